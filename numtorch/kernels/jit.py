@@ -1,0 +1,237 @@
+"""``@jit``: a plain Python function that becomes a compiled kernel on its first call.
+
+Owns how a function is handed to Numba: the compile options of the project, the content key under which
+the result is cached, and the plain-Python mode (``NUMBA_DISABLE_JIT=1``), in which every kernel is the
+function a person wrote and a debugger can step through it.
+
+Nothing here imports Numba until a kernel is first called: importing numtorch costs what NumPy costs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import sys
+import types
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from numtorch.kernels.cache import DiskCache, compiling
+
+# Reassociation lets sums vectorise; NaN and infinity keep their meaning (no nnan, no ninf).
+FAST = frozenset({"reassoc", "contract", "arcp", "nsz", "afn"})
+
+prange = range  # the serial meaning; a kernel compiled with parallel=True gets Numba's
+
+
+def disabled() -> bool:
+    """Whether kernels run as plain Python (environment variable ``NUMBA_DISABLE_JIT``)."""
+    return os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+
+
+@cache
+def numba() -> Any:
+    """The Numba module, imported and configured on first use."""
+    if "NUMBA_CPU_FEATURES" not in os.environ:
+        _prefer_wide_vectors()
+    module = importlib.import_module("numba")
+    importlib.import_module("numtorch.kernels.overloads")
+    return module
+
+
+def _prefer_wide_vectors() -> None:
+    # LLVM defaults to 256-bit vectors on AVX-512 machines; every kernel here gains from the full width.
+    import llvmlite.binding as llvm
+    from numba.core import config
+
+    features = llvm.get_host_cpu_features()
+    if features.get("avx512f"):
+        config.CPU_NAME = llvm.get_host_cpu_name()
+        config.CPU_FEATURES = features.flatten() + ",-prefer-256-bit"
+
+
+class Jit:
+    """A kernel function: called as the Python function it wraps, compiled on its first call.
+
+    ``dispatcher`` is the Numba dispatcher (or the Python function when JIT is disabled); ``entry(*args)``
+    compiles for the types of ``args`` and returns the raw entry point, which does no type check and is
+    for callers that hold their own key.
+    """
+
+    def __init__(self, fn: Callable, *, parallel: bool, fastmath: Any, needs: str | None, inline: bool, options: dict):
+        self.fn = fn
+        self.parallel = parallel
+        self.fastmath = fastmath
+        self.needs = needs  # module whose import registers the intrinsics that the kernel calls
+        self.options = {"inline": "always"} if inline else {}
+        self.options |= options
+        self.__name__ = fn.__name__
+        self.__doc__ = fn.__doc__
+        self.__wrapped__ = fn
+        self._call: Callable = self._first_call
+
+    def __call__(self, *args):
+        return self._call(*args)
+
+    def _first_call(self, *args):
+        self._call = self.dispatcher
+        return self._call(*args)
+
+    def __repr__(self) -> str:
+        return f"<kernel function {self.fn.__module__}.{self.__name__}>"
+
+    @property
+    def key(self) -> str:
+        """Hash of everything the compiled code depends on: code, constants, helpers, options, versions."""
+        if not hasattr(self, "_key"):
+            self._key = _content_key(self)
+        return self._key
+
+    @property
+    def dispatcher(self) -> Callable:
+        if not hasattr(self, "_dispatcher"):
+            self._dispatcher = self.fn if disabled() else self._make_dispatcher()
+        return self._dispatcher
+
+    def _make_dispatcher(self) -> Any:
+        nb = numba()
+        if self.needs:
+            importlib.import_module(self.needs)
+        if self.parallel:
+            from numtorch.kernels import threads
+
+            threads.configure()
+        fn = self.fn
+        env = dict(fn.__globals__)
+        for name in _global_names(fn.__code__):
+            value = env.get(name)
+            if isinstance(value, Jit):
+                env[name] = value.dispatcher
+            elif value is prange and self.parallel:
+                env[name] = nb.prange
+        # The content hash goes into the function's name, because Numba's symbol names otherwise carry a
+        # per-process counter and code cached by two processes could bind the wrong body (numba#10486).
+        name = f"{fn.__name__}_{self.key[:12]}"
+        clone = types.FunctionType(fn.__code__, env, name, fn.__defaults__)
+        clone.__qualname__ = name
+        clone.__module__ = __name__  # importable in every process that loads the cached code
+        clone.__doc__ = fn.__doc__
+        env["__name__"] = __name__
+        options = dict(self.options)
+        if self.parallel:
+            options["parallel"] = True
+        dispatcher = nb.njit(fastmath=set(self.fastmath), error_model="numpy", **options)(clone)
+        dispatcher._cache = DiskCache(fn.__name__, self.key)
+        return dispatcher
+
+    def entry(self, *args) -> Callable:
+        """Compile for the types of ``args``; return the entry point for exactly those types."""
+        dispatcher = self.dispatcher
+        if dispatcher is self.fn:
+            return self.fn
+        typeof = numba().typeof
+        signature = tuple(typeof(a) for a in args)
+        overload = dispatcher.overloads.get(signature)
+        if overload is None:
+            dispatcher.compile(signature)
+            overload = dispatcher.overloads[signature]
+        return overload.entry_point
+
+
+def jit(fn: Callable | None = None, *, parallel: bool = False, fastmath: Any = FAST, needs: str | None = None,
+        inline: bool = False, **options: Any) -> Any:
+    """Mark a function as a kernel (or as a helper that kernels call).
+
+    Args:
+        parallel: compile ``prange`` loops to run on the thread pool. Iterations must be independent.
+        fastmath: LLVM fast-math flags; the default keeps NaN and infinity exact.
+        needs: module to import before compiling, for kernels that call LLVM intrinsics.
+        inline: paste the helper into its callers.
+
+    Example:
+        >>> import numpy as np
+        >>> from numtorch.kernels.jit import jit
+        >>> @jit
+        ... def axpy(a, x, y):
+        ...     for i in range(y.size):
+        ...         y[i] += a * x[i]
+        >>> y = np.ones(3)
+        >>> axpy(2.0, np.arange(3.0), y)
+        >>> y.tolist()
+        [1.0, 3.0, 5.0]
+    """
+    def wrap(f: Callable) -> Jit:
+        return Jit(f, parallel=parallel, fastmath=fastmath, needs=needs, inline=inline, options=options)
+
+    return wrap if fn is None else wrap(fn)
+
+
+def _global_names(code: types.CodeType) -> set[str]:
+    names = set(code.co_names)
+    for const in code.co_consts:
+        if isinstance(const, types.CodeType):
+            names |= _global_names(const)
+    return names
+
+
+def _code_parts(code: types.CodeType) -> tuple:
+    consts = tuple(_code_parts(c) if isinstance(c, types.CodeType) else repr(c) for c in code.co_consts)
+    return code.co_code, consts, code.co_names, code.co_varnames
+
+
+@cache
+def _versions() -> str:
+    """Everything outside a kernel's own text that its machine code depends on."""
+    from importlib.metadata import version
+
+    here = os.path.dirname(__file__)
+    digest = hashlib.sha256()
+    for name in ("jit.py", "math.py", "overloads.py"):
+        with open(os.path.join(here, name), "rb") as f:
+            digest.update(f.read())
+    return f"{sys.version_info[:3]} {version('numba')} {version('llvmlite')} {np.__version__} {digest.hexdigest()}"
+
+
+@cache
+def _module_digest(name: str) -> str:
+    spec = importlib.util.find_spec(name)
+    with open(spec.origin, "rb") as f:
+        return hashlib.sha256(f.read()).hexdigest()
+
+
+def _content_key(kernel: Jit) -> str:
+    fn = kernel.fn
+    parts = [_versions(), repr(_code_parts(fn.__code__)), repr(fn.__defaults__), str(kernel.parallel),
+             str(sorted(kernel.fastmath)), repr(sorted(kernel.options.items()))]
+    if kernel.needs:
+        parts.append(_module_digest(kernel.needs))
+    for name in sorted(_global_names(fn.__code__)):
+        value = fn.__globals__.get(name)
+        if isinstance(value, Jit):
+            parts.append(f"{name}={value.key}")
+        elif isinstance(value, int | float | str | tuple | np.generic):
+            parts.append(f"{name}={value!r}")
+        elif value is not None:
+            parts.append(f"{name}={getattr(value, '__module__', '')}.{getattr(value, '__qualname__', value)}")
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def compile_source(source: str, name: str, env: dict[str, Any], label: str, **options: Any) -> Jit:
+    """A kernel from generated source text; ``label`` is what tracebacks and ``inspect`` show as its file."""
+    import linecache
+
+    filename = f"<numtorch {label}>"
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    scope = dict(env)
+    scope["__name__"] = __name__
+    exec(compile(source, filename, "exec"), scope)  # noqa: S102 - the text is ours
+    kernel = jit(scope[name], **options)
+    kernel.source = source
+    return kernel
+
+
+__all__ = ["FAST", "Jit", "compile_source", "compiling", "disabled", "jit", "prange"]

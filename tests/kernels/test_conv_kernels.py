@@ -1,0 +1,178 @@
+"""Convolution kernels against torch: values and gradients over a spread of parameters."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from numtorch.kernels import threads
+from numtorch.ops.conv import cpu, general
+
+# n, ci, h, w, co, kh, kw, stride, padding, dilation, groups
+CASES = {
+    "lenet 1": (5, 1, 28, 28, 6, 3, 3, (1, 1), (0, 0), (1, 1), 1),
+    "lenet 2": (5, 6, 13, 13, 16, 3, 3, (1, 1), (0, 0), (1, 1), 1),
+    "lenet 5x5 padded": (4, 1, 28, 28, 6, 5, 5, (1, 1), (2, 2), (1, 1), 1),
+    "lenet 5x5": (4, 6, 14, 14, 16, 5, 5, (1, 1), (0, 0), (1, 1), 1),
+    "3x3 padded": (3, 8, 9, 11, 12, 3, 3, (1, 1), (1, 1), (1, 1), 1),
+    "many channels": (2, 32, 8, 8, 48, 3, 3, (1, 1), (1, 1), (1, 1), 1),
+    "many channels, stride": (3, 32, 9, 8, 40, 3, 3, (2, 2), (1, 1), (1, 1), 1),
+    "many channels, groups": (2, 64, 7, 7, 64, 3, 3, (1, 1), (1, 1), (1, 1), 2),
+    "wide padding": (2, 3, 6, 5, 4, 3, 3, (1, 1), (4, 3), (1, 1), 1),
+    "full padding": (2, 3, 6, 5, 4, 3, 3, (1, 1), (2, 2), (1, 1), 1),
+    "stride": (3, 4, 12, 11, 5, 3, 3, (2, 2), (1, 1), (1, 1), 1),
+    "stride beyond kernel": (2, 3, 13, 10, 5, 2, 2, (3, 4), (0, 1), (1, 1), 1),
+    "uneven": (2, 4, 10, 9, 6, 2, 3, (2, 1), (1, 0), (1, 2), 2),
+    "dilation": (2, 3, 12, 12, 4, 3, 3, (1, 1), (2, 2), (2, 2), 1),
+    "groups": (2, 6, 8, 8, 9, 3, 3, (1, 1), (1, 1), (1, 1), 3),
+    "depthwise": (2, 8, 10, 10, 8, 3, 3, (1, 1), (1, 1), (1, 1), 8),
+    "depthwise multiplier": (2, 4, 7, 6, 8, 3, 3, (1, 1), (1, 1), (1, 1), 4),
+    "depthwise stride": (2, 4, 10, 10, 4, 5, 5, (2, 2), (2, 2), (1, 1), 4),
+    "1x1": (3, 16, 7, 5, 24, 1, 1, (1, 1), (0, 0), (1, 1), 1),
+    "1x1 many": (3, 40, 6, 6, 72, 1, 1, (1, 1), (0, 0), (1, 1), 1),
+    "1x1 stride": (2, 16, 8, 8, 32, 1, 1, (2, 2), (0, 0), (1, 1), 1),
+    "1x1 padded": (2, 3, 4, 4, 5, 1, 1, (1, 1), (1, 1), (1, 1), 1),
+    "1x1 image": (4, 5, 1, 1, 7, 1, 1, (1, 1), (0, 0), (1, 1), 1),
+    "kernel is image": (4, 3, 5, 6, 7, 5, 6, (1, 1), (0, 0), (1, 1), 1),
+    "7x7 stride 2": (2, 3, 20, 20, 8, 7, 7, (2, 2), (3, 3), (1, 1), 1),
+    "9x9": (2, 2, 12, 12, 3, 9, 9, (1, 1), (4, 4), (1, 1), 1),
+    "1d": (3, 4, 1, 30, 6, 1, 3, (1, 1), (0, 1), (1, 1), 1),
+    "1d long": (2, 2, 1, 3000, 4, 1, 5, (1, 1), (0, 2), (1, 1), 1),
+    "1d many": (2, 32, 1, 50, 32, 1, 3, (1, 1), (0, 1), (1, 1), 1),
+    "column": (2, 3, 20, 1, 4, 3, 1, (1, 1), (1, 0), (1, 1), 1),
+    "one channel each": (1, 1, 6, 6, 1, 3, 3, (1, 1), (0, 0), (1, 1), 1),
+    "batch 1": (1, 3, 33, 40, 7, 3, 3, (1, 1), (1, 1), (1, 1), 1),
+    "larger than tile": (1, 2, 70, 60, 3, 3, 3, (1, 1), (1, 1), (1, 1), 1),
+}
+
+
+def geometry(case):
+    n, ci, h, w, co, kh, kw, (sh, sw), (ph, pw), (dh, dw), groups = CASES[case]
+    ho = (h + 2 * ph - dh * (kh - 1) - 1) // sh + 1
+    wo = (w + 2 * pw - dw * (kw - 1) - 1) // sw + 1
+    return (n, ci, h, w, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups)
+
+
+def operands(case, dtype, seed=0):
+    n, ci, h, w, co, kh, kw, ho, wo, *_, groups = geometry(case)
+    rng = np.random.default_rng(seed)
+    make = lambda *shape: rng.standard_normal(shape).astype(dtype)  # noqa: E731
+    return make(n, ci, h, w), make(co, ci // groups, kh, kw), make(co), make(n, co, ho, wo)
+
+
+def run(case, dtype, module=cpu):
+    """Output and gradients (out, gx, gw, gb) from the kernels."""
+    x, w, b, g = operands(case, dtype)
+    ints = geometry(case)
+    out, gx, gw, gb = (np.full(a.shape, np.nan, dtype) for a in (g, x, w, b))
+    flat = [a.reshape(-1) for a in (x, w, b, g, out, gx, gw, gb)]
+    x, w, b, g, *results = flat
+    if module is cpu:
+        module.conv2d_forward(x, w, b, results[0], *ints)
+        module.conv2d_input_grad(g, w, results[1], *ints)
+        module.conv2d_weight_grad(x, g, results[2], *ints)
+        module.conv2d_bias_grad(g, results[3], ints[0], ints[4], ints[7], ints[8])
+    else:
+        module.forward_serial(x, w, b, results[0], *ints)
+        module.input_grad_serial(g, w, results[1], *ints)
+        module.weight_grad_serial(x, g, results[2], *ints)
+        module.bias_grad_serial(g, results[3], ints[0], ints[4], ints[7] * ints[8])
+    return out, gx, gw, gb
+
+
+def expected(case, dtype):
+    """The same from torch in float64."""
+    torch = pytest.importorskip("torch")
+    *_, sh, sw, ph, pw, dh, dw, groups = geometry(case)
+    x, w, b, g = (
+        torch.from_numpy(a.astype(np.float64)).requires_grad_() for a in operands(case, dtype)
+    )
+    out = torch.nn.functional.conv2d(x, w, b, (sh, sw), (ph, pw), (dh, dw), groups)
+    grads = torch.autograd.grad(out, (x, w, b), g)
+    return [t.detach().numpy() for t in (out, *grads)]
+
+
+def assert_close(got, want, dtype):
+    scale = max(1.0, np.abs(want).max())
+    tolerance = 4e-6 if dtype == "float32" else 1e-13
+    assert np.abs(got - want).max() <= tolerance * scale
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("case", CASES)
+def test_values_and_gradients_match_torch(case, dtype):
+    for got, want in zip(run(case, dtype), expected(case, dtype), strict=True):
+        assert_close(got, want, dtype)
+
+
+@pytest.mark.parametrize("case", ["lenet 2", "uneven", "depthwise", "1d"])
+def test_general_loops_match_torch_where_a_fast_path_would_run(case):
+    for got, want in zip(run(case, "float32", general), expected(case, "float32"), strict=True):
+        assert_close(got, want, "float32")
+
+
+def test_no_bias_is_an_empty_array():
+    case = "3x3 padded"
+    x, w, b, g = operands(case, "float32")
+    out = np.empty_like(g)
+    empty = np.empty(0, np.float32)
+    cpu.conv2d_forward(x.reshape(-1), w.reshape(-1), empty, out.reshape(-1), *geometry(case))
+    want = expected(case, "float32")[0] - b[None, :, None, None]
+    assert_close(out, want, "float32")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("case", CASES)
+def test_results_do_not_depend_on_the_number_of_threads(case, dtype):
+    before = threads.get_num_threads()
+    try:
+        results = []
+        for count in (1, 2, 4):
+            threads.set_num_threads(count)
+            results.append(run(case, dtype))
+    finally:
+        threads.set_num_threads(before)
+    for other in results[1:]:
+        for a, b in zip(results[0], other, strict=True):
+            assert a.tobytes() == b.tobytes()
+
+
+def test_sum_over_a_long_batch_keeps_its_digits():
+    n = 2048
+    ints = (n, 1, 8, 8, 2, 3, 3, 6, 6, 1, 1, 0, 0, 1, 1, 1)
+    rng = np.random.default_rng(1)
+    x = (rng.random(n * 64) + 1).astype(np.float32)
+    g = (rng.random(n * 72) + 1).astype(np.float32)
+    gw = np.empty(18, np.float32)
+    cpu.conv2d_weight_grad(x, g, gw, *ints)
+    xs = x.reshape(n, 8, 8).astype(np.float64)
+    gs = g.reshape(n, 2, 6, 6).astype(np.float64)
+    want = [(xs[:, None, a : a + 6, b : b + 6] * gs).sum((0, 2, 3)) for a in range(3) for b in range(3)]
+    np.testing.assert_allclose(gw.reshape(2, 9).T, want, rtol=2e-6)
+
+
+PLAIN = """
+import sys; sys.path.insert(0, {here!r})
+import numpy as np
+import test_conv_kernels as t
+t.CASES = {{
+    "direct": (2, 2, 5, 6, 3, 3, 3, (1, 1), (1, 1), (1, 1), 1),
+    "rows": (1, 2, 6, 6, 2, 5, 5, (1, 1), (2, 2), (1, 1), 1),
+    "general": (2, 2, 5, 6, 2, 2, 3, (2, 1), (1, 0), (1, 2), 2),
+    "1x1": (2, 3, 2, 2, 4, 1, 1, (1, 1), (0, 0), (1, 1), 1),
+}}
+for case in t.CASES:
+    for got, want in zip(t.run(case, "float64"), t.expected(case, "float64"), strict=True):
+        t.assert_close(got, want, "float64")
+assert "numba" not in sys.modules
+"""
+
+
+def test_kernels_run_as_plain_python():
+    here = os.path.dirname(os.path.abspath(__file__))
+    env = dict(os.environ, NUMBA_DISABLE_JIT="1")
+    subprocess.run([sys.executable, "-c", PLAIN.format(here=here)], env=env, check=True)

@@ -1,0 +1,154 @@
+"""Matrix products of float32 and float64 arrays, written in Numba.
+
+``gemm``, ``bmm`` and ``linear`` take flat C-contiguous arrays and integers and write into the array that is
+passed in. How it works, from the outside in:
+
+- ``plan.py``: the rules that choose blocks, packing and threads for a shape; a plan is made once and kept.
+- ``blocked.py``: the loops over blocks, panels and strips, serial and parallel.
+- ``tile.py``: the three inner operations as plain Python; ``microkernel.py``: the same as vector code;
+  ``variants.py``: which of them this processor uses.
+- ``vector.py``: products with a single row or column.
+
+To support another processor, add its tile to ``variants.registers``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numtorch.kernels.gemm.plan import Plan, Scratch, make_plan
+from numtorch.kernels.gemm.tile import ACCUMULATE, BIAS, RELU
+from numtorch.kernels.threads import get_num_threads
+
+_scratch = Scratch()
+_plans: dict[tuple, Plan] = {}
+_MOST_PLANS = 4096  # a program whose shapes keep changing starts over
+
+
+def gemm(
+    a, b, c, m: int, n: int, k: int, ta: bool = False, tb: bool = False, accumulate: bool = False
+) -> None:
+    """``c = op(a) @ op(b)``, or ``c += op(a) @ op(b)`` with ``accumulate``.
+
+    Args:
+        a: (m, k) row by row, or (k, m) with ``ta``.
+        b: (k, n) row by row, or (n, k) with ``tb``.
+        c: (m, n) row by row; may overlap neither a nor b.
+
+    All three are flat C-contiguous arrays of one dtype, float32 or float64. The result does not depend
+    on the number of threads.
+
+    Example:
+        >>> import numpy as np
+        >>> from numtorch.kernels.gemm import gemm
+        >>> a, b, c = np.arange(6.0), np.ones(6), np.empty(4)
+        >>> gemm(a, b, c, 2, 2, 3)
+        >>> c.tolist()
+        [3.0, 3.0, 12.0, 12.0]
+    """
+    key = (a.dtype, m, n, k, ta, tb, accumulate, get_num_threads())
+    plan = _plans.get(key) or _plan(
+        key, a, b, c, 1, m, n, k, ta, tb, 0, 0, ACCUMULATE if accumulate else 0
+    )
+    plan.run(plan.numbers, a, b, c, c, _scratch.array(a.dtype, plan.scratch) if plan.scratch else c)
+
+
+def bmm(
+    a,
+    b,
+    c,
+    batch: int,
+    m: int,
+    n: int,
+    k: int,
+    ta: bool = False,
+    tb: bool = False,
+    a_stride: int | None = None,
+    b_stride: int | None = None,
+    accumulate: bool = False,
+) -> None:
+    """``c[i] = op(a[i]) @ op(b[i])`` for each of ``batch`` matrices; see ``gemm``.
+
+    Args:
+        a_stride: elements from one matrix of a to the next: ``m * k`` if None, 0 where all share one.
+        b_stride: the same for b, ``k * n`` if None.
+        c: (batch, m, n).
+
+    Example:
+        >>> import numpy as np
+        >>> from numtorch.kernels.gemm import bmm
+        >>> c = np.empty(2)
+        >>> bmm(np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 1.0]), c, 2, 1, 1, 2, b_stride=0)
+        >>> c.tolist()
+        [3.0, 7.0]
+    """
+    key = (a.dtype, batch, m, n, k, ta, tb, a_stride, b_stride, accumulate, get_num_threads())
+    plan = _plans.get(key)
+    if plan is None:
+        a_gap = m * k if a_stride is None else a_stride
+        b_gap = k * n if b_stride is None else b_stride
+        flags = ACCUMULATE if accumulate else 0
+        if b_gap == 0 and a_gap == m * k and not ta:  # one tall product
+            plan = _plan(key, a, b, c, 1, batch * m, n, k, ta, tb, 0, 0, flags)
+        else:
+            plan = _plan(key, a, b, c, batch, m, n, k, ta, tb, a_gap, b_gap, flags)
+    plan.run(plan.numbers, a, b, c, c, _scratch.array(a.dtype, plan.scratch) if plan.scratch else c)
+
+
+def linear(x, w, bias, out, m: int, n: int, k: int, relu: bool = False) -> None:
+    """``out = x @ w.T + bias``, then ``max(out, 0)`` with ``relu``, in one pass over ``out``.
+
+    Args:
+        x: (m, k). w: (n, k). out: (m, n).
+        bias: (n,), or an empty array for none.
+
+    Example:
+        >>> import numpy as np
+        >>> from numtorch.kernels.gemm import linear
+        >>> out = np.empty(2)
+        >>> linear(np.array([1.0, -2.0]), np.array([1.0, 1.0, 3.0, 1.0]), np.array([0.5, 0.5]), out, 1, 2, 2, True)
+        >>> out.tolist()
+        [0.0, 1.5]
+    """
+    key = (x.dtype, m, n, k, bias.size > 0, relu, get_num_threads(), "linear")
+    plan = _plans.get(key)
+    if plan is None:
+        flags = (BIAS if bias.size else 0) | (RELU if relu else 0)
+        plan = _plan(key, x, w, out, 1, m, n, k, False, True, 0, 0, flags)
+    plan.run(
+        plan.numbers,
+        x,
+        w,
+        out,
+        bias,
+        _scratch.array(x.dtype, plan.scratch) if plan.scratch else out,
+    )
+
+
+def _plan(
+    key: tuple,
+    a: Any,
+    b: Any,
+    c: Any,
+    batch: int,
+    m: int,
+    n: int,
+    k: int,
+    ta: bool,
+    tb: bool,
+    a_stride: int,
+    b_stride: int,
+    flags: int,
+) -> Plan:
+    """Make and keep a plan."""
+    if not a.dtype == b.dtype == c.dtype or a.dtype.char not in "fd":
+        raise TypeError(
+            f"matrix product: expected arrays of one dtype, float32 or float64, "
+            f"got {a.dtype}, {b.dtype} and {c.dtype}"
+        )
+    if len(_plans) >= _MOST_PLANS:
+        _plans.clear()
+    plan = _plans[key] = make_plan(
+        a.dtype, batch, m, n, k, bool(ta), bool(tb), a_stride, b_stride, flags, get_num_threads()
+    )
+    return plan

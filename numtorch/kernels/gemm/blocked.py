@@ -1,0 +1,270 @@
+"""The blocked matrix product: how matrices are cut into tiles, packed, and shared out to threads.
+
+The order of loops is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication"
+(2008), with the roles of a and b exchanged: a block of b is packed into the second-level cache, each panel
+of a into the first just before it sweeps over that block. A plan (``plan.py``) says the sizes and which
+operands are packed at all: small matrices are read in place, with their strides.
+
+A sum runs over k in an order that depends on k alone, so results are the same for every number of threads.
+"""
+
+from __future__ import annotations
+
+from numtorch.kernels.gemm.tile import ACCUMULATE, copy_rows, tile, transpose
+from numtorch.kernels.jit import jit, prange
+
+# What stands where in a plan, an int64 array: one argument in place of twenty.
+TABLE = 0  # address of the micro-kernels
+LANES = 1
+HEIGHT = 2  # most rows of a tile
+STRIP = 3  # most columns of a tile
+M = 4
+N = 5
+K = 6
+TRANSPOSED_A = 7
+TRANSPOSED_B = 8
+PACK_A = 9
+PACK_B = 10
+DEPTH = 11  # k of a block
+COLUMNS = 12  # n of a block
+FLAGS = 13  # of the last tile in k; see tile.py
+BATCH = 14
+A_STRIDE = 15  # between matrices of the batch
+B_STRIDE = 16
+GRID_M = 17  # parts that c is cut into, down and across
+GRID_N = 18
+CHUNKS = 19  # shares of the work, one for each thread
+SCRATCH_A = 20  # elements of scratch for a panel of a, then for a block of b
+SCRATCH = 21  # elements of scratch for one chunk
+PLAN_SIZE = 22
+
+NEEDS = "numtorch.kernels.gemm.microkernel"
+
+
+@jit
+def part_bound(i, parts, extent, unit):
+    """Where part ``i`` of ``extent`` begins: parts differ by at most one ``unit``."""
+    units = (extent + unit - 1) // unit
+    return min(units * i // parts * unit, extent)
+
+
+@jit(needs=NEEDS)
+def pack_transposed(table, lanes, x, x0, x_step, out, out_step, out0, rows, cols):
+    """``out[j, i] = x[i, j]``, in blocks of one vector's length."""
+    for i in range(0, rows, lanes):
+        for j in range(0, cols, lanes):
+            transpose(
+                table,
+                x,
+                x0 + i * x_step + j,
+                x_step,
+                out,
+                out0 + j * out_step + i,
+                out_step,
+                min(lanes, rows - i),
+                min(lanes, cols - j),
+            )
+
+
+@jit(needs=NEEDS)
+def multiply_part(plan, a, a0, b, b0, c, c0, bias, bias0, scratch, scratch0, rows, cols):
+    """``c[rows, cols] = a @ b`` for one part of c, with the strides of the plan.
+
+    ::
+
+        for each block of k:
+            for each block of columns:           pack b[k, columns]
+                for each panel of rows:          pack a[panel, k]
+                    for each strip of columns:   tile
+    """
+    table, lanes, strip = plan[TABLE], plan[LANES], plan[STRIP]
+    k, c_step = plan[K], plan[N]
+    a_step = plan[M] if plan[TRANSPOSED_A] else k
+    b_step = k if plan[TRANSPOSED_B] else c_step
+    pack_a, pack_b = plan[PACK_A], plan[PACK_B]
+    b_scratch = scratch0 + plan[SCRATCH_A]
+
+    panels = (rows + plan[HEIGHT] - 1) // plan[HEIGHT]
+    height, higher = rows // panels, rows % panels  # panels differ by at most one row
+    depth_blocks = max(1, (k + plan[DEPTH] - 1) // plan[DEPTH])
+    depth = (k + depth_blocks - 1) // depth_blocks
+    for block in range(depth_blocks):
+        k0 = block * depth
+        kn = min(depth, k - k0)
+        flags = plan[FLAGS] & ACCUMULATE
+        if block > 0:
+            flags = ACCUMULATE
+        if block == depth_blocks - 1:
+            flags |= plan[FLAGS]
+        for j0 in range(0, cols, plan[COLUMNS]):
+            jn = min(plan[COLUMNS], cols - j0)
+            if pack_b:
+                for j in range(0, jn, strip):
+                    width = min(strip, jn - j)
+                    if plan[TRANSPOSED_B]:
+                        pack_transposed(
+                            table,
+                            lanes,
+                            b,
+                            b0 + (j0 + j) * b_step + k0,
+                            b_step,
+                            scratch,
+                            strip,
+                            b_scratch + j * kn,
+                            width,
+                            kn,
+                        )
+                    else:
+                        copy_rows(
+                            table,
+                            b,
+                            b0 + k0 * b_step + j0 + j,
+                            b_step,
+                            scratch,
+                            b_scratch + j * kn,
+                            strip,
+                            kn,
+                            width,
+                        )
+            i = 0
+            for panel in range(panels):
+                h = height + (1 if panel < higher else 0)
+                if plan[TRANSPOSED_A]:
+                    a_at = a0 + k0 * a_step + i
+                    if pack_a:
+                        copy_rows(table, a, a_at, a_step, scratch, scratch0, h, kn, h)
+                else:
+                    a_at = a0 + i * a_step + k0
+                    if pack_a:
+                        pack_transposed(table, lanes, a, a_at, a_step, scratch, h, scratch0, h, kn)
+                by_rows = 0 if plan[TRANSPOSED_A] or pack_a else 1
+                for j in range(0, jn, strip):
+                    width = min(strip, jn - j)
+                    c_at = c0 + i * c_step + j0 + j
+                    if pack_a and pack_b:
+                        tile(
+                            table,
+                            h,
+                            0,
+                            scratch,
+                            scratch0,
+                            h,
+                            scratch,
+                            b_scratch + j * kn,
+                            strip,
+                            c,
+                            c_at,
+                            c_step,
+                            bias,
+                            bias0 + j0 + j,
+                            kn,
+                            width,
+                            flags,
+                        )
+                    elif pack_a:
+                        tile(
+                            table,
+                            h,
+                            0,
+                            scratch,
+                            scratch0,
+                            h,
+                            b,
+                            b0 + k0 * b_step + j0 + j,
+                            b_step,
+                            c,
+                            c_at,
+                            c_step,
+                            bias,
+                            bias0 + j0 + j,
+                            kn,
+                            width,
+                            flags,
+                        )
+                    elif pack_b:
+                        tile(
+                            table,
+                            h,
+                            by_rows,
+                            a,
+                            a_at,
+                            a_step,
+                            scratch,
+                            b_scratch + j * kn,
+                            strip,
+                            c,
+                            c_at,
+                            c_step,
+                            bias,
+                            bias0 + j0 + j,
+                            kn,
+                            width,
+                            flags,
+                        )
+                    else:
+                        tile(
+                            table,
+                            h,
+                            by_rows,
+                            a,
+                            a_at,
+                            a_step,
+                            b,
+                            b0 + k0 * b_step + j0 + j,
+                            b_step,
+                            c,
+                            c_at,
+                            c_step,
+                            bias,
+                            bias0 + j0 + j,
+                            kn,
+                            width,
+                            flags,
+                        )
+                i += h
+
+
+@jit(needs=NEEDS)
+def multiply_chunk(plan, a, b, c, bias, scratch, chunk):
+    """The parts of all products of the batch that fall to one chunk of ``plan[CHUNKS]``."""
+    m, n, k = plan[M], plan[N], plan[K]
+    across = plan[GRID_N]
+    cells = plan[GRID_M] * across
+    tasks = plan[BATCH] * cells
+    for task in range(tasks * chunk // plan[CHUNKS], tasks * (chunk + 1) // plan[CHUNKS]):
+        item, cell = task // cells, task % cells
+        i = part_bound(cell // across, plan[GRID_M], m, 1)
+        rows = part_bound(cell // across + 1, plan[GRID_M], m, 1) - i
+        j = part_bound(cell % across, across, n, plan[LANES])
+        cols = part_bound(cell % across + 1, across, n, plan[LANES]) - j
+        if rows > 0 and cols > 0:
+            a0 = item * plan[A_STRIDE] + (i if plan[TRANSPOSED_A] else i * k)
+            b0 = item * plan[B_STRIDE] + (j * k if plan[TRANSPOSED_B] else j)
+            multiply_part(
+                plan,
+                a,
+                a0,
+                b,
+                b0,
+                c,
+                (item * m + i) * n + j,
+                bias,
+                j,
+                scratch,
+                chunk * plan[SCRATCH],
+                rows,
+                cols,
+            )
+
+
+@jit(needs=NEEDS)
+def multiply(plan, a, b, c, bias, scratch):
+    """All of the product on the calling thread."""
+    multiply_chunk(plan, a, b, c, bias, scratch, 0)
+
+
+@jit(parallel=True, needs=NEEDS)
+def multiply_parallel(plan, a, b, c, bias, scratch):
+    """All of the product, one chunk to a thread, each with its own scratch."""
+    for chunk in prange(plan[CHUNKS]):
+        multiply_chunk(plan, a, b, c, bias, scratch, chunk)

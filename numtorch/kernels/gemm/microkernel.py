@@ -1,0 +1,596 @@
+"""The vector code of the matrix product: what ``tile.py`` says, built as LLVM IR of explicit vectors.
+
+Numba's loop vectoriser does not keep a tile of sums in registers, so the three inner operations are
+written with llvmlite. Each variant (height, vectors, element type, vector length) is one LLVM function,
+compiled on its first use as a kernel of its own (``variant``). Drivers call it through a table of
+addresses: nothing is compiled twice, and a cached driver does not depend on which variants exist.
+
+Imports Numba: only loaded through ``@jit(needs="numtorch.kernels.gemm.microkernel")``.
+"""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
+
+from numtorch.kernels.gemm import tile as plain
+from numtorch.kernels.gemm.variants import (
+    COPIES,
+    DOT,
+    MOST_ROWS,
+    MOST_VECTORS,
+    SHIFT,
+    TILES,
+    TRANSPOSE,
+)
+
+INT = ir.IntType(64)
+INT32 = ir.IntType(32)
+BIT = ir.IntType(1)
+BYTE = ir.IntType(8)
+PTR = ir.PointerType()
+VOID = ir.VoidType()
+
+UNROLL = 4  # steps of k in one pass of the loop: hides the loop's own instructions
+TIE_DISTANCE = 2  # see Lanes.tie
+TIE_REGISTER = {"x86": "v", "aarch64": "w"}  # inline assembly's letter for a vector register
+
+TILE_TYPE = ir.FunctionType(VOID, [PTR, INT, PTR, INT, PTR, INT, PTR, INT, INT, INT])
+BLOCK_TYPE = ir.FunctionType(VOID, [PTR, INT, PTR, INT, INT, INT])  # transpose, copy_rows
+
+
+def const(value: int) -> ir.Constant:
+    return ir.Constant(INT, value)
+
+
+class Lanes:
+    """Vector instructions for one element type and vector length, written at a builder's position."""
+
+    def __init__(self, builder: ir.IRBuilder, double: bool, lanes: int):
+        self.b = builder
+        self.lanes = lanes
+        self.item = 8 if double else 4
+        self.bytes = self.item * lanes
+        self.scalar = ir.DoubleType() if double else ir.FloatType()
+        self.type = ir.VectorType(self.scalar, lanes)
+        self.indices = ir.VectorType(INT32, lanes)
+        self.mask_type = ir.VectorType(BIT, lanes)
+        self.suffix = f"v{lanes}f{8 * self.item}"
+        self.zero = ir.Constant(self.type, [0.0] * lanes)
+        self.align = ir.Constant(INT32, self.item)
+
+    def at(self, pointer, offset):
+        """The address ``offset`` bytes on."""
+        if isinstance(offset, int):
+            offset = const(offset)
+        return self.b.gep(pointer, [offset], source_etype=BYTE)
+
+    def function(self, name: str, result, arguments):
+        return cgutils.get_or_insert_function(
+            self.b.module, ir.FunctionType(result, arguments), name
+        )
+
+    def load(self, pointer):
+        value = self.b.load(pointer, typ=self.type)
+        value.align = self.item
+        return value
+
+    def store(self, value, pointer):
+        self.b.store(value, pointer).align = self.item
+
+    def load_masked(self, pointer, mask):
+        """Lanes outside of the mask are zero and their memory is not touched."""
+        load = self.function(
+            f"llvm.masked.load.{self.suffix}.p0", self.type, [PTR, INT32, self.mask_type, self.type]
+        )
+        return self.b.call(load, [pointer, self.align, mask, self.zero])
+
+    def store_masked(self, value, pointer, mask):
+        store = self.function(
+            f"llvm.masked.store.{self.suffix}.p0", VOID, [self.type, PTR, INT32, self.mask_type]
+        )
+        self.b.call(store, [value, pointer, self.align, mask])
+
+    def splat(self, value, vector_type=None):
+        """All lanes ``value``."""
+        vector_type = vector_type or self.type
+        undefined = ir.Constant(vector_type, ir.Undefined)
+        first = self.b.insert_element(undefined, value, ir.Constant(INT32, 0))
+        return self.b.shuffle_vector(first, undefined, ir.Constant(self.indices, [0] * self.lanes))
+
+    def broadcast(self, pointer):
+        value = self.b.load(pointer, typ=self.scalar)
+        value.align = self.item
+        return self.splat(value)
+
+    def first(self, count):
+        """The mask of the first ``count`` lanes (none if negative, all if above the length)."""
+        limit = self.splat(self.b.trunc(count, INT32), self.indices)
+        return self.b.icmp_signed("<", ir.Constant(self.indices, list(range(self.lanes))), limit)
+
+    def multiply_add(self, x, y, z):
+        # fmuladd, not fma: without FMA hardware it is a product and a sum, not a library call.
+        function = self.function(f"llvm.fmuladd.{self.suffix}", self.type, [self.type] * 3)
+        return self.b.call(function, [x, y, z])
+
+    def relu(self, x):
+        """NaN compares false and stays."""
+        return self.b.select(self.b.fcmp_ordered("<", x, self.zero), self.zero, x)
+
+    def prefetch_for_write(self, pointer):
+        function = self.function("llvm.prefetch.p0", VOID, [PTR, INT32, INT32, INT32])
+        self.b.call(function, [pointer, *(ir.Constant(INT32, v) for v in (1, 3, 1))])
+
+    def tie(self, pointer, value):
+        """``pointer``, not known before ``value`` is: an assembly statement without instructions.
+
+        LLVM otherwise loads the elements of all rows at once, ahead of their use, and spills sums.
+        """
+        triple = self.b.module.triple
+        register = next((r for arch, r in TIE_REGISTER.items() if triple.startswith(arch)), None)
+        if register is None:
+            return pointer
+        statement = ir.FunctionType(PTR, [PTR, self.type])
+        return self.b.asm(statement, "", f"=r,0,{register}", [pointer, value], False)
+
+
+def carried_loop(b: ir.IRBuilder, count, state: list, body) -> list:
+    """``for _ in range(count): state = body(state)``; returns the last state."""
+    before = b.block
+    loop = b.append_basic_block("loop")
+    after = b.append_basic_block("after")
+    b.cbranch(b.icmp_signed(">", count, const(0)), loop, after)
+
+    b.position_at_end(loop)
+    left = b.phi(INT)
+    left.add_incoming(count, before)
+    carried = []
+    for value in state:
+        phi = b.phi(value.type)
+        phi.add_incoming(value, before)
+        carried.append(phi)
+    result = body(list(carried))
+    latch = b.block
+    fewer = b.sub(left, const(1))
+    left.add_incoming(fewer, latch)
+    for phi, value in zip(carried, result, strict=True):
+        phi.add_incoming(value, latch)
+    b.cbranch(b.icmp_signed(">", fewer, const(0)), loop, after)
+
+    b.position_at_end(after)
+    return merge(b, state, before, result, latch)
+
+
+def merge(b: ir.IRBuilder, ours: list, our_block, theirs: list, their_block) -> list:
+    merged = []
+    for x, y in zip(ours, theirs, strict=True):
+        phi = b.phi(x.type)
+        phi.add_incoming(x, our_block)
+        phi.add_incoming(y, their_block)
+        merged.append(phi)
+    return merged
+
+
+def when(b: ir.IRBuilder, flags, flag: int, state: list, body) -> list:
+    """``if flags & flag: state = body(state)``; returns the state."""
+    before = b.block
+    then = b.append_basic_block("then")
+    after = b.append_basic_block("after")
+    b.cbranch(b.icmp_signed("!=", b.and_(flags, const(flag)), const(0)), then, after)
+    b.position_at_end(then)
+    result = body(list(state))
+    b.branch(after)
+    b.position_at_end(after)
+    return merge(b, state, before, result, then)
+
+
+def build_tile(
+    fn: ir.Function, double: bool, lanes: int, height: int, vectors: int, by_rows: bool
+) -> None:
+    """The body of ``tile`` for ``height`` rows and the last vector of ``vectors`` possibly partial.
+
+    Strides arrive in bytes. The sums live in ``height * vectors`` registers over the whole loop.
+    """
+    a, a_step, b_at, b_step, c, c_step, bias, depth, width, flags = fn.args
+    b = ir.IRBuilder(fn.append_basic_block("entry"))
+    v = Lanes(b, double, lanes)
+    mask = v.first(b.sub(width, const(lanes * (vectors - 1))))
+    offsets = [v.bytes * j for j in range(vectors)]
+
+    def load_row(pointer):
+        """One row of b, c or bias: the last vector may be partial."""
+        whole = [v.load(v.at(pointer, offset)) for offset in offsets[:-1]]
+        return [*whole, v.load_masked(v.at(pointer, offsets[-1]), mask)]
+
+    # Four rows of a share one pointer and differ by multiples of the row's length: fewer registers.
+    multiples = [None] + [b.mul(a_step, const(i)) for i in (1, 2, 3)]
+    groups = range(0, height, 4) if by_rows else [0]
+    starts = [a if g == 0 else v.at(a, b.mul(a_step, const(g))) for g in groups]
+
+    def step(rows, b_row, u, sums):
+        """One k: the product of a column of a with a row of b, added to the sums."""
+        b_vectors = load_row(b_row)
+        out = []
+        for i in range(height):
+            if by_rows:
+                earlier = (
+                    out[i - TIE_DISTANCE]
+                    if i >= TIE_DISTANCE
+                    else sums[max(i - TIE_DISTANCE, -height)]
+                )
+                rows[i // 4] = v.tie(rows[i // 4], earlier[0])
+                row = rows[i // 4] if i % 4 == 0 else v.at(rows[i // 4], multiples[i % 4])
+                element = v.at(row, v.item * u)
+            else:
+                element = v.at(rows[0], v.item * i)
+            x = v.broadcast(element)
+            out.append([v.multiply_add(x, y, s) for y, s in zip(b_vectors, sums[i], strict=True)])
+        return out
+
+    end = v.at(c, b.mul(c_step, const(height)))
+
+    def steps(count):
+        """``count`` steps of k; state: the rows of a, the row of b, the row of c to prefetch, the sums."""
+
+        def body(state):
+            rows, b_row, c_row, flat = (
+                state[: len(starts)],
+                state[len(starts)],
+                state[len(starts) + 1],
+                state[len(starts) + 2 :],
+            )
+            before = list(rows)
+            sums = [flat[i : i + vectors] for i in range(0, len(flat), vectors)]
+            for offset in offsets:
+                v.prefetch_for_write(v.at(c_row, offset))
+            following = v.at(c_row, c_step)
+            c_row = b.select(b.icmp_unsigned("<", following, end), following, c_row)
+            for u in range(count):
+                sums = step(rows, b_row, u, sums)
+                b_row = v.at(b_row, b_step)
+                if not by_rows:
+                    rows = [v.at(rows[0], a_step)]
+            if by_rows:
+                rows = [v.at(row, v.item * count) for row in before]
+            return [*rows, b_row, c_row, *(s for row in sums for s in row)]
+
+        return body
+
+    state = [*starts, b_at, c, *[v.zero] * (height * vectors)]
+    state = carried_loop(b, b.udiv(depth, const(UNROLL)), state, steps(UNROLL))
+    state = carried_loop(b, b.urem(depth, const(UNROLL)), state, steps(1))
+    sums = state[len(starts) + 2 :]
+
+    c_rows = [c] + [v.at(c, b.mul(c_step, const(i))) for i in range(1, height)]
+
+    def accumulate(values):
+        old = [value for row in c_rows for value in load_row(row)]
+        return [b.fadd(x, y) for x, y in zip(old, values, strict=True)]
+
+    def add_bias(values):
+        row = load_row(bias)
+        return [b.fadd(x, row[i % vectors]) for i, x in enumerate(values)]
+
+    sums = when(b, flags, plain.ACCUMULATE, sums, accumulate)
+    sums = when(b, flags, plain.BIAS, sums, add_bias)
+    sums = when(b, flags, plain.RELU, sums, lambda values: [v.relu(x) for x in values])
+
+    # A masked store is slower than a plain one on some machines: used for true edges alone.
+    whole = fn.append_basic_block("whole")
+    edge = fn.append_basic_block("edge")
+    b.cbranch(b.icmp_signed("==", width, const(lanes * vectors)), whole, edge)
+    for block in (whole, edge):
+        b.position_at_end(block)
+        for i, row in enumerate(c_rows):
+            for j, offset in enumerate(offsets):
+                if block is edge and j == vectors - 1:
+                    v.store_masked(sums[i * vectors + j], v.at(row, offset), mask)
+                else:
+                    v.store(sums[i * vectors + j], v.at(row, offset))
+        b.ret_void()
+
+
+def build_transpose(fn: ir.Function, double: bool, lanes: int) -> None:
+    """The body of ``transpose``: ``lanes x lanes`` elements by swapping halves, quarters, ... of vector pairs."""
+    x, x_step, out, out_step, rows, cols = fn.args
+    b = ir.IRBuilder(fn.append_basic_block("entry"))
+    v = Lanes(b, double, lanes)
+    sources = [x] + [v.at(x, b.mul(x_step, const(i))) for i in range(1, lanes)]
+    targets = [out] + [v.at(out, b.mul(out_step, const(i))) for i in range(1, lanes)]
+    whole = fn.append_basic_block("whole")
+    edge = fn.append_basic_block("edge")
+    full = b.and_(b.icmp_signed("==", rows, const(lanes)), b.icmp_signed("==", cols, const(lanes)))
+    b.cbranch(full, whole, edge)
+
+    def turned(vectors):
+        half = lanes // 2
+        while half:
+            low = [i if not i & half else lanes + i - half for i in range(lanes)]
+            high = [i + half if not i & half else lanes + i for i in range(lanes)]
+            swapped = list(vectors)
+            for i in range(lanes):
+                if not i & half:
+                    pair = vectors[i], vectors[i + half]
+                    swapped[i] = b.shuffle_vector(*pair, ir.Constant(v.indices, low))
+                    swapped[i + half] = b.shuffle_vector(*pair, ir.Constant(v.indices, high))
+            vectors = swapped
+            half //= 2
+        return vectors
+
+    b.position_at_end(whole)
+    for value, target in zip(turned([v.load(s) for s in sources]), targets, strict=True):
+        v.store(value, target)
+    b.ret_void()
+
+    b.position_at_end(edge)
+    none = ir.Constant(v.mask_type, [0] * lanes)
+    row_mask, col_mask = v.first(rows), v.first(cols)
+    loaded = [
+        v.load_masked(s, b.select(b.icmp_signed("<", const(i), rows), col_mask, none))
+        for i, s in enumerate(sources)
+    ]
+    for i, (value, target) in enumerate(zip(turned(loaded), targets, strict=True)):
+        v.store_masked(value, target, b.select(b.icmp_signed("<", const(i), cols), row_mask, none))
+    b.ret_void()
+
+
+def build_copy_rows(fn: ir.Function, double: bool, lanes: int, vectors: int) -> None:
+    """The body of ``copy_rows`` for rows of ``vectors`` vectors, the last one possibly partial."""
+    x, x_step, out, out_step, rows, cols = fn.args
+    b = ir.IRBuilder(fn.append_basic_block("entry"))
+    v = Lanes(b, double, lanes)
+    mask = v.first(b.sub(cols, const(lanes * (vectors - 1))))
+
+    def body(state):
+        source, target = state
+        for j in range(vectors - 1):
+            v.store(v.load(v.at(source, v.bytes * j)), v.at(target, v.bytes * j))
+        last = v.bytes * (vectors - 1)
+        v.store(v.load_masked(v.at(source, last), mask), v.at(target, last))
+        return [v.at(source, x_step), v.at(target, out_step)]
+
+    carried_loop(b, rows, [x, out], body)
+    b.ret_void()
+
+
+def build_dot(fn: ir.Function, double: bool, lanes: int) -> None:
+    """The body of ``dot``: four vectors of running sums, so that additions do not wait for each other."""
+    x, y, depth = fn.args
+    b = ir.IRBuilder(fn.append_basic_block("entry"))
+    v = Lanes(b, double, lanes)
+    count = 4
+
+    def whole(state):
+        left, right, *sums = state
+        sums = [
+            v.multiply_add(v.load(v.at(left, v.bytes * i)), v.load(v.at(right, v.bytes * i)), s)
+            for i, s in enumerate(sums)
+        ]
+        return [v.at(left, v.bytes * count), v.at(right, v.bytes * count), *sums]
+
+    def last(state):
+        left, right, remaining, total = state
+        mask = v.first(remaining)
+        total = v.multiply_add(v.load_masked(left, mask), v.load_masked(right, mask), total)
+        return [v.at(left, v.bytes), v.at(right, v.bytes), b.sub(remaining, const(lanes)), total]
+
+    stride = const(lanes * count)
+    x, y, *sums = carried_loop(b, b.udiv(depth, stride), [x, y, *[v.zero] * count], whole)
+    while len(sums) > 1:
+        sums = [b.fadd(s, t) for s, t in zip(sums[::2], sums[1::2], strict=True)]
+    remaining = b.urem(depth, stride)
+    passes = b.udiv(b.add(remaining, const(lanes - 1)), const(lanes))
+    *_, total = carried_loop(b, passes, [x, y, remaining, sums[0]], last)
+    half = lanes // 2
+    while half:
+        turned = ir.Constant(v.indices, [(i + half) % lanes for i in range(lanes)])
+        total = b.fadd(total, b.shuffle_vector(total, ir.Constant(v.type, ir.Undefined), turned))
+        half //= 2
+    b.ret(b.extract_element(total, ir.Constant(INT32, 0)))
+
+
+def dot_type(double: bool) -> ir.FunctionType:
+    return ir.FunctionType(ir.DoubleType() if double else ir.FloatType(), [PTR, PTR, INT])
+
+
+# How each kind is built, its type, and which of (height, vectors, by_rows) it varies with.
+BUILDERS = {
+    "tile": (build_tile, lambda double: TILE_TYPE, slice(0, 3)),
+    "transpose": (build_transpose, lambda double: BLOCK_TYPE, slice(0, 0)),
+    "copy_rows": (build_copy_rows, lambda double: BLOCK_TYPE, slice(1, 2)),
+    "dot": (build_dot, dot_type, slice(0, 0)),
+}
+
+
+@intrinsic(prefer_literal=True)
+def define(typingctx, symbol, kind, double, lanes, height, vectors, by_rows):
+    """Put the variant named ``symbol`` into the module that is being compiled; all arguments are literals."""
+    build, function_type, varies = BUILDERS[kind.literal_value]
+    numbers = [n.literal_value for n in (height, vectors, by_rows)][varies]
+    is_double = bool(double.literal_value)
+
+    def codegen(context, builder, signature, args):
+        fn = ir.Function(builder.module, function_type(is_double), symbol.literal_value)
+        fn.attributes.add("noinline")
+        fn.attributes.add("nounwind")
+        build(fn, is_double, lanes.literal_value, *numbers)
+        return context.get_dummy_value()
+
+    return types.void(symbol, kind, double, lanes, height, vectors, by_rows), codegen
+
+
+def _call(builder, table, slot, function_type, values):
+    """Call the address that stands in the table of variants at ``slot``."""
+    entry = builder.gep(builder.inttoptr(table, PTR), [slot], source_etype=INT)
+    address = builder.load(entry, typ=INT)
+    return builder.call(builder.inttoptr(address, function_type.as_pointer()), values)
+
+
+def _element(context, builder, array_type, array, index):
+    """The address of ``array[index]`` of a flat array, and the size of its elements."""
+    data = context.make_array(array_type)(context, builder, array).data
+    scalar = context.get_data_type(array_type.dtype)
+    return builder.gep(data, [index], source_etype=scalar), const(array_type.dtype.bitwidth // 8)
+
+
+@intrinsic
+def call_tile(
+    typingctx,
+    table,
+    slot,
+    a,
+    a0,
+    a_step,
+    b,
+    b0,
+    b_step,
+    c,
+    c0,
+    c_step,
+    bias,
+    bias0,
+    depth,
+    width,
+    flags,
+):
+    def codegen(context, builder, signature, args):
+        values = []
+        for i in (2, 5, 8):
+            pointer, size = _element(context, builder, signature.args[i], args[i], args[i + 1])
+            values += [pointer, builder.mul(args[i + 2], size)]
+        values.append(_element(context, builder, signature.args[11], args[11], args[12])[0])
+        _call(builder, args[0], args[1], TILE_TYPE, [*values, *args[13:]])
+        return context.get_dummy_value()
+
+    i64 = types.int64
+    return types.void(
+        i64, i64, a, i64, i64, b, i64, i64, c, i64, i64, bias, i64, i64, i64, i64
+    ), codegen
+
+
+@intrinsic
+def call_block(typingctx, table, slot, x, x0, x_step, out, out0, out_step, rows, cols):
+    def codegen(context, builder, signature, args):
+        values = []
+        for i in (2, 5):
+            pointer, size = _element(context, builder, signature.args[i], args[i], args[i + 1])
+            values += [pointer, builder.mul(args[i + 2], size)]
+        _call(builder, args[0], args[1], BLOCK_TYPE, [*values, *args[8:]])
+        return context.get_dummy_value()
+
+    i64 = types.int64
+    return types.void(i64, i64, x, i64, i64, out, i64, i64, i64, i64), codegen
+
+
+@intrinsic
+def call_dot(typingctx, table, slot, x, x0, y, y0, depth):
+    def codegen(context, builder, signature, args):
+        pointers = [
+            _element(context, builder, signature.args[i], args[i], args[i + 1])[0] for i in (2, 4)
+        ]
+        return _call(
+            builder, args[0], args[1], dot_type(x.dtype == types.float64), [*pointers, args[6]]
+        )
+
+    i64 = types.int64
+    return x.dtype(i64, i64, x, i64, y, i64, i64), codegen
+
+
+@intrinsic
+def table_entry(typingctx, table, slot):
+    def codegen(context, builder, signature, args):
+        return builder.load(
+            builder.gep(builder.inttoptr(args[0], PTR), [args[1]], source_etype=INT), typ=INT
+        )
+
+    return types.int64(types.int64, types.int64), codegen
+
+
+@overload(plain.tile)
+def _(
+    table,
+    height,
+    by_rows,
+    a,
+    a0,
+    a_step,
+    b,
+    b0,
+    b_step,
+    c,
+    c0,
+    c_step,
+    bias,
+    bias0,
+    depth,
+    width,
+    flags,
+):
+    def vectorised(
+        table,
+        height,
+        by_rows,
+        a,
+        a0,
+        a_step,
+        b,
+        b0,
+        b_step,
+        c,
+        c0,
+        c_step,
+        bias,
+        bias0,
+        depth,
+        width,
+        flags,
+    ):
+        vectors = (width - 1) >> table_entry(table, SHIFT)
+        slot = TILES + ((by_rows * MOST_VECTORS + vectors) * MOST_ROWS + height - 1)
+        call_tile(
+            table,
+            slot,
+            a,
+            a0,
+            a_step,
+            b,
+            b0,
+            b_step,
+            c,
+            c0,
+            c_step,
+            bias,
+            bias0,
+            depth,
+            width,
+            flags,
+        )
+
+    return vectorised
+
+
+@overload(plain.transpose)
+def _(table, x, x0, x_step, out, out0, out_step, rows, cols):
+    def vectorised(table, x, x0, x_step, out, out0, out_step, rows, cols):
+        call_block(table, TRANSPOSE, x, x0, x_step, out, out0, out_step, rows, cols)
+
+    return vectorised
+
+
+@overload(plain.copy_rows)
+def _(table, x, x0, x_step, out, out0, out_step, rows, cols):
+    def vectorised(table, x, x0, x_step, out, out0, out_step, rows, cols):
+        slot = COPIES + ((cols - 1) >> table_entry(table, SHIFT))
+        call_block(table, slot, x, x0, x_step, out, out0, out_step, rows, cols)
+
+    return vectorised
+
+
+@overload(plain.dot)
+def _(table, x, x0, y, y0, depth):
+    def vectorised(table, x, x0, y, y0, depth):
+        return call_dot(table, DOT, x, x0, y, y0, depth)
+
+    return vectorised

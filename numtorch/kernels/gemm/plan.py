@@ -1,0 +1,221 @@
+"""How one shape is multiplied: sizes of blocks, what is packed, how many threads. Rules, never timing.
+
+A plan is made once for a shape and kept. All thresholds are measured; each says where.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+
+from numtorch.kernels.gemm import blocked as layout
+from numtorch.kernels.gemm import vector
+from numtorch.kernels.gemm.variants import Variants, variants
+
+BLOCK_DEPTH = (
+    2048  # bytes of k in a block: a panel of 14 rows fills most of a 32 KiB first-level cache
+)
+BLOCK_BYTES = 512 * 1024  # of b in a block: half of a small second-level cache
+SERIAL_WORK = 100_000  # multiply-adds below which waking threads (2 us) costs more than they save
+
+SERIAL_READS = (
+    64 * 1024
+)  # elements of a matrix below which its product with a vector runs on one thread
+
+
+class Scratch(threading.local):
+    """Packing space of the calling thread, 64-byte aligned: parallel regions run without the GIL."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[np.dtype, np.ndarray] = {}
+
+    def array(self, dtype: np.dtype, size: int) -> np.ndarray:
+        have = self.arrays.get(dtype)
+        if have is None or have.size < size:
+            line = 64 // dtype.itemsize
+            raw = np.empty(size + line, dtype)
+            start = -(raw.ctypes.data // dtype.itemsize) % line
+            have = self.arrays[dtype] = raw[start : start + size]
+        return have
+
+
+class Plan:
+    """What to call for one shape, and how much scratch it takes (0: none)."""
+
+    __slots__ = ("numbers", "run", "scratch")
+
+    def __init__(self, run: Callable, numbers: np.ndarray, scratch: int):
+        self.run = run
+        self.numbers = numbers
+        self.scratch = scratch
+
+
+def grid(m: int, n: int, lanes: int, parts: int) -> tuple[int, int]:
+    """Cut c into ``parts`` so that the rows of a and columns of b that a part packs are fewest."""
+    best = (1, 1)
+    cost = float("inf")
+    for down in range(1, parts + 1):
+        if parts % down:
+            continue
+        across = parts // down
+        if down > m or across > -(-n // lanes):
+            continue
+        here = -(-m // down) + -(-n // across)
+        if here < cost:
+            best, cost = (down, across), here
+    return best
+
+
+def make_plan(
+    dtype: np.dtype,
+    batch: int,
+    m: int,
+    n: int,
+    k: int,
+    ta: bool,
+    tb: bool,
+    a_stride: int,
+    b_stride: int,
+    flags: int,
+    threads: int,
+) -> Plan:
+    """The plan for ``batch`` products; the strides are those between matrices of the batch."""
+    if m == 0 or n == 0 or batch == 0:
+        return Plan(lambda *_: None, np.zeros(0, np.int64), 0)
+    if m == 1 or n == 1:
+        return make_vector_plan(dtype, batch, m, n, k, ta, tb, a_stride, b_stride, flags, threads)
+    micro = variants(dtype == np.float64)
+    regs = micro.registers
+    work = batch * m * n * k
+    chunks = threads if work >= SERIAL_WORK else 1
+    down, across = (1, 1) if batch >= chunks else grid(m, n, regs.lanes, chunks)
+    chunks = min(chunks, batch * down * across)
+
+    pack_a = not ta and n > 8 * regs.strip
+    pack_b = tb or k * n * dtype.itemsize > 64 * 1024
+    if regs.bits == 128 and n % regs.lanes:
+        pack_b = True  # masked loads are slow there; the padding of packed rows makes them rare
+    depth = BLOCK_DEPTH // dtype.itemsize
+    depth = max(1, -(-k // max(1, -(-k // depth))))
+    columns = max(regs.strip, BLOCK_BYTES // (depth * dtype.itemsize) // regs.strip * regs.strip)
+    columns = min(columns, -(-n // regs.strip) * regs.strip)
+    # The last packed row of a writes a whole vector: one more line of space behind each region.
+    line = 64 // dtype.itemsize
+    scratch_a = (regs.height * depth // line + 2) * line if pack_a else 0
+    scratch_b = (columns * depth // line + 2) * line if pack_b else 0
+
+    numbers = np.zeros(layout.PLAN_SIZE, np.int64)
+    for at, value in {
+        layout.TABLE: micro.address,
+        layout.LANES: regs.lanes,
+        layout.HEIGHT: regs.height,
+        layout.STRIP: regs.strip,
+        layout.M: m,
+        layout.N: n,
+        layout.K: k,
+        layout.TRANSPOSED_A: ta,
+        layout.TRANSPOSED_B: tb,
+        layout.PACK_A: pack_a,
+        layout.PACK_B: pack_b,
+        layout.DEPTH: depth,
+        layout.COLUMNS: columns,
+        layout.FLAGS: flags,
+        layout.BATCH: batch,
+        layout.A_STRIDE: a_stride,
+        layout.B_STRIDE: b_stride,
+        layout.GRID_M: down,
+        layout.GRID_N: across,
+        layout.CHUNKS: chunks,
+        layout.SCRATCH_A: scratch_a,
+        layout.SCRATCH: scratch_a + scratch_b,
+    }.items():
+        numbers[at] = value
+    _compile_variants(micro, numbers)
+    kernel = layout.multiply_parallel if chunks > 1 else layout.multiply
+    return Plan(kernel, numbers, chunks * (scratch_a + scratch_b))
+
+
+def make_vector_plan(
+    dtype: np.dtype,
+    batch: int,
+    m: int,
+    n: int,
+    k: int,
+    ta: bool,
+    tb: bool,
+    a_stride: int,
+    b_stride: int,
+    flags: int,
+    threads: int,
+) -> Plan:
+    """The plan for products with one row (m = 1) or one column (n = 1)."""
+    micro = variants(dtype == np.float64)
+    matrix_is_a = n == 1
+    by_rows = not ta if matrix_is_a else tb  # whether the sums run along the rows of the matrix
+    extent = m if matrix_is_a else n
+    rows, cols = (extent, k) if by_rows else (k, extent)
+    tasks = batch * (rows if by_rows else -(-cols // vector.BLOCK))
+    chunks = min(threads, tasks) if batch * rows * cols >= SERIAL_READS else 1
+    numbers = np.zeros(vector.PLAN_SIZE, np.int64)
+    for at, value in {
+        vector.TABLE: micro.address,
+        vector.ROWS: rows,
+        vector.COLS: cols,
+        vector.FLAGS: flags,
+        vector.BATCH: batch,
+        vector.X_STRIDE: a_stride if matrix_is_a else b_stride,
+        vector.V_STRIDE: b_stride if matrix_is_a else a_stride,
+        vector.BIAS_STEP: 0 if matrix_is_a else 1,
+        vector.CHUNKS: chunks,
+    }.items():
+        numbers[at] = value
+    if by_rows:
+        micro.need_dot()
+        kernel = vector.along_rows_parallel if chunks > 1 else vector.along_rows
+    else:
+        kernel = vector.along_columns_parallel if chunks > 1 else vector.along_columns
+
+    def run(numbers, a, b, c, bias, scratch):
+        if matrix_is_a:
+            kernel(numbers, a, b, c, bias)
+        else:
+            kernel(numbers, b, a, c, bias)
+
+    return Plan(run, numbers, 0)
+
+
+def _compile_variants(micro: Variants, plan: np.ndarray) -> None:
+    """Have ready every micro-kernel that the drivers will call for this plan."""
+    at = layout
+    m, n, strip = (int(plan[i]) for i in (at.M, at.N, at.STRIP))
+    part = at.part_bound.fn
+    down, across = int(plan[at.GRID_M]), int(plan[at.GRID_N])
+    heights, widths = set(), set()
+    for i in range(down):
+        rows = part(i + 1, down, m, 1) - part(i, down, m, 1)
+        if rows:
+            panels = -(-rows // int(plan[at.HEIGHT]))
+            heights |= {rows // panels, -(-rows // panels)}
+    for j in range(across):
+        lanes = int(plan[at.LANES])
+        cols = part(j + 1, across, n, lanes) - part(j, across, n, lanes)
+        # Blocks of columns are whole strips, so only the last strip of a part can be narrow.
+        widths |= ({strip} if cols >= strip else set()) | (
+            {cols % strip} if cols % strip else set()
+        )
+    ta, tb, pack_a, pack_b = (
+        bool(plan[i]) for i in (at.TRANSPOSED_A, at.TRANSPOSED_B, at.PACK_A, at.PACK_B)
+    )
+    by_rows = not ta and not pack_a
+    for height in heights:
+        for width in widths:
+            micro.need_tile(height, width, by_rows)
+        if pack_a and ta:
+            micro.need_copy(height)
+    if (pack_a and not ta) or (pack_b and tb):
+        micro.need_transpose()
+    if pack_b and not tb:
+        for width in widths:
+            micro.need_copy(width)

@@ -1,0 +1,83 @@
+"""What the vector micro-kernels compute, as plain Python: their reference and their meaning.
+
+Compiled kernels that call these functions get the LLVM versions of ``microkernel.py``; with
+``NUMBA_DISABLE_JIT=1`` the loops below run. Operands are flat arrays with an offset to the first element;
+every stride is in elements. ``table`` is the address of the compiled variants and means nothing here.
+"""
+
+from __future__ import annotations
+
+# What a tile does with its sums before it stores them, in this order.
+ACCUMULATE = 1  # add what c holds
+BIAS = 2  # add one value for each column
+RELU = 4  # negative values become zero, NaN stays
+
+
+def tile(
+    table,
+    height,
+    by_rows,
+    a,
+    a0,
+    a_step,
+    b,
+    b0,
+    b_step,
+    c,
+    c0,
+    c_step,
+    bias,
+    bias0,
+    depth,
+    width,
+    flags,
+):
+    """One tile of a matrix product: ``c[i, j] = sum_k a[i, k] * b[k, j]`` in the order of k.
+
+    Args:
+        height: rows of the tile, at most the number that the registers hold.
+        by_rows: whether ``a[i, k]`` stands at ``a0 + i*a_step + k`` (1) or at ``a0 + k*a_step + i`` (0).
+        b: ``b[k, j]`` stands at ``b0 + k*b_step + j``.
+        c: ``c[i, j]`` stands at ``c0 + i*c_step + j``.
+        depth: number of products in each sum, 0 gives zeros.
+        width: columns of the tile, at most the number that the registers hold.
+        flags: any of ``ACCUMULATE``, ``BIAS``, ``RELU``.
+    """
+    for i in range(height):
+        for j in range(width):
+            total = c.dtype.type(0)
+            for k in range(depth):
+                at = a0 + i * a_step + k if by_rows else a0 + k * a_step + i
+                total += a[at] * b[b0 + k * b_step + j]
+            if flags & ACCUMULATE:
+                total += c[c0 + i * c_step + j]
+            if flags & BIAS:
+                total += bias[bias0 + j]
+            if flags & RELU and total < 0:
+                total = c.dtype.type(0)
+            c[c0 + i * c_step + j] = total
+
+
+def transpose(table, x, x0, x_step, out, out0, out_step, rows, cols):
+    """``out[j, i] = x[i, j]`` for a block of at most one vector's length each way."""
+    for i in range(rows):
+        for j in range(cols):
+            out[out0 + j * out_step + i] = x[x0 + i * x_step + j]
+
+
+def copy_rows(table, x, x0, x_step, out, out0, out_step, rows, cols):
+    """``out[i, j] = x[i, j]``, each row padded with zeros to whole vectors.
+
+    Rows are written from the first to the last, so the padding of one may lie on the next.
+    """
+    for i in range(rows):
+        for j in range(cols):
+            out[out0 + i * out_step + j] = x[x0 + i * x_step + j]
+
+
+def dot(table, x, x0, y, y0, depth):
+    """``sum_k x[x0 + k] * y[y0 + k]``: as many running sums as some vectors have lanes, added up in pairs."""
+    total = x.dtype.type(0)
+    for k in range(depth):
+        total += x[x0 + k] * y[y0 + k]
+    return total

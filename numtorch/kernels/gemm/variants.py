@@ -1,0 +1,126 @@
+"""Which micro-kernels this machine uses, and the table of their addresses.
+
+A variant is compiled when a shape first needs it, cached like every kernel, and entered into the table
+that the drivers call through. Knows the registers of the processor; knows nothing of matrix sizes.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from numtorch.kernels.jit import compile_source, disabled, numba
+
+# The table: log2 of the vector length, then addresses.
+SHIFT = 0
+TRANSPOSE = 1
+DOT = 2
+COPIES = 4  # one for each number of vectors
+TILES = 8  # by_rows x vectors x rows
+MOST_VECTORS = 4
+MOST_ROWS = 16
+TABLE_SIZE = TILES + 2 * MOST_VECTORS * MOST_ROWS
+
+
+@dataclass(frozen=True)
+class Registers:
+    """The tile that fills the vector registers: ``height`` rows of ``vectors`` vectors of ``lanes`` elements."""
+
+    bits: int
+    lanes: int
+    height: int
+    vectors: int
+
+    @property
+    def strip(self) -> int:
+        """Columns of a tile."""
+        return self.lanes * self.vectors
+
+
+def vector_bits(features: str) -> int:
+    """Length of the vectors: ``NUMTORCH_VECTOR_BITS``, else the longest that the processor computes with."""
+    if override := os.environ.get("NUMTORCH_VECTOR_BITS"):
+        if override not in ("128", "256", "512"):
+            raise ValueError(f"NUMTORCH_VECTOR_BITS: expected 128, 256 or 512, got {override!r}")
+        return int(override)
+    if "+avx512f" in features:
+        return 512
+    return 256 if "+avx2" in features else 128
+
+
+@cache
+def registers(double: bool) -> Registers:
+    """The tile for this machine. All sums, one row of b and one broadcast of a must fit."""
+    if disabled():
+        return Registers(0, 4, 6, 2)
+    numba()
+    from numba.core.registry import cpu_target
+
+    triple, _, features = cpu_target.target_context.codegen().magic_tuple()
+    bits = vector_bits(features)
+    height, vectors = {512: (14, 2), 256: (6, 2), 128: (4, 2)}[bits]
+    if triple.startswith(("aarch64", "arm64")):
+        height, vectors = 8, 3  # 32 registers of 128 bits
+    return Registers(bits, bits // (64 if double else 32), height, vectors)
+
+
+class Variants:
+    """The compiled micro-kernels of one element type. ``address`` is what kernels take as ``table``."""
+
+    def __init__(self, double: bool):
+        self.double = double
+        self.registers = registers(double)
+        self.table = np.zeros(TABLE_SIZE, np.int64)
+        self.table[SHIFT] = self.registers.lanes.bit_length() - 1
+        self.address = self.table.ctypes.data
+
+    def need_tile(self, height: int, width: int, by_rows: bool) -> None:
+        vectors = -(-width // self.registers.lanes)
+        slot = TILES + ((by_rows * MOST_VECTORS + vectors - 1) * MOST_ROWS + height - 1)
+        self._need(slot, "tile", height, vectors, int(by_rows))
+
+    def need_transpose(self) -> None:
+        self._need(TRANSPOSE, "transpose", 0, 0, 0)
+
+    def need_dot(self) -> None:
+        self._need(DOT, "dot", 0, 0, 0)
+
+    def need_copy(self, width: int) -> None:
+        vectors = -(-width // self.registers.lanes)
+        self._need(COPIES + vectors - 1, "copy_rows", 0, vectors, 0)
+
+    def _need(self, slot: int, kind: str, height: int, vectors: int, by_rows: int) -> None:
+        if disabled() or self.table[slot]:
+            return
+        lanes = self.registers.lanes
+        symbol = f"numtorch_{kind}_{'f64' if self.double else 'f32'}x{lanes}_{height}x{vectors}_{by_rows}"
+        source = (
+            f"def {kind}():\n"
+            f"    define({symbol!r}, {kind!r}, {int(self.double)}, {lanes}, {height}, {vectors}, {by_rows})\n"
+        )
+        module = "numtorch.kernels.gemm.microkernel"
+        numba()
+        from importlib import import_module
+
+        kernel = compile_source(
+            source,
+            kind,
+            {"define": import_module(module).define},
+            f"gemm {symbol}",
+            needs=module,
+            fastmath=frozenset(),
+            no_cpython_wrapper=True,
+            no_cfunc_wrapper=True,
+        )
+        dispatcher = kernel.dispatcher
+        dispatcher.compile(())
+        (compiled,) = dispatcher.overloads.values()
+        self.table[slot] = compiled.library.get_pointer_to_function(symbol)
+
+
+@cache
+def variants(double: bool) -> Variants:
+    return Variants(double)

@@ -1,7 +1,8 @@
 """How a tensor is written as text: character for character what torch prints.
 
 Works on NumPy arrays alone: it knows neither Tensor nor device, and is handed the names of both.
-The layout rules were taken from the behaviour of torch 2.13, with which the tests compare every case.
+The layout rules were taken from the behaviour of torch 2.13, with which the tests
+compare every case.
 """
 
 from __future__ import annotations
@@ -64,8 +65,9 @@ def set_printoptions(
     """
     if profile is not None:
         if profile not in _PROFILES:
+            choices = ", ".join(_PROFILES)
             raise ValueError(
-                f"set_printoptions: unknown profile {profile!r}; choose one of {', '.join(_PROFILES)}"
+                f"set_printoptions: unknown profile {profile!r}; choose one of {choices}"
             )
         for name, value in _PROFILES[profile].items():
             setattr(options, name, value)
@@ -107,7 +109,8 @@ def format_tensor(
     Args:
         array: the elements. Half types come as float32 together with their ``dtype_name``.
         prefix: the opening, ``"tensor("`` or ``"ClassName("``.
-        dtype_name: the tensor's dtype, ``"bfloat16"`` or ``"torch.bfloat16"``; default: the array's.
+        dtype_name: the tensor's dtype, ``"bfloat16"`` or ``"torch.bfloat16"``; default: the
+            array's.
         default_dtype: the floating dtype that goes without saying.
         device: shown unless None or the CPU; ``"meta"`` prints the shape instead of elements.
         requires_grad: shown for leaves.
@@ -159,7 +162,8 @@ def format_sparse(
 
     Example:
         >>> import numpy as np
-        >>> print(format_sparse(np.array([[0, 1], [2, 0]]), np.array([3.0, 4.0], np.float32), (2, 3)))
+        >>> indices, values = np.array([[0, 1], [2, 0]]), np.array([3.0, 4.0], np.float32)
+        >>> print(format_sparse(indices, values, (2, 3)))
         tensor(indices=tensor([[0, 1],
                                [2, 0]]),
                values=tensor([3., 4.]),

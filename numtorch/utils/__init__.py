@@ -1,0 +1,1 @@
+"""Tools around training: ``numtorch.utils.data`` feeds batches to it."""

@@ -1,0 +1,279 @@
+"""What can be learned from: collections of samples, indexed or streamed.
+
+A dataset may offer ``gather_batch(index)``: given an int64 NumPy array of sample numbers, it
+returns the batch that the default collation of those samples would give, or None where it cannot.
+The DataLoader prefers it to reading sample by sample. It is ignored where a subclass overrides
+``__getitem__`` without it.
+"""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import math
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+import numtorch as nt
+from numtorch.utils.data.gather import take_rows
+
+T = TypeVar("T")
+
+
+class Dataset(Generic[T]):
+    """Base class of datasets with ``__getitem__`` and, for most uses, ``__len__``.
+
+    Example:
+        >>> from numtorch.utils.data import Dataset
+        >>> class Squares(Dataset):
+        ...     def __len__(self): return 4
+        ...     def __getitem__(self, i): return i * i
+        >>> [Squares()[i] for i in range(4)]
+        [0, 1, 4, 9]
+    """
+
+    def __getitem__(self, index: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} must define __getitem__")
+
+    def __add__(self, other: Dataset) -> ConcatDataset:
+        return ConcatDataset([self, other])
+
+
+class IterableDataset(Dataset):
+    """Base class of streams: define ``__iter__``. Each worker iterates over its own copy.
+
+    Example:
+        >>> from numtorch.utils.data import DataLoader, IterableDataset
+        >>> class Count(IterableDataset):
+        ...     def __iter__(self): return iter(range(5))
+        >>> [len(batch) for batch in DataLoader(Count(), batch_size=2)]
+        [2, 2, 1]
+    """
+
+    def __iter__(self) -> Iterator[Any]:
+        raise NotImplementedError(f"{type(self).__name__} must define __iter__")
+
+    def __add__(self, other: Dataset) -> ChainDataset:  # type: ignore[override]
+        return ChainDataset([self, other])
+
+
+def gathers(dataset: Any) -> bool:
+    """Whether ``gather_batch`` speaks for ``dataset``: no subclass has changed ``__getitem__``."""
+    for kind in type(dataset).__mro__:
+        if "gather_batch" in vars(kind):
+            return True
+        if "__getitem__" in vars(kind) or "__getitems__" in vars(kind):
+            return False
+    return False
+
+
+def plain_array(x: Any) -> np.ndarray | None:
+    """The memory of a contiguous CPU tensor without gradient as a NumPy array, or None."""
+    if not isinstance(x, nt.Tensor) or x.requires_grad or x.device.type != "cpu":
+        return None
+    if not x.is_contiguous():
+        return None
+    try:
+        return x.numpy()
+    except (TypeError, RuntimeError):  # a dtype that NumPy lacks
+        return None
+
+
+class TensorDataset(Dataset):
+    """Tensors of equal first extent; a sample is the tuple of their rows.
+
+    Example:
+        >>> import numtorch as nt
+        >>> from numtorch.utils.data import TensorDataset
+        >>> data = TensorDataset(nt.tensor([[1.0, 2.0], [3.0, 4.0]]), nt.tensor([0, 1]))
+        >>> data[1]
+        (tensor([3., 4.]), tensor(1))
+    """
+
+    tensors: tuple[Any, ...]
+
+    def __init__(self, *tensors: Any):
+        if any(tensors[0].size(0) != t.size(0) for t in tensors):
+            extents = ", ".join(str(t.size(0)) for t in tensors)
+            raise ValueError(f"Size mismatch between tensors: first extents are {extents}")
+        self.tensors = tensors
+
+    def __getitem__(self, index: Any) -> tuple[Any, ...]:
+        return tuple(t[index] for t in self.tensors)
+
+    def __len__(self) -> int:
+        return self.tensors[0].size(0)
+
+    def gather_batch(self, index: np.ndarray) -> list[Any] | None:
+        arrays = [plain_array(t) for t in self.tensors]
+        if any(a is None for a in arrays):
+            return None
+        return [nt.from_numpy(take_rows(a, index)) for a in arrays if a is not None]
+
+
+class StackDataset(Dataset):
+    """Datasets of equal length side by side: a sample is a tuple (or a dict) of their samples.
+
+    Example:
+        >>> StackDataset("ab", [1, 2])[1]
+        ('b', 2)
+        >>> StackDataset(letter="ab", number=[1, 2])[0]
+        {'letter': 'a', 'number': 1}
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        if args and kwargs:
+            raise ValueError(
+                "Supported either ``tuple``- (via ``args``) or ``dict``- (via ``kwargs``) like "
+                "input/output, but both types are given."
+            )
+        if not args and not kwargs:
+            raise ValueError("At least one dataset should be passed")
+        parts = args or tuple(kwargs.values())
+        if any(len(p) != len(parts[0]) for p in parts):
+            raise ValueError("Size mismatch between datasets")
+        self.datasets: Any = args or kwargs
+        self._length = len(parts[0])
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(self.datasets, dict):
+            return {name: dataset[index] for name, dataset in self.datasets.items()}
+        return tuple(dataset[index] for dataset in self.datasets)
+
+    def __len__(self) -> int:
+        return self._length
+
+
+class Subset(Dataset):
+    """Part of a dataset: the samples at ``indices``.
+
+    Example:
+        >>> part = Subset("abcdef", [1, 3, 5])
+        >>> len(part), part[2]
+        (3, 'f')
+    """
+
+    def __init__(self, dataset: Any, indices: Sequence[int]):
+        self.dataset = dataset
+        self.indices = indices
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, list):
+            return self.dataset[[self.indices[i] for i in index]]
+        return self.dataset[self.indices[index]]
+
+    def __getitems__(self, indices: list[int]) -> list[Any]:
+        if callable(getattr(self.dataset, "__getitems__", None)):
+            return self.dataset.__getitems__([self.indices[i] for i in indices])
+        return [self.dataset[self.indices[i]] for i in indices]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def gather_batch(self, index: np.ndarray) -> Any:
+        if not gathers(self.dataset):
+            return None
+        # Looked up afresh for each batch: the list may have been changed in place since the last
+        # one.
+        inner = [self.indices[i] for i in index.tolist()]
+        return self.dataset.gather_batch(np.asarray(inner, np.int64))
+
+
+class ConcatDataset(Dataset):
+    """Datasets one after the other.
+
+    Example:
+        >>> both = ConcatDataset(["ab", "cde"])
+        >>> len(both), both[2], both[-1]
+        (5, 'c', 'e')
+    """
+
+    def __init__(self, datasets: Iterable[Any]):
+        self.datasets = list(datasets)
+        if not self.datasets:
+            raise ValueError("datasets should not be an empty iterable")
+        if any(isinstance(d, IterableDataset) for d in self.datasets):
+            raise AssertionError("ConcatDataset does not support IterableDataset; use ChainDataset")
+        self.cumulative_sizes = list(itertools.accumulate(len(d) for d in self.datasets))
+
+    def __len__(self) -> int:
+        return self.cumulative_sizes[-1]
+
+    def __getitem__(self, index: int) -> Any:
+        if index < 0:
+            if -index > len(self):
+                raise ValueError("absolute value of index should not exceed dataset length")
+            index += len(self)
+        which = bisect.bisect_right(self.cumulative_sizes, index)
+        if which == len(self.datasets):
+            raise IndexError(f"index {index} is out of range for {len(self)} samples")
+        return self.datasets[which][index - (self.cumulative_sizes[which - 1] if which else 0)]
+
+
+class ChainDataset(IterableDataset):
+    """Streams one after the other.
+
+    Example:
+        >>> from numtorch.utils.data import IterableDataset
+        >>> class Count(IterableDataset):
+        ...     def __init__(self, n): self.n = n
+        ...     def __iter__(self): return iter(range(self.n))
+        >>> list(ChainDataset([Count(2), Count(3)]))
+        [0, 1, 0, 1, 2]
+    """
+
+    def __init__(self, datasets: Iterable[Any]):
+        self.datasets = datasets
+
+    def __iter__(self) -> Iterator[Any]:
+        for dataset in self.datasets:
+            if not isinstance(dataset, IterableDataset):
+                raise AssertionError(
+                    f"ChainDataset only supports IterableDataset, got {type(dataset).__name__}"
+                )
+            yield from dataset
+
+    def __len__(self) -> int:
+        return sum(len(d) for d in self.datasets)  # type: ignore[arg-type]
+
+
+def random_split(
+    dataset: Any, lengths: Sequence[int | float], generator: Any = None
+) -> list[Subset]:
+    """Split a dataset at random into parts of the given lengths, or fractions that sum to one.
+
+    What a fraction leaves over when rounding down is dealt out one by one, from the first part on.
+
+    Example:
+        >>> [len(part) for part in random_split(range(10), [0.8, 0.2])]
+        [8, 2]
+    """
+    total = sum(lengths)
+    if math.isclose(total, 1):
+        for i, fraction in enumerate(lengths):
+            if not 0 <= fraction <= 1:
+                raise ValueError(f"Fraction at index {i} is not between 0 and 1: {fraction}")
+        counts = [math.floor(len(dataset) * fraction) for fraction in lengths]
+        for i in range(len(dataset) - sum(counts)):
+            counts[i % len(counts)] += 1
+        for i, count in enumerate(counts):
+            if count == 0:
+                warnings.warn(
+                    f"Length of split at index {i} is 0. This might result in an empty dataset.",
+                    stacklevel=2,
+                )
+    else:
+        counts = [int(x) for x in lengths]
+    if sum(counts) != len(dataset):
+        raise ValueError(
+            "Sum of input lengths does not equal the length of the input dataset! "
+            f"The lengths {list(lengths)} sum to {sum(counts)}, not to {len(dataset)}"
+        )
+    order = nt.randperm(len(dataset), generator=generator).tolist()
+    ends = itertools.accumulate(counts)
+    return [
+        Subset(dataset, order[end - count : end]) for end, count in zip(ends, counts, strict=True)
+    ]

@@ -1,0 +1,129 @@
+"""Kernels that make a batch: rows, or pixels mapped through a table, picked by index.
+
+They work on flat arrays and know neither datasets nor tensors. ``take_rows`` and ``take_mapped``
+check the indices, choose the serial or the parallel kernel, and return a new array.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from numtorch.kernels.jit import jit, prange
+from numtorch.kernels.threads import get_num_threads
+
+# Elements below which starting the threads costs more than they save (2 cores: equal near 10^5).
+PARALLEL_FROM = 1 << 18
+
+
+@jit
+def bad_index(index, n):
+    """Position of the first index outside ``[-n, n)``, or -1."""
+    for i in range(index.size):
+        if index[i] >= n or index[i] < -n:
+            return i
+    return -1
+
+
+@jit
+def rows(x, index, n, width, out):
+    """out[i, j] = x[index[i], j] for x of shape (n, width); negative indices count from the end."""
+    for i in range(index.size):
+        k = index[i]
+        if k < 0:
+            k += n
+        for j in range(width):
+            out[i * width + j] = x[k * width + j]
+
+
+@jit(parallel=True)
+def rows_parallel(x, index, n, width, out):
+    """``rows`` with the samples spread over the threads."""
+    for i in prange(index.size):
+        k = index[i] + n if index[i] < 0 else index[i]
+        for j in range(width):
+            out[i * width + j] = x[k * width + j]
+
+
+@jit
+def mapped(x, index, n, table, c, plane, out):
+    """out[i, k, j] = table[k, x[index[i], k, j]] for bytes x (n, c, plane) and table (c, 256).
+
+    A byte has 256 values: what any pixelwise transform makes of them is computed once, in the
+    table, and a batch costs one read of it per pixel (as fast as two vectorised divisions, and
+    exact by construction).
+    """
+    for i in range(index.size):
+        s = index[i]
+        if s < 0:
+            s += n
+        for k in range(c):
+            source, target, row = (s * c + k) * plane, (i * c + k) * plane, k * 256
+            for j in range(plane):
+                out[target + j] = table[row + x[source + j]]
+
+
+@jit(parallel=True)
+def mapped_parallel(x, index, n, table, c, plane, out):
+    """``mapped`` with the samples spread over the threads."""
+    for i in prange(index.size):
+        s = index[i] + n if index[i] < 0 else index[i]
+        for k in range(c):
+            source, target, row = (s * c + k) * plane, (i * c + k) * plane, k * 256
+            for j in range(plane):
+                out[target + j] = table[row + x[source + j]]
+
+
+def _checked(index: np.ndarray, n: int) -> np.ndarray:
+    index = np.ascontiguousarray(index, np.int64)
+    at = bad_index(index, n)
+    if at >= 0:
+        raise IndexError(f"index {index[at]} is out of range for a dataset of {n} samples")
+    return index
+
+
+def take_rows(x: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """``x[index]`` along the first dimension, for a C-contiguous ``x`` of any dtype.
+
+    Example:
+        >>> import numpy as np
+        >>> take_rows(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1, 0, 1])).tolist()
+        [[3.0, 4.0], [1.0, 2.0], [3.0, 4.0]]
+    """
+    n = x.shape[0]
+    index = _checked(index, n)
+    out = np.empty((index.size, *x.shape[1:]), x.dtype)
+    if out.size:
+        # Copying does not depend on what the bytes mean: three word sizes serve every dtype.
+        size = x.dtype.itemsize
+        word = {4: np.uint32, 8: np.uint64, 16: np.uint64}.get(size, np.uint8)
+        source, target = x.reshape(-1).view(word), out.reshape(-1).view(word)
+        parallel = target.size >= PARALLEL_FROM and get_num_threads() > 1
+        kernel = rows_parallel if parallel else rows
+        kernel(source, index, n, source.size // n, target)
+    return out
+
+
+def take_mapped(x: np.ndarray, index: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """Pixels of the images ``x[index]``, each replaced by ``table[channel, pixel]``.
+
+    Args:
+        x: uint8 images, C-contiguous, (n, c, ...) with c the channels of the table, or (n, ...) for
+            c = 1.
+        index: int64 sample numbers.
+        table: (c, 256), what each byte becomes.
+
+    Example:
+        >>> import numpy as np
+        >>> images = np.array([[[0, 255]], [[255, 0]]], np.uint8)
+        >>> halves = np.arange(256, dtype=np.float32)[None] / 2
+        >>> take_mapped(images, np.array([1]), halves).tolist()
+        [[[127.5, 0.0]]]
+    """
+    n, c = x.shape[0], table.shape[0]
+    index = _checked(index, n)
+    out = np.empty((index.size, *x.shape[1:]), table.dtype)
+    if out.size:
+        plane = x.size // (n * c)
+        kernel = mapped_parallel if out.size >= PARALLEL_FROM and get_num_threads() > 1 else mapped
+        kernel(x.reshape(-1), index, n, table.reshape(-1), c, plane, out.reshape(-1))
+    return out

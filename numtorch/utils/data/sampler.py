@@ -1,0 +1,283 @@
+"""In which order samples are visited: iterables over indices, and over lists of indices.
+
+A sampler here may also offer ``index_array()``: the whole order as one int64 array, drawn exactly
+as ``__iter__`` would draw it. The DataLoader then cuts batches out of it without a Python step per
+sample.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+import numtorch as nt
+
+T = TypeVar("T")
+
+
+def draw_seed(generator: Any = None) -> int:
+    """A fresh 63-bit seed from ``generator``, or from the global one."""
+    return int(nt.empty((), dtype=nt.int64).random_(generator=generator).item())
+
+
+class Sampler(Generic[T]):
+    """Base class: an iterable over indices (or lists of indices), with a length where it is known.
+
+    Example:
+        >>> from numtorch.utils.data import Sampler
+        >>> class Backwards(Sampler):
+        ...     def __init__(self, data): self.data = data
+        ...     def __iter__(self): return iter(range(len(self.data) - 1, -1, -1))
+        ...     def __len__(self): return len(self.data)
+        >>> list(Backwards("abc"))
+        [2, 1, 0]
+    """
+
+    def __iter__(self) -> Iterator[Any]:
+        raise NotImplementedError(f"{type(self).__name__} must define __iter__")
+
+
+class SequentialSampler(Sampler[int]):
+    """0, 1, 2, ... in order.
+
+    Example:
+        >>> list(SequentialSampler("abc"))
+        [0, 1, 2]
+    """
+
+    def __init__(self, data_source: Sized):
+        self.data_source = data_source
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(len(self.data_source)))
+
+    def __len__(self) -> int:
+        return len(self.data_source)
+
+    def index_array(self) -> np.ndarray:
+        return np.arange(len(self.data_source), dtype=np.int64)
+
+
+class RandomSampler(Sampler[int]):
+    """All samples in random order, or ``num_samples`` drawn with replacement.
+
+    Args:
+        data_source: what is sampled; only its length matters.
+        replacement: draw with replacement.
+        num_samples: how many to draw; default: the length.
+        generator: source of randomness; default: a fresh one, seeded from the global generator.
+
+    Example:
+        >>> sorted(RandomSampler("abcd"))
+        [0, 1, 2, 3]
+    """
+
+    def __init__(
+        self,
+        data_source: Sized,
+        replacement: bool = False,
+        num_samples: int | None = None,
+        generator: Any = None,
+    ):
+        if not isinstance(replacement, bool):
+            raise TypeError(
+                f"replacement should be a boolean value, but got replacement={replacement}"
+            )
+        self.data_source = data_source
+        self.replacement = replacement
+        self._num_samples = num_samples
+        self.generator = generator
+        if not isinstance(self.num_samples, int) or self.num_samples <= 0:
+            raise ValueError(
+                "num_samples should be a positive integer value, "
+                f"but got num_samples={self.num_samples}"
+            )
+
+    @property
+    def num_samples(self) -> int:
+        return len(self.data_source) if self._num_samples is None else self._num_samples
+
+    def index_array(self) -> np.ndarray:
+        n = len(self.data_source)
+        generator = self.generator
+        if generator is None:
+            generator = nt.Generator()
+            generator.manual_seed(draw_seed())
+        if self.replacement:
+            drawn = nt.randint(0, n, (self.num_samples,), generator=generator)
+            return drawn.numpy()
+        rounds = math.ceil(self.num_samples / n)
+        orders = [nt.randperm(n, generator=generator).numpy() for _ in range(rounds)]
+        return np.concatenate(orders)[: self.num_samples]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.index_array().tolist())
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+
+class SubsetRandomSampler(Sampler[int]):
+    """The given indices in random order.
+
+    Example:
+        >>> sorted(SubsetRandomSampler([3, 5, 8]))
+        [3, 5, 8]
+    """
+
+    def __init__(self, indices: Sequence[int], generator: Any = None):
+        self.indices = indices
+        self.generator = generator
+
+    def __iter__(self) -> Iterator[int]:
+        for i in nt.randperm(len(self.indices), generator=self.generator).tolist():
+            yield self.indices[i]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+class WeightedRandomSampler(Sampler[int]):
+    """Indices drawn with the given probabilities (weights need not sum to one).
+
+    Example:
+        >>> list(WeightedRandomSampler([0.0, 1.0, 0.0], num_samples=3))
+        [1, 1, 1]
+    """
+
+    def __init__(
+        self,
+        weights: Sequence[float],
+        num_samples: int,
+        replacement: bool = True,
+        generator: Any = None,
+    ):
+        if not isinstance(num_samples, int) or isinstance(num_samples, bool) or num_samples <= 0:
+            raise ValueError(
+                f"num_samples should be a positive integer value, but got num_samples={num_samples}"
+            )
+        if not isinstance(replacement, bool):
+            raise ValueError(
+                f"replacement should be a boolean value, but got replacement={replacement}"
+            )
+        self.weights = nt.as_tensor(weights, dtype=nt.float64)
+        if self.weights.dim() != 1:
+            raise ValueError(
+                "weights should be a 1d sequence but given weights have shape "
+                f"{tuple(self.weights.shape)}"
+            )
+        self.num_samples = num_samples
+        self.replacement = replacement
+        self.generator = generator
+
+    def __iter__(self) -> Iterator[int]:
+        drawn = nt.multinomial(
+            self.weights, self.num_samples, self.replacement, generator=self.generator
+        )
+        return iter(drawn.tolist())
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+
+class BatchSampler(Sampler[list[int]]):
+    """Lists of ``batch_size`` indices taken from another sampler.
+
+    Example:
+        >>> list(BatchSampler(SequentialSampler("abcde"), batch_size=2, drop_last=False))
+        [[0, 1], [2, 3], [4]]
+        >>> list(BatchSampler(SequentialSampler("abcde"), batch_size=2, drop_last=True))
+        [[0, 1], [2, 3]]
+    """
+
+    def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool):
+        if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0:
+            raise ValueError(
+                f"batch_size should be a positive integer value, but got batch_size={batch_size}"
+            )
+        if not isinstance(drop_last, bool):
+            raise ValueError(f"drop_last should be a boolean value, but got drop_last={drop_last}")
+        self.sampler = sampler
+        self.batch_size = batch_size
+        self.drop_last = drop_last
+
+    def __iter__(self) -> Iterator[list[int]]:
+        batch = []
+        for index in self.sampler:
+            batch.append(index)
+            if len(batch) == self.batch_size:
+                yield batch
+                batch = []
+        if batch and not self.drop_last:
+            yield batch
+
+    def __len__(self) -> int:
+        n, size = len(self.sampler), self.batch_size  # type: ignore[arg-type]
+        return n // size if self.drop_last else (n + size - 1) // size
+
+
+class DistributedSampler(Sampler[int]):
+    """One process's share of the samples: from ``rank`` on, every ``num_replicas``-th of an order.
+
+    The order is shuffled from ``seed + epoch``; call ``set_epoch`` before each epoch. The samples
+    are repeated (or cut, with ``drop_last``) so that every process gets equally many.
+
+    Example:
+        >>> list(DistributedSampler(range(5), num_replicas=2, rank=1, shuffle=False))
+        [1, 3, 0]
+    """
+
+    def __init__(
+        self,
+        dataset: Sized,
+        num_replicas: int | None = None,
+        rank: int | None = None,
+        shuffle: bool = True,
+        seed: int = 0,
+        drop_last: bool = False,
+    ):
+        if num_replicas is None or rank is None:
+            from numtorch import distributed
+
+            num_replicas = distributed.get_world_size() if num_replicas is None else num_replicas
+            rank = distributed.get_rank() if rank is None else rank
+        if not 0 <= rank < num_replicas:
+            raise ValueError(
+                f"Invalid rank {rank}, rank should be in the interval [0, {num_replicas - 1}]"
+            )
+        self.dataset = dataset
+        self.num_replicas = num_replicas
+        self.rank = rank
+        self.epoch = 0
+        self.drop_last = drop_last
+        n = len(dataset)
+        if drop_last and n % num_replicas:
+            self.num_samples = math.ceil((n - num_replicas) / num_replicas)
+        else:
+            self.num_samples = math.ceil(n / num_replicas)
+        self.total_size = self.num_samples * num_replicas
+        self.shuffle = shuffle
+        self.seed = seed
+
+    def index_array(self) -> np.ndarray:
+        n = len(self.dataset)
+        if self.shuffle:
+            generator = nt.Generator()
+            generator.manual_seed(self.seed + self.epoch)
+            order = nt.randperm(n, generator=generator).numpy()
+        else:
+            order = np.arange(n, dtype=np.int64)
+        return np.resize(order, self.total_size)[self.rank :: self.num_replicas]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.index_array().tolist())
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the shuffle of the coming epoch."""
+        self.epoch = epoch

@@ -1,0 +1,208 @@
+"""Worker processes: each reads its own tasks, makes the batches, and sends them back in order.
+
+A worker has one pipe to the parent. Inside it a thread collects tasks and another sends results, so
+that neither side ever waits for the other to read: the parent never blocks handing out work, and a
+worker goes on with its next batch while the last one waits to be fetched. A worker ends when it is
+told to, when the parent dies, or when the parent closes the pipe. Knows nothing of samplers or of
+the order of an epoch.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import queue
+import random
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing import connection, parent_process
+from typing import Any
+
+import numpy as np
+
+import numtorch as nt
+
+EXHAUSTED = "exhausted"  # a worker's stream of samples has ended
+BATCH = "batch"
+ERROR = "error"
+
+
+@dataclass(frozen=True)
+class WorkerInfo:
+    """Which worker this is: ``id`` of ``num_workers``, its ``seed``, its copy of ``dataset``."""
+
+    id: int
+    num_workers: int
+    seed: int
+    dataset: Any
+
+
+_info: WorkerInfo | None = None
+
+
+def get_worker_info() -> WorkerInfo | None:
+    """The worker that this code runs in; None in the main process.
+
+    Example:
+        >>> get_worker_info() is None
+        True
+    """
+    return _info
+
+
+class WorkerError:
+    """An exception on its way to the parent: its type and its traceback as text."""
+
+    def __init__(self, where: str):
+        kind, error, trace = sys.exc_info()
+        self.kind = kind
+        self.text = "".join(traceback.format_exception(kind, error, trace))
+        self.where = where
+
+    def reraise(self) -> None:
+        """Raise the worker's exception here, with the worker's traceback in its message."""
+        message = f"Caught {self.kind.__name__} {self.where}.\nOriginal {self.text}"
+        if self.kind is StopIteration:  # would end the parent's loop in silence
+            raise RuntimeError(message)
+        if self.kind is KeyError:
+            message = _Verbatim(message)  # KeyError shows the repr of its message
+        try:
+            error = self.kind(message)
+        except Exception:  # a constructor that takes something other than a message
+            raise RuntimeError(message) from None
+        raise error
+
+    def __reduce__(self) -> tuple:
+        try:
+            pickle.dumps(self.kind)
+            kind = self.kind
+        except Exception:  # a class made inside a function
+            kind = RuntimeError
+        return _rebuild_error, (kind, self.text, self.where)
+
+
+def _rebuild_error(kind: type, text: str, where: str) -> WorkerError:
+    error = WorkerError.__new__(WorkerError)
+    error.kind, error.text, error.where = kind, text, where
+    return error
+
+
+class _Verbatim(str):
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class _Pickler(pickle.Pickler):
+    """Tensors travel as NumPy arrays: one copy into the stream, one out of it."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        if type(obj) is nt.Tensor and not obj.requires_grad and obj.device.type == "cpu":
+            try:
+                return nt.from_numpy, (obj.numpy(),)
+            except (TypeError, RuntimeError):  # a dtype that NumPy lacks
+                return NotImplemented
+        return NotImplemented
+
+
+def encode(obj: Any) -> bytes:
+    """``obj`` as bytes for a pipe."""
+    stream = io.BytesIO()
+    _Pickler(stream, protocol=5).dump(obj)
+    return stream.getvalue()
+
+
+def run(
+    pipe: connection.Connection,
+    inherited: list[connection.Connection],
+    make_fetch: Callable[[], Callable[[Any], Any]],
+    info: WorkerInfo,
+    init: Callable[[int], None] | None,
+) -> None:
+    """A worker's life: prepare, then a result for every task until the end.
+
+    A task is ``(number, index)``, or ``(number, None)`` to start a new epoch, which has no result.
+    A result is ``(number, BATCH | ERROR | EXHAUSTED, value)``.
+    """
+    global _info
+    for other in inherited:  # ends of pipes that a fork copied: they would keep the pipes alive
+        other.close()
+    # Ctrl-C goes to the whole group; the parent decides what it means. SIGTERM is the parent's last
+    # word, so a handler that the training script installed must not swallow it here.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _info = info
+    random.seed(info.seed)
+    np.random.seed(info.seed % (1 << 32))
+    nt.manual_seed(info.seed)
+    tasks: queue.SimpleQueue = queue.SimpleQueue()
+    results: queue.SimpleQueue = queue.SimpleQueue()
+    stop = threading.Event()
+    threading.Thread(target=_receive, args=(pipe, tasks, stop), daemon=True).start()
+    threading.Thread(target=_send, args=(pipe, results), daemon=True).start()
+    where = f"in DataLoader worker process {info.id}"
+    failure = None
+    fetch = None
+    try:
+        if init is not None:
+            init(info.id)
+        fetch = make_fetch()
+    except Exception:
+        failure = WorkerError(where)
+    ended = StopIteration if _streams(info.dataset) else _Never
+    while (task := tasks.get()) is not None and not stop.is_set():
+        number, index = task
+        if index is None:
+            if failure is None:
+                fetch = make_fetch()
+            continue
+        try:
+            if failure is not None:
+                result = encode((number, ERROR, failure))
+            else:
+                result = encode((number, BATCH, fetch(index)))
+        except ended:
+            result = encode((number, EXHAUSTED, None))
+        except Exception:
+            result = encode((number, ERROR, WorkerError(where)))
+        results.put(result)
+
+
+class _Never(Exception):
+    """Raised by nobody: a StopIteration from an indexed dataset is an error like any other."""
+
+
+def _streams(dataset: Any) -> bool:
+    from numtorch.utils.data.dataset import IterableDataset
+
+    return isinstance(dataset, IterableDataset)
+
+
+def _receive(pipe: connection.Connection, tasks: queue.SimpleQueue, stop: threading.Event) -> None:
+    parent = parent_process()
+    watched = [pipe] if parent is None else [pipe, parent.sentinel]
+    while True:
+        try:
+            if pipe not in connection.wait(watched):
+                raise EOFError
+            task = pipe.recv()
+        except (EOFError, OSError):
+            os._exit(1)  # nobody is left to read what this worker makes
+        if task is None:
+            stop.set()  # what is still queued was asked for by an epoch that is over
+        tasks.put(task)
+        if task is None:
+            return
+
+
+def _send(pipe: connection.Connection, results: queue.SimpleQueue) -> None:
+    while True:
+        result = results.get()
+        try:
+            pipe.send_bytes(result)
+        except OSError:
+            os._exit(1)

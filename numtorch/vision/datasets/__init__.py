@@ -1,0 +1,14 @@
+"""Data sets of images.
+
+images.py     what they have in common: bytes in memory, transforms, batches by one kernel
+idx.py        the file format of the MNIST family
+download.py   files from mirrors, with checksums
+mnist.py      MNIST, FashionMNIST
+digits.py     Digits, which comes with the package (data/)
+"""
+
+from numtorch.vision.datasets.digits import Digits
+from numtorch.vision.datasets.images import ImageDataset
+from numtorch.vision.datasets.mnist import MNIST, FashionMNIST
+
+__all__ = ["MNIST", "Digits", "FashionMNIST", "ImageDataset"]

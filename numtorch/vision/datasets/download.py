@@ -1,0 +1,68 @@
+"""Files from the network: several mirrors, a checksum, and never half a file on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import urllib.request
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from numtorch.kernels.cache import write_atomically
+
+TIMEOUT = 30  # seconds without a byte before a mirror is given up
+
+
+def md5(data: bytes) -> str:
+    """The MD5 checksum, as the publishers of the data sets give it."""
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def fetch(
+    name: str, mirrors: Sequence[str], folder: Path, check: Callable[[bytes], str | None]
+) -> Path:
+    """Download ``name`` into ``folder`` from the first mirror that gives a good copy.
+
+    ``check`` returns what is wrong with the bytes, or None. Nothing is written unless it is
+    content.
+
+    Raises:
+        RuntimeError: if no mirror has a good copy; the message lists what each one answered.
+    """
+    answers = []
+    for mirror in mirrors:
+        url = mirror.rstrip("/") + "/" + name
+        try:
+            data = _read(url, name)
+        except OSError as error:  # refused, unknown host, HTTP error, timeout
+            answers.append(f"  {url}: {error}")
+            continue
+        if wrong := check(data):
+            answers.append(f"  {url}: {wrong}")
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / name, data)
+        return folder / name
+    raise RuntimeError(
+        f"could not download {name}; tried\n" + "\n".join(answers) + "\n"
+        f"Check the network, or put the file into {folder} yourself"
+    )
+
+
+def _read(url: str, name: str) -> bytes:
+    request = urllib.request.Request(url, headers={"User-Agent": "numtorch"})
+    show = sys.stderr.isatty()
+    chunks, done = [], 0
+    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+        total = int(answer.headers.get("Content-Length") or 0)
+        while chunk := answer.read(1 << 16):
+            chunks.append(chunk)
+            done += len(chunk)
+            if show:
+                share = f"{100 * done / total:3.0f}%" if total else ""
+                print(f"\r{name} {done / 1e6:.1f} MB {share}", end="", file=sys.stderr, flush=True)
+    if show:
+        print(file=sys.stderr)
+    if total and done != total:
+        raise OSError(f"the connection ended after {done} of {total} bytes")
+    return b"".join(chunks)

@@ -1,0 +1,107 @@
+"""Images that are held in memory as bytes, with an integer label each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import numtorch as nt
+from numtorch.utils.data.collate import default_collate
+from numtorch.utils.data.dataset import Dataset, plain_array
+from numtorch.utils.data.gather import take_mapped, take_rows
+from numtorch.vision.transforms.compose import byte_table
+
+
+class ImageDataset(Dataset[tuple[Any, Any]]):
+    """Grey images with labels: ``data``, uint8 (n, height, width), and ``targets``, int64 (n,).
+
+    A sample is the pair of an image and an int, after ``transform`` and ``target_transform``. The
+    image that ``transform`` gets is a uint8 array (height, width).
+
+    Differs from torch: torchvision hands out PIL images. ``PIL.Image.fromarray(image)`` makes one.
+
+    Example:
+        >>> import numpy as np
+        >>> from numtorch.vision import datasets, transforms
+        >>> pictures = np.zeros((2, 2, 2), np.uint8)
+        >>> data = datasets.ImageDataset(pictures, [0, 1], transform=transforms.ToTensor())
+        >>> image, label = data[1]
+        >>> image.shape, label
+        (torch.Size([1, 2, 2]), 1)
+    """
+
+    classes: list[str] = []
+
+    def __init__(
+        self,
+        data: Any,
+        targets: Any,
+        transform: Callable[[Any], Any] | None = None,
+        target_transform: Callable[[int], Any] | None = None,
+    ):
+        self.data = nt.as_tensor(data)
+        self.targets = nt.as_tensor(targets)
+        if len(self.data) != len(self.targets):
+            raise ValueError(
+                f"{type(self).__name__}: {len(self.data)} images but {len(self.targets)} targets"
+            )
+        self.transform = transform
+        self.target_transform = target_transform
+
+    @property
+    def class_to_idx(self) -> dict[str, int]:
+        return {name: i for i, name in enumerate(self.classes)}
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        image, target = self.data[index].numpy(), int(self.targets[index])
+        if self.transform is not None:
+            image = self.transform(image)
+        if self.target_transform is not None:
+            target = self.target_transform(target)
+        return image, target
+
+    def gather_batch(self, index: np.ndarray) -> list[Any] | None:
+        """The images and labels at ``index`` as the collated batch, if the transform is pixelwise.
+
+        The images are ``table[pixel]``: one kernel, with the bits of the sample-by-sample path.
+        """
+        data, targets = plain_array(self.data), plain_array(self.targets)
+        if data is None or targets is None or data.dtype != np.uint8 or data.ndim != 3:
+            return None
+        if targets.ndim != 1 or targets.dtype.kind not in "iu" or len(targets) != len(data):
+            return None
+        if self.transform is None:
+            images = take_rows(data, index)
+        else:
+            table = byte_table(self.transform)
+            if table is None:
+                return None
+            images = take_mapped(data[:, None], index, table)
+        labels = take_rows(targets, index)
+        if self.target_transform is not None:
+            collated = default_collate([self.target_transform(t) for t in labels.tolist()])
+        else:
+            collated = nt.from_numpy(labels.astype(np.int64, copy=False))
+        return [nt.from_numpy(images), collated]
+
+    def extra_repr(self) -> str:
+        return ""
+
+    def __repr__(self) -> str:
+        lines = [f"Number of datapoints: {len(self)}"]
+        if getattr(self, "root", None) is not None:
+            lines.append(f"Root location: {self.root}")
+        lines += self.extra_repr().splitlines()
+        parts = [f"Dataset {type(self).__name__}", *(f"    {line}" for line in lines)]
+        chosen = [("Transform: ", self.transform), ("Target transform: ", self.target_transform)]
+        if any(transform is not None for _, transform in chosen):
+            parts.append("    StandardTransform")
+        for head, transform in chosen:
+            if transform is not None:
+                parts.append(head + repr(transform).replace("\n", "\n" + " " * len(head)))
+        return "\n".join(parts)

@@ -1,0 +1,174 @@
+"""Transform objects, as a data set takes them.
+
+``on_values(values)`` is how a transform of single pixels acts on whole batches. ``values`` is an
+array (channels, 256): what each byte value of each channel has become by the transforms before it,
+    at first the bytes
+themselves. The method returns what they become now, or None where that depends on more than the
+value. A data set of bytes makes a table of the last result and looks every pixel of a batch up in
+it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from numtorch.vision.transforms import functional
+
+
+def apply_to_values(transform: Any, values: np.ndarray) -> np.ndarray | None:
+    """What ``transform`` makes of pixel values, or None where it does not say.
+
+    A subclass that changes ``__call__`` and not ``on_values`` is not taken at its parent's word.
+    """
+    for kind in type(transform).__mro__:
+        if "on_values" in vars(kind):
+            return transform.on_values(values)
+        if "__call__" in vars(kind) or "forward" in vars(kind):
+            return None
+    return None
+
+
+def byte_table(transform: Any, channels: int = 1) -> np.ndarray | None:
+    """What ``transform`` makes of every byte, (channels, 256), or None where it is not pixelwise.
+
+    Example:
+        >>> byte_table(ToTensor())[0, 51].item() == 0.2
+        False
+        >>> byte_table(Compose([ToTensor(), Normalize((0.5,), (0.5,))]))[0, [0, 255]].tolist()
+        [-1.0, 1.0]
+        >>> byte_table(Lambda(lambda x: x)) is None
+        True
+    """
+    bytes_ = np.repeat(np.arange(256, dtype=np.uint8)[None], channels, axis=0)
+    values = apply_to_values(transform, bytes_)
+    # A table of bytes would mean that no transform made a tensor: the samples are not of this kind.
+    if values is None or values.dtype == np.uint8:
+        return None
+    return np.ascontiguousarray(values)
+
+
+class Compose:
+    """One transform after the other.
+
+    Example:
+        >>> import numpy as np
+        >>> from numtorch.vision import transforms
+        >>> steps = [transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))]
+        >>> prepare = transforms.Compose(steps)
+        >>> prepare
+        Compose(
+            ToTensor()
+            Normalize(mean=(0.5,), std=(0.5,))
+        )
+        >>> prepare(np.array([[0, 255]], np.uint8))
+        tensor([[[-1.,  1.]]])
+    """
+
+    def __init__(self, transforms: Iterable[Callable[[Any], Any]]):
+        self.transforms = list(transforms)
+        for i, transform in enumerate(self.transforms):
+            if not callable(transform):
+                raise TypeError(
+                    f"Compose: transform {i} is {transform!r}, which cannot be called. "
+                    "Give an object such as ToTensor()"
+                )
+
+    def __call__(self, image: Any) -> Any:
+        for transform in self.transforms:
+            image = transform(image)
+        return image
+
+    def on_values(self, values: np.ndarray) -> np.ndarray | None:
+        current: np.ndarray | None = values
+        for transform in self.transforms:
+            if current is None:
+                return None
+            current = apply_to_values(transform, current)
+        return current
+
+    def __repr__(self) -> str:
+        lines = [f"    {transform}" for transform in self.transforms]
+        return "\n".join([f"{type(self).__name__}(", *lines, ")"])
+
+
+class ToTensor:
+    """An image, (height, width[, channels]), as a tensor (channels, height, width).
+
+    Bytes become float32 in [0, 1], exactly ``x / 255``; other dtypes keep their values.
+
+    Example:
+        >>> import numpy as np
+        >>> ToTensor()(np.array([[0, 255]], np.uint8))
+        tensor([[[0., 1.]]])
+    """
+
+    def __call__(self, pic: Any) -> Any:
+        return functional.to_tensor(pic)
+
+    def on_values(self, values: np.ndarray) -> np.ndarray | None:
+        if values.dtype != np.uint8:  # already a tensor: let the sample path say so
+            return None
+        c = values.shape[0]
+        return functional.to_tensor(values.T[:, None]).numpy().reshape(c, 256)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class Normalize:
+    """``(x - mean) / std`` for each channel of an image, or of a batch of images (..., C, H, W).
+
+    Args:
+        mean, std: one number for each channel, or one for all.
+        inplace: change the given tensor instead of making a new one.
+
+    Example:
+        >>> import numtorch as nt
+        >>> Normalize((0.5,), (0.5,))(nt.tensor([[[0.0, 0.5, 1.0]]]))
+        tensor([[[-1.,  0.,  1.]]])
+    """
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float], inplace: bool = False):
+        self.mean = mean
+        self.std = std
+        self.inplace = inplace
+
+    def __call__(self, tensor: Any) -> Any:
+        return functional.normalize(tensor, self.mean, self.std, self.inplace)
+
+    def on_values(self, values: np.ndarray) -> np.ndarray | None:
+        if values.dtype.kind != "f":
+            return None
+        c = values.shape[0]
+        try:
+            mean = functional.per_channel(self.mean, values.dtype, "mean", c)
+            std = functional.per_channel(self.std, values.dtype, "std", c)
+        except ValueError:  # the sample path raises it, where a person can see which sample
+            return None
+        return functional.standardise(values, mean, std, c, 256)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(mean={self.mean}, std={self.std})"
+
+
+class Lambda:
+    """Any function as a transform; samples go through it one by one.
+
+    Example:
+        >>> Lambda(lambda x: x + 1)(1)
+        2
+    """
+
+    def __init__(self, lambd: Callable[[Any], Any]):
+        if not callable(lambd):
+            raise TypeError(f"Argument lambd should be callable, got {type(lambd).__name__!r}")
+        self.lambd = lambd
+
+    def __call__(self, image: Any) -> Any:
+        return self.lambd(image)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"

@@ -6,11 +6,33 @@ Owns the host-level functions that the op calls with flat NCHW arrays and intege
 
 from __future__ import annotations
 
+import numpy as np
+
 from numtorch.kernels.threads import get_num_threads
-from numtorch.ops.conv import general
+from numtorch.ops.conv import direct, general
 
 # Multiply-adds below which starting the thread pool costs more than it saves.
 PARALLEL_WORK = 60_000
+
+# Partial sums of a weight gradient: fixed, so that the result does not depend on the threads.
+PARTS = 8
+
+NO_BIAS = {4: np.empty(0, np.float32), 8: np.empty(0, np.float64)}
+
+
+def suits_direct(kh, kw, sh, sw, dh, dw):
+    """Whether the shifted-plane kernels apply: stride 1, dilation 1, taps that fit in registers."""
+    return sh == sw == dh == dw == 1 and kw <= 7 and kh <= 7
+
+
+def direct_forward(large, x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups):
+    """Stride-1 convolution by the shifted-plane kernels; images are independent, so any cut will do."""
+    kernel = direct.specialise(direct.forward, kh, kw, co > groups, large)
+    ints = (n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups)
+    if large:
+        kernel(x, w, bias, out, *ints, min(n, get_num_threads()))
+    else:
+        kernel(0, x, w, bias, out, *ints, 1)
 
 
 def conv2d_forward(x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups):
@@ -20,6 +42,11 @@ def conv2d_forward(x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph
     image x counts as zero. Source: torch.nn.functional.conv2d.
     """
     large = n * co * ho * wo * (ci // groups) * kh * kw > PARALLEL_WORK and get_num_threads() > 1
+    if suits_direct(kh, kw, sh, sw, dh, dw):
+        direct_forward(
+            large, x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups
+        )
+        return
     kernel = general.forward_parallel if large else general.forward_serial
     kernel(x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups)
 
@@ -27,6 +54,14 @@ def conv2d_forward(x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph
 def conv2d_input_grad(g, w, gx, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups):
     """Gradient of the input of ``conv2d_forward``: the transposed convolution of g (n,co,ho,wo) with w."""
     large = n * co * ho * wo * (ci // groups) * kh * kw > PARALLEL_WORK and get_num_threads() > 1
+    if suits_direct(kh, kw, sh, sw, dh, dw) and ph < kh and pw < kw:
+        # The convolution of g, padded to kernel - 1 - padding, with the flipped weights.
+        wf = np.empty_like(w)
+        direct.flip(w, wf, co, ci // groups, co // groups, kh, kw)
+        ph, pw = kh - 1 - ph, kw - 1 - pw
+        none = NO_BIAS[w.dtype.itemsize]
+        direct_forward(large, g, wf, none, gx, n, co, ho, wo, ci, kh, kw, h, wd, ph, pw, groups)
+        return
     kernel = general.input_grad_parallel if large else general.input_grad_serial
     kernel(g, w, gx, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups)
 
@@ -34,6 +69,18 @@ def conv2d_input_grad(g, w, gx, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw
 def conv2d_weight_grad(x, g, gw, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups):
     """Gradient of the weight of ``conv2d_forward``: x (n,ci,h,wd) correlated with g (n,co,ho,wo)."""
     large = n * co * ho * wo * (ci // groups) * kh * kw > PARALLEL_WORK and get_num_threads() > 1
+    if suits_direct(kh, kw, sh, sw, dh, dw):
+        kernel = direct.specialise(direct.weight_grad, kh, kw, co // groups % 2 == 0, large)
+        chunks = min(n, PARTS)
+        parts = np.empty(chunks * gw.size, gw.dtype)
+        ints = (n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups, chunks)
+        if large:
+            kernel(x, g, parts, *ints)
+        else:
+            for t in range(chunks):
+                kernel(t, x, g, parts, *ints)
+        direct.combine(parts, gw, chunks)
+        return
     kernel = general.weight_grad_parallel if large else general.weight_grad_serial
     kernel(x, g, gw, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups)
 

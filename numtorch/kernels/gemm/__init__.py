@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from numtorch.kernels.gemm.plan import Plan, Scratch, make_plan
 from numtorch.kernels.gemm.tile import ACCUMULATE, BIAS, RELU
 from numtorch.kernels.threads import get_num_threads
@@ -50,7 +52,11 @@ def gemm(
     plan = _plans.get(key) or _plan(
         key, a, b, c, 1, m, n, k, ta, tb, 0, 0, ACCUMULATE if accumulate else 0
     )
-    plan.run(plan.numbers, a, b, c, c, _scratch.array(a.dtype, plan.scratch) if plan.scratch else c)
+    run, numbers, scratch = plan
+    if scratch is None:
+        run(numbers, a, b, c)
+    else:
+        run(numbers, a, b, c, c, _scratch.array(a.dtype, scratch), 0)
 
 
 def bmm(
@@ -92,7 +98,11 @@ def bmm(
             plan = _plan(key, a, b, c, 1, batch * m, n, k, ta, tb, 0, 0, flags)
         else:
             plan = _plan(key, a, b, c, batch, m, n, k, ta, tb, a_gap, b_gap, flags)
-    plan.run(plan.numbers, a, b, c, c, _scratch.array(a.dtype, plan.scratch) if plan.scratch else c)
+    run, numbers, scratch = plan
+    if scratch is None:
+        run(numbers, a, b, c)
+    else:
+        run(numbers, a, b, c, c, _scratch.array(a.dtype, scratch), 0)
 
 
 def linear(x, w, bias, out, m: int, n: int, k: int, relu: bool = False) -> None:
@@ -115,14 +125,11 @@ def linear(x, w, bias, out, m: int, n: int, k: int, relu: bool = False) -> None:
     if plan is None:
         flags = (BIAS if bias.size else 0) | (RELU if relu else 0)
         plan = _plan(key, x, w, out, 1, m, n, k, False, True, 0, 0, flags)
-    plan.run(
-        plan.numbers,
-        x,
-        w,
-        out,
-        bias,
-        _scratch.array(x.dtype, plan.scratch) if plan.scratch else out,
-    )
+    run, numbers, scratch = plan
+    if scratch is None:
+        run(numbers, x, w, out)
+    else:
+        run(numbers, x, w, out, bias, _scratch.array(x.dtype, scratch), 0)
 
 
 def _plan(
@@ -141,7 +148,7 @@ def _plan(
     flags: int,
 ) -> Plan:
     """Make and keep a plan."""
-    if not a.dtype == b.dtype == c.dtype or a.dtype.char not in "fd":
+    if not a.dtype == b.dtype == c.dtype or a.dtype not in (np.float32, np.float64):
         raise TypeError(
             f"matrix product: expected arrays of one dtype, float32 or float64, "
             f"got {a.dtype}, {b.dtype} and {c.dtype}"

@@ -34,9 +34,14 @@ B_STRIDE = 16
 GRID_M = 17  # parts that c is cut into, down and across
 GRID_N = 18
 CHUNKS = 19  # shares of the work, one for each thread
-SCRATCH_A = 20  # elements of scratch for a panel of a, then for a block of b
-SCRATCH = 21  # elements of scratch for one chunk
-PLAN_SIZE = 22
+CHUNK = 20  # address of the kernel that does one of them
+SCRATCH_A = 21  # elements of scratch for a panel of a, then for a block of b
+SCRATCH = 22  # elements of scratch for one chunk
+PANELS = 23  # of all m rows: how many, the height of the lower ones, how many are one row higher
+PANEL_HEIGHT = 24
+HIGHER_PANELS = 25
+SMALL = 26  # whether ``multiply_items`` does it
+PLAN_SIZE = 27
 
 NEEDS = "numtorch.kernels.gemm.microkernel"
 
@@ -225,13 +230,46 @@ def multiply_part(plan, a, a0, b, b0, c, c0, bias, bias0, scratch, scratch0, row
 
 
 @jit(needs=NEEDS)
+def multiply_items(plan, a, b, c, first, last):
+    """Some products of the batch, where nothing is packed and each is one part and one block of k.
+
+    Here every nanosecond before the first tile counts: the plan holds what divisions would find.
+    """
+    table, strip, flags, by_rows = plan[TABLE], plan[STRIP], plan[FLAGS], 1 - plan[TRANSPOSED_A]
+    m, n, k = plan[M], plan[N], plan[K]
+    a_step = k if by_rows else m
+    panel_step = k if by_rows else 1
+    for item in range(first, last):
+        a0, b0, c0 = item * plan[A_STRIDE], item * plan[B_STRIDE], item * m * n
+        for panel in range(plan[PANELS]):
+            h = plan[PANEL_HEIGHT] + (1 if panel < plan[HIGHER_PANELS] else 0)
+            for j in range(0, n, strip):
+                tile(
+                    table, h, by_rows, a, a0, a_step, b, b0 + j, n,
+                    c, c0 + j, n, c, 0, k, min(strip, n - j), flags,
+                )  # fmt: skip
+            a0 += h * panel_step
+            c0 += h * n
+
+
+@jit(needs=NEEDS)
+def multiply_small(plan, a, b, c):
+    """All of a product whose plan is small, on the calling thread. No bias: ``linear`` always packs."""
+    multiply_items(plan, a, b, c, 0, plan[BATCH])
+
+
+@jit(needs=NEEDS)
 def multiply_chunk(plan, a, b, c, bias, scratch, chunk):
     """The parts of all products of the batch that fall to one chunk of ``plan[CHUNKS]``."""
     m, n, k = plan[M], plan[N], plan[K]
     across = plan[GRID_N]
     cells = plan[GRID_M] * across
     tasks = plan[BATCH] * cells
-    for task in range(tasks * chunk // plan[CHUNKS], tasks * (chunk + 1) // plan[CHUNKS]):
+    first, last = tasks * chunk // plan[CHUNKS], tasks * (chunk + 1) // plan[CHUNKS]
+    if plan[SMALL]:
+        multiply_items(plan, a, b, c, first, last)
+        return
+    for task in range(first, last):
         item, cell = task // cells, task % cells
         i = part_bound(cell // across, plan[GRID_M], m, 1)
         rows = part_bound(cell // across + 1, plan[GRID_M], m, 1) - i
@@ -241,30 +279,21 @@ def multiply_chunk(plan, a, b, c, bias, scratch, chunk):
             a0 = item * plan[A_STRIDE] + (i if plan[TRANSPOSED_A] else i * k)
             b0 = item * plan[B_STRIDE] + (j * k if plan[TRANSPOSED_B] else j)
             multiply_part(
-                plan,
-                a,
-                a0,
-                b,
-                b0,
-                c,
-                (item * m + i) * n + j,
-                bias,
-                j,
-                scratch,
-                chunk * plan[SCRATCH],
-                rows,
-                cols,
-            )
+                plan, a, a0, b, b0, c, (item * m + i) * n + j, bias, j,
+                scratch, chunk * plan[SCRATCH], rows, cols,
+            )  # fmt: skip
 
 
-@jit(needs=NEEDS)
-def multiply(plan, a, b, c, bias, scratch):
-    """All of the product on the calling thread."""
-    multiply_chunk(plan, a, b, c, bias, scratch, 0)
+def run_chunk(address, plan, a, b, c, bias, scratch, chunk):
+    """One chunk, by the kernel whose address this is; plain Python knows it by name."""
+    multiply_chunk(plan, a, b, c, bias, scratch, chunk)
 
 
 @jit(parallel=True, needs=NEEDS)
-def multiply_parallel(plan, a, b, c, bias, scratch):
-    """All of the product, one chunk to a thread, each with its own scratch."""
-    for chunk in prange(plan[CHUNKS]):
-        multiply_chunk(plan, a, b, c, bias, scratch, chunk)
+def multiply_parallel(plan, a, b, c, bias, scratch, chunk):
+    """All chunks, one to a thread, each with its own scratch.
+
+    Calls by address, because Numba takes seconds to compile the blocked loops into a parallel one.
+    """
+    for share in prange(plan[CHUNKS]):
+        run_chunk(plan[CHUNK], plan, a, b, c, bias, scratch, share)

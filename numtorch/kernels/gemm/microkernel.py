@@ -15,16 +15,29 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
+from numtorch.kernels.gemm import blocked
 from numtorch.kernels.gemm import tile as plain
-from numtorch.kernels.gemm.variants import (
-    COPIES,
-    DOT,
-    MOST_ROWS,
-    MOST_VECTORS,
-    SHIFT,
-    TILES,
-    TRANSPOSE,
-)
+
+# The table: log2 of the vector length, then addresses.
+SHIFT = 0
+TRANSPOSE = 1
+DOT = 2
+COPIES = 4  # one for each number of vectors
+TILES = 8  # by_rows x vectors x rows
+MOST_VECTORS = 4
+MOST_ROWS = 16
+TABLE_SIZE = TILES + 2 * MOST_VECTORS * MOST_ROWS
+
+
+def slot_of(kind: str, height: int, vectors: int, by_rows: int) -> int:
+    """Where in the table a variant's address stands."""
+    if kind == "tile":
+        return TILES + (by_rows * MOST_VECTORS + vectors - 1) * MOST_ROWS + height - 1
+    return {"transpose": TRANSPOSE, "dot": DOT, "copy_rows": COPIES + vectors - 1}[kind]
+
+
+# The code below holds these numbers, and this file's text is part of every kernel's key.
+assert (plain.ACCUMULATE, plain.BIAS, plain.RELU) == (1, 2, 4)
 
 INT = ir.IntType(64)
 INT32 = ir.IntType(32)
@@ -123,8 +136,8 @@ class Lanes:
         function = self.function("llvm.prefetch.p0", VOID, [PTR, INT32, INT32, INT32])
         self.b.call(function, [pointer, *(ir.Constant(INT32, v) for v in (1, 3, 1))])
 
-    def tie(self, pointer, value):
-        """``pointer``, not known before ``value`` is: an assembly statement without instructions.
+    def tie(self, pointer, values):
+        """``pointer``, not known before ``values`` are: an assembly statement without instructions.
 
         LLVM otherwise loads the elements of all rows at once, ahead of their use, and spills sums.
         """
@@ -132,8 +145,9 @@ class Lanes:
         register = next((r for arch, r in TIE_REGISTER.items() if triple.startswith(arch)), None)
         if register is None:
             return pointer
-        statement = ir.FunctionType(PTR, [PTR, self.type])
-        return self.b.asm(statement, "", f"=r,0,{register}", [pointer, value], False)
+        statement = ir.FunctionType(PTR, [PTR, *[self.type] * len(values)])
+        constraint = "=r,0" + f",{register}" * len(values)
+        return self.b.asm(statement, "", constraint, [pointer, *values], False)
 
 
 def carried_loop(b: ir.IRBuilder, count, state: list, body) -> list:
@@ -220,7 +234,7 @@ def build_tile(
                     if i >= TIE_DISTANCE
                     else sums[max(i - TIE_DISTANCE, -height)]
                 )
-                rows[i // 4] = v.tie(rows[i // 4], earlier[0])
+                rows[i // 4] = v.tie(rows[i // 4], earlier)
                 row = rows[i // 4] if i % 4 == 0 else v.at(rows[i // 4], multiples[i % 4])
                 element = v.at(row, v.item * u)
             else:
@@ -508,6 +522,22 @@ def table_entry(typingctx, table, slot):
     return types.int64(types.int64, types.int64), codegen
 
 
+@intrinsic
+def call_chunk(typingctx, address, plan, a, b, c, bias, scratch, chunk):
+    """Call a kernel that Numba compiled for these types, by its address."""
+    taken = (plan, a, b, c, bias, scratch, types.int64)
+
+    def codegen(context, builder, signature, args):
+        function_type = context.call_conv.get_function_type(types.none, taken)
+        kernel = builder.inttoptr(args[0], function_type.as_pointer())
+        status, _ = context.call_conv.call_function(builder, kernel, types.none, taken, args[1:])
+        with cgutils.if_unlikely(builder, status.is_error):
+            context.call_conv.return_status_propagate(builder, status)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, *taken), codegen
+
+
 @overload(plain.tile)
 def _(
     table,
@@ -594,3 +624,11 @@ def _(table, x, x0, y, y0, depth):
         return call_dot(table, DOT, x, x0, y, y0, depth)
 
     return vectorised
+
+
+@overload(blocked.run_chunk)
+def _(address, plan, a, b, c, bias, scratch, chunk):
+    def by_address(address, plan, a, b, c, bias, scratch, chunk):
+        call_chunk(address, plan, a, b, c, bias, scratch, chunk)
+
+    return by_address

@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 from numtorch.kernels.gemm import blocked as layout
 from numtorch.kernels.gemm import vector
+from numtorch.kernels.gemm.tile import ACCUMULATE
 from numtorch.kernels.gemm.variants import Variants, variants
+from numtorch.kernels.jit import Jit, disabled, numba
 
 BLOCK_DEPTH = (
     2048  # bytes of k in a block: a panel of 14 rows fills most of a 32 KiB first-level cache
 )
 BLOCK_BYTES = 512 * 1024  # of b in a block: half of a small second-level cache
-SERIAL_WORK = 100_000  # multiply-adds below which waking threads (2 us) costs more than they save
+SERIAL_WORK = 400_000  # multiply-adds (4 us) below which waking threads costs more than they save
 
+PACKING_STRIPS = 8  # strips of c from which a transposed a is packed
+PACKING_ROWS = 192  # rows of a part of c, and size of b, from which b is packed
+PACKING_BYTES = 256 * 1024
 SERIAL_READS = (
     64 * 1024
 )  # elements of a matrix below which its product with a vector runs on one thread
@@ -41,15 +47,15 @@ class Scratch(threading.local):
         return have
 
 
-class Plan:
-    """What to call for one shape, and how much scratch it takes (0: none)."""
+class Plan(NamedTuple):
+    """What to call for one shape: ``run(numbers, a, b, c, bias, scratch, 0)``.
 
-    __slots__ = ("numbers", "run", "scratch")
+    ``scratch`` is how many elements of it that takes; None: the call is ``run(numbers, a, b, c)``.
+    """
 
-    def __init__(self, run: Callable, numbers: np.ndarray, scratch: int):
-        self.run = run
-        self.numbers = numbers
-        self.scratch = scratch
+    run: Callable
+    numbers: np.ndarray
+    scratch: int | None
 
 
 def grid(m: int, n: int, lanes: int, parts: int) -> tuple[int, int]:
@@ -83,7 +89,7 @@ def make_plan(
 ) -> Plan:
     """The plan for ``batch`` products; the strides are those between matrices of the batch."""
     if m == 0 or n == 0 or batch == 0:
-        return Plan(lambda *_: None, np.zeros(0, np.int64), 0)
+        return Plan(lambda *_: None, np.zeros(0, np.int64), None)
     if m == 1 or n == 1:
         return make_vector_plan(dtype, batch, m, n, k, ta, tb, a_stride, b_stride, flags, threads)
     micro = variants(dtype == np.float64)
@@ -93,8 +99,10 @@ def make_plan(
     down, across = (1, 1) if batch >= chunks else grid(m, n, regs.lanes, chunks)
     chunks = min(chunks, batch * down * across)
 
-    pack_a = not ta and n > 8 * regs.strip
-    pack_b = tb or k * n * dtype.itemsize > 64 * 1024
+    # Rows of a are read in place: the micro-kernel is as fast by rows. Columns of a wide c pay for packing.
+    pack_a = ta and n > PACKING_STRIPS * regs.strip
+    # A packed b saves translations of addresses, if enough rows share it.
+    pack_b = tb or (m // down >= PACKING_ROWS and k * n * dtype.itemsize > PACKING_BYTES)
     if regs.bits == 128 and n % regs.lanes:
         pack_b = True  # masked loads are slow there; the padding of packed rows makes them rare
     depth = BLOCK_DEPTH // dtype.itemsize
@@ -106,6 +114,8 @@ def make_plan(
     scratch_a = (regs.height * depth // line + 2) * line if pack_a else 0
     scratch_b = (columns * depth // line + 2) * line if pack_b else 0
 
+    panels = -(-m // regs.height)
+    small = down * across == 1 and k <= depth and not pack_a and not pack_b and not flags & ~ACCUMULATE
     numbers = np.zeros(layout.PLAN_SIZE, np.int64)
     for at, value in {
         layout.TABLE: micro.address,
@@ -130,11 +140,23 @@ def make_plan(
         layout.CHUNKS: chunks,
         layout.SCRATCH_A: scratch_a,
         layout.SCRATCH: scratch_a + scratch_b,
+        layout.PANELS: panels,
+        layout.PANEL_HEIGHT: m // panels,
+        layout.HIGHER_PANELS: m % panels,
+        layout.SMALL: small,
+        layout.PANELS: panels, layout.PANEL_HEIGHT: m // panels, layout.HIGHER_PANELS: m % panels,
     }.items():
         numbers[at] = value
     _compile_variants(micro, numbers)
-    kernel = layout.multiply_parallel if chunks > 1 else layout.multiply
-    return Plan(kernel, numbers, chunks * (scratch_a + scratch_b))
+    if chunks > 1:
+        _entry(layout.multiply_chunk, numbers, dtype, 5, 0)
+        numbers[layout.CHUNK] = _address(layout.multiply_chunk, numbers, dtype, 5, 0)
+        run = _entry(layout.multiply_parallel, numbers, dtype, 5, 0)
+    elif small:
+        return Plan(_entry(layout.multiply_small, numbers, dtype, 3), numbers, None)
+    else:
+        run = _entry(layout.multiply_chunk, numbers, dtype, 5, 0)
+    return Plan(run, numbers, chunks * (scratch_a + scratch_b))
 
 
 def make_vector_plan(
@@ -177,13 +199,28 @@ def make_vector_plan(
     else:
         kernel = vector.along_columns_parallel if chunks > 1 else vector.along_columns
 
-    def run(numbers, a, b, c, bias, scratch):
+    entry = _entry(kernel, numbers, dtype, 4)
+    if flags & ~ACCUMULATE:
         if matrix_is_a:
-            kernel(numbers, a, b, c, bias)
-        else:
-            kernel(numbers, b, a, c, bias)
+            return Plan(lambda numbers, a, b, c, bias, *_: entry(numbers, a, b, c, bias), numbers, 0)
+        return Plan(lambda numbers, a, b, c, bias, *_: entry(numbers, b, a, c, bias), numbers, 0)
+    if matrix_is_a:
+        return Plan(lambda numbers, a, b, c: entry(numbers, a, b, c, c), numbers, None)
+    return Plan(lambda numbers, a, b, c: entry(numbers, b, a, c, c), numbers, None)
 
-    return Plan(run, numbers, 0)
+
+def _entry(kernel: Jit, numbers: np.ndarray, dtype: np.dtype, arrays: int, *rest: int) -> Callable:
+    """The compiled code itself: a plan's key has already said which types it gets."""
+    return kernel.entry(numbers, *[np.empty(1, dtype)] * arrays, *rest)
+
+
+def _address(kernel: Jit, numbers: np.ndarray, dtype: np.dtype, arrays: int, *rest: int) -> int:
+    """Where the code stands that ``_entry`` has compiled for these types."""
+    if disabled():
+        return 0
+    arguments = (numbers, *[np.empty(1, dtype)] * arrays, *rest)
+    compiled = kernel.dispatcher.overloads[tuple(numba().typeof(x) for x in arguments)]
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
 
 
 def _compile_variants(micro: Variants, plan: np.ndarray) -> None:

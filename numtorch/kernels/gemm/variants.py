@@ -9,20 +9,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 
 import numpy as np
 
 from numtorch.kernels.jit import compile_source, disabled, numba
 
-# The table: log2 of the vector length, then addresses.
-SHIFT = 0
-TRANSPOSE = 1
-DOT = 2
-COPIES = 4  # one for each number of vectors
-TILES = 8  # by_rows x vectors x rows
-MOST_VECTORS = 4
-MOST_ROWS = 16
-TABLE_SIZE = TILES + 2 * MOST_VECTORS * MOST_ROWS
+MICROKERNEL = "numtorch.kernels.gemm.microkernel"  # imports Numba, so not at the top
 
 
 @dataclass(frozen=True)
@@ -73,44 +66,43 @@ class Variants:
     def __init__(self, double: bool):
         self.double = double
         self.registers = registers(double)
-        self.table = np.zeros(TABLE_SIZE, np.int64)
-        self.table[SHIFT] = self.registers.lanes.bit_length() - 1
-        self.address = self.table.ctypes.data
+        self.address = 0
+        if not disabled():
+            numba()
+            self.micro = import_module(MICROKERNEL)
+            self.table = np.zeros(self.micro.TABLE_SIZE, np.int64)
+            self.table[self.micro.SHIFT] = self.registers.lanes.bit_length() - 1
+            self.address = self.table.ctypes.data
 
     def need_tile(self, height: int, width: int, by_rows: bool) -> None:
-        vectors = -(-width // self.registers.lanes)
-        slot = TILES + ((by_rows * MOST_VECTORS + vectors - 1) * MOST_ROWS + height - 1)
-        self._need(slot, "tile", height, vectors, int(by_rows))
-
-    def need_transpose(self) -> None:
-        self._need(TRANSPOSE, "transpose", 0, 0, 0)
-
-    def need_dot(self) -> None:
-        self._need(DOT, "dot", 0, 0, 0)
+        self._need("tile", height, -(-width // self.registers.lanes), int(by_rows))
 
     def need_copy(self, width: int) -> None:
-        vectors = -(-width // self.registers.lanes)
-        self._need(COPIES + vectors - 1, "copy_rows", 0, vectors, 0)
+        self._need("copy_rows", 0, -(-width // self.registers.lanes), 0)
 
-    def _need(self, slot: int, kind: str, height: int, vectors: int, by_rows: int) -> None:
-        if disabled() or self.table[slot]:
+    def need_transpose(self) -> None:
+        self._need("transpose", 0, 0, 0)
+
+    def need_dot(self) -> None:
+        self._need("dot", 0, 0, 0)
+
+    def _need(self, kind: str, height: int, vectors: int, by_rows: int) -> None:
+        if disabled():
+            return
+        slot = self.micro.slot_of(kind, height, vectors, by_rows)
+        if self.table[slot]:
             return
         lanes = self.registers.lanes
-        symbol = f"numtorch_{kind}_{'f64' if self.double else 'f32'}x{lanes}_{height}x{vectors}_{by_rows}"
-        source = (
-            f"def {kind}():\n"
-            f"    define({symbol!r}, {kind!r}, {int(self.double)}, {lanes}, {height}, {vectors}, {by_rows})\n"
-        )
-        module = "numtorch.kernels.gemm.microkernel"
-        numba()
-        from importlib import import_module
-
+        dtype = "f64" if self.double else "f32"
+        symbol = f"numtorch_{kind}_{dtype}x{lanes}_{height}x{vectors}_{by_rows}"
+        literals = (symbol, kind, int(self.double), lanes, height, vectors, by_rows)
+        source = f"def {kind}():\n    define({', '.join(map(repr, literals))})\n"
         kernel = compile_source(
             source,
             kind,
-            {"define": import_module(module).define},
+            {"define": self.micro.define},
             f"gemm {symbol}",
-            needs=module,
+            needs=MICROKERNEL,
             fastmath=frozenset(),
             no_cpython_wrapper=True,
             no_cfunc_wrapper=True,

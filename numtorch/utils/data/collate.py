@@ -43,7 +43,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
 
     Example:
         >>> default_collate([(1, "a"), (2, "b")])
-        [tensor([1, 2]), ['a', 'b']]
+        [tensor([1, 2]), ('a', 'b')]
         >>> default_collate([{"x": 1.5}, {"x": 2.5}])
         {'x': tensor([1.5000, 2.5000], dtype=torch.float64)}
     """

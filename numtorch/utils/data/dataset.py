@@ -42,7 +42,7 @@ class Dataset(Generic[T]):
         return ConcatDataset([self, other])
 
 
-class IterableDataset(Dataset):
+class IterableDataset(Dataset[T]):
     """Base class of streams: define ``__iter__``. Each worker iterates over its own copy.
 
     Example:

@@ -11,8 +11,9 @@ import numpy as np
 from numtorch.kernels.jit import jit, prange
 from numtorch.kernels.threads import get_num_threads
 
-# Elements below which starting the threads costs more than they save (2 cores: equal near 10^5).
+# Elements from which threads gain; on 2 cores 1.0x at 10^5, 1.2x at 4 * 10^5, 2x at 3 * 10^6.
 PARALLEL_FROM = 1 << 18
+CHUNK = 16  # samples
 
 
 @jit
@@ -37,11 +38,11 @@ def rows(x, index, n, width, out):
 
 @jit(parallel=True)
 def rows_parallel(x, index, n, width, out):
-    """``rows`` with the samples spread over the threads."""
-    for i in prange(index.size):
-        k = index[i] + n if index[i] < 0 else index[i]
-        for j in range(width):
-            out[i * width + j] = x[k * width + j]
+    """``rows`` with chunks of samples spread over the threads."""
+    for b in prange((index.size + CHUNK - 1) // CHUNK):
+        # The serial kernel on slices: a loop from 0 vectorises, one from an unknown start does not.
+        start, stop = b * CHUNK, min(index.size, b * CHUNK + CHUNK)
+        rows(x, index[start:stop], n, width, out[start * width : stop * width])
 
 
 @jit
@@ -59,18 +60,16 @@ def mapped(x, index, n, table, c, plane, out):
         for k in range(c):
             source, target, row = (s * c + k) * plane, (i * c + k) * plane, k * 256
             for j in range(plane):
-                out[target + j] = table[row + x[source + j]]
+                out[target + j] = table[row + np.int64(x[source + j])]
 
 
 @jit(parallel=True)
 def mapped_parallel(x, index, n, table, c, plane, out):
-    """``mapped`` with the samples spread over the threads."""
-    for i in prange(index.size):
-        s = index[i] + n if index[i] < 0 else index[i]
-        for k in range(c):
-            source, target, row = (s * c + k) * plane, (i * c + k) * plane, k * 256
-            for j in range(plane):
-                out[target + j] = table[row + x[source + j]]
+    """``mapped`` with chunks of samples spread over the threads."""
+    for b in prange((index.size + CHUNK - 1) // CHUNK):
+        start, stop = b * CHUNK, min(index.size, b * CHUNK + CHUNK)
+        part = out[start * c * plane : stop * c * plane]
+        mapped(x, index[start:stop], n, table, c, plane, part)
 
 
 def _checked(index: np.ndarray, n: int) -> np.ndarray:

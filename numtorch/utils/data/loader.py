@@ -37,6 +37,10 @@ _FIXED = frozenset(
 )
 
 
+# Samplers of which the whole order can be had as an array, drawn as their __iter__ would draw it.
+_ARRAY_SAMPLERS = (SequentialSampler, RandomSampler, DistributedSampler)
+
+
 class _Endless:
     """The order of a stream: it has none."""
 
@@ -222,17 +226,14 @@ class DataLoader(Generic[T]):
             self._iterator.restart()
         return self._iterator
 
-    def _batches(self) -> Iterator[Any]:
-        """The epoch's tasks: lists (or int64 arrays) of indices, or single indices."""
-        if self.batch_sampler is None:
-            return iter(self.sampler)
-        if type(self.batch_sampler) is BatchSampler and type(self.batch_sampler.sampler) in (
-            SequentialSampler,
-            RandomSampler,
-            DistributedSampler,
-        ):
-            return _slices(self.batch_sampler)
-        return iter(self.batch_sampler)
+
+def _tasks(sampler: Any, batch_sampler: Any) -> Iterator[Any]:
+    """The epoch's tasks: lists (or int64 arrays) of indices, or single indices."""
+    if batch_sampler is None:
+        return iter(sampler)
+    if type(batch_sampler) is BatchSampler and type(batch_sampler.sampler) in _ARRAY_SAMPLERS:
+        return _slices(batch_sampler)
+    return iter(batch_sampler)
 
 
 def _slices(batches: BatchSampler) -> Iterator[np.ndarray]:
@@ -297,7 +298,7 @@ class _LocalIterator:
     """Batches made in this process, when they are asked for."""
 
     def __init__(self, loader: DataLoader):
-        self._length = loader.__len__
+        self._order = (loader.sampler, loader.batch_sampler)
         self._fetch = make_fetch(
             loader.dataset,
             loader._streaming,
@@ -306,7 +307,7 @@ class _LocalIterator:
             loader.drop_last,
         )
         draw_seed(loader.generator)  # so that the order does not depend on the number of workers
-        self._tasks = loader._batches()
+        self._tasks = _tasks(*self._order)
 
     def __iter__(self) -> _LocalIterator:
         return self
@@ -315,7 +316,8 @@ class _LocalIterator:
         return self._fetch(next(self._tasks))
 
     def __len__(self) -> int:
-        return self._length()
+        sampler, batch_sampler = self._order
+        return len(sampler if batch_sampler is None else batch_sampler)
 
 
 class _Maker:
@@ -342,10 +344,10 @@ class _WorkersIterator:
     """
 
     def __init__(self, loader: DataLoader):
-        self._loader_batches = loader._batches
-        self._length = loader.__len__
+        # Not the loader itself: it may hold this iterator, and workers must not wait for a cycle
+        # of references to be collected.
+        self._order = (loader.sampler, loader.batch_sampler)
         self._timeout = loader.timeout
-        self._streaming = loader._streaming
         self._generator = loader.generator
         self._ahead = loader.prefetch_factor * loader.num_workers  # type: ignore[operator]
         self._keep = loader.persistent_workers
@@ -379,7 +381,7 @@ class _WorkersIterator:
         return not self._close.alive
 
     def _begin(self) -> None:
-        self._tasks = self._loader_batches()
+        self._tasks = _tasks(*self._order)
         self._pending: deque[tuple[int, int]] = deque()  # (task number, worker), in order
         self._active = set(range(len(self._pipes)))
         self._turn = 0
@@ -427,7 +429,7 @@ class _WorkersIterator:
             got, kind, value = pipe.recv()
         except (EOFError, OSError):
             process.join(1)
-            code = process.exitcode
+            pid, code = process.pid, process.exitcode
             self._close()
             reason = (
                 f"was killed by signal {-code}"
@@ -435,7 +437,7 @@ class _WorkersIterator:
                 else f"exit code {code}"
             )
             raise RuntimeError(
-                f"DataLoader worker {i} (pid {process.pid}) exited unexpectedly ({reason}). "
+                f"DataLoader worker {i} (pid {pid}) exited unexpectedly ({reason}). "
                 "Use num_workers=0 to see the error in the main process"
             ) from None
         assert got == number, (got, number)
@@ -471,7 +473,8 @@ class _WorkersIterator:
         self._hand_out()
 
     def __len__(self) -> int:
-        return self._length()
+        sampler, batch_sampler = self._order
+        return len(sampler if batch_sampler is None else batch_sampler)
 
 
 def _shut_down(pipes: list[connection.Connection], processes: list[Any], owner: int) -> None:

@@ -31,8 +31,7 @@ class Digits(ImageDataset):
         ((8, 8), 1)
 
     Source: E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine
-        Learning
-    Repository, 1998, https://doi.org/10.24432/C50P49, CC BY 4.0; its test set.
+    Learning Repository, 1998, https://doi.org/10.24432/C50P49, CC BY 4.0; its test set.
     """
 
     classes = [str(digit) for digit in range(10)]

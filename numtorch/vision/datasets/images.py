@@ -84,7 +84,7 @@ class ImageDataset(Dataset[tuple[Any, Any]]):
             images = take_mapped(data[:, None], index, table)
         labels = take_rows(targets, index)
         if self.target_transform is not None:
-            collated = default_collate([self.target_transform(t) for t in labels.tolist()])
+            collated = default_collate(tuple(map(self.target_transform, labels.tolist())))
         else:
             collated = nt.from_numpy(labels.astype(np.int64, copy=False))
         return [nt.from_numpy(images), collated]

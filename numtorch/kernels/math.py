@@ -1,0 +1,472 @@
+"""The scalar functions that kernels call: one name for plain Python, compiled CPU code and CUDA.
+
+Owns what each function means, as plain Python on one or two scalars that keeps the NumPy scalar type
+(float32 in, float32 out; integers count as float64 where the result is real). The compiled versions are
+registered elsewhere: ``overloads`` for CPUs, ``overloads_cuda`` for GPUs. Knows nothing of arrays or ops.
+"""
+
+from __future__ import annotations
+
+import builtins
+import math as _math
+from typing import Any
+
+import numpy as np
+
+# --- what the plain versions stand on ---------------------------------------------------------------
+
+
+def _real(f: Any, x: Any) -> Any:
+    # Evaluating float32 in double and rounding once makes the plain version the reference of the others.
+    kind = type(x) if isinstance(x, np.floating) else float
+    with np.errstate(all="ignore"):
+        return kind(f(float(x)))
+
+
+def _common(x: Any, y: Any) -> Any:
+    # Compiled code sees a Python float as float64 and a Python int as int64.
+    if not isinstance(x, np.generic) and not isinstance(y, np.generic):
+        return float if isinstance(x, float) or isinstance(y, float) else int
+    return np.result_type(*(v.dtype if isinstance(v, np.generic) else np.dtype(type(v)) for v in (x, y))).type
+
+
+def _real2(f: Any, x: Any, y: Any) -> Any:
+    kind = _common(x, y)
+    kind = kind if issubclass(kind, float | np.floating) else float
+    with np.errstate(all="ignore"):
+        return kind(f(float(x), float(y)))
+
+
+def _integral(x: Any) -> bool:
+    return isinstance(x, int | np.integer | np.bool_)
+
+
+# --- exponentials and logarithms --------------------------------------------------------------------
+
+
+def exp(x):
+    """e to the power of x."""
+    return _real(np.exp, x)
+
+
+def exp2(x):
+    """2 to the power of x."""
+    return _real(np.exp2, x)
+
+
+def expm1(x):
+    """exp(x) - 1, accurate near 0."""
+    return _real(np.expm1, x)
+
+
+def log(x):
+    """Natural logarithm; -inf at 0, NaN below."""
+    return _real(np.log, x)
+
+
+def log2(x):
+    """Logarithm to base 2."""
+    return _real(np.log2, x)
+
+
+def log10(x):
+    """Logarithm to base 10."""
+    return _real(np.log10, x)
+
+
+def log1p(x):
+    """log(1 + x), accurate near 0."""
+    return _real(np.log1p, x)
+
+
+def sigmoid(x):
+    """1 / (1 + exp(-x)), without overflow on either side."""
+    return _real(_sigmoid, x)
+
+
+def _sigmoid(x: float) -> Any:
+    small = np.exp(-builtins.abs(x))
+    return (1.0 if x >= 0 else small) / (1.0 + small)
+
+
+def pow(x, y):
+    """x to the power of y; between integers an integer, wrapping, and 0 for a fraction."""
+    kind = _common(x, y)
+    if issubclass(kind, float | np.floating):
+        return _real2(np.power, x, y)
+    x, y = int(x), int(y)
+    if y < 0:
+        return kind({1: 1, -1: 1 - 2 * (y & 1)}.get(x, 0))
+    bits = 64 if kind is int else np.dtype(kind).itemsize * 8
+    value = builtins.pow(x, y, 1 << bits)
+    signed = kind is int or issubclass(kind, np.signedinteger)
+    return kind(value - (1 << bits) if signed and value >> (bits - 1) else value)
+
+
+# --- trigonometric and hyperbolic functions ---------------------------------------------------------
+
+
+def sin(x):
+    """Sine of x radians."""
+    return _real(np.sin, x)
+
+
+def cos(x):
+    """Cosine of x radians."""
+    return _real(np.cos, x)
+
+
+def tan(x):
+    """Tangent of x radians."""
+    return _real(np.tan, x)
+
+
+def asin(x):
+    """Inverse sine."""
+    return _real(np.arcsin, x)
+
+
+def acos(x):
+    """Inverse cosine."""
+    return _real(np.arccos, x)
+
+
+def atan(x):
+    """Inverse tangent."""
+    return _real(np.arctan, x)
+
+
+def atan2(y, x):
+    """Angle of the point (x, y), in [-pi, pi]."""
+    return _real2(np.arctan2, y, x)
+
+
+def sinh(x):
+    """Hyperbolic sine."""
+    return _real(np.sinh, x)
+
+
+def cosh(x):
+    """Hyperbolic cosine."""
+    return _real(np.cosh, x)
+
+
+def tanh(x):
+    """Hyperbolic tangent."""
+    return _real(np.tanh, x)
+
+
+def asinh(x):
+    """Inverse hyperbolic sine."""
+    return _real(np.arcsinh, x)
+
+
+def acosh(x):
+    """Inverse hyperbolic cosine."""
+    return _real(np.arccosh, x)
+
+
+def atanh(x):
+    """Inverse hyperbolic tangent."""
+    return _real(np.arctanh, x)
+
+
+def hypot(x, y):
+    """sqrt(x*x + y*y) without overflow."""
+    return _real2(np.hypot, x, y)
+
+
+# --- special functions ------------------------------------------------------------------------------
+
+
+def erf(x):
+    """Error function, 2/sqrt(pi) times the integral of exp(-t*t) from 0 to x."""
+    return _real(_math.erf, x)
+
+
+def erfc(x):
+    """1 - erf(x), accurate for large x."""
+    return _real(_math.erfc, x)
+
+
+def lgamma(x):
+    """Logarithm of the absolute value of the gamma function; inf at its poles."""
+    return _real(_lgamma, x)
+
+
+def _lgamma(x: float) -> float:
+    try:
+        return _math.lgamma(x)
+    except (ValueError, OverflowError):
+        return _math.inf
+
+
+# --- roots, rounding, signs -------------------------------------------------------------------------
+
+
+def sqrt(x):
+    """Square root; NaN below 0."""
+    return _real(np.sqrt, x)
+
+
+def rsqrt(x):
+    """1 / sqrt(x); inf at 0."""
+    return _real(lambda v: 1.0 / np.sqrt(v), x)
+
+
+def floor(x):
+    """Largest whole number not above x."""
+    return x if _integral(x) else _real(np.floor, x)
+
+
+def ceil(x):
+    """Smallest whole number not below x."""
+    return x if _integral(x) else _real(np.ceil, x)
+
+
+def round(x):
+    """Nearest whole number, halves to the even one."""
+    return x if _integral(x) else _real(np.rint, x)
+
+
+def trunc(x):
+    """x without its fraction."""
+    return x if _integral(x) else _real(np.trunc, x)
+
+
+def isnan(x):
+    """Whether x is NaN."""
+    return bool(x != x)
+
+
+def isinf(x):
+    """Whether x is infinite."""
+    return not _integral(x) and _math.isinf(x)
+
+
+def isfinite(x):
+    """Whether x is neither infinite nor NaN."""
+    return _integral(x) or _math.isfinite(x)
+
+
+def abs(x):
+    """Absolute value."""
+    with np.errstate(all="ignore"):
+        return builtins.abs(x)
+
+
+def sign(x):
+    """-1, 0 or 1; 0 for NaN, as torch."""
+    return type(x)(int(x > 0) - int(x < 0))
+
+
+def copysign(x, y):
+    """The magnitude of x with the sign of y."""
+    return _real2(np.copysign, x, y)
+
+
+# --- two numbers compared or divided ----------------------------------------------------------------
+
+
+def maximum(x, y):
+    """The larger of two numbers; NaN if either is."""
+    kind = _common(x, y)
+    return kind(x + y if x != x or y != y else _larger(x, y))
+
+
+def minimum(x, y):
+    """The smaller of two numbers; NaN if either is."""
+    kind = _common(x, y)
+    return kind(x + y if x != x or y != y else _smaller(x, y))
+
+
+def fmax(x, y):
+    """The larger of two numbers; the other one if one is NaN."""
+    kind = _common(x, y)
+    return kind(y if x != x else x if y != y else _larger(x, y))
+
+
+def fmin(x, y):
+    """The smaller of two numbers; the other one if one is NaN."""
+    kind = _common(x, y)
+    return kind(y if x != x else x if y != y else _smaller(x, y))
+
+
+def _larger(x: Any, y: Any) -> Any:
+    if x == y == 0 and not _integral(x) and not _integral(y):
+        return y if _math.copysign(1.0, x) < 0 else x  # +0 above -0
+    return x if x > y else y
+
+
+def _smaller(x: Any, y: Any) -> Any:
+    if x == y == 0 and not _integral(x) and not _integral(y):
+        return x if _math.copysign(1.0, x) < 0 else y
+    return x if x < y else y
+
+
+def fmod(x, y):
+    """Remainder of x / y with the sign of x (C's rule); 0 for an integer divided by 0."""
+    kind = _common(x, y)
+    if issubclass(kind, float | np.floating):
+        return _real2(np.fmod, x, y)
+    x, y = int(x), int(y)
+    rest = builtins.abs(x) % builtins.abs(y) if y else 0
+    return kind(-rest if x < 0 else rest)
+
+
+def remainder(x, y):
+    """Remainder of x / y with the sign of y (Python's rule, as torch); 0 for an integer divided by 0."""
+    kind = _common(x, y)
+    if issubclass(kind, float | np.floating):
+        rest = fmod(x, y)
+        with np.errstate(all="ignore"):
+            return kind(rest + kind(y)) if rest != 0 and (rest < 0) != (y < 0) else rest
+    return kind(int(x) % int(y) if y else 0)
+
+
+# --- 16-bit floats, stored as uint16 ----------------------------------------------------------------
+# From here on the functions are also what the compilers read, so they keep to arithmetic that means the
+# same everywhere. float_bits and bits_float are the two that each target replaces.
+
+
+def float_bits(x):
+    """The 32 bits of a float32 as a non-negative integer."""
+    return int(np.float32(x).view(np.uint32))
+
+
+def bits_float(b):
+    """The float32 whose bits are the low 32 of an integer."""
+    return np.uint32(b & 0xFFFFFFFF).view(np.float32)
+
+
+_HALF = np.float32(0.5)
+_HALF_MIN = np.float32(2.0**-14)
+
+
+def float_to_bf16(x):
+    """The bfloat16 nearest to a float32, ties to even, as uint16; NaN becomes 0x7FC0."""
+    b = float_bits(x)
+    rounded = (b + 0x7FFF + ((b >> 16) & 1)) >> 16
+    return np.uint16(0x7FC0 if x != x else rounded & 0xFFFF)
+
+
+def bf16_to_float(u):
+    """The float32 equal to the bfloat16 stored in a uint16."""
+    return bits_float(int(u) << 16)
+
+
+def float_to_half(x):
+    """The float16 nearest to a float32, ties to even, as uint16; NaN turns quiet, as in hardware."""
+    b = float_bits(x)
+    a = b & 0x7FFFFFFF
+    normal = (a - 0x37FFF001 + ((a >> 13) & 1)) >> 13
+    # Adding 0.5 shifts a denormal's bits into place and lets the adder round them.
+    denormal = float_bits(bits_float(a if a < 0x38800000 else 0) + _HALF) - 0x3F000000
+    h = denormal if a < 0x38800000 else normal
+    h = 0x7C00 if a >= 0x47800000 else h
+    h = 0x7E00 | ((a >> 13) & 0x3FF) if a > 0x7F800000 else h
+    return np.uint16(h | ((b >> 16) & 0x8000))
+
+
+def half_to_float(u):
+    """The float32 equal to the float16 stored in a uint16; NaN turns quiet."""
+    h = int(u)
+    a = (h & 0x7FFF) << 13
+    denormal = float_bits(bits_float((a & 0x007FFFFF) + 0x38800000) - _HALF_MIN)
+    b = a + (0x70000000 if a >= 0x0F800000 else 0x38000000)
+    b = b | 0x00400000 if a > 0x0F800000 else b
+    b = denormal if a < 0x00800000 else b
+    return bits_float(b | ((h & 0x8000) << 16))
+
+
+# --- random numbers: a function of (seed, index), so any number of threads draws the same -------------
+# Words are uint64 holding 32 bits: products of two never overflow, and no operand is signed, because the
+# compiler turns int64 with uint64 into float64.
+
+_LOW = np.uint64(0xFFFFFFFF)
+_32 = np.uint64(32)
+_M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
+_W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
+_TWO32 = np.float32(2.0**-32)
+_TWO33 = np.float32(2.0**-33)
+_TWO24 = np.float32(2.0**-24)
+_TURN24 = np.float32(2.0 * _math.pi * 2.0**-24)
+_QUARTER = np.float32(_math.pi / 2)
+_MINUS2 = np.float32(-2.0)
+
+
+def philox(c0, c1, c2, c3, k0, k1):
+    """Philox4x32-10 of four counter words and two key words (uint64 holding 32 bits): four random words.
+
+    Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3 (SC11).
+    """
+    for _ in range(10):
+        p0 = c0 * _M0
+        p1 = c2 * _M1
+        c0 = (p1 >> _32) ^ c1 ^ k0
+        c2 = (p0 >> _32) ^ c3 ^ k1
+        c1 = p1 & _LOW
+        c3 = p0 & _LOW
+        k0 = (k0 + _W0) & _LOW
+        k1 = (k1 + _W1) & _LOW
+    return c0, c1, c2, c3
+
+
+def random_block(seed, block):
+    """The four random words (uint64 holding 32 bits) of one counter value."""
+    zero = np.uint64(0)
+    s, n = int(seed), int(block)
+    return philox(np.uint64(n & 0xFFFFFFFF), np.uint64((n >> 32) & 0xFFFFFFFF), zero, zero,
+                  np.uint64(s & 0xFFFFFFFF), np.uint64((s >> 32) & 0xFFFFFFFF))
+
+
+def random_bits(seed, i):
+    """Random number i of a seed's stream, as uint32: word i % 4 of block i // 4."""
+    c0, c1, c2, c3 = random_block(seed, int(i) >> 2)
+    even = c2 if int(i) & 2 else c0
+    odd = c3 if int(i) & 2 else c1
+    return np.uint32(odd if int(i) & 1 else even)
+
+
+def uniform32(seed, i):
+    """Random number i in [0, 1), float32, a multiple of 2**-24."""
+    return np.float32(np.int32(random_bits(seed, i) >> 8)) * _TWO24
+
+
+def uniform64(seed, i):
+    """Random number i in [0, 1), float64, a multiple of 2**-53; two fit in one block."""
+    c0, c1, c2, c3 = random_block(seed, int(i) >> 1)
+    high = c2 if int(i) & 1 else c0
+    low = c3 if int(i) & 1 else c1
+    return np.float64(np.int64((high >> np.uint64(5)) << np.uint64(26) | (low >> np.uint64(6)))) * 2.0**-53
+
+
+def normal32(seed, i):
+    """Random number i of the standard normal distribution, float32, by Box and Muller's method.
+
+    Two words give two numbers, the cosine and the sine; the first word keeps all 32 bits, for the tails.
+    """
+    c0, c1, c2, c3 = random_block(seed, int(i) >> 2)
+    radius = np.float32(c2 if int(i) & 2 else c0) * _TWO32 + _TWO33
+    angle = np.float32(np.int32((c3 if int(i) & 2 else c1) >> np.uint64(8))) * _TURN24
+    return sqrt(_MINUS2 * log(radius)) * cos(angle - np.float32(np.int32(int(i) & 1)) * _QUARTER)
+
+
+def normal64(seed, i):
+    """Random number i of the standard normal distribution, float64, by Box and Muller's method."""
+    c0, c1, c2, c3 = random_block(seed, int(i) >> 1)
+    first = np.int64((c0 >> np.uint64(5)) << np.uint64(26) | (c1 >> np.uint64(6)))
+    second = np.int64((c2 >> np.uint64(5)) << np.uint64(26) | (c3 >> np.uint64(6)))
+    radius = (np.float64(first) + 0.5) * 2.0**-53
+    angle = np.float64(second) * (_math.pi * 2.0**-52)
+    return sqrt(-2.0 * log(radius)) * cos(angle - np.float64(np.int64(int(i) & 1)) * (_math.pi / 2))
+
+
+__all__ = [
+    "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "bf16_to_float", "bits_float",
+    "ceil", "copysign", "cos", "cosh", "erf", "erfc", "exp", "exp2", "expm1", "float_bits",
+    "float_to_bf16", "float_to_half", "floor", "fmax", "fmin", "fmod", "half_to_float", "hypot",
+    "isfinite", "isinf", "isnan", "lgamma", "log", "log10", "log1p", "log2", "maximum", "minimum",
+    "normal32", "normal64", "philox", "pow", "random_bits", "random_block", "remainder", "round", "rsqrt",
+    "sigmoid", "sign", "sin", "sinh", "sqrt", "tan", "tanh", "trunc", "uniform32", "uniform64",
+]

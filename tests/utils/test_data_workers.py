@@ -363,3 +363,19 @@ def test_a_script_that_ends_in_the_middle_of_an_epoch_ends():
     output, errors = process.communicate(timeout=20)
     assert process.returncode == 0 and errors == ""
     assert gone([int(p) for p in output.split()])
+
+
+def test_an_error_when_a_stream_starts_again():
+    class Once(D.IterableDataset):
+        used = False
+
+        def __iter__(self):
+            if self.used:
+                raise OSError("the stream is used up")
+            self.used = True
+            return iter(range(2))
+
+    batches = loader(Once(), num_workers=1, persistent_workers=True)
+    assert [b.item() for b in batches] == [0, 1]
+    with pytest.raises(OSError, match="(?s)worker process 0.*the stream is used up"):
+        next(iter(batches))

@@ -305,8 +305,8 @@ def test_images_and_targets_must_be_equally_many():
 def test_printed_form(root):
     data = datasets.MNIST(root, transform=STEPS)
     assert repr(data) == (
-        f"Dataset MNIST\n    Number of datapoints: 12\n    Root location: {root}\n    Split: Train\n"
-        "    StandardTransform\nTransform: Compose(\n               ToTensor()\n"
+        f"Dataset MNIST\n    Number of datapoints: 12\n    Root location: {root}\n"
+        "    Split: Train\n    StandardTransform\nTransform: Compose(\n               ToTensor()\n"
         "               Normalize(mean=(0.1307,), std=(0.3081,))\n           )"
     )
     assert repr(datasets.Digits(train=False)) == (

@@ -37,9 +37,9 @@ def default_convert(data: Any) -> Any:
 def default_collate(batch: Sequence[Any]) -> Any:
     """Join samples into a batch, with a new first dimension.
 
-    Tensors and arrays are stacked; ints become an int64 tensor, floats a float64 one; strings and bytes
-    stay as they are; mappings, named tuples and sequences are collated element by element (a tuple
-    gives a list).
+    Tensors and arrays are stacked; ints become an int64 tensor, floats a float64 one; strings
+    and bytes stay as they are; mappings, named tuples and sequences are collated element by
+    element (a tuple gives a list).
 
     Example:
         >>> default_collate([(1, "a"), (2, "b")])

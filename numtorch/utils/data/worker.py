@@ -27,6 +27,8 @@ import numpy as np
 
 import numtorch as nt
 
+Fetch = Callable[[Any], Any]
+
 EXHAUSTED = "exhausted"  # a worker's stream of samples has ended
 BATCH = "batch"
 ERROR = "error"
@@ -59,9 +61,10 @@ class WorkerError:
     """An exception on its way to the parent: its type and its traceback as text."""
 
     def __init__(self, where: str):
-        kind, error, trace = sys.exc_info()
-        self.kind = kind
-        self.text = "".join(traceback.format_exception(kind, error, trace))
+        error = sys.exc_info()[1]
+        assert error is not None, "made while an exception is handled"
+        self.kind: type[BaseException] = type(error)
+        self.text = "".join(traceback.format_exception(error))
         self.where = where
 
     def reraise(self) -> None:
@@ -119,7 +122,7 @@ def encode(obj: Any) -> bytes:
 def run(
     pipe: connection.Connection,
     inherited: list[connection.Connection],
-    make_fetch: Callable[[], Callable[[Any], Any]],
+    make_fetch: Callable[[], Fetch],
     info: WorkerInfo,
     init: Callable[[int], None] | None,
 ) -> None:
@@ -145,23 +148,16 @@ def run(
     threading.Thread(target=_receive, args=(pipe, tasks, stop), daemon=True).start()
     threading.Thread(target=_send, args=(pipe, results), daemon=True).start()
     where = f"in DataLoader worker process {info.id}"
-    failure = None
-    fetch = None
-    try:
-        if init is not None:
-            init(info.id)
-        fetch = make_fetch()
-    except Exception:
-        failure = WorkerError(where)
+    fetch, failure = _prepare(make_fetch, where, init, info.id)
     ended = StopIteration if _streams(info.dataset) else _Never
     while (task := tasks.get()) is not None and not stop.is_set():
         number, index = task
         if index is None:
-            if failure is None:
-                fetch = make_fetch()
+            if fetch is not None:
+                fetch, failure = _prepare(make_fetch, where)
             continue
         try:
-            if failure is not None:
+            if fetch is None:
                 result = encode((number, ERROR, failure))
             else:
                 result = encode((number, BATCH, fetch(index)))
@@ -170,6 +166,21 @@ def run(
         except Exception:
             result = encode((number, ERROR, WorkerError(where)))
         results.put(result)
+
+
+def _prepare(
+    make_fetch: Callable[[], Fetch],
+    where: str,
+    init: Callable[[int], None] | None = None,
+    number: int = 0,
+) -> tuple[Fetch | None, WorkerError | None]:
+    """The function that makes batches, or the error that stands in the way of it."""
+    try:
+        if init is not None:
+            init(number)
+        return make_fetch(), None
+    except Exception:
+        return None, WorkerError(where)
 
 
 class _Never(Exception):
@@ -184,7 +195,7 @@ def _streams(dataset: Any) -> bool:
 
 def _receive(pipe: connection.Connection, tasks: queue.SimpleQueue, stop: threading.Event) -> None:
     parent = parent_process()
-    watched = [pipe] if parent is None else [pipe, parent.sentinel]
+    watched: list[Any] = [pipe] if parent is None else [pipe, parent.sentinel]
     while True:
         try:
             if pipe not in connection.wait(watched):

@@ -18,9 +18,8 @@ TRAINING = 1437
 class Digits(ImageDataset):
     """1,797 handwritten digits of 8 by 8 pixels: 1,437 for training, 360 for testing.
 
-    In the original order the first 1,437 are for training and the last 360, mostly by other
-    writers, for testing. The original values 0 to 16 are scaled to bytes 0 to 255, so that
-    ``ToTensor`` makes [0, 1] of them.
+    In the original order the first 1,437 are for training and the last 360 for testing. The
+    original values 0 to 16 are scaled to bytes 0 to 255, so that ``ToTensor`` makes [0, 1] of them.
 
     Example:
         >>> from numtorch.vision import datasets
@@ -28,7 +27,7 @@ class Digits(ImageDataset):
         (1437, 360)
         >>> image, label = datasets.Digits()[0]
         >>> image.shape, label
-        ((8, 8), 1)
+        ((8, 8), 0)
 
     Source: E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine
     Learning Repository, 1998, https://doi.org/10.24432/C50P49, CC BY 4.0; its test set.

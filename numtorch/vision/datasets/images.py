@@ -33,6 +33,7 @@ class ImageDataset(Dataset[tuple[Any, Any]]):
     """
 
     classes: list[str] = []
+    root: Any = None  # the folder of the files, where there is one
 
     def __init__(
         self,
@@ -94,7 +95,7 @@ class ImageDataset(Dataset[tuple[Any, Any]]):
 
     def __repr__(self) -> str:
         lines = [f"Number of datapoints: {len(self)}"]
-        if getattr(self, "root", None) is not None:
+        if self.root is not None:
             lines.append(f"Root location: {self.root}")
         lines += self.extra_repr().splitlines()
         parts = [f"Dataset {type(self).__name__}", *(f"    {line}" for line in lines)]

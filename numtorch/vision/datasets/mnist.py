@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,11 @@ class File:
     shape: tuple[int, ...]
     gz: str
     content: str | None = None  # known for MNIST, so that recompressed copies can be checked too
+
+
+def _wrong_archive(file: File, data: bytes) -> str | None:
+    found = md5(data)
+    return None if found == file.gz else f"expected MD5 {file.gz}, found {found}"
 
 
 class MNIST(ImageDataset):
@@ -47,11 +53,14 @@ class MNIST(ImageDataset):
     published content; smaller or larger ones are read as they are.
 
     Example:
-        >>> from numtorch.vision import datasets, transforms
-        >>> data = datasets.MNIST("data", transform=transforms.ToTensor())   # doctest: +SKIP
-        >>> image, label = data[0]                                           # doctest: +SKIP
-        >>> image.shape, label                                               # doctest: +SKIP
-        (torch.Size([1, 28, 28]), 5)
+        >>> from numtorch.vision import datasets
+        >>> datasets.MNIST.classes[:3]
+        ['0 - zero', '1 - one', '2 - two']
+
+    With the files at hand::
+
+        train = datasets.MNIST("data", download=True, transform=transforms.ToTensor())
+        image, label = train[0]  # (1, 28, 28) in [0, 1], and 5
 
     Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits".
     """
@@ -60,8 +69,8 @@ class MNIST(ImageDataset):
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
     )
-    places = ("MNIST/raw", "")  # inside root
-    shared_places = ("MNIST/raw", "mnist", "")  # inside NUMTORCH_DATA
+    places: Sequence[str] = ("MNIST/raw", "")  # inside root
+    shared_places: Sequence[str] = ("MNIST/raw", "mnist", "")  # inside NUMTORCH_DATA
     files: Sequence[File] = (
         File("train-images-idx3-ubyte", (60000, 28, 28),
              "f68b3c2dcbeaaa9fbdd348bbdeb94873", "6bbc9ace898e44ae57da46a324031adb"),
@@ -113,12 +122,8 @@ class MNIST(ImageDataset):
         """Fetch the files that are missing."""
         for file in self.files:
             if self._find(file) is None:
-                fetch(
-                    file.name + ".gz",
-                    self.mirrors,
-                    self.raw_folder,
-                    lambda data, file=file: self._wrong_archive(file, data),
-                )
+                check = functools.partial(_wrong_archive, file)
+                fetch(file.name + ".gz", self.mirrors, self.raw_folder, check)
 
     def _find(self, file: File) -> Path | None:
         for folder in self.folders():
@@ -160,10 +165,6 @@ class MNIST(ImageDataset):
                 what = f"{path} holds {other.name} of MNIST, not of {type(self).__name__}"
                 return what, file.gz, found
         return None
-
-    def _wrong_archive(self, file: File, data: bytes) -> str | None:
-        found = md5(data)
-        return None if found == file.gz else f"expected MD5 {file.gz}, found {found}"
 
     def _corrupt(self, path: Path, what: str, expected: str, found: str) -> RuntimeError:
         return RuntimeError(

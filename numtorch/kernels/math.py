@@ -1,8 +1,9 @@
 """The scalar functions that kernels call: one name for plain Python, compiled CPU code and CUDA.
 
-Owns what each function means, as plain Python on one or two scalars that keeps the NumPy scalar type
-(float32 in, float32 out; integers count as float64 where the result is real). The compiled versions are
-registered elsewhere: ``overloads`` for CPUs, ``overloads_cuda`` for GPUs. Knows nothing of arrays or ops.
+Owns what each function means, as plain Python on one or two scalars that keeps the NumPy scalar
+type (float32 in, float32 out; integers count as float64 where the result is real). The compiled
+versions are registered elsewhere: ``overloads`` for CPUs, ``overloads_cuda`` for GPUs. Knows
+nothing of arrays or ops.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
-# --- what the plain versions stand on ---------------------------------------------------------------
+# --- what the plain versions stand on -------------------------------------------------------------
 
 
 def _real(f: Any, x: Any) -> Any:
-    # Evaluating float32 in double and rounding once makes the plain version the reference of the others.
+    # Evaluating float32 in double and rounding once makes the plain version the reference of the
+    # others.
     kind = type(x) if isinstance(x, np.floating) else float
     with np.errstate(all="ignore"):
         return kind(f(float(x)))
@@ -27,7 +29,9 @@ def _common(x: Any, y: Any) -> Any:
     # Compiled code sees a Python float as float64 and a Python int as int64.
     if not isinstance(x, np.generic) and not isinstance(y, np.generic):
         return float if isinstance(x, float) or isinstance(y, float) else int
-    return np.result_type(*(v.dtype if isinstance(v, np.generic) else np.dtype(type(v)) for v in (x, y))).type
+    return np.result_type(
+        *(v.dtype if isinstance(v, np.generic) else np.dtype(type(v)) for v in (x, y))
+    ).type
 
 
 def _real2(f: Any, x: Any, y: Any) -> Any:
@@ -41,7 +45,7 @@ def _integral(x: Any) -> bool:
     return isinstance(x, int | np.integer | np.bool_)
 
 
-# --- exponentials and logarithms --------------------------------------------------------------------
+# --- exponentials and logarithms ------------------------------------------------------------------
 
 
 def exp(x):
@@ -103,7 +107,7 @@ def pow(x, y):
     return kind(value - (1 << bits) if signed and value >> (bits - 1) else value)
 
 
-# --- trigonometric and hyperbolic functions ---------------------------------------------------------
+# --- trigonometric and hyperbolic functions -------------------------------------------------------
 
 
 def sin(x):
@@ -176,7 +180,7 @@ def hypot(x, y):
     return _real2(np.hypot, x, y)
 
 
-# --- special functions ------------------------------------------------------------------------------
+# --- special functions ----------------------------------------------------------------------------
 
 
 def erf(x):
@@ -201,7 +205,7 @@ def _lgamma(x: float) -> float:
         return _math.inf
 
 
-# --- roots, rounding, signs -------------------------------------------------------------------------
+# --- roots, rounding, signs -----------------------------------------------------------------------
 
 
 def sqrt(x):
@@ -265,7 +269,7 @@ def copysign(x, y):
     return _real2(np.copysign, x, y)
 
 
-# --- two numbers compared or divided ----------------------------------------------------------------
+# --- two numbers compared or divided --------------------------------------------------------------
 
 
 def maximum(x, y):
@@ -315,7 +319,9 @@ def fmod(x, y):
 
 
 def remainder(x, y):
-    """Remainder of x / y with the sign of y (Python's rule, as torch); 0 for an integer divided by 0."""
+    """Remainder of x / y with the sign of y (Python's rule, as torch);
+    0 for an integer divided by 0.
+    """
     kind = _common(x, y)
     if issubclass(kind, float | np.floating):
         rest = fmod(x, y)
@@ -324,9 +330,9 @@ def remainder(x, y):
     return kind(int(x) % int(y) if y else 0)
 
 
-# --- 16-bit floats, stored as uint16 ----------------------------------------------------------------
-# From here on the functions are also what the compilers read, so they keep to arithmetic that means the
-# same everywhere. float_bits and bits_float are the two that each target replaces.
+# --- 16-bit floats, stored as uint16 --------------------------------------------------------------
+# From here on the functions are also what the compilers read, so they keep to arithmetic that means
+# the same everywhere. float_bits and bits_float are the two that each target replaces.
 
 
 def float_bits(x):
@@ -356,7 +362,7 @@ def bf16_to_float(u):
 
 
 def float_to_half(x):
-    """The float16 nearest to a float32, ties to even, as uint16; NaN turns quiet, as in hardware."""
+    """The float16 nearest to a float32, ties to even, as uint16; NaN turns quiet."""
     b = float_bits(x)
     a = b & 0x7FFFFFFF
     normal = (a - 0x37FFF001 + ((a >> 13) & 1)) >> 13
@@ -379,9 +385,9 @@ def half_to_float(u):
     return bits_float(b | ((h & 0x8000) << 16))
 
 
-# --- random numbers: a function of (seed, index), so any number of threads draws the same -------------
-# Words are uint64 holding 32 bits: products of two never overflow, and no operand is signed, because the
-# compiler turns int64 with uint64 into float64.
+# --- random numbers: a function of (seed, index), so any number of threads draws the same ---------
+# Words are uint64 holding 32 bits: products of two never overflow, and no operand is signed,
+# because the compiler turns int64 with uint64 into float64.
 
 _LOW = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
@@ -396,7 +402,7 @@ _MINUS2 = np.float32(-2.0)
 
 
 def philox(c0, c1, c2, c3, k0, k1):
-    """Philox4x32-10 of four counter words and two key words (uint64 holding 32 bits): four random words.
+    """Four random words of four counter and two key words (uint64 holding 32 bits): Philox4x32-10.
 
     Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3 (SC11).
     """
@@ -416,8 +422,14 @@ def random_block(seed, block):
     """The four random words (uint64 holding 32 bits) of one counter value."""
     zero = np.uint64(0)
     s, n = int(seed), int(block)
-    return philox(np.uint64(n & 0xFFFFFFFF), np.uint64((n >> 32) & 0xFFFFFFFF), zero, zero,
-                  np.uint64(s & 0xFFFFFFFF), np.uint64((s >> 32) & 0xFFFFFFFF))
+    return philox(
+        np.uint64(n & 0xFFFFFFFF),
+        np.uint64((n >> 32) & 0xFFFFFFFF),
+        zero,
+        zero,
+        np.uint64(s & 0xFFFFFFFF),
+        np.uint64((s >> 32) & 0xFFFFFFFF),
+    )
 
 
 def random_bits(seed, i):
@@ -438,13 +450,16 @@ def uniform64(seed, i):
     c0, c1, c2, c3 = random_block(seed, int(i) >> 1)
     high = c2 if int(i) & 1 else c0
     low = c3 if int(i) & 1 else c1
-    return np.float64(np.int64((high >> np.uint64(5)) << np.uint64(26) | (low >> np.uint64(6)))) * 2.0**-53
+    return (
+        np.float64(np.int64((high >> np.uint64(5)) << np.uint64(26) | (low >> np.uint64(6))))
+        * 2.0**-53
+    )
 
 
 def normal32(seed, i):
     """Random number i of the standard normal distribution, float32, by Box and Muller's method.
 
-    Two words give two numbers, the cosine and the sine; the first word keeps all 32 bits, for the tails.
+    Two words give two numbers, the cosine and the sine; the first keeps all 32 bits, for the tails.
     """
     c0, c1, c2, c3 = random_block(seed, int(i) >> 2)
     radius = np.float32(c2 if int(i) & 2 else c0) * _TWO32 + _TWO33
@@ -462,11 +477,14 @@ def normal64(seed, i):
     return sqrt(-2.0 * log(radius)) * cos(angle - np.float64(np.int64(int(i) & 1)) * (_math.pi / 2))
 
 
+# fmt: off
 __all__ = [
-    "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "bf16_to_float", "bits_float",
+    "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "bf16_to_float",
+    "bits_float",
     "ceil", "copysign", "cos", "cosh", "erf", "erfc", "exp", "exp2", "expm1", "float_bits",
     "float_to_bf16", "float_to_half", "floor", "fmax", "fmin", "fmod", "half_to_float", "hypot",
     "isfinite", "isinf", "isnan", "lgamma", "log", "log10", "log1p", "log2", "maximum", "minimum",
-    "normal32", "normal64", "philox", "pow", "random_bits", "random_block", "remainder", "round", "rsqrt",
+    "normal32", "normal64", "philox", "pow", "random_bits", "random_block", "remainder", "round",
+    "rsqrt",
     "sigmoid", "sign", "sin", "sinh", "sqrt", "tan", "tanh", "trunc", "uniform32", "uniform64",
 ]

@@ -1,12 +1,13 @@
-"""Compiled CPU versions of the functions in ``math``, registered with Numba when this module is imported.
+"""Compiled CPU versions of the functions in ``math``, registered with Numba when this module is
+imported.
 
-Owns the formulas that LLVM turns into vector code: no branches, no tables but one, no calls into libm, and
-NaN, infinities, signed zeros and denormals right. Rarely used functions call libm, one element at a time.
-Each version is compiled without fast-math, because the formulas rest on the order of their additions; the
-loop around it keeps its own flags.
+Owns the formulas that LLVM turns into vector code: no branches, no tables but one, no calls into
+libm, and NaN, infinities, signed zeros and denormals right. Rarely used functions call libm, one
+element at a time. Each version is compiled without fast-math, because the formulas rest on the
+order of their additions; the loop around it keeps its own flags.
 
-To add one: a function in ``math``, and here a builder under ``@real(math.name)`` that returns the compiled
-version for a float type, whose constants it finds in ``k``.
+To add one: a function in ``math``, and here a builder under ``@real(math.name)`` that returns the
+compiled version for a float type, whose constants it finds in ``k``.
 
 Polynomials are minimax fits (Remez exchange in 50 digits), highest power first.
 """
@@ -27,11 +28,12 @@ from numba.np.numpy_support import as_dtype
 
 from numtorch.kernels import math
 
-# Inlined by force: a vectorised loop cannot hold a call, and the longer formulas pass LLVM's size limit.
+# Inlined by force: a vectorised loop cannot hold a call, and the longer formulas pass LLVM's size
+# limit.
 _JIT = {"fastmath": False, "error_model": "numpy", "forceinline": True}
 
 
-# --- single instructions ----------------------------------------------------------------------------
+# --- single instructions --------------------------------------------------------------------------
 
 
 def _llvm(name: str, arity: int) -> Any:
@@ -39,7 +41,9 @@ def _llvm(name: str, arity: int) -> Any:
 
     def generate(context, builder, signature, args):
         kind = args[0].type
-        function = builder.module.declare_intrinsic(name, [kind], ir.FunctionType(kind, [kind] * arity))
+        function = builder.module.declare_intrinsic(
+            name, [kind], ir.FunctionType(kind, [kind] * arity)
+        )
         return builder.call(function, args)
 
     if arity == 1:
@@ -51,14 +55,20 @@ def _llvm(name: str, arity: int) -> Any:
 
 fma = _llvm("llvm.fma", 3)  # x * y + z, rounded once
 _sqrt, _floor, _ceil, _trunc = (_llvm(f"llvm.{n}", 1) for n in ("sqrt", "floor", "ceil", "trunc"))
-_roundeven, _fabs, _copysign = _llvm("llvm.roundeven", 1), _llvm("llvm.fabs", 1), _llvm("llvm.copysign", 2)
+_roundeven, _fabs, _copysign = (
+    _llvm("llvm.roundeven", 1),
+    _llvm("llvm.fabs", 1),
+    _llvm("llvm.copysign", 2),
+)
 _maximum, _minimum = _llvm("llvm.maximum", 2), _llvm("llvm.minimum", 2)
 _maxnum, _minnum = _llvm("llvm.maxnum", 2), _llvm("llvm.minnum", 2)
 
 
 @intrinsic
 def poly(typingctx, x, coefficients):
-    """The polynomial with these coefficients, highest power first, by Horner's rule in fused steps."""
+    """The polynomial with these coefficients, highest power first,
+    by Horner's rule in fused steps.
+    """
 
     def generate(context, builder, signature, args):
         x, packed = args
@@ -93,18 +103,22 @@ def as_float(typingctx, b, like):
 
     def generate(context, builder, signature, args):
         width = 32 if like == types.float32 else 64
-        whole = args[0] if args[0].type.width == width else builder.trunc(args[0], ir.IntType(width))
+        whole = (
+            args[0] if args[0].type.width == width else builder.trunc(args[0], ir.IntType(width))
+        )
         return builder.bitcast(whole, args[1].type)
 
     return like(b, like), generate
 
 
-# --- constants of the two float types ---------------------------------------------------------------
+# --- constants of the two float types -------------------------------------------------------------
 
 _LN2 = Fraction("0.69314718055994530941723212145817656807550013436025525412068")
 _LOG10E = Fraction("0.434294481903251827651128918916605082294397005803666566114454")
-_TWO_OVER_PI = Fraction(  # 1 / (pi / 2) to 80 digits: a float32 above 2**100 still needs 53 bits behind them
-    "0.63661977236758134307553505349005744813783858296182579499066937623558719053690614"
+_TWO_OVER_PI = (
+    Fraction(  # 1 / (pi / 2) to 80 digits: a float32 above 2**100 still needs 53 bits behind them
+        "0.63661977236758134307553505349005744813783858296182579499066937623558719053690614"
+    )
 )
 
 
@@ -112,31 +126,53 @@ def _k(kind: Any, **more: Any) -> SimpleNamespace:
     info = np.finfo(kind)
     mantissa, bias = int(info.nmant), int(info.maxexp) - 1
     split = {}
-    for name, value in (("ln2", _LN2), ("log2e", 1 / _LN2), ("log10e", _LOG10E), ("log10_2", _LN2 * _LOG10E)):
+    for name, value in (
+        ("ln2", _LN2),
+        ("log2e", 1 / _LN2),
+        ("log10e", _LOG10E),
+        ("log10_2", _LN2 * _LOG10E),
+    ):
         high = kind(float(value))
         split[name], split[f"{name}_low"] = high, kind(float(value - Fraction(float(high))))
     return SimpleNamespace(
-        kind=kind, mantissa=mantissa, bias=bias, one=kind(1), half=kind(0.5), two=kind(2), quarter=kind(0.25),
-        zero=kind(0), inf=kind(np.inf), nan=kind(np.nan), normal=kind(info.smallest_normal),
+        kind=kind,
+        mantissa=mantissa,
+        bias=bias,
+        one=kind(1),
+        half=kind(0.5),
+        two=kind(2),
+        quarter=kind(0.25),
+        zero=kind(0),
+        inf=kind(np.inf),
+        nan=kind(np.nan),
+        normal=kind(info.smallest_normal),
         # Adding 1.5 * 2**mantissa leaves the nearest whole number in the low bits: a rounding and a
         # conversion in one addition, and unlike an fptosi it is harmless for NaN.
-        magic=kind(1.5 * 2.0**mantissa), magic_bits=((bias + mantissa) << mantissa) | (1 << (mantissa - 1)),
+        magic=kind(1.5 * 2.0**mantissa),
+        magic_bits=((bias + mantissa) << mantissa) | (1 << (mantissa - 1)),
         root_half_bits=0x3F3504F3 if kind is np.float32 else 0x3FE6A09E667F3BCD,
-        mask=(1 << mantissa) - 1, lift=kind(2.0 ** (mantissa + 1)), lift_log2=kind(-mantissa - 1),
-        **split, **{n: kind(v) if isinstance(v, float) else tuple(map(kind, v)) for n, v in more.items()},
+        mask=(1 << mantissa) - 1,
+        lift=kind(2.0 ** (mantissa + 1)),
+        lift_log2=kind(-mantissa - 1),
+        **split,
+        **{n: kind(v) if isinstance(v, float) else tuple(map(kind, v)) for n, v in more.items()},
     )
 
 
-# exp_p: (exp(r) - 1 - r) / r**2; exp2_p: (2**r - 1) / r; log_p: what is left of log(1 + f), see _log_parts;
-# erf_small: erf(x) / x - 1 in x**2 below 1; erf_large: log(erfc(x)) in x up to erf_top, where erf is 1.
+# exp_p: (exp(r) - 1 - r) / r**2; exp2_p: (2**r - 1) / r; log_p: what is left of log(1 + f), see
+# _log_parts; erf_small: erf(x) / x - 1 in x**2 below 1; erf_large: log(erfc(x)) in x up to erf_top,
+# where erf is 1.
+# fmt: off
 K32 = _k(
     np.float32, exp_low=-104.5, exp_high=89.0, expm1_low=-18.0, exp2_low=-151.0, exp2_high=129.0,
     expm1_linear=2.0**-26, tanh_linear=2.0**-13, log1p_linear=2.0**-26, erf_top=4.0,
     exp_p=[0.00139464226, 0.00836657736, 0.0416662825, 0.166665431, 0.5],
     exp2_p=[0.000154763153, 0.00134002612, 0.00961800384, 0.0555032784, 0.240226513, 0.693147206],
-    log_p=[-0.078603498, 0.128815964, -0.131284388, 0.141811891, -0.166245903, 0.200022869, -0.250008092,
+    log_p=[-0.078603498, 0.128815964, -0.131284388, 0.141811891, -0.166245903, 0.200022869,
+    -0.250008092,
            0.333333167],
-    erf_small=[7.8891265e-05, -0.000802084282, 0.00518953543, -0.0268544446, 0.112836002, -0.376126271,
+    erf_small=[7.8891265e-05, -0.000802084282, 0.00518953543, -0.0268544446, 0.112836002,
+    -0.376126271,
                0.128379166],
     erf_large=[0.000186773087, -0.0029518393, 0.0218561654, -0.10314767, -0.638093901, -1.1271223,
                -0.000332736869],
@@ -146,39 +182,51 @@ K32 = _k(
 K64 = _k(
     np.float64, exp_low=-746.0, exp_high=710.0, expm1_low=-40.0, exp2_low=-1077.0, exp2_high=1025.0,
     expm1_linear=2.0**-56, tanh_linear=2.0**-28, log1p_linear=2.0**-56, erf_top=6.0,
-    exp_p=[2.5114434746042412e-08, 2.7626297543669816e-07, 2.7557228081238784e-06, 2.4801504536441579e-05,
-           0.00019841269902881446, 0.0013888888932282368, 0.0083333333333146624, 0.041666666666574023,
+    exp_p=[2.5114434746042412e-08, 2.7626297543669816e-07, 2.7557228081238784e-06,
+    2.4801504536441579e-05,
+           0.00019841269902881446, 0.0013888888932282368, 0.0083333333333146624,
+           0.041666666666574023,
            0.16666666666666685, 0.50000000000000056],
-    exp2_p=[4.45738478086465e-10, 7.0738625538175223e-09, 1.017804648012292e-07, 1.3215434808688463e-06,
-            1.525273386748886e-05, 0.00015403530458082216, 0.0013333558146379101, 0.0096181291075933435,
+    exp2_p=[4.45738478086465e-10, 7.0738625538175223e-09, 1.017804648012292e-07,
+    1.3215434808688463e-06,
+            1.525273386748886e-05, 0.00015403530458082216, 0.0013333558146379101,
+            0.0096181291075933435,
             0.055504108664821743, 0.24022650695910133, 0.69314718055994529],
     log_p=[0.14795610283419205, 0.15314087688048783, 0.18183562718296828, 0.22222198608018981,
            0.28571428741996124, 0.39999999999416785, 0.6666666666666734],
     erf_small=[-7.8011893833710778e-10, 1.3722975165906813e-08, -1.6209175287787121e-07,
                1.6447517539785506e-06, -1.4924744646717965e-05, 0.00012055295319291911,
-               -0.00085483259896429117, 0.005223977607421995, -0.026866170643275986, 0.11283791670945251,
+               -0.00085483259896429117, 0.005223977607421995, -0.026866170643275986,
+               0.11283791670945251,
                -0.37612638903183548, 0.12837916709551256],
     erf_large=[-4.9468522011907993e-12, 2.0520652249170074e-10, -3.9470961856327841e-09,
                4.6565804900745701e-08, -3.7440064578857955e-07, 2.1418502105837198e-06,
                -8.6934758711775187e-06, 2.2909349370601697e-05, -2.0491397873121884e-05,
                -0.00013459179486619764, 0.00076990534831275807, -0.0019150123950745742,
-               0.00040971808402945012, 0.01899085328038741, -0.102703805788336, -0.63664349073309801,
+               0.00040971808402945012, 0.01899085328038741, -0.102703805788336,
+               -0.63664349073309801,
                -1.1283741212405145, -4.994382480602489e-07],
 )
 
+# fmt: on
 
-# --- registration -----------------------------------------------------------------------------------
+
+# --- registration ---------------------------------------------------------------------------------
 
 
 def _type(*args: Any) -> Any:
-    """The NumPy scalar type that numbers of these Numba types meet in, or None for anything else."""
-    if not all(isinstance(a, types.Number | types.Boolean) and not isinstance(a, types.Complex) for a in args):
+    """The NumPy scalar type that numbers of these Numba types meet in, None for others."""
+    if not all(
+        isinstance(a, types.Number | types.Boolean) and not isinstance(a, types.Complex)
+        for a in args
+    ):
         return None
     return np.result_type(*(as_dtype(types.unliteral(a)) for a in args)).type
 
 
 def _register(fn: Any, arity: int, choose: Any) -> None:
-    # Operands are converted to the type that choose() names, then the version for that type is called.
+    # Operands are converted to the type that choose() names, then the version for that type is
+    # called.
     built: dict[Any, Any] = {}
 
     def build(*args):
@@ -189,7 +237,11 @@ def _register(fn: Any, arity: int, choose: Any) -> None:
         if target not in built:
             built[target] = builder(target)
         exact = all(as_dtype(types.unliteral(a)).type is target for a in args)
-        return built[target] if exact else (_converted(fn, target) if arity == 1 else _converted2(fn, target))
+        return (
+            built[target]
+            if exact
+            else (_converted(fn, target) if arity == 1 else _converted2(fn, target))
+        )
 
     overload(fn, jit_options=_JIT, target="cpu", strict=False)(build)
 
@@ -203,11 +255,15 @@ def _converted2(fn: Any, kind: Any) -> Any:
 
 
 def real(fn: Any, arity: int = 1) -> Any:
-    """Register ``builder(k)``, k the constants of float32 or float64; other numbers become float64."""
+    """Register ``builder(k)``, k the constants of float32 or float64;
+    other numbers become float64.
+    """
 
     def register(builder: Any) -> Any:
         def choose(kind):
-            return (kind if kind is np.float32 else np.float64), lambda t: builder(K32 if t is np.float32 else K64)
+            return (kind if kind is np.float32 else np.float64), lambda t: builder(
+                K32 if t is np.float32 else K64
+            )
 
         _register(fn, arity, choose)
         return builder
@@ -242,7 +298,7 @@ def helper(fn: Any) -> Any:
     return njit(**_JIT, no_cpython_wrapper=True, no_cfunc_wrapper=True)(fn)
 
 
-# --- exponentials -----------------------------------------------------------------------------------
+# --- exponentials ---------------------------------------------------------------------------------
 # x = n ln 2 + r with n whole and |r| <= ln 2 / 2, so exp(x) = 2**n exp(r).
 
 
@@ -294,7 +350,13 @@ def _exp_unscaled(k: Any) -> Any:
 
 @real(math.exp)
 def _exp(k):
-    inner, scaled, low, high, clamped = _exp_unscaled(k), _scaled(k), k.exp_low, k.exp_high, helper(_clamped)
+    inner, scaled, low, high, clamped = (
+        _exp_unscaled(k),
+        _scaled(k),
+        k.exp_low,
+        k.exp_high,
+        helper(_clamped),
+    )
 
     def exp(x):
         y, shifted = inner(clamped(x, low, high))
@@ -369,10 +431,14 @@ def _sigmoid(k):
     def sigmoid(x):
         a = -_fabs(x)
         y, shifted = inner(select(a < low, low, a))
-        small = y * as_float((bits(shifted) + offset) << mantissa, x) * down  # n <= 0: no overflow to mind
+        small = (
+            y * as_float((bits(shifted) + offset) << mantissa, x) * down
+        )  # n <= 0: no overflow to mind
         d = one + small
         y = select(x < zero, small, one) / d
-        return fma(-y, small - (d - one), y)  # what the sum rounded away; a whole ulp where small is
+        return fma(
+            -y, small - (d - one), y
+        )  # what the sum rounded away; a whole ulp where small is
 
     return sigmoid
 
@@ -395,7 +461,7 @@ def _erf(k):
     return erf
 
 
-# --- logarithms -------------------------------------------------------------------------------------
+# --- logarithms -----------------------------------------------------------------------------------
 # x = 2**e (1 + f) with sqrt(1/2) <= 1 + f < sqrt(2), so log(x) = e ln 2 + log(1 + f).
 
 
@@ -420,7 +486,14 @@ def _log_tail(k: Any) -> Any:
 
 
 def _log_split(k: Any) -> Any:
-    normal, lift, lift_log2, zero, one, magic = k.normal, k.lift, k.lift_log2, k.zero, k.one, k.magic
+    normal, lift, lift_log2, zero, one, magic = (
+        k.normal,
+        k.lift,
+        k.lift_log2,
+        k.zero,
+        k.one,
+        k.magic,
+    )
     root_half_bits, mantissa, mask, magic_bits = k.root_half_bits, k.mantissa, k.mask, k.magic_bits
 
     @helper
@@ -472,7 +545,13 @@ def _log2(k):
 
 @real(math.log10)
 def _log10(k):
-    split, tail, ends, scale, low = _log_split(k), _log_tail(k), _log_ends(k), k.log10e, k.log10e_low
+    split, tail, ends, scale, low = (
+        _log_split(k),
+        _log_tail(k),
+        _log_ends(k),
+        k.log10e,
+        k.log10e_low,
+    )
     two, two_low = k.log10_2, k.log10_2_low
 
     def log10(x):
@@ -486,14 +565,26 @@ def _log10(k):
 
 @real(math.log1p)
 def _log1p(k):
-    tail, ends, ln2, ln2_low, one, quarter = _log_tail(k), _log_ends(k), k.ln2, k.ln2_low, k.one, k.quarter
+    tail, ends, ln2, ln2_low, one, quarter = (
+        _log_tail(k),
+        _log_ends(k),
+        k.ln2,
+        k.ln2_low,
+        k.one,
+        k.quarter,
+    )
     root_half_bits, mantissa, bias, magic, magic_bits = (
-        k.root_half_bits, k.mantissa, k.bias, k.magic, k.magic_bits)
+        k.root_half_bits,
+        k.mantissa,
+        k.bias,
+        k.magic,
+        k.magic_bits,
+    )
     linear = k.log1p_linear
 
     def log1p(x):
-        # f = (1 + x) 2**-e - 1 from x itself, so what 1 + x rounds away is not lost. The scale is split by
-        # 4 because 2**-128 is no normal float32.
+        # f = (1 + x) 2**-e - 1 from x itself, so what 1 + x rounds away is not lost. The scale is
+        # split by 4 because 2**-128 is no normal float32.
         u = one + x
         b = (bits(u) - root_half_bits) >> mantissa
         e = as_float(b + magic_bits, x) - magic
@@ -505,10 +596,10 @@ def _log1p(k):
     return log1p
 
 
-# --- sine and cosine --------------------------------------------------------------------------------
-# x = m 2**e with a whole m below 2**24. Only 2**e * 2/pi modulo 4 matters for the angle in quarter turns, so
-# a table over e, in two doubles, gives it to full accuracy for every float32. The first double has so few
-# bits that its product with m is exact.
+# --- sine and cosine ------------------------------------------------------------------------------
+# x = m 2**e with a whole m below 2**24. Only 2**e * 2/pi modulo 4 matters for the angle in quarter
+# turns, so a table over e, in two doubles, gives it to full accuracy for every float32. The first
+# double has so few bits that its product with m is exact.
 
 
 def _quarter_turns() -> tuple[np.ndarray, np.ndarray]:
@@ -538,7 +629,7 @@ def _sine(shift: int) -> Any:
         def sine(x):
             b = bits(x)
             e = (b >> 23) & 0xFF
-            m = np.float64(np.int32(((b & 0x7FFFFF) | 0x800000)))
+            m = np.float64(np.int32((b & 0x7FFFFF) | 0x800000))
             turns = m * _TURNS[e]
             shifted = fma(m, _TURNS_LOW[e], turns) + magic
             r = np.float32(fma(m, _TURNS_LOW[e], turns - (shifted - magic)) * _QUARTER)
@@ -559,7 +650,7 @@ real(math.sin)(_sine(0))
 real(math.cos)(_sine(1))
 
 
-# --- single instructions under their names ----------------------------------------------------------
+# --- single instructions under their names --------------------------------------------------------
 
 
 def _same(x):
@@ -567,7 +658,9 @@ def _same(x):
 
 
 for _fn, _body in (
-    (math.floor, lambda x: _floor(x)), (math.ceil, lambda x: _ceil(x)), (math.trunc, lambda x: _trunc(x)),
+    (math.floor, lambda x: _floor(x)),
+    (math.ceil, lambda x: _ceil(x)),
+    (math.trunc, lambda x: _trunc(x)),
     (math.round, lambda x: _roundeven(x)),
 ):
     number(_fn, 1, _body, _same)
@@ -591,7 +684,7 @@ def _rsqrt(k):
     return lambda x: one / _sqrt(x)
 
 
-# --- integers and libm ------------------------------------------------------------------------------
+# --- integers and libm ----------------------------------------------------------------------------
 
 
 def _int_pow(x, y):
@@ -629,13 +722,27 @@ number(math.pow, 2, lambda x, y: libm.pow(x, y), _int_pow)
 number(math.fmod, 2, lambda x, y: _fmod(x, y), _int_fmod)
 number(math.remainder, 2, _remainder, lambda x, y: 0 if y == 0 or y == -1 else x % y)
 
-for _name in ("tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "erfc", "lgamma"):
-    real(getattr(math, _name))(lambda k, f=getattr(libm, _name): lambda x: f(x))
+for _name in (
+    "tan",
+    "asin",
+    "acos",
+    "atan",
+    "sinh",
+    "cosh",
+    "asinh",
+    "acosh",
+    "atanh",
+    "erfc",
+    "lgamma",
+):
+    _body = getattr(libm, _name)
+    real(getattr(math, _name))(lambda k, f=_body: lambda x: f(x))
 for _name in ("atan2", "hypot"):
-    real(getattr(math, _name), 2)(lambda k, f=getattr(libm, _name): lambda x, y: f(x, y))
+    _body = getattr(libm, _name)
+    real(getattr(math, _name), 2)(lambda k, f=_body: lambda x, y: f(x, y))
 
 
-# --- 16-bit floats and random numbers: compiled from their text in math -------------------------------
+# --- 16-bit floats and random numbers: compiled from their text in math ---------------------------
 
 
 @intrinsic
@@ -657,7 +764,9 @@ def _bits_float(b):
 
 
 def _has_half() -> bool:
-    """Whether the machine compiled for converts float16 itself; elsewhere LLVM would call a C routine."""
+    """Whether the machine compiled for converts float16 itself;
+    elsewhere LLVM would call a C routine.
+    """
     triple, _, features = cpu_target.target_context.codegen().magic_tuple()
     return triple.startswith(("aarch64", "arm64")) or "+f16c" in features
 
@@ -695,6 +804,7 @@ def _(x):
 def _(u):
     return _half_to_float if _has_half() else math.half_to_float
 
+
 @overload(math.float_to_bf16, jit_options=_JIT, target="cpu")
 def _(x):
     def float_to_bf16(x):
@@ -706,7 +816,13 @@ def _(x):
 
 
 for _fn in (
-    math.bf16_to_float, math.philox,
-    math.random_block, math.random_bits, math.uniform32, math.uniform64, math.normal32, math.normal64,
+    math.bf16_to_float,
+    math.philox,
+    math.random_block,
+    math.random_bits,
+    math.uniform32,
+    math.uniform64,
+    math.normal32,
+    math.normal64,
 ):
     overload(_fn, jit_options=_JIT, target="cpu", strict=False)(lambda *args, f=_fn: f)

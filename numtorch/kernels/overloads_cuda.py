@@ -1,7 +1,7 @@
 """Compiled CUDA versions of the functions in ``math``, registered when this module is imported.
 
-Owns the mapping from each name to the device function of the argument's type, so that float32 stays float32.
-Import it only where a CUDA kernel is about to be compiled: it imports ``numba.cuda``.
+Owns the mapping from each name to the device function of the argument's type, so that float32 stays
+float32. Import it only where a CUDA kernel is about to be compiled: it imports ``numba.cuda``.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from numba.cuda.typing.templates import AbstractTemplate
 
 from numtorch.kernels import math
 
-# Each version is typed by a rule and compiled inside its caller. Numba's @overload would make it a device
-# function of its own, which cannot be compiled without a GPU in the machine.
+# Each version is typed by a rule and compiled inside its caller. Numba's @overload would make it a
+# device function of its own, which cannot be compiled without a GPU in the machine.
 
 
 def _kind(*args: Any) -> Any:
-    """The NumPy scalar type that numbers of these Numba types meet in, or None for anything else."""
+    """The NumPy scalar type that numbers of these Numba types meet in, None for others."""
     names = [str(types.unliteral(a)) for a in args]
     if not all(n.startswith(("float", "int", "uint", "bool")) for n in names):
         return None
@@ -30,7 +30,9 @@ def _kind(*args: Any) -> Any:
 
 
 def _define(fn: Any, sign: Any, version: Any) -> None:
-    """Type calls of fn by ``sign(argument types)``, compile them from ``version(type of the first one)``."""
+    """Type calls of fn by ``sign(argument types)``,
+    compile them from ``version(type of the first one)``.
+    """
 
     class Typing(AbstractTemplate):
         key = fn
@@ -60,7 +62,9 @@ def real(fn: Any, arity: int, single: Any, double: Any) -> None:
     _define(fn, sign, lambda t: single if t == types.float32 else double)
 
 
-def number(fn: Any, arity: int, single: Any, double: Any, integers: Any, result: Any = None) -> None:
+def number(
+    fn: Any, arity: int, single: Any, double: Any, integers: Any, result: Any = None
+) -> None:
     """Register versions for both float types and one for integers, which stay integers."""
 
     def sign(args):
@@ -85,14 +89,27 @@ def _binary(f: Any) -> Any:
     return lambda x, y: f(x, y)
 
 
+# fmt: off
 _DEVICE = (
-    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh",
+    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos",
+    "atan", "sinh",
     "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "lgamma", "sqrt", "rsqrt",
 )
+# fmt: on
 for _name in _DEVICE:
-    real(getattr(math, _name), 1, _unary(getattr(libdevice, f"{_name}f")), _unary(getattr(libdevice, _name)))
+    real(
+        getattr(math, _name),
+        1,
+        _unary(getattr(libdevice, f"{_name}f")),
+        _unary(getattr(libdevice, _name)),
+    )
 for _name in ("atan2", "hypot", "copysign"):
-    real(getattr(math, _name), 2, _binary(getattr(libdevice, f"{_name}f")), _binary(getattr(libdevice, _name)))
+    real(
+        getattr(math, _name),
+        2,
+        _binary(getattr(libdevice, f"{_name}f")),
+        _binary(getattr(libdevice, _name)),
+    )
 
 
 def _same(x):
@@ -100,8 +117,13 @@ def _same(x):
 
 
 for _name, _device in (("floor", "floor"), ("ceil", "ceil"), ("trunc", "trunc"), ("round", "rint")):
-    number(getattr(math, _name), 1, _unary(getattr(libdevice, f"{_device}f")), _unary(getattr(libdevice, _device)),
-           _same)
+    number(
+        getattr(math, _name),
+        1,
+        _unary(getattr(libdevice, f"{_device}f")),
+        _unary(getattr(libdevice, _device)),
+        _same,
+    )
 
 
 def _sigmoid(one: Any) -> Any:
@@ -117,8 +139,13 @@ def _sign(zero: Any, one: Any) -> Any:
 
 
 number(math.abs, 1, _unary(libdevice.fabsf), _unary(libdevice.fabs), lambda x: x if x > 0 else -x)
-number(math.sign, 1, _sign(np.float32(0), np.float32(1)), _sign(np.float64(0), np.float64(1)),
-       lambda x: (x > 0) - (x < 0))
+number(
+    math.sign,
+    1,
+    _sign(np.float32(0), np.float32(1)),
+    _sign(np.float64(0), np.float64(1)),
+    lambda x: (x > 0) - (x < 0),
+)
 
 
 def _not_number(x):
@@ -134,11 +161,25 @@ def _finite(inf: Any) -> Any:
 
 
 number(math.isnan, 1, _not_number, _not_number, lambda x: False, types.boolean)
-number(math.isinf, 1, _infinite(np.float32(np.inf)), _infinite(np.float64(np.inf)), lambda x: False, types.boolean)
-number(math.isfinite, 1, _finite(np.float32(np.inf)), _finite(np.float64(np.inf)), lambda x: True, types.boolean)
+number(
+    math.isinf,
+    1,
+    _infinite(np.float32(np.inf)),
+    _infinite(np.float64(np.inf)),
+    lambda x: False,
+    types.boolean,
+)
+number(
+    math.isfinite,
+    1,
+    _finite(np.float32(np.inf)),
+    _finite(np.float64(np.inf)),
+    lambda x: True,
+    types.boolean,
+)
 
 
-def _propagating(larger: bool, f: Any) -> Any:
+def _propagating(f: Any) -> Any:
     # libdevice's fmax drops NaN; the sum of a NaN and anything is NaN.
     return lambda x, y: x + y if x != x or y != y else f(x, y)
 
@@ -151,8 +192,20 @@ def _int_min(x, y):
     return x if x < y else y
 
 
-number(math.maximum, 2, _propagating(True, libdevice.fmaxf), _propagating(True, libdevice.fmax), _int_max)
-number(math.minimum, 2, _propagating(False, libdevice.fminf), _propagating(False, libdevice.fmin), _int_min)
+number(
+    math.maximum,
+    2,
+    _propagating(libdevice.fmaxf),
+    _propagating(libdevice.fmax),
+    _int_max,
+)
+number(
+    math.minimum,
+    2,
+    _propagating(libdevice.fminf),
+    _propagating(libdevice.fmin),
+    _int_min,
+)
 number(math.fmax, 2, _binary(libdevice.fmaxf), _binary(libdevice.fmax), _int_max)
 number(math.fmin, 2, _binary(libdevice.fminf), _binary(libdevice.fmin), _int_min)
 
@@ -187,11 +240,16 @@ def _remainder(f: Any, zero: Any) -> Any:
 
 number(math.pow, 2, _binary(libdevice.powf), _binary(libdevice.pow), _int_pow)
 number(math.fmod, 2, _binary(libdevice.fmodf), _binary(libdevice.fmod), _int_fmod)
-number(math.remainder, 2, _remainder(libdevice.fmodf, np.float32(0)), _remainder(libdevice.fmod, np.float64(0)),
-       lambda x, y: 0 if y == 0 or y == -1 else x % y)
+number(
+    math.remainder,
+    2,
+    _remainder(libdevice.fmodf, np.float32(0)),
+    _remainder(libdevice.fmod, np.float64(0)),
+    lambda x, y: 0 if y == 0 or y == -1 else x % y,
+)
 
 
-# --- 16-bit floats and random numbers: compiled from their text in math -------------------------------
+# --- 16-bit floats and random numbers: compiled from their text in math ---------------------------
 
 
 def _text(fn: Any, result: Any, *args: Any, body: Any = None) -> None:

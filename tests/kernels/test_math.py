@@ -471,8 +471,8 @@ def ptx(body, *types):
     return cuda.compile_ptx(body, f"void({','.join(types)})", cc=(9, 0))[0]
 
 for name in ("exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh "
-             "asinh acosh atanh sigmoid erf erfc lgamma sqrt rsqrt floor ceil round trunc isnan isinf "
-             "isfinite abs sign").split():
+             "asinh acosh atanh sigmoid erf erfc lgamma sqrt rsqrt floor ceil round trunc isnan "
+             "isinf isfinite abs sign").split():
     f = getattr(math, name)
     def body(x, out): out[0] = f(x[0])
     text = ptx(body, "f4[::1]", "f4[::1]")

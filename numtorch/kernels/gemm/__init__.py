@@ -56,7 +56,8 @@ def gemm(
     if scratch is None:
         run(numbers, a, b, c)
     else:
-        run(numbers, a, b, c, c, _scratch.array(a.dtype, scratch), 0)
+        space = _scratch.arrays.get(scratch)
+        run(numbers, a, b, c, c, _scratch.add(scratch) if space is None else space, 0)
 
 
 def bmm(
@@ -102,7 +103,8 @@ def bmm(
     if scratch is None:
         run(numbers, a, b, c)
     else:
-        run(numbers, a, b, c, c, _scratch.array(a.dtype, scratch), 0)
+        space = _scratch.arrays.get(scratch)
+        run(numbers, a, b, c, c, _scratch.add(scratch) if space is None else space, 0)
 
 
 def linear(x, w, bias, out, m: int, n: int, k: int, relu: bool = False) -> None:
@@ -129,7 +131,8 @@ def linear(x, w, bias, out, m: int, n: int, k: int, relu: bool = False) -> None:
     if scratch is None:
         run(numbers, x, w, out)
     else:
-        run(numbers, x, w, out, bias, _scratch.array(x.dtype, scratch), 0)
+        space = _scratch.arrays.get(scratch)
+        run(numbers, x, w, out, bias, _scratch.add(scratch) if space is None else space, 0)
 
 
 def _plan(

@@ -46,14 +46,14 @@ PLAN_SIZE = 27
 NEEDS = "numtorch.kernels.gemm.microkernel"
 
 
-@jit
+@jit(_nrt=False)
 def part_bound(i, parts, extent, unit):
     """Where part ``i`` of ``extent`` begins: parts differ by at most one ``unit``."""
     units = (extent + unit - 1) // unit
     return min(units * i // parts * unit, extent)
 
 
-@jit(needs=NEEDS)
+@jit(needs=NEEDS, _nrt=False)
 def pack_transposed(table, lanes, x, x0, x_step, out, out_step, out0, rows, cols):
     """``out[j, i] = x[i, j]``, in blocks of one vector's length."""
     for i in range(0, rows, lanes):
@@ -71,7 +71,7 @@ def pack_transposed(table, lanes, x, x0, x_step, out, out_step, out0, rows, cols
             )
 
 
-@jit(needs=NEEDS)
+@jit(needs=NEEDS, _nrt=False)
 def multiply_part(plan, a, a0, b, b0, c, c0, bias, bias0, scratch, scratch0, rows, cols):
     """``c[rows, cols] = a @ b`` for one part of c, with the strides of the plan.
 
@@ -229,7 +229,7 @@ def multiply_part(plan, a, a0, b, b0, c, c0, bias, bias0, scratch, scratch0, row
                 i += h
 
 
-@jit(needs=NEEDS)
+@jit(needs=NEEDS, _nrt=False)
 def multiply_items(plan, a, b, c, first, last):
     """Some products of the batch, where nothing is packed and each is one part and one block of k.
 
@@ -252,13 +252,13 @@ def multiply_items(plan, a, b, c, first, last):
             c0 += h * n
 
 
-@jit(needs=NEEDS)
+@jit(needs=NEEDS, _nrt=False)
 def multiply_small(plan, a, b, c):
     """All of a product whose plan is small, on the calling thread. No bias: ``linear`` always packs."""
     multiply_items(plan, a, b, c, 0, plan[BATCH])
 
 
-@jit(needs=NEEDS)
+@jit(needs=NEEDS, _nrt=False)
 def multiply_chunk(plan, a, b, c, bias, scratch, chunk):
     """The parts of all products of the batch that fall to one chunk of ``plan[CHUNKS]``."""
     m, n, k = plan[M], plan[N], plan[K]
@@ -269,12 +269,15 @@ def multiply_chunk(plan, a, b, c, bias, scratch, chunk):
     if plan[SMALL]:
         multiply_items(plan, a, b, c, first, last)
         return
+    i, j, rows, cols = 0, 0, m, n
     for task in range(first, last):
-        item, cell = task // cells, task % cells
-        i = part_bound(cell // across, plan[GRID_M], m, 1)
-        rows = part_bound(cell // across + 1, plan[GRID_M], m, 1) - i
-        j = part_bound(cell % across, across, n, plan[LANES])
-        cols = part_bound(cell % across + 1, across, n, plan[LANES]) - j
+        item = task
+        if cells > 1:  # divisions that small products would feel
+            item, cell = task // cells, task % cells
+            i = part_bound(cell // across, plan[GRID_M], m, 1)
+            rows = part_bound(cell // across + 1, plan[GRID_M], m, 1) - i
+            j = part_bound(cell % across, across, n, plan[LANES])
+            cols = part_bound(cell % across + 1, across, n, plan[LANES]) - j
         if rows > 0 and cols > 0:
             a0 = item * plan[A_STRIDE] + (i if plan[TRANSPOSED_A] else i * k)
             b0 = item * plan[B_STRIDE] + (j * k if plan[TRANSPOSED_B] else j)

@@ -32,25 +32,32 @@ SERIAL_READS = (
 
 
 class Scratch(threading.local):
-    """Packing space of the calling thread, 64-byte aligned: parallel regions run without the GIL."""
+    """Space for packing, of the calling thread: parallel regions run without the GIL.
+
+    ``arrays`` holds one 64-byte aligned array for each key that ``scratch_key`` makes.
+    """
 
     def __init__(self) -> None:
-        self.arrays: dict[np.dtype, np.ndarray] = {}
+        self.arrays: dict[int, np.ndarray] = {}
 
-    def array(self, dtype: np.dtype, size: int) -> np.ndarray:
-        have = self.arrays.get(dtype)
-        if have is None or have.size < size:
-            line = 64 // dtype.itemsize
-            raw = np.empty(size + line, dtype)
-            start = -(raw.ctypes.data // dtype.itemsize) % line
-            have = self.arrays[dtype] = raw[start : start + size]
-        return have
+    def add(self, key: int) -> np.ndarray:
+        dtype = np.dtype(np.float64 if key % 2 else np.float32)
+        size, line = 1 << key // 2, 64 // dtype.itemsize
+        raw = np.empty(size + line, dtype)
+        start = -(raw.ctypes.data // dtype.itemsize) % line
+        array = self.arrays[key] = raw[start : start + size]
+        return array
+
+
+def scratch_key(dtype: np.dtype, size: int) -> int:
+    """One number for the dtype and the next power of two, so that plans share arrays."""
+    return 2 * max(10, (size - 1).bit_length()) + (dtype == np.float64)
 
 
 class Plan(NamedTuple):
     """What to call for one shape: ``run(numbers, a, b, c, bias, scratch, 0)``.
 
-    ``scratch`` is how many elements of it that takes; None: the call is ``run(numbers, a, b, c)``.
+    ``scratch`` is the key of the array for packing; None: the call is ``run(numbers, a, b, c)``.
     """
 
     run: Callable
@@ -156,7 +163,7 @@ def make_plan(
         return Plan(_entry(layout.multiply_small, numbers, dtype, 3), numbers, None)
     else:
         run = _entry(layout.multiply_chunk, numbers, dtype, 5, 0)
-    return Plan(run, numbers, chunks * (scratch_a + scratch_b))
+    return Plan(run, numbers, scratch_key(dtype, chunks * (scratch_a + scratch_b)))
 
 
 def make_vector_plan(
@@ -201,9 +208,10 @@ def make_vector_plan(
 
     entry = _entry(kernel, numbers, dtype, 4)
     if flags & ~ACCUMULATE:
+        scratch = scratch_key(dtype, 1)  # part of the call, not used
         if matrix_is_a:
-            return Plan(lambda numbers, a, b, c, bias, *_: entry(numbers, a, b, c, bias), numbers, 0)
-        return Plan(lambda numbers, a, b, c, bias, *_: entry(numbers, b, a, c, bias), numbers, 0)
+            return Plan(lambda numbers, a, b, c, bias, *_: entry(numbers, a, b, c, bias), numbers, scratch)
+        return Plan(lambda numbers, a, b, c, bias, *_: entry(numbers, b, a, c, bias), numbers, scratch)
     if matrix_is_a:
         return Plan(lambda numbers, a, b, c: entry(numbers, a, b, c, c), numbers, None)
     return Plan(lambda numbers, a, b, c: entry(numbers, b, a, c, c), numbers, None)

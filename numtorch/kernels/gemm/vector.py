@@ -27,7 +27,7 @@ NEEDS = "numtorch.kernels.gemm.microkernel"
 EXACT = frozenset({"contract"})
 
 
-@jit(needs=NEEDS, fastmath=EXACT)
+@jit(needs=NEEDS, fastmath=EXACT, _nrt=False)
 def along_rows_chunk(plan, x, v, out, bias, chunk):
     """``out[b, i] = sum_j x[b, i, j] * v[b, j]`` for one share of the rows of all matrices."""
     rows, cols, flags = plan[ROWS], plan[COLS], plan[FLAGS]
@@ -46,7 +46,7 @@ def along_rows_chunk(plan, x, v, out, bias, chunk):
         out[row] = value
 
 
-@jit(needs=NEEDS, fastmath=EXACT)
+@jit(needs=NEEDS, fastmath=EXACT, _nrt=False)
 def along_rows(plan, x, v, out, bias):
     along_rows_chunk(plan, x, v, out, bias, 0)
 
@@ -57,7 +57,7 @@ def along_rows_parallel(plan, x, v, out, bias):
         along_rows_chunk(plan, x, v, out, bias, chunk)
 
 
-@jit(fastmath=EXACT)
+@jit(fastmath=EXACT, _nrt=False)
 def along_columns_chunk(plan, x, v, out, chunk):
     """``out[b, j] = sum_i v[b, i] * x[b, i, j]`` for one share of the blocks of columns of all matrices.
 
@@ -92,7 +92,7 @@ def along_columns_chunk(plan, x, v, out, chunk):
                 y[j] = y[j] + v0 * x0[j]
 
 
-@jit(fastmath=EXACT)
+@jit(fastmath=EXACT, _nrt=False)
 def along_columns(plan, x, v, out, bias):
     along_columns_chunk(plan, x, v, out, 0)
 

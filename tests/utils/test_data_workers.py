@@ -379,3 +379,29 @@ def test_an_error_when_a_stream_starts_again():
     assert [b.item() for b in batches] == [0, 1]
     with pytest.raises(OSError, match="(?s)worker process 0.*the stream is used up"):
         next(iter(batches))
+
+
+def test_a_spawned_worker_receives_tensors():
+    data = D.TensorDataset(nt.arange(6).reshape(3, 2), nt.tensor([0.5, 1.5, 2.5]))
+    batches = list(D.DataLoader(data, 2, num_workers=1, multiprocessing_context="spawn"))
+    assert [[t.tolist() for t in b] for b in batches] == [
+        [[[0, 1], [2, 3]], [0.5, 1.5]],
+        [[[4, 5]], [2.5]],
+    ]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "bool", "uint8", "float64"])
+def test_tensors_of_every_kind_come_back(dtype):
+    wanted = nt.tensor([0, 1, 2]).to(getattr(nt, dtype))
+    data = Items(2, lambda i: (wanted, {"scalar": wanted[1]}))
+    for x, rest in loader(data, batch_size=None):
+        assert x.dtype == wanted.dtype and str(x) == str(wanted)
+        assert str(rest["scalar"]) == str(wanted[1])
+
+
+def test_a_batch_that_requires_grad_stays_a_leaf():
+    def get(i):
+        return nt.tensor([1.0, 2.0], requires_grad=True)
+
+    for x in loader(Items(2, get), batch_size=None):
+        assert x.requires_grad and x.is_leaf and x.tolist() == [1.0, 2.0]

@@ -100,13 +100,17 @@ class _Verbatim(str):
         return str(self)
 
 
+def _tensor(array: np.ndarray) -> Any:
+    return nt.from_numpy(array)
+
+
 class _Pickler(pickle.Pickler):
     """Tensors travel as NumPy arrays: one copy into the stream, one out of it."""
 
     def reducer_override(self, obj: Any) -> Any:
         if type(obj) is nt.Tensor and not obj.requires_grad and obj.device.type == "cpu":
             try:
-                return nt.from_numpy, (obj.numpy(),)
+                return _tensor, (obj.numpy(),)
             except (TypeError, RuntimeError):  # a dtype that NumPy lacks
                 return NotImplemented
         return NotImplemented

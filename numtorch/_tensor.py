@@ -1,0 +1,124 @@
+"""The Tensor's fields, and how views and fresh results are made. Methods are bound in ``tensor.py``.
+
+A fresh result is three assignments: buffer, shape, kind. Everything else has a default on the class and is
+set only on tensors that need it, because making the result is a large part of what a small op costs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import ref
+
+import numpy as np
+
+from numtorch.autograd.grad_mode import mode
+from numtorch.device import device
+from numtorch.dtype import dtype
+from numtorch.storage import FRESH, Kind, Size, Storage, allocate, contiguous_strides, is_contiguous, kind
+
+new = object.__new__
+
+
+class Tensor:
+    """A multi-dimensional array that records how it was computed.
+
+    Fields (underscored ones are the framework's own):
+        shape: sizes of the dimensions.
+        _buf: 1-D buffer beginning at the first element; exactly the elements if contiguous.
+        _k: dtype, device and contiguity in one interned object; what kernels are chosen by.
+        _strides: in elements; None if contiguous.
+        _storage, _offset: the shared buffer, and where this tensor begins in it.
+        _edge: where its gradient goes: None, a Leaf, a Node, or an Output of a node with several.
+        _base: the tensor of which this one is a view.
+    """
+
+    shape: Size
+    _buf: Any
+    _k: Kind
+    _strides: tuple[int, ...] | None = None
+    _storage: Storage = FRESH
+    _offset: int = 0
+    _edge: Any = None
+    _grad: Tensor | None = None
+    _base: Tensor | None = None
+
+    @property
+    def dtype(self) -> dtype:
+        """Element type."""
+        return self._k.dtype
+
+    @property
+    def device(self) -> device:
+        """Where the elements live."""
+        return self._k.device
+
+    @property
+    def _version(self) -> int:
+        """How many in-place ops have written to the storage."""
+        return self._storage.version
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Steps between neighbours along each dimension, in elements."""
+        return self._strides if self._strides is not None else contiguous_strides(self.shape)
+
+
+def make(buf: Any, shape: tuple, k: Kind) -> Tensor:
+    """A tensor that owns a fresh contiguous buffer."""
+    t = new(Tensor)
+    t._buf = buf
+    t.shape = shape if type(shape) is Size else Size(shape)
+    t._k = k
+    return t
+
+
+def empty(shape: tuple, d: dtype, where: device) -> Tensor:
+    """An uninitialised contiguous tensor."""
+    shape = shape if type(shape) is Size else Size(shape)
+    return make(allocate(shape.numel(), d, where), shape, kind(d, where))
+
+
+def shared_storage(t: Tensor) -> Storage:
+    """The tensor's storage, made on first need."""
+    if t._storage is FRESH:
+        t._storage = Storage(t._buf)
+    return t._storage
+
+
+def view(x: Tensor, shape: tuple, strides: tuple[int, ...], step: int = 0) -> Tensor:
+    """A tensor over the same storage, ``step`` elements further on. No graph is recorded."""
+    storage = shared_storage(x)
+    t = new(Tensor)
+    t.shape = shape = shape if type(shape) is Size else Size(shape)
+    t._storage = storage
+    t._offset = start = x._offset + step
+    t._base = x._base if x._base is not None else x
+    flat = storage.data
+    if is_contiguous(shape, strides):
+        t._k = kind(x._k.dtype, x._k.device)
+        t._buf = flat if flat is None else flat[start : start + shape.numel()]
+    else:
+        t._k = x._k.strided
+        t._strides = strides
+        t._buf = flat if flat is None else flat[start:]
+    if mode.grad:
+        storage.views.append(ref(t))
+        if len(storage.views) > 64:  # views of a long-lived buffer come and go
+            storage.views = [r for r in storage.views if r() is not None]
+    return t
+
+
+def alias(x: Tensor) -> Tensor:
+    """The same elements without a graph; in-place writes to either are seen by both."""
+    shared_storage(x)
+    t = new(Tensor)
+    t.shape, t._buf, t._k, t._strides, t._storage, t._offset = x.shape, x._buf, x._k, x._strides, x._storage, x._offset
+    return t
+
+
+def as_ndarray(x: Tensor) -> np.ndarray:
+    """The elements of a CPU tensor as a NumPy array over the same memory (half types as their bits)."""
+    if x._k.contiguous:
+        return x._buf.reshape(x.shape)
+    size = x._buf.itemsize
+    return np.lib.stride_tricks.as_strided(x._buf, x.shape, tuple(s * size for s in x.strides))

@@ -1,0 +1,421 @@
+"""The graph and the walk through it: nodes, edges, and ``run``, the whole of backward.
+
+A node is made after everything it depends on, so going through nodes from the newest to the oldest meets
+each one after all its consumers: a heap ordered by age replaces counting dependencies, and recursion.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import Any
+
+from numtorch import _tensor
+from numtorch.autograd.grad_mode import _Setting, mode
+from numtorch.storage import FRESH, tick
+
+
+class Leaf:
+    """Where gradients of a tensor made by the user end up. Owned by the tensor; holds its ``grad``."""
+
+    __slots__ = ("after", "grad", "hooks", "seq")
+
+    def __init__(self) -> None:
+        self.seq = tick()
+        self.grad: Any = None
+        self.hooks: list | None = None
+        self.after: list | None = None  # (weak reference to the tensor, hook) pairs run after accumulation
+
+
+class Node:
+    """One application of an op, seen from the backward side.
+
+    Attributes:
+        op: what was applied; its ``pull(node, g, create)`` gives the gradients of the inputs.
+        edges: where they go, one for each tensor input (None where none is wanted).
+        saved: values kept for the gradient; None once freed.
+        params: the op's other arguments.
+        inputs: (shape, kind) of each input where they differ from the output's, else None.
+        seq: age; values written in place later than this are stale.
+        outputs: (shape, kind) of each output if there are several, else None.
+    """
+
+    __slots__ = ("__weakref__", "edges", "hooks", "inputs", "metadata", "op", "outputs", "params", "pre_hooks", "saved", "seq", "trace")
+
+    def __init__(self, op: Any, edges: tuple, saved: Any, params: tuple, inputs: Any = None, outputs: Any = None):
+        self.op = op
+        self.edges = edges
+        self.saved = saved
+        self.params = params
+        self.inputs = inputs
+        self.outputs = outputs
+        self.seq = tick()
+        self.hooks = self.pre_hooks = None
+        self.trace = traceback.format_stack(limit=24)[:-2] if mode.anomaly else None
+
+    def name(self) -> str:
+        """``MulBackward0``, as torch names it."""
+        return self.op.backward_name
+
+    @property
+    def next_functions(self) -> tuple:
+        """(node, output number) of each input that wants a gradient."""
+        found = []
+        for e in self.edges:
+            if type(e) is Output:
+                found.append((e.node, e.slot))
+            else:
+                found.append((AccumulateGrad(e) if type(e) is Leaf else e, 0))
+        return tuple(found)
+
+    def register_hook(self, hook: Callable) -> RemovableHandle:
+        """Call ``hook(grad_inputs, grad_outputs)`` after this node has run."""
+        if self.hooks is None:
+            self.hooks = []
+        return RemovableHandle(self.hooks, hook)
+
+    def register_prehook(self, hook: Callable) -> RemovableHandle:
+        """Call ``hook(grad_outputs)`` before this node runs."""
+        if self.pre_hooks is None:
+            self.pre_hooks = []
+        return RemovableHandle(self.pre_hooks, lambda g: hook(g if isinstance(g, tuple) else (g,)))
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object at {id(self):#x}>"
+
+
+class AccumulateGrad:
+    """How ``next_functions`` shows a leaf."""
+
+    def __init__(self, leaf: Leaf):
+        self.leaf = leaf
+        self.next_functions = ()
+
+    def name(self) -> str:
+        return "torch::autograd::AccumulateGrad"
+
+    def __repr__(self) -> str:
+        return f"<AccumulateGrad object at {id(self.leaf):#x}>"
+
+
+class Output:
+    """One output of a node that has several."""
+
+    __slots__ = ("node", "slot")
+
+    def __init__(self, node: Node, slot: int):
+        self.node, self.slot = node, slot
+
+
+class RemovableHandle:
+    """Removes a hook; also usable as a context manager."""
+
+    def __init__(self, hooks: Any, hook: Any):
+        self._hooks, self._hook = hooks, hook
+        hooks.append(hook)
+
+    def remove(self) -> None:
+        """Take the hook off; doing so twice is harmless."""
+        if self._hook in self._hooks:
+            self._hooks.remove(self._hook)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.remove()
+
+
+def stale(node: Node, t: Any) -> RuntimeError:
+    """The error for a saved value that an in-place op has since overwritten."""
+    return RuntimeError(
+        "one of the variables needed for gradient computation has been modified by an inplace operation: "
+        f"[{t.dtype.name} tensor of shape {list(t.shape)}], saved by {node.op.name} for its gradient, "
+        f"is at version {t._version}. Use the out-of-place form of the op that wrote to it, or clone() before."
+        + ("" if node.trace else " Hint: enable anomaly detection to find the forward line, "
+           "with torch.autograd.set_detect_anomaly(True).")
+    )
+
+
+FREED = RuntimeError, (
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
+    "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
+    "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
+    "saved tensors after calling backward."
+)
+
+
+class _Walk:
+    """Gradients on their way: contributions to a node add up until it is that node's turn."""
+
+    def __init__(self, create: bool):
+        self.create = create
+        self.heap: list[tuple[int, Any]] = []
+        self.pending: dict[Any, Any] = {}
+        self.sums: set[Any] = set()  # edges whose pending gradient was made here and may be added to in place
+
+    def give(self, edge: Any, g: Any) -> None:
+        if type(edge) is Output:
+            node, slot = edge.node, edge.slot
+            slots = self.pending.get(node)
+            if slots is None:
+                heappush(self.heap, (-node.seq, node))
+                slots = self.pending[node] = [None] * len(node.outputs)
+            slots[slot] = g if slots[slot] is None else slots[slot] + g
+            return
+        before = self.pending.get(edge)
+        if before is None:
+            heappush(self.heap, (-edge.seq, edge))
+            self.pending[edge] = g
+        elif edge in self.sums and not self.create:
+            before.add_(g)
+        else:
+            self.pending[edge] = before + g
+            self.sums.add(edge)
+
+
+def run(roots: list[tuple[Any, Any]], *, keep: bool, create: bool, capture: dict | None = None,
+        accumulate: bool = True) -> dict:
+    """Pull gradients from the roots through the graph.
+
+    Args:
+        roots: (edge, gradient) pairs.
+        keep: leave saved values for another pass.
+        create: record a graph of the gradients themselves.
+        capture: edges whose gradients are wanted; only nodes on the way to them run.
+        accumulate: add to the ``grad`` of leaves (those captured, if ``capture`` is given).
+
+    Returns:
+        The captured gradients by edge.
+    """
+    walk = _Walk(create)
+    wanted = None if capture is None else _ancestors([e for e, _ in roots], capture)
+    captured: dict[Any, Any] = {}
+    for edge, g in roots:
+        if wanted is None or _target(edge) in wanted:
+            walk.give(edge, g)
+    heap, pending, give = walk.heap, walk.pending, walk.give
+    with _Setting(grad=create):
+        while heap:
+            node = heappop(heap)[1]
+            g = pending.pop(node)
+            if type(node) is Leaf:
+                g = _run_hooks(node.hooks, g)
+                if capture is not None and node in capture:
+                    captured[node] = g
+                if accumulate and (capture is None or node in capture):
+                    _accumulate(node, g, create, node in walk.sums)
+                continue
+            if node.pre_hooks is not None:
+                g = _run_hooks(node.pre_hooks, g)
+            if capture is not None:
+                _capture(capture, captured, node, g)
+                if not any(e is not None and _target(e) in wanted for e in node.edges):
+                    continue
+            grads = _apply(node, g, create)
+            if not keep:
+                node.saved = None
+            for e, gx in zip(node.edges, grads, strict=True):
+                if e is not None and gx is not None and (wanted is None or _target(e) in wanted):
+                    give(e, gx)
+            g = gx = grads = None  # nothing but the walk holds a gradient: buffers go as soon as they are used
+    return captured
+
+
+def _apply(node: Node, g: Any, create: bool) -> tuple:
+    if node.saved is None:
+        raise FREED[0](FREED[1])
+    if node.outputs is not None:
+        node_g: Any = [_zeros(m) if gi is None else gi for gi, m in zip(g, node.outputs, strict=True)]
+    else:
+        node_g = g
+    if node.trace is None and node.hooks is None:
+        return node.op.pull(node, node_g, create)
+    try:
+        grads = node.op.pull(node, node_g, create)
+    except Exception as e:
+        if node.trace is not None:
+            e.add_note(_forward_trace(node))
+        raise
+    if node.trace is not None:
+        for i, gx in enumerate(grads):
+            if gx is not None and gx.dtype.is_floating_point and bool(gx.isnan().any()):
+                raise RuntimeError(f"Function '{node.name()}' returned nan values in its {i}th output.\n"
+                                   + _forward_trace(node))
+    for hook in node.hooks or ():
+        replaced = hook(grads, tuple(node_g) if node.outputs is not None else (node_g,))
+        grads = grads if replaced is None else replaced
+    return grads
+
+
+def _forward_trace(node: Node) -> str:
+    return f"Traceback of the forward call that caused the error in {node.name()}:\n" + "".join(node.trace or ())
+
+
+def _zeros(metadata: Any) -> Any:
+    shape, k = metadata
+    from numtorch.ops.creation import zeros
+
+    return zeros(shape, dtype=k.dtype, device=k.device)
+
+
+def _target(edge: Any) -> Any:
+    return edge.node if type(edge) is Output else edge
+
+
+def _capture(capture: dict, captured: dict, node: Node, g: Any) -> None:
+    for edge in capture:
+        if edge is node:
+            captured[edge] = g
+        elif type(edge) is Output and edge.node is node and g[edge.slot] is not None:
+            captured[edge] = g[edge.slot]
+
+
+def _ancestors(roots: list, capture: dict) -> set:
+    """Nodes from which a captured edge can be reached, found without recursion."""
+    targets = {_target(e) for e in capture}
+    state: dict[Any, bool] = {}
+    stack = [(_target(e), False) for e in roots]
+    while stack:
+        node, done = stack.pop()
+        edges = () if type(node) is Leaf else [_target(e) for e in node.edges if e is not None]
+        if done:
+            state[node] = node in targets or any(state.get(e, False) for e in edges)
+        elif node not in state:
+            state[node] = False
+            stack.append((node, True))
+            stack.extend((e, False) for e in edges if e not in state)
+    return {n for n, reaches in state.items() if reaches}
+
+
+def _run_hooks(hooks: list | None, g: Any) -> Any:
+    for hook in tuple(hooks or ()):
+        result = hook(g)
+        g = g if result is None else result
+    return g
+
+
+def _accumulate(leaf: Leaf, g: Any, create: bool, owned: bool) -> None:
+    if leaf.grad is None:
+        # The gradient is kept as it is only if nothing else can see its buffer.
+        if not create and not owned and (g._storage is not FRESH or not g._k.contiguous or g._edge is not None
+                                         or _shared(g)):
+            g = g.detach().clone()
+        leaf.grad = g
+    elif create:
+        leaf.grad = leaf.grad + g
+    else:
+        leaf.grad.add_(g)
+    for reference, hook in tuple(leaf.after or ()):
+        tensor = reference()
+        if tensor is not None:
+            hook(tensor)
+
+
+def _shared(g: Any) -> bool:
+    from sys import getrefcount
+
+    return getrefcount(g) > _SOLE
+
+
+def _measure_sole() -> int:
+    """How many references _shared counts for a gradient that only the walk holds."""
+    from sys import getrefcount
+
+    def inner(g: Any) -> int:
+        return getrefcount(g)
+
+    def outer(g: Any) -> int:
+        return inner(g)
+
+    def top() -> int:
+        g = object()
+        return outer(g)
+
+    return top()
+
+
+_SOLE = _measure_sole()
+
+
+def backward(tensors: Any, grads: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
+             inputs: Any = None) -> None:
+    """Accumulate into leaves' ``grad`` the gradients of ``tensors``; ``torch.autograd.backward``."""
+    tensors = _sequence(tensors)
+    grads = [None] * len(tensors) if grads is None else _sequence(grads)
+    roots = _roots(tensors, grads)
+    keep = create_graph if retain_graph is None else retain_graph
+    capture = None
+    if inputs is not None:
+        inputs = _sequence(inputs)
+        if not inputs:
+            raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+        capture = {_edge_of(t): t for t in inputs}
+    captured = run(roots, keep=keep, create=create_graph, capture=capture)
+    for edge, g in captured.items():
+        if type(edge) is not Leaf:
+            t = capture[edge]
+            t._grad = g if t._grad is None else t._grad + g
+
+
+def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
+         create_graph: bool = False, allow_unused: bool | None = None, materialize_grads: bool = False) -> tuple:
+    """Gradients of ``outputs`` with respect to ``inputs``, without touching ``grad``; ``torch.autograd.grad``.
+
+    Example:
+        >>> import numtorch as torch
+        >>> x = torch.tensor(3.0, requires_grad=True)
+        >>> (g,) = torch.autograd.grad(x**3, x, create_graph=True)
+        >>> torch.autograd.grad(g, x)
+        (tensor(18.),)
+    """
+    outputs, inputs = _sequence(outputs), _sequence(inputs)
+    grads = [None] * len(outputs) if grad_outputs is None else _sequence(grad_outputs)
+    keep = create_graph if retain_graph is None else retain_graph
+    edges = [_edge_of(t) for t in inputs]
+    # Outputs of one node are distinct objects each time; compare what they stand for.
+    captured = run(_roots(outputs, grads), keep=keep, create=create_graph, capture=dict.fromkeys(edges), accumulate=False)
+    result = []
+    for i, (t, e) in enumerate(zip(inputs, edges, strict=True)):
+        g = captured.get(e)
+        if g is None and materialize_grads:
+            g = _zeros((t.shape, t._k))
+        elif g is None and not allow_unused:
+            raise RuntimeError(
+                f"One of the differentiated Tensors (input {i}, shape {list(t.shape)}) appears to not have been used in "
+                "the graph. Set allow_unused=True if this is the desired behavior.")
+        result.append(g)
+    return tuple(result)
+
+
+def _sequence(x: Any) -> list:
+    return [x] if isinstance(x, _tensor.Tensor) else list(x)
+
+
+def _edge_of(t: Any) -> Any:
+    if t._edge is None:
+        raise RuntimeError("One of the differentiated Tensors does not require grad")
+    return t._edge
+
+
+def _roots(tensors: list, grads: list) -> list[tuple[Any, Any]]:
+    if len(tensors) != len(grads):
+        raise RuntimeError(f"got {len(tensors)} tensors and {len(grads)} gradients")
+    roots = []
+    for t, g in zip(tensors, grads, strict=True):
+        if t._edge is None:
+            raise RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn: nothing it was "
+                               "computed from has requires_grad=True, or it was computed under no_grad()")
+        if g is None:
+            if t.shape.numel() != 1:
+                raise RuntimeError("grad can be implicitly created only for scalar outputs; this one has shape "
+                                   f"{list(t.shape)}. Reduce it first, as in loss.sum().backward(), or pass the "
+                                   "gradient: y.backward(torch.ones_like(y))")
+            from numtorch.ops.creation import ones
+
+            g = ones(t.shape, dtype=t.dtype, device=t.device)
+        elif tuple(g.shape) != tuple(t.shape):
+            raise RuntimeError(f"Mismatch in shape: grad_output has a shape of {g.shape} and output has a shape of {t.shape}.")
+        roots.append((t._edge, g))
+    return roots

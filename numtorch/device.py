@@ -1,0 +1,66 @@
+"""Where a tensor lives: ``cpu``, ``cuda:i``, or ``meta`` (shapes only)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class device:
+    """A device, from ``"cpu"``, ``"cuda"``, ``"cuda:0"``, ``"meta"``, or a type and an index.
+
+    Example:
+        >>> import numtorch as torch
+        >>> torch.device("cuda", 0)
+        device(type='cuda', index=0)
+    """
+
+    __slots__ = ("index", "type")
+    type: str
+    index: int | None
+
+    def __init__(self, type: Any, index: int | None = None):
+        if isinstance(type, device):
+            type, index = type.type, type.index
+        elif isinstance(type, int):
+            type, index = "cuda", type
+        elif ":" in type:
+            type, _, number = type.partition(":")
+            if not number.isdigit():
+                raise RuntimeError(f"Invalid device string: '{type}:{number}'")
+            index = int(number)
+        if type not in ("cpu", "cuda", "meta"):
+            raise RuntimeError(f"Expected one of cpu, cuda, meta device type at start of device string: {type}")
+        self.type = type
+        self.index = index
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, device) and (self.type, self.index) == (other.type, other.index)
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.index))
+
+    def __repr__(self) -> str:
+        index = "" if self.index is None else f", index={self.index}"
+        return f"device(type='{self.type}'{index})"
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __reduce__(self) -> tuple:
+        return device, (self.type, self.index)
+
+
+CPU = device("cpu")
+META = device("meta")
+
+
+def as_device(d: Any) -> device:
+    """``None``, a string, an index or a device, as one of the canonical devices."""
+    if d is None or d is CPU:
+        return CPU
+    d = d if isinstance(d, device) else device(d)
+    if d.type == "cpu":
+        return CPU
+    if d.type == "meta":
+        return META
+    return device("cuda", d.index or 0)

@@ -1,0 +1,215 @@
+"""The function that users call, written out for each op so that a call does nothing it need not.
+
+``mul``'s front reads:
+
+    def mul(input, other, *, out=None):
+        t = type(other)
+        try:
+            entry, kind, storage = fast[input._k, t if t is float or t is int else other._k]
+        except (KeyError, AttributeError, TypeError):
+            return run((input, other), (), out)
+        ...
+"""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from numtorch._tensor import Tensor
+from numtorch.autograd.grad_mode import mode
+
+META = ("shape", "kind", "strides", "offset")  # what ``x_shape`` and its like ask of an input
+SMALL = 1 << 15  # elements up to which a result is a plain NumPy buffer and the kernel serial
+
+
+def _compile(name: str, text: str, env: dict) -> Callable:
+    filename = f"<numtorch front of {name}>"
+    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    exec(compile(text, filename, "exec"), env)  # noqa: S102 - the text is ours
+    fn = env[name]
+    fn.source = text
+    return fn
+
+
+def _public(names: list[str]) -> list[str]:
+    from numtorch.dispatch.op import PUBLIC
+
+    return [PUBLIC.get(n, n) for n in names]
+
+
+def _defaults(params: list, env: dict) -> list[str]:
+    import inspect
+
+    texts = []
+    for i, (n, default) in enumerate(params):
+        if default is inspect.Parameter.empty:
+            texts.append(n)
+        else:
+            env[f"default{i}"] = default
+            texts.append(f"{n}=default{i}")
+    return texts
+
+
+def build(op: Any) -> Callable:
+    """The front of an op."""
+    from numtorch.dispatch.op import ElementwiseOp
+
+    return _elementwise(op) if isinstance(op, ElementwiseOp) else _structured(op)
+
+
+def _elementwise(op: Any) -> Callable:
+    names = _public(op.tensors)
+    params = [n for n, _ in op.params]
+    env: dict[str, Any] = {"fast": op.entry.memo, "run": op.run, "record": op.record, "mode": mode, "new": object.__new__,
+                           "Tensor": Tensor, "empty": np.empty, "op": op}
+    signature = names + _defaults(op.params, env) + ["*", "out=None"]
+    values = ", ".join(names) + ("," if len(names) == 1 else "")
+    extra = ", ".join(params) + ("," if len(params) == 1 else "")
+    first = names[0]
+    if len(names) == 1:
+        lookup, same, operands = f"{first}._k", "", ["x0"]
+    elif len(names) == 2:
+        second = names[1]
+        lookup = f"{first}._k, t if t is float or t is int else {second}._k"
+        same = f"        if t is not float and t is not int and {first}.shape != {second}.shape:\n" \
+               f"            return run(({values}), ({extra}), out)\n"
+        operands = ["x0", f"{second} if t is float or t is int else {second}._buf"]
+    else:
+        lookup = ", ".join(f"{n}._k" for n in names)
+        same = f"        if not ({' == '.join(f'{n}.shape' for n in names)}):\n            return run(({values}), ({extra}), out)\n"
+        operands = ["x0"] + [f"{n}._buf" for n in names[1:]]
+    edge = [f"{first}._edge is not None"]
+    edge += [f"({n}.__class__ is not float and {n}.__class__ is not int and {n}._edge is not None)" for n in names[1:]]
+    text = f"def {op.name}({', '.join(signature)}):\n"
+    if len(names) == 2:
+        text += f"    t = type({names[1]})\n"
+    text += f"""    try:
+        entry, kind, storage = fast[{lookup}]
+{same}        x0 = {first}._buf
+        n = x0.size
+    except (KeyError, AttributeError, TypeError):
+        return run(({values}), ({extra}), out)
+    if n > {SMALL} or out is not None:
+        return run(({values}), ({extra}), out)
+    buf = empty(n, storage)
+    entry({', '.join(operands + params)}, buf)
+    y = new(Tensor)
+    y._buf = buf
+    y.shape = {first}.shape
+    y._k = kind
+"""
+    if op.differentiable:
+        text += f"    if ({' or '.join(edge)}) and mode.grad and op.gradient is not None:\n"
+        text += f"        record(({values}), ({extra}), y)\n"
+    text += "    return y\n"
+    return _compile(op.name, text, env)
+
+
+def remember(op: Any, tensors: tuple, params: tuple, result: Tensor) -> None:
+    """Let the front call the kernel itself next time, where nothing but the elements can differ."""
+    if not result._k.contiguous or result._k.device.type != "cpu" or len(op.entry.kernels) > 1:
+        return
+    if result.shape.numel() == 0 or result.shape.numel() > SMALL:
+        return
+    key = []
+    for i, t in enumerate(tensors):
+        if isinstance(t, Tensor):
+            if not t._k.contiguous or t.shape != result.shape:
+                return
+            key.append(t._k)
+        elif i == 1 and len(tensors) == 2 and type(t) in (int, float):
+            key.append(type(t))
+        else:
+            return
+    if not all(type(p) in (int, float) for p in params):
+        return
+    plan = op.program.plan((*tensors, *params), None)
+    if plan.jit is None or plan.jit.parallel or plan.geometry:
+        return
+    dims = {len(t.shape) > 0 for t in tensors if isinstance(t, Tensor)}
+    if dims != {True}:  # 0-dim tensors promote differently; they keep to the general path
+        return
+    op.entry.memo[key[0] if len(key) == 1 else tuple(key)] = plan.entry, plan.kinds[0], plan.kinds[0].dtype.storage
+
+
+def _structured(op: Any) -> Callable:
+    names = _public(op.tensors)
+    env: dict[str, Any] = {"_memo": op.entry.memo, "_first": op.first, "_record": op.record, "_mode": mode, "_op": op}
+    texts = _defaults(op.params, env)
+    params = [n for n, _ in op.params]
+    positional = len(params) - op.keyword_only
+    optional = _optional(op)
+    signature = [f"{n}=None" if t in optional else n for n, t in zip(names, op.tensors, strict=True)]
+    # A tensor that may be absent can follow parameters in torch's order; the op declares it where torch has it.
+    order = _order(op, signature, texts, positional)
+    values = ", ".join(names) + ("," if len(names) == 1 else "")
+    extra = ", ".join(params) + ("," if len(params) == 1 else "")
+    kinds = [f"None if {n} is None else {n}._k" if t in optional else f"{n}._k" for n, t in zip(names, op.tensors, strict=True)]
+    lookup = ", ".join(kinds + [n for n in params if n in op.select])
+    edge = " or ".join(f"({n} is not None and {n}._edge is not None)" if t in optional else f"{n}._edge is not None"
+                       for n, t in zip(names, op.tensors, strict=True))
+    text = f"""def {op.name.replace('.', '_')}({order}):
+    try:
+        _launch = _memo[{lookup}]
+    except (KeyError, AttributeError, TypeError):
+        return _first(({values}), ({extra}))
+    _y = _launch({', '.join(names + params)})
+    if ({edge}) and _mode.grad and _op.gradient is not None:
+        _record(({values}), ({extra}), _y)
+    return _y
+"""
+    return _compile(op.name.replace(".", "_"), text, env)
+
+
+def _optional(op: Any) -> set[str]:
+    spec = op.body if op.body is not None else op.rule
+    defaults = spec.__defaults__ or ()
+    names = spec.__code__.co_varnames[: spec.__code__.co_argcount]
+    with_default = names[len(names) - len(defaults) :]
+    return {n for n in op.tensors if n in with_default}
+
+
+def _order(op: Any, tensors: list[str], params: list[str], positional: int) -> str:
+    """The public signature: the order of the op's own definition."""
+    spec = op.body if op.body is not None else op.rule
+    code = spec.__code__
+    by_name = dict(zip(op.tensors, tensors, strict=True)) | dict(zip([n for n, _ in op.params], params, strict=True))
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    parts = [by_name[n] for n in names[: code.co_argcount]]
+    if code.co_kwonlyargcount:
+        parts += ["*"] + [by_name[n] for n in names[code.co_argcount :]]
+    return ", ".join(parts)
+
+
+def key(op: Any, tensors: tuple, params: tuple) -> Any:
+    """The key under which the front looks a launcher up."""
+    parts = [None if t is None else t._k for t in tensors]
+    parts += [v for (n, _), v in zip(op.params, params, strict=True) if n in op.select]
+    return parts[0] if len(parts) == 1 else tuple(parts)
+
+
+def binder(vjp: Callable, names: list[str], tensors: list[str], params: list[str], saves: list[int], positional: int) -> Callable:
+    """``bound(run, g, saved, params, inputs, needs)`` calls ``run`` with what the vjp's argument names ask for."""
+    saved_at = {tensors[i]: f"saved[{n}]" for n, i in enumerate(saves)}
+    args = []
+    for i, name in enumerate(names):
+        if name in saved_at:
+            text = saved_at[name]
+        elif name == "out":
+            text = f"saved[{len(saves)}]"
+        elif name == "needs":
+            text = "needs"
+        elif name in params:
+            text = f"params[{params.index(name)}]"
+        elif (found := name.rpartition("_"))[2] in META and found[0] in tensors:
+            text = f"inputs[{tensors.index(found[0])}][{META.index(found[2])}]"
+        else:
+            raise TypeError(f"a vjp cannot ask for {name!r}: it is neither a tensor input ({', '.join(tensors)}), "
+                            f"a parameter ({', '.join(params)}), out, needs nor <input>_shape, _kind, _strides or _offset")
+        args.append(text if i < positional else f"{name}={text}")
+    text = f"def bound(run, g, saved, params, inputs, needs):\n    return run({', '.join(['g', *args])})\n"
+    return _compile("bound", text, {})

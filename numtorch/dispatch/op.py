@@ -1,0 +1,641 @@
+"""What an op is: its meaning, its gradient, and its entry in the registry.
+
+    @primitive()                       a scalar body: one element in, one element out
+    @op()                              a body in other ops
+    @op(view=True)                     new geometry over the same elements
+    @op(shape=True)                    a rule for shapes and types; only kernels compute it
+
+Each returns the function that users call; ``.vjp``, ``.kernel``, ``.backward`` and ``.op`` hang on it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from numtorch import dtype as dtypes
+from numtorch._tensor import Tensor, alias
+from numtorch.autograd.graph import Leaf, Node, Output, stale
+from numtorch.autograd.grad_mode import _Setting, mode
+from numtorch.dispatch import front
+from numtorch.dispatch.program import Program
+from numtorch.dtype import dtype
+from numtorch.kernels import registry
+from numtorch.kernels.codegen import expr
+from numtorch.kernels.codegen.expr import Untraceable
+from numtorch.kernels.registry import Entry, Kernel, Priority, Signature
+from numtorch.storage import FRESH
+
+# Inside formulas x, y, w, b are inputs; the public names of these arguments are torch's.
+PUBLIC = {"x": "input", "y": "other", "w": "weight", "b": "bias", "t": "target"}
+
+_MISSING = inspect.Parameter.empty
+
+
+class Op:
+    """An op. Made by the decorators of this module; not called directly.
+
+    Attributes:
+        name: also the key in the registry.
+        body: the meaning.
+        tensors: names of the tensor inputs; ``params``: (name, default) of the others.
+        gradient: the vjp, or None.
+        differentiable: False for ops whose result never requires gradients (comparisons, indices).
+        samples: argument tuples for the op's tests and benchmark row.
+        ref: NumPy's function of the same meaning, for tests.
+    """
+
+    def __init__(self, name: str, body: Callable | None, spec: Callable, *, select: tuple = (), differentiable: bool = True,
+                 ref: Callable | None = None, samples: Callable | None = None, domain: tuple | None = None,
+                 flops: Callable | None = None, public: bool = True, view: bool = False):
+        self.name = name
+        self.view = view
+        self.body = body
+        self.select = select
+        self.differentiable = differentiable
+        self.ref, self.samples, self.domain = ref, samples, domain
+        self.flops = flops
+        self.public = public
+        self.backward_name = "".join(p[:1].upper() + p[1:] for p in name.split("_")) + "Backward0"
+        code = spec.__code__
+        self.entry = registry.register(Entry(name, body, site=f"{code.co_filename}:{code.co_firstlineno}", doc=spec.__doc__ or ""))
+        self.gradient: Gradient | None = None
+        self.tensors, self.params, self.keyword_only = _parameters(spec)
+        self.call: Callable = lambda *a, **k: None  # the front, set by _publish
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+    # --- forward -----------------------------------------------------------------------------------
+
+    def signature(self, tensors: tuple, params: tuple) -> Signature:
+        """What a kernel is chosen by."""
+        present = [t for t in tensors if t is not None]
+        where = present[0]._k.device if present else None
+        chosen = tuple((n, v) for (n, _), v in zip(self.params, params, strict=True) if n in self.select)
+        kinds = tuple(None if t is None else t._k.dtype for t in tensors)
+        return Signature(where.type if where else "cpu", kinds, chosen)
+
+    def first(self, tensors: tuple, params: tuple) -> Any:
+        """The slow path of a call: check, choose, remember, run."""
+        if expr.has_expr(tensors):
+            if self.body is None:
+                raise Untraceable(f"{self.name} is not elementwise")
+            return self.body(*tensors, *params)
+        tensors = tuple(None if t is None else self._tensor(t, i) for i, t in enumerate(tensors))
+        self._same_device(tensors)
+        launch = self.launcher(self.signature(tensors, params))
+        try:
+            self.entry.memo[front.key(self, tensors, params)] = launch
+        except TypeError:
+            pass  # an unhashable parameter: chosen anew each time
+        result = launch(*tensors, *params)
+        if mode.grad and self.gradient is not None and any(t is not None and t._edge is not None for t in tensors):
+            self.record(tensors, params, result)
+        return result
+
+    def launcher(self, s: Signature) -> Callable:
+        """What computes the op for a signature."""
+        body = self.body
+        if self.view:
+            return body
+        if s.device == "meta" and body is not None:
+            kernel = None
+        else:
+            kernel = self.entry.find(s)
+        if kernel is not None and self.gradient is None and self.differentiable and body is not None:
+            # Without a gradient of its own the op is differentiated through its body.
+            run = kernel.run
+
+            def choose(*args: Any) -> Any:
+                recording = mode.grad and any(isinstance(a, Tensor) and a._edge is not None for a in args)
+                return body(*args) if recording else run(*args)
+
+            return choose
+        if kernel is not None:
+            return kernel.run
+        if self.gradient is None:
+            return body
+
+        def quiet(*args: Any) -> Any:
+            if not mode.grad:
+                return body(*args)
+            with _Setting(grad=False):
+                return body(*args)
+
+        return quiet
+
+    def _tensor(self, value: Any, position: int) -> Tensor:
+        if isinstance(value, Tensor):
+            return value
+        name = PUBLIC.get(self.tensors[position], self.tensors[position])
+        raise TypeError(f"{self.name}(): argument '{name}' (position {position + 1}) must be Tensor, not {type(value).__name__}")
+
+    def _same_device(self, tensors: tuple) -> None:
+        where = None
+        for t in tensors:
+            if t is None:
+                continue
+            if where is not None and t._k.device != where:
+                raise RuntimeError("Expected all tensors to be on the same device, but found at least two devices, "
+                                   f"{where} and {t._k.device}! (in {self.name}; move one with .to(...))")
+            where = t._k.device
+
+    # --- backward ----------------------------------------------------------------------------------
+
+    def record(self, tensors: tuple, params: tuple, result: Any) -> None:
+        """Attach a node to the result."""
+        gradient = self.gradient
+        several = isinstance(result, tuple)
+        edges = tuple([None if t is None or not isinstance(t, Tensor) else t._edge for t in tensors])
+        saved = [tensors[i] for i in gradient.saves]
+        if gradient.saves_out:
+            saved.append(tuple(map(alias, result)) if several else alias(result))
+        inputs = [_described(t) for t in tensors] if gradient.wants_inputs else None
+        if not several:
+            result._edge = Node(self, edges, saved, params, inputs)
+            return
+        node = Node(self, edges, saved, params, inputs, [(y.shape, y._k) for y in result])
+        for slot, y in enumerate(result):
+            if y._k.dtype.is_floating_point and gradient.differentiable_outputs(slot):
+                y._edge = Output(node, slot)
+
+    def pull(self, node: Node, g: Any, create: bool) -> tuple:
+        """Gradients of the inputs for the gradient of the output."""
+        gradient = self.gradient
+        needs = tuple([e is not None for e in node.edges])
+        saved = node.saved
+        for t in saved:
+            if isinstance(t, Tensor):
+                if t._storage.written > node.seq:
+                    raise stale(node, t)
+            elif type(t) is tuple:
+                for s in t:
+                    if s._storage.written > node.seq:
+                        raise stale(node, s)
+        if create:
+            if gradient.saves_out and saved[-1] is not None:
+                saved = [*saved[:-1], _reattach(saved[-1], node)]
+            grads = gradient.formula(g, saved, node, needs)
+        else:
+            grads = gradient.fast(g, saved, node, needs)
+        return grads if type(grads) is tuple else (grads,)
+
+
+def _described(t: Any) -> tuple | None:
+    """What a gradient may ask of an input without keeping its elements; the order of ``front.META``."""
+    return (t.shape, t._k, t.strides, t._offset) if isinstance(t, Tensor) else None
+
+
+def _reattach(saved: Any, node: Node) -> Any:
+    """A saved output as the graph sees it, for gradients of gradients."""
+    if isinstance(saved, Tensor):
+        y = alias(saved)
+        y._edge = node
+        return y
+    result = []
+    for slot, s in enumerate(saved):
+        y = alias(s)
+        if y._k.dtype.is_floating_point:
+            y._edge = Output(node, slot)
+        result.append(y)
+    return tuple(result)
+
+
+class Gradient:
+    """The vector-Jacobian product of an op, and the kernels that compute it faster.
+
+    The vjp's argument names say what it needs: ``g`` the gradient of the output (a tuple if there are
+    several), tensor inputs and ``out`` to be saved, ``x_shape`` the shape of an input without saving it,
+    parameters by name, ``needs`` which inputs want a gradient.
+    """
+
+    def __init__(self, op: Op, vjp: Callable):
+        self.op = op
+        self.vjp = vjp
+        self.entry = registry.register(Entry(f"{op.name}.backward", vjp, site=f"{vjp.__code__.co_filename}:{vjp.__code__.co_firstlineno}",
+                                             doc=vjp.__doc__ or f"Gradient of {op.name}."))
+        code = vjp.__code__
+        self.names = list(code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount])
+        params = [n for n, _ in op.params]
+        self.saves = [i for i, n in enumerate(op.tensors) if n in self.names]
+        self.saves_out = "out" in self.names
+        self.wants_inputs = any(n.rpartition("_")[2] in front.META and n.rpartition("_")[0] in op.tensors for n in self.names)
+        self.bound = front.binder(vjp, self.names, op.tensors, params, self.saves, code.co_argcount - 1)
+        self.numeric = all(n not in params for n in self.names)
+
+    static: frozenset = frozenset()  # inputs on whose value the vjp branches when they are Python numbers
+
+    def differentiable_outputs(self, slot: int) -> bool:
+        return True
+
+    def formula(self, g: Any, saved: list, node: Node, needs: tuple) -> Any:
+        """The vjp, op by op."""
+        return self.bound(self.vjp, g, saved, node.params, node.inputs, needs)
+
+    def fast(self, g: Any, saved: list, node: Node, needs: tuple) -> Any:
+        """The vjp by the best kernel there is, else op by op."""
+        if self.entry.kernels:
+            present = g if isinstance(g, Tensor) else next(x for x in g if x is not None)
+            key = (present._k, *[s._k if isinstance(s, Tensor) else None for s in saved])
+            run = self.entry.memo.get(key)
+            if run is None:
+                s = Signature(present._k.device.type, tuple(k.dtype if k is not None else None for k in key))
+                kernel = self.entry.find(s)
+                run = self.entry.memo[key] = self.vjp if kernel is None else kernel.run
+            return self.bound(run, g, saved, node.params, node.inputs, needs)
+        return self.bound(self.vjp, g, saved, node.params, node.inputs, needs)
+
+
+class ElementwiseGradient(Gradient):
+    """A vjp of an elementwise op: traced once for each set of wanted inputs, and run as one kernel."""
+
+    def __init__(self, op: Op, vjp: Callable):
+        super().__init__(op, vjp)
+        self.programs = registry.memo()
+        self.wants_inputs = False
+        self._used: dict[tuple, tuple] = {}
+
+    def used(self, needs: tuple) -> tuple:
+        """Which saved values the formula reads for these wanted inputs; the others need not be kept alive."""
+        found = self._used.get(needs)
+        if found is None:
+            saves = len(self.saves) + self.saves_out
+            names = ["g", *[f"s{i}" for i in range(saves)], *[f"p{i}" for i in range(len(self.op.params))]]
+
+            def formula(*symbols: Any) -> Any:
+                return self.bound(self.vjp, symbols[0], symbols[1 : 1 + saves], symbols[1 + saves :], None, needs)
+
+            try:
+                read = expr.leaves([y for y in expr.trace(formula, names) if y is not None])
+                found = tuple(f"s{i}" in read for i in range(saves))
+            except Untraceable:
+                found = (True,) * saves
+            self._used[needs] = found
+        return found
+
+    def formula(self, g: Any, saved: list, node: Node, needs: tuple) -> tuple:
+        grads = self.bound(self.vjp, g, saved, node.params, node.inputs, needs)
+        return self._fit(grads if isinstance(grads, tuple) else (grads,), node)
+
+    def fast(self, g: Any, saved: list, node: Node, needs: tuple) -> tuple:
+        if self.entry.kernels:
+            grads = super().fast(g, saved, node, needs)
+            return self._fit(grads if isinstance(grads, tuple) else (grads,), node)
+        numbers = tuple([False if isinstance(s, Tensor) else s if i in self.static else True
+                         for i, s in zip(self.saves, saved, strict=False)])
+        params = tuple([p for p in node.params])
+        static = tuple([p for p in params if not isinstance(p, int | float)])
+        key = (needs, numbers, static)
+        traced = self.programs.get(key)
+        if traced is None:
+            traced = self.programs[key] = self._trace(needs, saved, params)
+        if traced is False:
+            return self.formula(g, saved, node, needs)
+        program, positions, places = traced
+        grads: list[Any] = [None] * len(needs)
+        if program is not None:
+            values = [g, *saved, *params]
+            results = program(*[values[i] for i in positions])
+        for i, place in places:
+            grads[i] = g if place < 0 else results[place]
+        return self._fit(grads, node)
+
+    def _trace(self, needs: tuple, saved: list, params: tuple) -> Any:
+        """(program, which of g, saved and params it takes, where each result goes), or False."""
+        names = ["g"] + [f"s{i}" for i in range(len(saved))] + [f"p{i}" for i in range(len(params))]
+        values = [None, *saved, *params]
+        # Numbers stay symbols, so that one kernel serves them all, unless the formula branches on them.
+        fixed = {i for i, v in enumerate(values) if i and not isinstance(v, Tensor)
+                 and (not isinstance(v, int | float) or (i <= len(self.saves) and self.saves[i - 1] in self.static))}
+
+        def formula(*symbols: Any) -> Any:
+            given = [values[i] if i in fixed else s for i, s in enumerate(symbols)]
+            return self.bound(self.vjp, given[0], given[1 : 1 + len(saved)], given[1 + len(saved) :], None, needs)
+
+        try:
+            outputs = expr.trace(formula, names)
+        except Untraceable:
+            return False
+        wanted, places = [], []
+        for i, (need, y) in enumerate(zip(needs, outputs, strict=True)):
+            if not need or y is None:
+                continue
+            if y.op is None and y.name == "g":
+                places.append((i, -1))
+            else:
+                places.append((i, len(wanted)))
+                wanted.append(y)
+        if not wanted:
+            return None, (), places
+        used = expr.leaves(wanted)
+        used.add("g")  # fixes the shape and the type of the result
+        positions = [i for i, n in enumerate(names) if n in used]
+        operands = [names[i] for i in positions]
+        keep = frozenset(n for i, n in zip(positions, operands, strict=True)
+                         if isinstance(values[i], Tensor) and values[i]._k.dtype is dtypes.bool)
+        counted = frozenset(n for n in operands if n[0] in "gs") - keep
+        program = Program(f"{self.op.name}.backward", wanted, operands, keep=keep, counted=counted)
+        return program, positions, places
+
+    def _fit(self, grads: Any, node: Node) -> tuple:
+        """Sum gradients down to the shapes of broadcast inputs, and cast them to the inputs' types."""
+        if node.inputs is None:
+            return tuple(grads)
+        from numtorch.ops.reduction import sum_to
+
+        fitted = []
+        for gx, meta in zip(grads, node.inputs, strict=True):
+            if gx is not None and meta is not None:
+                shape, k = meta[:2]
+                if gx.shape != shape:
+                    gx = sum_to(gx, shape)
+                if gx._k.dtype is not k.dtype:
+                    gx = gx.to(k.dtype)
+            fitted.append(gx)
+        return tuple(fitted)
+
+
+class ElementwiseOp(Op):
+    """An op with a scalar body; ``call`` is its front, ``run`` the general path."""
+
+    def __init__(self, name: str, scalar: Callable, *, result: str = "same", keep: tuple = (), floats: bool = False,
+                 counted: tuple | None = None, **rest: Any):
+        super().__init__(name, None, scalar, **rest)
+        self.scalar = scalar
+        self.keep = frozenset(keep)
+        operands = [*self.tensors, *[n for n, _ in self.params]]
+        symbols = [expr.symbol(n) for n in operands]
+        rule = {"same": None, "bool": lambda d: (dtypes.bool,)}[result]
+        self.program = Program(name, [expr.apply(self, symbols)], operands, keep=self.keep, result=rule, floats=floats,
+                               counted=frozenset(self.tensors if counted is None else counted) - self.keep)
+        self.entry.add(Kernel(name, "generated", "any", self._generated, None, Priority.GENERATED, layout="elementwise"))
+
+    def _generated(self, *values: Any) -> Tensor:
+        return self.program(*values)[0]
+
+    def run(self, tensors: tuple, params: tuple, out: Tensor | None = None) -> Any:
+        """The general path: scalars, broadcasting, strides, ``out``, symbols."""
+        if expr.has_expr(tensors):
+            return expr.apply(self, (*tensors, *params))
+        tensors = tuple([t if isinstance(t, Tensor) else self._operand(t, i, tensors) for i, t in enumerate(tensors)])
+        kernel = None
+        if len(self.entry.kernels) > 1:
+            kernel = self.entry.find(self.signature(tuple(t if isinstance(t, Tensor) else None for t in tensors), params))
+        if out is not None:
+            if mode.grad and (out._edge is not None or any(isinstance(t, Tensor) and t._edge is not None for t in tensors)):
+                raise RuntimeError(f"{self.name}(): functions with out=... arguments don't support automatic differentiation, "
+                                   "but one of the arguments requires grad.")
+            out = _sized_out(out, self, tensors, params)
+            self.program(*tensors, *params, outs=(out,))
+            wrote(out)
+            return out
+        if kernel is not None and kernel.layout != "elementwise":
+            result = kernel.run(*tensors, *params)
+        else:
+            (result,) = self.program(*tensors, *params)
+            front.remember(self, tensors, params, result)
+        if mode.grad and self.gradient is not None and any(isinstance(t, Tensor) and t._edge is not None for t in tensors):
+            self.record(tensors, params, result)
+        return result
+
+    def _operand(self, value: Any, position: int, tensors: tuple) -> Any:
+        if isinstance(value, bool | int | float):
+            if not any(isinstance(t, Tensor) for t in tensors):
+                raise TypeError(f"{self.name}(): argument 'input' (position 1) must be Tensor, not {type(value).__name__}")
+            return value
+        item = getattr(value, "item", None)
+        if item is not None and getattr(value, "ndim", None) == 0:  # a NumPy scalar or 0-dim array
+            return self._operand(item(), position, tensors)
+        return self._tensor(value, position)
+
+    def record(self, tensors: tuple, params: tuple, result: Any) -> None:
+        """Attach a node that keeps only what the gradient will read."""
+        gradient = self.gradient
+        edges = tuple([t._edge if isinstance(t, Tensor) else None for t in tensors])
+        used = gradient.used(tuple([e is not None for e in edges]))
+        saved = [tensors[i] if u or not isinstance(tensors[i], Tensor) else None for i, u in zip(gradient.saves, used, strict=False)]
+        if gradient.saves_out:
+            saved.append(alias(result) if used[-1] else None)
+        node = Node(self, edges, saved, params)
+        shape, d = result.shape, result._k.dtype
+        for t in tensors:
+            if isinstance(t, Tensor) and (t.shape != shape or t._k.dtype is not d):
+                node.inputs = [_described(t) for t in tensors]
+                break
+        result._edge = node
+
+    def inplace(self, x: Tensor, rest: tuple, params: tuple) -> Tensor:
+        """``x`` overwritten with the result; the graph then says what x is now."""
+        tensors = (x, *[t if isinstance(t, Tensor) else self._operand(t, 1, (x,)) for t in rest])
+        recording = mode.grad and any(isinstance(t, Tensor) and t._edge is not None for t in tensors)
+        if recording:
+            check_inplace(x, self.name)
+        edges_of = tensors
+        old = None
+        if recording:
+            old = _snapshot(x)
+            edges_of = (old, *tensors[1:])
+        self.program(*tensors, *params, outs=(x,))
+        if not recording:
+            wrote(x)
+            return x
+        if self.gradient is None:
+            wrote(x)
+            rebase(x, None)
+            return x
+        fresh = alias(x)
+        needs = tuple([isinstance(t, Tensor) and t._edge is not None for t in edges_of])
+        if 0 in self.gradient.saves and self.gradient.used(needs)[self.gradient.saves.index(0)]:  # the overwritten input is needed: the node must predate the write
+            self.record(edges_of, params, fresh)
+            wrote(x)
+        else:
+            wrote(x)
+            self.record(edges_of, params, fresh)
+        rebase(x, fresh._edge)
+        return x
+
+
+def _snapshot(x: Tensor) -> Tensor:
+    """``x`` as the graph knew it before an in-place op: same memory, the old edge."""
+    t = alias(x)
+    t._edge = x._edge
+    return t
+
+
+def _sized_out(out: Tensor, op: Op, tensors: tuple, params: tuple) -> Tensor:
+    """``out`` resized if it is empty, as torch allows."""
+    if out.shape.numel() == 0:
+        from numtorch.ops.movement import set_like
+
+        (meta,) = op.program(*tensors, *params)
+        if meta.shape != out.shape:
+            set_like(out, meta.shape)
+    return out
+
+
+def wrote(x: Tensor) -> None:
+    """Note that the storage of ``x`` has been written to."""
+    from numtorch._tensor import shared_storage
+    from numtorch.storage import tick
+
+    storage = x._storage if x._storage is not FRESH else shared_storage(x)
+    storage.version += 1
+    storage.written = tick()
+
+
+def check_inplace(x: Tensor, op: str) -> None:
+    """RuntimeError if overwriting ``x`` would make its gradient wrong."""
+    if type(x._edge) is Leaf:
+        raise RuntimeError(f"a leaf Variable that requires grad is being used in an in-place operation ({op}_). Do it under "
+                           "torch.no_grad(), or use the out-of-place form.")
+    base = x._base
+    if base is not None and type(base._edge) is Leaf:
+        raise RuntimeError(f"a view of a leaf Variable that requires grad is being used in an in-place operation ({op}_). "
+                           "Do it under torch.no_grad(), or clone() first.")
+
+
+def rebase(x: Tensor, edge: Any) -> None:
+    """After an in-place op: ``x`` has the history ``edge``, and so has everything that shares its memory."""
+    from numtorch.ops import movement
+
+    base = x._base
+    if base is None:
+        x._edge = edge
+        movement.refresh_views(x)
+    else:
+        part = alias(x)
+        part._edge = edge
+        movement.write_history(base, part, x)
+
+
+# --- decorators -----------------------------------------------------------------------------------
+
+
+def primitive(**options: Any) -> Callable:
+    """An op given by a scalar body; see ``ElementwiseOp``.
+
+    Args:
+        result: ``same`` (the promoted type) or ``bool``.
+        floats: integers are computed in the default floating type.
+        keep: operands that take no part in type promotion (conditions).
+        ref, samples, domain: for the op's tests.
+    """
+    def wrap(fn: Callable) -> Any:
+        return _publish(ElementwiseOp(options.pop("name", fn.__name__), fn, **options), fn)
+
+    return wrap
+
+
+def op(fn: Callable | None = None, *, shape: bool = False, **options: Any) -> Any:
+    """An op given by a body written in ops.
+
+    Args:
+        shape: the body is only the rule for shapes and types, run on ``meta`` tensors; kernels compute.
+        view: the body only makes views.
+        select: parameters on which the choice of a kernel depends.
+        differentiable: False if no result ever requires a gradient.
+        ref, samples: for the op's tests.
+    """
+    def wrap(f: Callable) -> Any:
+        made = ShapedOp(options.pop("name", f.__name__), f, **options) if shape else \
+            Op(options.pop("name", f.__name__), f, f, **options)
+        return _publish(made, f)
+
+    return wrap if fn is None else wrap(fn)
+
+
+class VariadicOp:
+    """An op on any number of tensors, computed by ``body(tensors, *params)`` without a graph.
+
+    ``vjp(g, inputs, *params)`` gets (shape, kind, strides, offset) of each input and gives each its gradient.
+    """
+
+    def __init__(self, name: str, body: Callable, vjp: Callable):
+        self.name, self.body, self.vjp = name, body, vjp
+        self.backward_name = name.capitalize() + "Backward0"
+
+    def __call__(self, tensors: list, *params: Any) -> Tensor:
+        with _Setting(grad=False):
+            y = self.body(tensors, *params)
+        if mode.grad and any(t._edge is not None for t in tensors) and y._k.dtype.is_floating_point:
+            y._edge = Node(self, tuple([t._edge for t in tensors]), [], params, [_described(t) for t in tensors])
+        return y
+
+    def pull(self, node: Node, g: Any, create: bool) -> tuple:
+        return self.vjp(g, node.inputs, *node.params)
+
+
+class ShapedOp(Op):
+    """An op that only kernels compute; its function states shapes and types, and runs on ``meta`` tensors."""
+
+    def __init__(self, name: str, rule: Callable, **rest: Any):
+        super().__init__(name, None, rule, **rest)
+        self.rule = rule
+
+    def launcher(self, s: Signature) -> Callable:
+        if s.device == "meta":
+            return self.rule
+        kernel = self.entry.find(s)
+        return kernel.run
+
+
+def _publish(o: Op, fn: Callable) -> Any:
+    call = front.build(o)
+    call.__doc__ = fn.__doc__
+    call.__module__ = fn.__module__
+    o.call = call
+
+    def vjp(f: Callable | None = None, *, static: tuple = ()) -> Callable:
+        if f is None:
+            return lambda g: vjp(g, static=static)
+        o.gradient = (ElementwiseGradient if isinstance(o, ElementwiseOp) else Gradient)(o, f)
+        o.gradient.static = frozenset(o.tensors.index(n) for n in static)
+        call.backward = Attach(o.gradient.entry)
+        registry.clear_memos()
+        return f
+
+    call.op = o
+    call.vjp = vjp
+    call.kernel = Attach(o.entry).kernel
+    OPS[o.name] = o
+    return call
+
+
+OPS: dict[str, Op] = {}
+
+
+class Attach:
+    """``@softmax.kernel("cpu", ...)`` and ``@softmax.backward.kernel("cpu", ...)``."""
+
+    def __init__(self, entry: Entry):
+        self.entry = entry
+
+    def kernel(self, device: str, *, dtypes: tuple | None = None, when: Callable | None = None, name: str | None = None,
+               priority: Priority = Priority.TUNED, layout: str = "launcher", functions: tuple = ()) -> Callable:
+        """Register a kernel: a function of the op's tensors and parameters that returns the result.
+
+        With ``layout="rows"`` the function is the loop itself, ``rows(x, out, cols)`` on flat arrays whose
+        rows are the op's ``dim``; see ``layouts``.
+        """
+        def wrap(f: Callable) -> Callable:
+            from numtorch.dispatch import layouts
+
+            run, used = layouts.adapt(self.entry, f, layout, device) if layout != "launcher" else (f, functions)
+            self.entry.add(Kernel(self.entry.name, name or f.__name__, device, run, dtypes, priority, when, layout, used))
+            return f
+
+        return wrap
+
+
+def _parameters(fn: Callable) -> tuple[list[str], list[tuple[str, Any]], int]:
+    """Names of the tensor inputs (unannotated), (name, default) of the parameters, count of keyword-only ones."""
+    tensors, params, keyword = [], [], 0
+    for p in inspect.signature(fn).parameters.values():
+        if p.annotation is _MISSING:
+            tensors.append(p.name)
+        else:
+            params.append((p.name, p.default))
+            keyword += p.kind is p.KEYWORD_ONLY
+    return tensors, params, keyword

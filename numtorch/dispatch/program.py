@@ -1,0 +1,261 @@
+"""Running an elementwise formula on tensors: result type, broadcasting, layout, kernel, launch.
+
+A ``Program`` holds the expressions; a *plan* is what is left to do for operands of known kinds, shapes and
+strides: the compiled entry point, its geometry arguments, and what to allocate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from numtorch import dtype as dtypes
+from numtorch._tensor import Tensor, make
+from numtorch.device import CPU, META
+from numtorch.dtype import dtype
+from numtorch.errors import KernelError
+from numtorch.kernels import registry, threads
+from numtorch.kernels.codegen import elementwise
+from numtorch.kernels.codegen.elementwise import COLUMN, FULL, ONE, ROW, SCALAR, Operand, Spec
+from numtorch.kernels.codegen.expr import Expr
+from numtorch.kernels.codegen.scalar import body_of
+from numtorch.kernels.jit import Jit
+from numtorch.storage import (
+    Size,
+    allocate,
+    broadcast_shapes,
+    broadcast_strides,
+    collapse,
+    contiguous_strides,
+    kind,
+)
+
+# Work (elements x weight) from which waking a second thread pays: a parallel region costs what about this
+# many additions cost.
+PARALLEL_WORK = 1 << 17
+_HEAVY = {"exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "tanh", "sigmoid", "erf", "erfc",
+          "pow", "lgamma", "digamma", "uniform32", "uniform64", "normal32", "normal64"}
+
+
+class Plan:
+    """What remains to be done for operands of known kinds, shapes and strides."""
+
+    __slots__ = ("entry", "geometry", "jit", "kinds", "needs_numbers", "numel", "shape", "walks")
+
+    def __init__(self, entry: Any, geometry: tuple, shape: Size, kinds: tuple, numel: int, jit: Any, walks: tuple):
+        self.entry, self.geometry, self.shape, self.kinds, self.numel = entry, geometry, shape, kinds, numel
+        self.jit, self.walks = jit, walks
+
+
+class Program:
+    """Expressions over named operands, each a tensor or a Python number.
+
+    Args:
+        name: what errors, generated source and tracebacks call it.
+        outputs: the expressions, one for each result.
+        operands: operand names, in the order in which they are passed.
+        keep: operands that keep their own type (conditions).
+        result: from the type in which the formula computes to the types of the results.
+        floats: integers are computed in the default floating type.
+        counted: operands that take part in type promotion; all but ``keep`` if None.
+    """
+
+    def __init__(self, name: str, outputs: list[Expr], operands: list[str], *, keep: frozenset = frozenset(),
+                 result: Callable[[dtype], tuple] | None = None, floats: bool = False, counted: frozenset | None = None):
+        self.name = name
+        self.outputs = outputs
+        self.operands = operands
+        self.keep = keep
+        self.result = result or (lambda d: (d,) * len(outputs))
+        self.floats = floats
+        self.counted = frozenset(operands) - keep if counted is None else counted
+        self.weight = _weight(outputs)
+        self.plans: dict = registry.memo()
+        self.limit = PARALLEL_WORK // self.weight
+
+    def __call__(self, *values: Any, outs: tuple[Tensor, ...] | None = None) -> tuple[Tensor, ...]:
+        """The results for tensors and numbers; written into ``outs`` if given."""
+        key: list = []
+        for v in values:
+            if isinstance(v, Tensor):
+                key += v._k, v.shape, v._strides
+            else:
+                key.append(type(v))
+        if outs is not None:
+            for o in outs:
+                key += o._k, o.shape, o._strides
+        key_ = tuple(key)
+        plan = self.plans.get(key_)
+        if plan is None:
+            if len(self.plans) > 4096:
+                self.plans.clear()
+            plan = self.plans[key_] = self.plan(values, outs)
+        if outs is None:
+            outs = tuple([make(allocate(plan.numel, k.dtype, k.device), plan.shape, k) for k in plan.kinds])
+        if plan.numel and plan.entry is not None:
+            args = [v._buf if isinstance(v, Tensor) else v for v in values]
+            plan.entry(*args, *[o._buf for o in outs], *plan.geometry)
+        return outs
+
+    def compute_type(self, values: tuple) -> dtype:
+        """The type in which the formula computes for these operands."""
+        tensors, numbers = [], []
+        for name, v in zip(self.operands, values, strict=True):
+            if name in self.counted:
+                if isinstance(v, Tensor):
+                    tensors.append((v._k.dtype, len(v.shape)))
+                else:
+                    numbers.append(dtypes.scalar_dtype(v))
+        result = dtypes.result_of(tensors, numbers)
+        if self.floats and not result.is_floating_point:
+            result = dtypes.get_default_dtype()
+        return result
+
+    def plan(self, values: tuple, outs: tuple | None) -> Plan:
+        """Decide everything that does not depend on the elements."""
+        tensors = [v for v in values if isinstance(v, Tensor)]
+        where = _device(self.name, tensors)
+        compute = self.compute_type(values)
+        result = self.result(compute)
+        shape = _broadcast(self.name, [t.shape for t in tensors])
+        if outs is not None:
+            result = _check_outs(self.name, outs, result, shape)
+        numel = shape.numel()
+        kinds = tuple(kind(d, where) for d in result)
+        if where is META or numel == 0:
+            return Plan(None, (), shape, kinds, numel, None, ())
+        layouts = tuple((v.shape, v.strides) if isinstance(v, Tensor) else None for v in values)
+        out_strides = tuple(o.strides for o in outs) if outs is not None else (contiguous_strides(shape),) * len(kinds)
+        form, walks, geometry = layout(shape, layouts, out_strides)
+        operands = tuple(
+            Operand(n, v._k.dtype if isinstance(v, Tensor) else None, w, n in self.keep)
+            for n, v, w in zip(self.operands, values, walks, strict=True)
+        )
+        spec = Spec(f"{self.name}_{form}".replace(".", "_"), form, operands, result, compute)
+        if where is not CPU:
+            return self._cuda_plan(spec, geometry, shape, kinds, numel, walks)
+        parallel = numel >= self.limit and threads.get_num_threads() > 1
+        jit = elementwise.build(spec, self.outputs, parallel)
+        if form == "strided":
+            outer, sizes, strides = geometry
+            geometry = (outer // int(sizes[-1]), sizes, strides)
+        convert = _number(compute)
+        samples = [np.empty(1, v._k.dtype.storage) if isinstance(v, Tensor) else convert(v) for v in values]
+        samples += [np.empty(1, d.storage) for d in result]
+        entry = compiled_entry(jit, (*samples, *geometry), self.name)
+        return Plan(entry, geometry, shape, kinds, numel, jit, walks)
+
+    def _cuda_plan(self, spec: Spec, geometry: tuple, shape: Size, kinds: tuple, numel: int, walks: tuple) -> Plan:
+        from numtorch.kernels import launch
+
+        kernel = elementwise.build_cuda(spec, self.outputs)
+        geometry = tuple(launch.to_device(g) if isinstance(g, np.ndarray) else g for g in geometry)
+
+        def entry(*args: Any) -> None:
+            kernel.launch(numel, *args)
+
+        return Plan(entry, geometry, shape, kinds, numel, kernel, walks)
+
+
+def compiled_entry(jit: Jit, args: tuple, op: str) -> Callable:
+    """The raw entry point for the types of ``args``; compilation failures name the op and the source."""
+    try:
+        return jit.entry(*args)
+    except Exception as e:
+        types = ", ".join(f"{a.dtype}[]" if isinstance(a, np.ndarray) else type(a).__name__ for a in args)
+        text = next((s.strip() for s in str(e).splitlines() if s.strip()), type(e).__name__)
+        raise KernelError(f"{op}: kernel {jit.__name__}({types}) does not compile\n"
+                          f"  {jit.fn.__code__.co_filename}:{jit.fn.__code__.co_firstlineno}\n  {text}") from e
+
+
+def _number(compute: dtype) -> Callable:
+    return (bool, int, float)[compute.category]
+
+
+def _weight(outputs: list[Expr]) -> int:
+    """How many additions an element costs, roughly."""
+    weight, todo, seen = 1, list(outputs), set()
+    while todo:
+        e = todo.pop()
+        if id(e) in seen or e.op is None:
+            continue
+        seen.add(id(e))
+        body = body_of(e.op.scalar)
+        import ast
+
+        for part in (*[a.value for a in body.assignments], body.result):
+            for n in ast.walk(part):
+                if isinstance(n, ast.Call):
+                    f = n.func
+                    weight += 8 if (f.attr if isinstance(f, ast.Attribute) else getattr(f, "id", "")) in _HEAVY else 0
+        todo.extend(e.args)
+    return weight
+
+
+def _device(op: str, tensors: list[Tensor]) -> Any:
+    first = tensors[0]._k.device
+    for t in tensors:
+        if t._k.device is not first and t._k.device != first:
+            raise RuntimeError(f"Expected all tensors to be on the same device, but found at least two devices, {first} and "
+                               f"{t._k.device}! (in {op}; move one with .to(...))")
+    return first
+
+
+def _broadcast(op: str, shapes: list[Size]) -> Size:
+    first = shapes[0]
+    if all(s == first for s in shapes):
+        return first
+    try:
+        return broadcast_shapes(*shapes)
+    except ValueError as e:
+        dim, a, b = e.args
+        raise RuntimeError(
+            f"{op}: The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension {dim}; "
+            f"shapes {', '.join(str(list(s)) for s in shapes)} do not broadcast") from None
+
+
+def _check_outs(op: str, outs: tuple, result: tuple, shape: Size) -> tuple:
+    for o, d in zip(outs, result, strict=True):
+        if o.shape != shape:
+            raise RuntimeError(f"{op}: output with shape {list(o.shape)} doesn't match the broadcast shape {list(shape)}")
+        if not dtypes.can_cast(d, o._k.dtype):
+            raise RuntimeError(f"{op}: result type {d.name} can't be cast to the desired output type {o._k.dtype.name}")
+        if any(s == 0 and n > 1 for s, n in zip(o.strides, o.shape, strict=True)):
+            raise RuntimeError(f"{op}: unsupported operation: more than one element of the written-to tensor refers to a "
+                               "single memory location. Please clone() the tensor before performing the operation.")
+    return tuple(o._k.dtype for o in outs)
+
+
+@lru_cache(maxsize=8192)
+def layout(shape: Size, operands: tuple, out_strides: tuple) -> tuple[str, tuple, tuple]:
+    """Form, walk of each operand (SCALAR for numbers), and geometry arguments.
+
+    For the strided form the geometry is (elements, sizes, strides); strides has a row for each moving operand
+    and then one for each output.
+    """
+    tensors = [(i, broadcast_strides(*o, shape)) for i, o in enumerate(operands) if o is not None]
+    sizes, steps = collapse(shape, [s for _, s in tensors] + list(out_strides))
+    ins, outs = steps[: len(tensors)], steps[len(tensors) :]
+    walks = [SCALAR] * len(operands)
+    names: dict[tuple, str] = {}
+    geometry: tuple = ()
+    form = "strided"
+    if not sizes:
+        form, names = "flat", {(): FULL}
+    elif len(sizes) == 1 and all(o == [1] for o in outs):
+        form, names = "flat", {(1,): FULL, (0,): ONE}
+    elif len(sizes) == 2 and all(o == [sizes[1], 1] for o in outs):
+        form, geometry = "rows", tuple(sizes)
+        names = {(sizes[1], 1): FULL, (0, 1): ROW, (1, 0): COLUMN, (0, 0): ONE}
+    found = [names.get(tuple(s)) for s in ins]
+    if form == "strided" or None in found:
+        found = [ONE if not any(s) else FULL for s in ins]
+        moving = [s for s, w in zip(ins, found, strict=True) if w is FULL]
+        form = "strided"
+        geometry = (shape.numel(), np.array(sizes, np.int64), np.array(moving + outs, np.int64).reshape(-1))
+    for (i, _), w in zip(tensors, found, strict=True):
+        walks[i] = w
+    return form, tuple(walks), geometry

@@ -1,0 +1,207 @@
+"""Element types and torch's promotion rules. Knows nothing of tensors or kernels.
+
+Half types are stored as their 16 bits (``uint16``) and computed in float32: Numba has no CPU arithmetic for
+them, and a conversion at load and store is what the hardware does as well.
+"""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+import numpy as np
+
+BOOL, INTEGRAL, FLOATING = 0, 1, 2  # torch's categories: a higher one wins whatever the widths
+
+
+class dtype:
+    """An element type, printed as PyTorch prints it.
+
+    Attributes:
+        storage: the NumPy type of the buffer (``uint16`` for the half types).
+        compute: the NumPy type in which kernels calculate (``float32`` for the half types).
+        category: 0 bool, 1 integral, 2 floating.
+
+    Example:
+        >>> import numtorch as torch
+        >>> torch.float32, torch.float32.itemsize, torch.int64.is_floating_point
+        (torch.float32, 4, False)
+    """
+
+    __slots__ = ("category", "compute", "name", "rank", "storage")
+
+    def __init__(self, name: str, storage: Any, compute: Any, category: int, rank: int):
+        self.name = name
+        self.storage = np.dtype(storage)
+        self.compute = np.dtype(compute)
+        self.category = category
+        self.rank = rank
+
+    @property
+    def itemsize(self) -> builtins.int:
+        """Bytes of one element."""
+        return self.storage.itemsize
+
+    @property
+    def is_floating_point(self) -> builtins.bool:
+        return self.category == FLOATING
+
+    @property
+    def is_complex(self) -> builtins.bool:
+        return False
+
+    @property
+    def is_signed(self) -> builtins.bool:
+        return self.name not in ("bool", "uint8")
+
+    @property
+    def is_half(self) -> builtins.bool:
+        return self.name in ("float16", "bfloat16")
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+    def __reduce__(self) -> str:
+        return self.name
+
+
+bool = dtype("bool", np.bool_, np.bool_, BOOL, 0)
+uint8 = dtype("uint8", np.uint8, np.uint8, INTEGRAL, 1)
+int8 = dtype("int8", np.int8, np.int8, INTEGRAL, 2)
+int16 = dtype("int16", np.int16, np.int16, INTEGRAL, 3)
+int32 = dtype("int32", np.int32, np.int32, INTEGRAL, 4)
+int64 = dtype("int64", np.int64, np.int64, INTEGRAL, 5)
+float16 = dtype("float16", np.uint16, np.float32, FLOATING, 6)
+bfloat16 = dtype("bfloat16", np.uint16, np.float32, FLOATING, 7)
+float32 = dtype("float32", np.float32, np.float32, FLOATING, 8)
+float64 = dtype("float64", np.float64, np.float64, FLOATING, 9)
+
+half, float, double = float16, float32, float64
+short, int, long = int16, int32, int64
+
+ALL = (bool, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64)
+FLOATS = (float32, float64)
+HALVES = (float16, bfloat16)
+INTEGERS = (uint8, int8, int16, int32, int64)
+NUMBERS = (*INTEGERS, *FLOATS)
+
+_BY_NAME = {d.name: d for d in ALL}
+_FROM_NUMPY = {np.dtype(d.name): d for d in ALL if d is not bfloat16}
+_default = float32
+
+
+def named(name: str) -> dtype:
+    """The dtype called ``name`` (``"float32"``)."""
+    return _BY_NAME[name]
+
+
+def from_numpy_dtype(d: Any) -> dtype:
+    """The dtype for a NumPy dtype; TypeError for those without a counterpart."""
+    found = _FROM_NUMPY.get(np.dtype(d))
+    if found is None:
+        raise TypeError(
+            f"can't convert np.ndarray of type {np.dtype(d)}. The only supported types are: "
+            f"{', '.join(x.name for x in ALL if x is not bfloat16)}."
+        )
+    return found
+
+
+def get_default_dtype() -> dtype:
+    """The dtype of tensors made from Python floats (float32 unless set)."""
+    return _default
+
+
+def set_default_dtype(d: dtype) -> None:
+    """Set the dtype of tensors made from Python floats; must be a floating type."""
+    global _default
+    if not isinstance(d, dtype) or not d.is_floating_point:
+        raise TypeError(f"only floating-point types are supported as the default type, got {d!r}")
+    _default = d
+
+
+def promote_types(a: dtype, b: dtype) -> dtype:
+    """The smallest dtype to which both convert, by torch's table.
+
+    >>> promote_types(uint8, int8), promote_types(int64, float16), promote_types(float16, bfloat16)
+    (torch.int16, torch.float16, torch.float32)
+    """
+    if a is b:
+        return a
+    if a.category != b.category:
+        return a if a.category > b.category else b
+    if {a, b} == {float16, bfloat16}:
+        return float32
+    if uint8 in (a, b) and int8 in (a, b):
+        return int16
+    return a if a.rank > b.rank else b
+
+
+def can_cast(source: dtype, target: dtype) -> builtins.bool:
+    """Whether an in-place result of type ``source`` may be stored as ``target`` (never down a category)."""
+    return source.category <= target.category
+
+
+def scalar_dtype(value: Any) -> dtype:
+    """The dtype that a Python or NumPy scalar stands for."""
+    if isinstance(value, builtins.bool | np.bool_):
+        return bool
+    if isinstance(value, builtins.int | np.integer):
+        return int64
+    if isinstance(value, builtins.float | np.floating):
+        return _default
+    raise TypeError(f"expected a number, got {type(value).__name__}")
+
+
+def result_of(tensors: Any, scalars: Any) -> dtype:
+    """torch's result type of an operation.
+
+    Args:
+        tensors: (dtype, ndim) pairs. 0-dim tensors only raise the category, as scalars do.
+        scalars: dtypes of Python scalars.
+    """
+    dims = zero = wrapped = None
+    for d, ndim in tensors:
+        if ndim:
+            dims = d if dims is None else promote_types(dims, d)
+        else:
+            zero = d if zero is None else promote_types(zero, d)
+    for d in scalars:
+        wrapped = d if wrapped is None else promote_types(wrapped, d)
+    result = dims
+    for other in (zero, wrapped):
+        if other is None:
+            continue
+        if result is None or other.category > result.category:
+            result = other if result is None else promote_types(result, other)
+        elif dims is None and other is zero:
+            result = promote_types(result, other)
+    assert result is not None
+    return result
+
+
+class finfo:
+    """Limits of a floating dtype (``eps``, ``max``, ``min``, ``tiny``, ``bits``)."""
+
+    def __init__(self, d: dtype | None = None):
+        d = d or _default
+        if not d.is_floating_point:
+            raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle {d}")
+        self.dtype = d.name
+        self.bits = d.itemsize * 8
+        if d is bfloat16:
+            self.eps, self.max, self.tiny = 2.0**-7, (2 - 2.0**-7) * 2.0**127, 2.0**-126
+        else:
+            info = np.finfo(d.name)
+            self.eps, self.max, self.tiny = (builtins.float(v) for v in (info.eps, info.max, info.tiny))
+        self.min, self.smallest_normal = -self.max, self.tiny
+
+
+class iinfo:
+    """Limits of an integer dtype (``min``, ``max``, ``bits``)."""
+
+    def __init__(self, d: dtype):
+        if d.category != INTEGRAL:
+            raise TypeError(f"torch.iinfo() requires an integer input type, got {d}")
+        info = np.iinfo(d.name)
+        self.dtype, self.bits = d.name, info.bits
+        self.min, self.max = builtins.int(info.min), builtins.int(info.max)

@@ -1,0 +1,19 @@
+"""The errors that belong to numtorch alone. Everything else is the built-in kind that PyTorch raises."""
+
+from __future__ import annotations
+
+
+class KernelNotFound(NotImplementedError):
+    """No registered kernel takes these devices and dtypes; the message lists those that exist."""
+
+
+class KernelError(RuntimeError):
+    """A kernel could not be compiled; names the op, the kernel, the types and the source line."""
+
+
+class RegistrationError(ValueError):
+    """Two kernels of one op claim the same inputs with the same priority, or a name is taken twice."""
+
+
+class CorruptFile(RuntimeError):
+    """A file is truncated, foreign or fails its checksum; nothing in it was executed."""

@@ -1,0 +1,189 @@
+"""Elementwise kernels: one formula becomes the loops that its operands' layouts call for.
+
+Forms (CPU and CUDA from the same lines):
+
+    flat      every operand contiguous, or one element         for i: out[i] = f(x0[i], x1[i])
+    rows      operands vary along rows, columns, or both       for i, j: out[i*cols+j] = f(x0[i*cols+j], x1[j])
+    strided   anything else                                    offsets from sizes and strides
+
+A generated kernel for ``mul`` on float32, second operand a row, reads:
+
+    def mul(x0, x1, out0, rows, cols):
+        for i in prange(rows):
+            for j in range(cols):
+                k = i * cols + j
+                x = x0[k]
+                y = x1[j]
+                t1 = x * y
+                out0[k] = t1
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from numtorch.dtype import dtype
+from numtorch.kernels import math as kernel_math
+from numtorch.kernels.codegen.expr import Expr
+from numtorch.kernels.codegen.scalar import emit
+from numtorch.kernels.jit import Jit, compile_source, prange
+
+# How an operand is walked. In a flat kernel: FULL, ONE, SCALAR; in a rows kernel also ROW and COLUMN.
+FULL, ONE, ROW, COLUMN, SCALAR = "full", "one", "row", "column", "scalar"
+
+
+@dataclass(frozen=True)
+class Operand:
+    """An input of a kernel: its variable, stored dtype (None for a Python number), walk, and whether it keeps
+    its own type instead of being cast to the type in which the kernel computes."""
+
+    name: str
+    dtype: dtype | None
+    walk: str
+    keep: bool = False
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Everything that a kernel's text depends on, beside the expressions."""
+
+    name: str
+    form: str
+    operands: tuple[Operand, ...]
+    outputs: tuple[dtype, ...]
+    compute: dtype
+
+
+ENV: dict[str, Any] = {name: getattr(kernel_math, name) for name in getattr(kernel_math, "__all__", ())}
+ENV |= {t: getattr(np, t) for t in ("float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "bool_")}
+ENV |= {"prange": prange, "nan": float("nan"), "inf": float("inf")}
+
+
+def type_name(d: np.dtype) -> str:
+    """The name by which kernel text casts to a NumPy dtype."""
+    return "bool_" if d == np.bool_ else d.name
+
+
+def _load(o: Operand, index: str, compute: str) -> str:
+    if o.dtype is None:
+        value = f"{o.name}_"
+        return value if o.keep else f"{compute}({value})"
+    value = f"{o.name}_[{index}]"
+    if o.dtype.name == "float16":
+        value = f"half_to_float({value})"
+    elif o.dtype.name == "bfloat16":
+        value = f"bf16_to_float({value})"
+    if o.keep or type_name(o.dtype.compute) == compute:
+        return value
+    return f"{compute}({value})"
+
+
+def _store(target: str, index: str, value: str, d: dtype) -> str:
+    if d.name == "float16":
+        value = f"float_to_half(float32({value}))"
+    elif d.name == "bfloat16":
+        value = f"float_to_bf16(float32({value}))"
+    return f"{target}[{index}] = {value}"
+
+
+def source(spec: Spec, outputs: list[Expr], device: str = "cpu") -> str:
+    """The kernel's text."""
+    compute = type_name(spec.compute.compute)
+    hoisted = [f"{o.name} = {_load(o, '0', compute)}" for o in spec.operands if o.walk in (ONE, SCALAR)]
+    moving = [(n, o) for n, o in enumerate(spec.operands) if o.walk not in (ONE, SCALAR)]
+    lines, results = emit(outputs, compute)
+    outs = [f"out{n}" for n in range(len(outputs))]
+
+    def loop_body(index: dict[str, str], out_index: list[str]) -> list[str]:
+        loads = [f"{o.name} = {_load(o, index.get(str(n), index[o.walk]), compute)}" for n, o in moving]
+        stores = [_store(t, i, r, d) for t, i, r, d in zip(outs, out_index, results, spec.outputs, strict=True)]
+        return loads + lines + stores
+
+    names = [f"{o.name}_" for o in spec.operands]
+    same = [f"{'k' if spec.form == 'rows' else 'i'}"] * len(outs)
+    if spec.form == "flat":
+        body = loop_body({FULL: "i"}, same)
+        text = _flat(device, outs[0], body)
+        geometry = []
+    elif spec.form == "rows":
+        body = loop_body({FULL: "k", ROW: "j", COLUMN: "i"}, same)
+        text = _rows(device, body)
+        geometry = ["rows", "cols"]
+    else:
+        text = _strided(device, moving, outs, loop_body)
+        geometry = ["outer", "sizes", "strides"]
+    head = f"def {spec.name}({', '.join(names + outs + geometry)}):"
+    return "\n".join([head] + ["    " + s for s in hoisted + text]) + "\n"
+
+
+def _indent(lines: list[str], by: int = 1) -> list[str]:
+    return ["    " * by + s for s in lines]
+
+
+def _flat(device: str, out: str, body: list[str]) -> list[str]:
+    if device == "cpu":
+        return [f"for i in prange({out}.size):", *_indent(body)]
+    return ["for i in range(uint32(cuda.grid(1)), uint32(%s.size), uint32(cuda.gridsize(1))):" % out, *_indent(body)]
+
+
+def _rows(device: str, body: list[str]) -> list[str]:
+    if device == "cpu":
+        return ["for i in prange(rows):", "    for j in range(cols):", *_indent(["k = i * cols + j", *body], 2)]
+    return ["for k in range(uint32(cuda.grid(1)), uint32(rows * cols), uint32(cuda.gridsize(1))):",
+            *_indent(["i = k // uint32(cols)", "j = k - i * uint32(cols)", *body])]
+
+
+def _strided(device: str, moving: list, outs: list[str], loop_body: Any) -> list[str]:
+    # strides holds one row for each moving operand and then one for each output.
+    slots = [f"p{n}" for n, _ in moving] + [f"q{n}" for n in range(len(outs))]
+    ndim = "sizes.size"
+    start = " = ".join(slots) + " = 0"
+    step = [f"{s} += i * strides[{r} * {ndim} + d]" for r, s in enumerate(slots)]
+    walk = ["r = o", start, f"for d in range({ndim} - %s, -1, -1):",
+            "    i = r % sizes[d]", "    r = r // sizes[d]", *_indent(step)]
+    if device != "cpu":
+        walk[2] %= "1"
+        body = loop_body({str(n): f"p{n}" for n, _ in moving} | {FULL: ""}, [f"q{n}" for n in range(len(outs))])
+        return ["for o in range(cuda.grid(1), outer, cuda.gridsize(1)):", *_indent(walk + body)]
+    walk[2] %= "2"
+    inner = [f"s{s} = strides[{r} * {ndim} + {ndim} - 1]" for r, s in enumerate(slots)]
+    unit = loop_body({str(n): f"p{n} + j" for n, _ in moving} | {FULL: ""}, [f"q{n} + j" for n in range(len(outs))])
+    free = loop_body({str(n): f"p{n} + j * sp{n}" for n, _ in moving} | {FULL: ""},
+                     [f"q{n} + j * sq{n}" for n in range(len(outs))])
+    return [f"n = sizes[{ndim} - 1]", *inner,
+            f"unit = {' and '.join(f's{s} == 1' for s in slots)}",
+            "for o in prange(outer):", *_indent(walk),
+            "    if unit:", "        for j in range(n):", *_indent(unit, 3),
+            "    else:", "        for j in range(n):", *_indent(free, 3)]
+
+
+_built: dict[Any, Any] = {}
+
+
+def build(spec: Spec, outputs: list[Expr], parallel: bool = False) -> Jit:
+    """The CPU kernel for a spec; the same text always gives the same object."""
+    text = source(spec, outputs)
+    key = (text, parallel)
+    if key not in _built:
+        _built[key] = compile_source(text, spec.name, ENV, label(spec), parallel=parallel)
+    return _built[key]
+
+
+def build_cuda(spec: Spec, outputs: list[Expr]) -> Any:
+    """The CUDA kernel for a spec."""
+    from numtorch.kernels import launch
+
+    text = source(spec, outputs, "cuda")
+    if text not in _built:
+        env = ENV | {"cuda": launch.cuda, "uint32": np.uint32}
+        _built[text] = launch.compile_source(text, spec.name, env, label(spec))
+    return _built[text]
+
+
+def label(spec: Spec) -> str:
+    """``mul: float32 full, float32 row -> float32``; what a traceback shows as the kernel's file."""
+    ins = ", ".join(f"{o.dtype.name if o.dtype else 'number'} {o.walk}" for o in spec.operands)
+    return f"{spec.name}: {ins} -> {', '.join(d.name for d in spec.outputs)} [{spec.form}]"

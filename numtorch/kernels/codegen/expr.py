@@ -1,0 +1,97 @@
+"""Expressions: what a formula written in ops becomes when it is called on symbols instead of tensors.
+
+Calling an elementwise op on an ``Expr`` gives an ``Expr``; running a body or a gradient on symbols therefore
+yields the whole formula, which ``elementwise`` turns into one kernel. Anything a scalar loop cannot hold
+(a reduction, a shape, a branch on a value) raises ``Untraceable`` and the formula runs op by op.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+
+class Untraceable(Exception):
+    """The formula needs more than elementwise ops on its operands."""
+
+
+class Expr:
+    """A node of a formula: an operand (``op`` None), a constant, or an op applied to expressions.
+
+    Attributes:
+        op: the elementwise op, or None for a leaf.
+        args: operands of ``op``; for a constant, the number; for an operand, nothing.
+        name: the operand's variable name.
+    """
+
+    __slots__ = ("args", "name", "op")
+
+    def __init__(self, op: Any, args: tuple = (), name: str = ""):
+        self.op, self.args, self.name = op, args, name
+
+    def __bool__(self) -> bool:
+        raise Untraceable("the formula branches on a value")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise Untraceable(f"the formula reads .{name} of an operand")
+
+    def __repr__(self) -> str:
+        if self.op is None:
+            return self.name or repr(self.args[0])
+        return f"{self.op.name}({', '.join(map(repr, self.args))})"
+
+
+def symbol(name: str) -> Expr:
+    """An operand."""
+    return Expr(None, (), name)
+
+
+def constant(value: Any) -> Expr:
+    """A literal number."""
+    if not isinstance(value, bool | int | float):
+        raise Untraceable(f"{type(value).__name__} is neither a number nor an operand")
+    return Expr(None, (value,))
+
+
+def as_expr(value: Any) -> Expr:
+    """An expression unchanged, a number as a constant."""
+    return value if type(value) is Expr else constant(value)
+
+
+def has_expr(values: Iterable[Any]) -> bool:
+    """Whether any value is symbolic."""
+    return any(type(v) is Expr for v in values)
+
+
+def apply(op: Any, operands: Iterable[Any]) -> Expr:
+    """``op`` on symbols."""
+    return Expr(op, tuple(map(as_expr, operands)))
+
+
+def trace(formula: Callable, operands: list[str]) -> tuple[Expr | None, ...]:
+    """The expressions that ``formula`` returns for symbolic operands (None where it returns None)."""
+    try:
+        result = formula(*map(symbol, operands))
+    except (TypeError, AttributeError, ValueError, IndexError) as e:
+        raise Untraceable(str(e)) from e
+    outputs = result if isinstance(result, tuple) else (result,)
+    return tuple(None if y is None else as_expr(y) for y in outputs)
+
+
+def leaves(outputs: Iterable[Expr]) -> set[str]:
+    """Names of the operands that the expressions read."""
+    found: set[str] = set()
+    seen: set[int] = set()
+    todo = list(outputs)
+    while todo:
+        e = todo.pop()
+        if id(e) in seen:
+            continue
+        seen.add(id(e))
+        if e.op is not None:
+            todo.extend(e.args)
+        elif e.name:
+            found.add(e.name)
+    return found

@@ -1,0 +1,222 @@
+"""Reduction kernels: a formula that starts, combines and finishes becomes the loops over three extents.
+
+Dimensions are merged to (outer, n, inner), the middle one reduced:
+
+    rows      inner == 1    each row is walked in blocks of BLOCK; blocks combine in order
+    whole     outer == inner == 1 and many blocks: blocks may run on any thread, and combine in order
+    columns   inner > 1     rows are added together, a strip of columns at a time
+
+so that a result never depends on how many threads there are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from numtorch.dtype import dtype
+from numtorch.kernels.codegen.elementwise import ENV, type_name
+from numtorch.kernels.jit import Jit, compile_source
+
+BLOCK = 4096  # elements a running sum may swallow before it joins the total: bounds float32 rounding
+STRIP = 512  # columns that a thread adds up at a time; their accumulators stay in the first-level cache
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """How elements become one.
+
+    Attributes:
+        start: the neutral element, as text; ``{T}`` is the accumulator's type.
+        combine: of ``a`` (so far) and ``v`` (an element or another block's result).
+        each: of ``v``, applied to each element first.
+        finish: of ``a``; ``n`` is how many elements there were, in the accumulator's type.
+    """
+
+    name: str
+    start: str
+    combine: str
+    each: str = "v"
+    finish: str = "a"
+
+
+SUM = Reduction("sum", "{T}(0)", "a + v")
+MEAN = Reduction("mean", "{T}(0)", "a + v", finish="a / n")
+PROD = Reduction("prod", "{T}(1)", "a * v")
+MAX = Reduction("amax", "{lowest}", "maximum(a, v)")
+MIN = Reduction("amin", "{highest}", "minimum(a, v)")
+ANY = Reduction("any", "False", "a | v", each="v != 0")
+ALL = Reduction("all", "True", "a & v", each="v != 0")
+COUNT = Reduction("count_nonzero", "{T}(0)", "a + v", each="{T}(1) if v != 0 else {T}(0)")
+SQUARES = Reduction("sum_squares", "{T}(0)", "a + v", each="v * v")
+
+
+def _limits(d: np.dtype) -> tuple[str, str]:
+    if d.kind == "f":
+        return f"{d.name}(-inf)", f"{d.name}(inf)"
+    if d == np.bool_:
+        return "False", "True"
+    info = np.iinfo(d)
+    return f"{d.name}({info.min})", f"{d.name}({info.max})"
+
+
+def _texts(r: Reduction, source: dtype, acc: np.dtype) -> dict[str, str]:
+    t = type_name(acc)
+    low, high = _limits(acc)
+    fill = {"T": t, "lowest": low, "highest": high}
+    load = "x[k]"
+    if source.name == "float16":
+        load = f"half_to_float({load})"
+    elif source.name == "bfloat16":
+        load = f"bf16_to_float({load})"
+    if r.each != "v != 0" and type_name(source.compute) != t:
+        load = f"{t}({load})"
+    return {"start": r.start.format(**fill), "combine": r.combine.format(**fill), "each": r.each.format(**fill),
+            "finish": r.finish.format(**fill), "load": load, "T": t}
+
+
+def source(r: Reduction, form: str, element: dtype, acc: np.dtype, target: dtype, device: str = "cpu") -> str:
+    """The kernel's text."""
+    s = _texts(r, element, acc)
+    store = "{}"
+    if target.name == "float16":
+        store = "float_to_half(float32({}))"
+    elif target.name == "bfloat16":
+        store = "float_to_bf16(float32({}))"
+    s["store"] = store.format(s["finish"])
+    s["block"], s["strip"] = str(BLOCK), str(STRIP)
+    s["name"] = f"{r.name}_{form}"
+    template = {"rows": _ROWS, "whole": _WHOLE, "columns": _COLUMNS}[form] if device == "cpu" else \
+        {"rows": _CUDA_ROWS, "columns": _CUDA_COLUMNS}[form]
+    for key, value in s.items():
+        template = template.replace(f"<{key}>", value)
+    return template
+
+
+_ROWS = """\
+def <name>(x, out, outer, n_, inner):
+    n = <T>(n_)
+    for i in prange(outer):
+        total = <start>
+        for first in range(i * n_, (i + 1) * n_, <block>):
+            last = min(first + <block>, (i + 1) * n_)
+            a = <start>
+            for k in range(first, last):
+                v = <load>
+                v = <each>
+                a = <combine>
+            v = a
+            a = total
+            total = <combine>
+        a = total
+        out[i] = <store>
+"""
+
+_WHOLE = """\
+def <name>(x, out, partial, n_):
+    n = <T>(n_)
+    for b in prange(partial.size):
+        a = <start>
+        for k in range(b * <block>, min((b + 1) * <block>, n_)):
+            v = <load>
+            v = <each>
+            a = <combine>
+        partial[b] = a
+    a = <start>
+    for b in range(partial.size):
+        v = partial[b]
+        a = <combine>
+    out[0] = <store>
+"""
+
+_COLUMNS = """\
+def <name>(x, out, total, outer, n_, inner):
+    n = <T>(n_)
+    strips = (inner + <strip> - 1) // <strip>
+    for s in prange(outer * strips):
+        i = s // strips
+        left = (s - i * strips) * <strip>
+        right = min(left + <strip>, inner)
+        for c in range(i * inner + left, i * inner + right):
+            total[c] = <start>
+        for j in range(n_):
+            at = (i * n_ + j) * inner
+            row = i * inner
+            for c in range(left, right):
+                k = at + c
+                v = <load>
+                v = <each>
+                a = total[row + c]
+                total[row + c] = <combine>
+        for c in range(i * inner + left, i * inner + right):
+            a = total[c]
+            out[c] = <store>
+"""
+
+_CUDA_ROWS = """\
+def <name>(x, out, outer, n_, inner):
+    # One block for each row; its threads meet in shared memory.
+    n = <T>(n_)
+    shared = cuda.shared.array(128, dtype=<T>)
+    t = cuda.threadIdx.x
+    for i in range(cuda.blockIdx.x, outer, cuda.gridDim.x):
+        a = <start>
+        for k in range(i * n_ + t, (i + 1) * n_, cuda.blockDim.x):
+            v = <load>
+            v = <each>
+            a = <combine>
+        shared[t] = a
+        cuda.syncthreads()
+        half = cuda.blockDim.x // 2
+        while half > 0:
+            if t < half:
+                a = shared[t]
+                v = shared[t + half]
+                shared[t] = <combine>
+            cuda.syncthreads()
+            half //= 2
+        if t == 0:
+            a = shared[0]
+            out[i] = <store>
+        cuda.syncthreads()
+"""
+
+_CUDA_COLUMNS = """\
+def <name>(x, out, outer, n_, inner):
+    # One thread for each column: neighbours read neighbours.
+    n = <T>(n_)
+    for c in range(cuda.grid(1), outer * inner, cuda.gridsize(1)):
+        i = c // inner
+        a = <start>
+        for j in range(n_):
+            k = (i * n_ + j) * inner + c - i * inner
+            v = <load>
+            v = <each>
+            a = <combine>
+        out[c] = <store>
+"""
+
+_built: dict[Any, Any] = {}
+
+
+def build(r: Reduction, form: str, element: dtype, acc: np.dtype, target: dtype, parallel: bool) -> Jit:
+    """The CPU kernel; the same text always gives the same object."""
+    text = source(r, form, element, acc, target)
+    key = (text, parallel)
+    if key not in _built:
+        label = f"{r.name}: {element.name} -> {target.name} [{form}]"
+        _built[key] = compile_source(text, f"{r.name}_{form}", ENV, label, parallel=parallel)
+    return _built[key]
+
+
+def build_cuda(r: Reduction, form: str, element: dtype, acc: np.dtype, target: dtype) -> Any:
+    """The CUDA kernel."""
+    from numtorch.kernels import launch
+
+    text = source(r, form, element, acc, target, "cuda")
+    if text not in _built:
+        label = f"{r.name}: {element.name} -> {target.name} [{form}]"
+        _built[text] = launch.compile_source(text, f"{r.name}_{form}", ENV | {"cuda": launch.cuda}, label)
+    return _built[text]

@@ -1,0 +1,126 @@
+"""Scalar formulas as text: the source of an op's body, renamed and typed for one kernel.
+
+A scalar body is straight-line Python: assignments, then one ``return``; ``a if c else b`` chooses. That is
+what becomes a vector instruction, and what can be pasted into any loop on any device.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from numtorch.kernels.codegen.expr import Expr
+
+
+class Body:
+    """The parsed body of a scalar function: parameter names, assignments, and the returned expression."""
+
+    def __init__(self, fn: Callable):
+        tree = ast.parse(textwrap.dedent(inspect.getsource(fn)))
+        definition = next(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.Lambda))
+        self.params = [a.arg for a in (*definition.args.args, *definition.args.kwonlyargs)]
+        if isinstance(definition, ast.Lambda):
+            self.assignments, self.result = [], definition.body
+            return
+        statements = [s for s in definition.body if not _is_docstring(s)]
+        *self.assignments, last = statements
+        simple = all(isinstance(s, ast.Assign) and isinstance(s.targets[0], ast.Name) for s in self.assignments)
+        if not simple or not isinstance(last, ast.Return) or last.value is None:
+            where = f"{fn.__code__.co_filename}:{fn.__code__.co_firstlineno}"
+            raise SyntaxError(f"{fn.__name__} ({where}): a scalar body is assignments to names, then one return; "
+                              "choose with `a if c else b`")
+        self.result = last.value
+
+
+@cache
+def body_of(fn: Callable) -> Body:
+    """The parsed body of ``fn``, read once."""
+    return Body(fn)
+
+
+def _is_docstring(s: ast.stmt) -> bool:
+    return isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant)
+
+
+class _Rename(ast.NodeTransformer):
+    """Rename variables, wrap literals in the compute type, and drop the module from ``m.tanh``."""
+
+    def __init__(self, names: dict[str, str], compute: str):
+        self.names, self.compute = names, compute
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return ast.Name(self.names.get(node.id, node.id), node.ctx)
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        return ast.Name(node.attr, node.ctx)
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        return ast.Name(literal(node.value, self.compute), ast.Load())
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        if isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
+            return ast.Name(literal(-node.operand.value, self.compute), ast.Load())
+        return self.generic_visit(node)
+
+
+def literal(value: Any, compute: str) -> str:
+    """A number as kernel text: typed where the kernel computes in floats, so that float32 stays float32."""
+    if isinstance(value, bool) or compute == "bool_" or (isinstance(value, int) and not compute.startswith("float")):
+        return repr(value)
+    if isinstance(value, float) and value != value:
+        return f"{compute}(nan)"
+    if isinstance(value, float) and value in (float("inf"), float("-inf")):
+        return f"{compute}({'-' if value < 0 else ''}inf)"
+    return f"{compute}({value!r})"
+
+
+def emit(outputs: list[Expr], compute: str) -> tuple[list[str], list[str]]:
+    """Lines that evaluate the expressions, and the text of each result.
+
+    Shared subexpressions are evaluated once; a single op reads as its own formula.
+    """
+    lines: list[str] = []
+    done: dict[int, str] = {}
+    results = []
+    for e in outputs:
+        results.append(_emit(e, compute, lines, done))
+    return lines, results
+
+
+def _emit(root: Expr, compute: str, lines: list[str], done: dict[int, str]) -> str:
+    stack = [(root, False)]
+    while stack:  # iterative: a fused chain may be longer than Python's stack
+        e, ready = stack.pop()
+        if id(e) in done:
+            continue
+        if e.op is None:
+            done[id(e)] = e.name or literal(e.args[0], compute)
+        elif not ready:
+            stack.append((e, True))
+            stack.extend((a, False) for a in reversed(e.args))
+        else:
+            done[id(e)] = _inline(e, [done[id(a)] for a in e.args], compute, lines)
+    return done[id(root)]
+
+
+def _inline(e: Expr, args: list[str], compute: str, lines: list[str]) -> str:
+    body = body_of(e.op.scalar)
+    names = dict(zip(body.params, args, strict=True))
+    number = len(lines) + 1
+    for s in body.assignments:
+        target = s.targets[0].id
+        fresh = f"{target}_{number}"
+        lines.append(f"{fresh} = {_text(s.value, names, compute)}")
+        names[target] = fresh
+    result = f"t{number}"
+    lines.append(f"{result} = {_text(body.result, names, compute)}")
+    return result
+
+
+def _text(node: ast.expr, names: dict[str, str], compute: str) -> str:
+    copy = ast.parse(ast.unparse(node), mode="eval").body
+    return ast.unparse(_Rename(names, compute).visit(copy))

@@ -1,0 +1,219 @@
+"""The kernel registry: which kernels an op has, which one takes these inputs, and why.
+
+A kernel is found by a small signature (device, dtypes, the parameters that matter) and the choice is
+remembered. Knows no op by name and no tensor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+from numtorch.errors import KernelNotFound, RegistrationError
+
+
+class Priority(IntEnum):
+    """Which kernel wins where several take the same inputs."""
+
+    COMPOSITE = 0  # the op's own body, run op by op
+    GENERATED = 1  # from the scalar body or the traced formula
+    TUNED = 2  # written for this op
+    OVERRIDE = 3  # ``kernels.use``
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a choice depends on.
+
+    Attributes:
+        device: ``cpu``, ``cuda`` or ``meta``.
+        dtypes: of the tensor inputs, in order; None for an absent one.
+        params: (name, value) of the parameters that the op says matter.
+    """
+
+    device: str
+    dtypes: tuple
+    params: tuple = ()
+
+    def __str__(self) -> str:
+        types = ", ".join("none" if d is None else d.name for d in self.dtypes)
+        return f"{self.device} ({types})" + "".join(f" {n}={v}" for n, v in self.params)
+
+
+@dataclass(eq=False)
+class Kernel:
+    """One way of computing an op.
+
+    Attributes:
+        run: called with the op's tensors and parameters; returns the result without a graph.
+        dtypes: of the floating (or first) inputs it takes; None for any.
+        when: a predicate on the signature, or None.
+        functions: the ``@jit`` or CUDA functions it launches, for ``source`` and the profiler.
+    """
+
+    op: str
+    name: str
+    device: str
+    run: Callable
+    dtypes: tuple | None = None
+    priority: Priority = Priority.TUNED
+    when: Callable[[Signature], bool] | None = None
+    layout: str = "launcher"
+    functions: tuple = ()
+
+    @property
+    def id(self) -> str:
+        """``softmax/cpu/rows``."""
+        return f"{self.op}/{self.device}/{self.name}"
+
+    def refusal(self, s: Signature) -> str | None:
+        """Why this kernel does not take the signature; None if it does."""
+        if self.device not in (s.device, "any"):
+            return f"is for {self.device}"
+        if self.dtypes is not None:
+            bad = [d.name for d in s.dtypes if d is not None and d not in self.dtypes]
+            if bad:
+                return f"takes {', '.join(d.name for d in self.dtypes)}, not {bad[0]}"
+        if self.when is not None and not self.when(s):
+            return f"its condition does not hold: {describe(self.when)}"
+        return None
+
+
+def describe(predicate: Callable) -> str:
+    """A predicate's docstring, or its source."""
+    if predicate.__doc__:
+        return predicate.__doc__
+    try:
+        return inspect.getsource(predicate).strip()
+    except OSError:
+        return predicate.__name__
+
+
+@dataclass(eq=False)
+class Entry:
+    """An op in the registry: its kernels, and the choices made so far.
+
+    Attributes:
+        memo: from whatever key the op's front uses to what it calls; cleared by any registration.
+        body: the meaning, run where no kernel applies; None for ops that only kernels compute.
+        site: file and line of the definition.
+    """
+
+    name: str
+    body: Callable | None = None
+    kernels: list[Kernel] = field(default_factory=list)
+    memo: dict = field(default_factory=dict)
+    site: str = ""
+    doc: str = ""
+
+    def add(self, kernel: Kernel) -> None:
+        """Register a kernel; an equal claim with equal priority is an error."""
+        for other in self.kernels:
+            same = (other.device, other.dtypes, other.priority) == (kernel.device, kernel.dtypes, kernel.priority)
+            if other.name == kernel.name and other.device == kernel.device:
+                raise RegistrationError(f"{kernel.id} is registered already; choose another name")
+            if same and other.when is None and kernel.when is None:
+                raise RegistrationError(
+                    f"{kernel.id} and {other.id} take the same inputs with the same priority; "
+                    "give one a when= or a higher priority=")
+        self.kernels.append(kernel)
+        self.kernels.sort(key=lambda k: -k.priority)
+        clear_memos()
+
+    def find(self, s: Signature) -> Kernel | None:
+        """The kernel for a signature; None where the body should run."""
+        if _bodies_only and self.body is not None:
+            return None
+        for k in self.kernels:
+            if k.refusal(s) is None:
+                return k
+        if self.body is None:
+            raise KernelNotFound(self.not_found(s))
+        return None
+
+    def not_found(self, s: Signature) -> str:
+        """The message of KernelNotFound."""
+        lines = [f"{self.name} has no kernel for {s}"]
+        for k in self.kernels:
+            types = "any dtype" if k.dtypes is None else "takes " + ", ".join(d.name for d in k.dtypes)
+            lines.append(f"  {k.name} ({k.device})  {types}")
+        lines.append(f'Cast with .float(), or register one: @{self.name}.kernel("{s.device}", ...)')
+        return "\n".join(lines)
+
+
+ENTRIES: dict[str, Entry] = {}
+_memos: list[dict] = []
+_bodies_only = False
+
+
+def register(entry: Entry) -> Entry:
+    """Enter an op; a name can be taken once."""
+    if entry.name in ENTRIES:
+        raise RegistrationError(f"an op named {entry.name} exists already ({ENTRIES[entry.name].site})")
+    ENTRIES[entry.name] = entry
+    _memos.append(entry.memo)
+    return entry
+
+
+def memo() -> dict:
+    """A dict that is emptied whenever a registration could change a choice."""
+    m: dict = {}
+    _memos.append(m)
+    return m
+
+
+def clear_memos() -> None:
+    """Forget every choice."""
+    for m in _memos:
+        m.clear()
+
+
+@contextlib.contextmanager
+def use(entry: Entry, kernel: Kernel) -> Iterator[Kernel]:
+    """Inside the block ``kernel`` comes before every other kernel of the op."""
+    forced = Kernel(**{**kernel.__dict__, "priority": Priority.OVERRIDE})
+    entry.kernels.insert(0, forced)
+    clear_memos()
+    try:
+        yield forced
+    finally:
+        entry.kernels.remove(forced)
+        clear_memos()
+
+
+@contextlib.contextmanager
+def bodies_only() -> Iterator[None]:
+    """Inside the block every op that has a body runs it: kernels only accelerate, so results must agree."""
+    global _bodies_only
+    before, _bodies_only = _bodies_only, True
+    clear_memos()
+    try:
+        yield
+    finally:
+        _bodies_only = before
+        clear_memos()
+
+
+def explanation(entry: Entry, s: Signature) -> str:
+    """Every candidate and why it was or was not chosen."""
+    lines = [f"{entry.name} on {s}"]
+    chosen = None if _bodies_only and entry.body is not None else next((k for k in entry.kernels if k.refusal(s) is None), None)
+    for k in entry.kernels:
+        reason = k.refusal(s)
+        if k is chosen:
+            verdict = f"chosen: the first of its priority ({k.priority.name.lower()}) that takes these inputs"
+        elif reason is None:
+            verdict = f"would do, but {chosen.name if chosen else 'the body'} comes first"
+        else:
+            verdict = reason
+        lines.append(f"  {'->' if k is chosen else '  '} {k.name} ({k.device}, {k.priority.name.lower()}): {verdict}")
+    if entry.body is not None:
+        verdict = "chosen: no kernel takes these inputs" if chosen is None else "the meaning; runs where no kernel does"
+        lines.append(f"  {'->' if chosen is None else '  '} body (composite): {verdict}")
+    elif chosen is None:
+        lines.append("  none takes these inputs")
+    return "\n".join(lines)

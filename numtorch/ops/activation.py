@@ -1,0 +1,238 @@
+"""Activations: the elementwise ones, and softmax along a dimension."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from numtorch._tensor import Tensor, empty
+from numtorch.dispatch.op import op, primitive
+from numtorch.dtype import FLOATS
+from numtorch.kernels import math as m
+from numtorch.ops.arithmetic import exp, gt, log, where
+
+
+@primitive(ref=lambda x: np.maximum(x, 0))
+def relu(x):
+    """``max(x, 0)``; its gradient at 0 is 0, and NaN stays NaN.
+
+    >>> import numtorch as torch
+    >>> torch.relu(torch.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
+    return m.maximum(x, 0)
+
+
+@relu.vjp
+def _(g, *, out):
+    return where(gt(out, 0), g, 0.0)
+
+
+@primitive(floats=True, ref=lambda x: 1 / (1 + np.exp(-x)))
+def sigmoid(x):
+    """``1 / (1 + exp(-x))``."""
+    return m.sigmoid(x)
+
+
+@sigmoid.vjp
+def _(g, *, out):
+    return g * (out * (1 - out))
+
+
+@primitive(floats=True, ref=np.tanh)
+def tanh(x):
+    """The hyperbolic tangent."""
+    return m.tanh(x)
+
+
+@tanh.vjp
+def _(g, *, out):
+    return g * (1 - out * out)
+
+
+@primitive()
+def leaky_relu(x, negative_slope: float = 0.01):
+    """``x`` where positive, else ``negative_slope * x``."""
+    return x if x > 0 else x * negative_slope
+
+
+@leaky_relu.vjp
+def _(g, x, *, negative_slope):
+    return where(gt(x, 0), g, g * negative_slope)
+
+
+@primitive()
+def elu(x, alpha: float = 1.0):
+    """``x`` where positive, else ``alpha * (exp(x) - 1)``."""
+    return x if x > 0 else alpha * m.expm1(m.minimum(x, 0))
+
+
+@elu.vjp
+def _(g, x, *, alpha):
+    return where(gt(x, 0), g, g * (alpha * exp(x)))
+
+
+@primitive(name="silu")
+def silu(x):
+    """``x * sigmoid(x)`` (Hendrycks and Gimpel 2016; also called swish)."""
+    return x * m.sigmoid(x)
+
+
+@silu.vjp
+def _(g, x):
+    s = sigmoid(x)
+    return g * (s * (1 + x * (1 - s)))
+
+
+@primitive(name="gelu", public=False)
+def gelu_erf(x):
+    """``x`` times the normal distribution's probability below it (Hendrycks and Gimpel 2016)."""
+    return x * 0.5 * (1 + m.erf(x * 0.7071067811865476))
+
+
+@gelu_erf.vjp
+def _(g, x):
+    from numtorch.ops.arithmetic import erf
+
+    below = (erf(x * 0.7071067811865476) + 1) * 0.5
+    return g * (below + x * exp(x * x * -0.5) * 0.3989422804014327)
+
+
+@primitive(public=False)
+def gelu_tanh(x):
+    """The tanh approximation of gelu."""
+    return x * 0.5 * (1 + m.tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))
+
+
+@gelu_tanh.vjp
+def _(g, x):
+    inner = tanh((x + x * x * x * 0.044715) * 0.7978845608028654)
+    slope = (x * x * 0.134145 + 1) * 0.7978845608028654
+    return g * ((inner + 1) * 0.5 + x * 0.5 * (1 - inner * inner) * slope)
+
+
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """``x * Phi(x)``, exactly or by the ``"tanh"`` approximation."""
+    if approximate == "none":
+        return gelu_erf(input)
+    if approximate == "tanh":
+        return gelu_tanh(input)
+    raise RuntimeError(f"approximate argument must be either none or tanh, got {approximate!r}")
+
+
+@primitive()
+def softplus(x, beta: float = 1.0, threshold: float = 20.0):
+    """``log(1 + exp(beta * x)) / beta``; linear above the threshold, where it is so anyway."""
+    return x if x * beta > threshold else m.log1p(m.exp(m.minimum(x * beta, threshold))) / beta
+
+
+@softplus.vjp
+def _(g, x, *, beta, threshold):
+    return where(gt(x * beta, threshold), g, g * sigmoid(x * beta))
+
+
+@primitive()
+def logsigmoid(x):
+    """``log(sigmoid(x))`` without overflow."""
+    return m.minimum(x, 0) - m.log1p(m.exp(-m.abs(x)))
+
+
+@logsigmoid.vjp
+def _(g, x):
+    return g * sigmoid(-x)
+
+
+def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+    """Elements limited to ``[min_val, max_val]``."""
+    from numtorch.ops.arithmetic import clamp
+
+    return clamp(input, min_val, max_val)
+
+
+def relu6(input: Tensor) -> Tensor:
+    """``min(max(x, 0), 6)``."""
+    return hardtanh(input, 0.0, 6.0)
+
+
+# --- along a dimension ----------------------------------------------------------------------------
+
+
+def _dim_samples() -> list:
+    return [((3, 5), -1), ((2, 3, 4), 1), ((7,), 0), ((), 0), ((4, 0), 1)]
+
+
+@op(name="softmax", samples=_dim_samples, public=False)
+def softmax_along(x, dim: int):
+    """Exponentials along ``dim``, scaled to sum to one."""
+    from numtorch.ops.reduction import amax, sum
+
+    if not x.shape.numel():
+        return x.clone()
+    e = exp(x - amax(x, dim, keepdim=True))  # the largest becomes exp(0): no overflow
+    return e / sum(e, dim, keepdim=True)
+
+
+@softmax_along.vjp
+def _(g, *, out, dim):
+    from numtorch.ops.reduction import sum
+
+    return out * (g - sum(g * out, dim, keepdim=True))
+
+
+@op(name="log_softmax", samples=_dim_samples, public=False)
+def log_softmax_along(x, dim: int):
+    """The logarithm of softmax, without forming it."""
+    from numtorch.ops.reduction import amax, sum
+
+    if not x.shape.numel():
+        return x.clone()
+    shifted = x - amax(x, dim, keepdim=True)
+    return shifted - log(sum(exp(shifted), dim, keepdim=True))
+
+
+@log_softmax_along.vjp
+def _(g, *, out, dim):
+    from numtorch.ops.reduction import sum
+
+    return g - exp(out) * sum(g, dim, keepdim=True)
+
+
+def softmax(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
+    """Exponentials along ``dim``, scaled to sum to one.
+
+    >>> import numtorch as torch
+    >>> torch.softmax(torch.tensor([0.0, 0.0]), 0)
+    tensor([0.5000, 0.5000])
+    """
+    return softmax_along(_floating(input, dtype), _implicit(dim, input))
+
+
+def log_softmax(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
+    """The logarithm of softmax along ``dim``."""
+    return log_softmax_along(_floating(input, dtype), _implicit(dim, input))
+
+
+def _floating(x: Tensor, dtype: Any) -> Tensor:
+    if dtype is not None:
+        return x.to(dtype)
+    if not x.dtype.is_floating_point:
+        raise RuntimeError(f'"softmax" not implemented for {x.dtype.name}; cast with .float() or pass dtype=')
+    return x
+
+
+def _implicit(dim: int | None, x: Tensor) -> int:
+    """torch's old rule for a missing ``dim``: rows of matrices and batches of them."""
+    return (0 if x.ndim in (0, 1, 3) else 1) if dim is None else dim
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """The first half along ``dim`` times the sigmoid of the second."""
+    from numtorch.ops.movement import chunk
+
+    if input.shape[dim] % 2:
+        raise RuntimeError(f"Halving dimension must be even, but dimension {dim} is size {input.shape[dim]}")
+    a, b = chunk(input, 2, dim)
+    return a * sigmoid(b)
+
+

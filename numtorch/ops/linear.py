@@ -1,0 +1,282 @@
+"""Matrix products: ``matmul`` in all its shapes, and ``linear``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numtorch._tensor import Tensor, empty
+from numtorch.dispatch.op import op
+from numtorch.dtype import FLOATS
+from numtorch.kernels import gemm
+from numtorch.ops import movement, reduction
+from numtorch.ops.movement import contiguous, reshape
+from numtorch.storage import Size, broadcast_shapes
+
+
+def _transposed(x: Tensor) -> bool:
+    """Whether a matrix's columns are what lies contiguous in memory."""
+    rows, cols = x.shape
+    return x.strides == (1, rows) and rows > 1 and cols > 1
+
+
+def _operand(x: Tensor) -> tuple[Any, bool]:
+    """A matrix's buffer, and whether it holds the transpose."""
+    if not x._k.contiguous and _transposed(x):
+        return x._buf[: x.shape.numel()], True
+    return contiguous(x)._buf, False
+
+
+def _check(x: Tensor, y: Tensor, inner: int, name: str) -> None:
+    if x.shape[-1] != inner:
+        raise RuntimeError(f"{name}: mat1 and mat2 shapes cannot be multiplied ({_flat(x)} and {_flat(y)}): "
+                           f"{x.shape[-1]} and {inner} differ")
+    if x.dtype is not y.dtype:
+        raise RuntimeError(f"{name}: expected m1 and m2 to have the same dtype, but got: {x.dtype.name} != {y.dtype.name}; "
+                           "cast one with .to(...)")
+
+
+def _flat(x: Tensor) -> str:
+    return "x".join(map(str, x.shape))
+
+
+@op(name="matmul", public=False)
+def product(x, y):
+    """Matrix product of the last two dimensions; leading dimensions broadcast.
+
+    The body forms every product and adds them up; the kernels do it without the space.
+    """
+    _check(x, y, y.shape[-2], "matmul")
+    return reduction.sum(movement.unsqueeze(x, -1) * movement.unsqueeze(y, -3), -2, dtype=x.dtype)
+
+
+@product.vjp
+def _(g, x, y, *, needs):
+    gx = gy = None
+    if needs[0]:
+        gx = reduction.sum_to(product(g, movement.transpose(y, -2, -1)), x.shape)
+    if needs[1]:
+        if x.ndim > 2 and y.ndim == 2:  # one product over all batches, rather than one each and a sum
+            gy = product(movement.transpose(reshape(x, (-1, x.shape[-1])), 0, 1), reshape(g, (-1, g.shape[-1])))
+        else:
+            gy = reduction.sum_to(product(movement.transpose(x, -2, -1), g), y.shape)
+    return gx, gy
+
+
+@product.kernel("cpu", dtypes=FLOATS)
+def micro_kernel(x, y):
+    """Our own register-tiled product; see ``kernels.gemm``."""
+    if len(x.shape) == 2 and len(y.shape) == 2:
+        (m, k), (k2, n) = x.shape, y.shape
+        if k != k2 or x._k is not y._k:
+            _check(x, y, k2, "matmul")
+        a, ta = (x._buf, False) if x._k.contiguous else _operand(x)
+        b, tb = (y._buf, False) if y._k.contiguous else _operand(y)
+        out = empty(Size((m, n)), x._k.dtype, x._k.device)
+        gemm.gemm(a, b, out._buf, m, n, k, ta, tb)
+        return out
+    return _batched(x, y, _bmm_cpu)
+
+
+def _batched(x: Tensor, y: Tensor, run: Any) -> Tensor:
+    _check(x, y, y.shape[-2], "matmul")
+    m, k, n = x.shape[-2], x.shape[-1], y.shape[-1]
+    if y.ndim == 2:
+        flat = product(reshape(x, (-1, k)), y)
+        return reshape(flat, (*x.shape[:-1], n))
+    try:
+        lead = broadcast_shapes(Size(x.shape[:-2]), Size(y.shape[:-2]))
+    except ValueError:
+        raise RuntimeError(f"matmul: batch dimensions {list(x.shape[:-2])} and {list(y.shape[:-2])} do not broadcast") from None
+    out = empty((*lead, m, n), x.dtype, x.device)
+    batch = lead.numel()
+    if out.shape.numel():
+        a, ta, a_step = _batch_operand(x, lead)
+        b, tb, b_step = _batch_operand(y, lead)
+        run(a, b, out._buf, batch, m, n, k, ta, tb, a_step, b_step)
+    return out
+
+
+def _bmm_cpu(a: Any, b: Any, c: Any, batch: int, m: int, n: int, k: int, ta: bool, tb: bool, sa: int, sb: int) -> None:
+    gemm.bmm(a, b, c, batch, m, n, k, ta, tb, sa, sb, False)
+
+
+def _batch_operand(x: Tensor, lead: Size) -> tuple[Any, bool, int]:
+    """Buffer, whether matrices are transposed, and the step from one to the next (0 if shared)."""
+    rows, cols = x.shape[-2:]
+    if x.ndim == 2 or Size(x.shape[:-2]).numel() == 1:
+        x = reshape(x, (rows, cols)) if x._k.contiguous else x
+        if x.ndim == 2:
+            return *_operand(x), 0
+    if tuple(x.shape[:-2]) == tuple(lead) and not x._k.contiguous:
+        flipped = movement.transpose(x, -2, -1)
+        if flipped._k.contiguous:
+            return flipped._buf, True, rows * cols
+    x = contiguous(movement.expand_to(x, (*lead, rows, cols)))
+    return x._buf, False, rows * cols
+
+
+@product.kernel("cuda", dtypes=FLOATS, name="tiled")
+def tiled(x, y):
+    """Tiles of both operands meet in shared memory."""
+    from numtorch.ops.linear_cuda import bmm
+
+    def run(a: Any, b: Any, c: Any, batch: int, m: int, n: int, k: int, ta: bool, tb: bool, sa: int, sb: int) -> None:
+        bmm.launch_grid((-(-n // 16), -(-m // 16), batch), (16, 16, 1), a, b, c, m, n, k, ta, tb, sa, sb)
+
+    if x.ndim == 2 and y.ndim == 2:
+        _check(x, y, y.shape[-2], "matmul")
+        out = empty((x.shape[0], y.shape[1]), x.dtype, x.device)
+        a, ta = _operand(x)
+        b, tb = _operand(y)
+        if out.shape.numel():
+            run(a, b, out._buf, 1, x.shape[0], y.shape[1], x.shape[1], ta, tb, 0, 0)
+        return out
+    return _batched(x, y, run)
+
+
+def matmul(input: Tensor, other: Tensor) -> Tensor:
+    """The matrix product: of vectors, matrices, and batches of matrices that broadcast.
+
+    >>> import numtorch as torch
+    >>> torch.matmul(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0], [4.0]]))
+    tensor([[11.]])
+    """
+    a, b = len(input.shape), len(other.shape)
+    if a >= 2 and b >= 2:
+        return product(input, other)
+    if a == 0 or b == 0:
+        raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {a}D and {b}D")
+    y = product(movement.unsqueeze(input, 0) if a == 1 else input, movement.unsqueeze(other, 1) if b == 1 else other)
+    if b == 1:
+        y = movement.squeeze(y, -1)
+    return movement.squeeze(y, -1 if b == 1 else -2) if a == 1 else y
+
+
+def _of_rank(x: Tensor, rank: int, name: str, argument: str) -> None:
+    if x.ndim != rank:
+        raise RuntimeError(f"{name}: {argument} must be {rank}D, got {x.ndim}D tensor of shape {list(x.shape)}")
+
+
+def mm(input: Tensor, mat2: Tensor) -> Tensor:
+    """The product of two matrices."""
+    _of_rank(input, 2, "mm", "self")
+    _of_rank(mat2, 2, "mm", "mat2")
+    return product(input, mat2)
+
+
+def bmm(input: Tensor, mat2: Tensor) -> Tensor:
+    """The products of two batches of matrices."""
+    _of_rank(input, 3, "bmm", "batch1")
+    _of_rank(mat2, 3, "bmm", "batch2")
+    if input.shape[0] != mat2.shape[0]:
+        raise RuntimeError(f"bmm: expected equal batch sizes, got {list(input.shape)} and {list(mat2.shape)}")
+    return product(input, mat2)
+
+
+def mv(input: Tensor, vec: Tensor) -> Tensor:
+    """The product of a matrix and a vector."""
+    _of_rank(input, 2, "mv", "input")
+    _of_rank(vec, 1, "mv", "vec")
+    return matmul(input, vec)
+
+
+def dot(input: Tensor, tensor: Tensor) -> Tensor:
+    """The sum of products of two vectors."""
+    _of_rank(input, 1, "dot", "input")
+    _of_rank(tensor, 1, "dot", "tensor")
+    if input.shape != tensor.shape:
+        raise RuntimeError(f"dot: inconsistent tensor size, expected tensors to have the same number of elements, but got "
+                           f"{input.shape[0]} and {tensor.shape[0]} elements respectively")
+    return reduction.sum(input * tensor)
+
+
+def outer(input: Tensor, vec2: Tensor) -> Tensor:
+    """Every product of an element of one vector and an element of the other."""
+    return movement.unsqueeze(input, 1) * vec2
+
+
+def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """``beta * input + alpha * (mat1 @ mat2)``."""
+    y = mm(mat1, mat2)
+    y = y if alpha == 1 else y * alpha
+    return y + (input if beta == 1 else input * beta)
+
+
+# --- linear ---------------------------------------------------------------------------------------
+
+
+@op(name="linear", public=False)
+def affine(x, w, b=None):
+    """``x @ w.T + b``."""
+    y = matmul(x, movement.transpose(w, 0, 1))
+    return y if b is None else y + b
+
+
+@affine.vjp
+def _(g, x, w, *, needs):
+    flat = reshape(g, (-1, g.shape[-1]))
+    gx = matmul(g, w) if needs[0] else None
+    gw = product(movement.transpose(flat, 0, 1), reshape(x, (-1, x.shape[-1]))) if needs[1] else None
+    return gx, gw, (reduction.sum(flat, 0) if needs[2] else None)
+
+
+def _check_linear(x: Tensor, w: Tensor, b: Tensor | None) -> tuple[int, int, int]:
+    n, k = w.shape
+    if x.shape[-1] != k or x.dtype is not w.dtype:
+        rows = Size(x.shape[:-1]).numel()
+        if x.dtype is not w.dtype:
+            raise RuntimeError(f"linear: mat1 and mat2 must have the same dtype, but got {x.dtype.name} and {w.dtype.name}; cast the "
+                               f"input with .to(torch.{w.dtype.name})")
+        raise RuntimeError(f"linear: mat1 and mat2 shapes cannot be multiplied ({rows}x{x.shape[-1]} and {k}x{n}): the input's last "
+                           f"dimension is {x.shape[-1]}, the layer takes {k}")
+    if b is not None and tuple(b.shape) != (n,):
+        raise RuntimeError(f"linear: bias has shape {list(b.shape)}, the weight {list(w.shape)} needs [{n}]")
+    return x.shape.numel() // k if k else Size(x.shape[:-1]).numel(), n, k
+
+
+_NO_BIAS: dict = {}
+
+
+@affine.kernel("cpu", dtypes=FLOATS)
+def fused(x, w, b=None):
+    """One product with the bias added as results leave the registers."""
+    m, n, k = _check_linear(x, w, b)
+    out = empty(Size((*x.shape[:-1], n)), x._k.dtype, x._k.device)
+    bias = _NO_BIAS.get(x._k.dtype) if b is None else contiguous(b)._buf
+    if bias is None:
+        bias = _NO_BIAS[x._k.dtype] = empty((0,), x.dtype, x.device)._buf
+    gemm.linear(contiguous(x)._buf, contiguous(w)._buf, bias, out._buf, m, n, k, False)
+    return out
+
+
+@affine.backward.kernel("cpu", dtypes=FLOATS)
+def fused_backward(g, x, w, *, needs):
+    """Both products straight from the operands as they lie, and the column sums of ``g``."""
+    n, k = w.shape
+    g = contiguous(g)
+    m = g.shape.numel() // n if n else 0
+    d, where = g._k.dtype, g._k.device
+    gx = gw = gb = None
+    if needs[0]:
+        gx = empty(Size((*g.shape[:-1], k)), d, where)
+        gemm.gemm(g._buf, contiguous(w)._buf, gx._buf, m, k, n, False, False)
+    if needs[1]:
+        gw = empty(w.shape, d, where)
+        gemm.gemm(g._buf, contiguous(x)._buf, gw._buf, n, k, m, True, False)
+    if needs[2]:
+        gb = reduction.reduce(reduction.codegen.SUM, reshape(g, (m, n)), 0, False, d)
+    return gx, gw, gb
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``input @ weight.T + bias``; weight is (out_features, in_features).
+
+    >>> import numtorch as torch
+    >>> torch.nn.functional.linear(torch.ones(1, 2), torch.tensor([[1.0, 2.0]]), torch.tensor([10.0]))
+    tensor([[13.]])
+    """
+    if len(weight.shape) != 2:
+        raise RuntimeError(f"linear: weight must be 2D (out_features, in_features), got shape {list(weight.shape)}")
+    if not input.shape:
+        raise RuntimeError("linear: both arguments to linear need to be at least 1D, but the input is 0D")
+    return affine(input, weight, bias)

@@ -1,0 +1,467 @@
+"""Reductions over any dimensions: sums, extremes, logic, and what is composed of them."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+import numpy as np
+
+from numtorch import dtype as dtypes
+from numtorch._tensor import Tensor, empty
+from numtorch.dispatch.op import op
+from numtorch.dispatch.program import compiled_entry
+from numtorch.dtype import dtype
+from numtorch.kernels import registry, threads
+from numtorch.kernels.codegen import reduction as codegen
+from numtorch.kernels.jit import jit
+from numtorch.ops.arithmetic import eq, true_div, where
+from numtorch.ops.movement import contiguous, expand_to, permute, reshape
+from numtorch.storage import Size, wrap_dim
+
+PARALLEL_ELEMENTS = 1 << 16
+Dims = tuple[int, ...] | int | None
+
+
+def wrap_dims(dim: Any, ndim: int, op_name: str) -> tuple[int, ...]:
+    """Sorted non-negative dimensions; None and () mean all."""
+    if dim is None or (isinstance(dim, tuple | list) and not dim):
+        return tuple(range(ndim))
+    dims = [wrap_dim(d, ndim, op_name) for d in (dim if isinstance(dim, tuple | list) else (dim,))]
+    if len(set(dims)) != len(dims):
+        raise RuntimeError(f"{op_name}: dim appears multiple times in the list of dims")
+    return tuple(sorted(d for d in dims if d < ndim))
+
+
+def reduced_shape(shape: tuple, dims: tuple, keepdim: bool) -> Size:
+    """The shape after reducing ``dims``."""
+    if keepdim:
+        return Size(1 if i in dims else n for i, n in enumerate(shape))
+    return Size(n for i, n in enumerate(shape) if i not in dims)
+
+
+def extents(shape: tuple, dims: tuple) -> tuple[int, int, int] | None:
+    """(outer, n, inner) if the reduced dimensions are neighbours (sizes of 1 aside), else None."""
+    big = [d for d in dims if shape[d] != 1]
+    if not big:
+        return Size(shape).numel(), 1, 1
+    first, last = big[0], big[-1]
+    if builtins.any(shape[d] != 1 and d not in dims for d in range(first, last)):
+        return None
+    return Size(shape[:first]).numel(), Size(shape[first : last + 1]).numel(), Size(shape[last + 1 :]).numel()
+
+
+_entries: dict = registry.memo()
+
+
+def reduce(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool, target: dtype, acc: np.dtype | None = None) -> Tensor:
+    """Run a reduction kernel."""
+    dims = wrap_dims(dim, len(x.shape), r.name)
+    y = empty(reduced_shape(x.shape, dims, keepdim), target, x._k.device)
+    where_ = x._k.device.type
+    if where_ == "meta" or not y.shape.numel():
+        return y
+    found = extents(x.shape, dims)
+    if found is None:  # reduced dimensions apart: bring them together
+        rest = [d for d in range(len(x.shape)) if d not in dims]
+        x = permute(x, (*rest, *dims))
+        found = extents(x.shape, tuple(range(len(rest), len(x.shape))))
+    x = contiguous(x)
+    outer, n, inner = found
+    acc = acc or target.compute
+    if where_ == "cuda":
+        form = "rows" if inner == 1 else "columns"
+        kernel = codegen.build_cuda(r, form, x._k.dtype, acc, target)
+        if form == "rows":
+            kernel.launch_blocks(outer, 128, x._buf, y._buf, outer, n, inner)
+        else:
+            kernel.launch(outer * inner, x._buf, y._buf, outer, n, inner)
+        return y
+    if inner > 1:
+        form, args = "columns", (x._buf, y._buf, np.empty(outer * inner, acc), outer, n, inner)
+    elif outer == 1 and n > codegen.BLOCK:
+        form, args = "whole", (x._buf, y._buf, np.empty(-(-n // codegen.BLOCK), acc), n)
+    else:
+        form, args = "rows", (x._buf, y._buf, outer, n, inner)
+    parallel = outer * n * inner >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1
+    key = (r, form, x._k.dtype, acc, target, parallel)
+    entry = _entries.get(key)
+    if entry is None:
+        entry = _entries[key] = compiled_entry(codegen.build(r, form, x._k.dtype, acc, target, parallel), args, r.name)
+    entry(*args)
+    return y
+
+
+def _samples() -> list:
+    return [((), None), ((5,), 0), ((3, 4), 0), ((3, 4), 1), ((3, 4), None), ((2, 3, 4), (0, 2)), ((2, 3, 4), 1), ((0, 3), 1)]
+
+
+def _sum_type(x: Tensor, given: dtype | None) -> dtype:
+    return given or (x.dtype if x.dtype.is_floating_point else dtypes.int64)
+
+
+@op(name="sum", samples=_samples, ref=np.sum, public=False)
+def sum_dims(x, dim: Any = None, keepdim: bool = False, dtype: Any = None):
+    """The sum over dimensions."""
+    return reduce(codegen.SUM, x, dim, keepdim, _sum_type(x, dtype))
+
+
+@sum_dims.vjp
+def _(g, x_shape, x_kind, *, dim, keepdim):
+    g = restore(g, x_shape, dim, keepdim)
+    return g if g.dtype is x_kind.dtype else g.to(x_kind.dtype)
+
+
+def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The sum of all elements, or over one or several dimensions. Integers add up as int64.
+
+    >>> import numtorch as torch
+    >>> torch.sum(torch.tensor([[1, 2], [3, 4]]), 0)
+    tensor([4, 6])
+    """
+    return sum_dims(input, dim, keepdim, dtype)
+
+
+def restore(g: Tensor, shape: tuple, dim: Any, keepdim: bool) -> Tensor:
+    """A gradient spread back over the dimensions that were reduced."""
+    dims = wrap_dims(dim, len(shape), "sum")
+    if not keepdim:
+        g = reshape(g, reduced_shape(shape, dims, True))
+    return expand_to(g, tuple(shape))
+
+
+def sum_to(x: Tensor, shape: tuple) -> Tensor:
+    """Sum over the dimensions along which ``shape`` was broadcast to ``x.shape``."""
+    if x.shape == shape:
+        return x
+    lead = len(x.shape) - len(shape)
+    dims = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and x.shape[i + lead] != 1)
+    y = sum_dims(x, dims, True) if dims else x
+    return reshape(y, shape) if y.shape != shape else y
+
+
+@op(name="mean", samples=_samples, ref=np.mean, public=False)
+def mean_dims(x, dim: Any = None, keepdim: bool = False, dtype: Any = None):
+    """The mean over dimensions."""
+    return reduce(codegen.MEAN, x, dim, keepdim, dtype or x.dtype)
+
+
+@mean_dims.vjp
+def _(g, x_shape, x_kind, *, dim, keepdim):
+    n = Size(x_shape[d] for d in wrap_dims(dim, len(x_shape), "mean")).numel()
+    g = restore(true_div(g, n) if n else g, x_shape, dim, keepdim)
+    return g if g.dtype is x_kind.dtype else g.to(x_kind.dtype)
+
+
+def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The mean of all elements, or over one or several dimensions. Floating types only.
+
+    >>> import numtorch as torch
+    >>> torch.mean(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+    tensor([1.5000, 3.5000])
+    """
+    if not (dtype or input.dtype).is_floating_point:
+        raise RuntimeError(f"mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
+                           f"Got: {input.dtype.name}; cast with .float() or pass dtype=")
+    return mean_dims(input, dim, keepdim, dtype)
+
+
+@op(samples=_samples, ref=np.prod, public=False, name="prod")
+def prod_dims(x, dim: Any = None, keepdim: bool = False, dtype: Any = None):
+    """The product over dimensions."""
+    return reduce(codegen.PROD, x, dim, keepdim, _sum_type(x, dtype))
+
+
+@prod_dims.vjp
+def _(g, x, *, dim, keepdim):
+    # The product of all others at each element, by products from both sides: right also where x is 0.
+    dims = wrap_dims(dim, x.ndim, "prod")
+    rest = [d for d in range(x.ndim) if d not in dims]
+    order = (*rest, *dims)
+    flat = reshape(permute(x, order), (*[x.shape[d] for d in rest], -1)) if x.shape.numel() else x
+    n = flat.shape[-1] if flat.ndim else 1
+    if not x.shape.numel():
+        return x * 0
+    others = products_of_others(flat, n)
+    g = reshape(restore(g, x.shape, dim, keepdim).permute(order), flat.shape)
+    back = [0] * x.ndim
+    for i, d in enumerate(order):
+        back[d] = i
+    return reshape(g * others, [x.shape[d] for d in order]).permute(tuple(back))
+
+
+def products_of_others(x: Tensor, n: int) -> Tensor:
+    """At each element of the last dimension, the product of all the others."""
+    from numtorch.ops.movement import cat, narrow
+
+    ones = narrow(x, -1, 0, 1) * 0 + 1
+    left, right = [ones], [ones]
+    for i in range(n - 1):
+        left.append(left[-1] * narrow(x, -1, i, 1))
+        right.append(right[-1] * narrow(x, -1, n - 1 - i, 1))
+    return cat(left, -1) * cat(right[::-1], -1)
+
+
+def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The product of all elements, or over a dimension."""
+    return prod_dims(input, dim, keepdim, dtype)
+
+
+def _extreme(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool) -> Tensor:
+    dims = wrap_dims(dim, x.ndim, r.name)
+    if builtins.any(x.shape[d] == 0 for d in dims) and reduced_shape(x.shape, dims, False).numel():
+        raise IndexError(f"{r.name}(): Expected reduction dim {dims[0]} to have non-zero size: an empty set has no extreme")
+    return reduce(r, x, dim, keepdim, x.dtype)
+
+
+def _extreme_vjp(g: Tensor, x: Tensor, out: Tensor, dim: Any, keepdim: bool) -> Tensor:
+    # Ties share the gradient evenly, as in torch.
+    hit = eq(x, restore(out, x.shape, dim, keepdim))
+    count = sum_dims(hit, dim, True)
+    return where(hit, restore(g, x.shape, dim, keepdim) / count, 0.0)
+
+
+@op(samples=_samples, ref=np.max)
+def amax(x, dim: Any = (), keepdim: bool = False):
+    """The largest element over dimensions; NaN if there is one. Equal elements share the gradient."""
+    return _extreme(codegen.MAX, x, dim, keepdim)
+
+
+@amax.vjp
+def _(g, x, *, out, dim, keepdim):
+    return _extreme_vjp(g, x, out, dim, keepdim)
+
+
+@op(samples=_samples, ref=np.min)
+def amin(x, dim: Any = (), keepdim: bool = False):
+    """The smallest element over dimensions; NaN if there is one. Equal elements share the gradient."""
+    return _extreme(codegen.MIN, x, dim, keepdim)
+
+
+@amin.vjp
+def _(g, x, *, out, dim, keepdim):
+    return _extreme_vjp(g, x, out, dim, keepdim)
+
+
+@op(differentiable=False, samples=_samples, ref=np.any)
+def any(x, dim: Any = None, keepdim: bool = False):
+    """Whether any element is nonzero."""
+    return reduce(codegen.ANY, x, dim, keepdim, dtypes.bool)
+
+
+@op(differentiable=False, samples=_samples, ref=np.all)
+def all(x, dim: Any = None, keepdim: bool = False):
+    """Whether every element is nonzero."""
+    return reduce(codegen.ALL, x, dim, keepdim, dtypes.bool)
+
+
+@op(differentiable=False)
+def count_nonzero(x, dim: Any = None):
+    """How many elements are nonzero."""
+    return reduce(codegen.COUNT, x, dim, False, dtypes.int64)
+
+
+# --- extremes with their positions ----------------------------------------------------------------
+
+
+@jit
+def extreme_rows(x, values, indices, outer, n, inner, sign):
+    """For each (i, k): the first j with the largest sign * x[i, j, k]; NaN counts as largest."""
+    for i in range(outer):
+        for k in range(inner):
+            at = i * n * inner + k
+            best = x[at]
+            where_best = 0
+            for j in range(1, n):
+                v = x[at + j * inner]
+                better = v > best if sign > 0 else v < best
+                if (better or v != v) and best == best:
+                    best = v
+                    where_best = j
+            values[i * inner + k] = best
+            indices[i * inner + k] = where_best
+
+
+@op(shape=True, public=False)
+def extreme_along(x, dim: int, keepdim: bool, sign: int):
+    """Extremes along a dimension, and where they are: (values, indices)."""
+    shape = reduced_shape(x.shape, (dim,), keepdim) if x.ndim else x.shape
+    return empty(shape, x.dtype, x.device), empty(shape, dtypes.int64, x.device)
+
+
+@extreme_along.kernel("cpu")
+def scan(x, dim, keepdim, sign):
+    x = contiguous(x)
+    values, indices = extreme_along.op.rule(x, dim, keepdim, sign)
+    outer, n, inner = (Size(x.shape[:dim]).numel(), x.shape[dim], Size(x.shape[dim + 1 :]).numel()) if x.ndim else (1, 1, 1)
+    if values.numel():
+        extreme_rows(x._buf, values._buf, indices._buf, outer, n, inner, sign)
+    return values, indices
+
+
+@extreme_along.kernel("cuda", name="scan_cuda")
+def scan_cuda(x, dim, keepdim, sign):
+    from numtorch.ops.reduction_cuda import extreme_columns
+
+    x = contiguous(x)
+    values, indices = extreme_along.op.rule(x, dim, keepdim, sign)
+    outer, n, inner = (Size(x.shape[:dim]).numel(), x.shape[dim], Size(x.shape[dim + 1 :]).numel()) if x.ndim else (1, 1, 1)
+    if values.numel():
+        extreme_columns.launch(outer * inner, x._buf, values._buf, indices._buf, outer, n, inner, sign)
+    return values, indices
+
+
+@extreme_along.vjp
+def _(g, x_shape, *, out, dim, keepdim):
+    from numtorch.ops.creation import zeros
+    from numtorch.ops.indexing import scatter
+    from numtorch.ops.movement import unsqueeze
+
+    values, indices = out
+    g = g[0]
+    blank = zeros(x_shape, dtype=g.dtype, device=g.device)
+    if not x_shape:
+        return g
+    if not keepdim:
+        g, indices = unsqueeze(g, dim), unsqueeze(indices, dim)
+    return scatter(blank, dim, indices, g)
+
+
+class ReturnType(tuple):
+    """(values, indices), also by name, printed as torch prints it."""
+
+    __slots__ = ()
+    _name = "max"
+
+    @property
+    def values(self) -> Tensor:
+        return self[0]
+
+    @property
+    def indices(self) -> Tensor:
+        return self[1]
+
+    def __repr__(self) -> str:
+        return f"torch.return_types.{self._name}(\nvalues={self[0]!r},\nindices={self[1]!r})"
+
+
+class MaxReturn(ReturnType):
+    __slots__ = ()
+
+
+class MinReturn(ReturnType):
+    __slots__ = ()
+    _name = "min"
+
+
+def _along(x: Tensor, dim: int, keepdim: bool, sign: int, name: str) -> Any:
+    d = wrap_dim(dim, x.ndim, name)
+    if x.ndim and x.shape[d] == 0:
+        raise IndexError(f"{name}(): Expected reduction dim {d} to have non-zero size.")
+    return extreme_along(x, d, keepdim, sign)
+
+
+def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+    """The largest element; with a dimension, (values, indices) along it; with a tensor, ``maximum``.
+
+    >>> import numtorch as torch
+    >>> _, predicted = torch.max(torch.tensor([[0.1, 0.9], [0.8, 0.2]]), 1)
+    >>> predicted
+    tensor([1, 0])
+    """
+    if dim is None:
+        _not_empty(input, "max")
+        return amax(input)
+    if isinstance(dim, Tensor):
+        from numtorch.ops.arithmetic import maximum
+
+        return maximum(input, dim)
+    return MaxReturn(_along(input, dim, keepdim, 1, "max"))
+
+
+def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+    """The smallest element; with a dimension, (values, indices) along it; with a tensor, ``minimum``."""
+    if dim is None:
+        _not_empty(input, "min")
+        return amin(input)
+    if isinstance(dim, Tensor):
+        from numtorch.ops.arithmetic import minimum
+
+        return minimum(input, dim)
+    return MinReturn(_along(input, dim, keepdim, -1, "min"))
+
+
+def _not_empty(x: Tensor, name: str) -> None:
+    if not x.shape.numel():
+        raise RuntimeError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction "
+                           "dim with the 'dim' argument.")
+
+
+def _position(x: Tensor, dim: int | None, keepdim: bool, sign: int, name: str) -> Tensor:
+    if dim is None:
+        if not x.shape.numel():
+            raise IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
+        y = extreme_along(reshape(x.detach(), (-1,)), 0, False, sign)[1]
+        return reshape(y, (1,) * x.ndim) if keepdim else y
+    return _along(x.detach(), dim, keepdim, sign, name)[1]
+
+
+def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """Where the (first) largest element is: in the flattened tensor, or along a dimension."""
+    return _position(input, dim, keepdim, 1, "argmax")
+
+
+def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """Where the (first) smallest element is: in the flattened tensor, or along a dimension."""
+    return _position(input, dim, keepdim, -1, "argmin")
+
+
+# --- composed -------------------------------------------------------------------------------------
+
+
+def var(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None) -> Tensor:
+    """The variance: mean squared distance from the mean, with ``correction`` (1) subtracted from the count."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    minus = correction if correction is not None else (1 if unbiased in (None, True) else 0)
+    dims = wrap_dims(dim, input.ndim, "var")
+    n = Size(input.shape[d] for d in dims).numel()
+    centred = input - mean(input, dims, True)
+    total = sum(centred * centred, dims, keepdim)
+    rest = n - minus
+    return total / (rest if rest > 0 else 0.0)
+
+
+def std(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None) -> Tensor:
+    """The standard deviation: the square root of ``var``."""
+    from numtorch.ops.arithmetic import sqrt
+
+    return sqrt(var(input, dim, unbiased, keepdim, correction=correction))
+
+
+def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
+    """``log(sum(exp(x)))`` without overflow."""
+    from numtorch.ops.arithmetic import exp, isfinite, log
+
+    top = amax(input, dim, True).detach()
+    top = where(isfinite(top), top, 0.0)
+    y = log(sum(exp(input - top), dim, True)) + top
+    return reshape(y, reduced_shape(input.shape, wrap_dims(dim, input.ndim, "logsumexp"), False)) if not keepdim else y
+
+
+def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False) -> Tensor:
+    """The p-norm of the elements (2 unless given; also inf, -inf, 0, 1)."""
+    from numtorch.ops.arithmetic import abs, ne, pow, sqrt
+
+    p = 2 if p in ("fro", None) else p
+    if p == 2:
+        return sqrt(sum(input * input, dim, keepdim))
+    if p == float("inf"):
+        return amax(abs(input), () if dim is None else dim, keepdim)
+    if p == float("-inf"):
+        return amin(abs(input), () if dim is None else dim, keepdim)
+    if p == 0:
+        return sum(ne(input, 0).to(input.dtype), dim, keepdim)
+    if p == 1:
+        return sum(abs(input), dim, keepdim)
+    return pow(sum(pow(abs(input), p), dim, keepdim), 1 / p)

@@ -1,0 +1,247 @@
+"""Flat buffers and the arithmetic of shapes and strides: one view arithmetic for every device.
+
+Owns allocation, the version that in-place ops advance, and contiguity. Knows no op.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from numtorch.device import device
+from numtorch.dtype import dtype
+
+# One clock orders graph nodes and in-place writes: a value saved by a node is stale when its buffer was
+# written after the node was made.
+clock = itertools.count(1)
+tick = clock.__next__
+
+
+class Size(tuple):
+    """A shape: a tuple that prints as ``torch.Size([2, 3])``."""
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """Number of elements."""
+        return math.prod(self)
+
+    def __repr__(self) -> str:
+        return f"torch.Size({list(self)})"
+
+    def __getitem__(self, i: Any) -> Any:
+        r = tuple.__getitem__(self, i)
+        return Size(r) if isinstance(i, slice) else r
+
+    def __add__(self, other: Any) -> Size:
+        return Size(tuple.__add__(self, tuple(other)))
+
+    def __reduce__(self) -> tuple:
+        return Size, (tuple(self),)
+
+
+class Storage:
+    """A flat buffer shared by a tensor and its views.
+
+    Attributes:
+        data: the whole 1-D buffer.
+        version: how many in-place ops have written to it.
+        written: the clock at the last of these writes; -1 if never.
+        views: weak references to the views that take part in a graph.
+    """
+
+    __slots__ = ("data", "version", "views", "written")
+
+    def __init__(self, data: Any):
+        self.data = data
+        self.version = 0
+        self.written = -1
+        self.views: list = []
+
+
+# What a tensor that owns its buffer alone points to until a view or a write needs the real thing: most
+# results never do, and one object less for each op is a tenth of a small op's time.
+FRESH = Storage(None)
+
+
+class Kind:
+    """What kernels are chosen by: dtype, device and contiguity, one object for each combination."""
+
+    __slots__ = ("contiguous", "device", "dtype", "strided")
+    dtype: dtype
+    device: device
+    contiguous: bool
+    strided: Kind
+
+    def __repr__(self) -> str:
+        return f"<{self.dtype.name} {self.device} {'contiguous' if self.contiguous else 'strided'}>"
+
+
+@lru_cache(maxsize=None)
+def kind(d: dtype, where: device, contiguous: bool = True) -> Kind:
+    """The interned Kind."""
+    k = Kind()
+    k.dtype, k.device, k.contiguous = d, where, contiguous
+    k.strided = kind(d, where, False) if contiguous else k
+    return k
+
+
+_LARGE = 1 << 15  # bytes from which alignment pays more than it costs
+
+
+def allocate(n: int, d: dtype, where: device) -> Any:
+    """An uninitialised buffer of ``n`` elements on a device (None for meta)."""
+    if where.type == "cpu":
+        return allocate_cpu(n, d.storage)
+    if where.type == "meta":
+        return None
+    from numtorch.kernels import launch
+
+    return launch.allocate(n, d.storage)
+
+
+def allocate_cpu(n: int, storage: np.dtype) -> np.ndarray:
+    """An uninitialised NumPy buffer; large ones start on a cache line."""
+    nbytes = n * storage.itemsize
+    if nbytes < _LARGE:
+        return np.empty(n, storage)
+    # NumPy's large arrays start 16 bytes into a page, so that every 64-byte store would split a line.
+    raw = np.empty(nbytes + 64, np.uint8)
+    start = -raw.__array_interface__["data"][0] % 64
+    return raw[start : start + nbytes].view(storage)
+
+
+@lru_cache(maxsize=4096)
+def contiguous_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Row-major strides in elements; a dimension of size 0 counts as 1, as in torch.
+
+    >>> contiguous_strides((2, 3, 4))
+    (12, 4, 1)
+    """
+    strides, step = [], 1
+    for n in reversed(shape):
+        strides.append(step)
+        step *= max(n, 1)
+    return tuple(reversed(strides))
+
+
+@lru_cache(maxsize=4096)
+def is_contiguous(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
+    """Whether the strides are row-major; those of dimensions of size 1 do not matter."""
+    if 0 in shape:
+        return True
+    step = 1
+    for n, s in zip(reversed(shape), reversed(strides), strict=True):
+        if n != 1:
+            if s != step:
+                return False
+            step *= n
+    return True
+
+
+@lru_cache(maxsize=4096)
+def broadcast_shapes(*shapes: tuple[int, ...]) -> Size:
+    """The common shape, by NumPy's and torch's rule; ValueError(dim, sizes) where there is none.
+
+    >>> broadcast_shapes((3, 1), (4,))
+    torch.Size([3, 4])
+    """
+    ndim = max(map(len, shapes), default=0)
+    result = []
+    for i in range(-ndim, 0):
+        size = 1
+        for s in shapes:
+            if len(s) >= -i and s[i] != 1:
+                if size not in (1, s[i]):
+                    raise ValueError(ndim + i, size, s[i])
+                size = s[i]
+        result.append(size)
+    return Size(result)
+
+
+@lru_cache(maxsize=4096)
+def broadcast_strides(shape: tuple, strides: tuple, target: tuple) -> tuple[int, ...]:
+    """Strides of an operand seen in the broadcast shape: 0 along dimensions that repeat."""
+    lead = len(target) - len(shape)
+    return (0,) * lead + tuple(0 if n == 1 and t != 1 else s for n, s, t in zip(shape, strides, target[lead:], strict=True))
+
+
+def collapse(shape: tuple[int, ...], strides: list[tuple[int, ...]]) -> tuple[list[int], list[list[int]]]:
+    """Drop dimensions of size 1 and merge neighbours that every operand walks in one stride.
+
+    >>> collapse((2, 3, 4), [(12, 4, 1), (0, 4, 1)])
+    ([2, 12], [[12, 1], [0, 1]])
+    """
+    sizes: list[int] = []
+    steps: list[list[int]] = [[] for _ in strides]
+    for d, n in enumerate(shape):
+        if n == 1:
+            continue
+        if sizes and all(s[-1] == st[d] * n for s, st in zip(steps, strides, strict=True)):
+            sizes[-1] *= n
+            for s, st in zip(steps, strides, strict=True):
+                s[-1] = st[d]
+        else:
+            sizes.append(n)
+            for s, st in zip(steps, strides, strict=True):
+                s.append(st[d])
+    return sizes, steps
+
+
+@lru_cache(maxsize=4096)
+def view_strides(shape: tuple, strides: tuple, target: tuple) -> tuple[int, ...] | None:
+    """Strides with which ``target`` views the same elements, or None if only a copy can."""
+    if 0 in shape:
+        return contiguous_strides(target)
+    sizes, (steps,) = collapse(shape, [strides])
+    result: list[int] = []
+    at, rest = len(sizes) - 1, sizes[-1] if sizes else 1
+    step = steps[-1] if sizes else 1
+    for n in reversed(target):
+        if n == 1:
+            result.append(step)
+            continue
+        if rest == 1 and at > 0:
+            at -= 1
+            rest, step = sizes[at], steps[at]
+        if rest % n:
+            return None
+        result.append(step)
+        step *= n
+        rest //= n
+    return tuple(reversed(result))
+
+
+def fill_shape(target: tuple[int, ...], numel: int, op: str) -> tuple[int, ...]:
+    """``target`` with its one -1 replaced; RuntimeError if the elements do not fit."""
+    known, missing = 1, None
+    for i, n in enumerate(target):
+        if n == -1 and missing is None:
+            missing = i
+        elif n < 0:
+            raise RuntimeError(f"{op}: invalid shape dimension {n} in {list(target)}; only one dimension can be -1")
+        else:
+            known *= n
+    if missing is not None and known > 0 and numel % known == 0:
+        return Size((*target[:missing], numel // known, *target[missing + 1 :]))
+    if missing is None and known == numel:
+        return Size(target)
+    if missing is not None and known == 0 and numel == 0:
+        raise RuntimeError(f"{op}: cannot reshape tensor of 0 elements into shape {list(target)}: -1 is ambiguous")
+    raise RuntimeError(f"{op}: shape '{list(target)}' is invalid for input of size {numel}")
+
+
+def wrap_dim(dim: int, ndim: int, op: str) -> int:
+    """A dimension index made non-negative; IndexError out of range (0-dim tensors have one, as in torch)."""
+    n = max(ndim, 1)
+    if type(dim) is not int:
+        if not hasattr(dim, "__index__"):
+            raise TypeError(f"{op}: dim must be int, not {type(dim).__name__}")
+        dim = dim.__index__()
+    if not -n <= dim < n:
+        raise IndexError(f"{op}: Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
+    return dim % n

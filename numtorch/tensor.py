@@ -1,0 +1,796 @@
+"""The Tensor's methods, bound from the ops: ``x.exp()`` is ``exp(x)``, ``x.exp_()`` its in-place form.
+
+Nothing is computed here. A method is either an op's function itself, or says in a line what the tensor is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from numtorch import dtype as dtypes
+from numtorch import printing
+from numtorch._tensor import Tensor, alias, as_ndarray
+from numtorch.autograd import graph
+from numtorch.autograd.grad_mode import _Setting
+from numtorch.device import as_device
+from numtorch.dispatch.op import OPS, ElementwiseOp
+from numtorch.ops import activation, arithmetic, creation, indexing, linear, movement, random, reduction
+from numtorch.storage import FRESH
+
+# --- functions of the modules that are methods under the same name -----------------------------------
+
+_METHODS: dict[Any, str] = {
+    arithmetic: "add sub mul div true_divide floor_divide remainder fmod neg pow eq ne lt le gt ge logical_and logical_or "
+                "logical_xor logical_not bitwise_and bitwise_or bitwise_xor bitwise_not where maximum minimum clamp clamp_min "
+                "clamp_max abs sign exp exp2 expm1 log log2 log10 log1p sqrt rsqrt square reciprocal sin cos tan atan sinh "
+                "cosh erf floor ceil round trunc isnan isinf isfinite lerp addcmul addcdiv negative absolute subtract "
+                "multiply divide greater greater_equal less less_equal not_equal clip",
+    activation: "relu sigmoid tanh softmax log_softmax",
+    reduction: "sum mean prod amax amin any all count_nonzero max min argmax argmin var std logsumexp norm",
+    movement: "clone contiguous reshape permute transpose t expand expand_as broadcast_to squeeze unsqueeze select narrow "
+              "diagonal unfold as_strided flatten unflatten ravel movedim unbind split chunk repeat tile to copy_ fill_ zero_ resize_",
+    indexing: "index_select index_add index_copy index_fill gather scatter scatter_add nonzero masked_select masked_fill "
+              "index_put index_put_",
+    creation: "tril triu",
+    linear: "matmul mm bmm mv dot addmm outer",
+    random: "normal_ uniform_ bernoulli bernoulli_ random_ exponential_ multinomial",
+}
+for _module, _names in _METHODS.items():
+    for _name in _names.split():
+        setattr(Tensor, _name, getattr(_module, _name))
+Tensor.swapaxes = Tensor.swapdims = movement.transpose
+Tensor.split_with_sizes = movement.split
+
+# --- operators ----------------------------------------------------------------------------------------
+
+Tensor.__add__ = arithmetic.plain_add
+Tensor.__sub__ = arithmetic.plain_sub
+Tensor.__mul__ = arithmetic.mul
+Tensor.__truediv__ = arithmetic.true_div
+Tensor.__floordiv__ = arithmetic.floor_divide
+Tensor.__mod__ = arithmetic.remainder
+Tensor.__pow__ = arithmetic.pow
+Tensor.__matmul__ = linear.matmul
+Tensor.__neg__ = arithmetic.neg
+Tensor.__abs__ = arithmetic.abs
+Tensor.__invert__ = arithmetic.bitwise_not
+Tensor.__and__ = arithmetic.bitwise_and
+Tensor.__or__ = arithmetic.bitwise_or
+Tensor.__xor__ = arithmetic.bitwise_xor
+for _op in ("lt", "le", "gt", "ge"):
+    setattr(Tensor, f"__{_op}__", getattr(arithmetic, _op))
+Tensor.__getitem__ = indexing.getitem
+Tensor.__setitem__ = indexing.setitem
+
+
+def _method(fn: Callable) -> Callable:
+    """Bind a function as a method under its own name."""
+    setattr(Tensor, fn.__name__, fn)
+    return fn
+
+
+def _property(fn: Callable) -> Callable:
+    setattr(Tensor, fn.__name__, property(fn))
+    return fn
+
+
+def _reflected(name: str, fn: Callable) -> None:
+    def method(self: Tensor, other: Any) -> Tensor:
+        return fn(self, other)
+
+    method.__name__ = name
+    setattr(Tensor, name, method)
+
+
+_reflected("__radd__", arithmetic.plain_add)
+_reflected("__rmul__", arithmetic.mul)
+_reflected("__rsub__", arithmetic.rsub)
+_reflected("__rtruediv__", lambda x, other: arithmetic.reciprocal(x) if other == 1 else arithmetic.reciprocal(x) * other)
+_reflected("__rpow__", lambda x, other: arithmetic.pow(creation.tensor(other, device=x.device), x))
+_reflected("__rfloordiv__", lambda x, other: arithmetic.floor_divide(creation.tensor(other, device=x.device), x))
+_reflected("__rmod__", lambda x, other: arithmetic.remainder(creation.tensor(other, device=x.device), x))
+_reflected("__rmatmul__", lambda x, other: linear.matmul(creation.as_tensor(other), x))
+_reflected("__rand__", arithmetic.bitwise_and)
+_reflected("__ror__", arithmetic.bitwise_or)
+_reflected("__rxor__", arithmetic.bitwise_xor)
+
+
+def _comparable(fn: Callable) -> Callable:
+    def method(self: Tensor, other: Any) -> Any:
+        if isinstance(other, Tensor | bool | int | float | np.generic):
+            return fn(self, other)
+        return NotImplemented
+
+    return method
+
+
+Tensor.__eq__ = _comparable(arithmetic.eq)
+Tensor.__ne__ = _comparable(arithmetic.ne)
+Tensor.__hash__ = object.__hash__
+
+# --- in-place forms -------------------------------------------------------------------------------------
+
+_NOT_INPLACE = {"clone", "copy", "fill"}
+
+
+def _inplace(o: ElementwiseOp) -> Callable:
+    extra = len(o.tensors) - 1
+
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if len(args) < extra:
+            args = (*args, *[kwargs.pop(n) for n in ("other", "end", "weight") if n in kwargs])
+        params = list(args[extra:]) + [kwargs.get(n, d) for n, d in o.params][len(args) - extra :]
+        return o.inplace(self, args[:extra], tuple(params))
+
+    method.__name__ = o.name + "_"
+    method.__doc__ = f"In-place ``{o.name}``."
+    return method
+
+
+for _o in list(OPS.values()):
+    if isinstance(_o, ElementwiseOp) and _o.name not in _NOT_INPLACE and _o.keep == frozenset():
+        setattr(Tensor, _o.name + "_", _inplace(_o))
+
+
+def _scaled(name: str, base: str) -> None:
+    plain = OPS[base]
+
+    def method(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+        return plain.inplace(self, (other if alpha == 1 else other * alpha,), ())
+
+    method.__name__ = name
+    setattr(Tensor, name, method)
+
+
+_scaled("add_", "add")
+_scaled("sub_", "sub")
+for _name in ("add", "sub", "mul"):
+    setattr(Tensor, f"__i{_name}__", getattr(Tensor, _name + "_"))
+Tensor.__itruediv__ = Tensor.div_
+Tensor.__ipow__ = Tensor.pow_
+Tensor.__ifloordiv__ = Tensor.floor_divide_
+
+
+def _overwriting(name: str, fn: Callable) -> None:
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return indexing.overwrite(self, fn(self, *args, **kwargs))
+
+    method.__name__ = name
+    method.__doc__ = f"In-place ``{fn.__name__}``."
+    setattr(Tensor, name, method)
+
+
+for _name in ("scatter", "scatter_add", "index_add", "index_copy", "index_fill", "masked_fill", "tril", "triu", "clamp",
+              "addcmul", "addcdiv", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "div"):
+    _overwriting(_name + "_", getattr(Tensor, _name))
+Tensor.__iand__, Tensor.__ior__, Tensor.__ixor__ = Tensor.bitwise_and_, Tensor.bitwise_or_, Tensor.bitwise_xor_
+Tensor.clip_ = Tensor.clamp_
+
+# --- what the tensor is -----------------------------------------------------------------------------------
+
+
+@_method
+def size(self: Tensor, dim: int | None = None) -> Any:
+    """The shape, or the size of one dimension."""
+    return self.shape if dim is None else self.shape[dim]
+
+
+@_method
+def stride(self: Tensor, dim: int | None = None) -> Any:
+    """Steps between neighbours along each dimension, in elements."""
+    return self.strides if dim is None else self.strides[dim]
+
+
+@_method
+def dim(self: Tensor) -> int:
+    """Number of dimensions."""
+    return len(self.shape)
+
+
+Tensor.ndimension = dim
+
+
+@_method
+def numel(self: Tensor) -> int:
+    """Number of elements."""
+    return self.shape.numel()
+
+
+Tensor.nelement = numel
+
+
+@_method
+def element_size(self: Tensor) -> int:
+    """Bytes of one element."""
+    return self.dtype.itemsize
+
+
+@_method
+def storage_offset(self: Tensor) -> int:
+    """Where the tensor begins in its storage, in elements."""
+    return self._offset
+
+
+@_method
+def data_ptr(self: Tensor) -> int:
+    """Address of the first element."""
+    return self._buf.__array_interface__["data"][0] if self.device.type == "cpu" else self._buf.device_ctypes_pointer.value
+
+
+@_method
+def is_contiguous(self: Tensor, memory_format: Any = None) -> bool:
+    """Whether elements are in row-major order."""
+    return self._k.contiguous
+
+
+@_method
+def is_floating_point(self: Tensor) -> bool:
+    """Whether the dtype is floating."""
+    return self.dtype.is_floating_point
+
+
+@_method
+def is_complex(self: Tensor) -> bool:
+    """Whether the dtype is complex."""
+    return False
+
+
+@_property
+def ndim(self: Tensor) -> int:
+    """Number of dimensions."""
+    return len(self.shape)
+
+
+@_property
+def nbytes(self: Tensor) -> int:
+    """Bytes of all elements."""
+    return self.shape.numel() * self.dtype.itemsize
+
+
+@_property
+def itemsize(self: Tensor) -> int:
+    """Bytes of one element."""
+    return self.dtype.itemsize
+
+
+@_property
+def is_cuda(self: Tensor) -> bool:
+    """Whether on a GPU."""
+    return self.device.type == "cuda"
+
+
+@_property
+def is_meta(self: Tensor) -> bool:
+    """Whether without elements."""
+    return self.device.type == "meta"
+
+
+@_property
+def T(self: Tensor) -> Tensor:
+    """Dimensions reversed."""
+    return movement.permute(self, tuple(range(self.ndim - 1, -1, -1)))
+
+
+@_property
+def mT(self: Tensor) -> Tensor:
+    """The last two dimensions exchanged."""
+    if self.ndim < 2:
+        raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {self.ndim}-D tensor.")
+    return movement.transpose(self, -2, -1)
+
+
+@_method
+def __len__(self: Tensor) -> int:
+    if not self.shape:
+        raise TypeError("len() of a 0-d tensor")
+    return self.shape[0]
+
+
+@_method
+def __iter__(self: Tensor) -> Iterator[Tensor]:
+    if not self.shape:
+        raise TypeError("iteration over a 0-d tensor")
+    return iter(movement.unbind(self, 0))
+
+
+@_method
+def __contains__(self: Tensor, value: Any) -> bool:
+    return bool(reduction.any(arithmetic.eq(self, value)).item())
+
+
+@_method
+def view(self: Tensor, *shape: Any) -> Tensor:
+    """The same elements in another shape, without copying (see ``reshape``); or their bits as another dtype."""
+    if len(shape) == 1 and isinstance(shape[0], dtypes.dtype):
+        return _view_bits(self, shape[0])
+    return movement.view_as_shape(self, movement.shape_args(shape))
+
+
+def _view_bits(x: Tensor, d: dtypes.dtype) -> Tensor:
+    if d.itemsize != x.dtype.itemsize:
+        raise RuntimeError(f"view(dtype): {x.dtype.name} and {d.name} differ in size; only equal sizes are supported")
+    x = movement.contiguous(x)
+    y = alias(x.detach())
+    from numtorch.storage import kind
+
+    y._buf, y._k = x._buf.view(d.storage), kind(d, x.device)
+    return y
+
+
+@_method
+def view_as(self: Tensor, other: Tensor) -> Tensor:
+    """``view(other.shape)``."""
+    return movement.view_as_shape(self, other.shape)
+
+
+@_method
+def reshape_as(self: Tensor, other: Tensor) -> Tensor:
+    """``reshape(other.shape)``."""
+    return movement.reshape(self, other.shape)
+
+
+_plain_permute = movement.permute
+
+
+@_method
+def permute(self: Tensor, *dims: Any) -> Tensor:
+    """Dimensions in another order."""
+    return _plain_permute(self, movement.shape_args(dims))
+
+
+# --- values out ---------------------------------------------------------------------------------------------
+
+
+@_method
+def item(self: Tensor) -> Any:
+    """The one element as a Python number."""
+    if self.shape.numel() != 1:
+        raise RuntimeError(f"a Tensor with {self.shape.numel()} elements cannot be converted to Scalar")
+    if self._k.device.type == "meta":
+        raise RuntimeError("Tensor.item() cannot be called on meta tensors")
+    if self._k.device.type == "cpu" and not self._k.dtype.is_half:
+        return self._buf.item(0)
+    return creation.to_ndarray(movement.to(self.detach(), "cpu")).item()
+
+
+@_method
+def tolist(self: Tensor) -> Any:
+    """Nested lists of Python numbers."""
+    return creation.to_ndarray(movement.to(self.detach(), "cpu")).tolist()
+
+
+@_method
+def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
+    """A NumPy array that shares the memory (bfloat16, which NumPy lacks, raises: cast with .float())."""
+    x = self
+    if force:
+        x = movement.to(x.detach(), "cpu")
+    elif x._edge is not None:
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+    if x.device.type != "cpu":
+        raise TypeError(f"can't convert {x.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host "
+                        "memory first.")
+    if x.dtype is dtypes.bfloat16:
+        raise TypeError("Got unsupported ScalarType BFloat16; cast with .float() first")
+    a = as_ndarray(x)
+    return a.view(np.float16) if x.dtype is dtypes.float16 else a
+
+
+@_method
+def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    a = numpy(self)
+    a = a if dtype is None else a.astype(dtype, copy=False)
+    return a.copy() if copy else a
+
+
+Tensor.__array_priority__ = 1000  # so that ndarray + tensor asks the tensor
+
+
+@_method
+def __bool__(self: Tensor) -> bool:
+    n = self.shape.numel()
+    if n != 1:
+        raise RuntimeError("Boolean value of Tensor with no values is ambiguous" if n == 0 else
+                           "Boolean value of Tensor with more than one value is ambiguous")
+    return bool(self.item())
+
+
+@_method
+def __int__(self: Tensor) -> int:
+    return int(self.item())
+
+
+@_method
+def __float__(self: Tensor) -> float:
+    return float(self.item())
+
+
+@_method
+def __index__(self: Tensor) -> int:
+    if self.dtype.is_floating_point or self.shape.numel() != 1:
+        raise TypeError("only integer tensors of a single element can be converted to an index")
+    return int(self.item())
+
+
+@_method
+def __format__(self: Tensor, spec: str) -> str:
+    return format(self.item(), spec) if not self.shape else object.__format__(self, spec)
+
+
+@_method
+def __repr__(self: Tensor, *, tensor_contents: Any = None) -> str:
+    name = None if self.dtype in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool) else repr(self.dtype)
+    device_name = None if self.device.type == "cpu" else str(self.device)
+    grad_fn = self.grad_fn.name() if self.grad_fn is not None else None
+    if self.device.type == "meta":
+        extra = "" if name is None else f", dtype={name}"
+        return f"tensor(..., device='meta', size={tuple(self.shape)}{extra})"
+    values = creation.to_ndarray(movement.to(self.detach(), "cpu"))
+    if self.dtype.is_half:
+        values = values.astype(np.float32)
+    return printing.format_tensor(values, prefix="tensor(", dtype_name=name, device=device_name,
+                                  requires_grad=self.requires_grad and grad_fn is None, grad_fn=grad_fn)
+
+
+# --- types and devices --------------------------------------------------------------------------------------
+
+for _d, _names in {dtypes.float32: "float", dtypes.float64: "double", dtypes.float16: "half", dtypes.bfloat16: "bfloat16",
+                   dtypes.int64: "long", dtypes.int32: "int", dtypes.int16: "short", dtypes.int8: "char",
+                   dtypes.uint8: "byte", dtypes.bool: "bool"}.items():
+    def _cast_method(self: Tensor, memory_format: Any = None, _d: Any = _d) -> Tensor:
+        return self if self._k.dtype is _d else movement.cast(self, _d)
+
+    _cast_method.__name__ = _names
+    _cast_method.__doc__ = f"The elements as {_d.name}."
+    setattr(Tensor, _names, _cast_method)
+
+
+@_method
+def type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
+    """The type's name; or the tensor cast to a dtype, a tensor type, or the name of one."""
+    if dtype is None:
+        return TYPE_NAMES[self.dtype] if self.device.type == "cpu" else TYPE_NAMES[self.dtype].replace("torch.", "torch.cuda.")
+    return movement.to(self, dtype_of(dtype))
+
+
+TYPE_NAMES = {dtypes.float32: "torch.FloatTensor", dtypes.float64: "torch.DoubleTensor", dtypes.float16: "torch.HalfTensor",
+              dtypes.bfloat16: "torch.BFloat16Tensor", dtypes.int64: "torch.LongTensor", dtypes.int32: "torch.IntTensor",
+              dtypes.int16: "torch.ShortTensor", dtypes.int8: "torch.CharTensor", dtypes.uint8: "torch.ByteTensor",
+              dtypes.bool: "torch.BoolTensor"}
+
+
+class TensorType:
+    """``torch.LongTensor`` and the like: makes tensors of a dtype, and names it for ``type``."""
+
+    def __init__(self, d: dtypes.dtype):
+        self.dtype = d
+
+    def __call__(self, *args: Any) -> Tensor:
+        if len(args) == 1 and not isinstance(args[0], int):
+            return creation.tensor(args[0], dtype=self.dtype)
+        return creation.empty(*args, dtype=self.dtype) if args else creation.empty(0, dtype=self.dtype)
+
+    def __repr__(self) -> str:
+        return f"<class '{TYPE_NAMES[self.dtype]}'>"
+
+    def __instancecheck__(self, x: Any) -> bool:
+        return isinstance(x, Tensor) and x.dtype is self.dtype
+
+
+TENSOR_TYPES = {name.split(".")[1]: TensorType(d) for d, name in TYPE_NAMES.items()}
+
+
+def dtype_of(t: Any) -> dtypes.dtype:
+    """The dtype that a dtype, a tensor type, a Python type or a name stands for."""
+    if isinstance(t, dtypes.dtype):
+        return t
+    if isinstance(t, TensorType):
+        return t.dtype
+    if isinstance(t, str) and t.startswith("torch.") and t.split(".")[-1] in TENSOR_TYPES:
+        return TENSOR_TYPES[t.split(".")[-1]].dtype
+    python = {float: dtypes.get_default_dtype(), int: dtypes.int64, bool: dtypes.bool}
+    if t in python:
+        return python[t]
+    raise TypeError(f"dtype must be a type, str, or dtype object, got {t!r}")
+
+
+@_method
+def type_as(self: Tensor, other: Tensor) -> Tensor:
+    """Cast and moved to be like another tensor."""
+    return movement.to(self, other)
+
+
+@_method
+def cpu(self: Tensor) -> Tensor:
+    """On the CPU; itself if it is there."""
+    return movement.to(self, "cpu")
+
+
+@_method
+def cuda(self: Tensor, device: Any = None, non_blocking: bool = False) -> Tensor:
+    """On a GPU."""
+    return movement.to(self, as_device("cuda" if device is None else device))
+
+
+@_method
+def pin_memory(self: Tensor, device: Any = None) -> Tensor:
+    """The tensor itself: host memory is not pinned."""
+    return self
+
+
+@_method
+def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of the data with this tensor's dtype and device unless given."""
+    return creation.tensor(data, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
+
+
+def _new(name: str, fn: Callable) -> None:
+    def method(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+        return fn(*args, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
+
+    method.__name__ = name
+    method.__doc__ = f"As ``{fn.__name__}``, with this tensor's dtype and device unless given."
+    setattr(Tensor, name, method)
+
+
+for _name in ("zeros", "ones", "empty", "full"):
+    _new("new_" + _name, getattr(creation, _name))
+
+# --- autograd -----------------------------------------------------------------------------------------------
+
+
+@_property
+def grad_fn(self: Tensor) -> Any:
+    """The node that made this tensor; None for leaves."""
+    edge = self._edge
+    if edge is None or isinstance(edge, graph.Leaf):
+        return None
+    return edge.node if isinstance(edge, graph.Output) else edge
+
+
+@_property
+def is_leaf(self: Tensor) -> bool:
+    """Whether made by the user (or needing no gradient) rather than by a recorded op."""
+    return self._edge is None or isinstance(self._edge, graph.Leaf)
+
+
+@_property
+def output_nr(self: Tensor) -> int:
+    """Which output of its node this tensor is."""
+    return self._edge.slot if isinstance(self._edge, graph.Output) else 0
+
+
+def _get_requires_grad(self: Tensor) -> bool:
+    """Whether ops on this tensor are recorded."""
+    return self._edge is not None
+
+
+def _set_requires_grad(self: Tensor, value: bool) -> None:
+    if value:
+        if self._edge is None:
+            leaf = movement.requires_grad_edge(self)
+            leaf.grad = self._grad
+            self._edge = leaf
+    elif self._edge is not None:
+        if not isinstance(self._edge, graph.Leaf):
+            raise RuntimeError("you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
+                               "in a subgraph that doesn't require differentiation use var_no_grad = var.detach().")
+        self._grad = self._edge.grad
+        self._edge = None
+
+
+Tensor.requires_grad = property(_get_requires_grad, _set_requires_grad)
+
+
+@_method
+def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
+    """Set ``requires_grad`` and return the tensor."""
+    self.requires_grad = requires_grad
+    return self
+
+
+def _get_grad(self: Tensor) -> Tensor | None:
+    """The accumulated gradient of a leaf (or of a tensor with ``retain_grad``); None before backward."""
+    edge = self._edge
+    return edge.grad if isinstance(edge, graph.Leaf) else self._grad
+
+
+def _set_grad(self: Tensor, g: Tensor | None) -> None:
+    if g is not None:
+        if not isinstance(g, Tensor):
+            raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {g.__class__.__name__}")
+        if g.shape != self.shape:
+            raise RuntimeError(f"assigned grad has data of a different size: {list(g.shape)} for a tensor of {list(self.shape)}")
+        if g.dtype is not self.dtype:
+            raise RuntimeError(f"assigned grad has data of a different type: {g.dtype.name} for a tensor of {self.dtype.name}")
+    if isinstance(self._edge, graph.Leaf):
+        self._edge.grad = g
+    else:
+        self._grad = g
+
+
+Tensor.grad = property(_get_grad, _set_grad)
+
+
+@_method
+def backward(self: Tensor, gradient: Tensor | None = None, retain_graph: bool | None = None, create_graph: bool = False,
+             inputs: Any = None) -> None:
+    """Accumulate gradients of this tensor into the leaves it was computed from; ``torch.Tensor.backward``.
+
+    >>> import numtorch as torch
+    >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+    graph.backward([self], [gradient], retain_graph, create_graph, inputs)
+
+
+@_method
+def detach(self: Tensor) -> Tensor:
+    """The same elements, outside the graph."""
+    return alias(self)
+
+
+@_method
+def detach_(self: Tensor) -> Tensor:
+    """Take this tensor out of its graph."""
+    if self._base is not None and self._edge is not None:
+        raise RuntimeError("Can't detach views in-place. Use detach() instead.")
+    self._edge = None
+    return self
+
+
+def _get_data(self: Tensor) -> Tensor:
+    """The same elements, outside the graph and its version checks."""
+    t = alias(self)
+    from numtorch.storage import Storage
+
+    t._storage = Storage(self._storage.data if self._storage is not FRESH else self._buf)
+    return t
+
+
+def _set_data(self: Tensor, value: Tensor) -> None:
+    source = alias(value)
+    movement.set_like(self, source.shape, source)
+
+
+Tensor.data = property(_get_data, _set_data)
+
+
+@_method
+def retain_grad(self: Tensor) -> None:
+    """Keep the gradient of a tensor that is not a leaf in ``grad`` too."""
+    if self._edge is None:
+        raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+    if isinstance(self._edge, graph.Leaf) or self.__dict__.get("_retains"):
+        return
+    from weakref import ref
+
+    self._retains = True
+    mine = ref(self)
+
+    def keep(g: Tensor) -> None:
+        x = mine()
+        if x is not None:
+            x._grad = g.detach().clone() if x._grad is None else x._grad + g.detach()
+
+    self.register_hook(keep)
+
+
+@_property
+def retains_grad(self: Tensor) -> bool:
+    """Whether ``retain_grad`` was asked for."""
+    return bool(self.__dict__.get("_retains"))
+
+
+@_method
+def register_hook(self: Tensor, hook: Callable) -> Any:
+    """Call ``hook(grad)`` when the gradient of this tensor is known; what it returns replaces the gradient."""
+    edge = self._edge
+    if edge is None:
+        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+    if isinstance(edge, graph.Leaf):
+        edge.hooks = [] if edge.hooks is None else edge.hooks
+        return graph.RemovableHandle(edge.hooks, hook)
+    slot = edge.slot if isinstance(edge, graph.Output) else None
+    node = edge.node if slot is not None else edge
+    node.pre_hooks = [] if node.pre_hooks is None else node.pre_hooks
+
+    def run(g: Any) -> Any:
+        if slot is None:
+            return hook(g)
+        if g[slot] is None:
+            return None
+        result = hook(g[slot])
+        return g if result is None else [*g[:slot], result, *g[slot + 1 :]]
+
+    return graph.RemovableHandle(node.pre_hooks, run)
+
+
+@_method
+def register_post_accumulate_grad_hook(self: Tensor, hook: Callable) -> Any:
+    """Call ``hook(tensor)`` after the gradient of this leaf has been accumulated."""
+    from weakref import ref
+
+    if not isinstance(self._edge, graph.Leaf):
+        raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+    if self._edge.after is None:
+        self._edge.after = []
+    return graph.RemovableHandle(self._edge.after, (ref(self), hook))
+
+
+# --- copies and pickles ---------------------------------------------------------------------------------------
+
+
+@_method
+def __deepcopy__(self: Tensor, memo: dict) -> Tensor:
+    if not self.is_leaf:
+        raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment. "
+                           "If you were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage")
+    if id(self) in memo:
+        return memo[id(self)]
+    with _Setting(grad=False):
+        t = self.detach().clone()
+    t.__class__ = self.__class__
+    extra = {k: v for k, v in self.__dict__.items() if not k.startswith("_") and k != "shape"}
+    if extra:
+        import copy
+
+        t.__dict__.update(copy.deepcopy(extra, memo))
+    memo[id(self)] = t
+    if self._edge is not None:
+        t.requires_grad_(True)
+    if self.grad is not None:
+        t.grad = self.grad.detach().clone()
+    return t
+
+
+def _rebuild(cls: Any, array: np.ndarray, d: dtypes.dtype, where: Any, requires_grad: bool) -> Tensor:
+    t = movement.to(creation.from_ndarray(array, d), where)
+    t.__class__ = cls
+    return t.requires_grad_(requires_grad)
+
+
+@_method
+def __reduce_ex__(self: Tensor, protocol: int) -> tuple:
+    if not self.is_leaf:
+        raise RuntimeError("Only leaf tensors can be pickled; call .detach() first")
+    values = as_ndarray(movement.contiguous(movement.to(self.detach(), "cpu")))
+    return _rebuild, (self.__class__, values.copy(), self.dtype, self.device, self.requires_grad)
+
+
+@_method
+def share_memory_(self: Tensor) -> Tensor:
+    """The tensor itself; worker processes receive copies."""
+    return self
+
+
+@_method
+def allclose(self: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
+    """Whether all elements are within ``atol + rtol * abs(other)``."""
+    return bool(reduction.all(isclose(self, other, rtol, atol, equal_nan)).item())
+
+
+@_method
+def isclose(self: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
+    """Where elements are within ``atol + rtol * abs(other)``."""
+    x, y = self.detach(), other.detach()
+    close = arithmetic.eq(x, y)
+    if x.dtype.is_floating_point:
+        near = arithmetic.le(arithmetic.abs(x - y), arithmetic.abs(y) * rtol + atol)
+        close = arithmetic.logical_or(close, arithmetic.logical_and(near, arithmetic.isfinite(y)))
+        if equal_nan:
+            close = arithmetic.logical_or(close, arithmetic.logical_and(arithmetic.isnan(x), arithmetic.isnan(y)))
+    return close
+
+
+@_method
+def equal(self: Tensor, other: Tensor) -> bool:
+    """Whether shape and all elements are the same."""
+    return self.shape == other.shape and bool(reduction.all(arithmetic.eq(self.detach(), other.detach())).item())
+
+

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -68,8 +69,15 @@ def standardise(x: np.ndarray, mean: np.ndarray, std: np.ndarray, c: int, plane:
 
 def per_channel(values: Any, dtype: Any, what: str, c: int) -> np.ndarray:
     """``mean`` or ``std`` as an array of one value, or one for each of ``c`` channels."""
-    array = np.atleast_1d(np.asarray(values, np.float64)).astype(dtype)
-    if array.ndim != 1 or array.size not in (1, c):
+    if not isinstance(values, Iterable):
+        values = (values,)
+    return _per_channel(tuple(map(float, values)), dtype, what, c)
+
+
+@lru_cache(maxsize=64)  # samples come by the ten thousand with the same few numbers
+def _per_channel(values: tuple[float, ...], dtype: Any, what: str, c: int) -> np.ndarray:
+    array = np.array(values, dtype)
+    if array.size not in (1, c):
         raise ValueError(
             f"normalize: {what} has {array.size} values, but the image has {c} channels. "
             "Give one value for each channel"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import collections
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -487,3 +489,21 @@ if torch is not None:
     def test_the_same_batches_as_torch(kind, options):
         ours, theirs = D.DataLoader(kind(), **options), torch_data.DataLoader(kind(), **options)
         assert plain(list(ours)) == plain(list(theirs))
+
+
+def test_distributed_sampler_without_a_process_group_is_an_error():
+    with pytest.raises((RuntimeError, ValueError), match="process group"):
+        D.DistributedSampler(range(4))
+
+
+def test_importing_the_loader_starts_nothing():
+    """No Numba, no network code, no optional package: importing costs what NumPy costs."""
+    code = (
+        "import sys, numtorch.utils.data, numtorch.vision\n"
+        "names = ('numba', 'urllib.request', 'PIL', 'scipy')\n"
+        "print([name for name in names if name in sys.modules])"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert output.stdout == "[]\n"

@@ -240,8 +240,12 @@ class DistributedSampler(Sampler[int]):
         drop_last: bool = False,
     ):
         if num_replicas is None or rank is None:
-            from numtorch import distributed
-
+            try:
+                from numtorch import distributed
+            except ImportError:
+                raise RuntimeError(
+                    "DistributedSampler: no process group is running; give num_replicas= and rank="
+                ) from None
             num_replicas = distributed.get_world_size() if num_replicas is None else num_replicas
             rank = distributed.get_rank() if rank is None else rank
         if not 0 <= rank < num_replicas:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import sys
-import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -50,6 +49,8 @@ def fetch(
 
 
 def _read(url: str, name: str) -> bytes:
+    import urllib.request  # slow to import, and few programs download
+
     request = urllib.request.Request(url, headers={"User-Agent": "numtorch"})
     show = sys.stderr.isatty()
     chunks, done = [], 0

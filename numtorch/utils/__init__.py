@@ -1,1 +1,11 @@
 """Tools around training: ``numtorch.utils.data`` feeds batches to it."""
+
+import importlib
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded when first named: importing numtorch must not pay for worker processes and samplers.
+    if name == "data":
+        return importlib.import_module("numtorch.utils.data")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -40,38 +40,48 @@ SCRATCH = 22  # elements of scratch for one chunk
 PANELS = 23  # of all m rows: how many, the height of the lower ones, how many are one row higher
 PANEL_HEIGHT = 24
 HIGHER_PANELS = 25
-SMALL = 26  # whether ``multiply_items`` does it
-PLAN_SIZE = 27
+PLAN_SIZE = 26
 
 NEEDS = "numtorch.kernels.gemm.microkernel"
+# Nothing here allocates: without reference counts a call takes half the time. Wrappers that nobody calls
+# would double the time to compile.
+OUTER = {"needs": NEEDS, "_nrt": False, "no_cfunc_wrapper": True}
+INNER = OUTER | {"no_cpython_wrapper": True}
 
 
-@jit(_nrt=False)
+@jit(**INNER)
 def part_bound(i, parts, extent, unit):
     """Where part ``i`` of ``extent`` begins: parts differ by at most one ``unit``."""
     units = (extent + unit - 1) // unit
     return min(units * i // parts * unit, extent)
 
 
-@jit(needs=NEEDS, _nrt=False)
-def pack_transposed(table, lanes, x, x0, x_step, out, out_step, out0, rows, cols):
+@jit(**INNER)
+def pack_transposed(table, lanes, x, x0, x_step, out, out0, out_step, rows, cols):
     """``out[j, i] = x[i, j]``, in blocks of one vector's length."""
     for i in range(0, rows, lanes):
         for j in range(0, cols, lanes):
             transpose(
-                table,
-                x,
-                x0 + i * x_step + j,
-                x_step,
-                out,
-                out0 + j * out_step + i,
-                out_step,
-                min(lanes, rows - i),
-                min(lanes, cols - j),
+                table, x, x0 + i * x_step + j, x_step, out, out0 + j * out_step + i, out_step,
+                min(lanes, rows - i), min(lanes, cols - j),
+            )  # fmt: skip
+
+
+@jit(**INNER)
+def pack_columns(plan, b, b0, b_step, scratch, scratch0, depth, cols):
+    """A block of b, strip after strip, each strip row after row of k."""
+    table, lanes, strip = plan[TABLE], plan[LANES], plan[STRIP]
+    for j in range(0, cols, strip):
+        width, out0 = min(strip, cols - j), scratch0 + j * depth
+        if plan[TRANSPOSED_B]:
+            pack_transposed(
+                table, lanes, b, b0 + j * b_step, b_step, scratch, out0, strip, width, depth
             )
+        else:
+            copy_rows(table, b, b0 + j, b_step, scratch, out0, strip, depth, width)
 
 
-@jit(needs=NEEDS, _nrt=False)
+@jit(**INNER)
 def multiply_part(plan, a, a0, b, b0, c, c0, bias, bias0, scratch, scratch0, rows, cols):
     """``c[rows, cols] = a @ b`` for one part of c, with the strides of the plan.
 
@@ -83,153 +93,48 @@ def multiply_part(plan, a, a0, b, b0, c, c0, bias, bias0, scratch, scratch0, row
                     for each strip of columns:   tile
     """
     table, lanes, strip = plan[TABLE], plan[LANES], plan[STRIP]
-    k, c_step = plan[K], plan[N]
+    k, c_step, pack_a, pack_b = plan[K], plan[N], plan[PACK_A], plan[PACK_B]
+    by_rows = 1 - max(plan[TRANSPOSED_A], pack_a)
     a_step = plan[M] if plan[TRANSPOSED_A] else k
     b_step = k if plan[TRANSPOSED_B] else c_step
-    pack_a, pack_b = plan[PACK_A], plan[PACK_B]
     b_scratch = scratch0 + plan[SCRATCH_A]
+    left, right = (scratch if pack_a else a), (scratch if pack_b else b)
 
     panels = (rows + plan[HEIGHT] - 1) // plan[HEIGHT]
     height, higher = rows // panels, rows % panels  # panels differ by at most one row
-    depth_blocks = max(1, (k + plan[DEPTH] - 1) // plan[DEPTH])
-    depth = (k + depth_blocks - 1) // depth_blocks
-    for block in range(depth_blocks):
+    blocks = max(1, (k + plan[DEPTH] - 1) // plan[DEPTH])
+    depth = (k + blocks - 1) // blocks
+    for block in range(blocks):
         k0 = block * depth
         kn = min(depth, k - k0)
-        flags = plan[FLAGS] & ACCUMULATE
-        if block > 0:
-            flags = ACCUMULATE
-        if block == depth_blocks - 1:
+        flags = plan[FLAGS] & ACCUMULATE if block == 0 else ACCUMULATE
+        if block == blocks - 1:
             flags |= plan[FLAGS]
         for j0 in range(0, cols, plan[COLUMNS]):
             jn = min(plan[COLUMNS], cols - j0)
+            b_at = b0 + (j0 * b_step + k0 if plan[TRANSPOSED_B] else k0 * b_step + j0)
             if pack_b:
-                for j in range(0, jn, strip):
-                    width = min(strip, jn - j)
-                    if plan[TRANSPOSED_B]:
-                        pack_transposed(
-                            table,
-                            lanes,
-                            b,
-                            b0 + (j0 + j) * b_step + k0,
-                            b_step,
-                            scratch,
-                            strip,
-                            b_scratch + j * kn,
-                            width,
-                            kn,
-                        )
-                    else:
-                        copy_rows(
-                            table,
-                            b,
-                            b0 + k0 * b_step + j0 + j,
-                            b_step,
-                            scratch,
-                            b_scratch + j * kn,
-                            strip,
-                            kn,
-                            width,
-                        )
+                pack_columns(plan, b, b_at, b_step, scratch, b_scratch, kn, jn)
             i = 0
             for panel in range(panels):
                 h = height + (1 if panel < higher else 0)
-                if plan[TRANSPOSED_A]:
-                    a_at = a0 + k0 * a_step + i
-                    if pack_a:
-                        copy_rows(table, a, a_at, a_step, scratch, scratch0, h, kn, h)
-                else:
-                    a_at = a0 + i * a_step + k0
-                    if pack_a:
-                        pack_transposed(table, lanes, a, a_at, a_step, scratch, h, scratch0, h, kn)
-                by_rows = 0 if plan[TRANSPOSED_A] or pack_a else 1
+                a_at = a0 + (k0 * a_step + i if plan[TRANSPOSED_A] else i * a_step + k0)
+                if pack_a and plan[TRANSPOSED_A]:
+                    copy_rows(table, a, a_at, a_step, scratch, scratch0, h, kn, h)
+                elif pack_a:
+                    pack_transposed(table, lanes, a, a_at, a_step, scratch, scratch0, h, h, kn)
                 for j in range(0, jn, strip):
-                    width = min(strip, jn - j)
-                    c_at = c0 + i * c_step + j0 + j
-                    if pack_a and pack_b:
-                        tile(
-                            table,
-                            h,
-                            0,
-                            scratch,
-                            scratch0,
-                            h,
-                            scratch,
-                            b_scratch + j * kn,
-                            strip,
-                            c,
-                            c_at,
-                            c_step,
-                            bias,
-                            bias0 + j0 + j,
-                            kn,
-                            width,
-                            flags,
-                        )
-                    elif pack_a:
-                        tile(
-                            table,
-                            h,
-                            0,
-                            scratch,
-                            scratch0,
-                            h,
-                            b,
-                            b0 + k0 * b_step + j0 + j,
-                            b_step,
-                            c,
-                            c_at,
-                            c_step,
-                            bias,
-                            bias0 + j0 + j,
-                            kn,
-                            width,
-                            flags,
-                        )
-                    elif pack_b:
-                        tile(
-                            table,
-                            h,
-                            by_rows,
-                            a,
-                            a_at,
-                            a_step,
-                            scratch,
-                            b_scratch + j * kn,
-                            strip,
-                            c,
-                            c_at,
-                            c_step,
-                            bias,
-                            bias0 + j0 + j,
-                            kn,
-                            width,
-                            flags,
-                        )
-                    else:
-                        tile(
-                            table,
-                            h,
-                            by_rows,
-                            a,
-                            a_at,
-                            a_step,
-                            b,
-                            b0 + k0 * b_step + j0 + j,
-                            b_step,
-                            c,
-                            c_at,
-                            c_step,
-                            bias,
-                            bias0 + j0 + j,
-                            kn,
-                            width,
-                            flags,
-                        )
+                    tile(
+                        table, h, by_rows,
+                        left, scratch0 if pack_a else a_at, h if pack_a else a_step,
+                        right, b_scratch + j * kn if pack_b else b_at + j, strip if pack_b else b_step,
+                        c, c0 + i * c_step + j0 + j, c_step, bias, bias0 + j0 + j,
+                        kn, min(strip, jn - j), flags,
+                    )  # fmt: skip
                 i += h
 
 
-@jit(needs=NEEDS, _nrt=False)
+@jit(**INNER)
 def multiply_items(plan, a, b, c, first, last):
     """Some products of the batch, where nothing is packed and each is one part and one block of k.
 
@@ -252,25 +157,28 @@ def multiply_items(plan, a, b, c, first, last):
             c0 += h * n
 
 
-@jit(needs=NEEDS, _nrt=False)
+@jit(**OUTER)
 def multiply_small(plan, a, b, c):
     """All of a product whose plan is small, on the calling thread. No bias: ``linear`` always packs."""
     multiply_items(plan, a, b, c, 0, plan[BATCH])
 
 
-@jit(needs=NEEDS, _nrt=False)
+@jit(**OUTER)
+def multiply_small_chunk(plan, a, b, c, bias, scratch, chunk):
+    """Of many small products those that fall to one chunk; called as ``multiply_chunk`` is."""
+    batch, chunks = plan[BATCH], plan[CHUNKS]
+    multiply_items(plan, a, b, c, batch * chunk // chunks, batch * (chunk + 1) // chunks)
+
+
+@jit(**OUTER)
 def multiply_chunk(plan, a, b, c, bias, scratch, chunk):
     """The parts of all products of the batch that fall to one chunk of ``plan[CHUNKS]``."""
     m, n, k = plan[M], plan[N], plan[K]
     across = plan[GRID_N]
     cells = plan[GRID_M] * across
     tasks = plan[BATCH] * cells
-    first, last = tasks * chunk // plan[CHUNKS], tasks * (chunk + 1) // plan[CHUNKS]
-    if plan[SMALL]:
-        multiply_items(plan, a, b, c, first, last)
-        return
     i, j, rows, cols = 0, 0, m, n
-    for task in range(first, last):
+    for task in range(tasks * chunk // plan[CHUNKS], tasks * (chunk + 1) // plan[CHUNKS]):
         item = task
         if cells > 1:  # divisions that small products would feel
             item, cell = task // cells, task % cells

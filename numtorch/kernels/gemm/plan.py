@@ -100,29 +100,27 @@ def make_plan(
     if m == 1 or n == 1:
         return make_vector_plan(dtype, batch, m, n, k, ta, tb, a_stride, b_stride, flags, threads)
     micro = variants(dtype == np.float64)
-    regs = micro.registers
-    work = batch * m * n * k
-    chunks = threads if work >= SERIAL_WORK else 1
+    regs, item = micro.registers, dtype.itemsize
+    chunks = threads if batch * m * n * k >= SERIAL_WORK else 1
     down, across = (1, 1) if batch >= chunks else grid(m, n, regs.lanes, chunks)
     chunks = min(chunks, batch * down * across)
 
-    # Rows of a are read in place: the micro-kernel is as fast by rows. Columns of a wide c pay for packing.
+    # Rows of a are read in place: micro-kernels are as fast by rows. Columns pay off where c is wide.
     pack_a = ta and n > PACKING_STRIPS * regs.strip
     # A packed b saves translations of addresses, if enough rows share it.
-    pack_b = tb or (m // down >= PACKING_ROWS and k * n * dtype.itemsize > PACKING_BYTES)
+    pack_b = tb or (m // down >= PACKING_ROWS and k * n * item > PACKING_BYTES)
     if regs.bits == 128 and n % regs.lanes:
-        pack_b = True  # masked loads are slow there; the padding of packed rows makes them rare
-    depth = BLOCK_DEPTH // dtype.itemsize
-    depth = max(1, -(-k // max(1, -(-k // depth))))
-    columns = max(regs.strip, BLOCK_BYTES // (depth * dtype.itemsize) // regs.strip * regs.strip)
+        pack_b = True  # masked loads are slow there; a packed b keeps them to a part of the columns
+    blocks = max(1, -(-k * item // BLOCK_DEPTH))
+    depth = max(1, -(-k // blocks))
+    columns = max(1, BLOCK_BYTES // (depth * item * regs.strip)) * regs.strip
     columns = min(columns, -(-n // regs.strip) * regs.strip)
     # The last packed row of a writes a whole vector: one more line of space behind each region.
-    line = 64 // dtype.itemsize
+    line = 64 // item
     scratch_a = (regs.height * depth // line + 2) * line if pack_a else 0
     scratch_b = (columns * depth // line + 2) * line if pack_b else 0
-
     panels = -(-m // regs.height)
-    small = down * across == 1 and k <= depth and not pack_a and not pack_b and not flags & ~ACCUMULATE
+
     numbers = np.zeros(layout.PLAN_SIZE, np.int64)
     for at, value in {
         layout.TABLE: micro.address,
@@ -150,20 +148,24 @@ def make_plan(
         layout.PANELS: panels,
         layout.PANEL_HEIGHT: m // panels,
         layout.HIGHER_PANELS: m % panels,
-        layout.SMALL: small,
-        layout.PANELS: panels, layout.PANEL_HEIGHT: m // panels, layout.HIGHER_PANELS: m % panels,
     }.items():
         numbers[at] = value
     _compile_variants(micro, numbers)
-    if chunks > 1:
-        _entry(layout.multiply_chunk, numbers, dtype, 5, 0)
-        numbers[layout.CHUNK] = _address(layout.multiply_chunk, numbers, dtype, 5, 0)
-        run = _entry(layout.multiply_parallel, numbers, dtype, 5, 0)
-    elif small:
+    bare = not pack_a and not pack_b and not flags & ~ACCUMULATE
+    return _blocked(dtype, numbers, bare and down * across == 1 and blocks == 1)
+
+
+def _blocked(dtype: np.dtype, numbers: np.ndarray, small: bool) -> Plan:
+    """The driver for a plan whose numbers are complete but for the address of the chunks' kernel."""
+    chunks = int(numbers[layout.CHUNKS])
+    if small and chunks == 1:
         return Plan(_entry(layout.multiply_small, numbers, dtype, 3), numbers, None)
-    else:
-        run = _entry(layout.multiply_chunk, numbers, dtype, 5, 0)
-    return Plan(run, numbers, scratch_key(dtype, chunks * (scratch_a + scratch_b)))
+    kernel = layout.multiply_small_chunk if small else layout.multiply_chunk
+    run = _entry(kernel, numbers, dtype, 5, 0)
+    if chunks > 1:
+        numbers[layout.CHUNK] = _address(kernel, numbers, dtype, 5, 0)
+        run = _entry(layout.multiply_parallel, numbers, dtype, 5, 0)
+    return Plan(run, numbers, scratch_key(dtype, chunks * int(numbers[layout.SCRATCH])))
 
 
 def make_vector_plan(
@@ -210,8 +212,12 @@ def make_vector_plan(
     if flags & ~ACCUMULATE:
         scratch = scratch_key(dtype, 1)  # part of the call, not used
         if matrix_is_a:
-            return Plan(lambda numbers, a, b, c, bias, *_: entry(numbers, a, b, c, bias), numbers, scratch)
-        return Plan(lambda numbers, a, b, c, bias, *_: entry(numbers, b, a, c, bias), numbers, scratch)
+            return Plan(
+                lambda numbers, a, b, c, bias, *_: entry(numbers, a, b, c, bias), numbers, scratch
+            )
+        return Plan(
+            lambda numbers, a, b, c, bias, *_: entry(numbers, b, a, c, bias), numbers, scratch
+        )
     if matrix_is_a:
         return Plan(lambda numbers, a, b, c: entry(numbers, a, b, c, c), numbers, None)
     return Plan(lambda numbers, a, b, c: entry(numbers, b, a, c, c), numbers, None)
@@ -223,7 +229,7 @@ def _entry(kernel: Jit, numbers: np.ndarray, dtype: np.dtype, arrays: int, *rest
 
 
 def _address(kernel: Jit, numbers: np.ndarray, dtype: np.dtype, arrays: int, *rest: int) -> int:
-    """Where the code stands that ``_entry`` has compiled for these types."""
+    """Where the code is that ``_entry`` has compiled for these types; plain Python needs none."""
     if disabled():
         return 0
     arguments = (numbers, *[np.empty(1, dtype)] * arrays, *rest)

@@ -6,6 +6,7 @@ set only on tensors that need it, because making the result is a large part of w
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 from weakref import ref
 
@@ -74,8 +75,11 @@ def make(buf: Any, shape: tuple, k: Kind) -> Tensor:
 
 def empty(shape: tuple, d: dtype, where: device) -> Tensor:
     """An uninitialised contiguous tensor."""
-    shape = shape if type(shape) is Size else Size(shape)
-    return make(allocate(shape.numel(), d, where), shape, kind(d, where))
+    t = new(Tensor)
+    t.shape = shape = shape if type(shape) is Size else Size(shape)
+    t._buf = allocate(prod(shape), d, where)
+    t._k = kind(d, where)
+    return t
 
 
 def shared_storage(t: Tensor) -> Storage:
@@ -102,17 +106,26 @@ def view(x: Tensor, shape: tuple, strides: tuple[int, ...], step: int = 0) -> Te
         t._strides = strides
         t._buf = flat if flat is None else flat[start:]
     if mode.grad:
-        storage.views.append(ref(t))
-        if len(storage.views) > 64:  # views of a long-lived buffer come and go
-            storage.views = [r for r in storage.views if r() is not None]
+        views = storage.views
+        if views is None:
+            storage.views = [ref(t)]
+        else:
+            if len(views) > 64:  # views of a long-lived buffer come and go
+                views[:] = [r for r in views if r() is not None]
+            views.append(ref(t))
     return t
 
 
 def alias(x: Tensor) -> Tensor:
     """The same elements without a graph; in-place writes to either are seen by both."""
-    shared_storage(x)
     t = new(Tensor)
-    t.shape, t._buf, t._k, t._strides, t._storage, t._offset = x.shape, x._buf, x._k, x._strides, x._storage, x._offset
+    t.shape = x.shape
+    t._buf = x._buf
+    t._k = x._k
+    if x._storage is FRESH:
+        x._storage = t._storage = Storage(x._buf)
+    else:
+        t._storage, t._strides, t._offset = x._storage, x._strides, x._offset
     return t
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from numtorch.device import device
+from numtorch.device import CPU, device
 from numtorch.dtype import dtype
 
 # One clock orders graph nodes and in-place writes: a value saved by a node is stale when its buffer was
@@ -60,7 +60,7 @@ class Storage:
         self.data = data
         self.version = 0
         self.written = -1
-        self.views: list = []
+        self.views: list | None = None
 
 
 # What a tensor that owns its buffer alone points to until a view or a write needs the real thing: most
@@ -95,8 +95,9 @@ _LARGE = 1 << 15  # bytes from which alignment pays more than it costs
 
 def allocate(n: int, d: dtype, where: device) -> Any:
     """An uninitialised buffer of ``n`` elements on a device (None for meta)."""
-    if where.type == "cpu":
-        return allocate_cpu(n, d.storage)
+    if where is CPU:
+        storage = d.storage
+        return np.empty(n, storage) if n * storage.itemsize < _LARGE else allocate_cpu(n, storage)
     if where.type == "meta":
         return None
     from numtorch.kernels import launch
@@ -105,10 +106,8 @@ def allocate(n: int, d: dtype, where: device) -> Any:
 
 
 def allocate_cpu(n: int, storage: np.dtype) -> np.ndarray:
-    """An uninitialised NumPy buffer; large ones start on a cache line."""
+    """An uninitialised NumPy buffer that starts on a cache line."""
     nbytes = n * storage.itemsize
-    if nbytes < _LARGE:
-        return np.empty(n, storage)
     # NumPy's large arrays start 16 bytes into a page, so that every 64-byte store would split a line.
     raw = np.empty(nbytes + 64, np.uint8)
     start = -raw.__array_interface__["data"][0] % 64

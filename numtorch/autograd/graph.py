@@ -11,8 +11,11 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Any
 
+import numpy as np
+
 from numtorch import _tensor
-from numtorch.autograd.grad_mode import _Setting, mode
+from numtorch.autograd.grad_mode import mode
+from numtorch.device import CPU
 from numtorch.storage import FRESH, tick
 
 
@@ -196,7 +199,9 @@ def run(roots: list[tuple[Any, Any]], *, keep: bool, create: bool, capture: dict
         if wanted is None or _target(edge) in wanted:
             walk.give(edge, g)
     heap, pending, give = walk.heap, walk.pending, walk.give
-    with _Setting(grad=create):
+    before = mode.grad
+    mode.grad = create
+    try:
         while heap:
             node = heappop(heap)[1]
             g = pending.pop(node)
@@ -220,6 +225,8 @@ def run(roots: list[tuple[Any, Any]], *, keep: bool, create: bool, capture: dict
                 if e is not None and gx is not None and (wanted is None or _target(e) in wanted):
                     give(e, gx)
             g = gx = grads = None  # nothing but the walk holds a gradient: buffers go as soon as they are used
+    finally:
+        mode.grad = before
     return captured
 
 
@@ -389,6 +396,15 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
     return tuple(result)
 
 
+def _one(t: Any) -> Any:
+    """The gradient of a scalar with respect to itself."""
+    if t._k.device is CPU and not t._k.dtype.is_half:
+        return _tensor.make(np.ones(1, t._k.dtype.storage), t.shape, _tensor.kind(t._k.dtype, CPU))
+    from numtorch.ops.creation import ones
+
+    return ones(t.shape, dtype=t.dtype, device=t.device)
+
+
 def _sequence(x: Any) -> list:
     return [x] if isinstance(x, _tensor.Tensor) else list(x)
 
@@ -412,9 +428,7 @@ def _roots(tensors: list, grads: list) -> list[tuple[Any, Any]]:
                 raise RuntimeError("grad can be implicitly created only for scalar outputs; this one has shape "
                                    f"{list(t.shape)}. Reduce it first, as in loss.sum().backward(), or pass the "
                                    "gradient: y.backward(torch.ones_like(y))")
-            from numtorch.ops.creation import ones
-
-            g = ones(t.shape, dtype=t.dtype, device=t.device)
+            g = _one(t)
         elif tuple(g.shape) != tuple(t.shape):
             raise RuntimeError(f"Mismatch in shape: grad_output has a shape of {g.shape} and output has a shape of {t.shape}.")
         roots.append((t._edge, g))

@@ -104,9 +104,49 @@ def _elementwise(op: Any) -> Callable:
 """
     if op.differentiable:
         text += f"    if ({' or '.join(edge)}) and mode.grad and op.gradient is not None:\n"
-        text += f"        record(({values}), ({extra}), y)\n"
+        text += f"        record({', '.join(names)}, ({extra}), y)\n"
     text += "    return y\n"
+    env["record"] = lambda *given: op.record(given[:-2], given[-2], given[-1])
+    op.front_env = env
     return _compile(op.name, text, env)
+
+
+def specialise_record(op: Any) -> None:
+    """Write out ``record`` for operands of one shape and type, the only ones the front's own path sees.
+
+    For ``mul`` it reads:
+
+        def record(x, y, params, out):
+            ex = x._edge
+            ey = None if y.__class__ in NUMBERS else y._edge
+            used = table[ex is not None, ey is not None]
+            out._edge = Node(op, (ex, ey), [x if used[0] else None, y if used[1] or ey is None ... ], params)
+    """
+    from numtorch._tensor import alias
+    from numtorch.autograd.graph import Node
+
+    gradient, names = op.gradient, op.tensors
+    last = names[-1]
+    number = len(names) == 2  # the front takes a Python number as second operand
+    lines = [f"def record({', '.join(names)}, params, out):"]
+    for n in names:
+        get = f"{n}._edge"
+        if number and n == last:
+            lines.append(f"    plain = {n}.__class__ is float or {n}.__class__ is int")
+            get = f"None if plain else {get}"
+        lines.append(f"    edge_{n} = {get}")
+    needs = ", ".join(f"edge_{n} is not None" for n in names) + ","
+    lines += ["    try:", f"        used = table[{needs}]", "    except KeyError:", f"        used = table[{needs}] = find(({needs}))"]
+    saved = []
+    for slot, i in enumerate(gradient.saves):
+        keep = f"used[{slot}] or plain" if number and names[i] == last else f"used[{slot}]"
+        saved.append(f"{names[i]} if {keep} else None")
+    if gradient.saves_out:
+        saved.append(f"alias(out) if used[{len(gradient.saves)}] else None")
+    edges = ", ".join(f"edge_{n}" for n in names) + ","
+    lines.append(f"    out._edge = Node(op, ({edges}), [{', '.join(saved)}], params)")
+    env = {"table": {}, "find": gradient.used, "Node": Node, "alias": alias, "op": op}
+    op.front_env["record"] = _compile("record", "\n".join(lines) + "\n", env)
 
 
 def remember(op: Any, tensors: tuple, params: tuple, result: Tensor) -> None:

@@ -48,9 +48,9 @@ class Op:
 
     def __init__(self, name: str, body: Callable | None, spec: Callable, *, select: tuple = (), differentiable: bool = True,
                  ref: Callable | None = None, samples: Callable | None = None, domain: tuple | None = None,
-                 flops: Callable | None = None, public: bool = True, view: bool = False):
+                 flops: Callable | None = None, public: bool = True, view: bool = False, direct: bool = False):
         self.name = name
-        self.view = view
+        self.direct = view or direct
         self.body = body
         self.select = select
         self.differentiable = differentiable
@@ -98,7 +98,7 @@ class Op:
     def launcher(self, s: Signature) -> Callable:
         """What computes the op for a signature."""
         body = self.body
-        if self.view:
+        if self.direct:
             return body
         if s.device == "meta" and body is not None:
             kernel = None
@@ -167,20 +167,16 @@ class Op:
         needs = tuple([e is not None for e in node.edges])
         saved = node.saved
         for t in saved:
-            if isinstance(t, Tensor):
-                if t._storage.written > node.seq:
-                    raise stale(node, t)
-            elif type(t) is tuple:
-                for s in t:
-                    if s._storage.written > node.seq:
-                        raise stale(node, s)
+            for s in t if type(t) is tuple else (t,):
+                if isinstance(s, Tensor) and s._storage.written > node.seq:
+                    raise stale(node, s)
         if create:
             if gradient.saves_out and saved[-1] is not None:
                 saved = [*saved[:-1], _reattach(saved[-1], node)]
             grads = gradient.formula(g, saved, node, needs)
         else:
             grads = gradient.fast(g, saved, node, needs)
-        return grads if type(grads) is tuple else (grads,)
+        return grads if type(grads) is tuple or type(grads) is list else (grads,)
 
 
 def _described(t: Any) -> tuple | None:
@@ -283,11 +279,13 @@ class ElementwiseGradient(Gradient):
         if self.entry.kernels:
             grads = super().fast(g, saved, node, needs)
             return self._fit(grads if isinstance(grads, tuple) else (grads,), node)
-        numbers = tuple([False if isinstance(s, Tensor) else s if i in self.static else True
-                         for i, s in zip(self.saves, saved, strict=False)])
-        params = tuple([p for p in node.params])
-        static = tuple([p for p in params if not isinstance(p, int | float)])
-        key = (needs, numbers, static)
+        params = node.params
+        if not params and not self.static:  # the common case: only which operands are numbers matters
+            key: Any = (needs, *[s.__class__ for s in saved])
+        else:
+            numbers = tuple([False if isinstance(s, Tensor) else s if i in self.static else True
+                             for i, s in zip(self.saves, saved, strict=False)])
+            key = (needs, numbers, tuple([p for p in params if not isinstance(p, int | float)]))
         traced = self.programs.get(key)
         if traced is None:
             traced = self.programs[key] = self._trace(needs, saved, params)
@@ -300,7 +298,7 @@ class ElementwiseGradient(Gradient):
             results = program(*[values[i] for i in positions])
         for i, place in places:
             grads[i] = g if place < 0 else results[place]
-        return self._fit(grads, node)
+        return grads if node.inputs is None else self._fit(grads, node)
 
     def _trace(self, needs: tuple, saved: list, params: tuple) -> Any:
         """(program, which of g, saved and params it takes, where each result goes), or False."""
@@ -342,7 +340,7 @@ class ElementwiseGradient(Gradient):
     def _fit(self, grads: Any, node: Node) -> tuple:
         """Sum gradients down to the shapes of broadcast inputs, and cast them to the inputs' types."""
         if node.inputs is None:
-            return tuple(grads)
+            return grads
         from numtorch.ops.reduction import sum_to
 
         fitted = []
@@ -419,11 +417,8 @@ class ElementwiseOp(Op):
         if gradient.saves_out:
             saved.append(alias(result) if used[-1] else None)
         node = Node(self, edges, saved, params)
-        shape, d = result.shape, result._k.dtype
-        for t in tensors:
-            if isinstance(t, Tensor) and (t.shape != shape or t._k.dtype is not d):
-                node.inputs = [_described(t) for t in tensors]
-                break
+        if any(isinstance(t, Tensor) and (t.shape != result.shape or t._k.dtype is not result._k.dtype) for t in tensors):
+            node.inputs = [_described(t) for t in tensors]
         result._edge = node
 
     def inplace(self, x: Tensor, rest: tuple, params: tuple) -> Tensor:
@@ -534,6 +529,7 @@ def op(fn: Callable | None = None, *, shape: bool = False, **options: Any) -> An
     Args:
         shape: the body is only the rule for shapes and types, run on ``meta`` tensors; kernels compute.
         view: the body only makes views.
+        direct: the body launches kernels itself, without calling ops that would be recorded.
         select: parameters on which the choice of a kernel depends.
         differentiable: False if no result ever requires a gradient.
         ref, samples: for the op's tests.
@@ -592,6 +588,8 @@ def _publish(o: Op, fn: Callable) -> Any:
             return lambda g: vjp(g, static=static)
         o.gradient = (ElementwiseGradient if isinstance(o, ElementwiseOp) else Gradient)(o, f)
         o.gradient.static = frozenset(o.tensors.index(n) for n in static)
+        if isinstance(o, ElementwiseOp):
+            front.specialise_record(o)
         call.backward = Attach(o.gradient.entry)
         registry.clear_memos()
         return f

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from numtorch import dtype as dtypes
-from numtorch._tensor import Tensor, make
+from numtorch._tensor import Tensor, new
 from numtorch.device import CPU, META
 from numtorch.dtype import dtype
 from numtorch.errors import KernelError
@@ -43,7 +43,7 @@ _HEAVY = {"exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos",
 class Plan:
     """What remains to be done for operands of known kinds, shapes and strides."""
 
-    __slots__ = ("entry", "geometry", "jit", "kinds", "needs_numbers", "numel", "shape", "walks")
+    __slots__ = ("entry", "geometry", "jit", "kinds", "numel", "shape", "walks")
 
     def __init__(self, entry: Any, geometry: tuple, shape: Size, kinds: tuple, numel: int, jit: Any, walks: tuple):
         self.entry, self.geometry, self.shape, self.kinds, self.numel = entry, geometry, shape, kinds, numel
@@ -79,25 +79,38 @@ class Program:
     def __call__(self, *values: Any, outs: tuple[Tensor, ...] | None = None) -> tuple[Tensor, ...]:
         """The results for tensors and numbers; written into ``outs`` if given."""
         key: list = []
-        for v in values:
-            if isinstance(v, Tensor):
-                key += v._k, v.shape, v._strides
-            else:
-                key.append(type(v))
-        if outs is not None:
-            for o in outs:
-                key += o._k, o.shape, o._strides
+        for v in values if outs is None else values + outs:
+            try:
+                k = v._k
+            except AttributeError:
+                key.append(v.__class__)
+                continue
+            key.append(k)
+            key.append(v.shape)
+            if not k.contiguous:
+                key.append(v._strides)
         key_ = tuple(key)
         plan = self.plans.get(key_)
         if plan is None:
             if len(self.plans) > 4096:
                 self.plans.clear()
             plan = self.plans[key_] = self.plan(values, outs)
+        shape = plan.shape
         if outs is None:
-            outs = tuple([make(allocate(plan.numel, k.dtype, k.device), plan.shape, k) for k in plan.kinds])
-        if plan.numel and plan.entry is not None:
+            n = plan.numel
+            made = []
+            for k in plan.kinds:
+                y = new(Tensor)
+                y.shape = shape
+                y._buf = allocate(n, k.dtype, k.device)
+                y._k = k
+                made.append(y)
+            outs = tuple(made)
+        if plan.entry is not None:
             args = [v._buf if isinstance(v, Tensor) else v for v in values]
-            plan.entry(*args, *[o._buf for o in outs], *plan.geometry)
+            for y in outs:
+                args.append(y._buf)
+            plan.entry(*args, *plan.geometry)
         return outs
 
     def compute_type(self, values: tuple) -> dtype:

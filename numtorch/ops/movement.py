@@ -88,7 +88,7 @@ def _cast_program(target: dtype) -> Program:
     return _casts[target]
 
 
-@op(public=False)
+@op(public=False, direct=True)
 def cast(x, dtype: dtype):
     """The elements converted to another type (floats to integers by truncation)."""
     return _cast_program(dtype)(x)[0]
@@ -99,11 +99,12 @@ def _(g, x_kind):
     return cast(g, x_kind.dtype)
 
 
-@op(public=False)
+@op(public=False, direct=True)
 def move(x, device: Any):
     """A copy on another device."""
     y = empty(x.shape, x.dtype, device)
-    x = contiguous(x)
+    if not x._k.contiguous:
+        x = clone.op.program(x)[0]
     if device.type == "meta" or x.device.type == "meta" or not x.numel():
         if x.device.type == "meta" and device.type != "meta":
             raise NotImplementedError("Cannot copy out of meta tensor; no data!")
@@ -660,7 +661,7 @@ def refresh_views(base: Tensor) -> None:
     """Views of a tensor that an in-place op has given a new history get theirs from it."""
     if base._storage is FRESH:
         return
-    for r in base._storage.views:
+    for r in base._storage.views or ():
         v = r()
         if v is None or v is base or v._base is not base:
             continue

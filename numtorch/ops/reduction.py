@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import builtins
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from numtorch import dtype as dtypes
-from numtorch._tensor import Tensor, empty
+from numtorch._tensor import Tensor, empty, new, view
+from numtorch.autograd.grad_mode import mode
 from numtorch.dispatch.op import op
 from numtorch.dispatch.program import compiled_entry
 from numtorch.dtype import dtype
@@ -16,8 +18,8 @@ from numtorch.kernels import registry, threads
 from numtorch.kernels.codegen import reduction as codegen
 from numtorch.kernels.jit import jit
 from numtorch.ops.arithmetic import eq, true_div, where
-from numtorch.ops.movement import contiguous, expand_to, permute, reshape
-from numtorch.storage import Size, wrap_dim
+from numtorch.ops.movement import clone, contiguous, expand_to, permute, reshape
+from numtorch.storage import Kind, Size, allocate, kind, wrap_dim
 
 PARALLEL_ELEMENTS = 1 << 16
 Dims = tuple[int, ...] | int | None
@@ -51,45 +53,90 @@ def extents(shape: tuple, dims: tuple) -> tuple[int, int, int] | None:
     return Size(shape[:first]).numel(), Size(shape[first : last + 1]).numel(), Size(shape[last + 1 :]).numel()
 
 
-_entries: dict = registry.memo()
+_plans: dict = registry.memo()
 
 
 def reduce(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool, target: dtype, acc: np.dtype | None = None) -> Tensor:
     """Run a reduction kernel."""
-    dims = wrap_dims(dim, len(x.shape), r.name)
-    y = empty(reduced_shape(x.shape, dims, keepdim), target, x._k.device)
-    where_ = x._k.device.type
-    if where_ == "meta" or not y.shape.numel():
+    k = x._k
+    key = (r, k, x.shape, dim if type(dim) is not list else tuple(dim), keepdim, target, acc)
+    plan = _plans.get(key)
+    if plan is None:
+        if len(_plans) > 4096:
+            _plans.clear()
+        plan = _plans[key] = _plan(r, x, dim, keepdim, target, acc)
+    y = new(Tensor)
+    y.shape = plan.shape
+    y._buf = allocate(plan.numel, target, k.device)
+    y._k = plan.kind
+    if plan.entry is None:
         return y
-    found = extents(x.shape, dims)
-    if found is None:  # reduced dimensions apart: bring them together
+    if plan.order is not None:
+        x = view(x, tuple([x.shape[d] for d in plan.order]), tuple([x.strides[d] for d in plan.order]))
+    if not x._k.contiguous:
+        (x,) = clone.op.program(x)
+    if plan.scratch is None:
+        plan.entry(x._buf, y._buf, *plan.extents)
+    else:
+        plan.entry(x._buf, y._buf, np.empty(*plan.scratch), *plan.extents)
+    return y
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What remains to be done to reduce tensors of one kind and shape.
+
+    Attributes:
+        shape: of the result.
+        entry: the kernel; None if there is nothing to compute.
+        order: the permutation that brings reduced dimensions together; None if they are.
+        scratch: size and type of the accumulators, where the kernel wants them from outside.
+        extents: the kernel's integers.
+    """
+
+    shape: Size
+    numel: int
+    kind: Kind
+    entry: Any
+    order: tuple | None = None
+    scratch: tuple | None = None
+    extents: tuple = ()
+
+
+def _plan(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool, target: dtype, acc: np.dtype | None) -> Plan:
+    dims = wrap_dims(dim, len(x.shape), r.name)
+    shape = reduced_shape(x.shape, dims, keepdim)
+    where_, made = x._k.device.type, kind(target, x._k.device)
+    if where_ == "meta" or not shape.numel():
+        return Plan(shape, shape.numel(), made, None)
+    order, found = None, extents(x.shape, dims)
+    if found is None:
         rest = [d for d in range(len(x.shape)) if d not in dims]
-        x = permute(x, (*rest, *dims))
-        found = extents(x.shape, tuple(range(len(rest), len(x.shape))))
-    x = contiguous(x)
+        order = (*rest, *dims)
+        found = extents(Size(x.shape[d] for d in order), tuple(range(len(rest), len(order))))
     outer, n, inner = found
     acc = acc or target.compute
     if where_ == "cuda":
-        form = "rows" if inner == 1 else "columns"
-        kernel = codegen.build_cuda(r, form, x._k.dtype, acc, target)
-        if form == "rows":
-            kernel.launch_blocks(outer, 128, x._buf, y._buf, outer, n, inner)
-        else:
-            kernel.launch(outer * inner, x._buf, y._buf, outer, n, inner)
-        return y
+        return Plan(shape, shape.numel(), made, _cuda_entry(r, x, target, acc, *found), order, None, found)
+    scratch, numbers = None, found
     if inner > 1:
-        form, args = "columns", (x._buf, y._buf, np.empty(outer * inner, acc), outer, n, inner)
+        form, scratch = "columns", (outer * inner, acc)
     elif outer == 1 and n > codegen.BLOCK:
-        form, args = "whole", (x._buf, y._buf, np.empty(-(-n // codegen.BLOCK), acc), n)
+        form, scratch, numbers = "whole", (-(-n // codegen.BLOCK), acc), (n,)
     else:
-        form, args = "rows", (x._buf, y._buf, outer, n, inner)
+        form = "rows"
     parallel = outer * n * inner >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1
-    key = (r, form, x._k.dtype, acc, target, parallel)
-    entry = _entries.get(key)
-    if entry is None:
-        entry = _entries[key] = compiled_entry(codegen.build(r, form, x._k.dtype, acc, target, parallel), args, r.name)
-    entry(*args)
-    return y
+    buffers = [np.empty(1, x._k.dtype.storage), np.empty(1, target.storage)] + ([np.empty(1, acc)] if scratch else [])
+    jit_ = codegen.build(r, form, x._k.dtype, acc, target, parallel)
+    return Plan(shape, shape.numel(), made, compiled_entry(jit_, (*buffers, *numbers), r.name), order, scratch, numbers)
+
+
+def _cuda_entry(r: codegen.Reduction, x: Tensor, target: dtype, acc: np.dtype, outer: int, n: int, inner: int) -> Any:
+    form = "rows" if inner == 1 else "columns"
+    kernel = codegen.build_cuda(r, form, x._k.dtype, acc, target)
+    if form == "rows":
+        return lambda *args: kernel.launch_blocks(outer, 128, *args)
+    return lambda *args: kernel.launch(outer * inner, *args)
 
 
 def _samples() -> list:
@@ -100,7 +147,7 @@ def _sum_type(x: Tensor, given: dtype | None) -> dtype:
     return given or (x.dtype if x.dtype.is_floating_point else dtypes.int64)
 
 
-@op(name="sum", samples=_samples, ref=np.sum, public=False)
+@op(name="sum", direct=True, samples=_samples, ref=np.sum, public=False)
 def sum_dims(x, dim: Any = None, keepdim: bool = False, dtype: Any = None):
     """The sum over dimensions."""
     return reduce(codegen.SUM, x, dim, keepdim, _sum_type(x, dtype))
@@ -108,6 +155,8 @@ def sum_dims(x, dim: Any = None, keepdim: bool = False, dtype: Any = None):
 
 @sum_dims.vjp
 def _(g, x_shape, x_kind, *, dim, keepdim):
+    if dim is None and not mode.grad and g._k.dtype is x_kind.dtype:
+        return view(g, x_shape, (0,) * len(x_shape))
     g = restore(g, x_shape, dim, keepdim)
     return g if g.dtype is x_kind.dtype else g.to(x_kind.dtype)
 
@@ -140,7 +189,7 @@ def sum_to(x: Tensor, shape: tuple) -> Tensor:
     return reshape(y, shape) if y.shape != shape else y
 
 
-@op(name="mean", samples=_samples, ref=np.mean, public=False)
+@op(name="mean", direct=True, samples=_samples, ref=np.mean, public=False)
 def mean_dims(x, dim: Any = None, keepdim: bool = False, dtype: Any = None):
     """The mean over dimensions."""
     return reduce(codegen.MEAN, x, dim, keepdim, dtype or x.dtype)
@@ -166,7 +215,7 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
     return mean_dims(input, dim, keepdim, dtype)
 
 
-@op(samples=_samples, ref=np.prod, public=False, name="prod")
+@op(name="prod", direct=True, samples=_samples, ref=np.prod, public=False)
 def prod_dims(x, dim: Any = None, keepdim: bool = False, dtype: Any = None):
     """The product over dimensions."""
     return reduce(codegen.PROD, x, dim, keepdim, _sum_type(x, dtype))
@@ -221,7 +270,7 @@ def _extreme_vjp(g: Tensor, x: Tensor, out: Tensor, dim: Any, keepdim: bool) -> 
     return where(hit, restore(g, x.shape, dim, keepdim) / count, 0.0)
 
 
-@op(samples=_samples, ref=np.max)
+@op(direct=True, samples=_samples, ref=np.max)
 def amax(x, dim: Any = (), keepdim: bool = False):
     """The largest element over dimensions; NaN if there is one. Equal elements share the gradient."""
     return _extreme(codegen.MAX, x, dim, keepdim)
@@ -232,7 +281,7 @@ def _(g, x, *, out, dim, keepdim):
     return _extreme_vjp(g, x, out, dim, keepdim)
 
 
-@op(samples=_samples, ref=np.min)
+@op(direct=True, samples=_samples, ref=np.min)
 def amin(x, dim: Any = (), keepdim: bool = False):
     """The smallest element over dimensions; NaN if there is one. Equal elements share the gradient."""
     return _extreme(codegen.MIN, x, dim, keepdim)

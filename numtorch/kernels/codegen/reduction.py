@@ -24,7 +24,7 @@ BLOCK = 4096  # elements a running sum may swallow before it joins the total: bo
 STRIP = 512  # columns that a thread adds up at a time; their accumulators stay in the first-level cache
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Reduction:
     """How elements become one.
 

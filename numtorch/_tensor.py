@@ -106,13 +106,32 @@ def view(x: Tensor, shape: tuple, strides: tuple[int, ...], step: int = 0) -> Te
         t._strides = strides
         t._buf = flat if flat is None else flat[start:]
     if mode.grad:
-        views = storage.views
-        if views is None:
-            storage.views = [ref(t)]
-        else:
-            if len(views) > 64:  # views of a long-lived buffer come and go
-                views[:] = [r for r in views if r() is not None]
-            views.append(ref(t))
+        _remember(storage, t)
+    return t
+
+
+def _remember(storage: Storage, t: Tensor) -> None:
+    """Keep track of a view that may take part in a graph: an in-place write must find it."""
+    views = storage.views
+    if views is None:
+        storage.views = [ref(t)]
+        return
+    if len(views) > 64:  # views of a long-lived buffer come and go
+        views[:] = [r for r in views if r() is not None]
+    views.append(ref(t))
+
+
+def reshaped(x: Tensor, shape: Size) -> Tensor:
+    """A contiguous tensor's elements in another shape of as many elements. No graph is recorded."""
+    t = new(Tensor)
+    t.shape = shape
+    t._buf = x._buf
+    t._k = x._k
+    t._storage = storage = x._storage if x._storage is not FRESH else shared_storage(x)
+    t._offset = x._offset
+    t._base = x if x._base is None else x._base
+    if mode.grad:
+        _remember(storage, t)
     return t
 
 

@@ -215,6 +215,7 @@ def view_strides(shape: tuple, strides: tuple, target: tuple) -> tuple[int, ...]
     return tuple(reversed(result))
 
 
+@lru_cache(maxsize=4096)
 def fill_shape(target: tuple[int, ...], numel: int, op: str) -> tuple[int, ...]:
     """``target`` with its one -1 replaced; RuntimeError if the elements do not fit."""
     known, missing = 1, None

@@ -172,7 +172,7 @@ class _Walk:
             heappush(self.heap, (-edge.seq, edge))
             self.pending[edge] = g
         elif edge in self.sums and not self.create:
-            before.add_(g)
+            _add_into(before, g)
         else:
             self.pending[edge] = before + g
             self.sums.add(edge)
@@ -313,11 +313,20 @@ def _accumulate(leaf: Leaf, g: Any, create: bool, owned: bool) -> None:
     elif create:
         leaf.grad = leaf.grad + g
     else:
-        leaf.grad.add_(g)
+        _add_into(leaf.grad, g)
     for reference, hook in tuple(leaf.after or ()):
         tensor = reference()
         if tensor is not None:
             hook(tensor)
+
+
+def _add_into(total: Any, g: Any) -> None:
+    """``total += g`` outside any graph."""
+    from numtorch.dispatch.op import OPS, wrote
+
+    add = OPS["add"]
+    add.program(total, g, outs=(total,))
+    wrote(total)
 
 
 def _shared(g: Any) -> bool:

@@ -64,7 +64,7 @@ def build(op: Any) -> Callable:
 def _elementwise(op: Any) -> Callable:
     names = _public(op.tensors)
     params = [n for n, _ in op.params]
-    env: dict[str, Any] = {"fast": op.entry.memo, "run": op.run, "record": op.record, "mode": mode, "new": object.__new__,
+    env: dict[str, Any] = {"fast": op.entry.memo, "run": op.run, "mode": mode, "new": object.__new__,
                            "Tensor": Tensor, "empty": np.empty, "op": op}
     signature = names + _defaults(op.params, env) + ["*", "out=None"]
     values = ", ".join(names) + ("," if len(names) == 1 else "")
@@ -178,7 +178,7 @@ def remember(op: Any, tensors: tuple, params: tuple, result: Tensor) -> None:
 
 def _structured(op: Any) -> Callable:
     names = _public(op.tensors)
-    env: dict[str, Any] = {"_memo": op.entry.memo, "_first": op.first, "_record": op.record, "_mode": mode, "_op": op}
+    env: dict[str, Any] = {"_memo": op.entry.memo, "_first": op.first, "_mode": mode, "_op": op}
     texts = _defaults(op.params, env)
     params = [n for n, _ in op.params]
     positional = len(params) - op.keyword_only
@@ -199,10 +199,43 @@ def _structured(op: Any) -> Callable:
         return _first(({values}), ({extra}))
     _y = _launch({', '.join(names + params)})
     if ({edge}) and _mode.grad and _op.gradient is not None:
-        _record(({values}), ({extra}), _y)
+        _record({', '.join(names)}, ({extra}), _y)
     return _y
 """
+    env["_record"] = lambda *given: op.record(given[:-2], given[-2], given[-1])
+    op.front_env = env
     return _compile(op.name.replace(".", "_"), text, env)
+
+
+def specialise_structured_record(op: Any) -> None:
+    """Write out ``record`` for an op's own inputs; results that are tuples take the general way.
+
+    For ``sum``, whose gradient asks for ``x_shape`` and ``x_kind``:
+
+        def record(x, params, out):
+            if out.__class__ is tuple:
+                return general((x,), params, out)
+            out._edge = Node(op, (x._edge,), [], params, ((x.shape, x._k),))
+    """
+    from numtorch._tensor import alias
+    from numtorch.autograd.graph import Node
+
+    gradient, names = op.gradient, op.tensors
+    optional = _optional(op)
+    edges = ", ".join(f"None if {n} is None else {n}._edge" if n in optional else f"{n}._edge" for n in names) + ","
+    saved = [names[i] for i in gradient.saves] + (["alias(out)"] if gradient.saves_out else [])
+    described = "None"
+    if gradient.wants_inputs:
+        deep = any(n.rpartition("_")[2] in META[2:] for n in gradient.names)
+        fields = "({0}.shape, {0}._k, {0}.strides, {0}._offset)" if deep else "({0}.shape, {0}._k)"
+        described = "(" + ", ".join((f"None if {n} is None else " if n in optional else "") + fields.format(n) for n in names) + ",)"
+    everything = ", ".join(names) + ","
+    text = f"""def record({', '.join(names)}, params, out):
+    if out.__class__ is tuple:
+        return general(({everything}), params, out)
+    out._edge = Node(op, ({edges}), [{', '.join(saved)}], params, {described})
+"""
+    op.front_env["_record"] = _compile("record", text, {"Node": Node, "alias": alias, "op": op, "general": op.record})
 
 
 def _optional(op: Any) -> set[str]:

@@ -590,6 +590,8 @@ def _publish(o: Op, fn: Callable) -> Any:
         o.gradient.static = frozenset(o.tensors.index(n) for n in static)
         if isinstance(o, ElementwiseOp):
             front.specialise_record(o)
+        else:
+            front.specialise_structured_record(o)
         call.backward = Attach(o.gradient.entry)
         registry.clear_memos()
         return f

@@ -5,10 +5,11 @@ Also what in-place writes through views mean for the graph (``write_history``).
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from numtorch import dtype as dtypes
-from numtorch._tensor import Tensor, alias, empty, shared_storage, view
+from numtorch._tensor import Tensor, alias, empty, reshaped, shared_storage, view
 from numtorch.autograd.graph import Leaf
 from numtorch.device import as_device
 from numtorch.dispatch.op import VariadicOp, op, primitive, wrote
@@ -29,8 +30,11 @@ from numtorch.storage import (
 def shape_args(args: tuple) -> tuple:
     """``f(2, 3)`` and ``f((2, 3))`` alike."""
     if len(args) == 1 and isinstance(args[0], tuple | list):
-        args = tuple(args[0])
-    return tuple([n.item() if isinstance(n, Tensor) else n for n in args])
+        args = args[0] if type(args[0]) is Size else tuple(args[0])
+    for n in args:
+        if type(n) is not int:
+            return tuple([n.item() if isinstance(n, Tensor) else n for n in args])
+    return args
 
 
 # --- copies ---------------------------------------------------------------------------------------
@@ -176,8 +180,10 @@ def _(g, x_shape, x_strides, x_offset, *, size, stride, storage_offset):
 @op(view=True, public=False)
 def view_as_shape(x, shape: tuple):
     """The same elements in another shape, without copying; RuntimeError where only a copy can."""
-    shape = fill_shape(shape, x.shape.numel(), "view")
-    strides = contiguous_strides(shape) if x._k.contiguous else view_strides(x.shape, x.strides, shape)
+    shape = fill_shape(tuple(shape), prod(x.shape), "view")
+    if x._k.contiguous:
+        return reshaped(x, shape)
+    strides = view_strides(x.shape, x.strides, shape)
     if strides is None:
         raise RuntimeError("view size is not compatible with input tensor's size and stride (at least one dimension spans "
                            f"across two contiguous subspaces): {list(x.shape)} with strides {x.strides} as {list(shape)}. "
@@ -201,9 +207,7 @@ def reshape(x: Tensor, *shape: Any) -> Tensor:
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
-    target = fill_shape(shape_args(shape), x.shape.numel(), "reshape")
-    if target == x.shape:
-        return view_as_shape(x, target)
+    target = fill_shape(shape_args(shape), prod(x.shape), "reshape")
     if not x._k.contiguous and view_strides(x.shape, x.strides, target) is None:
         x = clone(x)
     return view_as_shape(x, target)

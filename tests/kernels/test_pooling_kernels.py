@@ -166,9 +166,7 @@ def test_adaptive_avg_pool_matches_torch(name, dtype):
     x = values(tuple(shape), dtype)
     xt = torch.from_numpy(x).requires_grad_()
     out = torch.nn.functional.adaptive_avg_pool2d(xt, (ho, wo))
-    (gx,) = torch.autograd.grad(
-        out, xt, torch.from_numpy(values(tuple(out.shape), dtype, 1))
-    )
+    (gx,) = torch.autograd.grad(out, xt, torch.from_numpy(values(tuple(out.shape), dtype, 1)))
     got, got_gx = run_adaptive(x, ho, wo)
     np.testing.assert_allclose(got, out.detach().numpy(), atol=TOLERANCE[dtype])
     np.testing.assert_allclose(got_gx, gx.numpy(), atol=4 * TOLERANCE[dtype])

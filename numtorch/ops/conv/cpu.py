@@ -1,7 +1,8 @@
 """Convolution on the CPU: which kernel runs, decided by shapes alone.
 
-Owns the host-level functions that the op calls with flat NCHW arrays and integers. The loops are in
-``direct`` (stride 1, small kernels), ``lowered`` (matrix products) and ``general`` (everything else).
+Owns the host-level functions that the op calls with flat NCHW arrays and integers. The loops are
+in ``direct`` (stride 1, small kernels), ``lowered`` (matrix products) and ``general`` (everything
+else).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def suits_direct(kh, kw, sh, sw, dh, dw):
 
 
 def suits_product(ci, co, kh, kw, sh, sw, dh, dw, groups):
-    """Whether a matrix product is worth its packing: 1x1, or a kernel the direct loops do not take."""
+    """Whether a matrix product is worth its packing: 1x1, or not for the direct loops."""
     if groups != 1 or co < 8 or ci * kh * kw < 8:
         return False
     return kh == kw == 1 or not suits_direct(kh, kw, sh, sw, dh, dw)
@@ -38,12 +39,13 @@ def is_large(work):
 
 
 def direct_forward(large, x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups):
-    """Stride-1 convolution by the shifted-plane kernels; images are independent, so any cut will do."""
-    kernel = direct.specialise(direct.forward, kh, kw, co > groups, large)
+    """Stride-1 convolution by shifted planes; images are independent, so any cut will do."""
     ints = (n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups)
     if large:
-        kernel(x, w, bias, out, *ints, min(n, get_num_threads()))
+        kernel = direct.entry(direct.forward, kh, kw, co > groups, x.dtype)
+        direct.forward_chunks(kernel, x, w, bias, out, *ints, min(n, get_num_threads()))
     else:
+        kernel = direct.specialise(direct.forward, kh, kw, co > groups)
         kernel(0, x, w, bias, out, *ints, 1)
 
 
@@ -62,18 +64,14 @@ def conv2d_forward(
         ints = (n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw)
         lowered.forward(large, x, w, bias, out, *ints)
     elif suits_direct(kh, kw, sh, sw, dh, dw):
-        direct_forward(
-            large, x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups
-        )
+        direct_forward(large, x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups)
     else:
         kernel = general.forward_parallel if large else general.forward_serial
         kernel(x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups)
 
 
-def conv2d_input_grad(
-    g, w, gx, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups
-):
-    """Gradient of the input of ``conv2d_forward``: the transposed convolution of g (n,co,ho,wo) with w."""
+def conv2d_input_grad(g, w, gx, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups):
+    """Gradient of the input of ``conv2d_forward``: the transposed convolution of g with w."""
     if gx.size == 0:
         return
     large = is_large(n * co * ho * wo * (ci // groups) * kh * kw)
@@ -92,10 +90,8 @@ def conv2d_input_grad(
         kernel(g, w, gx, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups)
 
 
-def conv2d_weight_grad(
-    x, g, gw, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups
-):
-    """Gradient of the weight of ``conv2d_forward``: x (n,ci,h,wd) correlated with g (n,co,ho,wo)."""
+def conv2d_weight_grad(x, g, gw, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups):
+    """Gradient of the weight of ``conv2d_forward``: x correlated with g (n,co,ho,wo)."""
     if n == 0:
         gw[:] = 0
         return
@@ -104,13 +100,15 @@ def conv2d_weight_grad(
         ints = (n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw)
         lowered.weight_grad(large, x, g, gw, *ints)
     elif suits_direct(kh, kw, sh, sw, dh, dw):
-        kernel = direct.specialise(direct.weight_grad, kh, kw, co // groups % 2 == 0, large)
+        pair = co // groups % 2 == 0
         chunks = min(n, PARTS)
         parts = np.empty(chunks * gw.size, gw.dtype)
         ints = (n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups, chunks)
         if large:
-            kernel(x, g, parts, *ints)
+            kernel = direct.entry(direct.weight_grad, kh, kw, pair, x.dtype)
+            direct.weight_grad_chunks(kernel, x, g, parts, *ints)
         else:
+            kernel = direct.specialise(direct.weight_grad, kh, kw, pair)
             for t in range(chunks):
                 kernel(t, x, g, parts, *ints)
         direct.combine(parts, gw, chunks)

@@ -1,8 +1,8 @@
 """Convolution on CUDA: the host-level functions of ``cpu`` with one thread per result.
 
-Owns kernels for any stride, padding, dilation and groups. Flat NCHW device arrays of fewer than 2**32
-elements: positions are divided as 32-bit numbers, which is several times faster there. Sums over the
-batch are made by one block each, in a fixed order, so results repeat exactly.
+Owns kernels for any stride, padding, dilation and groups. Flat NCHW device arrays of fewer than
+2**32 elements: positions are divided as 32-bit numbers, which is several times faster there. Sums
+over the batch are made by one block each, in a fixed order, so results repeat exactly.
 """
 
 from __future__ import annotations
@@ -148,17 +148,13 @@ def conv2d_forward(
     forward.launch(n * co * ho * wo, x, w, bias, out, *ints)
 
 
-def conv2d_input_grad(
-    g, w, gx, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups
-):
+def conv2d_input_grad(g, w, gx, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups):
     """See ``cpu.conv2d_input_grad``; device arrays."""
     ints = (n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups)
     input_grad.launch(n * ci * h * wd, g, w, gx, *ints)
 
 
-def conv2d_weight_grad(
-    x, g, gw, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups
-):
+def conv2d_weight_grad(x, g, gw, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups):
     """See ``cpu.conv2d_weight_grad``; device arrays."""
     ints = (n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups)
     weight_grad.launch_blocks(co * (ci // groups) * kh * kw, block_size(), x, g, gw, *ints)

@@ -1,14 +1,14 @@
 """Convolution at stride 1 with few channels: no column matrix, whole planes as one vector.
 
-Owns the fast kernels for dilation 1. A block of images is copied side by side into one scratch plane of
-row length ``wp = images * (wd + pw)`` (the zeros after one row also pad the start of the next). Output
-(r, s) then stands at ``r * wp + s`` and tap (a, b) reads ``a * wp + b`` further on, so that one loop over
-the flat plane serves all rows at full vector width, however short a row is. The lanes between the rows of
-two images are computed and dropped. The innermost loops are text, unrolled over the taps and over two channels: their weights (or
-their sums) stay in registers.
+Owns the fast kernels for dilation 1. A block of images is copied side by side into one scratch
+plane of row length ``wp = images * (wd + pw)`` (the zeros after one row also pad the start of the
+next). Output (r, s) then stands at ``r * wp + s`` and tap (a, b) reads ``a * wp + b`` further on,
+so that one loop over the flat plane serves all rows at full vector width, however short a row is.
+The lanes between the rows of two images are computed and dropped. The innermost loops are text,
+unrolled over the taps and over two channels: their weights (or their sums) stay in registers.
 
-A non-finite x can reach more taps of the weight gradient than its own through the lanes between rows,
-which multiply by zero; it never turns a non-finite gradient finite.
+A non-finite x can reach more taps of the weight gradient than its own through the lanes between
+rows, which multiply by zero; it never turns a non-finite gradient finite.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from functools import cache
 import numpy as np
 
 from numtorch.kernels.jit import compile_source, jit, prange
+from numtorch.ops.conv.pointer import address, call
 
 # Lanes of output held in L1 while the input channels pass; not a multiple of the 4 KiB at which a
 # store and a later load look alike to the processor.
@@ -26,7 +27,7 @@ TILE = 2064
 LANES = 16  # scratch is rounded up to whole vectors
 REDUCE = 3072  # lanes summed in vector registers between two horizontal sums
 
-taps = dots = chunk = tap_rows = channels = None  # bound by ``specialise`` to one kernel size
+taps = dots = tap_rows = channels = None  # bound by ``specialise`` to one kernel size
 
 
 def tap_source(rows, kw, channels):
@@ -36,8 +37,8 @@ def tap_source(rows, kw, channels):
     """
     lines = ["def taps(x, wp, w, step, acc, m):", f"    m = m // {LANES} * {LANES}"]
     lines += [f"    x{a} = x[{a} * wp:]" for a in range(rows)]
-    # Read inside the loop: the vector body hoists the weights; held outside it, they would also occupy
-    # registers for the scalar remainder.
+    # Read inside the loop: the vector body hoists the weights; held outside it, they would also
+    # occupy registers for the scalar remainder.
     lines += [f"    w{c} = w[{c} * step:]" for c in range(channels)]
     lines.append("    for j in range(m):")
     lines += [f"        s{c} = acc[j + {c * TILE}]" for c in range(channels)]
@@ -53,7 +54,11 @@ def dot_source(rows, kw, channels):
 
     gw[c, a, b] += sum over j of g[c, j] * x[j + a * wp + b]
     """
-    lines = ["def dots(x, wp, g, length, gw, step, m):", "    zero = x.dtype.type(0)", f"    m = m // {LANES} * {LANES}"]
+    lines = [
+        "def dots(x, wp, g, length, gw, step, m):",
+        "    zero = x.dtype.type(0)",
+        f"    m = m // {LANES} * {LANES}",
+    ]
     lines += [f"    x{a} = x[{a} * wp:]" for a in range(rows)]
     lines += [f"    g{c} = g[{c} * length:]" for c in range(channels)]
     lines += [f"    s{c}_{k} = zero" for c in range(channels) for k in range(rows * kw)]
@@ -71,8 +76,8 @@ def dot_source(rows, kw, channels):
 def lane_source(lanes):
     """Text of ``copy_lanes``: ``lanes`` elements, all loaded before any is stored.
 
-    Unsigned positions need no test for Python's negative indices, so the loads and stores merge into
-    vector instructions.
+    Unsigned positions need no test for Python's negative indices, so the loads and stores merge
+    into vector instructions.
     """
     lines = ["def copy_lanes(s, i, d, o):"]
     lines += [f"    a{k} = s[i + np.uint64({k})]" for k in range(lanes)]
@@ -210,7 +215,15 @@ def weight_grad(t, x, g, parts, n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups
                 plane = xs[(group * cig + k) * size :]
                 for a in range(0, kh, tap_rows):
                     at = ((c * cig + k) * kh + a) * kw
-                    dots(plane[a * wp :], wp, gs[c * length :], length, part[at:], cig * kh * kw, length)
+                    dots(
+                        plane[a * wp :],
+                        wp,
+                        gs[c * length :],
+                        length,
+                        part[at:],
+                        cig * kh * kw,
+                        length,
+                    )
 
 
 @jit
@@ -227,7 +240,7 @@ def combine(parts, gw, chunks):
 
 @jit
 def flip(w, wf, co, cig, cog, kh, kw):
-    """Weights of the transposed convolution: channels exchanged within each group, taps reversed."""
+    """Weights of the transposed convolution: channels exchanged in each group, taps reversed."""
     area = kh * kw
     for c in range(co):
         group = c // cog
@@ -238,16 +251,24 @@ def flip(w, wf, co, cig, cog, kh, kw):
                 dst[j] = src[area - 1 - j]
 
 
-def forward_chunks(x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups, chunks):
-    """``forward`` on every chunk of images, in parallel."""
-    for t in prange(chunks):
-        chunk(t, x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups, chunks)
+@jit(parallel=True, needs="numtorch.ops.conv.pointer_codegen")
+def forward_chunks(
+    kernel, x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups, chunks
+):
+    """The ``forward`` at address ``kernel`` on every chunk of images, in parallel."""
+    for i in prange(chunks):
+        t = np.int64(i)
+        call(kernel, t, x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups, chunks)
 
 
-def weight_grad_chunks(x, g, parts, n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups, chunks):
-    """``weight_grad`` on every chunk of images, in parallel."""
-    for t in prange(chunks):
-        chunk(t, x, g, parts, n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups, chunks)
+@jit(parallel=True, needs="numtorch.ops.conv.pointer_codegen")
+def weight_grad_chunks(
+    kernel, x, g, parts, n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups, chunks
+):
+    """The ``weight_grad`` at address ``kernel`` on every chunk of images, in parallel."""
+    for i in prange(chunks):
+        t = np.int64(i)
+        call(kernel, t, x, g, parts, n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups, chunks)
 
 
 def bind(fn, **names):
@@ -260,17 +281,18 @@ def bind(fn, **names):
 
 
 @cache
-def specialise(driver, kh, kw, pair, parallel):
-    """``driver`` compiled for one kernel size: all taps unrolled up to nine, else one row of taps.
-
-    Serial, it does one chunk and takes its number first; parallel, it does all.
-    """
-    if parallel:
-        chunks = forward_chunks if driver is forward else weight_grad_chunks
-        return jit(bind(chunks, chunk=specialise(driver, kh, kw, pair, False)), parallel=True)
+def specialise(driver, kh, kw, pair):
+    """``driver`` for one kernel size: all taps unrolled up to nine, else one row of taps."""
     rows = kh if kh * kw <= 9 else 1
     width = 2 if pair else 1
     label = f"convolution taps {rows}x{kw}, {width} channels"
     name, source = ("taps", tap_source) if driver is forward else ("dots", dot_source)
     inner = compile_source(source(rows, kw, width), name, {}, label)
     return jit(bind(driver, tap_rows=rows, channels=width, **{name: inner}))
+
+
+@cache
+def entry(driver, kh, kw, pair, dtype):
+    """Address of ``specialise(driver, kh, kw, pair)`` for arrays of ``dtype``."""
+    arrays = 4 if driver is forward else 3
+    return address(specialise(driver, kh, kw, pair), 0, *[np.empty(1, dtype)] * arrays, *[1] * 13)

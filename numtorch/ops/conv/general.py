@@ -1,10 +1,10 @@
 """Convolution loops that take any stride, padding, dilation and number of groups.
 
-Owns the plain definition of 2-d convolution (cross-correlation, as torch) and of its gradients; the fast
-paths beside it must agree with it. Arrays are flat NCHW; the 1-d case is ``h = 1``.
+Owns the plain definition of 2-d convolution (cross-correlation, as torch) and of its gradients;
+the fast paths beside it must agree with it. Arrays are flat NCHW; the 1-d case is ``h = 1``.
 
-Every inner loop runs along one output row over the columns whose input lies inside the image, so that
-padding costs no test per element.
+Every inner loop runs along one output row over the columns whose input lies inside the image, so
+that padding costs no test per element.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Convolution as a matrix product, for many channels where no shifted-plane kernel applies.
 
-Owns the column matrix: ``cols[(k, a, b), (r, s)] = x[k, r*sh + a*dh - ph, s*sw + b*dw - pw]``, made for a
-few images at a time. A 1x1 convolution at stride 1 needs none: the image is its own column matrix.
+Owns the column matrix: ``cols[(k, a, b), (r, s)] = x[k, r*sh + a*dh - ph, s*sw + b*dw - pw]``,
+made for a few images at a time. A 1x1 convolution at stride 1 needs none: the image is its own
+column matrix.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def fill_bias(bias, out, n, co, m):
 
 
 def to_columns(x, cols, n, ci, h, wd, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw):
-    """Column matrices of n images: one row of ``cols`` for each (channel, tap), zero outside the image."""
+    """Column matrices of n images: a row of ``cols`` for each (channel, tap), zero outside."""
     for t in prange(n * ci):
         plane = x[t * h * wd : (t + 1) * h * wd]
         zero = x.dtype.type(0)

@@ -1,7 +1,8 @@
 """Pooling on the CPU: max, average and adaptive average over the planes of flat NCHW arrays.
 
-Owns the kernels and the host-level functions that choose between them by shapes alone. ``planes`` is
-n * c; every plane is independent, so the parallel kernels cannot depend on the number of threads.
+Owns the kernels and the host-level functions that choose between them by shapes alone. ``planes``
+is n * c; every plane is independent, so the parallel kernels cannot depend on the number of
+threads.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ PARALLEL_WORK = 12_000
 
 @jit
 def max_window(x, h, w, r, s, kh, kw, dh, dw):
-    """Position in the plane of the largest value of the window at (r, s); the last NaN wins, as in torch.
+    """Position of the largest value of the window at (r, s); the last NaN wins, as in torch.
 
     Returns one past the plane when the window holds no pixel, which dilation makes possible.
     """
@@ -142,14 +143,14 @@ def max_values_2x2(x, out, planes, h, w, ho, wo):
 
 @jit
 def average_extent(i, size, k, stride, pad):
-    """Window i of one axis: its first and past-the-last pixel inside, and its length with padding."""
+    """Window i of one axis: first and past-the-last pixel inside, and length with padding."""
     first = i * stride - pad
     last = min(first + k, size + pad)
     return max(first, 0), min(last, size), last - first
 
 
 def average(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, include_pad, divisor):
-    """Mean over each window: its sum divided by ``divisor``, or by its pixels with or without padding."""
+    """Mean over each window: its sum over ``divisor``, or over its pixels (padded or inside)."""
     for p in prange(planes):
         plane = x[p * h * w : (p + 1) * h * w]
         o = out[p * ho * wo : (p + 1) * ho * wo]
@@ -290,11 +291,17 @@ ADAPTIVE_BACKWARD = jit(adaptive_backward), jit(adaptive_backward, parallel=True
 def max_pool2d_forward(x, out, indices, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw):
     """Maximum of each window of x (planes,h,w) into out (planes,ho,wo), NaN propagating.
 
-    ``indices`` (int64, like out) gets the position of the maximum in its plane. Padding counts as minus
-    infinity. Source: torch.nn.functional.max_pool2d.
+    ``indices`` (int64, like out) gets the position of the maximum in its plane. Padding counts as
+    minus infinity. Source: torch.nn.functional.max_pool2d.
     """
     large = planes * ho * wo * kh * kw > PARALLEL_WORK and get_num_threads() > 1
-    if kh == kw == sh == sw == 2 and dh == dw == 1 and ph == pw == 0 and 2 * ho <= h and 2 * wo <= w:
+    if (
+        kh == kw == sh == sw == 2
+        and dh == dw == 1
+        and ph == pw == 0
+        and 2 * ho <= h
+        and 2 * wo <= w
+    ):
         MAX_2X2[large](x, out, indices, planes, h, w, ho, wo)
     else:
         MAX[large](x, out, indices, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw)
@@ -303,14 +310,20 @@ def max_pool2d_forward(x, out, indices, planes, h, w, ho, wo, kh, kw, sh, sw, ph
 def max_pool2d_values(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw):
     """``max_pool2d_forward`` for callers that need no gradient and no positions."""
     large = planes * ho * wo * kh * kw > PARALLEL_WORK and get_num_threads() > 1
-    if kh == kw == sh == sw == 2 and dh == dw == 1 and ph == pw == 0 and 2 * ho <= h and 2 * wo <= w:
+    if (
+        kh == kw == sh == sw == 2
+        and dh == dw == 1
+        and ph == pw == 0
+        and 2 * ho <= h
+        and 2 * wo <= w
+    ):
         MAX_VALUES_2X2[large](x, out, planes, h, w, ho, wo)
     else:
         MAX_VALUES[large](x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw)
 
 
 def max_pool2d_backward(g, indices, gx, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw):
-    """Gradient of ``max_pool2d_forward``: g (planes,ho,wo) added at ``indices`` of gx (planes,h,w)."""
+    """Gradient of ``max_pool2d_forward``: g added at ``indices`` of gx (planes,h,w)."""
     large = planes * h * w > PARALLEL_WORK and get_num_threads() > 1
     MAX_BACKWARD[large](g, indices, gx, planes, h * w, ho * wo)
 
@@ -342,7 +355,7 @@ def avg_pool2d_backward(g, gx, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, inc
 
 
 def adaptive_avg_pool2d_forward(x, out, planes, h, w, ho, wo):
-    """Mean over ho x wo windows that cover the plane: rows ``floor(i*h/ho)`` to ``ceil((i+1)*h/ho)``.
+    """Mean over ho x wo windows: rows ``floor(i*h/ho)`` to ``ceil((i+1)*h/ho)``.
 
     Source: torch.nn.functional.adaptive_avg_pool2d.
     """

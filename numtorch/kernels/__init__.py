@@ -1,0 +1,184 @@
+"""Kernels: how they are found, explained, listed, shown, replaced and compiled ahead. See README.md.
+
+>>> import numtorch as torch
+>>> print(torch.kernels.explain(torch.relu, torch.ones(3)))
+relu on cpu (float32)
+  -> generated (any, generated): chosen: the first of its priority (generated) that takes these inputs
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from numtorch.errors import KernelNotFound as KernelNotFound
+from numtorch.kernels import registry
+from numtorch.kernels.registry import Kernel as Kernel
+from numtorch.kernels.registry import Priority as Priority
+from numtorch.kernels.registry import bodies_only as bodies_only
+
+_loaded = False
+
+
+def load_entry_points() -> None:
+    """Import the modules that installed packages name in the entry-point group ``numtorch.kernels``."""
+    global _loaded
+    if _loaded:
+        return
+    _loaded = True
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group="numtorch.kernels"):
+        point.load()
+
+
+def _entry(op: Any) -> registry.Entry:
+    """The registry entry that an op's function, its ``backward``, or a name stands for."""
+    load_entry_points()
+    if isinstance(op, str):
+        if op not in registry.ENTRIES:
+            import difflib
+
+            near = difflib.get_close_matches(op, registry.ENTRIES, 3)
+            raise KeyError(f"no op named {op!r}" + (f"; did you mean {', '.join(near)}?" if near else ""))
+        return registry.ENTRIES[op]
+    found = getattr(op, "op", None) or op
+    entry = getattr(found, "entry", None)
+    if isinstance(entry, registry.Entry):
+        return entry
+    name = getattr(op, "__name__", None)
+    if name in registry.ENTRIES:
+        return registry.ENTRIES[name]
+    raise TypeError(f"{op!r} is not an op: pass an op's function (numtorch.relu), its backward, or its name ('softmax.backward')")
+
+
+def _bound(entry: registry.Entry, args: tuple, kwargs: dict) -> tuple[Any, tuple, tuple]:
+    """The op, its tensors and its parameters for a call."""
+    import inspect
+
+    from numtorch.dispatch.op import OPS, PUBLIC
+
+    op = OPS[entry.name]
+    bound = inspect.signature(op.call).bind(*args, **kwargs)
+    bound.apply_defaults()
+    values = bound.arguments
+    tensors = tuple(values[PUBLIC.get(n, n)] for n in op.tensors)
+    return op, tensors, tuple(values[n] for n, _ in op.params)
+
+
+def explain(op: Any, *args: Any, **kwargs: Any) -> str:
+    """Every candidate kernel for a call, and why it was or was not chosen."""
+    entry = _entry(op)
+    found, tensors, params = _bound(entry, args, kwargs)
+    from numtorch._tensor import Tensor
+
+    tensors = tuple(t if isinstance(t, Tensor) else None for t in tensors)
+    return registry.explanation(entry, found.signature(tensors, params))
+
+
+def list(op: Any = None) -> str:
+    """A table of the kernels of one op, or of all."""
+    load_entry_points()
+    entries = [_entry(op)] if op is not None else [registry.ENTRIES[n] for n in sorted(registry.ENTRIES)]
+    rows = []
+    for e in entries:
+        for k in e.kernels:
+            rows.append((k.id, "any" if k.dtypes is None else ", ".join(d.name for d in k.dtypes), k.priority.name.lower()))
+        if e.body is not None:
+            rows.append((f"{e.name}/any/body", "any", "composite"))
+    width = max((len(r[0]) for r in rows), default=0)
+    types = max((len(r[1]) for r in rows), default=0)
+    return "\n".join(f"{a:<{width}}  {b:<{types}}  {c}" for a, b, c in rows)
+
+
+def source(op: Any, *args: Any, **kwargs: Any) -> str:
+    """The source of what computes an op: for example arguments the very kernel, else the op's definition.
+
+    >>> import numtorch as torch
+    >>> print(torch.kernels.source(torch.exp, torch.ones(3)))
+    def exp_flat(x_, out0):
+        for i in prange(out0.size):
+            x = x_[i]
+            t1 = exp(x)
+            out0[i] = t1
+    <BLANKLINE>
+    """
+    import inspect
+
+    entry = _entry(op)
+    from numtorch.dispatch.op import OPS, ElementwiseOp
+
+    found = OPS.get(entry.name)
+    if args and isinstance(found, ElementwiseOp):
+        _, tensors, params = _bound(entry, args, kwargs)
+        jit = found.program.plan((*tensors, *params), None).jit
+        return jit.source if jit is not None else "(nothing to compute)"
+    parts = []
+    if isinstance(found, ElementwiseOp):
+        parts.append(inspect.getsource(found.scalar))
+    elif entry.body is not None:
+        parts.append(inspect.getsource(entry.body))
+    for k in entry.kernels:
+        if k.layout != "elementwise":
+            functions = [f.fn if hasattr(f, "fn") else f for f in k.functions]
+            text = "\n".join(inspect.getsource(f) for f in functions) or _source_of(k.run)
+            parts.append(f"# {k.id}\n{text}")
+    return "\n".join(parts)
+
+
+def _source_of(fn: Callable) -> str:
+    import inspect
+
+    try:
+        return inspect.getsource(fn)
+    except (OSError, TypeError):
+        return repr(fn)
+
+
+@contextlib.contextmanager
+def use(op: Any, kernel: Any, device: str | None = None) -> Iterator[Kernel]:
+    """Inside the block an op runs the given kernel: a registered one (object or name), or a function.
+
+    >>> import numtorch as torch
+    >>> with torch.kernels.use(torch.relu, lambda x: x.clamp(min=0)):
+    ...     torch.relu(torch.tensor([-1.0, 1.0]))
+    tensor([0., 1.])
+    """
+    entry = _entry(op)
+    if isinstance(kernel, str):
+        matching = [k for k in entry.kernels if k.name == kernel and device in (None, k.device)]
+        if not matching:
+            raise KeyError(f"{entry.name} has no kernel named {kernel!r}; it has {', '.join(k.name for k in entry.kernels)}")
+        kernel = matching[0]
+    elif not isinstance(kernel, Kernel):
+        kernel = Kernel(entry.name, getattr(kernel, "__name__", "mine"), device or "any", kernel)
+    with registry.use(entry, kernel) as chosen:
+        yield chosen
+
+
+def warmup(model: Any, *inputs: Any, backward: bool = True) -> dict[str, float]:
+    """Compile and load every kernel that a model needs, by running it once.
+
+    Returns:
+        ``kernels`` compiled, ``loaded`` from the cache, ``seconds`` spent.
+    """
+    from numtorch.kernels import cache
+
+    before, started = dict(cache.stats), time.perf_counter()
+    y = model(*inputs)
+    outputs = y if isinstance(y, tuple) else (y,)
+    if backward:
+        total = None
+        for o in outputs:
+            if getattr(o, "requires_grad", False):
+                total = o.sum() if total is None else total + o.sum()
+        if total is not None:
+            grads = [(p, p.grad) for p in getattr(model, "parameters", lambda: ())()]
+            kept = [(p, None if g is None else g.clone()) for p, g in grads]
+            total.backward()
+            for p, g in kept:
+                p.grad = g
+    return {"kernels": cache.stats["misses"] - before["misses"], "loaded": cache.stats["hits"] - before["hits"],
+            "seconds": time.perf_counter() - started}

@@ -1,4 +1,4 @@
-"""Matrix products against float64 NumPy: shapes, layouts, epilogues, threads, vector lengths, plain Python."""
+"""Matrix products against float64 NumPy: shapes, layouts, epilogues, threads, vector lengths."""
 
 import itertools
 import os
@@ -335,8 +335,10 @@ for dtype, tolerance in ((np.float32, 2e-6), (np.float64, 4e-15)):
         b = rng.standard_normal((n, k) if tb else (k, n)).astype(dtype)
         c = rng.standard_normal((m, n)).astype(dtype)
         a64, b64 = ((x.T if t else x).astype(np.float64) for x, t in ((a, ta), (b, tb)))
-        want, scale = a64 @ b64 + accumulate * c.astype(np.float64), np.abs(a64) @ np.abs(b64) + np.abs(c)
-        gemm(a.reshape(-1), b.reshape(-1), c.reshape(-1), m, n, k, bool(ta), bool(tb), bool(accumulate))
+        want = a64 @ b64 + accumulate * c.astype(np.float64)
+        scale = np.abs(a64) @ np.abs(b64) + np.abs(c)
+        flat = a.reshape(-1), b.reshape(-1), c.reshape(-1)
+        gemm(*flat, m, n, k, bool(ta), bool(tb), bool(accumulate))
         assert (np.abs(c - want) <= tolerance * scale).all(), (dtype, m, n, k, ta, tb)
     x, w, bias, out = (rng.standard_normal(s).astype(dtype) for s in (6 * 9, 5 * 9, 5, 30))
     linear(x, w, bias, out, 6, 5, 9, True)

@@ -1,13 +1,13 @@
 """Matrix products of float32 and float64 arrays, written in Numba.
 
-``gemm``, ``bmm`` and ``linear`` take flat C-contiguous arrays and integers and write into the array that is
-passed in. How it works, from the outside in:
+``gemm``, ``bmm`` and ``linear`` take flat C-contiguous arrays and integers and write into an array
+that they are given. How it works, from the outside in:
 
-- ``plan.py``: the rules that choose blocks, packing and threads for a shape; a plan is made once and kept.
+- ``plan.py``: the rules that choose blocks, packing and threads; a plan is made once for a shape.
 - ``blocked.py``: the loops over blocks, panels and strips, serial and parallel.
-- ``tile.py``: the three inner operations as plain Python; ``microkernel.py``: the same as vector code;
-  ``variants.py``: which of them this processor uses.
 - ``vector.py``: products with a single row or column.
+- ``tile.py``: the inner operations as plain Python; ``microkernel.py``: the same as vector code.
+- ``variants.py``: which vector code this processor uses; ``calls.py``: how the loops reach it.
 
 To support another processor, add its tile to ``variants.registers``.
 """
@@ -37,8 +37,9 @@ def gemm(
         b: (k, n) row by row, or (n, k) with ``tb``.
         c: (m, n) row by row; may overlap neither a nor b.
 
-    All three are flat C-contiguous arrays of one dtype, float32 or float64. The result does not depend
-    on the number of threads.
+    All three are flat C-contiguous arrays of one dtype, float32 or float64. The result does not
+    depend on the number of threads. Only the first call of a shape checks dtypes, and none checks
+    sizes: that is the caller's part.
 
     Example:
         >>> import numpy as np
@@ -77,7 +78,7 @@ def bmm(
     """``c[i] = op(a[i]) @ op(b[i])`` for each of ``batch`` matrices; see ``gemm``.
 
     Args:
-        a_stride: elements from one matrix of a to the next: ``m * k`` if None, 0 where all share one.
+        a_stride: elements from one matrix of a to the next: ``m * k`` if None, 0 if all share one.
         b_stride: the same for b, ``k * n`` if None.
         c: (batch, m, n).
 
@@ -118,7 +119,8 @@ def linear(x, w, bias, out, m: int, n: int, k: int, relu: bool = False) -> None:
         >>> import numpy as np
         >>> from numtorch.kernels.gemm import linear
         >>> out = np.empty(2)
-        >>> linear(np.array([1.0, -2.0]), np.array([1.0, 1.0, 3.0, 1.0]), np.array([0.5, 0.5]), out, 1, 2, 2, True)
+        >>> x, w, bias = np.array([1.0, -2.0]), np.array([1.0, 1.0, 3.0, 1.0]), np.array([0.5, 0.5])
+        >>> linear(x, w, bias, out, 1, 2, 2, relu=True)
         >>> out.tolist()
         [0.0, 1.5]
     """

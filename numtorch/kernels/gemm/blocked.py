@@ -1,11 +1,11 @@
 """The blocked matrix product: how matrices are cut into tiles, packed, and shared out to threads.
 
-The order of loops is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication"
-(2008), with the roles of a and b exchanged: a block of b is packed into the second-level cache, each panel
-of a into the first just before it sweeps over that block. A plan (``plan.py``) says the sizes and which
-operands are packed at all: small matrices are read in place, with their strides.
+The order of loops is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix
+Multiplication" (2008), with the roles of a and b exchanged: a block of b stays in the second-level
+cache, each panel of a in the first while it sweeps over that block. A plan (``plan.py``) says the
+sizes, and which operands are packed at all: most are read in place, with their strides.
 
-A sum runs over k in an order that depends on k alone, so results are the same for every number of threads.
+A sum runs over k in an order that depends on k alone: the number of threads does not change a bit.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ PANEL_HEIGHT = 24
 HIGHER_PANELS = 25
 PLAN_SIZE = 26
 
-NEEDS = "numtorch.kernels.gemm.microkernel"
-# Nothing here allocates: without reference counts a call takes half the time. Wrappers that nobody calls
-# would double the time to compile.
+NEEDS = "numtorch.kernels.gemm.calls"
+# Nothing here allocates: without reference counts a call takes half the time. Wrappers that nobody
+# calls would double the time to compile.
 OUTER = {"needs": NEEDS, "_nrt": False, "no_cfunc_wrapper": True}
 INNER = OUTER | {"no_cpython_wrapper": True}
 
@@ -127,7 +127,8 @@ def multiply_part(plan, a, a0, b, b0, c, c0, bias, bias0, scratch, scratch0, row
                     tile(
                         table, h, by_rows,
                         left, scratch0 if pack_a else a_at, h if pack_a else a_step,
-                        right, b_scratch + j * kn if pack_b else b_at + j, strip if pack_b else b_step,
+                        right, b_scratch + j * kn if pack_b else b_at + j,
+                        strip if pack_b else b_step,
                         c, c0 + i * c_step + j0 + j, c_step, bias, bias0 + j0 + j,
                         kn, min(strip, jn - j), flags,
                     )  # fmt: skip
@@ -159,7 +160,7 @@ def multiply_items(plan, a, b, c, first, last):
 
 @jit(**OUTER)
 def multiply_small(plan, a, b, c):
-    """All of a product whose plan is small, on the calling thread. No bias: ``linear`` always packs."""
+    """All of a small product, on the calling thread. Has no bias: ``linear`` always packs."""
     multiply_items(plan, a, b, c, 0, plan[BATCH])
 
 

@@ -1,11 +1,11 @@
-"""The vector code of the matrix product: what ``tile.py`` says, built as LLVM IR of explicit vectors.
+"""The vector code of the matrix product: what ``tile.py`` says, built as LLVM IR.
 
-Numba's loop vectoriser does not keep a tile of sums in registers, so the three inner operations are
-written with llvmlite. Each variant (height, vectors, element type, vector length) is one LLVM function,
-compiled on its first use as a kernel of its own (``variant``). Drivers call it through a table of
-addresses: nothing is compiled twice, and a cached driver does not depend on which variants exist.
+Numba's loop vectoriser does not keep a tile of sums in registers, so the inner operations are
+written with llvmlite. Each variant (height, vectors, element type, vector length) is one LLVM
+function, compiled on its first use as a kernel of its own (``variants.py``) and called by address
+(``calls.py``): nothing is compiled twice, and cached drivers do not depend on which variants exist.
 
-Imports Numba: only loaded through ``@jit(needs="numtorch.kernels.gemm.microkernel")``.
+Imports Numba: only loaded through ``@jit(needs=...)``, whose key holds the text of this file.
 """
 
 from __future__ import annotations
@@ -13,53 +13,25 @@ from __future__ import annotations
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic
 
-from numtorch.kernels.gemm import blocked
 from numtorch.kernels.gemm import tile as plain
-
-# The table: log2 of the vector length, then addresses.
-SHIFT = 0
-TRANSPOSE = 1
-DOT = 2
-COPIES = 4  # one for each number of vectors
-TILES = 8  # by_rows x vectors x rows
-MOST_VECTORS = 4
-MOST_ROWS = 16
-TABLE_SIZE = TILES + 2 * MOST_VECTORS * MOST_ROWS
-
-
-def slot_of(kind: str, height: int, vectors: int, by_rows: int) -> int:
-    """Where in the table a variant's address stands."""
-    if kind == "tile":
-        return TILES + (by_rows * MOST_VECTORS + vectors - 1) * MOST_ROWS + height - 1
-    return {"transpose": TRANSPOSE, "dot": DOT, "copy_rows": COPIES + vectors - 1}[kind]
-
+from numtorch.kernels.gemm.calls import BLOCK_TYPE, INT, PTR, TILE_TYPE, VOID, const, dot_type
 
 # The code below holds these numbers, and this file's text is part of every kernel's key.
 assert (plain.ACCUMULATE, plain.BIAS, plain.RELU) == (1, 2, 4)
 
-INT = ir.IntType(64)
 INT32 = ir.IntType(32)
 BIT = ir.IntType(1)
 BYTE = ir.IntType(8)
-PTR = ir.PointerType()
-VOID = ir.VoidType()
 
 UNROLL = 4  # steps of k in one pass of the loop: hides the loop's own instructions
 TIE_DISTANCE = 2  # see Lanes.tie
 TIE_REGISTER = {"x86": "v", "aarch64": "w"}  # inline assembly's letter for a vector register
 
-TILE_TYPE = ir.FunctionType(VOID, [PTR, INT, PTR, INT, PTR, INT, PTR, INT, INT, INT])
-BLOCK_TYPE = ir.FunctionType(VOID, [PTR, INT, PTR, INT, INT, INT])  # transpose, copy_rows
-
-
-def const(value: int) -> ir.Constant:
-    return ir.Constant(INT, value)
-
 
 class Lanes:
-    """Vector instructions for one element type and vector length, written at a builder's position."""
+    """Vector instructions for one element type and length, written at a builder's position."""
 
     def __init__(self, builder: ir.IRBuilder, double: bool, lanes: int):
         self.b = builder
@@ -246,7 +218,7 @@ def build_tile(
     end = v.at(c, b.mul(c_step, const(height)))
 
     def steps(count):
-        """``count`` steps of k; state: the rows of a, the row of b, the row of c to prefetch, the sums."""
+        """``count`` steps of k; state: rows of a, row of b, row of c to prefetch, sums."""
 
         def body(state):
             rows, b_row, c_row, flat = (
@@ -307,7 +279,7 @@ def build_tile(
 
 
 def build_transpose(fn: ir.Function, double: bool, lanes: int) -> None:
-    """The body of ``transpose``: ``lanes x lanes`` elements by swapping halves, quarters, ... of vector pairs."""
+    """The body of ``transpose``: pairs of vectors swap halves, then quarters, down to elements."""
     x, x_step, out, out_step, rows, cols = fn.args
     b = ir.IRBuilder(fn.append_basic_block("entry"))
     v = Lanes(b, double, lanes)
@@ -370,7 +342,7 @@ def build_copy_rows(fn: ir.Function, double: bool, lanes: int, vectors: int) -> 
 
 
 def build_dot(fn: ir.Function, double: bool, lanes: int) -> None:
-    """The body of ``dot``: four vectors of running sums, so that additions do not wait for each other."""
+    """The body of ``dot``: four vectors of sums, so that additions do not wait for each other."""
     x, y, depth = fn.args
     b = ir.IRBuilder(fn.append_basic_block("entry"))
     v = Lanes(b, double, lanes)
@@ -405,10 +377,6 @@ def build_dot(fn: ir.Function, double: bool, lanes: int) -> None:
     b.ret(b.extract_element(total, ir.Constant(INT32, 0)))
 
 
-def dot_type(double: bool) -> ir.FunctionType:
-    return ir.FunctionType(ir.DoubleType() if double else ir.FloatType(), [PTR, PTR, INT])
-
-
 # How each kind is built, its type, and which of (height, vectors, by_rows) it varies with.
 BUILDERS = {
     "tile": (build_tile, lambda double: TILE_TYPE, slice(0, 3)),
@@ -420,7 +388,7 @@ BUILDERS = {
 
 @intrinsic(prefer_literal=True)
 def define(typingctx, symbol, kind, double, lanes, height, vectors, by_rows):
-    """Put the variant named ``symbol`` into the module that is being compiled; all arguments are literals."""
+    """Put the variant ``symbol`` into the module that is being compiled; arguments are literals."""
     build, function_type, varies = BUILDERS[kind.literal_value]
     numbers = [n.literal_value for n in (height, vectors, by_rows)][varies]
     is_double = bool(double.literal_value)
@@ -433,202 +401,3 @@ def define(typingctx, symbol, kind, double, lanes, height, vectors, by_rows):
         return context.get_dummy_value()
 
     return types.void(symbol, kind, double, lanes, height, vectors, by_rows), codegen
-
-
-def _call(builder, table, slot, function_type, values):
-    """Call the address that stands in the table of variants at ``slot``."""
-    entry = builder.gep(builder.inttoptr(table, PTR), [slot], source_etype=INT)
-    address = builder.load(entry, typ=INT)
-    return builder.call(builder.inttoptr(address, function_type.as_pointer()), values)
-
-
-def _element(context, builder, array_type, array, index):
-    """The address of ``array[index]`` of a flat array, and the size of its elements."""
-    data = context.make_array(array_type)(context, builder, array).data
-    scalar = context.get_data_type(array_type.dtype)
-    return builder.gep(data, [index], source_etype=scalar), const(array_type.dtype.bitwidth // 8)
-
-
-@intrinsic
-def call_tile(
-    typingctx,
-    table,
-    slot,
-    a,
-    a0,
-    a_step,
-    b,
-    b0,
-    b_step,
-    c,
-    c0,
-    c_step,
-    bias,
-    bias0,
-    depth,
-    width,
-    flags,
-):
-    def codegen(context, builder, signature, args):
-        values = []
-        for i in (2, 5, 8):
-            pointer, size = _element(context, builder, signature.args[i], args[i], args[i + 1])
-            values += [pointer, builder.mul(args[i + 2], size)]
-        values.append(_element(context, builder, signature.args[11], args[11], args[12])[0])
-        _call(builder, args[0], args[1], TILE_TYPE, [*values, *args[13:]])
-        return context.get_dummy_value()
-
-    i64 = types.int64
-    return types.void(
-        i64, i64, a, i64, i64, b, i64, i64, c, i64, i64, bias, i64, i64, i64, i64
-    ), codegen
-
-
-@intrinsic
-def call_block(typingctx, table, slot, x, x0, x_step, out, out0, out_step, rows, cols):
-    def codegen(context, builder, signature, args):
-        values = []
-        for i in (2, 5):
-            pointer, size = _element(context, builder, signature.args[i], args[i], args[i + 1])
-            values += [pointer, builder.mul(args[i + 2], size)]
-        _call(builder, args[0], args[1], BLOCK_TYPE, [*values, *args[8:]])
-        return context.get_dummy_value()
-
-    i64 = types.int64
-    return types.void(i64, i64, x, i64, i64, out, i64, i64, i64, i64), codegen
-
-
-@intrinsic
-def call_dot(typingctx, table, slot, x, x0, y, y0, depth):
-    def codegen(context, builder, signature, args):
-        pointers = [
-            _element(context, builder, signature.args[i], args[i], args[i + 1])[0] for i in (2, 4)
-        ]
-        return _call(
-            builder, args[0], args[1], dot_type(x.dtype == types.float64), [*pointers, args[6]]
-        )
-
-    i64 = types.int64
-    return x.dtype(i64, i64, x, i64, y, i64, i64), codegen
-
-
-@intrinsic
-def table_entry(typingctx, table, slot):
-    def codegen(context, builder, signature, args):
-        return builder.load(
-            builder.gep(builder.inttoptr(args[0], PTR), [args[1]], source_etype=INT), typ=INT
-        )
-
-    return types.int64(types.int64, types.int64), codegen
-
-
-@intrinsic
-def call_chunk(typingctx, address, plan, a, b, c, bias, scratch, chunk):
-    """Call a kernel that Numba compiled for these types, by its address."""
-    taken = (plan, a, b, c, bias, scratch, types.int64)
-
-    def codegen(context, builder, signature, args):
-        function_type = context.call_conv.get_function_type(types.none, taken)
-        kernel = builder.inttoptr(args[0], function_type.as_pointer())
-        status, _ = context.call_conv.call_function(builder, kernel, types.none, taken, args[1:])
-        with cgutils.if_unlikely(builder, status.is_error):
-            context.call_conv.return_status_propagate(builder, status)
-        return context.get_dummy_value()
-
-    return types.void(types.int64, *taken), codegen
-
-
-@overload(plain.tile)
-def _(
-    table,
-    height,
-    by_rows,
-    a,
-    a0,
-    a_step,
-    b,
-    b0,
-    b_step,
-    c,
-    c0,
-    c_step,
-    bias,
-    bias0,
-    depth,
-    width,
-    flags,
-):
-    def vectorised(
-        table,
-        height,
-        by_rows,
-        a,
-        a0,
-        a_step,
-        b,
-        b0,
-        b_step,
-        c,
-        c0,
-        c_step,
-        bias,
-        bias0,
-        depth,
-        width,
-        flags,
-    ):
-        vectors = (width - 1) >> table_entry(table, SHIFT)
-        slot = TILES + ((by_rows * MOST_VECTORS + vectors) * MOST_ROWS + height - 1)
-        call_tile(
-            table,
-            slot,
-            a,
-            a0,
-            a_step,
-            b,
-            b0,
-            b_step,
-            c,
-            c0,
-            c_step,
-            bias,
-            bias0,
-            depth,
-            width,
-            flags,
-        )
-
-    return vectorised
-
-
-@overload(plain.transpose)
-def _(table, x, x0, x_step, out, out0, out_step, rows, cols):
-    def vectorised(table, x, x0, x_step, out, out0, out_step, rows, cols):
-        call_block(table, TRANSPOSE, x, x0, x_step, out, out0, out_step, rows, cols)
-
-    return vectorised
-
-
-@overload(plain.copy_rows)
-def _(table, x, x0, x_step, out, out0, out_step, rows, cols):
-    def vectorised(table, x, x0, x_step, out, out0, out_step, rows, cols):
-        slot = COPIES + ((cols - 1) >> table_entry(table, SHIFT))
-        call_block(table, slot, x, x0, x_step, out, out0, out_step, rows, cols)
-
-    return vectorised
-
-
-@overload(plain.dot)
-def _(table, x, x0, y, y0, depth):
-    def vectorised(table, x, x0, y, y0, depth):
-        return call_dot(table, DOT, x, x0, y, y0, depth)
-
-    return vectorised
-
-
-@overload(blocked.run_chunk)
-def _(address, plan, a, b, c, bias, scratch, chunk):
-    def by_address(address, plan, a, b, c, bias, scratch, chunk):
-        call_chunk(address, plan, a, b, c, bias, scratch, chunk)
-
-    return by_address

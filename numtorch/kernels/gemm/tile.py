@@ -1,8 +1,8 @@
 """What the vector micro-kernels compute, as plain Python: their reference and their meaning.
 
 Compiled kernels that call these functions get the LLVM versions of ``microkernel.py``; with
-``NUMBA_DISABLE_JIT=1`` the loops below run. Operands are flat arrays with an offset to the first element;
-every stride is in elements. ``table`` is the address of the compiled variants and means nothing here.
+``NUMBA_DISABLE_JIT=1`` the loops below run. Operands are flat arrays with an offset to the first
+element; strides are in elements. ``table`` is the address of the compiled variants: nothing here.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def tile(
 
     Args:
         height: rows of the tile, at most the number that the registers hold.
-        by_rows: whether ``a[i, k]`` stands at ``a0 + i*a_step + k`` (1) or at ``a0 + k*a_step + i`` (0).
+        by_rows: ``a[i, k]`` stands at ``a0 + i*a_step + k`` if 1, at ``a0 + k*a_step + i`` if 0.
         b: ``b[k, j]`` stands at ``b0 + k*b_step + j``.
         c: ``c[i, j]`` stands at ``c0 + i*c_step + j``.
         depth: number of products in each sum, 0 gives zeros.
@@ -76,7 +76,7 @@ def copy_rows(table, x, x0, x_step, out, out0, out_step, rows, cols):
 
 
 def dot(table, x, x0, y, y0, depth):
-    """``sum_k x[x0 + k] * y[y0 + k]``: as many running sums as some vectors have lanes, added up in pairs."""
+    """``sum_k x[x0 + k] * y[y0 + k]``; compiled, it keeps a sum for each lane of four vectors."""
     total = x.dtype.type(0)
     for k in range(depth):
         total += x[x0 + k] * y[y0 + k]

@@ -1,7 +1,7 @@
 """Which micro-kernels this machine uses, and the table of their addresses.
 
-A variant is compiled when a shape first needs it, cached like every kernel, and entered into the table
-that the drivers call through. Knows the registers of the processor; knows nothing of matrix sizes.
+A variant is compiled when a shape first needs it, cached like every kernel, and entered into the
+table that drivers call through. Knows the processor's registers; knows nothing of matrix sizes.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ import numpy as np
 
 from numtorch.kernels.jit import compile_source, disabled, numba
 
-MICROKERNEL = "numtorch.kernels.gemm.microkernel"  # imports Numba, so not at the top
+# These import Numba, so not at the top.
+CALLS = "numtorch.kernels.gemm.calls"
+MICROKERNEL = "numtorch.kernels.gemm.microkernel"
 
 
 @dataclass(frozen=True)
 class Registers:
-    """The tile that fills the vector registers: ``height`` rows of ``vectors`` vectors of ``lanes`` elements."""
+    """The tile that fills the registers: ``height`` rows of ``vectors`` vectors of ``lanes``."""
 
     bits: int
     lanes: int
@@ -34,7 +36,7 @@ class Registers:
 
 
 def vector_bits(features: str) -> int:
-    """Length of the vectors: ``NUMTORCH_VECTOR_BITS``, else the longest that the processor computes with."""
+    """``NUMTORCH_VECTOR_BITS``, else the longest vectors that the processor computes with."""
     if override := os.environ.get("NUMTORCH_VECTOR_BITS"):
         if override not in ("128", "256", "512"):
             raise ValueError(f"NUMTORCH_VECTOR_BITS: expected 128, 256 or 512, got {override!r}")
@@ -61,17 +63,18 @@ def registers(double: bool) -> Registers:
 
 
 class Variants:
-    """The compiled micro-kernels of one element type. ``address`` is what kernels take as ``table``."""
+    """The compiled micro-kernels of one element type; ``address`` is the ``table`` of kernels."""
 
     def __init__(self, double: bool):
         self.double = double
+        self.kernels: list = []  # whose code the table points to
         self.registers = registers(double)
         self.address = 0
         if not disabled():
             numba()
-            self.micro = import_module(MICROKERNEL)
-            self.table = np.zeros(self.micro.TABLE_SIZE, np.int64)
-            self.table[self.micro.SHIFT] = self.registers.lanes.bit_length() - 1
+            self.calls = import_module(CALLS)
+            self.table = np.zeros(self.calls.TABLE_SIZE, np.int64)
+            self.table[self.calls.SHIFT] = self.registers.lanes.bit_length() - 1
             self.address = self.table.ctypes.data
 
     def need_tile(self, height: int, width: int, by_rows: bool) -> None:
@@ -89,7 +92,7 @@ class Variants:
     def _need(self, kind: str, height: int, vectors: int, by_rows: int) -> None:
         if disabled():
             return
-        slot = self.micro.slot_of(kind, height, vectors, by_rows)
+        slot = self.calls.slot_of(kind, height, vectors, by_rows)
         if self.table[slot]:
             return
         lanes = self.registers.lanes
@@ -100,13 +103,14 @@ class Variants:
         kernel = compile_source(
             source,
             kind,
-            {"define": self.micro.define},
+            {"define": import_module(MICROKERNEL).define},
             f"gemm {symbol}",
             needs=MICROKERNEL,
             fastmath=frozenset(),
             no_cpython_wrapper=True,
             no_cfunc_wrapper=True,
         )
+        self.kernels.append(kernel)
         dispatcher = kernel.dispatcher
         dispatcher.compile(())
         (compiled,) = dispatcher.overloads.values()

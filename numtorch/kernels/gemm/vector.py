@@ -1,7 +1,7 @@
 """Products of a matrix and a vector: bound by reading the matrix once, so nothing is packed.
 
-Where rows of the matrix meet the vector, each result is a dot product along a row; where columns do, rows
-are added up, scaled. Either way the order of each sum depends on the shape alone.
+Where rows of the matrix meet the vector, each result is a dot product along a row; where columns
+do, scaled rows are added up. Either way the order of each sum depends on the shape alone.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ CHUNKS = 8
 PLAN_SIZE = 9
 
 BLOCK = 1024  # results summed at a time: they stay in the first-level cache
-NEEDS = "numtorch.kernels.gemm.microkernel"
-# No reassociation: results may not depend on how the compiler arranges the serial or the parallel loop.
+NEEDS = "numtorch.kernels.gemm.calls"
+# No reassociation: the compiler may arrange the serial and the parallel loop differently.
 EXACT = frozenset({"contract"})
 
 
@@ -59,7 +59,7 @@ def along_rows_parallel(plan, x, v, out, bias):
 
 @jit(fastmath=EXACT, _nrt=False)
 def along_columns_chunk(plan, x, v, out, chunk):
-    """``out[b, j] = sum_i v[b, i] * x[b, i, j]`` for one share of the blocks of columns of all matrices.
+    """``out[b, j] = sum_i v[b, i] * x[b, i, j]`` for one share of the blocks of columns.
 
     Four rows at a time: a quarter of the reads and writes of ``out``.
     """

@@ -21,7 +21,7 @@ from numtorch.autograd.grad_mode import _Setting, mode
 from numtorch.dispatch import front
 from numtorch.dispatch.program import Program
 from numtorch.dtype import dtype
-from numtorch.kernels import registry
+from numtorch.kernels import registry, timing
 from numtorch.kernels.codegen import expr
 from numtorch.kernels.codegen.expr import Untraceable
 from numtorch.kernels.registry import Entry, Kernel, Priority, Signature
@@ -104,9 +104,10 @@ class Op:
             kernel = None
         else:
             kernel = self.entry.find(s)
+        flops = self.flops
         if kernel is not None and self.gradient is None and self.differentiable and body is not None:
             # Without a gradient of its own the op is differentiated through its body.
-            run = kernel.run
+            run = timing.wrap(kernel.id, kernel.run, flops)
 
             def choose(*args: Any) -> Any:
                 recording = mode.grad and any(isinstance(a, Tensor) and a._edge is not None for a in args)
@@ -114,7 +115,7 @@ class Op:
 
             return choose
         if kernel is not None:
-            return kernel.run
+            return timing.wrap(kernel.id, kernel.run, flops)
         if self.gradient is None:
             return body
 
@@ -221,6 +222,7 @@ class Gradient:
         self.bound = front.binder(vjp, self.names, op.tensors, params, self.saves, code.co_argcount - 1)
         self.numeric = all(n not in params for n in self.names)
 
+    flops: Callable | None = None  # operations of a backward kernel, from its arguments
     static: frozenset = frozenset()  # inputs on whose value the vjp branches when they are Python numbers
 
     def differentiable_outputs(self, slot: int) -> bool:
@@ -239,7 +241,8 @@ class Gradient:
             if run is None:
                 s = Signature(present._k.device.type, tuple(k.dtype if k is not None else None for k in key))
                 kernel = self.entry.find(s)
-                run = self.entry.memo[key] = self.vjp if kernel is None else kernel.run
+                run = self.entry.memo[key] = self.vjp if kernel is None else \
+                    timing.wrap(kernel.id, kernel.run, self.flops)
             return self.bound(run, g, saved, node.params, node.inputs, needs)
         return self.bound(self.vjp, g, saved, node.params, node.inputs, needs)
 
@@ -574,7 +577,7 @@ class ShapedOp(Op):
         if s.device == "meta":
             return self.rule
         kernel = self.entry.find(s)
-        return kernel.run
+        return timing.wrap(kernel.id, kernel.run, self.flops)
 
 
 def _publish(o: Op, fn: Callable) -> Any:
@@ -583,10 +586,11 @@ def _publish(o: Op, fn: Callable) -> Any:
     call.__module__ = fn.__module__
     o.call = call
 
-    def vjp(f: Callable | None = None, *, static: tuple = ()) -> Callable:
+    def vjp(f: Callable | None = None, *, static: tuple = (), flops: Callable | None = None) -> Callable:
         if f is None:
-            return lambda g: vjp(g, static=static)
+            return lambda g: vjp(g, static=static, flops=flops)
         o.gradient = (ElementwiseGradient if isinstance(o, ElementwiseOp) else Gradient)(o, f)
+        o.gradient.flops = flops
         o.gradient.static = frozenset(o.tensors.index(n) for n in static)
         if isinstance(o, ElementwiseOp):
             front.specialise_record(o)

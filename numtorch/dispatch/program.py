@@ -17,7 +17,7 @@ from numtorch._tensor import Tensor, new
 from numtorch.device import CPU, META
 from numtorch.dtype import dtype
 from numtorch.errors import KernelError
-from numtorch.kernels import registry, threads
+from numtorch.kernels import registry, threads, timing
 from numtorch.kernels.codegen import elementwise
 from numtorch.kernels.codegen.elementwise import COLUMN, FULL, ONE, ROW, SCALAR, Operand, Spec
 from numtorch.kernels.codegen.expr import Expr
@@ -176,7 +176,7 @@ class Program:
 def compiled_entry(jit: Jit, args: tuple, op: str) -> Callable:
     """The raw entry point for the types of ``args``; compilation failures name the op and the source."""
     try:
-        return jit.entry(*args)
+        return timing.wrap(f"{op}/cpu/generated", jit.entry(*args))
     except Exception as e:
         types = ", ".join(f"{a.dtype}[]" if isinstance(a, np.ndarray) else type(a).__name__ for a in args)
         text = next((s.strip() for s in str(e).splitlines() if s.strip()), type(e).__name__)

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from numtorch.kernels import threads
 from numtorch.kernels.cache import DiskCache, compiling
 
 # Reassociation lets sums vectorise; NaN and infinity keep their meaning (no nnan, no ninf).
@@ -78,8 +79,21 @@ class Jit:
         return self._call(*args)
 
     def _first_call(self, *args):
-        self._call = self.dispatcher
+        self._call = self._by_threads if self.parallel else self.dispatcher
         return self._call(*args)
+
+    def _by_threads(self, *args):
+        # One thread, or a forked child, which must not touch the parent's pool: the same loops, serial.
+        return self.serial.dispatcher(*args) if threads.get_num_threads() == 1 else self.dispatcher(*args)
+
+    @property
+    def serial(self) -> Jit:
+        """The same function compiled for one thread; results are the same bit for bit."""
+        if not self.parallel:
+            return self
+        if not hasattr(self, "_serial"):
+            self._serial = Jit(self.fn, parallel=False, fastmath=self.fastmath, needs=self.needs, inline=False, options=self.options)
+        return self._serial
 
     def __repr__(self) -> str:
         return f"<kernel function {self.fn.__module__}.{self.__name__}>"
@@ -102,8 +116,6 @@ class Jit:
         if self.needs:
             importlib.import_module(self.needs)
         if self.parallel:
-            from numtorch.kernels import threads
-
             threads.configure()
         fn = self.fn
         env = dict(fn.__globals__)

@@ -39,7 +39,11 @@ def _flat(x: Tensor) -> str:
     return "x".join(map(str, x.shape))
 
 
-@op(name="matmul", public=False)
+def _product_flops(x: Tensor, y: Tensor) -> int:
+    return 2 * x.shape.numel() * y.shape[-1] if x.ndim >= y.ndim else 2 * y.shape.numel() * x.shape[-2]
+
+
+@op(name="matmul", public=False, flops=_product_flops)
 def product(x, y):
     """Matrix product of the last two dimensions; leading dimensions broadcast.
 
@@ -205,14 +209,22 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: An
 # --- linear ---------------------------------------------------------------------------------------
 
 
-@op(name="linear", public=False)
+def _affine_flops(x: Tensor, w: Tensor, b: Tensor | None = None) -> int:
+    return 2 * x.shape.numel() * w.shape[0]
+
+
+def _affine_backward_flops(g: Tensor, x: Tensor, w: Tensor, *, needs: tuple) -> int:
+    return (needs[0] + needs[1]) * 2 * x.shape.numel() * w.shape[0]
+
+
+@op(name="linear", public=False, flops=_affine_flops)
 def affine(x, w, b=None):
     """``x @ w.T + b``."""
     y = matmul(x, movement.transpose(w, 0, 1))
     return y if b is None else y + b
 
 
-@affine.vjp
+@affine.vjp(flops=_affine_backward_flops)
 def _(g, x, w, *, needs):
     flat = reshape(g, (-1, g.shape[-1]))
     gx = matmul(g, w) if needs[0] else None

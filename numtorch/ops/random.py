@@ -24,6 +24,7 @@ from numtorch.ops.movement import contiguous
 from numtorch.storage import Size
 
 _DEFAULT_SEED = 67280421310721
+PARALLEL_ELEMENTS = 1 << 14
 
 
 class Generator:
@@ -167,6 +168,11 @@ _FILL = {("uniform", dtypes.float32): fill_uniform32, ("uniform", dtypes.float64
          ("normal", dtypes.float32): fill_normal32, ("normal", dtypes.float64): fill_normal64}
 
 
+def _sized(kernel: Any, out: Tensor) -> Any:
+    """The kernel for a result of this size."""
+    return kernel if out.shape.numel() >= PARALLEL_ELEMENTS else kernel.serial
+
+
 @op(shape=True, public=False, differentiable=False)
 def random_like(x, distribution: str, seed: int, at: int, first: float, second: float):
     """Random elements in the shape and type of ``x``."""
@@ -176,7 +182,7 @@ def random_like(x, distribution: str, seed: int, at: int, first: float, second: 
 @random_like.kernel("cpu", dtypes=FLOATS, name="philox", functions=tuple(_FILL.values()))
 def philox_cpu(x, distribution, seed, at, first, second):
     out = empty(x.shape, x.dtype, x.device)
-    _FILL[distribution, x.dtype](out._buf, seed, at, float(first), float(second))
+    _sized(_FILL[distribution, x.dtype], out)(out._buf, seed, at, float(first), float(second))
     return out
 
 
@@ -201,7 +207,7 @@ def dropout_cpu(x, p, seed, at):
     x = contiguous(x)
     out = empty(x.shape, x.dtype, x.device)
     run = mask_scale32 if x.dtype is dtypes.float32 else mask_scale64
-    run(x._buf, out._buf, seed, at, float(p), 1.0 / (1.0 - p) if p < 1 else 0.0)
+    _sized(run, out)(x._buf, out._buf, seed, at, float(p), 1.0 / (1.0 - p) if p < 1 else 0.0)
     return out
 
 

@@ -18,18 +18,14 @@ from numtorch.kernels.gemm.tile import ACCUMULATE
 from numtorch.kernels.gemm.variants import Variants, variants
 from numtorch.kernels.jit import Jit, disabled, numba
 
-BLOCK_DEPTH = (
-    2048  # bytes of k in a block: a panel of 14 rows fills most of a 32 KiB first-level cache
-)
+BLOCK_DEPTH = 2048  # bytes of k in a block: 14 rows of it fill most of a first-level cache
 BLOCK_BYTES = 512 * 1024  # of b in a block: half of a small second-level cache
 SERIAL_WORK = 400_000  # multiply-adds (4 us) below which waking threads costs more than they save
-
 PACKING_STRIPS = 8  # strips of c from which a transposed a is packed
 PACKING_ROWS = 192  # rows of a part of c, and size of b, from which b is packed
 PACKING_BYTES = 256 * 1024
-SERIAL_READS = (
-    64 * 1024
-)  # elements of a matrix below which its product with a vector runs on one thread
+SERIAL_READS = 256 * 1024  # elements of a matrix below which one thread reads it as soon
+DOT_ROWS = 3  # rows of a up to which dot products with rows of b are faster than turning b
 
 
 class Scratch(threading.local):
@@ -100,6 +96,8 @@ def make_plan(
         return Plan(lambda *_: None, np.zeros(0, np.int64), None)
     if m == 1 or n == 1:
         return make_vector_plan(dtype, batch, m, n, k, ta, tb, a_stride, b_stride, flags, threads)
+    if batch == 1 and m <= DOT_ROWS and tb and not ta:
+        return make_vector_plan(dtype, m, 1, n, k, ta, tb, k, 0, flags, threads)
     micro = variants(dtype == np.float64)
     regs, item = micro.registers, dtype.itemsize
     chunks = threads if batch * m * n * k >= SERIAL_WORK else 1

@@ -11,6 +11,7 @@ Explicit re-exports, no logic. What stands where is told in README.md beside thi
 
 from numtorch import tensor as _methods  # binds the Tensor's methods; before the function of that name
 from numtorch import autograd as autograd
+from numtorch import cuda as cuda
 from numtorch import kernels as kernels
 from numtorch import dtype as _dtype
 from numtorch._tensor import Tensor as Tensor

@@ -63,4 +63,18 @@ def as_device(d: Any) -> device:
         return CPU
     if d.type == "meta":
         return META
-    return device("cuda", d.index or 0)
+    return device("cuda", _current if d.index is None else d.index)
+
+
+_current = 0
+
+
+def current_cuda() -> int:
+    """The number of the GPU that ``"cuda"`` stands for."""
+    return _current
+
+
+def set_current_cuda(index: int) -> None:
+    """Let ``"cuda"`` stand for another GPU."""
+    global _current
+    _current = index

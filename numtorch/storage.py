@@ -102,7 +102,7 @@ def allocate(n: int, d: dtype, where: device) -> Any:
         return None
     from numtorch.kernels import launch
 
-    return launch.allocate(n, d.storage)
+    return launch.allocate(n, d.storage, where.index)
 
 
 def allocate_cpu(n: int, storage: np.dtype) -> np.ndarray:

@@ -164,11 +164,20 @@ class Program:
     def _cuda_plan(self, spec: Spec, geometry: tuple, shape: Size, kinds: tuple, numel: int, walks: tuple) -> Plan:
         from numtorch.kernels import launch
 
-        kernel = elementwise.build_cuda(spec, self.outputs)
+        kernel = elementwise.build_cuda(spec, self.outputs, numel)
         geometry = tuple(launch.to_device(g) if isinstance(g, np.ndarray) else g for g in geometry)
+        # Numbers travel in the type in which the kernel computes: a Python float would be a double.
+        number = spec.compute.compute.type if spec.compute.is_floating_point else _number(spec.compute)
+        numbers = tuple(i for i, o in enumerate(spec.operands) if o.dtype is None)
 
         def entry(*args: Any) -> None:
-            kernel.launch(numel, *args)
+            if numbers:
+                given = list(args)
+                for i in numbers:
+                    given[i] = number(given[i])
+                kernel.launch(numel, *given)
+            else:
+                kernel.launch(numel, *args)
 
         return Plan(entry, geometry, shape, kinds, numel, kernel, walks)
 

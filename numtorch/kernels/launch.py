@@ -7,21 +7,30 @@ still be compiled to PTX (``compiling_for``) and run in Numba's simulator (``NUM
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib
+import importlib.util
 import linecache
 import os
+import sys
 from collections.abc import Callable, Iterator
 from functools import cache
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
+from numtorch import device as devices
+from numtorch.kernels import registry
+
 THREADS = 256
 MAX_BLOCKS = 1 << 16
+# The simulator makes a Python thread of every CUDA thread.
+SIMULATED_THREADS = 4
 
 
 class _Cuda:
-    """``numba.cuda``, imported on first use."""
+    """``numba.cuda``, imported on first use. Kernels name it; they are bound to the module when compiled."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(module(), name)
@@ -38,7 +47,7 @@ def module() -> Any:
     except ImportError as e:
         raise RuntimeError("CUDA needs the numba-cuda package: pip install 'numtorch[cuda]'") from e
     if not simulated():
-        importlib.import_module("numtorch.kernels.overloads_cuda").register()
+        importlib.import_module("numtorch.kernels.overloads_cuda")  # registers the functions of kernels.math
     return found
 
 
@@ -47,36 +56,66 @@ def simulated() -> bool:
     return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") == "1"
 
 
+def _has_driver() -> bool:
+    """Whether the NVIDIA driver's library loads: decided without importing Numba, which takes a second."""
+    if os.environ.get("NUMBA_CUDA_DRIVER"):
+        return True
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
 @cache
 def is_available() -> bool:
     """Whether there is a GPU (or the simulator)."""
+    if not simulated() and (importlib.util.find_spec("numba_cuda") is None or not _has_driver()):
+        return False
     try:
         return bool(module().is_available())
-    except Exception:
+    except Exception:  # whatever a broken driver raises: there is no usable GPU
         return False
 
 
 def require() -> None:
     """RuntimeError saying what is missing if CUDA cannot be used."""
     if _offline is None and not is_available():
-        raise RuntimeError("Found no NVIDIA GPU that CUDA can use. Check that the driver is installed (nvidia-smi), that numba-cuda is "
-                           "(pip install 'numtorch[cuda]'), or keep tensors on the CPU: device = 'cuda' if "
-                           "numtorch.cuda.is_available() else 'cpu'")
+        missing = (
+            "Install numba-cuda: pip install 'numtorch[cuda]'"
+            if importlib.util.find_spec("numba_cuda") is None
+            else "Check that the driver is installed and sees the GPU (nvidia-smi)"
+        )
+        raise RuntimeError(
+            f"Found no NVIDIA GPU that CUDA can use. {missing}, or keep tensors on the CPU: "
+            "device = 'cuda' if numtorch.cuda.is_available() else 'cpu'"
+        )
 
 
 # --- buffers --------------------------------------------------------------------------------------
 
 
-def allocate(n: int, storage: np.dtype) -> Any:
-    """An uninitialised device buffer."""
+def select(index: int) -> None:
+    """Make a GPU the current one of this process and thread."""
+    cuda.select_device(index)
+    devices.set_current_cuda(index)
+
+
+def allocate(n: int, storage: np.dtype, index: int | None = None) -> Any:
+    """An uninitialised buffer on the current device, which ``index`` must be if given."""
     require()
+    if index is not None and index != devices.current_cuda():
+        raise RuntimeError(
+            f"kernels run on the current device, cuda:{devices.current_cuda()}; to use cuda:{index}, call "
+            f"torch.cuda.set_device({index}) or work inside `with torch.cuda.device({index}):`"
+        )
     if _offline is not None:
         return np.zeros(n, storage)
-    return cuda.device_array(max(n, 1), storage)[:n] if n else cuda.device_array(1, storage)
+    return cuda.device_array(max(n, 1), storage)[:n]
 
 
 def to_device(a: np.ndarray) -> Any:
-    """A copy of an array on the device."""
+    """A copy of an array on the current device."""
     require()
     return a if _offline is not None else cuda.to_device(a)
 
@@ -86,7 +125,7 @@ def transfer(source: Any, source_device: Any, target: Any, target_device: Any) -
     if _offline is not None:
         target[:] = source
     elif source_device.type == "cpu":
-        target.copy_to_device(source)
+        target.copy_to_device(np.ascontiguousarray(source))
     elif target_device.type == "cpu":
         source.copy_to_host(target)
     else:
@@ -97,7 +136,14 @@ def transfer(source: Any, source_device: Any, target: Any, target_device: Any) -
 
 
 class CudaKernel:
-    """A CUDA kernel, compiled on its first launch for the types of its arguments."""
+    """A CUDA kernel, compiled on its first launch for the types of its arguments.
+
+    Attributes:
+        fn: the Python function.
+        source: the text it was generated from; None for a written one.
+    """
+
+    source: str | None = None
 
     def __init__(self, fn: Callable):
         self.fn = fn
@@ -106,18 +152,32 @@ class CudaKernel:
         self._dispatcher: Any = None
 
     @property
+    def bound(self) -> Callable:
+        """The function with ``cuda`` in its globals replaced by ``numba.cuda`` itself, as Numba's compiler
+        and simulator expect."""
+        if not any(value is cuda for value in self.fn.__globals__.values()):
+            return self.fn
+        scope = {k: module() if v is cuda else v for k, v in self.fn.__globals__.items()}
+        return FunctionType(self.fn.__code__, scope, self.fn.__name__, self.fn.__defaults__)
+
+    @property
     def dispatcher(self) -> Any:
+        """Numba's dispatcher, made on first use."""
         if self._dispatcher is None:
-            self._dispatcher = module().jit(self.fn)
+            self._dispatcher = module().jit(self.bound)
         return self._dispatcher
 
     def launch(self, n: int, *args: Any) -> None:
         """Run with (at least) ``n`` threads; kernels walk the rest in strides of the grid."""
-        blocks = min(max(1, -(-n // THREADS)), MAX_BLOCKS)
-        self.launch_grid(blocks, min(THREADS, 32) if simulated() else THREADS, *args)
+        if simulated():
+            self.launch_grid(1, min(max(1, n), SIMULATED_THREADS), *args)
+            return
+        self.launch_grid(min(max(1, -(-n // THREADS)), MAX_BLOCKS), THREADS, *args)
 
     def launch_blocks(self, blocks: int, threads: int, *args: Any) -> None:
-        """Run with the given number of blocks (as far as the grid allows) of so many threads."""
+        """Run with the given number of blocks (as far as the grid allows) of so many threads, a power of two."""
+        if simulated():
+            blocks, threads = min(blocks, 2), SIMULATED_THREADS
         self.launch_grid(min(max(1, blocks), MAX_BLOCKS), threads, *args)
 
     def launch_grid(self, grid: Any, block: Any, *args: Any) -> None:
@@ -159,33 +219,39 @@ class Offline:
         self.ptx: dict[tuple[str, str], str] = {}
 
     def compile(self, kernel: CudaKernel, args: tuple) -> None:
-        from numba import types
+        """Compile for the types of the arguments, once."""
+        import numba
 
         def type_of(a: Any) -> Any:
-            import numba
-
             if isinstance(a, np.ndarray):
-                return types.Array(numba.from_dtype(a.dtype), 1, "C")
+                return numba.types.Array(numba.from_dtype(a.dtype), 1, "C")
             return numba.typeof(a)
 
-        signature = types.void(*map(type_of, args))
+        signature = numba.types.void(*map(type_of, args))
         key = (f"{kernel.__name__} {kernel.fn.__code__.co_filename}", str(signature))
-        if key not in self.ptx:
-            self.ptx[key], _ = module().compile_ptx(kernel.fn, signature, cc=self.capability)
+        if key in self.ptx:
+            return
+        known = (kernel, key, self.capability)
+        if known not in _compiled:
+            _compiled[known] = module().compile_ptx(kernel.bound, signature, cc=self.capability)[0]
+        self.ptx[key] = _compiled[known]
 
 
 _offline: Offline | None = None
+_compiled: dict[tuple, str] = {}
 
 
 @contextlib.contextmanager
 def compiling_for(capability: tuple[int, int]) -> Iterator[Offline]:
-    """Inside the block CUDA tensors hold no values, and launching a kernel compiles it to PTX.
+    """Inside the block CUDA tensors hold zeros, and launching a kernel compiles it to PTX.
 
     Runs on machines without a GPU: every kernel that a model needs is compiled by running the model.
     """
     global _offline
-    _offline = Offline(capability)
+    before, _offline = _offline, Offline(capability)
+    registry.clear_memos()  # what was decided for a real device holds device arrays
     try:
         yield _offline
     finally:
-        _offline = None
+        _offline = before
+        registry.clear_memos()

@@ -122,10 +122,7 @@ def _batch_operand(x: Tensor, lead: Size) -> tuple[Any, bool, int]:
 @product.kernel("cuda", dtypes=FLOATS, name="tiled")
 def tiled(x, y):
     """Tiles of both operands meet in shared memory."""
-    from numtorch.ops.linear_cuda import bmm
-
-    def run(a: Any, b: Any, c: Any, batch: int, m: int, n: int, k: int, ta: bool, tb: bool, sa: int, sb: int) -> None:
-        bmm.launch_grid((-(-n // 16), -(-m // 16), batch), (16, 16, 1), a, b, c, m, n, k, ta, tb, sa, sb)
+    from numtorch.ops.linear_cuda import bmm as run
 
     if x.ndim == 2 and y.ndim == 2:
         _check(x, y, y.shape[-2], "matmul")

@@ -117,7 +117,7 @@ def _plan(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool, target: dtyp
     outer, n, inner = found
     acc = acc or target.compute
     if where_ == "cuda":
-        return Plan(shape, shape.numel(), made, _cuda_entry(r, x, target, acc, *found), order, None, found)
+        return Plan(shape, shape.numel(), made, codegen.cuda_launcher(r, x._k.dtype, acc, target, *found), order)
     scratch, numbers = None, found
     if inner > 1:
         form, scratch = "columns", (outer * inner, acc)
@@ -129,14 +129,6 @@ def _plan(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool, target: dtyp
     buffers = [np.empty(1, x._k.dtype.storage), np.empty(1, target.storage)] + ([np.empty(1, acc)] if scratch else [])
     jit_ = codegen.build(r, form, x._k.dtype, acc, target, parallel)
     return Plan(shape, shape.numel(), made, compiled_entry(jit_, (*buffers, *numbers), r.name), order, scratch, numbers)
-
-
-def _cuda_entry(r: codegen.Reduction, x: Tensor, target: dtype, acc: np.dtype, outer: int, n: int, inner: int) -> Any:
-    form = "rows" if inner == 1 else "columns"
-    kernel = codegen.build_cuda(r, form, x._k.dtype, acc, target)
-    if form == "rows":
-        return lambda *args: kernel.launch_blocks(outer, 128, *args)
-    return lambda *args: kernel.launch(outer * inner, *args)
 
 
 def _samples() -> list:
@@ -350,13 +342,13 @@ def scan(x, dim, keepdim, sign):
 
 @extreme_along.kernel("cuda", name="scan_cuda")
 def scan_cuda(x, dim, keepdim, sign):
-    from numtorch.ops.reduction_cuda import extreme_columns
+    from numtorch.ops.reduction_cuda import extremes
 
     x = contiguous(x)
     values, indices = extreme_along.op.rule(x, dim, keepdim, sign)
     outer, n, inner = (Size(x.shape[:dim]).numel(), x.shape[dim], Size(x.shape[dim + 1 :]).numel()) if x.ndim else (1, 1, 1)
     if values.numel():
-        extreme_columns.launch(outer * inner, x._buf, values._buf, indices._buf, outer, n, inner, sign)
+        extremes(x._buf, values._buf, indices._buf, outer, n, inner, sign)
     return values, indices
 
 

@@ -126,14 +126,21 @@ def _indent(lines: list[str], by: int = 1) -> list[str]:
 def _flat(device: str, out: str, body: list[str]) -> list[str]:
     if device == "cpu":
         return [f"for i in prange({out}.size):", *_indent(body)]
-    return ["for i in range(uint32(cuda.grid(1)), uint32(%s.size), uint32(cuda.gridsize(1))):" % out, *_indent(body)]
+    return _grid_loop("i", f"{out}.size", body)
 
 
 def _rows(device: str, body: list[str]) -> list[str]:
     if device == "cpu":
         return ["for i in prange(rows):", "    for j in range(cols):", *_indent(["k = i * cols + j", *body], 2)]
-    return ["for k in range(uint32(cuda.grid(1)), uint32(rows * cols), uint32(cuda.gridsize(1))):",
-            *_indent(["i = k // uint32(cols)", "j = k - i * uint32(cols)", *body])]
+    return ["width = index(cols)",
+            *_grid_loop("k", "rows * cols", ["i = index(k // width)", "j = index(k - i * width)", *body])]
+
+
+def _grid_loop(i: str, count: str, body: list[str]) -> list[str]:
+    # Unsigned and without range: a range of unknown step divides to know its length, and a signed position
+    # might count from the end.
+    return [f"count = index({count})", "step = index(cuda.gridsize(1))", f"{i} = index(cuda.grid(1))",
+            f"while {i} < count:", *_indent([*body, f"{i} = index({i} + step)"])]
 
 
 def _strided(device: str, moving: list, outs: list[str], loop_body: Any) -> list[str]:
@@ -147,7 +154,8 @@ def _strided(device: str, moving: list, outs: list[str], loop_body: Any) -> list
     if device != "cpu":
         walk[2] %= "1"
         body = loop_body({str(n): f"p{n}" for n, _ in moving} | {FULL: ""}, [f"q{n}" for n in range(len(outs))])
-        return ["for o in range(cuda.grid(1), outer, cuda.gridsize(1)):", *_indent(walk + body)]
+        walk[3:5] = ["    q = index(r // index(sizes[d]))", "    i = int64(r) - int64(q) * sizes[d]", "    r = q"]
+        return _grid_loop("o", "outer", walk + body)
     walk[2] %= "2"
     inner = [f"s{s} = strides[{r} * {ndim} + {ndim} - 1]" for r, s in enumerate(slots)]
     unit = loop_body({str(n): f"p{n} + j" for n, _ in moving} | {FULL: ""}, [f"q{n} + j" for n in range(len(outs))])
@@ -168,19 +176,23 @@ def build(spec: Spec, outputs: list[Expr], parallel: bool = False) -> Jit:
     text = source(spec, outputs)
     key = (text, parallel)
     if key not in _built:
-        _built[key] = compile_source(text, spec.name, ENV, label(spec), parallel=parallel)
+        # Serial kernels allocate nothing: without Numba's reference counting a call is twice as fast.
+        options = {"parallel": True} if parallel else {"_nrt": False}
+        _built[key] = compile_source(text, spec.name, ENV, label(spec), **options)
     return _built[key]
 
 
-def build_cuda(spec: Spec, outputs: list[Expr]) -> Any:
-    """The CUDA kernel for a spec."""
+def build_cuda(spec: Spec, outputs: list[Expr], numel: int = 0) -> Any:
+    """The CUDA kernel for a spec. Positions are divided as 32-bit numbers, several times faster there, where
+    ``numel`` elements (and a step more) can be counted with them."""
     from numtorch.kernels import launch
 
     text = source(spec, outputs, "cuda")
-    if text not in _built:
-        env = ENV | {"cuda": launch.cuda, "uint32": np.uint32}
-        _built[text] = launch.compile_source(text, spec.name, env, label(spec))
-    return _built[text]
+    wide = numel >= 1 << 31
+    if (text, wide) not in _built:
+        env = ENV | {"index": np.uint64 if wide else np.uint32}
+        _built[text, wide] = launch.compile_source(text, spec.name, env, label(spec))
+    return _built[text, wide]
 
 
 def label(spec: Spec) -> str:

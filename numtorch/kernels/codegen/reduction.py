@@ -11,14 +11,21 @@ so that a result never depends on how many threads there are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from numtorch.dtype import dtype
+from numtorch.dtype import dtype, from_numpy_dtype
 from numtorch.kernels.codegen.elementwise import ENV, type_name
 from numtorch.kernels.jit import Jit, compile_source
+
+# On CUDA: rows no longer than this are left to one thread each; sums longer than SPLIT_FROM are cut in parts
+# while there are fewer blocks or threads than keep a large device busy.
+SHORT_ROW = 32
+SPLIT_FROM = 1024
+BUSY_BLOCKS = 512
+BUSY_THREADS = 1 << 16
 
 BLOCK = 4096  # elements a running sum may swallow before it joins the total: bounds float32 rounding
 STRIP = 512  # columns that a thread adds up at a time; their accumulators stay in the first-level cache
@@ -156,27 +163,32 @@ def <name>(x, out, total, outer, n_, inner):
 """
 
 _CUDA_ROWS = """\
-def <name>(x, out, outer, n_, inner):
-    # One block for each row; its threads meet in shared memory.
-    n = <T>(n_)
-    shared = cuda.shared.array(128, dtype=<T>)
+def <name>(x, out, outer, n_, inner, splits, size, count):
+    # One block for each row (or part of one); its threads meet in shared memory, in a fixed order.
+    n = <T>(count)
+    shared = cuda.shared.array(256, dtype=<T>)
     t = cuda.threadIdx.x
-    for i in range(cuda.blockIdx.x, outer, cuda.gridDim.x):
+    for i in range(cuda.blockIdx.x, outer * splits, cuda.gridDim.x):
+        row = int64(index(i) // index(splits))
+        begin = (i - row * splits) * size
+        last = row * n_ + min(begin + size, n_)
+        k = row * n_ + begin + t
         a = <start>
-        for k in range(i * n_ + t, (i + 1) * n_, cuda.blockDim.x):
+        while k < last:
             v = <load>
             v = <each>
             a = <combine>
+            k += cuda.blockDim.x
         shared[t] = a
         cuda.syncthreads()
-        half = cuda.blockDim.x // 2
+        half = cuda.blockDim.x >> 1
         while half > 0:
             if t < half:
                 a = shared[t]
                 v = shared[t + half]
                 shared[t] = <combine>
             cuda.syncthreads()
-            half //= 2
+            half >>= 1
         if t == 0:
             a = shared[0]
             out[i] = <store>
@@ -184,18 +196,24 @@ def <name>(x, out, outer, n_, inner):
 """
 
 _CUDA_COLUMNS = """\
-def <name>(x, out, outer, n_, inner):
-    # One thread for each column: neighbours read neighbours.
-    n = <T>(n_)
-    for c in range(cuda.grid(1), outer * inner, cuda.gridsize(1)):
-        i = c // inner
+def <name>(x, out, outer, n_, inner, splits, size, count):
+    # One thread for each column (or part of one): neighbours read neighbours.
+    n = <T>(count)
+    c = cuda.grid(1)
+    while c < outer * splits * inner:
+        part = int64(index(c) // index(inner))
+        row = int64(index(part) // index(splits))
+        begin = (part - row * splits) * size
+        k = (row * n_ + begin) * inner + c - part * inner
+        last = (row * n_ + min(begin + size, n_)) * inner
         a = <start>
-        for j in range(n_):
-            k = (i * n_ + j) * inner + c - i * inner
+        while k < last:
             v = <load>
             v = <each>
             a = <combine>
+            k += inner
         out[c] = <store>
+        c += cuda.gridsize(1)
 """
 
 _built: dict[Any, Any] = {}
@@ -207,16 +225,68 @@ def build(r: Reduction, form: str, element: dtype, acc: np.dtype, target: dtype,
     key = (text, parallel)
     if key not in _built:
         label = f"{r.name}: {element.name} -> {target.name} [{form}]"
-        _built[key] = compile_source(text, f"{r.name}_{form}", ENV, label, parallel=parallel)
+        options = {"parallel": True} if parallel else {"_nrt": False}  # see elementwise.build
+        _built[key] = compile_source(text, f"{r.name}_{form}", ENV, label, **options)
     return _built[key]
 
 
-def build_cuda(r: Reduction, form: str, element: dtype, acc: np.dtype, target: dtype) -> Any:
-    """The CUDA kernel."""
+def build_cuda(r: Reduction, form: str, element: dtype, acc: np.dtype, target: dtype, stage: str, wide: bool) -> Any:
+    """The CUDA kernel: of a whole reduction, or of the first or the second stage of one in two; ``wide``
+    where positions need more than 32 bits."""
     from numtorch.kernels import launch
 
+    if stage == "first":
+        r = replace(r, finish="a")
+    elif stage == "second":
+        r = replace(r, each="v")
     text = source(r, form, element, acc, target, "cuda")
-    if text not in _built:
-        label = f"{r.name}: {element.name} -> {target.name} [{form}]"
-        _built[text] = launch.compile_source(text, f"{r.name}_{form}", ENV | {"cuda": launch.cuda}, label)
-    return _built[text]
+    if (text, wide) not in _built:
+        label = f"{r.name}: {element.name} -> {target.name} [{form} {stage}]"
+        env = ENV | {"index": np.int64 if wide else np.uint32}
+        _built[text, wide] = launch.compile_source(text, f"{r.name}_{form}", env, label)
+    return _built[text, wide]
+
+
+def cuda_launcher(r: Reduction, element: dtype, acc: np.dtype, target: dtype, outer: int, n: int, inner: int) -> Any:
+    """A function of (x, out) buffers that reduces the middle extent on CUDA.
+
+    Few long sums are cut in parts, so that the whole device works; how depends on the extents alone.
+    """
+    from numtorch.kernels import launch
+
+    rows = inner == 1 and n > SHORT_ROW
+    results = outer * (1 if rows else inner)
+    splits = 1
+    if n > SPLIT_FROM and results < (BUSY_BLOCKS if rows else BUSY_THREADS):
+        splits = min(-(-n // SPLIT_FROM), -(-(BUSY_BLOCKS if rows else BUSY_THREADS) // results))
+    size = -(-n // splits) if splits > 1 else max(n, 1)
+    splits = -(-n // size) if splits > 1 else 1
+    wide = outer * n * inner >= 1 << 31
+    form = "rows" if rows else "columns"
+
+    def call(kernel: Any, x: Any, out: Any, n: int, splits: int, size: int, count: Any) -> None:
+        if rows:
+            kernel.launch_blocks(outer * splits, _block(size), x, out, outer, n, inner, splits, size, count)
+        else:
+            kernel.launch(outer * splits * inner, x, out, outer, n, inner, splits, size, count)
+
+    number = acc.type(n) if acc.kind == "f" else n
+    if splits == 1:
+        kernel = build_cuda(r, form, element, acc, target, "whole", wide)
+        return lambda x, out: call(kernel, x, out, n, 1, size, number)
+    between = from_numpy_dtype(acc)
+    first = build_cuda(r, form, element, acc, between, "first", wide)
+    second = build_cuda(r, form, between, acc, target, "second", wide)
+
+    def run(x: Any, out: Any) -> None:
+        partial = launch.allocate(outer * splits * inner, acc)
+        call(first, x, partial, n, splits, size, number)
+        call(second, partial, out, splits, 1, splits, number)
+
+    return run
+
+
+def _block(n: int) -> int:
+    """Threads for a row of ``n`` elements: a power of two, at least a warp."""
+    return min(256, max(32, 1 << (n - 1).bit_length()))
+

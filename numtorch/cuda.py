@@ -1,0 +1,183 @@
+"""GPUs: how many there are, which one is current, waiting for them, and their memory.
+
+As ``torch.cuda``. Importing it imports neither Numba nor its CUDA target. Ops run on the current device.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from numtorch import device as _devices
+from numtorch.kernels import launch
+from numtorch.ops import random
+
+
+def is_available() -> bool:
+    """Whether there is an NVIDIA GPU that can be used (or Numba's simulator of one).
+
+    >>> import numtorch as torch
+    >>> device = "cuda" if torch.cuda.is_available() else "cpu"
+    """
+    return launch.is_available()
+
+
+def device_count() -> int:
+    """How many GPUs there are; 0 without a driver."""
+    return len(launch.cuda.gpus) if is_available() else 0
+
+
+def _index(device: Any) -> int:
+    """The number of a device given as None (the current one), an integer, a string or a device."""
+    if device is None:
+        return _devices.current_cuda()
+    d = device if isinstance(device, _devices.device) else _devices.device(device)
+    if d.type != "cuda":
+        raise ValueError(f"Expected a cuda device, but got: {d}")
+    i = _devices.current_cuda() if d.index is None else d.index
+    launch.require()
+    if i >= device_count():
+        raise RuntimeError(f"CUDA error: invalid device ordinal: there is no cuda:{i}, only {device_count()} device(s)")
+    return i
+
+
+def current_device() -> int:
+    """The number of the device that ``"cuda"`` stands for."""
+    launch.require()
+    return _devices.current_cuda()
+
+
+def set_device(device: Any) -> None:
+    """Make a device the current one: kernels run there, and ``"cuda"`` stands for it."""
+    i = _index(device)
+    launch.select(i)
+
+
+class device:
+    """A context manager that makes another device the current one.
+
+    Example:
+        >>> import numtorch as torch
+        >>> if torch.cuda.device_count() > 1:
+        ...     with torch.cuda.device(1):
+        ...         x = torch.ones(3, device="cuda")
+    """
+
+    def __init__(self, device: Any):
+        self.idx = _index(device)
+        self._before = 0
+
+    def __enter__(self) -> None:
+        self._before = _devices.current_cuda()
+        set_device(self.idx)
+
+    def __exit__(self, *exception: Any) -> None:
+        set_device(self._before)
+
+
+def synchronize(device: Any = None) -> None:
+    """Wait until all kernels launched on the (current) device have finished; errors of theirs appear here."""
+    launch.require()
+    with _On(_index(device)):
+        launch.cuda.synchronize()
+
+
+class _On(device):
+    """The context of a device whose number is known to be right."""
+
+    def __init__(self, index: int):
+        self.idx = index
+        self._before = index
+
+    def __enter__(self) -> None:
+        self._before = _devices.current_cuda()
+        if self.idx != self._before:
+            launch.select(self.idx)
+
+    def __exit__(self, *exception: Any) -> None:
+        if self.idx != self._before:
+            launch.select(self._before)
+
+
+@dataclass(frozen=True)
+class DeviceProperties:
+    """What a GPU is.
+
+    Attributes:
+        name: as the driver calls it.
+        major, minor: compute capability.
+        total_memory: bytes.
+        multi_processor_count: streaming multiprocessors.
+    """
+
+    name: str
+    major: int
+    minor: int
+    total_memory: int
+    multi_processor_count: int
+
+
+def get_device_name(device: Any = None) -> str:
+    """The (current) GPU's name."""
+    return get_device_properties(device).name
+
+
+def get_device_capability(device: Any = None) -> tuple[int, int]:
+    """The (current) GPU's compute capability: (major, minor)."""
+    p = get_device_properties(device)
+    return p.major, p.minor
+
+
+def get_device_properties(device: Any = None) -> DeviceProperties:
+    """The (current) GPU's name, compute capability, memory and number of multiprocessors."""
+    launch.require()
+    i = _index(device)
+    if launch.simulated():
+        return DeviceProperties("Numba CUDA simulator", *launch.cuda.get_current_device().compute_capability, 0, 1)
+    with _On(i):
+        gpu = launch.cuda.get_current_device()
+        name = gpu.name.decode() if isinstance(gpu.name, bytes) else gpu.name
+        return DeviceProperties(name, *gpu.compute_capability, mem_get_info()[1], gpu.MULTIPROCESSOR_COUNT)
+
+
+def mem_get_info(device: Any = None) -> tuple[int, int]:
+    """Free and total bytes of the (current) device's memory."""
+    launch.require()
+    with _On(_index(device)):
+        info = launch.cuda.current_context().get_memory_info()
+        return int(info[0]), int(info[1])
+
+
+def memory_allocated(device: Any = None) -> int:
+    """Bytes held by tensors on the (current) device; 0 without a GPU, and in the simulator, whose arrays live
+    in host memory."""
+    if not is_available() or launch.simulated():
+        return 0
+    with _On(_index(device)):
+        held = launch.cuda.current_context().memory_manager.allocations
+        return sum(memory.size for memory in list(held.values()))
+
+
+def empty_cache() -> None:
+    """Give memory that is waiting to be freed back to the driver."""
+    if is_available() and not launch.simulated():
+        launch.cuda.current_context().memory_manager.deallocations.clear()
+
+
+def manual_seed(seed: int) -> None:
+    """Seed the random numbers.
+
+    Differs from torch: all devices draw from one stream (element i is the same number everywhere), so this
+    seeds the CPU's numbers too.
+    """
+    random.manual_seed(seed)
+
+
+def manual_seed_all(seed: int) -> None:
+    """Seed the random numbers of all devices, which is one stream."""
+    random.manual_seed(seed)
+
+
+def is_initialized() -> bool:
+    """Whether Numba's CUDA target has been loaded."""
+    return launch.module.cache_info().currsize > 0

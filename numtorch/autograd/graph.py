@@ -42,17 +42,20 @@ class Node:
         inputs: (shape, kind) of each input where they differ from the output's, else None.
         seq: age; values written in place later than this are stale.
         outputs: (shape, kind) of each output if there are several, else None.
+        needs: which inputs want a gradient, where the recorder knew; else None.
     """
 
-    __slots__ = ("__weakref__", "edges", "hooks", "inputs", "metadata", "op", "outputs", "params", "pre_hooks", "saved", "seq", "trace")
+    __slots__ = ("__weakref__", "edges", "hooks", "inputs", "metadata", "needs", "op", "outputs", "params", "pre_hooks", "saved", "seq", "trace")
 
-    def __init__(self, op: Any, edges: tuple, saved: Any, params: tuple, inputs: Any = None, outputs: Any = None):
+    def __init__(self, op: Any, edges: tuple, saved: Any, params: tuple, inputs: Any = None, outputs: Any = None,
+                 needs: tuple | None = None):
         self.op = op
         self.edges = edges
         self.saved = saved
         self.params = params
         self.inputs = inputs
         self.outputs = outputs
+        self.needs = needs
         self.seq = tick()
         self.hooks = self.pre_hooks = None
         self.trace = traceback.format_stack(limit=24)[:-2] if mode.anomaly else None

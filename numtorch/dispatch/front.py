@@ -119,8 +119,9 @@ def specialise_record(op: Any) -> None:
         def record(x, y, params, out):
             ex = x._edge
             ey = None if y.__class__ in NUMBERS else y._edge
-            used = table[ex is not None, ey is not None]
-            out._edge = Node(op, (ex, ey), [x if used[0] else None, y if used[1] or ey is None ... ], params)
+            needs = (ex is not None, ey is not None)
+            used = table[needs]
+            out._edge = Node(op, (ex, ey), [x if used[0] else None, y if used[1] or plain else None], params, None, None, needs)
     """
     from numtorch._tensor import alias
     from numtorch.autograd.graph import Node
@@ -136,7 +137,7 @@ def specialise_record(op: Any) -> None:
             get = f"None if plain else {get}"
         lines.append(f"    edge_{n} = {get}")
     needs = ", ".join(f"edge_{n} is not None" for n in names) + ","
-    lines += ["    try:", f"        used = table[{needs}]", "    except KeyError:", f"        used = table[{needs}] = find(({needs}))"]
+    lines += [f"    needs = ({needs})", "    try:", "        used = table[needs]", "    except KeyError:", "        used = table[needs] = find(needs)"]
     saved = []
     for slot, i in enumerate(gradient.saves):
         keep = f"used[{slot}] or plain" if number and names[i] == last else f"used[{slot}]"
@@ -144,7 +145,7 @@ def specialise_record(op: Any) -> None:
     if gradient.saves_out:
         saved.append(f"alias(out) if used[{len(gradient.saves)}] else None")
     edges = ", ".join(f"edge_{n}" for n in names) + ","
-    lines.append(f"    out._edge = Node(op, ({edges}), [{', '.join(saved)}], params)")
+    lines.append(f"    out._edge = Node(op, ({edges}), [{', '.join(saved)}], params, None, None, needs)")
     env = {"table": {}, "find": gradient.used, "Node": Node, "alias": alias, "op": op}
     op.front_env["record"] = _compile("record", "\n".join(lines) + "\n", env)
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from numtorch import dtype as dtypes
-from numtorch._tensor import Tensor, alias
+from numtorch._tensor import Tensor, alias, new
 from numtorch.autograd.graph import Leaf, Node, Output, stale
 from numtorch.autograd.grad_mode import _Setting, mode
 from numtorch.dispatch import front
@@ -25,7 +25,7 @@ from numtorch.kernels import registry, timing
 from numtorch.kernels.codegen import expr
 from numtorch.kernels.codegen.expr import Untraceable
 from numtorch.kernels.registry import Entry, Kernel, Priority, Signature
-from numtorch.storage import FRESH
+from numtorch.storage import FRESH, allocate
 
 # Inside formulas x, y, w, b are inputs; the public names of these arguments are torch's.
 PUBLIC = {"x": "input", "y": "other", "w": "weight", "b": "bias", "t": "target"}
@@ -165,7 +165,7 @@ class Op:
     def pull(self, node: Node, g: Any, create: bool) -> tuple:
         """Gradients of the inputs for the gradient of the output."""
         gradient = self.gradient
-        needs = tuple([e is not None for e in node.edges])
+        needs = node.needs or tuple([e is not None for e in node.edges])
         saved = node.saved
         for t in saved:
             for s in t if type(t) is tuple else (t,):
@@ -253,6 +253,7 @@ class ElementwiseGradient(Gradient):
     def __init__(self, op: Op, vjp: Callable):
         super().__init__(op, vjp)
         self.programs = registry.memo()
+        self.ready = registry.memo()
         self.wants_inputs = False
         self._used: dict[tuple, tuple] = {}
 
@@ -302,6 +303,28 @@ class ElementwiseGradient(Gradient):
         for i, place in places:
             grads[i] = g if place < 0 else results[place]
         return grads if node.inputs is None else self._fit(grads, node)
+
+    def prepare(self, key: tuple, node: Node, values: list) -> Any:
+        """What ``ElementwiseOp.pull`` needs to launch the kernel for nodes like this one; None if there is none."""
+        saved = values[1:]
+        if self.entry.kernels or self.static or any(s is not None and not isinstance(s, Tensor | int | float) for s in saved):
+            return None
+        needs = node.needs or tuple([e is not None for e in node.edges])
+        traced = self._trace(needs, saved, ())
+        if traced is False:
+            return None
+        program, positions, places = traced
+        if program is None:
+            ready = (None, (), (), 0, (), None, places)
+        else:
+            plan = program.plan(tuple(values[i] for i in positions), None)
+            if plan.entry is None:
+                return None
+            ready = (plan.entry, positions, plan.geometry, plan.numel, plan.kinds, plan.shape, places)
+        if len(self.ready) > 4096:
+            self.ready.clear()
+        self.ready[key] = ready
+        return ready
 
     def _trace(self, needs: tuple, saved: list, params: tuple) -> Any:
         """(program, which of g, saved and params it takes, where each result goes), or False."""
@@ -423,6 +446,53 @@ class ElementwiseOp(Op):
         if any(isinstance(t, Tensor) and (t.shape != result.shape or t._k.dtype is not result._k.dtype) for t in tensors):
             node.inputs = [_described(t) for t in tensors]
         result._edge = node
+
+    def pull(self, node: Node, g: Any, create: bool) -> tuple:
+        """Gradients of the inputs: straight from the kernel where this node's like has been seen before."""
+        if create or node.inputs is not None or node.params:
+            return super().pull(node, g, create)
+        k, shape, seq = g._k, g.shape, node.seq
+        key: list = [node.needs, k, shape]
+        if not k.contiguous:
+            key.append(g._strides)
+        values = [g]
+        for s in node.saved:
+            values.append(s)
+            if isinstance(s, Tensor):
+                storage = s._storage
+                if storage.written > seq:
+                    raise stale(node, s)
+                key.append(s._k)
+                if s.shape is not shape:
+                    key.append(s.shape)
+                if not s._k.contiguous:
+                    key.append(s._strides)
+            else:
+                key.append(s.__class__)
+        ready = self.gradient.ready.get(tuple(key))
+        if ready is None:
+            ready = self.gradient.prepare(tuple(key), node, values)
+            if ready is None:
+                return super().pull(node, g, create)
+        entry, positions, geometry, numel, kinds, shape, places = ready
+        grads: list = [None] * len(node.edges)
+        made = []
+        if entry is not None:
+            args: list = []
+            for i in positions:
+                v = values[i]
+                args.append(v._buf if isinstance(v, Tensor) else v)
+            for kind in kinds:
+                y = new(Tensor)
+                y.shape = shape
+                y._buf = buf = allocate(numel, kind.dtype, kind.device)
+                y._k = kind
+                made.append(y)
+                args.append(buf)
+            entry(*args, *geometry)
+        for i, place in places:
+            grads[i] = g if place < 0 else made[place]
+        return grads
 
     def inplace(self, x: Tensor, rest: tuple, params: tuple) -> Tensor:
         """``x`` overwritten with the result; the graph then says what x is now."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 
+from numtorch.kernels import registry
+
 _forked = False
 _count: int | None = None
 _configured = False
@@ -48,6 +50,7 @@ def set_num_threads(n: int) -> None:
     if not isinstance(n, int) or n < 1:
         raise ValueError(f"set_num_threads: expected a positive integer, got {n!r}")
     _count = n
+    registry.clear_memos()  # plans hold serial or parallel kernels
     if _configured:
         from numba import config
         from numba import set_num_threads as numba_set
@@ -58,6 +61,7 @@ def set_num_threads(n: int) -> None:
 def _after_fork() -> None:
     global _forked
     _forked = True
+    registry.clear_memos()
 
 
 if hasattr(os, "register_at_fork"):

@@ -61,6 +61,16 @@ def gemm(
         run(numbers, a, b, c, c, _scratch.add(scratch) if space is None else space, 0)
 
 
+def small_plan(a, b, c, m: int, n: int, k: int) -> Any:
+    """(run, numbers) such that ``run(numbers, a, b, c)`` is ``gemm(a, b, c, m, n, k)``; None where it takes more.
+
+    For callers that keep their own table of shapes and so need not look the plan up again.
+    """
+    key = (a.dtype, m, n, k, False, False, False, get_num_threads())
+    run, numbers, scratch = _plans.get(key) or _plan(key, a, b, c, 1, m, n, k, False, False, 0, 0, 0)
+    return (run, numbers) if scratch is None else None
+
+
 def bmm(
     a,
     b,

@@ -240,7 +240,7 @@ def specialise_structured_record(op: Any) -> None:
 
 
 def _optional(op: Any) -> set[str]:
-    spec = op.body if op.body is not None else op.rule
+    spec = op.spec
     defaults = spec.__defaults__ or ()
     names = spec.__code__.co_varnames[: spec.__code__.co_argcount]
     with_default = names[len(names) - len(defaults) :]
@@ -249,8 +249,7 @@ def _optional(op: Any) -> set[str]:
 
 def _order(op: Any, tensors: list[str], params: list[str], positional: int) -> str:
     """The public signature: the order of the op's own definition."""
-    spec = op.body if op.body is not None else op.rule
-    code = spec.__code__
+    code = op.spec.__code__
     by_name = dict(zip(op.tensors, tensors, strict=True)) | dict(zip([n for n, _ in op.params], params, strict=True))
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     parts = [by_name[n] for n in names[: code.co_argcount]]

@@ -11,6 +11,7 @@ Each returns the function that users call; ``.vjp``, ``.kernel``, ``.backward`` 
 from __future__ import annotations
 
 import inspect
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -50,6 +51,7 @@ class Op:
                  ref: Callable | None = None, samples: Callable | None = None, domain: tuple | None = None,
                  flops: Callable | None = None, public: bool = True, view: bool = False, direct: bool = False):
         self.name = name
+        self.spec = spec
         self.direct = view or direct
         self.body = body
         self.select = select
@@ -609,7 +611,7 @@ def op(fn: Callable | None = None, *, shape: bool = False, **options: Any) -> An
     """
     def wrap(f: Callable) -> Any:
         made = ShapedOp(options.pop("name", f.__name__), f, **options) if shape else \
-            Op(options.pop("name", f.__name__), f, f, **options)
+            Op(options.pop("name", f.__name__), _positional(f), f, **options)
         return _publish(made, f)
 
     return wrap if fn is None else wrap(fn)
@@ -701,6 +703,17 @@ class Attach:
             return f
 
         return wrap
+
+
+def _positional(fn: Callable) -> Callable:
+    """``fn`` with its keyword-only parameters also positional, as launchers are called."""
+    code = fn.__code__
+    if not code.co_kwonlyargcount:
+        return fn
+    names = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    defaults = tuple((fn.__kwdefaults__ or {})[n] for n in names)
+    code = code.replace(co_argcount=code.co_argcount + code.co_kwonlyargcount, co_kwonlyargcount=0)
+    return types.FunctionType(code, fn.__globals__, fn.__name__, (fn.__defaults__ or ()) + defaults, fn.__closure__)
 
 
 def _parameters(fn: Callable) -> tuple[list[str], list[tuple[str, Any]], int]:

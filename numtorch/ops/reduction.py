@@ -139,28 +139,23 @@ def _sum_type(x: Tensor, given: dtype | None) -> dtype:
     return given or (x.dtype if x.dtype.is_floating_point else dtypes.int64)
 
 
-@op(name="sum", direct=True, samples=_samples, ref=np.sum, public=False)
-def sum_dims(x, dim: Any = None, keepdim: bool = False, dtype: Any = None):
-    """The sum over dimensions."""
-    return reduce(codegen.SUM, x, dim, keepdim, _sum_type(x, dtype))
-
-
-@sum_dims.vjp
-def _(g, x_shape, x_kind, *, dim, keepdim):
-    if dim is None and not mode.grad and g._k.dtype is x_kind.dtype:
-        return view(g, x_shape, (0,) * len(x_shape))
-    g = restore(g, x_shape, dim, keepdim)
-    return g if g.dtype is x_kind.dtype else g.to(x_kind.dtype)
-
-
-def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+@op(direct=True, samples=_samples, ref=np.sum)
+def sum(x, dim: Any = None, keepdim: bool = False, *, dtype: Any = None):
     """The sum of all elements, or over one or several dimensions. Integers add up as int64.
 
     >>> import numtorch as torch
     >>> torch.sum(torch.tensor([[1, 2], [3, 4]]), 0)
     tensor([4, 6])
     """
-    return sum_dims(input, dim, keepdim, dtype)
+    return reduce(codegen.SUM, x, dim, keepdim, _sum_type(x, dtype))
+
+
+@sum.vjp
+def _(g, x_shape, x_kind, *, dim, keepdim):
+    if dim is None and not mode.grad and g._k.dtype is x_kind.dtype:
+        return view(g, x_shape, (0,) * len(x_shape))
+    g = restore(g, x_shape, dim, keepdim)
+    return g if g.dtype is x_kind.dtype else g.to(x_kind.dtype)
 
 
 def restore(g: Tensor, shape: tuple, dim: Any, keepdim: bool) -> Tensor:
@@ -177,34 +172,29 @@ def sum_to(x: Tensor, shape: tuple) -> Tensor:
         return x
     lead = len(x.shape) - len(shape)
     dims = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and x.shape[i + lead] != 1)
-    y = sum_dims(x, dims, True) if dims else x
+    y = sum(x, dims, True) if dims else x
     return reshape(y, shape) if y.shape != shape else y
 
 
-@op(name="mean", direct=True, samples=_samples, ref=np.mean, public=False)
-def mean_dims(x, dim: Any = None, keepdim: bool = False, dtype: Any = None):
-    """The mean over dimensions."""
-    return reduce(codegen.MEAN, x, dim, keepdim, dtype or x.dtype)
-
-
-@mean_dims.vjp
-def _(g, x_shape, x_kind, *, dim, keepdim):
-    n = Size(x_shape[d] for d in wrap_dims(dim, len(x_shape), "mean")).numel()
-    g = restore(true_div(g, n) if n else g, x_shape, dim, keepdim)
-    return g if g.dtype is x_kind.dtype else g.to(x_kind.dtype)
-
-
-def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+@op(direct=True, samples=_samples, ref=np.mean)
+def mean(x, dim: Any = None, keepdim: bool = False, *, dtype: Any = None):
     """The mean of all elements, or over one or several dimensions. Floating types only.
 
     >>> import numtorch as torch
     >>> torch.mean(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
     tensor([1.5000, 3.5000])
     """
-    if not (dtype or input.dtype).is_floating_point:
+    if not (dtype or x.dtype).is_floating_point:
         raise RuntimeError(f"mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
-                           f"Got: {input.dtype.name}; cast with .float() or pass dtype=")
-    return mean_dims(input, dim, keepdim, dtype)
+                           f"Got: {x.dtype.name}; cast with .float() or pass dtype=")
+    return reduce(codegen.MEAN, x, dim, keepdim, dtype or x.dtype)
+
+
+@mean.vjp
+def _(g, x_shape, x_kind, *, dim, keepdim):
+    n = Size(x_shape[d] for d in wrap_dims(dim, len(x_shape), "mean")).numel()
+    g = restore(true_div(g, n) if n else g, x_shape, dim, keepdim)
+    return g if g.dtype is x_kind.dtype else g.to(x_kind.dtype)
 
 
 @op(name="prod", direct=True, samples=_samples, ref=np.prod, public=False)
@@ -258,7 +248,7 @@ def _extreme(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool) -> Tensor
 def _extreme_vjp(g: Tensor, x: Tensor, out: Tensor, dim: Any, keepdim: bool) -> Tensor:
     # Ties share the gradient evenly, as in torch.
     hit = eq(x, restore(out, x.shape, dim, keepdim))
-    count = sum_dims(hit, dim, True)
+    count = sum(hit, dim, True)
     return where(hit, restore(g, x.shape, dim, keepdim) / count, 0.0)
 
 

@@ -17,6 +17,8 @@ from numtorch import dtype as _dtype
 from numtorch._tensor import Tensor as Tensor
 from numtorch._version import __version__ as __version__
 from numtorch.device import device as device
+from numtorch.dispatch.op import op as op
+from numtorch.dispatch.op import primitive as primitive
 from numtorch.storage import Size as Size
 from numtorch.ops.creation import (
     arange as arange,

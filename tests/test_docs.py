@@ -1,0 +1,38 @@
+"""Every example runs: the docstrings of the package, and the code blocks of the README."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import numtorch
+
+ROOT = Path(__file__).resolve().parent.parent
+# Modules that import Numba's intrinsics or a GPU when imported hold no examples of their own.
+MODULES = sorted(m.name for m in pkgutil.walk_packages(numtorch.__path__, "numtorch.")
+                 if not m.name.endswith(("__main__", "overloads", "overloads_cuda", "_cuda", ".cuda")))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstring_examples(name):
+    result = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    assert result.failed == 0
+
+
+BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+
+
+@pytest.mark.parametrize("number", range(len(BLOCKS)))
+def test_readme_blocks(number, tmp_path):
+    script = tmp_path / "block.py"  # a file, because kernels read the source of their bodies
+    script.write_text(BLOCKS[number])
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()

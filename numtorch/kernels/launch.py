@@ -212,15 +212,19 @@ class Offline:
 
     Attributes:
         ptx: from (kernel name, signature) to the text.
+        launched: names of the kernels, in the order of their launches.
     """
 
     def __init__(self, capability: tuple[int, int]):
         self.capability = capability
         self.ptx: dict[tuple[str, str], str] = {}
+        self.launched: list[str] = []
 
     def compile(self, kernel: CudaKernel, args: tuple) -> None:
         """Compile for the types of the arguments, once."""
         import numba
+
+        self.launched.append(kernel.__name__)
 
         def type_of(a: Any) -> Any:
             if isinstance(a, np.ndarray):

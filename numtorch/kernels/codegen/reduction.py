@@ -241,7 +241,7 @@ def build_cuda(r: Reduction, form: str, element: dtype, acc: np.dtype, target: d
         r = replace(r, each="v")
     text = source(r, form, element, acc, target, "cuda")
     if (text, wide) not in _built:
-        label = f"{r.name}: {element.name} -> {target.name} [{form} {stage}]"
+        label = f"{r.name}: {element.name} -> {target.name} [{form}]"
         env = ENV | {"index": np.int64 if wide else np.uint32}
         _built[text, wide] = launch.compile_source(text, f"{r.name}_{form}", env, label)
     return _built[text, wide]

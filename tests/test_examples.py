@@ -11,6 +11,7 @@ import numtorch.nn.functional as F
 import numtorch.optim as optim
 from numtorch.utils.data import DataLoader
 from numtorch.vision import datasets, transforms
+from numtorch.vision.datasets import idx
 
 
 def test_first_tensor():
@@ -152,8 +153,11 @@ def test_training_loop_learns(model):
     assert total == 256 and correct > 180
 
 
-def test_mnist_pipeline(tmp_path, write_mnist):
-    write_mnist(tmp_path, 200)
+def test_mnist_pipeline(tmp_path):
+    rng = np.random.default_rng(0)
+    for name, values in {"train-images-idx3-ubyte": rng.integers(0, 256, (200, 28, 28), np.uint8),
+                         "train-labels-idx1-ubyte": rng.integers(0, 10, 200, np.uint8)}.items():
+        (tmp_path / name).write_bytes(idx.encode(values))
     transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))])
     trainset = datasets.MNIST(root=str(tmp_path), train=True, download=False, transform=transform)
     images, labels = next(iter(DataLoader(trainset, batch_size=64, shuffle=True)))

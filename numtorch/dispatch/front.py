@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import linecache
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -29,8 +30,9 @@ SMALL = 1 << 15  # elements up to which a result is a plain NumPy buffer and the
 def _compile(name: str, text: str, env: dict) -> Callable:
     filename = f"<numtorch front of {name}>"
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
-    exec(compile(text, filename, "exec"), env)  # noqa: S102 - the text is ours
-    fn = env[name]
+    scope: dict[str, Any] = {}
+    exec(compile(text, filename, "exec"), env, scope)  # noqa: S102 - the text is ours
+    fn = scope[name]
     fn.source = text
     return fn
 
@@ -55,17 +57,38 @@ def _defaults(params: list, env: dict) -> list[str]:
 
 
 def build(op: Any) -> Callable:
-    """The front of an op."""
+    """The front of an op: written and compiled when it is first called, so that importing costs nothing."""
+    env: dict[str, Any] = {}
+    call = types.FunctionType(_unwritten.__code__, env, op.name)
+    env["_write"] = lambda: write(op)
+    env["_front"] = call
+    op.front_env = env
+    return call
+
+
+def _unwritten(*args, **kwargs):
+    _write()  # noqa: F821 - of the front's own globals
+    return _front(*args, **kwargs)  # noqa: F821
+
+
+def write(op: Any) -> Callable:
+    """Give an op's front its code; the function stays the same object."""
     from numtorch.dispatch.op import ElementwiseOp
 
-    return _elementwise(op) if isinstance(op, ElementwiseOp) else _structured(op)
+    call = op.call
+    if call.__code__ is _unwritten.__code__:
+        written = _elementwise(op) if isinstance(op, ElementwiseOp) else _structured(op)
+        call.__defaults__, call.__kwdefaults__ = written.__defaults__, written.__kwdefaults__
+        call.__code__ = written.__code__
+        call.source = written.source
+    return call
 
 
 def _elementwise(op: Any) -> Callable:
     names = _public(op.tensors)
     params = [n for n, _ in op.params]
-    env: dict[str, Any] = {"fast": op.entry.memo, "run": op.run, "mode": mode, "new": object.__new__,
-                           "Tensor": Tensor, "empty": np.empty, "op": op}
+    env = op.front_env
+    env |= {"fast": op.entry.memo, "run": op.run, "mode": mode, "new": object.__new__, "Tensor": Tensor, "empty": np.empty, "op": op}
     signature = names + _defaults(op.params, env) + ["*", "out=None"]
     values = ", ".join(names) + ("," if len(names) == 1 else "")
     extra = ", ".join(params) + ("," if len(params) == 1 else "")
@@ -106,9 +129,13 @@ def _elementwise(op: Any) -> Callable:
         text += f"    if ({' or '.join(edge)}) and mode.grad and op.gradient is not None:\n"
         text += f"        record({', '.join(names)}, ({extra}), y)\n"
     text += "    return y\n"
-    env["record"] = lambda *given: op.record(given[:-2], given[-2], given[-1])
-    op.front_env = env
+    env["record"] = lambda *given: _first_record(op, "record", specialise_record, given)
     return _compile(op.name, text, env)
+
+
+def _first_record(op: Any, name: str, specialise: Callable, given: tuple) -> None:
+    specialise(op)
+    op.front_env[name](*given)
 
 
 def specialise_record(op: Any) -> None:
@@ -179,7 +206,8 @@ def remember(op: Any, tensors: tuple, params: tuple, result: Tensor) -> None:
 
 def _structured(op: Any) -> Callable:
     names = _public(op.tensors)
-    env: dict[str, Any] = {"_memo": op.entry.memo, "_first": op.first, "_mode": mode, "_op": op}
+    env = op.front_env
+    env |= {"_memo": op.entry.memo, "_first": op.first, "_mode": mode, "_op": op}
     texts = _defaults(op.params, env)
     params = [n for n, _ in op.params]
     positional = len(params) - op.keyword_only
@@ -203,8 +231,7 @@ def _structured(op: Any) -> Callable:
         _record({', '.join(names)}, ({extra}), _y)
     return _y
 """
-    env["_record"] = lambda *given: op.record(given[:-2], given[-2], given[-1])
-    op.front_env = env
+    env["_record"] = lambda *given: _first_record(op, "_record", specialise_structured_record, given)
     return _compile(op.name.replace(".", "_"), text, env)
 
 
@@ -265,7 +292,16 @@ def key(op: Any, tensors: tuple, params: tuple) -> Any:
     return parts[0] if len(parts) == 1 else tuple(parts)
 
 
-def binder(vjp: Callable, names: list[str], tensors: list[str], params: list[str], saves: list[int], positional: int) -> Callable:
+def check_binding(names: list[str], tensors: list[str], params: list[str]) -> None:
+    """TypeError for a vjp that asks for something the op does not have."""
+    for name in names:
+        of, _, what = name.rpartition("_")
+        if name not in (*tensors, *params, "out", "needs") and not (what in META and of in tensors):
+            raise TypeError(f"a vjp cannot ask for {name!r}: it is neither a tensor input ({', '.join(tensors)}), "
+                            f"a parameter ({', '.join(params)}), out, needs nor <input>_shape, _kind, _strides or _offset")
+
+
+def binder(names: list[str], tensors: list[str], params: list[str], saves: list[int], positional: int) -> Callable:
     """``bound(run, g, saved, params, inputs, needs)`` calls ``run`` with what the vjp's argument names ask for."""
     saved_at = {tensors[i]: f"saved[{n}]" for n, i in enumerate(saves)}
     args = []
@@ -278,11 +314,9 @@ def binder(vjp: Callable, names: list[str], tensors: list[str], params: list[str
             text = "needs"
         elif name in params:
             text = f"params[{params.index(name)}]"
-        elif (found := name.rpartition("_"))[2] in META and found[0] in tensors:
-            text = f"inputs[{tensors.index(found[0])}][{META.index(found[2])}]"
         else:
-            raise TypeError(f"a vjp cannot ask for {name!r}: it is neither a tensor input ({', '.join(tensors)}), "
-                            f"a parameter ({', '.join(params)}), out, needs nor <input>_shape, _kind, _strides or _offset")
+            of, _, what = name.rpartition("_")
+            text = f"inputs[{tensors.index(of)}][{META.index(what)}]"
         args.append(text if i < positional else f"{name}={text}")
     text = f"def bound(run, g, saved, params, inputs, needs):\n    return run({', '.join(['g', *args])})\n"
     return _compile("bound", text, {})

@@ -13,6 +13,7 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from numtorch import dtype as dtypes
@@ -221,8 +222,13 @@ class Gradient:
         self.saves = [i for i, n in enumerate(op.tensors) if n in self.names]
         self.saves_out = "out" in self.names
         self.wants_inputs = any(n.rpartition("_")[2] in front.META and n.rpartition("_")[0] in op.tensors for n in self.names)
-        self.bound = front.binder(vjp, self.names, op.tensors, params, self.saves, code.co_argcount - 1)
-        self.numeric = all(n not in params for n in self.names)
+        front.check_binding(self.names, op.tensors, params)
+
+    @cached_property
+    def bound(self) -> Callable:
+        """``bound(run, g, saved, params, inputs, needs)`` calls ``run`` with what the vjp's names ask for."""
+        params = [n for n, _ in self.op.params]
+        return front.binder(self.names, self.op.tensors, params, self.saves, self.vjp.__code__.co_argcount - 1)
 
     flops: Callable | None = None  # operations of a backward kernel, from its arguments
     static: frozenset = frozenset()  # inputs on whose value the vjp branches when they are Python numbers
@@ -664,10 +670,6 @@ def _publish(o: Op, fn: Callable) -> Any:
         o.gradient = (ElementwiseGradient if isinstance(o, ElementwiseOp) else Gradient)(o, f)
         o.gradient.flops = flops
         o.gradient.static = frozenset(o.tensors.index(n) for n in static)
-        if isinstance(o, ElementwiseOp):
-            front.specialise_record(o)
-        else:
-            front.specialise_structured_record(o)
         call.backward = Attach(o.gradient.entry)
         registry.clear_memos()
         return f

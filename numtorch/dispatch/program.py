@@ -7,7 +7,7 @@ strides: the compiled entry point, its geometry arguments, and what to allocate.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -72,9 +72,7 @@ class Program:
         self.result = result or (lambda d: (d,) * len(outputs))
         self.floats = floats
         self.counted = frozenset(operands) - keep if counted is None else counted
-        self.weight = _weight(outputs)
         self.plans: dict = registry.memo()
-        self.limit = PARALLEL_WORK // self.weight
 
     def __call__(self, *values: Any, outs: tuple[Tensor, ...] | None = None) -> tuple[Tensor, ...]:
         """The results for tensors and numbers; written into ``outs`` if given."""
@@ -112,6 +110,11 @@ class Program:
                 args.append(y._buf)
             plan.entry(*args, *plan.geometry)
         return outs
+
+    @cached_property
+    def limit(self) -> int:
+        """Elements from which the work is shared by threads."""
+        return PARALLEL_WORK // _weight(self.outputs)
 
     def compute_type(self, values: tuple) -> dtype:
         """The type in which the formula computes for these operands."""

@@ -58,10 +58,11 @@ def _bound(entry: registry.Entry, args: tuple, kwargs: dict) -> tuple[Any, tuple
     """The op, its tensors and its parameters for a call."""
     import inspect
 
+    from numtorch.dispatch import front
     from numtorch.dispatch.op import OPS, PUBLIC
 
     op = OPS[entry.name]
-    bound = inspect.signature(op.call).bind(*args, **kwargs)
+    bound = inspect.signature(front.write(op)).bind(*args, **kwargs)
     bound.apply_defaults()
     values = bound.arguments
     tensors = tuple(values[PUBLIC.get(n, n)] for n in op.tensors)

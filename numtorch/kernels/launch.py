@@ -48,6 +48,8 @@ def module() -> Any:
         raise RuntimeError("CUDA needs the numba-cuda package: pip install 'numtorch[cuda]'") from e
     if not simulated():
         importlib.import_module("numtorch.kernels.overloads_cuda")  # registers the functions of kernels.math
+        # Small tensors make small grids; that is no news to the user.
+        importlib.import_module("numba.cuda.core.config").CUDA_LOW_OCCUPANCY_WARNINGS = 0
     return found
 
 
@@ -111,7 +113,7 @@ def allocate(n: int, storage: np.dtype, index: int | None = None) -> Any:
         )
     if _offline is not None:
         return np.zeros(n, storage)
-    return cuda.device_array(max(n, 1), storage)[:n]
+    return cuda.device_array(n or 1, storage)
 
 
 def to_device(a: np.ndarray) -> Any:

@@ -719,7 +719,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
 
     n = num_classes if num_classes > 0 else int(largest(tensor).item()) + 1
     flat = reshape(tensor, (-1, 1))
-    if tensor.shape.numel() and (as_ndarray(flat).min() < 0 or as_ndarray(flat).max() >= n):
+    if tensor.device.type == "cpu" and tensor.shape.numel() and (as_ndarray(flat).min() < 0 or as_ndarray(flat).max() >= n):
         raise RuntimeError("Class values must be non-negative and smaller than num_classes.")
     y = zeros((flat.shape[0], n), dtype=dtypes.int64, device=tensor.device)
     return reshape(scatter(y, 1, flat, 1), (*tensor.shape, n))

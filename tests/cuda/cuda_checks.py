@@ -73,6 +73,20 @@ def not_a_number(device):
 
 
 @check
+def numbers_on_the_cpu(device):
+    """0-dim CPU tensors are welcome beside tensors on a GPU, as in torch."""
+    x = values(device, 2, 3, grad=True)
+    scale = torch.tensor(3.0, requires_grad=True)
+    y, gx, gs = differentiated(x * scale + torch.tensor(1), x, scale)
+    z = values(device, 3)
+    z += torch.tensor(2.0)
+    z[1] = torch.tensor(7.0)
+    assert y.device == z.device == torch.tensor(0.0, device=device).device
+    assert gs.device == torch.device("cpu")
+    return y, gx, gs, z
+
+
+@check
 def types(device):
     x = values(device, 4)
     return x.half() * 2, x.bfloat16() + x.bfloat16(), x.to(torch.int32) // 2, x > 0, x.double() * 0.1, (x > 0) & (x < 1)

@@ -8,6 +8,7 @@ import pytest
 
 import numtorch as torch
 from numtorch.kernels import launch
+from numtorch.ops.linear import affine
 
 
 @pytest.fixture
@@ -66,6 +67,10 @@ def test_two_devices(offline):
         y.reshape(1, 2) @ x.reshape(2, 1)
     with pytest.raises(RuntimeError, match=r"two devices.*in gather"):
         torch.gather(y, 0, torch.tensor([0]))
+    with pytest.raises(RuntimeError, match=r"two devices, cpu and cuda:0"):
+        x += y
+    with pytest.raises(RuntimeError, match=r"two devices, cuda:0 and cpu! \(in linear"):
+        affine(y.reshape(1, 2), x.reshape(1, 2))
 
 
 def test_numpy_needs_host_memory(offline):

@@ -411,7 +411,7 @@ class ElementwiseOp(Op):
         """The general path: scalars, broadcasting, strides, ``out``, symbols."""
         if expr.has_expr(tensors):
             return expr.apply(self, (*tensors, *params))
-        tensors = tuple([t if isinstance(t, Tensor) else self._operand(t, i, tensors) for i, t in enumerate(tensors)])
+        tensors = _together([t if isinstance(t, Tensor) else self._operand(t, i, tensors) for i, t in enumerate(tensors)])
         kernel = None
         if len(self.entry.kernels) > 1:
             kernel = self.entry.find(self.signature(tuple(t if isinstance(t, Tensor) else None for t in tensors), params))
@@ -504,7 +504,7 @@ class ElementwiseOp(Op):
 
     def inplace(self, x: Tensor, rest: tuple, params: tuple) -> Tensor:
         """``x`` overwritten with the result; the graph then says what x is now."""
-        tensors = (x, *[t if isinstance(t, Tensor) else self._operand(t, 1, (x,)) for t in rest])
+        tensors = _together([x, *[t if isinstance(t, Tensor) else self._operand(t, 1, (x,)) for t in rest]])
         recording = mode.grad and any(isinstance(t, Tensor) and t._edge is not None for t in tensors)
         if recording:
             check_inplace(x, self.name)
@@ -531,6 +531,24 @@ class ElementwiseOp(Op):
             self.record(edges_of, params, fresh)
         rebase(x, fresh._edge)
         return x
+
+
+def _together(values: list) -> tuple:
+    """Operands with 0-dim CPU tensors brought to the device of the others, where they count as numbers."""
+    where = None
+    for t in values:
+        if isinstance(t, Tensor):
+            if where is None:
+                where = t._k.device
+            elif t._k.device is not where:
+                break
+    else:
+        return tuple(values)
+    from numtorch.ops.movement import move
+
+    tensors = [t for t in values if isinstance(t, Tensor)]
+    where = next((t._k.device for t in tensors if t.shape or t._k.device.type != "cpu"), where)
+    return tuple([move(t, where) if isinstance(t, Tensor) and not t.shape and t._k.device.type == "cpu" else t for t in values])
 
 
 def _snapshot(x: Tensor) -> Tensor:

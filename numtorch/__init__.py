@@ -246,3 +246,4 @@ from numtorch.dtype import (
     short as short,
     uint8 as uint8,
 )
+from numtorch import optim as optim

@@ -1,0 +1,180 @@
+"""``@update``: an op that overwrites some of its tensors, one pass over memory for the whole formula.
+
+The body is written in ops and ends in ``overwrite``; called on symbols it yields the formula, from which the
+kernels are generated. All tensors have one shape and dtype; ``bool`` parameters choose the formula, ``float``
+parameters are numbers in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from numtorch._tensor import Tensor
+from numtorch.autograd.grad_mode import _Setting
+from numtorch.dispatch.op import Op, _publish, wrote
+from numtorch.dispatch.program import PARALLEL_WORK, Program, compiled_entry
+from numtorch.dtype import FLOATS, HALVES
+from numtorch.kernels import registry, threads, timing
+from numtorch.kernels.codegen import expr
+from numtorch.kernels.codegen import update as codegen
+from numtorch.kernels.registry import Kernel, Signature
+from numtorch.storage import FRESH, tick
+
+
+def overwrite(targets: tuple, values: tuple) -> Any:
+    """Write each value over its target; on symbols, the pairs."""
+    if expr.has_expr(values):
+        return tuple(v for pair in zip(targets, values, strict=True) for v in pair)
+    from numtorch.ops import movement
+
+    for t, v in zip(targets, values, strict=True):
+        movement.copy_(t, v)
+    return targets[0]
+
+
+class UpdateOp(Op):
+    """An op made by ``@update``. Returns its first tensor."""
+
+    def __init__(self, fn: Callable):
+        import inspect
+
+        flags = tuple(p.name for p in inspect.signature(fn).parameters.values() if p.annotation in (bool, "bool"))
+        super().__init__(fn.__name__, fn, fn, select=flags, differentiable=False, public=False)
+        self.numbers = [n for n, _ in self.params if n not in flags]
+        self.flags = flags
+        self.programs = registry.memo()
+        for device in ("cpu", "cuda"):
+            self.entry.add(Kernel(fn.__name__, "fused", device, self.anyhow, (*FLOATS, *HALVES), when=one_type, layout="update"))
+
+    def formula(self, present: tuple[bool, ...], flags: tuple) -> tuple[list[str], list[str], list]:
+        """Names of the tensors that are there, of those overwritten, and the expressions of their new values."""
+        chosen = dict(flags)
+        names = [n for n, p in zip(self.tensors, present, strict=True) if p]
+
+        def run(*symbols: Any) -> Any:
+            at = dict(zip([*names, *self.numbers], symbols, strict=True))
+            return self.body(*[at.get(n) for n in self.tensors], *[chosen[n] if n in chosen else at[n] for n, _ in self.params])
+
+        pairs = expr.trace(run, [*names, *self.numbers])
+        return names, [t.name for t in pairs[::2]], list(pairs[1::2])
+
+    def anyhow(self, *values: Any) -> Tensor:
+        """The step for any layout and device, by the elementwise kernels."""
+        tensors, params = values[: len(self.tensors)], values[len(self.tensors) :]
+        present = tuple(t is not None for t in tensors)
+        flags = tuple((n, v) for (n, _), v in zip(self.params, params, strict=True) if n in self.flags)
+        made = self.programs.get((present, flags))
+        if made is None:
+            names, written, new = self.formula(present, flags)
+            program = Program(self.name, new, [*names, *self.numbers], counted=frozenset(names))
+            made = self.programs[present, flags] = program, [self.tensors.index(n) for n in written]
+        program, places = made
+        given = [t for t in tensors if t is not None]
+        same_shape(self.name, given)
+        numbers = [v for (n, _), v in zip(self.params, params, strict=True) if n not in self.flags]
+        outs = tuple(tensors[i] for i in places)
+        program(*given, *numbers, outs=outs)
+        for t in outs:
+            wrote(t)
+        return tensors[0]
+
+    def launcher(self, s: Signature, contiguous: bool = False) -> Callable:
+        """The body, the general kernel, or the generated loop with a launcher written out for it."""
+        kernel = None if s.device == "meta" else self.entry.find(s)
+        if kernel is None:
+            def quiet(*args: Any) -> Any:
+                with _Setting(grad=False):
+                    return self.body(*args)
+
+            return quiet
+        if kernel.layout != "update" or s.device != "cpu" or not contiguous:
+            return timing.wrap(kernel.id, kernel.run, self.flops)
+        return timing.wrap(kernel.id, self._fused(s), self.flops)
+
+    def first(self, tensors: tuple, params: tuple) -> Any:
+        """Choose for these kinds, remember, run."""
+        if expr.has_expr(tensors):
+            return super().first(tensors, params)
+        from numtorch.dispatch import front
+
+        tensors = tuple(None if t is None else self._tensor(t, i) for i, t in enumerate(tensors))
+        self._same_device(tensors)
+        contiguous = all(t is None or t._k.contiguous for t in tensors)
+        launch = self.launcher(self.signature(tensors, params), contiguous)
+        self.entry.memo[front.key(self, tensors, params)] = launch
+        return launch(*tensors, *params)
+
+    def _fused(self, s: Signature) -> Callable:
+        """The launcher for contiguous CPU tensors of a signature. For ``sgd_step`` with momentum it reads:
+
+            def launch(x, g, m, lr, momentum, gain, decay, ...):
+                a0, a1, a2 = x._buf, g._buf, m._buf
+                shape = x.shape
+                if g.shape != shape or m.shape != shape:
+                    check("sgd_step", (x, g, m))
+                (serial if a0.size < limit else large())(a0, a1, a2, lr, momentum, gain, decay)
+                now = tick()
+                ...the written tensors' versions...
+                return x
+        """
+        from numtorch.dispatch.front import _compile
+
+        present = tuple(d is not None for d in s.dtypes)
+        names, written, new = self.formula(present, s.params)
+        d = s.dtypes[0]
+        text = codegen.source(self.name, names, self.numbers, written, new, d)
+        sample = [np.empty(1, d.storage)] * len(names) + [0.5] * len(self.numbers)
+        entries: dict[bool, Callable] = {}
+
+        def entry(parallel: bool) -> Callable:
+            if parallel not in entries:
+                entries[parallel] = compiled_entry(codegen.build(text, self.name, d, parallel), tuple(sample), self.name)
+            return entries[parallel]
+
+        def large() -> Callable:
+            return entry(threads.get_num_threads() > 1)
+
+        buffers = [f"a{i}" for i in range(len(names))]
+        wrong = " or ".join(f"{n}.shape != shape" for n in names[1:])  # the loop itself checks no bounds
+        lines = [f"def launch({', '.join([*self.tensors, *[n for n, _ in self.params]])}):",
+                 f"    {', '.join(buffers)} = {', '.join(f'{n}._buf' for n in names)}",
+                 f"    shape = {names[0]}.shape",
+                 f"    if {wrong}:",
+                 f"        check(name, ({', '.join(names)}))",
+                 f"    (serial if a0.size < limit else large())({', '.join([*buffers, *self.numbers])})",
+                 "    now = tick()"]
+        for n in written:
+            lines += [f"    s = {n}._storage",
+                      "    if s is FRESH:",
+                      f"        wrote({n})",
+                      "    else:",
+                      "        s.version += 1",
+                      "        s.written = now"]
+        lines.append(f"    return {names[0]}")
+        env = {"serial": entry(False), "large": large, "limit": PARALLEL_WORK // 4, "tick": tick, "FRESH": FRESH, "wrote": wrote,
+               "check": same_shape, "name": self.name}
+        launch = _compile("launch", "\n".join(lines) + "\n", env)
+        launch.kernel_source = text
+        return launch
+
+
+def one_type(s: Signature) -> bool:
+    """all tensors have one dtype"""
+    return len({d for d in s.dtypes if d is not None}) == 1
+
+
+def same_shape(name: str, tensors: Any) -> None:
+    """RuntimeError unless all tensors have the first one's shape."""
+    first = tensors[0].shape
+    for t in tensors:
+        if t.shape != first:
+            raise RuntimeError(f"{name}: a parameter of shape {list(first)} has a gradient or state of shape {list(t.shape)}; was the "
+                               "state loaded from another model?")
+
+
+def update(fn: Callable) -> Callable:
+    """An op that overwrites its tensors; see the module's docstring."""
+    return _publish(UpdateOp(fn), fn)

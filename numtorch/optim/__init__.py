@@ -1,0 +1,20 @@
+"""Optimizers and learning-rate schedules under torch's names.
+
+>>> import numtorch as torch
+>>> w = torch.tensor([1.0, -2.0], requires_grad=True)
+>>> opt = torch.optim.SGD([w], lr=0.25)
+>>> (w * w).sum().backward()
+>>> opt.step()
+>>> w.detach()
+tensor([ 0.5000, -1.0000])
+
+An optimizer holds parameters, options and state; the update itself is an op (``numtorch.ops.optimizer``). To add one:
+write its update there, and a class like ``SGD`` here that keeps the state and calls it for each parameter.
+"""
+
+from numtorch.optim import lr_scheduler as lr_scheduler
+from numtorch.optim.adam import Adam as Adam
+from numtorch.optim.adamw import AdamW as AdamW
+from numtorch.optim.optimizer import Optimizer as Optimizer
+from numtorch.optim.rmsprop import RMSprop as RMSprop
+from numtorch.optim.sgd import SGD as SGD

@@ -1,0 +1,71 @@
+"""Adam: steps scaled by running moments of the gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from math import sqrt
+from typing import Any
+
+from numtorch._tensor import Tensor
+from numtorch.ops import creation
+from numtorch.ops.optimizer import adam_step, advance
+from numtorch.optim.optimizer import Optimizer, check, check_rate, counter, evaluate, number
+
+
+class Adam(Optimizer):
+    """``p -= lr * m / (sqrt(v) + eps)`` with unbiased running means m of g and v of g**2; ``torch.optim.Adam``.
+
+    ``m = beta1*m + (1-beta1)*g``, ``v = beta2*v + (1-beta2)*g*g``, each divided by ``1 - beta**t`` at step t. ``weight_decay * p``
+    is added to g first, or p is shrunk by ``lr * weight_decay`` instead (``decoupled_weight_decay``). ``amsgrad`` divides by
+    the largest v so far. ``foreach``, ``fused`` and ``capturable`` are accepted; the step is always fused.
+
+    Source: Kingma and Ba, Adam: A Method for Stochastic Optimization (2015); Reddi et al., On the Convergence of Adam
+    and Beyond (2018).
+    """
+
+    def __init__(self, params: Iterable, lr: Any = 1e-3, betas: tuple = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0,
+                 amsgrad: bool = False, *, foreach: bool | None = None, maximize: bool = False, capturable: bool = False,
+                 differentiable: bool = False, fused: bool | None = None, decoupled_weight_decay: bool = False):
+        if isinstance(lr, Tensor) and foreach and not capturable:
+            raise ValueError("lr as a Tensor is not supported for capturable=False and foreach=True")
+        check_rate(lr)
+        check("epsilon value", eps, eps >= 0.0)
+        for i in (0, 1):
+            check(f"beta parameter at index {i}", betas[i], bool(0.0 <= betas[i] < 1.0))
+        check("weight_decay value", weight_decay, weight_decay >= 0.0)
+        super().__init__(params, {"lr": lr, "betas": tuple(map(number, betas)), "eps": eps, "weight_decay": weight_decay,
+                                  "amsgrad": amsgrad, "maximize": maximize, "foreach": foreach, "capturable": capturable,
+                                  "differentiable": differentiable, "fused": fused,
+                                  "decoupled_weight_decay": decoupled_weight_decay})
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient."""
+        loss = evaluate(closure)
+        states = self.state
+        for group in self.param_groups:
+            lr, decay, eps = number(group["lr"]), number(group["weight_decay"]), number(group["eps"])
+            beta1, beta2 = group["betas"]
+            beta1, beta2 = number(beta1), number(beta2)
+            gain1, gain2 = 1.0 - beta1, 1.0 - beta2
+            amsgrad, maximize = group["amsgrad"], group["maximize"]
+            decoupled = decay != 0.0 and group["decoupled_weight_decay"]
+            decays = decay != 0.0 and not decoupled
+            shrink = 1.0 - lr * decay
+            last = rate = root = 0.0
+            for p in group["params"]:
+                g = p.grad
+                if g is None:
+                    continue
+                state = states[p]
+                if not state:
+                    state["step"] = counter()
+                    state["exp_avg"] = creation.zeros_like(p)
+                    state["exp_avg_sq"] = creation.zeros_like(p)
+                    if amsgrad:
+                        state["max_exp_avg_sq"] = creation.zeros_like(p)
+                t = advance(state["step"])
+                if t != last:  # the same for most parameters of a group
+                    last, rate, root = t, lr / (1.0 - beta1**t), sqrt(1.0 - beta2**t)
+                adam_step(p, g, state["exp_avg"], state["exp_avg_sq"], state["max_exp_avg_sq"] if amsgrad else None, beta1, gain1, beta2,
+                          gain2, rate, root, eps, decay, shrink, decays, decoupled, maximize)
+        return loss

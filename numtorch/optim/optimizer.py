@@ -1,0 +1,351 @@
+"""``Optimizer``: parameters in groups, options of each group, state of each parameter, and hooks around ``step``."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from itertools import chain
+from typing import Any
+
+from numtorch._tensor import Tensor
+from numtorch.autograd.grad_mode import enable_grad
+from numtorch.autograd.graph import RemovableHandle
+from numtorch.dtype import float32, float64, get_default_dtype
+from numtorch.ops import creation, movement
+
+
+class _Required:
+    """Stands for an option without a default."""
+
+    def __repr__(self) -> str:
+        return "<required parameter>"
+
+
+required = _Required()
+
+_global_pre_hooks: list[Callable] = []
+_global_post_hooks: list[Callable] = []
+
+
+def register_optimizer_step_pre_hook(hook: Callable) -> RemovableHandle:
+    """Call ``hook(optimizer, args, kwargs)`` before any optimizer's step."""
+    return RemovableHandle(_global_pre_hooks, hook)
+
+
+def register_optimizer_step_post_hook(hook: Callable) -> RemovableHandle:
+    """Call ``hook(optimizer, args, kwargs)`` after any optimizer's step."""
+    return RemovableHandle(_global_post_hooks, hook)
+
+
+def _hooked(fn: Callable) -> Callable:
+    """``step`` with the hooks around it, which belong to the most derived class's step."""
+
+    @functools.wraps(fn)
+    def step(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        pre, post = self._step_pre_hooks, self._step_post_hooks
+        if not (pre or post or _global_pre_hooks or _global_post_hooks) or type(self).step is not step:
+            result = fn(self, *args, **kwargs)
+            self._opt_called = True
+            return result
+        for hook in (*_global_pre_hooks, *pre):
+            changed = hook(self, args, kwargs)
+            if changed is not None:
+                if not isinstance(changed, tuple) or len(changed) != 2:
+                    raise RuntimeError(f"{fn} must return None or a tuple of (new_args, new_kwargs), but got {changed}.")
+                args, kwargs = changed
+        result = fn(self, *args, **kwargs)
+        self._opt_called = True
+        for hook in (*post, *_global_post_hooks):
+            hook(self, args, kwargs)
+        return result
+
+    return step
+
+
+class Optimizer:
+    """Base of the optimizers; ``torch.optim.Optimizer``.
+
+    Args:
+        params: tensors, (name, tensor) pairs, or dicts with ``params`` and options of their own.
+        defaults: options of groups that do not set them.
+
+    Attributes:
+        param_groups: one dict for each group: ``params`` and options.
+        state: for each parameter what the algorithm remembers.
+
+    An optimizer of your own sets ``defaults`` and defines ``step``:
+
+    >>> import numtorch as torch
+    >>> class SignDescent(torch.optim.Optimizer):
+    ...     def __init__(self, params, lr=0.1):
+    ...         super().__init__(params, {"lr": lr})
+    ...     @torch.no_grad()
+    ...     def step(self, closure=None):
+    ...         for group in self.param_groups:
+    ...             for p in group["params"]:
+    ...                 if p.grad is not None:
+    ...                     p.sub_(p.grad.sign(), alpha=group["lr"])
+    >>> w = torch.tensor([1.0], requires_grad=True)
+    >>> opt = SignDescent([w])
+    >>> (w * 3).sum().backward()
+    >>> opt.step()
+    >>> w.detach()
+    tensor([0.9000])
+    """
+
+    def __init_subclass__(cls, **rest: Any) -> None:
+        super().__init_subclass__(**rest)
+        if "step" in cls.__dict__:
+            cls.step = _hooked(cls.__dict__["step"])
+
+    def __init__(self, params: Iterable, defaults: dict[str, Any]):
+        self.defaults = defaults
+        self._set_hooks()
+        if isinstance(params, Tensor):
+            raise TypeError("params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
+                            f"{params.type()}; pass [tensor]")
+        if defaults.get("differentiable"):
+            raise ValueError(f"{type(self).__name__}: differentiable=True cannot be had, because the step overwrites its parameters in one "
+                             "kernel. To differentiate through an update, write it in ops: p = p - lr * grad, with "
+                             "torch.autograd.grad(..., create_graph=True)")
+        if defaults.get("fused") and defaults.get("foreach"):
+            raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
+        self.state: defaultdict[Tensor, Any] = defaultdict(dict)
+        self.param_groups: list[dict[str, Any]] = []
+        groups = list(params)
+        if not groups:
+            raise ValueError("optimizer got an empty parameter list")
+        if not isinstance(groups[0], dict):
+            groups = [{"params": groups}]
+        for group in groups:
+            self.add_param_group(group)
+
+    def _set_hooks(self) -> None:
+        self._step_pre_hooks: list[Callable] = []
+        self._step_post_hooks: list[Callable] = []
+        self._state_hooks: dict[str, list[Callable]] = {"save_pre": [], "save_post": [], "load_pre": [], "load_post": []}
+        self._opt_called = False  # asked by schedulers, which should step after the optimizer
+
+    # --- options and parameters --------------------------------------------------------------------
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Optimize more parameters, with options of their own."""
+        if not isinstance(param_group, dict):
+            raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
+        params = param_group["params"]
+        if isinstance(params, Tensor):
+            params = [params]
+        elif isinstance(params, set):
+            raise TypeError("optimizer parameters need to be organized in ordered collections, but the ordering of tensors in sets will "
+                            "change between runs. Please use a list instead.")
+        params = list(params)
+        names = [p[0] for p in params if isinstance(p, tuple)]
+        if names:
+            if len(names) != len(params):
+                raise ValueError("all optimizer params should be with/without names. Some param names are missing")
+            param_group["param_names"] = names
+            params = [p[1] for p in params]
+        param_group["params"] = params
+        for p in params:
+            if not isinstance(p, Tensor):
+                raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(p).__name__}")
+            if not p.is_leaf and not p.retains_grad:
+                raise ValueError("can't optimize a non-leaf Tensor")
+        for name, default in self.defaults.items():
+            if default is required and name not in param_group:
+                raise ValueError(f"parameter group didn't specify a value of required optimization parameter {name}")
+            param_group.setdefault(name, default)
+        if len(params) != len(set(map(id, params))):
+            warnings.warn("optimizer contains a parameter group with duplicate parameters; each would be updated twice in every step",
+                          stacklevel=3)
+        self._check_against_others(param_group)
+        self.param_groups.append(param_group)
+
+    def _check_against_others(self, param_group: dict[str, Any]) -> None:
+        named = "param_names" in param_group
+        for group in self.param_groups:
+            if named != ("param_names" in group):
+                raise ValueError("all optimizer param groups should be with/without names. cannot add param group "
+                                 f"{'with names' if named else 'without names'} to the optimizer")
+        known = {id(p) for group in self.param_groups for p in group["params"]}
+        if not known.isdisjoint(map(id, param_group["params"])):
+            raise ValueError("some parameters appear in more than one parameter group")
+
+    def __repr__(self) -> str:
+        text = type(self).__name__ + " ("
+        for i, group in enumerate(self.param_groups):
+            text += f"\nParameter Group {i}\n"
+            for key in sorted(group):
+                if key != "params":
+                    text += f"    {key}: {group[key]}\n"
+        return text + ")"
+
+    # --- stepping ------------------------------------------------------------------------------------
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient; returns the loss that ``closure`` computed, if given."""
+        raise NotImplementedError(f"{type(self).__name__} must define step(self, closure=None)")
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget all gradients, or with ``set_to_none=False`` fill them with zeros."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if set_to_none:
+                    p.grad = None
+                elif p.grad is not None:
+                    if p.grad.requires_grad:
+                        p.grad = p.grad.detach()
+                    p.grad.zero_()
+
+    def register_step_pre_hook(self, hook: Callable) -> RemovableHandle:
+        """Call ``hook(optimizer, args, kwargs)`` before each step; it may return (args, kwargs) to use instead."""
+        return RemovableHandle(self._step_pre_hooks, hook)
+
+    def register_step_post_hook(self, hook: Callable) -> RemovableHandle:
+        """Call ``hook(optimizer, args, kwargs)`` after each step."""
+        return RemovableHandle(self._step_post_hooks, hook)
+
+    # --- state ------------------------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if "_state_hooks" not in self.__dict__:
+            self._set_hooks()
+        for group in self.param_groups:
+            for name, default in self.defaults.items():  # options that a state saved earlier does not know
+                group.setdefault(name, default)
+
+    def state_dict(self) -> dict[str, Any]:
+        """State and options, with parameters as their numbers in order; tensors are not copied.
+
+        ``{"state": {0: {...}, ...}, "param_groups": [{"lr": ..., "params": [0, ...]}, ...]}``
+        """
+        for hook in self._state_hooks["save_pre"]:
+            hook(self)
+        numbers: dict[int, int] = {}
+        groups = []
+        count = 0
+        for group in self.param_groups:
+            for i, p in enumerate(group["params"], count):
+                numbers.setdefault(id(p), i)
+            packed = {k: v for k, v in group.items() if k != "params"}
+            packed["params"] = [numbers[id(p)] for p in group["params"]]
+            count += len(group["params"])
+            groups.append(packed)
+        state = {numbers[id(k)] if isinstance(k, Tensor) else k: v for k, v in self.state.items()}
+        result: dict[str, Any] = {"state": state, "param_groups": groups}
+        for hook in self._state_hooks["save_post"]:
+            changed = hook(self, result)
+            result = result if changed is None else changed
+        return result
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from what ``state_dict`` returned; parameters are matched in order.
+
+        Tensors take the dtype and device of their parameters, except ``step``, and are copied. Differs from torch, where
+        two optimizers that loaded one state dict share its tensors.
+
+        Raises:
+            ValueError: the number of groups, or of parameters in a group, differs.
+        """
+        state_dict = state_dict.copy()
+        for hook in self._state_hooks["load_pre"]:
+            changed = hook(self, state_dict)
+            state_dict = state_dict if changed is None else changed
+        saved = deepcopy(state_dict["param_groups"])
+        if len(saved) != len(self.param_groups):
+            raise ValueError(f"loaded state dict has a different number of parameter groups: {len(saved)}, the optimizer has "
+                             f"{len(self.param_groups)}")
+        for i, (group, other) in enumerate(zip(self.param_groups, saved, strict=True)):
+            if len(group["params"]) != len(other["params"]):
+                raise ValueError("loaded state dict contains a parameter group that doesn't match the size of optimizer's group: "
+                                 f"group {i} has {len(other['params'])} parameters, the optimizer's has {len(group['params'])}")
+        params = dict(zip(chain.from_iterable(g["params"] for g in saved), chain.from_iterable(g["params"] for g in self.param_groups),
+                          strict=True))
+        state: defaultdict[Any, Any] = defaultdict(dict)
+        for k, v in state_dict["state"].items():
+            state[params.get(k, k)] = _fitted(params[k], v) if k in params else v
+        for group, other in zip(self.param_groups, saved, strict=True):
+            other["params"] = group["params"]
+            if "param_names" in group:
+                other.setdefault("param_names", group["param_names"])
+        self.__setstate__({"state": state, "param_groups": saved})
+        for hook in self._state_hooks["load_post"]:
+            hook(self)
+
+    def register_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(optimizer)`` before ``state_dict``."""
+        return self._state_hook("save_pre", hook, prepend)
+
+    def register_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(optimizer, state_dict)`` after ``state_dict``; it may return another."""
+        return self._state_hook("save_post", hook, prepend)
+
+    def register_load_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(optimizer, state_dict)`` before loading; it may return another."""
+        return self._state_hook("load_pre", hook, prepend)
+
+    def register_load_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(optimizer)`` after loading."""
+        return self._state_hook("load_post", hook, prepend)
+
+    def _state_hook(self, when: str, hook: Callable, prepend: bool) -> RemovableHandle:
+        hooks = self._state_hooks[when]
+        handle = RemovableHandle(hooks, hook)
+        if prepend:
+            hooks.insert(0, hooks.pop())
+        return handle
+
+
+def _fitted(p: Tensor, value: Any, key: Any = None) -> Any:
+    """A copy of a parameter's state, with tensors of the parameter's dtype and device."""
+    if isinstance(value, Tensor):
+        value = value.detach()
+        if key == "step":
+            return movement.clone(value)
+        return movement.to(value, dtype=p.dtype if p.dtype.is_floating_point else value.dtype, device=p.device, copy=True)
+    if isinstance(value, dict):
+        return {k: _fitted(p, v, k) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_fitted(p, v) for v in value)
+    return deepcopy(value)
+
+
+# --- what the optimizers share -----------------------------------------------------------------------------
+
+
+def evaluate(closure: Callable[[], Any] | None) -> Any:
+    """The loss that a step's closure recomputes; None without one."""
+    if closure is None:
+        return None
+    with enable_grad():
+        return closure()
+
+
+def number(value: Any) -> float:
+    """An option that may be a tensor of one element, as a Python float."""
+    return value if type(value) is float else float(value)
+
+
+def counter() -> Tensor:
+    """A fresh ``step``: 0-dim, on the CPU, float32 unless the default type is float64."""
+    return creation.zeros((), dtype=float64 if get_default_dtype() is float64 else float32)
+
+
+def check(option: str, value: Any, ok: bool) -> None:
+    """ValueError in torch's words unless ``ok``."""
+    if not ok:
+        raise ValueError(f"Invalid {option}: {value}")
+
+
+def check_rate(lr: Any) -> None:
+    """ValueError unless ``lr`` is a number or one-element tensor that is not negative."""
+    if isinstance(lr, Tensor) and lr.numel() != 1:
+        raise ValueError("Tensor lr must be 1-element")
+    check("learning rate", lr, bool(lr >= 0.0))

@@ -1,0 +1,60 @@
+"""RMSprop: steps scaled by a running mean of squared gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from numtorch.ops import creation
+from numtorch.ops.optimizer import advance, rmsprop_step
+from numtorch.optim.optimizer import Optimizer, check, check_rate, counter, evaluate, number
+
+
+class RMSprop(Optimizer):
+    """``v = alpha*v + (1-alpha)*g*g; p -= lr * g / (sqrt(v) + eps)``; ``torch.optim.RMSprop``.
+
+    ``centered`` subtracts the squared running mean of g from v before the root; ``momentum`` moves along
+    ``b = momentum*b + g / (sqrt(v) + eps)``. ``weight_decay * p`` is added to g first. ``foreach`` and ``capturable`` are
+    accepted; the step is always fused.
+
+    Source: Hinton, Neural Networks for Machine Learning, lecture 6e (2012); centered: Graves, Generating Sequences With
+    Recurrent Neural Networks (2013).
+    """
+
+    def __init__(self, params: Iterable, lr: Any = 1e-2, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0,
+                 momentum: float = 0, centered: bool = False, capturable: bool = False, foreach: bool | None = None,
+                 maximize: bool = False, differentiable: bool = False):
+        check_rate(lr)
+        check("epsilon value", eps, eps >= 0.0)
+        check("momentum value", momentum, momentum >= 0.0)
+        check("weight_decay value", weight_decay, weight_decay >= 0.0)
+        check("alpha value", alpha, alpha >= 0.0)
+        super().__init__(params, {"lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered,
+                                  "weight_decay": weight_decay, "capturable": capturable, "foreach": foreach, "maximize": maximize,
+                                  "differentiable": differentiable})
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient."""
+        loss = evaluate(closure)
+        states = self.state
+        for group in self.param_groups:
+            lr, alpha, eps = number(group["lr"]), number(group["alpha"]), number(group["eps"])
+            momentum, decay = number(group["momentum"]), number(group["weight_decay"])
+            gain = 1.0 - alpha
+            centered, maximize, decays = group["centered"], group["maximize"], decay != 0.0
+            for p in group["params"]:
+                g = p.grad
+                if g is None:
+                    continue
+                state = states[p]
+                if not state:
+                    state["step"] = counter()
+                    state["square_avg"] = creation.zeros_like(p)
+                    if momentum > 0.0:
+                        state["momentum_buffer"] = creation.zeros_like(p)
+                    if centered:
+                        state["grad_avg"] = creation.zeros_like(p)
+                advance(state["step"])
+                rmsprop_step(p, g, state["square_avg"], state["momentum_buffer"] if momentum > 0.0 else None,
+                             state["grad_avg"] if centered else None, lr, alpha, gain, eps, momentum, decay, decays, maximize)
+        return loss

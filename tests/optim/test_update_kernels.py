@@ -1,0 +1,120 @@
+"""The optimizers' update ops: kernels against bodies, on every layout and device that has one."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+import numtorch
+from numtorch.kernels import launch, registry
+from numtorch.ops import optimizer as ops
+
+FORMS = [
+    (ops.sgd_step, 2, {"lr": 0.1}),
+    (ops.sgd_step, 2, {"lr": 0.1, "weight_decay": 0.1, "decay": True, "maximize": True}),
+    (ops.sgd_step, 3, {"lr": 0.1, "momentum": 0.9, "gain": 0.7, "maximize": True}),
+    (ops.sgd_step, 3, {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1, "decay": True}),
+    (ops.adam_step, 4, {}),
+    (ops.adam_step, 4, {"decoupled": True, "shrink": 0.99, "maximize": True}),
+    (ops.adam_step, 5, {"weight_decay": 0.1, "decay": True, "root": 0.3}),
+    (ops.rmsprop_step, 3, {}),
+    (ops.rmsprop_step, 4, {"momentum": 0.9, "weight_decay": 0.1, "decay": True}),
+    (ops.rmsprop_step, 5, {"momentum": 0.9, "maximize": True}),
+]
+
+
+def operands(count, shape, dtype, device="cpu"):
+    rng = np.random.default_rng(3)
+    values = [rng.uniform(0.5, 1.5, shape) for _ in range(count)]
+    values[-1] = values[-1] * 0.1  # so that a centered second moment stays positive
+    return [numtorch.tensor(v.tolist(), dtype=dtype, device=device) for v in values]
+
+
+@pytest.mark.parametrize("dtype", [numtorch.float32, numtorch.float64])
+@pytest.mark.parametrize(("op", "count", "options"), FORMS)
+@pytest.mark.parametrize("shape", [(37,), (3, 5), (), (0,), (200, 300)])
+def test_kernels_compute_what_the_body_says(op, count, options, dtype, shape):
+    if len(shape) == 2 and shape[0] == 200 and dtype is numtorch.float64 and op is not ops.adam_step:
+        shape = (41, 3)  # one op is enough to prove the threaded kernel in double
+    fast, slow = operands(count, shape, dtype), operands(count, shape, dtype)
+    assert op(*fast, **options) is fast[0]
+    with registry.bodies_only():
+        op(*slow, **options)
+    for x, y in zip(fast, slow, strict=True):
+        single = dtype is numtorch.float32
+        np.testing.assert_allclose(x.numpy(), y.numpy(), rtol=1e-5 if single else 1e-12, atol=1e-6 if single else 1e-14)
+
+
+@pytest.mark.parametrize(("op", "count", "options"), FORMS)
+def test_layouts_agree(op, count, options):
+    flat = operands(count, (4, 6), numtorch.float32)
+    strided = [t.t().contiguous().t() for t in operands(count, (4, 6), numtorch.float32)]
+    op(*flat, **options)
+    op(*strided, **options)
+    for x, y in zip(flat, strided, strict=True):
+        np.testing.assert_allclose(x.numpy(), y.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_written_tensors_and_no_others_get_a_new_version():
+    tensors = operands(5, (3,), numtorch.float32)
+    for _ in range(2):
+        before = [t._version for t in tensors]
+        ops.adam_step(*tensors)
+        assert [t._version - b for t, b in zip(tensors, before, strict=True)] == [1, 0, 1, 1, 1]
+    strided = [t[::2] for t in operands(3, (8,), numtorch.float32)]
+    ops.sgd_step(*strided)
+    assert [t._version for t in strided] == [1, 0, 1]
+
+
+def test_generated_text_is_one_loop_in_place():
+    from numtorch.kernels.codegen import update
+
+    names, written, values = ops.sgd_step.op.formula((True, True, True), (("decay", False), ("nesterov", False), ("maximize", False)))
+    text = update.source("sgd_step", names, ops.sgd_step.op.numbers, written, values, numtorch.float32)
+    assert text.count("for ") == 1
+    assert "x_[i] = " in text
+    assert "g_[i] = " not in text
+
+
+def test_mixed_types_run_the_body():
+    x, g = numtorch.ones(3), numtorch.ones(3, dtype=numtorch.float64)
+    assert ops.sgd_step(x, g, lr=0.5).tolist() == [0.5] * 3
+    assert x.dtype is numtorch.float32
+
+
+def test_shapes_must_agree():
+    with pytest.raises(RuntimeError, match="gradient or state of shape"):
+        ops.sgd_step(numtorch.ones(3), numtorch.ones(2))
+    with pytest.raises(RuntimeError, match="gradient or state of shape"):
+        ops.sgd_step(numtorch.ones(4, 2), numtorch.ones(2, 4))
+
+
+def test_meta_tensors_have_only_shapes():
+    x, g, m, v = (numtorch.empty(3, device="meta") for _ in range(4))
+    assert ops.adam_step(x, g, m, v) is x
+
+
+@pytest.mark.parametrize("dtype", [numtorch.float32, numtorch.float16, numtorch.bfloat16])
+@pytest.mark.parametrize(("op", "count", "options"), FORMS)
+def test_cuda_kernels_compile_without_a_double(op, count, options, dtype):
+    pytest.importorskip("numba.cuda")
+    with launch.compiling_for((9, 0)) as offline:
+        tensors = [numtorch.empty(64, dtype=dtype, device="cuda") for _ in range(count)]
+        op(*tensors, **options)
+    assert offline.ptx
+    assert all(".f64" not in text for text in offline.ptx.values())
+
+
+def test_advance_counts():
+    step = numtorch.zeros(())
+    assert [ops.advance(step), ops.advance(step)] == [1.0, 2.0]
+    assert step.item() == 2
+    assert step._version == 2
+    half = numtorch.zeros((), dtype=numtorch.float16)
+    assert ops.advance(half) == 1.0
+
+
+def test_every_flag_is_a_way_to_choose():
+    for op in (ops.sgd_step, ops.adam_step, ops.rmsprop_step):
+        flags = [p.name for p in inspect.signature(op.op.body).parameters.values() if p.annotation == "bool"]
+        assert list(op.op.select) == flags

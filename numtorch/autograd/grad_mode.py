@@ -15,18 +15,21 @@ from typing import Any
 class _Mode(threading.local):
     grad = True
     inference = False
-    anomaly = False
+    anomaly = False  # nodes keep the forward stack
+    check_nan = True  # under anomaly detection: gradients are searched for NaN
+    packing: tuple = ()  # (pack, unpack) hooks for saved tensors, the innermost last
+    watched = False  # anomaly or packing: the one thing a new node has to ask
 
 
-mode = _Mode()
+mode = _current = _Mode()
 
 
 class _Setting:
     """A context manager and decorator that sets fields of ``mode`` and restores them."""
 
-    def __init__(self, **values: bool):
+    def __init__(self, **values: Any):
         self._values = values
-        self._before: list[dict[str, bool]] = []
+        self._before: list[dict[str, Any]] = []
 
     def __enter__(self) -> None:
         self._before.append({name: getattr(mode, name) for name in self._values})
@@ -44,13 +47,23 @@ class _Setting:
                 # The setting holds while the generator runs, not while its caller does.
                 with _Setting(**values):
                     source = fn(*args, **kwargs)
+                step: Callable = lambda: next(source)
                 while True:
                     with _Setting(**values):
                         try:
-                            item = next(source)
+                            item = step()
                         except StopIteration as stop:
                             return stop.value
-                    yield item
+                    try:
+                        sent = yield item
+                    except GeneratorExit:
+                        with _Setting(**values):
+                            source.close()
+                        raise
+                    except BaseException as e:
+                        step = functools.partial(source.throw, e)
+                    else:
+                        step = functools.partial(source.send, sent)
 
             return generator
 
@@ -100,17 +113,17 @@ class enable_grad(_BareDecorator):
 class set_grad_enabled(_Setting):
     """Recording on or off: takes effect at once, and is undone when used as a context manager."""
 
-    def __init__(self, mode_: bool):
-        super().__init__(grad=bool(mode_))
-        self._outer = mode.grad
-        mode.grad = bool(mode_)
+    def __init__(self, mode: bool):
+        super().__init__(grad=bool(mode))
+        self._outer = _current.grad
+        _current.grad = bool(mode)
 
     def __enter__(self) -> None:
-        mode.grad = self._outer
+        _current.grad = self._outer
         super().__enter__()
 
     def __call__(self, fn: Callable) -> Callable:
-        mode.grad = self._outer
+        _current.grad = self._outer
         return super().__call__(fn)
 
 
@@ -120,15 +133,15 @@ class inference_mode(_Setting):
     Differs from torch: the results are ordinary tensors and may be used in later graphs.
     """
 
-    def __new__(cls, on: Any = True) -> Any:
+    def __new__(cls, mode: Any = True) -> Any:
         self = super().__new__(cls)
-        if callable(on):
+        if callable(mode):
             _Setting.__init__(self, grad=False, inference=True)
-            return self(on)
+            return self(mode)
         return self
 
-    def __init__(self, on: bool = True):
-        super().__init__(**({"grad": False, "inference": True} if on else {}))
+    def __init__(self, mode: bool = True):
+        super().__init__(**({"grad": False, "inference": True} if mode else {}))
 
 
 def is_grad_enabled() -> bool:

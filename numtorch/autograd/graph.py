@@ -6,7 +6,6 @@ each one after all its consumers: a heap ordered by age replaces counting depend
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Any
@@ -15,6 +14,10 @@ import numpy as np
 
 from numtorch import _tensor
 from numtorch.autograd.grad_mode import mode
+from numtorch.autograd.saved import Packed
+from numtorch.autograd.saved import disable_saved_tensors_hooks as disable_saved_tensors_hooks
+from numtorch.autograd.saved import save_on_cpu as save_on_cpu
+from numtorch.autograd.saved import saved_tensors_hooks as saved_tensors_hooks
 from numtorch.device import CPU
 from numtorch.storage import FRESH, tick
 
@@ -22,11 +25,12 @@ from numtorch.storage import FRESH, tick
 class Leaf:
     """Where gradients of a tensor made by the user end up. Owned by the tensor; holds its ``grad``."""
 
-    __slots__ = ("after", "grad", "hooks", "seq")
+    __slots__ = ("after", "grad", "hooks", "owner", "seq")
 
     def __init__(self) -> None:
         self.seq = tick()
         self.grad: Any = None
+        self.owner: Any = None  # weak reference to the tensor
         self.hooks: list | None = None
         self.after: list | None = None  # (weak reference to the tensor, hook) pairs run after accumulation
 
@@ -57,8 +61,9 @@ class Node:
         self.outputs = outputs
         self.needs = needs
         self.seq = tick()
-        self.hooks = self.pre_hooks = None
-        self.trace = traceback.format_stack(limit=24)[:-2] if mode.anomaly else None
+        self.hooks = self.pre_hooks = self.trace = None
+        if mode.watched:
+            _watch(self)
 
     def name(self) -> str:
         """``MulBackward0``, as torch names it."""
@@ -66,7 +71,7 @@ class Node:
 
     @property
     def next_functions(self) -> tuple:
-        """(node, output number) of each input that wants a gradient."""
+        """(node, output number) of each tensor input; (None, 0) where no gradient is wanted."""
         found = []
         for e in self.edges:
             if type(e) is Output:
@@ -74,6 +79,13 @@ class Node:
             else:
                 found.append((AccumulateGrad(e) if type(e) is Leaf else e, 0))
         return tuple(found)
+
+    def release(self) -> None:
+        """Let go of saved tensors after backward; a second backward is an error only where there were any."""
+        for s in self.saved:
+            if s is not None and s.__class__ is not float and s.__class__ is not int:
+                self.saved = None
+                return
 
     def register_hook(self, hook: Callable) -> RemovableHandle:
         """Call ``hook(grad_inputs, grad_outputs)`` after this node has run."""
@@ -85,7 +97,14 @@ class Node:
         """Call ``hook(grad_outputs)`` before this node runs."""
         if self.pre_hooks is None:
             self.pre_hooks = []
-        return RemovableHandle(self.pre_hooks, lambda g: hook(g if isinstance(g, tuple) else (g,)))
+
+        def run(g: Any) -> Any:
+            replaced = hook((g,) if self.outputs is None else tuple(g))
+            if replaced is None:
+                return None
+            return list(replaced) if self.outputs is not None else replaced[0] if type(replaced) in (tuple, list) else replaced
+
+        return RemovableHandle(self.pre_hooks, run)
 
     def __repr__(self) -> str:
         return f"<{self.name()} object at {id(self):#x}>"
@@ -97,6 +116,11 @@ class AccumulateGrad:
     def __init__(self, leaf: Leaf):
         self.leaf = leaf
         self.next_functions = ()
+
+    @property
+    def variable(self) -> Any:
+        """The leaf tensor; None if it is gone."""
+        return None if self.leaf.owner is None else self.leaf.owner()
 
     def name(self) -> str:
         return "torch::autograd::AccumulateGrad"
@@ -152,6 +176,22 @@ FREED = RuntimeError, (
 )
 
 
+_PACKAGE = __file__.rpartition("autograd")[0]
+
+
+def _watch(node: Node) -> None:
+    """Under anomaly detection or saved-tensor hooks: keep the forward stack, pack what is saved."""
+    if mode.anomaly:
+        from traceback import extract_stack
+
+        frames = extract_stack(limit=32)
+        while len(frames) > 1 and (frames[-1].filename.startswith("<numtorch") or frames[-1].filename.startswith(_PACKAGE)):
+            frames.pop()  # the user's line comes last
+        node.trace = frames.format()
+    if mode.packing and mode.packing[-1][0] is not None and node.saved:
+        node.saved = Packed(node.saved)
+
+
 class _Walk:
     """Gradients on their way: contributions to a node add up until it is that node's turn."""
 
@@ -198,6 +238,9 @@ def run(roots: list[tuple[Any, Any]], *, keep: bool, create: bool, capture: dict
     walk = _Walk(create)
     wanted = None if capture is None else _ancestors([e for e, _ in roots], capture)
     captured: dict[Any, Any] = {}
+    asked: dict[Any, list] = {}
+    for edge in capture or ():
+        asked.setdefault(_target(edge), []).append(edge)
     for edge, g in roots:
         if wanted is None or _target(edge) in wanted:
             walk.give(edge, g)
@@ -209,21 +252,25 @@ def run(roots: list[tuple[Any, Any]], *, keep: bool, create: bool, capture: dict
             node = heappop(heap)[1]
             g = pending.pop(node)
             if type(node) is Leaf:
-                g = _run_hooks(node.hooks, g)
+                if node.hooks is not None:
+                    g = _run_hooks(node.hooks, g)
                 if capture is not None and node in capture:
                     captured[node] = g
                 if accumulate and (capture is None or node in capture):
-                    _accumulate(node, g, create, node in walk.sums)
+                    _accumulate(node, g, create, node in walk.sums and not node.hooks)
                 continue
             if node.pre_hooks is not None:
                 g = _run_hooks(node.pre_hooks, g)
-            if capture is not None:
-                _capture(capture, captured, node, g)
+            if wanted is not None:
+                for edge in asked.get(node, ()):
+                    gx = g[edge.slot] if type(edge) is Output else g
+                    if gx is not None:
+                        captured[edge] = gx
                 if not any(e is not None and _target(e) in wanted for e in node.edges):
                     continue
             grads = _apply(node, g, create)
-            if not keep:
-                node.saved = None
+            if not keep and node.saved:
+                node.release()
             for e, gx in zip(node.edges, grads, strict=True):
                 if e is not None and gx is not None and (wanted is None or _target(e) in wanted):
                     give(e, gx)
@@ -233,30 +280,39 @@ def run(roots: list[tuple[Any, Any]], *, keep: bool, create: bool, capture: dict
     return captured
 
 
-def _apply(node: Node, g: Any, create: bool) -> tuple:
+def _apply(node: Node, g: Any, create: bool) -> Any:
     if node.saved is None:
         raise FREED[0](FREED[1])
     if node.outputs is not None:
-        node_g: Any = [_zeros(m) if gi is None else gi for gi, m in zip(g, node.outputs, strict=True)]
-    else:
-        node_g = g
-    if node.trace is None and node.hooks is None:
-        return node.op.pull(node, node_g, create)
+        g = [_zeros(m) if gi is None and m is not None else gi for gi, m in zip(g, node.outputs, strict=True)]
+    if node.trace is None and node.hooks is None and node.saved.__class__ is not Packed:
+        return node.op.pull(node, g, create)
     try:
-        grads = node.op.pull(node, node_g, create)
+        grads = _pull_packed(node, g, create) if node.saved.__class__ is Packed else node.op.pull(node, g, create)
     except Exception as e:
         if node.trace is not None:
             e.add_note(_forward_trace(node))
         raise
-    if node.trace is not None:
+    if node.trace is not None and mode.check_nan:
         for i, gx in enumerate(grads):
             if gx is not None and gx.dtype.is_floating_point and bool(gx.isnan().any()):
                 raise RuntimeError(f"Function '{node.name()}' returned nan values in its {i}th output.\n"
                                    + _forward_trace(node))
-    for hook in node.hooks or ():
-        replaced = hook(grads, tuple(node_g) if node.outputs is not None else (node_g,))
-        grads = grads if replaced is None else replaced
+    for hook in tuple(node.hooks or ()):
+        replaced = hook(tuple(grads), (g,) if node.outputs is None else tuple(g))
+        grads = grads if replaced is None else (replaced,) if isinstance(replaced, _tensor.Tensor) else tuple(replaced)
+        if len(grads) != len(node.edges):
+            raise RuntimeError(f"hook on {node.name()} returned {len(grads)} gradients; its function has {len(node.edges)} inputs")
     return grads
+
+
+def _pull_packed(node: Node, g: Any, create: bool) -> Any:
+    packed = node.saved
+    node.saved = packed.unpacked()
+    try:
+        return node.op.pull(node, g, create)
+    finally:
+        node.saved = packed
 
 
 def _forward_trace(node: Node) -> str:
@@ -272,14 +328,6 @@ def _zeros(metadata: Any) -> Any:
 
 def _target(edge: Any) -> Any:
     return edge.node if type(edge) is Output else edge
-
-
-def _capture(capture: dict, captured: dict, node: Node, g: Any) -> None:
-    for edge in capture:
-        if edge is node:
-            captured[edge] = g
-        elif type(edge) is Output and edge.node is node and g[edge.slot] is not None:
-            captured[edge] = g[edge.slot]
 
 
 def _ancestors(roots: list, capture: dict) -> set:
@@ -299,10 +347,17 @@ def _ancestors(roots: list, capture: dict) -> set:
     return {n for n, reaches in state.items() if reaches}
 
 
-def _run_hooks(hooks: list | None, g: Any) -> Any:
-    for hook in tuple(hooks or ()):
+def _run_hooks(hooks: list, g: Any) -> Any:
+    for hook in tuple(hooks):
         result = hook(g)
-        g = g if result is None else result
+        if result is None:
+            continue
+        if type(g) is not list:
+            if not isinstance(result, _tensor.Tensor):
+                raise TypeError(f"expected Tensor or None, but hook {hook!r} returned {type(result).__name__}")
+            if result.shape != g.shape:
+                raise RuntimeError(f"hook {hook!r} has changed the size of value: {list(g.shape)} to {list(result.shape)}")
+        g = result
     return g
 
 
@@ -379,7 +434,8 @@ def backward(tensors: Any, grads: Any = None, retain_graph: bool | None = None, 
 
 
 def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
-         create_graph: bool = False, allow_unused: bool | None = None, materialize_grads: bool = False) -> tuple:
+         create_graph: bool = False, allow_unused: bool | None = None, is_grads_batched: bool = False,
+         materialize_grads: bool = False) -> tuple:
     """Gradients of ``outputs`` with respect to ``inputs``, without touching ``grad``; ``torch.autograd.grad``.
 
     Example:
@@ -390,8 +446,12 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
         (tensor(18.),)
     """
     outputs, inputs = _sequence(outputs), _sequence(inputs)
+    if materialize_grads and allow_unused is False:
+        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
     grads = [None] * len(outputs) if grad_outputs is None else _sequence(grad_outputs)
     keep = create_graph if retain_graph is None else retain_graph
+    if is_grads_batched:
+        return _batched(outputs, inputs, grads, keep, create_graph, allow_unused, materialize_grads)
     edges = [_edge_of(t) for t in inputs]
     # Outputs of one node are distinct objects each time; compare what they stand for.
     captured = run(_roots(outputs, grads), keep=keep, create=create_graph, capture=dict.fromkeys(edges), accumulate=False)
@@ -406,6 +466,16 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
                 "the graph. Set allow_unused=True if this is the desired behavior.")
         result.append(g)
     return tuple(result)
+
+
+def _batched(outputs: list, inputs: list, grads: list, keep: bool, create: bool, *rest: Any) -> tuple:
+    """One row of gradients for each row of ``grads``."""
+    from numtorch.ops.movement import stack
+
+    n = grads[0].shape[0]
+    rows = [grad(outputs, inputs, [None if g is None else g[i] for g in grads], keep or i + 1 < n, create, rest[0], False, rest[1])
+            for i in range(n)]
+    return tuple(None if column[0] is None else stack(column) for column in zip(*rows, strict=True))
 
 
 def _one(t: Any) -> Any:
@@ -431,9 +501,9 @@ def _roots(tensors: list, grads: list) -> list[tuple[Any, Any]]:
     if len(tensors) != len(grads):
         raise RuntimeError(f"got {len(tensors)} tensors and {len(grads)} gradients")
     roots = []
-    for t, g in zip(tensors, grads, strict=True):
+    for i, (t, g) in enumerate(zip(tensors, grads, strict=True)):
         if t._edge is None:
-            raise RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn: nothing it was "
+            raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn: nothing it was "
                                "computed from has requires_grad=True, or it was computed under no_grad()")
         if g is None:
             if t.shape.numel() != 1:
@@ -441,7 +511,27 @@ def _roots(tensors: list, grads: list) -> list[tuple[Any, Any]]:
                                    f"{list(t.shape)}. Reduce it first, as in loss.sum().backward(), or pass the "
                                    "gradient: y.backward(torch.ones_like(y))")
             g = _one(t)
-        elif tuple(g.shape) != tuple(t.shape):
-            raise RuntimeError(f"Mismatch in shape: grad_output has a shape of {g.shape} and output has a shape of {t.shape}.")
+        elif not isinstance(g, _tensor.Tensor):
+            raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
+        elif g.shape != t.shape:
+            raise RuntimeError(f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of {t.shape}.")
+        elif g._k.dtype is not t._k.dtype:
+            g = g.to(t._k.dtype)
         roots.append((t._edge, g))
     return roots
+
+
+def increment_version(tensor: Any) -> None:
+    """Tell the graph that the elements of a tensor (or of several) have been written to by other means."""
+    from numtorch.dispatch.op import wrote
+
+    for t in _sequence(tensor):
+        wrote(t)
+
+
+def Variable(data: Any, requires_grad: bool = False) -> Any:
+    """The tensor itself, outside any graph; tensors and variables have been one since torch 0.4."""
+    t = _tensor.alias(data)
+    if requires_grad:
+        t.requires_grad = True
+    return t

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from math import prod
 from typing import Any
+from weakref import ref
 
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, alias, empty, reshaped, shared_storage, view
@@ -728,5 +729,7 @@ def requires_grad_edge(x: Tensor) -> Leaf:
     """A new leaf for a tensor made by the user."""
     if not x.dtype.is_floating_point:
         raise RuntimeError(f"only Tensors of floating point dtype can require gradients, not {x.dtype.name}; cast with .float()")
-    return Leaf()
+    leaf = Leaf()
+    leaf.owner = ref(x)
+    return leaf
 

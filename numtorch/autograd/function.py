@@ -1,0 +1,277 @@
+"""``Function``: an op whose forward and backward a user writes.
+
+``apply`` runs forward outside the graph and puts one node into it; the node's ``pull`` calls backward. The
+``ctx`` is an object of its own, so that no attribute a user sets on it can collide with the node's.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+from weakref import ref
+
+from numtorch import _tensor
+from numtorch.autograd.grad_mode import _Setting, mode
+from numtorch.autograd.graph import FREED, Node, Output, stale
+
+
+class FunctionCtx:
+    """What forward leaves for backward; any attribute may be set on it."""
+
+    needs_input_grad: tuple[bool, ...] = ()
+    _to_save: tuple = ()
+    _dirty: tuple = ()
+    _constant: tuple = ()
+    _materialize = True
+    _node: Any = None
+
+    def save_for_backward(self, *tensors: Any) -> None:
+        """Keep inputs, outputs or intermediate tensors; read them in backward as ``ctx.saved_tensors``."""
+        for i, t in enumerate(tensors):
+            if t is not None and not isinstance(t, _tensor.Tensor):
+                raise TypeError(f"save_for_backward can only save variables, but argument {i} is of type {type(t).__name__}")
+        self._to_save = tensors
+
+    def save_for_forward(self, *tensors: Any) -> None:
+        """Accepted for code written for torch; forward-mode differentiation does not read it."""
+
+    def mark_dirty(self, *tensors: Any) -> None:
+        """Declare inputs that forward overwrote; each must be returned as an output."""
+        self._dirty = tensors
+
+    def mark_non_differentiable(self, *tensors: Any) -> None:
+        """Declare outputs that have no gradient."""
+        self._constant = tensors
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Whether outputs that were not used arrive in backward as zeros (the default) or as None."""
+        self._materialize = value
+
+    @property
+    def saved_tensors(self) -> tuple:
+        """What ``save_for_backward`` kept; RuntimeError once freed, or if overwritten in place since."""
+        if self._node is None:
+            return ()
+        node = self._node()
+        if node is None or node.saved is None:
+            raise FREED[0](FREED[1])
+        found = []
+        for t, slot in zip(node.saved, node.slots, strict=True):
+            if t is not None and t._storage.written > node.seq:
+                raise stale(node, t)
+            if slot is not None:
+                t = _tensor.alias(t)
+                t._edge = node if node.outputs is None else Output(node, slot)
+            found.append(t)
+        return tuple(found)
+
+
+class FunctionNode(Node):
+    """The node of one ``apply``; as in torch, attributes set on the ctx can be read from it."""
+
+    __slots__ = ("ctx", "slots")
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("ctx", "slots"):
+            raise AttributeError(name)
+        return getattr(self.ctx, name)
+
+
+class _Applied:
+    """A Function as the op of its nodes."""
+
+    def __init__(self, function: type[Function]):
+        self.function = function
+        self.name = function.__name__
+        self.backward_name = function.__name__ + "Backward"
+
+    def pull(self, node: FunctionNode, g: Any, create: bool) -> list:
+        function = self.function
+        run = function.backward if function.backward is not Function.backward else function.vjp
+        grads = run(node.ctx, *((g,) if node.outputs is None else g))
+        grads = list(grads) if isinstance(grads, tuple | list) else [grads]
+        n = len(node.edges)
+        while len(grads) > n and grads[-1] is None:
+            grads.pop()
+        if len(grads) != n:
+            raise RuntimeError(f"function {self.backward_name} returned an incorrect number of gradients "
+                               f"(expected {n}, got {len(grads)})")
+        return [self._checked(i, gx, node.inputs[i], node.edges[i] is not None) for i, gx in enumerate(grads)]
+
+    def _checked(self, i: int, gx: Any, described: tuple | None, wanted: bool) -> Any:
+        if gx is None:
+            return None
+        if described is None:
+            raise RuntimeError(f"function {self.backward_name} returned a gradient different from None at position {i + 1}, "
+                               "but the corresponding forward input was not a Variable")
+        if not isinstance(gx, _tensor.Tensor):
+            raise TypeError(f"function {self.backward_name} returned a gradient at position {i + 1}: expected Variable or None "
+                            f"(got {type(gx).__name__})")
+        if not wanted:
+            return None
+        shape, k = described
+        if gx.shape != shape:
+            from numtorch.ops.reduction import sum_to
+
+            lead = gx.ndim - len(shape)
+            if lead < 0 or any(n not in (1, m) for n, m in zip(shape, gx.shape[lead:], strict=True)):
+                raise RuntimeError(f"Function {self.backward_name} returned an invalid gradient at index {i} - got "
+                                   f"{list(gx.shape)} but expected shape compatible with {list(shape)}")
+            gx = sum_to(gx, shape)
+        if gx._k.device != k.device:
+            raise RuntimeError(f"Function {self.backward_name} returned an invalid gradient at index {i} - expected device "
+                               f"{k.device} but got {gx._k.device}")
+        return gx if gx._k.dtype is k.dtype else gx.to(k.dtype)
+
+
+class Function:
+    """Base of ops with a hand-written gradient; ``torch.autograd.Function``.
+
+    Example:
+        >>> import numtorch as torch
+        >>> class Cube(torch.autograd.Function):
+        ...     @staticmethod
+        ...     def forward(ctx, x):
+        ...         ctx.save_for_backward(x)
+        ...         return x**3
+        ...     @staticmethod
+        ...     def backward(ctx, g):
+        ...         (x,) = ctx.saved_tensors
+        ...         return g * 3 * x**2
+        >>> x = torch.tensor(2.0, requires_grad=True)
+        >>> Cube.apply(x).backward()
+        >>> x.grad
+        tensor(12.)
+
+    ``forward`` may also be written without ctx, together with ``setup_context(ctx, inputs, output)``.
+    """
+
+    _op: _Applied
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        raise RuntimeError("Legacy autograd function with non-static forward method is deprecated. Please use new-style autograd "
+                           f"function with static forward method: call {type(self).__name__}.apply(...).")
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._op = _Applied(cls)
+
+    @staticmethod
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        """The result: ``forward(ctx, *args)``, or ``forward(*args)`` with ``setup_context``."""
+        raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: Any) -> Any:
+        """Leave on ``ctx`` what backward needs."""
+        raise NotImplementedError("setup_context is not implemented.")
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        """Gradients of the inputs, None for those without one, from the gradients of the outputs."""
+        raise NotImplementedError("You must implement either the backward or vjp method for your custom autograd.Function to use "
+                                  "it with backward mode AD.")
+
+    vjp = backward
+
+    @classmethod
+    def apply(cls, *args: Any, **kwargs: Any) -> Any:
+        """Run forward and record it."""
+        ctx = FunctionCtx()
+        separate = cls.setup_context is not Function.setup_context
+        if separate:
+            bound = inspect.signature(cls.forward).bind(*args, **kwargs)
+            bound.apply_defaults()
+            args, kwargs = bound.args, bound.kwargs
+        edges = tuple([a._edge if isinstance(a, _tensor.Tensor) else None for a in args])
+        ctx.needs_input_grad = tuple([e is not None for e in edges])
+        with _Setting(grad=False):
+            if separate:
+                raw = cls.forward(*args, **kwargs)
+                cls.setup_context(ctx, args, raw)
+            else:
+                raw = cls.forward(ctx, *args, **kwargs)
+        outputs = raw if isinstance(raw, tuple) else (raw,)
+        recording = mode.grad and any(ctx.needs_input_grad)
+        outputs = _record(cls, ctx, args, edges, outputs, isinstance(raw, tuple)) if recording else _outside(ctx, args, outputs)
+        return outputs if isinstance(raw, tuple) else outputs[0]
+
+
+def _outside(ctx: FunctionCtx, args: tuple, outputs: tuple) -> tuple:
+    """Results where nothing is recorded: an input that comes back unchanged does so as another tensor."""
+    same = {id(a) for a in args} - {id(t) for t in ctx._dirty}
+    return tuple([_tensor.alias(y) if isinstance(y, _tensor.Tensor) and id(y) in same else y for y in outputs])
+
+
+def _record(cls: type[Function], ctx: FunctionCtx, args: tuple, edges: tuple, raw: tuple, several: bool) -> tuple:
+    from numtorch.dispatch.op import check_inplace, rebase, wrote
+
+    dirty, constant = {id(t) for t in ctx._dirty}, {id(t) for t in ctx._constant}
+    given = {id(a) for a in args}
+    if dirty - {id(y) for y in raw}:
+        raise RuntimeError("Some elements marked as dirty during the forward method were not returned as output. The inputs that "
+                           "are modified inplace must all be outputs of the Function.")
+    for t in ctx._dirty:
+        check_inplace(t, cls.__name__)
+        wrote(t)
+    slots = {id(y): i for i, y in enumerate(raw)}
+    node = FunctionNode.__new__(FunctionNode)
+    node.ctx = ctx
+    node.slots = [slots.get(id(t)) if id(t) in dirty or id(t) not in given else None for t in ctx._to_save]
+    saved = [t if s is None else _tensor.alias(t) for t, s in zip(ctx._to_save, node.slots, strict=True)]
+    inputs = [(a.shape, a._k) if isinstance(a, _tensor.Tensor) else None for a in args]
+    shapes = [(y.shape, y._k) if ctx._materialize and isinstance(y, _tensor.Tensor) else None for y in raw] if several else None
+    Node.__init__(node, cls._op, edges, saved, (), inputs, shapes)
+    ctx._node = ref(node)
+    ctx._to_save = ctx._dirty = ctx._constant = ()
+    results = []
+    for i, y in enumerate(raw):
+        if isinstance(y, _tensor.Tensor):
+            edge = Output(node, i) if several else node
+            if not y._k.dtype.is_floating_point or id(y) in constant:
+                edge = None
+            if id(y) in dirty:
+                rebase(y, edge)
+            else:
+                # An input that comes back as it is, or a view of one, must not change its own history.
+                y = _tensor.alias(y) if id(y) in given or y._base is not None or y._edge is not None else y
+                y._edge = edge
+        results.append(y)
+    return tuple(results)
+
+
+class _Twice:
+    """The op of nodes whose gradient a user has declared not differentiable."""
+
+    name = backward_name = "once_differentiable"
+
+    @staticmethod
+    def pull(node: Node, g: Any, create: bool) -> tuple:
+        raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")
+
+
+def once_differentiable(fn: Callable) -> Callable:
+    """Decorator for ``backward``: it runs outside the graph, and differentiating its result raises."""
+
+    @functools.wraps(fn)
+    def wrapper(ctx: Any, *grads: Any) -> Any:
+        with _Setting(grad=False):
+            result = fn(ctx, *grads)
+        edges = tuple([g._edge for g in grads if isinstance(g, _tensor.Tensor) and g._edge is not None])
+        if not mode.grad or not edges:
+            return result
+        node = Node(_Twice, edges, [], ())
+        several = isinstance(result, tuple | list)
+        marked = []
+        for gx in result if several else (result,):
+            if isinstance(gx, _tensor.Tensor):
+                gx = _tensor.alias(gx)
+                gx._edge = node
+            marked.append(gx)
+        return tuple(marked) if several else marked[0]
+
+    return wrapper
+
+

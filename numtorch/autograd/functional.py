@@ -1,0 +1,197 @@
+"""Derivatives of functions: ``vjp``, ``jvp``, ``jacobian``, ``hessian``, ``vhp``, ``hvp``.
+
+All in reverse mode: ``jvp`` is the gradient of ``vjp`` with respect to the vector it is linear in
+(J. Townsend, "A new trick for calculating Jacobian vector products", 2017).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numtorch import _tensor
+from numtorch.autograd import graph
+from numtorch.autograd.grad_mode import _Setting
+
+
+def _tensors(x: Any, what: str) -> tuple[tuple, bool]:
+    """As a tuple, and whether it was one."""
+    several = isinstance(x, tuple | list)
+    found = tuple(x) if several else (x,)
+    for i, t in enumerate(found):
+        if not isinstance(t, _tensor.Tensor):
+            where = f"Value at index {i}" if several else "The value"
+            raise TypeError(f"The {what} must be either a Tensor or a tuple of Tensors. {where} has type {type(t)}.")
+    return found, several
+
+
+def _inputs(inputs: tuple, create_graph: bool) -> tuple:
+    """Inputs to differentiate with respect to, whatever else they take part in."""
+    if create_graph:
+        return tuple(x.view_as(x) if x.requires_grad else x.detach().requires_grad_() for x in inputs)
+    return tuple(x.detach().requires_grad_() for x in inputs)
+
+
+def _vector(v: Any, like: tuple, several: bool, name: str) -> tuple:
+    if v is None:
+        if len(like) != 1 or like[0].numel() != 1:
+            raise RuntimeError(f"The vector v can only be None if the {name} of the user-provided function is a single Tensor with a "
+                               "single element.")
+        from numtorch.ops.creation import ones_like
+
+        return (ones_like(like[0]),)
+    found, _ = _tensors(v, "vector v")
+    if len(found) != len(like):
+        raise RuntimeError(f"v is a tuple of invalid length: should be {len(like)} but got {len(found)}.")
+    for i, (a, b) in enumerate(zip(found, like, strict=True)):
+        if a.shape != b.shape:
+            raise RuntimeError(f"Entry {i} in v has invalid size: should be {b.shape} but got {a.shape}.")
+    return found
+
+
+def _zeros(x: Any) -> Any:
+    from numtorch.ops.creation import zeros_like
+
+    return zeros_like(x.detach())
+
+
+def _grad(outputs: tuple, inputs: tuple, vectors: Any, *, create: bool, strict: bool, what: str) -> tuple:
+    """Gradients, zeros where there is no dependence (an error if ``strict``)."""
+    used = [i for i, y in enumerate(outputs) if y.requires_grad]
+    if strict and len(used) < len(outputs):
+        raise RuntimeError(f"{what}: an output of the user-provided function is independent of the inputs. This is not allowed in "
+                           "strict mode.")
+    found: Any = (None,) * len(inputs)
+    if used:
+        given = None if vectors is None else [vectors[i] for i in used]
+        found = graph.grad([outputs[i] for i in used], inputs, given, create_graph=create, retain_graph=True, allow_unused=True)
+    if strict and any(g is None for g in found):
+        i = next(i for i, g in enumerate(found) if g is None)
+        raise RuntimeError(f"{what}: the output of the user-provided function is independent of input {i}. This is not allowed in "
+                           "strict mode.")
+    return tuple(_zeros(x) if g is None else g for g, x in zip(found, inputs, strict=True))
+
+
+def _results(values: tuple, several: bool, create_graph: bool) -> Any:
+    if not create_graph:
+        values = tuple(v.detach() for v in values)
+    return values if several else values[0]
+
+
+def vjp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple:
+    """(``func(inputs)``, the vector-Jacobian product ``v @ J``).
+
+    Example:
+        >>> import numtorch as torch
+        >>> x = torch.tensor([1.0, 2.0])
+        >>> torch.autograd.functional.vjp(lambda x: x * x, x, torch.tensor([1.0, 10.0]))[1]
+        tensor([ 2., 40.])
+    """
+    with _Setting(grad=True):
+        given, several = _tensors(inputs, "inputs given to vjp")
+        xs = _inputs(given, create_graph)
+        ys, many = _tensors(func(*xs), "outputs of the user-provided function given to vjp")
+        vs = _vector(v, ys, many, "output")
+        grads = _grad(ys, xs, vs, create=create_graph, strict=strict, what="vjp")
+    return _results(ys, many, create_graph), _results(grads, several, create_graph)
+
+
+def jvp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple:
+    """(``func(inputs)``, the Jacobian-vector product ``J @ v``).
+
+    Example:
+        >>> import numtorch as torch
+        >>> x = torch.tensor([1.0, 2.0])
+        >>> torch.autograd.functional.jvp(lambda x: x.prod(), x, torch.tensor([1.0, 0.0]))[1]
+        tensor(2.)
+    """
+    from numtorch.ops.creation import zeros_like
+
+    with _Setting(grad=True):
+        given, _ = _tensors(inputs, "inputs given to jvp")
+        xs = _inputs(given, create_graph)
+        vs = _vector(v, xs, True, "input")
+        ys, many = _tensors(func(*xs), "outputs of the user-provided function given to jvp")
+        dummies = tuple(zeros_like(y.detach()).requires_grad_() for y in ys)
+        linear = _grad(ys, xs, dummies, create=True, strict=strict, what="jvp")
+        products = _grad(linear, dummies, vs, create=create_graph, strict=False, what="jvp")
+    return _results(ys, many, create_graph), _results(products, many, create_graph)
+
+
+def jacobian(func: Callable, inputs: Any, create_graph: bool = False, strict: bool = False, vectorize: bool = False,
+             strategy: str = "reverse-mode") -> Any:
+    """Derivatives of every element of the outputs by every element of the inputs.
+
+    Returns:
+        A tensor of shape ``(*output.shape, *input.shape)``; a tuple over the inputs if these are a tuple; a tuple of
+        those over the outputs if func returns a tuple.
+
+    Example:
+        >>> import numtorch as torch
+        >>> torch.autograd.functional.jacobian(lambda x: x * x, torch.tensor([1.0, 2.0]))
+        tensor([[2., 0.],
+                [0., 4.]])
+    """
+    from numtorch.ops.creation import zeros
+    from numtorch.ops.movement import stack
+
+    if strategy not in ("reverse-mode", "forward-mode"):
+        raise AssertionError("Expected strategy to be either 'forward-mode' or 'reverse-mode'")
+    with _Setting(grad=True):
+        given, several = _tensors(inputs, "inputs given to jacobian")
+        xs = _inputs(given, create_graph)
+        ys, many = _tensors(func(*xs), "outputs of the user-provided function given to jacobian")
+        table = []
+        for y in ys:
+            flat = y.reshape(-1)
+            rows = [_grad((flat[k],), xs, None, create=create_graph, strict=strict, what="jacobian") for k in range(y.numel())]
+            table.append(tuple(
+                stack([r[i] for r in rows]).reshape(*y.shape, *x.shape) if rows
+                else zeros((*y.shape, *x.shape), dtype=x.dtype, device=x.device)
+                for i, x in enumerate(xs)))
+        found = [_results(row, several, create_graph) for row in table]
+    return tuple(found) if many else found[0]
+
+
+def hessian(func: Callable, inputs: Any, create_graph: bool = False, strict: bool = False, vectorize: bool = False,
+            outer_jacobian_strategy: str = "reverse-mode") -> Any:
+    """Second derivatives of a function with one scalar output; a tuple of tuples if the inputs are a tuple.
+
+    Example:
+        >>> import numtorch as torch
+        >>> torch.autograd.functional.hessian(lambda x: (x**3).sum(), torch.tensor([1.0, 2.0]))
+        tensor([[ 6.,  0.],
+                [ 0., 12.]])
+    """
+    _, several = _tensors(inputs, "inputs given to hessian")
+
+    def first(*xs: Any) -> Any:
+        value = _scalar(func(*xs), "hessian")
+        return _results(_grad((value,), xs, None, create=True, strict=strict, what="hessian"), several, True)
+
+    return jacobian(first, inputs, create_graph=create_graph, strict=strict)
+
+
+def _scalar(y: Any, name: str) -> Any:
+    if not isinstance(y, _tensor.Tensor):
+        raise RuntimeError(f"The function given to {name} should return a single Tensor")
+    if y.numel() != 1:
+        raise RuntimeError(f"The Tensor returned by the function given to {name} should contain a single element")
+    return y.reshape(())
+
+
+def vhp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple:
+    """(``func(inputs)``, ``v @ H``) for a function with one scalar output."""
+    with _Setting(grad=True):
+        given, several = _tensors(inputs, "inputs given to vhp")
+        xs = _inputs(given, create_graph)
+        vs = _vector(v, xs, several, "input")
+        y = _scalar(func(*xs), "vhp")
+        first = _grad((y,), xs, None, create=True, strict=strict, what="vhp")
+        products = _grad(first, xs, vs, create=create_graph, strict=strict, what="vhp")
+    return _results((y,), False, create_graph), _results(products, several, create_graph)
+
+
+def hvp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple:
+    """(``func(inputs)``, ``H @ v``) for a function with one scalar output; H is symmetric, so this is ``vhp``."""
+    return vhp(func, inputs, v, create_graph, strict)

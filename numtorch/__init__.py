@@ -246,4 +246,5 @@ from numtorch.dtype import (
     short as short,
     uint8 as uint8,
 )
+from numtorch import nn as nn
 from numtorch import optim as optim

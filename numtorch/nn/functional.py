@@ -1,0 +1,287 @@
+"""Functions of neural networks: ops under torch's names, and what is composed of them in a line or two.
+
+``inplace=True`` overwrites the input with the result, as torch does.
+"""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+from numtorch._tensor import Tensor
+from numtorch.ops import activation, movement, random, reduction
+from numtorch.ops.activation import gelu as gelu
+from numtorch.ops.activation import glu as glu
+from numtorch.ops.activation import logsigmoid as logsigmoid
+from numtorch.ops.activation import sigmoid as sigmoid
+from numtorch.ops.activation import softplus as softplus
+from numtorch.ops.activation import tanh as tanh
+from numtorch.ops.arithmetic import abs, clamp_min, gt, le, lt, where
+from numtorch.ops.creation import full, ones
+from numtorch.ops.indexing import index_select, overwrite
+from numtorch.ops.indexing import one_hot as one_hot
+from numtorch.ops.linear import linear as linear
+from numtorch.ops.linear import matmul
+from numtorch.ops.random import dropout as dropout
+
+# --- activations ----------------------------------------------------------------------------------------
+
+
+def _result(input: Tensor, y: Tensor, inplace: bool) -> Tensor:
+    return overwrite(input, y) if inplace else y
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """``max(x, 0)``.
+
+    >>> import numtorch as torch
+    >>> torch.nn.functional.relu(torch.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
+    return input.relu_() if inplace else activation.relu(input)
+
+
+def relu_(input: Tensor) -> Tensor:
+    """In-place ``relu``."""
+    return input.relu_()
+
+
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
+    """``min(max(x, 0), 6)``."""
+    return _result(input, activation.relu6(input), inplace)
+
+
+def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
+    """Elements limited to ``[min_val, max_val]``."""
+    if min_val > max_val:
+        raise ValueError("min_val cannot be greater than max_val")
+    return _result(input, activation.hardtanh(input, min_val, max_val), inplace)
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """``x`` where positive, else ``negative_slope * x``."""
+    return _result(input, activation.leaky_relu(input, negative_slope), inplace)
+
+
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """``x`` where positive, else ``weight * x``; weight has one element, or one for each channel (dimension 1)."""
+    channels = input.shape[1] if input.ndim > 1 else 1
+    if weight.shape.numel() not in (1, channels):
+        raise RuntimeError(f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {weight.shape.numel()} "
+                           f"and channel size = {channels}.")
+    w = weight.reshape(-1, *[1] * (input.ndim - 2)) if input.ndim > 1 else weight.reshape([1] * input.ndim)
+    return where(gt(input, 0), input, input * w)
+
+
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """``x`` where positive, else ``alpha * (exp(x) - 1)`` (Clevert et al. 2015)."""
+    return _result(input, activation.elu(input, alpha), inplace)
+
+
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    """``elu`` scaled so that mean 0 and variance 1 are a fixed point (Klambauer et al. 2017)."""
+    return _result(input, activation.elu(input, 1.6732632423543772) * 1.0507009873554805, inplace)
+
+
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """``x`` where positive, else ``alpha * (exp(x / alpha) - 1)`` (Barron 2017)."""
+    if alpha == 0:
+        raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
+    return _result(input, activation.elu(input / alpha) * alpha, inplace)
+
+
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
+    """``x * sigmoid(x)``."""
+    return _result(input, activation.silu(input), inplace)
+
+
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
+    """``x * tanh(softplus(x))`` (Misra 2019)."""
+    return _result(input, input * tanh(softplus(input)), inplace)
+
+
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
+    """``min(max(x + 3, 0), 6) / 6``."""
+    return _result(input, activation.relu6(input + 3) / 6, inplace)
+
+
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
+    """``x * hardsigmoid(x)`` (Howard et al. 2019)."""
+    return _result(input, input * activation.relu6(input + 3) / 6, inplace)
+
+
+def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+    """``x`` where above the threshold, else ``value``."""
+    return _result(input, where(gt(input, threshold), input, value), inplace)
+
+
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """``x`` where ``|x| > lambd``, else 0."""
+    return where(le(abs(input), lambd), 0.0, input)
+
+
+def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """``x`` moved towards 0 by ``lambd``, and 0 where that would pass it."""
+    if lambd < 0:
+        raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
+    return where(gt(input, lambd), input - lambd, where(lt(input, -lambd), input + lambd, input * 0.0))
+
+
+def tanhshrink(input: Tensor) -> Tensor:
+    """``x - tanh(x)``."""
+    return input - tanh(input)
+
+
+def softsign(input: Tensor) -> Tensor:
+    """``x / (1 + |x|)``."""
+    return input / (abs(input) + 1)
+
+
+def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+    """Exponentials along ``dim``, scaled to sum to one."""
+    return activation.softmax(input, dim, dtype)
+
+
+def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+    """The logarithm of softmax along ``dim``."""
+    return activation.log_softmax(input, dim, dtype)
+
+
+def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+    """``softmax(-x)``."""
+    return activation.softmax(-input, dim, dtype)
+
+
+# --- linear ---------------------------------------------------------------------------------------------
+
+
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``x1 @ weight[k] @ x2 + bias[k]`` for each k; weight is (out, in1, in2)."""
+    out, in1, in2 = weight.shape
+    if input1.shape[-1] != in1 or input2.shape[-1] != in2 or input1.shape[:-1] != input2.shape[:-1]:
+        raise RuntimeError(f"bilinear(): inputs of shapes {list(input1.shape)} and {list(input2.shape)} do not fit each other and the "
+                           f"weight of shape {list(weight.shape)}: expected (..., {in1}) and (..., {in2})")
+    left = matmul(input1.reshape(-1, in1), weight.permute(1, 0, 2).reshape(in1, out * in2)).reshape(-1, out, in2)
+    y = matmul(left, input2.reshape(-1, in2, 1)).reshape(*input1.shape[:-1], out)
+    return y if bias is None else y + bias
+
+
+# --- dropout --------------------------------------------------------------------------------------------
+
+
+def _feature_dropout(input: Tensor, p: float, training: bool, inplace: bool, batched: bool) -> Tensor:
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+    if not training or p == 0:
+        return input
+    kept = input.shape[: 2 if batched else 1]
+    mask = random.dropout(ones((*kept, *[1] * (input.ndim - len(kept))), dtype=input.dtype, device=input.device), p)
+    return _result(input, input * mask, inplace)
+
+
+def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """Whole channels of (N, C, L) or (C, L) set to 0 with probability ``p``, the others scaled by ``1 / (1 - p)``."""
+    if input.ndim not in (2, 3):
+        raise RuntimeError(f"dropout1d: Expected 2D or 3D input, but received a {input.ndim}D input. Note that dropout1d exists to "
+                           "provide channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an optional "
+                           "batch dimension (i.e. 2D or 3D inputs).")
+    return _feature_dropout(input, p, training, inplace, input.ndim == 3)
+
+
+def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """Whole channels of (N, C, H, W) set to 0 with probability ``p``, the others scaled by ``1 / (1 - p)``."""
+    if input.ndim < 2:
+        raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
+    return _feature_dropout(input, p, training, inplace, True)
+
+
+# --- shapes ---------------------------------------------------------------------------------------------
+
+
+def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = None) -> Tensor:
+    """Elements added (or, where negative, removed) at both ends of the last dimensions.
+
+    ``pad`` is (left, right) of the last dimension, then of the one before it, and so on. ``reflect``, ``replicate``
+    and ``circular`` take the new elements from the tensor itself.
+
+    >>> import numtorch as torch
+    >>> torch.nn.functional.pad(torch.ones(2), (1, 2))
+    tensor([0., 1., 1., 0., 0.])
+    """
+    widths = tuple(int(n) for n in pad)
+    if len(widths) % 2:
+        raise RuntimeError(f"Padding length must be divisible by 2, got {len(widths)} numbers")
+    if len(widths) > 2 * input.ndim:
+        raise RuntimeError(f"Padding length should be less than or equal to two times the input dimension but got padding length "
+                           f"{len(widths)} and input of dimension {input.ndim}")
+    ends = [(input.ndim - 1 - i // 2, widths[i], widths[i + 1]) for i in range(0, len(widths), 2)]
+    if mode == "constant":
+        return _pad_constant(input, ends, 0 if value is None else value)
+    if mode not in ("reflect", "replicate", "circular"):
+        raise NotImplementedError(f"Unrecognised padding mode {mode}; use constant, reflect, replicate or circular")
+    if value is not None and value != 0:
+        raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
+    for dim, left, right in ends:
+        if left or right:
+            input = index_select(input, dim, _padded_positions(input.shape[dim], left, right, mode, input.device))
+    return input
+
+
+def _pad_constant(x: Tensor, ends: list[tuple[int, int, int]], value: Any) -> Tensor:
+    shape, inner = list(x.shape), [slice(None)] * x.ndim
+    for dim, left, right in ends:
+        n = x.shape[dim]
+        if n + left + right < 0:
+            raise RuntimeError(f"The input size {n}, plus negative padding {left} and {right}, resulted in a negative output size")
+        start, stop = max(-left, 0), n - max(-right, 0)
+        if start or stop != n:
+            x = movement.narrow(x, dim, start, stop - start)
+        shape[dim] = n + left + right
+        inner[dim] = slice(max(left, 0), max(left, 0) + stop - start)
+    y = full(tuple(shape), value, dtype=x.dtype, device=x.device)
+    y[tuple(inner)] = x
+    return y
+
+
+def _padded_positions(n: int, left: int, right: int, mode: str, device: Any) -> Tensor:
+    """Which element stands at each place of a padded dimension."""
+    from numtorch.ops.creation import tensor
+
+    limit = {"reflect": n - 1, "circular": n, "replicate": left + right}[mode]
+    if left > limit or right > limit:
+        raise RuntimeError(f"Padding size should be less than the corresponding input dimension, but got: padding ({left}, {right}) at "
+                           f"dimension of size {n}" if mode == "reflect" else
+                           "Padding value causes wrapping around more than once.")
+    places = range(-left, n + right)
+    if mode == "circular":
+        at = [i % n for i in places]
+    elif mode == "replicate":
+        at = [min(max(i, 0), n - 1) for i in places]
+    else:
+        at = [n - 1 - builtins.abs(n - 1 - builtins.abs(i)) for i in places]
+    return tensor(at, device=device)
+
+
+# --- distances ------------------------------------------------------------------------------------------
+
+
+def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
+    """``x / max(norm(x, p), eps)`` along ``dim``."""
+    y = input / clamp_min(reduction.norm(input, p, dim, keepdim=True), eps)
+    return y if out is None else out.copy_(y)
+
+
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """``sum(x1 * x2) / (max(|x1|, eps) * max(|x2|, eps))`` along ``dim``.
+
+    >>> import numtorch as torch
+    >>> torch.nn.functional.cosine_similarity(torch.tensor([1.0, 0.0]), torch.tensor([1.0, 0.0]), dim=0)
+    tensor(1.)
+    """
+    lengths = [clamp_min(reduction.norm(x, 2, dim, keepdim=True), eps) for x in (x1, x2)]
+    return reduction.sum((x1 / lengths[0]) * (x2 / lengths[1]), dim)
+
+
+def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
+    """``norm(x1 - x2 + eps, p)`` along the last dimension."""
+    return reduction.norm(x1 - x2 + eps, p, -1, keepdim)

@@ -1,0 +1,281 @@
+"""Functions that run before and after a module's forward and backward, and the call of a module that has any.
+
+A module without hooks never comes here: ``Module.__call__`` asks one flag.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+from numtorch._tensor import Tensor, alias
+from numtorch.autograd.grad_mode import mode
+from numtorch.autograd.graph import Node, Output
+
+_ids = count()
+
+
+class RemovableHandle:
+    """Takes a hook off again, by ``remove()`` or at the end of a ``with`` block."""
+
+    def __init__(self, hooks: dict, *extra: dict):
+        self.id = next(_ids)
+        self._dicts = (hooks, *extra)
+
+    def remove(self) -> None:
+        """Take the hook off; doing so twice is harmless."""
+        for hooks in self._dicts:
+            hooks.pop(self.id, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.remove()
+
+
+def add(hooks: dict, hook: Callable, flags: tuple[tuple[dict, bool], ...] = (), prepend: bool = False) -> RemovableHandle:
+    """Enter a hook, and its id in those of ``flags`` that are on."""
+    handle = RemovableHandle(hooks, *[d for d, _ in flags])
+    hooks[handle.id] = hook
+    for d, on in flags:
+        if on:
+            d[handle.id] = True
+    if prepend:
+        hooks.move_to_end(handle.id, last=False)  # type: ignore[attr-defined]
+    return handle
+
+
+# --- hooks of all modules -----------------------------------------------------------------------------
+
+_forward: OrderedDict = OrderedDict()
+_forward_kwargs: OrderedDict = OrderedDict()
+_forward_always: OrderedDict = OrderedDict()
+_forward_pre: OrderedDict = OrderedDict()
+_backward: OrderedDict = OrderedDict()
+_backward_pre: OrderedDict = OrderedDict()
+on_register: dict[str, OrderedDict] = {"buffer": OrderedDict(), "parameter": OrderedDict(), "module": OrderedDict()}
+
+
+def _everywhere(handle: RemovableHandle) -> RemovableHandle:
+    from numtorch.nn.module import Module
+
+    Module._hooked = True  # seen by every module that has no flag of its own
+    return handle
+
+
+def register_module_forward_pre_hook(hook: Callable) -> RemovableHandle:
+    """Call ``hook(module, args)`` before every module's forward."""
+    return _everywhere(add(_forward_pre, hook))
+
+
+def register_module_forward_hook(hook: Callable, *, with_kwargs: bool = False, always_call: bool = False) -> RemovableHandle:
+    """Call ``hook(module, args, output)`` after every module's forward."""
+    return _everywhere(add(_forward, hook, ((_forward_kwargs, with_kwargs), (_forward_always, always_call))))
+
+
+def register_module_full_backward_pre_hook(hook: Callable) -> RemovableHandle:
+    """Call ``hook(module, grad_output)`` before every module's backward."""
+    return _everywhere(add(_backward_pre, hook))
+
+
+def register_module_full_backward_hook(hook: Callable) -> RemovableHandle:
+    """Call ``hook(module, grad_input, grad_output)`` after every module's backward."""
+    return _everywhere(add(_backward, hook))
+
+
+def register_module_buffer_registration_hook(hook: Callable) -> RemovableHandle:
+    """Call ``hook(module, name, buffer)`` when a buffer is registered; what it returns takes its place."""
+    return add(on_register["buffer"], hook)
+
+
+def register_module_parameter_registration_hook(hook: Callable) -> RemovableHandle:
+    """Call ``hook(module, name, parameter)`` when a parameter is registered; what it returns takes its place."""
+    return add(on_register["parameter"], hook)
+
+
+def register_module_module_registration_hook(hook: Callable) -> RemovableHandle:
+    """Call ``hook(module, name, submodule)`` when a module is registered; what it returns takes its place."""
+    return add(on_register["module"], hook)
+
+
+def registered(what: str, module: Any, name: str, value: Any) -> Any:
+    """The value to register, after the hooks."""
+    for hook in on_register[what].values():
+        result = hook(module, name, value)
+        value = value if result is None else result
+    return value
+
+
+# --- the call -------------------------------------------------------------------------------------------
+
+
+def call(module: Any, args: tuple, kwargs: dict) -> Any:
+    """``module(*args, **kwargs)`` with its hooks."""
+    if _forward or _forward_pre or _backward or _backward_pre:
+        pass
+    elif not (module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks):
+        # All have been removed: the next call takes the short way again.
+        from numtorch.nn.module import Module
+
+        module.__dict__.pop("_hooked", None)
+        Module._hooked = False
+        return module.forward(*args, **kwargs)
+    called: set[int] = set()
+    result = None
+    try:
+        args, kwargs = _before(module, args, kwargs)
+        pre, post = [*_backward_pre.values(), *module._backward_pre_hooks.values()], [*_backward.values(), *module._backward_hooks.values()]
+        watch = _Backward(module, pre, post) if (pre or post) and mode.grad else None
+        if watch is not None:
+            args = watch.inputs(args)
+        result = module.forward(*args, **kwargs)
+        for key, hook, with_kwargs, _ in _forward_hooks_of(module):
+            called.add(key)
+            changed = hook(module, args, kwargs, result) if with_kwargs else hook(module, args, result)
+            result = result if changed is None else changed
+        return result if watch is None else watch.outputs(result)
+    except Exception:
+        _after_failure(module, args, kwargs, result, called)
+        raise
+
+
+def _before(module: Any, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+    with_kwargs = module._forward_pre_hooks_with_kwargs
+    for key, hook in (*_forward_pre.items(), *module._forward_pre_hooks.items()):
+        if key in with_kwargs:
+            changed = hook(module, args, kwargs)
+            if changed is None:
+                continue
+            if not (isinstance(changed, tuple) and len(changed) == 2):
+                raise RuntimeError(f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {changed}.")
+            args, kwargs = changed
+        else:
+            changed = hook(module, args)
+            if changed is not None:
+                args = changed if isinstance(changed, tuple) else (changed,)
+    return args, kwargs
+
+
+def _forward_hooks_of(module: Any) -> list[tuple[int, Callable, bool, bool]]:
+    """(id, hook, takes keyword arguments, runs after failures too)."""
+    found = [(k, h, k in _forward_kwargs, k in _forward_always) for k, h in _forward.items()]
+    found += [(k, h, k in module._forward_hooks_with_kwargs, k in module._forward_hooks_always_called)
+              for k, h in module._forward_hooks.items()]
+    return found
+
+
+def _after_failure(module: Any, args: tuple, kwargs: dict, result: Any, called: set[int]) -> None:
+    for key, hook, with_kwargs, always in _forward_hooks_of(module):
+        if not always or key in called:
+            continue
+        try:
+            changed = hook(module, args, kwargs, result) if with_kwargs else hook(module, args, result)
+            result = result if changed is None else changed
+        except Exception as e:
+            warnings.warn("module forward hook with ``always_call=True`` raised an exception that was silenced as another "
+                          f"error was raised in forward: {e}", stacklevel=4)
+
+
+# --- backward -------------------------------------------------------------------------------------------
+
+
+class _Through:
+    """An op that changes nothing, so that its node shows gradients as they pass."""
+
+    name = "backward_hook"
+    backward_name = "BackwardHookFunctionBackward"
+
+    def __init__(self, seen: Callable[[tuple], tuple]):
+        self.seen = seen
+
+    def pull(self, node: Node, g: Any, create: bool) -> tuple:
+        return self.seen(tuple([gi if e is not None else None for gi, e in zip(g, node.edges, strict=True)]))
+
+    def __call__(self, tensors: list[Tensor]) -> list[Tensor]:
+        node = Node(self, tuple([t._edge for t in tensors]), [], (), None, [(t.shape, t._k) for t in tensors])
+        passed = [alias(t) for t in tensors]
+        for slot, (t, y) in enumerate(zip(tensors, passed, strict=True)):
+            if t._edge is not None:
+                y._edge = Output(node, slot)
+        return passed
+
+
+class _Backward:
+    """Watches the gradients of one call's outputs and inputs."""
+
+    def __init__(self, module: Any, pre: list[Callable], post: list[Callable]):
+        self.module, self.pre, self.post = module, pre, post
+        self.grad_output: tuple | None = None
+        self.watches_inputs = False
+
+    def inputs(self, args: tuple) -> tuple:
+        """The arguments, with tensors passed through a node that runs the hooks."""
+        at = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
+        self.at, self.count = at, len(args)
+        if not any(args[i]._edge is not None for i in at):
+            return args
+        self.watches_inputs = True
+        passed = list(args)
+        for i, y in zip(at, _Through(self._input_gradients)([args[i] for i in at]), strict=True):
+            passed[i] = y
+        return tuple(passed)
+
+    def outputs(self, result: Any) -> Any:
+        """The result, with tensors passed through a node that remembers their gradients."""
+        single = isinstance(result, Tensor)
+        if not single and not isinstance(result, tuple):
+            warnings.warn("For backward hooks to be called, module output should be a Tensor or a tuple of Tensors but "
+                          f"received {type(result)}", stacklevel=4)
+            return result
+        values = [result] if single else list(result)
+        at = [i for i, v in enumerate(values) if isinstance(v, Tensor)]
+        if not any(values[i]._edge is not None for i in at):
+            return result
+        self.outputs_at, self.outputs_count = at, len(values)
+        for i, y in zip(at, _Through(self._output_gradients)([values[i] for i in at]), strict=True):
+            values[i] = y
+        return values[0] if single else tuple(values)
+
+    def _output_gradients(self, g: tuple) -> tuple:
+        grads: list[Any] = [None] * self.outputs_count
+        for i, gi in zip(self.outputs_at, g, strict=True):
+            grads[i] = gi
+        seen = tuple(grads)
+        for hook in self.pre:
+            seen = _replaced(hook(self.module, seen), seen, "pre")
+        self.grad_output = seen
+        if not self.watches_inputs:  # no input wants a gradient: this is all there will be
+            for hook in self.post:
+                given = hook(self.module, (None,) * self.count, seen)
+                if given is not None and not (isinstance(given, tuple) and all(v is None for v in given)):
+                    raise RuntimeError("Backward hook for Modules where no input requires gradient should always return None "
+                                       "or None for all gradients.")
+        return tuple([seen[i] for i in self.outputs_at])
+
+    def _input_gradients(self, g: tuple) -> tuple:
+        if self.grad_output is None:
+            raise RuntimeError(f"Module backward hook of {type(self.module).__name__} ran before the gradients of the module's output "
+                               "were known: an input is used outside the module's output")
+        grads: list[Any] = [None] * self.count
+        for i, gi in zip(self.at, g, strict=True):
+            grads[i] = gi
+        seen = tuple(grads)
+        for hook in self.post:
+            seen = _replaced(hook(self.module, seen, self.grad_output), seen, "")
+        self.grad_output = None
+        return tuple([seen[i] for i in self.at])
+
+
+def _replaced(given: Any, seen: tuple, kind: str) -> tuple:
+    """What a hook returned in place of the gradients it saw."""
+    if given is None:
+        return seen
+    given = given if isinstance(given, tuple) else (given,)
+    if len(given) != len(seen):
+        raise RuntimeError(f"Backward {kind + ' ' if kind else ''}hook returned an invalid number of grad_input, got {len(given)}, "
+                           f"but expected {len(seen)}")
+    return given

@@ -1,0 +1,558 @@
+"""``Module``: parameters, buffers and submodules under names, and the call of ``forward``.
+
+How state dicts are saved and loaded stands in ``state.py``, how hooks run in ``hooks.py``, why members are found
+by ordinary attribute lookup in ``registry.py``.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from numtorch._tensor import Tensor
+from numtorch.autograd.grad_mode import no_grad
+from numtorch.nn import hooks, state
+from numtorch.nn.hooks import RemovableHandle
+from numtorch.nn.parameter import Buffer, Parameter
+from numtorch.nn.registry import Registry
+
+_REGISTRIES = ("_parameters", "_buffers", "_modules")
+_HOOKS = ("_backward_pre_hooks", "_backward_hooks", "_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called",
+          "_forward_pre_hooks", "_forward_pre_hooks_with_kwargs", "_state_dict_hooks", "_state_dict_pre_hooks",
+          "_load_state_dict_pre_hooks", "_load_state_dict_post_hooks")
+_NOTHING: Any = object()  # no argument was given
+
+
+def typename(x: Any) -> str:
+    """How torch names an object's type in errors."""
+    if isinstance(x, Tensor):
+        return x.type()
+    where = type(x).__module__
+    return type(x).__qualname__ if where in (None, "builtins") else f"{where}.{type(x).__qualname__}"
+
+
+def indented(text: str) -> str:
+    """The text with all lines but the first moved two columns to the right."""
+    return text.replace("\n", "\n  ")
+
+
+class Module:
+    """A part of a model: what it knows (parameters, buffers, submodules) and what it computes (``forward``).
+
+    See https://pytorch.org/docs/stable/generated/torch.nn.Module.html
+
+    >>> import numtorch as torch
+    >>> class Double(torch.nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.factor = torch.nn.Parameter(torch.tensor(2.0))
+    ...     def forward(self, x):
+    ...         return x * self.factor
+    >>> Double()(torch.tensor(3.0)).item()
+    6.0
+    """
+
+    _version = 1
+    _hooked = False  # whether the call must look for hooks
+    call_super_init = False
+    training: bool
+    _parameters: dict[str, Parameter | None]
+    _buffers: dict[str, Tensor | None]
+    _modules: dict[str, Module | None]
+    _non_persistent_buffers_set: set[str]
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        name = type(self).__name__
+        if kwargs and not self.call_super_init:
+            raise TypeError(f"{name}.__init__() got an unexpected keyword argument '{next(iter(kwargs))}'")
+        if args and not self.call_super_init:
+            raise TypeError(f"{name}.__init__() takes 1 positional argument but {len(args) + 1} were given")
+        fields = self.__dict__
+        fields["training"] = True
+        for registry in _REGISTRIES:
+            fields[registry] = Registry(self)
+        fields["_non_persistent_buffers_set"] = set()
+        for hook in _HOOKS:
+            fields[hook] = OrderedDict()
+        if self.call_super_init:
+            super().__init__(*args, **kwargs)
+
+    # --- the call -------------------------------------------------------------------------------------
+
+    # One argument and no hooks is what nearly every call is: no tuple or dict of arguments is built for it.
+    def __call__(self, x: Any = _NOTHING, /, *rest: Any, **kwargs: Any) -> Any:
+        if self._hooked:
+            return hooks.call(self, () if x is _NOTHING else (x, *rest), kwargs)
+        if rest or kwargs or x is _NOTHING:
+            return self.forward(**kwargs) if x is _NOTHING else self.forward(x, *rest, **kwargs)
+        return self.forward(x)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes; subclasses define it."""
+        raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
+
+    # --- members --------------------------------------------------------------------------------------
+
+    def _admit(self, what: str, name: Any, registry: str) -> None:
+        """Raise unless a member may be registered under the name."""
+        if registry not in self.__dict__:
+            raise AttributeError(f"cannot assign {what} before Module.__init__() call")
+        if not isinstance(name, str):
+            raise TypeError(f"{what} name should be a string. Got {typename(name)}")
+        if hasattr(self, name) and name not in self.__dict__[registry]:
+            raise KeyError(f"attribute '{name}' already exists")
+        if "." in name:
+            raise KeyError(f'{what} name can\'t contain "."' + (f", got: {name}" if what == "module" else ""))
+        if name == "":
+            raise KeyError(f'{what} name can\'t be empty string ""')
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Add a tensor that is state but not learnt; it is in ``state_dict()`` if ``persistent``."""
+        self._admit("buffer", name, "_buffers")
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TypeError(f"cannot assign '{typename(tensor)}' object to buffer '{name}' (torch Tensor or None required)")
+        self._buffers[name] = hooks.registered("buffer", self, name, tensor)
+        if persistent:
+            self._non_persistent_buffers_set.discard(name)
+        else:
+            self._non_persistent_buffers_set.add(name)
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Add a parameter, or None to say that there is none of this name."""
+        self._admit("parameter", name, "_parameters")
+        if param is not None:
+            if not isinstance(param, Parameter):
+                raise TypeError(f"cannot assign '{typename(param)}' object to parameter '{name}' "
+                                "(torch.nn.Parameter or None required)")
+            if param.grad_fn is not None:
+                raise ValueError(f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly. "
+                                 f"To express '{name}' as a function of another Tensor, compute the value in the forward() method.")
+            param = hooks.registered("parameter", self, name, param)
+        self._parameters[name] = param
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Add a submodule."""
+        if not isinstance(module, Module) and module is not None:
+            raise TypeError(f"{typename(module)} is not a Module subclass")
+        self._admit("module", name, "_modules")
+        self._modules[name] = hooks.registered("module", self, name, module)
+
+    def register_module(self, name: str, module: Module | None) -> None:
+        """The same as ``add_module``."""
+        self.add_module(name, module)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        fields = self.__dict__
+        if isinstance(value, Parameter):
+            if "_parameters" not in fields:
+                raise AttributeError("cannot assign parameters before Module.__init__() call")
+            self._forget(name, "_parameters")
+            self.register_parameter(name, value)
+        elif name in fields.get("_parameters", ()):
+            if value is not None:
+                raise TypeError(f"cannot assign '{typename(value)}' as parameter '{name}' (torch.nn.Parameter or None expected)")
+            self.register_parameter(name, None)
+        elif isinstance(value, Module):
+            if "_modules" not in fields:
+                raise AttributeError("cannot assign module before Module.__init__() call")
+            self._forget(name, "_modules")
+            self._modules[name] = hooks.registered("module", self, name, value)
+        elif name in fields.get("_modules", ()):
+            if value is not None:
+                raise TypeError(f"cannot assign '{typename(value)}' as child module '{name}' (torch.nn.Module or None expected)")
+            self._modules[name] = hooks.registered("module", self, name, None)
+        elif isinstance(value, Buffer) or name in fields.get("_buffers", ()):
+            if value is not None and not isinstance(value, Tensor):
+                raise TypeError(f"cannot assign '{typename(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None expected)")
+            persistent = value.persistent if isinstance(value, Buffer) else name not in self._non_persistent_buffers_set
+            self.register_buffer(name, value, persistent)
+        elif name in _REGISTRIES:
+            self._replace_registry(name, value)
+        else:
+            object.__setattr__(self, name, value)
+
+    def _forget(self, name: str, kept: str) -> None:
+        """Take a name out of all places but one registry."""
+        if name in self.__dict__.get(kept, ()):
+            return
+        for registry in _REGISTRIES:
+            if name in self.__dict__[registry]:
+                del self.__dict__[registry][name]
+        self._non_persistent_buffers_set.discard(name)
+        self.__dict__.pop(name, None)
+
+    def _replace_registry(self, name: str, members: Mapping[str, Any]) -> None:
+        before = self.__dict__.get(name)
+        members = dict(members)
+        if isinstance(before, Registry):
+            before.clear()
+        self.__dict__[name] = Registry(self, members)
+
+    def __delattr__(self, name: str) -> None:
+        for registry in _REGISTRIES:
+            members = self.__dict__.get(registry, ())
+            if name in members:
+                del members[name]
+                self._non_persistent_buffers_set.discard(name)
+                return
+        object.__delattr__(self, name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({k for k in (*dir(type(self)), *self.__dict__) if not k[:1].isdigit()})
+
+    def _member(self, target: str, what: str, kind: type) -> Any:
+        path, _, name = target.rpartition(".")
+        module = self.get_submodule(path)
+        if not hasattr(module, name):
+            raise AttributeError(f"{module._get_name()} has no attribute `{name}`")
+        found = getattr(module, name)
+        if not isinstance(found, kind):
+            raise AttributeError(f"`{name}` is not {what}")
+        return module, name, found
+
+    def get_submodule(self, target: str) -> Module:
+        """The submodule at a path such as ``"encoder.layers.0"``; the module itself for ``""``."""
+        module: Any = self
+        for name in target.split(".") if target else ():
+            if not hasattr(module, name):
+                raise AttributeError(f"{module._get_name()} has no attribute `{name}`")
+            module = getattr(module, name)
+            if not isinstance(module, Module):
+                raise AttributeError(f"`{name}` is not an nn.Module")
+        return module
+
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Put a module at a path; with ``strict``, only where there is one already."""
+        if target == "":
+            raise ValueError("Cannot set the submodule without a target name!")
+        if not isinstance(module, Module):
+            raise ValueError(f"`module` is not an nn.Module, found {type(module)}")
+        path, _, name = target.rpartition(".")
+        parent = self.get_submodule(path)
+        if strict or hasattr(parent, name):
+            parent._member(name, "an nn.Module", Module)
+        setattr(parent, name, module)
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter at a path such as ``"fc1.weight"``."""
+        return self._member(target, "an nn.Parameter", Parameter)[2]
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer at a path such as ``"bn1.running_mean"``."""
+        module, name, found = self._member(target, "a buffer", object)
+        if name not in module._buffers:
+            raise AttributeError(f"`{name}` is not a buffer")
+        return found
+
+    # --- iteration ------------------------------------------------------------------------------------
+
+    def _named_members(self, get_members_fn: Callable[[Module], Any], prefix: str = "", recurse: bool = True,
+                       remove_duplicate: bool = True) -> Iterator[tuple[str, Any]]:
+        seen: set[int] = set()
+        modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
+        for path, module in modules:
+            for name, member in get_members_fn(module):
+                if member is None or id(member) in seen:
+                    continue
+                if remove_duplicate:
+                    seen.add(id(member))
+                yield f"{path}.{name}" if path else name, member
+
+    def named_parameters(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Parameter]]:
+        """(path, parameter) of this module's and its submodules' parameters, each once."""
+        return self._named_members(lambda m: m._parameters.items(), prefix, recurse, remove_duplicate)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """The parameters, each once; what an optimizer takes."""
+        for _, param in self.named_parameters(recurse=recurse):
+            yield param
+
+    def named_buffers(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:
+        """(path, buffer) of this module's and its submodules' buffers, each once."""
+        return self._named_members(lambda m: m._buffers.items(), prefix, recurse, remove_duplicate)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """The buffers, each once."""
+        for _, buffer in self.named_buffers(recurse=recurse):
+            yield buffer
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """(name, module) of the immediate submodules, each once."""
+        seen: set[Module] = set()
+        for name, module in self._modules.items():
+            if module is not None and module not in seen:
+                seen.add(module)
+                yield name, module
+
+    def children(self) -> Iterator[Module]:
+        """The immediate submodules, each once."""
+        for _, module in self.named_children():
+            yield module
+
+    def named_modules(self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
+                      ) -> Iterator[tuple[str, Module]]:
+        """(path, module) of this module and all below it, each once."""
+        memo = set() if memo is None else memo
+        if self in memo:
+            return
+        if remove_duplicate:
+            memo.add(self)
+        yield prefix, self
+        for name, module in self._modules.items():
+            if module is not None:
+                yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
+
+    def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
+        """This module and all below it, each once."""
+        for _, module in self.named_modules(remove_duplicate=remove_duplicate):
+            yield module
+
+    # --- changes to all of it -------------------------------------------------------------------------
+
+    def train(self, mode: bool = True) -> Any:
+        """Training (dropout drops, batch statistics are used) or, with ``mode=False``, evaluation."""
+        if not isinstance(mode, bool):
+            raise ValueError("training mode is expected to be boolean")
+        self.training = mode
+        for module in self.children():
+            module.train(mode)
+        return self
+
+    def eval(self) -> Any:
+        """The same as ``train(False)``."""
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Any:
+        """Set ``requires_grad`` of all parameters."""
+        for p in self.parameters():
+            p.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Drop the gradients of all parameters, or overwrite them with zeros."""
+        for p in self.parameters():
+            g = p.grad
+            if g is None:
+                continue
+            if set_to_none:
+                p.grad = None
+            else:
+                g.detach_()
+                g.zero_()
+
+    def apply(self, fn: Callable[[Module], Any]) -> Any:
+        """Call ``fn`` on every submodule, and last on the module itself."""
+        for module in self.children():
+            module.apply(fn)
+        fn(self)
+        return self
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+        """Replace the elements of all parameters, their gradients and the buffers; Parameter objects stay the same."""
+        for module in self.children() if recurse else ():
+            module._apply(fn)
+        for p in self._parameters.values():
+            if p is None:
+                continue
+            with no_grad():
+                before, g = p.detach(), p.grad
+                after = fn(before)
+                if after is before:
+                    continue
+                p.grad = None
+                p.data = after
+                if g is not None:
+                    p.grad = fn(g.detach())
+        for name, buffer in self._buffers.items():
+            if buffer is not None:
+                self._buffers[name] = fn(buffer)
+        return self
+
+    def to(self, *args: Any, **kwargs: Any) -> Any:
+        """Move to a device, or cast floating-point members to a dtype: ``to(device)``, ``to(dtype)``, ``to(tensor)``."""
+        from numtorch.device import as_device, device
+        from numtorch.dtype import dtype
+
+        kind, where = kwargs.pop("dtype", None), kwargs.pop("device", None)
+        kwargs.pop("non_blocking", None), kwargs.pop("memory_format", None)
+        if "tensor" in kwargs:
+            args = (kwargs.pop("tensor"), *args)
+        if kwargs:
+            raise TypeError(f"to() received an invalid keyword argument: {next(iter(kwargs))}")
+        for a in args:
+            if isinstance(a, Tensor):
+                kind, where = a.dtype, a.device
+            elif isinstance(a, dtype):
+                kind = a
+            elif isinstance(a, str | device) or (isinstance(a, int) and not isinstance(a, bool)):
+                where = a
+            elif a is not None and not isinstance(a, bool):
+                raise TypeError(f"to() takes a device, a dtype or a tensor, not {typename(a)}")
+        if kind is not None and not kind.is_floating_point:
+            raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={kind}")
+        where = None if where is None else as_device(where)
+        return self._apply(lambda t: t.to(where, kind if t.is_floating_point() else None))
+
+    def type(self, dst_type: Any) -> Any:
+        """Cast all parameters and buffers."""
+        return self._apply(lambda t: t.type(dst_type))
+
+    def _cast(self, name: str) -> Any:
+        return self._apply(lambda t: getattr(t, name)() if t.is_floating_point() else t)
+
+    def float(self) -> Any:
+        """Cast floating-point members to float32."""
+        return self._cast("float")
+
+    def double(self) -> Any:
+        """Cast floating-point members to float64."""
+        return self._cast("double")
+
+    def half(self) -> Any:
+        """Cast floating-point members to float16."""
+        return self._cast("half")
+
+    def bfloat16(self) -> Any:
+        """Cast floating-point members to bfloat16."""
+        return self._cast("bfloat16")
+
+    def cpu(self) -> Any:
+        """Move to the CPU."""
+        return self._apply(lambda t: t.cpu())
+
+    def cuda(self, device: Any = None) -> Any:
+        """Move to a GPU."""
+        return self._apply(lambda t: t.cuda(device))
+
+    def to_empty(self, *, device: Any, recurse: bool = True) -> Any:
+        """Move to a device without copying: the elements are uninitialised."""
+        from numtorch.ops.creation import empty_like
+
+        return self._apply(lambda t: empty_like(t, device=device), recurse)
+
+    def share_memory(self) -> Any:
+        """The module itself; worker processes receive copies."""
+        return self._apply(lambda t: t.share_memory_())
+
+    # --- state ----------------------------------------------------------------------------------------
+
+    def state_dict(self, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
+        """Parameters and persistent buffers by path; they share memory with the module's own.
+
+        >>> import numtorch as torch
+        >>> list(torch.nn.Linear(2, 1).state_dict())
+        ['weight', 'bias']
+        """
+        given = dict(zip(("destination", "prefix", "keep_vars"), args, strict=False))
+        return state.save(self, **({"destination": destination, "prefix": prefix, "keep_vars": keep_vars} | given))
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """Copy (or, with ``assign``, take over) tensors by path; returns the missing and the unexpected keys.
+
+        Differs from torch: everything is checked before anything is written, so a dict that does not fit
+        leaves the module as it was.
+        """
+        return state.load(self, state_dict, strict, assign)
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        state.save_own(self, destination, prefix, keep_vars)
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, local_metadata: dict, strict: bool, missing_keys: list,
+                              unexpected_keys: list, error_msgs: list) -> None:
+        state.load_own(self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
+
+    def get_extra_state(self) -> Any:
+        """More for the state dict than tensors; subclasses define it together with ``set_extra_state``."""
+        raise RuntimeError(f"{type(self).__name__} defines no get_extra_state()")
+
+    def set_extra_state(self, state: Any) -> None:
+        """Take what ``get_extra_state`` returned."""
+        raise RuntimeError(f"{type(self).__name__} defines no set_extra_state()")
+
+    def __getstate__(self) -> dict:
+        members = {name for registry in _REGISTRIES for name in self.__dict__.get(registry, ())}
+        kept = {k: v for k, v in self.__dict__.items() if k not in members}
+        return kept | {r: dict(kept[r]) for r in _REGISTRIES if r in kept}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        for registry in _REGISTRIES:
+            self.__dict__[registry] = Registry(self, self.__dict__.get(registry, ()))
+        for hook in _HOOKS:
+            self.__dict__.setdefault(hook, OrderedDict())
+        self.__dict__.setdefault("_non_persistent_buffers_set", set())
+
+    # --- hooks ----------------------------------------------------------------------------------------
+
+    def _hook(self, name: str, hook: Callable, flags: tuple = (), prepend: bool = False) -> RemovableHandle:
+        self.__dict__["_hooked"] = True
+        return hooks.add(self.__dict__[name], hook, flags, prepend)
+
+    def register_forward_pre_hook(self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False) -> RemovableHandle:
+        """Call ``hook(module, args)`` (``hook(module, args, kwargs)``) before forward; what it returns replaces the arguments."""
+        return self._hook("_forward_pre_hooks", hook, ((self._forward_pre_hooks_with_kwargs, with_kwargs),), prepend)
+
+    def register_forward_hook(self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False,
+                              always_call: bool = False) -> RemovableHandle:
+        """Call ``hook(module, args, output)`` (``hook(module, args, kwargs, output)``) after forward; what it returns
+        replaces the output. With ``always_call`` also when forward raises."""
+        flags = (self._forward_hooks_with_kwargs, with_kwargs), (self._forward_hooks_always_called, always_call)
+        return self._hook("_forward_hooks", hook, flags, prepend)
+
+    def register_full_backward_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(module, grad_output)`` when the gradients of the output are known; what it returns replaces them."""
+        return self._hook("_backward_pre_hooks", hook, (), prepend)
+
+    def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(module, grad_input, grad_output)`` when the gradients of the inputs are known; what it returns
+        replaces them."""
+        return self._hook("_backward_hooks", hook, (), prepend)
+
+    def register_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
+        """Call ``hook(module, prefix, keep_vars)`` before ``state_dict()``."""
+        return hooks.add(self._state_dict_pre_hooks, hook)
+
+    def register_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
+        """Call ``hook(module, state_dict, prefix, local_metadata)`` after ``state_dict()``; it may change the dict."""
+        hook._from_public_api = True  # type: ignore[attr-defined]
+        return hooks.add(self._state_dict_hooks, hook)
+
+    def _register_state_dict_hook(self, hook: Callable) -> RemovableHandle:
+        return hooks.add(self._state_dict_hooks, hook)
+
+    def register_load_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
+        """Call ``hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)``
+        before loading."""
+        return hooks.add(self._load_state_dict_pre_hooks, _WithModule(hook))
+
+    def _register_load_state_dict_pre_hook(self, hook: Callable, with_module: bool = False) -> RemovableHandle:
+        return hooks.add(self._load_state_dict_pre_hooks, _WithModule(hook) if with_module else hook)
+
+    def register_load_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
+        """Call ``hook(module, incompatible_keys)`` after loading; it may change the lists in place."""
+        return hooks.add(self._load_state_dict_post_hooks, hook)
+
+    # --- text -----------------------------------------------------------------------------------------
+
+    def _get_name(self) -> str:
+        return type(self).__name__
+
+    def extra_repr(self) -> str:
+        """What stands between the parentheses when the module is printed."""
+        return ""
+
+    def __repr__(self) -> str:
+        extra = self.extra_repr()
+        lines = extra.split("\n") if extra else []
+        if len(lines) == 1 and not self._modules:
+            return f"{self._get_name()}({extra})"
+        lines += [f"({name}): {indented(repr(module))}" for name, module in self._modules.items()]
+        return f"{self._get_name()}(" + ("\n  " + "\n  ".join(lines) + "\n" if lines else "") + ")"
+
+
+class _WithModule:
+    """A hook that wants the module as its first argument."""
+
+    def __init__(self, hook: Callable):
+        self.hook = hook

@@ -1,0 +1,58 @@
+"""Tensors that a module registers by itself when they are assigned: ``Parameter`` and ``Buffer``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numtorch._tensor import Tensor, alias
+from numtorch.ops.creation import empty
+
+
+def _subclass(cls: type, data: Tensor | None, requires_grad: bool) -> Any:
+    """The elements of ``data``, shared, as a leaf of another class."""
+    if data is not None and not isinstance(data, Tensor):
+        raise TypeError(f"{cls.__name__} expects a Tensor, got {type(data).__name__}; make one with torch.tensor(...)")
+    t: Any = alias(empty(0) if data is None else data)
+    t.__class__ = cls
+    t.requires_grad = requires_grad
+    return t
+
+
+class Parameter(Tensor):
+    """A tensor to be learnt: assigned to a module, it is one of the module's ``parameters()``.
+
+    Results computed from it are plain tensors. See https://pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
+
+    >>> import numtorch as torch
+    >>> torch.nn.Parameter(torch.tensor([1.0]))
+    Parameter containing:
+    tensor([1.], requires_grad=True)
+    """
+
+    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
+        return _subclass(cls, data, requires_grad)
+
+    def __deepcopy__(self, memo: dict) -> Parameter:
+        found = memo.get(id(self))
+        if found is None:
+            found = memo[id(self)] = _subclass(type(self), self.detach().clone(), self.requires_grad)
+        return found
+
+    def __reduce_ex__(self, protocol: Any) -> tuple:
+        made = super().__reduce_ex__(protocol)
+        state = {k: v for k, v in self.__dict__.items() if not k.startswith("_") and k != "shape"}
+        return (*made, state) if state else made
+
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        return "Parameter containing:\n" + super().__repr__(tensor_contents=tensor_contents)
+
+
+class Buffer(Tensor):
+    """A tensor that belongs to a module's state and is not learnt; kept in ``state_dict()`` if ``persistent``."""
+
+    persistent: bool
+
+    def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Buffer:
+        t = _subclass(cls, data, False if data is None else data.requires_grad)
+        t.persistent = persistent
+        return t

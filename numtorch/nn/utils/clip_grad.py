@@ -1,0 +1,64 @@
+"""Limiting gradients before an optimizer step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from numtorch._tensor import Tensor
+from numtorch.autograd.grad_mode import no_grad
+from numtorch.ops.arithmetic import clamp
+from numtorch.ops.creation import tensor
+from numtorch.ops.movement import stack
+from numtorch.ops.reduction import norm
+
+
+def _gradients(parameters: Any) -> list[Tensor]:
+    parameters = [parameters] if isinstance(parameters, Tensor) else parameters
+    return [p.grad for p in parameters if p.grad is not None]
+
+
+@no_grad()
+def get_total_norm(tensors: Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False,
+                   foreach: bool | None = None) -> Tensor:
+    """The norm of all elements of all tensors."""
+    tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    if not tensors:
+        return tensor(0.0)
+    first = tensors[0]
+    norms = [norm(g.detach(), float(norm_type)).to(first.device) for g in tensors]
+    total = norm(stack(norms), float(norm_type))
+    if error_if_nonfinite and not math.isfinite(total.item()):
+        raise RuntimeError(f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be clipped. "
+                           "To disable this error and scale the gradients by the non-finite norm anyway, set "
+                           "`error_if_nonfinite=False`")
+    return total
+
+
+@no_grad()
+def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False,
+                    foreach: bool | None = None) -> Tensor:
+    """Scale all gradients so that their total norm is at most ``max_norm``; returns what it was.
+
+    >>> import numtorch as torch
+    >>> w = torch.nn.Parameter(torch.zeros(2))
+    >>> w.grad = torch.tensor([3.0, 4.0])
+    >>> torch.nn.utils.clip_grad_norm_(w, 1.0), w.grad
+    (tensor(5.), tensor([0.6000, 0.8000]))
+    """
+    grads = _gradients(parameters)
+    total = get_total_norm(grads, norm_type, error_if_nonfinite)
+    # Multiplied even where the factor is 1: to look at it would wait for the device.
+    factor = clamp(float(max_norm) / (total + 1e-6), max=1.0)
+    for g in grads:
+        g.mul_(factor.to(g.device))
+    return total
+
+
+@no_grad()
+def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = None) -> None:
+    """Limit each element of all gradients to ``[-clip_value, clip_value]``."""
+    limit = float(clip_value)
+    for g in _gradients(parameters):
+        g.clamp_(min=-limit, max=limit)

@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import Any
 
 from numtorch import dtype as dtypes
-from numtorch._tensor import Tensor, alias, new
+from numtorch._tensor import Tensor, alias, new, shared_storage
 from numtorch.autograd.graph import Leaf, Node, Output, stale
 from numtorch.autograd.grad_mode import _Setting, mode
 from numtorch.dispatch import front
@@ -27,7 +27,7 @@ from numtorch.kernels import registry, timing
 from numtorch.kernels.codegen import expr
 from numtorch.kernels.codegen.expr import Untraceable
 from numtorch.kernels.registry import Entry, Kernel, Priority, Signature
-from numtorch.storage import FRESH, allocate
+from numtorch.storage import FRESH, allocate, tick
 
 # Inside formulas x, y, w, b are inputs; the public names of these arguments are torch's.
 PUBLIC = {"x": "input", "y": "other", "w": "weight", "b": "bias", "t": "target"}
@@ -571,9 +571,6 @@ def _sized_out(out: Tensor, op: Op, tensors: tuple, params: tuple) -> Tensor:
 
 def wrote(x: Tensor) -> None:
     """Note that the storage of ``x`` has been written to."""
-    from numtorch._tensor import shared_storage
-    from numtorch.storage import tick
-
     storage = x._storage if x._storage is not FRESH else shared_storage(x)
     storage.version += 1
     storage.written = tick()

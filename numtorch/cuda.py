@@ -133,16 +133,20 @@ def get_device_properties(device: Any = None) -> DeviceProperties:
     launch.require()
     i = _index(device)
     if launch.simulated():
-        return DeviceProperties("Numba CUDA simulator", *launch.cuda.get_current_device().compute_capability, 0, 1)
+        major, minor = launch.cuda.get_current_device().compute_capability
+        return DeviceProperties("Numba CUDA simulator", major, minor, 0, 1)
     with _On(i):
         gpu = launch.cuda.get_current_device()
         name = gpu.name.decode() if isinstance(gpu.name, bytes) else gpu.name
-        return DeviceProperties(name, *gpu.compute_capability, mem_get_info()[1], gpu.MULTIPROCESSOR_COUNT)
+        major, minor = gpu.compute_capability
+        return DeviceProperties(name, major, minor, mem_get_info()[1], gpu.MULTIPROCESSOR_COUNT)
 
 
 def mem_get_info(device: Any = None) -> tuple[int, int]:
-    """Free and total bytes of the (current) device's memory."""
+    """Free and total bytes of the (current) device's memory; 0 and 0 in the simulator."""
     launch.require()
+    if launch.simulated():
+        return 0, 0
     with _On(_index(device)):
         info = launch.cuda.current_context().get_memory_info()
         return int(info[0]), int(info[1])

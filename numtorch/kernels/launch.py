@@ -49,7 +49,8 @@ def module() -> Any:
     if not simulated():
         importlib.import_module("numtorch.kernels.overloads_cuda")  # registers the functions of kernels.math
         # Small tensors make small grids; that is no news to the user.
-        importlib.import_module("numba.cuda.core.config").CUDA_LOW_OCCUPANCY_WARNINGS = 0
+        config: Any = importlib.import_module("numba.cuda.core.config")
+        config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
     return found
 
 
@@ -254,6 +255,8 @@ def compiling_for(capability: tuple[int, int]) -> Iterator[Offline]:
     Runs on machines without a GPU: every kernel that a model needs is compiled by running the model.
     """
     global _offline
+    if simulated():
+        raise RuntimeError("Numba's simulator runs CUDA kernels as Python and compiles none: unset NUMBA_ENABLE_CUDASIM")
     before, _offline = _offline, Offline(capability)
     registry.clear_memos()  # what was decided for a real device holds device arrays
     try:

@@ -13,6 +13,7 @@ import traceback
 import numpy as np
 
 import numtorch as torch
+import numtorch.optim
 from numtorch.ops import random as random_ops
 
 CHECKS = {}
@@ -282,6 +283,35 @@ def moved(device):
 
 
 @check
+def questions(device):
+    """What ``torch.cuda`` says of the device."""
+    if device != "cpu":
+        cuda = torch.cuda
+        assert cuda.is_available() and cuda.device_count() >= 1 and cuda.current_device() == 0
+        assert isinstance(cuda.get_device_name(), str) and len(cuda.get_device_capability()) == 2
+        assert cuda.get_device_properties(0).name == cuda.get_device_name("cuda:0")
+        before = cuda.memory_allocated()
+        x = torch.ones(1 << 10, device=device)
+        assert cuda.memory_allocated() - before in (0, 4 << 10) and x.is_cuda
+        del x
+        free, total = cuda.mem_get_info()
+        assert 0 <= free <= total
+        cuda.empty_cache()
+        cuda.set_device(0)
+        with cuda.device(0):
+            cuda.synchronize()
+            assert torch.ones(1, device="cuda").device == torch.ones(1).to(0).device == torch.ones(1).cuda(0).device
+        for bad in (cuda.device_count(), "cuda:99"):
+            try:
+                cuda.set_device(bad)
+            except RuntimeError as e:
+                assert "invalid device ordinal" in str(e)
+            else:
+                raise AssertionError(f"set_device({bad}) did not fail")
+    return torch.zeros(1, device=device)
+
+
+@check
 def printed(device):
     x = values(device, 3)
     text = repr(x)
@@ -329,6 +359,38 @@ def descended(device):
                 p.grad = None
         losses.append(loss.item())
     return w, b, losses
+
+
+def steps(device, make, count=2):
+    """Parameters and losses of a small classifier after steps of an optimizer."""
+    x, target = values(device, 4, 3), torch.tensor([0, 1, 1, 0], device=device)
+    w1, w2 = values(device, 3, 4, seed=2, grad=True), values(device, 4, 2, seed=3, grad=True)
+    b = torch.zeros(4, device=device, requires_grad=True)
+    optimizer = make([w1, w2, b])
+    losses = []
+    for _ in range(count):
+        optimizer.zero_grad()
+        logits = torch.relu(x @ w1 + b) @ w2
+        loss = -torch.gather(torch.log_softmax(logits, 1), 1, target.unsqueeze(1)).mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return w1, w2, b, losses
+
+
+@check
+def trained_with_sgd(device):
+    return steps(device, lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.01))
+
+
+@check
+def trained_with_adam(device):
+    return steps(device, lambda p: torch.optim.Adam(p, lr=0.1))
+
+
+@check
+def trained_with_adamw(device):
+    return steps(device, lambda p: torch.optim.AdamW(p, lr=0.1), 1)
 
 
 # --- running them ---------------------------------------------------------------------------------

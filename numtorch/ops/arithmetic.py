@@ -517,7 +517,7 @@ def _(g, *, out):
 @primitive(floats=True, ref=lambda x: 1 / np.sqrt(x), domain=(0.2, 3))
 def rsqrt(x):
     """One over the square root."""
-    return 1 / m.sqrt(x)
+    return m.rsqrt(x)  # 1 / sqrt(x) would become an estimate that is NaN at 0
 
 
 @rsqrt.vjp

@@ -18,7 +18,7 @@ from numtorch.autograd.grad_mode import _Setting
 from numtorch.device import as_device
 from numtorch.dispatch.op import OPS, ElementwiseOp
 from numtorch.ops import activation, arithmetic, creation, indexing, linear, movement, random, reduction
-from numtorch.storage import FRESH
+from numtorch.storage import FRESH, tick
 
 # --- functions of the modules that are methods under the same name -----------------------------------
 
@@ -156,7 +156,8 @@ Tensor.__ifloordiv__ = Tensor.floor_divide_
 
 def _overwriting(name: str, fn: Callable) -> None:
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return indexing.overwrite(self, fn(self, *args, **kwargs))
+        since = tick()
+        return indexing.overwrite(self, fn(self, *args, **kwargs), since, name)
 
     method.__name__ = name
     method.__doc__ = f"In-place ``{fn.__name__}``."
@@ -666,11 +667,10 @@ def retain_grad(self: Tensor) -> None:
     """Keep the gradient of a tensor that is not a leaf in ``grad`` too."""
     if self._edge is None:
         raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-    if isinstance(self._edge, graph.Leaf) or self.__dict__.get("_retains"):
+    if isinstance(self._edge, graph.Leaf) or "_retains" in self.__dict__:
         return
     from weakref import ref
 
-    self._retains = True
     mine = ref(self)
 
     def keep(g: Tensor) -> None:
@@ -678,13 +678,14 @@ def retain_grad(self: Tensor) -> None:
         if x is not None:
             x._grad = g.detach().clone() if x._grad is None else x._grad + g.detach()
 
-    self.register_hook(keep)
+    keep.last = True
+    self._retains = register_hook(self, keep)
 
 
 @_property
 def retains_grad(self: Tensor) -> bool:
     """Whether ``retain_grad`` was asked for."""
-    return bool(self.__dict__.get("_retains"))
+    return "_retains" in self.__dict__
 
 
 @_method
@@ -708,7 +709,14 @@ def register_hook(self: Tensor, hook: Callable) -> Any:
         result = hook(g[slot])
         return g if result is None else [*g[:slot], result, *g[slot + 1 :]]
 
-    return graph.RemovableHandle(node.pre_hooks, run)
+    run.last = getattr(hook, "last", False)
+    handle = graph.RemovableHandle(node.pre_hooks, run)
+    node.pre_hooks.sort(key=_is_last)  # what retain_grad keeps is what the other hooks have made of it
+    return handle
+
+
+def _is_last(hook: Callable) -> bool:
+    return getattr(hook, "last", False)
 
 
 @_method

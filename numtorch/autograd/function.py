@@ -206,7 +206,7 @@ def _outside(ctx: FunctionCtx, args: tuple, outputs: tuple) -> tuple:
 
 
 def _record(cls: type[Function], ctx: FunctionCtx, args: tuple, edges: tuple, raw: tuple, several: bool) -> tuple:
-    from numtorch.dispatch.op import check_inplace, rebase, wrote
+    from numtorch.autograd.inplace import check_inplace, rebase, wrote
 
     dirty, constant = {id(t) for t in ctx._dirty}, {id(t) for t in ctx._constant}
     given = {id(a) for a in args}

@@ -380,7 +380,8 @@ def _accumulate(leaf: Leaf, g: Any, create: bool, owned: bool) -> None:
 
 def _add_into(total: Any, g: Any) -> None:
     """``total += g`` outside any graph."""
-    from numtorch.dispatch.op import OPS, wrote
+    from numtorch.autograd.inplace import wrote
+    from numtorch.dispatch.op import OPS
 
     add = OPS["add"]
     add.program(total, g, outs=(total,))
@@ -523,7 +524,7 @@ def _roots(tensors: list, grads: list) -> list[tuple[Any, Any]]:
 
 def increment_version(tensor: Any) -> None:
     """Tell the graph that the elements of a tensor (or of several) have been written to by other means."""
-    from numtorch.dispatch.op import wrote
+    from numtorch.autograd.inplace import wrote
 
     for t in _sequence(tensor):
         wrote(t)

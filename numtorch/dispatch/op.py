@@ -13,21 +13,21 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any
 
 from numtorch import dtype as dtypes
-from numtorch._tensor import Tensor, alias, new, shared_storage
-from numtorch.autograd.graph import Leaf, Node, Output, stale
+from numtorch._tensor import Tensor, alias, new
 from numtorch.autograd.grad_mode import _Setting, mode
+from numtorch.autograd.graph import Node, Output, stale
+from numtorch.autograd.inplace import apart, check_inplace, copied, rebase, same_memory, snapshot, wrote
 from numtorch.dispatch import front
+from numtorch.dispatch.gradient import ElementwiseGradient, Gradient, described
 from numtorch.dispatch.program import Program
-from numtorch.dtype import dtype
 from numtorch.kernels import registry, timing
 from numtorch.kernels.codegen import expr
 from numtorch.kernels.codegen.expr import Untraceable
 from numtorch.kernels.registry import Entry, Kernel, Priority, Signature
-from numtorch.storage import FRESH, allocate, tick
+from numtorch.storage import FRESH, allocate
 
 # Inside formulas x, y, w, b are inputs; the public names of these arguments are torch's.
 PUBLIC = {"x": "input", "y": "other", "w": "weight", "b": "bias", "t": "target"}
@@ -156,7 +156,7 @@ class Op:
         saved = [tensors[i] for i in gradient.saves]
         if gradient.saves_out:
             saved.append(tuple(map(alias, result)) if several else alias(result))
-        inputs = [_described(t) for t in tensors] if gradient.wants_inputs else None
+        inputs = [described(t) for t in tensors] if gradient.wants_inputs else None
         if not several:
             result._edge = Node(self, edges, saved, params, inputs)
             return
@@ -183,11 +183,6 @@ class Op:
         return grads if type(grads) is tuple or type(grads) is list else (grads,)
 
 
-def _described(t: Any) -> tuple | None:
-    """What a gradient may ask of an input without keeping its elements; the order of ``front.META``."""
-    return (t.shape, t._k, t.strides, t._offset) if isinstance(t, Tensor) else None
-
-
 def _reattach(saved: Any, node: Node) -> Any:
     """A saved output as the graph sees it, for gradients of gradients."""
     if isinstance(saved, Tensor):
@@ -201,192 +196,6 @@ def _reattach(saved: Any, node: Node) -> Any:
             y._edge = Output(node, slot)
         result.append(y)
     return tuple(result)
-
-
-class Gradient:
-    """The vector-Jacobian product of an op, and the kernels that compute it faster.
-
-    The vjp's argument names say what it needs: ``g`` the gradient of the output (a tuple if there are
-    several), tensor inputs and ``out`` to be saved, ``x_shape`` the shape of an input without saving it,
-    parameters by name, ``needs`` which inputs want a gradient.
-    """
-
-    def __init__(self, op: Op, vjp: Callable):
-        self.op = op
-        self.vjp = vjp
-        self.entry = registry.register(Entry(f"{op.name}.backward", vjp, site=f"{vjp.__code__.co_filename}:{vjp.__code__.co_firstlineno}",
-                                             doc=vjp.__doc__ or f"Gradient of {op.name}."))
-        code = vjp.__code__
-        self.names = list(code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount])
-        params = [n for n, _ in op.params]
-        self.saves = [i for i, n in enumerate(op.tensors) if n in self.names]
-        self.saves_out = "out" in self.names
-        self.wants_inputs = any(n.rpartition("_")[2] in front.META and n.rpartition("_")[0] in op.tensors for n in self.names)
-        front.check_binding(self.names, op.tensors, params)
-
-    @cached_property
-    def bound(self) -> Callable:
-        """``bound(run, g, saved, params, inputs, needs)`` calls ``run`` with what the vjp's names ask for."""
-        params = [n for n, _ in self.op.params]
-        return front.binder(self.names, self.op.tensors, params, self.saves, self.vjp.__code__.co_argcount - 1)
-
-    flops: Callable | None = None  # operations of a backward kernel, from its arguments
-    static: frozenset = frozenset()  # inputs on whose value the vjp branches when they are Python numbers
-
-    def differentiable_outputs(self, slot: int) -> bool:
-        return True
-
-    def formula(self, g: Any, saved: list, node: Node, needs: tuple) -> Any:
-        """The vjp, op by op."""
-        return self.bound(self.vjp, g, saved, node.params, node.inputs, needs)
-
-    def fast(self, g: Any, saved: list, node: Node, needs: tuple) -> Any:
-        """The vjp by the best kernel there is, else op by op."""
-        if self.entry.kernels:
-            present = g if isinstance(g, Tensor) else next(x for x in g if x is not None)
-            key = (present._k, *[s._k if isinstance(s, Tensor) else None for s in saved])
-            run = self.entry.memo.get(key)
-            if run is None:
-                s = Signature(present._k.device.type, tuple(k.dtype if k is not None else None for k in key))
-                kernel = self.entry.find(s)
-                run = self.entry.memo[key] = self.vjp if kernel is None else \
-                    timing.wrap(kernel.id, kernel.run, self.flops)
-            return self.bound(run, g, saved, node.params, node.inputs, needs)
-        return self.bound(self.vjp, g, saved, node.params, node.inputs, needs)
-
-
-class ElementwiseGradient(Gradient):
-    """A vjp of an elementwise op: traced once for each set of wanted inputs, and run as one kernel."""
-
-    def __init__(self, op: Op, vjp: Callable):
-        super().__init__(op, vjp)
-        self.programs = registry.memo()
-        self.ready = registry.memo()
-        self.wants_inputs = False
-        self._used: dict[tuple, tuple] = {}
-
-    def used(self, needs: tuple) -> tuple:
-        """Which saved values the formula reads for these wanted inputs; the others need not be kept alive."""
-        found = self._used.get(needs)
-        if found is None:
-            saves = len(self.saves) + self.saves_out
-            names = ["g", *[f"s{i}" for i in range(saves)], *[f"p{i}" for i in range(len(self.op.params))]]
-
-            def formula(*symbols: Any) -> Any:
-                return self.bound(self.vjp, symbols[0], symbols[1 : 1 + saves], symbols[1 + saves :], None, needs)
-
-            try:
-                read = expr.leaves([y for y in expr.trace(formula, names) if y is not None])
-                found = tuple(f"s{i}" in read for i in range(saves))
-            except Untraceable:
-                found = (True,) * saves
-            self._used[needs] = found
-        return found
-
-    def formula(self, g: Any, saved: list, node: Node, needs: tuple) -> tuple:
-        grads = self.bound(self.vjp, g, saved, node.params, node.inputs, needs)
-        return self._fit(grads if isinstance(grads, tuple) else (grads,), node)
-
-    def fast(self, g: Any, saved: list, node: Node, needs: tuple) -> tuple:
-        if self.entry.kernels:
-            grads = super().fast(g, saved, node, needs)
-            return self._fit(grads if isinstance(grads, tuple) else (grads,), node)
-        params = node.params
-        if not params and not self.static:  # the common case: only which operands are numbers matters
-            key: Any = (needs, *[s.__class__ for s in saved])
-        else:
-            numbers = tuple([False if isinstance(s, Tensor) else s if i in self.static else True
-                             for i, s in zip(self.saves, saved, strict=False)])
-            key = (needs, numbers, tuple([p for p in params if not isinstance(p, int | float)]))
-        traced = self.programs.get(key)
-        if traced is None:
-            traced = self.programs[key] = self._trace(needs, saved, params)
-        if traced is False:
-            return self.formula(g, saved, node, needs)
-        program, positions, places = traced
-        grads: list[Any] = [None] * len(needs)
-        if program is not None:
-            values = [g, *saved, *params]
-            results = program(*[values[i] for i in positions])
-        for i, place in places:
-            grads[i] = g if place < 0 else results[place]
-        return grads if node.inputs is None else self._fit(grads, node)
-
-    def prepare(self, key: tuple, node: Node, values: list) -> Any:
-        """What ``ElementwiseOp.pull`` needs to launch the kernel for nodes like this one; None if there is none."""
-        saved = values[1:]
-        if self.entry.kernels or self.static or any(s is not None and not isinstance(s, Tensor | int | float) for s in saved):
-            return None
-        needs = node.needs or tuple([e is not None for e in node.edges])
-        traced = self._trace(needs, saved, ())
-        if traced is False:
-            return None
-        program, positions, places = traced
-        if program is None:
-            ready = (None, (), (), 0, (), None, places)
-        else:
-            plan = program.plan(tuple(values[i] for i in positions), None)
-            if plan.entry is None:
-                return None
-            ready = (plan.entry, positions, plan.geometry, plan.numel, plan.kinds, plan.shape, places)
-        if len(self.ready) > 4096:
-            self.ready.clear()
-        self.ready[key] = ready
-        return ready
-
-    def _trace(self, needs: tuple, saved: list, params: tuple) -> Any:
-        """(program, which of g, saved and params it takes, where each result goes), or False."""
-        names = ["g"] + [f"s{i}" for i in range(len(saved))] + [f"p{i}" for i in range(len(params))]
-        values = [None, *saved, *params]
-        # Numbers stay symbols, so that one kernel serves them all, unless the formula branches on them.
-        fixed = {i for i, v in enumerate(values) if i and not isinstance(v, Tensor)
-                 and (not isinstance(v, int | float) or (i <= len(self.saves) and self.saves[i - 1] in self.static))}
-
-        def formula(*symbols: Any) -> Any:
-            given = [values[i] if i in fixed else s for i, s in enumerate(symbols)]
-            return self.bound(self.vjp, given[0], given[1 : 1 + len(saved)], given[1 + len(saved) :], None, needs)
-
-        try:
-            outputs = expr.trace(formula, names)
-        except Untraceable:
-            return False
-        wanted, places = [], []
-        for i, (need, y) in enumerate(zip(needs, outputs, strict=True)):
-            if not need or y is None:
-                continue
-            if y.op is None and y.name == "g":
-                places.append((i, -1))
-            else:
-                places.append((i, len(wanted)))
-                wanted.append(y)
-        if not wanted:
-            return None, (), places
-        used = expr.leaves(wanted)
-        used.add("g")  # fixes the shape and the type of the result
-        positions = [i for i, n in enumerate(names) if n in used]
-        operands = [names[i] for i in positions]
-        keep = frozenset(n for i, n in zip(positions, operands, strict=True)
-                         if isinstance(values[i], Tensor) and values[i]._k.dtype is dtypes.bool)
-        counted = frozenset(n for n in operands if n[0] in "gs") - keep
-        program = Program(f"{self.op.name}.backward", wanted, operands, keep=keep, counted=counted)
-        return program, positions, places
-
-    def _fit(self, grads: Any, node: Node) -> tuple:
-        """Sum gradients down to the shapes of broadcast inputs, and cast them to the inputs' types."""
-        if node.inputs is None:
-            return grads
-        from numtorch.ops.reduction import sum_to
-
-        fitted = []
-        for gx, meta in zip(grads, node.inputs, strict=True):
-            if gx is not None and meta is not None:
-                shape, k = meta[:2]
-                if gx.shape != shape:
-                    gx = sum_to(gx, shape)
-                if gx._k.dtype is not k.dtype:
-                    gx = gx.to(k.dtype)
-            fitted.append(gx)
-        return tuple(fitted)
 
 
 class ElementwiseOp(Op):
@@ -452,7 +261,7 @@ class ElementwiseOp(Op):
             saved.append(alias(result) if used[-1] else None)
         node = Node(self, edges, saved, params)
         if any(isinstance(t, Tensor) and (t.shape != result.shape or t._k.dtype is not result._k.dtype) for t in tensors):
-            node.inputs = [_described(t) for t in tensors]
+            node.inputs = [described(t) for t in tensors]
         result._edge = node
 
     def pull(self, node: Node, g: Any, create: bool) -> tuple:
@@ -505,30 +314,25 @@ class ElementwiseOp(Op):
     def inplace(self, x: Tensor, rest: tuple, params: tuple) -> Tensor:
         """``x`` overwritten with the result; the graph then says what x is now."""
         tensors = _together([x, *[t if isinstance(t, Tensor) else self._operand(t, 1, (x,)) for t in rest]])
-        recording = mode.grad and any(isinstance(t, Tensor) and t._edge is not None for t in tensors)
-        if recording:
-            check_inplace(x, self.name)
-        edges_of = tensors
-        old = None
-        if recording:
-            old = _snapshot(x)
-            edges_of = (old, *tensors[1:])
+        if x._storage is not FRESH:
+            tensors = apart(x, tensors)
+        if not mode.grad or not any(isinstance(t, Tensor) and t._edge is not None for t in tensors):
+            self.program(*tensors, *params, outs=(x,))
+            wrote(x)
+            return x
+        check_inplace(x, self.name)
+        operands: list = [snapshot(x), *tensors[1:]]
+        gradient = self.gradient
+        if gradient is not None:  # what the gradient reads of x must be kept from before the write
+            used = gradient.used(tuple([isinstance(t, Tensor) and t._edge is not None for t in operands]))
+            for i, u in zip(gradient.saves, used, strict=False):
+                if u and isinstance(operands[i], Tensor) and same_memory(operands[i], x):
+                    operands[i] = copied(operands[i])
         self.program(*tensors, *params, outs=(x,))
-        if not recording:
-            wrote(x)
-            return x
-        if self.gradient is None:
-            wrote(x)
-            rebase(x, None)
-            return x
+        wrote(x)
         fresh = alias(x)
-        needs = tuple([isinstance(t, Tensor) and t._edge is not None for t in edges_of])
-        if 0 in self.gradient.saves and self.gradient.used(needs)[self.gradient.saves.index(0)]:  # the overwritten input is needed: the node must predate the write
-            self.record(edges_of, params, fresh)
-            wrote(x)
-        else:
-            wrote(x)
-            self.record(edges_of, params, fresh)
+        if gradient is not None:
+            self.record(tuple(operands), params, fresh)
         rebase(x, fresh._edge)
         return x
 
@@ -551,13 +355,6 @@ def _together(values: list) -> tuple:
     return tuple([move(t, where) if isinstance(t, Tensor) and not t.shape and t._k.device.type == "cpu" else t for t in values])
 
 
-def _snapshot(x: Tensor) -> Tensor:
-    """``x`` as the graph knew it before an in-place op: same memory, the old edge."""
-    t = alias(x)
-    t._edge = x._edge
-    return t
-
-
 def _sized_out(out: Tensor, op: Op, tensors: tuple, params: tuple) -> Tensor:
     """``out`` resized if it is empty, as torch allows."""
     if out.shape.numel() == 0:
@@ -567,38 +364,6 @@ def _sized_out(out: Tensor, op: Op, tensors: tuple, params: tuple) -> Tensor:
         if meta.shape != out.shape:
             set_like(out, meta.shape)
     return out
-
-
-def wrote(x: Tensor) -> None:
-    """Note that the storage of ``x`` has been written to."""
-    storage = x._storage if x._storage is not FRESH else shared_storage(x)
-    storage.version += 1
-    storage.written = tick()
-
-
-def check_inplace(x: Tensor, op: str) -> None:
-    """RuntimeError if overwriting ``x`` would make its gradient wrong."""
-    if type(x._edge) is Leaf:
-        raise RuntimeError(f"a leaf Variable that requires grad is being used in an in-place operation ({op}_). Do it under "
-                           "torch.no_grad(), or use the out-of-place form.")
-    base = x._base
-    if base is not None and type(base._edge) is Leaf:
-        raise RuntimeError(f"a view of a leaf Variable that requires grad is being used in an in-place operation ({op}_). "
-                           "Do it under torch.no_grad(), or clone() first.")
-
-
-def rebase(x: Tensor, edge: Any) -> None:
-    """After an in-place op: ``x`` has the history ``edge``, and so has everything that shares its memory."""
-    from numtorch.ops import movement
-
-    base = x._base
-    if base is None:
-        x._edge = edge
-        movement.refresh_views(x)
-    else:
-        part = alias(x)
-        part._edge = edge
-        movement.write_history(base, part, x)
 
 
 # --- decorators -----------------------------------------------------------------------------------
@@ -652,7 +417,7 @@ class VariadicOp:
         with _Setting(grad=False):
             y = self.body(tensors, *params)
         if mode.grad and any(t._edge is not None for t in tensors) and y._k.dtype.is_floating_point:
-            y._edge = Node(self, tuple([t._edge for t in tensors]), [], params, [_described(t) for t in tensors])
+            y._edge = Node(self, tuple([t._edge for t in tensors]), [], params, [described(t) for t in tensors])
         return y
 
     def pull(self, node: Node, g: Any, create: bool) -> tuple:

@@ -14,7 +14,8 @@ import numpy as np
 
 from numtorch._tensor import Tensor
 from numtorch.autograd.grad_mode import _Setting
-from numtorch.dispatch.op import Op, _publish, wrote
+from numtorch.autograd.inplace import wrote
+from numtorch.dispatch.op import Op, _publish
 from numtorch.dispatch.program import PARALLEL_WORK, Program, compiled_entry
 from numtorch.dtype import FLOATS, HALVES
 from numtorch.kernels import registry, threads, timing

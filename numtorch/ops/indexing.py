@@ -13,13 +13,14 @@ import numpy as np
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, as_ndarray, empty
 from numtorch.autograd.grad_mode import _Setting, mode
-from numtorch.dispatch.op import check_inplace, op, rebase, wrote
+from numtorch.autograd.inplace import check_inplace, protect, rebase, same_memory, wrote
+from numtorch.dispatch.op import op
 from numtorch.kernels import threads
 from numtorch.kernels.jit import jit, prange
 from numtorch.ops import movement
 from numtorch.ops.arithmetic import choose
 from numtorch.ops.movement import contiguous, expand_to, permute, reshape
-from numtorch.storage import Size, broadcast_shapes, wrap_dim
+from numtorch.storage import Size, broadcast_shapes, tick, wrap_dim
 
 PARALLEL_ELEMENTS = 1 << 16
 
@@ -661,28 +662,27 @@ def _one(value: Any) -> bool:
 
 
 def _masked_write(x: Tensor, mask: Tensor, value: Any, out: Any) -> None:
+    since = tick()
     if isinstance(value, Tensor):
         value = reshape(value, ()).to(x.device, x.dtype)
     elif x.dtype.category < dtypes.scalar_dtype(value).category:
         value = bool(value) if x.dtype is dtypes.bool else int(value)
-    overwrite(x, choose(mask, value, x).to(x.dtype))
+    overwrite(x, choose(mask, value, x).to(x.dtype), since)
 
 
-def overwrite(x: Tensor, result: Tensor) -> Tensor:
-    """Make ``x`` in place what ``result``, computed from it, is."""
+def overwrite(x: Tensor, result: Tensor, since: int = 0, name: str = "index_put_") -> Tensor:
+    """Make ``x`` in place what ``result``, computed from it after the tick ``since``, is."""
+    if result is x:
+        return x
     recording = mode.grad and (result._edge is not None or x._edge is not None)
     if recording:
-        check_inplace(x, "index_put")
+        check_inplace(x, name.removesuffix("_"))
+        protect(result._edge, x, since or getattr(result._edge, "seq", 1) - 1)
     with _Setting(grad=False):
         movement.copy.op.program(x, result, outs=(x,))
     wrote(x)
     if recording:
-        edge = result._edge
-        if edge is not None and hasattr(edge, "seq"):
-            from numtorch.storage import tick
-
-            edge.seq = tick()  # what the node saved is the state before this write, except x itself
-        rebase(x, edge)
+        rebase(x, result._edge)
     return x
 
 
@@ -692,16 +692,19 @@ def index_put_(x: Tensor, advanced: Any, value: Any, accumulate: bool = False) -
 
     if not advanced or not isinstance(advanced[0], tuple):
         x, advanced = _basic(x, _expand_key(x, tuple(advanced)))
+    since = tick()
     a = _Advanced(x, advanced)
     if not isinstance(value, Tensor):
         value = tensor(value, dtype=x.dtype, device=x.device)
+    if same_memory(value, x):
+        value = movement.clone(value)
     value = a.source(value.to(x.device, x.dtype))
     recording = mode.grad and (x._edge is not None or value._edge is not None)
     if not recording and x._k.contiguous and a.in_order and x.device.type == "cpu":
         put_slices(x._buf, a.flat._buf, contiguous(value)._buf, 1, a.n, Size(a.rest).numel(), accumulate)
         wrote(x)
         return x
-    return overwrite(x, a.unmerged(put_along_extents(a.merged(x), a.flat, value, 0, accumulate)))
+    return overwrite(x, a.unmerged(put_along_extents(a.merged(x), a.flat, value, 0, accumulate)), since)
 
 
 def index_put(input: Tensor, indices: tuple, values: Tensor, accumulate: bool = False) -> Tensor:

@@ -5,15 +5,17 @@ Also what in-place writes through views mean for the graph (``write_history``).
 
 from __future__ import annotations
 
+import builtins
 from math import prod
 from typing import Any
 from weakref import ref
 
 from numtorch import dtype as dtypes
-from numtorch._tensor import Tensor, alias, empty, reshaped, shared_storage, view
+from numtorch._tensor import Tensor, _remember, alias, empty, make, reshaped, shared_storage, view
 from numtorch.autograd.graph import Leaf
+from numtorch.autograd.inplace import wrote
 from numtorch.device import as_device
-from numtorch.dispatch.op import VariadicOp, op, primitive, wrote
+from numtorch.dispatch.op import VariadicOp, op, primitive
 from numtorch.dispatch.program import Program
 from numtorch.dtype import dtype
 from numtorch.kernels.codegen import expr
@@ -167,15 +169,27 @@ def as_strided(x, size: tuple, stride: tuple, storage_offset: int | None = None)
 
 @as_strided.vjp
 def _(g, x_shape, x_strides, x_offset, *, size, stride, storage_offset):
-    # Overlapping elements add up: scatter through the positions that the view read.
     from numtorch.ops.creation import arange, zeros
     from numtorch.ops.indexing import index_add
 
     start = 0 if storage_offset is None else storage_offset - x_offset
+    if start >= 0 and not _overlapping(size, stride):
+        return as_strided_scatter(zeros(x_shape, dtype=g.dtype, device=g.device), g, tuple(size), tuple(stride), start, x_strides)
+    # Overlapping elements add up: scatter through the positions that the view read.
     n = 1 + sum((a - 1) * b for a, b in zip(x_shape, x_strides, strict=True)) if 0 not in x_shape else 0
     at = reshape(as_strided(arange(n, device=g.device), size, stride, start), (-1,))
     flat = index_add(zeros(n, dtype=g.dtype, device=g.device), 0, at, reshape(g, (-1,)))
     return contiguous(as_strided(flat, x_shape, x_strides, 0))
+
+
+def _overlapping(size: tuple, stride: tuple) -> bool:
+    """Whether two positions of such a view may be one element."""
+    reach = 0
+    for s, n in sorted((s, n) for n, s in zip(size, stride, strict=True) if n > 1):
+        if s <= reach:
+            return True
+        reach += (n - 1) * s
+    return False
 
 
 @op(view=True, public=False)
@@ -629,21 +643,54 @@ def tile(x: Tensor, dims: Any) -> Tensor:
 # --- in-place writes and the graph ----------------------------------------------------------------
 
 
-@op(public=False)
-def as_strided_scatter(x, y, size: tuple, stride: tuple, storage_offset: int):
-    """``x`` with the elements that the view names replaced by ``y``."""
-    z = clone(x)
-    as_strided(z, size, stride, storage_offset).copy_(y)
-    return z
+def _laid_out(x: Tensor, strides: tuple, size: tuple, stride: tuple, start: int) -> tuple[Tensor, Tensor]:
+    """A copy of ``x`` with the given strides, and the view of it that size, stride and start name."""
+    ends = [1 + sum((n - 1) * s for n, s in zip(sh, st, strict=True)) for sh, st in ((x.shape, strides), (size, stride))]
+    flat = empty((max(ends[0], start + ends[1]),), x.dtype, x.device)
+    whole = view(flat, x.shape, strides)
+    copy.op.program(whole, x, outs=(whole,))
+    return whole, view(flat, Size(size), stride, start)
+
+
+@op(public=False, direct=True)
+def as_strided_scatter(x, y, size: tuple, stride: tuple, start: int, x_strides: tuple):
+    """``x``, thought of as having ``x_strides``, with the elements that the view names replaced by ``y``.
+
+    The view (size, stride, and start counted from the first element of x) may not overlap itself.
+    """
+    if 0 in size or not x.numel():
+        return clone.op.program(x)[0]
+    whole, part = _laid_out(x, x_strides, size, stride, start)
+    copy.op.program(part, y, outs=(part,))
+    return clone.op.program(whole)[0] if not whole._k.contiguous else make(whole._buf, x.shape, whole._k)
 
 
 @as_strided_scatter.vjp
-def _(g, x_shape, y_shape, *, size, stride, storage_offset):
+def _(g, y_shape, *, size, stride, start, x_strides, needs):
     from numtorch.ops.creation import zeros
 
-    g = contiguous(g)
-    blank = zeros(y_shape, dtype=g.dtype, device=g.device)
-    return as_strided_scatter(g, blank, size, stride, storage_offset), as_strided(g, size, stride, storage_offset)
+    gx = gy = None
+    if needs[0]:
+        blank = zeros(y_shape, dtype=g.dtype, device=g.device)
+        gx = as_strided_scatter(g, blank, size, stride, start, x_strides)
+    if needs[1]:
+        gy = strided_read(g, size, stride, start, x_strides)
+    return gx, gy
+
+
+@op(public=False, direct=True)
+def strided_read(x, size: tuple, stride: tuple, start: int, x_strides: tuple):
+    """The elements of ``x``, thought of as having ``x_strides``, that the view names."""
+    if 0 in size:
+        return empty(size, x.dtype, x.device)
+    return clone.op.program(_laid_out(x, x_strides, size, stride, start)[1])[0]
+
+
+@strided_read.vjp
+def _(g, x_shape, *, size, stride, start, x_strides):
+    from numtorch.ops.creation import zeros
+
+    return as_strided_scatter(zeros(x_shape, dtype=g.dtype, device=g.device), g, size, stride, start, x_strides)
 
 
 def write_history(base: Tensor, part: Tensor, target: Tensor) -> None:
@@ -651,14 +698,15 @@ def write_history(base: Tensor, part: Tensor, target: Tensor) -> None:
     if base._edge is None and part._edge is None:
         target._edge = None
         return
-    if not base._k.contiguous or base._offset:
-        raise RuntimeError("in-place write to a view of a non-contiguous tensor that takes part in a graph; "
-                           "call .contiguous() on the tensor first")
     before = alias(base)
     before._edge = base._edge
     after = alias(base)
-    as_strided_scatter.op.record((before, part), (tuple(target.shape), target.strides, target._offset), after)
+    as_strided_scatter.op.record(
+        (before, part), (tuple(target.shape), target.strides, target._offset - base._offset, base.strides), after)
     base._edge = after._edge
+    views = base._storage.views
+    if views is None or not builtins.any(r() is target for r in views):  # made under no_grad
+        _remember(base._storage, target)
     refresh_views(base)
 
 

@@ -7,8 +7,8 @@ parameters have (bias corrections, ``1 - beta``) are arguments: the optimizer co
 from __future__ import annotations
 
 from numtorch._tensor import Tensor
+from numtorch.autograd.inplace import wrote
 from numtorch.device import CPU
-from numtorch.dispatch.op import wrote
 from numtorch.dispatch.update import overwrite, update
 from numtorch.ops.arithmetic import maximum, sqrt
 from numtorch.storage import FRESH, tick

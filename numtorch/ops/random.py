@@ -13,8 +13,9 @@ import numpy as np
 
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty
+from numtorch.autograd.inplace import check_inplace, wrote
 from numtorch.device import as_device
-from numtorch.dispatch.op import check_inplace, op, wrote
+from numtorch.dispatch.op import op
 from numtorch.dtype import FLOATS
 from numtorch.dtype import dtype as DType
 from numtorch.kernels.jit import jit, prange
@@ -330,7 +331,7 @@ def _refill(x: Tensor, distribution: str, first: float, second: float, generator
     movement.copy.op.program(x, y, outs=(x,))
     wrote(x)
     if mode.grad and x._edge is not None:
-        from numtorch.dispatch.op import rebase
+        from numtorch.autograd.inplace import rebase
 
         rebase(x, None)
     return x

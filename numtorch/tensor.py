@@ -627,7 +627,7 @@ def backward(self: Tensor, gradient: Tensor | None = None, retain_graph: bool | 
     >>> x.grad
     tensor([2., 4.])
     """
-    graph.backward([self], [gradient], retain_graph, create_graph, inputs)
+    graph.backward((self,), (gradient,), retain_graph, create_graph, inputs)
 
 
 @_method

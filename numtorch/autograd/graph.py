@@ -272,8 +272,13 @@ def run(roots: list[tuple[Any, Any]], *, keep: bool, create: bool, capture: dict
             if not keep and node.saved:
                 node.release()
             for e, gx in zip(node.edges, grads, strict=True):
-                if e is not None and gx is not None and (wanted is None or _target(e) in wanted):
+                if e is None or gx is None or (wanted is not None and _target(e) not in wanted):
+                    continue
+                if e.__class__ is Output or e in pending:
                     give(e, gx)
+                else:  # most edges: the first gradient to arrive at a node with one output
+                    pending[e] = gx
+                    heappush(heap, (-e.seq, e))
             g = gx = grads = None  # nothing but the walk holds a gradient: buffers go as soon as they are used
     finally:
         mode.grad = before
@@ -481,8 +486,11 @@ def _batched(outputs: list, inputs: list, grads: list, keep: bool, create: bool,
 
 def _one(t: Any) -> Any:
     """The gradient of a scalar with respect to itself."""
-    if t._k.device is CPU and not t._k.dtype.is_half:
-        return _tensor.make(np.ones(1, t._k.dtype.storage), t.shape, _tensor.kind(t._k.dtype, CPU))
+    k = t._k
+    if k.device is CPU and not k.dtype.is_half:
+        buf = np.empty(1, k.dtype.storage)
+        buf[0] = 1
+        return _tensor.make(buf, t.shape, k if k.contiguous else _tensor.kind(k.dtype, CPU))
     from numtorch.ops.creation import ones
 
     return ones(t.shape, dtype=t.dtype, device=t.device)

@@ -295,6 +295,19 @@ def fused_backward(g, x, w, *, needs):
     return gx, gw, gb
 
 
+@affine.kernel("cuda", dtypes=FLOATS, name="tiled_bias")
+def tiled_bias(x, w, b=None):
+    """The tiled product, the bias added as results leave the registers."""
+    from numtorch.ops.linear_cuda import bmm as run
+
+    m, n, k = _check_linear(x, w, b)
+    out = empty(Size((*x.shape[:-1], n)), x.dtype, x.device)
+    if out.shape.numel():
+        run(contiguous(x)._buf, contiguous(w)._buf, out._buf, 1, m, n, k, False, True, 0, 0,
+            None if b is None else contiguous(b)._buf)
+    return out
+
+
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``input @ weight.T + bias``; weight is (out_features, in_features).
 

@@ -22,9 +22,9 @@ REGISTERS = (4, 2, 1)
 BUSY = 128
 
 _SOURCE = """\
-def <name>(x, y, out, batch, m, n, inner, tx, ty, step_x, step_y):
-    # out[b, i, j] = sum_k x[b, i, k] * y[b, k, j]; tx, ty: the buffer holds the transposed matrix;
-    # step_x, step_y: elements from one matrix of the batch to the next, 0 if all share it.
+def <name>(x, y, bias, out, batch, m, n, inner, tx, ty, step_x, step_y, biased):
+    # out[b, i, j] = sum_k x[b, i, k] * y[b, k, j] (+ bias[j]); tx, ty: the buffer holds the transposed
+    # matrix; step_x, step_y: elements from one matrix of the batch to the next, 0 if all share it.
     left = cuda.shared.array(<left_size>, dtype=<T>)
     right = cuda.shared.array(<right_size>, dtype=<T>)
     c = cuda.threadIdx.x
@@ -42,6 +42,8 @@ def <name>(x, y, out, batch, m, n, inner, tx, ty, step_x, step_y):
 <fetch>
 <multiply>
             cuda.syncthreads()
+        if biased:
+<bias>
 <store>
 """
 
@@ -78,6 +80,9 @@ def source(dtype: str, registers: int, edge: int) -> str:
         "fetch": (16, [f"a{i} = left[k * <pitch> + r + {i * edge}]" for i in each]
                   + [f"b{j} = right[k * <pitch> + c + {j * edge}]" for j in each]),
         "multiply": (16, [f"t{i}{j} += a{i} * b{j}" for i, j in pairs]),
+        "bias": (12, [line for j in each for line in
+                      (f"if col + c + {j * edge} < n:", f"    b{j} = bias[col + c + {j * edge}]",
+                       *[f"    t{i}{j} += b{j}" for i in each])]),
         "store": (8, [line for i, j in pairs for line in
                       (f"if row + r + {i * edge} < m and col + c + {j * edge} < n:",
                        f"    out[(b * m + row + r + {i * edge}) * n + col + c + {j * edge}] = t{i}{j}")]),
@@ -111,11 +116,12 @@ def registers_for(batch: int, m: int, n: int, edge: int = EDGE) -> int:
 
 
 def bmm(a: Any, b: Any, c: Any, batch: int, m: int, n: int, k: int, ta: bool, tb: bool, step_a: int, step_b: int,
-        registers: int | None = None) -> None:
-    """c[i] = a[i] @ b[i] for flat device buffers; ``ta``, ``tb``: the buffer holds the transpose."""
+        bias: Any = None, registers: int | None = None) -> None:
+    """c[i] = a[i] @ b[i] (+ bias) for flat device buffers; ``ta``, ``tb``: the buffer holds the transpose."""
     edge = SIMULATED_EDGE if launch.simulated() else EDGE
     registers = registers or registers_for(batch, m, n, edge)
     side = edge * registers
     grid = (-(-m // side), -(-n // side), min(batch, 1 if launch.simulated() else 65535))
     kernel(c.dtype.name, registers, edge).launch_grid(
-        grid, (edge, edge, 1), a, b, c, batch, m, n, k, int(ta), int(tb), step_a, step_b)
+        grid, (edge, edge, 1), a, b, c if bias is None else bias, c, batch, m, n, k, int(ta), int(tb), step_a, step_b,
+        int(bias is not None))

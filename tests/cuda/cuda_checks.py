@@ -15,6 +15,7 @@ import numpy as np
 import numtorch as torch
 import numtorch.optim
 from numtorch.ops import random as random_ops
+from numtorch.ops.linear import affine
 
 CHECKS = {}
 
@@ -174,6 +175,13 @@ def transposed_products(device):
 def batched_products(device):
     x, y = values(device, 2, 3, 2, grad=True), values(device, 2, 3, seed=1, grad=True)
     return differentiated(x @ y @ values(device, 2, 3, 2, seed=2), x, y)
+
+
+@check
+def linear_layers(device):
+    x, w, b = values(device, 2, 2, 3, grad=True), values(device, 4, 3, seed=1, grad=True), values(device, 4, seed=2, grad=True)
+    v = values(device, 4, 3, seed=1, grad=True)
+    return (*differentiated(affine(x, w, b), x, w, b), *differentiated(affine(x.detach(), v), v))
 
 
 @check

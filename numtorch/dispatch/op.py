@@ -255,11 +255,12 @@ class ElementwiseOp(Op):
         """Attach a node that keeps only what the gradient will read."""
         gradient = self.gradient
         edges = tuple([t._edge if isinstance(t, Tensor) else None for t in tensors])
-        used = gradient.used(tuple([e is not None for e in edges]))
+        needs = tuple([e is not None for e in edges])
+        used = gradient.used(needs)
         saved = [tensors[i] if u or not isinstance(tensors[i], Tensor) else None for i, u in zip(gradient.saves, used, strict=False)]
         if gradient.saves_out:
             saved.append(alias(result) if used[-1] else None)
-        node = Node(self, edges, saved, params)
+        node = Node(self, edges, saved, params, needs=needs)
         if any(isinstance(t, Tensor) and (t.shape != result.shape or t._k.dtype is not result._k.dtype) for t in tensors):
             node.inputs = [described(t) for t in tensors]
         result._edge = node

@@ -71,8 +71,15 @@ def copy(x, y):
 
 
 @copy.vjp
-def _(g):
-    return None, g
+def _(g, *, needs):
+    return (_zero(g) if needs[0] else None), g
+
+
+def _zero(g: Any) -> Any:
+    """Zeros like ``g``, whatever is in it, in a form that can be traced."""
+    from numtorch.ops.arithmetic import lt, where
+
+    return where(lt(g, g), g, 0.0)
 
 
 @primitive(counted=("x",), public=False)
@@ -82,8 +89,8 @@ def fill(x, y):
 
 
 @fill.vjp
-def _(g):
-    return None, g
+def _(g, *, needs):
+    return (_zero(g) if needs[0] else None), g
 
 
 _casts: dict[dtype, Program] = {}

@@ -257,9 +257,8 @@ class _Backward:
         return tuple([seen[i] for i in self.outputs_at])
 
     def _input_gradients(self, g: tuple) -> tuple:
-        if self.grad_output is None:
-            raise RuntimeError(f"Module backward hook of {type(self.module).__name__} ran before the gradients of the module's output "
-                               "were known: an input is used outside the module's output")
+        if self.grad_output is None:  # a gradient of a gradient, which need not pass the output again
+            return g
         grads: list[Any] = [None] * self.count
         for i, gi in zip(self.at, g, strict=True):
             grads[i] = gi

@@ -1,0 +1,127 @@
+"""Convolution layers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from numtorch._tensor import Tensor
+from numtorch.nn import functional as F
+from numtorch.nn import init
+from numtorch.nn.module import Module
+from numtorch.nn.parameter import Parameter
+from numtorch.ops.creation import empty
+
+_MODES = ("zeros", "reflect", "replicate", "circular")
+
+
+def repeated(value: Any, n: int) -> tuple:
+    """A number as a tuple of ``n``; iterables as tuples."""
+    return (value,) * n if isinstance(value, int | float) or value is None else tuple(value)
+
+
+class _ConvNd(Module):
+    """What convolutions of any number of dimensions share."""
+
+    weight: Parameter
+    bias: Parameter | None
+
+    def __init__(self, dims: int, in_channels: int, out_channels: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any,
+                 groups: int, bias: bool, padding_mode: str, device: Any, dtype: Any):
+        super().__init__()
+        if groups <= 0:
+            raise ValueError("groups must be a positive integer")
+        if in_channels % groups:
+            raise ValueError("in_channels must be divisible by groups")
+        if out_channels % groups:
+            raise ValueError("out_channels must be divisible by groups")
+        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
+        self.kernel_size, self.stride, self.dilation = (repeated(v, dims) for v in (kernel_size, stride, dilation))
+        self.padding = padding if isinstance(padding, str) else repeated(padding, dims)
+        if isinstance(padding, str):
+            if padding not in ("same", "valid"):
+                raise ValueError(f"Invalid padding string {padding!r}, should be one of 'same', 'valid'")
+            if padding == "same" and any(s != 1 for s in self.stride):
+                raise ValueError("padding='same' is not supported for strided convolutions")
+        if padding_mode not in _MODES:
+            raise ValueError(f"padding_mode must be one of {_MODES}, but got padding_mode='{padding_mode}'")
+        self.padding_mode = padding_mode
+        self.transposed, self.output_padding = False, (0,) * dims
+        self._reversed_padding_repeated_twice = self._pad_widths()
+        self.weight = Parameter(empty((out_channels, in_channels // groups, *self.kernel_size), device=device, dtype=dtype))
+        self.register_parameter("bias", Parameter(empty(out_channels, device=device, dtype=dtype)) if bias else None)
+        self.reset_parameters()
+
+    def _pad_widths(self) -> list[int]:
+        """(before, after) for each dimension, the last one first, as ``pad`` takes them."""
+        widths: list[int] = []
+        for i in reversed(range(len(self.kernel_size))):
+            if self.padding == "same":
+                total = self.dilation[i] * (self.kernel_size[i] - 1)
+                widths += [total // 2, total - total // 2]
+            else:
+                widths += [0, 0] if self.padding == "valid" else [self.padding[i]] * 2
+        return widths
+
+    def reset_parameters(self) -> None:
+        """Draw weight and bias anew from U(-k, k), ``k = 1 / sqrt(fan_in)``."""
+        if not self.weight.shape.numel():
+            return
+        init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        if self.bias is not None:
+            fan_in, _ = init._calculate_fan_in_and_fan_out(self.weight)
+            bound = 1 / math.sqrt(fan_in)
+            init.uniform_(self.bias, -bound, bound)
+
+    def _padded(self, input: Tensor) -> Tensor:
+        return F.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode)
+
+    def extra_repr(self) -> str:
+        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
+        if self.padding != (0,) * len(self.padding):
+            text += f", padding={self.padding}"
+        if self.dilation != (1,) * len(self.dilation):
+            text += f", dilation={self.dilation}"
+        if self.groups != 1:
+            text += f", groups={self.groups}"
+        if self.bias is None:
+            text += ", bias=False"
+        if self.padding_mode != "zeros":
+            text += f", padding_mode={self.padding_mode}"
+        return text
+
+
+class Conv1d(_ConvNd):
+    """Cross-correlation of (N, C, L) or (C, L) with ``weight`` (out, in / groups, k).
+
+    See https://pytorch.org/docs/stable/generated/torch.nn.Conv1d.html
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+                 groups: int = 1, bias: bool = True, padding_mode: str = "zeros", device: Any = None, dtype: Any = None):
+        super().__init__(1, in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype)
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.padding_mode != "zeros":
+            return F.conv1d(self._padded(input), self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+        return F.conv1d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+
+class Conv2d(_ConvNd):
+    """Cross-correlation of (N, C, H, W) or (C, H, W) with ``weight`` (out, in / groups, kh, kw).
+
+    See https://pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
+
+    >>> import numtorch as torch
+    >>> torch.nn.Conv2d(1, 6, 3)(torch.zeros(2, 1, 28, 28)).shape
+    torch.Size([2, 6, 26, 26])
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+                 groups: int = 1, bias: bool = True, padding_mode: str = "zeros", device: Any = None, dtype: Any = None):
+        super().__init__(2, in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype)
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.padding_mode != "zeros":
+            return F.conv2d(self._padded(input), self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+        return F.conv2d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)

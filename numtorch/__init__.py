@@ -248,3 +248,7 @@ from numtorch.dtype import (
 )
 from numtorch import nn as nn
 from numtorch import optim as optim
+from numtorch.serialization import (
+    load as load,
+    save as save,
+)

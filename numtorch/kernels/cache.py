@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from numtorch.files import write_atomically
+
 _MAGIC = b"numtorch kernel 1\n"
 _folder: Path | None = None
 
@@ -129,7 +131,7 @@ class DiskCache:
 
         path = self.path(signature, result.codegen)
         with contextlib.suppress(OSError):  # a full disk costs a recompilation next time, nothing else
-            write_atomically(path, _pack(dumps(result._reduce())))
+            write_atomically(path, _pack(dumps(result._reduce())), mode=0o600)
 
     def enable(self) -> None: ...
 
@@ -148,21 +150,6 @@ def _unpack(data: bytes) -> Any:
     if data[:head] != _MAGIC or hashlib.sha256(payload).digest() != digest:
         raise ValueError("not a whole kernel file")
     return pickle.loads(payload)
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write beside ``path`` and rename over it: a killed process never leaves a broken file."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}-")
-    try:
-        with os.fdopen(handle, "wb") as f:
-            f.write(data)
-            f.flush()
-            os.fsync(f.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
 
 
 class _Compiling:

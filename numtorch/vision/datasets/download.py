@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from numtorch.kernels.cache import write_atomically
+from numtorch.files import write_atomically
 
 TIMEOUT = 30  # seconds without a byte before a mirror is given up
 

@@ -1,0 +1,472 @@
+"""``save`` and ``load``: tensors and the structure they stand in, in one file that holds no code.
+
+The file is in the safetensors format: 8 bytes of length, a JSON header, and the tensors' bytes. Tensors stand under flat names
+(``model.fc.weight``); dicts, lists and numbers are JSON in the header's ``__metadata__``:
+
+    null true 1 1.5 "text"     themselves              {"dict": [[key, value], ...]}   in order, keys of any kind below
+    {"tensor": name}           a tensor                {"tuple": [...]}                 a list is a JSON list
+    {"float": "inf"}           inf, -inf, nan          {"OrderedDict": ...} {"Size": ...} {"dtype": "float32"} {"device": "cpu"}
+
+Any safetensors reader can open the file; a safetensors file of another program loads as a dict of tensors.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from numtorch._tensor import Tensor, as_ndarray
+from numtorch.device import CPU, as_device, device
+from numtorch.dtype import ALL, dtype, named
+from numtorch.errors import CorruptFile
+from numtorch.files import write_atomically
+from numtorch.ops import creation, movement
+from numtorch.storage import FRESH, Size, allocate_cpu
+
+_PREFIX = {"bool": "BOOL", "uint": "U", "int": "I", "float": "F", "bfloat": "BF"}  # and the number of bits
+NAMES = {d: _PREFIX[d.name.rstrip("0123456789")] + d.name.lstrip("abcdefghijklmnopqrstuvwxyz") for d in ALL}
+DTYPES = {name: d for d, name in NAMES.items()}
+KEY = "numtorch"  # where the structure stands in the metadata
+ALIGNMENT = 64  # of the tensors' bytes in the file, so that a mapped file can be used in place
+MAX_HEADER = 100_000_000  # the format's own limit
+
+
+# --- saving -----------------------------------------------------------------------------------------------
+
+
+class _Writer:
+    """Takes an object apart into a structure and named tensors."""
+
+    def __init__(self) -> None:
+        self.tensors: dict[str, Tensor] = {}
+        self.names: dict[tuple, str] = {}  # tensors over the same memory are stored once
+        self.open: set[int] = set()
+
+    def encode(self, value: Any, path: str) -> Any:
+        """The structure of ``value``, which is reached by ``path``."""
+        if value is None or type(value) in (bool, int, str):
+            return value
+        if isinstance(value, float | np.floating) and type(value) in (float, np.float16, np.float32, np.float64):
+            value = float(value)
+            return value if math.isfinite(value) else {"float": repr(value)}
+        if isinstance(value, np.bool_ | np.integer):
+            return value.item()
+        if isinstance(value, Tensor):
+            where = value.device
+            found = {"tensor": self.name(value, path)}
+            return found if where is CPU else {**found, "device": str(where)}
+        if type(value) is dtype:
+            return {"dtype": value.name}
+        if type(value) is device:
+            return {"device": str(value)}
+        if type(value) not in (dict, OrderedDict, list, tuple, Size):
+            raise TypeError(_refusal(value, path))
+        if id(value) in self.open:
+            raise ValueError(f"save: {path or 'the object'} contains itself")
+        self.open.add(id(value))
+        try:
+            return self._container(value, path)
+        finally:
+            self.open.discard(id(value))
+
+    def _container(self, value: Any, path: str) -> Any:
+        if isinstance(value, dict):
+            return {type(value).__name__: [[self._key(k, path), self.encode(v, _join(path, k))] for k, v in value.items()]}
+        items = [self.encode(v, _join(path, i)) for i, v in enumerate(value)]
+        return items if type(value) is list else {type(value).__name__: items}
+
+    def _key(self, key: Any, path: str) -> Any:
+        if isinstance(key, Tensor) or (isinstance(key, tuple) and any(isinstance(k, Tensor) for k in key)):
+            raise TypeError(f"save: a key of {path or 'the object'} is a tensor; use its name or number instead (an optimizer's "
+                            "state_dict() does)")
+        return self.encode(key, _join(path, key))
+
+    def name(self, t: Tensor, path: str) -> str:
+        """The name under which a tensor is stored."""
+        if t.device.type == "meta":
+            raise TypeError(f"save: {path or 'the tensor'} is on the meta device and has no elements")
+        same = _memory(t)
+        found = self.names.get(same)
+        if found is not None:
+            return found
+        name, n = path or "tensor", 1
+        while name in self.tensors or name == "__metadata__":  # {"a": {"b": t}, "a.b": u}
+            n += 1
+            name = f"{path}#{n}"
+        self.tensors[name] = t
+        self.names[same] = name
+        return name
+
+
+def _memory(t: Tensor) -> tuple:
+    """Equal for tensors that are the same elements of the same memory."""
+    if t.numel() == 0:
+        return (id(t),)
+    if t.device is CPU:
+        return t.data_ptr(), t.shape, t.strides, t.dtype
+    owner = id(t) if t._storage is FRESH else id(t._storage)
+    return owner, t._offset, t.shape, t.strides, t.dtype
+
+
+def _join(path: str, key: Any) -> str:
+    return f"{path}.{key}" if path else str(key)
+
+
+def _refusal(value: Any, path: str) -> str:
+    """Why a value cannot be saved, and what to do instead."""
+    kind = type(value)
+    where = f"{path} is" if path else "got"
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    if callable(getattr(value, "state_dict", None)):
+        advice = "save its state_dict() and load that into an object made by your code"
+    elif isinstance(value, np.ndarray):
+        advice = "save torch.from_numpy(array)"
+    elif isinstance(value, dict):
+        advice = "save dict(...) of it"
+    elif isinstance(value, tuple | list):
+        advice = f"save {'tuple' if isinstance(value, tuple) else 'list'}(...) of it"
+    elif isinstance(value, set | frozenset):
+        advice = "save sorted(...) of it"
+    elif callable(value):
+        advice = "code is not saved: keep functions and classes in your program"
+    else:
+        advice = "save the tensors, numbers and strings that it consists of"
+    return (f"save: {where} of type {name}; a file holds tensors, numbers, strings, None, lists, tuples and dicts of them. "
+            f"To save this, {advice}.")
+
+
+def save(obj: Any, f: Any) -> None:
+    """Write tensors, numbers, strings, None, and nested dicts, lists and tuples of them to a file; ``torch.save``.
+
+    Tensors over the same memory are stored once and are one tensor after loading; views are stored as their elements;
+    parameters as their values. The file is replaced as a whole: it never is half written. Differs from torch: the file is in the
+    safetensors format, whatever its name ends with, and holds no code.
+
+    Args:
+        obj: usually ``net.state_dict()``, or a dict with that and all else that training needs.
+        f: a path, or an object with ``write``.
+
+    Raises:
+        TypeError: something in the object is code or an object of some class; the message says where, and what to save instead.
+
+    >>> import numtorch as torch, io
+    >>> f = io.BytesIO()
+    >>> torch.save({"epoch": 3, "weights": [torch.ones(2)]}, f)
+    >>> _ = f.seek(0)
+    >>> torch.load(f)
+    {'epoch': 3, 'weights': [tensor([1., 1.])]}
+    """
+    writer = _Writer()
+    structure = writer.encode(obj, "")
+    tensors = sorted(writer.tensors.items(), key=lambda item: -item[1].dtype.itemsize)  # so that all are aligned
+    spans, at = {}, 0
+    for name, t in tensors:
+        spans[name] = [at, at + t.nbytes]
+        at += t.nbytes
+    text = json.dumps({"object": structure, "version": 1}, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    header: dict[str, Any] = {"__metadata__": {"format": "pt", KEY: text}}
+    for name, t in writer.tensors.items():  # in the order of the object, which readers of other programs then see
+        header[name] = {"dtype": NAMES[t.dtype], "shape": list(t.shape), "data_offsets": spans[name]}
+    head = _encoded(json.dumps(header, separators=(",", ":"), ensure_ascii=False))
+    head += b" " * (-(8 + len(head)) % ALIGNMENT)
+    if len(head) > MAX_HEADER:
+        raise ValueError(f"save: the names and structure take {len(head)} bytes, more than the format's {MAX_HEADER}; save long lists of "
+                         "numbers as tensors")
+    parts = _parts(len(head).to_bytes(8, "little") + head, tensors)
+    if hasattr(f, "write"):
+        for part in parts:
+            f.write(part)
+        return
+    path = os.fspath(f)
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(folder):
+        raise RuntimeError(f"Parent directory {folder} does not exist.")
+    write_atomically(path, parts)
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as e:
+        raise ValueError(f"save: a string or key holds half a character ({e.object[e.start:e.end]!r}), which UTF-8 cannot say") from None
+
+
+def _parts(head: bytes, tensors: list[tuple[str, Tensor]]) -> Iterator[Any]:
+    """The file's parts, each made when it is written: of tensors that must be copied, one at a time."""
+    yield head
+    for _, t in tensors:
+        x = movement.contiguous(movement.to(t.detach(), "cpu"))
+        yield memoryview(as_ndarray(x).reshape(-1).view(np.uint8))
+
+
+# --- loading ----------------------------------------------------------------------------------------------
+
+
+def load(f: Any, map_location: Any = None, pickle_module: Any = None, *, weights_only: bool = True, mmap: bool | None = None) -> Any:
+    """What ``save`` wrote, or a dict of the tensors in any safetensors file; ``torch.load``. Nothing in the file is executed.
+
+    Args:
+        f: a path, or an object with ``read``.
+        map_location: where tensors go: a device; a dict from device names to devices; or a function of a tensor and the
+            name of its device, which returns the tensor where it should be, or None for where it was. By default tensors
+            go to the devices they were on.
+        mmap: leave tensors in the file until they are used; writing to them does not change the file.
+        pickle_module, weights_only: accepted; files hold no code in either case.
+
+    Raises:
+        CorruptFile: the file is truncated, damaged, or of another format.
+
+    >>> import numtorch as torch, io
+    >>> f = io.BytesIO()
+    >>> torch.save(torch.arange(3), f)
+    >>> _ = f.seek(0)
+    >>> torch.load(f)
+    tensor([0, 1, 2])
+    """
+    if pickle_module is not None:
+        raise ValueError("load: files hold no pickles, so pickle_module has no use; leave it out")
+    place = _placing(map_location)
+    if hasattr(f, "read"):
+        if mmap:
+            raise ValueError("f must be a file path in order to use the mmap argument")
+        return _read(f, getattr(f, "name", "the stream"), None, place, None)
+    path = os.fspath(f)
+    with open(path, "rb") as file:
+        return _read(file, path, os.fstat(file.fileno()).st_size, place, path if mmap else None)
+
+
+def _placing(map_location: Any) -> Callable[[Tensor, str], Tensor]:
+    """The function of a tensor and its device's name that a ``map_location`` stands for."""
+    if callable(map_location):
+        def place(t: Tensor, where: str) -> Tensor:
+            moved = map_location(t, where)
+            return _restore(t, where) if moved is None else moved
+
+        return place
+    if isinstance(map_location, dict):
+        by_name = {str(as_device(k)): v for k, v in map_location.items()}
+        return lambda t, where: movement.to(t, by_name[where]) if where in by_name else _restore(t, where)
+    if map_location is None:
+        return _restore
+    target = as_device(map_location)
+    return lambda t, where: movement.to(t, target)
+
+
+def _restore(t: Tensor, where: str) -> Tensor:
+    if where == "cpu":
+        return t
+    from numtorch.kernels import launch
+
+    if not launch.is_available():
+        raise RuntimeError(f"Attempting to load a tensor that was on {where}, but there is no GPU that CUDA can use. "
+                           "To put it on the CPU: load(..., map_location='cpu')")
+    return movement.to(t, where)
+
+
+def _corrupt(name: Any, what: str) -> CorruptFile:
+    return CorruptFile(f"{name}: {what}. Nothing in the file was executed.")
+
+
+def _read(f: Any, name: Any, size: int | None, place: Callable, mapped: str | None) -> Any:
+    start = _take(f, 8)
+    _check_kind(start, name)
+    length = int.from_bytes(start, "little")
+    if length > MAX_HEADER or (size is not None and 8 + length > size):
+        raise _corrupt(name, "this is not a safetensors file, or a truncated one: its first bytes are not the length of a header")
+    text = _take(f, length)
+    if len(text) < length:
+        raise _corrupt(name, f"the file ends within its header, {length - len(text)} bytes early")
+    entries, structure = _header(text, name)
+    total = max((end for _, _, _, end in entries.values()), default=0)
+    if size is not None and size != 8 + length + total:
+        missing = 8 + length + total - size
+        raise _corrupt(name, f"the file is truncated: {missing} bytes are missing" if missing > 0 else
+                       f"{-missing} bytes follow the last tensor")
+    data = None if mapped is None else np.memmap(mapped, np.uint8, "c", 8 + length, (total,)).view(np.ndarray) if total else \
+        np.empty(0, np.uint8)
+    tensors = {}
+    for key, (d, shape, begin, end) in sorted(entries.items(), key=lambda item: item[1][2:]):
+        tensors[key] = _tensor(f, data, d, shape, begin, end, key, name)
+    if structure is None:
+        return {key: place(tensors[key], "cpu") for key in entries}
+    return _Reader(tensors, place, name).all(structure)
+
+
+def _check_kind(start: bytes, name: Any) -> None:
+    """CorruptFile that names the format of files often mistaken for ours."""
+    if not start:
+        raise _corrupt(name, "the file is empty")
+    if start[:4] == b"PK\x03\x04" or (start[0] == 0x80 and start[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")):
+        kind = "zip archive" if start[0] == 0x50 else "pickle"
+        raise _corrupt(name, f"this is a PyTorch pickle file ({kind}), which could run any code, so it was not opened. In PyTorch, load it "
+                       "and write its state dict with safetensors.torch.save_file(state_dict, path); that file can be loaded here")
+    if len(start) < 8:
+        raise _corrupt(name, f"the file has only {len(start)} bytes; a safetensors file begins with 8")
+
+
+def _take(f: Any, n: int) -> bytes:
+    """``n`` bytes, or all that there are."""
+    parts = []
+    while n > 0:
+        part = f.read(min(n, 1 << 24))
+        if not part:
+            break
+        parts.append(part)
+        n -= len(part)
+    return b"".join(parts)
+
+
+def _unique(pairs: list) -> dict:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key occurs twice")
+    return found
+
+
+def _no_constant(text: str) -> Any:
+    raise ValueError(f"{text} is not JSON")
+
+
+def _parse(text: Any) -> Any:
+    return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+
+
+def _header(text: bytes, name: Any) -> tuple[dict, Any]:
+    """(dtype, shape, begin, end) of each tensor, and the structure (None in files of other programs)."""
+    try:
+        if text[:1] != b"{":
+            raise ValueError("it does not begin with {")
+        header = _parse(text.decode("utf-8"))
+        metadata = header.pop("__metadata__", {})
+        if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+            raise ValueError("__metadata__ must hold strings")
+        structure = _parse(metadata[KEY]) if KEY in metadata else None
+    except (ValueError, RecursionError) as e:
+        raise _corrupt(name, f"this is not a safetensors file: the header cannot be read ({e})") from None
+    if structure is not None and (not isinstance(structure, dict) or structure.keys() != {"object", "version"}):
+        raise _corrupt(name, "the structure of the saved object cannot be read")
+    if structure is not None and structure["version"] != 1:
+        raise _corrupt(name, f"the object was saved in version {structure['version']} of the format; this numtorch reads version 1")
+    entries = {key: _entry(key, entry, name) for key, entry in header.items()}
+    at = 0
+    for key, (_, _, begin, end) in sorted(entries.items(), key=lambda item: item[1][2:]):
+        if begin != at:
+            raise _corrupt(name, f"the bytes of tensor {key!r} begin at {begin}, where those before end at {at}")
+        at = end
+    return entries, structure
+
+
+def _entry(key: str, entry: Any, name: Any) -> tuple[dtype, Size, int, int]:
+    """One tensor's line of the header, checked."""
+    if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
+        raise _corrupt(name, f"the entry of tensor {key!r} is not dtype, shape and data_offsets")
+    shape, offsets = entry["shape"], entry["data_offsets"]
+    for numbers in (shape, offsets):
+        if not isinstance(numbers, list) or not all(type(n) is int and 0 <= n < 1 << 62 for n in numbers):
+            raise _corrupt(name, f"shape or offsets of tensor {key!r} are not lists of sizes")
+    d = DTYPES.get(entry["dtype"]) if isinstance(entry["dtype"], str) else None
+    if d is None:
+        raise _corrupt(name, f"tensor {key!r} has the type {entry['dtype']!r}; known are {', '.join(DTYPES)}")
+    size = Size(shape)
+    if len(offsets) != 2 or offsets[1] - offsets[0] != size.numel() * d.itemsize:
+        raise _corrupt(name, f"tensor {key!r} of shape {shape} and type {entry['dtype']} needs {size.numel() * d.itemsize} bytes, but "
+                       f"its offsets are {offsets}")
+    return d, size, *offsets
+
+
+def _tensor(f: Any, data: np.ndarray | None, d: dtype, shape: Size, begin: int, end: int, key: str, name: Any) -> Tensor:
+    """A tensor from the next bytes of ``f``, or from a mapped file."""
+    if data is not None:
+        buffer = data[begin:end]
+        if buffer.ctypes.data % d.itemsize:  # written by a program that does not align
+            buffer = buffer.copy()
+    else:
+        buffer = allocate_cpu(end - begin, np.dtype(np.uint8))
+        _fill(f, buffer, key, name)
+    if d.name == "bool" and end > begin and buffer.max() > 1:
+        raise _corrupt(name, f"tensor {key!r} of type BOOL holds bytes other than 0 and 1")
+    return creation.from_ndarray(buffer.view(d.storage), d).reshape(shape).detach()
+
+
+def _fill(f: Any, buffer: np.ndarray, key: str, name: Any) -> None:
+    rest = memoryview(buffer)
+    while len(rest):
+        if isinstance(f, io.BufferedIOBase | io.RawIOBase):
+            n = f.readinto(rest)
+        else:
+            part = f.read(len(rest))
+            n = len(part)
+            rest[:n] = part
+        if not n:
+            raise _corrupt(name, f"the file ends within tensor {key!r}, {len(rest)} bytes early")
+        rest = rest[n:]
+
+
+class _Reader:
+    """Puts an object together from its structure and named tensors."""
+
+    def __init__(self, tensors: dict[str, Tensor], place: Callable, name: Any):
+        self.tensors, self.place, self.file = tensors, place, name
+        self.placed: dict[tuple, Tensor] = {}
+
+    def all(self, structure: Any) -> Any:
+        """The object; CorruptFile unless the structure is sound and mentions every tensor."""
+        trial = _Reader(self.tensors, lambda t, where: t, self.file)  # errors of the user's map_location are not the file's
+        try:
+            trial.decode(structure["object"])
+        except (KeyError, TypeError, ValueError, RecursionError) as e:
+            raise _corrupt(self.file, f"the structure of the saved object cannot be read ({e})") from None
+        unused = self.tensors.keys() - {key for key, _ in trial.placed}
+        if unused:
+            raise _corrupt(self.file, f"tensor {min(unused)!r} has no place in the saved object")
+        return self.decode(structure["object"])
+
+    def decode(self, s: Any) -> Any:
+        """The value of a structure."""
+        if isinstance(s, list):
+            return [self.decode(v) for v in s]
+        if not isinstance(s, dict):
+            return s
+        if "tensor" in s:
+            if s.keys() - {"tensor", "device"}:
+                raise ValueError(f"unknown fields of a tensor: {', '.join(s)}")
+            return self.tensor(s["tensor"], s.get("device", "cpu"))
+        ((kind, value),) = s.items()
+        if kind in ("dict", "OrderedDict"):
+            made: dict = {} if kind == "dict" else OrderedDict()
+            for k, v in value:
+                made[self.decode(k)] = self.decode(v)
+            return made
+        if kind in ("tuple", "Size"):
+            items = [self.decode(v) for v in value]
+            return tuple(items) if kind == "tuple" else Size(items)
+        if kind == "float":
+            return {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}[value]
+        if kind == "dtype":
+            return named(value)
+        if kind == "device":
+            return _device(value)
+        raise ValueError(f"unknown kind {kind!r}")
+
+    def tensor(self, key: str, where: str) -> Tensor:
+        """A tensor where it belongs; the same object each time it is mentioned."""
+        found = self.placed.get((key, where))
+        if found is None:
+            if key not in self.tensors:
+                raise ValueError(f"there is no tensor {key!r}")
+            found = self.placed[key, where] = self.place(self.tensors[key], str(_device(where)))
+        return found
+
+
+def _device(name: Any) -> device:
+    try:
+        return device(name + "")
+    except RuntimeError as e:
+        raise ValueError(e) from None

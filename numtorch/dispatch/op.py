@@ -100,6 +100,7 @@ class Op:
 
     def launcher(self, s: Signature) -> Callable:
         """What computes the op for a signature."""
+        registry.load_plugins()
         body = self.body
         if self.direct:
             return body
@@ -218,6 +219,8 @@ class ElementwiseOp(Op):
 
     def run(self, tensors: tuple, params: tuple, out: Tensor | None = None) -> Any:
         """The general path: scalars, broadcasting, strides, ``out``, symbols."""
+        if not registry.plugins_loaded:
+            registry.load_plugins()
         if expr.has_expr(tensors):
             return expr.apply(self, (*tensors, *params))
         tensors = _together([t if isinstance(t, Tensor) else self._operand(t, i, tensors) for i, t in enumerate(tensors)])

@@ -19,24 +19,9 @@ from numtorch.kernels.registry import Kernel as Kernel
 from numtorch.kernels.registry import Priority as Priority
 from numtorch.kernels.registry import bodies_only as bodies_only
 
-_loaded = False
-
-
-def load_entry_points() -> None:
-    """Import the modules that installed packages name in the entry-point group ``numtorch.kernels``."""
-    global _loaded
-    if _loaded:
-        return
-    _loaded = True
-    from importlib.metadata import entry_points
-
-    for point in entry_points(group="numtorch.kernels"):
-        point.load()
-
-
 def _entry(op: Any) -> registry.Entry:
     """The registry entry that an op's function, its ``backward``, or a name stands for."""
-    load_entry_points()
+    registry.load_plugins()
     if isinstance(op, str):
         if op not in registry.ENTRIES:
             import difflib
@@ -81,7 +66,7 @@ def explain(op: Any, *args: Any, **kwargs: Any) -> str:
 
 def list(op: Any = None) -> str:
     """A table of the kernels of one op, or of all."""
-    load_entry_points()
+    registry.load_plugins()
     entries = [_entry(op)] if op is not None else [registry.ENTRIES[n] for n in sorted(registry.ENTRIES)]
     rows = []
     for e in entries:

@@ -145,6 +145,28 @@ class Entry:
         return "\n".join(lines)
 
 
+plugins_loaded = False
+
+
+def load_plugins() -> None:
+    """Import, once, the modules that installed packages name in the entry-point group ``numtorch.kernels``.
+
+    Runs before the first choice of a kernel. A package that fails to import is reported and left out.
+    """
+    global plugins_loaded
+    if plugins_loaded:
+        return
+    plugins_loaded = True
+    import warnings
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group="numtorch.kernels"):
+        try:
+            point.load()
+        except Exception as e:
+            warnings.warn(f"numtorch: the kernels of {point.value} could not be loaded: {type(e).__name__}: {e}", stacklevel=2)
+
+
 ENTRIES: dict[str, Entry] = {}
 _memos: list[dict] = []
 _bodies_only = False

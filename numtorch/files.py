@@ -18,7 +18,7 @@ def write_atomically(path: str | os.PathLike, data: bytes | Iterable[Any], mode:
     Args:
         mode: permissions of a new file, less the umask; a file that exists keeps its own.
     """
-    parts = (data,) if isinstance(data, bytes | bytearray | memoryview) else data
+    parts: Iterable[Any] = (data,) if isinstance(data, bytes | bytearray | memoryview) else data
     path = Path(os.path.realpath(path))  # through a symbolic link to the file, rather than over the link
     if path.exists() and not path.is_file():
         with open(path, "wb") as f:

@@ -203,7 +203,7 @@ def _parts(head: bytes, tensors: list[tuple[str, Tensor]]) -> Iterator[Any]:
     yield head
     for _, t in tensors:
         x = movement.contiguous(movement.to(t.detach(), "cpu"))
-        yield memoryview(as_ndarray(x).reshape(-1).view(np.uint8))
+        yield as_ndarray(x).reshape(-1).view(np.uint8).data
 
 
 # --- loading ----------------------------------------------------------------------------------------------
@@ -396,7 +396,7 @@ def _tensor(f: Any, data: np.ndarray | None, d: dtype, shape: Size, begin: int, 
 
 
 def _fill(f: Any, buffer: np.ndarray, key: str, name: Any) -> None:
-    rest = memoryview(buffer)
+    rest = buffer.data
     while len(rest):
         if isinstance(f, io.BufferedIOBase | io.RawIOBase):
             n = f.readinto(rest)

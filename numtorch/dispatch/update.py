@@ -43,6 +43,7 @@ class UpdateOp(Op):
         import inspect
 
         flags = tuple(p.name for p in inspect.signature(fn).parameters.values() if p.annotation in (bool, "bool"))
+        self.formula_of = fn
         super().__init__(fn.__name__, fn, fn, select=flags, differentiable=False, public=False)
         self.numbers = [n for n, _ in self.params if n not in flags]
         self.flags = flags
@@ -57,10 +58,10 @@ class UpdateOp(Op):
 
         def run(*symbols: Any) -> Any:
             at = dict(zip([*names, *self.numbers], symbols, strict=True))
-            return self.body(*[at.get(n) for n in self.tensors], *[chosen[n] if n in chosen else at[n] for n, _ in self.params])
+            return self.formula_of(*[at.get(n) for n in self.tensors], *[chosen[n] if n in chosen else at[n] for n, _ in self.params])
 
         pairs = expr.trace(run, [*names, *self.numbers])
-        return names, [t.name for t in pairs[::2]], list(pairs[1::2])
+        return names, [t.name for t in pairs[::2] if t is not None], list(pairs[1::2])
 
     def anyhow(self, *values: Any) -> Tensor:
         """The step for any layout and device, by the elementwise kernels."""
@@ -88,7 +89,7 @@ class UpdateOp(Op):
         if kernel is None:
             def quiet(*args: Any) -> Any:
                 with _Setting(grad=False):
-                    return self.body(*args)
+                    return self.formula_of(*args)
 
             return quiet
         if kernel.layout != "update" or s.device != "cpu" or not contiguous:
@@ -157,9 +158,7 @@ class UpdateOp(Op):
         lines.append(f"    return {names[0]}")
         env = {"serial": entry(False), "large": large, "limit": PARALLEL_WORK // 4, "tick": tick, "FRESH": FRESH, "wrote": wrote,
                "check": same_shape, "name": self.name}
-        launch = _compile("launch", "\n".join(lines) + "\n", env)
-        launch.kernel_source = text
-        return launch
+        return _compile("launch", "\n".join(lines) + "\n", env)
 
 
 def one_type(s: Signature) -> bool:

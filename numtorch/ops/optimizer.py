@@ -68,7 +68,8 @@ def rmsprop_step(x, g, v, m=None, mean=None, lr: float = 1e-2, alpha: float = 0.
     if decay:
         d = d + x * weight_decay
     v_new = v * alpha + d * d * gain
-    targets, values = (v,), (v_new,)
+    targets: tuple = (v,)
+    values: tuple = (v_new,)
     spread = v_new
     if mean is not None:
         mean_new = mean * alpha + d * gain

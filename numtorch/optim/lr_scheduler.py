@@ -293,7 +293,7 @@ class OneCycleLR(LRScheduler):
         self.anneal_strategy, self.cycle_momentum = anneal_strategy, cycle_momentum
         # (last step, rate and momentum at its end) of each phase; each starts where the one before ended.
         up, last = float(pct_start * self.total_steps) - 1, self.total_steps - 1
-        self.phases = [[up, "max_lr", "base_momentum"]]
+        self.phases: list[list[Any]] = [[up, "max_lr", "base_momentum"]]
         if three_phase:
             self.phases.append([float(2 * pct_start * self.total_steps) - 2, "initial_lr", "max_momentum"])
         self.phases.append([last, "min_lr", "max_momentum"])
@@ -348,7 +348,7 @@ def _count_steps(total_steps: int | None, epochs: int | None, steps_per_epoch: i
     for name, value in given.items():
         if not isinstance(value, int) or value <= 0:
             raise ValueError(f"Expected positive integer {name}, but got {value}")
-    return math.prod(given.values())
+    return math.prod(int(value) for value in given.values() if value)
 
 
 def _of_groups(name: str, groups: list, value: Any) -> list:
@@ -394,7 +394,7 @@ class ReduceLROnPlateau(LRScheduler):
         """Whether epochs do not count yet after a reduction."""
         return self.cooldown_counter > 0
 
-    def step(self, metrics: Any, epoch: int | None = None) -> None:
+    def step(self, metrics: Any, epoch: int | None = None) -> None:  # type: ignore[override]
         """Note an epoch's metric, and reduce the rates if it is time."""
         current = float(metrics)
         if epoch is not None:

@@ -99,7 +99,7 @@ class Optimizer:
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)
         if "step" in cls.__dict__:
-            cls.step = _hooked(cls.__dict__["step"])
+            setattr(cls, "step", _hooked(cls.__dict__["step"]))  # noqa: B010
 
     def __init__(self, params: Iterable, defaults: dict[str, Any]):
         self.defaults = defaults

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from numtorch.dispatch.op import op, primitive
 from numtorch.dtype import FLOATS
 from numtorch.kernels import math as m
 from numtorch.ops.arithmetic import exp, gt, log, where
+from numtorch.ops.movement import contiguous
+from numtorch.storage import wrap_dim
 
 
 @primitive(ref=lambda x: np.maximum(x, 0))
@@ -196,6 +199,56 @@ def _(g, *, out, dim):
     from numtorch.ops.reduction import sum
 
     return g - exp(out) * sum(g, dim, keepdim=True)
+
+
+def _extents(x: Tensor, dim: int, name: str) -> tuple[int, int, int]:
+    """What lies before, in and after a dimension."""
+    shape = x.shape
+    if not shape:
+        return 1, 1, 1
+    if dim == -1 or dim == len(shape) - 1:
+        n = shape[-1]
+        return x._buf.size // n, n, 1
+    dim = wrap_dim(dim, len(shape), name)
+    return prod(shape[:dim]), shape[dim], prod(shape[dim + 1 :])
+
+
+def _launch(device: str, logs: bool) -> None:
+    """Register the kernels of softmax, or of its logarithm, for a device: flat (outer, n, inner) arrays."""
+    target = log_softmax_along if logs else softmax_along
+    name = target.op.name
+
+    def loops() -> Any:
+        if device == "cpu":
+            from numtorch.ops import activation_cpu
+
+            return activation_cpu
+        from numtorch.ops import activation_cuda
+
+        return activation_cuda
+
+    @target.kernel(device, dtypes=FLOATS, name=f"{device}_rows")
+    def forward(x, dim):
+        x = x if x._k.contiguous else contiguous(x)
+        out = empty(x.shape, x._k.dtype, x._k.device)
+        if out.shape.numel():
+            loops().forward(x._buf, out._buf, *_extents(x, dim, name), logs)
+        else:
+            wrap_dim(dim, len(x.shape), name)
+        return out
+
+    @target.backward.kernel(device, dtypes=FLOATS, name=f"{device}_rows")
+    def backward(g, *, out, dim):
+        g = g if g._k.contiguous else contiguous(g)
+        gx = empty(g.shape, g._k.dtype, g._k.device)
+        if gx.shape.numel():
+            loops().backward(g._buf, out._buf, gx._buf, *_extents(g, dim, name), logs)
+        return gx
+
+
+for _device in ("cpu", "cuda"):
+    for _logs in (False, True):
+        _launch(_device, _logs)
 
 
 def softmax(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:

@@ -1,0 +1,229 @@
+"""Loops of softmax and log_softmax on the CPU, along the last dimension (rows) and along others (columns).
+
+Rows are taken in blocks, so that the exponentials of many short rows are one vector loop. The cut depends
+on the shape alone: results are the same for any number of threads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from numtorch.kernels.jit import jit, prange
+from numtorch.kernels.math import exp, log, maximum
+
+BLOCK = 2048  # elements whose exponentials are taken at a time: three copies stay in the first cache
+LONG = 48  # elements from which a row is worth a vector loop of its own
+TILE = 256  # columns walked together
+PARALLEL_ELEMENTS = 1 << 14
+
+
+@jit
+def largest(row):
+    """The largest element of a nonempty array; NaN if there is one."""
+    top = row[0]
+    for j in range(1, row.size):
+        top = maximum(top, row[j])
+    return top
+
+
+@jit
+def exponentials(x, e, tops, totals, rows, n):
+    """tops[i] = max x[i]; e[i, j] = exp(x[i, j] - tops[i]); totals[i] = sum over j of e[i, j]"""
+    if n >= LONG:
+        for i in range(rows):
+            row = x[i * n : (i + 1) * n]
+            target = e[i * n : (i + 1) * n]
+            top = largest(row)
+            total = x.dtype.type(0)
+            for j in range(n):
+                v = exp(row[j] - top)
+                target[j] = v
+                total += v
+            tops[i] = top
+            totals[i] = total
+        return
+    for i in range(rows):
+        row = x[i * n : (i + 1) * n]
+        shifted = e[i * n : (i + 1) * n]
+        top = largest(row)
+        tops[i] = top
+        for j in range(n):
+            shifted[j] = row[j] - top
+    for j in range(rows * n):
+        e[j] = exp(e[j])
+    for i in range(rows):
+        row = e[i * n : (i + 1) * n]
+        total = x.dtype.type(0)
+        for j in range(n):
+            total += row[j]
+        totals[i] = total
+
+
+def softmax_rows(x, out, tops, totals, rows, n):
+    """out[i, j] = exp(x[i, j] - max x[i]) / sum over j"""
+    per = max(1, BLOCK // n)
+    for b in prange((rows + per - 1) // per):
+        lo = b * per
+        m = min(per, rows - lo)
+        part = out[lo * n : (lo + m) * n]
+        exponentials(x[lo * n : (lo + m) * n], part, tops[lo : lo + m], totals[lo : lo + m], m, n)
+        for i in range(m):
+            row = part[i * n : (i + 1) * n]
+            scale = x.dtype.type(1) / totals[lo + i]
+            for j in range(n):
+                row[j] *= scale
+
+
+def log_softmax_rows(x, out, tops, totals, rows, n):
+    """out[i, j] = x[i, j] - max x[i] - log(sum over j of exp(x[i, j] - max x[i]))"""
+    per = max(1, BLOCK // n)
+    for b in prange((rows + per - 1) // per):
+        lo = b * per
+        m = min(per, rows - lo)
+        part = out[lo * n : (lo + m) * n]
+        source = x[lo * n : (lo + m) * n]
+        exponentials(source, part, tops[lo : lo + m], totals[lo : lo + m], m, n)
+        for i in range(m):
+            row = part[i * n : (i + 1) * n]
+            given = source[i * n : (i + 1) * n]
+            top = tops[lo + i]
+            total = log(totals[lo + i])
+            for j in range(n):
+                row[j] = (given[j] - top) - total
+
+
+def softmax_rows_backward(g, y, gx, rows, n):
+    """gx[i, j] = y[i, j] * (g[i, j] - sum over j of g[i, j] * y[i, j])"""
+    for i in prange(rows):
+        gi = g[i * n : (i + 1) * n]
+        yi = y[i * n : (i + 1) * n]
+        row = gx[i * n : (i + 1) * n]
+        total = g.dtype.type(0)
+        for j in range(n):
+            total += gi[j] * yi[j]
+        for j in range(n):
+            row[j] = yi[j] * (gi[j] - total)
+
+
+def log_softmax_rows_backward(g, y, gx, rows, n):
+    """gx[i, j] = g[i, j] - exp(y[i, j]) * sum over j of g[i, j]"""
+    per = max(1, BLOCK // n)
+    for b in prange((rows + per - 1) // per):
+        lo = b * per
+        m = min(per, rows - lo)
+        part = gx[lo * n : (lo + m) * n]
+        logs = y[lo * n : (lo + m) * n]
+        for j in range(m * n):
+            part[j] = exp(logs[j])
+        for i in range(m):
+            gi = g[(lo + i) * n : (lo + i + 1) * n]
+            row = part[i * n : (i + 1) * n]
+            total = g.dtype.type(0)
+            for j in range(n):
+                total += gi[j]
+            for j in range(n):
+                row[j] = gi[j] - row[j] * total
+
+
+def softmax_columns(x, out, tops, totals, outer, n, inner, logs):
+    """Softmax, or its logarithm, over the middle extent of x (outer, n, inner).
+
+    for each outer, tile of columns: top = max over j; total = sum of exp(x - top); out = exp(x - top) / total
+    """
+    tiles = (inner + TILE - 1) // TILE
+    for t in prange(outer * tiles):
+        o = t // tiles
+        lo = (t - o * tiles) * TILE
+        m = min(TILE, inner - lo)
+        base = o * n * inner + lo
+        top = tops[o * inner + lo : o * inner + lo + m]
+        total = totals[o * inner + lo : o * inner + lo + m]
+        first = x[base : base + m]
+        for k in range(m):
+            top[k] = first[k]
+            total[k] = x.dtype.type(0)
+        for j in range(1, n):
+            row = x[base + j * inner : base + j * inner + m]
+            for k in range(m):
+                top[k] = maximum(top[k], row[k])
+        for j in range(n):
+            row = x[base + j * inner : base + j * inner + m]
+            target = out[base + j * inner : base + j * inner + m]
+            for k in range(m):
+                e = exp(row[k] - top[k])
+                target[k] = e
+                total[k] += e
+        if logs:
+            for k in range(m):
+                total[k] = log(total[k])
+        else:
+            for k in range(m):
+                total[k] = x.dtype.type(1) / total[k]
+        for j in range(n):
+            row = x[base + j * inner : base + j * inner + m]
+            target = out[base + j * inner : base + j * inner + m]
+            if logs:
+                for k in range(m):
+                    target[k] = (row[k] - top[k]) - total[k]
+            else:
+                for k in range(m):
+                    target[k] *= total[k]
+
+
+def softmax_columns_backward(g, y, gx, totals, outer, n, inner, logs):
+    """Gradient of ``softmax_columns``: one pass for the sums, one for the result."""
+    tiles = (inner + TILE - 1) // TILE
+    for t in prange(outer * tiles):
+        o = t // tiles
+        lo = (t - o * tiles) * TILE
+        m = min(TILE, inner - lo)
+        base = o * n * inner + lo
+        total = totals[o * inner + lo : o * inner + lo + m]
+        for k in range(m):
+            total[k] = g.dtype.type(0)
+        for j in range(n):
+            gj = g[base + j * inner : base + j * inner + m]
+            yj = y[base + j * inner : base + j * inner + m]
+            if logs:
+                for k in range(m):
+                    total[k] += gj[k]
+            else:
+                for k in range(m):
+                    total[k] += gj[k] * yj[k]
+        for j in range(n):
+            gj = g[base + j * inner : base + j * inner + m]
+            yj = y[base + j * inner : base + j * inner + m]
+            row = gx[base + j * inner : base + j * inner + m]
+            if logs:
+                for k in range(m):
+                    row[k] = gj[k] - exp(yj[k]) * total[k]
+            else:
+                for k in range(m):
+                    row[k] = yj[k] * (gj[k] - total[k])
+
+
+# Each loop compiled serial and parallel: pair[large]. The first of two is softmax, the second its logarithm.
+ROWS = (jit(softmax_rows), jit(softmax_rows, parallel=True)), (jit(log_softmax_rows), jit(log_softmax_rows, parallel=True))
+ROWS_BACKWARD = ((jit(softmax_rows_backward), jit(softmax_rows_backward, parallel=True)),
+                 (jit(log_softmax_rows_backward), jit(log_softmax_rows_backward, parallel=True)))
+COLUMNS = jit(softmax_columns), jit(softmax_columns, parallel=True)
+COLUMNS_BACKWARD = jit(softmax_columns_backward), jit(softmax_columns_backward, parallel=True)
+
+
+def forward(x, out, outer, n, inner, logs):
+    """Softmax (its logarithm if ``logs``) over the middle extent of flat x (outer, n, inner)."""
+    large = x.size >= PARALLEL_ELEMENTS
+    tops, totals = np.empty(outer * inner, x.dtype), np.empty(outer * inner, x.dtype)
+    if inner == 1:
+        ROWS[logs][large](x, out, tops, totals, outer, n)
+    else:
+        COLUMNS[large](x, out, tops, totals, outer, n, inner, logs)
+
+
+def backward(g, y, gx, outer, n, inner, logs):
+    """Gradient of ``forward`` for its result y."""
+    large = g.size >= PARALLEL_ELEMENTS
+    if inner == 1:
+        ROWS_BACKWARD[logs][large](g, y, gx, outer, n)
+    else:
+        COLUMNS_BACKWARD[large](g, y, gx, np.empty(outer * inner, g.dtype), outer, n, inner, logs)

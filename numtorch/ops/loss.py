@@ -1,0 +1,403 @@
+"""Losses. The mean cross entropy with class numbers has kernels of its own; the others are composed of ops.
+
+``reduction`` is ``"mean"``, ``"sum"`` or ``"none"`` throughout.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from numtorch._tensor import Tensor, empty, new
+from numtorch.dispatch.op import op, primitive
+from numtorch.dtype import FLOATS, int64
+from numtorch.kernels import math as m
+from numtorch.kernels.registry import Signature
+from numtorch.ops import loss_cpu, reduction as reductions
+from numtorch.ops.activation import log_softmax_along, logsigmoid, sigmoid, softmax_along
+from numtorch.ops.arithmetic import abs, clamp_min, exp, le, log, lt, ne, sign, where
+from numtorch.ops.indexing import gather_along, one_hot, take_along_extents
+from numtorch.ops.movement import contiguous, reshape, unsqueeze
+from numtorch.storage import Size, allocate
+
+# --- class numbers --------------------------------------------------------------------------------
+
+
+def _check_classes(name: str, x: Tensor, t: Tensor) -> int:
+    """The dimension of the classes; an error unless ``t`` has a label for each vector of scores."""
+    if not x.ndim:
+        raise RuntimeError(f"{name}: Expected floating point type input with at least one dimension, got a 0-dim tensor")
+    if x.ndim == 1:
+        if t.ndim > 1 or (t.ndim == 1 and t.shape[0] != 1):
+            raise RuntimeError(f"{name}: size mismatch (got input: {list(x.shape)}, target: {list(t.shape)})")
+        return 0
+    if t.ndim == 0 or x.shape[0] != t.shape[0]:
+        given = t.shape[0] if t.ndim else 0
+        raise ValueError(f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({given}). ({name}: "
+                         f"input {list(x.shape)}, target {list(t.shape)})")
+    want = Size((x.shape[0], *x.shape[2:]))
+    if t.shape != want:
+        if t.ndim == 2 and x.ndim == 2:
+            raise RuntimeError(f"0D or 1D target tensor expected, multi-target not supported ({name}: input {list(x.shape)}, "
+                               f"target {list(t.shape)})")
+        raise RuntimeError(f"Expected target size {list(want)}, got {list(t.shape)} ({name}: input {list(x.shape)})")
+    return 1
+
+
+def _check_label_type(name: str, t: Tensor) -> None:
+    if t._k.dtype is not int64:
+        raise RuntimeError(f"{name}: expected scalar type Long but found {t._k.dtype.name.capitalize()}: class numbers are int64; "
+                           "use target.long()")
+
+
+def _bad_label(name: str, label: int, classes: int, ignore_index: int) -> IndexError:
+    return IndexError(f"Target {label} is out of bounds. {name}: the input has {classes} classes, numbered 0 to {classes - 1}, "
+                      f"and ignore_index is {ignore_index}.")
+
+
+def _check_labels(name: str, t: Tensor, classes: int, ignore_index: int) -> None:
+    """IndexError naming the first label that is no class. On a GPU a check would wait for the device."""
+    if t.device.type == "cpu":
+        flat = contiguous(t)._buf
+        bad = loss_cpu.first_bad_label(flat, classes, ignore_index)
+        if bad >= 0:
+            raise _bad_label(name, int(flat[bad]), classes, ignore_index)
+
+
+def _class_numbers(s: Signature) -> bool:
+    """float32 or float64 scores, int64 labels"""
+    return s.dtypes[0] in FLOATS and s.dtypes[1] is int64
+
+
+@op(name="cross_entropy", public=False)
+def mean_cross_entropy(x, t, ignore_index: int):
+    """Mean of ``log(sum(exp(x))) - x[t]`` over the rows of x (N, C) whose label in t (N) is not ignored."""
+    _check_label_type("cross_entropy", t)
+    _check_classes("cross_entropy", x, t)
+    _check_labels("cross_entropy", t, x.shape[1], ignore_index)
+    kept = ne(t, ignore_index)
+    logs = gather_along(log_softmax_along(x, 1), unsqueeze(where(kept, t, 0), 1), 1)
+    return -reductions.sum(where(kept, reshape(logs, t.shape), 0.0)) / reductions.sum(kept.to(x.dtype))
+
+
+@mean_cross_entropy.vjp
+def _(g, x, t, *, ignore_index):
+    kept = ne(t, ignore_index)
+    hot = one_hot(where(kept, t, 0), x.shape[1]).to(x.dtype)
+    each = where(kept, g / reductions.sum(kept.to(x.dtype)), 0.0)
+    return where(unsqueeze(kept, 1), (softmax_along(x, 1) - hot) * unsqueeze(each, 1), 0.0), None
+
+
+@mean_cross_entropy.kernel("cpu", when=_class_numbers, functions=(loss_cpu.forward_small, *loss_cpu.BLOCKS))
+def cpu_rows(x, t, ignore_index):
+    shape = x.shape
+    if len(shape) != 2 or len(t.shape) != 1 or shape[0] != t.shape[0] or not shape[1]:
+        return mean_cross_entropy.op.body(x, t, ignore_index)  # says what is wrong
+    x = x if x._k.contiguous else contiguous(x)
+    t = t if t._k.contiguous else contiguous(t)
+    out = new(Tensor)
+    out.shape = _SCALAR
+    out._k = k = x._k
+    out._buf = allocate(1, k.dtype, k.device)
+    bad = loss_cpu.forward(x._buf, t._buf, out._buf, shape[0], shape[1], ignore_index)
+    if bad >= 0:
+        raise _bad_label("cross_entropy", int(t._buf[bad]), shape[1], ignore_index)
+    return out
+
+
+@mean_cross_entropy.backward.kernel("cpu", when=lambda s: s.dtypes[1] in FLOATS, functions=loss_cpu.BLOCKS_BACKWARD)
+def cpu_rows_backward(g, x, t, *, ignore_index):
+    x = x if x._k.contiguous else contiguous(x)
+    t = t if t._k.contiguous else contiguous(t)
+    gx = empty(x.shape, x._k.dtype, x._k.device)
+    if gx._buf.size:
+        loss_cpu.backward(g._buf, x._buf, t._buf, gx._buf, x.shape[0], x.shape[1], ignore_index)
+    return gx, None
+
+
+@mean_cross_entropy.kernel("cuda", when=_class_numbers)
+def cuda_rows(x, t, ignore_index):
+    from numtorch.ops import loss_cuda
+
+    if not x.shape.numel() or x.ndim != 2 or t.shape != x.shape[:1]:
+        return mean_cross_entropy.op.body(x, t, ignore_index)
+    out = empty(_SCALAR, x._k.dtype, x._k.device)
+    loss_cuda.forward(contiguous(x)._buf, contiguous(t)._buf, out._buf, *x.shape, ignore_index)
+    return out
+
+
+@mean_cross_entropy.backward.kernel("cuda", when=lambda s: s.dtypes[1] in FLOATS)
+def cuda_rows_backward(g, x, t, *, ignore_index):
+    from numtorch.ops import loss_cuda
+
+    gx = empty(x.shape, x._k.dtype, x._k.device)
+    if gx.shape.numel():
+        loss_cuda.backward(contiguous(g)._buf, contiguous(x)._buf, contiguous(t)._buf, gx._buf, *x.shape, ignore_index)
+    return gx, None
+
+
+_SCALAR = Size(())
+
+
+def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean",
+                  label_smoothing: float = 0.0) -> Tensor:
+    """The negative log likelihood of the targets under ``softmax(input)``.
+
+    Args:
+        input: scores, (C), (N, C) or (N, C, d1, ...).
+        target: class numbers (int64) in the shape of ``input`` without C, or probabilities in its shape.
+        weight: (C), how much each class counts.
+        ignore_index: a class number whose targets do not count.
+        label_smoothing: how much of the target is spread evenly over the classes.
+
+    >>> import numtorch as torch
+    >>> from numtorch.ops.loss import cross_entropy
+    >>> cross_entropy(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
+    tensor(0.6931)
+    """
+    if weight is None and reduction == "mean" and not label_smoothing and len(input.shape) == 2 and len(target.shape) == 1:
+        return mean_cross_entropy(input, target, ignore_index)
+    _check_reduction(reduction)
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    classes = input.shape[0 if input.ndim == 1 else 1] if input.ndim else 0
+    if weight is not None and tuple(weight.shape) != (classes,):
+        raise RuntimeError(f"cross_entropy: weight tensor should be defined either for all {classes} classes or no classes but got "
+                           f"weight tensor of shape: {list(weight.shape)}")
+    if target.shape == input.shape:
+        return _against_probabilities(input, target, weight, reduction, label_smoothing)
+    _check_label_type("cross_entropy", target)
+    dim = _check_classes("cross_entropy", input, target)
+    logs = log_softmax_along(input, dim)
+    loss, kept, weights = _picked("cross_entropy", logs, target, weight, ignore_index, dim)
+    if not label_smoothing:
+        return _reduced(loss, weights, reduction)
+    spread = logs if weight is None else logs * _along(weight, dim, logs.ndim)
+    smooth = where(kept, -reductions.sum(spread, dim), 0.0)
+    loss, smooth = _reduced(loss, weights, reduction), _reduced(smooth, weights, reduction)
+    return loss * (1 - label_smoothing) + smooth * (label_smoothing / classes)
+
+
+def _along(weight: Tensor, dim: int, ndim: int) -> Tensor:
+    """A vector over the classes, to be broadcast."""
+    return reshape(weight, (1,) * dim + (-1,) + (1,) * (ndim - dim - 1))
+
+
+def _against_probabilities(x: Tensor, t: Tensor, weight: Tensor | None, reduction: str, label_smoothing: float) -> Tensor:
+    if not t.dtype.is_floating_point:
+        raise RuntimeError(f"Expected floating point type for target with class probabilities, got {t.dtype.name}")
+    dim = 0 if x.ndim == 1 else 1
+    classes = x.shape[dim]
+    if label_smoothing:
+        t = t * (1 - label_smoothing) + label_smoothing / classes
+    terms = log_softmax_along(x, dim) * t
+    loss = -reductions.sum(terms if weight is None else terms * _along(weight, dim, x.ndim), dim)
+    if reduction == "none":
+        return loss
+    total = reductions.sum(loss)
+    return total if reduction == "sum" else total / (x.shape.numel() / classes if classes else 0.0)
+
+
+def _picked(name: str, logs: Tensor, t: Tensor, weight: Tensor | None, ignore_index: int, dim: int) -> tuple:
+    """(weighted loss of each target, which targets count, their weights)."""
+    _check_labels(name, t, logs.shape[dim], ignore_index)
+    kept = ne(t, ignore_index)
+    label = where(kept, t, 0)
+    if t.shape.numel():
+        loss = -reshape(gather_along(logs, label if t.ndim == logs.ndim else unsqueeze(label, dim), dim), t.shape)
+    else:
+        loss = -reshape(logs, (-1,))[:0].reshape(t.shape)
+    if weight is None:
+        return where(kept, loss, 0.0), kept, kept.to(logs.dtype)
+    weights = where(kept, reshape(take_along_extents(weight, reshape(label, (-1,)), 0), t.shape), 0.0)
+    return where(kept, loss * weights, 0.0), kept, weights
+
+
+def _reduced(loss: Tensor, weights: Tensor, reduction: str) -> Tensor:
+    if reduction == "none":
+        return loss
+    total = reductions.sum(loss)
+    return total if reduction == "sum" else total / reductions.sum(weights)
+
+
+def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100,
+             reduction: str = "mean") -> Tensor:
+    """``-input[target]`` for log probabilities ``input``: (C), (N, C) or (N, C, d1, ...)."""
+    _check_reduction(reduction)
+    _check_label_type("nll_loss", target)
+    dim = _check_classes("nll_loss", input, target)
+    if weight is not None and tuple(weight.shape) != (input.shape[dim],):
+        raise RuntimeError(f"nll_loss: weight tensor should be defined either for all {input.shape[dim]} classes or no classes but "
+                           f"got weight tensor of shape: {list(weight.shape)}")
+    loss, _, weights = _picked("nll_loss", input, target, weight, ignore_index, dim)
+    return _reduced(loss, weights, reduction)
+
+
+# --- element by element ---------------------------------------------------------------------------
+
+
+def _check_reduction(reduction: str) -> None:
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"{reduction} is not a valid value for reduction: use 'none', 'mean' or 'sum'")
+
+
+def _reduce(loss: Tensor, reduction: str) -> Tensor:
+    if reduction == "mean":
+        return reductions.mean(loss)
+    _check_reduction(reduction)
+    return loss if reduction == "none" else reductions.sum(loss)
+
+
+def _warn_shapes(x: Tensor, t: Tensor) -> None:
+    if x.shape != t.shape:
+        warnings.warn(f"Using a target size ({t.shape}) that is different to the input size ({x.shape}). This will likely lead to "
+                      "incorrect results due to broadcasting. Please ensure they have the same size.", stacklevel=3)
+
+
+@primitive(public=False)
+def squared_error(x, t):
+    """``(x - t) ** 2``"""
+    return (x - t) * (x - t)
+
+
+@squared_error.vjp
+def _(g, x, t, *, needs):
+    gx = g * ((x - t) * 2)
+    return gx if needs[0] else None, -gx if needs[1] else None
+
+
+def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
+    """The squared error, ``(input - target) ** 2``."""
+    _warn_shapes(input, target)
+    loss = squared_error(input, target)
+    if weight is None:
+        return _reduce(loss, reduction)
+    if weight.shape != input.shape:
+        raise ValueError("Weights and input must have the same size.")
+    _check_reduction(reduction)
+    return loss * weight if reduction == "none" else reductions.sum(loss * weight) / (reductions.sum(weight) if reduction == "mean" else 1)
+
+
+def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """The absolute error, ``|input - target|``."""
+    _warn_shapes(input, target)
+    return _reduce(abs(input - target), reduction)
+
+
+@primitive(public=False)
+def smooth_error(x, t, beta: float):
+    """``d * d / (2 * beta)`` where ``d = |x - t|`` is below beta, else ``d - beta / 2``."""
+    d = m.abs(x - t)
+    return 0.5 * d * d / beta if d < beta else d - 0.5 * beta
+
+
+@smooth_error.vjp
+def _(g, x, t, *, beta, needs):
+    d = x - t
+    gx = g * where(lt(abs(d), beta), d / beta, sign(d))
+    return gx if needs[0] else None, -gx if needs[1] else None
+
+
+def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0) -> Tensor:
+    """Squared error divided by ``2 * beta`` near 0, absolute error less ``beta / 2`` from ``beta`` on."""
+    if beta < 0:
+        raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
+    _warn_shapes(input, target)
+    return _reduce(smooth_error(input, target, float(beta)) if beta else abs(input - target), reduction)
+
+
+@primitive(public=False)
+def huber_error(x, t, delta: float):
+    """``d * d / 2`` where ``d = |x - t|`` is at most delta, else ``delta * (d - delta / 2)``."""
+    d = m.abs(x - t)
+    return 0.5 * d * d if d <= delta else delta * (d - 0.5 * delta)
+
+
+@huber_error.vjp
+def _(g, x, t, *, delta, needs):
+    d = x - t
+    gx = g * where(le(abs(d), delta), d, sign(d) * delta)
+    return gx if needs[0] else None, -gx if needs[1] else None
+
+
+def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
+    """Half the squared error up to ``delta``, from there on a line of that slope."""
+    if delta <= 0:
+        raise RuntimeError("huber_loss does not support non-positive values for delta.")
+    _warn_shapes(input, target)
+    return _reduce(huber_error(input, target, float(delta)), reduction)
+
+
+@primitive(public=False)
+def bernoulli_error(x, t):
+    """``-(t * log(x) + (1 - t) * log(1 - x))``, logarithms at least -100 so that 0 and 1 stay finite."""
+    return -(t * m.maximum(m.log(x), -100.0) + (1 - t) * m.maximum(m.log1p(-x), -100.0))
+
+
+@bernoulli_error.vjp
+def _(g, x, t, *, needs):
+    gx = g * (x - t) / clamp_min((1 - x) * x, 1e-12) if needs[0] else None
+    return gx, g * (clamp_min(log(1 - x), -100.0) - clamp_min(log(x), -100.0)) if needs[1] else None
+
+
+def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean") -> Tensor:
+    """``-(target * log(input) + (1 - target) * log(1 - input))`` for probabilities ``input``."""
+    if input.shape != target.shape:
+        raise ValueError(f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
+                         "Please ensure they have the same size.")
+    if input.device.type == "cpu" and input.shape.numel():
+        low, high = reductions.amin(input.detach()).item(), reductions.amax(input.detach()).item()
+        if low < 0 or high > 1:
+            raise RuntimeError(f"all elements of input should be between 0 and 1, but they are between {low:g} and {high:g}; "
+                               "for scores use binary_cross_entropy_with_logits")
+    loss = bernoulli_error(input, target)
+    return _reduce(loss if weight is None else loss * weight, reduction)
+
+
+@primitive(public=False)
+def logit_error(x, t):
+    """``max(x, 0) - x * t + log(1 + exp(-|x|))``: the binary cross entropy of ``sigmoid(x)`` without overflow."""
+    return m.maximum(x, 0) - x * t + m.log1p(m.exp(-m.abs(x)))
+
+
+@logit_error.vjp
+def _(g, x, t, *, needs):
+    return g * (sigmoid(x) - t) if needs[0] else None, -(g * x) if needs[1] else None
+
+
+def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean",
+                                     pos_weight: Tensor | None = None) -> Tensor:
+    """The binary cross entropy of ``sigmoid(input)``; positive examples count ``pos_weight`` times."""
+    if input.shape != target.shape:
+        raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
+    if pos_weight is None:
+        loss = logit_error(input, target)
+    else:
+        loss = (1 - target) * input - (1 + (pos_weight - 1) * target) * logsigmoid(input)
+    return _reduce(loss if weight is None else loss * weight, reduction)
+
+
+@primitive(public=False)
+def divergence(x, t):
+    """``t * (log(t) - x)``, 0 where t is 0."""
+    return t * (m.log(t) - x) if t > 0 else t * (0.0 - x)
+
+
+@divergence.vjp
+def _(g, x, t, *, needs):
+    return -(g * t) if needs[0] else None, g * (log(t) + 1 - x) if needs[1] else None
+
+
+def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False) -> Tensor:
+    """The divergence of ``exp(input)`` from ``target`` (both logarithms if ``log_target``), element by element.
+
+    ``reduction="batchmean"`` divides the sum by the size of the first dimension, which is the divergence
+    as mathematics defines it; ``"mean"`` divides by the number of elements.
+    """
+    loss = exp(target) * (target - input) if log_target else divergence(input, target)
+    if reduction == "batchmean":
+        return reductions.sum(loss) / input.shape[0] if input.ndim else reductions.sum(loss)
+    if reduction == "mean":
+        warnings.warn("reduction: 'mean' divides the total loss by both the batch size and the support size. 'batchmean' divides "
+                      "only by the batch size, and aligns with the KL math definition.", stacklevel=2)
+    return _reduce(loss, reduction)

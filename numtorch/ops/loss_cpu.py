@@ -1,0 +1,118 @@
+"""Loops of the cross entropy between rows of scores and class numbers, on the CPU.
+
+Rows are taken in blocks cut by the shape alone; block sums are added in order, so that results are the same
+for any number of threads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from numtorch.kernels.jit import jit, prange
+from numtorch.kernels.math import exp, log
+from numtorch.ops.activation_cpu import BLOCK, PARALLEL_ELEMENTS, exponentials
+
+
+@jit
+def first_bad_label(t, classes, ignore):
+    """Position of the first label that is neither a class nor the ignored one; -1 if there is none."""
+    for i in range(t.size):
+        if (t[i] < 0 or t[i] >= classes) and t[i] != ignore:
+            return i
+    return -1
+
+
+@jit
+def count_kept(t, ignore):
+    """How many labels are not the ignored one."""
+    kept = 0
+    for i in range(t.size):
+        kept += t[i] != ignore
+    return kept
+
+
+def cross_entropy_blocks(x, t, sums, rows, n, ignore):
+    """sums[b] = over the rows i of block b: log(sum over j of exp(x[i, j])) - x[i, t[i]]"""
+    per = max(1, BLOCK // n)
+    for b in prange(sums.size):
+        lo = b * per
+        m = min(per, rows - lo)
+        part = x[lo * n : (lo + m) * n]
+        tops = np.empty(m, x.dtype)
+        totals = np.empty(m, x.dtype)
+        exponentials(part, np.empty(m * n, x.dtype), tops, totals, m, n)
+        loss = x.dtype.type(0)
+        for i in range(m):
+            label = t[lo + i]
+            if label == ignore:
+                continue
+            loss += (log(totals[i]) + tops[i]) - part[i * n + label]
+        sums[b] = loss
+
+
+def cross_entropy_blocks_backward(g, x, t, gx, rows, n, ignore):
+    """gx[i, j] = g / kept * (exp(x[i, j]) / sum over j of exp(x[i, j]) - (j == t[i])), 0 in ignored rows"""
+    per = max(1, BLOCK // n)
+    each = g[0] / g.dtype.type(count_kept(t, ignore))
+    for b in prange((rows + per - 1) // per):
+        lo = b * per
+        m = min(per, rows - lo)
+        part = gx[lo * n : (lo + m) * n]
+        totals = np.empty(m, x.dtype)
+        exponentials(x[lo * n : (lo + m) * n], part, np.empty(m, x.dtype), totals, m, n)
+        for i in range(m):
+            row = part[i * n : (i + 1) * n]
+            label = t[lo + i]
+            if label == ignore:
+                for j in range(n):
+                    row[j] = x.dtype.type(0)
+                continue
+            scale = each / totals[i]
+            for j in range(n):
+                row[j] *= scale
+            row[label] -= each
+
+
+@jit
+def mean_of(sums, t, out, ignore):
+    """out[0] = sum of sums / number of kept labels; NaN if there are none, as in torch"""
+    total = sums.dtype.type(0)
+    for b in range(sums.size):
+        total += sums[b]
+    out[0] = total / sums.dtype.type(count_kept(t, ignore))
+
+
+BLOCKS = jit(cross_entropy_blocks), jit(cross_entropy_blocks, parallel=True)
+BLOCKS_BACKWARD = jit(cross_entropy_blocks_backward), jit(cross_entropy_blocks_backward, parallel=True)
+
+
+@jit
+def forward_small(x, t, out, rows, n, ignore):
+    """The whole of a small cross entropy in one call; returns where the first bad label is, or -1."""
+    bad = first_bad_label(t, n, ignore)
+    if bad < 0:
+        sums = np.empty((rows + max(1, BLOCK // n) - 1) // max(1, BLOCK // n), x.dtype)
+        SERIAL(x, t, sums, rows, n, ignore)
+        mean_of(sums, t, out, ignore)
+    return bad
+
+
+SERIAL = BLOCKS[0]
+
+
+def forward(x, t, out, rows, n, ignore):
+    """Mean cross entropy of flat x (rows, n) and labels t into out (1); where the first bad label is, or -1."""
+    if x.size < PARALLEL_ELEMENTS:
+        return forward_small(x, t, out, rows, n, ignore)
+    bad = first_bad_label(t, n, ignore)
+    if bad < 0:
+        per = max(1, BLOCK // n)
+        sums = np.empty((rows + per - 1) // per, x.dtype)
+        BLOCKS[1](x, t, sums, rows, n, ignore)
+        mean_of(sums, t, out, ignore)
+    return bad
+
+
+def backward(g, x, t, gx, rows, n, ignore):
+    """Gradient of ``forward``; the labels have been checked."""
+    BLOCKS_BACKWARD[x.size >= PARALLEL_ELEMENTS](g, x, t, gx, rows, n, ignore)

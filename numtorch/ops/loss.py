@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 from numtorch._tensor import Tensor, empty, new
 from numtorch.dispatch.op import op, primitive
 from numtorch.dtype import FLOATS, int64
 from numtorch.kernels import math as m
 from numtorch.kernels.registry import Signature
-from numtorch.ops import loss_cpu, reduction as reductions
+from numtorch.ops import loss_cpu
+from numtorch.ops import reduction as reductions
 from numtorch.ops.activation import log_softmax_along, logsigmoid, sigmoid, softmax_along
 from numtorch.ops.arithmetic import abs, clamp_min, exp, le, log, lt, ne, sign, where
 from numtorch.ops.indexing import gather_along, one_hot, take_along_extents

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from numtorch.kernels.jit import jit, prange
-from numtorch.kernels.math import exp, log
+from numtorch.kernels.math import log
 from numtorch.ops.activation_cpu import BLOCK, PARALLEL_ELEMENTS, exponentials
 
 

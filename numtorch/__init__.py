@@ -9,11 +9,10 @@ tensor([2., 4., 6.])
 Explicit re-exports, no logic. What stands where is told in README.md beside this file.
 """
 
-from numtorch import tensor as _methods  # binds the Tensor's methods; before the function of that name
+import numtorch.tensor  # noqa: F401 - binds the Tensor's methods; before the function of that name
 from numtorch import autograd as autograd
 from numtorch import cuda as cuda
 from numtorch import kernels as kernels
-from numtorch import dtype as _dtype
 from numtorch._tensor import Tensor as Tensor
 from numtorch._version import __version__ as __version__
 from numtorch.device import device as device

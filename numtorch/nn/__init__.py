@@ -53,6 +53,17 @@ from numtorch.nn.flatten import Unflatten as Unflatten
 from numtorch.nn.linear import Bilinear as Bilinear
 from numtorch.nn.linear import Identity as Identity
 from numtorch.nn.linear import Linear as Linear
+from numtorch.nn.loss import (
+    BCELoss as BCELoss,
+    BCEWithLogitsLoss as BCEWithLogitsLoss,
+    CrossEntropyLoss as CrossEntropyLoss,
+    HuberLoss as HuberLoss,
+    KLDivLoss as KLDivLoss,
+    L1Loss as L1Loss,
+    MSELoss as MSELoss,
+    NLLLoss as NLLLoss,
+    SmoothL1Loss as SmoothL1Loss,
+)
 from numtorch.nn.module import Module as Module
 from numtorch.nn.parameter import Buffer as Buffer
 from numtorch.nn.parameter import Parameter as Parameter

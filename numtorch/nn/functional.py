@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import builtins
+import warnings
 from typing import Any
 
 from numtorch._tensor import Tensor
-from numtorch.ops import activation, movement, random, reduction
+from numtorch.ops import activation, loss, movement, random
+from numtorch.ops import reduction as reductions
 from numtorch.ops.activation import gelu as gelu
 from numtorch.ops.activation import glu as glu
 from numtorch.ops.activation import logsigmoid as logsigmoid
@@ -29,6 +31,11 @@ from numtorch.ops.random import dropout as dropout
 
 def _result(input: Tensor, y: Tensor, inplace: bool) -> Tensor:
     return overwrite(input, y) if inplace else y
+
+
+def _source(input: Tensor, inplace: bool) -> Tensor:
+    """What a formula that saves its input must be given if the input is to be overwritten."""
+    return movement.clone(input) if inplace and input.requires_grad else input
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -80,7 +87,8 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """``elu`` scaled so that mean 0 and variance 1 are a fixed point (Klambauer et al. 2017)."""
-    return _result(input, activation.elu(input, 1.6732632423543772) * 1.0507009873554805, inplace)
+    x = _source(input, inplace)
+    return _result(input, activation.elu(x, 1.6732632423543772) * 1.0507009873554805, inplace)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -97,7 +105,8 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """``x * tanh(softplus(x))`` (Misra 2019)."""
-    return _result(input, input * tanh(softplus(input)), inplace)
+    x = _source(input, inplace)
+    return _result(input, x * tanh(softplus(x)), inplace)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
@@ -107,7 +116,8 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """``x * hardsigmoid(x)`` (Howard et al. 2019)."""
-    return _result(input, input * activation.relu6(input + 3) / 6, inplace)
+    x = _source(input, inplace)
+    return _result(input, x * activation.relu6(x + 3) / 6, inplace)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
@@ -267,7 +277,7 @@ def _padded_positions(n: int, left: int, right: int, mode: str, device: Any) -> 
 
 def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
     """``x / max(norm(x, p), eps)`` along ``dim``."""
-    y = input / clamp_min(reduction.norm(input, p, dim, keepdim=True), eps)
+    y = input / clamp_min(reductions.norm(input, p, dim, keepdim=True), eps)
     return y if out is None else out.copy_(y)
 
 
@@ -278,10 +288,102 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     >>> torch.nn.functional.cosine_similarity(torch.tensor([1.0, 0.0]), torch.tensor([1.0, 0.0]), dim=0)
     tensor(1.)
     """
-    lengths = [clamp_min(reduction.norm(x, 2, dim, keepdim=True), eps) for x in (x1, x2)]
-    return reduction.sum((x1 / lengths[0]) * (x2 / lengths[1]), dim)
+    lengths = [clamp_min(reductions.norm(x, 2, dim, keepdim=True), eps) for x in (x1, x2)]
+    return reductions.sum((x1 / lengths[0]) * (x2 / lengths[1]), dim)
 
 
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """``norm(x1 - x2 + eps, p)`` along the last dimension."""
-    return reduction.norm(x1 - x2 + eps, p, -1, keepdim)
+    return reductions.norm(x1 - x2 + eps, p, -1, keepdim)
+
+
+# --- losses ---------------------------------------------------------------------------------------------
+
+
+def reduction_of(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
+    """``reduction``, unless it is given by its old names ``size_average`` and ``reduce``."""
+    if size_average is None and reduce is None:
+        return reduction
+    reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
+    warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.", stacklevel=4)
+    return reduction
+
+
+def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
+                  ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean",
+                  label_smoothing: float = 0.0) -> Tensor:
+    """The negative log likelihood of the targets (class numbers or probabilities) under ``softmax(input)``.
+
+    >>> import numtorch as torch
+    >>> torch.nn.functional.cross_entropy(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
+    tensor(0.6931)
+    """
+    reduction = reduction_of(size_average, reduce, reduction)
+    return loss.cross_entropy(input, target, weight, ignore_index, reduction, label_smoothing)
+
+
+def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None, ignore_index: int = -100,
+             reduce: bool | None = None, reduction: str = "mean") -> Tensor:
+    """``-input[target]`` for log-probabilities ``input``."""
+    return loss.nll_loss(input, target, weight, ignore_index, reduction_of(size_average, reduce, reduction))
+
+
+def mse_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
+             weight: Tensor | None = None) -> Tensor:
+    """``(input - target) ** 2``."""
+    return loss.mse_loss(input, target, reduction_of(size_average, reduce, reduction), weight)
+
+
+def l1_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
+            weight: Tensor | None = None) -> Tensor:
+    """``|input - target|``."""
+    reduction = reduction_of(size_average, reduce, reduction)
+    if weight is None:
+        return loss.l1_loss(input, target, reduction)
+    return _weighted(loss.l1_loss(input, target, "none"), weight, reduction)
+
+
+def _weighted(each: Tensor, weight: Tensor, reduction: str) -> Tensor:
+    """Losses that count as often as ``weight`` says; their mean is divided by the sum of the weights."""
+    if weight.shape != each.shape:
+        raise ValueError("Weights and input must have the same size.")
+    if reduction == "none":
+        return each * weight
+    total = reductions.sum(each * weight)
+    return total if reduction == "sum" else total / reductions.sum(weight)
+
+
+def smooth_l1_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
+                   reduction: str = "mean", beta: float = 1.0) -> Tensor:
+    """Squared error divided by ``2 * beta`` near 0, absolute error less ``beta / 2`` from ``beta`` on."""
+    return loss.smooth_l1_loss(input, target, reduction_of(size_average, reduce, reduction), beta)
+
+
+def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None) -> Tensor:
+    """Half the squared error up to ``delta``, from there on a line of that slope."""
+    if weight is None:
+        return loss.huber_loss(input, target, reduction, delta)
+    if weight.shape != input.shape:
+        raise ValueError("Weights and input must have the same size.")
+    each = loss.huber_loss(input, target, "none", delta) * weight
+    # Differently from the other losses, torch divides by the number of elements here.
+    return each if reduction == "none" else reductions.sum(each) if reduction == "sum" else reductions.mean(each)
+
+
+def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
+                         reduce: bool | None = None, reduction: str = "mean") -> Tensor:
+    """``-(t * log(x) + (1 - t) * log(1 - x))`` for probabilities ``input``."""
+    return loss.binary_cross_entropy(input, target, weight, reduction_of(size_average, reduce, reduction))
+
+
+def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
+                                     reduce: bool | None = None, reduction: str = "mean", pos_weight: Tensor | None = None) -> Tensor:
+    """``binary_cross_entropy(sigmoid(input), target)`` without overflow."""
+    reduction = reduction_of(size_average, reduce, reduction)
+    return loss.binary_cross_entropy_with_logits(input, target, weight, reduction, pos_weight)
+
+
+def kl_div(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
+           log_target: bool = False) -> Tensor:
+    """``t * (log(t) - input)`` for log-probabilities ``input``."""
+    return loss.kl_div(input, target, reduction_of(size_average, reduce, reduction), log_target)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 from numtorch._tensor import Tensor
 from numtorch.nn import functional as F
 from numtorch.nn.module import Module
@@ -16,10 +14,7 @@ class _Loss(Module):
 
     def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"):
         super().__init__()
-        if size_average is not None or reduce is not None:
-            reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
-            warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.", stacklevel=4)
-        self.reduction = reduction
+        self.reduction = F.reduction_of(size_average, reduce, reduction)
 
 
 class _WeightedLoss(_Loss):

@@ -32,8 +32,12 @@ def test_order_replacement_and_removal():
 
         return hook
 
-    handles = [m.register_forward_pre_hook(pre("a", 2)), m.register_forward_pre_hook(pre("first"), prepend=True),
-               m.register_forward_hook(post("b", 10)), m.register_forward_hook(post("c"), prepend=True)]
+    handles = [
+        m.register_forward_pre_hook(pre("a", 2)),
+        m.register_forward_pre_hook(pre("first"), prepend=True),
+        m.register_forward_hook(post("b", 10)),
+        m.register_forward_hook(post("c"), prepend=True),
+    ]
     assert m(1) == 10
     assert seen == [("first", (1,)), ("a", (1,)), ("c", (2,), 2), ("b", (2,), 2)]
     for h in handles:
@@ -55,7 +59,10 @@ def test_keyword_arguments():
         assert m(1, b=2) == 5
     with m.register_forward_hook(lambda module, args, kwargs, y: (args, kwargs, y), with_kwargs=True):
         assert m(1, b=2) == ((1,), {"b": 2}, 3)
-    with m.register_forward_pre_hook(lambda *a: 3, with_kwargs=True), pytest.raises(RuntimeError, match="forward pre-hook must return"):
+    with (
+        m.register_forward_pre_hook(lambda *a: 3, with_kwargs=True),
+        pytest.raises(RuntimeError, match="forward pre-hook must return"),
+    ):
         m(1)
     with m.register_forward_pre_hook(lambda module, args: None):
         assert m(a=1) == 1
@@ -112,7 +119,13 @@ def run_backward(f, m, x, change=False):
     seen = []
 
     def full(module, gi, go):
-        seen.append(("full", [None if g is None else g.detach().numpy().copy() for g in gi], [g.detach().numpy().copy() for g in go]))
+        seen.append(
+            (
+                "full",
+                [None if g is None else g.detach().numpy().copy() for g in gi],
+                [g.detach().numpy().copy() for g in go],
+            )
+        )
         return tuple(None if g is None else g * 2 for g in gi) if change else None
 
     def pre(module, go):
@@ -133,7 +146,9 @@ def test_backward_hooks_see_and_change_gradients(change, wants):
     ours, theirs = pair(layer)
     a = nt.from_numpy(normal(5, 3)).requires_grad_(wants)
     b = torch.from_numpy(normal(5, 3)).requires_grad_(wants)
-    for (kind, gi, go), (kind2, gi2, go2) in zip(run_backward(nt, ours, a, change), run_backward(torch, theirs, b, change), strict=True):
+    for (kind, gi, go), (kind2, gi2, go2) in zip(
+        run_backward(nt, ours, a, change), run_backward(torch, theirs, b, change), strict=True
+    ):
         assert kind == kind2 and len(gi) == len(gi2)
         for g, h in zip(gi + go, gi2 + go2, strict=True):
             assert (g is None) == (h is None)
@@ -156,7 +171,7 @@ def test_backward_hook_with_several_inputs_and_outputs():
     y, z = m(a, b, 3)
     assert not y.requires_grad
     z.sum().backward()
-    (gi, go), = seen
+    ((gi, go),) = seen
     assert gi[0].tolist() == [1, 1] and gi[1] is None and gi[2] is None and go[0] is None and go[1].tolist() == [1, 1]
 
 
@@ -166,7 +181,10 @@ def test_wrong_returns():
         y = m(nt.ones(1, requires_grad=True))
         with pytest.raises(RuntimeError, match="invalid number of grad_input, got 2, but expected 1"):
             y.backward()
-    with m.register_full_backward_hook(lambda *a: None), pytest.warns(UserWarning, match="module output should be a Tensor"):
+    with (
+        m.register_full_backward_hook(lambda *a: None),
+        pytest.warns(UserWarning, match="module output should be a Tensor"),
+    ):
         m([1])
 
 

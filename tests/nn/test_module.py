@@ -66,7 +66,12 @@ def describe(net):
         "children": [k for k, _ in net.named_children()],
         "state": list(net.state_dict()),
         "versions": {k: dict(v) for k, v in net.state_dict()._metadata.items()},
-        "counts": (len(list(net.parameters())), len(list(net.buffers())), len(list(net.modules())), len(list(net.children()))),
+        "counts": (
+            len(list(net.parameters())),
+            len(list(net.buffers())),
+            len(list(net.modules())),
+            len(list(net.children())),
+        ),
         "text": repr(net),
     }
 
@@ -86,51 +91,54 @@ def outcome(fn):
         return type(e), str(e).replace("numtorch.nn.linear", "torch.nn.modules.linear")
 
 
-@pytest.mark.parametrize("act", [
-    lambda f, m: setattr(m, "p", f.ones(2)),
-    lambda f, m: setattr(m, "p", 3),
-    lambda f, m: setattr(m, "fc", 3),
-    lambda f, m: setattr(m, "fc", f.ones(1)),
-    lambda f, m: setattr(m, "b", "text"),
-    lambda f, m: setattr(m, "p", f.nn.Linear(1, 1)),
-    lambda f, m: m.register_buffer("p", f.ones(1)),
-    lambda f, m: m.register_buffer("x", 3),
-    lambda f, m: m.register_buffer("a.b", None),
-    lambda f, m: m.register_buffer("", None),
-    lambda f, m: m.register_buffer(3, None),
-    lambda f, m: m.register_parameter("b", None),
-    lambda f, m: m.register_parameter("x", f.ones(1)),
-    lambda f, m: m.register_parameter("a.b", None),
-    lambda f, m: m.register_parameter("", None),
-    lambda f, m: m.register_parameter(3, None),
-    lambda f, m: m.add_module("p", f.nn.Identity()),
-    lambda f, m: m.add_module("x", 3),
-    lambda f, m: m.add_module("a.b", None),
-    lambda f, m: m.add_module("", None),
-    lambda f, m: m.add_module(3, None),
-    lambda f, m: m.get_parameter("fc.nope"),
-    lambda f, m: m.get_parameter("fc"),
-    lambda f, m: m.get_parameter("b"),
-    lambda f, m: m.get_buffer("p"),
-    lambda f, m: m.get_buffer("nope"),
-    lambda f, m: m.get_submodule("fc.weight"),
-    lambda f, m: m.get_submodule("fc.x"),
-    lambda f, m: m.set_submodule("", m),
-    lambda f, m: m.set_submodule("nope", f.nn.Identity(), strict=True),
-    lambda f, m: m.set_submodule("p", f.nn.Identity()),
-    lambda f, m: m.missing,
-    lambda f, m: delattr(m, "missing"),
-    lambda f, m: m.train(1),
-    lambda f, m: f.nn.Module()(1),
-    lambda f, m: f.nn.Module(3),
-    lambda f, m: f.nn.Module(a=3),
-    lambda f, m: f.nn.Linear(2, 2).to(f.int64),
-    lambda f, m: f.nn.Identity.__new__(f.nn.Identity).register_buffer("b", None),
-    lambda f, m: setattr(f.nn.Identity.__new__(f.nn.Identity), "fc", f.nn.Identity()),
-    lambda f, m: setattr(f.nn.Identity.__new__(f.nn.Identity), "p", f.nn.Parameter(f.ones(1))),
-    lambda f, m: f.nn.Sequential(3),
-    lambda f, m: f.nn.ModuleList(3),
-])
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda f, m: setattr(m, "p", f.ones(2)),
+        lambda f, m: setattr(m, "p", 3),
+        lambda f, m: setattr(m, "fc", 3),
+        lambda f, m: setattr(m, "fc", f.ones(1)),
+        lambda f, m: setattr(m, "b", "text"),
+        lambda f, m: setattr(m, "p", f.nn.Linear(1, 1)),
+        lambda f, m: m.register_buffer("p", f.ones(1)),
+        lambda f, m: m.register_buffer("x", 3),
+        lambda f, m: m.register_buffer("a.b", None),
+        lambda f, m: m.register_buffer("", None),
+        lambda f, m: m.register_buffer(3, None),
+        lambda f, m: m.register_parameter("b", None),
+        lambda f, m: m.register_parameter("x", f.ones(1)),
+        lambda f, m: m.register_parameter("a.b", None),
+        lambda f, m: m.register_parameter("", None),
+        lambda f, m: m.register_parameter(3, None),
+        lambda f, m: m.add_module("p", f.nn.Identity()),
+        lambda f, m: m.add_module("x", 3),
+        lambda f, m: m.add_module("a.b", None),
+        lambda f, m: m.add_module("", None),
+        lambda f, m: m.add_module(3, None),
+        lambda f, m: m.get_parameter("fc.nope"),
+        lambda f, m: m.get_parameter("fc"),
+        lambda f, m: m.get_parameter("b"),
+        lambda f, m: m.get_buffer("p"),
+        lambda f, m: m.get_buffer("nope"),
+        lambda f, m: m.get_submodule("fc.weight"),
+        lambda f, m: m.get_submodule("fc.x"),
+        lambda f, m: m.set_submodule("", m),
+        lambda f, m: m.set_submodule("nope", f.nn.Identity(), strict=True),
+        lambda f, m: m.set_submodule("p", f.nn.Identity()),
+        lambda f, m: m.missing,
+        lambda f, m: delattr(m, "missing"),
+        lambda f, m: m.train(1),
+        lambda f, m: f.nn.Module()(1),
+        lambda f, m: f.nn.Module(3),
+        lambda f, m: f.nn.Module(a=3),
+        lambda f, m: f.nn.Linear(2, 2).to(f.int64),
+        lambda f, m: f.nn.Identity.__new__(f.nn.Identity).register_buffer("b", None),
+        lambda f, m: setattr(f.nn.Identity.__new__(f.nn.Identity), "fc", f.nn.Identity()),
+        lambda f, m: setattr(f.nn.Identity.__new__(f.nn.Identity), "p", f.nn.Parameter(f.ones(1))),
+        lambda f, m: f.nn.Sequential(3),
+        lambda f, m: f.nn.ModuleList(3),
+    ],
+)
 def test_errors_are_torchs(act):
     def build(f):
         class Plain(f.nn.Module):
@@ -245,7 +253,10 @@ def test_casts_keep_parameter_objects_and_gradients():
     np.testing.assert_allclose(p.grad.numpy(), 2 * g.numpy(), rtol=1e-6)
     assert m.half().p.dtype is nt.float16 and m.bfloat16().p.dtype is nt.bfloat16 and m.float().p.dtype is nt.float32
     assert m.to(nt.float64).p.dtype is nt.float64 and m.to("cpu", nt.float32).p.dtype is nt.float32
-    assert m.to(nt.ones(1, dtype=nt.float64)).p.dtype is nt.float64 and m.to(dtype=nt.float32, device="cpu").p.dtype is nt.float32
+    assert (
+        m.to(nt.ones(1, dtype=nt.float64)).p.dtype is nt.float64
+        and m.to(dtype=nt.float32, device="cpu").p.dtype is nt.float32
+    )
     assert m.type(nt.float64).count.dtype is nt.float64
     assert m.cpu() is m and m.share_memory() is m
     assert m.to_empty(device="meta").p.is_meta and m.p is m._parameters["p"]
@@ -320,7 +331,9 @@ def test_parameter():
     p.tag = "kept"
     p.grad = nt.ones(2)
     for other in (copy.deepcopy(p), pickle.loads(pickle.dumps(p))):
-        assert type(other) is nt.nn.Parameter and other.requires_grad and other.grad is None and other.tolist() == [0, 0]
+        assert (
+            type(other) is nt.nn.Parameter and other.requires_grad and other.grad is None and other.tolist() == [0, 0]
+        )
     assert pickle.loads(pickle.dumps(p)).tag == "kept"
     with pytest.raises(RuntimeError):
         nt.nn.Parameter(nt.tensor([1]))

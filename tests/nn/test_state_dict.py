@@ -28,7 +28,9 @@ def error(fn):
 @pytest.mark.parametrize("strict", [True, False])
 def test_error_text_is_torchs(strict):
     nets = [(f, net_of(f)) for f in (nt, torch)]
-    assert error(lambda: nets[0][1].load_state_dict(bad(*nets[0]), strict)) == error(lambda: nets[1][1].load_state_dict(bad(*nets[1]), strict))
+    assert error(lambda: nets[0][1].load_state_dict(bad(*nets[0]), strict)) == error(
+        lambda: nets[1][1].load_state_dict(bad(*nets[1]), strict)
+    )
     assert error(lambda: nets[0][1].load_state_dict([1])) == error(lambda: nets[1][1].load_state_dict([1]))
 
 
@@ -86,7 +88,9 @@ def test_loading_converts_and_accepts_old_scalars():
     m.p = nt.nn.Parameter(nt.tensor(0.0))
     m.load_state_dict({"p": nt.tensor([2.0], dtype=nt.float64)})
     assert m.p.item() == 2 and m.p.dtype is nt.float32
-    with pytest.raises(RuntimeError, match="expected torch.Tensor or Tensor-like object from checkpoint but received <class 'int'>"):
+    with pytest.raises(
+        RuntimeError, match="expected torch.Tensor or Tensor-like object from checkpoint but received <class 'int'>"
+    ):
         m.load_state_dict({"p": 3})
 
 

@@ -122,7 +122,7 @@ def _join(path: str, key: Any) -> str:
 def _refusal(value: Any, path: str) -> str:
     """Why a value cannot be saved, and what to do instead."""
     kind = type(value)
-    where = f"{path} is" if path else "got"
+    where = f"{path} is" if path else "the object is"
     name = f"{kind.__module__}.{kind.__qualname__}"
     if callable(getattr(value, "state_dict", None)):
         advice = "save its state_dict() and load that into an object made by your code"

@@ -528,3 +528,33 @@ def test_training_continued_in_another_process_is_the_same_bit_for_bit(kind, tmp
         results[what], err = p.communicate(timeout=300)
         assert p.returncode == 0, err
     assert results["second"] == results["whole"] != results["first"]
+
+
+def test_modules_optimizers_and_whole_checkpoints():
+    nn = torch.nn
+
+    def build():
+        net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+        net.register_buffer("seen", torch.zeros(2, dtype=torch.int64))
+        return net, torch.optim.AdamW(net.named_parameters(), lr=0.1)
+
+    def step(net, opt):
+        opt.zero_grad()
+        net(x).square().mean().backward()
+        opt.step()
+
+    x = torch.arange(12, dtype=torch.float32).reshape(4, 3)
+    net, opt = build()
+    step(net, opt)
+    state = round_trip({"model": net.state_dict(), "optimizer": opt.state_dict(), "weight": net[0].weight})
+    assert type(state["weight"]) is torch.Tensor
+    again, opt_again = build()
+    again.load_state_dict(state["model"])
+    opt_again.load_state_dict(state["optimizer"])
+    for _ in range(2):
+        step(net, opt)
+        step(again, opt_again)
+    for a, b in zip(net.state_dict().values(), again.state_dict().values(), strict=True):
+        assert a.tolist() == b.tolist()
+    with pytest.raises(TypeError, match=r"the object is of type numtorch\.nn.*save its state_dict\(\)"):
+        torch.save(net, io.BytesIO())

@@ -46,7 +46,10 @@ class Op:
         differentiable: False for ops whose result never requires gradients (comparisons, indices).
         samples: argument tuples for the op's tests and benchmark row.
         ref: NumPy's function of the same meaning, for tests.
+        generates: the text of its kernel is made for a signature, by ``generated_source``.
     """
+
+    generates = False
 
     def __init__(self, name: str, body: Callable | None, spec: Callable, *, select: tuple = (), differentiable: bool = True,
                  ref: Callable | None = None, samples: Callable | None = None, domain: tuple | None = None,
@@ -203,7 +206,7 @@ class ElementwiseOp(Op):
     """An op with a scalar body; ``call`` is its front, ``run`` the general path."""
 
     def __init__(self, name: str, scalar: Callable, *, result: str = "same", keep: tuple = (), floats: bool = False,
-                 counted: tuple | None = None, **rest: Any):
+                 counted: tuple | None = None, takes: tuple | None = None, **rest: Any):
         super().__init__(name, None, scalar, **rest)
         self.scalar = scalar
         self.keep = frozenset(keep)
@@ -211,7 +214,7 @@ class ElementwiseOp(Op):
         symbols = [expr.symbol(n) for n in operands]
         rule = {"same": None, "bool": lambda d: (dtypes.bool,)}[result]
         self.program = Program(name, [expr.apply(self, symbols)], operands, keep=self.keep, result=rule, floats=floats,
-                               counted=frozenset(self.tensors if counted is None else counted) - self.keep)
+                               counted=frozenset(self.tensors if counted is None else counted) - self.keep, takes=takes)
         self.entry.add(Kernel(name, "generated", "any", self._generated, None, Priority.GENERATED, layout="elementwise"))
 
     def _generated(self, *values: Any) -> Tensor:
@@ -380,6 +383,7 @@ def primitive(**options: Any) -> Callable:
         result: ``same`` (the promoted type) or ``bool``.
         floats: integers are computed in the default floating type.
         keep: operands that take no part in type promotion (conditions).
+        takes: the types in which the formula means something; None for all.
         ref, samples, domain: for the op's tests.
     """
     def wrap(fn: Callable) -> Any:

@@ -39,6 +39,8 @@ def overwrite(targets: tuple, values: tuple) -> Any:
 class UpdateOp(Op):
     """An op made by ``@update``. Returns its first tensor."""
 
+    generates = True
+
     def __init__(self, fn: Callable):
         import inspect
 
@@ -49,7 +51,7 @@ class UpdateOp(Op):
         self.flags = flags
         self.programs = registry.memo()
         for device in ("cpu", "cuda"):
-            self.entry.add(Kernel(fn.__name__, "fused", device, self.anyhow, (*FLOATS, *HALVES), when=one_type, layout="update"))
+            self.entry.add(Kernel(fn.__name__, "generated", device, self.anyhow, (*FLOATS, *HALVES), when=one_type, layout="update"))
 
     def formula(self, present: tuple[bool, ...], flags: tuple) -> tuple[list[str], list[str], list]:
         """Names of the tensors that are there, of those overwritten, and the expressions of their new values."""
@@ -92,9 +94,9 @@ class UpdateOp(Op):
                     return self.formula_of(*args)
 
             return quiet
-        if kernel.layout != "update" or s.device != "cpu" or not contiguous:
+        if kernel.layout != "update" or s.device != "cpu":
             return timing.wrap(kernel.id, kernel.run, self.flops)
-        return timing.wrap(kernel.id, self._fused(s), self.flops)
+        return self._fused(s) if contiguous else kernel.run  # both time the loop itself
 
     def first(self, tensors: tuple, params: tuple) -> Any:
         """Choose for these kinds, remember, run."""
@@ -108,6 +110,15 @@ class UpdateOp(Op):
         launch = self.launcher(self.signature(tensors, params), contiguous)
         self.entry.memo[front.key(self, tensors, params)] = launch
         return launch(*tensors, *params)
+
+    def _text(self, s: Signature) -> tuple[list[str], list[str], str]:
+        """Names of the tensors, of those overwritten, and the loop's text."""
+        names, written, new = self.formula(tuple(d is not None for d in s.dtypes), s.params)
+        return names, written, codegen.source(self.name, names, self.numbers, written, new, s.dtypes[0])
+
+    def generated_source(self, s: Signature) -> str:
+        """The text of the loop for contiguous CPU tensors of a signature."""
+        return self._text(s)[2]
 
     def _fused(self, s: Signature) -> Callable:
         """The launcher for contiguous CPU tensors of a signature. For ``sgd_step`` with momentum it reads:
@@ -124,10 +135,8 @@ class UpdateOp(Op):
         """
         from numtorch.dispatch.front import _compile
 
-        present = tuple(d is not None for d in s.dtypes)
-        names, written, new = self.formula(present, s.params)
+        names, written, text = self._text(s)
         d = s.dtypes[0]
-        text = codegen.source(self.name, names, self.numbers, written, new, d)
         sample = [np.empty(1, d.storage)] * len(names) + [0.5] * len(self.numbers)
         entries: dict[bool, Callable] = {}
 

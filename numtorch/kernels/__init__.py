@@ -101,6 +101,9 @@ def source(op: Any, *args: Any, **kwargs: Any) -> str:
         _, tensors, params = _bound(entry, args, kwargs)
         jit = found.program.plan((*tensors, *params), None).jit
         return jit.source if jit is not None else "(nothing to compute)"
+    if args and found is not None and found.generates:
+        _, tensors, params = _bound(entry, args, kwargs)
+        return found.generated_source(found.signature(tensors, params))
     parts = []
     if isinstance(found, ElementwiseOp):
         parts.append(inspect.getsource(found.scalar))

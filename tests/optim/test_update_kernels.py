@@ -1,12 +1,16 @@
 """The optimizers' update ops: kernels against bodies, on every layout and device that has one."""
 
 import inspect
+import os
+import subprocess
+import sys
+import textwrap
 
 import numpy as np
 import pytest
 
 import numtorch
-from numtorch.kernels import launch, registry
+from numtorch.kernels import launch, registry, timing
 from numtorch.ops import optimizer as ops
 
 FORMS = [
@@ -66,14 +70,33 @@ def test_written_tensors_and_no_others_get_a_new_version():
     assert [t._version for t in strided] == [1, 0, 1]
 
 
-def test_generated_text_is_one_loop_in_place():
-    from numtorch.kernels.codegen import update
-
-    names, written, values = ops.sgd_step.op.formula((True, True, True), (("decay", False), ("nesterov", False), ("maximize", False)))
-    text = update.source("sgd_step", names, ops.sgd_step.op.numbers, written, values, numtorch.float32)
+def test_the_text_that_runs_is_one_loop_in_place():
+    text = numtorch.kernels.source(ops.sgd_step, *operands(3, (2,), numtorch.float32), momentum=0.9, nesterov=True)
+    assert text.startswith("def sgd_step(x_, g_, m_, lr_, momentum_")
     assert text.count("for ") == 1
     assert "x_[i] = " in text
     assert "g_[i] = " not in text
+    assert "def sgd_step" in numtorch.kernels.source(ops.sgd_step)
+    assert "-> generated (cpu" in numtorch.kernels.explain(ops.sgd_step, *operands(2, (2,), numtorch.float32))
+
+
+def test_measured_time_is_the_loops():
+    tensors = operands(4, (50,), numtorch.float32)
+    with timing.measure() as cost:
+        ops.adam_step(*tensors)
+        ops.adam_step(*[t[::2] for t in tensors])
+    assert list(cost.rows) == ["adam_step/cpu/generated"]
+    assert cost.rows["adam_step/cpu/generated"].calls == 2
+
+
+@pytest.mark.parametrize(("op", "count", "options"), FORMS[:1])
+def test_a_kernel_of_ones_own_can_take_its_place(op, count, options):
+    tensors = operands(count, (3,), numtorch.float32)
+    with numtorch.kernels.use(op, lambda x, *rest: x.zero_()):
+        op(*tensors, **options)
+    assert tensors[0].tolist() == [0, 0, 0]
+    op(*tensors, **options)
+    assert tensors[0].tolist() != [0, 0, 0]
 
 
 def test_mixed_types_run_the_body():
@@ -118,3 +141,79 @@ def test_every_flag_is_a_way_to_choose():
     for op in (ops.sgd_step, ops.adam_step, ops.rmsprop_step):
         flags = [p.name for p in inspect.signature(op.op.body).parameters.values() if p.annotation == "bool"]
         assert list(op.op.select) == flags
+
+
+SIMULATED = """
+    import io
+    import numpy as np
+    import numtorch as torch
+    from test_update_kernels import FORMS, operands
+
+    for op, count, options in FORMS:
+        for shape in ((5,), (2, 3)):
+            here, there = operands(count, shape, torch.float32), operands(count, shape, torch.float32, "cuda")
+            if len(shape) == 2:
+                here[1], there[1] = (t.t().contiguous().t() for t in (here[1], there[1]))
+            op(*here, **options)
+            op(*there, **options)
+            for x, y in zip(here, there, strict=True):
+                np.testing.assert_allclose(y.cpu().numpy(), x.numpy(), rtol=1e-5, atol=1e-6)
+
+    w = torch.ones(3, device="cuda", requires_grad=True)
+    opt = torch.optim.Adam([w], amsgrad=True)
+    w.grad = torch.ones(3, device="cuda")
+    opt.step()
+    state = opt.state[w]
+    assert state["step"].device.type == "cpu" and state["exp_avg"].device.type == "cuda"
+    f = io.BytesIO()
+    torch.save({"w": w, "tied": w.detach(), "opt": opt.state_dict()}, f)
+    f.seek(0)
+    back = torch.load(f)
+    assert back["w"].device == w.device and back["w"] is back["tied"]
+    assert back["w"].tolist() == w.tolist()
+    opt.load_state_dict(back["opt"])
+    opt.step()
+    f.seek(0)
+    assert torch.load(f, map_location="cpu")["opt"]["state"][0]["exp_avg"].device.type == "cpu"
+    print("agreed")
+"""
+
+
+def test_simulated_cuda_agrees_with_the_cpu():
+    pytest.importorskip("numba.cuda")
+    environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1", "PYTHONPATH": os.path.dirname(__file__)}
+    p = subprocess.run([sys.executable, "-c", textwrap.dedent(SIMULATED)], env=environment, capture_output=True, text=True, timeout=300)
+    assert p.stdout.strip() == "agreed", p.stderr
+
+
+def test_kernels_run_as_plain_python():
+    code = """
+        from test_update_kernels import FORMS, operands
+        import numtorch, numpy as np
+        from numtorch.kernels import registry
+        for op, count, options in FORMS:
+            fast, slow = operands(count, (3,), numtorch.float32), operands(count, (3,), numtorch.float32)
+            op(*fast, **options)
+            with registry.bodies_only():
+                op(*slow, **options)
+            for x, y in zip(fast, slow, strict=True):
+                np.testing.assert_allclose(x.numpy(), y.numpy(), rtol=1e-5, atol=1e-6)
+        print("agreed")
+    """
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": os.path.dirname(__file__)}
+    p = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], env=environment, capture_output=True, text=True, timeout=300)
+    assert p.stdout.strip() == "agreed", p.stderr
+
+
+@pytest.mark.parametrize(("op", "count", "options"), [FORMS[3], FORMS[6], FORMS[9]])
+def test_results_do_not_depend_on_the_number_of_threads(op, count, options):
+    before, results = numtorch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            numtorch.set_num_threads(threads)
+            tensors = operands(count, (40003,), numtorch.float32)
+            op(*tensors, **options)
+            results.append([t.numpy().tobytes() for t in tensors])
+    finally:
+        numtorch.set_num_threads(before)
+    assert results[0] == results[1] == results[2]

@@ -61,16 +61,19 @@ class Program:
         result: from the type in which the formula computes to the types of the results.
         floats: integers are computed in the default floating type.
         counted: operands that take part in type promotion; all but ``keep`` if None.
+        takes: the types in which the formula may compute; None for all.
     """
 
     def __init__(self, name: str, outputs: list[Expr], operands: list[str], *, keep: frozenset = frozenset(),
-                 result: Callable[[dtype], tuple] | None = None, floats: bool = False, counted: frozenset | None = None):
+                 result: Callable[[dtype], tuple] | None = None, floats: bool = False, counted: frozenset | None = None,
+                 takes: tuple | None = None):
         self.name = name
         self.outputs = outputs
         self.operands = operands
         self.keep = keep
         self.result = result or (lambda d: (d,) * len(outputs))
         self.floats = floats
+        self.takes = takes
         self.counted = frozenset(operands) - keep if counted is None else counted
         self.plans: dict = registry.memo()
 
@@ -128,6 +131,9 @@ class Program:
         result = dtypes.result_of(tensors, numbers)
         if self.floats and not result.is_floating_point:
             result = dtypes.get_default_dtype()
+        if self.takes is not None and result not in self.takes:
+            remedy = "use logical or bitwise functions, or cast with .int()" if result is dtypes.bool else "cast with .float()"
+            raise NotImplementedError(f'"{self.name}" not implemented for {result.name}; {remedy}')
         return result
 
     def plan(self, values: tuple, outs: tuple | None) -> Plan:

@@ -11,12 +11,12 @@ from numtorch._tensor import Tensor, empty
 from numtorch.dispatch.op import op, primitive
 from numtorch.dtype import FLOATS
 from numtorch.kernels import math as m
-from numtorch.ops.arithmetic import exp, gt, log, where
+from numtorch.ops.arithmetic import REAL, SIGNED, exp, gt, log, where
 from numtorch.ops.movement import contiguous
 from numtorch.storage import wrap_dim
 
 
-@primitive(ref=lambda x: np.maximum(x, 0))
+@primitive(ref=lambda x: np.maximum(x, 0), takes=SIGNED)
 def relu(x):
     """``max(x, 0)``; its gradient at 0 is 0, and NaN stays NaN.
 
@@ -54,7 +54,7 @@ def _(g, *, out):
     return g * (1 - out * out)
 
 
-@primitive()
+@primitive(takes=REAL)
 def leaky_relu(x, negative_slope: float = 0.01):
     """``x`` where positive, else ``negative_slope * x``."""
     return x if x > 0 else x * negative_slope
@@ -65,7 +65,7 @@ def _(g, x, *, negative_slope):
     return where(gt(x, 0), g, g * negative_slope)
 
 
-@primitive()
+@primitive(takes=REAL)
 def elu(x, alpha: float = 1.0):
     """``x`` where positive, else ``alpha * (exp(x) - 1)``."""
     return x if x > 0 else alpha * m.expm1(m.minimum(x, 0))
@@ -76,7 +76,7 @@ def _(g, x, *, alpha):
     return where(gt(x, 0), g, g * (alpha * exp(x)))
 
 
-@primitive(name="silu")
+@primitive(name="silu", takes=REAL)
 def silu(x):
     """``x * sigmoid(x)`` (Hendrycks and Gimpel 2016; also called swish)."""
     return x * m.sigmoid(x)
@@ -88,7 +88,7 @@ def _(g, x):
     return g * (s * (1 + x * (1 - s)))
 
 
-@primitive(name="gelu", public=False)
+@primitive(name="gelu", public=False, takes=REAL)
 def gelu_erf(x):
     """``x`` times the normal distribution's probability below it (Hendrycks and Gimpel 2016)."""
     return x * 0.5 * (1 + m.erf(x * 0.7071067811865476))
@@ -102,7 +102,7 @@ def _(g, x):
     return g * (below + x * exp(x * x * -0.5) * 0.3989422804014327)
 
 
-@primitive(public=False)
+@primitive(public=False, takes=REAL)
 def gelu_tanh(x):
     """The tanh approximation of gelu."""
     return x * 0.5 * (1 + m.tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))
@@ -124,7 +124,7 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     raise RuntimeError(f"approximate argument must be either none or tanh, got {approximate!r}")
 
 
-@primitive()
+@primitive(takes=REAL)
 def softplus(x, beta: float = 1.0, threshold: float = 20.0):
     """``log(1 + exp(beta * x)) / beta``; linear above the threshold, where it is so anyway."""
     return x if x * beta > threshold else m.log1p(m.exp(m.minimum(x * beta, threshold))) / beta
@@ -135,7 +135,7 @@ def _(g, x, *, beta, threshold):
     return where(gt(x * beta, threshold), g, g * sigmoid(x * beta))
 
 
-@primitive()
+@primitive(takes=REAL)
 def logsigmoid(x):
     """``log(sigmoid(x))`` without overflow."""
     return m.minimum(x, 0) - m.log1p(m.exp(-m.abs(x)))

@@ -12,8 +12,12 @@ import numpy as np
 
 from numtorch._tensor import Tensor
 from numtorch.dispatch.op import primitive
+from numtorch.dtype import FLOATS, HALVES, INTEGERS
 from numtorch.kernels import math as m
 from numtorch.kernels.codegen.expr import Expr, constant
+
+REAL = (*FLOATS, *HALVES)
+SIGNED = (*INTEGERS, *REAL)  # everything but truth values, of which there is no difference
 
 # --- four operations ------------------------------------------------------------------------------
 
@@ -39,7 +43,7 @@ def add(input: Tensor, other: Any, *, alpha: Any = 1, out: Tensor | None = None)
     return plain_add(input, other if alpha == 1 else other * alpha, out=out)
 
 
-@primitive(name="sub", ref=np.subtract, public=False)
+@primitive(name="sub", ref=np.subtract, public=False, takes=SIGNED)
 def plain_sub(x, y):
     """Difference of two tensors, element by element."""
     return x - y
@@ -87,16 +91,22 @@ def _(g, x, y, *, needs):
     return (g / y if needs[0] else None), (-g * x / (y * y) if needs[1] else None)
 
 
-@primitive(ref=np.floor_divide, differentiable=False, domain=(0.5, 3))
+@primitive(ref=np.floor_divide, differentiable=False, domain=(0.5, 3), takes=SIGNED)
 def floor_divide(x, y):
     """Quotient rounded towards minus infinity."""
     return x // y
 
 
-@primitive(public=False, differentiable=False)
+@primitive(public=False, differentiable=False, takes=SIGNED)
 def trunc_divide(x, y):
-    """Quotient rounded towards zero."""
+    """Quotient of integers rounded towards zero."""
     return (x - m.fmod(x, y)) // y
+
+
+@primitive(floats=True, public=False, differentiable=False, ref=lambda x, y: np.trunc(x / y), domain=(0.5, 3))
+def trunc_quotient(x, y):
+    """Quotient in floating point rounded towards zero."""
+    return m.trunc(x / y)
 
 
 def div(input: Tensor, other: Any, *, rounding_mode: str | None = None, out: Tensor | None = None) -> Tensor:
@@ -111,11 +121,11 @@ def div(input: Tensor, other: Any, *, rounding_mode: str | None = None, out: Ten
     if rounding_mode == "floor":
         return floor_divide(input, other, out=out)
     if rounding_mode == "trunc":
-        return trunc_divide(input, other, out=out)
+        return (trunc_quotient if _floating(input, other) else trunc_divide)(input, other, out=out)
     raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
 
 
-@primitive(ref=np.remainder, domain=(0.5, 3))
+@primitive(ref=np.remainder, domain=(0.5, 3), takes=SIGNED)
 def remainder(x, y):
     """What division leaves, with the sign of the divisor (Python's ``%``)."""
     return m.remainder(x, y)
@@ -126,7 +136,7 @@ def _(g, x, y, *, needs):
     return g, (-g * floor_divide(x, y) if needs[1] else None)
 
 
-@primitive(ref=np.fmod, domain=(0.5, 3))
+@primitive(ref=np.fmod, domain=(0.5, 3), takes=SIGNED)
 def fmod(x, y):
     """What division leaves, with the sign of the dividend (C's ``fmod``)."""
     return m.fmod(x, y)
@@ -134,10 +144,10 @@ def fmod(x, y):
 
 @fmod.vjp
 def _(g, x, y, *, needs):
-    return g, (-g * trunc_divide(x, y) if needs[1] else None)
+    return g, (-g * trunc_quotient(x, y) if needs[1] else None)
 
 
-@primitive(ref=np.negative)
+@primitive(ref=np.negative, takes=SIGNED)
 def neg(x):
     """The negative."""
     return -x
@@ -148,7 +158,7 @@ def _(g):
     return -g
 
 
-@primitive(ref=np.power, domain=(0.3, 2))
+@primitive(ref=np.power, domain=(0.3, 2), takes=SIGNED)
 def pow(x, y):
     """``x`` to the power ``y``.
 
@@ -259,6 +269,10 @@ def bits_not(x):
     return ~x
 
 
+def _floating(*values: Any) -> bool:
+    return any(isinstance(v, float) or (isinstance(v, Tensor) and v.dtype.is_floating_point) for v in values)
+
+
 def _integral(op: str, *values: Any) -> None:
     for v in values:
         if isinstance(v, float) or (isinstance(v, Tensor) and v.dtype.is_floating_point):
@@ -360,7 +374,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None
     return clamp_min(input, min, out=out) if max is None else clamp_max(input, max, out=out)
 
 
-@primitive(public=False)
+@primitive(public=False, takes=SIGNED)
 def clamp_both(x, low, high):
     """Elements limited to ``[low, high]``."""
     return m.minimum(m.maximum(x, low), high)
@@ -399,7 +413,7 @@ def _(g, x, y, *, needs):
 # --- elementary functions -------------------------------------------------------------------------
 
 
-@primitive(ref=np.abs)
+@primitive(ref=np.abs, takes=SIGNED)
 def abs(x):
     """The absolute value; its gradient at 0 is 0."""
     return m.abs(x)
@@ -525,7 +539,7 @@ def _(g, *, out):
     return g * (out * out * out * -0.5)
 
 
-@primitive(ref=np.square)
+@primitive(ref=np.square, takes=SIGNED)
 def square(x):
     """``x * x``."""
     return x * x
@@ -624,7 +638,7 @@ def _(g, x):
     return g * (exp(-(x * x)) * 1.1283791670955126)  # 2 / sqrt(pi)
 
 
-@primitive(ref=np.floor)
+@primitive(ref=np.floor, takes=SIGNED)
 def floor(x):
     """The largest integer not above ``x``."""
     return m.floor(x)
@@ -635,7 +649,7 @@ def _(g):
     return g * 0.0
 
 
-@primitive(ref=np.ceil)
+@primitive(ref=np.ceil, takes=SIGNED)
 def ceil(x):
     """The smallest integer not below ``x``."""
     return m.ceil(x)
@@ -646,7 +660,7 @@ def _(g):
     return g * 0.0
 
 
-@primitive(ref=np.round)
+@primitive(ref=np.round, takes=SIGNED)
 def round(x):
     """The nearest integer, halves to even."""
     return m.round(x)
@@ -657,7 +671,7 @@ def _(g):
     return g * 0.0
 
 
-@primitive(ref=np.trunc)
+@primitive(ref=np.trunc, takes=SIGNED)
 def trunc(x):
     """The integer part."""
     return m.trunc(x)
@@ -686,10 +700,10 @@ def isfinite(x):
     return m.isfinite(x)
 
 
-@primitive(ref=lambda x, y, w: x + w * (y - x))
+@primitive(ref=lambda x, y, w: x + w * (y - x), takes=REAL)
 def lerp(x, end, w):
-    """``x + weight * (end - x)``."""
-    return x + w * (end - x)
+    """``x + weight * (end - x)``, counted from the nearer end: exact at both."""
+    return x + w * (end - x) if m.abs(w) < 0.5 else end - (end - x) * (1 - w)
 
 
 @lerp.vjp

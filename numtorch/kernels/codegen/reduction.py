@@ -78,7 +78,8 @@ def _texts(r: Reduction, source: dtype, acc: np.dtype) -> dict[str, str]:
         load = f"half_to_float({load})"
     elif source.name == "bfloat16":
         load = f"bf16_to_float({load})"
-    if r.each != "v != 0" and type_name(source.compute) != t:
+    # An element is compared with 0 before it is converted: 0.5 is not 0, but int64(0.5) is.
+    if "v != 0" not in r.each and type_name(source.compute) != t:
         load = f"{t}({load})"
     return {"start": r.start.format(**fill), "combine": r.combine.format(**fill), "each": r.each.format(**fill),
             "finish": r.finish.format(**fill), "load": load, "T": t}

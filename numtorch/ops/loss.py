@@ -15,7 +15,7 @@ from numtorch.kernels.registry import Signature
 from numtorch.ops import loss_cpu
 from numtorch.ops import reduction as reductions
 from numtorch.ops.activation import log_softmax_along, logsigmoid, sigmoid, softmax_along
-from numtorch.ops.arithmetic import abs, clamp_min, exp, le, log, lt, ne, sign, where
+from numtorch.ops.arithmetic import REAL, abs, clamp_min, exp, le, log, lt, ne, sign, where
 from numtorch.ops.indexing import gather_along, one_hot, take_along_extents
 from numtorch.ops.movement import contiguous, reshape, unsqueeze
 from numtorch.storage import Size, allocate
@@ -284,7 +284,7 @@ def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     return _reduce(abs(input - target), reduction)
 
 
-@primitive(public=False)
+@primitive(public=False, takes=REAL)
 def smooth_error(x, t, beta: float):
     """``d * d / (2 * beta)`` where ``d = |x - t|`` is below beta, else ``d - beta / 2``."""
     d = m.abs(x - t)
@@ -306,7 +306,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta:
     return _reduce(smooth_error(input, target, float(beta)) if beta else abs(input - target), reduction)
 
 
-@primitive(public=False)
+@primitive(public=False, takes=REAL)
 def huber_error(x, t, delta: float):
     """``d * d / 2`` where ``d = |x - t|`` is at most delta, else ``delta * (d - delta / 2)``."""
     d = m.abs(x - t)
@@ -328,7 +328,7 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     return _reduce(huber_error(input, target, float(delta)), reduction)
 
 
-@primitive(public=False)
+@primitive(public=False, takes=REAL, domain=(0.1, 0.9))
 def bernoulli_error(x, t):
     """``-(t * log(x) + (1 - t) * log(1 - x))``, logarithms at least -100 so that 0 and 1 stay finite."""
     return -(t * m.maximum(m.log(x), -100.0) + (1 - t) * m.maximum(m.log1p(-x), -100.0))
@@ -354,7 +354,7 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     return _reduce(loss if weight is None else loss * weight, reduction)
 
 
-@primitive(public=False)
+@primitive(public=False, takes=REAL)
 def logit_error(x, t):
     """``max(x, 0) - x * t + log(1 + exp(-|x|))``: the binary cross entropy of ``sigmoid(x)`` without overflow."""
     return m.maximum(x, 0) - x * t + m.log1p(m.exp(-m.abs(x)))
@@ -377,7 +377,7 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
     return _reduce(loss if weight is None else loss * weight, reduction)
 
 
-@primitive(public=False)
+@primitive(public=False, takes=REAL, domain=(0.2, 3))
 def divergence(x, t):
     """``t * (log(t) - x)``, 0 where t is 0."""
     return t * (m.log(t) - x) if t > 0 else t * (0.0 - x)

@@ -14,6 +14,7 @@ import numpy as np
 
 import numtorch as torch
 import numtorch.optim
+from numtorch.ops import conv, pooling
 from numtorch.ops import random as random_ops
 from numtorch.ops.linear import affine
 
@@ -399,6 +400,17 @@ def trained_with_adam(device):
 @check
 def trained_with_adamw(device):
     return steps(device, lambda p: torch.optim.AdamW(p, lr=0.1), 1)
+
+
+@check
+def convolved(device):
+    """A small network of every kind of layer that classifies digits."""
+    x, w, b = values(device, 2, 1, 6, 6, grad=True), values(device, 2, 1, 3, 3, seed=1, grad=True), values(device, 2, seed=2, grad=True)
+    y = pooling.max_pool2d(torch.relu(conv.conv2d(x, w, b, padding=1)), 2)
+    y = pooling.avg_pool2d(y, 2, padding=1).reshape(2, -1)
+    loss = torch.nn.CrossEntropyLoss()(y, torch.tensor([3, 0], device=device))
+    loss.backward()
+    return y, loss, x.grad, w.grad, b.grad
 
 
 # --- running them ---------------------------------------------------------------------------------

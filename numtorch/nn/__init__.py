@@ -43,6 +43,8 @@ from numtorch.nn.container import (
     ParameterList as ParameterList,
     Sequential as Sequential,
 )
+from numtorch.nn.conv import Conv1d as Conv1d
+from numtorch.nn.conv import Conv2d as Conv2d
 from numtorch.nn.dropout import (
     Dropout as Dropout,
     Dropout1d as Dropout1d,
@@ -67,3 +69,11 @@ from numtorch.nn.loss import (
 from numtorch.nn.module import Module as Module
 from numtorch.nn.parameter import Buffer as Buffer
 from numtorch.nn.parameter import Parameter as Parameter
+from numtorch.nn.pooling import (
+    AdaptiveAvgPool1d as AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d as AdaptiveAvgPool2d,
+    AvgPool1d as AvgPool1d,
+    AvgPool2d as AvgPool2d,
+    MaxPool1d as MaxPool1d,
+    MaxPool2d as MaxPool2d,
+)

@@ -49,6 +49,81 @@ def add(hooks: dict, hook: Callable, flags: tuple[tuple[dict, bool], ...] = (), 
     return handle
 
 
+# --- hooks of one module ------------------------------------------------------------------------------
+
+KINDS = ("_backward_pre_hooks", "_backward_hooks", "_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called",
+         "_forward_pre_hooks", "_forward_pre_hooks_with_kwargs", "_state_dict_hooks", "_state_dict_pre_hooks",
+         "_load_state_dict_pre_hooks", "_load_state_dict_post_hooks")
+
+
+class WithModule:
+    """A hook that wants the module as its first argument."""
+
+    def __init__(self, hook: Callable):
+        self.hook = hook
+
+
+class Hookable:
+    """The part of ``Module`` that registers hooks."""
+
+    _hooked = False  # whether the call must look for hooks
+    _forward_pre_hooks_with_kwargs: dict
+    _forward_hooks_with_kwargs: dict
+    _forward_hooks_always_called: dict
+    _state_dict_hooks: dict
+    _state_dict_pre_hooks: dict
+    _load_state_dict_pre_hooks: dict
+    _load_state_dict_post_hooks: dict
+
+    def _hook(self, name: str, hook: Callable, flags: tuple = (), prepend: bool = False) -> RemovableHandle:
+        self.__dict__["_hooked"] = True
+        return add(self.__dict__[name], hook, flags, prepend)
+
+    def register_forward_pre_hook(self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False) -> RemovableHandle:
+        """Call ``hook(module, args)`` (``hook(module, args, kwargs)``) before forward; what it returns replaces the arguments."""
+        return self._hook("_forward_pre_hooks", hook, ((self._forward_pre_hooks_with_kwargs, with_kwargs),), prepend)
+
+    def register_forward_hook(self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False,
+                              always_call: bool = False) -> RemovableHandle:
+        """Call ``hook(module, args, output)`` (``hook(module, args, kwargs, output)``) after forward; what it returns
+        replaces the output. With ``always_call`` also when forward raises."""
+        flags = (self._forward_hooks_with_kwargs, with_kwargs), (self._forward_hooks_always_called, always_call)
+        return self._hook("_forward_hooks", hook, flags, prepend)
+
+    def register_full_backward_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(module, grad_output)`` when the gradients of the output are known; what it returns replaces them."""
+        return self._hook("_backward_pre_hooks", hook, (), prepend)
+
+    def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(module, grad_input, grad_output)`` when the gradients of the inputs are known; what it returns
+        replaces them."""
+        return self._hook("_backward_hooks", hook, (), prepend)
+
+    def register_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
+        """Call ``hook(module, prefix, keep_vars)`` before ``state_dict()``."""
+        return add(self._state_dict_pre_hooks, hook)
+
+    def register_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
+        """Call ``hook(module, state_dict, prefix, local_metadata)`` after ``state_dict()``; it may change the dict."""
+        hook._from_public_api = True  # type: ignore[attr-defined]
+        return add(self._state_dict_hooks, hook)
+
+    def _register_state_dict_hook(self, hook: Callable) -> RemovableHandle:
+        return add(self._state_dict_hooks, hook)
+
+    def register_load_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
+        """Call ``hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)``
+        before loading."""
+        return add(self._load_state_dict_pre_hooks, WithModule(hook))
+
+    def _register_load_state_dict_pre_hook(self, hook: Callable, with_module: bool = False) -> RemovableHandle:
+        return add(self._load_state_dict_pre_hooks, WithModule(hook) if with_module else hook)
+
+    def register_load_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
+        """Call ``hook(module, incompatible_keys)`` after loading; it may change the lists in place."""
+        return add(self._load_state_dict_post_hooks, hook)
+
+
 # --- hooks of all modules -----------------------------------------------------------------------------
 
 _forward: OrderedDict = OrderedDict()
@@ -61,9 +136,7 @@ on_register: dict[str, OrderedDict] = {"buffer": OrderedDict(), "parameter": Ord
 
 
 def _everywhere(handle: RemovableHandle) -> RemovableHandle:
-    from numtorch.nn.module import Module
-
-    Module._hooked = True  # seen by every module that has no flag of its own
+    Hookable._hooked = True  # seen by every module that has no flag of its own
     return handle
 
 
@@ -119,10 +192,8 @@ def call(module: Any, args: tuple, kwargs: dict) -> Any:
         pass
     elif not (module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks):
         # All have been removed: the next call takes the short way again.
-        from numtorch.nn.module import Module
-
         module.__dict__.pop("_hooked", None)
-        Module._hooked = False
+        Hookable._hooked = False
         return module.forward(*args, **kwargs)
     called: set[int] = set()
     result = None

@@ -13,14 +13,10 @@ from typing import Any
 from numtorch._tensor import Tensor
 from numtorch.autograd.grad_mode import no_grad
 from numtorch.nn import hooks, state
-from numtorch.nn.hooks import RemovableHandle
 from numtorch.nn.parameter import Buffer, Parameter
 from numtorch.nn.registry import Registry
 
 _REGISTRIES = ("_parameters", "_buffers", "_modules")
-_HOOKS = ("_backward_pre_hooks", "_backward_hooks", "_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called",
-          "_forward_pre_hooks", "_forward_pre_hooks_with_kwargs", "_state_dict_hooks", "_state_dict_pre_hooks",
-          "_load_state_dict_pre_hooks", "_load_state_dict_post_hooks")
 _NOTHING: Any = object()  # no argument was given
 
 
@@ -37,7 +33,7 @@ def indented(text: str) -> str:
     return text.replace("\n", "\n  ")
 
 
-class Module:
+class Module(hooks.Hookable):
     """A part of a model: what it knows (parameters, buffers, submodules) and what it computes (``forward``).
 
     See https://pytorch.org/docs/stable/generated/torch.nn.Module.html
@@ -54,7 +50,6 @@ class Module:
     """
 
     _version = 1
-    _hooked = False  # whether the call must look for hooks
     call_super_init = False
     training: bool
     _parameters: dict[str, Parameter | None]
@@ -73,7 +68,7 @@ class Module:
         for registry in _REGISTRIES:
             fields[registry] = Registry(self)
         fields["_non_persistent_buffers_set"] = set()
-        for hook in _HOOKS:
+        for hook in hooks.KINDS:
             fields[hook] = OrderedDict()
         if self.call_super_init:
             super().__init__(*args, **kwargs)
@@ -479,59 +474,9 @@ class Module:
         self.__dict__.update(state)
         for registry in _REGISTRIES:
             self.__dict__[registry] = Registry(self, self.__dict__.get(registry, ()))
-        for hook in _HOOKS:
+        for hook in hooks.KINDS:
             self.__dict__.setdefault(hook, OrderedDict())
         self.__dict__.setdefault("_non_persistent_buffers_set", set())
-
-    # --- hooks ----------------------------------------------------------------------------------------
-
-    def _hook(self, name: str, hook: Callable, flags: tuple = (), prepend: bool = False) -> RemovableHandle:
-        self.__dict__["_hooked"] = True
-        return hooks.add(self.__dict__[name], hook, flags, prepend)
-
-    def register_forward_pre_hook(self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False) -> RemovableHandle:
-        """Call ``hook(module, args)`` (``hook(module, args, kwargs)``) before forward; what it returns replaces the arguments."""
-        return self._hook("_forward_pre_hooks", hook, ((self._forward_pre_hooks_with_kwargs, with_kwargs),), prepend)
-
-    def register_forward_hook(self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False,
-                              always_call: bool = False) -> RemovableHandle:
-        """Call ``hook(module, args, output)`` (``hook(module, args, kwargs, output)``) after forward; what it returns
-        replaces the output. With ``always_call`` also when forward raises."""
-        flags = (self._forward_hooks_with_kwargs, with_kwargs), (self._forward_hooks_always_called, always_call)
-        return self._hook("_forward_hooks", hook, flags, prepend)
-
-    def register_full_backward_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
-        """Call ``hook(module, grad_output)`` when the gradients of the output are known; what it returns replaces them."""
-        return self._hook("_backward_pre_hooks", hook, (), prepend)
-
-    def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
-        """Call ``hook(module, grad_input, grad_output)`` when the gradients of the inputs are known; what it returns
-        replaces them."""
-        return self._hook("_backward_hooks", hook, (), prepend)
-
-    def register_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
-        """Call ``hook(module, prefix, keep_vars)`` before ``state_dict()``."""
-        return hooks.add(self._state_dict_pre_hooks, hook)
-
-    def register_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
-        """Call ``hook(module, state_dict, prefix, local_metadata)`` after ``state_dict()``; it may change the dict."""
-        hook._from_public_api = True  # type: ignore[attr-defined]
-        return hooks.add(self._state_dict_hooks, hook)
-
-    def _register_state_dict_hook(self, hook: Callable) -> RemovableHandle:
-        return hooks.add(self._state_dict_hooks, hook)
-
-    def register_load_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
-        """Call ``hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)``
-        before loading."""
-        return hooks.add(self._load_state_dict_pre_hooks, _WithModule(hook))
-
-    def _register_load_state_dict_pre_hook(self, hook: Callable, with_module: bool = False) -> RemovableHandle:
-        return hooks.add(self._load_state_dict_pre_hooks, _WithModule(hook) if with_module else hook)
-
-    def register_load_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
-        """Call ``hook(module, incompatible_keys)`` after loading; it may change the lists in place."""
-        return hooks.add(self._load_state_dict_post_hooks, hook)
 
     # --- text -----------------------------------------------------------------------------------------
 
@@ -549,10 +494,3 @@ class Module:
             return f"{self._get_name()}({extra})"
         lines += [f"({name}): {indented(repr(module))}" for name, module in self._modules.items()]
         return f"{self._get_name()}(" + ("\n  " + "\n  ".join(lines) + "\n" if lines else "") + ")"
-
-
-class _WithModule:
-    """A hook that wants the module as its first argument."""
-
-    def __init__(self, hook: Callable):
-        self.hook = hook

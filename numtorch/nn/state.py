@@ -9,6 +9,7 @@ from typing import Any
 
 from numtorch._tensor import Tensor
 from numtorch.autograd.grad_mode import no_grad
+from numtorch.nn.hooks import WithModule
 from numtorch.nn.parameter import Parameter
 
 _EXTRA = "_extra_state"
@@ -174,11 +175,9 @@ def _failure(module: Any, keys: _IncompatibleKeys | None, errors: list[str]) -> 
 def load_own(module: Any, state_dict: Any, prefix: str, local_metadata: dict, strict: bool, missing_keys: list,
              unexpected_keys: list, error_msgs: list) -> None:
     """Check the tensors of the module itself; write them, or leave that to whoever gave a list of ``writes``."""
-    from numtorch.nn.module import _WithModule
-
     for hook in module._load_state_dict_pre_hooks.values():
         args = state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
-        hook.hook(module, *args) if isinstance(hook, _WithModule) else hook(*args)
+        hook.hook(module, *args) if isinstance(hook, WithModule) else hook(*args)
     writes: list[Any] = []
     members = dict(_persistent(module))
     for name, target in members.items():

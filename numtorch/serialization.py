@@ -262,9 +262,9 @@ def _placing(map_location: Any) -> Callable[[Tensor, str], Tensor]:
 def _restore(t: Tensor, where: str) -> Tensor:
     if where == "cpu":
         return t
-    from numtorch.kernels import launch
+    from numtorch import cuda
 
-    if not launch.is_available():
+    if not cuda.is_available():
         raise RuntimeError(f"Attempting to load a tensor that was on {where}, but there is no GPU that CUDA can use. "
                            "To put it on the CPU: load(..., map_location='cpu')")
     return movement.to(t, where)
@@ -316,6 +316,8 @@ def _take(f: Any, n: int) -> bytes:
     parts = []
     while n > 0:
         part = f.read(min(n, 1 << 24))
+        if not isinstance(part, bytes | bytearray):
+            raise TypeError("load: the file is open as text; open it with open(path, 'rb')")
         if not part:
             break
         parts.append(part)

@@ -194,6 +194,8 @@ def test_streams(tmp_path):
         assert torch.load(g).tolist() == [1]
     with pytest.raises(ValueError, match="mmap"):
         torch.load(f, mmap=True)
+    with pytest.raises(TypeError, match="'rb'"):
+        torch.load(io.StringIO("text, and more of it"))
 
 
 def test_mapped_tensors_do_not_write_to_the_file(tmp_path):

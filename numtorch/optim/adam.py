@@ -21,6 +21,14 @@ class Adam(Optimizer):
 
     Source: Kingma and Ba, Adam: A Method for Stochastic Optimization (2015); Reddi et al., On the Convergence of Adam
     and Beyond (2018).
+
+    >>> import numtorch as torch
+    >>> w = torch.tensor([4.0], requires_grad=True)
+    >>> opt = torch.optim.Adam([w], lr=0.5)
+    >>> (w * w).sum().backward()
+    >>> opt.step()  # the first step has the length lr, whatever the gradient's
+    >>> w.item()
+    3.5
     """
 
     def __init__(self, params: Iterable, lr: Any = 1e-3, betas: tuple = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0,

@@ -12,6 +12,14 @@ class AdamW(Adam):
     """Adam with ``p *= 1 - lr * weight_decay`` in every step; ``torch.optim.AdamW``.
 
     Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization (2019).
+
+    >>> import numtorch as torch
+    >>> w = torch.tensor([4.0], requires_grad=True)
+    >>> opt = torch.optim.AdamW([w], lr=0.5, weight_decay=0.25)
+    >>> (w * w).sum().backward()
+    >>> opt.step()
+    >>> w.item()
+    3.0
     """
 
     def __init__(self, params: Iterable, lr: Any = 1e-3, betas: tuple = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 1e-2,

@@ -19,6 +19,14 @@ class RMSprop(Optimizer):
 
     Source: Hinton, Neural Networks for Machine Learning, lecture 6e (2012); centered: Graves, Generating Sequences With
     Recurrent Neural Networks (2013).
+
+    >>> import numtorch as torch
+    >>> w = torch.tensor([4.0], requires_grad=True)
+    >>> opt = torch.optim.RMSprop([w], lr=0.5, alpha=0.75)
+    >>> (w * w).sum().backward()
+    >>> opt.step()
+    >>> w.item()
+    3.0
     """
 
     def __init__(self, params: Iterable, lr: Any = 1e-2, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0,

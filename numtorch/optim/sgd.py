@@ -18,6 +18,16 @@ class SGD(Optimizer):
     step is always fused.
 
     Source: Sutskever et al., On the importance of initialization and momentum in deep learning (2013).
+
+    >>> import numtorch as torch
+    >>> w = torch.tensor([4.0], requires_grad=True)
+    >>> opt = torch.optim.SGD([w], lr=0.125, momentum=0.5)
+    >>> for _ in range(2):
+    ...     opt.zero_grad()
+    ...     (w * w).sum().backward()
+    ...     opt.step()
+    >>> w.item()
+    1.75
     """
 
     def __init__(self, params: Iterable, lr: Any = 1e-3, momentum: float = 0, dampening: float = 0, weight_decay: float = 0,

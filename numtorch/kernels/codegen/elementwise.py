@@ -20,6 +20,7 @@ A generated kernel for ``mul`` on float32, second operand a row, reads:
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +63,14 @@ ENV |= {t: getattr(np, t) for t in ("float32", "float64", "int8", "int16", "int3
 ENV |= {"prange": prange, "nan": float("nan"), "inf": float("inf")}
 
 
+_TAKEN = re.compile(r"i|j|k|o|r|n|d|q|rows|cols|outer|sizes|strides|unit|count|step|width|index|cuda|bool|[pqt]\d+|s[pq]\d+|out\d+")
+
+
+def variable(name: str) -> str:
+    """The variable of an operand: its name, unless the loops or the formula call something else by that name."""
+    return f"v_{name}" if _TAKEN.fullmatch(name) or name in ENV else name
+
+
 def type_name(d: np.dtype) -> str:
     """The name by which kernel text casts to a NumPy dtype."""
     return "bool_" if d == np.bool_ else d.name
@@ -69,9 +78,9 @@ def type_name(d: np.dtype) -> str:
 
 def _load(o: Operand, index: str, compute: str) -> str:
     if o.dtype is None:
-        value = f"{o.name}_"
+        value = f"{variable(o.name)}_"
         return value if o.keep else f"{compute}({value})"
-    value = f"{o.name}_[{index}]"
+    value = f"{variable(o.name)}_[{index}]"
     if o.dtype.name == "float16":
         value = f"half_to_float({value})"
     elif o.dtype.name == "bfloat16":
@@ -92,17 +101,17 @@ def _store(target: str, index: str, value: str, d: dtype) -> str:
 def source(spec: Spec, outputs: list[Expr], device: str = "cpu") -> str:
     """The kernel's text."""
     compute = type_name(spec.compute.compute)
-    hoisted = [f"{o.name} = {_load(o, '0', compute)}" for o in spec.operands if o.walk in (ONE, SCALAR)]
+    hoisted = [f"{variable(o.name)} = {_load(o, '0', compute)}" for o in spec.operands if o.walk in (ONE, SCALAR)]
     moving = [(n, o) for n, o in enumerate(spec.operands) if o.walk not in (ONE, SCALAR)]
-    lines, results = emit(outputs, compute)
+    lines, results = emit(outputs, compute, variable)
     outs = [f"out{n}" for n in range(len(outputs))]
 
     def loop_body(index: dict[str, str], out_index: list[str]) -> list[str]:
-        loads = [f"{o.name} = {_load(o, index.get(str(n), index[o.walk]), compute)}" for n, o in moving]
+        loads = [f"{variable(o.name)} = {_load(o, index.get(str(n), index[o.walk]), compute)}" for n, o in moving]
         stores = [_store(t, i, r, d) for t, i, r, d in zip(outs, out_index, results, spec.outputs, strict=True)]
         return loads + lines + stores
 
-    names = [f"{o.name}_" for o in spec.operands]
+    names = [f"{variable(o.name)}_" for o in spec.operands]
     same = [f"{'k' if spec.form == 'rows' else 'i'}"] * len(outs)
     if spec.form == "flat":
         body = loop_body({FULL: "i"}, same)

@@ -78,8 +78,8 @@ def literal(value: Any, compute: str) -> str:
     return f"{compute}({value!r})"
 
 
-def emit(outputs: list[Expr], compute: str) -> tuple[list[str], list[str]]:
-    """Lines that evaluate the expressions, and the text of each result.
+def emit(outputs: list[Expr], compute: str, variable: Callable[[str], str] = str) -> tuple[list[str], list[str]]:
+    """Lines that evaluate the expressions, and the text of each result; ``variable`` names the operands' variables.
 
     Shared subexpressions are evaluated once; a single op reads as its own formula.
     """
@@ -87,18 +87,18 @@ def emit(outputs: list[Expr], compute: str) -> tuple[list[str], list[str]]:
     done: dict[int, str] = {}
     results = []
     for e in outputs:
-        results.append(_emit(e, compute, lines, done))
+        results.append(_emit(e, compute, lines, done, variable))
     return lines, results
 
 
-def _emit(root: Expr, compute: str, lines: list[str], done: dict[int, str]) -> str:
+def _emit(root: Expr, compute: str, lines: list[str], done: dict[int, str], variable: Callable[[str], str]) -> str:
     stack = [(root, False)]
     while stack:  # iterative: a fused chain may be longer than Python's stack
         e, ready = stack.pop()
         if id(e) in done:
             continue
         if e.op is None:
-            done[id(e)] = e.name or literal(e.args[0], compute)
+            done[id(e)] = variable(e.name) if e.name else literal(e.args[0], compute)
         elif not ready:
             stack.append((e, True))
             stack.extend((a, False) for a in reversed(e.args))

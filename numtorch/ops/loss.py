@@ -254,7 +254,7 @@ def _warn_shapes(x: Tensor, t: Tensor) -> None:
                       "incorrect results due to broadcasting. Please ensure they have the same size.", stacklevel=3)
 
 
-@primitive(public=False)
+@primitive(public=False, takes=REAL)
 def squared_error(x, t):
     """``(x - t) ** 2``"""
     return (x - t) * (x - t)

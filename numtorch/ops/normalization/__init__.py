@@ -1,0 +1,326 @@
+"""Normalisations: batch, layer, RMS, group and instance norm. Kernels are in ``cpu`` and ``cuda``.
+
+Batch norm takes its statistics in one op and applies them in another, so that neither pass takes them twice;
+the gradient of the second counts that the statistics are those of the input.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import prod
+from typing import Any
+
+from numtorch._tensor import Tensor, alias, empty
+from numtorch.autograd.grad_mode import mode
+from numtorch.dispatch.op import op, wrote
+from numtorch.dtype import FLOATS, finfo
+from numtorch.ops import movement, reduction
+from numtorch.ops.arithmetic import rsqrt
+from numtorch.ops.movement import contiguous, reshape
+from numtorch.ops.normalization import cpu
+from numtorch.storage import Size
+
+
+def _loops(device: str) -> Any:
+    if device == "cpu":
+        return cpu
+    from numtorch.ops.normalization import cuda
+
+    return cuda
+
+
+@lru_cache(maxsize=64)
+def _nothing(k: Any) -> Any:
+    """The buffer that stands for an absent weight or bias."""
+    return empty((0,), k.dtype, k.device)._buf
+
+
+def _optional(t: Tensor | None, k: Any) -> Any:
+    return _nothing(k) if t is None else contiguous(t)._buf
+
+
+# --- batch norm -----------------------------------------------------------------------------------
+
+
+def _extents(x: Tensor) -> tuple[int, int, int]:
+    """Images, channels, elements of a channel in an image."""
+    return x.shape[0], x.shape[1], prod(x.shape[2:])
+
+
+def _by_channel(t: Tensor, x: Tensor) -> Tensor:
+    return reshape(t, (1, -1) + (1,) * (x.ndim - 2))
+
+
+def _over_channel(x: Tensor) -> tuple[int, ...]:
+    return (0, *range(2, x.ndim))
+
+
+def _statistics(x: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean, biased variance, and 1 / standard deviation of each channel."""
+    mean = reduction.mean(x, _over_channel(x))
+    centred = x - _by_channel(mean, x)
+    var = reduction.mean(centred * centred, _over_channel(x))
+    return mean, var, rsqrt(var + eps)
+
+
+@op(public=False, differentiable=False)
+def batch_statistics(x, running_mean=None, running_var=None, momentum: float = 0.1, eps: float = 1e-5):
+    """(mean, 1 / standard deviation) of each channel of x (N, C, ...); the running statistics follow in place.
+
+    The running variance follows the unbiased one.
+    """
+    mean, var, rstd = _statistics(x, eps)
+    count = x.shape.numel() / max(x.shape[1], 1)
+    for running, new in ((running_mean, mean), (running_var, var * (count / (count - 1) if count != 1 else float("inf")))):
+        if running is not None:
+            movement.copy_(running, running * (1 - momentum) + new * momentum)
+    return mean, rstd
+
+
+@op(name="batch_norm", public=False)
+def normalised(x, mean, rstd, w=None, b=None, eps: float = 1e-5):
+    """``(x - mean) * rstd * w + b`` along the channels, where mean and rstd are the statistics of x itself."""
+    y = (x - _by_channel(mean, x)) * _by_channel(rstd, x)
+    y = y if w is None else y * _by_channel(w, x)
+    return y if b is None else y + _by_channel(b, x)
+
+
+@normalised.vjp
+def _(g, x, mean, rstd, w, *, eps, needs):
+    if mode.grad and x._edge is not None:
+        mean, _, rstd = _statistics(x, eps)  # a second derivative goes through them too
+    xhat = (x - _by_channel(mean, x)) * _by_channel(rstd, x)
+    gb = reduction.sum(g, _over_channel(x))
+    gw = reduction.sum(g * xhat, _over_channel(x))
+    gx = None
+    if needs[0]:
+        count = x.shape.numel() / max(x.shape[1], 1)
+        scale = rstd if w is None else rstd * w
+        gx = (g - _by_channel(gb / count, x) - xhat * _by_channel(gw / count, x)) * _by_channel(scale, x)
+    return gx, None, None, gw if needs[3] else None, gb if needs[4] else None
+
+
+@op(name="batch_norm_eval", public=False)
+def normalised_by(x, mean, var, w=None, b=None, eps: float = 1e-5):
+    """``(x - mean) / sqrt(var + eps) * w + b`` along the channels, with statistics from elsewhere."""
+    return normalised.op.body(x, mean, rsqrt(var + eps), w, b, eps)
+
+
+@normalised_by.vjp
+def _(g, x, mean, var, w, *, eps, needs):
+    rstd = rsqrt(var + eps)
+    gx = g * _by_channel(rstd if w is None else rstd * w, x) if needs[0] else None
+    gw = gb = None
+    if needs[3]:
+        gw = reduction.sum(g * ((x - _by_channel(mean, x)) * _by_channel(rstd, x)), _over_channel(x))
+    if needs[4]:
+        gb = reduction.sum(g, _over_channel(x))
+    return gx, None, None, gw, gb
+
+
+def _register_channels(device: str) -> None:
+    @batch_statistics.kernel(device, dtypes=FLOATS, name=device)
+    def moments(x, running_mean, running_var, momentum, eps):
+        if not x.shape.numel():
+            return batch_statistics.op.body(x, running_mean, running_var, momentum, eps)
+        n, c, m = _extents(x)
+        made = [empty(Size((c,)), x._k.dtype, x._k.device) for _ in range(3)]
+        mean, var, rstd = [t._buf for t in made]
+        loops = _loops(device)
+        loops.channel_moments(contiguous(x)._buf, mean, var, n, c, m)
+        if running_mean is not None and running_var is not None:
+            if running_mean._k.contiguous and running_var._k.contiguous:
+                loops.follow(running_mean._buf, running_var._buf, mean, var, momentum, n * m)
+                wrote(running_mean)
+                wrote(running_var)
+            else:
+                batch_statistics.op.body(x, running_mean, running_var, momentum, eps)
+        loops.reciprocals(var, rstd, eps)
+        return made[0], made[2]
+
+    @normalised.kernel(device, dtypes=FLOATS, name=device)
+    def apply(x, mean, rstd, w, b, eps):
+        x = contiguous(x)
+        out = empty(x.shape, x._k.dtype, x._k.device)
+        if out._buf.size:
+            _loops(device).channel_normalise(x._buf, out._buf, mean._buf, rstd._buf, _optional(w, x._k), _optional(b, x._k), *_extents(x))
+        return out
+
+    @normalised.backward.kernel(device, dtypes=FLOATS, name=device)
+    def pull(g, x, mean, rstd, w, *, eps, needs):
+        x = contiguous(x)
+        if not x._buf.size:
+            return normalised.op.gradient.vjp(g, x, mean, rstd, w, eps=eps, needs=needs)
+        gx = empty(x.shape, x._k.dtype, x._k.device)
+        gw, gb = [empty(mean.shape, x._k.dtype, x._k.device) for _ in range(2)]
+        _loops(device).channel_pull(contiguous(g)._buf, x._buf, _optional(w, x._k), mean._buf, rstd._buf, gx._buf, gw._buf, gb._buf,
+                                    *_extents(x))
+        return gx, None, None, gw if needs[3] else None, gb if needs[4] else None
+
+    @normalised_by.kernel(device, dtypes=FLOATS, name=device)
+    def apply_given(x, mean, var, w, b, eps):
+        x = contiguous(x)
+        out = empty(x.shape, x._k.dtype, x._k.device)
+        if out._buf.size:
+            rstd = empty(var.shape, var._k.dtype, var._k.device)
+            loops = _loops(device)
+            loops.reciprocals(contiguous(var)._buf, rstd._buf, eps)
+            loops.channel_normalise(x._buf, out._buf, contiguous(mean)._buf, rstd._buf, _optional(w, x._k), _optional(b, x._k),
+                                    *_extents(x))
+        return out
+
+
+def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
+               bias: Tensor | None = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5) -> Tensor:
+    """``(x - mean) / sqrt(var + eps) * weight + bias`` for each channel of (N, C), (N, C, L) or (N, C, H, W) inputs.
+
+    In training the statistics are the batch's, and the running ones move towards them by ``momentum`` (the
+    variance towards the unbiased one); otherwise they are the running ones. Source: Ioffe and Szegedy 2015.
+    """
+    shape = input.shape
+    if len(shape) < 2:
+        raise RuntimeError(f"batch_norm: expected at least 2D input (N, C, ...), got {len(shape)}D input of shape {list(shape)}")
+    for name, t in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
+        if t is not None and (len(t.shape) != 1 or t.shape[0] != shape[1]):
+            raise RuntimeError(f"{name} should contain {shape[1]} elements not {t.shape.numel()} (batch_norm: input of shape "
+                               f"{list(shape)} has {shape[1]} channels)")
+    if not training:
+        if running_mean is None or running_var is None:
+            raise RuntimeError("Expected running_mean and running_var to be defined when training=False (batch_norm)")
+        return normalised_by(input, running_mean, running_var, weight, bias, float(eps))
+    if shape.numel() == shape[1] and shape[1]:
+        raise ValueError(f"Expected more than 1 value per channel when training, got input size {shape}")
+    mean, rstd = batch_statistics(alias(input) if input._edge is not None else input, running_mean, running_var, float(momentum), float(eps))
+    return normalised(input, mean, rstd, weight, bias, float(eps))
+
+
+# --- rows -----------------------------------------------------------------------------------------
+
+
+@op(name="layer_norm", public=False)
+def normalised_rows(x, w=None, b=None, n: int = 1, eps: float = 1e-5, centred: bool = True):
+    """Rows of ``n`` elements less their mean (if ``centred``), over the root of their mean square, times w (n) plus b (n)."""
+    rows = reshape(x, (-1, n) if x.shape.numel() else (x.shape.numel(), n))
+    xhat = _unit_rows(rows, eps, centred)[0]
+    y = xhat if w is None else xhat * w
+    return reshape(y if b is None else y + b, x.shape)
+
+
+def _unit_rows(rows: Tensor, eps: float, centred: bool) -> tuple[Tensor, Tensor]:
+    if centred:
+        rows = rows - reduction.mean(rows, 1, True)
+    rstd = rsqrt(reduction.mean(rows * rows, 1, True) + eps)
+    return rows * rstd, rstd
+
+
+@normalised_rows.vjp
+def _(g, x, w, *, n, eps, centred, needs):
+    lines = (-1, n) if x.shape.numel() else (x.shape.numel(), n)
+    rows, g = reshape(x, lines), reshape(g, lines)
+    xhat, rstd = _unit_rows(rows, eps, centred)
+    gx = None
+    if needs[0]:
+        gw = g if w is None else g * w
+        gx = gw - xhat * reduction.mean(gw * xhat, 1, True)
+        gx = reshape((gx - reduction.mean(gw, 1, True) if centred else gx) * rstd, x.shape)
+    return gx, reduction.sum(g * xhat, 0) if needs[1] else None, reduction.sum(g, 0) if needs[2] else None
+
+
+def _register_rows(device: str) -> None:
+    @normalised_rows.kernel(device, dtypes=FLOATS, name=device)
+    def forward(x, w, b, n, eps, centred):
+        x = x if x._k.contiguous else contiguous(x)
+        out = empty(x.shape, x._k.dtype, x._k.device)
+        if out._buf.size:
+            _loops(device).normalise_rows(x._buf, _optional(w, x._k), _optional(b, x._k), out._buf, out._buf.size // n, n, eps, centred)
+        return out
+
+    @normalised_rows.backward.kernel(device, dtypes=FLOATS, name=device)
+    def pull(g, x, w, *, n, eps, centred, needs):
+        x = x if x._k.contiguous else contiguous(x)
+        k = x._k
+        if not x._buf.size:
+            return normalised_rows.op.gradient.vjp(g, x, w, n=n, eps=eps, centred=centred, needs=needs)
+        gx = empty(x.shape, k.dtype, k.device)
+        gw, gb = [empty(Size((n,)), k.dtype, k.device) if need else None for need in needs[1:]]
+        _loops(device).pull_rows(contiguous(g)._buf, x._buf, _optional(w, k), gx._buf, _nothing(k) if gw is None else gw._buf,
+                                 _nothing(k) if gb is None else gb._buf, x._buf.size // n, n, eps, centred)
+        return gx, gw, gb
+
+
+for _device in ("cpu", "cuda"):
+    _register_channels(_device)
+    _register_rows(_device)
+
+
+def _row(name: str, x: Tensor, normalized_shape: Any, *affine: Any) -> int:
+    """Elements of a row; an error unless the input ends in ``normalized_shape``."""
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if not shape:
+        raise RuntimeError("Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got "
+                           f"normalized_shape = [] ({name})")
+    for what, t in affine:
+        if t is not None and tuple(t.shape) != shape:
+            raise RuntimeError(f"Expected {what} to be of same shape as normalized_shape, but got {what} of shape {list(t.shape)} and "
+                               f"normalized_shape = {list(shape)} ({name})")
+    if tuple(x.shape[-len(shape) :]) != shape:
+        stars = ", ".join(["*", *map(str, shape)])
+        raise RuntimeError(f"Given normalized_shape={list(shape)}, expected input with shape [{stars}], but got input of "
+                           f"size{list(x.shape)} ({name})")
+    return prod(shape)
+
+
+def _flat(t: Tensor | None) -> Tensor | None:
+    return t if t is None or len(t.shape) == 1 else reshape(t, (-1,))
+
+
+def layer_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None, bias: Tensor | None = None,
+               eps: float = 1e-5) -> Tensor:
+    """The last dimensions less their mean, over ``sqrt(var + eps)``, times weight plus bias. Source: Ba, Kiros, Hinton 2016.
+
+    >>> import numtorch as torch
+    >>> from numtorch.ops.normalization import layer_norm
+    >>> layer_norm(torch.tensor([[1.0, 3.0]]), (2,))
+    tensor([[-1.0000,  1.0000]])
+    """
+    n = _row("layer_norm", input, normalized_shape, ("weight", weight), ("bias", bias))
+    return normalised_rows(input, _flat(weight), _flat(bias), n, float(eps), True)
+
+
+def rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None, eps: float | None = None) -> Tensor:
+    """The last dimensions over the root of their mean square. Source: Zhang and Sennrich 2019."""
+    n = _row("rms_norm", input, normalized_shape, ("weight", weight))
+    return normalised_rows(input, _flat(weight), None, n, float(finfo(input.dtype).eps if eps is None else eps), False)
+
+
+def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5) -> Tensor:
+    """Layer norm over each of ``num_groups`` groups of channels of (N, C, ...). Source: Wu and He 2018."""
+    shape = input.shape
+    if len(shape) < 2:
+        raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {len(shape)} (group_norm)")
+    if num_groups < 1 or shape[1] % num_groups:
+        raise RuntimeError(f"Expected number of channels in input to be divisible by num_groups, but got input of shape {list(shape)} "
+                           f"and num_groups={num_groups}")
+    for name, t in (("weight", weight), ("bias", bias)):
+        if t is not None and tuple(t.shape) != (shape[1],):
+            raise RuntimeError(f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
+                               f"shape {list(t.shape)} and input of shape {list(shape)}")
+    y = normalised_rows(input, None, None, prod(shape[1:]) // num_groups, float(eps), True)
+    y = y if weight is None else y * _by_channel(weight, input)
+    return y if bias is None else y + _by_channel(bias, input)
+
+
+def instance_norm(input: Tensor, running_mean: Tensor | None = None, running_var: Tensor | None = None, weight: Tensor | None = None,
+                  bias: Tensor | None = None, use_input_stats: bool = True, momentum: float = 0.1, eps: float = 1e-5) -> Tensor:
+    """Batch norm of each image alone. Source: Ulyanov, Vedaldi, Lempitsky 2016."""
+    if not use_input_stats:
+        return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
+    n, c = input.shape[:2]
+    if prod(input.shape[2:]) == 1:
+        raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.shape}")
+    if running_mean is not None and running_var is not None:
+        repeated = movement.repeat(running_mean, n), movement.repeat(running_var, n)
+        batch_statistics(reshape(alias(input), (1, n * c, *input.shape[2:])), *repeated, float(momentum), float(eps))
+        for running, several in zip((running_mean, running_var), repeated, strict=True):
+            movement.copy_(running, reduction.mean(reshape(several, (n, c)), 0))
+    return group_norm(input, c, weight, bias, eps)

@@ -20,7 +20,11 @@ class Body:
     """The parsed body of a scalar function: parameter names, assignments, and the returned expression."""
 
     def __init__(self, fn: Callable):
-        tree = ast.parse(textwrap.dedent(inspect.getsource(fn)))
+        try:
+            tree = ast.parse(textwrap.dedent(inspect.getsource(fn)))
+        except OSError:
+            raise TypeError(f"{fn.__name__}: a scalar body is read from its source, which cannot be found; define it in a file or a "
+                            "notebook cell") from None
         definition = next(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.Lambda))
         self.params = [a.arg for a in (*definition.args.args, *definition.args.kwonlyargs)]
         if isinstance(definition, ast.Lambda):

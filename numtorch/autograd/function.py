@@ -104,10 +104,10 @@ class _Applied:
         if gx is None:
             return None
         if described is None:
-            raise RuntimeError(f"function {self.backward_name} returned a gradient different from None at position {i + 1}, "
+            raise RuntimeError(f"function {self.backward_name} returned a gradient different than None at position {i + 1}, "
                                "but the corresponding forward input was not a Variable")
         if not isinstance(gx, _tensor.Tensor):
-            raise TypeError(f"function {self.backward_name} returned a gradient at position {i + 1}: expected Variable or None "
+            raise RuntimeError(f"function {self.backward_name} returned a gradient at position {i + 1}: expected Variable or None "
                             f"(got {type(gx).__name__})")
         if not wanted:
             return None

@@ -81,9 +81,9 @@ class Node:
         return tuple(found)
 
     def release(self) -> None:
-        """Let go of saved tensors after backward; a second backward is an error only where there were any."""
+        """Let go of saved values after backward; a second backward is an error only where there were any."""
         for s in self.saved:
-            if s is not None and s.__class__ is not float and s.__class__ is not int:
+            if s is not None:
                 self.saved = None
                 return
 

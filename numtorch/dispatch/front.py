@@ -188,6 +188,8 @@ def remember(op: Any, tensors: tuple, params: tuple, result: Tensor) -> None:
         if isinstance(t, Tensor):
             if not t._k.contiguous or t.shape != result.shape:
                 return
+            if op.gradient is not None and t._k.dtype.is_floating_point and t._k.dtype is not result._k.dtype:
+                return  # its gradient must be cast back, which only the general path's nodes know
             key.append(t._k)
         elif i == 1 and len(tensors) == 2 and type(t) in (int, float):
             key.append(type(t))

@@ -674,6 +674,8 @@ def overwrite(x: Tensor, result: Tensor, since: int = 0, name: str = "index_put_
     """Make ``x`` in place what ``result``, computed from it after the tick ``since``, is."""
     if result is x:
         return x
+    if not dtypes.can_cast(result._k.dtype, x._k.dtype):
+        raise RuntimeError(f"result type {result._k.dtype.name} can't be cast to the desired output type {x._k.dtype.name}")
     recording = mode.grad and (result._edge is not None or x._edge is not None)
     if recording:
         check_inplace(x, name.removesuffix("_"))

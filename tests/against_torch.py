@@ -1,0 +1,70 @@
+"""Runs the same code with numtorch and with torch, and compares what comes out, errors included."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import numtorch
+
+torch = pytest.importorskip("torch")
+
+
+def plain(value):
+    """Tensors as (dtype, shape, elements); containers and numbers as they are."""
+    if isinstance(value, numtorch.Tensor | torch.Tensor):
+        values = value.detach()
+        if str(value.dtype) in ("torch.bfloat16", "torch.float16"):
+            values = values.float()
+        return str(value.dtype), tuple(value.shape), np.asarray(values.tolist(), dtype=np.float64)
+    if isinstance(value, tuple | list):
+        return tuple(map(plain, value))
+    if isinstance(value, numtorch.dtype | torch.dtype):
+        return str(value)
+    return value
+
+
+def equal(ours, theirs, rtol, atol):
+    """AssertionError where two results differ."""
+    if isinstance(theirs, tuple):
+        assert isinstance(ours, tuple) and len(ours) == len(theirs), f"{ours} != {theirs}"
+        for a, b in zip(ours, theirs, strict=True):
+            equal(a, b, rtol, atol)
+    elif isinstance(theirs, np.ndarray):
+        np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=atol)
+    elif isinstance(theirs, float):
+        np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=atol)
+    else:
+        assert ours == theirs, f"{ours!r} != {theirs!r}"
+
+
+def outcome(fn, lib):
+    """The result of ``fn(lib)``, or what it raised."""
+    try:
+        return plain(fn(lib)), None
+    except Exception as e:
+        return None, e
+
+
+def same(fn, rtol=1e-9, atol=1e-12):
+    """``fn(numtorch)`` gives what ``fn(torch)`` gives; where torch raises, the same kind is raised."""
+    theirs, their_error = outcome(fn, torch)
+    ours, our_error = outcome(fn, numtorch)
+    if their_error is not None:
+        assert our_error is not None, f"torch raises {their_error!r}; numtorch returned {ours!r}"
+        assert isinstance(our_error, type(their_error)), f"torch raises {their_error!r}; numtorch raises {our_error!r}"
+        return our_error
+    if our_error is not None:
+        raise our_error
+    equal(ours, theirs, rtol, atol)
+    return None
+
+
+def raises(fn, text):
+    """Both raise the same kind, and both messages contain ``text``."""
+    _, error = outcome(fn, torch)
+    assert error is not None, "torch does not raise"
+    assert text in str(error), f"torch says: {error}"
+    with pytest.raises(type(error)) as info:
+        fn(numtorch)
+    assert text in str(info.value)

@@ -45,6 +45,7 @@ from numtorch.nn.container import (
 )
 from numtorch.nn.conv import Conv1d as Conv1d
 from numtorch.nn.conv import Conv2d as Conv2d
+from numtorch.nn.conv import ConvTranspose2d as ConvTranspose2d
 from numtorch.nn.dropout import (
     Dropout as Dropout,
     Dropout1d as Dropout1d,
@@ -67,6 +68,14 @@ from numtorch.nn.loss import (
     SmoothL1Loss as SmoothL1Loss,
 )
 from numtorch.nn.module import Module as Module
+from numtorch.nn.normalization import (
+    BatchNorm1d as BatchNorm1d,
+    BatchNorm2d as BatchNorm2d,
+    BatchNorm3d as BatchNorm3d,
+    GroupNorm as GroupNorm,
+    LayerNorm as LayerNorm,
+    RMSNorm as RMSNorm,
+)
 from numtorch.nn.parameter import Buffer as Buffer
 from numtorch.nn.parameter import Parameter as Parameter
 from numtorch.nn.pooling import (

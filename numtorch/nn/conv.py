@@ -27,7 +27,7 @@ class _ConvNd(Module):
     bias: Parameter | None
 
     def __init__(self, dims: int, in_channels: int, out_channels: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any,
-                 groups: int, bias: bool, padding_mode: str, device: Any, dtype: Any):
+                 groups: int, bias: bool, padding_mode: str, device: Any, dtype: Any, output_padding: Any = None):
         super().__init__()
         if groups <= 0:
             raise ValueError("groups must be a positive integer")
@@ -37,7 +37,7 @@ class _ConvNd(Module):
             raise ValueError("out_channels must be divisible by groups")
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size, self.stride, self.dilation = (repeated(v, dims) for v in (kernel_size, stride, dilation))
-        self.padding = padding if isinstance(padding, str) else repeated(padding, dims)
+        self.padding: Any = padding if isinstance(padding, str) else repeated(padding, dims)
         if isinstance(padding, str):
             if padding not in ("same", "valid"):
                 raise ValueError(f"Invalid padding string {padding!r}, should be one of 'same', 'valid'")
@@ -46,9 +46,11 @@ class _ConvNd(Module):
         if padding_mode not in _MODES:
             raise ValueError(f"padding_mode must be one of {_MODES}, but got padding_mode='{padding_mode}'")
         self.padding_mode = padding_mode
-        self.transposed, self.output_padding = False, (0,) * dims
+        self.transposed = output_padding is not None
+        self.output_padding = repeated(output_padding or 0, dims)
         self._reversed_padding_repeated_twice = self._pad_widths()
-        self.weight = Parameter(empty((out_channels, in_channels // groups, *self.kernel_size), device=device, dtype=dtype))
+        channels = (in_channels, out_channels // groups) if self.transposed else (out_channels, in_channels // groups)
+        self.weight = Parameter(empty((*channels, *self.kernel_size), device=device, dtype=dtype))
         self.register_parameter("bias", Parameter(empty(out_channels, device=device, dtype=dtype)) if bias else None)
         self.reset_parameters()
 
@@ -82,6 +84,8 @@ class _ConvNd(Module):
             text += f", padding={self.padding}"
         if self.dilation != (1,) * len(self.dilation):
             text += f", dilation={self.dilation}"
+        if self.output_padding != (0,) * len(self.output_padding):
+            text += f", output_padding={self.output_padding}"
         if self.groups != 1:
             text += f", groups={self.groups}"
         if self.bias is None:
@@ -125,3 +129,32 @@ class Conv2d(_ConvNd):
         if self.padding_mode != "zeros":
             return F.conv2d(self._padded(input), self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
         return F.conv2d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+
+class ConvTranspose2d(_ConvNd):
+    """What takes the gradient of a ``Conv2d`` to its input: (N, C, H, W) with ``weight`` (in, out / groups, kh, kw).
+
+    See https://pytorch.org/docs/stable/generated/torch.nn.ConvTranspose2d.html
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
+                 groups: int = 1, bias: bool = True, dilation: Any = 1, padding_mode: str = "zeros", device: Any = None, dtype: Any = None):
+        if padding_mode != "zeros":
+            raise ValueError('Only "zeros" padding mode is supported for ConvTranspose2d')
+        super().__init__(2, in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype,
+                         output_padding)
+
+    def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
+        extra = self.output_padding if output_size is None else self._extra(input, output_size)
+        return F.conv_transpose2d(input, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation)
+
+    def _extra(self, input: Tensor, output_size: Any) -> tuple:
+        """The rows and columns to add below and on the right for a result of a wanted height and width."""
+        wanted = tuple(output_size)[-2:]
+        least = [(n - 1) * s - 2 * p + d * (k - 1) + 1 for n, s, p, d, k in
+                 zip(input.shape[-2:], self.stride, self.padding, self.dilation, self.kernel_size, strict=True)]
+        most = [n + s - 1 for n, s in zip(least, self.stride, strict=True)]
+        if not all(a <= n <= b for a, n, b in zip(least, wanted, most, strict=True)):
+            raise ValueError(f"requested an output size of {wanted}, but valid sizes range from {least} to {most} "
+                             f"(for an input of {input.shape[2:]})")
+        return tuple([n - a for n, a in zip(wanted, least, strict=True)])

@@ -21,11 +21,16 @@ from numtorch.ops.activation import tanh as tanh
 from numtorch.ops.arithmetic import abs, clamp_min, gt, le, lt, where
 from numtorch.ops.conv import conv1d as conv1d
 from numtorch.ops.conv import conv2d as conv2d
+from numtorch.ops.conv import conv_transpose2d as conv_transpose2d
 from numtorch.ops.creation import full, ones
 from numtorch.ops.indexing import index_select, overwrite
 from numtorch.ops.indexing import one_hot as one_hot
 from numtorch.ops.linear import linear as linear
 from numtorch.ops.linear import matmul
+from numtorch.ops.normalization import batch_norm as batch_norm
+from numtorch.ops.normalization import group_norm as group_norm
+from numtorch.ops.normalization import layer_norm as layer_norm
+from numtorch.ops.normalization import rms_norm as rms_norm
 from numtorch.ops.pooling import adaptive_avg_pool1d as adaptive_avg_pool1d
 from numtorch.ops.pooling import adaptive_avg_pool2d as adaptive_avg_pool2d
 from numtorch.ops.pooling import avg_pool1d as avg_pool1d

@@ -62,6 +62,9 @@ class WithModule:
     def __init__(self, hook: Callable):
         self.hook = hook
 
+    def __call__(self, *args: Any) -> Any:
+        return self.hook(*args)
+
 
 class Hookable:
     """The part of ``Module`` that registers hooks."""

@@ -43,8 +43,8 @@ class Parameter(Tensor):
         state = {k: v for k, v in self.__dict__.items() if not k.startswith("_") and k != "shape"}
         return (*made, state) if state else made
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
-        return "Parameter containing:\n" + super().__repr__(tensor_contents=tensor_contents)
+    def __repr__(self) -> str:  # type: ignore[override]
+        return "Parameter containing:\n" + super().__repr__()
 
 
 class Buffer(Tensor):

@@ -38,7 +38,7 @@ class Registry(dict):
         for name, value in dict(members, **named).items():
             self[name] = value
 
-    def __ior__(self, members: Any) -> Registry:
+    def __ior__(self, members: Any) -> Registry:  # type: ignore[misc]
         self.update(members)
         return self
 

@@ -177,7 +177,7 @@ def load_own(module: Any, state_dict: Any, prefix: str, local_metadata: dict, st
     """Check the tensors of the module itself; write them, or leave that to whoever gave a list of ``writes``."""
     for hook in module._load_state_dict_pre_hooks.values():
         args = state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
-        hook.hook(module, *args) if isinstance(hook, WithModule) else hook(*args)
+        hook(module, *args) if isinstance(hook, WithModule) else hook(*args)
     writes: list[Any] = []
     members = dict(_persistent(module))
     for name, target in members.items():

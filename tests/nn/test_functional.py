@@ -97,6 +97,8 @@ def test_argument_names_and_defaults_are_torchs():
         theirs = getattr(torch.nn.functional, name, None)
         if not inspect.isfunction(ours) or name.startswith("_") or not inspect.isfunction(theirs) or "pool" in name:
             continue
+        if hasattr(ours, "op"):  # takes its signature on first use
+            continue
         wanted = [(p.name, p.default) for p in inspect.signature(theirs).parameters.values() if p.name != "_stacklevel"]
         have = [
             (p.name, p.default)

@@ -72,6 +72,8 @@ LAYERS = {
     "Conv2d replicate": (lambda nn: nn.Conv2d(4, 2, 3, padding=1, padding_mode="replicate"), [IMAGE]),
     "Conv2d circular same": (lambda nn: nn.Conv2d(4, 2, 4, padding="same", padding_mode="circular"), [IMAGE]),
     "Conv2d unbatched": (lambda nn: nn.Conv2d(4, 2, 3), [(4, 7, 6)]),
+    "ConvTranspose2d": (lambda nn: nn.ConvTranspose2d(4, 6, 3), [IMAGE]),
+    "ConvTranspose2d with everything": (lambda nn: nn.ConvTranspose2d(4, 6, (3, 2), 2, (1, 0), 1, 2, False, (2, 1)), [IMAGE]),
     "MaxPool1d": (lambda nn: nn.MaxPool1d(2), [LINE]),
     "MaxPool1d with everything": (lambda nn: nn.MaxPool1d(3, 2, 1, 2, ceil_mode=True), [LINE]),
     "MaxPool2d": (lambda nn: nn.MaxPool2d(2), [IMAGE]),
@@ -254,6 +256,19 @@ def test_initial_values_have_torchs_range(make):
         assert abs(a).max() == pytest.approx(abs(b).max(), rel=0.15 if name == "bias" else 0.02)
         if name == "weight":
             assert a.std() == pytest.approx(b.std(), rel=0.05) and abs(a.mean()) < 0.2 * a.std()
+
+
+def test_transposed_convolution_to_a_wanted_size():
+    ours, theirs = pair(lambda f: f.nn.ConvTranspose2d(2, 3, 3, stride=2, padding=1))
+    x = normal(1, 2, 5, 6)
+    for size in ((9, 12), (1, 3, 10, 11)):
+        assert_same(ours(nt.from_numpy(x), size), theirs(torch.from_numpy(x), size))
+    texts = []
+    for m, f in ((ours, nt), (theirs, torch)):
+        with pytest.raises(ValueError) as e:
+            m(f.from_numpy(x), (8, 12))
+        texts.append(str(e.value))
+    assert texts[0] == texts[1]
 
 
 def test_dropout_drops_and_scales():

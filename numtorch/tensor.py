@@ -482,6 +482,10 @@ class TensorType:
 
 
 TENSOR_TYPES = {name.split(".")[1]: TensorType(d) for d, name in TYPE_NAMES.items()}
+FloatTensor, DoubleTensor = TENSOR_TYPES["FloatTensor"], TENSOR_TYPES["DoubleTensor"]
+HalfTensor, BFloat16Tensor = TENSOR_TYPES["HalfTensor"], TENSOR_TYPES["BFloat16Tensor"]
+LongTensor, IntTensor, ShortTensor = TENSOR_TYPES["LongTensor"], TENSOR_TYPES["IntTensor"], TENSOR_TYPES["ShortTensor"]
+CharTensor, ByteTensor, BoolTensor = TENSOR_TYPES["CharTensor"], TENSOR_TYPES["ByteTensor"], TENSOR_TYPES["BoolTensor"]
 
 
 def dtype_of(t: Any) -> dtypes.dtype:
@@ -802,3 +806,6 @@ def equal(self: Tensor, other: Tensor) -> bool:
     return self.shape == other.shape and bool(reduction.all(arithmetic.eq(self.detach(), other.detach())).item())
 
 
+def is_tensor(obj: Any) -> bool:
+    """Whether ``obj`` is a Tensor."""
+    return isinstance(obj, Tensor)

@@ -43,11 +43,12 @@ _HEAVY = {"exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos",
 class Plan:
     """What remains to be done for operands of known kinds, shapes and strides."""
 
-    __slots__ = ("entry", "geometry", "jit", "kinds", "numel", "shape", "walks")
+    __slots__ = ("entry", "geometry", "inplace", "jit", "kinds", "numel", "shape", "walks")
 
-    def __init__(self, entry: Any, geometry: tuple, shape: Size, kinds: tuple, numel: int, jit: Any, walks: tuple):
+    def __init__(self, entry: Any, geometry: tuple, shape: Size, kinds: tuple, numel: int, jit: Any, walks: tuple,
+                 inplace: bool = False):
         self.entry, self.geometry, self.shape, self.kinds, self.numel = entry, geometry, shape, kinds, numel
-        self.jit, self.walks = jit, walks
+        self.jit, self.walks, self.inplace = jit, walks, inplace
 
 
 class Program:
@@ -90,6 +91,8 @@ class Program:
             key.append(v.shape)
             if not k.contiguous:
                 key.append(v._strides)
+        if outs is not None and outs[0] is values[0]:
+            key.append("in place")
         key_ = tuple(key)
         plan = self.plans.get(key_)
         if plan is None:
@@ -109,8 +112,9 @@ class Program:
             outs = tuple(made)
         if plan.entry is not None:
             args = [v._buf if isinstance(v, Tensor) else v for v in values]
-            for y in outs:
-                args.append(y._buf)
+            if not plan.inplace:
+                for y in outs:
+                    args.append(y._buf)
             plan.entry(*args, *plan.geometry)
         return outs
 
@@ -156,7 +160,8 @@ class Program:
             Operand(n, v._k.dtype if isinstance(v, Tensor) else None, w, n in self.keep)
             for n, v, w in zip(self.operands, values, walks, strict=True)
         )
-        spec = Spec(f"{self.name}_{form}".replace(".", "_"), form, operands, result, compute)
+        inplace = outs is not None and len(outs) == 1 and outs[0] is values[0] and walks[0] is FULL
+        spec = Spec(f"{self.name}_{form}".replace(".", "_"), form, operands, result, compute, inplace)
         if where is not CPU:
             return self._cuda_plan(spec, geometry, shape, kinds, numel, walks)
         parallel = numel >= self.limit and threads.get_num_threads() > 1
@@ -166,9 +171,9 @@ class Program:
             geometry = (outer // int(sizes[-1]), sizes, strides)
         convert = _number(compute)
         samples = [np.empty(1, v._k.dtype.storage) if isinstance(v, Tensor) else convert(v) for v in values]
-        samples += [np.empty(1, d.storage) for d in result]
+        samples += [] if inplace else [np.empty(1, d.storage) for d in result]
         entry = compiled_entry(jit, (*samples, *geometry), self.name)
-        return Plan(entry, geometry, shape, kinds, numel, jit, walks)
+        return Plan(entry, geometry, shape, kinds, numel, jit, walks, inplace)
 
     def _cuda_plan(self, spec: Spec, geometry: tuple, shape: Size, kinds: tuple, numel: int, walks: tuple) -> Plan:
         from numtorch.kernels import launch
@@ -188,7 +193,7 @@ class Program:
             else:
                 kernel.launch(numel, *args)
 
-        return Plan(entry, geometry, shape, kinds, numel, kernel, walks)
+        return Plan(entry, geometry, shape, kinds, numel, kernel, walks, spec.inplace)
 
 
 def compiled_entry(jit: Jit, args: tuple, op: str) -> Callable:

@@ -49,13 +49,18 @@ class Operand:
 
 @dataclass(frozen=True)
 class Spec:
-    """Everything that a kernel's text depends on, beside the expressions."""
+    """Everything that a kernel's text depends on, beside the expressions.
+
+    In place, the result is stored through the first operand's own name: with a second name for the same
+    memory LLVM could not tell that iterations are independent, and the loop would stay scalar.
+    """
 
     name: str
     form: str
     operands: tuple[Operand, ...]
     outputs: tuple[dtype, ...]
     compute: dtype
+    inplace: bool = False
 
 
 ENV: dict[str, Any] = {name: getattr(kernel_math, name) for name in getattr(kernel_math, "__all__", ())}
@@ -104,7 +109,7 @@ def source(spec: Spec, outputs: list[Expr], device: str = "cpu") -> str:
     hoisted = [f"{variable(o.name)} = {_load(o, '0', compute)}" for o in spec.operands if o.walk in (ONE, SCALAR)]
     moving = [(n, o) for n, o in enumerate(spec.operands) if o.walk not in (ONE, SCALAR)]
     lines, results = emit(outputs, compute, variable)
-    outs = [f"out{n}" for n in range(len(outputs))]
+    outs = [f"{variable(spec.operands[0].name)}_"] if spec.inplace else [f"out{n}" for n in range(len(outputs))]
 
     def loop_body(index: dict[str, str], out_index: list[str]) -> list[str]:
         loads = [f"{variable(o.name)} = {_load(o, index.get(str(n), index[o.walk]), compute)}" for n, o in moving]
@@ -124,7 +129,7 @@ def source(spec: Spec, outputs: list[Expr], device: str = "cpu") -> str:
     else:
         text = _strided(device, moving, outs, loop_body)
         geometry = ["outer", "sizes", "strides"]
-    head = f"def {spec.name}({', '.join(names + outs + geometry)}):"
+    head = f"def {spec.name}({', '.join(names + ([] if spec.inplace else outs) + geometry)}):"
     return "\n".join([head] + ["    " + s for s in hoisted + text]) + "\n"
 
 

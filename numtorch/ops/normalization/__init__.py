@@ -190,7 +190,8 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
         return normalised_by(input, running_mean, running_var, weight, bias, float(eps))
     if shape.numel() == shape[1] and shape[1]:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {shape}")
-    mean, rstd = batch_statistics(alias(input) if input._edge is not None else input, running_mean, running_var, float(momentum), float(eps))
+    plain = input if input._edge is None else alias(input)
+    mean, rstd = batch_statistics(plain, running_mean, running_var, float(momentum), float(eps))
     return normalised(input, mean, rstd, weight, bias, float(eps))
 
 

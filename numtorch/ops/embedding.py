@@ -1,0 +1,135 @@
+"""Embedding: rows of a table by number; the gradient adds up in the rows that were read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numtorch._tensor import Tensor, alias, empty
+from numtorch.dispatch.op import op, wrote
+from numtorch.dtype import FLOATS, int32, int64
+from numtorch.kernels.jit import jit
+from numtorch.ops import movement, reduction
+from numtorch.ops.arithmetic import clamp_max, ne, where
+from numtorch.ops.indexing import put_along_extents, take_along_extents
+from numtorch.ops.movement import contiguous, reshape, unsqueeze
+
+
+@jit
+def first_outside(index, n):
+    """Where the first number outside [0, n) is; -1 if none is."""
+    for i in range(index.size):
+        if index[i] < 0 or index[i] >= n:
+            return i
+    return -1
+
+
+@jit
+def add_rows(g, index, gx, cols, skip):
+    """gx[index[k]] += g[k], in the order of k, except in row ``skip``; gx is cleared first"""
+    for j in range(gx.size):
+        gx[j] = g.dtype.type(0)
+    for k in range(index.size):
+        i = index[k]
+        if i == skip:
+            continue
+        row = gx[i * cols : (i + 1) * cols]
+        source = g[k * cols : (k + 1) * cols]
+        for j in range(cols):
+            row[j] += source[j]
+
+
+@op(name="embedding", public=False)
+def rows_of(w, index, padding_idx: int = -1):
+    """The rows of w (n, cols) at ``index`` (1-D); row ``padding_idx`` gets no gradient (-1: every row does)."""
+    return take_along_extents(w, index, 0)
+
+
+@rows_of.vjp
+def _(g, w_shape, index, *, padding_idx):
+    from numtorch.ops.creation import zeros
+
+    if padding_idx >= 0:
+        g = where(unsqueeze(ne(index, padding_idx), 1), g, 0.0)
+    return put_along_extents(zeros(w_shape, dtype=g.dtype, device=g.device), index, g, 0, True), None
+
+
+def _numbered(s: Any) -> bool:
+    """a float32 or float64 gradient, int32 or int64 numbers"""
+    return s.dtypes[0] in FLOATS and s.dtypes[1] in (int32, int64)
+
+
+@rows_of.backward.kernel("cpu", when=_numbered, functions=(add_rows,))
+def scatter(g, w_shape, index, *, padding_idx):
+    gx = empty(w_shape, g._k.dtype, g._k.device)
+    if gx._buf.size:
+        add_rows(contiguous(g)._buf, index._buf, gx._buf, w_shape[1], padding_idx)
+    return gx, None
+
+
+def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: float | None = None, norm_type: float = 2.0,
+              scale_grad_by_freq: bool = False, sparse: bool = False) -> Tensor:
+    """The rows of ``weight`` (n, d) with the numbers in ``input``, of any shape (*): (*, d).
+
+    Args:
+        padding_idx: a row that gets no gradient.
+        max_norm: rows that are read are first scaled down, in place, to at most this norm.
+        scale_grad_by_freq: divide each row's gradient by how often its number occurs in ``input``.
+
+    Differs from torch: ``sparse=True`` gives the same dense gradients.
+
+    >>> import numtorch as torch
+    >>> from numtorch.ops.embedding import embedding
+    >>> embedding(torch.tensor([1, 0]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor([[3., 4.],
+            [1., 2.]])
+    """
+    if input._k.dtype is not int64 and input._k.dtype is not int32:
+        raise RuntimeError("Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
+                           f"{input.dtype.name} instead (while checking arguments for embedding); use input.long()")
+    if len(weight.shape) != 2:
+        raise RuntimeError(f"'weight' must be 2-D (embedding: got shape {list(weight.shape)})")
+    n = weight.shape[0]
+    if padding_idx is None:
+        skip = -1
+    else:
+        if not -n <= padding_idx < n:
+            raise AssertionError(f"Padding_idx must be within num_embeddings ({n} rows), got {padding_idx}")
+        skip = padding_idx % n
+    index = contiguous(input)
+    if len(index.shape) != 1:
+        index = reshape(index, (-1,))
+    if index._k.device.type == "cpu" and index._buf.size:
+        bad = first_outside(index._buf, n)
+        if bad >= 0:
+            raise IndexError(f"index out of range in self (embedding: number {int(index._buf[bad])} in an input of shape "
+                             f"{list(input.shape)}, but the weight has {n} rows, 0 to {n - 1})")
+    if max_norm is not None:
+        _limit_rows(alias(weight), index, float(max_norm), float(norm_type))
+    y = rows_of(weight, index, skip)
+    if scale_grad_by_freq:
+        y = shared_gradient(y, index, n)
+    return y if len(input.shape) == 1 else reshape(y, (*input.shape, weight.shape[1]))
+
+
+@op(name="embedding_shared_gradient", public=False)
+def shared_gradient(x, index, n: int):
+    """x itself; each row's gradient is divided by how often its number occurs in ``index``."""
+    return movement.clone(x)
+
+
+@shared_gradient.vjp
+def _(g, index, *, n):
+    from numtorch.ops.creation import ones, zeros
+
+    once = ones(index.shape, dtype=g.dtype, device=g.device)
+    counts = put_along_extents(zeros(n, dtype=g.dtype, device=g.device), index, once, 0, True)
+    return g / unsqueeze(take_along_extents(counts, index, 0), 1), None
+
+
+def _limit_rows(w: Tensor, index: Tensor, max_norm: float, norm_type: float) -> None:
+    """Scale the rows that are read down to ``max_norm``, in place, without a graph."""
+    rows = take_along_extents(w, index, 0)
+    norms = reduction.norm(rows, norm_type, 1, True)
+    limited = rows * clamp_max(max_norm / (norms + 1e-7), 1.0)
+    movement.copy_(w, put_along_extents(w, index, limited, 0, False))
+    wrote(w)

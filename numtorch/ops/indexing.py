@@ -543,7 +543,7 @@ def _basic(x: Tensor, key: list) -> tuple[Tensor, list[tuple[int, Tensor]]]:
         elif hasattr(k, "__index__"):
             x = movement.select(x, dim, _checked(k.__index__(), x.shape[dim], dim))
         else:
-            raise TypeError("only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
+            raise (TypeError if isinstance(k, str) else IndexError)("only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
                             f"(got {type(k).__name__})")
     return x, advanced
 
@@ -641,6 +641,8 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
 
     if isinstance(value, np.ndarray):
         value = tensor(value)
+    elif not isinstance(value, Tensor | bool | int | float | np.generic):
+        raise TypeError(f"can't assign a {type(value).__name__} to a tensor of {x.dtype.name}; make it a tensor first")
     if isinstance(key, Tensor) and key.dtype is dtypes.bool and key.shape == x.shape and _one(value):
         out = choose.op  # x = where(key, value, x), in place
         _masked_write(x, key, value, out)

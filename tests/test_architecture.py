@@ -1,0 +1,202 @@
+"""Who may import whom. The floors are those of ``numtorch/README.md``; a module imports only from its own
+floor or from below, and what looks upwards does so inside a function and is listed here with its reason.
+"""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import numtorch
+
+PACKAGE = Path(numtorch.__file__).parent
+MODULES = {}
+for path in sorted(PACKAGE.rglob("*.py")):
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    MODULES[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+
+# The longest prefix decides.
+FLOORS = {
+    "numtorch": 9,  # re-exports everything
+    "numtorch._version": 0,
+    "numtorch.dtype": 0,
+    "numtorch.device": 0,
+    "numtorch.errors": 0,
+    "numtorch.files": 0,  # atomic writes
+    "numtorch.stubs": 9,
+    "numtorch.autograd.grad_mode": 0,  # a flag; everything reads it
+    "numtorch.kernels": 5,  # explain, list, source: they ask about ops
+    "numtorch.kernels.registry": 1,
+    "numtorch.kernels.threads": 1,
+    "numtorch.kernels.cache": 1,
+    "numtorch.kernels.jit": 1,
+    "numtorch.kernels.timing": 1,
+    "numtorch.kernels.math": 2,
+    "numtorch.kernels.overloads": 2,
+    "numtorch.kernels.overloads_cuda": 2,
+    "numtorch.kernels.launch": 2,
+    "numtorch.kernels.gemm": 2,
+    "numtorch.kernels.codegen": 2,
+    "numtorch.storage": 2,
+    "numtorch._tensor": 3,
+    "numtorch.autograd": 3,
+    "numtorch.dispatch": 4,
+    "numtorch.ops": 5,
+    "numtorch.tensor": 6,
+    "numtorch.printing": 6,
+    "numtorch.nn": 7,
+    "numtorch.optim": 7,
+    "numtorch.linalg": 7,
+    "numtorch.fft": 7,
+    "numtorch.special": 7,
+    "numtorch.amp": 7,
+    "numtorch.compile": 7,
+    "numtorch.random": 7,
+    "numtorch.cuda": 7,
+    "numtorch.utils": 8,
+    "numtorch.vision": 8,
+    "numtorch.serialization": 8,
+    "numtorch.profiler": 8,
+    "numtorch.onnx": 8,
+    "numtorch.distributed": 8,
+    "numtorch.quantization": 8,
+    "numtorch.hub": 8,
+    "numtorch.demo": 9,
+    "numtorch.__main__": 9,
+}
+
+OUTSIDE = 8  # from here on code is written as users write it: ``import numtorch as torch``
+
+# Imports inside functions that look upwards, and why they must.
+UPWARD = {
+    ("numtorch.autograd", "numtorch.ops"): "gradients are made, added up and written into views by ops",
+    ("numtorch.autograd.graph", "numtorch.dispatch.op"): "a gradient that is traced anew must find its op",
+    ("numtorch.dispatch", "numtorch.ops"): "gradients are fitted to their inputs, and operands moved, with ops",
+}
+
+
+def floor(module):
+    while module not in FLOORS:
+        module = module.rpartition(".")[0]
+    return FLOORS[module]
+
+
+def imports(module):
+    """(imported module, whether at import time) of every import statement."""
+    found = []
+
+    def visit(node, lazy):
+        for child in ast.iter_child_nodes(node):
+            inner = lazy or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) or _type_checking(child)
+            if isinstance(child, ast.Import):
+                found.extend((a.name, not lazy) for a in child.names)
+            elif isinstance(child, ast.ImportFrom):
+                assert not child.level, f"{module}: relative import"
+                names = [f"{child.module}.{a.name}" for a in child.names]
+                found.extend((n if n in MODULES else child.module, not lazy) for n in names)
+            visit(child, inner)
+
+    visit(ast.parse(MODULES[module].read_text()), False)
+    return found
+
+
+def _type_checking(node):
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def allowed_upward(module, target):
+    return any((m == module or module.startswith(m + ".")) and (t == target or (t != "numtorch" and target.startswith(t + ".")))
+               for m, t in UPWARD)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_downwards(module):
+    wrong = []
+    for target, now in imports(module):
+        if not target.split(".")[0] == "numtorch" or floor(target) <= floor(module):
+            continue
+        if target == "numtorch._version" or (target == "numtorch" and floor(module) >= OUTSIDE) or (not now and allowed_upward(module, target)):
+            continue
+        wrong.append(f"{'imports' if now else 'imports in a function'} {target} (floor {floor(target)} from {floor(module)})")
+    assert wrong == []
+
+
+def test_every_exception_is_used():
+    used = {(m, t) for (m, t) in UPWARD for module in MODULES for target, now in imports(module)
+            if not now and (module == m or module.startswith(m + ".")) and (target == t or (t != "numtorch" and target.startswith(t + ".")))
+            and floor(target) > floor(module)}
+    assert set(UPWARD) - used == set(), "nothing needs these any more: take them out"
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith(("numtorch.nn", "numtorch.optim"))])
+def test_models_and_optimizers_know_no_kernel(module):
+    low = [t for t, _ in imports(module) if t.startswith("numtorch.kernels")]
+    assert low == []
+
+
+NUMBA_ALLOWED = ("numtorch.kernels", "numtorch.ops", "numtorch.dispatch")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_who_imports_numba(module):
+    """Only kernels do, and of what ``import numtorch`` loads, none at import time."""
+    found = [(t, now) for t, now in imports(module) if t.split(".")[0] in ("numba", "llvmlite")]
+    if not module.startswith(NUMBA_ALLOWED):
+        assert found == [], "numba is the kernels' affair"
+    if any(now for _, now in found):
+        assert module in LOADED_WITH_NUMBA, "imports numba at import time: move it into a function"
+
+
+# Loaded by ``jit.numba()`` or by the CUDA shim, when Numba is there already.
+LOADED_WITH_NUMBA = {"numtorch.kernels.overloads", "numtorch.kernels.overloads_cuda", "numtorch.kernels.gemm.microkernel",
+                     "numtorch.kernels.gemm.calls", "numtorch.ops.conv.pointer_codegen"}
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("numtorch.kernels.codegen") or m == "numtorch.kernels.registry"])
+def test_registry_and_codegen_know_no_op(module):
+    """No string and no name in them is that of an op, beyond the reductions that codegen itself defines."""
+    from numtorch.dispatch.op import OPS
+
+    allowed = {"sum", "mean", "prod", "amax", "amin", "any", "all", "count_nonzero",  # codegen.reduction's own table
+               "sum_squares", "move", "copy", "select", "round", "abs", "slice", "max", "min", "where", "index", "fill", "sign"}
+    tree = ast.parse(MODULES[module].read_text())
+    documented = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)}
+    strings = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str) and id(n) not in documented}
+    assert strings & (set(OPS) - allowed) == set()
+    assert not [t for t, _ in imports(module) if t.startswith("numtorch.ops")]
+
+
+HEAVY = ("numba", "llvmlite", "scipy", "matplotlib", "torch", "PIL", "numba.cuda", "pandas", "tqdm")
+
+
+def test_importing_is_light():
+    code = ("import sys, numtorch, numtorch.nn, numtorch.optim, numtorch.utils.data, numtorch.vision\n"
+            f"print([m for m in {HEAVY!r} if m in sys.modules])")
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
+# Longer files, and why they stay whole.
+LONG = {}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_files_are_of_a_readable_size(module):
+    lines = MODULES[module].read_text().count("\n")
+    assert lines <= LONG.get(module, (900, ""))[0], "cut it in two, or make it a folder of its own name"
+
+
+def test_no_file_is_called_after_nothing():
+    named = [m for m in MODULES if m.rpartition(".")[2] in ("utils", "helpers", "common", "misc", "util", "tools")]
+    # torch has modules called utils; they are folders that only re-export.
+    assert [m for m in named if MODULES[m].name != "__init__.py"] == []
+    for m in named:
+        assert not any(isinstance(n, ast.FunctionDef | ast.ClassDef) and n.name != "__getattr__" for n in ast.parse(MODULES[m].read_text()).body)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_say_what_they_own(module):
+    text = MODULES[module].read_text()
+    assert not text.strip() or ast.get_docstring(ast.parse(text)), "opens without a docstring"

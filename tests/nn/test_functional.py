@@ -92,6 +92,19 @@ def test_relu_at_zero_and_nan():
     assert nt.nn.functional.relu(y, inplace=True) is y and y.tolist() == [0, 0]
 
 
+@pytest.mark.parametrize("options", [{}, {"is_causal": True}, {"scale": 0.3}, {"attn_mask": True}])
+def test_attention(options):
+    mask = normal(4, 4, seed=7)
+
+    def attend(F, q, k, v):
+        given = dict(options)
+        if "attn_mask" in given:
+            given["attn_mask"] = (nt if F is nt.nn.functional else torch).from_numpy(mask)
+        return F.scaled_dot_product_attention(q, k, v, **given)
+
+    check(attend, *[normal(2, 3, 4, 5, seed=i) for i in range(3)])
+
+
 def test_argument_names_and_defaults_are_torchs():
     for name, ours in vars(nt.nn.functional).items():
         theirs = getattr(torch.nn.functional, name, None)

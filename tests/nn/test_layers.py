@@ -293,3 +293,10 @@ def test_embedding_from_pretrained_and_padding():
     assert not m.weight[1].any()
     m(nt.tensor([1, 2, 1])).sum().backward()
     assert m.weight.grad.tolist() == [[0, 0, 0], [0, 0, 0], [1, 1, 1], [0, 0, 0]]
+
+
+def test_embedding_limits_norms_of_the_rows_it_uses():
+    ours, theirs = pair(lambda f: f.nn.Embedding(6, 3, max_norm=1.0, norm_type=1.0))
+    at = indices(2, 3, n=4)
+    assert_same(ours(nt.from_numpy(at)), theirs(torch.from_numpy(at)))
+    assert_same(ours.weight, theirs.weight)

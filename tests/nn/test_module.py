@@ -353,3 +353,61 @@ def test_call_super_init():
             super().__init__(7)
 
     assert Both().a == 7
+
+
+class Stateful(nt.nn.Module):
+    """Says itself what its state is, as modules that hold file handles do."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nt.nn.Linear(2, 2)
+
+    def __getstate__(self):
+        return self.__dict__.copy()
+
+
+@pytest.mark.parametrize("how", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_copies_of_modules_with_their_own_state(how):
+    m = Stateful()
+    other = how(m)
+    assert other.fc is other._modules["fc"] is not m.fc and other.fc.weight.equal(m.fc.weight)
+    other.fc = nt.nn.Identity()
+    assert isinstance(other._modules["fc"], nt.nn.Identity) and isinstance(m.fc, nt.nn.Linear)
+
+
+def test_wrappers_that_look_further_in_getattr():
+    class Wrapper(nt.nn.Module):
+        def __init__(self, inner):
+            super().__init__()
+            self.inner = inner
+
+        def __getattr__(self, name):
+            try:
+                return super().__getattr__(name)
+            except AttributeError:
+                return getattr(self.__dict__["inner"], name)
+
+    assert Wrapper(nt.nn.Linear(2, 3)).out_features == 3
+
+
+def test_idioms_of_tutorials():
+    net = nt.nn.Sequential(nt.nn.Linear(2, 3), nt.nn.ReLU())
+
+    def init_weights(m):
+        if isinstance(m, nt.nn.Linear):
+            nt.nn.init.xavier_uniform_(m.weight)
+            m.bias.data.fill_(0.01)
+
+    assert net.apply(init_weights) is net and net[0].bias.tolist() == pytest.approx([0.01] * 3)
+    assert sum(p.numel() for p in net.parameters() if p.requires_grad) == 9
+    net(nt.ones(1, 2)).sum().backward()
+    p = net[0].bias
+    with nt.no_grad():
+        for q in net.parameters():
+            q -= 0.5 * q.grad
+    assert net[0].bias is p and type(p) is nt.nn.Parameter and p.requires_grad
+    net[0].weight.data[0, 0] = 3
+    assert net[0].weight[0, 0].item() == 3
+    for q in net[0].parameters():
+        q.requires_grad = False
+    assert not net(nt.ones(1, 2)).requires_grad

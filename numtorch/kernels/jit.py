@@ -225,6 +225,8 @@ def _content_key(kernel: Jit) -> str:
         value = fn.__globals__.get(name)
         if isinstance(value, Jit):
             parts.append(f"{name}={value.key}")
+        elif isinstance(value, np.ndarray):  # a long one's repr leaves elements out
+            parts.append(f"{name}={value.dtype}{value.shape}{hashlib.sha256(value.tobytes()).hexdigest()}")
         elif isinstance(value, int | float | str | tuple | np.generic):
             parts.append(f"{name}={value!r}")
         elif value is not None:

@@ -117,6 +117,24 @@ def set_default_dtype(d: dtype) -> None:
     if not isinstance(d, dtype) or not d.is_floating_point:
         raise TypeError(f"only floating-point types are supported as the default type, got {d!r}")
     _default = d
+    for forget in when_default_changes:
+        forget()
+
+
+when_default_changes: list = []  # what has been decided for the default type, and must be decided anew
+
+
+def as_dtype(d: Any) -> dtype:
+    """A dtype, or the one that Python's ``float`` (float64), ``int`` (int64) or ``bool`` stands for."""
+    if isinstance(d, dtype):
+        return d
+    if d is builtins.float:
+        return float64
+    if d is builtins.int:
+        return int64
+    if d is builtins.bool:
+        return bool
+    raise TypeError(f"dtype must be a torch dtype, not {d!r}")
 
 
 def promote_types(a: dtype, b: dtype) -> dtype:

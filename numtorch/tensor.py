@@ -399,14 +399,20 @@ def __bool__(self: Tensor) -> bool:
     return bool(self.item())
 
 
+def _number(x: Tensor) -> Any:
+    if x.shape.numel() != 1:
+        raise ValueError("only one element tensors can be converted to Python scalars")
+    return x.item()
+
+
 @_method
 def __int__(self: Tensor) -> int:
-    return int(self.item())
+    return int(_number(self))
 
 
 @_method
 def __float__(self: Tensor) -> float:
-    return float(self.item())
+    return float(_number(self))
 
 
 @_method
@@ -496,9 +502,8 @@ def dtype_of(t: Any) -> dtypes.dtype:
         return t.dtype
     if isinstance(t, str) and t.startswith("torch.") and t.split(".")[-1] in TENSOR_TYPES:
         return TENSOR_TYPES[t.split(".")[-1]].dtype
-    python = {float: dtypes.get_default_dtype(), int: dtypes.int64, bool: dtypes.bool}
-    if t in python:
-        return python[t]
+    if t in (float, int, bool):
+        return dtypes.as_dtype(t)
     raise TypeError(f"dtype must be a type, str, or dtype object, got {t!r}")
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
+from numtorch.dtype import when_default_changes
 from numtorch.errors import KernelNotFound, RegistrationError
 
 
@@ -192,6 +193,9 @@ def clear_memos() -> None:
     """Forget every choice."""
     for m in _memos:
         m.clear()
+
+
+when_default_changes.append(clear_memos)
 
 
 @contextlib.contextmanager

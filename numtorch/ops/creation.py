@@ -84,10 +84,12 @@ def tensor(data: Any, *, dtype: DType | None = None, device: Any = None, require
     if dtype is None:
         if isinstance(data, np.ndarray | np.generic):
             dtype = dtypes.from_numpy_dtype(a.dtype)
-        elif a.dtype.kind == "f":
+        elif a.dtype.kind == "f" and not _holds_numpy(data):
             dtype = dtypes.get_default_dtype()
         else:
             dtype = dtypes.from_numpy_dtype(a.dtype)
+    else:
+        dtype = dtypes.as_dtype(dtype)
     if a.dtype.kind not in "biuf":
         raise TypeError(f"can't convert np.ndarray of type {a.dtype} to a tensor")
     if dtype.is_half:
@@ -99,6 +101,13 @@ def tensor(data: Any, *, dtype: DType | None = None, device: Any = None, require
     if device is not None:
         t = movement.to(t, as_device(device))
     return _finish(t, requires_grad)
+
+
+def _holds_numpy(data: Any) -> bool:
+    """Whether nested sequences begin with a NumPy scalar or array, whose type then counts."""
+    while isinstance(data, list | tuple) and data:
+        data = data[0]
+    return isinstance(data, np.generic | np.ndarray)
 
 
 def _array(data: Any) -> np.ndarray:
@@ -116,7 +125,10 @@ def _array(data: Any) -> np.ndarray:
     if a.dtype.kind in "OSUV":
         if a.dtype.kind == "O" and any(isinstance(v, int) for v in a.flat):
             raise RuntimeError("tensor: Overflow when unpacking long long: an integer does not fit in int64")
-        raise TypeError(f"new(): invalid data type '{type(a.flat[0]).__name__}'")
+        found = type(a.flat[0])
+        if issubclass(found, str | bytes):
+            raise TypeError(f"new(): invalid data type '{found.__name__}'")
+        raise RuntimeError(f"Could not infer dtype of {found.__name__}")
     if a.dtype.kind == "u":
         raise RuntimeError("tensor: Overflow when unpacking long long: an integer does not fit in int64")
     return a
@@ -139,8 +151,8 @@ def asarray(obj: Any, *, dtype: DType | None = None, device: Any = None, copy: b
 
 def _options(dtype: DType | None, device: Any, like: Tensor | None = None) -> tuple[DType, Any]:
     if like is not None:
-        return dtype or like.dtype, as_device(device) if device is not None else like.device
-    return dtype or dtypes.get_default_dtype(), as_device(device)
+        return dtypes.as_dtype(dtype) if dtype else like.dtype, as_device(device) if device is not None else like.device
+    return dtypes.as_dtype(dtype) if dtype else dtypes.get_default_dtype(), as_device(device)
 
 
 def _size(args: tuple, size: Any = None, name: str = "empty") -> Size:
@@ -173,8 +185,7 @@ def full(size: Any, fill_value: Any, *, dtype: DType | None = None, device: Any 
     """A tensor of the given shape in which every element is ``fill_value``."""
     if isinstance(fill_value, Tensor):
         fill_value = fill_value.item()
-    if dtype is None:
-        dtype = dtypes.scalar_dtype(fill_value)
+    dtype = dtypes.scalar_dtype(fill_value) if dtype is None else dtypes.as_dtype(dtype)
     return _filled(_size((size,), name="full"), fill_value, dtype, as_device(device), requires_grad)
 
 
@@ -246,6 +257,7 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: DType | None = 
     if dtype is None:
         floating = any(isinstance(v, float) for v in (start, end, step))
         dtype = dtypes.get_default_dtype() if floating else dtypes.int64
+    dtype = dtypes.as_dtype(dtype)
     n = math.ceil((end - start) / step)
     if as_device(device).type == "meta":
         return _empty((n,), dtype, as_device(device))

@@ -144,13 +144,16 @@ def to(x: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blockin
             dtype = a
         elif isinstance(a, bool):
             pass  # torch's positional non_blocking, copy
+        elif isinstance(a, type):
+            dtype = a
         elif a is not None:
             device = a
     y = x
     if device is not None and as_device(device) != x.device:
         y = move(y, as_device(device))
     if dtype is not None and dtype is not x.dtype:
-        y = cast(y, dtype)
+        dtype = dtypes.as_dtype(dtype)
+        y = y if dtype is x.dtype else cast(y, dtype)
     return clone(x) if copy and y is x else y
 
 

@@ -29,7 +29,8 @@ def _check_classes(name: str, x: Tensor, t: Tensor) -> int:
         raise RuntimeError(f"{name}: Expected floating point type input with at least one dimension, got a 0-dim tensor")
     if x.ndim == 1:
         if t.ndim > 1 or (t.ndim == 1 and t.shape[0] != 1):
-            raise RuntimeError(f"{name}: size mismatch (got input: {list(x.shape)}, target: {list(t.shape)})")
+            raise ValueError(f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({t.shape[0]}). ({name}: input "
+                             f"{list(x.shape)}, target {list(t.shape)}; scores of one example take one label)")
         return 0
     if t.ndim == 0 or x.shape[0] != t.shape[0]:
         given = t.shape[0] if t.ndim else 0

@@ -152,7 +152,7 @@ def _loops(device: str) -> Any:
 
 @lru_cache(maxsize=64)
 def _no_bias(k: Any) -> Any:
-    return empty((0,), k.dtype, k.device)
+    return empty((1,), k.dtype, k.device)._buf[:0]  # of size 0 on every device
 
 
 def _register(device: str) -> None:
@@ -168,8 +168,8 @@ def _register(device: str) -> None:
         size = _out_size(x.shape, w.shape, stride, padding, dilation)
         x = x if x._k.contiguous else contiguous(x)
         out = empty(Size((x.shape[0], w.shape[0], *size)), x._k.dtype, x._k.device)
-        if out._buf.size:
-            bias = _no_bias(x._k)._buf if b is None else contiguous(b)._buf
+        if out.shape.numel():
+            bias = _no_bias(x._k) if b is None else contiguous(b)._buf
             loops.conv2d_forward(x._buf, (w if w._k.contiguous else contiguous(w))._buf, bias, out._buf,
                                  *_ints(x.shape, w.shape, size, stride, padding, dilation, groups))
         return out
@@ -179,7 +179,7 @@ def _register(device: str) -> None:
         nonlocal loops
         loops = loops or _loops(device)
         gx = empty(Size((y.shape[0], w.shape[1] * groups, *size)), y._k.dtype, y._k.device)
-        if gx._buf.size:
+        if gx.shape.numel():
             loops.conv2d_input_grad(contiguous(y)._buf, contiguous(w)._buf, gx._buf,
                                     *_ints(gx.shape, w.shape, tuple(y.shape[2:]), stride, padding, dilation, groups))
         return gx
@@ -189,7 +189,7 @@ def _register(device: str) -> None:
         nonlocal loops
         loops = loops or _loops(device)
         gw = empty(Size((y.shape[1], x.shape[1] // groups, *kernel)), x._k.dtype, x._k.device)
-        if gw._buf.size:
+        if gw.shape.numel():
             loops.conv2d_weight_grad(contiguous(x)._buf, contiguous(y)._buf, gw._buf,
                                      *_ints(x.shape, gw.shape, tuple(y.shape[2:]), stride, padding, dilation, groups))
         return gw

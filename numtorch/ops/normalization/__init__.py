@@ -32,7 +32,7 @@ def _loops(device: str) -> Any:
 @lru_cache(maxsize=64)
 def _nothing(k: Any) -> Any:
     """The buffer that stands for an absent weight or bias."""
-    return empty((0,), k.dtype, k.device)._buf
+    return empty((1,), k.dtype, k.device)._buf[:0]  # of size 0 on every device
 
 
 def _optional(t: Tensor | None, k: Any) -> Any:
@@ -142,14 +142,14 @@ def _register_channels(device: str) -> None:
     def apply(x, mean, rstd, w, b, eps):
         x = contiguous(x)
         out = empty(x.shape, x._k.dtype, x._k.device)
-        if out._buf.size:
+        if out.shape.numel():
             _loops(device).channel_normalise(x._buf, out._buf, mean._buf, rstd._buf, _optional(w, x._k), _optional(b, x._k), *_extents(x))
         return out
 
     @normalised.backward.kernel(device, dtypes=FLOATS, name=device)
     def pull(g, x, mean, rstd, w, *, eps, needs):
         x = contiguous(x)
-        if not x._buf.size:
+        if not x.shape.numel():
             return normalised.op.gradient.vjp(g, x, mean, rstd, w, eps=eps, needs=needs)
         gx = empty(x.shape, x._k.dtype, x._k.device)
         gw, gb = [empty(mean.shape, x._k.dtype, x._k.device) for _ in range(2)]
@@ -161,7 +161,7 @@ def _register_channels(device: str) -> None:
     def apply_given(x, mean, var, w, b, eps):
         x = contiguous(x)
         out = empty(x.shape, x._k.dtype, x._k.device)
-        if out._buf.size:
+        if out.shape.numel():
             rstd = empty(var.shape, var._k.dtype, var._k.device)
             loops = _loops(device)
             loops.reciprocals(contiguous(var)._buf, rstd._buf, eps)
@@ -232,20 +232,20 @@ def _register_rows(device: str) -> None:
     def forward(x, w, b, n, eps, centred):
         x = x if x._k.contiguous else contiguous(x)
         out = empty(x.shape, x._k.dtype, x._k.device)
-        if out._buf.size:
-            _loops(device).normalise_rows(x._buf, _optional(w, x._k), _optional(b, x._k), out._buf, out._buf.size // n, n, eps, centred)
+        if out.shape.numel():
+            _loops(device).normalise_rows(x._buf, _optional(w, x._k), _optional(b, x._k), out._buf, out.shape.numel() // n, n, eps, centred)
         return out
 
     @normalised_rows.backward.kernel(device, dtypes=FLOATS, name=device)
     def pull(g, x, w, *, n, eps, centred, needs):
         x = x if x._k.contiguous else contiguous(x)
         k = x._k
-        if not x._buf.size:
+        if not x.shape.numel():
             return normalised_rows.op.gradient.vjp(g, x, w, n=n, eps=eps, centred=centred, needs=needs)
         gx = empty(x.shape, k.dtype, k.device)
         gw, gb = [empty(Size((n,)), k.dtype, k.device) if need else None for need in needs[1:]]
         _loops(device).pull_rows(contiguous(g)._buf, x._buf, _optional(w, k), gx._buf, _nothing(k) if gw is None else gw._buf,
-                                 _nothing(k) if gb is None else gb._buf, x._buf.size // n, n, eps, centred)
+                                 _nothing(k) if gb is None else gb._buf, x.shape.numel() // n, n, eps, centred)
         return gx, gw, gb
 
 

@@ -246,7 +246,7 @@ def _register(device: str) -> None:
         x = x if x._k.contiguous else contiguous(x)
         size = _out_size(x.shape[2:], kernel, stride, padding, dilation, ceil_mode)
         out = empty(Size((*x.shape[:2], *size)), x._k.dtype, x._k.device)
-        if out._buf.size:
+        if out.shape.numel():
             loops().max_pool2d_values(x._buf, out._buf, *_planes(x, size), *kernel, *stride, *padding, *dilation)
         return out
 
@@ -256,7 +256,7 @@ def _register(device: str) -> None:
         size = _out_size(x.shape[2:], kernel, stride, padding, dilation, ceil_mode)
         shape = Size((*x.shape[:2], *size))
         at = empty(shape, int64, x._k.device)
-        if at._buf.size:
+        if at.shape.numel():
             values = empty(shape, x._k.dtype, x._k.device)
             loops().max_pool2d_forward(x._buf, values._buf, at._buf, *_planes(x, size), *kernel, *stride, *padding, *dilation)
         return at
@@ -266,14 +266,14 @@ def _register(device: str) -> None:
         x = x if x._k.contiguous else contiguous(x)
         size = _out_size(x.shape[2:], kernel, stride, padding, (1, 1), ceil_mode)
         out = empty(Size((*x.shape[:2], *size)), x._k.dtype, x._k.device)
-        if out._buf.size:
+        if out.shape.numel():
             loops().avg_pool2d_forward(x._buf, out._buf, *_planes(x, size), *kernel, *stride, *padding, include_pad, divisor)
         return out
 
     @means_grad.kernel(device, dtypes=FLOATS, name=device)
     def mean_gradients(x, size, kernel, stride, padding, ceil_mode, include_pad, divisor):
         gx = empty(Size((*x.shape[:2], *size)), x._k.dtype, x._k.device)
-        if gx._buf.size:
+        if gx.shape.numel():
             loops().avg_pool2d_backward(contiguous(x)._buf, gx._buf, *_planes(gx, tuple(x.shape[2:])), *kernel, *stride, *padding,
                                         include_pad, divisor)
         return gx
@@ -281,14 +281,14 @@ def _register(device: str) -> None:
     @adaptive_means.kernel(device, dtypes=FLOATS, name=device)
     def adaptive_values(x, out):
         y = empty(Size((*x.shape[:2], *out)), x._k.dtype, x._k.device)
-        if y._buf.size:
+        if y.shape.numel():
             loops().adaptive_avg_pool2d_forward(contiguous(x)._buf, y._buf, *_planes(x, out))
         return y
 
     @adaptive_means_grad.kernel(device, dtypes=FLOATS, name=device)
     def adaptive_gradients(x, size):
         gx = empty(Size((*x.shape[:2], *size)), x._k.dtype, x._k.device)
-        if gx._buf.size:
+        if gx.shape.numel():
             loops().adaptive_avg_pool2d_backward(contiguous(x)._buf, gx._buf, *_planes(gx, tuple(x.shape[2:])))
         return gx
 
@@ -306,7 +306,7 @@ def _register_spread(device: str) -> None:
     @spread.kernel(device, when=_spread_types, name=device)
     def scatter(x, at, size, kernel, stride, padding, dilation):
         gx = empty(Size((*x.shape[:2], *size)), x._k.dtype, x._k.device)
-        if gx._buf.size:
+        if gx.shape.numel():
             _loops(device).max_pool2d_backward(contiguous(x)._buf, contiguous(at)._buf, gx._buf, *_planes(gx, tuple(x.shape[2:])),
                                                *kernel, *stride, *padding, *dilation)
         return gx
@@ -323,7 +323,7 @@ def straight(g, x, *, kernel, stride, padding, dilation, ceil_mode):
     if kernel != (2, 2) or stride != (2, 2) or padding != (0, 0) or dilation != (1, 1) or 2 * ho > h or 2 * wo > w:
         return maxima.op.gradient.vjp(g, x, kernel=kernel, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)
     gx = empty(x.shape, x._k.dtype, x._k.device)
-    large = gx._buf.size >= cpu.PARALLEL_WORK
+    large = gx.shape.numel() >= cpu.PARALLEL_WORK
     maxima_cpu.BACKWARD_2X2[large](contiguous(g)._buf, contiguous(x)._buf, gx._buf, n * c, h, w, ho, wo)
     return gx
 

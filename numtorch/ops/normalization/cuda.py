@@ -1,0 +1,310 @@
+"""The normalisations on CUDA: a block takes the sums of a channel, row or column; threads take elements.
+
+Numbers arrive in the type of the data, so that float32 kernels never compute in double precision.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from numtorch.kernels import launch
+from numtorch.kernels.launch import cuda, cuda_kernel
+from numtorch.kernels.math import sqrt
+
+BLOCK = 256
+
+
+@cuda_kernel
+def moments(x, mean, var, n, c, m):
+    """Mean and biased variance of each channel: a block for each, in two passes."""
+    share = cuda.shared.array(256, x.dtype)
+    me = cuda.threadIdx.x
+    width = cuda.blockDim.x
+    count = x.dtype.type(n * m)
+    for k in range(cuda.blockIdx.x, c, cuda.gridDim.x):
+        total = x.dtype.type(0)
+        for p in range(me, n * m, width):
+            i = p // m
+            total += x[(i * c + k) * m + p - i * m]
+        share[me] = total
+        cuda.syncthreads()
+        half = width // 2
+        while half > 0:
+            if me < half:
+                share[me] += share[me + half]
+            cuda.syncthreads()
+            half //= 2
+        centre = share[0] / count
+        cuda.syncthreads()
+        total = x.dtype.type(0)
+        for p in range(me, n * m, width):
+            i = p // m
+            d = x[(i * c + k) * m + p - i * m] - centre
+            total += d * d
+        share[me] = total
+        cuda.syncthreads()
+        half = width // 2
+        while half > 0:
+            if me < half:
+                share[me] += share[me + half]
+            cuda.syncthreads()
+            half //= 2
+        if me == 0:
+            mean[k] = centre
+            var[k] = share[0] / count
+        cuda.syncthreads()
+
+
+@cuda_kernel
+def follow_moments(running_mean, running_var, mean, var, momentum, unbias):
+    """The running statistics move towards the new ones."""
+    for k in range(cuda.grid(1), mean.size, cuda.gridsize(1)):
+        running_mean[k] += momentum * (mean[k] - running_mean[k])
+        running_var[k] += momentum * (var[k] * unbias - running_var[k])
+
+
+@cuda_kernel
+def reciprocal_roots(var, rstd, eps):
+    """rstd = 1 / sqrt(var + eps)"""
+    for k in range(cuda.grid(1), var.size, cuda.gridsize(1)):
+        rstd[k] = var.dtype.type(1) / sqrt(var[k] + eps)
+
+
+@cuda_kernel
+def normalise(x, out, mean, rstd, w, b, c, m, weighted, biased):
+    """out = (x - mean) * rstd * w + b, with numbers of the channel"""
+    for t in range(cuda.grid(1), x.size, cuda.gridsize(1)):
+        k = (t // m) % c
+        scale = rstd[k] * w[k] if weighted else rstd[k]
+        y = (x[t] - mean[k]) * scale
+        out[t] = y + b[k] if biased else y
+
+
+@cuda_kernel
+def products(g, x, mean, rstd, gw, gb, n, c, m):
+    """gw = sum of g * (x - mean) * rstd and gb = sum of g for each channel: a block for each."""
+    share = cuda.shared.array(256, g.dtype)
+    other = cuda.shared.array(256, g.dtype)
+    me = cuda.threadIdx.x
+    width = cuda.blockDim.x
+    for k in range(cuda.blockIdx.x, c, cuda.gridDim.x):
+        total = g.dtype.type(0)
+        product = g.dtype.type(0)
+        for p in range(me, n * m, width):
+            i = p // m
+            at = (i * c + k) * m + p - i * m
+            total += g[at]
+            product += g[at] * (x[at] - mean[k])
+        share[me] = total
+        other[me] = product
+        cuda.syncthreads()
+        half = width // 2
+        while half > 0:
+            if me < half:
+                share[me] += share[me + half]
+                other[me] += other[me + half]
+            cuda.syncthreads()
+            half //= 2
+        if me == 0:
+            gb[k] = share[0]
+            gw[k] = other[0] * rstd[k]
+        cuda.syncthreads()
+
+
+@cuda_kernel
+def pull(g, x, w, mean, rstd, gx, gw, gb, c, m, weighted, count):
+    """gx = w * rstd * (g - gb / count - (x - mean) * rstd * gw / count), with numbers of the channel"""
+    for t in range(cuda.grid(1), x.size, cuda.gridsize(1)):
+        k = (t // m) % c
+        scale = rstd[k] * w[k] if weighted else rstd[k]
+        gx[t] = scale * (g[t] - (gb[k] + (x[t] - mean[k]) * rstd[k] * gw[k]) / count)
+
+
+@cuda_kernel
+def rows_forward(x, w, b, out, rows, n, eps, centred, weighted, biased):
+    """out = (x - mean) / standard deviation * w + b of each row: a block for each."""
+    share = cuda.shared.array(256, x.dtype)
+    me = cuda.threadIdx.x
+    width = cuda.blockDim.x
+    count = x.dtype.type(n)
+    for i in range(cuda.blockIdx.x, rows, cuda.gridDim.x):
+        base = i * n
+        mean = x.dtype.type(0)
+        if centred:
+            for j in range(me, n, width):
+                mean += x[base + j]
+            share[me] = mean
+            cuda.syncthreads()
+            half = width // 2
+            while half > 0:
+                if me < half:
+                    share[me] += share[me + half]
+                cuda.syncthreads()
+                half //= 2
+            mean = share[0] / count
+            cuda.syncthreads()
+        total = x.dtype.type(0)
+        for j in range(me, n, width):
+            d = x[base + j] - mean
+            total += d * d
+        share[me] = total
+        cuda.syncthreads()
+        half = width // 2
+        while half > 0:
+            if me < half:
+                share[me] += share[me + half]
+            cuda.syncthreads()
+            half //= 2
+        rstd = x.dtype.type(1) / sqrt(share[0] / count + eps)
+        cuda.syncthreads()
+        for j in range(me, n, width):
+            y = (x[base + j] - mean) * rstd
+            if weighted:
+                y = y * w[j]
+            if biased:
+                y = y + b[j]
+            out[base + j] = y
+
+
+@cuda_kernel
+def rows_backward(g, x, w, gx, means, rstds, rows, n, eps, centred, weighted):
+    """gx of each row, and its mean and 1 / standard deviation for ``columns_backward``: a block for each."""
+    share = cuda.shared.array(256, x.dtype)
+    other = cuda.shared.array(256, x.dtype)
+    me = cuda.threadIdx.x
+    width = cuda.blockDim.x
+    count = x.dtype.type(n)
+    for i in range(cuda.blockIdx.x, rows, cuda.gridDim.x):
+        base = i * n
+        mean = x.dtype.type(0)
+        if centred:
+            for j in range(me, n, width):
+                mean += x[base + j]
+            share[me] = mean
+            cuda.syncthreads()
+            half = width // 2
+            while half > 0:
+                if me < half:
+                    share[me] += share[me + half]
+                cuda.syncthreads()
+                half //= 2
+            mean = share[0] / count
+            cuda.syncthreads()
+        total = x.dtype.type(0)
+        for j in range(me, n, width):
+            d = x[base + j] - mean
+            total += d * d
+        share[me] = total
+        cuda.syncthreads()
+        half = width // 2
+        while half > 0:
+            if me < half:
+                share[me] += share[me + half]
+            cuda.syncthreads()
+            half //= 2
+        rstd = x.dtype.type(1) / sqrt(share[0] / count + eps)
+        cuda.syncthreads()
+        total = x.dtype.type(0)
+        product = x.dtype.type(0)
+        for j in range(me, n, width):
+            v = g[base + j] * w[j] if weighted else g[base + j]
+            total += v
+            product += v * (x[base + j] - mean)
+        share[me] = total
+        other[me] = product
+        cuda.syncthreads()
+        half = width // 2
+        while half > 0:
+            if me < half:
+                share[me] += share[me + half]
+                other[me] += other[me + half]
+            cuda.syncthreads()
+            half //= 2
+        shift = share[0] / count if centred else x.dtype.type(0)
+        slope = other[0] * rstd * rstd / count
+        cuda.syncthreads()
+        for j in range(me, n, width):
+            v = g[base + j] * w[j] if weighted else g[base + j]
+            gx[base + j] = rstd * (v - shift - (x[base + j] - mean) * slope)
+        if me == 0:
+            means[i] = mean
+            rstds[i] = rstd
+
+
+@cuda_kernel
+def columns_backward(g, x, means, rstds, gw, gb, rows, n, weighted, biased):
+    """gw = sum of g * xhat and gb = sum of g over the rows, where wanted: a block for each column."""
+    share = cuda.shared.array(256, x.dtype)
+    other = cuda.shared.array(256, x.dtype)
+    me = cuda.threadIdx.x
+    width = cuda.blockDim.x
+    for j in range(cuda.blockIdx.x, n, cuda.gridDim.x):
+        total = x.dtype.type(0)
+        product = x.dtype.type(0)
+        for i in range(me, rows, width):
+            total += g[i * n + j]
+            product += g[i * n + j] * ((x[i * n + j] - means[i]) * rstds[i])
+        share[me] = total
+        other[me] = product
+        cuda.syncthreads()
+        half = width // 2
+        while half > 0:
+            if me < half:
+                share[me] += share[me + half]
+                other[me] += other[me + half]
+            cuda.syncthreads()
+            half //= 2
+        if me == 0:
+            if weighted:
+                gw[j] = other[0]
+            if biased:
+                gb[j] = share[0]
+        cuda.syncthreads()
+
+
+def block_size(n: int) -> int:
+    """Threads for n elements: a power of two from a warp up."""
+    return min(BLOCK, max(32, 1 << (n - 1).bit_length()))
+
+
+def channel_moments(x: Any, mean: Any, var: Any, n: int, c: int, m: int) -> None:
+    """See ``cpu.channel_moments``; device arrays."""
+    moments.launch_blocks(c, block_size(n * m), x, mean, var, n, c, m)
+
+
+def follow(running_mean: Any, running_var: Any, mean: Any, var: Any, momentum: float, count: int) -> None:
+    """See ``cpu.follow``; device arrays."""
+    number = mean.dtype.type
+    unbias = number(count / (count - 1) if count != 1 else np.inf)
+    follow_moments.launch(mean.size, running_mean, running_var, mean, var, number(momentum), unbias)
+
+
+def reciprocals(var: Any, rstd: Any, eps: float) -> None:
+    """See ``cpu.reciprocals``; device arrays."""
+    reciprocal_roots.launch(var.size, var, rstd, var.dtype.type(eps))
+
+
+def channel_normalise(x: Any, out: Any, mean: Any, rstd: Any, w: Any, b: Any, n: int, c: int, m: int) -> None:
+    """See ``cpu.channel_normalise``; device arrays."""
+    normalise.launch(x.size, x, out, mean, rstd, w, b, c, m, w.size > 0, b.size > 0)
+
+
+def channel_pull(g: Any, x: Any, w: Any, mean: Any, rstd: Any, gx: Any, gw: Any, gb: Any, n: int, c: int, m: int) -> None:
+    """See ``cpu.channel_pull``; device arrays."""
+    products.launch_blocks(c, block_size(n * m), g, x, mean, rstd, gw, gb, n, c, m)
+    pull.launch(x.size, g, x, w, mean, rstd, gx, gw, gb, c, m, w.size > 0, x.dtype.type(n * m))
+
+
+def normalise_rows(x: Any, w: Any, b: Any, out: Any, rows: int, n: int, eps: float, centred: bool) -> None:
+    """See ``cpu.normalise_rows``; device arrays."""
+    rows_forward.launch_blocks(rows, block_size(n), x, w, b, out, rows, n, x.dtype.type(eps), centred, w.size > 0, b.size > 0)
+
+
+def pull_rows(g: Any, x: Any, w: Any, gx: Any, gw: Any, gb: Any, rows: int, n: int, eps: float, centred: bool) -> None:
+    """See ``cpu.pull_rows``; device arrays."""
+    means, rstds = launch.allocate(rows, x.dtype), launch.allocate(rows, x.dtype)
+    rows_backward.launch_blocks(rows, block_size(n), g, x, w, gx, means, rstds, rows, n, x.dtype.type(eps), centred, w.size > 0)
+    if gw.size or gb.size:
+        columns_backward.launch_blocks(n, block_size(rows), g, x, means, rstds, gw, gb, rows, n, gw.size > 0, gb.size > 0)

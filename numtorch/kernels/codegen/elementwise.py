@@ -163,7 +163,8 @@ def _strided(device: str, moving: list, outs: list[str], loop_body: Any) -> list
     ndim = "sizes.size"
     start = " = ".join(slots) + " = 0"
     step = [f"{s} += i * strides[{r} * {ndim} + d]" for r, s in enumerate(slots)]
-    walk = ["r = o", start, f"for d in range({ndim} - %s, -1, -1):",
+    # o + 0, because Numba takes a plain copy for the loop's own index, which a parallel loop may not overwrite.
+    walk = ["r = o + 0", start, f"for d in range({ndim} - %s, -1, -1):",
             "    i = r % sizes[d]", "    r = r // sizes[d]", *_indent(step)]
     if device != "cpu":
         walk[2] %= "1"

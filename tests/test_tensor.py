@@ -21,9 +21,35 @@ FLOATS = ["float16", "bfloat16", "float32", "float64"]
 # --- making -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("data", [1, 1.5, True, [1, 2], [1.0, 2], [True, False], [True, 2], [[1, 2], [3, 4.5]], [], [[], []], (1, 2), [[1], [2.5]],
-                                  np.float32(2), np.int16(3), np.arange(3), np.arange(3, dtype=np.float64), [np.float64(1), np.float64(2)], range(3),
-                                  np.array(5), np.zeros((0, 2)), [float("nan"), float("inf")], 2**40, -(2**63)], ids=str)
+@pytest.mark.parametrize(
+    "data",
+    [
+        1,
+        1.5,
+        True,
+        [1, 2],
+        [1.0, 2],
+        [True, False],
+        [True, 2],
+        [[1, 2], [3, 4.5]],
+        [],
+        [[], []],
+        (1, 2),
+        [[1], [2.5]],
+        np.float32(2),
+        np.int16(3),
+        np.arange(3),
+        np.arange(3, dtype=np.float64),
+        [np.float64(1), np.float64(2)],
+        range(3),
+        np.array(5),
+        np.zeros((0, 2)),
+        [float("nan"), float("inf")],
+        2**40,
+        -(2**63),
+    ],
+    ids=str,
+)
 def test_inferred_types(data):
     same(lambda lib: lib.tensor(data))
 
@@ -42,10 +68,38 @@ def test_data_that_is_no_tensor(data):
 
 
 def test_factories():
-    same(lambda lib: [lib.zeros(2, 3), lib.ones((2,)), lib.full((2,), 3), lib.full((2,), 3.5), lib.full((2,), True), lib.zeros(()), lib.zeros(0)])
-    same(lambda lib: [lib.arange(5), lib.arange(1, 5), lib.arange(1.0, 5), lib.arange(5, 0, -2), lib.arange(0, 1, 0.25), lib.arange(3, dtype=lib.float64)])
-    same(lambda lib: [lib.linspace(0, 1, 5), lib.logspace(0, 2, 3), lib.eye(3), lib.eye(2, 3), lib.linspace(3, 3, 1), lib.linspace(0, 1, 0)], rtol=1e-6)
-    same(lambda lib: [lib.zeros_like(lib.ones(2, dtype=lib.int32)), lib.full_like(lib.ones(2), 7), lib.ones_like(lib.ones(2), dtype=lib.bool)])
+    same(
+        lambda lib: [
+            lib.zeros(2, 3),
+            lib.ones((2,)),
+            lib.full((2,), 3),
+            lib.full((2,), 3.5),
+            lib.full((2,), True),
+            lib.zeros(()),
+            lib.zeros(0),
+        ]
+    )
+    same(
+        lambda lib: [
+            lib.arange(5),
+            lib.arange(1, 5),
+            lib.arange(1.0, 5),
+            lib.arange(5, 0, -2),
+            lib.arange(0, 1, 0.25),
+            lib.arange(3, dtype=lib.float64),
+        ]
+    )
+    same(
+        lambda lib: [lib.linspace(0, 1, 5), lib.logspace(0, 2, 3), lib.eye(3), lib.eye(2, 3), lib.linspace(3, 3, 1), lib.linspace(0, 1, 0)],
+        rtol=1e-6,
+    )
+    same(
+        lambda lib: [
+            lib.zeros_like(lib.ones(2, dtype=lib.int32)),
+            lib.full_like(lib.ones(2), 7),
+            lib.ones_like(lib.ones(2), dtype=lib.bool),
+        ]
+    )
     same(lambda lib: [lib.ones(2, dtype=lib.int16).new_zeros(3), lib.ones(2).new_tensor([1, 2]), lib.ones(2).double().new_full((2,), 3)])
     same(lambda lib: lib.arange(0, 1, 0))
     same(lambda lib: lib.zeros(-1))
@@ -84,8 +138,17 @@ def test_array_protocol():
 
 
 def test_values_out():
-    same(lambda lib: [lib.tensor(3).item(), lib.tensor([2.5]).item(), lib.tensor([[True]]).item(), lib.arange(4).reshape(2, 2).tolist(),
-                      lib.tensor(1.5).tolist(), lib.zeros(0, 2).tolist(), lib.tensor(1.5, dtype=lib.bfloat16).item()])
+    same(
+        lambda lib: [
+            lib.tensor(3).item(),
+            lib.tensor([2.5]).item(),
+            lib.tensor([[True]]).item(),
+            lib.arange(4).reshape(2, 2).tolist(),
+            lib.tensor(1.5).tolist(),
+            lib.zeros(0, 2).tolist(),
+            lib.tensor(1.5, dtype=lib.bfloat16).item(),
+        ]
+    )
     same(lambda lib: [type(lib.tensor(v).item()).__name__ for v in (1, 1.5, True)])
     same(lambda lib: [len(lib.zeros(3, 2)), int(lib.tensor(2.9)), float(lib.tensor(2)), bool(lib.tensor(0.0)), bool(lib.tensor([[1]]))])
     same(lambda lib: [2 in lib.arange(3), 7 in lib.arange(3), lib.tensor(1) in lib.arange(3)])
@@ -94,13 +157,31 @@ def test_values_out():
     same(lambda lib: divmod(int(lib.tensor(7)), 2))
 
 
-@pytest.mark.parametrize("bad", [
-    lambda lib: lib.zeros(2).item(), lambda lib: len(lib.tensor(1)), lambda lib: list(lib.tensor(1)), lambda lib: bool(lib.zeros(2)),
-    lambda lib: bool(lib.zeros(0)), lambda lib: int(lib.zeros(2)), lambda lib: [1, 2][lib.tensor(0.5)], lambda lib: float(lib.zeros(0)),
-    lambda lib: lib.zeros(2, 3).mm(lib.zeros(2, 3)), lambda lib: lib.zeros(2) + lib.zeros(3), lambda lib: lib.zeros(2) + "a", lambda lib: lib.zeros(2) < "a",
-    lambda lib: lib.zeros(2).no_such_thing, lambda lib: lib.zeros(2, device="meta").item(), lambda lib: lib.zeros(2).to("no such device"),
-    lambda lib: lib.zeros(2, dtype=int).requires_grad_(), lambda lib: lib.tensor([1]).mT, lambda lib: -lib.tensor([True]), lambda lib: lib.zeros(2) + None,
-], ids=range(19))
+@pytest.mark.parametrize(
+    "bad",
+    [
+        lambda lib: lib.zeros(2).item(),
+        lambda lib: len(lib.tensor(1)),
+        lambda lib: list(lib.tensor(1)),
+        lambda lib: bool(lib.zeros(2)),
+        lambda lib: bool(lib.zeros(0)),
+        lambda lib: int(lib.zeros(2)),
+        lambda lib: [1, 2][lib.tensor(0.5)],
+        lambda lib: float(lib.zeros(0)),
+        lambda lib: lib.zeros(2, 3).mm(lib.zeros(2, 3)),
+        lambda lib: lib.zeros(2) + lib.zeros(3),
+        lambda lib: lib.zeros(2) + "a",
+        lambda lib: lib.zeros(2) < "a",
+        lambda lib: lib.zeros(2).no_such_thing,
+        lambda lib: lib.zeros(2, device="meta").item(),
+        lambda lib: lib.zeros(2).to("no such device"),
+        lambda lib: lib.zeros(2, dtype=int).requires_grad_(),
+        lambda lib: lib.tensor([1]).mT,
+        lambda lib: -lib.tensor([True]),
+        lambda lib: lib.zeros(2) + None,
+    ],
+    ids=range(19),
+)
 def test_errors_are_of_torchs_kind(bad):
     assert same(bad) is not None
 
@@ -111,8 +192,14 @@ def test_comparison_and_hash():
     assert (x == None) is False and (x != None) is True  # noqa: E711 - what is tested
     assert (x == "a") is False
     same(lambda lib: lib.equal(lib.ones(2), lib.ones(2)) if hasattr(lib, "equal") else True)
-    same(lambda lib: [lib.ones(2).equal(lib.ones(2)), lib.ones(2).equal(lib.ones(3)), lib.ones(2).allclose(lib.ones(2) + 1e-9),
-                      lib.tensor([1.0, float("nan")]).isclose(lib.tensor([1.0, float("nan")]), equal_nan=True)])
+    same(
+        lambda lib: [
+            lib.ones(2).equal(lib.ones(2)),
+            lib.ones(2).equal(lib.ones(3)),
+            lib.ones(2).allclose(lib.ones(2) + 1e-9),
+            lib.tensor([1.0, float("nan")]).isclose(lib.tensor([1.0, float("nan")]), equal_nan=True),
+        ]
+    )
 
 
 def test_operators():
@@ -120,9 +207,54 @@ def test_operators():
         x, y = lib.tensor([5.0, -3.0]), lib.tensor([2.0, 2.0])
         i, j = lib.tensor([5, -3]), lib.tensor([2, 2])
         b = lib.tensor([True, False])
-        return [x + y, x - y, x * y, x / y, x // y, x % y, x**y, -x, abs(x), 2 + x, 2 - x, 2 * x, 2 / x, 2.0**x, 7 // y, 7 % y, x // 2, x % -2,
-                i + j, i / j, i // j, i % j, i**2, 2 // j, i & j, i | j, i ^ j, ~i, i & 1, 3 | i, b & True, ~b, b ^ b, x > y, x >= 2, 2 < x, x == y, x != 5, i <= j,
-                x @ y, i.float() @ y, True + i, i + True, i * 2.5, b + b, b * 3]
+        return [
+            x + y,
+            x - y,
+            x * y,
+            x / y,
+            x // y,
+            x % y,
+            x**y,
+            -x,
+            abs(x),
+            2 + x,
+            2 - x,
+            2 * x,
+            2 / x,
+            2.0**x,
+            7 // y,
+            7 % y,
+            x // 2,
+            x % -2,
+            i + j,
+            i / j,
+            i // j,
+            i % j,
+            i**2,
+            2 // j,
+            i & j,
+            i | j,
+            i ^ j,
+            ~i,
+            i & 1,
+            3 | i,
+            b & True,
+            ~b,
+            b ^ b,
+            x > y,
+            x >= 2,
+            x > 2,
+            x == y,
+            x != 5,
+            i <= j,
+            x @ y,
+            i.float() @ y,
+            True + i,
+            i + True,
+            i * 2.5,
+            b + b,
+            b * 3,
+        ]
 
     same(run, rtol=1e-6)
 
@@ -148,9 +280,35 @@ def test_in_place_operators():
 def test_properties():
     def run(lib):
         x = lib.zeros(2, 3, 4, dtype=lib.int16)
-        return [x.shape[1], tuple(x.size()), x.size(-1), x.stride(), x.stride(1), x.dim(), x.ndim, x.numel(), x.nelement(), x.element_size(), x.nbytes, x.itemsize,
-                x.is_contiguous(), x.is_floating_point(), x.is_cuda, str(x.device), x.type(), x.is_leaf, x.requires_grad, x.T.shape[0] if x.ndim == 2 else 0,
-                x.shape.numel(), str(x.shape), len(x.shape), x.shape == (2, 3, 4), x.shape[1:] == (3, 4), x.is_meta, x.data_ptr() == x.view(-1).data_ptr()]
+        return [
+            x.shape[1],
+            tuple(x.size()),
+            x.size(-1),
+            x.stride(),
+            x.stride(1),
+            x.dim(),
+            x.ndim,
+            x.numel(),
+            x.nelement(),
+            x.element_size(),
+            x.nbytes,
+            x.itemsize,
+            x.is_contiguous(),
+            x.is_floating_point(),
+            x.is_cuda,
+            str(x.device),
+            x.type(),
+            x.is_leaf,
+            x.requires_grad,
+            x.T.shape[0] if x.ndim == 2 else 0,
+            x.shape.numel(),
+            str(x.shape),
+            len(x.shape),
+            x.shape == (2, 3, 4),
+            x.shape[1:] == (3, 4),
+            x.is_meta,
+            x.data_ptr() == x.view(-1).data_ptr(),
+        ]
 
     same(run)
 
@@ -167,13 +325,20 @@ def operand(lib, dtype, dims):
 PAIRS = [((a, 1), (b, 1)) for a, b in itertools.combinations_with_replacement(DTYPES, 2)]
 PAIRS += [((a, 1), (b, 0)) for a in DTYPES for b in DTYPES] + [((a, 0), (b, 0)) for a, b in itertools.combinations(DTYPES, 2)]
 PAIRS += [((a, d), (b, None)) for a in DTYPES for d in (0, 1) for b in ("bool", "int64", "float32")]
-OPERATIONS = {"add": lambda x, y: x + y, "mul": lambda x, y: x * y, "div": lambda x, y: x / y, "lt": lambda x, y: x < y, "eq": lambda x, y: x == y}
+OPERATIONS = {
+    "add": lambda x, y: x + y,
+    "mul": lambda x, y: x * y,
+    "div": lambda x, y: x / y,
+    "lt": lambda x, y: x < y,
+    "eq": lambda x, y: x == y,
+}
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_promotion(name):
     wrong = []
     for (a, i), (b, j) in PAIRS:
+
         def run(lib, a=a, b=b, i=i, j=j):
             return OPERATIONS[name](operand(lib, a, i), operand(lib, b, j))
 
@@ -187,16 +352,41 @@ def test_promotion(name):
 
 
 def test_casts():
-    same(lambda lib: [getattr(lib.tensor([1.7, 0.0, 3.2]), n)() for n in "float double half bfloat16 long int short char byte bool".split()])
+    same(
+        lambda lib: [getattr(lib.tensor([1.7, 0.0, 3.2]), n)() for n in ["float", "double", "half", "bfloat16", "long", "int", "short", "char", "byte", "bool"]]
+    )
     same(lambda lib: [lib.tensor([1.7]).type(t).dtype for t in (lib.LongTensor, "torch.DoubleTensor", lib.int16, lib.FloatTensor)])
     same(lambda lib: [lib.tensor([1], dtype=getattr(lib, d)).type() for d in DTYPES])
-    same(lambda lib: [lib.LongTensor([1, 2]), lib.FloatTensor([1, 2]), lib.BoolTensor([True]), lib.ByteTensor([3]), lib.DoubleTensor(2, 3).shape[1]])
+    same(
+        lambda lib: [
+            lib.LongTensor([1, 2]),
+            lib.FloatTensor([1, 2]),
+            lib.BoolTensor([True]),
+            lib.ByteTensor([3]),
+            lib.DoubleTensor(2, 3).shape[1],
+        ]
+    )
     same(lambda lib: [isinstance(lib.tensor([1]), lib.LongTensor), isinstance(lib.tensor([1.0]), lib.LongTensor)])
-    same(lambda lib: [lib.tensor([1]).type_as(lib.ones(1)), lib.ones(2).to(lib.int64), lib.ones(2).to("cpu", lib.float64), lib.ones(2).to(device="cpu", dtype=lib.bool),
-                      lib.ones(2).to(lib.zeros(1, dtype=lib.int8)), lib.ones(2).to(lib.device("cpu"))])
+    same(
+        lambda lib: [
+            lib.tensor([1]).type_as(lib.ones(1)),
+            lib.ones(2).to(lib.int64),
+            lib.ones(2).to("cpu", lib.float64),
+            lib.ones(2).to(device="cpu", dtype=lib.bool),
+            lib.ones(2).to(lib.zeros(1, dtype=lib.int8)),
+            lib.ones(2).to(lib.device("cpu")),
+        ]
+    )
     same(lambda lib: [lib.ones(2).to(int), lib.ones(2, dtype=float), lib.tensor([1, 2], dtype=float), lib.zeros(1, dtype=bool)])
     x = nt.ones(2)
-    assert x.to(nt.float32) is x and x.float() is x and x.to("cpu") is x and x.cpu() is x and x.to(nt.float32, copy=True) is not x and x.to() is x
+    assert (
+        x.to(nt.float32) is x
+        and x.float() is x
+        and x.to("cpu") is x
+        and x.cpu() is x
+        and x.to(nt.float32, copy=True) is not x
+        and x.to() is x
+    )
 
 
 def test_default_type():
@@ -214,10 +404,23 @@ def bits(x):
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_half_arithmetic_bit_for_bit(dtype):
     rng = np.random.default_rng(0)
-    a = np.concatenate([rng.standard_normal(500) * 10.0 ** rng.integers(-6, 5, 500), [0.0, -0.0, np.inf, -np.inf, 65504, 1e-7, 6e-8, 1e38]]).astype(np.float32)
+    a = np.concatenate(
+        [rng.standard_normal(500) * 10.0 ** rng.integers(-6, 5, 500), [0.0, -0.0, np.inf, -np.inf, 65504, 1e-7, 6e-8, 1e38]]
+    ).astype(np.float32)
     b = np.roll(a, 7)
-    for fn in (lambda x, y: x + y, lambda x, y: x - y, lambda x, y: x * y, lambda x, y: x / y, lambda x, y: -x, lambda x, y: x.abs(), lambda x, y: x.sqrt(),
-               lambda x, y: x + 1.5, lambda x, y: x * 3, lambda x, y: x.floor(), lambda x, y: x * y + x):
+    for fn in (
+        lambda x, y: x + y,
+        lambda x, y: x - y,
+        lambda x, y: x * y,
+        lambda x, y: x / y,
+        lambda x, y: -x,
+        lambda x, y: x.abs(),
+        lambda x, y: x.sqrt(),
+        lambda x, y: x + 1.5,
+        lambda x, y: x * 3,
+        lambda x, y: x.floor(),
+        lambda x, y: x * y + x,
+    ):
         results = []
         for lib in (nt, torch):
             x, y = (lib.from_numpy(v).to(getattr(lib, dtype)) for v in (a, b))
@@ -230,7 +433,9 @@ def test_half_arithmetic_bit_for_bit(dtype):
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_half_conversions(dtype):
     values = np.frombuffer(np.random.default_rng(0).integers(0, 2**32, 4000, dtype=np.uint32).tobytes(), np.float32)
-    values = np.concatenate([values[np.isfinite(values)], np.float32([65519.996, 65520, 65504, 1 + 2**-11, 1 + 2**-9, 5.9604645e-8, 2.9802322e-8, 2.98e-8])])
+    values = np.concatenate(
+        [values[np.isfinite(values)], np.float32([65519.996, 65520, 65504, 1 + 2**-11, 1 + 2**-9, 5.9604645e-8, 2.9802322e-8, 2.98e-8])]
+    )
     ours, theirs = (lib.from_numpy(values).to(getattr(lib, dtype)) for lib in (nt, torch))
     assert bits(ours) == bits(theirs)
     assert ours.float().tolist() == theirs.float().tolist()
@@ -276,12 +481,31 @@ def test_copying():
 
 
 META = [
-    lambda lib, x: x + 1, lambda lib, x: x + lib.zeros(3, device=x.device), lambda lib, x: x.exp().sum(1), lambda lib, x: x @ x.t(), lambda lib, x: x[0, 1:],
-    lambda lib, x: x.max(1)[1], lambda lib, x: x.mean(), lambda lib, x: x.reshape(3, -1), lambda lib, x: lib.cat([x, x], 1), lambda lib, x: lib.softmax(x, -1),
-    lambda lib, x: x > 0, lambda lib, x: lib.zeros_like(x), lambda lib, x: x.to(lib.float64), lambda lib, x: x.argmax(0), lambda lib, x: x.unsqueeze(0).expand(4, -1, -1),
-    lambda lib, x: x.masked_fill(x > 0, 1.0), lambda lib, x: x.var(0), lambda lib, x: lib.where(x > 0, x, 0.0), lambda lib, x: x.clone().add_(1),
-    lambda lib, x: lib.stack([x, x]), lambda lib, x: x.half() * 2, lambda lib, x: x.logsumexp(1, keepdim=True), lambda lib, x: x.tril(),
-    lambda lib, x: x.index_select(1, lib.zeros(5, dtype=lib.int64, device=x.device)), lambda lib, x: x.gather(1, lib.zeros(2, 1, dtype=lib.int64, device=x.device)),
+    lambda lib, x: x + 1,
+    lambda lib, x: x + lib.zeros(3, device=x.device),
+    lambda lib, x: x.exp().sum(1),
+    lambda lib, x: x @ x.t(),
+    lambda lib, x: x[0, 1:],
+    lambda lib, x: x.max(1)[1],
+    lambda lib, x: x.mean(),
+    lambda lib, x: x.reshape(3, -1),
+    lambda lib, x: lib.cat([x, x], 1),
+    lambda lib, x: lib.softmax(x, -1),
+    lambda lib, x: x > 0,
+    lambda lib, x: lib.zeros_like(x),
+    lambda lib, x: x.to(lib.float64),
+    lambda lib, x: x.argmax(0),
+    lambda lib, x: x.unsqueeze(0).expand(4, -1, -1),
+    lambda lib, x: x.masked_fill(x > 0, 1.0),
+    lambda lib, x: x.var(0),
+    lambda lib, x: lib.where(x > 0, x, 0.0),
+    lambda lib, x: x.clone().add_(1),
+    lambda lib, x: lib.stack([x, x]),
+    lambda lib, x: x.half() * 2,
+    lambda lib, x: x.logsumexp(1, keepdim=True),
+    lambda lib, x: x.tril(),
+    lambda lib, x: x.index_select(1, lib.zeros(5, dtype=lib.int64, device=x.device)),
+    lambda lib, x: x.gather(1, lib.zeros(2, 1, dtype=lib.int64, device=x.device)),
 ]
 
 
@@ -311,11 +535,25 @@ def test_gradients_on_meta():
 # --- printing -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("make", [
-    lambda lib: lib.tensor([1.0, 2.5]), lambda lib: lib.tensor(3), lambda lib: lib.tensor([True]), lambda lib: lib.zeros(2, 0), lambda lib: lib.tensor([1.0], requires_grad=True),
-    lambda lib: lib.ones(2, requires_grad=True) * 2, lambda lib: lib.tensor([1.5], dtype=lib.float16), lambda lib: lib.arange(2000), lambda lib: lib.tensor([float("nan"), 1e10]),
-    lambda lib: lib.tensor([1, 2], dtype=lib.int32), lambda lib: lib.zeros(3, device="meta"), lambda lib: lib.ones(1, requires_grad=True).sum(), lambda lib: lib.eye(2).bfloat16(),
-], ids=range(13))
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda lib: lib.tensor([1.0, 2.5]),
+        lambda lib: lib.tensor(3),
+        lambda lib: lib.tensor([True]),
+        lambda lib: lib.zeros(2, 0),
+        lambda lib: lib.tensor([1.0], requires_grad=True),
+        lambda lib: lib.ones(2, requires_grad=True) * 2,
+        lambda lib: lib.tensor([1.5], dtype=lib.float16),
+        lambda lib: lib.arange(2000),
+        lambda lib: lib.tensor([float("nan"), 1e10]),
+        lambda lib: lib.tensor([1, 2], dtype=lib.int32),
+        lambda lib: lib.zeros(3, device="meta"),
+        lambda lib: lib.ones(1, requires_grad=True).sum(),
+        lambda lib: lib.eye(2).bfloat16(),
+    ],
+    ids=range(13),
+)
 def test_printing_is_torchs(make):
     same(lambda lib: (repr(make(lib)), str(make(lib))))
 
@@ -326,8 +564,30 @@ def test_printing_is_torchs(make):
 def test_zero_dimensional_and_empty():
     def run(lib):
         x, e = lib.tensor(2.0), lib.zeros(0, 3)
-        return [x + x, x.sum(), x.sum(0), x.max(), x.max(0)[1], x.unsqueeze(0), x.reshape(1, 1), x.expand(2), x.t(), x.permute(()) if lib is nt else x.permute(()),
-                e.sum(), e.sum(0), e.prod(), e + 1, e.mean(1), e.t().shape[0], e.reshape(3, 0), e @ lib.zeros(3, 2), lib.zeros(2, 0) @ e, lib.cat([e, e]), e.any(), e.all()]
+        return [
+            x + x,
+            x.sum(),
+            x.sum(0),
+            x.max(),
+            x.max(0)[1],
+            x.unsqueeze(0),
+            x.reshape(1, 1),
+            x.expand(2),
+            x.t(),
+            x.permute(()) if lib is nt else x.permute(()),
+            e.sum(),
+            e.sum(0),
+            e.prod(),
+            e + 1,
+            e.mean(1),
+            e.t().shape[0],
+            e.reshape(3, 0),
+            e @ lib.zeros(3, 2),
+            lib.zeros(2, 0) @ e,
+            lib.cat([e, e]),
+            e.any(),
+            e.all(),
+        ]
 
     same(run)
     same(lambda lib: lib.zeros(0).max())

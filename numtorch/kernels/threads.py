@@ -44,6 +44,11 @@ def get_num_threads() -> int:
     return 1 if _forked else _count
 
 
+def forked() -> bool:
+    """Whether this process is a forked child, which must not use the pool."""
+    return _forked
+
+
 def set_num_threads(n: int) -> None:
     """Set the number of threads; results do not depend on it."""
     global _count

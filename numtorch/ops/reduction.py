@@ -125,7 +125,8 @@ def _plan(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool, target: dtyp
         form, scratch, numbers = "whole", (-(-n // codegen.BLOCK), acc), (n,)
     else:
         form = "rows"
-    parallel = outer * n * inner >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1
+    # On one thread too: the compiler adds up in another order in the serial loop, and sums would depend on the number of threads.
+    parallel = outer * n * inner >= PARALLEL_ELEMENTS and not threads.forked()
     buffers = [np.empty(1, x._k.dtype.storage), np.empty(1, target.storage)] + ([np.empty(1, acc)] if scratch else [])
     jit_ = codegen.build(r, form, x._k.dtype, acc, target, parallel)
     return Plan(shape, shape.numel(), made, compiled_entry(jit_, (*buffers, *numbers), r.name), order, scratch, numbers)

@@ -1,0 +1,495 @@
+"""What the ops mean, in NumPy, and inputs to try them on: the table that ``test_op_table`` is driven by.
+
+An op needs no line here if it declares its own ``ref`` and, where it is not elementwise, ``samples``.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+
+import numpy as np
+
+import numtorch
+from numtorch.dispatch.op import OPS, PUBLIC, ElementwiseOp
+
+FLOATING = ("float32", "float64", "bfloat16", "float16")
+INTEGRAL = ("int32", "int64", "uint8")
+DTYPES = (*FLOATING, *INTEGRAL, "bool")
+
+# Half a unit in the last place of the stored type, and the few that a formula in float32 or float64 loses.
+RTOL = {"float64": 1e-13, "float32": 3e-6, "bfloat16": 2.0**-8 + 3e-6, "float16": 2.0**-11 + 3e-6}
+ATOL = {"float64": 1e-14, "float32": 1e-6, "bfloat16": 1e-6, "float16": 1e-6}
+
+
+# --- elementwise ----------------------------------------------------------------------------------
+
+erf = np.vectorize(math.erf, otypes=[np.float64])
+
+
+def trunc_divide(x, y):
+    return np.trunc(x / y) if x.dtype.kind == "f" else ((x - np.fmod(x, y)) // y).astype(x.dtype)
+
+
+ELEMENTWISE = {
+    "trunc_divide": trunc_divide,
+    "trunc_quotient": lambda x, y: np.trunc(x / y),
+    "bits_and": np.bitwise_and,
+    "bits_or": np.bitwise_or,
+    "bits_xor": np.bitwise_xor,
+    "bits_not": np.bitwise_not,
+    "where": np.where,
+    "clamp_both": lambda x, low, high: np.minimum(np.maximum(x, low), high),
+    "clamp_min": np.maximum,
+    "clamp_max": np.minimum,
+    "erf": erf,
+    "leaky_relu": lambda x, slope: np.where(x > 0, x, x * slope),
+    "elu": lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
+    "silu": lambda x: x / (1 + np.exp(-x)),
+    "gelu": lambda x: x * 0.5 * (1 + erf(x / math.sqrt(2))),
+    "gelu_tanh": lambda x: x * 0.5 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+    "softplus": lambda x, beta, threshold: np.where(x * beta > threshold, x, np.log1p(np.exp(x * beta)) / beta),
+    "logsigmoid": lambda x: -np.log1p(np.exp(-x)),
+    "copy": lambda x, y: y,
+    "fill": lambda x, y: y,
+    "square": lambda x: x * x,
+    "sign": lambda x: np.where(x > 0, 1, np.where(x < 0, -1, 0)),  # NumPy's is NaN for NaN; torch's is 0
+    "squared_error": lambda x, t: (x - t) ** 2,
+    "smooth_error": lambda x, t, beta: np.where(abs(x - t) < beta, (x - t) ** 2 / (2 * beta), abs(x - t) - beta / 2),
+    "huber_error": lambda x, t, delta: np.where(abs(x - t) <= delta, (x - t) ** 2 / 2, delta * (abs(x - t) - delta / 2)),
+    "bernoulli_error": lambda x, t: -(t * np.maximum(np.log(x), -100) + (1 - t) * np.maximum(np.log1p(-x), -100)),
+    "logit_error": lambda x, t: np.maximum(x, 0) - x * t + np.log1p(np.exp(-abs(x))),
+    "divergence": lambda x, t: np.where(t > 0, t * (np.log(np.where(t > 0, t, 1)) - x), -t * x),
+}
+
+
+def reference_of(op):
+    """The op's meaning in NumPy, or None."""
+    table = ELEMENTWISE if isinstance(op, ElementwiseOp) else STRUCTURED
+    return table.get(op.name) or op.ref
+
+
+# What torch refuses, numtorch refuses: formulas that make no sense in integers or in truth values.
+ONLY_FLOATS = {"lerp", "leaky_relu", "elu", "silu", "gelu", "gelu_tanh", "softplus", "logsigmoid", "squared_error", "smooth_error",
+               "huber_error", "bernoulli_error", "logit_error", "divergence"}
+ONLY_NUMBERS = {"sub", "floor_divide", "trunc_divide", "remainder", "fmod", "neg", "pow", "clamp_both", "abs", "square",
+                "floor", "ceil", "round", "trunc", "relu"}
+NO_FLOATS = {"bits_and", "bits_or", "bits_xor", "bits_not"}
+# The result is the second operand's value in the first one's type.
+KEEPS_FIRST_TYPE = {"copy", "fill"}
+
+
+def takes(op, dtype):
+    """Whether the op means anything for elements of a type."""
+    if op.name in NO_FLOATS:
+        return dtype not in FLOATING
+    if dtype in FLOATING:
+        return True
+    return not (op.name in ONLY_FLOATS or (dtype == "bool" and op.name in ONLY_NUMBERS))
+
+
+# --- arrays and tensors ---------------------------------------------------------------------------
+
+
+def rng_of(*parts):
+    return np.random.default_rng(zlib.crc32(repr(parts).encode()))
+
+
+def quantised(a, dtype):
+    """The nearest values that the type can hold, as float64 (or as the integers themselves)."""
+    if dtype == "float64":
+        return np.asarray(a, np.float64)
+    if dtype == "bfloat16":
+        bits = np.asarray(a, np.float32).view(np.uint32)
+        return ((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000).astype(np.uint32).view(np.float32).astype(np.float64)
+    if dtype in FLOATING:
+        return np.asarray(a).astype(dtype).astype(np.float64)
+    return np.asarray(a).astype(dtype)
+
+
+def array(shape, dtype="float64", domain=None, seed=0):
+    """Random elements that the type can hold; ``domain`` bounds them and keeps them off the edges of meaning."""
+    rng = rng_of(shape, dtype, seed)
+    if dtype == "bool":
+        return rng.integers(0, 2, shape).astype(bool)
+    if dtype in FLOATING:
+        return quantised(rng.uniform(*(domain or (-2, 2)), shape), dtype)
+    low, high = (1, 5) if domain or dtype == "uint8" else (-4, 5)
+    return rng.integers(low, high, shape).astype(dtype)
+
+
+def tensor(a, dtype=None, **options):
+    """A tensor of an array's elements, which the type must hold exactly."""
+    a = np.asarray(a)
+    dtype = dtype or a.dtype.name
+    return numtorch.tensor(a.tolist(), dtype=getattr(numtorch, dtype), **options).reshape(a.shape) if a.size else \
+        numtorch.empty(a.shape, dtype=getattr(numtorch, dtype), **options)
+
+
+def values(t):
+    """A tensor's elements as a NumPy array, through Python numbers: no conversion kernel is trusted."""
+    return np.array(t.tolist(), {"b": np.bool_, "i": np.int64, "f": np.float64}[_letter(t)]).reshape(tuple(t.shape))
+
+
+def _letter(t):
+    return "f" if t.dtype.is_floating_point else "b" if t.dtype is numtorch.bool else "i"
+
+
+# --- other ops ------------------------------------------------------------------------------------
+# A sample is a tuple of arguments: a shape in a tensor's place is a random tensor, ``index`` one of positions.
+
+
+class index:
+    """Positions below ``high`` in the given shape; ``unique`` ones differ along ``dim``."""
+
+    def __init__(self, shape, high, unique_along=None):
+        self.shape, self.high, self.along = shape, high, unique_along
+
+    def array(self):
+        rng = rng_of(self.shape, self.high)
+        if self.along is None:
+            return rng.integers(0, self.high, self.shape)
+        n = self.shape[self.along]
+        lines = [s for i, s in enumerate(self.shape) if i != self.along]
+        made = [rng.permutation(self.high)[:n] for _ in range(math.prod(lines))]
+        return np.moveaxis(np.array(made).reshape(*lines, n), -1, self.along)
+
+    def __repr__(self):
+        return f"index{self.shape}<{self.high}"
+
+
+class positive:
+    """Floating elements above 0, as variances are."""
+
+    def __init__(self, shape):
+        self.shape = shape
+
+    def __repr__(self):
+        return f"positive{self.shape}"
+
+
+_PLANES, _TAPS, _ONE = (2, 4, 5, 6), (6, 2, 3, 3), (1, 1)
+
+SAMPLES = {
+    "conv2d": [((2, 2, 5, 4), (3, 2, 3, 3), (3,)), ((1, 4, 5, 6), (6, 2, 3, 2), None, (2, 1), (1, 1), (1, 2), 2),
+               ((2, 3, 4, 4), (5, 3, 1, 1), (5,)), ((1, 2, 12, 11), (4, 2, 5, 5), None, (1, 1), (2, 2))],
+    "conv2d_input_grad": [((2, 3, 3, 2), (3, 2, 3, 3), (5, 4), _ONE, (0, 0), _ONE, 1),
+                          ((1, 6, 3, 6), (6, 2, 3, 2), (5, 6), (2, 1), (1, 1), (1, 2), 2)],
+    "conv2d_weight_grad": [((2, 2, 5, 4), (2, 3, 3, 2), (3, 3), _ONE, (0, 0), _ONE, 1),
+                           ((1, 4, 5, 6), (1, 6, 3, 6), (3, 2), (2, 1), (1, 1), (1, 2), 2)],
+    "conv2d_bias_grad": [((2, 3, 4, 2),)],
+    "max_pool2d": [((2, 2, 4, 6), (2, 2), (2, 2), (0, 0), _ONE, False), ((1, 2, 5, 5), (3, 2), (2, 1), (1, 1), _ONE, True),
+                   ((1, 1, 6, 6), (2, 2), (1, 2), (0, 0), (2, 1), False)],
+    "max_pool2d_positions": [((2, 2, 4, 6), (2, 2), (2, 2), (0, 0), _ONE, False), ((1, 2, 5, 5), (3, 2), (2, 1), (1, 1), _ONE, True)],
+    "max_pool2d_spread": [((1, 2, 2, 3), numtorch.tensor([[[[0, 3, 11], [13, 20, 23]], [[7, 8, 5], [19, 14, 17]]]]),
+                           (4, 6), (2, 2), (2, 2), (0, 0), _ONE)],
+    "max_pool2d_collect": [((1, 2, 4, 6), numtorch.tensor([[[[0, 3, 11], [13, 20, 23]], [[7, 8, 5], [19, 14, 17]]]]),
+                            (2, 2), (2, 2), (0, 0), _ONE)],
+    "avg_pool2d": [((2, 2, 4, 6), (2, 2), (2, 2), (0, 0), False, True, 0), ((1, 2, 5, 5), (3, 2), (2, 1), (1, 1), True, False, 0),
+                   ((1, 1, 5, 4), (2, 2), (1, 2), (0, 0), False, True, 3)],
+    "avg_pool2d_grad": [((2, 2, 2, 3), (4, 6), (2, 2), (2, 2), (0, 0), False, True, 0),
+                        ((1, 2, 3, 6), (5, 5), (3, 2), (2, 1), (1, 1), True, False, 0)],
+    "adaptive_avg_pool2d": [((2, 2, 5, 4), (2, 3)), ((1, 3, 4, 4), (1, 1))],
+    "adaptive_avg_pool2d_grad": [((2, 2, 2, 3), (5, 4)), ((1, 3, 1, 1), (4, 4))],
+    "embedding": [((5, 3), index((4,), 5)), ((5, 2), index((2, 3), 5), 1)],
+    "embedding_shared_gradient": [((4, 3), index((4,), 5), 5), ((6, 2), index((6,), 3), 4)],
+    "batch_statistics": [((4, 3, 2), None, None), ((5, 2), None, None, 0.1, 1e-3)],
+    "batch_norm": [((4, 3, 2), (3,), positive((3,)), (3,), (3,)), ((5, 2), (2,), positive((2,)), None, None)],
+    "batch_norm_eval": [((4, 3, 2), (3,), positive((3,)), (3,), (3,)), ((5, 2), (2,), positive((2,)), None, None)],
+    "layer_norm": [((4, 6), (6,), (6,), 6), ((2, 3, 4), (12,), (12,), 12), ((3, 5), None, None, 5), ((3, 5), (5,), None, 5, 1e-3, False)],
+    "cast": [((3, 4), numtorch.float32), ((3, 4), numtorch.float64), ((), numtorch.float64)],
+    "as_strided": [((3, 4), (2, 2), (4, 1)), ((12,), (3, 5), (2, 1)), ((12,), (2, 3), (0, 1)), ((3, 4), (2,), (5,), 1)],
+    "view_as_shape": [((3, 4), (2, 6)), ((3, 4), (-1,)), ((), (1, 1)), ((0, 3), (3, 0))],
+    "permute": [((2, 3, 4), (2, 0, 1)), ((3, 4), (-1, 0)), ((), ())],
+    "transpose": [((2, 3, 4), 0, 2), ((3, 4), -1, -2), ((3, 3), 1, 1)],
+    "expand_to": [((3, 1), (3, 4)), ((4,), (2, 3, 4)), ((), (2, 2)), ((1, 0), (3, 0))],
+    "squeeze_dims": [((1, 3, 1), (0, 2)), ((1, 3, 1), (2,)), ((2, 3), (0,))],
+    "unsqueeze": [((3, 4), 0), ((3, 4), -1), ((), 0)],
+    "select": [((3, 4), 0, 1), ((2, 3, 4), -1, -2)],
+    "slice": [((7, 3), 0, 1, 6, 2), ((3, 5), 1, 0, 5, 3), ((3, 5), 1, 2, 2, 1)],
+    "slice_backward": [((3, 3), (7, 3), 0, 1, 6, 2), ((3, 2), (3, 5), 1, 0, 5, 3)],
+    "diagonal": [((3, 4),), ((3, 4), 1), ((4, 3), -2), ((2, 3, 4), 0, 2, 1)],
+    "diagonal_backward": [((3,), (3, 4), 0, 0, 1), ((3,), (3, 4), 1, 0, 1), ((2, 2), (3, 2, 3), -1, 0, 2)],
+    "unfold": [((7,), 0, 3, 2), ((3, 6), 1, 2, 1), ((6, 2), 0, 4, 2)],
+    "as_strided_backward": [((3, 5), (12,), (3, 5), (2, 1)), ((2, 2), (4, 4), (2, 2), (4, 1))],
+    "as_strided_scatter": [((3, 4), (2, 2), (2, 2), (4, 1), 1, (4, 1)), ((12,), (3,), (3,), (4,), 0, (1,)),
+                           ((2, 3), (3,), (3,), (2,), 1, (1, 2))],
+    "strided_read": [((3, 4), (2, 2), (4, 1), 1, (4, 1)), ((2, 3), (3,), (2,), 1, (1, 2))],
+    "take_along_extents": [((5, 3), index((4,), 5), 0), ((2, 5, 3), index((7,), 5), 1), ((4, 2), index((0,), 4), 0)],
+    "put_along_extents": [((5, 3), index((3,), 5, 0), (3, 3), 0, False), ((2, 5), index((4,), 5), (2, 4), 1, True)],
+    "gather": [((3, 4), index((3, 2), 4), 1), ((3, 4), index((5, 4), 3), 0), ((3, 4), index((2, 3), 4), 1)],
+    "scatter": [((3, 4), index((3, 2), 4, 1), (3, 2), 1, 0), ((3, 4), index((3, 6), 4), (3, 6), 1, 1),
+                ((5, 2), index((3, 2), 5), (3, 2), 0, 1), ((3, 4), index((2, 2), 4, 1), (2, 2), 1, 2)],
+    "count_nonzero": [((3, 4),), ((3, 4), 1), ((2, 3, 4), (0, 2))],
+    "extreme_along": [((3, 4), 1, False, 1), ((3, 4), 0, True, -1), ((2, 3, 4), 1, False, 1), ((5,), 0, False, -1)],
+    "matmul": [((3, 4), (4, 5)), ((2, 3, 4), (2, 4, 5)), ((2, 3, 4), (4, 2)), ((1, 3, 4), (2, 4, 2)), ((3, 0), (0, 2)),
+               ((33, 17), (17, 40))],
+    "linear": [((3, 4), (5, 4), (5,)), ((3, 4), (5, 4), None), ((2, 3, 4), (5, 4), (5,)), ((4,), (5, 4), (5,))],
+    "cross_entropy": [((4, 5), index((4,), 5), -100), ((3, 7), index((3,), 7), 2), ((200, 3), index((200,), 3), 0)],
+    "random_like": [((50, 40), "uniform", 7, 0, 0.0, 1.0)],
+    "dropout": [((5, 40), 0.5, 7, 0), ((5, 40), 0.25, 7, 3)],
+}
+
+
+def _strided(x, size, stride, offset):
+    item = x.itemsize
+    flat = np.ascontiguousarray(x).reshape(-1)
+    return np.lib.stride_tricks.as_strided(flat[offset or 0 :], size, [s * item for s in stride])
+
+
+def _assigned(blank, at, x):
+    at(blank)[...] = x
+    return blank
+
+
+def _slice(x, dim, start, end, step=1):
+    return x[(np.s_[:],) * dim + (np.s_[start:end:step],)]
+
+
+def _diagonal_of(x, offset, dim1, dim2):
+    d = np.diagonal(x, offset, dim1, dim2)
+    d.flags.writeable = True
+    return d
+
+
+def _strided_sum(g, shape, size, stride):
+    total, at = np.zeros(math.prod(shape)), _strided(np.arange(math.prod(shape)), size, stride, 0)
+    np.add.at(total, at, g)
+    return total.reshape(shape)
+
+
+def _places(size, stride, start):
+    at = np.full(size, start)
+    for d, step in enumerate(stride):
+        at += np.expand_dims(np.arange(size[d]) * step, tuple(range(1, len(size) - d)))
+    return at
+
+
+def _memory(x, strides):
+    """The buffer in which ``x`` lies with these strides."""
+    at = _places(x.shape, strides, 0)
+    buffer = np.zeros(at.max() + 1)
+    buffer[at] = x
+    return buffer
+
+
+def _strided_scatter(x, y, size, stride, start, strides):
+    buffer = _memory(x, strides)
+    buffer[_places(size, stride, start)] = y
+    return buffer[_places(x.shape, strides, 0)]
+
+
+def _cross_entropy(x, t, ignored):
+    logs = np.log(_softmax(x, 1))
+    return -np.mean([logs[i, c] for i, c in enumerate(t) if c != ignored])
+
+
+def _put(x, i, y, dim, accumulate):
+    z = np.moveaxis(x.copy(), dim, 0)
+    if accumulate:
+        np.add.at(z, i, np.moveaxis(y, dim, 0))
+    else:
+        z[i] = np.moveaxis(y, dim, 0)
+    return np.moveaxis(z, 0, dim)
+
+
+def _gather(x, i, dim):
+    part = x[tuple(np.s_[:] if d == dim else np.s_[:n] for d, n in enumerate(i.shape))]
+    return np.take_along_axis(part, i, dim)
+
+
+def _scatter(x, i, y, dim, mode):
+    z = x.copy()
+    for at in np.ndindex(i.shape):
+        to = (*at[:dim], i[at], *at[dim + 1 :])
+        v = y[at]
+        z[to] = (v, z[to] + v, z[to] * v)[mode]
+    return z
+
+
+def _extreme(x, dim, keepdim, sign):
+    at = np.argmax(sign * x, dim, keepdims=True)
+    best = np.take_along_axis(x, at, dim)
+    return (best, at) if keepdim else (best.squeeze(dim), at.squeeze(dim))
+
+
+def _softmax(x, dim):
+    if x.size == 0:
+        return x
+    e = np.exp(x - x.max(dim, keepdims=True))
+    return e / e.sum(dim, keepdims=True)
+
+
+def _reduced(f):
+    def run(x, dim=None, keepdim=False, dtype=None):
+        axes = None if dim is None or dim == () else dim
+        return f(x, axis=axes, keepdims=keepdim)
+
+    return run
+
+
+STRUCTURED = {
+    "softmax": lambda x, dim: _softmax(x, dim) if x.ndim else np.ones(()),
+    "log_softmax": lambda x, dim: np.log(_softmax(x, dim)) if x.ndim else np.zeros(()),
+    "cast": lambda x, dtype: quantised(x, dtype.name),
+    "as_strided": lambda x, size, stride, offset=0: _strided(x, size, stride, offset),
+    "view_as_shape": np.reshape,
+    "permute": np.transpose,
+    "transpose": np.swapaxes,
+    "expand_to": np.broadcast_to,
+    "squeeze_dims": lambda x, dims: np.squeeze(x, tuple(d for d in dims if x.shape[d] == 1)),
+    "unsqueeze": np.expand_dims,
+    "select": lambda x, dim, i: np.take(x, i, dim),
+    "slice": _slice,
+    "slice_backward": lambda x, shape, *at: _assigned(np.zeros(shape), lambda z: _slice(z, *at), x),
+    "diagonal": lambda x, offset=0, dim1=0, dim2=1: np.diagonal(x, offset, dim1, dim2),
+    "diagonal_backward": lambda x, shape, *at: _assigned(np.zeros(shape), lambda z: _diagonal_of(z, *at), x),
+    "unfold": lambda x, dim, size, step: _slice(np.lib.stride_tricks.sliding_window_view(x, size, dim), dim, 0, None, step),
+    "as_strided_backward": _strided_sum,
+    "as_strided_scatter": _strided_scatter,
+    "strided_read": lambda x, size, stride, start, steps: _memory(x, steps)[_places(size, stride, start)],
+    "take_along_extents": lambda x, i, dim: np.take(x, i, dim),
+    "put_along_extents": _put,
+    "gather": _gather,
+    "scatter": _scatter,
+    "sum": _reduced(np.sum),
+    "mean": _reduced(np.mean),
+    "prod": _reduced(np.prod),
+    "amax": _reduced(np.max),
+    "amin": _reduced(np.min),
+    "any": _reduced(np.any),
+    "all": _reduced(np.all),
+    "count_nonzero": _reduced(np.count_nonzero),
+    "extreme_along": _extreme,
+    "matmul": np.matmul,
+    "cross_entropy": _cross_entropy,
+    "linear": lambda x, w, b: x @ w.T + (0 if b is None else b),
+}
+
+
+def _is_uniform(y, x, distribution, seed, at, low, high):
+    assert y.min() >= low and y.max() < high
+    assert abs(y.mean() - (low + high) / 2) < 4 * (high - low) / math.sqrt(12 * y.size)
+    assert len(np.unique(y)) > 0.99 * y.size
+
+
+def _is_masked(y, x, p, seed, at):
+    kept = y != 0
+    np.testing.assert_allclose(y[kept], (x / (1 - p))[kept], rtol=1e-6)
+    assert abs(kept.mean() - (1 - p)) < 4 * math.sqrt(p * (1 - p) / y.size)
+
+
+# Ops whose values are random: what must hold of them instead.
+PROPERTIES = {"random_like": _is_uniform, "dropout": _is_masked}
+
+# Operands that are statistics of another, or of earlier batches: the gradient does not treat them as free.
+GIVEN = {"batch_norm_eval": ("mean", "var")}
+# The gradient counts on mean and rstd being those of x, which differences cannot vary one by one.
+TIED = {"batch_norm"}
+
+# Operands that only ever come fresh from another op, and are contiguous therefore.
+FRESH = {"batch_norm": ("mean", "rstd")}
+
+# Ops that overwrite several of their operands have tests of their own, which name them.
+ELSEWHERE = {name: "tests/optim/test_update_kernels.py" for name in ("sgd_step", "adam_step", "rmsprop_step")}
+ELSEWHERE["move"] = "tests/ops/test_op_table.py"
+
+
+def samples_of(op):
+    """The op's samples, its own or this table's; those for which it refuses empty input left to its own tests."""
+    return list(op.samples()) if op.samples is not None else SAMPLES.get(op.name, [])
+
+
+def arguments(op, sample, dtype="float64"):
+    """(arrays, params) for a sample: an array or None for each tensor of the op."""
+    arrays = []
+    for i, s in enumerate(sample[: len(op.tensors)]):
+        if s is None:
+            arrays.append(None)
+        elif isinstance(s, numtorch.Tensor):
+            arrays.append(values(s))
+        elif isinstance(s, index):
+            arrays.append(s.array())
+        elif isinstance(s, positive):
+            arrays.append(array(s.shape, dtype, (0.5, 2), (op.name, i)))
+        else:
+            arrays.append(array(tuple(s), dtype, op.domain, (op.name, i)))
+    return arrays, tuple(sample[len(op.tensors) :])
+
+
+def tensors_of(arrays, dtype="float64", **options):
+    """Tensors of the arrays: floating ones in the given type."""
+    return [None if a is None else tensor(a, dtype, **options) if a.dtype.kind == "f" else tensor(a) for a in arrays]
+
+
+def call(op, tensors, params):
+    """The op by its public argument names."""
+    named = {PUBLIC.get(n, n): t for n, t in zip(op.tensors, tensors, strict=True)}
+    return op.call(**named, **{n: v for (n, _), v in zip(op.params, params, strict=False)})
+
+
+def elementwise_ops():
+    return [op for op in OPS.values() if isinstance(op, ElementwiseOp)]
+
+
+def structured_ops():
+    return [op for op in OPS.values() if not isinstance(op, ElementwiseOp) and op.name not in ELSEWHERE]
+
+
+# --- gradients ------------------------------------------------------------------------------------
+
+
+def numerical(f, inputs, weights, eps=1e-5):
+    """Gradients of ``sum(weights * f(*inputs))`` by central differences, for float64 arrays."""
+    grads = []
+    for x in inputs:
+        g = np.zeros_like(x)
+        for at in np.ndindex(x.shape):
+            kept = x[at]
+            x[at] = kept + eps
+            high = sum(float((w * y).sum()) for w, y in zip(weights, f(*inputs), strict=True))
+            x[at] = kept - eps
+            low = sum(float((w * y).sum()) for w, y in zip(weights, f(*inputs), strict=True))
+            x[at] = kept
+            g[at] = (high - low) / (2 * eps)
+        grads.append(g)
+    return grads
+
+
+def differentiable(outputs):
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    return [y for y in outputs if y.dtype.is_floating_point]
+
+
+def gradients(f, inputs, weights, create_graph=False):
+    """The same gradients by ``numtorch.autograd``: (gradients, the leaf tensors)."""
+    from numtorch.autograd.graph import grad
+
+    leaves = [tensor(x, requires_grad=True) for x in inputs]
+    outputs = differentiable(f(*leaves))
+    grads = grad(outputs, leaves, [tensor(w) for w in weights], create_graph=create_graph, allow_unused=True)
+    return [numtorch.zeros(x.shape, dtype=numtorch.float64) if g is None else g for g, x in zip(grads, leaves, strict=True)]
+
+
+def gradcheck(f, inputs):
+    """The gradient of ``f`` (tensors to tensors) is that of its numbers."""
+    plain = lambda *xs: [values(y) for y in differentiable(f(*[tensor(x) for x in xs]))]
+    weights = [array(y.shape, seed=("weights", i)) for i, y in enumerate(plain(*inputs))]
+    for got, want in zip(gradients(f, inputs, weights), numerical(plain, inputs, weights), strict=True):
+        np.testing.assert_allclose(values(got), want, rtol=1e-6, atol=1e-7)
+
+
+def gradgradcheck(f, inputs):
+    """The gradient of the gradient, with respect to the inputs and to the incoming gradient."""
+    from numtorch.autograd.graph import grad
+
+    outputs = differentiable(f(*[tensor(x) for x in inputs]))
+    weights = [array(tuple(y.shape), seed=("weights", i)) for i, y in enumerate(outputs)]
+    n = len(inputs)
+
+    def first(*given):
+        leaves = [x if x.requires_grad else x.detach().requires_grad_() for x in given[:n]]
+        grads = grad(differentiable(f(*leaves)), leaves, list(given[n:]), create_graph=True, allow_unused=True)
+        return tuple(leaf * 0 if g is None else g + leaf * 0 for g, leaf in zip(grads, leaves, strict=True))
+
+    gradcheck(first, [*inputs, *weights])

@@ -1,0 +1,660 @@
+"""Every op of the table, checked for what an op must do: values, types, layouts, special values, gradients,
+shapes on ``meta``, and kernels that compute what the body says.
+"""
+
+import importlib.util
+import inspect
+import itertools
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, os.path.dirname(__file__))
+from references import (
+    ATOL,
+    DTYPES,
+    ELSEWHERE,
+    FLOATING,
+    FRESH,
+    GIVEN,
+    KEEPS_FIRST_TYPE,
+    PROPERTIES,
+    RTOL,
+    TIED,
+    arguments,
+    array,
+    call,
+    elementwise_ops,
+    gradcheck,
+    gradgradcheck,
+    gradients,
+    quantised,
+    reference_of,
+    rng_of,
+    samples_of,
+    structured_ops,
+    takes,
+    tensor,
+    tensors_of,
+    values,
+)
+
+import numtorch
+from numtorch import kernels
+from numtorch.device import as_device
+from numtorch.dispatch.op import OPS, ElementwiseOp
+from numtorch.kernels import registry
+from numtorch.kernels.jit import Jit, disabled
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SHAPE = (4, 6)
+by_name = pytest.mark.parametrize
+
+
+def name_of(x):
+    return x.name if hasattr(x, "name") else str(x).replace(" ", "")
+
+
+ELEMENTWISE = elementwise_ops()
+SMOOTH = [op for op in ELEMENTWISE if op.gradient is not None]
+CASES = [(op, s) for op in structured_ops() for s in samples_of(op)]
+
+
+def operands(op, dtype="float64", shape=SHAPE):
+    """An array for each tensor of an elementwise op."""
+    return [array(shape, "bool" if n in op.keep else dtype, op.domain, (op.name, n)) for n in op.tensors]
+
+
+def numbers_of(op):
+    return [0.7 if default is inspect.Parameter.empty else default for _, default in op.params]
+
+
+def result_dtype(op, dtype):
+    if op.program.result(numtorch.float64)[0] is numtorch.bool:
+        return "bool"
+    return "float32" if op.program.floats and dtype not in FLOATING else dtype
+
+
+def expected(op, arrays, dtype):
+    """The reference on these elements, in the type of the op's result."""
+    if op.program.floats:
+        arrays = [a.astype(np.float64) for a in arrays]
+    with np.errstate(all="ignore"):
+        return reference_of(op)(*arrays, *numbers_of(op))
+
+
+def check(t, want, dtype, rtol=None, atol=None):
+    assert t.dtype.name == dtype
+    want = np.asarray(want)
+    assert tuple(t.shape) == want.shape
+    if dtype not in FLOATING:
+        np.testing.assert_array_equal(values(t), want)
+        return
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(values(t), want, rtol=rtol or RTOL[dtype], atol=atol or ATOL[dtype])
+
+
+# --- the table itself -----------------------------------------------------------------------------
+
+
+def lacking(op):
+    """What the op lacks to be tested; None if nothing."""
+    if op.name in ELSEWHERE:
+        with open(os.path.join(ROOT, ELSEWHERE[op.name])) as f:
+            return None if re.search(rf"\b{op.name}\b", f.read()) else f"{ELSEWHERE[op.name]} does not name it"
+    if isinstance(op, ElementwiseOp):
+        return None if reference_of(op) is not None else "ref= (NumPy's function) in its decorator or a line in references.ELEMENTWISE"
+    if not samples_of(op):
+        return "samples= in its decorator or a line in references.SAMPLES"
+    if op.body is None and reference_of(op) is None and op.name not in PROPERTIES:
+        return "ref= or a line in references.STRUCTURED: it has no body to be compared with"
+    return None
+
+
+@by_name("op", OPS.values(), ids=name_of)
+def test_every_op_can_be_tested(op):
+    assert lacking(op) is None, f"{op.name} lacks {lacking(op)}"
+
+
+def test_an_op_without_samples_is_noticed(scratch_registry):
+    from numtorch.dispatch import op as dispatch
+
+    @dispatch.op
+    def untested(x):
+        return x
+
+    @dispatch.primitive()
+    def untested_scalar(x):
+        return x
+
+    assert "samples" in lacking(untested.op)
+    assert "ref" in lacking(untested_scalar.op)
+
+
+@by_name("op", OPS.values(), ids=name_of)
+def test_every_op_says_what_it_means(op):
+    assert (op.spec.__doc__ or "").strip()
+
+
+# --- elementwise: values --------------------------------------------------------------------------
+
+
+@by_name("dtype", DTYPES)
+@by_name("op", ELEMENTWISE, ids=name_of)
+def test_values(op, dtype):
+    arrays = operands(op, dtype)
+    tensors = [tensor(a, None if a.dtype == bool else dtype) for a in arrays]
+    if not takes(op, dtype):
+        with pytest.raises((RuntimeError, NotImplementedError), match=r"(?s)not (implemented|supported)|is not defined|does not compile"):
+            op.call(*tensors, *numbers_of(op))
+        return
+    check(op.call(*tensors, *numbers_of(op)), expected(op, arrays, dtype), result_dtype(op, dtype))
+
+
+SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 20.5, 88.5, -90.0, 3e38, -3e38, np.inf, -np.inf, np.nan]
+
+
+@by_name("dtype", ["float32", "float64"])
+@by_name("op", [op for op in ELEMENTWISE if takes(op, "float32")], ids=name_of)
+def test_special_values_propagate(op, dtype):
+    tensors_ = [n for n in op.tensors if n not in op.keep]
+    rows = list(itertools.product(SPECIAL, repeat=len(tensors_)))
+    if len(rows) > 1000:
+        rows = [rows[i] for i in rng_of(op.name).choice(len(rows), 400, replace=False)]
+    arrays = [quantised(a, dtype) for a in np.array(rows).T]
+    arrays = [np.arange(len(rows)) % 2 == 0] * len(op.keep) + arrays
+    with np.errstate(all="ignore"):
+        want = expected(op, arrays, dtype)
+        if dtype == "float32" and want.dtype != bool:
+            want = quantised(want, dtype)  # what overflows float32 is infinite
+    got = values(op.call(*[tensor(a, None if a.dtype == bool else dtype) for a in arrays], *numbers_of(op)))
+    doubtful = np.zeros(len(rows), bool)
+    if op.name in INEXACT:
+        with np.errstate(all="ignore"):
+            doubtful = INEXACT[op.name](*arrays)
+    nan, inf = np.isnan(want), np.isinf(want)
+    np.testing.assert_array_equal(np.isnan(got)[~doubtful], nan[~doubtful])
+    np.testing.assert_array_equal(got[inf & ~doubtful], want[inf & ~doubtful])
+    finite = ~nan & ~inf & ~doubtful
+    np.testing.assert_allclose(got[finite], want[finite], rtol=RTOL[dtype] * 10, atol=ATOL[dtype])
+
+
+# Operands on which NumPy's float64 formula and the op's may both be right and differ: intermediate results
+# near the largest number, and infinity minus infinity in the formula (not in the function).
+LARGE = 1e38
+INEXACT = {
+    "gelu": lambda x: np.isinf(x),
+    "gelu_tanh": lambda x: np.isinf(x),
+    "silu": lambda x: np.isinf(x) | (np.abs(x) > LARGE),
+    "logsigmoid": lambda x: x < -80,
+    "lerp": lambda x, y, w: ~np.isfinite(x + y + w) | (np.abs(x) > LARGE) | (np.abs(y) > LARGE) | (np.abs(w) > LARGE),
+    "floor_divide": lambda x, y: (np.abs(x) > LARGE) | np.isinf(x) | np.isinf(y) | (y == 0),
+    "trunc_divide": lambda x, y: (np.abs(x) > LARGE) | ~np.isfinite(x) | ~np.isfinite(y) | (y == 0),  # floats use trunc_quotient
+    "bernoulli_error": lambda x, t: ~np.isfinite(t) | (np.abs(t) > LARGE) | (x < 0) | (x > 1),
+}
+
+
+# --- elementwise: layouts -------------------------------------------------------------------------
+
+
+def contiguous(a):
+    return tensor(a)
+
+
+def transposed(a):
+    return tensor(np.ascontiguousarray(a.T)).t()
+
+
+def stepped(a):
+    wide = np.zeros((a.shape[0] * 2, a.shape[1] * 3), a.dtype)
+    wide[1::2, ::3] = a
+    return tensor(wide)[1::2, ::3]
+
+
+def row(a):
+    return tensor(a[0])
+
+
+def column(a):
+    return tensor(a[:, :1])
+
+
+def expanded(a):
+    return tensor(a[:, :1]).expand(a.shape)
+
+
+def one(a):
+    return tensor(a[:1, :1])
+
+
+def zero_dim(a):
+    return tensor(a[0, 0])
+
+
+def number(a):
+    return a[0, 0].item()
+
+
+LAYOUTS = [contiguous, transposed, stepped, row, column, expanded, one, zero_dim]
+MANY_LAYOUTS = [OPS[n] for n in ("add", "mul", "where", "exp", "relu")]
+
+
+def as_array(t):
+    return values(t) if isinstance(t, numtorch.Tensor) else np.asarray(t)
+
+
+@by_name("op", MANY_LAYOUTS, ids=name_of)
+def test_layouts(op):
+    arrays = operands(op)
+    choices = [[*LAYOUTS, *([number] if i and n not in op.keep else [])] for i, n in enumerate(op.tensors)]
+    combinations = list(itertools.product(*choices))
+    if len(combinations) > 100:
+        combinations = [combinations[i] for i in rng_of(op.name).choice(len(combinations), 100, replace=False)]
+    for layouts in combinations:
+        given = [f(a) for f, a in zip(layouts, arrays, strict=True)]
+        want = reference_of(op)(*map(as_array, given))
+        np.testing.assert_allclose(values(op.call(*given)), want, rtol=1e-13, err_msg=str([f.__name__ for f in layouts]))
+
+
+@by_name("op", [op for op in ELEMENTWISE if len(op.tensors) == 2], ids=name_of)
+def test_second_operand_may_be_a_number(op):
+    dtype = "int64" if not takes(op, "float64") else "float64"
+    x, y = operands(op, dtype)
+    got = op.call(tensor(x), number(y), *numbers_of(op))
+    check(got, expected(op, [x, np.broadcast_to(y[0, 0], x.shape)], dtype), result_dtype(op, dtype))
+
+
+@by_name("op", ELEMENTWISE, ids=name_of)
+@by_name("shape", [(), (0,), (3, 0, 2), (1,), (2, 1, 3)], ids=str)
+def test_shapes(op, shape):
+    dtype = "int64" if not takes(op, "float64") else "float64"
+    arrays = operands(op, dtype, shape)
+    check(op.call(*map(tensor, arrays), *numbers_of(op)), expected(op, arrays, dtype), result_dtype(op, dtype))
+
+
+@by_name("op", [op for op in ELEMENTWISE if takes(op, "float64")], ids=name_of)
+def test_out_and_inplace(op):
+    arrays = operands(op)
+    tensors = list(map(tensor, arrays))
+    want = expected(op, arrays, "float64")
+    d = getattr(numtorch, result_dtype(op, "float64"))
+    out = numtorch.empty(SHAPE, dtype=d)
+    assert op.call(*tensors, *numbers_of(op), out=out) is out
+    check(out, want, d.name)
+    late = numtorch.zeros((6, 4), dtype=d).t()
+    op.call(*tensors, *numbers_of(op), out=late)
+    check(late, want, d.name)
+    with pytest.raises(RuntimeError, match="doesn't match the broadcast shape"):
+        op.call(*tensors, *numbers_of(op), out=numtorch.empty((5, 6), dtype=d))
+    if op.program.result(numtorch.float64)[0] is not numtorch.bool and not op.keep and not op.params:
+        x, version = tensors[0], tensors[0]._version
+        assert op.inplace(x, tuple(tensors[1:]), ()) is x
+        check(x, want, "float64")
+        assert x._version == version + 1
+
+
+def test_a_written_tensor_may_not_overlap_itself():
+    with pytest.raises(RuntimeError, match="single memory location"):
+        numtorch.add(numtorch.ones(3, 4), 1, out=numtorch.ones(3, 1).expand(3, 4))
+
+
+@by_name("op", ELEMENTWISE, ids=name_of)
+def test_meta(op):
+    dtype = "int64" if not takes(op, "float64") else "float32"
+    arrays = operands(op, dtype)
+    meta = [numtorch.empty(SHAPE, dtype=numtorch.bool if a.dtype == bool else getattr(numtorch, dtype), device="meta") for a in arrays]
+    y = op.call(*meta, *numbers_of(op))
+    assert (tuple(y.shape), y.dtype.name, y.device.type) == (SHAPE, result_dtype(op, dtype), "meta")
+
+
+# --- elementwise: gradients -----------------------------------------------------------------------
+
+
+def smooth(op):
+    """The op as a function of its floating operands, with inputs on which it has a slope."""
+    shape = (3, 4)
+    fixed = {n: array(shape, "bool", seed=op.name) for n in op.keep}
+    free = [n for n in op.tensors if n not in op.keep]
+
+    def f(*tensors):
+        given = dict(zip(free, tensors, strict=True)) | {n: tensor(a) for n, a in fixed.items()}
+        return op.call(*[given[n] for n in op.tensors], *numbers_of(op))
+
+    return f, [array(shape, domain=op.domain, seed=(op.name, n)) for n in free]
+
+
+@by_name("op", SMOOTH, ids=name_of)
+def test_gradcheck(op):
+    f, inputs = smooth(op)
+    gradcheck(f, inputs)
+
+
+@by_name("op", SMOOTH, ids=name_of)
+def test_gradgradcheck(op):
+    f, inputs = smooth(op)
+    gradgradcheck(f, inputs)
+
+
+@by_name("op", SMOOTH, ids=name_of)
+def test_fused_gradient_is_the_formula(op):
+    f, inputs = smooth(op)
+    weights = [array(inputs[0].shape, seed="weights")]
+    fused, formula = gradients(f, inputs, weights), gradients(f, inputs, weights, create_graph=True)
+    for x, y in zip(fused, formula, strict=True):
+        np.testing.assert_allclose(values(x), values(y), rtol=1e-13, atol=1e-14)
+
+
+@by_name("op", [op for op in SMOOTH if len(op.tensors) == 2], ids=name_of)
+@by_name("shapes", [((3, 4), (4,)), ((3, 1), (3, 4)), ((), (2, 3)), ((2, 1, 2), (3, 1))], ids=str)
+def test_gradients_of_broadcast_operands(op, shapes):
+    gradcheck(lambda x, y: op.call(x, y, *numbers_of(op)), [array(s, domain=op.domain, seed=(op.name, i)) for i, s in enumerate(shapes)])
+
+
+# --- other ops ------------------------------------------------------------------------------------
+
+
+def plain(result):
+    return result if isinstance(result, tuple) else (result,)
+
+
+def check_all(op, result, arrays, params, dtype):
+    if op.name in PROPERTIES:
+        for y in plain(result):
+            PROPERTIES[op.name](values(y), *arrays, *params)
+        return
+    reference = reference_of(op)
+    if reference is None:
+        with registry.bodies_only():
+            want = [values(y) for y in plain(call(op, tensors_of(arrays, dtype), params))]
+    else:
+        want = reference(*arrays, *params)
+        want = want if isinstance(want, tuple) else (want,)
+    for y, w in zip(plain(result), want, strict=True):
+        assert tuple(y.shape) == np.shape(w)
+        got = values(y)
+        if got.dtype.kind == "f":
+            name = y.dtype.name
+            np.testing.assert_allclose(got, w, rtol=max(RTOL[dtype], RTOL[name]) * 10, atol=max(ATOL[dtype], ATOL[name]) * 10)
+        else:
+            np.testing.assert_array_equal(got, w)
+
+
+def case_id(x):
+    return name_of(x) if not isinstance(x, tuple) else str(x).replace(" ", "")
+
+
+@by_name("dtype", ["float32", "float64"])
+@by_name(("op", "sample"), CASES, ids=case_id)
+def test_structured_values(op, sample, dtype):
+    arrays, params = arguments(op, sample, dtype)
+    check_all(op, call(op, tensors_of(arrays, dtype), params), arrays, params, dtype)
+
+
+@by_name(("op", "sample"), CASES, ids=case_id)
+def test_structured_inputs_need_not_be_contiguous(op, sample):
+    arrays, params = arguments(op, sample)
+    if op.name == "as_strided":  # it speaks of the memory itself
+        return check_all(op, call(op, tensors_of(arrays), params), arrays, params, "float64")
+    spread = []
+    for name, a in zip(op.tensors, arrays, strict=True):
+        if a is None or a.dtype.kind != "f" or a.ndim == 0 or name in FRESH.get(op.name, ()):
+            spread.append(None if a is None else tensor(a))
+            continue
+        wide = np.zeros((*a.shape[:-1], 2 * a.shape[-1]))
+        wide[..., ::2] = a
+        spread.append(tensor(wide)[..., ::2] if a.size else tensor(a))
+    if op.name == "view_as_shape" and 0 not in sample[0]:
+        return check_all(op, call(op, [spread[0].contiguous()], params), arrays, params, "float64")
+    return check_all(op, call(op, spread, params), arrays, params, "float64")
+
+
+@by_name(("op", "sample"), CASES, ids=case_id)
+def test_bodies_compute_what_kernels_do(op, sample):
+    if op.body is None:
+        assert op.entry.kernels, "only kernels compute it, and it has none"
+        return
+    arrays, params = arguments(op, sample)
+    with registry.bodies_only():
+        check_all(op, call(op, tensors_of(arrays), params), arrays, params, "float64")
+
+
+def test_every_cpu_kernel_computes_what_the_op_means():
+    seen = set()
+    for op, sample in CASES:
+        for kernel in list(op.entry.kernels):
+            if kernel.device not in ("cpu", "any"):
+                continue
+            for dtype in ("float32", "float64"):
+                arrays, params = arguments(op, sample, dtype)
+                tensors = tensors_of(arrays, dtype)
+                chosen = tuple(v for _, v in itertools.zip_longest(op.params, params))
+                s = op.signature(tuple(tensors), chosen if len(chosen) == len(op.params) else chosen + (None,))
+                if kernel.refusal(s) is None:
+                    seen.add(kernel.id)
+                    with kernels.use(op.call, kernel):
+                        check_all(op, call(op, tensors, params), arrays, params, dtype)
+    registered = {k.id for op in structured_ops() for k in op.entry.kernels if k.device in ("cpu", "any")}
+    assert registered - seen == set(), "no sample reaches these kernels"
+
+
+def structured_smooth(op, sample):
+    arrays, params = arguments(op, sample)
+    free = [i for i, a in enumerate(arrays) if a is not None and a.dtype.kind == "f" and op.tensors[i] not in GIVEN.get(op.name, ())]
+
+    def f(*tensors):
+        given = [None if a is None else tensor(a) for a in arrays]
+        for i, t in zip(free, tensors, strict=True):
+            given[i] = t
+        return call(op, given, params)
+
+    return f, [arrays[i] for i in free]
+
+
+# Differentiating a product of hundreds of elements by differences takes long and proves nothing more.
+SMOOTH_CASES = [(op, s) for op, s in CASES if op.differentiable and op.gradient is not None
+                and op.name not in TIED and all(a is None or a.size <= 120 for a in arguments(op, s)[0]) and not (op.name == "cast" and s[1] is numtorch.float32)
+                and not (op.name == "scatter" and s[4] == 2)]  # torch has no gradient for reduce="multiply" either
+
+
+@by_name(("op", "sample"), SMOOTH_CASES, ids=case_id)
+def test_structured_gradcheck(op, sample):
+    f, inputs = structured_smooth(op, sample)
+    gradcheck(f, inputs)
+
+
+@by_name(("op", "sample"), SMOOTH_CASES, ids=case_id)
+def test_structured_gradgradcheck(op, sample):
+    f, inputs = structured_smooth(op, sample)
+    gradgradcheck(f, inputs)
+
+
+@by_name(("op", "sample"), SMOOTH_CASES, ids=case_id)
+def test_structured_gradient_kernels_compute_the_formula(op, sample):
+    f, inputs = structured_smooth(op, sample)
+    outputs = plain(f(*map(tensor, inputs)))
+    weights = [array(tuple(y.shape), seed="weights") for y in outputs if y.dtype.is_floating_point]
+    for x, y in zip(gradients(f, inputs, weights), gradients(f, inputs, weights, create_graph=True), strict=True):
+        np.testing.assert_allclose(values(x), values(y), rtol=1e-12, atol=1e-13)
+
+
+@by_name(("op", "sample"), CASES, ids=case_id)
+def test_structured_meta(op, sample):
+    arrays, params = arguments(op, sample, "float32")
+    tensors = tensors_of(arrays, "float32")
+    here = plain(call(op, tensors, params))
+    there = plain(call(op, [None if t is None else numtorch.empty(t.shape, dtype=t.dtype, device="meta") for t in tensors], params))
+    for x, y in zip(here, there, strict=True):
+        assert (tuple(x.shape), x.dtype, y.device.type) == (tuple(y.shape), y.dtype, "meta")
+
+
+@by_name("dtype", [d for d in DTYPES if d not in ("float32", "float64")])
+@by_name("name", ["sum", "prod", "amax", "amin", "any", "all", "count_nonzero", "mean"])
+def test_reductions_of_every_type(name, dtype):
+    op = OPS[name]
+    a = array((3, 5), dtype)
+    if name == "mean" and dtype not in FLOATING:
+        with pytest.raises(RuntimeError, match="could not infer output dtype"):
+            op.call(tensor(a, dtype), 1)
+        return
+    y = op.call(tensor(a, dtype), 1)
+    kind = {"any": "bool", "all": "bool", "count_nonzero": "int64"}.get(name)
+    kind = kind or (dtype if dtype in FLOATING or name in ("amax", "amin") else "int64")
+    check(y, reference_of(op)(a, 1), kind)
+
+
+def test_move_between_devices():
+    move = lambda x, where: OPS["move"].call(x, as_device(where))
+    x = numtorch.ones(3, 2, requires_grad=True)
+    there = move(x, "meta")
+    assert (tuple(there.shape), there.dtype, there.device.type) == ((3, 2), x.dtype, "meta")
+    assert there.requires_grad
+    with pytest.raises(NotImplementedError, match="no data"):
+        move(there, "cpu")
+
+
+def test_random_ops_depend_on_seed_and_position_alone():
+    x = numtorch.zeros(100)
+    draw = lambda seed, at: values(OPS["random_like"].call(x, "uniform", seed, at, 0.0, 1.0))
+    np.testing.assert_array_equal(draw(1, 5), draw(1, 5))
+    assert not np.array_equal(draw(1, 5), draw(2, 5))
+    assert not np.array_equal(draw(1, 5), draw(1, 6))
+
+
+# --- against torch, where it is installed ---------------------------------------------------------
+
+TORCH_NAMES = {
+    "floor_divide": lambda t: t.floor_divide, "trunc_divide": lambda t: lambda x, y: t.div(x, y, rounding_mode="trunc"),
+    "trunc_quotient": lambda t: lambda x, y: t.div(x, y, rounding_mode="trunc") if x.is_floating_point() else t.trunc(x / y),
+    "bits_and": lambda t: t.bitwise_and, "bits_or": lambda t: t.bitwise_or, "bits_xor": lambda t: t.bitwise_xor,
+    "bits_not": lambda t: t.bitwise_not, "clamp_both": lambda t: t.clamp, "clamp_min": lambda t: t.clamp_min,
+    "clamp_max": lambda t: t.clamp_max, "leaky_relu": lambda t: t.nn.functional.leaky_relu, "elu": lambda t: t.nn.functional.elu,
+    "squared_error": lambda t: lambda x, y: t.nn.functional.mse_loss(x, y, reduction="none"),
+    "smooth_error": lambda t: lambda x, y: t.nn.functional.smooth_l1_loss(x, y, reduction="none", beta=0.7),
+    "huber_error": lambda t: lambda x, y: t.nn.functional.huber_loss(x, y, reduction="none", delta=0.7),
+    "bernoulli_error": lambda t: lambda x, y: t.nn.functional.binary_cross_entropy(x, y, reduction="none"),
+    "logit_error": lambda t: lambda x, y: t.nn.functional.binary_cross_entropy_with_logits(x, y, reduction="none"),
+    "divergence": lambda t: lambda x, y: t.nn.functional.kl_div(x, y, reduction="none"),
+    "silu": lambda t: t.nn.functional.silu, "gelu": lambda t: t.nn.functional.gelu,
+    "gelu_tanh": lambda t: lambda x: t.nn.functional.gelu(x, approximate="tanh"),
+    "softplus": lambda t: t.nn.functional.softplus, "logsigmoid": lambda t: t.nn.functional.logsigmoid,
+}
+
+if importlib.util.find_spec("torch"):
+
+    @by_name("op", [op for op in ELEMENTWISE if op.name not in KEEPS_FIRST_TYPE], ids=name_of)
+    def test_values_and_types_are_torchs(op):
+        import torch
+
+        theirs = TORCH_NAMES[op.name](torch) if op.name in TORCH_NAMES else getattr(torch, op.name, None)
+        theirs = theirs or getattr(torch.nn.functional, op.name)
+        for dtype in DTYPES:
+            arrays = operands(op, dtype)
+            d = getattr(torch, dtype)
+            given = [torch.tensor(a.tolist(), dtype=torch.bool if a.dtype == bool else d) for a in arrays]
+            ours = [tensor(a, None if a.dtype == bool else dtype) for a in arrays]
+            if not takes(op, dtype):
+                if (op.name, dtype) != ("square", "bool"):  # torch makes it an int64; numtorch says that it is no number
+                    with pytest.raises((RuntimeError, NotImplementedError)):
+                        theirs(*given)
+                continue
+            if op.name in ("trunc_divide", "floor_divide") and dtype not in FLOATING:
+                given[1], ours[1] = given[1].abs() + 1, tensor(np.abs(arrays[1]) + 1, dtype)  # torch raises where an integer is divided by 0
+            want = theirs(*given)
+            got = op.call(*ours, *numbers_of(op))
+            name = str(want.dtype).removeprefix("torch.")
+            # torch rounds half types between the steps of a formula, whose terms may cancel; numtorch rounds once.
+            loose = {"rtol": 4 * RTOL[name], "atol": 4 * RTOL[name]} if name in ("bfloat16", "float16") else {}
+            check(got, want.double().numpy() if want.is_floating_point() else want.numpy(), name, **loose)
+
+
+# --- what the compiler made of it -----------------------------------------------------------------
+
+
+def float32_kernels():
+    """(kernel, arguments it is compiled for) of every float32 elementwise op, forward and backward."""
+    found = {}
+    entry = Jit.entry
+
+    def spy(self, *args):
+        found.setdefault(getattr(self, "source", self.__name__), (self, args))
+        return entry(self, *args)
+
+    registry.clear_memos()
+    Jit.entry = spy
+    try:
+        for op in ELEMENTWISE:
+            if not takes(op, "float32"):
+                continue
+            arrays = operands(op, "float32")
+            leaves = [tensor(a, None if a.dtype == bool else "float32", **({} if a.dtype == bool else {"requires_grad": True})) for a in arrays]
+            y = op.call(*leaves, *numbers_of(op))
+            if op.gradient is not None:
+                y.backward(numtorch.ones(SHAPE))
+    finally:
+        Jit.entry = entry
+        registry.clear_memos()
+    return found
+
+
+# The angle of a sine is reduced to a quarter turn in float64, or large angles would have no digits left.
+WIDE_ANGLES = tuple(f"def {n}" for n in ("sin_flat", "cos_flat", "sin_backward", "cos_backward"))
+ARITHMETIC = re.compile(r"= (?:\w+ )*?(fadd|fsub|fmul|fdiv|frem|fneg|fcmp|call|fpext|sitofp|uitofp)\b[^\n]*\bdouble\b")
+
+
+@pytest.mark.skipif(disabled(), reason="plain Python has no machine code to look at")
+def test_float32_kernels_compute_in_float32():
+    """A literal or an integer that Numba promotes to float64 halves the width of the vectors."""
+    found = float32_kernels()
+    assert len(found) > 80
+    wrong = {}
+    for text, (kernel, args) in found.items():
+        fresh = Jit(kernel.fn, parallel=kernel.parallel, fastmath=kernel.fastmath, needs=kernel.needs, inline=False, options=kernel.options)
+        dispatcher = fresh._make_dispatcher()
+        dispatcher._cache = type(dispatcher)(kernel.fn)._cache  # not from disk: loaded code has no IR
+        from numba import typeof
+
+        signature = tuple(map(typeof, args))
+        dispatcher.compile(signature)
+        ir = dispatcher.inspect_llvm(signature)
+        bodies = [b for b in re.findall(r"^define [^\n]*\{\n.*?^\}", ir, re.S | re.M)
+                  if "cpython" not in b.split("\n", 1)[0] and "cfunc." not in b.split("\n", 1)[0]]
+        if text.startswith(WIDE_ANGLES):
+            continue
+        lines = [line.strip() for b in bodies for line in b.splitlines() if ARITHMETIC.search(line)]
+        if lines:
+            wrong[text.split("(")[0]] = lines[:3]
+    assert wrong == {}
+
+
+# --- plain Python ---------------------------------------------------------------------------------
+
+STEP = """
+import json
+import numtorch as torch
+
+torch.manual_seed(0)
+x = torch.tensor([[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]], requires_grad=True)
+w = torch.tensor([[0.1, -0.2, 0.3], [0.4, 0.5, -0.6]], requires_grad=True)
+h = torch.tanh(x @ w.t()) * torch.exp(-x.sum(1, keepdim=True))
+loss = torch.softmax(h, 1).amax(0).sum() + torch.relu(x).mean() + (x[:, ::2] ** 2).prod(1).sum()
+loss.backward()
+print(json.dumps([loss.item(), x.grad.tolist(), w.grad.tolist(), x.to(torch.bfloat16).sum(0).tolist(), torch.rand(3).tolist()]))
+"""
+
+
+def test_plain_python_computes_the_same():
+    """NUMBA_DISABLE_JIT=1: every kernel is the function that a person wrote, to be stepped through."""
+    import json
+
+    results = []
+    for flag in ("0", "1"):
+        done = subprocess.run([sys.executable, "-W", "error", "-c", STEP], capture_output=True, text=True, check=False, cwd=ROOT,
+                              env=os.environ | {"NUMBA_DISABLE_JIT": flag})
+        assert done.returncode == 0, done.stderr
+        results.append(json.loads(done.stdout))
+    for compiled, python in zip(*results, strict=True):
+        np.testing.assert_allclose(compiled, python, rtol=1e-6, atol=1e-6)

@@ -61,7 +61,7 @@ def test_given_types_and_tensors_within():
     same(lambda lib: lib.as_tensor([1, 2], dtype=lib.float64))
 
 
-@pytest.mark.parametrize("data", [[[1, 2], [3]], "abc", [None], [1, "a"], {}, None, object()], ids=str)
+@pytest.mark.parametrize("data", [[[1, 2], [3]], "abc", [None], [1, "a"], {}, None, object()], ids=lambda v: type(v).__name__)
 def test_data_that_is_no_tensor(data):
     error = same(lambda lib: lib.tensor(data))
     assert isinstance(error, TypeError | ValueError | RuntimeError)
@@ -353,7 +353,8 @@ def test_promotion(name):
 
 def test_casts():
     same(
-        lambda lib: [getattr(lib.tensor([1.7, 0.0, 3.2]), n)() for n in ["float", "double", "half", "bfloat16", "long", "int", "short", "char", "byte", "bool"]]
+        lambda lib: [getattr(lib.tensor([1.7, 0.0, 3.2]), n)() for n in ["float", "double", "half", "bfloat16", "long", "int", "short",
+        "char", "byte", "bool"]]
     )
     same(lambda lib: [lib.tensor([1.7]).type(t).dtype for t in (lib.LongTensor, "torch.DoubleTensor", lib.int16, lib.FloatTensor)])
     same(lambda lib: [lib.tensor([1], dtype=getattr(lib, d)).type() for d in DTYPES])

@@ -30,9 +30,7 @@ def equal(ours, theirs, rtol, atol):
         assert isinstance(ours, tuple) and len(ours) == len(theirs), f"{ours} != {theirs}"
         for a, b in zip(ours, theirs, strict=True):
             equal(a, b, rtol, atol)
-    elif isinstance(theirs, np.ndarray):
-        np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=atol)
-    elif isinstance(theirs, float):
+    elif isinstance(theirs, (np.ndarray, float)):
         np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=atol)
     else:
         assert ours == theirs, f"{ours!r} != {theirs!r}"

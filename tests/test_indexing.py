@@ -39,7 +39,9 @@ def shaped_keys(draw):
         elif kind == "numpyint":
             parts.append(np.int64(draw(st.integers(-n, n - 1))))
         elif kind == "slice":
-            parts.append(slice(draw(st.none() | st.integers(-5, 5)), draw(st.none() | st.integers(-5, 5)), draw(st.none() | st.integers(1, 3))))
+            parts.append(
+                slice(draw(st.none() | st.integers(-5, 5)), draw(st.none() | st.integers(-5, 5)), draw(st.none() | st.integers(1, 3)))
+            )
         elif kind == "none":
             parts.append(None)
             continue
@@ -49,8 +51,12 @@ def shaped_keys(draw):
             dim += draw(st.integers(0, len(shape) - dim))
             continue
         elif kind == "index":
-            parts.append(np.array(draw(st.lists(st.integers(-n, n - 1), min_size=int(np.prod(index_shape)), max_size=int(np.prod(index_shape)))),
-                                  dtype=np.int64).reshape(index_shape))
+            parts.append(
+                np.array(
+                    draw(st.lists(st.integers(-n, n - 1), min_size=int(np.prod(index_shape)), max_size=int(np.prod(index_shape)))),
+                    dtype=np.int64,
+                ).reshape(index_shape)
+            )
         elif kind == "mask" and not any(isinstance(p, np.ndarray) for p in parts):
             wide = draw(st.integers(1, min(2, len(shape) - dim)))
             size = shape[dim : dim + wide]
@@ -145,11 +151,40 @@ def test_gradients_of_reading_and_writing(case):
 
 
 KEYS = [
-    "x[True]", "x[False]", "x[None, True]", "x[lib.tensor(True)]", "x[lib.tensor(1)]", "x[lib.tensor(1), lib.tensor([0, 2])]", "x[[0, 1], [2, 0]]",
-    "x[:, [0, 2]]", "x[..., lib.tensor([[0], [1]])]", "x[lib.tensor([0, 1], dtype=lib.int32)]", "x[-1]", "x[1, 2]", "x[1:, ::2]",
-    "x[x > 2]", "x[(x > 2).any(1)]", "x[:, x[0] > 0]", "x[lib.zeros(0, dtype=lib.int64)]", "x[[]]", "x[...]", "x[()]", "x[range(2)]",
-    "x[lib.tensor([True, False])]", "x[lib.tensor([1, 0], dtype=lib.uint8).bool()]", "x[0][1]", "x[slice(None, lib.tensor(1))]",
-    "x[5]", "x[0, 0, 0]", "x[lib.tensor([5])]", "x[lib.tensor([0.5])]", "x['a']", "x[1.5]", "x[::-1]", "x[lib.tensor([True])]", "x[[0, 1], [0, 1, 2]]",
+    "x[True]",
+    "x[False]",
+    "x[None, True]",
+    "x[lib.tensor(True)]",
+    "x[lib.tensor(1)]",
+    "x[lib.tensor(1), lib.tensor([0, 2])]",
+    "x[[0, 1], [2, 0]]",
+    "x[:, [0, 2]]",
+    "x[..., lib.tensor([[0], [1]])]",
+    "x[lib.tensor([0, 1], dtype=lib.int32)]",
+    "x[-1]",
+    "x[1, 2]",
+    "x[1:, ::2]",
+    "x[x > 2]",
+    "x[(x > 2).any(1)]",
+    "x[:, x[0] > 0]",
+    "x[lib.zeros(0, dtype=lib.int64)]",
+    "x[[]]",
+    "x[...]",
+    "x[()]",
+    "x[range(2)]",
+    "x[lib.tensor([True, False])]",
+    "x[lib.tensor([1, 0], dtype=lib.uint8).bool()]",
+    "x[0][1]",
+    "x[slice(None, lib.tensor(1))]",
+    "x[5]",
+    "x[0, 0, 0]",
+    "x[lib.tensor([5])]",
+    "x[lib.tensor([0.5])]",
+    "x['a']",
+    "x[1.5]",
+    "x[::-1]",
+    "x[lib.tensor([True])]",
+    "x[[0, 1], [0, 1, 2]]",
 ]
 
 
@@ -159,11 +194,32 @@ def test_keys(text):
 
 
 WRITES = [
-    "x[0] = 5", "x[:] = y", "x[x > 2] = 0", "x[x > 2] = y[y > 2]", "x[0, 1] = lib.tensor(9.0)", "x[[0, 1], [1, 1]] = lib.tensor([7.0, 8.0])",
-    "x[:, 1] = lib.tensor([7.0, 8.0])", "x[:, [0, 2]] = 1", "x[...] = lib.tensor([1.0, 2.0, 3.0])", "x[None] = y[None]", "x[0] = True", "x[1] = x[0]",
-    "x[lib.tensor([0, 0])] = 4", "x[True] = 3", "x[0] = lib.ones(1, 1, 3)", "x[0] = lib.ones(2)", "x[5] = 1", "x[0] = lib.tensor([1, 2, 3])",
-    "x[x > 100] = 1", "x[lib.tensor([0, 1])] = lib.ones(3)", "x[:, :2] = lib.ones(2, 3)", "x[0, 0] = None", "x[0] = [1, 2, 3]", "x[lib.tensor([9])] = 1",
-    "x[0:0] = 5", "x[x > 2] = lib.ones(7)",
+    "x[0] = 5",
+    "x[:] = y",
+    "x[x > 2] = 0",
+    "x[x > 2] = y[y > 2]",
+    "x[0, 1] = lib.tensor(9.0)",
+    "x[[0, 1], [1, 1]] = lib.tensor([7.0, 8.0])",
+    "x[:, 1] = lib.tensor([7.0, 8.0])",
+    "x[:, [0, 2]] = 1",
+    "x[...] = lib.tensor([1.0, 2.0, 3.0])",
+    "x[None] = y[None]",
+    "x[0] = True",
+    "x[1] = x[0]",
+    "x[lib.tensor([0, 0])] = 4",
+    "x[True] = 3",
+    "x[0] = lib.ones(1, 1, 3)",
+    "x[0] = lib.ones(2)",
+    "x[5] = 1",
+    "x[0] = lib.tensor([1, 2, 3])",
+    "x[x > 100] = 1",
+    "x[lib.tensor([0, 1])] = lib.ones(3)",
+    "x[:, :2] = lib.ones(2, 3)",
+    "x[0, 0] = None",
+    "x[0] = [1, 2, 3]",
+    "x[lib.tensor([9])] = 1",
+    "x[0:0] = 5",
+    "x[x > 2] = lib.ones(7)",
 ]
 
 

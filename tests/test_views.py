@@ -30,8 +30,27 @@ def agree(x, y):
         assert geometry(x) == geometry(y)
 
 
-STEPS = ["transpose", "permute", "select", "narrow", "slice", "unsqueeze", "squeeze", "diagonal", "unfold", "flatten", "unflatten", "expand",
-         "movedim", "T", "chunk", "split", "view", "unbind", "reshape"]
+STEPS = [
+    "transpose",
+    "permute",
+    "select",
+    "narrow",
+    "slice",
+    "unsqueeze",
+    "squeeze",
+    "diagonal",
+    "unfold",
+    "flatten",
+    "unflatten",
+    "expand",
+    "movedim",
+    "T",
+    "chunk",
+    "split",
+    "view",
+    "unbind",
+    "reshape",
+]
 
 
 @settings(max_examples=400, deadline=None)
@@ -57,8 +76,14 @@ def test_chains_of_views_are_torchs(shape, data):
             b = data.draw(st.integers(0, size - a))
             x, y = x.narrow(dim, a, b), y.narrow(dim, a, b)
         elif step == "slice" and n:
-            key = tuple(slice(data.draw(st.none() | st.integers(-5, 5)), data.draw(st.none() | st.integers(-5, 5)),
-                              data.draw(st.none() | st.integers(1, 3))) for _ in range(data.draw(st.integers(1, n))))
+            key = tuple(
+                slice(
+                    data.draw(st.none() | st.integers(-5, 5)),
+                    data.draw(st.none() | st.integers(-5, 5)),
+                    data.draw(st.none() | st.integers(1, 3)),
+                )
+                for _ in range(data.draw(st.integers(1, n)))
+            )
             x, y = x[key], y[key]
         elif step == "unsqueeze":
             at = data.draw(st.integers(-n - 1, n))
@@ -109,7 +134,10 @@ def test_chains_of_views_are_torchs(shape, data):
 @given(shapes, st.data())
 def test_writes_through_views_are_seen_by_the_base(shape, data):
     x, y = both(shape)
-    key = tuple(slice(data.draw(st.none() | st.integers(-4, 4)), None, data.draw(st.integers(1, 2))) for _ in range(data.draw(st.integers(0, len(shape)))))
+    key = tuple(
+        slice(data.draw(st.none() | st.integers(-4, 4)), None, data.draw(st.integers(1, 2)))
+        for _ in range(data.draw(st.integers(0, len(shape))))
+    )
     a, b = x[key], y[key]
     order = data.draw(st.permutations(range(len(shape))))
     a.permute(tuple(order)).mul_(3)
@@ -178,21 +206,53 @@ def test_views_share_storage_and_base():
     assert x.contiguous() is x and x.t().contiguous() is not x
 
 
-@pytest.mark.parametrize("bad", [
-    lambda x: x.view(5), lambda x: x.t().view(-1), lambda x: x.reshape(4, -1), lambda x: x.permute(0, 0), lambda x: x.permute(0),
-    lambda x: x.transpose(0, 2), lambda x: x.select(0, 5), lambda x: x.narrow(0, 1, 5), lambda x: x.expand(3, 3), lambda x: x.squeeze(4),
-    lambda x: x.unsqueeze(5), lambda x: x.split([1, 2]), lambda x: x.chunk(0), lambda x: x.unfold(0, 5, 1), lambda x: x.diagonal(0, 0, 0),
-    lambda x: x.as_strided((9,), (1,)), lambda x: x.view(-1, -1), lambda x: x.flatten(1, 0), lambda x: x.movedim(0, 3),
-], ids=range(19))
+@pytest.mark.parametrize(
+    "bad",
+    [
+        lambda x: x.view(5),
+        lambda x: x.t().view(-1),
+        lambda x: x.reshape(4, -1),
+        lambda x: x.permute(0, 0),
+        lambda x: x.permute(0),
+        lambda x: x.transpose(0, 2),
+        lambda x: x.select(0, 5),
+        lambda x: x.narrow(0, 1, 5),
+        lambda x: x.expand(3, 3),
+        lambda x: x.squeeze(4),
+        lambda x: x.unsqueeze(5),
+        lambda x: x.split([1, 2]),
+        lambda x: x.chunk(0),
+        lambda x: x.unfold(0, 5, 1),
+        lambda x: x.diagonal(0, 0, 0),
+        lambda x: x.as_strided((9,), (1,)),
+        lambda x: x.view(-1, -1),
+        lambda x: x.flatten(1, 0),
+        lambda x: x.movedim(0, 3),
+    ],
+    ids=range(19),
+)
 def test_errors_are_of_torchs_kind(bad):
     same(lambda lib: bad(lib.arange(6).reshape(2, 3)))
 
 
-@pytest.mark.parametrize("fn", [
-    lambda lib, x: lib.cat([x, x * 2], 1), lambda lib, x: lib.stack([x, x], -1), lambda lib, x: x.repeat(2, 1, 3), lambda lib, x: x.tile((2,)),
-    lambda lib, x: lib.cat([x, lib.tensor([]), x]), lambda lib, x: lib.cat([x, x.long()]), lambda lib, x: x.ravel(), lambda lib, x: x.mT,
-    lambda lib, x: lib.movedim(x.unsqueeze(0), (0, 1), (2, 0)), lambda lib, x: x.expand_as(lib.zeros(4, 2, 3)),
-    lambda lib, x: lib.flatten(lib.tensor(3.0)), lambda lib, x: x.t().reshape(3, 2, 1), lambda lib, x: x.view_as(lib.zeros(6)),
-], ids=range(13))
+@pytest.mark.parametrize(
+    "fn",
+    [
+        lambda lib, x: lib.cat([x, x * 2], 1),
+        lambda lib, x: lib.stack([x, x], -1),
+        lambda lib, x: x.repeat(2, 1, 3),
+        lambda lib, x: x.tile((2,)),
+        lambda lib, x: lib.cat([x, lib.tensor([]), x]),
+        lambda lib, x: lib.cat([x, x.long()]),
+        lambda lib, x: x.ravel(),
+        lambda lib, x: x.mT,
+        lambda lib, x: lib.movedim(x.unsqueeze(0), (0, 1), (2, 0)),
+        lambda lib, x: x.expand_as(lib.zeros(4, 2, 3)),
+        lambda lib, x: lib.flatten(lib.tensor(3.0)),
+        lambda lib, x: x.t().reshape(3, 2, 1),
+        lambda lib, x: x.view_as(lib.zeros(6)),
+    ],
+    ids=range(13),
+)
 def test_other_movements(fn):
     same(lambda lib: fn(lib, lib.arange(6, dtype=lib.float32).reshape(2, 3)))

@@ -189,7 +189,7 @@ def _numerical(func: Callable, inputs: tuple, x: Any, places: list[int], eps: fl
                 rows[j].append((h - lo) / (2 * eps))
     finally:
         values[...] = before
-    sizes = {j: 0 for j in places}
+    sizes = dict.fromkeys(places, 0)
     if not steps:
         for j, y in zip(places, run(), strict=True):
             sizes[j] = y.size

@@ -49,7 +49,8 @@ class Node:
         needs: which inputs want a gradient, where the recorder knew; else None.
     """
 
-    __slots__ = ("__weakref__", "edges", "hooks", "inputs", "metadata", "needs", "op", "outputs", "params", "pre_hooks", "saved", "seq", "trace")
+    __slots__ = ("__weakref__", "edges", "hooks", "inputs", "metadata", "needs", "op", "outputs", "params", "pre_hooks",
+                 "saved", "seq", "trace")
 
     def __init__(self, op: Any, edges: tuple, saved: Any, params: tuple, inputs: Any = None, outputs: Any = None,
                  needs: tuple | None = None):

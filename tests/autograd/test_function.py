@@ -291,11 +291,15 @@ def returning(lib, result, several=False):
 
 
 def test_wrong_results_of_backward():
-    raises(lambda lib: returning(lib, lambda g: g)(), "function WrongBackward returned an incorrect number of gradients (expected 2, got 1)")
+    raises(
+        lambda lib: returning(lib, lambda g: g)(), "function WrongBackward returned an incorrect number of gradients (expected 2, got 1)"
+    )
     raises(lambda lib: returning(lib, lambda g: (g, None, g))(), "returned an incorrect number of gradients (expected 2, got 3)")
     same(lambda lib: returning(lib, lambda g: (g, None, None))())
-    raises(lambda lib: returning(lib, lambda g: (g[:2], None))(), "returned an invalid gradient at index 0 - got [2] but expected shape "
-                                                                  "compatible with [3]")
+    raises(
+        lambda lib: returning(lib, lambda g: (g[:2], None))(),
+        "returned an invalid gradient at index 0 - got [2] but expected shape compatible with [3]",
+    )
     raises(lambda lib: returning(lib, lambda g: (g, g))(), "returned a gradient different than None at position 2")
     same(lambda lib: returning(lib, lambda g: (3, None))())
 
@@ -361,7 +365,7 @@ def test_ctx_attributes_do_not_collide_with_the_node():
     y.sum().backward()
     assert x.grad.tolist() == [2.0]
     with pytest.raises(RuntimeError, match="second time"):
-        y.grad_fn.saved_tensors
+        _ = y.grad_fn.saved_tensors
 
 
 def test_second_backward():

@@ -22,9 +22,13 @@ def test_jacobian(create):
     def run(lib):
         F = lib.autograd.functional
         x, y = values(lib, 2, 3), values(lib, 3)
-        return (F.jacobian(lambda x: x.exp(), x, create_graph=create), F.jacobian(quadratic, (x, y), create_graph=create),
-                F.jacobian(lambda x: (x.sum(), x * 2), x, create_graph=create), F.jacobian(lambda x: (x.sum(),), (x,)),
-                F.jacobian(lambda x: x.sum(), values(lib)))
+        return (
+            F.jacobian(lambda x: x.exp(), x, create_graph=create),
+            F.jacobian(quadratic, (x, y), create_graph=create),
+            F.jacobian(lambda x: (x.sum(), x * 2), x, create_graph=create),
+            F.jacobian(lambda x: (x.sum(),), (x,)),
+            F.jacobian(lambda x: x.sum(), values(lib)),
+        )
 
     same(run)
 
@@ -42,8 +46,12 @@ def test_hessian():
     def run(lib):
         F = lib.autograd.functional
         x, y = values(lib, 3), values(lib, 3) + 1
-        return (F.hessian(lambda x: (x**3).sum(), x), F.hessian(lambda x, y: (x * x * y).sum(), (x, y)),
-                F.hessian(lambda x: x.sum(), x), F.hessian(lambda x: (x**3).sum().reshape(1), x))
+        return (
+            F.hessian(lambda x: (x**3).sum(), x),
+            F.hessian(lambda x, y: (x * x * y).sum(), (x, y)),
+            F.hessian(lambda x: x.sum(), x),
+            F.hessian(lambda x: (x**3).sum().reshape(1), x),
+        )
 
     same(run)
 
@@ -53,9 +61,15 @@ def test_products():
         F = lib.autograd.functional
         x, y = values(lib, 2, 3), values(lib, 3)
         v = values(lib, 3) - 2
-        return (F.vjp(quadratic, (x, y), v), F.jvp(quadratic, (x, y), (x * 2, v)), F.jvp(lambda x: (x.sum(), x.sin()), x, x),
-                F.vhp(lambda x: (x**3).sum(), y, v), F.hvp(lambda x: (x**3).sum(), y, v),
-                F.vjp(lambda x: x.sum(), x), F.hvp(lambda x, y: (x.sum(0) * y**2).sum(), (x, y), (x, v)))
+        return (
+            F.vjp(quadratic, (x, y), v),
+            F.jvp(quadratic, (x, y), (x * 2, v)),
+            F.jvp(lambda x: (x.sum(), x.sin()), x, x),
+            F.vhp(lambda x: (x**3).sum(), y, v),
+            F.hvp(lambda x: (x**3).sum(), y, v),
+            F.vjp(lambda x: x.sum(), x),
+            F.hvp(lambda x, y: (x.sum(0) * y**2).sum(), (x, y), (x, v)),
+        )
 
     same(run)
 
@@ -82,4 +96,6 @@ def test_errors():
     raises(lambda lib: lib.autograd.functional.jacobian(lambda x: 3, values(lib, 3)), "must be either a Tensor or a tuple of Tensors")
     raises(lambda lib: lib.autograd.functional.hessian(lambda x: x * 2, values(lib, 3)), "should contain a single element")
     raises(lambda lib: lib.autograd.functional.vjp(lambda x: x * 2, values(lib, 3), values(lib, 2)), "has invalid size")
-    raises(lambda lib: lib.autograd.functional.jacobian(lambda x, y: x * 2, (values(lib, 3), values(lib, 3)), strict=True), "independent of")
+    raises(
+        lambda lib: lib.autograd.functional.jacobian(lambda x, y: x * 2, (values(lib, 3), values(lib, 3)), strict=True), "independent of"
+    )

@@ -9,9 +9,9 @@ import weakref
 
 import numpy as np
 import pytest
+from against_torch import raises, same
 
 import numtorch as nt
-from against_torch import raises, same
 
 
 def leaf(lib, values, dtype="float64"):
@@ -138,7 +138,9 @@ def test_backward_of_several_tensors():
 def test_errors_of_backward():
     raises(lambda lib: (leaf(lib, [1.0, 2.0]) * 2).backward(), "grad can be implicitly created only for scalar outputs")
     raises(lambda lib: lib.tensor([1.0]).sum().backward(), "element 0 of tensors does not require grad and does not have a grad_fn")
-    raises(lambda lib: (leaf(lib, [1.0, 2.0]) * 2).backward(lib.ones(3, dtype=lib.float64)), "Mismatch in shape: grad_output[0] has a shape of")
+    raises(
+        lambda lib: (leaf(lib, [1.0, 2.0]) * 2).backward(lib.ones(3, dtype=lib.float64)), "Mismatch in shape: grad_output[0] has a shape of"
+    )
     raises(lambda lib: lib.tensor([1, 2], requires_grad=True), "can require gradients")
     raises(lambda lib: lib.tensor([1, 2]).requires_grad_(), "can require gradients")
     raises(lambda lib: setattr(leaf(lib, [1.0]) * 2, "requires_grad", False), "you can only change requires_grad flags of leaf variables")
@@ -439,8 +441,21 @@ def test_gradients_of_views_do_not_share_memory():
 
 # --- shapes and types ---------------------------------------------------------------------------------
 
-SHAPES = [((), ()), ((3,), ()), ((), (3,)), ((3,), (1,)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((2, 3), (2, 1)), ((4, 1, 3), (2, 1)),
-          ((0,), ()), ((0,), (1,)), ((2, 0), (1, 1)), ((1, 1, 1), (2, 3)), ((5, 1, 2, 1), (3, 1, 4))]
+SHAPES = [
+    ((), ()),
+    ((3,), ()),
+    ((), (3,)),
+    ((3,), (1,)),
+    ((2, 3), (3,)),
+    ((2, 1), (1, 3)),
+    ((2, 3), (2, 1)),
+    ((4, 1, 3), (2, 1)),
+    ((0,), ()),
+    ((0,), (1,)),
+    ((2, 0), (1, 1)),
+    ((1, 1, 1), (2, 3)),
+    ((5, 1, 2, 1), (3, 1, 4)),
+]
 
 
 @pytest.mark.parametrize("shapes", SHAPES, ids=str)

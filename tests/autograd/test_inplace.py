@@ -62,16 +62,31 @@ class Program:
     def write(self, x):
         r = self.random
         writes = [
-            lambda: x.mul_(self.operand(x)), lambda: x.add_(self.operand(x)), lambda: x.sub_(self.operand(x), alpha=2),
-            lambda: x.copy_(self.data(x.shape)), lambda: x.sin_(), lambda: x.exp_(), lambda: x.tanh_(), lambda: x.fill_(0.7),
-            lambda: x.zero_(), lambda: x.div_(self.data(x.shape) ** 2 + 1), lambda: x.masked_fill_(x.detach() > 0, 0.3),
-            lambda: x.clamp_(-0.5, 0.5), lambda: x.pow_(2), lambda: x.square_(), lambda: x.neg_(), lambda: x.relu_(),
-            lambda: x.lerp_(self.data(x.shape), 0.3), lambda: x.addcmul_(self.data(x.shape), self.data(x.shape), value=0.5),
+            lambda: x.mul_(self.operand(x)),
+            lambda: x.add_(self.operand(x)),
+            lambda: x.sub_(self.operand(x), alpha=2),
+            lambda: x.copy_(self.data(x.shape)),
+            lambda: x.sin_(),
+            lambda: x.exp_(),
+            lambda: x.tanh_(),
+            lambda: x.fill_(0.7),
+            lambda: x.zero_(),
+            lambda: x.div_(self.data(x.shape) ** 2 + 1),
+            lambda: x.masked_fill_(x.detach() > 0, 0.3),
+            lambda: x.clamp_(-0.5, 0.5),
+            lambda: x.pow_(2),
+            lambda: x.square_(),
+            lambda: x.neg_(),
+            lambda: x.relu_(),
+            lambda: x.lerp_(self.data(x.shape), 0.3),
+            lambda: x.addcmul_(self.data(x.shape), self.data(x.shape), value=0.5),
         ]
         if x.ndim and x.shape[0]:
             index = self.lib.zeros(tuple(x.shape), dtype=self.lib.int64)
-            writes += [lambda: x.index_fill_(0, self.lib.tensor([x.shape[0] - 1]), 0.25),
-                       lambda: x.scatter_add_(0, index, self.data(x.shape))]
+            writes += [
+                lambda: x.index_fill_(0, self.lib.tensor([x.shape[0] - 1]), 0.25),
+                lambda: x.scatter_add_(0, index, self.data(x.shape)),
+            ]
         if x.ndim > 1:
             writes.append(lambda: x.tril_())
         r.choice(writes)()
@@ -226,13 +241,26 @@ def test_writes_to_expanded_tensors_are_refused():
     raises(lambda lib: lib.zeros(1).expand(3).add_(1), "more than one element of the written-to tensor refers to a single memory location")
 
 
-@pytest.mark.parametrize("write", [lambda x: x.add_(1), lambda x: x.mul_(2), lambda x: x.zero_(), lambda x: x.exp_(), lambda x: x.clamp_(0, 1),
-                                   lambda x: x.__setitem__(0, 1.0), lambda x: x.copy_(x.detach()), lambda x: x.masked_fill_(x > 0, 1),
-                                   lambda x: x.__setitem__(x > 0, 1.0)],
-                         ids="add mul zero exp clamp setitem copy masked_fill mask".split())
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda x: x.add_(1),
+        lambda x: x.mul_(2),
+        lambda x: x.zero_(),
+        lambda x: x.exp_(),
+        lambda x: x.clamp_(0, 1),
+        lambda x: x.__setitem__(0, 1.0),
+        lambda x: x.copy_(x.detach()),
+        lambda x: x.masked_fill_(x > 0, 1),
+        lambda x: x.__setitem__(x > 0, 1.0),
+    ],
+    ids=["add", "mul", "zero", "exp", "clamp", "setitem", "copy", "masked_fill", "mask"],
+)
 def test_leaves_and_views_of_leaves(write):
     for view in (False, True):
-        raises(lambda lib, view=view: write(leaf(lib, [[1.0, 2.0]])[0] if view else leaf(lib, [1.0, 2.0])), "leaf Variable that requires grad")
+        raises(
+            lambda lib, view=view: write(leaf(lib, [[1.0, 2.0]])[0] if view else leaf(lib, [1.0, 2.0])), "leaf Variable that requires grad"
+        )
     with nt.no_grad():
         write(leaf(nt, [1.0, 2.0]))
 
@@ -374,12 +402,19 @@ def test_requires_grad_from_a_write():
 
 
 def test_out_takes_no_part_in_graphs():
-    raises(lambda lib: lib.add(leaf(lib, [1.0]), 1, out=lib.zeros(1, dtype=lib.float64)), "out=... arguments don't support automatic differentiation")
+    raises(
+        lambda lib: lib.add(leaf(lib, [1.0]), 1, out=lib.zeros(1, dtype=lib.float64)),
+        "out=... arguments don't support automatic differentiation",
+    )
 
 
 def test_types_of_writes():
-    for run in (lambda lib: lib.zeros(2, dtype=lib.int64).add_(0.5), lambda lib: lib.zeros(2, dtype=lib.int64).mul_(lib.ones(2)),
-                lambda lib: lib.zeros(2, dtype=lib.bool).add_(1), lambda lib: lib.ones(2, dtype=lib.int32).div_(2)):
+    for run in (
+        lambda lib: lib.zeros(2, dtype=lib.int64).add_(0.5),
+        lambda lib: lib.zeros(2, dtype=lib.int64).mul_(lib.ones(2)),
+        lambda lib: lib.zeros(2, dtype=lib.bool).add_(1),
+        lambda lib: lib.ones(2, dtype=lib.int32).div_(2),
+    ):
         raises(run, "can't be cast to the desired output type")
     same(lambda lib: lib.zeros(2, dtype=lib.float32).add_(lib.ones(2, dtype=lib.float64)))
     same(lambda lib: lib.zeros(2, dtype=lib.uint8).add_(lib.ones(2, dtype=lib.int64)))
@@ -399,5 +434,3 @@ def test_gradient_of_copy():
         return a, x.grad, y.grad
 
     same(run)
-
-

@@ -40,8 +40,6 @@ class Gradient:
     def __init__(self, op: Op, vjp: Callable):
         self.op = op
         self.vjp = vjp
-        self.entry = registry.register(Entry(f"{op.name}.backward", vjp, site=f"{vjp.__code__.co_filename}:{vjp.__code__.co_firstlineno}",
-                                             doc=vjp.__doc__ or f"Gradient of {op.name}."))
         code = vjp.__code__
         self.names = list(code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount])
         params = [n for n, _ in op.params]
@@ -49,6 +47,8 @@ class Gradient:
         self.saves_out = "out" in self.names
         self.wants_inputs = any(n.rpartition("_")[2] in front.META and n.rpartition("_")[0] in op.tensors for n in self.names)
         front.check_binding(self.names, op.tensors, params)
+        self.entry = registry.register(Entry(f"{op.name}.backward", vjp, site=f"{vjp.__code__.co_filename}:{vjp.__code__.co_firstlineno}",
+                                             doc=vjp.__doc__ or f"Gradient of {op.name}."))
 
     @cached_property
     def bound(self) -> Callable:

@@ -31,46 +31,60 @@ def count_kept(t, ignore):
     return kept
 
 
+# The loops over a block are functions of their own: compiled once, they round alike in serial and parallel callers.
+
+
+@jit
+def block_loss(x, t, n, ignore):
+    """The sum of the losses of a few rows."""
+    rows = t.size
+    tops = np.empty(rows, x.dtype)
+    totals = np.empty(rows, x.dtype)
+    exponentials(x, np.empty(rows * n, x.dtype), tops, totals, rows, n)
+    loss = x.dtype.type(0)
+    for i in range(rows):
+        label = t[i]
+        if label != ignore:
+            loss += (log(totals[i]) + tops[i]) - x[i * n + label]
+    return loss
+
+
+@jit
+def block_gradient(x, t, gx, each, n, ignore):
+    """gx[i, j] = each * (exp(x[i, j]) / sum over j of exp(x[i, j]) - (j == t[i])), 0 in ignored rows"""
+    rows = t.size
+    totals = np.empty(rows, x.dtype)
+    exponentials(x, gx, np.empty(rows, x.dtype), totals, rows, n)
+    for i in range(rows):
+        row = gx[i * n : (i + 1) * n]
+        label = t[i]
+        if label == ignore:
+            for j in range(n):
+                row[j] = x.dtype.type(0)
+            continue
+        scale = each / totals[i]
+        for j in range(n):
+            row[j] *= scale
+        row[label] -= each
+
+
 def cross_entropy_blocks(x, t, sums, rows, n, ignore):
     """sums[b] = over the rows i of block b: log(sum over j of exp(x[i, j])) - x[i, t[i]]"""
     per = max(1, BLOCK // n)
     for b in prange(sums.size):
         lo = b * per
-        m = min(per, rows - lo)
-        part = x[lo * n : (lo + m) * n]
-        tops = np.empty(m, x.dtype)
-        totals = np.empty(m, x.dtype)
-        exponentials(part, np.empty(m * n, x.dtype), tops, totals, m, n)
-        loss = x.dtype.type(0)
-        for i in range(m):
-            label = t[lo + i]
-            if label == ignore:
-                continue
-            loss += (log(totals[i]) + tops[i]) - part[i * n + label]
-        sums[b] = loss
+        hi = min(rows, lo + per)
+        sums[b] = block_loss(x[lo * n : hi * n], t[lo:hi], n, ignore)
 
 
 def cross_entropy_blocks_backward(g, x, t, gx, rows, n, ignore):
-    """gx[i, j] = g / kept * (exp(x[i, j]) / sum over j of exp(x[i, j]) - (j == t[i])), 0 in ignored rows"""
+    """The gradient of the mean over kept rows, times g[0]."""
     per = max(1, BLOCK // n)
     each = g[0] / g.dtype.type(count_kept(t, ignore))
     for b in prange((rows + per - 1) // per):
         lo = b * per
-        m = min(per, rows - lo)
-        part = gx[lo * n : (lo + m) * n]
-        totals = np.empty(m, x.dtype)
-        exponentials(x[lo * n : (lo + m) * n], part, np.empty(m, x.dtype), totals, m, n)
-        for i in range(m):
-            row = part[i * n : (i + 1) * n]
-            label = t[lo + i]
-            if label == ignore:
-                for j in range(n):
-                    row[j] = x.dtype.type(0)
-                continue
-            scale = each / totals[i]
-            for j in range(n):
-                row[j] *= scale
-            row[label] -= each
+        hi = min(rows, lo + per)
+        block_gradient(x[lo * n : hi * n], t[lo:hi], gx[lo * n : hi * n], each, n, ignore)
 
 
 @jit

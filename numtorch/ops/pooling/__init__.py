@@ -113,7 +113,8 @@ def spread(x, at, size: tuple, kernel: tuple, stride: tuple, padding: tuple, dil
     n, c = x.shape[:2]
     pixels = size[0] * size[1]
     blank = zeros((n * c, pixels + 1), dtype=x.dtype, device=x.device)
-    flat = scatter_along(blank, reshape(at, (n * c, -1)), reshape(x, (n * c, -1)), 1, 1)
+    lines = (n * c, x.shape[2] * x.shape[3])
+    flat = scatter_along(blank, contiguous(reshape(at, lines)), reshape(x, lines), 1, 1)
     return reshape(contiguous(movement.narrow(flat, 1, 0, pixels)), (n, c, *size))
 
 
@@ -128,8 +129,8 @@ def collect(x, at, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple
     from numtorch.ops.arithmetic import lt, minimum, where
 
     n, c, h, w = x.shape
-    flat = contiguous(reshape(at, (n * c, -1)))
-    found = gather_along(reshape(x, (n * c, -1)), minimum(flat, h * w - 1), 1)
+    flat = contiguous(reshape(at, (n * c, at.shape[2] * at.shape[3])))
+    found = gather_along(reshape(x, (n * c, h * w)), minimum(flat, h * w - 1), 1)
     return reshape(where(lt(flat, h * w), found, 0.0), at.shape)
 
 

@@ -73,7 +73,7 @@ def make(buf: Any, shape: tuple, k: Kind) -> Tensor:
     return t
 
 
-def empty(shape: tuple, d: dtype, where: device) -> Tensor:
+def empty(shape: tuple | list, d: dtype, where: device) -> Tensor:
     """An uninitialised contiguous tensor."""
     t = new(Tensor)
     t.shape = shape = shape if type(shape) is Size else Size(shape)

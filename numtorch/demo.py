@@ -98,8 +98,8 @@ def run(data: str = "auto", root: str = "data", epochs: int | None = None, devic
     train_set, test_set, name = load(data, root)
     side = train_set[0][0].shape[-1]
     epochs = epochs or (3 if name == "MNIST" else 40)
-    train_loader = DataLoader(train_set, batch_size=64, shuffle=True)
-    test_loader = DataLoader(test_set, batch_size=500)
+    train_loader: DataLoader = DataLoader(train_set, batch_size=64, shuffle=True)
+    test_loader: DataLoader = DataLoader(test_set, batch_size=500)
     net = LeNet(side).to(device)
     loss_of = nn.CrossEntropyLoss()
     optimizer = optim.Adam(net.parameters(), lr=1e-3 if name == "MNIST" else 2e-3)

@@ -30,7 +30,7 @@ class dtype:
 
     __slots__ = ("category", "compute", "name", "rank", "storage")
 
-    def __init__(self, name: str, storage: Any, compute: Any, category: int, rank: int):
+    def __init__(self, name: str, storage: Any, compute: Any, category: builtins.int, rank: builtins.int):
         self.name = name
         self.storage = np.dtype(storage)
         self.compute = np.dtype(compute)
@@ -177,7 +177,9 @@ def result_of(tensors: Any, scalars: Any) -> dtype:
         tensors: (dtype, ndim) pairs. 0-dim tensors only raise the category, as scalars do.
         scalars: dtypes of Python scalars.
     """
-    dims = zero = wrapped = None
+    dims: dtype | None = None
+    zero: dtype | None = None
+    wrapped: dtype | None = None
     for d, ndim in tensors:
         if ndim:
             dims = d if dims is None else promote_types(dims, d)

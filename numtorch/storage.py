@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -81,7 +81,7 @@ class Kind:
         return f"<{self.dtype.name} {self.device} {'contiguous' if self.contiguous else 'strided'}>"
 
 
-@lru_cache(maxsize=None)
+@cache
 def kind(d: dtype, where: device, contiguous: bool = True) -> Kind:
     """The interned Kind."""
     k = Kind()
@@ -216,7 +216,7 @@ def view_strides(shape: tuple, strides: tuple, target: tuple) -> tuple[int, ...]
 
 
 @lru_cache(maxsize=4096)
-def fill_shape(target: tuple[int, ...], numel: int, op: str) -> tuple[int, ...]:
+def fill_shape(target: tuple[int, ...], numel: int, op: str) -> Size:
     """``target`` with its one -1 replaced; RuntimeError if the elements do not fit."""
     known, missing = 1, None
     for i, n in enumerate(target):

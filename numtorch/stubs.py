@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import sys
 import types
 from pathlib import Path
@@ -16,8 +17,10 @@ from typing import Any
 HERE = Path(__file__).parent
 _SKIP = {"__dict__", "__weakref__", "__module__", "__doc__", "__annotations__", "__array_priority__", "__static_attributes__",
          "__firstlineno__"}
-_NUMBERS = {"__len__": "int", "__bool__": "bool", "__int__": "int", "__float__": "float", "__index__": "int", "__contains__": "bool",
-            "__repr__": "str", "__format__": "str", "__hash__": "int"}
+_RESULTS = {"__len__": "int", "__bool__": "bool", "__int__": "int", "__float__": "float", "__index__": "int", "__contains__": "bool",
+            "__repr__": "str", "__format__": "str", "__hash__": "int", "strides": "tuple[int, ...]", "_version": "int"}
+_PROPERTIES = {"dtype": "DType", "device": "Device"}
+_SHADOWED = re.compile(r"\b(int|bool|float)\b")  # methods of the class too: its annotations say ``builtins.int``
 
 
 def text() -> str:
@@ -28,15 +31,16 @@ def text() -> str:
     lines = ["# Written by python -m numtorch.stubs; do not edit.",
              "from __future__ import annotations",
              "",
+             "import builtins",
              "from collections.abc import Callable, Iterator",
              "from typing import Any",
              "",
              "import numpy as np",
              "",
-             "from numtorch import dtype as dtypes",
              "from numtorch.device import device as Device",
              "from numtorch.dtype import dtype as DType",
              "from numtorch.storage import Kind, Size, Storage",
+             "from numtorch.storage import kind as kind",
              "",
              "new: Callable[..., Any]",
              "",
@@ -44,15 +48,15 @@ def text() -> str:
              "    shape: Size",
              "    _buf: Any",
              "    _k: Kind",
-             "    _strides: tuple[int, ...] | None",
+             "    _strides: tuple[builtins.int, ...] | None",
              "    _storage: Storage",
-             "    _offset: int",
+             "    _offset: builtins.int",
              "    _edge: Any",
              "    _grad: Tensor | None",
              "    _base: Tensor | None",
              "    grad: Tensor | None",
              "    data: Tensor",
-             "    requires_grad: bool",
+             "    requires_grad: builtins.bool",
              "    def __init__(self, *args: Any, **kwargs: Any) -> None: ...",
              "    def __getattr__(self, name: str) -> Any: ..."]
     for name, value in sorted(vars(Tensor).items()):
@@ -61,7 +65,7 @@ def text() -> str:
             continue
         lines += _member(name, value)
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+        if isinstance(node, ast.FunctionDef):
             returns = ast.unparse(node.returns) if node.returns else "Any"
             lines += ["", f"def {node.name}({ast.unparse(node.args)}) -> {returns}: ..."]
     body = "\n".join(lines) + "\n"
@@ -71,20 +75,22 @@ def text() -> str:
 
 def _member(name: str, value: Any) -> list[str]:
     if isinstance(value, property):
-        kind = {"dtype": "DType", "device": "Device", "strides": "tuple[int, ...]", "_version": "int"}.get(name)
-        kind = kind or _plain(inspect.signature(value.fget).return_annotation) or "Any"
+        getter: Any = value.fget
+        kind = _PROPERTIES.get(name) or _builtin(_RESULTS.get(name) or _plain(inspect.signature(getter).return_annotation) or "Any")
         return ["    @property", f"    def {name}(self) -> {kind}: ..."]
     if value is None or not callable(value):
         return []
     if isinstance(value, types.WrapperDescriptorType):  # object's own __hash__
         return []
+    from numtorch._tensor import Tensor
     from numtorch.dispatch import front
 
     o = getattr(value, "op", None)
     if o is not None and hasattr(o, "front_env"):
         front.write(o)
     signature = inspect.signature(value)
-    parameters, starred = [], False
+    parameters: list[str] = []
+    starred = False
     for i, p in enumerate(signature.parameters.values()):
         if i == 0:
             parameters.append("self")
@@ -94,7 +100,7 @@ def _member(name: str, value: Any) -> list[str]:
             starred = True
         elif p.kind is p.VAR_KEYWORD:
             parameters.append(f"**{p.name}: Any")
-        elif p.name.startswith("_"):
+        elif p.name.startswith("_") or (p.kind is p.KEYWORD_ONLY and name.startswith("__")):  # no operator is given keywords
             continue
         else:
             if p.kind is p.KEYWORD_ONLY and not starred:
@@ -102,14 +108,20 @@ def _member(name: str, value: Any) -> list[str]:
                 starred = True
             default = "" if p.default is p.empty else " = ..."
             parameters.append(f"{p.name}: Any{default}")
-    result = _NUMBERS.get(name) or _plain(signature.return_annotation) or "Any"
+    if name.startswith("__i") and hasattr(Tensor, f"__{name[3:]}"):  # as an operator is written: x += other
+        parameters = ["self", "other: Any"]
+    result = _RESULTS.get(name) or _plain(signature.return_annotation) or "Any"
     if result == "Any" and o is not None:
         result = "Tensor"
     if name in ("__eq__", "__ne__"):
         return [f"    def {name}(self, other: object) -> Tensor: ...  # type: ignore[override]"]
     if name.startswith("__") and result == "Any" and len(parameters) <= 2 and name not in ("__getitem__", "__reduce_ex__", "__deepcopy__"):
         result = "Tensor"
-    return [f"    def {name}({', '.join(parameters)}) -> {result}: ..."]
+    return [f"    def {name}({', '.join(parameters)}) -> {_builtin(result)}: ..."]
+
+
+def _builtin(annotation: str) -> str:
+    return _SHADOWED.sub(r"builtins.\1", annotation)
 
 
 def _plain(annotation: Any) -> str | None:

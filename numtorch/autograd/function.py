@@ -72,6 +72,8 @@ class FunctionNode(Node):
     """The node of one ``apply``; as in torch, attributes set on the ctx can be read from it."""
 
     __slots__ = ("ctx", "slots")
+    ctx: FunctionCtx
+    slots: list[int | None]
 
     def __getattr__(self, name: str) -> Any:
         if name in ("ctx", "slots"):
@@ -229,7 +231,7 @@ def _record(cls: type[Function], ctx: FunctionCtx, args: tuple, edges: tuple, ra
     results = []
     for i, y in enumerate(raw):
         if isinstance(y, _tensor.Tensor):
-            edge = Output(node, i) if several else node
+            edge: Any = Output(node, i) if several else node
             if not y._k.dtype.is_floating_point or id(y) in constant:
                 edge = None
             if id(y) in dirty:

@@ -51,6 +51,9 @@ class Node:
 
     __slots__ = ("__weakref__", "edges", "hooks", "inputs", "metadata", "needs", "op", "outputs", "params", "pre_hooks",
                  "saved", "seq", "trace")
+    hooks: list | None
+    pre_hooks: list | None
+    trace: list[str] | None
 
     def __init__(self, op: Any, edges: tuple, saved: Any, params: tuple, inputs: Any = None, outputs: Any = None,
                  needs: tuple | None = None):
@@ -73,7 +76,7 @@ class Node:
     @property
     def next_functions(self) -> tuple:
         """(node, output number) of each tensor input; (None, 0) where no gradient is wanted."""
-        found = []
+        found: list[tuple] = []
         for e in self.edges:
             if type(e) is Output:
                 found.append((e.node, e.slot))
@@ -389,7 +392,7 @@ def _add_into(total: Any, g: Any) -> None:
     from numtorch.autograd.inplace import wrote
     from numtorch.dispatch.op import OPS
 
-    add = OPS["add"]
+    add: Any = OPS["add"]
     add.program(total, g, outs=(total,))
     wrote(total)
 
@@ -427,7 +430,7 @@ def backward(tensors: Any, grads: Any = None, retain_graph: bool | None = None, 
     grads = [None] * len(tensors) if grads is None else _sequence(grads)
     roots = _roots(tensors, grads)
     keep = create_graph if retain_graph is None else retain_graph
-    capture = None
+    capture: Any = None
     if inputs is not None:
         inputs = _sequence(inputs)
         if not inputs:

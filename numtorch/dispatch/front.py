@@ -77,7 +77,7 @@ def write(op: Any) -> Callable:
 
     call = op.call
     if call.__code__ is _unwritten.__code__:
-        written = _elementwise(op) if isinstance(op, ElementwiseOp) else _structured(op)
+        written: Any = _elementwise(op) if isinstance(op, ElementwiseOp) else _structured(op)
         call.__defaults__, call.__kwdefaults__ = written.__defaults__, written.__kwdefaults__
         call.__code__ = written.__code__
         call.source = written.source
@@ -183,7 +183,7 @@ def remember(op: Any, tensors: tuple, params: tuple, result: Tensor) -> None:
         return
     if result.shape.numel() == 0 or result.shape.numel() > SMALL:
         return
-    key = []
+    key: list = []
     for i, t in enumerate(tensors):
         if isinstance(t, Tensor):
             if not t._k.contiguous or t.shape != result.shape:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from numtorch import dtype as dtypes
+import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor
 from numtorch.autograd.graph import Node
 from numtorch.dispatch import front
@@ -113,10 +113,10 @@ class ElementwiseGradient(Gradient):
         grads = self.bound(self.vjp, g, saved, node.params, node.inputs, needs)
         return self._fit(grads if isinstance(grads, tuple) else (grads,), node)
 
-    def fast(self, g: Any, saved: list, node: Node, needs: tuple) -> tuple:
+    def fast(self, g: Any, saved: list, node: Node, needs: tuple) -> tuple | list:
         if self.entry.kernels:
-            grads = super().fast(g, saved, node, needs)
-            return self._fit(grads if isinstance(grads, tuple) else (grads,), node)
+            whole = super().fast(g, saved, node, needs)
+            return self._fit(whole if isinstance(whole, tuple) else (whole,), node)
         params = node.params
         if not params and not self.static:  # the common case: only which operands are numbers matters
             key: Any = (needs, *[s.__class__ for s in saved])
@@ -176,7 +176,8 @@ class ElementwiseGradient(Gradient):
             outputs = expr.trace(formula, names)
         except Untraceable:
             return False
-        wanted, places = [], []
+        wanted: list[Any] = []
+        places: list[tuple[int, int]] = []
         for i, (need, y) in enumerate(zip(needs, outputs, strict=True)):
             if not need or y is None:
                 continue

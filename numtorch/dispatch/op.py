@@ -50,6 +50,7 @@ class Op:
     """
 
     generates = False
+    generated_source: Callable[[Signature], str]
 
     def __init__(self, name: str, body: Callable | None, spec: Callable, *, select: tuple = (), differentiable: bool = True,
                  ref: Callable | None = None, samples: Callable | None = None, domain: tuple | None = None,
@@ -66,9 +67,9 @@ class Op:
         self.backward_name = "".join(p[:1].upper() + p[1:] for p in name.split("_")) + "Backward0"
         code = spec.__code__
         self.entry = registry.register(Entry(name, body, site=f"{code.co_filename}:{code.co_firstlineno}", doc=spec.__doc__ or ""))
-        self.gradient: Gradient | None = None
+        self.gradient: Any = None  # a Gradient
         self.tensors, self.params, self.keyword_only = _parameters(spec)
-        self.call: Callable = lambda *a, **k: None  # the front, set by _publish
+        self.call: Any = lambda *a, **k: None  # the front, set by _publish
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -104,7 +105,7 @@ class Op:
     def launcher(self, s: Signature) -> Callable:
         """What computes the op for a signature."""
         registry.load_plugins()
-        body = self.body
+        body: Any = self.body
         if self.direct:
             return body
         if s.device == "meta" and body is not None:
@@ -169,7 +170,7 @@ class Op:
             if y._k.dtype.is_floating_point and gradient.differentiable_outputs(slot):
                 y._edge = Output(node, slot)
 
-    def pull(self, node: Node, g: Any, create: bool) -> tuple:
+    def pull(self, node: Node, g: Any, create: bool) -> tuple | list:
         """Gradients of the inputs for the gradient of the output."""
         gradient = self.gradient
         needs = node.needs or tuple([e is not None for e in node.edges])
@@ -271,7 +272,7 @@ class ElementwiseOp(Op):
             node.inputs = [described(t) for t in tensors]
         result._edge = node
 
-    def pull(self, node: Node, g: Any, create: bool) -> tuple:
+    def pull(self, node: Node, g: Any, create: bool) -> tuple | list:
         """Gradients of the inputs: straight from the kernel where this node's like has been seen before."""
         if create or node.inputs is not None or node.params:
             return super().pull(node, g, create)
@@ -362,7 +363,7 @@ def _together(values: list) -> tuple:
     return tuple([move(t, where) if isinstance(t, Tensor) and not t.shape and t._k.device.type == "cpu" else t for t in values])
 
 
-def _sized_out(out: Tensor, op: Op, tensors: tuple, params: tuple) -> Tensor:
+def _sized_out(out: Tensor, op: ElementwiseOp, tensors: tuple, params: tuple) -> Tensor:
     """``out`` resized if it is empty, as torch allows."""
     if out.shape.numel() == 0:
         from numtorch.ops.movement import set_like
@@ -442,12 +443,12 @@ class ShapedOp(Op):
     def launcher(self, s: Signature) -> Callable:
         if s.device == "meta":
             return self.rule
-        kernel = self.entry.find(s)
+        kernel: Any = self.entry.find(s)  # KernelNotFound if there is none
         return timing.wrap(kernel.id, kernel.run, self.flops)
 
 
 def _publish(o: Op, fn: Callable) -> Any:
-    call = front.build(o)
+    call: Any = front.build(o)
     call.__doc__ = fn.__doc__
     call.__module__ = fn.__module__
     o.call = call

@@ -275,7 +275,7 @@ def layout(shape: Size, operands: tuple, out_strides: tuple) -> tuple[str, tuple
     tensors = [(i, broadcast_strides(*o, shape)) for i, o in enumerate(operands) if o is not None]
     sizes, steps = collapse(shape, [s for _, s in tensors] + list(out_strides))
     ins, outs = steps[: len(tensors)], steps[len(tensors) :]
-    walks = [SCALAR] * len(operands)
+    walks: list[str | None] = [SCALAR] * len(operands)
     names: dict[tuple, str] = {}
     geometry: tuple = ()
     form = "strided"

@@ -68,7 +68,7 @@ class Jit:
         self.parallel = parallel
         self.fastmath = fastmath
         self.needs = needs  # module whose import registers the intrinsics that the kernel calls
-        self.options = {"inline": "always"} if inline else {}
+        self.options: dict[str, Any] = {"inline": "always"} if inline else {}
         self.options |= options
         self.__name__ = fn.__name__
         self.__doc__ = fn.__doc__
@@ -106,7 +106,7 @@ class Jit:
         return self._key
 
     @property
-    def dispatcher(self) -> Callable:
+    def dispatcher(self) -> Any:
         if not hasattr(self, "_dispatcher"):
             self._dispatcher = self.fn if disabled() else self._make_dispatcher()
         return self._dispatcher
@@ -210,7 +210,7 @@ def _versions() -> str:
 
 @cache
 def _module_digest(name: str) -> str:
-    spec = importlib.util.find_spec(name)
+    spec: Any = importlib.util.find_spec(name)
     with open(spec.origin, "rb") as f:
         return hashlib.sha256(f.read()).hexdigest()
 

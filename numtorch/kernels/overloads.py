@@ -815,7 +815,7 @@ def _(x):
     return float_to_bf16
 
 
-for _fn in (
+for _function in (
     math.bf16_to_float,
     math.philox,
     math.random_block,
@@ -825,4 +825,4 @@ for _fn in (
     math.normal32,
     math.normal64,
 ):
-    overload(_fn, jit_options=_JIT, target="cpu", strict=False)(lambda *args, f=_fn: f)
+    overload(_function, jit_options=_JIT, target="cpu", strict=False)(lambda *args, f=_function: f)

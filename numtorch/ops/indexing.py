@@ -569,7 +569,7 @@ class _Advanced:
         except ValueError:
             raise IndexError("shape mismatch: indexing tensors could not be broadcast together with shapes "
                              + ", ".join(str(list(i.shape)) for _, i in advanced)) from None
-        flat = None
+        flat: Any = None
         for d, i in advanced:
             n = x.shape[d]
             i = i.detach().to(x.device, dtypes.int64)

@@ -109,7 +109,8 @@ def _plan(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool, target: dtyp
     where_, made = x._k.device.type, kind(target, x._k.device)
     if where_ == "meta" or not shape.numel():
         return Plan(shape, shape.numel(), made, None)
-    order, found = None, extents(x.shape, dims)
+    order: tuple | None = None
+    found: Any = extents(x.shape, dims)
     if found is None:
         rest = [d for d in range(len(x.shape)) if d not in dims]
         order = (*rest, *dims)
@@ -118,7 +119,8 @@ def _plan(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool, target: dtyp
     acc = acc or target.compute
     if where_ == "cuda":
         return Plan(shape, shape.numel(), made, codegen.cuda_launcher(r, x._k.dtype, acc, target, *found), order)
-    scratch, numbers = None, found
+    scratch: tuple | None = None
+    numbers: tuple = found
     if inner > 1:
         form, scratch = "columns", (outer * inner, acc)
     elif outer == 1 and n > codegen.BLOCK:

@@ -27,17 +27,18 @@ class Body:
                             "notebook cell") from None
         definition = next(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.Lambda))
         self.params = [a.arg for a in (*definition.args.args, *definition.args.kwonlyargs)]
+        self.assignments: list[Any] = []  # ast.Assign, each to one name
         if isinstance(definition, ast.Lambda):
-            self.assignments, self.result = [], definition.body
+            self.result = definition.body
             return
         statements = [s for s in definition.body if not _is_docstring(s)]
-        *self.assignments, last = statements
-        simple = all(isinstance(s, ast.Assign) and isinstance(s.targets[0], ast.Name) for s in self.assignments)
+        *before, last = statements
+        simple = all(isinstance(s, ast.Assign) and isinstance(s.targets[0], ast.Name) for s in before)
         if not simple or not isinstance(last, ast.Return) or last.value is None:
             where = f"{fn.__code__.co_filename}:{fn.__code__.co_firstlineno}"
             raise SyntaxError(f"{fn.__name__} ({where}): a scalar body is assignments to names, then one return; "
                               "choose with `a if c else b`")
-        self.result = last.value
+        self.assignments, self.result = before, last.value
 
 
 @cache
@@ -67,7 +68,8 @@ class _Rename(ast.NodeTransformer):
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
         if isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
-            return ast.Name(literal(-node.operand.value, self.compute), ast.Load())
+            value: Any = node.operand.value
+            return ast.Name(literal(-value, self.compute), ast.Load())
         return self.generic_visit(node)
 
 

@@ -10,6 +10,8 @@ A sum runs over k in an order that depends on k alone: the number of threads doe
 
 from __future__ import annotations
 
+from typing import Any
+
 from numtorch.kernels.gemm.tile import ACCUMULATE, copy_rows, tile, transpose
 from numtorch.kernels.jit import jit, prange
 
@@ -45,7 +47,7 @@ PLAN_SIZE = 26
 NEEDS = "numtorch.kernels.gemm.calls"
 # Nothing here allocates: without reference counts a call takes half the time. Wrappers that nobody
 # calls would double the time to compile.
-OUTER = {"needs": NEEDS, "_nrt": False, "no_cfunc_wrapper": True}
+OUTER: dict[str, Any] = {"needs": NEEDS, "_nrt": False, "no_cfunc_wrapper": True}
 INNER = OUTER | {"no_cpython_wrapper": True}
 
 

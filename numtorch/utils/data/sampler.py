@@ -241,7 +241,7 @@ class DistributedSampler(Sampler[int]):
     ):
         if num_replicas is None or rank is None:
             try:
-                from numtorch import distributed
+                from numtorch import distributed  # type: ignore[attr-defined]
             except ImportError:
                 raise RuntimeError(
                     "DistributedSampler: no process group is running; give num_replicas= and rank="

@@ -164,7 +164,8 @@ def specialise_record(op: Any) -> None:
             get = f"None if plain else {get}"
         lines.append(f"    edge_{n} = {get}")
     needs = ", ".join(f"edge_{n} is not None" for n in names) + ","
-    lines += [f"    needs = ({needs})", "    try:", "        used = table[needs]", "    except KeyError:", "        used = table[needs] = find(needs)"]
+    lines += [f"    needs = ({needs})", "    try:", "        used = table[needs]",
+              "    except KeyError:", "        used = table[needs] = find(needs)"]
     saved = []
     for slot, i in enumerate(gradient.saves):
         keep = f"used[{slot}] or plain" if number and names[i] == last else f"used[{slot}]"

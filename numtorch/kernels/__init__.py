@@ -19,6 +19,7 @@ from numtorch.kernels.registry import Kernel as Kernel
 from numtorch.kernels.registry import Priority as Priority
 from numtorch.kernels.registry import bodies_only as bodies_only
 
+
 def _entry(op: Any) -> registry.Entry:
     """The registry entry that an op's function, its ``backward``, or a name stands for."""
     registry.load_plugins()

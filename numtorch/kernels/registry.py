@@ -11,7 +11,6 @@ import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
 
 from numtorch.dtype import when_default_changes
 from numtorch.errors import KernelNotFound, RegistrationError

@@ -543,8 +543,9 @@ def _basic(x: Tensor, key: list) -> tuple[Tensor, list[tuple[int, Tensor]]]:
         elif hasattr(k, "__index__"):
             x = movement.select(x, dim, _checked(k.__index__(), x.shape[dim], dim))
         else:
-            raise (TypeError if isinstance(k, str) else IndexError)("only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
-                            f"(got {type(k).__name__})")
+            kind = TypeError if isinstance(k, str) else IndexError
+            raise kind("only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
+                       f"(got {type(k).__name__})")
     return x, advanced
 
 

@@ -136,7 +136,7 @@ def test_worker_info_and_init():
 
 
 def test_workers_randomness_follows_the_global_seed():
-    data = Items(4, lambda i: (random.random(), float(np.random.rand()), nt.rand(1).item()))
+    data = Items(4, lambda i: (random.random(), float(np.random.rand()), nt.rand(1).item()))  # noqa: NPY002 - the global state
     runs = []
     for _ in range(2):
         nt.manual_seed(9)

@@ -144,7 +144,7 @@ def run(
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _info = info
     random.seed(info.seed)
-    np.random.seed(info.seed % (1 << 32))
+    np.random.seed(info.seed % (1 << 32))  # noqa: NPY002 - data sets that draw from the global state
     nt.manual_seed(info.seed)
     tasks: queue.SimpleQueue = queue.SimpleQueue()
     results: queue.SimpleQueue = queue.SimpleQueue()

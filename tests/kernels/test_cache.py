@@ -257,7 +257,8 @@ def test_a_change_deep_in_a_helper_changes_the_key():
 
 
 def test_changed_arrays_among_the_globals_change_the_key():
-    table = lambda v: compile_source("def f(i):\n    return TABLE[i]\n", "f", {"TABLE": np.concatenate([np.zeros(2000), [v], np.zeros(2000)])}, "table")
+    zeros = np.zeros(2000)
+    table = lambda v: compile_source("def f(i):\n    return TABLE[i]\n", "f", {"TABLE": np.concatenate([zeros, [v], zeros])}, "table")
     assert table(2.0).key == table(2.0).key
     assert table(2.0).key != table(3.0).key
 

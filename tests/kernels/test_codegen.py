@@ -38,7 +38,8 @@ def mul(x_, y_, out0):
 
 
 def test_numbers_and_single_elements_are_read_once():
-    assert text_of("where", "flat", Operand("condition", torch.bool, FULL, True), Operand("x", F32, ONE), Operand("y", None, SCALAR)) == """\
+    condition = Operand("condition", torch.bool, FULL, True)
+    assert text_of("where", "flat", condition, Operand("x", F32, ONE), Operand("y", None, SCALAR)) == """\
 def where(condition_, x_, y_, out0):
     x = x_[0]
     y = float32(y_)
@@ -303,7 +304,8 @@ def test_reductions_over_any_dimensions(data, name, shape, keepdim):
 
 @pytest.mark.parametrize("compute", [
     lambda x: x.sum(), lambda x: x.sum(0), lambda x: x.sum(1), lambda x: x.mean((0, 2)), lambda x: x.prod(1), lambda x: x.amax(),
-    lambda x: torch.exp(x) * x, lambda x: x + x[:1], lambda x: x.transpose(0, 1) - x.transpose(0, 1).contiguous(), lambda x: torch.softmax(x, 1),
+    lambda x: torch.exp(x) * x, lambda x: x + x[:1], lambda x: x.transpose(0, 1) - x.transpose(0, 1).contiguous(),
+    lambda x: torch.softmax(x, 1),
     lambda x: x.reshape(100, -1) @ x.reshape(100, -1).t(),
 ], ids=range(11))
 def test_results_do_not_depend_on_the_number_of_threads(compute):

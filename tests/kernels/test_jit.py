@@ -66,7 +66,8 @@ def test_one_thread_runs_the_serial_twin():
 
 
 def test_nan_and_infinity_keep_their_meaning():
-    total = compile_source("def total(x):\n    a = 0.0\n    for i in range(x.size):\n        a += x[i]\n    return a\n", "total", {}, "total")
+    text = "def total(x):\n    a = 0.0\n    for i in range(x.size):\n        a += x[i]\n    return a\n"
+    total = compile_source(text, "total", {}, "total")
     assert np.isnan(total(np.array([1.0, np.nan])))
     assert total(np.array([1.0, np.inf])) == np.inf
     quotient = compile_source("def quotient(x, y):\n    return x / y\n", "quotient", {}, "quotient")

@@ -391,7 +391,7 @@ TIED = {"batch_norm"}
 FRESH = {"batch_norm": ("mean", "rstd")}
 
 # Ops that overwrite several of their operands have tests of their own, which name them.
-ELSEWHERE = {name: "tests/optim/test_update_kernels.py" for name in ("sgd_step", "adam_step", "rmsprop_step")}
+ELSEWHERE = dict.fromkeys(("sgd_step", "adam_step", "rmsprop_step"), "tests/optim/test_update_kernels.py")
 ELSEWHERE["move"] = "tests/ops/test_op_table.py"
 
 

@@ -455,9 +455,17 @@ def structured_smooth(op, sample):
 
 
 # Differentiating a product of hundreds of elements by differences takes long and proves nothing more.
-SMOOTH_CASES = [(op, s) for op, s in CASES if op.differentiable and op.gradient is not None
-                and op.name not in TIED and all(a is None or a.size <= 120 for a in arguments(op, s)[0]) and not (op.name == "cast" and s[1] is numtorch.float32)
-                and not (op.name == "scatter" and s[4] == 2)]  # torch has no gradient for reduce="multiply" either
+def is_smooth(op, sample):
+    if not op.differentiable or op.gradient is None or op.name in TIED:
+        return False
+    if op.name == "cast":
+        return sample[1] is not numtorch.float32  # differences need float64
+    if op.name == "scatter" and sample[4] == 2:
+        return False  # torch has no gradient for reduce="multiply" either
+    return all(a is None or a.size <= 120 for a in arguments(op, sample)[0])
+
+
+SMOOTH_CASES = [(op, s) for op, s in CASES if is_smooth(op, s)]
 
 
 @by_name(("op", "sample"), SMOOTH_CASES, ids=case_id)
@@ -562,7 +570,8 @@ if importlib.util.find_spec("torch"):
                         theirs(*given)
                 continue
             if op.name in ("trunc_divide", "floor_divide") and dtype not in FLOATING:
-                given[1], ours[1] = given[1].abs() + 1, tensor(np.abs(arrays[1]) + 1, dtype)  # torch raises where an integer is divided by 0
+                # torch raises where an integer is divided by 0
+                given[1], ours[1] = given[1].abs() + 1, tensor(np.abs(arrays[1]) + 1, dtype)
             want = theirs(*given)
             got = op.call(*ours, *numbers_of(op))
             name = str(want.dtype).removeprefix("torch.")
@@ -590,7 +599,7 @@ def float32_kernels():
             if not takes(op, "float32"):
                 continue
             arrays = operands(op, "float32")
-            leaves = [tensor(a, None if a.dtype == bool else "float32", **({} if a.dtype == bool else {"requires_grad": True})) for a in arrays]
+            leaves = [tensor(a) if a.dtype == bool else tensor(a, "float32").requires_grad_() for a in arrays]
             y = op.call(*leaves, *numbers_of(op))
             if op.gradient is not None:
                 y.backward(numtorch.ones(SHAPE))

@@ -198,11 +198,11 @@ def remember(op: Any, tensors: tuple, params: tuple, result: Tensor) -> None:
             return
     if not all(type(p) in (int, float) for p in params):
         return
-    plan = op.program.plan((*tensors, *params), None)
-    if plan.jit is None or plan.jit.parallel or plan.geometry:
-        return
     dims = {len(t.shape) > 0 for t in tensors if isinstance(t, Tensor)}
     if dims != {True}:  # 0-dim tensors promote differently; they keep to the general path
+        return
+    plan = op.program.plan((*tensors, *params), None)
+    if plan.jit is None or plan.jit.parallel or plan.geometry:
         return
     op.entry.memo[key[0] if len(key) == 1 else tuple(key)] = plan.entry, plan.kinds[0], plan.kinds[0].dtype.storage
 

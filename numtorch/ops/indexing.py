@@ -535,7 +535,7 @@ def _basic(x: Tensor, key: list) -> tuple[Tensor, list[tuple[int, Tensor]]]:
                 continue
             if k.dtype not in dtypes.INTEGERS:
                 raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors, not {k.dtype.name}")
-            if k.ndim == 0 and not advanced_only(key):
+            if k.ndim == 0:  # counts as an integer, as in torch
                 x = movement.select(x, dim, _checked(k.item(), x.shape[dim], dim))
                 continue
             advanced.append((dim, k))
@@ -547,11 +547,6 @@ def _basic(x: Tensor, key: list) -> tuple[Tensor, list[tuple[int, Tensor]]]:
             raise kind("only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
                        f"(got {type(k).__name__})")
     return x, advanced
-
-
-def advanced_only(key: list) -> bool:
-    """Whether another index tensor with dimensions is in the key, so that 0-dim ones broadcast with it."""
-    return any(isinstance(k, Tensor) and k.ndim for k in key)
 
 
 def _checked(i: int, n: int, dim: int) -> int:

@@ -20,15 +20,15 @@ STEPS = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.1307,
 
 
 @pytest.fixture(autouse=True)
-def no_shared_data(monkeypatch):
+def no_named_data(monkeypatch):
     monkeypatch.delenv("NUMTORCH_DATA", raising=False)
 
 
 def published_folder():
     """Where the published MNIST files are on this machine, or None."""
-    candidates = [Path(__file__).parents[3] / "shared/data/mnist"]
-    if shared := os.environ.get("NUMTORCH_DATA"):
-        candidates = [Path(shared) / "mnist", Path(shared) / "MNIST/raw", Path(shared), *candidates]
+    candidates = [Path(__file__).parents[2] / "data/MNIST/raw"]
+    if named := os.environ.get("NUMTORCH_DATA"):
+        candidates = [Path(named) / "mnist", Path(named) / "MNIST/raw", Path(named), *candidates]
     for folder in candidates:
         if all((folder / f"{name}.gz").is_file() or (folder / name).is_file() for name in NAMES):
             return folder

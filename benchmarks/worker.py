@@ -1,6 +1,7 @@
-"""One framework in one process: reads workload names, answers with seconds a call and with check values.
+"""One framework in one process: answers with values, and with seconds a call.
 
 Protocol, a JSON object a line: {"prepare": name} -> {"check": [...]}; {"time": calls} -> {"seconds": s}.
+An exception is answered as {"error": text}.
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ import os
 import resource
 import sys
 import time
-
-import numpy as np
+import traceback
 
 
 def main() -> None:
@@ -19,23 +19,30 @@ def main() -> None:
     name, threads = sys.argv[1], int(sys.argv[2])
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a framework prints goes to stderr
-    from benchmarks.workloads import WORKLOADS, framework
+    from benchmarks.workloads import framework, load, numbers
 
+    workloads = load()
     fw = framework(name)
-    fw.T.set_num_threads(threads)
+    if fw.name != "jax":
+        fw.T.set_num_threads(threads)
     run = None
     for line in sys.stdin:
         request = json.loads(line)
-        if "prepare" in request:
-            run, check = WORKLOADS[request["prepare"]](fw)
-            answer = {"check": np.asarray(check(), np.float64).reshape(-1).tolist()}
-        else:
-            calls = request["time"]
-            started = time.perf_counter()
-            for _ in range(calls):
-                run()
-            answer = {"seconds": (time.perf_counter() - started) / calls,
-                      "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+        try:
+            if "prepare" in request:
+                run = None  # what the last one held is released first
+                made = workloads[request["prepare"]].make(fw)
+                run, check = made if isinstance(made, tuple) else (made, made)
+                answer = {"check": numbers(check()).tolist()}
+            else:
+                calls = request["time"]
+                started = time.perf_counter()
+                for _ in range(calls):
+                    run()
+                answer = {"seconds": (time.perf_counter() - started) / calls,
+                          "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+        except Exception:  # the other side reports it and goes on with the next workload
+            answer = {"error": traceback.format_exc()}
         print(json.dumps(answer), file=out, flush=True)
 
 

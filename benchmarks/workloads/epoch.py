@@ -1,0 +1,51 @@
+"""One epoch of MNIST through Dataset, transforms and DataLoader."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import numpy as np
+
+from benchmarks.workloads import workload
+from benchmarks.workloads.steps import mlp, set_weights
+
+
+class Pixels:
+    """MNIST in memory with ToTensor and Normalize for each sample, as torchvision does it, for torch."""
+
+    def __init__(self, fw: SimpleNamespace, images: np.ndarray, labels: np.ndarray):
+        self.T, self.images, self.labels = fw.T, fw.T.from_numpy(images), labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, i: int) -> tuple:
+        x = self.images[i].unsqueeze(0).to(self.T.float32).div(255)
+        return x.sub(0.1307).div(0.3081), int(self.labels[i])
+
+
+@workload("epoch/MNIST, 60,000 images, MLP", budget=0.15, alone=True)
+def mnist_epoch(fw: SimpleNamespace) -> tuple[Callable, Callable]:
+    from numtorch.vision import datasets, transforms
+
+    normalise = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))])
+    ours = datasets.MNIST("data", train=True, transform=normalise)
+    data = ours if fw.name == "numtorch" else Pixels(fw, ours.data.numpy(), ours.targets.numpy())
+    loader = fw.data.DataLoader(data, batch_size=64, shuffle=True)
+    net = mlp(fw)
+    set_weights(fw, net)
+    opt = fw.optim.SGD(net.parameters(), lr=0.01, momentum=0.9)
+    loss_of = fw.nn.CrossEntropyLoss()
+
+    def run() -> None:
+        for images, labels in loader:
+            opt.zero_grad()
+            loss_of(net(images.view(images.shape[0], -1)), labels).backward()
+            opt.step()
+
+    def check() -> np.ndarray:
+        x, _ = data[5]
+        return x.numpy()
+
+    return run, check

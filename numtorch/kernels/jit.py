@@ -40,8 +40,28 @@ def numba() -> Any:
     if "NUMBA_CPU_FEATURES" not in os.environ:
         _prefer_wide_vectors()
     module = importlib.import_module("numba")
+    if "numba.np.arraymath" not in sys.modules:
+        _leave_scipy_out()
     importlib.import_module("numtorch.kernels.overloads")
     return module
+
+
+def _leave_scipy_out() -> None:
+    # Numba imports scipy.linalg (0.3 s) with the first kernel, only to know that it is there; no kernel of ours uses it.
+    # A user's function that does still gets it: Numba asks again when it compiles a matrix product.
+    linalg = importlib.import_module("numba.np.linalg")
+    ensure = linalg.ensure_blas
+
+    def installed() -> None:
+        if importlib.util.find_spec("scipy") is None:
+            raise ImportError("scipy is required for linear algebra")
+
+    linalg.ensure_blas = installed
+    try:
+        arrays = importlib.import_module("numba.np.arraymath")
+    finally:
+        linalg.ensure_blas = ensure
+    arrays.ensure_blas = ensure
 
 
 def _prefer_wide_vectors() -> None:

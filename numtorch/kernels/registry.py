@@ -11,6 +11,8 @@ import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Any
+from weakref import WeakSet
 
 from numtorch.dtype import when_default_changes
 from numtorch.errors import KernelNotFound, RegistrationError
@@ -169,6 +171,7 @@ def load_plugins() -> None:
 
 ENTRIES: dict[str, Entry] = {}
 _memos: list[dict] = []
+_choices: WeakSet = WeakSet()
 _bodies_only = False
 
 
@@ -181,6 +184,11 @@ def register(entry: Entry) -> Entry:
     return entry
 
 
+def watch(choice: Any) -> None:
+    """Have ``choice.clear()`` called, while it lives, whenever a registration could change it."""
+    _choices.add(choice)
+
+
 def memo() -> dict:
     """A dict that is emptied whenever a registration could change a choice."""
     m: dict = {}
@@ -191,7 +199,10 @@ def memo() -> dict:
 def clear_memos() -> None:
     """Forget every choice."""
     for m in _memos:
-        m.clear()
+        if m:  # while the package is imported every one is empty: clearing them was a seventh of the import
+            m.clear()
+    for choice in tuple(_choices):
+        choice.clear()
 
 
 when_default_changes.append(clear_memos)

@@ -29,7 +29,7 @@ class Worker:
         self.framework = framework
         env = os.environ | {"NUMTORCH_QUIET": "1", "OMP_NUM_THREADS": str(threads)}
         if framework == "jax":
-            env["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'}"
+            env |= {"XLA_FLAGS": f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'}", "NPROC": str(threads)}
         self.process = subprocess.Popen([sys.executable, "-m", "benchmarks.worker", framework, str(threads)], cwd=ROOT, env=env,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
@@ -93,13 +93,13 @@ class Bench:
             if w.alone:
                 for worker in workers:
                     worker.close()
-        result: dict[str, Any] = {"name": w.name, "budget": w.budget, "ours_us": statistics.median(r[0]["seconds"] for r in rounds) * 1e6,
-                                  "against": {}}
+        result: dict[str, Any] = {"name": w.name, "ours_us": statistics.median(r[0]["seconds"] for r in rounds) * 1e6, "against": {}}
         if w.alone:
             result["peak_mb"] = rounds[-1][0]["peak_mb"]
         for i, rival in enumerate(names[1:], 1):
             ratios = sorted(r[0]["seconds"] / r[i]["seconds"] for r in rounds)
-            result["against"][rival] = {"ratio": statistics.median(ratios), "low": ratios[0], "high": ratios[-1], "error": errors[rival]}
+            result["against"][rival] = {"ratio": statistics.median(ratios), "low": ratios[0], "high": ratios[-1],
+                                        "budget": w.limit(rival), "error": errors[rival]}
             if w.alone:
                 result["against"][rival]["peak_mb"] = rounds[-1][i]["peak_mb"]
         return result

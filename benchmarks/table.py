@@ -33,9 +33,9 @@ def line(row: dict) -> str:
     lines = []
     for rival, against in row["against"].items():
         name = row["name"] if rival == "torch" else f"{row['name']}, against {rival}"
-        mark = "" if against["ratio"] <= row["budget"] else " **missed**"
+        mark = "" if against["ratio"] <= against["budget"] else " **missed**"
         peak = f"{row['peak_mb']:.0f} / {against['peak_mb']:.0f}" if "peak_mb" in row else ""
-        lines.append(f"| {name} | {against['ratio']:.2f}{mark} | {against['low']:.2f}-{against['high']:.2f} | {row['budget']} | {peak} |")
+        lines.append(f"| {name} | {against['ratio']:.2f}{mark} | {against['low']:.2f}-{against['high']:.2f} | {against['budget']} | {peak} |")
     return "\n".join(lines)
 
 

@@ -28,7 +28,7 @@ class Workload:
 
     Attributes:
         make: from the framework to what is timed, or to (run, check).
-        budget: our time over the rival's that we mean to stay below.
+        budget: our time over the rival's that we mean to stay below; a dict where it is another for each rival.
         tolerance: largest difference of the values, relative to the largest value (absolute below 1).
         alone: whether it gets processes of its own, in which its peak memory means something.
         rivals: the frameworks to compare with.
@@ -36,7 +36,7 @@ class Workload:
 
     name: str
     make: Callable
-    budget: float
+    budget: float | dict[str, float]
     tolerance: float
     alone: bool
     rivals: tuple[str, ...]
@@ -46,11 +46,16 @@ class Workload:
         """The part of the name before the slash."""
         return self.name.split("/")[0]
 
+    def limit(self, rival: str) -> float:
+        """The budget against one rival."""
+        return self.budget[rival] if isinstance(self.budget, dict) else self.budget
+
 
 WORKLOADS: dict[str, Workload] = {}
 
 
-def workload(name: str, *, budget: float, tolerance: float = 1e-5, alone: bool = False, rivals: tuple[str, ...] = ("torch",)) -> Callable:
+def workload(name: str, *, budget: float | dict[str, float], tolerance: float = 1e-5, alone: bool = False,
+             rivals: tuple[str, ...] = ("torch",)) -> Callable:
     """Register a workload under ``group/name``."""
     def wrap(make: Callable) -> Callable:
         assert name not in WORKLOADS, name

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from benchmarks.workloads import workload
-from benchmarks.workloads.steps import mlp, set_weights
+from benchmarks.models import mlp, set_weights
 
 
 class Pixels:

@@ -7,6 +7,7 @@ each one after all its consumers: a heap ordered by age replaces counting depend
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from heapq import heappop, heappush
 from typing import Any
 
@@ -47,13 +48,25 @@ class Node:
         seq: age; values written in place later than this are stale.
         outputs: (shape, kind) of each output if there are several, else None.
         needs: which inputs want a gradient, where the recorder knew; else None.
+        recipe: ``pull`` written out for nodes like this one, where the recorder had it; else None.
+        plain: nothing hangs on the node: no hook, trace, packed values, or second output.
+
+    Recorders that are written out make nodes without ``__init__``: they set what differs from the defaults.
     """
 
-    __slots__ = ("__weakref__", "edges", "hooks", "inputs", "metadata", "needs", "op", "outputs", "params", "pre_hooks",
-                 "saved", "seq", "trace")
-    hooks: list | None
-    pre_hooks: list | None
-    trace: list[str] | None
+    op: Any
+    edges: tuple
+    saved: Any
+    seq: int
+    params: tuple = ()
+    inputs: Any = None
+    outputs: Any = None
+    needs: tuple | None = None
+    recipe: Any = None
+    plain = True
+    hooks: list | None = None
+    pre_hooks: list | None = None
+    trace: list[str] | None = None
 
     def __init__(self, op: Any, edges: tuple, saved: Any, params: tuple, inputs: Any = None, outputs: Any = None,
                  needs: tuple | None = None):
@@ -62,12 +75,18 @@ class Node:
         self.saved = saved
         self.params = params
         self.inputs = inputs
-        self.outputs = outputs
+        if outputs is not None:
+            self.outputs = outputs
+            self.plain = False
         self.needs = needs
         self.seq = tick()
-        self.hooks = self.pre_hooks = self.trace = None
         if mode.watched:
-            _watch(self)
+            watch(self)
+
+    @cached_property
+    def metadata(self) -> dict:
+        """Whatever a user wants to keep with the node."""
+        return {}
 
     def name(self) -> str:
         """``MulBackward0``, as torch names it."""
@@ -95,12 +114,14 @@ class Node:
         """Call ``hook(grad_inputs, grad_outputs)`` after this node has run."""
         if self.hooks is None:
             self.hooks = []
+        self.plain = False
         return RemovableHandle(self.hooks, hook)
 
     def register_prehook(self, hook: Callable) -> RemovableHandle:
         """Call ``hook(grad_outputs)`` before this node runs."""
         if self.pre_hooks is None:
             self.pre_hooks = []
+        self.plain = False
 
         def run(g: Any) -> Any:
             replaced = hook((g,) if self.outputs is None else tuple(g))
@@ -183,8 +204,9 @@ FREED = RuntimeError, (
 _PACKAGE = __file__.rpartition("autograd")[0]
 
 
-def _watch(node: Node) -> None:
+def watch(node: Node) -> None:
     """Under anomaly detection or saved-tensor hooks: keep the forward stack, pack what is saved."""
+    node.plain = False
     if mode.anomaly:
         from traceback import extract_stack
 
@@ -272,10 +294,19 @@ def run(roots: list[tuple[Any, Any]], *, keep: bool, create: bool, capture: dict
                         captured[edge] = gx
                 if not any(e is not None and _target(e) in wanted for e in node.edges):
                     continue
-            grads = _apply(node, g, create)
+            if node.plain and node.saved is not None:
+                if create or node.recipe is None or (pull := node.recipe.pull) is None:
+                    grads = node.op.pull(node, g, create)
+                else:
+                    grads = pull(node, g)
+            else:
+                grads = _apply(node, g, create)
             if not keep and node.saved:
                 node.release()
-            for e, gx in zip(node.edges, grads, strict=True):
+            edges = node.edges
+            if len(grads) != len(edges):
+                raise RuntimeError(f"{node.name()} gave {len(grads)} gradients for {len(edges)} inputs")
+            for e, gx in zip(edges, grads):  # noqa: B905 - the lengths are equal, and strict costs as much as a dict lookup
                 if e is None or gx is None or (wanted is not None and _target(e) not in wanted):
                     continue
                 if e.__class__ is Output or e in pending:

@@ -5,7 +5,7 @@
     def mul(input, other, *, out=None):
         t = type(other)
         try:
-            entry, kind, storage = fast[input._k, t if t is float or t is int else other._k]
+            entry, kind, storage, recipes = fast[input._k, t if t is float or t is int else other._k]
         except (KeyError, AttributeError, TypeError):
             return run((input, other), (), out)
         ...
@@ -22,6 +22,7 @@ import numpy as np
 
 from numtorch._tensor import Tensor
 from numtorch.autograd.grad_mode import mode
+from numtorch.storage import tick
 
 META = ("shape", "kind", "strides", "offset")  # what ``x_shape`` and its like ask of an input
 SMALL = 1 << 15  # elements up to which a result is a plain NumPy buffer and the kernel serial
@@ -111,7 +112,7 @@ def _elementwise(op: Any) -> Callable:
     if len(names) == 2:
         text += f"    t = type({names[1]})\n"
     text += f"""    try:
-        entry, kind, storage = fast[{lookup}]
+        entry, kind, storage, recipes = fast[{lookup}]
 {same}        x0 = {first}._buf
         n = x0.size
     except (KeyError, AttributeError, TypeError):
@@ -127,7 +128,7 @@ def _elementwise(op: Any) -> Callable:
 """
     if op.differentiable:
         text += f"    if ({' or '.join(edge)}) and mode.grad and op.gradient is not None:\n"
-        text += f"        record({', '.join(names)}, ({extra}), y)\n"
+        text += f"        record({', '.join(names)}, ({extra}), y, recipes)\n"
     text += "    return y\n"
     env["record"] = lambda *given: _first_record(op, "record", specialise_record, given)
     return _compile(op.name, text, env)
@@ -139,43 +140,106 @@ def _first_record(op: Any, name: str, specialise: Callable, given: tuple) -> Non
 
 
 def specialise_record(op: Any) -> None:
-    """Write out ``record`` for operands of one shape and type, the only ones the front's own path sees.
+    """Write out ``record`` for operands of one shape, the only ones that the front's own path sees.
 
     For ``mul`` it reads:
 
-        def record(x, y, params, out):
-            ex = x._edge
-            ey = None if y.__class__ in NUMBERS else y._edge
-            needs = (ex is not None, ey is not None)
-            used = table[needs]
-            out._edge = Node(op, (ex, ey), [x if used[0] else None, y if used[1] or plain else None], params, None, None, needs)
+        def record(x, y, params, out, recipes):
+            edge_x = x._edge
+            edge_y = None if (plain := y.__class__ is float or y.__class__ is int) else y._edge
+            needs = (edge_x is not None, edge_y is not None)
+            recipe = recipes.get(needs) or find(recipes, needs, (x, y), params, out)
+            used = recipe.used
+            out._edge = node = new(Node)
+            node.op = op
+            node.edges = (edge_x, edge_y)
+            node.saved = [x if used[0] else None, y if used[1] or plain else None]
+            node.params = params
+            node.needs = needs
+            node.recipe = recipe
+            node.seq = tick()
+            if mode.watched:
+                watch(node)
     """
-    from numtorch._tensor import alias
-    from numtorch.autograd.graph import Node
-
     gradient, names = op.gradient, op.tensors
     last = names[-1]
     number = len(names) == 2  # the front takes a Python number as second operand
-    lines = [f"def record({', '.join(names)}, params, out):"]
+    lines = [f"def record({', '.join(names)}, params, out, recipes):"]
     for n in names:
         get = f"{n}._edge"
         if number and n == last:
-            lines.append(f"    plain = {n}.__class__ is float or {n}.__class__ is int")
-            get = f"None if plain else {get}"
+            get = f"None if (plain := {n}.__class__ is float or {n}.__class__ is int) else {get}"
         lines.append(f"    edge_{n} = {get}")
-    needs = ", ".join(f"edge_{n} is not None" for n in names) + ","
-    lines += [f"    needs = ({needs})", "    try:", "        used = table[needs]",
-              "    except KeyError:", "        used = table[needs] = find(needs)"]
+    needs = "(" + ", ".join(f"edge_{n} is not None" for n in names) + ",)" if len(names) > 1 else "ALONE"
+    lines += [f"    needs = {needs}",
+              f"    recipe = recipes.get(needs) or find(recipes, needs, ({', '.join(names)},), params, out)", "    used = recipe.used"]
     saved = []
     for slot, i in enumerate(gradient.saves):
         keep = f"used[{slot}] or plain" if number and names[i] == last else f"used[{slot}]"
         saved.append(f"{names[i]} if {keep} else None")
     if gradient.saves_out:
         saved.append(f"alias(out) if used[{len(gradient.saves)}] else None")
-    edges = ", ".join(f"edge_{n}" for n in names) + ","
-    lines.append(f"    out._edge = Node(op, ({edges}), [{', '.join(saved)}], params, None, None, needs)")
-    env = {"table": {}, "find": gradient.used, "Node": Node, "alias": alias, "op": op}
+    lines += [f"    {line}" for line in _node_lines("op", [f"edge_{n}" for n in names], saved, needs="needs", recipe="recipe")]
+    env = _node_env(op) | {"find": gradient.recipe, "ALONE": (True,)}
     op.front_env["record"] = _compile("record", "\n".join(lines) + "\n", env)
+
+
+def _node_lines(op: str, edges: list[str], saved: list[str], **fields: str) -> list[str]:
+    """``out._edge = Node(...)`` written out: without a call, and without fields that keep their defaults."""
+    lines = ["out._edge = node = new(Node)", f"node.op = {op}", f"node.edges = ({', '.join(edges)},)", f"node.saved = [{', '.join(saved)}]",
+             "node.params = params", *[f"node.{name} = {value}" for name, value in fields.items()], "node.seq = tick()"]
+    return [*lines, "if mode.watched:", "    watch(node)"]
+
+
+def _node_env(op: Any) -> dict[str, Any]:
+    from numtorch._tensor import alias
+    from numtorch.autograd.graph import Node, watch
+
+    return {"Node": Node, "alias": alias, "op": op, "new": object.__new__, "tick": tick, "mode": mode, "watch": watch}
+
+
+def written_pull(op: Any, ready: tuple, slots: int, saved: list, params: tuple) -> Callable | None:
+    """``pull`` of nodes that the front's own path made: operands, gradient and results contiguous, of one shape.
+
+    For ``mul``, where only the first factor wants a gradient, it reads:
+
+        def pull(node, g):
+            saved, seq, n = node.saved, node.seq, g._buf.size
+            s1 = saved[1]
+            if g._k is not kind or s1._k is not kind1 or s1._buf.size != n or s1._storage.written > seq:
+                return slow(node, g, False)
+            y0 = new(Tensor)
+            y0._buf = empty(n, storage0)
+            y0.shape = g.shape
+            y0._k = kind0
+            entry(g._buf, s1._buf, y0._buf)
+            return y0, None
+    """
+    entry, positions, _, _, kinds, _, places = ready
+    env: dict[str, Any] = {"entry": entry, "Tensor": Tensor, "new": object.__new__, "empty": np.empty, "slow": op.pull, "kind": saved[0]}
+    lines, checks, operands = ["saved, seq, n = node.saved, node.seq, g._buf.size"], ["g._k is not kind"], []
+    for i, s in enumerate(saved[1:]):
+        if isinstance(s, Tensor):
+            lines.append(f"s{i} = saved[{i}]")
+            checks += [f"s{i}._k is not kind_s{i}", f"s{i}._buf.size != n", f"s{i}._storage.written > seq"]
+            env[f"kind_s{i}"] = s._k
+    for p in positions:
+        if p == 0:
+            operands.append("g._buf")
+        elif p <= slots:
+            operands.append(f"s{p - 1}._buf" if isinstance(saved[p], Tensor) else f"saved[{p - 1}]")
+        else:
+            operands.append(f"node.params[{p - 1 - slots}]")
+    lines += [f"if {' or '.join(checks)}:", "    return slow(node, g, False)"]
+    for i, k in enumerate(kinds):
+        env[f"storage{i}"], env[f"kind{i}"] = k.dtype.storage, k
+        lines += [f"y{i} = new(Tensor)", f"y{i}._buf = empty(n, storage{i})", f"y{i}.shape = g.shape", f"y{i}._k = kind{i}"]
+        operands.append(f"y{i}._buf")
+    if entry is not None:
+        lines.append(f"entry({', '.join(operands)})")
+    results = {i: "g" if place < 0 else f"y{place}" for i, place in places}
+    lines.append("return " + "".join(f"{results.get(i)}, " for i in range(len(op.tensors))).rstrip())
+    return _compile("pull", "def pull(node, g):\n" + "".join(f"    {line}\n" for line in lines), env)
 
 
 def remember(op: Any, tensors: tuple, params: tuple, result: Tensor) -> None:
@@ -204,7 +268,7 @@ def remember(op: Any, tensors: tuple, params: tuple, result: Tensor) -> None:
     plan = op.program.plan((*tensors, *params), None)
     if plan.jit is None or plan.jit.parallel or plan.geometry:
         return
-    op.entry.memo[key[0] if len(key) == 1 else tuple(key)] = plan.entry, plan.kinds[0], plan.kinds[0].dtype.storage
+    op.entry.memo[key[0] if len(key) == 1 else tuple(key)] = plan.entry, plan.kinds[0], plan.kinds[0].dtype.storage, {}
 
 
 def _structured(op: Any) -> Callable:
@@ -246,27 +310,31 @@ def specialise_structured_record(op: Any) -> None:
         def record(x, params, out):
             if out.__class__ is tuple:
                 return general((x,), params, out)
-            out._edge = Node(op, (x._edge,), [], params, ((x.shape, x._k),))
+            out._edge = node = new(Node)
+            node.op = op
+            node.edges = (x._edge,)
+            node.saved = []
+            node.params = params
+            node.inputs = ((x.shape, x._k),)
+            node.seq = tick()
+            if mode.watched:
+                watch(node)
     """
-    from numtorch._tensor import alias
-    from numtorch.autograd.graph import Node
-
     gradient, names = op.gradient, op.tensors
     optional = _optional(op)
-    edges = ", ".join(f"None if {n} is None else {n}._edge" if n in optional else f"{n}._edge" for n in names) + ","
+    edges = [f"None if {n} is None else {n}._edge" if n in optional else f"{n}._edge" for n in names]
     saved = [names[i] for i in gradient.saves] + (["alias(out)"] if gradient.saves_out else [])
-    described = "None"
+    described = {}
     if gradient.wants_inputs:
         deep = any(n.rpartition("_")[2] in META[2:] for n in gradient.names)
         fields = "({0}.shape, {0}._k, {0}.strides, {0}._offset)" if deep else "({0}.shape, {0}._k)"
-        described = "(" + ", ".join((f"None if {n} is None else " if n in optional else "") + fields.format(n) for n in names) + ",)"
-    everything = ", ".join(names) + ","
-    text = f"""def record({', '.join(names)}, params, out):
-    if out.__class__ is tuple:
-        return general(({everything}), params, out)
-    out._edge = Node(op, ({edges}), [{', '.join(saved)}], params, {described})
-"""
-    op.front_env["_record"] = _compile("record", text, {"Node": Node, "alias": alias, "op": op, "general": op.record})
+        parts = [(f"None if {n} is None else " if n in optional else "") + fields.format(n) for n in names]
+        described["inputs"] = "(" + ", ".join(parts) + ",)"
+    lines = [f"def record({', '.join(names)}, params, out):", "    if out.__class__ is tuple:",
+             f"        return general(({', '.join(names)},), params, out)"]
+    lines += [f"    {line}" for line in _node_lines("op", edges, saved, **described)]
+    env = _node_env(op) | {"general": op.record}
+    op.front_env["_record"] = _compile("record", "\n".join(lines) + "\n", env)
 
 
 def _optional(op: Any) -> set[str]:

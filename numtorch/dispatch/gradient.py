@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numtorch.dtype as dtypes
-from numtorch._tensor import Tensor
+from numtorch._tensor import Tensor, empty
 from numtorch.autograd.graph import Node
 from numtorch.dispatch import front
 from numtorch.dispatch.program import Program
@@ -56,11 +56,17 @@ class Gradient:
         params = [n for n, _ in self.op.params]
         return front.binder(self.names, self.op.tensors, params, self.saves, self.vjp.__code__.co_argcount - 1)
 
-    flops: Callable | None = None  # operations of a backward kernel, from its arguments
     static: frozenset = frozenset()  # inputs on whose value the vjp branches when they are Python numbers
 
     def differentiable_outputs(self, slot: int) -> bool:
         return True
+
+    def _observed(self, kernel: Any, s: Signature) -> Callable:
+        positional = self.vjp.__code__.co_argcount - 1
+        given = ("g", *self.names[:positional])
+        tensors = frozenset(("g", "out", *self.op.tensors))
+        return timing.launcher(kernel.run, lambda: timing.Launcher(kernel, self.entry, s, given, tensors, tuple(self.names[positional:]),
+                                                                   self.op.seeds))
 
     def formula(self, g: Any, saved: list, node: Node, needs: tuple) -> Any:
         """The vjp, op by op."""
@@ -76,9 +82,28 @@ class Gradient:
                 s = Signature(present._k.device.type, tuple(k.dtype if k is not None else None for k in key))
                 kernel = self.entry.find(s)
                 run = self.entry.memo[key] = self.vjp if kernel is None else \
-                    timing.wrap(kernel.id, kernel.run, self.flops)
+                    self._observed(kernel, s)
             return self.bound(run, g, saved, node.params, node.inputs, needs)
         return self.bound(self.vjp, g, saved, node.params, node.inputs, needs)
+
+
+class Recipe:
+    """What nodes of one op, of operands of the same kinds, have in common.
+
+    Attributes:
+        used: which saved values the gradient reads.
+        pull: the gradient of such a node, written out; None where only the general path computes it, or once
+            a registration could have changed the choice of the kernel.
+    """
+
+    __slots__ = ("__weakref__", "pull", "used")
+
+    def __init__(self, used: tuple, pull: Callable | None):
+        self.used, self.pull = used, pull
+
+    def clear(self) -> None:
+        """Forget the kernel."""
+        self.pull = None
 
 
 class ElementwiseGradient(Gradient):
@@ -140,25 +165,48 @@ class ElementwiseGradient(Gradient):
 
     def prepare(self, key: tuple, node: Node, values: list) -> Any:
         """What ``ElementwiseOp.pull`` needs to launch the kernel for nodes like this one; None if there is none."""
+        ready = self.find(node.needs or tuple([e is not None for e in node.edges]), values, ())
+        if ready is not None:
+            if len(self.ready) > 4096:
+                self.ready.clear()
+            self.ready[key] = ready
+        return ready
+
+    def find(self, needs: tuple, values: list, params: tuple) -> Any:
+        """(entry, which of g, saved and params it takes, geometry, elements, kinds, shape, where results go), or None."""
         saved = values[1:]
         if self.entry.kernels or self.static or any(s is not None and not isinstance(s, Tensor | int | float) for s in saved):
             return None
-        needs = node.needs or tuple([e is not None for e in node.edges])
-        traced = self._trace(needs, saved, ())
+        if not all(isinstance(p, int | float) for p in params):
+            return None
+        traced = self._trace(needs, saved, params)
         if traced is False:
             return None
         program, positions, places = traced
         if program is None:
-            ready = (None, (), (), 0, (), None, places)
-        else:
-            plan = program.plan(tuple(values[i] for i in positions), None)
-            if plan.entry is None:
-                return None
-            ready = (plan.entry, positions, plan.geometry, plan.numel, plan.kinds, plan.shape, places)
-        if len(self.ready) > 4096:
-            self.ready.clear()
-        self.ready[key] = ready
-        return ready
+            return None, (), (), 0, (), None, places
+        values = [*values, *params]
+        plan = program.plan(tuple(values[i] for i in positions), None)
+        if plan.entry is None:
+            return None
+        return plan.entry, positions, plan.geometry, plan.numel, plan.kinds, plan.shape, places
+
+    def recipe(self, recipes: dict, needs: tuple, tensors: tuple, params: tuple, out: Tensor) -> Recipe:
+        """The recipe of nodes that the front makes for operands like these, put where the front will look."""
+        used = self.used(needs)
+        found = recipes[needs] = Recipe(used, self._written(needs, used, tensors, params, out))
+        registry.watch(found)
+        return found
+
+    def _written(self, needs: tuple, used: tuple, tensors: tuple, params: tuple, out: Tensor) -> Callable | None:
+        given = [*[tensors[i] for i in self.saves], *([out] if self.saves_out else [])]
+        # Small stand-ins: the front's tensors differ in nothing but the number of elements.
+        small = [empty((1,), t._k.dtype, t._k.device) if u and isinstance(t, Tensor) else None if isinstance(t, Tensor) else t
+                 for t, u in zip(given, used, strict=True)]
+        ready = self.find(needs, [empty((1,), out._k.dtype, out._k.device), *small], params)
+        if ready is None:
+            return None
+        return front.written_pull(self.op, ready, len(small), [out._k, *small], params)
 
     def _trace(self, needs: tuple, saved: list, params: tuple) -> Any:
         """(program, which of g, saved and params it takes, where each result goes), or False."""

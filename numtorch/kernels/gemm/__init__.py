@@ -18,12 +18,13 @@ from typing import Any
 
 import numpy as np
 
+from numtorch.kernels import registry
 from numtorch.kernels.gemm.plan import Plan, Scratch, make_plan
 from numtorch.kernels.gemm.tile import ACCUMULATE, BIAS, RELU
 from numtorch.kernels.threads import get_num_threads
 
 _scratch = Scratch()
-_plans: dict[tuple, Plan] = {}
+_plans: dict[tuple, Plan] = registry.memo()
 _MOST_PLANS = 4096  # a program whose shapes keep changing starts over
 
 

@@ -21,6 +21,7 @@ from numtorch.autograd.grad_mode import _Setting, mode
 from numtorch.autograd.graph import Node, Output, stale
 from numtorch.autograd.inplace import apart, check_inplace, copied, rebase, same_memory, snapshot, wrote
 from numtorch.dispatch import front
+from numtorch.dispatch.cost import nothing
 from numtorch.dispatch.gradient import ElementwiseGradient, Gradient, described
 from numtorch.dispatch.program import Program
 from numtorch.kernels import registry, timing
@@ -46,6 +47,7 @@ class Op:
         differentiable: False for ops whose result never requires gradients (comparisons, indices).
         samples: argument tuples for the op's tests and benchmark row.
         ref: NumPy's function of the same meaning, for tests.
+        seeds: parameters that differ from call to call and say nothing about the work.
         generates: the text of its kernel is made for a signature, by ``generated_source``.
     """
 
@@ -54,7 +56,7 @@ class Op:
 
     def __init__(self, name: str, body: Callable | None, spec: Callable, *, select: tuple = (), differentiable: bool = True,
                  ref: Callable | None = None, samples: Callable | None = None, domain: tuple | None = None,
-                 flops: Callable | None = None, public: bool = True, view: bool = False, direct: bool = False):
+                 cost: Callable | None = None, seeds: tuple = (), public: bool = True, view: bool = False, direct: bool = False):
         self.name = name
         self.spec = spec
         self.direct = view or direct
@@ -62,11 +64,12 @@ class Op:
         self.select = select
         self.differentiable = differentiable
         self.ref, self.samples, self.domain = ref, samples, domain
-        self.flops = flops
+        self.seeds = frozenset(seeds)
         self.public = public
         self.backward_name = "".join(p[:1].upper() + p[1:] for p in name.split("_")) + "Backward0"
         code = spec.__code__
-        self.entry = registry.register(Entry(name, body, site=f"{code.co_filename}:{code.co_firstlineno}", doc=spec.__doc__ or ""))
+        self.entry = registry.register(Entry(name, body, site=f"{code.co_filename}:{code.co_firstlineno}", doc=spec.__doc__ or "",
+                                             cost=nothing if view else cost))
         self.gradient: Any = None  # a Gradient
         self.tensors, self.params, self.keyword_only = _parameters(spec)
         self.call: Any = lambda *a, **k: None  # the front, set by _publish
@@ -112,10 +115,9 @@ class Op:
             kernel = None
         else:
             kernel = self.entry.find(s)
-        flops = self.flops
         if kernel is not None and self.gradient is None and self.differentiable and body is not None:
             # Without a gradient of its own the op is differentiated through its body.
-            run = timing.wrap(kernel.id, kernel.run, flops)
+            run = self.observed(kernel, s)
 
             def choose(*args: Any) -> Any:
                 recording = mode.grad and any(isinstance(a, Tensor) and a._edge is not None for a in args)
@@ -123,7 +125,7 @@ class Op:
 
             return choose
         if kernel is not None:
-            return timing.wrap(kernel.id, kernel.run, flops)
+            return self.observed(kernel, s)
         if self.gradient is None:
             return body
 
@@ -134,6 +136,11 @@ class Op:
                 return body(*args)
 
         return quiet
+
+    def observed(self, kernel: Kernel, s: Signature) -> Callable:
+        """What runs a kernel; a profile that is open stands in between."""
+        names = (*self.tensors, *[n for n, _ in self.params])
+        return timing.launcher(kernel.run, lambda: timing.Launcher(kernel, self.entry, s, names, frozenset(self.tensors), (), self.seeds))
 
     def _tensor(self, value: Any, position: int) -> Tensor:
         if isinstance(value, Tensor):
@@ -444,7 +451,7 @@ class ShapedOp(Op):
         if s.device == "meta":
             return self.rule
         kernel: Any = self.entry.find(s)  # KernelNotFound if there is none
-        return timing.wrap(kernel.id, kernel.run, self.flops)
+        return self.observed(kernel, s)
 
 
 def _publish(o: Op, fn: Callable) -> Any:
@@ -453,11 +460,11 @@ def _publish(o: Op, fn: Callable) -> Any:
     call.__module__ = fn.__module__
     o.call = call
 
-    def vjp(f: Callable | None = None, *, static: tuple = (), flops: Callable | None = None) -> Callable:
+    def vjp(f: Callable | None = None, *, static: tuple = (), cost: Callable | None = None) -> Callable:
         if f is None:
-            return lambda g: vjp(g, static=static, flops=flops)
+            return lambda g: vjp(g, static=static, cost=cost)
         o.gradient = (ElementwiseGradient if isinstance(o, ElementwiseOp) else Gradient)(o, f)
-        o.gradient.flops = flops
+        o.gradient.entry.cost = cost
         o.gradient.static = frozenset(o.tensors.index(n) for n in static)
         call.backward = Attach(o.gradient.entry)
         registry.clear_memos()

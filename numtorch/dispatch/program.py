@@ -15,6 +15,7 @@ import numpy as np
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, new
 from numtorch.device import CPU, META
+from numtorch.dispatch.cost import elementwise_work
 from numtorch.dtype import dtype
 from numtorch.errors import KernelError
 from numtorch.kernels import registry, threads, timing
@@ -163,7 +164,7 @@ class Program:
         inplace = outs is not None and len(outs) == 1 and outs[0] is values[0] and walks[0] is FULL
         spec = Spec(f"{self.name}_{form}".replace(".", "_"), form, operands, result, compute, inplace)
         if where is not CPU:
-            return self._cuda_plan(spec, geometry, shape, kinds, numel, walks)
+            return self._cuda_plan(spec, geometry, shape, kinds, numel, walks, lambda: self._work(values, spec, walks, shape, outs))
         parallel = numel >= self.limit and threads.get_num_threads() > 1
         jit = elementwise.build(spec, self.outputs, parallel)
         if form == "strided":
@@ -172,10 +173,15 @@ class Program:
         convert = _number(compute)
         samples = [np.empty(1, v._k.dtype.storage) if isinstance(v, Tensor) else convert(v) for v in values]
         samples += [] if inplace else [np.empty(1, d.storage) for d in result]
-        entry = compiled_entry(jit, (*samples, *geometry), self.name)
+        entry = compiled_entry(jit, (*samples, *geometry), self.name, lambda: self._work(values, spec, walks, shape, outs))
         return Plan(entry, geometry, shape, kinds, numel, jit, walks, inplace)
 
-    def _cuda_plan(self, spec: Spec, geometry: tuple, shape: Size, kinds: tuple, numel: int, walks: tuple) -> Plan:
+    def _work(self, values: tuple, spec: Spec, walks: tuple, shape: Size, outs: tuple | None) -> timing.Work:
+        return elementwise_work(self.outputs, self.operands, values, walks, spec.outputs, shape, spec.form, spec.compute, spec.inplace,
+                                outs is not None)
+
+    def _cuda_plan(self, spec: Spec, geometry: tuple, shape: Size, kinds: tuple, numel: int, walks: tuple,
+                   work: Callable[[], timing.Work]) -> Plan:
         from numtorch.kernels import launch
 
         kernel = elementwise.build_cuda(spec, self.outputs, numel)
@@ -184,7 +190,7 @@ class Program:
         number = spec.compute.compute.type if spec.compute.is_floating_point else _number(spec.compute)
         numbers = tuple(i for i, o in enumerate(spec.operands) if o.dtype is None)
 
-        def entry(*args: Any) -> None:
+        def launched(*args: Any) -> None:
             if numbers:
                 given = list(args)
                 for i in numbers:
@@ -193,13 +199,15 @@ class Program:
             else:
                 kernel.launch(numel, *args)
 
+        arity = len(walks) + len(kinds) - spec.inplace + len(geometry)
+        entry = timing.loop(lambda: launched, self.name, "cuda", kernel, arity, work)
         return Plan(entry, geometry, shape, kinds, numel, kernel, walks, spec.inplace)
 
 
-def compiled_entry(jit: Jit, args: tuple, op: str) -> Callable:
+def compiled_entry(jit: Jit, args: tuple, op: str, work: Callable[[], timing.Work]) -> Callable:
     """The raw entry point for the types of ``args``; compilation failures name the op and the source."""
     try:
-        return timing.wrap(f"{op}/cpu/generated", jit.entry(*args))
+        return timing.loop(lambda: jit.entry(*args), op, "cpu", jit, len(args), work)
     except Exception as e:
         types = ", ".join(f"{a.dtype}[]" if isinstance(a, np.ndarray) else type(a).__name__ for a in args)
         text = next((s.strip() for s in str(e).splitlines() if s.strip()), type(e).__name__)

@@ -15,10 +15,11 @@ import numpy as np
 from numtorch._tensor import Tensor
 from numtorch.autograd.grad_mode import _Setting
 from numtorch.autograd.inplace import wrote
+from numtorch.dispatch.cost import update_work
 from numtorch.dispatch.op import Op, _publish
 from numtorch.dispatch.program import PARALLEL_WORK, Program, compiled_entry
 from numtorch.dtype import FLOATS, HALVES
-from numtorch.kernels import registry, threads, timing
+from numtorch.kernels import registry, threads
 from numtorch.kernels.codegen import expr
 from numtorch.kernels.codegen import update as codegen
 from numtorch.kernels.registry import Kernel, Signature
@@ -95,7 +96,7 @@ class UpdateOp(Op):
 
             return quiet
         if kernel.layout != "update" or s.device != "cpu":
-            return timing.wrap(kernel.id, kernel.run, self.flops)
+            return self.observed(kernel, s)
         return self._fused(s) if contiguous else kernel.run  # both time the loop itself
 
     def first(self, tensors: tuple, params: tuple) -> Any:
@@ -111,14 +112,13 @@ class UpdateOp(Op):
         self.entry.memo[front.key(self, tensors, params)] = launch
         return launch(*tensors, *params)
 
-    def _text(self, s: Signature) -> tuple[list[str], list[str], str]:
-        """Names of the tensors, of those overwritten, and the loop's text."""
-        names, written, new = self.formula(tuple(d is not None for d in s.dtypes), s.params)
-        return names, written, codegen.source(self.name, names, self.numbers, written, new, s.dtypes[0])
+    def _formula(self, s: Signature) -> tuple[list[str], list[str], list]:
+        return self.formula(tuple(d is not None for d in s.dtypes), s.params)
 
     def generated_source(self, s: Signature) -> str:
         """The text of the loop for contiguous CPU tensors of a signature."""
-        return self._text(s)[2]
+        names, written, new = self._formula(s)
+        return codegen.source(self.name, names, self.numbers, written, new, s.dtypes[0])
 
     def _fused(self, s: Signature) -> Callable:
         """The launcher for contiguous CPU tensors of a signature. For ``sgd_step`` with momentum it reads:
@@ -135,14 +135,16 @@ class UpdateOp(Op):
         """
         from numtorch.dispatch.front import _compile
 
-        names, written, text = self._text(s)
+        names, written, new = self._formula(s)
+        text = codegen.source(self.name, names, self.numbers, written, new, s.dtypes[0])
         d = s.dtypes[0]
         sample = [np.empty(1, d.storage)] * len(names) + [0.5] * len(self.numbers)
         entries: dict[bool, Callable] = {}
 
         def entry(parallel: bool) -> Callable:
             if parallel not in entries:
-                entries[parallel] = compiled_entry(codegen.build(text, self.name, d, parallel), tuple(sample), self.name)
+                entries[parallel] = compiled_entry(codegen.build(text, self.name, d, parallel), tuple(sample), self.name,
+                                                   lambda: update_work(new, len(names), len(written), d))
             return entries[parallel]
 
         def large() -> Callable:

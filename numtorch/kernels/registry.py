@@ -103,6 +103,7 @@ class Entry:
         memo: from whatever key the op's front uses to what it calls; cleared by any registration.
         body: the meaning, run where no kernel applies; None for ops that only kernels compute.
         site: file and line of the definition.
+        cost: ``cost(result, *arguments of a kernel) -> (bytes, flops)``; None where kernels are generated or ops run one by one.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Entry:
     memo: dict = field(default_factory=dict)
     site: str = ""
     doc: str = ""
+    cost: Callable | None = None
 
     def add(self, kernel: Kernel) -> None:
         """Register a kernel; an equal claim with equal priority is an error."""

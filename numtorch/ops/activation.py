@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from numtorch._tensor import Tensor, empty
+from numtorch.dispatch.cost import per_output
 from numtorch.dispatch.op import op, primitive
 from numtorch.dtype import FLOATS
 from numtorch.kernels import math as m
@@ -165,7 +166,7 @@ def _dim_samples() -> list:
     return [((3, 5), -1), ((2, 3, 4), 1), ((7,), 0), ((), 0), ((4, 0), 1)]
 
 
-@op(name="softmax", samples=_dim_samples, public=False)
+@op(name="softmax", samples=_dim_samples, cost=per_output(4), public=False)
 def softmax_along(x, dim: int):
     """Exponentials along ``dim``, scaled to sum to one."""
     from numtorch.ops.reduction import amax, sum
@@ -176,14 +177,14 @@ def softmax_along(x, dim: int):
     return e / sum(e, dim, keepdim=True)
 
 
-@softmax_along.vjp
+@softmax_along.vjp(cost=per_output(4))
 def _(g, *, out, dim):
     from numtorch.ops.reduction import sum
 
     return out * (g - sum(g * out, dim, keepdim=True))
 
 
-@op(name="log_softmax", samples=_dim_samples, public=False)
+@op(name="log_softmax", samples=_dim_samples, cost=per_output(4), public=False)
 def log_softmax_along(x, dim: int):
     """The logarithm of softmax, without forming it."""
     from numtorch.ops.reduction import amax, sum
@@ -194,7 +195,7 @@ def log_softmax_along(x, dim: int):
     return shifted - log(sum(exp(shifted), dim, keepdim=True))
 
 
-@log_softmax_along.vjp
+@log_softmax_along.vjp(cost=per_output(4))
 def _(g, *, out, dim):
     from numtorch.ops.reduction import sum
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from numtorch._tensor import Tensor, alias, empty
+from numtorch.dispatch.cost import nbytes, numel
 from numtorch.dispatch.op import op, wrote
 from numtorch.dtype import FLOATS, int32, int64
 from numtorch.kernels.jit import jit
@@ -38,13 +39,17 @@ def add_rows(g, index, gx, cols, skip):
             row[j] += source[j]
 
 
+def _scatter_cost(grads: tuple, g: Tensor, shape: tuple, index: Tensor, **options: Any) -> tuple[int, int]:
+    return nbytes(grads, g, index), numel(g)
+
+
 @op(name="embedding", public=False)
 def rows_of(w, index, padding_idx: int = -1):
     """The rows of w (n, cols) at ``index`` (1-D); row ``padding_idx`` gets no gradient (-1: every row does)."""
     return take_along_extents(w, index, 0)
 
 
-@rows_of.vjp
+@rows_of.vjp(cost=_scatter_cost)
 def _(g, w_shape, index, *, padding_idx):
     from numtorch.ops.creation import zeros
 

@@ -14,6 +14,7 @@ from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, as_ndarray, empty
 from numtorch.autograd.grad_mode import _Setting, mode
 from numtorch.autograd.inplace import check_inplace, protect, rebase, same_memory, wrote
+from numtorch.dispatch.cost import nbytes, numel, picks
 from numtorch.dispatch.op import op
 from numtorch.kernels import threads
 from numtorch.kernels.jit import jit, prange
@@ -149,7 +150,7 @@ def _three(shape: tuple, dim: int) -> tuple[int, int, int]:
 # --- slices at positions --------------------------------------------------------------------------
 
 
-@op(shape=True, public=False)
+@op(shape=True, public=False, cost=picks)
 def take_along_extents(x, index, dim: int):
     """The slices of ``x`` at positions ``index`` (1-D) of ``dim``."""
     return empty((*x.shape[:dim], index.shape.numel(), *x.shape[dim + 1 :]), x.dtype, x.device)
@@ -184,7 +185,11 @@ def _(g, x_shape, index, *, dim):
 take_along_extents.op.backward_name = "IndexSelectBackward0"
 
 
-@op(shape=True, public=False)
+def _put_cost(out: Tensor, x: Tensor, index: Tensor, y: Tensor, dim: int, accumulate: bool) -> tuple[int, int]:
+    return nbytes(out, x, index, y), numel(y) if accumulate else 0
+
+
+@op(shape=True, public=False, cost=_put_cost)
 def put_along_extents(x, index, y, dim: int, accumulate: bool):
     """``x`` with the slices at positions ``index`` replaced by those of ``y``, or ``y`` added to them."""
     return empty(x.shape, x.dtype, x.device)
@@ -275,7 +280,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
 # --- elements at positions ------------------------------------------------------------------------
 
 
-@op(shape=True, name="gather", public=False)
+@op(shape=True, name="gather", public=False, cost=picks)
 def gather_along(x, index, dim: int):
     """``out[.., k, ..] = x[.., index[.., k, ..], ..]`` along ``dim``."""
     return empty(index.shape, x.dtype, x.device)
@@ -316,7 +321,11 @@ def _(g, x_shape, index, *, dim):
     return scatter_along(zeros(x_shape, dtype=g.dtype, device=g.device), index, g, dim, 1), None
 
 
-@op(shape=True, name="scatter", public=False)
+def _scatter_cost(out: Tensor, x: Tensor, index: Tensor, y: Tensor, dim: int, mode: int) -> tuple[int, int]:
+    return nbytes(out, x, index) + numel(index) * y.dtype.itemsize, numel(index) if mode else 0
+
+
+@op(shape=True, name="scatter", public=False, cost=_scatter_cost)
 def scatter_along(x, index, y, dim: int, mode: int):
     """``x`` with ``y`` written (mode 0) or added (1) or multiplied (2) at the positions ``index`` of ``dim``."""
     return empty(x.shape, x.dtype, x.device)

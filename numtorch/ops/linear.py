@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from numtorch._tensor import Tensor, empty, new
+from numtorch.dispatch.cost import nbytes, numel
 from numtorch.dispatch.op import op
 from numtorch.dtype import FLOATS
 from numtorch.kernels import gemm, registry
@@ -39,11 +40,11 @@ def _flat(x: Tensor) -> str:
     return "x".join(map(str, x.shape))
 
 
-def _product_flops(x: Tensor, y: Tensor) -> int:
-    return 2 * x.shape.numel() * y.shape[-1] if x.ndim >= y.ndim else 2 * y.shape.numel() * x.shape[-2]
+def _product_cost(out: Tensor, x: Tensor, y: Tensor) -> tuple[int, int]:
+    return nbytes(out, x, y), 2 * numel(out) * x.shape[-1]
 
 
-@op(name="matmul", public=False, flops=_product_flops)
+@op(name="matmul", public=False, cost=_product_cost)
 def product(x, y):
     """Matrix product of the last two dimensions; leading dimensions broadcast.
 
@@ -224,22 +225,23 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: An
 # --- linear ---------------------------------------------------------------------------------------
 
 
-def _affine_flops(x: Tensor, w: Tensor, b: Tensor | None = None) -> int:
-    return 2 * x.shape.numel() * w.shape[0]
+def _affine_cost(out: Tensor, x: Tensor, w: Tensor, b: Tensor | None = None) -> tuple[int, int]:
+    return nbytes(out, x, w, b), numel(out) * (2 * w.shape[1] + (b is not None))
 
 
-def _affine_backward_flops(g: Tensor, x: Tensor, w: Tensor, *, needs: tuple) -> int:
-    return (needs[0] + needs[1]) * 2 * x.shape.numel() * w.shape[0]
+def _affine_backward_cost(grads: tuple, g: Tensor, x: Tensor, w: Tensor, *, needs: tuple) -> tuple[int, int]:
+    read = nbytes(g, x if needs[1] else None, w if needs[0] else None)
+    return nbytes(grads) + read, numel(g) * (2 * w.shape[1] * (needs[0] + needs[1]) + needs[2])
 
 
-@op(name="linear", public=False, flops=_affine_flops)
+@op(name="linear", public=False, cost=_affine_cost)
 def affine(x, w, b=None):
     """``x @ w.T + b``."""
     y = matmul(x, movement.transpose(w, 0, 1))
     return y if b is None else y + b
 
 
-@affine.vjp(flops=_affine_backward_flops)
+@affine.vjp(cost=_affine_backward_cost)
 def _(g, x, w, *, needs):
     flat = reshape(g, (-1, g.shape[-1]))
     gx = matmul(g, w) if needs[0] else None

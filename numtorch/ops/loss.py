@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 
 from numtorch._tensor import Tensor, empty, new
+from numtorch.dispatch.cost import per_input, per_output
 from numtorch.dispatch.op import op, primitive
 from numtorch.dtype import FLOATS, int64
 from numtorch.kernels import math as m
@@ -70,7 +71,7 @@ def _class_numbers(s: Signature) -> bool:
     return s.dtypes[0] in FLOATS and s.dtypes[1] is int64
 
 
-@op(name="cross_entropy", public=False)
+@op(name="cross_entropy", public=False, cost=per_input(3))
 def mean_cross_entropy(x, t, ignore_index: int):
     """Mean of ``log(sum(exp(x))) - x[t]`` over the rows of x (N, C) whose label in t (N) is not ignored."""
     _check_label_type("cross_entropy", t)
@@ -81,7 +82,7 @@ def mean_cross_entropy(x, t, ignore_index: int):
     return -reductions.sum(where(kept, reshape(logs, t.shape), 0.0)) / reductions.sum(kept.to(x.dtype))
 
 
-@mean_cross_entropy.vjp
+@mean_cross_entropy.vjp(cost=per_output(4))
 def _(g, x, t, *, ignore_index):
     kept = ne(t, ignore_index)
     hot = one_hot(where(kept, t, 0), x.shape[1]).to(x.dtype)

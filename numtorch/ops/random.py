@@ -15,6 +15,7 @@ from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty
 from numtorch.autograd.inplace import check_inplace, wrote
 from numtorch.device import as_device
+from numtorch.dispatch.cost import nbytes, numel, per_output
 from numtorch.dispatch.op import op
 from numtorch.dtype import FLOATS
 from numtorch.dtype import dtype as DType
@@ -174,7 +175,11 @@ def _sized(kernel: Any, out: Tensor) -> Any:
     return kernel if out.shape.numel() >= PARALLEL_ELEMENTS else kernel.serial
 
 
-@op(shape=True, public=False, differentiable=False)
+def _drawn(out: Tensor, like: Tensor, *arguments: Any) -> tuple[int, int]:
+    return nbytes(out), numel(out)
+
+
+@op(shape=True, public=False, differentiable=False, cost=_drawn, seeds=("seed", "at"))
 def random_like(x, distribution: str, seed: int, at: int, first: float, second: float):
     """Random elements in the shape and type of ``x``."""
     return empty(x.shape, x.dtype, x.device)
@@ -197,7 +202,7 @@ def philox_cuda(x, distribution, seed, at, first, second):
     return out
 
 
-@op(shape=True, name="dropout", public=False)
+@op(shape=True, name="dropout", public=False, cost=per_output(2), seeds=("seed", "at"))
 def masked_scale(x, p: float, seed: int, at: int):
     """``x / (1 - p)`` where the random number of the position is at least ``p``, else 0."""
     return empty(x.shape, x.dtype, x.device)

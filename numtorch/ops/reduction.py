@@ -11,10 +11,11 @@ import numpy as np
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty, new, view
 from numtorch.autograd.grad_mode import mode
+from numtorch.dispatch.cost import moves, reduction_work
 from numtorch.dispatch.op import op
 from numtorch.dispatch.program import compiled_entry
 from numtorch.dtype import dtype
-from numtorch.kernels import registry, threads
+from numtorch.kernels import registry, threads, timing
 from numtorch.kernels.codegen import reduction as codegen
 from numtorch.kernels.jit import jit
 from numtorch.ops.arithmetic import eq, true_div, where
@@ -118,7 +119,9 @@ def _plan(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool, target: dtyp
     outer, n, inner = found
     acc = acc or target.compute
     if where_ == "cuda":
-        return Plan(shape, shape.numel(), made, codegen.cuda_launcher(r, x._k.dtype, acc, target, *found), order)
+        run = codegen.cuda_launcher(r, x._k.dtype, acc, target, *found)
+        entry = timing.loop(lambda: run, r.name, "cuda", None, 2, lambda: reduction_work(r, x, found, target))
+        return Plan(shape, shape.numel(), made, entry, order)
     scratch: tuple | None = None
     numbers: tuple = found
     if inner > 1:
@@ -131,7 +134,8 @@ def _plan(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool, target: dtyp
     parallel = outer * n * inner >= PARALLEL_ELEMENTS and not threads.forked()
     buffers = [np.empty(1, x._k.dtype.storage), np.empty(1, target.storage)] + ([np.empty(1, acc)] if scratch else [])
     jit_ = codegen.build(r, form, x._k.dtype, acc, target, parallel)
-    return Plan(shape, shape.numel(), made, compiled_entry(jit_, (*buffers, *numbers), r.name), order, scratch, numbers)
+    entry = compiled_entry(jit_, (*buffers, *numbers), r.name, lambda: reduction_work(r, x, found, target))
+    return Plan(shape, shape.numel(), made, entry, order, scratch, numbers)
 
 
 def _samples() -> list:
@@ -316,7 +320,7 @@ def extreme_rows(x, values, indices, outer, n, inner, sign):
             indices[i * inner + k] = where_best
 
 
-@op(shape=True, public=False)
+@op(shape=True, public=False, cost=moves)
 def extreme_along(x, dim: int, keepdim: bool, sign: int):
     """Extremes along a dimension, and where they are: (values, indices)."""
     shape = reduced_shape(x.shape, (dim,), keepdim) if x.ndim else x.shape

@@ -7,11 +7,13 @@ Kernels are in ``cpu`` and ``cuda``.
 from __future__ import annotations
 
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from numtorch._tensor import Tensor, empty
+from numtorch.dispatch.cost import nbytes, numel, per_input, touched
 from numtorch.dispatch.op import op
 from numtorch.dtype import FLOATS
 from numtorch.ops import movement, reduction
@@ -58,12 +60,27 @@ def _windows(x: Tensor, kernel: Pair, out: Pair, stride: Pair, padding: Pair, di
                                (c * plane, c // groups * plane, plane, sh * cols, sw, dh * cols, dw))
 
 
-def _flops(x: Tensor, w: Tensor, b: Any, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> int:
-    ho, wo = _out_size(x.shape, w.shape, stride, padding, dilation)
-    return 2 * x.shape[0] * w.shape.numel() * ho * wo
+def _seen(x: Size, kernel: Pair, out: Pair, stride: Pair, padding: Pair, dilation: Pair) -> int:
+    """How many of the elements of images of shape ``x`` the windows see."""
+    return x[0] * x[1] * prod(map(touched, x[2:], out, kernel, stride, padding, dilation))
 
 
-@op(name="conv2d", public=False, flops=_flops)
+def _cost(y: Tensor, x: Tensor, w: Tensor, b: Tensor | None, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> tuple[int, int]:
+    read = _seen(x.shape, w.shape[2:], y.shape[2:], stride, padding, dilation) * x.dtype.itemsize
+    return nbytes(y, w, b) + read, numel(y) * (2 * prod(w.shape[1:]) + (b is not None))
+
+
+def _input_grad_cost(gx: Tensor, y: Tensor, w: Tensor, *geometry: Any) -> tuple[int, int]:
+    return nbytes(gx, y, w), 2 * numel(y) * prod(w.shape[1:])
+
+
+def _weight_grad_cost(gw: Tensor, x: Tensor, y: Tensor, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair,
+                      groups: int) -> tuple[int, int]:
+    read = _seen(x.shape, kernel, y.shape[2:], stride, padding, dilation) * x.dtype.itemsize
+    return nbytes(gw, y) + read, 2 * numel(y) * prod(gw.shape[1:])
+
+
+@op(name="conv2d", public=False, cost=_cost)
 def convolve(x, w, b=None, stride: tuple = (1, 1), padding: tuple = (0, 0), dilation: tuple = (1, 1), groups: int = 1):
     """``out[i,c,r,s] = b[c] + sum over k,a,b of w[c,k,a,b] * x[i,k,r*sh+a*dh-ph,s*sw+b*dw-pw]``."""
     _check(x, w, b, groups)
@@ -82,7 +99,7 @@ def _(g, x, w, *, stride, padding, dilation, groups, needs):
     return gx, gw, conv2d_bias_grad(g) if needs[2] else None
 
 
-@op(public=False)
+@op(public=False, cost=_input_grad_cost)
 def conv2d_input_grad(y, w, size: tuple, stride: tuple, padding: tuple, dilation: tuple, groups: int):
     """The gradient of ``conv2d`` for its input, of height and width ``size``: the transposed convolution."""
     from numtorch.ops.creation import zeros
@@ -113,7 +130,7 @@ def _(g, y, w, *, stride, padding, dilation, groups, needs):
     return gy, conv2d_weight_grad(g, y, tuple(w.shape[2:]), stride, padding, dilation, groups) if needs[1] else None
 
 
-@op(public=False)
+@op(public=False, cost=_weight_grad_cost)
 def conv2d_weight_grad(x, y, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple, groups: int):
     """The gradient of ``conv2d`` for its weight, of height and width ``kernel``."""
     n, co, ho, wo = y.shape
@@ -128,7 +145,7 @@ def _(g, x, y, *, stride, padding, dilation, groups, needs):
     return gx, _cut(convolve(x, g, None, stride, padding, dilation, groups), y.shape) if needs[1] else None
 
 
-@op(public=False)
+@op(public=False, cost=per_input(1))
 def conv2d_bias_grad(x):
     """The sum over images and positions, for each channel."""
     return reduction.sum(x, (0, 2, 3))

@@ -12,6 +12,7 @@ from typing import Any
 
 from numtorch._tensor import Tensor, alias, empty
 from numtorch.autograd.grad_mode import mode
+from numtorch.dispatch.cost import nbytes, numel, per_output
 from numtorch.dispatch.op import op, wrote
 from numtorch.dtype import FLOATS, finfo
 from numtorch.ops import movement, reduction
@@ -63,7 +64,16 @@ def _statistics(x: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
     return mean, var, rsqrt(var + eps)
 
 
-@op(public=False, differentiable=False)
+def _statistics_cost(moments: tuple, x: Tensor, running_mean: Any, running_var: Any, *rest: Any) -> tuple[int, int]:
+    return nbytes(moments, x) + 2 * nbytes(running_mean, running_var), 4 * numel(x)  # the running statistics are read and written
+
+
+def _channels_grad_cost(grads: tuple, g: Tensor, x: Tensor, mean: Tensor, rstd: Tensor, w: Any, *, eps: float,
+                        needs: tuple) -> tuple[int, int]:
+    return nbytes(grads, g, x, mean, rstd, w), numel(x) * (4 + 4 * needs[0])
+
+
+@op(public=False, differentiable=False, cost=_statistics_cost)
 def batch_statistics(x, running_mean=None, running_var=None, momentum: float = 0.1, eps: float = 1e-5):
     """(mean, 1 / standard deviation) of each channel of x (N, C, ...); the running statistics follow in place.
 
@@ -77,7 +87,7 @@ def batch_statistics(x, running_mean=None, running_var=None, momentum: float = 0
     return mean, rstd
 
 
-@op(name="batch_norm", public=False)
+@op(name="batch_norm", public=False, cost=per_output(2))
 def normalised(x, mean, rstd, w=None, b=None, eps: float = 1e-5):
     """``(x - mean) * rstd * w + b`` along the channels, where mean and rstd are the statistics of x itself."""
     y = (x - _by_channel(mean, x)) * _by_channel(rstd, x)
@@ -85,7 +95,7 @@ def normalised(x, mean, rstd, w=None, b=None, eps: float = 1e-5):
     return y if b is None else y + _by_channel(b, x)
 
 
-@normalised.vjp
+@normalised.vjp(cost=_channels_grad_cost)
 def _(g, x, mean, rstd, w, *, eps, needs):
     if mode.grad and x._edge is not None:
         mean, _, rstd = _statistics(x, eps)  # a second derivative goes through them too
@@ -100,7 +110,7 @@ def _(g, x, mean, rstd, w, *, eps, needs):
     return gx, None, None, gw if needs[3] else None, gb if needs[4] else None
 
 
-@op(name="batch_norm_eval", public=False)
+@op(name="batch_norm_eval", public=False, cost=per_output(2))
 def normalised_by(x, mean, var, w=None, b=None, eps: float = 1e-5):
     """``(x - mean) / sqrt(var + eps) * w + b`` along the channels, with statistics from elsewhere."""
     return normalised.op.body(x, mean, rsqrt(var + eps), w, b, eps)
@@ -198,7 +208,17 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
 # --- rows -----------------------------------------------------------------------------------------
 
 
-@op(name="layer_norm", public=False)
+def _rows_cost(out: Tensor, x: Tensor, w: Any, b: Any, n: int, eps: float, centred: bool) -> tuple[int, int]:
+    return nbytes(out, x, w, b), numel(x) * (3 + 2 * centred + (w is not None) + (b is not None))
+
+
+def _rows_grad_cost(grads: tuple, g: Tensor, x: Tensor, w: Any, *, n: int, eps: float, centred: bool, needs: tuple) -> tuple[int, int]:
+    unit = 3 + 2 * centred  # the statistics are computed again rather than kept
+    pulled = (w is not None) + 5 + 2 * centred
+    return nbytes(grads, g, x, w), numel(x) * (unit + pulled * needs[0] + 2 * needs[1] + needs[2])
+
+
+@op(name="layer_norm", public=False, cost=_rows_cost)
 def normalised_rows(x, w=None, b=None, n: int = 1, eps: float = 1e-5, centred: bool = True):
     """Rows of ``n`` elements less their mean (if ``centred``), over the root of their mean square, times w (n) plus b (n)."""
     rows = reshape(x, (-1, n) if x.shape.numel() else (x.shape.numel(), n))
@@ -214,7 +234,7 @@ def _unit_rows(rows: Tensor, eps: float, centred: bool) -> tuple[Tensor, Tensor]
     return rows * rstd, rstd
 
 
-@normalised_rows.vjp
+@normalised_rows.vjp(cost=_rows_grad_cost)
 def _(g, x, w, *, n, eps, centred, needs):
     lines = (-1, n) if x.shape.numel() else (x.shape.numel(), n)
     rows, g = reshape(x, lines), reshape(g, lines)

@@ -7,11 +7,13 @@ Kernels are in ``cpu`` and ``cuda``.
 from __future__ import annotations
 
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from numtorch._tensor import Tensor, empty
+from numtorch.dispatch.cost import nbytes, numel, per_input, touched
 from numtorch.dispatch.op import op
 from numtorch.dtype import FLOATS, int64
 from numtorch.ops import movement, reduction
@@ -69,20 +71,30 @@ def _planes(x: Tensor, out: Pair) -> tuple:
 # --- maxima ---------------------------------------------------------------------------------------
 
 
-@op(name="max_pool2d", public=False)
+def _windows_cost(out: Tensor, x: Tensor, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> int:
+    """Bytes of the elements that the windows see, and of the results."""
+    seen = prod(map(touched, x.shape[2:], out.shape[2:], kernel, stride, padding, dilation))
+    return x.shape[0] * x.shape[1] * seen * x.dtype.itemsize + nbytes(out)
+
+
+def _maxima_cost(out: Tensor, x: Tensor, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool) -> tuple[int, int]:
+    return _windows_cost(out, x, kernel, stride, padding, dilation), 0
+
+
+@op(name="max_pool2d", public=False, cost=_maxima_cost)
 def maxima(x, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple, ceil_mode: bool):
     """The largest element of each window of x (N, C, H, W); NaN if there is one."""
     out = _out_size(x.shape[2:], kernel, stride, padding, dilation, ceil_mode)
     return reduction.amax(_windows(x, out, kernel, stride, padding, dilation, float("-inf")), (4, 5))
 
 
-@maxima.vjp
+@maxima.vjp(cost=per_input(1))
 def _(g, x, *, kernel, stride, padding, dilation, ceil_mode):
     at = positions(x.detach(), kernel, stride, padding, dilation, ceil_mode)
     return spread(g, at, tuple(x.shape[2:]), kernel, stride, padding, dilation)
 
 
-@op(name="max_pool2d_positions", public=False, differentiable=False)
+@op(name="max_pool2d_positions", public=False, differentiable=False, cost=_maxima_cost)
 def positions(x, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple, ceil_mode: bool):
     """Where in its plane the largest element of each window is: the first, or the last NaN if there is one.
 
@@ -102,7 +114,7 @@ def positions(x, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple, 
     return where(last >= 0, last, reduction.amin(first, (4, 5)))
 
 
-@op(name="max_pool2d_spread", public=False)
+@op(name="max_pool2d_spread", public=False, cost=per_input(1))
 def spread(x, at, size: tuple, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple):
     """Each element of x (N, C, ho, wo) added to the position ``at`` of its plane, of height and width ``size``.
 
@@ -161,7 +173,15 @@ def _divisors(x: Tensor, size: tuple, out: Pair, kernel: Pair, stride: Pair, pad
     return from_ndarray(counts.astype(np.float64)).to(x.device).to(x.dtype)
 
 
-@op(name="avg_pool2d", public=False)
+def _means_cost(out: Tensor, x: Tensor, kernel: Pair, stride: Pair, padding: Pair, *rest: Any) -> tuple[int, int]:
+    return _windows_cost(out, x, kernel, stride, padding, (1, 1)), numel(out) * (prod(kernel) + 1)
+
+
+def _means_grad_cost(gx: Tensor, x: Tensor, size: Pair, kernel: Pair, *rest: Any) -> tuple[int, int]:
+    return nbytes(gx, x), numel(x) * (prod(kernel) + 1)
+
+
+@op(name="avg_pool2d", public=False, cost=_means_cost)
 def means(x, kernel: tuple, stride: tuple, padding: tuple, ceil_mode: bool, include_pad: bool, divisor: int):
     """The mean of each window of x (N, C, H, W); ``divisor`` 0 means the size of the window."""
     out = _out_size(x.shape[2:], kernel, stride, padding, (1, 1), ceil_mode)
@@ -174,7 +194,7 @@ def _(g, x_shape, *, kernel, stride, padding, ceil_mode, include_pad, divisor):
     return means_grad(g, tuple(x_shape[2:]), kernel, stride, padding, ceil_mode, include_pad, divisor)
 
 
-@op(name="avg_pool2d_grad", public=False)
+@op(name="avg_pool2d_grad", public=False, cost=_means_grad_cost)
 def means_grad(x, size: tuple, kernel: tuple, stride: tuple, padding: tuple, ceil_mode: bool, include_pad: bool, divisor: int):
     """The gradient of ``avg_pool2d`` for an input of height and width ``size``."""
     from numtorch.ops.creation import zeros
@@ -200,7 +220,11 @@ def _cells(n: int, out: int) -> list[tuple[int, int]]:
     return [(i * n // out, -(-(i + 1) * n // out)) for i in range(out)]
 
 
-@op(name="adaptive_avg_pool2d", public=False)
+def _adaptive_cost(out: Tensor, x: Tensor, size: Pair) -> tuple[int, int]:
+    return nbytes(out, x), numel(x) + numel(out)
+
+
+@op(name="adaptive_avg_pool2d", public=False, cost=_adaptive_cost)
 def adaptive_means(x, out: tuple):
     """Means over ``out`` windows in each direction: rows ``floor(i * h / ho)`` to ``ceil((i + 1) * h / ho)``."""
     lines = []
@@ -216,7 +240,7 @@ def _(g, x_shape):
     return adaptive_means_grad(g, tuple(x_shape[2:]))
 
 
-@op(name="adaptive_avg_pool2d_grad", public=False)
+@op(name="adaptive_avg_pool2d_grad", public=False, cost=_adaptive_cost)
 def adaptive_means_grad(x, size: tuple):
     """The gradient of ``adaptive_avg_pool2d`` for an input of height and width ``size``."""
     from numtorch.ops.creation import zeros

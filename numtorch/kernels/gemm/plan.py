@@ -1,7 +1,7 @@
 """How one shape is multiplied: sizes of blocks, what is packed, how many threads.
 
 By rules on shapes, never by timing; a plan is made once for a shape and kept. The thresholds were
-measured on Zen 5 (48 KiB and 1 MiB of cache a core); each says what it stands for.
+measured on Zen 4 (32 KiB and 1 MiB of cache a core); each says what it stands for.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from numtorch.kernels.gemm.tile import ACCUMULATE
 from numtorch.kernels.gemm.variants import Variants, variants
 from numtorch.kernels.jit import Jit, disabled, numba
 
-BLOCK_DEPTH = 2048  # bytes of k in a block: 14 rows of it fill most of a first-level cache
+BLOCK_DEPTH = 1024  # bytes of k in a block: 14 rows of it fill half of a first-level cache
 BLOCK_BYTES = 512 * 1024  # of b in a block: half of a small second-level cache
 SERIAL_WORK = 400_000  # multiply-adds (4 us) below which waking threads costs more than they save
-PACKING_STRIPS = 8  # strips of c from which a transposed a is packed
+PACKING_STRIPS = 8  # strips of c from which a panel of a is packed, if it is at all
+ALIASED = 4096  # bytes: rows so far apart all fall into the same few lines of a first-level cache
 PACKING_ROWS = 192  # rows of a part of c, and size of b, from which b is packed
 PACKING_BYTES = 256 * 1024
 SERIAL_READS = 256 * 1024  # elements of a matrix below which one thread reads it as soon
@@ -104,8 +105,9 @@ def make_plan(
     down, across = (1, 1) if batch >= chunks else grid(m, n, regs.lanes, chunks)
     chunks = min(chunks, batch * down * across)
 
-    # Rows of a are read in place: micro-kernels are as fast by rows. Columns pay where c is wide.
-    pack_a = ta and n > PACKING_STRIPS * regs.strip
+    # Rows of a are read in place, where they do not push each other out of the cache: micro-kernels
+    # are as fast by rows. Columns are packed where c is wide.
+    pack_a = n > PACKING_STRIPS * regs.strip and (ta or k * item % ALIASED == 0)
     # A packed b saves translations of addresses, if enough rows share it.
     pack_b = tb or (m // down >= PACKING_ROWS and k * n * item > PACKING_BYTES)
     if regs.bits == 128 and n % regs.lanes:

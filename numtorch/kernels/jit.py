@@ -118,6 +118,11 @@ class Jit:
     def __repr__(self) -> str:
         return f"<kernel function {self.fn.__module__}.{self.__name__}>"
 
+    def __reduce__(self) -> tuple:
+        # Without what has been compiled: another process compiles for itself.
+        inline, options = "inline" in self.options, {k: v for k, v in self.options.items() if k != "inline"}
+        return _restored, (self.fn, self.parallel, self.fastmath, self.needs, inline, options)
+
     @property
     def key(self) -> str:
         """Hash of everything the compiled code depends on: code, constants, helpers, options, versions."""
@@ -172,6 +177,10 @@ class Jit:
             dispatcher.compile(signature)
             overload = dispatcher.overloads[signature]
         return overload.entry_point
+
+
+def _restored(fn: Callable, parallel: bool, fastmath: Any, needs: str | None, inline: bool, options: dict) -> Jit:
+    return Jit(fn, parallel=parallel, fastmath=fastmath, needs=needs, inline=inline, options=options)
 
 
 def jit(fn: Callable | None = None, *, parallel: bool = False, fastmath: Any = FAST, needs: str | None = None,

@@ -1,0 +1,116 @@
+"""Which compiled functions a block of code launches, and with which types: for explanations and for compiling ahead.
+
+``launches`` watches real calls. ``rehearse`` runs a function while no kernel does anything, so that what it
+would need is known in a moment; its results are garbage, so it belongs in a process that is thrown away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from numtorch.kernels import registry, threads
+from numtorch.kernels.jit import Jit, disabled, numba
+
+
+class Launch(NamedTuple):
+    """A kernel function and the Numba types that it was called with."""
+
+    kernel: Jit
+    signature: tuple
+
+
+@contextlib.contextmanager
+def launches() -> Iterator[list[Launch]]:
+    """The kernel functions that calls inside the block reach, each once, in their order.
+
+    >>> import numtorch as torch
+    >>> from numtorch.kernels import recording
+    >>> with recording.launches() as seen:
+    ...     y = torch.exp(torch.ones(3))
+    >>> [launch.kernel.__name__ for launch in seen]
+    ['exp_flat']
+    """
+    seen: dict[Launch, None] = {}
+    call, entry = Jit.__call__, Jit.entry
+
+    def note(kernel: Jit, args: tuple) -> None:
+        typeof = (lambda a: type(a).__name__) if disabled() else numba().typeof
+        seen.setdefault(Launch(kernel, tuple(typeof(a) for a in args)))
+
+    def noted_call(self: Jit, *args: Any) -> Any:
+        note(self if threads.get_num_threads() > 1 else self.serial, args)
+        return call(self, *args)
+
+    def noted_entry(self: Jit, *args: Any) -> Callable:
+        note(self, args)
+        return entry(self, *args)
+
+    found: list[Launch] = []
+    registry.clear_memos()  # what holds a compiled entry point must ask for it again
+    Jit.__call__, Jit.entry = noted_call, noted_entry  # type: ignore[method-assign]
+    try:
+        yield found
+    finally:
+        Jit.__call__, Jit.entry = call, entry  # type: ignore[method-assign]
+        registry.clear_memos()
+        found.extend(seen)
+
+
+class _Rehearsed:
+    """Stands for a dispatcher, its compile results and their libraries: writes down, computes nothing."""
+
+    def __init__(self, kernel: Jit, note: Callable[[Jit, tuple], None]):
+        self.kernel, self.note = kernel, note
+        self.overloads = self
+
+    def __call__(self, *args: Any) -> int:
+        typeof = numba().typeof
+        self.note(self.kernel, tuple(typeof(a) for a in args))
+        return 0
+
+    def compile(self, signature: tuple) -> None:
+        self.note(self.kernel, tuple(signature))
+
+    def get(self, signature: tuple, default: Any = None) -> _Result:
+        self.note(self.kernel, tuple(signature))
+        return _Result()
+
+    __getitem__ = get
+
+    def values(self) -> list[_Result]:
+        return [_Result()]
+
+
+class _Result:
+    """A compile result whose code does nothing and stands nowhere."""
+
+    def __init__(self) -> None:
+        self.library = self.fndesc = self
+        self.llvm_func_name = self.llvm_cfunc_wrapper_name = ""
+
+    @staticmethod
+    def entry_point(*args: Any) -> int:
+        return 0
+
+    @staticmethod
+    def get_pointer_to_function(name: str) -> int:
+        return 1  # an address that is never called: those who would call it are rehearsed too
+
+
+def rehearse(fn: Callable, note: Callable[[Jit, tuple], None]) -> None:
+    """Run ``fn`` without computing; ``note(kernel, signature)`` for each kernel function that it would launch.
+
+    Arrays hold whatever memory held, so ``fn`` may fail half way; what was noted until then counts. To be
+    called in a process of its own: nothing is put back.
+    """
+    registry.clear_memos()
+
+    def quiet_call(self: Jit, *args: Any) -> int:
+        kernel = self if threads.get_num_threads() > 1 else self.serial
+        return kernel.dispatcher(*args)
+
+    Jit.__call__ = quiet_call  # type: ignore[method-assign]
+    Jit.dispatcher = property(lambda self: _Rehearsed(self, note))  # type: ignore[method-assign, assignment]
+    fn()

@@ -1,0 +1,166 @@
+"""What LLVM did to a kernel's loops, and the code that came out: remarks, LLVM IR, assembly.
+
+LLVM's remarks are switched on for a whole process and go to stderr, so kernels are compiled once more in a process
+of its own (``python -m numtorch.kernels.remarks``) with line numbers, which change nothing in the code. What that
+says is kept beside the compiled kernels. Knows nothing of ops; ``profiler.vectorization`` puts it into words.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from numtorch.files import write_atomically
+from numtorch.kernels import cache
+from numtorch.kernels.jit import Jit, numba
+from numtorch.kernels.recording import Launch
+
+PASS = "loop-vectorize"
+_LINE = re.compile(r"remark: (.*):(\d+):\d+: (.*)")
+_WIDE = re.compile(r"= (?:tail )?(?:fadd|fsub|fmul|fdiv|fcmp|add|sub|mul|call|load)\b[^<]*<(\d+) x (\w+)>")
+
+
+def of(launches: Sequence[Launch]) -> list[dict]:
+    """For each kernel: ``remarks`` as (file, line, text), ``vectors`` and ``registers`` counted in its code, or ``error``.
+
+    A parallel kernel is compiled as its serial twin, whose loops are the same. About a second, and each kernel's
+    compile time, the first time.
+    """
+    kernels = [Launch(k.serial, s) for k, s in launches]
+    found: dict[int, dict] = {}
+    missing = []
+    for i, launch in enumerate(kernels):
+        try:
+            found[i] = json.loads(_path(launch).read_text())
+        except (OSError, ValueError):
+            missing.append(i)
+    if missing:
+        for i, answer in zip(missing, _ask([kernels[i] for i in missing]), strict=True):
+            found[i] = answer
+            if "error" not in answer:
+                with contextlib.suppress(OSError):
+                    write_atomically(_path(kernels[i]), json.dumps(answer).encode(), mode=0o600)
+    return [found[i] for i in range(len(kernels))]
+
+
+def types_of(signature: Sequence) -> tuple:
+    """Numba types: those given, and those of example arguments."""
+    nb = numba()
+    return tuple(a if isinstance(a, nb.types.Type) else nb.typeof(a) for a in signature)
+
+
+def _path(launch: Launch) -> Any:
+    text = f"{launch.kernel.key} {launch.signature}"
+    return cache.folder() / f"{launch.kernel.__name__}-{hashlib.sha256(text.encode()).hexdigest()[:40]}.remarks"
+
+
+def _ask(launches: list[Launch]) -> list[dict]:
+    """The answers of a fresh process."""
+    numba()
+    from numba.core.serialize import dumps
+
+    sent, reasons = [], []
+    for launch in launches:
+        try:
+            sent.append(base64.b64encode(dumps(tuple(launch))).decode())
+            reasons.append("")
+        except Exception as e:  # what a user's function holds may not travel
+            sent.append("")
+            reasons.append(f"the function cannot be sent to another process ({type(e).__name__}: {e})")
+    with tempfile.TemporaryDirectory(prefix="numtorch-remarks-") as empty:  # so that nothing is found compiled
+        env = os.environ | {"NUMTORCH_CACHE": empty, "NUMTORCH_QUIET": "1", "PYTHONWARNINGS": "ignore"}
+        done = subprocess.run([sys.executable, "-m", __name__], input="\n".join(sent), capture_output=True, text=True, env=env)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    ending = f"the compiling process ended with status {done.returncode}: {done.stderr.strip()[-500:]}"
+    answers += [{"error": ending}] * (len(launches) - len(answers))
+    return [{"error": r} if r else a for a, r in zip(answers, reasons, strict=True)]
+
+
+def main() -> None:
+    """Answer for every kernel on stdin, a line each."""
+    answers = os.fdopen(os.dup(1), "w")
+    captured = tempfile.TemporaryFile("w+")  # noqa: SIM115 - open for the life of the process
+    os.dup2(2, 1)
+    os.dup2(captured.fileno(), 2)
+    import llvmlite.binding as llvm
+
+    for kind in ("", "-missed", "-analysis"):
+        llvm.set_option("", f"-pass-remarks{kind}={PASS}")
+    numba()
+    _keep_lines()
+    from numba.core.serialize import pickle
+
+    for line in sys.stdin.read().splitlines():
+        captured.seek(0)
+        captured.truncate()
+        try:
+            answer: dict = _examine(*pickle.loads(base64.b64decode(line))) if line else {}
+            captured.seek(0)
+            heard = (m for m in map(_LINE.match, captured.read().splitlines()) if m)
+            answer["remarks"] = list(dict.fromkeys((m[1], int(m[2]), m[3]) for m in heard if m[1] != "<unknown>"))
+        except Exception as e:
+            answer = {"error": f"{type(e).__name__}: {e}"}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+def _keep_lines() -> None:
+    # Line numbers alone: with full debug information LLVM keeps every variable in memory and vectorises nothing.
+    from numba.core.cpu import CPUTargetOptions
+
+    finalize = CPUTargetOptions.finalize
+
+    def with_lines(self: Any, flags: Any, options: Any) -> None:
+        finalize(self, flags, options)
+        flags.debuginfo, flags.dbg_directives_only = True, True
+        flags.dbg_extend_lifetimes, flags.boundscheck = False, False
+
+    CPUTargetOptions.finalize = with_lines
+
+
+def _examine(kernel: Jit, signature: tuple) -> dict:
+    library = _compiled(kernel, signature)
+    vectors = Counter(f"{m[1]} x {m[2]}" for m in _WIDE.finditer(library.get_llvm_str()))
+    registers = Counter(re.findall(r"%([xyz]mm)\d", library.get_asm_str()))
+    return {"vectors": dict(vectors.most_common(8)), "registers": dict(registers)}
+
+
+class _NoCache:
+    """A dispatcher's cache that neither finds nor keeps: code from the disk cache cannot be inspected."""
+
+    cache_path = None
+
+    def load_overload(self, signature: Any, target: Any) -> None:
+        target.refresh()
+
+    def save_overload(self, signature: Any, result: Any) -> None: ...
+
+
+def _compiled(kernel: Jit, signature: tuple) -> Any:
+    dispatcher = kernel._make_dispatcher()
+    dispatcher._cache = _NoCache()
+    dispatcher.compile(signature)
+    return dispatcher.overloads[signature].library
+
+
+def llvm_ir(kernel: Jit, signature: tuple) -> str:
+    """The optimised LLVM IR of a kernel function for Numba types; compiles it once more."""
+    return _compiled(kernel, signature).get_llvm_str()
+
+
+def assembly(kernel: Jit, signature: tuple) -> str:
+    """The machine code of a kernel function as text; compiles it once more."""
+    return _compiled(kernel, signature).get_asm_str()
+
+
+if __name__ == "__main__":
+    main()

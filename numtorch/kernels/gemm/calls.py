@@ -24,14 +24,17 @@ COPIES = 4  # one for each number of vectors
 TILES = 8  # by_rows x vectors x rows
 MOST_VECTORS = 4
 MOST_ROWS = 16
-TABLE_SIZE = TILES + 2 * MOST_VECTORS * MOST_ROWS
+GATHERS = TILES + 2 * MOST_VECTORS * MOST_ROWS  # one for each number of vectors
+GATHER_TRANSPOSE = GATHERS + MOST_VECTORS
+TABLE_SIZE = GATHER_TRANSPOSE + 1
 
 
 def slot_of(kind: str, height: int, vectors: int, by_rows: int) -> int:
     """Where in the table a variant's address stands."""
     if kind == "tile":
         return TILES + (by_rows * MOST_VECTORS + vectors - 1) * MOST_ROWS + height - 1
-    return {"transpose": TRANSPOSE, "dot": DOT, "copy_rows": COPIES + vectors - 1}[kind]
+    return {"transpose": TRANSPOSE, "dot": DOT, "copy_rows": COPIES + vectors - 1, "gather_rows": GATHERS + vectors - 1,
+            "gather_transpose": GATHER_TRANSPOSE}[kind]
 
 
 INT = ir.IntType(64)
@@ -41,6 +44,7 @@ VOID = ir.VoidType()
 # Pointers and strides in bytes, then numbers: what the builders of ``microkernel.py`` unpack.
 TILE_TYPE = ir.FunctionType(VOID, [PTR, INT, PTR, INT, PTR, INT, PTR, INT, INT, INT])
 BLOCK_TYPE = ir.FunctionType(VOID, [PTR, INT, PTR, INT, INT, INT])  # transpose, copy_rows
+GATHER_TYPE = ir.FunctionType(VOID, [PTR, PTR, PTR, INT, INT, INT])  # gather_rows, gather_transpose
 
 
 def dot_type(double: bool) -> ir.FunctionType:
@@ -112,6 +116,19 @@ def call_block(typingctx, table, slot, x, x0, x_step, out, out0, out_step, rows,
 
     i64 = types.int64
     return types.void(i64, i64, x, i64, i64, out, i64, i64, i64, i64), codegen
+
+
+@intrinsic
+def call_gather(typingctx, table, slot, x, x0, starts, s0, out, out0, out_step, rows, cols):
+    def codegen(context, builder, signature, args):
+        source, _ = _element(context, builder, signature.args[2], args[2], args[3])
+        first, _ = _element(context, builder, signature.args[4], args[4], args[5])
+        target, size = _element(context, builder, signature.args[6], args[6], args[7])
+        _call(builder, args[0], args[1], GATHER_TYPE, [source, first, target, builder.mul(args[8], size), *args[9:]])
+        return context.get_dummy_value()
+
+    i64 = types.int64
+    return types.void(i64, i64, x, i64, starts, i64, out, i64, i64, i64, i64), codegen
 
 
 @intrinsic
@@ -230,6 +247,23 @@ def _(table, x, x0, x_step, out, out0, out_step, rows, cols):
     def vectorised(table, x, x0, x_step, out, out0, out_step, rows, cols):
         slot = COPIES + ((cols - 1) >> table_entry(table, SHIFT))
         call_block(table, slot, x, x0, x_step, out, out0, out_step, rows, cols)
+
+    return vectorised
+
+
+@overload(plain.gather_rows)
+def _(table, x, x0, starts, s0, out, out0, out_step, rows, cols):
+    def vectorised(table, x, x0, starts, s0, out, out0, out_step, rows, cols):
+        slot = GATHERS + ((cols - 1) >> table_entry(table, SHIFT))
+        call_gather(table, slot, x, x0, starts, s0, out, out0, out_step, rows, cols)
+
+    return vectorised
+
+
+@overload(plain.gather_transpose)
+def _(table, x, x0, starts, s0, out, out0, out_step, rows, cols):
+    def vectorised(table, x, x0, starts, s0, out, out0, out_step, rows, cols):
+        call_gather(table, GATHER_TRANSPOSE, x, x0, starts, s0, out, out0, out_step, rows, cols)
 
     return vectorised
 

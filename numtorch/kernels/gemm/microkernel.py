@@ -16,7 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from numtorch.kernels.gemm import tile as plain
-from numtorch.kernels.gemm.calls import BLOCK_TYPE, INT, PTR, TILE_TYPE, VOID, const, dot_type
+from numtorch.kernels.gemm.calls import BLOCK_TYPE, GATHER_TYPE, INT, PTR, TILE_TYPE, VOID, const, dot_type
 
 # The code below holds these numbers, and this file's text is part of every kernel's key.
 assert (plain.ACCUMULATE, plain.BIAS, plain.RELU) == (1, 2, 4)
@@ -103,6 +103,22 @@ class Lanes:
     def relu(self, x):
         """NaN compares false and stays."""
         return self.b.select(self.b.fcmp_ordered("<", x, self.zero), self.zero, x)
+
+    def turned(self, vectors):
+        """As many vectors as lanes, transposed: pairs swap halves, then quarters, down to elements."""
+        half = self.lanes // 2
+        while half:
+            low = [i if not i & half else self.lanes + i - half for i in range(self.lanes)]
+            high = [i + half if not i & half else self.lanes + i for i in range(self.lanes)]
+            swapped = list(vectors)
+            for i in range(self.lanes):
+                if not i & half:
+                    pair = vectors[i], vectors[i + half]
+                    swapped[i] = self.b.shuffle_vector(*pair, ir.Constant(self.indices, low))
+                    swapped[i + half] = self.b.shuffle_vector(*pair, ir.Constant(self.indices, high))
+            vectors = swapped
+            half //= 2
+        return vectors
 
     def prefetch_for_write(self, pointer):
         function = self.function("llvm.prefetch.p0", VOID, [PTR, INT32, INT32, INT32])
@@ -279,7 +295,7 @@ def build_tile(
 
 
 def build_transpose(fn: ir.Function, double: bool, lanes: int) -> None:
-    """The body of ``transpose``: pairs of vectors swap halves, then quarters, down to elements."""
+    """The body of ``transpose``."""
     x, x_step, out, out_step, rows, cols = fn.args
     b = ir.IRBuilder(fn.append_basic_block("entry"))
     v = Lanes(b, double, lanes)
@@ -290,23 +306,8 @@ def build_transpose(fn: ir.Function, double: bool, lanes: int) -> None:
     full = b.and_(b.icmp_signed("==", rows, const(lanes)), b.icmp_signed("==", cols, const(lanes)))
     b.cbranch(full, whole, edge)
 
-    def turned(vectors):
-        half = lanes // 2
-        while half:
-            low = [i if not i & half else lanes + i - half for i in range(lanes)]
-            high = [i + half if not i & half else lanes + i for i in range(lanes)]
-            swapped = list(vectors)
-            for i in range(lanes):
-                if not i & half:
-                    pair = vectors[i], vectors[i + half]
-                    swapped[i] = b.shuffle_vector(*pair, ir.Constant(v.indices, low))
-                    swapped[i + half] = b.shuffle_vector(*pair, ir.Constant(v.indices, high))
-            vectors = swapped
-            half //= 2
-        return vectors
-
     b.position_at_end(whole)
-    for value, target in zip(turned([v.load(s) for s in sources]), targets, strict=True):
+    for value, target in zip(v.turned([v.load(s) for s in sources]), targets, strict=True):
         v.store(value, target)
     b.ret_void()
 
@@ -317,7 +318,7 @@ def build_transpose(fn: ir.Function, double: bool, lanes: int) -> None:
         v.load_masked(s, b.select(b.icmp_signed("<", const(i), rows), col_mask, none))
         for i, s in enumerate(sources)
     ]
-    for i, (value, target) in enumerate(zip(turned(loaded), targets, strict=True)):
+    for i, (value, target) in enumerate(zip(v.turned(loaded), targets, strict=True)):
         v.store_masked(value, target, b.select(b.icmp_signed("<", const(i), cols), row_mask, none))
     b.ret_void()
 
@@ -338,6 +339,62 @@ def build_copy_rows(fn: ir.Function, double: bool, lanes: int, vectors: int) -> 
         return [v.at(source, x_step), v.at(target, out_step)]
 
     carried_loop(b, rows, [x, out], body)
+    b.ret_void()
+
+
+def build_gather_rows(fn: ir.Function, double: bool, lanes: int, vectors: int) -> None:
+    """The body of ``gather_rows`` for rows of ``vectors`` vectors, the last one possibly partial."""
+    x, starts, out, out_step, rows, cols = fn.args
+    b = ir.IRBuilder(fn.append_basic_block("entry"))
+    v = Lanes(b, double, lanes)
+    mask = v.first(b.sub(cols, const(lanes * (vectors - 1))))
+    whole = fn.append_basic_block("whole")
+    edge = fn.append_basic_block("edge")
+    b.cbranch(b.icmp_signed("==", cols, const(lanes * vectors)), whole, edge)
+
+    def body(state, masked):
+        start, target = state
+        source = b.gep(x, [b.load(start, typ=INT)], source_etype=v.scalar)
+        for j in range(vectors):
+            here, there = v.at(source, v.bytes * j), v.at(target, v.bytes * j)
+            if masked and j == vectors - 1:
+                v.store_masked(v.load_masked(here, mask), there, mask)
+            else:
+                v.store(v.load(here), there)
+        return [v.at(start, 8), v.at(target, out_step)]
+
+    for block, masked in ((whole, False), (edge, True)):
+        b.position_at_end(block)
+        carried_loop(b, rows, [starts, out], lambda state, masked=masked: body(state, masked))
+        b.ret_void()
+
+
+def build_gather_transpose(fn: ir.Function, double: bool, lanes: int) -> None:
+    """The body of ``gather_transpose``."""
+    x, starts, out, out_step, rows, cols = fn.args
+    b = ir.IRBuilder(fn.append_basic_block("entry"))
+    v = Lanes(b, double, lanes)
+    sources = [b.gep(x, [b.load(v.at(starts, 8 * i), typ=INT)], source_etype=v.scalar) for i in range(lanes)]
+    targets = [out] + [v.at(out, b.mul(out_step, const(i))) for i in range(1, lanes)]
+    whole = fn.append_basic_block("whole")
+    edge = fn.append_basic_block("edge")
+    b.cbranch(b.icmp_signed("==", cols, const(lanes)), whole, edge)
+
+    b.position_at_end(whole)
+    for value, target in zip(v.turned([v.load(s) for s in sources]), targets, strict=True):
+        v.store(value, target)
+    b.ret_void()
+
+    b.position_at_end(edge)
+    mask = v.first(cols)
+    for i, value in enumerate(v.turned([v.load_masked(s, mask) for s in sources])):
+        then = fn.append_basic_block("then")
+        after = fn.append_basic_block("after")
+        b.cbranch(b.icmp_signed("<", const(i), cols), then, after)
+        b.position_at_end(then)
+        v.store(value, targets[i])
+        b.branch(after)
+        b.position_at_end(after)
     b.ret_void()
 
 
@@ -382,6 +439,8 @@ BUILDERS = {
     "tile": (build_tile, lambda double: TILE_TYPE, slice(0, 3)),
     "transpose": (build_transpose, lambda double: BLOCK_TYPE, slice(0, 0)),
     "copy_rows": (build_copy_rows, lambda double: BLOCK_TYPE, slice(1, 2)),
+    "gather_rows": (build_gather_rows, lambda double: GATHER_TYPE, slice(1, 2)),
+    "gather_transpose": (build_gather_transpose, lambda double: GATHER_TYPE, slice(0, 0)),
     "dot": (build_dot, dot_type, slice(0, 0)),
 }
 

@@ -75,6 +75,24 @@ def copy_rows(table, x, x0, x_step, out, out0, out_step, rows, cols):
             out[out0 + i * out_step + j] = x[x0 + i * x_step + j]
 
 
+def gather_rows(table, x, x0, starts, s0, out, out0, out_step, rows, cols):
+    """``out[i, j] = x[x0 + starts[s0 + i] + j]``: rows that begin anywhere; nothing else is written."""
+    for i in range(rows):
+        for j in range(cols):
+            out[out0 + i * out_step + j] = x[x0 + starts[s0 + i] + j]
+
+
+def gather_transpose(table, x, x0, starts, s0, out, out0, out_step, rows, cols):
+    """``out[j, i] = x[x0 + starts[s0 + i] + j]`` for at most one vector's length each way.
+
+    ``starts`` goes on for a vector's length after ``rows``, with starts that can be read: compiled, each row of
+    ``out`` is written as a whole vector.
+    """
+    for i in range(rows):
+        for j in range(cols):
+            out[out0 + j * out_step + i] = x[x0 + starts[s0 + i] + j]
+
+
 def dot(table, x, x0, y, y0, depth):
     """``sum_k x[x0 + k] * y[y0 + k]``; compiled, it keeps a sum for each lane of four vectors."""
     total = x.dtype.type(0)

@@ -86,6 +86,12 @@ class Variants:
     def need_transpose(self) -> None:
         self._need("transpose", 0, 0, 0)
 
+    def need_gather(self, width: int) -> None:
+        self._need("gather_rows", 0, -(-width // self.registers.lanes), 0)
+
+    def need_gather_transpose(self) -> None:
+        self._need("gather_transpose", 0, 0, 0)
+
     def need_dot(self) -> None:
         self._need("dot", 0, 0, 0)
 

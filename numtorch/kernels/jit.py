@@ -49,7 +49,7 @@ def numba() -> Any:
 def _leave_scipy_out() -> None:
     # Numba imports scipy.linalg (0.3 s) with the first kernel, only to know that it is there; no kernel of ours uses it.
     # A user's function that does still gets it: Numba asks again when it compiles a matrix product.
-    linalg = importlib.import_module("numba.np.linalg")
+    linalg: Any = importlib.import_module("numba.np.linalg")
     ensure = linalg.ensure_blas
 
     def installed() -> None:
@@ -58,7 +58,7 @@ def _leave_scipy_out() -> None:
 
     linalg.ensure_blas = installed
     try:
-        arrays = importlib.import_module("numba.np.arraymath")
+        arrays: Any = importlib.import_module("numba.np.arraymath")
     finally:
         linalg.ensure_blas = ensure
     arrays.ensure_blas = ensure

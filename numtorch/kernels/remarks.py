@@ -127,9 +127,27 @@ def _keep_lines() -> None:
     CPUTargetOptions.finalize = with_lines
 
 
+def in_memory(kernel: Jit) -> dict[str, int] | None:
+    """The vectors in the optimised code that this process has loaded for a kernel; None if it has loaded none.
+
+    Immediate, and all that is known without ``of``: which loop they belong to cannot be told.
+    """
+    compiled = list(getattr(getattr(kernel, "_dispatcher", None), "overloads", {}).values())
+    if not compiled:
+        return None
+    found: Counter = Counter()
+    for result in compiled:
+        found.update(_vectors(str(result.library._get_module_for_linking())))
+    return dict(found)
+
+
+def _vectors(ir: str) -> Counter:
+    return Counter(f"{m[1]} x {m[2]}" for m in _WIDE.finditer(ir))
+
+
 def _examine(kernel: Jit, signature: tuple) -> dict:
     library = _compiled(kernel, signature)
-    vectors = Counter(f"{m[1]} x {m[2]}" for m in _WIDE.finditer(library.get_llvm_str()))
+    vectors = _vectors(library.get_llvm_str())
     registers = Counter(re.findall(r"%([xyz]mm)\d", library.get_asm_str()))
     return {"vectors": dict(vectors.most_common(8)), "registers": dict(registers)}
 

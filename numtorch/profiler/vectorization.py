@@ -118,6 +118,9 @@ class Vectorization:
         wide = sum(loop.width > 1 for loop in self.loops)
         return f"{self.width} ({wide} of {wide + len(self.scalar)} loops)" if self.scalar else str(self.width)
 
+    def __bool__(self) -> bool:
+        return self.width > 1
+
     def __str__(self) -> str:
         if self.error:
             return f"{self.kernel}: not known: {self.error}"
@@ -135,12 +138,13 @@ class Vectorization:
         return "\n".join(lines)
 
 
-def of(kernel: Any, signature: Sequence) -> Vectorization:
+def of(kernel: Any, signature: Sequence | None = None) -> Vectorization:
     """What became of the loops of a kernel function.
 
     Args:
         kernel: a function with ``@numtorch.kernels.jit.jit``.
-        signature: example arguments (arrays, numbers), or their Numba types.
+        signature: example arguments (arrays, numbers), or their Numba types; None for the types that it was last
+            compiled or loaded for in this process.
 
     Takes a second and the kernel's compile time at the first call; the answer is kept with the kernel cache.
 
@@ -161,7 +165,16 @@ def of(kernel: Any, signature: Sequence) -> Vectorization:
     return of_all([(kernel, signature)])[0]
 
 
-def of_all(kernels: Sequence[tuple[Any, Sequence]]) -> list[Vectorization]:
+def widest(kernel: Any) -> int | None:
+    """Elements of the longest vector of numbers in the code that this process runs for a kernel; 1 if it is all scalar.
+
+    Immediate, unlike ``of``; None before the kernel was called. It cannot tell which loop uses the vectors.
+    """
+    found = remarks.in_memory(kernel)
+    return None if found is None else max((int(v.split()[0]) for v in found), default=1)
+
+
+def of_all(kernels: Sequence[tuple[Any, Sequence | None]]) -> list[Vectorization]:
     """``of`` for several kernels, compiled in one process."""
     if disabled():
         return [Vectorization(k.__name__, "", error="kernels run as plain Python (NUMBA_DISABLE_JIT)") for k, _ in kernels]
@@ -169,6 +182,10 @@ def of_all(kernels: Sequence[tuple[Any, Sequence]]) -> list[Vectorization]:
     for kernel, signature in kernels:
         if not isinstance(kernel, Jit):
             raise TypeError(f"vectorization.of: expected a function with @jit, got {type(kernel).__name__}")
+        if signature is None:
+            signature = next(reversed(kernel.dispatcher.overloads), None)
+            if signature is None:
+                raise ValueError(f"vectorization.of: {kernel.__name__} has not been called yet; pass example arguments")
         launches.append(Launch(kernel, remarks.types_of(signature)))
     found = remarks.of(launches)
     return [_read(launch, answer) for launch, answer in zip(launches, found, strict=True)]
@@ -243,4 +260,4 @@ def _innermost(fn: Any) -> list[tuple[int, int, str]]:
     return sorted((n.lineno + first - 1, (n.end_lineno or n.lineno) + first - 1, lines[n.lineno + first - 2].strip()) for n in inner)
 
 
-__all__ = ["Loop", "Vectorization", "of", "of_all"]
+__all__ = ["Loop", "Vectorization", "of", "of_all", "widest"]

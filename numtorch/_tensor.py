@@ -142,7 +142,8 @@ def alias(x: Tensor) -> Tensor:
     t._buf = x._buf
     t._k = x._k
     if x._storage is FRESH:
-        x._storage = t._storage = Storage(x._buf)
+        x._storage = t._storage = storage = new(Storage)  # most saved results come here: a constructor would cost as much
+        storage.data = x._buf
     else:
         t._storage, t._strides, t._offset = x._storage, x._strides, x._offset
     return t

@@ -54,13 +54,13 @@ class Storage:
         views: weak references to the views that take part in a graph.
     """
 
-    __slots__ = ("data", "version", "views", "written")
+    data: Any
+    version = 0
+    written = -1
+    views: list | None = None
 
     def __init__(self, data: Any):
         self.data = data
-        self.version = 0
-        self.written = -1
-        self.views: list | None = None
 
 
 # What a tensor that owns its buffer alone points to until a view or a write needs the real thing: most

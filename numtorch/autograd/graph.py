@@ -56,7 +56,7 @@ class Node:
 
     op: Any
     edges: tuple
-    saved: Any
+    saved: Any = ()
     seq: int
     params: tuple = ()
     inputs: Any = None

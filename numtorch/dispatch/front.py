@@ -22,7 +22,7 @@ import numpy as np
 
 from numtorch._tensor import Tensor
 from numtorch.autograd.grad_mode import mode
-from numtorch.storage import tick
+from numtorch.storage import Storage, tick
 
 META = ("shape", "kind", "strides", "offset")  # what ``x_shape`` and its like ask of an input
 SMALL = 1 << 15  # elements up to which a result is a plain NumPy buffer and the kernel serial
@@ -154,7 +154,6 @@ def specialise_record(op: Any) -> None:
             node.op = op
             node.edges = (edge_x, edge_y)
             node.saved = [x if used[0] else None, y if used[1] or plain else None]
-            node.params = params
             node.needs = needs
             node.recipe = recipe
             node.seq = tick()
@@ -178,16 +177,24 @@ def specialise_record(op: Any) -> None:
         keep = f"used[{slot}] or plain" if number and names[i] == last else f"used[{slot}]"
         saved.append(f"{names[i]} if {keep} else None")
     if gradient.saves_out:
-        saved.append(f"alias(out) if used[{len(gradient.saves)}] else None")
-    lines += [f"    {line}" for line in _node_lines("op", [f"edge_{n}" for n in names], saved, needs="needs", recipe="recipe")]
+        lines += [f"    if used[{len(gradient.saves)}]:", *[f"        {line}" for line in ALIAS], "    else:", "        kept = None"]
+        saved.append("kept")
+    lines += [f"    {line}" for line in _node_lines(op, [f"edge_{n}" for n in names], saved, needs="needs", recipe="recipe")]
     env = _node_env(op) | {"find": gradient.recipe, "ALONE": (True,)}
     op.front_env["record"] = _compile("record", "\n".join(lines) + "\n", env)
 
 
-def _node_lines(op: str, edges: list[str], saved: list[str], **fields: str) -> list[str]:
+# ``alias(out)`` of a result that nothing else has seen yet: one call less.
+ALIAS = ["kept = new(Tensor)", "kept.shape = out.shape", "kept._buf = out._buf", "kept._k = out._k",
+         "out._storage = kept._storage = storage = new(Storage)", "storage.data = out._buf"]
+
+
+def _node_lines(op: Any, edges: list[str], saved: list[str], **fields: str) -> list[str]:
     """``out._edge = Node(...)`` written out: without a call, and without fields that keep their defaults."""
-    lines = ["out._edge = node = new(Node)", f"node.op = {op}", f"node.edges = ({', '.join(edges)},)", f"node.saved = [{', '.join(saved)}]",
-             "node.params = params", *[f"node.{name} = {value}" for name, value in fields.items()], "node.seq = tick()"]
+    lines = ["out._edge = node = new(Node)", "node.op = op", f"node.edges = ({', '.join(edges)},)"]
+    lines += [f"node.saved = [{', '.join(saved)}]"] if saved else []
+    lines += ["node.params = params"] if op.params else []
+    lines += [*[f"node.{name} = {value}" for name, value in fields.items()], "node.seq = tick()"]
     return [*lines, "if mode.watched:", "    watch(node)"]
 
 
@@ -195,7 +202,8 @@ def _node_env(op: Any) -> dict[str, Any]:
     from numtorch._tensor import alias
     from numtorch.autograd.graph import Node, watch
 
-    return {"Node": Node, "alias": alias, "op": op, "new": object.__new__, "tick": tick, "mode": mode, "watch": watch}
+    return {"Node": Node, "Tensor": Tensor, "Storage": Storage, "alias": alias, "op": op, "new": object.__new__, "tick": tick,
+            "mode": mode, "watch": watch}
 
 
 def written_pull(op: Any, ready: tuple, slots: int, saved: list, params: tuple) -> Callable | None:
@@ -313,7 +321,6 @@ def specialise_structured_record(op: Any) -> None:
             out._edge = node = new(Node)
             node.op = op
             node.edges = (x._edge,)
-            node.saved = []
             node.params = params
             node.inputs = ((x.shape, x._k),)
             node.seq = tick()
@@ -332,7 +339,7 @@ def specialise_structured_record(op: Any) -> None:
         described["inputs"] = "(" + ", ".join(parts) + ",)"
     lines = [f"def record({', '.join(names)}, params, out):", "    if out.__class__ is tuple:",
              f"        return general(({', '.join(names)},), params, out)"]
-    lines += [f"    {line}" for line in _node_lines("op", edges, saved, **described)]
+    lines += [f"    {line}" for line in _node_lines(op, edges, saved, **described)]
     env = _node_env(op) | {"general": op.record}
     op.front_env["_record"] = _compile("record", "\n".join(lines) + "\n", env)
 

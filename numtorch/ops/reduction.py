@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,15 +14,16 @@ from numtorch.autograd.grad_mode import mode
 from numtorch.dispatch.cost import moves, reduction_work
 from numtorch.dispatch.op import op
 from numtorch.dispatch.program import compiled_entry
-from numtorch.dtype import dtype
+from numtorch.dtype import dtype, from_numpy_dtype
 from numtorch.kernels import registry, threads, timing
 from numtorch.kernels.codegen import reduction as codegen
 from numtorch.kernels.jit import jit
 from numtorch.ops.arithmetic import eq, true_div, where
 from numtorch.ops.movement import clone, contiguous, expand_to, permute, reshape
-from numtorch.storage import Kind, Size, allocate, kind, wrap_dim
+from numtorch.storage import Kind, Size, allocate, is_contiguous, kind, wrap_dim
 
 PARALLEL_ELEMENTS = 1 << 16
+SMALL = 1 << 12  # elements up to which a result needs no aligned buffer
 Dims = tuple[int, ...] | int | None
 
 
@@ -60,27 +61,41 @@ _plans: dict = registry.memo()
 def reduce(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool, target: dtype, acc: np.dtype | None = None) -> Tensor:
     """Run a reduction kernel."""
     k = x._k
-    key = (r, k, x.shape, dim if type(dim) is not list else tuple(dim), keepdim, target, acc)
-    plan = _plans.get(key)
-    if plan is None:
-        if len(_plans) > 4096:
-            _plans.clear()
-        plan = _plans[key] = _plan(r, x, dim, keepdim, target, acc)
+    try:
+        plan = _plans[r, k, x.shape, dim, keepdim, target, acc]
+    except (KeyError, TypeError):  # a list of dimensions cannot be looked up
+        plan = _remembered(r, x, tuple(dim) if isinstance(dim, list) else dim, keepdim, target, acc)
     y = new(Tensor)
     y.shape = plan.shape
-    y._buf = allocate(plan.numel, target, k.device)
     y._k = plan.kind
+    if plan.direct:
+        y._buf = buf = np.empty(plan.numel, plan.kind.dtype.storage)
+        plan.entry(x._buf, buf, *plan.extents)
+        return y
+    y._buf = allocate(plan.numel, target, k.device)
     if plan.entry is None:
         return y
     if plan.order is not None:
         x = view(x, tuple([x.shape[d] for d in plan.order]), tuple([x.strides[d] for d in plan.order]))
     if not x._k.contiguous:
         (x,) = clone.op.program(x)
-    if plan.scratch is None:
-        plan.entry(x._buf, y._buf, *plan.extents)
+    if plan.steps is not None:
+        buffer = x._buf
+        for step in plan.steps:
+            partial = np.empty(step.numel, step.kind.dtype.storage)
+            _launch(step, buffer, partial)
+            buffer = partial
+        _launch(plan, buffer, y._buf)
     else:
-        plan.entry(x._buf, y._buf, np.empty(*plan.scratch), *plan.extents)
+        _launch(plan, x._buf, y._buf)
     return y
+
+
+def _launch(plan: Plan, x: Any, out: Any) -> None:
+    if plan.scratch is None:
+        plan.entry(x, out, *plan.extents)
+    else:
+        plan.entry(x, out, np.empty(*plan.scratch), *plan.extents)
 
 
 @dataclass(frozen=True)
@@ -93,6 +108,7 @@ class Plan:
         order: the permutation that brings reduced dimensions together; None if they are.
         scratch: size and type of the accumulators, where the kernel wants them from outside.
         extents: the kernel's integers.
+        direct: the operand goes to the kernel as it is, and the result is small.
     """
 
     shape: Size
@@ -102,6 +118,7 @@ class Plan:
     order: tuple | None = None
     scratch: tuple | None = None
     extents: tuple = ()
+    direct: bool = False
 
 
 def _plan(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool, target: dtype, acc: np.dtype | None) -> Plan:
@@ -110,32 +127,70 @@ def _plan(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool, target: dtyp
     where_, made = x._k.device.type, kind(target, x._k.device)
     if where_ == "meta" or not shape.numel():
         return Plan(shape, shape.numel(), made, None)
-    order: tuple | None = None
-    found: Any = extents(x.shape, dims)
-    if found is None:
-        rest = [d for d in range(len(x.shape)) if d not in dims]
-        order = (*rest, *dims)
-        found = extents(Size(x.shape[d] for d in order), tuple(range(len(rest), len(order))))
-    outer, n, inner = found
     acc = acc or target.compute
     if where_ == "cuda":
-        run = codegen.cuda_launcher(r, x._k.dtype, acc, target, *found)
-        entry = timing.loop(lambda: run, r.name, "cuda", None, 2, lambda: reduction_work(r, x, found, target))
-        return Plan(shape, shape.numel(), made, entry, order)
+        found, order = extents(x.shape, dims), None
+        if found is None:
+            rest = [d for d in range(len(x.shape)) if d not in dims]
+            order = (*rest, *dims)
+            found = extents(Size(x.shape[d] for d in order), tuple(range(len(rest), len(order))))
+        return Plan(shape, shape.numel(), made, codegen.cuda_launcher(r, x._k.dtype, acc, target, *found), order)
+    order = None if x._k.contiguous else memory_order(x, dims)
+    given, given_dims = x.shape, dims
+    if order is not None:
+        given = Size(x.shape[d] for d in order)
+        given_dims = tuple(i for i, d in enumerate(order) if d in dims)
+    element, count = x._k.dtype, Size(x.shape[d] for d in dims).numel()
+    steps: list[Plan] = []
+    while (found := extents(given, given_dims)) is None:
+        last = _last_run(given, given_dims)
+        between = from_numpy_dtype(acc)
+        steps.append(_cpu_step(replace(r, finish="a"), element, acc, between, extents(given, last), count, x._k.device))
+        given = reduced_shape(given, last, True)
+        given_dims = tuple(d for d in given_dims if d not in last)
+        element, r = between, replace(r, each="v")
+    step = _cpu_step(r, element, acc, target, found, count, x._k.device)
+    return replace(step, shape=shape, order=order, steps=tuple(steps) or None)
+
+
+def _last_run(shape: tuple, dims: tuple) -> tuple[int, ...]:
+    """The last of ``dims`` and those next to it, sizes of 1 aside."""
+    big = [d for d in dims if shape[d] != 1]
+    first = big[-1]
+    for d in reversed(big[:-1]):
+        if builtins.any(shape[e] != 1 and e not in dims for e in range(d, first)):
+            break
+        first = d
+    return tuple(d for d in dims if d >= first)
+
+
+def memory_order(x: Tensor, dims: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The order in which a permuted contiguous tensor lies in memory, if what is left of it then stands in its own order."""
+    order = tuple(sorted(range(len(x.shape)), key=lambda d: (-x.strides[d], d)))
+    kept = [d for d in order if d not in dims]
+    if kept == sorted(kept) and is_contiguous(tuple(x.shape[d] for d in order), tuple(x.strides[d] for d in order)):
+        return order
+    return None
+
+
+def _cpu_step(r: codegen.Reduction, element: dtype, acc: np.dtype, target: dtype, found: Any, count: int, where_: Any) -> Plan:
+    """The kernel that reduces (outer, n, inner) contiguous elements; ``count`` is what a mean divides by."""
+    outer, n, inner = found
     scratch: tuple | None = None
-    numbers: tuple = found
+    numbers: tuple = (*found, count)
     if inner > 1:
-        form, scratch = "columns", (outer * inner, acc)
+        group, chunk, parts = codegen.columns_geometry(outer, n, inner)
+        form, scratch = "columns", (outer * parts * group * inner, acc)
+        numbers = (outer, n, inner, group, chunk, parts, count)
     elif outer == 1 and n > codegen.BLOCK:
-        form, scratch, numbers = "whole", (-(-n // codegen.BLOCK), acc), (n,)
+        form, scratch, numbers = "whole", (-(-n // codegen.BLOCK), acc), (n, count)
     else:
         form = "rows"
-    # On one thread too: the compiler adds up in another order in the serial loop, and sums would depend on the number of threads.
-    parallel = outer * n * inner >= PARALLEL_ELEMENTS and not threads.forked()
-    buffers = [np.empty(1, x._k.dtype.storage), np.empty(1, target.storage)] + ([np.empty(1, acc)] if scratch else [])
-    jit_ = codegen.build(r, form, x._k.dtype, acc, target, parallel)
-    entry = compiled_entry(jit_, (*buffers, *numbers), r.name, lambda: reduction_work(r, x, found, target))
-    return Plan(shape, shape.numel(), made, entry, order, scratch, numbers)
+    parallel = outer * n * inner >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1
+    buffers = [np.empty(1, element.storage), np.empty(1, target.storage)] + ([np.empty(1, acc)] if scratch else [])
+    jit_ = codegen.build(r, form, element, acc, target, parallel)
+    entry = compiled_entry(jit_, (*buffers, *numbers), r.name)
+    return Plan(Size(()), outer * inner, kind(target, where_), entry, None, scratch, numbers)
 
 
 def _samples() -> list:
@@ -143,7 +198,8 @@ def _samples() -> list:
 
 
 def _sum_type(x: Tensor, given: dtype | None) -> dtype:
-    return given or (x.dtype if x.dtype.is_floating_point else dtypes.int64)
+    d = x._k.dtype
+    return given or (d if d.category == dtypes.FLOATING else dtypes.int64)
 
 
 @op(direct=True, samples=_samples, ref=np.sum)

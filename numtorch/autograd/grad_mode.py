@@ -18,7 +18,8 @@ class _Mode(threading.local):
     anomaly = False  # nodes keep the forward stack
     check_nan = True  # under anomaly detection: gradients are searched for NaN
     packing: tuple = ()  # (pack, unpack) hooks for saved tensors, the innermost last
-    watched = False  # anomaly or packing: the one thing a new node has to ask
+    made: Any = None  # called with each new node, while a profile is open
+    watched = False  # anomaly, packing or made: the one thing a new node has to ask
 
 
 mode = _current = _Mode()

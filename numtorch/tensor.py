@@ -428,6 +428,20 @@ def __format__(self: Tensor, spec: str) -> str:
 
 
 @_method
+def _repr_html_(self: Tensor) -> str:
+    from numtorch import display
+
+    title = f"{self.dtype.name} [{' × '.join(map(str, self.shape)) or 'scalar'}] on {self.device}"
+    title += f", {self.grad_fn.name()}" if self.grad_fn is not None else ", requires_grad" if self.requires_grad else ""
+    if self.device.type == "meta":
+        return display.table([title], [])
+    if self.numel() > 1 << 22:  # what is shown is a sample: a corner's worth of rows is enough to read
+        self = self.detach().reshape(-1, self.shape[-1])[:1024] if self.ndim > 1 else self.detach()[: 1 << 16]
+    values = creation.to_ndarray(movement.to(self.detach(), "cpu"))
+    return display.tensor(values.astype(np.float32) if self.dtype.is_half else values, title)
+
+
+@_method
 def __repr__(self: Tensor, *, tensor_contents: Any = None) -> str:
     name = None if self.dtype in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool) else repr(self.dtype)
     device_name = None if self.device.type == "cpu" else str(self.device)

@@ -25,6 +25,7 @@ FLOORS = {
     "numtorch.device": 0,
     "numtorch.errors": 0,
     "numtorch.files": 0,  # atomic writes
+    "numtorch.display": 0,  # HTML of arrays and text
     "numtorch.stubs": 9,
     "numtorch.autograd.grad_mode": 0,  # a flag; everything reads it
     "numtorch.kernels": 5,  # explain, list, source: they ask about ops
@@ -63,6 +64,9 @@ FLOORS = {
     "numtorch.distributed": 8,
     "numtorch.quantization": 8,
     "numtorch.hub": 8,
+    "numtorch.kernels.__main__": 9,  # the command line, and the models it knows by name
+    "numtorch.kernels.steps": 9,
+    "numtorch.collect_env": 9,
     "numtorch.demo": 9,
     "numtorch.__main__": 9,
 }

@@ -6,6 +6,7 @@ from numtorch.autograd.anomaly import detect_anomaly as detect_anomaly
 from numtorch.autograd.anomaly import is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled
 from numtorch.autograd.anomaly import is_anomaly_enabled as is_anomaly_enabled
 from numtorch.autograd.anomaly import set_detect_anomaly as set_detect_anomaly
+from numtorch.autograd.drawing import draw as draw
 from numtorch.autograd.function import Function as Function
 from numtorch.autograd.grad_mode import enable_grad as enable_grad
 from numtorch.autograd.grad_mode import inference_mode as inference_mode

@@ -494,3 +494,13 @@ class Module(hooks.Hookable):
             return f"{self._get_name()}({extra})"
         lines += [f"({name}): {indented(repr(module))}" for name, module in self._modules.items()]
         return f"{self._get_name()}(" + ("\n  " + "\n  ".join(lines) + "\n" if lines else "") + ")"
+
+    def _repr_html_(self) -> str:
+        from numtorch import display
+
+        rows = []
+        for name, module in self.named_modules():
+            own = sum(p.numel() for p in module._parameters.values() if p is not None)
+            rows.append((name.count(".") + 1 if name else 0, name.rpartition(".")[2] or "(model)",
+                         f"{module._get_name()}({module.extra_repr()})" if not module._modules else module._get_name(), own))
+        return display.layers(rows, sum(p.numel() for p in self.parameters()), self._get_name())

@@ -1,0 +1,146 @@
+"""How tensors, modules and graphs show themselves in a notebook: small HTML, whatever the size of what is shown.
+
+Works on NumPy arrays and text alone, as ``printing`` does. Nothing here is longer than some tens of kilobytes:
+large tensors are sampled.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+VALUES = 8  # rows and columns up to which the numbers themselves are shown
+CELLS = 32  # rows and columns of a heat map
+STYLE = "border-collapse:collapse;font-family:monospace;font-size:12px;line-height:1.2"
+COLD, WARM = np.array([59, 76, 192]), np.array([180, 4, 38])  # the ends of a diverging map; white in the middle
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> str:
+    """An HTML table; numbers stand right, text left.
+
+    >>> "<td" in table(["op", "calls"], [["mul", 3]])
+    True
+    """
+    head = "".join(f'<th style="text-align:left;padding:2px 8px;border-bottom:1px solid #999">{html.escape(h)}</th>' for h in header)
+    body = []
+    for row in rows:
+        cells = []
+        for value in row:
+            number = isinstance(value, int | float)
+            text = f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else html.escape(str(value))
+            cells.append(f'<td style="text-align:{"right" if number else "left"};padding:2px 8px;white-space:pre">{text}</td>')
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    caption = f'<div style="font-family:monospace;font-size:12px;margin:4px 0">{html.escape(title)}</div>' if title else ""
+    return f'{caption}<table style="{STYLE}"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'
+
+
+def tensor(values: np.ndarray, title: str) -> str:
+    """A tensor: what it is, and its elements, as coloured numbers or as a heat map of the last two dimensions.
+
+    Of more than two dimensions the first few matrices are shown side by side.
+    """
+    head = f'<div style="font-family:monospace;font-size:12px;margin:4px 0">{html.escape(title)}</div>'
+    if values.ndim == 0:
+        return f'{head}<b style="font-family:monospace">{html.escape(_text(values.item()))}</b>'
+    if not values.size:
+        return f"{head}<i>no elements</i>"
+    lead = values.shape[:-2]
+    matrices = values.reshape(-1, *values.shape[-2:]) if values.ndim > 1 else values.reshape(1, 1, -1)
+    shown = []
+    for i in range(min(len(matrices), 4)):
+        index = ", ".join(str(int(j)) for j in np.unravel_index(i, lead)) if lead else ""
+        label = f'<div style="font-family:monospace;font-size:11px;color:#666">[{index}]</div>' if lead else ""
+        shown.append(f'<div style="display:inline-block;vertical-align:top;margin-right:12px">{label}{_matrix(matrices[i])}</div>')
+    if len(matrices) > 4:
+        shown.append(f'<span style="font-family:monospace">… {len(matrices) - 4} more</span>')
+    return head + "".join(shown)
+
+
+def _matrix(x: np.ndarray) -> str:
+    rows, cols = x.shape
+    if (rows <= VALUES and cols <= VALUES) or (rows == 1 and cols <= 2 * VALUES):
+        picked, numbers = x, True
+    else:
+        picked = x[_sample(rows)][:, _sample(cols)]
+        numbers = False
+    colours = _colours(picked)
+    lines = []
+    for row, tints in zip(picked, colours, strict=True):
+        if numbers:
+            cells = "".join(f'<td style="background:{c};padding:1px 6px;text-align:right">{html.escape(_text(v.item()))}</td>'
+                            for v, c in zip(row, tints, strict=True))
+        else:
+            cells = "".join(f'<td bgcolor="{c}">' for c in tints)
+        lines.append(f"<tr>{cells}</tr>")
+    if numbers:
+        return f'<table style="{STYLE}">{"".join(lines)}</table>'
+    side = max(3, min(10, 160 // max(picked.shape)))
+    style = f"<style>.nt-heat{side} td{{width:{side}px;height:{side}px;min-width:{side}px;padding:0!important;border:0}}</style>"
+    return f'{style}<table class="nt-heat{side}" style="border-collapse:collapse">{"".join(lines)}</table>'
+
+
+def _sample(n: int) -> np.ndarray:
+    return np.linspace(0, n - 1, min(n, CELLS)).astype(int)
+
+
+def _text(v: Any) -> str:
+    return str(v) if isinstance(v, bool | int) else f"{v:.4g}"
+
+
+def _colours(x: np.ndarray) -> list[list[str]]:
+    """Blue below zero, red above, paler towards it; NaN and infinities grey."""
+    v = x.astype(np.float64)
+    finite = np.isfinite(v)
+    top = np.abs(v[finite]).max(initial=0.0) or 1.0
+    share = np.clip(np.where(finite, v, 0) / top, -1, 1)[..., None]
+    rgb = 255 + np.abs(share) * (np.where(share < 0, COLD, WARM) - 255) * 0.75
+    rgb = np.where(finite[..., None], rgb, 160).astype(int)
+    return [[f"#{r:02x}{g:02x}{b:02x}" for r, g, b in row] for row in rgb]
+
+
+def layers(rows: Sequence[tuple[int, str, str, int]], total: int, title: str) -> str:
+    """A module: (depth, name, description, its own parameters) of each submodule, and the number of parameters in all."""
+    lines = [["    " * depth + name, text, n or ""] for depth, name, text, n in rows[:60]]
+    if len(rows) > 60:
+        lines.append([f"… {len(rows) - 60} more", "", ""])
+    return table(["name", "module", "parameters"], lines, f"{title}: {total:,} parameters")
+
+
+def graph(nodes: Sequence[tuple[str, str]], arrows: Sequence[tuple[int, int]]) -> str:
+    """A directed graph as SVG: (label, fill colour) of each node, and (from, to) pairs; arrows point downwards.
+
+    Nodes stand in layers by the longest way from a source, and in a layer near what they depend on.
+    """
+    depth = [0] * len(nodes)
+    for _ in nodes:  # longest paths by relaxation: graphs that are drawn are small
+        for a, b in arrows:
+            depth[b] = max(depth[b], depth[a] + 1)
+    layers_: list[list[int]] = [[] for _ in range(max(depth, default=0) + 1)]
+    place = {i: float(i) for i in range(len(nodes))}
+    for level in range(len(layers_)):
+        members = [i for i in range(len(nodes)) if depth[i] == level]
+        above = {i: [place[a] for a, b in arrows if b == i] for i in members}
+        members.sort(key=lambda i: sum(above[i]) / len(above[i]) if above[i] else place[i])  # noqa: B023 - used at once
+        for at, i in enumerate(members):
+            place[i] = at - (len(members) - 1) / 2
+        layers_[level] = members
+    width = max([8 * len(label) + 20 for label, _ in nodes], default=60)
+    columns = max((len(members) for members in layers_), default=1)
+    middle = columns * (width + 16) / 2
+    x = {i: middle + place[i] * (width + 16) for i in range(len(nodes))}
+    y = {i: 24 + depth[i] * 54 for i in range(len(nodes))}
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{2 * middle:.0f}" height="{48 + (len(layers_) - 1) * 54}" '
+             'font-family="monospace" font-size="12">',
+             '<defs><marker id="nt-arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+             '<path d="M0 0L8 4L0 8z" fill="#555"/></marker></defs>']
+    for a, b in arrows:
+        parts.append(f'<line x1="{x[a]:.1f}" y1="{y[a] + 13}" x2="{x[b]:.1f}" y2="{y[b] - 13}" stroke="#555" '
+                     'marker-end="url(#nt-arrow)"/>')
+    for i, (label, fill) in enumerate(nodes):
+        wide = 8 * len(label) + 16
+        parts.append(f'<rect x="{x[i] - wide / 2:.1f}" y="{y[i] - 13}" width="{wide}" height="26" rx="5" fill="{fill}" stroke="#555"/>'
+                     f'<text x="{x[i]:.1f}" y="{y[i] + 4}" text-anchor="middle" fill="#000">{html.escape(label)}</text>')
+    return "".join(parts) + "</svg>"

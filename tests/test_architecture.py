@@ -31,6 +31,7 @@ FLOORS = {
     "numtorch.kernels": 5,  # explain, list, source: they ask about ops
     "numtorch.kernels.registry": 1,
     "numtorch.kernels.threads": 1,
+    "numtorch.kernels.pool": 1,
     "numtorch.kernels.cache": 1,
     "numtorch.kernels.jit": 1,
     "numtorch.kernels.timing": 1,

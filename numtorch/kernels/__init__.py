@@ -148,18 +148,33 @@ def use(op: Any, kernel: Any, device: str | None = None) -> Iterator[Kernel]:
         yield chosen
 
 
-def warmup(model: Any, *inputs: Any, backward: bool = True) -> dict[str, float]:
-    """Compile and load every kernel that a model needs, by running it once.
+def warmup(model: Any, *inputs: Any, backward: bool = True, processes: int | None = None, progress: bool = True) -> dict[str, float]:
+    """Compile and load every kernel that a model needs, then run it once.
+
+    What is not in the cache is compiled in several processes at once, with a progress bar on a terminal; that
+    takes Linux, elsewhere one process compiles. Gradients are left as they were; a ``model`` that is a whole
+    training step is taken as one step.
+
+    Args:
+        model: a module, or any function.
+        backward: also run backward from the sum of the outputs that require gradients.
+        processes: how many compile; one a core if None.
 
     Returns:
         ``kernels`` compiled, ``loaded`` from the cache, ``seconds`` spent.
-    """
-    from numtorch.kernels import cache
 
-    before, started = dict(cache.stats), time.perf_counter()
-    y = model(*inputs)
-    outputs = y if isinstance(y, tuple) else (y,)
-    if backward:
+    >>> import numtorch as torch
+    >>> done = torch.kernels.warmup(torch.nn.Linear(3, 2), torch.ones(4, 3))
+    >>> sorted(done)
+    ['kernels', 'loaded', 'seconds']
+    """
+    from numtorch.kernels import cache, warm
+
+    def once() -> None:
+        y = model(*inputs)
+        outputs = y if isinstance(y, tuple) else (y,)
+        if not backward:
+            return
         total = None
         for o in outputs:
             if getattr(o, "requires_grad", False):
@@ -170,5 +185,10 @@ def warmup(model: Any, *inputs: Any, backward: bool = True) -> dict[str, float]:
             total.backward()
             for p, g in kept:
                 p.grad = g
-    return {"kernels": cache.stats["misses"] - before["misses"], "loaded": cache.stats["hits"] - before["hits"],
+
+    before, started = dict(cache.stats), time.perf_counter()
+    on_cpu = all(getattr(getattr(v, "device", None), "type", "cpu") == "cpu" for v in inputs)  # a GPU does not survive a fork
+    ahead = warm.compile_ahead(once, processes, progress) if on_cpu else 0
+    once()
+    return {"kernels": ahead + cache.stats["misses"] - before["misses"], "loaded": cache.stats["hits"] - before["hits"],
             "seconds": time.perf_counter() - started}

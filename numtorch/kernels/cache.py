@@ -73,7 +73,7 @@ def _writable(path: Path, private: bool = False) -> bool:
 def clear() -> int:
     """Delete every cached kernel; return how many there were."""
     files = list(folder().glob("*.nbc"))
-    for file in files:
+    for file in (*files, *folder().glob("*.remarks")):  # the latter say what LLVM made of them
         file.unlink(missing_ok=True)
     return len(files)
 

@@ -14,6 +14,9 @@ from numtorch.kernels import registry, threads
 from numtorch.kernels.jit import Jit, disabled, numba
 
 
+NOTHING = -1  # what a rehearsed kernel returns: with it, kernels that check indices say that all are good
+
+
 class Launch(NamedTuple):
     """A kernel function and the Numba types that it was called with."""
 
@@ -68,7 +71,7 @@ class _Rehearsed:
     def __call__(self, *args: Any) -> int:
         typeof = numba().typeof
         self.note(self.kernel, tuple(typeof(a) for a in args))
-        return 0
+        return NOTHING
 
     def compile(self, signature: tuple) -> None:
         self.note(self.kernel, tuple(signature))
@@ -92,7 +95,7 @@ class _Result:
 
     @staticmethod
     def entry_point(*args: Any) -> int:
-        return 0
+        return NOTHING
 
     @staticmethod
     def get_pointer_to_function(name: str) -> int:
@@ -103,9 +106,10 @@ def rehearse(fn: Callable, note: Callable[[Jit, tuple], None]) -> None:
     """Run ``fn`` without computing; ``note(kernel, signature)`` for each kernel function that it would launch.
 
     Arrays hold whatever memory held, so ``fn`` may fail half way; what was noted until then counts. To be
-    called in a process of its own: nothing is put back.
+    called in a process of its own: launchers keep what they were given here.
     """
     registry.clear_memos()
+    call, dispatcher = Jit.__call__, Jit.dispatcher
 
     def quiet_call(self: Jit, *args: Any) -> int:
         kernel = self if threads.get_num_threads() > 1 else self.serial
@@ -113,4 +117,7 @@ def rehearse(fn: Callable, note: Callable[[Jit, tuple], None]) -> None:
 
     Jit.__call__ = quiet_call  # type: ignore[method-assign]
     Jit.dispatcher = property(lambda self: _Rehearsed(self, note))  # type: ignore[method-assign, assignment]
-    fn()
+    try:
+        fn()
+    finally:
+        Jit.__call__, Jit.dispatcher = call, dispatcher  # type: ignore[method-assign]

@@ -1,0 +1,130 @@
+"""``python -m numtorch.kernels``: list the kernels, explain a choice, compile ahead, empty the cache."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+import sys
+from typing import Any
+
+import numtorch as torch
+from numtorch import kernels
+from numtorch.kernels import cache, registry, warm
+
+MODELS = ("mlp", "lenet", "resnet18", "gpt", "demo")
+_SHAPE = re.compile(r"(\d+(?:x\d+)*)(?::(\w+))?")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command; the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m numtorch.kernels", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    listing = commands.add_parser("list", help="every op with its kernels, their types and devices, and where it is defined")
+    listing.add_argument("op", nargs="?", help="only the ops whose names contain this")
+    why = commands.add_parser("explain", help="which kernel computes a call, and why",
+                              epilog="example: python -m numtorch.kernels explain softmax 768x512 dim=-1")
+    why.add_argument("op")
+    why.add_argument("args", nargs="*", help="tensors as shapes (768x512, 64:int64), numbers, and parameters as name=value")
+    ahead = commands.add_parser("warmup", help="compile ahead what a model's training step needs")
+    ahead.add_argument("--model", choices=MODELS, default="mlp")
+    ahead.add_argument("--processes", type=int, default=None, help="how many compile (one a core)")
+    commands.add_parser("clear", help="delete the compiled kernels from the cache folder")
+    args = parser.parse_args(argv)
+    try:
+        return {"list": lambda: table(args.op), "explain": lambda: explain(args.op, args.args),
+                "warmup": lambda: warmup(args.model, args.processes), "clear": clear}[args.command]()
+    except (KeyError, TypeError, ValueError, RuntimeError, NotImplementedError) as e:
+        print(f"{args.command}: {e.args[0] if e.args else e}", file=sys.stderr)
+        return 2
+
+
+def table(part: str | None) -> int:
+    """Print the registry."""
+    registry.load_plugins()
+    rows = []
+    for name in sorted(registry.ENTRIES):
+        entry = registry.ENTRIES[name]
+        if part and part not in name:
+            continue
+        site = entry.site.rpartition("numtorch/")[2] if "numtorch/" in entry.site else entry.site
+        for k in entry.kernels:
+            types = "any" if k.dtypes is None else ", ".join(d.name for d in k.dtypes)
+            rows.append((name, k.name, k.device, types, k.priority.name.lower(), site))
+        if entry.body is not None:
+            rows.append((name, "body", "any", "any", "composite", site))
+    if not rows:
+        raise KeyError(f"no op's name contains {part!r}")
+    _print([("op", "kernel", "device", "dtypes", "priority", "defined at"), *rows])
+    print(f"\n{len(rows)} kernels of {len({r[0] for r in rows})} ops")
+    return 0
+
+
+def _print(rows: list[tuple]) -> None:
+    widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
+    print("\n".join("  ".join(f"{v:<{w}}" for v, w in zip(r, widths, strict=True)).rstrip() for r in rows))
+
+
+def arguments(texts: list[str]) -> tuple[list, dict]:
+    """Tensors, numbers and parameters from the words of a command line.
+
+    >>> from numtorch.kernels.__main__ import arguments
+    >>> (x, alpha), params = arguments(["2x3", "0.5", "dim=-1"])
+    >>> x.shape, alpha, params
+    (Size([2, 3]), 0.5, {'dim': -1})
+    """
+    positional: list = []
+    named: dict = {}
+    for text in texts:
+        if "=" in text:
+            name, _, value = text.partition("=")
+            named[name] = _value(value)
+        else:
+            positional.append(_value(text))
+    return positional, named
+
+
+def _value(text: str) -> Any:
+    if (shape := _SHAPE.fullmatch(text)) and ("x" in text or ":" in text):
+        dtype = getattr(torch, shape[2] or "float32", None)
+        if not isinstance(dtype, torch.dtype):
+            raise ValueError(f"{text}: no dtype is called {shape[2]!r}")
+        sizes = tuple(int(n) for n in shape[1].split("x"))
+        torch.manual_seed(0)
+        return torch.randn(sizes).to(dtype) if dtype.is_floating_point else torch.zeros(sizes, dtype=dtype)
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def explain(op: str, texts: list[str]) -> int:
+    """Print the candidates for a call."""
+    positional, named = arguments(texts)
+    entry = registry.ENTRIES.get(op)
+    if not positional and entry is not None:
+        print(kernels.list(op))
+        return 0
+    print(kernels.explain(op, *positional, **named))
+    return 0
+
+
+def warmup(model: str, processes: int | None) -> int:
+    """Compile what a step of a model needs."""
+    from numtorch.kernels import steps
+
+    done = kernels.warmup(steps.step, model, backward=False, processes=processes)
+    how = "" if warm.possible() else " in one process: several need Linux"
+    print(f"{model}: {done['kernels']:.0f} kernels compiled{how}, {done['loaded']:.0f} loaded from {cache.folder()}, {done['seconds']:.1f} s")
+    return 0
+
+
+def clear() -> int:
+    """Delete what is cached."""
+    bytes_ = sum(f.stat().st_size for f in cache.entries())
+    print(f"{cache.clear()} kernels deleted from {cache.folder()}, {bytes_ / 1e6:.1f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

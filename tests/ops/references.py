@@ -158,6 +158,20 @@ class index:
         return f"index{self.shape}<{self.high}"
 
 
+class mask:
+    """A boolean array of a shape in which ``n`` elements are true."""
+
+    def __init__(self, shape, n):
+        self.shape, self.n = shape, n
+
+    def array(self):
+        a = np.arange(math.prod(self.shape)) < self.n
+        return rng_of(self.shape, self.n).permutation(a).reshape(self.shape)
+
+    def __repr__(self):
+        return f"mask{self.shape}:{self.n}"
+
+
 class positive:
     """Floating elements above 0, as variances are."""
 
@@ -217,9 +231,14 @@ SAMPLES = {
     "strided_read": [((3, 4), (2, 2), (4, 1), 1, (4, 1)), ((2, 3), (3,), (2,), 1, (1, 2))],
     "take_along_extents": [((5, 3), index((4,), 5), 0), ((2, 5, 3), index((7,), 5), 1), ((4, 2), index((0,), 4), 0)],
     "put_along_extents": [((5, 3), index((3,), 5, 0), (3, 3), 0, False), ((2, 5), index((4,), 5), (2, 4), 1, True)],
+    "put_into_zeros": [((3, 3), index((3,), 5), (5, 3), 0), ((2, 4), index((4,), 5), (2, 5), 1)],
+    "compress": [((5,), mask((5,), 3), 3), ((2, 3), mask((2, 3), 4), 4), ((2, 2), mask((2, 2), 0), 0)],
+    "spread": [((3,), mask((5,), 3)), ((4,), mask((2, 3), 4)), ((0,), mask((3,), 0))],
     "gather": [((3, 4), index((3, 2), 4), 1), ((3, 4), index((5, 4), 3), 0), ((3, 4), index((2, 3), 4), 1)],
     "scatter": [((3, 4), index((3, 2), 4, 1), (3, 2), 1, 0), ((3, 4), index((3, 6), 4), (3, 6), 1, 1),
-                ((5, 2), index((3, 2), 5), (3, 2), 0, 1), ((3, 4), index((2, 2), 4, 1), (2, 2), 1, 2)],
+                ((5, 2), index((3, 2), 5), (3, 2), 0, 1), ((3, 4), index((2, 2), 4, 1), (3, 2), 1, 0)],
+    "scatter_combine": [((3, 4), index((2, 2), 4, 1), (2, 2), 1, 2), ((3, 4), index((3, 6), 4), (3, 6), 1, 2),
+                        ((3, 4), index((3, 6), 4), (3, 6), 1, 3), ((4, 3), index((2, 2), 4), (3, 3), 0, 4)],
     "count_nonzero": [((3, 4),), ((3, 4), 1), ((2, 3, 4), (0, 2))],
     "extreme_along": [((3, 4), 1, False, 1), ((3, 4), 0, True, -1), ((2, 3, 4), 1, False, 1), ((5,), 0, False, -1)],
     "matmul": [((3, 4), (4, 5)), ((2, 3, 4), (2, 4, 5)), ((2, 3, 4), (4, 2)), ((1, 3, 4), (2, 4, 2)), ((3, 0), (0, 2)),
@@ -293,6 +312,12 @@ def _put(x, i, y, dim, accumulate):
     return np.moveaxis(z, 0, dim)
 
 
+def _spread(x, m):
+    z = np.zeros(m.shape)
+    z[m] = x
+    return z
+
+
 def _gather(x, i, dim):
     part = x[tuple(np.s_[:] if d == dim else np.s_[:n] for d, n in enumerate(i.shape))]
     return np.take_along_axis(part, i, dim)
@@ -303,7 +328,7 @@ def _scatter(x, i, y, dim, mode):
     for at in np.ndindex(i.shape):
         to = (*at[:dim], i[at], *at[dim + 1 :])
         v = y[at]
-        z[to] = (v, z[to] + v, z[to] * v)[mode]
+        z[to] = (v, z[to] + v, z[to] * v, max(z[to], v), min(z[to], v))[mode]
     return z
 
 
@@ -350,8 +375,12 @@ STRUCTURED = {
     "strided_read": lambda x, size, stride, start, steps: _memory(x, steps)[_places(size, stride, start)],
     "take_along_extents": lambda x, i, dim: np.take(x, i, dim),
     "put_along_extents": _put,
+    "put_into_zeros": lambda x, i, shape, dim: _put(np.zeros(shape), i, x, dim, True),
+    "compress": lambda x, m, n: x[m],
+    "spread": _spread,
     "gather": _gather,
     "scatter": _scatter,
+    "scatter_combine": _scatter,
     "sum": _reduced(np.sum),
     "mean": _reduced(np.mean),
     "prod": _reduced(np.prod),
@@ -414,7 +443,7 @@ def arguments(op, sample, dtype="float64"):
             arrays.append(None)
         elif isinstance(s, numtorch.Tensor):
             arrays.append(values(s))
-        elif isinstance(s, index):
+        elif isinstance(s, index | mask):
             arrays.append(s.array())
         elif isinstance(s, positive):
             arrays.append(array(s.shape, dtype, (0.5, 2), (op.name, i)))

@@ -461,8 +461,6 @@ def is_smooth(op, sample):
         return False
     if op.name == "cast":
         return sample[1] is not numtorch.float32  # differences need float64
-    if op.name == "scatter" and sample[4] == 2:
-        return False  # torch has no gradient for reduce="multiply" either
     return all(a is None or a.size <= 120 for a in arguments(op, sample)[0])
 
 

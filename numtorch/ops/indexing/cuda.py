@@ -52,7 +52,7 @@ def gather_elements(x, index, out, n, m, inner):
 
 @cuda_kernel
 def scatter_elements(out, index, y, outer, n, m, inner, mode):
-    """out[i, index[i, k, c], c] = (mode 0) or += (1) or *= (2) y[i, k, c], in the order of k"""
+    """out[i, index[i, k, c], c] = (mode 0), += (1), *= (2), max= (3), min= (4) y[i, k, c], in the order of k"""
     for t in range(cuda.grid(1), outer * inner, cuda.gridsize(1)):
         i = t // inner
         c = t - i * inner
@@ -65,5 +65,10 @@ def scatter_elements(out, index, y, outer, n, m, inner, mode):
                 out[target] = y[at]
             elif mode == 1:
                 out[target] += y[at]
-            else:
+            elif mode == 2:
                 out[target] *= y[at]
+            elif mode == 3:
+                if y[at] > out[target] or y[at] != y[at]:
+                    out[target] = y[at]
+            elif y[at] < out[target] or y[at] != y[at]:
+                out[target] = y[at]

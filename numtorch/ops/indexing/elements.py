@@ -1,0 +1,332 @@
+"""Single elements at positions of one dimension: gather, scatter and what is made of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numtorch import dtype as dtypes
+from numtorch._tensor import Tensor, as_ndarray, empty
+from numtorch.dispatch.cost import nbytes, numel, picks
+from numtorch.dispatch.op import op
+from numtorch.ops import movement
+from numtorch.ops.arithmetic import eq, mul, where
+from numtorch.ops.indexing import cpu
+from numtorch.ops.indexing.positions import as_index, check, chosen, columns, extents, naming
+from numtorch.ops.movement import contiguous, expand_to, reshape
+from numtorch.storage import broadcast_shapes, wrap_dim
+
+
+@op(shape=True, name="gather", public=False, cost=picks)
+def gather_along(x, index, dim: int):
+    """``out[.., k, ..] = x[.., index[.., k, ..], ..]`` along ``dim``."""
+    return empty(index.shape, x.dtype, x.device)
+
+
+@gather_along.kernel("cpu", functions=(cpu.gather_elements,))
+def gather_cpu(x, index, dim):
+    x, index = _cut(x, index.shape, dim), contiguous(index)
+    out = gather_along.op.rule(x, index, dim)
+    outer, n, inner = extents(x.shape, dim)
+    if out._buf.size:
+        m = index.shape[dim] if index.shape else 1
+        bad = chosen(cpu.gather_elements, out._buf.size)(x._buf, index._buf, out._buf, outer, n, m, inner, 0)
+        check(bad, index, dim, n)
+    return out
+
+
+@gather_along.kernel("cuda", name="gather_cuda")
+def gather_cuda(x, index, dim):
+    from numtorch.ops.indexing.cuda import gather_elements
+
+    x = _cut(x, index.shape, dim)
+    out = gather_along.op.rule(x, index, dim)
+    outer, n, inner = extents(x.shape, dim)
+    gather_elements.launch(out.shape.numel(), x._buf, index._buf, out._buf, n, index.shape[dim] if index.ndim else 1, inner)
+    return out
+
+
+def _cut(x: Tensor, shape: tuple, dim: int) -> Tensor:
+    """``x`` limited to the extents of the index in all dimensions but ``dim``."""
+    for d, n in enumerate(shape):
+        if d != dim and x.shape[d] != n:
+            x = movement.slice(x, d, 0, n)
+    return contiguous(x)
+
+
+@gather_along.vjp
+def _(g, x_shape, index, *, dim):
+    from numtorch.ops.creation import zeros
+
+    return scatter_along(zeros(x_shape, dtype=g.dtype, device=g.device), index, g, dim, cpu.ADD), None
+
+
+def _scatter_cost(out: Tensor, x: Tensor, index: Tensor, y: Tensor, dim: int, mode: int) -> tuple[int, int]:
+    return nbytes(out, x, index) + numel(index) * y.dtype.itemsize, numel(index) if mode in (cpu.ADD, cpu.MULTIPLY) else 0
+
+
+@op(shape=True, name="scatter", public=False, cost=_scatter_cost)
+def scatter_along(x, index, y, dim: int, mode: int):
+    """``x`` with ``y`` written (mode 0) or added (1) at the positions ``index`` of ``dim``."""
+    return empty(x.shape, x.dtype, x.device)
+
+
+def _scatter(x: Tensor, index: Tensor, y: Tensor, dim: int, run: Any) -> Tensor:
+    """Scatter into the part of a copy of ``x`` that the index spans."""
+    out = movement.clone(x)
+    part = out
+    for d, n in enumerate(index.shape):
+        if d != dim and out.shape[d] != n:
+            part = movement.slice(part, d, 0, n)
+    y = _cut(y, index.shape, -1)
+    target = contiguous(part)
+    outer, n, inner = extents(target.shape, dim)
+    run(target._buf, index._buf, y._buf, outer, n, index.shape[dim] if index.ndim else 1, inner)
+    if target is not part:
+        movement.copy_(part, target)
+    return out
+
+
+@scatter_along.kernel("cpu", functions=(cpu.scatter_elements,))
+def scatter_cpu(x, index, y, dim, mode):
+    if x.dtype.is_half and mode != cpu.SET:  # half types are stored as bits: they are computed as float32
+        wide = scatter_cpu(movement.cast(x, dtypes.float32), index, movement.cast(y, dtypes.float32), dim, mode)
+        return movement.cast(wide, x.dtype)
+    index = contiguous(index)
+
+    def run(out: Any, at: Any, values: Any, outer: int, n: int, m: int, inner: int) -> None:
+        if at.size:
+            kernel = chosen(cpu.scatter_elements, at.size)
+            check(kernel(out, at, values, outer, n, m, inner, mode, 0, columns(outer, inner)), index, dim, n)
+
+    return _scatter(x, index, y, dim, run)
+
+
+@scatter_along.kernel("cuda", name="scatter_cuda")
+def scatter_cuda(x, index, y, dim, mode):
+    from numtorch.ops.indexing.cuda import scatter_elements
+
+    return _scatter(x, index, y, dim, lambda o, i, v, outer, n, k, inner:
+                    scatter_elements.launch(outer * inner, o, i, v, outer, n, k, inner, mode))
+
+
+@scatter_along.vjp
+def _(g, index, y_shape, *, dim, mode, needs):
+    gx = g
+    if needs[0] and mode == cpu.SET:
+        gx = scatter_along(g, index, _like(g, y_shape), dim, cpu.SET)
+    return gx, None, (_padded(gather_along(g, index, dim), y_shape) if needs[2] else None)
+
+
+@op(shape=True, name="scatter_combine", public=False, cost=_scatter_cost)
+def combine_along(x, index, y, dim: int, mode: int):
+    """``x`` with ``y`` combined into the positions ``index`` of ``dim``: multiplied (2), the largest (3) or smallest (4) of both."""
+    return empty(x.shape, x.dtype, x.device)
+
+
+combine_along.kernel("cpu", name="combine_cpu", functions=(cpu.scatter_elements,))(scatter_cpu)
+combine_along.kernel("cuda", name="combine_cuda")(scatter_cuda)
+
+
+@combine_along.vjp
+def _(g, x, index, y, *, out, dim, mode):
+    gradient = _product_gradient if mode == cpu.MULTIPLY else _extreme_gradient
+    gx, gy = gradient(g, x, index, y, out, dim)
+    return gx, None, gy
+
+
+def _like(g: Tensor, shape: tuple, value: float = 0.0) -> Tensor:
+    from numtorch.ops.creation import full
+
+    return full(shape, value, dtype=g.dtype, device=g.device)
+
+
+def _padded(found: Tensor, shape: tuple) -> Tensor:
+    """Zeros of ``shape`` that begin with ``found``: what is scattered may be larger than the index, and the rest is not used."""
+    if found.shape == shape:
+        return found
+    part = whole = _like(found, shape)
+    for d, n in enumerate(found.shape):
+        part = movement.slice(part, d, 0, n)
+    return movement.as_strided_scatter(whole, found, tuple(part.shape), part.strides, part._offset, whole.strides)
+
+
+def _product_gradient(g: Tensor, x: Tensor, index: Tensor, y: Tensor, out: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    # The product of the other factors: by division where a factor is not 0; a single 0 is left out; of two, each leaves one.
+    part = _cut(y, index.shape, -1)
+    zero = eq(part, 0)
+    zeros_at = gather_along(scatter_along(_like(g, x.shape), index, zero.to(g.dtype), dim, cpu.ADD) + eq(x, 0).to(g.dtype), index, dim)
+    alone = mul(zero, eq(zeros_at, 1))
+    without = combine_along(x, index, where(alone, 1.0, part), dim, cpu.MULTIPLY)
+    divided = gather_along(g * out, index, dim) / where(zero, 1.0, part)
+    gy = where(alone, gather_along(g * without, index, dim), divided)
+    gx = g * combine_along(_like(g, x.shape, 1.0), index, part, dim, cpu.MULTIPLY)
+    return gx, _padded(gy, y.shape)
+
+
+def _extreme_gradient(g: Tensor, x: Tensor, index: Tensor, y: Tensor, out: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    # Ties share the gradient evenly, as in torch.
+    part = _cut(y, index.shape, -1)
+    mine, theirs = eq(x, out).to(g.dtype), eq(part, gather_along(out, index, dim)).to(g.dtype)
+    share = g / scatter_along(mine.detach(), index, theirs.detach(), dim, cpu.ADD)
+    return where(eq(mine, 1), share, 0.0), _padded(where(eq(theirs, 1), gather_along(share, index, dim), 0.0), y.shape)
+
+
+def _checked(x: Tensor, index: Any, dim: int, name: str, src: Any = None) -> tuple[Tensor, int]:
+    index = as_index(index, name)
+    d = wrap_dim(dim, x.ndim, name)
+    if x.ndim != index.ndim and x.ndim + index.ndim != 1:
+        raise RuntimeError(f"{name}(): Index tensor must have the same number of dimensions as input tensor "
+                           f"({index.ndim} and {x.ndim})")
+    for i, n in enumerate(index.shape):
+        if i != d and i < x.ndim and n > x.shape[i]:
+            raise RuntimeError(f"{name}(): Size does not match at dimension {i} expected index {list(index.shape)} to be no larger "
+                               f"than self {list(x.shape)} apart from dimension {d}")
+        if isinstance(src, Tensor) and src.ndim == index.ndim and n > src.shape[i]:
+            raise RuntimeError(f"{name}(): Expected index {list(index.shape)} to be no larger than src {list(src.shape)}")
+    return index, d
+
+
+def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
+    """Elements at the given positions along ``dim``, one for each element of ``index``.
+
+    >>> import numtorch as torch
+    >>> torch.gather(torch.tensor([[1, 2], [3, 4]]), 1, torch.tensor([[0, 0], [1, 0]]))
+    tensor([[1, 1],
+            [4, 3]])
+    """
+    index, d = _checked(input, index, dim, "gather")
+    with naming("gather"):
+        return gather_along(input, index, d)
+
+
+def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+    """Elements at ``indices`` along ``dim``, both broadcast in the other dimensions; as NumPy's ``take_along_axis``.
+
+    >>> import numtorch as torch
+    >>> x = torch.tensor([[3, 1, 2]])
+    >>> torch.take_along_dim(x, torch.argsort(x, 1), 1)
+    tensor([[1, 2, 3]])
+    """
+    index = as_index(indices, "take_along_dim")
+    if dim is None:
+        with naming("take_along_dim"):
+            return gather_along(reshape(input, (-1,)), reshape(index, (-1,)), 0)
+    if index.ndim != input.ndim:
+        raise RuntimeError(f"torch.take_along_dim(): input and indices should have the same number of dimensions, but got {input.ndim} "
+                           f"dimensions for input, and {index.ndim} dimensions for indices")
+    d = wrap_dim(dim, input.ndim, "take_along_dim")
+    shape = list(broadcast_shapes(*[tuple(1 if i == d else n for i, n in enumerate(t.shape)) for t in (input, index)]))
+    ours, theirs = list(shape), list(shape)
+    if shape:
+        ours[d], theirs[d] = input.shape[d], index.shape[d]
+    with naming("take_along_dim"):
+        return gather_along(expand_to(input, tuple(ours)), contiguous(expand_to(index, tuple(theirs))), d)
+
+
+def _scattered(x: Tensor, index: Tensor, y: Tensor, d: int, mode: int, name: str) -> Tensor:
+    if y.dtype is not x.dtype:
+        raise RuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype ({x.dtype.name} and {y.dtype.name})")
+    with naming(name):
+        return (scatter_along if mode in (cpu.SET, cpu.ADD) else combine_along)(x, index, y, d, mode)
+
+
+def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:
+    """``input`` with ``src`` written at the positions ``index`` of ``dim`` (the last write wins).
+
+    >>> import numtorch as torch
+    >>> torch.scatter(torch.zeros(2, 3), 1, torch.tensor([[2], [0]]), 1.0)
+    tensor([[0., 0., 1.],
+            [1., 0., 0.]])
+    """
+    from numtorch.ops.creation import full
+
+    index, d = _checked(input, index, dim, "scatter", src)
+    src = value if src is None else src
+    if not isinstance(src, Tensor):
+        src = full(index.shape, src, dtype=input.dtype, device=input.device)
+    modes = {None: cpu.SET, "add": cpu.ADD, "multiply": cpu.MULTIPLY}
+    if reduce not in modes:
+        raise RuntimeError(f"reduce argument must be either add or multiply, got {reduce!r}.")
+    return _scattered(input, index, src, d, modes[reduce], "scatter")
+
+
+def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    """``input`` with ``src`` added at the positions ``index`` of ``dim``.
+
+    >>> import numtorch as torch
+    >>> torch.scatter_add(torch.zeros(3), 0, torch.tensor([0, 0, 2]), torch.tensor([1.0, 2.0, 3.0]))
+    tensor([3., 0., 3.])
+    """
+    index, d = _checked(input, index, dim, "scatter_add", src)
+    return _scattered(input, index, src, d, cpu.ADD, "scatter_add")
+
+
+_REDUCTIONS = {"sum": cpu.ADD, "mean": cpu.ADD, "prod": cpu.MULTIPLY, "amax": cpu.LARGEST, "amin": cpu.SMALLEST}
+
+
+def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True) -> Tensor:
+    """``input`` with ``src`` combined into the positions ``index`` of ``dim`` by ``sum``, ``prod``, ``mean``, ``amax`` or ``amin``.
+
+    With ``include_self=False`` what stands at these positions takes no part. Equal extremes share the gradient.
+
+    >>> import numtorch as torch
+    >>> x, index = torch.tensor([1.0, 2.0]), torch.tensor([0, 0, 1])
+    >>> torch.scatter_reduce(x, 0, index, torch.tensor([5.0, 7.0, 4.0]), "mean", include_self=False)
+    tensor([6., 4.])
+    """
+    if reduce not in _REDUCTIONS:
+        raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}.")
+    index, d = _checked(input, index, dim, "scatter_reduce", src)
+    from numtorch.ops.creation import full, ones_like, zeros_like
+
+    if not include_self:
+        blank = full(index.shape, _identity(reduce, input.dtype), dtype=input.dtype, device=input.device)
+        input = _scattered(input, index, blank, d, cpu.SET, "scatter_reduce")
+    y = _scattered(input, index, src, d, _REDUCTIONS[reduce], "scatter_reduce")
+    if reduce != "mean":
+        return y
+    from numtorch.ops.arithmetic import clamp_min, floor_divide, true_div
+
+    start = ones_like(input) if include_self else zeros_like(input)
+    count = clamp_min(scatter_along(start, index, ones_like(src), d, cpu.ADD), 1)
+    return true_div(y, count) if input.dtype.is_floating_point else floor_divide(y, count)
+
+
+def _identity(reduce: str, d: dtypes.dtype) -> Any:
+    if reduce in ("sum", "mean"):
+        return 0
+    if reduce == "prod":
+        return 1
+    if d.is_floating_point:
+        return float("-inf") if reduce == "amax" else float("inf")
+    if d is dtypes.bool:
+        return reduce == "amin"
+    limits = dtypes.iinfo(d)
+    return limits.min if reduce == "amax" else limits.max
+
+
+def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
+    """A 1 at each class's place and 0 elsewhere, along a new last dimension.
+
+    >>> import numtorch as torch
+    >>> torch.nn.functional.one_hot(torch.tensor([1, 0]), 3)
+    tensor([[0, 1, 0],
+            [1, 0, 0]])
+    """
+    from numtorch.ops.creation import zeros
+
+    if tensor.dtype is not dtypes.int64:
+        raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
+    from numtorch.ops.reduction import max as largest
+
+    flat = reshape(tensor, (-1, 1))
+    if num_classes <= 0 and not tensor.shape.numel():
+        raise RuntimeError("Can not infer total number of classes from empty tensor.")
+    n = num_classes if num_classes > 0 else int(largest(tensor).item()) + 1
+    if tensor.device.type == "cpu" and tensor.shape.numel() and (as_ndarray(flat).min() < 0 or as_ndarray(flat).max() >= n):
+        raise RuntimeError("Class values must be non-negative and smaller than num_classes.")
+    y = zeros((flat.shape[0], n), dtype=dtypes.int64, device=tensor.device)
+    if y.device.type != "cpu":
+        return reshape(scatter(y, 1, flat, 1), (*tensor.shape, n))
+    cpu.mark(y._buf, contiguous(flat)._buf, n)
+    return reshape(y, (*tensor.shape, n))

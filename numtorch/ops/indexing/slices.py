@@ -1,0 +1,263 @@
+"""Whole slices at positions of one dimension: index_select, index_add and their kin.
+
+Two ops, each the other's gradient: ``take`` reads slices, ``put`` writes or adds them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numtorch._tensor import Tensor, empty
+from numtorch.dispatch.cost import nbytes, numel, picks
+from numtorch.dispatch.op import op
+from numtorch.dtype import float32
+from numtorch.ops import movement
+from numtorch.ops.indexing import cpu
+from numtorch.ops.indexing.positions import as_index, check, chosen, columns, extents, naming
+from numtorch.ops.movement import contiguous, expand_to, reshape
+from numtorch.storage import wrap_dim
+
+
+@op(shape=True, public=False, cost=picks)
+def take_along_extents(x, index, dim: int, wrap: bool = True):
+    """The slices of ``x`` at positions ``index`` (1-D) of ``dim``; with ``wrap``, negative ones count from the end."""
+    return empty((*x.shape[:dim], index.shape.numel(), *x.shape[dim + 1 :]), x.dtype, x.device)
+
+
+@take_along_extents.kernel("cpu", functions=(cpu.take_slices,))
+def take_cpu(x, index, dim, wrap):
+    x, index = contiguous(x), contiguous(index)
+    out = take_along_extents.op.rule(x, index, dim)
+    outer, n, inner = extents(x.shape, dim)
+    size = out._buf.size
+    if size:
+        bad = chosen(cpu.take_slices, size)(x._buf, index._buf, out._buf, outer, n, inner, -n if wrap else 0)
+        check(bad, index, dim, n)
+    return out
+
+
+@take_along_extents.kernel("cuda", name="take_cuda")
+def take_cuda(x, index, dim, wrap):
+    from numtorch.ops.indexing.cuda import take_slices
+
+    x = contiguous(x)
+    out = take_along_extents.op.rule(x, index, dim)
+    take_slices.launch(out.shape.numel(), x._buf, index._buf, out._buf, *extents(x.shape, dim))
+    return out
+
+
+@take_along_extents.vjp
+def _(g, x_shape, index, *, dim, wrap):
+    return put_into_zeros(g, index, tuple(x_shape), dim), None
+
+
+take_along_extents.op.backward_name = "IndexSelectBackward0"
+
+
+def _put_into_zeros_cost(out: Tensor, x: Tensor, index: Tensor, shape: tuple, dim: int) -> tuple[int, int]:
+    return nbytes(out, x, index), numel(x)
+
+
+@op(public=False, cost=_put_into_zeros_cost)
+def put_into_zeros(x, index, shape: tuple, dim: int):
+    """Zeros of ``shape`` to whose slices at positions ``index`` of ``dim`` those of ``x`` are added."""
+    from numtorch.ops.creation import zeros
+
+    return put_along_extents(zeros(shape, dtype=x.dtype, device=x.device), index, x, dim, True)
+
+
+@put_into_zeros.kernel("cpu", functions=(cpu.put_slices,))
+def put_into_zeros_cpu(x, index, shape, dim):
+    from numtorch.ops.creation import zeros
+
+    if x.dtype.is_half:
+        return movement.cast(put_into_zeros_cpu(movement.cast(x, float32), index, shape, dim), x.dtype)
+    out = zeros(shape, dtype=x.dtype, device=x.device)
+    put(out, contiguous(index), x, dim, True, True)
+    return out
+
+
+@put_into_zeros.vjp
+def _(g, index, *, shape, dim):
+    return take_along_extents(g, index, dim), None
+
+
+def _put_cost(out: Tensor, x: Tensor, index: Tensor, y: Tensor, dim: int, accumulate: bool, wrap: bool) -> tuple[int, int]:
+    return nbytes(out, x, index, y), numel(y) if accumulate else 0
+
+
+@op(shape=True, public=False, cost=_put_cost)
+def put_along_extents(x, index, y, dim: int, accumulate: bool, wrap: bool = True):
+    """``x`` with the slices at positions ``index`` replaced by those of ``y``, or ``y`` added to them."""
+    return empty(x.shape, x.dtype, x.device)
+
+
+def put(out: Tensor, index: Tensor, y: Tensor, dim: int, accumulate: bool, wrap: bool) -> None:
+    """Write or add slices in place; all contiguous, of one type."""
+    outer, n, inner = extents(out.shape, dim)
+    y = contiguous(y)
+    if not y._buf.size:
+        return
+    cols = columns(outer, inner)
+    bad = chosen(cpu.put_slices, y._buf.size)(out._buf, index._buf, y._buf, outer, n, inner, accumulate, -n if wrap else 0, cols)
+    check(bad, index, dim, n)
+
+
+@put_along_extents.kernel("cpu", functions=(cpu.put_slices,))
+def put_cpu(x, index, y, dim, accumulate, wrap):
+    if accumulate and x.dtype.is_half:  # half types are stored as bits: they add up as float32
+        return movement.cast(put_cpu(movement.cast(x, float32), index, movement.cast(y, float32), dim, True, wrap), x.dtype)
+    out = movement.clone(x)
+    put(out, contiguous(index), y, dim, bool(accumulate), wrap)
+    return out
+
+
+@put_along_extents.kernel("cuda", name="put_cuda")
+def put_cuda(x, index, y, dim, accumulate, wrap):
+    from numtorch.ops.indexing.cuda import put_slices
+
+    out = movement.clone(x)
+    outer, n, inner = extents(x.shape, dim)
+    put_slices.launch(outer * inner, out._buf, index._buf, contiguous(y)._buf, outer, n, inner, accumulate)
+    return out
+
+
+@put_along_extents.vjp
+def _(g, index, y_shape, *, dim, accumulate, wrap, needs):
+    gx = g
+    if needs[0] and not accumulate:
+        from numtorch.ops.creation import zeros
+
+        gx = put_along_extents(g, index, zeros(y_shape, dtype=g.dtype, device=g.device), dim, False)
+    return gx, None, (take_along_extents(g, index, dim) if needs[2] else None)
+
+
+put_along_extents.op.backward_name = "IndexPutBackward0"
+
+
+def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
+    """The slices at the given positions along ``dim``.
+
+    >>> import numtorch as torch
+    >>> torch.index_select(torch.tensor([10, 20, 30]), 0, torch.tensor([2, 0]))
+    tensor([30, 10])
+    """
+    d = wrap_dim(dim, input.ndim, "index_select")
+    index = as_index(index, "index_select")
+    if index.ndim > 1:
+        raise IndexError("index_select(): Index is supposed to be a vector")
+    with naming("index_select"):
+        if not input.ndim:
+            return reshape(take_along_extents(reshape(input, (1,)), index, 0, False), ())
+        return take_along_extents(input, reshape(index, (-1,)), d, False)
+
+
+def _put(x: Tensor, dim: int, index: Any, y: Tensor, accumulate: bool, name: str, wrap: bool = False) -> Tensor:
+    d = wrap_dim(dim, x.ndim, name)
+    index = as_index(index, name)
+    if not x.ndim:
+        return reshape(_put(reshape(x, (1,)), 0, reshape(index, (-1,)), reshape(y, (-1,)), accumulate, name, wrap), ())
+    if index.ndim > 1:
+        raise IndexError(f"{name}(): Index is supposed to be a vector, but got dim: {index.ndim}")
+    want = (*x.shape[:d], index.shape.numel(), *x.shape[d + 1 :])
+    if tuple(y.shape) != want:
+        raise IndexError(f"{name}(): source has shape {list(y.shape)}, but positions {index.shape.numel()} along dimension {d} "
+                         f"of {list(x.shape)} take {list(want)}")
+    if y.dtype is not x.dtype:
+        raise RuntimeError(f"{name}(): self and source expected to have the same dtype, but got (self) {x.dtype.name} and (source) "
+                           f"{y.dtype.name}; cast with source.to(self.dtype)")
+    with naming(name):
+        return put_along_extents(x, reshape(index, (-1,)), y, d, accumulate, wrap)
+
+
+def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
+    """``input`` with the slices of ``source`` added at the given positions; repeated positions add up.
+
+    >>> import numtorch as torch
+    >>> torch.index_add(torch.zeros(3), 0, torch.tensor([2, 0, 2]), torch.tensor([1.0, 2.0, 3.0]))
+    tensor([2., 0., 4.])
+    """
+    return _put(input, dim, index, source if alpha == 1 else source * alpha, True, "index_add")
+
+
+def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
+    """``input`` with the slices at the given positions replaced by those of ``source``.
+
+    >>> import numtorch as torch
+    >>> torch.index_copy(torch.zeros(3), 0, torch.tensor([2, 0]), torch.tensor([1.0, 2.0]))
+    tensor([2., 0., 1.])
+    """
+    return _put(input, dim, index, source, False, "index_copy")
+
+
+def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
+    """``input`` with the slices at the given positions set to ``value``; negative positions count from the end.
+
+    >>> import numtorch as torch
+    >>> torch.index_fill(torch.zeros(3), 0, torch.tensor([1]), 5.0)
+    tensor([0., 5., 0.])
+    """
+    d = wrap_dim(dim, input.ndim, "index_fill")
+    shape = (*input.shape[:d], index.shape.numel(), *input.shape[d + 1 :]) if input.ndim else (index.shape.numel(),)
+    if isinstance(value, Tensor):
+        if value.ndim:
+            raise RuntimeError(f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
+        source = expand_to(value.to(input.dtype), shape)
+    else:
+        from numtorch.ops.creation import full
+
+        source = full(shape, value, dtype=input.dtype, device=input.device)
+    return _put(input, dim, index, source, False, "index_fill", True)
+
+
+def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True) -> Tensor:
+    """``input`` with the slices of ``source`` combined into those at the positions, by ``prod``, ``mean``, ``amax`` or ``amin``.
+
+    >>> import numtorch as torch
+    >>> torch.index_reduce(torch.ones(2), 0, torch.tensor([0, 0]), torch.tensor([3.0, 4.0]), "prod")
+    tensor([12.,  1.])
+    """
+    from numtorch.ops.indexing.elements import scatter_reduce
+
+    if reduce not in ("prod", "mean", "amax", "amin"):
+        raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
+    d = wrap_dim(dim, input.ndim, "index_reduce")
+    index = as_index(index, "index_reduce")
+    n = index.shape.numel()
+    want = (*input.shape[:d], n, *input.shape[d + 1 :])
+    if tuple(source.shape) != want:
+        raise RuntimeError(f"index_reduce(): source has shape {list(source.shape)}, but {n} positions along dimension {d} of "
+                           f"{list(input.shape)} take {list(want)}")
+    spread = expand_to(reshape(index, tuple(n if i == d else 1 for i in range(input.ndim))), want)
+    with naming("index_reduce"):
+        return scatter_reduce(input, d, spread, source, reduce, include_self=include_self)
+
+
+def take(input: Tensor, index: Tensor) -> Tensor:
+    """The elements at positions of the flattened tensor, in the shape of ``index``.
+
+    >>> import numtorch as torch
+    >>> torch.take(torch.tensor([[4, 3], [5, 6]]), torch.tensor([0, 3]))
+    tensor([4, 6])
+    """
+    index = as_index(index, "take")
+    if not input.shape.numel() and index.shape.numel():
+        raise IndexError("take(): tried to take from an empty tensor")
+    with naming("take"):
+        return reshape(take_along_extents(reshape(input, (-1,)), reshape(index, (-1,)), 0), index.shape)
+
+
+def put_flat(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
+    """``input`` with the elements of ``source`` written (or added) at positions of the flattened tensor.
+
+    >>> import numtorch as torch
+    >>> torch.put(torch.zeros(2, 2), torch.tensor([3, 0]), torch.tensor([1.0, 2.0]))
+    tensor([[2., 0.],
+            [0., 1.]])
+    """
+    index = as_index(index, "put")
+    if index.shape.numel() != source.shape.numel():
+        raise RuntimeError(f"put_(): Expected source and index to have the same number of elements, but got source.numel() = "
+                           f"{source.shape.numel()}, index.numel() = {index.shape.numel()}")
+    flat = _put(reshape(input, (-1,)), 0, reshape(index, (-1,)), reshape(source, (-1,)), accumulate, "put", True)
+    return reshape(flat, input.shape)

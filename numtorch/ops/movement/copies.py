@@ -1,0 +1,187 @@
+"""Copies: in row-major order, in another type, on another device; and writes into what is there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numtorch import dtype as dtypes
+from numtorch._tensor import Tensor, empty, shared_storage
+from numtorch.autograd.inplace import wrote
+from numtorch.device import as_device
+from numtorch.dispatch.op import op, primitive
+from numtorch.dispatch.program import Program
+from numtorch.dtype import dtype
+from numtorch.kernels.codegen import expr
+from numtorch.ops.movement.arguments import shape_args
+from numtorch.ops.movement.copies_cpu import Relayout
+from numtorch.storage import FRESH, Size
+
+
+@primitive(ref=lambda x: x)
+def clone(x):
+    """A copy of the elements.
+
+    >>> import numtorch as torch
+    >>> torch.clone(torch.tensor([1, 2]))
+    tensor([1, 2])
+    """
+    return x
+
+
+clone.op.program = Relayout.like(clone.op.program)
+
+
+@clone.vjp
+def _(g):
+    return g
+
+
+def contiguous(x: Tensor) -> Tensor:
+    """The tensor itself if its elements are in row-major order, else a copy that is."""
+    return x if x._k.contiguous else clone(x)
+
+
+@primitive(counted=("x",), public=False)
+def copy(x, y):
+    """``y`` in the type and shape of ``x``; the in-place form is ``copy_``."""
+    return y
+
+
+copy.op.program = Relayout.like(copy.op.program)
+
+
+@copy.vjp
+def _(g, *, needs):
+    return (_zero(g) if needs[0] else None), g
+
+
+def _zero(g: Any) -> Any:
+    """Zeros like ``g``, whatever is in it, in a form that can be traced."""
+    from numtorch.ops.arithmetic import lt, where
+
+    return where(lt(g, g), g, 0.0)
+
+
+@primitive(counted=("x",), public=False)
+def fill(x, y):
+    """``y`` everywhere; the in-place form is ``fill_``."""
+    return y
+
+
+@fill.vjp
+def _(g, *, needs):
+    return (_zero(g) if needs[0] else None), g
+
+
+_casts: dict[dtype, Program] = {}
+
+
+def _cast_program(target: dtype) -> Program:
+    if target not in _casts:
+        _casts[target] = Program("cast", [expr.apply(clone.op, (expr.symbol("x"),))], ["x"], result=lambda d: (target,))
+    return _casts[target]
+
+
+@op(public=False, direct=True)
+def cast(x, dtype: dtype):
+    """The elements converted to another type (floats to integers by truncation)."""
+    return _cast_program(dtype)(x)[0]
+
+
+@cast.vjp
+def _(g, x_kind):
+    return cast(g, x_kind.dtype)
+
+
+@op(public=False, direct=True)
+def move(x, device: Any):
+    """A copy on another device."""
+    y = empty(x.shape, x.dtype, device)
+    if not x._k.contiguous:
+        x = clone.op.program(x)[0]
+    if device.type == "meta" or x.device.type == "meta" or not x.numel():
+        if x.device.type == "meta" and device.type != "meta":
+            raise NotImplementedError("Cannot copy out of meta tensor; no data!")
+        return y
+    from numtorch.kernels import launch
+
+    launch.transfer(x._buf, x.device, y._buf, y.device)
+    return y
+
+
+@move.vjp
+def _(g, x_kind):
+    return move(g, x_kind.device)
+
+
+def to(x: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False, copy: bool = False,
+       memory_format: Any = None) -> Tensor:
+    """The tensor in another dtype, on another device, or like another tensor; itself if nothing changes."""
+    for a in args:
+        if isinstance(a, Tensor):
+            dtype, device = a.dtype, a.device
+        elif isinstance(a, dtypes.dtype):
+            dtype = a
+        elif isinstance(a, bool):
+            pass  # torch's positional non_blocking, copy
+        elif isinstance(a, type):
+            dtype = a
+        elif a is not None:
+            device = a
+    y = x
+    if device is not None and as_device(device) != x.device:
+        y = move(y, as_device(device))
+    if dtype is not None and dtype is not x.dtype:
+        dtype = dtypes.as_dtype(dtype)
+        y = y if dtype is x.dtype else cast(y, dtype)
+    return clone(x) if copy and y is x else y
+
+
+# --- in place --------------------------------------------------------------------------------------
+
+
+def copy_(x: Tensor, source: Any, non_blocking: bool = False) -> Tensor:
+    """Overwrite with ``source``, broadcast and converted."""
+    if isinstance(source, Tensor):
+        if source.device != x.device:
+            source = to(source, x.device)
+        if not dtypes.can_cast(source.dtype, x.dtype):
+            source = cast(source, x.dtype)
+    return copy.op.inplace(x, (source,), ())
+
+
+def fill_(x: Tensor, value: Any) -> Tensor:
+    """Overwrite every element with ``value``."""
+    if isinstance(value, Tensor):
+        if value.ndim:
+            raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")
+    elif not isinstance(value, bool | int | float):
+        value = value.item()
+    if not isinstance(value, Tensor) and x.dtype.category < dtypes.scalar_dtype(value).category:
+        value = bool(value) if x.dtype is dtypes.bool else int(value)
+    return fill.op.inplace(x, (value,), ())
+
+
+def zero_(x: Tensor) -> Tensor:
+    """Overwrite every element with 0."""
+    return fill_(x, 0)
+
+
+def set_like(x: Tensor, shape: tuple, source: Tensor | None = None) -> None:
+    """Give ``x`` a new buffer: of another tensor, or an uninitialised one of ``shape``."""
+    y = source if source is not None else empty(shape, x.dtype, x.device)
+    x.shape, x._buf, x._k, x._strides = y.shape, y._buf, y._k, y._strides
+    x._storage, x._offset = (shared_storage(y), y._offset) if source is not None else (FRESH, 0)
+
+
+def resize_(x: Tensor, *shape: Any) -> Tensor:
+    """Another shape; elements are kept as far as the buffer reaches, new ones are uninitialised."""
+    size = Size(shape_args(shape))
+    have = contiguous(x)
+    y = empty(size, x.dtype, x.device)
+    n = min(size.numel(), x.shape.numel())
+    if n and x.device.type == "cpu":
+        y._buf[:n] = have._buf[:n]
+    set_like(x, size, y)
+    wrote(x)
+    return x

@@ -1,0 +1,144 @@
+"""Copies between layouts in which different dimensions are contiguous: transposes of any rank, tile by tile.
+
+Elements are moved as bits, so one kernel for each element size serves all types.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from numtorch._tensor import Tensor
+from numtorch.autograd.inplace import same_memory
+from numtorch.device import CPU
+from numtorch.dispatch.program import Plan, Program, compiled_entry
+from numtorch.kernels import threads
+from numtorch.kernels.jit import jit, prange
+from numtorch.kernels.timing import Work
+from numtorch.ops.movement.transposed_tile import transpose4, transpose8, transpose16
+from numtorch.storage import collapse, contiguous_strides, kind
+
+CODE = "numtorch.ops.movement.transposed_tile_codegen"
+SPAN = 32  # source elements of a row that a work item takes: whole cache lines, and few pages at a time
+PARALLEL_ELEMENTS = 1 << 16
+
+
+@jit(needs=CODE, _nrt=False)
+def transpose_span(src, s, s_step, dst, d, d_step, rows, cols):
+    """dst[d + i*d_step + j] = src[s + j*s_step + i] for i below ``rows`` and j below ``cols``.
+
+    Tiles at the ends overlap their neighbours, which writes the same elements twice.
+    """
+    if rows >= 16 and cols >= 16 and src.itemsize < 8:
+        for j in range(0, cols, 16):
+            j = min(j, cols - 16)
+            for i in range(0, rows, 16):
+                i = min(i, rows - 16)
+                transpose16(src, s + j * s_step + i, s_step, dst, d + i * d_step + j, d_step)
+    elif rows >= 8 and cols >= 8:
+        for j in range(0, cols, 8):
+            j = min(j, cols - 8)
+            for i in range(0, rows, 8):
+                i = min(i, rows - 8)
+                transpose8(src, s + j * s_step + i, s_step, dst, d + i * d_step + j, d_step)
+    elif rows >= 4 and cols >= 4:
+        for j in range(0, cols, 4):
+            j = min(j, cols - 4)
+            for i in range(0, rows, 4):
+                i = min(i, rows - 4)
+                transpose4(src, s + j * s_step + i, s_step, dst, d + i * d_step + j, d_step)
+    elif cols == 3 and d_step == 3:  # with steps that it knows, LLVM interleaves in registers
+        for i in range(rows):
+            for j in range(3):
+                dst[d + i * 3 + j] = src[s + j * s_step + i]
+    elif cols == 2 and d_step == 2:
+        for i in range(rows):
+            for j in range(2):
+                dst[d + i * 2 + j] = src[s + j * s_step + i]
+    elif rows == 3 and s_step == 3:
+        for j in range(cols):
+            for i in range(3):
+                dst[d + i * d_step + j] = src[s + j * 3 + i]
+    elif rows == 2 and s_step == 2:
+        for j in range(cols):
+            for i in range(2):
+                dst[d + i * d_step + j] = src[s + j * 2 + i]
+    else:
+        for i in range(rows):
+            for j in range(cols):
+                dst[d + i * d_step + j] = src[s + j * s_step + i]
+
+
+@jit(parallel=True, needs=CODE)
+def transpose(src, dst, rows, cols, s_step, d_step, sizes, s_steps, d_steps):
+    """dst[o.d + i*d_step + j] = src[o.s + j*s_step + i] at every position o of the outer ``sizes``."""
+    spans = (rows + SPAN - 1) // SPAN
+    outer = 1
+    for n in sizes:
+        outer *= n
+    for item in prange(outer * spans):
+        r = item // spans
+        i = (item - r * spans) * SPAN
+        s, d = i, i * d_step
+        for k in range(sizes.size - 1, -1, -1):
+            at = r % sizes[k]
+            r = r // sizes[k]
+            s += at * s_steps[k]
+            d += at * d_steps[k]
+        transpose_span(src, s, s_step, dst, d, d_step, min(SPAN, rows - i), cols)
+
+
+# The type under which elements of a size are moved; float32 and float64, because most buffers need no view then.
+CARRIERS = {1: np.dtype(np.uint8), 2: np.dtype(np.uint16), 4: np.dtype(np.float32), 8: np.dtype(np.float64)}
+
+
+class Relayout(Program):
+    """A copy that moves tiles where source and target differ in which dimension is contiguous.
+
+    The source is the last operand; ``clone`` writes to a new tensor, ``copy`` to its first operand.
+    """
+
+    @classmethod
+    def like(cls, program: Program) -> Relayout:
+        """The program, with such copies done by tiles."""
+        return cls(program.name, program.outputs, program.operands, counted=program.counted)
+
+    def plan(self, values: tuple, outs: tuple | None) -> Plan:
+        x = values[-1]
+        if not isinstance(x, Tensor) or x._k.contiguous and outs is None or x._k.device is not CPU:
+            return super().plan(values, outs)
+        target = outs[0] if outs is not None else None
+        if target is not None and (target._k.dtype is not x._k.dtype or target.shape != x.shape or same_memory(target, x)):
+            return super().plan(values, outs)
+        geometry = _tiled(x.shape, x.strides, contiguous_strides(x.shape) if target is None else target.strides)
+        if geometry is None:
+            return super().plan(values, outs)
+        numel = x.shape.numel()
+        parallel = numel >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1
+        carrier = CARRIERS[x._k.dtype.itemsize]
+        one = np.empty(1, carrier)
+        kernel = transpose if parallel else transpose.serial
+        moved, name = numel * x._k.dtype.itemsize, x._k.dtype.name
+        work = Work(str(list(x.shape)), name, 2 * moved, 0, moved if target is None else 0)
+        launch = compiled_entry(kernel, (one, one, *geometry), self.name, lambda: work)
+        plain = x._k.dtype.storage == carrier
+
+        def entry(*buffers: np.ndarray) -> None:
+            src, dst = (buffers[0], buffers[1]) if outs is None else (buffers[-1], buffers[0])
+            if not plain:
+                src, dst = src.view(carrier), dst.view(carrier)
+            launch(src, dst, *geometry)
+
+        return Plan(entry, (), x.shape, (kind(x._k.dtype, CPU),), numel, kernel, (), target is not None)
+
+
+def _tiled(shape: tuple, src: tuple, dst: tuple) -> tuple | None:
+    """What ``transpose`` takes for such a copy; None where the same dimension is contiguous, or none is."""
+    sizes, (s, d) = collapse(shape, [src, dst])
+    if 1 not in s or 1 not in d or 0 in s or 0 in d:
+        return None
+    i, j = s.index(1), d.index(1)
+    if i == j:
+        return None
+    rest = [k for k in range(len(sizes)) if k not in (i, j)]
+    outer = [np.array([v[k] for k in rest], np.int64) for v in (sizes, s, d)]
+    return sizes[i], sizes[j], s[j], d[i], *outer

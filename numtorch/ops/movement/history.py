@@ -1,0 +1,105 @@
+"""What in-place writes through views mean for the graph (``write_history``), and the ops that say it."""
+
+from __future__ import annotations
+
+import builtins
+from weakref import ref
+
+from numtorch._tensor import Tensor, _remember, alias, empty, make, view
+from numtorch.autograd.graph import Leaf
+from numtorch.dispatch.op import op
+from numtorch.ops.movement.copies import clone, copy
+from numtorch.ops.movement.views import as_strided
+from numtorch.storage import FRESH, Size
+
+
+def _laid_out(x: Tensor, strides: tuple, size: tuple, stride: tuple, start: int) -> tuple[Tensor, Tensor]:
+    """A copy of ``x`` with the given strides, and the view of it that size, stride and start name."""
+    ends = [1 + sum((n - 1) * s for n, s in zip(sh, st, strict=True)) for sh, st in ((x.shape, strides), (size, stride))]
+    flat = empty((max(ends[0], start + ends[1]),), x.dtype, x.device)
+    whole = view(flat, x.shape, strides)
+    copy.op.program(whole, x, outs=(whole,))
+    return whole, view(flat, Size(size), stride, start)
+
+
+@op(public=False, direct=True)
+def as_strided_scatter(x, y, size: tuple, stride: tuple, start: int, x_strides: tuple):
+    """``x``, thought of as having ``x_strides``, with the elements that the view names replaced by ``y``.
+
+    The view (size, stride, and start counted from the first element of x) may not overlap itself.
+    """
+    if 0 in size or not x.numel():
+        return clone.op.program(x)[0]
+    whole, part = _laid_out(x, x_strides, size, stride, start)
+    copy.op.program(part, y, outs=(part,))
+    return clone.op.program(whole)[0] if not whole._k.contiguous else make(whole._buf, x.shape, whole._k)
+
+
+@as_strided_scatter.vjp
+def _(g, y_shape, *, size, stride, start, x_strides, needs):
+    from numtorch.ops.creation import zeros
+
+    gx = gy = None
+    if needs[0]:
+        blank = zeros(y_shape, dtype=g.dtype, device=g.device)
+        gx = as_strided_scatter(g, blank, size, stride, start, x_strides)
+    if needs[1]:
+        gy = strided_read(g, size, stride, start, x_strides)
+    return gx, gy
+
+
+@op(public=False, direct=True)
+def strided_read(x, size: tuple, stride: tuple, start: int, x_strides: tuple):
+    """The elements of ``x``, thought of as having ``x_strides``, that the view names."""
+    if 0 in size:
+        return empty(size, x.dtype, x.device)
+    return clone.op.program(_laid_out(x, x_strides, size, stride, start)[1])[0]
+
+
+@strided_read.vjp
+def _(g, x_shape, *, size, stride, start, x_strides):
+    from numtorch.ops.creation import zeros
+
+    return as_strided_scatter(zeros(x_shape, dtype=g.dtype, device=g.device), g, size, stride, start, x_strides)
+
+
+def write_history(base: Tensor, part: Tensor, target: Tensor) -> None:
+    """After an in-place write to the view ``target`` of ``base``: ``part`` holds the edge of what was written."""
+    if base._edge is None and part._edge is None:
+        target._edge = None
+        return
+    before = alias(base)
+    before._edge = base._edge
+    after = alias(base)
+    as_strided_scatter.op.record(
+        (before, part), (tuple(target.shape), target.strides, target._offset - base._offset, base.strides), after)
+    base._edge = after._edge
+    views = base._storage.views
+    if views is None or not builtins.any(r() is target for r in views):  # made under no_grad
+        _remember(base._storage, target)
+    refresh_views(base)
+
+
+def refresh_views(base: Tensor) -> None:
+    """Views of a tensor that an in-place op has given a new history get theirs from it."""
+    if base._storage is FRESH:
+        return
+    for r in base._storage.views or ():
+        v = r()
+        if v is None or v is base or v._base is not base:
+            continue
+        if base._edge is None or type(base._edge) is Leaf:
+            v._edge = None
+            continue
+        fresh = alias(v)
+        as_strided.op.record((base,), (tuple(v.shape), v.strides, v._offset), fresh)
+        v._edge = fresh._edge
+
+
+def requires_grad_edge(x: Tensor) -> Leaf:
+    """A new leaf for a tensor made by the user."""
+    if not x.dtype.is_floating_point:
+        raise RuntimeError(f"only Tensors of floating point dtype can require gradients, not {x.dtype.name}; cast with .float()")
+    leaf = Leaf()
+    leaf.owner = ref(x)
+    return leaf

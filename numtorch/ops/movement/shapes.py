@@ -1,0 +1,49 @@
+"""Whole dimensions merged, split and moved: compositions of views."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numtorch._tensor import Tensor
+from numtorch.ops.movement.views import permute, reshape, view_as_shape
+from numtorch.storage import Size, fill_shape, wrap_dim
+
+
+def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """Dimensions from ``start_dim`` to ``end_dim`` merged into one.
+
+    >>> import numtorch as torch
+    >>> torch.flatten(torch.zeros(2, 3, 4), 1).shape
+    torch.Size([2, 12])
+    """
+    a, b = wrap_dim(start_dim, x.ndim, "flatten"), wrap_dim(end_dim, x.ndim, "flatten")
+    if a > b:
+        raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
+    if x.ndim == 0:
+        return reshape(x, (1,))
+    if a == b:
+        return x
+    return reshape(x, (*x.shape[:a], Size(x.shape[a : b + 1]).numel(), *x.shape[b + 1 :]))
+
+
+def unflatten(x: Tensor, dim: int, sizes: Any) -> Tensor:
+    """One dimension split into several; one size may be -1."""
+    d = wrap_dim(dim, x.ndim, "unflatten")
+    return view_as_shape(x, (*x.shape[:d], *fill_shape(tuple(sizes), x.shape[d], "unflatten"), *x.shape[d + 1 :]))
+
+
+def ravel(x: Tensor) -> Tensor:
+    """The elements in one dimension."""
+    return reshape(x, (-1,))
+
+
+def movedim(x: Tensor, source: Any, destination: Any) -> Tensor:
+    """Dimensions moved to other positions; the rest keep their order."""
+    s = [wrap_dim(d, x.ndim, "movedim") for d in (source if isinstance(source, tuple | list) else (source,))]
+    to_ = [wrap_dim(d, x.ndim, "movedim") for d in (destination if isinstance(destination, tuple | list) else (destination,))]
+    order = [d for d in range(x.ndim) if d not in s]
+    for d, at in sorted(zip(s, to_, strict=True), key=lambda p: p[1]):
+        order.insert(at, d)
+    return permute(x, tuple(order))
+
+

@@ -1,0 +1,371 @@
+"""Views: new geometry over the same elements. The gradient of a view is written into zeros, or added up where
+the view's elements overlap.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from numtorch._tensor import Tensor, reshaped, view
+from numtorch.dispatch.op import op
+from numtorch.ops.movement.arguments import shape_args
+from numtorch.ops.movement.copies import clone, contiguous
+from numtorch.storage import (
+    FRESH,
+    Size,
+    broadcast_shapes,
+    contiguous_strides,
+    fill_shape,
+    view_strides,
+    wrap_dim,
+)
+
+
+@op(view=True)
+def as_strided(x, size: tuple, stride: tuple, storage_offset: int | None = None):
+    """A view with the given sizes, strides and offset into the storage."""
+    start = x._offset if storage_offset is None else storage_offset
+    size, stride = tuple(size), tuple(stride)
+    if len(size) != len(stride):
+        raise RuntimeError(f"as_strided: mismatch in length of strides {list(stride)} and shape {list(size)}")
+    last = start + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
+    total = x._storage.data.size if x._storage is not FRESH and x._storage.data is not None else None
+    if total is None and x._buf is not None:
+        total = x._buf.size
+    if 0 not in size and total is not None and (last >= total or min(stride, default=0) < 0 or start < 0):
+        raise RuntimeError(f"as_strided: sizes {list(size)}, strides {list(stride)}, storage offset {start} are out of bounds "
+                           f"for storage of size {total}")
+    return view(x, size, stride, start - x._offset)
+
+
+@as_strided.vjp
+def _(g, x_shape, x_strides, x_offset, *, size, stride, storage_offset):
+    from numtorch.ops.creation import arange, zeros
+    from numtorch.ops.indexing import index_add
+    from numtorch.ops.movement.history import as_strided_scatter
+
+    start = 0 if storage_offset is None else storage_offset - x_offset
+    if start >= 0 and not _overlapping(size, stride):
+        return as_strided_scatter(zeros(x_shape, dtype=g.dtype, device=g.device), g, tuple(size), tuple(stride), start, x_strides)
+    # Overlapping elements add up: scatter through the positions that the view read.
+    n = 1 + sum((a - 1) * b for a, b in zip(x_shape, x_strides, strict=True)) if 0 not in x_shape else 0
+    at = reshape(as_strided(arange(n, device=g.device), size, stride, start), (-1,))
+    flat = index_add(zeros(n, dtype=g.dtype, device=g.device), 0, at, reshape(g, (-1,)))
+    return contiguous(as_strided(flat, x_shape, x_strides, 0))
+
+
+def _overlapping(size: tuple, stride: tuple) -> bool:
+    """Whether two positions of such a view may be one element."""
+    reach = 0
+    for s, n in sorted((s, n) for n, s in zip(size, stride, strict=True) if n > 1):
+        if s <= reach:
+            return True
+        reach += (n - 1) * s
+    return False
+
+
+@op(view=True, public=False)
+def view_as_shape(x, shape: tuple):
+    """The same elements in another shape, without copying; RuntimeError where only a copy can."""
+    shape = fill_shape(tuple(shape), prod(x.shape), "view")
+    if x._k.contiguous:
+        return reshaped(x, shape)
+    strides = view_strides(x.shape, x.strides, shape)
+    if strides is None:
+        raise RuntimeError("view size is not compatible with input tensor's size and stride (at least one dimension spans "
+                           f"across two contiguous subspaces): {list(x.shape)} with strides {x.strides} as {list(shape)}. "
+                           "Use .reshape(...) instead.")
+    return view(x, shape, strides)
+
+
+@view_as_shape.vjp
+def _(g, x_shape):
+    return reshape(g, x_shape)
+
+
+view_as_shape.op.backward_name = "ViewBackward0"
+
+
+def reshape(x: Tensor, *shape: Any) -> Tensor:
+    """The elements in another shape: a view if possible, else a copy. One size may be -1.
+
+    >>> import numtorch as torch
+    >>> torch.reshape(torch.arange(6), (2, -1))
+    tensor([[0, 1, 2],
+            [3, 4, 5]])
+    """
+    target = fill_shape(shape_args(shape), prod(x.shape), "reshape")
+    if not x._k.contiguous and view_strides(x.shape, x.strides, target) is None:
+        x = clone(x)
+    return view_as_shape(x, target)
+
+
+@op(view=True)
+def permute(x, dims: tuple):
+    """Dimensions in another order."""
+    dims = tuple(wrap_dim(d, x.ndim, "permute") for d in dims)
+    if sorted(dims) != list(range(x.ndim)):
+        raise RuntimeError(f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the "
+                           f"desired ordering of dimensions i.e. input.dim() = {x.ndim} is not equal to len(dims) = {len(dims)}"
+                           if len(dims) != x.ndim else f"permute: duplicate dims are not allowed in {dims}")
+    strides = x.strides
+    return view(x, Size(x.shape[d] for d in dims), tuple(strides[d] for d in dims))
+
+
+@permute.vjp
+def _(g, *, dims):
+    inverse = [0] * len(dims)
+    for i, d in enumerate(dims):
+        inverse[d % len(dims)] = i
+    return permute(g, tuple(inverse))
+
+
+@op(view=True)
+def transpose(x, dim0: int, dim1: int):
+    """Two dimensions exchanged.
+
+    >>> import numtorch as torch
+    >>> torch.transpose(torch.tensor([[1, 2], [3, 4]]), 0, 1)
+    tensor([[1, 3],
+            [2, 4]])
+    """
+    a, b = wrap_dim(dim0, x.ndim, "transpose"), wrap_dim(dim1, x.ndim, "transpose")
+    if a == b:
+        return view(x, x.shape, x.strides)
+    shape, strides = list(x.shape), list(x.strides)
+    shape[a], shape[b] = shape[b], shape[a]
+    strides[a], strides[b] = strides[b], strides[a]
+    return view(x, Size(shape), tuple(strides))
+
+
+@transpose.vjp
+def _(g, *, dim0, dim1):
+    return transpose(g, dim0, dim1)
+
+
+def t(x: Tensor) -> Tensor:
+    """The transpose of a matrix; vectors and scalars as they are."""
+    if x.ndim > 2:
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {x.ndim}D")
+    return transpose(x, 0, 1) if x.ndim == 2 else view_as_shape(x, x.shape)
+
+
+@op(view=True, public=False)
+def expand_to(x, shape: tuple):
+    """Dimensions of size 1 repeated without copying."""
+    from numtorch.storage import broadcast_strides
+
+    lead = len(shape) - x.ndim
+    target = [(x.shape[i - lead] if i >= lead else None) if n == -1 else n for i, n in enumerate(shape)]
+    fits = lead >= 0 and None not in target and all(a in (1, b) for a, b in zip(x.shape, target[lead:], strict=True))
+    if not fits:
+        raise RuntimeError(f"expand: the expanded size {list(shape)} must match the existing size {list(x.shape)} at "
+                           "non-singleton dimensions")
+    return view(x, Size(target), broadcast_strides(x.shape, x.strides, tuple(target)))
+
+
+@expand_to.vjp
+def _(g, x_shape):
+    from numtorch.ops.reduction import sum_to
+
+    return sum_to(g, x_shape)
+
+
+expand_to.op.backward_name = "ExpandBackward0"
+
+
+def expand(x: Tensor, *shape: Any) -> Tensor:
+    """Dimensions of size 1 repeated without copying; -1 keeps a size."""
+    return expand_to(x, shape_args(shape))
+
+
+def expand_as(x: Tensor, other: Tensor) -> Tensor:
+    """``x.expand(other.shape)``."""
+    return expand_to(x, other.shape)
+
+
+def broadcast_to(x: Tensor, shape: Any) -> Tensor:
+    """``x`` seen in a shape to which it broadcasts."""
+    return expand_to(x, tuple(shape))
+
+
+def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """All tensors in their common shape."""
+    shape = broadcast_shapes(*[x.shape for x in tensors])
+    return tuple(expand_to(x, shape) for x in tensors)
+
+
+@op(view=True, public=False)
+def squeeze_dims(x, dims: tuple):
+    """Dimensions of size 1 among ``dims`` removed."""
+    keep = [i for i, n in enumerate(x.shape) if n != 1 or i not in dims]
+    strides = x.strides
+    return view(x, Size(x.shape[i] for i in keep), tuple(strides[i] for i in keep))
+
+
+@squeeze_dims.vjp
+def _(g, x_shape):
+    return reshape(g, x_shape)
+
+
+squeeze_dims.op.backward_name = "SqueezeBackward0"
+
+
+def squeeze(x: Tensor, dim: Any = None) -> Tensor:
+    """Dimensions of size 1 removed: all of them, one, or a tuple of them."""
+    if dim is None:
+        dims = tuple(range(x.ndim))
+    else:
+        dims = tuple(wrap_dim(d, x.ndim, "squeeze") for d in (dim if isinstance(dim, tuple | list) else (dim,)))
+    return squeeze_dims(x, dims)
+
+
+@op(view=True)
+def unsqueeze(x, dim: int):
+    """A dimension of size 1 inserted."""
+    dim = wrap_dim(dim, x.ndim + 1, "unsqueeze")
+    strides = x.strides
+    step = strides[dim] * x.shape[dim] if dim < x.ndim else 1
+    return view(x, Size((*x.shape[:dim], 1, *x.shape[dim:])), (*strides[:dim], step, *strides[dim:]))
+
+
+@unsqueeze.vjp
+def _(g, x_shape):
+    return reshape(g, x_shape)
+
+
+@op(view=True)
+def select(x, dim: int, index: int):
+    """The slice at ``index`` along ``dim``, without that dimension."""
+    dim = wrap_dim(dim, x.ndim, "select")
+    if not x.ndim:
+        raise IndexError("select() cannot be applied to a 0-dim tensor.")
+    n = x.shape[dim]
+    if not -n <= index < n:
+        raise IndexError(f"index {index} is out of bounds for dimension {dim} with size {n}")
+    strides = x.strides
+    return view(x, Size((*x.shape[:dim], *x.shape[dim + 1 :])), (*strides[:dim], *strides[dim + 1 :]), (index % n) * strides[dim])
+
+
+@select.vjp
+def _(g, x_shape, *, dim, index):
+    dim %= len(x_shape)
+    index %= x_shape[dim]
+    return slice_backward(unsqueeze(g, dim), x_shape, dim, index, index + 1, 1)
+
+
+@op(view=True, public=False)
+def slice(x, dim: int, start: int, end: int, step: int = 1):
+    """Every ``step``-th element from ``start`` to ``end`` (both within bounds) along ``dim``."""
+    n = max(0, (end - start + step - 1) // step)
+    shape, strides = list(x.shape), list(x.strides)
+    shape[dim] = n
+    at = start * strides[dim] if n else 0
+    strides[dim] *= step
+    return view(x, Size(shape), tuple(strides), at)
+
+
+@slice.vjp
+def _(g, x_shape, *, dim, start, end, step):
+    return slice_backward(g, x_shape, dim, start, end, step)
+
+
+@op(public=False)
+def slice_backward(x, shape: tuple, dim: int, start: int, end: int, step: int):
+    """Zeros in which the slice is ``x``."""
+    from numtorch.ops.creation import zeros
+
+    y = zeros(shape, dtype=x.dtype, device=x.device)
+    slice(y, dim, start, end, step).copy_(x)
+    return y
+
+
+@slice_backward.vjp
+def _(g, *, dim, start, end, step):
+    return slice(g, dim, start, end, step)
+
+
+def narrow(x: Tensor, dim: int, start: Any, length: int) -> Tensor:
+    """``length`` elements from ``start`` along ``dim``."""
+    dim = wrap_dim(dim, x.ndim, "narrow")
+    start = int(start)
+    n = x.shape[dim]
+    start += n if start < 0 else 0
+    if length < 0 or start < 0 or start + length > n:
+        raise RuntimeError(f"narrow: start ({start}) + length ({length}) exceeds dimension size ({n}).")
+    return slice(x, dim, start, start + length)
+
+
+@op(view=True)
+def diagonal(x, offset: int = 0, dim1: int = 0, dim2: int = 1):
+    """The diagonal of two dimensions, as the last dimension."""
+    a, b = wrap_dim(dim1, x.ndim, "diagonal"), wrap_dim(dim2, x.ndim, "diagonal")
+    if a == b:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    strides = x.strides
+    n = max(0, min(x.shape[a], x.shape[b] - offset) if offset >= 0 else min(x.shape[a] + offset, x.shape[b]))
+    at = (offset * strides[b] if offset >= 0 else -offset * strides[a]) if n else 0
+    rest = [i for i in range(x.ndim) if i not in (a, b)]
+    return view(x, Size((*[x.shape[i] for i in rest], n)), (*[strides[i] for i in rest], strides[a] + strides[b]), at)
+
+
+@diagonal.vjp
+def _(g, x_shape, *, offset, dim1, dim2):
+    return diagonal_backward(g, x_shape, offset, dim1, dim2)
+
+
+@op(public=False)
+def diagonal_backward(x, shape: tuple, offset: int, dim1: int, dim2: int):
+    """Zeros whose diagonal is ``x``."""
+    from numtorch.ops.creation import zeros
+
+    y = zeros(shape, dtype=x.dtype, device=x.device)
+    diagonal(y, offset, dim1, dim2).copy_(x)
+    return y
+
+
+@diagonal_backward.vjp
+def _(g, *, offset, dim1, dim2):
+    return diagonal(g, offset, dim1, dim2)
+
+
+@op(view=True)
+def unfold(x, dimension: int, size: int, step: int):
+    """Windows of ``size`` along a dimension, as a new last dimension."""
+    d = wrap_dim(dimension, x.ndim, "unfold")
+    n = x.shape[d] if x.ndim else 1
+    if size > n or step <= 0:
+        raise RuntimeError(f"maximum size for tensor at dimension {d} is {n} but size is {size}" if size > n
+                           else f"step is {step} but must be > 0")
+    shape, strides = [*x.shape, size], [*x.strides, x.strides[d] if x.ndim else 1]
+    if x.ndim:
+        shape[d] = (n - size) // step + 1
+        strides[d] *= step
+    return view(x, Size(shape), tuple(strides))
+
+
+@unfold.vjp
+def _(g, x_shape, *, dimension, size, step):
+    strides = contiguous_strides(x_shape)
+    d = dimension % max(len(x_shape), 1)
+    steps = [*strides, strides[d] if strides else 1]
+    if x_shape:
+        steps[d] *= step
+    return as_strided_backward(g, x_shape, tuple(g.shape), tuple(steps))
+
+
+@op(public=False)
+def as_strided_backward(x, shape: tuple, size: tuple, stride: tuple):
+    """The gradient of a contiguous tensor viewed with ``size`` and ``stride``: overlapping elements add up."""
+    from numtorch.ops.creation import arange, zeros
+    from numtorch.ops.indexing import index_add
+
+    n = Size(shape).numel()
+    at = reshape(as_strided(arange(n, device=x.device), size, stride, 0), (-1,))
+    return reshape(index_add(zeros(n, dtype=x.dtype, device=x.device), 0, at, reshape(x, (-1,))), shape)
+
+
+@as_strided_backward.vjp
+def _(g, *, size, stride):
+    return as_strided(contiguous(g), size, stride)

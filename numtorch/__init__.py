@@ -205,6 +205,10 @@ from numtorch.ops.linear import (
     mv as mv,
     outer as outer,
 )
+from numtorch.ops.linear_halves import (
+    get_float32_matmul_precision as get_float32_matmul_precision,
+    set_float32_matmul_precision as set_float32_matmul_precision,
+)
 from numtorch.autograd.grad_mode import (
     enable_grad as enable_grad,
     inference_mode as inference_mode,
@@ -214,7 +218,9 @@ from numtorch.autograd.grad_mode import (
     set_grad_enabled as set_grad_enabled,
 )
 from numtorch.kernels.threads import (
+    get_num_interop_threads as get_num_interop_threads,
     get_num_threads as get_num_threads,
+    set_num_interop_threads as set_num_interop_threads,
     set_num_threads as set_num_threads,
 )
 from numtorch.printing import (
@@ -247,6 +253,7 @@ from numtorch.dtype import (
 )
 from numtorch import nn as nn
 from numtorch import optim as optim
+from numtorch import profiler as profiler
 from numtorch.serialization import (
     load as load,
     save as save,

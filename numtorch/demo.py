@@ -13,7 +13,6 @@ import numtorch as torch
 import numtorch.nn as nn
 import numtorch.nn.functional as F
 from numtorch import optim
-from numtorch.kernels import timing
 from numtorch.utils.data import DataLoader
 from numtorch.vision import datasets, transforms
 from numtorch.vision.datasets import download
@@ -130,9 +129,11 @@ def profile(net: nn.Module, loader: DataLoader, loss_of: nn.Module, optimizer: o
 
     batches = list(islice(loader, steps))
     net.train()
-    with timing.measure() as cost:
+    with torch.profiler.profile() as prof:
         for images, labels in batches:
             optimizer.zero_grad()
             loss_of(net(images.to(device)), labels.to(device)).backward()
             optimizer.step()
-    print(f"Where {len(batches)} training steps of {len(batches[0][1])} images went:\n{cost.table()}")
+    costs = prof.key_averages(by=("name", "phase"))
+    columns = ("name", "phase", "calls", "self_ns", "share", "median_ns", "gbps", "gflops")
+    print(f"Where {len(batches)} training steps of {len(batches[0][1])} images went:\n{costs.table(row_limit=20, columns=columns)}")

@@ -1,0 +1,15 @@
+"""The profiler of kernels: where the time goes, and how far each kernel is from what the machine can do. See README.md."""
+
+from numtorch.profiler.peaks import Machine as Machine
+from numtorch.profiler.peaks import machine as machine
+from numtorch.profiler.result import Profile as Profile
+from numtorch.profiler.rows import Event as Event
+from numtorch.profiler.rows import Row as Row
+from numtorch.profiler.rows import Span as Span
+from numtorch.profiler.rows import legend as legend
+from numtorch.profiler.session import ProfilerAction as ProfilerAction
+from numtorch.profiler.session import ProfilerActivity as ProfilerActivity
+from numtorch.profiler.session import profile as profile
+from numtorch.profiler.session import record_function as record_function
+from numtorch.profiler.session import schedule as schedule
+from numtorch.profiler.trace import tensorboard_trace_handler as tensorboard_trace_handler

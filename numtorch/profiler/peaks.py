@@ -1,0 +1,346 @@
+"""What this machine can do at best, measured: the roofs that kernels are held against.
+
+``machine()`` measures once for a processor, a number of threads and a version of the compiler, and keeps the
+answer beside the compiled kernels. Each figure is the maximum of several probes and of everything measured
+before: a probe that was disturbed can only be too low, and too low a roof would show more than 100 %.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from numtorch.files import write_atomically
+from numtorch.kernels import cache as kernel_cache
+from numtorch.kernels import threads
+from numtorch.kernels.jit import jit, prange
+
+REPEATS = 5
+PROBE_SECONDS = 0.004  # one timing of one probe
+
+
+@dataclass
+class Machine:
+    """Measured peaks.
+
+    Attributes:
+        device: ``cpu`` or ``cuda``; ``name`` and ``threads`` say of what.
+        bandwidths: (bytes walked over, GB/s), ascending: each the best of copying, reading, filling and adding
+            to, over and over, as much data as that.
+        caches: (name, bytes) as the system reports them, for all threads together.
+        rates: GFLOP/s by dtype. Half types are computed in float32, whose rate they have.
+        launch_ns: calling a compiled kernel that has nothing to do; ``parallel_ns`` one that wakes all threads.
+    """
+
+    device: str
+    name: str
+    threads: int
+    bandwidths: list[tuple[int, float]]
+    caches: list[tuple[str, int]]
+    rates: dict[str, float]
+    launch_ns: float
+    parallel_ns: float = 0.0
+    measured: str = field(default="", compare=False)
+
+    def bandwidth(self, size: float) -> float:
+        """GB/s (bytes a nanosecond) that can be had walking over ``size`` bytes: the best measured for that many or more.
+
+        Between two measured sizes the smaller one, which is the faster, counts.
+        """
+        below = max((n for n, _ in self.bandwidths if n <= size), default=0)
+        return max(rate for n, rate in self.bandwidths if n >= below)
+
+    def rate(self, dtype: str) -> float:
+        """GFLOP/s (operations a nanosecond) in a dtype; integers count as float32."""
+        return self.rates.get(dtype, self.rates["float32"])
+
+    def level(self, size: float) -> str:
+        """The memory that so many bytes fit in: ``L1`` ... ``memory``."""
+        return next((name for name, n in self.caches if size <= n), "memory")
+
+    def levels(self) -> list[tuple[str, float]]:
+        """(name, GB/s) of each cache and of memory."""
+        sizes = [n for _, n in self.caches]
+        inside = [max([n for n, _ in self.bandwidths if n <= s], default=self.bandwidths[0][0]) for s in sizes]
+        named = [(name, self.bandwidth(n)) for (name, _), n in zip(self.caches, inside, strict=True)]
+        return [*named, ("memory", self.bandwidths[-1][1])]
+
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON can hold."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        lines = [f"{self.name}, {self.threads} thread{'s' if self.threads > 1 else ''}"]
+        lines += [f"  {name:<10} {rate:8.1f} GB/s" for name, rate in self.levels()]
+        lines += [f"  {name:<10} {rate:8.1f} GFLOP/s" for name, rate in self.rates.items()]
+        lines.append(f"  a launch   {self.launch_ns / 1e3:8.2f} us, on all threads {self.parallel_ns / 1e3:.2f} us")
+        return "\n".join(lines)
+
+
+def machine(device: str = "cpu", *, refresh: bool = False) -> Machine:
+    """The peaks of this machine for the present number of threads; measured once, which takes some seconds.
+
+    Args:
+        refresh: measure again; the better of old and new counts.
+
+    >>> from numtorch.profiler import machine
+    >>> peaks = machine()
+    >>> peaks.rate("float32") > 0 and peaks.bandwidth(1 << 12) >= peaks.bandwidth(1 << 26)
+    True
+    """
+    if device not in ("cpu", "cuda"):
+        raise ValueError(f"machine: expected 'cpu' or 'cuda', got {device!r}")
+    count = threads.get_num_threads()
+    if not refresh and (device, count) in _known:
+        return _known[device, count]
+    file = _file(device, count)
+    before = _read(file)
+    if before is None or refresh:
+        if device == "cuda":
+            from numtorch.profiler.peaks_cuda import measure
+        else:
+            measure = _measure
+        found = _better(measure(count), before)
+        with suppress(OSError):
+            write_atomically(file, json.dumps(found.to_dict(), indent=1).encode())
+    else:
+        found = before
+    _known[device, count] = found
+    return found
+
+
+_known: dict[tuple[str, int], Machine] = {}
+
+
+def known(device: str = "cpu") -> Machine | None:
+    """The peaks if they have been measured before: never measures."""
+    count = threads.get_num_threads()
+    found = _known.get((device, count)) or _read(_file(device, count))
+    if found is not None:
+        _known[device, count] = found
+    return found
+
+
+def _better(a: Machine, b: Machine | None) -> Machine:
+    if b is None:
+        return a
+    sizes = dict(b.bandwidths)
+    return Machine(a.device, a.name, a.threads, [(n, max(r, sizes.get(n, 0.0))) for n, r in a.bandwidths], a.caches,
+                   {d: max(r, b.rates.get(d, 0.0)) for d, r in a.rates.items()}, min(a.launch_ns, b.launch_ns),
+                   min(a.parallel_ns, b.parallel_ns), a.measured)
+
+
+@cache
+def processor() -> str:
+    """The processor's name."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _file(device: str, count: int) -> Path:
+    from importlib.metadata import version
+
+    here = Path(__file__)
+    text = f"{device} {processor()} {platform.node()} {count} {os.cpu_count()} {version('numba')} {here.read_text()}"
+    return kernel_cache.folder() / f"machine-{hashlib.sha256(text.encode()).hexdigest()[:20]}.json"
+
+
+def _read(file: Path) -> Machine | None:
+    try:
+        data = json.loads(file.read_text())
+        data["bandwidths"] = [tuple(p) for p in data["bandwidths"]]
+        data["caches"] = [tuple(p) for p in data["caches"]]
+        return Machine(**data)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _caches(count: int) -> list[tuple[str, int]]:
+    """(name, bytes) of the data caches; private ones times the threads that have one each."""
+    found: dict[str, int] = {}
+    for index in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        with suppress(OSError, ValueError):
+            if (index / "type").read_text().strip() == "Instruction":
+                continue
+            text = (index / "size").read_text().strip()
+            size = int(text.rstrip("KMG")) << {"K": 10, "M": 20, "G": 30}.get(text[-1], 0)
+            level = int((index / "level").read_text())
+            found[f"L{level}"] = size * (count if level < 3 else 1)
+    return list(found.items()) or [("L1", 32 << 10), ("L2", 1 << 20)]
+
+
+# --- probes ---------------------------------------------------------------------------------------
+# Each thread walks its own stretch again and again, so that waking threads is no part of the figure.
+
+
+@jit(parallel=True)
+def copy_probe(x, y, parts, passes):
+    step = x.size // parts
+    for t in prange(parts):
+        source, target = x[t * step : (t + 1) * step], y[t * step : (t + 1) * step]
+        for _ in range(passes):
+            for i in range(target.size):
+                target[i] = source[i]
+
+
+@jit(parallel=True)
+def read_probe(x, y, parts, passes):
+    step = x.size // parts
+    for t in prange(parts):
+        source, target = x[t * step : (t + 1) * step], y[t * step : (t + 1) * step]
+        for r in range(passes):
+            total = x.dtype.type(0)
+            for i in range(source.size):
+                total += source[i]
+            target[r & 7] = total
+
+
+@jit(parallel=True)
+def fill_probe(x, y, parts, passes):
+    step = y.size // parts
+    for t in prange(parts):
+        target = y[t * step : (t + 1) * step]
+        for r in range(passes):
+            value = x[r & 7]
+            for i in range(target.size):
+                target[i] = value
+
+
+@jit(parallel=True)
+def add_probe(x, y, parts, passes):
+    step = x.size // parts
+    for t in prange(parts):
+        source, target = x[t * step : (t + 1) * step], y[t * step : (t + 1) * step]
+        for _ in range(passes):
+            for i in range(target.size):
+                target[i] += source[i]
+
+
+@jit(parallel=True)
+def multiply_add_probe(x, y, parts, passes):
+    """Eight independent chains of multiply-adds in registers, for each element."""
+    step = x.size // parts
+    for t in prange(parts):
+        source, target = x[t * step : (t + 1) * step], y[t * step : (t + 1) * step]
+        for _ in range(passes):
+            for i in range(target.size):
+                v = source[i]
+                a, b, c, d = v, v + v, v * v, v - target[i]
+                e, f, g, h = a + b, a - c, b + d, c + d
+                for _k in range(16):
+                    a = a * v + b
+                    b = b * v + c
+                    c = c * v + d
+                    d = d * v + e
+                    e = e * v + f
+                    f = f * v + g
+                    g = g * v + h
+                    h = h * v + a
+                target[i] = a + b + c + d + e + f + g + h
+
+
+@jit
+def nothing_probe(x, y):
+    y[0] = x[0]
+
+
+@jit(parallel=True)
+def wake_probe(x, y):
+    for i in prange(y.size):
+        y[i] = x[i]
+
+
+# bytes of traffic for each byte of one array, and how many arrays are walked over
+_STREAMS: list[tuple[Any, int, int]] = [(copy_probe, 2, 2), (read_probe, 1, 1), (fill_probe, 1, 1), (add_probe, 3, 2)]
+
+
+def _fastest(run: Callable, passes: int = 1) -> float:
+    """Nanoseconds of one pass: the least of several timings, with as many passes as make one long enough."""
+    run(passes)
+    while True:
+        started = time.perf_counter_ns()
+        run(passes)
+        taken = time.perf_counter_ns() - started
+        if taken > PROBE_SECONDS * 1e9 / 2 or passes > 1 << 24:
+            break
+        passes *= 2
+    best = taken
+    for _ in range(REPEATS):
+        started = time.perf_counter_ns()
+        run(passes)
+        best = min(best, time.perf_counter_ns() - started)
+    return best / passes
+
+
+def _measure(count: int) -> Machine:
+    caches = _caches(count)
+    largest = min(max(128 << 20, 4 * caches[-1][1]), 512 << 20)
+    sizes = [1 << k for k in range(13, 40) if 1 << k <= largest]
+    x, y = np.ones(largest // 16, np.float64), np.zeros(largest // 16, np.float64)
+    return Machine("cpu", processor(), count, [(n, _stream(x, y, n, count)) for n in sizes], caches, _rates(count), _launch(),
+                   _wake(count), time.strftime("%Y-%m-%d"))
+
+
+def _stream(x: np.ndarray, y: np.ndarray, size: int, count: int) -> float:
+    """The best GB/s of the probes over ``size`` bytes in all."""
+    best = 0.0
+    for probe, traffic, arrays in _STREAMS:
+        n = min(size // 8 // arrays, x.size)
+        part = n // count * count
+        best = max(best, part * 8 * traffic / _fastest(lambda passes, p=probe, m=part: p(x[:m], y[:m], count, passes)))
+    return best
+
+
+def _rates(count: int) -> dict[str, float]:
+    from numtorch.kernels import gemm
+
+    rates = {}
+    for name, d in (("float32", np.float32), ("float64", np.float64)):
+        x, y = np.full(512 * count, 0.25, d), np.zeros(512 * count, d)
+        best = x.size * 8 * 16 * 2 / _fastest(lambda passes, x=x, y=y: multiply_add_probe(x, y, count, passes))
+        for n in (192, 384, 768):
+            a, b, c = (np.full(n * n, 0.5, d) for _ in range(3))
+
+            def product(passes: int, a: Any = a, b: Any = b, c: Any = c, n: int = n) -> None:
+                for _ in range(passes):
+                    gemm.gemm(a, b, c, n, n, n, False, False)
+
+            best = max(best, 2 * n**3 / _fastest(product))
+        rates[name] = best
+    return {**rates, "bfloat16": rates["float32"], "float16": rates["float32"]}
+
+
+def _launch() -> float:
+    x, y = np.ones(1, np.float32), np.ones(1, np.float32)
+    entry = nothing_probe.entry(x, y)
+
+    def run(passes: int) -> None:
+        for _ in range(passes):
+            entry(x, y)
+
+    return _fastest(run, 64)
+
+
+def _wake(count: int) -> float:
+    x, y = np.ones(count, np.float32), np.ones(count, np.float32)
+    entry = (wake_probe if count > 1 else wake_probe.serial).entry(x, y)
+
+    def run(passes: int) -> None:
+        for _ in range(passes):
+            entry(x, y)
+
+    return _fastest(run, 64)

@@ -1,0 +1,526 @@
+"""The observer that stands between choices and kernels while a profile is open: which row a call belongs to.
+
+A kernel's wrapper is text written for its arguments. A call that has been seen before costs a dict lookup, two
+looks at the clock and four integers in the journal; everything else happens when a row is first met. ``here``
+holds the two things that calls share: the time of kernels inside the one that is running, and where the program
+is (phase and module) as an integer that is added to keys.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import types
+import warnings
+from collections.abc import Callable
+from math import prod
+from time import perf_counter_ns, thread_time_ns
+from typing import Any
+
+import numpy as np
+
+from numtorch._tensor import Tensor
+from numtorch.kernels import cache, registry
+from numtorch.kernels import threads as pool
+from numtorch.kernels.jit import Jit
+from numtorch.kernels.timing import Launcher, Work
+from numtorch.profiler.folding import ELSEWHERE, JOURNAL, KERNEL, SPAN, WAITING, Sums, quantile
+from numtorch.profiler.rows import Row, Span
+
+PATH = 1 << 44  # paths are multiples of this, so that adding a number of elements makes a key
+MAX_ROWS = 4096  # kernel rows; later shapes of a kernel share one
+EVENTS = 1 << 16
+
+
+class Site:
+    """A kernel as it was chosen: what its rows have in common, and the time of its first calls."""
+
+    def __init__(self, number: int, op: str, kernel: str, device: str, dtype: str, why: Callable[[], str], jits: tuple = ()):
+        self.cold = number  # the id under which first calls are booked
+        self.op, self.kernel, self.device, self.dtype, self.why, self.jits = op, kernel, device, dtype, why, jits
+        self.threads: int | None = None
+        self.forget()
+
+    def forget(self) -> None:
+        """Book no compilation so far."""
+        self.hits = self.misses = 0
+        self.compiling_ns = self.loading_ns = 0
+
+    def book(self, taken: int, hits: int, misses: int, seconds: float) -> None:
+        """A first call of ``taken`` nanoseconds: all of it loading, or compiling but for the part that loaded."""
+        self.hits += hits
+        self.misses += misses
+        loading = min(taken, int(seconds * 1e9)) if misses else taken
+        self.loading_ns += loading
+        self.compiling_ns += taken - loading
+
+
+class Entry:
+    """A row in the making: its site, where and on what it ran, and the work of one call."""
+
+    __slots__ = ("allocated", "bytes", "extra", "flops", "functions", "launch", "path", "shapes", "site", "thread")
+
+    def __init__(self, site: Site, path: int, shapes: str, thread: int):
+        self.site, self.path, self.shapes, self.thread = site, path, shapes, thread
+        self.bytes = self.flops = self.allocated = 0.0
+        self.extra = [0.0, 0.0, 0.0]  # work of calls that had to share the row, of no one shape
+        self.functions: tuple = ()
+        self.launch: dict = {}
+
+
+@functools.cache
+def _code(text: str) -> types.CodeType:
+    return compile(text, "<numtorch profiler>", "exec")
+
+
+def _written(text: str, scope: dict[str, Any]) -> Callable:
+    """The function ``timed`` of a text; many wrappers have the same one."""
+    exec(_code(text), scope)  # noqa: S102 - the text is ours
+    return scope["timed"]
+
+
+class Recorder:
+    """Gathers calls; see the module's docstring.
+
+    Args:
+        events: how many of the newest calls are kept for the time line.
+    """
+
+    def __init__(self, events: int = EVENTS):
+        self.sums = Sums(events)
+        self.journal: list[int] = []
+        self.here = [0, 0]
+        self.owner = threading.get_ident()
+        self.table: list[Any] = []  # by id: Entry, Site (first calls), Span or "profiler"
+        self.sites: dict[Any, Site] = {}
+        self.entries: dict[Any, int] = {}
+        self.spans: dict[tuple, int] = {}
+        self.span_phases: dict[int, str] = {}
+        self.waited = 0  # time in which the thread did not run while it loaded data or compiled: no idle time
+        self.paths: list[tuple[str, str]] = [("forward", "")]
+        self.path_numbers: dict[tuple[str, str], int] = {("forward", ""): 0}
+        self.frames: list[tuple] = []
+        self.others: dict[int, list] = {}  # thread -> [number, time inside]
+        self.lock = threading.Lock()
+        self.kernel_rows = 0
+        self.claimed: tuple[int, int, float] = (0, 0, 0.0)  # of the cache's counts: what a site has booked already
+        self.bookkeeping = self._number("profiler")
+
+    # --- ids ----------------------------------------------------------------------------------------
+
+    def _number(self, what: Any, kind: int = KERNEL) -> int:
+        self.table.append(what)
+        self.sums.reserve(len(self.table))
+        self.sums.what[len(self.table) - 1] = kind
+        return len(self.table) - 1
+
+    def path(self, phase: str, module: str) -> int:
+        """The integer of a place in the program."""
+        number = self.path_numbers.get((phase, module))
+        if number is None:
+            number = self.path_numbers[phase, module] = len(self.paths) * PATH
+            self.paths.append((phase, module))
+        return number
+
+    def where(self, path: int) -> tuple[str, str]:
+        """(phase, module) of such an integer."""
+        return self.paths[path // PATH]
+
+    def _site(self, key: Any, make: Callable[[int], Site]) -> Site:
+        site = self.sites.get(key)
+        if site is None:
+            with self.lock:
+                site = make(len(self.table))
+                self._number(site)
+                self.sites[key] = site
+        return site
+
+    def _entry(self, site: Site, path: int, shapes: str, thread: int) -> tuple[int, bool, bool]:
+        """The id of a row, whether it is new, and whether it stands for one class of shapes."""
+        key = (site.cold, path, shapes, thread)
+        number = self.entries.get(key)
+        if number is not None:
+            return number, False, True
+        shared = self.kernel_rows >= MAX_ROWS
+        if shared:
+            key = (site.cold, path, "others", thread)
+            number = self.entries.get(key)
+            if number is not None:
+                return number, False, False
+        with self.lock:
+            number = self.entries[key] = self._number(Entry(site, path, "others" if shared else shapes, thread),
+                                                      ELSEWHERE if thread else KERNEL)
+            self.kernel_rows += 1
+        return number, True, not shared
+
+    # --- the journal --------------------------------------------------------------------------------
+
+    def fold(self) -> None:
+        """Add the journal to the sums; the time this takes has a row of its own."""
+        started = perf_counter_ns()
+        with self.lock:
+            self.sums.add(self.journal)
+            self.journal.clear()
+        ended = perf_counter_ns()
+        if threading.get_ident() == self.owner:
+            self.journal.extend((self.bookkeeping, started, ended, 0))
+            self.here[0] += ended - started
+
+    def clear(self) -> None:
+        """Forget what was measured, and keep what was learned: the end of a warm-up."""
+        self.fold()
+        self.journal.clear()
+        self.sums.clear()
+        self.waited = 0
+        self.here[0] = 0
+        now = perf_counter_ns()
+        self.frames = [(0, at, number, now) for _, at, number, _ in self.frames]  # spans that are open begin anew
+        for site in self.sites.values():
+            site.forget()
+        for e in self.table:
+            if isinstance(e, Entry):
+                e.extra = [0.0, 0.0, 0.0]
+
+    # --- spans --------------------------------------------------------------------------------------
+
+    def enter(self, kind: str, name: str, path: int | None = None) -> int:
+        """Begin a span, in which kernels are at ``path`` if it is given; what to end it with."""
+        here = self.here
+        at = here[1]
+        key = (kind, name, at)
+        number = self.spans.get(key)
+        if number is None:
+            number = self.spans[key] = self._number(Span(kind, name, self.where(at)[1]), WAITING if kind == "data" else SPAN)
+            self.span_phases[number] = self._phase(kind, at)
+        self.frames.append((here[0], at, number, perf_counter_ns()))
+        here[0] = 0
+        if path is not None:
+            here[1] = path
+        return len(self.frames)
+
+    def _phase(self, kind: str, at: int) -> str:
+        """To which phase the Python of a span belongs."""
+        phase, module = self.where(at)
+        if kind in ("backward", "optimizer", "data"):
+            return kind
+        return phase if module or kind == "module" or phase != "forward" else ""
+
+    def exit(self, depth: int) -> None:
+        """End a span, and those inside that an exception left open."""
+        ended = perf_counter_ns()
+        here = self.here
+        while len(self.frames) >= depth:
+            inside, path, number, started = self.frames.pop()
+            self.journal.extend((number, started, ended, here[0]))
+            here[0] = inside + ended - started
+            here[1] = path
+        if len(self.journal) > 4 * JOURNAL:
+            self.fold()
+
+    # --- generated loops ----------------------------------------------------------------------------
+
+    def loop(self, build: Callable[[], Callable], op: str, device: str, jit: Any, arity: int, work: Work) -> Callable:
+        """The entry point of a generated loop, observed; compiling or loading it is booked on the way."""
+        def made(number: int) -> Site:
+            site = Site(number, op, f"{op}/{device}/generated", device, work.dtype,
+                        lambda: "the gradient's formula in one loop" if op.endswith(".backward") else "a loop made from the op's formula",
+                        (jit,) if isinstance(jit, Jit) else ())
+            site.threads = None if not isinstance(jit, Jit) else pool.get_num_threads() if jit.parallel else 1
+            return site
+
+        site = self._site(("loop", op, device, jit, work), made)
+        before, ran, started = self._unclaimed(), thread_time_ns(), perf_counter_ns()
+        run = build()
+        ended = perf_counter_ns()
+        if self._unclaimed()[:2] != before[:2] and threading.get_ident() == self.owner:
+            self._cold(site, started, ended, before, 0)
+            self.waited += max(0, ended - started - (thread_time_ns() - ran))
+            self.here[0] += ended - started
+        known: dict[int, int] = {}
+
+        def first(args: tuple) -> None:
+            n = args[work.counted].size if work.each else 0
+            path = self.here[1]
+            number, new, own = self._entry(site, path, f"n={n}" if work.each else work.shapes, 0)
+            e = self.table[number]
+            cost = self._loop_work(work, n)
+            if new:
+                e.bytes, e.flops, e.allocated = cost if own else (0.0, 0.0, 0.0)
+                e.functions = (jit.__name__,) if jit is not None else ()
+            if own:
+                known[path + n] = number
+            else:
+                e.extra = [a + b for a, b in zip(e.extra, cost, strict=True)]
+            started = perf_counter_ns()
+            run(*args)
+            ended = perf_counter_ns()
+            self.journal.extend((number, started, ended, 0))
+            self.here[0] += ended - started
+
+        def elsewhere(args: tuple) -> None:
+            n = args[work.counted].size if work.each else 0
+            self._elsewhere(site, f"n={n}" if work.each else work.shapes, lambda result: self._loop_work(work, n), run, args, {})
+
+        names = [f"a{i}" for i in range(arity)]
+        given = ", ".join(names)
+        counted = f" + {names[work.counted]}.size" if work.each else ""
+        text = f"""def timed({given}):
+    if ident() != owner:
+        return elsewhere(({given},))
+    row = get(here[1]{counted})
+    if row is None:
+        return first(({given},))
+    started = clock()
+    run({given})
+    ended = clock()
+    note((row, started, ended, 0))
+    here[0] += ended - started
+    if len(journal) > limit:
+        fold()
+"""
+        return _written(text, self._scope() | {"get": known.get, "first": first, "elsewhere": elsewhere, "run": run})
+
+    @staticmethod
+    def _loop_work(work: Work, n: int) -> tuple[float, float, float]:
+        if work.each is None:
+            return work.bytes, work.flops, work.allocated
+        moved, done, made = work.each
+        return work.bytes + moved * n, done * n, made * n
+
+    def _scope(self) -> dict[str, Any]:
+        return {"ident": threading.get_ident, "owner": self.owner, "here": self.here, "clock": perf_counter_ns, "fold": self.fold,
+                "note": self.journal.extend, "journal": self.journal, "limit": 4 * JOURNAL}
+
+    # --- kernels that take tensors ------------------------------------------------------------------
+
+    def launcher(self, run: Callable, about: Launcher) -> Callable:
+        """A kernel that takes tensors, observed."""
+        kernel, s = about.kernel, about.signature
+
+        def made(number: int) -> Site:
+            dtype = next((d.name for d in s.dtypes if d is not None and d.is_floating_point), None) or \
+                next((d.name for d in s.dtypes if d is not None), "")
+            site = Site(number, about.entry.name, kernel.id, s.device, dtype, lambda: _verdict(about), tuple(
+                f for f in kernel.functions if isinstance(f, Jit)))
+            if site.jits:
+                site.threads = pool.get_num_threads() if any(j.parallel for j in site.jits) else 1
+            return site
+
+        site = self._site(("launcher", kernel.id, s), made)
+        if s.device == "cuda":
+            from numtorch.profiler.cuda_events import timed_on_device
+
+            run = timed_on_device(self, run)
+        known: dict[tuple, int] = {}
+        names = (*about.positional, *about.keyword)
+
+        def key_of(args: tuple, kwargs: dict) -> tuple:
+            values = dict(zip(about.positional, args, strict=False)) | kwargs
+            return tuple(_shape(values[n]) if n in about.tensors else values[n] for n in names if n in values and n not in about.seeds)
+
+        def first(args: tuple, kwargs: dict) -> Any:
+            key, path = key_of(args, kwargs), self.here[1]
+            number, new, own = self._entry(site, path, _described(names, about, args, kwargs), 0)
+            e = self.table[number]
+            result = self._first_call(site, number, run, args, kwargs, e if new else None)
+            cost = self._cost(about, result, args, kwargs) if new or not own else None
+            if cost is not None and own:
+                e.bytes, e.flops, e.allocated = cost
+            elif cost is not None:
+                e.extra = [a + b for a, b in zip(e.extra, cost, strict=True)]
+            if own:
+                try:
+                    known[(path, *key)] = number
+                except TypeError:
+                    pass  # an unhashable parameter: described anew each time
+            return result
+
+        def elsewhere(args: tuple, kwargs: dict) -> Any:
+            return self._elsewhere(site, _described(names, about, args, kwargs),
+                                   lambda result: self._cost(about, result, args, kwargs), run, args, kwargs)
+
+        parts = [f"None if {n} is None else {n}.shape" if n in about.tensors else n for n in names if n not in about.seeds]
+        positional, keyword = ", ".join(about.positional), ", ".join(f"{n}={n}" for n in about.keyword)
+        head = positional + (f", *, {', '.join(about.keyword)}" if keyword else "")
+        call = positional + (f", {keyword}" if keyword else "")
+        both = f"({positional},), dict({keyword})"
+        text = f"""def timed({head}):
+    if _ident() != _owner:
+        return _elsewhere({both})
+    try:
+        _row = _get((_here[1], {', '.join(parts)}))
+    except (TypeError, AttributeError):
+        _row = None
+    if _row is None:
+        return _first({both})
+    _inside = _here[0]
+    _here[0] = 0
+    _started = _clock()
+    try:
+        return _run({call})
+    finally:
+        _ended = _clock()
+        _note((_row, _started, _ended, _here[0]))
+        _here[0] = _inside + _ended - _started
+        if len(_journal) > _limit:
+            _fold()
+"""
+        scope = self._scope() | {"get": known.get, "first": first, "elsewhere": elsewhere, "run": run}
+        return _written(text, {f"_{n}": v for n, v in scope.items()})
+
+    def _first_call(self, site: Site, number: int, run: Callable, args: tuple, kwargs: dict, entry: Entry | None) -> Any:
+        """The first call of a row: which functions it launches is seen, and what it compiles or loads booked apart."""
+        here = self.here
+        inside, here[0] = here[0], 0
+        seen: list[Jit] = []
+        original = Jit.__call__
+        owner = self.owner
+
+        def watched(self: Jit, *given: Any) -> Any:
+            if threading.get_ident() == owner:
+                seen.append(self)
+            return original(self, *given)
+
+        before, ran, waited = self._unclaimed(), thread_time_ns(), self.waited
+        if entry is not None:
+            Jit.__call__ = watched  # type: ignore[method-assign]
+        started = perf_counter_ns()
+        try:
+            result = run(*args, **kwargs)
+        finally:
+            ended = perf_counter_ns()
+            Jit.__call__ = original  # type: ignore[method-assign]
+            cold = self._unclaimed()[:2] != before[:2]
+            if cold:
+                self._cold(site, started, ended, before, here[0])
+                self.waited = waited + max(0, ended - started - (thread_time_ns() - ran))
+            else:
+                self.journal.extend((number, started, ended, here[0]))
+            here[0] = inside + ended - started
+        if entry is not None and seen:
+            entry.functions = tuple(dict.fromkeys(j.__name__ for j in seen))
+            site.jits = tuple(dict.fromkeys((*site.jits, *seen)))
+            site.threads = pool.get_num_threads() if any(j.parallel for j in seen) else 1
+        return result
+
+    def _unclaimed(self) -> tuple[int, int, float]:
+        """Hits, misses and seconds of the kernel cache that no site has booked."""
+        hits, misses, seconds = self.claimed
+        return int(cache.stats["hits"]) - hits, int(cache.stats["misses"]) - misses, cache.stats["load_seconds"] - seconds
+
+    def _cold(self, site: Site, started: int, ended: int, before: tuple, inside: int) -> None:
+        hits, misses, seconds = (a - b for a, b in zip(self._unclaimed(), before, strict=True))
+        self.claimed = self.claimed[0] + hits, self.claimed[1] + misses, self.claimed[2] + seconds
+        site.book(ended - started - inside, hits, misses, seconds)
+        self.journal.extend((site.cold, started, ended, inside))
+
+    @staticmethod
+    def _cost(about: Launcher, result: Any, args: tuple, kwargs: dict) -> tuple[float, float, float]:
+        made = sum(prod(t.shape) * t._k.dtype.itemsize for t in (result if isinstance(result, tuple | list) else (result,))
+                   if isinstance(t, Tensor) and not any(t is a or (isinstance(a, Tensor) and t._buf is a._buf) for a in args))
+        if about.entry.cost is None:
+            return 0, 0, made
+        try:
+            moved, done = about.entry.cost(result, *args, **kwargs)
+        except Exception as e:  # a formula that is wrong must not break the program that is profiled
+            warnings.warn(f"{about.entry.name}: its cost failed: {type(e).__name__}: {e}", stacklevel=2)
+            return 0, 0, made
+        return moved, done, made
+
+    # --- other threads ------------------------------------------------------------------------------
+
+    def _elsewhere(self, site: Site, shapes: str, cost: Callable, run: Callable, args: tuple, kwargs: dict) -> Any:
+        """A call in a thread that did not open the profile: rows of its own, outside the wall time."""
+        mine = self.others.get(threading.get_ident())
+        if mine is None:
+            mine = self.others[threading.get_ident()] = [len(self.others) + 1, 0]
+        number, new, own = self._entry(site, 0, shapes, mine[0])
+        inside, mine[1] = mine[1], 0
+        started = perf_counter_ns()
+        try:
+            result = run(*args, **kwargs)
+        finally:
+            ended = perf_counter_ns()
+            self.journal.extend((number, started, ended, mine[1]))
+            mine[1] = inside + ended - started
+        e = self.table[number]
+        if new and own:
+            e.bytes, e.flops, e.allocated = cost(result)
+        elif not own:
+            e.extra = [a + b for a, b in zip(e.extra, cost(result), strict=True)]
+        return result
+
+    # --- rows ---------------------------------------------------------------------------------------
+
+    def rows(self, wall: int) -> list[Row]:
+        """The rows of kernels."""
+        self.fold()
+        found: list[Row] = []
+        booked: set[int] = set()
+        for number, e in enumerate(self.table):
+            if isinstance(e, Entry) and (self.sums.calls[number] or (e.site.cold not in booked and self.sums.calls[e.site.cold])):
+                found.append(self._row(number, e, e.site.cold not in booked and e.thread == 0, wall))
+                if e.thread == 0:
+                    booked.add(e.site.cold)
+        for site in self.sites.values():
+            if site.cold not in booked and self.sums.calls[site.cold]:  # compiled, and not called since
+                found.append(self._row(-1, Entry(site, 0, "", 0), True, wall))
+        return found
+
+    def _row(self, number: int, e: Entry, first: bool, wall: int) -> Row:
+        site, sums = e.site, self.sums
+        phase, module = self.where(e.path)
+        timed = int(sums.calls[number]) if number >= 0 else 0
+        kept = sums.sample(number) if timed else np.zeros(0, np.int64)
+        # Loops are compiled before they are called; launchers in a call.
+        cold = int(sums.calls[site.cold]) if first and not site.kernel.endswith("/generated") else 0
+        calls = timed + cold
+        moved, done, made = (int(each * calls + extra) for each, extra in zip((e.bytes, e.flops, e.allocated), e.extra, strict=True))
+        return Row(
+            "kernel", site.op, site.kernel, site.why(), phase, module, site.device, site.dtype, e.shapes, calls,
+            self_ns=int(sums.own[number]) if timed else 0, total_ns=int(sums.total[number]) if timed else 0,
+            median_ns=quantile([kept], [timed], 0.5), p95_ns=quantile([kept], [timed], 0.95),
+            compile_ns=site.compiling_ns if first else 0, load_ns=site.loading_ns if first else 0,
+            cache=("miss" if site.misses else "hit" if site.hits else "ready") if first else "ready", cold_calls=cold,
+            bytes=moved, flops=done, allocated=made, threads=site.threads, functions=e.functions, launch=e.launch, thread=e.thread,
+            wall_ns=wall, id=number, jits=site.jits, sample=kept)
+
+    def totals(self, kind: type) -> list[tuple[int, Any]]:
+        """(id, what) of the table's things of a kind."""
+        return [(i, e) for i, e in enumerate(self.table) if isinstance(e, kind)]
+
+
+def _shape(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return tuple(map(_shape, value))
+    return value.shape if isinstance(value, Tensor) else value
+
+
+def _described(names: tuple, about: Launcher, args: tuple, kwargs: dict) -> str:
+    values = dict(zip(about.positional, args, strict=False)) | kwargs
+    parts = []
+    for n in names:
+        v = values.get(n)
+        if n in about.seeds or v is None:
+            continue
+        if n in about.tensors:
+            parts.append(_shape_text(v))
+        else:
+            parts.append(f"{n}={tuple(v) if isinstance(v, tuple) else v}")
+    return ", ".join(parts)
+
+
+def _shape_text(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return str(list(value.shape))
+    if isinstance(value, tuple | list):
+        return "(" + ", ".join(_shape_text(v) for v in value if v is not None) + ")"
+    return str(value)
+
+
+def _verdict(about: Launcher) -> str:
+    """Why the kernel was chosen, as ``explain`` says it."""
+    for line in registry.explanation(about.entry, about.signature).splitlines():
+        if line.lstrip().startswith("->"):
+            return line.partition("): ")[2]
+    return ""

@@ -1,0 +1,204 @@
+"""What was gathered, ready to be read: rows that add up to the wall time, spans, events, and the table of them."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from numtorch.profiler import peaks, table, trace
+from numtorch.profiler.folding import LONG
+from numtorch.profiler.recorder import Entry, Recorder
+from numtorch.profiler.rows import Event, Row, Span
+from numtorch.profiler.table import Averages
+
+
+class Clocks:
+    """Wall time, and the time in which the thread ran or wanted to, since it was made."""
+
+    def __init__(self, recorder: Recorder):
+        self.waited = self.delayed = self.ran = self.wall = 0
+        self._delayed, self._ran = _run_delay(), time.thread_time_ns()
+        self.started = time.perf_counter_ns()
+        recorder.sums.gaps[:] = self.started, 0
+
+    def stop(self) -> None:
+        """Read the clocks."""
+        self.wall = time.perf_counter_ns() - self.started
+        self.ran = time.thread_time_ns() - self._ran
+        self.delayed = _run_delay() - self._delayed
+
+    def idle(self, recorder: Recorder) -> int:
+        """Time in which the program slept or waited: neither ran, nor wanted a processor that another process had.
+
+        At most the long stretches without a kernel: kernels wait for threads too.
+        """
+        last, gaps = (int(g) for g in recorder.sums.gaps)
+        tail = self.started + self.wall - last
+        off = self.wall - self.ran - self.delayed - recorder.waited
+        return max(0, min(off, gaps + (tail if tail > LONG else 0)))
+
+
+def _run_delay() -> int:
+    """Nanoseconds for which the thread was ready to run and did not, where the system counts them."""
+    with suppress(OSError, ValueError, IndexError):
+        return int(Path("/proc/thread-self/schedstat").read_text().split()[1])
+    return 0
+
+
+class Profile:
+    """What a profile gathered. Reading it while it is open gives what there is so far.
+
+    Attributes:
+        rows: where the wall time went, the costliest first; they add up to ``wall_ns``.
+        spans: modules, backward passes, steps, batches, ``record_function`` blocks.
+        events: the newest calls on the time line, oldest first.
+        wall_ns: how long was recorded.
+        machine: the measured peaks, None where they have not been measured and rows have no roof; see ``measure``.
+    """
+
+    def __init__(self) -> None:
+        self._recorder: Recorder | None = None
+        self._clocks: Clocks | None = None
+        self._frozen: tuple[list[Row], list[Span], list[Event], int] | None = None
+        self._steps: list[int] = []
+        self._machine: peaks.Machine | None = None
+
+    # --- reading ------------------------------------------------------------------------------------
+
+    @property
+    def rows(self) -> list[Row]:
+        return self._read()[0]
+
+    @property
+    def spans(self) -> list[Span]:
+        return self._read()[1]
+
+    @property
+    def events(self) -> list[Event]:
+        return self._read()[2]
+
+    @property
+    def wall_ns(self) -> int:
+        return self._read()[3]
+
+    @property
+    def machine(self) -> peaks.Machine | None:
+        return self._machine or peaks.known()
+
+    def measure(self) -> peaks.Machine:
+        """Measure the machine's peaks if that has not been done, so that rows have a roof."""
+        self._machine = peaks.machine()
+        for r in self.rows:
+            r.machine = self._machine
+        return self._machine
+
+    def _read(self) -> tuple[list[Row], list[Span], list[Event], int]:
+        if self._frozen is not None:
+            return self._frozen
+        if self._recorder is None or self._clocks is None:
+            return [], [], [], 0
+        self._clocks.stop()
+        return self._gather(self._recorder, self._clocks)
+
+    def _freeze(self, recorder: Recorder, clocks: Clocks) -> None:
+        self._frozen = self._gather(recorder, clocks)
+
+    def _gather(self, recorder: Recorder, clocks: Clocks) -> tuple[list[Row], list[Span], list[Event], int]:
+        rows = recorder.rows(clocks.wall)
+        spans = _spans(recorder)
+        rows += _remainder(recorder, clocks, rows, spans)
+        peaks_ = self.machine
+        for r in rows:
+            r.machine = peaks_
+        rows.sort(key=lambda r: -(r.self_ns + r.compile_ns + r.load_ns))
+        return rows, spans, _events(recorder, clocks, rows, spans, self._steps), clocks.wall
+
+    # --- showing ------------------------------------------------------------------------------------
+
+    def table(self, sort_by: str | None = None, row_limit: int = 32, columns: tuple[str, ...] | None = None) -> str:
+        """The rows as text, the costliest first. ``columns`` and ``sort_by`` are names from ``legend()``."""
+        return table.text(self.rows, self.wall_ns, sort_by, row_limit, columns)
+
+    def key_averages(self, group_by_input_shape: bool = False, by: tuple[str, ...] | None = None) -> Averages:
+        """Rows of one op summed up, of one op and shapes, or of equal columns ``by``; torch's name."""
+        return Averages(self.rows, self.wall_ns, by or (("op", "shapes") if group_by_input_shape else ("op",)))
+
+    def total_average(self) -> Row:
+        """All rows summed up."""
+        return table.merged(self.rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the events, as JSON can hold it."""
+        machine = self.machine
+        return {"wall_ns": self.wall_ns, "rows": [r.to_dict() for r in self.rows],
+                "spans": [{k: getattr(s, k) for k in ("kind", "name", "module", "calls", "self_ns", "total_ns")} for s in self.spans],
+                "machine": None if machine is None else machine.to_dict()}
+
+    def export_chrome_trace(self, path: Any) -> None:
+        """Write the time line as a file for chrome://tracing or Perfetto."""
+        trace.write(self, path)
+
+    def __str__(self) -> str:
+        return self.table()
+
+
+def _spans(recorder: Recorder) -> list[Span]:
+    found = []
+    for number, s in recorder.totals(Span):
+        calls = int(recorder.sums.calls[number])
+        if calls:
+            found.append(Span(s.kind, s.name, s.module, calls, int(recorder.sums.own[number]), int(recorder.sums.total[number]), number))
+    return sorted(found, key=lambda s: -s.total_ns)
+
+
+def _remainder(recorder: Recorder, clocks: Clocks, kernels: list[Row], spans: list[Span]) -> list[Row]:
+    """The rows that are no kernels: data loading, the profiler, idling, and Python for the rest."""
+    wall = clocks.wall
+    explained = sum(r.self_ns + r.compile_ns + r.load_ns for r in kernels if r.thread == 0)
+    own: dict[str, int] = {}
+    for s in spans:
+        phase = recorder.span_phases[s.id]
+        own[phase] = own.get(phase, 0) + s.self_ns
+    data = own.pop("data", 0)
+    folding = int(recorder.sums.own[recorder.bookkeeping])
+    own[""] = own.get("", 0) + wall - explained - data - folding - sum(own.values())
+    idle = remaining = min(clocks.idle(recorder), sum(max(n, 0) for n in own.values()))
+    for phase in ("", "forward", "optimizer", "backward"):  # the program itself is the likeliest to have slept
+        taken = min(remaining, max(own.get(phase, 0), 0))
+        own[phase] = own.get(phase, 0) - taken
+        remaining -= taken
+
+    def row(kind: str, name: str, phase: str, own_ns: int) -> Row:
+        return Row(kind, name, phase=phase, self_ns=own_ns, total_ns=own_ns, wall_ns=wall)
+
+    rows = [row("python", "Python dispatch", phase, ns) for phase, ns in own.items() if ns > 0]
+    rows += [row("data", "data loading", "data", data)] if data else []
+    rows += [row("idle", "idle", "", idle)] if idle else []
+    return rows + ([row("profiler", "profiler", "", folding)] if folding else [])
+
+
+def _events(recorder: Recorder, clocks: Clocks, rows: list[Row], spans: list[Span], steps: list[int]) -> list[Event]:
+    known: dict[int, Row | Span] = {r.id: r for r in rows if r.id >= 0}
+    known |= {s.id: s for s in spans}
+    for number, e in enumerate(recorder.table):  # first calls are drawn too, under the kernel's name
+        if number not in known:
+            site = e.site if isinstance(e, Entry) else e
+            if hasattr(site, "kernel"):
+                known[number] = Row("kernel", site.op, site.kernel, "its first call, which compiled or loaded code", device=site.device,
+                                    dtype=site.dtype, cache="miss" if site.misses else "hit", id=number)
+            elif number == recorder.bookkeeping:
+                known[number] = Row("profiler", "profiler", id=number)
+    ring = recorder.sums.newest()
+    order = np.argsort(ring[:, 1], kind="stable")
+    limits = np.array(steps, np.int64)
+    at = np.searchsorted(limits, ring[order, 1], side="right")
+    found = []
+    for (number, start, duration, mine), step in zip(ring[order].tolist(), at.tolist(), strict=True):
+        of = known.get(number)
+        if of is not None:
+            found.append(Event(of, start - clocks.started, duration, mine, getattr(of, "thread", 0), step))
+    return found

@@ -1,0 +1,248 @@
+"""``profile``: opening, scheduling and closing; what was gathered is a ``Profile``.
+
+The clock of a profile stands while it waits or warms up (``schedule``), and the profiler's own preparation is
+done before it starts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+import time
+from collections.abc import Callable, Iterable
+from enum import Enum
+from typing import Any
+
+from numtorch.kernels import timing
+from numtorch.profiler import trace
+from numtorch.profiler.ranges import watching
+from numtorch.profiler.recorder import EVENTS, Recorder
+from numtorch.profiler.result import Clocks, Profile
+
+
+class ProfilerActivity(Enum):
+    """What is observed; torch's names."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class ProfilerAction(Enum):
+    """What a schedule asks for at a step."""
+
+    NONE = 0
+    WARMUP = 1
+    RECORD = 2
+    RECORD_AND_SAVE = 3
+
+
+def schedule(*, wait: int = 0, warmup: int = 0, active: int, repeat: int = 0, skip_first: int = 0) -> Callable[[int], ProfilerAction]:
+    """Steps in cycles: ``wait`` unobserved, ``warmup`` observed and forgotten, ``active`` recorded.
+
+    Args:
+        repeat: how many cycles; 0 for as many as there are steps.
+        skip_first: unobserved steps before the first cycle.
+
+    >>> from numtorch.profiler import schedule
+    >>> [schedule(wait=1, warmup=1, active=2)(step).name for step in range(5)]
+    ['NONE', 'WARMUP', 'RECORD', 'RECORD_AND_SAVE', 'NONE']
+    """
+    for name, value, least in (("wait", wait, 0), ("warmup", warmup, 0), ("active", active, 1), ("repeat", repeat, 0),
+                               ("skip_first", skip_first, 0)):
+        if not isinstance(value, int) or value < least:
+            raise ValueError(f"schedule: expected {name} to be an integer of at least {least}, got {value!r}")
+    length = wait + warmup + active
+
+    def action(step: int) -> ProfilerAction:
+        step -= skip_first
+        if step < 0 or (repeat and step >= repeat * length):
+            return ProfilerAction.NONE
+        at = step % length
+        if at < wait:
+            return ProfilerAction.NONE
+        if at < wait + warmup:
+            return ProfilerAction.WARMUP
+        return ProfilerAction.RECORD_AND_SAVE if at == length - 1 else ProfilerAction.RECORD
+
+    return action
+
+
+_RECORDING = (ProfilerAction.RECORD, ProfilerAction.RECORD_AND_SAVE)
+_current: profile | None = None
+
+
+class profile(Profile):
+    """Observe every kernel that runs inside the block; afterwards the object holds what was gathered.
+
+    Args:
+        activities: which devices; all there are if None.
+        schedule: see ``schedule``; then ``step()`` is to be called after each step. Everything if None.
+        on_trace_ready: called with the profile whenever a cycle is complete.
+        record_shapes, profile_memory, with_stack, with_flops, with_modules: torch's switches. Shapes, bytes, operations and
+            modules are always there and cost nothing more; ``with_stack`` keeps where each span was entered.
+        events: how many of the newest calls the time line keeps; the rows count all.
+        trace: a file to which the Chrome trace is written at the end. Whether it can be written is found out at once.
+
+    Raises:
+        RuntimeError: a profile is open already.
+        OSError: ``trace`` cannot be written.
+
+    Source: torch.profiler.profile.
+
+    >>> import numtorch as torch
+    >>> with torch.profiler.profile() as prof:
+    ...     y = torch.exp(torch.ones(1000))
+    >>> (row,) = [r for r in prof.rows if r.op == "exp"]
+    >>> row.calls, row.bytes, row.flops
+    (1, 8000, 1000)
+    """
+
+    def __init__(self, activities: Iterable[ProfilerActivity] | None = None, schedule: Callable[[int], ProfilerAction] | None = None,
+                 on_trace_ready: Callable[[Any], Any] | None = None, record_shapes: bool = False, profile_memory: bool = False,
+                 with_stack: bool = False, with_flops: bool = False, with_modules: bool = False, *, events: int = EVENTS,
+                 trace: Any = None):
+        super().__init__()
+        self.activities = None if activities is None else {ProfilerActivity(a) for a in activities}
+        self.schedule, self.on_trace_ready = schedule, on_trace_ready
+        self.step_num = 0
+        self._events = events
+        self._trace = trace
+        self._stack: contextlib.ExitStack | None = None
+        self._clocks: Clocks | None = None
+        self._action = ProfilerAction.NONE
+        if trace is not None:
+            check_path(trace)
+
+    # --- opening and closing ------------------------------------------------------------------------
+
+    def __enter__(self) -> profile:
+        self.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    def __call__(self, fn: Callable) -> Callable:
+        @functools.wraps(fn)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return fn(*args, **kwargs)
+
+        return wrapper
+
+    def start(self) -> None:
+        """Begin, as entering the block does."""
+        global _current
+        if _current is not None or timing.active is not None:
+            raise RuntimeError("a profile is open already; profiles do not nest. Close it first, or use record_function to mark a part "
+                               "of what it records")
+        _current = self
+        self.step_num = 0
+        self._turn(self._asked())
+
+    def stop(self) -> None:
+        """End, as leaving the block does; what was gathered can be read from here on."""
+        global _current
+        if _current is not self:
+            return
+        try:
+            recording = self._action in _RECORDING
+            self._turn(ProfilerAction.NONE)
+            if recording:
+                self._ready()
+        finally:
+            self._close()
+            _current = None
+
+    def step(self) -> None:
+        """Say that a step has ended; the schedule decides about the next."""
+        if _current is not self:
+            raise RuntimeError("profile.step: the profile is not open; call it inside `with profile(...) as prof:`")
+        if self._recorder is not None:
+            self._steps.append(time.perf_counter_ns())
+        self.step_num += 1
+        done = self._action is ProfilerAction.RECORD_AND_SAVE
+        if done:
+            self._turn(ProfilerAction.NONE)
+            self._ready()
+        self._turn(self._asked())
+
+    def _asked(self) -> ProfilerAction:
+        return ProfilerAction.RECORD if self.schedule is None else self.schedule(self.step_num)
+
+    def _ready(self) -> None:
+        if self.on_trace_ready is not None:
+            self.on_trace_ready(self)
+        if self._trace is not None:
+            self.export_chrome_trace(self._trace)
+
+    def _turn(self, to: ProfilerAction) -> None:
+        """From one action to the next."""
+        before, self._action = self._action, to
+        recording = to in _RECORDING
+        if before in _RECORDING and not recording and self._clocks is not None and self._recorder is not None:
+            self._clocks.stop()
+            self._freeze(self._recorder, self._clocks)
+        if to is ProfilerAction.NONE:
+            self._close()
+            return
+        if self._stack is None:
+            self._open()
+        assert self._recorder is not None
+        if recording and before not in _RECORDING:
+            if before is ProfilerAction.WARMUP:
+                self._recorder.clear()
+            self._steps = []
+            self._clocks = Clocks(self._recorder)
+
+    def _open(self) -> None:
+        recorder = self._recorder = Recorder(self._events)
+        self._stack = contextlib.ExitStack()
+        self._stack.enter_context(watching(recorder))
+        self._stack.enter_context(timing.observe(recorder))
+
+    def _close(self) -> None:
+        if self._stack is not None:
+            self._stack.close()
+            self._stack = None
+
+
+def check_path(path: Any) -> None:
+    """OSError unless a file can be written there."""
+    trace.check(path)
+
+
+class record_function:
+    """Give a part of the program a name: a context manager and decorator, of no effect unless a profile is open.
+
+    >>> import numtorch as torch
+    >>> with torch.profiler.profile() as prof:
+    ...     with torch.profiler.record_function("my part"):
+    ...         y = torch.ones(3) + 1
+    >>> [s.calls for s in prof.spans if s.name == "my part"]
+    [1]
+    """
+
+    def __init__(self, name: str, args: Any = None):
+        self.name = name
+        self._open: list[tuple[Recorder, int] | None] = []
+
+    def __enter__(self) -> record_function:
+        r = timing.active
+        here = isinstance(r, Recorder) and threading.get_ident() == r.owner
+        self._open.append((r, r.enter("function", self.name)) if here else None)  # type: ignore[union-attr, arg-type]
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        opened = self._open.pop()
+        if opened is not None and timing.active is opened[0]:
+            opened[0].exit(opened[1])
+
+    def __call__(self, fn: Callable) -> Callable:
+        @functools.wraps(fn)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with record_function(self.name):
+                return fn(*args, **kwargs)
+
+        return wrapper

@@ -1,0 +1,141 @@
+"""Rows as text, and rows summed up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from numtorch.profiler.folding import quantile
+from numtorch.profiler.rows import Row, legend
+
+COLUMNS = ("name", "phase", "calls", "self_ns", "share", "median_ns", "p95_ns", "gbps", "gflops", "percent_of_roof", "bound",
+           "compile_ns", "load_ns", "module", "shapes")
+
+_TITLES = {"name": "kernel", "self_ns": "self ms", "total_ns": "total ms", "median_ns": "median us", "p95_ns": "p95 us",
+           "compile_ns": "compile ms", "load_ns": "load ms", "roof_ns": "roof ms", "gbps": "GB/s", "gflops": "GFLOP/s",
+           "percent_of_roof": "% roof", "intensity": "FLOP/B", "bytes": "MB", "allocated": "alloc MB", "flops": "MFLOP"}
+
+_MS, _US, _M = 1e6, 1e3, 1e6
+
+
+def _scaled(unit: float, digits: int) -> Callable[[Any], str]:
+    return lambda v: f"{v / unit:.{digits}f}"
+
+
+_FORMATS: dict[str, Callable[[Any], str]] = {
+    "self_ns": _scaled(_MS, 2), "total_ns": _scaled(_MS, 2), "compile_ns": _scaled(_MS, 1), "load_ns": _scaled(_MS, 1),
+    "roof_ns": _scaled(_MS, 2), "median_ns": _scaled(_US, 1), "p95_ns": _scaled(_US, 1), "gbps": _scaled(1, 1),
+    "gflops": _scaled(1, 1), "percent_of_roof": _scaled(1, 0), "intensity": _scaled(1, 2), "bytes": _scaled(_M, 1),
+    "allocated": _scaled(_M, 1), "flops": _scaled(_M, 1), "share": lambda v: f"{v:.1%}",
+}
+
+# torch's names of what can be sorted by
+_TORCH = {"cpu_time": "median_ns", "cuda_time": "median_ns", "cpu_time_total": "total_ns", "cuda_time_total": "total_ns",
+          "device_time_total": "total_ns", "self_cpu_time_total": "self_ns", "self_cuda_time_total": "self_ns",
+          "self_device_time_total": "self_ns", "cpu_memory_usage": "allocated", "self_cpu_memory_usage": "allocated", "count": "calls"}
+
+_TEXT = {"name", "phase", "bound", "module", "shapes", "why", "device", "dtype", "cache", "kind", "op", "kernel"}
+_WIDEST = 48
+
+
+def cost(row: Row) -> int:
+    """What rows are ordered by: own time, and what preparing took."""
+    return row.self_ns + row.compile_ns + row.load_ns
+
+
+def ordered(rows: Iterable[Row], sort_by: str | None = None) -> list[Row]:
+    """The rows from the most to the least of a column; by own time if None."""
+    if sort_by is None:
+        return sorted(rows, key=lambda r: -cost(r))
+    column = _TORCH.get(sort_by, sort_by)
+    if column not in legend():
+        raise ValueError(f"table: cannot sort by {sort_by!r}; there are {', '.join(legend())}")
+    if column in _TEXT:
+        return sorted(rows, key=lambda r: getattr(r, column))
+    return sorted(rows, key=lambda r: -(getattr(r, column) or 0))
+
+
+def cell(row: Row, column: str) -> str:
+    """A column of a row as text; nothing where it means nothing."""
+    value = getattr(row, column)
+    if value is None or value == "" or (value == 0 and column not in ("self_ns", "share")):
+        return ""
+    if row.kind != "kernel" and column in ("calls", "median_ns", "p95_ns"):
+        return ""
+    text = _FORMATS[column](value) if column in _FORMATS else str(value)
+    return text if len(text) <= _WIDEST else text[: _WIDEST - 3] + "..."
+
+
+def text(rows: Iterable[Row], wall: int, sort_by: str | None = None, row_limit: int = 32, columns: tuple[str, ...] | None = None) -> str:
+    """The rows under their titles, a line for what is left out, and the sum."""
+    for c in columns or ():
+        if c != "name" and c not in legend():
+            raise ValueError(f"table: no column {c!r}; there are name, {', '.join(legend())}")
+    everything = ordered(rows, sort_by)
+    shown = everything if row_limit < 0 else everything[:row_limit]
+    names = columns or tuple(c for c in COLUMNS if c in ("name", "self_ns", "share") or any(cell(r, c) for r in shown))
+    lines = [[_TITLES.get(c, c) for c in names], *[[cell(r, c) for c in names] for r in shown]]
+    rest = everything[len(shown):]
+    if rest:
+        lines.append([_summary(f"{len(rest)} more rows", rest, wall, c) for c in names])
+    mine = [r for r in everything if r.thread == 0]
+    lines.append([_summary("all", mine, wall, c) for c in names])
+    widths = [max(len(line[i]) for line in lines) for i in range(len(names))]
+    return "\n".join("  ".join(t.ljust(w) if c in _TEXT else t.rjust(w) for t, w, c in zip(line, widths, names, strict=True)).rstrip()
+                     for line in lines)
+
+
+def _summary(title: str, rows: list[Row], wall: int, column: str) -> str:
+    if column == "name":
+        return title
+    if column in ("self_ns", "compile_ns", "load_ns"):
+        total = sum(getattr(r, column) for r in rows)
+        return _FORMATS[column](total) if total or column == "self_ns" else ""
+    if column == "share":
+        return f"{sum(map(cost, rows)) / wall:.1%}" if wall else ""
+    return ""
+
+
+def merged(rows: Iterable[Row]) -> Row:
+    """Rows summed up: a column in which they differ is empty."""
+    parts = tuple(rows)
+    if not parts:
+        return Row("kernel", "nothing")
+    if len(parts) == 1:
+        return parts[0]
+
+    def same(name: str, otherwise: Any = "") -> Any:
+        first = getattr(parts[0], name)
+        return first if all(getattr(p, name) == first for p in parts) else otherwise
+
+    def total(name: str) -> Any:
+        return sum(getattr(p, name) for p in parts)
+
+    samples = [p.sample for p in parts if p.sample is not None]
+    calls = [p.calls - p.cold_calls for p in parts if p.sample is not None]
+    return Row(
+        same("kind", "mixed"), same("op", "all"), same("kernel"), same("why"), same("phase"), same("module"), same("device"), same("dtype"),
+        same("shapes"), total("calls"), total("self_ns"), total("total_ns"), quantile(samples, calls, 0.5), quantile(samples, calls, 0.95),
+        total("compile_ns"), total("load_ns"), next((c for c in ("miss", "hit") if any(p.cache == c for p in parts)), same("cache")),
+        total("cold_calls"), total("bytes"), total("flops"), total("allocated"), same("threads", None), same("functions", ()),
+        same("launch", {}), same("thread", 0), parts[0].wall_ns, -1, tuple(dict.fromkeys(j for p in parts for j in p.jits)), None,
+        parts[0].machine, parts)
+
+
+class Averages(list[Row]):
+    """Rows summed up by some of their columns; a list, with torch's ``table`` and ``total_average``."""
+
+    def __init__(self, rows: Iterable[Row], wall: int, by: tuple[str, ...]):
+        groups: dict[tuple, list[Row]] = {}
+        for r in rows:
+            groups.setdefault((r.kind, r.thread, *[getattr(r, c) for c in by]), []).append(r)
+        super().__init__(sorted(map(merged, groups.values()), key=lambda r: -cost(r)))
+        self._wall = wall
+
+    def table(self, sort_by: str | None = None, row_limit: int = 100, columns: tuple[str, ...] | None = None, **_torch: Any) -> str:
+        """The rows as text. ``sort_by`` takes torch's names (``"self_cpu_time_total"``) or a column."""
+        return text(self, self._wall, sort_by, row_limit, columns)
+
+    def total_average(self) -> Row:
+        """All of them summed up."""
+        return merged(self)

@@ -12,8 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from numtorch import memory
 from numtorch.device import CPU, device
 from numtorch.dtype import dtype
+
+memory.keep_freed()
 
 # One clock orders graph nodes and in-place writes: a value saved by a node is stale when its buffer was
 # written after the node was made.

@@ -25,6 +25,7 @@ FLOORS = {
     "numtorch.device": 0,
     "numtorch.errors": 0,
     "numtorch.files": 0,  # atomic writes
+    "numtorch.memory": 0,
     "numtorch.display": 0,  # HTML of arrays and text
     "numtorch.stubs": 9,
     "numtorch.autograd.grad_mode": 0,  # a flag; everything reads it
@@ -155,8 +156,8 @@ def test_who_imports_numba(module):
         assert module in LOADED_WITH_NUMBA, "imports numba at import time: move it into a function"
 
 
-# Loaded by ``jit.numba()`` or by the CUDA shim, when Numba is there already.
-LOADED_WITH_NUMBA = {"numtorch.kernels.overloads", "numtorch.kernels.overloads_cuda", "numtorch.kernels.gemm.microkernel",
+# Loaded by ``jit.numba()``, by ``threads.configure()`` or by the CUDA shim, when Numba is there already.
+LOADED_WITH_NUMBA = {"numtorch.kernels.overloads", "numtorch.kernels.overloads_cuda", "numtorch.kernels.pool", "numtorch.kernels.gemm.microkernel",
                      "numtorch.kernels.gemm.calls", "numtorch.ops.conv.pointer_codegen"}
 
 

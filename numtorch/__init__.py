@@ -6,8 +6,10 @@
 >>> x.grad
 tensor([2., 4., 6.])
 
-Explicit re-exports, no logic. What stands where is told in README.md beside this file.
+Explicit re-exports, no logic but for what is imported late. What stands where is told in README.md beside this file.
 """
+
+from typing import TYPE_CHECKING
 
 import numtorch.tensor  # noqa: F401 - binds the Tensor's methods; before the function of that name
 from numtorch import autograd as autograd
@@ -253,7 +255,6 @@ from numtorch.dtype import (
 )
 from numtorch import nn as nn
 from numtorch import optim as optim
-from numtorch import profiler as profiler
 from numtorch.serialization import (
     load as load,
     save as save,
@@ -274,3 +275,14 @@ from numtorch.tensor import isclose as isclose
 from numtorch.tensor import is_floating_point as is_floating_point
 from numtorch.tensor import is_tensor as is_tensor
 from numtorch.tensor import numel as numel
+
+if TYPE_CHECKING:
+    from numtorch import profiler as profiler
+else:
+
+    def __getattr__(name):  # modules that few programs need are imported when they are named
+        if name == "profiler":
+            import numtorch.profiler
+
+            return numtorch.profiler
+        raise AttributeError(f"module 'numtorch' has no attribute {name!r}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from numtorch._tensor import Tensor, empty, new
 from numtorch.dispatch.cost import nbytes, numel
 from numtorch.dispatch.op import op
@@ -12,6 +14,10 @@ from numtorch.kernels import gemm, registry
 from numtorch.ops import movement, reduction
 from numtorch.ops.movement import contiguous, reshape
 from numtorch.storage import Size, allocate, broadcast_shapes
+
+
+_MOST_KNOWN = 4096  # a program whose shapes keep changing starts over
+_SMALL = 4096  # elements of a result below which its alignment does not matter
 
 
 def _transposed(x: Tensor) -> bool:
@@ -67,37 +73,45 @@ def _(g, x, y, *, needs):
     return gx, gy
 
 
-_small: dict = registry.memo()
+_known: dict = registry.memo()  # products of two matrices as they lie: what small ones would spend most of their time to find
 
 
 @product.kernel("cpu", dtypes=FLOATS)
 def micro_kernel(x, y):
     """Our own register-tiled product; see ``kernels.gemm``."""
-    known = _small.get((x._k, x.shape, y._k, y.shape))
-    if known is not None:
-        run, numbers, shape, n, k = known
-        out = new(Tensor)
-        out.shape = shape
-        out._buf = buf = allocate(n, k.dtype, k.device)
-        out._k = k
+    try:
+        run, numbers, shape, n, storage, k = _known[x._k, x.shape, x._strides, y._k, y.shape, y._strides]
+    except KeyError:
+        return _matrices(x, y) if len(x.shape) == 2 and len(y.shape) == 2 else _batched(x, y, _bmm_cpu)
+    out = new(Tensor)
+    out.shape = shape
+    out._k = k
+    if storage is not None:
+        out._buf = buf = np.empty(n, storage)
         run(numbers, x._buf, y._buf, buf)
-        return out
-    if len(x.shape) == 2 and len(y.shape) == 2:
-        (m, k), (k2, n) = x.shape, y.shape
-        if k != k2 or x._k is not y._k:
-            _check(x, y, k2, "matmul")
-        a, ta = (x._buf, False) if x._k.contiguous else _operand(x)
-        b, tb = (y._buf, False) if y._k.contiguous else _operand(y)
-        out = empty(Size((m, n)), x._k.dtype, x._k.device)
-        gemm.gemm(a, b, out._buf, m, n, k, ta, tb)
-        if x._k.contiguous and y._k.contiguous:
-            plan = gemm.small_plan(a, b, out._buf, m, n, k)
-            if plan is not None:
-                if len(_small) > 4096:
-                    _small.clear()
-                _small[x._k, x.shape, y._k, y.shape] = *plan, out.shape, m * n, x._k
-        return out
-    return _batched(x, y, _bmm_cpu)
+    else:
+        out._buf = buf = allocate(n, k.dtype, k.device)
+        gemm.run_plan(run, x._buf, y._buf, buf, buf)
+    return out
+
+
+def _matrices(x: Tensor, y: Tensor) -> Tensor:
+    """The product of two matrices, entered into ``_known`` where neither had to be copied."""
+    (m, k), (k2, n) = x.shape, y.shape
+    if k != k2 or x._k.dtype is not y._k.dtype:
+        _check(x, y, k2, "matmul")
+    a, ta = _operand(x)
+    b, tb = _operand(y)
+    out = empty(Size((m, n)), x._k.dtype, x._k.device)
+    plan = gemm.known_plan(a, b, out._buf, m, n, k, ta, tb)
+    gemm.run_plan(plan, a, b, out._buf, out._buf)
+    if (ta or x._k.contiguous) and (tb or y._k.contiguous):
+        if len(_known) > _MOST_KNOWN:
+            _known.clear()
+        small = plan.scratch is None and m * n < _SMALL
+        _known[x._k, x.shape, x._strides, y._k, y.shape, y._strides] = (
+            plan.run if small else plan, plan.numbers, out.shape, m * n, out._k.dtype.storage if small else None, out._k)
+    return out
 
 
 def _batched(x: Tensor, y: Tensor, run: Any) -> Tensor:

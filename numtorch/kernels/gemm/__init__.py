@@ -54,22 +54,26 @@ def gemm(
     plan = _plans.get(key) or _plan(
         key, a, b, c, 1, m, n, k, ta, tb, 0, 0, ACCUMULATE if accumulate else 0
     )
-    run, numbers, scratch = plan
+    run_plan(plan, a, b, c, c)
+
+
+def known_plan(a, b, c, m: int, n: int, k: int, ta: bool = False, tb: bool = False) -> Plan:
+    """The plan that ``gemm`` uses, for callers that keep their own table of shapes; ``run_plan`` runs it."""
+    key = (a.dtype, m, n, k, ta, tb, False, get_num_threads())
+    return _plans.get(key) or _plan(key, a, b, c, 1, m, n, k, ta, tb, 0, 0, 0)
+
+
+def run_plan(plan: Plan, a, b, c, bias) -> None:
+    """Multiply by a plan; ``bias`` may be any array of the type where the plan adds none."""
+    run, numbers, scratch, biased = plan
     if scratch is None:
-        run(numbers, a, b, c)
+        if biased:
+            run(numbers, a, b, c, bias)
+        else:
+            run(numbers, a, b, c)
     else:
         space = _scratch.arrays.get(scratch)
-        run(numbers, a, b, c, c, _scratch.add(scratch) if space is None else space, 0)
-
-
-def small_plan(a, b, c, m: int, n: int, k: int) -> Any:
-    """(run, numbers) such that ``run(numbers, a, b, c)`` is ``gemm(a, b, c, m, n, k)``; None where it takes more.
-
-    For callers that keep their own table of shapes and so need not look the plan up again.
-    """
-    key = (a.dtype, m, n, k, False, False, False, get_num_threads())
-    run, numbers, scratch = _plans.get(key) or _plan(key, a, b, c, 1, m, n, k, False, False, 0, 0, 0)
-    return (run, numbers) if scratch is None else None
+        run(numbers, a, b, c, bias, _scratch.add(scratch) if space is None else space, 0)
 
 
 def bmm(
@@ -111,12 +115,7 @@ def bmm(
             plan = _plan(key, a, b, c, 1, batch * m, n, k, ta, tb, 0, 0, flags)
         else:
             plan = _plan(key, a, b, c, batch, m, n, k, ta, tb, a_gap, b_gap, flags)
-    run, numbers, scratch = plan
-    if scratch is None:
-        run(numbers, a, b, c)
-    else:
-        space = _scratch.arrays.get(scratch)
-        run(numbers, a, b, c, c, _scratch.add(scratch) if space is None else space, 0)
+    run_plan(plan, a, b, c, c)
 
 
 def linear(x, w, bias, out, m: int, n: int, k: int, relu: bool = False) -> None:
@@ -140,12 +139,7 @@ def linear(x, w, bias, out, m: int, n: int, k: int, relu: bool = False) -> None:
     if plan is None:
         flags = (BIAS if bias.size else 0) | (RELU if relu else 0)
         plan = _plan(key, x, w, out, 1, m, n, k, False, True, 0, 0, flags)
-    run, numbers, scratch = plan
-    if scratch is None:
-        run(numbers, x, w, out)
-    else:
-        space = _scratch.arrays.get(scratch)
-        run(numbers, x, w, out, bias, _scratch.add(scratch) if space is None else space, 0)
+    run_plan(plan, x, w, out, bias)
 
 
 def _plan(

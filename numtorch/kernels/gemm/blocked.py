@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numtorch.kernels.gemm.tile import ACCUMULATE, copy_rows, tile, transpose
+from numtorch.kernels.gemm.tile import ACCUMULATE, copy_rows, on_stack, tile, transpose
 from numtorch.kernels.jit import jit, prange
 
 # What stands where in a plan, an int64 array: one argument in place of twenty.
@@ -138,23 +138,30 @@ def multiply_part(plan, a, a0, b, b0, c, c0, bias, bias0, scratch, scratch0, row
 
 
 @jit(**INNER)
-def multiply_items(plan, a, b, c, first, last):
-    """Some products of the batch, where nothing is packed and each is one part and one block of k.
+def multiply_items(plan, a, b, c, bias, first, last):
+    """Some products of the batch, where each is one part and one block of k; a transposed b is turned on the stack.
 
     Here every nanosecond before the first tile counts: the plan holds what divisions would find.
     """
     table, strip, flags, by_rows = plan[TABLE], plan[STRIP], plan[FLAGS], 1 - plan[TRANSPOSED_A]
-    m, n, k = plan[M], plan[N], plan[K]
+    m, n, k, turn = plan[M], plan[N], plan[K], plan[TRANSPOSED_B]
     a_step = k if by_rows else m
     panel_step = k if by_rows else 1
+    turned = on_stack(b)
+    right = turned if turn else b
+    b_step, strip_step = (strip, k) if turn else (n, 1)
     for item in range(first, last):
         a0, b0, c0 = item * plan[A_STRIDE], item * plan[B_STRIDE], item * m * n
+        if turn:
+            if item == first or plan[B_STRIDE] > 0:
+                pack_columns(plan, b, b0, k, turned, 0, k, n)
+            b0 = 0
         for panel in range(plan[PANELS]):
             h = plan[PANEL_HEIGHT] + (1 if panel < plan[HIGHER_PANELS] else 0)
             for j in range(0, n, strip):
                 tile(
-                    table, h, by_rows, a, a0, a_step, b, b0 + j, n,
-                    c, c0 + j, n, c, 0, k, min(strip, n - j), flags,
+                    table, h, by_rows, a, a0, a_step, right, b0 + j * strip_step, b_step,
+                    c, c0 + j, n, bias, j, k, min(strip, n - j), flags,
                 )  # fmt: skip
             a0 += h * panel_step
             c0 += h * n
@@ -162,15 +169,21 @@ def multiply_items(plan, a, b, c, first, last):
 
 @jit(**OUTER)
 def multiply_small(plan, a, b, c):
-    """All of a small product, on the calling thread. Has no bias: ``linear`` always packs."""
-    multiply_items(plan, a, b, c, 0, plan[BATCH])
+    """All of a small product, on the calling thread."""
+    multiply_items(plan, a, b, c, c, 0, plan[BATCH])
+
+
+@jit(**OUTER)
+def multiply_small_biased(plan, a, b, c, bias):
+    """``multiply_small`` with a bias."""
+    multiply_items(plan, a, b, c, bias, 0, plan[BATCH])
 
 
 @jit(**OUTER)
 def multiply_small_chunk(plan, a, b, c, bias, scratch, chunk):
     """Of many small products those that fall to one chunk; called as ``multiply_chunk`` is."""
     batch, chunks = plan[BATCH], plan[CHUNKS]
-    multiply_items(plan, a, b, c, batch * chunk // chunks, batch * (chunk + 1) // chunks)
+    multiply_items(plan, a, b, c, bias, batch * chunk // chunks, batch * (chunk + 1) // chunks)
 
 
 @jit(**OUTER)

@@ -11,7 +11,8 @@ from __future__ import annotations
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic, lower_builtin, overload, type_callable
+from numba.np import arrayobj
 
 from numtorch.kernels.gemm import blocked
 from numtorch.kernels.gemm import tile as plain
@@ -31,7 +32,7 @@ TABLE_SIZE = GATHER_TRANSPOSE + 1
 
 def slot_of(kind: str, height: int, vectors: int, by_rows: int) -> int:
     """Where in the table a variant's address stands."""
-    if kind == "tile":
+    if kind in ("tile", "pair_tile"):
         return TILES + (by_rows * MOST_VECTORS + vectors - 1) * MOST_ROWS + height - 1
     return {"transpose": TRANSPOSE, "dot": DOT, "copy_rows": COPIES + vectors - 1, "gather_rows": GATHERS + vectors - 1,
             "gather_transpose": GATHER_TRANSPOSE}[kind]
@@ -266,6 +267,24 @@ def _(table, x, x0, starts, s0, out, out0, out_step, rows, cols):
         call_gather(table, GATHER_TRANSPOSE, x, x0, starts, s0, out, out0, out_step, rows, cols)
 
     return vectorised
+
+
+@type_callable(plain.on_stack)
+def _(context):
+    return lambda like: types.Array(like.dtype, 1, "C")
+
+
+@lower_builtin(plain.on_stack, types.Array)
+def _(context, builder, signature, args):
+    # Not an overload, which would be a function of its own: the space belongs to the caller's frame.
+    (like,) = signature.args
+    with builder.goto_entry_block():
+        space = builder.alloca(context.get_data_type(like.dtype), plain.STACK)
+    space.align = 64
+    item = const(like.dtype.bitwidth // 8)
+    array = context.make_array(signature.return_type)(context, builder)
+    arrayobj.populate_array(array, space, [const(plain.STACK)], [item], item, meminfo=None)
+    return array._getvalue()
 
 
 @overload(plain.dot)

@@ -10,6 +10,8 @@ Imports Numba: only loaded through ``@jit(needs=...)``, whose key holds the text
 
 from __future__ import annotations
 
+from functools import partial
+
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -28,6 +30,19 @@ BYTE = ir.IntType(8)
 UNROLL = 4  # steps of k in one pass of the loop: hides the loop's own instructions
 TIE_DISTANCE = 2  # see Lanes.tie
 TIE_REGISTER = {"x86": "v", "aarch64": "w"}  # inline assembly's letter for a vector register
+
+
+class BFloat(ir.Type):
+    """LLVM's bfloat, which llvmlite lacks."""
+
+    def _to_string(self) -> str:
+        return "bfloat"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, BFloat)
+
+    def __hash__(self) -> int:
+        return hash(BFloat)
 
 
 class Lanes:
@@ -99,6 +114,17 @@ class Lanes:
         # fmuladd, not fma: without FMA hardware it is a product and a sum, not a library call.
         function = self.function(f"llvm.fmuladd.{self.suffix}", self.type, [self.type] * 3)
         return self.b.call(function, [x, y, z])
+
+    def multiply_add_pairs(self, x, y, z):
+        """``multiply_add`` where each lane of x and y holds two bfloat16: both products join z, in float32."""
+        bits = 8 * self.bytes
+        if self.b.module.triple.startswith("aarch64"):
+            name = f"llvm.aarch64.neon.bfdot.{self.suffix}.v{2 * self.lanes}bf16"
+        else:
+            name = f"llvm.x86.avx512bf16.dpbf16ps.{bits}"
+        pairs = ir.VectorType(BFloat(), 2 * self.lanes)
+        function = self.function(name, self.type, [self.type, pairs, pairs])
+        return self.b.call(function, [z, self.b.bitcast(x, pairs), self.b.bitcast(y, pairs)])
 
     def relu(self, x):
         """NaN compares false and stays."""
@@ -189,15 +215,18 @@ def when(b: ir.IRBuilder, flags, flag: int, state: list, body) -> list:
 
 
 def build_tile(
-    fn: ir.Function, double: bool, lanes: int, height: int, vectors: int, by_rows: bool
+    fn: ir.Function, double: bool, lanes: int, height: int, vectors: int, by_rows: bool, pairs: bool = False
 ) -> None:
     """The body of ``tile`` for ``height`` rows and the last vector of ``vectors`` possibly partial.
+
+    With ``pairs`` an element of a and b is a pair of bfloat16, neighbours in k.
 
     Strides arrive in bytes. The sums live in ``height * vectors`` registers over the whole loop.
     """
     a, a_step, b_at, b_step, c, c_step, bias, depth, width, flags = fn.args
     b = ir.IRBuilder(fn.append_basic_block("entry"))
     v = Lanes(b, double, lanes)
+    multiply_add = v.multiply_add_pairs if pairs else v.multiply_add
     mask = v.first(b.sub(width, const(lanes * (vectors - 1))))
     offsets = [v.bytes * j for j in range(vectors)]
 
@@ -228,7 +257,7 @@ def build_tile(
             else:
                 element = v.at(rows[0], v.item * i)
             x = v.broadcast(element)
-            out.append([v.multiply_add(x, y, s) for y, s in zip(b_vectors, sums[i], strict=True)])
+            out.append([multiply_add(x, y, s) for y, s in zip(b_vectors, sums[i], strict=True)])
         return out
 
     end = v.at(c, b.mul(c_step, const(height)))
@@ -437,6 +466,7 @@ def build_dot(fn: ir.Function, double: bool, lanes: int) -> None:
 # How each kind is built, its type, and which of (height, vectors, by_rows) it varies with.
 BUILDERS = {
     "tile": (build_tile, lambda double: TILE_TYPE, slice(0, 3)),
+    "pair_tile": (partial(build_tile, pairs=True), lambda double: TILE_TYPE, slice(0, 3)),
     "transpose": (build_transpose, lambda double: BLOCK_TYPE, slice(0, 0)),
     "copy_rows": (build_copy_rows, lambda double: BLOCK_TYPE, slice(1, 2)),
     "gather_rows": (build_gather_rows, lambda double: GATHER_TYPE, slice(1, 2)),

@@ -14,7 +14,7 @@ import numpy as np
 
 from numtorch.kernels.gemm import blocked as layout
 from numtorch.kernels.gemm import vector
-from numtorch.kernels.gemm.tile import ACCUMULATE
+from numtorch.kernels.gemm.tile import ACCUMULATE, STACK
 from numtorch.kernels.gemm.variants import Variants, variants
 from numtorch.kernels.jit import Jit, disabled, numba
 
@@ -55,12 +55,14 @@ def scratch_key(dtype: np.dtype, size: int) -> int:
 class Plan(NamedTuple):
     """What to call for one shape: ``run(numbers, a, b, c, bias, scratch, 0)``.
 
-    ``scratch`` is the key of the array for packing; None: the call is ``run(numbers, a, b, c)``.
+    ``scratch`` is the key of the array for packing; None: the call is ``run(numbers, a, b, c)``, with the bias
+    behind it where ``biased``.
     """
 
     run: Callable
     numbers: np.ndarray
     scratch: int | None
+    biased: bool = False
 
 
 def grid(m: int, n: int, lanes: int, parts: int) -> tuple[int, int]:
@@ -91,15 +93,19 @@ def make_plan(
     b_stride: int,
     flags: int,
     threads: int,
+    pairs: bool = False,
 ) -> Plan:
-    """The plan for ``batch`` products; the strides are those between matrices of the batch."""
+    """The plan for ``batch`` products; the strides are those between matrices of the batch.
+
+    With ``pairs`` the elements along k are pairs of bfloat16, in arrays of float32.
+    """
     if m == 0 or n == 0 or batch == 0:
         return Plan(lambda *_: None, np.zeros(0, np.int64), None)
-    if m == 1 or n == 1:
+    if (m == 1 or n == 1) and not pairs:
         return make_vector_plan(dtype, batch, m, n, k, ta, tb, a_stride, b_stride, flags, threads)
-    if batch == 1 and m <= DOT_ROWS and tb and not ta:
+    if batch == 1 and m <= DOT_ROWS and tb and not ta and not pairs:
         return make_vector_plan(dtype, m, 1, n, k, ta, tb, k, 0, flags, threads)
-    micro = variants(dtype == np.float64)
+    micro = variants(dtype == np.float64, pairs)
     regs, item = micro.registers, dtype.itemsize
     chunks = threads if batch * m * n * k >= SERIAL_WORK else 1
     down, across = (1, 1) if batch >= chunks else grid(m, n, regs.lanes, chunks)
@@ -152,14 +158,17 @@ def make_plan(
     }.items():
         numbers[at] = value
     _compile_variants(micro, numbers)
-    bare = not pack_a and not pack_b and not flags & ~ACCUMULATE
-    return _blocked(dtype, numbers, bare and down * across == 1 and blocks == 1)
+    on_stack = tb and k * -(-n // regs.strip) * regs.strip <= STACK
+    small = not pack_a and (not pack_b or on_stack) and down * across == 1 and blocks == 1
+    return _blocked(dtype, numbers, small)
 
 
 def _blocked(dtype: np.dtype, numbers: np.ndarray, small: bool) -> Plan:
     """The plan with its driver, from numbers that lack only the address of the chunks' kernel."""
     chunks = int(numbers[layout.CHUNKS])
     if small and chunks == 1:
+        if numbers[layout.FLAGS] & ~ACCUMULATE:
+            return Plan(_entry(layout.multiply_small_biased, numbers, dtype, 4), numbers, None, True)
         return Plan(_entry(layout.multiply_small, numbers, dtype, 3), numbers, None)
     kernel = layout.multiply_small_chunk if small else layout.multiply_chunk
     run = _entry(kernel, numbers, dtype, 5, 0)
@@ -211,14 +220,9 @@ def make_vector_plan(
 
     entry = _entry(kernel, numbers, dtype, 4)
     if flags & ~ACCUMULATE:
-        scratch = scratch_key(dtype, 1)  # part of the call, not used
         if matrix_is_a:
-            return Plan(
-                lambda numbers, a, b, c, bias, *_: entry(numbers, a, b, c, bias), numbers, scratch
-            )
-        return Plan(
-            lambda numbers, a, b, c, bias, *_: entry(numbers, b, a, c, bias), numbers, scratch
-        )
+            return Plan(entry, numbers, None, True)
+        return Plan(lambda numbers, a, b, c, bias: entry(numbers, b, a, c, bias), numbers, None, True)
     if matrix_is_a:
         return Plan(lambda numbers, a, b, c: entry(numbers, a, b, c, c), numbers, None)
     return Plan(lambda numbers, a, b, c: entry(numbers, b, a, c, c), numbers, None)

@@ -7,6 +7,10 @@ element; strides are in elements. ``table`` is the address of the compiled varia
 
 from __future__ import annotations
 
+import numpy as np
+
+STACK = 4096  # elements of scratch space on the stack: a 64 x 64 matrix
+
 # What a tile does with its sums before it stores them, in this order.
 ACCUMULATE = 1  # add what c holds
 BIAS = 2  # add one value for each column
@@ -91,6 +95,11 @@ def gather_transpose(table, x, x0, starts, s0, out, out0, out_step, rows, cols):
     for i in range(rows):
         for j in range(cols):
             out[out0 + j * out_step + i] = x[x0 + starts[s0 + i] + j]
+
+
+def on_stack(like):
+    """An array of ``STACK`` elements that lives until the calling function returns."""
+    return np.empty(STACK, like.dtype)
 
 
 def dot(table, x, x0, y, y0, depth):

@@ -63,10 +63,14 @@ def registers(double: bool) -> Registers:
 
 
 class Variants:
-    """The compiled micro-kernels of one element type; ``address`` is the ``table`` of kernels."""
+    """The compiled micro-kernels of one element type; ``address`` is the ``table`` of kernels.
 
-    def __init__(self, double: bool):
+    With ``pairs`` the elements of the operands are pairs of bfloat16, as wide as the float32 of the results.
+    """
+
+    def __init__(self, double: bool, pairs: bool = False):
         self.double = double
+        self.tile = "pair_tile" if pairs else "tile"
         self.kernels: list = []  # whose code the table points to
         self.registers = registers(double)
         self.address = 0
@@ -78,7 +82,7 @@ class Variants:
             self.address = self.table.ctypes.data
 
     def need_tile(self, height: int, width: int, by_rows: bool) -> None:
-        self._need("tile", height, -(-width // self.registers.lanes), int(by_rows))
+        self._need(self.tile, height, -(-width // self.registers.lanes), int(by_rows))
 
     def need_copy(self, width: int) -> None:
         self._need("copy_rows", 0, -(-width // self.registers.lanes), 0)
@@ -124,5 +128,19 @@ class Variants:
 
 
 @cache
-def variants(double: bool) -> Variants:
-    return Variants(double)
+def variants(double: bool, pairs: bool = False) -> Variants:
+    return Variants(double, pairs)
+
+
+@cache
+def multiplies_pairs() -> bool:
+    """Whether the processor has an instruction for products of bfloat16 pairs (AVX512-BF16, or Arm's BF16)."""
+    if disabled():
+        return False
+    numba()
+    from numba.core.registry import cpu_target
+
+    triple, _, features = cpu_target.target_context.codegen().magic_tuple()
+    if triple.startswith(("aarch64", "arm64")):
+        return "+bf16" in features.split(",")
+    return "+avx512bf16" in features.split(",") and vector_bits(features) >= 256

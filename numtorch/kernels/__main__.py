@@ -115,7 +115,7 @@ def warmup(model: str, processes: int | None) -> int:
 
     done = kernels.warmup(steps.step, model, backward=False, processes=processes)
     how = "" if warm.possible() else " in one process: several need Linux"
-    print(f"{model}: {done['kernels']:.0f} kernels compiled{how}, {done['loaded']:.0f} loaded from {cache.folder()}, {done['seconds']:.1f} s")
+    print(f"{model}: {done['kernels']:.0f} kernels compiled{how}, {done['loaded']:.0f} loaded, {done['seconds']:.1f} s ({cache.folder()})")
     return 0
 
 

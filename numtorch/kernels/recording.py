@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from numtorch.kernels import registry, threads
 from numtorch.kernels.jit import Jit, disabled, numba
 
-
 NOTHING = -1  # what a rehearsed kernel returns: with it, kernels that check indices say that all are good
 
 

@@ -34,12 +34,16 @@ class Signature:
     Attributes:
         device: ``cpu``, ``cuda`` or ``meta``.
         dtypes: of the tensor inputs, in order; None for an absent one.
-        params: (name, value) of the parameters that the op says matter.
+        params: (name, value) of the parameters that the op says matter, and of what it derives from shapes (``select``).
     """
 
     device: str
     dtypes: tuple
     params: tuple = ()
+
+    def __getitem__(self, name: str) -> object:
+        """The value of a parameter or feature of this name."""
+        return dict(self.params)[name]
 
     def __str__(self) -> str:
         types = ", ".join("none" if d is None else d.name for d in self.dtypes)
@@ -236,22 +240,55 @@ def bodies_only() -> Iterator[None]:
         clear_memos()
 
 
-def explanation(entry: Entry, s: Signature) -> str:
-    """Every candidate and why it was or was not chosen."""
-    lines = [f"{entry.name} on {s}"]
+@dataclass(frozen=True)
+class Candidate:
+    """A kernel of an op and what became of it for one signature; ``kernel`` is None for the op's body.
+
+    Attributes:
+        chosen: whether it is the one that runs.
+        verdict: why it was or was not chosen.
+    """
+
+    kernel: Kernel | None
+    chosen: bool
+    verdict: str
+
+    @property
+    def name(self) -> str:
+        return "body" if self.kernel is None else self.kernel.name
+
+    @property
+    def device(self) -> str:
+        return "any" if self.kernel is None else self.kernel.device
+
+    @property
+    def priority(self) -> str:
+        return (Priority.COMPOSITE if self.kernel is None else self.kernel.priority).name.lower()
+
+    def __str__(self) -> str:
+        where = "composite" if self.kernel is None else f"{self.device}, {self.priority}"
+        return f"  {'->' if self.chosen else '  '} {self.name} ({where}): {self.verdict}"
+
+
+def candidates(entry: Entry, s: Signature) -> list[Candidate]:
+    """Every kernel of an op, in the order in which they are asked, and the body."""
     chosen = None if _bodies_only and entry.body is not None else next((k for k in entry.kernels if k.refusal(s) is None), None)
+    found = []
     for k in entry.kernels:
         reason = k.refusal(s)
         if k is chosen:
-            verdict = f"chosen: the first of its priority ({k.priority.name.lower()}) that takes these inputs"
+            reason = f"chosen: the first of its priority ({k.priority.name.lower()}) that takes these inputs"
         elif reason is None:
-            verdict = f"would do, but {chosen.name if chosen else 'the body'} comes first"
-        else:
-            verdict = reason
-        lines.append(f"  {'->' if k is chosen else '  '} {k.name} ({k.device}, {k.priority.name.lower()}): {verdict}")
+            reason = f"would do, but {chosen.name if chosen else 'the body'} comes first"
+        found.append(Candidate(k, k is chosen, reason))
     if entry.body is not None:
         verdict = "chosen: no kernel takes these inputs" if chosen is None else "the meaning; runs where no kernel does"
-        lines.append(f"  {'->' if chosen is None else '  '} body (composite): {verdict}")
-    elif chosen is None:
-        lines.append("  none takes these inputs")
-    return "\n".join(lines)
+        found.append(Candidate(None, chosen is None, verdict))
+    return found
+
+
+def explanation(entry: Entry, s: Signature) -> str:
+    """Every candidate and why it was or was not chosen."""
+    found = candidates(entry, s)
+    lines = [f"{entry.name} on {s}", *map(str, found)]
+    return "\n".join(lines if any(c.chosen for c in found) else [*lines, "  none takes these inputs"])

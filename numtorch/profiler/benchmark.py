@@ -16,6 +16,7 @@ import statistics
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -83,11 +84,11 @@ class Comparison:
         for shape in dict.fromkeys(r.shape for r in self.rows):
             by = {r.label: r for r in self.rows if r.shape == shape}
             first = by[self.labels[0]]
-            spread = [f"{_number(r.median_us)} [{_number(r.low_us)}-{_number(r.high_us)}]" if (r := by.get(n)) else "-" for n in self.labels]
+            spread = [_spread(by[n]) if n in by else "-" for n in self.labels]
             ratios = [f"{by[n].ratio:.2f}" if n in by else "-" for n in self.labels[1:]]
             lines.append([shape, *spread, _rate(first), *ratios])
         widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-        text = ["  ".join(f"{v:<{w}}" if i == 0 else f"{v:>{w}}" for i, (v, w) in enumerate(zip(line, widths, strict=True))) for line in lines]
+        text = ["  ".join([f"{line[0]:<{widths[0]}}", *[f"{v:>{w}}" for v, w in zip(line[1:], widths[1:], strict=True)]]) for line in lines]
         return "\n".join([f"{self.name}: medians [10%-90%], {self.cache} cache, {self.threads} threads", *text])
 
     def __str__(self) -> str:
@@ -184,8 +185,8 @@ def benchmark(fn: Any, shapes: Iterable, *, against: Sequence | dict = ("numpy",
         result.labels += [label for label, _ in rivals]
         for shape in shapes:
             tensors = [torch.as_tensor(t) for t in inputs(shape)] if inputs is not None else _inputs(fn, op, shape, params, dtype)
-            mine = Contestant(result.labels[0], lambda tensors=tensors: fn(*tensors, **params))
-            result.rows += _rows(mine, rivals, tensors, params, rounds, seconds, cache == "cold", quiet, shape)
+            mine = Contestant(result.labels[0], partial(fn, *tensors, **params))
+            result.rows += _rows(mine, rivals, tensors, rounds, seconds, cache == "cold", quiet)
     if complaints := quiet.complaints():
         result.warnings.append("the machine is noisy, so trust ratios more than times: " + "; ".join(complaints))
     return result
@@ -202,8 +203,7 @@ def _ours(fn: Any) -> bool:
     return (getattr(fn, "__module__", None) or "").startswith("numtorch.")
 
 
-def _rows(mine: Contestant, rivals: list, tensors: list, params: dict, rounds: int, seconds: float, cold: bool, quiet: Quiet,
-          shape: Any) -> list[Row]:
+def _rows(mine: Contestant, rivals: list, tensors: list, rounds: int, seconds: float, cold: bool, quiet: Quiet) -> list[Row]:
     contestants = [mine, *[make(tensors) for _, make in rivals]]
     values = mine.value()
     differences = [0.0, *[_difference(mine.label, c.label, values, c.value()) for c in contestants[1:]]]
@@ -215,8 +215,8 @@ def _rows(mine: Contestant, rivals: list, tensors: list, params: dict, rounds: i
         at = sorted(times[c.label])
         median = statistics.median(at)
         low, high = at[len(at) // 10], at[-1 - len(at) // 10]
-        rows.append(Row(", ".join(dict.fromkeys("x".join(map(str, t.shape)) or "scalar" for t in tensors)) or str(shape),
-                        max((t.numel() for t in tensors), default=1), c.label, median * 1e6, low * 1e6, high * 1e6, at[0] * 1e6,
+        shapes = ", ".join(dict.fromkeys("x".join(map(str, t.shape)) or "scalar" for t in tensors))
+        rows.append(Row(shapes, max((t.numel() for t in tensors), default=1), c.label, median * 1e6, low * 1e6, high * 1e6, at[0] * 1e6,
                         moved / median / 1e9 if moved else None, done / median / 1e9 if done else None, own / median, difference))
     return rows
 
@@ -362,6 +362,10 @@ def _in_numpy(name: str, op: Any, params: dict) -> Callable:
 
 def _number(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _spread(row: Row) -> str:
+    return f"{_number(row.median_us)} [{_number(row.low_us)}-{_number(row.high_us)}]"
 
 
 def _rate(row: Row) -> str:

@@ -164,15 +164,12 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-@cache
-def vectorized(jits: tuple) -> Any:
-    """Whether the loops of compiled functions became vector instructions; None without the means to tell."""
-    try:
-        from numtorch.profiler.vectorization import of
-    except ImportError:
-        return None
-    answers = [of(j) for j in jits]
-    return None if not answers or None in answers else all(bool(a) for a in answers)
+def vectorized(jits: tuple) -> bool | None:
+    """Whether compiled functions hold vector instructions; None where one is not compiled. Why not: ``vectorization.of``."""
+    from numtorch.profiler.vectorization import widest
+
+    widths = [widest(j) for j in jits]
+    return None if not widths or None in widths else all(w > 1 for w in widths if w is not None)
 
 
 @cache

@@ -1,0 +1,211 @@
+"""``explain``: which kernel computes a call and why, what its loops became, and how near it comes to the machine's roof.
+
+Puts together what others know: the registry's candidates, the compiled functions that the call launches,
+LLVM's remarks, and a profile of the call. Text that takes compiling is made when it is asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from html import escape
+from typing import Any
+
+import numtorch as torch
+from numtorch import kernels
+from numtorch.kernels import recording, registry
+from numtorch.kernels.recording import Launch
+from numtorch.kernels.registry import Candidate
+from numtorch.profiler import peaks, vectorization
+from numtorch.profiler.rows import Row
+from numtorch.profiler.vectorization import Vectorization
+
+CALLS = 31  # how often the call is timed; the median counts
+
+
+@dataclass
+class Explanation:
+    """What ``explain`` found; printed, it reads from the choice down to the machine.
+
+    Attributes:
+        op: the op's name.
+        candidates: its kernels, in the order in which they are asked.
+        chosen: the id of what computes the call: ``softmax/cpu/cpu_rows``, or ``softmax/any/body``.
+        source: the text of what computes it: the generated loop, or the functions that the kernel launches.
+        functions: the compiled functions that the call launched, with their Numba types.
+        rows: the profile's rows for the call: time, bytes, operations, roof.
+    """
+
+    op: str
+    candidates: list[Candidate]
+    chosen: str
+    source: str
+    functions: list[Launch] = field(repr=False)
+    rows: list[Row] = field(repr=False)
+    _call: Any = field(repr=False)
+
+    @cached_property
+    def vectorization(self) -> list[Vectorization]:
+        """What became of the loops of each function; compiles them once more, in a process of its own."""
+        return vectorization.of_all(self.functions)
+
+    @property
+    def llvm(self) -> str:
+        """The optimised LLVM IR of the launched functions; compiles them once more."""
+        return self._code("llvm_ir", ";")
+
+    @property
+    def assembly(self) -> str:
+        """The machine code of the launched functions as text; compiles them once more."""
+        return self._code("assembly", "#")
+
+    def _code(self, what: str, comment: str) -> str:
+        from numtorch.kernels import remarks
+
+        self._need_functions(what)
+        return "\n".join(f"{comment} {f.kernel.__name__}\n{getattr(remarks, what)(*f)}" for f in self.functions)
+
+    def ptx(self, cc: tuple[int, int] = (8, 0)) -> str:
+        """The PTX of the kernels that the same call launches on a GPU of compute capability ``cc``; takes no GPU.
+
+        Raises:
+            ImportError, RuntimeError: the compiler is not there; it comes with the extra ``cuda``.
+        """
+        from numtorch.kernels import launch
+
+        call, args, kwargs = self._call
+        with launch.compiling_for(cc) as offline, torch.no_grad():
+            call(*map(_on_cuda, args), **{k: _on_cuda(v) for k, v in kwargs.items()})
+        return "\n".join(offline.ptx.values())
+
+    def _need_functions(self, what: str) -> None:
+        if not self.functions:
+            raise RuntimeError(f"explain: {self.op} launches no compiled function here (kernels may run as plain Python), so there is "
+                               f"no {what}")
+
+    @property
+    def seconds(self) -> float:
+        """The median time of the kernels that the call runs."""
+        return sum(r.median_ns * r.calls for r in self.rows) / 1e9 / max(1, min((r.calls for r in self.rows), default=1))
+
+    @property
+    def roof(self) -> float | None:
+        """The least seconds that the call could take here, from measured bandwidth and rates; None where it is not known."""
+        roofs = [r.roof_ns / max(1, r.calls - r.cold_calls) for r in self.rows if r.roof_ns]
+        return sum(roofs) / 1e9 if roofs else None
+
+    @property
+    def fraction(self) -> float | None:
+        """The roof over the measured time: 1 is as fast as this machine can."""
+        return self.roof / self.seconds if self.roof and self.seconds else None
+
+    def __str__(self) -> str:
+        parts = [f"{self.op}: {self.chosen}"]
+        parts += map(str, self.candidates)
+        parts.append("loops")
+        parts += ["  " + line for line in self._loops()] or ["  no compiled function was launched"]
+        parts.append("machine")
+        parts += [f"  {line}" for line in self._roofs()]
+        return "\n".join(parts)
+
+    def _loops(self) -> list[str]:
+        lines = [line for v in self.vectorization for line in str(v).splitlines()]
+        if any(f.kernel.fn.__module__.startswith("numtorch.kernels.gemm") for f in self.functions):
+            from numtorch.kernels.gemm.variants import registers
+
+            tile = registers(any(r.dtype == "float64" for r in self.rows))
+            lines.append(f"micro-kernels, called by address: tiles of {tile.height} x {tile.strip} written in vectors of {tile.lanes}")
+        return lines
+
+    def _roofs(self) -> list[str]:
+        if not self.rows:
+            return ["nothing was timed"]
+        lines = []
+        for r in self.rows:
+            line = f"{r.name} {r.shapes}: {r.median_ns / 1e3:.2f} us, {r.bytes / r.calls / 1e3:.1f} kB"
+            if r.flops:
+                line += f", {r.flops / r.calls / 1e3:.1f} kFLOP"
+            lines.append(line + (f"; {r.gbps:.1f} GB/s" if r.gbps else "") + (f", {r.gflops:.1f} GFLOP/s" if r.gflops else ""))
+        if self.roof is None or self.fraction is None:
+            lines.append("roof: not known; numtorch.profiler.machine() measures this machine")
+        else:
+            bound = {"memory": "moving the data", "compute": "arithmetic", "dispatch": "launching"}.get(self.rows[0].bound, "")
+            lines.append(f"roof: {self.roof * 1e6:.2f} us, set by {bound}; reached {self.fraction:.0%} of it")
+        return lines
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><td>{'&#10140;' if c.chosen else ''}</td><td>{escape(c.name)}</td><td>{c.device}</td><td>{c.priority}</td>"
+                       f"<td>{escape(c.verdict)}</td></tr>" for c in self.candidates)
+        text = escape("\n".join([*self._loops(), *self._roofs()]))
+        return (f"<b>{escape(self.op)}</b>: {escape(self.chosen)}<table>{rows}</table><pre>{text}</pre>"
+                f"<details><summary>source</summary><pre>{escape(self.source)}</pre></details>")
+
+
+def explain(op: Any, *args: Any, **kwargs: Any) -> Explanation:
+    """Why a call is computed as it is: candidates and choice, loops and vectors, the roof and what is reached of it.
+
+    The call is made several times, to be timed; its gradient is not. The machine's peaks are measured when they are
+    first needed, which takes some seconds.
+
+    Args:
+        op: a function of numtorch, or the name of an op.
+        *args, **kwargs: of the call.
+
+    >>> import numtorch as torch
+    >>> from numtorch.profiler import explain
+    >>> found = explain(torch.exp, torch.ones(1000))
+    >>> found.chosen
+    'exp/any/generated'
+    >>> print(found.source)
+    def exp_flat(x_, out0):
+        for i in prange(out0.size):
+            x = x_[i]
+            t1 = exp(x)
+            out0[i] = t1
+    <BLANKLINE>
+    """
+    entry = kernels._entry(op)
+    call = _callable(op, entry.name)
+    with torch.no_grad():
+        call(*args, **kwargs)
+        with recording.launches() as functions:
+            call(*args, **kwargs)
+        rows = _timed(call, args, kwargs)
+    candidates = _candidates(entry, args, kwargs)
+    taken = next(c for c in candidates if c.chosen)
+    chosen = taken.kernel.id if taken.kernel is not None else f"{entry.name}/any/body"
+    return Explanation(entry.name, candidates, chosen, kernels.source(op, *args, **kwargs), functions, rows, (call, args, kwargs))
+
+
+def _on_cuda(value: Any) -> Any:
+    return value.detach().to("cuda") if isinstance(value, torch.Tensor) else value
+
+
+def _callable(op: Any, name: str) -> Any:
+    if callable(op):
+        return op
+    from numtorch.dispatch.op import OPS
+
+    if name not in OPS:
+        raise TypeError(f"explain: {name} is no function that can be called; pass the op itself")
+    return OPS[name].call
+
+
+def _timed(call: Any, args: tuple, kwargs: dict) -> list[Row]:
+    from numtorch.profiler.session import profile
+
+    machine = peaks.machine()
+    with profile() as prof:
+        for _ in range(CALLS):
+            call(*args, **kwargs)
+    rows = [r for r in prof.rows if r.kind == "kernel"]
+    for r in rows:
+        r.machine = r.machine or machine
+    return rows
+
+
+def _candidates(entry: registry.Entry, args: tuple, kwargs: dict) -> list[Candidate]:
+    found, tensors, params = kernels._bound(entry, args, kwargs)
+    return registry.candidates(entry, found.signature(tuple(t if isinstance(t, torch.Tensor) else None for t in tensors), params))

@@ -20,7 +20,7 @@ from numtorch.dtype import dtype
 from numtorch.errors import KernelError
 from numtorch.kernels import registry, threads, timing
 from numtorch.kernels.codegen import elementwise
-from numtorch.kernels.codegen.elementwise import COLUMN, FULL, ONE, ROW, SCALAR, Operand, Spec
+from numtorch.kernels.codegen.elementwise import COLUMN, FREE, FULL, HELD, ONE, ROW, SCALAR, UNIT, Operand, Spec
 from numtorch.kernels.codegen.expr import Expr
 from numtorch.kernels.codegen.scalar import body_of
 from numtorch.kernels.jit import Jit
@@ -162,7 +162,8 @@ class Program:
             for n, v, w in zip(self.operands, values, walks, strict=True)
         )
         inplace = outs is not None and len(outs) == 1 and outs[0] is values[0] and walks[0] is FULL
-        spec = Spec(f"{self.name}_{form}".replace(".", "_"), form, operands, result, compute, inplace)
+        inner = inner_walks(geometry) if form == "strided" and where is CPU else ()
+        spec = Spec(f"{self.name}_{form}".replace(".", "_"), form, operands, result, compute, inplace, inner)
         if where is not CPU:
             return self._cuda_plan(spec, geometry, shape, kinds, numel, walks, lambda: self._work(values, spec, walks, shape, outs))
         parallel = numel >= self.limit and threads.get_num_threads() > 1
@@ -210,9 +211,19 @@ def compiled_entry(jit: Jit, args: tuple, op: str, work: Callable[[], timing.Wor
         return timing.loop(lambda: jit.entry(*args), op, "cpu", jit, len(args), work)
     except Exception as e:
         types = ", ".join(f"{a.dtype}[]" if isinstance(a, np.ndarray) else type(a).__name__ for a in args)
-        text = next((s.strip() for s in str(e).splitlines() if s.strip()), type(e).__name__)
-        raise KernelError(f"{op}: kernel {jit.__name__}({types}) does not compile\n"
-                          f"  {jit.fn.__code__.co_filename}:{jit.fn.__code__.co_firstlineno}\n  {text}") from e
+        entry = registry.ENTRIES.get(op)
+        site = entry.site if entry is not None else f"{jit.fn.__code__.co_filename}:{jit.fn.__code__.co_firstlineno}"
+        raise KernelError(f"{op}: kernel {jit.__name__}({types}) does not compile\n  {site}\n{complaint(e)}") from e
+
+
+def complaint(e: Exception) -> str:
+    """What the compiler found wrong, and the line it points at, out of all that it says."""
+    lines = [line.strip() for line in str(e).splitlines()]
+    causes = [line.split("TypingError: ", 1)[1] for line in lines if "TypingError: " in line]
+    plain = [line for line in lines if line and not line.startswith(("Failed in nopython mode", ">>>", "During:", "File "))]
+    pointed = [lines[i - 1] for i, line in enumerate(lines) if line.startswith("^") and i]
+    told = [*plain[:1], *causes[-1:], *[f"in: {line}" for line in pointed[:1]]]
+    return "\n".join(f"  {line}" for line in told) or f"  {type(e).__name__}"
 
 
 def _number(compute: dtype) -> Callable:
@@ -303,3 +314,9 @@ def layout(shape: Size, operands: tuple, out_strides: tuple) -> tuple[str, tuple
     for (i, _), w in zip(tensors, found, strict=True):
         walks[i] = w
     return form, tuple(walks), geometry
+
+
+def inner_walks(geometry: tuple) -> tuple[str, ...]:
+    """How the operands and outputs of a strided kernel walk along the innermost dimension."""
+    _, sizes, strides = geometry
+    return tuple({0: HELD, 1: UNIT}.get(int(s), FREE) for s in strides[sizes.size - 1 :: sizes.size])

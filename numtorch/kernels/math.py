@@ -296,6 +296,16 @@ def fmin(x, y):
     return kind(y if x != x else x if y != y else _smaller(x, y))
 
 
+def max_number(x, y):
+    """The larger of two numbers; anything if one is NaN. CPU only: for reductions that look for NaN themselves."""
+    return x if x > y else y
+
+
+def min_number(x, y):
+    """The smaller of two numbers; anything if one is NaN. CPU only: for reductions that look for NaN themselves."""
+    return x if x < y else y
+
+
 def _larger(x: Any, y: Any) -> Any:
     if x == y == 0 and not _integral(x) and not _integral(y):
         return y if _math.copysign(1.0, x) < 0 else x  # +0 above -0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 from dataclasses import dataclass, replace
+from math import prod as prod_of
 from typing import Any
 
 import numpy as np
@@ -11,18 +12,19 @@ import numpy as np
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty, new, view
 from numtorch.autograd.grad_mode import mode
+from numtorch.device import CPU, META
 from numtorch.dispatch.cost import moves, reduction_work
 from numtorch.dispatch.op import op
 from numtorch.dispatch.program import compiled_entry
-from numtorch.dtype import dtype, from_numpy_dtype
+from numtorch.dtype import FLOATS, dtype, from_numpy_dtype
 from numtorch.kernels import registry, threads, timing
 from numtorch.kernels.codegen import reduction as codegen
-from numtorch.kernels.jit import jit
+from numtorch.ops import reduction_cpu
 from numtorch.ops.arithmetic import eq, true_div, where
 from numtorch.ops.movement import clone, contiguous, expand_to, permute, reshape
 from numtorch.storage import Kind, Size, allocate, is_contiguous, kind, wrap_dim
 
-PARALLEL_ELEMENTS = 1 << 16
+PARALLEL_ELEMENTS = 1 << 16  # a parallel region costs what adding up about so many elements does
 SMALL = 1 << 12  # elements up to which a result needs no aligned buffer
 Dims = tuple[int, ...] | int | None
 
@@ -91,6 +93,13 @@ def reduce(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool, target: dty
     return y
 
 
+def _remembered(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool, target: dtype, acc: np.dtype | None) -> Plan:
+    if len(_plans) > 4096:
+        _plans.clear()
+    plan = _plans[r, x._k, x.shape, dim, keepdim, target, acc] = _plan(r, x, dim, keepdim, target, acc)
+    return plan
+
+
 def _launch(plan: Plan, x: Any, out: Any) -> None:
     if plan.scratch is None:
         plan.entry(x, out, *plan.extents)
@@ -105,10 +114,11 @@ class Plan:
     Attributes:
         shape: of the result.
         entry: the kernel; None if there is nothing to compute.
-        order: the permutation that brings reduced dimensions together; None if they are.
+        order: the permutation in which the kernel walks the dimensions; None for theirs.
         scratch: size and type of the accumulators, where the kernel wants them from outside.
         extents: the kernel's integers.
         direct: the operand goes to the kernel as it is, and the result is small.
+        steps: what reduces the last dimensions first, where the reduced ones are no neighbours.
     """
 
     shape: Size
@@ -119,6 +129,7 @@ class Plan:
     scratch: tuple | None = None
     extents: tuple = ()
     direct: bool = False
+    steps: tuple[Plan, ...] | None = None
 
 
 def _plan(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool, target: dtype, acc: np.dtype | None) -> Plan:
@@ -134,23 +145,27 @@ def _plan(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool, target: dtyp
             rest = [d for d in range(len(x.shape)) if d not in dims]
             order = (*rest, *dims)
             found = extents(Size(x.shape[d] for d in order), tuple(range(len(rest), len(order))))
-        return Plan(shape, shape.numel(), made, codegen.cuda_launcher(r, x._k.dtype, acc, target, *found), order)
+        run = codegen.cuda_launcher(r, x._k.dtype, acc, target, *found)
+        entry = timing.loop(lambda: run, r.name, "cuda", None, 2, lambda: reduction_work(r, x, found, target))
+        return Plan(shape, shape.numel(), made, entry, order)
     order = None if x._k.contiguous else memory_order(x, dims)
     given, given_dims = x.shape, dims
     if order is not None:
         given = Size(x.shape[d] for d in order)
         given_dims = tuple(i for i, d in enumerate(order) if d in dims)
-    element, count = x._k.dtype, Size(x.shape[d] for d in dims).numel()
+    count = Size(x.shape[d] for d in dims).numel()
+    operand = empty(given, x._k.dtype, META)
     steps: list[Plan] = []
-    while (found := extents(given, given_dims)) is None:
-        last = _last_run(given, given_dims)
+    while (found := extents(operand.shape, given_dims)) is None:
+        last = _last_run(operand.shape, given_dims)
         between = from_numpy_dtype(acc)
-        steps.append(_cpu_step(replace(r, finish="a"), element, acc, between, extents(given, last), count, x._k.device))
-        given = reduced_shape(given, last, True)
+        steps.append(_cpu_step(replace(r, finish="a"), operand, acc, between, extents(operand.shape, last), count))
+        operand = empty(reduced_shape(operand.shape, last, True), between, META)
         given_dims = tuple(d for d in given_dims if d not in last)
-        element, r = between, replace(r, each="v")
-    step = _cpu_step(r, element, acc, target, found, count, x._k.device)
-    return replace(step, shape=shape, order=order, steps=tuple(steps) or None)
+        r = replace(r, each="v")
+    step = _cpu_step(r, operand, acc, target, found, count)
+    direct = x._k.contiguous and step.scratch is None and not steps and step.numel <= SMALL
+    return replace(step, shape=shape, kind=made, order=order, direct=direct, steps=tuple(steps) or None)
 
 
 def _last_run(shape: tuple, dims: tuple) -> tuple[int, ...]:
@@ -173,9 +188,10 @@ def memory_order(x: Tensor, dims: tuple[int, ...]) -> tuple[int, ...] | None:
     return None
 
 
-def _cpu_step(r: codegen.Reduction, element: dtype, acc: np.dtype, target: dtype, found: Any, count: int, where_: Any) -> Plan:
+def _cpu_step(r: codegen.Reduction, operand: Tensor, acc: np.dtype, target: dtype, found: Any, count: int) -> Plan:
     """The kernel that reduces (outer, n, inner) contiguous elements; ``count`` is what a mean divides by."""
     outer, n, inner = found
+    element = operand._k.dtype
     scratch: tuple | None = None
     numbers: tuple = (*found, count)
     if inner > 1:
@@ -189,8 +205,8 @@ def _cpu_step(r: codegen.Reduction, element: dtype, acc: np.dtype, target: dtype
     parallel = outer * n * inner >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1
     buffers = [np.empty(1, element.storage), np.empty(1, target.storage)] + ([np.empty(1, acc)] if scratch else [])
     jit_ = codegen.build(r, form, element, acc, target, parallel)
-    entry = compiled_entry(jit_, (*buffers, *numbers), r.name)
-    return Plan(Size(()), outer * inner, kind(target, where_), entry, None, scratch, numbers)
+    entry = compiled_entry(jit_, (*buffers, *numbers), r.name, lambda: reduction_work(r, operand, found, target))
+    return Plan(Size(()), outer * inner, kind(target, CPU), entry, None, scratch, numbers)
 
 
 def _samples() -> list:
@@ -302,7 +318,7 @@ def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
 
 
 def _extreme(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool) -> Tensor:
-    dims = wrap_dims(dim, x.ndim, r.name)
+    dims = wrap_dims(dim, x.ndim, r.name) if 0 in x.shape else ()
     if builtins.any(x.shape[d] == 0 for d in dims) and reduced_shape(x.shape, dims, False).numel():
         raise IndexError(f"{r.name}(): Expected reduction dim {dims[0]} to have non-zero size: an empty set has no extreme")
     return reduce(r, x, dim, keepdim, x.dtype)
@@ -358,24 +374,6 @@ def count_nonzero(x, dim: Any = None):
 # --- extremes with their positions ----------------------------------------------------------------
 
 
-@jit
-def extreme_rows(x, values, indices, outer, n, inner, sign):
-    """For each (i, k): the first j with the largest sign * x[i, j, k]; NaN counts as largest."""
-    for i in range(outer):
-        for k in range(inner):
-            at = i * n * inner + k
-            best = x[at]
-            where_best = 0
-            for j in range(1, n):
-                v = x[at + j * inner]
-                better = v > best if sign > 0 else v < best
-                if (better or v != v) and best == best:
-                    best = v
-                    where_best = j
-            values[i * inner + k] = best
-            indices[i * inner + k] = where_best
-
-
 @op(shape=True, public=False, cost=moves)
 def extreme_along(x, dim: int, keepdim: bool, sign: int):
     """Extremes along a dimension, and where they are: (values, indices)."""
@@ -383,13 +381,21 @@ def extreme_along(x, dim: int, keepdim: bool, sign: int):
     return empty(shape, x.dtype, x.device), empty(shape, dtypes.int64, x.device)
 
 
-@extreme_along.kernel("cpu")
+def _middle(shape: tuple, dim: int) -> tuple[int, int, int]:
+    """What lies before, in and after a dimension."""
+    return (prod_of(shape[:dim]), shape[dim], prod_of(shape[dim + 1 :])) if shape else (1, 1, 1)
+
+
+@extreme_along.kernel("cpu", functions=(*reduction_cpu.EXTREME_ROWS, *reduction_cpu.EXTREME_COLUMNS))
 def scan(x, dim, keepdim, sign):
-    x = contiguous(x)
+    x = x if x._k.contiguous else contiguous(x)
     values, indices = extreme_along.op.rule(x, dim, keepdim, sign)
-    outer, n, inner = (Size(x.shape[:dim]).numel(), x.shape[dim], Size(x.shape[dim + 1 :]).numel()) if x.ndim else (1, 1, 1)
-    if values.numel():
-        extreme_rows(x._buf, values._buf, indices._buf, outer, n, inner, sign)
+    if not values._buf.size:
+        return values, indices
+    if x._k.dtype.is_half:  # their bits do not order as numbers do
+        whole, indices = scan(x.to(dtypes.float32), dim, keepdim, sign)
+        return whole.to(x._k.dtype), indices
+    reduction_cpu.extremes(x._buf, values._buf, indices._buf, *_middle(x.shape, dim), sign)
     return values, indices
 
 
@@ -399,9 +405,8 @@ def scan_cuda(x, dim, keepdim, sign):
 
     x = contiguous(x)
     values, indices = extreme_along.op.rule(x, dim, keepdim, sign)
-    outer, n, inner = (Size(x.shape[:dim]).numel(), x.shape[dim], Size(x.shape[dim + 1 :]).numel()) if x.ndim else (1, 1, 1)
     if values.numel():
-        extremes(x._buf, values._buf, indices._buf, outer, n, inner, sign)
+        extremes(x._buf, values._buf, indices._buf, *_middle(x.shape, dim), sign)
     return values, indices
 
 
@@ -419,6 +424,16 @@ def _(g, x_shape, *, out, dim, keepdim):
     if not keepdim:
         g, indices = unsqueeze(g, dim), unsqueeze(indices, dim)
     return scatter(blank, dim, indices, g)
+
+
+@extreme_along.backward.kernel("cpu", dtypes=FLOATS, functions=reduction_cpu.SPREAD)
+def spread(g, x_shape, *, out, dim, keepdim):
+    g = contiguous(g[0])
+    gx = empty(x_shape, g._k.dtype, g._k.device)
+    if gx._buf.size:
+        kernel = reduction_cpu.SPREAD[gx._buf.size >= reduction_cpu.PARALLEL_ELEMENTS]
+        kernel(g._buf, contiguous(out[1])._buf, gx._buf, *_middle(x_shape, dim))
+    return (gx,)
 
 
 class ReturnType(tuple):

@@ -12,15 +12,15 @@ import numtorch as torch
 from numtorch.dispatch.op import OPS, primitive
 from numtorch.kernels import source, threads
 from numtorch.kernels.codegen import elementwise, expr, reduction, scalar, update
-from numtorch.kernels.codegen.elementwise import COLUMN, FULL, ONE, ROW, SCALAR, Operand, Spec
+from numtorch.kernels.codegen.elementwise import COLUMN, FREE, FULL, HELD, ONE, ROW, SCALAR, UNIT, Operand, Spec
 
 F32, F64, I64, BF16 = torch.float32, torch.float64, torch.int64, torch.bfloat16
 
 
-def text_of(op, form, *operands, out=F32, compute=F32, device="cpu"):
+def text_of(op, form, *operands, out=F32, compute=F32, device="cpu", inner=()):
     op = OPS[op]
     symbols = [expr.symbol(o.name) for o in operands]
-    return elementwise.source(Spec(op.name, form, operands, (out,), compute), [expr.apply(op, symbols)], device)
+    return elementwise.source(Spec(op.name, form, operands, (out,), compute, inner=inner), [expr.apply(op, symbols)], device)
 
 
 # --- text -----------------------------------------------------------------------------------------
@@ -64,30 +64,25 @@ def add(x_, y_, out0, rows, cols):
 
 
 def test_strided():
-    assert text_of("neg", "strided", Operand("x", F32, FULL)) == """\
-def neg(x_, out0, outer, sizes, strides):
+    assert text_of("sub", "strided", Operand("x", F32, FULL), Operand("y", F32, FULL), inner=(HELD, UNIT, FREE)) == """\
+def sub(x_, y_, out0, outer, sizes, strides):
     n = sizes[sizes.size - 1]
-    sp0 = strides[0 * sizes.size + sizes.size - 1]
-    sq0 = strides[1 * sizes.size + sizes.size - 1]
-    unit = sp0 == 1 and sq0 == 1
+    sq0 = strides[2 * sizes.size + sizes.size - 1]
     for o in prange(outer):
         r = o + 0
-        p0 = q0 = 0
+        p0 = p1 = q0 = 0
         for d in range(sizes.size - 2, -1, -1):
             i = r % sizes[d]
             r = r // sizes[d]
             p0 += i * strides[0 * sizes.size + d]
-            q0 += i * strides[1 * sizes.size + d]
-        if unit:
-            for j in range(n):
-                x = x_[p0 + j]
-                t1 = -x
-                out0[q0 + j] = t1
-        else:
-            for j in range(n):
-                x = x_[p0 + j * sp0]
-                t1 = -x
-                out0[q0 + j * sq0] = t1
+            p1 += i * strides[1 * sizes.size + d]
+            q0 += i * strides[2 * sizes.size + d]
+        x = x_[p0]
+        tp1 = y_[p1 : p1 + n]
+        for j in range(n):
+            y = tp1[j]
+            t1 = x - y
+            out0[q0 + j * sq0] = t1
 """
 
 
@@ -155,30 +150,33 @@ def step(x_, g_, lr_):
 
 
 def test_reduction_text():
-    assert reduction.source(reduction.SUM, "rows", F32, np.dtype(np.float32), F32) == """\
-def sum_rows(x, out, outer, n_, inner):
-    n = float32(n_)
+    types = (F32, np.dtype(np.float32), F32)
+    assert reduction.source(reduction.SUM, "fold", *types) == """\
+def sum_fold(x, first, last):
+    part = x[first:last]
+    a = float32(0)
+    for k in range(part.size):
+        v = part[k]
+        v = v
+        a = a + v
+    return a
+"""
+    assert reduction.source(reduction.SUM, "rows", *types) == """\
+def sum_rows(x, out, outer, n_, inner, count):
+    n = float32(count)
     for i in prange(outer):
-        total = float32(0)
-        for first in range(i * n_, (i + 1) * n_, 4096):
-            last = min(first + 4096, (i + 1) * n_)
-            a = float32(0)
-            for k in range(first, last):
-                v = x[k]
-                v = v
-                a = a + v
-            v = a
-            a = total
-            total = a + v
-        a = total
-        out[i] = total
-""".replace("out[i] = total", "out[i] = a")
+        a = fold(x, i * n_, i * n_ + min(n_, 4096))
+        for first in range(i * n_ + 4096, (i + 1) * n_, 4096):
+            v = fold(x, first, min(first + 4096, (i + 1) * n_))
+            a = a + v
+        out[i] = a
+"""
 
 
 @pytest.mark.parametrize("r", [v for v in vars(reduction).values() if isinstance(v, reduction.Reduction)], ids=lambda r: r.name)
 def test_what_tests_for_zero_does_so_before_it_converts(r):
-    text = reduction.source(r, "rows", F32, np.dtype(np.int64), I64)
-    assert ("v = x[k]\n" in text) == ("v != 0" in r.each)
+    text = reduction.source(r, "fold", F32, np.dtype(np.int64), I64)
+    assert ("v = part[k]\n" in text) == ("v != 0" in r.each)
 
 
 def test_the_same_text_is_the_same_kernel():

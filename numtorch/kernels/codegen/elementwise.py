@@ -4,7 +4,7 @@ Forms (CPU and CUDA from the same lines):
 
     flat      every operand contiguous, or one element         for i: out[i] = f(x0[i], x1[i])
     rows      operands vary along rows, columns, or both       for i, j: out[i*cols+j] = f(x0[i*cols+j], x1[j])
-    strided   anything else                                    offsets from sizes and strides
+    strided   anything else                                    offsets from sizes and strides, lines along the last one
 
 A generated kernel for ``mul`` on float32, second operand a row, reads:
 
@@ -34,6 +34,8 @@ from numtorch.kernels.jit import Jit, compile_source, prange
 
 # How an operand is walked. In a flat kernel: FULL, ONE, SCALAR; in a rows kernel also ROW and COLUMN.
 FULL, ONE, ROW, COLUMN, SCALAR = "full", "one", "row", "column", "scalar"
+# How a strided kernel walks along the innermost dimension.
+HELD, UNIT, FREE = "held", "unit", "free"
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,9 @@ class Operand:
 class Spec:
     """Everything that a kernel's text depends on, beside the expressions.
 
+    ``inner``, for the strided form on the CPU: how each moving operand and then each output walks the innermost
+    dimension, as HELD, UNIT or FREE. Unit steps are what becomes vector code, held values need no loads.
+
     In place, the result is stored through the first operand's own name: with a second name for the same
     memory LLVM could not tell that iterations are independent, and the loop would stay scalar.
     """
@@ -61,6 +66,7 @@ class Spec:
     outputs: tuple[dtype, ...]
     compute: dtype
     inplace: bool = False
+    inner: tuple[str, ...] = ()
 
 
 ENV: dict[str, Any] = {name: getattr(kernel_math, name) for name in getattr(kernel_math, "__all__", ())}
@@ -68,7 +74,7 @@ ENV |= {t: getattr(np, t) for t in ("float32", "float64", "int8", "int16", "int3
 ENV |= {"prange": prange, "nan": float("nan"), "inf": float("inf")}
 
 
-_TAKEN = re.compile(r"i|j|k|o|r|n|d|q|rows|cols|outer|sizes|strides|unit|count|step|width|index|cuda|bool|[pqt]\d+|s[pq]\d+|out\d+")
+_TAKEN = re.compile(r"i|j|k|o|r|n|d|q|rows|cols|outer|sizes|strides|count|step|width|index|cuda|bool|[pqt]\d+|[st][pq]\d+|out\d+")
 
 
 def variable(name: str) -> str:
@@ -81,11 +87,11 @@ def type_name(d: np.dtype) -> str:
     return "bool_" if d == np.bool_ else d.name
 
 
-def _load(o: Operand, index: str, compute: str) -> str:
+def _load(o: Operand, index: str, compute: str, base: str = "") -> str:
     if o.dtype is None:
         value = f"{variable(o.name)}_"
         return value if o.keep else f"{compute}({value})"
-    value = f"{variable(o.name)}_[{index}]"
+    value = f"{base or variable(o.name) + '_'}[{index}]"
     if o.dtype.name == "float16":
         value = f"half_to_float({value})"
     elif o.dtype.name == "bfloat16":
@@ -126,8 +132,11 @@ def source(spec: Spec, outputs: list[Expr], device: str = "cpu") -> str:
         body = loop_body({FULL: "k", ROW: "j", COLUMN: "i"}, same)
         text = _rows(device, body)
         geometry = ["rows", "cols"]
+    elif device == "cpu":
+        text = _strided(spec, moving, outs, compute, lines, results)
+        geometry = ["outer", "sizes", "strides"]
     else:
-        text = _strided(device, moving, outs, loop_body)
+        text = _strided_cuda(moving, outs, loop_body)
         geometry = ["outer", "sizes", "strides"]
     head = f"def {spec.name}({', '.join(names + ([] if spec.inplace else outs) + geometry)}):"
     return "\n".join([head] + ["    " + s for s in hoisted + text]) + "\n"
@@ -157,30 +166,46 @@ def _grid_loop(i: str, count: str, body: list[str]) -> list[str]:
             f"while {i} < count:", *_indent([*body, f"{i} = index({i} + step)"])]
 
 
-def _strided(device: str, moving: list, outs: list[str], loop_body: Any) -> list[str]:
-    # strides holds one row for each moving operand and then one for each output.
-    slots = [f"p{n}" for n, _ in moving] + [f"q{n}" for n in range(len(outs))]
-    ndim = "sizes.size"
-    start = " = ".join(slots) + " = 0"
-    step = [f"{s} += i * strides[{r} * {ndim} + d]" for r, s in enumerate(slots)]
+def _walk(slots: list[str], last: int) -> list[str]:
+    """Offsets of position ``o`` in each slot; strides holds one row for each moving operand and then one for each output."""
+    step = [f"{s} += i * strides[{r} * sizes.size + d]" for r, s in enumerate(slots)]
     # o + 0, because Numba takes a plain copy for the loop's own index, which a parallel loop may not overwrite.
-    walk = ["r = o + 0", start, f"for d in range({ndim} - %s, -1, -1):",
+    return ["r = o + 0", " = ".join(slots) + " = 0", f"for d in range(sizes.size - {last}, -1, -1):",
             "    i = r % sizes[d]", "    r = r // sizes[d]", *_indent(step)]
-    if device != "cpu":
-        walk[2] %= "1"
-        body = loop_body({str(n): f"p{n}" for n, _ in moving} | {FULL: ""}, [f"q{n}" for n in range(len(outs))])
-        walk[3:5] = ["    q = index(r // index(sizes[d]))", "    i = int64(r) - int64(q) * sizes[d]", "    r = q"]
-        return _grid_loop("o", "outer", walk + body)
-    walk[2] %= "2"
-    inner = [f"s{s} = strides[{r} * {ndim} + {ndim} - 1]" for r, s in enumerate(slots)]
-    unit = loop_body({str(n): f"p{n} + j" for n, _ in moving} | {FULL: ""}, [f"q{n} + j" for n in range(len(outs))])
-    free = loop_body({str(n): f"p{n} + j * sp{n}" for n, _ in moving} | {FULL: ""},
-                     [f"q{n} + j * sq{n}" for n in range(len(outs))])
-    return [f"n = sizes[{ndim} - 1]", *inner,
-            f"unit = {' and '.join(f's{s} == 1' for s in slots)}",
-            "for o in prange(outer):", *_indent(walk),
-            "    if unit:", "        for j in range(n):", *_indent(unit, 3),
-            "    else:", "        for j in range(n):", *_indent(free, 3)]
+
+
+def _strided(spec: Spec, moving: list, outs: list[str], compute: str, lines: list[str], results: list[str]) -> list[str]:
+    slots = [f"p{n}" for n, _ in moving] + [f"q{n}" for n in range(len(outs))]
+    steps, before, loads, stores = [], [], [], []
+
+    def place(array: str, slot: str, walk: str) -> tuple[str, str]:
+        if walk == FREE:
+            steps.append(f"s{slot} = strides[{slots.index(slot)} * sizes.size + sizes.size - 1]")
+            return array, f"{slot} + j * s{slot}"
+        # A slice, because the check for a negative position would keep the loop scalar.
+        before.append(f"t{slot} = {array}[{slot} : {slot} + n]")
+        return f"t{slot}", "j"
+
+    for (n, o), walk in zip(moving, spec.inner, strict=False):
+        if walk == HELD:
+            before.append(f"{variable(o.name)} = {_load(o, f'p{n}', compute)}")
+        else:
+            base, index = place(f"{variable(o.name)}_", f"p{n}", walk)
+            loads.append(f"{variable(o.name)} = {_load(o, index, compute, base)}")
+    for n, (out, value, d) in enumerate(zip(outs, results, spec.outputs, strict=True)):
+        base, index = place(out, "p0", spec.inner[0]) if spec.inplace else place(out, f"q{n}", spec.inner[len(moving) + n])
+        stores.append(_store(base, index, value, d))
+    steps, before = list(dict.fromkeys(steps)), list(dict.fromkeys(before))
+    return ["n = sizes[sizes.size - 1]", *steps, "for o in prange(outer):",
+            *_indent(_walk(slots, 2) + before + ["for j in range(n):", *_indent(loads + lines + stores)])]
+
+
+def _strided_cuda(moving: list, outs: list[str], loop_body: Any) -> list[str]:
+    slots = [f"p{n}" for n, _ in moving] + [f"q{n}" for n in range(len(outs))]
+    walk = _walk(slots, 1)
+    body = loop_body({str(n): f"p{n}" for n, _ in moving} | {FULL: ""}, [f"q{n}" for n in range(len(outs))])
+    walk[3:5] = ["    q = index(r // index(sizes[d]))", "    i = int64(r) - int64(q) * sizes[d]", "    r = q"]
+    return _grid_loop("o", "outer", walk + body)
 
 
 _built: dict[Any, Any] = {}

@@ -4,13 +4,14 @@ Dimensions are merged to (outer, n, inner), the middle one reduced:
 
     rows      inner == 1    each row is walked in blocks of BLOCK; blocks combine in order
     whole     outer == inner == 1 and many blocks: blocks may run on any thread, and combine in order
-    columns   inner > 1     rows are added together, a strip of columns at a time
+    columns   inner > 1     rows are added together, a strip of columns at a time, in parts that combine in order
 
 so that a result never depends on how many threads there are.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +20,7 @@ import numpy as np
 from numtorch.dtype import dtype, from_numpy_dtype
 from numtorch.kernels.codegen.elementwise import ENV, type_name
 from numtorch.kernels.jit import Jit, compile_source
+from numtorch.kernels.math import max_number, min_number
 
 # On CUDA: rows no longer than this are left to one thread each; sums longer than SPLIT_FROM are cut in parts
 # while there are fewer blocks or threads than keep a large device busy.
@@ -29,6 +31,9 @@ BUSY_THREADS = 1 << 16
 
 BLOCK = 4096  # elements a running sum may swallow before it joins the total: bounds float32 rounding
 STRIP = 512  # columns that a thread adds up at a time; their accumulators stay in the first-level cache
+LINE = 64  # elements of a line of narrow rows
+TASKS = 32  # parts of a columns reduction that keep threads busy
+PART = 1 << 15  # elements from which a part is worth its own accumulators
 
 
 @dataclass(eq=False)
@@ -40,6 +45,7 @@ class Reduction:
         combine: of ``a`` (so far) and ``v`` (an element or another block's result).
         each: of ``v``, applied to each element first.
         finish: of ``a``; ``n`` is how many elements there were, in the accumulator's type.
+        blind: ``combine`` of floats that may pass over NaN, where that is quicker; a block with one is NaN then.
     """
 
     name: str
@@ -47,13 +53,14 @@ class Reduction:
     combine: str
     each: str = "v"
     finish: str = "a"
+    blind: str = ""
 
 
 SUM = Reduction("sum", "{T}(0)", "a + v")
 MEAN = Reduction("mean", "{T}(0)", "a + v", finish="a / n")
 PROD = Reduction("prod", "{T}(1)", "a * v")
-MAX = Reduction("amax", "{lowest}", "maximum(a, v)")
-MIN = Reduction("amin", "{highest}", "minimum(a, v)")
+MAX = Reduction("amax", "{lowest}", "maximum(a, v)", blind="max_number(a, v)")
+MIN = Reduction("amin", "{highest}", "minimum(a, v)", blind="min_number(a, v)")
 ANY = Reduction("any", "False", "a | v", each="v != 0")
 ALL = Reduction("all", "True", "a & v", each="v != 0")
 COUNT = Reduction("count_nonzero", "{T}(0)", "a + v", each="{T}(1) if v != 0 else {T}(0)")
@@ -73,11 +80,7 @@ def _texts(r: Reduction, source: dtype, acc: np.dtype) -> dict[str, str]:
     t = type_name(acc)
     low, high = _limits(acc)
     fill = {"T": t, "lowest": low, "highest": high}
-    load = "x[k]"
-    if source.name == "float16":
-        load = f"half_to_float({load})"
-    elif source.name == "bfloat16":
-        load = f"bf16_to_float({load})"
+    load = {"float16": "half_to_float({})", "bfloat16": "bf16_to_float({})"}.get(source.name, "{}")
     # An element is compared with 0 before it is converted: 0.5 is not 0, but int64(0.5) is.
     if "v != 0" not in r.each and type_name(source.compute) != t:
         load = f"{t}({load})"
@@ -96,42 +99,57 @@ def source(r: Reduction, form: str, element: dtype, acc: np.dtype, target: dtype
     s["store"] = store.format(s["finish"])
     s["block"], s["strip"] = str(BLOCK), str(STRIP)
     s["name"] = f"{r.name}_{form}"
-    template = {"rows": _ROWS, "whole": _WHOLE, "columns": _COLUMNS}[form] if device == "cpu" else \
-        {"rows": _CUDA_ROWS, "columns": _CUDA_COLUMNS}[form]
+    s["blind"] = r.blind
+    template = _CPU[form] if device == "cpu" else {"rows": _CUDA_ROWS, "columns": _CUDA_COLUMNS}[form]
+    if form == "fold" and r.blind and acc.kind == "f":
+        template = _BLIND_FOLD
     for key, value in s.items():
         template = template.replace(f"<{key}>", value)
-    return template
+    return re.sub(r"<load:(.*)>", lambda at: s["load"].format(at[1]), template)
 
+
+# Slices, because a position counted from elsewhere might be negative, and the check for it keeps a loop scalar. The fold
+# of a block is a function of its own, so that serial and parallel callers round alike.
+_FOLD = """\
+def <name>(x, first, last):
+    part = x[first:last]
+    a = <start>
+    for k in range(part.size):
+        v = <load:part[k]>
+        v = <each>
+        a = <combine>
+    return a
+"""
+
+_BLIND_FOLD = """\
+def <name>(x, first, last):
+    part = x[first:last]
+    a = <start>
+    bad = <T>(0)
+    for k in range(part.size):
+        v = <load:part[k]>
+        v = <each>
+        bad += <T>(1) if v != v else <T>(0)
+        a = <blind>
+    return <T>(nan) if bad > 0 else a
+"""
 
 _ROWS = """\
-def <name>(x, out, outer, n_, inner):
-    n = <T>(n_)
+def <name>(x, out, outer, n_, inner, count):
+    n = <T>(count)
     for i in prange(outer):
-        total = <start>
-        for first in range(i * n_, (i + 1) * n_, <block>):
-            last = min(first + <block>, (i + 1) * n_)
-            a = <start>
-            for k in range(first, last):
-                v = <load>
-                v = <each>
-                a = <combine>
-            v = a
-            a = total
-            total = <combine>
-        a = total
+        a = fold(x, i * n_, i * n_ + min(n_, <block>))
+        for first in range(i * n_ + <block>, (i + 1) * n_, <block>):
+            v = fold(x, first, min(first + <block>, (i + 1) * n_))
+            a = <combine>
         out[i] = <store>
 """
 
 _WHOLE = """\
-def <name>(x, out, partial, n_):
-    n = <T>(n_)
+def <name>(x, out, partial, n_, count):
+    n = <T>(count)
     for b in prange(partial.size):
-        a = <start>
-        for k in range(b * <block>, min((b + 1) * <block>, n_)):
-            v = <load>
-            v = <each>
-            a = <combine>
-        partial[b] = a
+        partial[b] = fold(x, b * <block>, min((b + 1) * <block>, n_))
     a = <start>
     for b in range(partial.size):
         v = partial[b]
@@ -140,27 +158,47 @@ def <name>(x, out, partial, n_):
 """
 
 _COLUMNS = """\
-def <name>(x, out, total, outer, n_, inner):
-    n = <T>(n_)
-    strips = (inner + <strip> - 1) // <strip>
-    for s in prange(outer * strips):
-        i = s // strips
-        left = (s - i * strips) * <strip>
-        right = min(left + <strip>, inner)
-        for c in range(i * inner + left, i * inner + right):
-            total[c] = <start>
-        for j in range(n_):
-            at = (i * n_ + j) * inner
-            row = i * inner
-            for c in range(left, right):
-                k = at + c
-                v = <load>
+def <name>(x, out, total, outer, n_, inner, group, chunk, parts, count):
+    # A line is `group` rows side by side, so that narrow arrays fill vectors too; a part is `chunk` lines.
+    n = <T>(count)
+    width = group * inner
+    lines = n_ // group
+    strips = (width + <strip> - 1) // <strip>
+    for t in prange(outer * parts * strips):
+        q = t // strips
+        i = q // parts
+        left = (t - q * strips) * <strip>
+        m = min(<strip>, width - left)
+        sums = total[q * width + left : q * width + left + m]
+        for c in range(m):
+            sums[c] = <start>
+        for j in range((q - i * parts) * chunk, min((q - i * parts + 1) * chunk, lines)):
+            at = i * n_ * inner + j * width + left
+            row = x[at : at + m]
+            for c in range(m):
+                v = <load:row[c]>
                 v = <each>
-                a = total[row + c]
-                total[row + c] = <combine>
-        for c in range(i * inner + left, i * inner + right):
-            a = total[c]
-            out[c] = <store>
+                a = sums[c]
+                sums[c] = <combine>
+    for i in prange(outer):
+        target = out[i * inner : (i + 1) * inner]
+        sums = total[i * parts * width : i * parts * width + inner]
+        for q in range(i * parts * group + 1, (i + 1) * parts * group):
+            more = total[q * inner : (q + 1) * inner]
+            for c in range(inner):
+                v = more[c]
+                a = sums[c]
+                sums[c] = <combine>
+        for j in range(lines * group, n_):
+            row = x[(i * n_ + j) * inner : (i * n_ + j + 1) * inner]
+            for c in range(inner):
+                v = <load:row[c]>
+                v = <each>
+                a = sums[c]
+                sums[c] = <combine>
+        for c in range(inner):
+            a = sums[c]
+            target[c] = <store>
 """
 
 _CUDA_ROWS = """\
@@ -176,7 +214,7 @@ def <name>(x, out, outer, n_, inner, splits, size, count):
         k = row * n_ + begin + t
         a = <start>
         while k < last:
-            v = <load>
+            v = <load:x[k]>
             v = <each>
             a = <combine>
             k += cuda.blockDim.x
@@ -209,7 +247,7 @@ def <name>(x, out, outer, n_, inner, splits, size, count):
         last = (row * n_ + min(begin + size, n_)) * inner
         a = <start>
         while k < last:
-            v = <load>
+            v = <load:x[k]>
             v = <each>
             a = <combine>
             k += inner
@@ -217,18 +255,34 @@ def <name>(x, out, outer, n_, inner, splits, size, count):
         c += cuda.gridsize(1)
 """
 
+_CPU = {"fold": _FOLD, "rows": _ROWS, "whole": _WHOLE, "columns": _COLUMNS}
 _built: dict[Any, Any] = {}
 
 
 def build(r: Reduction, form: str, element: dtype, acc: np.dtype, target: dtype, parallel: bool) -> Jit:
     """The CPU kernel; the same text always gives the same object."""
     text = source(r, form, element, acc, target)
-    key = (text, parallel)
+    env = ENV
+    if form == "fold":
+        env = ENV | {"max_number": max_number, "min_number": min_number}
+    elif "fold(" in text:
+        env = ENV | {"fold": build(r, "fold", element, acc, target, False)}
+    key = (text, env.get("fold"), parallel)
     if key not in _built:
         label = f"{r.name}: {element.name} -> {target.name} [{form}]"
         options = {"parallel": True} if parallel else {"_nrt": False}  # see elementwise.build
-        _built[key] = compile_source(text, f"{r.name}_{form}", ENV, label, **options)
+        _built[key] = compile_source(text, f"{r.name}_{form}", env, label, **options)
     return _built[key]
+
+
+def columns_geometry(outer: int, n: int, inner: int) -> tuple[int, int, int]:
+    """(group, chunk, parts) of the columns form, by the extents alone: rows of a line, lines of a part, parts."""
+    group = max(1, min(LINE // inner, n))
+    lines = n // group
+    # Parts are for threads: none where strips or outer extents make tasks enough, or where a part would be small.
+    tasks = outer * -(-group * inner // STRIP)
+    chunk = max(-(-lines * tasks // TASKS), -(-PART // (group * inner)), 1)
+    return group, chunk, max(1, -(-lines // chunk))
 
 
 def build_cuda(r: Reduction, form: str, element: dtype, acc: np.dtype, target: dtype, stage: str, wide: bool) -> Any:

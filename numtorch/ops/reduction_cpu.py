@@ -1,0 +1,136 @@
+"""Loops of extremes and their positions on the CPU: along rows, along columns, and back to where they were.
+
+Rows are cut in chunks by their length alone, and of equal elements the first wins: results are the same for any
+number of threads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from numtorch.kernels.jit import jit, prange
+from numtorch.kernels.math import max_number, min_number
+
+BLOCK = 512  # elements whose extreme is found before positions are looked at: that loop is vector code
+CHUNK = 1 << 16  # elements of a long row that a thread takes at a time
+STRIP = 512  # columns walked together
+PARALLEL_ELEMENTS = 1 << 15
+
+
+@jit
+def largest(row):
+    """The largest element of a nonempty array; NaN if there is one."""
+    top = row[0]
+    bad = row.dtype.type(0)
+    for j in range(row.size):
+        v = row[j]
+        bad += row.dtype.type(1) if v != v else row.dtype.type(0)
+        top = max_number(top, v)
+    return row.dtype.type(np.nan) if bad > 0 else top
+
+
+@jit
+def smallest(row):
+    """The smallest element of a nonempty array; NaN if there is one."""
+    top = row[0]
+    bad = row.dtype.type(0)
+    for j in range(row.size):
+        v = row[j]
+        bad += row.dtype.type(1) if v != v else row.dtype.type(0)
+        top = min_number(top, v)
+    return row.dtype.type(np.nan) if bad > 0 else top
+
+
+@jit
+def place(row, sign):
+    """Where the first largest element is (the smallest if sign < 0); NaN counts as either."""
+    best = row[0]
+    start = 0
+    for first in range(0, row.size, BLOCK):
+        part = row[first : first + BLOCK]
+        top = largest(part) if sign > 0 else smallest(part)
+        if top != top:
+            start = first
+            break
+        if (top > best) if sign > 0 else (top < best):
+            best = top
+            start = first
+    part = row[start : start + BLOCK]
+    top = largest(part) if sign > 0 else smallest(part)
+    for j in range(part.size):
+        if part[j] == top or part[j] != part[j]:
+            return start + j
+    return start
+
+
+def extreme_rows(x, values, indices, tops, places, outer, n, sign):
+    """values[i], indices[i] = the first extreme of x[i, :] and its position, by way of the chunks' in tops and places"""
+    chunks = (n + CHUNK - 1) // CHUNK
+    for t in prange(outer * chunks):
+        i = t // chunks
+        lo = (t - i * chunks) * CHUNK
+        row = x[i * n + lo : i * n + min(n, lo + CHUNK)]
+        j = place(row, sign)
+        tops[t] = row[j]
+        places[t] = lo + j
+    for i in range(outer):
+        best = tops[i * chunks]
+        at = places[i * chunks]
+        for t in range(i * chunks + 1, (i + 1) * chunks):
+            v = tops[t]
+            better = v > best if sign > 0 else v < best
+            if (better or v != v) and best == best:
+                best = v
+                at = places[t]
+        values[i] = best
+        indices[i] = at
+
+
+def extreme_columns(x, values, indices, outer, n, inner, sign):
+    """values[i, k], indices[i, k] = the first extreme of x[i, :, k] and its position, a strip of columns at a time"""
+    strips = (inner + STRIP - 1) // STRIP
+    for t in prange(outer * strips):
+        i = t // strips
+        lo = (t - i * strips) * STRIP
+        m = min(STRIP, inner - lo)
+        best = values[i * inner + lo : i * inner + lo + m]
+        at = indices[i * inner + lo : i * inner + lo + m]
+        row = x[i * n * inner + lo : i * n * inner + lo + m]
+        for c in range(m):
+            best[c] = row[c]
+            at[c] = 0
+        for j in range(1, n):
+            row = x[(i * n + j) * inner + lo : (i * n + j) * inner + lo + m]
+            for c in range(m):
+                v = row[c]
+                b = best[c]
+                better = (((v > b) if sign > 0 else (v < b)) | (v != v)) & (b == b)
+                best[c] = v if better else b
+                at[c] = j if better else at[c]
+
+
+def spread(g, indices, gx, outer, n, inner):
+    """gx[i, j, k] = g[i, k] where j is indices[i, k], else 0"""
+    for i in prange(outer):
+        part = gx[i * n * inner : (i + 1) * n * inner]
+        for j in range(part.size):
+            part[j] = g.dtype.type(0)
+        for k in range(inner):
+            part[indices[i * inner + k] * inner + k] = g[i * inner + k]
+
+
+EXTREME_ROWS = jit(extreme_rows), jit(extreme_rows, parallel=True)
+EXTREME_COLUMNS = jit(extreme_columns), jit(extreme_columns, parallel=True)
+SPREAD = jit(spread), jit(spread, parallel=True)
+
+
+def extremes(x, values, indices, outer, n, inner, sign):
+    """Extremes of flat x (outer, n, inner) over the middle extent, and where they are."""
+    large = x.size >= PARALLEL_ELEMENTS
+    if inner > 1:
+        EXTREME_COLUMNS[large](x, values, indices, outer, n, inner, sign)
+    elif n > CHUNK:
+        parts = outer * -(-n // CHUNK)
+        EXTREME_ROWS[large](x, values, indices, np.empty(parts, x.dtype), np.empty(parts, np.int64), outer, n, sign)
+    else:
+        EXTREME_ROWS[large](x, values, indices, values, indices, outer, n, sign)

@@ -1,0 +1,85 @@
+"""Reductions in every form: over neighbours and not, of permuted tensors, in blocks, on any number of threads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import numtorch as torch
+
+CASES = [((3, 5, 4, 2), (0, 2)), ((3, 5, 4, 2), (0, 1, 3)), ((3, 1, 4), (0, 2)), ((9000,), None), ((3, 9000), 1), ((700, 3), 0),
+         ((3, 300, 5), 1), ((2, 3, 600), 1), ((40000, 2), 0), ((0, 3), 0), ((3, 0), 1)]
+
+
+def random(*shape):
+    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+
+
+@pytest.mark.parametrize(("shape", "dim"), CASES)
+def test_over_any_dimensions(shape, dim):
+    a = random(*shape)
+    x = torch.tensor(a)
+    np.testing.assert_allclose(torch.sum(x, dim).numpy(), a.astype(np.float64).sum(dim), rtol=1e-5, atol=1e-4)
+    if a.size:
+        np.testing.assert_allclose(torch.mean(x, dim).numpy(), a.astype(np.float64).mean(dim), rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(torch.amax(x, () if dim is None else dim).numpy(), a.max(dim))
+        np.testing.assert_array_equal(torch.any(x > 2, dim).numpy(), (a > 2).any(dim))
+
+
+@pytest.mark.parametrize("dim", [0, 1, 2, (0, 2), None])
+def test_of_permuted_tensors(dim):
+    a = random(4, 5, 6).transpose(2, 0, 1)
+    x = torch.tensor(random(4, 5, 6)).permute(2, 0, 1)
+    np.testing.assert_allclose(torch.sum(x, dim).numpy(), a.sum(dim), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("shape", "dim"), [((100_000,), None), ((300, 400), 0), ((300, 400), 1), ((8, 20, 500), (0, 2)), ((60_000, 3), 0)])
+def test_the_number_of_threads_changes_no_bit(shape, dim):
+    x = torch.tensor(random(*shape))
+    before = torch.get_num_threads()
+    results = []
+    try:
+        for n in (1, 2):
+            torch.set_num_threads(n)
+            results.append([torch.sum(x, dim).numpy(), torch.amax(x, () if dim is None else dim).numpy()])
+    finally:
+        torch.set_num_threads(before)
+    for one, two in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])
+@pytest.mark.parametrize(("shape", "dim"), [((7,), 0), ((140_000,), 0), ((3, 600), 1), ((600, 3), 0), ((2, 5, 600), 1)])
+def test_extremes_and_their_positions(shape, dim, dtype):
+    a = (random(*shape) * 10).astype(dtype)
+    for x in (torch.tensor(a), torch.tensor(-a)):
+        n = x.numpy()
+        np.testing.assert_array_equal(torch.argmax(x, dim).numpy(), n.argmax(dim))
+        np.testing.assert_array_equal(torch.argmin(x, dim).numpy(), n.argmin(dim))
+        np.testing.assert_array_equal(torch.max(x, dim)[0].numpy(), n.max(dim))
+
+
+@pytest.mark.parametrize(("shape", "dim"), [((2000,), 0), ((4, 600), 1), ((600, 4), 0)])
+def test_nan_is_the_extreme_and_the_first_one_counts(shape, dim):
+    a = random(*shape)
+    a.reshape(-1)[a.size // 3] = np.nan
+    a.reshape(-1)[-1] = np.nan
+    x = torch.tensor(a)
+    for name in ("max", "min"):
+        np.testing.assert_array_equal(getattr(torch, f"a{name}")(x, dim).numpy(), getattr(a, name)(dim))
+        np.testing.assert_array_equal(getattr(torch, f"arg{name}")(x, dim).numpy(), getattr(a, f"arg{name}")(dim))
+
+
+def test_extremes_of_half_types_compare_numbers_not_bits():
+    x = torch.tensor([-1.0, -2.0, 0.5]).half()
+    assert torch.argmin(x).item() == 1
+    assert torch.max(x, 0).values.item() == 0.5
+
+
+def test_the_gradient_of_an_extreme_goes_where_it_was():
+    x = torch.tensor(random(3, 4, 5), requires_grad=True)
+    values, indices = torch.max(x, 1)
+    values.sum().backward()
+    expected = np.zeros((3, 4, 5), np.float32)
+    np.put_along_axis(expected, indices.numpy()[:, None], 1, 1)
+    np.testing.assert_array_equal(x.grad.numpy(), expected)

@@ -1,4 +1,4 @@
-"""Scaled dot-product attention, composed of two products and a softmax."""
+"""Scaled dot-product attention: without a mask one op, whose loops are in ``attention_cpu``; else two products and a softmax."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ from functools import lru_cache
 from math import sqrt
 from typing import Any
 
-from numtorch._tensor import Tensor
+from numtorch._tensor import Tensor, empty
+from numtorch.dispatch.cost import nbytes
+from numtorch.dispatch.op import op
+from numtorch.dtype import FLOATS
 from numtorch.dtype import bool as BOOL
-from numtorch.ops import movement, reduction
+from numtorch.ops import attention_cpu, movement, reduction
 from numtorch.ops.activation import softmax_along
 from numtorch.ops.arithmetic import eq, logical_not, logical_or, where
 from numtorch.ops.linear import matmul
+from numtorch.ops.movement import contiguous, expand_to, reshape, transpose, unsqueeze
 from numtorch.ops.random import dropout
+from numtorch.storage import Size, Storage, broadcast_shapes, is_contiguous
 
 
 @lru_cache(maxsize=64)
@@ -21,6 +26,92 @@ def _future(rows: int, cols: int, device: Any) -> Tensor:
     from numtorch.ops.creation import arange
 
     return movement.unsqueeze(arange(rows, device=device), 1) < arange(cols, device=device)
+
+
+def _scores(x: Tensor, y: Tensor, causal: bool, scale: float) -> Tensor:
+    scores = matmul(x * scale, transpose(y, -2, -1))
+    return where(_future(*scores.shape[-2:], x.device), float("-inf"), scores) if causal else scores
+
+
+def _pairs(x: Tensor, y: Tensor, causal: bool) -> int:
+    """How many scores there are that count."""
+    rows, cols = x.shape[2], y.shape[2]
+    seen = min(rows, cols)
+    return x.shape[0] * x.shape[1] * (seen * (seen + 1) // 2 + (rows - seen) * cols if causal else rows * cols)
+
+
+def _cost(result: tuple, x: Tensor, y: Tensor, w: Tensor, causal: bool, scale: float) -> tuple[int, int]:
+    return nbytes(*result, x, y, w), _pairs(x, y, causal) * (2 * x.shape[3] + 2 * w.shape[3] + 4)
+
+
+def _grad_cost(grads: tuple, g: tuple, x: Tensor, y: Tensor, w: Tensor, out: tuple, *, causal: bool, scale: float,
+               needs: tuple) -> tuple[int, int]:
+    return nbytes(*grads, *g, x, y, w, *out), _pairs(x, y, causal) * (6 * x.shape[3] + 4 * w.shape[3] + 6)
+
+
+@op(public=False, cost=_cost, samples=lambda: [((2, 3, 5, 4), (2, 3, 6, 4), (2, 3, 6, 7), False, 0.5),
+                                               ((1, 2, 20, 4), (1, 2, 20, 4), (1, 2, 20, 3), True, 0.3)])
+def attention(x, y, w, causal: bool, scale: float):
+    """(softmax(x @ y.T * scale) @ w, logarithms of the sums of exponentials of each row); all (batch, heads, rows, width)."""
+    scores = _scores(x, y, causal, scale)
+    return matmul(softmax_along(scores, -1), w), reduction.logsumexp(scores, -1)
+
+
+@attention.vjp(cost=_grad_cost)
+def _(g, x, y, w, out, *, causal, scale, needs):
+    g, gl = g
+    p = softmax_along(_scores(x, y, causal, scale), -1)
+    d = p * (matmul(g, transpose(w, -2, -1)) - unsqueeze(reduction.sum(g * out[0], -1) - gl, -1)) * scale
+    return (matmul(d, y) if needs[0] else None, matmul(transpose(d, -2, -1), x) if needs[1] else None,
+            matmul(transpose(p, -2, -1), g) if needs[2] else None)
+
+
+@attention.kernel("cpu", dtypes=FLOATS, functions=attention_cpu.FORWARD)
+def panels(x, y, w, causal, scale):
+    """Scores in panels that stay in the cache; see ``attention_cpu``."""
+    if not x.shape.numel() or not w.shape.numel():
+        return attention.op.body(x, y, w, causal, scale)
+    x, y, w = _rows_apart(x), _rows_apart(y), _rows_apart(w)
+    batch, heads, rows, width = x.shape
+    out = _heads_within(batch, heads, rows, w.shape[3], x)
+    logs = empty((batch, heads, rows), x._k.dtype, x._k.device)
+    strides = (*x.strides[:3], *y.strides[:3], *w.strides[:3], *out.strides[:3])
+    attention_cpu.forward(x._buf, y._buf, w._buf, out._buf, logs._buf, batch, heads, rows, y.shape[2], width, w.shape[3], causal, scale,
+                          strides)
+    return out, logs
+
+
+@attention.backward.kernel("cpu", dtypes=FLOATS, functions=attention_cpu.BACKWARD)
+def panels_backward(g, x, y, w, out, *, causal, scale, needs):
+    """The same panels again; nothing of the size of the scores is kept."""
+    if not x.shape.numel() or not w.shape.numel():
+        return attention.op.gradient.vjp(g, x, y, w, out, causal=causal, scale=scale, needs=needs)
+    g, gl = _rows_apart(g[0]), contiguous(g[1])
+    x, y, w = _rows_apart(x), _rows_apart(y), _rows_apart(w)
+    (out, logs), (batch, heads, rows, width), values = out, x.shape, w.shape[3]
+    gx, gy, gw = (_heads_within(batch, heads, t.shape[2], t.shape[3], x) for t in (x, y, w))
+    strides = tuple(s for t in (x, y, w, g, gx, gy, gw) for s in t.strides[:3])
+    attention_cpu.backward(g._buf, gl._buf, x._buf, y._buf, w._buf, out._buf, logs._buf, gx._buf, gy._buf, gw._buf,
+                           batch, heads, rows, y.shape[2], width, values, causal, scale, strides)
+    return gx, gy, gw
+
+
+def _rows_apart(x: Tensor) -> Tensor:
+    """A tensor whose rows are contiguous: the same, or a copy."""
+    return x if x._k.contiguous or x.strides[-1] == 1 else contiguous(x)
+
+
+def _heads_within(batch: int, heads: int, rows: int, cols: int, like: Tensor) -> Tensor:
+    """Uninitialised (batch, heads, rows, cols) whose memory is (batch, rows, heads, cols).
+
+    So the heads come from one projection and go into the next, and need not be moved.
+    """
+    t = empty((batch, rows, heads, cols), like._k.dtype, like._k.device)
+    t.shape = Size((batch, heads, rows, cols))
+    strides = (rows * heads * cols, cols, heads * cols, 1)
+    if not is_contiguous(t.shape, strides):
+        t._storage, t._strides, t._k = Storage(t._buf), strides, t._k.strided
+    return t
 
 
 def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, dropout_p: float = 0.0,
@@ -54,11 +145,11 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
     if enable_gqa:
         key, value = _shared_heads(key, query.shape[-3]), _shared_heads(value, query.shape[-3])
     scale = 1 / sqrt(query.shape[-1]) if scale is None else float(scale)
-    scores = matmul(query * scale, movement.transpose(key, -2, -1))
+    if attn_mask is None and not dropout_p and query.device.type == "cpu" and query.dtype in FLOATS and key.shape[-2]:
+        return _by_heads(query, key, value, is_causal, scale)
+    scores = _scores(query, key, is_causal, scale)
     blind = None
-    if is_causal:
-        scores = where(_future(*scores.shape[-2:], query.device), float("-inf"), scores)
-    elif attn_mask is not None:
+    if attn_mask is not None:
         # A query that sees nothing would get NaN: it sees everything instead, and then its weights are cleared.
         if attn_mask.dtype is BOOL:
             blind = logical_not(reduction.any(attn_mask, -1, True))
@@ -73,6 +164,21 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
     if dropout_p:
         weights = dropout(weights, dropout_p, True)
     return matmul(weights, value)
+
+
+def _by_heads(query: Tensor, key: Tensor, value: Tensor, causal: bool, scale: float) -> Tensor:
+    """``attention`` for any leading dimensions."""
+    lead = query.shape[:-2]
+    if len(lead) == 2 and lead == key.shape[:-2] == value.shape[:-2]:
+        return attention(query, key, value, causal, scale)[0]
+    try:
+        lead = broadcast_shapes(broadcast_shapes(lead, key.shape[:-2]), value.shape[:-2])
+    except ValueError:
+        raise RuntimeError(f"scaled_dot_product_attention: leading dimensions {list(query.shape[:-2])}, {list(key.shape[:-2])} and "
+                           f"{list(value.shape[:-2])} do not broadcast") from None
+    four = (Size(lead[:-1]).numel(), lead[-1]) if lead else (1, 1)
+    given = [reshape(expand_to(t, (*lead, *t.shape[-2:])), (*four, *t.shape[-2:])) for t in (query, key, value)]
+    return reshape(attention(*given, causal, scale)[0], (*lead, query.shape[-2], value.shape[-1]))
 
 
 def _shared_heads(x: Tensor, heads: int) -> Tensor:

@@ -1,0 +1,80 @@
+"""Attention by panels: any strides and shapes as torch, causal or not, the same for any number of threads."""
+
+import numpy as np
+import pytest
+
+import numtorch as nt
+from numtorch import kernels
+from numtorch.ops import attention_cpu
+
+torch = pytest.importorskip("torch")
+
+
+def attended(lib, shapes, causal, dtype="float64", lay=lambda x: x):
+    """The result and the gradients of q, k and v, which lie as ``lay`` makes them."""
+    rng = np.random.default_rng(0)
+    given = [lib.tensor(rng.standard_normal(s).astype(dtype), requires_grad=True) for s in shapes]
+    y = lib.nn.functional.scaled_dot_product_attention(*map(lay, given), is_causal=causal)
+    y.backward(lib.tensor(rng.standard_normal(tuple(y.shape)).astype(dtype)))
+    return [y.detach().numpy(), *[t.grad.numpy() for t in given]]
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("shapes", [((1, 2, 70, 40), (1, 2, 77, 40), (1, 2, 77, 33)), ((3, 9, 8),) * 3, ((9, 8),) * 3,
+                                    ((2, 1, 4, 5), (3, 6, 5), (1, 3, 6, 5)), ((2, 3, 0, 4), (2, 3, 5, 4), (2, 3, 5, 4))],
+                         ids=["uneven", "3-D", "2-D", "broadcast", "no query"])
+def test_as_torch(shapes, causal):
+    for ours, theirs in zip(attended(nt, shapes, causal), attended(torch, shapes, causal), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("axes", [(0, 2, 1, 3), (3, 1, 0, 2), (0, 1, 3, 2)])
+def test_operands_are_read_where_they_lie(axes):
+    back = tuple(np.argsort(axes))
+    shape = tuple((2, 3, 20, 4)[a] for a in axes)
+    results = [attended(lib, (shape,) * 3, True, lay=lambda x: x.permute(back)) for lib in (nt, torch)]
+    for ours, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)
+
+
+def test_heads_of_a_projection_are_not_copied():
+    heads = nt.randn(2, 20, 3, 4).transpose(1, 2)
+    y = nt.nn.functional.scaled_dot_product_attention(heads, heads, heads)
+    assert y.shape == (2, 3, 20, 4) and y.transpose(1, 2).is_contiguous()
+
+
+def test_the_same_for_any_number_of_threads():
+    threads = nt.get_num_threads()
+    try:
+        results = []
+        for n in (1, 3):
+            nt.set_num_threads(n)
+            results.append(attended(nt, ((2, 3, 70, 8),) * 3, True, "float32"))
+    finally:
+        nt.set_num_threads(threads)
+    assert attention_cpu.plan_of(False, False, 2, 3, 70, 70, 8, 8, True, (0,) * 12, 3)[1], "too small for several threads"
+    for one, three in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, three)
+
+
+def test_large_scores_and_nan():
+    q = nt.full((1, 1, 3, 2), 1e4)
+    y = nt.nn.functional.scaled_dot_product_attention(q, q, nt.tensor([[[[1.0], [2.0], [3.0]]]]), is_causal=True)
+    assert y.flatten().tolist() == [1.0, 1.5, 2.0]
+    q[0, 0, 1, 0] = float("nan")
+    y = nt.nn.functional.scaled_dot_product_attention(q, nt.ones(1, 1, 3, 2), nt.ones(1, 1, 3, 1))
+    assert y.flatten().isnan().tolist() == [False, True, False]
+
+
+def test_gradients_of_both_results():
+    rng = np.random.default_rng(1)
+    q, k, v = (nt.tensor(rng.standard_normal((1, 2, 5, 3)), requires_grad=True) for _ in range(3))
+
+    def f(q, k, v):
+        y, logs = nt.ops.attention.attention(q, k, v, True, 0.5)
+        return y, logs * logs
+
+    assert nt.autograd.gradcheck(f, (q, k, v))
+    assert nt.autograd.gradgradcheck(f, (q, k, v))
+    with kernels.bodies_only():
+        assert nt.autograd.gradcheck(f, (q, k, v))

@@ -35,7 +35,8 @@ def line(row: dict) -> str:
         name = row["name"] if rival == "torch" else f"{row['name']}, against {rival}"
         mark = "" if against["ratio"] <= against["budget"] else " **missed**"
         peak = f"{row['peak_mb']:.0f} / {against['peak_mb']:.0f}" if "peak_mb" in row else ""
-        lines.append(f"| {name} | {against['ratio']:.2f}{mark} | {against['low']:.2f}-{against['high']:.2f} | {against['budget']} | {peak} |")
+        spread = f"{against['low']:.2f}-{against['high']:.2f}"
+        lines.append(f"| {name} | {against['ratio']:.2f}{mark} | {spread} | {against['budget']} | {peak} |")
     return "\n".join(lines)
 
 

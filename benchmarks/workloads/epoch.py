@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from benchmarks.workloads import workload
 from benchmarks.models import mlp, set_weights
+from benchmarks.workloads import workload
 
 
 class Pixels:

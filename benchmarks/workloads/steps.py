@@ -84,7 +84,8 @@ def _step(name: str, model: Callable, batches: Callable, optimizer: str, options
 
         return trainer("float32"), check
 
-    workload(f"step/{name} {optimizer}", budget=budget | {"jax": 1.0}, tolerance=tolerance, alone=True, rivals=tuple(budget | {"jax": 1.0}))(make)
+    budget = budget | {"jax": 1.0}
+    workload(f"step/{name} {optimizer}", budget=budget, tolerance=tolerance, alone=True, rivals=tuple(budget))(make)
 
 
 # Training amplifies rounding: with LeNet and Adam, torch's own float32 and float64 runs part by 0.02 within 200 steps.

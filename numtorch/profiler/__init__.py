@@ -1,5 +1,9 @@
 """The profiler of kernels: where the time goes, and how far each kernel is from what the machine can do. See README.md."""
 
+from numtorch.profiler.benchmark import Comparison as Comparison
+from numtorch.profiler.benchmark import benchmark as benchmark
+from numtorch.profiler.explain import Explanation as Explanation
+from numtorch.profiler.explain import explain as explain
 from numtorch.profiler.peaks import Machine as Machine
 from numtorch.profiler.peaks import machine as machine
 from numtorch.profiler.result import Profile as Profile

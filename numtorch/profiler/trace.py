@@ -50,9 +50,14 @@ def chrome(prof: Any) -> dict[str, Any]:
 
 
 def write(prof: Any, path: Any) -> None:
-    """Write the Chrome trace; it opens in chrome://tracing and Perfetto."""
+    """Write the Chrome trace, packed if ``path`` ends in ``.gz``; it opens in chrome://tracing and Perfetto."""
     check(path)
-    write_atomically(Path(path), json.dumps(chrome(prof)).encode())
+    data = json.dumps(chrome(prof)).encode()
+    if str(path).endswith(".gz"):
+        import gzip
+
+        data = gzip.compress(data)
+    write_atomically(Path(path), data)
 
 
 def tensorboard_trace_handler(dir_name: str, worker_name: str | None = None) -> Callable[[Any], None]:

@@ -1,0 +1,214 @@
+"""``python -m numtorch.profiler``: profile an unmodified script, or time ops against NumPy and torch.
+
+    python -m numtorch.profiler train.py --epochs 2      its table, and its time line in train.trace.json.gz
+    python -m numtorch.profiler -m package.train         the same for a module
+    python -m numtorch.profiler ops --filter softmax     the registry's ops over several sizes
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import io
+import os
+import signal
+import sys
+import types
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NoReturn
+
+EPILOG = "python -m numtorch.profiler ops --help: timing ops against NumPy and torch"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; the exit status."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if argv[:1] == ["ops"]:
+        return ops(argv[1:])
+    parser = argparse.ArgumentParser(prog="python -m numtorch.profiler", description="Profile an unmodified script.", epilog=EPILOG)
+    parser.add_argument("-o", "--trace", help="file of the time line, for chrome://tracing or Perfetto (SCRIPT.trace.json.gz)")
+    parser.add_argument("--no-trace", action="store_true", help="write no time line")
+    parser.add_argument("--no-roof", action="store_true", help="do not measure the machine's peaks, which takes seconds the first time")
+    parser.add_argument("--sort", help="column by which the rows are ordered (the costliest first)")
+    parser.add_argument("--rows", type=int, default=32, help="how many rows are shown")
+    parser.add_argument("-m", dest="module", action="store_true", help="SCRIPT is the name of a module")
+    parser.add_argument("script")
+    parser.add_argument("args", nargs=argparse.REMAINDER, help="the script's own arguments")
+    given = parser.parse_args(argv)
+    return profiled(given, parser)
+
+
+def profiled(given: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    """Run the script under a profile, show what was gathered, and end as the script ended."""
+    from numtorch.profiler.rows import legend
+    from numtorch.profiler.session import check_path, profile
+
+    if given.sort is not None and given.sort not in legend():
+        parser.error(f"no column is called {given.sort!r}; there are {', '.join(legend())}")
+    path, text, package = _find(given, parser)
+    trace = None if given.no_trace else given.trace or f"{Path(path).stem}.trace.json.gz"
+    if trace is not None:
+        try:
+            check_path(trace)
+        except OSError as e:
+            parser.error(f"{e}; -o names another file, --no-trace writes none")
+    path = os.path.abspath(path)
+    try:
+        code = compile(text, path, "exec", dont_inherit=True)
+    except SyntaxError as e:
+        return _end(e)
+    scope = _become_main(path, package, given)
+    failure: BaseException | None = None
+    prof = profile()
+    prof.start()
+    try:
+        exec(code, scope)  # noqa: S102 - that is what was asked for
+    except BaseException as e:
+        failure = e
+    finally:
+        prof.stop()
+    sys.stdout.flush()
+    _show(prof, given, trace)
+    return _end(failure)
+
+
+def _find(given: argparse.Namespace, parser: argparse.ArgumentParser) -> tuple[str, bytes, str]:
+    """Path, text and package of what is to be run."""
+    if not given.module:
+        try:
+            return given.script, Path(given.script).read_bytes(), ""
+        except OSError as e:
+            parser.error(f"{given.script} cannot be read: {e.strerror}")
+    sys.path[0] = os.getcwd()
+    spec: Any = None
+    for name in (given.script, f"{given.script}.__main__"):
+        try:
+            spec = find_spec(name)
+        except ModuleNotFoundError:
+            spec = None
+        if spec is not None and not spec.submodule_search_locations:
+            return spec.origin, Path(spec.origin).read_bytes(), spec.parent
+    parser.error(f"no module is called {given.script}")
+
+
+def _become_main(path: str, package: str, given: argparse.Namespace) -> dict[str, Any]:
+    """The script's globals, where it finds all as if Python had started it."""
+    module = types.ModuleType("__main__")
+    module.__dict__.update(__file__=path, __package__=package or None, __builtins__=__builtins__)
+    sys.modules["__main__"] = module
+    sys.argv = [path if given.module else given.script, *given.args]
+    if not given.module:
+        sys.path[0] = os.path.dirname(path)
+    return module.__dict__
+
+
+def _show(prof: Any, given: argparse.Namespace, trace: str | None) -> None:
+    if not given.no_roof and any(r.kind == "kernel" for r in prof.rows):
+        prof.measure()
+    print(f"\n{prof.table(sort_by=given.sort, row_limit=given.rows)}", flush=True)
+    if trace is not None:
+        try:
+            prof.export_chrome_trace(trace)
+            print(f"time line: {trace}", flush=True)
+        except OSError as e:  # what the script did to the folder meanwhile
+            print(f"numtorch.profiler: {e}", file=sys.stderr)
+
+
+def _end(failure: BaseException | None) -> int:
+    """End as the script did: its exit status, and its traceback without our frames."""
+    if failure is None:
+        return 0
+    if isinstance(failure, SystemExit):
+        raise failure
+    trace = failure.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    sys.excepthook(type(failure), failure.with_traceback(trace), trace)
+    if isinstance(failure, KeyboardInterrupt):
+        _interrupted()
+    return 1
+
+
+def _interrupted() -> NoReturn:
+    # Python itself ends by the signal, so that a shell's loop ends too.
+    sys.stderr.flush()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGINT)
+    sys.exit(130)
+
+
+# --- ops ------------------------------------------------------------------------------------------
+
+ELEMENTWISE = [(1_000,), (100_000,), (1_000_000,)]
+ALONG_A_DIMENSION = [(64, 10), (768, 512)]
+
+
+def ops(argv: Sequence[str]) -> int:
+    """Time the ops of the registry; 1 if one failed."""
+    parser = argparse.ArgumentParser(prog="python -m numtorch.profiler ops", description="Time ops against NumPy and torch.")
+    parser.add_argument("--filter", default="", help="only ops whose names contain this")
+    parser.add_argument("--against", default="numpy,torch", help="rivals, separated by commas")
+    parser.add_argument("--cold", action="store_true", help="sweep the caches before every call")
+    parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--seconds", type=float, default=0.02, help="length of one timing")
+    parser.add_argument("--threads", type=int, default=None)
+    parser.add_argument("--csv", help="a file for all rows")
+    parser.add_argument("--plot", help="a folder for a plot of each op")
+    given = parser.parse_args(argv)
+
+    import numtorch as torch
+    from numtorch.dispatch.op import OPS
+    from numtorch.profiler.benchmark import NOT_INSTALLED, benchmark
+
+    if given.plot and find_spec("matplotlib") is None:
+        parser.error(NOT_INSTALLED)
+    if given.threads:
+        torch.set_num_threads(given.threads)
+    chosen = [op for name, op in sorted(OPS.items()) if given.filter in name and (given.filter or op.public)]
+    if not chosen:
+        parser.error(f"no op's name contains {given.filter!r}")
+    rivals = [r for r in given.against.split(",") if r]
+    failed, text = 0, io.StringIO()
+    for op in chosen:
+        if not cases(op) and given.filter:
+            print(f"{op.name}: nothing is known to time it on; call numtorch.profiler.benchmark with inputs of your own\n")
+        for shapes, params in cases(op):
+            try:
+                found = benchmark(op.call, shapes, against=rivals, cache="cold" if given.cold else "hot", rounds=given.rounds,
+                                  seconds=given.seconds, **params)
+            except (ValueError, RuntimeError, TypeError, NotImplementedError) as e:
+                failed += 1
+                print(f"{op.name}: {e}\n", flush=True)
+                continue
+            print(f"{found}\n", flush=True)
+            table = found.to_csv()
+            text.write(table if not text.tell() else table.partition("\n")[2])
+            if given.plot:
+                Path(given.plot).mkdir(parents=True, exist_ok=True)
+                found.plot(Path(given.plot) / f"{op.name}.png")
+    if given.csv:
+        Path(given.csv).write_text(text.getvalue())
+    return 1 if failed else 0
+
+
+def cases(op: Any) -> list[tuple[list, dict]]:
+    """(shapes, parameters) on which an op is timed: sizes of its kind, else the samples that stand beside it."""
+    from numtorch.dispatch.op import ElementwiseOp
+
+    if isinstance(op, ElementwiseOp):
+        return [(ELEMENTWISE, {n: 0.7 for n, default in op.params if default is inspect.Parameter.empty})]
+    if any(n == "dim" for n, _ in op.params) and len(op.tensors) == 1:
+        return [(ALONG_A_DIMENSION, {"dim": -1})]
+    found = []
+    for sample in op.samples() if op.samples else []:
+        count = len(op.tensors)
+        shapes, rest = sample[:count], sample[count:]
+        if all(isinstance(s, tuple) for s in shapes) and len(shapes) == count:
+            found.append(([list(shapes)], {n: v for (n, _), v in zip(op.params, rest, strict=False)}))
+    return found[:1]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

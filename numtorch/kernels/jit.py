@@ -103,12 +103,12 @@ class Jit:
         return self._call(*args)
 
     def _by_threads(self, *args):
-        # One thread, or a forked child, which must not touch the parent's pool: the same loops, serial.
-        return self.serial.dispatcher(*args) if threads.get_num_threads() == 1 else self.dispatcher(*args)
+        # On one thread, too: LLVM may round another way in the serial loops, and results would depend on the threads.
+        return self.serial.dispatcher(*args) if threads.forked() else self.dispatcher(*args)
 
     @property
     def serial(self) -> Jit:
-        """The same function compiled for one thread; results are the same bit for bit."""
+        """The same function compiled for one thread, without what a parallel region costs."""
         if not self.parallel:
             return self
         if not hasattr(self, "_serial"):

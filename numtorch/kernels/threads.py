@@ -1,27 +1,55 @@
-"""The one thread pool: Numba's. How many threads, which layer, and when a kernel may use it.
+"""How many threads a kernel uses, and whose: the pool of ``pool.py`` on Linux, Numba's elsewhere.
 
-A forked child cannot use the parent's OpenMP pool (it would be killed), so it runs serial kernels.
+A forked child has no threads but its own. With our pool its parallel regions run on the one thread that calls; Numba's
+OpenMP pool would kill it, so there it runs the serial kernels.
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
+from typing import Any
 
 from numtorch.kernels import registry
 
 _forked = False
 _count: int | None = None
-_configured = False
+_interop: int | None = None
+_pool: Any = None  # the module ``pool`` once it runs the threads
+_layer: str | None = None
+
+
+@dataclass(frozen=True)
+class State:
+    """What ``state`` reports.
+
+    Attributes:
+        threads: how many a parallel kernel may use.
+        layer: who runs them: ``numtorch``, or Numba's ``omp`` or ``workqueue``; None before the first parallel kernel.
+        regions: parallel regions that several threads were offered.
+        preempted: how often a worker found that another process had taken its core; it stops spinning for a while.
+        late: regions in which the caller lost time to a worker that was not running.
+        lost: the seconds so lost.
+    """
+
+    threads: int
+    layer: str | None
+    regions: int = 0
+    preempted: int = 0
+    late: int = 0
+    lost: float = 0.0
 
 
 def configure() -> None:
-    """Choose the threading layer before the first parallel kernel compiles."""
-    global _configured
-    if _configured:
+    """Start the threads before the first parallel kernel compiles."""
+    global _layer, _pool
+    if _layer is not None:
         return
     from numba import config
-    from numba import set_num_threads as numba_set
 
+    layer = os.environ.get("NUMTORCH_THREADS", "numtorch" if "NUMBA_THREADING_LAYER" not in os.environ else "numba")
+    if layer not in ("numtorch", "numba"):
+        raise ValueError(f"NUMTORCH_THREADS: expected 'numtorch' (our pool) or 'numba' (its threading layer), got {layer!r}")
     if "NUMBA_THREADING_LAYER" not in os.environ:
         # omp where the wheel ships it; Numba would otherwise silently fall to workqueue, which aborts
         # when two Python threads launch kernels at once (numba#8563).
@@ -31,41 +59,102 @@ def configure() -> None:
             config.THREADING_LAYER = "omp"
         except ImportError:
             config.THREADING_LAYER = "workqueue"
-    _configured = True
-    numba_set(min(get_num_threads(), config.NUMBA_NUM_THREADS))
+    _layer = config.THREADING_LAYER
+    if layer == "numtorch":
+        from numtorch.kernels import pool
+
+        if pool.supported():
+            pool.install(get_num_threads())
+            _pool, _layer = pool, "numtorch"
+    _tell()
+
+
+def _tell() -> None:
+    """Hand the number of threads to whoever runs them."""
+    if _pool is not None:
+        _pool.resize(get_num_threads())
+    elif _layer is not None:
+        from numba import config, set_num_threads
+
+        set_num_threads(min(get_num_threads(), config.NUMBA_NUM_THREADS))
+
+
+def _positive(what: str, n: Any) -> int:
+    if type(n) is not int or n < 1:
+        raise ValueError(f"{what}: expected a positive integer, got {n!r}")
+    return n
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def get_num_threads() -> int:
-    """Threads that a parallel kernel uses (``NUMTORCH_NUM_THREADS``, else the cores this process may use)."""
+    """Threads that a parallel kernel uses: ``NUMTORCH_NUM_THREADS``, else the cores this process may use.
+
+    A forked child, such as a worker of a DataLoader, uses one.
+    """
     global _count
     if _count is None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        _count = max(1, int(os.environ.get("NUMTORCH_NUM_THREADS", 0)) or cores)
+        text = os.environ.get("NUMTORCH_NUM_THREADS", "")
+        _count = _positive("NUMTORCH_NUM_THREADS", int(text) if text.strip().isdecimal() else text) if text else _cores()
     return 1 if _forked else _count
 
 
 def forked() -> bool:
-    """Whether this process is a forked child, which must not use the pool."""
-    return _forked
+    """Whether this process is a forked child that must not run parallel kernels."""
+    return _forked and (_layer != "numtorch")
 
 
 def set_num_threads(n: int) -> None:
-    """Set the number of threads; results do not depend on it."""
-    global _count
-    if not isinstance(n, int) or n < 1:
-        raise ValueError(f"set_num_threads: expected a positive integer, got {n!r}")
-    _count = n
-    registry.clear_memos()  # plans hold serial or parallel kernels
-    if _configured:
-        from numba import config
-        from numba import set_num_threads as numba_set
+    """Set the number of threads; results do not depend on it.
 
-        numba_set(min(n, config.NUMBA_NUM_THREADS))
+    >>> import numtorch as torch
+    >>> before = torch.get_num_threads()
+    >>> torch.set_num_threads(1)
+    >>> torch.get_num_threads()
+    1
+    >>> torch.set_num_threads(before)
+    """
+    global _count, _forked
+    _count = _positive("set_num_threads", n)
+    _forked = forked()  # with our own pool a child may start threads of its own
+    registry.clear_memos()  # plans hold serial or parallel kernels
+    _tell()
+
+
+def get_num_interop_threads() -> int:
+    """What ``set_num_interop_threads`` was given, else the number of cores."""
+    return _interop or _cores()
+
+
+def set_num_interop_threads(n: int) -> None:
+    """Accepted for programs written for torch, and remembered. Ops run one after the other: it changes nothing.
+
+    Differs from torch: it may be called at any time.
+    """
+    global _interop
+    _interop = _positive("set_num_interop_threads", n)
+
+
+def state() -> State:
+    """How many threads there are, whose, and what became of parallel regions so far.
+
+    >>> from numtorch.kernels import threads
+    >>> threads.state().threads == threads.get_num_threads()
+    True
+    """
+    if _pool is None:
+        return State(get_num_threads(), _layer)
+    counters = _pool.counters()
+    return State(get_num_threads(), _layer, counters["regions"], counters["preempted"], counters["late"], counters["lost_ns"] / 1e9)
 
 
 def _after_fork() -> None:
     global _forked
     _forked = True
+    if _pool is not None:
+        _pool.after_fork()
     registry.clear_memos()
 
 

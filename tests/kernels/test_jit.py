@@ -53,7 +53,7 @@ def test_entry_is_for_the_types_of_its_arguments():
         assert squares.serial.entry(np.ones(9), np.empty(9)) is not entry
 
 
-def test_one_thread_runs_the_serial_twin():
+def test_a_parallel_kernel_has_a_serial_twin_and_runs_on_any_number_of_threads():
     assert squares.serial.parallel is False
     assert squares.serial is squares.serial
     assert scaled.serial is scaled

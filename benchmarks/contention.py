@@ -1,0 +1,76 @@
+"""``python -m benchmarks.contention``: how much slower a training step gets when another process keeps one core busy.
+
+Each framework runs in a process of its own, with a thread for every core. Rounds with and without the busy process
+alternate; the figure is the median of the busy rounds over the median of the quiet ones. The last column compares the
+two frameworks while the core is taken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from benchmarks.compare import Worker, machine
+
+STEPS = "step/MLP SGD", "step/MLP Adam", "step/LeNet SGD", "step/LeNet Adam"
+BUSY = "import os, sys\nif sys.argv[1] != 'any': os.sched_setaffinity(0, {int(sys.argv[1])})\nprint(flush=True)\nwhile True: pass"
+
+
+@contextmanager
+def busy(core: str) -> Iterator[None]:
+    """A process that does nothing, all the time, on one core."""
+    process = subprocess.Popen([sys.executable, "-c", BUSY, core], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def measure(name: str, framework: str, threads: int, rounds: int, seconds: float, core: str) -> tuple[float, float]:
+    """Seconds for a step with the machine to itself, and with a core taken."""
+    worker = Worker(framework, threads)
+    try:
+        worker.ask(prepare=name)
+        calls = max(1, int(seconds / worker.ask(time=20)["seconds"]))
+        quiet, taken = [], []
+        for _ in range(rounds):
+            quiet.append(worker.ask(time=calls)["seconds"])
+            with busy(core):
+                few = max(1, int(seconds / max(seconds / calls, worker.ask(time=3)["seconds"])))
+                taken.append(worker.ask(time=few)["seconds"])
+    finally:
+        worker.close()
+    return statistics.median(quiet), statistics.median(taken)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.contention", description=__doc__)
+    parser.add_argument("filter", nargs="*", default=[""], help="parts of names of steps")
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+    parser.add_argument("--threads", type=int, default=len(cores))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.5, help="length of one timing")
+    parser.add_argument("--core", default=str(cores[-1]), help="the busy process's core, or 'any'")
+    args = parser.parse_args()
+    print(f"{machine()}; {args.threads} threads; a busy process on core {args.core}\n")
+    print("| step | framework | alone, us | core taken, us | slowdown | ours / torch, core taken |\n|---|---|---|---|---|---|")
+    for name in STEPS:
+        if not any(part in name for part in args.filter):
+            continue
+        times = {f: measure(name, f, args.threads, args.rounds, args.seconds, args.core) for f in ("numtorch", "torch")}
+        for framework, (quiet, taken) in times.items():
+            ratio = f"{taken / times['torch'][1]:.3f}" if framework == "numtorch" else ""
+            print(f"| {name} | {framework} | {quiet * 1e6:.0f} | {taken * 1e6:.0f} | {taken / quiet:.1f} | {ratio} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,383 @@
+"""The threads behind ``prange``: who runs which chunk, and what happens when a core is taken away.
+
+Numba hands a parallel region to ``parallel_for`` as a function and a number of chunks. The calling thread takes chunks
+from the front and the workers from the back, so that it never waits for a worker that has not begun: one that sleeps,
+or that the system runs late, leaves its chunks to the caller. Whoever waits spins for a moment, as the next kernel of a
+step is near, and then sleeps; a worker that has been preempted sleeps at once for a while, because another process wants
+its core. Chunks do not depend on who runs them, so neither do results.
+
+Imports Numba, and needs futexes: only ``threads`` imports it, on Linux. Elsewhere Numba's own pool does the work.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import platform
+from typing import Any
+
+import llvmlite.binding as llvm
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from numtorch.kernels.jit import jit
+
+SPIN = 100_000  # ns for which an idle worker looks for work before it sleeps: the pauses between a step's kernels
+PATIENCE = 20_000  # ns for which a caller that has run out of chunks looks for the workers' end before it sleeps
+LATE = 50_000  # ns of waiting beyond what a chunk may take that count as lost
+CALM = 100_000_000  # ns without spinning after a worker was preempted: the time would be taken from its chunks
+
+# Byte offsets in the block that the threads share; what different threads write stands on different cache lines.
+WORD = 0  # generation << 32 | first chunk not taken << 16 | end of the chunks not taken
+DONE = 64  # chunks that workers have finished
+SLEEPERS = 128  # workers that wait for a new generation
+WAITING = 192  # whether the caller sleeps until DONE changes
+LOCK = 256  # held during a region; a second caller runs its region alone
+ACTIVE, STOP = 320, 328  # how many workers take part; whether all must end
+NO_SPIN_UNTIL, PREEMPTED = 384, 392  # on the monotonic clock; how often that was moved on
+REGIONS, LATE_REGIONS, LOST = 448, 456, 464
+CHUNKS = 512  # how many chunks Numba shall cut a region into
+FUNCTION, ARGS, DIMS, STEPS, DATA, DIM_COUNT, ARG_COUNT = range(576, 576 + 7 * 8, 8)
+SCRATCH = 1024  # for each thread room for the arguments and dimensions of one chunk
+ROOM = 256  # of each
+MOST_THREADS = 256
+MOST_CHUNKS = 0x7FFF
+
+FUTEX_WAIT, FUTEX_WAKE = 128, 129  # private to the process
+EVERYBODY = 1 << 30
+SYS_FUTEX = {"x86_64": 202, "aarch64": 98}
+PAUSE: dict[str, tuple] = {"x86_64": ("llvm.x86.sse2.pause",), "aarch64": ("llvm.aarch64.hint", 1)}
+
+i64 = ir.IntType(64)
+machine = platform.machine()
+
+
+def supported() -> bool:
+    """Whether this pool runs here."""
+    return platform.system() == "Linux" and machine in SYS_FUTEX
+
+
+# --- instructions ---------------------------------------------------------------------------------
+
+
+def _pointer(builder: Any, address: Any) -> Any:
+    return builder.inttoptr(address, i64.as_pointer())
+
+
+def _instruction(generate: Any, arity: int) -> Any:
+    """An intrinsic on int64 values whose result is one, too."""
+    def typed(typingctx: Any, *given: Any) -> tuple:
+        return types.int64(*[types.int64] * arity), lambda context, builder, signature, args: generate(builder, *args)
+
+    names = ", ".join("abcde"[:arity])
+    return intrinsic(eval(f"lambda typingctx{', ' if arity else ''}{names}: typed(typingctx)", {"typed": typed}))  # noqa: S307
+
+
+def _store(builder: Any, address: Any, value: Any) -> Any:
+    builder.store_atomic(value, _pointer(builder, address), "release", 8)
+    return value
+
+
+def _compare_and_swap(builder: Any, address: Any, old: Any, new: Any) -> Any:
+    result = builder.cmpxchg(_pointer(builder, address), old, new, "seq_cst", "seq_cst")
+    return builder.zext(builder.extract_value(result, 1), i64)
+
+
+def _pause(builder: Any) -> Any:
+    name, *numbers = PAUSE[machine]
+    kind = ir.FunctionType(ir.VoidType(), [ir.IntType(32)] * len(numbers))
+    builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [ir.IntType(32)(n) for n in numbers])
+    return i64(0)
+
+
+def _futex(builder: Any, address: Any, operation: Any, value: Any) -> Any:
+    syscall = cgutils.get_or_insert_function(builder.module, ir.FunctionType(i64, [i64], var_arg=True), "syscall")
+    return builder.call(syscall, [i64(SYS_FUTEX[machine]), address, operation, value, i64(0), i64(0), i64(0)])
+
+
+def _now(builder: Any) -> Any:
+    clock = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.IntType(32), [ir.IntType(32), i64.as_pointer()]),
+                                           "clock_gettime")
+    time = cgutils.alloca_once(builder, i64, 2)
+    builder.call(clock, [ir.IntType(32)(1), time])  # CLOCK_MONOTONIC
+    seconds = builder.load(time)
+    return builder.add(builder.mul(seconds, i64(1_000_000_000)), builder.load(builder.gep(time, [i64(1)])))
+
+
+def _preemptions(builder: Any) -> Any:
+    usage = cgutils.alloca_once(builder, i64, 18)
+    getrusage = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.IntType(32), [ir.IntType(32), i64.as_pointer()]),
+                                               "getrusage")
+    builder.call(getrusage, [ir.IntType(32)(1), usage])  # RUSAGE_THREAD
+    return builder.load(builder.gep(usage, [i64(17)]))  # ru_nivcsw
+
+
+def _call(builder: Any, function: Any, args: Any, dims: Any, steps: Any, data: Any) -> Any:
+    kind = ir.FunctionType(ir.VoidType(), [i64] * 4)
+    builder.call(builder.inttoptr(function, kind.as_pointer()), [args, dims, steps, data])
+    return i64(0)
+
+
+def _block(builder: Any) -> Any:
+    # By name, because machine code from the disk cache has no place for this process's addresses.
+    return builder.ptrtoint(cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), []), "numtorch_pool"), i64)
+
+
+load = _instruction(lambda b, address: b.load_atomic(_pointer(b, address), "acquire", 8), 1)
+store = _instruction(_store, 2)
+add = _instruction(lambda b, address, value: b.atomic_rmw("add", _pointer(b, address), value, "seq_cst"), 2)
+swap = _instruction(lambda b, address, value: b.atomic_rmw("xchg", _pointer(b, address), value, "seq_cst"), 2)
+compare_and_swap = _instruction(_compare_and_swap, 3)
+pause = _instruction(_pause, 0)
+futex = _instruction(_futex, 3)
+now = _instruction(_now, 0)
+preemptions = _instruction(_preemptions, 0)  # how often this thread had to give up its core
+call = _instruction(_call, 5)
+block = _instruction(_block, 0)
+
+
+# --- what the threads run -------------------------------------------------------------------------
+
+OPTIONS: dict[str, Any] = {"needs": __name__, "_nrt": False, "fastmath": frozenset()}
+
+
+@jit(**OPTIONS)
+def run_chunk(b, thread, chunk):
+    """One chunk of the region that the block describes: the arguments are moved on to it, as a ufunc's loop does."""
+    args, dims, steps = load(b + ARGS), load(b + DIMS), load(b + STEPS)
+    my_args = b + SCRATCH + thread * ROOM * 16
+    my_dims = my_args + ROOM * 8
+    for i in range(load(b + ARG_COUNT)):
+        store(my_args + i * 8, load(args + i * 8) + load(steps + i * 8) * chunk)
+    store(my_dims, 1)
+    for i in range(1, load(b + DIM_COUNT) + 1):
+        store(my_dims + i * 8, load(dims + i * 8))
+    call(load(b + FUNCTION), my_args, my_dims, steps, load(b + DATA))
+
+
+@jit(**OPTIONS)
+def take_front(b):
+    """The first chunk that nobody has taken, or -1."""
+    while True:
+        word = load(b + WORD)
+        if (word >> 16 & 0xFFFF) >= (word & 0xFFFF):
+            return -1
+        if compare_and_swap(b + WORD, word, word + 0x10000):
+            return word >> 16 & 0xFFFF
+
+
+@jit(**OPTIONS)
+def take_back(b):
+    """The last chunk that nobody has taken, or -1."""
+    while True:
+        word = load(b + WORD)
+        if (word >> 16 & 0xFFFF) >= (word & 0xFFFF):
+            return -1
+        if compare_and_swap(b + WORD, word, word - 1):
+            return (word & 0xFFFF) - 1
+
+
+@jit(**OPTIONS)
+def alone(fn, args, dims, steps, data):
+    """The whole region on the calling thread."""
+    call(fn, args, dims, steps, data)
+    return 0
+
+
+@jit(**OPTIONS)
+def parallel_for(fn, args, dims, steps, data, dim_count, arg_count, threads):
+    """What Numba calls for a parallel region; the signature is Numba's."""
+    b = block()
+    size = load(dims)
+    if size < 2 or load(b + ACTIVE) == 0 or size > MOST_CHUNKS or arg_count > ROOM or dim_count >= ROOM:
+        return alone(fn, args, dims, steps, data)
+    if not compare_and_swap(b + LOCK, 0, 1):
+        return alone(fn, args, dims, steps, data)
+    started = now()
+    publish(b, fn, args, dims, steps, data, dim_count, arg_count, size)
+    mine, chunk = 0, 0
+    while chunk >= 0:
+        run_chunk(b, 0, chunk)
+        mine += 1
+        chunk = take_front(b)
+    store(b + REGIONS, load(b + REGIONS) + 1)
+    if load(b + DONE) < size - mine:
+        wait_for_workers(b, size - mine, (now() - started) // mine)
+    store(b + LOCK, 0)
+    return 0
+
+
+@jit(**OPTIONS)
+def publish(b, fn, args, dims, steps, data, dim_count, arg_count, size):
+    """Describe a region and let the workers at all of its chunks but the first."""
+    store(b + FUNCTION, fn)
+    store(b + ARGS, args)
+    store(b + DIMS, dims)
+    store(b + STEPS, steps)
+    store(b + DATA, data)
+    store(b + DIM_COUNT, dim_count)
+    store(b + ARG_COUNT, arg_count)
+    store(b + DONE, 0)
+    generation = (load(b + WORD) >> 32) + 1 & 0x3FFFFFFF
+    swap(b + WORD, generation << 32 | 0x10000 | size)
+    if load(b + SLEEPERS) > 0:
+        futex(b + WORD + 4, FUTEX_WAKE, size - 1)
+
+
+@jit(**OPTIONS)
+def wait_for_workers(b, count, chunk_time):
+    """Until ``count`` chunks are done by workers."""
+    started = now()
+    patience = max(PATIENCE, 2 * chunk_time)
+    while load(b + DONE) < count:
+        if now() - started < patience:
+            pause()
+            continue
+        # Asleep, this thread leaves its core to the worker that it waits for.
+        swap(b + WAITING, 1)
+        done = load(b + DONE)
+        if done < count:
+            futex(b + DONE, FUTEX_WAIT, done)
+        store(b + WAITING, 0)
+    lost = now() - started - 2 * chunk_time
+    if lost > LATE:
+        store(b + LATE_REGIONS, load(b + LATE_REGIONS) + 1)
+        store(b + LOST, load(b + LOST) + lost)
+
+
+@jit(**OPTIONS)
+def work(thread):
+    """A worker's life: chunks as long as there are some, a short search for more, sleep."""
+    b = block()
+    preempted = preemptions()
+    while load(b + STOP) == 0:
+        active = load(b + ACTIVE)
+        if thread > active:
+            futex(b + ACTIVE, FUTEX_WAIT, active)
+            continue
+        word = load(b + WORD)
+        chunk = take_back(b)
+        while chunk >= 0:
+            run_chunk(b, thread, chunk)
+            add(b + DONE, 1)
+            if load(b + WAITING):
+                futex(b + DONE, FUTEX_WAKE, 1)
+            chunk = take_back(b)
+        before, preempted = preempted, preemptions()
+        if preempted != before:
+            store(b + NO_SPIN_UNTIL, now() + CALM)
+            add(b + PREEMPTED, 1)
+        if not spin(b, word >> 32):
+            sleep(b, word >> 32)
+    return 0
+
+
+@jit(**OPTIONS)
+def spin(b, generation):
+    """Whether a region follows ``generation`` within a short while."""
+    started = now()
+    if started < load(b + NO_SPIN_UNTIL):
+        return False
+    while now() - started < SPIN:
+        for _ in range(16):
+            if load(b + WORD) >> 32 != generation:
+                return True
+            pause()
+    return False
+
+
+@jit(**OPTIONS)
+def sleep(b, generation):
+    """Until a region follows ``generation``, or all workers must end."""
+    add(b + SLEEPERS, 1)
+    if load(b + STOP) == 0:
+        futex(b + WORD + 4, FUTEX_WAIT, generation)
+    add(b + SLEEPERS, -1)
+
+
+@jit(**OPTIONS)
+def chunk_count():
+    """Numba's ``get_num_threads``: how many chunks a region is cut into."""
+    return load(block() + CHUNKS)
+
+
+# --- the pool -------------------------------------------------------------------------------------
+
+_memory = np.zeros((SCRATCH + MOST_THREADS * ROOM * 16) // 8 + 8, np.int64)
+_start = -_memory.ctypes.data % 64 // 8
+_words = _memory[_start:]
+_threads: list[ctypes.c_ulong] = []
+_functions: dict[str, int] = {}
+
+
+def _address(kernel: Any, arity: int) -> int:
+    signature = (types.int64,) * arity
+    kernel.dispatcher.compile(signature)
+    found = kernel.dispatcher.overloads[signature]
+    return found.library.get_pointer_to_function(found.fndesc.llvm_cfunc_wrapper_name)
+
+
+def install(threads: int) -> None:
+    """Take the place of Numba's pool in every kernel that is compiled or loaded from now on."""
+    from numba.np.ufunc import parallel
+
+    parallel._launch_threads()  # names its own functions; ours replace two of them
+    llvm.add_symbol("numtorch_pool", _words.ctypes.data)
+    for name, kernel, arity in (("parallel_for", parallel_for, 8), ("work", work, 1), ("chunk_count", chunk_count, 0)):
+        _functions[name] = _address(kernel, arity)
+    llvm.add_symbol("numba_parallel_for", _functions["parallel_for"])
+    llvm.add_symbol("get_num_threads", _functions["chunk_count"])
+    atexit.register(stop)
+    resize(threads)
+
+
+def resize(threads: int) -> None:
+    """Let ``threads`` threads take part, the caller being one."""
+    threads = min(threads, MOST_THREADS)
+    pthread = ctypes.CDLL(None)
+    while len(_threads) < threads - 1:
+        handle = ctypes.c_ulong()
+        failed = pthread.pthread_create(ctypes.byref(handle), None, ctypes.c_void_p(_functions["work"]),
+                                        ctypes.c_void_p(len(_threads) + 1))
+        if failed:
+            break
+        _threads.append(handle)
+    _words[CHUNKS // 8] = threads
+    _set(ACTIVE, min(threads - 1, len(_threads)))
+
+
+def _set(offset: int, value: int) -> None:
+    _words[offset // 8] = value
+    _wake(offset)
+
+
+def _wake(offset: int) -> None:
+    ctypes.CDLL(None).syscall(SYS_FUTEX[machine], ctypes.c_void_p(_words.ctypes.data + offset), FUTEX_WAKE, EVERYBODY, None, None, 0)
+
+
+def stop() -> None:
+    """End the workers: they must not run code that the interpreter frees when it ends."""
+    _words[STOP // 8] = 1
+    _set(ACTIVE, 0)
+    _words[WORD // 8] += 1 << 32
+    _wake(WORD + 4)
+    pthread = ctypes.CDLL(None)
+    for handle in _threads:
+        pthread.pthread_join(handle, None)
+    _threads.clear()
+
+
+def after_fork() -> None:
+    """A forked child has no workers: its regions run on the thread that calls."""
+    _threads.clear()
+    _words[: SCRATCH // 8] = 0
+    _words[CHUNKS // 8] = 1
+
+
+def counters() -> dict[str, int]:
+    """Parallel regions so far, times that a worker was preempted, late regions, and what was lost with them."""
+    names = {"regions": REGIONS, "preempted": PREEMPTED, "late": LATE_REGIONS, "lost_ns": LOST}
+    return {name: int(_words[offset // 8]) for name, offset in names.items()}

@@ -158,28 +158,49 @@ def _(g):
     return -g
 
 
-@primitive(ref=np.power, domain=(0.3, 2), takes=SIGNED)
-def pow(x, y):
-    """``x`` to the power ``y``.
-
-    >>> import numtorch as torch
-    >>> torch.pow(torch.tensor([1.0, 2.0, 3.0]), 2)
-    tensor([1., 4., 9.])
-    """
+@primitive(name="pow", ref=np.power, domain=(0.3, 2), takes=SIGNED, public=False)
+def power(x, y):
+    """``x`` to the power ``y``."""
     return m.pow(x, y)
 
 
-@pow.vjp(static=("y",))
+@power.vjp(static=("y",))
 def _(g, x, y, *, out, needs):
     if isinstance(y, int | float) and not needs[1]:
         # A constant exponent: exact at 0, where the general formula would divide by it.
         if y == 0:
             return g * 0.0, None
         return g * (y * (x if y == 2 else pow(x, y - 1))), None
-    gx = g * where(eq(y, 0), 0.0, y * pow(x, y - 1)) if needs[0] else None
+    gx = g * where(eq(y, 0), 0.0, y * power(x, y - 1)) if needs[0] else None
     # 0 ** y has no slope in y for y >= 0, where the logarithm alone would give NaN.
     flat = logical_and(eq(x, 0), ge(y, 0)) if needs[1] else None
     return gx, (g * where(flat, 0.0, out * log(x)) if needs[1] else None)
+
+
+@primitive(public=False, takes=SIGNED, ref=lambda x: x**3)
+def cube(x):
+    """``x * x * x``."""
+    return x * x * x
+
+
+@cube.vjp
+def _(g, x):
+    return g * (x * x * 3)
+
+
+def pow(input: Tensor, exponent: Any, *, out: Tensor | None = None) -> Tensor:
+    """``input`` to the power ``exponent``, element by element; squares and cubes are products.
+
+    >>> import numtorch as torch
+    >>> torch.pow(torch.tensor([1.0, 2.0, 3.0]), 2)
+    tensor([1., 4., 9.])
+    """
+    if exponent.__class__ is int and (exponent == 2 or exponent == 3):
+        product = square if exponent == 2 else cube
+        return product(input) if out is None else product(input, out=out)
+    if exponent.__class__ is float and (exponent == 2.0 or exponent == 3.0) and _floating(input):
+        return pow(input, int(exponent), out=out)
+    return power(input, exponent) if out is None else power(input, exponent, out=out)
 
 
 # --- comparison and logic -------------------------------------------------------------------------

@@ -72,7 +72,7 @@ def reference_of(op):
 # What torch refuses, numtorch refuses: formulas that make no sense in integers or in truth values.
 ONLY_FLOATS = {"lerp", "leaky_relu", "elu", "silu", "gelu", "gelu_tanh", "softplus", "logsigmoid", "squared_error", "smooth_error",
                "huber_error", "bernoulli_error", "logit_error", "divergence"}
-ONLY_NUMBERS = {"sub", "floor_divide", "trunc_divide", "remainder", "fmod", "neg", "pow", "clamp_both", "abs", "square",
+ONLY_NUMBERS = {"sub", "floor_divide", "trunc_divide", "remainder", "fmod", "neg", "pow", "clamp_both", "abs", "square", "cube",
                 "floor", "ceil", "round", "trunc", "relu"}
 NO_FLOATS = {"bits_and", "bits_or", "bits_xor", "bits_not"}
 # The result is the second operand's value in the first one's type.
@@ -186,11 +186,15 @@ _PLANES, _TAPS, _ONE = (2, 4, 5, 6), (6, 2, 3, 3), (1, 1)
 
 SAMPLES = {
     "conv2d": [((2, 2, 5, 4), (3, 2, 3, 3), (3,)), ((1, 4, 5, 6), (6, 2, 3, 2), None, (2, 1), (1, 1), (1, 2), 2),
-               ((2, 3, 4, 4), (5, 3, 1, 1), (5,)), ((1, 2, 12, 11), (4, 2, 5, 5), None, (1, 1), (2, 2))],
+               ((2, 3, 4, 4), (5, 3, 1, 1), (5,)), ((1, 2, 12, 11), (4, 2, 5, 5), None, (1, 1), (2, 2)),
+               ((2, 2, 5, 6), (4, 1, 3, 2), (4,), (2, 1), (1, 0), (1, 2), 2)],
     "conv2d_input_grad": [((2, 3, 3, 2), (3, 2, 3, 3), (5, 4), _ONE, (0, 0), _ONE, 1),
-                          ((1, 6, 3, 6), (6, 2, 3, 2), (5, 6), (2, 1), (1, 1), (1, 2), 2)],
+                          ((1, 6, 3, 6), (6, 2, 3, 2), (5, 6), (2, 1), (1, 1), (1, 2), 2),
+                          ((2, 4, 3, 4), (4, 1, 3, 2), (5, 6), (2, 1), (1, 0), (1, 2), 2),
+                          ((2, 4, 3, 2), (4, 3, 1, 1), (3, 2), _ONE, (0, 0), _ONE, 1)],
     "conv2d_weight_grad": [((2, 2, 5, 4), (2, 3, 3, 2), (3, 3), _ONE, (0, 0), _ONE, 1),
-                           ((1, 4, 5, 6), (1, 6, 3, 6), (3, 2), (2, 1), (1, 1), (1, 2), 2)],
+                           ((1, 4, 5, 6), (1, 6, 3, 6), (3, 2), (2, 1), (1, 1), (1, 2), 2),
+                           ((2, 2, 5, 6), (2, 4, 3, 4), (3, 2), (2, 1), (1, 0), (1, 2), 2)],
     "conv2d_bias_grad": [((2, 3, 4, 2),)],
     "max_pool2d": [((2, 2, 4, 6), (2, 2), (2, 2), (0, 0), _ONE, False), ((1, 2, 5, 5), (3, 2), (2, 1), (1, 1), _ONE, True),
                    ((1, 1, 6, 6), (2, 2), (1, 2), (0, 0), (2, 1), False)],

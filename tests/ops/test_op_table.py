@@ -546,6 +546,7 @@ TORCH_NAMES = {
     "bernoulli_error": lambda t: lambda x, y: t.nn.functional.binary_cross_entropy(x, y, reduction="none"),
     "logit_error": lambda t: lambda x, y: t.nn.functional.binary_cross_entropy_with_logits(x, y, reduction="none"),
     "divergence": lambda t: lambda x, y: t.nn.functional.kl_div(x, y, reduction="none"),
+    "cube": lambda t: lambda x: x**3,
     "silu": lambda t: t.nn.functional.silu, "gelu": lambda t: t.nn.functional.gelu,
     "gelu_tanh": lambda t: lambda x: t.nn.functional.gelu(x, approximate="tanh"),
     "softplus": lambda t: t.nn.functional.softplus, "logsigmoid": lambda t: t.nn.functional.logsigmoid,

@@ -61,7 +61,8 @@ for _layout, _m, _k, _n in (("NN", 64, 32, 64), ("NT", 64, 32, 64), ("NT", 64, 6
     _product("batched", _layout, _m, _k, _n, EVEN, batch=48)
 _product("batched", "NN", 256, 256, 64, EVEN, batch=16)
 _product("batched", "NT", 256, 64, 256, EVEN, batch=16)
-for _layout, _m, _k, _n in (("NN", 64, 784, 128), ("TN", 784, 64, 128), ("NT", 64, 128, 784), ("NN", 512, 512, 512), ("NN", 1024, 1024, 1024)):
+for _layout, _m, _k, _n in (("NN", 64, 784, 128), ("TN", 784, 64, 128), ("NT", 64, 128, 784),
+                            ("NN", 512, 512, 512), ("NN", 1024, 1024, 1024)):
     _product("float64", _layout, _m, _k, _n, LARGE if _m >= 512 else EVEN, "float64")
 for _size in (256, 512, 1024, 2048):
     _product("bfloat16", "NN", _size, _size, _size, HALF, "bfloat16")

@@ -15,7 +15,6 @@ from numtorch.ops import movement, reduction
 from numtorch.ops.movement import contiguous, reshape
 from numtorch.storage import Size, allocate, broadcast_shapes
 
-
 _MOST_KNOWN = 4096  # a program whose shapes keep changing starts over
 _SMALL = 4096  # elements of a result below which its alignment does not matter
 
@@ -280,15 +279,22 @@ def _check_linear(x: Tensor, w: Tensor, b: Tensor | None) -> tuple[int, int, int
 _NO_BIAS: dict = {}
 
 
+def _bias(x: Tensor, b: Tensor | None) -> Any:
+    """The bias as the kernels take it: an empty buffer for none."""
+    if b is not None:
+        return contiguous(b)._buf
+    none = _NO_BIAS.get(x._k.dtype)
+    if none is None:
+        none = _NO_BIAS[x._k.dtype] = empty((0,), x.dtype, x.device)._buf
+    return none
+
+
 @affine.kernel("cpu", dtypes=FLOATS)
 def fused(x, w, b=None):
     """One product with the bias added as results leave the registers."""
     m, n, k = _check_linear(x, w, b)
     out = empty(Size((*x.shape[:-1], n)), x._k.dtype, x._k.device)
-    bias = _NO_BIAS.get(x._k.dtype) if b is None else contiguous(b)._buf
-    if bias is None:
-        bias = _NO_BIAS[x._k.dtype] = empty((0,), x.dtype, x.device)._buf
-    gemm.linear(contiguous(x)._buf, contiguous(w)._buf, bias, out._buf, m, n, k, False)
+    gemm.linear(contiguous(x)._buf, contiguous(w)._buf, _bias(x, b), out._buf, m, n, k)
     return out
 
 
@@ -324,15 +330,24 @@ def tiled_bias(x, w, b=None):
     return out
 
 
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None, *, activation: str | None = None) -> Tensor:
     """``input @ weight.T + bias``; weight is (out_features, in_features).
+
+    Differs from torch: ``activation``, one of ``"relu"``, ``"gelu"``, ``"gelu_tanh"``, ``"silu"``, ``"sigmoid"`` and
+    ``"tanh"``, is applied to the result while it is in the cache, instead of in a pass of its own.
 
     >>> import numtorch as torch
     >>> torch.nn.functional.linear(torch.ones(1, 2), torch.tensor([[1.0, 2.0]]), torch.tensor([10.0]))
     tensor([[13.]])
+    >>> torch.nn.functional.linear(torch.ones(1, 2), torch.tensor([[1.0, 2.0]]), torch.tensor([-9.0]), activation="relu")
+    tensor([[0.]])
     """
     if len(weight.shape) != 2:
         raise RuntimeError(f"linear: weight must be 2D (out_features, in_features), got shape {list(weight.shape)}")
     if not input.shape:
         raise RuntimeError("linear: both arguments to linear need to be at least 1D, but the input is 0D")
+    if activation is not None:
+        from numtorch.ops.linear_act import activated  # which stands on this file
+
+        return activated(input, weight, bias, activation)
     return affine(input, weight, bias)

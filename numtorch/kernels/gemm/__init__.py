@@ -21,6 +21,7 @@ import numpy as np
 from numtorch.kernels import registry
 from numtorch.kernels.gemm.plan import Plan, Scratch, make_plan
 from numtorch.kernels.gemm.tile import ACCUMULATE, BIAS, RELU
+from numtorch.kernels.jit import Jit
 from numtorch.kernels.threads import get_num_threads
 
 _scratch = Scratch()
@@ -118,12 +119,13 @@ def bmm(
     run_plan(plan, a, b, c, c)
 
 
-def linear(x, w, bias, out, m: int, n: int, k: int, relu: bool = False) -> None:
-    """``out = x @ w.T + bias``, then ``max(out, 0)`` with ``relu``, in one pass over ``out``.
+def linear(x, w, bias, out, m: int, n: int, k: int, relu: bool = False, epilogue: Jit | None = None) -> None:
+    """``out = x @ w.T + bias``, then ``max(out, 0)`` with ``relu`` or another function, in one pass over ``out``.
 
     Args:
         x: (m, k). w: (n, k). out: (m, n).
         bias: (n,), or an empty array for none.
+        epilogue: a loop ``f(out, start, count)`` that overwrites elements; called on each panel of rows once it is stored.
 
     Example:
         >>> import numpy as np
@@ -134,11 +136,11 @@ def linear(x, w, bias, out, m: int, n: int, k: int, relu: bool = False) -> None:
         >>> out.tolist()
         [0.0, 1.5]
     """
-    key = (x.dtype, m, n, k, bias.size > 0, relu, get_num_threads(), "linear")
+    key = (x.dtype, m, n, k, bias.size > 0, relu, get_num_threads(), epilogue, "linear")
     plan = _plans.get(key)
     if plan is None:
         flags = (BIAS if bias.size else 0) | (RELU if relu else 0)
-        plan = _plan(key, x, w, out, 1, m, n, k, False, True, 0, 0, flags)
+        plan = _plan(key, x, w, out, 1, m, n, k, False, True, 0, 0, flags, epilogue)
     run_plan(plan, x, w, out, bias)
 
 
@@ -156,6 +158,7 @@ def _plan(
     a_stride: int,
     b_stride: int,
     flags: int,
+    epilogue: Jit | None = None,
 ) -> Plan:
     """Make and keep a plan."""
     if not a.dtype == b.dtype == c.dtype or a.dtype not in (np.float32, np.float64):
@@ -166,6 +169,6 @@ def _plan(
     if len(_plans) >= _MOST_PLANS:
         _plans.clear()
     plan = _plans[key] = make_plan(
-        a.dtype, batch, m, n, k, bool(ta), bool(tb), a_stride, b_stride, flags, get_num_threads()
+        a.dtype, batch, m, n, k, bool(ta), bool(tb), a_stride, b_stride, flags, get_num_threads(), epilogue=epilogue
     )
     return plan

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numtorch.kernels.gemm.tile import ACCUMULATE, copy_rows, on_stack, tile, transpose
+from numtorch.kernels.gemm.tile import ACCUMULATE, copy_rows, finish, on_stack, tile, transpose
 from numtorch.kernels.jit import jit, prange
 
 # What stands where in a plan, an int64 array: one argument in place of twenty.
@@ -42,7 +42,8 @@ SCRATCH = 22  # elements of scratch for one chunk
 PANELS = 23  # of all m rows: how many, the height of the lower ones, how many are one row higher
 PANEL_HEIGHT = 24
 HIGHER_PANELS = 25
-PLAN_SIZE = 26
+EPILOGUE = 26  # address of the function applied to what is stored last, or 0
+PLAN_SIZE = 27
 
 NEEDS = "numtorch.kernels.gemm.calls"
 # Nothing here allocates: without reference counts a call takes half the time. Wrappers that nobody
@@ -84,6 +85,16 @@ def pack_columns(plan, b, b0, b_step, scratch, scratch0, depth, cols):
 
 
 @jit(**INNER)
+def finish_panel(epilogue, c, c0, c_step, rows, cols):
+    """The epilogue on ``rows`` rows of c, as one piece where they are whole rows."""
+    if cols == c_step:
+        finish(epilogue, c, c0, rows * cols)
+    else:
+        for i in range(rows):
+            finish(epilogue, c, c0 + i * c_step, cols)
+
+
+@jit(**INNER)
 def multiply_part(plan, a, a0, b, b0, c, c0, bias, bias0, scratch, scratch0, rows, cols):
     """``c[rows, cols] = a @ b`` for one part of c, with the strides of the plan.
 
@@ -93,6 +104,7 @@ def multiply_part(plan, a, a0, b, b0, c, c0, bias, bias0, scratch, scratch0, row
             for each block of columns:           pack b[k, columns]
                 for each panel of rows:          pack a[panel, k]
                     for each strip of columns:   tile
+                    after the last block of k:   the epilogue, on the panel
     """
     table, lanes, strip = plan[TABLE], plan[LANES], plan[STRIP]
     k, c_step, pack_a, pack_b = plan[K], plan[N], plan[PACK_A], plan[PACK_B]
@@ -134,6 +146,8 @@ def multiply_part(plan, a, a0, b, b0, c, c0, bias, bias0, scratch, scratch0, row
                         c, c0 + i * c_step + j0 + j, c_step, bias, bias0 + j0 + j,
                         kn, min(strip, jn - j), flags,
                     )  # fmt: skip
+                if plan[EPILOGUE] and block == blocks - 1:  # the panel is still in the first-level cache
+                    finish_panel(plan[EPILOGUE], c, c0 + i * c_step + j0, c_step, h, jn)
                 i += h
 
 
@@ -163,6 +177,8 @@ def multiply_items(plan, a, b, c, bias, first, last):
                     table, h, by_rows, a, a0, a_step, right, b0 + j * strip_step, b_step,
                     c, c0 + j, n, bias, j, k, min(strip, n - j), flags,
                 )  # fmt: skip
+            if plan[EPILOGUE]:
+                finish(plan[EPILOGUE], c, c0, h * n)
             a0 += h * panel_step
             c0 += h * n
 

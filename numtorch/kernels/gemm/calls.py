@@ -172,6 +172,30 @@ def call_chunk(typingctx, address, plan, a, b, c, bias, scratch, chunk):
     return types.void(types.int64, *taken), codegen
 
 
+@intrinsic
+def call_epilogue(typingctx, address, c, start, count):
+    """Call a kernel that Numba compiled for these types, by its address."""
+    taken = (c, types.int64, types.int64)
+
+    def codegen(context, builder, signature, args):
+        function_type = context.call_conv.get_function_type(types.none, taken)
+        kernel = builder.inttoptr(args[0], function_type.as_pointer())
+        status, _ = context.call_conv.call_function(builder, kernel, types.none, taken, args[1:])
+        with cgutils.if_unlikely(builder, status.is_error):
+            context.call_conv.return_status_propagate(builder, status)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, *taken), codegen
+
+
+@overload(plain.finish)
+def _(epilogue, c, start, count):
+    def by_address(epilogue, c, start, count):
+        call_epilogue(epilogue, c, start, count)
+
+    return by_address
+
+
 @overload(plain.tile)
 def _(
     table,

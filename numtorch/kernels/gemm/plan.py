@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from numtorch.kernels.gemm import blocked as layout
 from numtorch.kernels.gemm import vector
-from numtorch.kernels.gemm.tile import ACCUMULATE, STACK
+from numtorch.kernels.gemm.tile import ACCUMULATE, STACK, epilogues
 from numtorch.kernels.gemm.variants import Variants, variants
 from numtorch.kernels.jit import Jit, disabled, numba
 
@@ -94,13 +94,17 @@ def make_plan(
     flags: int,
     threads: int,
     pairs: bool = False,
+    epilogue: Jit | None = None,
 ) -> Plan:
     """The plan for ``batch`` products; the strides are those between matrices of the batch.
 
-    With ``pairs`` the elements along k are pairs of bfloat16, in arrays of float32.
+    With ``pairs`` the elements along k are pairs of bfloat16, in arrays of float32. ``epilogue(c, start, count)`` is
+    applied to all of c, a panel at a time.
     """
     if m == 0 or n == 0 or batch == 0:
         return Plan(lambda *_: None, np.zeros(0, np.int64), None)
+    if epilogue is not None and (m == 1 or n == 1 or (batch == 1 and m <= DOT_ROWS)):
+        return finished(make_plan(dtype, batch, m, n, k, ta, tb, a_stride, b_stride, flags, threads, pairs), epilogue, dtype, batch * m * n)
     if (m == 1 or n == 1) and not pairs:
         return make_vector_plan(dtype, batch, m, n, k, ta, tb, a_stride, b_stride, flags, threads)
     if batch == 1 and m <= DOT_ROWS and tb and not ta and not pairs:
@@ -155,6 +159,7 @@ def make_plan(
         layout.PANELS: panels,
         layout.PANEL_HEIGHT: m // panels,
         layout.HIGHER_PANELS: m % panels,
+        layout.EPILOGUE: 0 if epilogue is None else epilogue_address(epilogue, dtype),
     }.items():
         numbers[at] = value
     _compile_variants(micro, numbers)
@@ -176,6 +181,28 @@ def _blocked(dtype: np.dtype, numbers: np.ndarray, small: bool) -> Plan:
         numbers[layout.CHUNK] = _address(kernel, numbers, dtype, 5, 0)
         run = _entry(layout.multiply_parallel, numbers, dtype, 5, 0)
     return Plan(run, numbers, scratch_key(dtype, chunks * int(numbers[layout.SCRATCH])))
+
+
+def finished(plan: Plan, epilogue: Jit, dtype: np.dtype, size: int) -> Plan:
+    """A plan whose epilogue comes after all of the product, which is small."""
+    finish = epilogue.entry(np.empty(1, dtype), 0, 0)
+
+    def run(numbers: np.ndarray, a: Any, b: Any, c: Any, *rest: Any) -> None:
+        plan.run(numbers, a, b, c, *rest)
+        finish(c, 0, size)
+
+    return plan._replace(run=run)
+
+
+def epilogue_address(epilogue: Jit, dtype: np.dtype) -> int:
+    """By what the drivers call the loop of an epilogue."""
+    array = np.empty(1, dtype)
+    epilogue.entry(array, 0, 0)
+    if disabled():
+        epilogues[id(epilogue)] = epilogue.fn
+        return id(epilogue)
+    compiled = epilogue.dispatcher.overloads[tuple(numba().typeof(x) for x in (array, 0, 0))]
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
 
 
 def make_vector_plan(

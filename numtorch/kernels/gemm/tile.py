@@ -102,6 +102,14 @@ def on_stack(like):
     return np.empty(STACK, like.dtype)
 
 
+epilogues: dict = {}  # in plain Python, where functions have no address: by a number of their own
+
+
+def finish(epilogue, c, start, count):
+    """``c[i] = f(c[i])`` for ``count`` elements that a panel has just stored; ``epilogue`` is the address of f's loop."""
+    epilogues[epilogue](c, start, count)
+
+
 def dot(table, x, x0, y, y0, depth):
     """``sum_k x[x0 + k] * y[y0 + k]``; compiled, it keeps a sum for each lane of four vectors."""
     total = x.dtype.type(0)

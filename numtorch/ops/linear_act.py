@@ -1,0 +1,107 @@
+"""``linear`` with an activation, in one pass: panels of the product are activated while they are in the cache.
+
+Owns which activations there are. The loop that a panel gets is made of the activation's own scalar body, so the two
+ways of computing it cannot drift apart.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from numtorch._tensor import Tensor, empty
+from numtorch.dispatch.cost import nbytes, numel, operations
+from numtorch.dispatch.op import op
+from numtorch.dtype import FLOATS, dtype
+from numtorch.kernels import gemm
+from numtorch.kernels.codegen import expr
+from numtorch.kernels.codegen.elementwise import ENV, type_name
+from numtorch.kernels.codegen.scalar import emit
+from numtorch.kernels.jit import Jit, compile_source
+from numtorch.ops import linear as plain
+from numtorch.ops.activation import gelu_erf, gelu_tanh, relu, sigmoid, silu, tanh
+from numtorch.ops.arithmetic import gt, where
+from numtorch.ops.linear import _affine_backward_cost, _affine_cost, _bias, _check_linear, affine, fused_backward
+from numtorch.ops.movement import contiguous, reshape, transpose
+from numtorch.ops.reduction import sum
+from numtorch.storage import Size
+
+ACTIVATIONS: dict[str, Any] = {"relu": relu, "gelu": gelu_erf, "gelu_tanh": gelu_tanh, "silu": silu, "sigmoid": sigmoid, "tanh": tanh}
+
+
+@cache
+def epilogue(activation: str, d: dtype) -> Jit:
+    """The loop that activates ``count`` elements of c in place."""
+    compute = type_name(d.compute)
+    lines, (result,) = emit([_formula(activation)], compute)
+    body = ["x = row[at]", *lines, f"row[at] = {result}"]
+    # A slice, because LLVM does not vectorise a loop from ``start`` on.
+    text = ["def activate(c, start, count):", "    row = c[start : start + count]", "    for at in range(row.size):"]
+    source = "\n".join([*text, *[f"        {line}" for line in body]]) + "\n"
+    return compile_source(source, "activate", ENV, f"{activation} after a product: {d.name}", _nrt=False)
+
+
+def _run(x: Tensor, w: Tensor, b: Tensor | None, **how: Any) -> Tensor:
+    m, n, k = _check_linear(x, w, b)
+    out = empty(Size((*x.shape[:-1], n)), x._k.dtype, x._k.device)
+    gemm.linear(contiguous(x)._buf, contiguous(w)._buf, _bias(x, b), out._buf, m, n, k, **how)
+    return out
+
+
+@op(name="linear_relu", public=False, cost=_affine_cost)
+def affine_relu(x, w, b=None):
+    """``relu(x @ w.T + b)``; its gradient needs the result alone."""
+    return relu(affine(x, w, b))
+
+
+def _relu_backward_cost(grads: tuple, g: Tensor, x: Tensor, w: Tensor, out: Tensor, *, needs: tuple) -> tuple[int, int]:
+    moved, flops = _affine_backward_cost(grads, g, x, w, needs=needs)
+    return moved + nbytes(out), flops
+
+
+@affine_relu.vjp(cost=_relu_backward_cost)
+def _(g, x, w, out, *, needs):
+    flat = reshape(where(gt(out, 0), g, 0.0), (-1, g.shape[-1]))
+    gx = reshape(plain.product(flat, w), x.shape) if needs[0] else None
+    gw = plain.product(transpose(flat, 0, 1), reshape(x, (-1, x.shape[-1]))) if needs[1] else None
+    return gx, gw, (sum(flat, 0) if needs[2] else None)
+
+
+@affine_relu.kernel("cpu", dtypes=FLOATS, name="fused")
+def fused_relu(x, w, b=None):
+    """One product; bias and relu as results leave the registers."""
+    return _run(x, w, b, relu=True)
+
+
+@affine_relu.backward.kernel("cpu", dtypes=FLOATS, name="fused")
+def fused_relu_backward(g, x, w, out, *, needs):
+    """The mask in one pass, then both products from the operands as they lie."""
+    return fused_backward(where(gt(out, 0), g, 0.0), x, w, needs=needs)
+
+
+def _formula(activation: str) -> expr.Expr:
+    return expr.apply(ACTIVATIONS[activation].op, [expr.symbol("x")])
+
+
+def _act_cost(out: Tensor, x: Tensor, w: Tensor, b: Tensor | None, activation: str) -> tuple[int, int]:
+    moved, flops = _affine_cost(out, x, w, b)
+    return moved, flops + numel(out) * operations([_formula(activation)])
+
+
+@op(name="linear_act", public=False, select=("activation",), cost=_act_cost)
+def affine_act(x, w, b=None, activation: str = "gelu"):
+    """An activation of ``x @ w.T + b``. Its gradient needs what was activated, so a graph records the two steps."""
+    return ACTIVATIONS[activation](affine(x, w, b))
+
+
+@affine_act.kernel("cpu", dtypes=FLOATS, name="fused")
+def fused_act(x, w, b=None, activation="gelu"):
+    """One product; each panel of rows is activated once it is stored."""
+    return _run(x, w, b, epilogue=epilogue(activation, x._k.dtype))
+
+
+def activated(input: Tensor, weight: Tensor, bias: Tensor | None, activation: str) -> Tensor:
+    """``activation(input @ weight.T + bias)``."""
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"linear: expected activation to be one of {', '.join(map(repr, ACTIVATIONS))}, got {activation!r}")
+    return affine_relu(input, weight, bias) if activation == "relu" else affine_act(input, weight, bias, activation)

@@ -180,5 +180,13 @@ def assembly(kernel: Jit, signature: tuple) -> str:
     return _compiled(kernel, signature).get_asm_str()
 
 
+def host() -> dict[str, Any]:
+    """What LLVM takes this machine for: ``cpu``, ``triple``, ``features`` by name, and LLVM's own version."""
+    import llvmlite.binding as llvm
+
+    return {"cpu": llvm.get_host_cpu_name(), "triple": llvm.get_process_triple(), "features": dict(llvm.get_host_cpu_features()),
+            "llvm": ".".join(map(str, llvm.llvm_version_info))}
+
+
 if __name__ == "__main__":
     main()

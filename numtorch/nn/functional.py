@@ -27,8 +27,8 @@ from numtorch.ops.creation import full, ones
 from numtorch.ops.embedding import embedding as embedding
 from numtorch.ops.indexing import index_select, overwrite
 from numtorch.ops.indexing import one_hot as one_hot
-from numtorch.ops.linear import linear as linear
 from numtorch.ops.linear import matmul
+from numtorch.ops.linear_act import linear as linear
 from numtorch.ops.normalization import batch_norm as batch_norm
 from numtorch.ops.normalization import group_norm as group_norm
 from numtorch.ops.normalization import layer_norm as layer_norm

@@ -328,26 +328,3 @@ def tiled_bias(x, w, b=None):
         run(contiguous(x)._buf, contiguous(w)._buf, out._buf, 1, m, n, k, False, True, 0, 0,
             None if b is None else contiguous(b)._buf)
     return out
-
-
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None, *, activation: str | None = None) -> Tensor:
-    """``input @ weight.T + bias``; weight is (out_features, in_features).
-
-    Differs from torch: ``activation``, one of ``"relu"``, ``"gelu"``, ``"gelu_tanh"``, ``"silu"``, ``"sigmoid"`` and
-    ``"tanh"``, is applied to the result while it is in the cache, instead of in a pass of its own.
-
-    >>> import numtorch as torch
-    >>> torch.nn.functional.linear(torch.ones(1, 2), torch.tensor([[1.0, 2.0]]), torch.tensor([10.0]))
-    tensor([[13.]])
-    >>> torch.nn.functional.linear(torch.ones(1, 2), torch.tensor([[1.0, 2.0]]), torch.tensor([-9.0]), activation="relu")
-    tensor([[0.]])
-    """
-    if len(weight.shape) != 2:
-        raise RuntimeError(f"linear: weight must be 2D (out_features, in_features), got shape {list(weight.shape)}")
-    if not input.shape:
-        raise RuntimeError("linear: both arguments to linear need to be at least 1D, but the input is 0D")
-    if activation is not None:
-        from numtorch.ops.linear_act import activated  # which stands on this file
-
-        return activated(input, weight, bias, activation)
-    return affine(input, weight, bias)

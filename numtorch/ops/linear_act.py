@@ -1,4 +1,4 @@
-"""``linear`` with an activation, in one pass: panels of the product are activated while they are in the cache.
+"""``linear``, also with an activation in the same pass: panels of the product are activated while they are in the cache.
 
 Owns which activations there are. The loop that a panel gets is made of the activation's own scalar body, so the two
 ways of computing it cannot drift apart.
@@ -100,8 +100,24 @@ def fused_act(x, w, b=None, activation="gelu"):
     return _run(x, w, b, epilogue=epilogue(activation, x._k.dtype))
 
 
-def activated(input: Tensor, weight: Tensor, bias: Tensor | None, activation: str) -> Tensor:
-    """``activation(input @ weight.T + bias)``."""
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None, *, activation: str | None = None) -> Tensor:
+    """``input @ weight.T + bias``; weight is (out_features, in_features).
+
+    Differs from torch: ``activation``, one of ``"relu"``, ``"gelu"``, ``"gelu_tanh"``, ``"silu"``, ``"sigmoid"`` and
+    ``"tanh"``, is applied to the result while it is in the cache, instead of in a pass of its own.
+
+    >>> import numtorch as torch
+    >>> torch.nn.functional.linear(torch.ones(1, 2), torch.tensor([[1.0, 2.0]]), torch.tensor([10.0]))
+    tensor([[13.]])
+    >>> torch.nn.functional.linear(torch.ones(1, 2), torch.tensor([[1.0, 2.0]]), torch.tensor([-9.0]), activation="relu")
+    tensor([[0.]])
+    """
+    if len(weight.shape) != 2:
+        raise RuntimeError(f"linear: weight must be 2D (out_features, in_features), got shape {list(weight.shape)}")
+    if not input.shape:
+        raise RuntimeError("linear: both arguments to linear need to be at least 1D, but the input is 0D")
+    if activation is None:
+        return affine(input, weight, bias)
     if activation not in ACTIVATIONS:
         raise ValueError(f"linear: expected activation to be one of {', '.join(map(repr, ACTIVATIONS))}, got {activation!r}")
     return affine_relu(input, weight, bias) if activation == "relu" else affine_act(input, weight, bias, activation)

@@ -72,7 +72,7 @@ def reference_of(op):
 # What torch refuses, numtorch refuses: formulas that make no sense in integers or in truth values.
 ONLY_FLOATS = {"lerp", "leaky_relu", "elu", "silu", "gelu", "gelu_tanh", "softplus", "logsigmoid", "squared_error", "smooth_error",
                "huber_error", "bernoulli_error", "logit_error", "divergence"}
-ONLY_NUMBERS = {"sub", "floor_divide", "trunc_divide", "remainder", "fmod", "neg", "pow", "clamp_both", "abs", "square", "cube",
+ONLY_NUMBERS = {"sub", "floor_divide", "trunc_divide", "remainder", "fmod", "neg", "pow", "clamp_both", "abs", "square",
                 "floor", "ceil", "round", "trunc", "relu"}
 NO_FLOATS = {"bits_and", "bits_or", "bits_xor", "bits_not"}
 # The result is the second operand's value in the first one's type.
@@ -247,6 +247,9 @@ SAMPLES = {
     "extreme_along": [((3, 4), 1, False, 1), ((3, 4), 0, True, -1), ((2, 3, 4), 1, False, 1), ((5,), 0, False, -1)],
     "matmul": [((3, 4), (4, 5)), ((2, 3, 4), (2, 4, 5)), ((2, 3, 4), (4, 2)), ((1, 3, 4), (2, 4, 2)), ((3, 0), (0, 2)),
                ((33, 17), (17, 40))],
+    "linear_relu": [((3, 4), (5, 4), (5,)), ((2, 3, 4), (5, 4), None), ((4,), (5, 4), (5,))],
+    "linear_act": [((3, 4), (5, 4), (5,), "gelu"), ((3, 4), (5, 4), None, "silu"), ((2, 3, 4), (1, 4), (1,), "tanh"),
+                   ((4,), (5, 4), (5,), "gelu_tanh"), ((9, 2), (3, 2), None, "sigmoid")],
     "linear": [((3, 4), (5, 4), (5,)), ((3, 4), (5, 4), None), ((2, 3, 4), (5, 4), (5,)), ((4,), (5, 4), (5,))],
     "cross_entropy": [((4, 5), index((4,), 5), -100), ((3, 7), index((3,), 7), 2), ((200, 3), index((200,), 3), 0)],
     "random_like": [((50, 40), "uniform", 7, 0, 0.0, 1.0)],
@@ -357,6 +360,14 @@ def _reduced(f):
     return run
 
 
+def _linear(x, w, b):
+    return x @ w.T + (0 if b is None else b)
+
+
+ACTIVATIONS = {"gelu": lambda x: x * 0.5 * (1 + np.vectorize(math.erf, otypes=[float])(x * math.sqrt(0.5))),
+               "gelu_tanh": lambda x: x * 0.5 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+               "silu": lambda x: x / (1 + np.exp(-x)), "sigmoid": lambda x: 1 / (1 + np.exp(-x)), "tanh": np.tanh}
+
 STRUCTURED = {
     "softmax": lambda x, dim: _softmax(x, dim) if x.ndim else np.ones(()),
     "log_softmax": lambda x, dim: np.log(_softmax(x, dim)) if x.ndim else np.zeros(()),
@@ -396,7 +407,9 @@ STRUCTURED = {
     "extreme_along": _extreme,
     "matmul": np.matmul,
     "cross_entropy": _cross_entropy,
-    "linear": lambda x, w, b: x @ w.T + (0 if b is None else b),
+    "linear": _linear,
+    "linear_relu": lambda x, w, b: np.maximum(_linear(x, w, b), 0),
+    "linear_act": lambda x, w, b, activation: ACTIVATIONS[activation](_linear(x, w, b)),
 }
 
 

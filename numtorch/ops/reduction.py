@@ -13,7 +13,7 @@ from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty, new, view
 from numtorch.autograd.grad_mode import mode
 from numtorch.device import CPU, META
-from numtorch.dispatch.cost import moves, reduction_work
+from numtorch.dispatch.cost import moves, nbytes, reduction_work
 from numtorch.dispatch.op import op
 from numtorch.dispatch.program import compiled_entry
 from numtorch.dtype import FLOATS, dtype, from_numpy_dtype
@@ -410,7 +410,11 @@ def scan_cuda(x, dim, keepdim, sign):
     return values, indices
 
 
-@extreme_along.vjp
+def _spread_cost(grads: tuple, g: tuple, x_shape: Size, *, out: tuple, dim: int, keepdim: bool) -> tuple[int, int]:
+    return nbytes(grads, g[0], out[1]), 0
+
+
+@extreme_along.vjp(cost=_spread_cost)
 def _(g, x_shape, *, out, dim, keepdim):
     from numtorch.ops.creation import zeros
     from numtorch.ops.indexing import scatter

@@ -107,11 +107,7 @@ def machine(device: str = "cpu", *, refresh: bool = False) -> Machine:
     file = _file(device, count)
     before = _read(file)
     if before is None or refresh:
-        if device == "cuda":
-            from numtorch.profiler.peaks_cuda import measure
-        else:
-            measure = _measure
-        found = _better(measure(count), before)
+        found = _better(_measure_cuda(count) if device == "cuda" else _measure(count), before)
         with suppress(OSError):
             write_atomically(file, json.dumps(found.to_dict(), indent=1).encode())
     else:
@@ -284,6 +280,12 @@ def _fastest(run: Callable, passes: int = 1) -> float:
         run(passes)
         best = min(best, time.perf_counter_ns() - started)
     return best / passes
+
+
+def _measure_cuda(count: int) -> Machine:
+    from numtorch.profiler import peaks_cuda
+
+    return peaks_cuda.measure(count)
 
 
 def _measure(count: int) -> Machine:

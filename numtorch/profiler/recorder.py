@@ -24,6 +24,8 @@ from numtorch.kernels import cache, registry
 from numtorch.kernels import threads as pool
 from numtorch.kernels.jit import Jit
 from numtorch.kernels.timing import Launcher, Work
+from numtorch.profiler.device import DEVICE, DeviceTimes, launches
+from numtorch.profiler.device import WAITING as WAITING_CALLS
 from numtorch.profiler.folding import ELSEWHERE, JOURNAL, KERNEL, SPAN, WAITING, Sums, quantile
 from numtorch.profiler.rows import Row, Span
 
@@ -32,22 +34,16 @@ MAX_ROWS = 4096  # kernel rows; later shapes of a kernel share one
 EVENTS = 1 << 16
 
 
-class Site:
-    """A kernel as it was chosen: what its rows have in common, and the time of its first calls."""
+class Preparation:
+    """Compiling and loading: how often, for how long, and in how many calls."""
 
-    def __init__(self, number: int, op: str, kernel: str, device: str, dtype: str, why: Callable[[], str], jits: tuple = ()):
-        self.cold = number  # the id under which first calls are booked
-        self.op, self.kernel, self.device, self.dtype, self.why, self.jits = op, kernel, device, dtype, why, jits
-        self.threads: int | None = None
-        self.forget()
+    __slots__ = ("calls", "compiling_ns", "hits", "loading_ns", "misses")
 
-    def forget(self) -> None:
-        """Book no compilation so far."""
-        self.hits = self.misses = 0
-        self.compiling_ns = self.loading_ns = 0
+    def __init__(self) -> None:
+        self.calls = self.hits = self.misses = self.compiling_ns = self.loading_ns = 0
 
     def book(self, taken: int, hits: int, misses: int, seconds: float) -> None:
-        """A first call of ``taken`` nanoseconds: all of it loading, or compiling but for the part that loaded."""
+        """``taken`` nanoseconds: all of it loading, or compiling but for the part that loaded."""
         self.hits += hits
         self.misses += misses
         loading = min(taken, int(seconds * 1e9)) if misses else taken
@@ -55,10 +51,20 @@ class Site:
         self.compiling_ns += taken - loading
 
 
+class Site:
+    """A kernel as it was chosen: what its rows have in common, and the preparing of it before it was called."""
+
+    def __init__(self, number: int, op: str, kernel: str, device: str, dtype: str, why: Callable[[], str], jits: tuple = ()):
+        self.cold = number  # the id under which first calls are booked
+        self.op, self.kernel, self.device, self.dtype, self.why, self.jits = op, kernel, device, dtype, why, jits
+        self.threads: int | None = None
+        self.prepared = Preparation()
+
+
 class Entry:
     """A row in the making: its site, where and on what it ran, and the work of one call."""
 
-    __slots__ = ("allocated", "bytes", "extra", "flops", "functions", "launch", "path", "shapes", "site", "thread")
+    __slots__ = ("allocated", "bytes", "extra", "flops", "functions", "launch", "path", "prepared", "shapes", "site", "thread")
 
     def __init__(self, site: Site, path: int, shapes: str, thread: int):
         self.site, self.path, self.shapes, self.thread = site, path, shapes, thread
@@ -66,6 +72,7 @@ class Entry:
         self.extra = [0.0, 0.0, 0.0]  # work of calls that had to share the row, of no one shape
         self.functions: tuple = ()
         self.launch: dict = {}
+        self.prepared = Preparation()  # in calls of this row
 
 
 @functools.cache
@@ -103,6 +110,7 @@ class Recorder:
         self.others: dict[int, list] = {}  # thread -> [number, time inside]
         self.lock = threading.Lock()
         self.kernel_rows = 0
+        self.device = DeviceTimes()
         self.claimed: tuple[int, int, float] = (0, 0, 0.0)  # of the cache's counts: what a site has booked already
         self.bookkeeping = self._number("profiler")
 
@@ -158,6 +166,8 @@ class Recorder:
     def fold(self) -> None:
         """Add the journal to the sums; the time this takes has a row of its own."""
         started = perf_counter_ns()
+        if self.device.pending:
+            self.journal.extend(self.device.arrived())
         with self.lock:
             self.sums.add(self.journal)
             self.journal.clear()
@@ -175,9 +185,9 @@ class Recorder:
         self.here[0] = 0
         now = perf_counter_ns()
         self.frames = [(0, at, number, now) for _, at, number, _ in self.frames]  # spans that are open begin anew
-        for site in self.sites.values():
-            site.forget()
         for e in self.table:
+            if isinstance(e, Entry | Site):
+                e.prepared = Preparation()
             if isinstance(e, Entry):
                 e.extra = [0.0, 0.0, 0.0]
 
@@ -232,8 +242,14 @@ class Recorder:
         before, ran, started = self._unclaimed(), thread_time_ns(), perf_counter_ns()
         run = build()
         ended = perf_counter_ns()
+        if device == "cuda":
+            def on_device(*args: Any) -> None:
+                n = args[work.counted].size if work.each else 0
+                self._on_device(site, f"n={n}" if work.each else work.shapes, lambda result: self._loop_work(work, n), run, args, {})
+
+            return on_device
         if self._unclaimed()[:2] != before[:2] and threading.get_ident() == self.owner:
-            self._cold(site, started, ended, before, 0)
+            self._prepared(site.prepared, site, started, ended, before, 0)
             self.waited += max(0, ended - started - (thread_time_ns() - ran))
             self.here[0] += ended - started
         known: dict[int, int] = {}
@@ -307,12 +323,11 @@ class Recorder:
             return site
 
         site = self._site(("launcher", kernel.id, s), made)
-        if s.device == "cuda":
-            from numtorch.profiler.cuda_events import timed_on_device
-
-            run = timed_on_device(self, run)
         known: dict[tuple, int] = {}
         names = (*about.positional, *about.keyword)
+        if s.device == "cuda":
+            return lambda *args, **kwargs: self._on_device(
+                site, _described(names, about, args, kwargs), lambda result: self._cost(about, result, args, kwargs), run, args, kwargs)
 
         def key_of(args: tuple, kwargs: dict) -> tuple:
             values = dict(zip(about.positional, args, strict=False)) | kwargs
@@ -392,7 +407,9 @@ class Recorder:
             Jit.__call__ = original  # type: ignore[method-assign]
             cold = self._unclaimed()[:2] != before[:2]
             if cold:
-                self._cold(site, started, ended, before, here[0])
+                e = self.table[number]
+                e.prepared.calls += 1
+                self._prepared(e.prepared, site, started, ended, before, here[0])
                 self.waited = waited + max(0, ended - started - (thread_time_ns() - ran))
             else:
                 self.journal.extend((number, started, ended, here[0]))
@@ -408,10 +425,11 @@ class Recorder:
         hits, misses, seconds = self.claimed
         return int(cache.stats["hits"]) - hits, int(cache.stats["misses"]) - misses, cache.stats["load_seconds"] - seconds
 
-    def _cold(self, site: Site, started: int, ended: int, before: tuple, inside: int) -> None:
+    def _prepared(self, by: Preparation, site: Site, started: int, ended: int, before: tuple, inside: int) -> None:
+        """Book a stretch in which code was compiled or loaded."""
         hits, misses, seconds = (a - b for a, b in zip(self._unclaimed(), before, strict=True))
         self.claimed = self.claimed[0] + hits, self.claimed[1] + misses, self.claimed[2] + seconds
-        site.book(ended - started - inside, hits, misses, seconds)
+        by.book(ended - started - inside, hits, misses, seconds)
         self.journal.extend((site.cold, started, ended, inside))
 
     @staticmethod
@@ -450,6 +468,34 @@ class Recorder:
             e.extra = [a + b for a, b in zip(e.extra, cost(result), strict=True)]
         return result
 
+    # --- the GPU ------------------------------------------------------------------------------------
+
+    def _on_device(self, site: Site, shapes: str, cost: Callable, run: Callable, args: tuple, kwargs: dict) -> Any:
+        """A call whose time is the device's; the host's is its caller's."""
+        number, new, own = self._entry(site, self.here[1], shapes, DEVICE)
+        e = self.table[number]
+        if new:
+            with launches() as seen:
+                result = self.device.run(number, run, args, kwargs)
+            taken = seen.pop("compile_ns", 0)
+            if taken and threading.get_ident() == self.owner:
+                e.prepared.misses += 1
+                e.prepared.compiling_ns += taken
+                now = perf_counter_ns()
+                self.journal.extend((site.cold, now - taken, now, 0))
+                self.here[0] += taken
+            e.functions = (seen.pop("function"),) if "function" in seen else ()
+            e.launch = seen
+        else:
+            result = self.device.run(number, run, args, kwargs)
+        if new and own:
+            e.bytes, e.flops, e.allocated = cost(result)
+        elif not own:
+            e.extra = [a + b for a, b in zip(e.extra, cost(result), strict=True)]
+        if len(self.device.pending) > WAITING_CALLS:
+            self.fold()
+        return result
+
     # --- rows ---------------------------------------------------------------------------------------
 
     def rows(self, wall: int) -> list[Row]:
@@ -458,30 +504,30 @@ class Recorder:
         found: list[Row] = []
         booked: set[int] = set()
         for number, e in enumerate(self.table):
-            if isinstance(e, Entry) and (self.sums.calls[number] or (e.site.cold not in booked and self.sums.calls[e.site.cold])):
-                found.append(self._row(number, e, e.site.cold not in booked and e.thread == 0, wall))
-                if e.thread == 0:
+            if isinstance(e, Entry) and (self.sums.calls[number] or e.prepared.calls):
+                first = e.site.cold not in booked and e.thread <= 0
+                found.append(self._row(number, e, e.site.prepared if first else Preparation(), wall))
+                if first:
                     booked.add(e.site.cold)
         for site in self.sites.values():
-            if site.cold not in booked and self.sums.calls[site.cold]:  # compiled, and not called since
-                found.append(self._row(-1, Entry(site, 0, "", 0), True, wall))
+            if site.cold not in booked and (site.prepared.hits or site.prepared.misses):  # compiled, and not called since
+                found.append(self._row(-1, Entry(site, 0, "", 0), site.prepared, wall))
         return found
 
-    def _row(self, number: int, e: Entry, first: bool, wall: int) -> Row:
+    def _row(self, number: int, e: Entry, before: Preparation, wall: int) -> Row:
         site, sums = e.site, self.sums
         phase, module = self.where(e.path)
         timed = int(sums.calls[number]) if number >= 0 else 0
         kept = sums.sample(number) if timed else np.zeros(0, np.int64)
-        # Loops are compiled before they are called; launchers in a call.
-        cold = int(sums.calls[site.cold]) if first and not site.kernel.endswith("/generated") else 0
-        calls = timed + cold
+        mine = e.prepared
+        misses, hits, calls = mine.misses + before.misses, mine.hits + before.hits, timed + mine.calls
         moved, done, made = (int(each * calls + extra) for each, extra in zip((e.bytes, e.flops, e.allocated), e.extra, strict=True))
         return Row(
             "kernel", site.op, site.kernel, site.why(), phase, module, site.device, site.dtype, e.shapes, calls,
             self_ns=int(sums.own[number]) if timed else 0, total_ns=int(sums.total[number]) if timed else 0,
             median_ns=quantile([kept], [timed], 0.5), p95_ns=quantile([kept], [timed], 0.95),
-            compile_ns=site.compiling_ns if first else 0, load_ns=site.loading_ns if first else 0,
-            cache=("miss" if site.misses else "hit" if site.hits else "ready") if first else "ready", cold_calls=cold,
+            compile_ns=mine.compiling_ns + before.compiling_ns, load_ns=mine.loading_ns + before.loading_ns,
+            cache="miss" if misses else "hit" if hits else "ready", cold_calls=mine.calls,
             bytes=moved, flops=done, allocated=made, threads=site.threads, functions=e.functions, launch=e.launch, thread=e.thread,
             wall_ns=wall, id=number, jits=site.jits, sample=kept)
 

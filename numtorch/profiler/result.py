@@ -12,7 +12,7 @@ import numpy as np
 from numtorch.profiler import peaks, table, trace
 from numtorch.profiler.folding import LONG
 from numtorch.profiler.recorder import Entry, Recorder
-from numtorch.profiler.rows import Event, Row, Span
+from numtorch.profiler.rows import Event, Row, Span, total_ns
 from numtorch.profiler.table import Averages
 
 
@@ -93,7 +93,8 @@ class Profile:
         """Measure the machine's peaks if that has not been done, so that rows have a roof."""
         self._machine = peaks.machine()
         for r in self.rows:
-            r.machine = self._machine
+            if r.device == "cpu":
+                r.machine = self._machine
         return self._machine
 
     def _read(self) -> tuple[list[Row], list[Span], list[Event], int]:
@@ -111,9 +112,9 @@ class Profile:
         rows = recorder.rows(clocks.wall)
         spans = _spans(recorder)
         rows += _remainder(recorder, clocks, rows, spans)
-        peaks_ = self.machine
+        machines = {"cpu": self.machine, "cuda": peaks.known("cuda")}
         for r in rows:
-            r.machine = peaks_
+            r.machine = machines.get(r.device)
         rows.sort(key=lambda r: -(r.self_ns + r.compile_ns + r.load_ns))
         return rows, spans, _events(recorder, clocks, rows, spans, self._steps), clocks.wall
 
@@ -158,7 +159,7 @@ def _spans(recorder: Recorder) -> list[Span]:
 def _remainder(recorder: Recorder, clocks: Clocks, kernels: list[Row], spans: list[Span]) -> list[Row]:
     """The rows that are no kernels: data loading, the profiler, idling, and Python for the rest."""
     wall = clocks.wall
-    explained = sum(r.self_ns + r.compile_ns + r.load_ns for r in kernels if r.thread == 0)
+    explained = total_ns(kernels)
     own: dict[str, int] = {}
     for s in spans:
         phase = recorder.span_phases[s.id]
@@ -189,7 +190,7 @@ def _events(recorder: Recorder, clocks: Clocks, rows: list[Row], spans: list[Spa
             site = e.site if isinstance(e, Entry) else e
             if hasattr(site, "kernel"):
                 known[number] = Row("kernel", site.op, site.kernel, "its first call, which compiled or loaded code", device=site.device,
-                                    dtype=site.dtype, cache="miss" if site.misses else "hit", id=number)
+                                    dtype=site.dtype, id=number)
             elif number == recorder.bookkeeping:
                 known[number] = Row("profiler", "profiler", id=number)
     ring = recorder.sums.newest()

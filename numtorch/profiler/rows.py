@@ -51,7 +51,8 @@ class Row:
         threads: how many threads it may share its work among; 1 where it is serial, None where unknown.
         functions: names of the compiled functions that it launched when it was first seen.
         launch: on CUDA: grid, block, registers, spilled bytes; else empty.
-        thread: 0 for the thread that opened the profile; rows of others are no part of the wall time.
+        thread: 0 for the thread that opened the profile; rows of others, and those of a GPU (-1), are no part of
+            the wall time but for what compiling them took.
         gbps: gigabytes (1e9) a second: ``bytes`` of the timed calls over ``total_ns``.
         gflops: 1e9 operations a second: ``flops`` of the timed calls over ``total_ns``.
         intensity: operations for each byte: ``flops / bytes``.
@@ -231,7 +232,7 @@ class Event:
 
 def total_ns(rows: Iterable[Row]) -> int:
     """The wall time that rows of the profiled thread explain."""
-    return sum(r.self_ns + r.compile_ns + r.load_ns for r in rows if r.thread == 0)
+    return sum((r.self_ns if r.thread == 0 else 0) + r.compile_ns + r.load_ns for r in rows)
 
 
 __all__ = ["Event", "Row", "Span", "fields", "legend", "total_ns"]

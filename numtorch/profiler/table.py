@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from numtorch.profiler.folding import quantile
-from numtorch.profiler.rows import Row, legend
+from numtorch.profiler.rows import Row, legend, total_ns
 
 COLUMNS = ("name", "phase", "calls", "self_ns", "share", "median_ns", "p95_ns", "gbps", "gflops", "percent_of_roof", "bound",
            "compile_ns", "load_ns", "module", "shapes")
@@ -92,7 +92,7 @@ def _summary(title: str, rows: list[Row], wall: int, column: str) -> str:
         total = sum(getattr(r, column) for r in rows)
         return _FORMATS[column](total) if total or column == "self_ns" else ""
     if column == "share":
-        return f"{sum(map(cost, rows)) / wall:.1%}" if wall else ""
+        return f"{total_ns(rows) / wall:.1%}" if wall else ""
     return ""
 
 

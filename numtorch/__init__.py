@@ -11,8 +11,10 @@ Explicit re-exports, no logic but for what is imported late. What stands where i
 
 from typing import TYPE_CHECKING
 
+import numtorch.ops.linear_numpy  # noqa: F401 - registers a kernel
 import numtorch.tensor  # noqa: F401 - binds the Tensor's methods; before the function of that name
 from numtorch import autograd as autograd
+from numtorch import cpu as cpu
 from numtorch import cuda as cuda
 from numtorch import kernels as kernels
 from numtorch._tensor import Tensor as Tensor

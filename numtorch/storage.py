@@ -16,7 +16,8 @@ from numtorch import memory
 from numtorch.device import CPU, device
 from numtorch.dtype import dtype
 
-memory.keep_freed()
+# Bytes from which the C library would ask the system for every block.
+_HUGE = memory.LARGEST if memory.keep_freed() else 1 << 20
 
 # One clock orders graph nodes and in-place writes: a value saved by a node is stale when its buffer was
 # written after the node was made.
@@ -111,6 +112,8 @@ def allocate(n: int, d: dtype, where: device) -> Any:
 def allocate_cpu(n: int, storage: np.dtype) -> np.ndarray:
     """An uninitialised NumPy buffer that starts on a cache line."""
     nbytes = n * storage.itemsize
+    if nbytes >= _HUGE:
+        return memory.large.take(nbytes).view(storage)
     # NumPy's large arrays start 16 bytes into a page, so that every 64-byte store would split a line.
     raw = np.empty(nbytes + 64, np.uint8)
     start = -raw.__array_interface__["data"][0] % 64

@@ -57,6 +57,7 @@ FLOORS = {
     "numtorch.amp": 7,
     "numtorch.compile": 7,
     "numtorch.random": 7,
+    "numtorch.cpu": 7,
     "numtorch.cuda": 7,
     "numtorch.utils": 8,
     "numtorch.vision": 8,

@@ -15,7 +15,7 @@ from numtorch.kernels import registry
 from numtorch.kernels.gemm import bfloat16 as pairs
 from numtorch.kernels.gemm.variants import multiplies_pairs
 from numtorch.kernels.registry import Priority, Signature
-from numtorch.ops.linear import _batched, _check, _check_linear, _operand, affine, product
+from numtorch.ops.linear import _batched, _check, _check_linear, _operand, affine, fused, micro_kernel, product
 from numtorch.ops.movement import cast, contiguous, reshape, transpose
 from numtorch.ops.reduction import sum
 from numtorch.storage import Size
@@ -65,14 +65,8 @@ def widened(x, y):
 def rounded_pairs(x, y):
     """float32 operands rounded to bfloat16, for those who asked for medium precision."""
     if prod(x.shape) * y.shape[-1] < _WORTH:
-        return _exactly(x, y)
+        return micro_kernel(x, y)
     return _multiply_matrices(x, y) if x.ndim == 2 and y.ndim == 2 else _batched(x, y, _multiply_batch)
-
-
-def _exactly(x: Tensor, y: Tensor) -> Tensor:
-    from numtorch.ops.linear import micro_kernel
-
-    return micro_kernel(x, y)
 
 
 def _affine(x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
@@ -100,7 +94,7 @@ def affine_widened(x, w, b=None):
 @affine.kernel("cpu", dtypes=(float32,), when=may_round, priority=Priority.OVERRIDE, name="rounded_pairs")
 def affine_rounded(x, w, b=None):
     """float32 operands rounded to bfloat16, for those who asked for medium precision."""
-    return _affine(x, w, b)
+    return _affine(x, w, b) if prod(x.shape) * w.shape[0] >= _WORTH else fused(x, w, b)
 
 
 @affine.backward.kernel("cpu", dtypes=(float32,), when=may_round, priority=Priority.OVERRIDE, name="rounded_pairs")

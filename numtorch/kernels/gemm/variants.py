@@ -19,6 +19,8 @@ from numtorch.kernels.jit import compile_source, disabled, numba
 CALLS = "numtorch.kernels.gemm.calls"
 MICROKERNEL = "numtorch.kernels.gemm.microkernel"
 
+ARM = ("aarch64", "arm64")
+
 
 @dataclass(frozen=True)
 class Registers:
@@ -46,20 +48,30 @@ def vector_bits(features: str) -> int:
     return 256 if "+avx2" in features else 128
 
 
-@cache
-def registers(double: bool) -> Registers:
-    """The tile for this machine. All sums, one row of b and one broadcast of a must fit."""
-    if disabled():
-        return Registers(0, 4, 6, 2)
+def target() -> tuple[str, str]:
+    """The triple and the features of the processor that kernels are compiled for."""
     numba()
     from numba.core.registry import cpu_target
 
     triple, _, features = cpu_target.target_context.codegen().magic_tuple()
-    bits = vector_bits(features)
+    return triple, features
+
+
+def tile_for(triple: str, bits: int, double: bool) -> Registers:
+    """The tile for a processor: all sums, one row of b and one broadcast of a must fit."""
     height, vectors = {512: (14, 2), 256: (6, 2), 128: (4, 2)}[bits]
-    if triple.startswith(("aarch64", "arm64")):
+    if triple.startswith(ARM):
         height, vectors = 8, 3  # 32 registers of 128 bits
     return Registers(bits, bits // (64 if double else 32), height, vectors)
+
+
+@cache
+def registers(double: bool) -> Registers:
+    """The tile for this machine."""
+    if disabled():
+        return Registers(0, 4, 6, 2)
+    triple, features = target()
+    return tile_for(triple, vector_bits(features), double)
 
 
 class Variants:
@@ -137,10 +149,16 @@ def multiplies_pairs() -> bool:
     """Whether the processor has an instruction for products of bfloat16 pairs (AVX512-BF16, or Arm's BF16)."""
     if disabled():
         return False
-    numba()
-    from numba.core.registry import cpu_target
-
-    triple, _, features = cpu_target.target_context.codegen().magic_tuple()
-    if triple.startswith(("aarch64", "arm64")):
+    triple, features = target()
+    if triple.startswith(ARM):
         return "+bf16" in features.split(",")
     return "+avx512bf16" in features.split(",") and vector_bits(features) >= 256
+
+
+@cache
+def outruns_blas() -> bool:
+    """Whether the micro-kernels are faster than a BLAS here: they need vectors of 256 bits, or Arm's many registers."""
+    if disabled():
+        return True
+    triple, features = target()
+    return triple.startswith(ARM) or vector_bits(features) >= 256

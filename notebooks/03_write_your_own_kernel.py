@@ -19,6 +19,7 @@ import numpy as np
 
 import numtorch as torch
 from numtorch import primitive
+from numtorch.errors import KernelError
 from numtorch.kernels import math
 
 _ = torch.manual_seed(0)
@@ -321,8 +322,8 @@ def broken(x):
 
 try:
     broken(torch.ones(3))
-except Exception as e:  # whatever the compiler thinks of adding a number and a text
-    print(f"{type(e).__name__}: {str(e)[:300]}")
+except KernelError as e:
+    print(f"{type(e).__name__}: {e}")
 
 
 # %% [markdown]

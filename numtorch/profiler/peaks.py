@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+import numtorch as torch
 from numtorch.files import write_atomically
 from numtorch.kernels import cache as kernel_cache
 from numtorch.kernels import threads
@@ -39,7 +40,8 @@ class Machine:
         bandwidths: (bytes walked over, GB/s), ascending: each the best of copying, reading, filling and adding
             to, over and over, as much data as that.
         caches: (name, bytes) as the system reports them, for all threads together.
-        rates: GFLOP/s by dtype. Half types are computed in float32, whose rate they have.
+        rates: GFLOP/s by dtype: the best of multiply-adds in registers and of matrix products. Half types, which most
+            kernels compute in float32, have its rate unless their products are faster.
         launch_ns: calling a compiled kernel that has nothing to do; ``parallel_ns`` one that wakes all threads.
     """
 
@@ -183,47 +185,48 @@ def _caches(count: int) -> list[tuple[str, int]]:
 # Each thread walks its own stretch again and again, so that waking threads is no part of the figure.
 
 
+@jit
+def copy_pass(source, target, number):
+    for i in range(target.size):
+        target[i] = source[i]
+
+
+@jit
+def read_pass(source, target, number):
+    total = source.dtype.type(0)
+    for i in range(source.size):
+        total += source[i]
+    target[number & 7] = total
+
+
+@jit
+def fill_pass(source, target, number):
+    value = source[number & 7]
+    for i in range(target.size):
+        target[i] = value
+
+
+@jit
+def add_pass(source, target, number):
+    for i in range(target.size):
+        target[i] += source[i]
+
+
 @jit(parallel=True)
-def copy_probe(x, y, parts, passes):
+def stream_probe(which, x, y, parts, passes):
+    """Passes of one kind over x and y, by all threads."""
     step = x.size // parts
     for t in prange(parts):
         source, target = x[t * step : (t + 1) * step], y[t * step : (t + 1) * step]
-        for _ in range(passes):
-            for i in range(target.size):
-                target[i] = source[i]
-
-
-@jit(parallel=True)
-def read_probe(x, y, parts, passes):
-    step = x.size // parts
-    for t in prange(parts):
-        source, target = x[t * step : (t + 1) * step], y[t * step : (t + 1) * step]
-        for r in range(passes):
-            total = x.dtype.type(0)
-            for i in range(source.size):
-                total += source[i]
-            target[r & 7] = total
-
-
-@jit(parallel=True)
-def fill_probe(x, y, parts, passes):
-    step = y.size // parts
-    for t in prange(parts):
-        target = y[t * step : (t + 1) * step]
-        for r in range(passes):
-            value = x[r & 7]
-            for i in range(target.size):
-                target[i] = value
-
-
-@jit(parallel=True)
-def add_probe(x, y, parts, passes):
-    step = x.size // parts
-    for t in prange(parts):
-        source, target = x[t * step : (t + 1) * step], y[t * step : (t + 1) * step]
-        for _ in range(passes):
-            for i in range(target.size):
-                target[i] += source[i]
+        for number in range(passes):
+            if which == 0:
+                copy_pass(source, target, number)
+            elif which == 1:
+                read_pass(source, target, number)
+            elif which == 2:
+                fill_pass(source, target, number)
+            else:
+                add_pass(source, target, number)
 
 
 @jit(parallel=True)
@@ -260,8 +263,8 @@ def wake_probe(x, y):
         y[i] = x[i]
 
 
-# bytes of traffic for each byte of one array, and how many arrays are walked over
-_STREAMS: list[tuple[Any, int, int]] = [(copy_probe, 2, 2), (read_probe, 1, 1), (fill_probe, 1, 1), (add_probe, 3, 2)]
+# Copying, reading, filling, adding: bytes of traffic for each byte of one array, and how many arrays are walked over.
+_STREAMS = [(2, 2), (1, 1), (1, 1), (3, 2)]
 
 
 def _fastest(run: Callable, passes: int = 1) -> float:
@@ -300,30 +303,35 @@ def _measure(count: int) -> Machine:
 def _stream(x: np.ndarray, y: np.ndarray, size: int, count: int) -> float:
     """The best GB/s of the probes over ``size`` bytes in all."""
     best = 0.0
-    for probe, traffic, arrays in _STREAMS:
-        n = min(size // 8 // arrays, x.size)
-        part = n // count * count
-        best = max(best, part * 8 * traffic / _fastest(lambda passes, p=probe, m=part: p(x[:m], y[:m], count, passes)))
+    for which, (traffic, arrays) in enumerate(_STREAMS):
+        n = min(size // 8 // arrays, x.size) // count * count
+        best = max(best, n * 8 * traffic / _fastest(lambda passes, w=which, m=n: stream_probe(w, x[:m], y[:m], count, passes)))
     return best
 
 
 def _rates(count: int) -> dict[str, float]:
-    from numtorch.kernels import gemm
+    """The best of a loop of multiply-adds and of matrix products. Half types have what float32 has, or more."""
+    rates: dict[str, float] = {}
+    for d in (torch.float32, torch.float64):
+        x, y = np.full(512 * count, 0.25, d.storage), np.zeros(512 * count, d.storage)
+        loop = x.size * 8 * 16 * 2 / _fastest(lambda passes, x=x, y=y: multiply_add_probe(x, y, count, passes))
+        rates[d.name] = max(loop, _products(d))
+    for d in (torch.bfloat16, torch.float16):
+        rates[d.name] = max(rates["float32"], _products(d))
+    return rates
 
-    rates = {}
-    for name, d in (("float32", np.float32), ("float64", np.float64)):
-        x, y = np.full(512 * count, 0.25, d), np.zeros(512 * count, d)
-        best = x.size * 8 * 16 * 2 / _fastest(lambda passes, x=x, y=y: multiply_add_probe(x, y, count, passes))
-        for n in (192, 384, 768):
-            a, b, c = (np.full(n * n, 0.5, d) for _ in range(3))
 
-            def product(passes: int, a: Any = a, b: Any = b, c: Any = c, n: int = n) -> None:
-                for _ in range(passes):
-                    gemm.gemm(a, b, c, n, n, n, False, False)
+def _products(d: Any) -> float:
+    best = 0.0
+    for n in (192, 384, 768):
+        a = torch.full((n, n), 0.5).to(d)
 
-            best = max(best, 2 * n**3 / _fastest(product))
-        rates[name] = best
-    return {**rates, "bfloat16": rates["float32"], "float16": rates["float32"]}
+        def product(passes: int, a: Any = a) -> None:
+            for _ in range(passes):
+                a @ a
+
+        best = max(best, 2 * n**3 / _fastest(product))
+    return best
 
 
 def _launch() -> float:

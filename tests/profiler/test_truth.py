@@ -1,0 +1,181 @@
+"""Whether a profile is true: against an independent sampling profiler, and against what the machine can do."""
+
+import json
+import signal
+import threading
+import time
+
+import pytest
+
+import numtorch as torch
+from numtorch import nn
+from numtorch.kernels.jit import disabled
+from numtorch.profiler import machine, peaks, profile, tensorboard_trace_handler
+from numtorch.profiler.peaks import Machine
+
+
+class Sampler:
+    """Looks, at every tick of a timer, whether a kernel's wrapper is on the stack; ticks weigh the time since the last."""
+
+    def __init__(self, seconds=0.001):
+        self.seconds = seconds
+        self.inside = self.outside = 0.0
+
+    def look(self, signum, frame):
+        now = time.perf_counter()
+        kernel = False
+        while frame is not None and not kernel:
+            kernel = frame.f_code.co_filename == "<numtorch profiler>" and frame.f_code.co_name == "timed"
+            frame = frame.f_back
+        if kernel:
+            self.inside += now - self.last
+        else:
+            self.outside += now - self.last
+        self.last = now
+
+    def __enter__(self):
+        self.before = signal.signal(signal.SIGALRM, self.look)
+        self.last = time.perf_counter()
+        signal.setitimer(signal.ITIMER_REAL, self.seconds, self.seconds)
+        return self
+
+    def __exit__(self, *exc):
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, self.before)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread(), reason="no timer signals")
+@pytest.mark.skipif(disabled(), reason="in plain Python a kernel is no one call")
+def test_a_sampling_profiler_finds_the_same_share_of_kernels():
+    x, net = torch.rand(1 << 17), nn.Linear(256, 256)
+    small = torch.rand(64, 256)
+
+    def work():
+        torch.exp(x)
+        net(small)
+        sum(range(20_000))
+
+    with profile() as prof, Sampler() as seen:  # compiling is sampled too, and no kernel's own time
+        for _ in range(2):
+            work()
+        seen.inside = seen.outside = 0.0
+        own = sum(r.self_ns for r in prof.rows if r.kind == "kernel")
+        started = time.perf_counter()
+        while time.perf_counter() - started < 0.6:
+            work()
+        mine = (sum(r.self_ns for r in prof.rows if r.kind == "kernel") - own) / 1e9
+        wall = time.perf_counter() - started
+    sampled = seen.inside / (seen.inside + seen.outside)
+    assert 0.02 < mine / wall < 0.98
+    assert sampled == pytest.approx(mine / wall, abs=0.15)
+
+
+@pytest.fixture(scope="module")
+def here():
+    return machine()
+
+
+@pytest.mark.skipif(disabled(), reason="plain Python has no bandwidth to speak of")
+def test_no_kernel_is_above_the_roof(here):
+    x = torch.rand(1 << 20)
+    a = torch.rand(256, 256)
+    with profile() as prof:
+        for _ in range(30):
+            x.clone()
+            a @ a
+    copy = next(r for r in prof.rows if r.op == "clone")
+    product = next(r for r in prof.rows if r.op == "matmul")
+    assert copy.bound == "memory"
+    assert product.bound == "compute"
+    for row in (copy, product):
+        assert 1 < row.percent_of_roof <= 105, (row.gbps, row.gflops, str(here))
+        assert row.roof_ns <= row.total_ns * 1.05
+    assert copy.gbps <= here.bandwidth(copy.bytes / copy.calls) * 1.05
+
+
+def test_the_machine_is_measured_once(here, monkeypatch):
+    monkeypatch.setattr(peaks, "_measure", lambda count: pytest.fail("measured again"))
+    assert machine() is here
+    peaks._known.clear()
+    assert machine() == here  # from the file
+    assert peaks.known() == here
+    with pytest.raises(ValueError, match="'cpu' or 'cuda'"):
+        machine("tpu")
+
+
+def test_refreshing_keeps_the_better(here, monkeypatch, tmp_path):
+    worse = Machine("cpu", here.name, here.threads, [(n, r / 2) for n, r in here.bandwidths], here.caches,
+                    {d: r * 2 for d, r in here.rates.items()}, here.launch_ns * 2, here.parallel_ns)
+    monkeypatch.setattr(peaks, "_measure", lambda count: worse)
+    monkeypatch.setattr(peaks.kernel_cache, "_folder", tmp_path)
+    peaks._file("cpu", here.threads).write_text(json.dumps(here.to_dict()))
+    try:
+        found = machine(refresh=True)
+        assert found.bandwidths == here.bandwidths
+        assert found.rates["float32"] == 2 * here.rates["float32"]
+        assert found.launch_ns == here.launch_ns
+    finally:
+        peaks._known.clear()
+
+
+def test_peaks_between_and_beyond_what_was_measured():
+    m = Machine("cpu", "some", 1, [(1 << 10, 100.0), (1 << 20, 50.0), (1 << 24, 60.0)], [("L1", 1 << 15), ("L2", 1 << 21)],
+                {"float32": 10.0}, 100.0)
+    assert m.bandwidth(1) == m.bandwidth(1 << 10) == m.bandwidth((1 << 20) - 1) == 100
+    assert m.bandwidth(1 << 20) == 60  # a smaller stretch cannot be slower
+    assert m.bandwidth(1 << 40) == 60
+    assert m.rate("int64") == 10
+    assert [m.level(n) for n in (1, 1 << 16, 1 << 30)] == ["L1", "L2", "memory"]
+    assert [name for name, _ in m.levels()] == ["L1", "L2", "memory"]
+
+
+def test_what_bounds_a_row():
+    from numtorch.profiler import Row
+
+    m = Machine("cpu", "some", 1, [(1 << 10, 10.0)], [], {"float32": 100.0}, 50.0)
+
+    def row(moved, done, calls=2):
+        return Row("kernel", "x", calls=calls, bytes=moved * calls, flops=done * calls, total_ns=4000 * calls, dtype="float32", machine=m)
+
+    assert row(10_000, 1000).bound == "memory"
+    assert row(10_000, 1000).percent_of_roof == pytest.approx(25)
+    assert row(1000, 200_000).bound == "compute"
+    assert row(100, 100).bound == "dispatch"
+    assert Row("kernel", "x", calls=1, bytes=5).bound == ""
+
+
+# --- the trace ------------------------------------------------------------------------------------
+
+
+def test_the_chrome_trace(tmp_path):
+    file = tmp_path / "trace.json"
+    with profile(trace=file) as prof:
+        torch.exp(torch.ones(3))
+    events = json.loads(file.read_text())["traceEvents"]
+    (event,) = [e for e in events if e["name"] == "exp/cpu/generated" and e["args"].get("calls")]
+    assert event["ph"] == "X"
+    assert event["dur"] > 0
+    prof.export_chrome_trace(tmp_path / "again.json")
+    assert json.loads((tmp_path / "again.json").read_text())["traceEvents"] == events
+
+
+def test_a_path_that_cannot_be_written_is_said_before_the_run(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        profile(trace=tmp_path / "nowhere" / "trace.json")
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        profile(trace=tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="traces cannot be written"):
+        tensorboard_trace_handler(str(tmp_path / "file" / "folder"))
+
+
+def test_a_file_for_each_cycle(tmp_path):
+    from numtorch.profiler import schedule
+
+    with profile(schedule=schedule(active=1, repeat=2), on_trace_ready=tensorboard_trace_handler(str(tmp_path / "log"), "me")) as prof:
+        for _ in range(3):
+            torch.exp(torch.ones(3))
+            prof.step()
+    files = sorted((tmp_path / "log").iterdir())
+    assert len(files) == 2
+    assert all(f.name.startswith("me.") for f in files)

@@ -13,6 +13,7 @@ import numpy as np
 from numtorch._tensor import Tensor
 from numtorch.dispatch.op import primitive
 from numtorch.dtype import FLOATS, HALVES, INTEGERS
+from numtorch.dtype import bool as BOOL
 from numtorch.kernels import math as m
 from numtorch.kernels.codegen.expr import Expr, constant
 
@@ -177,7 +178,7 @@ def _(g, x, y, *, out, needs):
     return gx, (g * where(flat, 0.0, out * log(x)) if needs[1] else None)
 
 
-@primitive(public=False, takes=SIGNED, ref=lambda x: x**3)
+@primitive(public=False, ref=lambda x: x * x * x)
 def cube(x):
     """``x * x * x``."""
     return x * x * x
@@ -188,6 +189,10 @@ def _(g, x):
     return g * (x * x * 3)
 
 
+def _truth(x: Any) -> bool:
+    return isinstance(x, Tensor) and x._k.dtype is BOOL
+
+
 def pow(input: Tensor, exponent: Any, *, out: Tensor | None = None) -> Tensor:
     """``input`` to the power ``exponent``, element by element; squares and cubes are products.
 
@@ -195,7 +200,7 @@ def pow(input: Tensor, exponent: Any, *, out: Tensor | None = None) -> Tensor:
     >>> torch.pow(torch.tensor([1.0, 2.0, 3.0]), 2)
     tensor([1., 4., 9.])
     """
-    if exponent.__class__ is int and (exponent == 2 or exponent == 3):
+    if exponent.__class__ is int and (exponent == 2 or exponent == 3) and not _truth(input):
         product = square if exponent == 2 else cube
         return product(input) if out is None else product(input, out=out)
     if exponent.__class__ is float and (exponent == 2.0 or exponent == 3.0) and _floating(input):

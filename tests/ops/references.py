@@ -214,6 +214,7 @@ SAMPLES = {
     "batch_statistics": [((4, 3, 2), None, None), ((5, 2), None, None, 0.1, 1e-3)],
     "batch_norm": [((4, 3, 2), (3,), positive((3,)), (3,), (3,)), ((5, 2), (2,), positive((2,)), None, None)],
     "batch_norm_eval": [((4, 3, 2), (3,), positive((3,)), (3,), (3,)), ((5, 2), (2,), positive((2,)), None, None)],
+    "group_norm": [((2, 4, 3), (4,), (4,), 2), ((3, 6), None, (6,), 3), ((2, 4, 2, 5), (4,), None, 1, 1e-3)],
     "layer_norm": [((4, 6), (6,), (6,), 6), ((2, 3, 4), (12,), (12,), 12), ((3, 5), None, None, 5), ((3, 5), (5,), None, 5, 1e-3, False)],
     "cast": [((3, 4), numtorch.float32), ((3, 4), numtorch.float64), ((), numtorch.float64)],
     "as_strided": [((3, 4), (2, 2), (4, 1)), ((12,), (3, 5), (2, 1)), ((12,), (2, 3), (0, 1)), ((3, 4), (2,), (5,), 1)],

@@ -19,6 +19,7 @@ from numtorch.ops import movement, reduction
 from numtorch.ops.arithmetic import rsqrt
 from numtorch.ops.movement import contiguous, reshape
 from numtorch.ops.normalization import cpu
+from numtorch.ops.normalization import groups as groups_cpu
 from numtorch.storage import Size
 
 
@@ -269,6 +270,64 @@ def _register_rows(device: str) -> None:
         return gx, gw, gb
 
 
+# --- groups ---------------------------------------------------------------------------------------
+
+
+@op(name="group_norm", public=False, cost=per_output(7))
+def normalised_groups(x, w=None, b=None, groups: int = 1, eps: float = 1e-5):
+    """Layer norm without weights over each of ``groups`` groups of channels of x (N, C, ...), times w (C) plus b (C)."""
+    y = normalised_rows(x, None, None, prod(x.shape[1:]) // groups, eps, True)
+    y = y if w is None else y * _by_channel(w, x)
+    return y if b is None else y + _by_channel(b, x)
+
+
+@normalised_groups.vjp(cost=per_output(14))
+def _(g, x, w, *, groups, eps, needs):
+    n = prod(x.shape[1:]) // groups
+    lines = (-1, n) if x.shape.numel() else (x.shape[0] * groups, n)
+    xhat, rstd = _unit_rows(reshape(x, lines), eps, True)
+    gx = None
+    if needs[0]:
+        gh = reshape(g if w is None else g * _by_channel(w, x), lines)
+        gx = reshape((gh - reduction.mean(gh, 1, True) - xhat * reduction.mean(gh * xhat, 1, True)) * rstd, x.shape)
+    over = _over_channel(x)
+    gw = reduction.sum(g * reshape(xhat, x.shape), over) if needs[1] else None
+    return gx, gw, reduction.sum(g, over) if needs[2] else None
+
+
+@normalised_groups.kernel("cpu", dtypes=FLOATS, functions=groups_cpu.GROUPS_FORWARD)
+def by_groups(x, w, b, groups, eps):
+    x = x if x._k.contiguous else contiguous(x)
+    out = empty(x.shape, x._k.dtype, x._k.device)
+    if out._buf.size:
+        groups_cpu.normalise_groups(x._buf, _optional(w, x._k), _optional(b, x._k), out._buf, *_extents(x), groups, eps)
+    return out
+
+
+@normalised_groups.backward.kernel("cpu", dtypes=FLOATS, functions=groups_cpu.GROUPS_BACKWARD)
+def pull_by_groups(g, x, w, *, groups, eps, needs):
+    x = x if x._k.contiguous else contiguous(x)
+    k = x._k
+    if not x._buf.size:
+        return normalised_groups.op.gradient.vjp(g, x, w, groups=groups, eps=eps, needs=needs)
+    gx, gw, gb = empty(x.shape, k.dtype, k.device), empty((x.shape[1],), k.dtype, k.device), empty((x.shape[1],), k.dtype, k.device)
+    groups_cpu.pull_groups(contiguous(g)._buf, x._buf, _optional(w, k), gx._buf, gw._buf, gb._buf, *_extents(x), groups, eps)
+    return gx, gw if needs[1] else None, gb if needs[2] else None
+
+
+@normalised_by.backward.kernel("cpu", dtypes=FLOATS, functions=(*cpu.SCALE, *cpu.PLANE_PRODUCTS, *cpu.COLUMN_PRODUCTS))
+def pull_given(g, x, mean, var, w, *, eps, needs):
+    x, k = contiguous(x), x._k
+    if not x._buf.size:
+        return normalised_by.op.gradient.vjp(g, x, mean, var, w, eps=eps, needs=needs)
+    gx = empty(x.shape, k.dtype, k.device) if needs[0] else None
+    gw, gb = [empty(mean.shape, k.dtype, k.device) if needs[3] or needs[4] else None for _ in range(2)]
+    cpu.channel_pull_given(contiguous(g)._buf, x._buf, _optional(w, k), contiguous(mean)._buf, contiguous(var)._buf,
+                           None if gx is None else gx._buf, None if gw is None else gw._buf, None if gb is None else gb._buf,
+                           *_extents(x), eps)
+    return gx, None, None, gw if needs[3] else None, gb if needs[4] else None
+
+
 for _device in ("cpu", "cuda"):
     _register_channels(_device)
     _register_rows(_device)
@@ -326,9 +385,7 @@ def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bia
         if t is not None and tuple(t.shape) != (shape[1],):
             raise RuntimeError(f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
                                f"shape {list(t.shape)} and input of shape {list(shape)}")
-    y = normalised_rows(input, None, None, prod(shape[1:]) // num_groups, float(eps), True)
-    y = y if weight is None else y * _by_channel(weight, input)
-    return y if bias is None else y + _by_channel(bias, input)
+    return normalised_groups(input, weight, bias, num_groups, float(eps))
 
 
 def instance_norm(input: Tensor, running_mean: Tensor | None = None, running_var: Tensor | None = None, weight: Tensor | None = None,

@@ -217,6 +217,24 @@ def pull(g, x, gx, mean, slope, centre, shift, n, c, m):
                 target[j] = s * gradient[j] + b * (plane[j] - a) + d
 
 
+def scale_channels(g, gx, slope, n, c, m):
+    """gx = slope * g, with a number of the channel"""
+    if m == 1:
+        for i in prange(n):
+            gradient = g[i * c : (i + 1) * c]
+            target = gx[i * c : (i + 1) * c]
+            for k in range(c):
+                target[k] = slope[k] * gradient[k]
+    else:
+        for t in prange(n * c):
+            s = slope[t % c]
+            gradient = g[t * m : (t + 1) * m]
+            target = gx[t * m : (t + 1) * m]
+            for j in range(m):
+                target[j] = s * gradient[j]
+
+
+SCALE = jit(scale_channels), jit(scale_channels, parallel=True)
 PLANE_MOMENTS = jit(plane_moments), jit(plane_moments, parallel=True)
 COLUMN_MOMENTS = jit(column_moments), jit(column_moments, parallel=True)
 NORMALISE = jit(normalise), jit(normalise, parallel=True)
@@ -244,8 +262,8 @@ def channel_normalise(x, out, mean, rstd, w, b, n, c, m):
     NORMALISE[x.size >= PARALLEL_ELEMENTS](x, out, scale, mean, shift, n, c, m)
 
 
-def channel_pull(g, x, w, mean, rstd, gx, gw, gb, n, c, m):
-    """Gradients of input, weight and bias of a batch norm that took mean and rstd from x; w empty for ones."""
+def channel_sums(g, x, mean, n, c, m):
+    """The parts of the sums of g and of g * (x - mean) over each channel, and how many parts there are."""
     large = x.size >= PARALLEL_ELEMENTS
     chunks = -(-n // (ROWS if m == 1 else IMAGES))
     sums, products = np.empty(chunks * c, x.dtype), np.empty(chunks * c, x.dtype)
@@ -253,9 +271,27 @@ def channel_pull(g, x, w, mean, rstd, gx, gw, gb, n, c, m):
         COLUMN_PRODUCTS[large](g, x, mean, sums, products, n, c)
     else:
         PLANE_PRODUCTS[large](g, x, mean, sums, products, n, c, m)
+    return sums, products, chunks
+
+
+def channel_pull(g, x, w, mean, rstd, gx, gw, gb, n, c, m):
+    """Gradients of input, weight and bias of a batch norm that took mean and rstd from x; w empty for ones."""
+    sums, products, chunks = channel_sums(g, x, mean, n, c, m)
     slope, centre, shift = np.empty(c, x.dtype), np.empty(c, x.dtype), np.empty(c, x.dtype)
     gather_products(sums, products, mean, rstd, w, gw, gb, slope, centre, shift, chunks, c, n * m, m == 1)
-    PULL[large](g, x, gx, mean, slope, centre, shift, n, c, m)
+    PULL[x.size >= PARALLEL_ELEMENTS](g, x, gx, mean, slope, centre, shift, n, c, m)
+
+
+def channel_pull_given(g, x, w, mean, var, gx, gw, gb, n, c, m, eps):
+    """Gradients of a batch norm by statistics from elsewhere: of the input, and of weight and bias, where these are not None."""
+    rstd, slope, zero = np.empty(c, x.dtype), np.empty(c, x.dtype), np.empty(c, x.dtype)
+    reciprocals(var, rstd, eps)
+    if gw is not None:
+        sums, products, chunks = channel_sums(g, x, mean, n, c, m)
+        gather_products(sums, products, mean, rstd, w, gw, gb, slope, zero, zero, chunks, c, n * m, m == 1)
+    if gx is not None:
+        channel_numbers(rstd, w, w[:0], slope, zero)
+        SCALE[x.size >= PARALLEL_ELEMENTS](g, gx, slope, n, c, m)
 
 
 # --- rows -----------------------------------------------------------------------------------------

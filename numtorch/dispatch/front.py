@@ -293,7 +293,9 @@ def _structured(op: Any) -> Callable:
     values = ", ".join(names) + ("," if len(names) == 1 else "")
     extra = ", ".join(params) + ("," if len(params) == 1 else "")
     kinds = [f"None if {n} is None else {n}._k" if t in optional else f"{n}._k" for n, t in zip(names, op.tensors, strict=True)]
-    lookup = ", ".join(kinds + [n for n in params if n in op.select])
+    given = ", ".join(names + params)
+    env |= {f"_{f.__name__}": f for f in op.features}
+    lookup = ", ".join(kinds + [n for n in params if n in op.select] + [f"_{f.__name__}({given})" for f in op.features])
     edge = " or ".join(f"({n} is not None and {n}._edge is not None)" if t in optional else f"{n}._edge is not None"
                        for n, t in zip(names, op.tensors, strict=True))
     text = f"""def {op.name.replace('.', '_')}({order}):
@@ -301,7 +303,7 @@ def _structured(op: Any) -> Callable:
         _launch = _memo[{lookup}]
     except (KeyError, AttributeError, TypeError):
         return _first(({values}), ({extra}))
-    _y = _launch({', '.join(names + params)})
+    _y = _launch({given})
     if ({edge}) and _mode.grad and _op.gradient is not None:
         _record({', '.join(names)}, ({extra}), _y)
     return _y
@@ -367,6 +369,7 @@ def key(op: Any, tensors: tuple, params: tuple) -> Any:
     """The key under which the front looks a launcher up."""
     parts = [None if t is None else t._k for t in tensors]
     parts += [v for (n, _), v in zip(op.params, params, strict=True) if n in op.select]
+    parts += [f(*tensors, *params) for f in op.features]
     return parts[0] if len(parts) == 1 else tuple(parts)
 
 

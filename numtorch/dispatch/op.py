@@ -61,7 +61,8 @@ class Op:
         self.spec = spec
         self.direct = view or direct
         self.body = body
-        self.select = select
+        self.select = tuple(s for s in select if not callable(s))
+        self.features = tuple(s for s in select if callable(s))
         self.differentiable = differentiable
         self.ref, self.samples, self.domain = ref, samples, domain
         self.seeds = frozenset(seeds)
@@ -84,6 +85,7 @@ class Op:
         present = [t for t in tensors if t is not None]
         where = present[0]._k.device if present else None
         chosen = tuple((n, v) for (n, _), v in zip(self.params, params, strict=True) if n in self.select)
+        chosen += tuple((f.__name__, f(*tensors, *params)) for f in self.features)
         kinds = tuple(None if t is None else t._k.dtype for t in tensors)
         return Signature(where.type if where else "cpu", kinds, chosen)
 
@@ -407,7 +409,9 @@ def op(fn: Callable | None = None, *, shape: bool = False, **options: Any) -> An
         shape: the body is only the rule for shapes and types, run on ``meta`` tensors; kernels compute.
         view: the body only makes views.
         direct: the body launches kernels itself, without calling ops that would be recorded.
-        select: parameters on which the choice of a kernel depends.
+        select: what the choice of a kernel depends on beside device and types: names of parameters, and functions of all
+            tensors and parameters that return something small and hashable, say a class of shapes. A function is called
+            on every call: it looks its answer up. The signature holds it under the function's name.
         differentiable: False if no result ever requires a gradient.
         ref, samples: for the op's tests.
     """

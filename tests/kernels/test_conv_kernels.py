@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from numtorch.kernels import threads
-from numtorch.ops.conv import cpu, general
+from numtorch.ops.conv import cpu
 
 # n, ci, h, w, co, kh, kw, stride, padding, dilation, groups
 CASES = {
@@ -64,23 +64,27 @@ def operands(case, dtype, seed=0):
     return make(n, ci, h, w), make(co, ci // groups, kh, kw), make(co), make(n, co, ho, wo)
 
 
-def run(case, dtype, module=cpu):
-    """Output and gradients (out, gx, gw, gb) from the kernels."""
+def ways(case):
+    """The ways of computing that the rule chooses for forward pass, input and weight gradient."""
+    _, ci, _, _, co, kh, kw, *geometry = CASES[case]
+    return [cpu.path(part, ci, co, kh, kw, *geometry) for part in cpu.WAYS]
+
+
+def run(case, dtype, cuda=None, way=None):
+    """Output and gradients (out, gx, gw, gb) from the kernels: the CPU's of the rule's ways or one for all, or CUDA's."""
     x, w, b, g = operands(case, dtype)
     ints = geometry(case)
     out, gx, gw, gb = (np.full(a.shape, np.nan, dtype) for a in (g, x, w, b))
     flat = [a.reshape(-1) for a in (x, w, b, g, out, gx, gw, gb)]
     x, w, b, g, *results = flat
-    if module is not general:
-        module.conv2d_forward(x, w, b, results[0], *ints)
-        module.conv2d_input_grad(g, w, results[1], *ints)
-        module.conv2d_weight_grad(x, g, results[2], *ints)
-        module.conv2d_bias_grad(g, results[3], ints[0], ints[4], ints[7], ints[8])
+    if cuda is None:
+        functions = [cpu.WAYS[part][way or chosen] for part, chosen in zip(cpu.WAYS, ways(case), strict=True)] + [cpu.bias_grad]
     else:
-        module.forward_serial(x, w, b, results[0], *ints)
-        module.input_grad_serial(g, w, results[1], *ints)
-        module.weight_grad_serial(x, g, results[2], *ints)
-        module.bias_grad_serial(g, results[3], ints[0], ints[4], ints[7] * ints[8])
+        functions = [cuda.conv2d_forward, cuda.conv2d_input_grad, cuda.conv2d_weight_grad, cuda.conv2d_bias_grad]
+    functions[0](x, w, b, results[0], *ints)
+    functions[1](g, w, results[1], *ints)
+    functions[2](x, g, results[2], *ints)
+    functions[3](g, results[3], ints[0], ints[4], ints[7], ints[8])
     return out, gx, gw, gb
 
 
@@ -109,10 +113,15 @@ def test_values_and_gradients_match_torch(case, dtype):
         assert_close(got, want, dtype)
 
 
-@pytest.mark.parametrize("case", ["lenet 2", "uneven", "depthwise", "1d"])
-def test_general_loops_match_torch_where_a_fast_path_would_run(case):
-    for got, want in zip(run(case, "float32", general), expected(case, "float32"), strict=True):
+@pytest.mark.parametrize("case", ["lenet 2", "uneven", "depthwise multiplier", "1d", "1x1 many", "wide padding"])
+def test_implicit_products_match_torch_where_another_way_would_run(case):
+    for got, want in zip(run(case, "float32", way="implicit_gemm"), expected(case, "float32"), strict=True):
         assert_close(got, want, "float32")
+
+
+def test_the_cases_reach_every_way_of_every_part():
+    reached = [set(column) for column in zip(*map(ways, CASES), strict=True)]
+    assert reached == [set(of) for of in cpu.WAYS.values()]
 
 
 def test_no_bias_is_an_empty_array():
@@ -120,7 +129,7 @@ def test_no_bias_is_an_empty_array():
     x, w, b, g = operands(case, "float32")
     out = np.empty_like(g)
     empty = np.empty(0, np.float32)
-    cpu.conv2d_forward(x.reshape(-1), w.reshape(-1), empty, out.reshape(-1), *geometry(case))
+    cpu.WAYS["forward"][ways(case)[0]](x.reshape(-1), w.reshape(-1), empty, out.reshape(-1), *geometry(case))
     want = expected(case, "float32")[0] - b[None, :, None, None]
     assert_close(out, want, "float32")
 
@@ -134,7 +143,10 @@ THREADED = [
     "many channels, stride",
     "stride",
     "1x1 many",
+    "1x1 stride",
     "batch 1",
+    "depthwise stride",
+    "many channels, groups",
 ]
 
 
@@ -155,18 +167,21 @@ def test_results_do_not_depend_on_the_number_of_threads(case, dtype="float32"):
 
 def test_sum_over_a_long_batch_keeps_its_digits():
     n = 2048
+    ways = cpu.WAYS["weight_grad"]
     ints = (n, 1, 8, 8, 2, 3, 3, 6, 6, 1, 1, 0, 0, 1, 1, 1)
     rng = np.random.default_rng(1)
     x = (rng.random(n * 64) + 1).astype(np.float32)
     g = (rng.random(n * 72) + 1).astype(np.float32)
-    gw = np.empty(18, np.float32)
-    cpu.conv2d_weight_grad(x, g, gw, *ints)
+    sums = [np.empty(18, np.float32) for _ in ways]
+    for way, gw in zip(ways.values(), sums, strict=True):  # one input channel: depthwise, too
+        way(x, g, gw, *ints)
     xs = x.reshape(n, 8, 8).astype(np.float64)
     gs = g.reshape(n, 2, 6, 6).astype(np.float64)
     want = [
         (xs[:, None, a : a + 6, b : b + 6] * gs).sum((0, 2, 3)) for a in range(3) for b in range(3)
     ]
-    np.testing.assert_allclose(gw.reshape(2, 9).T, want, rtol=2e-6)
+    for gw in sums:
+        np.testing.assert_allclose(gw.reshape(2, 9).T, want, rtol=2e-6)
 
 
 PLAIN = """
@@ -176,7 +191,8 @@ import test_conv_kernels as t
 t.CASES = {{
     "direct": (2, 2, 5, 6, 3, 3, 3, (1, 1), (1, 1), (1, 1), 1),
     "rows": (1, 2, 6, 6, 2, 5, 5, (1, 1), (2, 2), (1, 1), 1),
-    "general": (2, 2, 5, 6, 2, 2, 3, (2, 1), (1, 0), (1, 2), 2),
+    "implicit_gemm": (2, 2, 5, 6, 2, 2, 3, (2, 1), (1, 0), (1, 2), 1),
+    "depthwise": (2, 2, 5, 6, 2, 2, 3, (2, 1), (1, 0), (1, 2), 2),
     "1x1": (2, 3, 2, 2, 4, 1, 1, (1, 1), (0, 0), (1, 1), 1),
 }}
 for case in t.CASES:
@@ -212,7 +228,6 @@ import sys; sys.path.insert(0, {here!r})
 import test_conv_kernels as t
 from numtorch.ops.conv import cuda
 t.cuda_kernels(cuda)
-t.cpu = cuda
 t.CASES = {{
     "plain": (2, 2, 3, 4, 2, 3, 3, (1, 1), (1, 1), (1, 1), 1),
     "uneven": (1, 2, 4, 5, 2, 2, 3, (2, 1), (1, 0), (1, 2), 2),

@@ -1,265 +1,87 @@
-"""Convolution: meaning and gradients. The gradients for input and weight are ops with gradients of their own.
+"""Convolution: the functions that users call, in one, two and three dimensions, forward and transposed.
 
-All three are one trilinear form, the sum over ``g * w * x``: the gradient of each is found among the others.
-Kernels are in ``cpu`` and ``cuda``.
+Everything is made of the three two-dimensional ops of ``forms`` and of views: a sequence is an image of height 1, and a
+volume's depth joins the images (positions) and the channels (taps). Gradients follow from those of the ops.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
-from math import prod
 from typing import Any
 
 import numpy as np
 
-from numtorch._tensor import Tensor, empty
-from numtorch.dispatch.cost import nbytes, numel, per_input, touched
-from numtorch.dispatch.op import op
-from numtorch.dtype import FLOATS
-from numtorch.ops import movement, reduction
-from numtorch.ops.conv import cpu
-from numtorch.ops.movement import contiguous, reshape, unsqueeze
-from numtorch.storage import Size
+from numtorch._tensor import Tensor
+from numtorch.ops import movement
+from numtorch.ops.conv.forms import check, conv2d_bias_grad, conv2d_input_grad, conv2d_weight_grad, convolve, shape_text
+from numtorch.ops.movement import reshape, squeeze, unsqueeze
+from numtorch.ops.movement.views import slice_backward
 
-Pair = tuple[int, int]
+__all__ = ["conv1d", "conv2d", "conv2d_bias_grad", "conv2d_input_grad", "conv2d_weight_grad", "conv3d", "conv_transpose1d",
+           "conv_transpose2d", "conv_transpose3d"]
 
-
-def _shape(x: Any) -> str:
-    return str(list(x))
+Numbers = tuple[int, ...]
 
 
-@lru_cache(maxsize=4096)
-def _out_size(x: Size, w: Size, stride: Pair, padding: Pair, dilation: Pair) -> Pair:
-    """Height and width of the result; an error where the kernel does not fit."""
-    padded = [n + 2 * p for n, p in zip(x[2:], padding, strict=True)]
-    reach = [d * (k - 1) + 1 for d, k in zip(dilation, w[2:], strict=True)]
-    if any(r > n for r, n in zip(reach, padded, strict=True)):
-        raise RuntimeError(f"Calculated padded input size per channel: ({' x '.join(map(str, padded))}). Kernel size: "
-                           f"({' x '.join(map(str, reach))}). Kernel size can't be greater than actual input size (conv2d: input "
-                           f"{_shape(x)}, weight {_shape(w)}, padding {padding})")
-    return tuple((n - r) // s + 1 for n, r, s in zip(padded, reach, stride, strict=True))
+def _numbers(op: str, value: Any, dims: int, name: str, least: int, complaint: str) -> Numbers:
+    """``dims`` integers of at least ``least``, from one or from as many."""
+    if isinstance(value, int | np.integer):
+        numbers: Numbers = (int(value),) * dims
+    else:
+        numbers = tuple(value) * dims if len(value) == 1 else tuple(value)
+    if len(numbers) != dims:
+        raise RuntimeError(f"{op}: expected {name} to be a single integer value or a list of {dims} values to match the convolution "
+                           f"dimensions, but got {name}={list(numbers)}")
+    if min(numbers) < least:
+        raise RuntimeError(f"{complaint} is not supported ({op}: {name}={value})")
+    return numbers
 
 
-@lru_cache(maxsize=4096)
-def _ints(x: Size, w: Size, out: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> tuple:
-    """The integers that kernels take, from the shapes of input and weight."""
-    return (*x, w[0], *w[2:], *out, *stride, *padding, *dilation, groups)
+def _dims_of(op: str, x: Tensor, dims: int) -> None:
+    if x.ndim not in (dims + 1, dims + 2):
+        raise RuntimeError(f"Expected {dims + 1}D (unbatched) or {dims + 2}D (batched) input to {op}, but got input of size: "
+                           f"{shape_text(x.shape)}")
 
 
-def _windows(x: Tensor, kernel: Pair, out: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Tensor:
-    """The padded input's windows, (n, groups, channels, ho, wo, kh, kw), overlapping in memory."""
-    from numtorch.ops.creation import zeros
-
-    n, c, h, w = x.shape
-    (ph, pw), (sh, sw), (dh, dw) = padding, stride, dilation
-    rows, cols = h + 2 * ph, w + 2 * pw
-    padded = zeros((n, c, rows, cols), dtype=x.dtype, device=x.device)
-    movement.narrow(movement.narrow(padded, 2, ph, h), 3, pw, w).copy_(x)
-    plane = rows * cols
-    return movement.as_strided(padded, (n, groups, c // groups, *out, *kernel),
-                               (c * plane, c // groups * plane, plane, sh * cols, sw, dh * cols, dw))
+def _groups(op: str, groups: int) -> None:
+    if groups < 1:
+        raise RuntimeError(f"non-positive groups is not supported ({op}: groups={groups})")
 
 
-def _seen(x: Size, kernel: Pair, out: Pair, stride: Pair, padding: Pair, dilation: Pair) -> int:
-    """How many of the elements of images of shape ``x`` the windows see."""
-    return x[0] * x[1] * prod(map(touched, x[2:], out, kernel, stride, padding, dilation))
+def _steps(op: str, stride: Any, dilation: Any, dims: int) -> tuple[Numbers, Numbers]:
+    return (_numbers(op, stride, dims, "stride", 1, "non-positive stride"),
+            _numbers(op, dilation, dims, "dilation", 1, "dilation of zero or less"))
 
 
-def _cost(y: Tensor, x: Tensor, w: Tensor, b: Tensor | None, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> tuple[int, int]:
-    read = _seen(x.shape, w.shape[2:], y.shape[2:], stride, padding, dilation) * x.dtype.itemsize
-    return nbytes(y, w, b) + read, numel(y) * (2 * prod(w.shape[1:]) + (b is not None))
+def _padded(op: str, x: Tensor, kernel: Numbers, stride: Numbers, padding: Any, dilation: Numbers) -> tuple[Tensor, Numbers]:
+    """The input (longer by one where ``"same"`` needs an odd number of zeros) and the zeros on each side."""
+    dims = len(stride)
+    if not isinstance(padding, str):
+        return x, _numbers(op, padding, dims, "padding", 0, "negative padding")
+    if padding == "valid":
+        return x, (0,) * dims
+    if padding != "same":
+        raise RuntimeError(f"{op}: Invalid padding string: {padding!r}, should be one of {{'valid', 'same'}}")
+    if any(s != 1 for s in stride):
+        raise RuntimeError("padding='same' is not supported for strided convolutions")
+    total = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+    for dim, t in enumerate(total, 2):
+        if t % 2:  # the odd one goes to the right and below
+            x = _longer(x, dim, 0, 1)
+    return x, tuple(t // 2 for t in total)
 
 
-def _input_grad_cost(gx: Tensor, y: Tensor, w: Tensor, *geometry: Any) -> tuple[int, int]:
-    return nbytes(gx, y, w), 2 * numel(y) * prod(w.shape[1:])
+def _longer(x: Tensor, dim: int, before: int, after: int) -> Tensor:
+    """``x`` with zeros before and after it along a dimension."""
+    if not before and not after:
+        return x
+    n = x.shape[dim]
+    shape = (*x.shape[:dim], before + n + after, *x.shape[dim + 1 :])
+    return slice_backward(x, shape, dim, before, before + n, 1)
 
 
-def _weight_grad_cost(gw: Tensor, x: Tensor, y: Tensor, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair,
-                      groups: int) -> tuple[int, int]:
-    read = _seen(x.shape, kernel, y.shape[2:], stride, padding, dilation) * x.dtype.itemsize
-    return nbytes(gw, y) + read, 2 * numel(y) * prod(gw.shape[1:])
-
-
-@op(name="conv2d", public=False, cost=_cost)
-def convolve(x, w, b=None, stride: tuple = (1, 1), padding: tuple = (0, 0), dilation: tuple = (1, 1), groups: int = 1):
-    """``out[i,c,r,s] = b[c] + sum over k,a,b of w[c,k,a,b] * x[i,k,r*sh+a*dh-ph,s*sw+b*dw-pw]``."""
-    _check(x, w, b, groups)
-    ho, wo = _out_size(x.shape, w.shape, stride, padding, dilation)
-    co, cig, kh, kw = w.shape
-    windows = unsqueeze(_windows(x, (kh, kw), (ho, wo), stride, padding, dilation, groups), 2)
-    taps = reshape(w, (1, groups, co // groups, cig, 1, 1, kh, kw))
-    out = reshape(reduction.sum(windows * taps, (3, 6, 7)), (x.shape[0], co, ho, wo))
-    return out if b is None else out + reshape(b, (1, co, 1, 1))
-
-
-@convolve.vjp
-def _(g, x, w, *, stride, padding, dilation, groups, needs):
-    gx = conv2d_input_grad(g, w, tuple(x.shape[2:]), stride, padding, dilation, groups) if needs[0] else None
-    gw = conv2d_weight_grad(x, g, tuple(w.shape[2:]), stride, padding, dilation, groups) if needs[1] else None
-    return gx, gw, conv2d_bias_grad(g) if needs[2] else None
-
-
-@op(public=False, cost=_input_grad_cost)
-def conv2d_input_grad(y, w, size: tuple, stride: tuple, padding: tuple, dilation: tuple, groups: int):
-    """The gradient of ``conv2d`` for its input, of height and width ``size``: the transposed convolution."""
-    from numtorch.ops.creation import zeros
-
-    n, co, ho, wo = y.shape
-    _, cig, kh, kw = w.shape
-    (ph, pw), (sh, sw), (dh, dw) = padding, stride, dilation
-    h, wd = size
-    padded = zeros((n, groups, cig, h + 2 * ph, wd + 2 * pw), dtype=y.dtype, device=y.device)
-    gg = reshape(y, (n, groups, co // groups, 1, ho, wo))
-    for i in range(kh):
-        for j in range(kw):
-            tap = reshape(movement.select(movement.select(w, 3, j), 2, i), (1, groups, co // groups, cig, 1, 1))
-            rows = movement.slice(padded, 3, i * dh, i * dh + (ho - 1) * sh + 1, sh)
-            movement.slice(rows, 4, j * dw, j * dw + (wo - 1) * sw + 1, sw).add_(reduction.sum(gg * tap, 2))
-    inner = movement.narrow(movement.narrow(padded, 3, ph, h), 4, pw, wd)
-    return reshape(inner, (n, groups * cig, h, wd))
-
-
-def _cut(x: Tensor, shape: Size) -> Tensor:
-    """The first rows and columns: a transposed convolution with output padding reaches less far than its size allows."""
-    return x if x.shape == shape else movement.narrow(movement.narrow(x, 2, 0, shape[2]), 3, 0, shape[3])
-
-
-@conv2d_input_grad.vjp
-def _(g, y, w, *, stride, padding, dilation, groups, needs):
-    gy = _cut(convolve(g, w, None, stride, padding, dilation, groups), y.shape) if needs[0] else None
-    return gy, conv2d_weight_grad(g, y, tuple(w.shape[2:]), stride, padding, dilation, groups) if needs[1] else None
-
-
-@op(public=False, cost=_weight_grad_cost)
-def conv2d_weight_grad(x, y, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple, groups: int):
-    """The gradient of ``conv2d`` for its weight, of height and width ``kernel``."""
-    n, co, ho, wo = y.shape
-    windows = unsqueeze(_windows(x, kernel, (ho, wo), stride, padding, dilation, groups), 2)
-    gg = reshape(y, (n, groups, co // groups, 1, ho, wo, 1, 1))
-    return reshape(reduction.sum(windows * gg, (0, 4, 5)), (co, x.shape[1] // groups, *kernel))
-
-
-@conv2d_weight_grad.vjp
-def _(g, x, y, *, stride, padding, dilation, groups, needs):
-    gx = conv2d_input_grad(y, g, tuple(x.shape[2:]), stride, padding, dilation, groups) if needs[0] else None
-    return gx, _cut(convolve(x, g, None, stride, padding, dilation, groups), y.shape) if needs[1] else None
-
-
-@op(public=False, cost=per_input(1))
-def conv2d_bias_grad(x):
-    """The sum over images and positions, for each channel."""
-    return reduction.sum(x, (0, 2, 3))
-
-
-@conv2d_bias_grad.vjp
-def _(g, x_shape):
-    return movement.expand_to(reshape(g, (1, -1, 1, 1)), tuple(x_shape))
-
-
-# --- kernels --------------------------------------------------------------------------------------
-
-
-def _loops(device: str) -> Any:
-    if device == "cpu":
-        return cpu
-    from numtorch.ops.conv import cuda
-
-    return cuda
-
-
-@lru_cache(maxsize=64)
-def _no_bias(k: Any) -> Any:
-    return empty((1,), k.dtype, k.device)._buf[:0]  # of size 0 on every device
-
-
-def _register(device: str) -> None:
-    loops = None
-
-    @convolve.kernel(device, dtypes=FLOATS, name=device)
-    def forward(x, w, b, stride, padding, dilation, groups):
-        if x._k.dtype is not w._k.dtype or len(x.shape) != 4 or x.shape[1] != w.shape[1] * groups or \
-                w.shape[0] % groups or (b is not None and b.shape != w.shape[:1]):
-            _check(x, w, b, groups)
-        nonlocal loops
-        loops = loops or _loops(device)
-        size = _out_size(x.shape, w.shape, stride, padding, dilation)
-        x = x if x._k.contiguous else contiguous(x)
-        out = empty(Size((x.shape[0], w.shape[0], *size)), x._k.dtype, x._k.device)
-        if out.shape.numel():
-            bias = _no_bias(x._k) if b is None else contiguous(b)._buf
-            loops.conv2d_forward(x._buf, (w if w._k.contiguous else contiguous(w))._buf, bias, out._buf,
-                                 *_ints(x.shape, w.shape, size, stride, padding, dilation, groups))
-        return out
-
-    @conv2d_input_grad.kernel(device, dtypes=FLOATS, name=device)
-    def input_grad(y, w, size, stride, padding, dilation, groups):
-        nonlocal loops
-        loops = loops or _loops(device)
-        gx = empty(Size((y.shape[0], w.shape[1] * groups, *size)), y._k.dtype, y._k.device)
-        if gx.shape.numel():
-            loops.conv2d_input_grad(contiguous(y)._buf, contiguous(w)._buf, gx._buf,
-                                    *_ints(gx.shape, w.shape, tuple(y.shape[2:]), stride, padding, dilation, groups))
-        return gx
-
-    @conv2d_weight_grad.kernel(device, dtypes=FLOATS, name=device)
-    def weight_grad(x, y, kernel, stride, padding, dilation, groups):
-        nonlocal loops
-        loops = loops or _loops(device)
-        gw = empty(Size((y.shape[1], x.shape[1] // groups, *kernel)), x._k.dtype, x._k.device)
-        if gw.shape.numel():
-            loops.conv2d_weight_grad(contiguous(x)._buf, contiguous(y)._buf, gw._buf,
-                                     *_ints(x.shape, gw.shape, tuple(y.shape[2:]), stride, padding, dilation, groups))
-        return gw
-
-    @conv2d_bias_grad.kernel(device, dtypes=FLOATS, name=device)
-    def bias_grad(x):
-        nonlocal loops
-        loops = loops or _loops(device)
-        n, c, h, w = x.shape
-        gb = empty(Size((c,)), x._k.dtype, x._k.device)
-        if c:
-            loops.conv2d_bias_grad(contiguous(x)._buf, gb._buf, n, c, h, w)
-        return gb
-
-
-_register("cpu")
-_register("cuda")
-
-
-# --- what users call ------------------------------------------------------------------------------
-
-
-def _check(x: Tensor, w: Tensor, b: Tensor | None, groups: int) -> None:
-    """torch's complaints about shapes and types."""
-    if w.ndim != 4:
-        raise RuntimeError(f"conv2d: expected a 4D weight, but got weight of size {_shape(w.shape)}")
-    if w.shape[0] < groups:
-        raise RuntimeError(f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size "
-                           f"{_shape(w.shape)} instead")
-    if w.shape[0] % groups:
-        raise RuntimeError(f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of "
-                           f"size {_shape(w.shape)} instead")
-    if x.shape[1] != w.shape[1] * groups:
-        raise RuntimeError(f"Given groups={groups}, weight of size {_shape(w.shape)}, expected input{_shape(x.shape)} to have "
-                           f"{w.shape[1] * groups} channels, but got {x.shape[1]} channels instead")
-    if b is not None and tuple(b.shape) != (w.shape[0],):
-        raise RuntimeError(f"Given weight of size {_shape(w.shape)}, expected bias to be 1-dimensional with {w.shape[0]} elements, but "
-                           f"got bias of size {_shape(b.shape)} instead")
-    for name, other in (("weight", w), ("bias", b)):
-        if other is not None and other.dtype is not x.dtype:
-            raise RuntimeError(f"conv2d: Input type ({x.dtype.name}) and {name} type ({other.dtype.name}) should be the same; "
-                               "cast one with .to(...)")
-
-
-def _pair(value: Any, name: str, least: int, complaint: str) -> Pair:
-    pair = (value, value) if isinstance(value, int | np.integer) else tuple(value)
-    pair = pair * 2 if len(pair) == 1 else pair
-    if len(pair) != 2:
-        raise RuntimeError(f"conv2d: expected {name} to be a single integer value or a list of 2 values to match the convolution "
-                           f"dimensions, but got {name}={list(pair)}")
-    if min(pair) < least:
-        raise RuntimeError(f"{complaint} is not supported (conv2d: {name}={value})")
-    return pair
+def _weight_of(op: str, w: Tensor, dims: int) -> None:
+    if w.ndim != dims + 2:
+        raise RuntimeError(f"{op}: expected a {dims + 2}D weight, but got weight of size {shape_text(w.shape)}")
 
 
 def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
@@ -279,84 +101,181 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     >>> conv2d(torch.ones(1, 1, 3, 3), torch.ones(1, 1, 2, 2)).shape
     torch.Size([1, 1, 2, 2])
     """
-    if stride.__class__ is not tuple or len(stride) != 2 or min(stride) < 1:
-        stride = _pair(stride, "stride", 1, "non-positive stride")
-    if dilation.__class__ is not tuple or len(dilation) != 2 or min(dilation) < 1:
-        dilation = _pair(dilation, "dilation", 1, "dilation of zero or less")
+    if stride.__class__ is not tuple or dilation.__class__ is not tuple or len(stride) + len(dilation) != 4 or min(stride + dilation) < 1:
+        stride, dilation = _steps("conv2d", stride, dilation, 2)
     if len(input.shape) != 4:
-        if input.ndim != 3:
-            raise RuntimeError(f"Expected 3D (unbatched) or 4D (batched) input to conv2d, but got input of size: {_shape(input.shape)}")
-        return movement.squeeze(conv2d(unsqueeze(input, 0), weight, bias, stride, padding, dilation, groups), 0)
-    if padding.__class__ is str:
-        input, padding = _named_padding(input, weight, stride, padding, dilation)
-    elif padding.__class__ is not tuple or len(padding) != 2 or min(padding) < 0:
-        padding = _pair(padding, "padding", 0, "negative padding")
-    if groups < 1:
-        raise RuntimeError(f"non-positive groups is not supported (conv2d: groups={groups})")
+        _dims_of("conv2d", input, 2)
+        return squeeze(conv2d(unsqueeze(input, 0), weight, bias, stride, padding, dilation, groups), 0)
+    if padding.__class__ is not tuple or len(padding) != 2 or min(padding) < 0:
+        input, padding = _padded("conv2d", input, weight.shape[2:], stride, padding, dilation)
+    _groups("conv2d", groups)
     return convolve(input, weight, bias, stride, padding, dilation, groups)
-
-
-def _named_padding(x: Tensor, w: Tensor, stride: Pair, padding: str, dilation: Pair) -> tuple[Tensor, Pair]:
-    """The input (padded where the two sides differ) and the number of zeros on each side."""
-    if padding == "valid":
-        return x, (0, 0)
-    if padding != "same":
-        raise RuntimeError(f"conv2d: Invalid padding string: {padding!r}, should be one of {{'valid', 'same'}}")
-    if stride != (1, 1):
-        raise RuntimeError("padding='same' is not supported for strided convolutions")
-    total = [d * (k - 1) for d, k in zip(dilation, w.shape[2:], strict=True)]
-    for dim, t in zip((2, 3), total, strict=True):
-        if t % 2:  # the odd one goes to the right and below
-            shape = (*x.shape[:dim], x.shape[dim] + 1, *x.shape[dim + 1 :])
-            x = movement.slice_backward(x, shape, dim, 0, x.shape[dim], 1)
-    return x, tuple(t // 2 for t in total)
-
-
-def _single(value: Any, name: str) -> int:
-    if isinstance(value, int | np.integer):
-        return int(value)
-    if len(value) != 1:
-        raise RuntimeError(f"conv1d: expected {name} to be a single integer value or a list of 1 values to match the convolution "
-                           f"dimensions, but got {name}={list(value)}")
-    return int(value[0])
 
 
 def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
            groups: int = 1) -> Tensor:
-    """Convolution of sequences (N, C, L) or (C, L) with filters (O, C / groups, k): images of height 1."""
-    if input.ndim not in (2, 3):
-        raise RuntimeError(f"Expected 2D (unbatched) or 3D (batched) input to conv1d, but got input of size: {_shape(input.shape)}")
-    if weight.ndim != 3:
-        raise RuntimeError(f"conv1d: expected a 3D weight, but got weight of size {_shape(weight.shape)}")
-    if padding.__class__ is not str:
-        padding = (0, _single(padding, "padding"))
-    stride, dilation = _single(stride, "stride"), _single(dilation, "dilation")
-    y = conv2d(unsqueeze(input, -2), unsqueeze(weight, -2), bias, (1, stride), padding, (1, dilation), groups)
-    return movement.squeeze(y, -2)
+    """Convolution of sequences (N, C, L) or (C, L) with filters (O, C / groups, k): images of height 1.
+
+    The other arguments are those of ``conv2d``. Source: torch.nn.functional.conv1d.
+
+    >>> import numtorch as torch
+    >>> from numtorch.ops.conv import conv1d
+    >>> conv1d(torch.tensor([[[1.0, 2, 4]]]), torch.tensor([[[-1.0, 1]]]))
+    tensor([[[1., 2.]]])
+    """
+    _dims_of("conv1d", input, 1)
+    _weight_of("conv1d", weight, 1)
+    _groups("conv1d", groups)
+    (s,), (d,) = _steps("conv1d", stride, dilation, 1)
+    if input.ndim == 2:
+        return squeeze(conv1d(unsqueeze(input, 0), weight, bias, s, padding, d, groups), 0)
+    x, (p,) = _padded("conv1d", input, weight.shape[2:], (s,), padding, (d,))
+    return squeeze(convolve(unsqueeze(x, -2), unsqueeze(weight, -2), bias, (1, s), (0, p), (1, d), groups), -2)
+
+
+def conv3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+           groups: int = 1) -> Tensor:
+    """Convolution of volumes (N, C, D, H, W) or (C, D, H, W) with filters (O, C / groups, kD, kH, kW).
+
+    Every position along D becomes an image whose channels are those of the slices that a filter reaches. The other
+    arguments are those of ``conv2d``. Source: torch.nn.functional.conv3d.
+
+    >>> import numtorch as torch
+    >>> from numtorch.ops.conv import conv3d
+    >>> conv3d(torch.ones(1, 2, 4, 5, 6), torch.ones(3, 2, 2, 3, 3), padding=1).shape
+    torch.Size([1, 3, 5, 5, 6])
+    """
+    _dims_of("conv3d", input, 3)
+    _weight_of("conv3d", weight, 3)
+    _groups("conv3d", groups)
+    stride, dilation = _steps("conv3d", stride, dilation, 3)
+    if input.ndim == 4:
+        return squeeze(conv3d(unsqueeze(input, 0), weight, bias, stride, padding, dilation, groups), 0)
+    check(input, weight, bias, groups)
+    x, padding = _padded("conv3d", input, weight.shape[2:], stride, padding, dilation)
+    x = _longer(x, 2, padding[0], padding[0])
+    n, c, d, h, w = x.shape
+    o, _, kd, kh, kw = weight.shape
+    reach = dilation[0] * (kd - 1) + 1
+    if reach > d:
+        raise RuntimeError(f"Calculated padded input size per channel: ({d} x {h + 2 * padding[1]} x {w + 2 * padding[2]}). Kernel size: "
+                           f"({kd} x {kh} x {kw}). Kernel size can't be greater than actual input size (conv3d: input "
+                           f"{shape_text(input.shape)}, weight {shape_text(weight.shape)}, padding {padding})")
+    depth = (d - reach) // stride[0] + 1
+    slices = [movement.slice(x, 2, k * dilation[0], k * dilation[0] + (depth - 1) * stride[0] + 1, stride[0]) for k in range(kd)]
+    images = reshape(movement.permute(movement.stack(slices, 2), (0, 3, 1, 2, 4, 5)), (n * depth, c * kd, h, w))
+    taps = reshape(weight, (o, weight.shape[1] * kd, kh, kw))
+    y = convolve(images, taps, bias, stride[1:], padding[1:], dilation[1:], groups)
+    return movement.contiguous(movement.transpose(reshape(y, (n, depth, *y.shape[1:])), 1, 2))
+
+
+# --- transposed -----------------------------------------------------------------------------------
+
+
+def _transposed(op: str, x: Tensor, w: Tensor, b: Tensor | None, stride: Any, padding: Any, output_padding: Any, groups: int,
+                dilation: Any, dims: int) -> tuple[Numbers, Numbers, Numbers, Numbers]:
+    """torch's complaints; then stride, padding, dilation and the extents of the result."""
+    _weight_of(op, w, dims)
+    _groups(op, groups)
+    stride, dilation = _steps(op, stride, dilation, dims)
+    padding = _numbers(op, padding, dims, "padding", 0, "negative padding")
+    extra = _numbers(op, output_padding, dims, "output_padding", 0, "negative output_padding")
+    if x.shape[1] != w.shape[0]:
+        raise RuntimeError(f"Given transposed=1, weight of size {shape_text(w.shape)}, expected input{shape_text(x.shape)} to have "
+                           f"{w.shape[0]} channels, but got {x.shape[1]} channels instead")
+    if w.shape[0] % groups:
+        raise RuntimeError(f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of size "
+                           f"{shape_text(w.shape)} instead")
+    if b is not None and tuple(b.shape) != (w.shape[1] * groups,):
+        raise RuntimeError(f"Given transposed=1, weight of size {shape_text(w.shape)}, expected bias to be 1-dimensional with "
+                           f"{w.shape[1] * groups} elements, but got bias of size {shape_text(b.shape)} instead")
+    for name, other in (("weight", w), ("bias", b)):
+        if other is not None and other.dtype is not x.dtype:
+            raise RuntimeError(f"{op}: Input type ({x.dtype.name}) and {name} type ({other.dtype.name}) should be the same; "
+                               "cast one with .to(...)")
+    if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
+        raise RuntimeError(f"output padding must be smaller than either stride or dilation, but got output_padding: {extra}, "
+                           f"stride: {stride}, dilation: {dilation}")
+    size = tuple([(n - 1) * s - 2 * p + d * (k - 1) + e + 1 for n, s, p, d, k, e in
+                  zip(x.shape[2:], stride, padding, dilation, w.shape[2:], extra, strict=True)])
+    if min(size) < 1:
+        raise RuntimeError(f"Given input size per channel: {shape_text(x.shape[2:])}. Calculated output size per channel: "
+                           f"{shape_text(size)}. Output size is too small ({op}: weight {shape_text(w.shape)}, padding {padding})")
+    return stride, padding, dilation, size
+
+
+def _biased(y: Tensor, b: Tensor | None) -> Tensor:
+    return y if b is None else y + reshape(b, (1, -1, *[1] * (y.ndim - 2)))
 
 
 def conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
                      output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Tensor:
     """The transposed convolution: the gradient of ``conv2d`` for its input, as a layer.
 
-    Shapes: input (N, C, H, W) or (C, H, W), weight (C, O / groups, kH, kW), bias (O).
+    Args:
+        input: (N, C, H, W) or (C, H, W).
+        weight: (C, O / groups, kH, kW); ``bias``: (O).
+        padding: rows and columns taken off each side of the result.
+        output_padding: rows and columns added below and on the right, fewer than stride or dilation.
+
     Source: torch.nn.functional.conv_transpose2d.
+
+    >>> import numtorch as torch
+    >>> from numtorch.ops.conv import conv_transpose2d
+    >>> conv_transpose2d(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 2, 2), stride=2).shape
+    torch.Size([1, 1, 4, 4])
     """
+    _dims_of("conv_transpose2d", input, 2)
     if input.ndim == 3:
-        return movement.squeeze(conv_transpose2d(unsqueeze(input, 0), weight, bias, stride, padding, output_padding, groups, dilation), 0)
-    if input.ndim != 4:
-        raise RuntimeError("Expected 3D (unbatched) or 4D (batched) input to conv_transpose2d, but got input of size: "
-                           f"{_shape(input.shape)}")
-    stride, dilation = _pair(stride, "stride", 1, "non-positive stride"), _pair(dilation, "dilation", 1, "dilation of zero or less")
-    padding = _pair(padding, "padding", 0, "negative padding")
-    extra = _pair(output_padding, "output_padding", 0, "negative output_padding")
-    if input.shape[1] != weight.shape[0]:
-        raise RuntimeError(f"Given transposed=1, weight of size {_shape(weight.shape)}, expected input{_shape(input.shape)} to have "
-                           f"{weight.shape[0]} channels, but got {input.shape[1]} channels instead")
-    if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
-        raise RuntimeError(f"output padding must be smaller than either stride or dilation, but got output_padding: {extra}, "
-                           f"stride: {stride}, dilation: {dilation}")
-    size = tuple((n - 1) * s - 2 * p + d * (k - 1) + e + 1 for n, s, p, d, k, e in
-                 zip(input.shape[2:], stride, padding, dilation, weight.shape[2:], extra, strict=True))
-    y = conv2d_input_grad(input, weight, size, stride, padding, dilation, groups)
-    return y if bias is None else y + reshape(bias, (1, -1, 1, 1))
+        return squeeze(conv_transpose2d(unsqueeze(input, 0), weight, bias, stride, padding, output_padding, groups, dilation), 0)
+    steps = _transposed("conv_transpose2d", input, weight, bias, stride, padding, output_padding, groups, dilation, 2)
+    stride, padding, dilation, size = steps
+    return _biased(conv2d_input_grad(input, weight, size, stride, padding, dilation, groups), bias)
+
+
+def conv_transpose1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
+                     output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Tensor:
+    """The transposed convolution of sequences (N, C, L) or (C, L), weight (C, O / groups, k); see ``conv_transpose2d``.
+
+    >>> import numtorch as torch
+    >>> from numtorch.ops.conv import conv_transpose1d
+    >>> conv_transpose1d(torch.tensor([[[1.0, 2]]]), torch.tensor([[[1.0, 10]]]))
+    tensor([[[ 1., 12., 20.]]])
+    """
+    _dims_of("conv_transpose1d", input, 1)
+    if input.ndim == 2:
+        return squeeze(conv_transpose1d(unsqueeze(input, 0), weight, bias, stride, padding, output_padding, groups, dilation), 0)
+    steps = _transposed("conv_transpose1d", input, weight, bias, stride, padding, output_padding, groups, dilation, 1)
+    (s,), (p,), (d,), (size,) = steps
+    y = conv2d_input_grad(unsqueeze(input, -2), unsqueeze(weight, -2), (1, size), (1, s), (0, p), (1, d), groups)
+    return _biased(squeeze(y, -2), bias)
+
+
+def conv_transpose3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
+                     output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Tensor:
+    """The transposed convolution of volumes (N, C, D, H, W) or (C, D, H, W), weight (C, O / groups, kD, kH, kW); see ``conv_transpose2d``.
+
+    Each slice gives kD slices; those that fall on one another are added.
+
+    >>> import numtorch as torch
+    >>> from numtorch.ops.conv import conv_transpose3d
+    >>> conv_transpose3d(torch.ones(1, 2, 2, 2, 2), torch.ones(2, 1, 3, 3, 3), stride=2, padding=1).shape
+    torch.Size([1, 1, 3, 3, 3])
+    """
+    _dims_of("conv_transpose3d", input, 3)
+    if input.ndim == 4:
+        return squeeze(conv_transpose3d(unsqueeze(input, 0), weight, bias, stride, padding, output_padding, groups, dilation), 0)
+    steps = _transposed("conv_transpose3d", input, weight, bias, stride, padding, output_padding, groups, dilation, 3)
+    stride, padding, dilation, size = steps
+    (n, c, d, h, w), (_, o, kd, kh, kw) = input.shape, weight.shape
+    images = reshape(movement.transpose(input, 1, 2), (n * d, c, h, w))
+    taps = reshape(weight, (c, o * kd, kh, kw))
+    y = conv2d_input_grad(images, taps, size[1:], stride[1:], padding[1:], dilation[1:], groups)
+    y = movement.permute(reshape(y, (n, d, o * groups, kd, *size[1:])), (3, 0, 2, 1, 4, 5))
+    whole = (n, o * groups, max(size[0] + 2 * padding[0], (d - 1) * stride[0] + dilation[0] * (kd - 1) + 1), *size[1:])
+    total = None
+    for k in range(kd):
+        first = k * dilation[0]
+        share = slice_backward(movement.select(y, 0, k), whole, 2, first, first + (d - 1) * stride[0] + 1, stride[0])
+        total = share if total is None else total + share
+    return _biased(movement.contiguous(movement.narrow(total, 2, padding[0], size[0])), bias)

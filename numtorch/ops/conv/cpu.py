@@ -1,36 +1,142 @@
-"""Convolution on the CPU: which kernel runs, decided by shapes alone.
+"""Convolution on the CPU: four ways to compute it, and the rule on shapes that chooses.
 
-Owns the host-level functions that the op calls with flat NCHW arrays and integers. The loops are
-in ``direct`` (stride 1, small kernels), ``lowered`` (matrix products) and ``general`` (everything
-else).
+Owns the host-level functions that the ops' kernels call with flat NCHW arrays and integers. The loops are in ``direct``
+(few channels), ``implicit`` (matrix products), ``depthwise`` and, for 1x1, in ``kernels.gemm``. Every way computes every
+shape that its rule admits, ``implicit_gemm`` any shape at all.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Any
+
 import numpy as np
 
+from numtorch.kernels.gemm import bmm
 from numtorch.kernels.threads import get_num_threads
-from numtorch.ops.conv import direct, general, lowered
-
-# Multiply-adds below which starting the thread pool costs more than it saves.
-PARALLEL_WORK = 60_000
+from numtorch.ops.conv import bias as of_bias
+from numtorch.ops.conv import depthwise, direct, implicit
+from numtorch.ops.conv.plan import (
+    PARALLEL_WORK,
+    Plan,
+    Source,
+    forward_job,
+    input_grad_jobs,
+    planes_plan,
+    product_plan,
+    run,
+    weight_grad_plan,
+)
 
 # Partial sums of a weight gradient: fixed, so that the result does not depend on the threads.
 PARTS = 8
+FEW_ROWS = 12  # channels of the result up to which gathering its operand costs more than it brings
+FEW_TURNED = 16  # the same for a weight gradient, whose operands must be turned
+SHALLOW = 18  # products in a sum up to which the same holds
 
 NO_BIAS = {4: np.empty(0, np.float32), 8: np.empty(0, np.float64)}
 
 
-def suits_direct(kh, kw, sh, sw, dh, dw):
-    """Whether the shifted-plane kernels apply: stride 1, dilation 1, taps that fit in registers."""
-    return sh == sw == dh == dw == 1 and kh <= 7 and kw <= 7
+@lru_cache(maxsize=4096)
+def path(part: str, ci: int, co: int, kh: int, kw: int, stride: tuple, padding: tuple, dilation: tuple, groups: int) -> str:
+    """The way of computing a part (forward, input or weight gradient) of a layer, a rule measured on Zen 4 and Sapphire Rapids."""
+    if groups > 1 and groups == ci:
+        return "depthwise"
+    if kh == kw == 1 and groups == 1 and stride == (1, 1) and padding == (0, 0) and part != "weight_grad":
+        return "pointwise"
+    suits = stride == dilation == (1, 1) and kh <= 7 and kw <= 7
+    rows, depth = (ci, co) if part == "input_grad" else (co, ci)
+    if part == "input_grad":
+        suits = suits and padding[0] < kh and padding[1] < kw
+    few = rows // groups <= FEW_TURNED if part == "weight_grad" else rows // groups < FEW_ROWS or depth // groups * kh * kw <= SHALLOW
+    return "direct" if suits and few else "implicit_gemm"
 
 
-def suits_product(ci, co, kh, kw, sh, sw, dh, dw, groups):
-    """Whether a matrix product is worth its packing: 1x1, or not for the direct loops."""
-    if groups != 1 or co < 8 or ci * kh * kw < 8:
-        return False
-    return kh == kw == 1 or not suits_direct(kh, kw, sh, sw, dh, dw)
+# --- pointwise ------------------------------------------------------------------------------------
+
+
+def pointwise_forward(x, w, bias, out, n, ci, h, wd, co, *_):
+    """1x1: the image is its own operand, ``out[i] = w @ x[i] + bias``."""
+    if bias.size:
+        of_bias.fill_bias(bias, out, n, co, h * wd)
+    bmm(w, x, out, n, co, h * wd, ci, a_stride=0, accumulate=bias.size > 0)
+
+
+def pointwise_input_grad(g, w, gx, n, ci, h, wd, co, *_):
+    """1x1: ``gx[i] = w.T @ g[i]``."""
+    bmm(w, g, gx, n, ci, h * wd, co, ta=True, a_stride=0)
+
+
+# --- implicit_gemm --------------------------------------------------------------------------------
+
+
+def implicit_forward(x, w, bias, out, *ints):
+    """Any shape: weights times the input's shifted positions."""
+    plan = _forward_plan(False, x.dtype, get_num_threads(), *ints)
+    packed = np.empty(plan.weights, w.dtype)
+    implicit.pack_weights(plan.numbers, w, packed)
+    run(implicit.product_chunk, plan, x, packed, bias, out)
+
+
+def implicit_input_grad(g, w, gx, *ints):
+    """Any shape: turned weights times the incoming gradient's shifted positions, for each phase of the input."""
+    plan = _input_grad_plan(False, g.dtype, get_num_threads(), *ints)
+    packed = np.empty(plan.weights, w.dtype)
+    implicit.pack_turned(plan.numbers, plan.jobs, plan.chosen, w, packed)
+    run(implicit.product_chunk, plan, g, packed, NO_BIAS[g.itemsize], gx)
+
+
+def implicit_weight_grad(x, g, gw, *ints):
+    """Any shape: the incoming gradient times the input's shifted positions, turned."""
+    plan = _weight_grad_plan(False, x.dtype, get_num_threads(), *ints)
+    parts = gw if plan.parts == 1 else np.empty(plan.parts * gw.size, gw.dtype)
+    run(implicit.weight_grad_chunk, plan, x, g, g, parts)
+    if plan.parts > 1:
+        direct.combine(parts, gw, plan.parts)
+
+
+# --- depthwise ------------------------------------------------------------------------------------
+
+
+def depthwise_forward(x, w, bias, out, *ints):
+    """Each plane of the input with its own few taps."""
+    run(depthwise.planes_chunk, _forward_plan(True, x.dtype, get_num_threads(), *ints), x, w, bias, out)
+
+
+def depthwise_input_grad(g, w, gx, *ints):
+    """Each plane of the gradient, phase by phase."""
+    run(depthwise.planes_chunk, _input_grad_plan(True, g.dtype, get_num_threads(), *ints), g, w, NO_BIAS[g.itemsize], gx)
+
+
+def depthwise_weight_grad(x, g, gw, *ints):
+    """A dot product of two planes for each tap."""
+    run(depthwise.planes_weight_grad_chunk, _weight_grad_plan(True, x.dtype, get_num_threads(), *ints), x, g, g, gw)
+
+
+@lru_cache(maxsize=1024)
+def _forward_plan(planes, dtype, threads, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups) -> Plan:
+    job = forward_job(kh, kw, ho, wo, sh, sw, ph, pw, dh, dw)
+    given: Any = Source(n, groups, ci // groups, h, wd, sh, sw), co // groups, kh * kw, (ho, wo), (1, 1), (job,), dtype, threads
+    return planes_plan(*given, False) if planes else product_plan(*given)
+
+
+@lru_cache(maxsize=1024)
+def _input_grad_plan(planes, dtype, threads, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups) -> Plan:
+    jobs = tuple(input_grad_jobs(h, wd, kh, kw, sh, sw, ph, pw, dh, dw))
+    given: Any = Source(n, groups, co // groups, ho, wo, 1, 1), ci // groups, kh * kw, (h, wd), (sh, sw), jobs, dtype, threads
+    return planes_plan(*given, False) if planes else product_plan(*given)
+
+
+@lru_cache(maxsize=1024)
+def _weight_grad_plan(planes, dtype, threads, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups) -> Plan:
+    job = forward_job(kh, kw, ho, wo, sh, sw, ph, pw, dh, dw)
+    source = Source(n, groups, ci // groups, h, wd, sh, sw)
+    if planes:
+        return planes_plan(source, co // groups, kh * kw, (ho, wo), (1, 1), (job,), dtype, threads, True)
+    return weight_grad_plan(source, co // groups, kh * kw, job, dtype, threads)
+
+
+# --- direct ---------------------------------------------------------------------------------------
 
 
 def is_large(work):
@@ -38,10 +144,10 @@ def is_large(work):
     return work > PARALLEL_WORK and get_num_threads() > 1
 
 
-def direct_forward(large, x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups):
-    """Stride-1 convolution by shifted planes; images are independent, so any cut will do."""
+def direct_forward(x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups):
+    """Stride 1 by shifted planes; images are independent, so any cut will do."""
     ints = (n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups)
-    if large:
+    if is_large(n * co * ho * wo * (ci // groups) * kh * kw):
         kernel = direct.entry(direct.forward, kh, kw, co > groups, x.dtype)
         direct.forward_chunks(kernel, x, w, bias, out, *ints, min(n, get_num_threads()))
     else:
@@ -49,75 +155,41 @@ def direct_forward(large, x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, ph,
         kernel(0, x, w, bias, out, *ints, 1)
 
 
-def conv2d_forward(
-    x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups
-):
-    """``out[i,c,r,s] = bias[c] + sum over k,a,b of w[c,k,a,b] * x[i,k,r*sh+a*dh-ph,s*sw+b*dw-pw]``.
+def direct_input_grad(g, w, gx, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups):
+    """The convolution of g, padded to kernel - 1 - padding, with the flipped weights."""
+    wf = np.empty_like(w)
+    direct.flip(w, wf, co, ci // groups, co // groups, kh, kw)
+    ints = (n, co, ho, wo, ci, kh, kw, h, wd, sh, sw, kh - 1 - ph, kw - 1 - pw, dh, dw, groups)
+    direct_forward(g, wf, NO_BIAS[w.itemsize], gx, *ints)
 
-    Shapes: x (n,ci,h,wd), w (co,ci/groups,kh,kw), bias (co) or empty, out (n,co,ho,wo); outside the
-    image x counts as zero. Source: torch.nn.functional.conv2d.
-    """
-    if out.size == 0:
-        return
-    large = is_large(n * co * ho * wo * (ci // groups) * kh * kw)
-    if suits_product(ci, co, kh, kw, sh, sw, dh, dw, groups):
-        ints = (n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw)
-        lowered.forward(large, x, w, bias, out, *ints)
-    elif suits_direct(kh, kw, sh, sw, dh, dw):
-        direct_forward(large, x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups)
+
+def direct_weight_grad(x, g, gw, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups):
+    """Dot products of shifted planes, by parts of the images."""
+    pair = co // groups % 2 == 0
+    chunks = min(n, PARTS)
+    parts = np.empty(chunks * gw.size, gw.dtype)
+    ints = (n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups, chunks)
+    if is_large(n * co * ho * wo * (ci // groups) * kh * kw):
+        kernel = direct.entry(direct.weight_grad, kh, kw, pair, x.dtype)
+        direct.weight_grad_chunks(kernel, x, g, parts, *ints)
     else:
-        kernel = general.forward_parallel if large else general.forward_serial
-        kernel(x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups)
+        kernel = direct.specialise(direct.weight_grad, kh, kw, pair)
+        for t in range(chunks):
+            kernel(t, x, g, parts, *ints)
+    direct.combine(parts, gw, chunks)
 
 
-def conv2d_input_grad(g, w, gx, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups):
-    """Gradient of the input of ``conv2d_forward``: the transposed convolution of g with w."""
-    if gx.size == 0:
-        return
-    large = is_large(n * co * ho * wo * (ci // groups) * kh * kw)
-    if suits_product(ci, co, kh, kw, sh, sw, dh, dw, groups):
-        ints = (n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw)
-        lowered.input_grad(large, g, w, gx, *ints)
-    elif suits_direct(kh, kw, sh, sw, dh, dw) and ph < kh and pw < kw:
-        # The convolution of g, padded to kernel - 1 - padding, with the flipped weights.
-        wf = np.empty_like(w)
-        direct.flip(w, wf, co, ci // groups, co // groups, kh, kw)
-        none = NO_BIAS[w.dtype.itemsize]
-        ph, pw = kh - 1 - ph, kw - 1 - pw
-        direct_forward(large, g, wf, none, gx, n, co, ho, wo, ci, kh, kw, h, wd, ph, pw, groups)
-    else:
-        kernel = general.input_grad_parallel if large else general.input_grad_serial
-        kernel(g, w, gx, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups)
-
-
-def conv2d_weight_grad(x, g, gw, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups):
-    """Gradient of the weight of ``conv2d_forward``: x correlated with g (n,co,ho,wo)."""
-    if n == 0:
-        gw[:] = 0
-        return
-    large = is_large(n * co * ho * wo * (ci // groups) * kh * kw)
-    if suits_product(ci, co, kh, kw, sh, sw, dh, dw, groups):
-        ints = (n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw)
-        lowered.weight_grad(large, x, g, gw, *ints)
-    elif suits_direct(kh, kw, sh, sw, dh, dw):
-        pair = co // groups % 2 == 0
-        chunks = min(n, PARTS)
-        parts = np.empty(chunks * gw.size, gw.dtype)
-        ints = (n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups, chunks)
-        if large:
-            kernel = direct.entry(direct.weight_grad, kh, kw, pair, x.dtype)
-            direct.weight_grad_chunks(kernel, x, g, parts, *ints)
-        else:
-            kernel = direct.specialise(direct.weight_grad, kh, kw, pair)
-            for t in range(chunks):
-                kernel(t, x, g, parts, *ints)
-        direct.combine(parts, gw, chunks)
-    else:
-        kernel = general.weight_grad_parallel if large else general.weight_grad_serial
-        kernel(x, g, gw, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups)
-
-
-def conv2d_bias_grad(g, gb, n, co, ho, wo):
-    """Gradient of the bias: g (n,co,ho,wo) summed over images and positions."""
-    kernel = general.bias_grad_parallel if is_large(n * co * ho * wo) else general.bias_grad_serial
+def bias_grad(g, gb, n, co, ho, wo):
+    """Gradient of the bias: g (n, co, ho, wo) summed over images and positions."""
+    kernel = of_bias.bias_grad if is_large(n * co * ho * wo) else of_bias.bias_grad.serial
     kernel(g, gb, n, co, ho * wo)
+
+
+# part: way: function of (operand, operand or weights, [bias,] result, integers)
+WAYS: dict[str, dict[str, Any]] = {
+    "forward": {"direct": direct_forward, "implicit_gemm": implicit_forward, "depthwise": depthwise_forward,
+                "pointwise": pointwise_forward},
+    "input_grad": {"direct": direct_input_grad, "implicit_gemm": implicit_input_grad, "depthwise": depthwise_input_grad,
+                   "pointwise": pointwise_input_grad},
+    "weight_grad": {"direct": direct_weight_grad, "implicit_gemm": implicit_weight_grad, "depthwise": depthwise_weight_grad},
+}

@@ -5,7 +5,6 @@ By rules on shapes, never by timing; a plan is made once for a shape and kept.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from numtorch.kernels.gemm.plan import Scratch, scratch_key
 from numtorch.kernels.gemm.variants import Variants, variants
-from numtorch.kernels.threads import get_num_threads
+from numtorch.ops.conv import depthwise
 from numtorch.ops.conv import implicit as at
 from numtorch.ops.conv.pointer import address
 
@@ -241,6 +240,36 @@ def weight_grad_plan(source: Source, rows: int, taps: int, job: Job, dtype: np.d
     return Plan(*arrays, np.zeros(0, np.int64), scratch_key(dtype, chunks * int(numbers[at.SCRATCH])), 0, parts, chunks, kernel)
 
 
+def planes_plan(source: Source, rows: int, taps: int, result: tuple, spread: tuple, jobs: tuple, dtype: np.dtype, threads: int,
+                weight_grad: bool) -> Plan:
+    """The plan of the loops of ``depthwise``; ``starts`` also holds each tap's place among the weights."""
+    micro, numbers = _begin(source, dtype == np.float64, rows, taps)
+    phases, _ = _lay_out(numbers, source, list(jobs))
+    _, starts = _lay_out(numbers, source._replace(channels=1), list(jobs))
+    regs = micro.registers
+    table, parts, first = np.zeros((len(jobs), at.JOB_SIZE), np.int64), [], 0
+    for job, row in zip(jobs, table, strict=True):
+        count = len(job.taps)
+        row[:] = (count, 2 * first, 0, job.h, job.w, job.row, job.col, 0, 0)
+        parts += [starts[first : first + count], [tap[0] for tap in job.taps]]
+        first += count
+    # Flat planes are read to whole vectors behind their last row.
+    planes = _whole_lines(source.channels * int(numbers[at.CHANNEL]) + int(numbers[at.COLS]) + regs.lanes)
+    total = _whole_lines(max(job.h for job in jobs) * int(numbers[at.COLS]) + regs.lanes)
+    tasks = source.groups if weight_grad else source.images * source.groups
+    work = source.images * source.groups * source.channels * rows * sum(len(job.taps) * job.h * job.w for job in jobs)
+    chunks = min(threads, tasks) if work > PARALLEL_WORK else 1
+    for key, value in {at.RESULT_H: result[0], at.RESULT_W: result[1], at.SPREAD_H: spread[0], at.SPREAD_W: spread[1],
+                       at.JOBS: len(jobs), at.CHUNKS: chunks, at.SCRATCH_B: planes, at.SCRATCH: planes + total}.items():
+        numbers[key] = value
+    for width in range(regs.lanes, regs.strip + 1, regs.lanes):
+        micro.need_copy(width)
+    arrays = numbers, np.concatenate(parts).astype(np.int64), np.array(phases, np.int64).reshape(-1), table.reshape(-1)
+    loop = depthwise.planes_weight_grad_chunk if weight_grad else depthwise.planes_chunk
+    kernel = _chunk_address(loop, arrays, dtype) if chunks > 1 else 0
+    return Plan(*arrays, np.zeros(0, np.int64), scratch_key(dtype, chunks * int(numbers[at.SCRATCH])), 0, 1, chunks, kernel)
+
+
 def run(kernel: Any, plan: Plan, x: np.ndarray, w: np.ndarray, bias: np.ndarray, out: np.ndarray) -> None:
     """All chunks of a plan."""
     space = scratch.arrays.get(plan.scratch)
@@ -251,49 +280,3 @@ def run(kernel: Any, plan: Plan, x: np.ndarray, w: np.ndarray, bias: np.ndarray,
         at.run_chunks(plan.kernel, *arrays, plan.chunks)
     else:
         kernel(*arrays, 0)
-
-
-def forward(x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups) -> None:
-    """See ``cpu.conv2d_forward``."""
-    plan = _forward_plan(x.dtype, get_num_threads(), n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups)
-    packed = np.empty(plan.weights, w.dtype)
-    at.pack_weights(plan.numbers, w, packed)
-    run(at.product_chunk, plan, x, packed, bias, out)
-
-
-def input_grad(none, g, w, gx, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups) -> None:
-    """See ``cpu.conv2d_input_grad``; ``none`` is an empty array."""
-    plan = _input_grad_plan(g.dtype, get_num_threads(), n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups)
-    packed = np.empty(plan.weights, w.dtype)
-    at.pack_turned(plan.numbers, plan.jobs, plan.chosen, w, packed)
-    run(at.product_chunk, plan, g, packed, none, gx)
-
-
-def weight_grad(combine, x, g, gw, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups) -> None:
-    """See ``cpu.conv2d_weight_grad``; ``combine`` adds up partial sums."""
-    plan = _weight_grad_plan(x.dtype, get_num_threads(), n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups)
-    parts = gw if plan.parts == 1 else np.empty(plan.parts * gw.size, gw.dtype)
-    run(at.weight_grad_chunk, plan, x, g, g, parts)
-    if plan.parts > 1:
-        combine(parts, gw, plan.parts)
-
-
-@lru_cache(maxsize=1024)
-def _forward_plan(dtype, threads, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups) -> Plan:
-    source = Source(n, groups, ci // groups, h, wd, sh, sw)
-    job = forward_job(kh, kw, ho, wo, sh, sw, ph, pw, dh, dw)
-    return product_plan(source, co // groups, kh * kw, (ho, wo), (1, 1), (job,), dtype, threads)
-
-
-@lru_cache(maxsize=1024)
-def _input_grad_plan(dtype, threads, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups) -> Plan:
-    source = Source(n, groups, co // groups, ho, wo, 1, 1)
-    jobs = tuple(input_grad_jobs(h, wd, kh, kw, sh, sw, ph, pw, dh, dw))
-    return product_plan(source, ci // groups, kh * kw, (h, wd), (sh, sw), jobs, dtype, threads)
-
-
-@lru_cache(maxsize=1024)
-def _weight_grad_plan(dtype, threads, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups) -> Plan:
-    source = Source(n, groups, ci // groups, h, wd, sh, sw)
-    job = forward_job(kh, kw, ho, wo, sh, sw, ph, pw, dh, dw)
-    return weight_grad_plan(source, co // groups, kh * kw, job, dtype, threads)

@@ -1,0 +1,301 @@
+"""The ops of convolution: meaning, gradients, kernels. The gradients for input and weight are ops with gradients of their own.
+
+All three are one trilinear form, the sum over ``g * w * x``: the gradient of each is found among the others.
+Which way of computing takes a call depends on the shapes alone (``cpu.path``) and is part of the signature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from math import prod
+from typing import Any
+
+from numtorch._tensor import Tensor, empty
+from numtorch.dispatch.cost import nbytes, numel, per_input, touched
+from numtorch.dispatch.op import op
+from numtorch.dtype import FLOATS
+from numtorch.ops import movement, reduction
+from numtorch.ops.conv import cpu
+from numtorch.ops.movement import contiguous, reshape, unsqueeze
+from numtorch.storage import Size
+
+Pair = tuple[int, int]
+
+
+def shape_text(x: Any) -> str:
+    return str(list(x))
+
+
+@lru_cache(maxsize=4096)
+def _out_size(x: Size, w: Size, stride: Pair, padding: Pair, dilation: Pair) -> Pair:
+    """Height and width of the result; an error where the kernel does not fit."""
+    padded = [n + 2 * p for n, p in zip(x[2:], padding, strict=True)]
+    reach = [d * (k - 1) + 1 for d, k in zip(dilation, w[2:], strict=True)]
+    if any(r > n for r, n in zip(reach, padded, strict=True)):
+        raise RuntimeError(f"Calculated padded input size per channel: ({' x '.join(map(str, padded))}). Kernel size: "
+                           f"({' x '.join(map(str, reach))}). Kernel size can't be greater than actual input size (conv2d: input "
+                           f"{shape_text(x)}, weight {shape_text(w)}, padding {padding})")
+    return tuple((n - r) // s + 1 for n, r, s in zip(padded, reach, stride, strict=True))
+
+
+@lru_cache(maxsize=4096)
+def _geometry(x: Size, w: Size, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> tuple[Size, tuple]:
+    """The result's shape, and the integers that kernels take."""
+    out = _out_size(x, w, stride, padding, dilation)
+    return Size((x[0], w[0], *out)), (*x, w[0], *w[2:], *out, *stride, *padding, *dilation, groups)
+
+
+@lru_cache(maxsize=4096)
+def _path(part: str, ci: int, co: int, kernel: Size, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> str:
+    # Shapes that do not fit together get here before anybody complains about them.
+    return cpu.path(part, ci, co, *kernel, stride, padding, dilation, groups) if len(kernel) == 2 and groups > 0 else "implicit_gemm"
+
+
+def _forward_path(x: Tensor, w: Tensor, b: Any, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> str:
+    return _path("forward", x.shape[1], w.shape[0], w.shape[2:], stride, padding, dilation, groups)
+
+
+def _input_grad_path(y: Tensor, w: Tensor, size: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> str:
+    return _path("input_grad", w.shape[1] * groups, w.shape[0], w.shape[2:], stride, padding, dilation, groups)
+
+
+def _weight_grad_path(x: Tensor, y: Tensor, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> str:
+    return _path("weight_grad", x.shape[1], y.shape[1], kernel, stride, padding, dilation, groups)
+
+
+_forward_path.__name__ = _input_grad_path.__name__ = _weight_grad_path.__name__ = "path"
+
+
+def _windows(x: Tensor, kernel: Pair, out: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Tensor:
+    """The padded input's windows, (n, groups, channels, ho, wo, kh, kw), overlapping in memory."""
+    from numtorch.ops.creation import zeros
+
+    n, c, h, w = x.shape
+    (ph, pw), (sh, sw), (dh, dw) = padding, stride, dilation
+    rows, cols = h + 2 * ph, w + 2 * pw
+    padded = zeros((n, c, rows, cols), dtype=x.dtype, device=x.device)
+    movement.narrow(movement.narrow(padded, 2, ph, h), 3, pw, w).copy_(x)
+    plane = rows * cols
+    return movement.as_strided(padded, (n, groups, c // groups, *out, *kernel),
+                               (c * plane, c // groups * plane, plane, sh * cols, sw, dh * cols, dw))
+
+
+def _seen(x: Size, kernel: Pair, out: Pair, stride: Pair, padding: Pair, dilation: Pair) -> int:
+    """How many of the elements of images of shape ``x`` the windows see."""
+    return x[0] * x[1] * prod(map(touched, x[2:], out, kernel, stride, padding, dilation))
+
+
+def _cost(y: Tensor, x: Tensor, w: Tensor, b: Tensor | None, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> tuple[int, int]:
+    read = _seen(x.shape, w.shape[2:], y.shape[2:], stride, padding, dilation) * x.dtype.itemsize
+    return nbytes(y, w, b) + read, numel(y) * (2 * prod(w.shape[1:]) + (b is not None))
+
+
+def _input_grad_cost(gx: Tensor, y: Tensor, w: Tensor, *geometry: Any) -> tuple[int, int]:
+    return nbytes(gx, y, w), 2 * numel(y) * prod(w.shape[1:])
+
+
+def _weight_grad_cost(gw: Tensor, x: Tensor, y: Tensor, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair,
+                      groups: int) -> tuple[int, int]:
+    read = _seen(x.shape, kernel, y.shape[2:], stride, padding, dilation) * x.dtype.itemsize
+    return nbytes(gw, y) + read, 2 * numel(y) * prod(gw.shape[1:])
+
+
+@op(name="conv2d", public=False, select=(_forward_path,), cost=_cost)
+def convolve(x, w, b=None, stride: tuple = (1, 1), padding: tuple = (0, 0), dilation: tuple = (1, 1), groups: int = 1):
+    """``out[i,c,r,s] = b[c] + sum over k,a,b of w[c,k,a,b] * x[i,k,r*sh+a*dh-ph,s*sw+b*dw-pw]``."""
+    check(x, w, b, groups)
+    ho, wo = _out_size(x.shape, w.shape, stride, padding, dilation)
+    co, cig, kh, kw = w.shape
+    windows = unsqueeze(_windows(x, (kh, kw), (ho, wo), stride, padding, dilation, groups), 2)
+    taps = reshape(w, (1, groups, co // groups, cig, 1, 1, kh, kw))
+    out = reshape(reduction.sum(windows * taps, (3, 6, 7)), (x.shape[0], co, ho, wo))
+    return out if b is None else out + reshape(b, (1, co, 1, 1))
+
+
+@convolve.vjp
+def _(g, x, w, *, stride, padding, dilation, groups, needs):
+    gx = conv2d_input_grad(g, w, tuple(x.shape[2:]), stride, padding, dilation, groups) if needs[0] else None
+    gw = conv2d_weight_grad(x, g, tuple(w.shape[2:]), stride, padding, dilation, groups) if needs[1] else None
+    return gx, gw, conv2d_bias_grad(g) if needs[2] else None
+
+
+@op(public=False, select=(_input_grad_path,), cost=_input_grad_cost)
+def conv2d_input_grad(y, w, size: tuple, stride: tuple, padding: tuple, dilation: tuple, groups: int):
+    """The gradient of ``conv2d`` for its input, of height and width ``size``: the transposed convolution."""
+    from numtorch.ops.creation import zeros
+
+    n, co, ho, wo = y.shape
+    _, cig, kh, kw = w.shape
+    (ph, pw), (sh, sw), (dh, dw) = padding, stride, dilation
+    h, wd = size
+    padded = zeros((n, groups, cig, h + 2 * ph, wd + 2 * pw), dtype=y.dtype, device=y.device)
+    gg = reshape(y, (n, groups, co // groups, 1, ho, wo))
+    for i in range(kh):
+        for j in range(kw):
+            tap = reshape(movement.select(movement.select(w, 3, j), 2, i), (1, groups, co // groups, cig, 1, 1))
+            rows = movement.slice(padded, 3, i * dh, i * dh + (ho - 1) * sh + 1, sh)
+            movement.slice(rows, 4, j * dw, j * dw + (wo - 1) * sw + 1, sw).add_(reduction.sum(gg * tap, 2))
+    inner = movement.narrow(movement.narrow(padded, 3, ph, h), 4, pw, wd)
+    return reshape(inner, (n, groups * cig, h, wd))
+
+
+def _cut(x: Tensor, shape: Size) -> Tensor:
+    """The first rows and columns: a transposed convolution with output padding reaches less far than its size allows."""
+    return x if x.shape == shape else movement.narrow(movement.narrow(x, 2, 0, shape[2]), 3, 0, shape[3])
+
+
+@conv2d_input_grad.vjp
+def _(g, y, w, *, stride, padding, dilation, groups, needs):
+    gy = _cut(convolve(g, w, None, stride, padding, dilation, groups), y.shape) if needs[0] else None
+    return gy, conv2d_weight_grad(g, y, tuple(w.shape[2:]), stride, padding, dilation, groups) if needs[1] else None
+
+
+@op(public=False, select=(_weight_grad_path,), cost=_weight_grad_cost)
+def conv2d_weight_grad(x, y, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple, groups: int):
+    """The gradient of ``conv2d`` for its weight, of height and width ``kernel``."""
+    n, co, ho, wo = y.shape
+    windows = unsqueeze(_windows(x, kernel, (ho, wo), stride, padding, dilation, groups), 2)
+    gg = reshape(y, (n, groups, co // groups, 1, ho, wo, 1, 1))
+    return reshape(reduction.sum(windows * gg, (0, 4, 5)), (co, x.shape[1] // groups, *kernel))
+
+
+@conv2d_weight_grad.vjp
+def _(g, x, y, *, stride, padding, dilation, groups, needs):
+    gx = conv2d_input_grad(y, g, tuple(x.shape[2:]), stride, padding, dilation, groups) if needs[0] else None
+    return gx, _cut(convolve(x, g, None, stride, padding, dilation, groups), y.shape) if needs[1] else None
+
+
+@op(public=False, cost=per_input(1))
+def conv2d_bias_grad(x):
+    """The sum over images and positions, for each channel."""
+    return reduction.sum(x, (0, 2, 3))
+
+
+@conv2d_bias_grad.vjp
+def _(g, x_shape):
+    return movement.expand_to(reshape(g, (1, -1, 1, 1)), tuple(x_shape))
+
+
+# --- kernels --------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=64)
+def _no_bias(k: Any) -> Any:
+    return empty((1,), k.dtype, k.device)._buf[:0]  # of size 0 on every device
+
+
+def _forward(compute: Callable) -> Callable:
+    def launch(x, w, b, stride, padding, dilation, groups):
+        if x._k.dtype is not w._k.dtype or len(x.shape) != 4 or x.shape[1] != w.shape[1] * groups or \
+                w.shape[0] % groups or (b is not None and b.shape != w.shape[:1]):
+            check(x, w, b, groups)
+        shape, ints = _geometry(x.shape, w.shape, stride, padding, dilation, groups)
+        x = x if x._k.contiguous else contiguous(x)
+        out = empty(shape, x._k.dtype, x._k.device)
+        if shape.numel():
+            bias = _no_bias(x._k) if b is None else contiguous(b)._buf
+            compute(x._buf, (w if w._k.contiguous else contiguous(w))._buf, bias, out._buf, *ints)
+        return out
+
+    return launch
+
+
+def _input_grad(compute: Callable) -> Callable:
+    def launch(y, w, size, stride, padding, dilation, groups):
+        gx = empty(Size((y.shape[0], w.shape[1] * groups, *size)), y._k.dtype, y._k.device)
+        if gx.shape.numel():
+            ints = (*gx.shape, w.shape[0], *w.shape[2:], *y.shape[2:], *stride, *padding, *dilation, groups)
+            compute(contiguous(y)._buf, contiguous(w)._buf, gx._buf, *ints)
+        return gx
+
+    return launch
+
+
+def _weight_grad(compute: Callable) -> Callable:
+    def launch(x, y, kernel, stride, padding, dilation, groups):
+        gw = empty(Size((y.shape[1], x.shape[1] // groups, *kernel)), x._k.dtype, x._k.device)
+        if not x.shape[0]:
+            gw._buf[:] = 0
+        elif gw.shape.numel():
+            ints = (*x.shape, y.shape[1], *kernel, *y.shape[2:], *stride, *padding, *dilation, groups)
+            compute(contiguous(x)._buf, contiguous(y)._buf, gw._buf, *ints)
+        return gw
+
+    return launch
+
+
+def _bias_grad(compute: Callable) -> Callable:
+    def launch(x):
+        gb = empty(Size((x.shape[1],)), x._k.dtype, x._k.device)
+        if x.shape[1]:
+            compute(contiguous(x)._buf, gb._buf, *x.shape)
+        return gb
+
+    return launch
+
+
+def _takes(way: str, says: str) -> Callable:
+    def when(s: Any) -> bool:
+        return s["path"] == way
+
+    when.__doc__ = says
+    return when
+
+
+# Asked in this order; implicit_gemm, the last, takes any shape.
+WHEN: dict[str, Callable | None] = {
+    "depthwise": _takes("depthwise", "each group has one input channel"),
+    "pointwise": _takes("pointwise", "1x1 at stride 1 without padding or groups: the image itself is the matrix"),
+    "direct": _takes("direct", "stride 1, a small kernel and so few channels that gathering a matrix costs more than it brings"),
+    "implicit_gemm": None,
+}
+
+_OPS: dict[str, tuple[Any, Callable]] = {
+    "forward": (convolve, _forward), "input_grad": (conv2d_input_grad, _input_grad), "weight_grad": (conv2d_weight_grad, _weight_grad),
+}
+
+for _part, (_op, _launcher) in _OPS.items():
+    for _way, _when in WHEN.items():
+        if _way in cpu.WAYS[_part]:
+            _op.kernel("cpu", dtypes=FLOATS, name=_way, when=_when)(_launcher(cpu.WAYS[_part][_way]))
+
+conv2d_bias_grad.kernel("cpu", dtypes=FLOATS, name="planes")(_bias_grad(cpu.bias_grad))
+
+
+def _on_device(name: str) -> Callable:
+    """The CUDA function of this name; its module is imported with the first call."""
+    def compute(*args: Any) -> None:
+        from numtorch.ops.conv import cuda
+
+        getattr(cuda, name)(*args)
+
+    return compute
+
+
+for _part, (_op, _launcher) in _OPS.items():
+    _op.kernel("cuda", dtypes=FLOATS, name="direct")(_launcher(_on_device(f"conv2d_{_part}")))
+
+conv2d_bias_grad.kernel("cuda", dtypes=FLOATS, name="blocks")(_bias_grad(_on_device("conv2d_bias_grad")))
+
+
+def check(x: Tensor, w: Tensor, b: Tensor | None, groups: int) -> None:
+    """torch's complaints about shapes and types."""
+    if w.ndim != 4:
+        raise RuntimeError(f"conv2d: expected a 4D weight, but got weight of size {shape_text(w.shape)}")
+    if w.shape[0] < groups:
+        raise RuntimeError(f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size "
+                           f"{shape_text(w.shape)} instead")
+    if w.shape[0] % groups:
+        raise RuntimeError(f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of "
+                           f"size {shape_text(w.shape)} instead")
+    if x.shape[1] != w.shape[1] * groups:
+        raise RuntimeError(f"Given groups={groups}, weight of size {shape_text(w.shape)}, expected input{shape_text(x.shape)} to have "
+                           f"{w.shape[1] * groups} channels, but got {x.shape[1]} channels instead")
+    if b is not None and tuple(b.shape) != (w.shape[0],):
+        raise RuntimeError(f"Given weight of size {shape_text(w.shape)}, expected bias to be 1-dimensional with {w.shape[0]} elements, but "
+                           f"got bias of size {shape_text(b.shape)} instead")
+    for name, other in (("weight", w), ("bias", b)):
+        if other is not None and other.dtype is not x.dtype:
+            raise RuntimeError(f"conv2d: Input type ({x.dtype.name}) and {name} type ({other.dtype.name}) should be the same; "
+                               "cast one with .to(...)")

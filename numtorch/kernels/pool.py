@@ -315,6 +315,7 @@ _functions: dict[str, int] = {}
 
 def _address(kernel: Any, arity: int) -> int:
     signature = (types.int64,) * arity
+    kernel = kernel.addressable
     kernel.dispatcher.compile(signature)
     found = kernel.dispatcher.overloads[signature]
     return found.library.get_pointer_to_function(found.fndesc.llvm_cfunc_wrapper_name)

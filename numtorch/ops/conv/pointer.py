@@ -21,7 +21,7 @@ def address(kernel: Jit, *args: Any) -> Any:
     if disabled():
         return kernel.fn
     signature = tuple(numba().typeof(a) for a in args)
-    dispatcher = kernel.dispatcher
+    dispatcher = kernel.addressable.dispatcher
     dispatcher.compile(signature)
     found = dispatcher.overloads[signature]
     return found.library.get_pointer_to_function(found.fndesc.llvm_cfunc_wrapper_name)

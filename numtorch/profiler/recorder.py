@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import traceback
 import types
 import warnings
 from collections.abc import Callable
@@ -32,6 +33,7 @@ from numtorch.profiler.rows import Row, Span
 PATH = 1 << 44  # paths are multiples of this, so that adding a number of elements makes a key
 MAX_ROWS = 4096  # kernel rows; later shapes of a kernel share one
 EVENTS = 1 << 16
+_PACKAGE = __file__.rpartition("profiler")[0]
 
 
 class Preparation:
@@ -64,7 +66,7 @@ class Site:
 class Entry:
     """A row in the making: its site, where and on what it ran, and the work of one call."""
 
-    __slots__ = ("allocated", "bytes", "extra", "flops", "functions", "launch", "path", "prepared", "shapes", "site", "thread")
+    __slots__ = ("allocated", "bytes", "extra", "flops", "functions", "launch", "path", "prepared", "shapes", "site", "stack", "thread")
 
     def __init__(self, site: Site, path: int, shapes: str, thread: int):
         self.site, self.path, self.shapes, self.thread = site, path, shapes, thread
@@ -73,6 +75,7 @@ class Entry:
         self.functions: tuple = ()
         self.launch: dict = {}
         self.prepared = Preparation()  # in calls of this row
+        self.stack: tuple[str, ...] = ()
 
 
 @functools.cache
@@ -91,10 +94,12 @@ class Recorder:
 
     Args:
         events: how many of the newest calls are kept for the time line.
+        stacks: rows remember where the program called them first.
     """
 
-    def __init__(self, events: int = EVENTS):
+    def __init__(self, events: int = EVENTS, stacks: bool = False):
         self.sums = Sums(events)
+        self.stacks = stacks
         self.journal: list[int] = []
         self.here = [0, 0]
         self.owner = threading.get_ident()
@@ -159,6 +164,8 @@ class Recorder:
             number = self.entries[key] = self._number(Entry(site, path, "others" if shared else shapes, thread),
                                                       ELSEWHERE if thread else KERNEL)
             self.kernel_rows += 1
+            if self.stacks:
+                self.table[number].stack = _stack()
         return number, True, not shared
 
     # --- the journal --------------------------------------------------------------------------------
@@ -388,23 +395,28 @@ class Recorder:
         here = self.here
         inside, here[0] = here[0], 0
         seen: list[Jit] = []
-        original = Jit.__call__
+        call, entry_of = Jit.__call__, Jit.entry
         owner = self.owner
 
         def watched(self: Jit, *given: Any) -> Any:
             if threading.get_ident() == owner:
                 seen.append(self)
-            return original(self, *given)
+            return call(self, *given)
+
+        def watched_entry(self: Jit, *given: Any) -> Callable:  # a plan that calls entry points asks for them here
+            if threading.get_ident() == owner:
+                seen.append(self)
+            return entry_of(self, *given)
 
         before, ran, waited = self._unclaimed(), thread_time_ns(), self.waited
         if entry is not None:
-            Jit.__call__ = watched  # type: ignore[method-assign]
+            Jit.__call__, Jit.entry = watched, watched_entry  # type: ignore[method-assign]
         started = perf_counter_ns()
         try:
             result = run(*args, **kwargs)
         finally:
             ended = perf_counter_ns()
-            Jit.__call__ = original  # type: ignore[method-assign]
+            Jit.__call__, Jit.entry = call, entry_of  # type: ignore[method-assign]
             cold = self._unclaimed()[:2] != before[:2]
             if cold:
                 e = self.table[number]
@@ -414,10 +426,11 @@ class Recorder:
             else:
                 self.journal.extend((number, started, ended, here[0]))
             here[0] = inside + ended - started
-        if entry is not None and seen:
-            entry.functions = tuple(dict.fromkeys(j.__name__ for j in seen))
-            site.jits = tuple(dict.fromkeys((*site.jits, *seen)))
-            site.threads = pool.get_num_threads() if any(j.parallel for j in seen) else 1
+        if entry is not None:
+            if seen:
+                site.jits = tuple(dict.fromkeys((*site.jits, *seen)))
+                site.threads = pool.get_num_threads() if any(j.parallel for j in seen) else 1
+            entry.functions = tuple(dict.fromkeys(j.__name__ for j in seen or site.jits))
         return result
 
     def _unclaimed(self) -> tuple[int, int, float]:
@@ -528,7 +541,7 @@ class Recorder:
             median_ns=quantile([kept], [timed], 0.5), p95_ns=quantile([kept], [timed], 0.95),
             compile_ns=mine.compiling_ns + before.compiling_ns, load_ns=mine.loading_ns + before.loading_ns,
             cache="miss" if misses else "hit" if hits else "ready", cold_calls=mine.calls,
-            bytes=moved, flops=done, allocated=made, threads=site.threads, functions=e.functions, launch=e.launch, thread=e.thread,
+            bytes=moved, flops=done, allocated=made, threads=site.threads, functions=e.functions, launch=e.launch, stack=e.stack, thread=e.thread,
             wall_ns=wall, id=number, jits=site.jits, sample=kept)
 
     def totals(self, kind: type) -> list[tuple[int, Any]]:
@@ -562,6 +575,13 @@ def _shape_text(value: Any) -> str:
     if isinstance(value, tuple | list):
         return "(" + ", ".join(_shape_text(v) for v in value if v is not None) + ")"
     return str(value)
+
+
+def _stack() -> tuple[str, ...]:
+    """``file:line function`` of the program's own frames, the innermost last."""
+    frames = traceback.extract_stack()
+    mine = [f for f in frames if not f.filename.startswith((_PACKAGE, "<numtorch"))]
+    return tuple(f"{f.filename}:{f.lineno} {f.name}" for f in mine)
 
 
 def _verdict(about: Launcher) -> str:

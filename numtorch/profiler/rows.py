@@ -51,6 +51,8 @@ class Row:
         threads: how many threads it may share its work among; 1 where it is serial, None where unknown.
         functions: names of the compiled functions that it launched when it was first seen.
         launch: on CUDA: grid, block, registers, spilled bytes; else empty.
+        stack: ``file:line function`` from where the program called it first, the innermost last; only with
+            ``with_stack``.
         thread: 0 for the thread that opened the profile; rows of others, and those of a GPU (-1), are no part of
             the wall time but for what compiling them took.
         gbps: gigabytes (1e9) a second: ``bytes`` of the timed calls over ``total_ns``.
@@ -89,6 +91,7 @@ class Row:
     threads: int | None = None
     functions: tuple[str, ...] = ()
     launch: dict = field(default_factory=dict)
+    stack: tuple[str, ...] = ()
     thread: int = 0
     wall_ns: int = 0
     id: int = -1  # which events are its own

@@ -76,11 +76,12 @@ class profile(Profile):
     """Observe every kernel that runs inside the block; afterwards the object holds what was gathered.
 
     Args:
-        activities: which devices; all there are if None.
+        activities: torch's; whatever is named, every device that is used is observed, so that rows add up.
         schedule: see ``schedule``; then ``step()`` is to be called after each step. Everything if None.
         on_trace_ready: called with the profile whenever a cycle is complete.
-        record_shapes, profile_memory, with_stack, with_flops, with_modules: torch's switches. Shapes, bytes, operations and
-            modules are always there and cost nothing more; ``with_stack`` keeps where each span was entered.
+        with_stack: rows remember where the program called them first.
+        record_shapes, profile_memory, with_flops, with_modules: torch's switches. Shapes, allocated bytes, operations and
+            modules are always there.
         events: how many of the newest calls the time line keeps; the rows count all.
         trace: a file to which the Chrome trace is written at the end. Whether it can be written is found out at once.
 
@@ -106,7 +107,7 @@ class profile(Profile):
         self.activities = None if activities is None else {ProfilerActivity(a) for a in activities}
         self.schedule, self.on_trace_ready = schedule, on_trace_ready
         self.step_num = 0
-        self._events = events
+        self._events, self._with_stack = events, with_stack
         self._trace = trace
         self._stack: contextlib.ExitStack | None = None
         self._clocks: Clocks | None = None
@@ -197,7 +198,7 @@ class profile(Profile):
             self._clocks = Clocks(self._recorder)
 
     def _open(self) -> None:
-        recorder = self._recorder = Recorder(self._events)
+        recorder = self._recorder = Recorder(self._events, self._with_stack)
         self._stack = contextlib.ExitStack()
         self._stack.enter_context(watching(recorder))
         self._stack.enter_context(timing.observe(recorder))

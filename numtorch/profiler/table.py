@@ -118,8 +118,8 @@ def merged(rows: Iterable[Row]) -> Row:
         same("shapes"), total("calls"), total("self_ns"), total("total_ns"), quantile(samples, calls, 0.5), quantile(samples, calls, 0.95),
         total("compile_ns"), total("load_ns"), next((c for c in ("miss", "hit") if any(p.cache == c for p in parts)), same("cache")),
         total("cold_calls"), total("bytes"), total("flops"), total("allocated"), same("threads", None), same("functions", ()),
-        same("launch", {}), same("thread", 0), parts[0].wall_ns, -1, tuple(dict.fromkeys(j for p in parts for j in p.jits)), None,
-        parts[0].machine, parts)
+        same("launch", {}), same("stack", ()), same("thread", 0), parts[0].wall_ns,
+        jits=tuple(dict.fromkeys(j for p in parts for j in p.jits)), machine=parts[0].machine, parts=parts)
 
 
 class Averages(list[Row]):

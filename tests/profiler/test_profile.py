@@ -310,6 +310,15 @@ def test_a_profile_can_be_read_while_it_is_open():
     assert [r.calls for r in kernels(prof, "exp")] == [2]
 
 
+def test_where_a_kernel_was_called_from():
+    with profile(with_stack=True) as prof:
+        torch.exp(torch.ones(3))
+    (row,) = kernels(prof, "exp")
+    assert row.stack[-1].endswith("test_where_a_kernel_was_called_from")
+    with pytest.raises(ValueError, match="gpu"):
+        profile(activities=["gpu"])
+
+
 def test_gradients_of_gradients_under_a_profile():
     x = torch.tensor([1.0, 2.0], requires_grad=True)
     with profile():

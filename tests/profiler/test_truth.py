@@ -44,7 +44,8 @@ class Sampler:
         signal.signal(signal.SIGALRM, self.before)
 
 
-@pytest.mark.skipif(not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread(), reason="no timer signals")
+@pytest.mark.skipif(not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread(),
+                    reason="no timer signals")
 @pytest.mark.skipif(disabled(), reason="in plain Python a kernel is no one call")
 def test_a_sampling_profiler_finds_the_same_share_of_kernels():
     x, net = torch.rand(1 << 17), nn.Linear(256, 256)

@@ -117,7 +117,13 @@ def normalised_by(x, mean, var, w=None, b=None, eps: float = 1e-5):
     return normalised.op.body(x, mean, rsqrt(var + eps), w, b, eps)
 
 
-@normalised_by.vjp
+def _given_grad_cost(grads: tuple, g: Tensor, x: Tensor, mean: Tensor, var: Tensor, w: Any, *, eps: float,
+                     needs: tuple) -> tuple[int, int]:
+    read = nbytes(g, var) + (nbytes(w) if needs[0] else 0) + (nbytes(x, mean) if needs[3] else 0)
+    return nbytes(grads) + read, numel(g) * (needs[0] + 4 * needs[3] + needs[4])
+
+
+@normalised_by.vjp(cost=_given_grad_cost)
 def _(g, x, mean, var, w, *, eps, needs):
     rstd = rsqrt(var + eps)
     gx = g * _by_channel(rstd if w is None else rstd * w, x) if needs[0] else None

@@ -1,8 +1,8 @@
-"""Images: data sets that are read from files, and transforms that turn pictures into tensors.
+"""Images: data sets that are read from files, transforms that turn pictures into tensors, and known models.
 
-from numtorch.vision import datasets, transforms
+from numtorch.vision import datasets, models, transforms
 """
 
-from numtorch.vision import datasets, transforms
+from numtorch.vision import datasets, models, transforms
 
-__all__ = ["datasets", "transforms"]
+__all__ = ["datasets", "models", "transforms"]

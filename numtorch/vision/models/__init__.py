@@ -1,0 +1,11 @@
+"""Known architectures under torchvision's names, with its state dicts' keys; no weights are shipped.
+
+A new one: a module of its own with the block, the network and a function for each size, exported here.
+"""
+
+from numtorch.vision.models.resnet import ResNet as ResNet
+from numtorch.vision.models.resnet import resnet18 as resnet18
+from numtorch.vision.models.resnet import resnet34 as resnet34
+from numtorch.vision.models.resnet import resnet50 as resnet50
+from numtorch.vision.models.resnet import resnet101 as resnet101
+from numtorch.vision.models.resnet import resnet152 as resnet152

@@ -17,7 +17,7 @@ from numtorch.autograd import graph
 from numtorch.autograd.grad_mode import _Setting
 from numtorch.device import as_device
 from numtorch.dispatch.op import OPS, ElementwiseOp
-from numtorch.ops import activation, arithmetic, creation, indexing, linear, movement, random, reduction
+from numtorch.ops import activation, arithmetic, creation, indexing, linear, movement, random, reduction, scan, sorting
 from numtorch.storage import FRESH, tick
 
 # --- functions of the modules that are methods under the same name -----------------------------------
@@ -31,10 +31,13 @@ _METHODS: dict[Any, str] = {
     activation: "relu sigmoid tanh softmax log_softmax",
     reduction: "sum mean prod amax amin any all count_nonzero max min argmax argmin var std logsumexp norm",
     movement: "clone contiguous reshape permute transpose t expand expand_as broadcast_to squeeze unsqueeze select narrow "
-              "diagonal unfold as_strided flatten unflatten ravel movedim unbind split chunk repeat tile to copy_ fill_ zero_ resize_",
+              "diagonal unfold as_strided flatten unflatten ravel movedim unbind split chunk repeat tile to copy_ fill_ zero_ resize_ "
+              "tensor_split hsplit vsplit dsplit flip fliplr flipud roll rot90 repeat_interleave adjoint diff tril triu diag diagflat "
+              "diag_embed diagonal_scatter select_scatter slice_scatter fill_diagonal_",
     indexing: "index_select index_add index_copy index_fill gather scatter scatter_add nonzero masked_select masked_fill "
-              "index_put index_put_",
-    creation: "tril triu",
+              "index_put index_put_ index_reduce scatter_reduce take take_along_dim put masked_scatter argwhere",
+    scan: "cumsum cumprod cummax cummin logcumsumexp",
+    sorting: "sort argsort msort topk kthvalue median nanmedian",
     linear: "matmul mm bmm mv dot addmm outer",
     random: "normal_ uniform_ bernoulli bernoulli_ random_ exponential_ multinomial",
 }
@@ -43,6 +46,9 @@ for _module, _names in _METHODS.items():
         setattr(Tensor, _name, getattr(_module, _name))
 Tensor.swapaxes = Tensor.swapdims = movement.transpose
 Tensor.split_with_sizes = movement.split
+Tensor.moveaxis = movement.movedim
+Tensor.H = property(movement.adjoint)
+Tensor.mH = property(movement.adjoint)
 
 # --- operators ----------------------------------------------------------------------------------------
 
@@ -164,7 +170,7 @@ def _overwriting(name: str, fn: Callable) -> None:
     setattr(Tensor, name, method)
 
 
-for _name in ("scatter", "scatter_add", "index_add", "index_copy", "index_fill", "masked_fill", "tril", "triu", "clamp",
+for _name in ("scatter", "scatter_add", "scatter_reduce", "index_reduce", "put", "masked_scatter", "cumsum", "cumprod", "index_add", "index_copy", "index_fill", "masked_fill", "tril", "triu", "clamp",
               "addcmul", "addcdiv", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "div"):
     _overwriting(_name + "_", getattr(Tensor, _name))
 Tensor.__iand__, Tensor.__ior__, Tensor.__ixor__ = Tensor.bitwise_and_, Tensor.bitwise_or_, Tensor.bitwise_xor_

@@ -306,27 +306,6 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     return tuple(grids)
 
 
-def _triangle(x: Tensor, diagonal: int, lower: bool) -> Tensor:
-    from numtorch.ops.arithmetic import ge, le, where
-
-    if x.ndim < 2:
-        raise RuntimeError(f"{'tril' if lower else 'triu'}: input tensor must have at least 2 dimensions")
-    rows = movement.unsqueeze(arange(x.shape[-2], device=x.device), 1)
-    cols = arange(x.shape[-1], device=x.device)
-    keep = (le if lower else ge)(cols - rows, diagonal)
-    return where(keep, x, 0)
-
-
-def tril(input: Tensor, diagonal: int = 0) -> Tensor:
-    """The lower triangle; zeros above the diagonal."""
-    return _triangle(input, diagonal, True)
-
-
-def triu(input: Tensor, diagonal: int = 0) -> Tensor:
-    """The upper triangle; zeros below the diagonal."""
-    return _triangle(input, diagonal, False)
-
-
 def to_ndarray(x: Tensor) -> np.ndarray:
     """The elements as an array that shares memory (float32 copies for bfloat16, which NumPy lacks)."""
     a = as_ndarray(x)

@@ -244,6 +244,16 @@ SAMPLES = {
                 ((5, 2), index((3, 2), 5), (3, 2), 0, 1), ((3, 4), index((2, 2), 4, 1), (3, 2), 1, 0)],
     "scatter_combine": [((3, 4), index((2, 2), 4, 1), (2, 2), 1, 2), ((3, 4), index((3, 6), 4), (3, 6), 1, 2),
                         ((3, 4), index((3, 6), 4), (3, 6), 1, 3), ((4, 3), index((2, 2), 4), (3, 3), 0, 4)],
+    "cumsum": [((3, 4), 1), ((3, 4), 0, True), ((9, 5), 1, True), ((600,), 0), ((0, 3), 0), ((), 0)],
+    "cumprod": [((3, 4), 1), ((3, 4), 0), ((), 0)],
+    "cumulative_extreme": [((3, 4), 1, 1), ((3, 4), 0, -1), ((5,), 0, 1)],
+    "logcumsumexp": [((3, 4), 1), ((3, 4), 0, True), ((2, 300), 1, True), ((5,), 0)],
+    "linear_recurrence": [((3, 4), (3, 4), 1), ((3, 4), (3, 4), 0, True)],
+    "sort": [((3, 5), 1, False), ((4, 3), 0, True), ((2, 60), 1, True), ((70000,), 0, False), ((), 0, False)],
+    "topk": [((3, 5), 2, 1, True), ((4, 3), 2, 0, False), ((2, 400), 7, 1, True), ((), 1, 0, True)],
+    "kthvalue": [((3, 5), 2, 1, False, 0), ((4, 3), 1, 0, True, 0), ((2, 3, 4), 0, 1, False, 1), ((300,), 40, 0, False, 0), ((5,), 0, 0, False, 2)],
+    "flip": [((3, 4), (0,)), ((3, 4), (1,)), ((2, 3, 4), (0, 2)), ((0, 2), (0,))],
+    "triangle": [((3, 4), 0, True), ((2, 4, 3), 1, False), ((3, 3), -2, True)],
     "count_nonzero": [((3, 4),), ((3, 4), 1), ((2, 3, 4), (0, 2))],
     "extreme_along": [((3, 4), 1, False, 1), ((3, 4), 0, True, -1), ((2, 3, 4), 1, False, 1), ((5,), 0, False, -1)],
     "matmul": [((3, 4), (4, 5)), ((2, 3, 4), (2, 4, 5)), ((2, 3, 4), (4, 2)), ((1, 3, 4), (2, 4, 2)), ((3, 0), (0, 2)),
@@ -320,6 +330,39 @@ def _put(x, i, y, dim, accumulate):
     return np.moveaxis(z, 0, dim)
 
 
+def _backwards(f, x, dim, reverse):
+    if not x.ndim:
+        return x
+    return np.flip(f(np.flip(x, dim), dim), dim) if reverse else f(x, dim)
+
+
+def _extremes_so_far(x, dim, sign):
+    values = (np.maximum if sign > 0 else np.minimum).accumulate(x, dim)
+    shape = [-1 if d == dim else 1 for d in range(x.ndim)]
+    places = np.broadcast_to(np.arange(x.shape[dim]).reshape(shape), x.shape)
+    return values, np.maximum.accumulate(np.where(x == values, places, 0), dim)
+
+
+def _recurrence(x, y, dim, reverse):
+    x, y = np.moveaxis(x, dim, 0), np.moveaxis(y, dim, 0)
+    z, last = np.zeros_like(y), 0
+    for j in range(len(y))[:: -1 if reverse else 1]:
+        last = z[j] = x[j] * last + y[j]
+    return np.moveaxis(z, 0, dim)
+
+
+def _sorted(x, dim, descending):
+    if not x.ndim:
+        return x, np.zeros((), np.int64)
+    at = np.argsort(-x if descending else x, dim, kind="stable")
+    return np.take_along_axis(x, at, dim), at
+
+
+def _kth(x, k, dim, keepdim):
+    found = [np.take(y, [k], dim) for y in _sorted(x, dim, False)]
+    return tuple(found) if keepdim else tuple(y.squeeze(dim) for y in found)
+
+
 def _spread(x, m):
     z = np.zeros(m.shape)
     z[m] = x
@@ -391,6 +434,16 @@ STRUCTURED = {
     "strided_read": lambda x, size, stride, start, steps: _memory(x, steps)[_places(size, stride, start)],
     "take_along_extents": lambda x, i, dim: np.take(x, i, dim),
     "put_along_extents": _put,
+    "cumsum": lambda x, dim, reverse=False: _backwards(np.cumsum, x, dim, reverse),
+    "cumprod": lambda x, dim: np.cumprod(x, dim) if x.ndim else x,
+    "cumulative_extreme": lambda x, dim, sign: _extremes_so_far(x, dim, sign),
+    "logcumsumexp": lambda x, dim, reverse=False: _backwards(np.logaddexp.accumulate, x, dim, reverse),
+    "linear_recurrence": lambda x, y, dim, reverse=False: _recurrence(x, y, dim, reverse),
+    "sort": lambda x, dim, descending: _sorted(x, dim, descending),
+    "topk": lambda x, k, dim, largest: tuple(np.take(y, np.arange(k), dim) if x.ndim else y for y in _sorted(x, dim, largest)),
+    "kthvalue": lambda x, k, dim, keepdim, nan: _kth(x, (x.shape[dim] - 1) // 2 if nan else k, dim, keepdim),
+    "flip": np.flip,
+    "triangle": lambda x, diagonal, lower: (np.tril if lower else np.triu)(x, diagonal),
     "put_into_zeros": lambda x, i, shape, dim: _put(np.zeros(shape), i, x, dim, True),
     "compress": lambda x, m, n: x[m],
     "spread": _spread,

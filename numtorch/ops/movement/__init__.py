@@ -5,66 +5,88 @@
     copies.py       clone, casts, devices, and in-place writes; ``copies_cpu.py`` the loops between layouts
     pieces.py       split and its kin, cat and its kin
     rearrange.py    repeat, flip, roll: the same elements, more often or in another order
+    triangles.py    triangles and diagonals of matrices
     history.py      what an in-place write through a view means for the graph
 
 Other modules import from this package, not from its files.
 """
 
-from numtorch.ops.movement.arguments import shape_args as shape_args
+from numtorch.ops.movement.arguments import shape_args
 from numtorch.ops.movement.copies import (
-    cast as cast,
-    clone as clone,
-    contiguous as contiguous,
-    copy as copy,
-    copy_ as copy_,
-    fill as fill,
-    fill_ as fill_,
-    move as move,
-    resize_ as resize_,
-    set_like as set_like,
-    to as to,
-    zero_ as zero_,
+    cast,
+    clone,
+    contiguous,
+    copy,
+    copy_,
+    fill,
+    fill_,
+    move,
+    resize_,
+    set_like,
+    to,
+    zero_,
+)
+from numtorch.ops.movement.history import as_strided_scatter, refresh_views, requires_grad_edge, write_history
+from numtorch.ops.movement.pieces import (
+    cat,
+    chunk,
+    column_stack,
+    diff,
+    dsplit,
+    dstack,
+    hsplit,
+    hstack,
+    split,
+    stack,
+    tensor_split,
+    unbind,
+    vsplit,
+    vstack,
+)
+from numtorch.ops.movement.rearrange import flip, fliplr, flipud, repeat, repeat_interleave, roll, rot90, tile
+from numtorch.ops.movement.shapes import adjoint, atleast_1d, atleast_2d, atleast_3d, flatten, movedim, ravel, unflatten
+from numtorch.ops.movement.triangles import (
+    diag,
+    diag_embed,
+    diagflat,
+    diagonal_scatter,
+    fill_diagonal_,
+    select_scatter,
+    slice_scatter,
+    tril,
+    tril_indices,
+    triu,
+    triu_indices,
 )
 from numtorch.ops.movement.views import (
-    as_strided as as_strided,
-    broadcast_tensors as broadcast_tensors,
-    broadcast_to as broadcast_to,
-    diagonal as diagonal,
-    expand as expand,
-    expand_as as expand_as,
-    expand_to as expand_to,
-    narrow as narrow,
-    permute as permute,
-    reshape as reshape,
-    select as select,
-    slice as slice,
-    squeeze as squeeze,
-    t as t,
-    transpose as transpose,
-    unfold as unfold,
-    unsqueeze as unsqueeze,
-    view_as_shape as view_as_shape,
+    as_strided,
+    broadcast_tensors,
+    broadcast_to,
+    diagonal,
+    expand,
+    expand_as,
+    expand_to,
+    narrow,
+    permute,
+    reshape,
+    select,
+    slice,
+    squeeze,
+    t,
+    transpose,
+    unfold,
+    unsqueeze,
+    view_as_shape,
 )
-from numtorch.ops.movement.shapes import (
-    flatten as flatten,
-    movedim as movedim,
-    ravel as ravel,
-    unflatten as unflatten,
-)
-from numtorch.ops.movement.pieces import (
-    cat as cat,
-    chunk as chunk,
-    split as split,
-    stack as stack,
-    unbind as unbind,
-)
-from numtorch.ops.movement.rearrange import (
-    repeat as repeat,
-    tile as tile,
-)
-from numtorch.ops.movement.history import (
-    as_strided_scatter as as_strided_scatter,
-    refresh_views as refresh_views,
-    requires_grad_edge as requires_grad_edge,
-    write_history as write_history,
-)
+
+__all__ = [
+    "adjoint", "as_strided", "as_strided_scatter", "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_tensors",
+    "broadcast_to", "cast", "cat", "chunk", "clone", "column_stack", "contiguous", "copy", "copy_", "diag",
+    "diag_embed", "diagflat", "diagonal", "diagonal_scatter", "diff", "dsplit", "dstack", "expand", "expand_as",
+    "expand_to", "fill", "fill_", "fill_diagonal_", "flatten", "flip", "fliplr", "flipud", "hsplit", "hstack",
+    "move", "movedim", "narrow", "permute", "ravel", "refresh_views", "repeat", "repeat_interleave",
+    "requires_grad_edge", "reshape", "resize_", "roll", "rot90", "select", "select_scatter", "set_like",
+    "shape_args", "slice", "slice_scatter", "split", "squeeze", "stack", "t", "tensor_split", "tile", "to",
+    "transpose", "tril", "tril_indices", "triu", "triu_indices", "unbind", "unflatten", "unfold", "unsqueeze",
+    "view_as_shape", "vsplit", "vstack", "write_history", "zero_",
+]

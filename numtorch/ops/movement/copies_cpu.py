@@ -20,6 +20,8 @@ from numtorch.storage import collapse, contiguous_strides, kind
 CODE = "numtorch.ops.movement.transposed_tile_codegen"
 SPAN = 32  # source elements of a row that a work item takes: whole cache lines, and few pages at a time
 PARALLEL_ELEMENTS = 1 << 16
+GRAIN = 1 << 12  # elements that a work item of rows moves at least
+SPAN_PLACED = 1 << 14  # elements of a row that a work item joins
 
 
 @jit(needs=CODE, _nrt=False)
@@ -87,6 +89,53 @@ def transpose(src, dst, rows, cols, s_step, d_step, sizes, s_steps, d_steps):
         transpose_span(src, s, s_step, dst, d, d_step, min(SPAN, rows - i), cols)
 
 
+@jit(parallel=True)
+def copy_planes(src, dst, s, rows, cols, s_row, s_col, d_row, d_col, sizes, s_steps, d_steps):
+    """dst[i*d_row + j*d_col] = src[s + i*s_row + j*s_col] at every position of the outer ``sizes``; steps may be negative."""
+    height = max(1, GRAIN // cols)
+    spans = (rows + height - 1) // height
+    outer = 1
+    for n in sizes:
+        outer *= n
+    for item in prange(outer * spans):
+        r = item // spans
+        first = (item - r * spans) * height
+        p, q = s + first * s_row, first * d_row
+        for k in range(sizes.size - 1, -1, -1):
+            at = r % sizes[k]
+            r = r // sizes[k]
+            p += at * s_steps[k]
+            q += at * d_steps[k]
+        for _ in range(min(height, rows - first)):
+            if d_col == 1 and s_col == 1:
+                for j in range(cols):
+                    dst[q + j] = src[p + j]
+            elif d_col == 1 and s_col == -1:
+                for j in range(cols):
+                    dst[q + j] = src[p - j]
+            elif d_col == 1 and s_col == 0:
+                v = src[p]
+                for j in range(cols):
+                    dst[q + j] = v
+            else:
+                for j in range(cols):
+                    dst[q + j * d_col] = src[p + j * s_col]
+            p += s_row
+            q += d_row
+
+
+@jit(parallel=True)
+def place(src, dst, rows, width, pitch, start):
+    """dst[i*pitch + start + j] = src[i*width + j]: one tensor's part of joined ones"""
+    spans = (width + SPAN_PLACED - 1) // SPAN_PLACED
+    for item in prange(rows * spans):
+        i = item // spans
+        j = (item - i * spans) * SPAN_PLACED
+        p, q = i * width + j, i * pitch + start + j
+        for k in range(min(SPAN_PLACED, width - j)):
+            dst[q + k] = src[p + k]
+
+
 # The type under which elements of a size are moved; float32 and float64, because most buffers need no view then.
 CARRIERS = {1: np.dtype(np.uint8), 2: np.dtype(np.uint16), 4: np.dtype(np.float32), 8: np.dtype(np.float64)}
 
@@ -109,14 +158,14 @@ class Relayout(Program):
         target = outs[0] if outs is not None else None
         if target is not None and (target._k.dtype is not x._k.dtype or target.shape != x.shape or same_memory(target, x)):
             return super().plan(values, outs)
-        geometry = _tiled(x.shape, x.strides, contiguous_strides(x.shape) if target is None else target.strides)
-        if geometry is None:
-            return super().plan(values, outs)
         numel = x.shape.numel()
-        parallel = numel >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1
+        if numel == 0:
+            return super().plan(values, outs)
+        sizes, steps = collapse(x.shape, [x.strides, contiguous_strides(x.shape) if target is None else target.strides])
+        kernel, geometry = _tiled(sizes, *steps) or planes(sizes, 0, *steps)
+        kernel = kernel if numel >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1 else kernel.serial
         carrier = CARRIERS[x._k.dtype.itemsize]
         one = np.empty(1, carrier)
-        kernel = transpose if parallel else transpose.serial
         moved, name = numel * x._k.dtype.itemsize, x._k.dtype.name
         work = Work(str(list(x.shape)), name, 2 * moved, 0, moved if target is None else 0)
         launch = compiled_entry(kernel, (one, one, *geometry), self.name, lambda: work)
@@ -131,14 +180,25 @@ class Relayout(Program):
         return Plan(entry, (), x.shape, (kind(x._k.dtype, CPU),), numel, kernel, (), target is not None)
 
 
-def _tiled(shape: tuple, src: tuple, dst: tuple) -> tuple | None:
-    """What ``transpose`` takes for such a copy; None where the same dimension is contiguous, or none is."""
-    sizes, (s, d) = collapse(shape, [src, dst])
+def _tiled(sizes: list, s: list, d: list) -> tuple | None:
+    """``transpose`` and what it takes for such a copy; None where the same dimension is contiguous, or none is."""
     if 1 not in s or 1 not in d or 0 in s or 0 in d:
         return None
     i, j = s.index(1), d.index(1)
     if i == j:
         return None
-    rest = [k for k in range(len(sizes)) if k not in (i, j)]
-    outer = [np.array([v[k] for k in rest], np.int64) for v in (sizes, s, d)]
-    return sizes[i], sizes[j], s[j], d[i], *outer
+    return transpose, (sizes[i], sizes[j], s[j], d[i], *_outer((i, j), sizes, s, d))
+
+
+def _outer(inner: tuple, *values: list) -> list:
+    rest = [k for k in range(len(values[0])) if k not in inner]
+    return [np.array([v[k] for k in rest], np.int64) for v in values]
+
+
+def planes(sizes: list, start: int, s: list, d: list) -> tuple:
+    """``copy_planes`` and what it takes (after the buffers) to walk the last two dimensions as rows and columns."""
+    sizes, s, d = ([1] * (2 - len(sizes)) + sizes, [0] * (2 - len(s)) + s, [0] * (2 - len(d)) + d)
+    i, j = len(sizes) - 2, len(sizes) - 1
+    if sizes[j] < 16 <= sizes[i]:  # a loop this short costs more than it does
+        i, j = j, i
+    return copy_planes, (start, sizes[i], sizes[j], s[i], s[j], d[i], d[j], *_outer((i, j), sizes, s, d))

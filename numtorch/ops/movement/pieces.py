@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty
 from numtorch.dispatch.op import VariadicOp
 from numtorch.dtype import dtype
+from numtorch.kernels import threads
 from numtorch.ops.movement.copies import copy_, to
-from numtorch.ops.movement.views import select, slice, unsqueeze
+from numtorch.ops.movement.copies_cpu import PARALLEL_ELEMENTS, place
+from numtorch.ops.movement.shapes import atleast_1d, atleast_2d, atleast_3d
+from numtorch.ops.movement.views import narrow, select, slice, unsqueeze
 from numtorch.storage import wrap_dim
 
 
@@ -69,13 +73,39 @@ def cat(tensors: Any, dim: int = 0) -> Tensor:
 
 def _cat_body(tensors: list, dim: int, d_type: dtype) -> Tensor:
     shape = list(tensors[0].shape)
-    shape[dim] = sum(x.shape[dim] for x in tensors)
+    shape[dim] = sum([x.shape[dim] for x in tensors])
     y = empty(shape, d_type, tensors[0].device)
+    if y.device.type == "cpu" and y._buf.size:
+        _join(tensors, dim, y)
+        return y
     at = 0
     for x in tensors:
         copy_(slice(y, dim, at, at + x.shape[dim]), x)
         at += x.shape[dim]
     return y
+
+
+def _join(tensors: list, dim: int, y: Tensor) -> None:
+    """Each tensor into its columns of ``y``, seen as rows of all dimensions before ``dim``."""
+    rows = prod(y.shape[:dim])
+    out = y._buf
+    pitch = out.size // rows
+    several = threads.get_num_threads() > 1
+    at = 0
+    for x in tensors:
+        if x._k.dtype is not y._k.dtype or not x._k.contiguous:
+            begin = at // prod(y.shape[dim + 1 :])
+            copy_(slice(y, dim, begin, begin + x.shape[dim]), x)
+            at += prod(x.shape[dim:])
+            continue
+        source = x._buf
+        width = source.size // rows
+        parallel = several and source.size >= PARALLEL_ELEMENTS
+        if rows == 1 and not parallel:
+            out[at : at + width] = source
+        elif width:
+            (place if parallel else place.serial)(source, out, rows, width, pitch, at)
+        at += width
 
 
 def _cat_vjp(g: Tensor, inputs: list, dim: int, d_type: dtype) -> tuple:
@@ -97,3 +127,130 @@ def stack(tensors: Any, dim: int = 0) -> Tensor:
                                f"{list(x.shape)} at entry {i}")
     d = wrap_dim(dim, tensors[0].ndim + 1, "stack")
     return cat([unsqueeze(x, d) for x in tensors], d)
+
+
+# --- split and join by position, as NumPy does -----------------------------------------------------
+
+
+def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """Pieces cut at the given places, or a number of pieces of which the first are one longer.
+
+    >>> import numtorch as torch
+    >>> torch.tensor_split(torch.arange(5), 2)
+    (tensor([0, 1, 2]), tensor([3, 4]))
+    """
+    if input.ndim == 0:
+        raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
+    d = wrap_dim(dim, input.ndim, "tensor_split")
+    n, cuts = input.shape[d], indices_or_sections
+    if isinstance(cuts, Tensor):
+        cuts = cuts.item() if cuts.ndim == 0 else cuts.tolist()
+    if isinstance(cuts, int):
+        if cuts <= 0:
+            raise RuntimeError(f"number of sections must be larger than 0, got {cuts}")
+        short, longer = divmod(n, cuts)
+        cuts = [i * short + min(i, longer) for i in range(1, cuts)]
+    ends = [slice_end if slice_end >= 0 else max(slice_end + n, 0) for slice_end in cuts]
+    bounds = [min(b, n) for b in (0, *ends, n)]
+    return tuple(slice(input, d, a, max(a, b)) for a, b in zip(bounds, bounds[1:], strict=False))
+
+
+def _split_along(dim: int, least: int, name: str, text: str) -> Any:
+    def split_along(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+        if input.ndim < least:
+            raise RuntimeError(f"torch.{name} requires a tensor with at least {least} dimension{'s' * (least > 1)}, but got a tensor "
+                               f"with {input.ndim} dimensions!")
+        d = 0 if name == "hsplit" and input.ndim == 1 else dim
+        if isinstance(indices_or_sections, int) and input.shape[d] % indices_or_sections:
+            raise RuntimeError(f"torch.{name} attempted to split along dimension {d}, but the size of the dimension {input.shape[d]} is "
+                               f"not divisible by the split_size {indices_or_sections}!")
+        return tensor_split(input, indices_or_sections, d)
+
+    split_along.__name__ = split_along.__qualname__ = name
+    split_along.__doc__ = text
+    return split_along
+
+
+hsplit = _split_along(1, 1, "hsplit", """``tensor_split`` along the second dimension (of vectors, the first) into equal pieces.
+
+    >>> import numtorch as torch
+    >>> torch.hsplit(torch.arange(4), 2)
+    (tensor([0, 1]), tensor([2, 3]))
+    """)
+vsplit = _split_along(0, 2, "vsplit", """``tensor_split`` along the first dimension into equal pieces.
+
+    >>> import numtorch as torch
+    >>> torch.vsplit(torch.tensor([[1, 2], [3, 4]]), 2)
+    (tensor([[1, 2]]), tensor([[3, 4]]))
+    """)
+dsplit = _split_along(2, 3, "dsplit", """``tensor_split`` along the third dimension into equal pieces.
+
+    >>> import numtorch as torch
+    >>> [tuple(x.shape) for x in torch.dsplit(torch.zeros(1, 2, 4), 2)]
+    [(1, 2, 2), (1, 2, 2)]
+    """)
+
+
+def hstack(tensors: Any) -> Tensor:
+    """Tensors joined side by side: along the second dimension, vectors along the first.
+
+    >>> import numtorch as torch
+    >>> torch.hstack((torch.tensor([1]), torch.tensor([2, 3])))
+    tensor([1, 2, 3])
+    """
+    parts = [atleast_1d(x) for x in tensors]
+    return cat(parts, 0 if parts and parts[0].ndim == 1 else 1)
+
+
+def vstack(tensors: Any) -> Tensor:
+    """Tensors joined on top of each other; vectors are rows.
+
+    >>> import numtorch as torch
+    >>> torch.vstack((torch.tensor([1, 2]), torch.tensor([3, 4])))
+    tensor([[1, 2],
+            [3, 4]])
+    """
+    return cat([atleast_2d(x) for x in tensors], 0)
+
+
+def dstack(tensors: Any) -> Tensor:
+    """Tensors joined along a third dimension.
+
+    >>> import numtorch as torch
+    >>> torch.dstack((torch.tensor([1, 2]), torch.tensor([3, 4])))
+    tensor([[[1, 3],
+             [2, 4]]])
+    """
+    return cat([atleast_3d(x) for x in tensors], 2)
+
+
+def column_stack(tensors: Any) -> Tensor:
+    """Tensors joined side by side; vectors are columns.
+
+    >>> import numtorch as torch
+    >>> torch.column_stack((torch.tensor([1, 2]), torch.tensor([3, 4])))
+    tensor([[1, 3],
+            [2, 4]])
+    """
+    return cat([unsqueeze(atleast_1d(x), 1) if x.ndim <= 1 else x for x in tensors], 1)
+
+
+def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None) -> Tensor:
+    """Differences of neighbours along ``dim``, taken ``n`` times.
+
+    >>> import numtorch as torch
+    >>> torch.diff(torch.tensor([1, 3, 2]))
+    tensor([ 2, -1])
+    """
+    if input.ndim == 0:
+        raise RuntimeError("diff expects input to be at least one-dimensional")
+    if n < 0:
+        raise RuntimeError(f"order must be non-negative but got {n}")
+    d = wrap_dim(dim, input.ndim, "diff")
+    parts = [x for x in (prepend, input, append) if x is not None]
+    y = cat(parts, d) if len(parts) > 1 else input
+    for _ in range(min(n, y.shape[d])):
+        size = y.shape[d]
+        after, before = narrow(y, d, 1, size - 1), narrow(y, d, 0, size - 1)
+        y = after ^ before if y.dtype is dtypes.bool else after - before
+    return y

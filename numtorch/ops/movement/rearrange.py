@@ -1,13 +1,19 @@
-"""Elements repeated and put in another order along whole dimensions."""
+"""The same elements more often or in another order: repeat, flip, roll."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from numtorch._tensor import Tensor
+from numtorch._tensor import Tensor, empty
+from numtorch.dispatch.cost import moves
+from numtorch.dispatch.op import op
+from numtorch.kernels import threads
+from numtorch.ops.movement import copies_cpu as cpu
 from numtorch.ops.movement.arguments import shape_args
 from numtorch.ops.movement.copies import contiguous
-from numtorch.ops.movement.views import expand_to, reshape, view_as_shape
+from numtorch.ops.movement.pieces import cat
+from numtorch.ops.movement.views import expand_to, narrow, reshape, transpose, view_as_shape
+from numtorch.storage import collapse, contiguous_strides, wrap_dim
 
 
 def repeat(x: Tensor, *sizes: Any) -> Tensor:
@@ -22,6 +28,180 @@ def repeat(x: Tensor, *sizes: Any) -> Tensor:
     return reshape(y, tuple(r * n for r, n in zip(sizes, shape, strict=True)))
 
 
-def tile(x: Tensor, dims: Any) -> Tensor:
-    """As NumPy's tile: ``repeat`` with missing leading counts taken as 1."""
-    return repeat(x, (1,) * (x.ndim - len(dims)) + tuple(dims))
+def tile(x: Tensor, *dims: Any) -> Tensor:
+    """As NumPy's tile: ``repeat`` with missing leading counts taken as 1.
+
+    >>> import numtorch as torch
+    >>> torch.tile(torch.tensor([1, 2]), (2,))
+    tensor([1, 2, 1, 2])
+    """
+    counts = shape_args(dims)
+    return repeat(x, (1,) * (x.ndim - len(counts)) + tuple(counts))
+
+
+def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
+    """Each element (or slice along ``dim``) repeated in place: all as often, or each as often as ``repeats`` says.
+
+    >>> import numtorch as torch
+    >>> torch.repeat_interleave(torch.tensor([1, 2]), 2)
+    tensor([1, 1, 2, 2])
+    >>> torch.repeat_interleave(torch.tensor([1, 2]), torch.tensor([1, 3]))
+    tensor([1, 2, 2, 2])
+    """
+    x = reshape(input, (-1,)) if dim is None else reshape(input, (1,)) if input.ndim == 0 else input
+    d = 0 if dim is None else wrap_dim(dim, input.ndim, "repeat_interleave")
+    n = x.shape[d]
+    if isinstance(repeats, Tensor):
+        if repeats.ndim > 1 or (repeats.shape.numel() not in (1, n)):
+            raise RuntimeError(f"repeats must have the same size as input along dim, but got repeats.shape = {list(repeats.shape)} and "
+                               f"input.size({d}) = {n}")
+        if repeats.shape.numel() != 1 or n == 1:
+            return _each_as_often(x, repeats, d)
+        repeats = repeats.item()
+    if repeats < 0:
+        raise RuntimeError("Repeats must be non-negative")
+    y = expand_to(view_as_shape(contiguous(x), (*x.shape[: d + 1], 1, *x.shape[d + 1 :])), (*x.shape[: d + 1], repeats, *x.shape[d + 1 :]))
+    return reshape(y, (*x.shape[:d], n * repeats, *x.shape[d + 1 :]))
+
+
+def _each_as_often(x: Tensor, repeats: Tensor, dim: int) -> Tensor:
+    import numpy as np
+
+    from numtorch.ops.creation import from_ndarray, to_ndarray
+    from numtorch.ops.indexing import take_along_extents
+
+    counts = to_ndarray(contiguous(repeats.detach().to("cpu"))).reshape(-1)
+    if counts.dtype.kind not in "iu":
+        raise RuntimeError("repeats has to be Long or Int tensor")
+    if counts.size and counts.min() < 0:
+        raise RuntimeError("repeats can not be negative")
+    at = from_ndarray(np.repeat(np.arange(counts.size, dtype=np.int64), counts)).to(x.device)
+    return take_along_extents(x, at, dim)
+
+
+# --- flip and roll --------------------------------------------------------------------------------
+
+
+@op(name="flip", public=False, cost=moves)
+def flip_dims(x, dims: tuple):
+    """The elements in reverse order along dimensions."""
+    from numtorch.ops.creation import arange
+    from numtorch.ops.indexing import take_along_extents
+
+    for d in dims:
+        x = take_along_extents(x, x.shape[d] - 1 - arange(x.shape[d], device=x.device), d)
+    return x
+
+
+@flip_dims.kernel("cpu", name="backwards", functions=(cpu.copy_planes,))
+def flip_cpu(x, dims):
+    y = empty(x.shape, x.dtype, x.device)
+    if not y._buf.size:
+        return y
+    strides = list(x.strides)
+    start = 0
+    for d in dims:
+        start += (x.shape[d] - 1) * strides[d]
+        strides[d] = -strides[d]
+    sizes, steps = collapse(x.shape, [tuple(strides), contiguous_strides(x.shape)])
+    kernel, geometry = cpu.planes(sizes, start, *steps)
+    carrier = cpu.CARRIERS[x.dtype.itemsize]
+    parallel = y._buf.size >= cpu.PARALLEL_ELEMENTS and threads.get_num_threads() > 1
+    (kernel if parallel else kernel.serial)(x._buf.view(carrier), y._buf.view(carrier), *geometry)
+    return y
+
+
+@flip_dims.vjp
+def _(g, *, dims):
+    return flip_dims(g, dims)
+
+
+def flip(input: Tensor, *dims: Any) -> Tensor:
+    """A copy in reverse order along the given dimensions.
+
+    >>> import numtorch as torch
+    >>> torch.flip(torch.tensor([[1, 2], [3, 4]]), (0,))
+    tensor([[3, 4],
+            [1, 2]])
+    """
+    wrapped = tuple(wrap_dim(d, input.ndim, "flip") for d in shape_args(dims))
+    if len(set(wrapped)) != len(wrapped):
+        raise RuntimeError(f"flip: dim appears multiple times in the list of dims {list(wrapped)}")
+    return flip_dims(input, tuple(d for d in wrapped if d < input.ndim))
+
+
+def fliplr(input: Tensor) -> Tensor:
+    """A copy in reverse order along the second dimension.
+
+    >>> import numtorch as torch
+    >>> torch.fliplr(torch.tensor([[1, 2], [3, 4]]))
+    tensor([[2, 1],
+            [4, 3]])
+    """
+    if input.ndim < 2:
+        raise RuntimeError("Input must be >= 2-d.")
+    return flip_dims(input, (1,))
+
+
+def flipud(input: Tensor) -> Tensor:
+    """A copy in reverse order along the first dimension.
+
+    >>> import numtorch as torch
+    >>> torch.flipud(torch.tensor([1, 2, 3]))
+    tensor([3, 2, 1])
+    """
+    if input.ndim < 1:
+        raise RuntimeError("Input must be >= 1-d.")
+    return flip_dims(input, (0,))
+
+
+def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
+    """A copy turned by ``k`` times 90 degrees in the plane of two dimensions, from the first towards the second.
+
+    >>> import numtorch as torch
+    >>> torch.rot90(torch.tensor([[1, 2], [3, 4]]))
+    tensor([[2, 4],
+            [1, 3]])
+    """
+    if len(dims) != 2:
+        raise RuntimeError(f"expected total rotation dims == 2, but got dims = {len(dims)}")
+    a, b = (wrap_dim(d, input.ndim, "rot90") for d in dims)
+    if a == b:
+        raise RuntimeError(f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}")
+    k %= 4
+    if k == 0:
+        from numtorch.ops.movement.copies import clone
+
+        return clone(input)
+    if k == 2:
+        return flip_dims(input, (a, b))
+    return transpose(flip_dims(input, (b if k == 1 else a,)), a, b)
+
+
+def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
+    """Elements moved on along dimensions; what passes the end comes in at the beginning. Without ``dims``, of the flattened tensor.
+
+    >>> import numtorch as torch
+    >>> torch.roll(torch.tensor([1, 2, 3, 4]), 1)
+    tensor([4, 1, 2, 3])
+    """
+    by = shifts if isinstance(shifts, tuple | list) else (shifts,)
+    along = () if dims is None else dims if isinstance(dims, tuple | list) else (dims,)
+    if not along:
+        if len(by) != 1:
+            raise RuntimeError(f"shifts and dimensions must align. shifts: {len(by)}, dims:0")
+        return reshape(roll(reshape(input, (-1,)), by, (0,)), input.shape)
+    if len(by) != len(along):
+        raise RuntimeError(f"shifts and dimensions must align. shifts: {len(by)}, dims:{len(along)}")
+    y = input
+    for shift, dim in zip(by, along, strict=True):
+        d = wrap_dim(dim, input.ndim, "roll")
+        n = y.shape[d] if y.ndim else 1
+        at = n - shift % n if n else 0
+        if n and at != n:
+            y = cat([narrow(y, d, at, n - at), narrow(y, d, 0, at)], d)
+    if y is input:
+        from numtorch.ops.movement.copies import clone
+
+        return clone(input)
+    return y

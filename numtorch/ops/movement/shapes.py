@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from numtorch._tensor import Tensor
-from numtorch.ops.movement.views import permute, reshape, view_as_shape
+from numtorch.ops.movement.views import permute, reshape, transpose, unsqueeze, view_as_shape
 from numtorch.storage import Size, fill_shape, wrap_dim
 
 
@@ -47,3 +47,52 @@ def movedim(x: Tensor, source: Any, destination: Any) -> Tensor:
     return permute(x, tuple(order))
 
 
+
+
+def adjoint(x: Tensor) -> Tensor:
+    """The last two dimensions exchanged (and, of complex numbers, conjugated).
+
+    >>> import numtorch as torch
+    >>> torch.adjoint(torch.tensor([[1, 2], [3, 4]]))
+    tensor([[1, 3],
+            [2, 4]])
+    """
+    if x.ndim == 1:
+        raise RuntimeError("tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D tensor.")
+    return transpose(x, -2, -1) if x.ndim else x
+
+
+def _at_least(one: Any, tensors: tuple) -> Any:
+    if len(tensors) == 1 and isinstance(tensors[0], Tensor):
+        return one(tensors[0])
+    return tuple(one(x) for x in (tensors[0] if len(tensors) == 1 else tensors))
+
+
+def atleast_1d(*tensors: Any) -> Any:
+    """The tensor (or each of several) with at least one dimension.
+
+    >>> import numtorch as torch
+    >>> torch.atleast_1d(torch.tensor(2))
+    tensor([2])
+    """
+    return _at_least(lambda x: x if x.ndim else reshape(x, (1,)), tensors)
+
+
+def atleast_2d(*tensors: Any) -> Any:
+    """The tensor (or each of several) with at least two dimensions; vectors are rows.
+
+    >>> import numtorch as torch
+    >>> torch.atleast_2d(torch.tensor([1, 2]))
+    tensor([[1, 2]])
+    """
+    return _at_least(lambda x: x if x.ndim >= 2 else reshape(x, (1, -1)), tensors)
+
+
+def atleast_3d(*tensors: Any) -> Any:
+    """The tensor (or each of several) with at least three dimensions; of matrices, the new one is last.
+
+    >>> import numtorch as torch
+    >>> torch.atleast_3d(torch.tensor([1, 2])).shape
+    torch.Size([1, 2, 1])
+    """
+    return _at_least(lambda x: x if x.ndim >= 3 else unsqueeze(x, 2) if x.ndim == 2 else reshape(x, (1, -1, 1)), tensors)

@@ -40,7 +40,7 @@ def _tile(n: int) -> Any:
             item = context.get_data_type(signature.args[0].dtype)
             size = context.get_abi_sizeof(item)
             vector = ir.VectorType(item, n)
-            read, step, write, out_step = (builder.sext(args[k], ir.IntType(64)) if args[k].type.width < 64 else args[k] for k in (1, 2, 4, 5))
+            read, step, write, out_step = (args[k] for k in (1, 2, 4, 5))
             rows = []
             for j in range(n):
                 at = builder.add(read, builder.mul(step, ir.Constant(step.type, j)))

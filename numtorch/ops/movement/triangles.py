@@ -1,0 +1,248 @@
+"""Triangles and diagonals of matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numtorch import dtype as dtypes
+from numtorch._tensor import Tensor, empty
+from numtorch.dispatch.cost import moves
+from numtorch.dispatch.op import op
+from numtorch.dtype import dtype as DType
+from numtorch.kernels import threads
+from numtorch.kernels.jit import jit, prange
+from numtorch.ops.movement.copies import clone, contiguous, copy_
+from numtorch.ops.movement.views import diagonal, select, slice
+from numtorch.storage import Size, wrap_dim
+
+PARALLEL_ELEMENTS = 1 << 16
+
+
+@jit(parallel=True)
+def keep_triangle(x, out, rows, n, m, diagonal, lower):
+    """Row i of each (n, m) matrix up to (lower) or from (not lower) column i + diagonal; zeros elsewhere"""
+    zero = x.dtype.type(0)
+    for r in prange(rows):
+        i = r % n
+        edge = i + diagonal + 1 if lower else i + diagonal
+        edge = min(max(edge, 0), m)
+        at = r * m
+        if lower:
+            for j in range(edge):
+                out[at + j] = x[at + j]
+            for j in range(edge, m):
+                out[at + j] = zero
+        else:
+            for j in range(edge):
+                out[at + j] = zero
+            for j in range(edge, m):
+                out[at + j] = x[at + j]
+
+
+@op(public=False, cost=moves)
+def triangle(x, diagonal: int, lower: bool):
+    """The lower or upper triangle of the last two dimensions; zeros elsewhere."""
+    from numtorch.ops.arithmetic import ge, le, where
+    from numtorch.ops.creation import arange
+    from numtorch.ops.movement.views import unsqueeze
+
+    rows, cols = (arange(n, device=x.device) for n in x.shape[-2:])
+    return where((le if lower else ge)(cols - unsqueeze(rows, 1), diagonal), x, 0)
+
+
+@triangle.kernel("cpu", name="edges", functions=(keep_triangle,))
+def triangle_cpu(x, diagonal, lower):
+    x = contiguous(x)
+    y = empty(x.shape, x.dtype, x.device)
+    size = y._buf.size
+    if size:
+        n, m = x.shape[-2:]
+        kernel = keep_triangle if size >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1 else keep_triangle.serial
+        kernel(x._buf, y._buf, size // m, n, m, diagonal, lower)
+    return y
+
+
+@triangle.vjp
+def _(g, *, diagonal, lower):
+    return triangle(g, diagonal, lower)
+
+
+def tril(input: Tensor, diagonal: int = 0) -> Tensor:
+    """The lower triangle; zeros above the diagonal.
+
+    >>> import numtorch as torch
+    >>> torch.tril(torch.ones(2, 2))
+    tensor([[1., 0.],
+            [1., 1.]])
+    """
+    return _triangle(input, diagonal, True, "tril")
+
+
+def triu(input: Tensor, diagonal: int = 0) -> Tensor:
+    """The upper triangle; zeros below the diagonal.
+
+    >>> import numtorch as torch
+    >>> torch.triu(torch.ones(2, 2), 1)
+    tensor([[0., 1.],
+            [0., 0.]])
+    """
+    return _triangle(input, diagonal, False, "triu")
+
+
+def _triangle(x: Tensor, diagonal: int, lower: bool, name: str) -> Tensor:
+    if x.ndim < 2:
+        raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
+    return triangle(x, int(diagonal), lower)
+
+
+def _indices(row: int, col: int, offset: int, lower: bool, dtype: DType | None, device: Any) -> Tensor:
+    import numpy as np
+
+    from numtorch.ops.creation import tensor
+
+    at = np.tril_indices(row, offset, col) if lower else np.triu_indices(row, offset, col)
+    return tensor(np.stack(at), dtype=dtype or dtypes.int64, device=device)
+
+
+def tril_indices(row: int, col: int, offset: int = 0, *, dtype: DType | None = None, device: Any = None) -> Tensor:
+    """Row and column numbers of the lower triangle of a (row, col) matrix, as two rows.
+
+    >>> import numtorch as torch
+    >>> torch.tril_indices(2, 2)
+    tensor([[0, 1, 1],
+            [0, 0, 1]])
+    """
+    return _indices(row, col, offset, True, dtype, device)
+
+
+def triu_indices(row: int, col: int, offset: int = 0, *, dtype: DType | None = None, device: Any = None) -> Tensor:
+    """Row and column numbers of the upper triangle of a (row, col) matrix, as two rows.
+
+    >>> import numtorch as torch
+    >>> torch.triu_indices(2, 2)
+    tensor([[0, 0, 1],
+            [0, 1, 1]])
+    """
+    return _indices(row, col, offset, False, dtype, device)
+
+
+# --- diagonals ------------------------------------------------------------------------------------
+
+
+def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """Matrices in two new dimensions whose diagonals are the last dimension of ``input``; zeros elsewhere.
+
+    >>> import numtorch as torch
+    >>> torch.diag_embed(torch.tensor([1, 2]))
+    tensor([[1, 0],
+            [0, 2]])
+    """
+    from numtorch.ops.movement.views import diagonal_backward
+
+    a, b = wrap_dim(dim1, input.ndim + 1, "diag_embed"), wrap_dim(dim2, input.ndim + 1, "diag_embed")
+    if a == b:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    n = input.shape[-1] + abs(offset)
+    shape = list(input.shape[:-1])
+    for d in sorted((a, b)):
+        shape.insert(d, n)
+    if a > b:
+        offset, a, b = -offset, b, a
+    return diagonal_backward(input, tuple(shape), offset, a, b)
+
+
+def diag(input: Tensor, diagonal: int = 0) -> Tensor:
+    """The matrix with this diagonal; of a matrix, the diagonal.
+
+    >>> import numtorch as torch
+    >>> torch.diag(torch.tensor([[1, 2], [3, 4]]))
+    tensor([1, 4])
+    """
+    if input.ndim == 1:
+        return diag_embed(input, diagonal)
+    if input.ndim != 2:
+        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
+    return clone(_diagonal(input, diagonal, 0, 1))
+
+
+_diagonal = diagonal
+
+
+def diagflat(input: Tensor, offset: int = 0) -> Tensor:
+    """The matrix whose diagonal has all elements of ``input``.
+
+    >>> import numtorch as torch
+    >>> torch.diagflat(torch.tensor([[1, 2]]))
+    tensor([[1, 0],
+            [0, 2]])
+    """
+    from numtorch.ops.movement.views import reshape
+
+    return diag_embed(reshape(input, (-1,)), offset)
+
+
+def _scattered(x: Tensor, src: Tensor, name: str, part: Any) -> Tensor:
+    y = clone(x)
+    target = part(y)
+    if target.shape != src.shape:
+        raise RuntimeError(f"{name}: expected src to have a size equal to the part of self that it replaces: src has shape "
+                           f"{list(src.shape)}, the part {list(target.shape)}")
+    copy_(target, src)
+    return y
+
+
+def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """A copy whose diagonal is ``src``.
+
+    >>> import numtorch as torch
+    >>> torch.diagonal_scatter(torch.zeros(2, 2), torch.ones(2))
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    return _scattered(input, src, "diagonal_scatter", lambda y: _diagonal(y, offset, dim1, dim2))
+
+
+def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
+    """A copy whose slice at ``index`` along ``dim`` is ``src``.
+
+    >>> import numtorch as torch
+    >>> torch.select_scatter(torch.zeros(2, 2), torch.ones(2), 0, 1)
+    tensor([[0., 0.],
+            [1., 1.]])
+    """
+    return _scattered(input, src, "select_scatter", lambda y: select(y, dim, index))
+
+
+def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Tensor:
+    """A copy whose slice ``start:end:step`` along ``dim`` is ``src``.
+
+    >>> import numtorch as torch
+    >>> torch.slice_scatter(torch.zeros(4), torch.ones(2), 0, 2)
+    tensor([0., 0., 1., 1.])
+    """
+    import builtins
+
+    d = wrap_dim(dim, input.ndim, "slice_scatter")
+    if step <= 0:
+        raise RuntimeError("slice step must be positive")
+    first, last, _ = builtins.slice(start, end).indices(input.shape[d])
+    return _scattered(input, src, "slice_scatter", lambda y: slice(y, d, first, max(first, last), step))
+
+
+def fill_diagonal_(x: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
+    """Overwrite the main diagonal with a number; with ``wrap``, tall matrices begin anew below the square."""
+    from numtorch.ops.movement.copies import fill_
+    from numtorch.ops.movement.views import as_strided
+
+    if x.ndim < 2:
+        raise RuntimeError("dimensions must larger than 1")
+    if x.ndim > 2 and len(set(x.shape)) > 1:
+        raise RuntimeError("all dimensions of input must be of equal length")
+    step = sum(x.strides)
+    if wrap and x.ndim == 2 and x.shape[0] > x.shape[1]:
+        n, m = x.shape
+        for first in range(0, n, m + 1):
+            fill_diagonal_(slice(x, 0, first, min(first + m, n)), fill_value)
+        return x
+    fill_(as_strided(x, Size((min(x.shape),)), (step,), x._offset), fill_value)
+    return x

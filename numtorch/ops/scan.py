@@ -1,0 +1,322 @@
+"""Scans: what a reduction has come to at each place along a dimension. cumsum and its kin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from numtorch import dtype as dtypes
+from numtorch._tensor import Tensor, empty
+from numtorch.dispatch.cost import moves, per_input
+from numtorch.dispatch.op import op
+from numtorch.kernels import threads
+from numtorch.kernels.jit import Jit
+from numtorch.ops import movement
+from numtorch.ops import scan_cpu as cpu
+from numtorch.ops.arithmetic import exp, gt, log, where
+from numtorch.ops.movement import contiguous
+from numtorch.ops.reduction import ReturnType
+from numtorch.storage import Size, wrap_dim
+
+PARALLEL_ELEMENTS = 1 << 15
+
+
+def _extents(x: Tensor, dim: int) -> tuple[int, int, int]:
+    return (Size(x.shape[:dim]).numel(), x.shape[dim], Size(x.shape[dim + 1 :]).numel()) if x.ndim else (1, 1, 1)
+
+
+def _launch(kernel: Jit, x: Tensor, *args: Any) -> None:
+    if x._buf.size:
+        (kernel if x._buf.size >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1 else kernel.serial)(*args)
+
+
+def _like(*tensors: Tensor) -> Tensor:
+    return empty(tensors[0].shape, tensors[0].dtype, tensors[0].device)
+
+
+def _single(compute: Any) -> Any:
+    """A launcher for which half types, stored as bits, are computed as float32."""
+
+    def run(x: Tensor, *rest: Any) -> Any:
+        if not x.dtype.is_half:
+            return compute(x, *rest)
+        single = [movement.cast(v, dtypes.float32) if isinstance(v, Tensor) else v for v in (x, *rest)]
+        y = compute(*single)
+        return (movement.cast(y[0], x.dtype), y[1]) if isinstance(y, tuple) else movement.cast(y, x.dtype)
+
+    return run
+
+
+def _target(x: Tensor, dtype: Any, name: str) -> Tensor:
+    """``x`` in the type in which it is scanned: integers as int64, as torch does."""
+    d = dtypes.as_dtype(dtype) if dtype is not None else x.dtype if x.dtype.is_floating_point else dtypes.int64
+    return x if x.dtype is d else movement.to(x, d)
+
+
+# --- sums -----------------------------------------------------------------------------------------
+
+
+@op(shape=True, name="cumsum", public=False, cost=per_input(1))
+def sum_along(x, dim: int, reverse: bool = False):
+    """The sum of the elements up to each along a dimension; with ``reverse``, from each to the end."""
+    return _like(x)
+
+
+@sum_along.kernel("cpu", name="segments", functions=(cpu.sum_rows, cpu.sum_columns))
+@_single
+def sum_cpu(x, dim, reverse):
+    x, out = contiguous(x), _like(x)
+    outer, n, inner = _extents(x, dim)
+    if inner == 1:
+        ends = np.empty(outer * -(-n // cpu.CHUNK), out._buf.dtype)
+        _launch(cpu.sum_rows, x, x._buf, out._buf, ends, outer, n, reverse)
+    else:
+        _launch(cpu.sum_columns, x, x._buf, out._buf, outer, n, inner, reverse)
+    return out
+
+
+@sum_along.kernel("cuda", name="lines")
+@_single
+def sum_cuda(x, dim, reverse):
+    from numtorch.ops.scan_cuda import sums
+
+    x, out = contiguous(x), _like(x)
+    outer, n, inner = _extents(x, dim)
+    if x.shape.numel():
+        sums.launch(outer * inner, x._buf, out._buf, outer, n, inner, reverse)
+    return out
+
+
+@sum_along.vjp
+def _(g, *, dim, reverse):
+    return sum_along(g, dim, not reverse)
+
+
+def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+    """The sum of the elements up to each along ``dim``. Integers add up as int64.
+
+    >>> import numtorch as torch
+    >>> torch.cumsum(torch.tensor([1, 2, 3]), 0)
+    tensor([1, 3, 6])
+    """
+    return sum_along(_target(input, dtype, "cumsum"), wrap_dim(dim, input.ndim, "cumsum"))
+
+
+# --- products -------------------------------------------------------------------------------------
+
+
+@op(shape=True, name="cumprod", public=False, cost=per_input(1))
+def product_along(x, dim: int):
+    """The product of the elements up to each along a dimension."""
+    return _like(x)
+
+
+@product_along.kernel("cpu", name="lines_cpu", functions=(cpu.product,))
+@_single
+def product_cpu(x, dim):
+    x, out = contiguous(x), _like(x)
+    _launch(cpu.product, x, x._buf, out._buf, *_extents(x, dim))
+    return out
+
+
+@product_along.kernel("cuda", name="lines")
+@_single
+def product_cuda(x, dim):
+    from numtorch.ops.scan_cuda import products
+
+    x, out = contiguous(x), _like(x)
+    outer, n, inner = _extents(x, dim)
+    if x.shape.numel():
+        products.launch(outer * inner, x._buf, out._buf, outer, n, inner)
+    return out
+
+
+@product_along.vjp
+def _(g, x, *, out, dim):
+    # gx[i] = (product before i) * s[i], where s[i] = g[i] + x[i + 1] * s[i + 1] has the products between: nothing is
+    # divided, so zeros are no special case.
+    if not x.ndim:
+        return g
+    return _shifted(out, dim, 1, 1.0) * recurrence_along(_shifted(x, dim, -1, 0.0), g, dim, True)
+
+
+def _shifted(x: Tensor, dim: int, by: int, value: float) -> Tensor:
+    """``x`` moved on (by 1) or back (by -1) along a dimension, ``value`` in the place that falls free."""
+    n = x.shape[dim]
+    if n == 0:
+        return x
+    blank = movement.narrow(x, dim, 0, 1).detach() * 0 + value
+    blank = where(gt(blank, blank), blank, value)  # also where x is not finite
+    if by > 0:
+        return movement.cat([blank, movement.narrow(x, dim, 0, n - 1)], dim)
+    return movement.cat([movement.narrow(x, dim, 1, n - 1), blank], dim)
+
+
+def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+    """The product of the elements up to each along ``dim``. Integers multiply as int64.
+
+    >>> import numtorch as torch
+    >>> torch.cumprod(torch.tensor([1.0, 2.0, 3.0]), 0)
+    tensor([1., 2., 6.])
+    """
+    return product_along(_target(input, dtype, "cumprod"), wrap_dim(dim, input.ndim, "cumprod"))
+
+
+@op(shape=True, name="linear_recurrence", public=False, cost=per_input(2))
+def recurrence_along(x, y, dim: int, reverse: bool = False):
+    """``out[j] = x[j] * out[j - 1] + y[j]`` along a dimension, with 0 before the first; with ``reverse`` j + 1 comes before j."""
+    return _like(x)
+
+
+@recurrence_along.kernel("cpu", name="lines_cpu", functions=(cpu.recurrence,))
+@_single
+def recurrence_cpu(x, y, dim, reverse):
+    x, y, out = contiguous(x), contiguous(y), _like(x)
+    _launch(cpu.recurrence, x, x._buf, y._buf, out._buf, *_extents(x, dim), reverse)
+    return out
+
+
+@recurrence_along.kernel("cuda", name="lines")
+@_single
+def recurrence_cuda(x, y, dim, reverse):
+    from numtorch.ops.scan_cuda import recurrences
+
+    x, y, out = contiguous(x), contiguous(y), _like(x)
+    outer, n, inner = _extents(x, dim)
+    if x.shape.numel():
+        recurrences.launch(outer * inner, x._buf, y._buf, out._buf, outer, n, inner, reverse)
+    return out
+
+
+@recurrence_along.vjp
+def _(g, x, *, out, dim, reverse):
+    ahead = -1 if reverse else 1
+    gy = recurrence_along(_shifted(x, dim, -ahead, 0.0), g, dim, not reverse)
+    return gy * _shifted(out, dim, ahead, 0.0), gy
+
+
+# --- extremes -------------------------------------------------------------------------------------
+
+
+@op(shape=True, name="cumulative_extreme", public=False, cost=moves)
+def extreme_so_far(x, dim: int, sign: int):
+    """The largest (sign 1) or smallest (-1) element up to each along a dimension, and where it is: (values, indices)."""
+    return _like(x), empty(x.shape, dtypes.int64, x.device)
+
+
+@extreme_so_far.kernel("cpu", name="lines_cpu", functions=(cpu.extreme,))
+@_single
+def extreme_cpu(x, dim, sign):
+    x = contiguous(x)
+    values, indices = extreme_so_far.op.rule(x, dim, sign)
+    _launch(cpu.extreme, x, x._buf, values._buf, indices._buf, *_extents(x, dim), sign)
+    return values, indices
+
+
+@extreme_so_far.kernel("cuda", name="lines")
+@_single
+def extreme_cuda(x, dim, sign):
+    from numtorch.ops.scan_cuda import extremes
+
+    x = contiguous(x)
+    values, indices = extreme_so_far.op.rule(x, dim, sign)
+    outer, n, inner = _extents(x, dim)
+    if x.shape.numel():
+        extremes.launch(outer * inner, x._buf, values._buf, indices._buf, outer, n, inner, sign)
+    return values, indices
+
+
+@extreme_so_far.vjp
+def _(g, x_shape, *, out, dim):
+    from numtorch.ops.creation import zeros
+    from numtorch.ops.indexing import scatter_along
+
+    if not x_shape:
+        return g[0]
+    return scatter_along(zeros(x_shape, dtype=g[0].dtype, device=g[0].device), out[1], g[0], dim, 1)
+
+
+class CummaxReturn(ReturnType):
+    __slots__ = ()
+    _name = "cummax"
+
+
+class CumminReturn(ReturnType):
+    __slots__ = ()
+    _name = "cummin"
+
+
+def cummax(input: Tensor, dim: int) -> Any:
+    """The largest element up to each along ``dim``, and where it is: (values, indices). Of equal ones the last.
+
+    >>> import numtorch as torch
+    >>> torch.cummax(torch.tensor([1.0, 3.0, 2.0]), 0).values
+    tensor([1., 3., 3.])
+    """
+    return CummaxReturn(extreme_so_far(input, wrap_dim(dim, input.ndim, "cummax"), 1))
+
+
+def cummin(input: Tensor, dim: int) -> Any:
+    """The smallest element up to each along ``dim``, and where it is: (values, indices). Of equal ones the last.
+
+    >>> import numtorch as torch
+    >>> torch.cummin(torch.tensor([2.0, 3.0, 1.0]), 0).values
+    tensor([2., 2., 1.])
+    """
+    return CumminReturn(extreme_so_far(input, wrap_dim(dim, input.ndim, "cummin"), -1))
+
+
+# --- log of sums of exponentials ------------------------------------------------------------------
+
+
+@op(shape=True, name="logcumsumexp", public=False, cost=per_input(4))
+def logsumexp_so_far(x, dim: int, reverse: bool = False):
+    """``log(sum(exp(x)))`` of the elements up to each along a dimension, or from each to the end."""
+    return _like(x)
+
+
+@logsumexp_so_far.kernel("cpu", name="tiles", functions=(cpu.logsumexp_rows, cpu.logsumexp_columns))
+@_single
+def logsumexp_cpu(x, dim, reverse):
+    x, out = contiguous(x), _like(x)
+    outer, n, inner = _extents(x, dim)
+    if inner == 1:
+        _launch(cpu.logsumexp_rows, x, x._buf, out._buf, outer, n, reverse)
+    else:
+        _launch(cpu.logsumexp_columns, x, x._buf, out._buf, outer, n, inner, reverse)
+    return out
+
+
+@logsumexp_so_far.kernel("cuda", name="lines")
+@_single
+def logsumexp_cuda(x, dim, reverse):
+    from numtorch.ops.scan_cuda import logsumexps
+
+    x, out = contiguous(x), _like(x)
+    outer, n, inner = _extents(x, dim)
+    if x.shape.numel():
+        logsumexps.launch(outer * inner, x._buf, out._buf, outer, n, inner, reverse)
+    return out
+
+
+@logsumexp_so_far.vjp
+def _(g, x, *, out, dim, reverse):
+    # gx[i] = exp(x[i]) * sum of g[j] * exp(-out[j]) over j from i on, in logarithms, for positive and negative g apart.
+    def part(h: Tensor) -> Tensor:
+        logs = where(gt(h, 0), log(where(gt(h, 0), h, 1.0)) - out, float("-inf"))
+        return exp(logsumexp_so_far(logs, dim, not reverse) + x)
+
+    return part(g) - part(-g)
+
+
+def logcumsumexp(input: Tensor, dim: int) -> Tensor:
+    """``log(sum(exp(x)))`` of the elements up to each along ``dim``, without overflow. Floating types only.
+
+    >>> import numtorch as torch
+    >>> torch.logcumsumexp(torch.tensor([0.0, 0.0]), 0)
+    tensor([0.0000, 0.6931])
+    """
+    if not input.dtype.is_floating_point:
+        raise NotImplementedError(f'"logcumsumexp" not implemented for {input.dtype.name}; cast with .float()')
+    return logsumexp_so_far(input, wrap_dim(dim, input.ndim, "logcumsumexp"))

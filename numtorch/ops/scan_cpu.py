@@ -1,0 +1,276 @@
+"""Scan loops: (outer, n, inner) extents, each of the outer * inner lines scanned along the middle.
+
+One line is a chain in which every addition waits for the one before. Lines side by side (inner > 1) are scanned as
+vectors, eight rows at a time as eight chains, and a long row as eight segments at a time, to which what comes before
+each is added afterwards. How a line is cut depends on its length alone, so results do not depend on threads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from numtorch.kernels.jit import jit, prange
+from numtorch.kernels.math import exp, log
+
+SEGMENT = 64  # elements of a chain in a long row
+BLOCK = 8 * SEGMENT
+CHUNK = 1 << 14  # elements of a long row that one thread scans at a time
+COLUMNS = 256  # neighbouring lines that one thread scans at a time: the row before is still in the first cache
+TILE = 256  # elements of a row whose exponentials are computed together
+
+
+@jit
+def sum_block(x, out, at, step, carry):
+    """out[at + step*i] = carry + x[at] + ... + x[at + step*i] for i below BLOCK; the last of them is returned"""
+    zero = x.dtype.type(0)
+    a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = zero
+    s = SEGMENT * step
+    for t in range(SEGMENT):
+        p = at + t * step
+        a0 += x[p]
+        out[p] = a0
+        a1 += x[p + s]
+        out[p + s] = a1
+        a2 += x[p + 2 * s]
+        out[p + 2 * s] = a2
+        a3 += x[p + 3 * s]
+        out[p + 3 * s] = a3
+        a4 += x[p + 4 * s]
+        out[p + 4 * s] = a4
+        a5 += x[p + 5 * s]
+        out[p + 5 * s] = a5
+        a6 += x[p + 6 * s]
+        out[p + 6 * s] = a6
+        a7 += x[p + 7 * s]
+        out[p + 7 * s] = a7
+    for k in range(8):
+        first = at + k * s if step > 0 else at + k * s - SEGMENT + 1
+        for t in range(first, first + SEGMENT):
+            out[t] += carry
+        carry = out[at + k * s + (SEGMENT - 1) * step]
+    return carry
+
+
+@jit
+def sum_span(x, out, at, n, step, carry):
+    """``sum_block`` over n elements, the rest one by one"""
+    i = 0
+    while i + BLOCK <= n:
+        carry = sum_block(x, out, at + i * step, step, carry)
+        i += BLOCK
+    for p in range(i, n):
+        carry = carry + x[at + p * step]
+        out[at + p * step] = carry
+    return carry
+
+
+@jit(parallel=True)
+def sum_rows(x, out, ends, outer, n, reverse):
+    """Sums along contiguous rows. ``ends`` has room for outer * ceil(n / CHUNK) numbers."""
+    chunks = (n + CHUNK - 1) // CHUNK
+    step = -1 if reverse else 1
+    if n < BLOCK:
+        groups = (outer + 7) // 8
+        for g in prange(groups):
+            if g * 8 + 8 <= outer:
+                sum_eight(x, out, (g * 8) * n + (n - 1 if reverse else 0), n, step)
+            else:
+                for r in range(g * 8, outer):
+                    sum_span(x, out, r * n + (n - 1 if reverse else 0), n, step, x.dtype.type(0))
+        return
+    for item in prange(outer * chunks):
+        r = item // chunks
+        i = (item - r * chunks) * CHUNK
+        at = r * n + (n - 1 - i if reverse else i)
+        ends[item] = sum_span(x, out, at, min(CHUNK, n - i), step, x.dtype.type(0))
+    if chunks == 1:
+        return
+    for r in range(outer):
+        carry = x.dtype.type(0)
+        for c in range(chunks):
+            end = ends[r * chunks + c]
+            ends[r * chunks + c] = carry
+            carry = carry + end
+    for item in prange(outer * chunks):
+        r = item // chunks
+        i = (item - r * chunks) * CHUNK
+        m = min(CHUNK, n - i)
+        first = r * n + (n - i - m if reverse else i)
+        before = ends[item]
+        for p in range(first, first + m):
+            out[p] += before
+
+
+@jit
+def sum_eight(x, out, at, n, step):
+    """Eight rows of n elements at once"""
+    a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = x.dtype.type(0)
+    for j in range(n):
+        p = at + j * step
+        a0 += x[p]
+        out[p] = a0
+        a1 += x[p + n]
+        out[p + n] = a1
+        a2 += x[p + 2 * n]
+        out[p + 2 * n] = a2
+        a3 += x[p + 3 * n]
+        out[p + 3 * n] = a3
+        a4 += x[p + 4 * n]
+        out[p + 4 * n] = a4
+        a5 += x[p + 5 * n]
+        out[p + 5 * n] = a5
+        a6 += x[p + 6 * n]
+        out[p + 6 * n] = a6
+        a7 += x[p + 7 * n]
+        out[p + 7 * n] = a7
+
+
+@jit(parallel=True)
+def sum_columns(x, out, outer, n, inner, reverse):
+    """Sums along the middle extent, neighbouring columns as vectors"""
+    spans = (inner + COLUMNS - 1) // COLUMNS
+    for item in prange(outer * spans):
+        i = item // spans
+        c = (item - i * spans) * COLUMNS
+        width = min(COLUMNS, inner - c)
+        step = -inner if reverse else inner
+        at = i * n * inner + c + ((n - 1) * inner if reverse else 0)
+        for k in range(width):
+            out[at + k] = x[at + k]
+        for _ in range(1, n):
+            before, at = at, at + step
+            for k in range(width):
+                out[at + k] = out[before + k] + x[at + k]
+
+
+@jit(parallel=True)
+def product(x, out, outer, n, inner):
+    """Products along the middle extent, in order: parts of a line multiplied on their own might overflow."""
+    lines = max(1, COLUMNS // n) if inner == 1 else COLUMNS
+    total = outer if inner == 1 else inner
+    spans = (total + lines - 1) // lines
+    for item in prange(spans if inner == 1 else outer * spans):
+        if inner == 1:
+            for r in range(item * lines, min(item * lines + lines, outer)):
+                carry = x.dtype.type(1)
+                for p in range(r * n, r * n + n):
+                    carry = carry * x[p]
+                    out[p] = carry
+        else:
+            i = item // spans
+            c = (item - i * spans) * lines
+            width = min(lines, inner - c)
+            at = i * n * inner + c
+            for k in range(width):
+                out[at + k] = x[at + k]
+            for _ in range(1, n):
+                before, at = at, at + inner
+                for k in range(width):
+                    out[at + k] = out[before + k] * x[at + k]
+
+
+@jit(parallel=True)
+def extreme(x, values, indices, outer, n, inner, sign):
+    """The largest (sign 1) or smallest so far and where it is: of equal ones the last; NaN stays once it has come"""
+    spans = (inner + COLUMNS - 1) // COLUMNS
+    for item in prange(outer * spans):
+        i = item // spans
+        c = (item - i * spans) * COLUMNS
+        width = min(COLUMNS, inner - c)
+        at = i * n * inner + c
+        if inner == 1:
+            best, where = x[at], 0
+            for j in range(n):
+                v = x[at + j]
+                if (v >= best if sign > 0 else v <= best) or v != v:
+                    best, where = v, j
+                values[at + j] = best
+                indices[at + j] = where
+            continue
+        for k in range(width):
+            values[at + k] = x[at + k]
+            indices[at + k] = 0
+        for j in range(1, n):
+            before, at = at, at + inner
+            for k in range(width):
+                v, best = x[at + k], values[before + k]
+                better = (v >= best if sign > 0 else v <= best) or v != v
+                values[at + k] = v if better else best
+                indices[at + k] = j if better else indices[before + k]
+
+
+@jit(parallel=True)
+def logsumexp_rows(x, out, outer, n, reverse):
+    """log of the sum of exp so far: with the largest so far, m, the sum s of exp(x - m) is scaled whenever m grows
+
+    for each tile: m by comparing; exp(m before - m) and exp(x - m) as vectors; s by multiplying and adding; m + log(s)
+    """
+    for r in prange(outer):
+        m, scale, term, s = (np.empty(TILE, x.dtype), np.empty(TILE, x.dtype), np.empty(TILE, x.dtype), np.empty(TILE, x.dtype))
+        top, total = x.dtype.type(-np.inf), x.dtype.type(0)
+        for i in range(0, n, TILE):
+            width = min(TILE, n - i)
+            first = r * n + (n - 1 - i if reverse else i)
+            step = -1 if reverse else 1
+            for k in range(width):
+                v = x[first + k * step]
+                scale[k] = top
+                if v > top or v != v:
+                    top = v
+                m[k] = top
+                term[k] = v
+            for k in range(width):
+                # Equal infinities differ by 0: exp(inf - inf) is meant to be 1.
+                down, rest = scale[k] - m[k], term[k] - m[k]
+                scale[k] = exp(x.dtype.type(0) if scale[k] == m[k] else down)
+                term[k] = exp(x.dtype.type(0) if term[k] == m[k] else rest)
+            for k in range(width):
+                total = total * scale[k] + term[k]
+                s[k] = total
+            for k in range(width):
+                s[k] = m[k] + log(s[k])
+            for k in range(width):
+                out[first + k * step] = s[k]
+
+
+@jit(parallel=True)
+def logsumexp_columns(x, out, outer, n, inner, reverse):
+    """As ``logsumexp_rows``, neighbouring columns as vectors"""
+    spans = (inner + COLUMNS - 1) // COLUMNS
+    for item in prange(outer * spans):
+        i = item // spans
+        c = (item - i * spans) * COLUMNS
+        width = min(COLUMNS, inner - c)
+        m, s = np.empty(width, x.dtype), np.empty(width, x.dtype)
+        step = -inner if reverse else inner
+        at = i * n * inner + c + ((n - 1) * inner if reverse else 0)
+        for k in range(width):
+            m[k] = out[at + k] = x[at + k]
+            s[k] = x.dtype.type(1)
+        for _ in range(1, n):
+            at += step
+            for k in range(width):
+                v, old = x[at + k], m[k]
+                new = v if v > old or v != v else old
+                down, rest = old - new, v - new
+                s[k] = s[k] * exp(x.dtype.type(0) if old == new else down) + exp(x.dtype.type(0) if v == new else rest)
+                m[k] = new
+                out[at + k] = new + log(s[k])
+
+
+@jit(parallel=True)
+def recurrence(a, b, out, outer, n, inner, reverse):
+    """out[j] = a[j] * out[j - 1] + b[j] along the middle extent; with ``reverse`` j + 1 comes before j"""
+    spans = (inner + COLUMNS - 1) // COLUMNS
+    for item in prange(outer * spans):
+        i = item // spans
+        c = (item - i * spans) * COLUMNS
+        width = min(COLUMNS, inner - c)
+        step = -inner if reverse else inner
+        at = i * n * inner + c + ((n - 1) * inner if reverse else 0)
+        for k in range(width):
+            out[at + k] = b[at + k]
+        for _ in range(1, n):
+            before, at = at, at + step
+            for k in range(width):
+                out[at + k] = a[at + k] * out[before + k] + b[at + k]

@@ -1,0 +1,291 @@
+"""Order along a dimension: sort, topk, and the k-th value. NaN counts as the largest number, as in torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from numtorch import dtype as dtypes
+from numtorch._tensor import Tensor, empty
+from numtorch.dispatch.cost import moves
+from numtorch.dispatch.op import op
+from numtorch.dtype import dtype
+from numtorch.kernels import threads
+from numtorch.ops import movement
+from numtorch.ops import sorting_cpu as cpu
+from numtorch.ops.movement import contiguous, reshape
+from numtorch.ops.reduction import ReturnType
+from numtorch.storage import wrap_dim
+
+PARALLEL_ELEMENTS = 1 << 13
+MOST = (1 << 31) - 1  # positions travel as 32 bits
+
+# The bits of infinity: the magnitudes above are NaN.
+_INFINITY = {dtypes.float16: 0x7C00, dtypes.bfloat16: 0x7F80, dtypes.float32: 0x7F800000, dtypes.float64: 0x7FF0000000000000}
+
+
+def _reading(d: dtype) -> tuple[int, int, int]:
+    """(bits, category, bits of infinity) by which elements become keys."""
+    if d.is_floating_point:
+        return 8 * d.itemsize, cpu.FLOAT, _INFINITY[d]
+    return 8 * d.itemsize, cpu.UNSIGNED if d in (dtypes.bool, dtypes.uint8) else cpu.SIGNED, 0
+
+
+def _bits(x: Tensor) -> np.ndarray:
+    return x._buf.view(f"u{x._k.dtype.itemsize}")
+
+
+def _rows(x: Tensor, dim: int) -> Tensor:
+    """``x`` with ``dim`` last, contiguous."""
+    return contiguous(movement.transpose(x, dim, -1)) if x.ndim and dim != x.ndim - 1 else contiguous(x)
+
+
+def _back(y: Tensor, dim: int) -> Tensor:
+    return contiguous(movement.transpose(y, dim, -1)) if y.ndim and dim != y.ndim - 1 else y
+
+
+def _run(kernel: Any, x: Tensor, shape: tuple, *numbers: Any) -> tuple[Tensor, Tensor]:
+    """Values and positions from a kernel over the rows of ``x``."""
+    values, indices = empty(shape, x.dtype, x.device), empty(shape, dtypes.int64, x.device)
+    n = x.shape[-1] if x.ndim else 1
+    if n > MOST:
+        raise RuntimeError(f"sorting is limited to {MOST} elements along a dimension, got {n}")
+    if values._buf.size:
+        parallel = x._buf.size >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1
+        (kernel if parallel else kernel.serial)(_bits(x), _bits(values), indices._buf, x._buf.size // n, n, *numbers)
+    return values, indices
+
+
+# --- sort -----------------------------------------------------------------------------------------
+
+
+@op(shape=True, name="sort", public=False, cost=moves)
+def sort_along(x, dim: int, descending: bool):
+    """The elements in order along a dimension, and where they were: (values, indices). Equal elements keep their order."""
+    return empty(x.shape, x.dtype, x.device), empty(x.shape, dtypes.int64, x.device)
+
+
+@sort_along.kernel("cpu", name="radix", functions=(cpu.sort_rows, cpu.sort_long_rows, cpu.sort_rows_wide))
+def sort_cpu(x, dim, descending):
+    x = _rows(x, dim)
+    width, category, inf = _reading(x._k.dtype)
+    n = x.shape[-1] if x.ndim else 1
+    if width == 64:
+        pair = _run(cpu.sort_rows_wide, x, x.shape, n, width, category, inf, descending)
+    else:
+        alone = n >= cpu.LONG and x._buf.size // n < threads.get_num_threads()
+        pair = _run(cpu.sort_long_rows if alone else cpu.sort_rows, x, x.shape, width, category, inf, descending)
+    return tuple(_back(y, dim) for y in pair)
+
+
+@sort_along.kernel("cuda", name="sort_on_cpu")
+def sort_cuda(x, dim, descending):
+    return tuple(movement.move(y, x.device) for y in sort_cpu(movement.move(x, "cpu"), dim, descending))
+
+
+def _to_places(g: Tensor, indices: Tensor, shape: tuple, dim: int) -> Tensor:
+    from numtorch.ops.creation import zeros
+    from numtorch.ops.indexing import scatter_along
+
+    if not shape:
+        return reshape(g, ())
+    return scatter_along(zeros(shape, dtype=g.dtype, device=g.device), indices, g, dim, 0)
+
+
+@sort_along.vjp
+def _(g, x_shape, *, out, dim):
+    return _to_places(g[0], out[1], tuple(x_shape), dim)
+
+
+class SortReturn(ReturnType):
+    __slots__ = ()
+    _name = "sort"
+
+
+def sort(input: Tensor, dim: Any = -1, descending: bool = False, *, stable: bool | None = False) -> Any:
+    """The elements in order along ``dim``, and where they were: (values, indices).
+
+    Always stable: equal elements keep their order whether or not ``stable`` is set.
+
+    >>> import numtorch as torch
+    >>> values, indices = torch.sort(torch.tensor([3.0, 1.0, 2.0]), descending=True)
+    >>> values, indices
+    (tensor([3., 2., 1.]), tensor([0, 2, 1]))
+    """
+    if isinstance(dim, bool):  # torch's sort(input, stable, dim, descending)
+        raise TypeError("sort(): argument 'dim' must be int, not bool; pass stable= by keyword")
+    return SortReturn(sort_along(input, wrap_dim(dim, input.ndim, "sort"), bool(descending)))
+
+
+def argsort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Tensor:
+    """The positions that sort along ``dim``.
+
+    >>> import numtorch as torch
+    >>> torch.argsort(torch.tensor([3.0, 1.0, 2.0]))
+    tensor([1, 2, 0])
+    """
+    return sort_along(input.detach(), wrap_dim(dim, input.ndim, "argsort"), bool(descending))[1]
+
+
+def msort(input: Tensor) -> Tensor:
+    """The elements in order along the first dimension.
+
+    >>> import numtorch as torch
+    >>> torch.msort(torch.tensor([[3, 1], [2, 4]]))
+    tensor([[2, 1],
+            [3, 4]])
+    """
+    return sort_along(input, 0, False)[0]
+
+
+# --- the first k ----------------------------------------------------------------------------------
+
+
+@op(shape=True, name="topk", public=False, cost=moves)
+def topk_along(x, k: int, dim: int, largest: bool):
+    """The k largest (or smallest) elements along a dimension in order, and where they are: (values, indices)."""
+    shape = (*x.shape[:dim], k, *x.shape[dim + 1 :]) if x.ndim else ()
+    return empty(shape, x.dtype, x.device), empty(shape, dtypes.int64, x.device)
+
+
+@topk_along.kernel("cpu", name="select", functions=(cpu.first_rows, cpu.sort_rows, cpu.sort_rows_wide))
+def topk_cpu(x, k, dim, largest):
+    x = _rows(x, dim)
+    reading = _reading(x._k.dtype)
+    shape = (*x.shape[:-1], k) if x.ndim else ()
+    k = k if x.ndim else 1
+    kernel = cpu.sort_rows_wide if reading[0] == 64 else cpu.first_rows
+    return tuple(_back(y, dim) for y in _run(kernel, x, shape, k, *reading, largest))
+
+
+@topk_along.kernel("cuda", name="topk_on_cpu")
+def topk_cuda(x, k, dim, largest):
+    return tuple(movement.move(y, x.device) for y in topk_cpu(movement.move(x, "cpu"), k, dim, largest))
+
+
+@topk_along.vjp
+def _(g, x_shape, *, out, dim):
+    return _to_places(g[0], out[1], tuple(x_shape), dim)
+
+
+class TopkReturn(ReturnType):
+    __slots__ = ()
+    _name = "topk"
+
+
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
+    """The ``k`` largest (or smallest) elements along ``dim``, in order, and where they are: (values, indices).
+
+    Differs from torch: of equal elements the first are taken, and the result is in order whatever ``sorted`` says.
+
+    >>> import numtorch as torch
+    >>> torch.topk(torch.tensor([1.0, 4.0, 2.0, 3.0]), 2)
+    torch.return_types.topk(
+    values=tensor([4., 3.]),
+    indices=tensor([1, 3]))
+    """
+    d = wrap_dim(dim, input.ndim, "topk")
+    if not 0 <= k <= (input.shape[d] if input.ndim else 1):
+        raise RuntimeError(f"topk(): selected index k out of range: k is {k}, dimension {d} of {list(input.shape)}")
+    if k == 0 and not input.ndim:
+        return TopkReturn((empty((0,), input.dtype, input.device), empty((0,), dtypes.int64, input.device)))
+    return TopkReturn(topk_along(input, int(k), d, bool(largest)))
+
+
+# --- the k-th -------------------------------------------------------------------------------------
+
+
+@op(shape=True, name="kthvalue", public=False, cost=moves)
+def kth_along(x, k: int, dim: int, keepdim: bool, nan: int):
+    """The k-th smallest element (from 0) along a dimension, and where it is; with ``nan`` 1 or 2 the lower median, in which NaN
+    wins or is ignored."""
+    shape = (*x.shape[:dim], *((1,) if keepdim else ()), *x.shape[dim + 1 :]) if x.ndim else ()
+    return empty(shape, x.dtype, x.device), empty(shape, dtypes.int64, x.device)
+
+
+@kth_along.kernel("cpu", name="radix_select", functions=(cpu.kth_rows, cpu.kth_rows_wide))
+def kth_cpu(x, k, dim, keepdim, nan):
+    shape = kth_along.op.rule(x, k, dim, keepdim, nan)[0].shape
+    x = _rows(x, dim)
+    reading = _reading(x._k.dtype)
+    values, indices = _run(cpu.kth_rows_wide if reading[0] == 64 else cpu.kth_rows, x, x.shape[:-1], k, *reading, nan)
+    # What was not reduced stands in another order: the last dimension came to where ``dim`` was.
+    lead = x.ndim - 1
+    order = (*range(dim), *range(dim + 1, lead), dim) if x.ndim and dim < lead else None
+    return tuple(reshape(contiguous(movement.permute(y, order)) if order else y, shape) for y in (values, indices))
+
+
+@kth_along.kernel("cuda", name="kth_on_cpu")
+def kth_cuda(x, k, dim, keepdim, nan):
+    return tuple(movement.move(y, x.device) for y in kth_cpu(movement.move(x, "cpu"), k, dim, keepdim, nan))
+
+
+@kth_along.vjp
+def _(g, x_shape, *, out, dim, keepdim):
+    g, indices = g[0], out[1]
+    if not keepdim and x_shape:
+        g, indices = movement.unsqueeze(g, dim), movement.unsqueeze(indices, dim)
+    return _to_places(g, indices, tuple(x_shape), dim)
+
+
+class KthvalueReturn(ReturnType):
+    __slots__ = ()
+    _name = "kthvalue"
+
+
+class MedianReturn(ReturnType):
+    __slots__ = ()
+    _name = "median"
+
+
+class NanmedianReturn(ReturnType):
+    __slots__ = ()
+    _name = "nanmedian"
+
+
+def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
+    """The ``k``-th smallest element (from 1) along ``dim``, and where it is: (values, indices).
+
+    >>> import numtorch as torch
+    >>> torch.kthvalue(torch.tensor([5.0, 1.0, 3.0]), 2).values
+    tensor(3.)
+    """
+    d = wrap_dim(dim, input.ndim, "kthvalue")
+    n = input.shape[d] if input.ndim else 1
+    if not 1 <= k <= n:
+        raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {d}: k is {k}, the dimension has {n} elements")
+    return KthvalueReturn(kth_along(input, int(k) - 1, d, bool(keepdim), cpu.NAN_LARGEST))
+
+
+def _median(x: Tensor, dim: int | None, keepdim: bool, nan: int, name: str, result: type) -> Any:
+    if dim is None:
+        if not x.shape.numel():
+            from numtorch.ops.creation import full
+
+            return full((), float("nan"), dtype=x.dtype, device=x.device)
+        return kth_along(reshape(x, (-1,)), 0, 0, False, nan)[0]
+    d = wrap_dim(dim, x.ndim, name)
+    if x.ndim and x.shape[d] == 0:
+        raise IndexError(f"{name}(): Expected reduction dim {d} to have non-zero size.")
+    return result(kth_along(x, 0, d, bool(keepdim), nan))
+
+
+def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The lower median of all elements; with a dimension, (values, indices) along it. NaN if there is one.
+
+    >>> import numtorch as torch
+    >>> torch.median(torch.tensor([1.0, 4.0, 2.0, 3.0]))
+    tensor(2.)
+    """
+    return _median(input, dim, keepdim, cpu.NAN_WINS, "median", MedianReturn)
+
+
+def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+    """As ``median`` of the elements that are not NaN; NaN if all are.
+
+    >>> import numtorch as torch
+    >>> torch.nanmedian(torch.tensor([1.0, float("nan"), 2.0]))
+    tensor(1.)
+    """
+    return _median(input, dim, keepdim, cpu.NAN_IGNORED, "nanmedian", NanmedianReturn)

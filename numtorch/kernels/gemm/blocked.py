@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numtorch.kernels.gemm.tile import ACCUMULATE, copy_rows, finish, on_stack, tile, transpose
+from numtorch.kernels.gemm.tile import ACCUMULATE, PADDED, copy_rows, finish, on_stack, tile, transpose
 from numtorch.kernels.jit import jit, prange
 
 # What stands where in a plan, an int64 array: one argument in place of twenty.
@@ -124,6 +124,8 @@ def multiply_part(plan, a, a0, b, b0, c, c0, bias, bias0, scratch, scratch0, row
         flags = plan[FLAGS] & ACCUMULATE if block == 0 else ACCUMULATE
         if block == blocks - 1:
             flags |= plan[FLAGS]
+        if pack_b:
+            flags |= PADDED
         for j0 in range(0, cols, plan[COLUMNS]):
             jn = min(plan[COLUMNS], cols - j0)
             b_at = b0 + (j0 * b_step + k0 if plan[TRANSPOSED_B] else k0 * b_step + j0)
@@ -164,6 +166,8 @@ def multiply_items(plan, a, b, c, bias, first, last):
     turned = on_stack(b)
     right = turned if turn else b
     b_step, strip_step = (strip, k) if turn else (n, 1)
+    if turn:
+        flags |= PADDED
     for item in range(first, last):
         a0, b0, c0 = item * plan[A_STRIDE], item * plan[B_STRIDE], item * m * n
         if turn:

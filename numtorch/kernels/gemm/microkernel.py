@@ -21,14 +21,15 @@ from numtorch.kernels.gemm import tile as plain
 from numtorch.kernels.gemm.calls import BLOCK_TYPE, GATHER_TYPE, INT, PTR, TILE_TYPE, VOID, const, dot_type
 
 # The code below holds these numbers, and this file's text is part of every kernel's key.
-assert (plain.ACCUMULATE, plain.BIAS, plain.RELU) == (1, 2, 4)
+assert (plain.ACCUMULATE, plain.BIAS, plain.RELU, plain.PADDED) == (1, 2, 4, 8)
 
 INT32 = ir.IntType(32)
 BIT = ir.IntType(1)
 BYTE = ir.IntType(8)
 
 UNROLL = 4  # steps of k in one pass of the loop: hides the loop's own instructions
-TIE_DISTANCE = 2  # see Lanes.tie
+MASKED_BYTES = 64  # of a vector, from which masked loads cost what plain ones do: AVX-512 has registers for masks
+TIE_DISTANCE = 1  # see Lanes.tie
 TIE_REGISTER = {"x86": "v", "aarch64": "w"}  # inline assembly's letter for a vector register
 
 
@@ -214,6 +215,21 @@ def when(b: ir.IRBuilder, flags, flag: int, state: list, body) -> list:
     return merge(b, state, before, result, then)
 
 
+def either(b: ir.IRBuilder, condition, yes, no) -> list:
+    """``yes() if condition else no()``, of values."""
+    blocks = b.append_basic_block("yes"), b.append_basic_block("no")
+    after = b.append_basic_block("after")
+    b.cbranch(condition, *blocks)
+    ends = []
+    for block, body in zip(blocks, (yes, no), strict=True):
+        b.position_at_end(block)
+        values = body()
+        ends += [values, b.block]
+        b.branch(after)
+    b.position_at_end(after)
+    return merge(b, *ends)
+
+
 def build_tile(
     fn: ir.Function, double: bool, lanes: int, height: int, vectors: int, by_rows: bool, pairs: bool = False
 ) -> None:
@@ -230,6 +246,9 @@ def build_tile(
     mask = v.first(b.sub(width, const(lanes * (vectors - 1))))
     offsets = [v.bytes * j for j in range(vectors)]
 
+    def load_whole(pointer):
+        return [v.load(v.at(pointer, offset)) for offset in offsets]
+
     def load_row(pointer):
         """One row of b, c or bias: the last vector may be partial."""
         whole = [v.load(v.at(pointer, offset)) for offset in offsets[:-1]]
@@ -240,9 +259,9 @@ def build_tile(
     groups = range(0, height, 4) if by_rows else [0]
     starts = [a if g == 0 else v.at(a, b.mul(a_step, const(g))) for g in groups]
 
-    def step(rows, b_row, u, sums):
+    def step(rows, b_row, u, sums, load):
         """One k: the product of a column of a with a row of b, added to the sums."""
-        b_vectors = load_row(b_row)
+        b_vectors = load(b_row)
         out = []
         for i in range(height):
             if by_rows:
@@ -262,7 +281,7 @@ def build_tile(
 
     end = v.at(c, b.mul(c_step, const(height)))
 
-    def steps(count):
+    def steps(count, load):
         """``count`` steps of k; state: rows of a, row of b, row of c to prefetch, sums."""
 
         def body(state):
@@ -279,7 +298,7 @@ def build_tile(
             following = v.at(c_row, c_step)
             c_row = b.select(b.icmp_unsigned("<", following, end), following, c_row)
             for u in range(count):
-                sums = step(rows, b_row, u, sums)
+                sums = step(rows, b_row, u, sums, load)
                 b_row = v.at(b_row, b_step)
                 if not by_rows:
                     rows = [v.at(rows[0], a_step)]
@@ -289,10 +308,18 @@ def build_tile(
 
         return body
 
-    state = [*starts, b_at, c, *[v.zero] * (height * vectors)]
-    state = carried_loop(b, b.udiv(depth, const(UNROLL)), state, steps(UNROLL))
-    state = carried_loop(b, b.urem(depth, const(UNROLL)), state, steps(1))
-    sums = state[len(starts) + 2 :]
+    def summed(load):
+        state = [*starts, b_at, c, *[v.zero] * (height * vectors)]
+        state = carried_loop(b, b.udiv(depth, const(UNROLL)), state, steps(UNROLL, load))
+        state = carried_loop(b, b.urem(depth, const(UNROLL)), state, steps(1, load))
+        return state[len(starts) + 2 :]
+
+    full = b.icmp_signed("==", width, const(lanes * vectors))
+    if v.bytes >= MASKED_BYTES:
+        sums = summed(load_row)
+    else:
+        padded = b.icmp_signed("!=", b.and_(flags, const(plain.PADDED)), const(0))
+        sums = either(b, b.or_(full, padded), lambda: summed(load_whole), lambda: summed(load_row))
 
     c_rows = [c] + [v.at(c, b.mul(c_step, const(i))) for i in range(1, height)]
 
@@ -311,7 +338,7 @@ def build_tile(
     # A masked store is slower than a plain one on some machines: used for true edges alone.
     whole = fn.append_basic_block("whole")
     edge = fn.append_basic_block("edge")
-    b.cbranch(b.icmp_signed("==", width, const(lanes * vectors)), whole, edge)
+    b.cbranch(full, whole, edge)
     for block in (whole, edge):
         b.position_at_end(block)
         for i, row in enumerate(c_rows):

@@ -15,6 +15,7 @@ STACK = 4096  # elements of scratch space on the stack: a 64 x 64 matrix
 ACCUMULATE = 1  # add what c holds
 BIAS = 2  # add one value for each column
 RELU = 4  # negative values become zero, NaN stays
+PADDED = 8  # the last row of b, too, goes on to the end of its last vector: no mask is needed to read it
 
 
 def tile(
@@ -45,7 +46,7 @@ def tile(
         c: ``c[i, j]`` stands at ``c0 + i*c_step + j``.
         depth: number of products in each sum, 0 gives zeros.
         width: columns of the tile, at most the number that the registers hold.
-        flags: any of ``ACCUMULATE``, ``BIAS``, ``RELU``.
+        flags: any of ``ACCUMULATE``, ``BIAS``, ``RELU``, ``PADDED``.
     """
     for i in range(height):
         for j in range(width):

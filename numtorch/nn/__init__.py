@@ -41,7 +41,10 @@ from numtorch.nn.container import ParameterList as ParameterList
 from numtorch.nn.container import Sequential as Sequential
 from numtorch.nn.conv import Conv1d as Conv1d
 from numtorch.nn.conv import Conv2d as Conv2d
+from numtorch.nn.conv import Conv3d as Conv3d
+from numtorch.nn.conv import ConvTranspose1d as ConvTranspose1d
 from numtorch.nn.conv import ConvTranspose2d as ConvTranspose2d
+from numtorch.nn.conv import ConvTranspose3d as ConvTranspose3d
 from numtorch.nn.dropout import Dropout as Dropout
 from numtorch.nn.dropout import Dropout1d as Dropout1d
 from numtorch.nn.dropout import Dropout2d as Dropout2d

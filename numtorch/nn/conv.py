@@ -131,30 +131,106 @@ class Conv2d(_ConvNd):
         return F.conv2d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
 
-class ConvTranspose2d(_ConvNd):
-    """What takes the gradient of a ``Conv2d`` to its input: (N, C, H, W) with ``weight`` (in, out / groups, kh, kw).
+class Conv3d(_ConvNd):
+    """Cross-correlation of (N, C, D, H, W) or (C, D, H, W) with ``weight`` (out, in / groups, kd, kh, kw).
 
-    See https://pytorch.org/docs/stable/generated/torch.nn.ConvTranspose2d.html
+    See https://pytorch.org/docs/stable/generated/torch.nn.Conv3d.html
+
+    >>> import numtorch as torch
+    >>> torch.nn.Conv3d(1, 4, 3, padding=1)(torch.zeros(2, 1, 5, 6, 7)).shape
+    torch.Size([2, 4, 5, 6, 7])
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+                 groups: int = 1, bias: bool = True, padding_mode: str = "zeros", device: Any = None, dtype: Any = None):
+        super().__init__(3, in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype)
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.padding_mode != "zeros":
+            return F.conv3d(self._padded(input), self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+        return F.conv3d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+
+class _ConvTransposeNd(_ConvNd):
+    """What transposed convolutions of any number of dimensions share."""
+
+    def __init__(self, dims: int, in_channels: int, out_channels: int, kernel_size: Any, stride: Any, padding: Any, output_padding: Any,
+                 groups: int, bias: bool, dilation: Any, padding_mode: str, device: Any, dtype: Any):
+        if padding_mode != "zeros":
+            raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}')
+        super().__init__(dims, in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device,
+                         dtype, output_padding)
+
+    def _extra(self, input: Tensor, output_size: Any) -> tuple:
+        """The elements to add at the end of each dimension for a result of a wanted size."""
+        if output_size is None:
+            return self.output_padding
+        dims = len(self.kernel_size)
+        wanted = tuple(output_size)[-dims:]
+        least = [(n - 1) * s - 2 * p + d * (k - 1) + 1 for n, s, p, d, k in
+                 zip(input.shape[-dims:], self.stride, self.padding, self.dilation, self.kernel_size, strict=True)]
+        most = [n + s - 1 for n, s in zip(least, self.stride, strict=True)]
+        if not all(a <= n <= b for a, n, b in zip(least, wanted, most, strict=True)):
+            raise ValueError(f"requested an output size of {wanted}, but valid sizes range from {least} to {most} "
+                             f"(for an input of {input.shape[-dims:]})")
+        return tuple([n - a for n, a in zip(wanted, least, strict=True)])
+
+
+class ConvTranspose1d(_ConvTransposeNd):
+    """What takes the gradient of a ``Conv1d`` to its input: (N, C, L) with ``weight`` (in, out / groups, k).
+
+    See https://pytorch.org/docs/stable/generated/torch.nn.ConvTranspose1d.html
+
+    >>> import numtorch as torch
+    >>> torch.nn.ConvTranspose1d(3, 2, 4, stride=2, padding=1)(torch.zeros(1, 3, 5)).shape
+    torch.Size([1, 2, 10])
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
                  groups: int = 1, bias: bool = True, dilation: Any = 1, padding_mode: str = "zeros", device: Any = None, dtype: Any = None):
-        if padding_mode != "zeros":
-            raise ValueError('Only "zeros" padding mode is supported for ConvTranspose2d')
-        super().__init__(2, in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype,
-                         output_padding)
+        super().__init__(1, in_channels, out_channels, kernel_size, stride, padding, output_padding, groups, bias, dilation, padding_mode,
+                         device, dtype)
 
     def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
-        extra = self.output_padding if output_size is None else self._extra(input, output_size)
-        return F.conv_transpose2d(input, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation)
+        return F.conv_transpose1d(input, self.weight, self.bias, self.stride, self.padding, self._extra(input, output_size), self.groups,
+                                  self.dilation)
 
-    def _extra(self, input: Tensor, output_size: Any) -> tuple:
-        """The rows and columns to add below and on the right for a result of a wanted height and width."""
-        wanted = tuple(output_size)[-2:]
-        least = [(n - 1) * s - 2 * p + d * (k - 1) + 1 for n, s, p, d, k in
-                 zip(input.shape[-2:], self.stride, self.padding, self.dilation, self.kernel_size, strict=True)]
-        most = [n + s - 1 for n, s in zip(least, self.stride, strict=True)]
-        if not all(a <= n <= b for a, n, b in zip(least, wanted, most, strict=True)):
-            raise ValueError(f"requested an output size of {wanted}, but valid sizes range from {least} to {most} "
-                             f"(for an input of {input.shape[2:]})")
-        return tuple([n - a for n, a in zip(wanted, least, strict=True)])
+
+class ConvTranspose2d(_ConvTransposeNd):
+    """What takes the gradient of a ``Conv2d`` to its input: (N, C, H, W) with ``weight`` (in, out / groups, kh, kw).
+
+    See https://pytorch.org/docs/stable/generated/torch.nn.ConvTranspose2d.html
+
+    >>> import numtorch as torch
+    >>> torch.nn.ConvTranspose2d(3, 2, 4, stride=2, padding=1)(torch.zeros(1, 3, 5, 5)).shape
+    torch.Size([1, 2, 10, 10])
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
+                 groups: int = 1, bias: bool = True, dilation: Any = 1, padding_mode: str = "zeros", device: Any = None, dtype: Any = None):
+        super().__init__(2, in_channels, out_channels, kernel_size, stride, padding, output_padding, groups, bias, dilation, padding_mode,
+                         device, dtype)
+
+    def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
+        return F.conv_transpose2d(input, self.weight, self.bias, self.stride, self.padding, self._extra(input, output_size), self.groups,
+                                  self.dilation)
+
+
+class ConvTranspose3d(_ConvTransposeNd):
+    """What takes the gradient of a ``Conv3d`` to its input: (N, C, D, H, W) with ``weight`` (in, out / groups, kd, kh, kw).
+
+    See https://pytorch.org/docs/stable/generated/torch.nn.ConvTranspose3d.html
+
+    >>> import numtorch as torch
+    >>> torch.nn.ConvTranspose3d(3, 2, 4, stride=2, padding=1)(torch.zeros(1, 3, 5, 5, 5)).shape
+    torch.Size([1, 2, 10, 10, 10])
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
+                 groups: int = 1, bias: bool = True, dilation: Any = 1, padding_mode: str = "zeros", device: Any = None, dtype: Any = None):
+        super().__init__(3, in_channels, out_channels, kernel_size, stride, padding, output_padding, groups, bias, dilation, padding_mode,
+                         device, dtype)
+
+    def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
+        return F.conv_transpose3d(input, self.weight, self.bias, self.stride, self.padding, self._extra(input, output_size), self.groups,
+                                  self.dilation)

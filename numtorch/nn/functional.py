@@ -22,7 +22,10 @@ from numtorch.ops.arithmetic import abs, clamp_min, gt, le, lt, where
 from numtorch.ops.attention import scaled_dot_product_attention as scaled_dot_product_attention
 from numtorch.ops.conv import conv1d as conv1d
 from numtorch.ops.conv import conv2d as conv2d
+from numtorch.ops.conv import conv3d as conv3d
+from numtorch.ops.conv import conv_transpose1d as conv_transpose1d
 from numtorch.ops.conv import conv_transpose2d as conv_transpose2d
+from numtorch.ops.conv import conv_transpose3d as conv_transpose3d
 from numtorch.ops.creation import full, ones
 from numtorch.ops.embedding import embedding as embedding
 from numtorch.ops.indexing import index_select, overwrite

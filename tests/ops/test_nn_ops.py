@@ -267,6 +267,50 @@ def test_other_convolutions(by):
           arrays((2, 3, 5, 4), (3, 4, 3, 3), (4,)))
     agree(lambda find, x, w, b: find("conv_transpose2d")(x, w, b, groups=2, dilation=2, output_padding=1),
           arrays((2, 4, 5, 4), (4, 2, 3, 3), (4,)))
+    agree(lambda find, x, w, b: find("conv_transpose1d")(x, w, b, stride=3, output_padding=2), arrays((2, 3, 5), (3, 2, 4), (2,)))
+    agree(lambda find, x, w, b: find("conv_transpose1d")(x, w, b, padding=1), arrays((3, 5), (3, 2, 4), (2,)))
+
+
+VOLUMES = [
+    ("conv3d", (2, 3, 4, 5, 4), (4, 3, 2, 3, 2), (4,), {}),
+    ("conv3d", (1, 4, 5, 5, 4), (4, 2, 3, 2, 2), (4,), {"stride": (2, 1, 2), "padding": (1, 0, 1), "dilation": (2, 1, 1), "groups": 2}),
+    ("conv3d", (2, 4, 3, 4), (3, 2, 2, 3, 2), (3,), {"padding": "same"}),
+    ("conv_transpose3d", (2, 4, 2, 3, 2), (4, 1, 3, 2, 3), (2,), {"stride": (2, 1, 2), "padding": (1, 0, 1), "groups": 2}),
+    ("conv_transpose3d", (4, 2, 3, 2), (4, 3, 2, 2, 2), (3,), {"stride": 2, "dilation": 2, "output_padding": 1}),
+]
+
+
+@pytest.mark.parametrize("name, x, w, b, options", VOLUMES, ids=str)
+def test_convolutions_of_volumes(name, x, w, b, options, by):
+    agree(lambda find, x, w, b: find(name)(x, w, b, **options), arrays(x, w, b))
+
+
+@pytest.mark.parametrize("name, x, w, options", [
+    ("conv1d", (3, 3), (4, 2, 3), {}),
+    ("conv1d", (2, 3, 5), (4, 3, 3), {"stride": (1, 2)}),
+    ("conv3d", (2, 3, 2, 4, 4), (4, 3, 3, 3, 3), {}),
+    ("conv3d", (2, 3, 4, 4, 4), (4, 2, 3, 3, 3), {}),
+    ("conv_transpose2d", (2, 3, 4, 4), (4, 2, 3, 3), {}),
+])
+def test_complaints_of_other_convolutions(name, x, w, options, by):
+    with pytest.raises(RuntimeError) as theirs:
+        getattr(F, name)(torch.zeros(x), torch.zeros(w), **options)
+    with pytest.raises(RuntimeError) as ours:
+        OURS[name](nt.zeros(x), nt.zeros(w), **options)
+    assert str(ours.value).split(",")[0][:40] == str(theirs.value).split(",")[0][:40], (str(ours.value), str(theirs.value))
+
+
+def test_which_way_a_convolution_is_computed():
+    def way(x, w, **options):
+        lines = nt.kernels.explain("conv2d", nt.zeros(x), nt.zeros(w), **options).splitlines()
+        (chosen,) = (line.split()[1] for line in lines if line.lstrip().startswith("->"))
+        return chosen
+
+    assert way((2, 1, 9, 9), (6, 1, 3, 3)) == "direct"
+    assert way((2, 16, 9, 9), (16, 16, 3, 3)) == "implicit_gemm"
+    assert way((2, 16, 9, 9), (16, 16, 1, 1)) == "pointwise"
+    assert way((2, 16, 9, 9), (16, 1, 3, 3), groups=16) == "depthwise"
+    assert "each group has one input channel" in nt.kernels.explain("conv2d", nt.zeros(2, 16, 9, 9), nt.zeros(16, 16, 3, 3))
 
 
 def test_conv2d_in_single_precision():

@@ -29,8 +29,8 @@ def _numbers(op: str, value: Any, dims: int, name: str, least: int, complaint: s
     else:
         numbers = tuple(value) * dims if len(value) == 1 else tuple(value)
     if len(numbers) != dims:
-        raise RuntimeError(f"{op}: expected {name} to be a single integer value or a list of {dims} values to match the convolution "
-                           f"dimensions, but got {name}={list(numbers)}")
+        raise RuntimeError(f"expected {name} to be a single integer value or a list of {dims} values to match the convolution "
+                           f"dimensions, but got {name}={list(numbers)} (in {op})")
     if min(numbers) < least:
         raise RuntimeError(f"{complaint} is not supported ({op}: {name}={value})")
     return numbers
@@ -151,7 +151,7 @@ def conv3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     stride, dilation = _steps("conv3d", stride, dilation, 3)
     if input.ndim == 4:
         return squeeze(conv3d(unsqueeze(input, 0), weight, bias, stride, padding, dilation, groups), 0)
-    check(input, weight, bias, groups)
+    check(input, weight, bias, groups, 3)
     x, padding = _padded("conv3d", input, weight.shape[2:], stride, padding, dilation)
     x = _longer(x, 2, padding[0], padding[0])
     n, c, d, h, w = x.shape

@@ -279,10 +279,10 @@ for _part, (_op, _launcher) in _OPS.items():
 conv2d_bias_grad.kernel("cuda", dtypes=FLOATS, name="blocks")(_bias_grad(_on_device("conv2d_bias_grad")))
 
 
-def check(x: Tensor, w: Tensor, b: Tensor | None, groups: int) -> None:
+def check(x: Tensor, w: Tensor, b: Tensor | None, groups: int, dims: int = 2) -> None:
     """torch's complaints about shapes and types."""
-    if w.ndim != 4:
-        raise RuntimeError(f"conv2d: expected a 4D weight, but got weight of size {shape_text(w.shape)}")
+    if w.ndim != dims + 2:
+        raise RuntimeError(f"conv{dims}d: expected a {dims + 2}D weight, but got weight of size {shape_text(w.shape)}")
     if w.shape[0] < groups:
         raise RuntimeError(f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size "
                            f"{shape_text(w.shape)} instead")
@@ -297,5 +297,5 @@ def check(x: Tensor, w: Tensor, b: Tensor | None, groups: int) -> None:
                            f"got bias of size {shape_text(b.shape)} instead")
     for name, other in (("weight", w), ("bias", b)):
         if other is not None and other.dtype is not x.dtype:
-            raise RuntimeError(f"conv2d: Input type ({x.dtype.name}) and {name} type ({other.dtype.name}) should be the same; "
+            raise RuntimeError(f"conv{dims}d: Input type ({x.dtype.name}) and {name} type ({other.dtype.name}) should be the same; "
                                "cast one with .to(...)")

@@ -202,7 +202,7 @@ def _timed(call: Any, args: tuple, kwargs: dict) -> list[Row]:
             call(*args, **kwargs)
     rows = [r for r in prof.rows if r.kind == "kernel"]
     for r in rows:
-        r.machine = r.machine or machine
+        r.machine = machine
     return rows
 
 

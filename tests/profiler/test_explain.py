@@ -1,0 +1,56 @@
+"""``explain`` puts together what the registry, the compiler and the profile say."""
+
+import pytest
+
+import numtorch as torch
+from numtorch.profiler import explain, peaks
+from numtorch.profiler.vectorization import Vectorization
+
+MACHINE = peaks.Machine("cpu", "a machine", 2, [(1 << 14, 100.0), (1 << 28, 10.0)], [("L1", 1 << 15)], {"float32": 100.0}, 100.0)
+
+
+@pytest.fixture
+def found(monkeypatch):
+    monkeypatch.setattr(peaks, "machine", lambda *a, **k: MACHINE)
+    return explain(torch.relu, torch.ones(300))
+
+
+def test_the_choice(found):
+    assert found.op == "relu" and found.chosen == "relu/any/generated"
+    assert [(c.name, c.chosen) for c in found.candidates] == [("generated", True)]
+    assert "for i in prange(out0.size):" in found.source
+    assert [f.kernel.__name__ for f in found.functions] == ["relu_flat"]
+
+
+def test_the_roof(found):
+    (row,) = found.rows
+    assert row.calls >= 30 and row.bytes / row.calls == 2400
+    assert found.roof == pytest.approx(2400 / 100e9)  # what is moved fits where 100 GB/s were measured
+    assert found.seconds > 0 and found.fraction == pytest.approx(found.roof / found.seconds)
+
+
+def test_as_text_and_html(found, monkeypatch):
+    monkeypatch.setitem(found.__dict__, "vectorization", [Vectorization("relu_flat", "float32", vectors={"16 x float": 3})])
+    text = str(found)
+    assert "-> generated (any, generated): chosen" in text
+    assert "relu_flat: no loop; written in vectors of 16 float32" in text
+    assert "roof: 0.02 us" in text
+    assert "<details><summary>source</summary>" in found._repr_html_()
+
+
+def test_the_code(found):
+    assert "define " in found.llvm and "; relu_flat" in found.llvm
+    assert found.assembly.startswith("# relu_flat\n")
+
+
+def test_a_body(found):
+    sums = explain(torch.sum, torch.ones(3, 2), dim=1)
+    assert sums.chosen == "sum/any/body" and str(sums.candidates[-1]).strip().startswith("-> body (composite): chosen")
+    assert [f.kernel.__name__ for f in sums.functions] and sums.rows
+
+
+def test_what_is_no_op():
+    with pytest.raises(KeyError, match="did you mean relu"):
+        explain("rleu", torch.ones(3))
+    with pytest.raises(TypeError, match="is not an op"):
+        explain(len, torch.ones(3))

@@ -206,9 +206,11 @@ _PACKAGE = __file__.rpartition("autograd")[0]
 
 def watch(node: Node) -> None:
     """Under anomaly detection, saved-tensor hooks or a profile: keep the forward stack, pack what is saved, note the place."""
-    node.plain = False
     if mode.made is not None:
         mode.made(node)
+        if not mode.anomaly and not mode.packing:
+            return
+    node.plain = False
     if mode.anomaly:
         from traceback import extract_stack
 

@@ -88,64 +88,75 @@ def _waiting(r: Recorder, original: Callable) -> Callable:
 
 def _watch_modules(r: Recorder, stack: contextlib.ExitStack) -> None:
     paths = Paths()
-    ident, owner = threading.get_ident, r.owner
-    known: dict[tuple[int, int], tuple[str, int]] = {}
+    ident, owner, clock, here, frames, end = threading.get_ident, r.owner, time.perf_counter_ns, r.here, r.frames, r.exit
+    known: dict[tuple[int, int], tuple[int, int]] = {}  # module, place -> span, place inside
 
     def made(original: Callable) -> Callable:
         def observed(self: Module, *args: Any, **kwargs: Any) -> Any:
             if ident() != owner:
                 return original(self, *args, **kwargs)
-            at = r.here[1]
-            place = known.get((id(self), at))
-            if place is None:
+            at = here[1]
+            found = known.get((id(self), at))
+            if found is None:
                 phase, inside = r.where(at)
                 name = paths.name(self, inside)
-                place = known[id(self), at] = name, r.path(phase, name)
-            depth = r.enter("module", *place)
+                found = known[id(self), at] = r.span("module", name, at), r.path(phase, name)
+            frames.append((here[0], at, found[0], clock()))  # as ``enter`` does
+            here[0], here[1] = 0, found[1]
+            depth = len(frames)
             try:
                 return original(self, *args, **kwargs)
             finally:
-                r.exit(depth)
+                end(depth)
 
         return observed
 
     _replace(stack, Module, "__call__", made)
 
 
+class Placed:
+    """A node's recipe, which first says where the node was made: its gradient belongs to the same module."""
+
+    __slots__ = ("place", "pull")
+
+    def __init__(self, here: list[int], place: int, recipe: Any):
+        self.place = place
+
+        def pull(node: Any, g: Any) -> Any:
+            here[1] = place
+            run = None if recipe is None else recipe.pull
+            return node.op.pull(node, g, False) if run is None else run(node, g)
+
+        self.pull = pull
+
+
 def _watch_backward(r: Recorder, stack: contextlib.ExitStack) -> None:
     """The phase, from the walk; the module, from the one in which a node was made."""
-    ident, owner = threading.get_ident, r.owner
     _replace(stack, graph, "run", lambda original: _within(r, original, "backward", "backward", r.path("backward", "")))
-    places: dict[int, int] = {}
+    here = r.here
+    placed: dict[tuple, Placed] = {}
 
     def made_at(node: Any) -> None:
-        at = r.here[1]
-        if at and ident() == owner:
-            place = places.get(at)
-            if place is None:
-                place = places[at] = r.path("backward", r.where(at)[1])
-            node.place = place
+        key = node.recipe, here[1]
+        found = placed.get(key)
+        if found is None:
+            found = placed[key] = Placed(here, r.path("backward", r.where(key[1])[1]), key[0])
+        node.recipe = found
 
     def made(original: Callable) -> Callable:
-        def apply(node: Any, g: Any, create: bool) -> Any:
-            place = getattr(node, "place", None)
-            if place is None or ident() != owner:
-                return original(node, g, create)
-            here = r.here
-            before, here[1] = here[1], place
-            try:
-                return original(node, g, create)
-            finally:
-                here[1] = before
+        def apply(node: Any, g: Any, create: bool) -> Any:  # the nodes that are not run by their recipes
+            if node.recipe.__class__ is Placed:
+                here[1] = node.recipe.place
+            return original(node, g, create)
 
         return apply
 
     _replace(stack, graph, "_apply", made)
-    before = mode.watched, mode.made
+    before = mode.made
     mode.watched, mode.made = True, made_at
 
     def restore() -> None:
-        mode.made = before[1]
+        mode.made = before
         mode.watched = bool(mode.anomaly or mode.packing or mode.made)
 
     stack.callback(restore)

@@ -191,7 +191,7 @@ class Recorder:
         self.waited = 0
         self.here[0] = 0
         now = perf_counter_ns()
-        self.frames = [(0, at, number, now) for _, at, number, _ in self.frames]  # spans that are open begin anew
+        self.frames[:] = [(0, at, number, now) for _, at, number, _ in self.frames]  # spans that are open begin anew
         for e in self.table:
             if isinstance(e, Entry | Site):
                 e.prepared = Preparation()
@@ -204,16 +204,19 @@ class Recorder:
         """Begin a span, in which kernels are at ``path`` if it is given; what to end it with."""
         here = self.here
         at = here[1]
-        key = (kind, name, at)
-        number = self.spans.get(key)
-        if number is None:
-            number = self.spans[key] = self._number(Span(kind, name, self.where(at)[1]), WAITING if kind == "data" else SPAN)
-            self.span_phases[number] = self._phase(kind, at)
-        self.frames.append((here[0], at, number, perf_counter_ns()))
+        self.frames.append((here[0], at, self.span(kind, name, at), perf_counter_ns()))
         here[0] = 0
         if path is not None:
             here[1] = path
         return len(self.frames)
+
+    def span(self, kind: str, name: str, at: int) -> int:
+        """The id of the spans of a name at a place."""
+        number = self.spans.get((kind, name, at))
+        if number is None:
+            number = self.spans[kind, name, at] = self._number(Span(kind, name, self.where(at)[1]), WAITING if kind == "data" else SPAN)
+            self.span_phases[number] = self._phase(kind, at)
+        return number
 
     def _phase(self, kind: str, at: int) -> str:
         """To which phase the Python of a span belongs."""

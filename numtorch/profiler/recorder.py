@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import threading
-import traceback
 import types
 import warnings
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from numtorch._tensor import Tensor
-from numtorch.kernels import cache, registry
+from numtorch.kernels import cache
 from numtorch.kernels import threads as pool
 from numtorch.kernels.jit import Jit
 from numtorch.kernels.timing import Launcher, Work
@@ -29,53 +28,11 @@ from numtorch.profiler.device import DEVICE, DeviceTimes, launches
 from numtorch.profiler.device import WAITING as WAITING_CALLS
 from numtorch.profiler.folding import ELSEWHERE, JOURNAL, KERNEL, SPAN, WAITING, Sums, quantile
 from numtorch.profiler.rows import Row, Span
+from numtorch.profiler.sites import Entry, Preparation, Site, described, shape_key, stack, verdict
 
 PATH = 1 << 44  # paths are multiples of this, so that adding a number of elements makes a key
 MAX_ROWS = 4096  # kernel rows; later shapes of a kernel share one
 EVENTS = 1 << 16
-_PACKAGE = __file__.rpartition("profiler")[0]
-
-
-class Preparation:
-    """Compiling and loading: how often, for how long, and in how many calls."""
-
-    __slots__ = ("calls", "compiling_ns", "hits", "loading_ns", "misses")
-
-    def __init__(self) -> None:
-        self.calls = self.hits = self.misses = self.compiling_ns = self.loading_ns = 0
-
-    def book(self, taken: int, hits: int, misses: int, seconds: float) -> None:
-        """``taken`` nanoseconds: all of it loading, or compiling but for the part that loaded."""
-        self.hits += hits
-        self.misses += misses
-        loading = min(taken, int(seconds * 1e9)) if misses else taken
-        self.loading_ns += loading
-        self.compiling_ns += taken - loading
-
-
-class Site:
-    """A kernel as it was chosen: what its rows have in common, and the preparing of it before it was called."""
-
-    def __init__(self, number: int, op: str, kernel: str, device: str, dtype: str, why: Callable[[], str], jits: tuple = ()):
-        self.cold = number  # the id under which first calls are booked
-        self.op, self.kernel, self.device, self.dtype, self.why, self.jits = op, kernel, device, dtype, why, jits
-        self.threads: int | None = None
-        self.prepared = Preparation()
-
-
-class Entry:
-    """A row in the making: its site, where and on what it ran, and the work of one call."""
-
-    __slots__ = ("allocated", "bytes", "extra", "flops", "functions", "launch", "path", "prepared", "shapes", "site", "stack", "thread")
-
-    def __init__(self, site: Site, path: int, shapes: str, thread: int):
-        self.site, self.path, self.shapes, self.thread = site, path, shapes, thread
-        self.bytes = self.flops = self.allocated = 0.0
-        self.extra = [0.0, 0.0, 0.0]  # work of calls that had to share the row, of no one shape
-        self.functions: tuple = ()
-        self.launch: dict = {}
-        self.prepared = Preparation()  # in calls of this row
-        self.stack: tuple[str, ...] = ()
 
 
 @functools.cache
@@ -165,7 +122,7 @@ class Recorder:
                                                       ELSEWHERE if thread else KERNEL)
             self.kernel_rows += 1
             if self.stacks:
-                self.table[number].stack = _stack()
+                self.table[number].stack = stack()
         return number, True, not shared
 
     # --- the journal --------------------------------------------------------------------------------
@@ -326,7 +283,7 @@ class Recorder:
         def made(number: int) -> Site:
             dtype = next((d.name for d in s.dtypes if d is not None and d.is_floating_point), None) or \
                 next((d.name for d in s.dtypes if d is not None), "")
-            site = Site(number, about.entry.name, kernel.id, s.device, dtype, lambda: _verdict(about), tuple(
+            site = Site(number, about.entry.name, kernel.id, s.device, dtype, lambda: verdict(about), tuple(
                 f for f in kernel.functions if isinstance(f, Jit)))
             if site.jits:
                 site.threads = pool.get_num_threads() if any(j.parallel for j in site.jits) else 1
@@ -337,15 +294,15 @@ class Recorder:
         names = (*about.positional, *about.keyword)
         if s.device == "cuda":
             return lambda *args, **kwargs: self._on_device(
-                site, _described(names, about, args, kwargs), lambda result: self._cost(about, result, args, kwargs), run, args, kwargs)
+                site, described(names, about, args, kwargs), lambda result: self._cost(about, result, args, kwargs), run, args, kwargs)
 
         def key_of(args: tuple, kwargs: dict) -> tuple:
             values = dict(zip(about.positional, args, strict=False)) | kwargs
-            return tuple(_shape(values[n]) if n in about.tensors else values[n] for n in names if n in values and n not in about.seeds)
+            return tuple(shape_key(values[n]) if n in about.tensors else values[n] for n in names if n in values and n not in about.seeds)
 
         def first(args: tuple, kwargs: dict) -> Any:
             key, path = key_of(args, kwargs), self.here[1]
-            number, new, own = self._entry(site, path, _described(names, about, args, kwargs), 0)
+            number, new, own = self._entry(site, path, described(names, about, args, kwargs), 0)
             e = self.table[number]
             result = self._first_call(site, number, run, args, kwargs, e if new else None)
             cost = self._cost(about, result, args, kwargs) if new or not own else None
@@ -361,7 +318,7 @@ class Recorder:
             return result
 
         def elsewhere(args: tuple, kwargs: dict) -> Any:
-            return self._elsewhere(site, _described(names, about, args, kwargs),
+            return self._elsewhere(site, described(names, about, args, kwargs),
                                    lambda result: self._cost(about, result, args, kwargs), run, args, kwargs)
 
         parts = [f"None if {n} is None else {n}.shape" if n in about.tensors else n for n in names if n not in about.seeds]
@@ -544,52 +501,9 @@ class Recorder:
             median_ns=quantile([kept], [timed], 0.5), p95_ns=quantile([kept], [timed], 0.95),
             compile_ns=mine.compiling_ns + before.compiling_ns, load_ns=mine.loading_ns + before.loading_ns,
             cache="miss" if misses else "hit" if hits else "ready", cold_calls=mine.calls,
-            bytes=moved, flops=done, allocated=made, threads=site.threads, functions=e.functions, launch=e.launch, stack=e.stack, thread=e.thread,
-            wall_ns=wall, id=number, jits=site.jits, sample=kept)
+            bytes=moved, flops=done, allocated=made, threads=site.threads, functions=e.functions, launch=e.launch, stack=e.stack,
+            thread=e.thread, wall_ns=wall, id=number, jits=site.jits, sample=kept)
 
     def totals(self, kind: type) -> list[tuple[int, Any]]:
         """(id, what) of the table's things of a kind."""
         return [(i, e) for i, e in enumerate(self.table) if isinstance(e, kind)]
-
-
-def _shape(value: Any) -> Any:
-    if isinstance(value, tuple | list):
-        return tuple(map(_shape, value))
-    return value.shape if isinstance(value, Tensor) else value
-
-
-def _described(names: tuple, about: Launcher, args: tuple, kwargs: dict) -> str:
-    values = dict(zip(about.positional, args, strict=False)) | kwargs
-    parts = []
-    for n in names:
-        v = values.get(n)
-        if n in about.seeds or v is None:
-            continue
-        if n in about.tensors:
-            parts.append(_shape_text(v))
-        else:
-            parts.append(f"{n}={tuple(v) if isinstance(v, tuple) else v}")
-    return ", ".join(parts)
-
-
-def _shape_text(value: Any) -> str:
-    if isinstance(value, Tensor):
-        return str(list(value.shape))
-    if isinstance(value, tuple | list):
-        return "(" + ", ".join(_shape_text(v) for v in value if v is not None) + ")"
-    return str(value)
-
-
-def _stack() -> tuple[str, ...]:
-    """``file:line function`` of the program's own frames, the innermost last."""
-    frames = traceback.extract_stack()
-    mine = [f for f in frames if not f.filename.startswith((_PACKAGE, "<numtorch"))]
-    return tuple(f"{f.filename}:{f.lineno} {f.name}" for f in mine)
-
-
-def _verdict(about: Launcher) -> str:
-    """Why the kernel was chosen, as ``explain`` says it."""
-    for line in registry.explanation(about.entry, about.signature).splitlines():
-        if line.lstrip().startswith("->"):
-            return line.partition("): ")[2]
-    return ""

@@ -39,6 +39,15 @@ LAYERS: dict[str, tuple[tuple, tuple, dict, tuple[float, float, float]]] = {
 }
 
 
+# Other functions of the family, in one and three dimensions and transposed: (function, input, weight, options, budgets).
+OTHERS: dict[str, tuple[str, tuple, tuple, dict, tuple[float, float, float]]] = {
+    "1d 64->64 256 k5": ("conv1d", (16, 64, 256), (64, 64, 5), {"padding": 2}, (1.0, 1.0, 1.0)),
+    "3d 8->16 8x16x16": ("conv3d", (4, 8, 8, 16, 16), (16, 8, 3, 3, 3), {"padding": 1}, (1.1, 1.1, 1.1)),
+    "DCGAN 128->64 8x8 transposed": ("conv_transpose2d", (16, 128, 8, 8), (128, 64, 4, 4), {"stride": 2, "padding": 1}, (1.1, 1.1, 1.1)),
+    "DCGAN 64->3 16x16 transposed": ("conv_transpose2d", (16, 64, 16, 16), (64, 3, 4, 4), {"stride": 2, "padding": 1}, (1.1, 1.1, 1.1)),
+}
+
+
 def _thin(results: Any) -> list[np.ndarray]:
     """A few thousand of the values, spread evenly: enough to see a wrong one, little enough to send."""
     flat = [r.detach().numpy().reshape(-1) for r in (results if isinstance(results, tuple | list) else (results,))]
@@ -75,9 +84,11 @@ def _parts(name: str, shape: tuple, weight: tuple, budgets: tuple[float, float, 
         workload(f"conv/{name}, {part}", budget=budget, tolerance=1e-4 if part == "weight grad" else 1e-5)(make)
 
 
-def _layer(options: dict) -> Callable:
-    return lambda fw, x, w: fw.F.conv2d(x, w, None, **options)
+def _layer(function: str, options: dict) -> Callable:
+    return lambda fw, x, w: getattr(fw.F, function)(x, w, None, **options)
 
 
 for _name, (_shape, _weight, _options, _budgets) in LAYERS.items():
-    _parts(_name, _shape, _weight, _budgets, _layer(_options))
+    _parts(_name, _shape, _weight, _budgets, _layer("conv2d", _options))
+for _name, (_function, _shape, _weight, _options, _budgets) in OTHERS.items():
+    _parts(_name, _shape, _weight, _budgets, _layer(_function, _options))

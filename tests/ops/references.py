@@ -194,7 +194,8 @@ SAMPLES = {
                           ((2, 4, 3, 2), (4, 3, 1, 1), (3, 2), _ONE, (0, 0), _ONE, 1)],
     "conv2d_weight_grad": [((2, 2, 5, 4), (2, 3, 3, 2), (3, 3), _ONE, (0, 0), _ONE, 1),
                            ((1, 4, 5, 6), (1, 6, 3, 6), (3, 2), (2, 1), (1, 1), (1, 2), 2),
-                           ((2, 2, 5, 6), (2, 4, 3, 4), (3, 2), (2, 1), (1, 0), (1, 2), 2)],
+                           ((2, 2, 5, 6), (2, 4, 3, 4), (3, 2), (2, 1), (1, 0), (1, 2), 2),
+                           ((2, 3, 4, 2), (2, 4, 4, 2), (1, 1), _ONE, (0, 0), _ONE, 1)],
     "conv2d_bias_grad": [((2, 3, 4, 2),)],
     "max_pool2d": [((2, 2, 4, 6), (2, 2), (2, 2), (0, 0), _ONE, False), ((1, 2, 5, 5), (3, 2), (2, 1), (1, 1), _ONE, True),
                    ((1, 1, 6, 6), (2, 2), (1, 2), (0, 0), (2, 1), False)],
@@ -263,6 +264,8 @@ SAMPLES = {
                    ((4,), (5, 4), (5,), "gelu_tanh"), ((9, 2), (3, 2), None, "sigmoid")],
     "linear": [((3, 4), (5, 4), (5,)), ((3, 4), (5, 4), None), ((2, 3, 4), (5, 4), (5,)), ((4,), (5, 4), (5,))],
     "cross_entropy": [((4, 5), index((4,), 5), -100), ((3, 7), index((3,), 7), 2), ((200, 3), index((200,), 3), 0)],
+    "dropout_mask": [((50, 40), 0.25, 7, 1)],
+    "nll_loss": [((4, 5), index((4,), 5), -100), ((3, 7), index((3,), 7), 2)],
     "random_like": [((50, 40), "uniform", 7, 0, 0.0, 1.0)],
     "dropout": [((5, 40), 0.5, 7, 0), ((5, 40), 0.25, 7, 3)],
 }
@@ -461,6 +464,7 @@ STRUCTURED = {
     "extreme_along": _extreme,
     "matmul": np.matmul,
     "cross_entropy": _cross_entropy,
+    "nll_loss": lambda x, t, ignored: -x[np.arange(t.size), t][t != ignored].mean(),
     "linear": _linear,
     "linear_relu": lambda x, w, b: np.maximum(_linear(x, w, b), 0),
     "linear_act": lambda x, w, b, activation: ACTIVATIONS[activation](_linear(x, w, b)),
@@ -479,8 +483,13 @@ def _is_masked(y, x, p, seed, at):
     assert abs(kept.mean() - (1 - p)) < 4 * math.sqrt(p * (1 - p) / y.size)
 
 
+def _is_mask(y, x, p, seed, at):
+    assert y.dtype == np.bool_
+    assert abs(y.mean() - (1 - p)) < 4 * math.sqrt(p * (1 - p) / y.size)
+
+
 # Ops whose values are random: what must hold of them instead.
-PROPERTIES = {"random_like": _is_uniform, "dropout": _is_masked}
+PROPERTIES = {"dropout_mask": _is_mask, "random_like": _is_uniform, "dropout": _is_masked}
 
 # Operands that are statistics of another, or of earlier batches: the gradient does not treat them as free.
 GIVEN = {"batch_norm_eval": ("mean", "var")}

@@ -27,7 +27,9 @@ MOST_VECTORS = 4
 MOST_ROWS = 16
 GATHERS = TILES + 2 * MOST_VECTORS * MOST_ROWS  # one for each number of vectors
 GATHER_TRANSPOSE = GATHERS + MOST_VECTORS
-TABLE_SIZE = GATHER_TRANSPOSE + 1
+TAKE_EVERY_SECOND = GATHER_TRANSPOSE + 1
+PUT_EVERY_SECOND = TAKE_EVERY_SECOND + 1
+TABLE_SIZE = PUT_EVERY_SECOND + 1
 
 
 def slot_of(kind: str, height: int, vectors: int, by_rows: int) -> int:
@@ -35,7 +37,7 @@ def slot_of(kind: str, height: int, vectors: int, by_rows: int) -> int:
     if kind in ("tile", "pair_tile"):
         return TILES + (by_rows * MOST_VECTORS + vectors - 1) * MOST_ROWS + height - 1
     return {"transpose": TRANSPOSE, "dot": DOT, "copy_rows": COPIES + vectors - 1, "gather_rows": GATHERS + vectors - 1,
-            "gather_transpose": GATHER_TRANSPOSE}[kind]
+            "gather_transpose": GATHER_TRANSPOSE, "take_every_second": TAKE_EVERY_SECOND, "put_every_second": PUT_EVERY_SECOND}[kind]
 
 
 INT = ir.IntType(64)
@@ -272,6 +274,22 @@ def _(table, x, x0, x_step, out, out0, out_step, rows, cols):
     def vectorised(table, x, x0, x_step, out, out0, out_step, rows, cols):
         slot = COPIES + ((cols - 1) >> table_entry(table, SHIFT))
         call_block(table, slot, x, x0, x_step, out, out0, out_step, rows, cols)
+
+    return vectorised
+
+
+@overload(plain.take_every_second)
+def _(table, x, x0, x_step, out, out0, out_step, rows, cols):
+    def vectorised(table, x, x0, x_step, out, out0, out_step, rows, cols):
+        call_block(table, TAKE_EVERY_SECOND, x, x0, x_step, out, out0, out_step, rows, cols)
+
+    return vectorised
+
+
+@overload(plain.put_every_second)
+def _(table, x, x0, x_step, out, out0, out_step, rows, cols):
+    def vectorised(table, x, x0, x_step, out, out0, out_step, rows, cols):
+        call_block(table, PUT_EVERY_SECOND, x, x0, x_step, out, out0, out_step, rows, cols)
 
     return vectorised
 

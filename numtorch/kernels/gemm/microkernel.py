@@ -398,6 +398,63 @@ def build_copy_rows(fn: ir.Function, double: bool, lanes: int, vectors: int) -> 
     b.ret_void()
 
 
+def every_second(fn: ir.Function, double: bool, lanes: int, move) -> None:
+    """Rows in pieces of a vector: ``move(v, near, far, count)``, where ``near`` has half as many elements as ``far`` spans.
+
+    ``count`` is None for a whole vector, else the elements that are left, at least one.
+    """
+    x, x_step, out, out_step, rows, cols = fn.args
+    b = ir.IRBuilder(fn.append_basic_block("entry"))
+    v = Lanes(b, double, lanes)
+    whole = b.udiv(b.sub(cols, const(1)), const(lanes))
+    rest = b.sub(cols, b.mul(whole, const(lanes)))
+
+    def row(state):
+        source, target = state
+
+        def piece(at):
+            move(v, *at, None)
+            return [v.at(at[0], v.bytes * move.x_vectors), v.at(at[1], v.bytes * (3 - move.x_vectors))]
+
+        move(v, *carried_loop(b, whole, [source, target], piece), rest)
+        return [v.at(source, x_step), v.at(target, out_step)]
+
+    carried_loop(b, rows, [x, out], row)
+    b.ret_void()
+
+
+def build_take_every_second(fn: ir.Function, double: bool, lanes: int) -> None:
+    """The body of ``take_every_second``: two vectors become one."""
+    def take(v, source, target, count):
+        even = ir.Constant(v.indices, [2 * i for i in range(lanes)])
+        if count is None:
+            v.store(v.b.shuffle_vector(v.load(source), v.load(v.at(source, v.bytes)), even), target)
+            return
+        span = v.b.sub(v.b.mul(count, const(2)), const(1))  # what lies behind the last element may not be ours
+        low = v.load_masked(source, v.first(span))
+        high = v.load_masked(v.at(source, v.bytes), v.first(v.b.sub(span, const(lanes))))
+        v.store_masked(v.b.shuffle_vector(low, high, even), target, v.first(count))
+
+    take.x_vectors = 2
+    every_second(fn, double, lanes, take)
+
+
+def build_put_every_second(fn: ir.Function, double: bool, lanes: int) -> None:
+    """The body of ``put_every_second``: one vector becomes the even lanes of two."""
+    def put(v, source, target, count):
+        value = v.load(source) if count is None else v.load_masked(source, v.first(count))
+        span = const(2 * lanes) if count is None else v.b.mul(count, const(2))
+        even = ir.Constant(v.mask_type, [1 - i % 2 for i in range(lanes)])
+        for half in (0, 1):
+            doubled = ir.Constant(v.indices, [half * lanes // 2 + i // 2 for i in range(lanes)])
+            spread = v.b.shuffle_vector(value, ir.Constant(v.type, ir.Undefined), doubled)
+            inside = v.first(v.b.sub(span, const(half * lanes)))
+            v.store_masked(spread, v.at(target, half * v.bytes), v.b.and_(even, inside))
+
+    put.x_vectors = 1
+    every_second(fn, double, lanes, put)
+
+
 def build_gather_rows(fn: ir.Function, double: bool, lanes: int, vectors: int) -> None:
     """The body of ``gather_rows`` for rows of ``vectors`` vectors, the last one possibly partial."""
     x, starts, out, out_step, rows, cols = fn.args
@@ -498,6 +555,8 @@ BUILDERS = {
     "copy_rows": (build_copy_rows, lambda double: BLOCK_TYPE, slice(1, 2)),
     "gather_rows": (build_gather_rows, lambda double: GATHER_TYPE, slice(1, 2)),
     "gather_transpose": (build_gather_transpose, lambda double: GATHER_TYPE, slice(0, 0)),
+    "take_every_second": (build_take_every_second, lambda double: BLOCK_TYPE, slice(0, 0)),
+    "put_every_second": (build_put_every_second, lambda double: BLOCK_TYPE, slice(0, 0)),
     "dot": (build_dot, dot_type, slice(0, 0)),
 }
 

@@ -80,6 +80,20 @@ def copy_rows(table, x, x0, x_step, out, out0, out_step, rows, cols):
             out[out0 + i * out_step + j] = x[x0 + i * x_step + j]
 
 
+def take_every_second(table, x, x0, x_step, out, out0, out_step, rows, cols):
+    """``out[i, j] = x[i, 2 * j]``; nothing else is written."""
+    for i in range(rows):
+        for j in range(cols):
+            out[out0 + i * out_step + j] = x[x0 + i * x_step + 2 * j]
+
+
+def put_every_second(table, x, x0, x_step, out, out0, out_step, rows, cols):
+    """``out[i, 2 * j] = x[i, j]``; nothing else is written."""
+    for i in range(rows):
+        for j in range(cols):
+            out[out0 + i * out_step + 2 * j] = x[x0 + i * x_step + j]
+
+
 def gather_rows(table, x, x0, starts, s0, out, out0, out_step, rows, cols):
     """``out[i, j] = x[x0 + starts[s0 + i] + j]``: rows that begin anywhere; nothing else is written."""
     for i in range(rows):

@@ -108,6 +108,10 @@ class Variants:
     def need_gather_transpose(self) -> None:
         self._need("gather_transpose", 0, 0, 0)
 
+    def need_every_second(self) -> None:
+        self._need("take_every_second", 0, 0, 0)
+        self._need("put_every_second", 0, 0, 0)
+
     def need_dot(self) -> None:
         self._need("dot", 0, 0, 0)
 

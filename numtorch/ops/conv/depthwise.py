@@ -11,6 +11,7 @@ zero; it never turns a non-finite gradient finite.
 from __future__ import annotations
 
 from numtorch.kernels.gemm.blocked import INNER
+from numtorch.kernels.gemm.tile import put_every_second
 from numtorch.kernels.jit import jit
 from numtorch.ops.conv import implicit as at
 from numtorch.ops.conv.direct import copy_rows
@@ -20,7 +21,7 @@ from numtorch.ops.conv.implicit import CHUNK, arrange_planes
 GROUPS, GROUP_CHANNELS, GROUP_ROWS, IMAGES = at.GROUPS, at.GROUP_CHANNELS, at.GROUP_ROWS, at.IMAGES
 SOURCE_H, SOURCE_W, COLS, CHANNEL, TAPS = at.SOURCE_H, at.SOURCE_W, at.COLS, at.CHANNEL, at.TAPS
 RESULT_H, RESULT_W, SPREAD_H, SPREAD_W, JOBS = at.RESULT_H, at.RESULT_W, at.SPREAD_H, at.SPREAD_W, at.JOBS
-LANES, CHUNKS, SCRATCH, SCRATCH_B = at.LANES, at.CHUNKS, at.SCRATCH, at.SCRATCH_B
+TABLE, LANES, CHUNKS, SCRATCH, SCRATCH_B = at.TABLE, at.LANES, at.CHUNKS, at.SCRATCH, at.SCRATCH_B
 JOB_DEPTH, JOB_STARTS, JOB_WEIGHTS, JOB_H, JOB_W = at.JOB_DEPTH, at.JOB_STARTS, at.JOB_WEIGHTS, at.JOB_H, at.JOB_W
 JOB_ROW, JOB_COL, JOB_SIZE = at.JOB_ROW, at.JOB_COL, at.JOB_SIZE
 
@@ -124,14 +125,13 @@ def planes_chunk(plan, starts, phases, jobs, x, w, bias, out, scratch, chunk):
                 if plan[SPREAD_W] == 1:
                     copy_rows(total, cols, to, plan[SPREAD_H] * plan[RESULT_W], height, width)
                     continue
+                if plan[SPREAD_W] == 2:
+                    put_every_second(plan[TABLE], total, 0, cols, to, 0, plan[SPREAD_H] * plan[RESULT_W], height, width)
+                    continue
                 for r in range(height):
                     line, row = to[r * plan[SPREAD_H] * plan[RESULT_W] :], total[r * cols : r * cols + width]
-                    if plan[SPREAD_W] == 2:
-                        for j in range(width):
-                            line[2 * j] = row[j]
-                    else:
-                        for j in range(width):
-                            line[plan[SPREAD_W] * j] = row[j]
+                    for j in range(width):
+                        line[plan[SPREAD_W] * j] = row[j]
 
 
 @jit(**CHUNK)

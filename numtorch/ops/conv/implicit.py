@@ -16,7 +16,7 @@ Sums run in an order that the shape alone decides: the number of threads does no
 from __future__ import annotations
 
 from numtorch.kernels.gemm.blocked import INNER, OUTER, pack_transposed
-from numtorch.kernels.gemm.tile import ACCUMULATE, copy_rows, gather_rows, gather_transpose, tile
+from numtorch.kernels.gemm.tile import ACCUMULATE, copy_rows, gather_rows, gather_transpose, put_every_second, take_every_second, tile
 from numtorch.kernels.jit import jit, prange
 from numtorch.ops.conv.pointer import call
 
@@ -93,15 +93,15 @@ def arrange_planes(plan, phases, x, x0, scratch, s0, channels):
                 # The zeros behind one row lie on borders, or on what the next row overwrites.
                 copy_rows(table, x, source, step_h * w, scratch, target, cols, down, across)
                 continue
+            if step_w == 2:
+                take_every_second(table, x, source, step_h * w, scratch, target, cols, down, across)
+                continue
             for r in range(down):
                 to = scratch[target + r * cols : target + r * cols + across]
                 at = x[source + r * step_h * w :]
                 if step_w == 1:
                     for j in range(across):
                         to[j] = at[j]
-                elif step_w == 2:
-                    for j in range(across):
-                        to[j] = at[2 * j]
                 else:
                     for j in range(across):
                         to[j] = at[step_w * j]
@@ -129,13 +129,12 @@ def spread(plan, scratch, at, step, rows, position, count, width, out, to):
         row = position // width
         col = position - row * width
         n = min(width - col, end - position)
-        for i in range(rows):
-            source = scratch[at + i * step : at + i * step + n]
-            target = out[to + i * plane + row * sh + col * sw :]
-            if sw == 2:
-                for j in range(n):
-                    target[2 * j] = source[j]
-            else:
+        if sw == 2:
+            put_every_second(plan[TABLE], scratch, at, step, out, to + row * sh + col * sw, plane, rows, n)
+        else:
+            for i in range(rows):
+                source = scratch[at + i * step : at + i * step + n]
+                target = out[to + i * plane + row * sh + col * sw :]
                 for j in range(n):
                     target[j * sw] = source[j]
         position += n

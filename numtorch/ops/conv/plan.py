@@ -113,7 +113,7 @@ def _lay_out(numbers: np.ndarray, source: Source, jobs: list[Job]) -> tuple[list
     return phases, np.concatenate(starts)
 
 
-def _begin(source: Source, double: bool, rows: int, taps: int) -> tuple[Variants, np.ndarray]:
+def _begin(source: Source, double: bool, rows: int, taps: int, spread_w: int = 1) -> tuple[Variants, np.ndarray]:
     micro = variants(double)
     regs = micro.registers
     numbers = np.zeros(at.PLAN_SIZE, np.int64)
@@ -123,6 +123,8 @@ def _begin(source: Source, double: bool, rows: int, taps: int) -> tuple[Variants
         at.STEP_H: source.step_h, at.STEP_W: source.step_w, at.GROUP_ROWS: rows, at.TAPS: taps,
     }.items():
         numbers[key] = value
+    if source.step_w == 2 or spread_w == 2:
+        micro.need_every_second()
     return micro, numbers
 
 
@@ -167,7 +169,7 @@ def _chunk_address(kernel: Any, plan: tuple, dtype: np.dtype) -> Any:
 
 def product_plan(source: Source, rows: int, taps: int, result: tuple, spread: tuple, jobs: tuple, dtype: np.dtype, threads: int) -> Plan:
     """The plan of ``implicit.product_chunk``: ``rows`` channels of the result in each group."""
-    micro, numbers = _begin(source, dtype == np.float64, rows, taps)
+    micro, numbers = _begin(source, dtype == np.float64, rows, taps, spread[1])
     phases, starts = _lay_out(numbers, source, list(jobs))
     regs, item, strip = micro.registers, dtype.itemsize, micro.registers.strip
     deepest = max(source.channels * len(job.taps) for job in jobs)
@@ -243,7 +245,7 @@ def weight_grad_plan(source: Source, rows: int, taps: int, job: Job, dtype: np.d
 def planes_plan(source: Source, rows: int, taps: int, result: tuple, spread: tuple, jobs: tuple, dtype: np.dtype, threads: int,
                 weight_grad: bool) -> Plan:
     """The plan of the loops of ``depthwise``; ``starts`` also holds each tap's place among the weights."""
-    micro, numbers = _begin(source, dtype == np.float64, rows, taps)
+    micro, numbers = _begin(source, dtype == np.float64, rows, taps, spread[1])
     phases, _ = _lay_out(numbers, source, list(jobs))
     _, starts = _lay_out(numbers, source._replace(channels=1), list(jobs))
     regs = micro.registers

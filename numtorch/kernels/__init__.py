@@ -148,7 +148,8 @@ def use(op: Any, kernel: Any, device: str | None = None) -> Iterator[Kernel]:
         yield chosen
 
 
-def warmup(model: Any, *inputs: Any, backward: bool = True, processes: int | None = None, progress: bool = True) -> dict[str, float]:
+def warmup(model: Any, *inputs: Any, backward: bool = True, processes: int | None = None, progress: bool = True,
+           run: bool = True) -> dict[str, float]:
     """Compile and load every kernel that a model needs, then run it once.
 
     What is not in the cache is compiled in several processes at once, with a progress bar on a terminal; that
@@ -159,6 +160,7 @@ def warmup(model: Any, *inputs: Any, backward: bool = True, processes: int | Non
         model: a module, or any function.
         backward: also run backward from the sum of the outputs that require gradients.
         processes: how many compile; one a core if None.
+        run: False only compiles what is missing (where that takes several processes: on Linux) and runs nothing here.
 
     Returns:
         ``kernels`` compiled, ``loaded`` from the cache, ``seconds`` spent.
@@ -189,6 +191,7 @@ def warmup(model: Any, *inputs: Any, backward: bool = True, processes: int | Non
     before, started = dict(cache.stats), time.perf_counter()
     on_cpu = all(getattr(getattr(v, "device", None), "type", "cpu") == "cpu" for v in inputs)  # a GPU does not survive a fork
     ahead = warm.compile_ahead(once, processes, progress) if on_cpu else 0
-    once()
+    if run:
+        once()
     return {"kernels": ahead + cache.stats["misses"] - before["misses"], "loaded": cache.stats["hits"] - before["hits"],
             "seconds": time.perf_counter() - started}

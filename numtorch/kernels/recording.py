@@ -1,7 +1,8 @@
 """Which compiled functions a block of code launches, and with which types: for explanations and for compiling ahead.
 
-``launches`` watches real calls. ``rehearse`` runs a function while no kernel does anything, so that what it
-would need is known in a moment; its results are garbage, so it belongs in a process that is thrown away.
+``launches`` watches real calls. ``rehearse`` runs a function while kernels do nothing, or run as plain Python
+where there is next to nothing to do, so that what it would need is known in a moment; most of its results are
+garbage, so it belongs in a process that is thrown away.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from numtorch.kernels import registry, threads
 from numtorch.kernels.jit import Jit, disabled, numba
 
+FEW = 64  # elements up to which a rehearsed kernel runs as plain Python: programs act on small results, such as random sizes
 NOTHING = -1  # what a rehearsed kernel returns: with it, kernels that check indices say that all are good
 
 
@@ -67,38 +71,56 @@ class _Rehearsed:
         self.kernel, self.note = kernel, note
         self.overloads = self
 
-    def __call__(self, *args: Any) -> int:
+    def __call__(self, *args: Any) -> Any:
         typeof = numba().typeof
         self.note(self.kernel, tuple(typeof(a) for a in args))
-        return NOTHING
+        return _slowly(self.kernel, args)
 
     def compile(self, signature: tuple) -> None:
         self.note(self.kernel, tuple(signature))
 
     def get(self, signature: tuple, default: Any = None) -> _Result:
         self.note(self.kernel, tuple(signature))
-        return _Result()
+        return _Result(self.kernel)
 
     __getitem__ = get
 
     def values(self) -> list[_Result]:
-        return [_Result()]
+        return [_Result(self.kernel)]
 
 
 class _Result:
-    """A compile result whose code does nothing and stands nowhere."""
+    """A compile result whose code stands nowhere."""
 
-    def __init__(self) -> None:
+    def __init__(self, kernel: Jit) -> None:
+        self.kernel = kernel
         self.library = self.fndesc = self
         self.llvm_func_name = self.llvm_cfunc_wrapper_name = ""
 
-    @staticmethod
-    def entry_point(*args: Any) -> int:
-        return NOTHING
+    def entry_point(self, *args: Any) -> Any:
+        return _slowly(self.kernel, args)
 
     @staticmethod
     def get_pointer_to_function(name: str) -> int:
         return 1  # an address that is never called: those who would call it are rehearsed too
+
+
+_plain = False  # whether a rehearsed kernel is running as plain Python, and with it the functions that it calls
+
+
+def _slowly(kernel: Jit, args: tuple) -> Any:
+    """Run as plain Python where there are few elements; else do nothing."""
+    global _plain
+    if sum(a.size for a in args if isinstance(a, np.ndarray)) > FEW:
+        return NOTHING
+    _plain = True
+    try:
+        with np.errstate(all="ignore"):
+            return kernel.fn(*args)
+    except Exception:  # it needs what only compiled code has, or was given garbage
+        return NOTHING
+    finally:
+        _plain = False
 
 
 def rehearse(fn: Callable, note: Callable[[Jit, tuple], None]) -> None:
@@ -110,7 +132,9 @@ def rehearse(fn: Callable, note: Callable[[Jit, tuple], None]) -> None:
     registry.clear_memos()
     call, dispatcher = Jit.__call__, Jit.dispatcher
 
-    def quiet_call(self: Jit, *args: Any) -> int:
+    def quiet_call(self: Jit, *args: Any) -> Any:
+        if _plain:
+            return self.fn(*args)
         kernel = self if threads.get_num_threads() > 1 else self.serial
         return kernel.dispatcher(*args)
 

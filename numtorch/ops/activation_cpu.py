@@ -10,20 +10,12 @@ import numpy as np
 
 from numtorch.kernels.jit import jit, prange
 from numtorch.kernels.math import exp, log, maximum
+from numtorch.ops.reduction_cpu import largest
 
 BLOCK = 2048  # elements whose exponentials are taken at a time: three copies stay in the first cache
 LONG = 48  # elements from which a row is worth a vector loop of its own
 TILE = 256  # columns walked together
 PARALLEL_ELEMENTS = 1 << 14
-
-
-@jit
-def largest(row):
-    """The largest element of a nonempty array; NaN if there is one."""
-    top = row[0]
-    for j in range(1, row.size):
-        top = maximum(top, row[j])
-    return top
 
 
 @jit

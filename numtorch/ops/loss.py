@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 
 from numtorch._tensor import Tensor, empty, new
-from numtorch.dispatch.cost import per_input, per_output
+from numtorch.dispatch.cost import per_input, per_output, picks
 from numtorch.dispatch.op import op, primitive
 from numtorch.dtype import FLOATS, int64
 from numtorch.kernels import math as m
@@ -141,6 +141,42 @@ def cuda_rows_backward(g, x, t, *, ignore_index):
 _SCALAR = Size(())
 
 
+@op(name="nll_loss", public=False, cost=picks)
+def mean_nll(x, t, ignore_index: int):
+    """Mean of ``-x[t]`` over the rows of x (N, C) whose label in t (N) is not ignored."""
+    loss, _, weights = _picked("nll_loss", x, t, None, ignore_index, 1)
+    return _reduced(loss, weights, "mean")
+
+
+@mean_nll.vjp(cost=per_output(0))
+def _(g, t, x_shape, *, ignore_index):
+    kept = ne(t, ignore_index)
+    hot = one_hot(where(kept, t, 0), x_shape[1]).to(g.dtype)
+    each = where(kept, g / reductions.sum(kept.to(g.dtype)), 0.0)
+    return -hot * unsqueeze(each, 1), None
+
+
+@mean_nll.kernel("cpu", when=_class_numbers, functions=(loss_cpu.picked_mean,))
+def cpu_picked(x, t, ignore_index):
+    x = x if x._k.contiguous else contiguous(x)
+    t = t if t._k.contiguous else contiguous(t)
+    out = empty(_SCALAR, x._k.dtype, x._k.device)
+    bad = loss_cpu.picked_mean(x._buf, t._buf, out._buf, x.shape[1], ignore_index)
+    if bad >= 0:
+        raise _bad_label("nll_loss", int(t._buf[bad]), x.shape[1], ignore_index)
+    return out
+
+
+@mean_nll.backward.kernel("cpu", when=lambda s: s.dtypes[0] in FLOATS, functions=loss_cpu.SPREAD)
+def cpu_spread(g, t, x_shape, *, ignore_index):
+    t = t if t._k.contiguous else contiguous(t)
+    gx = empty(x_shape, g._k.dtype, g._k.device)
+    if gx._buf.size:
+        kernel = loss_cpu.SPREAD[gx._buf.size >= 1 << 16]
+        kernel(g._buf, t._buf, gx._buf, x_shape[1], ignore_index)
+    return gx, None
+
+
 def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean",
                   label_smoothing: float = 0.0) -> Tensor:
     """The negative log likelihood of the targets under ``softmax(input)``.
@@ -231,6 +267,8 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore
     if weight is not None and tuple(weight.shape) != (input.shape[dim],):
         raise RuntimeError(f"nll_loss: weight tensor should be defined either for all {input.shape[dim]} classes or no classes but "
                            f"got weight tensor of shape: {list(weight.shape)}")
+    if weight is None and reduction == "mean" and input.ndim == 2:
+        return mean_nll(input, target, ignore_index)
     loss, _, weights = _picked("nll_loss", input, target, weight, ignore_index, dim)
     return _reduced(loss, weights, reduction)
 

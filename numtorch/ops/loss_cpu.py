@@ -114,6 +114,37 @@ def forward_small(x, t, out, rows, n, ignore):
 SERIAL = BLOCKS[0]
 
 
+@jit
+def picked_mean(x, t, out, n, ignore):
+    """out[0] = -mean of x[i, t[i]] over the labels that are kept; returns where the first bad label is, or -1"""
+    total = x.dtype.type(0)
+    kept = 0
+    for i in range(t.size):
+        label = t[i]
+        if label == ignore:
+            continue
+        if label < 0 or label >= n:
+            return i
+        total += x[i * n + label]
+        kept += 1
+    out[0] = -total / x.dtype.type(kept)
+    return -1
+
+
+def spread_mean(g, t, gx, n, ignore):
+    """gx[i, j] = -g[0] / number of kept labels where j is the kept label t[i], else 0"""
+    each = -g[0] / g.dtype.type(count_kept(t, ignore))
+    for i in prange(t.size):
+        row = gx[i * n : (i + 1) * n]
+        for j in range(n):
+            row[j] = g.dtype.type(0)
+        if t[i] != ignore:
+            row[t[i]] = each
+
+
+SPREAD = jit(spread_mean), jit(spread_mean, parallel=True)
+
+
 def forward(x, t, out, rows, n, ignore):
     """Mean cross entropy of flat x (rows, n) and labels t into out (1); where the first bad label is, or -1."""
     if x.size < PARALLEL_ELEMENTS:

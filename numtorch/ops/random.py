@@ -7,6 +7,7 @@ used; drawing n numbers moves it on by n. Differs from torch: the streams of equ
 from __future__ import annotations
 
 import os
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,9 @@ from numtorch.dispatch.op import op
 from numtorch.dtype import FLOATS
 from numtorch.dtype import dtype as DType
 from numtorch.kernels.jit import jit, prange
-from numtorch.kernels.math import normal32, normal64, random_bits, uniform32, uniform64
+from numtorch.kernels.math import normal32, normal64, random_bits, random_block, uniform32, uniform64
 from numtorch.ops import movement
+from numtorch.ops.arithmetic import where
 from numtorch.ops.movement import contiguous
 from numtorch.storage import Size
 
@@ -148,20 +150,31 @@ def fill_integers(out, seed, at, low, span):
         out[i] = low + bits % span
 
 
-@jit(parallel=True)
-def mask_scale32(x, out, seed, at, p, scale):
-    """out[i] = x[i] * scale if u(seed, at + i) >= p else 0"""
-    q = np.float32(p)
-    s = np.float32(scale)
-    for i in prange(out.size):
-        out[i] = x[i] * s if uniform32(seed, at + i) >= q else np.float32(0)
+@jit
+def mask_few(mask, seed, at, least):
+    """The few elements of ``fill_mask`` before and after whole blocks of random words."""
+    for i in range(mask.size):
+        mask[i] = random_bits(seed, at + i) >> np.uint32(8) >= least
 
 
 @jit(parallel=True)
-def mask_scale64(x, out, seed, at, p, scale):
-    """out[i] = x[i] * scale if u(seed, at + i) >= p else 0"""
-    for i in prange(out.size):
-        out[i] = x[i] * scale if uniform64(seed, at + i) >= p else 0.0
+def fill_mask(mask, seed, at, least):
+    """mask[i] = the upper 24 bits of random word at + i are at least ``least``, a block of four words for four elements"""
+    head = min(mask.size, (-at) & 3)
+    blocks = (mask.size - head) // 4
+    tail = head + 4 * blocks
+    mask_few(mask[:head], seed, at, least)
+    mask_few(mask[tail:], seed, at + tail, least)
+    part = mask[head:tail]
+    first = (at + head) >> 2
+    limit = np.uint64(least << 8)
+    for b in prange(blocks):
+        c0, c1, c2, c3 = random_block(seed, first + b)
+        k = np.uint64(b) * np.uint64(4)  # unsigned positions need no check for negative ones, which would keep the loop scalar
+        part[k] = c0 >= limit
+        part[k + np.uint64(1)] = c1 >= limit
+        part[k + np.uint64(2)] = c2 >= limit
+        part[k + np.uint64(3)] = c3 >= limit
 
 
 # --- ops ------------------------------------------------------------------------------------------
@@ -202,19 +215,55 @@ def philox_cuda(x, distribution, seed, at, first, second):
     return out
 
 
+@op(shape=True, public=False, differentiable=False, cost=_drawn, seeds=("seed", "at"))
+def dropout_mask(x, p: float, seed: int, at: int):
+    """Whether the random number of the position is at least ``p``: a truth value for each element of ``x``."""
+    return empty(x.shape, dtypes.bool, x.device)
+
+
+@dropout_mask.kernel("cpu", name="philox", functions=(fill_mask,))
+def mask_cpu(x, p, seed, at):
+    mask = empty(x.shape, dtypes.bool, x.device)
+    _sized(fill_mask, mask)(mask._buf, seed, at, ceil(float(np.float32(p)) * (1 << 24)))
+    return mask
+
+
+@jit(parallel=True)
+def scale_kept(x, mask, out, scale):
+    """out[i] = x[i] * scale if mask[i] else 0"""
+    s = x.dtype.type(scale)
+    for i in prange(out.size):
+        out[i] = x[i] * s if mask[i] else x.dtype.type(0)
+
+
+@op(public=False, cost=per_output(1))
+def kept_scaled(x, mask, scale: float):
+    """``x * scale`` where the mask holds, else 0."""
+    return where(mask, x * scale, 0.0)
+
+
+@kept_scaled.vjp(cost=per_output(1))
+def _(g, mask, *, scale):
+    return kept_scaled(g, mask, scale), None
+
+
+@kept_scaled.kernel("cpu", when=lambda s: s.dtypes[0] in FLOATS and s.dtypes[1] is dtypes.bool, name="loop", functions=(scale_kept,))
+def scale_kept_cpu(x, mask, scale):
+    x, mask = x if x._k.contiguous else contiguous(x), mask if mask._k.contiguous else contiguous(mask)
+    out = empty(x.shape, x._k.dtype, x._k.device)
+    _sized(scale_kept, out)(x._buf, mask._buf, out._buf, float(scale))
+    return out
+
+
 @op(shape=True, name="dropout", public=False, cost=per_output(2), seeds=("seed", "at"))
 def masked_scale(x, p: float, seed: int, at: int):
     """``x / (1 - p)`` where the random number of the position is at least ``p``, else 0."""
     return empty(x.shape, x.dtype, x.device)
 
 
-@masked_scale.kernel("cpu", dtypes=FLOATS, name="philox", functions=(mask_scale32, mask_scale64))
+@masked_scale.kernel("cpu", dtypes=FLOATS, name="philox", functions=(fill_mask, scale_kept))
 def dropout_cpu(x, p, seed, at):
-    x = contiguous(x)
-    out = empty(x.shape, x.dtype, x.device)
-    run = mask_scale32 if x.dtype is dtypes.float32 else mask_scale64
-    _sized(run, out)(x._buf, out._buf, seed, at, float(p), 1.0 / (1.0 - p) if p < 1 else 0.0)
-    return out
+    return scale_kept_cpu(x, mask_cpu(x, p, seed, at), 1.0 / (1.0 - p) if p < 1 else 0.0)
 
 
 @masked_scale.kernel("cuda", dtypes=FLOATS, name="philox_cuda")
@@ -225,7 +274,7 @@ def dropout_cuda(x, p, seed, at):
     out = empty(x.shape, x.dtype, x.device)
     real = x.dtype.compute.type
     run = random_cuda.MASK_SCALE[x.dtype.name]
-    run.launch(out.numel(), x._buf, out._buf, seed, at, real(p), real(1.0 / (1.0 - p) if p < 1 else 0.0))
+    run.launch(out.numel(), x._buf, out._buf, seed, at, real(np.float32(p)), real(1.0 / (1.0 - p) if p < 1 else 0.0))
     return out
 
 
@@ -240,7 +289,11 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     if not training or p == 0:
         return input
-    y = masked_scale(input, float(p), *default_generator.take(input.shape.numel()))
+    draw = (float(p), *default_generator.take(input.shape.numel()))
+    if input._k.device.type == "cpu":  # the mask is kept: drawing it again takes longer than reading it
+        y = kept_scaled(input, dropout_mask(input, *draw), 1.0 / (1.0 - p) if p < 1 else 0.0)
+    else:
+        y = masked_scale(input, *draw)
     if inplace:
         from numtorch.ops.indexing import overwrite
 

@@ -47,7 +47,7 @@ def mask_scale32(x, out, seed, at, p, scale):
 def mask_scale64(x, out, seed, at, p, scale):
     """out[i] = x[i] * scale if u(seed, at + i) >= p else 0"""
     for i in range(cuda.grid(1), out.size, cuda.gridsize(1)):
-        out[i] = x[i] * scale if uniform64(seed, at + i) >= p else 0.0
+        out[i] = x[i] * scale if uniform32(seed, at + i) >= p else 0.0
 
 
 FILL: dict[tuple[str, str], Any] = {

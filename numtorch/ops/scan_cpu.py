@@ -12,6 +12,7 @@ import numpy as np
 from numtorch.kernels.jit import jit, prange
 from numtorch.kernels.math import exp, log
 
+U = np.uint64  # an index that cannot be negative: Numba else asks whether it is, and LLVM does not vectorise
 SEGMENT = 64  # elements of a chain in a long row
 BLOCK = 8 * SEGMENT
 CHUNK = 1 << 14  # elements of a long row that one thread scans at a time
@@ -27,27 +28,27 @@ def sum_block(x, out, at, step, carry):
     s = SEGMENT * step
     for t in range(SEGMENT):
         p = at + t * step
-        a0 += x[p]
-        out[p] = a0
-        a1 += x[p + s]
-        out[p + s] = a1
-        a2 += x[p + 2 * s]
-        out[p + 2 * s] = a2
-        a3 += x[p + 3 * s]
-        out[p + 3 * s] = a3
-        a4 += x[p + 4 * s]
-        out[p + 4 * s] = a4
-        a5 += x[p + 5 * s]
-        out[p + 5 * s] = a5
-        a6 += x[p + 6 * s]
-        out[p + 6 * s] = a6
-        a7 += x[p + 7 * s]
-        out[p + 7 * s] = a7
+        a0 += x[U(p)]
+        out[U(p)] = a0
+        a1 += x[U(p + s)]
+        out[U(p + s)] = a1
+        a2 += x[U(p + 2 * s)]
+        out[U(p + 2 * s)] = a2
+        a3 += x[U(p + 3 * s)]
+        out[U(p + 3 * s)] = a3
+        a4 += x[U(p + 4 * s)]
+        out[U(p + 4 * s)] = a4
+        a5 += x[U(p + 5 * s)]
+        out[U(p + 5 * s)] = a5
+        a6 += x[U(p + 6 * s)]
+        out[U(p + 6 * s)] = a6
+        a7 += x[U(p + 7 * s)]
+        out[U(p + 7 * s)] = a7
     for k in range(8):
         first = at + k * s if step > 0 else at + k * s - SEGMENT + 1
         for t in range(first, first + SEGMENT):
-            out[t] += carry
-        carry = out[at + k * s + (SEGMENT - 1) * step]
+            out[U(t)] += carry
+        carry = out[U(at + k * s + (SEGMENT - 1) * step)]
     return carry
 
 
@@ -59,8 +60,8 @@ def sum_span(x, out, at, n, step, carry):
         carry = sum_block(x, out, at + i * step, step, carry)
         i += BLOCK
     for p in range(i, n):
-        carry = carry + x[at + p * step]
-        out[at + p * step] = carry
+        carry = carry + x[U(at + p * step)]
+        out[U(at + p * step)] = carry
     return carry
 
 
@@ -88,8 +89,8 @@ def sum_rows(x, out, ends, outer, n, reverse):
     for r in range(outer):
         carry = x.dtype.type(0)
         for c in range(chunks):
-            end = ends[r * chunks + c]
-            ends[r * chunks + c] = carry
+            end = ends[U(r * chunks + c)]
+            ends[U(r * chunks + c)] = carry
             carry = carry + end
     for item in prange(outer * chunks):
         r = item // chunks
@@ -98,7 +99,7 @@ def sum_rows(x, out, ends, outer, n, reverse):
         first = r * n + (n - i - m if reverse else i)
         before = ends[item]
         for p in range(first, first + m):
-            out[p] += before
+            out[U(p)] += before
 
 
 @jit
@@ -107,22 +108,22 @@ def sum_eight(x, out, at, n, step):
     a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = x.dtype.type(0)
     for j in range(n):
         p = at + j * step
-        a0 += x[p]
-        out[p] = a0
-        a1 += x[p + n]
-        out[p + n] = a1
-        a2 += x[p + 2 * n]
-        out[p + 2 * n] = a2
-        a3 += x[p + 3 * n]
-        out[p + 3 * n] = a3
-        a4 += x[p + 4 * n]
-        out[p + 4 * n] = a4
-        a5 += x[p + 5 * n]
-        out[p + 5 * n] = a5
-        a6 += x[p + 6 * n]
-        out[p + 6 * n] = a6
-        a7 += x[p + 7 * n]
-        out[p + 7 * n] = a7
+        a0 += x[U(p)]
+        out[U(p)] = a0
+        a1 += x[U(p + n)]
+        out[U(p + n)] = a1
+        a2 += x[U(p + 2 * n)]
+        out[U(p + 2 * n)] = a2
+        a3 += x[U(p + 3 * n)]
+        out[U(p + 3 * n)] = a3
+        a4 += x[U(p + 4 * n)]
+        out[U(p + 4 * n)] = a4
+        a5 += x[U(p + 5 * n)]
+        out[U(p + 5 * n)] = a5
+        a6 += x[U(p + 6 * n)]
+        out[U(p + 6 * n)] = a6
+        a7 += x[U(p + 7 * n)]
+        out[U(p + 7 * n)] = a7
 
 
 @jit(parallel=True)
@@ -136,11 +137,11 @@ def sum_columns(x, out, outer, n, inner, reverse):
         step = -inner if reverse else inner
         at = i * n * inner + c + ((n - 1) * inner if reverse else 0)
         for k in range(width):
-            out[at + k] = x[at + k]
+            out[U(at + k)] = x[U(at + k)]
         for _ in range(1, n):
             before, at = at, at + step
             for k in range(width):
-                out[at + k] = out[before + k] + x[at + k]
+                out[U(at + k)] = out[U(before + k)] + x[U(at + k)]
 
 
 @jit(parallel=True)
@@ -154,19 +155,19 @@ def product(x, out, outer, n, inner):
             for r in range(item * lines, min(item * lines + lines, outer)):
                 carry = x.dtype.type(1)
                 for p in range(r * n, r * n + n):
-                    carry = carry * x[p]
-                    out[p] = carry
+                    carry = carry * x[U(p)]
+                    out[U(p)] = carry
         else:
             i = item // spans
             c = (item - i * spans) * lines
             width = min(lines, inner - c)
             at = i * n * inner + c
             for k in range(width):
-                out[at + k] = x[at + k]
+                out[U(at + k)] = x[U(at + k)]
             for _ in range(1, n):
                 before, at = at, at + inner
                 for k in range(width):
-                    out[at + k] = out[before + k] * x[at + k]
+                    out[U(at + k)] = out[U(before + k)] * x[U(at + k)]
 
 
 @jit(parallel=True)
@@ -181,22 +182,22 @@ def extreme(x, values, indices, outer, n, inner, sign):
         if inner == 1:
             best, where = x[at], 0
             for j in range(n):
-                v = x[at + j]
+                v = x[U(at + j)]
                 if (v >= best if sign > 0 else v <= best) or v != v:
                     best, where = v, j
-                values[at + j] = best
-                indices[at + j] = where
+                values[U(at + j)] = best
+                indices[U(at + j)] = where
             continue
         for k in range(width):
-            values[at + k] = x[at + k]
-            indices[at + k] = 0
+            values[U(at + k)] = x[U(at + k)]
+            indices[U(at + k)] = 0
         for j in range(1, n):
             before, at = at, at + inner
             for k in range(width):
-                v, best = x[at + k], values[before + k]
+                v, best = x[U(at + k)], values[U(before + k)]
                 better = (v >= best if sign > 0 else v <= best) or v != v
-                values[at + k] = v if better else best
-                indices[at + k] = j if better else indices[before + k]
+                values[U(at + k)] = v if better else best
+                indices[U(at + k)] = j if better else indices[U(before + k)]
 
 
 @jit(parallel=True)
@@ -213,7 +214,7 @@ def logsumexp_rows(x, out, outer, n, reverse):
             first = r * n + (n - 1 - i if reverse else i)
             step = -1 if reverse else 1
             for k in range(width):
-                v = x[first + k * step]
+                v = x[U(first + k * step)]
                 scale[k] = top
                 if v > top or v != v:
                     top = v
@@ -230,7 +231,7 @@ def logsumexp_rows(x, out, outer, n, reverse):
             for k in range(width):
                 s[k] = m[k] + log(s[k])
             for k in range(width):
-                out[first + k * step] = s[k]
+                out[U(first + k * step)] = s[k]
 
 
 @jit(parallel=True)
@@ -245,17 +246,17 @@ def logsumexp_columns(x, out, outer, n, inner, reverse):
         step = -inner if reverse else inner
         at = i * n * inner + c + ((n - 1) * inner if reverse else 0)
         for k in range(width):
-            m[k] = out[at + k] = x[at + k]
+            m[k] = out[U(at + k)] = x[U(at + k)]
             s[k] = x.dtype.type(1)
         for _ in range(1, n):
             at += step
             for k in range(width):
-                v, old = x[at + k], m[k]
+                v, old = x[U(at + k)], m[k]
                 new = v if v > old or v != v else old
                 down, rest = old - new, v - new
                 s[k] = s[k] * exp(x.dtype.type(0) if old == new else down) + exp(x.dtype.type(0) if v == new else rest)
                 m[k] = new
-                out[at + k] = new + log(s[k])
+                out[U(at + k)] = new + log(s[k])
 
 
 @jit(parallel=True)
@@ -269,8 +270,8 @@ def recurrence(a, b, out, outer, n, inner, reverse):
         step = -inner if reverse else inner
         at = i * n * inner + c + ((n - 1) * inner if reverse else 0)
         for k in range(width):
-            out[at + k] = b[at + k]
+            out[U(at + k)] = b[U(at + k)]
         for _ in range(1, n):
             before, at = at, at + step
             for k in range(width):
-                out[at + k] = a[at + k] * out[before + k] + b[at + k]
+                out[U(at + k)] = a[U(at + k)] * out[U(before + k)] + b[U(at + k)]

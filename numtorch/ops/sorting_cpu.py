@@ -20,6 +20,7 @@ SHORT = 1 << 13  # elements up to which 8-bit digits beat 11-bit ones: fewer cou
 CHUNKS = 8  # of a long row, each with counters of its own, whatever the number of threads
 LONG = 1 << 16  # elements from which a single row is shared by threads
 
+U = np.uint64  # also for an index that cannot be negative, which Numba need not wrap
 ZERO, ONE, U32 = np.uint64(0), np.uint64(1), np.uint64(32)
 LOW = np.uint64(0xFFFFFFFF)
 
@@ -59,7 +60,7 @@ def restored(key, original, width, category, descending):
 def fill_words(x, start, n, words, width, category, inf, descending):
     """words[i] = key of x[start + i] << 32 | i"""
     for i in range(n):
-        words[i] = ordered(x[start + i], width, category, inf, descending) << U32 | np.uint64(i)
+        words[i] = ordered(x[U(start + i)], width, category, inf, descending) << U32 | np.uint64(i)
 
 
 @jit
@@ -169,8 +170,8 @@ def write_words(words, x, start, values, indices, at, n, width, category, descen
     """The first n words as values and positions"""
     for i in range(n):
         k = np.int64(words[i] & LOW)
-        values[at + i] = restored(words[i] >> U32, x[start + k], width, category, descending)
-        indices[at + i] = k
+        values[U(at + i)] = restored(words[i] >> U32, x[U(start + k)], width, category, descending)
+        indices[U(at + i)] = k
 
 
 @jit(parallel=True)
@@ -181,13 +182,13 @@ def sort_long_rows(x, values, indices, rows, n, width, category, inf, descending
     for r in range(rows):
         for c in prange(CHUNKS):
             for i in range(c * step, min(c * step + step, n)):
-                words[i] = ordered(x[r * n + i], width, category, inf, descending) << U32 | np.uint64(i)
+                words[i] = ordered(x[U(r * n + i)], width, category, inf, descending) << U32 | np.uint64(i)
         sort_long(words, other, n, 32, 32 + width)
         for c in prange(CHUNKS):
             for i in range(c * step, min(c * step + step, n)):
                 k = np.int64(words[i] & LOW)
-                values[r * n + i] = restored(words[i] >> U32, x[r * n + k], width, category, descending)
-                indices[r * n + i] = k
+                values[U(r * n + i)] = restored(words[i] >> U32, x[U(r * n + k)], width, category, descending)
+                indices[U(r * n + i)] = k
 
 
 # --- 64-bit keys ----------------------------------------------------------------------------------
@@ -259,7 +260,7 @@ def sort_rows_wide(x, values, indices, rows, n, k, width, category, inf, descend
         keys, keys2 = np.empty(n, np.uint64), np.empty(n, np.uint64)
         at, at2 = np.empty(n, np.int32), np.empty(n, np.int32)
         for i in range(n):
-            keys[i] = ordered(x[r * n + i], width, category, inf, descending)
+            keys[i] = ordered(x[U(r * n + i)], width, category, inf, descending)
             at[i] = i
         if n <= INSERTION:
             insert_pairs(keys, at, n)
@@ -267,8 +268,8 @@ def sort_rows_wide(x, values, indices, rows, n, k, width, category, inf, descend
             sort_pairs(keys, at, keys2, at2, n)
         for i in range(k):
             j = np.int64(at[i])
-            values[r * k + i] = restored(keys[i], x[r * n + j], width, category, descending)
-            indices[r * k + i] = j
+            values[U(r * k + i)] = restored(keys[i], x[U(r * n + j)], width, category, descending)
+            indices[U(r * k + i)] = j
 
 
 # --- the first k ----------------------------------------------------------------------------------
@@ -293,7 +294,7 @@ def first_words(x, start, n, k, words, other, width, category, inf, descending):
         m = min(block, n - i0)
         found = 0
         for i in range(m):
-            key = ordered(x[start + i0 + i], width, category, inf, descending)
+            key = ordered(x[U(start + i0 + i)], width, category, inf, descending)
             keys[i] = key
             found += key < limit
         if found == 0:
@@ -364,7 +365,7 @@ def kth_rows(x, values, indices, rows, n, k, width, category, inf, nan):
         else:
             w = select(words, other, n, k if nan == NAN_LARGEST else (numbers - 1) // 2, 32 + width)
             at = np.int64(w & LOW)
-        values[r] = x[r * n + at]
+        values[r] = x[U(r * n + at)]
         indices[r] = at
 
 
@@ -376,7 +377,7 @@ def kth_rows_wide(x, values, indices, rows, n, k, width, category, inf, nan):
         at, at2 = np.empty(n, np.int32), np.empty(n, np.int32)
         numbers = n
         for i in range(n):
-            keys[i] = ordered(x[r * n + i], width, category, inf, False)
+            keys[i] = ordered(x[U(r * n + i)], width, category, inf, False)
             at[i] = i
             if category == FLOAT and keys[i] == ~ZERO:
                 numbers -= 1

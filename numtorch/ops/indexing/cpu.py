@@ -9,8 +9,11 @@ so that results do not depend on their number.
 
 from __future__ import annotations
 
+import numpy as np
+
 from numtorch.kernels.jit import jit, prange
 
+U = np.uint64  # an index that cannot be negative: Numba else asks whether it is, and LLVM does not vectorise
 NONE = 1 << 62  # no position is bad: larger than any place
 GRAIN = 1 << 12  # elements that a work item moves at least
 SET, ADD, MULTIPLY, LARGEST, SMALLEST = range(5)  # what a scattered element does to the one that is there
@@ -35,10 +38,10 @@ def take_slices(x, index, out, outer, n, inner, low):
             source = (i * n + j) * inner
             target = (i * m + k) * inner
             if inner == 1:
-                out[target] = x[source]
+                out[U(target)] = x[U(source)]
             else:
                 for c in range(inner):
-                    out[target + c] = x[source + c]
+                    out[U(target + c)] = x[U(source + c)]
     return -1 if bad == NONE else bad
 
 
@@ -62,10 +65,10 @@ def put_slices(out, index, y, outer, n, inner, add, low, cols):
             source = (i * m + k) * inner + c0
             if add:
                 for c in range(width):
-                    out[target + c] += y[source + c]
+                    out[U(target + c)] += y[U(source + c)]
             else:
                 for c in range(width):
-                    out[target + c] = y[source + c]
+                    out[U(target + c)] = y[U(source + c)]
     return -1 if bad == NONE else bad
 
 
@@ -82,21 +85,21 @@ def gather_elements(x, index, out, outer, n, m, inner, low):
         if inner == 1:
             base = i * n
             for at in range(i * m + first, i * m + last):
-                j = index[at]
+                j = index[U(at)]
                 if j < low or j >= n:
                     bad = min(bad, at)
                     continue
-                out[at] = x[base + (j + n if j < 0 else j)]
+                out[U(at)] = x[U(base + (j + n if j < 0 else j))]
         else:
             for k in range(first, last):
                 row = (i * m + k) * inner
                 base = i * n * inner
                 for c in range(inner):
-                    j = index[row + c]
+                    j = index[U(row + c)]
                     if j < low or j >= n:
                         bad = min(bad, row + c)
                         continue
-                    out[row + c] = x[base + (j + n if j < 0 else j) * inner + c]
+                    out[U(row + c)] = x[U(base + (j + n if j < 0 else j) * inner + c)]
     return -1 if bad == NONE else bad
 
 
@@ -113,23 +116,23 @@ def scatter_elements(out, index, y, outer, n, m, inner, mode, low, cols):
             row = (i * m + k) * inner
             base = i * n * inner
             for c in range(c0, c1):
-                j = index[row + c]
+                j = index[U(row + c)]
                 if j < low or j >= n:
                     bad = min(bad, row + c)
                     continue
                 target = base + (j + n if j < 0 else j) * inner + c
-                v = y[row + c]
+                v = y[U(row + c)]
                 if mode == SET:
-                    out[target] = v
+                    out[U(target)] = v
                 elif mode == ADD:
-                    out[target] += v
+                    out[U(target)] += v
                 elif mode == MULTIPLY:
-                    out[target] *= v
+                    out[U(target)] *= v
                 elif mode == LARGEST:
-                    if v > out[target] or v != v:  # NaN stays, as in torch
-                        out[target] = v
-                elif v < out[target] or v != v:
-                    out[target] = v
+                    if v > out[U(target)] or v != v:  # NaN stays, as in torch
+                        out[U(target)] = v
+                elif v < out[U(target)] or v != v:
+                    out[U(target)] = v
     return -1 if bad == NONE else bad
 
 
@@ -162,7 +165,7 @@ def coordinates(flat, out, count, sizes):
         rest = flat[k]
         for a in range(d - 1, -1, -1):
             q = rest // sizes[a]
-            out[k * d + a] = rest - q * sizes[a]
+            out[U(k * d + a)] = rest - q * sizes[a]
             rest = q
 
 

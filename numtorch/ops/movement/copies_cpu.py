@@ -20,6 +20,7 @@ from numtorch.storage import collapse, contiguous_strides, kind
 CODE = "numtorch.ops.movement.transposed_tile_codegen"
 SPAN = 32  # source elements of a row that a work item takes: whole cache lines, and few pages at a time
 PARALLEL_ELEMENTS = 1 << 16
+U = np.uint64  # an index that cannot be negative: Numba else asks whether it is, and LLVM does not vectorise
 GRAIN = 1 << 12  # elements that a work item of rows moves at least
 SPAN_PLACED = 1 << 14  # elements of a row that a work item joins
 
@@ -51,23 +52,23 @@ def transpose_span(src, s, s_step, dst, d, d_step, rows, cols):
     elif cols == 3 and d_step == 3:  # with steps that it knows, LLVM interleaves in registers
         for i in range(rows):
             for j in range(3):
-                dst[d + i * 3 + j] = src[s + j * s_step + i]
+                dst[U(d + i * 3 + j)] = src[U(s + j * s_step + i)]
     elif cols == 2 and d_step == 2:
         for i in range(rows):
             for j in range(2):
-                dst[d + i * 2 + j] = src[s + j * s_step + i]
+                dst[U(d + i * 2 + j)] = src[U(s + j * s_step + i)]
     elif rows == 3 and s_step == 3:
         for j in range(cols):
             for i in range(3):
-                dst[d + i * d_step + j] = src[s + j * 3 + i]
+                dst[U(d + i * d_step + j)] = src[U(s + j * 3 + i)]
     elif rows == 2 and s_step == 2:
         for j in range(cols):
             for i in range(2):
-                dst[d + i * d_step + j] = src[s + j * 2 + i]
+                dst[U(d + i * d_step + j)] = src[U(s + j * 2 + i)]
     else:
         for i in range(rows):
             for j in range(cols):
-                dst[d + i * d_step + j] = src[s + j * s_step + i]
+                dst[U(d + i * d_step + j)] = src[U(s + j * s_step + i)]
 
 
 @jit(parallel=True, needs=CODE)
@@ -109,17 +110,17 @@ def copy_planes(src, dst, s, rows, cols, s_row, s_col, d_row, d_col, sizes, s_st
         for _ in range(min(height, rows - first)):
             if d_col == 1 and s_col == 1:
                 for j in range(cols):
-                    dst[q + j] = src[p + j]
+                    dst[U(q + j)] = src[U(p + j)]
             elif d_col == 1 and s_col == -1:
                 for j in range(cols):
-                    dst[q + j] = src[p - j]
+                    dst[U(q + j)] = src[U(p - j)]
             elif d_col == 1 and s_col == 0:
                 v = src[p]
                 for j in range(cols):
-                    dst[q + j] = v
+                    dst[U(q + j)] = v
             else:
                 for j in range(cols):
-                    dst[q + j * d_col] = src[p + j * s_col]
+                    dst[U(q + j * d_col)] = src[U(p + j * s_col)]
             p += s_row
             q += d_row
 
@@ -133,7 +134,7 @@ def place(src, dst, rows, width, pitch, start):
         j = (item - i * spans) * SPAN_PLACED
         p, q = i * width + j, i * pitch + start + j
         for k in range(min(SPAN_PLACED, width - j)):
-            dst[q + k] = src[p + k]
+            dst[U(q + k)] = src[U(p + k)]
 
 
 # The type under which elements of a size are moved; float32 and float64, because most buffers need no view then.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty
 from numtorch.dispatch.cost import moves
@@ -16,6 +18,7 @@ from numtorch.ops.movement.views import diagonal, select, slice
 from numtorch.storage import Size, wrap_dim
 
 PARALLEL_ELEMENTS = 1 << 16
+U = np.uint64  # an index that cannot be negative: see copies_cpu
 
 
 @jit(parallel=True)
@@ -29,14 +32,14 @@ def keep_triangle(x, out, rows, n, m, diagonal, lower):
         at = r * m
         if lower:
             for j in range(edge):
-                out[at + j] = x[at + j]
+                out[U(at + j)] = x[U(at + j)]
             for j in range(edge, m):
-                out[at + j] = zero
+                out[U(at + j)] = zero
         else:
             for j in range(edge):
-                out[at + j] = zero
+                out[U(at + j)] = zero
             for j in range(edge, m):
-                out[at + j] = x[at + j]
+                out[U(at + j)] = x[U(at + j)]
 
 
 @op(public=False, cost=moves)
@@ -96,8 +99,6 @@ def _triangle(x: Tensor, diagonal: int, lower: bool, name: str) -> Tensor:
 
 
 def _indices(row: int, col: int, offset: int, lower: bool, dtype: DType | None, device: Any) -> Tensor:
-    import numpy as np
-
     from numtorch.ops.creation import tensor
 
     at = np.tril_indices(row, offset, col) if lower else np.triu_indices(row, offset, col)

@@ -21,7 +21,7 @@ from numtorch.autograd.grad_mode import _Setting, mode
 from numtorch.autograd.graph import Node, Output, stale
 from numtorch.autograd.inplace import apart, check_inplace, copied, rebase, same_memory, snapshot, wrote
 from numtorch.dispatch import front
-from numtorch.dispatch.cost import nothing
+from numtorch.dispatch.cost import nbytes, nothing, numel, operations
 from numtorch.dispatch.gradient import ElementwiseGradient, Gradient, described
 from numtorch.dispatch.program import Program
 from numtorch.kernels import registry, timing
@@ -225,7 +225,12 @@ class ElementwiseOp(Op):
         rule = {"same": None, "bool": lambda d: (dtypes.bool,)}[result]
         self.program = Program(name, [expr.apply(self, symbols)], operands, keep=self.keep, result=rule, floats=floats,
                                counted=frozenset(self.tensors if counted is None else counted) - self.keep, takes=takes)
+        self.entry.cost = self.entry.cost or self._cost
         self.entry.add(Kernel(name, "generated", "any", self._generated, None, Priority.GENERATED, layout="elementwise"))
+
+    def _cost(self, out: Tensor, *values: Any) -> tuple[int, int]:
+        """The cost of a kernel that takes the place of the generated loop."""
+        return nbytes(out, *values), operations(self.program.outputs) * numel(out)
 
     def _generated(self, *values: Any) -> Tensor:
         return self.program(*values)[0]
@@ -239,7 +244,8 @@ class ElementwiseOp(Op):
         tensors = _together([t if isinstance(t, Tensor) else self._operand(t, i, tensors) for i, t in enumerate(tensors)])
         kernel = None
         if len(self.entry.kernels) > 1:
-            kernel = self.entry.find(self.signature(tuple(t if isinstance(t, Tensor) else None for t in tensors), params))
+            s = self.signature(tuple(t if isinstance(t, Tensor) else None for t in tensors), params)
+            kernel = self.entry.find(s)
         if out is not None:
             if mode.grad and (out._edge is not None or any(isinstance(t, Tensor) and t._edge is not None for t in tensors)):
                 raise RuntimeError(f"{self.name}(): functions with out=... arguments don't support automatic differentiation, "
@@ -249,7 +255,10 @@ class ElementwiseOp(Op):
             wrote(out)
             return out
         if kernel is not None and kernel.layout != "elementwise":
-            result = kernel.run(*tensors, *params)
+            run = self.entry.memo.get(s)
+            if run is None:
+                run = self.entry.memo[s] = self.observed(kernel, s)
+            result = run(*tensors, *params)
         else:
             (result,) = self.program(*tensors, *params)
             front.remember(self, tensors, params, result)

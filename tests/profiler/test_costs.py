@@ -31,6 +31,15 @@ def test_views_cost_nothing():
     assert all(o.entry.cost(torch.ones(3), torch.ones(3)) == (0, 0) for o in views)
 
 
+def test_a_kernel_in_the_place_of_a_generated_loop_has_its_cost():
+    x = a(6)
+    with torch.kernels.use(torch.exp, lambda x: torch.ones(6)), profile() as prof:
+        torch.exp(x)
+        torch.exp(x)
+    (row,) = [r for r in prof.rows if r.op == "exp"]
+    assert (row.calls, row.bytes, row.flops) == (2, 2 * 48, 2 * 6)
+
+
 def test_operations_of_formulas():
     x, y = expr.symbol("x"), expr.symbol("y")
     product = torch.mul(x, y)

@@ -8,6 +8,7 @@ neither what is recorded nor how it is shown; that is ``numtorch.profiler``.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -79,6 +80,15 @@ def launcher(run: Callable, about: Callable[[], Launcher]) -> Callable:
 def loop(build: Callable[[], Callable], op: str, device: str, jit: Any, arity: int, work: Callable[[], Work]) -> Callable:
     """The entry point of a generated loop of ``arity`` arguments, as it is or observed."""
     return build() if active is None else active.loop(build, op, device, jit, arity, work())
+
+
+def _after_fork() -> None:
+    global active
+    active = None  # a child has no part in its parent's profile
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 @contextlib.contextmanager

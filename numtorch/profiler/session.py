@@ -140,7 +140,12 @@ class profile(Profile):
                                "of what it records")
         _current = self
         self.step_num = 0
-        self._turn(self._asked())
+        try:
+            self._turn(self._asked())
+        except BaseException:  # a schedule that fails, say
+            self._close()
+            _current = None
+            raise
 
     def stop(self) -> None:
         """End, as leaving the block does; what was gathered can be read from here on."""

@@ -13,7 +13,7 @@ from numtorch.profiler import ProfilerAction, legend, profile, record_function, 
 from numtorch.profiler.folding import SAMPLES, Sums, quantile
 from numtorch.profiler.recorder import Recorder
 from numtorch.profiler.rows import Row
-from numtorch.utils.data import DataLoader
+from numtorch.utils.data import DataLoader, Dataset
 
 
 class Net(nn.Module):
@@ -176,6 +176,33 @@ def test_compiling_is_no_part_of_own_time(tmp_path):
         from numtorch.kernels import registry
 
         del OPS["profiled_once"], registry.ENTRIES["profiled_once"]
+
+
+class Slow(Dataset):
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, i):
+        time.sleep(0.02)
+        return torch.exp(torch.full((3,), float(i)))
+
+
+def test_waiting_for_workers_is_data_loading():
+    with profile() as prof:
+        batches = list(DataLoader(Slow(), batch_size=2, num_workers=1))
+    assert len(batches) == 2
+    (row,) = [r for r in prof.rows if r.kind == "data"]
+    assert row.self_ns > 0.05e9
+    assert sum(r.self_ns for r in prof.rows if r.kind == "idle") < 0.5 * row.self_ns
+    assert explained(prof) == pytest.approx(prof.wall_ns, rel=0.02)
+
+
+def test_a_schedule_that_fails_leaves_no_profile_open():
+    with pytest.raises(ZeroDivisionError), profile(schedule=lambda step: 1 // 0):
+        pass
+    with profile() as prof:
+        torch.exp(torch.ones(3))
+    assert [r.calls for r in kernels(prof, "exp")] == [1]
 
 
 def test_sleeping_is_idle():

@@ -13,7 +13,7 @@ from numtorch.dtype import FLOATS
 from numtorch.kernels import gemm, registry
 from numtorch.ops import movement, reduction
 from numtorch.ops.movement import contiguous, reshape
-from numtorch.storage import Size, allocate, broadcast_shapes
+from numtorch.storage import Size, allocate, broadcast_shapes, is_contiguous
 
 _MOST_KNOWN = 4096  # a program whose shapes keep changing starts over
 _SMALL = 4096  # elements of a result below which its alignment does not matter
@@ -72,7 +72,7 @@ def _(g, x, y, *, needs):
     return gx, gy
 
 
-_known: dict = registry.memo()  # products of two matrices as they lie: what small ones would spend most of their time to find
+_known: dict = registry.memo()  # products of operands as they lie: what small ones would spend most of their time to find
 
 
 @product.kernel("cpu", dtypes=FLOATS)
@@ -81,7 +81,7 @@ def micro_kernel(x, y):
     try:
         run, numbers, shape, n, storage, k = _known[x._k, x.shape, x._strides, y._k, y.shape, y._strides]
     except KeyError:
-        return _matrices(x, y) if len(x.shape) == 2 and len(y.shape) == 2 else _batched(x, y, _bmm_cpu)
+        return _matrices(x, y) if len(x.shape) == 2 and len(y.shape) == 2 else _batched(x, y, _batches)
     out = new(Tensor)
     out.shape = shape
     out._k = k
@@ -105,12 +105,17 @@ def _matrices(x: Tensor, y: Tensor) -> Tensor:
     plan = gemm.known_plan(a, b, out._buf, m, n, k, ta, tb)
     gemm.run_plan(plan, a, b, out._buf, out._buf)
     if (ta or x._k.contiguous) and (tb or y._k.contiguous):
-        if len(_known) > _MOST_KNOWN:
-            _known.clear()
-        small = plan.scratch is None and m * n < _SMALL
-        _known[x._k, x.shape, x._strides, y._k, y.shape, y._strides] = (
-            plan.run if small else plan, plan.numbers, out.shape, m * n, out._k.dtype.storage if small else None, out._k)
+        _remember(x, y, out, plan)
     return out
+
+
+def _remember(x: Tensor, y: Tensor, out: Tensor, plan: gemm.Plan) -> None:
+    if len(_known) > _MOST_KNOWN:
+        _known.clear()
+    n = numel(out)
+    small = plan.scratch is None and n < _SMALL
+    _known[x._k, x.shape, x._strides, y._k, y.shape, y._strides] = (
+        plan.run if small else plan, plan.numbers, out.shape, n, out._k.dtype.storage if small else None, out._k)
 
 
 def _batched(x: Tensor, y: Tensor, run: Any) -> Tensor:
@@ -128,12 +133,16 @@ def _batched(x: Tensor, y: Tensor, run: Any) -> Tensor:
     if out.shape.numel():
         a, ta, a_step = _batch_operand(x, lead)
         b, tb, b_step = _batch_operand(y, lead)
-        run(a, b, out._buf, batch, m, n, k, ta, tb, a_step, b_step)
+        plan = run(a, b, out._buf, batch, m, n, k, ta, tb, a_step, b_step)
+        if plan is not None and a is x._buf and b is y._buf:
+            _remember(x, y, out, plan)
     return out
 
 
-def _bmm_cpu(a: Any, b: Any, c: Any, batch: int, m: int, n: int, k: int, ta: bool, tb: bool, sa: int, sb: int) -> None:
-    gemm.bmm(a, b, c, batch, m, n, k, ta, tb, sa, sb, False)
+def _batches(a: Any, b: Any, c: Any, batch: int, m: int, n: int, k: int, ta: bool, tb: bool, sa: int, sb: int) -> gemm.Plan:
+    plan = gemm.known_batch_plan(a, b, c, batch, m, n, k, ta, tb, sa, sb)
+    gemm.run_plan(plan, a, b, c, c)
+    return plan
 
 
 def _batch_operand(x: Tensor, lead: Size) -> tuple[Any, bool, int]:
@@ -143,10 +152,12 @@ def _batch_operand(x: Tensor, lead: Size) -> tuple[Any, bool, int]:
         x = reshape(x, (rows, cols)) if x._k.contiguous else x
         if x.ndim == 2:
             return *_operand(x), 0
-    if tuple(x.shape[:-2]) == tuple(lead) and not x._k.contiguous:
-        flipped = movement.transpose(x, -2, -1)
-        if flipped._k.contiguous:
-            return flipped._buf, True, rows * cols
+    if x.shape[:-2] == lead:
+        if x._k.contiguous:
+            return x._buf, False, rows * cols
+        *outer, down, across = x.strides
+        if is_contiguous(Size((*lead, cols, rows)), (*outer, across, down)):
+            return x._buf, True, rows * cols
     x = contiguous(movement.expand_to(x, (*lead, rows, cols)))
     return x._buf, False, rows * cols
 

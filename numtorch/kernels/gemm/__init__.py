@@ -106,17 +106,22 @@ def bmm(
         >>> c.tolist()
         [3.0, 7.0]
     """
+    run_plan(known_batch_plan(a, b, c, batch, m, n, k, ta, tb, a_stride, b_stride, accumulate), a, b, c, c)
+
+
+def known_batch_plan(a, b, c, batch: int, m: int, n: int, k: int, ta: bool, tb: bool, a_stride: int | None, b_stride: int | None,
+                     accumulate: bool = False) -> Plan:
+    """The plan that ``bmm`` uses, as ``known_plan`` is ``gemm``'s."""
     key = (a.dtype, batch, m, n, k, ta, tb, a_stride, b_stride, accumulate, get_num_threads())
     plan = _plans.get(key)
-    if plan is None:
-        a_gap = m * k if a_stride is None else a_stride
-        b_gap = k * n if b_stride is None else b_stride
-        flags = ACCUMULATE if accumulate else 0
-        if b_gap == 0 and a_gap == m * k and not ta:  # one tall product
-            plan = _plan(key, a, b, c, 1, batch * m, n, k, ta, tb, 0, 0, flags)
-        else:
-            plan = _plan(key, a, b, c, batch, m, n, k, ta, tb, a_gap, b_gap, flags)
-    run_plan(plan, a, b, c, c)
+    if plan is not None:
+        return plan
+    a_gap = m * k if a_stride is None else a_stride
+    b_gap = k * n if b_stride is None else b_stride
+    flags = ACCUMULATE if accumulate else 0
+    if b_gap == 0 and a_gap == m * k and not ta:  # one tall product
+        return _plan(key, a, b, c, 1, batch * m, n, k, ta, tb, 0, 0, flags)
+    return _plan(key, a, b, c, batch, m, n, k, ta, tb, a_gap, b_gap, flags)
 
 
 def linear(x, w, bias, out, m: int, n: int, k: int, relu: bool = False, epilogue: Jit | None = None) -> None:

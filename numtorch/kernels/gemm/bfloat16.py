@@ -114,14 +114,12 @@ def bmm(a, b, c, batch: int, m: int, n: int, k: int, ta: bool = False, tb: bool 
     key = (batch, m, n, k, ta, tb, a_shared, b_shared, bias is None, get_num_threads())
     plan = _plans.get(key)
     if plan is None:
-        depth = -(-k // 2)
-        steps = 0 if a_shared else m * depth, 0 if b_shared else depth * n
+        depth, items, rows = -(-k // 2), batch, m
+        a_step, b_step = 0 if a_shared else m * depth, 0 if b_shared else depth * n
         if b_shared and not a_shared and not ta:  # one tall product
-            size: tuple = (1, batch * m, n, depth, ta, tb, 0, 0)
-        else:
-            size = (batch, m, n, depth, ta, tb, *steps)
-        flags = 0 if bias is None else BIAS
-        plan = _plans[key] = make_plan(np.dtype(np.float32), *size, flags, get_num_threads(), pairs=True)
+            items, rows, a_step = 1, batch * m, 0
+        plan = _plans[key] = make_plan(np.dtype(np.float32), items, rows, n, depth, ta, tb, a_step, b_step,
+                                       0 if bias is None else BIAS, get_num_threads(), pairs=True)
     run, numbers, scratch, biased = plan
     if scratch is not None:
         run(numbers, left, right, sums, sums if bias is None else bias, _packing(scratch), 0)

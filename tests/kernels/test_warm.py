@@ -22,7 +22,7 @@ def folder(tmp_path):
 
 def test_kernels_are_compiled_and_not_run(folder):
     first, second = kernel(1), kernel(2)
-    x = np.zeros(1)
+    x = np.zeros(recording.FEW + 1)
 
     def step():
         first(x)
@@ -40,6 +40,17 @@ def test_kernels_are_compiled_and_not_run(folder):
     assert (cache.stats["hits"] - before["hits"], cache.stats["misses"] - before["misses"]) == (1, 0)
     assert warm.compile_ahead(lambda: second(x), 2, progress=False) == 0
     assert x[0] == 2
+
+
+def test_programs_may_act_on_small_results(folder):
+    late = kernel(4)
+
+    def step():
+        if (torch.tensor([1, 2, 3]) * 2).tolist() == [2, 4, 6]:
+            late(np.zeros(1))
+
+    done = torch.kernels.warmup(step, processes=2, progress=False, run=False)
+    assert done["loaded"] == 0 and list(folder.glob("ahead-*.nbc"))
 
 
 def test_a_kernel_that_does_not_compile_is_left_to_the_caller(folder):

@@ -73,7 +73,7 @@ def reference_of(op):
 ONLY_FLOATS = {"lerp", "leaky_relu", "elu", "silu", "gelu", "gelu_tanh", "softplus", "logsigmoid", "squared_error", "smooth_error",
                "huber_error", "bernoulli_error", "logit_error", "divergence"}
 ONLY_NUMBERS = {"sub", "floor_divide", "trunc_divide", "remainder", "fmod", "neg", "pow", "clamp_both", "abs", "square",
-                "floor", "ceil", "round", "trunc", "relu"}
+                "floor", "ceil", "round", "trunc", "relu", "scaled_difference"}
 NO_FLOATS = {"bits_and", "bits_or", "bits_xor", "bits_not"}
 # The result is the second operand's value in the first one's type.
 KEEPS_FIRST_TYPE = {"copy", "fill"}

@@ -28,7 +28,7 @@ from numtorch.kernels.jit import jit
 SPIN = 100_000  # ns for which an idle worker looks for work before it sleeps: the pauses between a step's kernels
 PATIENCE = 20_000  # ns for which a caller that has run out of chunks looks for the workers' end before it sleeps
 LATE = 50_000  # ns of waiting beyond what a chunk may take that count as lost
-CALM = 100_000_000  # ns without spinning after a worker was preempted: the time would be taken from its chunks
+CALM = 20_000_000  # ns without spinning after a worker was preempted: the time would be taken from its chunks
 
 # Byte offsets in the block that the threads share; what different threads write stands on different cache lines.
 WORD = 0  # generation << 32 | first chunk not taken << 16 | end of the chunks not taken

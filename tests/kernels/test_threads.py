@@ -244,3 +244,29 @@ def test_workers_wait_asleep():
             break
         time.sleep(0.01)
     assert sleepers.value >= 3
+
+
+def test_workers_of_a_data_loader_use_one_thread(tmp_path):
+    """However they are started: the parent's kernels, or the other workers, have the other cores."""
+    script = tmp_path / "script.py"
+    script.write_text("""
+import sys
+import numtorch as torch
+from numtorch.utils.data import DataLoader, Dataset
+
+class Threads(Dataset):
+    def __len__(self):
+        return 2
+    def __getitem__(self, i):
+        return torch.get_num_threads()
+
+if __name__ == "__main__":
+    torch.set_num_threads(4)
+    for method in sys.argv[1:]:
+        found = [b.tolist() for b in DataLoader(Threads(), 1, num_workers=2, multiprocessing_context=method)]
+        assert found == [[1], [1]], (method, found)
+    assert torch.get_num_threads() == 4
+""")
+    methods = ["spawn", "fork"] if hasattr(os, "fork") else ["spawn"]
+    done = subprocess.run([sys.executable, str(script), *methods], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

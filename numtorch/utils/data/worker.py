@@ -143,6 +143,7 @@ def run(
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _info = info
+    nt.set_num_threads(1)  # the parent's kernels, or the other workers, have the other cores
     random.seed(info.seed)
     np.random.seed(info.seed % (1 << 32))  # noqa: NPY002 - data sets that draw from the global state
     nt.manual_seed(info.seed)

@@ -16,4 +16,6 @@ from numtorch.profiler.session import ProfilerActivity as ProfilerActivity
 from numtorch.profiler.session import profile as profile
 from numtorch.profiler.session import record_function as record_function
 from numtorch.profiler.session import schedule as schedule
+from numtorch.profiler.summary import Summary as Summary
+from numtorch.profiler.summary import summary as summary
 from numtorch.profiler.trace import tensorboard_trace_handler as tensorboard_trace_handler

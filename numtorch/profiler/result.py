@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -9,8 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from numtorch.profiler import peaks, table, trace
+from numtorch.files import write_atomically
+from numtorch.profiler import figures, flame, page, peaks, table, trace
+from numtorch.profiler.difference import Comparison
 from numtorch.profiler.folding import LONG
+from numtorch.profiler.memory import Timeline, Tracker
 from numtorch.profiler.recorder import Entry, Recorder
 from numtorch.profiler.rows import Event, Row, Span, total_ns
 from numtorch.profiler.table import Averages
@@ -66,6 +70,7 @@ class Profile:
         self._frozen: tuple[list[Row], list[Span], list[Event], int] | None = None
         self._steps: list[int] = []
         self._machine: peaks.Machine | None = None
+        self._tracker: Tracker | None = None
 
     # --- reading ------------------------------------------------------------------------------------
 
@@ -120,9 +125,20 @@ class Profile:
 
     # --- showing ------------------------------------------------------------------------------------
 
-    def table(self, sort_by: str | None = None, row_limit: int = 32, columns: tuple[str, ...] | None = None) -> str:
-        """The rows as text, the costliest first. ``columns`` and ``sort_by`` are names from ``legend()``."""
-        return table.text(self.rows, self.wall_ns, sort_by, row_limit, columns)
+    def table(self, sort_by: str | None = None, row_limit: int = 32, columns: tuple[str, ...] | None = None,
+              group_by: str | None = None) -> str:
+        """The rows as text, the costliest first.
+
+        Args:
+            columns, sort_by: names from ``legend()``.
+            group_by: sum rows up: ``"op"``, ``"kernel"``, ``"module"``, ``"phase"``, or another column of text.
+        """
+        if group_by is None:
+            return table.text(self.rows, self.wall_ns, sort_by, row_limit, columns)
+        if columns is None:
+            kept = tuple(c for c in table.COLUMNS if c not in ("name", "phase", "module", "shapes", group_by))
+            columns = ("name", *kept) if group_by in ("op", "kernel") else (group_by, *kept)
+        return table.text(self.key_averages(by=(group_by,)), self.wall_ns, sort_by, row_limit, columns)
 
     def key_averages(self, group_by_input_shape: bool = False, by: tuple[str, ...] | None = None) -> Averages:
         """Rows of one op summed up, of one op and shapes, or of equal columns ``by``; torch's name."""
@@ -132,8 +148,71 @@ class Profile:
         """All rows summed up."""
         return table.merged(self.rows)
 
+    @property
+    def memory(self) -> Timeline:
+        """Memory over time; RuntimeError unless the profile was opened with ``profile_memory=True``."""
+        if self._tracker is None or self._clocks is None:
+            raise RuntimeError("this profile did not follow memory; open it with profile(profile_memory=True)")
+        return self._tracker.timeline(self._clocks.started)
+
+    def compare(self, after: Profile) -> Comparison:
+        """This profile as "before" beside another as "after": what became faster or slower, and whether that is more than noise."""
+        return Comparison(self, after)
+
+    def roofline(self, ax: Any = None, most: int = 12) -> Any:
+        """Draw the costliest kernels under the machine's roofs; see ``figures.roofline``. Needs ``numtorch[viz]``."""
+        return figures.roofline(self, ax, most)
+
+    def plot_memory(self, ax: Any = None) -> Any:
+        """Draw memory over time. Needs ``numtorch[viz]``, and ``profile_memory=True``."""
+        from numtorch.profiler import memory
+
+        return memory.plot(self.memory, ax)
+
+    def to_json(self, path: Any = None) -> str:
+        """``to_dict`` as text, also written to ``path`` if given."""
+        text = json.dumps(self.to_dict(), indent=1)
+        if path is not None:
+            trace.check(path)
+            write_atomically(Path(path), text.encode())
+        return text
+
+    def to_tensorboard(self, writer: Any, step: int = 0) -> None:
+        """Own milliseconds of each kernel as scalars.
+
+        Args:
+            writer: anything with torch's ``add_scalar(tag, value, step)``, or the folder of a new one (tensorboardX, of
+                ``numtorch[viz]``).
+        """
+        close = None
+        if not hasattr(writer, "add_scalar"):
+            try:
+                from tensorboardX import SummaryWriter
+            except ImportError as e:
+                raise ImportError("scalars for TensorBoard are written with tensorboardX, which is not installed: pip install "
+                                  "'numtorch[viz]', or pass a SummaryWriter") from e
+            writer = SummaryWriter(str(writer))
+            close = writer.close
+        for r in self.key_averages(by=("kernel", "phase")):
+            writer.add_scalar(f"profile/{r.phase or 'program'}/{r.name}/self_ms", r.self_ns / 1e6, step)
+        writer.add_scalar("profile/wall_ms", self.wall_ns / 1e6, step)
+        if close is not None:
+            close()
+
+    def export_html(self, path: Any) -> None:
+        """Write the table as a page of its own."""
+        trace.check(path)
+        write_atomically(Path(path), page.document(self, "kernel profile").encode())
+
+    def export_speedscope(self, path: Any) -> None:
+        """Write the flame graph as a file for https://www.speedscope.app."""
+        flame.write(self, path)
+
+    def _repr_html_(self) -> str:
+        return page.render(self.rows, self.wall_ns, "kernel profile")
+
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the events, as JSON can hold it."""
+        """Everything but the events, as JSON can hold it; ``pandas.DataFrame(prof.to_dict()["rows"])`` is a table."""
         machine = self.machine
         return {"wall_ns": self.wall_ns, "rows": [r.to_dict() for r in self.rows],
                 "spans": [{k: getattr(s, k) for k in ("kind", "name", "module", "calls", "self_ns", "total_ns")} for s in self.spans],

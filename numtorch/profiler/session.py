@@ -15,7 +15,7 @@ from enum import Enum
 from typing import Any
 
 from numtorch.kernels import timing
-from numtorch.profiler import trace
+from numtorch.profiler import memory, trace
 from numtorch.profiler.ranges import watching
 from numtorch.profiler.recorder import EVENTS, Recorder
 from numtorch.profiler.result import Clocks, Profile
@@ -80,8 +80,8 @@ class profile(Profile):
         schedule: see ``schedule``; then ``step()`` is to be called after each step. Everything if None.
         on_trace_ready: called with the profile whenever a cycle is complete.
         with_stack: rows remember where the program called them first.
-        record_shapes, profile_memory, with_flops, with_modules: torch's switches. Shapes, allocated bytes, operations and
-            modules are always there.
+        profile_memory: follow every buffer of 32 KiB or more, for ``prof.memory``.
+        record_shapes, with_flops, with_modules: torch's switches. Shapes, operations and modules are always there.
         events: how many of the newest calls the time line keeps; the rows count all.
         trace: a file to which the Chrome trace is written at the end. Whether it can be written is found out at once.
 
@@ -107,7 +107,7 @@ class profile(Profile):
         self.activities = None if activities is None else {ProfilerActivity(a) for a in activities}
         self.schedule, self.on_trace_ready = schedule, on_trace_ready
         self.step_num = 0
-        self._events, self._with_stack = events, with_stack
+        self._events, self._with_stack, self._follows_memory = events, with_stack, profile_memory
         self._trace = trace
         self._stack: contextlib.ExitStack | None = None
         self._clocks: Clocks | None = None
@@ -207,6 +207,8 @@ class profile(Profile):
         self._stack = contextlib.ExitStack()
         self._stack.enter_context(watching(recorder))
         self._stack.enter_context(timing.observe(recorder))
+        if self._follows_memory:
+            self._tracker = self._stack.enter_context(memory.following(recorder))
 
     def _close(self) -> None:
         if self._stack is not None:

@@ -38,6 +38,11 @@ _TEXT = {"name", "phase", "bound", "module", "shapes", "why", "device", "dtype",
 _WIDEST = 48
 
 
+def title(column: str) -> str:
+    """What stands above a column."""
+    return _TITLES.get(column, column)
+
+
 def cost(row: Row) -> int:
     """What rows are ordered by: own time, and what preparing took."""
     return row.self_ns + row.compile_ns + row.load_ns
@@ -67,27 +72,25 @@ def cell(row: Row, column: str) -> str:
 
 
 def text(rows: Iterable[Row], wall: int, sort_by: str | None = None, row_limit: int = 32, columns: tuple[str, ...] | None = None) -> str:
-    """The rows under their titles, a line for what is left out, and the sum."""
+    """The rows under their titles, a line for what is left out, and the sum; the first column names the row."""
     for c in columns or ():
         if c != "name" and c not in legend():
             raise ValueError(f"table: no column {c!r}; there are name, {', '.join(legend())}")
     everything = ordered(rows, sort_by)
     shown = everything if row_limit < 0 else everything[:row_limit]
     names = columns or tuple(c for c in COLUMNS if c in ("name", "self_ns", "share") or any(cell(r, c) for r in shown))
-    lines = [[_TITLES.get(c, c) for c in names], *[[cell(r, c) for c in names] for r in shown]]
+    lines = [[_TITLES.get(c, c) for c in names], *[[cell(r, c) or (r.name if c == names[0] else "") for c in names] for r in shown]]
     rest = everything[len(shown):]
     if rest:
-        lines.append([_summary(f"{len(rest)} more rows", rest, wall, c) for c in names])
+        lines.append([f"{len(rest)} more rows", *[_summary(rest, wall, c) for c in names[1:]]])
     mine = [r for r in everything if r.thread == 0]
-    lines.append([_summary("all", mine, wall, c) for c in names])
+    lines.append(["all", *[_summary(mine, wall, c) for c in names[1:]]])
     widths = [max(len(line[i]) for line in lines) for i in range(len(names))]
     return "\n".join("  ".join(t.ljust(w) if c in _TEXT else t.rjust(w) for t, w, c in zip(line, widths, names, strict=True)).rstrip()
                      for line in lines)
 
 
-def _summary(title: str, rows: list[Row], wall: int, column: str) -> str:
-    if column == "name":
-        return title
+def _summary(rows: list[Row], wall: int, column: str) -> str:
     if column in ("self_ns", "compile_ns", "load_ns"):
         total = sum(getattr(r, column) for r in rows)
         return _FORMATS[column](total) if total or column == "self_ns" else ""

@@ -1,4 +1,4 @@
-"""Matrix products of float32 and float64 arrays, written in Numba.
+"""Matrix products of float32, float64 and bfloat16 arrays, written in Numba.
 
 ``gemm``, ``bmm`` and ``linear`` take flat C-contiguous arrays and integers and write into an array
 that they are given. How it works, from the outside in:
@@ -6,10 +6,12 @@ that they are given. How it works, from the outside in:
 - ``plan.py``: the rules that choose blocks, packing and threads; a plan is made once for a shape.
 - ``blocked.py``: the loops over blocks, panels and strips, serial and parallel.
 - ``vector.py``: products with a single row or column.
+- ``bfloat16.py``: pairs of bfloat16 multiplied at once, on processors that can; the rest is the same.
 - ``tile.py``: the inner operations as plain Python; ``microkernel.py``: the same as vector code.
 - ``variants.py``: which vector code this processor uses; ``calls.py``: how the loops reach it.
 
-To support another processor, add its tile to ``variants.registers``.
+To support another processor, add its tile to ``variants.tile_for``, and its vectors to
+``tests/kernels/test_gemm_assembly.py``, which compiles the tiles for processors that are not there.
 """
 
 from __future__ import annotations

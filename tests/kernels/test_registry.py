@@ -263,3 +263,24 @@ def test_warmup_leaves_gradients_alone():
     cost = kernels.warmup(Model(), torch.ones(2, 3))
     assert set(cost) == {"kernels", "loaded", "seconds"}
     assert w.grad is None
+
+
+def test_a_choice_by_a_feature_of_the_shapes():
+    def size(x, by):
+        return "large" if x.shape.numel() * by > 4 else "small"
+
+    @op(select=(size,))
+    def grown(x, by: int):
+        return x * by
+
+    @grown.kernel("cpu", dtypes=FLOATS, when=lambda s: s["size"] == "large")
+    def whole(x, by):
+        return x * by + 100
+
+    few, many = torch.ones(2), torch.ones(3)
+    for _ in range(2):  # the second time from memory
+        assert grown(few, 2).tolist() == [2.0, 2.0]
+        assert grown(few, 3).tolist() == [103.0, 103.0]
+        assert grown(many, 2).tolist() == [102.0] * 3
+    assert "size=large" in kernels.explain(grown, many, 2)
+    assert "-> body" in kernels.explain(grown, few, 2)

@@ -273,7 +273,7 @@ def conv_transpose3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, 
     y = conv2d_input_grad(images, taps, size[1:], stride[1:], padding[1:], dilation[1:], groups)
     y = movement.permute(reshape(y, (n, d, o * groups, kd, *size[1:])), (3, 0, 2, 1, 4, 5))
     whole = (n, o * groups, max(size[0] + 2 * padding[0], (d - 1) * stride[0] + dilation[0] * (kd - 1) + 1), *size[1:])
-    total = None
+    total: Any = None
     for k in range(kd):
         first = k * dilation[0]
         share = slice_backward(movement.select(y, 0, k), whole, 2, first, first + (d - 1) * stride[0] + 1, stride[0])

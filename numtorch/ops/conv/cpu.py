@@ -123,15 +123,17 @@ def depthwise_weight_grad(x, g, gw, *ints):
 @lru_cache(maxsize=1024)
 def _forward_plan(planes, dtype, threads, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups) -> Plan:
     job = forward_job(kh, kw, ho, wo, sh, sw, ph, pw, dh, dw)
-    given: Any = Source(n, groups, ci // groups, h, wd, sh, sw), co // groups, kh * kw, (ho, wo), (1, 1), (job,), dtype, threads
-    return planes_plan(*given, False) if planes else product_plan(*given)
+    source = Source(n, groups, ci // groups, h, wd, sh, sw)
+    make = planes_plan if planes else product_plan
+    return make(source, co // groups, kh * kw, (ho, wo), (1, 1), (job,), dtype, threads)
 
 
 @lru_cache(maxsize=1024)
 def _input_grad_plan(planes, dtype, threads, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups) -> Plan:
     jobs = tuple(input_grad_jobs(h, wd, kh, kw, sh, sw, ph, pw, dh, dw))
-    given: Any = Source(n, groups, co // groups, ho, wo, 1, 1), ci // groups, kh * kw, (h, wd), (sh, sw), jobs, dtype, threads
-    return planes_plan(*given, False) if planes else product_plan(*given)
+    source = Source(n, groups, co // groups, ho, wo, 1, 1)
+    make = planes_plan if planes else product_plan
+    return make(source, ci // groups, kh * kw, (h, wd), (sh, sw), jobs, dtype, threads)
 
 
 @lru_cache(maxsize=1024)
@@ -139,7 +141,7 @@ def _weight_grad_plan(planes, dtype, threads, n, ci, h, wd, co, kh, kw, ho, wo, 
     job = forward_job(kh, kw, ho, wo, sh, sw, ph, pw, dh, dw)
     source = Source(n, groups, ci // groups, h, wd, sh, sw)
     if planes:
-        return planes_plan(source, co // groups, kh * kw, (ho, wo), (1, 1), (job,), dtype, threads, True)
+        return planes_plan(source, co // groups, kh * kw, (ho, wo), (1, 1), (job,), dtype, threads, weight_grad=True)
     return weight_grad_plan(source, co // groups, kh * kw, job, dtype, threads)
 
 

@@ -243,13 +243,14 @@ def weight_grad_plan(source: Source, rows: int, taps: int, job: Job, dtype: np.d
 
 
 def planes_plan(source: Source, rows: int, taps: int, result: tuple, spread: tuple, jobs: tuple, dtype: np.dtype, threads: int,
-                weight_grad: bool) -> Plan:
+                weight_grad: bool = False) -> Plan:
     """The plan of the loops of ``depthwise``; ``starts`` also holds each tap's place among the weights."""
     micro, numbers = _begin(source, dtype == np.float64, rows, taps, spread[1])
     phases, _ = _lay_out(numbers, source, list(jobs))
     _, starts = _lay_out(numbers, source._replace(channels=1), list(jobs))
     regs = micro.registers
-    table, parts, first = np.zeros((len(jobs), at.JOB_SIZE), np.int64), [], 0
+    table, first = np.zeros((len(jobs), at.JOB_SIZE), np.int64), 0
+    parts: list[Any] = []
     for job, row in zip(jobs, table, strict=True):
         count = len(job.taps)
         row[:] = (count, 2 * first, 0, job.h, job.w, job.row, job.col, 0, 0)

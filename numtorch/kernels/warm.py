@@ -105,8 +105,10 @@ def _direct(fn: Callable[[], Any], processes: int, report: int) -> None:
     except Exception:  # garbage led it astray; what it noted until then is worth having
         pass
     missing = [t for t in tasks.values() if not _cached(*t)]
-    # The longest first, and parallel ones after the pool's functions, which one process compiles meanwhile.
-    missing.sort(key=lambda t: (t[0].parallel, -len(t[1])))
+    # The longest first; but what is parallel waits for the pool's functions, which one process compiles meanwhile.
+    missing.sort(key=lambda t: -_length(t[0]))
+    meanwhile = [t for t in missing if not t[0].parallel][: max(1, processes - 1)]
+    missing = [*meanwhile, *[t for t in missing if t not in meanwhile]]
     os.write(report, f"{len(missing)}\n".encode())
     if not missing:
         return
@@ -122,6 +124,18 @@ def _direct(fn: Callable[[], Any], processes: int, report: int) -> None:
         workers.append(worker)
     for worker in workers:
         os.waitpid(worker, 0)
+
+
+def _length(kernel: Jit) -> int:
+    """How long a kernel takes to compile, roughly: the length of its code and its helpers'; parallel loops take thrice as long."""
+    found: dict[int, int] = {}
+    todo = [kernel]
+    while todo:
+        fn = todo.pop().fn
+        if id(fn) not in found:
+            found[id(fn)] = len(fn.__code__.co_code)
+            todo += [v for v in map(fn.__globals__.get, fn.__code__.co_names) if isinstance(v, Jit)]
+    return sum(found.values()) * (3 if kernel.parallel else 1)
 
 
 def _compile(tasks: list[tuple[Jit, tuple]], queue: int, report: int) -> None:

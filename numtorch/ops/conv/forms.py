@@ -214,10 +214,13 @@ def _input_grad(compute: Callable) -> Callable:
 
 def _weight_grad(compute: Callable) -> Callable:
     def launch(x, y, kernel, stride, padding, dilation, groups):
-        gw = empty(Size((y.shape[1], x.shape[1] // groups, *kernel)), x._k.dtype, x._k.device)
+        shape = Size((y.shape[1], x.shape[1] // groups, *kernel))
         if not x.shape[0]:
-            gw._buf[:] = 0
-        elif gw.shape.numel():
+            from numtorch.ops.creation import zeros
+
+            return zeros(shape, dtype=x._k.dtype, device=x._k.device)
+        gw = empty(shape, x._k.dtype, x._k.device)
+        if shape.numel():
             ints = (*x.shape, y.shape[1], *kernel, *y.shape[2:], *stride, *padding, *dilation, groups)
             compute(contiguous(x)._buf, contiguous(y)._buf, gw._buf, *ints)
         return gw

@@ -62,7 +62,8 @@ def roofline(prof: Any, ax: Any = None, most: int = 12) -> Any:
                 family="monospace", va="top", color=COLOURS.get(r.bound, "#777777"))
     ax.set(xscale="log", yscale="log", xlim=(low * 0.9, high), ylim=(max(floor, top / 1e6), top * 2.5), xlabel="operations for each byte",
            ylabel="GFLOP/s")
-    ax.set_title(f"{machine.name}, {machine.threads} threads: blue is bound by memory, red by arithmetic, grey by dispatch", fontsize=8, loc="left")
+    colours = "blue is bound by memory, red by arithmetic, grey by dispatch"
+    ax.set_title(f"{machine.name}, {machine.threads} threads: {colours}", fontsize=8, loc="left")
     return ax
 
 

@@ -1,9 +1,8 @@
 """The observer that stands between choices and kernels while a profile is open: which row a call belongs to.
 
 A kernel's wrapper is text written for its arguments. A call that has been seen before costs a dict lookup, two
-looks at the clock and four integers in the journal; everything else happens when a row is first met. ``here``
-holds the two things that calls share: the time of kernels inside the one that is running, and where the program
-is (phase and module) as an integer that is added to keys.
+looks at the clock and three integers in the journal; everything else happens when a row is first met. ``here``
+holds what calls share: where the program is (phase and module), as an integer that is added to keys.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from numtorch._tensor import Tensor
+from numtorch.dispatch.cost import moves
 from numtorch.kernels import cache
 from numtorch.kernels import threads as pool
 from numtorch.kernels.jit import Jit
@@ -58,7 +58,7 @@ class Recorder:
         self.sums = Sums(events)
         self.stacks = stacks
         self.journal: list[int] = []
-        self.here = [0, 0]
+        self.here = [0]
         self.owner = threading.get_ident()
         self.table: list[Any] = []  # by id: Entry, Site (first calls), Span or "profiler"
         self.sites: dict[Any, Site] = {}
@@ -133,12 +133,11 @@ class Recorder:
         if self.device.pending:
             self.journal.extend(self.device.arrived())
         with self.lock:
-            self.sums.add(self.journal)
+            self.sums.add(self.journal, [started for _, _, started in self.frames])
             self.journal.clear()
         ended = perf_counter_ns()
         if threading.get_ident() == self.owner:
-            self.journal.extend((self.bookkeeping, started, ended, 0))
-            self.here[0] += ended - started
+            self.journal.extend((self.bookkeeping, started, ended))
 
     def clear(self) -> None:
         """Forget what was measured, and keep what was learned: the end of a warm-up."""
@@ -146,12 +145,11 @@ class Recorder:
         self.journal.clear()
         self.sums.clear()
         self.waited = 0
-        self.here[0] = 0
         now = perf_counter_ns()
-        self.frames[:] = [(0, at, number, now) for _, at, number, _ in self.frames]  # spans that are open begin anew
+        self.frames[:] = [(at, number, now) for at, number, _ in self.frames]  # spans that are open begin anew
         for e in self.table:
             if isinstance(e, Entry | Site):
-                e.prepared = Preparation()
+                e.prepared.clear()
             if isinstance(e, Entry):
                 e.extra = [0.0, 0.0, 0.0]
 
@@ -160,11 +158,10 @@ class Recorder:
     def enter(self, kind: str, name: str, path: int | None = None) -> int:
         """Begin a span, in which kernels are at ``path`` if it is given; what to end it with."""
         here = self.here
-        at = here[1]
-        self.frames.append((here[0], at, self.span(kind, name, at), perf_counter_ns()))
-        here[0] = 0
+        at = here[0]
+        self.frames.append((at, self.span(kind, name, at), perf_counter_ns()))
         if path is not None:
-            here[1] = path
+            here[0] = path
         return len(self.frames)
 
     def span(self, kind: str, name: str, at: int) -> int:
@@ -187,11 +184,10 @@ class Recorder:
         ended = perf_counter_ns()
         here = self.here
         while len(self.frames) >= depth:
-            inside, path, number, started = self.frames.pop()
-            self.journal.extend((number, started, ended, here[0]))
-            here[0] = inside + ended - started
-            here[1] = path
-        if len(self.journal) > 4 * JOURNAL:
+            path, number, started = self.frames.pop()
+            self.journal.extend((number, started, ended))
+            here[0] = path
+        if len(self.journal) > 3 * JOURNAL:
             self.fold()
 
     # --- generated loops ----------------------------------------------------------------------------
@@ -216,14 +212,13 @@ class Recorder:
 
             return on_device
         if self._unclaimed()[:2] != before[:2] and threading.get_ident() == self.owner:
-            self._prepared(site.prepared, site, started, ended, before, 0)
+            self._prepare(site.prepared, started, ended, before)
             self.waited += max(0, ended - started - (thread_time_ns() - ran))
-            self.here[0] += ended - started
         known: dict[int, int] = {}
 
         def first(args: tuple) -> None:
             n = args[work.counted].size if work.each else 0
-            path = self.here[1]
+            path = self.here[0]
             number, new, own = self._entry(site, path, f"n={n}" if work.each else work.shapes, 0)
             e = self.table[number]
             cost = self._loop_work(work, n)
@@ -237,8 +232,7 @@ class Recorder:
             started = perf_counter_ns()
             run(*args)
             ended = perf_counter_ns()
-            self.journal.extend((number, started, ended, 0))
-            self.here[0] += ended - started
+            self.journal.extend((number, started, ended))
 
         def elsewhere(args: tuple) -> None:
             n = args[work.counted].size if work.each else 0
@@ -250,14 +244,13 @@ class Recorder:
         text = f"""def timed({given}):
     if ident() != owner:
         return elsewhere(({given},))
-    row = get(here[1]{counted})
+    row = get(here[0]{counted})
     if row is None:
         return first(({given},))
     started = clock()
     run({given})
     ended = clock()
-    note((row, started, ended, 0))
-    here[0] += ended - started
+    note((row, started, ended))
     if len(journal) > limit:
         fold()
 """
@@ -272,7 +265,7 @@ class Recorder:
 
     def _scope(self) -> dict[str, Any]:
         return {"ident": threading.get_ident, "owner": self.owner, "here": self.here, "clock": perf_counter_ns, "fold": self.fold,
-                "note": self.journal.extend, "journal": self.journal, "limit": 4 * JOURNAL}
+                "note": self.journal.extend, "journal": self.journal, "limit": 3 * JOURNAL}
 
     # --- kernels that take tensors ------------------------------------------------------------------
 
@@ -301,7 +294,7 @@ class Recorder:
             return tuple(shape_key(values[n]) if n in about.tensors else values[n] for n in names if n in values and n not in about.seeds)
 
         def first(args: tuple, kwargs: dict) -> Any:
-            key, path = key_of(args, kwargs), self.here[1]
+            key, path = key_of(args, kwargs), self.here[0]
             number, new, own = self._entry(site, path, described(names, about, args, kwargs), 0)
             e = self.table[number]
             result = self._first_call(site, number, run, args, kwargs, e if new else None)
@@ -330,20 +323,16 @@ class Recorder:
     if _ident() != _owner:
         return _elsewhere({both})
     try:
-        _row = _get((_here[1], {', '.join(parts)}))
+        _row = _get((_here[0], {', '.join(parts)}))
     except (TypeError, AttributeError):
         _row = None
     if _row is None:
         return _first({both})
-    _inside = _here[0]
-    _here[0] = 0
     _started = _clock()
     try:
         return _run({call})
     finally:
-        _ended = _clock()
-        _note((_row, _started, _ended, _here[0]))
-        _here[0] = _inside + _ended - _started
+        _note((_row, _started, _clock()))
         if len(_journal) > _limit:
             _fold()
 """
@@ -352,8 +341,6 @@ class Recorder:
 
     def _first_call(self, site: Site, number: int, run: Callable, args: tuple, kwargs: dict, entry: Entry | None) -> Any:
         """The first call of a row: which functions it launches is seen, and what it compiles or loads booked apart."""
-        here = self.here
-        inside, here[0] = here[0], 0
         seen: list[Jit] = []
         call, entry_of = Jit.__call__, Jit.entry
         owner = self.owner
@@ -380,12 +367,12 @@ class Recorder:
             cold = self._unclaimed()[:2] != before[:2]
             if cold:
                 e = self.table[number]
-                e.prepared.calls += 1
-                self._prepared(e.prepared, site, started, ended, before, here[0])
+                if e.prepared.number < 0:
+                    e.prepared.number = self._number(site)
+                self._prepare(e.prepared, started, ended, before)
                 self.waited = waited + max(0, ended - started - (thread_time_ns() - ran))
             else:
-                self.journal.extend((number, started, ended, here[0]))
-            here[0] = inside + ended - started
+                self.journal.extend((number, started, ended))
         if entry is not None:
             if seen:
                 site.jits = tuple(dict.fromkeys((*site.jits, *seen)))
@@ -398,21 +385,20 @@ class Recorder:
         hits, misses, seconds = self.claimed
         return int(cache.stats["hits"]) - hits, int(cache.stats["misses"]) - misses, cache.stats["load_seconds"] - seconds
 
-    def _prepared(self, by: Preparation, site: Site, started: int, ended: int, before: tuple, inside: int) -> None:
+    def _prepare(self, by: Preparation, started: int, ended: int, before: tuple) -> None:
         """Book a stretch in which code was compiled or loaded."""
         hits, misses, seconds = (a - b for a, b in zip(self._unclaimed(), before, strict=True))
         self.claimed = self.claimed[0] + hits, self.claimed[1] + misses, self.claimed[2] + seconds
-        by.book(ended - started - inside, hits, misses, seconds)
-        self.journal.extend((site.cold, started, ended, inside))
+        by.hits, by.misses, by.seconds = by.hits + hits, by.misses + misses, by.seconds + seconds
+        self.journal.extend((by.number, started, ended))
 
     @staticmethod
     def _cost(about: Launcher, result: Any, args: tuple, kwargs: dict) -> tuple[float, float, float]:
         made = sum(prod(t.shape) * t._k.dtype.itemsize for t in (result if isinstance(result, tuple | list) else (result,))
                    if isinstance(t, Tensor) and not any(t is a or (isinstance(a, Tensor) and t._buf is a._buf) for a in args))
-        if about.entry.cost is None:
-            return 0, 0, made
         try:
-            moved, done = about.entry.cost(result, *args, **kwargs)
+            # An op of a user's that says nothing of its cost at least reads its operands and writes its results.
+            moved, done = (about.entry.cost or moves)(result, *args, **kwargs)
         except Exception as e:  # a formula that is wrong must not break the program that is profiled
             warnings.warn(f"{about.entry.name}: its cost failed: {type(e).__name__}: {e}", stacklevel=2)
             return 0, 0, made
@@ -432,7 +418,7 @@ class Recorder:
             result = run(*args, **kwargs)
         finally:
             ended = perf_counter_ns()
-            self.journal.extend((number, started, ended, mine[1]))
+            self.journal.extend((number, started + mine[1], ended))  # its own time only: the fold sees one thread's nesting
             mine[1] = inside + ended - started
         e = self.table[number]
         if new and own:
@@ -445,18 +431,16 @@ class Recorder:
 
     def _on_device(self, site: Site, shapes: str, cost: Callable, run: Callable, args: tuple, kwargs: dict) -> Any:
         """A call whose time is the device's; the host's is its caller's."""
-        number, new, own = self._entry(site, self.here[1], shapes, DEVICE)
+        number, new, own = self._entry(site, self.here[0], shapes, DEVICE)
         e = self.table[number]
         if new:
             with launches() as seen:
                 result = self.device.run(number, run, args, kwargs)
             taken = seen.pop("compile_ns", 0)
             if taken and threading.get_ident() == self.owner:
-                e.prepared.misses += 1
-                e.prepared.compiling_ns += taken
+                site.prepared.misses += 1
                 now = perf_counter_ns()
-                self.journal.extend((site.cold, now - taken, now, 0))
-                self.here[0] += taken
+                self.journal.extend((site.cold, now - taken, now))
             e.functions = (seen.pop("function"),) if "function" in seen else ()
             e.launch = seen
         else:
@@ -477,30 +461,36 @@ class Recorder:
         found: list[Row] = []
         booked: set[int] = set()
         for number, e in enumerate(self.table):
-            if isinstance(e, Entry) and (self.sums.calls[number] or e.prepared.calls):
+            if isinstance(e, Entry) and (self.sums.calls[number] or self._cold_calls(e.prepared)):
                 first = e.site.cold not in booked and e.thread <= 0
                 found.append(self._row(number, e, e.site.prepared if first else Preparation(), wall))
                 if first:
                     booked.add(e.site.cold)
         for site in self.sites.values():
-            if site.cold not in booked and (site.prepared.hits or site.prepared.misses):  # compiled, and not called since
+            if site.cold not in booked and self._cold_calls(site.prepared):  # compiled, and not called since
                 found.append(self._row(-1, Entry(site, 0, "", 0), site.prepared, wall))
         return found
+
+    def _cold_calls(self, p: Preparation) -> int:
+        return int(self.sums.calls[p.number]) if p.number >= 0 else 0
+
+    def _cold_time(self, p: Preparation) -> tuple[int, int]:
+        return p.split(int(self.sums.own[p.number])) if p.number >= 0 else (0, 0)
 
     def _row(self, number: int, e: Entry, before: Preparation, wall: int) -> Row:
         site, sums = e.site, self.sums
         phase, module = self.where(e.path)
         timed = int(sums.calls[number]) if number >= 0 else 0
         kept = sums.sample(number) if timed else np.zeros(0, np.int64)
-        mine = e.prepared
-        misses, hits, calls = mine.misses + before.misses, mine.hits + before.hits, timed + mine.calls
+        mine, cold = e.prepared, self._cold_calls(e.prepared)
+        misses, hits, calls = mine.misses + before.misses, mine.hits + before.hits, timed + cold
+        compiling, loading = (a + b for a, b in zip(self._cold_time(mine), self._cold_time(before), strict=True))
         moved, done, made = (int(each * calls + extra) for each, extra in zip((e.bytes, e.flops, e.allocated), e.extra, strict=True))
         return Row(
             "kernel", site.op, site.kernel, site.why(), phase, module, site.device, site.dtype, e.shapes, calls,
             self_ns=int(sums.own[number]) if timed else 0, total_ns=int(sums.total[number]) if timed else 0,
             median_ns=quantile([kept], [timed], 0.5), p95_ns=quantile([kept], [timed], 0.95),
-            compile_ns=mine.compiling_ns + before.compiling_ns, load_ns=mine.loading_ns + before.loading_ns,
-            cache="miss" if misses else "hit" if hits else "ready", cold_calls=mine.calls,
+            compile_ns=compiling, load_ns=loading, cache="miss" if misses else "hit" if hits else "ready", cold_calls=cold,
             bytes=moved, flops=done, allocated=made, threads=site.threads, functions=e.functions, launch=e.launch, stack=e.stack,
             thread=e.thread, wall_ns=wall, id=number, jits=site.jits, sample=kept)
 

@@ -33,7 +33,7 @@ def memory_stats() -> dict[str, int]:
 
     >>> import numtorch as torch
     >>> before = torch.cpu.memory_stats()["used"]
-    >>> x = torch.zeros(20_000_000)
+    >>> x = torch.empty(20_000_000)
     >>> torch.cpu.memory_stats()["used"] - before >= x.nbytes
     True
     """

@@ -36,6 +36,7 @@ def own_pool():
     return threads._pool
 
 
+@pytest.mark.skipif(disabled(), reason="plain Python has no threads")
 def test_every_chunk_runs_once():
     """More threads than cores, regions of all sizes, close together and far apart."""
     sizes = np.random.default_rng(0).integers(1, 300, 600)

@@ -514,9 +514,10 @@ def _position(x: Tensor, dim: int | None, keepdim: bool, sign: int, name: str) -
     if dim is None:
         if not x.shape.numel():
             raise IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
-        y = extreme_along(reshape(x.detach(), (-1,)), 0, False, sign)[1]
+        x = x if x._edge is None else x.detach()
+        y = extreme_along(x if len(x.shape) == 1 else reshape(x, (-1,)), 0, False, sign)[1]
         return reshape(y, (1,) * x.ndim) if keepdim else y
-    return _along(x.detach(), dim, keepdim, sign, name)[1]
+    return _along(x if x._edge is None else x.detach(), dim, keepdim, sign, name)[1]
 
 
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:

@@ -16,7 +16,7 @@ from numtorch.ops.movement import contiguous, reshape
 from numtorch.storage import Size, allocate, broadcast_shapes, is_contiguous
 
 _MOST_KNOWN = 4096  # a program whose shapes keep changing starts over
-_SMALL = 4096  # elements of a result below which its alignment does not matter
+_SMALL = 1 << 16  # bytes of a result up to which finding an aligned place costs more than it saves
 
 
 def _transposed(x: Tensor) -> bool:
@@ -113,7 +113,7 @@ def _remember(x: Tensor, y: Tensor, out: Tensor, plan: gemm.Plan) -> None:
     if len(_known) > _MOST_KNOWN:
         _known.clear()
     n = numel(out)
-    small = plan.scratch is None and n < _SMALL
+    small = plan.scratch is None and n * out._k.dtype.storage.itemsize <= _SMALL
     _known[x._k, x.shape, x._strides, y._k, y.shape, y._strides] = (
         plan.run if small else plan, plan.numbers, out.shape, n, out._k.dtype.storage if small else None, out._k)
 

@@ -217,7 +217,7 @@ BACKWARD = jit(backward_heads, **OPTIONS), jit(backward_heads, parallel=True, **
 @lru_cache(maxsize=1024)
 def plan_of(double: bool, backward: bool, batch: int, group: int, rows: int, cols: int, width: int, values: int, causal: bool,
             strides: tuple[int, ...], threads: int) -> tuple[np.ndarray, bool]:
-    """The plan for shapes and strides, and whether it is for several threads; see the constants above.
+    """The plan for shapes and strides, and whether it is worth several threads; see the constants above.
 
     Args:
         strides: of q, k, v, then of the result, or of its gradient and the gradients of q, k and v.
@@ -226,7 +226,7 @@ def plan_of(double: bool, backward: bool, batch: int, group: int, rows: int, col
     regs = micro.registers
     panels, key_panels = -(-rows // regs.height), -(-cols // regs.height)
     step = -(-cols // regs.strip) * regs.strip
-    large = threads > 1 and batch * group > 1 and batch * group * rows * cols * (width + values) > PARALLEL_WORK
+    large = batch * group > 1 and batch * group * rows * cols * (width + values) > PARALLEL_WORK  # whatever the threads
     chunks = min(batch * group, 4 * threads) if large else 1
     panel = rows // panels + 1
     lines = width + values + 2 * BLOCK * panel if backward else width + panel + -(-rows // step)

@@ -41,7 +41,7 @@ class DeviceTimes:
         for number, started, begin, end in self.pending:
             end.synchronize()
             taken = max(0, round(begin.elapsed_time(end) * 1e6))  # milliseconds; the simulator says -1
-            journal += (number, started, started + taken, 0)
+            journal += (number, started, started + taken)
         self.pending.clear()
         return journal
 

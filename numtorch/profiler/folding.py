@@ -1,8 +1,9 @@
 """The journal of calls, and folding it into sums: memory stays bounded however many calls there are.
 
-A kernel call appends four integers to a list: row, start, end, time of kernels inside. When the list is full (and
-at the end) ``fold`` adds it to the rows' sums, keeps a sample of own times for the quantiles, and copies the
-newest calls into a ring for the time line. Sampling is deterministic: the same calls give the same quantiles.
+A kernel call appends three integers to a list: row, start, end. When the list is full (and at the end) ``fold``
+adds it to the rows' sums, keeps a sample of own times for the quantiles, and copies the newest calls into a ring
+for the time line. What ran inside what follows from the order: a call is noted when it ends, so those inside stand
+before it and began after it. Sampling is deterministic: the same calls give the same quantiles.
 """
 
 from __future__ import annotations
@@ -11,28 +12,39 @@ import numpy as np
 
 from numtorch.kernels.jit import jit
 
-JOURNAL = 1 << 14  # calls before a fold
+JOURNAL = 1 << 10  # calls before a fold: few enough that the journal stays in the cache
 SAMPLES = 512  # own times kept for each row
-WIDTH = 4
+WIDTH = 4  # of the ring: row, start, duration, own time
 
 
 KERNEL, SPAN, WAITING, ELSEWHERE = range(4)  # what a row is, to the search for idle time
 LONG = 100_000  # nanoseconds without a kernel that may have been idle
 
 
-@jit
-def fold(journal, what, gaps, calls, own, total, samples, ring, at):
-    """Add the journal's calls to the sums; returns where the ring goes on.
+OPEN = 1 << 13  # finished calls that may yet turn out to have been inside another
 
-        for row, start, end, inside in journal: calls[row] += 1; own[row] += end - start - inside; ...
+
+@jit
+def fold(journal, what, gaps, calls, own, total, samples, ring, at, begun, spent, depth):
+    """Add the journal's calls to the sums; returns where the ring and the pile of finished calls go on.
+
+        for row, start, end in journal: calls[row] += 1; own[row] += end - start - (calls since start); ...
 
     ``gaps`` holds the end of what was seen last, and the sum of long stretches since then without a kernel.
+    ``begun`` and ``spent`` are the pile: start and duration of calls that are inside no finished one.
     """
-    for i in range(journal.size // 4):
-        row = journal[4 * i]
-        start = journal[4 * i + 1]
-        duration = journal[4 * i + 2] - start
-        mine = duration - journal[4 * i + 3]
+    for i in range(journal.size // 3):
+        row = journal[3 * i]
+        start = journal[3 * i + 1]
+        duration = journal[3 * i + 2] - start
+        mine = duration
+        if what[row] < ELSEWHERE:
+            while depth > 0 and begun[depth - 1] >= start:
+                depth -= 1
+                mine -= spent[depth]
+            begun[depth] = start
+            spent[depth] = duration
+            depth += 1
         if what[row] < ELSEWHERE:
             gap = start - gaps[0]
             if what[row] == SPAN:  # what came after the last kernel inside
@@ -59,7 +71,29 @@ def fold(journal, what, gaps, calls, own, total, samples, ring, at):
         ring[slot, 2] = duration
         ring[slot, 3] = mine
         at += 1
-    return at
+    return at, depth
+
+
+@jit
+def thin(begun, spent, depth, open_since):
+    """Make room in the pile: of its older half, calls between which nothing that is still open began become one."""
+    kept = 0
+    for i in range(1, depth // 2):
+        apart = False
+        for k in range(open_since.size):
+            apart = apart or begun[kept] < open_since[k] <= begun[i]
+        if apart:
+            kept += 1
+            begun[kept] = begun[i]
+            spent[kept] = spent[i]
+        else:
+            spent[kept] += spent[i]
+    kept += 1
+    for i in range(depth // 2, depth):
+        begun[kept] = begun[i]
+        spent[kept] = spent[i]
+        kept += 1
+    return kept
 
 
 def quantile(samples: list[np.ndarray], calls: list[int], q: float) -> int:
@@ -86,7 +120,10 @@ class Sums:
         self.what = np.zeros(self.rows, np.int64)
         self.gaps = np.zeros(2, np.int64)
         self.at = 0
-        self.add([])  # compiles or loads the loop before the clock runs
+        self.begun, self.spent = np.zeros(OPEN + JOURNAL, np.int64), np.zeros(OPEN + JOURNAL, np.int64)
+        self.depth = 0
+        self.add([], [])  # compiles or loads the loops before the clock runs
+        thin(self.begun, self.spent, 0, self.begun[:0])
 
     def reserve(self, rows: int) -> None:
         """Make room for so many rows."""
@@ -98,17 +135,23 @@ class Sums:
         self.samples = np.concatenate([self.samples, np.zeros((more, SAMPLES), np.int64)])
         self.rows += more
 
-    def add(self, journal: list[int]) -> None:
-        """Fold a journal in."""
+    def add(self, journal: list[int], open_since: list[int]) -> None:
+        """Fold a journal in; ``open_since`` says when the spans began that have not ended."""
         flat = np.fromiter(journal, np.int64, len(journal))
-        self.at = int(fold(flat, self.what, self.gaps, self.calls, self.own, self.total, self.samples, self.ring, self.at))
+        most = self.depth + flat.size // 3
+        if most > self.begun.size:
+            self.begun, self.spent = (np.concatenate([a, np.zeros(most, np.int64)]) for a in (self.begun, self.spent))
+        self.at, self.depth = map(int, fold(flat, self.what, self.gaps, self.calls, self.own, self.total, self.samples, self.ring, self.at,
+                                            self.begun, self.spent, self.depth))
+        if self.depth > OPEN:
+            self.depth = int(thin(self.begun, self.spent, self.depth, np.array(open_since, np.int64)))
 
     def clear(self) -> None:
         """Forget the calls so far, as after a warm-up."""
         for a in (self.calls, self.own, self.total):
             a[:] = 0
         self.gaps[:] = 0, 0
-        self.at = 0
+        self.at = self.depth = 0
 
     def sample(self, row: int) -> np.ndarray:
         """The own times that were kept of a row, ascending."""

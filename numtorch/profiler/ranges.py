@@ -95,14 +95,14 @@ def _watch_modules(r: Recorder, stack: contextlib.ExitStack) -> None:
         def observed(self: Module, *args: Any, **kwargs: Any) -> Any:
             if ident() != owner:
                 return original(self, *args, **kwargs)
-            at = here[1]
+            at = here[0]
             found = known.get((id(self), at))
             if found is None:
                 phase, inside = r.where(at)
                 name = paths.name(self, inside)
                 found = known[id(self), at] = r.span("module", name, at), r.path(phase, name)
-            frames.append((here[0], at, found[0], clock()))  # as ``enter`` does
-            here[0], here[1] = 0, found[1]
+            frames.append((at, found[0], clock()))  # as ``enter`` does
+            here[0] = found[1]
             depth = len(frames)
             try:
                 return original(self, *args, **kwargs)
@@ -123,7 +123,7 @@ class Placed:
         self.place = place
 
         def pull(node: Any, g: Any) -> Any:
-            here[1] = place
+            here[0] = place
             run = None if recipe is None else recipe.pull
             return node.op.pull(node, g, False) if run is None else run(node, g)
 
@@ -137,7 +137,7 @@ def _watch_backward(r: Recorder, stack: contextlib.ExitStack) -> None:
     placed: dict[tuple, Placed] = {}
 
     def made_at(node: Any) -> None:
-        key = node.recipe, here[1]
+        key = node.recipe, here[0]
         found = placed.get(key)
         if found is None:
             found = placed[key] = Placed(here, r.path("backward", r.where(key[1])[1]), key[0])
@@ -146,7 +146,7 @@ def _watch_backward(r: Recorder, stack: contextlib.ExitStack) -> None:
     def made(original: Callable) -> Callable:
         def apply(node: Any, g: Any, create: bool) -> Any:  # the nodes that are not run by their recipes
             if node.recipe.__class__ is Placed:
-                here[1] = node.recipe.place
+                here[0] = node.recipe.place
             return original(node, g, create)
 
         return apply

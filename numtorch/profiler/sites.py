@@ -14,20 +14,23 @@ _PACKAGE = __file__.rpartition("profiler")[0]
 
 
 class Preparation:
-    """Compiling and loading: how often, for how long, and in how many calls."""
+    """Compiling and loading: how often, and under which id the time is journaled."""
 
-    __slots__ = ("calls", "compiling_ns", "hits", "loading_ns", "misses")
+    __slots__ = ("hits", "misses", "number", "seconds")
 
-    def __init__(self) -> None:
-        self.calls = self.hits = self.misses = self.compiling_ns = self.loading_ns = 0
+    def __init__(self, number: int = -1):
+        self.number = number
+        self.clear()
 
-    def book(self, taken: int, hits: int, misses: int, seconds: float) -> None:
-        """``taken`` nanoseconds: all of it loading, or compiling but for the part that loaded."""
-        self.hits += hits
-        self.misses += misses
-        loading = min(taken, int(seconds * 1e9)) if misses else taken
-        self.loading_ns += loading
-        self.compiling_ns += taken - loading
+    def clear(self) -> None:
+        """Forget what was booked."""
+        self.hits = self.misses = 0
+        self.seconds = 0.0  # of loading
+
+    def split(self, taken: int) -> tuple[int, int]:
+        """(compiling, loading) of so many nanoseconds: all of it loading, or compiling but for the part that loaded."""
+        loading = min(taken, int(self.seconds * 1e9)) if self.misses else taken
+        return taken - loading, loading
 
 
 class Site:
@@ -37,7 +40,7 @@ class Site:
         self.cold = number  # the id under which first calls are booked
         self.op, self.kernel, self.device, self.dtype, self.why, self.jits = op, kernel, device, dtype, why, jits
         self.threads: int | None = None
-        self.prepared = Preparation()
+        self.prepared = Preparation(number)
 
 
 class Entry:

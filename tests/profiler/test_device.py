@@ -17,7 +17,7 @@ x = torch.ones(4, 8, device="cuda")
 w = torch.ones(8, 2, device="cuda", requires_grad=True)
 with profile() as prof:
     for _ in range(2):
-        torch.softmax(torch.exp(x) @ w, 1).sum().backward()
+        (torch.exp(x) @ w).sum().backward()
 found = prof.to_dict()
 found["peaks"] = machine("cuda").to_dict()
 print(json.dumps(found))
@@ -31,7 +31,7 @@ def test_kernels_on_a_device(tmp_path):
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", PROGRAM], capture_output=True, text=True, check=True, env=env)
     found = json.loads(done.stdout)
     rows = {(r["op"], r["phase"]): r for r in found["rows"] if r["kind"] == "kernel"}
-    assert {("exp", "forward"), ("matmul", "forward"), ("softmax.backward", "backward"), ("matmul", "backward")} <= set(rows)
+    assert {("exp", "forward"), ("matmul", "forward"), ("matmul", "backward")} <= set(rows)
     product = rows["matmul", "forward"]
     assert (product["device"], product["thread"], product["calls"]) == ("cuda", -1, 2)
     assert product["flops"] == 2 * 2 * 4 * 2 * 8

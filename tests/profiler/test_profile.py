@@ -385,8 +385,8 @@ def test_quantiles_are_exact_while_few_and_near_when_many():
     times = np.random.default_rng(0).permutation(20_000) + 1
     for n in (200, 20_000):
         sums.clear()
-        journal = [v for t in times[times <= n] for v in (0, 1000, 1000 + int(t), 0)]
-        sums.add(journal)
+        journal = [v for k, t in enumerate(times[times <= n]) for v in (0, k * 10**6, k * 10**6 + int(t))]
+        sums.add(journal, [])
         kept = sums.sample(0)
         assert kept.size == min(n, SAMPLES)
         for q in (0.5, 0.95):
@@ -404,3 +404,23 @@ def test_self_times_of_nested_calls():
     ring = recorder.sums.newest()
     assert ring[0, 2] == ring[0, 3]
     assert ring[1, 3] == ring[1, 2] - ring[0, 2]
+
+
+def test_own_times_survive_more_calls_than_the_pile_holds():
+    """Two spans stay open around, and between, far more kernels than are remembered one by one."""
+    sums = Sums(4)
+    sums.reserve(3)
+    outer, inner, t, journal = 10, None, 20, []
+    for k in range(30_000):
+        if k == 7000:
+            inner, t = t, t + 5
+        journal += (0, t, t + 2)
+        t += 3
+        if len(journal) == 3072:
+            sums.add(journal, [s for s in (outer, inner) if s is not None])
+            journal.clear()
+    journal += (1, inner, t)
+    journal += (2, outer, t + 10)
+    sums.add(journal, [])
+    assert sums.own.tolist()[:3] == [60_000, t - inner - 2 * 23_000, t + 10 - outer - (t - inner) - 2 * 7000]
+    assert sums.total[2] == t + 10 - outer

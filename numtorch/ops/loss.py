@@ -308,7 +308,8 @@ def _(g, x, t, *, needs):
     return gx if needs[0] else None, -gx if needs[1] else None
 
 
-@op(name="mse_loss", public=False, samples=lambda: [((5,), (5,)), ((3, 4), (3, 4))], ref=lambda x, t: np.mean((x - t) ** 2), cost=per_input(3))
+@op(name="mse_loss", public=False, cost=per_input(3), samples=lambda: [((5,), (5,)), ((3, 4), (3, 4))],
+    ref=lambda x, t: np.mean((x - t) ** 2))
 def mean_squared_error(x, t):
     """The mean of ``(x - t) ** 2`` for tensors of one shape."""
     return reductions.mean(squared_error(x, t))

@@ -140,7 +140,8 @@ def _plan(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool, target: dtyp
         return Plan(shape, shape.numel(), made, None)
     acc = acc or target.compute
     if where_ == "cuda":
-        found, order = extents(x.shape, dims), None
+        found: Any = extents(x.shape, dims)
+        order: tuple | None = None
         if found is None:
             rest = [d for d in range(len(x.shape)) if d not in dims]
             order = (*rest, *dims)

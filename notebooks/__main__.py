@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 import re
 import sys
 from pathlib import Path
@@ -50,10 +49,7 @@ def read(text: Path) -> Any:
 def execute(text: Path) -> Any:
     """The notebook with the outputs of a fresh kernel; raises where a cell does."""
     notebook = read(text)
-    client = NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}})
-    if os.name == "posix":
-        client.create_kernel_manager().transport = "ipc"  # sockets that no other user can read
-    client.execute()
+    NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}).execute()
     notebook.metadata.language_info = nbformat.from_dict({"name": "python"})
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # times of day

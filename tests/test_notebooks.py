@@ -31,7 +31,7 @@ def test_is_a_notebook_one_wants_to_open(text):
     code = [c.source for c in cells if c.cell_type == "code"]
     asserts = [i for i, source in enumerate(code) if any(isinstance(n, ast.Assert) for n in ast.walk(ast.parse(source)))]
     assert asserts, "a notebook ends in an assertion on what was reached"
-    exercises = [c for c in cells if c.cell_type == "markdown" and c.source.lower().startswith("### exercise")]
+    exercises = [line for c in cells if c.cell_type == "markdown" for line in c.source.splitlines() if line.startswith("### Exercise")]
     solutions = [c for c in cells if c.cell_type == "code" and "# Solution" in c.source]
     assert 2 <= len(exercises) <= 3 and len(solutions) == len(exercises)
     assert all("assert" in c.source for c in solutions)

@@ -71,7 +71,7 @@ class Tracker:
             owner = owner.base
         with self.lock:
             reference = weakref.ref(owner, self._gone)
-            place = self.recorder.here[1]
+            place = self.recorder.here[0]
             self.live[id(reference)] = (reference, array.nbytes, place)
             self.by_place[place] = self.by_place.get(place, 0) + array.nbytes
             self._change(array.nbytes)

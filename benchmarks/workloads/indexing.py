@@ -51,10 +51,12 @@ for _label, _shape in (("1k", (32, 32)), ("100k", (316, 316)), ("4M", (2000, 200
     _index(f"x[rows, columns] {_label}", lambda fw, x, i, j: x[i, j],
            lambda s=_shape: [values(*s), positions(s[0], 5000), positions(s[1], 5000)], backward=True)
     _index(f"x[mask] {_label}", lambda fw, x: x[x > 0], lambda s=_shape: [values(*s)], backward=True)
-    _index(f"masked_fill {_label}", lambda fw, x, m: x.masked_fill(m, 0.5), lambda s=_shape: [values(*s), values(*s, seed=1) > 0], backward=True)
+    _index(f"masked_fill {_label}", lambda fw, x, m: x.masked_fill(m, 0.5), lambda s=_shape: [values(*s), values(*s, seed=1) > 0],
+           backward=True)
     _index(f"nonzero {_label}", lambda fw, m: fw.T.nonzero(m), lambda s=_shape: [values(*s) > 1])
 
-_index("x[rows] = y 2000x2000", lambda fw, x, i, y: x.clone().__setitem__(i, y), lambda: [values(2000, 2000), positions(2000, 1000), values(1000, 2000)])
+_index("x[rows] = y 2000x2000", lambda fw, x, i, y: x.clone().__setitem__(i, y),
+       lambda: [values(2000, 2000), positions(2000, 1000), values(1000, 2000)])
 _index("x[mask] = 0 2000x2000", lambda fw, x, m: x.__setitem__(m, 0.0), lambda: [values(2000, 2000), values(2000, 2000) > 0])
 _index("index_copy 316x316 dim 0", lambda fw, x, i, y: x.index_copy(0, i, y),
        lambda: [values(316, 316), np.random.default_rng(1).permutation(316)[:150], values(150, 316)], backward=True)

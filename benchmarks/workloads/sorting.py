@@ -53,4 +53,5 @@ for _label, (_shape, _dim) in SCANS.items():
         _order(f"cumprod {_label}", lambda fw, x, d=_dim: x.cumprod(d), lambda s=_shape: np.float32(1) + values(*s) / np.float32(100),
                backward=True, tolerance=1e-3)
         _order(f"cummax {_label}", lambda fw, x, d=_dim: tuple(fw.T.cummax(x, d)), lambda s=_shape: values(*s), backward=True)
-        _order(f"logcumsumexp {_label}", lambda fw, x, d=_dim: x.logcumsumexp(d), lambda s=_shape: values(*s), backward=True, tolerance=1e-4)
+        _order(f"logcumsumexp {_label}", lambda fw, x, d=_dim: x.logcumsumexp(d), lambda s=_shape: values(*s), backward=True,
+               tolerance=1e-4)

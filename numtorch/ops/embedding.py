@@ -4,39 +4,44 @@ from __future__ import annotations
 
 from typing import Any
 
-from numtorch._tensor import Tensor, alias, empty
+import numpy as np
+
+from numtorch._tensor import Tensor, alias, empty, make
 from numtorch.dispatch.cost import nbytes, numel
 from numtorch.dispatch.op import op, wrote
 from numtorch.dtype import FLOATS, int32, int64
-from numtorch.kernels.jit import jit
+from numtorch.kernels import threads
+from numtorch.kernels.jit import jit, prange
 from numtorch.ops import movement, reduction
 from numtorch.ops.arithmetic import clamp_max, ne, where
 from numtorch.ops.indexing import put_along_extents, take_along_extents
 from numtorch.ops.movement import contiguous, reshape, unsqueeze
+from numtorch.ops.movement.launching import ready
+from numtorch.storage import kind
+
+PARALLEL_ELEMENTS = 1 << 15
+CLEARED = 1 << 14  # elements that a thread clears at a time
+SPARSE = 4  # the table's rows for each number, from which rows that nobody wrote are left to the system's own zeros
 
 
-@jit
-def first_outside(index, n):
-    """Where the first number outside [0, n) is; -1 if none is."""
-    for i in range(index.size):
-        if index[i] < 0 or index[i] >= n:
-            return i
-    return -1
-
-
-@jit
-def add_rows(g, index, gx, cols, skip):
-    """gx[index[k]] += g[k], in the order of k, except in row ``skip``; gx is cleared first"""
-    for j in range(gx.size):
-        gx[j] = g.dtype.type(0)
-    for k in range(index.size):
-        i = index[k]
-        if i == skip:
-            continue
-        row = gx[i * cols : (i + 1) * cols]
-        source = g[k * cols : (k + 1) * cols]
-        for j in range(cols):
-            row[j] += source[j]
+@jit(parallel=True)
+def add_rows(g, index, gx, cols, skip, clear, width):
+    """gx[index[k]] += g[k], in the order of k, except in row ``skip``; ``width`` columns at a time. gx is cleared first."""
+    zero = g.dtype.type(0)
+    if clear:
+        for item in prange((gx.size + CLEARED - 1) // CLEARED):
+            for j in range(item * CLEARED, min(item * CLEARED + CLEARED, gx.size)):
+                gx[np.uint64(j)] = zero
+    for item in prange((cols + width - 1) // width):
+        first = item * width
+        n = min(width, cols - first)
+        for k in range(index.size):
+            i = index[k]
+            if i == skip:
+                continue
+            target, source = i * cols + first, k * cols + first
+            for j in range(n):
+                gx[np.uint64(target + j)] += g[np.uint64(source + j)]
 
 
 def _scatter_cost(grads: tuple, g: Tensor, shape: tuple, index: Tensor, **options: Any) -> tuple[int, int]:
@@ -46,7 +51,7 @@ def _scatter_cost(grads: tuple, g: Tensor, shape: tuple, index: Tensor, **option
 @op(name="embedding", public=False)
 def rows_of(w, index, padding_idx: int = -1):
     """The rows of w (n, cols) at ``index`` (1-D); row ``padding_idx`` gets no gradient (-1: every row does)."""
-    return take_along_extents(w, index, 0)
+    return take_along_extents(w, index, 0, False)
 
 
 @rows_of.vjp(cost=_scatter_cost)
@@ -65,9 +70,14 @@ def _numbered(s: Any) -> bool:
 
 @rows_of.backward.kernel("cpu", when=_numbered, functions=(add_rows,))
 def scatter(g, w_shape, index, *, padding_idx):
-    gx = empty(w_shape, g._k.dtype, g._k.device)
+    rows, cols = w_shape
+    few = index._buf.size * SPARSE < rows
+    gx = make(np.zeros(rows * cols, g._buf.dtype), w_shape, kind(g._k.dtype, g._k.device)) if few else \
+        empty(w_shape, g._k.dtype, g._k.device)
     if gx._buf.size:
-        add_rows(contiguous(g)._buf, index._buf, gx._buf, w_shape[1], padding_idx)
+        n = threads.get_num_threads()
+        args = (contiguous(g)._buf, index._buf, gx._buf, cols, padding_idx, not few, max(64, -(-cols // n)))
+        ready(add_rows, n > 1 and g._buf.size >= PARALLEL_ELEMENTS, args)(*args)
     return gx, None
 
 
@@ -103,14 +113,13 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
     index = contiguous(input)
     if len(index.shape) != 1:
         index = reshape(index, (-1,))
-    if index._k.device.type == "cpu" and index._buf.size:
-        bad = first_outside(index._buf, n)
-        if bad >= 0:
-            raise IndexError(f"index out of range in self (embedding: number {int(index._buf[bad])} in an input of shape "
-                             f"{list(input.shape)}, but the weight has {n} rows, 0 to {n - 1})")
-    if max_norm is not None:
-        _limit_rows(alias(weight), index, float(max_norm), float(norm_type))
-    y = rows_of(weight, index, skip)
+    try:
+        if max_norm is not None:
+            _limit_rows(alias(weight), index, float(max_norm), float(norm_type))
+        y = rows_of(weight, index, skip)
+    except IndexError as e:
+        raise IndexError(f"index out of range in self (embedding: {e}; the input has shape {list(input.shape)}, the weight {n} rows, "
+                         f"0 to {n - 1})") from None
     if scale_grad_by_freq:
         y = shared_gradient(y, index, n)
     return y if len(input.shape) == 1 else reshape(y, (*input.shape, weight.shape[1]))
@@ -133,7 +142,7 @@ def _(g, index, *, n):
 
 def _limit_rows(w: Tensor, index: Tensor, max_norm: float, norm_type: float) -> None:
     """Scale the rows that are read down to ``max_norm``, in place, without a graph."""
-    rows = take_along_extents(w, index, 0)
+    rows = take_along_extents(w, index, 0, False)
     norms = reduction.norm(rows, norm_type, 1, True)
     limited = rows * clamp_max(max_norm / (norms + 1e-7), 1.0)
     movement.copy_(w, put_along_extents(w, index, limited, 0, False))

@@ -16,6 +16,7 @@ from numtorch.ops import movement
 from numtorch.ops import scan_cpu as cpu
 from numtorch.ops.arithmetic import exp, gt, log, where
 from numtorch.ops.movement import contiguous
+from numtorch.ops.movement.launching import ready
 from numtorch.ops.reduction import ReturnType
 from numtorch.storage import Size, wrap_dim
 
@@ -27,8 +28,9 @@ def _extents(x: Tensor, dim: int) -> tuple[int, int, int]:
 
 
 def _launch(kernel: Jit, x: Tensor, *args: Any) -> None:
-    if x._buf.size:
-        (kernel if x._buf.size >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1 else kernel.serial)(*args)
+    size = x._buf.size
+    if size:
+        ready(kernel, size >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1, args)(*args)
 
 
 def _like(*tensors: Tensor) -> Tensor:
@@ -229,12 +231,9 @@ def extreme_cuda(x, dim, sign):
 
 @extreme_so_far.vjp
 def _(g, x_shape, *, out, dim):
-    from numtorch.ops.creation import zeros
-    from numtorch.ops.indexing import scatter_along
+    from numtorch.ops.indexing import scatter_into_zeros
 
-    if not x_shape:
-        return g[0]
-    return scatter_along(zeros(x_shape, dtype=g[0].dtype, device=g[0].device), out[1], g[0], dim, 1)
+    return scatter_into_zeros(g[0], out[1], tuple(x_shape), dim) if x_shape else g[0]
 
 
 class CummaxReturn(ReturnType):

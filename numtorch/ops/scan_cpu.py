@@ -180,13 +180,19 @@ def extreme(x, values, indices, outer, n, inner, sign):
         width = min(COLUMNS, inner - c)
         at = i * n * inner + c
         if inner == 1:
-            best, where = x[at], 0
-            for j in range(n):
-                v = x[U(at + j)]
-                if (v >= best if sign > 0 else v <= best) or v != v:
-                    best, where = v, j
-                values[U(at + j)] = best
-                indices[U(at + j)] = where
+            # A search for the next one, with little to do on the way: chains of choices would wait for each other.
+            j = 0
+            while j < n:
+                best, where = x[U(at + j)], j
+                while True:
+                    values[U(at + j)] = best
+                    indices[U(at + j)] = where
+                    j += 1
+                    if j == n:
+                        break
+                    v = x[U(at + j)]
+                    if (v >= best if sign > 0 else v <= best) or v != v:
+                        break
             continue
         for k in range(width):
             values[U(at + k)] = x[U(at + k)]

@@ -15,6 +15,7 @@ from numtorch.kernels import threads
 from numtorch.ops import movement
 from numtorch.ops import sorting_cpu as cpu
 from numtorch.ops.movement import contiguous, reshape
+from numtorch.ops.movement.launching import ready
 from numtorch.ops.reduction import ReturnType
 from numtorch.storage import wrap_dim
 
@@ -52,8 +53,8 @@ def _run(kernel: Any, x: Tensor, shape: tuple, *numbers: Any) -> tuple[Tensor, T
     if n > MOST:
         raise RuntimeError(f"sorting is limited to {MOST} elements along a dimension, got {n}")
     if values._buf.size:
-        parallel = x._buf.size >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1
-        (kernel if parallel else kernel.serial)(_bits(x), _bits(values), indices._buf, x._buf.size // n, n, *numbers)
+        args = (_bits(x), _bits(values), indices._buf, x._buf.size // n, n, *numbers)
+        ready(kernel, x._buf.size >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1, args)(*args)
     return values, indices
 
 
@@ -85,12 +86,9 @@ def sort_cuda(x, dim, descending):
 
 
 def _to_places(g: Tensor, indices: Tensor, shape: tuple, dim: int) -> Tensor:
-    from numtorch.ops.creation import zeros
-    from numtorch.ops.indexing import scatter_along
+    from numtorch.ops.indexing import scatter_into_zeros
 
-    if not shape:
-        return reshape(g, ())
-    return scatter_along(zeros(shape, dtype=g.dtype, device=g.device), indices, g, dim, 0)
+    return scatter_into_zeros(g, indices, shape, dim) if shape else reshape(g, ())
 
 
 @sort_along.vjp

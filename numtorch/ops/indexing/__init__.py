@@ -16,6 +16,7 @@ from numtorch.ops.indexing.elements import (
     scatter,
     scatter_add,
     scatter_along,
+    scatter_into_zeros,
     scatter_reduce,
     take_along_dim,
 )
@@ -37,6 +38,7 @@ from numtorch.ops.indexing.slices import put_flat as put
 __all__ = [
     "argwhere", "gather", "gather_along", "getitem", "index_add", "index_copy", "index_fill", "index_put", "index_put_",
     "index_reduce", "index_select", "masked_fill", "masked_scatter", "masked_select", "nonzero", "one_hot", "overwrite", "put",
-    "put_along_extents", "put_into_zeros", "scatter", "scatter_add", "scatter_along", "scatter_reduce", "setitem", "take",
+    "put_along_extents", "put_into_zeros", "scatter", "scatter_add", "scatter_along", "scatter_into_zeros",
+    "scatter_reduce", "setitem", "take",
     "take_along_dim", "take_along_extents",
 ]

@@ -11,7 +11,7 @@ from numtorch.dispatch.op import op
 from numtorch.ops import movement
 from numtorch.ops.arithmetic import eq, mul, where
 from numtorch.ops.indexing import cpu
-from numtorch.ops.indexing.positions import as_index, check, chosen, columns, extents, naming
+from numtorch.ops.indexing.positions import as_index, check, columns, extents, launch, naming
 from numtorch.ops.movement import contiguous, expand_to, reshape
 from numtorch.storage import broadcast_shapes, wrap_dim
 
@@ -29,8 +29,8 @@ def gather_cpu(x, index, dim):
     outer, n, inner = extents(x.shape, dim)
     if out._buf.size:
         m = index.shape[dim] if index.shape else 1
-        bad = chosen(cpu.gather_elements, out._buf.size)(x._buf, index._buf, out._buf, outer, n, m, inner, 0)
-        check(bad, index, dim, n)
+        bad = launch(cpu.gather_elements, out._buf.size, x._buf, index._buf, out._buf, outer, n, m, inner, 0)
+        check(bad, index, dim, n, False)
     return out
 
 
@@ -55,9 +55,37 @@ def _cut(x: Tensor, shape: tuple, dim: int) -> Tensor:
 
 @gather_along.vjp
 def _(g, x_shape, index, *, dim):
-    from numtorch.ops.creation import zeros
+    return scatter_into_zeros(g, index, tuple(x_shape), dim), None
 
-    return scatter_along(zeros(x_shape, dtype=g.dtype, device=g.device), index, g, dim, cpu.ADD), None
+
+def _into_zeros_cost(out: Tensor, x: Tensor, index: Tensor, shape: tuple, dim: int) -> tuple[int, int]:
+    return nbytes(out, x, index), numel(x)
+
+
+@op(public=False, cost=_into_zeros_cost)
+def scatter_into_zeros(x, index, shape: tuple, dim: int):
+    """Zeros of ``shape`` to which ``x`` is added at the positions ``index`` of ``dim``."""
+    return scatter_along(_like(x, shape), index, x, dim, cpu.ADD)
+
+
+@scatter_into_zeros.kernel("cpu", functions=(cpu.scatter_elements,))
+def scatter_into_zeros_cpu(x, index, shape, dim):
+    if x.dtype.is_half or any(n != m for d, (n, m) in enumerate(zip(shape, index.shape, strict=True)) if d != dim):
+        return scatter_cpu(_like(x, shape), index, x, dim, cpu.ADD)
+    out = _like(x, shape)
+    x, index = contiguous(x), contiguous(index)
+    outer, n, inner = extents(shape, dim)
+    if index._buf.size:
+        m = index.shape[dim] if index.shape else 1
+        bad = launch(cpu.scatter_elements, index._buf.size, out._buf, index._buf, x._buf, outer, n, m, inner, cpu.ADD, 0,
+                     columns(outer, inner))
+        check(bad, index, dim, n, False)
+    return out
+
+
+@scatter_into_zeros.vjp
+def _(g, index, *, dim):
+    return gather_along(g, index, dim), None
 
 
 def _scatter_cost(out: Tensor, x: Tensor, index: Tensor, y: Tensor, dim: int, mode: int) -> tuple[int, int]:
@@ -95,8 +123,8 @@ def scatter_cpu(x, index, y, dim, mode):
 
     def run(out: Any, at: Any, values: Any, outer: int, n: int, m: int, inner: int) -> None:
         if at.size:
-            kernel = chosen(cpu.scatter_elements, at.size)
-            check(kernel(out, at, values, outer, n, m, inner, mode, 0, columns(outer, inner)), index, dim, n)
+            bad = launch(cpu.scatter_elements, at.size, out, at, values, outer, n, m, inner, mode, 0, columns(outer, inner))
+            check(bad, index, dim, n, False)
 
     return _scatter(x, index, y, dim, run)
 

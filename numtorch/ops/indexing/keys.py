@@ -14,7 +14,7 @@ from numtorch.ops import movement
 from numtorch.ops.arithmetic import choose
 from numtorch.ops.indexing import cpu
 from numtorch.ops.indexing.masks import compress, count, nonzero
-from numtorch.ops.indexing.positions import check
+from numtorch.ops.indexing.positions import check, launch
 from numtorch.ops.indexing.slices import put, put_along_extents, take_along_extents
 from numtorch.ops.movement import contiguous, expand_to, permute, reshape
 from numtorch.storage import Size, broadcast_shapes, tick
@@ -190,7 +190,7 @@ def _positions(x: Tensor, advanced: list[tuple[int, Tensor]], shape: Size) -> Te
     flat = zeros(shape, dtype=dtypes.int64)
     for d, i in indices:
         i = contiguous(expand_to(i, shape))
-        check(cpu.add_position(flat._buf, i._buf, x.shape[d], -x.shape[d]), i, d, x.shape[d])
+        check(launch(cpu.add_position, 0, flat._buf, i._buf, x.shape[d]), i, d, x.shape[d], True)
     return flat
 
 

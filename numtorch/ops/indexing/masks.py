@@ -13,7 +13,7 @@ from numtorch.dispatch.op import op
 from numtorch.ops import movement
 from numtorch.ops.arithmetic import choose
 from numtorch.ops.indexing import cpu
-from numtorch.ops.indexing.positions import chosen
+from numtorch.ops.indexing.positions import launch
 from numtorch.ops.movement import contiguous, expand_to, reshape
 from numtorch.storage import broadcast_shapes, kind
 
@@ -22,7 +22,7 @@ def positions(mask: Tensor) -> np.ndarray:
     """The flat positions of the nonzero elements of a contiguous CPU tensor."""
     n = count(mask)
     at = np.empty(n + 1, np.int64)
-    cpu.true_positions(mask._buf, at)
+    launch(cpu.true_positions, 0, mask._buf, at)
     return at[:n]
 
 
@@ -56,7 +56,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
         return make(at, (at.size, 1), k)
     rows = empty((at.size, ndim), dtypes.int64, flat.device)
     if at.size and ndim:
-        chosen(cpu.coordinates, at.size)(at, rows._buf, at.size, np.array(input.shape, np.int64))
+        launch(cpu.coordinates, at.size, at, rows._buf, at.size, np.array(input.shape, np.int64))
     return tuple(contiguous(movement.select(rows, 1, d)) for d in range(ndim)) if as_tuple else rows
 
 
@@ -81,7 +81,7 @@ def compress(x, mask, n: int):
 def compress_cpu(x, mask, n):
     x, mask = contiguous(x), contiguous(mask)
     out = empty((n + 1,), x.dtype, x.device)
-    cpu.compress(x._buf, mask._buf, out._buf)
+    launch(cpu.compress, 0, x._buf, mask._buf, out._buf)
     return make(out._buf[:n], (n,), out._k)
 
 
@@ -106,7 +106,7 @@ def spread(x, mask):
 @spread.kernel("cpu", functions=(cpu.spread,))
 def spread_cpu(x, mask):
     out = empty(mask.shape, x.dtype, x.device)
-    cpu.spread(contiguous(x)._buf, contiguous(mask)._buf, out._buf)
+    launch(cpu.spread, 0, contiguous(x)._buf, contiguous(mask)._buf, out._buf)
     return out
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor
 from numtorch.kernels import threads
 from numtorch.kernels.jit import Jit
 from numtorch.ops.movement import contiguous
+from numtorch.ops.movement.launching import ready
 from numtorch.storage import Size
 
 PARALLEL_ELEMENTS = 1 << 15
@@ -32,9 +34,9 @@ def extents(shape: tuple, dim: int) -> tuple[int, int, int]:
     return Size(shape[:dim]).numel(), shape[dim], Size(shape[dim + 1 :]).numel()
 
 
-def chosen(kernel: Jit, elements: int) -> Callable:
-    """The kernel for many threads where there is work for them."""
-    return kernel if elements >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1 else kernel.serial
+def launch(kernel: Jit, elements: int, *args: Any) -> Any:
+    """Run a kernel, on many threads where there is work for them."""
+    return ready(kernel, elements >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1, args)(*args)
 
 
 def columns(outer: int, inner: int) -> int:
@@ -44,10 +46,12 @@ def columns(outer: int, inner: int) -> int:
     return max(COLUMNS, -(-inner // threads.get_num_threads()))
 
 
-def check(bad: int, index: Tensor, dim: int, n: int) -> None:
-    """IndexError for what a kernel found: the place of the first index that is outside, or -1."""
-    if bad >= 0:
-        raise IndexError(f"index {int(index._buf[bad])} is out of bounds for dimension {dim} with size {n}")
+def check(bad: int, index: Tensor, dim: int, n: int, wrap: bool) -> None:
+    """IndexError naming the first index outside, where a kernel has found some."""
+    if bad:
+        flat = index._buf
+        first = flat[np.flatnonzero((flat < (-n if wrap else 0)) | (flat >= n))[0]]
+        raise IndexError(f"index {int(first)} is out of bounds for dimension {dim} with size {n}")
 
 
 class naming:

@@ -13,7 +13,7 @@ from numtorch.dispatch.op import op
 from numtorch.dtype import float32
 from numtorch.ops import movement
 from numtorch.ops.indexing import cpu
-from numtorch.ops.indexing.positions import as_index, check, chosen, columns, extents, naming
+from numtorch.ops.indexing.positions import as_index, check, columns, extents, launch, naming
 from numtorch.ops.movement import contiguous, expand_to, reshape
 from numtorch.storage import wrap_dim
 
@@ -31,8 +31,8 @@ def take_cpu(x, index, dim, wrap):
     outer, n, inner = extents(x.shape, dim)
     size = out._buf.size
     if size:
-        bad = chosen(cpu.take_slices, size)(x._buf, index._buf, out._buf, outer, n, inner, -n if wrap else 0)
-        check(bad, index, dim, n)
+        bad = launch(cpu.take_slices, size, x._buf, index._buf, out._buf, outer, n, inner, n if wrap else 0)
+        check(bad, index, dim, n, wrap)
     return out
 
 
@@ -99,8 +99,8 @@ def put(out: Tensor, index: Tensor, y: Tensor, dim: int, accumulate: bool, wrap:
     if not y._buf.size:
         return
     cols = columns(outer, inner)
-    bad = chosen(cpu.put_slices, y._buf.size)(out._buf, index._buf, y._buf, outer, n, inner, accumulate, -n if wrap else 0, cols)
-    check(bad, index, dim, n)
+    bad = launch(cpu.put_slices, y._buf.size, out._buf, index._buf, y._buf, outer, n, inner, bool(accumulate), n if wrap else 0, cols)
+    check(bad, index, dim, n, wrap)
 
 
 @put_along_extents.kernel("cpu", functions=(cpu.put_slices,))

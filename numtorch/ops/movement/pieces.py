@@ -12,6 +12,7 @@ from numtorch.dtype import dtype
 from numtorch.kernels import threads
 from numtorch.ops.movement.copies import copy_, to
 from numtorch.ops.movement.copies_cpu import PARALLEL_ELEMENTS, place
+from numtorch.ops.movement.launching import ready
 from numtorch.ops.movement.shapes import atleast_1d, atleast_2d, atleast_3d
 from numtorch.ops.movement.views import narrow, select, slice, unsqueeze
 from numtorch.storage import wrap_dim
@@ -104,7 +105,8 @@ def _join(tensors: list, dim: int, y: Tensor) -> None:
         if rows == 1 and not parallel:
             out[at : at + width] = source
         elif width:
-            (place if parallel else place.serial)(source, out, rows, width, pitch, at)
+            args = (source, out, rows, width, pitch, at)
+            ready(place, parallel, args)(*args)
         at += width
 
 

@@ -11,6 +11,7 @@ from numtorch.kernels import threads
 from numtorch.ops.movement import copies_cpu as cpu
 from numtorch.ops.movement.arguments import shape_args
 from numtorch.ops.movement.copies import contiguous
+from numtorch.ops.movement.launching import ready
 from numtorch.ops.movement.pieces import cat
 from numtorch.ops.movement.views import expand_to, narrow, reshape, transpose, view_as_shape
 from numtorch.storage import collapse, contiguous_strides, wrap_dim
@@ -106,8 +107,8 @@ def flip_cpu(x, dims):
     sizes, steps = collapse(x.shape, [tuple(strides), contiguous_strides(x.shape)])
     kernel, geometry = cpu.planes(sizes, start, *steps)
     carrier = cpu.CARRIERS[x.dtype.itemsize]
-    parallel = y._buf.size >= cpu.PARALLEL_ELEMENTS and threads.get_num_threads() > 1
-    (kernel if parallel else kernel.serial)(x._buf.view(carrier), y._buf.view(carrier), *geometry)
+    args = (x._buf.view(carrier), y._buf.view(carrier), *geometry)
+    ready(kernel, y._buf.size >= cpu.PARALLEL_ELEMENTS and threads.get_num_threads() > 1, args)(*args)
     return y
 
 

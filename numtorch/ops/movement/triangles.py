@@ -14,6 +14,7 @@ from numtorch.dtype import dtype as DType
 from numtorch.kernels import threads
 from numtorch.kernels.jit import jit, prange
 from numtorch.ops.movement.copies import clone, contiguous, copy_
+from numtorch.ops.movement.launching import ready
 from numtorch.ops.movement.views import diagonal, select, slice
 from numtorch.storage import Size, wrap_dim
 
@@ -60,8 +61,8 @@ def triangle_cpu(x, diagonal, lower):
     size = y._buf.size
     if size:
         n, m = x.shape[-2:]
-        kernel = keep_triangle if size >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1 else keep_triangle.serial
-        kernel(x._buf, y._buf, size // m, n, m, diagonal, lower)
+        args = (x._buf, y._buf, size // m, n, m, diagonal, lower)
+        ready(keep_triangle, size >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1, args)(*args)
     return y
 
 

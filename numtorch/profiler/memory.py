@@ -109,12 +109,12 @@ def following(recorder: Recorder) -> Iterator[Tracker]:
     tracker = Tracker(recorder)
     original = storage.allocate_cpu
 
-    def allocate(n: int, kind: np.dtype) -> np.ndarray:
-        array = original(n, kind)
+    def allocate_cpu(n: int, storage: np.dtype) -> np.ndarray:
+        array = original(n, storage)
         tracker.made(array)
         return array
 
-    storage.allocate_cpu = allocate
+    storage.allocate_cpu = allocate_cpu
     try:
         yield tracker
     finally:

@@ -10,6 +10,7 @@ Imports Numba: only loaded through ``@jit(needs=...)``, whose key holds the text
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from llvmlite import ir
@@ -398,8 +399,8 @@ def build_copy_rows(fn: ir.Function, double: bool, lanes: int, vectors: int) -> 
     b.ret_void()
 
 
-def every_second(fn: ir.Function, double: bool, lanes: int, move) -> None:
-    """Rows in pieces of a vector: ``move(v, near, far, count)``, where ``near`` has half as many elements as ``far`` spans.
+def every_second(fn: ir.Function, double: bool, lanes: int, reads: int, move: Callable) -> None:
+    """Rows in pieces of a vector: ``move(v, source, target, count)`` reads so many vectors (2 or 1) and writes the others of 3.
 
     ``count`` is None for a whole vector, else the elements that are left, at least one.
     """
@@ -414,7 +415,7 @@ def every_second(fn: ir.Function, double: bool, lanes: int, move) -> None:
 
         def piece(at):
             move(v, *at, None)
-            return [v.at(at[0], v.bytes * move.x_vectors), v.at(at[1], v.bytes * (3 - move.x_vectors))]
+            return [v.at(at[0], v.bytes * reads), v.at(at[1], v.bytes * (3 - reads))]
 
         move(v, *carried_loop(b, whole, [source, target], piece), rest)
         return [v.at(source, x_step), v.at(target, out_step)]
@@ -435,8 +436,7 @@ def build_take_every_second(fn: ir.Function, double: bool, lanes: int) -> None:
         high = v.load_masked(v.at(source, v.bytes), v.first(v.b.sub(span, const(lanes))))
         v.store_masked(v.b.shuffle_vector(low, high, even), target, v.first(count))
 
-    take.x_vectors = 2
-    every_second(fn, double, lanes, take)
+    every_second(fn, double, lanes, 2, take)
 
 
 def build_put_every_second(fn: ir.Function, double: bool, lanes: int) -> None:
@@ -451,8 +451,7 @@ def build_put_every_second(fn: ir.Function, double: bool, lanes: int) -> None:
             inside = v.first(v.b.sub(span, const(half * lanes)))
             v.store_masked(spread, v.at(target, half * v.bytes), v.b.and_(even, inside))
 
-    put.x_vectors = 1
-    every_second(fn, double, lanes, put)
+    every_second(fn, double, lanes, 1, put)
 
 
 def build_gather_rows(fn: ir.Function, double: bool, lanes: int, vectors: int) -> None:

@@ -5,6 +5,8 @@ Elements are moved as bits, so one kernel for each element size serves all types
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from numtorch._tensor import Tensor
@@ -138,7 +140,7 @@ def place(src, dst, rows, width, pitch, start):
 
 
 # The type under which elements of a size are moved; float32 and float64, because most buffers need no view then.
-CARRIERS = {1: np.dtype(np.uint8), 2: np.dtype(np.uint16), 4: np.dtype(np.float32), 8: np.dtype(np.float64)}
+CARRIERS: dict[int, Any] = {1: np.dtype(np.uint8), 2: np.dtype(np.uint16), 4: np.dtype(np.float32), 8: np.dtype(np.float64)}
 
 
 class Relayout(Program):

@@ -1,8 +1,14 @@
-"""Results on disk, one JSON file a group, and the tables made of them."""
+"""Results on disk, one JSON file a group, and the tables made of them.
+
+``python -m benchmarks.table`` prints every result; with ``--readme`` it writes the summary into README.md.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
+import statistics
+import sys
 from pathlib import Path
 
 from benchmarks.compare import ROOT
@@ -44,5 +50,59 @@ def markdown(groups: dict[str, dict]) -> str:
     """Every result, a table for each group, under the machine that made it."""
     parts = []
     for name, group in groups.items():
-        parts.append(f"**{name}** ({group['machine']}; {group['threads']} threads)\n\n{HEAD}\n" + "\n".join(line(r) for r in group["rows"]))
+        body = "\n".join(line(r) for r in group["rows"])
+        title = f"**{name}** ({group['machine']}; {group['threads']} threads)"
+        parts.append(f"{title}\n\n" + (f"{HEAD}\n{body}" if body else _seconds(group)))
     return "\n\n".join(parts)
+
+
+def _seconds(group: dict) -> str:
+    return "\n".join(["| process start | |", "|---|---|",
+                      *[f"| {k} | {v:.2f} |" if isinstance(v, float) else f"| {k} | {v} |" for k, v in group["seconds"].items()]])
+
+
+WHOLE = ("step", "epoch", "dispatch")  # groups shown row by row; of sweeps, what a reader wants to know is the whole
+
+
+def summary(groups: dict[str, dict]) -> str:
+    """What README shows: whole steps row by row, sweeps by their medians and their worst."""
+    machines = {g["machine"] + f", {g['threads']} threads" for g in groups.values()}
+    lines = ["Measured on " + "; ".join(sorted(machines)) + ".", "", "| whole programs | eager | torch.compile | JAX |", "|---|---|---|---|"]
+    for name in WHOLE:
+        for row in groups.get(name, {"rows": []})["rows"]:
+            ratios = [f"{row['against'][r]['ratio']:.2f}" if r in row["against"] else "" for r in ("torch", "torch.compile", "jax")]
+            lines.append(f"| {row['name']} | {' | '.join(ratios)} |")
+    lines += ["", "| sweep over kernels | workloads | median | ahead of PyTorch | worst |", "|---|---|---|---|---|"]
+    for name, group in groups.items():
+        ratios = {r["name"].partition("/")[2]: r["against"]["torch"]["ratio"] for r in group["rows"] if "torch" in r["against"]}
+        if name in WHOLE or not ratios:
+            continue
+        worst = max(ratios, key=lambda n: ratios[n])
+        ahead = sum(v < 1 for v in ratios.values()) / len(ratios)
+        lines.append(f"| {name} | {len(ratios)} | {statistics.median(ratios.values()):.2f} | {ahead:.0%} | {ratios[worst]:.1f} ({worst}) |")
+    start = groups.get("start", {}).get("seconds", {})
+    if start:
+        ours, theirs = start["import (s)"], start["import, torch (s)"]
+        warm = start["first step, filled kernel cache (s)"] / start["first step, torch (s)"]
+        lines += ["", f"Importing takes {ours / theirs:.2f} of torch's time; from process start to the end of the first training step, "
+                      f"with compiled kernels on disk, {warm:.2f} of torch's."]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Print the tables, or write the summary into README.md."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.table", description=__doc__)
+    parser.add_argument("--readme", action="store_true", help="write the summary between README.md's markers")
+    args = parser.parse_args()
+    groups = load()
+    if not args.readme:
+        print(markdown(groups))
+        return 0
+    text = README.read_text()
+    before, rest = text.split(BEGIN)
+    README.write_text(f"{before}{BEGIN}\n{summary(groups)}\n{END}{rest.split(END)[1]}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -7,11 +7,13 @@ from typing import Any
 
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty
+from numtorch.autograd.grad_mode import mode
+from numtorch.device import CPU
 from numtorch.dispatch.op import VariadicOp
 from numtorch.dtype import dtype
-from numtorch.kernels import threads
+from numtorch.kernels import registry, threads
 from numtorch.ops.movement.copies import copy_, to
-from numtorch.ops.movement.copies_cpu import PARALLEL_ELEMENTS, place
+from numtorch.ops.movement.copies_cpu import PARALLEL_ELEMENTS, place, planes
 from numtorch.ops.movement.launching import ready
 from numtorch.ops.movement.shapes import atleast_1d, atleast_2d, atleast_3d
 from numtorch.ops.movement.views import narrow, select, slice, unsqueeze
@@ -59,17 +61,42 @@ def cat(tensors: Any, dim: int = 0) -> Tensor:
     >>> torch.cat([torch.tensor([1, 2]), torch.tensor([3])])
     tensor([1, 2, 3])
     """
-    tensors = [x for x in tensors if not (x.ndim == 1 and x.shape[0] == 0)] or list(tensors)[:1]
-    if not tensors:
+    tensors = list(tensors)
+    try:
+        key = (dim, *[(x._k, x.shape) for x in tensors])
+    except AttributeError:
+        raise TypeError(f"cat(): expected a list of Tensors, got {[type(x).__name__ for x in tensors]}") from None
+    plan = _plans.get(key)
+    if plan is None:
+        plan = _plans[key] = _plan(tensors, dim)
+    places, d, d_type = plan
+    if len(places) != len(tensors):
+        tensors = [tensors[i] for i in places]
+    if mode.grad:
+        for x in tensors:
+            if x._edge is not None:
+                return _cat(tensors, d, d_type)
+    return _cat_body(tensors, d, d_type)
+
+
+_plans: dict = registry.memo()
+
+
+def _plan(tensors: list, dim: int) -> tuple[list[int], int, dtype]:
+    """Which tensors count, along which dimension, and the result's type."""
+    places = [i for i, x in enumerate(tensors) if not (x.ndim == 1 and x.shape[0] == 0)] or list(range(len(tensors)))[:1]
+    if not places:
         raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
-    first = tensors[0]
+    first = tensors[places[0]]
     d = wrap_dim(dim, first.ndim, "cat")
-    d_type = dtypes.result_of([(x.dtype, x.ndim) for x in tensors], [])
-    for i, x in enumerate(tensors):
+    for i in places:
+        x = tensors[i]
         if x.ndim != first.ndim or any(a != b for j, (a, b) in enumerate(zip(x.shape, first.shape, strict=True)) if j != d):
             raise RuntimeError(f"cat: Sizes of tensors must match except in dimension {d}. Expected {list(first.shape)} but got "
                                f"{list(x.shape)} for tensor number {i} in the list.")
-    return _cat(tensors, d, d_type)
+    if len(_plans) > 4096:
+        _plans.clear()
+    return places, d, dtypes.result_of([(tensors[i].dtype, tensors[i].ndim) for i in places], [])
 
 
 def _cat_body(tensors: list, dim: int, d_type: dtype) -> Tensor:
@@ -88,25 +115,36 @@ def _cat_body(tensors: list, dim: int, d_type: dtype) -> Tensor:
 
 def _join(tensors: list, dim: int, y: Tensor) -> None:
     """Each tensor into its columns of ``y``, seen as rows of all dimensions before ``dim``."""
-    rows = prod(y.shape[:dim])
-    out = y._buf
+    d_type = y._k.dtype
+    if all(x._k.dtype is d_type and x._k.contiguous for x in tensors):
+        _place_all([x._buf for x in tensors], y._buf, prod(y.shape[:dim]))
+        return
+    at = 0
+    for x in tensors:
+        copy_(slice(y, dim, at, at + x.shape[dim]), x)
+        at += x.shape[dim]
+
+
+WIDE = 1 << 12  # elements of a row from which threads share it
+
+
+def _place_all(sources: list, out: Any, rows: int) -> None:
+    """Buffers of ``rows`` rows side by side."""
     pitch = out.size // rows
     several = threads.get_num_threads() > 1
     at = 0
-    for x in tensors:
-        if x._k.dtype is not y._k.dtype or not x._k.contiguous:
-            begin = at // prod(y.shape[dim + 1 :])
-            copy_(slice(y, dim, begin, begin + x.shape[dim]), x)
-            at += prod(x.shape[dim:])
-            continue
-        source = x._buf
+    for source in sources:
         width = source.size // rows
         parallel = several and source.size >= PARALLEL_ELEMENTS
         if rows == 1 and not parallel:
             out[at : at + width] = source
-        elif width:
+        elif width >= WIDE:
             args = (source, out, rows, width, pitch, at)
             ready(place, parallel, args)(*args)
+        elif width:
+            kernel, geometry = planes([rows, width], 0, [width, 1], [pitch, 1])
+            args = (source, out[at:], *geometry)
+            ready(kernel, parallel, args)(*args)
         at += width
 
 
@@ -127,7 +165,14 @@ def stack(tensors: Any, dim: int = 0) -> Tensor:
         if x.shape != tensors[0].shape:
             raise RuntimeError(f"stack expects each tensor to be equal size, but got {list(tensors[0].shape)} at entry 0 and "
                                f"{list(x.shape)} at entry {i}")
-    d = wrap_dim(dim, tensors[0].ndim + 1, "stack")
+    first = tensors[0]
+    d = wrap_dim(dim, first.ndim + 1, "stack")
+    k = first._k
+    if k.device is CPU and k.contiguous and all(x._k is k and (x._edge is None or not mode.grad) for x in tensors):
+        y = empty((*first.shape[:d], len(tensors), *first.shape[d:]), k.dtype, CPU)
+        if y._buf.size:
+            _place_all([x._buf for x in tensors], y._buf, prod(first.shape[:d]))
+        return y
     return cat([unsqueeze(x, d) for x in tensors], d)
 
 

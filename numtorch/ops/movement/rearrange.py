@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from numtorch._tensor import Tensor, empty
@@ -179,6 +180,38 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     return transpose(flip_dims(input, (b if k == 1 else a,)), a, b)
 
 
+@op(name="roll", public=False, cost=moves)
+def roll_along(x, shift: int, dim: int):
+    """The elements moved on by ``shift`` (from 0 to the size) along a dimension, around its end."""
+    n = x.shape[dim]
+    return cat([narrow(x, dim, n - shift, shift), narrow(x, dim, 0, n - shift)], dim)
+
+
+@roll_along.kernel("cpu", name="halves", functions=(cpu.copy_planes,))
+def roll_cpu(x, shift, dim):
+    x = contiguous(x)
+    y = empty(x.shape, x.dtype, x.device)
+    size = y._buf.size
+    if not size:
+        return y
+    rows = prod(x.shape[:dim])
+    width = size // rows
+    first = shift * (width // x.shape[dim])
+    carrier = cpu.CARRIERS[x.dtype.itemsize]
+    source, target = x._buf.view(carrier), y._buf.view(carrier)
+    for start, to, cols in ((0, first, width - first), (width - first, 0, first)):
+        if cols:
+            kernel, geometry = cpu.planes([rows, cols], start, [width, 1], [width, 1])
+            args = (source, target[to:], *geometry)
+            ready(kernel, size >= cpu.PARALLEL_ELEMENTS and threads.get_num_threads() > 1, args)(*args)
+    return y
+
+
+@roll_along.vjp
+def _(g, *, shift, dim):
+    return roll_along(g, g.shape[dim] - shift, dim)
+
+
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """Elements moved on along dimensions; what passes the end comes in at the beginning. Without ``dims``, of the flattened tensor.
 
@@ -198,9 +231,8 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     for shift, dim in zip(by, along, strict=True):
         d = wrap_dim(dim, input.ndim, "roll")
         n = y.shape[d] if y.ndim else 1
-        at = n - shift % n if n else 0
-        if n and at != n:
-            y = cat([narrow(y, d, at, n - at), narrow(y, d, 0, at)], d)
+        if n and shift % n:
+            y = roll_along(y, shift % n, d)
     if y is input:
         from numtorch.ops.movement.copies import clone
 

@@ -67,7 +67,8 @@ WHOLE = ("step", "epoch", "dispatch")  # groups shown row by row; of sweeps, wha
 def summary(groups: dict[str, dict]) -> str:
     """What README shows: whole steps row by row, sweeps by their medians and their worst."""
     machines = {g["machine"] + f", {g['threads']} threads" for g in groups.values()}
-    lines = ["Measured on " + "; ".join(sorted(machines)) + ".", "", "| whole programs | eager | torch.compile | JAX |", "|---|---|---|---|"]
+    lines = ["Measured on " + "; ".join(sorted(machines)) + ".", ""]
+    lines += ["| whole programs | eager | torch.compile | JAX |", "|---|---|---|---|"]
     for name in WHOLE:
         for row in groups.get(name, {"rows": []})["rows"]:
             ratios = [f"{row['against'][r]['ratio']:.2f}" if r in row["against"] else "" for r in ("torch", "torch.compile", "jax")]

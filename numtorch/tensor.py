@@ -170,7 +170,8 @@ def _overwriting(name: str, fn: Callable) -> None:
     setattr(Tensor, name, method)
 
 
-for _name in ("scatter", "scatter_add", "scatter_reduce", "index_reduce", "put", "masked_scatter", "cumsum", "cumprod", "index_add", "index_copy", "index_fill", "masked_fill", "tril", "triu", "clamp",
+for _name in ("scatter", "scatter_add", "scatter_reduce", "index_reduce", "put", "masked_scatter", "cumsum", "cumprod", "index_add",
+              "index_copy", "index_fill", "masked_fill", "tril", "triu", "clamp",
               "addcmul", "addcdiv", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "div"):
     _overwriting(_name + "_", getattr(Tensor, _name))
 Tensor.__iand__, Tensor.__ior__, Tensor.__ixor__ = Tensor.bitwise_and_, Tensor.bitwise_or_, Tensor.bitwise_xor_

@@ -36,3 +36,14 @@ def test_readme_blocks(number, tmp_path):
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
+
+
+DESIGNS = [p for p in sorted((ROOT / "numtorch").rglob("README.md")) if "```python" in p.read_text()]
+
+
+@pytest.mark.parametrize("path", DESIGNS, ids=lambda p: str(p.parent.relative_to(ROOT)))
+def test_examples_of_the_design_readmes(path, tmp_path):
+    script = tmp_path / "blocks.py"  # the blocks of one page belong together
+    script.write_text("\n\n".join(re.findall(r"```python\n(.*?)```", path.read_text(), re.S)))
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr

@@ -120,6 +120,29 @@ def test_scalars_for_tensorboard(prof, tmp_path):
     assert writer.scalars["profile/forward/relu/cpu/generated/self_ms"][0] > 0
 
 
+def test_event_files_for_tensorboard(prof, tmp_path):
+    pytest.importorskip("tensorboardX")
+    prof.to_tensorboard(tmp_path / "runs", 1)
+    (file,) = (tmp_path / "runs").glob("events.out.tfevents.*")
+    assert b"profile/forward/relu/cpu/generated/self_ms" in file.read_bytes()
+
+
+def test_stretches_of_a_track_nest(prof, tmp_path):
+    prof.export_chrome_trace(tmp_path / "trace.json")
+    tracks = {}
+    for e in json.loads((tmp_path / "trace.json").read_text())["traceEvents"]:
+        if e["ph"] == "X":
+            tracks.setdefault(e["tid"], []).append((e["ts"], e["ts"] + e["dur"]))
+    assert tracks
+    for stretches in tracks.values():  # a viewer refuses stretches of one thread that overlap without nesting
+        open_until = []
+        for start, end in sorted(stretches, key=lambda s: (s[0], -s[1])):
+            while open_until and open_until[-1] <= start + 1e-3:  # a nanosecond
+                open_until.pop()
+            assert not open_until or end <= open_until[-1] + 1e-3
+            open_until.append(end)
+
+
 def test_a_missing_library_is_named(prof, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     monkeypatch.setitem(sys.modules, "tensorboardX", None)

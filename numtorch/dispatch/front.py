@@ -7,7 +7,7 @@
         try:
             entry, kind, storage, recipes = fast[input._k, t if t is float or t is int else other._k]
         except (KeyError, AttributeError, TypeError):
-            return run((input, other), (), out)
+            return larger(input, other, out)
         ...
 """
 
@@ -22,7 +22,7 @@ import numpy as np
 
 from numtorch._tensor import Tensor
 from numtorch.autograd.grad_mode import mode
-from numtorch.storage import Storage, tick
+from numtorch.storage import Kind, Storage, allocate, tick
 
 META = ("shape", "kind", "strides", "offset")  # what ``x_shape`` and its like ask of an input
 SMALL = 1 << 15  # elements up to which a result is a plain NumPy buffer and the kernel serial
@@ -91,7 +91,6 @@ def _elementwise(op: Any) -> Callable:
     env = op.front_env
     env |= {"fast": op.entry.memo, "run": op.run, "mode": mode, "new": object.__new__, "Tensor": Tensor, "empty": np.empty, "op": op}
     signature = names + _defaults(op.params, env) + ["*", "out=None"]
-    values = ", ".join(names) + ("," if len(names) == 1 else "")
     extra = ", ".join(params) + ("," if len(params) == 1 else "")
     first = names[0]
     if len(names) == 1:
@@ -99,15 +98,16 @@ def _elementwise(op: Any) -> Callable:
     elif len(names) == 2:
         second = names[1]
         lookup = f"{first}._k, t if t is float or t is int else {second}._k"
-        same = f"        if t is not float and t is not int and {first}.shape != {second}.shape:\n" \
-               f"            return run(({values}), ({extra}), out)\n"
+        same = f"        if t is not float and t is not int and {first}.shape != {second}.shape:\n            return {{larger}}\n"
         operands = ["x0", f"{second} if t is float or t is int else {second}._buf"]
     else:
         lookup = ", ".join(f"{n}._k" for n in names)
-        same = f"        if not ({' == '.join(f'{n}.shape' for n in names)}):\n            return run(({values}), ({extra}), out)\n"
+        same = f"        if not ({' == '.join(f'{n}.shape' for n in names)}):\n            return {{larger}}\n"
         operands = ["x0"] + [f"{n}._buf" for n in names[1:]]
     edge = [f"{first}._edge is not None"]
     edge += [f"({n}.__class__ is not float and {n}.__class__ is not int and {n}._edge is not None)" for n in names[1:]]
+    larger = f"larger({', '.join(names + params)}, out)"
+    same = same.format(larger=larger)
     text = f"def {op.name}({', '.join(signature)}):\n"
     if len(names) == 2:
         text += f"    t = type({names[1]})\n"
@@ -116,9 +116,9 @@ def _elementwise(op: Any) -> Callable:
 {same}        x0 = {first}._buf
         n = x0.size
     except (KeyError, AttributeError, TypeError):
-        return run(({values}), ({extra}), out)
+        return {larger}
     if n > {SMALL} or out is not None:
-        return run(({values}), ({extra}), out)
+        return {larger}
     buf = empty(n, storage)
     entry({', '.join(operands + params)}, buf)
     y = new(Tensor)
@@ -131,7 +131,49 @@ def _elementwise(op: Any) -> Callable:
         text += f"        record({', '.join(names)}, ({extra}), y, recipes)\n"
     text += "    return y\n"
     env["record"] = lambda *given: _first_record(op, "record", specialise_record, given)
+    env |= {"plans": op.plans, "allocate": allocate, "larger": _compile("larger", _larger(op, names, params, operands, edge), env)}
     return _compile(op.name, text, env)
+
+
+def _larger(op: Any, names: list[str], params: list[str], operands: list[str], edge: list[str]) -> str:
+    """The function that takes what the front's own path does not, large and broadcast operands, by the plan for their shapes.
+
+    For ``mul`` it reads:
+
+        def larger(input, other, out):
+            t = type(other)
+            try:
+                plan = plans[input._k, input.shape, t if t is float or t is int else (other._k, other.shape)]
+                x0 = input._buf
+            except (KeyError, AttributeError, TypeError):
+                return run((input, other,), (), out)
+            ...
+    """
+    lookup = [f"{names[0]}._k", f"{names[0]}.shape"]
+    if len(names) == 2:
+        lookup.append(f"t if t is float or t is int else ({names[1]}._k, {names[1]}.shape)")
+    else:
+        lookup += [f"({n}._k, {n}.shape)" for n in names[1:]]
+    general = f"run(({', '.join(names)},), ({''.join(f'{p}, ' for p in params)}), out)"
+    text = f"def larger({', '.join(names + params)}, out):\n"
+    text += f"    t = type({names[1]})\n" if len(names) == 2 else ""
+    text += f"""    try:
+        plan = plans[{', '.join(lookup)}]
+        x0 = {names[0]}._buf
+    except (KeyError, AttributeError, TypeError):
+        return {general}
+    if out is not None:
+        return {general}
+    y = new(Tensor)
+    y.shape = plan.shape
+    y._k = kind = plan.kinds[0]
+    y._buf = buf = allocate(plan.numel, kind.dtype, kind.device)
+    plan.entry({', '.join(operands + params)}, buf, *plan.geometry)
+"""
+    if op.differentiable:
+        text += f"    if ({' or '.join(edge)}) and mode.grad and op.gradient is not None:\n"
+        text += f"        op.record(({', '.join(names)},), ({''.join(f'{p}, ' for p in params)}), y)\n"
+    return text + "    return y\n"
 
 
 def _first_record(op: Any, name: str, specialise: Callable, given: tuple) -> None:
@@ -251,32 +293,36 @@ def written_pull(op: Any, ready: tuple, slots: int, saved: list, params: tuple) 
 
 
 def remember(op: Any, tensors: tuple, params: tuple, result: Tensor) -> None:
-    """Let the front call the kernel itself next time, where nothing but the elements can differ."""
-    if not result._k.contiguous or result._k.device.type != "cpu" or len(op.entry.kernels) > 1:
+    """Let the front call the kernel itself next time: by the kinds of small operands of one shape, else by the shapes too."""
+    if not result._k.contiguous or result._k.device.type != "cpu" or len(op.entry.kernels) > 1 or not result._buf.size:
         return
-    if result.shape.numel() == 0 or result.shape.numel() > SMALL:
-        return
-    key: list = []
-    for i, t in enumerate(tensors):
-        if isinstance(t, Tensor):
-            if not t._k.contiguous or t.shape != result.shape:
-                return
-            if op.gradient is not None and t._k.dtype.is_floating_point and t._k.dtype is not result._k.dtype:
-                return  # its gradient must be cast back, which only the general path's nodes know
-            key.append(t._k)
-        elif i == 1 and len(tensors) == 2 and type(t) in (int, float):
-            key.append(type(t))
-        else:
-            return
     if not all(type(p) in (int, float) for p in params):
         return
-    dims = {len(t.shape) > 0 for t in tensors if isinstance(t, Tensor)}
-    if dims != {True}:  # 0-dim tensors promote differently; they keep to the general path
-        return
+    kinds: list = []
+    shapes: list = []
+    for i, t in enumerate(tensors):
+        if isinstance(t, Tensor):
+            if not t._k.contiguous:
+                return
+            kinds.append(t._k)
+            shapes.append((t._k, t.shape))
+        elif i == 1 and len(tensors) == 2 and type(t) in (int, float):
+            kinds.append(type(t))
+            shapes.append(type(t))
+        else:
+            return
     plan = op.program.plan((*tensors, *params), None)
-    if plan.jit is None or plan.jit.parallel or plan.geometry:
+    if plan.jit is None:
         return
-    op.entry.memo[key[0] if len(key) == 1 else tuple(key)] = plan.entry, plan.kinds[0], plan.kinds[0].dtype.storage, {}
+    if len(op.plans) > 4096:
+        op.plans.clear()
+    op.plans[(*shapes[0], *shapes[1:])] = plan
+    # 0-dim tensors promote differently, and where a gradient must be cast back only the general path's nodes know it.
+    same = all(t.shape == result.shape for t in tensors if isinstance(t, Tensor)) and len(result.shape) > 0
+    cast = op.gradient is not None and any(isinstance(k, Kind) and k.dtype.is_floating_point and k.dtype is not result._k.dtype
+                                           for k in kinds)
+    if same and not cast and result._buf.size <= SMALL and not plan.jit.parallel and not plan.geometry:
+        op.entry.memo[kinds[0] if len(kinds) == 1 else tuple(kinds)] = plan.entry, plan.kinds[0], plan.kinds[0].dtype.storage, {}
 
 
 def _structured(op: Any) -> Callable:

@@ -225,6 +225,7 @@ class ElementwiseOp(Op):
         rule = {"same": None, "bool": lambda d: (dtypes.bool,)}[result]
         self.program = Program(name, [expr.apply(self, symbols)], operands, keep=self.keep, result=rule, floats=floats,
                                counted=frozenset(self.tensors if counted is None else counted) - self.keep, takes=takes)
+        self.plans: dict = registry.memo()  # of contiguous operands, by their kinds and shapes
         self.entry.cost = self.entry.cost or self._cost
         self.entry.add(Kernel(name, "generated", "any", self._generated, None, Priority.GENERATED, layout="elementwise"))
 

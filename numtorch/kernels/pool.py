@@ -6,6 +6,10 @@ or that the system runs late, leaves its chunks to the caller. Whoever waits spi
 step is near, and then sleeps; a worker that has been preempted sleeps at once for a while, because another process wants
 its core. Chunks do not depend on who runs them, so neither do results.
 
+A chunk belongs to whoever moved the boundary in WORD past it. The fields of a region are read only with a chunk in hand,
+and the caller leaves when all chunks are done: no thread can meet the fields of another region. Loads and exchanges are
+sequentially consistent, because who sleeps (SLEEPERS, WAITING) and who wakes each write one word and then read the other's.
+
 Imports Numba, and needs futexes: only ``threads`` imports it, on Linux. Elsewhere Numba's own pool does the work.
 """
 
@@ -14,6 +18,7 @@ from __future__ import annotations
 import atexit
 import ctypes
 import platform
+import threading
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -40,11 +45,11 @@ ACTIVE, STOP = 320, 328  # how many workers take part; whether all must end
 NO_SPIN_UNTIL, PREEMPTED = 384, 392  # on the monotonic clock; how often that was moved on
 REGIONS, LATE_REGIONS, LOST = 448, 456, 464
 CHUNKS = 512  # how many chunks Numba shall cut a region into
-FUNCTION, ARGS, DIMS, STEPS, DATA, DIM_COUNT, ARG_COUNT = range(576, 576 + 7 * 8, 8)
+ID_KEY = 520  # of the threads' own slot for the number of their chunk
+FUNCTION, ARGS, DIMS, STEPS, DATA, DIM_COUNT, ARG_COUNT, SIZE, PIECES = range(576, 576 + 9 * 8, 8)
 SCRATCH = 1024  # for each thread room for the arguments and dimensions of one chunk
 ROOM = 256  # of each
 MOST_THREADS = 256
-MOST_CHUNKS = 0x7FFF
 
 FUTEX_WAIT, FUTEX_WAKE = 128, 129  # private to the process
 EVERYBODY = 1 << 30
@@ -121,12 +126,23 @@ def _call(builder: Any, function: Any, args: Any, dims: Any, steps: Any, data: A
     return i64(0)
 
 
+def _keep(builder: Any, key: Any, value: Any) -> Any:
+    kind = ir.FunctionType(ir.IntType(32), [ir.IntType(32), i64])
+    builder.call(cgutils.get_or_insert_function(builder.module, kind, "pthread_setspecific"), [builder.trunc(key, ir.IntType(32)), value])
+    return value
+
+
+def _kept(builder: Any, key: Any) -> Any:
+    kind = ir.FunctionType(i64, [ir.IntType(32)])
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, "pthread_getspecific"), [builder.trunc(key, ir.IntType(32))])
+
+
 def _block(builder: Any) -> Any:
     # By name, because machine code from the disk cache has no place for this process's addresses.
     return builder.ptrtoint(cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), []), "numtorch_pool"), i64)
 
 
-load = _instruction(lambda b, address: b.load_atomic(_pointer(b, address), "acquire", 8), 1)
+load = _instruction(lambda b, address: b.load_atomic(_pointer(b, address), "seq_cst", 8), 1)
 store = _instruction(_store, 2)
 add = _instruction(lambda b, address, value: b.atomic_rmw("add", _pointer(b, address), value, "seq_cst"), 2)
 swap = _instruction(lambda b, address, value: b.atomic_rmw("xchg", _pointer(b, address), value, "seq_cst"), 2)
@@ -136,29 +152,34 @@ futex = _instruction(_futex, 3)
 now = _instruction(_now, 0)
 preemptions = _instruction(_preemptions, 0)  # how often this thread had to give up its core
 call = _instruction(_call, 5)
+keep = _instruction(_keep, 2)  # a value of this thread alone
+kept = _instruction(_kept, 1)
 block = _instruction(_block, 0)
 
 
 # --- what the threads run -------------------------------------------------------------------------
 
 OPTIONS: dict[str, Any] = {"needs": __name__, "_nrt": False, "fastmath": frozenset()}
+INNER = OPTIONS | {"no_cpython_wrapper": True}  # for those that no Python calls
 
 
-@jit(**OPTIONS)
+@jit(**INNER)
 def run_chunk(b, thread, chunk):
     """One chunk of the region that the block describes: the arguments are moved on to it, as a ufunc's loop does."""
-    args, dims, steps = load(b + ARGS), load(b + DIMS), load(b + STEPS)
+    args, dims, steps, size, pieces = load(b + ARGS), load(b + DIMS), load(b + STEPS), load(b + SIZE), load(b + PIECES)
+    first = chunk * size // pieces
     my_args = b + SCRATCH + thread * ROOM * 16
     my_dims = my_args + ROOM * 8
     for i in range(load(b + ARG_COUNT)):
-        store(my_args + i * 8, load(args + i * 8) + load(steps + i * 8) * chunk)
-    store(my_dims, 1)
+        store(my_args + i * 8, load(args + i * 8) + load(steps + i * 8) * first)
+    store(my_dims, (chunk + 1) * size // pieces - first)
     for i in range(1, load(b + DIM_COUNT) + 1):
         store(my_dims + i * 8, load(dims + i * 8))
+    keep(load(b + ID_KEY), chunk)
     call(load(b + FUNCTION), my_args, my_dims, steps, load(b + DATA))
 
 
-@jit(**OPTIONS)
+@jit(**INNER)
 def take_front(b):
     """The first chunk that nobody has taken, or -1."""
     while True:
@@ -169,7 +190,7 @@ def take_front(b):
             return word >> 16 & 0xFFFF
 
 
-@jit(**OPTIONS)
+@jit(**INNER)
 def take_back(b):
     """The last chunk that nobody has taken, or -1."""
     while True:
@@ -180,10 +201,14 @@ def take_back(b):
             return (word & 0xFFFF) - 1
 
 
-@jit(**OPTIONS)
-def alone(fn, args, dims, steps, data):
-    """The whole region on the calling thread."""
+@jit(**INNER)
+def alone(b, fn, args, dims, steps, data):
+    """The whole region on the calling thread, which may be inside a chunk of another region."""
+    key = load(b + ID_KEY)
+    outer = kept(key)
+    keep(key, 0)
     call(fn, args, dims, steps, data)
+    keep(key, outer)
     return 0
 
 
@@ -191,27 +216,29 @@ def alone(fn, args, dims, steps, data):
 def parallel_for(fn, args, dims, steps, data, dim_count, arg_count, threads):
     """What Numba calls for a parallel region; the signature is Numba's."""
     b = block()
-    size = load(dims)
-    if size < 2 or load(b + ACTIVE) == 0 or size > MOST_CHUNKS or arg_count > ROOM or dim_count >= ROOM:
-        return alone(fn, args, dims, steps, data)
+    # More parts than threads come of ``numba.set_parallel_chunksize``: then a chunk is several of them.
+    size, pieces = load(dims), min(load(dims), threads, MOST_THREADS)
+    if pieces < 2 or load(b + ACTIVE) == 0 or arg_count > ROOM or dim_count >= ROOM:
+        return alone(b, fn, args, dims, steps, data)
     if not compare_and_swap(b + LOCK, 0, 1):
-        return alone(fn, args, dims, steps, data)
+        return alone(b, fn, args, dims, steps, data)
     started = now()
-    publish(b, fn, args, dims, steps, data, dim_count, arg_count, size)
-    mine, chunk = 0, 0
+    publish(b, fn, args, dims, steps, data, dim_count, arg_count, size, pieces)
+    mine, chunk, caller = 0, np.int64(0), np.int64(0)  # of a type: for literals Numba compiles a function once more
     while chunk >= 0:
-        run_chunk(b, 0, chunk)
+        run_chunk(b, caller, chunk)
         mine += 1
         chunk = take_front(b)
+    keep(load(b + ID_KEY), 0)
     store(b + REGIONS, load(b + REGIONS) + 1)
-    if load(b + DONE) < size - mine:
-        wait_for_workers(b, size - mine, (now() - started) // mine)
+    if load(b + DONE) < pieces - mine:
+        wait_for_workers(b, pieces - mine, (now() - started) // mine)
     store(b + LOCK, 0)
     return 0
 
 
-@jit(**OPTIONS)
-def publish(b, fn, args, dims, steps, data, dim_count, arg_count, size):
+@jit(**INNER)
+def publish(b, fn, args, dims, steps, data, dim_count, arg_count, size, pieces):
     """Describe a region and let the workers at all of its chunks but the first."""
     store(b + FUNCTION, fn)
     store(b + ARGS, args)
@@ -220,14 +247,16 @@ def publish(b, fn, args, dims, steps, data, dim_count, arg_count, size):
     store(b + DATA, data)
     store(b + DIM_COUNT, dim_count)
     store(b + ARG_COUNT, arg_count)
+    store(b + SIZE, size)
+    store(b + PIECES, pieces)
     store(b + DONE, 0)
     generation = (load(b + WORD) >> 32) + 1 & 0x3FFFFFFF
-    swap(b + WORD, generation << 32 | 0x10000 | size)
+    swap(b + WORD, generation << 32 | 0x10000 | pieces)
     if load(b + SLEEPERS) > 0:
-        futex(b + WORD + 4, FUTEX_WAKE, size - 1)
+        futex(b + WORD + 4, FUTEX_WAKE, pieces - 1)
 
 
-@jit(**OPTIONS)
+@jit(**INNER)
 def wait_for_workers(b, count, chunk_time):
     """Until ``count`` chunks are done by workers."""
     started = now()
@@ -275,7 +304,7 @@ def work(thread):
     return 0
 
 
-@jit(**OPTIONS)
+@jit(**INNER)
 def spin(b, generation):
     """Whether a region follows ``generation`` within a short while."""
     started = now()
@@ -289,7 +318,7 @@ def spin(b, generation):
     return False
 
 
-@jit(**OPTIONS)
+@jit(**INNER)
 def sleep(b, generation):
     """Until a region follows ``generation``, or all workers must end."""
     add(b + SLEEPERS, 1)
@@ -304,6 +333,15 @@ def chunk_count():
     return load(block() + CHUNKS)
 
 
+@jit(**OPTIONS)
+def chunk_id():
+    """Numba's ``get_thread_id``, by which reductions over a ``prange`` choose their partial result: the chunk's number.
+
+    It is below ``chunk_count()`` when several chunks run, whichever threads run them and however many there are by then.
+    """
+    return kept(load(block() + ID_KEY))
+
+
 # --- the pool -------------------------------------------------------------------------------------
 
 _memory = np.zeros((SCRATCH + MOST_THREADS * ROOM * 16) // 8 + 8, np.int64)
@@ -311,6 +349,7 @@ _start = -_memory.ctypes.data % 64 // 8
 _words = _memory[_start:]
 _threads: list[ctypes.c_ulong] = []
 _functions: dict[str, int] = {}
+_resizing = threading.Lock()
 
 
 def _address(kernel: Any, arity: int) -> int:
@@ -325,12 +364,19 @@ def install(threads: int) -> None:
     """Take the place of Numba's pool in every kernel that is compiled or loaded from now on."""
     from numba.np.ufunc import parallel
 
-    parallel._launch_threads()  # names its own functions; ours replace two of them
+    parallel._launch_threads()  # names its own functions; ours replace three of them
     llvm.add_symbol("numtorch_pool", _words.ctypes.data)
-    for name, kernel, arity in (("parallel_for", parallel_for, 8), ("work", work, 1), ("chunk_count", chunk_count, 0)):
+    key = ctypes.c_uint()
+    if ctypes.CDLL(None).pthread_key_create(ctypes.byref(key), None):
+        raise RuntimeError("the thread pool cannot be started: this process has no slot left for a value of each thread "
+                           "(pthread_key_create); NUMTORCH_THREADS=numba runs Numba's pool")
+    _words[ID_KEY // 8] = key.value
+    for name, kernel, arity in (("parallel_for", parallel_for, 8), ("work", work, 1), ("chunk_count", chunk_count, 0),
+                                ("chunk_id", chunk_id, 0)):
         _functions[name] = _address(kernel, arity)
     llvm.add_symbol("numba_parallel_for", _functions["parallel_for"])
     llvm.add_symbol("get_num_threads", _functions["chunk_count"])
+    llvm.add_symbol("get_thread_id", _functions["chunk_id"])
     atexit.register(stop)
     resize(threads)
 
@@ -339,15 +385,16 @@ def resize(threads: int) -> None:
     """Let ``threads`` threads take part, the caller being one."""
     threads = min(threads, MOST_THREADS)
     pthread = ctypes.CDLL(None)
-    while len(_threads) < threads - 1:
-        handle = ctypes.c_ulong()
-        failed = pthread.pthread_create(ctypes.byref(handle), None, ctypes.c_void_p(_functions["work"]),
-                                        ctypes.c_void_p(len(_threads) + 1))
-        if failed:
-            break
-        _threads.append(handle)
-    _words[CHUNKS // 8] = threads
-    _set(ACTIVE, min(threads - 1, len(_threads)))
+    with _resizing:  # two workers of one number would share their scratch
+        while len(_threads) < threads - 1:
+            handle = ctypes.c_ulong()
+            failed = pthread.pthread_create(ctypes.byref(handle), None, ctypes.c_void_p(_functions["work"]),
+                                            ctypes.c_void_p(len(_threads) + 1))
+            if failed:
+                break
+            _threads.append(handle)
+        _words[CHUNKS // 8] = threads
+        _set(ACTIVE, min(threads - 1, len(_threads)))
 
 
 def _set(offset: int, value: int) -> None:
@@ -363,7 +410,7 @@ def stop() -> None:
     """End the workers: they must not run code that the interpreter frees when it ends."""
     _words[STOP // 8] = 1
     _set(ACTIVE, 0)
-    _words[WORD // 8] += 1 << 32
+    _words.view(np.int32)[WORD // 4 + 1] += 1  # the generation alone: a daemon thread may be taking chunks
     _wake(WORD + 4)
     pthread = ctypes.CDLL(None)
     for handle in _threads:
@@ -373,9 +420,13 @@ def stop() -> None:
 
 def after_fork() -> None:
     """A forked child has no workers: its regions run on the thread that calls."""
+    global _resizing
+    _resizing = threading.Lock()  # another thread of the parent may have held it
     _threads.clear()
+    key = _words[ID_KEY // 8]
     _words[: SCRATCH // 8] = 0
     _words[CHUNKS // 8] = 1
+    _words[ID_KEY // 8] = key
 
 
 def counters() -> dict[str, int]:

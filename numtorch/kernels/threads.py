@@ -7,6 +7,7 @@ OpenMP pool would kill it, so there it runs the serial kernels.
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ _count: int | None = None
 _interop: int | None = None
 _pool: Any = None  # the module ``pool`` once it runs the threads
 _layer: str | None = None
+_starting = threading.RLock()
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,14 @@ class State:
 
 def configure() -> None:
     """Start the threads before the first parallel kernel compiles."""
+    if _layer is None:
+        with _starting:  # a second Python thread's kernel must not meet Numba's pool meanwhile
+            if _layer is None:
+                _start()
+
+
+def _start() -> None:
     global _layer, _pool
-    if _layer is not None:
-        return
     from numba import config
 
     layer = os.environ.get("NUMTORCH_THREADS", "numtorch" if "NUMBA_THREADING_LAYER" not in os.environ else "numba")
@@ -59,13 +66,14 @@ def configure() -> None:
             config.THREADING_LAYER = "omp"
         except ImportError:
             config.THREADING_LAYER = "workqueue"
-    _layer = config.THREADING_LAYER
+    chosen = config.THREADING_LAYER
     if layer == "numtorch":
         from numtorch.kernels import pool
 
         if pool.supported():
             pool.install(get_num_threads())
-            _pool, _layer = pool, "numtorch"
+            _pool, chosen = pool, "numtorch"
+    _layer = chosen
     _tell()
 
 
@@ -151,8 +159,9 @@ def state() -> State:
 
 
 def _after_fork() -> None:
-    global _forked
+    global _forked, _starting
     _forked = True
+    _starting = threading.RLock()  # another thread of the parent may have held it
     if _pool is not None:
         _pool.after_fork()
     registry.clear_memos()

@@ -4,6 +4,7 @@ import ctypes
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 import numtorch as torch
 from numtorch import nn
 from numtorch.kernels import threads
-from numtorch.kernels.jit import disabled, jit, prange
+from numtorch.kernels.jit import compile_source, disabled, jit, prange
 from numtorch.nn import functional as F
 
 
@@ -79,6 +80,47 @@ def test_a_worker_that_does_not_run_costs_nothing_but_its_share():
         assert (out == i + 1).all()
 
 
+@jit(parallel=True)
+def total(x):
+    t = 0
+    for i in prange(x.size):
+        t += x[i]
+    return t
+
+
+@pytest.mark.skipif(disabled(), reason="plain Python has no threads")
+def test_a_sum_over_the_region_has_a_partial_result_for_each_chunk():
+    """Numba finds it by ``get_thread_id``, of which each chunk that runs beside another needs one of its own."""
+    import numba
+
+    x = np.arange(100_000)
+    for n in (2, 4, 3):
+        threads.set_num_threads(n)
+        assert {int(total(x)) for _ in range(300)} == {4_999_950_000}
+        with numba.parallel_chunksize(1000):  # more parts than threads
+            assert {int(total(x)) for _ in range(100)} == {4_999_950_000}
+
+
+def test_chunks_know_their_numbers():
+    if (pool := own_pool()) is None:
+        pytest.skip("Numba's pool runs the threads")
+    from numba import get_thread_id
+
+    text = "def number(out):\n    for i in prange(out.size):\n        out[i] = get_thread_id()\n"
+    number = compile_source(text, "number", {"prange": prange, "get_thread_id": get_thread_id}, "a test", parallel=True)
+    out = np.empty(1200, np.int64)
+    for n in (2, 4, 3):
+        threads.set_num_threads(n)
+        number(out)
+        assert sorted(set(out.tolist())) == list(range(n))
+    pool._words[pool.LOCK // 8] = 1  # as if a region were running
+    try:
+        number(out)
+    finally:
+        pool._words[pool.LOCK // 8] = 0
+    assert set(out.tolist()) == {0}
+
+
 def weights(*shape, seed=0, grad=True):
     values = np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
     return torch.tensor(values, requires_grad=grad)
@@ -140,6 +182,38 @@ def test_results_do_not_depend_on_the_number_of_threads(family):
         for i, (one, many) in enumerate(zip(results[1], results[n], strict=True)):
             difference = f"result {i} on {n} threads: {(one != many).sum()} values differ, by {np.abs(one - many).max()}"
             assert one.tobytes() == many.tobytes(), difference
+
+
+@pytest.mark.skipif(disabled(), reason="plain Python has no threads")
+def test_results_under_contention():
+    """Two callers at once, more threads than cores, another process that wants a core, the number of threads changing."""
+    threads.set_num_threads(1)
+    families = [family for family in FAMILIES if family != "dropout"]  # whose callers share a generator
+    results = {family: [t.detach().numpy().tobytes() for t in FAMILIES[family]()] for family in families}
+    wrong = []
+
+    def caller(shift):
+        for i in range(4 * len(families)):
+            family = families[i * shift % len(families)]
+            if [t.detach().numpy().tobytes() for t in FAMILIES[family]()] != results[family]:
+                wrong.append(family)
+
+    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        threads.set_num_threads(3)
+        callers = [threading.Thread(target=caller, args=(shift,)) for shift in (2, 7)]
+        for thread in callers:
+            thread.start()
+        while any(thread.is_alive() for thread in callers):
+            for n in (2, 4, 1, 3):
+                threads.set_num_threads(n)
+                time.sleep(0.005)
+        for thread in callers:
+            thread.join()
+    finally:
+        busy.kill()
+        busy.wait()
+    assert not wrong
 
 
 @pytest.mark.parametrize("text", ["0", "-2", "two", "1.5"])

@@ -20,6 +20,8 @@ CASES = {
     "lenet 5x5": (4, 6, 14, 14, 16, 5, 5, (1, 1), (0, 0), (1, 1), 1),
     "3x3 padded": (3, 8, 9, 11, 12, 3, 3, (1, 1), (1, 1), (1, 1), 1),
     "many channels": (2, 32, 8, 8, 48, 3, 3, (1, 1), (1, 1), (1, 1), 1),
+    "winograd": (5, 36, 9, 10, 24, 3, 3, (1, 1), (1, 1), (1, 1), 1),
+    "winograd, deep": (17, 80, 4, 3, 33, 3, 3, (1, 1), (2, 0), (1, 1), 1),
     "many channels, stride": (3, 32, 9, 8, 40, 3, 3, (2, 2), (1, 1), (1, 1), 1),
     "many channels, groups": (2, 64, 7, 7, 64, 3, 3, (1, 1), (1, 1), (1, 1), 2),
     "wide padding": (2, 3, 6, 5, 4, 3, 3, (1, 1), (4, 3), (1, 1), 1),
@@ -64,10 +66,10 @@ def operands(case, dtype, seed=0):
     return make(n, ci, h, w), make(co, ci // groups, kh, kw), make(co), make(n, co, ho, wo)
 
 
-def ways(case):
+def ways(case, dtype):
     """The ways of computing that the rule chooses for forward pass, input and weight gradient."""
-    _, ci, _, _, co, kh, kw, *geometry = CASES[case]
-    return [cpu.path(part, ci, co, kh, kw, *geometry) for part in cpu.WAYS]
+    n, ci, h, w, co, kh, kw, *geometry = CASES[case]
+    return [cpu.path(part, n, ci, co, (h, w), (kh, kw), *geometry, dtype == "float32") for part in cpu.WAYS]
 
 
 def run(case, dtype, cuda=None, way=None):
@@ -78,7 +80,7 @@ def run(case, dtype, cuda=None, way=None):
     flat = [a.reshape(-1) for a in (x, w, b, g, out, gx, gw, gb)]
     x, w, b, g, *results = flat
     if cuda is None:
-        functions = [cpu.WAYS[part][way or chosen] for part, chosen in zip(cpu.WAYS, ways(case), strict=True)] + [cpu.bias_grad]
+        functions = [of.get(way, of[chosen]) for of, chosen in zip(cpu.WAYS.values(), ways(case, dtype), strict=True)] + [cpu.bias_grad]
     else:
         functions = [cuda.conv2d_forward, cuda.conv2d_input_grad, cuda.conv2d_weight_grad, cuda.conv2d_bias_grad]
     functions[0](x, w, b, results[0], *ints)
@@ -120,8 +122,16 @@ def test_implicit_products_match_torch_where_another_way_would_run(case):
 
 
 def test_the_cases_reach_every_way_of_every_part():
-    reached = [set(column) for column in zip(*map(ways, CASES), strict=True)]
+    reached = [set(column) for column in zip(*[ways(case, "float32") for case in CASES], strict=True)]
     assert reached == [set(of) for of in cpu.WAYS.values()]
+
+
+def test_fewer_products_cost_a_digit_at_most():
+    case = "winograd, deep"
+    want = expected(case, "float32")
+    errors = [[np.sqrt(np.mean((got - exact) ** 2)) for got, exact in zip(run(case, "float32", way=way)[:2], want, strict=False)]
+              for way in ("winograd", "implicit_gemm")]
+    assert all(winograd <= 5 * product for winograd, product in zip(*errors, strict=True))
 
 
 def test_no_bias_is_an_empty_array():
@@ -129,7 +139,7 @@ def test_no_bias_is_an_empty_array():
     x, w, b, g = operands(case, "float32")
     out = np.empty_like(g)
     empty = np.empty(0, np.float32)
-    cpu.WAYS["forward"][ways(case)[0]](x.reshape(-1), w.reshape(-1), empty, out.reshape(-1), *geometry(case))
+    cpu.WAYS["forward"][ways(case, "float32")[0]](x.reshape(-1), w.reshape(-1), empty, out.reshape(-1), *geometry(case))
     want = expected(case, "float32")[0] - b[None, :, None, None]
     assert_close(out, want, "float32")
 
@@ -139,6 +149,7 @@ THREADED = [
     "lenet 2",
     "lenet 5x5",
     "3x3 padded",
+    "winograd",
     "many channels",
     "many channels, stride",
     "stride",
@@ -198,6 +209,10 @@ t.CASES = {{
 for case in t.CASES:
     for got, want in zip(t.run(case, "float64"), t.expected(case, "float64"), strict=True):
         t.assert_close(got, want, "float64")
+t.CASES["winograd"] = (4, 16, 6, 7, 16, 3, 3, (1, 1), (1, 1), (1, 1), 1)
+assert t.ways("winograd", "float32")[:2] == ["winograd", "winograd"]
+for got, want in zip(t.run("winograd", "float32"), t.expected("winograd", "float32"), strict=True):
+    t.assert_close(got, want, "float32")
 assert "numba" not in sys.modules
 """
 

@@ -307,7 +307,8 @@ def test_which_way_a_convolution_is_computed():
         return chosen
 
     assert way((2, 1, 9, 9), (6, 1, 3, 3)) == "direct"
-    assert way((2, 16, 9, 9), (16, 16, 3, 3)) == "implicit_gemm"
+    assert way((4, 16, 9, 9), (16, 16, 3, 3)) == "winograd"
+    assert way((4, 16, 9, 9), (16, 16, 3, 3), stride=2) == way((2, 16, 9, 9), (16, 16, 3, 3)) == "implicit_gemm"
     assert way((2, 16, 9, 9), (16, 16, 1, 1)) == "pointwise"
     assert way((2, 16, 9, 9), (16, 1, 3, 3), groups=16) == "depthwise"
     assert "each group has one input channel" in nt.kernels.explain("conv2d", nt.zeros(2, 16, 9, 9), nt.zeros(16, 16, 3, 3))

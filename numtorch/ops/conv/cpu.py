@@ -1,8 +1,8 @@
-"""Convolution on the CPU: four ways to compute it, and the rule on shapes that chooses.
+"""Convolution on the CPU: five ways to compute it, and the rule on shapes that chooses.
 
 Owns the host-level functions that the ops' kernels call with flat NCHW arrays and integers. The loops are in ``direct``
-(few channels), ``implicit`` (matrix products), ``depthwise`` and, for 1x1, in ``kernels.gemm``. Every way computes every
-shape that its rule admits, ``implicit_gemm`` any shape at all.
+(few channels), ``implicit`` (matrix products), ``winograd`` (3x3 by fewer products), ``depthwise`` and, for 1x1, in
+``kernels.gemm``. Every way computes every shape that its rule admits, ``implicit_gemm`` any shape at all.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numtorch.kernels.gemm import bmm, gemm
 from numtorch.kernels.threads import get_num_threads
 from numtorch.ops.conv import bias as of_bias
-from numtorch.ops.conv import depthwise, direct, implicit
+from numtorch.ops.conv import depthwise, direct, implicit, winograd
 from numtorch.ops.conv.plan import (
     PARALLEL_WORK,
     Plan,
@@ -32,23 +32,34 @@ from numtorch.ops.conv.plan import (
 PARTS = 8
 FEW_ROWS = 12  # channels of the result up to which gathering its operand costs more than it brings
 FEW_TURNED = 16  # the same for a weight gradient, whose operands must be turned
+FEW_GROUPED = 8  # the same with groups
 SHALLOW = 18  # products in a sum up to which the same holds
 
 NO_BIAS = {4: np.empty(0, np.float32), 8: np.empty(0, np.float64)}
 
 
 @lru_cache(maxsize=4096)
-def path(part: str, ci: int, co: int, kh: int, kw: int, stride: tuple, padding: tuple, dilation: tuple, groups: int) -> str:
-    """The way of computing a part (forward, input or weight gradient) of a layer, a rule measured on Zen 4 and Sapphire Rapids."""
+def path(part: str, images: int, ci: int, co: int, size: tuple, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple,
+         groups: int, single: bool) -> str:
+    """The way of computing a part (forward, input or weight gradient) of a layer: a rule on shapes, measured on Zen 4.
+
+    ``size`` is the height and width of the layer's input; ``single`` says whether its numbers are float32.
+    """
     if groups > 1 and groups == ci:
         return "depthwise"
-    if kh == kw == 1 and groups == 1 and stride == (1, 1) and padding == (0, 0):
+    if kernel == (1, 1) and groups == 1 and stride == (1, 1) and padding == (0, 0):
         return "pointwise"
-    suits = stride == dilation == (1, 1) and kh <= 7 and kw <= 7
+    suits = stride == dilation == (1, 1) and max(kernel) <= 7
     rows, depth = (ci, co) if part == "input_grad" else (co, ci)
     if part == "input_grad":
-        suits = suits and padding[0] < kh and padding[1] < kw
-    few = rows // groups <= FEW_TURNED if part == "weight_grad" else rows // groups < FEW_ROWS or depth // groups * kh * kw <= SHALLOW
+        suits = suits and padding[0] < kernel[0] and padding[1] < kernel[1]
+    if part == "weight_grad":
+        return "direct" if suits and co // groups <= (FEW_TURNED if groups == 1 else FEW_GROUPED) else "implicit_gemm"
+    if suits and single and kernel == (3, 3) and groups == 1 and max(padding) < 3 and min(ci, co) >= winograd.CHANNELS:
+        result = size if part == "input_grad" else (size[0] + 2 * padding[0] - 2, size[1] + 2 * padding[1] - 2)
+        if winograd.saves(images, *result):
+            return "winograd"
+    few = rows // groups < FEW_ROWS or depth // groups * kernel[0] * kernel[1] <= SHALLOW
     return "direct" if suits and few else "implicit_gemm"
 
 
@@ -100,6 +111,21 @@ def implicit_weight_grad(x, g, gw, *ints):
     run(implicit.weight_grad_chunk, plan, x, g, g, parts)
     if plan.parts > 1:
         direct.combine(parts, gw, plan.parts)
+
+
+# --- winograd -------------------------------------------------------------------------------------
+
+
+def winograd_forward(x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, *_):
+    """3x3 at stride 1: tiles of the result from 36 products in place of 144."""
+    plan = winograd.make_plan(get_num_threads(), n, ci, h, wd, co, ho, wo, ph, pw)
+    winograd.run(plan, x, w, bias, out, 9, 9 * ci, False)
+
+
+def winograd_input_grad(g, w, gx, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, *_):
+    """The convolution of g with turned weights."""
+    plan = winograd.make_plan(get_num_threads(), n, co, ho, wo, ci, h, wd, 2 - ph, 2 - pw)
+    winograd.run(plan, g, w, NO_BIAS[4], gx, 9 * ci, 9, True)
 
 
 # --- depthwise ------------------------------------------------------------------------------------
@@ -196,10 +222,10 @@ def bias_grad(g, gb, n, co, ho, wo):
 
 # part: way: function of (operand, operand or weights, [bias,] result, integers)
 WAYS: dict[str, dict[str, Any]] = {
-    "forward": {"direct": direct_forward, "implicit_gemm": implicit_forward, "depthwise": depthwise_forward,
+    "forward": {"winograd": winograd_forward, "direct": direct_forward, "implicit_gemm": implicit_forward, "depthwise": depthwise_forward,
                 "pointwise": pointwise_forward},
-    "input_grad": {"direct": direct_input_grad, "implicit_gemm": implicit_input_grad, "depthwise": depthwise_input_grad,
-                   "pointwise": pointwise_input_grad},
+    "input_grad": {"winograd": winograd_input_grad, "direct": direct_input_grad, "implicit_gemm": implicit_input_grad,
+                   "depthwise": depthwise_input_grad, "pointwise": pointwise_input_grad},
     "weight_grad": {"direct": direct_weight_grad, "implicit_gemm": implicit_weight_grad, "depthwise": depthwise_weight_grad,
                     "pointwise": pointwise_weight_grad},
 }

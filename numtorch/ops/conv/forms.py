@@ -14,7 +14,7 @@ from typing import Any
 from numtorch._tensor import Tensor, empty
 from numtorch.dispatch.cost import nbytes, numel, per_input, touched
 from numtorch.dispatch.op import op
-from numtorch.dtype import FLOATS
+from numtorch.dtype import FLOATS, float32
 from numtorch.ops import movement, reduction
 from numtorch.ops.conv import cpu
 from numtorch.ops.movement import contiguous, reshape, unsqueeze
@@ -47,21 +47,24 @@ def _geometry(x: Size, w: Size, stride: Pair, padding: Pair, dilation: Pair, gro
 
 
 @lru_cache(maxsize=4096)
-def _path(part: str, ci: int, co: int, kernel: Size, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> str:
+def _path(part: str, x: Size, co: int, kernel: Size, stride: Pair, padding: Pair, dilation: Pair, groups: int, single: bool) -> str:
     # Shapes that do not fit together get here before anybody complains about them.
-    return cpu.path(part, ci, co, *kernel, stride, padding, dilation, groups) if len(kernel) == 2 and groups > 0 else "implicit_gemm"
+    if len(kernel) != 2 or len(x) != 4 or groups < 1:
+        return "implicit_gemm"
+    return cpu.path(part, x[0], x[1], co, tuple(x[2:]), tuple(kernel), stride, padding, dilation, groups, single)
 
 
 def _forward_path(x: Tensor, w: Tensor, b: Any, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> str:
-    return _path("forward", x.shape[1], w.shape[0], w.shape[2:], stride, padding, dilation, groups)
+    return _path("forward", x.shape, w.shape[0], w.shape[2:], stride, padding, dilation, groups, x.dtype is float32)
 
 
 def _input_grad_path(y: Tensor, w: Tensor, size: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> str:
-    return _path("input_grad", w.shape[1] * groups, w.shape[0], w.shape[2:], stride, padding, dilation, groups)
+    x = (y.shape[0], w.shape[1] * groups, *size)
+    return _path("input_grad", x, w.shape[0], w.shape[2:], stride, padding, dilation, groups, y.dtype is float32)
 
 
 def _weight_grad_path(x: Tensor, y: Tensor, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> str:
-    return _path("weight_grad", x.shape[1], y.shape[1], kernel, stride, padding, dilation, groups)
+    return _path("weight_grad", x.shape, y.shape[1], kernel, stride, padding, dilation, groups, x.dtype is float32)
 
 
 _forward_path.__name__ = _input_grad_path.__name__ = _weight_grad_path.__name__ = "path"
@@ -250,6 +253,8 @@ def _takes(way: str, says: str) -> Callable:
 WHEN: dict[str, Callable | None] = {
     "depthwise": _takes("depthwise", "each group has one input channel"),
     "pointwise": _takes("pointwise", "1x1 at stride 1 without padding or groups: the image itself is the matrix"),
+    "winograd": _takes("winograd", "3x3 at stride 1 in float32 with 16 channels or more, and enough tiles of 4x4 that a quarter of the "
+                                   "products outweighs the transforms"),
     "direct": _takes("direct", "stride 1, a small kernel and so few channels that gathering a matrix costs more than it brings"),
     "implicit_gemm": None,
 }

@@ -1,0 +1,179 @@
+"""The compiled meaning of the transforms of ``winograd``: 36 vectors of channels are loaded, combined in registers and stored.
+
+LLVM's vectoriser cannot know that the 36 places it reads and those it writes are distinct, so the vectors are explicit.
+Processors with shorter ones take each as several. Imports Numba: loaded when a kernel compiles.
+"""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic, overload
+
+import numtorch.kernels.gemm.calls  # noqa: F401 - the loops that need this module also call tiles
+from numtorch.ops.conv import winograd
+
+LANES, TILE, SIDE = 16, 4, 6  # as in ``winograd``; here, because this file's text is part of the kernels' key
+assert (winograd.LANES, winograd.TILE, winograd.SIDE) == (LANES, TILE, SIDE)
+
+INT = ir.IntType(64)
+FEWER = 4
+CONTRACT = ("contract", "nsz")  # a product and a sum may become one instruction
+
+
+class Number:
+    """A vector of channels in formulas."""
+
+    def __init__(self, builder: ir.IRBuilder, value: ir.Value):
+        self.b, self.value = builder, value
+
+    def _of(self, other: Number | float) -> ir.Value:
+        return other.value if isinstance(other, Number) else ir.Constant(self.value.type, [float(other)] * self.value.type.count)
+
+    def __add__(self, other: Number) -> Number:
+        return Number(self.b, self.b.fadd(self.value, self._of(other), flags=CONTRACT))
+
+    def __sub__(self, other: Number) -> Number:
+        return Number(self.b, self.b.fsub(self.value, self._of(other), flags=CONTRACT))
+
+    def __mul__(self, other: Number | float) -> Number:
+        return Number(self.b, self.b.fmul(self.value, self._of(other), flags=CONTRACT))
+
+    __rmul__ = __mul__
+
+
+# The products with the matrices of ``winograd``, which come in pairs of rows (even part plus and minus odd part).
+A = 0.5**0.5
+B = 2.0**0.5
+
+
+def of_image(d: list) -> list:
+    """``winograd.IMAGE`` times six numbers."""
+    inner_even, inner_odd = d[4] - 2.0 * d[2], A * (d[3] - 2.0 * d[1])
+    outer_even, outer_odd = d[4] - 0.5 * d[2], B * (d[3] - 0.5 * d[1])
+    return [d[0] + d[4] - 2.5 * d[2], inner_even + inner_odd, inner_even - inner_odd, outer_even + outer_odd, outer_even - outer_odd,
+            d[1] + d[5] - 2.5 * d[3]]
+
+
+def of_products(m: list) -> list:
+    """``winograd.RESULT`` times six numbers."""
+    inner_even, inner_odd, outer_even, outer_odd = m[1] + m[2], A * (m[1] - m[2]), m[3] + m[4], B * (m[3] - m[4])
+    return [m[0] + inner_even + outer_even, inner_odd + outer_odd, 0.5 * inner_even + 2.0 * outer_even,
+            m[5] + 0.5 * inner_odd + 2.0 * outer_odd]
+
+
+def of_weights(w: list) -> list:
+    """``winograd.WEIGHT`` times three numbers."""
+    inner_even, inner_odd = (-2 / 3) * w[0] - (1 / 3) * w[2], (-2 / 3 * A) * w[1]
+    outer_even, outer_odd = (1 / 6) * w[0] + (1 / 3) * w[2], (B / 6) * w[1]
+    return [w[0], inner_even + inner_odd, inner_even - inner_odd, outer_even + outer_odd, outer_even - outer_odd, w[2]]
+
+
+class Flat:
+    """A flat float32 array at a builder's position: vectors at element offsets."""
+
+    def __init__(self, context, builder, array_type, array, first):
+        self.b = builder
+        data = context.make_array(array_type)(context, builder, array).data
+        self.data = builder.gep(builder.inttoptr(builder.ptrtoint(data, INT), ir.PointerType()), [first], source_etype=ir.FloatType())
+
+    def _at(self, offset):
+        return self.b.gep(self.data, [offset], source_etype=ir.FloatType())
+
+    def load(self, offset, lanes: int) -> Number:
+        value = self.b.load(self._at(offset), typ=ir.VectorType(ir.FloatType(), lanes))
+        value.align = 4
+        return Number(self.b, value)
+
+    def store(self, number: Number, offset) -> None:
+        self.b.store(number.value, self._at(offset)).align = 4
+
+
+def _combine(b, source, source_steps, target, target_steps, count, sides, formula, bias=None) -> None:
+    """``formula`` down the columns, then along the rows, of squares of vectors; both squares have two steps.
+
+    Strips of weights may be no multiple of 16 on other processors, but always one of 4.
+    """
+    size, grown = sides
+
+    def place(steps, i, j, c):
+        row, col = (b.mul(step, ir.Constant(INT, k)) for step, k in zip(steps, (i, j), strict=True))
+        return b.add(b.add(row, col), c)
+
+    done = ir.Constant(INT, 0)
+    for lanes in (LANES, FEWER):
+        vectors = b.udiv(b.sub(count, done), ir.Constant(INT, lanes))
+        with cgutils.for_range(b, vectors) as loop:
+            c = b.add(done, b.mul(loop.index, ir.Constant(INT, lanes)))
+            columns = [formula([source.load(place(source_steps, i, j, c), lanes) for i in range(size)]) for j in range(size)]
+            add = None if bias is None else bias.load(c, lanes)
+            for i in range(grown):
+                for j, number in enumerate(formula([column[i] for column in columns])):
+                    target.store(number if add is None else number + add, place(target_steps, i, j, c))
+        if sides != (3, SIDE):
+            return
+        done = b.mul(vectors, ir.Constant(INT, lanes))
+
+
+@intrinsic
+def transform_image(typingctx, x, x0, row, col, out, out0, step, channels):
+    def codegen(context, builder, signature, args):
+        kinds = signature.args
+        source, target = Flat(context, builder, kinds[0], args[0], args[1]), Flat(context, builder, kinds[4], args[4], args[5])
+        steps = builder.mul(args[6], ir.Constant(INT, SIDE)), args[6]
+        _combine(builder, source, args[2:4], target, steps, args[7], (SIDE, SIDE), of_image)
+        return context.get_dummy_value()
+
+    i64 = types.int64
+    return types.void(x, i64, i64, i64, out, i64, i64, i64), codegen
+
+
+@intrinsic
+def transform_products(typingctx, x, x0, step, bias, out, out0, row, col, channels):
+    def codegen(context, builder, signature, args):
+        kinds = signature.args
+        source, target = Flat(context, builder, kinds[0], args[0], args[1]), Flat(context, builder, kinds[4], args[4], args[5])
+        steps = builder.mul(args[2], ir.Constant(INT, SIDE)), args[2]
+        add = Flat(context, builder, kinds[3], args[3], ir.Constant(INT, 0))
+        _combine(builder, source, steps, target, args[6:8], args[8], (SIDE, TILE), of_products, add)
+        return context.get_dummy_value()
+
+    i64 = types.int64
+    return types.void(x, i64, i64, bias, out, i64, i64, i64, i64), codegen
+
+
+@intrinsic
+def transform_taps(typingctx, x, x0, row, col, out, out0, step, channels):
+    def codegen(context, builder, signature, args):
+        kinds = signature.args
+        source, target = Flat(context, builder, kinds[0], args[0], args[1]), Flat(context, builder, kinds[4], args[4], args[5])
+        steps = builder.mul(args[6], ir.Constant(INT, SIDE)), args[6]
+        _combine(builder, source, args[2:4], target, steps, args[7], (3, SIDE), of_weights)
+        return context.get_dummy_value()
+
+    i64 = types.int64
+    return types.void(x, i64, i64, i64, out, i64, i64, i64), codegen
+
+
+@overload(winograd.image_tile, inline="never")
+def _(x, x0, row, col, out, out0, step, channels):
+    def impl(x, x0, row, col, out, out0, step, channels):
+        transform_image(x, x0, row, col, out, out0, step, channels)
+
+    return impl
+
+
+@overload(winograd.result_tile, inline="never")
+def _(x, x0, step, bias, out, out0, row, col, channels):
+    def impl(x, x0, step, bias, out, out0, row, col, channels):
+        transform_products(x, x0, step, bias, out, out0, row, col, channels)
+
+    return impl
+
+
+@overload(winograd.weight_tile, inline="never")
+def _(x, x0, row, col, out, out0, step, channels):
+    def impl(x, x0, row, col, out, out0, step, channels):
+        transform_taps(x, x0, row, col, out, out0, step, channels)
+
+    return impl

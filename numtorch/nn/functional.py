@@ -26,7 +26,7 @@ from numtorch.ops.conv import conv3d as conv3d
 from numtorch.ops.conv import conv_transpose1d as conv_transpose1d
 from numtorch.ops.conv import conv_transpose2d as conv_transpose2d
 from numtorch.ops.conv import conv_transpose3d as conv_transpose3d
-from numtorch.ops.creation import full, ones
+from numtorch.ops.creation import ones
 from numtorch.ops.embedding import embedding as embedding
 from numtorch.ops.indexing import index_select, overwrite
 from numtorch.ops.indexing import one_hot as one_hot
@@ -236,39 +236,25 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
     >>> torch.nn.functional.pad(torch.ones(2), (1, 2))
     tensor([0., 1., 1., 0., 0.])
     """
-    widths = tuple(int(n) for n in pad)
+    widths = tuple(map(int, pad))
     if len(widths) % 2:
         raise RuntimeError(f"Padding length must be divisible by 2, got {len(widths)} numbers")
     if len(widths) > 2 * input.ndim:
         raise RuntimeError(f"Padding length should be less than or equal to two times the input dimension but got padding length "
                            f"{len(widths)} and input of dimension {input.ndim}")
-    ends = [(input.ndim - 1 - i // 2, widths[i], widths[i + 1]) for i in range(0, len(widths), 2)]
     if mode == "constant":
-        return _pad_constant(input, ends, 0 if value is None else value)
+        if isinstance(value, Tensor):
+            value = value.item()
+        return movement.pad_ends(input, widths, 0 if value is None else value)
     if mode not in ("reflect", "replicate", "circular"):
         raise NotImplementedError(f"Unrecognised padding mode {mode}; use constant, reflect, replicate or circular")
     if value is not None and value != 0:
         raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
+    ends = [(input.ndim - 1 - i // 2, widths[i], widths[i + 1]) for i in range(0, len(widths), 2)]
     for dim, left, right in ends:
         if left or right:
             input = index_select(input, dim, _padded_positions(input.shape[dim], left, right, mode, input.device))
     return input
-
-
-def _pad_constant(x: Tensor, ends: list[tuple[int, int, int]], value: Any) -> Tensor:
-    shape, inner = list(x.shape), [slice(None)] * x.ndim
-    for dim, left, right in ends:
-        n = x.shape[dim]
-        if n + left + right < 0:
-            raise RuntimeError(f"The input size {n}, plus negative padding {left} and {right}, resulted in a negative output size")
-        start, stop = max(-left, 0), n - max(-right, 0)
-        if start or stop != n:
-            x = movement.narrow(x, dim, start, stop - start)
-        shape[dim] = n + left + right
-        inner[dim] = slice(max(left, 0), max(left, 0) + stop - start)
-    y = full(tuple(shape), value, dtype=x.dtype, device=x.device)
-    y[tuple(inner)] = x
-    return y
 
 
 def _padded_positions(n: int, left: int, right: int, mode: str, device: Any) -> Tensor:

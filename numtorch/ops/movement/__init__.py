@@ -5,6 +5,8 @@
     copies.py       clone, casts, devices, and in-place writes; ``copies_cpu.py`` the loops between layouts
     pieces.py       split and its kin, cat and its kin
     rearrange.py    repeat, flip, roll: the same elements, more often or in another order
+    padding.py      a constant around the elements
+    runs.py         neighbouring elements moved at once; ``runs_codegen.py`` the vector code
     triangles.py    triangles and diagonals of matrices
     history.py      what an in-place write through a view means for the graph
 
@@ -27,6 +29,7 @@ from numtorch.ops.movement.copies import (
     zero_,
 )
 from numtorch.ops.movement.history import as_strided_scatter, refresh_views, requires_grad_edge, write_history
+from numtorch.ops.movement.padding import pad_ends
 from numtorch.ops.movement.pieces import (
     cat,
     chunk,
@@ -84,7 +87,7 @@ __all__ = [
     "broadcast_to", "cast", "cat", "chunk", "clone", "column_stack", "contiguous", "copy", "copy_", "diag",
     "diag_embed", "diagflat", "diagonal", "diagonal_scatter", "diff", "dsplit", "dstack", "expand", "expand_as",
     "expand_to", "fill", "fill_", "fill_diagonal_", "flatten", "flip", "fliplr", "flipud", "hsplit", "hstack",
-    "move", "movedim", "narrow", "permute", "ravel", "refresh_views", "repeat", "repeat_interleave",
+    "move", "movedim", "narrow", "pad_ends", "permute", "ravel", "refresh_views", "repeat", "repeat_interleave",
     "requires_grad_edge", "reshape", "resize_", "roll", "rot90", "select", "select_scatter", "set_like",
     "shape_args", "slice", "slice_scatter", "split", "squeeze", "stack", "t", "tensor_split", "tile", "to",
     "transpose", "tril", "tril_indices", "triu", "triu_indices", "unbind", "unflatten", "unfold", "unsqueeze",

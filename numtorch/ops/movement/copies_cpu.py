@@ -16,10 +16,12 @@ from numtorch.dispatch.program import Plan, Program, compiled_entry
 from numtorch.kernels import threads
 from numtorch.kernels.jit import jit, prange
 from numtorch.kernels.timing import Work
+from numtorch.ops.movement.runs import BLOCK, copy_run, reverse_block
 from numtorch.ops.movement.transposed_tile import transpose4, transpose8, transpose16
 from numtorch.storage import collapse, contiguous_strides, kind
 
 CODE = "numtorch.ops.movement.transposed_tile_codegen"
+RUNS = "numtorch.ops.movement.runs_codegen"
 SPAN = 32  # source elements of a row that a work item takes: whole cache lines, and few pages at a time
 PARALLEL_ELEMENTS = 1 << 16
 U = np.uint64  # an index that cannot be negative: Numba else asks whether it is, and LLVM does not vectorise
@@ -92,7 +94,19 @@ def transpose(src, dst, rows, cols, s_step, d_step, sizes, s_steps, d_steps):
         transpose_span(src, s, s_step, dst, d, d_step, min(SPAN, rows - i), cols)
 
 
-@jit(parallel=True)
+@jit(needs=RUNS, _nrt=False)
+def copy_reversed(src, s, dst, d, n):
+    """dst[d + j] = src[s - j] for j below n; the last block overlaps its neighbour, which writes the same elements twice."""
+    if n >= BLOCK:
+        for j in range(0, n, BLOCK):
+            j = min(j, n - BLOCK)
+            reverse_block(src, s - j, dst, d + j)
+    else:
+        for j in range(n):
+            dst[U(d + j)] = src[U(s - j)]
+
+
+@jit(parallel=True, needs=RUNS)
 def copy_planes(src, dst, s, rows, cols, s_row, s_col, d_row, d_col, sizes, s_steps, d_steps):
     """dst[i*d_row + j*d_col] = src[s + i*s_row + j*s_col] at every position of the outer ``sizes``; steps may be negative."""
     height = max(1, GRAIN // cols)
@@ -111,11 +125,9 @@ def copy_planes(src, dst, s, rows, cols, s_row, s_col, d_row, d_col, sizes, s_st
             q += at * d_steps[k]
         for _ in range(min(height, rows - first)):
             if d_col == 1 and s_col == 1:
-                for j in range(cols):
-                    dst[U(q + j)] = src[U(p + j)]
+                copy_run(src, p, dst, q, cols)
             elif d_col == 1 and s_col == -1:
-                for j in range(cols):
-                    dst[U(q + j)] = src[U(p - j)]
+                copy_reversed(src, p, dst, q, cols)
             elif d_col == 1 and s_col == 0:
                 v = src[p]
                 for j in range(cols):
@@ -127,16 +139,28 @@ def copy_planes(src, dst, s, rows, cols, s_row, s_col, d_row, d_col, sizes, s_st
             q += d_row
 
 
-@jit(parallel=True)
+@jit(parallel=True, needs=RUNS)
 def place(src, dst, rows, width, pitch, start):
     """dst[i*pitch + start + j] = src[i*width + j]: one tensor's part of joined ones"""
     spans = (width + SPAN_PLACED - 1) // SPAN_PLACED
     for item in prange(rows * spans):
         i = item // spans
         j = (item - i * spans) * SPAN_PLACED
-        p, q = i * width + j, i * pitch + start + j
-        for k in range(min(SPAN_PLACED, width - j)):
-            dst[U(q + k)] = src[U(p + k)]
+        copy_run(src, i * width + j, dst, i * pitch + start + j, min(SPAN_PLACED, width - j))
+
+
+@jit(parallel=True, needs=RUNS)
+def roll_rows(src, dst, rows, width, first):
+    """dst[i*width + (first + j) % width] = src[i*width + j]"""
+    spans = (width + SPAN_PLACED - 1) // SPAN_PLACED
+    for item in prange(rows * spans):
+        i = item // spans
+        start = (item - i * spans) * SPAN_PLACED
+        end = min(start + SPAN_PLACED, width)
+        cut = min(max(first, start), end)
+        row = i * width
+        copy_run(src, row + width - first + start, dst, row + start, cut - start)
+        copy_run(src, row + cut - first, dst, row + cut, end - cut)
 
 
 # The type under which elements of a size are moved; float32 and float64, because most buffers need no view then.
@@ -172,15 +196,16 @@ class Relayout(Program):
         moved, name = numel * x._k.dtype.itemsize, x._k.dtype.name
         work = Work(str(list(x.shape)), name, 2 * moved, 0, moved if target is None else 0)
         launch = compiled_entry(kernel, (one, one, *geometry), self.name, lambda: work)
+        inplace = target is not None and target is values[0]  # then the buffers are the operands' alone
         plain = x._k.dtype.storage == carrier
 
         def entry(*buffers: np.ndarray) -> None:
-            src, dst = (buffers[0], buffers[1]) if outs is None else (buffers[-1], buffers[0])
+            src, dst = (buffers[-1], buffers[0]) if inplace else (buffers[-2], buffers[-1])
             if not plain:
                 src, dst = src.view(carrier), dst.view(carrier)
             launch(src, dst, *geometry)
 
-        return Plan(entry, (), x.shape, (kind(x._k.dtype, CPU),), numel, kernel, (), target is not None)
+        return Plan(entry, (), x.shape, (kind(x._k.dtype, CPU),), numel, kernel, (), inplace)
 
 
 def _tiled(sizes: list, s: list, d: list) -> tuple | None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from typing import Any
 
-from numtorch._tensor import Tensor, empty
+from numtorch._tensor import Tensor
+from numtorch.device import CPU
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
-from numtorch.kernels import threads
+from numtorch.kernels import registry
 from numtorch.ops.movement import copies_cpu as cpu
 from numtorch.ops.movement.arguments import shape_args
 from numtorch.ops.movement.copies import contiguous
-from numtorch.ops.movement.launching import ready
+from numtorch.ops.movement.launching import Plan, moving, remember
 from numtorch.ops.movement.pieces import cat
 from numtorch.ops.movement.views import expand_to, narrow, reshape, transpose, view_as_shape
-from numtorch.storage import collapse, contiguous_strides, wrap_dim
+from numtorch.storage import collapse, contiguous_strides, kind, wrap_dim
 
 
 def repeat(x: Tensor, *sizes: Any) -> Tensor:
@@ -95,11 +97,21 @@ def flip_dims(x, dims: tuple):
     return x
 
 
+_flips: dict = registry.memo()
+
+
 @flip_dims.kernel("cpu", name="backwards", functions=(cpu.copy_planes,))
 def flip_cpu(x, dims):
-    y = empty(x.shape, x.dtype, x.device)
-    if not y._buf.size:
-        return y
+    k = x._k
+    key = (k, x.shape, dims) if k.contiguous else (k, x.shape, dims, x._strides)
+    plan = _flips.get(key)
+    return (remember(_flips, key, _flip_plan(x, dims)) if plan is None else plan)(x)
+
+
+def _flip_plan(x: Tensor, dims: tuple) -> Plan:
+    made = kind(x._k.dtype, CPU)
+    if not x.shape.numel():
+        return Plan(x.shape, made, None)
     strides = list(x.strides)
     start = 0
     for d in dims:
@@ -107,10 +119,7 @@ def flip_cpu(x, dims):
         strides[d] = -strides[d]
     sizes, steps = collapse(x.shape, [tuple(strides), contiguous_strides(x.shape)])
     kernel, geometry = cpu.planes(sizes, start, *steps)
-    carrier = cpu.CARRIERS[x.dtype.itemsize]
-    args = (x._buf.view(carrier), y._buf.view(carrier), *geometry)
-    ready(kernel, y._buf.size >= cpu.PARALLEL_ELEMENTS and threads.get_num_threads() > 1, args)(*args)
-    return y
+    return moving(kernel, made, x.shape, geometry, cpu.CARRIERS[made.dtype.itemsize], cpu.PARALLEL_ELEMENTS)
 
 
 @flip_dims.vjp
@@ -126,10 +135,15 @@ def flip(input: Tensor, *dims: Any) -> Tensor:
     tensor([[3, 4],
             [1, 2]])
     """
-    wrapped = tuple(wrap_dim(d, input.ndim, "flip") for d in shape_args(dims))
+    return flip_dims(input, _flipped(shape_args(dims), len(input.shape)))
+
+
+@lru_cache(maxsize=1024)
+def _flipped(dims: tuple, ndim: int) -> tuple:
+    wrapped = tuple(wrap_dim(d, ndim, "flip") for d in dims)
     if len(set(wrapped)) != len(wrapped):
         raise RuntimeError(f"flip: dim appears multiple times in the list of dims {list(wrapped)}")
-    return flip_dims(input, tuple(d for d in wrapped if d < input.ndim))
+    return tuple(d for d in wrapped if d < ndim)
 
 
 def fliplr(input: Tensor) -> Tensor:
@@ -187,24 +201,24 @@ def roll_along(x, shift: int, dim: int):
     return cat([narrow(x, dim, n - shift, shift), narrow(x, dim, 0, n - shift)], dim)
 
 
-@roll_along.kernel("cpu", name="halves", functions=(cpu.copy_planes,))
+_rolls: dict = registry.memo()
+
+
+@roll_along.kernel("cpu", name="halves", functions=(cpu.roll_rows,))
 def roll_cpu(x, shift, dim):
     x = contiguous(x)
-    y = empty(x.shape, x.dtype, x.device)
-    size = y._buf.size
+    key = (x._k, x.shape, shift, dim)
+    plan = _rolls.get(key)
+    return (remember(_rolls, key, _roll_plan(x, shift, dim)) if plan is None else plan)(x)
+
+
+def _roll_plan(x: Tensor, shift: int, dim: int) -> Plan:
+    rows, size = prod(x.shape[:dim]), x.shape.numel()
     if not size:
-        return y
-    rows = prod(x.shape[:dim])
+        return Plan(x.shape, x._k, None)
     width = size // rows
-    first = shift * (width // x.shape[dim])
-    carrier = cpu.CARRIERS[x.dtype.itemsize]
-    source, target = x._buf.view(carrier), y._buf.view(carrier)
-    for start, to, cols in ((0, first, width - first), (width - first, 0, first)):
-        if cols:
-            kernel, geometry = cpu.planes([rows, cols], start, [width, 1], [width, 1])
-            args = (source, target[to:], *geometry)
-            ready(kernel, size >= cpu.PARALLEL_ELEMENTS and threads.get_num_threads() > 1, args)(*args)
-    return y
+    numbers = (rows, width, shift * (width // x.shape[dim]))
+    return moving(cpu.roll_rows, x._k, x.shape, numbers, cpu.CARRIERS[x._k.dtype.itemsize], cpu.PARALLEL_ELEMENTS)
 
 
 @roll_along.vjp
@@ -219,6 +233,10 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     >>> torch.roll(torch.tensor([1, 2, 3, 4]), 1)
     tensor([4, 1, 2, 3])
     """
+    if shifts.__class__ is int and dims.__class__ is int and 0 <= dims < len(input.shape):
+        n = input.shape[dims]
+        if n and shifts % n:
+            return roll_along(input, shifts % n, dims)
     by = shifts if isinstance(shifts, tuple | list) else (shifts,)
     along = () if dims is None else dims if isinstance(dims, tuple | list) else (dims,)
     if not along:

@@ -150,14 +150,16 @@ from numtorch.ops.reduction import (
     argmax as argmax,
     argmin as argmin,
     count_nonzero as count_nonzero,
-    logsumexp as logsumexp,
     max as max,
     mean as mean,
     min as min,
-    norm as norm,
     prod as prod,
-    std as std,
     sum as sum,
+)
+from numtorch.ops.moments import (
+    logsumexp as logsumexp,
+    norm as norm,
+    std as std,
     var as var,
 )
 from numtorch.ops.movement import (

@@ -95,7 +95,8 @@ def kind(d: dtype, where: device, contiguous: bool = True) -> Kind:
     return k
 
 
-_address, _at = ctypes.addressof, ctypes.c_char.from_buffer
+_address: Any = ctypes.addressof
+_at: Any = ctypes.c_char.from_buffer
 _LARGE = 1 << 15  # bytes from which alignment pays more than it costs
 
 

@@ -17,7 +17,7 @@ from numtorch.autograd import graph
 from numtorch.autograd.grad_mode import _Setting
 from numtorch.device import as_device
 from numtorch.dispatch.op import OPS, ElementwiseOp
-from numtorch.ops import activation, arithmetic, creation, indexing, linear, movement, random, reduction, scan, sorting
+from numtorch.ops import activation, arithmetic, creation, indexing, linear, moments, movement, random, reduction, scan, sorting
 from numtorch.storage import FRESH, tick
 
 # --- functions of the modules that are methods under the same name -----------------------------------
@@ -29,7 +29,8 @@ _METHODS: dict[Any, str] = {
                 "cosh erf floor ceil round trunc isnan isinf isfinite lerp addcmul addcdiv negative absolute subtract "
                 "multiply divide greater greater_equal less less_equal not_equal clip",
     activation: "relu sigmoid tanh softmax log_softmax",
-    reduction: "sum mean prod amax amin any all count_nonzero max min argmax argmin var std logsumexp norm",
+    reduction: "sum mean prod amax amin any all count_nonzero max min argmax argmin",
+    moments: "var std logsumexp norm",
     movement: "clone contiguous reshape permute transpose t expand expand_as broadcast_to squeeze unsqueeze select narrow "
               "diagonal unfold as_strided flatten unflatten ravel movedim unbind split chunk repeat tile to copy_ fill_ zero_ resize_ "
               "tensor_split hsplit vsplit dsplit flip fliplr flipud roll rot90 repeat_interleave adjoint diff tril triu diag diagflat "
@@ -119,7 +120,7 @@ Tensor.__hash__ = object.__hash__
 
 # --- in-place forms -------------------------------------------------------------------------------------
 
-_NOT_INPLACE = {"clone", "copy", "fill"}
+_NOT_INPLACE = {"scaled_difference", "scaled_exp", "squared_error", "clone", "copy", "fill"}
 
 
 def _inplace(o: ElementwiseOp) -> Callable:

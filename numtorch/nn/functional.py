@@ -10,7 +10,7 @@ import warnings
 from typing import Any
 
 from numtorch._tensor import Tensor
-from numtorch.ops import activation, loss, movement, random
+from numtorch.ops import activation, loss, moments, movement, random
 from numtorch.ops import reduction as reductions
 from numtorch.ops.activation import gelu as gelu
 from numtorch.ops.activation import glu as glu
@@ -281,7 +281,7 @@ def _padded_positions(n: int, left: int, right: int, mode: str, device: Any) -> 
 
 def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
     """``x / max(norm(x, p), eps)`` along ``dim``."""
-    y = input / clamp_min(reductions.norm(input, p, dim, keepdim=True), eps)
+    y = input / clamp_min(moments.norm(input, p, dim, keepdim=True), eps)
     return y if out is None else out.copy_(y)
 
 
@@ -292,13 +292,13 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     >>> torch.nn.functional.cosine_similarity(torch.tensor([1.0, 0.0]), torch.tensor([1.0, 0.0]), dim=0)
     tensor(1.)
     """
-    lengths = [clamp_min(reductions.norm(x, 2, dim, keepdim=True), eps) for x in (x1, x2)]
+    lengths = [clamp_min(moments.norm(x, 2, dim, keepdim=True), eps) for x in (x1, x2)]
     return reductions.sum((x1 / lengths[0]) * (x2 / lengths[1]), dim)
 
 
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """``norm(x1 - x2 + eps, p)`` along the last dimension."""
-    return reductions.norm(x1 - x2 + eps, p, -1, keepdim)
+    return moments.norm(x1 - x2 + eps, p, -1, keepdim)
 
 
 # --- losses ---------------------------------------------------------------------------------------------

@@ -74,14 +74,50 @@ def log_softmax_rows(x, out, tops, totals, rows, n):
         m = min(per, rows - lo)
         part = out[lo * n : (lo + m) * n]
         source = x[lo * n : (lo + m) * n]
-        exponentials(source, part, tops[lo : lo + m], totals[lo : lo + m], m, n)
+        if n >= LONG:
+            log_of_sums(source, tops[lo : lo + m], totals[lo : lo + m], m, n)
+        else:
+            exponentials(source, part, tops[lo : lo + m], totals[lo : lo + m], m, n)
+            logs = totals[lo : lo + m]
+            for i in range(m):
+                logs[i] = log(logs[i])
         for i in range(m):
             row = part[i * n : (i + 1) * n]
             given = source[i * n : (i + 1) * n]
             top = tops[lo + i]
-            total = log(totals[lo + i])
+            total = totals[lo + i]
             for j in range(n):
                 row[j] = (given[j] - top) - total
+
+
+@jit
+def log_of_sums(x, tops, totals, rows, n):
+    """tops[i] = max x[i]; totals[i] = log(sum over j of exp(x[i, j] - tops[i])), where nothing else is wanted of rows"""
+    for i in range(rows):
+        row = x[i * n : (i + 1) * n]
+        top = largest(row)
+        total = x.dtype.type(0)
+        if top - top == x.dtype.type(0):
+            for j in range(n):
+                total += exp(row[j] - top)
+        tops[i] = top
+        totals[i] = total
+    for i in range(rows):  # one vector loop: a logarithm for each row would cost what its exponentials do
+        totals[i] = log(totals[i])
+
+
+def log_sums_rows(x, out, totals, rows, n):
+    """out[i] = log(sum over j of exp(x[i, j])); an infinite or NaN maximum is the result"""
+    per = max(1, BLOCK // n)
+    for b in prange((rows + per - 1) // per):
+        lo = b * per
+        m = min(per, rows - lo)
+        tops = out[lo : lo + m]
+        part = totals[lo : lo + m]
+        log_of_sums(x[lo * n : (lo + m) * n], tops, part, m, n)
+        for i in range(m):
+            top = tops[i]
+            tops[i] = top + part[i] if top - top == x.dtype.type(0) else top
 
 
 def softmax_rows_backward(g, y, gx, rows, n):
@@ -105,6 +141,17 @@ def log_softmax_rows_backward(g, y, gx, rows, n):
         m = min(per, rows - lo)
         part = gx[lo * n : (lo + m) * n]
         logs = y[lo * n : (lo + m) * n]
+        if n >= LONG:
+            for i in range(m):
+                gi = g[(lo + i) * n : (lo + i + 1) * n]
+                yi = logs[i * n : (i + 1) * n]
+                row = part[i * n : (i + 1) * n]
+                total = g.dtype.type(0)
+                for j in range(n):
+                    total += gi[j]
+                for j in range(n):
+                    row[j] = gi[j] - exp(yi[j]) * total
+            continue
         for j in range(m * n):
             part[j] = exp(logs[j])
         for i in range(m):
@@ -198,6 +245,7 @@ def softmax_columns_backward(g, y, gx, totals, outer, n, inner, logs):
 ROWS = (jit(softmax_rows), jit(softmax_rows, parallel=True)), (jit(log_softmax_rows), jit(log_softmax_rows, parallel=True))
 ROWS_BACKWARD = ((jit(softmax_rows_backward), jit(softmax_rows_backward, parallel=True)),
                  (jit(log_softmax_rows_backward), jit(log_softmax_rows_backward, parallel=True)))
+LOG_SUMS = jit(log_sums_rows), jit(log_sums_rows, parallel=True)
 COLUMNS = jit(softmax_columns), jit(softmax_columns, parallel=True)
 COLUMNS_BACKWARD = jit(softmax_columns_backward), jit(softmax_columns_backward, parallel=True)
 
@@ -219,3 +267,8 @@ def backward(g, y, gx, outer, n, inner, logs):
         ROWS_BACKWARD[logs][large](g, y, gx, outer, n)
     else:
         COLUMNS_BACKWARD[large](g, y, gx, np.empty(outer * inner, g.dtype), outer, n, inner, logs)
+
+
+def log_sums(x, out, rows, n):
+    """``logsumexp`` of the rows of flat x (rows, n)."""
+    LOG_SUMS[x.size >= PARALLEL_ELEMENTS](x, out, np.empty(rows, x.dtype), rows, n)

@@ -15,6 +15,7 @@ from numtorch.ops import attention_cpu, movement, reduction
 from numtorch.ops.activation import softmax_along
 from numtorch.ops.arithmetic import eq, logical_not, logical_or, where
 from numtorch.ops.linear import matmul
+from numtorch.ops.moments import logsumexp
 from numtorch.ops.movement import contiguous, expand_to, reshape, transpose, unsqueeze
 from numtorch.ops.random import dropout
 from numtorch.storage import Size, Storage, broadcast_shapes, is_contiguous
@@ -54,7 +55,7 @@ def _grad_cost(grads: tuple, g: tuple, x: Tensor, y: Tensor, w: Tensor, out: tup
 def attention(x, y, w, causal: bool, scale: float):
     """(softmax(x @ y.T * scale) @ w, logarithms of the sums of exponentials of each row); all (batch, heads, rows, width)."""
     scores = _scores(x, y, causal, scale)
-    return matmul(softmax_along(scores, -1), w), reduction.logsumexp(scores, -1)
+    return matmul(softmax_along(scores, -1), w), logsumexp(scores, -1)
 
 
 @attention.vjp(cost=_grad_cost)

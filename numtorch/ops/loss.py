@@ -18,8 +18,9 @@ from numtorch.kernels.registry import Signature
 from numtorch.ops import loss_cpu
 from numtorch.ops import reduction as reductions
 from numtorch.ops.activation import log_softmax_along, logsigmoid, sigmoid, softmax_along
-from numtorch.ops.arithmetic import REAL, SIGNED, abs, clamp_min, exp, le, log, lt, ne, sign, where
+from numtorch.ops.arithmetic import REAL, abs, clamp_min, exp, le, log, lt, ne, sign, where
 from numtorch.ops.indexing import gather_along, one_hot, take_along_extents
+from numtorch.ops.moments import scaled_difference, squared_error
 from numtorch.ops.movement import contiguous, reshape, unsqueeze
 from numtorch.storage import Size, allocate
 
@@ -296,35 +297,11 @@ def _warn_shapes(x: Tensor, t: Tensor) -> None:
                       "incorrect results due to broadcasting. Please ensure they have the same size.", stacklevel=3)
 
 
-@primitive(public=False, takes=REAL)
-def squared_error(x, t):
-    """``(x - t) ** 2``"""
-    return (x - t) * (x - t)
-
-
-@squared_error.vjp
-def _(g, x, t, *, needs):
-    gx = g * ((x - t) * 2)
-    return gx if needs[0] else None, -gx if needs[1] else None
-
-
 @op(name="mse_loss", public=False, cost=per_input(3), samples=lambda: [((5,), (5,)), ((3, 4), (3, 4))],
     ref=lambda x, t: np.mean((x - t) ** 2))
 def mean_squared_error(x, t):
     """The mean of ``(x - t) ** 2`` for tensors of one shape."""
     return reductions.mean(squared_error(x, t))
-
-
-@primitive(public=False, takes=SIGNED, ref=lambda x, t, y: (x - t) * y)
-def scaled_difference(x, t, y):
-    """``(x - t) * y``"""
-    return (x - t) * y
-
-
-@scaled_difference.vjp
-def _(g, x, t, y, *, needs):
-    gx = g * y
-    return gx if needs[0] else None, -gx if needs[1] else None, g * (x - t) if needs[2] else None
 
 
 @mean_squared_error.vjp(cost=per_output(2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import prod as prod_of
 from typing import Any
 
@@ -387,16 +388,29 @@ def _middle(shape: tuple, dim: int) -> tuple[int, int, int]:
     return (prod_of(shape[:dim]), shape[dim], prod_of(shape[dim + 1 :])) if shape else (1, 1, 1)
 
 
+@lru_cache(maxsize=4096)
+def _scan_geometry(shape: Size, dim: int, keepdim: bool) -> tuple[Size, int, tuple[int, int, int]]:
+    """Shape and elements of the extremes, and what lies before, in and after the dimension."""
+    made = reduced_shape(shape, (dim,), keepdim) if shape else shape
+    return made, made.numel(), _middle(shape, dim)
+
+
+_POSITIONS = kind(dtypes.int64, CPU)
+
+
 @extreme_along.kernel("cpu", functions=(*reduction_cpu.EXTREME_ROWS, *reduction_cpu.EXTREME_COLUMNS))
 def scan(x, dim, keepdim, sign):
     x = x if x._k.contiguous else contiguous(x)
-    values, indices = extreme_along.op.rule(x, dim, keepdim, sign)
-    if not values._buf.size:
-        return values, indices
     if x._k.dtype.is_half:  # their bits do not order as numbers do
         whole, indices = scan(x.to(dtypes.float32), dim, keepdim, sign)
         return whole.to(x._k.dtype), indices
-    reduction_cpu.extremes(x._buf, values._buf, indices._buf, *_middle(x.shape, dim), sign)
+    shape, count, middle = _scan_geometry(x.shape, dim, keepdim)
+    values, indices = new(Tensor), new(Tensor)
+    values.shape = indices.shape = shape
+    values._k, indices._k = x._k, _POSITIONS
+    values._buf, indices._buf = allocate(count, x._k.dtype, CPU), allocate(count, dtypes.int64, CPU)
+    if count:
+        reduction_cpu.extremes(x._buf, values._buf, indices._buf, *middle, sign)
     return values, indices
 
 
@@ -516,7 +530,7 @@ def _position(x: Tensor, dim: int | None, keepdim: bool, sign: int, name: str) -
         if not x.shape.numel():
             raise IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
         x = x if x._edge is None else x.detach()
-        y = extreme_along(x if len(x.shape) == 1 else reshape(x, (-1,)), 0, False, sign)[1]
+        y = extreme_along(x if len(x.shape) == 1 else view(contiguous(x), Size((x.shape.numel(),)), (1,)), 0, False, sign)[1]
         return reshape(y, (1,) * x.ndim) if keepdim else y
     return _along(x if x._edge is None else x.detach(), dim, keepdim, sign, name)[1]
 
@@ -529,54 +543,3 @@ def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Where the (first) smallest element is: in the flattened tensor, or along a dimension."""
     return _position(input, dim, keepdim, -1, "argmin")
-
-
-# --- composed -------------------------------------------------------------------------------------
-
-
-def var(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None) -> Tensor:
-    """The variance: mean squared distance from the mean, with ``correction`` (1) subtracted from the count."""
-    if isinstance(dim, bool):
-        dim, unbiased = None, dim
-    minus = correction if correction is not None else (1 if unbiased in (None, True) else 0)
-    dims = wrap_dims(dim, input.ndim, "var")
-    n = Size(input.shape[d] for d in dims).numel()
-    centred = input - mean(input, dims, True)
-    total = sum(centred * centred, dims, keepdim)
-    rest = n - minus
-    return total / (rest if rest > 0 else 0.0)
-
-
-def std(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None) -> Tensor:
-    """The standard deviation: the square root of ``var``."""
-    from numtorch.ops.arithmetic import sqrt
-
-    return sqrt(var(input, dim, unbiased, keepdim, correction=correction))
-
-
-def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
-    """``log(sum(exp(x)))`` without overflow."""
-    from numtorch.ops.arithmetic import exp, isfinite, log
-
-    top = amax(input, dim, True).detach()
-    top = where(isfinite(top), top, 0.0)
-    y = log(sum(exp(input - top), dim, True)) + top
-    return reshape(y, reduced_shape(input.shape, wrap_dims(dim, input.ndim, "logsumexp"), False)) if not keepdim else y
-
-
-def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False) -> Tensor:
-    """The p-norm of the elements (2 unless given; also inf, -inf, 0, 1)."""
-    from numtorch.ops.arithmetic import abs, ne, pow, sqrt
-
-    p = 2 if p in ("fro", None) else p
-    if p == 2:
-        return sqrt(sum(input * input, dim, keepdim))
-    if p == float("inf"):
-        return amax(abs(input), () if dim is None else dim, keepdim)
-    if p == float("-inf"):
-        return amin(abs(input), () if dim is None else dim, keepdim)
-    if p == 0:
-        return sum(ne(input, 0).to(input.dtype), dim, keepdim)
-    if p == 1:
-        return sum(abs(input), dim, keepdim)
-    return pow(sum(pow(abs(input), p), dim, keepdim), 1 / p)

@@ -199,6 +199,7 @@ INEXACT = {
     "floor_divide": lambda x, y: (np.abs(x) > LARGE) | np.isinf(x) | np.isinf(y) | (y == 0),
     "trunc_divide": lambda x, y: (np.abs(x) > LARGE) | ~np.isfinite(x) | ~np.isfinite(y) | (y == 0),  # floats use trunc_quotient
     "scaled_difference": lambda x, t, y: np.isfinite(x - t) & (np.abs(x - t) > LARGE),
+    "scaled_exp": lambda x, t, y: np.isfinite(x - t) & (np.abs(x - t) > 80),  # a factor over- or underflows, not the product
     "bernoulli_error": lambda x, t: ~np.isfinite(t) | (np.abs(t) > LARGE) | (x < 0) | (x > 1),
 }
 
@@ -568,6 +569,7 @@ TORCH_NAMES = {
     "logit_error": lambda t: lambda x, y: t.nn.functional.binary_cross_entropy_with_logits(x, y, reduction="none"),
     "divergence": lambda t: lambda x, y: t.nn.functional.kl_div(x, y, reduction="none"),
     "cube": lambda t: lambda x: x * x * x, "scaled_difference": lambda t: lambda x, y, z: (x - y) * z,
+    "scaled_exp": lambda t: lambda x, y, z: (x * 1.0 - y * 1.0).exp() * z,
     "silu": lambda t: t.nn.functional.silu, "gelu": lambda t: t.nn.functional.gelu,
     "gelu_tanh": lambda t: lambda x: t.nn.functional.gelu(x, approximate="tanh"),
     "softplus": lambda t: t.nn.functional.softplus, "logsigmoid": lambda t: t.nn.functional.logsigmoid,

@@ -83,3 +83,29 @@ def test_the_gradient_of_an_extreme_goes_where_it_was():
     expected = np.zeros((3, 4, 5), np.float32)
     np.put_along_axis(expected, indices.numpy()[:, None], 1, 1)
     np.testing.assert_array_equal(x.grad.numpy(), expected)
+
+
+def test_moments_at_their_edges():
+    x = torch.zeros(3, requires_grad=True)
+    x.norm().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), 0)  # there is no gradient at 0; torch says 0
+    for row, want in (([np.inf, 1.0], np.inf), ([-np.inf] * 2, -np.inf), ([np.nan, 1.0], np.nan), ([800.0] * 2, 800 + np.log(2))):
+        np.testing.assert_allclose(torch.logsumexp(torch.tensor(row), 0).numpy(), want, rtol=1e-6)
+        np.testing.assert_allclose(torch.logsumexp(torch.tensor(row * 40), 0).numpy(), want + (np.log(40) if np.isfinite(want) else 0),
+                                   rtol=1e-6)
+    assert np.isnan(torch.var(torch.ones(1)).numpy())
+
+
+def test_larger_operands_follow_the_choice_of_kernels():
+    x, row = torch.tensor(random(64, 1024)), torch.tensor(random(1024))
+    for other in (x, row, 2.0):
+        first = (x * other).numpy()
+        np.testing.assert_array_equal((x * other).numpy(), first)  # from the front's plan
+        with torch.no_grad():
+            out = torch.empty(64, 1024)
+            assert torch.mul(x, other, out=out) is out
+        np.testing.assert_array_equal(out.numpy(), first)
+    w = torch.tensor(random(1024), requires_grad=True)
+    for _ in range(2):
+        (grad,) = torch.autograd.grad((x * w).sum(), w)
+        np.testing.assert_allclose(grad.numpy(), x.numpy().sum(0), rtol=1e-4, atol=1e-4)

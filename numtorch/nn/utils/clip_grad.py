@@ -10,8 +10,8 @@ from numtorch._tensor import Tensor
 from numtorch.autograd.grad_mode import no_grad
 from numtorch.ops.arithmetic import clamp
 from numtorch.ops.creation import tensor
+from numtorch.ops.moments import norm
 from numtorch.ops.movement import stack
-from numtorch.ops.reduction import norm
 
 
 def _gradients(parameters: Any) -> list[Tensor]:

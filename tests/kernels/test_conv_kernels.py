@@ -178,13 +178,13 @@ def test_results_do_not_depend_on_the_number_of_threads(case, dtype="float32"):
 
 def test_sum_over_a_long_batch_keeps_its_digits():
     n = 2048
-    ways = cpu.WAYS["weight_grad"]
+    ways = [way for name, way in cpu.WAYS["weight_grad"].items() if name != "pointwise"]  # which is for 1x1
     ints = (n, 1, 8, 8, 2, 3, 3, 6, 6, 1, 1, 0, 0, 1, 1, 1)
     rng = np.random.default_rng(1)
     x = (rng.random(n * 64) + 1).astype(np.float32)
     g = (rng.random(n * 72) + 1).astype(np.float32)
     sums = [np.empty(18, np.float32) for _ in ways]
-    for way, gw in zip(ways.values(), sums, strict=True):  # one input channel: depthwise, too
+    for way, gw in zip(ways, sums, strict=True):  # one input channel: depthwise, too
         way(x, g, gw, *ints)
     xs = x.reshape(n, 8, 8).astype(np.float64)
     gs = g.reshape(n, 2, 6, 6).astype(np.float64)

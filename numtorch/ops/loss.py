@@ -93,7 +93,7 @@ def _(g, x, t, *, ignore_index):
     return where(unsqueeze(kept, 1), (softmax_along(x, 1) - hot) * unsqueeze(each, 1), 0.0), None
 
 
-@mean_cross_entropy.kernel("cpu", when=_class_numbers, functions=(loss_cpu.forward_small, *loss_cpu.BLOCKS))
+@mean_cross_entropy.kernel("cpu", when=_class_numbers, functions=(loss_cpu.forward_small, loss_cpu.BLOCKS))
 def cpu_rows(x, t, ignore_index):
     shape = x.shape
     if len(shape) != 2 or len(t.shape) != 1 or shape[0] != t.shape[0] or not shape[1]:
@@ -164,9 +164,10 @@ def cpu_picked(x, t, ignore_index):
     x = x if x._k.contiguous else contiguous(x)
     t = t if t._k.contiguous else contiguous(t)
     out = empty(_SCALAR, x._k.dtype, x._k.device)
-    bad = loss_cpu.picked_mean(x._buf, t._buf, out._buf, x.shape[1], ignore_index)
+    _, n = x.shape
+    bad = loss_cpu.picked_mean(x._buf, t._buf, out._buf, n, ignore_index)
     if bad >= 0:
-        raise _bad_label("nll_loss", int(t._buf[bad]), x.shape[1], ignore_index)
+        raise _bad_label("nll_loss", int(t._buf[bad]), n, ignore_index)
     return out
 
 
@@ -264,14 +265,16 @@ def _reduced(loss: Tensor, weights: Tensor, reduction: str) -> Tensor:
 def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100,
              reduction: str = "mean") -> Tensor:
     """``-input[target]`` for log probabilities ``input``: (C), (N, C) or (N, C, d1, ...)."""
+    if weight is None and reduction == "mean" and len(input.shape) == 2 and len(target.shape) == 1 and target._k.dtype is int64:
+        (rows, _), (labels,) = input.shape, target.shape
+        if rows == labels:
+            return mean_nll(input, target, ignore_index)
     _check_reduction(reduction)
     _check_label_type("nll_loss", target)
     dim = _check_classes("nll_loss", input, target)
     if weight is not None and tuple(weight.shape) != (input.shape[dim],):
         raise RuntimeError(f"nll_loss: weight tensor should be defined either for all {input.shape[dim]} classes or no classes but "
                            f"got weight tensor of shape: {list(weight.shape)}")
-    if weight is None and reduction == "mean" and input.ndim == 2:
-        return mean_nll(input, target, ignore_index)
     loss, _, weights = _picked("nll_loss", input, target, weight, ignore_index, dim)
     return _reduced(loss, weights, reduction)
 

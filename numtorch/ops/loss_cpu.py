@@ -96,7 +96,7 @@ def mean_of(sums, t, out, ignore):
     out[0] = total / sums.dtype.type(count_kept(t, ignore))
 
 
-BLOCKS = jit(cross_entropy_blocks), jit(cross_entropy_blocks, parallel=True)
+BLOCKS = jit(cross_entropy_blocks, parallel=True)
 BLOCKS_BACKWARD = jit(cross_entropy_blocks_backward), jit(cross_entropy_blocks_backward, parallel=True)
 
 
@@ -111,7 +111,7 @@ def forward_small(x, t, out, rows, n, ignore):
     return bad
 
 
-SERIAL = BLOCKS[0]
+SERIAL = jit(cross_entropy_blocks, inline=True)
 
 
 @jit
@@ -153,7 +153,7 @@ def forward(x, t, out, rows, n, ignore):
     if bad < 0:
         per = max(1, BLOCK // n)
         sums = np.empty((rows + per - 1) // per, x.dtype)
-        BLOCKS[1](x, t, sums, rows, n, ignore)
+        BLOCKS(x, t, sums, rows, n, ignore)
         mean_of(sums, t, out, ignore)
     return bad
 

@@ -18,7 +18,7 @@ from numtorch.kernels.codegen import reduction as codegen
 from numtorch.ops import activation_cpu
 from numtorch.ops.arithmetic import REAL, SIGNED, abs, eq, exp, isfinite, log, ne, pow, sqrt, where
 from numtorch.ops.movement import contiguous, reshape
-from numtorch.ops.reduction import amax, amin, mean, reduce, reduced_shape, restore, sum, wrap_dims
+from numtorch.ops.reduction import amax, amin, mean, reduce, reduced_shape, sum, wrap_dims
 from numtorch.storage import Size, wrap_dim
 
 # --- formulas of one pass -------------------------------------------------------------------------
@@ -157,7 +157,7 @@ def euclidean(x, dim: Any, keepdim: bool):
 def _(g, x, *, out, dim, keepdim):
     # At 0, where there is none, the gradient is 0, as in torch.
     slope = where(eq(out, 0), 0.0, g / out)
-    return x * restore(slope, x.shape, dim, keepdim)
+    return x * (slope if keepdim or not slope.shape else reshape(slope, reduced_shape(x.shape, wrap_dims(dim, x.ndim, "norm"), True)))
 
 
 def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False) -> Tensor:

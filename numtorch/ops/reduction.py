@@ -233,14 +233,30 @@ def sum(x, dim: Any = None, keepdim: bool = False, *, dtype: Any = None):
 
 @sum.vjp
 def _(g, x_shape, x_kind, *, dim, keepdim):
-    if dim is None and not mode.grad and g._k.dtype is x_kind.dtype:
-        return view(g, x_shape, (0,) * len(x_shape))
     g = restore(g, x_shape, dim, keepdim)
     return g if g.dtype is x_kind.dtype else g.to(x_kind.dtype)
 
 
+@lru_cache(maxsize=4096)
+def _count(shape: Size, dim: Dims) -> int:
+    """How many elements each result is made of."""
+    return prod_of([shape[d] for d in wrap_dims(dim, len(shape), "mean")])
+
+
+@lru_cache(maxsize=4096)
+def _spread(shape: Size, strides: tuple[int, ...], dim: Dims, keepdim: bool) -> tuple[int, ...]:
+    """The strides with which a result of these strides has the operand's shape."""
+    dims = wrap_dims(dim, len(shape), "sum")
+    given = iter(strides)
+    steps = [next(given) if keepdim or d not in dims else 0 for d in range(len(shape))]
+    return tuple(0 if d in dims else s for d, s in enumerate(steps))
+
+
 def restore(g: Tensor, shape: tuple, dim: Any, keepdim: bool) -> Tensor:
     """A gradient spread back over the dimensions that were reduced."""
+    if not mode.grad:  # nothing is recorded: one view of the same elements
+        strides = (0,) * len(shape) if not g.shape else _spread(shape, g.strides, tuple(dim) if isinstance(dim, list) else dim, keepdim)
+        return view(g, shape, strides)
     dims = wrap_dims(dim, len(shape), "sum")
     if not keepdim:
         g = reshape(g, reduced_shape(shape, dims, True))
@@ -273,7 +289,7 @@ def mean(x, dim: Any = None, keepdim: bool = False, *, dtype: Any = None):
 
 @mean.vjp
 def _(g, x_shape, x_kind, *, dim, keepdim):
-    n = Size(x_shape[d] for d in wrap_dims(dim, len(x_shape), "mean")).numel()
+    n = _count(x_shape, tuple(dim) if isinstance(dim, list) else dim)
     g = restore(true_div(g, n) if n else g, x_shape, dim, keepdim)
     return g if g.dtype is x_kind.dtype else g.to(x_kind.dtype)
 

@@ -38,15 +38,21 @@ def _nothing(k: Any) -> Any:
 
 
 def _optional(t: Tensor | None, k: Any) -> Any:
-    return _nothing(k) if t is None else contiguous(t)._buf
+    return _nothing(k) if t is None else t._buf if t._k.contiguous else contiguous(t)._buf
 
 
 # --- batch norm -----------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=4096)
+def _middle(shape: Size) -> tuple[int, int, int]:
+    n, c, *rest = shape
+    return n, c, prod(rest)
+
+
 def _extents(x: Tensor) -> tuple[int, int, int]:
     """Images, channels, elements of a channel in an image."""
-    return x.shape[0], x.shape[1], prod(x.shape[2:])
+    return _middle(x.shape)
 
 
 def _by_channel(t: Tensor, x: Tensor) -> Tensor:
@@ -159,7 +165,7 @@ def _register_channels(device: str) -> None:
     def apply(x, mean, rstd, w, b, eps):
         x = contiguous(x)
         out = empty(x.shape, x._k.dtype, x._k.device)
-        if out.shape.numel():
+        if prod(x.shape):
             _loops(device).channel_normalise(x._buf, out._buf, mean._buf, rstd._buf, _optional(w, x._k), _optional(b, x._k), *_extents(x))
         return out
 
@@ -178,7 +184,7 @@ def _register_channels(device: str) -> None:
     def apply_given(x, mean, var, w, b, eps):
         x = contiguous(x)
         out = empty(x.shape, x._k.dtype, x._k.device)
-        if out.shape.numel():
+        if prod(x.shape):
             rstd = empty(var.shape, var._k.dtype, var._k.device)
             loops = _loops(device)
             loops.reciprocals(contiguous(var)._buf, rstd._buf, eps)
@@ -197,15 +203,16 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     shape = input.shape
     if len(shape) < 2:
         raise RuntimeError(f"batch_norm: expected at least 2D input (N, C, ...), got {len(shape)}D input of shape {list(shape)}")
+    channels = (shape[1],)
     for name, t in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
-        if t is not None and (len(t.shape) != 1 or t.shape[0] != shape[1]):
+        if t is not None and t.shape != channels:
             raise RuntimeError(f"{name} should contain {shape[1]} elements not {t.shape.numel()} (batch_norm: input of shape "
                                f"{list(shape)} has {shape[1]} channels)")
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError("Expected running_mean and running_var to be defined when training=False (batch_norm)")
         return normalised_by(input, running_mean, running_var, weight, bias, float(eps))
-    if shape.numel() == shape[1] and shape[1]:
+    if shape.numel() == channels[0] and channels[0]:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {shape}")
     plain = input if input._edge is None else alias(input)
     mean, rstd = batch_statistics(plain, running_mean, running_var, float(momentum), float(eps))

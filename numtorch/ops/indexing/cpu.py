@@ -1,8 +1,7 @@
 """Loops that read and write by position: (outer, n, inner) extents, positions along the middle one.
 
 A position below 0 has ``back`` added to it, which is n where such positions count from the end and 0 where they are
-not allowed; it is then checked, as an unsigned number, where it is used. The kernels return how many are not allowed,
-and touch nothing for them; the launcher raises.
+not allowed. The kernels return how many are not allowed, and touch nothing for them; the launcher raises.
 
 What writes repeatedly to one element does so in the order of ``index``: work is shared among threads by columns,
 so that results do not depend on their number.
@@ -13,79 +12,102 @@ from __future__ import annotations
 import numpy as np
 
 from numtorch.kernels.jit import jit, prange
+from numtorch.ops.movement.copies_cpu import RUNS
+from numtorch.ops.movement.runs import copy_run
 
 U = np.uint64  # an index that cannot be negative: Numba else asks whether it is, and LLVM does not vectorise
 GRAIN = 1 << 12  # elements that a work item moves at least
 SET, ADD, MULTIPLY, LARGEST, SMALLEST = range(5)  # what a scattered element does to the one that is there
 
 
-@jit(parallel=True)
+@jit
+def outside(index, first, last, n, back):
+    """How many of index[first:last] are not allowed: a pass of its own, as vectors, leaves the loops that move without a branch."""
+    bad = 0
+    for k in range(first, last):
+        bad += U(np.int64(index[U(k)]) + back) >= U(n + back)
+    return bad
+
+
+@jit
+def take_elements(x, index, out, base, first, last, target, back):
+    """out[target + k] = x[base + index[k]]; by fours, because LLVM's vectors of addresses are slower than single loads"""
+    k = first
+    while k + 4 <= last:
+        j0, j1 = np.int64(index[U(k)]), np.int64(index[U(k + 1)])
+        j2, j3 = np.int64(index[U(k + 2)]), np.int64(index[U(k + 3)])
+        out[U(target + k)] = x[U(base + (j0 + back if j0 < 0 else j0))]
+        out[U(target + k + 1)] = x[U(base + (j1 + back if j1 < 0 else j1))]
+        out[U(target + k + 2)] = x[U(base + (j2 + back if j2 < 0 else j2))]
+        out[U(target + k + 3)] = x[U(base + (j3 + back if j3 < 0 else j3))]
+        k += 4
+    while k < last:
+        j = np.int64(index[U(k)])
+        out[U(target + k)] = x[U(base + (j + back if j < 0 else j))]
+        k += 1
+
+
+@jit(parallel=True, needs=RUNS)
 def take_slices(x, index, out, outer, n, inner, back):
     """out[i, k, :] = x[i, index[k], :]"""
     m = index.size
     rows = max(1, GRAIN // inner)
     spans = (m + rows - 1) // rows
-    bad = 0
+    bad = 0 if outer == 1 else outside(index, 0, m, n, back)
+    if bad > 0:
+        return bad
     for item in prange(outer * spans):
         i = item // spans
         first = (item - i * spans) * rows
         last = min(first + rows, m)
         base = i * n
+        wrong = outside(index, first, last, n, back) if outer == 1 else 0
+        bad += wrong
+        if wrong > 0:
+            continue
         if inner == 1:
-            bad += take_elements(x, index, out, base, first, last, i * m, n, back)
+            take_elements(x, index, out, base, first, last, i * m, back)
         else:
             for k in range(first, last):
                 j = np.int64(index[U(k)])
                 j = j + back if j < 0 else j
-                if U(j) >= U(n):
-                    bad += 1
-                else:
-                    source = (base + j) * inner
-                    target = (i * m + k) * inner
-                    for c in range(inner):
-                        out[U(target + c)] = x[U(source + c)]
+                copy_run(x, (base + j) * inner, out, (i * m + k) * inner, inner)
     return bad
 
 
-@jit
-def take_elements(x, index, out, base, first, last, target, n, back):
-    """out[target + k] = x[base + index[k]], without a branch: as vectors"""
-    bad = 0
-    for k in range(first, last):
-        j = np.int64(index[U(k)])
-        j = j + back if j < 0 else j
-        outside = U(j) >= U(n)
-        bad += outside
-        out[U(target + k)] = x[U(base + (0 if outside else j))]
-    return bad
-
-
-@jit(parallel=True)
+@jit(parallel=True, needs=RUNS)
 def put_slices(out, index, y, outer, n, inner, add, back, cols):
     """out[i, index[k], :] = or += y[i, k, :], in the order of k: the last write wins. ``cols`` columns at a time."""
     m = index.size
     spans = (inner + cols - 1) // cols
-    bad = 0
+    bad = outside(index, 0, m, n, back)
+    if bad > 0:
+        return bad
     for item in prange(outer * spans):
         i = item // spans
         c0 = (item - i * spans) * cols
         width = min(cols, inner - c0)
-        for k in range(m):
-            j = np.int64(index[U(k)])
-            j = j + back if j < 0 else j
-            if U(j) >= U(n):
-                bad += 1
+        if inner == 1:
+            base, source = i * n, i * m
+            if add:
+                for k in range(m):
+                    j = np.int64(index[U(k)])
+                    out[U(base + (j + back if j < 0 else j))] += y[U(source + k)]
             else:
+                for k in range(m):
+                    j = np.int64(index[U(k)])
+                    out[U(base + (j + back if j < 0 else j))] = y[U(source + k)]
+        else:
+            for k in range(m):
+                j = np.int64(index[U(k)])
+                j = j + back if j < 0 else j
                 target = (i * n + j) * inner + c0
                 source = (i * m + k) * inner + c0
-                if width == 1:
-                    out[U(target)] = out[U(target)] + y[U(source)] if add else y[U(source)]
-                elif add:
+                if add:
                     for c in range(width):
                         out[U(target + c)] += y[U(source + c)]
                 else:
-                    for c in range(width):
-                        out[U(target + c)] = y[U(source + c)]
+                    copy_run(y, source, out, target, width)
     return bad
 
 
@@ -101,16 +123,19 @@ def gather_elements(x, index, out, outer, n, m, inner, back):
         last = min(first + rows, m)
         base = i * n * inner
         if inner == 1:
-            bad += take_elements(x, index, out, base, i * m + first, i * m + last, 0, n, back)
+            wrong = outside(index, i * m + first, i * m + last, n, back)
+            bad += wrong
+            if wrong == 0:
+                take_elements(x, index, out, base, i * m + first, i * m + last, 0, back)
         else:
             for k in range(first, last):
                 row = (i * m + k) * inner
                 for c in range(inner):
                     j = np.int64(index[U(row + c)])
                     j = j + back if j < 0 else j
-                    outside = U(j) >= U(n)
-                    bad += outside
-                    out[U(row + c)] = x[U(base + (0 if outside else j * inner + c))]
+                    beyond = U(j) >= U(n)
+                    bad += beyond
+                    out[U(row + c)] = x[U(base + (0 if beyond else j * inner + c))]
     return bad
 
 
@@ -164,14 +189,24 @@ def scatter_elements(out, index, y, outer, n, m, inner, mode, back, cols):
 
 
 @jit
+def join_positions(flat, rows, cols, n, m):
+    """flat = rows * m + cols, each counted from the end if negative, of ``n`` rows and ``m`` columns"""
+    bad = outside(rows, 0, rows.size, n, n) + outside(cols, 0, cols.size, m, m)
+    for k in range(rows.size):
+        i, j = np.int64(rows[U(k)]), np.int64(cols[U(k)])
+        flat[U(k)] = (i + n if i < 0 else i) * m + (j + m if j < 0 else j)
+    return bad
+
+
+@jit
 def add_position(flat, index, n):
     """flat = flat * n + index, the index counted from the end if negative: positions in several dimensions as one."""
     bad = 0
     for k in range(index.size):
-        j = np.int64(index[k])
+        j = np.int64(index[U(k)])
         j = j + n if j < 0 else j
         bad += U(j) >= U(n)
-        flat[k] = flat[k] * n + j
+        flat[U(k)] = flat[U(k)] * n + j
     return bad
 
 
@@ -180,7 +215,7 @@ def true_positions(x, out):
     """Flat positions of nonzero elements; out has room for one more than there are."""
     k = 0
     for i in range(x.size):
-        out[k] = i
+        out[U(k)] = i
         k += x[i] != 0
 
 
@@ -201,7 +236,7 @@ def compress(x, mask, out):
     """The elements of x where the mask is true, in order; out has room for one more than there are"""
     k = 0
     for i in range(x.size):
-        out[k] = x[i]
+        out[U(k)] = x[i]
         k += mask[i] != 0
 
 

@@ -8,11 +8,13 @@ from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, as_ndarray, empty
 from numtorch.dispatch.cost import nbytes, numel, picks
 from numtorch.dispatch.op import op
+from numtorch.kernels import registry
 from numtorch.ops import movement
 from numtorch.ops.arithmetic import eq, mul, where
 from numtorch.ops.indexing import cpu
-from numtorch.ops.indexing.positions import as_index, check, columns, extents, launch, naming
+from numtorch.ops.indexing.positions import as_index, check, columns, extents, launch, named, planned
 from numtorch.ops.movement import contiguous, expand_to, reshape
+from numtorch.ops.movement.launching import remember
 from numtorch.storage import broadcast_shapes, wrap_dim
 
 
@@ -24,14 +26,25 @@ def gather_along(x, index, dim: int):
 
 @gather_along.kernel("cpu", functions=(cpu.gather_elements,))
 def gather_cpu(x, index, dim):
-    x, index = _cut(x, index.shape, dim), contiguous(index)
-    out = gather_along.op.rule(x, index, dim)
-    outer, n, inner = extents(x.shape, dim)
-    if out._buf.size:
-        m = index.shape[dim] if index.shape else 1
-        bad = launch(cpu.gather_elements, out._buf.size, x._buf, index._buf, out._buf, outer, n, m, inner, 0)
-        check(bad, index, dim, n, False)
-    return out
+    if x.shape != index.shape or not x._k.contiguous:
+        x = _cut(x, index.shape, dim)
+    index = contiguous(index)
+    key = (x._k, x.shape, index._k, index.shape, dim)
+    plan = _gathers.get(key)
+    if plan is None:
+        numbers = (*extents(x.shape, dim), 0)
+        numbers = (*numbers[:2], index.shape[dim] if index.shape else 1, *numbers[2:])
+        buffers = (x._buf, index._buf, x._buf)
+        plan = remember(_gathers, key, planned(cpu.gather_elements, index._buf.size, buffers, numbers, index.shape, x._k))
+    y = plan.result()
+    if plan.entry is not None:
+        bad = plan.entry(x._buf, index._buf, y._buf, *plan.numbers)
+        if bad:
+            check(bad, index, dim, plan.numbers[1], False)
+    return y
+
+
+_gathers: dict = registry.memo()
 
 
 @gather_along.kernel("cuda", name="gather_cuda")
@@ -101,6 +114,10 @@ def scatter_along(x, index, y, dim: int, mode: int):
 def _scatter(x: Tensor, index: Tensor, y: Tensor, dim: int, run: Any) -> Tensor:
     """Scatter into the part of a copy of ``x`` that the index spans."""
     out = movement.clone(x)
+    if index.shape == out.shape == y.shape and y._k.contiguous:
+        outer, n, inner = extents(out.shape, dim)
+        run(out._buf, index._buf, y._buf, outer, n, n if index.shape else 1, inner)
+        return out
     part = out
     for d, n in enumerate(index.shape):
         if d != dim and out.shape[d] != n:
@@ -201,7 +218,9 @@ def _extreme_gradient(g: Tensor, x: Tensor, index: Tensor, y: Tensor, out: Tenso
 
 def _checked(x: Tensor, index: Any, dim: int, name: str, src: Any = None) -> tuple[Tensor, int]:
     index = as_index(index, name)
-    d = wrap_dim(dim, x.ndim, name)
+    d = wrap_dim(dim, len(x.shape), name)
+    if index.shape == x.shape and (src is None or src.__class__ is not Tensor or src.shape == x.shape):
+        return index, d
     if x.ndim != index.ndim and x.ndim + index.ndim != 1:
         raise RuntimeError(f"{name}(): Index tensor must have the same number of dimensions as input tensor "
                            f"({index.ndim} and {x.ndim})")
@@ -223,8 +242,10 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
             [4, 3]])
     """
     index, d = _checked(input, index, dim, "gather")
-    with naming("gather"):
+    try:
         return gather_along(input, index, d)
+    except IndexError as error:
+        raise named("gather", error) from None
 
 
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
@@ -237,8 +258,10 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     """
     index = as_index(indices, "take_along_dim")
     if dim is None:
-        with naming("take_along_dim"):
+        try:
             return gather_along(reshape(input, (-1,)), reshape(index, (-1,)), 0)
+        except IndexError as error:
+            raise named("take_along_dim", error) from None
     if index.ndim != input.ndim:
         raise RuntimeError(f"torch.take_along_dim(): input and indices should have the same number of dimensions, but got {input.ndim} "
                            f"dimensions for input, and {index.ndim} dimensions for indices")
@@ -247,15 +270,19 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     ours, theirs = list(shape), list(shape)
     if shape:
         ours[d], theirs[d] = input.shape[d], index.shape[d]
-    with naming("take_along_dim"):
+    try:
         return gather_along(expand_to(input, tuple(ours)), contiguous(expand_to(index, tuple(theirs))), d)
+    except IndexError as error:
+        raise named("take_along_dim", error) from None
 
 
 def _scattered(x: Tensor, index: Tensor, y: Tensor, d: int, mode: int, name: str) -> Tensor:
     if y.dtype is not x.dtype:
         raise RuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype ({x.dtype.name} and {y.dtype.name})")
-    with naming(name):
+    try:
         return (scatter_along if mode in (cpu.SET, cpu.ADD) else combine_along)(x, index, y, d, mode)
+    except IndexError as error:
+        raise named(name, error) from None
 
 
 def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from numtorch import dtype as dtypes
-from numtorch._tensor import Tensor
+from numtorch._tensor import Tensor, empty
 from numtorch.autograd.grad_mode import _Setting, mode
 from numtorch.autograd.inplace import check_inplace, protect, rebase, same_memory, wrote
 from numtorch.ops import movement
@@ -129,7 +129,7 @@ class _Advanced:
             raise IndexError("shape mismatch: indexing tensors could not be broadcast together with shapes "
                              + ", ".join(str(list(i.shape)) for _, i in advanced)) from None
         flat = _positions(x, advanced, shape)
-        self.flat = reshape(flat, (-1,))
+        self.flat = flat if len(flat.shape) == 1 else reshape(flat, (-1,))
         rest = [d for d in range(x.ndim) if d not in dims]
         self.order = (*dims, *rest)
         self.shape, self.x_shape = shape, x.shape
@@ -141,7 +141,8 @@ class _Advanced:
 
     def merged(self, x: Tensor) -> Tensor:
         y = x if self.in_order else permute(x, self.order)
-        return reshape(y, (self.n, *self.rest))
+        shape = (self.n, *self.rest)
+        return y if y.shape == shape else reshape(y, shape)
 
     def unmerged(self, y: Tensor) -> Tensor:
         """The inverse of ``merged``."""
@@ -155,7 +156,8 @@ class _Advanced:
 
     def placed(self, y: Tensor) -> Tensor:
         """A result (positions, rest) in the shape that the user sees."""
-        y = reshape(y, (*self.shape, *self.rest))
+        shape = (*self.shape, *self.rest)
+        y = y if y.shape == shape else reshape(y, shape)
         k = len(self.shape)
         if self.front == 0 or k == 0:
             return y
@@ -177,7 +179,8 @@ class _Advanced:
 
 def _positions(x: Tensor, advanced: list[tuple[int, Tensor]], shape: Size) -> Tensor:
     """Index tensors of several dimensions as one of positions in these dimensions merged."""
-    indices = [(d, i.detach().to(x.device) if i.dtype is dtypes.int64 else i.detach().to(x.device, dtypes.int64)) for d, i in advanced]
+    where = x._k.device
+    indices = [(d, i if i._k.dtype is dtypes.int64 and i._k.device is where else i.to(where, dtypes.int64)) for d, i in advanced]
     if len(indices) == 1:
         return indices[0][1]  # the kernels wrap and check it
     if x.device.type != "cpu":
@@ -185,6 +188,13 @@ def _positions(x: Tensor, advanced: list[tuple[int, Tensor]], shape: Size) -> Te
         for d, i in indices:
             flat = flat * x.shape[d] + choose(i < 0, i + x.shape[d], i)
         return expand_to(flat, shape)
+    if len(indices) == 2:
+        (a, rows), (b, cols) = [(d, contiguous(i if i.shape == shape else expand_to(i, shape))) for d, i in indices]
+        flat = empty(shape, dtypes.int64, rows._k.device)
+        n, m = x.shape[a], x.shape[b]
+        if flat._buf.size and launch(cpu.join_positions, 0, flat._buf, rows._buf, cols._buf, n, m):
+            check(1, *((rows, a, n) if _any_outside(rows, n) else (cols, b, m)), True)
+        return flat
     from numtorch.ops.creation import zeros
 
     flat = zeros(shape, dtype=dtypes.int64)
@@ -194,12 +204,18 @@ def _positions(x: Tensor, advanced: list[tuple[int, Tensor]], shape: Size) -> Te
     return flat
 
 
+def _any_outside(index: Tensor, n: int) -> bool:
+    return bool(((index._buf < -n) | (index._buf >= n)).any())
+
+
 def getitem(x: Tensor, key: Any) -> Tensor:
     """``x[key]``: a view for integers, slices, None and ``...``; a copy for tensors and masks."""
     if type(key) is int:
         if not x.ndim:
             raise IndexError("invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to a number")
         return movement.select(x, 0, _checked(key, x.shape[0], 0))
+    if isinstance(key, Tensor) and key._k.dtype is dtypes.int64 and len(key.shape) == 1 and x.shape and key._k.device is x._k.device:
+        return take_along_extents(x, key, 0)
     if isinstance(key, Tensor) and key._k.dtype is dtypes.bool and key.shape == x.shape and key.shape and key._k.device == x._k.device:
         mask = contiguous(key.detach())
         return compress(x, mask, count(mask))

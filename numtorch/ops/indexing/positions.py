@@ -11,8 +11,8 @@ from numtorch._tensor import Tensor
 from numtorch.kernels import threads
 from numtorch.kernels.jit import Jit
 from numtorch.ops.movement import contiguous
-from numtorch.ops.movement.launching import ready
-from numtorch.storage import Size
+from numtorch.ops.movement.launching import Plan, ready
+from numtorch.storage import Kind, Size
 
 PARALLEL_ELEMENTS = 1 << 15
 COLUMNS = 64  # of a shared row that a thread writes at least: neighbours in a cache line stay together
@@ -20,6 +20,8 @@ COLUMNS = 64  # of a shared row that a thread writes at least: neighbours in a c
 
 def as_index(index: Any, op_name: str) -> Tensor:
     """The index as contiguous int64 or int32 numbers, outside the graph."""
+    if index.__class__ is Tensor and index._k.contiguous and index._k.dtype in (dtypes.int64, dtypes.int32):
+        return index  # integers are in no graph
     if not isinstance(index, Tensor):
         raise TypeError(f"{op_name}(): argument 'index' must be Tensor, not {type(index).__name__}")
     if index.dtype not in dtypes.INTEGERS:
@@ -39,6 +41,12 @@ def launch(kernel: Jit, elements: int, *args: Any) -> Any:
     return ready(kernel, elements >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1, args)(*args)
 
 
+def planned(kernel: Jit, elements: int, buffers: tuple, numbers: tuple, shape: tuple, k: Kind) -> Plan:
+    """The plan of a kernel ``(*buffers, *numbers)`` for a result of ``shape``; without an entry where there are no ``elements``."""
+    parallel = elements >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1
+    return Plan(shape, k, ready(kernel, parallel, (*buffers, *numbers)) if elements else None, numbers)
+
+
 def columns(outer: int, inner: int) -> int:
     """How many columns a thread takes where several write to the same rows."""
     if outer >= threads.get_num_threads():
@@ -54,17 +62,7 @@ def check(bad: int, index: Tensor, dim: int, n: int, wrap: bool) -> None:
         raise IndexError(f"index {int(first)} is out of bounds for dimension {dim} with size {n}")
 
 
-class naming:
-    """``with naming("gather"):`` puts the op's name before the message of an IndexError."""
-
-    __slots__ = ("op",)
-
-    def __init__(self, op: str):
-        self.op = op
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if kind is IndexError and error is not None:
-            error.args = (f"{self.op}(): {error}",)
+def named(op: str, error: IndexError) -> IndexError:
+    """The error with the op's name before its message."""
+    error.args = (f"{op}(): {error}",)
+    return error

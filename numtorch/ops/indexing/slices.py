@@ -11,11 +11,13 @@ from numtorch._tensor import Tensor, empty
 from numtorch.dispatch.cost import nbytes, numel, picks
 from numtorch.dispatch.op import op
 from numtorch.dtype import float32
+from numtorch.kernels import registry
 from numtorch.ops import movement
 from numtorch.ops.indexing import cpu
-from numtorch.ops.indexing.positions import as_index, check, columns, extents, launch, naming
+from numtorch.ops.indexing.positions import as_index, check, columns, extents, named, planned
 from numtorch.ops.movement import contiguous, expand_to, reshape
-from numtorch.storage import wrap_dim
+from numtorch.ops.movement.launching import Plan, remember
+from numtorch.storage import Size, wrap_dim
 
 
 @op(shape=True, public=False, cost=picks)
@@ -26,14 +28,27 @@ def take_along_extents(x, index, dim: int, wrap: bool = True):
 
 @take_along_extents.kernel("cpu", functions=(cpu.take_slices,))
 def take_cpu(x, index, dim, wrap):
-    x, index = contiguous(x), contiguous(index)
-    out = take_along_extents.op.rule(x, index, dim)
+    if not (x._k.contiguous and index._k.contiguous):
+        x, index = contiguous(x), contiguous(index)
+    key = (x._k, x.shape, index._k, index.shape, dim, wrap)
+    plan = _takes.get(key)
+    if plan is None:
+        plan = remember(_takes, key, _take_plan(x, index, dim, wrap))
+    y = plan.result()
+    if plan.entry is not None:
+        bad = plan.entry(x._buf, index._buf, y._buf, *plan.numbers)
+        if bad:
+            check(bad, index, dim, x.shape[dim], wrap)
+    return y
+
+
+_takes: dict = registry.memo()
+
+
+def _take_plan(x: Tensor, index: Tensor, dim: int, wrap: bool) -> Plan:
+    shape = (*x.shape[:dim], index.shape.numel(), *x.shape[dim + 1 :])
     outer, n, inner = extents(x.shape, dim)
-    size = out._buf.size
-    if size:
-        bad = launch(cpu.take_slices, size, x._buf, index._buf, out._buf, outer, n, inner, n if wrap else 0)
-        check(bad, index, dim, n, wrap)
-    return out
+    return planned(cpu.take_slices, Size(shape).numel(), (x._buf, index._buf, x._buf), (outer, n, inner, n if wrap else 0), shape, x._k)
 
 
 @take_along_extents.kernel("cuda", name="take_cuda")
@@ -94,13 +109,21 @@ def put_along_extents(x, index, y, dim: int, accumulate: bool, wrap: bool = True
 
 def put(out: Tensor, index: Tensor, y: Tensor, dim: int, accumulate: bool, wrap: bool) -> None:
     """Write or add slices in place; all contiguous, of one type."""
-    outer, n, inner = extents(out.shape, dim)
     y = contiguous(y)
-    if not y._buf.size:
-        return
-    cols = columns(outer, inner)
-    bad = launch(cpu.put_slices, y._buf.size, out._buf, index._buf, y._buf, outer, n, inner, bool(accumulate), n if wrap else 0, cols)
-    check(bad, index, dim, n, wrap)
+    key = (out._k, out.shape, index._k, index.shape, dim, accumulate, wrap)
+    plan = _puts.get(key)
+    if plan is None:
+        outer, n, inner = extents(out.shape, dim)
+        numbers = (outer, n, inner, bool(accumulate), n if wrap else 0, columns(outer, inner))
+        buffers = (out._buf, index._buf, y._buf)
+        plan = remember(_puts, key, planned(cpu.put_slices, y._buf.size, buffers, numbers, out.shape, out._k))
+    if plan.entry is not None:
+        bad = plan.entry(out._buf, index._buf, y._buf, *plan.numbers)
+        if bad:
+            check(bad, index, dim, out.shape[dim], wrap)
+
+
+_puts: dict = registry.memo()
 
 
 @put_along_extents.kernel("cpu", functions=(cpu.put_slices,))
@@ -142,14 +165,17 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     >>> torch.index_select(torch.tensor([10, 20, 30]), 0, torch.tensor([2, 0]))
     tensor([30, 10])
     """
-    d = wrap_dim(dim, input.ndim, "index_select")
+    ndim = len(input.shape)
+    d = dim if dim.__class__ is int and 0 <= dim < ndim else wrap_dim(dim, ndim, "index_select")
     index = as_index(index, "index_select")
-    if index.ndim > 1:
+    if len(index.shape) > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")
-    with naming("index_select"):
-        if not input.ndim:
+    try:
+        if not ndim:
             return reshape(take_along_extents(reshape(input, (1,)), index, 0, False), ())
-        return take_along_extents(input, reshape(index, (-1,)), d, False)
+        return take_along_extents(input, index if index.shape else reshape(index, (1,)), d, False)
+    except IndexError as error:
+        raise named("index_select", error) from None
 
 
 def _put(x: Tensor, dim: int, index: Any, y: Tensor, accumulate: bool, name: str, wrap: bool = False) -> Tensor:
@@ -166,8 +192,10 @@ def _put(x: Tensor, dim: int, index: Any, y: Tensor, accumulate: bool, name: str
     if y.dtype is not x.dtype:
         raise RuntimeError(f"{name}(): self and source expected to have the same dtype, but got (self) {x.dtype.name} and (source) "
                            f"{y.dtype.name}; cast with source.to(self.dtype)")
-    with naming(name):
-        return put_along_extents(x, reshape(index, (-1,)), y, d, accumulate, wrap)
+    try:
+        return put_along_extents(x, index if index.shape else reshape(index, (1,)), y, d, accumulate, wrap)
+    except IndexError as error:
+        raise named(name, error) from None
 
 
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
@@ -229,8 +257,10 @@ def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce:
         raise RuntimeError(f"index_reduce(): source has shape {list(source.shape)}, but {n} positions along dimension {d} of "
                            f"{list(input.shape)} take {list(want)}")
     spread = expand_to(reshape(index, tuple(n if i == d else 1 for i in range(input.ndim))), want)
-    with naming("index_reduce"):
+    try:
         return scatter_reduce(input, d, spread, source, reduce, include_self=include_self)
+    except IndexError as error:
+        raise named("index_reduce", error) from None
 
 
 def take(input: Tensor, index: Tensor) -> Tensor:
@@ -243,8 +273,10 @@ def take(input: Tensor, index: Tensor) -> Tensor:
     index = as_index(index, "take")
     if not input.shape.numel() and index.shape.numel():
         raise IndexError("take(): tried to take from an empty tensor")
-    with naming("take"):
+    try:
         return reshape(take_along_extents(reshape(input, (-1,)), reshape(index, (-1,)), 0), index.shape)
+    except IndexError as error:
+        raise named("take", error) from None
 
 
 def put_flat(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:

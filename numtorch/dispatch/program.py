@@ -37,6 +37,18 @@ from numtorch.storage import (
 # Work (elements x weight) from which waking a second thread pays: a parallel region costs what about this
 # many additions cost.
 PARALLEL_WORK = 1 << 17
+
+
+def shared_from(weight: int) -> int:
+    """Elements from which a loop is shared by threads, where an element costs what ``weight`` additions do: the rule for
+    generated and for written kernels. It goes by sizes alone, so that results do not depend on the threads.
+
+    >>> shared_from(8)
+    16384
+    """
+    return PARALLEL_WORK // weight
+
+
 _HEAVY = {"exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "tanh", "sigmoid", "erf", "erfc",
           "pow", "lgamma", "digamma", "uniform32", "uniform64", "normal32", "normal64"}
 
@@ -122,7 +134,7 @@ class Program:
     @cached_property
     def limit(self) -> int:
         """Elements from which the work is shared by threads."""
-        return PARALLEL_WORK // _weight(self.outputs)
+        return shared_from(_weight(self.outputs))
 
     def compute_type(self, values: tuple) -> dtype:
         """The type in which the formula computes for these operands."""

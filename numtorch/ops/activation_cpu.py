@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from numtorch.dispatch.program import shared_from
 from numtorch.kernels.jit import jit, prange
 from numtorch.kernels.math import exp, log, maximum
 from numtorch.ops.reduction_cpu import largest
@@ -15,7 +16,7 @@ from numtorch.ops.reduction_cpu import largest
 BLOCK = 2048  # elements whose exponentials are taken at a time: three copies stay in the first cache
 LONG = 48  # elements from which a row is worth a vector loop of its own
 TILE = 256  # columns walked together
-PARALLEL_ELEMENTS = 1 << 14
+PARALLEL_ELEMENTS = shared_from(8)  # an exponential for each
 
 
 @jit

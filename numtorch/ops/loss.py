@@ -12,6 +12,7 @@ import numpy as np
 from numtorch._tensor import Tensor, empty, new
 from numtorch.dispatch.cost import per_input, per_output, picks
 from numtorch.dispatch.op import op, primitive
+from numtorch.dispatch.program import shared_from
 from numtorch.dtype import FLOATS, int64
 from numtorch.kernels import math as m
 from numtorch.kernels.registry import Signature
@@ -176,7 +177,7 @@ def cpu_spread(g, t, x_shape, *, ignore_index):
     t = t if t._k.contiguous else contiguous(t)
     gx = empty(x_shape, g._k.dtype, g._k.device)
     if gx._buf.size:
-        kernel = loss_cpu.SPREAD[gx._buf.size >= 1 << 16]
+        kernel = loss_cpu.SPREAD[gx._buf.size >= shared_from(2)]
         kernel(g._buf, t._buf, gx._buf, x_shape[1], ignore_index)
     return gx, None
 

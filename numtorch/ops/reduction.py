@@ -16,7 +16,7 @@ from numtorch.autograd.grad_mode import mode
 from numtorch.device import CPU, META
 from numtorch.dispatch.cost import moves, nbytes, reduction_work
 from numtorch.dispatch.op import op
-from numtorch.dispatch.program import compiled_entry
+from numtorch.dispatch.program import compiled_entry, shared_from
 from numtorch.dtype import FLOATS, dtype, from_numpy_dtype
 from numtorch.kernels import registry, threads, timing
 from numtorch.kernels.codegen import reduction as codegen
@@ -25,7 +25,7 @@ from numtorch.ops.arithmetic import eq, true_div, where
 from numtorch.ops.movement import clone, contiguous, expand_to, permute, reshape
 from numtorch.storage import Kind, Size, allocate, is_contiguous, kind, wrap_dim
 
-PARALLEL_ELEMENTS = 1 << 16  # a parallel region costs what adding up about so many elements does
+PARALLEL_ELEMENTS = shared_from(2)
 SMALL = 1 << 12  # elements up to which a result needs no aligned buffer
 Dims = tuple[int, ...] | int | None
 

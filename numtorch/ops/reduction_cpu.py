@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from numtorch.dispatch.program import shared_from
 from numtorch.kernels.jit import jit, prange
 from numtorch.kernels.math import max_number, min_number
 
 BLOCK = 512  # elements whose extreme is found before positions are looked at: that loop is vector code
 CHUNK = 1 << 16  # elements of a long row that a thread takes at a time
 STRIP = 512  # columns walked together
-PARALLEL_ELEMENTS = 1 << 15
+PARALLEL_ELEMENTS = shared_from(4)
 
 
 @jit

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from numtorch.dispatch.program import shared_from
 from numtorch.kernels.jit import jit, prange
 from numtorch.kernels.math import sqrt
 
 IMAGES = 8  # images whose part of a channel is summed at a time
 ROWS = 32  # rows of an (N, C) input, or of a weight's gradient, summed at a time
 MAX_PARTS = 64
-PARALLEL_ELEMENTS = 1 << 14
+PARALLEL_ELEMENTS = shared_from(8)  # three passes over rows that stay in the cache
 
 
 # --- channels: statistics -------------------------------------------------------------------------

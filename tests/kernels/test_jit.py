@@ -112,3 +112,26 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     if sys.platform != "win32":
         done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
+
+
+@jit
+def doubled(x):
+    return 2 * x
+
+
+@jit
+def doubled_sum(x):
+    total = 0
+    for i in range(x.size):
+        total += doubled(x[i])
+    return total
+
+
+@pytest.mark.skipif(disabled(), reason="plain Python compiles nothing")
+def test_a_helper_is_called_from_python_and_from_kernels():
+    """Kernels use a variant without Python's entry point; what Python calls is compiled when it does."""
+    assert doubled_sum(np.arange(4)) == 12
+    assert doubled.helper is doubled.helper.helper
+    assert not doubled.dispatcher.overloads
+    assert doubled(np.int64(4)) == 8
+    assert doubled.helper.key != doubled.key

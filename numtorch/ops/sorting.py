@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from numtorch import dtype as dtypes
-from numtorch._tensor import Tensor, empty
+from numtorch._tensor import Tensor, empty, new
+from numtorch.device import CPU
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
 from numtorch.dtype import dtype
-from numtorch.kernels import threads
+from numtorch.kernels import registry, threads
 from numtorch.ops import movement
 from numtorch.ops import sorting_cpu as cpu
 from numtorch.ops.movement import contiguous, reshape
-from numtorch.ops.movement.launching import ready
+from numtorch.ops.movement.launching import Plan, ready, remember
 from numtorch.ops.reduction import ReturnType
-from numtorch.storage import wrap_dim
+from numtorch.storage import Size, allocate, kind, wrap_dim
 
 PARALLEL_ELEMENTS = 1 << 13
 MOST = (1 << 31) - 1  # positions travel as 32 bits
@@ -26,6 +28,7 @@ MOST = (1 << 31) - 1  # positions travel as 32 bits
 _INFINITY = {dtypes.float16: 0x7C00, dtypes.bfloat16: 0x7F80, dtypes.float32: 0x7F800000, dtypes.float64: 0x7FF0000000000000}
 
 
+@cache
 def _reading(d: dtype) -> tuple[int, int, int]:
     """(bits, category, bits of infinity) by which elements become keys."""
     if d.is_floating_point:
@@ -33,29 +36,45 @@ def _reading(d: dtype) -> tuple[int, int, int]:
     return 8 * d.itemsize, cpu.UNSIGNED if d in (dtypes.bool, dtypes.uint8) else cpu.SIGNED, 0
 
 
-def _bits(x: Tensor) -> np.ndarray:
-    return x._buf.view(f"u{x._k.dtype.itemsize}")
-
-
 def _rows(x: Tensor, dim: int) -> Tensor:
     """``x`` with ``dim`` last, contiguous."""
-    return contiguous(movement.transpose(x, dim, -1)) if x.ndim and dim != x.ndim - 1 else contiguous(x)
+    return contiguous(movement.transpose(x, dim, -1)) if x.shape and dim != len(x.shape) - 1 else contiguous(x)
 
 
 def _back(y: Tensor, dim: int) -> Tensor:
-    return contiguous(movement.transpose(y, dim, -1)) if y.ndim and dim != y.ndim - 1 else y
+    return contiguous(movement.transpose(y, dim, -1)) if y.shape and dim != len(y.shape) - 1 else y
+
+
+_plans: dict = registry.memo()
 
 
 def _run(kernel: Any, x: Tensor, shape: tuple, *numbers: Any) -> tuple[Tensor, Tensor]:
     """Values and positions from a kernel over the rows of ``x``."""
-    values, indices = empty(shape, x.dtype, x.device), empty(shape, dtypes.int64, x.device)
-    n = x.shape[-1] if x.ndim else 1
+    key = (kernel, x._k, x.shape, shape, numbers)
+    plan = _plans.get(key)
+    if plan is None:
+        plan = remember(_plans, key, _plan(kernel, x, shape, *numbers))
+    places, bits = plan
+    values, indices = new(Tensor), places.result()
+    values.shape, values._k = places.shape, x._k
+    values._buf = buf = allocate(places.numel, x._k.dtype, CPU)
+    if places.entry is not None:
+        places.entry(x._buf.view(bits), buf.view(bits), indices._buf, *places.numbers)
+    return values, indices
+
+
+def _plan(kernel: Any, x: Tensor, shape: tuple, *numbers: Any) -> tuple[Plan, np.dtype]:
+    n = x.shape[-1] if x.shape else 1
     if n > MOST:
         raise RuntimeError(f"sorting is limited to {MOST} elements along a dimension, got {n}")
-    if values._buf.size:
-        args = (_bits(x), _bits(values), indices._buf, x._buf.size // n, n, *numbers)
-        ready(kernel, x._buf.size >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1, args)(*args)
-    return values, indices
+    bits = np.dtype(f"u{x._k.dtype.itemsize}")
+    entry = None
+    if Size(shape).numel():
+        one = np.empty(1, bits)
+        numbers = (x._buf.size // n, n, *numbers)
+        parallel = x._buf.size >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1
+        entry = ready(kernel, parallel, (one, one, np.empty(1, np.int64), *numbers))
+    return Plan(shape, kind(dtypes.int64, CPU), entry, numbers), bits
 
 
 # --- sort -----------------------------------------------------------------------------------------
@@ -204,12 +223,14 @@ def kth_along(x, k: int, dim: int, keepdim: bool, nan: int):
 
 @kth_along.kernel("cpu", name="radix_select", functions=(cpu.kth_rows, cpu.kth_rows_wide))
 def kth_cpu(x, k, dim, keepdim, nan):
-    shape = kth_along.op.rule(x, k, dim, keepdim, nan)[0].shape
+    shape = (*x.shape[:dim], *((1,) if keepdim else ()), *x.shape[dim + 1 :]) if x.shape else ()
     x = _rows(x, dim)
     reading = _reading(x._k.dtype)
     values, indices = _run(cpu.kth_rows_wide if reading[0] == 64 else cpu.kth_rows, x, x.shape[:-1], k, *reading, nan)
     # What was not reduced stands in another order: the last dimension came to where ``dim`` was.
-    lead = x.ndim - 1
+    lead = len(x.shape) - 1
+    if dim >= lead and values.shape == shape:
+        return values, indices
     order = (*range(dim), *range(dim + 1, lead), dim) if x.ndim and dim < lead else None
     return tuple(reshape(contiguous(movement.permute(y, order)) if order else y, shape) for y in (values, indices))
 

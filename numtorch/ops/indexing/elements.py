@@ -114,10 +114,6 @@ def scatter_along(x, index, y, dim: int, mode: int):
 def _scatter(x: Tensor, index: Tensor, y: Tensor, dim: int, run: Any) -> Tensor:
     """Scatter into the part of a copy of ``x`` that the index spans."""
     out = movement.clone(x)
-    if index.shape == out.shape == y.shape and y._k.contiguous:
-        outer, n, inner = extents(out.shape, dim)
-        run(out._buf, index._buf, y._buf, outer, n, n if index.shape else 1, inner)
-        return out
     part = out
     for d, n in enumerate(index.shape):
         if d != dim and out.shape[d] != n:
@@ -131,12 +127,29 @@ def _scatter(x: Tensor, index: Tensor, y: Tensor, dim: int, run: Any) -> Tensor:
     return out
 
 
+_scatters: dict = registry.memo()
+
+
 @scatter_along.kernel("cpu", functions=(cpu.scatter_elements,))
 def scatter_cpu(x, index, y, dim, mode):
     if x.dtype.is_half and mode != cpu.SET:  # half types are stored as bits: they are computed as float32
         wide = scatter_cpu(movement.cast(x, dtypes.float32), index, movement.cast(y, dtypes.float32), dim, mode)
         return movement.cast(wide, x.dtype)
     index = contiguous(index)
+    if x.shape == index.shape == y.shape and y._k.contiguous:
+        key = (x._k, x.shape, index._k, dim, mode)
+        plan = _scatters.get(key)
+        if plan is None:
+            outer, n, inner = extents(x.shape, dim)
+            numbers = (outer, n, n, inner, mode, 0, columns(outer, inner))
+            made = planned(cpu.scatter_elements, index._buf.size, (y._buf, index._buf, y._buf), numbers, x.shape, x._k)
+            plan = remember(_scatters, key, made)
+        out = movement.clone(x)
+        if plan.entry is not None:
+            bad = plan.entry(out._buf, index._buf, y._buf, *plan.numbers)
+            if bad:
+                check(bad, index, dim, plan.numbers[1], False)
+        return out
 
     def run(out: Any, at: Any, values: Any, outer: int, n: int, m: int, inner: int) -> None:
         if at.size:

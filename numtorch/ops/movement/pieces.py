@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty
 from numtorch.autograd.grad_mode import mode
@@ -14,7 +16,7 @@ from numtorch.dtype import dtype
 from numtorch.kernels import registry, threads
 from numtorch.ops.movement.copies import copy_, to
 from numtorch.ops.movement.copies_cpu import PARALLEL_ELEMENTS, place, planes
-from numtorch.ops.movement.launching import ready
+from numtorch.ops.movement.launching import Plan, ready
 from numtorch.ops.movement.shapes import atleast_1d, atleast_2d, atleast_3d
 from numtorch.ops.movement.views import narrow, select, slice, unsqueeze
 from numtorch.storage import wrap_dim
@@ -69,21 +71,25 @@ def cat(tensors: Any, dim: int = 0) -> Tensor:
     plan = _plans.get(key)
     if plan is None:
         plan = _plans[key] = _plan(tensors, dim)
-    places, d, d_type = plan
+    places, d, d_type, row = plan
     if len(places) != len(tensors):
         tensors = [tensors[i] for i in places]
     if mode.grad:
         for x in tensors:
             if x._edge is not None:
                 return _cat(tensors, d, d_type)
+    if row is not None:
+        y = row.result()
+        np.concatenate([x._buf for x in tensors], out=y._buf)
+        return y
     return _cat_body(tensors, d, d_type)
 
 
 _plans: dict = registry.memo()
 
 
-def _plan(tensors: list, dim: int) -> tuple[list[int], int, dtype]:
-    """Which tensors count, along which dimension, and the result's type."""
+def _plan(tensors: list, dim: int) -> tuple[list[int], int, dtype, Plan | None]:
+    """Which tensors count, along which dimension, the result's type, and the result where few elements lie one after the other."""
     places = [i for i, x in enumerate(tensors) if not (x.ndim == 1 and x.shape[0] == 0)] or list(range(len(tensors)))[:1]
     if not places:
         raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
@@ -96,7 +102,12 @@ def _plan(tensors: list, dim: int) -> tuple[list[int], int, dtype]:
                                f"{list(x.shape)} for tensor number {i} in the list.")
     if len(_plans) > 4096:
         _plans.clear()
-    return places, d, dtypes.result_of([(tensors[i].dtype, tensors[i].ndim) for i in places], [])
+    row, k = None, first._k
+    if k.device is CPU and k.contiguous and len(places) == len(tensors) and all(x._k is k for x in tensors):
+        shape = (*first.shape[:d], sum(x.shape[d] for x in tensors), *first.shape[d + 1 :])
+        if prod(shape[:d]) == 1 and prod(shape) < PARALLEL_ELEMENTS:
+            row = Plan(shape, k, None)
+    return places, d, dtypes.result_of([(tensors[i].dtype, tensors[i].ndim) for i in places], []), row
 
 
 def _cat_body(tensors: list, dim: int, d_type: dtype) -> Tensor:
@@ -125,20 +136,23 @@ def _join(tensors: list, dim: int, y: Tensor) -> None:
         at += x.shape[dim]
 
 
-WIDE = 1 << 12  # elements of a row from which threads share it
+SHORT = 16  # elements of a row below which columns are the longer loops
 
 
 def _place_all(sources: list, out: Any, rows: int) -> None:
     """Buffers of ``rows`` rows side by side."""
     pitch = out.size // rows
     several = threads.get_num_threads() > 1
+    if rows == 1 and out.size < PARALLEL_ELEMENTS:
+        np.concatenate(sources, out=out)
+        return
     at = 0
     for source in sources:
         width = source.size // rows
         parallel = several and source.size >= PARALLEL_ELEMENTS
         if rows == 1 and not parallel:
             out[at : at + width] = source
-        elif width >= WIDE:
+        elif width >= SHORT:
             args = (source, out, rows, width, pitch, at)
             ready(place, parallel, args)(*args)
         elif width:
@@ -161,12 +175,12 @@ def stack(tensors: Any, dim: int = 0) -> Tensor:
     tensors = list(tensors)
     if not tensors:
         raise RuntimeError("stack expects a non-empty TensorList")
+    first = tensors[0]
     for i, x in enumerate(tensors):
-        if x.shape != tensors[0].shape:
+        if x.shape != first.shape:
             raise RuntimeError(f"stack expects each tensor to be equal size, but got {list(tensors[0].shape)} at entry 0 and "
                                f"{list(x.shape)} at entry {i}")
-    first = tensors[0]
-    d = wrap_dim(dim, first.ndim + 1, "stack")
+    d = wrap_dim(dim, len(first.shape) + 1, "stack")
     k = first._k
     if k.device is CPU and k.contiguous and all(x._k is k and (x._edge is None or not mode.grad) for x in tensors):
         y = empty((*first.shape[:d], len(tensors), *first.shape[d:]), k.dtype, CPU)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -18,13 +20,18 @@ from numtorch.ops.arithmetic import exp, gt, log, where
 from numtorch.ops.movement import contiguous
 from numtorch.ops.movement.launching import ready
 from numtorch.ops.reduction import ReturnType
-from numtorch.storage import Size, wrap_dim
+from numtorch.storage import wrap_dim
 
 PARALLEL_ELEMENTS = 1 << 15
 
 
 def _extents(x: Tensor, dim: int) -> tuple[int, int, int]:
-    return (Size(x.shape[:dim]).numel(), x.shape[dim], Size(x.shape[dim + 1 :]).numel()) if x.ndim else (1, 1, 1)
+    return _around(x.shape, dim)
+
+
+@lru_cache(maxsize=1024)
+def _around(shape: tuple, dim: int) -> tuple[int, int, int]:
+    return (prod(shape[:dim]), shape[dim], prod(shape[dim + 1 :])) if shape else (1, 1, 1)
 
 
 def _launch(kernel: Jit, x: Tensor, *args: Any) -> None:
@@ -34,14 +41,15 @@ def _launch(kernel: Jit, x: Tensor, *args: Any) -> None:
 
 
 def _like(*tensors: Tensor) -> Tensor:
-    return empty(tensors[0].shape, tensors[0].dtype, tensors[0].device)
+    x = tensors[0]
+    return empty(x.shape, x._k.dtype, x._k.device)
 
 
 def _single(compute: Any) -> Any:
     """A launcher for which half types, stored as bits, are computed as float32."""
 
     def run(x: Tensor, *rest: Any) -> Any:
-        if not x.dtype.is_half:
+        if not x._k.dtype.is_half:
             return compute(x, *rest)
         single = [movement.cast(v, dtypes.float32) if isinstance(v, Tensor) else v for v in (x, *rest)]
         y = compute(*single)

@@ -204,6 +204,14 @@ def _positions(x: Tensor, advanced: list[tuple[int, Tensor]], shape: Size) -> Te
     return flat
 
 
+def _are_positions(rows: Any, cols: Any, x: Tensor) -> bool:
+    """Whether both are vectors of one length that say where elements of the matrix ``x`` are."""
+    if rows.__class__ is not Tensor or cols.__class__ is not Tensor:
+        return False
+    k = rows._k
+    return k is cols._k and k.dtype is dtypes.int64 and k.device is x._k.device and len(rows.shape) == 1 and rows.shape == cols.shape
+
+
 def _any_outside(index: Tensor, n: int) -> bool:
     return bool(((index._buf < -n) | (index._buf >= n)).any())
 
@@ -216,6 +224,9 @@ def getitem(x: Tensor, key: Any) -> Tensor:
         return movement.select(x, 0, _checked(key, x.shape[0], 0))
     if isinstance(key, Tensor) and key._k.dtype is dtypes.int64 and len(key.shape) == 1 and x.shape and key._k.device is x._k.device:
         return take_along_extents(x, key, 0)
+    if type(key) is tuple and len(key) == 2 == len(x.shape) and _are_positions(*key, x):
+        flat = _positions(x, [(0, key[0]), (1, key[1])], key[0].shape)
+        return take_along_extents(reshape(x, (-1,)), flat, 0)
     if isinstance(key, Tensor) and key._k.dtype is dtypes.bool and key.shape == x.shape and key.shape and key._k.device == x._k.device:
         mask = contiguous(key.detach())
         return compress(x, mask, count(mask))

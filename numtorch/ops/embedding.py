@@ -12,7 +12,7 @@ from numtorch.dispatch.op import op, wrote
 from numtorch.dtype import FLOATS, int32, int64
 from numtorch.kernels import threads
 from numtorch.kernels.jit import jit, prange
-from numtorch.ops import movement, reduction
+from numtorch.ops import moments, movement
 from numtorch.ops.arithmetic import clamp_max, ne, where
 from numtorch.ops.indexing import put_along_extents, take_along_extents
 from numtorch.ops.movement import contiguous, reshape, unsqueeze
@@ -143,7 +143,7 @@ def _(g, index, *, n):
 def _limit_rows(w: Tensor, index: Tensor, max_norm: float, norm_type: float) -> None:
     """Scale the rows that are read down to ``max_norm``, in place, without a graph."""
     rows = take_along_extents(w, index, 0, False)
-    norms = reduction.norm(rows, norm_type, 1, True)
+    norms = moments.norm(rows, norm_type, 1, True)
     limited = rows * clamp_max(max_norm / (norms + 1e-7), 1.0)
     movement.copy_(w, put_along_extents(w, index, limited, 0, False))
     wrote(w)

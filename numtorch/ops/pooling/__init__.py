@@ -266,7 +266,7 @@ def _register(device: str) -> None:
     def loops() -> Any:
         return _loops(device)
 
-    @maxima.kernel(device, dtypes=FLOATS, name=device)
+    @maxima.kernel(device, dtypes=FLOATS, name="windows")
     def max_values(x, kernel, stride, padding, dilation, ceil_mode):
         x = x if x._k.contiguous else contiguous(x)
         size = _out_size(x.shape[2:], kernel, stride, padding, dilation, ceil_mode)
@@ -275,7 +275,7 @@ def _register(device: str) -> None:
             loops().max_pool2d_values(x._buf, out._buf, *_planes(x, size), *kernel, *stride, *padding, *dilation)
         return out
 
-    @positions.kernel(device, dtypes=FLOATS, name=device)
+    @positions.kernel(device, dtypes=FLOATS, name="windows")
     def max_positions(x, kernel, stride, padding, dilation, ceil_mode):
         x = x if x._k.contiguous else contiguous(x)
         size = _out_size(x.shape[2:], kernel, stride, padding, dilation, ceil_mode)
@@ -286,7 +286,7 @@ def _register(device: str) -> None:
             loops().max_pool2d_forward(x._buf, values._buf, at._buf, *_planes(x, size), *kernel, *stride, *padding, *dilation)
         return at
 
-    @means.kernel(device, dtypes=FLOATS, name=device)
+    @means.kernel(device, dtypes=FLOATS, name="windows")
     def mean_values(x, kernel, stride, padding, ceil_mode, include_pad, divisor):
         x = x if x._k.contiguous else contiguous(x)
         size = _out_size(x.shape[2:], kernel, stride, padding, (1, 1), ceil_mode)
@@ -295,7 +295,7 @@ def _register(device: str) -> None:
             loops().avg_pool2d_forward(x._buf, out._buf, *_planes(x, size), *kernel, *stride, *padding, include_pad, divisor)
         return out
 
-    @means_grad.kernel(device, dtypes=FLOATS, name=device)
+    @means_grad.kernel(device, dtypes=FLOATS, name="windows")
     def mean_gradients(x, size, kernel, stride, padding, ceil_mode, include_pad, divisor):
         gx = empty(Size((*x.shape[:2], *size)), x._k.dtype, x._k.device)
         if gx.shape.numel():
@@ -303,14 +303,14 @@ def _register(device: str) -> None:
                                         include_pad, divisor)
         return gx
 
-    @adaptive_means.kernel(device, dtypes=FLOATS, name=device)
+    @adaptive_means.kernel(device, dtypes=FLOATS, name="cells")
     def adaptive_values(x, out):
         y = empty(Size((*x.shape[:2], *out)), x._k.dtype, x._k.device)
         if y.shape.numel():
             loops().adaptive_avg_pool2d_forward(contiguous(x)._buf, y._buf, *_planes(x, out))
         return y
 
-    @adaptive_means_grad.kernel(device, dtypes=FLOATS, name=device)
+    @adaptive_means_grad.kernel(device, dtypes=FLOATS, name="cells")
     def adaptive_gradients(x, size):
         gx = empty(Size((*x.shape[:2], *size)), x._k.dtype, x._k.device)
         if gx.shape.numel():
@@ -328,7 +328,7 @@ def _spread_types(s: Any) -> bool:
 
 
 def _register_spread(device: str) -> None:
-    @spread.kernel(device, when=_spread_types, name=device)
+    @spread.kernel(device, when=_spread_types, name="scatter")
     def scatter(x, at, size, kernel, stride, padding, dilation):
         gx = empty(Size((*x.shape[:2], *size)), x._k.dtype, x._k.device)
         if gx.shape.numel():
@@ -467,7 +467,8 @@ def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
     if 0 in input.shape[1:]:
         raise RuntimeError("adaptive_avg_pool2d(): Expected input to have non-zero size for non-batch dimensions, but input has "
                            f"sizes {list(input.shape)}")
-    return adaptive_means(input, out)
+    # One mean of everything is a reduction of rows.
+    return reduction.mean(input, (2, 3), True) if out == (1, 1) else adaptive_means(input, out)
 
 
 def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:

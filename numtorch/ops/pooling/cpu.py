@@ -11,9 +11,12 @@ import numpy as np
 
 from numtorch.kernels.jit import jit, prange
 from numtorch.kernels.threads import get_num_threads
+from numtorch.ops.pooling import flat
+from numtorch.ops.pooling.rows import max_row
 
 # Elements read below which starting the thread pool costs more than it saves.
 PARALLEL_WORK = 12_000
+ROWS = "numtorch.ops.pooling.rows_codegen"
 
 
 @jit
@@ -106,23 +109,6 @@ def max_row_2x2(top, low, out, at, start, w, wo):
         at[j] = k
 
 
-@jit
-def max_values_row_2x2(top, low, out, wo):
-    """``max_row_2x2`` without positions."""
-    for j in range(wo):
-        best = top[2 * j]
-        v = top[2 * j + 1]
-        if v > best or v != v:
-            best = v
-        v = low[2 * j]
-        if v > best or v != v:
-            best = v
-        v = low[2 * j + 1]
-        if v > best or v != v:
-            best = v
-        out[j] = best
-
-
 def max_2x2(x, out, indices, planes, h, w, ho, wo):
     """2x2 windows at stride 2 without padding."""
     for p in prange(planes):
@@ -136,9 +122,8 @@ def max_values_2x2(x, out, planes, h, w, ho, wo):
     """2x2 windows at stride 2 without padding, values only."""
     for p in prange(planes):
         for r in range(ho):
-            row = x[(p * h + 2 * r) * w : (p * h + 2 * r + 2) * w]
-            o = (p * ho + r) * wo
-            max_values_row_2x2(row, row[w:], out[o : o + wo], wo)
+            top = (p * h + 2 * r) * w
+            max_row(x, top, top + w, out, (p * ho + r) * wo, wo)
 
 
 @jit
@@ -279,7 +264,7 @@ MAX = jit(max_general), jit(max_general, parallel=True)
 MAX_VALUES = jit(max_values_general), jit(max_values_general, parallel=True)
 MAX_BACKWARD = jit(max_backward_general), jit(max_backward_general, parallel=True)
 MAX_2X2 = jit(max_2x2), jit(max_2x2, parallel=True)
-MAX_VALUES_2X2 = jit(max_values_2x2), jit(max_values_2x2, parallel=True)
+MAX_VALUES_2X2 = jit(max_values_2x2, needs=ROWS), jit(max_values_2x2, parallel=True, needs=ROWS)
 AVERAGE = jit(average), jit(average, parallel=True)
 AVERAGE_BACKWARD = jit(average_backward), jit(average_backward, parallel=True)
 AVERAGE_2X2 = jit(average_2x2), jit(average_2x2, parallel=True)
@@ -303,6 +288,8 @@ def max_pool2d_forward(x, out, indices, planes, h, w, ho, wo, kh, kw, sh, sw, ph
         and 2 * wo <= w
     ):
         MAX_2X2[large](x, out, indices, planes, h, w, ho, wo)
+    elif sh * sw <= flat.MOST_DROPPED:
+        flat.PLACES[large](x, out, indices, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw)
     else:
         MAX[large](x, out, indices, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw)
 
@@ -318,6 +305,8 @@ def max_pool2d_values(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, 
         and 2 * wo <= w
     ):
         MAX_VALUES_2X2[large](x, out, planes, h, w, ho, wo)
+    elif sh * sw <= flat.MOST_DROPPED:
+        flat.VALUES[large](x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw)
     else:
         MAX_VALUES[large](x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw)
 

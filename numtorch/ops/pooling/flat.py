@@ -1,0 +1,118 @@
+"""Maxima of overlapping windows: padded planes as one vector, a tap is a shift.
+
+Element ``r * cols + s`` of a plane with borders of minus infinity sees its window at fixed distances, so that one loop serves
+all rows at full vector width, however short a row is. Windows that the stride leaves out are computed and dropped: worth it up to
+a stride of 3 both ways.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from numtorch.kernels.jit import jit, prange
+
+MOST_DROPPED = 9  # windows computed for one that is kept
+PARTS = 32  # of the planes, each with scratch of its own
+
+
+@jit
+def padded_extent(n, out, k, stride, pad, dilation):
+    """Rows (or columns) of a padded plane: ``ceil_mode`` reaches beyond the padding."""
+    return max(n + 2 * pad, (out - 1) * stride + (k - 1) * dilation + 1)
+
+
+@jit
+def fill_plane(plane, h, w, ph, pw, buffer, cols):
+    """The plane into its borders."""
+    for i in range(h):
+        row = plane[i * w : (i + 1) * w]
+        to = buffer[(i + ph) * cols + pw :]
+        for j in range(w):
+            to[j] = row[j]
+
+
+@jit
+def join(best, other, n):
+    """``best[j] = other[j]`` where that is larger or NaN."""
+    for j in range(n):
+        v = other[j]
+        b = best[j]
+        best[j] = v if (v > b) | (v != v) else b
+
+
+@jit
+def join_places(best, at, other, place, n):
+    """``join`` that also writes which tap the largest was found at."""
+    for j in range(n):
+        v = other[j]
+        b = best[j]
+        wins = (v > b) | (v != v)
+        best[j] = v if wins else b
+        at[j] = place if wins else at[j]
+
+
+def values(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw):
+    """The largest element of each window.
+
+    for each plane: across = max of kw shifts; down = max of kh shifts of that; out = those at the strides
+    """
+    rows, cols = padded_extent(h, ho, kh, sh, ph, dh), padded_extent(w, wo, kw, sw, pw, dw)
+    across, down = rows * cols - (kw - 1) * dw, rows * cols - (kw - 1) * dw - (kh - 1) * dh * cols
+    for part in prange(PARTS):
+        first, last = planes * part // PARTS, planes * (part + 1) // PARTS
+        buffer = np.full(rows * cols if first < last else 0, x.dtype.type(-np.inf), x.dtype)
+        best, final = np.empty_like(buffer), np.empty_like(buffer)
+        for p in range(first, last):
+            fill_plane(x[p * h * w : (p + 1) * h * w], h, w, ph, pw, buffer, cols)
+            for j in range(across):
+                best[j] = buffer[j]
+            for k in range(1, kw):
+                join(best, buffer[k * dw :], across)
+            for j in range(down):
+                final[j] = best[j]
+            for k in range(1, kh):
+                join(final, best[k * dh * cols :], down)
+            for r in range(ho):
+                for s in range(wo):
+                    out[(p * ho + r) * wo + s] = final[r * sh * cols + s * sw]
+
+
+@jit
+def first_inside(r, s, h, w, kh, kw, dh, dw):
+    """The first pixel of the window at (r, s), or the number of pixels if it holds none."""
+    r += (-r + dh - 1) // dh * dh if r < 0 else 0
+    s += (-s + dw - 1) // dw * dw if s < 0 else 0
+    return r * w + s if r < h and s < w else h * w
+
+
+def places(x, out, indices, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw):
+    """The largest element of each window and where in its plane it is: the first, or the last NaN."""
+    rows, cols = padded_extent(h, ho, kh, sh, ph, dh), padded_extent(w, wo, kw, sw, pw, dw)
+    count = rows * cols - (kw - 1) * dw - (kh - 1) * dh * cols
+    for part in prange(PARTS):
+        first, last = planes * part // PARTS, planes * (part + 1) // PARTS
+        buffer = np.full(rows * cols if first < last else 0, x.dtype.type(-np.inf), x.dtype)
+        best = np.empty(count if first < last else 0, x.dtype)
+        at = np.empty(count if first < last else 0, np.int32)
+        for p in range(first, last):
+            fill_plane(x[p * h * w : (p + 1) * h * w], h, w, ph, pw, buffer, cols)
+            for j in range(count):
+                best[j] = buffer[j]
+                at[j] = 0
+            for a in range(kh):
+                for b in range(kw):
+                    join_places(best, at, buffer[a * dh * cols + b * dw :], np.int32((a << 16) + b), count)
+            for r in range(ho):
+                for s in range(wo):
+                    base = r * sh * cols + s * sw
+                    tap = np.int64(at[base])
+                    i, j = r * sh - ph + (tap >> 16) * dh, s * sw - pw + (tap & 0xFFFF) * dw
+                    inside = 0 <= i < h and 0 <= j < w
+                    # All pixels minus infinity: the border was no less.
+                    k = i * w + j if inside else first_inside(r * sh - ph, s * sw - pw, h, w, kh, kw, dh, dw)
+                    out[(p * ho + r) * wo + s] = best[base]
+                    indices[(p * ho + r) * wo + s] = k
+
+
+VALUES = jit(values), jit(values, parallel=True)
+PLACES = jit(places), jit(places, parallel=True)

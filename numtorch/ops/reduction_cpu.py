@@ -47,7 +47,7 @@ def place(row, sign):
     """Where the first largest element is (the smallest if sign < 0); NaN counts as either."""
     best = row[0]
     start = 0
-    for first in range(0, row.size, BLOCK):
+    for first in range(0, row.size if row.size > BLOCK else 0, BLOCK):
         part = row[first : first + BLOCK]
         top = largest(part) if sign > 0 else smallest(part)
         if top != top:

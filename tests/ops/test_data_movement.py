@@ -133,3 +133,26 @@ if importlib.util.find_spec("torch"):
             results.append((y.detach().numpy(), x.grad.numpy()))
         for ours, theirs in zip(*results, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("width", [15, 16, 37])
+def test_rows_longer_and_shorter_than_a_block(width):
+    x = np.arange(3 * width, dtype=np.float32).reshape(3, width)
+    t = numtorch.tensor(x)
+    np.testing.assert_array_equal(t.flip((1,)).numpy(), x[:, ::-1])
+    np.testing.assert_array_equal(t.flip((0,)).numpy(), x[::-1])
+    np.testing.assert_array_equal(t.roll(-2, 1).numpy(), np.roll(x, -2, 1))
+    np.testing.assert_array_equal(numtorch.cat([t, t + 1], 1).numpy(), np.concatenate([x, x + 1], 1))
+    np.testing.assert_array_equal(numtorch.nn.functional.pad(t, (2, -3, 1, 0), value=0.5).numpy(),
+                                  np.pad(x[:, :-3], ((1, 0), (2, 0)), constant_values=0.5))
+
+
+def test_pairs_of_positions_wrap_and_are_checked():
+    x = np.arange(12, dtype=np.float32).reshape(3, 4)
+    t = numtorch.tensor(x)
+    rows, cols = np.array([2, -1, 0]), np.array([-4, 3, 1])
+    np.testing.assert_array_equal(t[numtorch.tensor(rows), numtorch.tensor(cols)].numpy(), x[rows, cols])
+    with pytest.raises(IndexError, match="index 4 is out of bounds for dimension 1 with size 4"):
+        t[numtorch.tensor([0, 0]), numtorch.tensor([1, 4])]
+    with pytest.raises(IndexError, match="index -4 is out of bounds for dimension 0 with size 3"):
+        t[numtorch.tensor([0, -4]), numtorch.tensor([1, 1])]

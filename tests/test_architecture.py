@@ -161,7 +161,7 @@ def test_who_imports_numba(module):
 LOADED_WITH_NUMBA = {"numtorch.kernels.overloads", "numtorch.kernels.overloads_cuda", "numtorch.kernels.pool",
                      "numtorch.kernels.gemm.microkernel", "numtorch.kernels.gemm.calls", "numtorch.ops.conv.pointer_codegen",
                      "numtorch.ops.conv.winograd_codegen", "numtorch.ops.pooling.rows_codegen",
-                     "numtorch.ops.movement.transposed_tile_codegen"}
+                     "numtorch.ops.movement.runs_codegen", "numtorch.ops.movement.transposed_tile_codegen"}
 
 
 @pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("numtorch.kernels.codegen") or m == "numtorch.kernels.registry"])

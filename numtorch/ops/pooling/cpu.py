@@ -326,6 +326,8 @@ def avg_pool2d_forward(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, inc
     large = planes * ho * wo * kh * kw > PARALLEL_WORK and get_num_threads() > 1
     if kh == kw == sh == sw == 2 and ph == pw == 0 and 2 * ho <= h and 2 * wo <= w:
         AVERAGE_2X2[large](x, out, planes, h, w, ho, wo, divisor or 4)
+    elif sh * sw <= flat.MOST_DROPPED:
+        flat.MEANS[large](x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, int(include_pad), divisor)
     else:
         AVERAGE[large](
             x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, int(include_pad), divisor

@@ -1,4 +1,4 @@
-"""Maxima of overlapping windows: padded planes as one vector, a tap is a shift.
+"""Maxima and sums of overlapping windows: padded planes as one vector, a tap is a shift.
 
 Element ``r * cols + s`` of a plane with borders of minus infinity sees its window at fixed distances, so that one loop serves
 all rows at full vector width, however short a row is. Windows that the stride leaves out are computed and dropped: worth it up to
@@ -114,5 +114,41 @@ def places(x, out, indices, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw
                     indices[(p * ho + r) * wo + s] = k
 
 
+@jit
+def add(total, other, n):
+    """``total[j] += other[j]``."""
+    for j in range(n):
+        total[j] += other[j]
+
+
+def means(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, include_pad, divisor):
+    """The sum of each window, as ``values``, over ``divisor`` or over its pixels (padded or inside)."""
+    rows, cols = padded_extent(h, ho, kh, sh, ph, 1), padded_extent(w, wo, kw, sw, pw, 1)
+    across, down = rows * cols - (kw - 1), rows * cols - (kw - 1) - (kh - 1) * cols
+    for part in prange(PARTS):
+        first, last = planes * part // PARTS, planes * (part + 1) // PARTS
+        buffer = np.zeros(rows * cols if first < last else 0, x.dtype)
+        total, final = np.empty_like(buffer), np.empty_like(buffer)
+        for p in range(first, last):
+            fill_plane(x[p * h * w : (p + 1) * h * w], h, w, ph, pw, buffer, cols)
+            for j in range(across):
+                total[j] = buffer[j]
+            for k in range(1, kw):
+                add(total, buffer[k:], across)
+            for j in range(down):
+                final[j] = total[j]
+            for k in range(1, kh):
+                add(final, total[k * cols :], down)
+            for r in range(ho):
+                r0, r1 = r * sh - ph, min(r * sh - ph + kh, h + ph)
+                for s in range(wo):
+                    s0, s1 = s * sw - pw, min(s * sw - pw + kw, w + pw)
+                    inside = max(0, min(r1, h) - max(r0, 0)) * max(0, min(s1, w) - max(s0, 0))
+                    count = divisor if divisor else (r1 - r0) * (s1 - s0) if include_pad else inside
+                    # Without a pixel inside the sum is that of the border.
+                    out[(p * ho + r) * wo + s] = final[r * sh * cols + s * sw] / x.dtype.type(count if count != 0 else 1)
+
+
 VALUES = jit(values), jit(values, parallel=True)
 PLACES = jit(places), jit(places, parallel=True)
+MEANS = jit(means), jit(means, parallel=True)

@@ -182,13 +182,26 @@ class positive:
         return f"positive{self.shape}"
 
 
+class fan_in:
+    """Weights as layers begin with them: over the root of the number of products in a result, so that results are of order one."""
+
+    def __init__(self, shape):
+        self.shape = shape
+
+    def __repr__(self):
+        return f"fan_in{self.shape}"
+
+
 _PLANES, _TAPS, _ONE = (2, 4, 5, 6), (6, 2, 3, 3), (1, 1)
 
 SAMPLES = {
-    "conv2d": [((2, 2, 5, 4), (3, 2, 3, 3), (3,)), ((1, 4, 5, 6), (6, 2, 3, 2), None, (2, 1), (1, 1), (1, 2), 2),
+    "conv2d": [((2, 2, 5, 4), (3, 2, 3, 3), (3,)),
+               ((1, 16, 16, 16), fan_in((16, 16, 3, 3)), (16,), _ONE, _ONE),  # enough channels and tiles for Winograd's transforms
+               ((1, 4, 5, 6), (6, 2, 3, 2), None, (2, 1), (1, 1), (1, 2), 2),
                ((2, 3, 4, 4), (5, 3, 1, 1), (5,)), ((1, 2, 12, 11), (4, 2, 5, 5), None, (1, 1), (2, 2)),
                ((2, 2, 5, 6), (4, 1, 3, 2), (4,), (2, 1), (1, 0), (1, 2), 2)],
-    "conv2d_input_grad": [((2, 3, 3, 2), (3, 2, 3, 3), (5, 4), _ONE, (0, 0), _ONE, 1),
+    "conv2d_input_grad": [((1, 16, 16, 16), fan_in((16, 16, 3, 3)), (16, 16), _ONE, _ONE, _ONE, 1),
+                          ((2, 3, 3, 2), (3, 2, 3, 3), (5, 4), _ONE, (0, 0), _ONE, 1),
                           ((1, 6, 3, 6), (6, 2, 3, 2), (5, 6), (2, 1), (1, 1), (1, 2), 2),
                           ((2, 4, 3, 4), (4, 1, 3, 2), (5, 6), (2, 1), (1, 0), (1, 2), 2),
                           ((2, 4, 3, 2), (4, 3, 1, 1), (3, 2), _ONE, (0, 0), _ONE, 1)],
@@ -532,6 +545,8 @@ def arguments(op, sample, dtype="float64"):
             arrays.append(values(s))
         elif isinstance(s, index | mask):
             arrays.append(s.array())
+        elif isinstance(s, fan_in):
+            arrays.append((array(s.shape, dtype, op.domain, (op.name, i)) / np.sqrt(np.prod(s.shape[1:]))).astype(arrays[0].dtype))
         elif isinstance(s, positive):
             arrays.append(array(s.shape, dtype, (0.5, 2), (op.name, i)))
         else:

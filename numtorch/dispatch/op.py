@@ -501,17 +501,19 @@ class Attach:
         self.entry = entry
 
     def kernel(self, device: str, *, dtypes: tuple | None = None, when: Callable | None = None, name: str | None = None,
-               priority: Priority = Priority.TUNED, layout: str = "launcher", functions: tuple = ()) -> Callable:
+               priority: Priority = Priority.TUNED, layout: str = "launcher", functions: tuple = (),
+               cost: Callable | None = None) -> Callable:
         """Register a kernel: a function of the op's tensors and parameters that returns the result.
 
         With ``layout="rows"`` the function is the loop itself, ``rows(x, out, cols)`` on flat arrays whose
-        rows are the op's ``dim``; see ``layouts``.
+        rows are the op's ``dim``; see ``layouts``. ``cost`` is for a kernel that computes less than the op's own ``cost`` says.
         """
         def wrap(f: Callable) -> Callable:
             from numtorch.dispatch import layouts
 
             run, used = layouts.adapt(self.entry, f, layout, device) if layout != "launcher" else (f, functions)
-            self.entry.add(Kernel(self.entry.name, name or f.__name__, device, run, dtypes, priority, when, layout, used))
+            kernel = Kernel(self.entry.name, name or f.__name__, device, run, dtypes, priority, when, layout, used, cost)
+            self.entry.add(kernel)
             return f
 
         return wrap

@@ -59,6 +59,7 @@ class Kernel:
         dtypes: of the floating (or first) inputs it takes; None for any.
         when: a predicate on the signature, or None.
         functions: the ``@jit`` or CUDA functions it launches, for ``source`` and the profiler.
+        cost: what this kernel moves and computes, where that is not what the op's ``cost`` says: an algorithm with fewer products.
     """
 
     op: str
@@ -70,6 +71,7 @@ class Kernel:
     when: Callable[[Signature], bool] | None = None
     layout: str = "launcher"
     functions: tuple = ()
+    cost: Callable | None = None
 
     @property
     def id(self) -> str:

@@ -398,7 +398,7 @@ class Recorder:
                    if isinstance(t, Tensor) and not any(t is a or (isinstance(a, Tensor) and t._buf is a._buf) for a in args))
         try:
             # An op of a user's that says nothing of its cost at least reads its operands and writes its results.
-            moved, done = (about.entry.cost or moves)(result, *args, **kwargs)
+            moved, done = (about.kernel.cost or about.entry.cost or moves)(result, *args, **kwargs)
         except Exception as e:  # a formula that is wrong must not break the program that is profiled
             warnings.warn(f"{about.entry.name}: its cost failed: {type(e).__name__}: {e}", stacklevel=2)
             return 0, 0, made

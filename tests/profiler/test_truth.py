@@ -80,10 +80,14 @@ def here():
 def test_no_kernel_is_above_the_roof(here):
     x = torch.rand(1 << 20)
     a = torch.rand(256, 256)
-    with profile() as prof:
-        for _ in range(30):
-            x.clone()
-            a @ a
+    for _ in range(5):  # where other processes disturbed the probes, their roofs are too low until they are measured again
+        with profile() as prof:
+            for _ in range(30):
+                x.clone()
+                a @ a
+        if all((r.percent_of_roof or 0) <= 105 for r in prof.rows):
+            break
+        here = machine(refresh=True)
     copy = next(r for r in prof.rows if r.op == "clone")
     product = next(r for r in prof.rows if r.op == "matmul")
     assert copy.bound == "memory"
@@ -95,6 +99,7 @@ def test_no_kernel_is_above_the_roof(here):
 
 
 def test_the_machine_is_measured_once(here, monkeypatch):
+    here = machine()  # another test may have measured again
     monkeypatch.setattr(peaks, "_measure", lambda count: pytest.fail("measured again"))
     assert machine() is here
     peaks._known.clear()

@@ -288,7 +288,7 @@ def max_pool2d_forward(x, out, indices, planes, h, w, ho, wo, kh, kw, sh, sw, ph
         and 2 * wo <= w
     ):
         MAX_2X2[large](x, out, indices, planes, h, w, ho, wo)
-    elif sh * sw <= flat.MOST_DROPPED:
+    elif sh * sw <= flat.MOST_DROPPED and sh <= kh and sw <= kw:  # windows apart leave elements that nobody need read
         flat.PLACES[large](x, out, indices, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw)
     else:
         MAX[large](x, out, indices, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw)
@@ -305,7 +305,7 @@ def max_pool2d_values(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, 
         and 2 * wo <= w
     ):
         MAX_VALUES_2X2[large](x, out, planes, h, w, ho, wo)
-    elif sh * sw <= flat.MOST_DROPPED:
+    elif sh * sw <= flat.MOST_DROPPED and sh <= kh and sw <= kw:  # windows apart leave elements that nobody need read
         flat.VALUES[large](x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw)
     else:
         MAX_VALUES[large](x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw)
@@ -326,7 +326,7 @@ def avg_pool2d_forward(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, inc
     large = planes * ho * wo * kh * kw > PARALLEL_WORK and get_num_threads() > 1
     if kh == kw == sh == sw == 2 and ph == pw == 0 and 2 * ho <= h and 2 * wo <= w:
         AVERAGE_2X2[large](x, out, planes, h, w, ho, wo, divisor or 4)
-    elif sh * sw <= flat.MOST_DROPPED:
+    elif sh * sw <= flat.MOST_DROPPED and sh <= kh and sw <= kw:  # windows apart leave elements that nobody need read
         flat.MEANS[large](x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, int(include_pad), divisor)
     else:
         AVERAGE[large](

@@ -93,5 +93,5 @@ def _step(name: str, model: Callable, batches: Callable, optimizer: str, options
 for _optimizer, _options in (("SGD", SGD), ("Adam", ADAM)):
     _step("MLP", models.mlp, lambda: images(64, 784), _optimizer, _options, 200, 50, 1e-4, {"torch": 0.45, "torch.compile": 0.45})
     _step("LeNet", models.lenet, lambda: images(64, 1, 28, 28), _optimizer, _options, 200, 50, 1e-4, {"torch": 0.35, "torch.compile": 0.35})
-_step("ResNet-18", models.resnet18, lambda: images(32, 3, 32, 32), "SGD", SGD, 0, 3, 3e-4, {"torch": 1.0, "torch.compile": 1.1})
+_step("ResNet-18", models.resnet18, lambda: images(32, 3, 32, 32), "SGD", SGD, 0, 2, 3e-4, {"torch": 1.0, "torch.compile": 1.1})
 _step("GPT", models.gpt, lambda: characters(12), "AdamW", ADAMW, 0, 10, 1e-4, {"torch": 0.7, "torch.compile": 0.7})

@@ -54,12 +54,12 @@ def test_rows():
     assert text_of("add", "rows", Operand("x", F32, COLUMN), Operand("y", F32, ROW)) == """\
 def add(x_, y_, out0, rows, cols):
     for i in prange(rows):
+        out0_row = out0[i * cols : (i + 1) * cols]
+        x = x_[i]
         for j in range(cols):
-            k = i * cols + j
-            x = x_[i]
             y = y_[j]
             t1 = x + y
-            out0[k] = t1
+            out0_row[j] = t1
 """
 
 

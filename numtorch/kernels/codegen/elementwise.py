@@ -129,8 +129,8 @@ def source(spec: Spec, outputs: list[Expr], device: str = "cpu") -> str:
         text = _flat(device, outs[0], body)
         geometry = []
     elif spec.form == "rows":
-        body = loop_body({FULL: "k", ROW: "j", COLUMN: "i"}, same)
-        text = _rows(device, body)
+        text = _rows_cpu(spec, moving, outs, compute, lines, results) if device == "cpu" else \
+            _rows_cuda(loop_body({FULL: "k", ROW: "j", COLUMN: "i"}, same))
         geometry = ["rows", "cols"]
     elif device == "cpu":
         text = _strided(spec, moving, outs, compute, lines, results)
@@ -152,9 +152,18 @@ def _flat(device: str, out: str, body: list[str]) -> list[str]:
     return _grid_loop("i", f"{out}.size", body)
 
 
-def _rows(device: str, body: list[str]) -> list[str]:
-    if device == "cpu":
-        return ["for i in prange(rows):", "    for j in range(cols):", *_indent(["k = i * cols + j", *body], 2)]
+def _rows_cpu(spec: Spec, moving: list, outs: list[str], compute: str, lines: list[str], results: list[str]) -> list[str]:
+    # Rows are cut out first: of a position that might be negative LLVM makes no vectors.
+    cut = dict.fromkeys([*[f"{variable(o.name)}_" for _, o in moving if o.walk is FULL], *outs])
+    text = [f"{name.rstrip('_')}_row = {name}[i * cols : (i + 1) * cols]" for name in cut]
+    across = [f"{variable(o.name)} = {_load(o, 'i', compute)}" for _, o in moving if o.walk is COLUMN]
+    loads = [f"{variable(o.name)} = {_load(o, 'j', compute, variable(o.name).rstrip('_') + '_row' if o.walk is FULL else '')}"
+             for _, o in moving if o.walk is not COLUMN]
+    stores = [_store(f"{t.rstrip('_')}_row", "j", r, d) for t, r, d in zip(outs, results, spec.outputs, strict=True)]
+    return ["for i in prange(rows):", *_indent([*text, *across, "for j in range(cols):"]), *_indent([*loads, *lines, *stores], 2)]
+
+
+def _rows_cuda(body: list[str]) -> list[str]:
     return ["width = index(cols)",
             *_grid_loop("k", "rows * cols", ["i = index(k // width)", "j = index(k - i * width)", *body])]
 

@@ -10,12 +10,13 @@ A generated kernel for ``mul`` on float32, second operand a row, reads:
 
     def mul(x0, x1, out0, rows, cols):
         for i in prange(rows):
+            x0_row = x0[i * cols : (i + 1) * cols]
+            out0_row = out0[i * cols : (i + 1) * cols]
             for j in range(cols):
-                k = i * cols + j
-                x = x0[k]
+                x = x0_row[j]
                 y = x1[j]
                 t1 = x * y
-                out0[k] = t1
+                out0_row[j] = t1
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ def store(group: str, rows: list[dict], header: dict) -> None:
 
 
 def load() -> dict[str, dict]:
-    """All groups, by name."""
-    return {p.stem: json.loads(p.read_text()) for p in sorted(RESULTS.glob("*.json"))}
+    """All groups of workloads, by name; ``growth`` has curves instead."""
+    return {p.stem: json.loads(p.read_text()) for p in sorted(RESULTS.glob("*.json")) if p.stem != "growth"}
 
 
 def line(row: dict) -> str:

@@ -117,7 +117,7 @@ def _elementwise(op: Any) -> Callable:
         n = x0.size
     except (KeyError, AttributeError, TypeError):
         return {larger}
-    if n > {SMALL} or out is not None:
+    if n > {min(SMALL, op.program.limit - 1)} or out is not None:
         return {larger}
     buf = empty(n, storage)
     entry({', '.join(operands + params)}, buf)

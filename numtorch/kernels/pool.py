@@ -3,8 +3,8 @@
 Numba hands a parallel region to ``parallel_for`` as a function and a number of chunks. The calling thread takes chunks
 from the front and the workers from the back, so that it never waits for a worker that has not begun: one that sleeps,
 or that the system runs late, leaves its chunks to the caller. Whoever waits spins for a moment, as the next kernel of a
-step is near, and then sleeps; a worker that has been preempted sleeps at once for a while, because another process wants
-its core. Chunks do not depend on who runs them, so neither do results.
+step is near, and then sleeps; a worker that has been preempted twice in a short time sleeps at once for a while, because another
+process wants its core. Chunks do not depend on who runs them, so neither do results.
 
 A chunk belongs to whoever moved the boundary in WORD past it. The fields of a region are read only with a chunk in hand,
 and the caller leaves when all chunks are done: no thread can meet the fields of another region. Loads and exchanges are
@@ -33,7 +33,7 @@ from numtorch.kernels.jit import jit
 SPIN = 100_000  # ns for which an idle worker looks for work before it sleeps: the pauses between a step's kernels
 PATIENCE = 20_000  # ns for which a caller that has run out of chunks looks for the workers' end before it sleeps
 LATE = 50_000  # ns of waiting beyond what a chunk may take that count as lost
-CALM = 20_000_000  # ns without spinning after a worker was preempted: the time would be taken from its chunks
+CALM = 20_000_000  # ns without spinning after a second preemption within as many: the time would be taken from chunks
 
 # Byte offsets in the block that the threads share; what different threads write stands on different cache lines.
 WORD = 0  # generation << 32 | first chunk not taken << 16 | end of the chunks not taken
@@ -282,6 +282,7 @@ def work(thread):
     """A worker's life: chunks as long as there are some, a short search for more, sleep."""
     b = block()
     preempted = preemptions()
+    last = now() - CALM
     while load(b + STOP) == 0:
         active = load(b + ACTIVE)
         if thread > active:
@@ -297,7 +298,9 @@ def work(thread):
             chunk = take_back(b)
         before, preempted = preempted, preemptions()
         if preempted != before:
-            store(b + NO_SPIN_UNTIL, now() + CALM)
+            if now() - last < CALM:  # once alone is some short task of the system's
+                store(b + NO_SPIN_UNTIL, now() + CALM)
+            last = now()
             add(b + PREEMPTED, 1)
         if not spin(b, word >> 32):
             sleep(b, word >> 32)

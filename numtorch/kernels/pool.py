@@ -3,8 +3,11 @@
 Numba hands a parallel region to ``parallel_for`` as a function and a number of chunks. The calling thread takes chunks
 from the front and the workers from the back, so that it never waits for a worker that has not begun: one that sleeps,
 or that the system runs late, leaves its chunks to the caller. Whoever waits spins for a moment, as the next kernel of a
-step is near, and then sleeps; a worker that has been preempted twice in a short time sleeps at once for a while, because another
+step is near, and then sleeps; a worker that has been preempted for a time slice sleeps at once for a while, because another
 process wants its core. Chunks do not depend on who runs them, so neither do results.
+
+Whether a region is shared goes by what it cost the last time: never where that is less than sharing costs, and while
+workers sleep only once what sharing would have saved since they were last awake has paid for waking them.
 
 A chunk belongs to whoever moved the boundary in WORD past it. The fields of a region are read only with a chunk in hand,
 and the caller leaves when all chunks are done: no thread can meet the fields of another region. Loads and exchanges are
@@ -30,10 +33,13 @@ from numba.extending import intrinsic
 
 from numtorch.kernels.jit import jit
 
-SPIN = 100_000  # ns for which an idle worker looks for work before it sleeps: the pauses between a step's kernels
+SPIN = 300_000  # ns for which an idle worker looks for work before it sleeps: the pauses between a step's kernels
+SHARED = 2_500  # ns of work from which a region is shared with workers that look for work: half of it is saved, 1 us paid
+WAKING = 20_000  # ns that waking costs the caller: the system call, a worker with cold caches, the wait for its end
 PATIENCE = 20_000  # ns for which a caller that has run out of chunks looks for the workers' end before it sleeps
 LATE = 50_000  # ns of waiting beyond what a chunk may take that count as lost
-CALM = 20_000_000  # ns without spinning after a second preemption within as many: the time would be taken from chunks
+CALM = 20_000_000  # ns without spinning after a worker was preempted: the time would be taken from its chunks
+SLICE = 500_000  # ns from which an interruption is another process's time slice, not the system's housekeeping
 
 # Byte offsets in the block that the threads share; what different threads write stands on different cache lines.
 WORD = 0  # generation << 32 | first chunk not taken << 16 | end of the chunks not taken
@@ -47,9 +53,14 @@ REGIONS, LATE_REGIONS, LOST = 448, 456, 464
 CHUNKS = 512  # how many chunks Numba shall cut a region into
 ID_KEY = 520  # of the threads' own slot for the number of their chunk
 FUNCTION, ARGS, DIMS, STEPS, DATA, DIM_COUNT, ARG_COUNT, SIZE, PIECES = range(576, 576 + 9 * 8, 8)
-SCRATCH = 1024  # for each thread room for the arguments and dimensions of one chunk
+LAST, SAVED = 704, 712  # when the last region ended; ns that sharing would have saved since the workers went to sleep
+COSTS = 1024  # what regions cost: pairs of a region's key and its ns on one thread
+COST_SLOTS = 1024
+SCRATCH = COSTS + COST_SLOTS * 16  # for each thread room for the arguments and dimensions of one chunk
 ROOM = 256  # of each
 MOST_THREADS = 256
+ALONE, SHARE, WAKE = 0, 1, 2  # what ``worth`` decides
+MIX = 0x9E3779B97F4A7C15 - (1 << 64)  # the golden ratio's bits, which spread what they are multiplied with
 
 FUTEX_WAIT, FUTEX_WAKE = 128, 129  # private to the process
 EVERYBODY = 1 << 30
@@ -212,6 +223,47 @@ def alone(b, fn, args, dims, steps, data):
     return 0
 
 
+@jit(**INNER)
+def cost_slot(b, fn, args, steps):
+    """Where the cost of this function over this range stands; of two regions that meet there the later is known."""
+    key = fn
+    if load(steps) >= 16:  # Numba's schedule: the first and the last position of the first chunk
+        first = load(args)
+        key ^= (load(first + 8) - load(first) + 1) * MIX
+    slot = b + COSTS + ((key ^ key >> 32 ^ key >> 13) & (COST_SLOTS - 1)) * 16
+    if load(slot) != key:
+        store(slot, key)
+        store(slot + 8, -1)
+    return slot
+
+
+@jit(**INNER)
+def learn(slot, cost):
+    """Remember what a region cost on one thread; what an interruption added is soon forgotten."""
+    before = load(slot + 8)
+    store(slot + 8, cost if before < 0 or cost < before else before + (cost - before >> 2))
+
+
+@jit(**INNER)
+def worth(b, slot, pieces, started):
+    """ALONE: sharing costs more than it saves; SHARE: with workers that look for work; WAKE: with the others, too."""
+    cost, asleep = load(slot + 8), load(b + SLEEPERS)
+    if cost < 0:
+        return WAKE
+    if cost < SHARED:
+        return ALONE
+    if asleep == 0:
+        return SHARE
+    saved = cost - cost // pieces
+    if started - load(b + LAST) < SPIN:  # else the burst of regions that could have paid is over
+        saved += load(b + SAVED)
+    if saved < WAKING:
+        store(b + SAVED, saved)
+        return SHARE if asleep < load(b + ACTIVE) else ALONE
+    store(b + SAVED, 0)
+    return WAKE
+
+
 @jit(**OPTIONS)
 def parallel_for(fn, args, dims, steps, data, dim_count, arg_count, threads):
     """What Numba calls for a parallel region; the signature is Numba's."""
@@ -223,7 +275,16 @@ def parallel_for(fn, args, dims, steps, data, dim_count, arg_count, threads):
     if not compare_and_swap(b + LOCK, 0, 1):
         return alone(b, fn, args, dims, steps, data)
     started = now()
-    publish(b, fn, args, dims, steps, data, dim_count, arg_count, size, pieces)
+    slot = cost_slot(b, fn, args, steps)
+    how = worth(b, slot, pieces, started)
+    if how == ALONE:
+        alone(b, fn, args, dims, steps, data)
+        ended = now()
+        learn(slot, ended - started)
+        store(b + LAST, ended)
+        store(b + LOCK, 0)
+        return 0
+    publish(b, fn, args, dims, steps, data, dim_count, arg_count, size, pieces, how == WAKE)
     mine, chunk, caller = 0, np.int64(0), np.int64(0)  # of a type: for literals Numba compiles a function once more
     while chunk >= 0:
         run_chunk(b, caller, chunk)
@@ -231,15 +292,19 @@ def parallel_for(fn, args, dims, steps, data, dim_count, arg_count, threads):
         chunk = take_front(b)
     keep(load(b + ID_KEY), 0)
     store(b + REGIONS, load(b + REGIONS) + 1)
+    ended = now()
+    learn(slot, (ended - started) // mine * pieces)
     if load(b + DONE) < pieces - mine:
-        wait_for_workers(b, pieces - mine, (now() - started) // mine)
+        wait_for_workers(b, pieces - mine, (ended - started) // mine)
+        ended = now()
+    store(b + LAST, ended)
     store(b + LOCK, 0)
     return 0
 
 
 @jit(**INNER)
-def publish(b, fn, args, dims, steps, data, dim_count, arg_count, size, pieces):
-    """Describe a region and let the workers at all of its chunks but the first."""
+def publish(b, fn, args, dims, steps, data, dim_count, arg_count, size, pieces, wake):
+    """Describe a region and let the workers at all of its chunks but the first; those that sleep only if ``wake``."""
     store(b + FUNCTION, fn)
     store(b + ARGS, args)
     store(b + DIMS, dims)
@@ -252,7 +317,7 @@ def publish(b, fn, args, dims, steps, data, dim_count, arg_count, size, pieces):
     store(b + DONE, 0)
     generation = (load(b + WORD) >> 32) + 1 & 0x3FFFFFFF
     swap(b + WORD, generation << 32 | 0x10000 | pieces)
-    if load(b + SLEEPERS) > 0:
+    if wake and load(b + SLEEPERS) > 0:
         futex(b + WORD + 4, FUTEX_WAKE, pieces - 1)
 
 
@@ -282,13 +347,12 @@ def work(thread):
     """A worker's life: chunks as long as there are some, a short search for more, sleep."""
     b = block()
     preempted = preemptions()
-    last = now() - CALM
     while load(b + STOP) == 0:
         active = load(b + ACTIVE)
         if thread > active:
             futex(b + ACTIVE, FUTEX_WAIT, active)
             continue
-        word = load(b + WORD)
+        word, began = load(b + WORD), now()
         chunk = take_back(b)
         while chunk >= 0:
             run_chunk(b, thread, chunk)
@@ -296,12 +360,10 @@ def work(thread):
             if load(b + WAITING):
                 futex(b + DONE, FUTEX_WAKE, 1)
             chunk = take_back(b)
-        before, preempted = preempted, preemptions()
-        if preempted != before:
-            if now() - last < CALM:  # once alone is some short task of the system's
-                store(b + NO_SPIN_UNTIL, now() + CALM)
-            last = now()
-            add(b + PREEMPTED, 1)
+        if now() - began > SLICE:
+            before, preempted = preempted, preemptions()
+            if preempted != before:
+                leave_the_core(b)
         if not spin(b, word >> 32):
             sleep(b, word >> 32)
     return 0
@@ -313,12 +375,24 @@ def spin(b, generation):
     started = now()
     if started < load(b + NO_SPIN_UNTIL):
         return False
-    while now() - started < SPIN:
+    time = started
+    while time - started < SPIN:
         for _ in range(16):
             if load(b + WORD) >> 32 != generation:
                 return True
             pause()
+        before, time = time, now()
+        if time - before > SLICE:
+            leave_the_core(b)
+            return False
     return False
+
+
+@jit(**INNER)
+def leave_the_core(b):
+    """To the process that has taken it from this worker."""
+    store(b + NO_SPIN_UNTIL, now() + CALM)
+    add(b + PREEMPTED, 1)
 
 
 @jit(**INNER)

@@ -8,6 +8,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from benchmarks.workloads import Workload
 
+SETTLE = 0.02  # seconds before a turn: OpenMP's threads spin on for some milliseconds, on a core that the other framework wants
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -44,6 +46,11 @@ class Worker:
         if "error" in answer:
             raise WorkloadError(f"{self.framework}: {answer['error']}")
         return answer
+
+    def turn(self, calls: int) -> dict:
+        """Time so many calls, once the threads of whoever came before have gone to sleep."""
+        time.sleep(SETTLE)
+        return self.ask(time=calls)
 
     def close(self) -> None:
         """End the process."""
@@ -87,8 +94,8 @@ class Bench:
                     raise WorkloadError(f"values differ from {rival.framework}'s by {errors[rival.framework]:.2e}; nothing was timed")
             calls = [1] * len(workers)
             for _ in range(2):  # calibrate: every timing takes about as long
-                calls = [max(1, int(self.seconds / max(x.ask(time=n)["seconds"], 1e-7))) for x, n in zip(workers, calls, strict=True)]
-            rounds = [[x.ask(time=n) for x, n in zip(workers, calls, strict=True)] for _ in range(self.rounds)]
+                calls = [max(1, int(self.seconds / max(x.turn(n)["seconds"], 1e-7))) for x, n in zip(workers, calls, strict=True)]
+            rounds = [[x.turn(n) for x, n in zip(workers, calls, strict=True)] for _ in range(self.rounds)]
         finally:
             if w.alone:
                 for worker in workers:

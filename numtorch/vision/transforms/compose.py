@@ -42,6 +42,33 @@ def byte_table(transform: Any, channels: int = 1) -> np.ndarray | None:
         >>> byte_table(Lambda(lambda x: x)) is None
         True
     """
+    state = _state(transform)
+    if state is None:
+        return _byte_table(transform, channels)
+    key = (state, channels)
+    if key not in _tables:
+        if len(_tables) > 64:
+            _tables.clear()
+        _tables[key] = _byte_table(transform, channels)
+    return _tables[key]
+
+
+_tables: dict[tuple, np.ndarray | None] = {}  # every batch of an epoch asks for the same one
+
+
+def _state(transform: Any) -> tuple | None:
+    """What the table of one of this module's transforms depends on; None for others, which may do anything."""
+    if type(transform) is Compose:
+        parts = tuple(map(_state, transform.transforms))
+        return None if None in parts else parts
+    if type(transform) is ToTensor:
+        return ("ToTensor",)
+    if type(transform) is Normalize and isinstance(transform.mean, tuple) and isinstance(transform.std, tuple):
+        return ("Normalize", transform.mean, transform.std)
+    return None
+
+
+def _byte_table(transform: Any, channels: int) -> np.ndarray | None:
     bytes_ = np.repeat(np.arange(256, dtype=np.uint8)[None], channels, axis=0)
     values = apply_to_values(transform, bytes_)
     # A table of bytes would mean that no transform made a tensor: the samples are not of this kind.

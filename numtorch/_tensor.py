@@ -91,20 +91,44 @@ def shared_storage(t: Tensor) -> Storage:
 
 def view(x: Tensor, shape: tuple, strides: tuple[int, ...], step: int = 0) -> Tensor:
     """A tensor over the same storage, ``step`` elements further on. No graph is recorded."""
-    storage = shared_storage(x)
+    t = placed(x, geometry(shape, strides, step))
+    data, start = t._storage.data, t._offset
+    if data is not None:  # the view may reach further than x does
+        t._buf = data[start : start + t.shape.numel()] if t._k.contiguous else data[start:]
+    return t
+
+
+def geometry(shape: tuple, strides: tuple[int, ...], step: int = 0) -> tuple:
+    """What ``placed`` takes: (Size, strides or None if they are row-major, elements, elements to go on by)."""
+    shape = shape if type(shape) is Size else Size(shape)
+    return shape, None if is_contiguous(shape, strides) else strides, prod(shape), step
+
+
+def placed(x: Tensor, where: tuple) -> Tensor:
+    """``view`` of elements that are x's own, by a geometry that is known: most views are made again and again."""
+    storage = x._storage if x._storage is not FRESH else shared_storage(x)
     t = new(Tensor)
-    t.shape = shape = shape if type(shape) is Size else Size(shape)
+    t.shape, strides, n, step = where
     t._storage = storage
-    t._offset = start = x._offset + step
-    t._base = x._base if x._base is not None else x
-    flat = storage.data
-    if is_contiguous(shape, strides):
-        t._k = kind(x._k.dtype, x._k.device)
-        t._buf = flat if flat is None else flat[start : start + shape.numel()]
+    t._base = x if x._base is None else x._base
+    buf, k = x._buf, x._k
+    if step:
+        start = x._offset + step
+        buf = storage.data
+        if buf is not None:
+            buf = buf[start:] if strides is not None else buf[start : start + n]
+        t._offset = start
     else:
-        t._k = x._k.strided
+        if x._offset:
+            t._offset = x._offset
+        if strides is None and buf is not None and buf.size != n:
+            buf = buf[:n]
+    t._buf = buf
+    if strides is None:
+        t._k = k if k.contiguous else kind(k.dtype, k.device)
+    else:
+        t._k = k.strided
         t._strides = strides
-        t._buf = flat if flat is None else flat[start:]
     if mode.grad:
         _remember(storage, t)
     return t

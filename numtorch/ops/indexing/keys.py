@@ -219,9 +219,9 @@ def _any_outside(index: Tensor, n: int) -> bool:
 def getitem(x: Tensor, key: Any) -> Tensor:
     """``x[key]``: a view for integers, slices, None and ``...``; a copy for tensors and masks."""
     if type(key) is int:
-        if not x.ndim:
+        if not x.shape:
             raise IndexError("invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to a number")
-        return movement.select(x, 0, _checked(key, x.shape[0], 0))
+        return movement.select(x, 0, key)
     if isinstance(key, Tensor) and key._k.dtype is dtypes.int64 and len(key.shape) == 1 and x.shape and key._k.device is x._k.device:
         return take_along_extents(x, key, 0)
     if type(key) is tuple and len(key) == 2 == len(x.shape) and _are_positions(*key, x):

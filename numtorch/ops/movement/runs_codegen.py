@@ -1,4 +1,6 @@
-"""Runs of elements as LLVM code: the C library's memcpy, and a vector reversed in its register.
+"""Runs of elements as LLVM code: vectors for short ones, the C library's memcpy for long ones, and a vector reversed in its register.
+
+A call of memcpy takes as long as ten cache lines do: rows of a small image, of a head or of a narrow table are copied without it.
 
 Imports Numba: only loaded through ``@jit(needs=...)``.
 """
@@ -15,6 +17,8 @@ from numba.extending import intrinsic, overload
 from numtorch.ops.movement import runs
 
 INT32 = ir.IntType(32)
+LINE = 64  # bytes of the longest vector
+LONG = 1024  # bytes from which memcpy is called
 
 
 def _address(context: Any, builder: ir.IRBuilder, array: types.Array, value: Any, at: Any) -> Any:
@@ -22,14 +26,52 @@ def _address(context: Any, builder: ir.IRBuilder, array: types.Array, value: Any
     return builder.gep(data, [at], source_etype=context.get_data_type(array.dtype))
 
 
+def _move(builder: ir.IRBuilder, item: Any, vector: Any, source: Any, target: Any, at: Any, size: int) -> None:
+    """One vector from ``at`` elements behind a source to as many behind a target."""
+    read, write = (builder.bitcast(builder.gep(p, [at], source_etype=item), vector.as_pointer()) for p in (source, target))
+    block = builder.load(read, typ=vector)
+    block.align = size
+    builder.store(block, write).align = size
+
+
+def _by_vectors(builder: ir.IRBuilder, item: Any, size: int, width: int, source: Any, target: Any, n: Any) -> None:
+    """n elements in vectors of ``width`` bytes: two, or any number of whole lines. The last one overlaps the one before, which
+    writes the same elements twice."""
+    count, first = width // size, ir.Constant(n.type, 0)
+    vector = ir.VectorType(item, count)
+    last = builder.sub(n, ir.Constant(n.type, count))
+    if width < LINE:
+        _move(builder, item, vector, source, target, first, size)
+    else:
+        with cgutils.for_range_slice(builder, first, last, ir.Constant(n.type, count), n.type) as (at, _):
+            _move(builder, item, vector, source, target, at, size)
+    _move(builder, item, vector, source, target, last, size)
+
+
+def _shorter(builder: ir.IRBuilder, item: Any, size: int, width: int, source: Any, target: Any, n: Any) -> None:
+    """n elements by the longest vectors of at most ``width`` bytes that fit."""
+    with builder.if_else(builder.icmp_signed(">=", n, ir.Constant(n.type, width // size))) as (fits, rest):
+        with fits:
+            _by_vectors(builder, item, size, width, source, target, n)
+        with rest:
+            if width > size:
+                _shorter(builder, item, size, width // 2, source, target, n)
+
+
 @intrinsic
 def _copy_run(typingctx, src, s, dst, d, n):
     def generate(context, builder, signature, args):
-        given = signature.args
-        size = context.get_abi_sizeof(context.get_data_type(given[0].dtype))
+        given, n = signature.args, args[4]
+        item = context.get_data_type(given[0].dtype)
+        size = context.get_abi_sizeof(item)
         source = _address(context, builder, given[0], args[0], args[1])
         target = _address(context, builder, given[2], args[2], args[3])
-        cgutils.raw_memcpy(builder, target, source, args[4], size)
+
+        with builder.if_else(builder.icmp_signed(">=", n, ir.Constant(n.type, LONG // size))) as (long, short):
+            with long:
+                cgutils.raw_memcpy(builder, target, source, n, size)
+            with short:
+                _shorter(builder, item, size, LINE, source, target, n)
         return context.get_dummy_value()
 
     return types.void(src, s, dst, d, n), generate

@@ -1,13 +1,17 @@
 """Views: new geometry over the same elements. The gradient of a view is written into zeros, or added up where
 the view's elements overlap.
+
+What follows from shape and strides alone is computed once for each: these functions are the cached ones. The strides
+of a contiguous tensor come to them as None.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from typing import Any
 
-from numtorch._tensor import Tensor, reshaped, view
+from numtorch._tensor import Tensor, geometry, placed, reshaped, view
 from numtorch.dispatch.op import op
 from numtorch.ops.movement.arguments import shape_args
 from numtorch.ops.movement.copies import clone, contiguous
@@ -15,6 +19,7 @@ from numtorch.storage import (
     FRESH,
     Size,
     broadcast_shapes,
+    broadcast_strides,
     contiguous_strides,
     fill_shape,
     view_strides,
@@ -68,15 +73,25 @@ def _overlapping(size: tuple, stride: tuple) -> bool:
 @op(view=True, public=False)
 def view_as_shape(x, shape: tuple):
     """The same elements in another shape, without copying; RuntimeError where only a copy can."""
-    shape = fill_shape(tuple(shape), prod(x.shape), "view")
     if x._k.contiguous:
-        return reshaped(x, shape)
-    strides = view_strides(x.shape, x.strides, shape)
-    if strides is None:
+        return reshaped(x, _filled(x.shape, tuple(shape), "view"))
+    return placed(x, _seen_as(x.shape, x._strides, tuple(shape)))
+
+
+@lru_cache(maxsize=4096)
+def _filled(shape: tuple, target: tuple, op: str) -> Size:
+    return fill_shape(target, prod(shape), op)
+
+
+@lru_cache(maxsize=4096)
+def _seen_as(shape: tuple, strides: tuple, target: tuple) -> tuple:
+    target = _filled(shape, target, "view")
+    found = view_strides(shape, strides, target)
+    if found is None:
         raise RuntimeError("view size is not compatible with input tensor's size and stride (at least one dimension spans "
-                           f"across two contiguous subspaces): {list(x.shape)} with strides {x.strides} as {list(shape)}. "
+                           f"across two contiguous subspaces): {list(shape)} with strides {strides} as {list(target)}. "
                            "Use .reshape(...) instead.")
-    return view(x, shape, strides)
+    return geometry(target, found)
 
 
 @view_as_shape.vjp
@@ -95,7 +110,7 @@ def reshape(x: Tensor, *shape: Any) -> Tensor:
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
-    target = fill_shape(shape_args(shape), prod(x.shape), "reshape")
+    target = _filled(x.shape, shape_args(shape), "reshape")
     if not x._k.contiguous and view_strides(x.shape, x.strides, target) is None:
         x = clone(x)
     return view_as_shape(x, target)
@@ -104,21 +119,31 @@ def reshape(x: Tensor, *shape: Any) -> Tensor:
 @op(view=True)
 def permute(x, dims: tuple):
     """Dimensions in another order."""
-    dims = tuple(wrap_dim(d, x.ndim, "permute") for d in dims)
-    if sorted(dims) != list(range(x.ndim)):
+    return placed(x, _permuted(x.shape, x._strides, tuple(dims)))
+
+
+@lru_cache(maxsize=4096)
+def _permuted(shape: tuple, strides: tuple | None, dims: tuple) -> tuple:
+    ndim, strides = len(shape), strides or contiguous_strides(shape)
+    dims = tuple(wrap_dim(d, ndim, "permute") for d in dims)
+    if sorted(dims) != list(range(ndim)):
         raise RuntimeError(f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the "
-                           f"desired ordering of dimensions i.e. input.dim() = {x.ndim} is not equal to len(dims) = {len(dims)}"
-                           if len(dims) != x.ndim else f"permute: duplicate dims are not allowed in {dims}")
-    strides = x.strides
-    return view(x, Size(x.shape[d] for d in dims), tuple(strides[d] for d in dims))
+                           f"desired ordering of dimensions i.e. input.dim() = {ndim} is not equal to len(dims) = {len(dims)}"
+                           if len(dims) != ndim else f"permute: duplicate dims are not allowed in {dims}")
+    return geometry(tuple(shape[d] for d in dims), tuple(strides[d] for d in dims))
 
 
 @permute.vjp
 def _(g, *, dims):
+    return permute(g, _inverse(tuple(dims)))
+
+
+@lru_cache(maxsize=1024)
+def _inverse(dims: tuple) -> tuple:
     inverse = [0] * len(dims)
     for i, d in enumerate(dims):
         inverse[d % len(dims)] = i
-    return permute(g, tuple(inverse))
+    return tuple(inverse)
 
 
 @op(view=True)
@@ -130,13 +155,17 @@ def transpose(x, dim0: int, dim1: int):
     tensor([[1, 3],
             [2, 4]])
     """
-    a, b = wrap_dim(dim0, x.ndim, "transpose"), wrap_dim(dim1, x.ndim, "transpose")
-    if a == b:
-        return view(x, x.shape, x.strides)
-    shape, strides = list(x.shape), list(x.strides)
-    shape[a], shape[b] = shape[b], shape[a]
-    strides[a], strides[b] = strides[b], strides[a]
-    return view(x, Size(shape), tuple(strides))
+    return placed(x, _transposed(x.shape, x._strides, dim0, dim1))
+
+
+@lru_cache(maxsize=4096)
+def _transposed(shape: tuple, strides: tuple | None, dim0: int, dim1: int) -> tuple:
+    a, b = wrap_dim(dim0, len(shape), "transpose"), wrap_dim(dim1, len(shape), "transpose")
+    sizes, steps = list(shape), list(strides or contiguous_strides(shape))
+    if sizes:
+        sizes[a], sizes[b] = sizes[b], sizes[a]
+        steps[a], steps[b] = steps[b], steps[a]
+    return geometry(tuple(sizes), tuple(steps))
 
 
 @transpose.vjp
@@ -146,23 +175,27 @@ def _(g, *, dim0, dim1):
 
 def t(x: Tensor) -> Tensor:
     """The transpose of a matrix; vectors and scalars as they are."""
-    if x.ndim > 2:
-        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {x.ndim}D")
-    return transpose(x, 0, 1) if x.ndim == 2 else view_as_shape(x, x.shape)
+    n = len(x.shape)
+    if n > 2:
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {n}D")
+    return transpose(x, 0, 1) if n == 2 else view_as_shape(x, x.shape)
 
 
 @op(view=True, public=False)
 def expand_to(x, shape: tuple):
     """Dimensions of size 1 repeated without copying."""
-    from numtorch.storage import broadcast_strides
+    return placed(x, _expanded(x.shape, x._strides, tuple(shape)))
 
-    lead = len(shape) - x.ndim
-    target = [(x.shape[i - lead] if i >= lead else None) if n == -1 else n for i, n in enumerate(shape)]
-    fits = lead >= 0 and None not in target and all(a in (1, b) for a, b in zip(x.shape, target[lead:], strict=True))
+
+@lru_cache(maxsize=4096)
+def _expanded(shape: tuple, strides: tuple | None, to: tuple) -> tuple:
+    lead = len(to) - len(shape)
+    target = [(shape[i - lead] if i >= lead else None) if n == -1 else n for i, n in enumerate(to)]
+    fits = lead >= 0 and None not in target and all(a in (1, b) for a, b in zip(shape, target[lead:], strict=True))
     if not fits:
-        raise RuntimeError(f"expand: the expanded size {list(shape)} must match the existing size {list(x.shape)} at "
+        raise RuntimeError(f"expand: the expanded size {list(to)} must match the existing size {list(shape)} at "
                            "non-singleton dimensions")
-    return view(x, Size(target), broadcast_strides(x.shape, x.strides, tuple(target)))
+    return geometry(tuple(target), broadcast_strides(shape, strides or contiguous_strides(shape), tuple(target)))
 
 
 @expand_to.vjp
@@ -199,9 +232,14 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
 @op(view=True, public=False)
 def squeeze_dims(x, dims: tuple):
     """Dimensions of size 1 among ``dims`` removed."""
-    keep = [i for i, n in enumerate(x.shape) if n != 1 or i not in dims]
-    strides = x.strides
-    return view(x, Size(x.shape[i] for i in keep), tuple(strides[i] for i in keep))
+    return placed(x, _squeezed(x.shape, x._strides, dims))
+
+
+@lru_cache(maxsize=4096)
+def _squeezed(shape: tuple, strides: tuple | None, dims: tuple) -> tuple:
+    keep = [i for i, n in enumerate(shape) if n != 1 or i not in dims]
+    strides = strides or contiguous_strides(shape)
+    return geometry(tuple(shape[i] for i in keep), tuple(strides[i] for i in keep))
 
 
 @squeeze_dims.vjp
@@ -214,20 +252,28 @@ squeeze_dims.op.backward_name = "SqueezeBackward0"
 
 def squeeze(x: Tensor, dim: Any = None) -> Tensor:
     """Dimensions of size 1 removed: all of them, one, or a tuple of them."""
+    return squeeze_dims(x, _squeezable(len(x.shape), tuple(dim) if dim.__class__ is list else dim))
+
+
+@lru_cache(maxsize=1024)
+def _squeezable(ndim: int, dim: Any) -> tuple:
     if dim is None:
-        dims = tuple(range(x.ndim))
-    else:
-        dims = tuple(wrap_dim(d, x.ndim, "squeeze") for d in (dim if isinstance(dim, tuple | list) else (dim,)))
-    return squeeze_dims(x, dims)
+        return tuple(range(ndim))
+    return tuple(wrap_dim(d, ndim, "squeeze") for d in (dim if isinstance(dim, tuple) else (dim,)))
 
 
 @op(view=True)
 def unsqueeze(x, dim: int):
     """A dimension of size 1 inserted."""
-    dim = wrap_dim(dim, x.ndim + 1, "unsqueeze")
-    strides = x.strides
-    step = strides[dim] * x.shape[dim] if dim < x.ndim else 1
-    return view(x, Size((*x.shape[:dim], 1, *x.shape[dim:])), (*strides[:dim], step, *strides[dim:]))
+    return placed(x, _unsqueezed(x.shape, x._strides, dim))
+
+
+@lru_cache(maxsize=4096)
+def _unsqueezed(shape: tuple, strides: tuple | None, dim: int) -> tuple:
+    dim = wrap_dim(dim, len(shape) + 1, "unsqueeze")
+    strides = strides or contiguous_strides(shape)
+    step = strides[dim] * shape[dim] if dim < len(shape) else 1
+    return geometry((*shape[:dim], 1, *shape[dim:]), (*strides[:dim], step, *strides[dim:]))
 
 
 @unsqueeze.vjp
@@ -238,14 +284,21 @@ def _(g, x_shape):
 @op(view=True)
 def select(x, dim: int, index: int):
     """The slice at ``index`` along ``dim``, without that dimension."""
-    dim = wrap_dim(dim, x.ndim, "select")
-    if not x.ndim:
+    shape, strides, n, step = _selected(x.shape, x._strides, dim)
+    size = x.shape[dim]
+    if not -size <= index < size:
+        raise IndexError(f"index {index} is out of bounds for dimension {dim % len(x.shape)} with size {size}")
+    return placed(x, (shape, strides, n, (index + size if index < 0 else index) * step))
+
+
+@lru_cache(maxsize=4096)
+def _selected(shape: tuple, strides: tuple | None, dim: int) -> tuple:
+    """The geometry for position 1."""
+    dim = wrap_dim(dim, len(shape), "select")
+    if not shape:
         raise IndexError("select() cannot be applied to a 0-dim tensor.")
-    n = x.shape[dim]
-    if not -n <= index < n:
-        raise IndexError(f"index {index} is out of bounds for dimension {dim} with size {n}")
-    strides = x.strides
-    return view(x, Size((*x.shape[:dim], *x.shape[dim + 1 :])), (*strides[:dim], *strides[dim + 1 :]), (index % n) * strides[dim])
+    strides = strides or contiguous_strides(shape)
+    return geometry((*shape[:dim], *shape[dim + 1 :]), (*strides[:dim], *strides[dim + 1 :]), strides[dim])
 
 
 @select.vjp
@@ -258,12 +311,16 @@ def _(g, x_shape, *, dim, index):
 @op(view=True, public=False)
 def slice(x, dim: int, start: int, end: int, step: int = 1):
     """Every ``step``-th element from ``start`` to ``end`` (both within bounds) along ``dim``."""
-    n = max(0, (end - start + step - 1) // step)
-    shape, strides = list(x.shape), list(x.strides)
-    shape[dim] = n
-    at = start * strides[dim] if n else 0
-    strides[dim] *= step
-    return view(x, Size(shape), tuple(strides), at)
+    return placed(x, _sliced(x.shape, x._strides, dim, start, end, step))
+
+
+@lru_cache(maxsize=4096)
+def _sliced(shape: tuple, strides: tuple | None, dim: int, start: int, end: int, step: int) -> tuple:
+    sizes, steps = list(shape), list(strides or contiguous_strides(shape))
+    sizes[dim] = n = max(0, (end - start + step - 1) // step)
+    at = start * steps[dim] if n else 0
+    steps[dim] *= step
+    return geometry(tuple(sizes), tuple(steps), at)
 
 
 @slice.vjp
@@ -300,14 +357,19 @@ def narrow(x: Tensor, dim: int, start: Any, length: int) -> Tensor:
 @op(view=True)
 def diagonal(x, offset: int = 0, dim1: int = 0, dim2: int = 1):
     """The diagonal of two dimensions, as the last dimension."""
-    a, b = wrap_dim(dim1, x.ndim, "diagonal"), wrap_dim(dim2, x.ndim, "diagonal")
+    return placed(x, _diagonals(x.shape, x._strides, offset, dim1, dim2))
+
+
+@lru_cache(maxsize=4096)
+def _diagonals(shape: tuple, strides: tuple | None, offset: int, dim1: int, dim2: int) -> tuple:
+    a, b = wrap_dim(dim1, len(shape), "diagonal"), wrap_dim(dim2, len(shape), "diagonal")
     if a == b:
         raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    strides = x.strides
-    n = max(0, min(x.shape[a], x.shape[b] - offset) if offset >= 0 else min(x.shape[a] + offset, x.shape[b]))
+    strides = strides or contiguous_strides(shape)
+    n = max(0, min(shape[a], shape[b] - offset) if offset >= 0 else min(shape[a] + offset, shape[b]))
     at = (offset * strides[b] if offset >= 0 else -offset * strides[a]) if n else 0
-    rest = [i for i in range(x.ndim) if i not in (a, b)]
-    return view(x, Size((*[x.shape[i] for i in rest], n)), (*[strides[i] for i in rest], strides[a] + strides[b]), at)
+    rest = [i for i in range(len(shape)) if i not in (a, b)]
+    return geometry((*[shape[i] for i in rest], n), (*[strides[i] for i in rest], strides[a] + strides[b]), at)
 
 
 @diagonal.vjp
@@ -333,16 +395,22 @@ def _(g, *, offset, dim1, dim2):
 @op(view=True)
 def unfold(x, dimension: int, size: int, step: int):
     """Windows of ``size`` along a dimension, as a new last dimension."""
-    d = wrap_dim(dimension, x.ndim, "unfold")
-    n = x.shape[d] if x.ndim else 1
+    return placed(x, _windows(x.shape, x._strides, dimension, size, step))
+
+
+@lru_cache(maxsize=4096)
+def _windows(shape: tuple, strides: tuple | None, dimension: int, size: int, step: int) -> tuple:
+    d = wrap_dim(dimension, len(shape), "unfold")
+    strides = strides or contiguous_strides(shape)
+    n = shape[d] if shape else 1
     if size > n or step <= 0:
         raise RuntimeError(f"maximum size for tensor at dimension {d} is {n} but size is {size}" if size > n
                            else f"step is {step} but must be > 0")
-    shape, strides = [*x.shape, size], [*x.strides, x.strides[d] if x.ndim else 1]
-    if x.ndim:
-        shape[d] = (n - size) // step + 1
-        strides[d] *= step
-    return view(x, Size(shape), tuple(strides))
+    sizes, steps = [*shape, size], [*strides, strides[d] if shape else 1]
+    if shape:
+        sizes[d] = (n - size) // step + 1
+        steps[d] *= step
+    return geometry(tuple(sizes), tuple(steps))
 
 
 @unfold.vjp

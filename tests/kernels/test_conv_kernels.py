@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from numtorch.kernels import threads
-from numtorch.ops.conv import cpu
+from numtorch.ops.conv import cpu, winograd_grad
 
 # n, ci, h, w, co, kh, kw, stride, padding, dilation, groups
 CASES = {
@@ -129,9 +129,30 @@ def test_the_cases_reach_every_way_of_every_part():
 def test_fewer_products_cost_a_digit_at_most():
     case = "winograd, deep"
     want = expected(case, "float32")
-    errors = [[np.sqrt(np.mean((got - exact) ** 2)) for got, exact in zip(run(case, "float32", way=way)[:2], want, strict=False)]
+    errors = [[np.sqrt(np.mean((got - exact) ** 2)) for got, exact in zip(run(case, "float32", way=way)[:3], want, strict=False)]
               for way in ("winograd", "implicit_gemm")]
     assert all(winograd <= 5 * product for winograd, product in zip(*errors, strict=True))
+
+
+@pytest.mark.parametrize("case", ["winograd", "winograd, deep"])
+def test_a_weight_gradient_adds_up_block_after_block_of_tiles(case, monkeypatch):
+    monkeypatch.setattr(winograd_grad, "BLOCK_BYTES", 0)
+    monkeypatch.setattr(winograd_grad, "FEW_DEEP", 20)
+    winograd_grad.make_plan.cache_clear()
+    before = threads.get_num_threads()
+    try:
+        results = []
+        for count in (1, 2):
+            threads.set_num_threads(count)
+            results.append(run(case, "float32")[2])
+        n, ci, h, w, co, _, _, ho, wo, _, _, ph, pw, *_ = geometry(case)
+        plan = winograd_grad.make_plan(2, n, ci, h, w, co, ho, wo, ph, pw)
+    finally:
+        threads.set_num_threads(before)
+        winograd_grad.make_plan.cache_clear()
+    assert plan.block < plan.rows
+    assert_close(results[0], expected(case, "float32")[2], "float32")
+    assert results[0].tobytes() == results[1].tobytes()
 
 
 def test_no_bias_is_an_empty_array():
@@ -210,7 +231,7 @@ for case in t.CASES:
     for got, want in zip(t.run(case, "float64"), t.expected(case, "float64"), strict=True):
         t.assert_close(got, want, "float64")
 t.CASES["winograd"] = (4, 16, 6, 7, 16, 3, 3, (1, 1), (1, 1), (1, 1), 1)
-assert t.ways("winograd", "float32")[:2] == ["winograd", "winograd"]
+assert t.ways("winograd", "float32") == ["winograd"] * 3
 for got, want in zip(t.run("winograd", "float32"), t.expected("winograd", "float32"), strict=True):
     t.assert_close(got, want, "float32")
 assert "numba" not in sys.modules

@@ -1,7 +1,7 @@
 """Convolution on the CPU: five ways to compute it, and the rule on shapes that chooses.
 
 Owns the host-level functions that the ops' kernels call with flat NCHW arrays and integers. The loops are in ``direct``
-(few channels), ``implicit`` (matrix products), ``winograd`` (3x3 by fewer products), ``depthwise`` and, for 1x1, in
+(few channels), ``implicit`` (matrix products), ``winograd`` and ``winograd_grad`` (3x3 by fewer products), ``depthwise`` and, for 1x1, in
 ``kernels.gemm``. Every way computes every shape that its rule admits, ``implicit_gemm`` any shape at all.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 from numtorch.kernels.gemm import bmm, gemm
 from numtorch.kernels.threads import get_num_threads
 from numtorch.ops.conv import bias as of_bias
-from numtorch.ops.conv import depthwise, direct, implicit, winograd
+from numtorch.ops.conv import depthwise, direct, implicit, winograd, winograd_grad
 from numtorch.ops.conv.plan import (
     PARALLEL_WORK,
     Plan,
@@ -53,12 +53,12 @@ def path(part: str, images: int, ci: int, co: int, size: tuple, kernel: tuple, s
     rows, depth = (ci, co) if part == "input_grad" else (co, ci)
     if part == "input_grad":
         suits = suits and padding[0] < kernel[0] and padding[1] < kernel[1]
-    if part == "weight_grad":
-        return "direct" if suits and co // groups <= (FEW_TURNED if groups == 1 else FEW_GROUPED) else "implicit_gemm"
     if suits and single and kernel == (3, 3) and groups == 1 and max(padding) < 3 and min(ci, co) >= winograd.CHANNELS:
         result = size if part == "input_grad" else (size[0] + 2 * padding[0] - 2, size[1] + 2 * padding[1] - 2)
         if winograd.saves(images, *result):
             return "winograd"
+    if part == "weight_grad":
+        return "direct" if suits and co // groups <= (FEW_TURNED if groups == 1 else FEW_GROUPED) else "implicit_gemm"
     few = rows // groups < FEW_ROWS or depth // groups * kernel[0] * kernel[1] <= SHALLOW
     return "direct" if suits and few else "implicit_gemm"
 
@@ -126,6 +126,11 @@ def winograd_input_grad(g, w, gx, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, 
     """The convolution of g with turned weights."""
     plan = winograd.make_plan(get_num_threads(), n, co, ho, wo, ci, h, wd, 2 - ph, 2 - pw)
     winograd.run(plan, g, w, NO_BIAS[4], gx, 9 * ci, 9, True)
+
+
+def winograd_weight_grad(x, g, gw, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, *_):
+    """3x3 at stride 1: the filtering of x by tiles of g."""
+    winograd_grad.run(winograd_grad.make_plan(get_num_threads(), n, ci, h, wd, co, ho, wo, ph, pw), x, g, gw)
 
 
 # --- depthwise ------------------------------------------------------------------------------------
@@ -226,6 +231,6 @@ WAYS: dict[str, dict[str, Any]] = {
                 "pointwise": pointwise_forward},
     "input_grad": {"winograd": winograd_input_grad, "direct": direct_input_grad, "implicit_gemm": implicit_input_grad,
                    "depthwise": depthwise_input_grad, "pointwise": pointwise_input_grad},
-    "weight_grad": {"direct": direct_weight_grad, "implicit_gemm": implicit_weight_grad, "depthwise": depthwise_weight_grad,
-                    "pointwise": pointwise_weight_grad},
+    "weight_grad": {"winograd": winograd_weight_grad, "direct": direct_weight_grad, "implicit_gemm": implicit_weight_grad,
+                    "depthwise": depthwise_weight_grad, "pointwise": pointwise_weight_grad},
 }

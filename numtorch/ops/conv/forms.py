@@ -264,16 +264,17 @@ _OPS: dict[str, tuple[Any, Callable]] = {
 }
 
 
-def _winograd_cost(nominal: Callable) -> Callable:
+def _winograd_cost(part: str, nominal: Callable) -> Callable:
     """The bytes of the op, and the arithmetic of F(4x4, 3x3): 36 products for 16 results instead of 144, and the transforms.
 
-    A tile takes 12 transforms of six elements for each channel that comes in and 10 for each that goes out, of about a dozen
-    and ten operations; a filter takes 9 of about a dozen.
+    A tile takes 12 transforms of six elements for each channel that comes in and 10 for each that goes out or whose gradient
+    comes in, of about a dozen and ten operations; a filter takes 9 of about a dozen.
     """
-    def cost(out: Tensor, x: Tensor, w: Tensor, *geometry: Any) -> tuple[int, int]:
-        tiles = out.shape[0] * -(-out.shape[2] // 4) * -(-out.shape[3] // 4)
-        ci, co = x.shape[1], out.shape[1]
-        return nominal(out, x, w, *geometry)[0], tiles * (2 * 36 * ci * co + 144 * ci + 100 * co) + 108 * ci * co
+    def cost(result: Tensor, left: Tensor, right: Tensor, *geometry: Any) -> tuple[int, int]:
+        image = right if part == "weight_grad" else result  # cut into tiles of 4x4
+        tiles = image.shape[0] * -(-image.shape[2] // 4) * -(-image.shape[3] // 4)
+        ci, co = left.shape[1], image.shape[1]
+        return nominal(result, left, right, *geometry)[0], tiles * (2 * 36 * ci * co + 144 * ci + 100 * co) + 108 * ci * co
 
     return cost
 
@@ -281,7 +282,7 @@ def _winograd_cost(nominal: Callable) -> Callable:
 for _part, (_op, _launcher) in _OPS.items():
     for _way, _when in WHEN.items():
         if _way in cpu.WAYS[_part]:
-            _less = _winograd_cost(_op.op.entry.cost) if _way == "winograd" else None
+            _less = _winograd_cost(_part, _op.op.entry.cost) if _way == "winograd" else None
             _op.kernel("cpu", dtypes=FLOATS, name=_way, when=_when, cost=_less)(_launcher(cpu.WAYS[_part][_way]))
 
 conv2d_bias_grad.kernel("cpu", dtypes=FLOATS, name="planes")(_bias_grad(cpu.bias_grad))

@@ -28,6 +28,7 @@ from numtorch.kernels.gemm.variants import variants
 from numtorch.kernels.jit import jit, prange
 from numtorch.ops.conv.pointer import address, call
 
+TAPS = 3  # rows and columns of a filter
 TILE = 4  # rows and columns of a tile
 SIDE = 6  # of the pixels that it sees
 POINTS = SIDE * SIDE
@@ -100,6 +101,16 @@ def result_tile(x, x0, step, bias, out, out0, row, col, channels):
     _transform(RESULT, x, x0, (SIDE * step, step), out, out0, (row, col), channels, bias)
 
 
+def gradient_tile(x, x0, row, col, out, out0, step, channels):
+    """16 pixels of the incoming gradient to 36 points, ``step`` apart."""
+    _transform(RESULT.T, x, x0, (row, col), out, out0, (SIDE * step, step), channels)
+
+
+def taps_tile(x, x0, step, out, out0, row, col, channels):
+    """36 points, ``step`` apart, to 9 taps."""
+    _transform(WEIGHT.T, x, x0, (SIDE * step, step), out, out0, (row, col), channels)
+
+
 # --- loops ------------------------------------------------------------------------------------------------
 
 
@@ -136,21 +147,28 @@ def weights_parallel(kernel, plan, w, k_step, c_step, flip, packed, staged, chun
         call(kernel, plan, w, k_step, c_step, flip, packed, staged, np.int64(chunk), chunks)
 
 
-@jit(**TRANSFORM)
-def transform_row(plan, x, image, y, staged, s0, v, v0, v_step):
-    """A row of tiles, from row ``y`` of an image on: its pixels with channels innermost, then its points."""
-    ci, h, w, across = plan[SOURCE], plan[H], plan[W], plan[ACROSS]
-    channels = whole_vectors(ci)
-    row_step = (TILE * across + 2) * channels
-    for i in range(SIDE):
+@jit(**INNER)
+def stage_rows(plan, x, image, c, h, w, y, rows, staged, s0, row_step, left):
+    """Rows ``y..y+rows`` of an image (c, h, w) with channels innermost, the first pixel at column ``left``; rows outside are zeros."""
+    channels = whole_vectors(c)
+    for i in range(rows):
         at = s0 + i * row_step
         if 0 <= y + i < h:
-            pack_transposed(plan[TABLE], plan[LANES_AT], x, (image * ci * h + y + i) * w, h * w,
-                            staged, at + plan[LEFT] * channels, channels, ci, w)  # fmt: skip
+            pack_transposed(plan[TABLE], plan[LANES_AT], x, (image * c * h + y + i) * w, h * w,
+                            staged, at + left * channels, channels, c, w)  # fmt: skip
         else:
             border = staged[at : at + row_step]
             for j in range(border.size):
                 border[j] = 0
+
+
+@jit(**TRANSFORM)
+def transform_row(plan, x, image, y, staged, s0, v, v0, v_step):
+    """A row of tiles, from row ``y`` of an image on: its pixels with channels innermost, then its points."""
+    ci, across = plan[SOURCE], plan[ACROSS]
+    channels = whole_vectors(ci)
+    row_step = (TILE * across + 2) * channels
+    stage_rows(plan, x, image, ci, plan[H], plan[W], y, SIDE, staged, s0, row_step, plan[LEFT])
     for t in range(across):
         image_tile(staged, s0 + t * TILE * channels, row_step, channels, v, v0 + t * channels, v_step, channels)
 

@@ -13,8 +13,8 @@ from numba.extending import intrinsic, overload
 import numtorch.kernels.gemm.calls  # noqa: F401 - the loops that need this module also call tiles
 from numtorch.ops.conv import winograd
 
-LANES, TILE, SIDE = 16, 4, 6  # as in ``winograd``; here, because this file's text is part of the kernels' key
-assert (winograd.LANES, winograd.TILE, winograd.SIDE) == (LANES, TILE, SIDE)
+LANES, TILE, SIDE, TAPS = 16, 4, 6, 3  # as in ``winograd``; here, because this file's text is part of the kernels' key
+assert (winograd.LANES, winograd.TILE, winograd.SIDE, winograd.TAPS) == (LANES, TILE, SIDE, TAPS)
 
 INT = ir.IntType(64)
 FEWER = 4
@@ -69,6 +69,20 @@ def of_weights(w: list) -> list:
     return [w[0], inner_even + inner_odd, inner_even - inner_odd, outer_even + outer_odd, outer_even - outer_odd, w[2]]
 
 
+def of_gradient(d: list) -> list:
+    """``winograd.RESULT`` turned, times four numbers."""
+    inner_even, inner_odd = d[0] + 0.5 * d[2], A * (d[1] + 0.5 * d[3])
+    outer_even, outer_odd = d[0] + 2.0 * d[2], B * (d[1] + 2.0 * d[3])
+    return [d[0], inner_even + inner_odd, inner_even - inner_odd, outer_even + outer_odd, outer_even - outer_odd, d[3]]
+
+
+def of_taps(m: list) -> list:
+    """``winograd.WEIGHT`` turned, times six numbers."""
+    inner_even, inner_odd, outer_even, outer_odd = m[1] + m[2], m[1] - m[2], m[3] + m[4], m[3] - m[4]
+    return [m[0] - (2 / 3) * inner_even + (1 / 6) * outer_even, (B / 6) * outer_odd - (2 / 3 * A) * inner_odd,
+            m[5] + (1 / 3) * (outer_even - inner_even)]
+
+
 class Flat:
     """A flat float32 array at a builder's position: vectors at element offsets."""
 
@@ -110,63 +124,40 @@ def _combine(b, source, source_steps, target, target_steps, count, sides, formul
             for i in range(grown):
                 for j, number in enumerate(formula([column[i] for column in columns])):
                     target.store(number if add is None else number + add, place(target_steps, i, j, c))
-        if sides != (3, SIDE):
+        if sides != (TAPS, SIDE):
             return
         done = b.mul(vectors, ir.Constant(INT, lanes))
 
 
-@intrinsic
-def transform_image(typingctx, x, x0, row, col, out, out0, step, channels):
-    def codegen(context, builder, signature, args):
-        kinds = signature.args
-        source, target = Flat(context, builder, kinds[0], args[0], args[1]), Flat(context, builder, kinds[4], args[4], args[5])
-        steps = builder.mul(args[6], ir.Constant(INT, SIDE)), args[6]
-        _combine(builder, source, args[2:4], target, steps, args[7], (SIDE, SIDE), of_image)
-        return context.get_dummy_value()
+def _transform(sides: tuple[int, int], formula, with_bias: bool = False):
+    """The intrinsic of one formula: squares of vectors, each with the distance of its rows and of its columns."""
 
-    i64 = types.int64
-    return types.void(x, i64, i64, i64, out, i64, i64, i64), codegen
+    @intrinsic
+    def transform(typingctx, x, x0, x_row, x_col, bias, out, out0, out_row, out_col, channels):
+        def codegen(context, builder, signature, args):
+            kinds = signature.args
+            source, target = Flat(context, builder, kinds[0], args[0], args[1]), Flat(context, builder, kinds[5], args[5], args[6])
+            add = Flat(context, builder, kinds[4], args[4], ir.Constant(INT, 0)) if with_bias else None
+            _combine(builder, source, args[2:4], target, args[7:9], args[9], sides, formula, add)
+            return context.get_dummy_value()
 
+        i64 = types.int64
+        return types.void(x, i64, i64, i64, bias, out, i64, i64, i64, i64), codegen
 
-@intrinsic
-def transform_products(typingctx, x, x0, step, bias, out, out0, row, col, channels):
-    def codegen(context, builder, signature, args):
-        kinds = signature.args
-        source, target = Flat(context, builder, kinds[0], args[0], args[1]), Flat(context, builder, kinds[4], args[4], args[5])
-        steps = builder.mul(args[2], ir.Constant(INT, SIDE)), args[2]
-        add = Flat(context, builder, kinds[3], args[3], ir.Constant(INT, 0))
-        _combine(builder, source, steps, target, args[6:8], args[8], (SIDE, TILE), of_products, add)
-        return context.get_dummy_value()
-
-    i64 = types.int64
-    return types.void(x, i64, i64, bias, out, i64, i64, i64, i64), codegen
+    return transform
 
 
-@intrinsic
-def transform_taps(typingctx, x, x0, row, col, out, out0, step, channels):
-    def codegen(context, builder, signature, args):
-        kinds = signature.args
-        source, target = Flat(context, builder, kinds[0], args[0], args[1]), Flat(context, builder, kinds[4], args[4], args[5])
-        steps = builder.mul(args[6], ir.Constant(INT, SIDE)), args[6]
-        _combine(builder, source, args[2:4], target, steps, args[7], (3, SIDE), of_weights)
-        return context.get_dummy_value()
-
-    i64 = types.int64
-    return types.void(x, i64, i64, i64, out, i64, i64, i64), codegen
+transform_image = _transform((SIDE, SIDE), of_image)
+transform_weights = _transform((TAPS, SIDE), of_weights)
+transform_gradient = _transform((TILE, SIDE), of_gradient)
+transform_results = _transform((SIDE, TILE), of_products, with_bias=True)
+transform_taps = _transform((SIDE, TAPS), of_taps)
 
 
 @overload(winograd.image_tile, inline="never")
 def _(x, x0, row, col, out, out0, step, channels):
     def impl(x, x0, row, col, out, out0, step, channels):
-        transform_image(x, x0, row, col, out, out0, step, channels)
-
-    return impl
-
-
-@overload(winograd.result_tile, inline="never")
-def _(x, x0, step, bias, out, out0, row, col, channels):
-    def impl(x, x0, step, bias, out, out0, row, col, channels):
-        transform_products(x, x0, step, bias, out, out0, row, col, channels)
+        transform_image(x, x0, row, col, x, out, out0, SIDE * step, step, channels)
 
     return impl
 
@@ -174,6 +165,30 @@ def _(x, x0, step, bias, out, out0, row, col, channels):
 @overload(winograd.weight_tile, inline="never")
 def _(x, x0, row, col, out, out0, step, channels):
     def impl(x, x0, row, col, out, out0, step, channels):
-        transform_taps(x, x0, row, col, out, out0, step, channels)
+        transform_weights(x, x0, row, col, x, out, out0, SIDE * step, step, channels)
+
+    return impl
+
+
+@overload(winograd.gradient_tile, inline="never")
+def _(x, x0, row, col, out, out0, step, channels):
+    def impl(x, x0, row, col, out, out0, step, channels):
+        transform_gradient(x, x0, row, col, x, out, out0, SIDE * step, step, channels)
+
+    return impl
+
+
+@overload(winograd.result_tile, inline="never")
+def _(x, x0, step, bias, out, out0, row, col, channels):
+    def impl(x, x0, step, bias, out, out0, row, col, channels):
+        transform_results(x, x0, SIDE * step, step, bias, out, out0, row, col, channels)
+
+    return impl
+
+
+@overload(winograd.taps_tile, inline="never")
+def _(x, x0, step, out, out0, row, col, channels):
+    def impl(x, x0, step, out, out0, row, col, channels):
+        transform_taps(x, x0, SIDE * step, step, x, out, out0, row, col, channels)
 
     return impl

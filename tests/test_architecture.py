@@ -160,7 +160,7 @@ def test_who_imports_numba(module):
 # Loaded by ``jit.numba()``, by ``threads.configure()`` or by the CUDA shim, when Numba is there already.
 LOADED_WITH_NUMBA = {"numtorch.kernels.overloads", "numtorch.kernels.overloads_cuda", "numtorch.kernels.pool",
                      "numtorch.kernels.gemm.microkernel", "numtorch.kernels.gemm.calls", "numtorch.ops.conv.pointer_codegen",
-                     "numtorch.ops.conv.winograd_codegen", "numtorch.ops.pooling.rows_codegen",
+                     "numtorch.ops.conv.winograd_codegen", "numtorch.ops.conv.images_codegen", "numtorch.ops.pooling.rows_codegen",
                      "numtorch.ops.movement.runs_codegen", "numtorch.ops.movement.transposed_tile_codegen"}
 
 

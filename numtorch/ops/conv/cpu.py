@@ -1,8 +1,9 @@
-"""Convolution on the CPU: five ways to compute it, and the rule on shapes that chooses.
+"""Convolution on the CPU: six ways to compute it, and the rule on shapes that chooses.
 
-Owns the host-level functions that the ops' kernels call with flat NCHW arrays and integers. The loops are in ``direct``
-(few channels), ``implicit`` (matrix products), ``winograd`` and ``winograd_grad`` (3x3 by fewer products), ``depthwise`` and, for 1x1, in
-``kernels.gemm``. Every way computes every shape that its rule admits, ``implicit_gemm`` any shape at all.
+Owns the host-level functions that the ops' kernels call with flat NCHW arrays and integers. The loops are in ``images``
+(batches of small images), ``direct`` (few channels), ``implicit`` (matrix products), ``winograd`` and ``winograd_grad`` (3x3 by
+fewer products), ``depthwise`` and, for 1x1, in ``kernels.gemm``. Every way computes every shape that its rule admits,
+``implicit_gemm`` any shape at all.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from numtorch.kernels.gemm import bmm, gemm
 from numtorch.kernels.threads import get_num_threads
 from numtorch.ops.conv import bias as of_bias
-from numtorch.ops.conv import depthwise, direct, implicit, winograd, winograd_grad
+from numtorch.ops.conv import depthwise, direct, images, implicit, winograd, winograd_grad
 from numtorch.ops.conv.plan import (
     PARALLEL_WORK,
     Plan,
@@ -39,7 +40,7 @@ NO_BIAS = {4: np.empty(0, np.float32), 8: np.empty(0, np.float64)}
 
 
 @lru_cache(maxsize=4096)
-def path(part: str, images: int, ci: int, co: int, size: tuple, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple,
+def path(part: str, batch: int, ci: int, co: int, size: tuple, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple,
          groups: int, single: bool) -> str:
     """The way of computing a part (forward, input or weight gradient) of a layer: a rule on shapes, measured on Zen 4.
 
@@ -55,8 +56,10 @@ def path(part: str, images: int, ci: int, co: int, size: tuple, kernel: tuple, s
         suits = suits and padding[0] < kernel[0] and padding[1] < kernel[1]
     if suits and single and kernel == (3, 3) and groups == 1 and max(padding) < 3 and min(ci, co) >= winograd.CHANNELS:
         result = size if part == "input_grad" else (size[0] + 2 * padding[0] - 2, size[1] + 2 * padding[1] - 2)
-        if winograd.saves(images, *result):
+        if winograd.saves(batch, *result):
             return "winograd"
+    if suits and groups == 1 and images.saves(part, batch, ci, co, size, kernel, padding, single):
+        return "images"
     if part == "weight_grad":
         return "direct" if suits and co // groups <= (FEW_TURNED if groups == 1 else FEW_GROUPED) else "implicit_gemm"
     few = rows // groups < FEW_ROWS or depth // groups * kernel[0] * kernel[1] <= SHALLOW
@@ -131,6 +134,36 @@ def winograd_input_grad(g, w, gx, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, 
 def winograd_weight_grad(x, g, gw, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, *_):
     """3x3 at stride 1: the filtering of x by tiles of g."""
     winograd_grad.run(winograd_grad.make_plan(get_num_threads(), n, ci, h, wd, co, ho, wo, ph, pw), x, g, gw)
+
+
+# --- images ---------------------------------------------------------------------------------------
+
+
+def images_forward(x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, *_):
+    """Stride 1: as many images as a vector has lanes pass at a time."""
+    plan = images.sums_plan(get_num_threads(), x.dtype, n, ci, h, wd, co, ho, wo, kh, kw, ph, pw)
+    _sums(plan, x, w, ci * kh * kw, kh * kw, False, bias if bias.size else np.zeros(co, x.dtype), out)
+
+
+def images_input_grad(g, w, gx, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, *_):
+    """The convolution of g, padded to kernel - 1 - padding, with turned weights."""
+    plan = images.sums_plan(get_num_threads(), g.dtype, n, co, ho, wo, ci, h, wd, kh, kw, kh - 1 - ph, kw - 1 - pw)
+    _sums(plan, g, w, kh * kw, ci * kh * kw, True, np.zeros(ci, g.dtype), gx)
+
+
+def _sums(plan: Plan, x, w, c_step, k_step, turned, bias, out) -> None:
+    packed = np.empty(plan.weights, w.dtype)
+    images.pack(plan.numbers, w, c_step, k_step, turned, packed)
+    run(images.sums_chunk, plan, x, packed, bias, out)
+
+
+def images_weight_grad(x, g, gw, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, *_):
+    """Dot products over positions and images, by parts of the images."""
+    plan = images.dots_plan(get_num_threads(), x.dtype, n, ci, h, wd, co, ho, wo, kh, kw, ph, pw)
+    parts = gw if plan.parts == 1 else np.empty(plan.parts * gw.size, gw.dtype)
+    run(images.dots_chunk, plan, x, g, g, parts)
+    if plan.parts > 1:
+        direct.combine(parts, gw, plan.parts)
 
 
 # --- depthwise ------------------------------------------------------------------------------------
@@ -227,10 +260,10 @@ def bias_grad(g, gb, n, co, ho, wo):
 
 # part: way: function of (operand, operand or weights, [bias,] result, integers)
 WAYS: dict[str, dict[str, Any]] = {
-    "forward": {"winograd": winograd_forward, "direct": direct_forward, "implicit_gemm": implicit_forward, "depthwise": depthwise_forward,
-                "pointwise": pointwise_forward},
-    "input_grad": {"winograd": winograd_input_grad, "direct": direct_input_grad, "implicit_gemm": implicit_input_grad,
-                   "depthwise": depthwise_input_grad, "pointwise": pointwise_input_grad},
-    "weight_grad": {"winograd": winograd_weight_grad, "direct": direct_weight_grad, "implicit_gemm": implicit_weight_grad,
-                    "depthwise": depthwise_weight_grad, "pointwise": pointwise_weight_grad},
+    "forward": {"winograd": winograd_forward, "images": images_forward, "direct": direct_forward, "implicit_gemm": implicit_forward,
+                "depthwise": depthwise_forward, "pointwise": pointwise_forward},
+    "input_grad": {"winograd": winograd_input_grad, "images": images_input_grad, "direct": direct_input_grad,
+                   "implicit_gemm": implicit_input_grad, "depthwise": depthwise_input_grad, "pointwise": pointwise_input_grad},
+    "weight_grad": {"winograd": winograd_weight_grad, "images": images_weight_grad, "direct": direct_weight_grad,
+                    "implicit_gemm": implicit_weight_grad, "depthwise": depthwise_weight_grad, "pointwise": pointwise_weight_grad},
 }

@@ -172,10 +172,19 @@ def _overwriting(name: str, fn: Callable) -> None:
 
 
 for _name in ("scatter", "scatter_add", "scatter_reduce", "index_reduce", "put", "masked_scatter", "cumsum", "cumprod", "index_add",
-              "index_copy", "index_fill", "masked_fill", "tril", "triu", "clamp",
+              "index_copy", "index_fill", "masked_fill", "tril", "triu",
               "addcmul", "addcdiv", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "div"):
     _overwriting(_name + "_", getattr(Tensor, _name))
 Tensor.__iand__, Tensor.__ior__, Tensor.__ixor__ = Tensor.bitwise_and_, Tensor.bitwise_or_, Tensor.bitwise_xor_
+
+
+@_method
+def clamp_(self: Tensor, min: Any = None, max: Any = None) -> Tensor:
+    """In-place ``clamp``."""
+    o, bounds = arithmetic.clamping(min, max)
+    return o.inplace(self, bounds, ())
+
+
 Tensor.clip_ = Tensor.clamp_
 
 # --- what the tensor is -----------------------------------------------------------------------------------

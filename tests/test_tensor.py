@@ -277,6 +277,40 @@ def test_in_place_operators():
     same(run, rtol=1e-6)
 
 
+@pytest.mark.parametrize("n", [3, 70_000])
+def test_the_second_call_goes_straight_to_the_kernel(n):
+    """Numbers in any place, ``out`` and in-place writes: the remembered kernel does what the general path does."""
+    x, values = nt.linspace(-2, 2, n, requires_grad=True), np.linspace(-2, 2, n, dtype=np.float32)
+    free, out = x.detach(), nt.empty(n)
+    for _ in range(3):
+        x.grad = None
+        (x.clamp(-1.0, 1) + nt.where(x > 0, x, 0.0)).sum().backward()
+        assert np.array_equal(x.grad.numpy(), (np.abs(values) <= 1).astype("f") + (values > 0))
+        version = out._version
+        nt.add(free, 1.0, out=out)
+        assert out._version == version + 1 and np.allclose(out.numpy(), values + 1)
+        out.mul_(free)
+        out.clamp_(0.0, 0.5)
+        assert out._version == version + 3 and np.allclose(out.numpy(), np.clip((values + 1) * values, 0, 0.5), atol=1e-6)
+        with pytest.raises(RuntimeError, match="don't support automatic differentiation"):
+            nt.add(x, 1.0, out=out)
+        with pytest.raises(RuntimeError, match="leaf Variable"):
+            x.clamp_(0.0, 0.5)
+        before = out.numpy().copy()
+        out[1:].add_(out[:-1])  # what lies elsewhere in the same memory is read before it is written
+        assert np.array_equal(out.numpy()[1:], before[1:] + before[:-1])
+    assert nt.where(free > 9, 2, 1).dtype is nt.int64 and nt.where(free > 9, 2.0, 1).dtype is nt.float32
+
+
+def test_clamp_takes_nan_from_everywhere():
+    nan, inf = float("nan"), float("inf")
+    x = nt.tensor([-inf, -2.0, 0.5, inf, nan])
+    for low, high in [(-1.0, 1.0), (2.0, 1.0), (nan, 1.0), (-1.0, nan), (-inf, inf)]:
+        want = np.minimum(np.maximum(x.numpy(), np.float32(low)), np.float32(high))
+        for bounds in [(low, high), (nt.tensor([low]), nt.tensor([high]))]:
+            assert np.array_equal(nt.clamp(x, *bounds).numpy(), want, equal_nan=True)
+
+
 def test_properties():
     def run(lib):
         x = lib.zeros(2, 3, 4, dtype=lib.int16)

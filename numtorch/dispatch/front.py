@@ -22,6 +22,7 @@ import numpy as np
 
 from numtorch._tensor import Tensor
 from numtorch.autograd.grad_mode import mode
+from numtorch.autograd.inplace import wrote
 from numtorch.storage import Kind, Storage, allocate, tick
 
 META = ("shape", "kind", "strides", "offset")  # what ``x_shape`` and its like ask of an input
@@ -93,24 +94,13 @@ def _elementwise(op: Any) -> Callable:
     signature = names + _defaults(op.params, env) + ["*", "out=None"]
     extra = ", ".join(params) + ("," if len(params) == 1 else "")
     first = names[0]
-    if len(names) == 1:
-        lookup, same, operands = f"{first}._k", "", ["x0"]
-    elif len(names) == 2:
-        second = names[1]
-        lookup = f"{first}._k, t if t is float or t is int else {second}._k"
-        same = f"        if t is not float and t is not int and {first}.shape != {second}.shape:\n            return {{larger}}\n"
-        operands = ["x0", f"{second} if t is float or t is int else {second}._buf"]
-    else:
-        lookup = ", ".join(f"{n}._k" for n in names)
-        same = f"        if not ({' == '.join(f'{n}.shape' for n in names)}):\n            return {{larger}}\n"
-        operands = ["x0"] + [f"{n}._buf" for n in names[1:]]
-    edge = [f"{first}._edge is not None"]
-    edge += [f"({n}.__class__ is not float and {n}.__class__ is not int and {n}._edge is not None)" for n in names[1:]]
+    lookup = ", ".join([f"{first}._k", *[f"{t} if {_is_number(t)} else {n}._k" for n, t in _types(names)]])
+    other = [f"({t} is not float and {t} is not int and {n}.shape != {first}.shape)" for n, t in _types(names)]
     larger = f"larger({', '.join(names + params)}, out)"
-    same = same.format(larger=larger)
-    text = f"def {op.name}({', '.join(signature)}):\n"
-    if len(names) == 2:
-        text += f"    t = type({names[1]})\n"
+    same = f"        if {' or '.join(other)}:\n            return {larger}\n" if other else ""
+    operands = _operands(names)
+    edge = [f"{first}._edge is not None", *[f"(not ({_is_number(t)}) and {n}._edge is not None)" for n, t in _types(names)]]
+    text = f"def {op.name}({', '.join(signature)}):\n{_type_lines(names)}"
     text += f"""    try:
         entry, kind, storage, recipes = fast[{lookup}]
 {same}        x0 = {first}._buf
@@ -131,12 +121,30 @@ def _elementwise(op: Any) -> Callable:
         text += f"        record({', '.join(names)}, ({extra}), y, recipes)\n"
     text += "    return y\n"
     env["record"] = lambda *given: _first_record(op, "record", specialise_record, given)
-    env |= {"plans": op.plans, "allocate": allocate, "larger": _compile("larger", _larger(op, names, params, operands, edge), env)}
+    env |= {"plans": op.plans, "allocate": allocate, "wrote": wrote, "larger": _compile("larger", _larger(op, names, params, edge), env)}
     return _compile(op.name, text, env)
 
 
-def _larger(op: Any, names: list[str], params: list[str], operands: list[str], edge: list[str]) -> str:
-    """The function that takes what the front's own path does not, large and broadcast operands, by the plan for their shapes.
+def _types(names: list[str]) -> list[tuple[str, str]]:
+    """(operand, the variable of its class) of those that may be Python numbers: all but the first."""
+    return [(n, "t" if len(names) == 2 else f"t{i}") for i, n in enumerate(names[1:], 1)]
+
+
+def _type_lines(names: list[str]) -> str:
+    return "".join(f"    {t} = type({n})\n" for n, t in _types(names))
+
+
+def _is_number(t: str) -> str:
+    return f"{t} is float or {t} is int"
+
+
+def _operands(names: list[str]) -> list[str]:
+    return ["x0", *[f"{n} if {_is_number(t)} else {n}._buf" for n, t in _types(names)]]
+
+
+def _larger(op: Any, names: list[str], params: list[str], edge: list[str]) -> str:
+    """The function that takes what the front's own path does not, large and broadcast operands and ``out``, by the plan for
+    their shapes.
 
     For ``mul`` it reads:
 
@@ -149,29 +157,32 @@ def _larger(op: Any, names: list[str], params: list[str], operands: list[str], e
                 return run((input, other,), (), out)
             ...
     """
-    lookup = [f"{names[0]}._k", f"{names[0]}.shape"]
-    if len(names) == 2:
-        lookup.append(f"t if t is float or t is int else ({names[1]}._k, {names[1]}.shape)")
-    else:
-        lookup += [f"({n}._k, {n}.shape)" for n in names[1:]]
+    lookup = [f"{names[0]}._k", f"{names[0]}.shape", *[f"{t} if {_is_number(t)} else ({n}._k, {n}.shape)" for n, t in _types(names)]]
     general = f"run(({', '.join(names)},), ({''.join(f'{p}, ' for p in params)}), out)"
-    text = f"def larger({', '.join(names + params)}, out):\n"
-    text += f"    t = type({names[1]})\n" if len(names) == 2 else ""
+    operands = _operands(names)
+    wanted = f"({' or '.join(edge)})"
+    text = f"def larger({', '.join(names + params)}, out):\n{_type_lines(names)}"
     text += f"""    try:
         plan = plans[{', '.join(lookup)}]
         x0 = {names[0]}._buf
     except (KeyError, AttributeError, TypeError):
         return {general}
+    kind = plan.kinds[0]
     if out is not None:
-        return {general}
+        if out.__class__ is not Tensor or out._k is not kind or out.shape != plan.shape or out is {names[0]} \\
+                or mode.grad and (out._edge is not None or {wanted}):
+            return {general}
+        plan.entry({', '.join(operands + params)}, out._buf, *plan.geometry)
+        wrote(out)
+        return out
     y = new(Tensor)
     y.shape = plan.shape
-    y._k = kind = plan.kinds[0]
+    y._k = kind
     y._buf = buf = allocate(plan.numel, kind.dtype, kind.device)
     plan.entry({', '.join(operands + params)}, buf, *plan.geometry)
 """
     if op.differentiable:
-        text += f"    if ({' or '.join(edge)}) and mode.grad and op.gradient is not None:\n"
+        text += f"    if {wanted} and mode.grad and op.gradient is not None:\n"
         text += f"        op.record(({', '.join(names)},), ({''.join(f'{p}, ' for p in params)}), y)\n"
     return text + "    return y\n"
 
@@ -188,14 +199,14 @@ def specialise_record(op: Any) -> None:
 
         def record(x, y, params, out, recipes):
             edge_x = x._edge
-            edge_y = None if (plain := y.__class__ is float or y.__class__ is int) else y._edge
+            edge_y = None if (plain_y := y.__class__ is float or y.__class__ is int) else y._edge
             needs = (edge_x is not None, edge_y is not None)
             recipe = recipes.get(needs) or find(recipes, needs, (x, y), params, out)
             used = recipe.used
             out._edge = node = new(Node)
             node.op = op
             node.edges = (edge_x, edge_y)
-            node.saved = [x if used[0] else None, y if used[1] or plain else None]
+            node.saved = [x if used[0] else None, y if used[1] or plain_y else None]
             node.needs = needs
             node.recipe = recipe
             node.seq = tick()
@@ -203,20 +214,18 @@ def specialise_record(op: Any) -> None:
                 watch(node)
     """
     gradient, names = op.gradient, op.tensors
-    last = names[-1]
-    number = len(names) == 2  # the front takes a Python number as second operand
     lines = [f"def record({', '.join(names)}, params, out, recipes):"]
-    for n in names:
+    for i, n in enumerate(names):
         get = f"{n}._edge"
-        if number and n == last:
-            get = f"None if (plain := {n}.__class__ is float or {n}.__class__ is int) else {get}"
+        if i:  # the front takes Python numbers in all places but the first
+            get = f"None if (plain_{n} := {n}.__class__ is float or {n}.__class__ is int) else {get}"
         lines.append(f"    edge_{n} = {get}")
     needs = "(" + ", ".join(f"edge_{n} is not None" for n in names) + ",)" if len(names) > 1 else "ALONE"
     lines += [f"    needs = {needs}",
               f"    recipe = recipes.get(needs) or find(recipes, needs, ({', '.join(names)},), params, out)", "    used = recipe.used"]
     saved = []
     for slot, i in enumerate(gradient.saves):
-        keep = f"used[{slot}] or plain" if number and names[i] == last else f"used[{slot}]"
+        keep = f"used[{slot}] or plain_{names[i]}" if i else f"used[{slot}]"
         saved.append(f"{names[i]} if {keep} else None")
     if gradient.saves_out:
         lines += [f"    if used[{len(gradient.saves)}]:", *[f"        {line}" for line in ALIAS], "    else:", "        kept = None"]
@@ -306,17 +315,20 @@ def remember(op: Any, tensors: tuple, params: tuple, result: Tensor) -> None:
                 return
             kinds.append(t._k)
             shapes.append((t._k, t.shape))
-        elif i == 1 and len(tensors) == 2 and type(t) in (int, float):
+        elif i and type(t) in (int, float):
             kinds.append(type(t))
             shapes.append(type(t))
         else:
             return
+    key = (*shapes[0], *shapes[1:])
+    if key in op.plans:
+        return
     plan = op.program.plan((*tensors, *params), None)
     if plan.jit is None:
         return
     if len(op.plans) > 4096:
         op.plans.clear()
-    op.plans[(*shapes[0], *shapes[1:])] = plan
+    op.plans[key] = plan
     # 0-dim tensors promote differently, and where a gradient must be cast back only the general path's nodes know it.
     same = all(t.shape == result.shape for t in tensors if isinstance(t, Tensor)) and len(result.shape) > 0
     cast = op.gradient is not None and any(isinstance(k, Kind) and k.dtype.is_floating_point and k.dtype is not result._k.dtype

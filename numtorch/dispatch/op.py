@@ -226,6 +226,7 @@ class ElementwiseOp(Op):
         self.program = Program(name, [expr.apply(self, symbols)], operands, keep=self.keep, result=rule, floats=floats,
                                counted=frozenset(self.tensors if counted is None else counted) - self.keep, takes=takes)
         self.plans: dict = registry.memo()  # of contiguous operands, by their kinds and shapes
+        self.written: dict = registry.memo()  # those that overwrite the first
         self.entry.cost = self.entry.cost or self._cost
         self.entry.add(Kernel(name, "generated", "any", self._generated, None, Priority.GENERATED, layout="elementwise"))
 
@@ -254,6 +255,7 @@ class ElementwiseOp(Op):
             out = _sized_out(out, self, tensors, params)
             self.program(*tensors, *params, outs=(out,))
             wrote(out)
+            front.remember(self, tensors, params, out)
             return out
         if kernel is not None and kernel.layout != "elementwise":
             run = self.entry.memo.get(s)
@@ -340,12 +342,29 @@ class ElementwiseOp(Op):
 
     def inplace(self, x: Tensor, rest: tuple, params: tuple) -> Tensor:
         """``x`` overwritten with the result; the graph then says what x is now."""
+        key: list = [x._k, x.shape]
+        plain = not mode.grad or x._edge is None  # nothing is recorded, no operand lies elsewhere in x's memory
+        for t in rest:
+            if t.__class__ is float or t.__class__ is int:
+                key.append(t.__class__)
+            elif t.__class__ is Tensor and t._k.contiguous and (t._storage is FRESH or t._storage is not x._storage):
+                key.append((t._k, t.shape))
+                plain = plain and (not mode.grad or t._edge is None)
+            else:
+                plain = False
+        plan = self.written.get(tuple(key)) if plain else None
+        if plan is not None:
+            plan.entry(x._buf, *[t._buf if t.__class__ is Tensor else t for t in rest], *params, *plan.geometry)
+            wrote(x)
+            return x
         tensors = _together([x, *[t if isinstance(t, Tensor) else self._operand(t, 1, (x,)) for t in rest]])
         if x._storage is not FRESH:
             tensors = apart(x, tensors)
         if not mode.grad or not any(isinstance(t, Tensor) and t._edge is not None for t in tensors):
             self.program(*tensors, *params, outs=(x,))
             wrote(x)
+            if plain and x._k.contiguous:
+                self._remember_written(tuple(key), tensors, params, x)
             return x
         check_inplace(x, self.name)
         operands: list = [snapshot(x), *tensors[1:]]
@@ -362,6 +381,13 @@ class ElementwiseOp(Op):
             self.record(tuple(operands), params, fresh)
         rebase(x, fresh._edge)
         return x
+
+    def _remember_written(self, key: tuple, tensors: tuple, params: tuple, x: Tensor) -> None:
+        plan = self.program.plan((*tensors, *params), (x,))
+        if plan.inplace and x._k.device.type == "cpu" and all(type(p) in (int, float) for p in params):
+            if len(self.written) > 4096:
+                self.written.clear()
+            self.written[key] = plan
 
 
 def _together(values: list) -> tuple:

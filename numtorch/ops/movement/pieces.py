@@ -2,48 +2,121 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from itertools import accumulate, pairwise
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from numtorch import dtype as dtypes
-from numtorch._tensor import Tensor, empty
+from numtorch._tensor import Tensor, empty, placed
 from numtorch.autograd.grad_mode import mode
 from numtorch.device import CPU
-from numtorch.dispatch.op import VariadicOp
+from numtorch.dispatch.op import VariadicOp, op
 from numtorch.dtype import dtype
 from numtorch.kernels import registry, threads
 from numtorch.ops.movement.copies import copy_, to
 from numtorch.ops.movement.copies_cpu import PARALLEL_ELEMENTS, place, planes
 from numtorch.ops.movement.launching import Plan, ready
 from numtorch.ops.movement.shapes import atleast_1d, atleast_2d, atleast_3d
-from numtorch.ops.movement.views import narrow, select, slice, unsqueeze
-from numtorch.storage import wrap_dim
+from numtorch.ops.movement.views import narrow, selected, slice, slice_backward, sliced, unsqueeze
+from numtorch.storage import Size, wrap_dim
+
+
+@op(view=True, public=False)
+def unbind_along(x, dim: int):
+    """The slices along a dimension, without it: one node of the graph, whose gradient stacks theirs."""
+    shape, strides, n, step = selected(x.shape, x._strides, dim)
+    return tuple([placed(x, (shape, strides, n, i * step)) for i in range(x.shape[dim])])
+
+
+@unbind_along.vjp
+def _(g, x_shape, *, dim):
+    if all(p is not None for p in g):
+        return stack(g, dim)
+    return _joined([None if p is None else unsqueeze(p, dim) for p in g], (1,) * len(g), dim, x_shape)
+
+
+unbind_along.op.backward_name = "UnbindBackward0"
 
 
 def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The slices along a dimension."""
-    d = wrap_dim(dim, x.ndim, "unbind")
-    return tuple(select(x, d, i) for i in range(x.shape[d]))
+    if not x.shape:
+        raise RuntimeError("Dimension specified as 0 but tensor has no dimensions")
+    return unbind_along(x, wrap_dim(dim, len(x.shape), "unbind"))
+
+
+@op(view=True, public=False)
+def split_along(x, sizes: tuple, dim: int):
+    """Pieces of the given sizes along a dimension: one node of the graph, whose gradient joins theirs."""
+    return tuple([placed(x, piece) for piece in _pieces(x.shape, x._strides, sizes, dim)])
+
+
+@lru_cache(maxsize=256)
+def _pieces(shape: tuple, strides: tuple | None, sizes: tuple, dim: int) -> list:
+    ends = list(accumulate(sizes, initial=0))
+    return [sliced(shape, strides, dim, a, b, 1) for a, b in pairwise(ends)]
+
+
+@split_along.vjp
+def _(g, x_shape, *, sizes, dim):
+    return _joined(g, sizes, dim, x_shape)
+
+
+split_along.op.backward_name = "SplitBackward0"
+
+
+def _joined(parts: Any, sizes: tuple, dim: int, shape: Size) -> Tensor:
+    """The parts side by side in a tensor of ``shape``; zeros for those that are None, neighbours as one."""
+    from numtorch.ops.creation import zeros
+
+    if all(p is not None for p in parts):
+        return cat(parts, dim)
+    found = [i for i, p in enumerate(parts) if p is not None]
+    if len(found) == 1:
+        at = sum(sizes[: found[0]])
+        return slice_backward(parts[found[0]], shape, dim, at, at + sizes[found[0]], 1)
+    d_type, device, row, missing = parts[found[0]].dtype, parts[found[0]].device, [], 0
+
+    def fill() -> None:
+        if missing:
+            row.append(zeros((*shape[:dim], missing, *shape[dim + 1 :]), dtype=d_type, device=device))
+
+    for p, n in zip(parts, sizes, strict=True):
+        if p is None:
+            missing += n
+        else:
+            fill()
+            missing = 0
+            row.append(p)
+    fill()
+    return cat(row, dim)
 
 
 def split(x: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces of a size (the last may be smaller), or of the given sizes, as views."""
-    d = wrap_dim(dim, x.ndim, "split")
-    n, sizes = x.shape[d], split_size_or_sections
+    sizes = split_size_or_sections
+    if sizes.__class__ is not int:
+        sizes = tuple([n.__index__() for n in sizes]) if isinstance(sizes, tuple | list) else sizes.__index__()
+    return split_along(x, *_sections(x.shape, sizes, dim))
+
+
+@lru_cache(maxsize=256)
+def _sections(shape: tuple, sizes: Any, dim: int) -> tuple[tuple, int]:
+    d = wrap_dim(dim, len(shape), "split")
+    if not shape:
+        raise RuntimeError("split expects at least a 1-dimensional tensor")
+    n = shape[d]
     if isinstance(sizes, int):
         if sizes < 0 or (sizes == 0 and n):
             raise RuntimeError(f"split expects split_size be non-negative, but got split_size={sizes}")
         sizes = [min(sizes, n - i) for i in range(0, n, sizes)] if n else [0]
-    if sum(sizes) != n:
+    if sum(sizes) != n or min(sizes) < 0:
         raise RuntimeError(f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {d}), "
                            f"but got split_sizes={list(sizes)}")
-    at, parts = 0, []
-    for size in sizes:
-        parts.append(slice(x, d, at, at + size))
-        at += size
-    return tuple(parts)
+    return tuple(sizes), d
 
 
 def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
@@ -213,7 +286,9 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
         cuts = [i * short + min(i, longer) for i in range(1, cuts)]
     ends = [slice_end if slice_end >= 0 else max(slice_end + n, 0) for slice_end in cuts]
     bounds = [min(b, n) for b in (0, *ends, n)]
-    return tuple(slice(input, d, a, max(a, b)) for a, b in zip(bounds, bounds[1:], strict=False))
+    if bounds == sorted(bounds):
+        return split_along(input, tuple([b - a for a, b in pairwise(bounds)]), d)
+    return tuple(slice(input, d, a, max(a, b)) for a, b in pairwise(bounds))
 
 
 def _split_along(dim: int, least: int, name: str, text: str) -> Any:

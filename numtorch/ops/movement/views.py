@@ -284,7 +284,7 @@ def _(g, x_shape):
 @op(view=True)
 def select(x, dim: int, index: int):
     """The slice at ``index`` along ``dim``, without that dimension."""
-    shape, strides, n, step = _selected(x.shape, x._strides, dim)
+    shape, strides, n, step = selected(x.shape, x._strides, dim)
     size = x.shape[dim]
     if not -size <= index < size:
         raise IndexError(f"index {index} is out of bounds for dimension {dim % len(x.shape)} with size {size}")
@@ -292,8 +292,8 @@ def select(x, dim: int, index: int):
 
 
 @lru_cache(maxsize=4096)
-def _selected(shape: tuple, strides: tuple | None, dim: int) -> tuple:
-    """The geometry for position 1."""
+def selected(shape: tuple, strides: tuple | None, dim: int) -> tuple:
+    """The geometry of the slice at position 1."""
     dim = wrap_dim(dim, len(shape), "select")
     if not shape:
         raise IndexError("select() cannot be applied to a 0-dim tensor.")
@@ -311,11 +311,12 @@ def _(g, x_shape, *, dim, index):
 @op(view=True, public=False)
 def slice(x, dim: int, start: int, end: int, step: int = 1):
     """Every ``step``-th element from ``start`` to ``end`` (both within bounds) along ``dim``."""
-    return placed(x, _sliced(x.shape, x._strides, dim, start, end, step))
+    return placed(x, sliced(x.shape, x._strides, dim, start, end, step))
 
 
 @lru_cache(maxsize=4096)
-def _sliced(shape: tuple, strides: tuple | None, dim: int, start: int, end: int, step: int) -> tuple:
+def sliced(shape: tuple, strides: tuple | None, dim: int, start: int, end: int, step: int) -> tuple:
+    """The geometry of a slice within bounds."""
     sizes, steps = list(shape), list(strides or contiguous_strides(shape))
     sizes[dim] = n = max(0, (end - start + step - 1) // step)
     at = start * steps[dim] if n else 0

@@ -81,6 +81,10 @@ def summary(groups: dict[str, dict]) -> str:
         worst = max(ratios, key=lambda n: ratios[n])
         ahead = sum(v < 1 for v in ratios.values()) / len(ratios)
         lines.append(f"| {name} | {len(ratios)} | {statistics.median(ratios.values()):.2f} | {ahead:.0%} | {ratios[worst]:.1f} ({worst}) |")
+    shares = [r["share"] for r in groups.get("bandwidth", {"rows": []})["rows"]]
+    if shares:
+        lines += ["", f"Of {len(shares)} ops on arrays above the caches the median reaches {statistics.median(shares):.0%} of the measured "
+                      f"bandwidth of the memory, the least {min(shares):.0%}."]
     start = groups.get("start", {}).get("seconds", {})
     if start:
         ours, theirs = start["import (s)"], start["import, torch (s)"]

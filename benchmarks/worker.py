@@ -1,6 +1,7 @@
 """One framework in one process: answers with values, and with seconds a call.
 
-Protocol, a JSON object a line: {"prepare": name} -> {"check": [...]}; {"time": calls} -> {"seconds": s}.
+Protocol, a JSON object a line: {"prepare": name} -> {"check": [...]}; {"time": calls} -> {"seconds": s};
+{"declare": true} and {"streams": true} -> what ``bandwidth`` asks of ours.
 An exception is answered as {"error": text}.
 """
 
@@ -19,6 +20,7 @@ def main() -> None:
     name, threads = sys.argv[1], int(sys.argv[2])
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a framework prints goes to stderr
+    from benchmarks import bandwidth
     from benchmarks.workloads import framework, load, numbers
 
     workloads = load()
@@ -34,6 +36,10 @@ def main() -> None:
                 made = workloads[request["prepare"]].make(fw)
                 run, check = made if isinstance(made, tuple) else (made, made)
                 answer = {"check": numbers(check()).tolist()}
+            elif "declare" in request:
+                answer = bandwidth.declared(run)
+            elif "streams" in request:
+                answer = bandwidth.streams()
             else:
                 calls = request["time"]
                 started = time.perf_counter()

@@ -302,11 +302,14 @@ def _measure(count: int) -> Machine:
 
 def _stream(x: np.ndarray, y: np.ndarray, size: int, count: int) -> float:
     """The best GB/s of the probes over ``size`` bytes in all."""
-    best = 0.0
-    for which, (traffic, arrays) in enumerate(_STREAMS):
-        n = min(size // 8 // arrays, x.size) // count * count
-        best = max(best, n * 8 * traffic / _fastest(lambda passes, w=which, m=n: stream_probe(w, x[:m], y[:m], count, passes)))
-    return best
+    return max(stream(x, y, size, count, which) for which in range(len(_STREAMS)))
+
+
+def stream(x: np.ndarray, y: np.ndarray, size: int, count: int, which: int) -> float:
+    """GB/s of one probe: 0 copies, 1 reads, 2 fills, 3 adds to."""
+    traffic, arrays = _STREAMS[which]
+    n = min(size // 8 // arrays, x.size) // count * count
+    return n * 8 * traffic / _fastest(lambda passes: stream_probe(which, x[:n], y[:n], count, passes))
 
 
 def _rates(count: int) -> dict[str, float]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from numtorch.kernels import threads
-from numtorch.ops.conv import cpu, winograd_grad
+from numtorch.ops.conv import cpu, winograd_deep, winograd_grad
 
 # n, ci, h, w, co, kh, kw, stride, padding, dilation, groups
 CASES = {
@@ -134,6 +134,24 @@ def test_fewer_products_cost_a_digit_at_most():
     errors = [[np.sqrt(np.mean((got - exact) ** 2)) for got, exact in zip(run(case, "float32", way=way)[:3], want, strict=False)]
               for way in ("winograd", "implicit_gemm")]
     assert all(winograd <= 5 * product for winograd, product in zip(*errors, strict=True))
+
+
+@pytest.mark.parametrize("capacity", [128, 8])
+def test_weights_transformed_where_they_are_used_give_the_same(capacity, monkeypatch):
+    case = "winograd, deep"
+    monkeypatch.setattr(winograd_deep, "WEIGHTS", 1 << 62)
+    want = run(case, "float32")[:2]
+    monkeypatch.setattr(winograd_deep, "WEIGHTS", 0)
+    monkeypatch.setattr(winograd_deep, "CAPACITY", capacity)
+    winograd_deep.make_plan.cache_clear()
+    before = threads.get_num_threads()
+    try:
+        for count in (1, 2):
+            threads.set_num_threads(count)
+            assert [a.tobytes() for a in run(case, "float32")[:2]] == [a.tobytes() for a in want]
+    finally:
+        threads.set_num_threads(before)
+        winograd_deep.make_plan.cache_clear()
 
 
 @pytest.mark.parametrize("case", ["winograd", "winograd, deep"])

@@ -1,7 +1,7 @@
 """Convolution on the CPU: six ways to compute it, and the rule on shapes that chooses.
 
 Owns the host-level functions that the ops' kernels call with flat NCHW arrays and integers. The loops are in ``images``
-(batches of small images), ``direct`` (few channels), ``implicit`` (matrix products), ``winograd`` and ``winograd_grad`` (3x3 by
+(batches of small images), ``direct`` (few channels), ``implicit`` (matrix products), three ``winograd`` modules (3x3 by
 fewer products), ``depthwise`` and, for 1x1, in ``kernels.gemm``. Every way computes every shape that its rule admits,
 ``implicit_gemm`` any shape at all.
 """
@@ -16,7 +16,7 @@ import numpy as np
 from numtorch.kernels.gemm import bmm, gemm
 from numtorch.kernels.threads import get_num_threads
 from numtorch.ops.conv import bias as of_bias
-from numtorch.ops.conv import depthwise, direct, images, implicit, winograd, winograd_grad
+from numtorch.ops.conv import depthwise, direct, images, implicit, winograd, winograd_deep, winograd_grad
 from numtorch.ops.conv.plan import (
     PARALLEL_WORK,
     Plan,
@@ -121,19 +121,29 @@ def implicit_weight_grad(x, g, gw, *ints):
 
 def winograd_forward(x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, *_):
     """3x3 at stride 1: tiles of the result from 36 products in place of 144."""
-    plan = winograd.make_plan(get_num_threads(), n, ci, h, wd, co, ho, wo, ph, pw)
-    winograd.run(plan, x, w, bias, out, 9, 9 * ci, False)
+    _filter(x, w, bias, out, n, ci, h, wd, co, ho, wo, ph, pw, False)
 
 
 def winograd_input_grad(g, w, gx, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, *_):
     """The convolution of g with turned weights."""
-    plan = winograd.make_plan(get_num_threads(), n, co, ho, wo, ci, h, wd, 2 - ph, 2 - pw)
-    winograd.run(plan, g, w, NO_BIAS[4], gx, 9 * ci, 9, True)
+    _filter(g, w, NO_BIAS[4], gx, n, co, ho, wo, ci, h, wd, 2 - ph, 2 - pw, True)
+
+
+def _filter(x, w, bias, out, n, ci, h, wd, co, ho, wo, ph, pw, turned) -> None:
+    """Weights are (co, ci, 3, 3), or (ci, co, 3, 3) with their taps turned round."""
+    threads = get_num_threads()
+    if winograd_deep.suits(n, ci, co, ho, wo):
+        plan = winograd_deep.make_plan(threads, n, ci, h, wd, co, ho, wo, ph, pw, turned)
+        winograd.run_blocks(plan, x, w, winograd.whole_bias(bias, co), out)
+    else:
+        steps = (9 * co, 9) if turned else (9, 9 * ci)
+        winograd.run(winograd.make_plan(threads, n, ci, h, wd, co, ho, wo, ph, pw), x, w, bias, out, *steps, turned)
 
 
 def winograd_weight_grad(x, g, gw, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, *_):
     """3x3 at stride 1: the filtering of x by tiles of g."""
-    winograd_grad.run(winograd_grad.make_plan(get_num_threads(), n, ci, h, wd, co, ho, wo, ph, pw), x, g, gw)
+    plan = winograd_grad.make_plan(get_num_threads(), n, ci, h, wd, co, ho, wo, ph, pw)
+    winograd.run_blocks(plan, x, g, NO_BIAS[4], gw)
 
 
 # --- images ---------------------------------------------------------------------------------------

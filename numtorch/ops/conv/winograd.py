@@ -151,6 +151,9 @@ def weights_parallel(kernel, plan, w, k_step, c_step, flip, packed, staged, chun
 def stage_rows(plan, x, image, c, h, w, y, rows, staged, s0, row_step, left):
     """Rows ``y..y+rows`` of an image (c, h, w) with channels innermost, the first pixel at column ``left``; rows outside are zeros."""
     channels = whole_vectors(c)
+    if row_step == w * channels and y + rows <= h:  # rows follow each other as in the image
+        pack_transposed(plan[TABLE], plan[LANES_AT], x, (image * c * h + y) * w, h * w, staged, s0, channels, c, rows * w)
+        return
     for i in range(rows):
         at = s0 + i * row_step
         if 0 <= y + i < h:
@@ -174,16 +177,19 @@ def transform_row(plan, x, image, y, staged, s0, v, v0, v_step):
 
 
 @jit(**TRANSFORM)
-def finish_row(plan, m, m0, m_step, bias, out, image, y, staged, s0):
-    """A row of tiles of the result, from row ``y`` on: from points to pixels, then to planes."""
+def finish_row(plan, m, m0, m_step, first, count, bias, out, image, y, staged, s0):
+    """A row of tiles of ``count`` channels of the result, from row ``y`` on: from points to pixels, then to planes."""
     co, ho, wo, across = plan[RESULT_AT], plan[HO], plan[WO], plan[ACROSS]
-    channels = whole_vectors(co)
+    channels = whole_vectors(count)
     row_step = TILE * across * channels
     for t in range(across):
-        result_tile(m, m0 + t * channels, m_step, bias, staged, s0 + t * TILE * channels, row_step, channels, channels)
-    for i in range(min(TILE, ho - y)):
-        pack_transposed(plan[TABLE], plan[LANES_AT], staged, s0 + i * row_step, channels, out, (image * co * ho + y + i) * wo, ho * wo,
-                        wo, co)  # fmt: skip
+        result_tile(m, m0 + t * channels, m_step, bias[first:], staged, s0 + t * TILE * channels, row_step, channels, channels)
+    rows, to = min(TILE, ho - y), (image * co + first) * ho * wo + y * wo
+    if wo == TILE * across:
+        pack_transposed(plan[TABLE], plan[LANES_AT], staged, s0, channels, out, to, ho * wo, rows * wo, count)
+    else:
+        for i in range(rows):
+            pack_transposed(plan[TABLE], plan[LANES_AT], staged, s0 + i * row_step, channels, out, to + i * wo, ho * wo, wo, count)
 
 
 @jit(**INNER)
@@ -237,7 +243,8 @@ def tiles_chunk(plan, x, packed, bias, out, staged, v, m, chunk):
             transform_row(plan, x, r // down, r % down * TILE - plan[TOP], staged, s0, mine_v, (r - first) * across * a_step, v_step)
         multiply_points(plan, mine_v, v_step, packed, mine_m, m_step, (last - first) * across)
         for r in range(first, last):
-            finish_row(plan, mine_m, (r - first) * across * c_step, m_step, bias, out, r // down, r % down * TILE, staged, s0)
+            finish_row(plan, mine_m, (r - first) * across * c_step, m_step, 0, plan[RESULT_AT], bias, out, r // down, r % down * TILE,
+                       staged, s0)  # fmt: skip
 
 
 @jit(parallel=True, needs="numtorch.ops.conv.pointer_codegen")
@@ -245,6 +252,13 @@ def tiles_parallel(kernel, plan, x, packed, bias, out, staged, v, m, chunks):
     """``tiles_chunk``, by its address, on every chunk in parallel."""
     for chunk in prange(chunks):
         call(kernel, plan, x, packed, bias, out, staged, v, m, np.int64(chunk))
+
+
+@jit(parallel=True, needs="numtorch.ops.conv.pointer_codegen")
+def block_parallel(kernel, plan, x, w, bias, out, scratch, first, last, chunks):
+    """A kernel of ``winograd_deep`` or ``winograd_grad``, by its address, on every chunk in parallel."""
+    for chunk in prange(chunks):
+        call(kernel, plan, x, w, bias, out, scratch, first, last, np.int64(chunk))
 
 
 # --- plans ------------------------------------------------------------------------------------------------
@@ -267,6 +281,48 @@ class Plan(NamedTuple):
     parts: int
     chunks: int
     kernels: tuple[Any, Any]
+
+
+def whole_bias(bias: np.ndarray, channels: int) -> np.ndarray:
+    """The bias, or zeros where there is none, as whole vectors."""
+    padded = np.zeros(-(-channels // LANES) * LANES, np.float32)
+    padded[: bias.size] = bias
+    return padded
+
+
+class Blocks(NamedTuple):
+    """A plan by blocks of tiles: integers, rows of tiles in all images and in a block, the two kernels and, where there are
+    several chunks, their addresses."""
+
+    numbers: np.ndarray
+    scratch: int
+    rows: int
+    block: int
+    chunks: int
+    kernels: tuple[Any, Any]
+    addresses: tuple[Any, Any]
+
+
+def plan_blocks(numbers: np.ndarray, size: int, kernels: tuple[Any, Any]) -> Blocks:
+    """The plan of two kernels, ``size`` elements of scratch and the integers that they take."""
+    one = np.empty(1, np.float32)
+    rows, block, chunks = numbers[[ROWS, BLOCK, CHUNKS]].tolist()
+    addresses = tuple(address(kernel, numbers, *[one] * 5, 0, 0, 0) for kernel in kernels) if chunks > 1 else (0, 0)
+    return Blocks(numbers, scratch_key(np.dtype(np.float32), size), rows, block, chunks, kernels, addresses)
+
+
+def run_blocks(plan: Blocks, x: np.ndarray, w: np.ndarray, bias: np.ndarray, out: np.ndarray) -> None:
+    """Block after block of tiles: all chunks of the first kernel, then all of the second."""
+    space = scratch.arrays.get(plan.scratch)
+    if space is None:
+        space = scratch.add(plan.scratch)
+    for first in range(0, plan.rows, plan.block):
+        args = plan.numbers, x, w, bias, out, space, first, min(plan.rows, first + plan.block)
+        for kernel, place in zip(plan.kernels, plan.addresses, strict=True):
+            if plan.chunks > 1:
+                block_parallel(place, *args, plan.chunks)
+            else:
+                kernel(*args, 0)
 
 
 @lru_cache(maxsize=1024)
@@ -307,8 +363,7 @@ def run(plan: Plan, x: np.ndarray, w: np.ndarray, bias: np.ndarray, out: np.ndar
         space = scratch.add(plan.scratch)
     a, b, c, d, e = plan.ends
     packed, turned, staged, v, m = space[:a], space[a:b], space[b:c], space[c:d], space[d:e]
-    padded = np.zeros(-(-int(plan.numbers[RESULT_AT]) // LANES) * LANES, np.float32)
-    padded[: bias.size] = bias
+    padded = whole_bias(bias, int(plan.numbers[RESULT_AT]))
     if plan.parts > 1:
         weights_parallel(plan.kernels[0], plan.numbers, w, k_step, c_step, flip, packed, turned, plan.parts)
     else:

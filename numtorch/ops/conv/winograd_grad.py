@@ -15,16 +15,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import lcm
-from typing import Any, NamedTuple
 
 import numpy as np
 
 from numtorch.kernels.gemm.blocked import pack_transposed
-from numtorch.kernels.gemm.plan import Scratch, scratch_key
 from numtorch.kernels.gemm.tile import ACCUMULATE, PADDED, tile
 from numtorch.kernels.gemm.variants import variants
-from numtorch.kernels.jit import jit, prange
-from numtorch.ops.conv.pointer import address, call
+from numtorch.kernels.jit import jit
 from numtorch.ops.conv.winograd import (
     ACROSS,
     CHUNK,
@@ -48,10 +45,12 @@ from numtorch.ops.conv.winograd import (
     TOP,
     TRANSFORM,
     WO,
+    Blocks,
     H,
     W,
     gradient_tile,
     image_tile,
+    plan_blocks,
     stage_rows,
     taps_tile,
     whole_vectors,
@@ -106,7 +105,7 @@ def gradient_row(plan, g, image, y, staged, s0, u, u0):
 
 
 @jit(**CHUNK)
-def points_chunk(plan, x, g, gw, scratch, first, last, chunk):
+def points_chunk(plan, x, g, bias, gw, scratch, first, last, chunk):
     """Those rows of tiles among ``first..last`` that fall to one chunk, of the source and of the gradient."""
     down, across = plan[DOWN], plan[ACROSS]
     s0 = plan[AT_STAGED] + chunk * plan[STAGED]
@@ -133,7 +132,7 @@ def finish_unit(plan, m, m0, gw, strip, row0, row1, staged, s0):
 
 
 @jit(**CHUNK)
-def products_chunk(plan, x, g, gw, scratch, first, last, chunk):
+def products_chunk(plan, x, g, bias, gw, scratch, first, last, chunk):
     """Those units that fall to one chunk, for the tiles of the rows ``first..last``.
 
     ::
@@ -169,27 +168,7 @@ def products_chunk(plan, x, g, gw, scratch, first, last, chunk):
             finish_unit(plan, scratch, m0, gw, s, row0, co * band1 // bands, scratch, plan[AT_STAGED] + chunk * plan[STAGED])
 
 
-@jit(parallel=True, needs="numtorch.ops.conv.pointer_codegen")
-def run_chunks(kernel, plan, x, g, gw, scratch, first, last, chunks):
-    """``points_chunk`` or ``products_chunk``, by its address, on every chunk in parallel."""
-    for chunk in prange(chunks):
-        call(kernel, plan, x, g, gw, scratch, first, last, np.int64(chunk))
-
-
 # --- plans ------------------------------------------------------------------------------------------------
-
-scratch = Scratch()
-
-
-class Plan(NamedTuple):
-    """What a shape needs: integers, rows of tiles in all images and in a block, the chunks' kernels where there are several."""
-
-    numbers: np.ndarray
-    scratch: int
-    rows: int
-    block: int
-    chunks: int
-    kernels: tuple[Any, Any]
 
 
 def _heights(co: int, bands: int, most: int) -> set[int]:
@@ -203,7 +182,7 @@ def _heights(co: int, bands: int, most: int) -> set[int]:
 
 
 @lru_cache(maxsize=1024)
-def make_plan(threads: int, n: int, ci: int, h: int, w: int, co: int, ho: int, wo: int, ph: int, pw: int) -> Plan:
+def make_plan(threads: int, n: int, ci: int, h: int, w: int, co: int, ho: int, wo: int, ph: int, pw: int) -> Blocks:
     """The plan for images (n, ci, h, w) and gradients (n, co, ho, wo)."""
     micro = variants(False)
     regs = micro.registers
@@ -231,22 +210,4 @@ def make_plan(threads: int, n: int, ci: int, h: int, w: int, co: int, ho: int, w
         for width in {regs.strip, wide_i % wide % regs.strip} - {0}:
             micro.need_tile(height, width, False)
     micro.need_transpose()
-    one = np.empty(1, np.float32)
-    arrays = numbers, one, one, one, one, 0, 0, 0
-    kernels = (address(points_chunk, *arrays), address(products_chunk, *arrays)) if chunks > 1 else (0, 0)
-    return Plan(numbers, scratch_key(np.dtype(np.float32), int(ends[3])), rows, block, chunks, kernels)
-
-
-def run(plan: Plan, x: np.ndarray, g: np.ndarray, gw: np.ndarray) -> None:
-    """The gradient, block after block of tiles."""
-    space = scratch.arrays.get(plan.scratch)
-    if space is None:
-        space = scratch.add(plan.scratch)
-    for first in range(0, plan.rows, plan.block):
-        args = plan.numbers, x, g, gw, space, first, min(plan.rows, first + plan.block)
-        if plan.chunks > 1:
-            run_chunks(plan.kernels[0], *args, plan.chunks)
-            run_chunks(plan.kernels[1], *args, plan.chunks)
-        else:
-            points_chunk(*args, 0)
-            products_chunk(*args, 0)
+    return plan_blocks(numbers, int(ends[3]), (points_chunk, products_chunk))

@@ -13,9 +13,9 @@ from weakref import ref
 import numpy as np
 
 from numtorch.autograd.grad_mode import mode
-from numtorch.device import device
+from numtorch.device import CPU, device
 from numtorch.dtype import dtype
-from numtorch.storage import FRESH, Kind, Size, Storage, allocate, contiguous_strides, is_contiguous, kind
+from numtorch.storage import FRESH, Kind, Size, Storage, allocate, contiguous_strides, is_contiguous, kind, on_cpu
 
 new = object.__new__
 
@@ -78,7 +78,7 @@ def empty(shape: tuple | list, d: dtype, where: device) -> Tensor:
     t = new(Tensor)
     t.shape = shape = shape if type(shape) is Size else Size(shape)
     t._buf = allocate(prod(shape), d, where)
-    t._k = kind(d, where)
+    t._k = on_cpu[d] if where is CPU else kind(d, where)
     return t
 
 
@@ -134,13 +134,37 @@ def placed(x: Tensor, where: tuple) -> Tensor:
     return t
 
 
+def side_by_side(x: Tensor, shape: Size, strides: tuple | None, n: int, starts: Any) -> tuple:
+    """Views of one geometry that begin ``starts`` elements further on: ``placed`` for each, with what they share looked up once."""
+    storage = x._storage if x._storage is not FRESH else shared_storage(x)
+    base = x if x._base is None else x._base
+    data, first = storage.data, x._offset
+    k = x._k.strided if strides is not None else x._k if x._k.contiguous else kind(x._k.dtype, x._k.device)
+    made = []
+    for start in starts:
+        t = new(Tensor)
+        t.shape, t._storage, t._base, t._k = shape, storage, base, k
+        t._offset = at = first + start
+        if strides is None:
+            t._buf = None if data is None else data[at : at + n]
+        else:
+            t._buf = None if data is None else data[at:]
+            t._strides = strides
+        made.append(t)
+    if mode.grad:
+        for t in made:
+            _remember(storage, t)
+    return tuple(made)
+
+
 def _remember(storage: Storage, t: Tensor) -> None:
     """Keep track of a view that may take part in a graph: an in-place write must find it."""
     views = storage.views
     if views is None:
         storage.views = [ref(t)]
         return
-    if len(views) > 64:  # views of a long-lived buffer come and go
+    n = len(views)
+    if n > 63 and not n & (n - 1):  # views of a long-lived buffer come and go; at powers of two, so that many that stay cost little
         views[:] = [r for r in views if r() is not None]
     views.append(ref(t))
 

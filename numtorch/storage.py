@@ -95,6 +95,16 @@ def kind(d: dtype, where: device, contiguous: bool = True) -> Kind:
     return k
 
 
+class _OnCpu(dict):
+    """``kind(d, CPU)`` by dtype: every result asks for one, and a device takes longer to hash than to find."""
+
+    def __missing__(self, d: dtype) -> Kind:
+        k = self[d] = kind(d, CPU)
+        return k
+
+
+on_cpu = _OnCpu()
+
 _address: Any = ctypes.addressof
 _at: Any = ctypes.c_char.from_buffer
 _LARGE = 1 << 15  # bytes from which alignment pays more than it costs

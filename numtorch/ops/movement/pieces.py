@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from numtorch import dtype as dtypes
-from numtorch._tensor import Tensor, empty, placed
+from numtorch._tensor import Tensor, empty, placed, side_by_side
 from numtorch.autograd.grad_mode import mode
 from numtorch.device import CPU
 from numtorch.dispatch.op import VariadicOp, op
@@ -28,7 +28,7 @@ from numtorch.storage import Size, wrap_dim
 def unbind_along(x, dim: int):
     """The slices along a dimension, without it: one node of the graph, whose gradient stacks theirs."""
     shape, strides, n, step = selected(x.shape, x._strides, dim)
-    return tuple([placed(x, (shape, strides, n, i * step)) for i in range(x.shape[dim])])
+    return side_by_side(x, shape, strides, n, range(0, x.shape[dim] * step, step) if step else [0] * x.shape[dim])
 
 
 @unbind_along.vjp
@@ -51,13 +51,16 @@ def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
 @op(view=True, public=False)
 def split_along(x, sizes: tuple, dim: int):
     """Pieces of the given sizes along a dimension: one node of the graph, whose gradient joins theirs."""
-    return tuple([placed(x, piece) for piece in _pieces(x.shape, x._strides, sizes, dim)])
+    alike, pieces = _pieces(x.shape, x._strides, sizes, dim)
+    return side_by_side(x, *pieces) if alike else tuple([placed(x, piece) for piece in pieces])
 
 
 @lru_cache(maxsize=256)
-def _pieces(shape: tuple, strides: tuple | None, sizes: tuple, dim: int) -> list:
-    ends = list(accumulate(sizes, initial=0))
-    return [sliced(shape, strides, dim, a, b, 1) for a, b in pairwise(ends)]
+def _pieces(shape: tuple, strides: tuple | None, sizes: tuple, dim: int) -> tuple[bool, Any]:
+    """Whether all pieces have one geometry, and then what ``side_by_side`` takes; else the geometry of each."""
+    pieces = [sliced(shape, strides, dim, a, b, 1) for a, b in pairwise(accumulate(sizes, initial=0))]
+    alike = len(set(sizes)) == 1
+    return alike, (*pieces[0][:3], tuple([at for *_, at in pieces])) if alike else pieces
 
 
 @split_along.vjp
@@ -121,12 +124,17 @@ def _sections(shape: tuple, sizes: Any, dim: int) -> tuple[tuple, int]:
 
 def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most ``chunks`` pieces of equal size, but the last."""
+    return split_along(x, *_chunks(x.shape, chunks, dim))
+
+
+@lru_cache(maxsize=256)
+def _chunks(shape: tuple, chunks: int, dim: int) -> tuple[tuple, int]:
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
-    n = x.shape[wrap_dim(dim, x.ndim, "chunk")]
-    if n == 0:
-        return split(x, [0] * chunks, dim)
-    return split(x, max(1, -(-n // chunks)), dim)
+    if not shape:
+        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
+    n = shape[wrap_dim(dim, len(shape), "chunk")]
+    return _sections(shape, (0,) * chunks if n == 0 else -(-n // chunks), dim)
 
 
 def cat(tensors: Any, dim: int = 0) -> Tensor:

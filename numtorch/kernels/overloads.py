@@ -166,7 +166,7 @@ def _k(kind: Any, **more: Any) -> SimpleNamespace:
 # where erf is 1.
 # fmt: off
 K32 = _k(
-    np.float32, exp_low=-104.5, exp_high=89.0, expm1_low=-18.0, exp2_low=-151.0, exp2_high=129.0,
+    np.float32, exp_low=-104.5, exp_normal=-87.33654, exp_high=89.0, expm1_low=-18.0, exp2_low=-151.0, exp2_high=129.0,
     expm1_linear=2.0**-26, tanh_linear=2.0**-13, log1p_linear=2.0**-26, erf_top=4.0,
     exp_p=[0.00139464226, 0.00836657736, 0.0416662825, 0.166665431, 0.5],
     exp2_p=[0.000154763153, 0.00134002612, 0.00961800384, 0.0555032784, 0.240226513, 0.693147206],
@@ -182,7 +182,7 @@ K32 = _k(
     cos_p=[2.44387674e-05, -0.00138873719, 0.041666647],
 )
 K64 = _k(
-    np.float64, exp_low=-746.0, exp_high=710.0, expm1_low=-40.0, exp2_low=-1077.0, exp2_high=1025.0,
+    np.float64, exp_low=-746.0, exp_normal=-708.3964185322641, exp_high=710.0, expm1_low=-40.0, exp2_low=-1077.0, exp2_high=1025.0,
     expm1_linear=2.0**-56, tanh_linear=2.0**-28, log1p_linear=2.0**-56, erf_top=6.0,
     exp_p=[2.5114434746042412e-08, 2.7626297543669816e-07, 2.7557228081238784e-06,
     2.4801504536441579e-05,
@@ -365,6 +365,19 @@ def _exp(k):
         return scaled(y, shifted)
 
     return exp
+
+
+@real(math.exp_nonpositive)
+def _exp_nonpositive(k):
+    reduced, p, zero, least = _reduced(k), (*k.exp_p, k.one, k.one), k.zero, k.exp_normal
+    mantissa, bias = k.mantissa, k.bias
+
+    def exp_nonpositive(x):
+        # Where the result is normal so is 2**n, and one multiplication takes NaN through.
+        shifted, r = reduced(x)
+        return select(x < least, zero, poly(r, p) * as_float((bits(shifted) + bias) << mantissa, x))
+
+    return exp_nonpositive
 
 
 @real(math.exp2)

@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from numtorch._tensor import Tensor, empty
+from numtorch._tensor import Tensor, empty, new
 from numtorch.dispatch.cost import per_output
 from numtorch.dispatch.op import op, primitive
 from numtorch.dtype import FLOATS
 from numtorch.kernels import math as m
+from numtorch.kernels import registry
+from numtorch.ops import activation_cpu
 from numtorch.ops.arithmetic import REAL, SIGNED, exp, gt, log, where
 from numtorch.ops.movement import contiguous
-from numtorch.storage import wrap_dim
+from numtorch.storage import CPU, allocate, wrap_dim
 
 
 @primitive(ref=lambda x: np.maximum(x, 0), takes=SIGNED)
@@ -214,42 +216,76 @@ def _extents(x: Tensor, dim: int, name: str) -> tuple[int, int, int]:
     return prod(shape[:dim]), shape[dim], prod(shape[dim + 1 :])
 
 
-def _launch(device: str, logs: bool) -> None:
-    """Register the kernels of softmax, or of its logarithm, for a device: flat (outer, n, inner) arrays."""
+def _launch_cpu(logs: bool) -> None:
+    """Register the kernels of softmax, or of its logarithm: a plan for each shape, remembered."""
+    target = log_softmax_along if logs else softmax_along
+    name, plans, backward_plans = target.op.name, registry.memo(), registry.memo()
+
+    def planned(kept: dict, x: Tensor, dim: int, backward: bool) -> tuple:
+        """What to call for tensors like x: a loop and its numbers."""
+        wrap_dim(dim, len(x.shape), name)
+        if len(kept) > 4096:
+            kept.clear()
+        n = _extents(x, dim, name) if x._buf.size else (0, 1, 1)
+        found = kept[x._k, x.shape, dim] = activation_cpu.plan(x._k, n, logs, backward)
+        return found
+
+    functions = (*activation_cpu.ROWS[logs], *activation_cpu.COLUMNS)
+
+    @target.kernel("cpu", dtypes=FLOATS, name="cpu_rows", functions=functions)
+    def forward(x, dim):
+        x = x if x._k.contiguous else contiguous(x)
+        entry, numbers = plans.get((x._k, x.shape, dim)) or planned(plans, x, dim, False)
+        out = new(Tensor)
+        out.shape, out._k = x.shape, x._k
+        out._buf = buf = allocate(x._buf.size, x._k.dtype, CPU)
+        entry(x._buf, buf, *numbers)
+        return out
+
+    functions = (*activation_cpu.ROWS_BACKWARD[logs], *activation_cpu.COLUMNS_BACKWARD)
+
+    @target.backward.kernel("cpu", dtypes=FLOATS, name="cpu_rows", functions=functions)
+    def backward(g, *, out, dim):
+        g = g if g._k.contiguous else contiguous(g)
+        entry, numbers = backward_plans.get((g._k, g.shape, dim)) or planned(backward_plans, g, dim, True)
+        gx = new(Tensor)
+        gx.shape, gx._k = g.shape, g._k
+        gx._buf = buf = allocate(g._buf.size, g._k.dtype, CPU)
+        entry(g._buf, out._buf, buf, *numbers)
+        return gx
+
+
+def _launch_cuda(logs: bool) -> None:
+    """Register the kernels of softmax, or of its logarithm, on a GPU."""
     target = log_softmax_along if logs else softmax_along
     name = target.op.name
 
-    def loops() -> Any:
-        if device == "cpu":
-            from numtorch.ops import activation_cpu
-
-            return activation_cpu
+    @target.kernel("cuda", dtypes=FLOATS, name="cuda_rows")
+    def forward(x, dim):
         from numtorch.ops import activation_cuda
 
-        return activation_cuda
-
-    @target.kernel(device, dtypes=FLOATS, name=f"{device}_rows")
-    def forward(x, dim):
-        x = x if x._k.contiguous else contiguous(x)
+        x = contiguous(x)
         out = empty(x.shape, x._k.dtype, x._k.device)
         if out.shape.numel():
-            loops().forward(x._buf, out._buf, *_extents(x, dim, name), logs)
+            activation_cuda.forward(x._buf, out._buf, *_extents(x, dim, name), logs)
         else:
             wrap_dim(dim, len(x.shape), name)
         return out
 
-    @target.backward.kernel(device, dtypes=FLOATS, name=f"{device}_rows")
+    @target.backward.kernel("cuda", dtypes=FLOATS, name="cuda_rows")
     def backward(g, *, out, dim):
-        g = g if g._k.contiguous else contiguous(g)
+        from numtorch.ops import activation_cuda
+
+        g = contiguous(g)
         gx = empty(g.shape, g._k.dtype, g._k.device)
         if gx.shape.numel():
-            loops().backward(g._buf, out._buf, gx._buf, *_extents(g, dim, name), logs)
+            activation_cuda.backward(g._buf, out._buf, gx._buf, *_extents(g, dim, name), logs)
         return gx
 
 
-for _device in ("cpu", "cuda"):
-    for _logs in (False, True):
-        _launch(_device, _logs)
+for _logs in (False, True):
+    _launch_cpu(_logs)
+    _launch_cuda(_logs)
 
 
 def softmax(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:

@@ -6,16 +6,21 @@ on the shape alone: results are the same for any number of threads.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
+from numtorch.dispatch.layouts import sized_entry
 from numtorch.dispatch.program import shared_from
 from numtorch.kernels.jit import jit, prange
-from numtorch.kernels.math import exp, log, maximum
+from numtorch.kernels.math import exp_nonpositive, log
 from numtorch.ops.reduction_cpu import largest
 
 BLOCK = 2048  # elements whose exponentials are taken at a time: three copies stay in the first cache
 LONG = 128  # elements from which a row is worth a vector loop of its own: at 64 the block is a fifth faster
-TILE = 256  # columns walked together
+TILE = 1024  # columns walked together, so that a loop is worth its start
+SPAN = 1 << 16  # elements of a tile of columns at most: it is read three times, and stays in the second cache
 PARALLEL_ELEMENTS = shared_from(8)  # an exponential for each
 
 
@@ -29,7 +34,7 @@ def exponentials(x, e, tops, totals, rows, n):
             top = largest(row)
             total = x.dtype.type(0)
             for j in range(n):
-                v = exp(row[j] - top)
+                v = exp_nonpositive(row[j] - top)
                 target[j] = v
                 total += v
             tops[i] = top
@@ -43,7 +48,7 @@ def exponentials(x, e, tops, totals, rows, n):
         for j in range(n):
             shifted[j] = row[j] - top
     for j in range(rows * n):
-        e[j] = exp(e[j])
+        e[j] = exp_nonpositive(e[j])
     for i in range(rows):
         row = e[i * n : (i + 1) * n]
         total = x.dtype.type(0)
@@ -52,8 +57,9 @@ def exponentials(x, e, tops, totals, rows, n):
         totals[i] = total
 
 
-def softmax_rows(x, out, tops, totals, rows, n):
+def softmax_rows(x, out, rows, n):
     """out[i, j] = exp(x[i, j] - max x[i]) / sum over j"""
+    tops, totals = np.empty(rows, x.dtype), np.empty(rows, x.dtype)
     per = max(1, BLOCK // n)
     for b in prange((rows + per - 1) // per):
         lo = b * per
@@ -67,8 +73,9 @@ def softmax_rows(x, out, tops, totals, rows, n):
                 row[j] *= scale
 
 
-def log_softmax_rows(x, out, tops, totals, rows, n):
+def log_softmax_rows(x, out, rows, n):
     """out[i, j] = x[i, j] - max x[i] - log(sum over j of exp(x[i, j] - max x[i]))"""
+    tops, totals = np.empty(rows, x.dtype), np.empty(rows, x.dtype)
     per = max(1, BLOCK // n)
     for b in prange((rows + per - 1) // per):
         lo = b * per
@@ -99,15 +106,16 @@ def log_of_sums(x, tops, totals, rows, n):
         top = largest(row)
         total = x.dtype.type(0)
         for j in range(n):
-            total += exp(row[j] - top)
+            total += exp_nonpositive(row[j] - top)
         tops[i] = top
         totals[i] = total
     for i in range(rows):  # one vector loop: a logarithm for each row would cost what its exponentials do
         totals[i] = log(totals[i])
 
 
-def log_sums_rows(x, out, totals, rows, n):
+def log_sums_rows(x, out, rows, n):
     """out[i] = log(sum over j of exp(x[i, j])); an infinite or NaN maximum is the result"""
+    totals = np.empty(rows, x.dtype)
     per = max(1, BLOCK // n)
     for b in prange((rows + per - 1) // per):
         lo = b * per
@@ -150,10 +158,10 @@ def log_softmax_rows_backward(g, y, gx, rows, n):
                 for j in range(n):
                     total += gi[j]
                 for j in range(n):
-                    row[j] = gi[j] - exp(yi[j]) * total
+                    row[j] = gi[j] - exp_nonpositive(yi[j]) * total
             continue
         for j in range(m * n):
-            part[j] = exp(logs[j])
+            part[j] = exp_nonpositive(logs[j])
         for i in range(m):
             gi = g[(lo + i) * n : (lo + i + 1) * n]
             row = part[i * n : (i + 1) * n]
@@ -164,16 +172,24 @@ def log_softmax_rows_backward(g, y, gx, rows, n):
                 row[j] = gi[j] - row[j] * total
 
 
-def softmax_columns(x, out, tops, totals, outer, n, inner, logs):
+@jit
+def tile_width(n):
+    """How many columns of n elements are walked together."""
+    return max(64, min(TILE, SPAN // n) // 16 * 16)
+
+
+def softmax_columns(x, out, outer, n, inner, logs):
     """Softmax, or its logarithm, over the middle extent of x (outer, n, inner).
 
     for each outer, tile of columns: top = max over j; total = sum of exp(x - top); out = exp(x - top) / total
     """
-    tiles = (inner + TILE - 1) // TILE
+    tops, totals = np.empty(outer * inner, x.dtype), np.empty(outer * inner, x.dtype)
+    width = tile_width(n)
+    tiles = (inner + width - 1) // width
     for t in prange(outer * tiles):
         o = t // tiles
-        lo = (t - o * tiles) * TILE
-        m = min(TILE, inner - lo)
+        lo = (t - o * tiles) * width
+        m = min(width, inner - lo)
         base = o * n * inner + lo
         top = tops[o * inner + lo : o * inner + lo + m]
         total = totals[o * inner + lo : o * inner + lo + m]
@@ -184,12 +200,12 @@ def softmax_columns(x, out, tops, totals, outer, n, inner, logs):
         for j in range(1, n):
             row = x[base + j * inner : base + j * inner + m]
             for k in range(m):
-                top[k] = maximum(top[k], row[k])
+                top[k] = row[k] if row[k] > top[k] else top[k]  # one instruction; NaN reaches the total instead
         for j in range(n):
             row = x[base + j * inner : base + j * inner + m]
             target = out[base + j * inner : base + j * inner + m]
             for k in range(m):
-                e = exp(row[k] - top[k])
+                e = exp_nonpositive(row[k] - top[k])
                 target[k] = e
                 total[k] += e
         if logs:
@@ -209,13 +225,15 @@ def softmax_columns(x, out, tops, totals, outer, n, inner, logs):
                     target[k] *= total[k]
 
 
-def softmax_columns_backward(g, y, gx, totals, outer, n, inner, logs):
+def softmax_columns_backward(g, y, gx, outer, n, inner, logs):
     """Gradient of ``softmax_columns``: one pass for the sums, one for the result."""
-    tiles = (inner + TILE - 1) // TILE
+    totals = np.empty(outer * inner, g.dtype)
+    width = tile_width(n)
+    tiles = (inner + width - 1) // width
     for t in prange(outer * tiles):
         o = t // tiles
-        lo = (t - o * tiles) * TILE
-        m = min(TILE, inner - lo)
+        lo = (t - o * tiles) * width
+        m = min(width, inner - lo)
         base = o * n * inner + lo
         total = totals[o * inner + lo : o * inner + lo + m]
         for k in range(m):
@@ -235,7 +253,7 @@ def softmax_columns_backward(g, y, gx, totals, outer, n, inner, logs):
             row = gx[base + j * inner : base + j * inner + m]
             if logs:
                 for k in range(m):
-                    row[k] = gj[k] - exp(yj[k]) * total[k]
+                    row[k] = gj[k] - exp_nonpositive(yj[k]) * total[k]
             else:
                 for k in range(m):
                     row[k] = yj[k] * (gj[k] - total[k])
@@ -250,25 +268,15 @@ COLUMNS = jit(softmax_columns), jit(softmax_columns, parallel=True)
 COLUMNS_BACKWARD = jit(softmax_columns_backward), jit(softmax_columns_backward, parallel=True)
 
 
-def forward(x, out, outer, n, inner, logs):
-    """Softmax (its logarithm if ``logs``) over the middle extent of flat x (outer, n, inner)."""
-    large = x.size >= PARALLEL_ELEMENTS
-    tops, totals = np.empty(outer * inner, x.dtype), np.empty(outer * inner, x.dtype)
-    if inner == 1:
-        ROWS[logs][large](x, out, tops, totals, outer, n)
-    else:
-        COLUMNS[large](x, out, tops, totals, outer, n, inner, logs)
-
-
-def backward(g, y, gx, outer, n, inner, logs):
-    """Gradient of ``forward`` for its result y."""
-    large = g.size >= PARALLEL_ELEMENTS
-    if inner == 1:
-        ROWS_BACKWARD[logs][large](g, y, gx, outer, n)
-    else:
-        COLUMNS_BACKWARD[large](g, y, gx, np.empty(outer * inner, g.dtype), outer, n, inner, logs)
+def plan(kind: Any, extents: tuple[int, int, int], logs: bool, backward: bool) -> tuple[Callable, tuple]:
+    """(entry point, its numbers) of softmax, of its logarithm if ``logs``, or of their gradients, over flat (outer, n, inner) arrays."""
+    outer, n, inner = extents
+    rows, columns = (ROWS_BACKWARD, COLUMNS_BACKWARD) if backward else (ROWS, COLUMNS)
+    pair, numbers = (rows[logs], (outer, n)) if inner == 1 else (columns, (*extents, logs))
+    arrays = [np.empty(1, kind.dtype.storage)] * (3 if backward else 2)
+    return sized_entry(pair, outer * n * inner >= PARALLEL_ELEMENTS, *arrays, *numbers), numbers
 
 
 def log_sums(x, out, rows, n):
     """``logsumexp`` of the rows of flat x (rows, n)."""
-    LOG_SUMS[x.size >= PARALLEL_ELEMENTS](x, out, np.empty(rows, x.dtype), rows, n)
+    LOG_SUMS[x.size >= PARALLEL_ELEMENTS](x, out, rows, n)

@@ -22,7 +22,7 @@ from numtorch.kernels.gemm.blocked import INNER, NEEDS, pack_transposed
 from numtorch.kernels.gemm.tile import ACCUMULATE, tile
 from numtorch.kernels.gemm.variants import variants
 from numtorch.kernels.jit import jit, prange
-from numtorch.kernels.math import exp, log, maximum
+from numtorch.kernels.math import exp_nonpositive, log, maximum
 from numtorch.kernels.threads import get_num_threads
 
 PARALLEL_WORK = 100_000  # multiply-adds from which waking threads pays
@@ -112,7 +112,7 @@ def forward_head(plan, item, q, k, v, out, logs, scratch, at, scale):
                 top = maximum(top, row[j])
             total = q.dtype.type(0)
             for j in range(wide):
-                e = exp(row[j] - top)
+                e = exp_nonpositive(row[j] - top)
                 row[j] = e
                 total += e
             share = one / total
@@ -154,7 +154,7 @@ def slopes(plan, i, item, g, g0, gl, out, o0, logs, p, d, scale):
         p[j] = g.dtype.type(-np.inf)
     shift, factor = logs[item * plan[ROWS] + i], g.dtype.type(scale)
     for j in range(p.size):
-        e = exp(p[j] - shift)
+        e = exp_nonpositive(p[j] - shift)
         p[j] = e
         d[j] = e * (d[j] - delta) * factor
 

@@ -120,6 +120,20 @@ def test_accuracy(name, dtype):
     assert ulps(apply(fn, x), want) <= limit
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_exp_of_what_is_not_positive(dtype):
+    least = np.log(np.finfo(dtype).smallest_normal)
+    x = np.concatenate([np.linspace(1.01 * least, 0, 300 if plain_only else 20_000), [0.0, -0.0, 1e-6, -np.inf, np.nan]])
+    x = x.astype(dtype)
+    if dtype is np.float32:
+        x = np.append(x, np.array([0x7FC00001, 0xFFFFFFFF], np.uint32).view(dtype))  # NaN with other bits stays NaN
+    want = np.exp(x.astype(np.longdouble))
+    want[want < np.finfo(dtype).smallest_normal] = 0
+    assert ulps(apply(math.exp_nonpositive, x), want) <= 1.5
+    assert type(math.exp_nonpositive(dtype(-1))) is dtype
+    assert math.exp_nonpositive(dtype(2 * least)) == 0
+
+
 @pytest.mark.parametrize("name", ["expm1", "log1p", "tanh", "erf", "sin"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_small_arguments_keep_their_digits_and_sign(name, dtype):
@@ -256,6 +270,7 @@ def assembly(name, dtype):
     "name",
     [
         "exp",
+        "exp_nonpositive",
         "exp2",
         "expm1",
         "log",
@@ -299,7 +314,7 @@ def test_loops_compile_to_vector_code(name, dtype):
     single = dtype == "float32"
     packed = r"\w+ps\s.*%[yzx]mm" if single else r"\w+pd\s.*%[yzx]mm"
     assert re.search(packed, text) or re.search(r"\.4s\b" if single else r"\.2d\b", text)
-    if name in ("exp", "exp2", "expm1", "log", "log1p", "tanh", "sigmoid", "erf"):
+    if name in ("exp", "exp_nonpositive", "exp2", "expm1", "log", "log1p", "tanh", "sigmoid", "erf"):
         fused = r"vfn?m(add|sub)\d+ps\s|fml[as]\s+v\d+\.4s"
         fused = fused if single else fused.replace("ps", "pd").replace("4s", "2d")
         assert re.search(fused, text)

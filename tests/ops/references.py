@@ -240,6 +240,8 @@ SAMPLES = {
     "unsqueeze": [((3, 4), 0), ((3, 4), -1), ((), 0)],
     "select": [((3, 4), 0, 1), ((2, 3, 4), -1, -2)],
     "slice": [((7, 3), 0, 1, 6, 2), ((3, 5), 1, 0, 5, 3), ((3, 5), 1, 2, 2, 1)],
+    "basic": [((7, 3), ((1, None, 2), 1)), ((2, 3, 4), (Ellipsis, None, (-3, -1, None))), ((3,), ((2, 1, None),)), ((2, 3), (-1,))],
+    "basic_backward": [((3,), (7, 3), ((1, 6, 2), 1)), ((1, 3), (4, 3), ((2, 3, None),)), ((2,), (3, 2), (-1,))],
     "split_along": [((7, 3), (2, 0, 4, 1), 0), ((3, 5), (5,), 1)],
     "unbind_along": [((3, 4), 0), ((2, 3, 4), 2)],
     "slice_backward": [((3, 3), (7, 3), 0, 1, 6, 2), ((3, 2), (3, 5), 1, 0, 5, 3)],
@@ -299,6 +301,10 @@ def _strided(x, size, stride, offset):
 def _assigned(blank, at, x):
     at(blank)[...] = x
     return blank
+
+
+def _key(items):
+    return tuple(slice(*k) if isinstance(k, tuple) else k for k in items)
 
 
 def _slice(x, dim, start, end, step=1):
@@ -447,6 +453,8 @@ STRUCTURED = {
     "unsqueeze": np.expand_dims,
     "select": lambda x, dim, i: np.take(x, i, dim),
     "slice": _slice,
+    "basic": lambda x, items: x[_key(items)],
+    "basic_backward": lambda x, shape, items: _assigned(np.zeros(shape), lambda z: z[_key(items)], x),
     "split_along": lambda x, sizes, dim: tuple(np.split(x, np.cumsum(sizes)[:-1], dim)),
     "unbind_along": lambda x, dim: tuple(np.take(x, i, dim) for i in range(x.shape[dim])),
     "slice_backward": lambda x, shape, *at: _assigned(np.zeros(shape), lambda z: _slice(z, *at), x),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from numtorch import dtype as dtypes
-from numtorch._tensor import Tensor, empty
+from numtorch._tensor import Tensor, empty, geometry, placed
 from numtorch.autograd.grad_mode import _Setting, mode
 from numtorch.autograd.inplace import check_inplace, protect, rebase, same_memory, wrote
+from numtorch.dispatch.op import op
 from numtorch.ops import movement
 from numtorch.ops.arithmetic import choose
 from numtorch.ops.indexing import cpu
@@ -17,7 +19,7 @@ from numtorch.ops.indexing.masks import compress, count, nonzero
 from numtorch.ops.indexing.positions import check, launch
 from numtorch.ops.indexing.slices import put, put_along_extents, take_along_extents
 from numtorch.ops.movement import contiguous, expand_to, permute, reshape
-from numtorch.storage import Size, broadcast_shapes, tick
+from numtorch.storage import Size, broadcast_shapes, contiguous_strides, tick
 
 
 def _expand_key(x: Tensor, key: Any) -> list:
@@ -216,12 +218,124 @@ def _any_outside(index: Tensor, n: int) -> bool:
     return bool(((index._buf < -n) | (index._buf >= n)).any())
 
 
+@op(view=True, public=False)
+def basic(x, items: tuple):
+    """``x[key]`` for slices, as (start, stop, step), integers, None and ``...`` alone: one view."""
+    return placed(x, _basic_geometry(x.shape, x._strides, items))
+
+
+@basic.vjp
+def _(g, x_shape, *, items):
+    return basic_backward(g, x_shape, items)
+
+
+basic.op.backward_name = "SliceBackward0"
+
+
+@op(public=False)
+def basic_backward(x, shape: tuple, items: tuple):
+    """Zeros of ``shape`` in which what the items name is ``x``."""
+    sizes, widths, steps = _basic_extents(shape, items)
+    if steps == 1 and 0 not in sizes:
+        return movement.pad_ends(reshape(x, sizes), widths, 0.0)
+    from numtorch.ops.creation import zeros
+
+    y = zeros(shape, dtype=x.dtype, device=x.device)
+    basic(y, items).copy_(x)
+    return y
+
+
+@basic_backward.vjp
+def _(g, *, items):
+    return basic(g, items)
+
+
+def _plain(key: Any) -> tuple | None:
+    """The key as ``basic`` takes it; None if it is not plain."""
+    items: list = []
+    for k in key if type(key) is tuple else (key,):
+        if type(k) is slice:
+            part = (k.start, k.stop, k.step)
+            if not all(n is None or type(n) is int for n in part):
+                return None
+            items.append(part)
+        elif k is None or k is Ellipsis or type(k) is int:
+            items.append(k)
+        else:
+            return None
+    return tuple(items)
+
+
+@lru_cache(maxsize=4096)
+def _basic_ranges(shape: tuple, items: tuple) -> list:
+    """For each dimension of the result and of ``shape``: (start, stop, step), an integer, or None for a new one."""
+    used = sum(k is not None and k is not Ellipsis for k in items)
+    if used > len(shape):
+        raise IndexError(f"too many indices for tensor of dimension {len(shape)}")
+    if items.count(Ellipsis) > 1:
+        raise IndexError("an index can only have a single ellipsis ('...')")
+    at = items.index(Ellipsis) if Ellipsis in items else len(items)
+    items = (*items[:at], *[(None, None, None)] * (len(shape) - used), *items[at + 1 :])
+    ranges: list = []
+    dim = place = 0  # of ``shape``, of the result
+    for k in items:
+        if type(k) is int:
+            ranges.append(_checked(k, shape[dim], place) % shape[dim])
+            dim += 1
+            continue
+        place += 1
+        if k is None:
+            ranges.append(None)
+        else:
+            ranges.append(_bounds(slice(*k), shape[dim]))
+            dim += 1
+    return ranges
+
+
+@lru_cache(maxsize=4096)
+def _basic_geometry(shape: tuple, strides: tuple | None, items: tuple) -> tuple:
+    strides = strides or contiguous_strides(shape)
+    sizes, steps, start, dim = [], [], 0, 0
+    for r in _basic_ranges(shape, items):
+        if r is None:
+            sizes.append(1)
+            steps.append(strides[dim] * shape[dim] if dim < len(shape) else 1)
+            continue
+        if type(r) is int:
+            start += r * strides[dim]
+        else:
+            first, last, step = r
+            sizes.append(-(-(last - first) // step))
+            steps.append(strides[dim] * step)
+            start += first * strides[dim]
+        dim += 1
+    return geometry(tuple(sizes), tuple(steps), 0 if 0 in sizes else start)
+
+
+@lru_cache(maxsize=1024)
+def _basic_extents(shape: tuple, items: tuple) -> tuple[tuple, tuple, int]:
+    """How many elements of each dimension are named, how many are before and after (last dimension first), the largest step."""
+    sizes: list = []
+    widths: list = []
+    steps = 1
+    for r in [r for r in _basic_ranges(shape, items) if r is not None]:
+        first, last, step = r if type(r) is tuple else (r, r + 1, 1)
+        widths = [first, shape[len(sizes)] - last, *widths]
+        sizes.append(-(-(last - first) // step))
+        steps = max(steps, step)
+    return tuple(sizes), tuple(widths), steps
+
+
 def getitem(x: Tensor, key: Any) -> Tensor:
     """``x[key]``: a view for integers, slices, None and ``...``; a copy for tensors and masks."""
     if type(key) is int:
         if not x.shape:
             raise IndexError("invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to a number")
         return movement.select(x, 0, key)
+    if type(key) is slice or type(key) is tuple:
+        items = _plain(key)
+        if items is not None:
+            return basic(x, items)
     if isinstance(key, Tensor) and key._k.dtype is dtypes.int64 and len(key.shape) == 1 and x.shape and key._k.device is x._k.device:
         return take_along_extents(x, key, 0)
     if type(key) is tuple and len(key) == 2 == len(x.shape) and _are_positions(*key, x):

@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from numtorch import dtype as dtypes
-from numtorch._tensor import Tensor, empty, shared_storage
+from numtorch._tensor import Tensor, empty, new, shared_storage
+from numtorch.autograd.grad_mode import mode
 from numtorch.autograd.inplace import wrote
-from numtorch.device import as_device
+from numtorch.device import CPU, as_device
 from numtorch.dispatch.op import op, primitive
 from numtorch.dispatch.program import Program
 from numtorch.dtype import dtype
+from numtorch.kernels import registry
 from numtorch.kernels.codegen import expr
 from numtorch.ops.movement.arguments import shape_args
 from numtorch.ops.movement.copies_cpu import Relayout
-from numtorch.storage import FRESH, Size
+from numtorch.ops.movement.launching import MOST_PLANS
+from numtorch.storage import FRESH, Size, allocate
 
 
 @primitive(ref=lambda x: x)
@@ -38,7 +41,35 @@ def _(g):
 
 def contiguous(x: Tensor) -> Tensor:
     """The tensor itself if its elements are in row-major order, else a copy that is."""
-    return x if x._k.contiguous else clone(x)
+    if x._k.contiguous:
+        return x
+    key = (x._k, x.shape, x._strides)
+    plan = _layouts.get(key)
+    if plan is None:
+        plan = _layouts[key] = _layout(x)
+    if plan is False:
+        return clone(x)
+    y = new(Tensor)
+    y.shape, y._k = x.shape, plan.kinds[0]
+    y._buf = buf = allocate(plan.numel, y._k.dtype, y._k.device)
+    plan.entry(x._buf, buf, *plan.geometry)
+    if x._edge is not None and mode.grad:
+        clone.op.record((x,), (), y)
+    return y
+
+
+_layouts: dict = registry.memo()  # plans of ``clone`` for strided tensors, by kind, shape and strides
+
+
+def _layout(x: Tensor) -> Any:
+    """The plan for tensors like this one; False where only the op itself can tell."""
+    if len(_layouts) > MOST_PLANS:
+        _layouts.clear()
+    if not registry.plugins_loaded:
+        registry.load_plugins()
+    if len(clone.op.entry.kernels) > 1 or x._k.device is not CPU or not x.shape.numel():
+        return False
+    return clone.op.program.plan((x,), None)
 
 
 @primitive(counted=("x",), public=False)

@@ -16,7 +16,7 @@ from numtorch.ops.movement.copies import contiguous, copy_
 from numtorch.ops.movement.copies_cpu import GRAIN, PARALLEL_ELEMENTS, RUNS
 from numtorch.ops.movement.launching import Plan, moving, remember
 from numtorch.ops.movement.runs import copy_run
-from numtorch.ops.movement.views import narrow
+from numtorch.ops.movement.views import narrow, slice_backward
 
 U = np.uint64  # an index that cannot be negative: see copies_cpu
 
@@ -131,3 +131,10 @@ def _plan(x: Tensor, widths: tuple, value: Any) -> Plan:
 @pad_ends.vjp
 def _(g, *, widths):
     return pad_ends(g, tuple([-n for n in widths]), 0.0)
+
+
+@slice_backward.kernel("cpu", name="padded", functions=(pad_planes,))
+def slice_backward_cpu(x, shape, dim, start, end, step):
+    if step != 1 or start >= end:
+        return slice_backward.op.body(x, shape, dim, start, end, step)
+    return pad_cpu(x, (*(0, 0) * (len(shape) - 1 - dim), start, shape[dim] - end), 0.0)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from math import prod
 from typing import Any
 
 from numtorch._tensor import Tensor
 from numtorch.ops.movement.views import permute, reshape, transpose, unsqueeze, view_as_shape
-from numtorch.storage import Size, fill_shape, wrap_dim
+from numtorch.storage import fill_shape, wrap_dim
 
 
 def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
@@ -16,14 +18,19 @@ def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     >>> torch.flatten(torch.zeros(2, 3, 4), 1).shape
     torch.Size([2, 12])
     """
-    a, b = wrap_dim(start_dim, x.ndim, "flatten"), wrap_dim(end_dim, x.ndim, "flatten")
+    target = _flat(x.shape, start_dim, end_dim)
+    return x if target is None else reshape(x, target)
+
+
+@lru_cache(maxsize=1024)
+def _flat(shape: tuple, start: int, end: int) -> tuple | None:
+    """The shape with dimensions merged; None where there is nothing to merge."""
+    a, b = wrap_dim(start, len(shape), "flatten"), wrap_dim(end, len(shape), "flatten")
     if a > b:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
-    if x.ndim == 0:
-        return reshape(x, (1,))
-    if a == b:
-        return x
-    return reshape(x, (*x.shape[:a], Size(x.shape[a : b + 1]).numel(), *x.shape[b + 1 :]))
+    if not shape:
+        return (1,)
+    return None if a == b else (*shape[:a], prod(shape[a : b + 1]), *shape[b + 1 :])
 
 
 def unflatten(x: Tensor, dim: int, sizes: Any) -> Tensor:

@@ -1,8 +1,9 @@
 """Matrix products of bfloat16 numbers, summed in float32.
 
 The instructions multiply pairs of neighbours in k, two to a float32 lane. A pair counts as one element here: with
-half the depth the product is that of float32, its packing included, down to the micro-kernel. A matrix whose rows run
-along k is a matrix of pairs as it lies; one whose columns do is interleaved first, two rows at a time.
+half the depth the product is that of float32, down to the micro-kernel. A matrix whose rows run along k is a matrix of
+pairs as it lies; columns become pairs, two rows at a time, as they are packed. Sums are narrowed as soon as a panel of
+them is complete, so that all is done in one parallel region.
 
 Differs from IEEE arithmetic, as the processors do: subnormal numbers count as zero, and a pair is added in one rounding
 order that depends on the processor.
@@ -13,34 +14,19 @@ from __future__ import annotations
 import numpy as np
 
 from numtorch.kernels import registry
-from numtorch.kernels.gemm.plan import Plan, Scratch, make_plan, scratch_key
+from numtorch.kernels.gemm.plan import Plan, Scratch, make_pairs_plan, scratch_key
 from numtorch.kernels.gemm.tile import BIAS
 from numtorch.kernels.jit import Jit, jit, prange
 from numtorch.kernels.math import float_to_bf16
 from numtorch.kernels.threads import get_num_threads
 
 BLOCK = 8192  # elements that a thread converts at a time
-SERIAL = 1 << 16  # elements below which one thread converts as soon
+SERIAL = 1 << 14  # elements below which one thread converts as soon
 KEPT = 1 << 22  # elements (16 MiB) up to which space is kept for the next product
+NO_BIAS = np.empty(1, np.float32)
 
-_spaces = {name: Scratch() for name in ("a", "a rounded", "b", "b rounded", "c", "packing")}
+_spaces = {name: Scratch() for name in ("a", "a rounded", "b", "b rounded", "packing")}
 _plans: dict[tuple, Plan] = registry.memo()
-
-
-@jit(parallel=True)
-def interleave(x, out, matrices, rows, cols):
-    """``out[i, r, j] = (x[i, 2r, j], x[i, 2r + 1, j])``; a last row without a partner is paired with zeros."""
-    half = (rows + 1) // 2
-    for t in prange(matrices * half):
-        start = t // half * rows * cols + t % half * 2 * cols
-        low, pairs = x[start : start + cols], out[t * cols : (t + 1) * cols]
-        if t % half * 2 + 1 < rows:
-            high = x[start + cols : start + 2 * cols]
-            for j in range(cols):
-                pairs[j] = np.uint32(low[j]) | np.uint32(np.uint32(high[j]) << np.uint32(16))
-        else:
-            for j in range(cols):
-                pairs[j] = np.uint32(low[j])
 
 
 @jit(parallel=True)
@@ -66,34 +52,34 @@ def _run(kernel: Jit, size: int, *args) -> None:
 
 
 def _space(name: str, size: int) -> np.ndarray:
-    """Aligned float32 space of the calling thread; what it held is lost."""
-    scratch = _spaces[name]
-    key = scratch_key(np.dtype(np.float32), size)
-    space = scratch.arrays.get(key)
+    """Aligned space of the calling thread for 16-bit numbers; what it held is lost."""
+    return _halves(name, scratch_key(np.dtype(np.float32), (size + 1) // 2))[:size]
+
+
+def _halves(name: str, key: int) -> np.ndarray:
+    """The array of a scratch key, as 16-bit numbers."""
+    arrays = _spaces[name].arrays
+    space = arrays.get(key)
     if space is None:
-        space = scratch.add(key)
-        if size > KEPT:
-            del scratch.arrays[key]
-    return space[:size]
+        space = arrays[key] = _spaces[name].add(key).view(np.uint16)
+        if space.size > 2 * KEPT:
+            del arrays[key]
+    return space
 
 
-def _paired(x, name: str, matrices: int, rows: int, cols: int, along_rows: bool):
-    """Pairs along the rows of each matrix, or down its columns, in an array of float32."""
+def _operand(x, name: str, rows: int, cols: int, along_rows: bool):
+    """A matrix of bfloat16 whose rows, if they run along k, have an even length."""
     if x.dtype == np.float32:
-        narrow = _space(name + " rounded", x.size // 2 + 1).view(np.uint16)[: x.size]
+        narrow = _space(name + " rounded", x.size)
         _run(rounded, x.size, x, narrow)
         x = narrow
     if not along_rows:
-        out = _space(name, matrices * -(-rows // 2) * cols).view(np.uint32)
-        _run(interleave, x.size, x, out, matrices, rows, cols)
-        return out.view(np.float32)
+        return x
     if cols % 2:
-        out = _space(name, matrices * rows * (cols + 1) // 2).view(np.uint16)
-        _run(pad_rows, x.size, x, out, matrices * rows, cols)
-        return out.view(np.float32)
-    if x.ctypes.data % 4:
-        x = x.copy()
-    return x[: matrices * rows * cols].view(np.float32)
+        out = _space(name, rows * (cols + 1))
+        _run(pad_rows, x.size, x, out, rows, cols)
+        return out
+    return x.copy() if x.ctypes.data % 4 else x
 
 
 def bmm(a, b, c, batch: int, m: int, n: int, k: int, ta: bool = False, tb: bool = False,
@@ -108,30 +94,21 @@ def bmm(a, b, c, batch: int, m: int, n: int, k: int, ta: bool = False, tb: bool 
     """
     if batch * m * n == 0:
         return
-    left = _paired(a, "a", 1 if a_shared else batch, *((k, m) if ta else (m, k)), not ta)
-    right = _paired(b, "b", 1 if b_shared else batch, *((n, k) if tb else (k, n)), tb)
-    sums = c if c.dtype == np.float32 else _space("c", batch * m * n)
-    key = (batch, m, n, k, ta, tb, a_shared, b_shared, bias is None, get_num_threads())
+    narrow = c.dtype != np.float32
+    a_rows, a_cols = (k, m) if ta else (m, k)
+    b_rows, b_cols = (n, k) if tb else (k, n)
+    left = _operand(a, "a", a_rows if a_shared else batch * a_rows, a_cols, not ta)
+    right = _operand(b, "b", b_rows if b_shared else batch * b_rows, b_cols, tb)
+    key = (batch, m, n, k, ta, tb, a_shared, b_shared, bias is None, narrow, get_num_threads())
     plan = _plans.get(key)
     if plan is None:
-        depth, items, rows = -(-k // 2), batch, m
-        a_step, b_step = 0 if a_shared else m * depth, 0 if b_shared else depth * n
+        even, items, rows = k + k % 2, batch, m
+        a_step = 0 if a_shared else m * (k if ta else even)
+        b_step = 0 if b_shared else n * (even if tb else k)
         if b_shared and not a_shared and not ta:  # one tall product
             items, rows, a_step = 1, batch * m, 0
-        plan = _plans[key] = make_plan(np.dtype(np.float32), items, rows, n, depth, ta, tb, a_step, b_step,
-                                       0 if bias is None else BIAS, get_num_threads(), pairs=True)
-    run, numbers, scratch, biased = plan
-    if scratch is not None:
-        run(numbers, left, right, sums, sums if bias is None else bias, _packing(scratch), 0)
-    elif biased:
-        run(numbers, left, right, sums, bias)
-    else:
-        run(numbers, left, right, sums)
-    if sums is not c:
-        _run(rounded, c.size, sums, c)
-
-
-def _packing(key: int) -> np.ndarray:
-    scratch = _spaces["packing"]
-    space = scratch.arrays.get(key)
-    return scratch.add(key) if space is None else space
+        plan = _plans[key] = make_pairs_plan(items, rows, n, k, ta, tb, a_step, b_step, 0 if bias is None else BIAS,
+                                             get_num_threads(), narrow)
+    run, numbers, scratch, _ = plan
+    assert scratch is not None  # b is always packed
+    run(numbers, left, right, c if narrow else c.view(np.uint16), NO_BIAS if bias is None else bias, _halves("packing", scratch), 0)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numtorch.kernels.gemm.tile import ACCUMULATE, PADDED, copy_rows, finish, on_stack, tile, transpose
+from numtorch.kernels.gemm.tile import ACCUMULATE, PADDED, copy_rows, finish, narrow_rows, on_stack, pair_rows, tile, transpose
 from numtorch.kernels.jit import jit, prange
 
 # What stands where in a plan, an int64 array: one argument in place of twenty.
@@ -43,7 +43,12 @@ PANELS = 23  # of all m rows: how many, the height of the lower ones, how many a
 PANEL_HEIGHT = 24
 HIGHER_PANELS = 25
 EPILOGUE = 26  # address of the function applied to what is stored last, or 0
-PLAN_SIZE = 27
+UNIT = 27  # elements of the arrays that are one to the micro-kernels: 2 where those are pairs of bfloat16, else 1
+A_STEP = 28  # elements from one row of a and b, as they lie, to the next
+B_STEP = 29
+PAIRED_ROWS = 30  # rows of a column-wise operand of pairs: k, or one less, as the last may have no partner
+SUMS = 31  # elements of scratch before the sums of a part, which are narrowed into c; 0: they stand in c
+PLAN_SIZE = 32
 
 NEEDS = "numtorch.kernels.gemm.calls"
 # Nothing here allocates: without reference counts a call takes half the time. Wrappers that nobody
@@ -60,28 +65,38 @@ def part_bound(i, parts, extent, unit):
 
 
 @jit(**INNER)
-def pack_transposed(table, lanes, x, x0, x_step, out, out0, out_step, rows, cols):
-    """``out[j, i] = x[i, j]``, in blocks of one vector's length."""
+def pack_transposed(table, lanes, x, x0, x_step, out, out0, out_step, rows, cols, unit=1):
+    """``out[j, i] = x[i, j]``, in blocks of one vector's length; what is moved has ``unit`` elements of the arrays."""
     for i in range(0, rows, lanes):
         for j in range(0, cols, lanes):
             transpose(
-                table, x, x0 + i * x_step + j, x_step, out, out0 + j * out_step + i, out_step,
+                table, x, x0 + i * x_step + j * unit, x_step, out, out0 + j * out_step + i * unit, out_step,
                 min(lanes, rows - i), min(lanes, cols - j),
             )  # fmt: skip
 
 
 @jit(**INNER)
-def pack_columns(plan, b, b0, b_step, scratch, scratch0, depth, cols):
+def pack_rows(plan, x, x0, x_step, scratch, scratch0, out_step, k0, depth, cols):
+    """Rows of a column-wise operand, ``depth`` from ``k0`` on; where elements are pairs, two rows become one."""
+    if plan[UNIT] == 1:
+        copy_rows(plan[TABLE], x, x0, x_step, scratch, scratch0, out_step, depth, cols)
+    else:
+        rows = min(2 * depth, plan[PAIRED_ROWS] - 2 * k0)
+        pair_rows(plan[TABLE], x, x0, x_step, scratch, scratch0, 2 * out_step, rows, cols)
+
+
+@jit(**INNER)
+def pack_columns(plan, b, b0, scratch, scratch0, k0, depth, cols):
     """A block of b, strip after strip, each strip row after row of k."""
-    table, lanes, strip = plan[TABLE], plan[LANES], plan[STRIP]
+    strip, b_step, unit = plan[STRIP], plan[B_STEP], plan[UNIT]
     for j in range(0, cols, strip):
-        width, out0 = min(strip, cols - j), scratch0 + j * depth
+        width, out0 = min(strip, cols - j), scratch0 + j * depth * unit
         if plan[TRANSPOSED_B]:
             pack_transposed(
-                table, lanes, b, b0 + j * b_step, b_step, scratch, out0, strip, width, depth
+                plan[TABLE], plan[LANES], b, b0 + j * b_step, b_step, scratch, out0, strip * unit, width, depth, unit
             )
         else:
-            copy_rows(table, b, b0 + j, b_step, scratch, out0, strip, depth, width)
+            pack_rows(plan, b, b0 + j, b_step, scratch, out0, strip, k0, depth, width)
 
 
 @jit(**INNER)
@@ -100,56 +115,61 @@ def multiply_part(plan, a, a0, b, b0, c, c0, bias, bias0, scratch, scratch0, row
 
     ::
 
-        for each block of k:
-            for each block of columns:           pack b[k, columns]
+        for each block of columns:
+            for each block of k:                 pack b[k, columns]
                 for each panel of rows:          pack a[panel, k]
                     for each strip of columns:   tile
-                    after the last block of k:   the epilogue, on the panel
+                    after the last block of k:   the epilogue, on the panel; or sums in scratch, narrowed into c
     """
-    table, lanes, strip = plan[TABLE], plan[LANES], plan[STRIP]
+    table, strip, unit = plan[TABLE], plan[STRIP], plan[UNIT]
     k, c_step, pack_a, pack_b = plan[K], plan[N], plan[PACK_A], plan[PACK_B]
     by_rows = 1 - max(plan[TRANSPOSED_A], pack_a)
-    a_step = plan[M] if plan[TRANSPOSED_A] else k
-    b_step = k if plan[TRANSPOSED_B] else c_step
+    a_step, b_step = plan[A_STEP], plan[B_STEP]
     b_scratch = scratch0 + plan[SCRATCH_A]
     left, right = (scratch if pack_a else a), (scratch if pack_b else b)
+    narrow = plan[SUMS]
+    sums, sums_step = (scratch, plan[COLUMNS] * unit) if narrow else (c, c_step * unit)
 
     panels = (rows + plan[HEIGHT] - 1) // plan[HEIGHT]
     height, higher = rows // panels, rows % panels  # panels differ by at most one row
     blocks = max(1, (k + plan[DEPTH] - 1) // plan[DEPTH])
     depth = (k + blocks - 1) // blocks
-    for block in range(blocks):
-        k0 = block * depth
-        kn = min(depth, k - k0)
-        flags = plan[FLAGS] & ACCUMULATE if block == 0 else ACCUMULATE
-        if block == blocks - 1:
-            flags |= plan[FLAGS]
-        if pack_b:
-            flags |= PADDED
-        for j0 in range(0, cols, plan[COLUMNS]):
-            jn = min(plan[COLUMNS], cols - j0)
-            b_at = b0 + (j0 * b_step + k0 if plan[TRANSPOSED_B] else k0 * b_step + j0)
+    for j0 in range(0, cols, plan[COLUMNS]):
+        jn = min(plan[COLUMNS], cols - j0)
+        for block in range(blocks):
+            k0 = block * depth
+            kn, k_at = min(depth, k - k0), k0 * unit
+            flags = plan[FLAGS] & ACCUMULATE if block == 0 else ACCUMULATE
+            if block == blocks - 1:
+                flags |= plan[FLAGS]
+            b_at = b0 + (j0 * b_step + k_at if plan[TRANSPOSED_B] else k_at * b_step + j0)
             if pack_b:
-                pack_columns(plan, b, b_at, b_step, scratch, b_scratch, kn, jn)
+                flags |= PADDED
+                pack_columns(plan, b, b_at, scratch, b_scratch, k0, kn, jn)
             i = 0
             for panel in range(panels):
                 h = height + (1 if panel < higher else 0)
-                a_at = a0 + (k0 * a_step + i if plan[TRANSPOSED_A] else i * a_step + k0)
+                a_at = a0 + (k_at * a_step + i if plan[TRANSPOSED_A] else i * a_step + k_at)
                 if pack_a and plan[TRANSPOSED_A]:
-                    copy_rows(table, a, a_at, a_step, scratch, scratch0, h, kn, h)
+                    pack_rows(plan, a, a_at, a_step, scratch, scratch0, h, k0, kn, h)
                 elif pack_a:
-                    pack_transposed(table, lanes, a, a_at, a_step, scratch, scratch0, h, h, kn)
+                    pack_transposed(table, plan[LANES], a, a_at, a_step, scratch, scratch0, h * unit, h, kn, unit)
+                # Sums of one block of k are narrowed at once: all panels take the same place.
+                panel_at = scratch0 + narrow + (i * sums_step if blocks > 1 else 0) if narrow else (c0 + i * c_step + j0) * unit
                 for j in range(0, jn, strip):
                     tile(
                         table, h, by_rows,
-                        left, scratch0 if pack_a else a_at, h if pack_a else a_step,
-                        right, b_scratch + j * kn if pack_b else b_at + j,
-                        strip if pack_b else b_step,
-                        c, c0 + i * c_step + j0 + j, c_step, bias, bias0 + j0 + j,
+                        left, scratch0 if pack_a else a_at, h * unit if pack_a else a_step,
+                        right, b_scratch + j * kn * unit if pack_b else b_at + j,
+                        strip * unit if pack_b else b_step,
+                        sums, panel_at + j * unit, sums_step, bias, bias0 + j0 + j,
                         kn, min(strip, jn - j), flags,
                     )  # fmt: skip
-                if plan[EPILOGUE] and block == blocks - 1:  # the panel is still in the first-level cache
-                    finish_panel(plan[EPILOGUE], c, c0 + i * c_step + j0, c_step, h, jn)
+                if block == blocks - 1:  # the panel is still in the first-level cache
+                    if narrow:
+                        narrow_rows(table, sums, panel_at, sums_step, c, c0 + i * c_step + j0, c_step, h, jn)
+                    elif plan[EPILOGUE]:
+                        finish_panel(plan[EPILOGUE], c, c0 + i * c_step + j0, c_step, h, jn)
                 i += h
 
 
@@ -172,7 +192,7 @@ def multiply_items(plan, a, b, c, bias, first, last):
         a0, b0, c0 = item * plan[A_STRIDE], item * plan[B_STRIDE], item * m * n
         if turn:
             if item == first or plan[B_STRIDE] > 0:
-                pack_columns(plan, b, b0, k, turned, 0, k, n)
+                pack_columns(plan, b, b0, turned, 0, 0, k, n)
             b0 = 0
         for panel in range(plan[PANELS]):
             h = plan[PANEL_HEIGHT] + (1 if panel < plan[HIGHER_PANELS] else 0)
@@ -209,7 +229,7 @@ def multiply_small_chunk(plan, a, b, c, bias, scratch, chunk):
 @jit(**OUTER)
 def multiply_chunk(plan, a, b, c, bias, scratch, chunk):
     """The parts of all products of the batch that fall to one chunk of ``plan[CHUNKS]``."""
-    m, n, k = plan[M], plan[N], plan[K]
+    m, n = plan[M], plan[N]
     across = plan[GRID_N]
     cells = plan[GRID_M] * across
     tasks = plan[BATCH] * cells
@@ -223,8 +243,8 @@ def multiply_chunk(plan, a, b, c, bias, scratch, chunk):
             j = part_bound(cell % across, across, n, plan[LANES])
             cols = part_bound(cell % across + 1, across, n, plan[LANES]) - j
         if rows > 0 and cols > 0:
-            a0 = item * plan[A_STRIDE] + (i if plan[TRANSPOSED_A] else i * k)
-            b0 = item * plan[B_STRIDE] + (j * k if plan[TRANSPOSED_B] else j)
+            a0 = item * plan[A_STRIDE] + (i if plan[TRANSPOSED_A] else i * plan[A_STEP])
+            b0 = item * plan[B_STRIDE] + (j * plan[B_STEP] if plan[TRANSPOSED_B] else j)
             multiply_part(
                 plan, a, a0, b, b0, c, (item * m + i) * n + j, bias, j,
                 scratch, chunk * plan[SCRATCH], rows, cols,

@@ -29,7 +29,9 @@ GATHERS = TILES + 2 * MOST_VECTORS * MOST_ROWS  # one for each number of vectors
 GATHER_TRANSPOSE = GATHERS + MOST_VECTORS
 TAKE_EVERY_SECOND = GATHER_TRANSPOSE + 1
 PUT_EVERY_SECOND = TAKE_EVERY_SECOND + 1
-TABLE_SIZE = PUT_EVERY_SECOND + 1
+PAIRS = PUT_EVERY_SECOND + 1  # one for each number of vectors
+NARROW = PAIRS + MOST_VECTORS
+TABLE_SIZE = NARROW + 1
 
 
 def slot_of(kind: str, height: int, vectors: int, by_rows: int) -> int:
@@ -37,6 +39,7 @@ def slot_of(kind: str, height: int, vectors: int, by_rows: int) -> int:
     if kind in ("tile", "pair_tile"):
         return TILES + (by_rows * MOST_VECTORS + vectors - 1) * MOST_ROWS + height - 1
     return {"transpose": TRANSPOSE, "dot": DOT, "copy_rows": COPIES + vectors - 1, "gather_rows": GATHERS + vectors - 1,
+            "pair_rows": PAIRS + vectors - 1, "narrow_rows": NARROW,
             "gather_transpose": GATHER_TRANSPOSE, "take_every_second": TAKE_EVERY_SECOND, "put_every_second": PUT_EVERY_SECOND}[kind]
 
 
@@ -274,6 +277,23 @@ def _(table, x, x0, x_step, out, out0, out_step, rows, cols):
     def vectorised(table, x, x0, x_step, out, out0, out_step, rows, cols):
         slot = COPIES + ((cols - 1) >> table_entry(table, SHIFT))
         call_block(table, slot, x, x0, x_step, out, out0, out_step, rows, cols)
+
+    return vectorised
+
+
+@overload(plain.pair_rows)
+def _(table, x, x0, x_step, out, out0, out_step, rows, cols):
+    def vectorised(table, x, x0, x_step, out, out0, out_step, rows, cols):
+        slot = PAIRS + ((cols - 1) >> table_entry(table, SHIFT))
+        call_block(table, slot, x, x0, x_step, out, out0, out_step, rows, cols)
+
+    return vectorised
+
+
+@overload(plain.narrow_rows)
+def _(table, x, x0, x_step, out, out0, out_step, rows, cols):
+    def vectorised(table, x, x0, x_step, out, out0, out_step, rows, cols):
+        call_block(table, NARROW, x, x0, x_step, out, out0, out_step, rows, cols)
 
     return vectorised
 

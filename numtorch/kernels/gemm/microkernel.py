@@ -399,6 +399,76 @@ def build_copy_rows(fn: ir.Function, double: bool, lanes: int, vectors: int) -> 
     b.ret_void()
 
 
+def build_pair_rows(fn: ir.Function, double: bool, lanes: int, vectors: int) -> None:
+    """The body of ``pair_rows`` for rows of ``vectors`` vectors of pairs, the last one possibly partial."""
+    x, x_step, out, out_step, rows, cols = fn.args
+    b = ir.IRBuilder(fn.append_basic_block("entry"))
+    v = Lanes(b, double, lanes)
+    halves = ir.VectorType(ir.IntType(16), lanes)
+    sixteen = ir.Constant(v.indices, [16] * lanes)
+    mask = v.first(b.sub(cols, const(lanes * (vectors - 1))))
+    masked = v.function(f"llvm.masked.load.v{lanes}i16.p0", halves, [PTR, INT32, v.mask_type, halves])
+
+    def low_halves(row, j, whole):
+        """One vector of a row, each number in the lower half of a lane."""
+        pointer = v.at(row, v.bytes // 2 * j)
+        if j < vectors - 1 or whole:
+            value = b.load(pointer, typ=halves)
+            value.align = 2
+        else:
+            value = b.call(masked, [pointer, ir.Constant(INT32, 2), mask, ir.Constant(halves, [0] * lanes)])
+        return b.zext(value, v.indices)
+
+    def row_of_pairs(state, whole, partner):
+        source, target = state
+        below = v.at(source, x_step)
+        for j in range(vectors):
+            pair = low_halves(source, j, whole)
+            if partner:
+                pair = b.or_(pair, b.shl(low_halves(below, j, whole), sixteen))
+            v.store(b.bitcast(pair, v.type), v.at(target, v.bytes * j))
+        return [v.at(below, x_step), v.at(target, out_step)]
+
+    def all_rows(whole):
+        state = carried_loop(b, b.ashr(rows, const(1)), [x, out], lambda state: row_of_pairs(state, whole, True))
+        carried_loop(b, b.and_(rows, const(1)), state, lambda state: row_of_pairs(state, whole, False))
+        return []
+
+    either(b, b.icmp_signed("==", cols, const(lanes * vectors)), lambda: all_rows(True), lambda: all_rows(False))
+    b.ret_void()
+
+
+def build_narrow_rows(fn: ir.Function, double: bool, lanes: int) -> None:
+    """The body of ``narrow_rows``."""
+    x, x_step, out, out_step, rows, cols = fn.args
+    b = ir.IRBuilder(fn.append_basic_block("entry"))
+    v = Lanes(b, double, lanes)
+    halves = ir.VectorType(ir.IntType(16), lanes)
+    whole, rest = b.udiv(cols, const(lanes)), b.urem(cols, const(lanes))
+    store = v.function(f"llvm.masked.store.v{lanes}i16.p0", VOID, [halves, PTR, INT32, v.mask_type])
+
+    def narrow(value):
+        return b.bitcast(b.fptrunc(value, ir.VectorType(BFloat(), lanes)), halves)
+
+    def row(state):
+        source, target = state
+
+        def vector(at):
+            b.store(narrow(v.load(at[0])), at[1]).align = 2
+            return [v.at(at[0], v.bytes), v.at(at[1], v.bytes // 2)]
+
+        def edge(at):
+            b.call(store, [narrow(v.load_masked(at[0], v.first(rest))), at[1], ir.Constant(INT32, 2), v.first(rest)])
+            return at
+
+        ends = carried_loop(b, whole, [source, target], vector)
+        carried_loop(b, b.zext(b.icmp_signed(">", rest, const(0)), INT), ends, edge)
+        return [v.at(source, x_step), v.at(target, out_step)]
+
+    carried_loop(b, rows, [x, out], row)
+    b.ret_void()
+
+
 def every_second(fn: ir.Function, double: bool, lanes: int, reads: int, move: Callable) -> None:
     """Rows in pieces of a vector: ``move(v, source, target, count)`` reads so many vectors (2 or 1) and writes the others of 3.
 
@@ -554,6 +624,8 @@ BUILDERS = {
     "copy_rows": (build_copy_rows, lambda double: BLOCK_TYPE, slice(1, 2)),
     "gather_rows": (build_gather_rows, lambda double: GATHER_TYPE, slice(1, 2)),
     "gather_transpose": (build_gather_transpose, lambda double: GATHER_TYPE, slice(0, 0)),
+    "pair_rows": (build_pair_rows, lambda double: BLOCK_TYPE, slice(1, 2)),
+    "narrow_rows": (build_narrow_rows, lambda double: BLOCK_TYPE, slice(0, 0)),
     "take_every_second": (build_take_every_second, lambda double: BLOCK_TYPE, slice(0, 0)),
     "put_every_second": (build_put_every_second, lambda double: BLOCK_TYPE, slice(0, 0)),
     "dot": (build_dot, dot_type, slice(0, 0)),

@@ -25,6 +25,7 @@ PACKING_STRIPS = 8  # strips of c from which a panel of a is packed, if it is at
 ALIASED = 4096  # bytes: rows so far apart all fall into the same few lines of a first-level cache
 PACKING_ROWS = 192  # rows of a part of c, and size of b, from which b is packed
 PACKING_BYTES = 256 * 1024
+SUMMED_ROWS = 1024  # of a part whose sums wait in scratch for the next block of k
 SERIAL_READS = 256 * 1024  # elements of a matrix below which one thread reads it as soon
 DOT_ROWS = 3  # rows of a up to which dot products with rows of b are faster than turning b
 
@@ -93,22 +94,45 @@ def make_plan(
     b_stride: int,
     flags: int,
     threads: int,
-    pairs: bool = False,
     epilogue: Jit | None = None,
 ) -> Plan:
     """The plan for ``batch`` products; the strides are those between matrices of the batch.
 
-    With ``pairs`` the elements along k are pairs of bfloat16, in arrays of float32. ``epilogue(c, start, count)`` is
-    applied to all of c, a panel at a time.
+    ``epilogue(c, start, count)`` is applied to all of c, a panel at a time.
     """
     if m == 0 or n == 0 or batch == 0:
         return Plan(lambda *_: None, np.zeros(0, np.int64), None)
     if epilogue is not None and (m == 1 or n == 1 or (batch == 1 and m <= DOT_ROWS)):
-        return finished(make_plan(dtype, batch, m, n, k, ta, tb, a_stride, b_stride, flags, threads, pairs), epilogue, dtype, batch * m * n)
-    if (m == 1 or n == 1) and not pairs:
+        return finished(make_plan(dtype, batch, m, n, k, ta, tb, a_stride, b_stride, flags, threads), epilogue, dtype, batch * m * n)
+    if m == 1 or n == 1:
         return make_vector_plan(dtype, batch, m, n, k, ta, tb, a_stride, b_stride, flags, threads)
-    if batch == 1 and m <= DOT_ROWS and tb and not ta and not pairs:
+    if batch == 1 and m <= DOT_ROWS and tb and not ta:
         return make_vector_plan(dtype, m, 1, n, k, ta, tb, k, 0, flags, threads)
+    numbers, small = _numbers(dtype, batch, m, n, k, ta, tb, a_stride, b_stride, flags, threads)
+    if epilogue is not None:
+        numbers[layout.EPILOGUE] = epilogue_address(epilogue, dtype)
+    return _blocked(numbers, small, [dtype] * 5)
+
+
+def make_pairs_plan(batch: int, m: int, n: int, k: int, ta: bool, tb: bool, a_stride: int, b_stride: int, flags: int, threads: int,
+                    narrow: bool) -> Plan:
+    """The plan for products of bfloat16, whose arrays are all of uint16, but for the bias.
+
+    Rows that run along k have an even length. ``narrow``: c is bfloat16, too, else it holds the halves of float32.
+    """
+    numbers, _ = _numbers(np.dtype(np.float32), batch, m, n, -(-k // 2), ta, tb, a_stride, b_stride, flags, threads, k, narrow)
+    half = np.dtype(np.uint16)
+    return _blocked(numbers, False, [half, half, half, np.dtype(np.float32), half])
+
+
+def _numbers(dtype: np.dtype, batch: int, m: int, n: int, k: int, ta: bool, tb: bool, a_stride: int, b_stride: int, flags: int,
+             threads: int, paired_rows: int = -1, narrow: bool = False) -> tuple[np.ndarray, bool]:
+    """What stands in a plan, and whether the product is small: one part and one block of k, packed on the stack if at all.
+
+    With ``paired_rows`` from 0 on, k counts pairs of bfloat16; ``dtype`` is that of the sums.
+    """
+    pairs = paired_rows >= 0
+    unit = 2 if pairs else 1
     micro = variants(dtype == np.float64, pairs)
     regs, item = micro.registers, dtype.itemsize
     chunks = threads if batch * m * n * k >= SERIAL_WORK else 1
@@ -117,9 +141,9 @@ def make_plan(
 
     # Rows of a are read in place, where they do not push each other out of the cache: micro-kernels
     # are as fast by rows. Columns are packed where c is wide.
-    pack_a = n > PACKING_STRIPS * regs.strip and (ta or k * item % ALIASED == 0)
-    # A packed b saves translations of addresses, if enough rows share it.
-    pack_b = tb or (m // down >= PACKING_ROWS and k * n * item > PACKING_BYTES)
+    pack_a = (pairs and ta) or (n > PACKING_STRIPS * regs.strip and (ta or k * item % ALIASED == 0))
+    # A packed b saves translations of addresses, if enough rows share it. Columns of bfloat16 become pairs as they are packed.
+    pack_b = pairs or tb or (m // down >= PACKING_ROWS and k * n * item > PACKING_BYTES)
     if regs.bits == 128 and n % regs.lanes:
         pack_b = True  # masked loads are slow there; a packed b keeps them to a part of the columns
     blocks = max(1, -(-k * item // BLOCK_DEPTH))
@@ -130,6 +154,9 @@ def make_plan(
     line = 64 // item
     scratch_a = (regs.height * depth // line + 2) * line if pack_a else 0
     scratch_b = (columns * depth // line + 2) * line if pack_b else 0
+    if narrow and blocks > 1:
+        down *= -(-m // (down * SUMMED_ROWS))
+    sums = columns * (-(-m // down) if blocks > 1 else regs.height) if narrow else 0
     panels = -(-m // regs.height)
 
     numbers = np.zeros(layout.PLAN_SIZE, np.int64)
@@ -154,33 +181,42 @@ def make_plan(
         layout.GRID_M: down,
         layout.GRID_N: across,
         layout.CHUNKS: chunks,
-        layout.SCRATCH_A: scratch_a,
-        layout.SCRATCH: scratch_a + scratch_b,
+        layout.SCRATCH_A: scratch_a * unit,
+        layout.SCRATCH: (scratch_a + scratch_b + sums) * unit,
+        layout.UNIT: unit,
+        layout.A_STEP: m if ta else k * unit,
+        layout.B_STEP: k * unit if tb else n,
+        layout.PAIRED_ROWS: paired_rows,
+        layout.SUMS: (scratch_a + scratch_b) * unit if narrow else 0,
         layout.PANELS: panels,
         layout.PANEL_HEIGHT: m // panels,
         layout.HIGHER_PANELS: m % panels,
-        layout.EPILOGUE: 0 if epilogue is None else epilogue_address(epilogue, dtype),
     }.items():
         numbers[at] = value
     _compile_variants(micro, numbers)
+    if narrow:
+        micro.need_narrow()
     on_stack = tb and k * -(-n // regs.strip) * regs.strip <= STACK
-    small = not pack_a and (not pack_b or on_stack) and down * across == 1 and blocks == 1
-    return _blocked(dtype, numbers, small)
+    return numbers, not pack_a and (not pack_b or on_stack) and down * across == 1 and blocks == 1
 
 
-def _blocked(dtype: np.dtype, numbers: np.ndarray, small: bool) -> Plan:
-    """The plan with its driver, from numbers that lack only the address of the chunks' kernel."""
+def _blocked(numbers: np.ndarray, small: bool, dtypes: list[np.dtype]) -> Plan:
+    """The plan with its driver, from numbers that lack only the address of the chunks' kernel.
+
+    ``dtypes``: of a, b, c, the bias and scratch.
+    """
     chunks = int(numbers[layout.CHUNKS])
     if small and chunks == 1:
         if numbers[layout.FLAGS] & ~ACCUMULATE:
-            return Plan(_entry(layout.multiply_small_biased, numbers, dtype, 4), numbers, None, True)
-        return Plan(_entry(layout.multiply_small, numbers, dtype, 3), numbers, None)
+            return Plan(_entry(layout.multiply_small_biased, numbers, dtypes[:4]), numbers, None, True)
+        return Plan(_entry(layout.multiply_small, numbers, dtypes[:3]), numbers, None)
     kernel = layout.multiply_small_chunk if small else layout.multiply_chunk
-    run = _entry(kernel, numbers, dtype, 5, 0)
+    run = _entry(kernel, numbers, dtypes, 0)
     if chunks > 1:
-        numbers[layout.CHUNK] = _address(kernel, numbers, dtype, 5, 0)
-        run = _entry(layout.multiply_parallel, numbers, dtype, 5, 0)
-    return Plan(run, numbers, scratch_key(dtype, chunks * int(numbers[layout.SCRATCH])))
+        numbers[layout.CHUNK] = _address(kernel, numbers, dtypes, 0)
+        run = _entry(layout.multiply_parallel, numbers, dtypes, 0)
+    size = -(-chunks * int(numbers[layout.SCRATCH]) // int(numbers[layout.UNIT]))
+    return Plan(run, numbers, scratch_key(dtypes[3], size))
 
 
 def finished(plan: Plan, epilogue: Jit, dtype: np.dtype, size: int) -> Plan:
@@ -245,7 +281,7 @@ def make_vector_plan(
     else:
         kernel = vector.along_columns_parallel if chunks > 1 else vector.along_columns
 
-    entry = _entry(kernel, numbers, dtype, 4)
+    entry = _entry(kernel, numbers, [dtype] * 4)
     if flags & ~ACCUMULATE:
         if matrix_is_a:
             return Plan(entry, numbers, None, True)
@@ -255,16 +291,16 @@ def make_vector_plan(
     return Plan(lambda numbers, a, b, c: entry(numbers, b, a, c, c), numbers, None)
 
 
-def _entry(kernel: Jit, numbers: np.ndarray, dtype: np.dtype, arrays: int, *rest: int) -> Callable:
+def _entry(kernel: Jit, numbers: np.ndarray, dtypes: list[np.dtype], *rest: int) -> Callable:
     """The compiled code itself: a plan's key has already said which types it gets."""
-    return kernel.entry(numbers, *[np.empty(1, dtype)] * arrays, *rest)
+    return kernel.entry(numbers, *[np.empty(1, dtype) for dtype in dtypes], *rest)
 
 
-def _address(kernel: Jit, numbers: np.ndarray, dtype: np.dtype, arrays: int, *rest: int) -> int:
+def _address(kernel: Jit, numbers: np.ndarray, dtypes: list[np.dtype], *rest: int) -> int:
     """Where the code is that ``_entry`` has compiled for these types; plain Python needs none."""
     if disabled():
         return 0
-    arguments = (numbers, *[np.empty(1, dtype)] * arrays, *rest)
+    arguments = (numbers, *[np.empty(1, dtype) for dtype in dtypes], *rest)
     compiled = kernel.dispatcher.overloads[tuple(numba().typeof(x) for x in arguments)]
     return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
 
@@ -291,14 +327,15 @@ def _compile_variants(micro: Variants, plan: np.ndarray) -> None:
     ta, tb, pack_a, pack_b = (
         bool(plan[i]) for i in (at.TRANSPOSED_A, at.TRANSPOSED_B, at.PACK_A, at.PACK_B)
     )
+    need_rows = micro.need_copy if plan[at.UNIT] == 1 else micro.need_pairs
     by_rows = not ta and not pack_a
     for height in heights:
         for width in widths:
             micro.need_tile(height, width, by_rows)
         if pack_a and ta:
-            micro.need_copy(height)
+            need_rows(height)
     if (pack_a and not ta) or (pack_b and tb):
         micro.need_transpose()
     if pack_b and not tb:
         for width in widths:
-            micro.need_copy(width)
+            need_rows(width)

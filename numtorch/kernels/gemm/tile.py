@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from numtorch.kernels.math import float_to_bf16
+
 STACK = 4096  # elements of scratch space on the stack: a 64 x 64 matrix
 
 # What a tile does with its sums before it stores them, in this order.
@@ -78,6 +80,27 @@ def copy_rows(table, x, x0, x_step, out, out0, out_step, rows, cols):
     for i in range(rows):
         for j in range(cols):
             out[out0 + i * out_step + j] = x[x0 + i * x_step + j]
+
+
+def pair_rows(table, x, x0, x_step, out, out0, out_step, rows, cols):
+    """``out[i, 2 * j], out[i, 2 * j + 1] = x[2 * i, j], x[2 * i + 1, j]``: numbers of 16 bits, neighbours below become neighbours.
+
+    A last row without a partner is paired with zeros. Each row of pairs is padded with zeros as in ``copy_rows``.
+    """
+    for i in range(rows):
+        for j in range(cols):
+            at = out0 + i // 2 * out_step + 2 * j
+            out[at + i % 2] = x[x0 + i * x_step + j]
+            if i == rows - 1 and i % 2 == 0:
+                out[at + 1] = 0
+
+
+def narrow_rows(table, x, x0, x_step, out, out0, out_step, rows, cols):
+    """``out[i, j]`` is the bfloat16 nearest to the float32 whose halves stand at ``x[i, 2 * j]`` and behind it."""
+    for i in range(rows):
+        for j in range(cols):
+            at = x0 + i * x_step + 2 * j
+            out[out0 + i * out_step + j] = float_to_bf16(x[at : at + 2].view(np.float32)[0])
 
 
 def take_every_second(table, x, x0, x_step, out, out0, out_step, rows, cols):

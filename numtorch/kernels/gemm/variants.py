@@ -112,6 +112,12 @@ class Variants:
         self._need("take_every_second", 0, 0, 0)
         self._need("put_every_second", 0, 0, 0)
 
+    def need_pairs(self, width: int) -> None:
+        self._need("pair_rows", 0, -(-width // self.registers.lanes), 0)
+
+    def need_narrow(self) -> None:
+        self._need("narrow_rows", 0, 0, 0)
+
     def need_dot(self) -> None:
         self._need("dot", 0, 0, 0)
 

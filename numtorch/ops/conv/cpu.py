@@ -23,6 +23,8 @@ from numtorch.ops.conv.plan import (
     Source,
     forward_job,
     input_grad_jobs,
+    pack,
+    pack_space,
     planes_plan,
     product_plan,
     run,
@@ -94,23 +96,19 @@ def pointwise_weight_grad(x, g, gw, n, ci, h, wd, co, *_):
 def implicit_forward(x, w, bias, out, *ints):
     """Any shape: weights times the input's shifted positions."""
     plan = _forward_plan(False, x.dtype, get_num_threads(), *ints)
-    packed = np.empty(plan.weights, w.dtype)
-    implicit.pack_weights(plan.numbers, w, packed)
-    run(implicit.product_chunk, plan, x, packed, bias, out)
+    run(implicit.product_chunk, plan, x, pack(implicit.pack_weights, plan, w), bias, out)
 
 
 def implicit_input_grad(g, w, gx, *ints):
     """Any shape: turned weights times the incoming gradient's shifted positions, for each phase of the input."""
     plan = _input_grad_plan(False, g.dtype, get_num_threads(), *ints)
-    packed = np.empty(plan.weights, w.dtype)
-    implicit.pack_turned(plan.numbers, plan.jobs, plan.chosen, w, packed)
-    run(implicit.product_chunk, plan, g, packed, NO_BIAS[g.itemsize], gx)
+    run(implicit.product_chunk, plan, g, pack(implicit.pack_turned, plan, w), NO_BIAS[g.itemsize], gx)
 
 
 def implicit_weight_grad(x, g, gw, *ints):
     """Any shape: the incoming gradient times the input's shifted positions, turned."""
     plan = _weight_grad_plan(False, x.dtype, get_num_threads(), *ints)
-    parts = gw if plan.parts == 1 else np.empty(plan.parts * gw.size, gw.dtype)
+    parts = gw if plan.parts == 1 else pack_space(gw.dtype, plan.parts * gw.size)
     run(implicit.weight_grad_chunk, plan, x, g, g, parts)
     if plan.parts > 1:
         direct.combine(parts, gw, plan.parts)
@@ -206,8 +204,9 @@ def _forward_plan(planes, dtype, threads, n, ci, h, wd, co, kh, kw, ho, wo, sh, 
 def _input_grad_plan(planes, dtype, threads, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups) -> Plan:
     jobs = tuple(input_grad_jobs(h, wd, kh, kw, sh, sw, ph, pw, dh, dw))
     source = Source(n, groups, co // groups, ho, wo, 1, 1)
-    make = planes_plan if planes else product_plan
-    return make(source, ci // groups, kh * kw, (h, wd), (sh, sw), jobs, dtype, threads)
+    if planes:
+        return planes_plan(source, ci // groups, kh * kw, (h, wd), (sh, sw), jobs, dtype, threads)
+    return product_plan(source, ci // groups, kh * kw, (h, wd), (sh, sw), jobs, dtype, threads, implicit.pack_turned)
 
 
 @lru_cache(maxsize=1024)

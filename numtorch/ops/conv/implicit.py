@@ -327,51 +327,54 @@ def weight_grad_chunk(plan, starts, phases, jobs, x, g, bias, out, scratch, chun
                 flags = ACCUMULATE
 
 
-@jit(**OUTER)
-def pack_weights(plan, w, packed):
+@jit(**CHUNK)
+def pack_weights(plan, starts, phases, jobs, w, packed, bias, out, scratch, chunk):
     """Weights (channel, (k, tap)) for the forward pass: panels of channels, in each one row for every (k, tap)."""
     m, k = plan[GROUP_ROWS], plan[GROUP_CHANNELS] * plan[TAPS]
     panels = (m + plan[HEIGHT] - 1) // plan[HEIGHT]
-    i = 0
-    for panel in range(plan[GROUPS] * panels):
-        h = m // panels + (1 if panel % panels < m % panels else 0)
+    height, higher, count = m // panels, m % panels, plan[GROUPS] * panels
+    for panel in range(count * chunk // plan[CHUNKS], count * (chunk + 1) // plan[CHUNKS]):
+        group, p = panel // panels, panel % panels
+        i = group * m + p * height + min(p, higher)
+        h = height + (1 if p < higher else 0)
         pack_transposed(plan[TABLE], plan[LANES], w, i * k, k, packed, i * k, h, h, k)
-        i += h
 
 
-@jit(**OUTER)
-def pack_turned(plan, jobs, chosen, w, packed):
+@jit(**CHUNK)
+def pack_turned(plan, starts, chosen, jobs, w, packed, bias, out, scratch, chunk):
     """Weights for the input gradient: for each job panels of input channels, one row for every (output channel, tap).
 
-    ``chosen`` lists the taps of each job, one job after the other.
+    ``chosen`` lists the taps of each job, one job after the other. Where there are several jobs, a channel's taps are turned in
+    scratch, from which every job takes its own.
     """
-    m, source, taps = plan[GROUP_ROWS], plan[GROUP_CHANNELS], plan[TAPS]
+    table, lanes, m, source, taps = plan[TABLE], plan[LANES], plan[GROUP_ROWS], plan[GROUP_CHANNELS], plan[TAPS]
     panels = (m + plan[HEIGHT] - 1) // plan[HEIGHT]
-    first = 0
-    for job in range(0, plan[JOBS] * JOB_SIZE, JOB_SIZE):
-        count = jobs[job + JOB_DEPTH] // source
-        to = jobs[job + JOB_WEIGHTS]
-        for group in range(plan[GROUPS]):
-            i = 0
-            for panel in range(panels):
-                h = m // panels + (1 if panel < m % panels else 0)
-                for c in range(source):
-                    at = ((group * source + c) * m + i) * taps
-                    if count == taps:
-                        pack_transposed(plan[TABLE], plan[LANES], w, at, taps, packed, to, h, h, taps)
-                    else:
-                        for t in range(count):
-                            tap = at + chosen[first + t]
-                            row = packed[to + t * h : to + t * h + h]
-                            for j in range(h):
-                                row[j] = w[tap + j * taps]
-                    to += count * h
-                i += h
-        first += count
+    height, higher, count = m // panels, m % panels, plan[GROUPS] * panels
+    turned = scratch[chunk * plan[SCRATCH] : (chunk + 1) * plan[SCRATCH]]
+    for panel in range(count * chunk // plan[CHUNKS], count * (chunk + 1) // plan[CHUNKS]):
+        group, p = panel // panels, panel % panels
+        i = p * height + min(p, higher)
+        h = height + (1 if p < higher else 0)
+        for c in range(source):
+            at = ((group * source + c) * m + i) * taps
+            if plan[JOBS] == 1:
+                pack_transposed(table, lanes, w, at, taps, packed, (group * m + i) * source * taps + c * taps * h, h, h, taps)
+                continue
+            pack_transposed(table, lanes, w, at, taps, turned, 0, h, h, taps)
+            first = 0
+            for job in range(0, plan[JOBS] * JOB_SIZE, JOB_SIZE):
+                mine = jobs[job + JOB_DEPTH] // source
+                to = jobs[job + JOB_WEIGHTS] + (group * m + i) * source * mine + c * mine * h
+                for t in range(mine):
+                    row = packed[to + t * h : to + t * h + h]
+                    tap = turned[chosen[first + t] * h :]
+                    for j in range(h):
+                        row[j] = tap[j]
+                first += mine
 
 
 @jit(parallel=True, needs="numtorch.ops.conv.pointer_codegen")
 def run_chunks(kernel, plan, starts, phases, jobs, x, w, bias, out, scratch, chunks):
-    """``product_chunk`` or ``weight_grad_chunk``, by its address, on every chunk in parallel."""
+    """A kernel that takes what ``product_chunk`` takes, by its address, on every chunk in parallel."""
     for chunk in prange(chunks):
         call(kernel, plan, starts, phases, jobs, x, w, bias, out, scratch, chunk)

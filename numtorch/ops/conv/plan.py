@@ -24,6 +24,7 @@ FEW_WEIGHTS = 1 << 16  # up to which a weight gradient is summed by parts of the
 PARTS = 8  # of the images: fixed, so that the result does not depend on the threads
 
 scratch = Scratch()
+packs = Scratch()  # of packed weights and of partial sums: kept, as fresh memory costs more than what is written to it
 
 
 class Plan(NamedTuple):
@@ -33,7 +34,7 @@ class Plan(NamedTuple):
         starts: where each row (channel, tap) begins in the source; ``phases``: (row, column) of each phase plane;
         jobs: a row for each product; ``chosen``: the taps of each job.
         weights: elements of the packed weights; ``parts``: partial sums of a weight gradient.
-        kernel: address of the chunks' loop, 0 for one chunk.
+        kernel: address of the chunks' loop, 0 for one chunk; ``packing``: of the one that packs weights.
     """
 
     numbers: np.ndarray
@@ -46,6 +47,7 @@ class Plan(NamedTuple):
     parts: int
     chunks: int
     kernel: Any
+    packing: Any = 0
 
 
 class Job(NamedTuple):
@@ -167,8 +169,9 @@ def _chunk_address(kernel: Any, plan: tuple, dtype: np.dtype) -> Any:
     return address(kernel, *plan, *[np.empty(1, dtype)] * 5, 0)
 
 
-def product_plan(source: Source, rows: int, taps: int, result: tuple, spread: tuple, jobs: tuple, dtype: np.dtype, threads: int) -> Plan:
-    """The plan of ``implicit.product_chunk``: ``rows`` channels of the result in each group."""
+def product_plan(source: Source, rows: int, taps: int, result: tuple, spread: tuple, jobs: tuple, dtype: np.dtype, threads: int,
+                 pack: Any = at.pack_weights) -> Plan:
+    """The plan of ``implicit.product_chunk``: ``rows`` channels of the result in each group, weights packed by ``pack``."""
     micro, numbers = _begin(source, dtype == np.float64, rows, taps, spread[1])
     phases, starts = _lay_out(numbers, source, list(jobs))
     regs, item, strip = micro.registers, dtype.itemsize, micro.registers.strip
@@ -194,7 +197,7 @@ def product_plan(source: Source, rows: int, taps: int, result: tuple, spread: tu
     direct = len(jobs) == 1 and spread == (1, 1)
     planes = 0 if numbers[at.IN_PLACE] else _whole_lines(block * source.groups * source.channels * int(numbers[at.CHANNEL]) + regs.lanes)
     results = planes + strips * depth * strip
-    size = results + (0 if direct else rows * strips * strip) + 16
+    size = max(results + (0 if direct else rows * strips * strip), regs.height * taps) + 16
     for key, value in {at.BLOCK: block, at.RESULT_H: result[0], at.RESULT_W: result[1], at.SPREAD_H: spread[0], at.SPREAD_W: spread[1],
                        at.JOBS: len(jobs), at.UNITS: units, at.CHUNKS: chunks, at.DEPTH: depth, at.STRIPS: strips,
                        at.SCRATCH_B: planes, at.SCRATCH_C: results, at.SCRATCH: _whole_lines(size)}.items():
@@ -203,8 +206,8 @@ def product_plan(source: Source, rows: int, taps: int, result: tuple, spread: tu
     _need(micro, _heights(rows, regs.height), widths, {n for job in jobs for n in _pieces(job, strip)}, False)
     chosen = np.array([tap[0] for job in jobs for tap in job.taps], np.int64)
     arrays = numbers, starts.astype(np.int64), np.array(phases, np.int64).reshape(-1), table.reshape(-1)
-    kernel = _chunk_address(at.product_chunk, arrays, dtype) if chunks > 1 else 0
-    return Plan(*arrays, chosen, scratch_key(dtype, chunks * int(numbers[at.SCRATCH])), weights + regs.lanes, 1, chunks, kernel)
+    kernel, packing = (_chunk_address(k, arrays, dtype) if chunks > 1 else 0 for k in (at.product_chunk, pack))
+    return Plan(*arrays, chosen, scratch_key(dtype, chunks * int(numbers[at.SCRATCH])), weights + regs.lanes, 1, chunks, kernel, packing)
 
 
 def weight_grad_plan(source: Source, rows: int, taps: int, job: Job, dtype: np.dtype, threads: int) -> Plan:
@@ -273,12 +276,30 @@ def planes_plan(source: Source, rows: int, taps: int, result: tuple, spread: tup
     return Plan(*arrays, np.zeros(0, np.int64), scratch_key(dtype, chunks * int(numbers[at.SCRATCH])), 0, 1, chunks, kernel)
 
 
+def _space(arrays: Scratch, key: int) -> np.ndarray:
+    found = arrays.arrays.get(key)
+    return arrays.add(key) if found is None else found
+
+
+def pack_space(dtype: np.dtype, size: int) -> np.ndarray:
+    """``size`` elements for packed weights or partial sums, until the next call."""
+    return _space(packs, scratch_key(dtype, size))[:size]
+
+
+def pack(kernel: Any, plan: Plan, w: np.ndarray) -> np.ndarray:
+    """The weights as ``kernel``, that of the plan, packs them."""
+    packed = pack_space(w.dtype, plan.weights)
+    arrays = plan.numbers, plan.starts, plan.chosen, plan.jobs, w, packed, w, w, _space(scratch, plan.scratch)
+    if plan.chunks > 1:
+        at.run_chunks(plan.packing, *arrays, plan.chunks)
+    else:
+        kernel(*arrays, 0)
+    return packed
+
+
 def run(kernel: Any, plan: Plan, x: np.ndarray, w: np.ndarray, bias: np.ndarray, out: np.ndarray) -> None:
     """All chunks of a plan."""
-    space = scratch.arrays.get(plan.scratch)
-    if space is None:
-        space = scratch.add(plan.scratch)
-    arrays = plan.numbers, plan.starts, plan.phases, plan.jobs, x, w, bias, out, space
+    arrays = plan.numbers, plan.starts, plan.phases, plan.jobs, x, w, bias, out, _space(scratch, plan.scratch)
     if plan.chunks > 1:
         at.run_chunks(plan.kernel, *arrays, plan.chunks)
     else:

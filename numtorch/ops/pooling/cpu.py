@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from numtorch.dispatch.program import shared_from
 from numtorch.kernels.jit import jit, prange
-from numtorch.kernels.threads import get_num_threads
 from numtorch.ops.pooling import flat
 from numtorch.ops.pooling.rows import max_row
 
-# Elements read below which starting the thread pool costs more than it saves.
-PARALLEL_WORK = 12_000
+PARALLEL_WORK = shared_from(4)  # elements read
 ROWS = "numtorch.ops.pooling.rows_codegen"
 
 
@@ -279,7 +278,7 @@ def max_pool2d_forward(x, out, indices, planes, h, w, ho, wo, kh, kw, sh, sw, ph
     ``indices`` (int64, like out) gets the position of the maximum in its plane. Padding counts as
     minus infinity. Source: torch.nn.functional.max_pool2d.
     """
-    large = planes * ho * wo * kh * kw > PARALLEL_WORK and get_num_threads() > 1
+    large = planes * ho * wo * kh * kw >= PARALLEL_WORK
     if (
         kh == kw == sh == sw == 2
         and dh == dw == 1
@@ -296,7 +295,7 @@ def max_pool2d_forward(x, out, indices, planes, h, w, ho, wo, kh, kw, sh, sw, ph
 
 def max_pool2d_values(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw):
     """``max_pool2d_forward`` for callers that need no gradient and no positions."""
-    large = planes * ho * wo * kh * kw > PARALLEL_WORK and get_num_threads() > 1
+    large = planes * ho * wo * kh * kw >= PARALLEL_WORK
     if (
         kh == kw == sh == sw == 2
         and dh == dw == 1
@@ -313,7 +312,7 @@ def max_pool2d_values(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, 
 
 def max_pool2d_backward(g, indices, gx, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw):
     """Gradient of ``max_pool2d_forward``: g added at ``indices`` of gx (planes,h,w)."""
-    large = planes * h * w > PARALLEL_WORK and get_num_threads() > 1
+    large = planes * h * w >= PARALLEL_WORK
     MAX_BACKWARD[large](g, indices, gx, planes, h * w, ho * wo)
 
 
@@ -323,7 +322,7 @@ def avg_pool2d_forward(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, inc
     The sum is divided by ``divisor``, or, where that is 0, by the window's size: with padding if
     ``include_pad``, else of the part inside the plane. Source: torch.nn.functional.avg_pool2d.
     """
-    large = planes * ho * wo * kh * kw > PARALLEL_WORK and get_num_threads() > 1
+    large = planes * ho * wo * kh * kw >= PARALLEL_WORK
     if kh == kw == sh == sw == 2 and ph == pw == 0 and 2 * ho <= h and 2 * wo <= w:
         AVERAGE_2X2[large](x, out, planes, h, w, ho, wo, divisor or 4)
     elif sh * sw <= flat.MOST_DROPPED and sh <= kh and sw <= kw:  # windows apart leave elements that nobody need read
@@ -336,7 +335,7 @@ def avg_pool2d_forward(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, inc
 
 def avg_pool2d_backward(g, gx, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, include_pad, divisor):
     """Gradient of ``avg_pool2d_forward``."""
-    large = planes * ho * wo * kh * kw > PARALLEL_WORK and get_num_threads() > 1
+    large = planes * ho * wo * kh * kw >= PARALLEL_WORK
     if kh == kw == sh == sw == 2 and ph == pw == 0 and 2 * ho <= h and 2 * wo <= w:
         AVERAGE_BACKWARD_2X2[large](g, gx, planes, h, w, ho, wo, divisor or 4)
     else:
@@ -350,11 +349,18 @@ def adaptive_avg_pool2d_forward(x, out, planes, h, w, ho, wo):
 
     Source: torch.nn.functional.adaptive_avg_pool2d.
     """
-    large = planes * (h * w + ho * wo) > PARALLEL_WORK and get_num_threads() > 1
+    if h % ho == w % wo == 0 and 1 < ho * wo < h * w:  # windows of one size side by side
+        kh, kw = h // ho, w // wo
+        avg_pool2d_forward(x, out, planes, h, w, ho, wo, kh, kw, kh, kw, 0, 0, True, 0)
+        return
+    large = planes * (h * w + ho * wo) >= PARALLEL_WORK
     ADAPTIVE[large](x, out, planes, h, w, ho, wo)
 
 
 def adaptive_avg_pool2d_backward(g, gx, planes, h, w, ho, wo):
     """Gradient of ``adaptive_avg_pool2d_forward``."""
-    large = planes * (h * w + ho * wo) > PARALLEL_WORK and get_num_threads() > 1
+    if h == 2 * ho and w == 2 * wo:
+        avg_pool2d_backward(g, gx, planes, h, w, ho, wo, 2, 2, 2, 2, 0, 0, True, 0)
+        return
+    large = planes * (h * w + ho * wo) >= PARALLEL_WORK
     ADAPTIVE_BACKWARD[large](g, gx, planes, h, w, ho, wo)

@@ -36,6 +36,7 @@ PARTS = 8
 FEW_ROWS = 12  # channels of the result up to which gathering its operand costs more than it brings
 FEW_TURNED = 16  # the same for a weight gradient, whose operands must be turned
 FEW_GROUPED = 8  # the same with groups
+SHORT = 64  # positions in an image below which adding up products image by image costs half of their time
 SHALLOW = 18  # products in a sum up to which the same holds
 
 NO_BIAS = {4: np.empty(0, np.float32), 8: np.empty(0, np.float64)}
@@ -83,9 +84,11 @@ def pointwise_input_grad(g, w, gx, n, ci, h, wd, co, *_):
     bmm(w, g, gx, n, ci, h * wd, co, ta=True, a_stride=0)
 
 
-def pointwise_weight_grad(x, g, gw, n, ci, h, wd, co, *_):
-    """1x1: ``gw = sum over i of g[i] @ x[i].T``, image after image."""
+def pointwise_weight_grad(x, g, gw, n, ci, h, wd, co, *rest):
+    """1x1: ``gw = sum over i of g[i] @ x[i].T``, image after image; several small ones make one sum."""
     m = h * wd
+    if n > 1 and m < SHORT:
+        return implicit_weight_grad(x, g, gw, n, ci, h, wd, co, *rest)
     for i in range(n):
         gemm(g[i * co * m : (i + 1) * co * m], x[i * ci * m : (i + 1) * ci * m], gw, co, ci, m, tb=True, accumulate=i > 0)
 

@@ -224,8 +224,10 @@ def weight_grad_plan(source: Source, rows: int, taps: int, job: Job, dtype: np.d
     depth = max(depth, block * positions) if positions <= most else depth
     threads = threads if source.images * source.groups * rows * k * positions > PARALLEL_WORK else 1
     cells = -(-threads // (parts * source.groups))
-    across = min(cells, all_strips)
-    down = min(-(-cells // across), -(-rows // regs.height))
+    # Each part across turns all of its rows of g, each part down all of its strips of x: the longer is cut first.
+    panels = -(-rows // regs.height)
+    across = min(cells, all_strips) if k >= rows else min(-(-cells // min(cells, panels)), all_strips)
+    down = min(-(-cells // across), panels)
     chunks = min(threads, parts * source.groups * down * across)
     mine = -(-all_strips // across)
     strips = -(-mine // -(-mine * depth * strip * item // TURNED_BYTES))

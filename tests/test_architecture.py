@@ -37,6 +37,8 @@ FLOORS = {
     "numtorch.kernels.jit": 1,
     "numtorch.kernels.timing": 1,
     "numtorch.kernels.math": 2,
+    "numtorch.kernels.streams": 2,
+    "numtorch.kernels.streams_codegen": 2,
     "numtorch.kernels.overloads": 2,
     "numtorch.kernels.overloads_cuda": 2,
     "numtorch.kernels.launch": 2,
@@ -160,6 +162,7 @@ def test_who_imports_numba(module):
 # Loaded by ``jit.numba()``, by ``threads.configure()`` or by the CUDA shim, when Numba is there already.
 LOADED_WITH_NUMBA = {"numtorch.kernels.overloads", "numtorch.kernels.overloads_cuda", "numtorch.kernels.pool",
                      "numtorch.kernels.gemm.microkernel", "numtorch.kernels.gemm.calls", "numtorch.ops.conv.pointer_codegen",
+                     "numtorch.kernels.streams_codegen",
                      "numtorch.ops.conv.winograd_codegen", "numtorch.ops.conv.images_codegen", "numtorch.ops.pooling.rows_codegen",
                      "numtorch.ops.movement.runs_codegen", "numtorch.ops.movement.transposed_tile_codegen"}
 

@@ -48,7 +48,7 @@ _op("add", lambda fw, x, y: x + y, FLAT, FLAT)
 _op("mul", lambda fw, x, y: x * y, FLAT, FLAT, backward=True)
 _op("add, out=", lambda fw, x, y, out: fw.T.add(x, y, out=out), FLAT, FLAT, FLAT)
 _op("mul in place", lambda fw, x: x.mul_(1.0), FLAT)
-_op("add in place", lambda fw, x, y: x.add_(y, alpha=0), FLAT, FLAT)
+_op("add in place", lambda fw, x, y: x.add_(y), FLAT, FLAT)
 _op("add a row", lambda fw, x, y: x + y, SQUARE, (4096,))
 _op("add a column", lambda fw, x, y: x + y, SQUARE, (4096, 1))
 _op("add to channels", lambda fw, x, y: x + y, IMAGES, (64, 1, 1))
@@ -57,7 +57,6 @@ _op("float32 to bfloat16", lambda fw, x: x.to(fw.T.bfloat16), FLAT)
 _op("clone", lambda fw, x: x.clone(), FLAT)
 _op("transpose", lambda fw, x: x.t().contiguous(), SQUARE)
 _op("NCHW to NHWC", lambda fw, x: x.permute(0, 2, 3, 1).contiguous(), IMAGES)
-_op("cat", lambda fw, x, y: fw.T.cat([x, y], 1), (4096, 2048), (4096, 2048))
 
 for _name in ("sum", "amax"):
     def _reduced(fw: SimpleNamespace, x: Any, name: str = _name, dim: Any = ()) -> Any:

@@ -18,7 +18,7 @@ from numtorch.device import CPU, META
 from numtorch.dispatch.cost import elementwise_work
 from numtorch.dtype import dtype
 from numtorch.errors import KernelError
-from numtorch.kernels import registry, threads, timing
+from numtorch.kernels import registry, streams, threads, timing
 from numtorch.kernels.codegen import elementwise
 from numtorch.kernels.codegen.elementwise import COLUMN, FREE, FULL, HELD, ONE, ROW, SCALAR, UNIT, Operand, Spec
 from numtorch.kernels.codegen.expr import Expr
@@ -136,6 +136,11 @@ class Program:
         """Elements from which the work is shared by threads."""
         return shared_from(_weight(self.outputs))
 
+    @cached_property
+    def light(self) -> bool:
+        """Whether only memory limits the loop. Where arithmetic does, stores that pass the caches have nothing to hide behind."""
+        return _weight(self.outputs) == 1
+
     def compute_type(self, values: tuple) -> dtype:
         """The type in which the formula computes for these operands."""
         tensors, numbers = [], []
@@ -175,7 +180,8 @@ class Program:
         )
         inplace = outs is not None and len(outs) == 1 and outs[0] is values[0] and walks[0] is FULL
         inner = inner_walks(geometry) if form == "strided" and where is CPU else ()
-        spec = Spec(f"{self.name}_{form}".replace(".", "_"), form, operands, result, compute, inplace, inner)
+        streamed = where is CPU and not inplace and self.light and _streamed(form, geometry, numel, result)
+        spec = Spec(f"{self.name}_{form}".replace(".", "_"), form, operands, result, compute, inplace, inner, streamed)
         if where is not CPU:
             return self._cuda_plan(spec, geometry, shape, kinds, numel, walks, lambda: self._work(values, spec, walks, shape, outs))
         parallel = numel >= self.limit and threads.get_num_threads() > 1
@@ -294,6 +300,13 @@ def _check_outs(op: str, outs: tuple, result: tuple, shape: Size) -> tuple:
             raise RuntimeError(f"{op}: unsupported operation: more than one element of the written-to tensor refers to a "
                                "single memory location. Please clone() the tensor before performing the operation.")
     return tuple(o._k.dtype for o in outs)
+
+
+def _streamed(form: str, geometry: tuple, numel: int, result: tuple) -> bool:
+    """Whether results pass the caches: each is larger than they are, and comes in long enough pieces."""
+    if numel * min(d.itemsize for d in result) < streams.LARGE:
+        return False
+    return form == "flat" or (form == "rows" and geometry[1] >= streams.BLOCK // 2)
 
 
 @lru_cache(maxsize=8192)

@@ -10,17 +10,18 @@ from hypothesis import strategies as st
 
 import numtorch as torch
 from numtorch.dispatch.op import OPS, primitive
-from numtorch.kernels import source, threads
+from numtorch.kernels import registry, source, streams, threads
 from numtorch.kernels.codegen import elementwise, expr, reduction, scalar, update
 from numtorch.kernels.codegen.elementwise import COLUMN, FREE, FULL, HELD, ONE, ROW, SCALAR, UNIT, Operand, Spec
 
 F32, F64, I64, BF16 = torch.float32, torch.float64, torch.int64, torch.bfloat16
 
 
-def text_of(op, form, *operands, out=F32, compute=F32, device="cpu", inner=()):
+def text_of(op, form, *operands, out=F32, compute=F32, device="cpu", inner=(), streamed=False):
     op = OPS[op]
     symbols = [expr.symbol(o.name) for o in operands]
-    return elementwise.source(Spec(op.name, form, operands, (out,), compute, inner=inner), [expr.apply(op, symbols)], device)
+    spec = Spec(op.name, form, operands, (out,), compute, inner=inner, streamed=streamed)
+    return elementwise.source(spec, [expr.apply(op, symbols)], device)
 
 
 # --- text -----------------------------------------------------------------------------------------
@@ -61,6 +62,43 @@ def add(x_, y_, out0, rows, cols):
             t1 = x + y
             out0_row[j] = t1
 """
+
+
+def test_streamed():
+    assert text_of("add", "rows", Operand("x", F32, COLUMN), Operand("y", F32, ROW), streamed=True) == """\
+def add(x_, y_, out0, rows, cols):
+    for i in prange(rows):
+        part0 = room(out0)
+        x = x_[i]
+        for first in range(0, cols, 1024):
+            n = min(1024, cols - first)
+            y_row = y_[first : first + n]
+            for j in range(n):
+                y = y_row[j]
+                t1 = x + y
+                part0[j] = t1
+            stream(part0, out0, i * cols + first, n)
+"""
+
+
+@pytest.mark.parametrize("n", [7, 5_000, 40_001])
+def test_streamed_results_are_those_of_plain_loops(monkeypatch, n):
+    """Results of any alignment and length, several of one loop, whole elements of one byte, and broadcast rows."""
+
+    def results():
+        registry.clear_memos()
+        x, y = torch.linspace(-1, 1, n, requires_grad=True), torch.linspace(0, 3, n, requires_grad=True)
+        out = torch.full((n + 3,), 7.0)
+        torch.add(x.detach(), y.detach(), out=out[2:-1])
+        row = torch.linspace(0, 1, 2100 if n > 7 else 600) + x.detach()[:5, None]
+        return [t.numpy() for t in (out, x.detach() < y.detach(), *torch.autograd.grad((x * y).sum(), (x, y)), row)]
+
+    plain = results()
+    monkeypatch.setattr(streams, "LARGE", 1)
+    assert "stream(" in source(torch.add, torch.zeros(n), torch.zeros(n))
+    for a, b in zip(plain, results(), strict=True):
+        assert np.array_equal(a, b)
+    registry.clear_memos()
 
 
 def test_strided():

@@ -6,6 +6,8 @@ Forms (CPU and CUDA from the same lines):
     rows      operands vary along rows, columns, or both       for i, j: out[i*cols+j] = f(x0[i*cols+j], x1[j])
     strided   anything else                                    offsets from sizes and strides, lines along the last one
 
+Large results of the first two are *streamed*: a block of them at a time, past the caches.
+
 A generated kernel for ``mul`` on float32, second operand a row, reads:
 
     def mul(x0, x1, out0, rows, cols):
@@ -29,6 +31,7 @@ import numpy as np
 
 from numtorch.dtype import dtype
 from numtorch.kernels import math as kernel_math
+from numtorch.kernels import streams
 from numtorch.kernels.codegen.expr import Expr
 from numtorch.kernels.codegen.scalar import emit
 from numtorch.kernels.jit import Jit, compile_source, prange
@@ -59,6 +62,8 @@ class Spec:
 
     In place, the result is stored through the first operand's own name: with a second name for the same
     memory LLVM could not tell that iterations are independent, and the loop would stay scalar.
+
+    ``streamed``: results of the flat and the rows form pass the caches; see ``kernels/streams.py``.
     """
 
     name: str
@@ -68,14 +73,16 @@ class Spec:
     compute: dtype
     inplace: bool = False
     inner: tuple[str, ...] = ()
+    streamed: bool = False
 
 
 ENV: dict[str, Any] = {name: getattr(kernel_math, name) for name in getattr(kernel_math, "__all__", ())}
 ENV |= {t: getattr(np, t) for t in ("float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "bool_")}
-ENV |= {"prange": prange, "nan": float("nan"), "inf": float("inf")}
+ENV |= {"prange": prange, "nan": float("nan"), "inf": float("inf"), "room": streams.room, "stream": streams.stream}
 
 
-_TAKEN = re.compile(r"i|j|k|o|r|n|d|q|rows|cols|outer|sizes|strides|count|step|width|index|cuda|bool|[pqt]\d+|[st][pq]\d+|out\d+")
+_TAKEN = re.compile(r"i|j|k|o|r|n|d|q|rows|cols|outer|sizes|strides|count|step|width|index|cuda|bool|first|"
+                    r"[pqt]\d+|[st][pq]\d+|(out|part)\d+")
 
 
 def variable(name: str) -> str:
@@ -125,7 +132,10 @@ def source(spec: Spec, outputs: list[Expr], device: str = "cpu") -> str:
 
     names = [f"{variable(o.name)}_" for o in spec.operands]
     same = [f"{'k' if spec.form == 'rows' else 'i'}"] * len(outs)
-    if spec.form == "flat":
+    if spec.streamed:
+        text = _streamed(spec, moving, outs, compute, lines, results)
+        geometry = ["rows", "cols"] if spec.form == "rows" else []
+    elif spec.form == "flat":
         body = loop_body({FULL: "i"}, same)
         text = _flat(device, outs[0], body)
         geometry = []
@@ -162,6 +172,26 @@ def _rows_cpu(spec: Spec, moving: list, outs: list[str], compute: str, lines: li
              for _, o in moving if o.walk is not COLUMN]
     stores = [_store(f"{t.rstrip('_')}_row", "j", r, d) for t, r, d in zip(outs, results, spec.outputs, strict=True)]
     return ["for i in prange(rows):", *_indent([*text, *across, "for j in range(cols):"]), *_indent([*loads, *lines, *stores], 2)]
+
+
+def _streamed(spec: Spec, moving: list, outs: list[str], compute: str, lines: list[str], results: list[str]) -> list[str]:
+    """Block by block into parts that stay in the cache, and from there past it; a row may have several blocks."""
+    flat = spec.form == "flat"
+    block = streams.BLOCK
+    at = "first" if flat else "i * cols + first"
+    cut = [f"{variable(o.name)}_row = {variable(o.name)}_[{'first' if o.walk is ROW else at} : {'first' if o.walk is ROW else at} + n]"
+           for _, o in moving if o.walk is not COLUMN]
+    across = [f"{variable(o.name)} = {_load(o, 'i', compute)}" for _, o in moving if o.walk is COLUMN]
+    loads = [f"{variable(o.name)} = {_load(o, 'j', compute, variable(o.name) + '_row')}" for _, o in moving if o.walk is not COLUMN]
+    rooms = [f"part{n} = room({out})" for n, out in enumerate(outs)]
+    stores = [_store(f"part{n}", "j", r, d) for n, (r, d) in enumerate(zip(results, spec.outputs, strict=True))]
+    past = [f"stream(part{n}, {out}, {at}, n)" for n, out in enumerate(outs)]
+    body = [*cut, "for j in range(n):", *_indent([*loads, *lines, *stores]), *past]
+    if flat:
+        return [f"for o in prange(({outs[0]}.size + {block - 1}) // {block}):",
+                *_indent([*rooms, f"first = o * {block}", f"n = min({block}, {outs[0]}.size - first)", *body])]
+    return ["for i in prange(rows):", *_indent([*rooms, *across, f"for first in range(0, cols, {block}):"]),
+            *_indent([f"n = min({block}, cols - first)", *body], 2)]
 
 
 def _rows_cuda(body: list[str]) -> list[str]:
@@ -227,7 +257,8 @@ def build(spec: Spec, outputs: list[Expr], parallel: bool = False) -> Jit:
     key = (text, parallel)
     if key not in _built:
         # Serial kernels allocate nothing: without Numba's reference counting a call is twice as fast.
-        options = {"parallel": True} if parallel else {"_nrt": False}
+        options: dict[str, Any] = {"parallel": True} if parallel else {} if spec.streamed else {"_nrt": False}
+        options |= {"needs": streams.CODEGEN} if spec.streamed else {}
         _built[key] = compile_source(text, spec.name, ENV, label(spec), **options)
     return _built[key]
 

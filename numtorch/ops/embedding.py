@@ -9,6 +9,7 @@ import numpy as np
 from numtorch._tensor import Tensor, alias, empty, make
 from numtorch.dispatch.cost import nbytes, numel
 from numtorch.dispatch.op import op, wrote
+from numtorch.dispatch.program import shared_from
 from numtorch.dtype import FLOATS, int32, int64
 from numtorch.kernels import threads
 from numtorch.kernels.jit import jit, prange
@@ -19,7 +20,7 @@ from numtorch.ops.movement import contiguous, reshape, unsqueeze
 from numtorch.ops.movement.launching import ready
 from numtorch.storage import kind
 
-PARALLEL_ELEMENTS = 1 << 15
+ADDED = 2  # what an element costs that is added to a row, in additions
 CLEARED = 1 << 14  # elements that a thread clears at a time
 SPARSE = 4  # the table's rows for each number, from which rows that nobody wrote are left to the system's own zeros
 
@@ -77,7 +78,7 @@ def scatter(g, w_shape, index, *, padding_idx):
     if gx._buf.size:
         n = threads.get_num_threads()
         args = (contiguous(g)._buf, index._buf, gx._buf, cols, padding_idx, not few, max(64, -(-cols // n)))
-        ready(add_rows, n > 1 and g._buf.size >= PARALLEL_ELEMENTS, args)(*args)
+        ready(add_rows, n > 1 and g._buf.size >= shared_from(ADDED), args)(*args)
     return gx, None
 
 

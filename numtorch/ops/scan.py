@@ -10,19 +10,21 @@ import numpy as np
 
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty
+from numtorch.device import CPU
 from numtorch.dispatch.cost import moves, per_input
 from numtorch.dispatch.op import op
-from numtorch.kernels import threads
+from numtorch.dispatch.program import shared_from
+from numtorch.kernels import registry, threads
 from numtorch.kernels.jit import Jit
 from numtorch.ops import movement
 from numtorch.ops import scan_cpu as cpu
 from numtorch.ops.arithmetic import exp, gt, log, where
 from numtorch.ops.movement import contiguous
-from numtorch.ops.movement.launching import ready
+from numtorch.ops.movement.launching import Plan, ready, remember
 from numtorch.ops.reduction import ReturnType
-from numtorch.storage import wrap_dim
+from numtorch.storage import kind, wrap_dim
 
-PARALLEL_ELEMENTS = 1 << 15
+SCAN, LOGARITHMS = 2, 32  # what an element costs, in additions
 
 
 def _extents(x: Tensor, dim: int) -> tuple[int, int, int]:
@@ -34,10 +36,31 @@ def _around(shape: tuple, dim: int) -> tuple[int, int, int]:
     return (prod(shape[:dim]), shape[dim], prod(shape[dim + 1 :])) if shape else (1, 1, 1)
 
 
-def _launch(kernel: Jit, x: Tensor, *args: Any) -> None:
+_plans: dict = registry.memo()
+
+
+def _scanned(kernels: tuple[Jit, Jit], x: Tensor, dim: int, *rest: Any, weight: int = SCAN, more: tuple = ()) -> Tensor:
+    """A scan of contiguous tensors (``more`` are of x's type and shape) by the kernel for rows or the one for columns."""
+    key = (kernels, x._k, x.shape, dim, rest)
+    plan = _plans.get(key)
+    if plan is None:
+        plan = remember(_plans, key, _plan(kernels, x, dim, rest, weight, more))
+    if not more:
+        return plan(x)
+    y = plan.result()
+    if plan.entry is not None:
+        plan.entry(x._buf, *[v._buf for v in more], y._buf, *plan.numbers)
+    return y
+
+
+def _plan(kernels: tuple[Jit, Jit], x: Tensor, dim: int, rest: tuple, weight: int, more: tuple) -> Plan:
     size = x._buf.size
-    if size:
-        ready(kernel, size >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1, args)(*args)
+    outer, n, inner = _extents(x, dim)
+    rows = inner == 1 and kernels[0] is not kernels[1]
+    numbers = (outer, n, *rest) if rows else (outer, n, inner, *rest)
+    parallel = size >= shared_from(weight) and threads.get_num_threads() > 1
+    buffers = (x._buf, *[v._buf for v in more], x._buf)
+    return Plan(x.shape, x._k, ready(kernels[not rows], parallel, (*buffers, *numbers)) if size else None, numbers)
 
 
 def _like(*tensors: Tensor) -> Tensor:
@@ -76,14 +99,7 @@ def sum_along(x, dim: int, reverse: bool = False):
 @sum_along.kernel("cpu", name="segments", functions=(cpu.sum_rows, cpu.sum_columns))
 @_single
 def sum_cpu(x, dim, reverse):
-    x, out = contiguous(x), _like(x)
-    outer, n, inner = _extents(x, dim)
-    if inner == 1:
-        ends = np.empty(outer * -(-n // cpu.CHUNK), out._buf.dtype)
-        _launch(cpu.sum_rows, x, x._buf, out._buf, ends, outer, n, reverse)
-    else:
-        _launch(cpu.sum_columns, x, x._buf, out._buf, outer, n, inner, reverse)
-    return out
+    return _scanned((cpu.sum_rows, cpu.sum_columns), contiguous(x), dim, reverse)
 
 
 @sum_along.kernel("cuda", name="lines")
@@ -113,6 +129,11 @@ def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     return sum_along(_target(input, dtype, "cumsum"), wrap_dim(dim, input.ndim, "cumsum"))
 
 
+def _single_or_double(s: Any) -> bool:
+    """float32 or float64"""
+    return s.dtypes[0] in dtypes.FLOATS
+
+
 # --- products -------------------------------------------------------------------------------------
 
 
@@ -125,9 +146,7 @@ def product_along(x, dim: int):
 @product_along.kernel("cpu", name="lines_cpu", functions=(cpu.product,))
 @_single
 def product_cpu(x, dim):
-    x, out = contiguous(x), _like(x)
-    _launch(cpu.product, x, x._buf, out._buf, *_extents(x, dim))
-    return out
+    return _scanned((cpu.product, cpu.product), contiguous(x), dim)
 
 
 @product_along.kernel("cuda", name="lines")
@@ -149,6 +168,11 @@ def _(g, x, *, out, dim):
     if not x.ndim:
         return g
     return _shifted(out, dim, 1, 1.0) * recurrence_along(_shifted(x, dim, -1, 0.0), g, dim, True)
+
+
+@product_along.backward.kernel("cpu", when=_single_or_double, functions=(cpu.product_gradient,))
+def product_backward_cpu(g, x, out, *, dim):
+    return _scanned((cpu.product_gradient, cpu.product_gradient), contiguous(g), dim, more=(contiguous(x), contiguous(out)))
 
 
 def _shifted(x: Tensor, dim: int, by: int, value: float) -> Tensor:
@@ -182,9 +206,7 @@ def recurrence_along(x, y, dim: int, reverse: bool = False):
 @recurrence_along.kernel("cpu", name="lines_cpu", functions=(cpu.recurrence,))
 @_single
 def recurrence_cpu(x, y, dim, reverse):
-    x, y, out = contiguous(x), contiguous(y), _like(x)
-    _launch(cpu.recurrence, x, x._buf, y._buf, out._buf, *_extents(x, dim), reverse)
-    return out
+    return _scanned((cpu.recurrence, cpu.recurrence), contiguous(x), dim, reverse, more=(contiguous(y),))
 
 
 @recurrence_along.kernel("cuda", name="lines")
@@ -219,8 +241,16 @@ def extreme_so_far(x, dim: int, sign: int):
 @_single
 def extreme_cpu(x, dim, sign):
     x = contiguous(x)
-    values, indices = extreme_so_far.op.rule(x, dim, sign)
-    _launch(cpu.extreme, x, x._buf, values._buf, indices._buf, *_extents(x, dim), sign)
+    key = (cpu.extreme, x._k, x.shape, dim, sign)
+    plan = _plans.get(key)
+    if plan is None:
+        size, numbers = x._buf.size, (*_extents(x, dim), sign)
+        parallel = size >= shared_from(SCAN) and threads.get_num_threads() > 1
+        entry = ready(cpu.extreme, parallel, (x._buf, x._buf, np.empty(1, np.int64), *numbers)) if size else None
+        plan = remember(_plans, key, Plan(x.shape, kind(dtypes.int64, CPU), entry, numbers))
+    values, indices = _like(x), plan.result()
+    if plan.entry is not None:
+        plan.entry(x._buf, values._buf, indices._buf, *plan.numbers)
     return values, indices
 
 
@@ -286,13 +316,7 @@ def logsumexp_so_far(x, dim: int, reverse: bool = False):
 @logsumexp_so_far.kernel("cpu", name="tiles", functions=(cpu.logsumexp_rows, cpu.logsumexp_columns))
 @_single
 def logsumexp_cpu(x, dim, reverse):
-    x, out = contiguous(x), _like(x)
-    outer, n, inner = _extents(x, dim)
-    if inner == 1:
-        _launch(cpu.logsumexp_rows, x, x._buf, out._buf, outer, n, reverse)
-    else:
-        _launch(cpu.logsumexp_columns, x, x._buf, out._buf, outer, n, inner, reverse)
-    return out
+    return _scanned((cpu.logsumexp_rows, cpu.logsumexp_columns), contiguous(x), dim, reverse, weight=LOGARITHMS)
 
 
 @logsumexp_so_far.kernel("cuda", name="lines")

@@ -66,8 +66,8 @@ def sum_span(x, out, at, n, step, carry):
 
 
 @jit(parallel=True)
-def sum_rows(x, out, ends, outer, n, reverse):
-    """Sums along contiguous rows. ``ends`` has room for outer * ceil(n / CHUNK) numbers."""
+def sum_rows(x, out, outer, n, reverse):
+    """Sums along contiguous rows, long ones in chunks."""
     chunks = (n + CHUNK - 1) // CHUNK
     step = -1 if reverse else 1
     if n < BLOCK:
@@ -79,6 +79,7 @@ def sum_rows(x, out, ends, outer, n, reverse):
                 for r in range(g * 8, outer):
                     sum_span(x, out, r * n + (n - 1 if reverse else 0), n, step, x.dtype.type(0))
         return
+    ends = np.empty(outer * chunks, x.dtype)
     for item in prange(outer * chunks):
         r = item // chunks
         i = (item - r * chunks) * CHUNK
@@ -168,6 +169,38 @@ def product(x, out, outer, n, inner):
                 before, at = at, at + inner
                 for k in range(width):
                     out[U(at + k)] = out[U(before + k)] * x[U(at + k)]
+
+
+@jit(parallel=True)
+def product_gradient(g, x, y, gx, outer, n, inner):
+    """gx[j] = y[j - 1] * s[j] with s[j] = g[j] + x[j + 1] * s[j + 1]: the products of what is between; nothing is divided"""
+    spans = (inner + COLUMNS - 1) // COLUMNS
+    for item in prange(outer * spans):
+        i = item // spans
+        c = (item - i * spans) * COLUMNS
+        width = min(COLUMNS, inner - c)
+        at = (i * n + n - 1) * inner + c
+        if inner == 1:
+            s = g[U(at)]
+            for _ in range(n - 1):
+                gx[U(at)] = y[U(at - 1)] * s
+                s = g[U(at - 1)] + x[U(at)] * s
+                at -= 1
+            gx[U(at)] = s
+            continue
+        s_row = np.empty(width, x.dtype)
+        for k in range(width):
+            s_row[k] = g[U(at + k)]
+        for j in range(n - 1, -1, -1):
+            before = at - inner
+            for k in range(width):
+                s = s_row[k]
+                if j > 0:
+                    gx[U(at + k)] = y[U(before + k)] * s
+                    s_row[k] = g[U(before + k)] + x[U(at + k)] * s
+                else:
+                    gx[U(at + k)] = s
+            at = before
 
 
 @jit(parallel=True)

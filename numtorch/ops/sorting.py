@@ -12,6 +12,7 @@ from numtorch._tensor import Tensor, empty, new
 from numtorch.device import CPU
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
+from numtorch.dispatch.program import shared_from
 from numtorch.dtype import dtype
 from numtorch.kernels import registry, threads
 from numtorch.ops import movement
@@ -21,7 +22,7 @@ from numtorch.ops.movement.launching import Plan, ready, remember
 from numtorch.ops.reduction import ReturnType
 from numtorch.storage import Size, allocate, kind, wrap_dim
 
-PARALLEL_ELEMENTS = 1 << 13
+COMPARED = 16  # what an element that is put in order costs, in additions
 MOST = (1 << 31) - 1  # positions travel as 32 bits
 
 # The bits of infinity: the magnitudes above are NaN.
@@ -72,7 +73,7 @@ def _plan(kernel: Any, x: Tensor, shape: tuple, *numbers: Any) -> tuple[Plan, np
     if Size(shape).numel():
         one = np.empty(1, bits)
         numbers = (x._buf.size // n, n, *numbers)
-        parallel = x._buf.size >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1
+        parallel = x._buf.size >= shared_from(COMPARED) and threads.get_num_threads() > 1
         entry = ready(kernel, parallel, (one, one, np.empty(1, np.int64), *numbers))
     return Plan(shape, kind(dtypes.int64, CPU), entry, numbers), bits
 

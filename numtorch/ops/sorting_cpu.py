@@ -18,6 +18,9 @@ NAN_LARGEST, NAN_WINS, NAN_IGNORED = range(3)  # what NaN does to a k-th value: 
 INSERTION = 48  # elements up to which insertion beats counting digits
 SHORT = 1 << 13  # elements up to which 8-bit digits beat 11-bit ones: fewer counters to clear
 CHUNKS = 8  # of a long row, each with counters of its own, whatever the number of threads
+GROUP = 1 << 11  # elements in short rows for which a thread allocates once
+BLOCK = 64  # keys that are compared at once
+FEW = 24  # up to which the first k are kept in order
 LONG = 1 << 16  # elements from which a single row is shared by threads
 
 U = np.uint64  # also for an index that cannot be negative, which Numba need not wrap
@@ -57,10 +60,25 @@ def restored(key, original, width, category, descending):
 
 
 @jit
+def fill_keys(x, start, n, keys, width, category, inf, descending):
+    """keys[i] = key of x[start + i]: a loop for each category, so that each is vectors"""
+    if category == FLOAT:
+        for i in range(n):
+            keys[i] = ordered(x[U(start + i)], width, FLOAT, inf, descending)
+    elif category == SIGNED:
+        for i in range(n):
+            keys[i] = ordered(x[U(start + i)], width, SIGNED, inf, descending)
+    else:
+        for i in range(n):
+            keys[i] = ordered(x[U(start + i)], width, UNSIGNED, inf, descending)
+
+
+@jit
 def fill_words(x, start, n, words, width, category, inf, descending):
     """words[i] = key of x[start + i] << 32 | i"""
+    fill_keys(x, start, n, words, width, category, inf, descending)
     for i in range(n):
-        words[i] = ordered(x[U(start + i)], width, category, inf, descending) << U32 | np.uint64(i)
+        words[i] = words[i] << U32 | np.uint64(i)
 
 
 @jit
@@ -158,11 +176,13 @@ def sort_long(words, other, n, low, high):
 @jit(parallel=True)
 def sort_rows(x, values, indices, rows, n, width, category, inf, descending):
     """Each row of x sorted, and where its elements came from. Keys of at most 32 bits."""
-    for r in prange(rows):
+    group = max(1, GROUP // n)
+    for item in prange((rows + group - 1) // group):
         words, other = np.empty(n, np.uint64), np.empty(n, np.uint64)
-        fill_words(x, r * n, n, words, width, category, inf, descending)
-        sort_words(words, other, n, 32, 32 + width)
-        write_words(words, x, r * n, values, indices, r * n, n, width, category, descending)
+        for r in range(item * group, min(item * group + group, rows)):
+            fill_words(x, r * n, n, words, width, category, inf, descending)
+            sort_words(words, other, n, 32, 32 + width)
+            write_words(words, x, r * n, values, indices, r * n, n, width, category, descending)
 
 
 @jit
@@ -256,20 +276,22 @@ def insert_pairs(keys, at, n):
 @jit(parallel=True)
 def sort_rows_wide(x, values, indices, rows, n, k, width, category, inf, descending):
     """As ``sort_rows`` for keys of 64 bits; the first k of each row are written."""
-    for r in prange(rows):
+    group = max(1, GROUP // n)
+    for item in prange((rows + group - 1) // group):
         keys, keys2 = np.empty(n, np.uint64), np.empty(n, np.uint64)
         at, at2 = np.empty(n, np.int32), np.empty(n, np.int32)
-        for i in range(n):
-            keys[i] = ordered(x[U(r * n + i)], width, category, inf, descending)
-            at[i] = i
-        if n <= INSERTION:
-            insert_pairs(keys, at, n)
-        else:
-            sort_pairs(keys, at, keys2, at2, n)
-        for i in range(k):
-            j = np.int64(at[i])
-            values[U(r * k + i)] = restored(keys[i], x[U(r * n + j)], width, category, descending)
-            indices[U(r * k + i)] = j
+        for r in range(item * group, min(item * group + group, rows)):
+            fill_keys(x, r * n, n, keys, width, category, inf, descending)
+            for i in range(n):
+                at[i] = i
+            if n <= INSERTION:
+                insert_pairs(keys, at, n)
+            else:
+                sort_pairs(keys, at, keys2, at2, n)
+            for i in range(k):
+                j = np.int64(at[i])
+                values[U(r * k + i)] = restored(keys[i], x[U(r * n + j)], width, category, descending)
+                indices[U(r * k + i)] = j
 
 
 # --- the first k ----------------------------------------------------------------------------------
@@ -288,15 +310,13 @@ def first_words(x, start, n, k, words, other, width, category, inf, descending):
         return
     held = k
     limit = words[k - 1] >> U32
-    block = 64
-    keys = np.empty(block, np.uint64)
-    for i0 in range(room, n, block):
-        m = min(block, n - i0)
+    keys = np.empty(BLOCK, np.uint64)
+    for i0 in range(room, n, BLOCK):
+        m = min(BLOCK, n - i0)
+        fill_keys(x, start + i0, m, keys, width, category, inf, descending)
         found = 0
         for i in range(m):
-            key = ordered(x[U(start + i0 + i)], width, category, inf, descending)
-            keys[i] = key
-            found += key < limit
+            found += keys[i] < limit
         if found == 0:
             continue
         for i in range(m):
@@ -310,14 +330,44 @@ def first_words(x, start, n, k, words, other, width, category, inf, descending):
     sort_words(words, other, held, 0, 32 + width)
 
 
+@jit
+def first_few(x, start, n, k, words, keys, width, category, inf, descending):
+    """As ``first_words`` for few, which are kept in order: what precedes the last of them is inserted. ``keys`` is scratch."""
+    fill_words(x, start, k, words, width, category, inf, descending)
+    insert(words, k)
+    limit = words[k - 1] >> U32
+    for i0 in range(k, n, BLOCK):
+        m = min(BLOCK, n - i0)
+        fill_keys(x, start + i0, m, keys, width, category, inf, descending)
+        found = 0
+        for i in range(m):
+            found += keys[i] < limit
+        if found == 0:
+            continue
+        for i in range(m):
+            if keys[i] < limit:
+                w = keys[i] << U32 | np.uint64(i0 + i)
+                j = k - 1
+                while j > 0 and words[j - 1] > w:
+                    words[j] = words[j - 1]
+                    j -= 1
+                words[j] = w
+                limit = words[k - 1] >> U32
+
+
 @jit(parallel=True)
 def first_rows(x, values, indices, rows, n, k, width, category, inf, descending):
     """The first k elements of each row in sorted order"""
-    for r in prange(rows):
-        room = min(n, 2 * k + 32)
+    group = max(1, GROUP // n)
+    for item in prange((rows + group - 1) // group):
+        room = max(BLOCK, min(n, 2 * k + 32))
         words, other = np.empty(room, np.uint64), np.empty(room, np.uint64)
-        first_words(x, r * n, n, k, words, other, width, category, inf, descending)
-        write_words(words, x, r * n, values, indices, r * k, k, width, category, descending)
+        for r in range(item * group, min(item * group + group, rows)):
+            if k <= FEW:
+                first_few(x, r * n, n, k, words, other, width, category, inf, descending)
+            else:
+                first_words(x, r * n, n, k, words, other, width, category, inf, descending)
+            write_words(words, x, r * n, values, indices, r * k, k, width, category, descending)
 
 
 @jit
@@ -350,40 +400,43 @@ def select(words, other, n, k, high):
 @jit(parallel=True)
 def kth_rows(x, values, indices, rows, n, k, width, category, inf, nan):
     """The k-th smallest element of each row (k from 0), or with ``nan`` the lower median; keys of at most 32 bits"""
-    for r in prange(rows):
+    every = (ONE << np.uint64(width)) - ONE
+    group = max(1, GROUP // n)
+    for item in prange((rows + group - 1) // group):
         words, other = np.empty(n, np.uint64), np.empty(n + 1, np.uint64)
-        fill_words(x, r * n, n, words, width, category, inf, False)
-        every = (ONE << np.uint64(width)) - ONE
-        numbers, first = n, n
-        if nan != NAN_LARGEST and category == FLOAT:
-            for i in range(n - 1, -1, -1):
-                if words[i] >> U32 == every:
-                    numbers -= 1
-                    first = i
-        if first < n and (nan == NAN_WINS or numbers == 0):
-            at = first
-        else:
-            w = select(words, other, n, k if nan == NAN_LARGEST else (numbers - 1) // 2, 32 + width)
-            at = np.int64(w & LOW)
-        values[r] = x[U(r * n + at)]
-        indices[r] = at
+        for r in range(item * group, min(item * group + group, rows)):
+            fill_words(x, r * n, n, words, width, category, inf, False)
+            numbers = n
+            if nan != NAN_LARGEST and category == FLOAT:
+                for i in range(n):
+                    numbers -= words[i] >> U32 == every
+            if numbers < n and (nan == NAN_WINS or numbers == 0):
+                at = 0
+                while words[at] >> U32 != every:
+                    at += 1
+            else:
+                w = select(words, other, n, k if nan == NAN_LARGEST else (numbers - 1) // 2, 32 + width)
+                at = np.int64(w & LOW)
+            values[r] = x[U(r * n + at)]
+            indices[r] = at
 
 
 @jit(parallel=True)
 def kth_rows_wide(x, values, indices, rows, n, k, width, category, inf, nan):
     """As ``kth_rows`` for keys of 64 bits"""
-    for r in prange(rows):
+    group = max(1, GROUP // n)
+    for item in prange((rows + group - 1) // group):
         keys, keys2 = np.empty(n, np.uint64), np.empty(n, np.uint64)
         at, at2 = np.empty(n, np.int32), np.empty(n, np.int32)
-        numbers = n
-        for i in range(n):
-            keys[i] = ordered(x[U(r * n + i)], width, category, inf, False)
-            at[i] = i
-            if category == FLOAT and keys[i] == ~ZERO:
-                numbers -= 1
-        sort_pairs(keys, at, keys2, at2, n)
-        place = k
-        if nan != NAN_LARGEST:
-            place = numbers if numbers < n and (nan == NAN_WINS or numbers == 0) else (numbers - 1) // 2
-        values[r] = x[r * n + at[place]]
-        indices[r] = at[place]
+        for r in range(item * group, min(item * group + group, rows)):
+            fill_keys(x, r * n, n, keys, width, category, inf, False)
+            numbers = n
+            for i in range(n):
+                at[i] = i
+                numbers -= category == FLOAT and keys[i] == ~ZERO
+            sort_pairs(keys, at, keys2, at2, n)
+            place = k
+            if nan != NAN_LARGEST:
+                place = numbers if numbers < n and (nan == NAN_WINS or numbers == 0) else (numbers - 1) // 2
+            values[r] = x[r * n + at[place]]
+            indices[r] = at[place]

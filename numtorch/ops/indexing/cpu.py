@@ -17,6 +17,7 @@ from numtorch.ops.movement.runs import copy_run
 
 U = np.uint64  # an index that cannot be negative: Numba else asks whether it is, and LLVM does not vectorise
 GRAIN = 1 << 12  # elements that a work item moves at least
+CHUNK = 1 << 12  # elements of a mask that a work item counts
 SET, ADD, MULTIPLY, LARGEST, SMALLEST = range(5)  # what a scattered element does to the one that is there
 
 
@@ -210,45 +211,89 @@ def add_position(flat, index, n):
 
 
 @jit
-def true_positions(x, out):
-    """Flat positions of nonzero elements; out has room for one more than there are."""
-    k = 0
-    for i in range(x.size):
-        out[U(k)] = i
-        k += x[i] != 0
+def count_chunk(mask, c):
+    """How many elements of chunk c are not 0"""
+    n = 0
+    for i in range(c * CHUNK, min(c * CHUNK + CHUNK, mask.size)):
+        n += mask[U(i)] != 0
+    return n
+
+
+@jit
+def add_up(counts):
+    """counts[c] = what the chunks before c count; returns the sum of all"""
+    total = 0
+    for c in range(counts.size):
+        n = counts[U(c)]
+        counts[U(c)] = total
+        total += n
+    return total
 
 
 @jit(parallel=True)
-def coordinates(flat, out, count, sizes):
-    """Row k of out: the position flat[k] in each dimension"""
+def count_true(mask, starts):
+    """How many elements are not 0; ``starts``, one for each chunk: how many before it"""
+    for c in prange(starts.size):
+        starts[c] = count_chunk(mask, c)
+    return add_up(starts)
+
+
+@jit(parallel=True)
+def coordinates(mask, starts, total, out, sizes):
+    """Row k of out: where the k-th element that is not 0 is, in each dimension"""
     d = sizes.size
-    for k in prange(count):
-        rest = flat[k]
-        for a in range(d - 1, -1, -1):
-            q = rest // sizes[a]
-            out[U(k * d + a)] = rest - q * sizes[a]
-            rest = q
+    for c in prange(starts.size):
+        k, end = starts[c], starts[c + 1] if c + 1 < starts.size else total
+        flat = np.empty(end - k + 1, np.int64)  # one more than there are: without a branch, each position is written
+        m = 0
+        for i in range(c * CHUNK, min(c * CHUNK + CHUNK, mask.size)):
+            flat[U(m)] = i
+            m += mask[U(i)] != 0
+        if d == 1:
+            for i in range(m):
+                out[U(k + i)] = flat[U(i)]
+        else:
+            for i in range(m):
+                rest = flat[U(i)]
+                for a in range(d - 1, 0, -1):
+                    q = U(rest) // U(sizes[a])
+                    out[U((k + i) * d + a)] = rest - np.int64(q) * sizes[a]
+                    rest = np.int64(q)
+                out[U((k + i) * d)] = rest
 
 
-@jit
+@jit(parallel=True)
 def compress(x, mask, out):
-    """The elements of x where the mask is true, in order; out has room for one more than there are"""
-    k = 0
-    for i in range(x.size):
-        out[U(k)] = x[i]
-        k += mask[i] != 0
+    """The elements of x where the mask is true, in order"""
+    starts = np.empty((mask.size + CHUNK - 1) // CHUNK, np.int64)
+    for c in prange(starts.size):
+        starts[c] = count_chunk(mask, c)
+    add_up(starts)
+    for c in prange(starts.size):
+        k, end = starts[c], starts[c + 1] if c + 1 < starts.size else out.size
+        i = c * CHUNK
+        while k < end:  # without a branch, each element is written to the next place
+            out[U(k)] = x[U(i)]
+            k += mask[U(i)] != 0
+            i += 1
 
 
-@jit
+@jit(parallel=True)
 def spread(x, mask, out):
     """out[i] = the next element of x where the mask is true, 0 elsewhere"""
-    k = 0
-    for i in range(mask.size):
-        if mask[i]:
-            out[i] = x[k]
-            k += 1
-        else:
-            out[i] = out.dtype.type(0)
+    starts = np.empty((mask.size + CHUNK - 1) // CHUNK, np.int64)
+    for c in prange(starts.size):
+        starts[c] = count_chunk(mask, c)
+    add_up(starts)
+    zero = out.dtype.type(0)
+    for c in prange(starts.size):
+        k = starts[c]
+        for i in range(c * CHUNK, min(c * CHUNK + CHUNK, mask.size)):
+            if mask[U(i)]:
+                out[U(i)] = x[U(k)]
+                k += 1
+            else:
+                out[U(i)] = zero
 
 
 @jit

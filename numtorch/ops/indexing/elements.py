@@ -87,13 +87,21 @@ def scatter_into_zeros_cpu(x, index, shape, dim):
         return scatter_cpu(_like(x, shape), index, x, dim, cpu.ADD)
     out = _like(x, shape)
     x, index = contiguous(x), contiguous(index)
-    outer, n, inner = extents(shape, dim)
-    if index._buf.size:
-        m = index.shape[dim] if index.shape else 1
-        bad = launch(cpu.scatter_elements, index._buf.size, out._buf, index._buf, x._buf, outer, n, m, inner, cpu.ADD, 0,
-                     columns(outer, inner))
-        check(bad, index, dim, n, False)
+    key = (x._k, x.shape, index._k, shape, dim)
+    plan = _into_zeros.get(key)
+    if plan is None:
+        outer, n, inner = extents(shape, dim)
+        numbers = (outer, n, index.shape[dim] if index.shape else 1, inner, cpu.ADD, 0, columns(outer, inner))
+        made = planned(cpu.scatter_elements, index._buf.size, (out._buf, index._buf, x._buf), numbers, out.shape, x._k)
+        plan = remember(_into_zeros, key, made)
+    if plan.entry is not None:
+        bad = plan.entry(out._buf, index._buf, x._buf, *plan.numbers)
+        if bad:
+            check(bad, index, dim, plan.numbers[1], False)
     return out
+
+
+_into_zeros: dict = registry.memo()
 
 
 @scatter_into_zeros.vjp

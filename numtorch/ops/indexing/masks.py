@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from numtorch import dtype as dtypes
-from numtorch._tensor import Tensor, empty, make
+from numtorch._tensor import Tensor, empty
+from numtorch.device import CPU
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
 from numtorch.ops import movement
@@ -15,19 +17,19 @@ from numtorch.ops.arithmetic import choose
 from numtorch.ops.indexing import cpu
 from numtorch.ops.indexing.positions import launch
 from numtorch.ops.movement import contiguous, expand_to, reshape
-from numtorch.storage import broadcast_shapes, kind
+from numtorch.storage import broadcast_shapes
 
 
-def positions(mask: Tensor) -> np.ndarray:
-    """The flat positions of the nonzero elements of a contiguous CPU tensor."""
-    n = count(mask)
-    at = np.empty(n + 1, np.int64)
-    launch(cpu.true_positions, 0, mask._buf, at)
-    return at[:n]
+def _counted(mask: Tensor) -> tuple[np.ndarray, int]:
+    """How many elements before each chunk of a contiguous CPU tensor are not 0, and how many in all."""
+    starts = np.empty(-(-mask._buf.size // cpu.CHUNK), np.int64)
+    return starts, launch(cpu.count_true, mask._buf.size, mask._buf, starts)
 
 
 def count(mask: Tensor) -> int:
-    """How many elements are nonzero."""
+    """How many elements of a contiguous tensor are nonzero."""
+    if mask._k.device is CPU:
+        return _counted(mask)[1]
     from numtorch.ops.reduction import count_nonzero
 
     return int(count_nonzero(mask.detach()).item())
@@ -42,22 +44,24 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
             [1, 0]])
     """
     flat = contiguous(input)
-    if flat.device.type == "meta":
-        raise NotImplementedError("nonzero: the number of nonzero elements of a meta tensor is not known")
-    if flat.device.type != "cpu":
+    if flat._k.device is not CPU:
+        if flat.device.type == "meta":
+            raise NotImplementedError("nonzero: the number of nonzero elements of a meta tensor is not known")
         found = nonzero(flat.to("cpu"), as_tuple=as_tuple)
         return tuple(f.to(input.device) for f in found) if as_tuple else found.to(input.device)
-    at = positions(flat)
-    k = kind(dtypes.int64, flat.device)
-    ndim = input.ndim
-    if as_tuple and ndim <= 1:
-        return (make(at, (at.size,), k),)
-    if ndim == 1:
-        return make(at, (at.size, 1), k)
-    rows = empty((at.size, ndim), dtypes.int64, flat.device)
-    if at.size and ndim:
-        launch(cpu.coordinates, at.size, at, rows._buf, at.size, np.array(input.shape, np.int64))
-    return tuple(contiguous(movement.select(rows, 1, d)) for d in range(ndim)) if as_tuple else rows
+    starts, total = _counted(flat)
+    d = len(input.shape)
+    rows = empty((total, d), dtypes.int64, CPU)
+    if total and d:
+        launch(cpu.coordinates, flat._buf.size, flat._buf, starts, total, rows._buf, _sizes(input.shape))
+    if not as_tuple:
+        return rows
+    return tuple([contiguous(movement.select(rows, 1, a)) for a in range(d)]) if d else (empty((total,), dtypes.int64, CPU).zero_(),)
+
+
+@lru_cache(maxsize=1024)
+def _sizes(shape: tuple) -> np.ndarray:
+    return np.array(shape, np.int64)
 
 
 def argwhere(input: Tensor) -> Tensor:
@@ -80,9 +84,10 @@ def compress(x, mask, n: int):
 @compress.kernel("cpu", functions=(cpu.compress,))
 def compress_cpu(x, mask, n):
     x, mask = contiguous(x), contiguous(mask)
-    out = empty((n + 1,), x.dtype, x.device)
-    launch(cpu.compress, 0, x._buf, mask._buf, out._buf)
-    return make(out._buf[:n], (n,), out._k)
+    out = empty((n,), x.dtype, x.device)
+    if n:
+        launch(cpu.compress, mask._buf.size, x._buf, mask._buf, out._buf)
+    return out
 
 
 @compress.kernel("cuda", name="compress_cuda")
@@ -106,7 +111,7 @@ def spread(x, mask):
 @spread.kernel("cpu", functions=(cpu.spread,))
 def spread_cpu(x, mask):
     out = empty(mask.shape, x.dtype, x.device)
-    launch(cpu.spread, 0, contiguous(x)._buf, contiguous(mask)._buf, out._buf)
+    launch(cpu.spread, mask._buf.size, contiguous(x)._buf, contiguous(mask)._buf, out._buf)
     return out
 
 

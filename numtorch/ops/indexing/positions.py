@@ -8,13 +8,14 @@ import numpy as np
 
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor
+from numtorch.dispatch.program import shared_from
 from numtorch.kernels import threads
 from numtorch.kernels.jit import Jit
 from numtorch.ops.movement import contiguous
 from numtorch.ops.movement.launching import Plan, ready
 from numtorch.storage import Kind, Size
 
-PARALLEL_ELEMENTS = 1 << 15
+PICKED = 2  # what an element at a position costs, in additions
 COLUMNS = 64  # of a shared row that a thread writes at least: neighbours in a cache line stay together
 
 
@@ -38,12 +39,12 @@ def extents(shape: tuple, dim: int) -> tuple[int, int, int]:
 
 def launch(kernel: Jit, elements: int, *args: Any) -> Any:
     """Run a kernel, on many threads where there is work for them."""
-    return ready(kernel, elements >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1, args)(*args)
+    return ready(kernel, elements >= shared_from(PICKED) and threads.get_num_threads() > 1, args)(*args)
 
 
 def planned(kernel: Jit, elements: int, buffers: tuple, numbers: tuple, shape: tuple, k: Kind) -> Plan:
     """The plan of a kernel ``(*buffers, *numbers)`` for a result of ``shape``; without an entry where there are no ``elements``."""
-    parallel = elements >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1
+    parallel = elements >= shared_from(PICKED) and threads.get_num_threads() > 1
     return Plan(shape, k, ready(kernel, parallel, (*buffers, *numbers)) if elements else None, numbers)
 
 

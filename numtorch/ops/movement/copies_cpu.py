@@ -12,7 +12,7 @@ import numpy as np
 from numtorch._tensor import Tensor
 from numtorch.autograd.inplace import same_memory
 from numtorch.device import CPU
-from numtorch.dispatch.program import Plan, Program, compiled_entry
+from numtorch.dispatch.program import Plan, Program, compiled_entry, shared_from
 from numtorch.kernels import threads
 from numtorch.kernels.jit import jit, prange
 from numtorch.kernels.timing import Work
@@ -23,7 +23,7 @@ from numtorch.storage import collapse, contiguous_strides, kind
 CODE = "numtorch.ops.movement.transposed_tile_codegen"
 RUNS = "numtorch.ops.movement.runs_codegen"
 SPAN = 32  # source elements of a row that a work item takes: whole cache lines, and few pages at a time
-PARALLEL_ELEMENTS = 1 << 16
+MOVED = 1  # what an element that is moved costs, in additions
 U = np.uint64  # an index that cannot be negative: Numba else asks whether it is, and LLVM does not vectorise
 GRAIN = 1 << 12  # elements that a work item of rows moves at least
 SPAN_PLACED = 1 << 14  # elements of a row that a work item joins
@@ -192,7 +192,7 @@ class Relayout(Program):
             return super().plan(values, outs)
         sizes, steps = collapse(x.shape, [x.strides, contiguous_strides(x.shape) if target is None else target.strides])
         kernel, geometry = _tiled(sizes, *steps) or planes(sizes, 0, *steps)
-        kernel = kernel if numel >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1 else kernel.serial
+        kernel = kernel if numel >= shared_from(MOVED) and threads.get_num_threads() > 1 else kernel.serial
         carrier = CARRIERS[x._k.dtype.itemsize]
         one = np.empty(1, carrier)
         moved, name = numel * x._k.dtype.itemsize, x._k.dtype.name

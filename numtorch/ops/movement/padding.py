@@ -10,10 +10,11 @@ import numpy as np
 from numtorch._tensor import Tensor
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
+from numtorch.dispatch.program import shared_from
 from numtorch.kernels import registry
 from numtorch.kernels.jit import jit, prange
 from numtorch.ops.movement.copies import contiguous, copy_
-from numtorch.ops.movement.copies_cpu import GRAIN, PARALLEL_ELEMENTS, RUNS
+from numtorch.ops.movement.copies_cpu import GRAIN, MOVED, RUNS
 from numtorch.ops.movement.launching import Plan, moving, remember
 from numtorch.ops.movement.runs import copy_run
 from numtorch.ops.movement.views import narrow, slice_backward
@@ -125,7 +126,7 @@ def _plan(x: Tensor, widths: tuple, value: Any) -> Plan:
     outer = [np.array([v[k] for v in dims[:-2]], np.int64) for k in range(3)]
     storage = x._k.dtype.storage
     bits = full((1,), value, dtype=x._k.dtype)._buf[0].item()  # half types are stored as bits
-    return moving(pad_planes, x._k, tuple(shape), (bits, h, above, rows, w, left, cols, *outer), storage, PARALLEL_ELEMENTS)
+    return moving(pad_planes, x._k, tuple(shape), (bits, h, above, rows, w, left, cols, *outer), storage, shared_from(MOVED))
 
 
 @pad_ends.vjp

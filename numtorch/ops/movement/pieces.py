@@ -14,10 +14,11 @@ from numtorch._tensor import Tensor, empty, placed, side_by_side
 from numtorch.autograd.grad_mode import mode
 from numtorch.device import CPU
 from numtorch.dispatch.op import VariadicOp, op
+from numtorch.dispatch.program import shared_from
 from numtorch.dtype import dtype
 from numtorch.kernels import registry, threads
 from numtorch.ops.movement.copies import copy_, to
-from numtorch.ops.movement.copies_cpu import PARALLEL_ELEMENTS, place, planes
+from numtorch.ops.movement.copies_cpu import MOVED, place, planes
 from numtorch.ops.movement.launching import Plan, ready
 from numtorch.ops.movement.shapes import atleast_1d, atleast_2d, atleast_3d
 from numtorch.ops.movement.views import narrow, selected, slice, slice_backward, sliced, unsqueeze
@@ -186,7 +187,7 @@ def _plan(tensors: list, dim: int) -> tuple[list[int], int, dtype, Plan | None]:
     row, k = None, first._k
     if k.device is CPU and k.contiguous and len(places) == len(tensors) and all(x._k is k for x in tensors):
         shape = (*first.shape[:d], sum(x.shape[d] for x in tensors), *first.shape[d + 1 :])
-        if prod(shape[:d]) == 1 and prod(shape) < PARALLEL_ELEMENTS:
+        if prod(shape[:d]) == 1 and prod(shape) < shared_from(MOVED):
             row = Plan(shape, k, None)
     return places, d, dtypes.result_of([(tensors[i].dtype, tensors[i].ndim) for i in places], []), row
 
@@ -224,13 +225,13 @@ def _place_all(sources: list, out: Any, rows: int) -> None:
     """Buffers of ``rows`` rows side by side."""
     pitch = out.size // rows
     several = threads.get_num_threads() > 1
-    if rows == 1 and out.size < PARALLEL_ELEMENTS:
+    if rows == 1 and out.size < shared_from(MOVED):
         np.concatenate(sources, out=out)
         return
     at = 0
     for source in sources:
         width = source.size // rows
-        parallel = several and source.size >= PARALLEL_ELEMENTS
+        parallel = several and source.size >= shared_from(MOVED)
         if rows == 1 and not parallel:
             out[at : at + width] = source
         elif width >= SHORT:

@@ -10,6 +10,7 @@ from numtorch._tensor import Tensor
 from numtorch.device import CPU
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
+from numtorch.dispatch.program import shared_from
 from numtorch.kernels import registry
 from numtorch.ops.movement import copies_cpu as cpu
 from numtorch.ops.movement.arguments import shape_args
@@ -119,7 +120,7 @@ def _flip_plan(x: Tensor, dims: tuple) -> Plan:
         strides[d] = -strides[d]
     sizes, steps = collapse(x.shape, [tuple(strides), contiguous_strides(x.shape)])
     kernel, geometry = cpu.planes(sizes, start, *steps)
-    return moving(kernel, made, x.shape, geometry, cpu.CARRIERS[made.dtype.itemsize], cpu.PARALLEL_ELEMENTS)
+    return moving(kernel, made, x.shape, geometry, cpu.CARRIERS[made.dtype.itemsize], shared_from(cpu.MOVED))
 
 
 @flip_dims.vjp
@@ -218,7 +219,7 @@ def _roll_plan(x: Tensor, shift: int, dim: int) -> Plan:
         return Plan(x.shape, x._k, None)
     width = size // rows
     numbers = (rows, width, shift * (width // x.shape[dim]))
-    return moving(cpu.roll_rows, x._k, x.shape, numbers, cpu.CARRIERS[x._k.dtype.itemsize], cpu.PARALLEL_ELEMENTS)
+    return moving(cpu.roll_rows, x._k, x.shape, numbers, cpu.CARRIERS[x._k.dtype.itemsize], shared_from(cpu.MOVED))
 
 
 @roll_along.vjp

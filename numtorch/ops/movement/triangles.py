@@ -7,18 +7,19 @@ from typing import Any
 import numpy as np
 
 from numtorch import dtype as dtypes
-from numtorch._tensor import Tensor, empty
+from numtorch._tensor import Tensor
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
+from numtorch.dispatch.program import shared_from
 from numtorch.dtype import dtype as DType
-from numtorch.kernels import threads
+from numtorch.kernels import registry
 from numtorch.kernels.jit import jit, prange
 from numtorch.ops.movement.copies import clone, contiguous, copy_
-from numtorch.ops.movement.launching import ready
+from numtorch.ops.movement.copies_cpu import CARRIERS, MOVED
+from numtorch.ops.movement.launching import Plan, moving, remember
 from numtorch.ops.movement.views import diagonal, select, slice
 from numtorch.storage import Size, wrap_dim
 
-PARALLEL_ELEMENTS = 1 << 16
 U = np.uint64  # an index that cannot be negative: see copies_cpu
 
 
@@ -57,13 +58,20 @@ def triangle(x, diagonal: int, lower: bool):
 @triangle.kernel("cpu", name="edges", functions=(keep_triangle,))
 def triangle_cpu(x, diagonal, lower):
     x = contiguous(x)
-    y = empty(x.shape, x.dtype, x.device)
-    size = y._buf.size
-    if size:
-        n, m = x.shape[-2:]
-        args = (x._buf, y._buf, size // m, n, m, diagonal, lower)
-        ready(keep_triangle, size >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1, args)(*args)
-    return y
+    key = (x._k, x.shape, diagonal, lower)
+    plan = _plans.get(key)
+    return (remember(_plans, key, _plan(x, diagonal, lower)) if plan is None else plan)(x)
+
+
+_plans: dict = registry.memo()
+
+
+def _plan(x: Tensor, diagonal: int, lower: bool) -> Plan:
+    if not x._buf.size:
+        return Plan(x.shape, x._k, None)
+    n, m = x.shape[-2:]
+    numbers = (x._buf.size // m, n, m, diagonal, lower)
+    return moving(keep_triangle, x._k, x.shape, numbers, CARRIERS[x._k.dtype.itemsize], shared_from(MOVED))
 
 
 @triangle.vjp

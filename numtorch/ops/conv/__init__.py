@@ -166,7 +166,7 @@ def conv3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
                            f"{shape_text(input.shape)}, weight {shape_text(weight.shape)}, padding {padding})")
     depth = (d - reach) // stride[0] + 1
     slices = [movement.slice(x, 2, k * dilation[0], k * dilation[0] + (depth - 1) * stride[0] + 1, stride[0]) for k in range(kd)]
-    images = reshape(movement.permute(movement.stack(slices, 2), (0, 3, 1, 2, 4, 5)), (n * depth, c * kd, h, w))
+    images = reshape(movement.stack([movement.transpose(s, 1, 2) for s in slices], 3), (n * depth, c * kd, h, w))
     taps = reshape(weight, (o, weight.shape[1] * kd, kh, kw))
     y = convolve(images, taps, bias, stride[1:], padding[1:], dilation[1:], groups)
     return movement.contiguous(movement.transpose(reshape(y, (n, depth, *y.shape[1:])), 1, 2))

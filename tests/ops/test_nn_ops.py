@@ -462,6 +462,23 @@ def test_row_norms(shape, by):
         agree(lambda find, x, r=rows: find("rms_norm")(x, r), [x])
 
 
+@pytest.mark.parametrize("shape", [(3, 9000), (200, 100)])
+def test_row_norm_of_long_and_of_many_rows(shape):
+    x, g = arrays(shape, shape)
+    x += 100
+    centred = x - x.mean(1, keepdims=True)
+    unit = centred / np.sqrt((centred * centred).mean(1, keepdims=True) + 1e-5)
+    x, w, b = [nt.tensor(a.astype("float32"), requires_grad=True) for a in (x, np.ones(shape[1]), np.zeros(shape[1]))]
+    y = OURS["layer_norm"](x, shape[1:], w, b)
+    np.testing.assert_allclose(y.detach().numpy(), unit, atol=2e-4)
+    y.backward(nt.tensor(g.astype("float32")))
+    np.testing.assert_allclose(w.grad.numpy(), (g * unit).sum(0), atol=2e-3)
+    np.testing.assert_allclose(b.grad.numpy(), g.sum(0), atol=1e-4)
+    slope = unit * (g * unit).mean(1, keepdims=True)
+    want = (g - g.mean(1, keepdims=True) - slope) / np.sqrt((centred * centred).mean(1, keepdims=True) + 1e-5)
+    np.testing.assert_allclose(x.grad.numpy(), want, atol=2e-4)
+
+
 @pytest.mark.parametrize("shape", [(5, 4, 7), (3, 4, 4, 5)])
 def test_group_and_instance_norm(shape, by):
     x, w, b = [*arrays(shape), np.linspace(0.5, 2, 4), np.linspace(-1, 1, 4)]

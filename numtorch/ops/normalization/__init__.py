@@ -10,7 +10,7 @@ from functools import lru_cache
 from math import prod
 from typing import Any
 
-from numtorch._tensor import Tensor, alias, empty
+from numtorch._tensor import Tensor, alias, empty, new
 from numtorch.autograd.grad_mode import mode
 from numtorch.dispatch.cost import nbytes, numel, per_output
 from numtorch.dispatch.op import op, wrote
@@ -20,7 +20,7 @@ from numtorch.ops.arithmetic import rsqrt
 from numtorch.ops.movement import contiguous, reshape
 from numtorch.ops.normalization import cpu
 from numtorch.ops.normalization import groups as groups_cpu
-from numtorch.storage import Size
+from numtorch.storage import Size, allocate
 
 
 def _loops(device: str) -> Any:
@@ -35,6 +35,14 @@ def _loops(device: str) -> Any:
 def _nothing(k: Any) -> Any:
     """The buffer that stands for an absent weight or bias."""
     return empty((1,), k.dtype, k.device)._buf[:0]  # of size 0 on every device
+
+
+def _like(x: Tensor) -> Tensor:
+    """An uninitialised tensor in the shape and type of a contiguous one."""
+    y, k = new(Tensor), x._k
+    y.shape, y._k = x.shape, k
+    y._buf = allocate(x._buf.size, k.dtype, k.device)
+    return y
 
 
 def _optional(t: Tensor | None, k: Any) -> Any:
@@ -88,9 +96,9 @@ def batch_statistics(x, running_mean=None, running_var=None, momentum: float = 0
     """
     mean, var, rstd = _statistics(x, eps)
     count = x.shape.numel() / max(x.shape[1], 1)
-    for running, new in ((running_mean, mean), (running_var, var * (count / (count - 1) if count != 1 else float("inf")))):
+    for running, now in ((running_mean, mean), (running_var, var * (count / (count - 1) if count != 1 else float("inf")))):
         if running is not None:
-            movement.copy_(running, running * (1 - momentum) + new * momentum)
+            movement.copy_(running, running * (1 - momentum) + now * momentum)
     return mean, rstd
 
 
@@ -144,27 +152,23 @@ def _(g, x, mean, var, w, *, eps, needs):
 def _register_channels(device: str) -> None:
     @batch_statistics.kernel(device, dtypes=FLOATS, name=device)
     def moments(x, running_mean, running_var, momentum, eps):
-        if not x.shape.numel():
+        x, k = x if x._k.contiguous else contiguous(x), x._k
+        apart = (running_mean is None) != (running_var is None)
+        if not x.shape.numel() or apart or running_mean is not None and not (running_mean._k.contiguous and running_var._k.contiguous):
             return batch_statistics.op.body(x, running_mean, running_var, momentum, eps)
-        n, c, m = _extents(x)
-        made = [empty(Size((c,)), x._k.dtype, x._k.device) for _ in range(3)]
-        mean, var, rstd = [t._buf for t in made]
-        loops = _loops(device)
-        loops.channel_moments(contiguous(x)._buf, mean, var, n, c, m)
-        if running_mean is not None and running_var is not None:
-            if running_mean._k.contiguous and running_var._k.contiguous:
-                loops.follow(running_mean._buf, running_var._buf, mean, var, momentum, n * m)
-                wrote(running_mean)
-                wrote(running_var)
-            else:
-                batch_statistics.op.body(x, running_mean, running_var, momentum, eps)
-        loops.reciprocals(var, rstd, eps)
-        return made[0], made[2]
+        n, c, m = _middle(x.shape)
+        mean, rstd = empty(Size((c,)), k.dtype, k.device), empty(Size((c,)), k.dtype, k.device)
+        _loops(device).channel_statistics(x._buf, _optional(running_mean, k), _optional(running_var, k), mean._buf, rstd._buf, n, c, m,
+                                          momentum, eps)
+        if running_mean is not None:
+            wrote(running_mean)
+            wrote(running_var)
+        return mean, rstd
 
     @normalised.kernel(device, dtypes=FLOATS, name=device)
     def apply(x, mean, rstd, w, b, eps):
         x = contiguous(x)
-        out = empty(x.shape, x._k.dtype, x._k.device)
+        out = _like(x)
         if prod(x.shape):
             _loops(device).channel_normalise(x._buf, out._buf, mean._buf, rstd._buf, _optional(w, x._k), _optional(b, x._k), *_extents(x))
         return out
@@ -174,7 +178,7 @@ def _register_channels(device: str) -> None:
         x = contiguous(x)
         if not x.shape.numel():
             return normalised.op.gradient.vjp(g, x, mean, rstd, w, eps=eps, needs=needs)
-        gx = empty(x.shape, x._k.dtype, x._k.device)
+        gx = _like(x)
         gw, gb = [empty(mean.shape, x._k.dtype, x._k.device) for _ in range(2)]
         _loops(device).channel_pull(contiguous(g)._buf, x._buf, _optional(w, x._k), mean._buf, rstd._buf, gx._buf, gw._buf, gb._buf,
                                     *_extents(x))
@@ -183,13 +187,10 @@ def _register_channels(device: str) -> None:
     @normalised_by.kernel(device, dtypes=FLOATS, name=device)
     def apply_given(x, mean, var, w, b, eps):
         x = contiguous(x)
-        out = empty(x.shape, x._k.dtype, x._k.device)
+        out = _like(x)
         if prod(x.shape):
-            rstd = empty(var.shape, var._k.dtype, var._k.device)
-            loops = _loops(device)
-            loops.reciprocals(contiguous(var)._buf, rstd._buf, eps)
-            loops.channel_normalise(x._buf, out._buf, contiguous(mean)._buf, rstd._buf, _optional(w, x._k), _optional(b, x._k),
-                                    *_extents(x))
+            _loops(device).channel_normalise_by(x._buf, out._buf, contiguous(mean)._buf, contiguous(var)._buf, _optional(w, x._k),
+                                                _optional(b, x._k), *_extents(x), eps)
         return out
 
 
@@ -265,7 +266,7 @@ def _register_rows(device: str) -> None:
     @normalised_rows.kernel(device, dtypes=FLOATS, name=device)
     def forward(x, w, b, n, eps, centred):
         x = x if x._k.contiguous else contiguous(x)
-        out = empty(x.shape, x._k.dtype, x._k.device)
+        out = _like(x)
         if out.shape.numel():
             _loops(device).normalise_rows(x._buf, _optional(w, x._k), _optional(b, x._k), out._buf, out.shape.numel() // n, n, eps, centred)
         return out
@@ -276,7 +277,7 @@ def _register_rows(device: str) -> None:
         k = x._k
         if not x.shape.numel():
             return normalised_rows.op.gradient.vjp(g, x, w, n=n, eps=eps, centred=centred, needs=needs)
-        gx = empty(x.shape, k.dtype, k.device)
+        gx = _like(x)
         gw, gb = [empty(Size((n,)), k.dtype, k.device) if need else None for need in needs[1:]]
         _loops(device).pull_rows(contiguous(g)._buf, x._buf, _optional(w, k), gx._buf, _nothing(k) if gw is None else gw._buf,
                                  _nothing(k) if gb is None else gb._buf, x.shape.numel() // n, n, eps, centred)
@@ -311,7 +312,7 @@ def _(g, x, w, *, groups, eps, needs):
 @normalised_groups.kernel("cpu", dtypes=FLOATS, functions=groups_cpu.GROUPS_FORWARD)
 def by_groups(x, w, b, groups, eps):
     x = x if x._k.contiguous else contiguous(x)
-    out = empty(x.shape, x._k.dtype, x._k.device)
+    out = _like(x)
     if out._buf.size:
         groups_cpu.normalise_groups(x._buf, _optional(w, x._k), _optional(b, x._k), out._buf, *_extents(x), groups, eps)
     return out
@@ -323,7 +324,7 @@ def pull_by_groups(g, x, w, *, groups, eps, needs):
     k = x._k
     if not x._buf.size:
         return normalised_groups.op.gradient.vjp(g, x, w, groups=groups, eps=eps, needs=needs)
-    gx, gw, gb = empty(x.shape, k.dtype, k.device), empty((x.shape[1],), k.dtype, k.device), empty((x.shape[1],), k.dtype, k.device)
+    gx, gw, gb = _like(x), empty((x.shape[1],), k.dtype, k.device), empty((x.shape[1],), k.dtype, k.device)
     groups_cpu.pull_groups(contiguous(g)._buf, x._buf, _optional(w, k), gx._buf, gw._buf, gb._buf, *_extents(x), groups, eps)
     return gx, gw if needs[1] else None, gb if needs[2] else None
 
@@ -333,7 +334,7 @@ def pull_given(g, x, mean, var, w, *, eps, needs):
     x, k = contiguous(x), x._k
     if not x._buf.size:
         return normalised_by.op.gradient.vjp(g, x, mean, var, w, eps=eps, needs=needs)
-    gx = empty(x.shape, k.dtype, k.device) if needs[0] else None
+    gx = _like(x) if needs[0] else None
     gw, gb = [empty(mean.shape, k.dtype, k.device) if needs[3] or needs[4] else None for _ in range(2)]
     cpu.channel_pull_given(contiguous(g)._buf, x._buf, _optional(w, k), contiguous(mean)._buf, contiguous(var)._buf,
                            None if gx is None else gx._buf, None if gw is None else gw._buf, None if gb is None else gb._buf,
@@ -346,20 +347,25 @@ for _device in ("cpu", "cuda"):
     _register_rows(_device)
 
 
-def _row(name: str, x: Tensor, normalized_shape: Any, *affine: Any) -> int:
+def _row(name: str, x: Tensor, normalized_shape: Any, weight: Tensor | None, bias: Tensor | None = None) -> int:
     """Elements of a row; an error unless the input ends in ``normalized_shape``."""
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    return _row_length(name, x.shape, shape, None if weight is None else weight.shape, None if bias is None else bias.shape)
+
+
+@lru_cache(maxsize=4096)
+def _row_length(name: str, given: Size, shape: tuple, weight: Size | None, bias: Size | None) -> int:
     if not shape:
         raise RuntimeError("Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got "
                            f"normalized_shape = [] ({name})")
-    for what, t in affine:
-        if t is not None and tuple(t.shape) != shape:
-            raise RuntimeError(f"Expected {what} to be of same shape as normalized_shape, but got {what} of shape {list(t.shape)} and "
+    for what, size in (("weight", weight), ("bias", bias)):
+        if size is not None and tuple(size) != shape:
+            raise RuntimeError(f"Expected {what} to be of same shape as normalized_shape, but got {what} of shape {list(size)} and "
                                f"normalized_shape = {list(shape)} ({name})")
-    if tuple(x.shape[-len(shape) :]) != shape:
+    if tuple(given[-len(shape) :]) != shape:
         stars = ", ".join(["*", *map(str, shape)])
         raise RuntimeError(f"Given normalized_shape={list(shape)}, expected input with shape [{stars}], but got input of "
-                           f"size{list(x.shape)} ({name})")
+                           f"size{list(given)} ({name})")
     return prod(shape)
 
 
@@ -376,13 +382,13 @@ def layer_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = Non
     >>> layer_norm(torch.tensor([[1.0, 3.0]]), (2,))
     tensor([[-1.0000,  1.0000]])
     """
-    n = _row("layer_norm", input, normalized_shape, ("weight", weight), ("bias", bias))
+    n = _row("layer_norm", input, normalized_shape, weight, bias)
     return normalised_rows(input, _flat(weight), _flat(bias), n, float(eps), True)
 
 
 def rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None, eps: float | None = None) -> Tensor:
     """The last dimensions over the root of their mean square. Source: Zhang and Sennrich 2019."""
-    n = _row("rms_norm", input, normalized_shape, ("weight", weight))
+    n = _row("rms_norm", input, normalized_shape, weight)
     return normalised_rows(input, _flat(weight), None, n, float(finfo(input.dtype).eps if eps is None else eps), False)
 
 

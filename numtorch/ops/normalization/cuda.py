@@ -269,26 +269,27 @@ def block_size(n: int) -> int:
     return min(BLOCK, max(32, 1 << (n - 1).bit_length()))
 
 
-def channel_moments(x: Any, mean: Any, var: Any, n: int, c: int, m: int) -> None:
-    """See ``cpu.channel_moments``; device arrays."""
-    moments.launch_blocks(c, block_size(n * m), x, mean, var, n, c, m)
-
-
-def follow(running_mean: Any, running_var: Any, mean: Any, var: Any, momentum: float, count: int) -> None:
-    """See ``cpu.follow``; device arrays."""
-    number = mean.dtype.type
-    unbias = number(count / (count - 1) if count != 1 else np.inf)
-    follow_moments.launch(mean.size, running_mean, running_var, mean, var, number(momentum), unbias)
-
-
-def reciprocals(var: Any, rstd: Any, eps: float) -> None:
-    """See ``cpu.reciprocals``; device arrays."""
-    reciprocal_roots.launch(var.size, var, rstd, var.dtype.type(eps))
+def channel_statistics(x: Any, running_mean: Any, running_var: Any, mean: Any, rstd: Any, n: int, c: int, m: int, momentum: float,
+                       eps: float) -> None:
+    """See ``cpu.channel_statistics``; device arrays."""
+    number, count = x.dtype.type, n * m
+    moments.launch_blocks(c, block_size(count), x, mean, rstd, n, c, m)
+    if running_mean.size:
+        unbias = number(count / (count - 1) if count != 1 else np.inf)
+        follow_moments.launch(c, running_mean, running_var, mean, rstd, number(momentum), unbias)
+    reciprocal_roots.launch(c, rstd, rstd, number(eps))
 
 
 def channel_normalise(x: Any, out: Any, mean: Any, rstd: Any, w: Any, b: Any, n: int, c: int, m: int) -> None:
     """See ``cpu.channel_normalise``; device arrays."""
     normalise.launch(x.size, x, out, mean, rstd, w, b, c, m, w.size > 0, b.size > 0)
+
+
+def channel_normalise_by(x: Any, out: Any, mean: Any, var: Any, w: Any, b: Any, n: int, c: int, m: int, eps: float) -> None:
+    """See ``cpu.channel_normalise_by``; device arrays."""
+    rstd = launch.allocate(c, x.dtype)
+    reciprocal_roots.launch(c, var, rstd, x.dtype.type(eps))
+    channel_normalise(x, out, mean, rstd, w, b, n, c, m)
 
 
 def channel_pull(g: Any, x: Any, w: Any, mean: Any, rstd: Any, gx: Any, gw: Any, gb: Any, n: int, c: int, m: int) -> None:

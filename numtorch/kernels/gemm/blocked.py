@@ -66,13 +66,9 @@ def part_bound(i, parts, extent, unit):
 
 @jit(**INNER)
 def pack_transposed(table, lanes, x, x0, x_step, out, out0, out_step, rows, cols, unit=1):
-    """``out[j, i] = x[i, j]``, in blocks of one vector's length; what is moved has ``unit`` elements of the arrays."""
+    """``out[j, i] = x[i, j]``, a vector's length of rows at a time; what is moved has ``unit`` elements of the arrays."""
     for i in range(0, rows, lanes):
-        for j in range(0, cols, lanes):
-            transpose(
-                table, x, x0 + i * x_step + j * unit, x_step, out, out0 + j * out_step + i * unit, out_step,
-                min(lanes, rows - i), min(lanes, cols - j),
-            )  # fmt: skip
+        transpose(table, x, x0 + i * x_step, x_step, out, out0 + i * unit, out_step, min(lanes, rows - i), cols)
 
 
 @jit(**INNER)

@@ -133,20 +133,51 @@ class Lanes:
         return self.b.select(self.b.fcmp_ordered("<", x, self.zero), self.zero, x)
 
     def turned(self, vectors):
-        """As many vectors as lanes, transposed: pairs swap halves, then quarters, down to elements."""
-        half = self.lanes // 2
-        while half:
-            low = [i if not i & half else self.lanes + i - half for i in range(self.lanes)]
-            high = [i + half if not i & half else self.lanes + i for i in range(self.lanes)]
-            swapped = list(vectors)
-            for i in range(self.lanes):
-                if not i & half:
-                    pair = vectors[i], vectors[i + half]
-                    swapped[i] = self.b.shuffle_vector(*pair, ir.Constant(self.indices, low))
-                    swapped[i + half] = self.b.shuffle_vector(*pair, ir.Constant(self.indices, high))
-            vectors = swapped
-            half //= 2
-        return vectors
+        """As many vectors as lanes, transposed: squares inside pieces of 128 bits, then the pieces.
+
+        Every step is a shuffle without a register of indices; swapping halves, quarters and so on needs half of those.
+        """
+        each = 16 // self.item  # elements of a piece
+        pieces = self.lanes // each
+
+        def mixed(x, y, chosen):
+            return self.b.shuffle_vector(x, y, ir.Constant(self.indices, chosen))
+
+        def interleaved(x, y, unit):
+            """The lower halves of the pieces of x and y, ``unit`` elements of each in turn; the upper halves."""
+            results = []
+            for start in (0, each // 2):
+                chosen = []
+                for piece in range(0, self.lanes, each):
+                    for i in range(start, start + each // 2, unit):
+                        chosen += [piece + i + u for u in range(unit)] + [self.lanes + piece + i + u for u in range(unit)]
+                results.append(mixed(x, y, chosen))
+            return results
+
+        def second(x, y, odd):
+            """Every second piece of x, then of y."""
+            places = [p for p in range(2 * pieces) if p % 2 == odd]
+            return mixed(x, y, [p * each + u for p in places for u in range(each)])
+
+        squares = []
+        for g in range(0, self.lanes, each):
+            if each == 2:
+                squares += interleaved(vectors[g], vectors[g + 1], 1)
+            else:
+                low, high = (interleaved(vectors[g + i], vectors[g + i + 1], 1) for i in (0, 2))
+                for x, y in zip(low, high, strict=True):
+                    squares += interleaved(x, y, 2)
+
+        def columns(parts):
+            """Vectors of one column of each square, side by side, for each of the pieces that the parts hold."""
+            if len(parts) == 1:
+                return parts
+            even = columns([second(x, y, 0) for x, y in zip(parts[::2], parts[1::2], strict=True)])
+            odd = columns([second(x, y, 1) for x, y in zip(parts[::2], parts[1::2], strict=True)])
+            return [v for pair in zip(even, odd, strict=True) for v in pair]
+
+        by_column = [columns(squares[i::each]) for i in range(each)]
+        return [by_column[j % each][j // each] for j in range(self.lanes)]
 
     def prefetch_for_write(self, pointer):
         function = self.function("llvm.prefetch.p0", VOID, [PTR, INT32, INT32, INT32])
@@ -352,31 +383,35 @@ def build_tile(
 
 
 def build_transpose(fn: ir.Function, double: bool, lanes: int) -> None:
-    """The body of ``transpose``."""
+    """The body of ``transpose``: squares one after the other, the last one or all of few rows by masks."""
     x, x_step, out, out_step, rows, cols = fn.args
     b = ir.IRBuilder(fn.append_basic_block("entry"))
     v = Lanes(b, double, lanes)
-    sources = [x] + [v.at(x, b.mul(x_step, const(i))) for i in range(1, lanes)]
-    targets = [out] + [v.at(out, b.mul(out_step, const(i))) for i in range(1, lanes)]
-    whole = fn.append_basic_block("whole")
-    edge = fn.append_basic_block("edge")
-    full = b.and_(b.icmp_signed("==", rows, const(lanes)), b.icmp_signed("==", cols, const(lanes)))
-    b.cbranch(full, whole, edge)
+    across, down = const(v.bytes), b.mul(out_step, const(lanes))
 
-    b.position_at_end(whole)
-    for value, target in zip(v.turned([v.load(s) for s in sources]), targets, strict=True):
-        v.store(value, target)
-    b.ret_void()
+    def rows_of(pointer, step):
+        return [pointer] + [v.at(pointer, b.mul(step, const(i))) for i in range(1, lanes)]
 
-    b.position_at_end(edge)
-    none = ir.Constant(v.mask_type, [0] * lanes)
-    row_mask, col_mask = v.first(rows), v.first(cols)
-    loaded = [
-        v.load_masked(s, b.select(b.icmp_signed("<", const(i), rows), col_mask, none))
-        for i, s in enumerate(sources)
-    ]
-    for i, (value, target) in enumerate(zip(v.turned(loaded), targets, strict=True)):
-        v.store_masked(value, target, b.select(b.icmp_signed("<", const(i), cols), row_mask, none))
+    def whole(state):
+        source, target = state
+        for value, place in zip(v.turned([v.load(s) for s in rows_of(source, x_step)]), rows_of(target, out_step), strict=True):
+            v.store(value, place)
+        return [v.at(source, across), v.at(target, down)]
+
+    def edge(state):
+        source, target, left = state
+        none = ir.Constant(v.mask_type, [0] * lanes)
+        row_mask, col_mask = v.first(rows), v.first(left)
+        loaded = [v.load_masked(s, b.select(b.icmp_signed("<", const(i), rows), col_mask, none))
+                  for i, s in enumerate(rows_of(source, x_step))]
+        for i, (value, place) in enumerate(zip(v.turned(loaded), rows_of(target, out_step), strict=True)):
+            v.store_masked(value, place, b.select(b.icmp_signed("<", const(i), left), row_mask, none))
+        return [v.at(source, across), v.at(target, down), b.sub(left, const(lanes))]
+
+    squares = b.select(b.icmp_signed("==", rows, const(lanes)), b.udiv(cols, const(lanes)), const(0))
+    source, target = carried_loop(b, squares, [x, out], whole)
+    left = b.sub(cols, b.mul(squares, const(lanes)))
+    carried_loop(b, b.udiv(b.add(left, const(lanes - 1)), const(lanes)), [source, target, left], edge)
     b.ret_void()
 
 

@@ -66,7 +66,7 @@ def tile(
 
 
 def transpose(table, x, x0, x_step, out, out0, out_step, rows, cols):
-    """``out[j, i] = x[i, j]`` for a block of at most one vector's length each way."""
+    """``out[j, i] = x[i, j]`` for at most a vector's length of rows."""
     for i in range(rows):
         for j in range(cols):
             out[out0 + j * out_step + i] = x[x0 + i * x_step + j]

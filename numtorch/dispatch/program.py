@@ -49,7 +49,7 @@ def shared_from(weight: int) -> int:
     return PARALLEL_WORK // weight
 
 
-_HEAVY = {"exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "tanh", "sigmoid", "erf", "erfc",
+_HEAVY = {"exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "tanh", "sigmoid", "erf", "erfc", "normal_cdf",
           "pow", "lgamma", "digamma", "uniform32", "uniform64", "normal32", "normal64"}
 
 

@@ -163,7 +163,7 @@ def _k(kind: Any, **more: Any) -> SimpleNamespace:
 
 # exp_p: (exp(r) - 1 - r) / r**2; exp2_p: (2**r - 1) / r; log_p: what is left of log(1 + f), see
 # _log_parts; erf_small: erf(x) / x - 1 in x**2 below 1; erf_large: log(erfc(x)) in x up to erf_top,
-# where erf is 1.
+# where erf is 1; cdf_p / cdf_q: (normal_cdf(x) - 1/2) / x in x**2 up to cdf_top.
 # fmt: off
 K32 = _k(
     np.float32, exp_low=-104.5, exp_normal=-87.33654, exp_high=89.0, expm1_low=-18.0, exp2_low=-151.0, exp2_high=129.0,
@@ -180,6 +180,9 @@ K32 = _k(
                -0.000332736869],
     sin_p=[-0.000195169493, 0.00833217625, -0.166666549],
     cos_p=[2.44387674e-05, -0.00138873719, 0.041666647],
+    cdf_p=[2.33866047e-08, 6.35971583e-06, 0.000164305369, 0.0046507488, 0.0333708376, 0.398942232],
+    cdf_q=[1.21656478e-06, 7.2393952e-05, 0.00185888971, 0.0283778477, 0.250314385, 1.0],
+    cdf_top=5.4,
 )
 K64 = _k(
     np.float64, exp_low=-746.0, exp_normal=-708.3964185322641, exp_high=710.0, expm1_low=-40.0, exp2_low=-1077.0, exp2_high=1025.0,
@@ -474,6 +477,24 @@ def _erf(k):
         return select(a < one, near, _copysign(one - fma(s, fma(poly(r, p), r * r, r), s), x))
 
     return erf
+
+
+@real(math.normal_cdf)
+def _normal_cdf(k):
+    one, half, zero = k.one, k.half, k.zero
+    if k.kind is np.float64:
+        root, exact = k.kind(0.7071067811865476), helper(_erf(k))
+        return lambda x: half * (one + exact(x * root))
+    p, q, top, clamped = k.cdf_p, k.cdf_q, k.cdf_top, helper(_clamped)
+
+    def normal_cdf(x):
+        # Half of what erf takes, because nothing here is small but x itself. Far out it must be 0, not nearly: x * cdf(x).
+        z = clamped(x, -top, top)
+        y = fma(z * poly(z * z, p), one / poly(z * z, q), half)
+        y = select((x < -top) | (y < zero), zero, y)
+        return select(x > top, one, y)
+
+    return normal_cdf
 
 
 # --- logarithms -----------------------------------------------------------------------------------

@@ -103,6 +103,7 @@ for _name in _DEVICE:
         _unary(getattr(libdevice, f"{_name}f")),
         _unary(getattr(libdevice, _name)),
     )
+real(math.normal_cdf, 1, _unary(libdevice.normcdff), _unary(libdevice.normcdf))
 for _name in ("atan2", "hypot", "copysign"):
     real(
         getattr(math, _name),

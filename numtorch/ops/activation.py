@@ -94,15 +94,23 @@ def _(g, x):
 @primitive(name="gelu", public=False, takes=REAL)
 def gelu_erf(x):
     """``x`` times the normal distribution's probability below it (Hendrycks and Gimpel 2016)."""
-    return x * 0.5 * (1 + m.erf(x * 0.7071067811865476))
+    return x * m.normal_cdf(x)
 
 
 @gelu_erf.vjp
 def _(g, x):
-    from numtorch.ops.arithmetic import erf
+    return g * (normal_cdf(x) + x * exp(x * x * -0.5) * 0.3989422804014327)
 
-    below = (erf(x * 0.7071067811865476) + 1) * 0.5
-    return g * (below + x * exp(x * x * -0.5) * 0.3989422804014327)
+
+@primitive(public=False, floats=True)
+def normal_cdf(x):
+    """The standard normal distribution's probability below ``x``."""
+    return m.normal_cdf(x)
+
+
+@normal_cdf.vjp
+def _(g, x):
+    return g * (exp(x * x * -0.5) * 0.3989422804014327)
 
 
 @primitive(public=False, takes=REAL)

@@ -2,6 +2,7 @@
 everywhere.
 """
 
+import math as libm
 import re
 import subprocess
 import sys
@@ -132,6 +133,15 @@ def test_exp_of_what_is_not_positive(dtype):
     assert ulps(apply(math.exp_nonpositive, x), want) <= 1.5
     assert type(math.exp_nonpositive(dtype(-1))) is dtype
     assert math.exp_nonpositive(dtype(2 * least)) == 0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_normal_cdf(dtype):
+    x = np.concatenate([np.linspace(-9, 9, 300 if plain_only else 20_001), [-1e30, 1e30, -np.inf, np.inf, np.nan, -5.4, 5.4]])
+    want = np.array([0.5 * libm.erfc(-v / libm.sqrt(2)) for v in x.astype(dtype)])
+    got = apply(math.normal_cdf, x.astype(dtype))
+    assert np.nanmax(np.abs(got - want)) < (2e-7 if dtype is np.float32 else 4e-16)
+    assert np.isnan(got[-3]) and got[-7] == got[-5] == 0 and got[-6] == got[-4] == 1 and np.nanmin(got) >= 0
 
 
 @pytest.mark.parametrize("name", ["expm1", "log1p", "tanh", "erf", "sin"])

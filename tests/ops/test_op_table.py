@@ -557,6 +557,7 @@ def test_random_ops_depend_on_seed_and_position_alone():
 # --- against torch, where it is installed ---------------------------------------------------------
 
 TORCH_NAMES = {
+    "normal_cdf": lambda t: lambda x: (0.5 * (1 + t.erf(x.double() * 0.5**0.5))).to(x.dtype if x.is_floating_point() else t.float32),
     "floor_divide": lambda t: t.floor_divide, "trunc_divide": lambda t: lambda x, y: t.div(x, y, rounding_mode="trunc"),
     "trunc_quotient": lambda t: lambda x, y: t.div(x, y, rounding_mode="trunc") if x.is_floating_point() else t.trunc(x / y),
     "bits_and": lambda t: t.bitwise_and, "bits_or": lambda t: t.bitwise_or, "bits_xor": lambda t: t.bitwise_xor,

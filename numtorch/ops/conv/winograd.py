@@ -155,14 +155,15 @@ def stage_rows(plan, x, image, c, h, w, y, rows, staged, s0, row_step, left):
         pack_transposed(plan[TABLE], plan[LANES_AT], x, (image * c * h + y) * w, h * w, staged, s0, channels, c, rows * w)
         return
     for i in range(rows):
-        at = s0 + i * row_step
-        if 0 <= y + i < h:
-            pack_transposed(plan[TABLE], plan[LANES_AT], x, (image * c * h + y + i) * w, h * w,
-                            staged, at + left * channels, channels, c, w)  # fmt: skip
-        else:
-            border = staged[at : at + row_step]
+        if not 0 <= y + i < h:
+            border = staged[s0 + i * row_step : s0 + (i + 1) * row_step]
             for j in range(border.size):
                 border[j] = 0
+    # Some channels' rows after each other: what follows in memory is fetched ahead.
+    for k in range(0, c, plan[LANES_AT]):
+        for i in range(max(0, -y), min(rows, h - y)):
+            pack_transposed(plan[TABLE], plan[LANES_AT], x, ((image * c + k) * h + y + i) * w, h * w,
+                            staged, s0 + i * row_step + left * channels + k, channels, min(plan[LANES_AT], c - k), w)  # fmt: skip
 
 
 @jit(**TRANSFORM)

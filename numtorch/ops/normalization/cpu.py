@@ -21,6 +21,7 @@ MAX_PARTS = 64
 PARALLEL_ELEMENTS = shared_from(8)  # three passes over rows that stay in the cache
 PARALLEL_CHANNELS = shared_from(4)
 BLOCK = 2048  # elements of short rows that are taken together
+LONG = 1 << 14  # elements of a row up to which four rows and their gradients stay in the second cache
 CHUNK = 1 << 12  # elements of a row whose squares are added while they are in the first cache
 
 
@@ -457,17 +458,23 @@ def block_gradient(g, x, w, gx, means, rstds, shifts, slopes, rows, n, centred):
 
 @jit
 def block_sums(g, x, weights, biases, means, rstds, rows, n):
-    """weights += sum over rows of g * xhat, biases += sum of g, where these are not empty"""
-    for i in range(rows):
+    """weights += sum over rows of g * xhat, biases += sum of g, where these are not empty; four rows for each walk over them"""
+    fours = rows // 4 * 4
+    for i in range(0, fours, 4):
+        g0, g1, g2, g3 = g[i * n : (i + 1) * n], g[(i + 1) * n : (i + 2) * n], g[(i + 2) * n : (i + 3) * n], g[(i + 3) * n : (i + 4) * n]
+        x0, x1, x2, x3 = x[i * n : (i + 1) * n], x[(i + 1) * n : (i + 2) * n], x[(i + 2) * n : (i + 3) * n], x[(i + 3) * n : (i + 4) * n]
+        m0, m1, m2, m3 = means[i], means[i + 1], means[i + 2], means[i + 3]
+        r0, r1, r2, r3 = rstds[i], rstds[i + 1], rstds[i + 2], rstds[i + 3]
+        for j in range(weights.size):
+            weights[j] += (g0[j] * ((x0[j] - m0) * r0) + g1[j] * ((x1[j] - m1) * r1)
+                           + (g2[j] * ((x2[j] - m2) * r2) + g3[j] * ((x3[j] - m3) * r3)))
+        for j in range(biases.size):
+            biases[j] += (g0[j] + g1[j]) + (g2[j] + g3[j])
+    for i in range(fours, rows):
         row = x[i * n : (i + 1) * n]
         gradient = g[i * n : (i + 1) * n]
         mean = means[i]
         rstd = rstds[i]
-        if weights.size and biases.size:
-            for j in range(n):
-                weights[j] += gradient[j] * ((row[j] - mean) * rstd)
-                biases[j] += gradient[j]
-            continue
         for j in range(weights.size):
             weights[j] += gradient[j] * ((row[j] - mean) * rstd)
         for j in range(biases.size):
@@ -481,7 +488,8 @@ def rows_backward(g, x, w, gx, gw, gb, rows, n, eps, centred):
     """
     size = max(ROWS, (rows + MAX_PARTS - 1) // MAX_PARTS)
     parts = (rows + size - 1) // size
-    per = max(1, BLOCK // n)
+    few = max(1, BLOCK // n)
+    per = max(few, 4 if n <= LONG else 1)
     gws, gbs = np.zeros(parts * gw.size, x.dtype), np.zeros(parts * gb.size, x.dtype)
     means, rstds = np.empty(rows, x.dtype), np.empty(rows, x.dtype)
     shifts, slopes = np.empty(rows, x.dtype), np.empty(rows, x.dtype)
@@ -489,15 +497,16 @@ def rows_backward(g, x, w, gx, gw, gb, rows, n, eps, centred):
         weights = gws[t * gw.size : (t + 1) * gw.size]
         biases = gbs[t * gb.size : (t + 1) * gb.size]
         end = min(rows, (t + 1) * size)
-        for lo in range(t * size, end, per):
-            hi = min(end, lo + per)
-            gradient = g[lo * n : hi * n]
-            part = x[lo * n : hi * n]
-            mean = means[lo:hi]
-            rstd = rstds[lo:hi]
-            block_statistics(part, mean, rstd, hi - lo, n, eps, centred)
-            block_gradient(gradient, part, w, gx[lo * n : hi * n], mean, rstd, shifts[lo:hi], slopes[lo:hi], hi - lo, n, centred)
-            block_sums(gradient, part, weights, biases, mean, rstd, hi - lo, n)
+        for first in range(t * size, end, per):
+            last = min(end, first + per)
+            for lo in range(first, last, few):
+                hi = min(last, lo + few)
+                part, gradient, target = x[lo * n : hi * n], g[lo * n : hi * n], gx[lo * n : hi * n]
+                mean, rstd = means[lo:hi], rstds[lo:hi]
+                block_statistics(part, mean, rstd, hi - lo, n, eps, centred)
+                block_gradient(gradient, part, w, target, mean, rstd, shifts[lo:hi], slopes[lo:hi], hi - lo, n, centred)
+            part, gradient = x[first * n : last * n], g[first * n : last * n]
+            block_sums(gradient, part, weights, biases, means[first:last], rstds[first:last], last - first, n)
     add_parts(gws, gw, parts)
     add_parts(gbs, gb, parts)
 

@@ -11,13 +11,15 @@ from numtorch.dispatch.cost import nbytes, numel
 from numtorch.dispatch.op import op, wrote
 from numtorch.dispatch.program import shared_from
 from numtorch.dtype import FLOATS, int32, int64
-from numtorch.kernels import threads
+from numtorch.kernels import registry, threads
 from numtorch.kernels.jit import jit, prange
 from numtorch.ops import moments, movement
 from numtorch.ops.arithmetic import clamp_max, ne, where
 from numtorch.ops.indexing import put_along_extents, take_along_extents
+from numtorch.ops.indexing.cpu import take_slices
+from numtorch.ops.indexing.positions import check, planned
 from numtorch.ops.movement import contiguous, reshape, unsqueeze
-from numtorch.ops.movement.launching import ready
+from numtorch.ops.movement.launching import ready, remember
 from numtorch.storage import kind
 
 ADDED = 2  # what an element costs that is added to a row, in additions
@@ -51,14 +53,36 @@ def _scatter_cost(grads: tuple, g: Tensor, shape: tuple, index: Tensor, **option
 
 @op(name="embedding", public=False)
 def rows_of(w, index, padding_idx: int = -1):
-    """The rows of w (n, cols) at ``index`` (1-D); row ``padding_idx`` gets no gradient (-1: every row does)."""
-    return take_along_extents(w, index, 0, False)
+    """The rows of w (n, cols) at ``index`` (*): (*, cols); row ``padding_idx`` gets no gradient (-1: every row does)."""
+    return reshape(take_along_extents(w, reshape(index, (-1,)), 0, False), (*index.shape, w.shape[1]))
+
+
+_plans: dict = registry.memo()
+
+
+@rows_of.kernel("cpu", name="rows", functions=(take_slices,))
+def rows_cpu(w, index, padding_idx):
+    if not (w._k.contiguous and index._k.contiguous):
+        w, index = contiguous(w), contiguous(index)
+    key = (w._k, w.shape, index._k, index.shape)
+    plan = _plans.get(key)
+    if plan is None:
+        n, cols = w.shape
+        made = planned(take_slices, index._buf.size * cols, (w._buf, index._buf, w._buf), (1, n, cols, 0), (*index.shape, cols), w._k)
+        plan = remember(_plans, key, made)
+    y = plan.result()
+    if plan.entry is not None:
+        bad = plan.entry(w._buf, index._buf, y._buf, *plan.numbers)
+        if bad:
+            check(bad, index, 0, w.shape[0], False)
+    return y
 
 
 @rows_of.vjp(cost=_scatter_cost)
 def _(g, w_shape, index, *, padding_idx):
     from numtorch.ops.creation import zeros
 
+    index, g = reshape(index, (-1,)), reshape(g, (-1, w_shape[1]))
     if padding_idx >= 0:
         g = where(unsqueeze(ne(index, padding_idx), 1), g, 0.0)
     return put_along_extents(zeros(w_shape, dtype=g.dtype, device=g.device), index, g, 0, True), None
@@ -72,12 +96,12 @@ def _numbered(s: Any) -> bool:
 @rows_of.backward.kernel("cpu", when=_numbered, functions=(add_rows,))
 def scatter(g, w_shape, index, *, padding_idx):
     rows, cols = w_shape
-    few = index._buf.size * SPARSE < rows
+    few = index.shape.numel() * SPARSE < rows
     gx = make(np.zeros(rows * cols, g._buf.dtype), w_shape, kind(g._k.dtype, g._k.device)) if few else \
         empty(w_shape, g._k.dtype, g._k.device)
     if gx._buf.size:
         n = threads.get_num_threads()
-        args = (contiguous(g)._buf, index._buf, gx._buf, cols, padding_idx, not few, max(64, -(-cols // n)))
+        args = (contiguous(g)._buf, contiguous(index)._buf, gx._buf, cols, padding_idx, not few, max(64, -(-cols // n)))
         ready(add_rows, n > 1 and g._buf.size >= shared_from(ADDED), args)(*args)
     return gx, None
 
@@ -111,19 +135,16 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
         if not -n <= padding_idx < n:
             raise AssertionError(f"Padding_idx must be within num_embeddings ({n} rows), got {padding_idx}")
         skip = padding_idx % n
-    index = contiguous(input)
-    if len(index.shape) != 1:
-        index = reshape(index, (-1,))
     try:
         if max_norm is not None:
-            _limit_rows(alias(weight), index, float(max_norm), float(norm_type))
-        y = rows_of(weight, index, skip)
+            _limit_rows(alias(weight), reshape(input, (-1,)), float(max_norm), float(norm_type))
+        y = rows_of(weight, input, skip)
     except IndexError as e:
         raise IndexError(f"index out of range in self (embedding: {e}; the input has shape {list(input.shape)}, the weight {n} rows, "
                          f"0 to {n - 1})") from None
     if scale_grad_by_freq:
-        y = shared_gradient(y, index, n)
-    return y if len(input.shape) == 1 else reshape(y, (*input.shape, weight.shape[1]))
+        y = reshape(shared_gradient(reshape(y, (-1, weight.shape[1])), reshape(input, (-1,)), n), y.shape)
+    return y
 
 
 @op(name="embedding_shared_gradient", public=False)

@@ -39,6 +39,8 @@ def _reading(d: dtype) -> tuple[int, int, int]:
 
 def _rows(x: Tensor, dim: int) -> Tensor:
     """``x`` with ``dim`` last, contiguous."""
+    if x._k.contiguous and dim >= len(x.shape) - 1:
+        return x
     return contiguous(movement.transpose(x, dim, -1)) if x.shape and dim != len(x.shape) - 1 else contiguous(x)
 
 
@@ -49,11 +51,12 @@ def _back(y: Tensor, dim: int) -> Tensor:
 _plans: dict = registry.memo()
 
 
-def _run(kernel: Any, x: Tensor, shape: tuple, *numbers: Any) -> tuple[Tensor, Tensor]:
-    """Values and positions from a kernel over the rows of ``x``."""
-    key = (kernel, x._k, x.shape, shape, numbers)
+def _run(kernel: Any, x: Tensor, left: int | None, *numbers: Any) -> tuple[Tensor, Tensor]:
+    """Values and positions from a kernel over the rows of ``x``, of which ``left`` elements are left; a dimension less if None."""
+    key = (kernel, x._k, x.shape, left, numbers)
     plan = _plans.get(key)
     if plan is None:
+        shape = x.shape[:-1] if left is None or not x.shape else (*x.shape[:-1], left)
         plan = remember(_plans, key, _plan(kernel, x, shape, *numbers))
     places, bits = plan
     values, indices = new(Tensor), places.result()
@@ -91,13 +94,13 @@ def sort_along(x, dim: int, descending: bool):
 def sort_cpu(x, dim, descending):
     x = _rows(x, dim)
     width, category, inf = _reading(x._k.dtype)
-    n = x.shape[-1] if x.ndim else 1
+    n = x.shape[-1] if x.shape else 1
     if width == 64:
-        pair = _run(cpu.sort_rows_wide, x, x.shape, n, width, category, inf, descending)
+        pair = _run(cpu.sort_rows_wide, x, n, n, width, category, inf, descending)
     else:
         alone = n >= cpu.LONG and x._buf.size // n < threads.get_num_threads()
-        pair = _run(cpu.sort_long_rows if alone else cpu.sort_rows, x, x.shape, width, category, inf, descending)
-    return tuple(_back(y, dim) for y in pair)
+        pair = _run(cpu.sort_long_rows if alone else cpu.sort_rows, x, n, width, category, inf, descending)
+    return pair if dim >= len(x.shape) - 1 else tuple([_back(y, dim) for y in pair])
 
 
 @sort_along.kernel("cuda", name="sort_on_cpu")
@@ -171,10 +174,9 @@ def topk_along(x, k: int, dim: int, largest: bool):
 def topk_cpu(x, k, dim, largest):
     x = _rows(x, dim)
     reading = _reading(x._k.dtype)
-    shape = (*x.shape[:-1], k) if x.ndim else ()
-    k = k if x.ndim else 1
     kernel = cpu.sort_rows_wide if reading[0] == 64 else cpu.first_rows
-    return tuple(_back(y, dim) for y in _run(kernel, x, shape, k, *reading, largest))
+    pair = _run(kernel, x, k, k if x.shape else 1, *reading, largest)
+    return pair if dim >= len(x.shape) - 1 else tuple([_back(y, dim) for y in pair])
 
 
 @topk_along.kernel("cuda", name="topk_on_cpu")
@@ -203,10 +205,10 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     values=tensor([4., 3.]),
     indices=tensor([1, 3]))
     """
-    d = wrap_dim(dim, input.ndim, "topk")
-    if not 0 <= k <= (input.shape[d] if input.ndim else 1):
+    d = wrap_dim(dim, len(input.shape), "topk")
+    if not 0 <= k <= (input.shape[d] if input.shape else 1):
         raise RuntimeError(f"topk(): selected index k out of range: k is {k}, dimension {d} of {list(input.shape)}")
-    if k == 0 and not input.ndim:
+    if k == 0 and not input.shape:
         return TopkReturn((empty((0,), input.dtype, input.device), empty((0,), dtypes.int64, input.device)))
     return TopkReturn(topk_along(input, int(k), d, bool(largest)))
 
@@ -224,14 +226,14 @@ def kth_along(x, k: int, dim: int, keepdim: bool, nan: int):
 
 @kth_along.kernel("cpu", name="radix_select", functions=(cpu.kth_rows, cpu.kth_rows_wide))
 def kth_cpu(x, k, dim, keepdim, nan):
-    shape = (*x.shape[:dim], *((1,) if keepdim else ()), *x.shape[dim + 1 :]) if x.shape else ()
-    x = _rows(x, dim)
+    given, x = x.shape, _rows(x, dim)
     reading = _reading(x._k.dtype)
-    values, indices = _run(cpu.kth_rows_wide if reading[0] == 64 else cpu.kth_rows, x, x.shape[:-1], k, *reading, nan)
-    # What was not reduced stands in another order: the last dimension came to where ``dim`` was.
-    lead = len(x.shape) - 1
-    if dim >= lead and values.shape == shape:
+    values, indices = _run(cpu.kth_rows_wide if reading[0] == 64 else cpu.kth_rows, x, None, k, *reading, nan)
+    lead = len(given) - 1
+    if dim >= lead and not (keepdim and given):
         return values, indices
+    # What was not reduced stands in another order: the last dimension came to where ``dim`` was.
+    shape = (*given[:dim], *((1,) if keepdim else ()), *given[dim + 1 :]) if given else ()
     order = (*range(dim), *range(dim + 1, lead), dim) if x.ndim and dim < lead else None
     return tuple(reshape(contiguous(movement.permute(y, order)) if order else y, shape) for y in (values, indices))
 
@@ -285,8 +287,8 @@ def _median(x: Tensor, dim: int | None, keepdim: bool, nan: int, name: str, resu
 
             return full((), float("nan"), dtype=x.dtype, device=x.device)
         return kth_along(reshape(x, (-1,)), 0, 0, False, nan)[0]
-    d = wrap_dim(dim, x.ndim, name)
-    if x.ndim and x.shape[d] == 0:
+    d = wrap_dim(dim, len(x.shape), name)
+    if x.shape and x.shape[d] == 0:
         raise IndexError(f"{name}(): Expected reduction dim {d} to have non-zero size.")
     return result(kth_along(x, 0, d, bool(keepdim), nan))
 

@@ -149,6 +149,16 @@ def place(src, dst, rows, width, pitch, start):
         copy_run(src, i * width + j, dst, i * pitch + start + j, min(SPAN_PLACED, width - j))
 
 
+@jit(needs=RUNS)
+def join(parts, dst, rows, pitch, start):
+    """Each of a tuple of buffers of ``rows`` rows beside the one before, the first at column ``start``"""
+    for part in parts:
+        width = part.size // rows
+        for i in range(rows):
+            copy_run(part, i * width, dst, i * pitch + start, width)
+        start += width
+
+
 @jit(parallel=True, needs=RUNS)
 def roll_rows(src, dst, rows, width, first):
     """dst[i*width + (first + j) % width] = src[i*width + j]"""

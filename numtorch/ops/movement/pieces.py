@@ -7,8 +7,6 @@ from itertools import accumulate, pairwise
 from math import prod
 from typing import Any
 
-import numpy as np
-
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty, placed, side_by_side
 from numtorch.autograd.grad_mode import mode
@@ -18,8 +16,8 @@ from numtorch.dispatch.program import shared_from
 from numtorch.dtype import dtype
 from numtorch.kernels import registry, threads
 from numtorch.ops.movement.copies import copy_, to
-from numtorch.ops.movement.copies_cpu import MOVED, place, planes
-from numtorch.ops.movement.launching import Plan, ready
+from numtorch.ops.movement.copies_cpu import MOVED, join, place, planes
+from numtorch.ops.movement.launching import Plan, ready, remember
 from numtorch.ops.movement.shapes import atleast_1d, atleast_2d, atleast_3d
 from numtorch.ops.movement.views import narrow, selected, slice, slice_backward, sliced, unsqueeze
 from numtorch.storage import Size, wrap_dim
@@ -146,6 +144,13 @@ def cat(tensors: Any, dim: int = 0) -> Tensor:
     tensor([1, 2, 3])
     """
     tensors = list(tensors)
+    if _alike(tensors):
+        first = tensors[0]
+        plan = _joins.get((dim, len(tensors), first._k, first.shape))
+        if plan is not None:
+            y = plan.result()
+            _place_all([x._buf for x in tensors], y._buf, *plan.numbers)
+            return y
     try:
         key = (dim, *[(x._k, x.shape) for x in tensors])
     except AttributeError:
@@ -153,25 +158,43 @@ def cat(tensors: Any, dim: int = 0) -> Tensor:
     plan = _plans.get(key)
     if plan is None:
         plan = _plans[key] = _plan(tensors, dim)
-    places, d, d_type, row = plan
+    places, d, d_type = plan
     if len(places) != len(tensors):
         tensors = [tensors[i] for i in places]
     if mode.grad:
         for x in tensors:
             if x._edge is not None:
                 return _cat(tensors, d, d_type)
-    if row is not None:
-        y = row.result()
-        np.concatenate([x._buf for x in tensors], out=y._buf)
-        return y
-    return _cat_body(tensors, d, d_type)
+    y = _cat_body(tensors, d, d_type)
+    if _alike(tensors) and len(places) == len(tensors) and y._buf.size:
+        _remember_join(dim, tensors, d, y.shape)
+    return y
 
 
 _plans: dict = registry.memo()
+_joins: dict = registry.memo()  # of tensors of one kind and shape: the result, and how many rows they are joined by
 
 
-def _plan(tensors: list, dim: int) -> tuple[list[int], int, dtype, Plan | None]:
-    """Which tensors count, along which dimension, the result's type, and the result where few elements lie one after the other."""
+def _alike(tensors: list) -> bool:
+    """Whether all are of one kind and shape, contiguous, on the CPU, and outside the graph."""
+    try:
+        k, shape = tensors[0]._k, tensors[0].shape
+        for x in tensors:
+            if x._k is not k or x.shape != shape or (x._edge is not None and mode.grad):
+                return False
+    except (AttributeError, IndexError):
+        return False
+    return k.contiguous and k.device is CPU
+
+
+def _remember_join(dim: Any, tensors: list, d: int, shape: tuple, stacked: bool = False) -> Plan:
+    first = tensors[0]
+    key = (dim, len(tensors), first._k, first.shape, "stacked") if stacked else (dim, len(tensors), first._k, first.shape)
+    return remember(_joins, key, Plan(shape, first._k, None, (prod(first.shape[:d]),)))
+
+
+def _plan(tensors: list, dim: int) -> tuple[list[int], int, dtype]:
+    """Which tensors count, along which dimension, and the result's type."""
     places = [i for i, x in enumerate(tensors) if not (x.ndim == 1 and x.shape[0] == 0)] or list(range(len(tensors)))[:1]
     if not places:
         raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
@@ -184,12 +207,7 @@ def _plan(tensors: list, dim: int) -> tuple[list[int], int, dtype, Plan | None]:
                                f"{list(x.shape)} for tensor number {i} in the list.")
     if len(_plans) > 4096:
         _plans.clear()
-    row, k = None, first._k
-    if k.device is CPU and k.contiguous and len(places) == len(tensors) and all(x._k is k for x in tensors):
-        shape = (*first.shape[:d], sum(x.shape[d] for x in tensors), *first.shape[d + 1 :])
-        if prod(shape[:d]) == 1 and prod(shape) < shared_from(MOVED):
-            row = Plan(shape, k, None)
-    return places, d, dtypes.result_of([(tensors[i].dtype, tensors[i].ndim) for i in places], []), row
+    return places, d, dtypes.result_of([(tensors[i].dtype, tensors[i].ndim) for i in places], [])
 
 
 def _cat_body(tensors: list, dim: int, d_type: dtype) -> Tensor:
@@ -218,6 +236,7 @@ def _join(tensors: list, dim: int, y: Tensor) -> None:
         at += x.shape[dim]
 
 
+TOGETHER = 8  # buffers that one kernel joins: each count is compiled for itself
 SHORT = 16  # elements of a row below which columns are the longer loops
 
 
@@ -225,10 +244,13 @@ def _place_all(sources: list, out: Any, rows: int) -> None:
     """Buffers of ``rows`` rows side by side."""
     pitch = out.size // rows
     several = threads.get_num_threads() > 1
-    if rows == 1 and out.size < shared_from(MOVED):
-        np.concatenate(sources, out=out)
-        return
     at = 0
+    if out.size < shared_from(MOVED):
+        for i in range(0, len(sources), TOGETHER):
+            parts = tuple(sources[i : i + TOGETHER])
+            _join_entry(parts, out)(parts, out, rows, pitch, at)
+            at += sum([part.size for part in parts]) // rows
+        return
     for source in sources:
         width = source.size // rows
         parallel = several and source.size >= shared_from(MOVED)
@@ -244,6 +266,18 @@ def _place_all(sources: list, out: Any, rows: int) -> None:
         at += width
 
 
+def _join_entry(parts: tuple, out: Any) -> Any:
+    """``join`` compiled for so many buffers of this type."""
+    key = (len(parts), out.dtype)
+    entry = _entries.get(key)
+    if entry is None:
+        entry = _entries[key] = join.entry(parts, out, 1, 1, 1)
+    return entry
+
+
+_entries: dict = registry.memo()
+
+
 def _cat_vjp(g: Tensor, inputs: list, dim: int, d_type: dtype) -> tuple:
     parts = split(g, [shape[dim] for shape, *_ in inputs], dim)
     return tuple(to(p, k.dtype) for p, (_, k, *_) in zip(parts, inputs, strict=True))
@@ -255,6 +289,13 @@ _cat = VariadicOp("cat", _cat_body, _cat_vjp)
 def stack(tensors: Any, dim: int = 0) -> Tensor:
     """Tensors of one shape joined along a new dimension."""
     tensors = list(tensors)
+    alike = _alike(tensors)
+    if alike:
+        plan = _joins.get((dim, len(tensors), tensors[0]._k, tensors[0].shape, "stacked"))
+        if plan is not None:
+            y = plan.result()
+            _place_all([x._buf for x in tensors], y._buf, *plan.numbers)
+            return y
     if not tensors:
         raise RuntimeError("stack expects a non-empty TensorList")
     first = tensors[0]
@@ -263,11 +304,11 @@ def stack(tensors: Any, dim: int = 0) -> Tensor:
             raise RuntimeError(f"stack expects each tensor to be equal size, but got {list(tensors[0].shape)} at entry 0 and "
                                f"{list(x.shape)} at entry {i}")
     d = wrap_dim(dim, len(first.shape) + 1, "stack")
-    k = first._k
-    if k.device is CPU and k.contiguous and all(x._k is k and (x._edge is None or not mode.grad) for x in tensors):
-        y = empty((*first.shape[:d], len(tensors), *first.shape[d:]), k.dtype, CPU)
+    if alike:
+        y = empty((*first.shape[:d], len(tensors), *first.shape[d:]), first._k.dtype, CPU)
         if y._buf.size:
-            _place_all([x._buf for x in tensors], y._buf, prod(first.shape[:d]))
+            rows = _remember_join(dim, tensors, d, y.shape, True).numbers[0]
+            _place_all([x._buf for x in tensors], y._buf, rows)
         return y
     return cat([unsqueeze(x, d) for x in tensors], d)
 

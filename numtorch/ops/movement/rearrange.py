@@ -7,6 +7,7 @@ from math import prod
 from typing import Any
 
 from numtorch._tensor import Tensor
+from numtorch.autograd.grad_mode import mode
 from numtorch.device import CPU
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
@@ -24,13 +25,43 @@ from numtorch.storage import collapse, contiguous_strides, kind, wrap_dim
 def repeat(x: Tensor, *sizes: Any) -> Tensor:
     """The tensor repeated along each dimension, as copies."""
     sizes = shape_args(sizes)
-    lead = len(sizes) - x.ndim
-    if lead < 0:
-        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
+    if (x._edge is None or not mode.grad) and x._k.device is CPU:
+        x = contiguous(x)
+        key = (x._k, x.shape, sizes)
+        plan = _repeats.get(key)
+        return (remember(_repeats, key, _repeat_plan(x, sizes)) if plan is None else plan)(x)
+    lead = _missing(x.shape, sizes)
     shape = (1,) * lead + tuple(x.shape)
     y = view_as_shape(contiguous(x), [v for n in shape for v in (1, n)])
     y = expand_to(y, tuple(v for r, n in zip(sizes, shape, strict=True) for v in (r, n)))
     return reshape(y, tuple(r * n for r, n in zip(sizes, shape, strict=True)))
+
+
+_repeats: dict = registry.memo()
+
+
+def _missing(shape: tuple, sizes: tuple) -> int:
+    if len(sizes) < len(shape):
+        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
+    if min(sizes, default=0) < 0:
+        raise RuntimeError(f"Trying to create tensor with negative dimension: repeat got {list(sizes)}")
+    return len(sizes) - len(shape)
+
+
+def _repeat_plan(x: Tensor, sizes: tuple) -> Plan:
+    lead = _missing(x.shape, sizes)
+    shape, strides = (1,) * lead + tuple(x.shape), (0,) * lead + contiguous_strides(x.shape)
+    result = tuple(r * n for r, n in zip(sizes, shape, strict=True))
+    return _held(x, tuple(v for pair in zip(sizes, shape, strict=True) for v in pair), tuple(v for s in strides for v in (0, s)), result)
+
+
+def _held(x: Tensor, sizes: tuple, strides: tuple, shape: tuple) -> Plan:
+    """The plan of a copy of ``x`` as ``strides`` see it, some of which are 0."""
+    if not prod(shape):
+        return Plan(shape, x._k, None)
+    merged, steps = collapse(sizes, [strides, contiguous_strides(sizes)])
+    kernel, geometry = cpu.planes(merged, 0, *steps)
+    return moving(kernel, x._k, shape, geometry, cpu.CARRIERS[x._k.dtype.itemsize], shared_from(cpu.MOVED))
 
 
 def tile(x: Tensor, *dims: Any) -> Tensor:
@@ -53,8 +84,8 @@ def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None, *, ou
     >>> torch.repeat_interleave(torch.tensor([1, 2]), torch.tensor([1, 3]))
     tensor([1, 2, 2, 2])
     """
-    x = reshape(input, (-1,)) if dim is None else reshape(input, (1,)) if input.ndim == 0 else input
-    d = 0 if dim is None else wrap_dim(dim, input.ndim, "repeat_interleave")
+    x = reshape(input, (-1,)) if dim is None else input if input.shape else reshape(input, (1,))
+    d = 0 if dim is None else wrap_dim(dim, len(input.shape), "repeat_interleave")
     n = x.shape[d]
     if isinstance(repeats, Tensor):
         if repeats.ndim > 1 or (repeats.shape.numel() not in (1, n)):
@@ -65,8 +96,19 @@ def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None, *, ou
         repeats = repeats.item()
     if repeats < 0:
         raise RuntimeError("Repeats must be non-negative")
+    if (x._edge is None or not mode.grad) and x._k.device is CPU:
+        x = contiguous(x)
+        key = (x._k, x.shape, repeats, d)
+        plan = _repeats.get(key)
+        return (remember(_repeats, key, _interleave_plan(x, repeats, d)) if plan is None else plan)(x)
     y = expand_to(view_as_shape(contiguous(x), (*x.shape[: d + 1], 1, *x.shape[d + 1 :])), (*x.shape[: d + 1], repeats, *x.shape[d + 1 :]))
     return reshape(y, (*x.shape[:d], n * repeats, *x.shape[d + 1 :]))
+
+
+def _interleave_plan(x: Tensor, repeats: int, dim: int) -> Plan:
+    before, n, after = x.shape[:dim], x.shape[dim], x.shape[dim + 1 :]
+    strides = contiguous_strides(x.shape)
+    return _held(x, (*before, n, repeats, *after), (*strides[: dim + 1], 0, *strides[dim + 1 :]), (*before, n * repeats, *after))
 
 
 def _each_as_often(x: Tensor, repeats: Tensor, dim: int) -> Tensor:

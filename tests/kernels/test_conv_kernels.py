@@ -24,6 +24,7 @@ CASES = {
     "many channels": (2, 32, 8, 8, 48, 3, 3, (1, 1), (1, 1), (1, 1), 1),
     "winograd": (5, 36, 9, 10, 24, 3, 3, (1, 1), (1, 1), (1, 1), 1),
     "winograd, deep": (17, 80, 4, 3, 33, 3, 3, (1, 1), (2, 0), (1, 1), 1),
+    "winograd, dilated": (3, 18, 12, 12, 20, 3, 3, (1, 1), (2, 3), (2, 3), 1),
     "many channels, stride": (3, 32, 9, 8, 40, 3, 3, (2, 2), (1, 1), (1, 1), 1),
     "many channels, groups": (2, 64, 7, 7, 64, 3, 3, (1, 1), (1, 1), (1, 1), 2),
     "wide padding": (2, 3, 6, 5, 4, 3, 3, (1, 1), (4, 3), (1, 1), 1),
@@ -128,6 +129,12 @@ def test_the_cases_reach_every_way_of_every_part():
     assert reached == [set(of) for of in cpu.WAYS.values()]
 
 
+def test_dilated_filters_see_phases():
+    assert ways("winograd, dilated", "float32") == ["winograd"] * 3
+    n, ci, h, w, co, kh, kw, *geometry = CASES["winograd, dilated"]
+    assert cpu.path("forward", n, ci, co, (h + 1, w), (kh, kw), *geometry, True) == "implicit_gemm"  # phases of unequal height
+
+
 def test_fewer_products_cost_a_digit_at_most():
     case = "winograd, deep"
     want = expected(case, "float32")
@@ -192,6 +199,7 @@ THREADED = [
     "images, wide",
     "3x3 padded",
     "winograd",
+    "winograd, dilated",
     "many channels",
     "many channels, stride",
     "stride",

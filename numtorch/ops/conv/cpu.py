@@ -16,7 +16,7 @@ import numpy as np
 from numtorch.kernels.gemm import bmm, gemm
 from numtorch.kernels.threads import get_num_threads
 from numtorch.ops.conv import bias as of_bias
-from numtorch.ops.conv import depthwise, direct, images, implicit, winograd, winograd_deep, winograd_grad
+from numtorch.ops.conv import depthwise, dilated, direct, images, implicit, winograd, winograd_deep, winograd_grad
 from numtorch.ops.conv.plan import (
     PARALLEL_WORK,
     Plan,
@@ -57,9 +57,10 @@ def path(part: str, batch: int, ci: int, co: int, size: tuple, kernel: tuple, st
     rows, depth = (ci, co) if part == "input_grad" else (co, ci)
     if part == "input_grad":
         suits = suits and padding[0] < kernel[0] and padding[1] < kernel[1]
-    if suits and single and kernel == (3, 3) and groups == 1 and max(padding) < 3 and min(ci, co) >= winograd.CHANNELS:
-        result = size if part == "input_grad" else (size[0] + 2 * padding[0] - 2, size[1] + 2 * padding[1] - 2)
-        if winograd.saves(batch, *result):
+    if single and kernel == (3, 3) and stride == (1, 1) and groups == 1 and min(ci, co) >= winograd.CHANNELS and \
+            not any(s % d or p % d or p // d > 2 for s, p, d in zip(size, padding, dilation, strict=True)):
+        grown = [0 if part == "input_grad" else p // d * 2 - 2 for p, d in zip(padding, dilation, strict=True)]
+        if winograd.saves(batch * dilation[0] * dilation[1], *[s // d + g for s, d, g in zip(size, dilation, grown, strict=True)]):
             return "winograd"
     if suits and groups == 1 and images.saves(part, batch, ci, co, size, kernel, padding, single):
         return "images"
@@ -120,20 +121,26 @@ def implicit_weight_grad(x, g, gw, *ints):
 # --- winograd -------------------------------------------------------------------------------------
 
 
-def winograd_forward(x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, *_):
+def winograd_forward(x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, *_):
     """3x3 at stride 1: tiles of the result from 36 products in place of 144."""
-    _filter(x, w, bias, out, n, ci, h, wd, co, ho, wo, ph, pw, False)
+    _filter(x, w, bias, out, n, ci, h, wd, co, ho, wo, ph, pw, dh, dw, False)
 
 
-def winograd_input_grad(g, w, gx, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, *_):
+def winograd_input_grad(g, w, gx, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, *_):
     """The convolution of g with turned weights."""
-    _filter(g, w, NO_BIAS[4], gx, n, co, ho, wo, ci, h, wd, 2 - ph, 2 - pw, True)
+    _filter(g, w, NO_BIAS[4], gx, n, co, ho, wo, ci, h, wd, 2 * dh - ph, 2 * dw - pw, dh, dw, True)
 
 
-def _filter(x, w, bias, out, n, ci, h, wd, co, ho, wo, ph, pw, turned) -> None:
+def _filter(x, w, bias, out, n, ci, h, wd, co, ho, wo, ph, pw, dh, dw, turned) -> None:
     """Weights are (co, ci, 3, 3), or (ci, co, 3, 3) with their taps turned round."""
     threads = get_num_threads()
-    if winograd_deep.suits(n, ci, co, ho, wo):
+    if dh * dw > 1:
+        space = pack_space(x.dtype, x.size + out.size)
+        xs, ys = space[: x.size], space[x.size :]
+        dilated.split(threads, x, xs, n, ci, h, wd, dh, dw)
+        _filter(xs, w, bias, ys, n * dh * dw, ci, h // dh, wd // dw, co, ho // dh, wo // dw, ph // dh, pw // dw, 1, 1, turned)
+        dilated.join(threads, ys, out, n, co, ho, wo, dh, dw)
+    elif winograd_deep.suits(n, ci, co, ho, wo):
         plan = winograd_deep.make_plan(threads, n, ci, h, wd, co, ho, wo, ph, pw, turned)
         winograd.run_blocks(plan, x, w, winograd.whole_bias(bias, co), out)
     else:
@@ -141,9 +148,16 @@ def _filter(x, w, bias, out, n, ci, h, wd, co, ho, wo, ph, pw, turned) -> None:
         winograd.run(winograd.make_plan(threads, n, ci, h, wd, co, ho, wo, ph, pw), x, w, bias, out, *steps, turned)
 
 
-def winograd_weight_grad(x, g, gw, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, *_):
+def winograd_weight_grad(x, g, gw, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, *_):
     """3x3 at stride 1: the filtering of x by tiles of g."""
-    plan = winograd_grad.make_plan(get_num_threads(), n, ci, h, wd, co, ho, wo, ph, pw)
+    threads = get_num_threads()
+    if dh * dw > 1:
+        space = pack_space(x.dtype, x.size + g.size)
+        xs, gs = space[: x.size], space[x.size :]
+        dilated.split(threads, x, xs, n, ci, h, wd, dh, dw)
+        dilated.split(threads, g, gs, n, co, ho, wo, dh, dw)
+        x, g, n, h, wd, ho, wo, ph, pw = xs, gs, n * dh * dw, h // dh, wd // dw, ho // dh, wo // dw, ph // dh, pw // dw
+    plan = winograd_grad.make_plan(threads, n, ci, h, wd, co, ho, wo, ph, pw)
     winograd.run_blocks(plan, x, g, NO_BIAS[4], gw)
 
 

@@ -253,8 +253,8 @@ def _takes(way: str, says: str) -> Callable:
 WHEN: dict[str, Callable | None] = {
     "depthwise": _takes("depthwise", "each group has one input channel"),
     "pointwise": _takes("pointwise", "1x1 at stride 1 without padding or groups: the image itself is the matrix"),
-    "winograd": _takes("winograd", "3x3 at stride 1 in float32 with 16 channels or more, and enough tiles of 4x4 that a quarter of the "
-                                   "products outweighs the transforms"),
+    "winograd": _takes("winograd", "3x3 at stride 1, dilated or not, in float32 with 16 channels or more, and enough tiles of 4x4 that a "
+                                   "quarter of the products outweighs the transforms"),
     "images": _takes("images", "stride 1, no groups, and whole vectors of images so small that as many as a vector has lanes fit a cache"),
     "direct": _takes("direct", "stride 1, a small kernel and so few channels that gathering a matrix costs more than it brings"),
     "implicit_gemm": None,

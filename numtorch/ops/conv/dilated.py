@@ -1,0 +1,84 @@
+"""A dilated convolution as one without: its taps stay in one *phase*, every ``dilation``-th row and column of an image.
+
+Phases are images of their own, ``phases[(i, a, b), c, y, x] = image[i, c, y * dh + a, x * dw + b]``. Copying them there and back is
+little beside what an undilated convolution may save. Padding and extents must be multiples of the dilation.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from numtorch.kernels.gemm.tile import put_every_second, take_every_second
+from numtorch.kernels.gemm.variants import variants
+from numtorch.kernels.jit import jit
+from numtorch.ops.conv.pointer import address
+from numtorch.ops.conv.winograd import CHUNK, block_parallel
+
+SHARED = 1 << 14  # elements from which copying them is shared among threads
+
+# What stands where in a plan, an int64 array.
+TABLE = 0
+CHANNELS = 1
+H = 2
+W = 3
+DH = 4
+DW = 5
+PLANES = 6  # of all images
+CHUNKS = 7
+JOIN = 8  # whether phases become images
+
+
+@jit(**CHUNK)
+def phases_chunk(plan, x, w, bias, out, scratch, first, last, chunk):
+    """Those planes that fall to one chunk, from images to phases or back."""
+    channels, h, width, dh, dw = plan[CHANNELS], plan[H], plan[W], plan[DH], plan[DW]
+    rows, cols = h // dh, width // dw
+    for plane in range(plan[PLANES] * chunk // plan[CHUNKS], plan[PLANES] * (chunk + 1) // plan[CHUNKS]):
+        image, c = plane // channels, plane % channels
+        for a in range(dh):
+            for b in range(dw):
+                phase = (((image * dh + a) * dw + b) * channels + c) * rows * cols
+                pixel = (plane * h + a) * width + b
+                if dw == 2 and plan[JOIN]:
+                    put_every_second(plan[TABLE], x, phase, cols, out, pixel, dh * width, rows, cols)
+                elif dw == 2:
+                    take_every_second(plan[TABLE], x, pixel, dh * width, out, phase, cols, rows, cols)
+                else:
+                    for r in range(rows):
+                        near, far = phase + r * cols, pixel + r * dh * width
+                        for j in range(cols):
+                            if plan[JOIN]:
+                                out[far + j * dw] = x[near + j]
+                            else:
+                                out[near + j] = x[far + j * dw]
+
+
+@lru_cache(maxsize=1024)
+def _plan(threads: int, n: int, c: int, h: int, w: int, dh: int, dw: int, join: bool) -> tuple[np.ndarray, int, Any]:
+    micro = variants(False)
+    micro.need_every_second()
+    chunks = min(threads, n * c) if n * c * h * w >= SHARED else 1
+    numbers = np.array([micro.address, c, h, w, dh, dw, n * c, chunks, join], np.int64)
+    one = np.empty(1, np.float32)
+    return numbers, chunks, address(phases_chunk, numbers, *[one] * 5, 0, 0, 0) if chunks > 1 else 0
+
+
+def _copy(threads: int, x: np.ndarray, out: np.ndarray, *shape: Any) -> None:
+    numbers, chunks, kernel = _plan(threads, *shape)
+    if chunks > 1:
+        block_parallel(kernel, numbers, x, x, x, out, x, 0, 0, chunks)
+    else:
+        phases_chunk(numbers, x, x, x, out, x, 0, 0, 0)
+
+
+def split(threads: int, x: np.ndarray, phases: np.ndarray, n: int, c: int, h: int, w: int, dh: int, dw: int) -> None:
+    """Images (n, c, h, w) to phases (n * dh * dw, c, h / dh, w / dw)."""
+    _copy(threads, x, phases, n, c, h, w, dh, dw, False)
+
+
+def join(threads: int, phases: np.ndarray, x: np.ndarray, n: int, c: int, h: int, w: int, dh: int, dw: int) -> None:
+    """Phases to images."""
+    _copy(threads, phases, x, n, c, h, w, dh, dw, True)

@@ -36,38 +36,31 @@ def _index(name: str, op: Callable, inputs: Callable, *, backward: bool = False,
         workload(f"indexing/{name} backward", budget=budget, tolerance=tolerance)(backward_of)
 
 
-for _label, _shape in (("1k", (32, 32)), ("100k", (316, 316)), ("4M", (2000, 2000)), ("8x16x28x28", (8, 16, 28, 28))):
-    for _d in sorted({0, 1, len(_shape) - 1}):
-        _n = _shape[_d]
-        _same = lambda s=_shape, n=_n: [values(*s), positions(n, *s)]
-        _index(f"gather {_label} dim {_d}", lambda fw, x, i, d=_d: fw.T.gather(x, d, i), _same, backward=_label != "8x16x28x28")
-        _index(f"scatter_add {_label} dim {_d}", lambda fw, x, i, y, d=_d: fw.T.scatter_add(x, d, i, y),
-               lambda s=_shape, n=_n: [values(*s), positions(n, *s), values(*s, seed=2)], tolerance=1e-4, backward=_label == "100k")
-        _few = lambda s=_shape, n=_n: [values(*s), positions(n, n // 2)]
-        _index(f"index_select {_label} dim {_d}", lambda fw, x, i, d=_d: fw.T.index_select(x, d, i), _few, backward=True)
-        _index(f"index_add {_label} dim {_d}", lambda fw, x, i, y, d=_d: fw.T.index_add(x, d, i, y),
-               lambda s=_shape, n=_n, d=_d: [values(*s), positions(n, n // 2), values(*s[:d], n // 2, *s[d + 1 :], seed=2)])
-    _index(f"x[rows] {_label}", lambda fw, x, i: x[i], lambda s=_shape: [values(*s), positions(s[0], s[0])], backward=True)
-    _index(f"x[rows, columns] {_label}", lambda fw, x, i, j: x[i, j],
-           lambda s=_shape: [values(*s), positions(s[0], 5000), positions(s[1], 5000)], backward=True)
-    _index(f"x[mask] {_label}", lambda fw, x: x[x > 0], lambda s=_shape: [values(*s)], backward=True)
-    _index(f"masked_fill {_label}", lambda fw, x, m: x.masked_fill(m, 0.5), lambda s=_shape: [values(*s), values(*s, seed=1) > 0],
-           backward=True)
-    _index(f"nonzero {_label}", lambda fw, m: fw.T.nonzero(m), lambda s=_shape: [values(*s) > 1])
+# A size for each cost: calls (1k), caches (100k), memory (4M). One dimension stands for the others where they take one path.
+SMALL, MIDDLE, LARGE = (32, 32), (316, 316), (2000, 2000)
 
-_index("x[rows] = y 2000x2000", lambda fw, x, i, y: x.clone().__setitem__(i, y),
-       lambda: [values(2000, 2000), positions(2000, 1000), values(1000, 2000)])
-_index("x[mask] = 0 2000x2000", lambda fw, x, m: x.__setitem__(m, 0.0), lambda: [values(2000, 2000), values(2000, 2000) > 0])
-_index("index_copy 316x316 dim 0", lambda fw, x, i, y: x.index_copy(0, i, y),
-       lambda: [values(316, 316), np.random.default_rng(1).permutation(316)[:150], values(150, 316)], backward=True)
-_index("index_fill 316x316 dim 0", lambda fw, x, i: x.index_fill(0, i, 1.0), lambda: [values(316, 316), positions(316, 150)])
-for _how in ("sum", "mean", "amax"):
-    _index(f"scatter_reduce {_how} 316x316 dim 1", lambda fw, x, i, y, how=_how: fw.T.scatter_reduce(x, 1, i, y, how),
-           lambda: [values(316, 316), positions(316, 316, 316), values(316, 316, seed=2)], backward=True, tolerance=1e-4)
-_index("take_along_dim 64x1000", lambda fw, x, i: fw.T.take_along_dim(x, i, 1), lambda: [values(64, 1000), positions(1000, 64, 1000)])
-_index("one_hot 4096 of 100", lambda fw, i: fw.F.one_hot(i, 100), lambda: [positions(100, 4096)])
-_index("masked_select 316x316", lambda fw, x, m: fw.T.masked_select(x, m), lambda: [values(316, 316), values(316, 316, seed=1) > 0])
 
-for _rows, _width, _shape in ((50_000, 256, (64, 64)), (65, 128, (12, 64)), (1000, 32, (64, 20)), (50_000, 768, (8, 1024))):
+def _same(shape: tuple, n: int, sources: bool = False) -> Callable:
+    """A tensor and positions below ``n`` of its shape, and if wanted what to write there."""
+    return lambda: [values(*shape), positions(n, *shape), *([values(*shape, seed=2)] if sources else [])]
+
+
+_index("gather 1k dim 1", lambda fw, x, i: fw.T.gather(x, 1, i), _same(SMALL, 32))
+_index("gather 100k dim 0", lambda fw, x, i: fw.T.gather(x, 0, i), _same(MIDDLE, 316))
+_index("gather 100k dim 1", lambda fw, x, i: fw.T.gather(x, 1, i), _same(MIDDLE, 316), backward=True)
+_index("scatter_add 100k dim 1", lambda fw, x, i, y: fw.T.scatter_add(x, 1, i, y), _same(MIDDLE, 316, True), tolerance=1e-4)
+_index("scatter_reduce amax 100k dim 1", lambda fw, x, i, y: fw.T.scatter_reduce(x, 1, i, y, "amax"), _same(MIDDLE, 316, True))
+_index("index_select 1k dim 1", lambda fw, x, i: fw.T.index_select(x, 1, i), lambda: [values(*SMALL), positions(32, 16)])
+_index("index_select 4M dim 0", lambda fw, x, i: fw.T.index_select(x, 0, i), lambda: [values(*LARGE), positions(2000, 1000)])
+_index("index_add 100k dim 0", lambda fw, x, i, y: fw.T.index_add(x, 0, i, y),
+       lambda: [values(*MIDDLE), positions(316, 158), values(158, 316, seed=2)])
+_index("x[rows] 1k", lambda fw, x, i: x[i], lambda: [values(*SMALL), positions(32, 32)])
+_index("x[rows, columns] 100k", lambda fw, x, i, j: x[i, j], lambda: [values(*MIDDLE), positions(316, 5000), positions(316, 5000)])
+_index("x[mask] 100k", lambda fw, x: x[x > 0], lambda: [values(*MIDDLE)], backward=True)
+_index("masked_fill 1k", lambda fw, x, m: x.masked_fill(m, 0.5), lambda: [values(*SMALL), values(*SMALL, seed=1) > 0])
+_index("nonzero 1k", lambda fw, m: fw.T.nonzero(m), lambda: [values(*SMALL) > 1])
+_index("nonzero 100k", lambda fw, m: fw.T.nonzero(m), lambda: [values(*MIDDLE) > 1])
+
+for _rows, _width, _shape in ((1000, 32, (64, 20)), (50_000, 768, (4, 512))):
     _index(f"embedding {_rows}x{_width} of {_shape[0]}x{_shape[1]}", lambda fw, i, w: fw.F.embedding(i, w),
-           lambda r=_rows, c=_width, s=_shape: [positions(r, *s), values(r, c)], backward=True)
+           lambda r=_rows, c=_width, s=_shape: [positions(r, *s), values(r, c)], backward=_rows == 1000)

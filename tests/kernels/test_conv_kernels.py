@@ -19,7 +19,9 @@ CASES = {
     "lenet 5x5 padded": (4, 1, 28, 28, 6, 5, 5, (1, 1), (2, 2), (1, 1), 1),
     "lenet 5x5": (4, 6, 14, 14, 16, 5, 5, (1, 1), (0, 0), (1, 1), 1),
     "images": (13, 2, 7, 6, 5, 3, 3, (1, 1), (1, 2), (1, 1), 1),
-    "images, wide": (30, 3, 6, 20, 7, 2, 5, (1, 1), (0, 1), (1, 1), 1),
+    "images, wide": (30, 3, 6, 20, 2, 2, 5, (1, 1), (0, 1), (1, 1), 1),
+    "points": (15, 4, 6, 7, 8, 3, 3, (1, 1), (1, 1), (1, 1), 1),
+    "points, 5 wide": (29, 5, 7, 18, 7, 2, 5, (1, 1), (0, 2), (1, 1), 1),
     "3x3 padded": (3, 8, 9, 11, 12, 3, 3, (1, 1), (1, 1), (1, 1), 1),
     "many channels": (2, 32, 8, 8, 48, 3, 3, (1, 1), (1, 1), (1, 1), 1),
     "winograd": (5, 36, 9, 10, 24, 3, 3, (1, 1), (1, 1), (1, 1), 1),
@@ -197,6 +199,7 @@ THREADED = [
     "lenet 2",
     "lenet 5x5",
     "images, wide",
+    "points, 5 wide",
     "3x3 padded",
     "winograd",
     "winograd, dilated",
@@ -260,6 +263,10 @@ t.CASES = {{
 for case in t.CASES:
     for got, want in zip(t.run(case, "float64"), t.expected(case, "float64"), strict=True):
         t.assert_close(got, want, "float64")
+t.CASES["points"] = (13, 4, 3, 5, 8, 3, 3, (1, 1), (1, 1), (1, 1), 1)
+assert t.ways("points", "float32")[:2] == ["points", "points"]
+for got, want in zip(t.run("points", "float32"), t.expected("points", "float32"), strict=True):
+    t.assert_close(got, want, "float32")
 t.CASES["winograd"] = (4, 16, 6, 7, 16, 3, 3, (1, 1), (1, 1), (1, 1), 1)
 assert t.ways("winograd", "float32") == ["winograd"] * 3
 for got, want in zip(t.run("winograd", "float32"), t.expected("winograd", "float32"), strict=True):

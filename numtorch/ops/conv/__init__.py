@@ -94,8 +94,9 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
         padding: zeros on each side, one number or two, ``"valid"`` for none, ``"same"`` for as many as keep
             H and W (stride 1 only).
 
-    Differs from torch: on the CPU, with 3x3 filters at stride 1, a NaN or infinity makes NaN of the results around it in blocks of
-    4x4, not only of those whose window holds it (``winograd``; CUDA libraries do the same).
+    Differs from torch: on the CPU, with 3x3 filters (or 3 or 5 wide, in batches of small images) at stride 1, a NaN or infinity
+    makes NaN of the results around it in blocks of 4x4, not only of those whose window holds it (``winograd``, ``points``; CUDA
+    libraries do the same).
 
     Source: torch.nn.functional.conv2d.
 

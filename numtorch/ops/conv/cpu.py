@@ -1,7 +1,7 @@
-"""Convolution on the CPU: six ways to compute it, and the rule on shapes that chooses.
+"""Convolution on the CPU: seven ways to compute it, and the rule on shapes that chooses.
 
 Owns the host-level functions that the ops' kernels call with flat NCHW arrays and integers. The loops are in ``images``
-(batches of small images), ``direct`` (few channels), ``implicit`` (matrix products), three ``winograd`` modules (3x3 by
+and ``points`` (batches of small images), ``direct`` (few channels), ``implicit`` (matrix products), three ``winograd`` modules (3x3 by
 fewer products), ``depthwise`` and, for 1x1, in ``kernels.gemm``. Every way computes every shape that its rule admits,
 ``implicit_gemm`` any shape at all.
 """
@@ -16,7 +16,7 @@ import numpy as np
 from numtorch.kernels.gemm import bmm, gemm
 from numtorch.kernels.threads import get_num_threads
 from numtorch.ops.conv import bias as of_bias
-from numtorch.ops.conv import depthwise, dilated, direct, images, implicit, winograd, winograd_deep, winograd_grad
+from numtorch.ops.conv import depthwise, dilated, direct, images, implicit, points, winograd, winograd_deep, winograd_grad
 from numtorch.ops.conv.plan import (
     PARALLEL_WORK,
     Plan,
@@ -63,7 +63,7 @@ def path(part: str, batch: int, ci: int, co: int, size: tuple, kernel: tuple, st
         if winograd.saves(batch * dilation[0] * dilation[1], *[s // d + g for s, d, g in zip(size, dilation, grown, strict=True)]):
             return "winograd"
     if suits and groups == 1 and images.saves(part, batch, ci, co, size, kernel, padding, single):
-        return "images"
+        return "points" if part != "weight_grad" and points.saves(ci, co, kernel, single) else "images"
     if part == "weight_grad":
         return "direct" if suits and co // groups <= (FEW_TURNED if groups == 1 else FEW_GROUPED) else "implicit_gemm"
     few = rows // groups < FEW_ROWS or depth // groups * kernel[0] * kernel[1] <= SHALLOW
@@ -191,6 +191,29 @@ def images_weight_grad(x, g, gw, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, p
         direct.combine(parts, gw, plan.parts)
 
 
+# --- points ---------------------------------------------------------------------------------------
+
+
+def points_forward(x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, *_):
+    """``images`` where filters are 3 or 5 wide: sets of results from six products."""
+    plan = points.make_plan(get_num_threads(), n, ci, h, wd, co, ho, wo, kh, kw, ph, pw)
+    _points(plan, x, w, ci * kh * kw, kh * kw, kw, False, bias, co, out)
+
+
+def points_input_grad(g, w, gx, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, *_):
+    """The convolution of g, padded to kernel - 1 - padding, with turned weights."""
+    plan = points.make_plan(get_num_threads(), n, co, ho, wo, ci, h, wd, kh, kw, kh - 1 - ph, kw - 1 - pw)
+    _points(plan, g, w, kh * kw, ci * kh * kw, kw, True, NO_BIAS[4], ci, gx)
+
+
+def _points(plan: Plan, x, w, c_step, k_step, kw, turned, bias, channels, out) -> None:
+    packed = np.empty(plan.weights, w.dtype)
+    points.pack_points(plan.numbers, w, points.weight_matrix(kw), c_step, k_step, turned, packed)
+    padded = np.zeros(2 * channels, w.dtype)  # behind the bias, as many zeros as a tile may have channels
+    padded[: bias.size] = bias
+    run(points.points_chunk, plan, x, packed, padded, out)
+
+
 # --- depthwise ------------------------------------------------------------------------------------
 
 
@@ -286,10 +309,11 @@ def bias_grad(g, gb, n, co, ho, wo):
 
 # part: way: function of (operand, operand or weights, [bias,] result, integers)
 WAYS: dict[str, dict[str, Any]] = {
-    "forward": {"winograd": winograd_forward, "images": images_forward, "direct": direct_forward, "implicit_gemm": implicit_forward,
-                "depthwise": depthwise_forward, "pointwise": pointwise_forward},
-    "input_grad": {"winograd": winograd_input_grad, "images": images_input_grad, "direct": direct_input_grad,
-                   "implicit_gemm": implicit_input_grad, "depthwise": depthwise_input_grad, "pointwise": pointwise_input_grad},
+    "forward": {"winograd": winograd_forward, "images": images_forward, "points": points_forward, "direct": direct_forward,
+                "implicit_gemm": implicit_forward, "depthwise": depthwise_forward, "pointwise": pointwise_forward},
+    "input_grad": {"winograd": winograd_input_grad, "images": images_input_grad, "points": points_input_grad,
+                   "direct": direct_input_grad, "implicit_gemm": implicit_input_grad, "depthwise": depthwise_input_grad,
+                   "pointwise": pointwise_input_grad},
     "weight_grad": {"winograd": winograd_weight_grad, "images": images_weight_grad, "direct": direct_weight_grad,
                     "implicit_gemm": implicit_weight_grad, "depthwise": depthwise_weight_grad, "pointwise": pointwise_weight_grad},
 }

@@ -256,6 +256,8 @@ WHEN: dict[str, Callable | None] = {
     "winograd": _takes("winograd", "3x3 at stride 1, dilated or not, in float32 with 16 channels or more, and enough tiles of 4x4 that a "
                                    "quarter of the products outweighs the transforms"),
     "images": _takes("images", "stride 1, no groups, and whole vectors of images so small that as many as a vector has lanes fit a cache"),
+    "points": _takes("points", "the same in float32 with filters 3 or 5 wide, and so many channels that six products for ten or twelve "
+                               "outweigh the transforms"),
     "direct": _takes("direct", "stride 1, a small kernel and so few channels that gathering a matrix costs more than it brings"),
     "implicit_gemm": None,
 }

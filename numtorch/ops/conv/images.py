@@ -46,7 +46,15 @@ SPLITS = 16  # shares of the channels of one block of images
 CHUNKS = 17  # shares of the work, one for each thread
 SCRATCH_B = 18  # where in a chunk's scratch the tiles begin
 SCRATCH = 19  # elements of scratch of one chunk
-PLAN_SIZE = 20
+WIDE = 20  # pixels of a row of the source with the zeros beside it
+# For ``points`` alone:
+STEP = 21  # results of a row that come from one set of points
+SETS = 22  # of them in a row
+SCRATCH_M = 23  # where in a chunk's scratch the products begin, of the points and of the results
+SCRATCH_T = 24
+OF_PIXELS = 25  # addresses of the transforms
+OF_PRODUCTS = 26
+PLAN_SIZE = 27
 
 BLOCK_BYTES = 1 << 19  # of a block of images: half of a second-level cache
 MOST_WEIGHTS = 1 << 14  # beyond, matrix products and Winograd's tiles are faster
@@ -109,26 +117,25 @@ def arrange(plan, x, first, images, scratch, s0):
 
     Rows shorter than a vector are turned with what follows them, which the next row or the zeros overwrite.
     """
-    table, lanes, left = plan[TABLE], plan[LANES], plan[PW]
+    table, lanes, left, wide = plan[TABLE], plan[LANES], plan[PW], plan[WIDE]
     rows, cols = plan[SOURCE] * plan[H], plan[W]
     size = rows * cols
-    if left == 0:
+    if wide == cols:
         turn_run(table, lanes, x, first * size, size, images, size, scratch, s0)
         return
-    wide = cols + 2 * left
     for row in range(rows):
         at = s0 + (row * wide + left) * lanes
         if cols >= lanes or row * cols + lanes > size:
             turn_run(table, lanes, x, first * size + row * cols, size, images, cols, scratch, at)
         else:
             transpose(table, x, first * size + row * cols, size, scratch, at, lanes, images, lanes)
-    border = left * lanes
+    right = wide - left - cols
     for row in range(rows):
         at = s0 + row * wide * lanes
-        for j in range(border):
+        for j in range(left * lanes):
             scratch[at + j] = 0
         at += (left + cols) * lanes
-        for j in range(border):
+        for j in range(right * lanes):
             scratch[at + j] = 0
 
 
@@ -161,7 +168,7 @@ def sums_chunk(plan, starts, phases, kernels, x, w, bias, out, scratch, chunk):
     """
     table, lanes, source, h, kh = plan[TABLE], plan[LANES], plan[SOURCE], plan[H], plan[KH]
     co, ho, wo, tiles, pieces, splits = plan[RESULT], plan[HO], plan[WO], plan[TILES], plan[PIECES], plan[SPLITS]
-    wide, area = plan[W] + 2 * plan[PW], ho * wo
+    wide, area = plan[WIDE], ho * wo
     s0, t0 = chunk * plan[SCRATCH], chunk * plan[SCRATCH] + plan[SCRATCH_B]
     per_row = source * plan[KW]
     blocks = (plan[IMAGES] + lanes - 1) // lanes
@@ -203,7 +210,7 @@ def dots_chunk(plan, starts, phases, kernels, x, g, bias, out, scratch, chunk):
     """
     table, lanes, source, h, kh, kw = plan[TABLE], plan[LANES], plan[SOURCE], plan[H], plan[KH], plan[KW]
     co, ho, wo, tiles, parts, splits = plan[RESULT], plan[HO], plan[WO], plan[TILES], plan[PARTS], plan[SPLITS]
-    wide, area, taps = plan[W] + 2 * plan[PW], ho * wo, kh * kw
+    wide, area, taps = plan[WIDE], ho * wo, kh * kw
     s0, t0 = chunk * plan[SCRATCH], chunk * plan[SCRATCH] + plan[SCRATCH_B]
     blocks = (plan[IMAGES] + lanes - 1) // lanes
     fewest = co // tiles
@@ -253,7 +260,7 @@ def saves(part: str, n: int, ci: int, co: int, size: tuple, kernel: tuple, paddi
 
 @lru_cache(maxsize=256)
 def kernel_of(kind: str, double: bool, lanes: int, height: int, width: int) -> Any:
-    """The compiled tile and its address."""
+    """The compiled tile (or transform) and its address."""
     if disabled():
         return None, 0
     from importlib import import_module
@@ -274,6 +281,12 @@ def most_channels(micro: Variants, width: int) -> int:
     return max(1, (registers - 1) // width - 1)
 
 
+def tiles_of(dtype: np.dtype, lanes: int, co: int, tiles: int, wo: int, pieces: int) -> list[int]:
+    """Addresses of the four tiles of sums: lower and higher, narrow and wide, which may be the same."""
+    heights, widths = [(n // cuts, -(-n // cuts)) for n, cuts in ((co, tiles), (wo, pieces))]
+    return [kernel_of("sums", dtype == np.float64, lanes, height, width)[1] for height in heights for width in widths]
+
+
 def cut(n: int, most: int) -> int:
     return -(-n // min(n, most))
 
@@ -284,7 +297,7 @@ def tiling(micro: Variants, co: int, wo: int) -> tuple[int, int]:
     return min(ways, key=lambda way: way[0] * wo + way[1] * co)
 
 
-def _shares(threads: int, blocks: int, tiles: int, work: int) -> tuple[int, int]:
+def shares(threads: int, blocks: int, tiles: int, work: int) -> tuple[int, int]:
     """Splits of a block, and chunks."""
     if threads == 1 or work <= PARALLEL_WORK:
         return 1, 1
@@ -292,10 +305,11 @@ def _shares(threads: int, blocks: int, tiles: int, work: int) -> tuple[int, int]
     return splits, min(threads, blocks * splits)
 
 
-def _numbers(micro: Variants, n: int, source: int, h: int, w: int, result: int, ho: int, wo: int, kh: int, kw: int, ph: int,
+def begin(micro: Variants, n: int, source: int, h: int, w: int, result: int, ho: int, wo: int, kh: int, kw: int, ph: int,
              pw: int) -> np.ndarray:
     numbers = np.zeros(PLAN_SIZE, np.int64)
     numbers[: PW + 1] = micro.address, micro.registers.lanes, n, source, h, w, result, ho, wo, kh, kw, ph, pw
+    numbers[WIDE] = w + 2 * pw
     micro.need_transpose()
     return numbers
 
@@ -303,7 +317,7 @@ def _numbers(micro: Variants, n: int, source: int, h: int, w: int, result: int, 
 def _finish(loop: Jit, numbers: np.ndarray, starts: np.ndarray, kernels: list, channels: int, dtype: np.dtype, weights: int) -> Plan:
     lanes, chunks = int(numbers[LANES]), int(numbers[CHUNKS])
     # A short row is turned with up to a vector of what follows it.
-    tiles = int(numbers[SOURCE] * numbers[H] * (numbers[W] + 2 * numbers[PW]) + lanes) * lanes
+    tiles = int(numbers[SOURCE] * numbers[H] * numbers[WIDE] + lanes) * lanes
     size = tiles + channels * int(numbers[HO] * numbers[WO]) * lanes
     numbers[SCRATCH_B], numbers[SCRATCH] = tiles, size
     arrays = numbers, starts, np.zeros(1, np.int64), np.array(kernels, np.int64)
@@ -316,16 +330,15 @@ def sums_plan(threads: int, dtype: np.dtype, n: int, source: int, h: int, w: int
               ph: int, pw: int) -> Plan:
     """The plan of ``sums_chunk``: the convolution of (n, source, h, w) with (result, source, kh, kw)."""
     micro = variants(dtype == np.float64)
-    numbers = _numbers(micro, n, source, h, w, result, ho, wo, kh, kw, ph, pw)
+    numbers = begin(micro, n, source, h, w, result, ho, wo, kh, kw, ph, pw)
     lanes = micro.registers.lanes
     tiles, pieces = tiling(micro, result, wo)
-    splits, chunks = _shares(threads, -(-n // lanes), tiles, n * result * ho * wo * source * kh * kw)
+    splits, chunks = shares(threads, -(-n // lanes), tiles, n * result * ho * wo * source * kh * kw)
     numbers[[TILES, PIECES, PARTS, SPLITS, CHUNKS]] = tiles, pieces, 1, splits, chunks
     a, k, b = np.meshgrid(np.arange(kh), np.arange(source), np.arange(kw), indexing="ij")
     starts = (((k * h + a) * (w + 2 * pw) + b) * lanes).reshape(-1).astype(np.int64)
-    sizes = [[n // cuts, n // cuts + 1] if n % cuts else [n // cuts, n // cuts] for n, cuts in ((result, tiles), (wo, pieces))]
-    kernels = [kernel_of("sums", dtype == np.float64, lanes, height, width)[1] for height in sizes[0] for width in sizes[1]]
-    return _finish(sums_chunk, numbers, starts, kernels, sizes[0][1], dtype, result * source * kh * kw)
+    kernels = tiles_of(dtype, lanes, result, tiles, wo, pieces)
+    return _finish(sums_chunk, numbers, starts, kernels, -(-result // tiles), dtype, result * source * kh * kw)
 
 
 @lru_cache(maxsize=1024)
@@ -333,11 +346,11 @@ def dots_plan(threads: int, dtype: np.dtype, n: int, source: int, h: int, w: int
               ph: int, pw: int) -> Plan:
     """The plan of ``dots_chunk``: the weight gradient of the same convolution."""
     micro = variants(dtype == np.float64)
-    numbers = _numbers(micro, n, source, h, w, result, ho, wo, kh, kw, ph, pw)
+    numbers = begin(micro, n, source, h, w, result, ho, wo, kh, kw, ph, pw)
     lanes = micro.registers.lanes
     tiles = cut(result, most_channels(micro, kw))
     parts = min(FIXED_PARTS, -(-n // lanes))
-    splits, chunks = _shares(threads, parts, tiles, n * result * ho * wo * source * kh * kw)
+    splits, chunks = shares(threads, parts, tiles, n * result * ho * wo * source * kh * kw)
     numbers[[TILES, PIECES, PARTS, SPLITS, CHUNKS]] = tiles, 1, parts, splits, chunks
     low = result // tiles
     high = low + (result % tiles > 0)

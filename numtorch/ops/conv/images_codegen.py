@@ -5,15 +5,18 @@ Imports Numba: loaded when a kernel compiles.
 
 from __future__ import annotations
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
 from numtorch.kernels.gemm.calls import INT, PTR, VOID, _element, const
 from numtorch.kernels.gemm.microkernel import Lanes, carried_loop
-from numtorch.ops.conv import images
+from numtorch.ops.conv import images, points
 
 SUMS_TYPE = ir.FunctionType(VOID, [PTR, PTR, INT, PTR, PTR, PTR, INT])
+PIXELS_TYPE = ir.FunctionType(VOID, [PTR, PTR, INT, INT])
+PRODUCTS_TYPE = ir.FunctionType(VOID, [PTR, INT, PTR, PTR, INT])
 DOTS_TYPE = ir.FunctionType(VOID, [PTR, INT, PTR, INT, INT, INT, INT, PTR, INT])
 
 
@@ -97,7 +100,63 @@ def build_dots(fn: ir.Function, double: bool, lanes: int, channels: int, taps: i
     b.ret_void()
 
 
-BUILDERS = {"sums": (build_sums, SUMS_TYPE), "dots": (build_dots, DOTS_TYPE)}
+# As in ``points``; here, because this file's text is part of the kernels' key.
+A, B = 0.5**0.5, 2.0**0.5
+IMAGE = [[1, 0, -2.5, 0, 1, 0], [0, -2 * A, -2, A, 1, 0], [0, 2 * A, -2, -A, 1, 0], [0, -B / 2, -0.5, B, 1, 0],
+         [0, B / 2, -0.5, -B, 1, 0], [0, 1, 0, -2.5, 0, 1]]
+RESULT = {4: [[1, 1, 1, 1, 1, 0], [0, A, -A, B, -B, 0], [0, 0.5, 0.5, 2, 2, 0], [0, A / 2, -A / 2, 2 * B, -2 * B, 1]],
+          2: [[1, 1, 1, 1, 1, 0], [0, A, -A, B, -B, 1]]}
+assert np.allclose(IMAGE, points.IMAGE) and all(np.allclose(RESULT[step], points.RESULT[step]) for step in RESULT)
+
+
+def combined(v: Lanes, row: list[float], vectors: list, total=None):
+    """The sum of vectors times the numbers of a row; ``total`` is the first summand."""
+    for number, vector in zip(row, vectors, strict=True):
+        if number and total is None and number == 1:
+            total = vector
+        elif number:
+            factor = ir.Constant(v.type, [float(number)] * v.lanes)
+            total = v.b.fmul(factor, vector) if total is None else v.multiply_add(factor, vector, total)
+    return total
+
+
+def build_pixels(fn: ir.Function, double: bool, lanes: int, step: int, _: int) -> None:
+    """The body of ``of_pixels``."""
+    x, out, out_step, count = fn.args
+    b = ir.IRBuilder(fn.append_basic_block("entry"))
+    v = Lanes(b, double, lanes)
+
+    def body(state):
+        source, target = state
+        pixels = [v.load(v.at(source, v.bytes * i)) for i in range(len(IMAGE))]
+        for p, row in enumerate(IMAGE):
+            v.store(combined(v, row, pixels), v.at(target, b.mul(out_step, const(p))))
+        return [v.at(source, v.bytes * step), v.at(target, v.bytes)]
+
+    carried_loop(b, count, [x, out], body)
+    b.ret_void()
+
+
+def build_products(fn: ir.Function, double: bool, lanes: int, step: int, _: int) -> None:
+    """The body of ``of_products``."""
+    m, m_step, bias, out, count = fn.args
+    b = ir.IRBuilder(fn.append_basic_block("entry"))
+    v = Lanes(b, double, lanes)
+    first = v.broadcast(bias)
+
+    def body(state):
+        source, target = state
+        products = [v.load(v.at(source, b.mul(m_step, const(p)))) for p in range(len(IMAGE))]
+        for i, row in enumerate(RESULT[step]):
+            v.store(combined(v, row, products, first), v.at(target, v.bytes * i))
+        return [v.at(source, v.bytes), v.at(target, v.bytes * step)]
+
+    carried_loop(b, count, [m, out], body)
+    b.ret_void()
+
+
+BUILDERS = {"sums": (build_sums, SUMS_TYPE), "dots": (build_dots, DOTS_TYPE), "pixels": (build_pixels, PIXELS_TYPE),
+            "products": (build_products, PRODUCTS_TYPE)}
 
 
 @intrinsic(prefer_literal=True)
@@ -144,6 +203,45 @@ def call_dots(typingctx, kernel, x, x0, x_row, g, g0, g_row, g_channel, rows, co
 
     i64 = types.int64
     return types.void(i64, x, i64, i64, g, i64, i64, i64, i64, i64, out, i64, i64), codegen
+
+
+@intrinsic
+def call_pixels(typingctx, kernel, x, x0, out, out0, out_step, count):
+    def codegen(context, builder, signature, args):
+        (source, _), (target, size) = [_element(context, builder, signature.args[i], args[i], args[i + 1]) for i in (1, 3)]
+        _call(builder, args[0], PIXELS_TYPE, [source, target, builder.mul(args[5], size), args[6]])
+        return context.get_dummy_value()
+
+    i64 = types.int64
+    return types.void(i64, x, i64, out, i64, i64, i64), codegen
+
+
+@intrinsic
+def call_products(typingctx, kernel, m, m0, m_step, bias, b0, out, out0, count):
+    def codegen(context, builder, signature, args):
+        (source, size), (first, _), (target, _) = [_element(context, builder, signature.args[i], args[i], args[j])
+                                                   for i, j in ((1, 2), (4, 5), (6, 7))]
+        _call(builder, args[0], PRODUCTS_TYPE, [source, builder.mul(args[3], size), first, target, args[8]])
+        return context.get_dummy_value()
+
+    i64 = types.int64
+    return types.void(i64, m, i64, i64, bias, i64, out, i64, i64), codegen
+
+
+@overload(points.of_pixels)
+def _(kernel, step, lanes, x, x0, out, out0, out_step, count):
+    def impl(kernel, step, lanes, x, x0, out, out0, out_step, count):
+        call_pixels(kernel, x, x0, out, out0, out_step, count)
+
+    return impl
+
+
+@overload(points.of_products)
+def _(kernel, step, lanes, m, m0, m_step, bias, b0, out, out0, count):
+    def impl(kernel, step, lanes, m, m0, m_step, bias, b0, out, out0, count):
+        call_products(kernel, m, m0, m_step, bias, b0, out, out0, count)
+
+    return impl
 
 
 @overload(images.sums)

@@ -9,17 +9,22 @@ from typing import Any
 import numpy as np
 
 from numtorch import dtype as dtypes
-from numtorch._tensor import Tensor, empty
+from numtorch._tensor import Tensor, empty, new
+from numtorch.device import CPU
 from numtorch.dispatch.cost import per_input, per_output
 from numtorch.dispatch.op import op, primitive
+from numtorch.dispatch.program import shared_from
 from numtorch.dtype import FLOATS
 from numtorch.kernels import math as m
+from numtorch.kernels import registry, threads
 from numtorch.kernels.codegen import reduction as codegen
-from numtorch.ops import activation_cpu
+from numtorch.ops import activation_cpu, moments_cpu
 from numtorch.ops.arithmetic import REAL, SIGNED, abs, eq, exp, isfinite, log, ne, pow, sqrt, where
 from numtorch.ops.movement import contiguous, reshape
-from numtorch.ops.reduction import amax, amin, mean, reduce, reduced_shape, sum, wrap_dims
-from numtorch.storage import Size, wrap_dim
+from numtorch.ops.reduction import amax, amin, extents, mean, reduce, reduced_shape, sum, wrap_dims
+from numtorch.storage import Size, allocate, wrap_dim
+
+SHARED_ROWS = 8  # rows from which threads share a large tensor's; fewer are reduced in blocks
 
 # --- formulas of one pass -------------------------------------------------------------------------
 
@@ -77,6 +82,39 @@ def _counted(shape: Size, dims: tuple[int, ...], minus: float) -> tuple[float, S
 def variance(x, dims: tuple, minus: float, keepdim: bool):
     """The squared distances from the mean over ``dims``, added up and divided by the count less ``minus``."""
     return sum(squared_error(x, mean(x, dims, True)), dims, keepdim) / _counted(x.shape, dims, minus)[0]
+
+
+_rows: dict = registry.memo()  # (entry, shape of the result, its elements, numbers of the kernel); None where the body computes
+
+
+@variance.kernel("cpu", dtypes=FLOATS, name="rows", functions=moments_cpu.VARIANCES)
+def variance_rows(x, dims, minus, keepdim):
+    try:
+        found = _rows[x._k, x.shape, dims, minus, keepdim]
+    except KeyError:
+        if len(_rows) > 4096:
+            _rows.clear()
+        found = _rows[x._k, x.shape, dims, minus, keepdim] = _variance_plan(x, dims, minus, keepdim)
+    if found is None:
+        return variance.op.body(x, dims, minus, keepdim)
+    entry, shape, count, numbers = found
+    y = new(Tensor)
+    y.shape, y._k, y._buf = shape, x._k, allocate(count, x._k.dtype, CPU)
+    entry(x._buf, y._buf, *numbers)
+    return y
+
+
+def _variance_plan(x: Tensor, dims: tuple[int, ...], minus: float, keepdim: bool) -> tuple | None:
+    found = extents(x.shape, dims) if x._k.contiguous and 0 not in x.shape else None
+    if found is None or found[2] != 1 or (found[0] < SHARED_ROWS and x._buf.size >= shared_from(4)):
+        return None
+    outer, n, _ = found
+    shape = reduced_shape(x.shape, dims, keepdim)
+    rest = float(_counted(x.shape, dims, minus)[0])
+    numbers = (outer, n, float(n), rest)
+    many = x._buf.size >= shared_from(4) and not threads.forked()  # by the size alone: twins may round differently
+    entry = moments_cpu.VARIANCES[many].entry(x._buf, np.empty(outer, x._k.dtype.storage), *numbers)
+    return entry, shape, outer, numbers
 
 
 @variance.vjp(cost=per_output(3))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from numtorch.dispatch.program import shared_from
+from numtorch.kernels import threads
 from numtorch.kernels.jit import jit, prange
 from numtorch.kernels.math import max_number, min_number
 
@@ -135,3 +136,11 @@ def extremes(x, values, indices, outer, n, inner, sign):
         EXTREME_ROWS[large](x, values, indices, np.empty(parts, x.dtype), np.empty(parts, np.int64), outer, n, sign)
     else:
         EXTREME_ROWS[large](x, values, indices, values, indices, outer, n, sign)
+
+
+def remembered(x, values, indices, outer, n, inner, sign):
+    """The entry point that ``extremes`` would call for such arrays, and whether it is of rows; None where it needs scratch memory."""
+    which = x.size >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1
+    if inner > 1:
+        return EXTREME_COLUMNS[which].entry(x, values, indices, outer, n, inner, sign), False
+    return None if n > CHUNK else (EXTREME_ROWS[which].entry(x, values, indices, values, indices, outer, n, sign), True)

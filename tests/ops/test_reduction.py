@@ -109,3 +109,20 @@ def test_larger_operands_follow_the_choice_of_kernels():
     for _ in range(2):
         (grad,) = torch.autograd.grad((x * w).sum(), w)
         np.testing.assert_allclose(grad.numpy(), x.numpy().sum(0), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("shape", "dim"), [((3, 1), 1), ((2, 4097), 1), ((40, 500), -1), ((3, 70_000), 1), ((4, 6, 5), (1, 2))])
+def test_variance_of_rows(shape, dim):
+    """One kernel, in blocks that combine in order; few rows of many elements go by the general reductions."""
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32) + np.float32(100)
+    want = np.full(3, np.nan) if shape == (3, 1) else np.var(x.astype(np.float64), dim, ddof=1)
+    before, found = torch.get_num_threads(), []
+    try:
+        for count in (1, 1, 2, 2):  # the second call goes by what the first has remembered
+            torch.set_num_threads(count)
+            found.append(torch.var(torch.tensor(x), dim).numpy())
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_allclose(found[0], want, rtol=2e-5)
+    assert all(np.array_equal(f, found[0], equal_nan=True) for f in found)
+    assert torch.std(torch.tensor(x), dim, keepdim=True).ndim == len(shape)

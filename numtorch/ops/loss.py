@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import lru_cache
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from numtorch.ops.activation import log_softmax_along, logsigmoid, sigmoid, soft
 from numtorch.ops.arithmetic import REAL, abs, clamp_min, exp, le, log, lt, ne, sign, where
 from numtorch.ops.indexing import gather_along, one_hot, take_along_extents
 from numtorch.ops.moments import scaled_difference, squared_error
-from numtorch.ops.movement import contiguous, reshape, unsqueeze
+from numtorch.ops.movement import contiguous, movedim, reshape, unsqueeze
 from numtorch.storage import Size, allocate
 
 # --- class numbers --------------------------------------------------------------------------------
@@ -77,7 +78,7 @@ def _class_numbers(s: Signature) -> bool:
 
 @op(name="cross_entropy", public=False, cost=per_input(3))
 def mean_cross_entropy(x, t, ignore_index: int):
-    """Mean of ``log(sum(exp(x))) - x[t]`` over the rows of x (N, C) whose label in t (N) is not ignored."""
+    """Mean of ``log(sum(exp(x))) - x[t]`` over the vectors of x (N, C, ...) whose label in t (N, ...) is not ignored."""
     _check_label_type("cross_entropy", t)
     _check_classes("cross_entropy", x, t)
     _check_labels("cross_entropy", t, x.shape[1], ignore_index)
@@ -89,35 +90,51 @@ def mean_cross_entropy(x, t, ignore_index: int):
 @mean_cross_entropy.vjp(cost=per_output(4))
 def _(g, x, t, *, ignore_index):
     kept = ne(t, ignore_index)
-    hot = one_hot(where(kept, t, 0), x.shape[1]).to(x.dtype)
+    hot = movedim(one_hot(where(kept, t, 0), x.shape[1]).to(x.dtype), -1, 1)
     each = where(kept, g / reductions.sum(kept.to(x.dtype)), 0.0)
     return where(unsqueeze(kept, 1), (softmax_along(x, 1) - hot) * unsqueeze(each, 1), 0.0), None
 
 
-@mean_cross_entropy.kernel("cpu", when=_class_numbers, functions=(loss_cpu.forward_small, loss_cpu.BLOCKS))
+_SCALAR = Size(())
+
+
+def _number(x: Tensor) -> Tensor:
+    """An uninitialised 0-dim tensor in the type of a contiguous one."""
+    out, k = new(Tensor), x._k
+    out.shape, out._k = _SCALAR, k
+    out._buf = allocate(1, k.dtype, k.device)
+    return out
+
+
+@lru_cache(maxsize=4096)
+def _labelled(scores: Size, labels: Size) -> bool:
+    """Whether there is a label for each vector of scores (N, C, ...), and none of these is empty."""
+    return len(scores) >= 2 and bool(scores[1]) and labels == (scores[0], *scores[2:]) and 0 not in scores[2:]
+
+
+@mean_cross_entropy.kernel("cpu", when=_class_numbers, functions=(loss_cpu.forward_small, loss_cpu.BLOCKS, *loss_cpu.COLUMNS))
 def cpu_rows(x, t, ignore_index):
     shape = x.shape
-    if len(shape) != 2 or len(t.shape) != 1 or shape[0] != t.shape[0] or not shape[1]:
+    if not _labelled(shape, t.shape):
         return mean_cross_entropy.op.body(x, t, ignore_index)  # says what is wrong
     x = x if x._k.contiguous else contiguous(x)
     t = t if t._k.contiguous else contiguous(t)
-    out = new(Tensor)
-    out.shape = _SCALAR
-    out._k = k = x._k
-    out._buf = allocate(1, k.dtype, k.device)
-    bad = loss_cpu.forward(x._buf, t._buf, out._buf, shape[0], shape[1], ignore_index)
+    out = _number(x)
+    bad = loss_cpu.forward(x._buf, t._buf, out._buf, shape[0], shape[1], t._buf.size // shape[0] if shape[0] else 1, ignore_index)
     if bad >= 0:
         raise _bad_label("cross_entropy", int(t._buf[bad]), shape[1], ignore_index)
     return out
 
 
-@mean_cross_entropy.backward.kernel("cpu", when=lambda s: s.dtypes[1] in FLOATS, functions=loss_cpu.BLOCKS_BACKWARD)
+@mean_cross_entropy.backward.kernel("cpu", when=lambda s: s.dtypes[1] in FLOATS,
+                                    functions=(*loss_cpu.BLOCKS_BACKWARD, *loss_cpu.COLUMNS_BACKWARD))
 def cpu_rows_backward(g, x, t, *, ignore_index):
     x = x if x._k.contiguous else contiguous(x)
     t = t if t._k.contiguous else contiguous(t)
     gx = empty(x.shape, x._k.dtype, x._k.device)
     if gx._buf.size:
-        loss_cpu.backward(g._buf, x._buf, t._buf, gx._buf, x.shape[0], x.shape[1], ignore_index)
+        n, c = x.shape[:2]
+        loss_cpu.backward(g._buf, x._buf, t._buf, gx._buf, n, c, t._buf.size // n, ignore_index)
     return gx, None
 
 
@@ -136,13 +153,12 @@ def cuda_rows(x, t, ignore_index):
 def cuda_rows_backward(g, x, t, *, ignore_index):
     from numtorch.ops import loss_cuda
 
+    if x.ndim != 2:
+        return mean_cross_entropy.op.gradient.vjp(g, x, t, ignore_index=ignore_index)
     gx = empty(x.shape, x._k.dtype, x._k.device)
     if gx.shape.numel():
         loss_cuda.backward(contiguous(g)._buf, contiguous(x)._buf, contiguous(t)._buf, gx._buf, *x.shape, ignore_index)
     return gx, None
-
-
-_SCALAR = Size(())
 
 
 @op(name="nll_loss", public=False, cost=picks)
@@ -164,7 +180,7 @@ def _(g, t, x_shape, *, ignore_index):
 def cpu_picked(x, t, ignore_index):
     x = x if x._k.contiguous else contiguous(x)
     t = t if t._k.contiguous else contiguous(t)
-    out = empty(_SCALAR, x._k.dtype, x._k.device)
+    out = _number(x)
     _, n = x.shape
     bad = loss_cpu.picked_mean(x._buf, t._buf, out._buf, n, ignore_index)
     if bad >= 0:
@@ -198,7 +214,8 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, i
     >>> cross_entropy(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
     tensor(0.6931)
     """
-    if weight is None and reduction == "mean" and not label_smoothing and len(input.shape) == 2 and len(target.shape) == 1:
+    ndim = len(input.shape)
+    if weight is None and reduction == "mean" and not label_smoothing and ndim >= 2 and len(target.shape) == ndim - 1:
         return mean_cross_entropy(input, target, ignore_index)
     _check_reduction(reduction)
     if not 0.0 <= label_smoothing <= 1.0:

@@ -1,4 +1,4 @@
-"""Loops of the cross entropy between rows of scores and class numbers, on the CPU.
+"""Loops of the cross entropy between scores and class numbers, on the CPU: scores (rows, n), or (outer, n, inner) as in segmentation.
 
 Rows are taken in blocks cut by the shape alone; block sums are added in order, so that results are the same
 for any number of threads.
@@ -9,13 +9,18 @@ from __future__ import annotations
 import numpy as np
 
 from numtorch.kernels.jit import jit, prange
-from numtorch.kernels.math import log
-from numtorch.ops.activation_cpu import BLOCK, PARALLEL_ELEMENTS, exponentials
+from numtorch.kernels.math import exp_nonpositive, log
+from numtorch.ops.activation_cpu import BLOCK, PARALLEL_ELEMENTS, exponentials, tile_width
 
 
 @jit
 def first_bad_label(t, classes, ignore):
     """Position of the first label that is neither a class nor the ignored one; -1 if there is none."""
+    bad = 0
+    for i in range(t.size):  # without a way out this is vector code
+        bad += ((t[i] < 0) | (t[i] >= classes)) & (t[i] != ignore)
+    if bad == 0:
+        return -1
     for i in range(t.size):
         if (t[i] < 0 or t[i] >= classes) and t[i] != ignore:
             return i
@@ -96,6 +101,79 @@ def mean_of(sums, t, out, ignore):
     out[0] = total / sums.dtype.type(count_kept(t, ignore))
 
 
+@jit
+def column_sums(x, top, total, base, n, inner):
+    """top[k] = max x[:, k]; total[k] = sum over j of exp(x[j, k] - top[k]): a tile of columns that begins at ``base``"""
+    m = top.size
+    first = x[base : base + m]
+    for k in range(m):
+        top[k] = first[k]
+        total[k] = x.dtype.type(0)
+    for j in range(1, n):
+        row = x[base + j * inner : base + j * inner + m]
+        for k in range(m):
+            top[k] = row[k] if row[k] > top[k] else top[k]
+    for j in range(n):
+        row = x[base + j * inner : base + j * inner + m]
+        for k in range(m):
+            total[k] += exp_nonpositive(row[k] - top[k])
+
+
+def cross_entropy_columns(x, t, sums, outer, n, inner, ignore):
+    """sums[b] = over the columns of tile b: log(sum over j of exp(x[j, k])) - x[t[k], k]"""
+    width = tile_width(n)
+    tiles = (inner + width - 1) // width
+    tops, totals = np.empty(outer * inner, x.dtype), np.empty(outer * inner, x.dtype)
+    for b in prange(outer * tiles):
+        o = b // tiles
+        lo = (b - o * tiles) * width
+        m = min(width, inner - lo)
+        at = o * inner + lo
+        base = o * n * inner + lo
+        top = tops[at : at + m]
+        total = totals[at : at + m]
+        label = t[at : at + m]
+        column_sums(x, top, total, base, n, inner)
+        for k in range(m):
+            total[k] = log(total[k]) + top[k]
+        loss = x.dtype.type(0)
+        for k in range(m):
+            if label[k] != ignore:
+                loss += total[k] - x[base + label[k] * inner + k]
+        sums[b] = loss
+
+
+def cross_entropy_columns_backward(g, x, t, gx, outer, n, inner, ignore):
+    """The gradient of the mean over kept columns, times g[0]; 0 in ignored ones."""
+    width = tile_width(n)
+    tiles = (inner + width - 1) // width
+    tops, totals = np.empty(outer * inner, x.dtype), np.empty(outer * inner, x.dtype)
+    each = g[0] / g.dtype.type(count_kept(t, ignore))
+    for b in prange(outer * tiles):
+        o = b // tiles
+        lo = (b - o * tiles) * width
+        m = min(width, inner - lo)
+        at = o * inner + lo
+        base = o * n * inner + lo
+        top = tops[at : at + m]
+        share = totals[at : at + m]
+        label = t[at : at + m]
+        column_sums(x, top, share, base, n, inner)
+        for k in range(m):
+            share[k] = each / share[k] if label[k] != ignore else x.dtype.type(0)
+        for j in range(n):
+            row = x[base + j * inner : base + j * inner + m]
+            target = gx[base + j * inner : base + j * inner + m]
+            for k in range(m):
+                v = exp_nonpositive(row[k] - top[k]) * share[k]
+                target[k] = v if share[k] != x.dtype.type(0) else x.dtype.type(0)
+        for k in range(m):
+            if label[k] != ignore:
+                gx[base + label[k] * inner + k] -= each
+
+
+COLUMNS = jit(cross_entropy_columns), jit(cross_entropy_columns, parallel=True)
+COLUMNS_BACKWARD = jit(cross_entropy_columns_backward), jit(cross_entropy_columns_backward, parallel=True)
 BLOCKS = jit(cross_entropy_blocks, parallel=True)
 BLOCKS_BACKWARD = jit(cross_entropy_blocks_backward), jit(cross_entropy_blocks_backward, parallel=True)
 
@@ -145,19 +223,28 @@ def spread_mean(g, t, gx, n, ignore):
 SPREAD = jit(spread_mean), jit(spread_mean, parallel=True)
 
 
-def forward(x, t, out, rows, n, ignore):
-    """Mean cross entropy of flat x (rows, n) and labels t into out (1); where the first bad label is, or -1."""
-    if x.size < PARALLEL_ELEMENTS:
-        return forward_small(x, t, out, rows, n, ignore)
+def forward(x, t, out, outer, n, inner, ignore):
+    """Mean cross entropy of flat x (outer, n, inner) and labels t into out (1); where the first bad label is, or -1."""
+    large = x.size >= PARALLEL_ELEMENTS
+    if inner == 1 and not large:
+        return forward_small(x, t, out, outer, n, ignore)
     bad = first_bad_label(t, n, ignore)
     if bad < 0:
+        width = tile_width(n)
         per = max(1, BLOCK // n)
-        sums = np.empty((rows + per - 1) // per, x.dtype)
-        BLOCKS(x, t, sums, rows, n, ignore)
+        sums = np.empty(-(-outer // per) if inner == 1 else outer * -(-inner // width), x.dtype)
+        if inner == 1:
+            BLOCKS(x, t, sums, outer, n, ignore)
+        else:
+            COLUMNS[large](x, t, sums, outer, n, inner, ignore)
         mean_of(sums, t, out, ignore)
     return bad
 
 
-def backward(g, x, t, gx, rows, n, ignore):
+def backward(g, x, t, gx, outer, n, inner, ignore):
     """Gradient of ``forward``; the labels have been checked."""
-    BLOCKS_BACKWARD[x.size >= PARALLEL_ELEMENTS](g, x, t, gx, rows, n, ignore)
+    large = x.size >= PARALLEL_ELEMENTS
+    if inner == 1:
+        BLOCKS_BACKWARD[large](g, x, t, gx, outer, n, ignore)
+    else:
+        COLUMNS_BACKWARD[large](g, x, t, gx, outer, n, inner, ignore)

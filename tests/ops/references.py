@@ -284,7 +284,8 @@ SAMPLES = {
     "linear_act": [((3, 4), (5, 4), (5,), "gelu"), ((3, 4), (5, 4), None, "silu"), ((2, 3, 4), (1, 4), (1,), "tanh"),
                    ((4,), (5, 4), (5,), "gelu_tanh"), ((9, 2), (3, 2), None, "sigmoid")],
     "linear": [((3, 4), (5, 4), (5,)), ((3, 4), (5, 4), None), ((2, 3, 4), (5, 4), (5,)), ((4,), (5, 4), (5,))],
-    "cross_entropy": [((4, 5), index((4,), 5), -100), ((3, 7), index((3,), 7), 2), ((200, 3), index((200,), 3), 0)],
+    "cross_entropy": [((4, 5), index((4,), 5), -100), ((3, 7), index((3,), 7), 2), ((200, 3), index((200,), 3), 0),
+                      ((2, 3, 4), index((2, 4), 3), 1)],
     "dropout_mask": [((50, 40), 0.25, 7, 1)],
     "kept_scaled": [((3, 4), mask((3, 4), 5), 1.25)],
     "nll_loss": [((4, 5), index((4,), 5), -100), ((3, 7), index((3,), 7), 2)],
@@ -346,7 +347,7 @@ def _strided_scatter(x, y, size, stride, start, strides):
 
 
 def _cross_entropy(x, t, ignored):
-    logs = np.log(_softmax(x, 1))
+    logs, t = np.moveaxis(np.log(_softmax(x, 1)), 1, -1).reshape(-1, x.shape[1]), t.reshape(-1)
     return -np.mean([logs[i, c] for i, c in enumerate(t) if c != ignored])
 
 

@@ -25,27 +25,31 @@ PAIRS = {
 
 def assembly(triple, cpu, features, double, lanes, height, vectors, by_rows, pairs=False):
     """One tile, as LLVM compiles it for a processor."""
-    import llvmlite.binding as llvm
-    from llvmlite import ir
-
     from numtorch.kernels.jit import numba
 
     numba()
     from numtorch.kernels.gemm.calls import TILE_TYPE
     from numtorch.kernels.gemm.microkernel import build_tile
 
+    return compiled(triple, cpu, features, TILE_TYPE, lambda fn: build_tile(fn, double, lanes, height, vectors, by_rows, pairs))
+
+
+def compiled(triple, cpu, features, function_type, build):
+    """One function that ``build`` writes, as LLVM compiles it for a processor."""
+    import llvmlite.binding as llvm
+    from llvmlite import ir
+
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     module = ir.Module("tile")
     module.triple = triple
-    fn = ir.Function(module, TILE_TYPE, "tile")
-    build_tile(fn, double, lanes, height, vectors, by_rows, pairs)
+    build(ir.Function(module, function_type, "tile"))
     machine = llvm.Target.from_triple(triple).create_target_machine(cpu=cpu, features=features, opt=3)
-    compiled = llvm.parse_assembly(str(module))
+    parsed = llvm.parse_assembly(str(module))
     options = llvm.create_pipeline_tuning_options(speed_level=3)
     builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(compiled, builder)
-    return machine.emit_assembly(compiled)
+    builder.getModulePassManager().run(parsed, builder)
+    return machine.emit_assembly(parsed)
 
 
 def inner_loop(text, product):
@@ -92,6 +96,20 @@ def test_sums_stay_in_registers(name, double, by_rows):
 @pytest.mark.parametrize("name", PAIRS)
 def test_sums_of_pairs_stay_in_registers(name, by_rows):
     check(PAIRS[name], False, by_rows, pairs=True)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_sums_are_narrowed_by_the_processor(name):
+    """LLVM has other ways to round to bfloat16, of a dozen instructions each."""
+    from numtorch.kernels.jit import numba
+
+    numba()
+    from numtorch.kernels.gemm.calls import BLOCK_TYPE
+    from numtorch.kernels.gemm.microkernel import build_narrow_rows
+
+    triple, cpu, features, bits, *_ = PAIRS[name]
+    text = compiled(triple, cpu, features, BLOCK_TYPE, lambda fn: build_narrow_rows(fn, False, bits // 32))
+    assert re.search(r"\tvcvtneps2bf16\s.*%zmm|\tbfcvtn\s", text)
 
 
 def test_spills_are_seen():

@@ -6,7 +6,8 @@ that they are given. How it works, from the outside in:
 - ``plan.py``: the rules that choose blocks, packing and threads; a plan is made once for a shape.
 - ``blocked.py``: the loops over blocks, panels and strips, serial and parallel.
 - ``vector.py``: products with a single row or column.
-- ``bfloat16.py``: pairs of bfloat16 multiplied at once, on processors that can; the rest is the same.
+- ``bfloat16.py``: pairs of bfloat16 multiplied at once, on processors that can. To the loops a pair is one element of two
+  units; they make pairs of columns as they pack them, and round the sums of a panel once it is complete.
 - ``tile.py``: the inner operations as plain Python; ``microkernel.py``: the same as vector code.
 - ``variants.py``: which vector code this processor uses; ``calls.py``: how the loops reach it.
 

@@ -20,7 +20,7 @@ from numtorch.kernels.jit import Jit, disabled, numba
 
 BLOCK_DEPTH = 1024  # bytes of k in a block: 14 rows of it fill half of a first-level cache
 BLOCK_BYTES = 512 * 1024  # of b in a block: half of a small second-level cache
-SERIAL_WORK = 400_000  # multiply-adds (4 us) below which waking threads costs more than they save
+SERIAL_WORK = 300_000  # multiply-adds (6 us) below which sharing gains nothing: both ways are equal at 64 x 64 x 64
 PACKING_STRIPS = 8  # strips of c from which a panel of a is packed, if it is at all
 ALIASED = 4096  # bytes: rows so far apart all fall into the same few lines of a first-level cache
 PACKING_ROWS = 192  # rows of a part of c, and size of b, from which b is packed

@@ -168,6 +168,7 @@ from numtorch.ops.movement import (
     atleast_1d as atleast_1d,
     atleast_2d as atleast_2d,
     atleast_3d as atleast_3d,
+    block_diag as block_diag,
     broadcast_tensors as broadcast_tensors,
     broadcast_to as broadcast_to,
     cat as cat,
@@ -248,6 +249,13 @@ from numtorch.ops.scan import (
     cumprod as cumprod,
     cumsum as cumsum,
     logcumsumexp as logcumsumexp,
+)
+from numtorch.ops.searching import (
+    bincount as bincount,
+    bucketize as bucketize,
+    mode as mode,
+    searchsorted as searchsorted,
+    unique as unique,
 )
 from numtorch.ops.sorting import (
     argsort as argsort,

@@ -17,7 +17,7 @@ from numtorch.autograd import graph
 from numtorch.autograd.grad_mode import _Setting
 from numtorch.device import as_device
 from numtorch.dispatch.op import OPS, ElementwiseOp
-from numtorch.ops import activation, arithmetic, creation, indexing, linear, moments, movement, random, reduction, scan, sorting
+from numtorch.ops import activation, arithmetic, creation, indexing, linear, moments, movement, random, reduction, scan, searching, sorting
 from numtorch.storage import FRESH, tick
 
 # --- functions of the modules that are methods under the same name -----------------------------------
@@ -34,11 +34,12 @@ _METHODS: dict[Any, str] = {
     movement: "clone contiguous reshape permute transpose t expand expand_as broadcast_to squeeze unsqueeze select narrow "
               "diagonal unfold as_strided flatten unflatten ravel movedim unbind split chunk repeat tile to copy_ fill_ zero_ resize_ "
               "tensor_split hsplit vsplit dsplit flip fliplr flipud roll rot90 repeat_interleave adjoint diff tril triu diag diagflat "
-              "diag_embed diagonal_scatter select_scatter slice_scatter fill_diagonal_",
+              "transpose_ t_ squeeze_ unsqueeze_ diag_embed diagonal_scatter select_scatter slice_scatter fill_diagonal_",
     indexing: "index_select index_add index_copy index_fill gather scatter scatter_add nonzero masked_select masked_fill "
               "index_put index_put_ index_reduce scatter_reduce take take_along_dim put masked_scatter argwhere",
     scan: "cumsum cumprod cummax cummin logcumsumexp",
     sorting: "sort argsort msort topk kthvalue median nanmedian",
+    searching: "bincount unique mode",
     linear: "matmul mm bmm mv dot addmm outer",
     random: "normal_ uniform_ bernoulli bernoulli_ random_ exponential_ multinomial",
 }

@@ -49,6 +49,7 @@ from numtorch.ops.movement.pieces import (
 from numtorch.ops.movement.rearrange import flip, fliplr, flipud, repeat, repeat_interleave, roll, rot90, tile
 from numtorch.ops.movement.shapes import adjoint, atleast_1d, atleast_2d, atleast_3d, flatten, movedim, ravel, unflatten
 from numtorch.ops.movement.triangles import (
+    block_diag,
     diag,
     diag_embed,
     diagflat,
@@ -75,21 +76,26 @@ from numtorch.ops.movement.views import (
     select,
     slice,
     squeeze,
+    squeeze_,
     t,
+    t_,
     transpose,
+    transpose_,
     unfold,
     unsqueeze,
+    unsqueeze_,
     view_as_shape,
 )
 
 __all__ = [
-    "adjoint", "as_strided", "as_strided_scatter", "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_tensors",
+    "adjoint", "as_strided", "as_strided_scatter", "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_tensors",
     "broadcast_to", "cast", "cat", "chunk", "clone", "column_stack", "contiguous", "copy", "copy_", "diag",
     "diag_embed", "diagflat", "diagonal", "diagonal_scatter", "diff", "dsplit", "dstack", "expand", "expand_as",
     "expand_to", "fill", "fill_", "fill_diagonal_", "flatten", "flip", "fliplr", "flipud", "hsplit", "hstack",
     "move", "movedim", "narrow", "pad_ends", "permute", "ravel", "refresh_views", "repeat", "repeat_interleave",
     "requires_grad_edge", "reshape", "resize_", "roll", "rot90", "select", "select_scatter", "set_like",
-    "shape_args", "slice", "slice_scatter", "split", "squeeze", "stack", "t", "tensor_split", "tile", "to",
-    "transpose", "tril", "tril_indices", "triu", "triu_indices", "unbind", "unflatten", "unfold", "unsqueeze",
+    "shape_args", "slice", "slice_scatter", "split", "squeeze", "squeeze_", "stack", "t", "t_", "tensor_split", "tile",
+    "to", "transpose", "transpose_", "tril", "tril_indices", "triu", "triu_indices", "unbind", "unflatten", "unfold",
+    "unsqueeze", "unsqueeze_",
     "view_as_shape", "vsplit", "vstack", "write_history", "zero_",
 ]

@@ -148,9 +148,7 @@ def cat(tensors: Any, dim: int = 0) -> Tensor:
         first = tensors[0]
         plan = _joins.get((dim, len(tensors), first._k, first.shape))
         if plan is not None:
-            y = plan.result()
-            _place_all([x._buf for x in tensors], y._buf, *plan.numbers)
-            return y
+            return _joined_by(plan, tensors)
     try:
         key = (dim, *[(x._k, x.shape) for x in tensors])
     except AttributeError:
@@ -190,7 +188,19 @@ def _alike(tensors: list) -> bool:
 def _remember_join(dim: Any, tensors: list, d: int, shape: tuple, stacked: bool = False) -> Plan:
     first = tensors[0]
     key = (dim, len(tensors), first._k, first.shape, "stacked") if stacked else (dim, len(tensors), first._k, first.shape)
-    return remember(_joins, key, Plan(shape, first._k, None, (prod(first.shape[:d]),)))
+    rows, size = prod(first.shape[:d]), prod(shape)
+    few = size < shared_from(MOVED) and len(tensors) <= TOGETHER
+    entry = _join_entry(tuple([x._buf for x in tensors]), first._buf) if few else None
+    return remember(_joins, key, Plan(shape, first._k, entry, (rows, size // rows, 0)))
+
+
+def _joined_by(plan: Plan, tensors: list) -> Tensor:
+    y, buffers = plan.result(), tuple([x._buf for x in tensors])
+    if plan.entry is not None:
+        plan.entry(buffers, y._buf, *plan.numbers)
+    else:
+        _place_all(buffers, y._buf, plan.numbers[0])
+    return y
 
 
 def _plan(tensors: list, dim: int) -> tuple[list[int], int, dtype]:
@@ -228,7 +238,7 @@ def _join(tensors: list, dim: int, y: Tensor) -> None:
     """Each tensor into its columns of ``y``, seen as rows of all dimensions before ``dim``."""
     d_type = y._k.dtype
     if all(x._k.dtype is d_type and x._k.contiguous for x in tensors):
-        _place_all([x._buf for x in tensors], y._buf, prod(y.shape[:dim]))
+        _place_all(tuple([x._buf for x in tensors]), y._buf, prod(y.shape[:dim]))
         return
     at = 0
     for x in tensors:
@@ -240,14 +250,14 @@ TOGETHER = 8  # buffers that one kernel joins: each count is compiled for itself
 SHORT = 16  # elements of a row below which columns are the longer loops
 
 
-def _place_all(sources: list, out: Any, rows: int) -> None:
+def _place_all(sources: tuple, out: Any, rows: int) -> None:
     """Buffers of ``rows`` rows side by side."""
     pitch = out.size // rows
     several = threads.get_num_threads() > 1
     at = 0
     if out.size < shared_from(MOVED):
         for i in range(0, len(sources), TOGETHER):
-            parts = tuple(sources[i : i + TOGETHER])
+            parts = sources[i : i + TOGETHER]
             _join_entry(parts, out)(parts, out, rows, pitch, at)
             at += sum([part.size for part in parts]) // rows
         return
@@ -293,9 +303,7 @@ def stack(tensors: Any, dim: int = 0) -> Tensor:
     if alike:
         plan = _joins.get((dim, len(tensors), tensors[0]._k, tensors[0].shape, "stacked"))
         if plan is not None:
-            y = plan.result()
-            _place_all([x._buf for x in tensors], y._buf, *plan.numbers)
-            return y
+            return _joined_by(plan, tensors)
     if not tensors:
         raise RuntimeError("stack expects a non-empty TensorList")
     first = tensors[0]
@@ -308,7 +316,7 @@ def stack(tensors: Any, dim: int = 0) -> Tensor:
         y = empty((*first.shape[:d], len(tensors), *first.shape[d:]), first._k.dtype, CPU)
         if y._buf.size:
             rows = _remember_join(dim, tensors, d, y.shape, True).numbers[0]
-            _place_all([x._buf for x in tensors], y._buf, rows)
+            _place_all(tuple([x._buf for x in tensors]), y._buf, rows)
         return y
     return cat([unsqueeze(x, d) for x in tensors], d)
 

@@ -191,6 +191,33 @@ def diagflat(input: Tensor, offset: int = 0) -> Tensor:
     return diag_embed(reshape(input, (-1,)), offset)
 
 
+def block_diag(*tensors: Tensor) -> Tensor:
+    """The matrices along the diagonal of a larger one, zeros elsewhere; vectors are rows, numbers matrices of one element.
+
+    >>> import numtorch as torch
+    >>> torch.block_diag(torch.tensor([[1, 2]]), torch.tensor([3]))
+    tensor([[1, 2, 0],
+            [0, 0, 3]])
+    """
+    from numtorch.ops.movement.padding import pad_ends
+    from numtorch.ops.movement.pieces import cat
+    from numtorch.ops.movement.shapes import atleast_2d
+
+    for i, x in enumerate(tensors):
+        if x.ndim > 2:
+            raise RuntimeError(f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {x.ndim} dimensions")
+    blocks = [atleast_2d(x) for x in tensors]
+    if not blocks:
+        from numtorch.ops.creation import zeros
+
+        return zeros(1, 0)
+    total, before, rows = sum(x.shape[1] for x in blocks), 0, []
+    for x in blocks:
+        rows.append(pad_ends(x, (before, total - before - x.shape[1]), 0))
+        before += x.shape[1]
+    return cat(rows, 0)
+
+
 def _scattered(x: Tensor, src: Tensor, name: str, part: Any) -> Tensor:
     y = clone(x)
     target = part(y)

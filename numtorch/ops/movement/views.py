@@ -12,6 +12,8 @@ from math import prod
 from typing import Any
 
 from numtorch._tensor import Tensor, geometry, placed, reshaped, view
+from numtorch.autograd.grad_mode import mode
+from numtorch.autograd.inplace import check_inplace, wrote
 from numtorch.dispatch.op import op
 from numtorch.ops.movement.arguments import shape_args
 from numtorch.ops.movement.copies import clone, contiguous
@@ -342,6 +344,43 @@ def slice_backward(x, shape: tuple, dim: int, start: int, end: int, step: int):
 @slice_backward.vjp
 def _(g, *, dim, start, end, step):
     return slice(g, dim, start, end, step)
+
+
+def _become(x: Tensor, name: str, seen: Any) -> Tensor:
+    """Give ``x`` in place the geometry that ``seen`` makes of it. What a gradient has saved of ``x`` is stale from then on."""
+    if mode.grad:
+        check_inplace(x, name)
+    y = seen(x)
+    x.shape, x._buf, x._k, x._strides, x._storage, x._offset = y.shape, y._buf, y._k, y._strides, y._storage, y._offset
+    wrote(x)
+    x._edge = y._edge
+    return x
+
+
+def transpose_(x: Tensor, dim0: int, dim1: int) -> Tensor:
+    """Two dimensions exchanged, in place: the elements stay where they are.
+
+    >>> import numtorch as torch
+    >>> x = torch.zeros(2, 3)
+    >>> x.transpose_(0, 1).shape, x.shape
+    (torch.Size([3, 2]), torch.Size([3, 2]))
+    """
+    return _become(x, "transpose", lambda x: transpose(x, dim0, dim1))
+
+
+def t_(x: Tensor) -> Tensor:
+    """The transpose of a matrix, in place."""
+    return _become(x, "t", t)
+
+
+def squeeze_(x: Tensor, dim: Any = None) -> Tensor:
+    """Dimensions of size 1 removed in place: all of them, one, or a tuple of them."""
+    return _become(x, "squeeze", lambda x: squeeze(x, dim))
+
+
+def unsqueeze_(x: Tensor, dim: int) -> Tensor:
+    """A dimension of size 1 inserted in place."""
+    return _become(x, "unsqueeze", lambda x: unsqueeze(x, dim))
 
 
 def narrow(x: Tensor, dim: int, start: Any, length: int) -> Tensor:

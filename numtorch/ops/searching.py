@@ -1,0 +1,295 @@
+"""Where values are and how often: searchsorted, bucketize, bincount, unique, mode. None but mode has a gradient.
+
+What is counted is sorted first (``sorting.sort_along``, which is stable): equal values then stand side by side, and one pass finds
+where each run begins. NaN is equal to nothing, itself included, as in torch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from numtorch import dtype as dtypes
+from numtorch._tensor import Tensor, empty
+from numtorch.device import CPU
+from numtorch.dispatch.program import shared_from
+from numtorch.kernels import threads
+from numtorch.kernels.jit import Jit, jit, prange
+from numtorch.ops import movement
+from numtorch.ops.movement import contiguous, reshape
+from numtorch.ops.movement.launching import ready
+from numtorch.ops.reduction import ReturnType
+from numtorch.ops.sorting import argsort, sort_along
+from numtorch.storage import wrap_dim
+
+U = np.uint64  # an index that cannot be negative: Numba else asks whether it is
+SEARCHED, COUNTED = 16, 2  # what an element costs, in additions
+GRAIN = 1 << 10  # elements that a thread looks up at a time
+
+
+@jit(parallel=True)
+def find_places(edges, values, out, rows, n, m, right):
+    """out[i, k]: how many of the n sorted edges[i] are below values[i, k], with ``right`` how many are not above it
+
+    halving: the first ``low`` edges are, those from ``high`` on are not; one row of edges serves all where n is all there are
+    """
+    spans = (m + GRAIN - 1) // GRAIN
+    for item in prange(rows * spans):
+        i = item // spans
+        first = i * m + (item - i * spans) * GRAIN
+        base = i * n if edges.size > n else 0
+        for k in range(first, min(first + GRAIN, i * m + m)):
+            v = values[U(k)]
+            low, high = 0, n
+            while low < high:
+                middle = (low + high) // 2
+                e = edges[U(base + middle)]
+                beyond = e > v if right else e >= v
+                low, high = (low, middle) if beyond else (middle + 1, high)
+            out[U(k)] = low
+
+
+@jit
+def count_numbers(x, out):
+    """out[x[k]] += 1; returns whether a number is negative, and then counts nothing"""
+    for k in range(x.size):
+        if x[k] < 0:
+            return True
+    for k in range(x.size):
+        out[U(x[k])] += 1
+    return False
+
+
+@jit
+def add_weights(x, w, out):
+    """out[x[k]] += w[k], in order; returns whether a number is negative, and then adds nothing"""
+    for k in range(x.size):
+        if x[k] < 0:
+            return True
+    for k in range(x.size):
+        out[U(x[k])] += w[U(k)]
+    return False
+
+
+@jit
+def mark_runs(values, order, width, starts, inverse):
+    """Rows of ``width`` in sorted order: where each run of equal ones begins, the run of each row before sorting; how many runs"""
+    n = order.size
+    runs = 0
+    for k in range(n):
+        same = k > 0
+        j = 0
+        while same and j < width:
+            same = values[U(order[k] * width + j)] == values[U(order[k - 1] * width + j)]
+            j += 1
+        if not same:
+            starts[U(runs)] = k
+            runs += 1
+        inverse[U(order[k])] = runs - 1
+    return runs
+
+
+@jit(parallel=True)
+def longest_runs(values, order, out, rows, n):
+    """out[r]: the place of the last element of the longest run of equal ones in sorted row r; of runs as long, the first"""
+    for r in prange(rows):
+        base, best, length, begin = r * n, 0, 0, 0
+        for k in range(n):
+            last = k + 1 == n
+            if not last:
+                last = values[U(base + k)] != values[U(base + k + 1)]
+            if last:
+                if k + 1 - begin > length:
+                    length, best = k + 1 - begin, k
+                begin = k + 1
+        out[r] = order[U(base + best)]
+
+
+def _launch(kernel: Jit, least: int, elements: int, *args: Any) -> Any:
+    return ready(kernel, elements >= least and threads.get_num_threads() > 1, args)(*args)
+
+
+def _plain(x: Tensor) -> Tensor:
+    """Contiguous, on the CPU, in a type that NumPy has."""
+    x = movement.to(x.detach(), CPU)
+    return contiguous(movement.cast(x, dtypes.float32) if x.dtype.is_half else x)
+
+
+# --- sorted sequences -----------------------------------------------------------------------------
+
+
+def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None,
+                 sorter: Tensor | None = None) -> Tensor:
+    """How many elements of each sorted row are below each value (with ``right``, not above it): where it would be inserted.
+
+    Args:
+        sorted_sequence: (*, n), ascending along the last dimension, or (n,) for all rows of ``input``.
+        input: (*, m), or a number.
+        side: ``"left"`` or ``"right"``, the same as ``right``.
+        sorter: the positions that sort ``sorted_sequence``, if it is not in order itself.
+
+    >>> import numtorch as torch
+    >>> torch.searchsorted(torch.tensor([1, 3, 5, 7]), torch.tensor([3, 6]))
+    tensor([1, 3])
+    """
+    if side not in (None, "left", "right"):
+        raise RuntimeError(f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}")
+    if side == "left" and right:
+        raise RuntimeError("torch.searchsorted(): side and right can't be set to opposites, got side of left while right was True")
+    if not isinstance(input, Tensor):
+        from numtorch.ops.creation import tensor
+
+        input = tensor(input, dtype=sorted_sequence.dtype, device=sorted_sequence.device)
+    edges = sorted_sequence
+    if edges.dtype is not input.dtype:
+        raise RuntimeError("torch.searchsorted(): boundary tensor and input value tensor should have same dtype, but got boundary tensor "
+                           f"dtype {edges.dtype.name} and input value tensor dtype {input.dtype.name}")
+    if not edges.shape or len(edges.shape) > 1 and edges.shape[:-1] != input.shape[:-1]:
+        raise RuntimeError("torch.searchsorted(): boundary tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor "
+                           f"and input value tensor must match, but we got boundary tensor {list(edges.shape)} and input value tensor "
+                           f"{list(input.shape)}")
+    if sorter is not None:
+        if sorter.shape != edges.shape or sorter.dtype is not dtypes.int64:
+            raise RuntimeError("torch.searchsorted(): sorter must be an int64 tensor of the shape of sorted_sequence, but got "
+                               f"{sorter.dtype.name} {list(sorter.shape)}")
+        from numtorch.ops.indexing import gather
+
+        edges = gather(edges, -1, sorter)
+    out = empty(input.shape, dtypes.int32 if out_int32 else dtypes.int64, edges.device if edges.device.type == "meta" else CPU)
+    if out.device.type != "meta" and out._buf.size:
+        a, v = _plain(edges), _plain(input)
+        rows = 1 if len(a.shape) == 1 else v._buf.size // v.shape[-1]
+        n, m = a.shape[-1], v._buf.size // rows
+        _launch(find_places, shared_from(SEARCHED), v._buf.size, a._buf, v._buf, out._buf, rows, n, m, right or side == "right")
+    return movement.to(out, input.device)
+
+
+def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Tensor:
+    """The bucket of each value: how many boundaries are below it, or with ``right`` not above it.
+
+    >>> import numtorch as torch
+    >>> torch.bucketize(torch.tensor([3, 6, 9]), torch.tensor([1, 3, 5, 7, 9]))
+    tensor([1, 3, 4])
+    """
+    if boundaries.ndim != 1:
+        raise RuntimeError(f"torch.bucketize(): boundaries tensor must be 1 dimension, but got dim({boundaries.ndim})")
+    return searchsorted(boundaries, input, out_int32=out_int32, right=right)
+
+
+# --- how often ------------------------------------------------------------------------------------
+
+
+def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
+    """How often each number from 0 on occurs, or the sum of the ``weights`` of its places.
+
+    Counts are int64; sums are float32 for float32 weights and float64 for all others.
+
+    >>> import numtorch as torch
+    >>> torch.bincount(torch.tensor([0, 2, 2]))
+    tensor([1, 0, 2])
+    """
+    from numtorch.ops.creation import zeros
+
+    if input.dtype not in dtypes.INTEGERS:
+        raise RuntimeError(f'"bincount_cpu" not implemented for {input.dtype.name}; cast with .long()')
+    if minlength < 0:
+        raise RuntimeError("minlength should be >= 0")
+    if input.ndim != 1:
+        raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
+    if weights is not None and weights.shape != input.shape:
+        raise RuntimeError(f"weights should be 1-d and have the same length as input, but got {list(weights.shape)} and "
+                           f"{list(input.shape)}")
+    x = _plain(input)
+    n = max(minlength, int(x._buf.max()) + 1 if x._buf.size else 0)
+    if weights is None:
+        out = zeros(max(n, 0), dtype=dtypes.int64)
+        negative = ready(count_numbers, False, (x._buf, out._buf))(x._buf, out._buf)
+    else:
+        d = dtypes.float32 if weights.dtype is dtypes.float32 else dtypes.float64
+        out = zeros(max(n, 0), dtype=d)
+        w = _plain(movement.to(weights, d))
+        negative = ready(add_weights, False, (x._buf, w._buf, out._buf))(x._buf, w._buf, out._buf)
+    if negative:
+        raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
+    return movement.to(out, input.device)
+
+
+def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
+    """The values that occur, each once, in ascending order; with ``dim``, the slices along it, in lexicographic order.
+
+    Returns the values alone, or a tuple with, as asked for, the place of each element in them (in the shape of ``input``, or
+    1-D with ``dim``) and how often each occurs. Differs from torch: the result is in order whatever ``sorted`` says.
+
+    >>> import numtorch as torch
+    >>> torch.unique(torch.tensor([3, 1, 3]), return_counts=True)
+    (tensor([1, 3]), tensor([1, 2]))
+    """
+    from numtorch.ops.indexing import index_select
+
+    d = 0 if dim is None else wrap_dim(dim, input.ndim, "unique")
+    x = input.detach()
+    slices = reshape(x, (-1,)) if dim is None or not x.shape else movement.transpose(x, 0, d)
+    n = slices.shape[0]
+    rows = _plain(reshape(slices, (n, -1)) if n and slices.shape.numel() else empty((n, 0), x.dtype, CPU))
+    order = _lexicographic(rows)
+    starts, inverse = np.empty(n, np.int64), empty((n,), dtypes.int64, CPU)
+    args = (rows._buf, order._buf, rows.shape[1], starts, inverse._buf)
+    runs = ready(mark_runs, False, args)(*args) if n else 0
+    from numtorch.ops.creation import from_numpy
+
+    first = movement.to(from_numpy(order._buf[starts[:runs]]), x.device)
+    values = index_select(reshape(x, (-1,)) if dim is None or not x.shape else x, d, first)
+    counts = from_numpy(np.diff(np.append(starts[:runs], n)))
+    found = [values]
+    if return_inverse:
+        found.append(movement.to(reshape(inverse, x.shape) if dim is None else inverse, x.device))
+    if return_counts:
+        found.append(movement.to(counts, x.device))
+    return found[0] if len(found) == 1 else tuple(found)
+
+
+def _lexicographic(rows: Tensor) -> Tensor:
+    """The positions that sort the rows of a matrix: by the last column first, each time keeping the order of equal elements."""
+    from numtorch.ops.creation import arange
+    from numtorch.ops.indexing import index_select
+
+    n, width = rows.shape
+    order = arange(n)
+    for j in range(width - 1, -1, -1):
+        column = contiguous(movement.select(rows, 1, j))
+        order = index_select(order, 0, argsort(index_select(column, 0, order), 0)) if j < width - 1 else argsort(column, 0)
+    return order
+
+
+class ModeReturn(ReturnType):
+    __slots__ = ()
+    _name = "mode"
+
+
+def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
+    """The value that occurs most often along ``dim`` (the smallest of several), and the last place where it is: (values, indices).
+
+    >>> import numtorch as torch
+    >>> torch.mode(torch.tensor([6, 5, 1, 5]))
+    torch.return_types.mode(
+    values=tensor(5),
+    indices=tensor(3))
+    """
+    from numtorch.ops.indexing import gather
+
+    d = wrap_dim(dim, input.ndim, "mode")
+    if input.shape and not input.shape[d]:
+        raise IndexError(f"mode(): Expected reduction dim {d} to have non-zero size.")
+    if not input.shape:
+        return ModeReturn((movement.clone(input), empty((), dtypes.int64, input.device).zero_()))
+    last = movement.transpose(input.detach(), d, -1)
+    values, order = sort_along(_plain(last), len(last.shape) - 1, False)
+    n = last.shape[-1]
+    indices = empty((*last.shape[:-1], 1), dtypes.int64, CPU)
+    if indices._buf.size:
+        rows = values._buf.size // n
+        _launch(longest_runs, shared_from(COUNTED), values._buf.size, values._buf, order._buf, indices._buf, rows, n)
+    indices = movement.to(contiguous(movement.transpose(indices, d, -1)), input.device)
+    values = gather(input, d, indices)
+    return ModeReturn((values, indices) if keepdim else (movement.squeeze(values, d), movement.squeeze(indices, d)))

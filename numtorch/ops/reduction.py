@@ -424,8 +424,12 @@ def scan(x, dim, keepdim, sign):
     values, indices = new(Tensor), new(Tensor)
     values.shape = indices.shape = shape
     values._k, indices._k = x._k, _POSITIONS
-    values._buf = tops = allocate(count, x._k.dtype, CPU)
-    indices._buf = places = allocate(count, dtypes.int64, CPU)
+    if count <= SMALL:
+        values._buf = tops = np.empty(count, x._k.dtype.storage)
+        indices._buf = places = np.empty(count, np.int64)
+    else:
+        values._buf = tops = allocate(count, x._k.dtype, CPU)
+        indices._buf = places = allocate(count, dtypes.int64, CPU)
     if rows:
         entry(x._buf, tops, places, tops, places, *numbers)
     else:
@@ -522,8 +526,9 @@ class MinReturn(ReturnType):
 
 
 def _along(x: Tensor, dim: int, keepdim: bool, sign: int, name: str) -> Any:
-    d = wrap_dim(dim, x.ndim, name)
-    if x.ndim and x.shape[d] == 0:
+    shape = x.shape
+    d = dim if dim.__class__ is int and 0 <= dim < len(shape) else wrap_dim(dim, len(shape), name)
+    if shape and shape[d] == 0:
         raise IndexError(f"{name}(): Expected reduction dim {d} to have non-zero size.")
     return extreme_along(x, d, keepdim, sign)
 
@@ -566,7 +571,7 @@ def _not_empty(x: Tensor, name: str) -> None:
 
 def _position(x: Tensor, dim: int | None, keepdim: bool, sign: int, name: str) -> Tensor:
     if dim is None:
-        if not x.shape.numel():
+        if 0 in x.shape:
             raise IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
         x = x if x._edge is None else x.detach()
         y = extreme_along(x if len(x.shape) == 1 else view(contiguous(x), Size((x.shape.numel(),)), (1,)), 0, False, sign)[1]

@@ -120,9 +120,11 @@ def test_variance_of_rows(shape, dim):
     try:
         for count in (1, 1, 2, 2):  # the second call goes by what the first has remembered
             torch.set_num_threads(count)
-            found.append(torch.var(torch.tensor(x), dim).numpy())
+            with np.errstate(invalid="ignore"):  # of kernels that run as plain Python
+                found.append(torch.var(torch.tensor(x), dim).numpy())
     finally:
         torch.set_num_threads(before)
     np.testing.assert_allclose(found[0], want, rtol=2e-5)
     assert all(np.array_equal(f, found[0], equal_nan=True) for f in found)
-    assert torch.std(torch.tensor(x), dim, keepdim=True).ndim == len(shape)
+    with np.errstate(invalid="ignore"):
+        assert torch.std(torch.tensor(x), dim, keepdim=True).ndim == len(shape)

@@ -51,6 +51,10 @@ for _layout, _m, _k, _n in (("NN", 64, 784, 128), ("TN", 784, 64, 128), ("NT", 6
 for _m, _k, _n in ((768, 128, 512), (4096, 384, 1536)):
     for _layout in ("NN", "NT"):
         _product("layer", _layout, _m, _k, _n, EVEN)
+# A small transformer's step, 12 sequences of 64 tokens of 128 numbers: forward, to the input, to the weight.
+for _layout, _m, _k, _n in (("NT", 768, 128, 384), ("NT", 768, 512, 128), ("NN", 768, 384, 128), ("NN", 768, 512, 128),
+                            ("TN", 384, 768, 128), ("TN", 512, 768, 128), ("TN", 128, 768, 512)):
+    _product("transformer", _layout, _m, _k, _n, EVEN)
 for _size in (16, 32, 48):
     for _layout in ("NN", "TN", "NT"):
         _product("cube", _layout, _size, _size, _size, SMALL)

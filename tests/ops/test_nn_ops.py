@@ -307,6 +307,8 @@ def test_which_way_a_convolution_is_computed():
         return chosen
 
     assert way((2, 1, 9, 9), (6, 1, 3, 3)) == "direct"
+    assert way((16, 1, 9, 9), (6, 1, 3, 3)) == "images"
+    assert way((16, 6, 9, 9), (16, 6, 3, 3)) == "points"
     assert way((4, 16, 9, 9), (16, 16, 3, 3)) == "winograd"
     assert way((4, 16, 9, 9), (16, 16, 3, 3), stride=2) == way((2, 16, 9, 9), (16, 16, 3, 3)) == "implicit_gemm"
     assert way((2, 16, 9, 9), (16, 16, 1, 1)) == "pointwise"

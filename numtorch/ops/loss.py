@@ -20,7 +20,7 @@ from numtorch.kernels.registry import Signature
 from numtorch.ops import loss_cpu
 from numtorch.ops import reduction as reductions
 from numtorch.ops.activation import log_softmax_along, logsigmoid, sigmoid, softmax_along
-from numtorch.ops.arithmetic import REAL, abs, clamp_min, exp, le, log, lt, ne, sign, where
+from numtorch.ops.arithmetic import REAL, abs, clamp_min, exp, ge, le, log, ne, sign, where
 from numtorch.ops.indexing import gather_along, one_hot, take_along_extents
 from numtorch.ops.moments import scaled_difference, squared_error
 from numtorch.ops.movement import contiguous, movedim, reshape, unsqueeze
@@ -368,8 +368,44 @@ def smooth_error(x, t, beta: float):
 @smooth_error.vjp
 def _(g, x, t, *, beta, needs):
     d = x - t
-    gx = g * where(lt(abs(d), beta), d / beta, sign(d))
+    gx = g * where(ge(abs(d), beta), sign(d), d / beta)
     return gx if needs[0] else None, -gx if needs[1] else None
+
+
+@primitive(public=False, takes=REAL)
+def smooth_slope(x, t, y, beta: float):
+    """The slope of ``smooth_error`` in x, times y."""
+    d = x - t
+    return y * (m.sign(d) if m.abs(d) >= beta else d / beta)
+
+
+@smooth_slope.vjp
+def _(g, x, t, y, *, beta, needs):
+    d = x - t
+    far = ge(abs(d), beta)
+    gx = g * where(far, 0.0, y / beta)
+    return gx if needs[0] else None, -gx if needs[1] else None, g * where(far, sign(d), d / beta) if needs[2] else None
+
+
+@op(name="smooth_l1_loss", public=False, cost=per_input(5), samples=lambda: [((5,), (5,), 1.0), ((3, 4), (3, 4), 0.5)],
+    ref=lambda x, t, beta: np.mean(np.where(np.abs(x - t) < beta, (x - t) ** 2 / (2 * beta), np.abs(x - t) - beta / 2)))
+def mean_smooth_error(x, t, beta: float):
+    """The mean of ``smooth_error`` for tensors of one shape."""
+    return reductions.mean(smooth_error(x, t, beta))
+
+
+@mean_smooth_error.vjp(cost=per_output(4))
+def _(g, x, t, *, beta, needs):
+    d = x - t
+    gx = where(ge(abs(d), beta), sign(d), d / beta) * (g * (1 / max(x.shape.numel(), 1)))
+    return gx if needs[0] else None, -gx if needs[1] else None
+
+
+@mean_smooth_error.backward.kernel("cpu", name="fused")
+def fused_slopes_backward(g, x, t, *, beta, needs):
+    scale = g * (1 / max(x.shape.numel(), 1))  # one number: the rest is one loop
+    gx = smooth_slope(x, t, scale, beta) if needs[0] else None
+    return gx, smooth_slope(t, x, scale, beta) if needs[1] else None
 
 
 def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0) -> Tensor:
@@ -377,6 +413,8 @@ def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta:
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
     _warn_shapes(input, target)
+    if reduction == "mean" and beta and input.shape == target.shape and input._k.dtype is target._k.dtype:
+        return mean_smooth_error(input, target, float(beta))
     return _reduce(smooth_error(input, target, float(beta)) if beta else abs(input - target), reduction)
 
 

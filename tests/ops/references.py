@@ -57,6 +57,7 @@ ELEMENTWISE = {
     "sign": lambda x: np.where(x > 0, 1, np.where(x < 0, -1, 0)),  # NumPy's is NaN for NaN; torch's is 0
     "squared_error": lambda x, t: (x - t) ** 2,
     "smooth_error": lambda x, t, beta: np.where(abs(x - t) < beta, (x - t) ** 2 / (2 * beta), abs(x - t) - beta / 2),
+    "smooth_slope": lambda x, t, y, beta: y * np.where(abs(x - t) < beta, (x - t) / beta, np.sign(x - t)),
     "huber_error": lambda x, t, delta: np.where(abs(x - t) <= delta, (x - t) ** 2 / 2, delta * (abs(x - t) - delta / 2)),
     "bernoulli_error": lambda x, t: -(t * np.maximum(np.log(x), -100) + (1 - t) * np.maximum(np.log1p(-x), -100)),
     "logit_error": lambda x, t: np.maximum(x, 0) - x * t + np.log1p(np.exp(-abs(x))),
@@ -72,7 +73,7 @@ def reference_of(op):
 
 # What torch refuses, numtorch refuses: formulas that make no sense in integers or in truth values.
 ONLY_FLOATS = {"lerp", "leaky_relu", "elu", "silu", "gelu", "gelu_tanh", "softplus", "logsigmoid", "squared_error", "smooth_error",
-               "huber_error", "bernoulli_error", "logit_error", "divergence"}
+               "smooth_slope", "huber_error", "bernoulli_error", "logit_error", "divergence"}
 ONLY_NUMBERS = {"sub", "floor_divide", "trunc_divide", "remainder", "fmod", "neg", "pow", "clamp_both", "abs", "square",
                 "floor", "ceil", "round", "trunc", "relu", "scaled_difference"}
 NO_FLOATS = {"bits_and", "bits_or", "bits_xor", "bits_not"}

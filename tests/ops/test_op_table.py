@@ -565,6 +565,8 @@ TORCH_NAMES = {
     "clamp_max": lambda t: t.clamp_max, "leaky_relu": lambda t: t.nn.functional.leaky_relu, "elu": lambda t: t.nn.functional.elu,
     "squared_error": lambda t: lambda x, y: t.nn.functional.mse_loss(x, y, reduction="none"),
     "smooth_error": lambda t: lambda x, y: t.nn.functional.smooth_l1_loss(x, y, reduction="none", beta=0.7),
+    "smooth_slope": lambda t: lambda x, y, z: t.autograd.grad(
+        t.nn.functional.smooth_l1_loss(x.requires_grad_(), y, reduction="none", beta=0.7), x, z)[0],
     "huber_error": lambda t: lambda x, y: t.nn.functional.huber_loss(x, y, reduction="none", delta=0.7),
     "bernoulli_error": lambda t: lambda x, y: t.nn.functional.binary_cross_entropy(x, y, reduction="none"),
     "logit_error": lambda t: lambda x, y: t.nn.functional.binary_cross_entropy_with_logits(x, y, reduction="none"),

@@ -1,7 +1,8 @@
 """``python -m benchmarks.bandwidth``: how much of the memory's bandwidth the ops reach that nothing else should limit.
 
-The share is the bytes that the profiler's cost formulas declare, over the time, over the bandwidth that
-``profiler.machine()`` has measured for so many bytes. A call of several kernels counts the bytes of each.
+Bytes are what the profiler's cost formulas declare; a call of several kernels counts those of each. The roof is the least
+time in which they could move: all bytes at the best rate that ``profiler.machine()`` has measured for so many, and those
+that are read, not written, at the rate of reading, which is the lower where a core cannot wait for enough lines at once.
 Ops below 85 % are marked. With ``--save`` the rows go to ``results/bandwidth.json``: on a quiet machine only.
 """
 
@@ -12,6 +13,7 @@ import os
 import statistics
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -25,14 +27,15 @@ HEAD = "| op | MB | kernels | ms | GB/s | of the roof | ours / torch |\n|---|---
 
 
 def declared(run: Callable) -> dict[str, Any]:
-    """What one call of ours declares to move, in how many kernels, and the roof (GB/s) for so much.
+    """What one call of ours declares to move, in how many kernels, and the roof (GB/s) for such a mix.
 
     Of kernels within kernels only the outermost count: their bytes are those of the whole op.
     """
+    from numtorch.dispatch.cost import nbytes
     from numtorch.profiler import machine, profile
     from numtorch.profiler.rows import Row
 
-    run()  # what compiles is no event
+    written = nbytes(run())  # what compiles is no event
     with profile() as prof:
         run()
     outermost: list[Row] = []
@@ -42,10 +45,12 @@ def declared(run: Callable) -> dict[str, Any]:
             end = e.start_ns + e.duration_ns
             if e.of.bytes:
                 outermost.append(e.of)
-    nbytes = int(sum(row.bytes / row.calls for row in outermost))
-    return {"bytes": nbytes, "kernels": len(outermost), "roof_gbps": machine().bandwidth(nbytes)}
+    moved = int(sum(row.bytes / row.calls for row in outermost))
+    least = max(moved / machine().bandwidth(moved), max(0, moved - written) / streams()["read"])
+    return {"bytes": moved, "kernels": len(outermost), "roof_gbps": moved / least if moved else 0.0}
 
 
+@cache
 def streams() -> dict[str, float]:
     """GB/s of the plain streams from which the roof is made, at its largest size: what mixes of reads and writes can have.
 

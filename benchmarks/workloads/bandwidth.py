@@ -12,7 +12,7 @@ from benchmarks.workloads import values, workload
 from benchmarks.workloads.elementwise import pulled, sampled
 
 BUDGET = 0.9
-N = 1 << 24  # elements of an operand: 64 MB of float32
+N = 1 << 25  # elements of an operand: 128 MB of float32, as cores may have caches of 32 MB each
 
 
 def large(*shape: int) -> np.ndarray:
@@ -38,7 +38,7 @@ def _op(name: str, op: Callable, *shapes: tuple, backward: bool = False, whole: 
         workload(f"bandwidth/{name} backward", budget=BUDGET, tolerance=5e-5)(backward_of)
 
 
-FLAT, SQUARE, ROWS, IMAGES = (N,), (4096, 4096), (16384, 1024), (64, 64, 64, 64)
+FLAT, SQUARE, ROWS, IMAGES = (N,), (4096, 8192), (32768, 1024), (128, 64, 64, 64)
 
 _op("relu", lambda fw, x: fw.F.relu(x), FLAT, backward=True)
 _op("square", lambda fw, x: fw.T.square(x), FLAT)
@@ -49,7 +49,7 @@ _op("mul", lambda fw, x, y: x * y, FLAT, FLAT, backward=True)
 _op("add, out=", lambda fw, x, y, out: fw.T.add(x, y, out=out), FLAT, FLAT, FLAT)
 _op("mul in place", lambda fw, x: x.mul_(1.0), FLAT)
 _op("add in place", lambda fw, x, y: x.add_(y), FLAT, FLAT)
-_op("add a row", lambda fw, x, y: x + y, SQUARE, (4096,))
+_op("add a row", lambda fw, x, y: x + y, SQUARE, (8192,))
 _op("add a column", lambda fw, x, y: x + y, SQUARE, (4096, 1))
 _op("add to channels", lambda fw, x, y: x + y, IMAGES, (64, 1, 1))
 _op("float32 to bfloat16", lambda fw, x: x.to(fw.T.bfloat16), FLAT)
@@ -63,8 +63,8 @@ for _name in ("sum", "amax"):
         return getattr(fw.T, name)(x, dim)
 
     _op(f"{_name} of all", _reduced, FLAT)
-    for _label, _shape, _dim in (("rows", ROWS, 1), ("columns", ROWS, 0), ("the middle", (64, 512, 512), 1),
-                                 ("narrow rows", (1 << 19, 32), 1)):
+    for _label, _shape, _dim in (("rows", ROWS, 1), ("columns", ROWS, 0), ("the middle", (64, 1024, 512), 1),
+                                 ("narrow rows", (1 << 20, 32), 1)):
         _op(f"{_name} of {_label}", lambda fw, x, f=_reduced, d=_dim: f(fw, x, dim=d), _shape)
 _op("var of rows", lambda fw, x: x.var(1), ROWS, backward=True)
 _op("argmax of rows", lambda fw, x: x.argmax(1), ROWS)
@@ -77,9 +77,9 @@ _op("log_softmax", lambda fw, x: fw.F.log_softmax(x, -1), ROWS, backward=True)
 _op("layer_norm", lambda fw, x, w, b: fw.F.layer_norm(x, (1024,), w, b), ROWS, (1024,), (1024,), backward=True)
 _op("rms_norm", lambda fw, x, w: fw.F.rms_norm(x, (1024,), w), ROWS, (1024,), backward=True)
 _op("batch_norm", lambda fw, x, w, b: fw.F.batch_norm(x, None, None, w, b, training=True), IMAGES, (64,), (64,), backward=True)
-_op("cross_entropy", lambda fw, x, t: fw.F.cross_entropy(x, t), ROWS, backward=True, whole=(((16384,), 1024),))
-_op("embedding", lambda fw, w, i: fw.F.embedding(i, w), (65536, 256), whole=(((65536,), 65536),))
-_op("gather", lambda fw, x, i: x.gather(1, i), (16384, 1024), whole=(((16384, 512), 1024),))
+_op("cross_entropy", lambda fw, x, t: fw.F.cross_entropy(x, t), ROWS, backward=True, whole=(((32768,), 1024),))
+_op("embedding", lambda fw, w, i: fw.F.embedding(i, w), (131072, 256), whole=(((131072,), 131072),))
+_op("gather", lambda fw, x, i: x.gather(1, i), ROWS, whole=(((32768, 512), 1024),))
 
 
 @workload("bandwidth/dropout", budget=BUDGET, tolerance=2e-3)

@@ -293,7 +293,8 @@ def _measure_cuda(count: int) -> Machine:
 
 def _measure(count: int) -> Machine:
     caches = _caches(count)
-    largest = min(max(128 << 20, 4 * caches[-1][1]), 512 << 20)
+    # Eight times the last cache, because a virtual machine may show one where its cores have one each.
+    largest = min(max(256 << 20, 8 * caches[-1][1]), 512 << 20)
     sizes = [1 << k for k in range(13, 40) if 1 << k <= largest]
     x, y = np.ones(largest // 16, np.float64), np.zeros(largest // 16, np.float64)
     return Machine("cpu", processor(), count, [(n, _stream(x, y, n, count)) for n in sizes], caches, _rates(count), _launch(),

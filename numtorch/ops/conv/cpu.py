@@ -144,8 +144,8 @@ def _filter(x, w, bias, out, n, ci, h, wd, co, ho, wo, ph, pw, dh, dw, turned) -
         plan = winograd_deep.make_plan(threads, n, ci, h, wd, co, ho, wo, ph, pw, turned)
         winograd.run_blocks(plan, x, w, winograd.whole_bias(bias, co), out)
     else:
-        steps = (9 * co, 9) if turned else (9, 9 * ci)
-        winograd.run(winograd.make_plan(threads, n, ci, h, wd, co, ho, wo, ph, pw), x, w, bias, out, *steps, turned)
+        k_step, c_step = (9 * co, 9) if turned else (9, 9 * ci)
+        winograd.run(winograd.make_plan(threads, n, ci, h, wd, co, ho, wo, ph, pw), x, w, bias, out, k_step, c_step, turned)
 
 
 def winograd_weight_grad(x, g, gw, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, *_):

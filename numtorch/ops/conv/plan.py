@@ -20,6 +20,7 @@ DEPTH_BYTES = 2048  # of a row of products summed in one tile: with it a panel o
 STRIP_BYTES = 256 * 1024  # of strips gathered together: a part of a second-level cache
 TURNED_BYTES = 512 * 1024  # the same for a weight gradient, which shares them with nothing else
 PARALLEL_WORK = 60_000  # multiply-adds below which starting the thread pool costs more than it saves
+SHARED_WEIGHTS = 1 << 15  # from which packing them is shared among threads
 FEW_WEIGHTS = 1 << 16  # up to which a weight gradient is summed by parts of the images
 PARTS = 8  # of the images: fixed, so that the result does not depend on the threads
 
@@ -292,10 +293,11 @@ def pack(kernel: Any, plan: Plan, w: np.ndarray) -> np.ndarray:
     """The weights as ``kernel``, that of the plan, packs them."""
     packed = pack_space(w.dtype, plan.weights)
     arrays = plan.numbers, plan.starts, plan.chosen, plan.jobs, w, packed, w, w, _space(scratch, plan.scratch)
-    if plan.chunks > 1:
+    if plan.chunks > 1 and w.size >= SHARED_WEIGHTS:
         at.run_chunks(plan.packing, *arrays, plan.chunks)
     else:
-        kernel(*arrays, 0)
+        for chunk in range(plan.chunks):
+            kernel(*arrays, chunk)
     return packed
 
 

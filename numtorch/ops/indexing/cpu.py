@@ -180,11 +180,12 @@ def scatter_elements(out, index, y, outer, n, m, inner, mode, back, cols):
                     v = y[U(row + c)]
                     if mode == MULTIPLY:
                         out[target] *= v
-                    elif mode == LARGEST:
-                        if v > out[target] or v != v:  # NaN stays, as in torch
-                            out[target] = v
-                    elif v < out[target] or v != v:
-                        out[target] = v
+                    elif mode == LARGEST:  # chosen, not branched on: nobody could predict it. NaN stays, as in torch
+                        old = out[target]
+                        out[target] = v if v > old or v != v else old
+                    else:
+                        old = out[target]
+                        out[target] = v if v < old or v != v else old
     return bad
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from numtorch.dispatch.program import shared_from
 from numtorch.kernels.gemm.blocked import INNER, NEEDS, pack_transposed
 from numtorch.kernels.gemm.tile import ACCUMULATE, tile
 from numtorch.kernels.gemm.variants import variants
@@ -25,7 +26,7 @@ from numtorch.kernels.jit import jit, prange
 from numtorch.kernels.math import exp_nonpositive, log, maximum
 from numtorch.kernels.threads import get_num_threads
 
-PARALLEL_WORK = 100_000  # multiply-adds from which waking threads pays
+PARALLEL_WORK = 4 * shared_from(1)  # multiply-adds: in registers, four cost what an addition of two operands in memory does
 BLOCK = 4  # panels whose part of the gradients of k and v is one product
 
 # What stands where in a plan, an int64 array.

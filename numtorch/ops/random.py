@@ -18,6 +18,7 @@ from numtorch.autograd.inplace import check_inplace, wrote
 from numtorch.device import as_device
 from numtorch.dispatch.cost import nbytes, numel, per_output
 from numtorch.dispatch.op import op
+from numtorch.dispatch.program import shared_from
 from numtorch.dtype import FLOATS
 from numtorch.dtype import dtype as DType
 from numtorch.kernels.jit import jit, prange
@@ -183,9 +184,9 @@ _FILL = {("uniform", dtypes.float32): fill_uniform32, ("uniform", dtypes.float64
          ("normal", dtypes.float32): fill_normal32, ("normal", dtypes.float64): fill_normal64}
 
 
-def _sized(kernel: Any, out: Tensor) -> Any:
-    """The kernel for a result of this size."""
-    return kernel if out.shape.numel() >= PARALLEL_ELEMENTS else kernel.serial
+def _sized(kernel: Any, out: Tensor, least: int = PARALLEL_ELEMENTS) -> Any:
+    """The kernel for a result of this size; from ``least`` elements it is shared."""
+    return kernel if out._buf.size >= least else kernel.serial
 
 
 def _drawn(out: Tensor, like: Tensor, *arguments: Any) -> tuple[int, int]:
@@ -224,7 +225,7 @@ def dropout_mask(x, p: float, seed: int, at: int):
 @dropout_mask.kernel("cpu", name="philox", functions=(fill_mask,))
 def mask_cpu(x, p, seed, at):
     mask = empty(x.shape, dtypes.bool, x.device)
-    _sized(fill_mask, mask)(mask._buf, seed, at, ceil(float(np.float32(p)) * (1 << 24)))
+    _sized(fill_mask, mask, shared_from(8))(mask._buf, seed, at, ceil(float(np.float32(p)) * (1 << 24)))
     return mask
 
 
@@ -251,7 +252,7 @@ def _(g, mask, *, scale):
 def scale_kept_cpu(x, mask, scale):
     x, mask = x if x._k.contiguous else contiguous(x), mask if mask._k.contiguous else contiguous(mask)
     out = empty(x.shape, x._k.dtype, x._k.device)
-    _sized(scale_kept, out)(x._buf, mask._buf, out._buf, float(scale))
+    _sized(scale_kept, out, shared_from(2))(x._buf, mask._buf, out._buf, float(scale))
     return out
 
 

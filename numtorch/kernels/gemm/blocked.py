@@ -48,7 +48,8 @@ A_STEP = 28  # elements from one row of a and b, as they lie, to the next
 B_STEP = 29
 PAIRED_ROWS = 30  # rows of a column-wise operand of pairs: k, or one less, as the last may have no partner
 SUMS = 31  # elements of scratch before the sums of a part, which are narrowed into c; 0: they stand in c
-PLAN_SIZE = 32
+COST = 32  # the order of magnitude of the work, from 1 on
+PLAN_SIZE = 33
 
 NEEDS = "numtorch.kernels.gemm.calls"
 # Nothing here allocates: without reference counts a call takes half the time. Wrappers that nobody
@@ -256,7 +257,9 @@ def run_chunk(address, plan, a, b, c, bias, scratch, chunk):
 def multiply_parallel(plan, a, b, c, bias, scratch, chunk):
     """All chunks, one to a thread, each with its own scratch.
 
-    Calls by address, because Numba takes seconds to compile the blocked loops into a parallel one.
+    Calls by address, because Numba takes seconds to compile the blocked loops into a parallel one. The pool decides by
+    what a range of this length cost before: products of another magnitude have another one, most of whose steps are empty.
     """
-    for share in prange(plan[CHUNKS]):
-        run_chunk(plan[CHUNK], plan, a, b, c, bias, scratch, share)
+    for step in prange(plan[CHUNKS] * plan[COST]):
+        if step % plan[COST] == 0:
+            run_chunk(plan[CHUNK], plan, a, b, c, bias, scratch, step // plan[COST])

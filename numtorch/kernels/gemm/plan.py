@@ -178,6 +178,7 @@ def _numbers(dtype: np.dtype, batch: int, m: int, n: int, k: int, ta: bool, tb: 
         layout.BATCH: batch,
         layout.A_STRIDE: a_stride,
         layout.B_STRIDE: b_stride,
+        layout.COST: max(1, (batch * m * n * k // SERIAL_WORK).bit_length()),
         layout.GRID_M: down,
         layout.GRID_N: across,
         layout.CHUNKS: chunks,

@@ -23,7 +23,7 @@ from numtorch.storage import broadcast_shapes
 def _counted(mask: Tensor) -> tuple[np.ndarray, int]:
     """How many elements before each chunk of a contiguous CPU tensor are not 0, and how many in all."""
     starts = np.empty(-(-mask._buf.size // cpu.CHUNK), np.int64)
-    return starts, launch(cpu.count_true, mask._buf.size, mask._buf, starts)
+    return starts, int(launch(cpu.count_true, mask._buf.size, mask._buf, starts))
 
 
 def count(mask: Tensor) -> int:

@@ -123,10 +123,12 @@ def copy_planes(src, dst, s, rows, cols, s_row, s_col, d_row, d_col, sizes, s_st
             r = r // sizes[k]
             p += at * s_steps[k]
             q += at * d_steps[k]
+        if d_col == 1 and s_col == 1:
+            for i in range(min(height, rows - first)):
+                copy_run(src, p + i * s_row, dst, q + i * d_row, cols)
+            continue
         for _ in range(min(height, rows - first)):
-            if d_col == 1 and s_col == 1:
-                copy_run(src, p, dst, q, cols)
-            elif d_col == 1 and s_col == -1:
+            if d_col == 1 and s_col == -1:
                 copy_reversed(src, p, dst, q, cols)
             elif d_col == 1 and s_col == 0:
                 v = src[p]

@@ -239,9 +239,9 @@ def cost_slot(b, fn, args, steps):
 
 @jit(**INNER)
 def learn(slot, cost):
-    """Remember what a region cost on one thread; what an interruption added is soon forgotten."""
+    """Remember what a region cost on one thread: the most it took lately, as one function over one range may be long and short."""
     before = load(slot + 8)
-    store(slot + 8, cost if before < 0 or cost < before else before + (cost - before >> 2))
+    store(slot + 8, cost if cost > before else before - (before - cost >> 2))
 
 
 @jit(**INNER)

@@ -88,8 +88,16 @@ def test_block_diag():
     same(torch.block_diag(*map(torch.tensor, parts)), reference.block_diag(*map(reference.tensor, parts)))
 
 
-@pytest.mark.parametrize("change", [lambda x: x.transpose_(0, 2), lambda x: x.unsqueeze_(-1), lambda x: x.squeeze_(), lambda x: x.squeeze_(1),
-                                    lambda x: x[0].t_()], ids=["transpose_", "unsqueeze_", "squeeze_", "squeeze_1", "t_"])
+IN_PLACE = {
+    "transpose_": lambda x: x.transpose_(0, 2),
+    "unsqueeze_": lambda x: x.unsqueeze_(-1),
+    "squeeze_": lambda x: x.squeeze_(),
+    "squeeze_ of a dim": lambda x: x.squeeze_(1),
+    "t_": lambda x: x[0].t_(),
+}
+
+
+@pytest.mark.parametrize("change", IN_PLACE.values(), ids=IN_PLACE)
 def test_views_in_place(change):
     results = []
     for package in (torch, reference):

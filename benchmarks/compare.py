@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import platform
+import signal
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ import numpy as np
 
 from benchmarks.workloads import Workload
 
-SETTLE = 0.02  # seconds before a turn: OpenMP's threads spin on for some milliseconds, on a core that the other framework wants
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -36,25 +35,28 @@ class Worker:
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, **request: Any) -> dict:
-        """Send a request; the answer."""
+        """Send a request; the answer. Between requests the process stands still, and so do threads of its that would spin."""
         assert self.process.stdin is not None and self.process.stdout is not None
+        self.signal("SIGCONT")
         print(json.dumps(request), file=self.process.stdin, flush=True)
         line = self.process.stdout.readline()
         if not line:
             raise WorkloadError(f"the process of {self.framework} ended with status {self.process.wait()}")
+        self.signal("SIGSTOP")
         answer = json.loads(line)
         if "error" in answer:
             raise WorkloadError(f"{self.framework}: {answer['error']}")
         return answer
 
-    def turn(self, calls: int) -> dict:
-        """Time so many calls, once the threads of whoever came before have gone to sleep."""
-        time.sleep(SETTLE)
-        return self.ask(time=calls)
+    def signal(self, name: str) -> None:
+        """Send the signal, where the system has it."""
+        if hasattr(signal, name):
+            self.process.send_signal(getattr(signal, name))
 
     def close(self) -> None:
         """End the process."""
         self.process.terminate()
+        self.signal("SIGCONT")
         self.process.wait()
 
 
@@ -94,8 +96,8 @@ class Bench:
                     raise WorkloadError(f"values differ from {rival.framework}'s by {errors[rival.framework]:.2e}; nothing was timed")
             calls = [1] * len(workers)
             for _ in range(2):  # calibrate: every timing takes about as long
-                calls = [max(1, int(self.seconds / max(x.turn(n)["seconds"], 1e-7))) for x, n in zip(workers, calls, strict=True)]
-            rounds = [[x.turn(n) for x, n in zip(workers, calls, strict=True)] for _ in range(self.rounds)]
+                calls = [max(1, int(self.seconds / max(x.ask(time=n)["seconds"], 1e-7))) for x, n in zip(workers, calls, strict=True)]
+            rounds = [[x.ask(time=n) for x, n in zip(workers, calls, strict=True)] for _ in range(self.rounds)]
         finally:
             if w.alone:
                 for worker in workers:

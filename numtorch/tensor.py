@@ -121,7 +121,7 @@ Tensor.__hash__ = object.__hash__
 
 # --- in-place forms -------------------------------------------------------------------------------------
 
-_NOT_INPLACE = {"scaled_difference", "scaled_exp", "squared_error", "clone", "copy", "fill"}
+_NOT_INPLACE = {"scaled_difference", "scaled_exp", "squared_error", "clone", "copy", "fill", "clamp_both"}
 
 
 def _inplace(o: ElementwiseOp) -> Callable:

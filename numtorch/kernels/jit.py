@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import os
+import re
 import sys
 import types
 from collections.abc import Callable
@@ -260,9 +261,28 @@ def _versions() -> str:
 
 @cache
 def _module_digest(name: str) -> str:
+    """Of the text of a module that writes LLVM code, and of those like it from which it imports."""
     spec: Any = importlib.util.find_spec(name)
     with open(spec.origin, "rb") as f:
-        return hashlib.sha256(f.read()).hexdigest()
+        text = f.read()
+    digest = hashlib.sha256(text)
+    for module, listed, line in re.findall(r"^from (numtorch[\w.]*) import (?:\(([^)]*)\)|(.*))", text.decode(), re.M):
+        for other in sorted({module, *[f"{module}.{n}" for n in re.findall(r"\w+", listed or line)]}):
+            if _writes_llvm(other):
+                digest.update(_module_digest(other).encode())
+    return digest.hexdigest()
+
+
+@cache
+def _writes_llvm(name: str) -> bool:
+    try:
+        spec = importlib.util.find_spec(name)
+    except ModuleNotFoundError:  # a name in a module, not a module
+        return False
+    if spec is None or spec.origin is None:
+        return False
+    with open(spec.origin, "rb") as f:
+        return b"llvmlite" in f.read()
 
 
 def _content_key(kernel: Jit) -> str:

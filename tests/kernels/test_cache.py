@@ -12,6 +12,7 @@ import pytest
 
 import numtorch
 from numtorch.kernels import cache
+from numtorch.kernels import jit as jit_module
 from numtorch.kernels.jit import compile_source, disabled, jit
 
 pytestmark = pytest.mark.skipif(disabled(), reason="plain Python compiles nothing")
@@ -258,6 +259,16 @@ def test_every_change_of_meaning_changes_the_key():
     ]
     keys = [kernel_of(BASE).key, *[k.key for k in changed]]
     assert len(set(keys)) == len(keys)
+
+
+def test_llvm_code_that_a_module_imports_belongs_to_its_key(monkeypatch):
+    whole = jit_module._module_digest("numtorch.ops.conv.images_codegen")
+    jit_module._module_digest.cache_clear()
+    monkeypatch.setattr(jit_module, "_writes_llvm", lambda name: False)
+    try:
+        assert jit_module._module_digest("numtorch.ops.conv.images_codegen") != whole
+    finally:
+        jit_module._module_digest.cache_clear()
 
 
 def test_a_change_deep_in_a_helper_changes_the_key():

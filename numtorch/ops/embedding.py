@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from numtorch._tensor import Tensor, alias, empty, make
-from numtorch.dispatch.cost import nbytes, numel
+from numtorch.dispatch.cost import nbytes, numel, picks
 from numtorch.dispatch.op import op, wrote
 from numtorch.dispatch.program import shared_from
 from numtorch.dtype import FLOATS, int32, int64
@@ -51,7 +51,7 @@ def _scatter_cost(grads: tuple, g: Tensor, shape: tuple, index: Tensor, **option
     return nbytes(grads, g, index), numel(g)
 
 
-@op(name="embedding", public=False)
+@op(name="embedding", public=False, cost=picks)
 def rows_of(w, index, padding_idx: int = -1):
     """The rows of w (n, cols) at ``index`` (*): (*, cols); row ``padding_idx`` gets no gradient (-1: every row does)."""
     return reshape(take_along_extents(w, reshape(index, (-1,)), 0, False), (*index.shape, w.shape[1]))

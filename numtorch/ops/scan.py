@@ -161,7 +161,7 @@ def product_cuda(x, dim):
     return out
 
 
-@product_along.vjp
+@product_along.vjp(cost=per_input(3))
 def _(g, x, *, out, dim):
     # gx[i] = (product before i) * s[i], where s[i] = g[i] + x[i + 1] * s[i + 1] has the products between: nothing is
     # divided, so zeros are no special case.

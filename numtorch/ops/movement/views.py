@@ -14,6 +14,7 @@ from typing import Any
 from numtorch._tensor import Tensor, geometry, placed, reshaped, view
 from numtorch.autograd.grad_mode import mode
 from numtorch.autograd.inplace import check_inplace, wrote
+from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
 from numtorch.ops.movement.arguments import shape_args
 from numtorch.ops.movement.copies import clone, contiguous
@@ -331,7 +332,7 @@ def _(g, x_shape, *, dim, start, end, step):
     return slice_backward(g, x_shape, dim, start, end, step)
 
 
-@op(public=False)
+@op(public=False, cost=moves)
 def slice_backward(x, shape: tuple, dim: int, start: int, end: int, step: int):
     """Zeros in which the slice is ``x``."""
     from numtorch.ops.creation import zeros

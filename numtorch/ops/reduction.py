@@ -228,7 +228,26 @@ def sum(x, dim: Any = None, keepdim: bool = False, *, dtype: Any = None):
     >>> torch.sum(torch.tensor([[1, 2], [3, 4]]), 0)
     tensor([4, 6])
     """
-    return reduce(codegen.SUM, x, dim, keepdim, _sum_type(x, dtype))
+    if dim is None and dtype is None and not keepdim:  # most sums are of everything: two lookups less
+        plan = _totals.get((x._k, x.shape))
+        if plan is not None:
+            y = new(Tensor)
+            y.shape = plan.shape
+            y._k = plan.kind
+            y._buf = buf = np.empty(1, plan.kind.dtype.storage)
+            plan.entry(x._buf, buf, *plan.extents)
+            return y
+    y = reduce(codegen.SUM, x, dim, keepdim, _sum_type(x, dtype))
+    if dim is None and dtype is None and not keepdim:
+        plan = _plans.get((codegen.SUM, x._k, x.shape, None, False, y._k.dtype, None))
+        if plan is not None and plan.direct:
+            if len(_totals) > 4096:
+                _totals.clear()
+            _totals[x._k, x.shape] = plan
+    return y
+
+
+_totals: dict = registry.memo()
 
 
 @sum.vjp

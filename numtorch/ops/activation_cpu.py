@@ -178,6 +178,19 @@ def tile_width(n):
     return max(64, min(TILE, SPAN // n) // 16 * 16)
 
 
+@jit(inline=True)
+def start_columns(x, top, total, base, n, inner):
+    """top[k] = max x[:, k], total[k] = 0: a tile of columns that begins at ``base``"""
+    first = x[base : base + top.size]
+    for k in range(top.size):
+        top[k] = first[k]
+        total[k] = x.dtype.type(0)
+    for j in range(1, n):
+        row = x[base + j * inner : base + j * inner + top.size]
+        for k in range(top.size):
+            top[k] = row[k] if row[k] > top[k] else top[k]  # one instruction; NaN reaches the total instead
+
+
 def softmax_columns(x, out, outer, n, inner, logs):
     """Softmax, or its logarithm, over the middle extent of x (outer, n, inner).
 
@@ -193,14 +206,7 @@ def softmax_columns(x, out, outer, n, inner, logs):
         base = o * n * inner + lo
         top = tops[o * inner + lo : o * inner + lo + m]
         total = totals[o * inner + lo : o * inner + lo + m]
-        first = x[base : base + m]
-        for k in range(m):
-            top[k] = first[k]
-            total[k] = x.dtype.type(0)
-        for j in range(1, n):
-            row = x[base + j * inner : base + j * inner + m]
-            for k in range(m):
-                top[k] = row[k] if row[k] > top[k] else top[k]  # one instruction; NaN reaches the total instead
+        start_columns(x, top, total, base, n, inner)
         for j in range(n):
             row = x[base + j * inner : base + j * inner + m]
             target = out[base + j * inner : base + j * inner + m]

@@ -10,7 +10,7 @@ import numpy as np
 
 from numtorch.kernels.jit import jit, prange
 from numtorch.kernels.math import exp_nonpositive, log
-from numtorch.ops.activation_cpu import BLOCK, PARALLEL_ELEMENTS, exponentials, tile_width
+from numtorch.ops.activation_cpu import BLOCK, PARALLEL_ELEMENTS, exponentials, start_columns, tile_width
 
 
 @jit
@@ -105,14 +105,7 @@ def mean_of(sums, t, out, ignore):
 def column_sums(x, top, total, base, n, inner):
     """top[k] = max x[:, k]; total[k] = sum over j of exp(x[j, k] - top[k]): a tile of columns that begins at ``base``"""
     m = top.size
-    first = x[base : base + m]
-    for k in range(m):
-        top[k] = first[k]
-        total[k] = x.dtype.type(0)
-    for j in range(1, n):
-        row = x[base + j * inner : base + j * inner + m]
-        for k in range(m):
-            top[k] = row[k] if row[k] > top[k] else top[k]
+    start_columns(x, top, total, base, n, inner)
     for j in range(n):
         row = x[base + j * inner : base + j * inner + m]
         for k in range(m):

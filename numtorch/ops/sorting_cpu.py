@@ -297,6 +297,15 @@ def sort_rows_wide(x, values, indices, rows, n, k, width, category, inf, descend
 # --- the first k ----------------------------------------------------------------------------------
 
 
+@jit(inline=True)
+def precede(keys, m, limit):
+    """How many of the first ``m`` keys are below ``limit``: vector code, where looking for the first one is not."""
+    found = 0
+    for i in range(m):
+        found += keys[i] < limit
+    return found
+
+
 @jit
 def first_words(x, start, n, k, words, other, width, category, inf, descending):
     """The first k words of a row in order, in ``words``, which has room for 2k + 32, as ``other`` has.
@@ -314,10 +323,7 @@ def first_words(x, start, n, k, words, other, width, category, inf, descending):
     for i0 in range(room, n, BLOCK):
         m = min(BLOCK, n - i0)
         fill_keys(x, start + i0, m, keys, width, category, inf, descending)
-        found = 0
-        for i in range(m):
-            found += keys[i] < limit
-        if found == 0:
+        if not precede(keys, m, limit):
             continue
         for i in range(m):
             if keys[i] < limit:
@@ -339,10 +345,7 @@ def first_few(x, start, n, k, words, keys, width, category, inf, descending):
     for i0 in range(k, n, BLOCK):
         m = min(BLOCK, n - i0)
         fill_keys(x, start + i0, m, keys, width, category, inf, descending)
-        found = 0
-        for i in range(m):
-            found += keys[i] < limit
-        if found == 0:
+        if not precede(keys, m, limit):
             continue
         for i in range(m):
             if keys[i] < limit:

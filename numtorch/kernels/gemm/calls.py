@@ -8,6 +8,8 @@ Imports Numba: only loaded through ``@jit(needs=...)``, whose key holds the text
 
 from __future__ import annotations
 
+from typing import Any
+
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -272,22 +274,20 @@ def _(table, x, x0, x_step, out, out0, out_step, rows, cols):
     return vectorised
 
 
-@overload(plain.copy_rows)
-def _(table, x, x0, x_step, out, out0, out_step, rows, cols):
-    def vectorised(table, x, x0, x_step, out, out0, out_step, rows, cols):
-        slot = COPIES + ((cols - 1) >> table_entry(table, SHIFT))
-        call_block(table, slot, x, x0, x_step, out, out0, out_step, rows, cols)
+def _by_width(fn: Any, first: int) -> None:
+    """Compile ``fn`` as a call of the table's entry for so many columns; its entries begin at ``first``."""
+    def compiled(table, x, x0, x_step, out, out0, out_step, rows, cols):
+        def vectorised(table, x, x0, x_step, out, out0, out_step, rows, cols):
+            slot = first + ((cols - 1) >> table_entry(table, SHIFT))
+            call_block(table, slot, x, x0, x_step, out, out0, out_step, rows, cols)
 
-    return vectorised
+        return vectorised
+
+    overload(fn)(compiled)
 
 
-@overload(plain.pair_rows)
-def _(table, x, x0, x_step, out, out0, out_step, rows, cols):
-    def vectorised(table, x, x0, x_step, out, out0, out_step, rows, cols):
-        slot = PAIRS + ((cols - 1) >> table_entry(table, SHIFT))
-        call_block(table, slot, x, x0, x_step, out, out0, out_step, rows, cols)
-
-    return vectorised
+_by_width(plain.copy_rows, COPIES)
+_by_width(plain.pair_rows, PAIRS)
 
 
 @overload(plain.narrow_rows)

@@ -1,0 +1,107 @@
+"""What users pass as arguments, checked and made plain.
+
+Memos are keyed by arguments, and to Python 2.0, True and 2 are one key. So a number that is to be an integer becomes one
+here, before anything is looked up by it, and a number that is to become an element is checked against the element's type.
+Errors are torch's: TypeError for the wrong kind of value, RuntimeError for a value out of range.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+from numtorch.dtype import ALL, BOOL, INTEGERS, dtype, finfo, iinfo
+
+# What C++, and therefore torch's messages, call the element types.
+_C_NAMES = {"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int", "int64": "int64_t", "bool": "bool",
+            "float16": "at::Half", "bfloat16": "at::BFloat16", "float32": "float", "float64": "double"}
+_LARGEST = {d: finfo(d).max for d in ALL if d.is_floating_point}
+_RANGES = {d: (iinfo(d).min, iinfo(d).max) for d in INTEGERS}
+
+
+def integer(value: Any, op: str, name: str) -> int:
+    """``value`` as a Python int: an int, a NumPy integer or an integer tensor of one element; TypeError for all else.
+
+    >>> integer(np.int64(3), "roll", "shifts")
+    3
+    >>> integer(4.0, "roll", "shifts")
+    Traceback (most recent call last):
+    TypeError: roll(): argument 'shifts' must be int, not float
+    """
+    if type(value) is int:
+        return value
+    if not isinstance(value, bool | np.bool_):
+        try:
+            return operator.index(value)
+        except TypeError:
+            pass
+    raise TypeError(f"{op}(): argument '{name}' must be int, not {type(value).__name__}")
+
+
+def integers(values: Any, op: str, name: str) -> tuple[int, ...]:
+    """A tuple of Python ints; TypeError that tells the position of what is none.
+
+    >>> integers([2, 3], "view", "size")
+    (2, 3)
+    >>> integers((2, 3.0), "view", "size")
+    Traceback (most recent call last):
+    TypeError: view(): argument 'size' must be tuple of ints, but found element of type float at pos 1
+    """
+    values = tuple(values)
+    for n in values:
+        if type(n) is not int:
+            break
+    else:
+        return values
+    made = []
+    for i, n in enumerate(values):
+        try:
+            made.append(integer(n, op, name))
+        except TypeError:
+            raise TypeError(f"{op}(): argument '{name}' must be tuple of ints, but found element of type {type(n).__name__} "
+                            f"at pos {i}") from None
+    return tuple(made)
+
+
+def element(value: Any, d: dtype) -> Any:
+    """A Python number as an element of type ``d``; RuntimeError if the type cannot hold it.
+
+    Infinity and NaN are elements of the floating types only. A fraction is cut off for an integer type, as in torch.
+
+    >>> import numtorch as torch
+    >>> element(3.7, torch.int8), element(2, torch.bool), element(1, torch.float16)
+    (3, True, 1.0)
+    >>> element(300, torch.uint8)
+    Traceback (most recent call last):
+    RuntimeError: value cannot be converted to type uint8_t without overflow: 300 is not in [0, 255]
+    """
+    if d.is_floating_point:
+        try:
+            value = float(value)
+        except OverflowError:
+            raise _overflow(value, d) from None
+        if abs(value) > _LARGEST[d] and not math.isinf(value):
+            raise _overflow(value, d)
+        return value
+    if d.category == BOOL:
+        return bool(value)
+    try:
+        whole = int(value)
+    except (OverflowError, ValueError):  # infinity and NaN
+        raise _overflow(value, d) from None
+    low, high = _RANGES[d]
+    if not low <= whole <= high:
+        raise _overflow(value, d)
+    return whole
+
+
+def _overflow(value: Any, d: dtype) -> RuntimeError:
+    if d.is_floating_point:
+        why = f"it lies beyond {_LARGEST[d]:g}, the largest finite {d.name}"
+    else:
+        low, high = _RANGES[d]
+        why = f"{value} is not in [{low}, {high}]"
+    return RuntimeError(f"value cannot be converted to type {_C_NAMES[d.name]} without overflow: {why}")

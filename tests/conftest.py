@@ -35,3 +35,30 @@ def scratch_registry():
     for name, before in kernels.items():
         registry.ENTRIES[name].kernels[:] = before
     registry.clear_memos()
+
+
+class SkippedTests:
+    """Writes down which modules and tests were skipped, a line each, for a second run once what they need is installed:
+    ``NUMTORCH_SKIPPED=list.txt pytest``, then ``pytest @list.txt``."""
+
+    def __init__(self, path):
+        self.path = path
+        self.found = {}
+
+    def pytest_collectreport(self, report):
+        if report.skipped:
+            self.found[report.nodeid] = True
+
+    def pytest_runtest_logreport(self, report):
+        if report.skipped and not hasattr(report, "wasxfail"):
+            self.found[report.nodeid] = True
+
+    def pytest_sessionfinish(self):
+        with open(self.path, "w") as f:
+            f.writelines(f"{name}\n" for name in self.found)
+
+
+def pytest_configure(config):
+    path = os.environ.get("NUMTORCH_SKIPPED")
+    if path and not hasattr(config, "workerinput"):  # a worker of xdist reports to the process that started it
+        config.pluginmanager.register(SkippedTests(path))

@@ -215,3 +215,17 @@ def test_no_file_is_called_after_nothing():
 def test_modules_say_what_they_own(module):
     text = MODULES[module].read_text()
     assert not text.strip() or ast.get_docstring(ast.parse(text)), "opens without a docstring"
+
+
+TESTS = sorted(Path(__file__).parent.rglob("*.py"))
+OPTIONAL = ("torch", "scipy", "jax", "sklearn", "transformers", "safetensors", "PIL", "tensorboardX", "numba_cuda")
+
+
+@pytest.mark.parametrize("path", TESTS, ids=[str(p.relative_to(Path(__file__).parent)) for p in TESTS])
+def test_tests_start_without_optional_libraries(path):
+    """Without them a test is skipped (``pytest.importorskip``); an import at the top of a module would stop the whole run."""
+    tops = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = [a.name for node in tops if isinstance(node, ast.Import) for a in node.names]
+    names += [node.module for node in tops if isinstance(node, ast.ImportFrom) and node.module]
+    skipped_before = any("importorskip" in ast.unparse(node) for node in ast.parse(path.read_text()).body)
+    assert skipped_before or not [n for n in names if n.split(".")[0] in OPTIONAL]

@@ -9,8 +9,7 @@ import pickle
 
 import numpy as np
 import pytest
-import torch
-from against_torch import equal, outcome, raises, same
+from against_torch import equal, outcome, raises, same, torch
 
 import numtorch as nt
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
-from against_torch import same
+from against_torch import same, torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -42,10 +42,9 @@ cuda = _Cuda()
 @cache
 def module() -> Any:
     """The ``numba.cuda`` module; RuntimeError naming the extra where it is not installed."""
-    try:
-        found = importlib.import_module("numba.cuda")
-    except ImportError as e:
-        raise RuntimeError("CUDA needs the numba-cuda package: pip install 'numtorch[cuda]'") from e
+    if importlib.util.find_spec("numba_cuda") is None:  # without it numba.cuda is an old target that some versions of Numba bring along
+        raise RuntimeError("CUDA needs the numba-cuda package: pip install 'numtorch[cuda]'")
+    found = importlib.import_module("numba.cuda")
     if not simulated():
         importlib.import_module("numtorch.kernels.overloads_cuda")  # registers the functions of kernels.math
         # Small tensors make small grids; that is no news to the user.

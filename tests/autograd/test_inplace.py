@@ -6,8 +6,7 @@ import random
 
 import numpy as np
 import pytest
-import torch
-from against_torch import outcome, raises, same
+from against_torch import outcome, raises, same, torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -312,7 +312,7 @@ for case in t.CASES:
 
 
 def test_cuda_kernels_in_the_simulator():
-    pytest.importorskip("numba.cuda")
+    pytest.importorskip("numba_cuda")
     here = os.path.dirname(os.path.abspath(__file__))
     env = dict(os.environ, NUMBA_ENABLE_CUDASIM="1")
     subprocess.run([sys.executable, "-c", SIMULATED.format(here=here)], env=env, check=True)
@@ -336,7 +336,7 @@ for name, kernel in t.cuda_kernels(cuda).items():
 
 
 def test_cuda_kernels_compile_to_ptx_without_double_precision():
-    pytest.importorskip("numba.cuda")
+    pytest.importorskip("numba_cuda")
     here = os.path.dirname(os.path.abspath(__file__))
     env = {k: v for k, v in os.environ.items() if k != "NUMBA_ENABLE_CUDASIM"}
     subprocess.run([sys.executable, "-c", COMPILED.format(here=here)], env=env, check=True)

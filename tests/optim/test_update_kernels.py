@@ -123,7 +123,7 @@ def test_meta_tensors_have_only_shapes():
 @pytest.mark.parametrize("dtype", [numtorch.float32, numtorch.float16, numtorch.bfloat16])
 @pytest.mark.parametrize(("op", "count", "options"), FORMS)
 def test_cuda_kernels_compile_without_a_double(op, count, options, dtype):
-    pytest.importorskip("numba.cuda")
+    pytest.importorskip("numba_cuda")
     with launch.compiling_for((9, 0)) as offline:
         tensors = [numtorch.empty(64, dtype=dtype, device="cuda") for _ in range(count)]
         op(*tensors, **options)
@@ -183,7 +183,7 @@ SIMULATED = """
 
 
 def test_simulated_cuda_agrees_with_the_cpu():
-    pytest.importorskip("numba.cuda")
+    pytest.importorskip("numba_cuda")
     environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1", "PYTHONPATH": os.path.dirname(__file__)}
     p = subprocess.run([sys.executable, "-c", textwrap.dedent(SIMULATED)], env=environment, capture_output=True, text=True, timeout=300)
     assert p.stdout.strip() == "agreed", p.stderr

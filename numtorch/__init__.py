@@ -9,6 +9,7 @@ tensor([2., 4., 6.])
 Explicit re-exports, no logic but for what is imported late. What stands where is told in README.md beside this file.
 """
 
+import importlib
 from typing import TYPE_CHECKING
 
 import numtorch.ops.linear_numpy  # noqa: F401 - registers a kernel
@@ -346,11 +347,15 @@ from numtorch.tensor import numel as numel
 
 if TYPE_CHECKING:
     from numtorch import profiler as profiler
+    from numtorch import utils as utils
+    from numtorch import vision as vision
 else:
+    _LATE = ("collect_env", "profiler", "utils", "vision")  # modules that few programs need are imported when they are named
 
-    def __getattr__(name):  # modules that few programs need are imported when they are named
-        if name == "profiler":
-            import numtorch.profiler
-
-            return numtorch.profiler
+    def __getattr__(name):
+        if name in _LATE:
+            return importlib.import_module(f"numtorch.{name}")
         raise AttributeError(f"module 'numtorch' has no attribute {name!r}")
+
+    def __dir__():
+        return sorted({*globals(), *_LATE})

@@ -9,3 +9,7 @@ def __getattr__(name: str) -> Any:
     if name == "data":
         return importlib.import_module("numtorch.utils.data")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), "data"})

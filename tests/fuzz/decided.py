@@ -1,0 +1,26 @@
+"""Differences from torch that are meant, each with its reason; everything else is a finding.
+
+A line is (function names, category, condition or None, reason). The condition gets the call, and what was found in words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+DECIDED: list[tuple[str, str, Callable[[Any, str], Any] | None, str]] = [
+    (r".*", "error_class", None,
+     "which of TypeError, ValueError, IndexError and RuntimeError a wrong argument raises differs from op to op in torch"),
+    (r".*", "accepted", lambda c, s: "not implemented for" in s or "not supported" in s,
+     "types that torch's CPU kernels have not been written for are computed here"),
+]
+_compiled = [(re.compile(rf"(?:{names})\Z"), category, condition, reason) for names, category, condition, reason in DECIDED]
+
+
+def reason(call: Any, category: str, what: str) -> str | None:
+    """Why this difference is meant; None if it is not."""
+    for names, kind, condition, why in _compiled:
+        if kind == category and names.match(call.name) and (condition is None or condition(call, what)):
+            return why
+    return None

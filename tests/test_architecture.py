@@ -26,12 +26,14 @@ FLOORS = {
     "numtorch.arguments": 0,  # checks of what users pass
     "numtorch.errors": 0,
     "numtorch.files": 0,  # atomic writes
+    "numtorch.interrupts": 0,
     "numtorch.memory": 0,
     "numtorch.display": 0,  # HTML of arrays and text
     "numtorch.stubs": 9,
     "numtorch.autograd.grad_mode": 0,  # a flag; everything reads it
     "numtorch.kernels": 5,  # explain, list, source: they ask about ops
     "numtorch.kernels.registry": 1,
+    "numtorch.kernels.toolchain": 1,
     "numtorch.kernels.threads": 1,
     "numtorch.kernels.pool": 1,
     "numtorch.kernels.cache": 1,

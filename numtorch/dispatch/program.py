@@ -18,7 +18,7 @@ from numtorch.device import CPU, META
 from numtorch.dispatch.cost import elementwise_work
 from numtorch.dtype import dtype
 from numtorch.errors import KernelError
-from numtorch.kernels import registry, streams, threads, timing
+from numtorch.kernels import registry, streams, threads, timing, toolchain
 from numtorch.kernels.codegen import elementwise
 from numtorch.kernels.codegen.elementwise import COLUMN, FREE, FULL, HELD, ONE, ROW, SCALAR, UNIT, Operand, Spec
 from numtorch.kernels.codegen.expr import Expr
@@ -228,6 +228,8 @@ def compiled_entry(jit: Jit, args: tuple, op: str, work: Callable[[], timing.Wor
     try:
         return timing.loop(lambda: jit.entry(*args), op, "cpu", jit, len(args), work)
     except Exception as e:
+        if not toolchain.failed(e):  # a signal handler's, which ran meanwhile
+            raise
         types = ", ".join(f"{a.dtype}[]" if isinstance(a, np.ndarray) else type(a).__name__ for a in args)
         entry = registry.ENTRIES.get(op)
         site = entry.site if entry is not None else f"{jit.fn.__code__.co_filename}:{jit.fn.__code__.co_firstlineno}"

@@ -8,13 +8,14 @@ error: it is removed and the kernel compiled again.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import pickle
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,6 @@ class DiskCache:
 
     def save_overload(self, signature: Any, result: Any) -> None:
         """Write the compiled code so that a reader sees the whole file or none."""
-        compiling.end()
         if result.library.has_dynamic_globals or result.lifted:
             return
         from numba.core.serialize import dumps
@@ -173,6 +173,19 @@ class _Compiling:
         self.depth = max(0, self.depth - 1)
         if self.depth == 0:
             stats["compile_seconds"] += time.perf_counter() - self.started
+
+    def counted(self, work: Callable) -> Callable:
+        """``work``, after which what it has begun has ended, also where it failed."""
+        @functools.wraps(work)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            depth = self.depth
+            try:
+                return work(*args, **kwargs)
+            finally:
+                while self.depth > depth:
+                    self.end()
+
+        return call
 
     def _say(self, name: str) -> None:
         terminal = sys.stderr.isatty()

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from numtorch.kernels import threads
+from numtorch.kernels import threads, toolchain
 from numtorch.kernels.cache import DiskCache, compiling
 
 # Reassociation lets sums vectorise; NaN and infinity keep their meaning (no nnan, no ninf).
@@ -38,42 +38,7 @@ def disabled() -> bool:
 @cache
 def numba() -> Any:
     """The Numba module, imported and configured on first use."""
-    if "NUMBA_CPU_FEATURES" not in os.environ:
-        _prefer_wide_vectors()
-    module = importlib.import_module("numba")
-    if "numba.np.arraymath" not in sys.modules:
-        _leave_scipy_out()
-    importlib.import_module("numtorch.kernels.overloads")
-    return module
-
-
-def _leave_scipy_out() -> None:
-    # Numba imports scipy.linalg (0.3 s) with the first kernel, only to know that it is there; no kernel of ours uses it.
-    # A user's function that does still gets it: Numba asks again when it compiles a matrix product.
-    linalg: Any = importlib.import_module("numba.np.linalg")
-    ensure = linalg.ensure_blas
-
-    def installed() -> None:
-        if importlib.util.find_spec("scipy") is None:
-            raise ImportError("scipy is required for linear algebra")
-
-    linalg.ensure_blas = installed
-    try:
-        arrays: Any = importlib.import_module("numba.np.arraymath")
-    finally:
-        linalg.ensure_blas = ensure
-    arrays.ensure_blas = ensure
-
-
-def _prefer_wide_vectors() -> None:
-    # LLVM defaults to 256-bit vectors on AVX-512 machines; every kernel here gains from the full width.
-    import llvmlite.binding as llvm
-    from numba.core import config
-
-    features = llvm.get_host_cpu_features()
-    if features.get("avx512f"):
-        config.CPU_NAME = llvm.get_host_cpu_name()
-        config.CPU_FEATURES = features.flatten() + ",-prefer-256-bit"
+    return toolchain.run(toolchain.import_numba)
 
 
 class Jit:
@@ -155,8 +120,17 @@ class Jit:
     @property
     def dispatcher(self) -> Any:
         if not hasattr(self, "_dispatcher"):
-            self._dispatcher = self.fn if disabled() else self._make_dispatcher()
+            if disabled():
+                self._dispatcher = self.fn
+            else:
+                toolchain.run(self._have_dispatcher)
+                if self.parallel:
+                    threads.tell_numba()
         return self._dispatcher
+
+    def _have_dispatcher(self) -> None:
+        if not hasattr(self, "_dispatcher"):  # another thread may have made it meanwhile
+            self._dispatcher = self._make_dispatcher()
 
     def _make_dispatcher(self) -> Any:
         nb = numba()
@@ -185,6 +159,9 @@ class Jit:
             options["parallel"] = True
         dispatcher = nb.njit(fastmath=set(self.fastmath), error_model="numpy", **options)(clone)
         dispatcher._cache = DiskCache(fn.__name__, self.key)
+        # The two ways in which a dispatcher comes to compile: it is told to, or called with types that it has not seen.
+        dispatcher.compile = toolchain.apart(compiling.counted(dispatcher.compile))
+        dispatcher._compile_for_args = toolchain.apart(dispatcher._compile_for_args)
         return dispatcher
 
     def entry(self, *args) -> Callable:
@@ -193,12 +170,28 @@ class Jit:
         if dispatcher is self.fn:
             return self.fn
         typeof = numba().typeof
-        signature = tuple(typeof(a) for a in args)
+        try:
+            signature = tuple([typeof(a) for a in args])
+        except Exception as e:
+            toolchain.marked(e)
+            raise
         overload = dispatcher.overloads.get(signature)
         if overload is None:
             dispatcher.compile(signature)
             overload = dispatcher.overloads[signature]
         return overload.entry_point
+
+    def address(self, signature: tuple, symbol: str | None = None) -> int:
+        """Where the code for Numba types stands: the kernel's own entry point, or what it defines as ``symbol``."""
+        return toolchain.run(self._address, signature, symbol)
+
+    def _address(self, signature: tuple, symbol: str | None) -> int:
+        dispatcher = self.dispatcher
+        dispatcher.compile(signature)
+        found = dispatcher.overloads[signature]
+        if symbol is None:
+            symbol = found.fndesc.llvm_func_name if self.options["no_cfunc_wrapper"] else found.fndesc.llvm_cfunc_wrapper_name
+        return found.library.get_pointer_to_function(symbol)
 
 
 def _restored(fn: Callable, parallel: bool, fastmath: Any, needs: str | None, inline: bool, options: dict) -> Jit:

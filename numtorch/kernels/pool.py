@@ -21,7 +21,6 @@ from __future__ import annotations
 import atexit
 import ctypes
 import platform
-import threading
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -426,15 +425,6 @@ _start = -_memory.ctypes.data % 64 // 8
 _words = _memory[_start:]
 _threads: list[ctypes.c_ulong] = []
 _functions: dict[str, int] = {}
-_resizing = threading.Lock()
-
-
-def _address(kernel: Any, arity: int) -> int:
-    signature = (types.int64,) * arity
-    kernel = kernel.addressable
-    kernel.dispatcher.compile(signature)
-    found = kernel.dispatcher.overloads[signature]
-    return found.library.get_pointer_to_function(found.fndesc.llvm_cfunc_wrapper_name)
 
 
 def install(threads: int) -> None:
@@ -450,7 +440,7 @@ def install(threads: int) -> None:
     _words[ID_KEY // 8] = key.value
     for name, kernel, arity in (("parallel_for", parallel_for, 8), ("work", work, 1), ("chunk_count", chunk_count, 0),
                                 ("chunk_id", chunk_id, 0)):
-        _functions[name] = _address(kernel, arity)
+        _functions[name] = kernel.addressable.address((types.int64,) * arity)
     llvm.add_symbol("numba_parallel_for", _functions["parallel_for"])
     llvm.add_symbol("get_num_threads", _functions["chunk_count"])
     llvm.add_symbol("get_thread_id", _functions["chunk_id"])
@@ -459,19 +449,20 @@ def install(threads: int) -> None:
 
 
 def resize(threads: int) -> None:
-    """Let ``threads`` threads take part, the caller being one."""
+    """Let ``threads`` threads take part, the caller being one.
+
+    Called as work of ``toolchain``: two workers of one number, whose code was begun twice, would share their scratch.
+    """
     threads = min(threads, MOST_THREADS)
     pthread = ctypes.CDLL(None)
-    with _resizing:  # two workers of one number would share their scratch
-        while len(_threads) < threads - 1:
-            handle = ctypes.c_ulong()
-            failed = pthread.pthread_create(ctypes.byref(handle), None, ctypes.c_void_p(_functions["work"]),
-                                            ctypes.c_void_p(len(_threads) + 1))
-            if failed:
-                break
-            _threads.append(handle)
-        _words[CHUNKS // 8] = threads
-        _set(ACTIVE, min(threads - 1, len(_threads)))
+    while len(_threads) < threads - 1:
+        handle = ctypes.c_ulong()
+        failed = pthread.pthread_create(ctypes.byref(handle), None, ctypes.c_void_p(_functions["work"]), ctypes.c_void_p(len(_threads) + 1))
+        if failed:
+            break
+        _threads.append(handle)
+    _words[CHUNKS // 8] = threads
+    _set(ACTIVE, min(threads - 1, len(_threads)))
 
 
 def _set(offset: int, value: int) -> None:
@@ -497,8 +488,6 @@ def stop() -> None:
 
 def after_fork() -> None:
     """A forked child has no workers: its regions run on the thread that calls."""
-    global _resizing
-    _resizing = threading.Lock()  # another thread of the parent may have held it
     _threads.clear()
     key = _words[ID_KEY // 8]
     _words[: SCRATCH // 8] = 0

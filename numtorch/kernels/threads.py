@@ -11,14 +11,14 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from numtorch.kernels import registry
+from numtorch.kernels import registry, toolchain
 
 _forked = False
 _count: int | None = None
 _interop: int | None = None
 _pool: Any = None  # the module ``pool`` once it runs the threads
 _layer: str | None = None
-_starting = threading.RLock()
+_told = threading.local()  # Numba keeps the number of threads for each thread that calls
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ class State:
 def configure() -> None:
     """Start the threads before the first parallel kernel compiles."""
     if _layer is None:
-        with _starting:  # a second Python thread's kernel must not meet Numba's pool meanwhile
-            if _layer is None:
-                _start()
+        toolchain.run(_start)  # a second Python thread's kernel must not meet Numba's pool meanwhile
 
 
 def _start() -> None:
     global _layer, _pool
+    if _layer is not None:
+        return
     from numba import config
 
     layer = os.environ.get("NUMTORCH_THREADS", "numtorch" if "NUMBA_THREADING_LAYER" not in os.environ else "numba")
@@ -74,17 +74,15 @@ def _start() -> None:
             pool.install(get_num_threads())
             _pool, chosen = pool, "numtorch"
     _layer = chosen
-    _tell()
 
 
-def _tell() -> None:
-    """Hand the number of threads to whoever runs them."""
-    if _pool is not None:
-        _pool.resize(get_num_threads())
-    elif _layer is not None:
+def tell_numba() -> None:
+    """Hand the number of threads to Numba's own pool, where it runs them; on the thread that is going to call kernels."""
+    if _pool is None and _layer is not None and not _forked and getattr(_told, "count", None) != get_num_threads():
         from numba import config, set_num_threads
 
         set_num_threads(min(get_num_threads(), config.NUMBA_NUM_THREADS))
+        _told.count = get_num_threads()
 
 
 def _positive(what: str, n: Any) -> int:
@@ -124,11 +122,17 @@ def set_num_threads(n: int) -> None:
     1
     >>> torch.set_num_threads(before)
     """
+    toolchain.run(_set_num_threads, _positive("set_num_threads", n))
+    tell_numba()
+
+
+def _set_num_threads(n: int) -> None:
     global _count, _forked
-    _count = _positive("set_num_threads", n)
+    _count = n
     _forked = forked()  # with our own pool a child may start threads of its own
     registry.clear_memos()  # plans hold serial or parallel kernels
-    _tell()
+    if _pool is not None:
+        _pool.resize(n)
 
 
 def get_num_interop_threads() -> int:
@@ -159,9 +163,8 @@ def state() -> State:
 
 
 def _after_fork() -> None:
-    global _forked, _starting
+    global _forked
     _forked = True
-    _starting = threading.RLock()  # another thread of the parent may have held it
     if _pool is not None:
         _pool.after_fork()
     registry.clear_memos()

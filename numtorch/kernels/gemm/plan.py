@@ -238,8 +238,7 @@ def epilogue_address(epilogue: Jit, dtype: np.dtype) -> int:
     if disabled():
         epilogues[id(epilogue)] = epilogue.fn
         return id(epilogue)
-    compiled = epilogue.dispatcher.overloads[tuple(numba().typeof(x) for x in (array, 0, 0))]
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+    return epilogue.address(tuple(numba().typeof(x) for x in (array, 0, 0)))
 
 
 def make_vector_plan(
@@ -302,8 +301,7 @@ def _address(kernel: Jit, numbers: np.ndarray, dtypes: list[np.dtype], *rest: in
     if disabled():
         return 0
     arguments = (numbers, *[np.empty(1, dtype) for dtype in dtypes], *rest)
-    compiled = kernel.dispatcher.overloads[tuple(numba().typeof(x) for x in arguments)]
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+    return kernel.address(tuple(numba().typeof(x) for x in arguments))
 
 
 def _compile_variants(micro: Variants, plan: np.ndarray) -> None:

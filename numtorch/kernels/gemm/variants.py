@@ -13,6 +13,7 @@ from importlib import import_module
 
 import numpy as np
 
+from numtorch.kernels import toolchain
 from numtorch.kernels.jit import compile_source, disabled, numba
 
 # These import Numba, so not at the top.
@@ -88,7 +89,7 @@ class Variants:
         self.address = 0
         if not disabled():
             numba()
-            self.calls = import_module(CALLS)
+            self.calls = toolchain.run(import_module, CALLS)
             self.table = np.zeros(self.calls.TABLE_SIZE, np.int64)
             self.table[self.calls.SHIFT] = self.registers.lanes.bit_length() - 1
             self.address = self.table.ctypes.data
@@ -135,7 +136,7 @@ class Variants:
         kernel = compile_source(
             source,
             kind,
-            {"define": import_module(MICROKERNEL).define},
+            {"define": toolchain.run(import_module, MICROKERNEL).define},
             f"gemm {symbol}",
             needs=MICROKERNEL,
             fastmath=frozenset(),
@@ -143,10 +144,7 @@ class Variants:
             no_cfunc_wrapper=True,
         )
         self.kernels.append(kernel)
-        dispatcher = kernel.dispatcher
-        dispatcher.compile(())
-        (compiled,) = dispatcher.overloads.values()
-        self.table[slot] = compiled.library.get_pointer_to_function(symbol)
+        self.table[slot] = kernel.address((), symbol)
 
 
 @cache

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from numtorch.kernels import toolchain
 from numtorch.kernels.gemm.blocked import INNER, OUTER
 from numtorch.kernels.gemm.plan import scratch_key
 from numtorch.kernels.gemm.tile import transpose
@@ -267,11 +268,10 @@ def kernel_of(kind: str, double: bool, lanes: int, height: int, width: int) -> A
 
     symbol = f"numtorch_{kind}_{'f64' if double else 'f32'}x{lanes}_{height}x{width}"
     literals = ", ".join(map(repr, (symbol, kind, int(double), lanes, height, width)))
-    kernel = compile_source(f"def {kind}():\n    define({literals})\n", kind, {"define": import_module(CODEGEN).define}, f"conv {symbol}",
+    define = toolchain.run(import_module, CODEGEN).define
+    kernel = compile_source(f"def {kind}():\n    define({literals})\n", kind, {"define": define}, f"conv {symbol}",
                             needs=CODEGEN, fastmath=frozenset(), no_cpython_wrapper=True, no_cfunc_wrapper=True)
-    kernel.dispatcher.compile(())
-    (compiled,) = kernel.dispatcher.overloads.values()
-    return kernel, compiled.library.get_pointer_to_function(symbol)
+    return kernel, kernel.address((), symbol)
 
 
 def most_channels(micro: Variants, width: int) -> int:

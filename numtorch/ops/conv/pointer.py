@@ -20,8 +20,4 @@ def address(kernel: Jit, *args: Any) -> Any:
     """What ``call`` takes to run ``kernel`` on arguments of these types."""
     if disabled():
         return kernel.fn
-    signature = tuple(numba().typeof(a) for a in args)
-    dispatcher = kernel.addressable.dispatcher
-    dispatcher.compile(signature)
-    found = dispatcher.overloads[signature]
-    return found.library.get_pointer_to_function(found.fndesc.llvm_cfunc_wrapper_name)
+    return kernel.addressable.address(tuple(numba().typeof(a) for a in args))

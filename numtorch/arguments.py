@@ -15,6 +15,8 @@ import numpy as np
 
 from numtorch.dtype import ALL, BOOL, INTEGERS, dtype, finfo, iinfo
 
+Dims = int | tuple[int, ...] | list[int] | None  # what reductions go over; None stands for all dimensions
+
 # What C++, and therefore torch's messages, call the element types.
 _C_NAMES = {"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int", "int64": "int64_t", "bool": "bool",
             "float16": "at::Half", "bfloat16": "at::BFloat16", "float32": "float", "float64": "double"}
@@ -33,12 +35,12 @@ def integer(value: Any, op: str, name: str) -> int:
     """
     if type(value) is int:
         return value
-    if not isinstance(value, bool | np.bool_):
+    if not isinstance(value, bool | np.bool_) and getattr(getattr(value, "dtype", None), "category", None) != BOOL:
         try:
             return operator.index(value)
         except TypeError:
             pass
-    raise TypeError(f"{op}(): argument '{name}' must be int, not {type(value).__name__}")
+    raise TypeError(f"{op}(): argument '{name}' must be int, not {_kind(value)}")
 
 
 def integers(values: Any, op: str, name: str) -> tuple[int, ...]:
@@ -50,7 +52,11 @@ def integers(values: Any, op: str, name: str) -> tuple[int, ...]:
     Traceback (most recent call last):
     TypeError: view(): argument 'size' must be tuple of ints, but found element of type float at pos 1
     """
-    values = tuple(values)
+    if values.__class__ is not tuple:
+        try:
+            values = tuple(values)
+        except TypeError:
+            raise TypeError(f"{op}(): argument '{name}' must be tuple of ints, not {_kind(values)}") from None
     for n in values:
         if type(n) is not int:
             break
@@ -61,15 +67,35 @@ def integers(values: Any, op: str, name: str) -> tuple[int, ...]:
         try:
             made.append(integer(n, op, name))
         except TypeError:
-            raise TypeError(f"{op}(): argument '{name}' must be tuple of ints, but found element of type {type(n).__name__} "
-                            f"at pos {i}") from None
+            raise TypeError(f"{op}(): argument '{name}' must be tuple of ints, but found element of type {_kind(n)} at pos {i}") from None
     return tuple(made)
 
 
-def element(value: Any, d: dtype) -> Any:
-    """A Python number as an element of type ``d``; RuntimeError if the type cannot hold it.
+def dimensions(dim: Any, op: str, name: str = "dim") -> Any:
+    """Which dimensions an op goes over: None, a Python int, or a tuple of them; TypeError for all else.
 
-    Infinity and NaN are elements of the floating types only. A fraction is cut off for an integer type, as in torch.
+    >>> dimensions([0, np.int64(1)], "sum"), dimensions(None, "sum")
+    ((0, 1), None)
+    >>> dimensions(1.0, "sum")
+    Traceback (most recent call last):
+    TypeError: sum(): argument 'dim' must be int, not float
+    """
+    if dim is None or dim.__class__ is int:
+        return dim
+    return integers(dim, op, name) if isinstance(dim, tuple | list) else integer(dim, op, name)
+
+
+def _kind(value: Any) -> str:
+    """What messages call the type of a value."""
+    kind = type(value)
+    return f"numpy.{kind.__name__}" if kind.__module__ == "numpy" else kind.__name__
+
+
+def element(value: Any, d: dtype) -> Any:
+    """A number as an element of type ``d``; RuntimeError if the type cannot hold it, TypeError for what is no number.
+
+    Infinity and NaN are elements of the floating types only. A fraction is cut off for an integer type, and a negative integer
+    becomes an element of ``uint8`` as C converts it, as in torch.
 
     >>> import numtorch as torch
     >>> element(3.7, torch.int8), element(2, torch.bool), element(1, torch.float16)
@@ -78,6 +104,8 @@ def element(value: Any, d: dtype) -> Any:
     Traceback (most recent call last):
     RuntimeError: value cannot be converted to type uint8_t without overflow: 300 is not in [0, 255]
     """
+    if not isinstance(value, int | float | np.number | np.bool_) or isinstance(value, np.complexfloating):
+        raise TypeError(f"expected a number, got {_kind(value)}")
     if d.is_floating_point:
         try:
             value = float(value)
@@ -88,14 +116,14 @@ def element(value: Any, d: dtype) -> Any:
         return value
     if d.category == BOOL:
         return bool(value)
-    try:
-        whole = int(value)
-    except (OverflowError, ValueError):  # infinity and NaN
-        raise _overflow(value, d) from None
     low, high = _RANGES[d]
-    if not low <= whole <= high:
+    if not isinstance(value, float | np.floating):
+        value = int(value)
+        if not low and -high <= value < 0:
+            value += high + 1
+    if not low <= value <= high:  # NaN is not, either
         raise _overflow(value, d)
-    return whole
+    return int(value)
 
 
 def _overflow(value: Any, d: dtype) -> RuntimeError:

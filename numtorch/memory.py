@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from numtorch.errors import OutOfMemory
+
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 KEPT = 1 << 30  # bytes free at the end of the heap from which they go back to the system
 LARGEST = 1 << 25  # bytes from which a block has a mapping of its own; glibc takes no more
@@ -75,6 +77,7 @@ class Pool:
         """``nbytes`` uninitialised bytes that start on a cache line."""
         size = self.size(nbytes)
         with self.lock:
+            before = self.peak
             at = next((i for i in range(len(self.free) - 1, -1, -1) if self.free[i].size == size), None)
             self.used += size
             self.peak = max(self.peak, self.used)
@@ -89,13 +92,15 @@ class Pool:
         if block is None:
             try:
                 block = np.empty(size, np.uint8)
-            except MemoryError:
-                with self.lock:
-                    self.used -= size
-                    self.shrink(0)  # what is kept may be what is missing
-                block = np.empty(size, np.uint8)
-                with self.lock:
-                    self.used += size
+            except (MemoryError, ValueError):  # ValueError: more than an array can have
+                self.shrink(0)  # what is kept may be what is missing
+                try:
+                    block = np.empty(size, np.uint8)
+                except (MemoryError, ValueError):
+                    with self.lock:
+                        self.used -= size
+                        self.peak = max(before, self.used)
+                    raise OutOfMemory(f"can't allocate memory: you tried to allocate {nbytes} bytes") from None
         return np.asarray(Lease(self, block, nbytes))
 
     def back(self, block: np.ndarray) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from numtorch import memory
+from numtorch.arguments import integer
 from numtorch.device import CPU, device
 from numtorch.dtype import dtype
 
@@ -259,9 +260,7 @@ def wrap_dim(dim: int, ndim: int, op: str) -> int:
     """A dimension index made non-negative; IndexError out of range (0-dim tensors have one, as in torch)."""
     n = max(ndim, 1)
     if type(dim) is not int:
-        if not hasattr(dim, "__index__"):
-            raise TypeError(f"{op}: dim must be int, not {type(dim).__name__}")
-        dim = dim.__index__()
+        dim = integer(dim, op, "dim")
     if not -n <= dim < n:
         raise IndexError(f"{op}: Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
     return dim % n

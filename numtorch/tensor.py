@@ -18,7 +18,7 @@ from numtorch.autograd.grad_mode import _Setting
 from numtorch.device import as_device
 from numtorch.dispatch.op import OPS, ElementwiseOp
 from numtorch.ops import activation, arithmetic, creation, indexing, linear, moments, movement, random, reduction, scan, searching, sorting
-from numtorch.storage import FRESH, tick
+from numtorch.storage import FRESH, tick, wrap_dim
 
 # --- functions of the modules that are methods under the same name -----------------------------------
 
@@ -191,16 +191,31 @@ Tensor.clip_ = Tensor.clamp_
 # --- what the tensor is -----------------------------------------------------------------------------------
 
 
+_item = tuple.__getitem__  # a Size has one of its own, in Python
+
+
+def _of_dimension(numbers: tuple, dim: Any, op: str) -> int:
+    if dim.__class__ is int:
+        try:
+            return _item(numbers, dim)
+        except IndexError:
+            pass
+    d = wrap_dim(dim, len(numbers), op)
+    if not numbers:
+        raise IndexError(f"{op}: Dimension specified as {dim} but tensor has no dimensions")
+    return _item(numbers, d)
+
+
 @_method
 def size(self: Tensor, dim: int | None = None) -> Any:
     """The shape, or the size of one dimension."""
-    return self.shape if dim is None else self.shape[dim]
+    return self.shape if dim is None else _of_dimension(self.shape, dim, "size")
 
 
 @_method
 def stride(self: Tensor, dim: int | None = None) -> Any:
     """Steps between neighbours along each dimension, in elements."""
-    return self.strides if dim is None else self.strides[dim]
+    return self.strides if dim is None else _of_dimension(self.strides, dim, "stride")
 
 
 @_method
@@ -325,7 +340,7 @@ def view(self: Tensor, *shape: Any) -> Tensor:
     """The same elements in another shape, without copying (see ``reshape``); or their bits as another dtype."""
     if len(shape) == 1 and isinstance(shape[0], dtypes.dtype):
         return _view_bits(self, shape[0])
-    return movement.view_as_shape(self, movement.shape_args(shape))
+    return movement.view_as_shape(self, movement.shape_args(shape, "view"))
 
 
 def _view_bits(x: Tensor, d: dtypes.dtype) -> Tensor:
@@ -357,7 +372,7 @@ _plain_permute = movement.permute
 @_method
 def permute(self: Tensor, *dims: Any) -> Tensor:
     """Dimensions in another order."""
-    return _plain_permute(self, movement.shape_args(dims))
+    return _plain_permute(self, dims[0] if len(dims) == 1 and isinstance(dims[0], tuple | list) else dims)
 
 
 # --- values out ---------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from numtorch._tensor import Tensor
+from numtorch.arguments import dimensions, integer, integers
 from numtorch.autograd.grad_mode import mode
 from numtorch.autograd.inplace import wrote
 from numtorch.storage import Kind, Storage, allocate, tick
@@ -62,6 +63,7 @@ def build(op: Any) -> Callable:
     """The front of an op: written and compiled when it is first called, so that importing costs nothing."""
     env: dict[str, Any] = {}
     call = types.FunctionType(_unwritten.__code__, env, op.name)
+    call.__qualname__ = op.name  # what Python's complaints about arguments call it
     env["_write"] = lambda: write(op)
     env["_front"] = call
     op.front_env = env
@@ -356,8 +358,9 @@ def _structured(op: Any) -> Callable:
     lookup = ", ".join(kinds + [n for n in params if n in op.select] + [f"_{f.__name__}({given})" for f in op.features])
     edge = " or ".join(f"({n} is not None and {n}._edge is not None)" if t in optional else f"{n}._edge is not None"
                        for n, t in zip(names, op.tensors, strict=True))
+    env |= {"_integer": integer, "_integers": integers, "_dimensions": dimensions}
     text = f"""def {op.name.replace('.', '_')}({order}):
-    try:
+{_checks(op)}    try:
         _launch = _memo[{lookup}]
     except (KeyError, AttributeError, TypeError):
         return _first(({values}), ({extra}))
@@ -368,6 +371,38 @@ def _structured(op: Any) -> Callable:
 """
     env["_record"] = lambda *given: _first_record(op, "_record", specialise_structured_record, given)
     return _compile(op.name.replace(".", "_"), text, env)
+
+
+def _checks(op: Any) -> str:
+    """Lines that make integers of the parameters annotated so, before anything is remembered by them: to a dict 2.0, True and 2
+    are one key. Ops that users do not call get what their callers have checked.
+
+    For a parameter ``dim: int`` they read:
+
+        if dim.__class__ is not int:
+            dim = _integer(dim, "unsqueeze", "dim")
+    """
+    lines = []
+    for n, _ in op.params:
+        kind = op.spec.__annotations__.get(n)
+        asked = f'({n}, "{op.name}", "{n}")'
+        if kind == "Dims":
+            lines += [f"if {n}.__class__ is not int and {n} is not None:", f"    if {n}.__class__ is not tuple:",
+                      f"        {n} = _dimensions{asked}", "    else:", *_all_integers(n, asked, "        ")]
+        elif not op.public:
+            continue
+        elif kind == "int":
+            lines += [f"if {n}.__class__ is not int:", f"    {n} = _integer{asked}"]
+        elif kind == "int | None":
+            lines += [f"if {n} is not None and {n}.__class__ is not int:", f"    {n} = _integer{asked}"]
+        elif kind == "tuple":
+            lines += [f"if {n}.__class__ is not tuple:", f"    {n} = _integers{asked}", "else:", *_all_integers(n, asked, "    ")]
+    return "".join(f"    {line}\n" for line in lines)
+
+
+def _all_integers(name: str, asked: str, indent: str) -> list[str]:
+    return [f"{indent}{line}" for line in (f"for _n in {name}:", "    if _n.__class__ is not int:", f"        {name} = _integers{asked}",
+                                           "        break")]
 
 
 def specialise_structured_record(op: Any) -> None:

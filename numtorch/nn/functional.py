@@ -10,6 +10,7 @@ import warnings
 from typing import Any
 
 from numtorch._tensor import Tensor
+from numtorch.arguments import integers
 from numtorch.ops import activation, loss, moments, movement, random
 from numtorch.ops import reduction as reductions
 from numtorch.ops.activation import gelu as gelu
@@ -236,7 +237,7 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
     >>> torch.nn.functional.pad(torch.ones(2), (1, 2))
     tensor([0., 1., 1., 0., 0.])
     """
-    widths = tuple(map(int, pad))
+    widths = integers(pad, "pad", "pad")
     if len(widths) % 2:
         raise RuntimeError(f"Padding length must be divisible by 2, got {len(widths)} numbers")
     if len(widths) > 2 * input.ndim:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from numtorch._tensor import Tensor, empty, new
+from numtorch.arguments import integer
 from numtorch.dispatch.cost import per_output
 from numtorch.dispatch.op import op, primitive
 from numtorch.dtype import FLOATS
@@ -321,7 +322,9 @@ def _floating(x: Tensor, dtype: Any) -> Tensor:
 
 def _implicit(dim: int | None, x: Tensor) -> int:
     """torch's old rule for a missing ``dim``: rows of matrices and batches of them."""
-    return (0 if x.ndim in (0, 1, 3) else 1) if dim is None else dim
+    if dim.__class__ is int:
+        return dim
+    return (0 if x.ndim in (0, 1, 3) else 1) if dim is None else integer(dim, "softmax", "dim")
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:

@@ -10,11 +10,12 @@ import numpy as np
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, as_ndarray, make
 from numtorch._tensor import empty as _empty
+from numtorch.arguments import element, integer
 from numtorch.device import CPU, as_device
 from numtorch.dtype import dtype as DType
 from numtorch.ops import movement
 from numtorch.ops.movement import shape_args
-from numtorch.storage import Size, Storage, is_contiguous, kind
+from numtorch.storage import Size, Storage, allocate_cpu, is_contiguous, kind
 
 
 def _finish(t: Tensor, requires_grad: bool) -> Tensor:
@@ -71,36 +72,45 @@ def tensor(data: Any, *, dtype: DType | None = None, device: Any = None, require
     """A tensor with a copy of the data: a number, nested sequences, an array, a tensor.
 
     Args:
-        dtype: inferred if not given: bool, int64, the default floating type; arrays keep theirs.
+        dtype: inferred if not given: bool, int64, the default floating type; arrays keep theirs. RuntimeError for a number that
+            it cannot hold; arrays and tensors are converted as ``to`` does.
 
     >>> import numtorch as torch
     >>> torch.tensor([1.0, 2.0, 3.0])
     tensor([1., 2., 3.])
     """
     if isinstance(data, Tensor):
-        t = data.detach().clone().to(device or data.device, dtype or data.dtype)
+        t = data.detach().clone().to(data.device if device is None else device, data.dtype if dtype is None else dtype)
         return _finish(t, requires_grad)
-    a = data if isinstance(data, np.ndarray | np.generic) else _array(data)
-    if dtype is None:
-        if isinstance(data, np.ndarray | np.generic):
-            dtype = dtypes.from_numpy_dtype(a.dtype)
-        elif a.dtype.kind == "f" and not _holds_numpy(data):
-            dtype = dtypes.get_default_dtype()
-        else:
-            dtype = dtypes.from_numpy_dtype(a.dtype)
-    else:
-        dtype = dtypes.as_dtype(dtype)
+    d = None if dtype is None else dtypes.as_dtype(dtype)
+    a = data if isinstance(data, np.ndarray | np.generic) else _array(data, d)
     if a.dtype.kind not in "biuf":
         raise TypeError(f"can't convert np.ndarray of type {a.dtype} to a tensor")
-    if dtype.is_half:
-        t = movement.cast(from_ndarray(np.array(a, np.float32, order="C", ndmin=0)), dtype)
-    else:
-        t = _empty(a.shape, dtype, CPU)
-        with np.errstate(invalid="ignore", over="ignore"):
+    if d is None:
+        if a.dtype.kind == "f" and not isinstance(data, np.ndarray | np.generic) and not _holds_numpy(data):
+            d = dtypes.get_default_dtype()
+        else:
+            d = dtypes.from_numpy_dtype(a.dtype)
+    elif d.category == dtypes.INTEGRAL and not isinstance(data, np.ndarray):
+        _check_range(a, d)
+    with np.errstate(invalid="ignore", over="ignore"):
+        if d.is_half:
+            t = movement.cast(from_ndarray(np.array(a, np.float32, order="C", ndmin=0)), d)
+        else:
+            t = _empty(a.shape, d, CPU)
             t._buf[:] = np.asarray(a).reshape(-1)
     if device is not None:
         t = movement.to(t, as_device(device))
     return _finish(t, requires_grad)
+
+
+def _check_range(a: np.ndarray | np.generic, d: DType) -> None:
+    """RuntimeError for a number that an integer type cannot hold."""
+    if not a.size or (d is dtypes.int64 and a.dtype.kind in "bi"):
+        return
+    low, high = a.min(), a.max()  # NaN if there is one
+    for number in (low.item(), high.item()):
+        element(number, d)
 
 
 def _holds_numpy(data: Any) -> bool:
@@ -110,8 +120,9 @@ def _holds_numpy(data: Any) -> bool:
     return isinstance(data, np.generic | np.ndarray)
 
 
-def _array(data: Any) -> np.ndarray:
-    """Nested sequences of numbers and tensors as an array; torch's errors for ragged and foreign ones."""
+def _array(data: Any, d: DType | None = None) -> np.ndarray:
+    """Nested sequences of numbers and tensors, to be of type ``d`` if that is given, as an array; torch's errors for ragged and
+    foreign ones."""
     if isinstance(data, list | tuple) and any(isinstance(v, Tensor) for v in data):
         data = [v.tolist() if isinstance(v, Tensor) else v for v in data]
     try:
@@ -122,16 +133,32 @@ def _array(data: Any) -> np.ndarray:
         raise RuntimeError(f"tensor: {e}") from None
     if a.size == 0 and not isinstance(data, np.ndarray):
         a = a.astype(dtypes.get_default_dtype().compute)
+    if a.dtype.kind == "O" and all(isinstance(v, int | float | np.number | np.bool_) for v in a.flat):
+        if d is None or not d.is_floating_point:
+            raise _too_long(a.flat, d)
+        try:
+            return a.astype(np.float64)
+        except OverflowError as e:
+            raise OverflowError(f"tensor: {e}") from None
     if a.dtype.kind in "OSUV":
-        if a.dtype.kind == "O" and any(isinstance(v, int) for v in a.flat):
-            raise RuntimeError("tensor: Overflow when unpacking long long: an integer does not fit in int64")
-        found = type(a.flat[0])
+        found = next((type(v) for v in a.flat if not isinstance(v, int | float | np.number | np.bool_)), type(a.flat[0]))
         if issubclass(found, str | bytes):
             raise TypeError(f"new(): invalid data type '{found.__name__}'")
         raise RuntimeError(f"Could not infer dtype of {found.__name__}")
-    if a.dtype.kind == "u":
-        raise RuntimeError("tensor: Overflow when unpacking long long: an integer does not fit in int64")
+    if a.dtype.kind == "u" and a.dtype.itemsize == 8 and (d is None or not d.is_floating_point):
+        raise _too_long(a.flat, d)
     return a
+
+
+def _too_long(numbers: Any, d: DType | None) -> Exception:
+    largest = max(numbers, key=abs)
+    if d is None or d.category != dtypes.INTEGRAL:
+        return ValueError(f"tensor: Overflow when unpacking long long: {largest} does not fit in int64")
+    try:
+        element(int(largest), d)
+    except RuntimeError as e:
+        return e
+    return ValueError(f"tensor: {largest} does not fit in {d.name}")
 
 
 def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tensor:
@@ -155,21 +182,22 @@ def _options(dtype: DType | None, device: Any, like: Tensor | None = None) -> tu
     return dtypes.as_dtype(dtype) if dtype else dtypes.get_default_dtype(), as_device(device)
 
 
-def _size(args: tuple, size: Any = None, name: str = "empty") -> Size:
-    shape = Size(shape_args(args if size is None else (size,)))
+def size_of(args: tuple, size: Any = None, name: str = "empty") -> Size:
+    """The size that the arguments of a function give: numbers, or one sequence of them."""
+    if not args and size is None:
+        raise TypeError(f"{name}() missing 1 required positional argument: 'size'")
+    shape = Size(shape_args(args if size is None else (size,), name))
     for n in shape:
-        if not hasattr(n, "__index__"):
-            raise TypeError(f"{name}(): argument 'size' must be tuple of ints, but found element of type {type(n).__name__}")
         if n < 0:
             raise RuntimeError(f"Trying to create tensor with negative dimension {n}: {list(shape)}")
-    return Size(n.__index__() for n in shape)
+    return shape
 
 
 def empty(*args: Any, size: Any = None, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
           pin_memory: bool = False, memory_format: Any = None, layout: Any = None) -> Tensor:
     """A tensor of the given shape whose elements are whatever was in memory."""
     d, where = _options(dtype, device)
-    return _finish(_empty(_size(args, size), d, where), requires_grad)
+    return _finish(_empty(size_of(args, size), d, where), requires_grad)
 
 
 def _filled(shape: Size, value: Any, d: DType, where: Any, requires_grad: bool) -> Tensor:
@@ -181,12 +209,22 @@ def _filled(shape: Size, value: Any, d: DType, where: Any, requires_grad: bool) 
     return _finish(t, requires_grad)
 
 
+def _fill_value(value: Any, d: DType | None, name: str) -> tuple[Any, DType]:
+    """A number that ``full`` was given, checked, and the type of the result."""
+    if isinstance(value, Tensor) and not value.shape:
+        value = value.item()
+    if not isinstance(value, bool | int | float | np.number | np.bool_):
+        raise TypeError(f"{name}(): argument 'fill_value' must be Number, not {type(value).__name__}")
+    d = dtypes.scalar_dtype(value) if d is None else dtypes.as_dtype(d)
+    if d.is_half:  # as in torch, what the half types cannot hold becomes infinity
+        return float(value), d
+    return element(value, d), d
+
+
 def full(size: Any, fill_value: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A tensor of the given shape in which every element is ``fill_value``."""
-    if isinstance(fill_value, Tensor):
-        fill_value = fill_value.item()
-    dtype = dtypes.scalar_dtype(fill_value) if dtype is None else dtypes.as_dtype(dtype)
-    return _filled(_size((size,), name="full"), fill_value, dtype, as_device(device), requires_grad)
+    """A tensor of the given shape in which every element is ``fill_value``; RuntimeError if the type cannot hold it."""
+    value, d = _fill_value(fill_value, dtype, "full")
+    return _filled(size_of((), size, "full"), value, d, as_device(device), requires_grad)
 
 
 def zeros(*args: Any, size: Any = None, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
@@ -199,14 +237,14 @@ def zeros(*args: Any, size: Any = None, dtype: DType | None = None, device: Any 
             [0., 0., 0.]])
     """
     d, where = _options(dtype, device)
-    return _filled(_size(args, size, "zeros"), 0, d, where, requires_grad)
+    return _filled(size_of(args, size, "zeros"), 0, d, where, requires_grad)
 
 
 def ones(*args: Any, size: Any = None, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
          layout: Any = None) -> Tensor:
     """Ones."""
     d, where = _options(dtype, device)
-    return _filled(_size(args, size, "ones"), 1, d, where, requires_grad)
+    return _filled(size_of(args, size, "ones"), 1, d, where, requires_grad)
 
 
 def empty_like(input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
@@ -220,7 +258,8 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: DType | None = None, dev
               memory_format: Any = None) -> Tensor:
     """``fill_value`` everywhere, with the shape, dtype and device of ``input`` unless given."""
     d, where = _options(dtype, device, input)
-    return _filled(input.shape, fill_value, d, where, requires_grad)
+    value, d = _fill_value(fill_value, d, "full_like")
+    return _filled(input.shape, value, d, where, requires_grad)
 
 
 def zeros_like(input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
@@ -235,8 +274,22 @@ def ones_like(input: Tensor, *, dtype: DType | None = None, device: Any = None, 
     return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def _from_values(values: np.ndarray, d: DType, device: Any, requires_grad: bool) -> Tensor:
+def _counted(values: np.ndarray, d: DType, device: Any, requires_grad: bool) -> Tensor:
+    """A tensor of computed numbers, converted to its type."""
     return _finish(tensor(values, dtype=d, device=device), requires_grad)
+
+
+def _scalar(value: Any, op: str, name: str) -> Any:
+    """A number, also given as a tensor without dimensions."""
+    if isinstance(value, Tensor):
+        if value.shape:
+            raise RuntimeError(f"{op} only supports 0-dimensional {name} tensors, but got {name} with {value.ndim} dimension(s).")
+        value = value.item()
+    elif isinstance(value, np.generic):
+        value = value.item()
+    if not isinstance(value, int | float):
+        raise TypeError(f"{op}(): argument '{name}' must be Number, not {type(value).__name__}")
+    return value
 
 
 def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: DType | None = None, device: Any = None,
@@ -249,59 +302,147 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: DType | None = 
     """
     if end is None:
         start, end = 0, start
-    start, end, step = (v.item() if isinstance(v, Tensor) else v for v in (start, end, step))
-    if step == 0:
-        raise RuntimeError("step must be nonzero")
-    if (end - start) * step < 0:
-        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
+    if not (start.__class__ is end.__class__ is step.__class__ is int):
+        start, end, step = _scalar(start, "arange", "start"), _scalar(end, "arange", "end"), _scalar(step, "arange", "step")
     if dtype is None:
-        floating = any(isinstance(v, float) for v in (start, end, step))
-        dtype = dtypes.get_default_dtype() if floating else dtypes.int64
-    dtype = dtypes.as_dtype(dtype)
-    n = math.ceil((end - start) / step)
-    if as_device(device).type == "meta":
-        return _empty((n,), dtype, as_device(device))
-    if dtype.is_floating_point:
-        values = start + step * np.arange(n, dtype=np.float64)
+        floating = isinstance(start, float) or isinstance(end, float) or isinstance(step, float)
+        d = dtypes.get_default_dtype() if floating else dtypes.int64
     else:
-        values = int(start) + int(step) * np.arange(n, dtype=np.int64)
-    return _from_values(values, dtype, device, requires_grad)
+        d = dtypes.as_dtype(dtype)
+        if d is dtypes.bool:
+            raise NotImplementedError('"arange" not implemented for bool; cast the result of another type')
+    if not d.is_floating_point:
+        if not (math.isfinite(start) and math.isfinite(end)):
+            raise RuntimeError(f"unsupported range: {start} -> {end}")
+        if d is dtypes.int64:
+            start, end, step = element(start, d), element(end, d), element(step, d) if math.isfinite(step) else 0
+    n = _steps(start, end, step)
+    where = as_device(device)
+    if where.type == "meta":
+        return _empty((n,), d, where)
+    if d.is_floating_point:
+        values = start + step * counting(n).astype(np.float64)
+    else:
+        values = counting(n)
+        if step != 1:
+            values *= element(step, dtypes.int64)
+        if start:
+            values += element(start, dtypes.int64)
+        if d is dtypes.int64 and where is CPU:
+            return _finish(make(values, (n,), kind(d, CPU)), requires_grad)
+    return _counted(values, d, where, requires_grad)
+
+
+def _steps(start: Any, end: Any, step: Any) -> int:
+    """How many numbers ``arange`` gives."""
+    if step != step or not step:
+        raise RuntimeError("step must be nonzero")
+    if not (math.isfinite(start) and math.isfinite(end)):
+        raise RuntimeError(f"unsupported range: {start} -> {end}")
+    if (end < start) if step > 0 else (end > start):
+        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
+    if isinstance(start, int) and isinstance(end, int) and isinstance(step, int):
+        return -((start - end) // step)
+    n = (float(end) - float(start)) / float(step)
+    if not math.isfinite(n):
+        raise RuntimeError(f"invalid size, possible overflow? ({start} -> {end} in steps of {step})")
+    return math.ceil(n)
+
+
+def counting(n: int) -> np.ndarray:
+    """0 to n - 1 as int64, in the memory of tensors; an error that says so where that is not enough."""
+    if n < 1 << 12:
+        return np.arange(n)
+    a = allocate_cpu(n, _INT64)
+    a[:] = np.arange(n)
+    return a
+
+
+_INT64 = np.dtype(np.int64)
+
+
+def _bound(value: Any, d: DType, op: str, name: str) -> float:
+    """Where a row of numbers begins or ends."""
+    value = _scalar(value, op, name)
+    if d is dtypes.bool:
+        raise NotImplementedError(f'"{op}" not implemented for bool; cast the result of another type')
+    return float(value if d.is_half else element(value, d))
+
+
+def _evenly(start: float, end: float, steps: int, op: str) -> np.ndarray:
+    """Evenly spaced numbers, counted from both ends, so that both are met."""
+    if steps < 0:
+        raise RuntimeError(f"number of steps must be non-negative ({op}: steps={steps})")
+    if steps < 2:
+        return np.full(steps, start)
+    with np.errstate(invalid="ignore", over="ignore"):
+        step = (end - start) / (steps - 1)
+        i = counting(steps).astype(np.float64)
+        return np.where(i < steps // 2, start + step * i, end - step * i[::-1])
 
 
 def linspace(start: Any, end: Any, steps: int, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """``steps`` evenly spaced numbers from ``start`` to ``end``, both included."""
-    d = dtype or dtypes.get_default_dtype()
-    return _from_values(np.linspace(float(start), float(end), steps), d, device, requires_grad)
+    d = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
+    steps = integer(steps, "linspace", "steps")
+    values = _evenly(_bound(start, d, "linspace", "start"), _bound(end, d, "linspace", "end"), steps, "linspace")
+    return _counted(values, d, device, requires_grad)
 
 
 def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: DType | None = None, device: Any = None,
              requires_grad: bool = False) -> Tensor:
     """``base`` to the power of evenly spaced numbers."""
-    d = dtype or dtypes.get_default_dtype()
-    return _from_values(np.logspace(float(start), float(end), steps, base=base), d, device, requires_grad)
+    d = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
+    steps = integer(steps, "logspace", "steps")
+    values = _evenly(_bound(start, d, "logspace", "start"), _bound(end, d, "logspace", "end"), steps, "logspace")
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        return _counted(np.power(float(base), values), d, device, requires_grad)
 
 
 def eye(n: int, m: int | None = None, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones on the diagonal, zeros elsewhere."""
-    return _from_values(np.eye(n, n if m is None else m), dtype or dtypes.get_default_dtype(), device, requires_grad)
+    n = integer(n, "eye", "n")
+    m = n if m is None else integer(m, "eye", "m")
+    for name, size in (("n", n), ("m", m)):
+        if size < 0:
+            raise RuntimeError(f"{name} must be greater or equal to 0, got {size}")
+    t = zeros(n, m, dtype=dtype)
+    if n and m:
+        t._buf[: min(n, m) * m : m + 1] = ones(1, dtype=t.dtype)._buf
+    return _finish(movement.to(t, as_device(device)) if device is not None else t, requires_grad)
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
-    """Coordinate grids from vectors: the first index first (``"ij"``), or x before y (``"xy"``)."""
+    """Coordinate grids from vectors: the first index first (``"ij"``), or x before y (``"xy"``).
+
+    >>> import numtorch as torch
+    >>> x, y = torch.meshgrid(torch.tensor([1, 2, 3]), torch.tensor([4, 5]), indexing="xy")
+    >>> x
+    tensor([[1, 2, 3],
+            [1, 2, 3]])
+    """
     if indexing not in ("ij", "xy"):
         raise RuntimeError(f'meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
     vectors = list(tensors[0] if len(tensors) == 1 and isinstance(tensors[0], list | tuple) else tensors)
-    swap = indexing == "xy" and len(vectors) >= 2
-    if swap:
-        vectors[0], vectors[1] = vectors[1], vectors[0]
+    if not vectors:
+        raise RuntimeError("meshgrid expects a non-empty TensorList")
+    for i, v in enumerate(vectors):
+        if not isinstance(v, Tensor):
+            raise TypeError(f"meshgrid(): expected Tensor as element {i}, but got {type(v).__name__}")
+        if v.ndim > 1:
+            raise RuntimeError(f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got shape {list(v.shape)} at position {i}")
+        if v.dtype is not vectors[0].dtype:
+            raise RuntimeError("torch.meshgrid expects all tensors to have the same dtype, but got "
+                               f"{vectors[0].dtype.name} and {v.dtype.name}")
+        if v.device != vectors[0].device:
+            raise RuntimeError(f"torch.meshgrid expects all tensors to have the same device, but got {vectors[0].device} and {v.device}")
     shape = tuple(v.shape.numel() for v in vectors)
     grids = []
     for i, v in enumerate(vectors):
         at = [1] * len(shape)
         at[i] = shape[i]
         grids.append(movement.expand_to(movement.reshape(v, at), shape))
-    if swap:
-        grids[0], grids[1] = grids[1], grids[0]
+    if indexing == "xy" and len(vectors) >= 2:
         grids = [movement.transpose(v, 0, 1) for v in grids]
     return tuple(grids)
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from numtorch._tensor import Tensor, alias, empty, make
+from numtorch.arguments import integer
 from numtorch.dispatch.cost import nbytes, numel, picks
 from numtorch.dispatch.op import op, wrote
 from numtorch.dispatch.program import shared_from
@@ -132,6 +133,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
     if padding_idx is None:
         skip = -1
     else:
+        padding_idx = integer(padding_idx, "embedding", "padding_idx")
         if not -n <= padding_idx < n:
             raise AssertionError(f"Padding_idx must be within num_embeddings ({n} rows), got {padding_idx}")
         skip = padding_idx % n

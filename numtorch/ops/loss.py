@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from numtorch._tensor import Tensor, empty, new
+from numtorch.arguments import integer
 from numtorch.dispatch.cost import per_input, per_output, picks
 from numtorch.dispatch.op import op, primitive
 from numtorch.dispatch.program import shared_from
@@ -215,6 +216,8 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, i
     tensor(0.6931)
     """
     ndim = len(input.shape)
+    if ignore_index.__class__ is not int:
+        ignore_index = integer(ignore_index, "cross_entropy", "ignore_index")
     if weight is None and reduction == "mean" and not label_smoothing and ndim >= 2 and len(target.shape) == ndim - 1:
         return mean_cross_entropy(input, target, ignore_index)
     _check_reduction(reduction)
@@ -283,6 +286,8 @@ def _reduced(loss: Tensor, weights: Tensor, reduction: str) -> Tensor:
 def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100,
              reduction: str = "mean") -> Tensor:
     """``-input[target]`` for log probabilities ``input``: (C), (N, C) or (N, C, d1, ...)."""
+    if ignore_index.__class__ is not int:
+        ignore_index = integer(ignore_index, "nll_loss", "ignore_index")
     if weight is None and reduction == "mean" and len(input.shape) == 2 and len(target.shape) == 1 and target._k.dtype is int64:
         (rows, _), (labels,) = input.shape, target.shape
         if rows == labels:

@@ -10,6 +10,7 @@ import numpy as np
 
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty, new
+from numtorch.arguments import Dims, dimensions
 from numtorch.device import CPU
 from numtorch.dispatch.cost import per_input, per_output
 from numtorch.dispatch.op import op, primitive
@@ -124,7 +125,7 @@ def _(g, x, *, dims, minus, keepdim):
     return scaled_difference(x, mean(x, dims, True), slope if keepdim else reshape(slope, shape))
 
 
-_dims = lru_cache(maxsize=1024)(wrap_dims)
+_dims = lru_cache(maxsize=1024)(wrap_dims)  # of what ``dimensions`` has checked
 
 
 def var(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None) -> Tensor:
@@ -132,7 +133,7 @@ def var(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: b
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     minus = correction if correction is not None else (1 if unbiased in (None, True) else 0)
-    return variance(input, _dims(tuple(dim) if isinstance(dim, list) else dim, len(input.shape), "var"), minus, keepdim)
+    return variance(input, _dims(dimensions(dim, "var"), len(input.shape), "var"), minus, keepdim)
 
 
 def std(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None) -> Tensor:
@@ -175,7 +176,8 @@ def log_sums(x, dim):
 
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """``log(sum(exp(x)))`` without overflow."""
-    one = dim if type(dim) is int else dim[0] if isinstance(dim, tuple | list) and len(dim) == 1 else None
+    dim = dimensions(dim, "logsumexp")
+    one = dim if dim.__class__ is int else dim[0] if dim.__class__ is tuple and len(dim) == 1 else None
     y = _logsumexp(input, dim) if one is None or not input.shape.numel() else logsumexp_along(input, one)
     return y if keepdim else reshape(y, reduced_shape(input.shape, wrap_dims(dim, len(input.shape), "logsumexp"), False))
 
@@ -186,7 +188,7 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
 @op(name="norm", direct=True, public=False,
     samples=lambda: [((), None, False), ((5,), 0, True), ((3, 4), None, False), ((2, 3, 4), (0, 2), False)],
     ref=lambda x, dim, keepdim: np.sqrt(np.sum(x * x, dim, keepdims=keepdim)))
-def euclidean(x, dim: Any, keepdim: bool):
+def euclidean(x, dim: Dims, keepdim: bool):
     """The square root of the sum of squares over dimensions."""
     return reduce(codegen.ROOT_SQUARES, x, dim, keepdim, x._k.dtype)
 

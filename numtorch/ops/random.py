@@ -6,6 +6,7 @@ used; drawing n numbers moves it on by n. Differs from torch: the streams of equ
 
 from __future__ import annotations
 
+import math
 import os
 from math import ceil
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty
+from numtorch.arguments import integer, integers
 from numtorch.autograd.inplace import check_inplace, wrote
 from numtorch.device import as_device
 from numtorch.dispatch.cost import nbytes, numel, per_output
@@ -25,6 +27,7 @@ from numtorch.kernels.jit import jit, prange
 from numtorch.kernels.math import normal32, normal64, random_bits, random_block, uniform32, uniform64
 from numtorch.ops import movement
 from numtorch.ops.arithmetic import where
+from numtorch.ops.creation import size_of
 from numtorch.ops.movement import contiguous
 from numtorch.storage import Size
 
@@ -49,6 +52,8 @@ class Generator:
 
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream of a seed."""
+        if not -(1 << 63) <= int(seed) < 1 << 64:
+            raise ValueError(f"manual_seed: Overflow when unpacking long long: {seed} does not fit in 64 bits")
         self._seed, self._at = int(seed) & 0x7FFFFFFFFFFFFFFF, 0
         return self
 
@@ -149,6 +154,14 @@ def fill_integers(out, seed, at, low, span):
         high = np.int64(random_bits(seed, 2 * (at + i))) & np.int64(0x7FFFFFFF)
         bits = (high << np.int64(32)) | np.int64(random_bits(seed, 2 * (at + i) + 1))
         out[i] = low + bits % span
+
+
+@jit
+def fill_words(out, seed, at, low, span):
+    """out[i] = low + 64 random bits modulo span, where span has all 64 bits itself; 0 stands for 2**64"""
+    for i in range(out.size):
+        bits = (np.uint64(random_bits(seed, 2 * (at + i))) << np.uint64(32)) | np.uint64(random_bits(seed, 2 * (at + i) + 1))
+        out[i] = np.int64(np.uint64(low) + (bits % span if span else bits))
 
 
 @jit
@@ -307,9 +320,9 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
 
 def _draw(shape: Any, distribution: str, first: float, second: float, dtype: DType | None, device: Any, generator: Generator | None,
           requires_grad: bool = False) -> Tensor:
-    d = dtype or dtypes.get_default_dtype()
+    d = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     if not d.is_floating_point:
-        raise RuntimeError(f'"{distribution}" is not implemented for {d.name}; it draws floating-point numbers')
+        raise NotImplementedError(f'"{distribution}" is not implemented for {d.name}; it draws floating-point numbers')
     like = empty(Size(shape), dtypes.float32 if d.is_half else d, as_device(device))
     source = generator or default_generator
     y = random_like(like, distribution, *source.take(like.shape.numel()), first, second) if like.shape.numel() else like
@@ -317,16 +330,16 @@ def _draw(shape: Any, distribution: str, first: float, second: float, dtype: DTy
     return y.requires_grad_(True) if requires_grad else y
 
 
-def rand(*size: Any, generator: Generator | None = None, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
-         out: Any = None) -> Tensor:
+def rand(*args: Any, size: Any = None, generator: Generator | None = None, dtype: DType | None = None, device: Any = None,
+         requires_grad: bool = False, out: Any = None) -> Tensor:
     """Uniform numbers in [0, 1)."""
-    return _draw(movement.shape_args(size), "uniform", 0.0, 1.0, dtype, device, generator, requires_grad)
+    return _draw(size_of(args, size, "rand"), "uniform", 0.0, 1.0, dtype, device, generator, requires_grad)
 
 
-def randn(*size: Any, generator: Generator | None = None, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
-          out: Any = None) -> Tensor:
+def randn(*args: Any, size: Any = None, generator: Generator | None = None, dtype: DType | None = None, device: Any = None,
+          requires_grad: bool = False, out: Any = None) -> Tensor:
     """Numbers of the standard normal distribution."""
-    return _draw(movement.shape_args(size), "normal", 0.0, 1.0, dtype, device, generator, requires_grad)
+    return _draw(size_of(args, size, "randn"), "normal", 0.0, 1.0, dtype, device, generator, requires_grad)
 
 
 def rand_like(input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -339,46 +352,132 @@ def randn_like(input: Tensor, *, dtype: DType | None = None, device: Any = None,
     return _draw(input.shape, "normal", 0.0, 1.0, dtype or input.dtype, device or input.device, None, requires_grad)
 
 
-def randint(low: int, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: DType | None = None,
-            device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Integers from ``low`` (0) up to but not including ``high``."""
-    if size is None:
-        low, high, size = 0, low, high
-    if high <= low:
-        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
-    y = empty(Size(size), dtypes.int64, as_device("cpu"))
+def _integers(low: int, high: int, shape: Size, generator: Generator | None) -> Tensor:
+    """int64 numbers from ``low`` up to but not including ``high``, which may be 2**63, on the CPU."""
+    y = empty(shape, dtypes.int64, as_device("cpu"))
     seed, at = (generator or default_generator).take(2 * y.shape.numel())
-    fill_integers(y._buf, seed, at, int(low), int(high - low))
-    y = y.to(as_device(device), dtype or dtypes.int64)
+    span = high - low
+    if span < 1 << 63:
+        fill_integers(y._buf, seed, at, low, span)
+    else:
+        fill_words(y._buf, seed, at, low, np.uint64(span & 0xFFFFFFFFFFFFFFFF))
+    return y
+
+
+def _digits(d: DType) -> int:
+    """Binary digits of an integer that a floating type holds exactly."""
+    return 1 - int(math.log2(dtypes.finfo(d).eps))
+
+
+def _limits(d: DType) -> tuple[int, int]:
+    """The integers within the range of a type."""
+    if d is dtypes.bool:
+        return 0, 1
+    if d.is_floating_point:
+        largest = min(int(dtypes.finfo(d).max), (1 << 63) - 1)
+        return -largest, largest
+    info = dtypes.iinfo(d)
+    return info.min, info.max
+
+
+def _nearest(n: int, digits: int) -> int:
+    """An integer rounded to so many binary digits, as a floating type rounds it."""
+    shift = max(0, abs(n).bit_length() - digits)
+    half = (1 << shift) >> 1
+    low = n >> shift
+    rest = n - (low << shift)
+    return (low + (rest > half or (rest == half and half and low & 1))) << shift
+
+
+def _within(low: Any, high: Any, d: DType, name: str) -> tuple[int, int]:
+    """The bounds of random integers, checked: ints, in order, and within the range of the type. A floating type rounds: what it
+    would round to ``high`` is not drawn."""
+    low, high = integer(low, name, "low"), integer(high, name, "high")
+    if low >= high:
+        raise RuntimeError(f"{name} expects 'from' to be less than 'to', but got from={low} >= to={high}")
+    least, largest = _limits(d)
+    for what, value in (("from", low), ("to - 1", high - 1)):
+        if not least <= value <= largest:
+            raise RuntimeError(f"{name}: {what} is out of bounds for {d.name}: {value} is not in [{least}, {largest}]")
+    if d.is_floating_point:
+        digits = _digits(d)
+        if _nearest(high - 1, digits) >= high:
+            high -= 1 << ((high - 1).bit_length() - digits)
+        if _nearest(low, digits) < low:
+            low += 1 << (abs(low).bit_length() - digits)
+    return low, high
+
+
+def randint(low: Any = None, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: DType | None = None,
+            device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Integers from ``low`` (0) up to but not including ``high``; RuntimeError for bounds beyond the type.
+
+    >>> import numtorch as torch
+    >>> torch.randint(3, 4, (2,)), torch.randint(5, (2, 3)).shape
+    (tensor([3, 3]), torch.Size([2, 3]))
+    """
+    if size is None:
+        low, high, size = None, low, high
+    if high is None:
+        low, high = None, low
+    d = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
+    low, high = _within(0 if low is None else low, high, d, "randint")
+    y = _integers(low, high, size_of((), integers(size, "randint", "size"), "randint"), generator)
+    y = y.to(as_device(device), d)
     return y.requires_grad_(True) if requires_grad else y
 
 
 def randint_like(input: Tensor, low: int, high: int | None = None, *, dtype: DType | None = None, device: Any = None) -> Tensor:
     """Integers in the shape, dtype and device of ``input``."""
-    if high is None:
-        low, high = 0, low
     return randint(low, high, input.shape, dtype=dtype or input.dtype, device=device or input.device)
 
 
 def randperm(n: int, *, generator: Generator | None = None, dtype: DType | None = None, device: Any = None) -> Tensor:
-    """The integers from 0 to ``n - 1`` in random order."""
+    """The integers from 0 to ``n - 1`` in random order; RuntimeError if the type cannot hold them all."""
     from numtorch.ops.creation import from_ndarray
 
+    n, d = integer(n, "randperm", "n"), dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
+    if n < 0:
+        raise RuntimeError(f"randperm: n must be non-negative, got {n}")
+    if d is dtypes.bool:
+        raise NotImplementedError('"randperm" not implemented for bool')
+    most = 1 << _digits(d) if d.is_floating_point else _limits(d)[1]
+    if n - 1 > most:
+        raise RuntimeError(f"randperm: n cannot be greater than {most + 1} for {d.name}, which does not hold all the numbers below {n}")
+    if n >> 28:
+        empty((n,), dtypes.int64, as_device("cpu"))  # says so where memory does not suffice
     seed_, at = (generator or default_generator).take(n)
     order = np.random.Generator(np.random.Philox(key=seed_, counter=at)).permutation(n).astype(np.int64)
-    return from_ndarray(order).to(as_device(device), dtype or dtypes.int64)
+    return from_ndarray(order).to(as_device(device), d)
+
+
+def _check_deviations(std: Any) -> None:
+    """RuntimeError for a standard deviation below 0, or NaN."""
+    if not isinstance(std, Tensor):
+        if not std >= 0:
+            raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
+    elif not _lie(std, 0.0, float("inf")):
+        raise RuntimeError("normal expects all elements of std >= 0.0")
+
+
+def _lie(x: Tensor, low: float, high: float) -> bool:
+    """Whether all elements lie in [low, high]; NaN does not."""
+    from numtorch.ops.creation import to_ndarray
+
+    values = to_ndarray(x.detach().cpu())
+    return not values.size or bool(values.min() >= low and values.max() <= high)
 
 
 def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: DType | None = None,
            device: Any = None) -> Tensor:
     """Numbers of normal distributions with the given means and standard deviations."""
+    _check_deviations(std)
     if isinstance(mean, Tensor) or isinstance(std, Tensor):
-        from numtorch.storage import broadcast_shapes
-
         given = [v for v in (mean, std) if isinstance(v, Tensor)]
-        shape = broadcast_shapes(*[v.shape for v in given])
+        shape = movement.common_shape("normal", given)
         return randn(shape, generator=generator, dtype=given[0].dtype, device=given[0].device) * std + mean
-    return _draw(Size(size), "normal", float(mean), float(std), dtype, device, generator)
+    shape = size_of((), integers(size, "normal", "size"), "normal")
+    return _draw(shape, "normal", float(mean), float(std), dtype, device, generator)
 
 
 def _refill(x: Tensor, distribution: str, first: float, second: float, generator: Generator | None) -> Tensor:
@@ -398,42 +497,80 @@ def _refill(x: Tensor, distribution: str, first: float, second: float, generator
 
 def normal_(x: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Overwrite with numbers of a normal distribution."""
-    if std < 0:
-        raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
+    _check_deviations(std)
     return _refill(x, "normal", float(mean), float(std), generator)
 
 
 def uniform_(x: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Overwrite with uniform numbers in [a, b)."""
+    if x.dtype.is_floating_point:
+        most = dtypes.finfo(x.dtype).max
+        for name, bound in (("from", a), ("to", b)):
+            if not abs(bound) <= most:
+                raise RuntimeError(f"uniform_: {name} is out of bounds for {x.dtype.name}: {bound}")
+        if b - a > most:
+            raise RuntimeError(f"uniform_ expects to - from <= {most:g}, the largest {x.dtype.name}, but found from={a} and to={b}")
     if b < a:
         raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={a} > to={b}")
     return _refill(x, "uniform", float(a), float(b) - float(a), generator)
 
 
-def random_(x: Tensor, low: Any = None, high: Any = None, *, generator: Generator | None = None) -> Tensor:
-    """Overwrite with random integers."""
-    if low is not None and high is None:
+_ABSENT: Any = object()
+
+
+def random_(x: Tensor, low: Any = _ABSENT, high: Any = _ABSENT, *, generator: Generator | None = None) -> Tensor:
+    """Overwrite with random integers: from ``low`` up to but not including ``high``; with one number, from 0 up to it.
+
+    Without ``high`` (or with None) up to and including the largest integer of the type; floating types up to the largest below
+    which they hold every integer.
+
+    >>> import numtorch as torch
+    >>> bool((torch.zeros(100).random_(2, 4) >= 2).all())
+    True
+    """
+    d = x.dtype
+    if low is _ABSENT:
+        low, high = 0, None
+    elif high is _ABSENT:
         low, high = 0, low
-    if low is None:
-        low, high = 0, (2 if x.dtype is dtypes.bool else 2**24 if x.dtype is dtypes.float32 else 2**53 if x.dtype.is_floating_point
-                        else int(np.iinfo(x.dtype.storage).max))
-    return movement.copy_(x, randint(low, high, x.shape, generator=generator, device=x.device).to(x.dtype))
+    if high is None:
+        high = 1 << _digits(d) if d.is_floating_point else _limits(d)[1] + 1
+    low, high = _within(low, high, d, "random_")
+    return movement.copy_(x, _integers(low, high, x.shape, generator).to(x.device, d))
 
 
 def exponential_(x: Tensor, lambd: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Overwrite with numbers of the exponential distribution."""
+    if not x.dtype.is_floating_point:
+        raise RuntimeError(f"exponential_: the distribution is continuous, but the tensor is of {x.dtype.name}; use a floating type")
+    if not lambd > 0:
+        raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
     u = _draw(x.shape, "uniform", 0.0, 1.0, x.dtype, x.device, generator)
     return movement.copy_(x, -(1 - u).log() / lambd)
 
 
-def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
-    """1 with the probability that each element gives, else 0."""
+def _check_probabilities(p: Any, name: str) -> None:
+    if isinstance(p, Tensor):
+        if not p.dtype.is_floating_point:
+            raise NotImplementedError(f'"{name}" not implemented for probabilities of {p.dtype.name}; cast with .float()')
+        if not _lie(p, 0.0, 1.0):
+            raise RuntimeError(f"{name}: Expected all probabilities to be between 0 and 1")
+    elif not 0 <= p <= 1:
+        raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
+
+
+def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
+    """1 with the probability that each element gives, else 0; with ``p``, with that probability everywhere."""
+    _check_probabilities(input if p is None else p, "bernoulli")
+    if p is not None:
+        return bernoulli_(empty(input.shape, input.dtype, input.device), p, generator=generator)
     u = _draw(input.shape, "uniform", 0.0, 1.0, input.dtype, input.device, generator)
     return (u < input.detach()).to(input.dtype)
 
 
 def bernoulli_(x: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -> Tensor:
     """Overwrite with 1 with probability ``p``, else 0."""
+    _check_probabilities(p, "bernoulli_")
     d = x.dtype if x.dtype.is_floating_point else dtypes.float32
     u = _draw(x.shape, "uniform", 0.0, 1.0, d, x.device, generator)
     return movement.copy_(x, (u < p).to(x.dtype))
@@ -445,6 +582,14 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
 
     if input.ndim not in (1, 2):
         raise RuntimeError("prob_dist must be 1 or 2 dim")
+    num_samples = integer(num_samples, "multinomial", "num_samples")
+    if not input.dtype.is_floating_point:
+        raise RuntimeError(f"multinomial only supports floating-point dtypes for input, got: {input.dtype.name}")
+    if num_samples <= 0:
+        raise RuntimeError(f"cannot sample n_sample <= 0 samples (multinomial: num_samples={num_samples})")
+    if not replacement and num_samples > input.shape[-1]:
+        raise RuntimeError(f"cannot sample n_sample > prob_dist.size(-1) samples without replacement (multinomial: {num_samples} of "
+                           f"{input.shape[-1]})")
     weights = to_ndarray(input.detach().cpu().to(dtypes.float64)).reshape(-1, input.shape[-1])
     if not np.isfinite(weights).all() or (weights < 0).any():
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
@@ -456,7 +601,7 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
         u = to_ndarray(_draw((weights.shape[0], num_samples), "uniform", 0.0, 1.0, dtypes.float64, None, generator))
         totals = weights.cumsum(1)
         rows = [np.searchsorted(t, r * t[-1], side="right") for t, r in zip(totals, u, strict=True)]
-        drawn = np.minimum(np.array(rows), weights.shape[1] - 1)
+        drawn = np.minimum(np.array(rows, np.int64).reshape(u.shape), weights.shape[1] - 1)
     else:
         u = to_ndarray(_draw(weights.shape, "uniform", 0.0, 1.0, dtypes.float64, None, generator))
         # The first arrivals of exponential clocks with these rates are a sample without replacement.

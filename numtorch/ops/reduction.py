@@ -12,6 +12,7 @@ import numpy as np
 
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty, new, view
+from numtorch.arguments import Dims
 from numtorch.autograd.grad_mode import mode
 from numtorch.device import CPU, META
 from numtorch.dispatch.cost import moves, nbytes, reduction_work
@@ -27,7 +28,6 @@ from numtorch.storage import Kind, Size, allocate, is_contiguous, kind, wrap_dim
 
 PARALLEL_ELEMENTS = shared_from(2)
 SMALL = 1 << 12  # elements up to which a result needs no aligned buffer
-Dims = tuple[int, ...] | int | None
 
 
 def wrap_dims(dim: Any, ndim: int, op_name: str) -> tuple[int, ...]:
@@ -221,7 +221,7 @@ def _sum_type(x: Tensor, given: dtype | None) -> dtype:
 
 
 @op(direct=True, samples=_samples, ref=np.sum)
-def sum(x, dim: Any = None, keepdim: bool = False, *, dtype: Any = None):
+def sum(x, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None):
     """The sum of all elements, or over one or several dimensions. Integers add up as int64.
 
     >>> import numtorch as torch
@@ -293,7 +293,7 @@ def sum_to(x: Tensor, shape: tuple) -> Tensor:
 
 
 @op(direct=True, samples=_samples, ref=np.mean)
-def mean(x, dim: Any = None, keepdim: bool = False, *, dtype: Any = None):
+def mean(x, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None):
     """The mean of all elements, or over one or several dimensions. Floating types only.
 
     >>> import numtorch as torch
@@ -314,7 +314,7 @@ def _(g, x_shape, x_kind, *, dim, keepdim):
 
 
 @op(name="prod", direct=True, samples=_samples, ref=np.prod, public=False)
-def prod_dims(x, dim: Any = None, keepdim: bool = False, dtype: Any = None):
+def prod_dims(x, dim: Dims = None, keepdim: bool = False, dtype: Any = None):
     """The product over dimensions."""
     return reduce(codegen.PROD, x, dim, keepdim, _sum_type(x, dtype))
 
@@ -369,7 +369,7 @@ def _extreme_vjp(g: Tensor, x: Tensor, out: Tensor, dim: Any, keepdim: bool) -> 
 
 
 @op(direct=True, samples=_samples, ref=np.max)
-def amax(x, dim: Any = (), keepdim: bool = False):
+def amax(x, dim: Dims = (), keepdim: bool = False):
     """The largest element over dimensions; NaN if there is one. Equal elements share the gradient."""
     return _extreme(codegen.MAX, x, dim, keepdim)
 
@@ -380,7 +380,7 @@ def _(g, x, *, out, dim, keepdim):
 
 
 @op(direct=True, samples=_samples, ref=np.min)
-def amin(x, dim: Any = (), keepdim: bool = False):
+def amin(x, dim: Dims = (), keepdim: bool = False):
     """The smallest element over dimensions; NaN if there is one. Equal elements share the gradient."""
     return _extreme(codegen.MIN, x, dim, keepdim)
 
@@ -391,19 +391,19 @@ def _(g, x, *, out, dim, keepdim):
 
 
 @op(differentiable=False, samples=_samples, ref=np.any)
-def any(x, dim: Any = None, keepdim: bool = False):
+def any(x, dim: Dims = None, keepdim: bool = False):
     """Whether any element is nonzero."""
     return reduce(codegen.ANY, x, dim, keepdim, dtypes.bool)
 
 
 @op(differentiable=False, samples=_samples, ref=np.all)
-def all(x, dim: Any = None, keepdim: bool = False):
+def all(x, dim: Dims = None, keepdim: bool = False):
     """Whether every element is nonzero."""
     return reduce(codegen.ALL, x, dim, keepdim, dtypes.bool)
 
 
 @op(differentiable=False)
-def count_nonzero(x, dim: Any = None):
+def count_nonzero(x, dim: Dims = None):
     """How many elements are nonzero."""
     return reduce(codegen.COUNT, x, dim, False, dtypes.int64)
 

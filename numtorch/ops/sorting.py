@@ -9,6 +9,7 @@ import numpy as np
 
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty, new
+from numtorch.arguments import integer
 from numtorch.device import CPU
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
@@ -206,11 +207,12 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     indices=tensor([1, 3]))
     """
     d = wrap_dim(dim, len(input.shape), "topk")
+    k = integer(k, "topk", "k")
     if not 0 <= k <= (input.shape[d] if input.shape else 1):
         raise RuntimeError(f"topk(): selected index k out of range: k is {k}, dimension {d} of {list(input.shape)}")
     if k == 0 and not input.shape:
         return TopkReturn((empty((0,), input.dtype, input.device), empty((0,), dtypes.int64, input.device)))
-    return TopkReturn(topk_along(input, int(k), d, bool(largest)))
+    return TopkReturn(topk_along(input, k, d, bool(largest)))
 
 
 # --- the k-th -------------------------------------------------------------------------------------
@@ -275,9 +277,10 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any
     """
     d = wrap_dim(dim, input.ndim, "kthvalue")
     n = input.shape[d] if input.ndim else 1
+    k = integer(k, "kthvalue", "k")
     if not 1 <= k <= n:
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {d}: k is {k}, the dimension has {n} elements")
-    return KthvalueReturn(kth_along(input, int(k) - 1, d, bool(keepdim), cpu.NAN_LARGEST))
+    return KthvalueReturn(kth_along(input, k - 1, d, bool(keepdim), cpu.NAN_LARGEST))
 
 
 def _median(x: Tensor, dim: int | None, keepdim: bool, nan: int, name: str, result: type) -> Any:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from numtorch._tensor import Tensor
+from numtorch.arguments import integer, integers
 from numtorch.ops import movement
 from numtorch.ops.conv.forms import check, conv2d_bias_grad, conv2d_input_grad, conv2d_weight_grad, convolve, shape_text
 from numtorch.ops.movement import reshape, squeeze, unsqueeze
@@ -24,10 +23,11 @@ Numbers = tuple[int, ...]
 
 def _numbers(op: str, value: Any, dims: int, name: str, least: int, complaint: str) -> Numbers:
     """``dims`` integers of at least ``least``, from one or from as many."""
-    if isinstance(value, int | np.integer):
-        numbers: Numbers = (int(value),) * dims
+    if isinstance(value, tuple | list):
+        numbers: Numbers = integers(value, op, name)
+        numbers = numbers * dims if len(numbers) == 1 else numbers
     else:
-        numbers = tuple(value) * dims if len(value) == 1 else tuple(value)
+        numbers = (integer(value, op, name),) * dims
     if len(numbers) != dims:
         raise RuntimeError(f"expected {name} to be a single integer value or a list of {dims} values to match the convolution "
                            f"dimensions, but got {name}={list(numbers)} (in {op})")
@@ -36,15 +36,25 @@ def _numbers(op: str, value: Any, dims: int, name: str, least: int, complaint: s
     return numbers
 
 
+def _plain(numbers: Any, least: int) -> bool:
+    """Whether these are two Python ints of at least ``least``: what modules pass, and what memos may be keyed by."""
+    if numbers.__class__ is not tuple or len(numbers) != 2:
+        return False
+    a, b = numbers
+    return a.__class__ is int and b.__class__ is int and a >= least and b >= least
+
+
 def _dims_of(op: str, x: Tensor, dims: int) -> None:
     if x.ndim not in (dims + 1, dims + 2):
         raise RuntimeError(f"Expected {dims + 1}D (unbatched) or {dims + 2}D (batched) input to {op}, but got input of size: "
                            f"{shape_text(x.shape)}")
 
 
-def _groups(op: str, groups: int) -> None:
+def _groups(op: str, groups: Any) -> int:
+    groups = integer(groups, op, "groups")
     if groups < 1:
         raise RuntimeError(f"non-positive groups is not supported ({op}: groups={groups})")
+    return groups
 
 
 def _steps(op: str, stride: Any, dilation: Any, dims: int) -> tuple[Numbers, Numbers]:
@@ -105,14 +115,15 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     >>> conv2d(torch.ones(1, 1, 3, 3), torch.ones(1, 1, 2, 2)).shape
     torch.Size([1, 1, 2, 2])
     """
-    if stride.__class__ is not tuple or dilation.__class__ is not tuple or len(stride) + len(dilation) != 4 or min(stride + dilation) < 1:
+    if not (_plain(stride, 1) and _plain(dilation, 1)):
         stride, dilation = _steps("conv2d", stride, dilation, 2)
     if len(input.shape) != 4:
         _dims_of("conv2d", input, 2)
         return squeeze(conv2d(unsqueeze(input, 0), weight, bias, stride, padding, dilation, groups), 0)
-    if padding.__class__ is not tuple or len(padding) != 2 or min(padding) < 0:
+    if not _plain(padding, 0):
         input, padding = _padded("conv2d", input, weight.shape[2:], stride, padding, dilation)
-    _groups("conv2d", groups)
+    if groups.__class__ is not int or groups < 1:
+        groups = _groups("conv2d", groups)
     return convolve(input, weight, bias, stride, padding, dilation, groups)
 
 
@@ -129,7 +140,7 @@ def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     """
     _dims_of("conv1d", input, 1)
     _weight_of("conv1d", weight, 1)
-    _groups("conv1d", groups)
+    groups = _groups("conv1d", groups)
     (s,), (d,) = _steps("conv1d", stride, dilation, 1)
     if input.ndim == 2:
         return squeeze(conv1d(unsqueeze(input, 0), weight, bias, s, padding, d, groups), 0)
@@ -151,7 +162,7 @@ def conv3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     """
     _dims_of("conv3d", input, 3)
     _weight_of("conv3d", weight, 3)
-    _groups("conv3d", groups)
+    groups = _groups("conv3d", groups)
     stride, dilation = _steps("conv3d", stride, dilation, 3)
     if input.ndim == 4:
         return squeeze(conv3d(unsqueeze(input, 0), weight, bias, stride, padding, dilation, groups), 0)
@@ -180,7 +191,6 @@ def _transposed(op: str, x: Tensor, w: Tensor, b: Tensor | None, stride: Any, pa
                 dilation: Any, dims: int) -> tuple[Numbers, Numbers, Numbers, Numbers]:
     """torch's complaints; then stride, padding, dilation and the extents of the result."""
     _weight_of(op, w, dims)
-    _groups(op, groups)
     stride, dilation = _steps(op, stride, dilation, dims)
     padding = _numbers(op, padding, dims, "padding", 0, "negative padding")
     extra = _numbers(op, output_padding, dims, "output_padding", 0, "negative output_padding")
@@ -230,6 +240,7 @@ def conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, 
     torch.Size([1, 1, 4, 4])
     """
     _dims_of("conv_transpose2d", input, 2)
+    groups = _groups("conv_transpose2d", groups)
     if input.ndim == 3:
         return squeeze(conv_transpose2d(unsqueeze(input, 0), weight, bias, stride, padding, output_padding, groups, dilation), 0)
     steps = _transposed("conv_transpose2d", input, weight, bias, stride, padding, output_padding, groups, dilation, 2)
@@ -247,6 +258,7 @@ def conv_transpose1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, 
     tensor([[[ 1., 12., 20.]]])
     """
     _dims_of("conv_transpose1d", input, 1)
+    groups = _groups("conv_transpose1d", groups)
     if input.ndim == 2:
         return squeeze(conv_transpose1d(unsqueeze(input, 0), weight, bias, stride, padding, output_padding, groups, dilation), 0)
     steps = _transposed("conv_transpose1d", input, weight, bias, stride, padding, output_padding, groups, dilation, 1)
@@ -267,6 +279,7 @@ def conv_transpose3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, 
     torch.Size([1, 1, 3, 3, 3])
     """
     _dims_of("conv_transpose3d", input, 3)
+    groups = _groups("conv_transpose3d", groups)
     if input.ndim == 4:
         return squeeze(conv_transpose3d(unsqueeze(input, 0), weight, bias, stride, padding, output_padding, groups, dilation), 0)
     steps = _transposed("conv_transpose3d", input, weight, bias, stride, padding, output_padding, groups, dilation, 3)

@@ -6,6 +6,7 @@ from typing import Any
 
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, as_ndarray, empty
+from numtorch.arguments import integer
 from numtorch.dispatch.cost import nbytes, numel, picks
 from numtorch.dispatch.op import op
 from numtorch.kernels import registry
@@ -391,6 +392,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """
     from numtorch.ops.creation import zeros
 
+    num_classes = integer(num_classes, "one_hot", "num_classes")
     if tensor.dtype is not dtypes.int64:
         raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
     from numtorch.ops.reduction import max as largest

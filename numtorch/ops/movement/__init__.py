@@ -66,6 +66,7 @@ from numtorch.ops.movement.views import (
     as_strided,
     broadcast_tensors,
     broadcast_to,
+    common_shape,
     diagonal,
     expand,
     expand_as,
@@ -89,7 +90,7 @@ from numtorch.ops.movement.views import (
 
 __all__ = [
     "adjoint", "as_strided", "as_strided_scatter", "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_tensors",
-    "broadcast_to", "cast", "cat", "chunk", "clone", "column_stack", "contiguous", "copy", "copy_", "diag",
+    "broadcast_to", "cast", "cat", "chunk", "clone", "column_stack", "common_shape", "contiguous", "copy", "copy_", "diag",
     "diag_embed", "diagflat", "diagonal", "diagonal_scatter", "diff", "dsplit", "dstack", "expand", "expand_as",
     "expand_to", "fill", "fill_", "fill_diagonal_", "flatten", "flip", "fliplr", "flipud", "hsplit", "hstack",
     "move", "movedim", "narrow", "pad_ends", "permute", "ravel", "refresh_views", "repeat", "repeat_interleave",

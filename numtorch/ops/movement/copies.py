@@ -207,7 +207,7 @@ def set_like(x: Tensor, shape: tuple, source: Tensor | None = None) -> None:
 
 def resize_(x: Tensor, *shape: Any) -> Tensor:
     """Another shape; elements are kept as far as the buffer reaches, new ones are uninitialised."""
-    size = Size(shape_args(shape))
+    size = Size(shape_args(shape, "resize_"))
     have = contiguous(x)
     y = empty(size, x.dtype, x.device)
     n = min(size.numel(), x.shape.numel())

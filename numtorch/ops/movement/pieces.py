@@ -9,13 +9,15 @@ from typing import Any
 
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty, placed, side_by_side
+from numtorch.arguments import integer, integers
 from numtorch.autograd.grad_mode import mode
 from numtorch.device import CPU
 from numtorch.dispatch.op import VariadicOp, op
 from numtorch.dispatch.program import shared_from
 from numtorch.dtype import dtype
+from numtorch.errors import OutOfMemory
 from numtorch.kernels import registry, threads
-from numtorch.ops.movement.copies import copy_, to
+from numtorch.ops.movement.copies import clone, copy_, to
 from numtorch.ops.movement.copies_cpu import MOVED, join, place, planes
 from numtorch.ops.movement.launching import Plan, ready, remember
 from numtorch.ops.movement.shapes import atleast_1d, atleast_2d, atleast_3d
@@ -100,8 +102,10 @@ def _joined(parts: Any, sizes: tuple, dim: int, shape: Size) -> Tensor:
 def split(x: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces of a size (the last may be smaller), or of the given sizes, as views."""
     sizes = split_size_or_sections
-    if sizes.__class__ is not int:
-        sizes = tuple([n.__index__() for n in sizes]) if isinstance(sizes, tuple | list) else sizes.__index__()
+    if sizes.__class__ is not int or dim.__class__ is not int:
+        several = isinstance(sizes, tuple | list)
+        sizes = integers(sizes, "split", "split_sizes") if several else integer(sizes, "split", "split_size")
+        dim = integer(dim, "split", "dim")
     return split_along(x, *_sections(x.shape, sizes, dim))
 
 
@@ -112,10 +116,14 @@ def _sections(shape: tuple, sizes: Any, dim: int) -> tuple[tuple, int]:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
     n = shape[d]
     if isinstance(sizes, int):
-        if sizes < 0 or (sizes == 0 and n):
+        if sizes < 0:
             raise RuntimeError(f"split expects split_size be non-negative, but got split_size={sizes}")
+        if sizes == 0 and n:
+            raise RuntimeError(f"split_size can only be 0 if dimension size is 0, but got dimension size of {n} (split)")
         sizes = [min(sizes, n - i) for i in range(0, n, sizes)] if n else [0]
-    if sum(sizes) != n or min(sizes) < 0:
+    if min(sizes, default=0) < 0:
+        raise RuntimeError(f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={list(sizes)}")
+    if sum(sizes) != n:
         raise RuntimeError(f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {d}), "
                            f"but got split_sizes={list(sizes)}")
     return tuple(sizes), d
@@ -123,6 +131,8 @@ def _sections(shape: tuple, sizes: Any, dim: int) -> tuple[tuple, int]:
 
 def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most ``chunks`` pieces of equal size, but the last."""
+    if chunks.__class__ is not int or dim.__class__ is not int:
+        chunks, dim = integer(chunks, "chunk", "chunks"), integer(dim, "chunk", "dim")
     return split_along(x, *_chunks(x.shape, chunks, dim))
 
 
@@ -133,7 +143,18 @@ def _chunks(shape: tuple, chunks: int, dim: int) -> tuple[tuple, int]:
     if not shape:
         raise RuntimeError("chunk expects at least a 1-dimensional tensor")
     n = shape[wrap_dim(dim, len(shape), "chunk")]
+    if n == 0:
+        _countable(chunks, "chunk")
     return _sections(shape, (0,) * chunks if n == 0 else -(-n // chunks), dim)
+
+
+MOST_PIECES = 1 << 24  # a tensor each: gigabytes
+
+
+def _countable(pieces: int, op: str) -> None:
+    """An error for more pieces than can be made in a moment, most of which would be empty."""
+    if pieces > MOST_PIECES:
+        raise OutOfMemory(f"{op}: {pieces} pieces are more than fit into memory; a tensor can be cut into at most {MOST_PIECES}")
 
 
 def cat(tensors: Any, dim: int = 0) -> Tensor:
@@ -144,6 +165,8 @@ def cat(tensors: Any, dim: int = 0) -> Tensor:
     tensor([1, 2, 3])
     """
     tensors = list(tensors)
+    if dim.__class__ is not int:
+        dim = integer(dim, "cat", "dim")
     if _alike(tensors):
         first = tensors[0]
         plan = _joins.get((dim, len(tensors), first._k, first.shape))
@@ -299,6 +322,8 @@ _cat = VariadicOp("cat", _cat_body, _cat_vjp)
 def stack(tensors: Any, dim: int = 0) -> Tensor:
     """Tensors of one shape joined along a new dimension."""
     tensors = list(tensors)
+    if dim.__class__ is not int:
+        dim = integer(dim, "stack", "dim")
     alike = _alike(tensors)
     if alike:
         plan = _joins.get((dim, len(tensors), tensors[0]._k, tensors[0].shape, "stacked"))
@@ -334,12 +359,11 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
     if input.ndim == 0:
         raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
     d = wrap_dim(dim, input.ndim, "tensor_split")
-    n, cuts = input.shape[d], indices_or_sections
-    if isinstance(cuts, Tensor):
-        cuts = cuts.item() if cuts.ndim == 0 else cuts.tolist()
-    if isinstance(cuts, int):
+    n, cuts = input.shape[d], _cuts(indices_or_sections, "tensor_split")
+    if cuts.__class__ is int:
         if cuts <= 0:
             raise RuntimeError(f"number of sections must be larger than 0, got {cuts}")
+        _countable(cuts, "tensor_split")
         short, longer = divmod(n, cuts)
         cuts = [i * short + min(i, longer) for i in range(1, cuts)]
     ends = [slice_end if slice_end >= 0 else max(slice_end + n, 0) for slice_end in cuts]
@@ -349,16 +373,30 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
     return tuple(slice(input, d, a, max(a, b)) for a, b in pairwise(bounds))
 
 
+def _cuts(given: Any, op: str) -> Any:
+    """A number of pieces, or a tuple of places; both also as int64 tensors."""
+    if isinstance(given, Tensor):
+        if given.dtype is not dtypes.int64:
+            raise RuntimeError(f"{op} expected tensor_indices_or_sections to have dtype of long, but got {given.dtype.name}")
+        if given.ndim > 1:
+            raise RuntimeError(f"{op} expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional tensor, but got a "
+                               f"tensor with {given.ndim} dims")
+        given = given.tolist()
+    name = "indices_or_sections"
+    return integers(given, op, name) if isinstance(given, tuple | list) else integer(given, op, name)
+
+
 def _split_along(dim: int, least: int, name: str, text: str) -> Any:
     def split_along(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
         if input.ndim < least:
             raise RuntimeError(f"torch.{name} requires a tensor with at least {least} dimension{'s' * (least > 1)}, but got a tensor "
                                f"with {input.ndim} dimensions!")
         d = 0 if name == "hsplit" and input.ndim == 1 else dim
-        if isinstance(indices_or_sections, int) and input.shape[d] % indices_or_sections:
+        cuts = _cuts(indices_or_sections, name)
+        if cuts.__class__ is int and (cuts == 0 or input.shape[d] % cuts):
             raise RuntimeError(f"torch.{name} attempted to split along dimension {d}, but the size of the dimension {input.shape[d]} is "
-                               f"not divisible by the split_size {indices_or_sections}!")
-        return tensor_split(input, indices_or_sections, d)
+                               f"not divisible by the split_size {cuts}!")
+        return tensor_split(input, cuts, d)
 
     split_along.__name__ = split_along.__qualname__ = name
     split_along.__doc__ = text
@@ -385,6 +423,18 @@ dsplit = _split_along(2, 3, "dsplit", """``tensor_split`` along the third dimens
     """)
 
 
+def _listed(tensors: Any, op: str) -> list[Tensor]:
+    """The tensors to be joined; an error unless there are some, and nothing else."""
+    if not isinstance(tensors, tuple | list):
+        raise TypeError(f"{op}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}")
+    if not tensors:
+        raise RuntimeError(f"{op} expects a non-empty TensorList")
+    for i, x in enumerate(tensors):
+        if not isinstance(x, Tensor):
+            raise TypeError(f"{op}(): expected Tensor as element {i} in argument 0, but got {type(x).__name__}")
+    return list(tensors)
+
+
 def hstack(tensors: Any) -> Tensor:
     """Tensors joined side by side: along the second dimension, vectors along the first.
 
@@ -392,8 +442,8 @@ def hstack(tensors: Any) -> Tensor:
     >>> torch.hstack((torch.tensor([1]), torch.tensor([2, 3])))
     tensor([1, 2, 3])
     """
-    parts = [atleast_1d(x) for x in tensors]
-    return cat(parts, 0 if parts and parts[0].ndim == 1 else 1)
+    parts = [atleast_1d(x) for x in _listed(tensors, "hstack")]
+    return cat(parts, 0 if parts[0].ndim == 1 else 1)
 
 
 def vstack(tensors: Any) -> Tensor:
@@ -404,7 +454,7 @@ def vstack(tensors: Any) -> Tensor:
     tensor([[1, 2],
             [3, 4]])
     """
-    return cat([atleast_2d(x) for x in tensors], 0)
+    return cat([atleast_2d(x) for x in _listed(tensors, "vstack")], 0)
 
 
 def dstack(tensors: Any) -> Tensor:
@@ -415,7 +465,7 @@ def dstack(tensors: Any) -> Tensor:
     tensor([[[1, 3],
              [2, 4]]])
     """
-    return cat([atleast_3d(x) for x in tensors], 2)
+    return cat([atleast_3d(x) for x in _listed(tensors, "dstack")], 2)
 
 
 def column_stack(tensors: Any) -> Tensor:
@@ -426,7 +476,7 @@ def column_stack(tensors: Any) -> Tensor:
     tensor([[1, 3],
             [2, 4]])
     """
-    return cat([unsqueeze(atleast_1d(x), 1) if x.ndim <= 1 else x for x in tensors], 1)
+    return cat([unsqueeze(atleast_1d(x), 1) if x.ndim <= 1 else x for x in _listed(tensors, "column_stack")], 1)
 
 
 def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None) -> Tensor:
@@ -438,10 +488,15 @@ def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None
     """
     if input.ndim == 0:
         raise RuntimeError("diff expects input to be at least one-dimensional")
+    n, d = integer(n, "diff", "n"), wrap_dim(dim, input.ndim, "diff")
     if n < 0:
         raise RuntimeError(f"order must be non-negative but got {n}")
-    d = wrap_dim(dim, input.ndim, "diff")
     parts = [x for x in (prepend, input, append) if x is not None]
+    for x in parts:
+        if x.ndim != input.ndim:
+            raise RuntimeError(f"diff expects prepend or append to be the same dimension as input, but got {x.ndim}D and {input.ndim}D")
+    if not n:
+        return clone(input)
     y = cat(parts, d) if len(parts) > 1 else input
     for _ in range(min(n, y.shape[d])):
         size = y.shape[d]

@@ -7,6 +7,7 @@ from math import prod
 from typing import Any
 
 from numtorch._tensor import Tensor
+from numtorch.arguments import dimensions, integer
 from numtorch.autograd.grad_mode import mode
 from numtorch.device import CPU
 from numtorch.dispatch.cost import moves
@@ -24,7 +25,7 @@ from numtorch.storage import collapse, contiguous_strides, kind, wrap_dim
 
 def repeat(x: Tensor, *sizes: Any) -> Tensor:
     """The tensor repeated along each dimension, as copies."""
-    sizes = shape_args(sizes)
+    sizes = shape_args(sizes, "repeat", "repeats")
     if (x._edge is None or not mode.grad) and x._k.device is CPU:
         x = contiguous(x)
         key = (x._k, x.shape, sizes)
@@ -71,7 +72,7 @@ def tile(x: Tensor, *dims: Any) -> Tensor:
     >>> torch.tile(torch.tensor([1, 2]), (2,))
     tensor([1, 2, 1, 2])
     """
-    counts = shape_args(dims)
+    counts = shape_args(dims, "tile", "dims")
     return repeat(x, (1,) * (x.ndim - len(counts)) + tuple(counts))
 
 
@@ -86,6 +87,8 @@ def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None, *, ou
     """
     x = reshape(input, (-1,)) if dim is None else input if input.shape else reshape(input, (1,))
     d = 0 if dim is None else wrap_dim(dim, len(input.shape), "repeat_interleave")
+    if repeats.__class__ is not int and not isinstance(repeats, Tensor):
+        repeats = integer(repeats, "repeat_interleave", "repeats")
     n = x.shape[d]
     if isinstance(repeats, Tensor):
         if repeats.ndim > 1 or (repeats.shape.numel() not in (1, n)):
@@ -178,7 +181,7 @@ def flip(input: Tensor, *dims: Any) -> Tensor:
     tensor([[3, 4],
             [1, 2]])
     """
-    return flip_dims(input, _flipped(shape_args(dims), len(input.shape)))
+    return flip_dims(input, _flipped(shape_args(dims, "flip", "dims"), len(input.shape)))
 
 
 @lru_cache(maxsize=1024)
@@ -222,6 +225,7 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     tensor([[2, 4],
             [1, 3]])
     """
+    k = integer(k, "rot90", "k")
     if len(dims) != 2:
         raise RuntimeError(f"expected total rotation dims == 2, but got dims = {len(dims)}")
     a, b = (wrap_dim(d, input.ndim, "rot90") for d in dims)
@@ -280,8 +284,11 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
         n = input.shape[dims]
         if n and shifts % n:
             return roll_along(input, shifts % n, dims)
-    by = shifts if isinstance(shifts, tuple | list) else (shifts,)
-    along = () if dims is None else dims if isinstance(dims, tuple | list) else (dims,)
+    shifts, dims = dimensions(shifts, "roll", "shifts"), dimensions(dims, "roll", "dims")
+    if shifts is None:
+        raise TypeError("roll(): argument 'shifts' must be tuple of ints, not NoneType")
+    by = shifts if shifts.__class__ is tuple else (shifts,)
+    along = () if dims is None else dims if dims.__class__ is tuple else (dims,)
     if not along:
         if len(by) != 1:
             raise RuntimeError(f"shifts and dimensions must align. shifts: {len(by)}, dims:0")

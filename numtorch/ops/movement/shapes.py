@@ -7,6 +7,7 @@ from math import prod
 from typing import Any
 
 from numtorch._tensor import Tensor
+from numtorch.arguments import dimensions, integer, integers
 from numtorch.ops.movement.views import permute, reshape, transpose, unsqueeze, view_as_shape
 from numtorch.storage import fill_shape, wrap_dim
 
@@ -18,6 +19,8 @@ def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     >>> torch.flatten(torch.zeros(2, 3, 4), 1).shape
     torch.Size([2, 12])
     """
+    if start_dim.__class__ is not int or end_dim.__class__ is not int:
+        start_dim, end_dim = integer(start_dim, "flatten", "start_dim"), integer(end_dim, "flatten", "end_dim")
     target = _flat(x.shape, start_dim, end_dim)
     return x if target is None else reshape(x, target)
 
@@ -34,9 +37,18 @@ def _flat(shape: tuple, start: int, end: int) -> tuple | None:
 
 
 def unflatten(x: Tensor, dim: int, sizes: Any) -> Tensor:
-    """One dimension split into several; one size may be -1."""
-    d = wrap_dim(dim, x.ndim, "unflatten")
-    return view_as_shape(x, (*x.shape[:d], *fill_shape(tuple(sizes), x.shape[d], "unflatten"), *x.shape[d + 1 :]))
+    """One dimension split into several; one size may be -1.
+
+    >>> import numtorch as torch
+    >>> torch.unflatten(torch.zeros(2, 6), 1, (2, -1)).shape
+    torch.Size([2, 2, 3])
+    """
+    d, sizes = wrap_dim(dim, x.ndim, "unflatten"), integers(sizes, "unflatten", "sizes")
+    if not sizes:
+        raise RuntimeError("unflatten: sizes must be non-empty")
+    if not x.shape:
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions (unflatten)")
+    return view_as_shape(x, (*x.shape[:d], *fill_shape(sizes, x.shape[d], "unflatten"), *x.shape[d + 1 :]))
 
 
 def ravel(x: Tensor) -> Tensor:
@@ -45,15 +57,38 @@ def ravel(x: Tensor) -> Tensor:
 
 
 def movedim(x: Tensor, source: Any, destination: Any) -> Tensor:
-    """Dimensions moved to other positions; the rest keep their order."""
-    s = [wrap_dim(d, x.ndim, "movedim") for d in (source if isinstance(source, tuple | list) else (source,))]
-    to_ = [wrap_dim(d, x.ndim, "movedim") for d in (destination if isinstance(destination, tuple | list) else (destination,))]
-    order = [d for d in range(x.ndim) if d not in s]
-    for d, at in sorted(zip(s, to_, strict=True), key=lambda p: p[1]):
+    """Dimensions moved to other positions; the rest keep their order.
+
+    >>> import numtorch as torch
+    >>> torch.movedim(torch.zeros(2, 3, 4), 0, -1).shape
+    torch.Size([3, 4, 2])
+    """
+    if source.__class__ is not int:
+        source = dimensions(source, "movedim", "source")
+    if destination.__class__ is not int:
+        destination = dimensions(destination, "movedim", "destination")
+    return permute(x, _moved(len(x.shape), source, destination))
+
+
+@lru_cache(maxsize=1024)
+def _moved(ndim: int, source: int | tuple, destination: int | tuple) -> tuple:
+    """The order of the dimensions after a move."""
+    given = [d if d.__class__ is tuple else (d,) for d in (source, destination)]
+    if len(given[0]) != len(given[1]):
+        raise RuntimeError(f"movedim: Invalid source or destination dims: source ({list(given[0])} dims) should contain the same number of "
+                           f"dims as destination ({list(given[1])} dims)")
+    moves = []
+    for name, dims in zip(("source", "destination"), given, strict=True):
+        wrapped = [wrap_dim(d, ndim, "movedim") for d in dims]
+        if len(set(wrapped)) != len(wrapped):
+            raise RuntimeError(f"movedim: repeated dim in `{name}` ({list(dims)})")
+        moves.append(wrapped)
+    if not ndim:
+        return ()
+    order = [d for d in range(ndim) if d not in moves[0]]
+    for d, at in sorted(zip(*moves, strict=True), key=lambda p: p[1]):
         order.insert(at, d)
-    return permute(x, tuple(order))
-
-
+    return tuple(order)
 
 
 def adjoint(x: Tensor) -> Tensor:

@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 
 from numtorch import dtype as dtypes
-from numtorch._tensor import Tensor
+from numtorch._tensor import Tensor, as_ndarray, empty
+from numtorch.arguments import integer
+from numtorch.device import CPU, as_device
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
 from numtorch.dispatch.program import shared_from
 from numtorch.dtype import dtype as DType
 from numtorch.kernels import registry
 from numtorch.kernels.jit import jit, prange
-from numtorch.ops.movement.copies import clone, contiguous, copy_
+from numtorch.ops.movement.copies import clone, contiguous, copy_, to
 from numtorch.ops.movement.copies_cpu import CARRIERS, MOVED
 from numtorch.ops.movement.launching import Plan, moving, remember
 from numtorch.ops.movement.views import diagonal, select, slice
@@ -51,6 +53,7 @@ def triangle(x, diagonal: int, lower: bool):
     from numtorch.ops.creation import arange
     from numtorch.ops.movement.views import unsqueeze
 
+    diagonal = _within(diagonal, x.shape)
     rows, cols = (arange(n, device=x.device) for n in x.shape[-2:])
     return where((le if lower else ge)(cols - unsqueeze(rows, 1), diagonal), x, 0)
 
@@ -70,8 +73,13 @@ def _plan(x: Tensor, diagonal: int, lower: bool) -> Plan:
     if not x._buf.size:
         return Plan(x.shape, x._k, None)
     n, m = x.shape[-2:]
-    numbers = (x._buf.size // m, n, m, diagonal, lower)
+    numbers = (x._buf.size // m, n, m, _within(diagonal, x.shape), lower)
     return moving(keep_triangle, x._k, x.shape, numbers, CARRIERS[x._k.dtype.itemsize], shared_from(MOVED))
+
+
+def _within(diagonal: int, shape: tuple) -> int:
+    """A diagonal that passes a matrix by at most one step, so that no sum with it overflows."""
+    return max(-shape[-2] - 1, min(diagonal, shape[-1] + 1))
 
 
 @triangle.vjp
@@ -104,14 +112,28 @@ def triu(input: Tensor, diagonal: int = 0) -> Tensor:
 def _triangle(x: Tensor, diagonal: int, lower: bool, name: str) -> Tensor:
     if x.ndim < 2:
         raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
-    return triangle(x, int(diagonal), lower)
+    return triangle(x, diagonal if diagonal.__class__ is int else integer(diagonal, name, "diagonal"), lower)
 
 
 def _indices(row: int, col: int, offset: int, lower: bool, dtype: DType | None, device: Any) -> Tensor:
-    from numtorch.ops.creation import tensor
+    from numtorch.ops.creation import counting
 
-    at = np.tril_indices(row, offset, col) if lower else np.triu_indices(row, offset, col)
-    return tensor(np.stack(at), dtype=dtype or dtypes.int64, device=device)
+    op = "tril_indices" if lower else "triu_indices"
+    row, col, offset = integer(row, op, "row"), integer(col, op, "col"), integer(offset, op, "offset")
+    for name, size in (("row", row), ("col", col)):
+        if size < 0:
+            raise RuntimeError(f"{op}: {name} must be non-negative, got {size}")
+    d = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
+    if d not in (dtypes.int32, dtypes.int64):
+        raise NotImplementedError(f'"{op}" not implemented for {d.name}; use int32 or int64')
+    rows = counting(row)
+    first = np.zeros_like(rows) if lower else np.clip(rows + _within(offset, (row, col)), 0, col)
+    counts = np.clip(rows + (_within(offset, (row, col)) + 1), 0, col) if lower else col - first
+    made = empty((2, int(counts.sum(dtype=np.float64))), dtypes.int64, CPU)  # says so where memory does not suffice
+    at = as_ndarray(made)
+    at[0] = np.repeat(rows, counts)
+    at[1] = np.arange(at.shape[1]) + np.repeat(first - (np.cumsum(counts) - counts), counts)
+    return to(made, as_device(device), d)
 
 
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype: DType | None = None, device: Any = None) -> Tensor:
@@ -149,6 +171,7 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     """
     from numtorch.ops.movement.views import diagonal_backward
 
+    offset = integer(offset, "diag_embed", "offset")
     a, b = wrap_dim(dim1, input.ndim + 1, "diag_embed"), wrap_dim(dim2, input.ndim + 1, "diag_embed")
     if a == b:
         raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
@@ -259,7 +282,9 @@ def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = 
     """
     import builtins
 
-    d = wrap_dim(dim, input.ndim, "slice_scatter")
+    d, step = wrap_dim(dim, input.ndim, "slice_scatter"), integer(step, "slice_scatter", "step")
+    start = None if start is None else integer(start, "slice_scatter", "start")
+    end = None if end is None else integer(end, "slice_scatter", "end")
     if step <= 0:
         raise RuntimeError("slice step must be positive")
     first, last, _ = builtins.slice(start, end).indices(input.shape[d])

@@ -2,7 +2,7 @@
 the view's elements overlap.
 
 What follows from shape and strides alone is computed once for each: these functions are the cached ones. The strides
-of a contiguous tensor come to them as None.
+of a contiguous tensor come to them as None, and every other number as a Python int: the caches take 2.0 and True for 2 and 1.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from math import prod
 from typing import Any
 
 from numtorch._tensor import Tensor, geometry, placed, reshaped, view
+from numtorch.arguments import dimensions, integer
 from numtorch.autograd.grad_mode import mode
 from numtorch.autograd.inplace import check_inplace, wrote
 from numtorch.dispatch.cost import moves
@@ -113,7 +114,7 @@ def reshape(x: Tensor, *shape: Any) -> Tensor:
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
-    target = _filled(x.shape, shape_args(shape), "reshape")
+    target = _filled(x.shape, shape_args(shape, "reshape", "shape"), "reshape")
     if not x._k.contiguous and view_strides(x.shape, x.strides, target) is None:
         x = clone(x)
     return view_as_shape(x, target)
@@ -213,7 +214,7 @@ expand_to.op.backward_name = "ExpandBackward0"
 
 def expand(x: Tensor, *shape: Any) -> Tensor:
     """Dimensions of size 1 repeated without copying; -1 keeps a size."""
-    return expand_to(x, shape_args(shape))
+    return expand_to(x, shape_args(shape, "expand"))
 
 
 def expand_as(x: Tensor, other: Tensor) -> Tensor:
@@ -221,14 +222,36 @@ def expand_as(x: Tensor, other: Tensor) -> Tensor:
     return expand_to(x, other.shape)
 
 
-def broadcast_to(x: Tensor, shape: Any) -> Tensor:
-    """``x`` seen in a shape to which it broadcasts."""
-    return expand_to(x, tuple(shape))
+def broadcast_to(x: Tensor, *size: Any) -> Tensor:
+    """``x`` seen in a shape to which it broadcasts.
+
+    >>> import numtorch as torch
+    >>> torch.broadcast_to(torch.tensor([1, 2]), (2, 2))
+    tensor([[1, 2],
+            [1, 2]])
+    """
+    return expand_to(x, shape_args(size, "broadcast_to"))
 
 
-def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
+def common_shape(op: str, tensors: Any) -> Size:
+    """The shape to which all tensors broadcast; torch's complaint where there is none."""
+    try:
+        return broadcast_shapes(*[x.shape for x in tensors])
+    except ValueError as e:
+        dim, a, b = e.args
+        shapes = ", ".join(str(list(x.shape)) for x in tensors)
+        raise RuntimeError(f"{op}: The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension {dim}; "
+                           f"shapes {shapes} do not broadcast") from None
+
+
+def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     """All tensors in their common shape."""
-    shape = broadcast_shapes(*[x.shape for x in tensors])
+    if len(tensors) == 1 and isinstance(tensors[0], tuple | list):
+        tensors = tuple(tensors[0])
+    for i, x in enumerate(tensors):
+        if not isinstance(x, Tensor):
+            raise TypeError(f"broadcast_tensors(): expected Tensor as element {i}, but got {type(x).__name__}")
+    shape = common_shape("broadcast_tensors", tensors)
     return tuple(expand_to(x, shape) for x in tensors)
 
 
@@ -255,7 +278,9 @@ squeeze_dims.op.backward_name = "SqueezeBackward0"
 
 def squeeze(x: Tensor, dim: Any = None) -> Tensor:
     """Dimensions of size 1 removed: all of them, one, or a tuple of them."""
-    return squeeze_dims(x, _squeezable(len(x.shape), tuple(dim) if dim.__class__ is list else dim))
+    if dim is not None and dim.__class__ is not int:
+        dim = dimensions(dim, "squeeze")
+    return squeeze_dims(x, _squeezable(len(x.shape), dim))
 
 
 @lru_cache(maxsize=1024)
@@ -387,7 +412,7 @@ def unsqueeze_(x: Tensor, dim: int) -> Tensor:
 def narrow(x: Tensor, dim: int, start: Any, length: int) -> Tensor:
     """``length`` elements from ``start`` along ``dim``."""
     dim = wrap_dim(dim, x.ndim, "narrow")
-    start = int(start)
+    start, length = integer(start, "narrow", "start"), integer(length, "narrow", "length")
     n = x.shape[dim]
     start += n if start < 0 else 0
     if length < 0 or start < 0 or start + length > n:

@@ -11,6 +11,7 @@ from math import prod
 from typing import Any
 
 from numtorch._tensor import Tensor, alias, empty, new
+from numtorch.arguments import integer, integers
 from numtorch.autograd.grad_mode import mode
 from numtorch.dispatch.cost import nbytes, numel, per_output
 from numtorch.dispatch.op import op, wrote
@@ -349,7 +350,8 @@ for _device in ("cpu", "cuda"):
 
 def _row(name: str, x: Tensor, normalized_shape: Any, weight: Tensor | None, bias: Tensor | None = None) -> int:
     """Elements of a row; an error unless the input ends in ``normalized_shape``."""
-    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    given = (normalized_shape,) if isinstance(normalized_shape, int) else normalized_shape
+    shape = integers(given, name, "normalized_shape")
     return _row_length(name, x.shape, shape, None if weight is None else weight.shape, None if bias is None else bias.shape)
 
 
@@ -397,6 +399,7 @@ def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bia
     shape = input.shape
     if len(shape) < 2:
         raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {len(shape)} (group_norm)")
+    num_groups = integer(num_groups, "group_norm", "num_groups")
     if num_groups < 1 or shape[1] % num_groups:
         raise RuntimeError(f"Expected number of channels in input to be divisible by num_groups, but got input of shape {list(shape)} "
                            f"and num_groups={num_groups}")

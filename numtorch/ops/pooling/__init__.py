@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from numtorch._tensor import Tensor, empty
+from numtorch.arguments import integer, integers
 from numtorch.dispatch.cost import nbytes, numel, per_input, touched
 from numtorch.dispatch.op import op
 from numtorch.dtype import FLOATS, int64
@@ -357,7 +358,7 @@ def straight(g, x, *, kernel, stride, padding, dilation, ceil_mode):
 
 
 def _pair(value: Any, name: str, op_name: str, least: int) -> Pair:
-    pair = (value, value) if isinstance(value, int | np.integer) else tuple(value)
+    pair = value if value.__class__ is tuple else (integer(value, op_name, name),) * 2
     pair = pair * 2 if len(pair) == 1 else pair
     if len(pair) != 2:
         raise RuntimeError(f"{op_name}: {name} must either be a single int, or a tuple of two ints, got {value}")
@@ -378,8 +379,11 @@ def _checked(op_name: str, kernel: Any, stride: Any, padding: Any, dilation: Any
     return kernel, stride, padding, dilation
 
 
-def _hashable(value: Any) -> Any:
-    return tuple(value) if value.__class__ is list else value
+def _whole(value: Any, op_name: str, name: str) -> Any:
+    """A size as ``_checked`` may remember it: a Python int, or a tuple of them."""
+    if value.__class__ is int or value is None:
+        return value
+    return integers(value, op_name, name) if isinstance(value, tuple | list) else integer(value, op_name, name)
 
 
 def _images(x: Tensor, op_name: str) -> Tensor:
@@ -401,7 +405,8 @@ def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     tensor([[[[ 5.,  7.],
               [13., 15.]]]])
     """
-    geometry = _checked("max_pool2d", _hashable(kernel_size), _hashable(stride), _hashable(padding), _hashable(dilation))
+    geometry = _checked("max_pool2d", _whole(kernel_size, "max_pool2d", "kernel_size"), _whole(stride, "max_pool2d", "stride"),
+                        _whole(padding, "max_pool2d", "padding"), _whole(dilation, "max_pool2d", "dilation"))
     if len(input.shape) != 4:
         y = max_pool2d(_images(input, "max_pool2d"), *geometry, ceil_mode, return_indices)
         return tuple(movement.squeeze(v, 0) for v in y) if return_indices else movement.squeeze(y, 0)
@@ -411,7 +416,8 @@ def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
 
 def _flat(value: Any, op_name: str, name: str) -> Any:
     """A 1-D pooling's number."""
-    if isinstance(value, int | np.integer) or value is None:
+    value = _whole(value, op_name, name)
+    if value.__class__ is not tuple:
         return value
     if len(value) > 1:
         raise RuntimeError(f"{op_name}: {name} must be a single int, got {value}")
@@ -436,9 +442,12 @@ def max_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
 def avg_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
                count_include_pad: bool = True, divisor_override: int | None = None) -> Tensor:
     """The mean of each window of (N, C, H, W) or (C, H, W) images. Source: torch.nn.functional.avg_pool2d."""
+    if divisor_override is not None:
+        divisor_override = integer(divisor_override, "avg_pool2d", "divisor_override")
     if divisor_override == 0:
         raise RuntimeError("divisor must be not zero (avg_pool2d: divisor_override=0)")
-    kernel, stride, padding, _ = _checked("avg_pool2d", _hashable(kernel_size), _hashable(stride), _hashable(padding), 1)
+    kernel, stride, padding, _ = _checked("avg_pool2d", _whole(kernel_size, "avg_pool2d", "kernel_size"),
+                                          _whole(stride, "avg_pool2d", "stride"), _whole(padding, "avg_pool2d", "padding"), 1)
     if len(input.shape) != 4:
         images = _images(input, "avg_pool2d")
         return movement.squeeze(avg_pool2d(images, kernel, stride, padding, ceil_mode, count_include_pad, divisor_override), 0)
@@ -458,7 +467,8 @@ def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
 
     Source: torch.nn.functional.adaptive_avg_pool2d.
     """
-    size = (output_size, output_size) if output_size is None or isinstance(output_size, int | np.integer) else tuple(output_size)
+    size = tuple(output_size) if isinstance(output_size, tuple | list) else (output_size, output_size)
+    size = tuple([None if n is None else integer(n, "adaptive_avg_pool2d", "output_size") for n in size])
     if len(size) != 2 or any(n is not None and n < 0 for n in size):
         raise RuntimeError(f"adaptive_avg_pool2d: output_size must be 2 non-negative numbers, got {output_size}")
     if len(input.shape) != 4:

@@ -71,7 +71,9 @@ def per_channel(values: Any, dtype: Any, what: str, c: int) -> np.ndarray:
     """``mean`` or ``std`` as an array of one value, or one for each of ``c`` channels."""
     if not isinstance(values, Iterable):
         values = (values,)
-    return _per_channel(tuple(map(float, values)), dtype, what, c)
+    numbers = tuple(map(float, values))
+    made = _per_channel.__wrapped__ if 0.0 in numbers else _per_channel  # to a memo -0.0 is 0.0
+    return made(numbers, dtype, what, c)
 
 
 @lru_cache(maxsize=64)  # samples come by the ten thousand with the same few numbers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import json
 import os
 import sys
 import time
@@ -28,6 +29,7 @@ def main() -> int:
     p.add_argument("--no-torch", action="store_true", help="safety and consistency only")
     p.add_argument("--narrow", action="store_true", help="few types, so that little is compiled")
     p.add_argument("--each", type=int, default=1, help="how many findings of a function and category are printed")
+    p.add_argument("--log", help="a file to which each finding is appended as it is found, as a line of JSON")
     p.add_argument("--only", help="categories to print, separated by commas")
     given = p.parse_args()
     torch = runner.prepare(not given.no_torch)
@@ -38,7 +40,11 @@ def main() -> int:
     seen: collections.Counter = collections.Counter()
     kept: dict[tuple, list] = collections.defaultdict(list)
 
+    log = open(given.log, "a", buffering=1) if given.log else None
+
     def report(f: runner.Finding) -> None:
+        if log is not None:
+            log.write(json.dumps([f.category, f.name, f.what, f.call, f.index]) + "\n")
         key = f.category, f.name
         seen[key] += 1
         if len(kept[key]) < given.each:

@@ -8,10 +8,13 @@ import json
 import os
 import sys
 import time
+from importlib import import_module
+from typing import Any
 
 from tests.fuzz import runner
-from tests.fuzz.calls import read
+from tests.fuzz.calls import Call, read
 from tests.fuzz.generate import Calls
+from tests.fuzz.minimise import minimise
 
 WORST = ("crash", "hang", "memory", "process_state", "unwritten", "wrong", "wrong_grad", "wrong_state", "grad_missing", "grad_refused",
          "slow", "refused", "accepted", "error_kind", "error_words", "error_class")
@@ -25,6 +28,7 @@ def main() -> int:
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--ops", help="a regular expression that functions' names match: 'F.conv', '^Tensor.*_$'")
     p.add_argument("--replay", help="a printed call, or several separated by semicolons, of which the last is judged")
+    p.add_argument("--minimise", action="store_true", help="with --replay: make the call small")
     p.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     p.add_argument("--no-torch", action="store_true", help="safety and consistency only")
     p.add_argument("--narrow", action="store_true", help="few types, so that little is compiled")
@@ -34,17 +38,14 @@ def main() -> int:
     given = p.parse_args()
     torch = runner.prepare(not given.no_torch)
     if given.replay:
-        status, found = runner.alone(read(given.replay), torch)
-        print(status, *([found] if status != "ok" else [f"\n  {c}: {w}" for c, w in found] or ["nothing is wrong"]))
-        return int(status != "ok" or bool(found))
+        return replay(read(given.replay), torch, given.minimise)
     seen: collections.Counter = collections.Counter()
     kept: dict[tuple, list] = collections.defaultdict(list)
 
-    log = open(given.log, "a", buffering=1) if given.log else None
-
     def report(f: runner.Finding) -> None:
-        if log is not None:
-            log.write(json.dumps([f.category, f.name, f.what, f.call, f.index]) + "\n")
+        if given.log:
+            with open(given.log, "a") as log:
+                log.write(json.dumps([f.category, f.name, f.what, f.call, f.index]) + "\n")
         key = f.category, f.name
         seen[key] += 1
         if len(kept[key]) < given.each:
@@ -67,6 +68,26 @@ def main() -> int:
     print(f"\n{r.done} calls in {took:.0f} s ({r.done / max(took, 1e-9):.0f} a second), {sum(seen.values())} findings, "
           f"{len(r.torch_deaths)} deaths of torch")
     return int(bool(seen))
+
+
+def replay(calls: list[Call], torch: Any, small: bool) -> int:
+    """Run calls in a process of their own and say what is wrong with the last."""
+    status, found = runner.alone(calls, torch)
+    if small and (status != "ok" or found):
+        wanted = (status, found[0][0] if status == "ok" else "")
+
+        def still(call: Call) -> bool:
+            now, what = runner.alone([*calls[:-1], call], torch)
+            return now == wanted[0] and (now != "ok" or wanted[1] in [c for c, _ in what])
+
+        calls = [*calls[:-1], minimise(calls[-1], still)]
+        status, found = runner.alone(calls, torch)
+        print("; ".join(map(repr, calls)))
+    for lib in (import_module("numtorch"), torch):
+        if lib is not None and status == "ok":
+            print(f"{lib.__name__:>8}: {runner.shown(calls, lib)}")
+    print(status, *([found] if status != "ok" else [f"\n  {c}: {w}" for c, w in found] or ["nothing is wrong"]))
+    return int(status != "ok" or bool(found))
 
 
 if __name__ == "__main__":

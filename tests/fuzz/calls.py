@@ -190,8 +190,8 @@ def _numpy(dtype: str) -> Any:
 class Made:
     """A call's arguments in one library: tensors, and the leaves that gradients go to."""
 
-    def __init__(self, call: Call, lib: Any):
-        self.lib = lib
+    def __init__(self, call: Call, lib: Any, contiguous: bool = False):
+        self.lib, self.contiguous = lib, contiguous
         self.tensors: list = []
         self.bases: list = []
         self.leaves: list = []
@@ -242,4 +242,4 @@ class Made:
                 x = x.expand(a[0])
             else:
                 x = x.as_strided(*a)
-        return x
+        return x.detach().clone() if steps and self.contiguous else x

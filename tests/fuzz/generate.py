@@ -480,12 +480,17 @@ class Calls:
             raise ValueError(f"no function's name matches {only!r}")
 
     def __getitem__(self, i: int) -> Call:
+        return self.pair(i - 1)[0] if self.is_twin(i) else self.pair(i)[1]
+
+    def is_twin(self, i: int) -> bool:
+        """Whether a call is the one before without its changes: a mistake must not be remembered for what is right."""
+        return i % 8 == 7 and self.pair(i - 1)[0] != self.pair(i - 1)[1]
+
+    def pair(self, i: int) -> tuple[Call, Call]:
+        """A call before and after it is changed."""
         g = Gen(f"{self.seed}:{i}", self.narrow)
-        f = g.r.choice(self.functions)
-        call = base_call(g, f)
+        base = call = base_call(g, g.r.choice(self.functions))
         if g.chance(0.5):
             for _ in range(g.one(1, 1, 1, 2, 2, 3)):
                 call = g.r.choices(MUTATIONS, _WEIGHTS)[0][1](g, call)
-        return call
-
-
+        return base, call

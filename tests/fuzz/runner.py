@@ -23,6 +23,7 @@ from tests.fuzz.calls import Call
 from tests.fuzz.generate import Calls
 
 PATIENCE = 60.0  # seconds for a call, with what it may have to compile
+SAY = 60.0  # seconds between lines about how far it is
 BATCH = 4000  # calls of a process: what they leave in memory goes with it
 
 
@@ -40,19 +41,10 @@ class Finding:
         return self.call.split("'")[1]
 
 
-class Job:
-    """A process at a range of calls."""
-
-    def __init__(self, slot: int, todo: list[tuple[int, int]]):
-        self.slot, self.todo = slot, todo
-        self.pid = 0
-        self.at = (0, 0)
-
-
 class Runner:
     """All calls of a run."""
 
-    def __init__(self, calls: Any, torch: Any, jobs: int, report: Callable[[Finding], None], threads: bool = True):
+    def __init__(self, calls: Calls, torch: Any, jobs: int, report: Callable[[Finding], None], threads: bool = True):
         self.calls, self.torch, self.report, self.threads = calls, torch, report, threads
         self.jobs = jobs
         self.shared = np.frombuffer(mmap.mmap(-1, 4096), np.int64).reshape(-1, 8)
@@ -71,6 +63,7 @@ class Runner:
         running: dict[int, tuple[int, int, int]] = {}  # slot: (pid, next, stop)
         moved: dict[int, tuple[int, float]] = {}
         free = list(range(self.jobs))
+        self.started = said = time.monotonic()
         pipes: dict[int, Any] = {}
         while pending or running:
             while free and pending:
@@ -79,6 +72,10 @@ class Runner:
                 running[slot], pipes[slot] = self._fork(slot, a, b), self._files[slot]
                 moved[slot] = (-1, time.monotonic())
             time.sleep(0.05)
+            if time.monotonic() - said > SAY:
+                said = time.monotonic()
+                n = self.done + sum(int(self.shared[slot, 0]) - a for slot, (_, a, _) in running.items())
+                print(f"{n} calls in {said - self.started:.0f} s", file=sys.stderr, flush=True)
             for slot, (pid, a, b) in list(running.items()):
                 self._drain(pipes[slot])
                 at = int(self.shared[slot, 0]) * 4 + int(self.shared[slot, 1])
@@ -166,7 +163,8 @@ class Runner:
             shared[0] = i
             call = self.calls[i]
             for category, what in checker.check(call, i, i not in self.without_torch):
-                sink.write(json.dumps([i, category, what, repr(call)]) + "\n")
+                text = f"{self.calls[i - 1]!r}; {call!r}" if self.calls.is_twin(i) else repr(call)
+                sink.write(json.dumps([i, category, what, text]) + "\n")
         shared[0] = b
 
     def _drain(self, lines: _Lines) -> None:
@@ -249,6 +247,26 @@ def alone(call: Call | list[Call], torch: Any, patience: float = PATIENCE, index
     return "crash", f"{_death(status)} {where[0] if where else ''}"
 
 
+def shown(todo: list[Call], lib: Any) -> str:
+    """What the last of some calls gives, as text."""
+    out = [worker.outcome(c, lib) for c in todo][-1]
+    if out.error is not None:
+        return f"{type(out.error).__name__}: {str(out.error)[:300]}"
+    text = _text(out.value)
+    if out.grads:
+        text += f", gradients {_text(tuple(out.grads))}"
+    return text + (f", backward raises {out.backward_error!r}" if out.backward_error else "")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_text, value))})"
+    if hasattr(value, "values"):
+        few = value.values is not None and value.values.size <= 12
+        return f"{value!r}{value.values.tolist() if few else ''}{' grad' if value.grad else ''}"
+    return repr(value)
+
+
 def prepare(with_torch: bool) -> Any:
     """Guards before the first kernel; torch, or None."""
     import numtorch
@@ -265,7 +283,3 @@ def prepare(with_torch: bool) -> Any:
         guard.install()
     numtorch.ones(1) + 1  # what every process would import
     return torch
-
-
-def calls(seed: int, only: str | None, narrow: bool) -> Calls:
-    return Calls(seed, only, narrow)

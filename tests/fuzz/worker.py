@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import resource
 import time
 from collections.abc import Callable
@@ -12,14 +13,15 @@ import numpy as np
 
 import numtorch
 from tests.fuzz import decided, guard
-from tests.fuzz.calls import Call
-from tests.fuzz.compare import RANDOM, Leaf, Outcome, as_float64, difference, differences, run
+from tests.fuzz.calls import Call, Made, T
+from tests.fuzz.compare import RANDOM, Leaf, Outcome, as_float64, difference, differences, run, scale_of
 from tests.fuzz.surface import of
 
 IDLE, OURS, TORCH = 0, 1, 2
 SLOW = 3.0  # seconds, without compiling
 MEMORY = 6 << 30  # bytes beyond what the process has at its start
-Report = Callable[[str, str], None]
+# Functions that say or change how a tensor lies in memory, or write to it through another view.
+LAYOUT = re.compile(r"strid|contiguous|storage|resize|view|detach_|_$|__i|setitem|numpy|__array")
 
 
 def limit_memory(nbytes: int = MEMORY) -> None:
@@ -78,6 +80,8 @@ class Checker:
         self.torch, self.phase = torch, phase
         self.state = State()
         self.done = 0
+        gc.collect()
+        gc.freeze()
 
     def check(self, call: Call, i: int, with_torch: bool = True) -> list[tuple[str, str]]:
         """(category, what) for everything that is wrong."""
@@ -106,7 +110,7 @@ class Checker:
             found.append(("error_kind", f"ours {type(ours.error).__name__}: {str(ours.error)[:150]}"))
         self.phase(IDLE)
         self.done += 1
-        if self.done % 200 == 0:
+        if self.done % 500 == 0:
             gc.collect()
         return [(c, w) for c, w in found if decided.reason(call, c, w) is None]
 
@@ -138,6 +142,14 @@ class Checker:
             if second.error is not None or not _identical(a, b):
                 how = difference(_t(b), _t(a), 1.0) or second.error
                 return [("unwritten", f"{part} differs when fresh memory holds something else: {how}")]
+        if self.torch is None and any(isinstance(v, T) and v.view for v in call.leaves()) and not LAYOUT.search(call.name):
+            third = Outcome(error=None)
+            try:
+                third = run(call, numtorch, Made(call, numtorch, contiguous=True))
+            except Exception as e:
+                third.error = e
+            if third.error is not None or (how := difference(_t(third.value), _t(ours.value), scale_of(call))) is not None:
+                return [("layout", f"contiguous copies give another result: {third.error or how}")]
         return []
 
 

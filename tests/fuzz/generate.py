@@ -6,7 +6,10 @@ what parameters are called (``_named``). Then, half of the time, up to three cha
 
 from __future__ import annotations
 
+import itertools
 import random
+import re
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -21,19 +24,30 @@ HUGE = (2**31 - 1, 2**31, -(2**31), 2**40, 2**62, 2**63 - 1, -(2**63), 2**63, -(
 SMALL = (0, 1, -1, 2, -2, 3, -3, 5, 7, 100, -100)
 NUMBERS = (0.0, -0.0, 0.5, 1.0, -1.0, 2.0, -2.5, 1e-8, 1e30, inf, -inf, nan, 3, True, 255, 300, -129, 2**40)
 WRONG = (None, "mean", "", [], [1], (), (1, 2), 1.0, 2.5, True, 3 + 0j, {}, b"x", nan)
-WIDE = ("float32",) * 14 + ("float64",) * 3 + ("int64",) * 4 + ("float16", "bfloat16", "int32", "bool", "uint8", "int8", "int16")
 NARROW = ("float32",) * 9 + ("int64",) * 2 + ("bool",)
 SIZES = (1, 2, 3, 4, 5, 5, 7, 8, 9, 16, 17)
 LARGE = (31, 33, 64, 65, 100, 129)
 COMBINE = ("sum", "prod", "mean", "amax", "amin")
 
 
+@cache
+def palette(name: str, narrow: bool = False) -> tuple:
+    """The types that a function is mostly called with: not all for each, since every one is a kernel to compile."""
+    if narrow:
+        return NARROW
+    n = zlib.crc32(name.strip("_").encode())
+    half, small = ("float16", "bfloat16")[n % 2], ("int32", "int16", "int8", "uint8")[n // 2 % 4]
+    return ("float32",) * 14 + ("float64",) * 3 + ("int64",) * 4 + (half, half, small, "bool")
+
+
 class Gen:
     """Draws the parts of one call."""
 
-    def __init__(self, seed: Any, narrow: bool = False):
+    def __init__(self, seed: Any, name: str = "", narrow: bool = False):
         self.r = random.Random(seed)
         self.narrow = narrow
+        self.palette = palette(name, narrow)
+        self.last = ""
 
     # --- numbers ----------------------------------------------------------------------------------
     def one(self, *of: Any) -> Any:
@@ -75,10 +89,13 @@ class Gen:
 
     # --- tensors ----------------------------------------------------------------------------------
     def dtype(self, kinds: tuple | None = None) -> str:
-        names = NARROW if self.narrow else WIDE
+        names = self.palette
         if kinds is not None:
-            names = tuple(n for n in names if n in kinds) or (kinds[:1] if self.narrow else kinds)
-        return self.r.choice(names)
+            names = tuple(n for n in names if n in kinds) or kinds[:1]
+        elif self.last and self.chance(0.8):
+            return self.last  # operands are mostly of one type
+        self.last = self.r.choice(names)
+        return self.last
 
     def t(self, shape: tuple | None = None, dtype: str | None = None, fill: Any = None, grad: float = 0.35, strided: float = 0.35) -> T:
         shape = self.shape() if shape is None else tuple(shape)
@@ -96,7 +113,7 @@ class Gen:
 
     def i(self, shape: tuple, n: int, negative: float = 0.0, **more: Any) -> T:
         """Positions below n."""
-        dtype = "int64" if self.narrow or self.chance(0.93) else self.one("int32", "int32", "int16", "uint8", "int8")
+        dtype = "int64" if self.narrow or self.chance(0.95) else self.one("int32", "int32", "int16", "uint8", "int8")
         return self.t(shape, dtype, ("around", n) if self.chance(negative) else ("index", n), grad=0, **more)
 
     def strided(self, x: T) -> T:
@@ -152,11 +169,10 @@ class Gen:
 
 # --- what parameters are called ----------------------------------------------------------------------
 
-DTYPE_NAMES = ("float32", "float64", "int64", "bool", "float16")
 BY_NAME: dict[str, Callable[[Gen, tuple], Any]] = {
     "dim": lambda g, s: g.dims(len(s)), "dims": lambda g, s: g.dims(len(s)),
     **{n: lambda g, s: g.dim(len(s)) for n in ("dim0", "dim1", "dim2", "start_dim", "end_dim", "dimension", "axis", "source_dim")},
-    "dtype": lambda g, s: g.one(None, D(g.one(*DTYPE_NAMES))),
+    "dtype": lambda g, s: g.one(None, D(g.r.choice(g.palette))),
     "out": lambda g, s: g.t(s if g.chance(0.6) else (0,) if g.chance(0.5) else g.partner(s), grad=0.05),
     "device": lambda g, s: g.one(None, "cpu"), "generator": lambda g, s: None, "memory_format": lambda g, s: None,
     "memo": lambda g, s: {}, "layout": lambda g, s: None, "requires_grad": lambda g, s: g.chance(0.5),
@@ -339,6 +355,10 @@ def _resized(g: Gen, x: T) -> T:
     return g.strided(y) if g.chance(0.3) else y
 
 
+def _retyped(g: Gen, x: T) -> T:
+    return replace(x, dtype=g.r.choice(g.palette if g.narrow or g.chance(0.7) else DTYPES), grad=False)
+
+
 def _wild_view(g: Gen, x: T) -> T:
     shape = x.final
     way = g.one("slice", "as_strided", "expand", "permute", "select", "strided")
@@ -411,7 +431,7 @@ def _out(g: Gen, call: Call) -> Call:
 
 MUTATIONS: list[tuple[int, Callable[[Gen, Call], Call]]] = [
     (10, lambda g, c: _change(g, c, T, lambda x: _resized(g, x))),
-    (5, lambda g, c: _change(g, c, T, lambda x: replace(x, dtype=g.dtype() if g.narrow else g.one(*DTYPES), grad=False))),
+    (5, lambda g, c: _change(g, c, T, lambda x: _retyped(g, x))),
     (6, lambda g, c: _change(g, c, T, lambda x: _wild_view(g, x))),
     (6, lambda g, c: _change(g, c, T, lambda x: replace(x, fill=g.one("special", "limits", "same", "zero", ("value", 1))))),
     (3, lambda g, c: _change(g, c, T, lambda x: replace(x, fill=("around", g.one(2, 5, 20, 2**31)) if x.dtype in INTEGRAL else "special"))),
@@ -472,10 +492,12 @@ class Calls:
     """The calls of a seed."""
 
     def __init__(self, seed: int, only: str | None = None, narrow: bool = False):
-        import re
+        from tests.fuzz.recipes import RECIPES
 
         self.seed, self.narrow = seed, narrow
         self.functions = [f for f in functions() if only is None or re.search(only, f.name)]
+        # Where more can go wrong there are more calls.
+        self.weights = list(itertools.accumulate(1 + (f.short.rstrip("_") in RECIPES) + 2 * f.name.startswith("F.") for f in self.functions))
         if not self.functions:
             raise ValueError(f"no function's name matches {only!r}")
 
@@ -488,8 +510,10 @@ class Calls:
 
     def pair(self, i: int) -> tuple[Call, Call]:
         """A call before and after it is changed."""
-        g = Gen(f"{self.seed}:{i}", self.narrow)
-        base = call = base_call(g, g.r.choice(self.functions))
+        r = random.Random(f"{self.seed}:{i}")
+        f = r.choices(self.functions, cum_weights=self.weights)[0]
+        g = Gen(r.random(), f.short, self.narrow)
+        base = call = base_call(g, f)
         if g.chance(0.5):
             for _ in range(g.one(1, 1, 1, 2, 2, 3)):
                 call = g.r.choices(MUTATIONS, _WEIGHTS)[0][1](g, call)

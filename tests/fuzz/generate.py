@@ -497,7 +497,8 @@ class Calls:
         self.seed, self.narrow = seed, narrow
         self.functions = [f for f in functions() if only is None or re.search(only, f.name)]
         # Where more can go wrong there are more calls.
-        self.weights = list(itertools.accumulate(1 + (f.short.rstrip("_") in RECIPES) + 2 * f.name.startswith("F.") for f in self.functions))
+        weights = [1 + (f.short.rstrip("_") in RECIPES) + 2 * f.name.startswith("F.") for f in self.functions]
+        self.weights = list(itertools.accumulate(weights))
         if not self.functions:
             raise ValueError(f"no function's name matches {only!r}")
 

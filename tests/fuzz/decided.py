@@ -12,6 +12,12 @@ from typing import Any
 DECIDED: list[tuple[str, str, Callable[[Any, str], Any] | None, str]] = [
     (r".*", "error_class", None,
      "which of TypeError, ValueError, IndexError and RuntimeError a wrong argument raises differs from op to op in torch"),
+    (r".*", "error_kind", lambda c, s: re.search(r"ours AttributeError: '\w+' object has no attribute", s),
+     "what is given in a tensor's place and is none is found out by what it lacks: asking first would cost every call"),
+    (r".*", "error_words", lambda c, s: re.search(r"ours TypeError: ('\w+' object is not|unhashable type|object of type)", s),
+     "a value of the wrong kind may raise Python's own TypeError"),
+    (r"Tensor\..*", "accepted", lambda c, s: "out" in c.kwargs and s.startswith("torch TypeError"),
+     "methods are the functions themselves, which take out= as well"),
     (r".*", "accepted", lambda c, s: "not implemented for" in s or "not supported" in s,
      "types that torch's CPU kernels have not been written for are computed here"),
 ]

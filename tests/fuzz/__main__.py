@@ -6,6 +6,7 @@ import argparse
 import collections
 import json
 import os
+import re
 import sys
 import time
 from importlib import import_module
@@ -13,7 +14,7 @@ from typing import Any
 
 from tests.fuzz import runner
 from tests.fuzz.calls import Call, read
-from tests.fuzz.generate import Calls
+from tests.fuzz.generate import Calls, Listed
 from tests.fuzz.minimise import minimise
 
 WORST = ("crash", "hang", "memory", "process_state", "unwritten", "wrong", "wrong_grad", "wrong_state", "grad_missing", "grad_refused",
@@ -28,6 +29,7 @@ def main() -> int:
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--ops", help="a regular expression that functions' names match: 'F.conv', '^Tensor.*_$'")
     p.add_argument("--replay", help="a printed call, or several separated by semicolons, of which the last is judged")
+    p.add_argument("--recheck", help="a file that --log has written: run its calls, one of each function and category, once more")
     p.add_argument("--minimise", action="store_true", help="with --replay: make the call small")
     p.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     p.add_argument("--no-torch", action="store_true", help="safety and consistency only")
@@ -54,8 +56,13 @@ def main() -> int:
             print(f"{f.category}: {f.what}\n    {f.call}", flush=True)
 
     started = time.monotonic()
-    r = runner.Runner(Calls(given.seed, given.ops, given.narrow), torch, given.jobs, report)
-    r.run(given.start, given.start + given.calls)
+    if given.recheck:
+        listed = logged(given.recheck, given.ops)
+        r = runner.Runner(listed, torch, given.jobs, report)
+        r.run(0, len(listed))
+    else:
+        r = runner.Runner(Calls(given.seed, given.ops, given.narrow), torch, given.jobs, report)
+        r.run(given.start, given.start + given.calls)
     took = time.monotonic() - started
     wanted = given.only.split(",") if given.only else WORST
     for category in wanted:
@@ -68,6 +75,17 @@ def main() -> int:
     print(f"\n{r.done} calls in {took:.0f} s ({r.done / max(took, 1e-9):.0f} a second), {sum(seen.values())} findings, "
           f"{len(r.torch_deaths)} deaths of torch")
     return int(bool(seen))
+
+
+def logged(path: str, only: str | None) -> Listed:
+    """The shortest call of each function and category in a log."""
+    best: dict[tuple, str] = {}
+    with open(path) as f:
+        for line in f:
+            category, name, _, call, _ = json.loads(line)
+            if only is None or re.search(only, name):
+                best[category, name] = min(call, best.get((category, name), call), key=len)
+    return Listed([read(text) for text in best.values()])
 
 
 def replay(calls: list[Call], torch: Any, small: bool) -> int:

@@ -20,7 +20,7 @@ import numpy as np
 
 from tests.fuzz import guard, worker
 from tests.fuzz.calls import Call
-from tests.fuzz.generate import Calls
+from tests.fuzz.generate import Calls, Listed
 
 PATIENCE = 60.0  # seconds for a call, with what it may have to compile
 SAY = 60.0  # seconds between lines about how far it is
@@ -44,7 +44,7 @@ class Finding:
 class Runner:
     """All calls of a run."""
 
-    def __init__(self, calls: Calls, torch: Any, jobs: int, report: Callable[[Finding], None], threads: bool = True):
+    def __init__(self, calls: Calls | Listed, torch: Any, jobs: int, report: Callable[[Finding], None], threads: bool = True):
         self.calls, self.torch, self.report, self.threads = calls, torch, report, threads
         self.jobs = jobs
         self.shared = np.frombuffer(mmap.mmap(-1, 4096), np.int64).reshape(-1, 8)

@@ -21,3 +21,7 @@ class RegistrationError(ValueError):
 
 class CorruptFile(RuntimeError):
     """A file is truncated, foreign or fails its checksum; nothing in it was executed."""
+
+
+class OutOfBounds(IndexError, RuntimeError):
+    """A position lies outside its dimension. torch raises an IndexError for some ops and a RuntimeError for others: this is both."""

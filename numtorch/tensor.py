@@ -35,8 +35,8 @@ _METHODS: dict[Any, str] = {
               "diagonal unfold as_strided flatten unflatten ravel movedim unbind split chunk repeat tile to copy_ fill_ zero_ resize_ "
               "tensor_split hsplit vsplit dsplit flip fliplr flipud roll rot90 repeat_interleave adjoint diff tril triu diag diagflat "
               "transpose_ t_ squeeze_ unsqueeze_ diag_embed diagonal_scatter select_scatter slice_scatter fill_diagonal_",
-    indexing: "index_select index_add index_copy index_fill gather scatter scatter_add nonzero masked_select masked_fill "
-              "index_put index_put_ index_reduce scatter_reduce take take_along_dim put masked_scatter argwhere",
+    indexing: "index_select index_add index_copy index_fill index_fill_ gather scatter scatter_add nonzero masked_select "
+              "masked_fill masked_fill_ index_put index_put_ index_reduce scatter_reduce take take_along_dim put masked_scatter argwhere",
     scan: "cumsum cumprod cummax cummin logcumsumexp",
     sorting: "sort argsort msort topk kthvalue median nanmedian",
     searching: "bincount unique mode",
@@ -173,7 +173,7 @@ def _overwriting(name: str, fn: Callable) -> None:
 
 
 for _name in ("scatter", "scatter_add", "scatter_reduce", "index_reduce", "put", "masked_scatter", "cumsum", "cumprod", "index_add",
-              "index_copy", "index_fill", "masked_fill", "tril", "triu",
+              "index_copy", "tril", "triu",
               "addcmul", "addcdiv", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "div"):
     _overwriting(_name + "_", getattr(Tensor, _name))
 Tensor.__iand__, Tensor.__ior__, Tensor.__ixor__ = Tensor.bitwise_and_, Tensor.bitwise_or_, Tensor.bitwise_xor_

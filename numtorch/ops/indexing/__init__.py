@@ -20,7 +20,7 @@ from numtorch.ops.indexing.elements import (
     scatter_reduce,
     take_along_dim,
 )
-from numtorch.ops.indexing.keys import getitem, index_put, index_put_, overwrite, setitem
+from numtorch.ops.indexing.keys import getitem, index_fill_, index_put, index_put_, masked_fill_, overwrite, setitem
 from numtorch.ops.indexing.masks import argwhere, masked_fill, masked_scatter, masked_select, nonzero
 from numtorch.ops.indexing.slices import (
     index_add,
@@ -36,9 +36,9 @@ from numtorch.ops.indexing.slices import (
 from numtorch.ops.indexing.slices import put_flat as put
 
 __all__ = [
-    "argwhere", "gather", "gather_along", "getitem", "index_add", "index_copy", "index_fill", "index_put", "index_put_",
-    "index_reduce", "index_select", "masked_fill", "masked_scatter", "masked_select", "nonzero", "one_hot", "overwrite", "put",
-    "put_along_extents", "put_into_zeros", "scatter", "scatter_add", "scatter_along", "scatter_into_zeros",
-    "scatter_reduce", "setitem", "take",
-    "take_along_dim", "take_along_extents",
+    "argwhere", "gather", "gather_along", "getitem", "index_add", "index_copy", "index_fill", "index_fill_",
+    "index_put", "index_put_", "index_reduce", "index_select", "masked_fill", "masked_fill_",
+    "masked_scatter", "masked_select", "nonzero", "one_hot", "overwrite", "put", "put_along_extents",
+    "put_into_zeros", "scatter", "scatter_add", "scatter_along", "scatter_into_zeros", "scatter_reduce",
+    "setitem", "take", "take_along_dim", "take_along_extents",
 ]

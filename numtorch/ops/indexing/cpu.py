@@ -114,6 +114,8 @@ def put_slices(out, index, y, outer, n, inner, add, back, cols):
 @jit(parallel=True)
 def gather_elements(x, index, out, outer, n, m, inner, back):
     """out[i, k, c] = x[i, index[i, k, c], c]"""
+    if n == 0:  # no position is allowed, and there is no element to read in place of one that is not
+        return outer * m * inner
     rows = max(1, GRAIN // inner)
     spans = (m + rows - 1) // rows
     bad = 0
@@ -265,11 +267,13 @@ def coordinates(mask, starts, total, out, sizes):
 
 @jit(parallel=True)
 def compress(x, mask, out):
-    """The elements of x where the mask is true, in order"""
+    """The elements of x where the mask is true, in order; if they are not as many as ``out`` has, nothing but how many are missing"""
     starts = np.empty((mask.size + CHUNK - 1) // CHUNK, np.int64)
     for c in prange(starts.size):
         starts[c] = count_chunk(mask, c)
-    add_up(starts)
+    missing = out.size - add_up(starts)
+    if missing != 0:
+        return missing
     for c in prange(starts.size):
         k, end = starts[c], starts[c + 1] if c + 1 < starts.size else out.size
         i = c * CHUNK
@@ -277,24 +281,30 @@ def compress(x, mask, out):
             out[U(k)] = x[U(i)]
             k += mask[U(i)] != 0
             i += 1
+    return 0
 
 
 @jit(parallel=True)
 def spread(x, mask, out):
-    """out[i] = the next element of x where the mask is true, 0 elsewhere"""
+    """out[i] = the next element of x where the mask is true, 0 elsewhere; returns how many are missing, and then writes nothing"""
     starts = np.empty((mask.size + CHUNK - 1) // CHUNK, np.int64)
     for c in prange(starts.size):
         starts[c] = count_chunk(mask, c)
-    add_up(starts)
+    missing = add_up(starts) - x.size
+    if missing > 0:
+        return missing
     zero = out.dtype.type(0)
     for c in prange(starts.size):
-        k = starts[c]
-        for i in range(c * CHUNK, min(c * CHUNK + CHUNK, mask.size)):
-            if mask[U(i)]:
-                out[U(i)] = x[U(k)]
-                k += 1
-            else:
-                out[U(i)] = zero
+        first, end = c * CHUNK, min(c * CHUNK + CHUNK, mask.size)
+        places = np.empty(CHUNK + 1, np.int64)  # of true elements, found without a branch that nobody could predict
+        m = 0
+        for i in range(first, end):
+            out[U(i)] = zero
+            places[U(m)] = i
+            m += mask[U(i)] != 0
+        for j in range(m):
+            out[U(places[U(j)])] = x[U(starts[c] + j)]
+    return 0
 
 
 @jit

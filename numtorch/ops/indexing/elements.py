@@ -9,47 +9,57 @@ from numtorch._tensor import Tensor, as_ndarray, empty
 from numtorch.arguments import integer
 from numtorch.dispatch.cost import nbytes, numel, picks
 from numtorch.dispatch.op import op
+from numtorch.errors import OutOfBounds
 from numtorch.kernels import registry
 from numtorch.ops import movement
 from numtorch.ops.arithmetic import eq, mul, where
 from numtorch.ops.indexing import cpu
-from numtorch.ops.indexing.positions import as_index, check, columns, extents, launch, named, planned
+from numtorch.ops.indexing.masks import fitting
+from numtorch.ops.indexing.positions import LONG, as_index, broadcast, check, columns, extents, launch, named, planned
 from numtorch.ops.movement import contiguous, expand_to, reshape
 from numtorch.ops.movement.launching import remember
-from numtorch.storage import broadcast_shapes, wrap_dim
+from numtorch.storage import Size, wrap_dim
 
 
 @op(shape=True, name="gather", public=False, cost=picks)
-def gather_along(x, index, dim: int):
-    """``out[.., k, ..] = x[.., index[.., k, ..], ..]`` along ``dim``."""
+def gather_along(x, index, dim: int, wrap: bool = False):
+    """``out[.., k, ..] = x[.., index[.., k, ..], ..]`` along ``dim``; with ``wrap``, negative positions count from the end."""
     return empty(index.shape, x.dtype, x.device)
 
 
 @gather_along.kernel("cpu", functions=(cpu.gather_elements,))
-def gather_cpu(x, index, dim):
+def gather_cpu(x, index, dim, wrap):
     if x.shape != index.shape or not x._k.contiguous:
         x = _cut(x, index.shape, dim)
     index = contiguous(index)
-    key = (x._k, x.shape, index._k, index.shape, dim)
+    key = (x._k, x.shape, index._k, index.shape, dim, wrap)
     plan = _gathers.get(key)
     if plan is None:
-        numbers = (*extents(x.shape, dim), 0)
-        numbers = (*numbers[:2], index.shape[dim] if index.shape else 1, *numbers[2:])
+        outer, n, inner = _matching(x, index, dim)
+        numbers = (outer, n, index.shape[dim] if index.shape else 1, inner, n if wrap else 0)
         buffers = (x._buf, index._buf, x._buf)
         plan = remember(_gathers, key, planned(cpu.gather_elements, index._buf.size, buffers, numbers, index.shape, x._k))
     y = plan.result()
     if plan.entry is not None:
         bad = plan.entry(x._buf, index._buf, y._buf, *plan.numbers)
         if bad:
-            check(bad, index, dim, plan.numbers[1], False)
+            check(bad, index, dim, plan.numbers[1], wrap)
     return y
+
+
+def _matching(x: Tensor, index: Tensor, dim: int) -> tuple[int, int, int]:
+    """The extents around ``dim`` of a tensor that has been cut to those of the index; RuntimeError if it was smaller."""
+    around = extents(x.shape, dim)
+    if index._buf.size and (around[0], around[2]) != extents(index.shape, dim)[::2]:
+        raise RuntimeError(f"the index {list(index.shape)} is larger than {list(x.shape)} apart from dimension {dim}")
+    return around
 
 
 _gathers: dict = registry.memo()
 
 
 @gather_along.kernel("cuda", name="gather_cuda")
-def gather_cuda(x, index, dim):
+def gather_cuda(x, index, dim, wrap):
     from numtorch.ops.indexing.cuda import gather_elements
 
     x = _cut(x, index.shape, dim)
@@ -68,37 +78,38 @@ def _cut(x: Tensor, shape: tuple, dim: int) -> Tensor:
 
 
 @gather_along.vjp
-def _(g, x_shape, index, *, dim):
-    return scatter_into_zeros(g, index, tuple(x_shape), dim), None
+def _(g, x_shape, index, *, dim, wrap):
+    return scatter_into_zeros(g, index, tuple(x_shape), dim, wrap), None
 
 
-def _into_zeros_cost(out: Tensor, x: Tensor, index: Tensor, shape: tuple, dim: int) -> tuple[int, int]:
+def _into_zeros_cost(out: Tensor, x: Tensor, index: Tensor, shape: tuple, dim: int, wrap: bool) -> tuple[int, int]:
     return nbytes(out, x, index), numel(x)
 
 
 @op(public=False, cost=_into_zeros_cost)
-def scatter_into_zeros(x, index, shape: tuple, dim: int):
-    """Zeros of ``shape`` to which ``x`` is added at the positions ``index`` of ``dim``."""
-    return scatter_along(_like(x, shape), index, x, dim, cpu.ADD)
+def scatter_into_zeros(x, index, shape: tuple, dim: int, wrap: bool = False):
+    """Zeros of ``shape`` to which ``x`` is added at the positions ``index`` of ``dim``; with ``wrap``, negative ones from the end."""
+    return scatter_along(_like(x, shape), index, x, dim, cpu.ADD, wrap)
 
 
 @scatter_into_zeros.kernel("cpu", functions=(cpu.scatter_elements,))
-def scatter_into_zeros_cpu(x, index, shape, dim):
-    if x.dtype.is_half or any(n != m for d, (n, m) in enumerate(zip(shape, index.shape, strict=True)) if d != dim):
-        return scatter_cpu(_like(x, shape), index, x, dim, cpu.ADD)
+def scatter_into_zeros_cpu(x, index, shape, dim, wrap):
+    if x.dtype.is_half or len(shape) != len(index.shape) or any(n != m for d, (n, m) in enumerate(zip(shape, index.shape, strict=True))
+                                                                if d != dim):
+        return scatter_cpu(_like(x, shape), index, x, dim, cpu.ADD, wrap)
     out = _like(x, shape)
     x, index = contiguous(x), contiguous(index)
-    key = (x._k, x.shape, index._k, shape, dim)
+    key = (x._k, x.shape, index._k, shape, dim, wrap)
     plan = _into_zeros.get(key)
     if plan is None:
         outer, n, inner = extents(shape, dim)
-        numbers = (outer, n, index.shape[dim] if index.shape else 1, inner, cpu.ADD, 0, columns(outer, inner))
+        numbers = (outer, n, index.shape[dim] if index.shape else 1, inner, cpu.ADD, n if wrap else 0, columns(outer, inner))
         made = planned(cpu.scatter_elements, index._buf.size, (out._buf, index._buf, x._buf), numbers, out.shape, x._k)
         plan = remember(_into_zeros, key, made)
     if plan.entry is not None:
         bad = plan.entry(out._buf, index._buf, x._buf, *plan.numbers)
         if bad:
-            check(bad, index, dim, plan.numbers[1], False)
+            check(bad, index, dim, plan.numbers[1], wrap)
     return out
 
 
@@ -106,17 +117,17 @@ _into_zeros: dict = registry.memo()
 
 
 @scatter_into_zeros.vjp
-def _(g, index, *, dim):
-    return gather_along(g, index, dim), None
+def _(g, index, *, dim, wrap):
+    return gather_along(g, index, dim, wrap), None
 
 
-def _scatter_cost(out: Tensor, x: Tensor, index: Tensor, y: Tensor, dim: int, mode: int) -> tuple[int, int]:
+def _scatter_cost(out: Tensor, x: Tensor, index: Tensor, y: Tensor, dim: int, mode: int, wrap: bool = False) -> tuple[int, int]:
     return nbytes(out, x, index) + numel(index) * y.dtype.itemsize, numel(index) if mode in (cpu.ADD, cpu.MULTIPLY) else 0
 
 
 @op(shape=True, name="scatter", public=False, cost=_scatter_cost)
-def scatter_along(x, index, y, dim: int, mode: int):
-    """``x`` with ``y`` written (mode 0) or added (1) at the positions ``index`` of ``dim``."""
+def scatter_along(x, index, y, dim: int, mode: int, wrap: bool = False):
+    """``x`` with ``y`` written (mode 0) or added (1) at the positions ``index`` of ``dim``; with ``wrap``, negative ones from the end."""
     return empty(x.shape, x.dtype, x.device)
 
 
@@ -129,7 +140,9 @@ def _scatter(x: Tensor, index: Tensor, y: Tensor, dim: int, run: Any) -> Tensor:
             part = movement.slice(part, d, 0, n)
     y = _cut(y, index.shape, -1)
     target = contiguous(part)
-    outer, n, inner = extents(target.shape, dim)
+    outer, n, inner = _matching(target, index, dim)
+    if y._k.device.type == "cpu" and y._buf.size < index._buf.size:
+        raise RuntimeError(f"the index {list(index.shape)} is larger than what is scattered, {list(y.shape)}")
     run(target._buf, index._buf, y._buf, outer, n, index.shape[dim] if index.ndim else 1, inner)
     if target is not part:
         movement.copy_(part, target)
@@ -140,36 +153,37 @@ _scatters: dict = registry.memo()
 
 
 @scatter_along.kernel("cpu", functions=(cpu.scatter_elements,))
-def scatter_cpu(x, index, y, dim, mode):
+def scatter_cpu(x, index, y, dim, mode, wrap=False):
     if x.dtype.is_half and mode != cpu.SET:  # half types are stored as bits: they are computed as float32
-        wide = scatter_cpu(movement.cast(x, dtypes.float32), index, movement.cast(y, dtypes.float32), dim, mode)
+        wide = scatter_cpu(movement.cast(x, dtypes.float32), index, movement.cast(y, dtypes.float32), dim, mode, wrap)
         return movement.cast(wide, x.dtype)
     index = contiguous(index)
     if x.shape == index.shape == y.shape and y._k.contiguous:
-        key = (x._k, x.shape, index._k, dim, mode)
+        key = (x._k, x.shape, index._k, dim, mode, wrap)
         plan = _scatters.get(key)
         if plan is None:
             outer, n, inner = extents(x.shape, dim)
-            numbers = (outer, n, n, inner, mode, 0, columns(outer, inner))
+            numbers = (outer, n, n, inner, mode, n if wrap else 0, columns(outer, inner))
             made = planned(cpu.scatter_elements, index._buf.size, (y._buf, index._buf, y._buf), numbers, x.shape, x._k)
             plan = remember(_scatters, key, made)
         out = movement.clone(x)
         if plan.entry is not None:
             bad = plan.entry(out._buf, index._buf, y._buf, *plan.numbers)
             if bad:
-                check(bad, index, dim, plan.numbers[1], False)
+                check(bad, index, dim, plan.numbers[1], wrap)
         return out
 
     def run(out: Any, at: Any, values: Any, outer: int, n: int, m: int, inner: int) -> None:
         if at.size:
-            bad = launch(cpu.scatter_elements, at.size, out, at, values, outer, n, m, inner, mode, 0, columns(outer, inner))
-            check(bad, index, dim, n, False)
+            back = n if wrap else 0
+            bad = launch(cpu.scatter_elements, at.size, out, at, values, outer, n, m, inner, mode, back, columns(outer, inner))
+            check(bad, index, dim, n, wrap)
 
     return _scatter(x, index, y, dim, run)
 
 
 @scatter_along.kernel("cuda", name="scatter_cuda")
-def scatter_cuda(x, index, y, dim, mode):
+def scatter_cuda(x, index, y, dim, mode, wrap=False):
     from numtorch.ops.indexing.cuda import scatter_elements
 
     return _scatter(x, index, y, dim, lambda o, i, v, outer, n, k, inner:
@@ -177,27 +191,36 @@ def scatter_cuda(x, index, y, dim, mode):
 
 
 @scatter_along.vjp
-def _(g, index, y_shape, *, dim, mode, needs):
+def _(g, index, y_shape, *, dim, mode, wrap, needs):
     gx = g
     if needs[0] and mode == cpu.SET:
-        gx = scatter_along(g, index, _like(g, y_shape), dim, cpu.SET)
-    return gx, None, (_padded(gather_along(g, index, dim), y_shape) if needs[2] else None)
+        gx = scatter_along(g, index, _like(g, y_shape), dim, cpu.SET, wrap)
+    return gx, None, (_padded(gather_along(g, index, dim, wrap), y_shape) if needs[2] else None)
 
 
 @op(shape=True, name="scatter_combine", public=False, cost=_scatter_cost)
-def combine_along(x, index, y, dim: int, mode: int):
-    """``x`` with ``y`` combined into the positions ``index`` of ``dim``: multiplied (2), the largest (3) or smallest (4) of both."""
+def combine_along(x, index, y, dim: int, mode: int, blank: bool = False):
+    """``x`` with ``y`` combined into the positions ``index`` of ``dim``: multiplied (2), the largest (3) or smallest (4) of both;
+    with ``blank``, what stands there is not among them but only where they start from."""
     return empty(x.shape, x.dtype, x.device)
 
 
-combine_along.kernel("cpu", name="combine_cpu", functions=(cpu.scatter_elements,))(scatter_cpu)
-combine_along.kernel("cuda", name="combine_cuda")(scatter_cuda)
+@combine_along.kernel("cpu", functions=(cpu.scatter_elements,))
+def combine_cpu(x, index, y, dim, mode, blank):
+    return scatter_cpu(x, index, y, dim, mode)
+
+
+@combine_along.kernel("cuda", name="combine_cuda")
+def combine_cuda(x, index, y, dim, mode, blank):
+    return scatter_cuda(x, index, y, dim, mode)
 
 
 @combine_along.vjp
-def _(g, x, index, y, *, out, dim, mode):
-    gradient = _product_gradient if mode == cpu.MULTIPLY else _extreme_gradient
-    gx, gy = gradient(g, x, index, y, out, dim)
+def _(g, x, index, y, *, out, dim, mode, blank):
+    if mode == cpu.MULTIPLY:
+        gx, gy = _product_gradient(g, x, index, y, out, dim)
+    else:
+        gx, gy = _extreme_gradient(g, x, index, y, out, dim, blank)
     return gx, None, gy
 
 
@@ -230,29 +253,48 @@ def _product_gradient(g: Tensor, x: Tensor, index: Tensor, y: Tensor, out: Tenso
     return gx, _padded(gy, y.shape)
 
 
-def _extreme_gradient(g: Tensor, x: Tensor, index: Tensor, y: Tensor, out: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+def _extreme_gradient(g: Tensor, x: Tensor, index: Tensor, y: Tensor, out: Tensor, dim: int, blank: bool) -> tuple[Tensor, Tensor]:
     # Ties share the gradient evenly, as in torch.
     part = _cut(y, index.shape, -1)
-    mine, theirs = eq(x, out).to(g.dtype), eq(part, gather_along(out, index, dim)).to(g.dtype)
-    share = g / scatter_along(mine.detach(), index, theirs.detach(), dim, cpu.ADD)
-    return where(eq(mine, 1), share, 0.0), _padded(where(eq(theirs, 1), gather_along(share, index, dim), 0.0), y.shape)
+    theirs = eq(part, gather_along(out, index, dim)).to(g.dtype)
+    if blank:
+        mine = scatter_along(_like(g, x.shape, 1.0), index, _like(g, index.shape), dim, cpu.SET)
+    else:
+        mine = eq(x, out).to(g.dtype)
+    count = scatter_along(mine.detach(), index, theirs.detach(), dim, cpu.ADD)
+    # Where the result is NaN it equals none of them, and the gradient must not look healthy either.
+    share = where(eq(count, 0), g * float("nan"), g / count)
+    lost = where(eq(count, 0), share, 0.0)
+    return (where(eq(mine, 1), share, lost),
+            _padded(where(eq(theirs, 1), gather_along(share, index, dim), gather_along(lost, index, dim)), y.shape))
 
 
-def _checked(x: Tensor, index: Any, dim: int, name: str, src: Any = None) -> tuple[Tensor, int]:
-    index = as_index(index, name)
+def _checked(x: Tensor, index: Any, dim: int, name: str, src: Any = None) -> tuple[Tensor, int, Any]:
+    """The index, the dimension and what is scattered, as the kernels take them. torch's rules: the index is nowhere larger than what
+    is scattered, and than ``x`` only along ``dim``; 0-dim tensors count as one element in one dimension; an index without elements
+    may have any shape."""
     d = wrap_dim(dim, len(x.shape), name)
-    if index.shape == x.shape and (src is None or src.__class__ is not Tensor or src.shape == x.shape):
-        return index, d
-    if x.ndim != index.ndim and x.ndim + index.ndim != 1:
-        raise RuntimeError(f"{name}(): Index tensor must have the same number of dimensions as input tensor "
-                           f"({index.ndim} and {x.ndim})")
+    index = as_index(index, name, empties=True)
+    if index.shape == x.shape and (src.__class__ is not Tensor or src.shape == x.shape):
+        return index, d, src
+    ndim = max(x.ndim, 1)
+    if not index.shape.numel():
+        shape = (0,) * ndim
+        return reshape(index, shape), d, reshape(movement.slice(reshape(src, (-1,)), 0, 0, 0), shape) if isinstance(src, Tensor) else src
+    if max(index.ndim, 1) != ndim:
+        raise RuntimeError(f"{name}(): Index tensor must have the same number of dimensions as input tensor ({index.ndim} and {x.ndim})")
     for i, n in enumerate(index.shape):
-        if i != d and i < x.ndim and n > x.shape[i]:
+        if i != d and n > x.shape[i]:
             raise RuntimeError(f"{name}(): Size does not match at dimension {i} expected index {list(index.shape)} to be no larger "
                                f"than self {list(x.shape)} apart from dimension {d}")
-        if isinstance(src, Tensor) and src.ndim == index.ndim and n > src.shape[i]:
-            raise RuntimeError(f"{name}(): Expected index {list(index.shape)} to be no larger than src {list(src.shape)}")
-    return index, d
+    if not isinstance(src, Tensor):
+        return index, d, src
+    if max(src.ndim, 1) != ndim:
+        raise OutOfBounds(f"{name}(): Index tensor must have the same number of dimensions as src tensor ({index.ndim} and {src.ndim})")
+    index, src = (t if t.shape else reshape(t, (1,)) for t in (index, src))
+    if any(n > m for n, m in zip(index.shape, src.shape, strict=True)):
+        raise RuntimeError(f"{name}(): Expected index {list(index.shape)} to be no larger than src {list(src.shape)}")
+    return index, d, src
 
 
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
@@ -263,46 +305,54 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     tensor([[1, 1],
             [4, 3]])
     """
-    index, d = _checked(input, index, dim, "gather")
+    at, d, _ = _checked(input, index, dim, "gather")
     try:
-        return gather_along(input, index, d)
+        y = gather_along(input, at, d)
     except IndexError as error:
         raise named("gather", error) from None
+    return y if y.shape == index.shape else reshape(y, index.shape)
 
 
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """Elements at ``indices`` along ``dim``, both broadcast in the other dimensions; as NumPy's ``take_along_axis``.
+
+    Along a ``dim``, negative indices count from the end. Differs from torch, which takes those beyond it modulo its size: they are refused.
 
     >>> import numtorch as torch
     >>> x = torch.tensor([[3, 1, 2]])
     >>> torch.take_along_dim(x, torch.argsort(x, 1), 1)
     tensor([[1, 2, 3]])
     """
-    index = as_index(indices, "take_along_dim")
     if dim is None:
+        index = as_index(indices, "take_along_dim", empties=True)
         try:
             return gather_along(reshape(input, (-1,)), reshape(index, (-1,)), 0)
         except IndexError as error:
             raise named("take_along_dim", error) from None
+    index = as_index(indices, "take_along_dim", LONG)
     if index.ndim != input.ndim:
         raise RuntimeError(f"torch.take_along_dim(): input and indices should have the same number of dimensions, but got {input.ndim} "
                            f"dimensions for input, and {index.ndim} dimensions for indices")
     d = wrap_dim(dim, input.ndim, "take_along_dim")
-    shape = list(broadcast_shapes(*[tuple(1 if i == d else n for i, n in enumerate(t.shape)) for t in (input, index)]))
+    if not input.ndim:
+        raise IndexError(f"take_along_dim(): Dimension specified as {dim} but tensor has no dimensions")
+    shape = broadcast("take_along_dim", *[Size(1 if i == d else n for i, n in enumerate(t.shape)) for t in (input, index)])
     ours, theirs = list(shape), list(shape)
-    if shape:
-        ours[d], theirs[d] = input.shape[d], index.shape[d]
+    ours[d], theirs[d] = input.shape[d], index.shape[d]
     try:
-        return gather_along(expand_to(input, tuple(ours)), contiguous(expand_to(index, tuple(theirs))), d)
+        return gather_along(expand_to(input, tuple(ours)), contiguous(expand_to(index, tuple(theirs))), d, True)
     except IndexError as error:
         raise named("take_along_dim", error) from None
 
 
-def _scattered(x: Tensor, index: Tensor, y: Tensor, d: int, mode: int, name: str) -> Tensor:
+def _scattered(x: Tensor, index: Tensor, y: Tensor, d: int, mode: int, name: str, blank: bool = False) -> Tensor:
+    if not isinstance(y, Tensor):
+        raise TypeError(f"{name}(): argument 'src' must be Tensor, not {type(y).__name__}")
     if y.dtype is not x.dtype:
-        raise RuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype ({x.dtype.name} and {y.dtype.name})")
+        raise RuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype ({x.dtype.name} and {y.dtype.name}); cast with "
+                           "src.to(self.dtype)")
     try:
-        return (scatter_along if mode in (cpu.SET, cpu.ADD) else combine_along)(x, index, y, d, mode)
+        return scatter_along(x, index, y, d, mode) if mode in (cpu.SET, cpu.ADD) else combine_along(x, index, y, d, mode, blank)
     except IndexError as error:
         raise named(name, error) from None
 
@@ -317,14 +367,19 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
     """
     from numtorch.ops.creation import full
 
-    index, d = _checked(input, index, dim, "scatter", src)
-    src = value if src is None else src
-    if not isinstance(src, Tensor):
-        src = full(index.shape, src, dtype=input.dtype, device=input.device)
-    modes = {None: cpu.SET, "add": cpu.ADD, "multiply": cpu.MULTIPLY}
-    if reduce not in modes:
+    if (src is None) == (value is None):
+        raise TypeError(f"scatter() takes what is written as src= or as value=; got {'both' if src is not None else 'neither'}")
+    if reduce not in _MODES:
         raise RuntimeError(f"reduce argument must be either add or multiply, got {reduce!r}.")
-    return _scattered(input, index, src, d, modes[reduce], "scatter")
+    src = value if src is None else src
+    index, d, src = _checked(input, index, dim, "scatter", src)
+    if not isinstance(src, Tensor):
+        value = fitting(src, input.dtype, "scatter") if index.shape.numel() else 0
+        src = full(index.shape, value, dtype=input.dtype, device=input.device)
+    return _scattered(input, index, src, d, _MODES[reduce], "scatter")
+
+
+_MODES = {None: cpu.SET, "add": cpu.ADD, "multiply": cpu.MULTIPLY}
 
 
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
@@ -334,7 +389,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     >>> torch.scatter_add(torch.zeros(3), 0, torch.tensor([0, 0, 2]), torch.tensor([1.0, 2.0, 3.0]))
     tensor([3., 0., 3.])
     """
-    index, d = _checked(input, index, dim, "scatter_add", src)
+    index, d, src = _checked(input, index, dim, "scatter_add", src)
     return _scattered(input, index, src, d, cpu.ADD, "scatter_add")
 
 
@@ -353,13 +408,15 @@ def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: 
     """
     if reduce not in _REDUCTIONS:
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}.")
-    index, d = _checked(input, index, dim, "scatter_reduce", src)
+    index, d, src = _checked(input, index, dim, "scatter_reduce", src)
+    if reduce == "mean" and input.dtype is dtypes.bool:
+        raise NotImplementedError('"scatter_reduce" with "mean" not implemented for bool; cast with .int()')
     from numtorch.ops.creation import full, ones_like, zeros_like
 
     if not include_self:
         blank = full(index.shape, _identity(reduce, input.dtype), dtype=input.dtype, device=input.device)
         input = _scattered(input, index, blank, d, cpu.SET, "scatter_reduce")
-    y = _scattered(input, index, src, d, _REDUCTIONS[reduce], "scatter_reduce")
+    y = _scattered(input, index, src, d, _REDUCTIONS[reduce], "scatter_reduce", not include_self)
     if reduce != "mean":
         return y
     from numtorch.ops.arithmetic import clamp_min, floor_divide, true_div
@@ -392,17 +449,30 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """
     from numtorch.ops.creation import zeros
 
-    num_classes = integer(num_classes, "one_hot", "num_classes")
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"one_hot(): argument 'input' (position 1) must be Tensor, not {type(tensor).__name__}")
     if tensor.dtype is not dtypes.int64:
-        raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
-    from numtorch.ops.reduction import max as largest
-
+        raise RuntimeError(f"one_hot is only applicable to index tensor of type LongTensor, not {tensor.dtype.name}; use .long()")
+    n = integer(num_classes, "one_hot", "num_classes")
     flat = reshape(tensor, (-1, 1))
-    if num_classes <= 0 and not tensor.shape.numel():
-        raise RuntimeError("Can not infer total number of classes from empty tensor.")
-    n = num_classes if num_classes > 0 else int(largest(tensor).item()) + 1
-    if tensor.device.type == "cpu" and tensor.shape.numel() and (as_ndarray(flat).min() < 0 or as_ndarray(flat).max() >= n):
-        raise RuntimeError("Class values must be non-negative and smaller than num_classes.")
+    if not tensor.shape.numel():
+        if n <= 0:
+            raise RuntimeError("Can not infer total number of classes from empty tensor.")
+        return zeros((*tensor.shape, n), dtype=dtypes.int64, device=tensor.device)
+    if tensor.device.type == "cpu":
+        numbers = as_ndarray(flat)
+        if numbers.min() < 0:
+            raise RuntimeError(f"Class values must be non-negative. one_hot: got {numbers.min()}")
+        largest = int(numbers.max())
+        if n != -1 and largest >= n:
+            raise RuntimeError(f"Class values must be smaller than num_classes. one_hot: got {largest}, and num_classes is {n}")
+        n = largest + 1 if n == -1 else n
+    elif n == -1:
+        from numtorch.ops.reduction import max as over_all
+
+        n = int(over_all(tensor).item()) + 1
+    elif n <= 0:
+        raise RuntimeError("Class values must be smaller than num_classes.")
     y = zeros((flat.shape[0], n), dtype=dtypes.int64, device=tensor.device)
     if y.device.type != "cpu":
         return reshape(scatter(y, 1, flat, 1), (*tensor.shape, n))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from functools import lru_cache
 from typing import Any
 
@@ -15,11 +16,11 @@ from numtorch.dispatch.op import op
 from numtorch.ops import movement
 from numtorch.ops.arithmetic import choose
 from numtorch.ops.indexing import cpu
-from numtorch.ops.indexing.masks import compress, count, nonzero
-from numtorch.ops.indexing.positions import check, launch
-from numtorch.ops.indexing.slices import put, put_along_extents, take_along_extents
+from numtorch.ops.indexing.masks import compress, count, fitting, masked_fill, nonzero
+from numtorch.ops.indexing.positions import LONG_OR_INT, check, launch
+from numtorch.ops.indexing.slices import index_fill, index_mask, put, put_along_extents, take_along_extents
 from numtorch.ops.movement import contiguous, expand_to, permute, reshape
-from numtorch.storage import Size, broadcast_shapes, contiguous_strides, tick
+from numtorch.storage import Size, broadcast_shapes, contiguous_strides, tick, wrap_dim
 
 
 def _expand_key(x: Tensor, key: Any) -> list:
@@ -31,10 +32,8 @@ def _expand_key(x: Tensor, key: Any) -> list:
             from numtorch.ops.creation import from_numpy
 
             k = from_numpy(k)
-        elif isinstance(k, list | range):
-            from numtorch.ops.creation import tensor
-
-            k = tensor(list(k), dtype=dtypes.int64) if len(k) == 0 else tensor(list(k))
+        elif isinstance(k, list | range | tuple):
+            k = _from_list(k)
         elif isinstance(k, np.bool_):
             k = bool(k)
         items.append(k)
@@ -53,16 +52,32 @@ def _expand_key(x: Tensor, key: Any) -> list:
     return items + fill if at is None else items[:at] + fill + items[at + 1 :]
 
 
+def _from_list(k: Any) -> Tensor:
+    from numtorch.ops.creation import tensor
+
+    k = list(k)
+    if not k:
+        return tensor(k, dtype=dtypes.int64)
+    try:
+        return tensor(k)
+    except (TypeError, ValueError):
+        raise IndexError(f"a list used as an index holds integers or booleans, not {', '.join(sorted({type(v).__name__ for v in k}))}; "
+                         "use a tuple for an index of several dimensions") from None
+
+
 def _bounds(s: slice, n: int) -> tuple[int, int, int]:
     step = 1 if s.step is None else _int(s.step)
     if step <= 0:
-        raise ValueError("step must be greater than zero")
+        raise ValueError("slice step cannot be zero" if step == 0 else "step must be greater than zero")
     start, stop, _ = slice(None if s.start is None else _int(s.start), None if s.stop is None else _int(s.stop)).indices(n)
     return start, max(start, stop), step
 
 
 def _int(v: Any) -> int:
-    return v.item() if isinstance(v, Tensor) else v.__index__()
+    try:
+        return operator.index(v)
+    except TypeError:
+        raise TypeError(f"slice indices must be integers or None or have an __index__ method, not {type(v).__name__}") from None
 
 
 def _basic(x: Tensor, key: list) -> tuple[Tensor, list[tuple[int, Tensor]]]:
@@ -98,11 +113,11 @@ def _basic(x: Tensor, key: list) -> tuple[Tensor, list[tuple[int, Tensor]]]:
                     advanced.append((dim, at))
                     dim += 1
                 continue
-            if k.dtype not in dtypes.INTEGERS:
-                raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors, not {k.dtype.name}")
-            if k.ndim == 0:  # counts as an integer, as in torch
+            if k.ndim == 0 and k.dtype in dtypes.INTEGERS:  # counts as an integer, as in torch
                 x = movement.select(x, dim, _checked(k.item(), x.shape[dim], dim))
                 continue
+            if k.dtype not in LONG_OR_INT:
+                raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors, not {k.dtype.name}; use .long()")
             advanced.append((dim, k))
             dim += 1
         elif hasattr(k, "__index__"):
@@ -165,18 +180,29 @@ class _Advanced:
             return y
         return permute(y, (*range(k, k + self.front), *range(k), *range(k + self.front, y.ndim)))
 
-    def source(self, value: Tensor) -> Tensor:
+    def source(self, value: Tensor, slack: bool) -> Tensor:
         """A value broadcast to the result's shape, as (positions, rest)."""
         shape = (*self.rest[: self.front], *self.shape, *self.rest[self.front :])
-        extra = value.ndim - len(shape)
-        if extra > 0 and all(n == 1 for n in value.shape[:extra]):
-            value = reshape(value, value.shape[extra:])
-        value = expand_to(value, shape)
+        value = _fitted(value, shape, slack)
         k = len(self.shape)
         if self.front and k:
             f = self.front
             value = permute(value, (*range(f, f + k), *range(f), *range(f + k, value.ndim)))
         return reshape(value, (-1, *self.rest)) if value.shape.numel() else reshape(value, (self.flat.shape[0], *self.rest))
+
+
+def _fitted(value: Tensor, shape: tuple, slack: bool = True) -> Tensor:
+    """What is written, expanded to the ``shape`` that the key names; with ``slack``, leading dimensions of size 1 may be too many."""
+    if not value.shape or value.shape == shape:
+        return expand_to(value, shape)
+    extra = value.ndim - len(shape) if slack else 0
+    if extra > 0 and all(n == 1 for n in value.shape[:extra]):
+        value = reshape(value, value.shape[extra:])
+    given = value.shape
+    if len(given) > len(shape) or any(n not in (1, m) for n, m in zip(reversed(given), reversed(shape), strict=False)):
+        raise RuntimeError(f"shape mismatch: value tensor of shape {list(given)} cannot be broadcast to indexing result of shape "
+                           f"{list(shape)}")
+    return expand_to(value, shape)
 
 
 def _positions(x: Tensor, advanced: list[tuple[int, Tensor]], shape: Size) -> Tensor:
@@ -360,17 +386,13 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
     elif not isinstance(value, Tensor | bool | int | float | np.generic):
         raise TypeError(f"can't assign a {type(value).__name__} to a tensor of {x.dtype.name}; make it a tensor first")
     if isinstance(key, Tensor) and key.dtype is dtypes.bool and key.shape == x.shape and _one(value):
-        out = choose.op  # x = where(key, value, x), in place
-        _masked_write(x, key, value, out)
+        _masked_write(x, key, value)  # x = where(key, value, x), in place
         return
     y, advanced = _basic(x, _expand_key(x, key))
     if advanced:
-        index_put_(y, advanced, value)
+        _write_at(y, advanced, value)
     elif isinstance(value, Tensor):
-        extra = value.ndim - y.ndim
-        if extra > 0 and all(n == 1 for n in value.shape[:extra]):
-            value = reshape(value, value.shape[extra:])
-        movement.copy_(y, value)
+        movement.copy_(y, _fitted(value, y.shape))
     else:
         movement.fill_(y, value)
 
@@ -379,13 +401,31 @@ def _one(value: Any) -> bool:
     return not isinstance(value, Tensor) or value.shape.numel() == 1
 
 
-def _masked_write(x: Tensor, mask: Tensor, value: Any, out: Any) -> None:
+def _masked_write(x: Tensor, mask: Tensor, value: Any) -> None:
     since = tick()
     if isinstance(value, Tensor):
         value = reshape(value, ()).to(x.device, x.dtype)
-    elif x.dtype.category < dtypes.scalar_dtype(value).category:
-        value = bool(value) if x.dtype is dtypes.bool else int(value)
-    overwrite(x, choose(mask, value, x).to(x.dtype), since)
+    else:
+        value = fitting(value, x.dtype, "masked_fill_")
+    if overlaps(x):
+        _write_at(x, _of_mask(x, mask), value)
+    else:
+        overwrite(x, choose(mask, value, x).to(x.dtype), since)
+
+
+def _of_mask(x: Tensor, mask: Tensor) -> list[tuple[int, Tensor]]:
+    at = nonzero(mask, as_tuple=True)
+    return list(enumerate(at)) if x.ndim else []
+
+
+def overlaps(x: Tensor) -> bool:
+    """Whether elements of ``x`` repeat along a dimension, as those of an expanded tensor do: they are one place in memory."""
+    return not x._k.contiguous and any(s == 0 and n > 1 for n, s in zip(x.shape, x.strides, strict=True))
+
+
+def _overlapping() -> RuntimeError:
+    return RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+                        "Please clone() the tensor before performing the operation.")
 
 
 def overwrite(x: Tensor, result: Tensor, since: int = 0, name: str = "index_put_") -> Tensor:
@@ -394,6 +434,8 @@ def overwrite(x: Tensor, result: Tensor, since: int = 0, name: str = "index_put_
         return x
     if not dtypes.can_cast(result._k.dtype, x._k.dtype):
         raise RuntimeError(f"result type {result._k.dtype.name} can't be cast to the desired output type {x._k.dtype.name}")
+    if overlaps(x):
+        raise _overlapping()
     recording = mode.grad and (result._edge is not None or x._edge is not None)
     if recording:
         check_inplace(x, name.removesuffix("_"))
@@ -406,27 +448,85 @@ def overwrite(x: Tensor, result: Tensor, since: int = 0, name: str = "index_put_
     return x
 
 
-def index_put_(x: Tensor, advanced: Any, value: Any, accumulate: bool = False) -> Tensor:
-    """Write ``value`` at the positions; ``advanced`` is (dimension, index) pairs or one index for each dimension."""
+def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
+    """In-place ``masked_fill``. Of an expanded tensor, elements that are one place in memory are filled if the mask is true for one."""
+    since = tick()
+    result = masked_fill(self, mask, value)
+    if not overlaps(self) or result.shape != self.shape:
+        return overwrite(self, result, since, "masked_fill_")
+    mask = expand_to(mask, self.shape)
+    value = value if isinstance(value, Tensor) else fitting(value, self.dtype, "masked_fill_")
+    _write_at(self, _of_mask(self, mask), value)
+    return self
+
+
+def index_fill_(self: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
+    """In-place ``index_fill``. Of an expanded tensor, elements that are one place in memory are filled if the index names one."""
+    since = tick()
+    result = index_fill(self, dim, index, value)
+    if not overlaps(self):
+        return overwrite(self, result, since, "index_fill_")
+    mask = index_mask(self, wrap_dim(dim, self.ndim, "index_fill"), index)
+    return masked_fill_(self, mask, value)
+
+
+def _write_at(x: Tensor, advanced: list[tuple[int, Tensor]], value: Any, accumulate: bool = False, slack: bool = True) -> None:
+    """Write ``value`` at positions, given as (dimension, index) pairs."""
     from numtorch.ops.creation import tensor
 
-    if not advanced or not isinstance(advanced[0], tuple):
-        x, advanced = _basic(x, _expand_key(x, tuple(advanced)))
     since = tick()
     a = _Advanced(x, advanced)
     if not isinstance(value, Tensor):
-        value = tensor(value, dtype=x.dtype, device=x.device)
+        value = tensor(fitting(value, x.dtype, "index_put_"), dtype=x.dtype, device=x.device)
     if same_memory(value, x):
         value = movement.clone(value)
-    value = a.source(value.to(x.device, x.dtype))
+    value = a.source(value.to(x.device, x.dtype), slack)
     recording = mode.grad and (x._edge is not None or value._edge is not None)
-    if not recording and x._k.contiguous and a.in_order and x.device.type == "cpu" and not (accumulate and x.dtype.is_half):
+    if overlaps(x):
+        if recording or x.device.type != "cpu":
+            raise _overlapping()
+        _write_to_memory(x, a, value, accumulate)
+    elif not recording and x._k.contiguous and a.in_order and x.device.type == "cpu" and not (accumulate and x.dtype.is_half):
         put(movement.view_as_shape(x.detach(), (a.n, *a.rest)), contiguous(a.flat), value, 0, accumulate, True)
         wrote(x)
-        return x
-    return overwrite(x, a.unmerged(put_along_extents(a.merged(x), a.flat, value, 0, accumulate)), since)
+    else:
+        overwrite(x, a.unmerged(put_along_extents(a.merged(x), a.flat, value, 0, accumulate)), since)
 
 
-def index_put(input: Tensor, indices: tuple, values: Tensor, accumulate: bool = False) -> Tensor:
-    """A copy of ``input`` with ``values`` written (or added) at the positions."""
+def _write_to_memory(x: Tensor, a: _Advanced, value: Tensor, accumulate: bool) -> None:
+    """``_write_at`` for a tensor of which some elements are one place in memory: each is written to in the order of the index."""
+    from numtorch.ops.creation import arange
+
+    n = 1 + sum([(m - 1) * s for m, s in zip(x.shape, x.strides, strict=True)]) if x.shape.numel() else 0
+    memory = movement.as_strided(x.detach(), (n,), (1,), x._offset)
+    places = movement.as_strided(arange(n), tuple(x.shape), x.strides, 0)
+    at = take_along_extents(a.merged(places), a.flat, 0)
+    _write_at(memory, [(0, reshape(at, (-1,)))], reshape(value, (-1,)), accumulate)
+    wrote(x)
+
+
+def index_put_(self: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
+    """Write ``values``, or add them with ``accumulate``, in place at the positions: one index tensor for each of the first dimensions."""
+    if not isinstance(indices, tuple | list):
+        raise TypeError(f"index_put_(): argument 'indices' (position 1) must be tuple of Tensors, not {type(indices).__name__}")
+    for i, k in enumerate(indices):
+        if not isinstance(k, Tensor):
+            raise TypeError(f"index_put_(): expected Tensor as element {i} in argument 'indices', but got {type(k).__name__}")
+    if not isinstance(values, Tensor):
+        raise TypeError(f"index_put_(): argument 'values' (position 2) must be Tensor, not {type(values).__name__}")
+    if values.dtype is not self.dtype:
+        raise RuntimeError(f"Index put requires the source and destination dtypes match, got {self.dtype.name} for the destination and "
+                           f"{values.dtype.name} for the source.")
+    part, advanced = _basic(self, _expand_key(self, tuple(indices)))
+    if advanced:
+        _write_at(part, advanced, values, accumulate, slack=False)
+    elif accumulate:
+        part.add_(_fitted(values, part.shape, slack=False))
+    else:
+        movement.copy_(part, _fitted(values, part.shape, slack=False))
+    return self
+
+
+def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
+    """A copy of ``input`` with ``values`` written (or added) at the positions: one index tensor for each of the first dimensions."""
     return index_put_(movement.clone(input), indices, values, accumulate)

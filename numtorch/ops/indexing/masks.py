@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from math import inf
 from typing import Any
 
 import numpy as np
 
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty
+from numtorch.arguments import element
 from numtorch.device import CPU
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
 from numtorch.ops import movement
-from numtorch.ops.arithmetic import choose
+from numtorch.ops.arithmetic import choose, ne
 from numtorch.ops.indexing import cpu
-from numtorch.ops.indexing.positions import launch
+from numtorch.ops.indexing.positions import broadcast, launch
 from numtorch.ops.movement import contiguous, expand_to, reshape
-from numtorch.storage import broadcast_shapes
 
 
 def _counted(mask: Tensor) -> tuple[np.ndarray, int]:
@@ -49,6 +50,8 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
             raise NotImplementedError("nonzero: the number of nonzero elements of a meta tensor is not known")
         found = nonzero(flat.to("cpu"), as_tuple=as_tuple)
         return tuple(f.to(input.device) for f in found) if as_tuple else found.to(input.device)
+    if flat._k.dtype.is_half:  # stored as bits, of which those of -0.0 are not all 0
+        flat = ne(flat, 0)
     starts, total = _counted(flat)
     d = len(input.shape)
     rows = empty((total, d), dtypes.int64, CPU)
@@ -85,8 +88,8 @@ def compress(x, mask, n: int):
 def compress_cpu(x, mask, n):
     x, mask = contiguous(x), contiguous(mask)
     out = empty((n,), x.dtype, x.device)
-    if n:
-        launch(cpu.compress, mask._buf.size, x._buf, mask._buf, out._buf)
+    if n and launch(cpu.compress, mask._buf.size, x._buf, mask._buf, out._buf):
+        raise _changed()
     return out
 
 
@@ -111,8 +114,13 @@ def spread(x, mask):
 @spread.kernel("cpu", functions=(cpu.spread,))
 def spread_cpu(x, mask):
     out = empty(mask.shape, x.dtype, x.device)
-    launch(cpu.spread, mask._buf.size, contiguous(x)._buf, contiguous(mask)._buf, out._buf)
+    if launch(cpu.spread, mask._buf.size, contiguous(x)._buf, contiguous(mask)._buf, out._buf):
+        raise _changed()
     return out
+
+
+def _changed() -> RuntimeError:
+    return RuntimeError("a mask has been written to, through an array over its memory, since its true elements were counted")
 
 
 @spread.kernel("cuda", name="spread_cuda")
@@ -129,9 +137,10 @@ def _(g, x_shape, mask):
 
 
 def _boolean(mask: Any, name: str) -> None:
-    if not isinstance(mask, Tensor) or mask.dtype is not dtypes.bool:
-        given = mask.dtype.name if isinstance(mask, Tensor) else type(mask).__name__
-        raise RuntimeError(f"{name}: expected BoolTensor for mask, but got {given}; compare or use mask.bool()")
+    if not isinstance(mask, Tensor):
+        raise TypeError(f"{name}(): argument 'mask' must be Tensor, not {type(mask).__name__}")
+    if mask.dtype is not dtypes.bool:
+        raise RuntimeError(f"{name}: expected BoolTensor for mask, but got {mask.dtype.name}; compare or use mask.bool()")
 
 
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
@@ -143,7 +152,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     tensor([2, 3])
     """
     _boolean(mask, "masked_select")
-    shape = broadcast_shapes(input.shape, mask.shape)
+    shape = broadcast("masked_select", input.shape, mask.shape)
     mask = contiguous(expand_to(mask, shape))
     return compress(expand_to(input, shape), mask, count(mask))
 
@@ -155,12 +164,38 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     >>> torch.masked_fill(torch.tensor([1, 2]), torch.tensor([True, False]), 0)
     tensor([0, 2])
     """
-    if mask.dtype is not dtypes.bool:
-        raise RuntimeError(f"masked_fill only supports boolean masks, but got mask with dtype {mask.dtype.name}")
-    if isinstance(value, Tensor) and value.ndim:
-        raise RuntimeError("masked_fill only supports a 0-dimensional value tensor")
+    if mask.__class__ is not Tensor or mask._k.dtype is not dtypes.bool:
+        _boolean(mask, "masked_fill")
+    d = input._k.dtype
+    if value.__class__ is float and d is dtypes.float32 and (-1e38 < value < 1e38 or abs(value) == inf):
+        pass  # it fits
+    elif not isinstance(value, Tensor):
+        value = fitting(value, d, "masked_fill")
+    elif value.shape:
+        raise RuntimeError(f"masked_fill only supports a 0-dimensional value tensor, but got a tensor with {value.ndim} dimension(s)")
+    elif value._k.dtype is not d:
+        value = converted(value, d)
     y = choose(mask, value, input)
-    return y if y._k.dtype is input._k.dtype else y.to(input.dtype)
+    return y if y._k.dtype is d else y.to(d)
+
+
+def fitting(value: Any, d: dtypes.dtype, name: str) -> Any:
+    """A number as an element of type ``d``; RuntimeError if it does not fit, TypeError if it is none."""
+    if value.__class__ is float and d is dtypes.float32 and -1e38 < value < 1e38:
+        return value
+    if not isinstance(value, bool | int | float):
+        item = getattr(value, "item", None)  # a NumPy scalar or 0-dim array
+        value = item() if item is not None and getattr(value, "ndim", None) == 0 else value
+        if not isinstance(value, bool | int | float):
+            raise TypeError(f"{name}(): argument 'value' must be a number or a Tensor, not {type(value).__name__}")
+    return element(value, d)
+
+
+def converted(value: Tensor, d: dtypes.dtype) -> Tensor:
+    """A 0-dim tensor in type ``d``; RuntimeError if its number does not fit."""
+    if value._k.device is CPU:
+        element(value.item(), d)
+    return value.to(d)
 
 
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
@@ -171,12 +206,14 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     tensor([1., 0., 2.])
     """
     _boolean(mask, "masked_scatter")
+    if not isinstance(source, Tensor):
+        raise TypeError(f"masked_scatter(): argument 'source' must be Tensor, not {type(source).__name__}")
     if source.dtype is not input.dtype:
         raise RuntimeError(f"masked_scatter: expected self and source to have same dtypes but got {input.dtype.name} and "
-                           f"{source.dtype.name}")
-    shape = broadcast_shapes(input.shape, mask.shape)
+                           f"{source.dtype.name}; cast with source.to(self.dtype)")
+    shape = broadcast("masked_scatter", input.shape, mask.shape)
     mask = contiguous(expand_to(mask, shape))
     n = count(mask)
     if n > source.shape.numel():
-        raise RuntimeError(f"masked_scatter: number of elements of source ({source.shape.numel()}) < number of ones in mask ({n})")
+        raise RuntimeError(f"masked_scatter: Number of elements of source ({source.shape.numel()}) < number of ones in mask ({n})")
     return choose(mask, spread(movement.narrow(reshape(source, (-1,)), 0, 0, n), mask), input)

@@ -9,25 +9,45 @@ import numpy as np
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor
 from numtorch.dispatch.program import shared_from
+from numtorch.errors import OutOfBounds
 from numtorch.kernels import threads
 from numtorch.kernels.jit import Jit
 from numtorch.ops.movement import contiguous
 from numtorch.ops.movement.launching import Plan, ready
-from numtorch.storage import Kind, Size
+from numtorch.storage import Kind, Size, broadcast_shapes
 
 PICKED = 2  # what an element at a position costs, in additions
 COLUMNS = 64  # of a shared row that a thread writes at least: neighbours in a cache line stay together
 
 
-def as_index(index: Any, op_name: str) -> Tensor:
-    """The index as contiguous int64 or int32 numbers, outside the graph."""
-    if index.__class__ is Tensor and index._k.contiguous and index._k.dtype in (dtypes.int64, dtypes.int32):
+LONG_OR_INT = (dtypes.int64, dtypes.int32)
+LONG = (dtypes.int64,)
+
+
+def as_index(index: Any, op_name: str, types: tuple = LONG_OR_INT, error: type[Exception] = RuntimeError,
+             empties: bool = False) -> Tensor:
+    """The index as contiguous int64 or int32 numbers, outside the graph. Other types are refused, those that torch refuses here;
+    with ``empties`` not where there are no elements."""
+    if index.__class__ is Tensor and index._k.contiguous and index._k.dtype in types:
         return index  # integers are in no graph
     if not isinstance(index, Tensor):
         raise TypeError(f"{op_name}(): argument 'index' must be Tensor, not {type(index).__name__}")
-    if index.dtype not in dtypes.INTEGERS:
-        raise RuntimeError(f"{op_name}(): Expected dtype int32/int64 for index, got {index.dtype.name}")
-    return contiguous(index if index.dtype in (dtypes.int64, dtypes.int32) else index.to(dtypes.int64)).detach()
+    if index.dtype not in types:
+        if empties and not index.shape.numel():
+            return index.to(dtypes.int64).detach()
+        wanted = "Expected a long tensor for index" if types is LONG else "Expected dtype int32/int64 for index"
+        raise error(f"{op_name}(): {wanted}, but got {index.dtype.name}; cast with .long()")
+    return contiguous(index).detach()
+
+
+def broadcast(op_name: str, *shapes: Size) -> Size:
+    """The common shape; RuntimeError where there is none."""
+    try:
+        return broadcast_shapes(*shapes)
+    except ValueError as e:
+        dim, a, b = e.args
+        raise RuntimeError(f"{op_name}(): The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension "
+                           f"{dim}; shapes {' and '.join(str(list(s)) for s in shapes)} do not broadcast") from None
 
 
 def extents(shape: tuple, dim: int) -> tuple[int, int, int]:
@@ -48,6 +68,11 @@ def planned(kernel: Jit, elements: int, buffers: tuple, numbers: tuple, shape: t
     return Plan(shape, k, ready(kernel, parallel, (*buffers, *numbers)) if elements else None, numbers)
 
 
+def looked_at(x: Any, index: Any, out: Any, outer: int, n: int, inner: int, back: int) -> int:
+    """In place of a kernel that would move nothing, since slices have no elements: how many positions are not allowed."""
+    return int(np.count_nonzero((index < -back) | (index >= n)))
+
+
 def columns(outer: int, inner: int) -> int:
     """How many columns a thread takes where several write to the same rows."""
     if outer >= threads.get_num_threads():
@@ -56,11 +81,12 @@ def columns(outer: int, inner: int) -> int:
 
 
 def check(bad: int, index: Tensor, dim: int, n: int, wrap: bool) -> None:
-    """IndexError naming the first index outside, where a kernel has found some."""
+    """An error naming the first index outside, where a kernel has found some."""
     if bad:
         flat = index._buf
-        first = flat[np.flatnonzero((flat < (-n if wrap else 0)) | (flat >= n))[0]]
-        raise IndexError(f"index {int(first)} is out of bounds for dimension {dim} with size {n}")
+        outside = flat[(flat < (-n if wrap else 0)) | (flat >= n)]
+        first = f"index {int(outside[0])}" if outside.size else "an index"  # none is left if another thread has written to them
+        raise OutOfBounds(f"{first} is out of bounds for dimension {dim} with size {n}")
 
 
 def named(op: str, error: IndexError) -> IndexError:

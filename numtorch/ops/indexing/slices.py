@@ -7,14 +7,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty
+from numtorch.autograd.grad_mode import mode
 from numtorch.dispatch.cost import nbytes, numel, picks
 from numtorch.dispatch.op import op
 from numtorch.dtype import float32
+from numtorch.errors import OutOfBounds
 from numtorch.kernels import registry
 from numtorch.ops import movement
+from numtorch.ops.arithmetic import choose
 from numtorch.ops.indexing import cpu
-from numtorch.ops.indexing.positions import as_index, check, columns, extents, named, planned
+from numtorch.ops.indexing.masks import converted, fitting
+from numtorch.ops.indexing.positions import LONG, LONG_OR_INT, as_index, check, columns, extents, looked_at, named, planned
 from numtorch.ops.movement import contiguous, expand_to, reshape
 from numtorch.ops.movement.launching import Plan, remember
 from numtorch.storage import Size, wrap_dim
@@ -48,7 +53,10 @@ _takes: dict = registry.memo()
 def _take_plan(x: Tensor, index: Tensor, dim: int, wrap: bool) -> Plan:
     shape = (*x.shape[:dim], index.shape.numel(), *x.shape[dim + 1 :])
     outer, n, inner = extents(x.shape, dim)
-    return planned(cpu.take_slices, Size(shape).numel(), (x._buf, index._buf, x._buf), (outer, n, inner, n if wrap else 0), shape, x._k)
+    plan = planned(cpu.take_slices, Size(shape).numel(), (x._buf, index._buf, x._buf), (outer, n, inner, n if wrap else 0), shape, x._k)
+    if plan.entry is None and index._buf.size and not wrap:
+        plan.entry = looked_at
+    return plan
 
 
 @take_along_extents.kernel("cuda", name="take_cuda")
@@ -170,30 +178,67 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     index = as_index(index, "index_select")
     if len(index.shape) > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")
+    if not ndim:
+        return _of_scalar(input, index)
     try:
-        if not ndim:
-            return reshape(take_along_extents(reshape(input, (1,)), index, 0, False), ())
         return take_along_extents(input, index if index.shape else reshape(index, (1,)), d, False)
     except IndexError as error:
         raise named("index_select", error) from None
 
 
-def _put(x: Tensor, dim: int, index: Any, y: Tensor, accumulate: bool, name: str, wrap: bool = False) -> Tensor:
-    d = wrap_dim(dim, x.ndim, name)
-    index = as_index(index, name)
-    if not x.ndim:
-        return reshape(_put(reshape(x, (1,)), 0, reshape(index, (-1,)), reshape(y, (-1,)), accumulate, name, wrap), ())
-    if index.ndim > 1:
-        raise IndexError(f"{name}(): Index is supposed to be a vector, but got dim: {index.ndim}")
-    want = (*x.shape[:d], index.shape.numel(), *x.shape[d + 1 :])
-    if tuple(y.shape) != want:
-        raise IndexError(f"{name}(): source has shape {list(y.shape)}, but positions {index.shape.numel()} along dimension {d} "
-                         f"of {list(x.shape)} take {list(want)}")
-    if y.dtype is not x.dtype:
-        raise RuntimeError(f"{name}(): self and source expected to have the same dtype, but got (self) {x.dtype.name} and (source) "
-                           f"{y.dtype.name}; cast with source.to(self.dtype)")
+def _of_scalar(x: Tensor, index: Tensor) -> Tensor:
+    if index.shape.numel() != 1:
+        raise RuntimeError(f"index_select(): Index to scalar can have only 1 value, got {index.shape.numel()} value(s)")
     try:
-        return put_along_extents(x, index if index.shape else reshape(index, (1,)), y, d, accumulate, wrap)
+        return reshape(take_along_extents(reshape(x, (1,)), reshape(index, (1,)), 0, False), ())
+    except IndexError as error:
+        raise named("index_select", error) from None
+
+
+def _vector(index: Any, name: str, types: tuple = LONG_OR_INT, error: type[Exception] = RuntimeError) -> Tensor:
+    """A 0-dim or 1-dim index as a vector."""
+    if isinstance(index, Tensor) and len(index.shape) > 1:
+        raise OutOfBounds(f"{name}(): Index is supposed to be a vector, but got dim: {index.ndim}, {index.dtype.name} of size "
+                          f"{list(index.shape)}")
+    index = as_index(index, name, types, error)
+    return index if index.shape else reshape(index, (1,))
+
+
+def _fits(x: Tensor, d: int, index: Any, source: Any) -> bool:
+    """Whether there is nothing to complain of and nothing to bring into another form, as nearly always."""
+    if index.__class__ is not Tensor or source.__class__ is not Tensor or len(index.shape) != 1 or not x.shape:
+        return False
+    k, shape = index._k, x.shape
+    return k.contiguous and k.dtype is dtypes.int64 and source._k.dtype is x._k.dtype and \
+        tuple.__eq__(source.shape, (*shape[:d], index.shape[0], *shape[d + 1 :]))
+
+
+def _same_type(x: Tensor, source: Any, name: str) -> None:
+    if not isinstance(source, Tensor):
+        raise TypeError(f"{name}(): argument 'source' must be Tensor, not {type(source).__name__}")
+    if source.dtype is not x.dtype:
+        raise RuntimeError(f"{name}(): self and source expected to have the same dtype, but got (self) {x.dtype.name} and (source) "
+                           f"{source.dtype.name}; cast with source.to(self.dtype)")
+
+
+def _check_slices(x: Tensor, d: int, n: int, source: Tensor, name: str) -> None:
+    """RuntimeError unless ``source`` has ``n`` slices along ``d`` of the shape of those of ``x``; as torch's index_add has it."""
+    if not x.ndim and not source.ndim and n != 1:
+        raise IndexError(f"{name}(): Dimension specified as {d} but tensor has no dimensions: it takes one index, not {n}")
+    given = source.shape[d] if d < source.ndim else 1 if not source.shape and not d else -1
+    if given != n:
+        raise RuntimeError(f"{name}(): Number of indices ({n}) should be equal to source.size(dim), for dim {d} of {list(source.shape)}")
+    if source.ndim != x.ndim or any(a != b for i, (a, b) in enumerate(zip(x.shape, source.shape, strict=True)) if i != d):
+        raise RuntimeError(f"{name}(): source tensor shape must match self tensor shape, excluding the specified dimension. Got "
+                           f"self.shape = {list(x.shape)} source.shape = {list(source.shape)}")
+
+
+def _written(x: Tensor, d: int, index: Tensor, source: Tensor, accumulate: bool, name: str, wrap: bool = False) -> Tensor:
+    """``put_along_extents`` of operands that have been checked; a 0-dim tensor counts as one element in one dimension."""
+    try:
+        if x.shape:
+            return put_along_extents(x, index, source, d, accumulate, wrap)
+        return reshape(put_along_extents(reshape(x, (1,)), index, reshape(source, (-1,)), 0, accumulate, wrap), ())
     except IndexError as error:
         raise named(name, error) from None
 
@@ -205,7 +250,17 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     >>> torch.index_add(torch.zeros(3), 0, torch.tensor([2, 0, 2]), torch.tensor([1.0, 2.0, 3.0]))
     tensor([2., 0., 4.])
     """
-    return _put(input, dim, index, source if alpha == 1 else source * alpha, True, "index_add")
+    d = wrap_dim(dim, len(input.shape), "index_add")
+    if alpha.__class__ is int and alpha == 1 and _fits(input, d, index, source) and input.shape.numel():
+        return _written(input, d, index, source, True, "index_add")
+    index = _vector(index, "index_add")
+    _same_type(input, source, "index_add")
+    _check_slices(input, d, index.shape[0], source, "index_add")
+    if alpha is not True and alpha != 1:
+        source = source * fitting(alpha, input.dtype, "index_add")
+    if input.ndim > 1 and not input.shape.numel():  # nothing is added to it, as in torch: the index is not even looked at
+        index, source = movement.slice(index, 0, 0, 0), movement.slice(source, d, 0, 0)
+    return _written(input, d, index, source, True, "index_add")
 
 
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
@@ -215,7 +270,24 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
     >>> torch.index_copy(torch.zeros(3), 0, torch.tensor([2, 0]), torch.tensor([1.0, 2.0]))
     tensor([2., 0., 1.])
     """
-    return _put(input, dim, index, source, False, "index_copy")
+    d = wrap_dim(dim, len(input.shape), "index_copy")
+    if _fits(input, d, index, source):
+        return _written(input, d, index, source, False, "index_copy")
+    index = _vector(index, "index_copy", LONG)
+    n = index.shape[0]
+    _same_type(input, source, "index_copy")
+    if not source.ndim and n != 1:
+        raise IndexError(f"index_copy(): When source is scalar, index should have one element (got {n})")
+    if source.ndim != input.ndim and source.ndim and input.ndim:
+        raise IndexError("index_copy(): When source and destination are not scalars, their dimensionality must match. Source "
+                         f"dimensionality ({source.ndim}), destination dimensionality ({input.ndim})")
+    ours, theirs = ((*shape[:d], *shape[d + 1 :]) for shape in (input.shape, source.shape))
+    if ours != theirs:
+        raise RuntimeError("index_copy(): Source/destination tensor must have same slice shapes. Destination slice shape: "
+                           f"{list(ours)} at dimension {d} and source slice shape: {list(theirs)}")
+    if source.ndim and source.shape[d] != n:
+        raise IndexError(f"index_copy(): Number of indices ({n}) should be equal to source.size(dim) ({source.shape[d]})")
+    return _written(input, d, index, source, False, "index_copy")
 
 
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
@@ -226,16 +298,39 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     tensor([0., 5., 0.])
     """
     d = wrap_dim(dim, input.ndim, "index_fill")
-    shape = (*input.shape[:d], index.shape.numel(), *input.shape[d + 1 :]) if input.ndim else (index.shape.numel(),)
+    if isinstance(value, Tensor) and value.ndim:
+        raise RuntimeError(f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
+    index = _vector(index, "index_fill", LONG, IndexError)
+    n = index.shape[0]
     if isinstance(value, Tensor):
-        if value.ndim:
-            raise RuntimeError(f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
-        source = expand_to(value.to(input.dtype), shape)
+        value = value if value.dtype is input.dtype else converted(value, input.dtype)
+        if value._edge is not None and mode.grad:
+            return _fill_recorded(input, d, index, value)
+    else:
+        value = fitting(value, input.dtype, "index_fill")
+    shape = (*input.shape[:d], n, *input.shape[d + 1 :])
+    if isinstance(value, Tensor):
+        source = expand_to(value, shape)
     else:
         from numtorch.ops.creation import full
 
         source = full(shape, value, dtype=input.dtype, device=input.device)
-    return _put(input, dim, index, source, False, "index_fill", True)
+    return _written(input, d, index, source, False, "index_fill", True)
+
+
+def _fill_recorded(x: Tensor, d: int, index: Tensor, value: Tensor) -> Tensor:
+    """Where a gradient of ``value`` is wanted: an element of the result counts once, however often the index names it."""
+    return choose(index_mask(x, d, index), value, x)
+
+
+def index_mask(x: Tensor, d: int, index: Tensor) -> Tensor:
+    """True where ``index`` names a slice of ``x`` along ``d``; of a shape that broadcasts to that of ``x``."""
+    from numtorch.ops.creation import ones, zeros
+
+    n = x.shape[d] if x.ndim else 1
+    true = ones(index.shape.numel(), dtype=dtypes.bool, device=x.device)
+    mask = _written(zeros(n, dtype=dtypes.bool, device=x.device), 0, reshape(index, (-1,)), true, False, "index_fill", True)
+    return reshape(mask, tuple(n if i == d else 1 for i in range(x.ndim)))
 
 
 def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True) -> Tensor:
@@ -250,13 +345,12 @@ def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce:
     if reduce not in ("prod", "mean", "amax", "amin"):
         raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
     d = wrap_dim(dim, input.ndim, "index_reduce")
-    index = as_index(index, "index_reduce")
-    n = index.shape.numel()
-    want = (*input.shape[:d], n, *input.shape[d + 1 :])
-    if tuple(source.shape) != want:
-        raise RuntimeError(f"index_reduce(): source has shape {list(source.shape)}, but {n} positions along dimension {d} of "
-                           f"{list(input.shape)} take {list(want)}")
-    spread = expand_to(reshape(index, tuple(n if i == d else 1 for i in range(input.ndim))), want)
+    index = _vector(index, "index_reduce")
+    _same_type(input, source, "index_reduce")
+    n = index.shape[0]
+    _check_slices(input, d, n, source, "index_reduce")
+    want = source.shape if input.ndim else Size((n,))
+    spread = expand_to(reshape(index, tuple(n if i == d else 1 for i in range(len(want)))), want)
     try:
         return scatter_reduce(input, d, spread, source, reduce, include_self=include_self)
     except IndexError as error:
@@ -270,7 +364,7 @@ def take(input: Tensor, index: Tensor) -> Tensor:
     >>> torch.take(torch.tensor([[4, 3], [5, 6]]), torch.tensor([0, 3]))
     tensor([4, 6])
     """
-    index = as_index(index, "take")
+    index = as_index(index, "take", LONG)
     if not input.shape.numel() and index.shape.numel():
         raise IndexError("take(): tried to take from an empty tensor")
     try:
@@ -287,9 +381,13 @@ def put_flat(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = Fa
     tensor([[2., 0.],
             [0., 1.]])
     """
-    index = as_index(index, "put")
-    if index.shape.numel() != source.shape.numel():
-        raise RuntimeError(f"put_(): Expected source and index to have the same number of elements, but got source.numel() = "
-                           f"{source.shape.numel()}, index.numel() = {index.shape.numel()}")
-    flat = _put(reshape(input, (-1,)), 0, reshape(index, (-1,)), reshape(source, (-1,)), accumulate, "put", True)
+    index = as_index(index, "put", LONG)
+    _same_type(input, source, "put")
+    n = index.shape.numel()
+    if n != source.shape.numel():
+        raise IndexError(f"put_(): Expected source and index to have the same number of elements, but got source.numel() = "
+                         f"{source.shape.numel()}, index.numel() = {n}")
+    if n and not input.shape.numel():
+        raise IndexError("put_(): Tried to put elements into an empty tensor")
+    flat = _written(reshape(input, (-1,)), 0, reshape(index, (-1,)), reshape(source, (-1,)), bool(accumulate), "put", True)
     return reshape(flat, input.shape)

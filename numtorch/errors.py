@@ -25,3 +25,7 @@ class CorruptFile(RuntimeError):
 
 class OutOfBounds(IndexError, RuntimeError):
     """A position lies outside its dimension. torch raises an IndexError for some ops and a RuntimeError for others: this is both."""
+
+
+class OutOfMemoryError(RuntimeError, MemoryError):
+    """More memory was asked for than there is, or than can be counted in 64 bits."""

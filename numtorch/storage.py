@@ -17,6 +17,7 @@ from numtorch import memory
 from numtorch.arguments import integer
 from numtorch.device import CPU, device
 from numtorch.dtype import dtype
+from numtorch.errors import OutOfMemoryError
 
 # Bytes from which the C library would ask the system for every block.
 _HUGE = memory.LARGEST if memory.keep_freed() else 1 << 20
@@ -127,7 +128,11 @@ def allocate_cpu(n: int, storage: np.dtype) -> np.ndarray:
     """An uninitialised NumPy buffer that starts on a cache line."""
     nbytes = n * storage.itemsize
     if nbytes >= _HUGE:
-        return memory.large.take(nbytes).view(storage)
+        try:
+            return memory.large.take(nbytes).view(storage)
+        except (MemoryError, ValueError):  # ValueError: NumPy cannot count so many
+            raise OutOfMemoryError(f"can't allocate memory: you tried to allocate {nbytes} bytes, a tensor of {n} elements of "
+                                   f"{storage.itemsize} bytes") from None
     # NumPy's large arrays start 16 bytes into a page, so that every 64-byte store would split a line. An address by way of
     # ctypes takes a third of the time that the array itself needs to tell it.
     raw = np.empty(n + memory.LINE // storage.itemsize, storage)

@@ -9,7 +9,7 @@ from typing import Any
 from numtorch._tensor import Tensor, empty
 from numtorch.dispatch.cost import nbytes
 from numtorch.dispatch.op import op
-from numtorch.dtype import FLOATS
+from numtorch.dtype import FLOATS, float32
 from numtorch.dtype import bool as BOOL
 from numtorch.ops import attention_cpu, movement, reduction
 from numtorch.ops.activation import softmax_along
@@ -143,11 +143,17 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
                            f"{query.dtype.name} key.dtype: {key.dtype.name} and value.dtype: {value.dtype.name} instead.")
     if is_causal and attn_mask is not None:
         raise RuntimeError("scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
+    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2] or not query.dtype.is_floating_point:
+        raise _misfit(query, key, value)
+    if not 0 <= dropout_p <= 1:
+        raise RuntimeError(f"scaled_dot_product_attention: dropout probability has to be between 0 and 1, but got {dropout_p}")
     if enable_gqa:
-        key, value = _shared_heads(key, query.shape[-3]), _shared_heads(value, query.shape[-3])
-    scale = 1 / sqrt(query.shape[-1]) if scale is None else float(scale)
+        key, value = _shared_heads(query, key), _shared_heads(query, value)
+    scale = 1 / sqrt(query.shape[-1] or 1) if scale is None else float(scale)
     if attn_mask is None and not dropout_p and query.device.type == "cpu" and query.dtype in FLOATS and key.shape[-2]:
         return _by_heads(query, key, value, is_causal, scale)
+    if attn_mask is not None:
+        _check_mask(query, key, attn_mask)
     scores = _scores(query, key, is_causal, scale)
     blind = None
     if attn_mask is not None:
@@ -156,7 +162,7 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
             blind = logical_not(reduction.any(attn_mask, -1, True))
             scores = where(logical_or(attn_mask, blind), scores, float("-inf"))
         else:
-            scores = scores + attn_mask
+            scores = scores + attn_mask.to(scores.dtype)
             blind = eq(reduction.amax(scores.detach(), -1, True), float("-inf"))
             scores = where(blind, 0.0, scores)
     weights = softmax_along(scores, -1)
@@ -182,11 +188,39 @@ def _by_heads(query: Tensor, key: Tensor, value: Tensor, causal: bool, scale: fl
     return reshape(attention(*given, causal, scale)[0], (*lead, query.shape[-2], value.shape[-1]))
 
 
-def _shared_heads(x: Tensor, heads: int) -> Tensor:
-    """Each head of (..., H, S, E) repeated next to itself until there are ``heads``."""
-    own = x.shape[-3]
-    if heads % own:
+def _misfit(query: Tensor, key: Tensor, value: Tensor) -> RuntimeError:
+    if not query.dtype.is_floating_point:
+        return RuntimeError(f"scaled_dot_product_attention: expected query, key and value of a floating type, but got {query.dtype.name}; "
+                            "cast them with .to(...)")
+    if query.shape[-1] != key.shape[-1]:
+        return RuntimeError("scaled_dot_product_attention: Expected query and key to have the same last dimension, but got query of shape "
+                            f"{list(query.shape)} and key of shape {list(key.shape)}: {query.shape[-1]} and {key.shape[-1]} differ")
+    return RuntimeError("scaled_dot_product_attention: Expected key and value to have the same sequence length (dimension -2), but got key "
+                        f"of shape {list(key.shape)} and value of shape {list(value.shape)}: {key.shape[-2]} and {value.shape[-2]} differ")
+
+
+def _check_mask(query: Tensor, key: Tensor, mask: Tensor) -> None:
+    if mask.dtype not in (BOOL, float32, query.dtype):
+        raise RuntimeError("scaled_dot_product_attention: Expected attn_mask dtype to be bool or float or to match query dtype, but got "
+                           f"attn_mask.dtype: {mask.dtype.name} and query.dtype: {query.dtype.name} instead.")
+    try:
+        lead = broadcast_shapes(query.shape[:-2], key.shape[:-2])
+    except ValueError:
+        return  # the product of query and key says what is wrong
+    scores = (*lead, query.shape[-2], key.shape[-2])
+    if len(mask.shape) > len(scores) or any(m not in (1, n) for m, n in zip(reversed(mask.shape), reversed(scores), strict=False)):
+        raise RuntimeError(f"scaled_dot_product_attention: attn_mask of shape {list(mask.shape)} does not broadcast to {list(scores)}, the "
+                           f"shape of the scores of query {list(query.shape)} and key {list(key.shape)}")
+
+
+def _shared_heads(query: Tensor, x: Tensor) -> Tensor:
+    """Each head of (..., H, S, E) repeated next to itself until there are as many as the query has."""
+    if min(query.ndim, x.ndim) < 3:
+        raise IndexError("scaled_dot_product_attention: enable_gqa needs heads (dimension -3) in query, key and value, but got "
+                         f"{query.ndim}D and {x.ndim}D tensors")
+    heads, own = query.shape[-3], x.shape[-3]
+    if heads % own if own else heads:
         raise RuntimeError(f"scaled_dot_product_attention: the query's {heads} heads are no multiple of {own}, those of key and value")
     lead, rest = x.shape[:-3], x.shape[-2:]
-    wide = movement.expand(movement.unsqueeze(x, -3), *lead, own, heads // own, *rest)
+    wide = movement.expand(movement.unsqueeze(x, -3), *lead, own, heads // max(own, 1), *rest)
     return movement.reshape(wide, (*lead, heads, *rest))

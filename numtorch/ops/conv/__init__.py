@@ -11,7 +11,7 @@ from typing import Any
 from numtorch._tensor import Tensor
 from numtorch.arguments import integer, integers
 from numtorch.ops import movement
-from numtorch.ops.conv.forms import check, conv2d_bias_grad, conv2d_input_grad, conv2d_weight_grad, convolve, shape_text
+from numtorch.ops.conv.forms import check, check_extents, conv2d_bias_grad, conv2d_input_grad, conv2d_weight_grad, convolve, shape_text
 from numtorch.ops.movement import reshape, squeeze, unsqueeze
 from numtorch.ops.movement.views import slice_backward
 
@@ -21,11 +21,16 @@ __all__ = ["conv1d", "conv2d", "conv2d_bias_grad", "conv2d_input_grad", "conv2d_
 Numbers = tuple[int, ...]
 
 
+_FARTHEST = 1 << 40  # elements: no tensor is longer, so that a longer step leads out of any
+
+
 def _numbers(op: str, value: Any, dims: int, name: str, least: int, complaint: str) -> Numbers:
     """``dims`` integers of at least ``least``, from one or from as many."""
+    if value.__class__ is int and least <= value < _FARTHEST:
+        return (value,) * dims
     if isinstance(value, tuple | list):
-        numbers: Numbers = integers(value, op, name)
-        numbers = numbers * dims if len(numbers) == 1 else numbers
+        given = integers(value, op, name)
+        numbers = given * dims if len(given) == 1 else given
     else:
         numbers = (integer(value, op, name),) * dims
     if len(numbers) != dims:
@@ -33,15 +38,9 @@ def _numbers(op: str, value: Any, dims: int, name: str, least: int, complaint: s
                            f"dimensions, but got {name}={list(numbers)} (in {op})")
     if min(numbers) < least:
         raise RuntimeError(f"{complaint} is not supported ({op}: {name}={value})")
+    if max(numbers) >= 1 << 63:
+        raise ValueError(f"{op}: {name}={value}: Overflow when unpacking long long: an integer does not fit in int64")
     return numbers
-
-
-def _plain(numbers: Any, least: int) -> bool:
-    """Whether these are two Python ints of at least ``least``: what modules pass, and what memos may be keyed by."""
-    if numbers.__class__ is not tuple or len(numbers) != 2:
-        return False
-    a, b = numbers
-    return a.__class__ is int and b.__class__ is int and a >= least and b >= least
 
 
 def _dims_of(op: str, x: Tensor, dims: int) -> None:
@@ -58,15 +57,25 @@ def _groups(op: str, groups: Any) -> int:
 
 
 def _steps(op: str, stride: Any, dilation: Any, dims: int) -> tuple[Numbers, Numbers]:
-    return (_numbers(op, stride, dims, "stride", 1, "non-positive stride"),
-            _numbers(op, dilation, dims, "dilation", 1, "dilation of zero or less"))
+    stride = _numbers(op, stride, dims, "stride", 1, "non-positive stride")
+    dilation = _numbers(op, dilation, dims, "dilation", 1, "dilation of zero or less")
+    if max(stride + dilation) > _FARTHEST:  # loops count with 64 bits; what leads out of every image does so by any number
+        return tuple([min(s, _FARTHEST) for s in stride]), tuple([min(d, _FARTHEST) for d in dilation])
+    return stride, dilation
+
+
+def _zeros_around(op: str, padding: Any, dims: int) -> Numbers:
+    padding = _numbers(op, padding, dims, "padding", 0, "negative padding")
+    if max(padding) >= _FARTHEST:
+        raise RuntimeError(f"{op}: Given padding={list(padding)}, expected padding to be less than {_FARTHEST}")
+    return padding
 
 
 def _padded(op: str, x: Tensor, kernel: Numbers, stride: Numbers, padding: Any, dilation: Numbers) -> tuple[Tensor, Numbers]:
     """The input (longer by one where ``"same"`` needs an odd number of zeros) and the zeros on each side."""
     dims = len(stride)
     if not isinstance(padding, str):
-        return x, _numbers(op, padding, dims, "padding", 0, "negative padding")
+        return x, _zeros_around(op, padding, dims)
     if padding == "valid":
         return x, (0,) * dims
     if padding != "same":
@@ -87,6 +96,13 @@ def _longer(x: Tensor, dim: int, before: int, after: int) -> Tensor:
     n = x.shape[dim]
     shape = (*x.shape[:dim], before + n + after, *x.shape[dim + 1 :])
     return slice_backward(x, shape, dim, before, before + n, 1)
+
+
+def _plain(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any) -> bool:
+    """Whether strides, paddings, dilations and groups are what the ops take, as nearly always."""
+    return a.__class__ is b.__class__ is c.__class__ is d.__class__ is e.__class__ is f.__class__ is g.__class__ is int and \
+        0 < a < _FARTHEST and 0 < b < _FARTHEST and 0 <= c < _FARTHEST and 0 <= d < _FARTHEST and \
+        0 < e < _FARTHEST and 0 < f < _FARTHEST and g > 0
 
 
 def _weight_of(op: str, w: Tensor, dims: int) -> None:
@@ -115,14 +131,14 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     >>> conv2d(torch.ones(1, 1, 3, 3), torch.ones(1, 1, 2, 2)).shape
     torch.Size([1, 1, 2, 2])
     """
-    if not (_plain(stride, 1) and _plain(dilation, 1)):
-        stride, dilation = _steps("conv2d", stride, dilation, 2)
     if len(input.shape) != 4:
         _dims_of("conv2d", input, 2)
         return squeeze(conv2d(unsqueeze(input, 0), weight, bias, stride, padding, dilation, groups), 0)
-    if not _plain(padding, 0):
+    if not (stride.__class__ is padding.__class__ is dilation.__class__ is tuple and len(stride) == len(padding) == len(dilation) == 2) or \
+            not _plain(*stride, *padding, *dilation, groups):
+        _weight_of("conv2d", weight, 2)
+        stride, dilation = _steps("conv2d", stride, dilation, 2)
         input, padding = _padded("conv2d", input, weight.shape[2:], stride, padding, dilation)
-    if groups.__class__ is not int or groups < 1:
         groups = _groups("conv2d", groups)
     return convolve(input, weight, bias, stride, padding, dilation, groups)
 
@@ -145,7 +161,11 @@ def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     if input.ndim == 2:
         return squeeze(conv1d(unsqueeze(input, 0), weight, bias, s, padding, d, groups), 0)
     x, (p,) = _padded("conv1d", input, weight.shape[2:], (s,), padding, (d,))
-    return squeeze(convolve(unsqueeze(x, -2), unsqueeze(weight, -2), bias, (1, s), (0, p), (1, d), groups), -2)
+    try:
+        return squeeze(convolve(unsqueeze(x, -2), unsqueeze(weight, -2), bias, (1, s), (0, p), (1, d), groups), -2)
+    except RuntimeError:
+        check(input, weight, bias, groups, 1)  # the same complaint about the shapes that the user knows
+        raise
 
 
 def conv3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
@@ -167,6 +187,7 @@ def conv3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     if input.ndim == 4:
         return squeeze(conv3d(unsqueeze(input, 0), weight, bias, stride, padding, dilation, groups), 0)
     check(input, weight, bias, groups, 3)
+    check_extents("conv3d", input.shape)
     x, padding = _padded("conv3d", input, weight.shape[2:], stride, padding, dilation)
     x = _longer(x, 2, padding[0], padding[0])
     n, c, d, h, w = x.shape
@@ -188,15 +209,21 @@ def conv3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
 
 
 def _transposed(op: str, x: Tensor, w: Tensor, b: Tensor | None, stride: Any, padding: Any, output_padding: Any, groups: int,
-                dilation: Any, dims: int) -> tuple[Numbers, Numbers, Numbers, Numbers]:
-    """torch's complaints; then stride, padding, dilation and the extents of the result."""
+                dilation: Any, dims: int) -> tuple[Numbers, Numbers, Numbers, Numbers, int]:
+    """torch's complaints; then stride, padding, dilation, the extents of the result and the groups."""
     _weight_of(op, w, dims)
+    groups = _groups(op, groups)
     stride, dilation = _steps(op, stride, dilation, dims)
-    padding = _numbers(op, padding, dims, "padding", 0, "negative padding")
+    padding = _zeros_around(op, padding, dims)
     extra = _numbers(op, output_padding, dims, "output_padding", 0, "negative output_padding")
     if x.shape[1] != w.shape[0]:
         raise RuntimeError(f"Given transposed=1, weight of size {shape_text(w.shape)}, expected input{shape_text(x.shape)} to have "
                            f"{w.shape[0]} channels, but got {x.shape[1]} channels instead")
+    if w.shape[0] < groups:
+        raise RuntimeError(f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size "
+                           f"{shape_text(w.shape)} instead")
+    if 0 in w.shape:
+        raise RuntimeError(f"{op}: expected a weight without empty dimensions, but got weight of size {shape_text(w.shape)}")
     if w.shape[0] % groups:
         raise RuntimeError(f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of size "
                            f"{shape_text(w.shape)} instead")
@@ -207,15 +234,17 @@ def _transposed(op: str, x: Tensor, w: Tensor, b: Tensor | None, stride: Any, pa
         if other is not None and other.dtype is not x.dtype:
             raise RuntimeError(f"{op}: Input type ({x.dtype.name}) and {name} type ({other.dtype.name}) should be the same; "
                                "cast one with .to(...)")
-    if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
-        raise RuntimeError(f"output padding must be smaller than either stride or dilation, but got output_padding: {extra}, "
-                           f"stride: {stride}, dilation: {dilation}")
     size = tuple([(n - 1) * s - 2 * p + d * (k - 1) + e + 1 for n, s, p, d, k, e in
                   zip(x.shape[2:], stride, padding, dilation, w.shape[2:], extra, strict=True)])
-    if min(size) < 1:
+    if x.shape[0]:
+        if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
+            raise RuntimeError(f"output padding must be smaller than either stride or dilation, but got output_padding: {extra}, "
+                               f"stride: {stride}, dilation: {dilation} ({op})")
+        check_extents(op, x.shape)
+    if min(size) < 0:
         raise RuntimeError(f"Given input size per channel: {shape_text(x.shape[2:])}. Calculated output size per channel: "
                            f"{shape_text(size)}. Output size is too small ({op}: weight {shape_text(w.shape)}, padding {padding})")
-    return stride, padding, dilation, size
+    return stride, padding, dilation, size, groups
 
 
 def _biased(y: Tensor, b: Tensor | None) -> Tensor:
@@ -240,11 +269,10 @@ def conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, 
     torch.Size([1, 1, 4, 4])
     """
     _dims_of("conv_transpose2d", input, 2)
-    groups = _groups("conv_transpose2d", groups)
     if input.ndim == 3:
         return squeeze(conv_transpose2d(unsqueeze(input, 0), weight, bias, stride, padding, output_padding, groups, dilation), 0)
     steps = _transposed("conv_transpose2d", input, weight, bias, stride, padding, output_padding, groups, dilation, 2)
-    stride, padding, dilation, size = steps
+    stride, padding, dilation, size, groups = steps
     return _biased(conv2d_input_grad(input, weight, size, stride, padding, dilation, groups), bias)
 
 
@@ -258,11 +286,10 @@ def conv_transpose1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, 
     tensor([[[ 1., 12., 20.]]])
     """
     _dims_of("conv_transpose1d", input, 1)
-    groups = _groups("conv_transpose1d", groups)
     if input.ndim == 2:
         return squeeze(conv_transpose1d(unsqueeze(input, 0), weight, bias, stride, padding, output_padding, groups, dilation), 0)
     steps = _transposed("conv_transpose1d", input, weight, bias, stride, padding, output_padding, groups, dilation, 1)
-    (s,), (p,), (d,), (size,) = steps
+    (s,), (p,), (d,), (size,), groups = steps
     y = conv2d_input_grad(unsqueeze(input, -2), unsqueeze(weight, -2), (1, size), (1, s), (0, p), (1, d), groups)
     return _biased(squeeze(y, -2), bias)
 
@@ -279,11 +306,10 @@ def conv_transpose3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, 
     torch.Size([1, 1, 3, 3, 3])
     """
     _dims_of("conv_transpose3d", input, 3)
-    groups = _groups("conv_transpose3d", groups)
     if input.ndim == 4:
         return squeeze(conv_transpose3d(unsqueeze(input, 0), weight, bias, stride, padding, output_padding, groups, dilation), 0)
     steps = _transposed("conv_transpose3d", input, weight, bias, stride, padding, output_padding, groups, dilation, 3)
-    stride, padding, dilation, size = steps
+    stride, padding, dilation, size, groups = steps
     (n, c, d, h, w), (_, o, kd, kh, kw) = input.shape, weight.shape
     images = reshape(movement.transpose(input, 1, 2), (n * d, c, h, w))
     taps = reshape(weight, (c, o * kd, kh, kw))

@@ -27,9 +27,19 @@ def shape_text(x: Any) -> str:
     return str(list(x))
 
 
+def check_extents(name: str, x: tuple) -> None:
+    """An error unless all that is empty is the batch or the channels."""
+    if 0 in x[2:] and x[1]:
+        raise RuntimeError(f"{name}: Only zero batch or zero channel inputs are supported, but got input shape: {shape_text(x)}")
+
+
 @lru_cache(maxsize=4096)
 def _out_size(x: Size, w: Size, stride: Pair, padding: Pair, dilation: Pair) -> Pair:
-    """Height and width of the result; an error where the kernel does not fit."""
+    """Height and width of the result; an error where the kernel does not fit or is none."""
+    if not w[0]:
+        raise RuntimeError(f"expected weight to be at least 1 at dimension 0, but got weight of size {shape_text(w)} instead")
+    if 0 in w[2:]:
+        raise RuntimeError(f"conv2d: kernel size should be greater than zero, but got weight of size {shape_text(w)}")
     padded = [n + 2 * p for n, p in zip(x[2:], padding, strict=True)]
     reach = [d * (k - 1) + 1 for d, k in zip(dilation, w[2:], strict=True)]
     if any(r > n for r, n in zip(reach, padded, strict=True)):
@@ -43,28 +53,37 @@ def _out_size(x: Size, w: Size, stride: Pair, padding: Pair, dilation: Pair) -> 
 def _geometry(x: Size, w: Size, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> tuple[Size, tuple]:
     """The result's shape, and the integers that kernels take."""
     out = _out_size(x, w, stride, padding, dilation)
+    if not x[0]:
+        return Size((x[0], w[0], *out)), ()
+    check_extents("conv2d", x)
     return Size((x[0], w[0], *out)), (*x, w[0], *w[2:], *out, *stride, *padding, *dilation, groups)
 
 
 @lru_cache(maxsize=4096)
-def _path(part: str, x: Size, co: int, kernel: Size, stride: Pair, padding: Pair, dilation: Pair, groups: int, single: bool) -> str:
+def _path(part: str, x: Size, w: Size, out: Size | None, stride: Pair, padding: Pair, dilation: Pair, groups: int, single: bool) -> str:
     # Shapes that do not fit together get here before anybody complains about them.
-    if len(kernel) != 2 or len(x) != 4 or groups < 1:
+    if len(w) != 4 or len(x) != 4 or groups < 1:
         return "implicit_gemm"
-    return cpu.path(part, x[0], x[1], co, tuple(x[2:]), tuple(kernel), stride, padding, dilation, groups, single)
+    # The other ways count on it that the results are all that the windows give. A transposed convolution with output padding of a
+    # stride or more says otherwise: its image has room for more windows than there are.
+    if out is not None and any((n + 2 * p - d * (k - 1) - 1) // s + 1 != o for n, o, k, s, p, d in
+                               zip(x[2:], out, w[2:], stride, padding, dilation, strict=True)):
+        return "depthwise" if groups > 1 and groups == x[1] else "implicit_gemm"
+    return cpu.path(part, x[0], x[1], w[0], tuple(x[2:]), tuple(w[2:]), stride, padding, dilation, groups, single)
 
 
 def _forward_path(x: Tensor, w: Tensor, b: Any, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> str:
-    return _path("forward", x.shape, w.shape[0], w.shape[2:], stride, padding, dilation, groups, x.dtype is float32)
+    return _path("forward", x.shape, w.shape, None, stride, padding, dilation, groups, x.dtype is float32)
 
 
 def _input_grad_path(y: Tensor, w: Tensor, size: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> str:
     x = (y.shape[0], w.shape[1] * groups, *size)
-    return _path("input_grad", x, w.shape[0], w.shape[2:], stride, padding, dilation, groups, y.dtype is float32)
+    return _path("input_grad", x, w.shape, y.shape[2:], stride, padding, dilation, groups, y.dtype is float32)
 
 
 def _weight_grad_path(x: Tensor, y: Tensor, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> str:
-    return _path("weight_grad", x.shape, y.shape[1], kernel, stride, padding, dilation, groups, x.dtype is float32)
+    w = (y.shape[1], x.shape[1], *kernel)
+    return _path("weight_grad", x.shape, w, y.shape[2:], stride, padding, dilation, groups, x.dtype is float32)
 
 
 _forward_path.__name__ = _input_grad_path.__name__ = _weight_grad_path.__name__ = "path"
@@ -191,7 +210,7 @@ def _no_bias(k: Any) -> Any:
 def _forward(compute: Callable) -> Callable:
     def launch(x, w, b, stride, padding, dilation, groups):
         if x._k.dtype is not w._k.dtype or len(x.shape) != 4 or x.shape[1] != w.shape[1] * groups or \
-                w.shape[0] % groups or (b is not None and b.shape != w.shape[:1]):
+                w.shape[0] % groups or (b is not None and (b.shape != w.shape[:1] or b._k.dtype is not x._k.dtype)):
             check(x, w, b, groups)
         shape, ints = _geometry(x.shape, w.shape, stride, padding, dilation, groups)
         x = x if x._k.contiguous else contiguous(x)

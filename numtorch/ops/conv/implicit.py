@@ -344,20 +344,21 @@ def pack_weights(plan, starts, phases, jobs, w, packed, bias, out, scratch, chun
 def pack_turned(plan, starts, chosen, jobs, w, packed, bias, out, scratch, chunk):
     """Weights for the input gradient: for each job panels of input channels, one row for every (output channel, tap).
 
-    ``chosen`` lists the taps of each job, one job after the other. Where there are several jobs, a channel's taps are turned in
-    scratch, from which every job takes its own.
+    ``chosen`` lists the taps of each job, one job after the other. Unless one job takes them all, a channel's taps are turned in
+    scratch, from which every job takes its own. (A single job of fewer taps is an image of one row and column at a stride.)
     """
     table, lanes, m, source, taps = plan[TABLE], plan[LANES], plan[GROUP_ROWS], plan[GROUP_CHANNELS], plan[TAPS]
     panels = (m + plan[HEIGHT] - 1) // plan[HEIGHT]
     height, higher, count = m // panels, m % panels, plan[GROUPS] * panels
     turned = scratch[chunk * plan[SCRATCH] : (chunk + 1) * plan[SCRATCH]]
+    whole = plan[JOBS] == 1 and jobs[JOB_DEPTH] == source * taps
     for panel in range(count * chunk // plan[CHUNKS], count * (chunk + 1) // plan[CHUNKS]):
         group, p = panel // panels, panel % panels
         i = p * height + min(p, higher)
         h = height + (1 if p < higher else 0)
         for c in range(source):
             at = ((group * source + c) * m + i) * taps
-            if plan[JOBS] == 1:
+            if whole:
                 pack_transposed(table, lanes, w, at, taps, packed, (group * m + i) * source * taps + c * taps * h, h, h, taps)
                 continue
             pack_transposed(table, lanes, w, at, taps, turned, 0, h, h, taps)

@@ -36,6 +36,7 @@ class Plan(NamedTuple):
         jobs: a row for each product; ``chosen``: the taps of each job.
         weights: elements of the packed weights; ``parts``: partial sums of a weight gradient.
         kernel: address of the chunks' loop, 0 for one chunk; ``packing``: of the one that packs weights.
+        gaps: whether there are elements of the result that no job writes, which are zero.
     """
 
     numbers: np.ndarray
@@ -49,6 +50,7 @@ class Plan(NamedTuple):
     chunks: int
     kernel: Any
     packing: Any = 0
+    gaps: bool = False
 
 
 class Job(NamedTuple):
@@ -83,16 +85,24 @@ def forward_job(kh: int, kw: int, ho: int, wo: int, sh: int, sw: int, ph: int, p
 
 
 def input_grad_jobs(h: int, w: int, kh: int, kw: int, sh: int, sw: int, ph: int, pw: int, dh: int, dw: int) -> list[Job]:
-    """Row y of the gradient takes from row r of g where ``r*sh + a*dh - ph == y``: other taps for every ``y % sh``."""
-    jobs = []
-    for row, col in product(range(min(sh, h)), range(min(sw, w))):
-        taps = []
-        for t, (a, b) in enumerate(product(range(kh), range(kw))):
-            (down, r), (right, c) = divmod(row + ph - a * dh, sh), divmod(col + pw - b * dw, sw)
-            if r == c == 0:
-                taps.append((t, (0, 0), down, right))
-        jobs.append(Job(taps, -(-(h - row) // sh), -(-(w - col) // sw), row, col))
-    return jobs
+    """Row y of the gradient takes from row r of g where ``r*sh + a*dh - ph == y``: other taps for every ``y % sh``.
+
+    Phases that no tap reaches have no job: the gradient is zero there.
+    """
+    rows, cols = _phases(h, kh, sh, ph, dh), _phases(w, kw, sw, pw, dw)
+    jobs = [Job([(a * kw + b, (0, 0), down, right) for (a, down), (b, right) in product(downs, rights)],
+                -(-(h - row) // sh), -(-(w - col) // sw), row, col) for (row, downs), (col, rights) in product(rows, cols)]
+    return jobs or [Job([], -(-h // sh), -(-w // sw))]
+
+
+def _phases(n: int, k: int, s: int, p: int, d: int) -> list:
+    """For each phase of a gradient's rows that a tap reaches, the taps and how far from the row that they read they stand."""
+    found: dict[int, list] = {}
+    for a in range(k):
+        row = (a * d - p) % s
+        if row < n:
+            found.setdefault(row, []).append((a, (row + p - a * d) // s))
+    return sorted(found.items())
 
 
 def _lay_out(numbers: np.ndarray, source: Source, jobs: list[Job]) -> tuple[list, np.ndarray]:
@@ -114,6 +124,11 @@ def _lay_out(numbers: np.ndarray, source: Source, jobs: list[Job]) -> tuple[list
         within = [phases.index(phase) * rows * cols + (down + top) * cols + right + left for _, phase, down, right in job.taps]
         starts.append((np.arange(source.channels)[:, None] * channel + np.array(within, np.int64)).reshape(-1))
     return phases, np.concatenate(starts)
+
+
+def _gaps(result: tuple, spread: tuple, jobs: tuple) -> bool:
+    """Whether the jobs write fewer elements than the result has."""
+    return len(jobs) < min(result[0], spread[0]) * min(result[1], spread[1])
 
 
 def _begin(source: Source, double: bool, rows: int, taps: int, spread_w: int = 1) -> tuple[Variants, np.ndarray]:
@@ -208,7 +223,8 @@ def product_plan(source: Source, rows: int, taps: int, result: tuple, spread: tu
     chosen = np.array([tap[0] for job in jobs for tap in job.taps], np.int64)
     arrays = numbers, starts.astype(np.int64), np.array(phases, np.int64).reshape(-1), table.reshape(-1)
     kernel, packing = (_chunk_address(k, arrays, dtype) if chunks > 1 else 0 for k in (at.product_chunk, pack))
-    return Plan(*arrays, chosen, scratch_key(dtype, chunks * int(numbers[at.SCRATCH])), weights + regs.lanes, 1, chunks, kernel, packing)
+    return Plan(*arrays, chosen, scratch_key(dtype, chunks * int(numbers[at.SCRATCH])), weights + regs.lanes, 1, chunks, kernel, packing,
+                _gaps(result, spread, jobs))
 
 
 def weight_grad_plan(source: Source, rows: int, taps: int, job: Job, dtype: np.dtype, threads: int) -> Plan:
@@ -276,7 +292,8 @@ def planes_plan(source: Source, rows: int, taps: int, result: tuple, spread: tup
     arrays = numbers, np.concatenate(parts).astype(np.int64), np.array(phases, np.int64).reshape(-1), table.reshape(-1)
     loop = depthwise.planes_weight_grad_chunk if weight_grad else depthwise.planes_chunk
     kernel = _chunk_address(loop, arrays, dtype) if chunks > 1 else 0
-    return Plan(*arrays, np.zeros(0, np.int64), scratch_key(dtype, chunks * int(numbers[at.SCRATCH])), 0, 1, chunks, kernel)
+    return Plan(*arrays, np.zeros(0, np.int64), scratch_key(dtype, chunks * int(numbers[at.SCRATCH])), 0, 1, chunks, kernel,
+                gaps=_gaps(result, spread, jobs))
 
 
 def _space(arrays: Scratch, key: int) -> np.ndarray:
@@ -303,6 +320,8 @@ def pack(kernel: Any, plan: Plan, w: np.ndarray) -> np.ndarray:
 
 def run(kernel: Any, plan: Plan, x: np.ndarray, w: np.ndarray, bias: np.ndarray, out: np.ndarray) -> None:
     """All chunks of a plan."""
+    if plan.gaps:
+        out.fill(0)
     arrays = plan.numbers, plan.starts, plan.phases, plan.jobs, x, w, bias, out, _space(scratch, plan.scratch)
     if plan.chunks > 1:
         at.run_chunks(plan.kernel, *arrays, plan.chunks)

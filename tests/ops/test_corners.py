@@ -1,0 +1,193 @@
+"""Calls at the edge of what is defined, in convolution and attention: torch's values, gradients and errors.
+
+A wrong extent that reaches a kernel is read outside of a buffer, so each of these is refused, or computed as torch does, before.
+"""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import numtorch as nt
+from tests.against_torch import same, torch
+
+
+def leaf(lib, *shape, seed=0):
+    """Random numbers that want a gradient, float64."""
+    return lib.tensor(np.random.default_rng(seed + len(shape)).standard_normal(shape), requires_grad=True)
+
+
+def with_gradients(fn, *shapes):
+    """``same``'s function: what ``fn`` makes of random tensors of these shapes, and its gradients for them."""
+    def run(lib):
+        given = [leaf(lib, *shape, seed=i) for i, shape in enumerate(shapes)]
+        y = fn(lib.nn.functional, *given)
+        y.backward(lib.tensor(np.random.default_rng(9).standard_normal(tuple(y.shape))))
+        return (y.detach(), *[t.grad for t in given])
+
+    return run
+
+
+# --- convolution ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kernel, stride, padding", list(itertools.product((1, 2, 3, 5), (2, 3), (0, 1, 2))))
+def test_images_smaller_than_the_stride(kernel, stride, padding):
+    """One phase of the image, and not all taps reach it."""
+    for groups, size in itertools.product((1, 2), ((1, 1), (1, 2), (2, 1))):
+        if min(size) + 2 * padding >= kernel:
+            same(with_gradients(lambda F, x, w, g=groups: F.conv2d(x, w, None, stride, padding, 1, g),
+                                (2, 4, *size), (6, 4 // groups, kernel, kernel)))
+
+
+TRANSPOSED = [
+    # input, weight, options: output padding of a stride or more, which only dilation allows, by every way of computing
+    ((16, 9), (16, 2, 1), {"dilation": 2, "output_padding": 1}),
+    ((2, 16, 9), (16, 2, 3), {"dilation": 3, "output_padding": 2}),
+    ((17, 3, 6), (3, 2, 5), {"dilation": 2, "output_padding": 1, "padding": 1}),
+    ((2, 4, 5), (4, 1, 3), {"dilation": 4, "stride": 2, "output_padding": 3, "groups": 4}),
+    ((2, 4, 5), (4, 2, 1), {"dilation": 4, "output_padding": 3, "groups": 2}),
+    ((2, 3, 4, 5), (3, 2, 1, 1), {"dilation": 2, "output_padding": 1}),
+    ((1, 16, 8, 8), (16, 16, 3, 3), {"dilation": 2, "output_padding": 1, "padding": 2}),
+    ((1, 2, 3, 3, 3), (2, 1, 2, 2, 2), {"dilation": (1, 2, 3), "stride": (2, 1, 1), "output_padding": (1, 1, 2)}),
+    # a stride far larger than the kernel: most of the result is zero
+    ((1, 2, 2, 2), (2, 2, 2, 2), {"stride": 300}),
+    ((1, 2, 1, 1), (2, 3, 2, 1), {"stride": 1000000, "output_padding": (3, 0)}),
+    # nothing is left, or nothing comes in
+    ((2, 3, 4), (3, 2, 1), {"padding": 2}),
+    ((0, 3, 4), (3, 2, 2), {"output_padding": 7}),
+]
+
+
+@pytest.mark.parametrize("x, w, options", TRANSPOSED, ids=str)
+def test_transposed_convolutions(x, w, options):
+    name = f"conv_transpose{len(w) - 2}d"
+    same(with_gradients(lambda F, x, w: getattr(F, name)(x, w, **options), x, w))
+
+
+def test_winograd_is_not_taken_for_a_result_with_output_padding():
+    """In single precision 3x3 filters have ways of their own; the numbers are those of double precision."""
+    x, w = np.random.default_rng(0).standard_normal((2, 16, 8, 8)), np.random.default_rng(1).standard_normal((16, 16, 3, 3))
+    options = {"dilation": 2, "output_padding": 1, "padding": 2}
+    want = torch.conv_transpose2d(torch.tensor(x), torch.tensor(w), **options)
+    given = [nt.tensor(v.astype(np.float32), requires_grad=True) for v in (x, w)]
+    y = nt.nn.functional.conv_transpose2d(*given, **options)
+    np.testing.assert_allclose(y.detach().numpy(), want.numpy(), rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("stride, dilation", [((1 << 63) - 1, 1), (1 << 62, 1), (1, 1 << 62)])
+def test_steps_that_lead_out_of_any_image(stride, dilation):
+    """One position, or one tap: the step does not matter. (torch: so in single precision, in double it refuses 64-bit numbers.)"""
+    x, w = nt.randn(2, 4, 1, 1), nt.randn(4, 1, 3 if dilation == 1 else 1, 1)
+    for groups in (1, 4):
+        want, got = [nt.nn.functional.conv_transpose2d(x, w, None, s, 0, 0, groups, d) for s, d in ((1, 1), (stride, dilation))]
+        assert nt.equal(want, got)
+
+
+CONVOLUTIONS = [
+    ((2, 4, 5), (2, 4, 1), {"stride": 1 << 62}),
+    ((2, 4, 5), (4, 1, 2), {"stride": (1 << 63) - 1, "groups": 4}),
+    ((2, 4, 5), (2, 4, 1), {"dilation": 1 << 62}),
+    ((2, 4, 5), (2, 4, 2), {"dilation": 1 << 62}),
+    ((2, 4, 5), (2, 4, 1), {"padding": 1 << 62}),
+    ((2, 4, 5), (2, 4, 1), {"padding": 1 << 40}),
+    ((2, 4, 5), (2, 4, 1), {"padding": 1 << 70}),
+    ((2, 4, 5), (2, 4, 1), {"stride": 1 << 70}),
+    ((2, 4, 5), (2, 4, 1), {"groups": 1 << 62}),
+    ((2, 4, 5), (2, 4, 0), {}),
+    ((2, 4, 5), (0, 4, 1), {}),
+    ((2, 4, 0), (2, 4, 1), {"padding": 2}),
+    ((0, 4, 5), (2, 4, 2), {}),
+    ((0, 4, 1), (2, 4, 2), {}),
+    ((2, 4, 5, 5), (2, 4, 0, 1), {}),
+    ((2, 4, 0, 5), (2, 4, 1, 1), {"padding": 1}),
+    ((2, 4, 0, 5, 5), (2, 4, 1, 1, 1), {"padding": 1}),
+    ((4, 5, 5), (2, 4, 1), {}),
+    ((2, 4, 5), (2, 4, 1, 1), {}),
+    ((2, 4, 5, 5), (2, 4, 1, 1), {"stride": 1.0}),
+    ((2, 4, 5, 5), (2, 4, 1, 1), {"stride": True}),
+    ((2, 4, 5, 5), (2, 4, 1, 1), {"stride": (1, 1.0)}),
+    ((2, 4, 5, 5), (2, 4, 1, 1), {"padding": (1.0, 1)}),
+    ((2, 4, 5, 5), (2, 4, 1, 1), {"padding": None}),
+    ((2, 4, 5, 5), (2, 4, 1, 1), {"groups": 1.0}),
+    ((2, 4, 5, 5), (2, 4, 1, 1), {"groups": True}),
+    ((2, 4, 5, 5), (2, 4, 1, 1), {"groups": 0}),
+    ((2, 4, 5, 5), (2, 4, 1, 1), {"dilation": 0}),
+    ((2, 4, 5, 5), (2, 4, 1, 1), {"stride": ()}),
+]
+
+
+@pytest.mark.parametrize("x, w, options", CONVOLUTIONS, ids=str)
+def test_convolutions(x, w, options):
+    same(with_gradients(lambda F, x, w: getattr(F, f"conv{len(x.shape) - 2}d")(x, w, **options), x, w))
+    same(with_gradients(lambda F, x, w: getattr(F, f"conv{len(x.shape) - 2}d")(x, w), (2, 4, 5, 5), (2, 4, 1, 1)))  # and nothing stays
+
+
+@pytest.mark.parametrize("w, options", [
+    ((0, 3, 2), {}), ((3, 0, 2), {}), ((3, 2, 0), {}), ((4, 2, 2), {}), ((3, 2, 2), {"output_padding": 1}), ((3, 2, 2), {"groups": 0}),
+    ((3, 2, 2), {"groups": 2}), ((3, 2, 2), {"padding": 1 << 62}), ((3, 2, 2), {"stride": 1 << 62}), ((3, 2, 2), {"dilation": 1 << 62}),
+    ((3, 2, 1), {"padding": 5}), ((3, 2, 2), {"output_padding": -1}), ((3, 2, 2), {"stride": 1.0}), ((3, 2, 2), {"groups": True}),
+    ((3, 2, 2, 2), {}),
+], ids=str)
+def test_complaints_of_transposed_convolutions(w, options):
+    assert same(with_gradients(lambda F, x, w: F.conv_transpose1d(x, w, **options), (2, 3, 4), w)) is not None
+
+
+def test_complaints_of_the_bias_name_the_layer():
+    with pytest.raises(RuntimeError, match=r"conv1d: Input type \(float32\) and bias type \(float64\)"):
+        nt.nn.functional.conv1d(nt.ones(1, 2, 3), nt.ones(2, 2, 1), nt.ones(2, dtype=nt.float64))
+
+
+# --- attention --------------------------------------------------------------------------------------------
+
+
+ATTENTION = [
+    # query, key, value, options
+    ((3, 16, 4), (3, 2, 4), (3, 4, 1), {}),  # more values than keys, and fewer
+    ((3, 16, 4), (3, 40, 4), (3, 2, 3), {}),
+    ((1, 2, 3, 4), (1, 2, 5, 3), (1, 2, 5, 3), {}),  # query and key differ in width
+    ((1, 2, 3, 3), (1, 2, 5, 40), (1, 2, 5, 3), {"is_causal": True}),
+    ((2, 3, 4), (3, 3, 4), (3, 3, 4), {}),
+    ((1, 2, 3, 0), (1, 2, 5, 0), (1, 2, 5, 3), {}),
+    ((1, 2, 3, 4), (1, 2, 0, 4), (1, 2, 0, 3), {}),
+    ((1, 2, 3, 4), (1, 2, 5, 4), (1, 2, 5, 0), {}),
+    ((1, 0, 3, 4), (1, 0, 5, 4), (1, 0, 5, 3), {"is_causal": True}),
+    ((0, 2, 3, 4), (0, 2, 5, 4), (0, 2, 5, 3), {}),
+    ((1, 2, 7, 4), (1, 2, 3, 4), (1, 2, 3, 4), {"is_causal": True}),
+    ((1, 2, 3, 4), (1, 2, 7, 4), (1, 2, 7, 4), {"is_causal": True}),
+    ((1, 2, 5, 2), (1, 2, 1, 2), (1, 2, 1, 3), {"is_causal": True}),
+    ((4,), (5, 4), (5, 4), {}),
+    ((1, 4, 3, 2), (1, 2, 5, 2), (1, 2, 5, 2), {"enable_gqa": True}),
+    ((1, 4, 3, 2), (1, 3, 5, 2), (1, 3, 5, 2), {"enable_gqa": True}),
+    ((3, 2), (5, 2), (5, 2), {"enable_gqa": True}),
+    ((1, 2, 3, 4), (1, 2, 5, 4), (1, 2, 5, 4), {"dropout_p": 1.0}),
+    ((2, 3, 4), (2, 5, 4), (2, 5, 4), {"dropout_p": 1.5}),
+]
+
+
+@pytest.mark.parametrize("q, k, v, options", ATTENTION, ids=str)
+def test_attention(q, k, v, options):
+    if options.get("dropout_p") == 1.0:  # torch's kernel has no dropout, its formula drops all
+        options = options | {"attn_mask": None}
+    same(with_gradients(lambda F, q, k, v: F.scaled_dot_product_attention(q, k, v, **options), q, k, v), rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("shape, dtype", [
+    ((3, 5), "bool"), ((3, 5), "float64"), ((3, 5), "float32"), ((3, 1), "float64"), ((1, 5), "bool"), ((2, 1, 3, 5), "float64"),
+    ((3, 6), "float64"), ((4, 5), "bool"), ((5, 3), "bool"), ((1, 1, 2, 3, 5), "float64"), ((3, 5), "int64"), ((3, 5), "float16"),
+    ((3, 2, 3, 5), "float64"),
+])
+def test_masks(shape, dtype):
+    def attended(F, q, k, v, lib):
+        mask = lib.tensor(np.random.default_rng(0).standard_normal(shape) > -0.5).to(getattr(lib, dtype))
+        return F.scaled_dot_product_attention(q, k, v, mask)
+
+    def run(lib):
+        return with_gradients(lambda F, *given: attended(F, *given, lib), (2, 2, 3, 4), (2, 2, 5, 4), (2, 2, 5, 2))(lib)
+
+    same(run, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "bool"])
+def test_attention_of_integers_is_refused(dtype):
+    assert same(lambda lib: lib.nn.functional.scaled_dot_product_attention(*[lib.ones(2, 3, 3, dtype=getattr(lib, dtype))] * 3)) is not None

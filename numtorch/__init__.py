@@ -136,6 +136,11 @@ from numtorch.ops.arithmetic import (
     trunc as trunc,
     where as where,
 )
+from numtorch.ops.closeness import (
+    allclose as allclose,
+    equal as equal,
+    isclose as isclose,
+)
 from numtorch.ops.activation import (
     log_softmax as log_softmax,
     relu as relu,
@@ -338,9 +343,6 @@ from numtorch.tensor import HalfTensor as HalfTensor
 from numtorch.tensor import IntTensor as IntTensor
 from numtorch.tensor import LongTensor as LongTensor
 from numtorch.tensor import ShortTensor as ShortTensor
-from numtorch.tensor import allclose as allclose
-from numtorch.tensor import equal as equal
-from numtorch.tensor import isclose as isclose
 from numtorch.tensor import is_floating_point as is_floating_point
 from numtorch.tensor import is_tensor as is_tensor
 from numtorch.tensor import numel as numel

@@ -126,6 +126,13 @@ def element(value: Any, d: dtype) -> Any:
     return int(value)
 
 
+def wrapped(value: Any, d: dtype) -> Any:
+    """A number as an element of type ``d``; for an unsigned type a negative one counts from above, as in C and torch."""
+    if value < 0 and not d.is_signed and d is not BOOL:
+        return -element(-value, d)
+    return element(value, d)
+
+
 def _overflow(value: Any, d: dtype) -> RuntimeError:
     if d.is_floating_point:
         why = f"it lies beyond {_LARGEST[d]:g}, the largest finite {d.name}"

@@ -17,7 +17,22 @@ from numtorch.autograd import graph
 from numtorch.autograd.grad_mode import _Setting
 from numtorch.device import as_device
 from numtorch.dispatch.op import OPS, ElementwiseOp
-from numtorch.ops import activation, arithmetic, creation, indexing, linear, moments, movement, random, reduction, scan, searching, sorting
+from numtorch.ops import (
+    activation,
+    arithmetic,
+    closeness,
+    creation,
+    indexing,
+    linear,
+    moments,
+    movement,
+    overwriting,
+    random,
+    reduction,
+    scan,
+    searching,
+    sorting,
+)
 from numtorch.storage import FRESH, tick, wrap_dim
 
 # --- functions of the modules that are methods under the same name -----------------------------------
@@ -28,6 +43,8 @@ _METHODS: dict[Any, str] = {
                 "clamp_max abs sign exp exp2 expm1 log log2 log10 log1p sqrt rsqrt square reciprocal sin cos tan atan sinh "
                 "cosh erf floor ceil round trunc isnan isinf isfinite lerp addcmul addcdiv negative absolute subtract "
                 "multiply divide greater greater_equal less less_equal not_equal clip",
+    overwriting: "add_ sub_ pow_ div_ addcmul_ addcdiv_ bitwise_and_ bitwise_or_ bitwise_xor_ bitwise_not_ clamp_",
+    closeness: "isclose allclose equal",
     activation: "relu sigmoid tanh softmax log_softmax",
     reduction: "sum mean prod amax amin any all count_nonzero max min argmax argmin",
     moments: "var std logsumexp norm",
@@ -95,11 +112,11 @@ def _reflected(name: str, fn: Callable) -> None:
 
 _reflected("__radd__", arithmetic.plain_add)
 _reflected("__rmul__", arithmetic.mul)
-_reflected("__rsub__", arithmetic.rsub)
-_reflected("__rtruediv__", lambda x, other: arithmetic.reciprocal(x) if other == 1 else arithmetic.reciprocal(x) * other)
-_reflected("__rpow__", lambda x, other: arithmetic.pow(creation.tensor(other, device=x.device), x))
-_reflected("__rfloordiv__", lambda x, other: arithmetic.floor_divide(creation.tensor(other, device=x.device), x))
-_reflected("__rmod__", lambda x, other: arithmetic.remainder(creation.tensor(other, device=x.device), x))
+Tensor.__rsub__ = arithmetic.difference_from
+Tensor.__rtruediv__ = arithmetic.quotient_of
+_reflected("__rpow__", lambda x, other: arithmetic.pow(other, x))
+_reflected("__rfloordiv__", lambda x, other: arithmetic.floor_divide(other, x))
+_reflected("__rmod__", lambda x, other: arithmetic.remainder(other, x))
 _reflected("__rmatmul__", lambda x, other: linear.matmul(creation.as_tensor(other), x))
 _reflected("__rand__", arithmetic.bitwise_and)
 _reflected("__ror__", arithmetic.bitwise_or)
@@ -121,7 +138,9 @@ Tensor.__hash__ = object.__hash__
 
 # --- in-place forms -------------------------------------------------------------------------------------
 
-_NOT_INPLACE = {"scaled_difference", "scaled_exp", "squared_error", "clone", "copy", "fill", "clamp_both"}
+_NOT_INPLACE = {"scaled_difference", "scaled_exp", "squared_error", "clone", "copy", "fill", "clamp_both", "add_multiple", "rsub", "rdiv",
+                "plus_product", "plus_quotient", "trunc_quotient", "trunc_divide", "bits_and", "bits_or", "bits_xor", "bits_not",
+                "celu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "prelu", "softshrink", "threshold"}
 
 
 def _inplace(o: ElementwiseOp) -> Callable:
@@ -139,27 +158,19 @@ def _inplace(o: ElementwiseOp) -> Callable:
 
 
 for _o in list(OPS.values()):
-    if isinstance(_o, ElementwiseOp) and _o.name not in _NOT_INPLACE and _o.keep == frozenset():
+    if isinstance(_o, ElementwiseOp) and _o.name not in _NOT_INPLACE and not _o.keep and not hasattr(Tensor, _o.name + "_"):
         setattr(Tensor, _o.name + "_", _inplace(_o))
 
 
-def _scaled(name: str, base: str) -> None:
-    plain = OPS[base]
-
-    def method(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
-        return plain.inplace(self, (other if alpha == 1 else other * alpha,), ())
-
-    method.__name__ = name
-    setattr(Tensor, name, method)
-
-
-_scaled("add_", "add")
-_scaled("sub_", "sub")
+for _base, _other in {"true_divide": "div", "divide": "div", "subtract": "sub", "multiply": "mul", "negative": "neg", "absolute": "abs",
+                      "greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le", "not_equal": "ne"}.items():
+    setattr(Tensor, _base + "_", getattr(Tensor, _other + "_"))
 for _name in ("add", "sub", "mul"):
     setattr(Tensor, f"__i{_name}__", getattr(Tensor, _name + "_"))
 Tensor.__itruediv__ = Tensor.div_
 Tensor.__ipow__ = Tensor.pow_
 Tensor.__ifloordiv__ = Tensor.floor_divide_
+Tensor.__imod__ = Tensor.remainder_
 
 
 def _overwriting(name: str, fn: Callable) -> None:
@@ -173,17 +184,9 @@ def _overwriting(name: str, fn: Callable) -> None:
 
 
 for _name in ("scatter", "scatter_add", "scatter_reduce", "index_reduce", "put", "masked_scatter", "cumsum", "cumprod", "index_add",
-              "index_copy", "tril", "triu",
-              "addcmul", "addcdiv", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "div"):
+              "index_copy", "tril", "triu"):
     _overwriting(_name + "_", getattr(Tensor, _name))
 Tensor.__iand__, Tensor.__ior__, Tensor.__ixor__ = Tensor.bitwise_and_, Tensor.bitwise_or_, Tensor.bitwise_xor_
-
-
-@_method
-def clamp_(self: Tensor, min: Any = None, max: Any = None) -> Tensor:
-    """In-place ``clamp``."""
-    o, bounds = arithmetic.clamping(min, max)
-    return o.inplace(self, bounds, ())
 
 
 Tensor.clip_ = Tensor.clamp_
@@ -831,31 +834,6 @@ def __reduce_ex__(self: Tensor, protocol: int) -> tuple:
 def share_memory_(self: Tensor) -> Tensor:
     """The tensor itself; worker processes receive copies."""
     return self
-
-
-@_method
-def allclose(self: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
-    """Whether all elements are within ``atol + rtol * abs(other)``."""
-    return bool(reduction.all(isclose(self, other, rtol, atol, equal_nan)).item())
-
-
-@_method
-def isclose(self: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
-    """Where elements are within ``atol + rtol * abs(other)``."""
-    x, y = self.detach(), other.detach()
-    close = arithmetic.eq(x, y)
-    if x.dtype.is_floating_point:
-        near = arithmetic.le(arithmetic.abs(x - y), arithmetic.abs(y) * rtol + atol)
-        close = arithmetic.logical_or(close, arithmetic.logical_and(near, arithmetic.isfinite(y)))
-        if equal_nan:
-            close = arithmetic.logical_or(close, arithmetic.logical_and(arithmetic.isnan(x), arithmetic.isnan(y)))
-    return close
-
-
-@_method
-def equal(self: Tensor, other: Tensor) -> bool:
-    """Whether shape and all elements are the same."""
-    return self.shape == other.shape and bool(reduction.all(arithmetic.eq(self.detach(), other.detach())).item())
 
 
 def is_tensor(obj: Any) -> bool:

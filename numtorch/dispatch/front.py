@@ -24,9 +24,12 @@ from numtorch._tensor import Tensor
 from numtorch.arguments import dimensions, integer, integers
 from numtorch.autograd.grad_mode import mode
 from numtorch.autograd.inplace import wrote
+from numtorch.dispatch.program import beyond
+from numtorch.dtype import int8, int16, int32, uint8
 from numtorch.storage import Kind, Storage, allocate, tick
 
 META = ("shape", "kind", "strides", "offset")  # what ``x_shape`` and its like ask of an input
+NARROW = (uint8, int8, int16, int32)
 SMALL = 1 << 15  # elements up to which a result is a plain NumPy buffer and the kernel serial
 
 
@@ -112,18 +115,19 @@ def _elementwise(op: Any) -> Callable:
     if n > {min(SMALL, op.program.limit - 1)} or out is not None:
         return {larger}
     buf = empty(n, storage)
-    entry({', '.join(operands + params)}, buf)
+{_launch(op, "entry", [*operands, *params, "buf"])}
     y = new(Tensor)
     y._buf = buf
     y.shape = {first}.shape
     y._k = kind
 """
-    if op.differentiable:
+    if op.differentiable and not op.whole:
         text += f"    if ({' or '.join(edge)}) and mode.grad and op.gradient is not None:\n"
         text += f"        record({', '.join(names)}, ({extra}), y, recipes)\n"
     text += "    return y\n"
     env["record"] = lambda *given: _first_record(op, "record", specialise_record, given)
-    env |= {"plans": op.plans, "allocate": allocate, "wrote": wrote, "larger": _compile("larger", _larger(op, names, params, edge), env)}
+    env |= {"plans": op.plans, "allocate": allocate, "wrote": wrote, "unfit": unfit}
+    env["larger"] = _compile("larger", _larger(op, names, params, edge), env)
     return _compile(op.name, text, env)
 
 
@@ -142,6 +146,24 @@ def _is_number(t: str) -> str:
 
 def _operands(names: list[str]) -> list[str]:
     return ["x0", *[f"{n} if {_is_number(t)} else {n}._buf" for n, t in _types(names)]]
+
+
+def _launch(op: Any, entry: str, arguments: list[str], indent: str = "    ", then: str = "") -> str:
+    """The lines that call a kernel. What Numba says of an integer beyond float64 is said in words."""
+    lines = [f"{entry}({', '.join(arguments)})"]
+    numbers = [a.split(" if ")[0] for a in arguments if " if " in a] + [n for n, _ in op.params]
+    if numbers:
+        lines = ["try:", f"    {lines[0]}", "except TypeError:", f"    unfit({op.name!r}, ({', '.join(numbers)},))"]
+    lines += [then] if then else []
+    return "\n".join(indent + line for line in lines)
+
+
+def unfit(op: str, values: tuple) -> None:
+    """Raise what a kernel refused its numbers for."""
+    error = beyond(op, values)
+    if error is None:
+        raise  # noqa: PLE0704 - called where an exception is handled
+    raise error from None
 
 
 def _larger(op: Any, names: list[str], params: list[str], edge: list[str]) -> str:
@@ -174,14 +196,13 @@ def _larger(op: Any, names: list[str], params: list[str], edge: list[str]) -> st
         if out.__class__ is not Tensor or out._k is not kind or out.shape != plan.shape or out is {names[0]} \\
                 or mode.grad and (out._edge is not None or {wanted}):
             return {general}
-        plan.entry({', '.join(operands + params)}, out._buf, *plan.geometry)
-        wrote(out)
+{_launch(op, "plan.entry", [*operands, *params, "out._buf", "*plan.geometry"], "        ", "wrote(out)")}
         return out
     y = new(Tensor)
     y.shape = plan.shape
     y._k = kind
     y._buf = buf = allocate(plan.numel, kind.dtype, kind.device)
-    plan.entry({', '.join(operands + params)}, buf, *plan.geometry)
+{_launch(op, "plan.entry", [*operands, *params, "buf", "*plan.geometry"])}
 """
     if op.differentiable:
         text += f"    if {wanted} and mode.grad and op.gradient is not None:\n"
@@ -309,6 +330,8 @@ def remember(op: Any, tensors: tuple, params: tuple, result: Tensor) -> None:
         return
     if not all(type(p) in (int, float) for p in params):
         return
+    if op.fit is not None and result._k.dtype in NARROW and any(type(t) is int for t in tensors):
+        return  # each number is looked at
     kinds: list = []
     shapes: list = []
     for i, t in enumerate(tensors):
@@ -335,6 +358,8 @@ def remember(op: Any, tensors: tuple, params: tuple, result: Tensor) -> None:
     same = all(t.shape == result.shape for t in tensors if isinstance(t, Tensor)) and len(result.shape) > 0
     cast = op.gradient is not None and any(isinstance(k, Kind) and k.dtype.is_floating_point and k.dtype is not result._k.dtype
                                            for k in kinds)
+    if op.whole and result._k.dtype.is_floating_point:
+        return
     if same and not cast and result._buf.size <= SMALL and not plan.jit.parallel and not plan.geometry:
         op.entry.memo[kinds[0] if len(kinds) == 1 else tuple(kinds)] = plan.entry, plan.kinds[0], plan.kinds[0].dtype.storage, {}
 

@@ -109,8 +109,9 @@ class Recipe:
 class ElementwiseGradient(Gradient):
     """A vjp of an elementwise op: traced once for each set of wanted inputs, and run as one kernel."""
 
-    def __init__(self, op: Op, vjp: Callable):
+    def __init__(self, op: Any, vjp: Callable):
         super().__init__(op, vjp)
+        self.rounded = op.program.rounded
         self.programs = registry.memo()
         self.ready = registry.memo()
         self.wants_inputs = False
@@ -243,7 +244,8 @@ class ElementwiseGradient(Gradient):
         keep = frozenset(n for i, n in zip(positions, operands, strict=True)
                          if isinstance(values[i], Tensor) and values[i]._k.dtype is dtypes.bool)
         counted = frozenset(n for n in operands if n[0] in "gs") - keep
-        program = Program(f"{self.op.name}.backward", wanted, operands, keep=keep, counted=counted)
+        program = Program(f"{self.op.name}.backward", wanted, operands, keep=keep, counted=counted,
+                          rounded=self.rounded)
         return program, positions, places
 
     def _fit(self, grads: Any, node: Node) -> tuple:

@@ -216,15 +216,20 @@ class ElementwiseOp(Op):
     """An op with a scalar body; ``call`` is its front, ``run`` the general path."""
 
     def __init__(self, name: str, scalar: Callable, *, result: str = "same", keep: tuple = (), floats: bool = False,
-                 counted: tuple | None = None, takes: tuple | None = None, **rest: Any):
+                 counted: tuple | None = None, takes: tuple | None = None, rounded: bool = False, divisor: str = "",
+                 check: Callable | None = None, fit: Callable | None = None, untracked: bool = False, whole: bool = False,
+                 **rest: Any):
         super().__init__(name, None, scalar, **rest)
         self.scalar = scalar
         self.keep = frozenset(keep)
         operands = [*self.tensors, *[n for n, _ in self.params]]
         symbols = [expr.symbol(n) for n in operands]
-        rule = {"same": None, "bool": lambda d: (dtypes.bool,)}[result]
+        rule = {"same": None, "bool": lambda d: (dtypes.bool,), "counts": lambda d: (dtypes.int64 if d is dtypes.bool else d,)}[result]
         self.program = Program(name, [expr.apply(self, symbols)], operands, keep=self.keep, result=rule, floats=floats,
-                               counted=frozenset(self.tensors if counted is None else counted) - self.keep, takes=takes)
+                               counted=frozenset(self.tensors if counted is None else counted) - self.keep, takes=takes,
+                               rounded=rounded, divisor=divisor, check=check)
+        self.fit: Any = fit
+        self.untracked, self.whole = untracked, whole
         self.plans: dict = registry.memo()  # of contiguous operands, by their kinds and shapes
         self.written: dict = registry.memo()  # those that overwrite the first
         self.entry.cost = self.entry.cost or self._cost
@@ -244,6 +249,8 @@ class ElementwiseOp(Op):
         if expr.has_expr(tensors):
             return expr.apply(self, (*tensors, *params))
         tensors = _together([t if isinstance(t, Tensor) else self._operand(t, i, tensors) for i, t in enumerate(tensors)])
+        if self.fit is not None:
+            tensors = self._fitted(tensors)
         kernel = None
         if len(self.entry.kernels) > 1:
             s = self.signature(tuple(t if isinstance(t, Tensor) else None for t in tensors), params)
@@ -265,9 +272,17 @@ class ElementwiseOp(Op):
         else:
             (result,) = self.program(*tensors, *params)
             front.remember(self, tensors, params, result)
-        if mode.grad and self.gradient is not None and any(isinstance(t, Tensor) and t._edge is not None for t in tensors):
+        if mode.grad and self.gradient is not None and self.differentiable and \
+                any(isinstance(t, Tensor) and t._edge is not None for t in tensors):
             self.record(tensors, params, result)
         return result
+
+    def _fitted(self, tensors: tuple) -> tuple:
+        """The operands with numbers that the integer type of the result can hold."""
+        if not any(type(t) is int for t in tensors):
+            return tensors
+        d = self.program.compute_type((*tensors, *[0] * len(self.params)))
+        return self.fit(self.name, tensors, d) if d in front.NARROW else tensors
 
     def _operand(self, value: Any, position: int, tensors: tuple) -> Any:
         if isinstance(value, bool | int | float):
@@ -354,16 +369,22 @@ class ElementwiseOp(Op):
                 plain = False
         plan = self.written.get(tuple(key)) if plain else None
         if plan is not None:
-            plan.entry(x._buf, *[t._buf if t.__class__ is Tensor else t for t in rest], *params, *plan.geometry)
-            wrote(x)
+            try:
+                plan.entry(x._buf, *[t._buf if t.__class__ is Tensor else t for t in rest], *params, *plan.geometry)
+            except TypeError:
+                front.unfit(self.name, (*rest, *params))
+            finally:
+                wrote(x)
             return x
         tensors = _together([x, *[t if isinstance(t, Tensor) else self._operand(t, 1, (x,)) for t in rest]])
+        if self.fit is not None:
+            tensors = self._fitted(tensors)
         if x._storage is not FRESH:
             tensors = apart(x, tensors)
-        if not mode.grad or not any(isinstance(t, Tensor) and t._edge is not None for t in tensors):
+        if not mode.grad or self.untracked or not any(isinstance(t, Tensor) and t._edge is not None for t in tensors):
             self.program(*tensors, *params, outs=(x,))
             wrote(x)
-            if plain and x._k.contiguous:
+            if plain and x._k.contiguous and not (self.fit is not None and x._k.dtype in front.NARROW):
                 self._remember_written(tuple(key), tensors, params, x)
             return x
         check_inplace(x, self.name)
@@ -377,8 +398,13 @@ class ElementwiseOp(Op):
         self.program(*tensors, *params, outs=(x,))
         wrote(x)
         fresh = alias(x)
+        if not x._k.dtype.is_floating_point:
+            return x
         if gradient is not None:
             self.record(tuple(operands), params, fresh)
+        else:
+            fresh._edge = Node(Flat(self), tuple([t._edge if isinstance(t, Tensor) else None for t in operands]), [], (),
+                               [described(t) for t in operands])
         rebase(x, fresh._edge)
         return x
 
@@ -426,10 +452,16 @@ def primitive(**options: Any) -> Callable:
     """An op given by a scalar body; see ``ElementwiseOp``.
 
     Args:
-        result: ``same`` (the promoted type) or ``bool``.
+        result: ``same`` (the promoted type), ``bool``, or ``counts`` (``same`` but for truth values, of which it is int64).
         floats: integers are computed in the default floating type.
         keep: operands that take no part in type promotion (conditions).
         takes: the types in which the formula means something; None for all.
+        rounded: operands of other types become elements of the half type in which the formula computes, as where it compares.
+        divisor: the operand by which integers are divided, of which none may be 0.
+        check: ``check(name, operands)`` raises for operands that the op refuses, before a kernel is chosen.
+        whole: mostly for integers, which alone take the front's own path: there it need not ask who wants a gradient.
+        untracked: the in-place form says nothing to the graph: what it overwrites keeps its history.
+        fit: ``fit(name, operands, dtype)`` gives the operands with numbers that may be beyond the integer type made to fit.
         ref, samples, domain: for the op's tests.
     """
     def wrap(fn: Callable) -> Any:
@@ -478,6 +510,20 @@ class VariadicOp:
 
     def pull(self, node: Node, g: Any, create: bool) -> tuple:
         return self.vjp(g, node.inputs, *node.params)
+
+
+class Flat:
+    """What nodes of in-place comparisons know: a result that steps has no slope."""
+
+    def __init__(self, op: Op):
+        self.name, self.backward_name = op.name, op.backward_name
+
+    def pull(self, node: Node, g: Any, create: bool) -> tuple:
+        """Zeros for each input that wants a gradient."""
+        from numtorch.ops.creation import zeros
+
+        return tuple([None if e is None else zeros(*meta[0], dtype=meta[1].dtype, device=meta[1].device)
+                      for e, meta in zip(node.edges, node.inputs, strict=True)])
 
 
 class ShapedOp(Op):

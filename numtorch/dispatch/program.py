@@ -14,6 +14,7 @@ import numpy as np
 
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, new
+from numtorch.autograd.inplace import wrote
 from numtorch.device import CPU, META
 from numtorch.dispatch.cost import elementwise_work
 from numtorch.dtype import dtype
@@ -76,11 +77,15 @@ class Program:
         floats: integers are computed in the default floating type.
         counted: operands that take part in type promotion; all but ``keep`` if None.
         takes: the types in which the formula may compute; None for all.
+        rounded: operands of other types become elements of the half type in which the formula computes.
+        divisor: the operand by which integers are divided, of which none may be 0 (on the CPU: a GPU tells nobody).
+        check: ``check(name, values)`` raises for operands that the formula refuses.
     """
 
     def __init__(self, name: str, outputs: list[Expr], operands: list[str], *, keep: frozenset = frozenset(),
                  result: Callable[[dtype], tuple] | None = None, floats: bool = False, counted: frozenset | None = None,
-                 takes: tuple | None = None):
+                 takes: tuple | None = None, rounded: bool = False, divisor: str = "",
+                 check: Callable | None = None):
         self.name = name
         self.outputs = outputs
         self.operands = operands
@@ -88,6 +93,7 @@ class Program:
         self.result = result or (lambda d: (d,) * len(outputs))
         self.floats = floats
         self.takes = takes
+        self.rounded, self.divisor, self.check = rounded, divisor, check
         self.counted = frozenset(operands) - keep if counted is None else counted
         self.plans: dict = registry.memo()
 
@@ -128,7 +134,12 @@ class Program:
             if not plan.inplace:
                 for y in outs:
                     args.append(y._buf)
-            plan.entry(*args, *plan.geometry)
+            try:
+                plan.entry(*args, *plan.geometry)
+            except RuntimeError:  # a divisor was 0: all else is written
+                for y in outs:
+                    wrote(y)
+                raise
         return outs
 
     @cached_property
@@ -143,6 +154,8 @@ class Program:
 
     def compute_type(self, values: tuple) -> dtype:
         """The type in which the formula computes for these operands."""
+        if self.check is not None:
+            self.check(self.name, values)
         tensors, numbers = [], []
         for name, v in zip(self.operands, values, strict=True):
             if name in self.counted:
@@ -178,10 +191,13 @@ class Program:
             Operand(n, v._k.dtype if isinstance(v, Tensor) else None, w, n in self.keep)
             for n, v, w in zip(self.operands, values, walks, strict=True)
         )
+        if not compute.is_floating_point:
+            _countable(self.name, values)
         inplace = outs is not None and len(outs) == 1 and outs[0] is values[0] and walks[0] is FULL
         inner = inner_walks(geometry) if form == "strided" and where is CPU else ()
         streamed = where is CPU and not inplace and self.light and _streamed(form, geometry, numel, result)
-        spec = Spec(f"{self.name}_{form}".replace(".", "_"), form, operands, result, compute, inplace, inner, streamed)
+        spec = Spec(f"{self.name}_{form}".replace(".", "_"), form, operands, result, compute, inplace, inner, streamed,
+                    self.rounded, self.divisor)
         if where is not CPU:
             return self._cuda_plan(spec, geometry, shape, kinds, numel, walks, lambda: self._work(values, spec, walks, shape, outs))
         parallel = numel >= self.limit and threads.get_num_threads() > 1
@@ -221,6 +237,27 @@ class Program:
         arity = len(walks) + len(kinds) - spec.inplace + len(geometry)
         entry = timing.loop(lambda: launched, self.name, "cuda", kernel, arity, work)
         return Plan(entry, geometry, shape, kinds, numel, kernel, walks, spec.inplace)
+
+
+def _countable(op: str, values: tuple) -> None:
+    for v in values:
+        if type(v) is int and not -(1 << 63) <= v < 1 << 63:
+            raise OverflowError(f"int too big to convert: {op}(): {_shortened(v)} is beyond int64, in which Python's integers are computed")
+
+
+def _shortened(v: int) -> str:
+    return str(v) if v.bit_length() < 200 else f"an integer of {v.bit_length()} bits"
+
+
+def beyond(op: str, values: tuple) -> OverflowError | None:
+    """The error for Python numbers that no kernel takes; None if there is none among the values."""
+    for v in values:
+        if type(v) is int:
+            try:
+                float(v)
+            except OverflowError:
+                return OverflowError(f"int too big to convert: {op}(): {_shortened(v)} is beyond float64")
+    return None
 
 
 def compiled_entry(jit: Jit, args: tuple, op: str, work: Callable[[], timing.Work]) -> Callable:

@@ -19,7 +19,7 @@ from numtorch.ops.activation import logsigmoid as logsigmoid
 from numtorch.ops.activation import sigmoid as sigmoid
 from numtorch.ops.activation import softplus as softplus
 from numtorch.ops.activation import tanh as tanh
-from numtorch.ops.arithmetic import abs, clamp_min, gt, le, lt, where
+from numtorch.ops.arithmetic import abs, clamp_min
 from numtorch.ops.attention import scaled_dot_product_attention as scaled_dot_product_attention
 from numtorch.ops.conv import conv1d as conv1d
 from numtorch.ops.conv import conv2d as conv2d
@@ -91,12 +91,18 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """``x`` where positive, else ``weight * x``; weight has one element, or one for each channel (dimension 1)."""
+    if not isinstance(weight, Tensor):
+        raise TypeError(f"prelu(): argument 'weight' (position 2) must be Tensor, not {type(weight).__name__}")
     channels = input.shape[1] if input.ndim > 1 else 1
     if weight.shape.numel() not in (1, channels):
         raise RuntimeError(f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {weight.shape.numel()} "
                            f"and channel size = {channels}.")
+    if weight.ndim > 1:
+        raise RuntimeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}")
+    if weight.dtype is not input.dtype:
+        raise RuntimeError(f"prelu: Type promoting not supported. Got {input.dtype.name} and {weight.dtype.name}")
     w = weight.reshape(-1, *[1] * (input.ndim - 2)) if input.ndim > 1 else weight.reshape([1] * input.ndim)
-    return where(gt(input, 0), input, input * w)
+    return activation.prelu(input, w)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -114,7 +120,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """``x`` where positive, else ``alpha * (exp(x / alpha) - 1)`` (Barron 2017)."""
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
-    return _result(input, activation.elu(input / alpha) * alpha, inplace)
+    return _result(input, activation.celu(input, alpha), inplace)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -130,30 +136,27 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """``min(max(x + 3, 0), 6) / 6``."""
-    return _result(input, activation.relu6(input + 3) / 6, inplace)
+    return _result(input, activation.hardsigmoid(input), inplace)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """``x * hardsigmoid(x)`` (Howard et al. 2019)."""
-    x = _source(input, inplace)
-    return _result(input, x * activation.relu6(x + 3) / 6, inplace)
+    return _result(input, activation.hardswish(input), inplace)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
-    """``x`` where above the threshold, else ``value``."""
-    return _result(input, where(gt(input, threshold), input, value), inplace)
+    """``x`` where above the threshold (or NaN), else ``value``."""
+    return _result(input, activation.threshold(input, threshold, value), inplace)
 
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """``x`` where ``|x| > lambd``, else 0."""
-    return where(le(abs(input), lambd), 0.0, input)
+    return activation.hardshrink(input, lambd)
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """``x`` moved towards 0 by ``lambd``, and 0 where that would pass it."""
-    if lambd < 0:
-        raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
-    return where(gt(input, lambd), input - lambd, where(lt(input, -lambd), input + lambd, input * 0.0))
+    return activation.softshrink(input, lambd)
 
 
 def tanhshrink(input: Tensor) -> Tensor:

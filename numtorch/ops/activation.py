@@ -8,19 +8,44 @@ from typing import Any
 import numpy as np
 
 from numtorch._tensor import Tensor, empty, new
-from numtorch.arguments import integer
+from numtorch.arguments import element, integer
 from numtorch.dispatch.cost import per_output
 from numtorch.dispatch.op import op, primitive
-from numtorch.dtype import FLOATS
+from numtorch.dtype import FLOATS, INTEGERS
+from numtorch.dtype import bool as BOOL
 from numtorch.kernels import math as m
 from numtorch.kernels import registry
 from numtorch.ops import activation_cpu
-from numtorch.ops.arithmetic import REAL, SIGNED, exp, gt, log, where
+from numtorch.ops.arithmetic import (
+    REAL,
+    SIGNED,
+    clamp_both,
+    exp,
+    ge,
+    gt,
+    le,
+    log,
+    logical_and,
+    logical_or,
+    lt,
+    maximum,
+    minimum,
+    where,
+    wrapped,
+)
 from numtorch.ops.movement import contiguous
 from numtorch.storage import CPU, allocate, wrap_dim
 
+# Of an element that is NaN the piecewise ones let the gradient pass as it is: a loss that is NaN shall not leave gradients that look
+# healthy. Their corners belong to the flat side, as in torch.
 
-@primitive(ref=lambda x: np.maximum(x, 0), takes=SIGNED)
+
+def _no_truths(name: str, values: tuple) -> None:
+    if any(isinstance(v, Tensor) and v._k.dtype is BOOL for v in values):
+        raise RuntimeError(f"Boolean inputs not supported for {name}; cast with .int() or .float()")
+
+
+@primitive(ref=lambda x: np.maximum(x, 0), takes=SIGNED, check=_no_truths)
 def relu(x):
     """``max(x, 0)``; its gradient at 0 is 0, and NaN stays NaN.
 
@@ -33,7 +58,7 @@ def relu(x):
 
 @relu.vjp
 def _(g, *, out):
-    return where(gt(out, 0), g, 0.0)
+    return where(le(out, 0), 0.0, g)
 
 
 @primitive(floats=True, ref=lambda x: 1 / (1 + np.exp(-x)))
@@ -77,7 +102,29 @@ def elu(x, alpha: float = 1.0):
 
 @elu.vjp
 def _(g, x, *, alpha):
-    return where(gt(x, 0), g, g * (alpha * exp(x)))
+    return where(le(x, 0), g * (alpha * exp(x)), g)
+
+
+@primitive(takes=REAL)
+def celu(x, alpha: float = 1.0):
+    """``x`` where positive, else ``alpha * (exp(x / alpha) - 1)`` (Barron 2017)."""
+    return x if x > 0 else alpha * m.expm1(m.minimum(x, 0) / alpha)
+
+
+@celu.vjp
+def _(g, x, *, alpha):
+    return where(le(x, 0), g * exp(x / alpha), g)
+
+
+@primitive(takes=REAL)
+def prelu(x, w):
+    """``x`` where positive, else ``w * x``."""
+    return x if x > 0 else w * x
+
+
+@prelu.vjp
+def _(g, x, w, *, needs):
+    return (where(gt(x, 0), g, g * w) if needs[0] else None), (where(gt(x, 0), 0.0, g * x) if needs[1] else None)
 
 
 @primitive(name="silu", takes=REAL)
@@ -123,8 +170,10 @@ def gelu_tanh(x):
 @gelu_tanh.vjp
 def _(g, x):
     inner = tanh((x + x * x * x * 0.044715) * 0.7978845608028654)
-    slope = (x * x * 0.134145 + 1) * 0.7978845608028654
-    return g * ((inner + 1) * 0.5 + x * 0.5 * (1 - inner * inner) * slope)
+    near = minimum(x, 16.0)  # where the tangent is flat, 0 times the square of a large number would be NaN
+    near = maximum(near, -16.0)
+    slope = (near * near * 0.134145 + 1) * 0.7978845608028654
+    return g * ((inner + 1) * 0.5 + near * 0.5 * (1 - inner * inner) * slope)
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
@@ -158,16 +207,102 @@ def _(g, x):
     return g * sigmoid(-x)
 
 
-def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
-    """Elements limited to ``[min_val, max_val]``."""
-    from numtorch.ops.arithmetic import clamp
+@primitive(name="hardtanh", takes=REAL, rounded=True, public=False)
+def between(x, low: float = -1.0, high: float = 1.0):
+    """Elements limited to ``[low, high]``."""
+    above = low if x < low else x
+    return high if above > high else above
 
-    return clamp(input, min_val, max_val)
+
+@between.vjp
+def _(g, x, *, low, high):
+    return where(logical_or(le(x, low), ge(x, high)), 0.0, g)
+
+
+def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+    """Elements limited to ``[min_val, max_val]``; the gradient is 0 at the limits. Integers stay what they are."""
+    if input._k.dtype.is_floating_point:
+        return between(input, min_val, max_val)
+    _no_truths("hardtanh", (input,))
+    d = input._k.dtype
+    if min_val < 0 and not d.is_signed:
+        raise RuntimeError(f"cannot do hardtanh on an unsigned type with negative limits: {min_val} for {d.name}")
+    return clamp_both(input, element(min_val, d), element(max_val, d))
 
 
 def relu6(input: Tensor) -> Tensor:
-    """``min(max(x, 0), 6)``."""
+    """``min(max(x, 0), 6)``; the gradient is 0 at 0 and at 6."""
     return hardtanh(input, 0.0, 6.0)
+
+
+@primitive(name="threshold", takes=REAL, rounded=True, public=False)
+def replaced_below(x, threshold: float = 0.0, value: float = 0.0):
+    """``x`` where above the threshold (or NaN), else ``value``."""
+    return value if x <= threshold else x
+
+
+@replaced_below.vjp
+def _(g, x, *, threshold):
+    return where(le(x, threshold), 0.0, g)
+
+
+def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
+    """``x`` where above the threshold (or NaN), else ``value``. Integers stay what they are."""
+    d = input._k.dtype
+    if d in INTEGERS:
+        return where(le(input, wrapped(threshold, d)), wrapped(value, d), input)
+    return replaced_below(input, threshold, value)
+
+
+@primitive(takes=REAL)
+def hardsigmoid(x):
+    """``min(max(x + 3, 0), 6) / 6``."""
+    return m.minimum(m.maximum(x + 3, 0), 6) / 6
+
+
+@hardsigmoid.vjp
+def _(g, x):
+    return where(logical_and(gt(x, -3), lt(x, 3)), g / 6, 0.0)
+
+
+@primitive(takes=REAL)
+def hardswish(x):
+    """``x * hardsigmoid(x)`` (Howard et al. 2019)."""
+    return 0 if x <= -3 else x * (m.minimum(x + 3, 6) / 6)
+
+
+@hardswish.vjp
+def _(g, x):
+    return where(le(x, -3), 0.0, where(ge(x, 3), g, g * (x / 3 + 0.5)))
+
+
+@primitive(takes=REAL, rounded=True)
+def hardshrink(x, lambd: float = 0.5):
+    """``x`` where ``|x| > lambd``, else 0."""
+    return 0 if (x >= -lambd) & (x <= lambd) else x
+
+
+@hardshrink.vjp
+def _(g, x, *, lambd):
+    return where(logical_and(ge(x, -lambd), le(x, lambd)), 0.0, g)
+
+
+@primitive(name="softshrink", takes=REAL, rounded=True, public=False)
+def moved_to_zero(x, lambd: float = 0.5):
+    """``x`` moved towards 0 by ``lambd``, and 0 where that would pass it."""
+    return x - lambd if x > lambd else x + lambd if x < -lambd else x * 0
+
+
+@moved_to_zero.vjp
+def _(g, x, *, lambd):
+    return where(logical_and(ge(x, -lambd), le(x, lambd)), 0.0, g)
+
+
+def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """``x`` moved towards 0 by ``lambd``, and 0 where that would pass it."""
+    if not lambd >= 0:
+        raise RuntimeError(f"lambda must be in range [0, inf] for input dtype {input.dtype.name}, but found {lambd}")
+    return moved_to_zero(input, lambd)
 
 
 # --- along a dimension ----------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Elementwise arithmetic, comparisons, logic, and the elementary functions.
+"""Elementwise arithmetic and the elementary functions; comparisons and choices go by their names here too.
 
 Each op is one scalar formula and its gradient. Gradients choose with ``where``: a comparison times a
 gradient would turn an infinite gradient into NaN.
@@ -10,15 +10,58 @@ from typing import Any
 
 import numpy as np
 
+from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor
+from numtorch.arguments import element, wrapped
 from numtorch.dispatch.op import primitive
-from numtorch.dtype import FLOATS, HALVES, INTEGERS
+from numtorch.dtype import INTEGERS
 from numtorch.dtype import bool as BOOL
 from numtorch.kernels import math as m
 from numtorch.kernels.codegen.expr import Expr, constant
+from numtorch.ops.comparison import (  # noqa: F401 - what arithmetic has always been asked for
+    REAL,
+    SIGNED,
+    bits_and,
+    bits_not,
+    bits_or,
+    bits_xor,
+    bitwise_and,
+    bitwise_not,
+    bitwise_or,
+    bitwise_xor,
+    choose,
+    clamp,
+    clamp_both,
+    clamp_max,
+    clamp_min,
+    clamping,
+    eq,
+    ge,
+    gt,
+    integral,
+    is_floating,
+    is_truth,
+    le,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+    lt,
+    maximum,
+    minimum,
+    ne,
+    where,
+    zeros_of,
+)
 
-REAL = (*FLOATS, *HALVES)
-SIGNED = (*INTEGERS, *REAL)  # everything but truth values, of which there is no difference
+
+def _one_type(name: str, values: tuple) -> None:
+    """RuntimeError unless tensors that are not 0-dimensional have one type; torch's words."""
+    first = next(v for v in values if isinstance(v, Tensor))._k.dtype
+    for what, v in zip(("input", "end", "weight"), values, strict=True):
+        if isinstance(v, Tensor) and v._k.dtype is not first and (v.shape or what == "end"):
+            raise RuntimeError(f"expected dtype {first.name} for `{what}` but got dtype {v._k.dtype.name}; cast one with .to(...)")
+
 
 # --- four operations ------------------------------------------------------------------------------
 
@@ -34,17 +77,62 @@ def _(g):
     return g, g
 
 
-def add(input: Tensor, other: Any, *, alpha: Any = 1, out: Tensor | None = None) -> Tensor:
+ONE = 1  # by identity: True and 1.0 are other requests
+
+
+def add(input: Tensor, other: Any, *, alpha: Any = ONE, out: Tensor | None = None) -> Tensor:
     """``input + alpha * other``, element by element.
 
     >>> import numtorch as torch
     >>> torch.add(torch.tensor([1, 2]), torch.tensor([10, 20]), alpha=2)
     tensor([21, 42])
     """
-    return plain_add(input, other if alpha == 1 else other * alpha, out=out)
+    return plain_add(input, other, out=out) if alpha is ONE else add_multiple(input, other, multiple(input, other, alpha, "add"), out=out)
 
 
-@primitive(name="sub", ref=np.subtract, public=False, takes=SIGNED)
+@primitive(public=False, counted=("x", "y"))
+def add_multiple(x, y, w):
+    """``x + w * y`` for a number ``w``, without rounding in between."""
+    return x + y * w
+
+
+@add_multiple.vjp
+def _(g, y, w, *, needs):
+    return g, (g * w if needs[1] else None), (g * y if needs[2] else None)
+
+
+add_multiple.op.backward_name = "AddBackward0"
+
+
+def multiple(x: Any, y: Any, alpha: Any, name: str) -> Any:
+    """``alpha`` as a number of the type in which ``x + alpha * y`` is computed; torch's errors for one that it cannot be."""
+    if isinstance(alpha, Tensor):
+        alpha = alpha.item()
+    if not isinstance(alpha, bool | int | float):
+        raise TypeError(f"{name}(): argument 'alpha' must be Number, not {type(alpha).__name__}")
+    if not isinstance(x, Tensor) and not isinstance(y, Tensor):
+        raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(x).__name__}")
+    d = plain_add.op.program.compute_type((x, y))
+    if isinstance(alpha, bool) and d is not BOOL:
+        raise RuntimeError(f"Boolean alpha only supported for Boolean results; {name}() gives {d.name}")
+    if isinstance(alpha, float) and not d.is_floating_point:
+        raise RuntimeError(f"For integral input tensors, argument alpha must not be a floating point number; {name}() gives {d.name}")
+    return wrapped(alpha, d)
+
+
+def _no_truths(name: str, values: tuple) -> None:
+    """RuntimeError for truth values, of which there is no difference; torch's words."""
+    truths = [is_truth(v) or isinstance(v, bool) for v in values]
+    if len(values) > 1 and all(truths):
+        raise RuntimeError("Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
+                           "operator instead.")
+    if any(truths):
+        what = "Negation, the `-` operator, on" if len(values) == 1 else "Subtraction, the `-` operator, with"
+        raise RuntimeError(f"{what} a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+                           "`logical_not()` operator instead.")
+
+
+@primitive(name="sub", ref=np.subtract, public=False, takes=SIGNED, check=_no_truths)
 def plain_sub(x, y):
     """Difference of two tensors, element by element."""
     return x - y
@@ -55,14 +143,36 @@ def _(g, *, needs):
     return g, (-g if needs[1] else None)
 
 
-def sub(input: Tensor, other: Any, *, alpha: Any = 1, out: Tensor | None = None) -> Tensor:
+def sub(input: Tensor, other: Any, *, alpha: Any = ONE, out: Tensor | None = None) -> Tensor:
     """``input - alpha * other``, element by element."""
-    return plain_sub(input, other if alpha == 1 else other * alpha, out=out)
+    if alpha is ONE:
+        return plain_sub(input, other, out=out)
+    return add_multiple(input, other, negative_multiple(input, other, alpha, "sub"), out=out)
 
 
-def rsub(x: Tensor, other: Any) -> Tensor:
-    """``other - x``."""
-    return plain_add(neg(x), other)
+def negative_multiple(x: Any, y: Any, alpha: Any, name: str) -> Any:
+    """``-alpha``, checked as ``multiple`` does it."""
+    _no_truths(name, (x, y))
+    value = -multiple(x, y, alpha, name)
+    return value if value != 1 << 63 else -value  # the smallest integer is its own negative
+
+
+@primitive(name="rsub", ref=lambda x, y: np.subtract(y, x), public=False, takes=SIGNED, check=_no_truths)
+def difference_from(x, y):
+    """``y - x``."""
+    return y - x
+
+
+@difference_from.vjp
+def _(g, *, needs):
+    return (-g if needs[0] else None), g
+
+
+def rsub(x: Tensor, other: Any, *, alpha: Any = ONE) -> Tensor:
+    """``other - alpha * x``."""
+    if alpha is ONE:
+        return difference_from(x, other)
+    return add_multiple(other, x, negative_multiple(other, x, alpha, "rsub"))
 
 
 @primitive(ref=np.multiply)
@@ -89,29 +199,51 @@ def true_div(x, y):
 
 @true_div.vjp
 def _(g, x, y, *, needs):
-    return (g / y if needs[0] else None), (-g * x / (y * y) if needs[1] else None)
+    return (g / y if needs[0] else None), (-g * ((x / y) / y) if needs[1] else None)
 
 
-@primitive(ref=np.floor_divide, differentiable=False, domain=(0.5, 3), takes=SIGNED)
+@primitive(name="rdiv", floats=True, ref=lambda x, y: np.true_divide(y, x), domain=(0.5, 3), public=False)
+def quotient_of(x, y):
+    """``y / x`` in floating point."""
+    return y / x
+
+
+@quotient_of.vjp
+def _(g, x, y, *, needs):
+    return (-g * ((y / x) / x) if needs[0] else None), (g / x if needs[1] else None)
+
+
+# The smallest integer over -1 is beyond the type, and the machine traps: it is negated, which wraps.
+@primitive(ref=np.floor_divide, domain=(0.5, 3), takes=SIGNED, rounded=True, divisor="y", whole=True)
 def floor_divide(x, y):
-    """Quotient rounded towards minus infinity."""
-    return x // y
+    """Quotient rounded towards minus infinity. Integers divided by 0 are an error (on a GPU: any number)."""
+    return (-x if y == -1 else x) // (1 if y == -1 else y)
 
 
-@primitive(public=False, differentiable=False, takes=SIGNED)
+@floor_divide.vjp
+def _(g, *, needs):
+    return (zeros_of(g) if needs[0] else None), (zeros_of(g) if needs[1] else None)
+
+
+@primitive(public=False, differentiable=False, takes=INTEGERS, divisor="y")
 def trunc_divide(x, y):
     """Quotient of integers rounded towards zero."""
-    return (x - m.fmod(x, y)) // y
+    return ((-x if y == -1 else x) - m.fmod(x, y)) // (1 if y == -1 else y)
 
 
-@primitive(floats=True, public=False, differentiable=False, ref=lambda x, y: np.trunc(x / y), domain=(0.5, 3))
+@primitive(floats=True, public=False, ref=lambda x, y: np.trunc(x / y), domain=(0.5, 3), rounded=True)
 def trunc_quotient(x, y):
     """Quotient in floating point rounded towards zero."""
     return m.trunc(x / y)
 
 
+@trunc_quotient.vjp
+def _(g, *, needs):
+    return (zeros_of(g) if needs[0] else None), (zeros_of(g) if needs[1] else None)
+
+
 def div(input: Tensor, other: Any, *, rounding_mode: str | None = None, out: Tensor | None = None) -> Tensor:
-    """Quotient: exact, or rounded to integers (``"floor"`` or ``"trunc"``).
+    """Quotient: exact, or rounded to integers (``"floor"`` or ``"trunc"``), whose gradient is 0.
 
     >>> import numtorch as torch
     >>> torch.div(torch.tensor([7, -7]), 2), torch.div(torch.tensor([7, -7]), 2, rounding_mode="floor")
@@ -119,16 +251,23 @@ def div(input: Tensor, other: Any, *, rounding_mode: str | None = None, out: Ten
     """
     if rounding_mode is None:
         return true_div(input, other, out=out)
+    return divider(input, other, rounding_mode).call(input, other, out=out)
+
+
+def divider(input: Any, other: Any, rounding_mode: str | None) -> Any:
+    """The op that divides these operands and rounds as told."""
+    if rounding_mode is None:
+        return true_div.op
     if rounding_mode == "floor":
-        return floor_divide(input, other, out=out)
+        return floor_divide.op
     if rounding_mode == "trunc":
-        return (trunc_quotient if _floating(input, other) else trunc_divide)(input, other, out=out)
+        return (trunc_quotient if is_floating(input, other) else trunc_divide).op
     raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
 
 
-@primitive(ref=np.remainder, domain=(0.5, 3), takes=SIGNED)
+@primitive(ref=np.remainder, domain=(0.5, 3), takes=SIGNED, rounded=True, divisor="y")
 def remainder(x, y):
-    """What division leaves, with the sign of the divisor (Python's ``%``)."""
+    """What division leaves, with the sign of the divisor (Python's ``%``). Integers divided by 0 are an error (on a GPU: 0)."""
     return m.remainder(x, y)
 
 
@@ -137,9 +276,9 @@ def _(g, x, y, *, needs):
     return g, (-g * floor_divide(x, y) if needs[1] else None)
 
 
-@primitive(ref=np.fmod, domain=(0.5, 3), takes=SIGNED)
+@primitive(ref=np.fmod, domain=(0.5, 3), takes=SIGNED, rounded=True, divisor="y")
 def fmod(x, y):
-    """What division leaves, with the sign of the dividend (C's ``fmod``)."""
+    """What division leaves, with the sign of the dividend (C's ``fmod``). Integers divided by 0 are an error (on a GPU: 0)."""
     return m.fmod(x, y)
 
 
@@ -148,7 +287,7 @@ def _(g, x, y, *, needs):
     return g, (-g * trunc_quotient(x, y) if needs[1] else None)
 
 
-@primitive(ref=np.negative, takes=SIGNED)
+@primitive(ref=np.negative, takes=SIGNED, check=_no_truths)
 def neg(x):
     """The negative."""
     return -x
@@ -170,7 +309,7 @@ def _(g, x, y, *, out, needs):
     if isinstance(y, int | float) and not needs[1]:
         # A constant exponent: exact at 0, where the general formula would divide by it.
         if y == 0:
-            return g * 0.0, None
+            return zeros_of(g), None
         return g * (y * (x if y == 2 else pow(x, y - 1))), None
     gx = g * where(eq(y, 0), 0.0, y * power(x, y - 1)) if needs[0] else None
     # 0 ** y has no slope in y for y >= 0, where the logarithm alone would give NaN.
@@ -189,262 +328,35 @@ def _(g, x):
     return g * (x * x * 3)
 
 
-def _truth(x: Any) -> bool:
-    return isinstance(x, Tensor) and x._k.dtype is BOOL
-
-
 def pow(input: Tensor, exponent: Any, *, out: Tensor | None = None) -> Tensor:
     """``input`` to the power ``exponent``, element by element; squares and cubes are products.
+
+    A negative number as the exponent of integers is an error; in a tensor of exponents it gives the integer part, 0 but for 1 and -1.
 
     >>> import numtorch as torch
     >>> torch.pow(torch.tensor([1.0, 2.0, 3.0]), 2)
     tensor([1., 4., 9.])
     """
-    if exponent.__class__ is int and (exponent == 2 or exponent == 3) and not _truth(input):
+    if exponent.__class__ is int and (exponent == 2 or exponent == 3) and not is_truth(input):
         product = square if exponent == 2 else cube
         return product(input) if out is None else product(input, out=out)
-    if exponent.__class__ is float and (exponent == 2.0 or exponent == 3.0) and _floating(input):
+    if exponent.__class__ is float and (exponent == 2.0 or exponent == 3.0) and is_floating(input):
         return pow(input, int(exponent), out=out)
+    if exponent.__class__ is bool and is_truth(input):
+        return logical_or(input, not exponent, out=out)
+    exponent = fitting_exponent(input, exponent)
     return power(input, exponent) if out is None else power(input, exponent, out=out)
 
 
-# --- comparison and logic -------------------------------------------------------------------------
-
-
-@primitive(result="bool", differentiable=False, ref=np.equal)
-def eq(x, y):
-    """Whether equal, element by element."""
-    return x == y
-
-
-@primitive(result="bool", differentiable=False, ref=np.not_equal)
-def ne(x, y):
-    """Whether different, element by element."""
-    return x != y
-
-
-@primitive(result="bool", differentiable=False, ref=np.less)
-def lt(x, y):
-    """Whether ``x < y``, element by element."""
-    return x < y
-
-
-@primitive(result="bool", differentiable=False, ref=np.less_equal)
-def le(x, y):
-    """Whether ``x <= y``, element by element."""
-    return x <= y
-
-
-@primitive(result="bool", differentiable=False, ref=np.greater)
-def gt(x, y):
-    """Whether ``x > y``, element by element."""
-    return x > y
-
-
-@primitive(result="bool", differentiable=False, ref=np.greater_equal)
-def ge(x, y):
-    """Whether ``x >= y``, element by element."""
-    return x >= y
-
-
-@primitive(result="bool", differentiable=False, ref=np.logical_and)
-def logical_and(x, y):
-    """Whether both are nonzero."""
-    return (x != 0) & (y != 0)
-
-
-@primitive(result="bool", differentiable=False, ref=np.logical_or)
-def logical_or(x, y):
-    """Whether either is nonzero."""
-    return (x != 0) | (y != 0)
-
-
-@primitive(result="bool", differentiable=False, ref=np.logical_xor)
-def logical_xor(x, y):
-    """Whether exactly one is nonzero."""
-    return (x != 0) ^ (y != 0)
-
-
-@primitive(result="bool", differentiable=False, ref=np.logical_not)
-def logical_not(x):
-    """Whether zero."""
-    return x == 0
-
-
-@primitive(differentiable=False, public=False)
-def bits_and(x, y):
-    """Bitwise and of integers; logical and of booleans."""
-    return x & y
-
-
-@primitive(differentiable=False, public=False)
-def bits_or(x, y):
-    """Bitwise or of integers; logical or of booleans."""
-    return x | y
-
-
-@primitive(differentiable=False, public=False)
-def bits_xor(x, y):
-    """Bitwise exclusive or of integers; of booleans likewise."""
-    return x ^ y
-
-
-@primitive(differentiable=False, public=False)
-def bits_not(x):
-    """Bitwise not of integers."""
-    return ~x
-
-
-def _floating(*values: Any) -> bool:
-    return any(isinstance(v, float) or (isinstance(v, Tensor) and v.dtype.is_floating_point) for v in values)
-
-
-def _integral(op: str, *values: Any) -> None:
-    for v in values:
-        if isinstance(v, float) or (isinstance(v, Tensor) and v.dtype.is_floating_point):
-            kind = v.dtype.name if isinstance(v, Tensor) else "float"
-            raise NotImplementedError(f'"{op}" is not defined for {kind}; it takes integers and booleans')
-
-
-def bitwise_and(input: Tensor, other: Any) -> Tensor:
-    """Bitwise and of integers; logical and of booleans."""
-    _integral("bitwise_and", input, other)
-    return bits_and(input, other)
-
-
-def bitwise_or(input: Tensor, other: Any) -> Tensor:
-    """Bitwise or of integers; logical or of booleans."""
-    _integral("bitwise_or", input, other)
-    return bits_or(input, other)
-
-
-def bitwise_xor(input: Tensor, other: Any) -> Tensor:
-    """Bitwise exclusive or of integers; of booleans likewise."""
-    _integral("bitwise_xor", input, other)
-    return bits_xor(input, other)
-
-
-def bitwise_not(input: Tensor) -> Tensor:
-    """Bitwise not of integers; logical not of booleans."""
-    _integral("bitwise_not", input)
-    return logical_not(input) if input.dtype.name == "bool" else bits_not(input)
-
-
-@primitive(name="where", keep=("condition",), public=False)
-def choose(condition, x, y):
-    """``x`` where the condition holds, else ``y``."""
-    return x if condition else y
-
-
-@choose.vjp
-def _(g, condition, *, needs):
-    return None, (where(condition, g, 0.0) if needs[1] else None), (where(condition, 0.0, g) if needs[2] else None)
-
-
-def where(condition: Any, input: Any = None, other: Any = None) -> Any:
-    """``input`` where the condition holds, else ``other``; indices of true elements if only the condition is given.
-
-    >>> import numtorch as torch
-    >>> x = torch.tensor([-1.0, 2.0])
-    >>> torch.where(x > 0, x, 0.0)
-    tensor([0., 2.])
-    """
-    if input is None and other is None:
-        from numtorch.ops.indexing import nonzero
-
-        return nonzero(condition, as_tuple=True)
-    if isinstance(condition, Tensor) and condition.dtype.name not in ("bool", "uint8"):
-        raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype.name}")
-    return choose(condition, input, other)
-
-
-# --- choosing one of two --------------------------------------------------------------------------
-
-
-@primitive(ref=np.maximum)
-def maximum(x, y):
-    """The larger, element by element; NaN if either is."""
-    return m.maximum(x, y)
-
-
-@maximum.vjp
-def _(g, x, y):
-    # Where both are equal each gets half, as in torch.
-    half = where(eq(x, y), g * 0.5, 0.0)
-    return where(gt(x, y), g, half), where(gt(y, x), g, half)
-
-
-@primitive(ref=np.minimum)
-def minimum(x, y):
-    """The smaller, element by element; NaN if either is."""
-    return m.minimum(x, y)
-
-
-@minimum.vjp
-def _(g, x, y):
-    half = where(eq(x, y), g * 0.5, 0.0)
-    return where(lt(x, y), g, half), where(lt(y, x), g, half)
-
-
-def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None = None) -> Tensor:
-    """Elements limited to ``[min, max]``; the gradient is 1 inside and at the bounds.
-
-    >>> import numtorch as torch
-    >>> torch.clamp(torch.tensor([-2.0, 0.5, 9.0]), 0, 1)
-    tensor([0.0000, 0.5000, 1.0000])
-    """
-    if min is not None and max is not None:
-        return clamp_both(input, min, max, out=out)
-    op, bounds = clamping(min, max)
-    return op.call(input, *bounds, out=out)
-
-
-def clamping(min: Any, max: Any) -> tuple:
-    """The op that limits elements by these bounds, and the bounds that it takes."""
-    if min is None and max is None:
-        raise ValueError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    if min is not None and max is not None:
-        return clamp_both.op, (min, max)
-    return (clamp_min.op, (min,)) if max is None else (clamp_max.op, (max,))
-
-
-@primitive(public=False, takes=SIGNED)
-def clamp_both(x, low, high):
-    """Elements limited to ``[low, high]``; NaN if one of the three is."""
-    # Comparisons let a NaN in x pass and are one instruction each, where maximum is four; of a NaN in numbers the loop is free.
-    above = low if x < low else x
-    y = high if above > high else above
-    return y if (low == low) & (high == high) else low + high
-
-
-@clamp_both.vjp
-def _(g, x, low, high, *, needs):
-    inside = logical_and(ge(x, low), le(x, high))
-    return (where(inside, g, 0.0) if needs[0] else None,
-            where(logical_and(lt(x, low), lt(low, high)), g, 0.0) if needs[1] else None,
-            where(logical_or(gt(x, high), lt(high, low)), g, 0.0) if needs[2] else None)
-
-
-@primitive()
-def clamp_min(x, y):
-    """Elements not below ``y``."""
-    return m.maximum(x, y)
-
-
-@clamp_min.vjp
-def _(g, x, y, *, needs):
-    return where(ge(x, y), g, 0.0), (where(lt(x, y), g, 0.0) if needs[1] else None)
-
-
-@primitive()
-def clamp_max(x, y):
-    """Elements not above ``y``."""
-    return m.minimum(x, y)
-
-
-@clamp_max.vjp
-def _(g, x, y, *, needs):
-    return where(le(x, y), g, 0.0), (where(gt(x, y), g, 0.0) if needs[1] else None)
+def fitting_exponent(x: Any, exponent: Any) -> Any:
+    """An exponent as it is, if the type of ``x`` can hold it; RuntimeError for a number that makes no sense of integers."""
+    if exponent.__class__ is int and not 0 <= exponent <= 127 and isinstance(x, Tensor) and not x._k.dtype.is_floating_point:
+        if exponent < 0:
+            raise RuntimeError(f"Integers to negative integer powers are not allowed. pow(): {x.dtype.name} to the power {exponent}; "
+                               "cast with .float() first")
+        if x.dtype is not BOOL:
+            return element(exponent, x.dtype)
+    return exponent
 
 
 # --- elementary functions -------------------------------------------------------------------------
@@ -469,7 +381,7 @@ def sign(x):
 
 @sign.vjp
 def _(g):
-    return g * 0.0
+    return zeros_of(g)
 
 
 @primitive(floats=True, ref=np.exp)
@@ -576,9 +488,9 @@ def _(g, *, out):
     return g * (out * out * out * -0.5)
 
 
-@primitive(ref=np.square, takes=SIGNED)
+@primitive(ref=np.square, result="counts")
 def square(x):
-    """``x * x``."""
+    """``x * x``; of truth values as int64."""
     return x * x
 
 
@@ -683,7 +595,7 @@ def floor(x):
 
 @floor.vjp
 def _(g):
-    return g * 0.0
+    return zeros_of(g)
 
 
 @primitive(ref=np.ceil, takes=SIGNED)
@@ -694,7 +606,7 @@ def ceil(x):
 
 @ceil.vjp
 def _(g):
-    return g * 0.0
+    return zeros_of(g)
 
 
 @primitive(ref=np.round, takes=SIGNED)
@@ -705,7 +617,7 @@ def round(x):
 
 @round.vjp
 def _(g):
-    return g * 0.0
+    return zeros_of(g)
 
 
 @primitive(ref=np.trunc, takes=SIGNED)
@@ -716,7 +628,7 @@ def trunc(x):
 
 @trunc.vjp
 def _(g):
-    return g * 0.0
+    return zeros_of(g)
 
 
 @primitive(result="bool", differentiable=False, ref=np.isnan)
@@ -737,7 +649,7 @@ def isfinite(x):
     return m.isfinite(x)
 
 
-@primitive(ref=lambda x, y, w: x + w * (y - x), takes=REAL)
+@primitive(ref=lambda x, y, w: x + w * (y - x), takes=REAL, check=_one_type)
 def lerp(x, end, w):
     """``x + weight * (end - x)``, counted from the nearer end: exact at both."""
     return x + w * (end - x) if m.abs(w) < 0.5 else end - (end - x) * (1 - w)
@@ -748,14 +660,64 @@ def _(g, x, end, w, *, needs):
     return (g * (1 - w) if needs[0] else None), (g * w if needs[1] else None), (g * (end - x) if needs[2] else None)
 
 
-def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) -> Tensor:
-    """``input + value * tensor1 * tensor2``."""
-    return input + tensor1 * tensor2 * value
+# In which order three numbers are multiplied decides what overflows on the way: if the first order does, the second does not
+# unless the result itself is beyond the type.
 
 
-def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) -> Tensor:
-    """``input + value * tensor1 / tensor2``."""
-    return input + tensor1 / tensor2 * value
+@primitive(public=False, counted=("x", "y", "b"), takes=SIGNED)
+def plus_product(x, y, b, w):
+    """``x + w * y * b`` for a number ``w``."""
+    scaled = w * y * b
+    return x + (scaled if m.isfinite(scaled) else w * (y * b))
+
+
+@plus_product.vjp
+def _(g, y, b, w, *, needs):
+    return g, (g * (b * w) if needs[1] else None), (g * (y * w) if needs[2] else None), (g * (y * b) if needs[3] else None)
+
+
+@primitive(public=False, counted=("x", "y", "b"), takes=REAL)
+def plus_quotient(x, y, b, w):
+    """``x + w * y / b`` for a number ``w``."""
+    scaled = w * y / b
+    return x + (scaled if m.isfinite(scaled) else w * (y / b))
+
+
+@plus_quotient.vjp
+def _(g, y, b, w, *, needs):
+    return (g, (g * (w / b) if needs[1] else None), (-g * ((w * y) / b / b) if needs[2] else None),
+            (g * (y / b) if needs[3] else None))
+
+
+plus_product.op.backward_name, plus_quotient.op.backward_name = "AddcmulBackward0", "AddcdivBackward0"
+
+
+def factors(name: str, input: Tensor, tensor1: Tensor, tensor2: Tensor, value: Any) -> tuple:
+    """What is combined with ``input``: two tensors, and ``value`` as a number of the type in which that happens, its fraction
+    cut off for integers, as in torch."""
+    for position, t in enumerate((input, tensor1, tensor2)):
+        if not isinstance(t, Tensor):
+            which = ("input", "tensor1", "tensor2")[position]
+            raise TypeError(f"{name}(): argument '{which}' (position {position + 1}) must be Tensor, not {type(t).__name__}")
+    if name.startswith("addcdiv") and not is_floating(tensor1) and not is_floating(tensor2):
+        raise RuntimeError("Integer division with addcdiv is no longer supported; cast tensor1 or tensor2 with .float(), or write "
+                           "input + value * torch.div(tensor1, tensor2, rounding_mode='trunc')")
+    if isinstance(value, Tensor):
+        value = value.item()
+    if not isinstance(value, bool | int | float):
+        raise TypeError(f"{name}(): argument 'value' must be Number, not {type(value).__name__}")
+    d = dtypes.result_of([(t._k.dtype, len(t.shape)) for t in (input, tensor1, tensor2)], ())
+    return tensor1, tensor2, wrapped(value, d)
+
+
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1, out: Tensor | None = None) -> Tensor:
+    """``input + value * tensor1 * tensor2``, in whichever order nothing overflows that need not."""
+    return plus_product(input, *factors("addcmul", input, tensor1, tensor2, value), out=out)
+
+
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1, out: Tensor | None = None) -> Tensor:
+    """``input + value * tensor1 / tensor2``, in whichever order nothing overflows that need not."""
+    return plus_quotient(input, *factors("addcdiv", input, tensor1, tensor2, value), out=out)
 
 
 # torch's other names

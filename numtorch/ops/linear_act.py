@@ -20,7 +20,7 @@ from numtorch.kernels.codegen.scalar import emit
 from numtorch.kernels.jit import Jit, compile_source
 from numtorch.ops import linear as plain
 from numtorch.ops.activation import gelu_erf, gelu_tanh, relu, sigmoid, silu, tanh
-from numtorch.ops.arithmetic import gt, where
+from numtorch.ops.arithmetic import le, where
 from numtorch.ops.linear import _affine_backward_cost, _affine_cost, _bias, _check_linear, affine, fused_backward
 from numtorch.ops.movement import contiguous, reshape, transpose
 from numtorch.ops.reduction import sum
@@ -61,7 +61,7 @@ def _relu_backward_cost(grads: tuple, g: Tensor, x: Tensor, w: Tensor, out: Tens
 
 @affine_relu.vjp(cost=_relu_backward_cost)
 def _(g, x, w, out, *, needs):
-    flat = reshape(where(gt(out, 0), g, 0.0), (-1, g.shape[-1]))
+    flat = reshape(where(le(out, 0), 0.0, g), (-1, g.shape[-1]))
     gx = reshape(plain.product(flat, w), x.shape) if needs[0] else None
     gw = plain.product(transpose(flat, 0, 1), reshape(x, (-1, x.shape[-1]))) if needs[1] else None
     return gx, gw, (sum(flat, 0) if needs[2] else None)
@@ -76,7 +76,7 @@ def fused_relu(x, w, b=None):
 @affine_relu.backward.kernel("cpu", dtypes=FLOATS, name="fused")
 def fused_relu_backward(g, x, w, out, *, needs):
     """The mask in one pass, then both products from the operands as they lie."""
-    return fused_backward(where(gt(out, 0), g, 0.0), x, w, needs=needs)
+    return fused_backward(where(le(out, 0), 0.0, g), x, w, needs=needs)
 
 
 def _formula(activation: str) -> expr.Expr:

@@ -43,6 +43,17 @@ ELEMENTWISE = {
     "clamp_min": np.maximum,
     "clamp_max": np.minimum,
     "erf": erf,
+    "add_multiple": lambda x, y, w: x + w * y,
+    "plus_product": lambda x, y, b, w: x + w * y * b,
+    "plus_quotient": lambda x, y, b, w: x + w * y / b,
+    "hardtanh": np.clip,
+    "threshold": lambda x, threshold, value: np.where(x <= threshold, value, x),
+    "hardsigmoid": lambda x: np.clip(x + 3, 0, 6) / 6,
+    "hardswish": lambda x: x * np.clip(x + 3, 0, 6) / 6,
+    "hardshrink": lambda x, lambd: np.where(np.abs(x) <= lambd, 0, x),
+    "softshrink": lambda x, lambd: np.sign(x) * np.maximum(np.abs(x) - lambd, 0),
+    "celu": lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha)),
+    "prelu": lambda x, w: np.where(x > 0, x, x * w),
     "leaky_relu": lambda x, slope: np.where(x > 0, x, x * slope),
     "elu": lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
     "silu": lambda x: x / (1 + np.exp(-x)),
@@ -72,21 +83,20 @@ def reference_of(op):
 
 
 # What torch refuses, numtorch refuses: formulas that make no sense in integers or in truth values.
-ONLY_FLOATS = {"lerp", "leaky_relu", "elu", "silu", "gelu", "gelu_tanh", "softplus", "logsigmoid", "squared_error", "smooth_error",
+ONLY_FLOATS = {"lerp", "plus_quotient", "hardtanh", "threshold", "hardsigmoid", "hardswish", "hardshrink", "softshrink", "celu", "prelu",
+               "leaky_relu", "elu", "silu", "gelu", "gelu_tanh", "softplus", "logsigmoid", "squared_error", "smooth_error",
                "smooth_slope", "huber_error", "bernoulli_error", "logit_error", "divergence"}
-ONLY_NUMBERS = {"sub", "floor_divide", "trunc_divide", "remainder", "fmod", "neg", "pow", "clamp_both", "abs", "square",
+ONLY_NUMBERS = {"sub", "floor_divide", "trunc_divide", "remainder", "fmod", "neg", "pow", "clamp_both", "abs", "rsub", "plus_product",
                 "floor", "ceil", "round", "trunc", "relu", "scaled_difference"}
-NO_FLOATS = {"bits_and", "bits_or", "bits_xor", "bits_not"}
+NO_FLOATS = {"bits_and", "bits_or", "bits_xor", "bits_not", "trunc_divide"}
 # The result is the second operand's value in the first one's type.
 KEEPS_FIRST_TYPE = {"copy", "fill"}
 
 
 def takes(op, dtype):
     """Whether the op means anything for elements of a type."""
-    if op.name in NO_FLOATS:
-        return dtype not in FLOATING
     if dtype in FLOATING:
-        return True
+        return op.name not in NO_FLOATS
     return not (op.name in ONLY_FLOATS or (dtype == "bool" and op.name in ONLY_NUMBERS))
 
 

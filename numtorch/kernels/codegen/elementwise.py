@@ -34,7 +34,7 @@ from numtorch.kernels import math as kernel_math
 from numtorch.kernels import streams
 from numtorch.kernels.codegen.expr import Expr
 from numtorch.kernels.codegen.scalar import emit
-from numtorch.kernels.jit import Jit, compile_source, prange
+from numtorch.kernels.jit import FAST, Jit, compile_source, prange
 
 # How an operand is walked. In a flat kernel: FULL, ONE, SCALAR; in a rows kernel also ROW and COLUMN.
 FULL, ONE, ROW, COLUMN, SCALAR = "full", "one", "row", "column", "scalar"
@@ -64,6 +64,12 @@ class Spec:
     memory LLVM could not tell that iterations are independent, and the loop would stay scalar.
 
     ``streamed``: results of the flat and the rows form pass the caches; see ``kernels/streams.py``.
+
+    ``rounded``: operands of another type become elements of the half type in which the formula computes, as a tensor of
+    that type would hold them. Where a formula compares, 0.1 is then what is written as 0.1.
+
+    ``divisor``: the operand by which integers are divided. A CPU kernel counts its zeros on the way and raises at the end:
+    a loop that runs in parallel cannot.
     """
 
     name: str
@@ -74,6 +80,8 @@ class Spec:
     inplace: bool = False
     inner: tuple[str, ...] = ()
     streamed: bool = False
+    rounded: bool = False
+    divisor: str = ""
 
 
 ENV: dict[str, Any] = {name: getattr(kernel_math, name) for name in getattr(kernel_math, "__all__", ())}
@@ -81,7 +89,7 @@ ENV |= {t: getattr(np, t) for t in ("float32", "float64", "int8", "int16", "int3
 ENV |= {"prange": prange, "nan": float("nan"), "inf": float("inf"), "room": streams.room, "stream": streams.stream}
 
 
-_TAKEN = re.compile(r"i|j|k|o|r|n|d|q|rows|cols|outer|sizes|strides|count|step|width|index|cuda|bool|first|"
+_TAKEN = re.compile(r"i|j|k|o|r|n|d|q|rows|cols|outer|sizes|strides|count|step|width|index|cuda|bool|first|zeros|"
                     r"[pqt]\d+|[st][pq]\d+|(out|part)\d+")
 
 
@@ -95,18 +103,23 @@ def type_name(d: np.dtype) -> str:
     return "bool_" if d == np.bool_ else d.name
 
 
-def _load(o: Operand, index: str, compute: str, base: str = "") -> str:
+def _load(spec: Spec, o: Operand, index: str, base: str = "") -> str:
+    compute = type_name(spec.compute.compute)
     if o.dtype is None:
         value = f"{variable(o.name)}_"
-        return value if o.keep else f"{compute}({value})"
-    value = f"{base or variable(o.name) + '_'}[{index}]"
-    if o.dtype.name == "float16":
-        value = f"half_to_float({value})"
-    elif o.dtype.name == "bfloat16":
-        value = f"bf16_to_float({value})"
-    if o.keep or type_name(o.dtype.compute) == compute:
+    else:
+        value = f"{base or variable(o.name) + '_'}[{index}]"
+        if o.dtype.name == "float16":
+            value = f"half_to_float({value})"
+        elif o.dtype.name == "bfloat16":
+            value = f"bf16_to_float({value})"
+    if o.keep:
         return value
-    return f"{compute}({value})"
+    if o.dtype is None or type_name(o.dtype.compute) != compute:
+        value = f"{compute}({value})"
+    if spec.rounded and spec.compute.is_half and o.dtype is not spec.compute:
+        value = f"half_to_float(float_to_half({value}))" if spec.compute.name == "float16" else f"bf16_to_float(float_to_bf16({value}))"
+    return value
 
 
 def _store(target: str, index: str, value: str, d: dtype) -> str:
@@ -120,13 +133,19 @@ def _store(target: str, index: str, value: str, d: dtype) -> str:
 def source(spec: Spec, outputs: list[Expr], device: str = "cpu") -> str:
     """The kernel's text."""
     compute = type_name(spec.compute.compute)
-    hoisted = [f"{variable(o.name)} = {_load(o, '0', compute)}" for o in spec.operands if o.walk in (ONE, SCALAR)]
+    hoisted = [f"{variable(o.name)} = {_load(spec, o, '0')}" for o in spec.operands if o.walk in (ONE, SCALAR)]
     moving = [(n, o) for n, o in enumerate(spec.operands) if o.walk not in (ONE, SCALAR)]
     lines, results = emit(outputs, compute, variable)
     outs = [f"{variable(spec.operands[0].name)}_"] if spec.inplace else [f"out{n}" for n in range(len(outputs))]
+    counting = bool(spec.divisor) and device == "cpu" and not spec.compute.is_floating_point
+    if counting:
+        zero = f"int64({variable(spec.divisor)} == 0)"
+        moves = any(o.name == spec.divisor for _, o in moving)
+        hoisted.append(f"zeros = {'0' if moves else zero}")
+        lines = [*lines, f"zeros += {zero}"] if moves else lines
 
     def loop_body(index: dict[str, str], out_index: list[str]) -> list[str]:
-        loads = [f"{variable(o.name)} = {_load(o, index.get(str(n), index[o.walk]), compute)}" for n, o in moving]
+        loads = [f"{variable(o.name)} = {_load(spec, o, index.get(str(n), index[o.walk]))}" for n, o in moving]
         stores = [_store(t, i, r, d) for t, i, r, d in zip(outs, out_index, results, spec.outputs, strict=True)]
         return loads + lines + stores
 
@@ -150,7 +169,14 @@ def source(spec: Spec, outputs: list[Expr], device: str = "cpu") -> str:
         text = _strided_cuda(moving, outs, loop_body)
         geometry = ["outer", "sizes", "strides"]
     head = f"def {spec.name}({', '.join(names + ([] if spec.inplace else outs) + geometry)}):"
-    return "\n".join([head] + ["    " + s for s in hoisted + text]) + "\n"
+    text = [*hoisted, *text, *(["if zeros > 0:", f"    raise RuntimeError({_divided_by_zero(spec)!r})"] if counting else [])]
+    return "\n".join([head] + ["    " + s for s in text]) + "\n"
+
+
+def _divided_by_zero(spec: Spec) -> str:
+    """What is said where integers are divided by 0; torch's class and first word."""
+    return (f"ZeroDivisionError: {spec.name.removesuffix('_' + spec.form)}(): a divisor of {spec.compute.name} elements is 0; replace it, "
+            "or divide floating-point numbers")
 
 
 def _indent(lines: list[str], by: int = 1) -> list[str]:
@@ -167,8 +193,8 @@ def _rows_cpu(spec: Spec, moving: list, outs: list[str], compute: str, lines: li
     # Rows are cut out first: of a position that might be negative LLVM makes no vectors.
     cut = dict.fromkeys([*[f"{variable(o.name)}_" for _, o in moving if o.walk is FULL], *outs])
     text = [f"{name.rstrip('_')}_row = {name}[i * cols : (i + 1) * cols]" for name in cut]
-    across = [f"{variable(o.name)} = {_load(o, 'i', compute)}" for _, o in moving if o.walk is COLUMN]
-    loads = [f"{variable(o.name)} = {_load(o, 'j', compute, variable(o.name).rstrip('_') + '_row' if o.walk is FULL else '')}"
+    across = [f"{variable(o.name)} = {_load(spec, o, 'i')}" for _, o in moving if o.walk is COLUMN]
+    loads = [f"{variable(o.name)} = {_load(spec, o, 'j', variable(o.name).rstrip('_') + '_row' if o.walk is FULL else '')}"
              for _, o in moving if o.walk is not COLUMN]
     stores = [_store(f"{t.rstrip('_')}_row", "j", r, d) for t, r, d in zip(outs, results, spec.outputs, strict=True)]
     return ["for i in prange(rows):", *_indent([*text, *across, "for j in range(cols):"]), *_indent([*loads, *lines, *stores], 2)]
@@ -181,8 +207,8 @@ def _streamed(spec: Spec, moving: list, outs: list[str], compute: str, lines: li
     at = "first" if flat else "i * cols + first"
     cut = [f"{variable(o.name)}_row = {variable(o.name)}_[{'first' if o.walk is ROW else at} : {'first' if o.walk is ROW else at} + n]"
            for _, o in moving if o.walk is not COLUMN]
-    across = [f"{variable(o.name)} = {_load(o, 'i', compute)}" for _, o in moving if o.walk is COLUMN]
-    loads = [f"{variable(o.name)} = {_load(o, 'j', compute, variable(o.name) + '_row')}" for _, o in moving if o.walk is not COLUMN]
+    across = [f"{variable(o.name)} = {_load(spec, o, 'i')}" for _, o in moving if o.walk is COLUMN]
+    loads = [f"{variable(o.name)} = {_load(spec, o, 'j', variable(o.name) + '_row')}" for _, o in moving if o.walk is not COLUMN]
     rooms = [f"part{n} = room({out})" for n, out in enumerate(outs)]
     stores = [_store(f"part{n}", "j", r, d) for n, (r, d) in enumerate(zip(results, spec.outputs, strict=True))]
     past = [f"stream(part{n}, {out}, {at}, n)" for n, out in enumerate(outs)]
@@ -228,10 +254,10 @@ def _strided(spec: Spec, moving: list, outs: list[str], compute: str, lines: lis
 
     for (n, o), walk in zip(moving, spec.inner, strict=False):
         if walk == HELD:
-            before.append(f"{variable(o.name)} = {_load(o, f'p{n}', compute)}")
+            before.append(f"{variable(o.name)} = {_load(spec, o, f'p{n}')}")
         else:
             base, index = place(f"{variable(o.name)}_", f"p{n}", walk)
-            loads.append(f"{variable(o.name)} = {_load(o, index, compute, base)}")
+            loads.append(f"{variable(o.name)} = {_load(spec, o, index, base)}")
     for n, (out, value, d) in enumerate(zip(outs, results, spec.outputs, strict=True)):
         base, index = place(out, "p0", spec.inner[0]) if spec.inplace else place(out, f"q{n}", spec.inner[len(moving) + n])
         stores.append(_store(base, index, value, d))
@@ -249,6 +275,10 @@ def _strided_cuda(moving: list, outs: list[str], loop_body: Any) -> list[str]:
 
 
 _built: dict[Any, Any] = {}
+# Formulas mean what they say. With reciprocals allowed, a quotient by a number or by a row's element is right two times of three,
+# 2.5 / 0.001 is 2499 when cut, and the reciprocal of the smallest numbers is infinite; reordered products overflow on the way.
+# There are no sums here that would need it to become vector code.
+AS_WRITTEN = FAST - {"arcp", "reassoc"}
 
 
 def build(spec: Spec, outputs: list[Expr], parallel: bool = False) -> Jit:
@@ -258,6 +288,7 @@ def build(spec: Spec, outputs: list[Expr], parallel: bool = False) -> Jit:
     if key not in _built:
         # Serial kernels allocate nothing: without Numba's reference counting a call is twice as fast.
         options: dict[str, Any] = {"parallel": True} if parallel else {} if spec.streamed else {"_nrt": False}
+        options["fastmath"] = AS_WRITTEN
         options |= {"needs": streams.CODEGEN} if spec.streamed else {}
         _built[key] = compile_source(text, spec.name, ENV, label(spec), **options)
     return _built[key]

@@ -1,0 +1,39 @@
+"""Whether tensors are equal, or nearly so."""
+
+from __future__ import annotations
+
+from numtorch._tensor import Tensor
+from numtorch.ops import arithmetic, reduction
+
+
+def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
+    """Whether all elements are within ``atol + rtol * abs(other)``."""
+    return bool(reduction.all(isclose(input, other, rtol, atol, equal_nan)).item())
+
+
+def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
+    """Where elements are within ``atol + rtol * abs(other)``; integers and truth values are compared as float64."""
+    if not isinstance(other, Tensor):
+        raise TypeError(f"isclose(): argument 'other' (position 2) must be Tensor, not {other.__class__.__name__}")
+    if input.dtype is not other.dtype:
+        raise RuntimeError(f"{input.dtype.name} did not match {other.dtype.name}: isclose() compares tensors of one type; cast one with "
+                           ".to(...)")
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        if not value >= 0:
+            raise RuntimeError(f"{name} must be greater than or equal to zero, but got {value}")
+    x, y = input.detach(), other.detach()
+    close = arithmetic.eq(x, y)
+    if equal_nan and x.dtype.is_floating_point:
+        close = arithmetic.logical_or(close, arithmetic.logical_and(arithmetic.isnan(x), arithmetic.isnan(y)))
+    if rtol == 0 and atol == 0:
+        return close
+    if not x.dtype.is_floating_point:
+        x, y = x.double(), y.double()
+    off = arithmetic.abs(x - y)
+    near = arithmetic.le(off, arithmetic.abs(y * rtol) + atol)
+    return arithmetic.logical_or(close, arithmetic.logical_and(near, arithmetic.isfinite(off)))
+
+
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Whether shape and all elements are the same."""
+    return input.shape == other.shape and bool(reduction.all(arithmetic.eq(input.detach(), other.detach())).item())

@@ -1,0 +1,301 @@
+"""Comparisons, logic on truth values and on bits, and choosing between two.
+
+Each op is one scalar formula and its gradient. Gradients choose with ``where``: a comparison times a
+gradient would turn an infinite gradient into NaN.
+"""
+
+from __future__ import annotations
+
+import warnings
+from builtins import max as _max
+from builtins import min as _min
+from typing import Any
+
+import numpy as np
+
+from numtorch._tensor import Tensor
+from numtorch.arguments import element, wrapped
+from numtorch.dispatch.op import primitive
+from numtorch.dtype import FLOATS, HALVES, INTEGERS, dtype, iinfo
+from numtorch.dtype import bool as BOOL
+from numtorch.dtype import uint8 as UINT8
+from numtorch.kernels import math as m
+from numtorch.kernels.codegen.expr import Expr
+
+REAL = (*FLOATS, *HALVES)
+SIGNED = (*INTEGERS, *REAL)  # everything but truth values, of which there is no difference
+
+
+def is_truth(x: Any) -> bool:
+    return isinstance(x, Tensor) and x._k.dtype is BOOL
+
+
+def is_floating(*values: Any) -> bool:
+    return any(isinstance(v, float) or (isinstance(v, Tensor) and v.dtype.is_floating_point) for v in values)
+
+
+@primitive(result="bool", differentiable=False, ref=np.equal, rounded=True)
+def eq(x, y):
+    """Whether equal, element by element."""
+    return x == y
+
+
+@primitive(result="bool", differentiable=False, ref=np.not_equal, rounded=True)
+def ne(x, y):
+    """Whether different, element by element."""
+    return x != y
+
+
+@primitive(result="bool", differentiable=False, ref=np.less, rounded=True)
+def lt(x, y):
+    """Whether ``x < y``, element by element."""
+    return x < y
+
+
+@primitive(result="bool", differentiable=False, ref=np.less_equal, rounded=True)
+def le(x, y):
+    """Whether ``x <= y``, element by element."""
+    return x <= y
+
+
+@primitive(result="bool", differentiable=False, ref=np.greater, rounded=True)
+def gt(x, y):
+    """Whether ``x > y``, element by element."""
+    return x > y
+
+
+@primitive(result="bool", differentiable=False, ref=np.greater_equal, rounded=True)
+def ge(x, y):
+    """Whether ``x >= y``, element by element."""
+    return x >= y
+
+
+@primitive(result="bool", differentiable=False, ref=np.logical_and, untracked=True)
+def logical_and(x, y):
+    """Whether both are nonzero."""
+    return (x != 0) & (y != 0)
+
+
+@primitive(result="bool", differentiable=False, ref=np.logical_or, untracked=True)
+def logical_or(x, y):
+    """Whether either is nonzero."""
+    return (x != 0) | (y != 0)
+
+
+@primitive(result="bool", differentiable=False, ref=np.logical_xor, untracked=True)
+def logical_xor(x, y):
+    """Whether exactly one is nonzero."""
+    return (x != 0) ^ (y != 0)
+
+
+@primitive(result="bool", differentiable=False, ref=np.logical_not, untracked=True)
+def logical_not(x):
+    """Whether zero."""
+    return x == 0
+
+
+@primitive(differentiable=False, public=False)
+def bits_and(x, y):
+    """Bitwise and of integers; logical and of booleans."""
+    return x & y
+
+
+@primitive(differentiable=False, public=False)
+def bits_or(x, y):
+    """Bitwise or of integers; logical or of booleans."""
+    return x | y
+
+
+@primitive(differentiable=False, public=False)
+def bits_xor(x, y):
+    """Bitwise exclusive or of integers; of booleans likewise."""
+    return x ^ y
+
+
+@primitive(differentiable=False, public=False)
+def bits_not(x):
+    """Bitwise not of integers."""
+    return ~x
+
+
+def integral(name: str, bits: Any, *values: Any) -> Any:
+    """The op that combines the bits of integers and booleans; NotImplementedError for other operands."""
+    for v in values:
+        if isinstance(v, float) or (isinstance(v, Tensor) and v._k.dtype.is_floating_point):
+            kind = v.dtype.name if isinstance(v, Tensor) else "float"
+            raise NotImplementedError(f'"{name}" is not defined for {kind}; it takes integers and booleans')
+    return logical_not.op if bits is bits_not and values[0]._k.dtype is BOOL else bits.op
+
+
+def bitwise_and(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
+    """Bitwise and of integers; logical and of booleans."""
+    return integral("bitwise_and", bits_and, input, other).call(input, other, out=out)
+
+
+def bitwise_or(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
+    """Bitwise or of integers; logical or of booleans."""
+    return integral("bitwise_or", bits_or, input, other).call(input, other, out=out)
+
+
+def bitwise_xor(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
+    """Bitwise exclusive or of integers; of booleans likewise."""
+    return integral("bitwise_xor", bits_xor, input, other).call(input, other, out=out)
+
+
+def bitwise_not(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Bitwise not of integers; logical not of booleans."""
+    return integral("bitwise_not", bits_not, input).call(input, out=out)
+
+
+def _all_fit(name: str, operands: tuple, d: dtype) -> tuple:
+    """Numbers as elements of type ``d``; RuntimeError for one that the type cannot hold."""
+    return tuple([v if isinstance(v, Tensor | bool) or v is None else element(v, d) for v in operands])
+
+
+@primitive(name="where", keep=("condition",), public=False, fit=_all_fit)
+def choose(condition, x, y):
+    """``x`` where the condition holds, else ``y``."""
+    return x if condition else y
+
+
+@choose.vjp
+def _(g, condition, *, needs):
+    return None, (where(condition, g, 0.0) if needs[1] else None), (where(condition, 0.0, g) if needs[2] else None)
+
+
+def where(condition: Any, input: Any = None, other: Any = None, *, out: Tensor | None = None) -> Any:
+    """``input`` where the condition holds, else ``other``; indices of true elements if only the condition is given.
+
+    >>> import numtorch as torch
+    >>> x = torch.tensor([-1.0, 2.0])
+    >>> torch.where(x > 0, x, 0.0)
+    tensor([0., 2.])
+    """
+    if input is None and other is None:
+        from numtorch.ops.indexing import nonzero
+
+        return nonzero(condition, as_tuple=True)
+    if condition.__class__ is not Tensor or condition._k.dtype is not BOOL:
+        _check_condition(condition)
+    return choose(condition, input, other) if out is None else choose(condition, input, other, out=out)
+
+
+def _check_condition(condition: Any) -> None:
+    if condition.__class__ is Expr:
+        return
+    if not isinstance(condition, Tensor):
+        raise TypeError(f"where(): argument 'condition' (position 1) must be Tensor, not {type(condition).__name__}")
+    d = condition._k.dtype
+    if d is UINT8:
+        warnings.warn("where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future version of "
+                      "PyTorch. Use a boolean condition instead.", UserWarning, stacklevel=3)
+    elif d is not BOOL:
+        raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {d.name}")
+
+
+def zeros_of(g: Any) -> Any:
+    """Zeros like ``g``, whatever is in it, in a form that can be traced."""
+    return where(lt(g, g), g, 0.0)
+
+
+# --- choosing one of two --------------------------------------------------------------------------
+
+
+@primitive(ref=np.maximum, rounded=True)
+def maximum(x, y):
+    """The larger, element by element; NaN if either is. Differently from torch, ``other`` may be a number."""
+    return m.maximum(x, y)
+
+
+@maximum.vjp
+def _(g, x, y, *, needs):
+    # Where both are equal each gets half, and where either is NaN each gets all, as in torch.
+    shared = where(eq(x, y), g * 0.5, g)
+    return (where(lt(x, y), 0.0, shared) if needs[0] else None), (where(gt(x, y), 0.0, shared) if needs[1] else None)
+
+
+@primitive(ref=np.minimum, rounded=True)
+def minimum(x, y):
+    """The smaller, element by element; NaN if either is. Differently from torch, ``other`` may be a number."""
+    return m.minimum(x, y)
+
+
+@minimum.vjp
+def _(g, x, y, *, needs):
+    shared = where(eq(x, y), g * 0.5, g)
+    return (where(gt(x, y), 0.0, shared) if needs[0] else None), (where(lt(x, y), 0.0, shared) if needs[1] else None)
+
+
+def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None = None) -> Tensor:
+    """Elements limited to ``[min, max]``; the gradient is 1 inside and at the bounds.
+
+    A bound beyond an integer type limits nothing, or is an error where every element would have to become it.
+
+    >>> import numtorch as torch
+    >>> torch.clamp(torch.tensor([-2.0, 0.5, 9.0]), 0, 1)
+    tensor([0.0000, 0.5000, 1.0000])
+    """
+    if min is not None and max is not None:
+        return clamp_both(input, min, max, out=out)
+    op, bounds = clamping(min, max)
+    return op.call(input, *bounds, out=out)
+
+
+def clamping(min: Any, max: Any) -> tuple:
+    """The op that limits elements by these bounds, and the bounds that it takes."""
+    if min is None and max is None:
+        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    if min is not None and max is not None:
+        return clamp_both.op, (min, max)
+    return (clamp_min.op, (min,)) if max is None else (clamp_max.op, (max,))
+
+
+def _saturated(name: str, operands: tuple, d: dtype) -> tuple:
+    """Bounds that do not fit an integer type as the nearest that do, if no element is limited by either."""
+    x, *bounds = operands
+    low, high = (bounds + [None])[:2] if name != "clamp_max" else (None, bounds[0])
+    least, most = iinfo(d).min, iinfo(d).max
+    if isinstance(low, int):
+        low = element(low, d) if low > most else _max(low, least)
+    if isinstance(high, int):
+        high = wrapped(high, d) if high < least else _min(high, most)
+    return (x, *[b for b in (low, high) if b is not None])
+
+
+@primitive(public=False, takes=SIGNED, rounded=True, fit=_saturated)
+def clamp_both(x, low, high):
+    """Elements limited to ``[low, high]``; NaN if one of the three is."""
+    # Comparisons let a NaN in x pass and are one instruction each, where maximum is four; of a NaN in numbers the loop is free.
+    above = low if x < low else x
+    y = high if above > high else above
+    return y if (low == low) & (high == high) else low + high
+
+
+@clamp_both.vjp
+def _(g, x, low, high, *, needs):
+    inside = logical_and(ge(x, low), le(x, high))
+    return (where(inside, g, 0.0) if needs[0] else None,
+            where(logical_and(lt(x, low), lt(low, high)), g, 0.0) if needs[1] else None,
+            where(logical_or(gt(x, high), lt(high, low)), g, 0.0) if needs[2] else None)
+
+
+@primitive(rounded=True, fit=_saturated)
+def clamp_min(x, y):
+    """Elements not below ``y``."""
+    return m.maximum(x, y)
+
+
+@clamp_min.vjp
+def _(g, x, y, *, needs):
+    return where(ge(x, y), g, 0.0), (where(lt(x, y), g, 0.0) if needs[1] else None)
+
+
+@primitive(rounded=True, fit=_saturated)
+def clamp_max(x, y):
+    """Elements not above ``y``."""
+    return m.minimum(x, y)
+
+
+@clamp_max.vjp
+def _(g, x, y, *, needs):
+    return where(le(x, y), g, 0.0), (where(gt(x, y), g, 0.0) if needs[1] else None)

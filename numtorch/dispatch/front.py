@@ -24,9 +24,10 @@ from numtorch._tensor import Tensor
 from numtorch.arguments import dimensions, integer, integers
 from numtorch.autograd.grad_mode import mode
 from numtorch.autograd.inplace import wrote
+from numtorch.dispatch.out import into
 from numtorch.dispatch.program import beyond
 from numtorch.dtype import int8, int16, int32, uint8
-from numtorch.storage import Kind, Storage, allocate, tick
+from numtorch.storage import FRESH, Kind, Storage, allocate, tick
 
 META = ("shape", "kind", "strides", "offset")  # what ``x_shape`` and its like ask of an input
 NARROW = (uint8, int8, int16, int32)
@@ -96,7 +97,7 @@ def _elementwise(op: Any) -> Callable:
     params = [n for n, _ in op.params]
     env = op.front_env
     env |= {"fast": op.entry.memo, "run": op.run, "mode": mode, "new": object.__new__, "Tensor": Tensor, "empty": np.empty, "op": op}
-    signature = names + _defaults(op.params, env) + ["*", "out=None"]
+    signature = names + _defaults(op.params, env) + (["*", "out=None"] if op.out is None else [])
     extra = ", ".join(params) + ("," if len(params) == 1 else "")
     first = names[0]
     lookup = ", ".join([f"{first}._k", *[f"{t} if {_is_number(t)} else {n}._k" for n, t in _types(names)]])
@@ -105,7 +106,7 @@ def _elementwise(op: Any) -> Callable:
     same = f"        if {' or '.join(other)}:\n            return {larger}\n" if other else ""
     operands = _operands(names)
     edge = [f"{first}._edge is not None", *[f"(not ({_is_number(t)}) and {n}._edge is not None)" for n, t in _types(names)]]
-    text = f"def {op.name}({', '.join(signature)}):\n{_type_lines(names)}"
+    text = f"def {op.name}({', '.join(signature)}):\n{_type_lines(names)}" + ("" if op.out is None else "    out = None\n")
     text += f"""    try:
         entry, kind, storage, recipes = fast[{lookup}]
 {same}        x0 = {first}._buf
@@ -126,7 +127,7 @@ def _elementwise(op: Any) -> Callable:
         text += f"        record({', '.join(names)}, ({extra}), y, recipes)\n"
     text += "    return y\n"
     env["record"] = lambda *given: _first_record(op, "record", specialise_record, given)
-    env |= {"plans": op.plans, "allocate": allocate, "wrote": wrote, "unfit": unfit}
+    env |= {"plans": op.plans, "allocate": allocate, "wrote": wrote, "unfit": unfit, "FRESH": FRESH}
     env["larger"] = _compile("larger", _larger(op, names, params, edge), env)
     return _compile(op.name, text, env)
 
@@ -154,7 +155,8 @@ def _launch(op: Any, entry: str, arguments: list[str], indent: str = "    ", the
     numbers = [a.split(" if ")[0] for a in arguments if " if " in a] + [n for n, _ in op.params]
     if numbers:
         lines = ["try:", f"    {lines[0]}", "except TypeError:", f"    unfit({op.name!r}, ({', '.join(numbers)},))"]
-    lines += [then] if then else []
+    if then:
+        lines += ["finally:", f"    {then}"] if numbers else [then]
     return "\n".join(indent + line for line in lines)
 
 
@@ -185,6 +187,9 @@ def _larger(op: Any, names: list[str], params: list[str], edge: list[str]) -> st
     general = f"run(({', '.join(names)},), ({''.join(f'{p}, ' for p in params)}), out)"
     operands = _operands(names)
     wanted = f"({' or '.join(edge)})"
+    tensors = [names[0], *[f"({_is_number(t)}) is False and {n}" for n, t in _types(names)]]
+    shared = f"out is {names[0]} or out._storage is not FRESH and (" + " or ".join(f"{t}._storage is out._storage" for t in tensors) + ")"
+    tracked = f" \\\n                or mode.grad and (out._edge is not None or {wanted})" if op.differentiable else ""
     text = f"def larger({', '.join(names + params)}, out):\n{_type_lines(names)}"
     text += f"""    try:
         plan = plans[{', '.join(lookup)}]
@@ -193,8 +198,7 @@ def _larger(op: Any, names: list[str], params: list[str], edge: list[str]) -> st
         return {general}
     kind = plan.kinds[0]
     if out is not None:
-        if out.__class__ is not Tensor or out._k is not kind or out.shape != plan.shape or out is {names[0]} \\
-                or mode.grad and (out._edge is not None or {wanted}):
+        if out.__class__ is not Tensor or out._k is not kind or out.shape != plan.shape or {shared}{tracked}:
             return {general}
 {_launch(op, "plan.entry", [*operands, *params, "out._buf", "*plan.geometry"], "        ", "wrote(out)")}
         return out
@@ -384,8 +388,15 @@ def _structured(op: Any) -> Callable:
     edge = " or ".join(f"({n} is not None and {n}._edge is not None)" if t in optional else f"{n}._edge is not None"
                        for n, t in zip(names, op.tensors, strict=True))
     env |= {"_integer": integer, "_integers": integers, "_dimensions": dimensions}
+    written = ""
+    if op.out is not None:
+        order += ", out=None" if op.keyword_only else ", *, out=None"
+        named = [f"{n}={n}" for n in params[positional:]]
+        passed = ", ".join([*names, *params[:positional], *named])
+        written = f"    if out is not None:\n        return _into(out, _op.out, _op.call, {passed})\n"
+        env["_into"] = into
     text = f"""def {op.name.replace('.', '_')}({order}):
-{_checks(op)}    try:
+{written}{_checks(op)}    try:
         _launch = _memo[{lookup}]
     except (KeyError, AttributeError, TypeError):
         return _first(({values}), ({extra}))

@@ -23,7 +23,8 @@ from numtorch.autograd.inplace import apart, check_inplace, copied, rebase, same
 from numtorch.dispatch import front
 from numtorch.dispatch.cost import nbytes, nothing, numel, operations
 from numtorch.dispatch.gradient import ElementwiseGradient, Gradient, described
-from numtorch.dispatch.program import Program
+from numtorch.dispatch.out import prepared
+from numtorch.dispatch.program import Program, broadcast
 from numtorch.kernels import registry, timing
 from numtorch.kernels.codegen import expr
 from numtorch.kernels.codegen.expr import Untraceable
@@ -47,6 +48,7 @@ class Op:
         differentiable: False for ops whose result never requires gradients (comparisons, indices).
         samples: argument tuples for the op's tests and benchmark row.
         ref: NumPy's function of the same meaning, for tests.
+        out: the ``Rule`` by which a result goes into ``out=``; None if the op takes none. Elementwise ops take one, unless it is False.
         seeds: parameters that differ from call to call and say nothing about the work.
         generates: the text of its kernel is made for a signature, by ``generated_source``.
     """
@@ -56,10 +58,12 @@ class Op:
 
     def __init__(self, name: str, body: Callable | None, spec: Callable, *, select: tuple = (), differentiable: bool = True,
                  ref: Callable | None = None, samples: Callable | None = None, domain: tuple | None = None,
-                 cost: Callable | None = None, seeds: tuple = (), public: bool = True, view: bool = False, direct: bool = False):
+                 cost: Callable | None = None, seeds: tuple = (), public: bool = True, view: bool = False, direct: bool = False,
+                 out: Any = None):
         self.name = name
         self.spec = spec
         self.direct = view or direct
+        self.out = out
         self.body = body
         self.select = tuple(s for s in select if not callable(s))
         self.features = tuple(s for s in select if callable(s))
@@ -256,14 +260,7 @@ class ElementwiseOp(Op):
             s = self.signature(tuple(t if isinstance(t, Tensor) else None for t in tensors), params)
             kernel = self.entry.find(s)
         if out is not None:
-            if mode.grad and (out._edge is not None or any(isinstance(t, Tensor) and t._edge is not None for t in tensors)):
-                raise RuntimeError(f"{self.name}(): functions with out=... arguments don't support automatic differentiation, "
-                                   "but one of the arguments requires grad.")
-            out = _sized_out(out, self, tensors, params)
-            self.program(*tensors, *params, outs=(out,))
-            wrote(out)
-            front.remember(self, tensors, params, out)
-            return out
+            return self._written_into(out, tensors, params)
         if kernel is not None and kernel.layout != "elementwise":
             run = self.entry.memo.get(s)
             if run is None:
@@ -276,6 +273,14 @@ class ElementwiseOp(Op):
                 any(isinstance(t, Tensor) and t._edge is not None for t in tensors):
             self.record(tensors, params, result)
         return result
+
+    def _written_into(self, out: Any, tensors: tuple, params: tuple) -> Tensor:
+        shape = broadcast(self.name, [t.shape for t in tensors if isinstance(t, Tensor)])
+        tensors = prepared(out, self.name, shape, tensors, self.differentiable and self.gradient is not None)
+        self.program(*tensors, *params, outs=(out,))
+        wrote(out)
+        front.remember(self, tensors, params, out)
+        return out
 
     def _fitted(self, tensors: tuple) -> tuple:
         """The operands with numbers that the integer type of the result can hold."""
@@ -434,17 +439,6 @@ def _together(values: list) -> tuple:
     return tuple([move(t, where) if isinstance(t, Tensor) and not t.shape and t._k.device.type == "cpu" else t for t in values])
 
 
-def _sized_out(out: Tensor, op: ElementwiseOp, tensors: tuple, params: tuple) -> Tensor:
-    """``out`` resized if it is empty, as torch allows."""
-    if out.shape.numel() == 0:
-        from numtorch.ops.movement import set_like
-
-        (meta,) = op.program(*tensors, *params)
-        if meta.shape != out.shape:
-            set_like(out, meta.shape)
-    return out
-
-
 # --- decorators -----------------------------------------------------------------------------------
 
 
@@ -481,6 +475,7 @@ def op(fn: Callable | None = None, *, shape: bool = False, **options: Any) -> An
             tensors and parameters that return something small and hashable, say a class of shapes. A function is called
             on every call: it looks its answer up. The signature holds it under the function's name.
         differentiable: False if no result ever requires a gradient.
+        out: the ``Rule`` by which the result goes into ``out=``.
         ref, samples: for the op's tests.
     """
     def wrap(f: Callable) -> Any:

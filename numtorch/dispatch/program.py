@@ -17,6 +17,7 @@ from numtorch._tensor import Tensor, new
 from numtorch.autograd.inplace import wrote
 from numtorch.device import CPU, META
 from numtorch.dispatch.cost import elementwise_work
+from numtorch.dispatch.out import another_device
 from numtorch.dtype import dtype
 from numtorch.errors import KernelError
 from numtorch.kernels import registry, streams, threads, timing, toolchain
@@ -177,9 +178,9 @@ class Program:
         where = _device(self.name, tensors)
         compute = self.compute_type(values)
         result = self.result(compute)
-        shape = _broadcast(self.name, [t.shape for t in tensors])
+        shape = broadcast(self.name, [t.shape for t in tensors])
         if outs is not None:
-            result = _check_outs(self.name, outs, result, shape)
+            result = _check_outs(self.name, outs, result, shape, where)
         numel = shape.numel()
         kinds = tuple(kind(d, where) for d in result)
         if where is META or numel == 0:
@@ -316,7 +317,8 @@ def _device(op: str, tensors: list[Tensor]) -> Any:
     return first
 
 
-def _broadcast(op: str, shapes: list[Size]) -> Size:
+def broadcast(op: str, shapes: list[Size]) -> Size:
+    """The common shape of operands; RuntimeError in torch's words where there is none."""
     first = shapes[0]
     if all(s == first for s in shapes):
         return first
@@ -329,8 +331,10 @@ def _broadcast(op: str, shapes: list[Size]) -> Size:
             f"shapes {', '.join(str(list(s)) for s in shapes)} do not broadcast") from None
 
 
-def _check_outs(op: str, outs: tuple, result: tuple, shape: Size) -> tuple:
+def _check_outs(op: str, outs: tuple, result: tuple, shape: Size, where: Any) -> tuple:
     for o, d in zip(outs, result, strict=True):
+        if o._k.device is not where and o._k.device != where:
+            raise another_device(op, o, where)
         if o.shape != shape:
             raise RuntimeError(f"{op}: output with shape {list(o.shape)} doesn't match the broadcast shape {list(shape)}")
         if not dtypes.can_cast(d, o._k.dtype):

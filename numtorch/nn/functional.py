@@ -11,6 +11,7 @@ from typing import Any
 
 from numtorch._tensor import Tensor
 from numtorch.arguments import integers
+from numtorch.dispatch.out import CAST, into
 from numtorch.ops import activation, loss, moments, movement, random
 from numtorch.ops import reduction as reductions
 from numtorch.ops.activation import gelu as gelu
@@ -149,14 +150,14 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
     return _result(input, activation.threshold(input, threshold, value), inplace)
 
 
-def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+def hardshrink(input: Tensor, lambd: float = 0.5, *, out: Tensor | None = None) -> Tensor:
     """``x`` where ``|x| > lambd``, else 0."""
-    return activation.hardshrink(input, lambd)
+    return activation.hardshrink(input, lambd, out=out)
 
 
-def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+def softshrink(input: Tensor, lambd: float = 0.5, *, out: Tensor | None = None) -> Tensor:
     """``x`` moved towards 0 by ``lambd``, and 0 where that would pass it."""
-    return activation.softshrink(input, lambd)
+    return activation.softshrink(input, lambd, out=out)
 
 
 def tanhshrink(input: Tensor) -> Tensor:
@@ -285,8 +286,9 @@ def _padded_positions(n: int, left: int, right: int, mode: str, device: Any) -> 
 
 def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
     """``x / max(norm(x, p), eps)`` along ``dim``."""
-    y = input / clamp_min(moments.norm(input, p, dim, keepdim=True), eps)
-    return y if out is None else out.copy_(y)
+    if out is not None:
+        return into(out, CAST, normalize, input, p, dim, eps)
+    return input / clamp_min(moments.norm(input, p, dim, keepdim=True), eps)
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:

@@ -11,6 +11,7 @@ from numtorch._tensor import Tensor, empty, new
 from numtorch.arguments import element, integer
 from numtorch.dispatch.cost import per_output
 from numtorch.dispatch.op import op, primitive
+from numtorch.dispatch.out import SAME, into
 from numtorch.dtype import FLOATS, INTEGERS
 from numtorch.dtype import bool as BOOL
 from numtorch.kernels import math as m
@@ -176,8 +177,10 @@ def _(g, x):
     return g * ((inner + 1) * 0.5 + near * 0.5 * (1 - inner * inner) * slope)
 
 
-def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+def gelu(input: Tensor, approximate: str = "none", *, out: Any = None) -> Tensor:
     """``x * Phi(x)``, exactly or by the ``"tanh"`` approximation."""
+    if out is not None:
+        return into(out, SAME, gelu, input, approximate)
     if approximate == "none":
         return gelu_erf(input)
     if approximate == "tanh":
@@ -298,8 +301,10 @@ def _(g, x, *, lambd):
     return where(logical_and(ge(x, -lambd), le(x, lambd)), 0.0, g)
 
 
-def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+def softshrink(input: Tensor, lambd: float = 0.5, *, out: Any = None) -> Tensor:
     """``x`` moved towards 0 by ``lambd``, and 0 where that would pass it."""
+    if out is not None:
+        return into(out, SAME, softshrink, input, lambd)
     if not lambd >= 0:
         raise RuntimeError(f"lambda must be in range [0, inf] for input dtype {input.dtype.name}, but found {lambd}")
     return moved_to_zero(input, lambd)
@@ -432,18 +437,22 @@ for _logs in (False, True):
     _launch_cuda(_logs)
 
 
-def softmax(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
+def softmax(input: Tensor, dim: int | None = None, dtype: Any = None, *, out: Any = None) -> Tensor:
     """Exponentials along ``dim``, scaled to sum to one.
 
     >>> import numtorch as torch
     >>> torch.softmax(torch.tensor([0.0, 0.0]), 0)
     tensor([0.5000, 0.5000])
     """
+    if out is not None:
+        return into(out, SAME, softmax, input, dim, dtype)
     return softmax_along(_floating(input, dtype), _implicit(dim, input))
 
 
-def log_softmax(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
+def log_softmax(input: Tensor, dim: int | None = None, dtype: Any = None, *, out: Any = None) -> Tensor:
     """The logarithm of softmax along ``dim``."""
+    if out is not None:
+        return into(out, SAME, log_softmax, input, dim, dtype)
     return log_softmax_along(_floating(input, dtype), _implicit(dim, input))
 
 

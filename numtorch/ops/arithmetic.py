@@ -631,19 +631,19 @@ def _(g):
     return zeros_of(g)
 
 
-@primitive(result="bool", differentiable=False, ref=np.isnan)
+@primitive(result="bool", differentiable=False, ref=np.isnan, out=False)
 def isnan(x):
     """Whether NaN."""
     return x != x
 
 
-@primitive(result="bool", differentiable=False, ref=np.isinf)
+@primitive(result="bool", differentiable=False, ref=np.isinf, out=False)
 def isinf(x):
     """Whether infinite."""
     return m.isinf(x)
 
 
-@primitive(result="bool", differentiable=False, ref=np.isfinite)
+@primitive(result="bool", differentiable=False, ref=np.isfinite, out=False)
 def isfinite(x):
     """Whether neither NaN nor infinite."""
     return m.isfinite(x)

@@ -12,6 +12,7 @@ from numtorch._tensor import Tensor, as_ndarray, make
 from numtorch._tensor import empty as _empty
 from numtorch.arguments import element, integer
 from numtorch.device import CPU, as_device
+from numtorch.dispatch.out import COUNTED, FILLED, into
 from numtorch.dtype import dtype as DType
 from numtorch.ops import movement
 from numtorch.ops.movement import shape_args
@@ -194,8 +195,11 @@ def size_of(args: tuple, size: Any = None, name: str = "empty") -> Size:
 
 
 def empty(*args: Any, size: Any = None, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
-          pin_memory: bool = False, memory_format: Any = None, layout: Any = None) -> Tensor:
+          pin_memory: bool = False, memory_format: Any = None, layout: Any = None, out: Any = None) -> Tensor:
     """A tensor of the given shape whose elements are whatever was in memory."""
+    if out is not None:
+        return into(out, FILLED, empty, *args, size=size, dtype=dtype, device=device,
+                    requires_grad=requires_grad, pin_memory=pin_memory, memory_format=memory_format, layout=layout)
     d, where = _options(dtype, device)
     return _finish(_empty(size_of(args, size), d, where), requires_grad)
 
@@ -221,14 +225,17 @@ def _fill_value(value: Any, d: DType | None, name: str) -> tuple[Any, DType]:
     return element(value, d), d
 
 
-def full(size: Any, fill_value: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def full(size: Any, fill_value: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
+         out: Any = None) -> Tensor:
     """A tensor of the given shape in which every element is ``fill_value``; RuntimeError if the type cannot hold it."""
+    if out is not None:
+        return into(out, FILLED, full, size, fill_value, dtype=dtype, device=device, requires_grad=requires_grad)
     value, d = _fill_value(fill_value, dtype, "full")
     return _filled(size_of((), size, "full"), value, d, as_device(device), requires_grad)
 
 
 def zeros(*args: Any, size: Any = None, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
-          layout: Any = None) -> Tensor:
+          layout: Any = None, out: Any = None) -> Tensor:
     """Zeros.
 
     >>> import numtorch as torch
@@ -236,13 +243,17 @@ def zeros(*args: Any, size: Any = None, dtype: DType | None = None, device: Any 
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
+    if out is not None:
+        return into(out, FILLED, zeros, *args, size=size, dtype=dtype, device=device, requires_grad=requires_grad, layout=layout)
     d, where = _options(dtype, device)
     return _filled(size_of(args, size, "zeros"), 0, d, where, requires_grad)
 
 
 def ones(*args: Any, size: Any = None, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
-         layout: Any = None) -> Tensor:
+         layout: Any = None, out: Any = None) -> Tensor:
     """Ones."""
+    if out is not None:
+        return into(out, FILLED, ones, *args, size=size, dtype=dtype, device=device, requires_grad=requires_grad, layout=layout)
     d, where = _options(dtype, device)
     return _filled(size_of(args, size, "ones"), 1, d, where, requires_grad)
 
@@ -293,13 +304,15 @@ def _scalar(value: Any, op: str, name: str) -> Any:
 
 
 def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: DType | None = None, device: Any = None,
-           requires_grad: bool = False) -> Tensor:
+           requires_grad: bool = False, out: Any = None) -> Tensor:
     """Numbers from ``start`` (0) up to but not including ``end``.
 
     >>> import numtorch as torch
     >>> torch.arange(1, 2.5, 0.5)
     tensor([1.0000, 1.5000, 2.0000])
     """
+    if out is not None:
+        return into(out, COUNTED, arange, start, end, step, dtype=dtype, device=device, requires_grad=requires_grad)
     if end is None:
         start, end = 0, start
     if not (start.__class__ is end.__class__ is step.__class__ is int):
@@ -381,8 +394,11 @@ def _evenly(start: float, end: float, steps: int, op: str) -> np.ndarray:
         return np.where(i < steps // 2, start + step * i, end - step * i[::-1])
 
 
-def linspace(start: Any, end: Any, steps: int, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def linspace(start: Any, end: Any, steps: int, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
+             out: Any = None) -> Tensor:
     """``steps`` evenly spaced numbers from ``start`` to ``end``, both included."""
+    if out is not None:
+        return into(out, FILLED, linspace, start, end, steps, dtype=dtype, device=device, requires_grad=requires_grad)
     d = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     steps = integer(steps, "linspace", "steps")
     values = _evenly(_bound(start, d, "linspace", "start"), _bound(end, d, "linspace", "end"), steps, "linspace")
@@ -390,8 +406,10 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: DType | None = None, de
 
 
 def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: DType | None = None, device: Any = None,
-             requires_grad: bool = False) -> Tensor:
+             requires_grad: bool = False, out: Any = None) -> Tensor:
     """``base`` to the power of evenly spaced numbers."""
+    if out is not None:
+        return into(out, FILLED, logspace, start, end, steps, base, dtype=dtype, device=device, requires_grad=requires_grad)
     d = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     steps = integer(steps, "logspace", "steps")
     values = _evenly(_bound(start, d, "logspace", "start"), _bound(end, d, "logspace", "end"), steps, "logspace")
@@ -399,8 +417,11 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: DTy
         return _counted(np.power(float(base), values), d, device, requires_grad)
 
 
-def eye(n: int, m: int | None = None, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def eye(n: int, m: int | None = None, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
+        out: Any = None) -> Tensor:
     """Ones on the diagonal, zeros elsewhere."""
+    if out is not None:
+        return into(out, FILLED, eye, n, m, dtype=dtype, device=device, requires_grad=requires_grad)
     n = integer(n, "eye", "n")
     m = n if m is None else integer(m, "eye", "m")
     for name, size in (("n", n), ("m", m)):

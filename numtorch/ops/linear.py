@@ -9,6 +9,7 @@ import numpy as np
 from numtorch._tensor import Tensor, empty, new
 from numtorch.dispatch.cost import nbytes, numel
 from numtorch.dispatch.op import op
+from numtorch.dispatch.out import CAST, SAME, into
 from numtorch.dtype import FLOATS
 from numtorch.kernels import gemm, registry
 from numtorch.ops import movement, reduction
@@ -178,13 +179,15 @@ def tiled(x, y):
     return _batched(x, y, run)
 
 
-def matmul(input: Tensor, other: Tensor) -> Tensor:
+def matmul(input: Tensor, other: Tensor, *, out: Any = None) -> Tensor:
     """The matrix product: of vectors, matrices, and batches of matrices that broadcast.
 
     >>> import numtorch as torch
     >>> torch.matmul(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0], [4.0]]))
     tensor([[11.]])
     """
+    if out is not None:
+        return into(out, SAME, matmul, input, other)
     a, b = len(input.shape), len(other.shape)
     if a >= 2 and b >= 2:
         return product(input, other)
@@ -201,15 +204,19 @@ def _of_rank(x: Tensor, rank: int, name: str, argument: str) -> None:
         raise RuntimeError(f"{name}: {argument} must be {rank}D, got {x.ndim}D tensor of shape {list(x.shape)}")
 
 
-def mm(input: Tensor, mat2: Tensor) -> Tensor:
+def mm(input: Tensor, mat2: Tensor, *, out: Any = None) -> Tensor:
     """The product of two matrices."""
+    if out is not None:
+        return into(out, SAME, mm, input, mat2)
     _of_rank(input, 2, "mm", "self")
     _of_rank(mat2, 2, "mm", "mat2")
     return product(input, mat2)
 
 
-def bmm(input: Tensor, mat2: Tensor) -> Tensor:
+def bmm(input: Tensor, mat2: Tensor, *, out: Any = None) -> Tensor:
     """The products of two batches of matrices."""
+    if out is not None:
+        return into(out, SAME, bmm, input, mat2)
     _of_rank(input, 3, "bmm", "batch1")
     _of_rank(mat2, 3, "bmm", "batch2")
     if input.shape[0] != mat2.shape[0]:
@@ -217,15 +224,19 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     return product(input, mat2)
 
 
-def mv(input: Tensor, vec: Tensor) -> Tensor:
+def mv(input: Tensor, vec: Tensor, *, out: Any = None) -> Tensor:
     """The product of a matrix and a vector."""
+    if out is not None:
+        return into(out, SAME, mv, input, vec)
     _of_rank(input, 2, "mv", "input")
     _of_rank(vec, 1, "mv", "vec")
     return matmul(input, vec)
 
 
-def dot(input: Tensor, tensor: Tensor) -> Tensor:
+def dot(input: Tensor, tensor: Tensor, *, out: Any = None) -> Tensor:
     """The sum of products of two vectors."""
+    if out is not None:
+        return into(out, SAME, dot, input, tensor)
     _of_rank(input, 1, "dot", "input")
     _of_rank(tensor, 1, "dot", "tensor")
     if input.shape != tensor.shape:
@@ -234,13 +245,17 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
     return reduction.sum(input * tensor)
 
 
-def outer(input: Tensor, vec2: Tensor) -> Tensor:
+def outer(input: Tensor, vec2: Tensor, *, out: Any = None) -> Tensor:
     """Every product of an element of one vector and an element of the other."""
+    if out is not None:
+        return into(out, CAST, outer, input, vec2)
     return movement.unsqueeze(input, 1) * vec2
 
 
-def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Tensor:
     """``beta * input + alpha * (mat1 @ mat2)``."""
+    if out is not None:
+        return into(out, SAME, addmm, input, mat1, mat2, beta=beta, alpha=alpha)
     y = mm(mat1, mat2)
     y = y if alpha == 1 else y * alpha
     return y + (input if beta == 1 else input * beta)

@@ -12,6 +12,7 @@ from typing import Any
 from numtorch._tensor import Tensor, empty
 from numtorch.dispatch.cost import nbytes, numel, operations
 from numtorch.dispatch.op import op
+from numtorch.dispatch.out import SAME, into
 from numtorch.dtype import FLOATS, dtype
 from numtorch.kernels import gemm
 from numtorch.kernels.codegen import expr
@@ -100,7 +101,7 @@ def fused_act(x, w, b=None, activation="gelu"):
     return _run(x, w, b, epilogue=epilogue(activation, x._k.dtype))
 
 
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None, *, activation: str | None = None) -> Tensor:
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None, *, activation: str | None = None, out: Any = None) -> Tensor:
     """``input @ weight.T + bias``; weight is (out_features, in_features).
 
     Differs from torch: ``activation``, one of ``"relu"``, ``"gelu"``, ``"gelu_tanh"``, ``"silu"``, ``"sigmoid"`` and
@@ -112,6 +113,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None, *, activat
     >>> torch.nn.functional.linear(torch.ones(1, 2), torch.tensor([[1.0, 2.0]]), torch.tensor([-9.0]), activation="relu")
     tensor([[0.]])
     """
+    if out is not None:
+        return into(out, SAME, linear, input, weight, bias, activation=activation)
     if len(weight.shape) != 2:
         raise RuntimeError(f"linear: weight must be 2D (out_features, in_features), got shape {list(weight.shape)}")
     if not input.shape:

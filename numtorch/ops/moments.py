@@ -14,6 +14,7 @@ from numtorch.arguments import Dims, dimensions
 from numtorch.device import CPU
 from numtorch.dispatch.cost import per_input, per_output
 from numtorch.dispatch.op import op, primitive
+from numtorch.dispatch.out import CAST, SAME, into
 from numtorch.dispatch.program import shared_from
 from numtorch.dtype import FLOATS
 from numtorch.kernels import math as m
@@ -128,16 +129,22 @@ def _(g, x, *, dims, minus, keepdim):
 _dims = lru_cache(maxsize=1024)(wrap_dims)  # of what ``dimensions`` has checked
 
 
-def var(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None) -> Tensor:
+def var(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None,
+        out: Any = None) -> Tensor:
     """The variance: mean squared distance from the mean, with ``correction`` (1) subtracted from the count."""
+    if out is not None:
+        return into(out, CAST, var, input, dim, unbiased, keepdim, correction=correction)
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     minus = correction if correction is not None else (1 if unbiased in (None, True) else 0)
     return variance(input, _dims(dimensions(dim, "var"), len(input.shape), "var"), minus, keepdim)
 
 
-def std(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None) -> Tensor:
+def std(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None,
+        out: Any = None) -> Tensor:
     """The standard deviation: the square root of ``var``."""
+    if out is not None:
+        return into(out, CAST, std, input, dim, unbiased, keepdim, correction=correction)
     return sqrt(var(input, dim, unbiased, keepdim, correction=correction))
 
 
@@ -174,8 +181,10 @@ def log_sums(x, dim):
     return out
 
 
-def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
+def logsumexp(input: Tensor, dim: Any, keepdim: bool = False, *, out: Any = None) -> Tensor:
     """``log(sum(exp(x)))`` without overflow."""
+    if out is not None:
+        return into(out, CAST, logsumexp, input, dim, keepdim)
     dim = dimensions(dim, "logsumexp")
     one = dim if dim.__class__ is int else dim[0] if dim.__class__ is tuple and len(dim) == 1 else None
     y = _logsumexp(input, dim) if one is None or not input.shape.numel() else logsumexp_along(input, one)
@@ -200,8 +209,10 @@ def _(g, x, *, out, dim, keepdim):
     return x * (slope if keepdim or not slope.shape else reshape(slope, reduced_shape(x.shape, wrap_dims(dim, x.ndim, "norm"), True)))
 
 
-def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False) -> Tensor:
+def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, out: Any = None) -> Tensor:
     """The p-norm of the elements (2 unless given; also inf, -inf, 0, 1)."""
+    if out is not None:
+        return into(out, SAME, norm, input, p, dim, keepdim)
     p = 2 if p in ("fro", None) else p
     if p == 2:
         if input._k.dtype.category == dtypes.FLOATING:

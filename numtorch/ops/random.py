@@ -20,6 +20,7 @@ from numtorch.autograd.inplace import check_inplace, wrote
 from numtorch.device import as_device
 from numtorch.dispatch.cost import nbytes, numel, per_output
 from numtorch.dispatch.op import op
+from numtorch.dispatch.out import DRAWN, FILLED, MARKS, PLACES, SAMPLES, into
 from numtorch.dispatch.program import shared_from
 from numtorch.dtype import FLOATS
 from numtorch.dtype import dtype as DType
@@ -333,12 +334,16 @@ def _draw(shape: Any, distribution: str, first: float, second: float, dtype: DTy
 def rand(*args: Any, size: Any = None, generator: Generator | None = None, dtype: DType | None = None, device: Any = None,
          requires_grad: bool = False, out: Any = None) -> Tensor:
     """Uniform numbers in [0, 1)."""
+    if out is not None:
+        return into(out, FILLED, rand, *args, size=size, generator=generator, dtype=dtype, device=device, requires_grad=requires_grad)
     return _draw(size_of(args, size, "rand"), "uniform", 0.0, 1.0, dtype, device, generator, requires_grad)
 
 
 def randn(*args: Any, size: Any = None, generator: Generator | None = None, dtype: DType | None = None, device: Any = None,
           requires_grad: bool = False, out: Any = None) -> Tensor:
     """Numbers of the standard normal distribution."""
+    if out is not None:
+        return into(out, FILLED, randn, *args, size=size, generator=generator, dtype=dtype, device=device, requires_grad=requires_grad)
     return _draw(size_of(args, size, "randn"), "normal", 0.0, 1.0, dtype, device, generator, requires_grad)
 
 
@@ -409,13 +414,15 @@ def _within(low: Any, high: Any, d: DType, name: str) -> tuple[int, int]:
 
 
 def randint(low: Any = None, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: DType | None = None,
-            device: Any = None, requires_grad: bool = False) -> Tensor:
+            device: Any = None, requires_grad: bool = False, out: Any = None) -> Tensor:
     """Integers from ``low`` (0) up to but not including ``high``; RuntimeError for bounds beyond the type.
 
     >>> import numtorch as torch
     >>> torch.randint(3, 4, (2,)), torch.randint(5, (2, 3)).shape
     (tensor([3, 3]), torch.Size([2, 3]))
     """
+    if out is not None:
+        return into(out, DRAWN, randint, low, high, size, generator=generator, dtype=dtype, device=device, requires_grad=requires_grad)
     if size is None:
         low, high, size = None, low, high
     if high is None:
@@ -432,8 +439,10 @@ def randint_like(input: Tensor, low: int, high: int | None = None, *, dtype: DTy
     return randint(low, high, input.shape, dtype=dtype or input.dtype, device=device or input.device)
 
 
-def randperm(n: int, *, generator: Generator | None = None, dtype: DType | None = None, device: Any = None) -> Tensor:
+def randperm(n: int, *, generator: Generator | None = None, dtype: DType | None = None, device: Any = None, out: Any = None) -> Tensor:
     """The integers from 0 to ``n - 1`` in random order; RuntimeError if the type cannot hold them all."""
+    if out is not None:
+        return into(out, DRAWN, randperm, n, generator=generator, dtype=dtype, device=device)
     from numtorch.ops.creation import from_ndarray
 
     n, d = integer(n, "randperm", "n"), dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
@@ -469,8 +478,10 @@ def _lie(x: Tensor, low: float, high: float) -> bool:
 
 
 def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: DType | None = None,
-           device: Any = None) -> Tensor:
+           device: Any = None, out: Any = None) -> Tensor:
     """Numbers of normal distributions with the given means and standard deviations."""
+    if out is not None:
+        return into(out, SAMPLES, normal, mean, std, size, generator=generator, dtype=dtype, device=device)
     _check_deviations(std)
     if isinstance(mean, Tensor) or isinstance(std, Tensor):
         given = [v for v in (mean, std) if isinstance(v, Tensor)]
@@ -559,8 +570,10 @@ def _check_probabilities(p: Any, name: str) -> None:
         raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
 
 
-def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
+def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None, out: Any = None) -> Tensor:
     """1 with the probability that each element gives, else 0; with ``p``, with that probability everywhere."""
+    if out is not None:
+        return into(out, MARKS, bernoulli, input, p, generator=generator)
     _check_probabilities(input if p is None else p, "bernoulli")
     if p is not None:
         return bernoulli_(empty(input.shape, input.dtype, input.device), p, generator=generator)
@@ -576,8 +589,11 @@ def bernoulli_(x: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -
     return movement.copy_(x, (u < p).to(x.dtype))
 
 
-def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
+def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None,
+                out: Any = None) -> Tensor:
     """Positions drawn with probabilities proportional to the elements of each row."""
+    if out is not None:
+        return into(out, PLACES, multinomial, input, num_samples, replacement, generator=generator)
     from numtorch.ops.creation import from_ndarray, to_ndarray
 
     if input.ndim not in (1, 2):

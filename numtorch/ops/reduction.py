@@ -17,6 +17,7 @@ from numtorch.autograd.grad_mode import mode
 from numtorch.device import CPU, META
 from numtorch.dispatch.cost import moves, nbytes, reduction_work
 from numtorch.dispatch.op import op
+from numtorch.dispatch.out import CAST, GIVEN, POSITIONS, SAME, TRUTHS, into
 from numtorch.dispatch.program import compiled_entry, shared_from
 from numtorch.dtype import FLOATS, dtype, from_numpy_dtype
 from numtorch.kernels import registry, threads, timing
@@ -220,7 +221,7 @@ def _sum_type(x: Tensor, given: dtype | None) -> dtype:
     return given or (d if d.category == dtypes.FLOATING else dtypes.int64)
 
 
-@op(direct=True, samples=_samples, ref=np.sum)
+@op(direct=True, samples=_samples, ref=np.sum, out=GIVEN)
 def sum(x, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None):
     """The sum of all elements, or over one or several dimensions. Integers add up as int64.
 
@@ -292,7 +293,7 @@ def sum_to(x: Tensor, shape: tuple) -> Tensor:
     return reshape(y, shape) if y.shape != shape else y
 
 
-@op(direct=True, samples=_samples, ref=np.mean)
+@op(direct=True, samples=_samples, ref=np.mean, out=CAST)
 def mean(x, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None):
     """The mean of all elements, or over one or several dimensions. Floating types only.
 
@@ -349,8 +350,10 @@ def products_of_others(x: Tensor, n: int) -> Tensor:
     return cat(left, -1) * cat(right[::-1], -1)
 
 
-def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Tensor:
     """The product of all elements, or over a dimension."""
+    if out is not None:
+        return into(out, GIVEN, prod, input, dim, keepdim, dtype=dtype)
     return prod_dims(input, dim, keepdim, dtype)
 
 
@@ -368,7 +371,7 @@ def _extreme_vjp(g: Tensor, x: Tensor, out: Tensor, dim: Any, keepdim: bool) -> 
     return where(hit, restore(g, x.shape, dim, keepdim) / count, 0.0)
 
 
-@op(direct=True, samples=_samples, ref=np.max)
+@op(direct=True, samples=_samples, ref=np.max, out=SAME)
 def amax(x, dim: Dims = (), keepdim: bool = False):
     """The largest element over dimensions; NaN if there is one. Equal elements share the gradient."""
     return _extreme(codegen.MAX, x, dim, keepdim)
@@ -379,7 +382,7 @@ def _(g, x, *, out, dim, keepdim):
     return _extreme_vjp(g, x, out, dim, keepdim)
 
 
-@op(direct=True, samples=_samples, ref=np.min)
+@op(direct=True, samples=_samples, ref=np.min, out=SAME)
 def amin(x, dim: Dims = (), keepdim: bool = False):
     """The smallest element over dimensions; NaN if there is one. Equal elements share the gradient."""
     return _extreme(codegen.MIN, x, dim, keepdim)
@@ -390,13 +393,13 @@ def _(g, x, *, out, dim, keepdim):
     return _extreme_vjp(g, x, out, dim, keepdim)
 
 
-@op(differentiable=False, samples=_samples, ref=np.any)
+@op(differentiable=False, samples=_samples, ref=np.any, out=TRUTHS)
 def any(x, dim: Dims = None, keepdim: bool = False):
     """Whether any element is nonzero."""
     return reduce(codegen.ANY, x, dim, keepdim, dtypes.bool)
 
 
-@op(differentiable=False, samples=_samples, ref=np.all)
+@op(differentiable=False, samples=_samples, ref=np.all, out=TRUTHS)
 def all(x, dim: Dims = None, keepdim: bool = False):
     """Whether every element is nonzero."""
     return reduce(codegen.ALL, x, dim, keepdim, dtypes.bool)
@@ -552,7 +555,7 @@ def _along(x: Tensor, dim: int, keepdim: bool, sign: int, name: str) -> Any:
     return extreme_along(x, d, keepdim, sign)
 
 
-def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = None) -> Any:
     """The largest element; with a dimension, (values, indices) along it; with a tensor, ``maximum``.
 
     >>> import numtorch as torch
@@ -560,6 +563,8 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     >>> predicted
     tensor([1, 0])
     """
+    if out is not None:
+        return into(out, SAME if isinstance(dim, int) else CAST, max, input, dim, keepdim)
     if dim is None:
         _not_empty(input, "max")
         return amax(input)
@@ -570,8 +575,10 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     return MaxReturn(_along(input, dim, keepdim, 1, "max"))
 
 
-def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = None) -> Any:
     """The smallest element; with a dimension, (values, indices) along it; with a tensor, ``minimum``."""
+    if out is not None:
+        return into(out, SAME if isinstance(dim, int) else CAST, min, input, dim, keepdim)
     if dim is None:
         _not_empty(input, "min")
         return amin(input)
@@ -598,11 +605,15 @@ def _position(x: Tensor, dim: int | None, keepdim: bool, sign: int, name: str) -
     return _along(x if x._edge is None else x.detach(), dim, keepdim, sign, name)[1]
 
 
-def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Any = None) -> Tensor:
     """Where the (first) largest element is: in the flattened tensor, or along a dimension."""
+    if out is not None:
+        return into(out, POSITIONS, argmax, input, dim, keepdim)
     return _position(input, dim, keepdim, 1, "argmax")
 
 
-def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Any = None) -> Tensor:
     """Where the (first) smallest element is: in the flattened tensor, or along a dimension."""
+    if out is not None:
+        return into(out, POSITIONS, argmin, input, dim, keepdim)
     return _position(input, dim, keepdim, -1, "argmin")

@@ -13,6 +13,7 @@ from numtorch._tensor import Tensor, empty
 from numtorch.device import CPU
 from numtorch.dispatch.cost import moves, per_input
 from numtorch.dispatch.op import op
+from numtorch.dispatch.out import GIVEN, SAME, into
 from numtorch.dispatch.program import shared_from
 from numtorch.kernels import registry, threads
 from numtorch.kernels.jit import Jit
@@ -119,13 +120,15 @@ def _(g, *, dim, reverse):
     return sum_along(g, dim, not reverse)
 
 
-def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+def cumsum(input: Tensor, dim: int, *, dtype: Any = None, out: Any = None) -> Tensor:
     """The sum of the elements up to each along ``dim``. Integers add up as int64.
 
     >>> import numtorch as torch
     >>> torch.cumsum(torch.tensor([1, 2, 3]), 0)
     tensor([1, 3, 6])
     """
+    if out is not None:
+        return into(out, GIVEN, cumsum, input, dim, dtype=dtype)
     return sum_along(_target(input, dtype, "cumsum"), wrap_dim(dim, input.ndim, "cumsum"))
 
 
@@ -187,13 +190,15 @@ def _shifted(x: Tensor, dim: int, by: int, value: float) -> Tensor:
     return movement.cat([movement.narrow(x, dim, 1, n - 1), blank], dim)
 
 
-def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+def cumprod(input: Tensor, dim: int, *, dtype: Any = None, out: Any = None) -> Tensor:
     """The product of the elements up to each along ``dim``. Integers multiply as int64.
 
     >>> import numtorch as torch
     >>> torch.cumprod(torch.tensor([1.0, 2.0, 3.0]), 0)
     tensor([1., 2., 6.])
     """
+    if out is not None:
+        return into(out, GIVEN, cumprod, input, dim, dtype=dtype)
     return product_along(_target(input, dtype, "cumprod"), wrap_dim(dim, input.ndim, "cumprod"))
 
 
@@ -284,23 +289,27 @@ class CumminReturn(ReturnType):
     _name = "cummin"
 
 
-def cummax(input: Tensor, dim: int) -> Any:
+def cummax(input: Tensor, dim: int, *, out: Any = None) -> Any:
     """The largest element up to each along ``dim``, and where it is: (values, indices). Of equal ones the last.
 
     >>> import numtorch as torch
     >>> torch.cummax(torch.tensor([1.0, 3.0, 2.0]), 0).values
     tensor([1., 3., 3.])
     """
+    if out is not None:
+        return into(out, SAME, cummax, input, dim)
     return CummaxReturn(extreme_so_far(input, wrap_dim(dim, input.ndim, "cummax"), 1))
 
 
-def cummin(input: Tensor, dim: int) -> Any:
+def cummin(input: Tensor, dim: int, *, out: Any = None) -> Any:
     """The smallest element up to each along ``dim``, and where it is: (values, indices). Of equal ones the last.
 
     >>> import numtorch as torch
     >>> torch.cummin(torch.tensor([2.0, 3.0, 1.0]), 0).values
     tensor([2., 2., 1.])
     """
+    if out is not None:
+        return into(out, SAME, cummin, input, dim)
     return CumminReturn(extreme_so_far(input, wrap_dim(dim, input.ndim, "cummin"), -1))
 
 
@@ -341,13 +350,15 @@ def _(g, x, *, out, dim, reverse):
     return part(g) - part(-g)
 
 
-def logcumsumexp(input: Tensor, dim: int) -> Tensor:
+def logcumsumexp(input: Tensor, dim: int, *, out: Any = None) -> Tensor:
     """``log(sum(exp(x)))`` of the elements up to each along ``dim``, without overflow. Floating types only.
 
     >>> import numtorch as torch
     >>> torch.logcumsumexp(torch.tensor([0.0, 0.0]), 0)
     tensor([0.0000, 0.6931])
     """
+    if out is not None:
+        return into(out, SAME, logcumsumexp, input, dim)
     if not input.dtype.is_floating_point:
         raise NotImplementedError(f'"logcumsumexp" not implemented for {input.dtype.name}; cast with .float()')
     return logsumexp_so_far(input, wrap_dim(dim, input.ndim, "logcumsumexp"))

@@ -13,6 +13,7 @@ import numpy as np
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty
 from numtorch.device import CPU
+from numtorch.dispatch.out import POSITIONS, SAME, into
 from numtorch.dispatch.program import shared_from
 from numtorch.kernels import threads
 from numtorch.kernels.jit import Jit, jit, prange
@@ -120,7 +121,7 @@ def _plain(x: Tensor) -> Tensor:
 
 
 def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None,
-                 sorter: Tensor | None = None) -> Tensor:
+                 sorter: Tensor | None = None, out: Any = None) -> Tensor:
     """How many elements of each sorted row are below each value (with ``right``, not above it): where it would be inserted.
 
     Args:
@@ -133,6 +134,8 @@ def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False
     >>> torch.searchsorted(torch.tensor([1, 3, 5, 7]), torch.tensor([3, 6]))
     tensor([1, 3])
     """
+    if out is not None:
+        return into(out, POSITIONS, searchsorted, sorted_sequence, input, out_int32=out_int32, right=right, side=side, sorter=sorter)
     if side not in (None, "left", "right"):
         raise RuntimeError(f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}")
     if side == "left" and right:
@@ -165,13 +168,15 @@ def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False
     return movement.to(out, input.device)
 
 
-def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Tensor:
+def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False, out: Any = None) -> Tensor:
     """The bucket of each value: how many boundaries are below it, or with ``right`` not above it.
 
     >>> import numtorch as torch
     >>> torch.bucketize(torch.tensor([3, 6, 9]), torch.tensor([1, 3, 5, 7, 9]))
     tensor([1, 3, 4])
     """
+    if out is not None:
+        return into(out, POSITIONS, bucketize, input, boundaries, out_int32=out_int32, right=right)
     if boundaries.ndim != 1:
         raise RuntimeError(f"torch.bucketize(): boundaries tensor must be 1 dimension, but got dim({boundaries.ndim})")
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
@@ -267,7 +272,7 @@ class ModeReturn(ReturnType):
     _name = "mode"
 
 
-def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
+def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: Any = None) -> Any:
     """The value that occurs most often along ``dim`` (the smallest of several), and the last place where it is: (values, indices).
 
     >>> import numtorch as torch
@@ -276,6 +281,8 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
     values=tensor(5),
     indices=tensor(3))
     """
+    if out is not None:
+        return into(out, SAME, mode, input, dim, keepdim)
     from numtorch.ops.indexing import gather
 
     d = wrap_dim(dim, input.ndim, "mode")

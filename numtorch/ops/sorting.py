@@ -13,6 +13,7 @@ from numtorch.arguments import integer
 from numtorch.device import CPU
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
+from numtorch.dispatch.out import POSITIONS, SAME, into
 from numtorch.dispatch.program import shared_from
 from numtorch.dtype import dtype
 from numtorch.kernels import registry, threads
@@ -125,7 +126,7 @@ class SortReturn(ReturnType):
     _name = "sort"
 
 
-def sort(input: Tensor, dim: Any = -1, descending: bool = False, *, stable: bool | None = False) -> Any:
+def sort(input: Tensor, dim: Any = -1, descending: bool = False, *, stable: bool | None = False, out: Any = None) -> Any:
     """The elements in order along ``dim``, and where they were: (values, indices).
 
     Always stable: equal elements keep their order whether or not ``stable`` is set.
@@ -135,22 +136,26 @@ def sort(input: Tensor, dim: Any = -1, descending: bool = False, *, stable: bool
     >>> values, indices
     (tensor([3., 2., 1.]), tensor([0, 2, 1]))
     """
+    if out is not None:
+        return into(out, SAME, sort, input, dim, descending, stable=stable)
     if isinstance(dim, bool):  # torch's sort(input, stable, dim, descending)
         raise TypeError("sort(): argument 'dim' must be int, not bool; pass stable= by keyword")
     return SortReturn(sort_along(input, wrap_dim(dim, input.ndim, "sort"), bool(descending)))
 
 
-def argsort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Tensor:
+def argsort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False, out: Any = None) -> Tensor:
     """The positions that sort along ``dim``.
 
     >>> import numtorch as torch
     >>> torch.argsort(torch.tensor([3.0, 1.0, 2.0]))
     tensor([1, 2, 0])
     """
+    if out is not None:
+        return into(out, POSITIONS, argsort, input, dim, descending, stable=stable)
     return sort_along(input.detach(), wrap_dim(dim, input.ndim, "argsort"), bool(descending))[1]
 
 
-def msort(input: Tensor) -> Tensor:
+def msort(input: Tensor, *, out: Any = None) -> Tensor:
     """The elements in order along the first dimension.
 
     >>> import numtorch as torch
@@ -158,6 +163,8 @@ def msort(input: Tensor) -> Tensor:
     tensor([[2, 1],
             [3, 4]])
     """
+    if out is not None:
+        return into(out, SAME, msort, input)
     return sort_along(input, 0, False)[0]
 
 
@@ -195,7 +202,7 @@ class TopkReturn(ReturnType):
     _name = "topk"
 
 
-def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True, *, out: Any = None) -> Any:
     """The ``k`` largest (or smallest) elements along ``dim``, in order, and where they are: (values, indices).
 
     Differs from torch: of equal elements the first are taken, and the result is in order whatever ``sorted`` says.
@@ -206,6 +213,8 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     values=tensor([4., 3.]),
     indices=tensor([1, 3]))
     """
+    if out is not None:
+        return into(out, SAME, topk, input, k, dim, largest, sorted)
     d = wrap_dim(dim, len(input.shape), "topk")
     k = integer(k, "topk", "k")
     if not 0 <= k <= (input.shape[d] if input.shape else 1):
@@ -268,13 +277,15 @@ class NanmedianReturn(ReturnType):
     _name = "nanmedian"
 
 
-def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
+def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False, *, out: Any = None) -> Any:
     """The ``k``-th smallest element (from 1) along ``dim``, and where it is: (values, indices).
 
     >>> import numtorch as torch
     >>> torch.kthvalue(torch.tensor([5.0, 1.0, 3.0]), 2).values
     tensor(3.)
     """
+    if out is not None:
+        return into(out, SAME, kthvalue, input, k, dim, keepdim)
     d = wrap_dim(dim, input.ndim, "kthvalue")
     n = input.shape[d] if input.ndim else 1
     k = integer(k, "kthvalue", "k")
@@ -296,21 +307,25 @@ def _median(x: Tensor, dim: int | None, keepdim: bool, nan: int, name: str, resu
     return result(kth_along(x, 0, d, bool(keepdim), nan))
 
 
-def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+def median(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Any = None) -> Any:
     """The lower median of all elements; with a dimension, (values, indices) along it. NaN if there is one.
 
     >>> import numtorch as torch
     >>> torch.median(torch.tensor([1.0, 4.0, 2.0, 3.0]))
     tensor(2.)
     """
+    if out is not None:
+        return into(out, SAME, median, input, dim, keepdim)
     return _median(input, dim, keepdim, cpu.NAN_WINS, "median", MedianReturn)
 
 
-def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Any = None) -> Any:
     """As ``median`` of the elements that are not NaN; NaN if all are.
 
     >>> import numtorch as torch
     >>> torch.nanmedian(torch.tensor([1.0, float("nan"), 2.0]))
     tensor(1.)
     """
+    if out is not None:
+        return into(out, SAME, nanmedian, input, dim, keepdim)
     return _median(input, dim, keepdim, cpu.NAN_IGNORED, "nanmedian", NanmedianReturn)

@@ -9,6 +9,7 @@ from numtorch._tensor import Tensor, as_ndarray, empty
 from numtorch.arguments import integer
 from numtorch.dispatch.cost import nbytes, numel, picks
 from numtorch.dispatch.op import op
+from numtorch.dispatch.out import SAME, into
 from numtorch.errors import OutOfBounds
 from numtorch.kernels import registry
 from numtorch.ops import movement
@@ -297,7 +298,7 @@ def _checked(x: Tensor, index: Any, dim: int, name: str, src: Any = None) -> tup
     return index, d, src
 
 
-def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
+def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Any = None) -> Tensor:
     """Elements at the given positions along ``dim``, one for each element of ``index``.
 
     >>> import numtorch as torch
@@ -305,6 +306,8 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     tensor([[1, 1],
             [4, 3]])
     """
+    if out is not None:
+        return into(out, SAME, gather, input, dim, index, sparse_grad=sparse_grad)
     at, d, _ = _checked(input, index, dim, "gather")
     try:
         y = gather_along(input, at, d)
@@ -313,7 +316,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     return y if y.shape == index.shape else reshape(y, index.shape)
 
 
-def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, out: Any = None) -> Tensor:
     """Elements at ``indices`` along ``dim``, both broadcast in the other dimensions; as NumPy's ``take_along_axis``.
 
     Along a ``dim``, negative indices count from the end. Differs from torch, which takes those beyond it modulo its size: they are refused.
@@ -323,6 +326,8 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     >>> torch.take_along_dim(x, torch.argsort(x, 1), 1)
     tensor([[1, 2, 3]])
     """
+    if out is not None:
+        return into(out, SAME, take_along_dim, input, indices, dim)
     if dim is None:
         index = as_index(indices, "take_along_dim", empties=True)
         try:
@@ -357,7 +362,8 @@ def _scattered(x: Tensor, index: Tensor, y: Tensor, d: int, mode: int, name: str
         raise named(name, error) from None
 
 
-def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:
+def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None,
+            out: Any = None) -> Tensor:
     """``input`` with ``src`` written at the positions ``index`` of ``dim`` (the last write wins).
 
     >>> import numtorch as torch
@@ -365,6 +371,8 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
     tensor([[0., 0., 1.],
             [1., 0., 0.]])
     """
+    if out is not None:
+        return into(out, SAME, scatter, input, dim, index, src, value=value, reduce=reduce)
     from numtorch.ops.creation import full
 
     if (src is None) == (value is None):
@@ -382,13 +390,15 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
 _MODES = {None: cpu.SET, "add": cpu.ADD, "multiply": cpu.MULTIPLY}
 
 
-def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Any = None) -> Tensor:
     """``input`` with ``src`` added at the positions ``index`` of ``dim``.
 
     >>> import numtorch as torch
     >>> torch.scatter_add(torch.zeros(3), 0, torch.tensor([0, 0, 2]), torch.tensor([1.0, 2.0, 3.0]))
     tensor([3., 0., 3.])
     """
+    if out is not None:
+        return into(out, SAME, scatter_add, input, dim, index, src)
     index, d, src = _checked(input, index, dim, "scatter_add", src)
     return _scattered(input, index, src, d, cpu.ADD, "scatter_add")
 
@@ -396,7 +406,8 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 _REDUCTIONS = {"sum": cpu.ADD, "mean": cpu.ADD, "prod": cpu.MULTIPLY, "amax": cpu.LARGEST, "amin": cpu.SMALLEST}
 
 
-def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True) -> Tensor:
+def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True,
+                   out: Any = None) -> Tensor:
     """``input`` with ``src`` combined into the positions ``index`` of ``dim`` by ``sum``, ``prod``, ``mean``, ``amax`` or ``amin``.
 
     With ``include_self=False`` what stands at these positions takes no part. Equal extremes share the gradient.
@@ -406,6 +417,8 @@ def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: 
     >>> torch.scatter_reduce(x, 0, index, torch.tensor([5.0, 7.0, 4.0]), "mean", include_self=False)
     tensor([6., 4.])
     """
+    if out is not None:
+        return into(out, SAME, scatter_reduce, input, dim, index, src, reduce, include_self=include_self)
     if reduce not in _REDUCTIONS:
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}.")
     index, d, src = _checked(input, index, dim, "scatter_reduce", src)

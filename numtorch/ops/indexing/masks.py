@@ -14,6 +14,7 @@ from numtorch.arguments import element
 from numtorch.device import CPU
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
+from numtorch.dispatch.out import POSITIONS, SAME, into
 from numtorch.ops import movement
 from numtorch.ops.arithmetic import choose, ne
 from numtorch.ops.indexing import cpu
@@ -36,7 +37,7 @@ def count(mask: Tensor) -> int:
     return int(count_nonzero(mask.detach()).item())
 
 
-def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
+def nonzero(input: Tensor, *, as_tuple: bool = False, out: Any = None) -> Any:
     """Indices of nonzero elements: one row each, or (``as_tuple``) one vector for each dimension.
 
     >>> import numtorch as torch
@@ -44,6 +45,8 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     tensor([[0, 1],
             [1, 0]])
     """
+    if out is not None:
+        return into(out, POSITIONS, nonzero, input, as_tuple=as_tuple)
     flat = contiguous(input)
     if flat._k.device is not CPU:
         if flat.device.type == "meta":
@@ -143,7 +146,7 @@ def _boolean(mask: Any, name: str) -> None:
         raise RuntimeError(f"{name}: expected BoolTensor for mask, but got {mask.dtype.name}; compare or use mask.bool()")
 
 
-def masked_select(input: Tensor, mask: Tensor) -> Tensor:
+def masked_select(input: Tensor, mask: Tensor, *, out: Any = None) -> Tensor:
     """The elements where the mask is true, in one dimension.
 
     >>> import numtorch as torch
@@ -151,6 +154,8 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     >>> torch.masked_select(x, x > 1)
     tensor([2, 3])
     """
+    if out is not None:
+        return into(out, SAME, masked_select, input, mask)
     _boolean(mask, "masked_select")
     shape = broadcast("masked_select", input.shape, mask.shape)
     mask = contiguous(expand_to(mask, shape))

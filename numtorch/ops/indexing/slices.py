@@ -12,6 +12,7 @@ from numtorch._tensor import Tensor, empty
 from numtorch.autograd.grad_mode import mode
 from numtorch.dispatch.cost import nbytes, numel, picks
 from numtorch.dispatch.op import op
+from numtorch.dispatch.out import SAME, into
 from numtorch.dtype import float32
 from numtorch.errors import OutOfBounds
 from numtorch.kernels import registry
@@ -166,13 +167,15 @@ def _(g, index, y_shape, *, dim, accumulate, wrap, needs):
 put_along_extents.op.backward_name = "IndexPutBackward0"
 
 
-def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
+def index_select(input: Tensor, dim: int, index: Tensor, *, out: Any = None) -> Tensor:
     """The slices at the given positions along ``dim``.
 
     >>> import numtorch as torch
     >>> torch.index_select(torch.tensor([10, 20, 30]), 0, torch.tensor([2, 0]))
     tensor([30, 10])
     """
+    if out is not None:
+        return into(out, SAME, index_select, input, dim, index)
     ndim = len(input.shape)
     d = dim if dim.__class__ is int and 0 <= dim < ndim else wrap_dim(dim, ndim, "index_select")
     index = as_index(index, "index_select")
@@ -243,13 +246,15 @@ def _written(x: Tensor, d: int, index: Tensor, source: Tensor, accumulate: bool,
         raise named(name, error) from None
 
 
-def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
+def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1, out: Any = None) -> Tensor:
     """``input`` with the slices of ``source`` added at the given positions; repeated positions add up.
 
     >>> import numtorch as torch
     >>> torch.index_add(torch.zeros(3), 0, torch.tensor([2, 0, 2]), torch.tensor([1.0, 2.0, 3.0]))
     tensor([2., 0., 4.])
     """
+    if out is not None:
+        return into(out, SAME, index_add, input, dim, index, source, alpha=alpha)
     d = wrap_dim(dim, len(input.shape), "index_add")
     if alpha.__class__ is int and alpha == 1 and _fits(input, d, index, source) and input.shape.numel():
         return _written(input, d, index, source, True, "index_add")
@@ -263,13 +268,15 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     return _written(input, d, index, source, True, "index_add")
 
 
-def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
+def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Any = None) -> Tensor:
     """``input`` with the slices at the given positions replaced by those of ``source``.
 
     >>> import numtorch as torch
     >>> torch.index_copy(torch.zeros(3), 0, torch.tensor([2, 0]), torch.tensor([1.0, 2.0]))
     tensor([2., 0., 1.])
     """
+    if out is not None:
+        return into(out, SAME, index_copy, input, dim, index, source)
     d = wrap_dim(dim, len(input.shape), "index_copy")
     if _fits(input, d, index, source):
         return _written(input, d, index, source, False, "index_copy")
@@ -333,13 +340,16 @@ def index_mask(x: Tensor, d: int, index: Tensor) -> Tensor:
     return reshape(mask, tuple(n if i == d else 1 for i in range(x.ndim)))
 
 
-def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True) -> Tensor:
+def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True,
+                 out: Any = None) -> Tensor:
     """``input`` with the slices of ``source`` combined into those at the positions, by ``prod``, ``mean``, ``amax`` or ``amin``.
 
     >>> import numtorch as torch
     >>> torch.index_reduce(torch.ones(2), 0, torch.tensor([0, 0]), torch.tensor([3.0, 4.0]), "prod")
     tensor([12.,  1.])
     """
+    if out is not None:
+        return into(out, SAME, index_reduce, input, dim, index, source, reduce, include_self=include_self)
     from numtorch.ops.indexing.elements import scatter_reduce
 
     if reduce not in ("prod", "mean", "amax", "amin"):
@@ -357,13 +367,15 @@ def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce:
         raise named("index_reduce", error) from None
 
 
-def take(input: Tensor, index: Tensor) -> Tensor:
+def take(input: Tensor, index: Tensor, *, out: Any = None) -> Tensor:
     """The elements at positions of the flattened tensor, in the shape of ``index``.
 
     >>> import numtorch as torch
     >>> torch.take(torch.tensor([[4, 3], [5, 6]]), torch.tensor([0, 3]))
     tensor([4, 6])
     """
+    if out is not None:
+        return into(out, SAME, take, input, index)
     index = as_index(index, "take", LONG)
     if not input.shape.numel() and index.shape.numel():
         raise IndexError("take(): tried to take from an empty tensor")

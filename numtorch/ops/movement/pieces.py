@@ -13,6 +13,7 @@ from numtorch.arguments import integer, integers
 from numtorch.autograd.grad_mode import mode
 from numtorch.device import CPU
 from numtorch.dispatch.op import VariadicOp, op
+from numtorch.dispatch.out import CAST, JOINED, into
 from numtorch.dispatch.program import shared_from
 from numtorch.dtype import dtype
 from numtorch.errors import OutOfMemory
@@ -157,13 +158,15 @@ def _countable(pieces: int, op: str) -> None:
         raise OutOfMemory(f"{op}: {pieces} pieces are more than fit into memory; a tensor can be cut into at most {MOST_PIECES}")
 
 
-def cat(tensors: Any, dim: int = 0) -> Tensor:
+def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     """Tensors joined along an existing dimension.
 
     >>> import numtorch as torch
     >>> torch.cat([torch.tensor([1, 2]), torch.tensor([3])])
     tensor([1, 2, 3])
     """
+    if out is not None:
+        return into(out, JOINED, cat, tensors, dim)
     tensors = list(tensors)
     if dim.__class__ is not int:
         dim = integer(dim, "cat", "dim")
@@ -319,8 +322,10 @@ def _cat_vjp(g: Tensor, inputs: list, dim: int, d_type: dtype) -> tuple:
 _cat = VariadicOp("cat", _cat_body, _cat_vjp)
 
 
-def stack(tensors: Any, dim: int = 0) -> Tensor:
+def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     """Tensors of one shape joined along a new dimension."""
+    if out is not None:
+        return into(out, JOINED, stack, tensors, dim)
     tensors = list(tensors)
     if dim.__class__ is not int:
         dim = integer(dim, "stack", "dim")
@@ -435,18 +440,20 @@ def _listed(tensors: Any, op: str) -> list[Tensor]:
     return list(tensors)
 
 
-def hstack(tensors: Any) -> Tensor:
+def hstack(tensors: Any, *, out: Any = None) -> Tensor:
     """Tensors joined side by side: along the second dimension, vectors along the first.
 
     >>> import numtorch as torch
     >>> torch.hstack((torch.tensor([1]), torch.tensor([2, 3])))
     tensor([1, 2, 3])
     """
+    if out is not None:
+        return into(out, JOINED, hstack, tensors)
     parts = [atleast_1d(x) for x in _listed(tensors, "hstack")]
     return cat(parts, 0 if parts[0].ndim == 1 else 1)
 
 
-def vstack(tensors: Any) -> Tensor:
+def vstack(tensors: Any, *, out: Any = None) -> Tensor:
     """Tensors joined on top of each other; vectors are rows.
 
     >>> import numtorch as torch
@@ -454,10 +461,12 @@ def vstack(tensors: Any) -> Tensor:
     tensor([[1, 2],
             [3, 4]])
     """
+    if out is not None:
+        return into(out, JOINED, vstack, tensors)
     return cat([atleast_2d(x) for x in _listed(tensors, "vstack")], 0)
 
 
-def dstack(tensors: Any) -> Tensor:
+def dstack(tensors: Any, *, out: Any = None) -> Tensor:
     """Tensors joined along a third dimension.
 
     >>> import numtorch as torch
@@ -465,10 +474,12 @@ def dstack(tensors: Any) -> Tensor:
     tensor([[[1, 3],
              [2, 4]]])
     """
+    if out is not None:
+        return into(out, JOINED, dstack, tensors)
     return cat([atleast_3d(x) for x in _listed(tensors, "dstack")], 2)
 
 
-def column_stack(tensors: Any) -> Tensor:
+def column_stack(tensors: Any, *, out: Any = None) -> Tensor:
     """Tensors joined side by side; vectors are columns.
 
     >>> import numtorch as torch
@@ -476,16 +487,21 @@ def column_stack(tensors: Any) -> Tensor:
     tensor([[1, 3],
             [2, 4]])
     """
+    if out is not None:
+        return into(out, JOINED, column_stack, tensors)
     return cat([unsqueeze(atleast_1d(x), 1) if x.ndim <= 1 else x for x in _listed(tensors, "column_stack")], 1)
 
 
-def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None) -> Tensor:
+def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None,
+         *, out: Any = None) -> Tensor:
     """Differences of neighbours along ``dim``, taken ``n`` times.
 
     >>> import numtorch as torch
     >>> torch.diff(torch.tensor([1, 3, 2]))
     tensor([ 2, -1])
     """
+    if out is not None:
+        return into(out, CAST, diff, input, n, dim, prepend, append)
     if input.ndim == 0:
         raise RuntimeError("diff expects input to be at least one-dimensional")
     n, d = integer(n, "diff", "n"), wrap_dim(dim, input.ndim, "diff")

@@ -12,6 +12,7 @@ from numtorch.arguments import integer
 from numtorch.device import CPU, as_device
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
+from numtorch.dispatch.out import SAME, into
 from numtorch.dispatch.program import shared_from
 from numtorch.dtype import dtype as DType
 from numtorch.kernels import registry
@@ -87,7 +88,7 @@ def _(g, *, diagonal, lower):
     return triangle(g, diagonal, lower)
 
 
-def tril(input: Tensor, diagonal: int = 0) -> Tensor:
+def tril(input: Tensor, diagonal: int = 0, *, out: Any = None) -> Tensor:
     """The lower triangle; zeros above the diagonal.
 
     >>> import numtorch as torch
@@ -95,10 +96,12 @@ def tril(input: Tensor, diagonal: int = 0) -> Tensor:
     tensor([[1., 0.],
             [1., 1.]])
     """
+    if out is not None:
+        return into(out, SAME, tril, input, diagonal)
     return _triangle(input, diagonal, True, "tril")
 
 
-def triu(input: Tensor, diagonal: int = 0) -> Tensor:
+def triu(input: Tensor, diagonal: int = 0, *, out: Any = None) -> Tensor:
     """The upper triangle; zeros below the diagonal.
 
     >>> import numtorch as torch
@@ -106,6 +109,8 @@ def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     tensor([[0., 1.],
             [0., 0.]])
     """
+    if out is not None:
+        return into(out, SAME, triu, input, diagonal)
     return _triangle(input, diagonal, False, "triu")
 
 
@@ -184,13 +189,15 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     return diagonal_backward(input, tuple(shape), offset, a, b)
 
 
-def diag(input: Tensor, diagonal: int = 0) -> Tensor:
+def diag(input: Tensor, diagonal: int = 0, *, out: Any = None) -> Tensor:
     """The matrix with this diagonal; of a matrix, the diagonal.
 
     >>> import numtorch as torch
     >>> torch.diag(torch.tensor([[1, 2], [3, 4]]))
     tensor([1, 4])
     """
+    if out is not None:
+        return into(out, SAME, diag, input, diagonal)
     if input.ndim == 1:
         return diag_embed(input, diagonal)
     if input.ndim != 2:

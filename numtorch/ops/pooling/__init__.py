@@ -16,6 +16,7 @@ from numtorch._tensor import Tensor, empty
 from numtorch.arguments import integer, integers
 from numtorch.dispatch.cost import nbytes, numel, per_input, touched
 from numtorch.dispatch.op import op
+from numtorch.dispatch.out import SAME, into
 from numtorch.dtype import FLOATS, int64
 from numtorch.ops import movement, reduction
 from numtorch.ops.indexing import gather_along, scatter_along
@@ -440,8 +441,10 @@ def max_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
 
 
 def avg_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
-               count_include_pad: bool = True, divisor_override: int | None = None) -> Tensor:
+               count_include_pad: bool = True, divisor_override: int | None = None, *, out: Any = None) -> Tensor:
     """The mean of each window of (N, C, H, W) or (C, H, W) images. Source: torch.nn.functional.avg_pool2d."""
+    if out is not None:
+        return into(out, SAME, avg_pool2d, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
     if divisor_override is not None:
         divisor_override = integer(divisor_override, "avg_pool2d", "divisor_override")
     if divisor_override == 0:

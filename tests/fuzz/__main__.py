@@ -17,8 +17,8 @@ from tests.fuzz.calls import Call, read
 from tests.fuzz.generate import Calls, Listed
 from tests.fuzz.minimise import minimise
 
-WORST = ("crash", "hang", "memory", "process_state", "unwritten", "wrong", "wrong_grad", "wrong_state", "grad_missing", "grad_refused",
-         "slow", "refused", "accepted", "error_kind", "error_words", "error_class")
+WORST = ("crash", "hang", "memory", "process_state", "unwritten", "consistency", "wrong", "wrong_grad", "wrong_state", "grad_missing",
+         "grad_refused", "slow", "refused", "accepted", "error_kind", "error_words", "error_class")
 
 
 def main() -> int:

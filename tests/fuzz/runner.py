@@ -24,7 +24,7 @@ from tests.fuzz.generate import Calls, Listed
 
 PATIENCE = 60.0  # seconds for a call, with what it may have to compile
 SAY = 60.0  # seconds between lines about how far it is
-BATCH = 4000  # calls of a process: what they leave in memory goes with it
+BATCH = 10000  # calls of a process: what they leave in memory goes with it
 
 
 @dataclass
@@ -157,7 +157,7 @@ class Runner:
         if self.threads:
             import numtorch
 
-            numtorch.set_num_threads(1 if (a // BATCH) % 2 else 2)
+            numtorch.set_num_threads(1 if slot % 2 else 2)
         checker = worker.Checker(self.torch, phase)
         for i in range(a, b):
             shared[0] = i

@@ -7,6 +7,7 @@ import re
 import resource
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -142,6 +143,12 @@ class Checker:
             if second.error is not None or not _identical(a, b):
                 how = difference(_t(b), _t(a), 1.0) or second.error
                 return [("unwritten", f"{part} differs when fresh memory holds something else: {how}")]
+        if self.torch is None and (plain := _plain(call)) is not None:
+            third = outcome(plain, numtorch)
+            a, b = ours.value, third.value
+            if third.error is None and isinstance(a, Leaf) and isinstance(b, Leaf) and (a.dtype, a.shape) == (b.dtype, b.shape) \
+                    and (how := difference(a, b, scale_of(call))) is not None:
+                return [("consistency", f"not the same as {plain.name} without writing: {how}")]
         if self.torch is None and any(isinstance(v, T) and v.view for v in call.leaves()) and not LAYOUT.search(call.name):
             third = Outcome(error=None)
             try:
@@ -149,8 +156,18 @@ class Checker:
             except Exception as e:
                 third.error = e
             if third.error is not None or (how := difference(_t(third.value), _t(ours.value), scale_of(call))) is not None:
-                return [("layout", f"contiguous copies give another result: {third.error or how}")]
+                return [("consistency", f"contiguous copies give another result: {third.error or how}")]
         return []
+
+
+def _plain(call: Call) -> Call | None:
+    """The same without out= or the trailing _, if there is such a thing."""
+    if "out" in call.kwargs:
+        return replace(call, kwargs={k: v for k, v in call.kwargs.items() if k != "out"})
+    name = call.name[:-1]
+    if call.name.startswith("Tensor.") and call.name.endswith("_") and hasattr(numtorch.Tensor, name[7:]) and not name.endswith("_"):
+        return replace(call, name=name)
+    return None
 
 
 def _t(v: Any) -> Any:

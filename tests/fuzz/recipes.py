@@ -663,6 +663,12 @@ def _where(g: Gen) -> tuple:
     return (g.t(g.partner(s), "bool"), either(), either()), {}
 
 
+@_for("Tensor.where")
+def _where_method(g: Gen) -> tuple:
+    s, d = g.shape(), g.dtype()
+    return (g.t(g.partner(s), d), g.t(g.partner(s), "bool"), g.t(g.partner(s), d) if g.chance(0.7) else g.number()), {}
+
+
 @_for("clamp", "clip")
 def _clamp(g: Gen) -> tuple:
     x = g.t()

@@ -21,6 +21,7 @@ from numtorch.ops import (
     activation,
     arithmetic,
     closeness,
+    comparison,
     creation,
     indexing,
     linear,
@@ -39,7 +40,7 @@ from numtorch.storage import FRESH, tick, wrap_dim
 
 _METHODS: dict[Any, str] = {
     arithmetic: "add sub mul div true_divide floor_divide remainder fmod neg pow eq ne lt le gt ge logical_and logical_or "
-                "logical_xor logical_not bitwise_and bitwise_or bitwise_xor bitwise_not where maximum minimum clamp clamp_min "
+                "logical_xor logical_not bitwise_and bitwise_or bitwise_xor bitwise_not maximum minimum clamp clamp_min "
                 "clamp_max abs sign exp exp2 expm1 log log2 log10 log1p sqrt rsqrt square reciprocal sin cos tan atan sinh "
                 "cosh erf floor ceil round trunc isnan isinf isfinite lerp addcmul addcdiv negative absolute subtract "
                 "multiply divide greater greater_equal less less_equal not_equal clip",
@@ -228,6 +229,18 @@ def dim(self: Tensor) -> int:
 
 
 Tensor.ndimension = dim
+
+
+@_method
+def where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
+    """This tensor's elements where the condition holds, else ``other``'s.
+
+    >>> import numtorch as torch
+    >>> x = torch.tensor([-1.0, 2.0])
+    >>> x.where(x > 0, 0.0)
+    tensor([0., 2.])
+    """
+    return comparison.where(condition, self, other)
 
 
 @_method

@@ -301,6 +301,18 @@ def test_the_second_call_goes_straight_to_the_kernel(n):
     assert nt.where(free > 9, 2, 1).dtype is nt.int64 and nt.where(free > 9, 2.0, 1).dtype is nt.float32
 
 
+def test_where_as_a_method_asks_the_condition_first():
+    x, y = torch.tensor([-1.0, 2.0, 3.0], requires_grad=True), torch.tensor([5.0, 6.0, 7.0])
+    kept = torch.tensor([True, False, False])
+    assert x.where(kept, y).tolist() == [-1.0, 6.0, 7.0]
+    assert x.where(kept, 0.5).tolist() == [-1.0, 0.5, 0.5]
+    assert kept.where(torch.tensor([False, True, True]), kept).tolist() == [True, False, False]
+    x.where(kept, 0.0).sum().backward()
+    assert x.grad.tolist() == [1.0, 0.0, 0.0]
+    with pytest.raises(RuntimeError, match="condition to be a boolean tensor"):
+        x.where(y, 0.0)
+
+
 def test_clamp_takes_nan_from_everywhere():
     nan, inf = float("nan"), float("inf")
     x = nt.tensor([-inf, -2.0, 0.5, inf, nan])

@@ -55,7 +55,7 @@ _METHODS: dict[Any, str] = {
               "transpose_ t_ squeeze_ unsqueeze_ diag_embed diagonal_scatter select_scatter slice_scatter fill_diagonal_",
     indexing: "index_select index_add index_copy index_fill index_fill_ gather scatter scatter_add nonzero masked_select "
               "masked_fill masked_fill_ index_put index_put_ index_reduce scatter_reduce take take_along_dim put masked_scatter argwhere",
-    scan: "cumsum cumprod cummax cummin logcumsumexp",
+    scan: "cumsum cumsum_ cumprod cumprod_ cummax cummin logcumsumexp",
     sorting: "sort argsort msort topk kthvalue median nanmedian",
     searching: "bincount unique mode",
     linear: "matmul mm bmm mv dot addmm outer",
@@ -184,7 +184,7 @@ def _overwriting(name: str, fn: Callable) -> None:
     setattr(Tensor, name, method)
 
 
-for _name in ("scatter", "scatter_add", "scatter_reduce", "index_reduce", "put", "masked_scatter", "cumsum", "cumprod", "index_add",
+for _name in ("scatter", "scatter_add", "scatter_reduce", "index_reduce", "put", "masked_scatter", "index_add",
               "index_copy", "tril", "triu"):
     _overwriting(_name + "_", getattr(Tensor, _name))
 Tensor.__iand__, Tensor.__ior__, Tensor.__ixor__ = Tensor.bitwise_and_, Tensor.bitwise_or_, Tensor.bitwise_xor_

@@ -66,3 +66,18 @@ def raises(fn, text):
     with pytest.raises(type(error)) as info:
         fn(numtorch)
     assert text in str(info.value)
+
+
+def lines(text):
+    """The lines of a table of expressions."""
+    return [line for line in text.splitlines() if line]
+
+
+def evaluated(expression):
+    """What ``same`` takes, of an expression in which ``t`` is either library, ``l`` makes an index and ``x`` is a 3 x 4 matrix."""
+    def run(t):
+        scope = {"t": t, "l": lambda v, d=None: t.tensor(v, dtype=d or t.int64), "x": t.arange(12, dtype=t.float32).reshape(3, 4),
+                 "F": t.nn.functional, "inf": float("inf"), "nan": float("nan")}
+        return eval(expression, scope)  # noqa: S307 - the expressions of the tests' own tables
+
+    return run

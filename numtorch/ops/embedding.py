@@ -12,13 +12,14 @@ from numtorch.dispatch.cost import nbytes, numel, picks
 from numtorch.dispatch.op import op, wrote
 from numtorch.dispatch.program import shared_from
 from numtorch.dtype import FLOATS, int32, int64
+from numtorch.errors import OutOfBounds
 from numtorch.kernels import registry, threads
 from numtorch.kernels.jit import jit, prange
 from numtorch.ops import moments, movement
 from numtorch.ops.arithmetic import clamp_max, ne, where
 from numtorch.ops.indexing import put_along_extents, take_along_extents
 from numtorch.ops.indexing.cpu import take_slices
-from numtorch.ops.indexing.positions import check, planned
+from numtorch.ops.indexing.positions import check, looked_at, planned
 from numtorch.ops.movement import contiguous, reshape, unsqueeze
 from numtorch.ops.movement.launching import ready, remember
 from numtorch.storage import kind
@@ -30,7 +31,11 @@ SPARSE = 4  # the table's rows for each number, from which rows that nobody wrot
 
 @jit(parallel=True)
 def add_rows(g, index, gx, cols, skip, clear, width):
-    """gx[index[k]] += g[k], in the order of k, except in row ``skip``; ``width`` columns at a time. gx is cleared first."""
+    """gx[index[k]] += g[k], in the order of k, except in row ``skip``; ``width`` columns at a time. gx is cleared first.
+
+    A number beyond the rows is passed over: it was not there when the rows were read, but others may write to the index's memory.
+    """
+    rows = gx.size // cols
     zero = g.dtype.type(0)
     if clear:
         for item in prange((gx.size + CLEARED - 1) // CLEARED):
@@ -40,8 +45,8 @@ def add_rows(g, index, gx, cols, skip, clear, width):
         first = item * width
         n = min(width, cols - first)
         for k in range(index.size):
-            i = index[k]
-            if i == skip:
+            i = np.int64(index[k])
+            if i == skip or np.uint64(i) >= np.uint64(rows):
                 continue
             target, source = i * cols + first, k * cols + first
             for j in range(n):
@@ -70,6 +75,8 @@ def rows_cpu(w, index, padding_idx):
     if plan is None:
         n, cols = w.shape
         made = planned(take_slices, index._buf.size * cols, (w._buf, index._buf, w._buf), (1, n, cols, 0), (*index.shape, cols), w._k)
+        if made.entry is None and index._buf.size:
+            made.entry = looked_at
         plan = remember(_plans, key, made)
     y = plan.result()
     if plan.entry is not None:
@@ -83,7 +90,7 @@ def rows_cpu(w, index, padding_idx):
 def _(g, w_shape, index, *, padding_idx):
     from numtorch.ops.creation import zeros
 
-    index, g = reshape(index, (-1,)), reshape(g, (-1, w_shape[1]))
+    index, g = reshape(index, (-1,)), reshape(g, (index.shape.numel(), w_shape[1]))
     if padding_idx >= 0:
         g = where(unsqueeze(ne(index, padding_idx), 1), g, 0.0)
     return put_along_extents(zeros(w_shape, dtype=g.dtype, device=g.device), index, g, 0, True), None
@@ -142,10 +149,10 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
             _limit_rows(alias(weight), reshape(input, (-1,)), float(max_norm), float(norm_type))
         y = rows_of(weight, input, skip)
     except IndexError as e:
-        raise IndexError(f"index out of range in self (embedding: {e}; the input has shape {list(input.shape)}, the weight {n} rows, "
+        raise OutOfBounds(f"index out of range in self (embedding: {e}; the input has shape {list(input.shape)}, the weight {n} rows, "
                          f"0 to {n - 1})") from None
     if scale_grad_by_freq:
-        y = reshape(shared_gradient(reshape(y, (-1, weight.shape[1])), reshape(input, (-1,)), n), y.shape)
+        y = reshape(shared_gradient(reshape(y, (input.shape.numel(), weight.shape[1])), reshape(input, (-1,)), n), y.shape)
     return y
 
 

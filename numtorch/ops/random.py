@@ -606,6 +606,8 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
     if not replacement and num_samples > input.shape[-1]:
         raise RuntimeError(f"cannot sample n_sample > prob_dist.size(-1) samples without replacement (multinomial: {num_samples} of "
                            f"{input.shape[-1]})")
+    if not input.shape[-1]:
+        raise RuntimeError(f"multinomial: cannot sample from no categories, of {list(input.shape)}")
     weights = to_ndarray(input.detach().cpu().to(dtypes.float64)).reshape(-1, input.shape[-1])
     if not np.isfinite(weights).all() or (weights < 0).any():
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")

@@ -596,6 +596,8 @@ def _not_empty(x: Tensor, name: str) -> None:
 
 
 def _position(x: Tensor, dim: int | None, keepdim: bool, sign: int, name: str) -> Tensor:
+    if x._k.dtype is dtypes.bool:
+        raise RuntimeError(f"{name}(): does not support bool input; cast with .int()")
     if dim is None:
         if 0 in x.shape:
             raise IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")

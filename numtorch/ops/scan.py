@@ -20,10 +20,11 @@ from numtorch.kernels.jit import Jit
 from numtorch.ops import movement
 from numtorch.ops import scan_cpu as cpu
 from numtorch.ops.arithmetic import exp, gt, log, where
+from numtorch.ops.indexing import overwrite
 from numtorch.ops.movement import contiguous
 from numtorch.ops.movement.launching import Plan, ready, remember
 from numtorch.ops.reduction import ReturnType
-from numtorch.storage import kind, wrap_dim
+from numtorch.storage import kind, tick, wrap_dim
 
 SCAN, LOGARITHMS = 2, 32  # what an element costs, in additions
 
@@ -85,6 +86,8 @@ def _single(compute: Any) -> Any:
 def _target(x: Tensor, dtype: Any, name: str) -> Tensor:
     """``x`` in the type in which it is scanned: integers as int64, as torch does."""
     d = dtypes.as_dtype(dtype) if dtype is not None else x.dtype if x.dtype.is_floating_point else dtypes.int64
+    if d is dtypes.bool and x.shape and x.shape.numel():
+        raise NotImplementedError(f'"{name}" not implemented for bool; leave out dtype, or cast with .int()')
     return x if x.dtype is d else movement.to(x, d)
 
 
@@ -130,6 +133,20 @@ def cumsum(input: Tensor, dim: int, *, dtype: Any = None, out: Any = None) -> Te
     if out is not None:
         return into(out, GIVEN, cumsum, input, dim, dtype=dtype)
     return sum_along(_target(input, dtype, "cumsum"), wrap_dim(dim, input.ndim, "cumsum"))
+
+
+def _type_in_place(x: Tensor, dtype: Any, name: str) -> Any:
+    """The type in which ``cumsum_`` and ``cumprod_`` compute: that of ``x``, in which the result is to be."""
+    if dtype is not None and dtypes.as_dtype(dtype) is not x.dtype:
+        raise RuntimeError(f"{name}_(): Bad in-place call: input tensor dtype {x.dtype.name} and output tensor dtype "
+                           f"{dtypes.as_dtype(dtype).name} should match")
+    return x.dtype
+
+
+def cumsum_(self: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+    """In-place ``cumsum``."""
+    since = tick()
+    return overwrite(self, cumsum(self, dim, dtype=_type_in_place(self, dtype, "cumsum")), since, "cumsum_")
 
 
 def _single_or_double(s: Any) -> bool:
@@ -200,6 +217,12 @@ def cumprod(input: Tensor, dim: int, *, dtype: Any = None, out: Any = None) -> T
     if out is not None:
         return into(out, GIVEN, cumprod, input, dim, dtype=dtype)
     return product_along(_target(input, dtype, "cumprod"), wrap_dim(dim, input.ndim, "cumprod"))
+
+
+def cumprod_(self: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+    """In-place ``cumprod``."""
+    since = tick()
+    return overwrite(self, cumprod(self, dim, dtype=_type_in_place(self, dtype, "cumprod")), since, "cumprod_")
 
 
 @op(shape=True, name="linear_recurrence", public=False, cost=per_input(2))

@@ -12,9 +12,12 @@ import numpy as np
 
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty
+from numtorch.arguments import integer
+from numtorch.autograd.grad_mode import mode as mode_of_grad
 from numtorch.device import CPU
 from numtorch.dispatch.out import POSITIONS, SAME, into
 from numtorch.dispatch.program import shared_from
+from numtorch.errors import OutOfBounds
 from numtorch.kernels import threads
 from numtorch.kernels.jit import Jit, jit, prange
 from numtorch.ops import movement
@@ -53,24 +56,16 @@ def find_places(edges, values, out, rows, n, m, right):
 
 @jit
 def count_numbers(x, out):
-    """out[x[k]] += 1; returns whether a number is negative, and then counts nothing"""
-    for k in range(x.size):
-        if x[k] < 0:
-            return True
+    """out[x[k]] += 1"""
     for k in range(x.size):
         out[U(x[k])] += 1
-    return False
 
 
 @jit
 def add_weights(x, w, out):
-    """out[x[k]] += w[k], in order; returns whether a number is negative, and then adds nothing"""
-    for k in range(x.size):
-        if x[k] < 0:
-            return True
+    """out[x[k]] += w[k], in order"""
     for k in range(x.size):
         out[U(x[k])] += w[U(k)]
-    return False
 
 
 @jit
@@ -136,29 +131,27 @@ def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False
     """
     if out is not None:
         return into(out, POSITIONS, searchsorted, sorted_sequence, input, out_int32=out_int32, right=right, side=side, sorter=sorter)
+    _flag(right, "right", "searchsorted")
+    _flag(out_int32, "out_int32", "searchsorted")
     if side not in (None, "left", "right"):
         raise RuntimeError(f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}")
     if side == "left" and right:
         raise RuntimeError("torch.searchsorted(): side and right can't be set to opposites, got side of left while right was True")
-    if not isinstance(input, Tensor):
-        from numtorch.ops.creation import tensor
-
-        input = tensor(input, dtype=sorted_sequence.dtype, device=sorted_sequence.device)
     edges = sorted_sequence
-    if edges.dtype is not input.dtype:
-        raise RuntimeError("torch.searchsorted(): boundary tensor and input value tensor should have same dtype, but got boundary tensor "
-                           f"dtype {edges.dtype.name} and input value tensor dtype {input.dtype.name}")
-    if not edges.shape or len(edges.shape) > 1 and edges.shape[:-1] != input.shape[:-1]:
-        raise RuntimeError("torch.searchsorted(): boundary tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor "
-                           f"and input value tensor must match, but we got boundary tensor {list(edges.shape)} and input value tensor "
+    input = _looked_up(input, edges, "searchsorted")
+    if not edges.shape:
+        raise RuntimeError("torch.searchsorted(): boundaries tensor should have positive dimension, but got 0 dimension")
+    if len(edges.shape) > 1 and (not input.shape or edges.shape[:-1] != input.shape[:-1]):
+        raise RuntimeError("torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor "
+                           f"and input value tensor must match, but we got boundaries tensor {list(edges.shape)} and input value tensor "
                            f"{list(input.shape)}")
     if sorter is not None:
-        if sorter.shape != edges.shape or sorter.dtype is not dtypes.int64:
-            raise RuntimeError("torch.searchsorted(): sorter must be an int64 tensor of the shape of sorted_sequence, but got "
-                               f"{sorter.dtype.name} {list(sorter.shape)}")
-        from numtorch.ops.indexing import gather
-
-        edges = gather(edges, -1, sorter)
+        edges = _put_in_order(edges, sorter)
+    if edges.dtype is not input.dtype:
+        common = _comparable(edges.dtype, input.dtype)
+        edges, input = movement.to(edges, common), movement.to(input, common)
+    elif edges.dtype is dtypes.bool and input.shape.numel():
+        raise NotImplementedError('"searchsorted" not implemented for bool; cast with .int()')
     out = empty(input.shape, dtypes.int32 if out_int32 else dtypes.int64, edges.device if edges.device.type == "meta" else CPU)
     if out.device.type != "meta" and out._buf.size:
         a, v = _plain(edges), _plain(input)
@@ -166,6 +159,55 @@ def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False
         n, m = a.shape[-1], v._buf.size // rows
         _launch(find_places, shared_from(SEARCHED), v._buf.size, a._buf, v._buf, out._buf, rows, n, m, right or side == "right")
     return movement.to(out, input.device)
+
+
+def _flag(value: Any, name: str, op: str) -> None:
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{op}(): argument '{name}' must be bool, not {type(value).__name__}")
+
+
+def _looked_up(value: Any, edges: Tensor, op: str) -> Tensor:
+    """What is looked up, as a tensor: a number is of the type of the edges where that can hold it."""
+    from numtorch.ops.creation import tensor
+
+    if isinstance(value, Tensor):
+        return value
+    if not isinstance(value, bool | int | float | np.number | np.bool_):
+        raise TypeError(f"{op}(): argument 'input' must be Tensor or a number, not {type(value).__name__}")
+    number: Any = value.item() if isinstance(value, np.generic) else value
+    whole = isinstance(number, int)
+    wide: dtypes.dtype = dtypes.int64 if whole and -(1 << 63) <= number < 1 << 63 else dtypes.float64
+    d = edges.dtype
+    if d.is_floating_point:
+        fits = not abs(number) > dtypes.finfo(d).max or number in (np.inf, -np.inf)
+    elif d is dtypes.bool:
+        fits = isinstance(number, bool)
+    else:
+        fits = whole and dtypes.iinfo(d).min <= number <= dtypes.iinfo(d).max
+    return tensor(number if fits or wide is dtypes.int64 else float(number), dtype=d if fits else wide, device=edges.device)
+
+
+def _comparable(a: dtypes.dtype, b: dtypes.dtype) -> dtypes.dtype:
+    """A type in which elements of both are compared as the numbers they are (integers beyond 2**53 beside fractions excepted)."""
+    if a.is_floating_point or b.is_floating_point:
+        return dtypes.float64
+    return dtypes.int64
+
+
+def _put_in_order(edges: Tensor, sorter: Tensor) -> Tensor:
+    from numtorch.ops.indexing import gather
+
+    if not isinstance(sorter, Tensor):
+        raise TypeError(f"searchsorted(): argument 'sorter' must be Tensor, not {type(sorter).__name__}")
+    if sorter.shape != edges.shape:
+        raise RuntimeError("torch.searchsorted(): boundary and sorter must have the same size, but got boundary tensor "
+                           f"{list(edges.shape)} and got sorter tensor {list(sorter.shape)}")
+    if sorter.dtype is not dtypes.int64:
+        raise RuntimeError(f"torch.searchsorted(): sorter must be a tensor of long dtype but got dtype {sorter.dtype.name}")
+    try:
+        return gather(edges, -1, sorter)
+    except IndexError as e:
+        raise OutOfBounds(f"torch.searchsorted(): sorter index out of range: {e}") from None
 
 
 def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False, out: Any = None) -> Tensor:
@@ -179,6 +221,7 @@ def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right:
         return into(out, POSITIONS, bucketize, input, boundaries, out_int32=out_int32, right=right)
     if boundaries.ndim != 1:
         raise RuntimeError(f"torch.bucketize(): boundaries tensor must be 1 dimension, but got dim({boundaries.ndim})")
+    input = _looked_up(input, boundaries, "bucketize")
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
 
 
@@ -188,7 +231,7 @@ def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right:
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
     """How often each number from 0 on occurs, or the sum of the ``weights`` of its places.
 
-    Counts are int64; sums are float32 for float32 weights and float64 for all others.
+    Counts are int64, and so is the result of an empty ``input``; sums are float32 for float32 weights and float64 for all others.
 
     >>> import numtorch as torch
     >>> torch.bincount(torch.tensor([0, 2, 2]))
@@ -196,27 +239,32 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     """
     from numtorch.ops.creation import zeros
 
+    minlength = integer(minlength, "bincount", "minlength")
+    if weights is not None and not isinstance(weights, Tensor):
+        raise TypeError(f"bincount(): argument 'weights' must be Tensor, not {type(weights).__name__}")
     if input.dtype not in dtypes.INTEGERS:
-        raise RuntimeError(f'"bincount_cpu" not implemented for {input.dtype.name}; cast with .long()')
+        raise NotImplementedError(f'"bincount" not implemented for {input.dtype.name}; cast with .long()')
     if minlength < 0:
-        raise RuntimeError("minlength should be >= 0")
-    if input.ndim != 1:
+        raise RuntimeError(f"minlength should be >= 0, got {minlength}")
+    x = _plain(input)
+    if input.ndim != 1 or (x._buf.size and x._buf.min() < 0):
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
     if weights is not None and weights.shape != input.shape:
         raise RuntimeError(f"weights should be 1-d and have the same length as input, but got {list(weights.shape)} and "
                            f"{list(input.shape)}")
-    x = _plain(input)
     n = max(minlength, int(x._buf.max()) + 1 if x._buf.size else 0)
-    if weights is None:
-        out = zeros(max(n, 0), dtype=dtypes.int64)
-        negative = ready(count_numbers, False, (x._buf, out._buf))(x._buf, out._buf)
-    else:
-        d = dtypes.float32 if weights.dtype is dtypes.float32 else dtypes.float64
-        out = zeros(max(n, 0), dtype=d)
-        w = _plain(movement.to(weights, d))
-        negative = ready(add_weights, False, (x._buf, w._buf, out._buf))(x._buf, w._buf, out._buf)
-    if negative:
-        raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
+    if weights is None or not x._buf.size:
+        out = zeros(n, dtype=dtypes.int64)
+        ready(count_numbers, False, (x._buf, out._buf))(x._buf, out._buf)
+        return movement.to(out, input.device)
+    d = dtypes.float32 if weights.dtype is dtypes.float32 else dtypes.float64
+    if weights._edge is not None and mode_of_grad.grad:
+        from numtorch.ops.indexing import index_add
+
+        return index_add(zeros(n, dtype=d, device=input.device), 0, movement.to(input, dtypes.int64), movement.to(weights, d))
+    out = zeros(n, dtype=d)
+    w = _plain(movement.to(weights, d))
+    ready(add_weights, False, (x._buf, w._buf, out._buf))(x._buf, w._buf, out._buf)
     return movement.to(out, input.device)
 
 
@@ -234,7 +282,12 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
 
     d = 0 if dim is None else wrap_dim(dim, input.ndim, "unique")
     x = input.detach()
-    slices = reshape(x, (-1,)) if dim is None or not x.shape else movement.transpose(x, 0, d)
+    if dim is not None and not x.shape:
+        raise IndexError(f"unique(): Dimension specified as {dim} but tensor has no dimensions")
+    if dim is not None and 0 in (*x.shape[:d], *x.shape[d + 1 :]):
+        raise RuntimeError(f"unique(): There are 0 sized dimensions in {list(x.shape)}, and they aren't selected, so unique cannot be "
+                           "applied")
+    slices = reshape(x, (-1,)) if dim is None else movement.transpose(x, 0, d)
     n = slices.shape[0]
     rows = _plain(reshape(slices, (n, -1)) if n and slices.shape.numel() else empty((n, 0), x.dtype, CPU))
     order = _lexicographic(rows)
@@ -244,7 +297,7 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
     from numtorch.ops.creation import from_numpy
 
     first = movement.to(from_numpy(order._buf[starts[:runs]]), x.device)
-    values = index_select(reshape(x, (-1,)) if dim is None or not x.shape else x, d, first)
+    values = index_select(reshape(input, (-1,)) if dim is None else input, d, first)
     counts = from_numpy(np.diff(np.append(starts[:runs], n)))
     found = [values]
     if return_inverse:

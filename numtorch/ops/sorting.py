@@ -19,6 +19,7 @@ from numtorch.dtype import dtype
 from numtorch.kernels import registry, threads
 from numtorch.ops import movement
 from numtorch.ops import sorting_cpu as cpu
+from numtorch.ops.arithmetic import eq, isnan, where
 from numtorch.ops.movement import contiguous, reshape
 from numtorch.ops.movement.launching import Plan, ready, remember
 from numtorch.ops.reduction import ReturnType
@@ -216,11 +217,14 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     if out is not None:
         return into(out, SAME, topk, input, k, dim, largest, sorted)
     d = wrap_dim(dim, len(input.shape), "topk")
-    k = integer(k, "topk", "k")
+    if k.__class__ is not int:
+        k = integer(k, "topk", "k")
+    if input._k.dtype is dtypes.bool:
+        raise RuntimeError("topk(): not supported for bool; cast with .int()")
     if not 0 <= k <= (input.shape[d] if input.shape else 1):
         raise RuntimeError(f"topk(): selected index k out of range: k is {k}, dimension {d} of {list(input.shape)}")
-    if k == 0 and not input.shape:
-        return TopkReturn((empty((0,), input.dtype, input.device), empty((0,), dtypes.int64, input.device)))
+    if not input.shape:
+        k = 1  # torch's one element, also of none
     return TopkReturn(topk_along(input, k, d, bool(largest)))
 
 
@@ -287,23 +291,61 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False, *, out
     if out is not None:
         return into(out, SAME, kthvalue, input, k, dim, keepdim)
     d = wrap_dim(dim, input.ndim, "kthvalue")
-    n = input.shape[d] if input.ndim else 1
     k = integer(k, "kthvalue", "k")
+    n = _extent(input, d, "kthvalue")
     if not 1 <= k <= n:
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {d}: k is {k}, the dimension has {n} elements")
     return KthvalueReturn(kth_along(input, k - 1, d, bool(keepdim), cpu.NAN_LARGEST))
 
 
+def _extent(x: Tensor, d: int, name: str) -> int:
+    """The size of a dimension along which there must be something to choose from, in a type whose elements have a rank."""
+    n = x.shape[d] if x.shape else 1
+    if n == 0:
+        raise IndexError(f"{name}(): Expected reduction dim {d} to have non-zero size.")
+    if x._k.dtype is dtypes.bool:
+        raise NotImplementedError(f'"{name}" not implemented for bool; cast with .int()')
+    return n
+
+
+@op(shape=True, public=False, cost=moves)
+def median_of_all(x, nan: int):
+    """The lower median of all elements, in which NaN wins (1) or is ignored (2); equal ones share the gradient, as in torch."""
+    return empty((), x.dtype, x.device)
+
+
+@median_of_all.kernel("cpu", functions=(cpu.kth_rows, cpu.kth_rows_wide))
+def median_of_all_cpu(x, nan):
+    return kth_cpu(_line(x), 0, 0, False, nan)[0]
+
+
+@median_of_all.kernel("cuda", name="median_of_all_on_cpu")
+def median_of_all_cuda(x, nan):
+    return movement.move(median_of_all_cpu(movement.move(x, "cpu"), nan), x.device)
+
+
+def _line(x: Tensor) -> Tensor:
+    return x if len(x.shape) == 1 and x._k.contiguous else reshape(x.detach(), (-1,))
+
+
+@median_of_all.vjp
+def _(g, x, *, out):
+    same = where(isnan(out), isnan(x), eq(x, out))
+    return where(same, g / same.to(g.dtype).sum(), 0.0)
+
+
 def _median(x: Tensor, dim: int | None, keepdim: bool, nan: int, name: str, result: type) -> Any:
     if dim is None:
-        if not x.shape.numel():
-            from numtorch.ops.creation import full
+        if x.shape.numel():
+            _extent(x, 0, name)
+            return median_of_all(x, nan)
+        if not x.dtype.is_floating_point:
+            raise RuntimeError(f"{name}(): an empty tensor has no median, and {x.dtype.name} no NaN to say so")
+        from numtorch.ops.creation import full
 
-            return full((), float("nan"), dtype=x.dtype, device=x.device)
-        return kth_along(reshape(x, (-1,)), 0, 0, False, nan)[0]
+        return full((), float("nan"), dtype=x.dtype, device=x.device)
     d = wrap_dim(dim, len(x.shape), name)
-    if x.shape and x.shape[d] == 0:
-        raise IndexError(f"{name}(): Expected reduction dim {d} to have non-zero size.")
+    _extent(x, d, name)
     return result(kth_along(x, 0, d, bool(keepdim), nan))
 
 

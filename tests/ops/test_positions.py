@@ -7,7 +7,7 @@ import pytest
 import numtorch
 
 pytest.importorskip("torch")
-from against_torch import same
+from against_torch import evaluated, lines, same
 
 # Expressions; ``t`` is either library, ``l`` makes an index, ``x`` is a 3 x 4 matrix of floats.
 READING = """
@@ -181,18 +181,6 @@ x.masked_scatter(t.ones(4), t.ones(12))
 x.masked_scatter(t.ones(2, 3, 4) > 0, t.ones(24))
 x.masked_scatter(t.ones(5) > 0, t.ones(24))
 """
-
-
-def lines(text):
-    return [line for line in text.splitlines() if line]
-
-
-def evaluated(expression):
-    def run(t):
-        scope = {"t": t, "l": lambda v, d=None: t.tensor(v, dtype=d or t.int64), "x": t.arange(12, dtype=t.float32).reshape(3, 4)}
-        return eval(expression, scope)  # noqa: S307 - the expressions above
-
-    return run
 
 
 @pytest.mark.parametrize("expression", lines(READING) + lines(WRITING))

@@ -38,7 +38,7 @@ def test_searchsorted_by_a_sorter_and_what_it_refuses():
     x, y = both(numbers(9))
     v, w = both(numbers(4))
     same(torch.searchsorted(x, v, sorter=torch.argsort(x)), reference.searchsorted(y, w, sorter=reference.argsort(y)))
-    for bad in (lambda: torch.searchsorted(x, v.long()), lambda: torch.searchsorted(x, v, side="up"),
+    for bad in (lambda: torch.searchsorted(x, v, sorter=torch.full((9,), 9)), lambda: torch.searchsorted(x, v, side="up"),
                 lambda: torch.searchsorted(torch.zeros(2, 3), torch.zeros(3, 3))):
         with pytest.raises(RuntimeError):
             bad()

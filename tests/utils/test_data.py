@@ -507,3 +507,60 @@ def test_importing_the_loader_starts_nothing():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert output.stdout == "[]\n"
+
+
+class Rows:
+    """What is read sample by sample, of which ``TensorDataset`` makes batches in one step."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def __len__(self):
+        return len(self.data)
+
+    def __getitem__(self, index):
+        return self.data[index]
+
+
+NUMBERS = {
+    "fraction": [1.7], "whole float": [1.0], "bool": [True], "NumPy float": [np.float64(1)], "NumPy int": [np.int64(1)], "None": [None],
+    "text": ["1"], "list": [[0, 1]], "huge": [2**70], "beyond": [7], "negative": [-1], "tensor": [nt.tensor(1)],
+    "float tensor": [nt.tensor(1.5)], "mixed": [0, True, 1.5],
+}
+
+
+@pytest.mark.parametrize("order", NUMBERS.values(), ids=NUMBERS.keys())
+@pytest.mark.parametrize("subset", [False, True], ids=["whole", "subset"])
+def test_what_is_no_number_of_a_sample_means_what_it_means_to_the_dataset(order, subset):
+    data = D.TensorDataset(nt.arange(4.0) * 10)
+
+    def batches(dataset):
+        if subset:
+            return list(D.DataLoader(D.Subset(dataset, order), batch_size=2))
+        return list(D.DataLoader(dataset, batch_sampler=[order]))
+
+    try:
+        expected = batches(Rows(data))
+    except Exception as e:
+        with pytest.raises(type(e)):
+            batches(data)
+        return
+    assert [b[0].tolist() for b in batches(data)] == [b[0].tolist() for b in expected]
+
+
+def test_arrays_of_numbers():
+    data = D.TensorDataset(nt.arange(4.0))
+    for good in (np.array([2, 0]), np.array([2, 0], np.uint64), nt.tensor([2, 0]), (2, 0)):
+        assert next(iter(D.DataLoader(data, batch_sampler=[good])))[0].tolist() == [2, 0]
+    for bad in (np.array([1.0, 0.5]), nt.tensor([1.0, 0.5])):
+        with pytest.raises(IndexError):
+            next(iter(D.DataLoader(data, batch_sampler=[bad])))
+    with pytest.raises(IndexError, match="one-dimensional array of integers"):
+        data.gather_batch(np.array([1.5]))
+
+
+@pytest.mark.parametrize(("lengths", "error"), [([2.7, 2.2], ValueError), ([2.5, 1.5], TypeError), ([-1, 5], ValueError),
+                                                ([float("nan"), 0.5], ValueError), ([3, 2], ValueError), ([True, 3], TypeError)])
+def test_lengths_of_a_split_are_not_cut_off(lengths, error):
+    with pytest.raises(error):
+        D.random_split(range(4), lengths)

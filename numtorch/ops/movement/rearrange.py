@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import prod
+from sys import maxsize
 from typing import Any
 
 from numtorch._tensor import Tensor
@@ -13,6 +14,7 @@ from numtorch.device import CPU
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
 from numtorch.dispatch.program import shared_from
+from numtorch.dtype import int32, int64
 from numtorch.kernels import registry
 from numtorch.ops.movement import copies_cpu as cpu
 from numtorch.ops.movement.arguments import shape_args
@@ -76,8 +78,10 @@ def tile(x: Tensor, *dims: Any) -> Tensor:
     return repeat(x, (1,) * (x.ndim - len(counts)) + tuple(counts))
 
 
-def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
+def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
     """Each element (or slice along ``dim``) repeated in place: all as often, or each as often as ``repeats`` says.
+
+    With one argument, each position as often as its element says: ``[2, 0, 1]`` gives ``[0, 0, 2]``.
 
     >>> import numtorch as torch
     >>> torch.repeat_interleave(torch.tensor([1, 2]), 2)
@@ -85,20 +89,31 @@ def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None, *, ou
     >>> torch.repeat_interleave(torch.tensor([1, 2]), torch.tensor([1, 3]))
     tensor([1, 2, 2, 2])
     """
-    x = reshape(input, (-1,)) if dim is None else input if input.shape else reshape(input, (1,))
+    if repeats is None:
+        if input.ndim != 1:
+            raise RuntimeError(f"repeat_interleave only accept 1D vector as repeat, got {list(input.shape)}")
+        from numtorch.ops.creation import arange
+
+        if input.dtype not in (int64, int32):
+            raise NotImplementedError(f'"repeat_interleave" not implemented for repeats of {input.dtype.name}; cast with .long()')
+        input, repeats = arange(input.shape[0], dtype=input.dtype, device=input.device), input
+    if dim is not None and not input.shape:
+        raise IndexError(f"repeat_interleave(): Dimension specified as {dim} but tensor has no dimensions")
+    x = reshape(input, (-1,)) if dim is None else input
     d = 0 if dim is None else wrap_dim(dim, len(input.shape), "repeat_interleave")
-    if repeats.__class__ is not int and not isinstance(repeats, Tensor):
-        repeats = integer(repeats, "repeat_interleave", "repeats")
-    n = x.shape[d]
     if isinstance(repeats, Tensor):
-        if repeats.ndim > 1 or (repeats.shape.numel() not in (1, n)):
-            raise RuntimeError(f"repeats must have the same size as input along dim, but got repeats.shape = {list(repeats.shape)} and "
-                               f"input.size({d}) = {n}")
-        if repeats.shape.numel() != 1 or n == 1:
-            return _each_as_often(x, repeats, d)
-        repeats = repeats.item()
+        y = _each_as_often(x, repeats, d)
+    else:
+        y = _all_as_often(x, repeats if repeats.__class__ is int else integer(repeats, "repeat_interleave", "repeats"), d)
+    if output_size is not None and y.shape[d] != output_size:
+        raise RuntimeError(f"repeat_interleave: Invalid output_size, expected {y.shape[d]} but got {output_size}")
+    return y
+
+
+def _all_as_often(x: Tensor, repeats: int, d: int) -> Tensor:
+    n = x.shape[d]
     if repeats < 0:
-        raise RuntimeError("Repeats must be non-negative")
+        raise RuntimeError(f"Repeats must be non-negative (repeat_interleave: got {repeats})")
     if (x._edge is None or not mode.grad) and x._k.device is CPU:
         x = contiguous(x)
         key = (x._k, x.shape, repeats, d)
@@ -120,11 +135,22 @@ def _each_as_often(x: Tensor, repeats: Tensor, dim: int) -> Tensor:
     from numtorch.ops.creation import from_ndarray, to_ndarray
     from numtorch.ops.indexing import take_along_extents
 
+    n = x.shape[dim]
+    if repeats.dtype not in (int64, int32):
+        raise NotImplementedError(f'"repeat_interleave" not implemented for repeats of {repeats.dtype.name}; cast with .long()')
+    if repeats.ndim > 1:
+        raise RuntimeError(f"repeats must be 0-dim or 1-dim tensor, got {list(repeats.shape)}")
+    if repeats.shape.numel() not in (1, n):
+        raise RuntimeError(f"repeats must have the same size as input along dim, but got repeats.shape = {list(repeats.shape)} and "
+                           f"input.size({dim}) = {n}")
+    if repeats.shape.numel() == 1 and n != 1:
+        return _all_as_often(x, int(repeats.item()), dim)
     counts = to_ndarray(contiguous(repeats.detach().to("cpu"))).reshape(-1)
-    if counts.dtype.kind not in "iu":
-        raise RuntimeError("repeats has to be Long or Int tensor")
     if counts.size and counts.min() < 0:
         raise RuntimeError("repeats can not be negative")
+    total = sum(counts.tolist())
+    if total > maxsize:
+        raise RuntimeError(f"repeat_interleave: {total} elements are more than a dimension can have")
     at = from_ndarray(np.repeat(np.arange(counts.size, dtype=np.int64), counts)).to(x.device)
     return take_along_extents(x, at, dim)
 

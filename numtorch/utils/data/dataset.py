@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 import numtorch as nt
+from numtorch.arguments import integer
 from numtorch.utils.data.gather import take_rows
 
 T = TypeVar("T")
@@ -68,6 +69,34 @@ def gathers(dataset: Any) -> bool:
         if "__getitem__" in vars(kind) or "__getitems__" in vars(kind):
             return False
     return False
+
+
+def as_numbers(index: Any) -> np.ndarray | None:
+    """A batch's indices as an int64 array, or None if they are anything but integers.
+
+    What is no integer (a float, a bool, None, a list) means to a dataset whatever its
+    ``__getitem__`` makes of it: such a batch is read sample by sample.
+    """
+    if isinstance(index, np.ndarray):
+        whole = index.dtype.kind == "i" and index.ndim == 1 and index.size
+        return index.astype(np.int64, copy=False) if whole else None
+    kinds = set(map(type, index))
+    if kinds != {int}:
+        if not kinds or not all(issubclass(k, int | np.signedinteger | nt.Tensor) for k in kinds):
+            return None
+        if bool in kinds:
+            return None
+        if any(issubclass(k, nt.Tensor) for k in kinds):
+            if any(isinstance(i, nt.Tensor) and (i.ndim or i.dtype not in _WHOLE) for i in index):
+                return None
+            index = [i.item() if isinstance(i, nt.Tensor) else i for i in index]
+    try:
+        return np.array(index, np.int64)
+    except OverflowError:
+        return None
+
+
+_WHOLE = (nt.int8, nt.int16, nt.int32, nt.int64)
 
 
 def plain_array(x: Any) -> np.ndarray | None:
@@ -178,8 +207,8 @@ class Subset(Dataset):
             return None
         # Looked up afresh for each batch: the list may have been changed in place since the last
         # one.
-        inner = [self.indices[i] for i in index.tolist()]
-        return self.dataset.gather_batch(np.asarray(inner, np.int64))
+        inner = as_numbers([self.indices[i] for i in index.tolist()])
+        return None if inner is None else self.dataset.gather_batch(inner)
 
 
 class ConcatDataset(Dataset):
@@ -210,7 +239,7 @@ class ConcatDataset(Dataset):
         which = bisect.bisect_right(self.cumulative_sizes, index)
         if which == len(self.datasets):
             raise IndexError(f"index {index} is out of range for {len(self)} samples")
-        return self.datasets[which][index - (self.cumulative_sizes[which - 1] if which else 0)]
+        return self.datasets[which][index - self.cumulative_sizes[which - 1] if which else index]
 
 
 class ChainDataset(IterableDataset):
@@ -266,11 +295,14 @@ def random_split(
                     stacklevel=2,
                 )
     else:
-        counts = [int(x) for x in lengths]
+        counts = [] if total != len(dataset) else [integer(n, "random_split", "lengths") for n in lengths]
+        for i, count in enumerate(counts):
+            if count < 0:
+                raise ValueError(f"Length of split at index {i} is negative: {count}")
     if sum(counts) != len(dataset):
         raise ValueError(
             "Sum of input lengths does not equal the length of the input dataset! "
-            f"The lengths {list(lengths)} sum to {sum(counts)}, not to {len(dataset)}"
+            f"The lengths {list(lengths)} sum to {total}, not to {len(dataset)}"
         )
     order = nt.randperm(len(dataset), generator=generator).tolist()
     ends = itertools.accumulate(counts)

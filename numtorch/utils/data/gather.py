@@ -75,6 +75,11 @@ def mapped_parallel(x, index, n, table, c, plane, out):
 
 
 def _checked(index: np.ndarray, n: int) -> np.ndarray:
+    if index.ndim != 1 or index.dtype.kind not in "iu":
+        raise IndexError(
+            "sample numbers must be a one-dimensional array of integers, got "
+            f"{index.dtype} of shape {list(index.shape)}"
+        )
     index = np.ascontiguousarray(index, np.int64)
     at = bad_index(index, n)
     if at >= 0:

@@ -21,7 +21,7 @@ import numpy as np
 
 from numtorch.utils.data import worker
 from numtorch.utils.data.collate import default_collate, default_convert
-from numtorch.utils.data.dataset import IterableDataset, gathers
+from numtorch.utils.data.dataset import IterableDataset, as_numbers, gathers
 from numtorch.utils.data.sampler import (
     BatchSampler,
     DistributedSampler,
@@ -257,7 +257,8 @@ def make_fetch(
 
     def fetch(index: Any) -> Any:
         if gather is not None:
-            batch = gather(_as_index(index))
+            numbers = as_numbers(index)
+            batch = None if numbers is None else gather(numbers)
             if batch is not None:
                 return batch
         if isinstance(index, np.ndarray):
@@ -265,10 +266,6 @@ def make_fetch(
         return collate(many(index) if many else [dataset[i] for i in index])
 
     return fetch
-
-
-def _as_index(index: Any) -> np.ndarray:
-    return index if isinstance(index, np.ndarray) else np.asarray(index, np.int64)
 
 
 def _stream_fetch(stream: Iterator, batched: bool, collate: Callable, drop_last: bool) -> Callable:

@@ -18,6 +18,7 @@ from numtorch.dtype import dtype
 from numtorch.storage import FRESH, Kind, Size, Storage, allocate, contiguous_strides, is_contiguous, kind, on_cpu
 
 new = object.__new__
+LARGEST = (1 << 63) - 1  # elements of a tensor
 
 
 class Tensor:
@@ -101,7 +102,16 @@ def view(x: Tensor, shape: tuple, strides: tuple[int, ...], step: int = 0) -> Te
 def geometry(shape: tuple, strides: tuple[int, ...], step: int = 0) -> tuple:
     """What ``placed`` takes: (Size, strides or None if they are row-major, elements, elements to go on by)."""
     shape = shape if type(shape) is Size else Size(shape)
-    return shape, None if is_contiguous(shape, strides) else strides, prod(shape), step
+    n = counted(shape)
+    return shape, None if is_contiguous(shape, strides) else strides, n, step
+
+
+def counted(shape: tuple) -> int:
+    """How many elements a tensor of this shape has; RuntimeError for more than kernels can count."""
+    n = prod(shape)
+    if n > LARGEST:
+        raise RuntimeError(f"numel: integer multiplication overflow: a tensor of shape {list(shape)} has more than 2**63 - 1 elements")
+    return n
 
 
 def placed(x: Tensor, where: tuple) -> Tensor:

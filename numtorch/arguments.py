@@ -85,6 +85,18 @@ def dimensions(dim: Any, op: str, name: str = "dim") -> Any:
     return integers(dim, op, name) if isinstance(dim, tuple | list) else integer(dim, op, name)
 
 
+def flag(value: Any, op: str, name: str) -> bool:
+    """A truth value of Python's or NumPy's; TypeError for all else: ``x.sum(0, 1)`` is a sum over one dimension.
+
+    >>> flag(1, "sum", "keepdim")
+    Traceback (most recent call last):
+    TypeError: sum(): argument 'keepdim' must be bool, not int
+    """
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    raise TypeError(f"{op}(): argument '{name}' must be bool, not {_kind(value)}")
+
+
 def _kind(value: Any) -> str:
     """What messages call the type of a value."""
     kind = type(value)

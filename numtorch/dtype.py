@@ -199,29 +199,65 @@ def result_of(tensors: Any, scalars: Any) -> dtype:
     return result
 
 
-class finfo:
-    """Limits of a floating dtype (``eps``, ``max``, ``min``, ``tiny``, ``bits``)."""
+class _Limits:
+    """What ``finfo`` and ``iinfo`` share: they are equal for equal types, and print as in torch."""
 
-    def __init__(self, d: dtype | None = None):
-        d = d or _default
+    dtype: str
+    _shown: tuple[str, ...] = ()
+
+    def __eq__(self, other: object) -> builtins.bool:
+        return type(other) is type(self) and other.dtype == self.dtype
+
+    __hash__ = None  # type: ignore[assignment] # as in torch
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{n}={getattr(self, n):g}' for n in self._shown)}, dtype={self.dtype})"
+
+
+class finfo(_Limits):
+    """Limits of a floating dtype (``eps``, ``max``, ``min``, ``tiny``, ``smallest_normal``, ``resolution``, ``bits``).
+
+    >>> finfo(float16)
+    finfo(resolution=0.001, min=-65504, max=65504, eps=0.000976562, smallest_normal=6.10352e-05, tiny=6.10352e-05, dtype=float16)
+    """
+
+    _shown = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
+
+    def __init__(self, type: Any = ...):
+        d = _default if type is ... else _info_type("finfo", type)
         if not d.is_floating_point:
             raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle {d}")
         self.dtype = d.name
         self.bits = d.itemsize * 8
         if d is bfloat16:
-            self.eps, self.max, self.tiny = 2.0**-7, (2 - 2.0**-7) * 2.0**127, 2.0**-126
+            self.eps, self.max, self.tiny, self.resolution = 2.0**-7, (2 - 2.0**-7) * 2.0**127, 2.0**-126, 0.01
         else:
             info = np.finfo(d.name)
             self.eps, self.max, self.tiny = (builtins.float(v) for v in (info.eps, info.max, info.tiny))
+            self.resolution = 10.0**-info.precision
         self.min, self.smallest_normal = -self.max, self.tiny
 
 
-class iinfo:
-    """Limits of an integer dtype (``min``, ``max``, ``bits``)."""
+class iinfo(_Limits):
+    """Limits of an integer dtype (``min``, ``max``, ``bits``).
 
-    def __init__(self, d: dtype):
+    >>> iinfo(int8)
+    iinfo(min=-128, max=127, dtype=int8)
+    """
+
+    _shown = ("min", "max")
+
+    def __init__(self, type: Any):
+        d = _info_type("iinfo", type)
         if d.category != INTEGRAL:
             raise TypeError(f"torch.iinfo() requires an integer input type, got {d}")
         info = np.iinfo(d.name)
         self.dtype, self.bits = d.name, info.bits
         self.min, self.max = builtins.int(info.min), builtins.int(info.max)
+
+
+def _info_type(name: str, given: Any) -> dtype:
+    try:
+        return as_dtype(given)
+    except TypeError:
+        raise TypeError(f"{name}(): argument 'type' (position 1) must be torch.dtype, not {given.__class__.__name__}") from None

@@ -11,10 +11,6 @@ class KernelError(RuntimeError):
     """A kernel could not be compiled; names the op, the kernel, the types and the source line."""
 
 
-class OutOfMemory(RuntimeError, MemoryError):
-    """A tensor does not fit into memory: PyTorch's kind of error, and Python's."""
-
-
 class RegistrationError(ValueError):
     """Two kernels of one op claim the same inputs with the same priority, or a name is taken twice."""
 

@@ -18,8 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from numtorch.errors import OutOfMemory
-
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 KEPT = 1 << 30  # bytes free at the end of the heap from which they go back to the system
 LARGEST = 1 << 25  # bytes from which a block has a mapping of its own; glibc takes no more
@@ -98,9 +96,9 @@ class Pool:
                     block = np.empty(size, np.uint8)
                 except (MemoryError, ValueError):
                     with self.lock:
-                        self.used -= size
+                        self.used, self.made = self.used - size, self.made - 1
                         self.peak = max(before, self.used)
-                    raise OutOfMemory(f"can't allocate memory: you tried to allocate {nbytes} bytes") from None
+                    raise
         return np.asarray(Lease(self, block, nbytes))
 
     def back(self, block: np.ndarray) -> None:

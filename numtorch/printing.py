@@ -103,11 +103,15 @@ def format_tensor(
     device: Any = None,
     requires_grad: bool = False,
     grad_fn: Any = None,
+    decode: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> str:
     """The text of a tensor, as ``str()`` and ``repr()`` give it in torch.
 
+    Of an array that is too large to be shown whole, only what is shown is read.
+
     Args:
-        array: the elements. Half types come as float32 together with their ``dtype_name``.
+        array: the elements. Half types come as float32, or as what ``decode`` makes float32 of, together with their
+            ``dtype_name``.
         prefix: the opening, ``"tensor("`` or ``"ClassName("``.
         dtype_name: the tensor's dtype, ``"bfloat16"`` or ``"torch.bfloat16"``; default: the
             array's.
@@ -141,7 +145,7 @@ def format_tensor(
     else:
         if not options.edgeitems:
             suffixes.append(f"size={tuple(array.shape)}")
-        body = _body(array, len(prefix))
+        body = _body(array, len(prefix), decode or _same)
     if name not in unsaid:
         suffixes.append(f"dtype=torch.{name}")
     suffixes += _gradient_suffix(requires_grad, grad_fn)
@@ -212,10 +216,16 @@ def _join(text: str, suffixes: list[str], indent: int, newline: bool = False) ->
     return "".join(parts) + ")"
 
 
-def _body(array: np.ndarray, indent: int) -> str:
+def _same(array: np.ndarray) -> np.ndarray:
+    return array
+
+
+def _body(
+    array: np.ndarray, indent: int, decode: Callable[[np.ndarray], np.ndarray] = _same
+) -> str:
     summarise = array.size > options.threshold
-    shown = _edges(array) if summarise else array
-    if array.dtype.kind == "c":
+    shown = decode(_edges(array) if summarise else array)
+    if shown.dtype.kind == "c":
         real, imag = _Column(shown.real), _Column(shown.imag)
 
         def element(value: Any) -> str:
@@ -226,34 +236,41 @@ def _body(array: np.ndarray, indent: int) -> str:
     else:
         column = _Column(shown)
         element, width = column.format, column.width
-    return _nested(array, indent, summarise, element, width)
+    if not summarise:
+        array, decode = shown, _same
+    return _nested(array, indent, summarise, element, width, decode)
 
 
 def _edges(array: np.ndarray) -> np.ndarray:
     """The elements that a summary shows: ``edgeitems`` at both ends of every dimension."""
     edge = options.edgeitems
-    for axis, extent in enumerate(array.shape):
-        if extent > 2 * edge:
-            keep = np.r_[0:edge, extent - edge : extent]
-            array = np.take(array, keep, axis=axis)
-    return array
+    keep = [
+        np.r_[0:edge, extent - edge : extent] if extent > 2 * edge else np.arange(extent)
+        for extent in array.shape
+    ]
+    return array[np.ix_(*keep)]  # at once: what is copied is no more than what is shown
 
 
 def _nested(
-    array: np.ndarray, indent: int, summarise: bool, element: Callable[[Any], str], width: int
+    array: np.ndarray,
+    indent: int,
+    summarise: bool,
+    element: Callable[[Any], str],
+    width: int,
+    decode: Callable[[np.ndarray], np.ndarray],
 ) -> str:
     if array.ndim == 0:
-        return element(array.item())
+        return element(decode(array).item())
     edge = options.edgeitems
     cut = summarise and array.shape[0] > 2 * edge
     if array.ndim == 1:
         if summarise and not edge:
             texts = ["..."]
         elif cut:
-            texts = [element(v) for v in array[:edge].tolist()] + [" ..."]
-            texts += [element(v) for v in array[-edge:].tolist()]
+            texts = [element(v) for v in decode(array[:edge]).tolist()] + [" ..."]
+            texts += [element(v) for v in decode(array[-edge:]).tolist()]
         else:
-            texts = [element(v) for v in array.tolist()]
+            texts = [element(v) for v in decode(array).tolist()]
         per_line = max(1, (options.linewidth - indent) // (width + 2))
         lines = [", ".join(texts[i : i + per_line]) for i in range(0, len(texts), per_line)]
         return "[" + (",\n" + " " * (indent + 1)).join(lines) + "]"
@@ -263,7 +280,7 @@ def _nested(
     else:
         rows = [*range(count)]
     texts = [
-        "..." if i is None else _nested(array[i], indent + 1, summarise, element, width)
+        "..." if i is None else _nested(array[i], indent + 1, summarise, element, width, decode)
         for i in rows
     ]
     return "[" + ("," + "\n" * (array.ndim - 1) + " " * (indent + 1)).join(texts) + "]"

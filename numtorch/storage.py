@@ -8,8 +8,10 @@ from __future__ import annotations
 import ctypes
 import itertools
 import math
+from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -59,15 +61,51 @@ class Storage:
         version: how many in-place ops have written to it.
         written: the clock at the last of these writes; -1 if never.
         views: weak references to the views that take part in a graph.
+        kin: weak references to other storages of the same memory, by what they are for.
     """
 
     data: Any
     version = 0
     written = -1
     views: list | None = None
+    kin: dict | None = None
 
     def __init__(self, data: Any):
         self.data = data
+
+    def related(self, what: Any, make: Callable[[], Storage]) -> Storage:
+        """The other storage of this memory for ``what``: one object while anybody has it, so that it tells what overlaps."""
+        if self.kin is None:
+            self.kin = {}
+        known = self.kin.get(what)
+        found = known() if known is not None else None
+        if found is None:
+            found = make()
+            self.kin[what] = ref(found)
+        return found
+
+
+class Retyped(Storage):
+    """The memory of another storage as elements of another type; what is written to one counts for both."""
+
+    def __init__(self, of: Storage, d: dtype):
+        self.of = of
+        if of.data is None:
+            self.data = None
+        else:
+            whole = d.itemsize // of.data.dtype.itemsize or 1  # elements of the old type that make one of the new
+            self.data = of.data[: of.data.size // whole * whole].view(d.storage)
+
+    version = property(lambda self: self.of.version, lambda self, n: setattr(self.of, "version", n))  # type: ignore[assignment]
+    written = property(lambda self: self.of.written, lambda self, n: setattr(self.of, "written", n))  # type: ignore[assignment]
+
+
+def retyped(storage: Storage, d: dtype) -> Storage:
+    """The storage of the same memory for elements of type ``d``."""
+    root = storage.of if isinstance(storage, Retyped) else storage
+    if root.data is not None and root.data.dtype == d.storage:
+        return root
+    return root.related(d.storage.str, lambda: Retyped(root, d))
 
 
 # What a tensor that owns its buffer alone points to until a view or a write needs the real thing: most

@@ -5,6 +5,7 @@ Nothing is computed here. A method is either an op's function itself, or says in
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,7 +17,7 @@ from numtorch._tensor import Tensor, alias, as_ndarray
 from numtorch.autograd import graph
 from numtorch.autograd.grad_mode import _Setting
 from numtorch.device import as_device
-from numtorch.dispatch.op import OPS, ElementwiseOp
+from numtorch.dispatch.op import OPS, ElementwiseOp, array_operand
 from numtorch.ops import (
     activation,
     arithmetic,
@@ -34,7 +35,7 @@ from numtorch.ops import (
     searching,
     sorting,
 )
-from numtorch.storage import FRESH, tick, wrap_dim
+from numtorch.storage import Storage, tick, wrap_dim
 
 # --- functions of the modules that are methods under the same name -----------------------------------
 
@@ -52,7 +53,7 @@ _METHODS: dict[Any, str] = {
     movement: "clone contiguous reshape permute transpose t expand expand_as broadcast_to squeeze unsqueeze select narrow "
               "diagonal unfold as_strided flatten unflatten ravel movedim unbind split chunk repeat tile to copy_ fill_ zero_ resize_ "
               "tensor_split hsplit vsplit dsplit flip fliplr flipud roll rot90 repeat_interleave adjoint diff tril triu diag diagflat "
-              "transpose_ t_ squeeze_ unsqueeze_ diag_embed diagonal_scatter select_scatter slice_scatter fill_diagonal_",
+              "transpose_ t_ squeeze_ unsqueeze_ tril_ triu_ diag_embed diagonal_scatter select_scatter slice_scatter fill_diagonal_",
     indexing: "index_select index_add index_copy index_fill index_fill_ gather scatter scatter_add nonzero masked_select "
               "masked_fill masked_fill_ index_put index_put_ index_reduce scatter_reduce take take_along_dim put masked_scatter argwhere",
     scan: "cumsum cumsum_ cumprod cumprod_ cummax cummin logcumsumexp",
@@ -65,9 +66,7 @@ for _module, _names in _METHODS.items():
     for _name in _names.split():
         setattr(Tensor, _name, getattr(_module, _name))
 Tensor.swapaxes = Tensor.swapdims = movement.transpose
-Tensor.split_with_sizes = movement.split
 Tensor.moveaxis = movement.movedim
-Tensor.H = property(movement.adjoint)
 Tensor.mH = property(movement.adjoint)
 
 # --- operators ----------------------------------------------------------------------------------------
@@ -111,14 +110,24 @@ def _reflected(name: str, fn: Callable) -> None:
     setattr(Tensor, name, method)
 
 
+def _beside(other: Any, x: Tensor) -> Any:
+    """The first operand of a reflected operator, which may be an array."""
+    return array_operand(other, x) if isinstance(other, np.ndarray) and other.ndim else other
+
+
+def _product_of(x: Tensor, other: Any) -> Tensor:
+    y = creation.as_tensor(_beside(other, x))
+    return linear.matmul(y, x.to(y.dtype) if isinstance(other, np.ndarray) else x)
+
+
 _reflected("__radd__", arithmetic.plain_add)
 _reflected("__rmul__", arithmetic.mul)
 Tensor.__rsub__ = arithmetic.difference_from
 Tensor.__rtruediv__ = arithmetic.quotient_of
-_reflected("__rpow__", lambda x, other: arithmetic.pow(other, x))
-_reflected("__rfloordiv__", lambda x, other: arithmetic.floor_divide(other, x))
-_reflected("__rmod__", lambda x, other: arithmetic.remainder(other, x))
-_reflected("__rmatmul__", lambda x, other: linear.matmul(creation.as_tensor(other), x))
+_reflected("__rpow__", lambda x, other: arithmetic.pow(_beside(other, x), x))
+_reflected("__rfloordiv__", lambda x, other: arithmetic.floor_divide(_beside(other, x), x))
+_reflected("__rmod__", lambda x, other: arithmetic.remainder(_beside(other, x), x))
+_reflected("__rmatmul__", _product_of)
 _reflected("__rand__", arithmetic.bitwise_and)
 _reflected("__ror__", arithmetic.bitwise_or)
 _reflected("__rxor__", arithmetic.bitwise_xor)
@@ -126,7 +135,7 @@ _reflected("__rxor__", arithmetic.bitwise_xor)
 
 def _comparable(fn: Callable) -> Callable:
     def method(self: Tensor, other: Any) -> Any:
-        if isinstance(other, Tensor | bool | int | float | np.generic):
+        if isinstance(other, Tensor | bool | int | float | np.generic) or isinstance(other, np.ndarray) and other.dtype.kind in "biuf":
             return fn(self, other)
         return NotImplemented
 
@@ -185,7 +194,7 @@ def _overwriting(name: str, fn: Callable) -> None:
 
 
 for _name in ("scatter", "scatter_add", "scatter_reduce", "index_reduce", "put", "masked_scatter", "index_add",
-              "index_copy", "tril", "triu"):
+              "index_copy"):
     _overwriting(_name + "_", getattr(Tensor, _name))
 Tensor.__iand__, Tensor.__ior__, Tensor.__ixor__ = Tensor.bitwise_and_, Tensor.bitwise_or_, Tensor.bitwise_xor_
 
@@ -325,8 +334,27 @@ def T(self: Tensor) -> Tensor:
 
 
 @_property
+def H(self: Tensor) -> Tensor:
+    """A matrix transposed (and, of complex numbers, conjugated)."""
+    if self.ndim not in (0, 2):
+        raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self.ndim}-D tensor."
+                           + (" For batches of matrices, consider using tensor.mH" if self.ndim > 2 else ""))
+    return movement.adjoint(self)
+
+
+@_method
+def split_with_sizes(self: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """Pieces of the given sizes, as views."""
+    if not isinstance(split_sizes, tuple | list):
+        raise TypeError(f"split_with_sizes(): argument 'split_sizes' must be tuple of ints, not {split_sizes.__class__.__name__}")
+    return movement.split(self, split_sizes, dim)
+
+
+@_property
 def mT(self: Tensor) -> Tensor:
     """The last two dimensions exchanged."""
+    if not self.shape:
+        return self
     if self.ndim < 2:
         raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {self.ndim}-D tensor.")
     return movement.transpose(self, -2, -1)
@@ -351,23 +379,22 @@ def __contains__(self: Tensor, value: Any) -> bool:
     return bool(reduction.any(arithmetic.eq(self, value)).item())
 
 
+_TYPES = dtypes.dtype, builtins.type
+
+
 @_method
-def view(self: Tensor, *shape: Any) -> Tensor:
-    """The same elements in another shape, without copying (see ``reshape``); or their bits as another dtype."""
-    if len(shape) == 1 and isinstance(shape[0], dtypes.dtype):
-        return _view_bits(self, shape[0])
+def view(self: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Tensor:
+    """The same elements in another shape, without copying (see ``reshape``); or their memory as elements of another dtype.
+
+    >>> import numtorch as torch
+    >>> torch.ones(2).view(torch.int32), torch.zeros(2, 3).view(torch.uint8).shape
+    (tensor([1065353216, 1065353216], dtype=torch.int32), torch.Size([2, 12]))
+    """
+    if size is not None:
+        shape = (size,)
+    elif dtype is not None or (len(shape) == 1 and isinstance(shape[0], _TYPES)):
+        return movement.view_bits(self, dtypes.as_dtype(shape[0] if dtype is None else dtype))
     return movement.view_as_shape(self, movement.shape_args(shape, "view"))
-
-
-def _view_bits(x: Tensor, d: dtypes.dtype) -> Tensor:
-    if d.itemsize != x.dtype.itemsize:
-        raise RuntimeError(f"view(dtype): {x.dtype.name} and {d.name} differ in size; only equal sizes are supported")
-    x = movement.contiguous(x)
-    y = alias(x.detach())
-    from numtorch.storage import kind
-
-    y._buf, y._k = x._buf.view(d.storage), kind(d, x.device)
-    return y
 
 
 @_method
@@ -440,6 +467,11 @@ Tensor.__array_priority__ = 1000  # so that ndarray + tensor asks the tensor
 
 
 @_method
+def __array_wrap__(self: Tensor, array: np.ndarray, context: Any = None, return_scalar: bool = False) -> Tensor:
+    return creation.from_numpy(np.asarray(array))
+
+
+@_method
 def __bool__(self: Tensor) -> bool:
     n = self.shape.numel()
     if n != 1:
@@ -485,7 +517,11 @@ def _repr_html_(self: Tensor) -> str:
     if self.device.type == "meta":
         return display.table([title], [])
     if self.numel() > 1 << 22:  # what is shown is a sample: a corner's worth of rows is enough to read
-        self = self.detach().reshape(-1, self.shape[-1])[:1024] if self.ndim > 1 else self.detach()[: 1 << 16]
+        self, rows = self.detach(), 1024
+        for d in range(self.ndim - 2, -1, -1):
+            self = movement.narrow(self, d, 0, min(self.shape[d], max(rows, 1)))
+            rows //= self.shape[d]
+        self = self.reshape(-1, self.shape[-1])[:, : 1 << 12] if self.ndim > 1 else self[: 1 << 16]
     values = creation.to_ndarray(movement.to(self.detach(), "cpu"))
     return display.tensor(values.astype(np.float32) if self.dtype.is_half else values, title)
 
@@ -498,11 +534,12 @@ def __repr__(self: Tensor, *, tensor_contents: Any = None) -> str:
     if self.device.type == "meta":
         extra = "" if name is None else f", dtype={name}"
         return f"tensor(..., device='meta', size={tuple(self.shape)}{extra})"
-    values = creation.to_ndarray(movement.to(self.detach(), "cpu"))
-    if self.dtype.is_half:
-        values = values.astype(np.float32)
-    return printing.format_tensor(values, prefix="tensor(", dtype_name=name, device=device_name,
-                                  requires_grad=self.requires_grad and grad_fn is None, grad_fn=grad_fn)
+    return printing.format_tensor(as_ndarray(movement.to(self.detach(), "cpu")), prefix="tensor(", dtype_name=name, device=device_name,
+                                  requires_grad=self.requires_grad and grad_fn is None, grad_fn=grad_fn, decode=_DECODED.get(self.dtype))
+
+
+_DECODED = {dtypes.float16: lambda bits: bits.view(np.float16).astype(np.float32),
+            dtypes.bfloat16: lambda bits: (bits.astype(np.uint32) << 16).view(np.float32)}
 
 
 # --- types and devices --------------------------------------------------------------------------------------
@@ -720,9 +757,7 @@ def detach_(self: Tensor) -> Tensor:
 def _get_data(self: Tensor) -> Tensor:
     """The same elements, outside the graph and its version checks."""
     t = alias(self)
-    from numtorch.storage import Storage
-
-    t._storage = Storage(self._storage.data if self._storage is not FRESH else self._buf)
+    t._storage = t._storage.related("data", lambda: Storage(t._storage.data))
     return t
 
 

@@ -212,3 +212,12 @@ def test_options_are_restored_after_the_block_even_on_an_error():
 def test_unknown_profile_names_the_choices():
     with pytest.raises(ValueError, match="'tiny'; choose one of default, short, full"):
         set_printoptions(profile="tiny")
+
+
+def test_only_what_is_shown_is_read():
+    huge = np.broadcast_to(np.float32(1.5), (10**6, 3, 10**7))
+    assert format_tensor(huge) == format_tensor(np.full((1001, 3, 1001), np.float32(1.5)))
+    bits = np.broadcast_to(np.uint16(0x3FC0), (10**13,))
+    decode = lambda bits: (bits.astype(np.uint32) << 16).view(np.float32)  # noqa: E731
+    text = "tensor([1.5000, 1.5000, 1.5000,  ..., 1.5000, 1.5000, 1.5000],\n       dtype=torch.bfloat16)"
+    assert format_tensor(bits, dtype_name="bfloat16", decode=decode) == text

@@ -655,3 +655,27 @@ def test_attributes_may_be_set():
     x = nt.ones(1)
     x.note = "mine"
     assert x.note == "mine" and copy.deepcopy(x).note == "mine"
+
+
+def test_tensors_of_any_size_print_at_once():
+    for d in (nt.float32, nt.float16, nt.bfloat16, nt.int64):
+        repr(nt.ones(1, 1, 1, dtype=d).expand(10**6, 10**6, 10**6).transpose(0, 2))
+        nt.ones(1, 1, 1, dtype=d).expand(10**6, 10**6, 10**6).transpose(0, 2)._repr_html_()
+
+
+@pytest.mark.parametrize("name", ["float16", "bfloat16", "float32", "float64"])
+def test_limits_of_floats(name):
+    ours, theirs = nt.finfo(getattr(nt, name)), torch.finfo(getattr(torch, name))
+    assert repr(ours) == repr(theirs) and ours == nt.finfo(getattr(nt, name))
+    for field in ("resolution", "min", "max", "eps", "tiny", "smallest_normal", "bits", "dtype"):
+        assert getattr(ours, field) == getattr(theirs, field)
+
+
+@pytest.mark.parametrize("name", ["uint8", "int8", "int16", "int32", "int64"])
+def test_limits_of_integers(name):
+    ours, theirs = nt.iinfo(getattr(nt, name)), torch.iinfo(getattr(torch, name))
+    assert repr(ours) == repr(theirs) and (ours.min, ours.max, ours.bits) == (theirs.min, theirs.max, theirs.bits)
+    assert ours != nt.finfo(nt.float32)
+    same(lambda t: t.iinfo(t.float32))
+    same(lambda t: t.finfo(t.int8))
+    same(lambda t: t.finfo("float32"))

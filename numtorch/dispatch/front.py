@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from numtorch._tensor import Tensor
-from numtorch.arguments import dimensions, integer, integers
+from numtorch.arguments import dimensions, flag, integer, integers
 from numtorch.autograd.grad_mode import mode
 from numtorch.autograd.inplace import wrote
 from numtorch.dispatch.out import into
@@ -387,7 +387,7 @@ def _structured(op: Any) -> Callable:
     lookup = ", ".join(kinds + [n for n in params if n in op.select] + [f"_{f.__name__}({given})" for f in op.features])
     edge = " or ".join(f"({n} is not None and {n}._edge is not None)" if t in optional else f"{n}._edge is not None"
                        for n, t in zip(names, op.tensors, strict=True))
-    env |= {"_integer": integer, "_integers": integers, "_dimensions": dimensions}
+    env |= {"_integer": integer, "_integers": integers, "_dimensions": dimensions, "_flag": flag}
     written = ""
     if op.out is not None:
         order += ", out=None" if op.keyword_only else ", *, out=None"
@@ -425,6 +425,8 @@ def _checks(op: Any) -> str:
         if kind == "Dims":
             lines += [f"if {n}.__class__ is not int and {n} is not None:", f"    if {n}.__class__ is not tuple:",
                       f"        {n} = _dimensions{asked}", "    else:", *_all_integers(n, asked, "        ")]
+        elif kind == "bool":
+            lines += [f"if {n} is not False and {n} is not True:", f"    {n} = _flag{asked}"]
         elif not op.public:
             continue
         elif kind == "int":

@@ -15,6 +15,8 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, alias, new
 from numtorch.autograd.grad_mode import _Setting, mode
@@ -297,6 +299,8 @@ class ElementwiseOp(Op):
         item = getattr(value, "item", None)
         if item is not None and getattr(value, "ndim", None) == 0:  # a NumPy scalar or 0-dim array
             return self._operand(item(), position, tensors)
+        if position and isinstance(value, np.ndarray):
+            return array_operand(value, tensors[0])
         return self._tensor(value, position)
 
     def record(self, tensors: tuple, params: tuple, result: Any) -> None:
@@ -419,6 +423,19 @@ class ElementwiseOp(Op):
             if len(self.written) > 4096:
                 self.written.clear()
             self.written[key] = plan
+
+
+def array_operand(value: np.ndarray, beside: Any) -> Tensor:
+    """An array as an operand beside a tensor, in the type that NumPy gives both: it is what computes them where torch is given
+    an array."""
+    from numtorch.ops.creation import from_ndarray
+
+    d = value.dtype
+    if isinstance(beside, Tensor) and beside.dtype is not dtypes.bfloat16 and d.kind in "biuf":
+        d = np.result_type(np.dtype(beside.dtype.name), d)
+    dtypes.from_numpy_dtype(d)  # TypeError for one that tensors do not have
+    made = from_ndarray(np.ascontiguousarray(value, d))
+    return made if not isinstance(beside, Tensor) or beside.device == made.device else made.to(beside.device)
 
 
 def _together(values: list) -> tuple:

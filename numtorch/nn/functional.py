@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
-import builtins
 import warnings
 from typing import Any
 
+import numpy as np
+
 from numtorch._tensor import Tensor
-from numtorch.arguments import integers
+from numtorch.arguments import element, integers
 from numtorch.dispatch.out import CAST, into
+from numtorch.dtype import dtype as DType
 from numtorch.ops import activation, loss, moments, movement, random
 from numtorch.ops import reduction as reductions
 from numtorch.ops.activation import gelu as gelu
@@ -241,6 +243,8 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
     >>> torch.nn.functional.pad(torch.ones(2), (1, 2))
     tensor([0., 1., 1., 0., 0.])
     """
+    if isinstance(pad, Tensor):
+        raise TypeError("pad(): argument 'pad' (position 2) must be tuple of ints, not Tensor")
     widths = integers(pad, "pad", "pad")
     if len(widths) % 2:
         raise RuntimeError(f"Padding length must be divisible by 2, got {len(widths)} numbers")
@@ -248,13 +252,18 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
         raise RuntimeError(f"Padding length should be less than or equal to two times the input dimension but got padding length "
                            f"{len(widths)} and input of dimension {input.ndim}")
     if mode == "constant":
-        if isinstance(value, Tensor):
-            value = value.item()
-        return movement.pad_ends(input, widths, 0 if value is None else value)
+        return movement.pad_ends(input, widths, _padding(value, input.dtype))
     if mode not in ("reflect", "replicate", "circular"):
         raise NotImplementedError(f"Unrecognised padding mode {mode}; use constant, reflect, replicate or circular")
     if value is not None and value != 0:
-        raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
+        raise RuntimeError(f'Padding mode "{mode}" doesn\'t take in value argument')
+    padded = len(widths) // 2
+    if padded not in (1, 2, 3) or input.ndim not in (padded + 1, padded + 2):
+        raise NotImplementedError(f"Padding size {len(widths)} is not supported for {input.ndim}D input tensor: {mode} pads the last "
+                                  "dimensions of (C, ...) or (N, C, ...), all but these")
+    if mode != "circular" and 0 in input.shape[input.ndim - padded - 1 :]:
+        raise RuntimeError(f"pad: {mode} needs elements to repeat, but got an input of shape {list(input.shape)}: only the batch may be "
+                           "empty")
     ends = [(input.ndim - 1 - i // 2, widths[i], widths[i + 1]) for i in range(0, len(widths), 2)]
     for dim, left, right in ends:
         if left or right:
@@ -262,23 +271,43 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
     return input
 
 
+def _padding(value: Any, d: DType) -> Any:
+    """The number around the elements; like torch's, a floating one until it is known to fit."""
+    if value is None:
+        return 0
+    if isinstance(value, Tensor):
+        value = value.item()
+    if isinstance(value, np.generic):
+        value = value.item()
+    if not isinstance(value, int | float):
+        raise TypeError(f"pad(): argument 'value' must be Number, not {type(value).__name__}")
+    return element(value if d.is_floating_point or value >= 0 else float(value), d)
+
+
 def _padded_positions(n: int, left: int, right: int, mode: str, device: Any) -> Tensor:
     """Which element stands at each place of a padded dimension."""
-    from numtorch.ops.creation import tensor
+    from numtorch.ops.creation import counting, from_ndarray
 
-    limit = {"reflect": n - 1, "circular": n, "replicate": left + right}[mode]
-    if left > limit or right > limit:
+    if (mode == "reflect" and max(left, right) >= n) or (mode == "circular" and max(left, right) > n):
         raise RuntimeError(f"Padding size should be less than the corresponding input dimension, but got: padding ({left}, {right}) at "
                            f"dimension of size {n}" if mode == "reflect" else
                            "Padding value causes wrapping around more than once.")
-    places = range(-left, n + right)
-    if mode == "circular":
-        at = [i % n for i in places]
-    elif mode == "replicate":
-        at = [min(max(i, 0), n - 1) for i in places]
+    if n + left + right < (mode != "circular"):
+        raise RuntimeError(f"pad: input of size {n} is too small for padding ({left}, {right}): nothing would be left")
+    if mode == "circular":  # around what negative widths leave
+        first, n = max(-left, 0), n - max(-left, 0) - max(-right, 0)
+        at = counting(max(left, 0) + n + max(right, 0))
+        at -= max(left, 0)
+        at %= max(n, 1)
+        at += first
+        return from_ndarray(at).to(device)
+    at = counting(left + n + right)
+    at -= left
+    if mode == "replicate":
+        np.clip(at, 0, n - 1, out=at)
     else:
-        at = [n - 1 - builtins.abs(n - 1 - builtins.abs(i)) for i in places]
-    return tensor(at, device=device)
+        at = n - 1 - np.abs(n - 1 - np.abs(at))
+    return from_ndarray(at).to(device)
 
 
 # --- distances ------------------------------------------------------------------------------------------

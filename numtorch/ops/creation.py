@@ -185,8 +185,6 @@ def _options(dtype: DType | None, device: Any, like: Tensor | None = None) -> tu
 
 def size_of(args: tuple, size: Any = None, name: str = "empty") -> Size:
     """The size that the arguments of a function give: numbers, or one sequence of them."""
-    if not args and size is None:
-        raise TypeError(f"{name}() missing 1 required positional argument: 'size'")
     shape = Size(shape_args(args if size is None else (size,), name))
     for n in shape:
         if n < 0:
@@ -303,7 +301,7 @@ def _scalar(value: Any, op: str, name: str) -> Any:
     return value
 
 
-def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: DType | None = None, device: Any = None,
+def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: DType | None = None, device: Any = None,
            requires_grad: bool = False, out: Any = None) -> Tensor:
     """Numbers from ``start`` (0) up to but not including ``end``.
 
@@ -313,8 +311,8 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: DType | None = 
     """
     if out is not None:
         return into(out, COUNTED, arange, start, end, step, dtype=dtype, device=device, requires_grad=requires_grad)
-    if end is None:
-        start, end = 0, start
+    if start is None or end is None:
+        start, end = 0, start if end is None else end
     if not (start.__class__ is end.__class__ is step.__class__ is int):
         start, end, step = _scalar(start, "arange", "start"), _scalar(end, "arange", "end"), _scalar(step, "arange", "step")
     if dtype is None:

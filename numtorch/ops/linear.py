@@ -8,7 +8,7 @@ import numpy as np
 
 from numtorch._tensor import Tensor, empty, new
 from numtorch.dispatch.cost import nbytes, numel
-from numtorch.dispatch.op import op
+from numtorch.dispatch.op import array_operand, op
 from numtorch.dispatch.out import CAST, SAME, into
 from numtorch.dtype import FLOATS
 from numtorch.kernels import gemm, registry
@@ -179,6 +179,17 @@ def tiled(x, y):
     return _batched(x, y, run)
 
 
+def _no_tensors(x: Any, y: Any) -> Tensor:
+    """A product with an array, in the type that NumPy gives both; TypeError for anything else, and the error there was for tensors."""
+    if isinstance(x, Tensor) and isinstance(y, np.ndarray):
+        y = array_operand(y, x)
+        return matmul(x if x.dtype is y.dtype else x.to(y.dtype), y)
+    for position, (name, value) in enumerate((("input", x), ("other", y)), 1):
+        if not isinstance(value, Tensor):
+            raise TypeError(f"matmul(): argument '{name}' (position {position}) must be Tensor, not {type(value).__name__}") from None
+    raise  # noqa: PLE0704 - called where an exception is handled
+
+
 def matmul(input: Tensor, other: Tensor, *, out: Any = None) -> Tensor:
     """The matrix product: of vectors, matrices, and batches of matrices that broadcast.
 
@@ -188,9 +199,14 @@ def matmul(input: Tensor, other: Tensor, *, out: Any = None) -> Tensor:
     """
     if out is not None:
         return into(out, SAME, matmul, input, other)
-    a, b = len(input.shape), len(other.shape)
-    if a >= 2 and b >= 2:
-        return product(input, other)
+    try:
+        a, b = len(input.shape), len(other.shape)
+        if a >= 2 and b >= 2:
+            return product(input, other)
+    except (AttributeError, TypeError):
+        return _no_tensors(input, other)
+    if isinstance(other, np.ndarray):
+        return _no_tensors(input, other)
     if a == 0 or b == 0:
         raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {a}D and {b}D")
     y = product(movement.unsqueeze(input, 0) if a == 1 else input, movement.unsqueeze(other, 1) if b == 1 else other)

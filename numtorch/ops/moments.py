@@ -214,6 +214,8 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
     if out is not None:
         return into(out, SAME, norm, input, p, dim, keepdim)
     p = 2 if p in ("fro", None) else p
+    if not isinstance(p, int | float | np.number):
+        raise (RuntimeError if isinstance(p, str) else TypeError)(f"norm: order {p!r} is not supported; give a number, or 'fro'")
     if p == 2:
         if input._k.dtype.category == dtypes.FLOATING:
             return euclidean(input, tuple(dim) if isinstance(dim, list) else dim, keepdim)

@@ -49,18 +49,19 @@ class Generator:
 
     def __init__(self, device: Any = "cpu"):
         self.device = as_device(device)
-        self._seed, self._at = _DEFAULT_SEED, 0
+        self._seed, self._at, self._given = _DEFAULT_SEED, 0, _DEFAULT_SEED
 
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream of a seed."""
         if not -(1 << 63) <= int(seed) < 1 << 64:
             raise ValueError(f"manual_seed: Overflow when unpacking long long: {seed} does not fit in 64 bits")
         self._seed, self._at = int(seed) & 0x7FFFFFFFFFFFFFFF, 0
+        self._given = int(seed) % (1 << 64)
         return self
 
     def initial_seed(self) -> int:
         """The seed."""
-        return self._seed
+        return self._given
 
     def seed(self) -> int:
         """Start the stream of a seed from the operating system; return it."""
@@ -82,6 +83,7 @@ class Generator:
     def set_state(self, state: Tensor) -> Generator:
         """Continue from a saved state."""
         self._seed, self._at = (int(v) for v in state.tolist())
+        self._given = self._seed
         return self
 
 

@@ -332,7 +332,7 @@ def _basic_geometry(shape: tuple, strides: tuple | None, items: tuple) -> tuple:
         else:
             first, last, step = r
             sizes.append(-(-(last - first) // step))
-            steps.append(strides[dim] * step)
+            steps.append(strides[dim] * movement.reaching(step, sizes[-1]))
             start += first * strides[dim]
         dim += 1
     return geometry(tuple(sizes), tuple(steps), 0 if 0 in sizes else start)

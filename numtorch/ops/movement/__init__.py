@@ -58,8 +58,10 @@ from numtorch.ops.movement.triangles import (
     select_scatter,
     slice_scatter,
     tril,
+    tril_,
     tril_indices,
     triu,
+    triu_,
     triu_indices,
 )
 from numtorch.ops.movement.views import (
@@ -73,6 +75,7 @@ from numtorch.ops.movement.views import (
     expand_to,
     narrow,
     permute,
+    reaching,
     reshape,
     select,
     slice,
@@ -86,6 +89,7 @@ from numtorch.ops.movement.views import (
     unsqueeze,
     unsqueeze_,
     view_as_shape,
+    view_bits,
 )
 
 __all__ = [
@@ -93,10 +97,10 @@ __all__ = [
     "broadcast_to", "cast", "cat", "chunk", "clone", "column_stack", "common_shape", "contiguous", "copy", "copy_", "diag",
     "diag_embed", "diagflat", "diagonal", "diagonal_scatter", "diff", "dsplit", "dstack", "expand", "expand_as",
     "expand_to", "fill", "fill_", "fill_diagonal_", "flatten", "flip", "fliplr", "flipud", "hsplit", "hstack",
-    "move", "movedim", "narrow", "pad_ends", "permute", "ravel", "refresh_views", "repeat", "repeat_interleave",
+    "move", "movedim", "narrow", "pad_ends", "permute", "ravel", "reaching", "refresh_views", "repeat", "repeat_interleave",
     "requires_grad_edge", "reshape", "resize_", "roll", "rot90", "select", "select_scatter", "set_like",
     "shape_args", "slice", "slice_scatter", "split", "squeeze", "squeeze_", "stack", "t", "t_", "tensor_split", "tile",
-    "to", "transpose", "transpose_", "tril", "tril_indices", "triu", "triu_indices", "unbind", "unflatten", "unfold",
+    "to", "transpose", "transpose_", "tril", "tril_", "tril_indices", "triu", "triu_", "triu_indices", "unbind", "unflatten", "unfold",
     "unsqueeze", "unsqueeze_",
-    "view_as_shape", "vsplit", "vstack", "write_history", "zero_",
+    "view_as_shape", "view_bits", "vsplit", "vstack", "write_history", "zero_",
 ]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from numtorch import dtype as dtypes
-from numtorch._tensor import Tensor, empty, new, shared_storage
+from numtorch._tensor import Tensor, empty, new, shared_storage, view
+from numtorch.arguments import element
 from numtorch.autograd.grad_mode import mode
 from numtorch.autograd.inplace import wrote
 from numtorch.device import CPU, as_device
@@ -17,7 +20,7 @@ from numtorch.kernels.codegen import expr
 from numtorch.ops.movement.arguments import shape_args
 from numtorch.ops.movement.copies_cpu import Relayout
 from numtorch.ops.movement.launching import MOST_PLANS
-from numtorch.storage import FRESH, Size, allocate
+from numtorch.storage import FRESH, Size, Storage, allocate, kind
 
 
 @primitive(ref=lambda x: x)
@@ -182,20 +185,36 @@ def copy_(x: Tensor, source: Any, non_blocking: bool = False) -> Tensor:
 
 
 def fill_(x: Tensor, value: Any) -> Tensor:
-    """Overwrite every element with ``value``."""
-    if isinstance(value, Tensor):
-        if value.ndim:
-            raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")
-    elif not isinstance(value, bool | int | float):
-        value = value.item()
-    if not isinstance(value, Tensor) and x.dtype.category < dtypes.scalar_dtype(value).category:
-        value = bool(value) if x.dtype is dtypes.bool else int(value)
+    """Overwrite every element with ``value``; RuntimeError for a number that the type cannot hold."""
+    given, category = value.__class__, x._k.dtype.category
+    if not (given is float and category == dtypes.FLOATING and -_PLAIN < value < _PLAIN or
+            given is int and category == dtypes.INTEGRAL and -1 < value < 128):
+        if isinstance(value, Tensor):
+            if value.ndim:
+                raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")
+        elif isinstance(value, int | float | np.generic):
+            value = element(value, x._k.dtype)
+        else:
+            raise TypeError(f"fill_(): argument 'value' must be Number or Tensor, not {given.__name__}")
+    if x._strides is not None and 0 in x._strides and not (mode.grad and (x._edge or getattr(value, "_edge", None))):
+        fill.op.inplace(_once(x), (value,), ())
+        return x
     return fill.op.inplace(x, (value,), ())
+
+
+_PLAIN = 65504.0  # what every floating type holds
+
+
+def _once(x: Tensor) -> Tensor:
+    """Each element in memory once, of a tensor some of whose dimensions repeat them."""
+    if 0 in x.shape:
+        return x
+    return view(x, Size(1 if s == 0 else n for n, s in zip(x.shape, x.strides, strict=True)), x.strides)
 
 
 def zero_(x: Tensor) -> Tensor:
     """Overwrite every element with 0."""
-    return fill_(x, 0)
+    return fill_(x, 0.0 if x._k.dtype.category == dtypes.FLOATING else 0)
 
 
 def set_like(x: Tensor, shape: tuple, source: Tensor | None = None) -> None:
@@ -206,13 +225,26 @@ def set_like(x: Tensor, shape: tuple, source: Tensor | None = None) -> None:
 
 
 def resize_(x: Tensor, *shape: Any) -> Tensor:
-    """Another shape; elements are kept as far as the buffer reaches, new ones are uninitialised."""
+    """Another shape, in row-major order from where ``x`` begins in its memory, whatever lies there.
+
+    Where the memory does not suffice ``x`` gets its own, with what there was; new elements are uninitialised.
+    """
     size = Size(shape_args(shape, "resize_"))
-    have = contiguous(x)
-    y = empty(size, x.dtype, x.device)
-    n = min(size.numel(), x.shape.numel())
-    if n and x.device.type == "cpu":
-        y._buf[:n] = have._buf[:n]
-    set_like(x, size, y)
+    if min(size, default=0) < 0:
+        raise RuntimeError(f"resize_: Trying to create tensor with negative dimension: {list(size)}")
+    if x._edge is not None:
+        raise RuntimeError("cannot resize variables that require grad")
+    if size == x.shape:
+        return x
+    storage, start, n = shared_storage(x), x._offset, size.numel()
+    data = storage.data
+    if data is not None and start + n > data.size:
+        grown = allocate(start + n, x.dtype, x.device)
+        if x.device.type == "cpu":
+            grown[: data.size] = data
+        x._storage, x._base = Storage(grown), None
+        data = grown
+    x.shape, x._strides, x._k = size, None, kind(x.dtype, x.device)
+    x._buf = None if data is None else data[start : start + n]
     wrote(x)
     return x

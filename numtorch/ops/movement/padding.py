@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import numpy as np
 
-from numtorch._tensor import Tensor
+from numtorch._tensor import Tensor, counted
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
 from numtorch.dispatch.program import shared_from
@@ -109,7 +108,7 @@ def _plan(x: Tensor, widths: tuple, value: Any) -> Plan:
     from numtorch.ops.creation import full
 
     shape = _padded_shape(x.shape, widths)
-    if not prod(shape):
+    if not counted(tuple(shape)):
         return Plan(tuple(shape), x._k, None)
     # (size in the result, elements before, size in x) of each dimension; one that stays as it is belongs to the one before it.
     dims: list[tuple[int, int, int]] = []

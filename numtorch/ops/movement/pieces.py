@@ -16,7 +16,7 @@ from numtorch.dispatch.op import VariadicOp, op
 from numtorch.dispatch.out import CAST, JOINED, into
 from numtorch.dispatch.program import shared_from
 from numtorch.dtype import dtype
-from numtorch.errors import OutOfMemory
+from numtorch.errors import OutOfMemoryError
 from numtorch.kernels import registry, threads
 from numtorch.ops.movement.copies import clone, copy_, to
 from numtorch.ops.movement.copies_cpu import MOVED, join, place, planes
@@ -155,7 +155,7 @@ MOST_PIECES = 1 << 24  # a tensor each: gigabytes
 def _countable(pieces: int, op: str) -> None:
     """An error for more pieces than can be made in a moment, most of which would be empty."""
     if pieces > MOST_PIECES:
-        raise OutOfMemory(f"{op}: {pieces} pieces are more than fit into memory; a tensor can be cut into at most {MOST_PIECES}")
+        raise OutOfMemoryError(f"{op}: {pieces} pieces are more than fit into memory; a tensor can be cut into at most {MOST_PIECES}")
 
 
 def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
@@ -167,7 +167,8 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     """
     if out is not None:
         return into(out, JOINED, cat, tensors, dim)
-    tensors = list(tensors)
+    if tensors.__class__ is not list:
+        tensors = _sequence(tensors, "cat")
     if dim.__class__ is not int:
         dim = integer(dim, "cat", "dim")
     if _alike(tensors):
@@ -178,21 +179,31 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     try:
         key = (dim, *[(x._k, x.shape) for x in tensors])
     except AttributeError:
-        raise TypeError(f"cat(): expected a list of Tensors, got {[type(x).__name__ for x in tensors]}") from None
+        raise _no_tensor("cat", tensors) from None
     plan = _plans.get(key)
     if plan is None:
         plan = _plans[key] = _plan(tensors, dim)
     places, d, d_type = plan
-    if len(places) != len(tensors):
-        tensors = [tensors[i] for i in places]
     if mode.grad:
         for x in tensors:
             if x._edge is not None:
-                return _cat(tensors, d, d_type)
-    y = _cat_body(tensors, d, d_type)
+                return _cat(tensors, d, d_type, places)
+    y = _cat_body(tensors, d, d_type, places)
     if _alike(tensors) and len(places) == len(tensors) and y._buf.size:
         _remember_join(dim, tensors, d, y.shape)
     return y
+
+
+def _sequence(tensors: Any, op: str) -> list:
+    """Several tensors as a list; TypeError for one, whose rows these would be."""
+    if isinstance(tensors, Tensor) or not hasattr(tensors, "__iter__"):
+        raise TypeError(f"{op}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}")
+    return list(tensors)
+
+
+def _no_tensor(op: str, tensors: list) -> TypeError:
+    at = next(i for i, x in enumerate(tensors) if not isinstance(x, Tensor))
+    return TypeError(f"{op}(): expected Tensor as element {at} in argument 0, but got {type(tensors[at]).__name__}")
 
 
 _plans: dict = registry.memo()
@@ -230,12 +241,22 @@ def _joined_by(plan: Plan, tensors: list) -> Tensor:
 
 
 def _plan(tensors: list, dim: int) -> tuple[list[int], int, dtype]:
-    """Which tensors count, along which dimension, and the result's type."""
-    places = [i for i, x in enumerate(tensors) if not (x.ndim == 1 and x.shape[0] == 0)] or list(range(len(tensors)))[:1]
-    if not places:
-        raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
-    first = tensors[places[0]]
-    d = wrap_dim(dim, first.ndim, "cat")
+    """Which tensors have something to give, along which dimension, and the result's type.
+
+    Vectors of no elements fit everywhere and give their type alone: once all empty tensors were such.
+    """
+    if not tensors:
+        raise ValueError("torch.cat(): expected a non-empty list of Tensors")
+    for i, x in enumerate(tensors):
+        if not x.shape:
+            raise RuntimeError(f"cat: zero-dimensional tensor (at position {i}) cannot be concatenated; give it a dimension with "
+                               ".reshape(1), or use stack")
+        if x.device != tensors[0].device:
+            raise RuntimeError(f"Expected all tensors to be on the same device, but found at least two devices, {tensors[0].device} and "
+                               f"{x.device}! (in cat; move one with .to(...))")
+    places = [i for i, x in enumerate(tensors) if x.shape != (0,)]
+    first = tensors[places[0] if places else 0]
+    d = wrap_dim(dim, first.ndim, "cat") if places else 0
     for i in places:
         x = tensors[i]
         if x.ndim != first.ndim or any(a != b for j, (a, b) in enumerate(zip(x.shape, first.shape, strict=True)) if j != d):
@@ -243,10 +264,12 @@ def _plan(tensors: list, dim: int) -> tuple[list[int], int, dtype]:
                                f"{list(x.shape)} for tensor number {i} in the list.")
     if len(_plans) > 4096:
         _plans.clear()
-    return places, d, dtypes.result_of([(tensors[i].dtype, tensors[i].ndim) for i in places], [])
+    return places or [0], d, dtypes.result_of([(x.dtype, x.ndim) for x in tensors], [])
 
 
-def _cat_body(tensors: list, dim: int, d_type: dtype) -> Tensor:
+def _cat_body(tensors: list, dim: int, d_type: dtype, places: list) -> Tensor:
+    if len(places) != len(tensors):
+        tensors = [tensors[i] for i in places]
     shape = list(tensors[0].shape)
     shape[dim] = sum([x.shape[dim] for x in tensors])
     y = empty(shape, d_type, tensors[0].device)
@@ -314,9 +337,12 @@ def _join_entry(parts: tuple, out: Any) -> Any:
 _entries: dict = registry.memo()
 
 
-def _cat_vjp(g: Tensor, inputs: list, dim: int, d_type: dtype) -> tuple:
-    parts = split(g, [shape[dim] for shape, *_ in inputs], dim)
-    return tuple(to(p, k.dtype) for p, (_, k, *_) in zip(parts, inputs, strict=True))
+def _cat_vjp(g: Tensor, inputs: list, dim: int, d_type: dtype, places: list) -> tuple:
+    from numtorch.ops.creation import zeros
+
+    parts = iter(split(g, [inputs[i][0][dim] for i in places], dim))
+    return tuple([to(next(parts), k.dtype) if i in places else zeros(shape, dtype=k.dtype, device=k.device)
+                  for i, (shape, k, *_) in enumerate(inputs)])
 
 
 _cat = VariadicOp("cat", _cat_body, _cat_vjp)
@@ -326,7 +352,8 @@ def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     """Tensors of one shape joined along a new dimension."""
     if out is not None:
         return into(out, JOINED, stack, tensors, dim)
-    tensors = list(tensors)
+    if tensors.__class__ is not list:
+        tensors = _sequence(tensors, "stack")
     if dim.__class__ is not int:
         dim = integer(dim, "stack", "dim")
     alike = _alike(tensors)
@@ -338,6 +365,8 @@ def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
         raise RuntimeError("stack expects a non-empty TensorList")
     first = tensors[0]
     for i, x in enumerate(tensors):
+        if not isinstance(x, Tensor):
+            raise _no_tensor("stack", tensors)
         if x.shape != first.shape:
             raise RuntimeError(f"stack expects each tensor to be equal size, but got {list(tensors[0].shape)} at entry 0 and "
                                f"{list(x.shape)} at entry {i}")

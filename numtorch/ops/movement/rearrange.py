@@ -7,7 +7,7 @@ from math import prod
 from sys import maxsize
 from typing import Any
 
-from numtorch._tensor import Tensor
+from numtorch._tensor import Tensor, counted, empty
 from numtorch.arguments import dimensions, integer
 from numtorch.autograd.grad_mode import mode
 from numtorch.device import CPU
@@ -18,7 +18,7 @@ from numtorch.dtype import int32, int64
 from numtorch.kernels import registry
 from numtorch.ops.movement import copies_cpu as cpu
 from numtorch.ops.movement.arguments import shape_args
-from numtorch.ops.movement.copies import contiguous
+from numtorch.ops.movement.copies import clone, contiguous
 from numtorch.ops.movement.launching import Plan, moving, remember
 from numtorch.ops.movement.pieces import cat
 from numtorch.ops.movement.views import expand_to, narrow, reshape, transpose, view_as_shape
@@ -60,7 +60,7 @@ def _repeat_plan(x: Tensor, sizes: tuple) -> Plan:
 
 def _held(x: Tensor, sizes: tuple, strides: tuple, shape: tuple) -> Plan:
     """The plan of a copy of ``x`` as ``strides`` see it, some of which are 0."""
-    if not prod(shape):
+    if not counted(shape):
         return Plan(shape, x._k, None)
     merged, steps = collapse(sizes, [strides, contiguous_strides(sizes)])
     kernel, geometry = cpu.planes(merged, 0, *steps)
@@ -129,7 +129,12 @@ def _interleave_plan(x: Tensor, repeats: int, dim: int) -> Plan:
     return _held(x, (*before, n, repeats, *after), (*strides[: dim + 1], 0, *strides[dim + 1 :]), (*before, n * repeats, *after))
 
 
-def _each_as_often(x: Tensor, repeats: Tensor, dim: int) -> Tensor:
+def _check_output(given: int | None, size: int) -> None:
+    if given is not None and given != size:
+        raise RuntimeError(f"repeat_interleave: Invalid output_size, expected {size} but got {given}")
+
+
+def _each_as_often(x: Tensor, repeats: Tensor, dim: int, output_size: int | None = None) -> Tensor:
     import numpy as np
 
     from numtorch.ops.creation import from_ndarray, to_ndarray
@@ -151,6 +156,8 @@ def _each_as_often(x: Tensor, repeats: Tensor, dim: int) -> Tensor:
     total = sum(counts.tolist())
     if total > maxsize:
         raise RuntimeError(f"repeat_interleave: {total} elements are more than a dimension can have")
+    if total >> 28:
+        empty((total,), int64, CPU)  # says so where memory does not suffice
     at = from_ndarray(np.repeat(np.arange(counts.size, dtype=np.int64), counts)).to(x.device)
     return take_along_extents(x, at, dim)
 
@@ -254,13 +261,13 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     k = integer(k, "rot90", "k")
     if len(dims) != 2:
         raise RuntimeError(f"expected total rotation dims == 2, but got dims = {len(dims)}")
+    if input.ndim < 2:
+        raise RuntimeError(f"expected total dims >= 2, but got total dims = {input.ndim} (rot90)")
     a, b = (wrap_dim(d, input.ndim, "rot90") for d in dims)
     if a == b:
         raise RuntimeError(f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}")
     k %= 4
     if k == 0:
-        from numtorch.ops.movement.copies import clone
-
         return clone(input)
     if k == 2:
         return flip_dims(input, (a, b))
@@ -315,6 +322,10 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
         raise TypeError("roll(): argument 'shifts' must be tuple of ints, not NoneType")
     by = shifts if shifts.__class__ is tuple else (shifts,)
     along = () if dims is None else dims if dims.__class__ is tuple else (dims,)
+    if not by:
+        raise RuntimeError("roll: `shifts` required")
+    if 0 in input.shape:
+        return clone(input)
     if not along:
         if len(by) != 1:
             raise RuntimeError(f"shifts and dimensions must align. shifts: {len(by)}, dims:0")
@@ -324,11 +335,9 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     y = input
     for shift, dim in zip(by, along, strict=True):
         d = wrap_dim(dim, input.ndim, "roll")
-        n = y.shape[d] if y.ndim else 1
-        if n and shift % n:
+        if not y.shape:
+            raise IndexError(f"roll: Dimension specified as {dim} but tensor has no dimensions")
+        n = y.shape[d]
+        if shift % n:
             y = roll_along(y, shift % n, d)
-    if y is input:
-        from numtorch.ops.movement.copies import clone
-
-        return clone(input)
-    return y
+    return clone(input) if y is input else y

@@ -47,7 +47,7 @@ def unflatten(x: Tensor, dim: int, sizes: Any) -> Tensor:
     if not sizes:
         raise RuntimeError("unflatten: sizes must be non-empty")
     if not x.shape:
-        raise IndexError("Dimension specified as 0 but tensor has no dimensions (unflatten)")
+        raise RuntimeError("unflatten: Dimension specified as 0 but tensor has no dimensions")
     return view_as_shape(x, (*x.shape[:d], *fill_shape(sizes, x.shape[d], "unflatten"), *x.shape[d + 1 :]))
 
 

@@ -9,6 +9,8 @@ import numpy as np
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, as_ndarray, empty
 from numtorch.arguments import integer
+from numtorch.autograd.grad_mode import mode
+from numtorch.autograd.inplace import wrote
 from numtorch.device import CPU, as_device
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
@@ -20,8 +22,8 @@ from numtorch.kernels.jit import jit, prange
 from numtorch.ops.movement.copies import clone, contiguous, copy_, to
 from numtorch.ops.movement.copies_cpu import CARRIERS, MOVED
 from numtorch.ops.movement.launching import Plan, moving, remember
-from numtorch.ops.movement.views import diagonal, select, slice
-from numtorch.storage import Size, wrap_dim
+from numtorch.ops.movement.views import diagonal, overlapping, select, slice
+from numtorch.storage import Size, tick, wrap_dim
 
 U = np.uint64  # an index that cannot be negative: see copies_cpu
 
@@ -118,6 +120,30 @@ def _triangle(x: Tensor, diagonal: int, lower: bool, name: str) -> Tensor:
     if x.ndim < 2:
         raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
     return triangle(x, diagonal if diagonal.__class__ is int else integer(diagonal, name, "diagonal"), lower)
+
+
+def tril_(x: Tensor, diagonal: int = 0) -> Tensor:
+    """In place, zeros above the diagonal; of elements that are in memory once but stand in several places, wherever one of these is."""
+    return _cleared(x, diagonal, True, "tril")
+
+
+def triu_(x: Tensor, diagonal: int = 0) -> Tensor:
+    """In place, zeros below the diagonal; of elements that are in memory once but stand in several places, wherever one of these is."""
+    return _cleared(x, diagonal, False, "triu")
+
+
+def _cleared(x: Tensor, diagonal: int, lower: bool, name: str) -> Tensor:
+    from numtorch.ops.indexing import overwrite
+
+    since = tick()
+    y = _triangle(x, diagonal, lower, name)
+    if x._strides is None or x._k.device is not CPU or (mode.grad and x._edge is not None) or not overlapping(x.shape, x._strides):
+        return overwrite(x, y, since, name + "_")
+    n, m = x.shape[-2:]
+    rows, columns = (np.tril_indices if not lower else np.triu_indices)(n, _within(diagonal, x.shape) + (1 if lower else -1), m)
+    as_ndarray(x)[..., rows, columns] = 0
+    wrote(x)
+    return x
 
 
 def _indices(row: int, col: int, offset: int, lower: bool, dtype: DType | None, device: Any) -> Tensor:
@@ -234,6 +260,8 @@ def block_diag(*tensors: Tensor) -> Tensor:
     from numtorch.ops.movement.shapes import atleast_2d
 
     for i, x in enumerate(tensors):
+        if not isinstance(x, Tensor):
+            raise TypeError(f"block_diag(): expected Tensor as element {i} in argument 0, but got {type(x).__name__}")
         if x.ndim > 2:
             raise RuntimeError(f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {x.ndim} dimensions")
     blocks = [atleast_2d(x) for x in tensors]
@@ -298,6 +326,14 @@ def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = 
     return _scattered(input, src, "slice_scatter", lambda y: slice(y, d, first, max(first, last), step))
 
 
+def _number_of(value: Any) -> Any:
+    if isinstance(value, Tensor) and not value.ndim:
+        return value.item()
+    if not isinstance(value, int | float | np.generic):
+        raise TypeError(f"fill_diagonal_(): argument 'fill_value' must be Number, not {type(value).__name__}")
+    return value
+
+
 def fill_diagonal_(x: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
     """Overwrite the main diagonal with a number; with ``wrap``, tall matrices begin anew below the square."""
     from numtorch.ops.movement.copies import fill_
@@ -307,6 +343,9 @@ def fill_diagonal_(x: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
         raise RuntimeError("dimensions must larger than 1")
     if x.ndim > 2 and len(set(x.shape)) > 1:
         raise RuntimeError("all dimensions of input must be of equal length")
+    fill_value = _number_of(fill_value)
+    if 0 in x.shape:
+        return x
     step = sum(x.strides)
     if wrap and x.ndim == 2 and x.shape[0] > x.shape[1]:
         n, m = x.shape

@@ -11,12 +11,13 @@ from functools import lru_cache
 from math import prod
 from typing import Any
 
-from numtorch._tensor import Tensor, geometry, placed, reshaped, view
+from numtorch._tensor import Tensor, geometry, new, placed, reshaped, shared_storage, view
 from numtorch.arguments import dimensions, integer
 from numtorch.autograd.grad_mode import mode
 from numtorch.autograd.inplace import check_inplace, wrote
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
+from numtorch.dtype import dtype
 from numtorch.ops.movement.arguments import shape_args
 from numtorch.ops.movement.copies import clone, contiguous
 from numtorch.storage import (
@@ -26,6 +27,8 @@ from numtorch.storage import (
     broadcast_strides,
     contiguous_strides,
     fill_shape,
+    kind,
+    retyped,
     view_strides,
     wrap_dim,
 )
@@ -35,36 +38,49 @@ from numtorch.storage import (
 def as_strided(x, size: tuple, stride: tuple, storage_offset: int | None = None):
     """A view with the given sizes, strides and offset into the storage."""
     start = x._offset if storage_offset is None else storage_offset
-    size, stride = tuple(size), tuple(stride)
     if len(size) != len(stride):
         raise RuntimeError(f"as_strided: mismatch in length of strides {list(stride)} and shape {list(size)}")
-    last = start + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
-    total = x._storage.data.size if x._storage is not FRESH and x._storage.data is not None else None
-    if total is None and x._buf is not None:
-        total = x._buf.size
-    if 0 not in size and total is not None and (last >= total or min(stride, default=0) < 0 or start < 0):
-        raise RuntimeError(f"as_strided: sizes {list(size)}, strides {list(stride)}, storage offset {start} are out of bounds "
-                           f"for storage of size {total}")
+    if min(size, default=0) < 0 or min(stride, default=0) < 0 or start < 0:
+        raise RuntimeError(f"as_strided: sizes {list(size)}, strides {list(stride)} and storage offset {start} may not be negative")
+    if 0 in size:
+        start = min(start, x._offset)  # nothing is read, wherever it begins
+    else:
+        data = x._buf if x._storage is FRESH else x._storage.data
+        last = start + sum([(n - 1) * s for n, s in zip(size, stride, strict=True)])
+        if data is not None and last >= data.size:
+            raise RuntimeError(f"as_strided: sizes {list(size)}, strides {list(stride)}, storage offset {start} are out of bounds "
+                               f"for storage of size {data.size}")
     return view(x, size, stride, start - x._offset)
 
 
 @as_strided.vjp
 def _(g, x_shape, x_strides, x_offset, *, size, stride, storage_offset):
-    from numtorch.ops.creation import arange, zeros
+    from numtorch.ops.creation import arange, ones, zeros
     from numtorch.ops.indexing import index_add
     from numtorch.ops.movement.history import as_strided_scatter
 
     start = 0 if storage_offset is None else storage_offset - x_offset
-    if start >= 0 and not _overlapping(size, stride):
+    shared = overlapping(x_shape, x_strides)
+    if start >= 0 and not shared and not overlapping(size, stride):
         return as_strided_scatter(zeros(x_shape, dtype=g.dtype, device=g.device), g, tuple(size), tuple(stride), start, x_strides)
-    # Overlapping elements add up: scatter through the positions that the view read.
-    n = 1 + sum((a - 1) * b for a, b in zip(x_shape, x_strides, strict=True)) if 0 not in x_shape else 0
-    at = reshape(as_strided(arange(n, device=g.device), size, stride, start), (-1,))
-    flat = index_add(zeros(n, dtype=g.dtype, device=g.device), 0, at, reshape(g, (-1,)))
-    return contiguous(as_strided(flat, x_shape, x_strides, 0))
+    if 0 in size or 0 in x_shape:
+        return zeros(x_shape, dtype=g.dtype, device=g.device)
+    # Overlapping elements add up: scatter through the positions that the view read, of which x may have only some. What several
+    # elements of x share is shared out among them.
+    before = max(-start, 0)
+    n = before + max(1 + sum((a - 1) * b for a, b in zip(x_shape, x_strides, strict=True)),
+                     1 + start + sum((a - 1) * b for a, b in zip(size, stride, strict=True)))
+    places = arange(n, device=g.device)
+    flat, at = zeros(n, dtype=g.dtype, device=g.device), reshape(as_strided(places, size, stride, start + before), (-1,))
+    flat = as_strided(index_add(flat, 0, at, reshape(g, (-1,))), x_shape, x_strides, before)
+    if shared:
+        at = reshape(as_strided(places, x_shape, x_strides, before), (-1,))
+        count = index_add(zeros(n, dtype=g.dtype, device=g.device), 0, at, ones(at.shape, dtype=g.dtype, device=g.device))
+        flat = flat / as_strided(count, x_shape, x_strides, before)
+    return contiguous(flat)
 
 
-def _overlapping(size: tuple, stride: tuple) -> bool:
+def overlapping(size: tuple, stride: tuple) -> bool:
     """Whether two positions of such a view may be one element."""
     reach = 0
     for s, n in sorted((s, n) for n, s in zip(size, stride, strict=True) if n > 1):
@@ -104,6 +120,40 @@ def _(g, x_shape):
 
 
 view_as_shape.op.backward_name = "ViewBackward0"
+
+
+def view_bits(x: Tensor, d: dtype) -> Tensor:
+    """The memory of ``x`` as elements of another type, outside the graph. With smaller elements the last dimension becomes longer,
+    with larger ones shorter."""
+    old, new_ = x.dtype.itemsize, d.itemsize
+    shape, strides, offset = list(x.shape), list(x.strides), x._offset
+    if old != new_:
+        into = f"to view {x.dtype.name} as {d.name} (different element sizes)"
+        if not shape:
+            raise RuntimeError(f"view: self.dim() cannot be 0 {into}")
+        if strides[-1] != 1:
+            raise RuntimeError(f"view: self.stride(-1) must be 1 {into}, but got {strides[-1]}")
+        if new_ < old:
+            more = old // new_
+            shape[-1] *= more
+            strides, offset = [*[s * more for s in strides[:-1]], 1], offset * more
+        else:
+            fewer = new_ // old
+            outer = [(f"stride({i})", s) for i, s in enumerate(strides[:-1])]
+            for name, n in (("size(-1)", shape[-1]), ("storage_offset()", offset), *outer):
+                if n % fewer:
+                    raise RuntimeError(f"view: self.{name} must be divisible by {fewer} {into}, but got {n}")
+            shape[-1] //= fewer
+            strides, offset = [*[s // fewer for s in strides[:-1]], 1], offset // fewer
+    t = new(Tensor)
+    t.shape, seen, n, _ = geometry(tuple(shape), tuple(strides))
+    t._storage = storage = retyped(shared_storage(x), d)
+    t._offset, t._k = offset, kind(d, x._k.device, seen is None)
+    if seen is not None:
+        t._strides = seen
+    data = storage.data
+    t._buf = None if data is None else data[offset : offset + n] if seen is None else data[offset:]
+    return t
 
 
 def reshape(x: Tensor, *shape: Any) -> Tensor:
@@ -194,8 +244,13 @@ def expand_to(x, shape: tuple):
 @lru_cache(maxsize=4096)
 def _expanded(shape: tuple, strides: tuple | None, to: tuple) -> tuple:
     lead = len(to) - len(shape)
-    target = [(shape[i - lead] if i >= lead else None) if n == -1 else n for i, n in enumerate(to)]
-    fits = lead >= 0 and None not in target and all(a in (1, b) for a, b in zip(shape, target[lead:], strict=True))
+    if -1 in to[: max(lead, 0)]:
+        raise RuntimeError(f"expand: the expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension "
+                           f"{to.index(-1)}; sizes {list(to)} of a tensor of shape {list(shape)}")
+    target = [shape[i - lead] if n == -1 else n for i, n in enumerate(to)]
+    if min(target, default=0) < 0:
+        raise RuntimeError(f"expand: sizes may not be negative, but for -1, which keeps a size; got {list(to)}")
+    fits = lead >= 0 and all(a in (1, b) for a, b in zip(shape, target[lead:], strict=True))
     if not fits:
         raise RuntimeError(f"expand: the expanded size {list(to)} must match the existing size {list(shape)} at "
                            "non-singleton dimensions")
@@ -287,7 +342,10 @@ def squeeze(x: Tensor, dim: Any = None) -> Tensor:
 def _squeezable(ndim: int, dim: Any) -> tuple:
     if dim is None:
         return tuple(range(ndim))
-    return tuple(wrap_dim(d, ndim, "squeeze") for d in (dim if isinstance(dim, tuple) else (dim,)))
+    dims = tuple(wrap_dim(d, ndim, "squeeze") for d in (dim if isinstance(dim, tuple) else (dim,)))
+    if len(set(dims)) != len(dims):
+        raise RuntimeError(f"squeeze: dim appears multiple times in the list of dims {list(dim)}")
+    return dims
 
 
 @op(view=True)
@@ -348,8 +406,13 @@ def sliced(shape: tuple, strides: tuple | None, dim: int, start: int, end: int, 
     sizes, steps = list(shape), list(strides or contiguous_strides(shape))
     sizes[dim] = n = max(0, (end - start + step - 1) // step)
     at = start * steps[dim] if n else 0
-    steps[dim] *= step
+    steps[dim] *= reaching(step, n)
     return geometry(tuple(sizes), tuple(steps), at)
+
+
+def reaching(step: int, n: int) -> int:
+    """The step between ``n`` elements; 1 for one that would leave 64 bits before the second of them."""
+    return step if n > 1 or step < 1 << 31 else 1
 
 
 @slice.vjp
@@ -413,9 +476,15 @@ def narrow(x: Tensor, dim: int, start: Any, length: int) -> Tensor:
     """``length`` elements from ``start`` along ``dim``."""
     dim = wrap_dim(dim, x.ndim, "narrow")
     start, length = integer(start, "narrow", "start"), integer(length, "narrow", "length")
+    if not x.shape:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
     n = x.shape[dim]
+    if length < 0:
+        raise RuntimeError(f"narrow(): length must be non-negative, got {length}")
+    if not -n <= start <= n:
+        raise IndexError(f"narrow: start out of range (expected to be in range of [{-n}, {n}], but got {start})")
     start += n if start < 0 else 0
-    if length < 0 or start < 0 or start + length > n:
+    if start + length > n:
         raise RuntimeError(f"narrow: start ({start}) + length ({length}) exceeds dimension size ({n}).")
     return slice(x, dim, start, start + length)
 
@@ -469,13 +538,16 @@ def _windows(shape: tuple, strides: tuple | None, dimension: int, size: int, ste
     d = wrap_dim(dimension, len(shape), "unfold")
     strides = strides or contiguous_strides(shape)
     n = shape[d] if shape else 1
-    if size > n or step <= 0:
-        raise RuntimeError(f"maximum size for tensor at dimension {d} is {n} but size is {size}" if size > n
-                           else f"step is {step} but must be > 0")
+    if size < 0:
+        raise RuntimeError(f"unfold: size is {size} but must be >= 0")
+    if size > n:
+        raise RuntimeError(f"unfold: maximum size for tensor at dimension {d} is {n} but size is {size}")
+    if step <= 0:
+        raise RuntimeError(f"unfold: step is {step} but must be > 0")
     sizes, steps = [*shape, size], [*strides, strides[d] if shape else 1]
     if shape:
         sizes[d] = (n - size) // step + 1
-        steps[d] *= step
+        steps[d] *= reaching(step, sizes[d])
     return geometry(tuple(sizes), tuple(steps))
 
 
@@ -485,7 +557,7 @@ def _(g, x_shape, *, dimension, size, step):
     d = dimension % max(len(x_shape), 1)
     steps = [*strides, strides[d] if strides else 1]
     if x_shape:
-        steps[d] *= step
+        steps[d] *= reaching(step, g.shape[d])
     return as_strided_backward(g, x_shape, tuple(g.shape), tuple(steps))
 
 

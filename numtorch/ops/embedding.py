@@ -16,7 +16,7 @@ from numtorch.errors import OutOfBounds
 from numtorch.kernels import registry, threads
 from numtorch.kernels.jit import jit, prange
 from numtorch.ops import moments, movement
-from numtorch.ops.arithmetic import clamp_max, ne, where
+from numtorch.ops.arithmetic import gt, ne, where
 from numtorch.ops.indexing import put_along_extents, take_along_extents
 from numtorch.ops.indexing.cpu import take_slices
 from numtorch.ops.indexing.positions import check, looked_at, planned
@@ -175,6 +175,6 @@ def _limit_rows(w: Tensor, index: Tensor, max_norm: float, norm_type: float) -> 
     """Scale the rows that are read down to ``max_norm``, in place, without a graph."""
     rows = take_along_extents(w, index, 0, False)
     norms = moments.norm(rows, norm_type, 1, True)
-    limited = rows * clamp_max(max_norm / (norms + 1e-7), 1.0)
+    limited = where(gt(norms, max_norm), rows * (max_norm / (norms + 1e-7)), rows)  # a row whose norm is NaN stays as it is
     movement.copy_(w, put_along_extents(w, index, limited, 0, False))
     wrote(w)

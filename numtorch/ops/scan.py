@@ -365,6 +365,8 @@ def logsumexp_cuda(x, dim, reverse):
 
 @logsumexp_so_far.vjp
 def _(g, x, *, out, dim, reverse):
+    if not x.ndim:
+        return g
     # gx[i] = exp(x[i]) * sum of g[j] * exp(-out[j]) over j from i on, in logarithms, for positive and negative g apart.
     def part(h: Tensor) -> Tensor:
         logs = where(gt(h, 0), log(where(gt(h, 0), h, 1.0)) - out, float("-inf"))

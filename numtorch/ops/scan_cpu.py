@@ -3,6 +3,9 @@
 One line is a chain in which every addition waits for the one before. Lines side by side (inner > 1) are scanned as
 vectors, eight rows at a time as eight chains, and a long row as eight segments at a time, to which what comes before
 each is added afterwards. How a line is cut depends on its length alone, so results do not depend on threads.
+
+Once a sum or a product has left the range of float32 it does not come back, though the next ones may lie within it. What is not
+finite at the end of a line is therefore scanned once more, in float64; others are not slowed down.
 """
 
 from __future__ import annotations
@@ -18,6 +21,41 @@ BLOCK = 8 * SEGMENT
 CHUNK = 1 << 14  # elements of a long row that one thread scans at a time
 COLUMNS = 256  # neighbouring lines that one thread scans at a time: the row before is still in the first cache
 TILE = 256  # elements of a row whose exponentials are computed together
+
+
+@jit
+def left(v):
+    """Whether a number is infinite or NaN"""
+    return not abs(v) < np.inf
+
+
+@jit
+def sum_wide(x, out, at, n, step):
+    """Sums of a line of n elements, ``step`` apart, in float64"""
+    total = np.float64(0)
+    for j in range(n):
+        total += x[U(at + j * step)]
+        out[U(at + j * step)] = total
+
+
+@jit
+def multiply_wide(x, out, at, n, step):
+    """Products of a line, in float64"""
+    total = np.float64(1)
+    for j in range(n):
+        total *= x[U(at + j * step)]
+        out[U(at + j * step)] = total
+
+
+@jit
+def vanished(x, out, at, n, step):
+    """Whether the products of a line have become 0 before a factor is"""
+    for j in range(n):
+        if x[U(at + j * step)] == 0:
+            return False
+        if out[U(at + j * step)] == 0:
+            return True
+    return False
 
 
 @jit
@@ -72,12 +110,16 @@ def sum_rows(x, out, outer, n, reverse):
     step = -1 if reverse else 1
     if n < BLOCK:
         groups = (outer + 7) // 8
+        total = x.dtype.type(0)  # of all rows: finite only if each is
         for g in prange(groups):
             if g * 8 + 8 <= outer:
-                sum_eight(x, out, (g * 8) * n + (n - 1 if reverse else 0), n, step)
+                total += sum_eight(x, out, (g * 8) * n + (n - 1 if reverse else 0), n, step)
             else:
                 for r in range(g * 8, outer):
-                    sum_span(x, out, r * n + (n - 1 if reverse else 0), n, step, x.dtype.type(0))
+                    total += sum_span(x, out, r * n + (n - 1 if reverse else 0), n, step, x.dtype.type(0))
+        for r in range(outer if left(total) else 0):
+            if left(out[U(r * n + (0 if reverse else n - 1))]):
+                sum_wide(x, out, r * n + (n - 1 if reverse else 0), n, step)
         return
     ends = np.empty(outer * chunks, x.dtype)
     for item in prange(outer * chunks):
@@ -86,6 +128,9 @@ def sum_rows(x, out, outer, n, reverse):
         at = r * n + (n - 1 - i if reverse else i)
         ends[item] = sum_span(x, out, at, min(CHUNK, n - i), step, x.dtype.type(0))
     if chunks == 1:
+        for r in prange(outer):
+            if left(ends[U(r)]):
+                sum_wide(x, out, r * n + (n - 1 if reverse else 0), n, step)
         return
     for r in range(outer):
         carry = x.dtype.type(0)
@@ -101,11 +146,14 @@ def sum_rows(x, out, outer, n, reverse):
         before = ends[item]
         for p in range(first, first + m):
             out[U(p)] += before
+    for r in prange(outer):
+        if left(out[U(r * n + (0 if reverse else n - 1))]):
+            sum_wide(x, out, r * n + (n - 1 if reverse else 0), n, step)
 
 
 @jit
 def sum_eight(x, out, at, n, step):
-    """Eight rows of n elements at once"""
+    """Eight rows of n elements at once; returns the sum of all"""
     a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = x.dtype.type(0)
     for j in range(n):
         p = at + j * step
@@ -125,6 +173,7 @@ def sum_eight(x, out, at, n, step):
         out[U(p + 6 * n)] = a6
         a7 += x[U(p + 7 * n)]
         out[U(p + 7 * n)] = a7
+    return ((a0 + a1) + (a2 + a3)) + ((a4 + a5) + (a6 + a7))
 
 
 @jit(parallel=True)
@@ -143,32 +192,66 @@ def sum_columns(x, out, outer, n, inner, reverse):
             before, at = at, at + step
             for k in range(width):
                 out[U(at + k)] = out[U(before + k)] + x[U(at + k)]
+        gone = 0
+        for k in range(width):
+            gone += left(out[U(at + k)])
+        for k in range(width if gone else 0):
+            if left(out[U(at + k)]):
+                sum_wide(x, out, at + k - (n - 1) * step, n, step)
 
 
 @jit(parallel=True)
 def product(x, out, outer, n, inner):
-    """Products along the middle extent, in order: parts of a line multiplied on their own might overflow."""
-    lines = max(1, COLUMNS // n) if inner == 1 else COLUMNS
-    total = outer if inner == 1 else inner
-    spans = (total + lines - 1) // lines
-    for item in prange(spans if inner == 1 else outer * spans):
-        if inner == 1:
-            for r in range(item * lines, min(item * lines + lines, outer)):
-                carry = x.dtype.type(1)
-                for p in range(r * n, r * n + n):
-                    carry = carry * x[U(p)]
-                    out[U(p)] = carry
-        else:
-            i = item // spans
-            c = (item - i * spans) * lines
-            width = min(lines, inner - c)
-            at = i * n * inner + c
-            for k in range(width):
-                out[U(at + k)] = x[U(at + k)]
-            for _ in range(1, n):
-                before, at = at, at + inner
-                for k in range(width):
-                    out[U(at + k)] = out[U(before + k)] * x[U(at + k)]
+    """Products along the middle extent, in order: parts of a line multiplied on their own might overflow.
+
+    A product that has become 0 before a factor is has left the range as well.
+    """
+    if inner == 1:
+        rows = max(1, COLUMNS // n)
+        for item in prange((outer + rows - 1) // rows):
+            multiply_rows(x, out, item * rows, min(item * rows + rows, outer), n)
+        return
+    spans = (inner + COLUMNS - 1) // COLUMNS
+    for item in prange(outer * spans):
+        i = item // spans
+        c = (item - i * spans) * COLUMNS
+        multiply_columns(x, out, i * n * inner + c, min(COLUMNS, inner - c), n, inner)
+
+
+@jit
+def multiply_rows(x, out, first, last, n):
+    """Products along the rows from ``first`` to ``last``"""
+    least, most = x.dtype.type(1), x.dtype.type(0)
+    for r in range(first, last):
+        carry = x.dtype.type(1)
+        for p in range(r * n, r * n + n):
+            carry = carry * x[U(p)]
+            out[U(p)] = carry
+        least, most = min(least, abs(carry)), most + carry
+    if least == 0 or left(most):
+        for r in range(first, last):
+            v = out[U(r * n + n - 1)]
+            if left(v) or (v == 0 and vanished(x, out, r * n, n, 1)):
+                multiply_wide(x, out, r * n, n, 1)
+
+
+@jit
+def multiply_columns(x, out, start, width, n, step):
+    """Products along ``width`` neighbouring columns, whose elements are ``step`` apart"""
+    at = start
+    for k in range(width):
+        out[U(at + k)] = x[U(at + k)]
+    for _ in range(1, n):
+        before, at = at, at + step
+        for k in range(width):
+            out[U(at + k)] = out[U(before + k)] * x[U(at + k)]
+    gone = 0
+    for k in range(width):
+        gone += left(out[U(at + k)]) or out[U(at + k)] == 0
+    for k in range(width if gone else 0):
+        v = out[U(at + k)]
+        if left(v) or (v == 0 and vanished(x, out, start + k, n, step)):
+            multiply_wide(x, out, start + k, n, step)
 
 
 @jit(parallel=True)

@@ -131,14 +131,15 @@ def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False
     """
     if out is not None:
         return into(out, POSITIONS, searchsorted, sorted_sequence, input, out_int32=out_int32, right=right, side=side, sorter=sorter)
-    _flag(right, "right", "searchsorted")
-    _flag(out_int32, "out_int32", "searchsorted")
+    if right.__class__ is not bool or out_int32.__class__ is not bool:
+        _check_flags(right, out_int32)
     if side not in (None, "left", "right"):
         raise RuntimeError(f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}")
     if side == "left" and right:
         raise RuntimeError("torch.searchsorted(): side and right can't be set to opposites, got side of left while right was True")
     edges = sorted_sequence
-    input = _looked_up(input, edges, "searchsorted")
+    if input.__class__ is not Tensor:
+        input = _looked_up(input, edges, "searchsorted")
     if not edges.shape:
         raise RuntimeError("torch.searchsorted(): boundaries tensor should have positive dimension, but got 0 dimension")
     if len(edges.shape) > 1 and (not input.shape or edges.shape[:-1] != input.shape[:-1]):
@@ -161,9 +162,10 @@ def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False
     return movement.to(out, input.device)
 
 
-def _flag(value: Any, name: str, op: str) -> None:
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{op}(): argument '{name}' must be bool, not {type(value).__name__}")
+def _check_flags(right: Any, out_int32: Any) -> None:
+    for name, value in (("right", right), ("out_int32", out_int32)):
+        if not isinstance(value, bool | np.bool_):
+            raise TypeError(f"searchsorted(): argument '{name}' must be bool, not {type(value).__name__}")
 
 
 def _looked_up(value: Any, edges: Tensor, op: str) -> Tensor:

@@ -199,3 +199,31 @@ def test_an_index_that_is_changed_behind_the_graph_writes_nowhere():
     numbers[:] = [10**12, -(10**12)]
     y.sum().backward()
     assert w.grad.sum().item() == 0
+
+
+@pytest.mark.parametrize("shape", [(1, 4), (3, 4), (9, 4), (40, 4), (1, 700), (1, 40000)], ids=str)
+@pytest.mark.parametrize("dim", [0, 1])
+def test_scans_come_back_into_the_range_of_float32(shape, dim):
+    terms, factors = np.ones(shape, np.float32), np.ones(shape, np.float32)
+    terms[0, :4] = 2e38, 2e38, -1e38, -1e38
+    factors[0, :4] = 1e30, 1e30, 1e-30, 1e-20
+    small = 1 / factors
+    small[-1, 3] = 0
+    for values, name in ((terms, "cumsum"), (factors, "cumprod"), (small, "cumprod"), (np.full_like(terms, np.nan), "cumsum")):
+        given = values if dim else np.ascontiguousarray(values.T)
+        exact = getattr(np, name)(given.astype(np.float64), dim)
+        with np.errstate(over="ignore"):
+            found = getattr(numtorch, name)(numtorch.from_numpy(given), dim)
+            np.testing.assert_allclose(found.numpy(), exact.astype(np.float32), rtol=1e-5)
+
+
+def test_a_row_whose_norm_is_nan_is_not_limited():
+    w = numtorch.tensor([[3.0, 4.0], [1.0, np.nan], [0.3, 0.4]])
+    rows = numtorch.nn.functional.embedding(numtorch.tensor([0, 1, 2]), w, max_norm=0.5)
+    np.testing.assert_allclose(rows.numpy(), [[0.3, 0.4], [1, np.nan], [0.3, 0.4]], rtol=1e-6)
+
+
+def test_one_element_is_its_own_logcumsumexp():
+    x = numtorch.tensor(float("nan"), requires_grad=True)
+    numtorch.logcumsumexp(x, 0).backward()
+    assert x.grad.item() == 1

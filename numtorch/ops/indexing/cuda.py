@@ -1,5 +1,6 @@
 """Reading and writing by position on CUDA. Flat device arrays; ``index`` holds positions in [-n, n).
 
+An error would have to wait for the device: at other positions 0 is read and nothing is written.
 Kernels that write to positions give each thread a column (outer, inner) and take the positions in order:
 repeated positions add up in the same order every time.
 """
@@ -18,7 +19,10 @@ def take_slices(x, index, out, outer, n, inner):
         i = slot // m
         j = index[slot - i * m]
         j = j + n if j < 0 else j
-        out[t] = x[(i * n + j) * inner + t - slot * inner]
+        if 0 <= j < n:
+            out[t] = x[(i * n + j) * inner + t - slot * inner]
+        else:
+            out[t] = 0
 
 
 @cuda_kernel
@@ -31,6 +35,8 @@ def put_slices(out, index, y, outer, n, inner, add):
         for k in range(m):
             j = index[k]
             j = j + n if j < 0 else j
+            if j < 0 or j >= n:
+                continue
             target = (i * n + j) * inner + c
             source = (i * m + k) * inner + c
             if add:
@@ -47,7 +53,10 @@ def gather_elements(x, index, out, n, m, inner):
         i = slot // m
         j = index[t]
         j = j + n if j < 0 else j
-        out[t] = x[(i * n + j) * inner + t - slot * inner]
+        if 0 <= j < n:
+            out[t] = x[(i * n + j) * inner + t - slot * inner]
+        else:
+            out[t] = 0
 
 
 @cuda_kernel
@@ -60,6 +69,8 @@ def scatter_elements(out, index, y, outer, n, m, inner, mode):
             at = (i * m + k) * inner + c
             j = index[at]
             j = j + n if j < 0 else j
+            if j < 0 or j >= n:
+                continue
             target = (i * n + j) * inner + c
             if mode == 0:
                 out[target] = y[at]

@@ -144,6 +144,8 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
         if not -n <= padding_idx < n:
             raise AssertionError(f"Padding_idx must be within num_embeddings ({n} rows), got {padding_idx}")
         skip = padding_idx % n
+    if max_norm is not None and not weight.dtype.is_floating_point:
+        raise RuntimeError(f"embedding(): max_norm scales rows, which those of {weight.dtype.name} cannot be; use weight.float()")
     try:
         if max_norm is not None:
             _limit_rows(alias(weight), reshape(input, (-1,)), float(max_norm), float(norm_type))

@@ -228,7 +228,7 @@ def multiply_rows(x, out, first, last, n):
             carry = carry * x[U(p)]
             out[U(p)] = carry
         least, most = min(least, abs(carry)), most + carry
-    if least == 0 or left(most):
+    if x.dtype.type(0.5) != 0 and (least == 0 or left(most)):  # integers wrap around, and stay as they are
         for r in range(first, last):
             v = out[U(r * n + n - 1)]
             if left(v) or (v == 0 and vanished(x, out, r * n, n, 1)):
@@ -248,7 +248,7 @@ def multiply_columns(x, out, start, width, n, step):
     gone = 0
     for k in range(width):
         gone += left(out[U(at + k)]) or out[U(at + k)] == 0
-    for k in range(width if gone else 0):
+    for k in range(width if gone and x.dtype.type(0.5) != 0 else 0):
         v = out[U(at + k)]
         if left(v) or (v == 0 and vanished(x, out, start + k, n, step)):
             multiply_wide(x, out, start + k, n, step)

@@ -131,7 +131,12 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
     tensor([[3., 4.],
             [1., 2.]])
     """
-    if input._k.dtype is not int64 and input._k.dtype is not int32:
+    try:
+        d, _ = input._k.dtype, weight._k
+    except AttributeError:
+        name, given = ("weight", weight) if isinstance(input, Tensor) else ("indices", input)
+        raise TypeError(f"embedding(): argument '{name}' must be Tensor, not {type(given).__name__}") from None
+    if d is not int64 and d is not int32:
         raise RuntimeError("Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
                            f"{input.dtype.name} instead (while checking arguments for embedding); use input.long()")
     if len(weight.shape) != 2:

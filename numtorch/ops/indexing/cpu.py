@@ -41,6 +41,14 @@ def take_elements(x, index, out, base, first, last, target, back):
             out[U(target + k + 2)] = x[U(base + np.int64(index[U(k + 2)]))]
             out[U(target + k + 3)] = x[U(base + np.int64(index[U(k + 3)]))]
             k += 4
+    else:
+        while k + 4 <= last:
+            j0, j1, j2, j3 = np.int64(index[U(k)]), np.int64(index[U(k + 1)]), np.int64(index[U(k + 2)]), np.int64(index[U(k + 3)])
+            out[U(target + k)] = x[U(base + (j0 + back if j0 < 0 else j0))]
+            out[U(target + k + 1)] = x[U(base + (j1 + back if j1 < 0 else j1))]
+            out[U(target + k + 2)] = x[U(base + (j2 + back if j2 < 0 else j2))]
+            out[U(target + k + 3)] = x[U(base + (j3 + back if j3 < 0 else j3))]
+            k += 4
     while k < last:
         j = np.int64(index[U(k)])
         out[U(target + k)] = x[U(base + (j + back if j < 0 else j))]

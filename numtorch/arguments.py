@@ -20,6 +20,7 @@ Dims = int | tuple[int, ...] | list[int] | None  # what reductions go over; None
 # What C++, and therefore torch's messages, call the element types.
 _C_NAMES = {"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int", "int64": "int64_t", "bool": "bool",
             "float16": "at::Half", "bfloat16": "at::BFloat16", "float32": "float", "float64": "double"}
+_WORD = 1 << 63
 _LARGEST = {d: finfo(d).max for d in ALL if d.is_floating_point}
 _RANGES = {d: (iinfo(d).min, iinfo(d).max) for d in INTEGERS}
 
@@ -33,14 +34,16 @@ def integer(value: Any, op: str, name: str) -> int:
     Traceback (most recent call last):
     TypeError: roll(): argument 'shifts' must be int, not float
     """
-    if type(value) is int:
-        return value
-    if not isinstance(value, bool | np.bool_) and getattr(getattr(value, "dtype", None), "category", None) != BOOL:
+    if type(value) is not int:
+        if isinstance(value, bool | np.bool_) or getattr(getattr(value, "dtype", None), "category", None) == BOOL:
+            raise TypeError(f"{op}(): argument '{name}' must be int, not {_kind(value)}")
         try:
-            return operator.index(value)
+            value = operator.index(value)
         except TypeError:
-            pass
-    raise TypeError(f"{op}(): argument '{name}' must be int, not {_kind(value)}")
+            raise TypeError(f"{op}(): argument '{name}' must be int, not {_kind(value)}") from None
+    if not -_WORD <= value < _WORD:
+        raise ValueError(f"{op}(): argument '{name}': Overflow when unpacking long long: {value} does not fit in 64 bits")
+    return value
 
 
 def integers(values: Any, op: str, name: str) -> tuple[int, ...]:

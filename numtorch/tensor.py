@@ -548,7 +548,7 @@ for _d, _names in {dtypes.float32: "float", dtypes.float64: "double", dtypes.flo
                    dtypes.int64: "long", dtypes.int32: "int", dtypes.int16: "short", dtypes.int8: "char",
                    dtypes.uint8: "byte", dtypes.bool: "bool"}.items():
     def _cast_method(self: Tensor, memory_format: Any = None, _d: Any = _d) -> Tensor:
-        return self if self._k.dtype is _d else movement.cast(self, _d)
+        return self if self._k.dtype is _d else movement.as_type(self, _d)
 
     _cast_method.__name__ = _names
     _cast_method.__doc__ = f"The elements as {_d.name}."

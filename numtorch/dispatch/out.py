@@ -77,6 +77,8 @@ def into(out: Any, rule: Rule, fn: Callable, *args: Any, **kwargs: Any) -> Any:
                             if isinstance(out, tuple | list) else f"{name}(): argument 'out' must be {wanted}, not Tensor")
         for o, result in zip(outs, ys, strict=True):
             _write(o, result, rule, name)
+    if kwargs.get("requires_grad"):
+        outs[0].requires_grad_(True)
     return type(y)(outs) if several else out
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from numtorch import arguments
 from numtorch._tensor import Tensor
-from numtorch.arguments import element, integers
 from numtorch.dispatch.out import CAST, into
 from numtorch.dtype import dtype as DType
 from numtorch.ops import activation, loss, moments, movement, random
@@ -245,7 +245,7 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
     """
     if isinstance(pad, Tensor):
         raise TypeError("pad(): argument 'pad' (position 2) must be tuple of ints, not Tensor")
-    widths = integers(pad, "pad", "pad")
+    widths = arguments.integers(pad, "pad", "pad")
     if len(widths) % 2:
         raise RuntimeError(f"Padding length must be divisible by 2, got {len(widths)} numbers")
     if len(widths) > 2 * input.ndim:
@@ -281,7 +281,7 @@ def _padding(value: Any, d: DType) -> Any:
         value = value.item()
     if not isinstance(value, int | float):
         raise TypeError(f"pad(): argument 'value' must be Number, not {type(value).__name__}")
-    return element(value if d.is_floating_point or value >= 0 else float(value), d)
+    return arguments.element(value if d.is_floating_point or value >= 0 else float(value), d)
 
 
 def _padded_positions(n: int, left: int, right: int, mode: str, device: Any) -> Tensor:

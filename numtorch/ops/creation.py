@@ -141,6 +141,10 @@ def _array(data: Any, d: DType | None = None) -> np.ndarray:
             return a.astype(np.float64)
         except OverflowError as e:
             raise OverflowError(f"tensor: {e}") from None
+    if a.dtype.kind == "f" and a.size and float(np.abs(a).max()) >= 2.0**63 and (d is None or not d.is_floating_point):
+        whole = np.array(data, object)  # NumPy makes floats of integers on both sides of 2**63
+        if all(isinstance(v, int) for v in whole.flat):
+            raise _too_long(whole.flat, d)
     if a.dtype.kind in "OSUV":
         found = next((type(v) for v in a.flat if not isinstance(v, int | float | np.number | np.bool_)), type(a.flat[0]))
         if issubclass(found, str | bytes):
@@ -172,8 +176,12 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tens
 
 
 def asarray(obj: Any, *, dtype: DType | None = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False) -> Tensor:
-    """As ``as_tensor``; ``copy=True`` forces a copy."""
+    """As ``as_tensor``; ``copy=True`` forces a copy, and ``copy=False`` refuses one."""
     t = as_tensor(obj, dtype, device)
+    if copy is False and not (t is obj or isinstance(obj, np.ndarray) and t.device.type == "cpu" and
+                              np.shares_memory(to_ndarray(t.detach()), obj)) and t.shape.numel():
+        raise ValueError(f"asarray: can't alias {'arbitrary sequence' if not isinstance(obj, Tensor | np.ndarray) else 'this data'} into a "
+                         f"tensor of {t.dtype.name} on {t.device}; copy=False refuses a copy")
     return _finish(t.clone() if copy else t, requires_grad)
 
 
@@ -185,6 +193,8 @@ def _options(dtype: DType | None, device: Any, like: Tensor | None = None) -> tu
 
 def size_of(args: tuple, size: Any = None, name: str = "empty") -> Size:
     """The size that the arguments of a function give: numbers, or one sequence of them."""
+    if args and size is not None:
+        raise TypeError(f"{name}() got multiple values for argument 'size'")
     shape = Size(shape_args(args if size is None else (size,), name))
     for n in shape:
         if n < 0:
@@ -377,7 +387,7 @@ def _bound(value: Any, d: DType, op: str, name: str) -> float:
     value = _scalar(value, op, name)
     if d is dtypes.bool:
         raise NotImplementedError(f'"{op}" not implemented for bool; cast the result of another type')
-    return float(value if d.is_half else element(value, d))
+    return float(element(value, d))
 
 
 def _evenly(start: float, end: float, steps: int, op: str) -> np.ndarray:
@@ -410,6 +420,9 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: DTy
         return into(out, FILLED, logspace, start, end, steps, base, dtype=dtype, device=device, requires_grad=requires_grad)
     d = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     steps = integer(steps, "logspace", "steps")
+    if steps == 1:  # as it is given, also where the type has only integers
+        start = float(_scalar(start, "logspace", "start"))
+        return _counted(np.array([float(base) ** start]), d, device, requires_grad)
     values = _evenly(_bound(start, d, "logspace", "start"), _bound(end, d, "logspace", "end"), steps, "logspace")
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         return _counted(np.power(float(base), values), d, device, requires_grad)

@@ -16,7 +16,8 @@ import numpy as np
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty
 from numtorch.arguments import integer, integers
-from numtorch.autograd.inplace import check_inplace, wrote
+from numtorch.autograd.grad_mode import mode
+from numtorch.autograd.inplace import check_inplace
 from numtorch.device import as_device
 from numtorch.dispatch.cost import nbytes, numel, per_output
 from numtorch.dispatch.op import op
@@ -396,10 +397,9 @@ def _nearest(n: int, digits: int) -> int:
     return (low + (rest > half or (rest == half and half and low & 1))) << shift
 
 
-def _within(low: Any, high: Any, d: DType, name: str) -> tuple[int, int]:
-    """The bounds of random integers, checked: ints, in order, and within the range of the type. A floating type rounds: what it
+def _within(low: int, high: int, d: DType, name: str) -> tuple[int, int]:
+    """The bounds of random integers, checked: in order, and within the range of the type. A floating type rounds: what it
     would round to ``high`` is not drawn."""
-    low, high = integer(low, name, "low"), integer(high, name, "high")
     if low >= high:
         raise RuntimeError(f"{name} expects 'from' to be less than 'to', but got from={low} >= to={high}")
     least, largest = _limits(d)
@@ -430,7 +430,7 @@ def randint(low: Any = None, high: Any = None, size: Any = None, *, generator: G
     if high is None:
         low, high = None, low
     d = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
-    low, high = _within(0 if low is None else low, high, d, "randint")
+    low, high = _within(0 if low is None else integer(low, "randint", "low"), integer(high, "randint", "high"), d, "randint")
     y = _integers(low, high, size_of((), integers(size, "randint", "size"), "randint"), generator)
     y = y.to(as_device(device), d)
     return y.requires_grad_(True) if requires_grad else y
@@ -479,6 +479,14 @@ def _lie(x: Tensor, low: float, high: float) -> bool:
     return not values.size or bool(values.min() >= low and values.max() <= high)
 
 
+def _flat(y: Tensor, *given: Tensor) -> Tensor:
+    """Numbers drawn by the parameters ``given``, whose gradients are 0: nothing says how a drawn number moves with them."""
+    for v in given:
+        if v._edge is not None and mode.grad:
+            y = movement.copy(movement.expand_to(v, y.shape), y)
+    return y
+
+
 def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: DType | None = None,
            device: Any = None, out: Any = None) -> Tensor:
     """Numbers of normal distributions with the given means and standard deviations."""
@@ -488,24 +496,17 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Gene
     if isinstance(mean, Tensor) or isinstance(std, Tensor):
         given = [v for v in (mean, std) if isinstance(v, Tensor)]
         shape = movement.common_shape("normal", given)
-        return randn(shape, generator=generator, dtype=given[0].dtype, device=given[0].device) * std + mean
+        y = randn(shape, generator=generator, dtype=given[0].dtype, device=given[0].device)
+        plain_mean, plain_std = (v.detach() if isinstance(v, Tensor) else v for v in (mean, std))
+        return _flat((y * plain_std + plain_mean).to(given[0].dtype), *given)
     shape = size_of((), integers(size, "normal", "size"), "normal")
     return _draw(shape, "normal", float(mean), float(std), dtype, device, generator)
 
 
 def _refill(x: Tensor, distribution: str, first: float, second: float, generator: Generator | None) -> Tensor:
-    from numtorch.autograd.grad_mode import mode
-
     if mode.grad and x._edge is not None:
         check_inplace(x, distribution)
-    y = _draw(x.shape, distribution, first, second, x.dtype, x.device, generator)
-    movement.copy.op.program(x, y, outs=(x,))
-    wrote(x)
-    if mode.grad and x._edge is not None:
-        from numtorch.autograd.inplace import rebase
-
-        rebase(x, None)
-    return x
+    return movement.copy_(x, _draw(x.shape, distribution, first, second, x.dtype, x.device, generator))
 
 
 def normal_(x: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Tensor:
@@ -514,27 +515,27 @@ def normal_(x: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Genera
     return _refill(x, "normal", float(mean), float(std), generator)
 
 
-def uniform_(x: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None) -> Tensor:
-    """Overwrite with uniform numbers in [a, b)."""
+def uniform_(x: Tensor, low: float = 0.0, to: float = 1.0, *, generator: Generator | None = None) -> Tensor:
+    """Overwrite with uniform numbers in [low, to)."""
     if x.dtype.is_floating_point:
         most = dtypes.finfo(x.dtype).max
-        for name, bound in (("from", a), ("to", b)):
+        for name, bound in (("from", low), ("to", to)):
             if not abs(bound) <= most:
                 raise RuntimeError(f"uniform_: {name} is out of bounds for {x.dtype.name}: {bound}")
-        if b - a > most:
-            raise RuntimeError(f"uniform_ expects to - from <= {most:g}, the largest {x.dtype.name}, but found from={a} and to={b}")
-    if b < a:
-        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={a} > to={b}")
-    return _refill(x, "uniform", float(a), float(b) - float(a), generator)
+        if to - low > most:
+            raise RuntimeError(f"uniform_ expects to - from <= {most:g}, the largest {x.dtype.name}, but found from={low} and to={to}")
+    if to < low:
+        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={to}")
+    return _refill(x, "uniform", float(low), float(to) - float(low), generator)
 
 
 _ABSENT: Any = object()
 
 
-def random_(x: Tensor, low: Any = _ABSENT, high: Any = _ABSENT, *, generator: Generator | None = None) -> Tensor:
-    """Overwrite with random integers: from ``low`` up to but not including ``high``; with one number, from 0 up to it.
+def random_(x: Tensor, low: Any = _ABSENT, to: Any = _ABSENT, *, generator: Generator | None = None) -> Tensor:
+    """Overwrite with random integers: from ``low`` up to but not including ``to``; with one number, from 0 up to it.
 
-    Without ``high`` (or with None) up to and including the largest integer of the type; floating types up to the largest below
+    Without ``to`` (or with None) up to and including the largest integer of the type; floating types up to the largest below
     which they hold every integer.
 
     >>> import numtorch as torch
@@ -542,12 +543,13 @@ def random_(x: Tensor, low: Any = _ABSENT, high: Any = _ABSENT, *, generator: Ge
     True
     """
     d = x.dtype
-    if low is _ABSENT:
-        low, high = 0, None
-    elif high is _ABSENT:
-        low, high = 0, low
-    if high is None:
+    if to is _ABSENT:
+        low, to = 0, None if low is _ABSENT else low
+    low = 0 if low is _ABSENT else integer(low, "random_", "from")
+    if to is None:
         high = 1 << _digits(d) if d.is_floating_point else _limits(d)[1] + 1
+    else:
+        high = integer(to, "random_", "to")
     low, high = _within(low, high, d, "random_")
     return movement.copy_(x, _integers(low, high, x.shape, generator).to(x.device, d))
 
@@ -580,7 +582,7 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
     if p is not None:
         return bernoulli_(empty(input.shape, input.dtype, input.device), p, generator=generator)
     u = _draw(input.shape, "uniform", 0.0, 1.0, input.dtype, input.device, generator)
-    return (u < input.detach()).to(input.dtype)
+    return _flat((u < input.detach()).to(input.dtype), input)
 
 
 def bernoulli_(x: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -> Tensor:

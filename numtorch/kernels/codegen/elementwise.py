@@ -122,7 +122,9 @@ def _load(spec: Spec, o: Operand, index: str, base: str = "") -> str:
     return value
 
 
-def _store(target: str, index: str, value: str, d: dtype) -> str:
+def _store(target: str, index: str, value: str, d: dtype, compute: dtype) -> str:
+    if compute.is_floating_point and d.name in ("uint8", "int8", "int16"):
+        value = f"int32({value})"  # a float that a narrow type cannot hold has no value there in LLVM; an integer wraps
     if d.name == "float16":
         value = f"float_to_half(float32({value}))"
     elif d.name == "bfloat16":
@@ -146,7 +148,7 @@ def source(spec: Spec, outputs: list[Expr], device: str = "cpu") -> str:
 
     def loop_body(index: dict[str, str], out_index: list[str]) -> list[str]:
         loads = [f"{variable(o.name)} = {_load(spec, o, index.get(str(n), index[o.walk]))}" for n, o in moving]
-        stores = [_store(t, i, r, d) for t, i, r, d in zip(outs, out_index, results, spec.outputs, strict=True)]
+        stores = [_store(t, i, r, d, spec.compute) for t, i, r, d in zip(outs, out_index, results, spec.outputs, strict=True)]
         return loads + lines + stores
 
     names = [f"{variable(o.name)}_" for o in spec.operands]
@@ -196,7 +198,7 @@ def _rows_cpu(spec: Spec, moving: list, outs: list[str], compute: str, lines: li
     across = [f"{variable(o.name)} = {_load(spec, o, 'i')}" for _, o in moving if o.walk is COLUMN]
     loads = [f"{variable(o.name)} = {_load(spec, o, 'j', variable(o.name).rstrip('_') + '_row' if o.walk is FULL else '')}"
              for _, o in moving if o.walk is not COLUMN]
-    stores = [_store(f"{t.rstrip('_')}_row", "j", r, d) for t, r, d in zip(outs, results, spec.outputs, strict=True)]
+    stores = [_store(f"{t.rstrip('_')}_row", "j", r, d, spec.compute) for t, r, d in zip(outs, results, spec.outputs, strict=True)]
     return ["for i in prange(rows):", *_indent([*text, *across, "for j in range(cols):"]), *_indent([*loads, *lines, *stores], 2)]
 
 
@@ -210,7 +212,7 @@ def _streamed(spec: Spec, moving: list, outs: list[str], compute: str, lines: li
     across = [f"{variable(o.name)} = {_load(spec, o, 'i')}" for _, o in moving if o.walk is COLUMN]
     loads = [f"{variable(o.name)} = {_load(spec, o, 'j', variable(o.name) + '_row')}" for _, o in moving if o.walk is not COLUMN]
     rooms = [f"part{n} = room({out})" for n, out in enumerate(outs)]
-    stores = [_store(f"part{n}", "j", r, d) for n, (r, d) in enumerate(zip(results, spec.outputs, strict=True))]
+    stores = [_store(f"part{n}", "j", r, d, spec.compute) for n, (r, d) in enumerate(zip(results, spec.outputs, strict=True))]
     past = [f"stream(part{n}, {out}, {at}, n)" for n, out in enumerate(outs)]
     body = [*cut, "for j in range(n):", *_indent([*loads, *lines, *stores]), *past]
     if flat:
@@ -260,7 +262,7 @@ def _strided(spec: Spec, moving: list, outs: list[str], compute: str, lines: lis
             loads.append(f"{variable(o.name)} = {_load(spec, o, index, base)}")
     for n, (out, value, d) in enumerate(zip(outs, results, spec.outputs, strict=True)):
         base, index = place(out, "p0", spec.inner[0]) if spec.inplace else place(out, f"q{n}", spec.inner[len(moving) + n])
-        stores.append(_store(base, index, value, d))
+        stores.append(_store(base, index, value, d, spec.compute))
     steps, before = list(dict.fromkeys(steps)), list(dict.fromkeys(before))
     return ["n = sizes[sizes.size - 1]", *steps, "for o in prange(outer):",
             *_indent(_walk(slots, 2) + before + ["for j in range(n):", *_indent(loads + lines + stores)])]

@@ -15,6 +15,7 @@ Other modules import from this package, not from its files.
 
 from numtorch.ops.movement.arguments import shape_args
 from numtorch.ops.movement.copies import (
+    as_type,
     cast,
     clone,
     contiguous,
@@ -93,7 +94,7 @@ from numtorch.ops.movement.views import (
 )
 
 __all__ = [
-    "adjoint", "as_strided", "as_strided_scatter", "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_tensors",
+    "adjoint", "as_strided", "as_strided_scatter", "as_type", "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_tensors",
     "broadcast_to", "cast", "cat", "chunk", "clone", "column_stack", "common_shape", "contiguous", "copy", "copy_", "diag",
     "diag_embed", "diagflat", "diagonal", "diagonal_scatter", "diff", "dsplit", "dstack", "expand", "expand_as",
     "expand_to", "fill", "fill_", "fill_diagonal_", "flatten", "flip", "fliplr", "flipud", "hsplit", "hstack",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from numtorch import dtype as dtypes
-from numtorch._tensor import Tensor, empty, new, shared_storage, view
+from numtorch._tensor import Tensor, alias, empty, new, shared_storage
 from numtorch.arguments import element
 from numtorch.autograd.grad_mode import mode
 from numtorch.autograd.inplace import wrote
@@ -148,6 +148,13 @@ def _(g, x_kind):
     return move(g, x_kind.device)
 
 
+def as_type(x: Tensor, d: dtype) -> Tensor:
+    """The elements in another type; what has no slope, in integers, has no history."""
+    if x._k.dtype is d:
+        return x
+    return cast(x if d.category == dtypes.FLOATING or x._edge is None else alias(x), d)
+
+
 def to(x: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False, copy: bool = False,
        memory_format: Any = None) -> Tensor:
     """The tensor in another dtype, on another device, or like another tensor; itself if nothing changes."""
@@ -166,8 +173,7 @@ def to(x: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blockin
     if device is not None and as_device(device) != x.device:
         y = move(y, as_device(device))
     if dtype is not None and dtype is not x.dtype:
-        dtype = dtypes.as_dtype(dtype)
-        y = y if dtype is x.dtype else cast(y, dtype)
+        y = as_type(y, dtypes.as_dtype(dtype))
     return clone(x) if copy and y is x else y
 
 
@@ -179,8 +185,8 @@ def copy_(x: Tensor, source: Any, non_blocking: bool = False) -> Tensor:
     if isinstance(source, Tensor):
         if source.device != x.device:
             source = to(source, x.device)
-        if not dtypes.can_cast(source.dtype, x.dtype):
-            source = cast(source, x.dtype)
+        if x._k.dtype.category < source._k.dtype.category:
+            source = as_type(source, x._k.dtype)
     return copy.op.inplace(x, (source,), ())
 
 
@@ -196,7 +202,7 @@ def fill_(x: Tensor, value: Any) -> Tensor:
             value = element(value, x._k.dtype)
         else:
             raise TypeError(f"fill_(): argument 'value' must be Number or Tensor, not {given.__name__}")
-    if x._strides is not None and 0 in x._strides and not (mode.grad and (x._edge or getattr(value, "_edge", None))):
+    if x._strides is not None and 0 in x._strides:
         fill.op.inplace(_once(x), (value,), ())
         return x
     return fill.op.inplace(x, (value,), ())
@@ -207,9 +213,11 @@ _PLAIN = 65504.0  # what every floating type holds
 
 def _once(x: Tensor) -> Tensor:
     """Each element in memory once, of a tensor some of whose dimensions repeat them."""
+    from numtorch.ops.movement.views import as_strided
+
     if 0 in x.shape:
         return x
-    return view(x, Size(1 if s == 0 else n for n, s in zip(x.shape, x.strides, strict=True)), x.strides)
+    return as_strided(x, tuple([1 if s == 0 else n for n, s in zip(x.shape, x.strides, strict=True)]), x.strides)
 
 
 def zero_(x: Tensor) -> Tensor:

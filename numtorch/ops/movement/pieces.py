@@ -540,6 +540,9 @@ def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None
     for x in parts:
         if x.ndim != input.ndim:
             raise RuntimeError(f"diff expects prepend or append to be the same dimension as input, but got {x.ndim}D and {input.ndim}D")
+        if any(a != b for i, (a, b) in enumerate(zip(x.shape, input.shape, strict=True)) if i != d):
+            raise RuntimeError("diff expects the shape of tensor to prepend or append to match that of input except along the differencing "
+                               f"dimension {d}, but got {list(x.shape)} and {list(input.shape)}")
     if not n:
         return clone(input)
     y = cat(parts, d) if len(parts) > 1 else input

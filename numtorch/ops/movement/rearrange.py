@@ -74,6 +74,8 @@ def tile(x: Tensor, *dims: Any) -> Tensor:
     >>> torch.tile(torch.tensor([1, 2]), (2,))
     tensor([1, 2, 1, 2])
     """
+    if not dims:
+        raise TypeError("tile() missing 1 required positional argument: 'dims'")
     counts = shape_args(dims, "tile", "dims")
     return repeat(x, (1,) * (x.ndim - len(counts)) + tuple(counts))
 
@@ -214,6 +216,8 @@ def flip(input: Tensor, *dims: Any) -> Tensor:
     tensor([[3, 4],
             [1, 2]])
     """
+    if not dims:
+        raise TypeError("flip() missing 1 required positional argument: 'dims'")
     return flip_dims(input, _flipped(shape_args(dims, "flip", "dims"), len(input.shape)))
 
 

@@ -269,6 +269,8 @@ def block_diag(*tensors: Tensor) -> Tensor:
         from numtorch.ops.creation import zeros
 
         return zeros(1, 0)
+    d = dtypes.result_of([(x.dtype, x.ndim) for x in tensors], [])  # numbers count as such, though they become matrices
+    blocks = [to(x, dtype=d) for x in blocks]
     total, before, rows = sum(x.shape[1] for x in blocks), 0, []
     for x in blocks:
         rows.append(pad_ends(x, (before, total - before - x.shape[1]), 0))
@@ -320,6 +322,8 @@ def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = 
     d, step = wrap_dim(dim, input.ndim, "slice_scatter"), integer(step, "slice_scatter", "step")
     start = None if start is None else integer(start, "slice_scatter", "start")
     end = None if end is None else integer(end, "slice_scatter", "end")
+    if not input.shape:
+        raise IndexError("slice_scatter: slice() cannot be applied to a 0-dim tensor.")
     if step <= 0:
         raise RuntimeError("slice step must be positive")
     first, last, _ = builtins.slice(start, end).indices(input.shape[d])

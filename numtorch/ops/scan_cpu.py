@@ -254,15 +254,31 @@ def multiply_columns(x, out, start, width, n, step):
             multiply_wide(x, out, start + k, n, step)
 
 
+@jit
+def product_gradient_wide(g, x, y, gx, at, n, step):
+    """``product_gradient`` of one line that ends at ``at``, in float64"""
+    s = np.float64(g[U(at)])
+    for _ in range(n - 1):
+        before = at - step
+        gx[U(at)] = y[U(before)] * s
+        s = g[U(before)] + x[U(at)] * s
+        at = before
+    gx[U(at)] = s
+
+
 @jit(parallel=True)
 def product_gradient(g, x, y, gx, outer, n, inner):
-    """gx[j] = y[j - 1] * s[j] with s[j] = g[j] + x[j + 1] * s[j + 1]: the products of what is between; nothing is divided"""
+    """gx[j] = y[j - 1] * s[j] with s[j] = g[j] + x[j + 1] * s[j + 1]: the products of what is between; nothing is divided.
+
+    s may be larger than float32 can hold and still meet a product of 0, or a small one.
+    """
     spans = (inner + COLUMNS - 1) // COLUMNS
     for item in prange(outer * spans):
         i = item // spans
         c = (item - i * spans) * COLUMNS
         width = min(COLUMNS, inner - c)
-        at = (i * n + n - 1) * inner + c
+        end = (i * n + n - 1) * inner + c
+        at = end
         if inner == 1:
             s = g[U(at)]
             for _ in range(n - 1):
@@ -270,20 +286,27 @@ def product_gradient(g, x, y, gx, outer, n, inner):
                 s = g[U(at - 1)] + x[U(at)] * s
                 at -= 1
             gx[U(at)] = s
+            if left(s):
+                product_gradient_wide(g, x, y, gx, end, n, 1)
             continue
         s_row = np.empty(width, x.dtype)
         for k in range(width):
             s_row[k] = g[U(at + k)]
-        for j in range(n - 1, -1, -1):
+        for _ in range(n - 1):
             before = at - inner
             for k in range(width):
                 s = s_row[k]
-                if j > 0:
-                    gx[U(at + k)] = y[U(before + k)] * s
-                    s_row[k] = g[U(before + k)] + x[U(at + k)] * s
-                else:
-                    gx[U(at + k)] = s
+                gx[U(at + k)] = y[U(before + k)] * s
+                s_row[k] = g[U(before + k)] + x[U(at + k)] * s
             at = before
+        for k in range(width):
+            gx[U(at + k)] = s_row[k]
+        gone = 0
+        for k in range(width):
+            gone += left(s_row[k])
+        for k in range(width if gone else 0):
+            if left(s_row[k]):
+                product_gradient_wide(g, x, y, gx, end + k, n, inner)
 
 
 @jit(parallel=True)

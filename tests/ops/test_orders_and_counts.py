@@ -223,6 +223,13 @@ def test_scans_come_back_into_the_range_of_float32(shape, dim):
             np.testing.assert_allclose(found.numpy(), exact.astype(np.float32), rtol=1e-5)
 
 
+@pytest.mark.parametrize("copies", [1, 3])
+def test_gradients_of_products_come_back_into_the_range_of_float32(copies):
+    x = numtorch.tensor([[2.0, 0.0, 1e30, 1e30, 1e30]] * copies).T.contiguous().requires_grad_()
+    numtorch.cumprod(x, 0).sum().backward()
+    assert x.grad[2:].tolist() == [[0.0] * copies] * 3
+
+
 def test_a_row_whose_norm_is_nan_is_not_limited():
     w = numtorch.tensor([[3.0, 4.0], [1.0, np.nan], [0.3, 0.4]])
     rows = numtorch.nn.functional.embedding(numtorch.tensor([0, 1, 2]), w, max_norm=0.5)

@@ -330,7 +330,11 @@ def is_meta(self: Tensor) -> bool:
 @_property
 def T(self: Tensor) -> Tensor:
     """Dimensions reversed."""
-    return movement.permute(self, tuple(range(self.ndim - 1, -1, -1)))
+    n = len(self.shape)
+    return movement.permute(self, _REVERSED[n] if n < 9 else tuple(range(n - 1, -1, -1)))
+
+
+_REVERSED = [tuple(range(n - 1, -1, -1)) for n in range(9)]
 
 
 @_property
@@ -380,6 +384,7 @@ def __contains__(self: Tensor, value: Any) -> bool:
 
 
 _TYPES = dtypes.dtype, builtins.type
+_SEQUENCES = tuple, list
 
 
 @_method
@@ -390,9 +395,15 @@ def view(self: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Tens
     >>> torch.ones(2).view(torch.int32), torch.zeros(2, 3).view(torch.uint8).shape
     (tensor([1065353216, 1065353216], dtype=torch.int32), torch.Size([2, 12]))
     """
+    if size is dtype:  # neither is given
+        for n in shape:
+            if n.__class__ is not builtins.int:
+                break
+        else:
+            return movement.view_as_shape(self, shape)
     if size is not None:
         shape = (size,)
-    elif dtype is not None or (len(shape) == 1 and isinstance(shape[0], _TYPES)):
+    elif dtype is not None or isinstance(shape[0], _TYPES):
         return movement.view_bits(self, dtypes.as_dtype(shape[0] if dtype is None else dtype))
     return movement.view_as_shape(self, movement.shape_args(shape, "view"))
 
@@ -415,7 +426,7 @@ _plain_permute = movement.permute
 @_method
 def permute(self: Tensor, *dims: Any) -> Tensor:
     """Dimensions in another order."""
-    return _plain_permute(self, dims[0] if len(dims) == 1 and isinstance(dims[0], tuple | list) else dims)
+    return _plain_permute(self, dims[0] if len(dims) == 1 and isinstance(dims[0], _SEQUENCES) else dims)
 
 
 # --- values out ---------------------------------------------------------------------------------------------

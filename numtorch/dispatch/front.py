@@ -16,6 +16,7 @@ from __future__ import annotations
 import linecache
 import types
 from collections.abc import Callable
+from textwrap import indent
 from typing import Any
 
 import numpy as np
@@ -395,11 +396,15 @@ def _structured(op: Any) -> Callable:
         passed = ", ".join([*names, *params[:positional], *named])
         written = f"    if out is not None:\n        return _into(out, _op.out, _op.call, {passed})\n"
         env["_into"] = into
-    text = f"""def {op.name.replace('.', '_')}({order}):
-{written}{_checks(op)}    try:
+    chosen = f"""    try:
         _launch = _memo[{lookup}]
     except (KeyError, AttributeError, TypeError):
-        return _first(({values}), ({extra}))
+        return _first(({values}), ({extra}))"""
+    if op.direct and len(names) == 1:  # its body is all there is to choose
+        chosen = f"    if {names[0]}.__class__ is _Tensor:\n        _launch = _body\n    else:\n{indent(chosen, '    ')}"
+        env |= {"_Tensor": Tensor, "_body": op.body}
+    text = f"""def {op.name.replace('.', '_')}({order}):
+{written}{_checks(op)}{chosen}
     _y = _launch({given})
     if ({edge}) and _mode.grad and _op.gradient is not None:
         _record({', '.join(names)}, ({extra}), _y)

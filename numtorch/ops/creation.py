@@ -84,11 +84,12 @@ def tensor(data: Any, *, dtype: DType | None = None, device: Any = None, require
         t = data.detach().clone().to(data.device if device is None else device, data.dtype if dtype is None else dtype)
         return _finish(t, requires_grad)
     d = None if dtype is None else dtypes.as_dtype(dtype)
-    a = data if isinstance(data, np.ndarray | np.generic) else _array(data, d)
+    given = isinstance(data, _ARRAYS)
+    a = data if given else _array(data, d)
     if a.dtype.kind not in "biuf":
         raise TypeError(f"can't convert np.ndarray of type {a.dtype} to a tensor")
     if d is None:
-        if a.dtype.kind == "f" and not isinstance(data, np.ndarray | np.generic) and not _holds_numpy(data):
+        if a.dtype.kind == "f" and not given and not isinstance(_innermost(data), _ARRAYS):
             d = dtypes.get_default_dtype()
         else:
             d = dtypes.from_numpy_dtype(a.dtype)
@@ -105,6 +106,9 @@ def tensor(data: Any, *, dtype: DType | None = None, device: Any = None, require
     return _finish(t, requires_grad)
 
 
+_ARRAYS = np.ndarray, np.generic
+
+
 def _check_range(a: np.ndarray | np.generic, d: DType) -> None:
     """RuntimeError for a number that an integer type cannot hold."""
     if not a.size or (d is dtypes.int64 and a.dtype.kind in "bi"):
@@ -114,11 +118,11 @@ def _check_range(a: np.ndarray | np.generic, d: DType) -> None:
         element(number, d)
 
 
-def _holds_numpy(data: Any) -> bool:
-    """Whether nested sequences begin with a NumPy scalar or array, whose type then counts."""
+def _innermost(data: Any) -> Any:
+    """What nested sequences begin with."""
     while isinstance(data, list | tuple) and data:
         data = data[0]
-    return isinstance(data, np.generic | np.ndarray)
+    return data
 
 
 def _array(data: Any, d: DType | None = None) -> np.ndarray:
@@ -132,25 +136,26 @@ def _array(data: Any, d: DType | None = None) -> np.ndarray:
         raise ValueError(f"tensor: expected nested sequences of equal lengths at each depth ({e})") from None
     except OverflowError as e:
         raise RuntimeError(f"tensor: {e}") from None
+    kind = a.dtype.kind
     if a.size == 0 and not isinstance(data, np.ndarray):
-        a = a.astype(dtypes.get_default_dtype().compute)
-    if a.dtype.kind == "O" and all(isinstance(v, int | float | np.number | np.bool_) for v in a.flat):
+        return a.astype(dtypes.get_default_dtype().compute)
+    if kind == "O" and all(isinstance(v, int | float | np.number | np.bool_) for v in a.flat):
         if d is None or not d.is_floating_point:
             raise _too_long(a.flat, d)
         try:
             return a.astype(np.float64)
         except OverflowError as e:
             raise OverflowError(f"tensor: {e}") from None
-    if a.dtype.kind == "f" and a.size and float(np.abs(a).max()) >= 2.0**63 and (d is None or not d.is_floating_point):
+    if kind == "f" and (d is None or not d.is_floating_point) and isinstance(_innermost(data), int):
         whole = np.array(data, object)  # NumPy makes floats of integers on both sides of 2**63
         if all(isinstance(v, int) for v in whole.flat):
             raise _too_long(whole.flat, d)
-    if a.dtype.kind in "OSUV":
+    if kind in "OSUV":
         found = next((type(v) for v in a.flat if not isinstance(v, int | float | np.number | np.bool_)), type(a.flat[0]))
         if issubclass(found, str | bytes):
             raise TypeError(f"new(): invalid data type '{found.__name__}'")
         raise RuntimeError(f"Could not infer dtype of {found.__name__}")
-    if a.dtype.kind == "u" and a.dtype.itemsize == 8 and (d is None or not d.is_floating_point):
+    if kind == "u" and a.dtype.itemsize == 8 and (d is None or not d.is_floating_point):
         raise _too_long(a.flat, d)
     return a
 
@@ -223,6 +228,8 @@ def _filled(shape: Size, value: Any, d: DType, where: Any, requires_grad: bool) 
 
 def _fill_value(value: Any, d: DType | None, name: str) -> tuple[Any, DType]:
     """A number that ``full`` was given, checked, and the type of the result."""
+    if value.__class__ is float and d is None and -65504.0 <= value <= 65504.0:  # what every floating type holds
+        return value, dtypes.get_default_dtype()
     if isinstance(value, Tensor) and not value.shape:
         value = value.item()
     if not isinstance(value, bool | int | float | np.number | np.bool_):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+from functools import cache
 from math import ceil
 from typing import Any
 
@@ -372,11 +373,13 @@ def _integers(low: int, high: int, shape: Size, generator: Generator | None) -> 
     return y
 
 
+@cache
 def _digits(d: DType) -> int:
     """Binary digits of an integer that a floating type holds exactly."""
     return 1 - int(math.log2(dtypes.finfo(d).eps))
 
 
+@cache
 def _limits(d: DType) -> tuple[int, int]:
     """The integers within the range of a type."""
     if d is dtypes.bool:
@@ -430,9 +433,13 @@ def randint(low: Any = None, high: Any = None, size: Any = None, *, generator: G
     if high is None:
         low, high = None, low
     d = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
-    low, high = _within(0 if low is None else integer(low, "randint", "low"), integer(high, "randint", "high"), d, "randint")
-    y = _integers(low, high, size_of((), integers(size, "randint", "size"), "randint"), generator)
-    y = y.to(as_device(device), d)
+    low = 0 if low is None else integer(low, "randint", "low")
+    high = integer(high, "randint", "high")
+    if d is not dtypes.int64 or low >= high:
+        low, high = _within(low, high, d, "randint")
+    y = _integers(low, high, size_of((), size if isinstance(size, tuple) else integers(size, "randint", "size"), "randint"), generator)
+    if d is not dtypes.int64 or device is not None:
+        y = y.to(as_device(device), d)
     return y.requires_grad_(True) if requires_grad else y
 
 

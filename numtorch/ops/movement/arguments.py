@@ -5,10 +5,12 @@ from __future__ import annotations
 from numtorch.arguments import integers
 from numtorch.storage import Size
 
+SEQUENCES = tuple, list
+
 
 def shape_args(args: tuple, op: str, name: str = "size") -> tuple:
     """``f(2, 3)`` and ``f((2, 3))`` alike: a tuple of Python ints, which memos may be keyed by; TypeError for all else."""
-    if len(args) == 1 and isinstance(args[0], tuple | list):
+    if len(args) == 1 and isinstance(args[0], SEQUENCES):
         args = args[0] if type(args[0]) is Size else tuple(args[0])
     for n in args:
         if type(n) is not int:

@@ -18,6 +18,7 @@ from numtorch.dispatch.program import shared_from
 from numtorch.dtype import dtype
 from numtorch.errors import OutOfMemoryError
 from numtorch.kernels import registry, threads
+from numtorch.ops.movement.arguments import SEQUENCES
 from numtorch.ops.movement.copies import clone, copy_, to
 from numtorch.ops.movement.copies_cpu import MOVED, join, place, planes
 from numtorch.ops.movement.launching import Plan, ready, remember
@@ -459,14 +460,14 @@ dsplit = _split_along(2, 3, "dsplit", """``tensor_split`` along the third dimens
 
 def _listed(tensors: Any, op: str) -> list[Tensor]:
     """The tensors to be joined; an error unless there are some, and nothing else."""
-    if not isinstance(tensors, tuple | list):
+    if not isinstance(tensors, SEQUENCES):
         raise TypeError(f"{op}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}")
     if not tensors:
         raise RuntimeError(f"{op} expects a non-empty TensorList")
-    for i, x in enumerate(tensors):
+    for x in tensors:
         if not isinstance(x, Tensor):
-            raise TypeError(f"{op}(): expected Tensor as element {i} in argument 0, but got {type(x).__name__}")
-    return list(tensors)
+            raise _no_tensor(op, list(tensors))
+    return tensors if tensors.__class__ is list else list(tensors)
 
 
 def hstack(tensors: Any, *, out: Any = None) -> Tensor:

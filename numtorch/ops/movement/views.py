@@ -11,7 +11,7 @@ from functools import lru_cache
 from math import prod
 from typing import Any
 
-from numtorch._tensor import Tensor, geometry, new, placed, reshaped, shared_storage, view
+from numtorch._tensor import Tensor, geometry, new, placed, reshaped, shared_storage
 from numtorch.arguments import dimensions, integer
 from numtorch.autograd.grad_mode import mode
 from numtorch.autograd.inplace import check_inplace, wrote
@@ -38,19 +38,29 @@ from numtorch.storage import (
 def as_strided(x, size: tuple, stride: tuple, storage_offset: int | None = None):
     """A view with the given sizes, strides and offset into the storage."""
     start = x._offset if storage_offset is None else storage_offset
+    shape, strides, n, reach = _strided(size, stride)
+    if start < 0:
+        raise RuntimeError(f"as_strided: storage offset {start} may not be negative")
+    if reach < 0:
+        start = min(start, x._offset)  # nothing is read, wherever it begins
+    data = x._buf if x._storage is FRESH else x._storage.data
+    if data is not None and start + reach >= data.size and reach >= 0:
+        raise RuntimeError(f"as_strided: sizes {list(size)}, strides {list(stride)}, storage offset {start} are out of bounds "
+                           f"for storage of size {data.size}")
+    t = placed(x, (shape, strides, n, start - x._offset))
+    if data is not None:  # the view may reach further than x does
+        t._buf = data[start : start + n] if strides is None else data[start:]
+    return t
+
+
+@lru_cache(maxsize=4096)
+def _strided(size: tuple, stride: tuple) -> tuple:
+    """The geometry, and how far the last element is from the first; -1 if there is none."""
     if len(size) != len(stride):
         raise RuntimeError(f"as_strided: mismatch in length of strides {list(stride)} and shape {list(size)}")
-    if min(size, default=0) < 0 or min(stride, default=0) < 0 or start < 0:
-        raise RuntimeError(f"as_strided: sizes {list(size)}, strides {list(stride)} and storage offset {start} may not be negative")
-    if 0 in size:
-        start = min(start, x._offset)  # nothing is read, wherever it begins
-    else:
-        data = x._buf if x._storage is FRESH else x._storage.data
-        last = start + sum([(n - 1) * s for n, s in zip(size, stride, strict=True)])
-        if data is not None and last >= data.size:
-            raise RuntimeError(f"as_strided: sizes {list(size)}, strides {list(stride)}, storage offset {start} are out of bounds "
-                               f"for storage of size {data.size}")
-    return view(x, size, stride, start - x._offset)
+    if min(size, default=0) < 0 or min(stride, default=0) < 0:
+        raise RuntimeError(f"as_strided: sizes {list(size)} and strides {list(stride)} may not be negative")
+    return geometry(size, stride, -1 if 0 in size else sum([(n - 1) * s for n, s in zip(size, stride, strict=True)]))
 
 
 @as_strided.vjp
@@ -164,7 +174,11 @@ def reshape(x: Tensor, *shape: Any) -> Tensor:
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
-    target = _filled(x.shape, shape_args(shape, "reshape", "shape"), "reshape")
+    for n in shape:
+        if n.__class__ is not int:
+            shape = shape_args(shape, "reshape", "shape")
+            break
+    target = _filled(x.shape, shape, "reshape")
     if not x._k.contiguous and view_strides(x.shape, x.strides, target) is None:
         x = clone(x)
     return view_as_shape(x, target)
@@ -269,7 +283,11 @@ expand_to.op.backward_name = "ExpandBackward0"
 
 def expand(x: Tensor, *shape: Any) -> Tensor:
     """Dimensions of size 1 repeated without copying; -1 keeps a size."""
-    return expand_to(x, shape_args(shape, "expand"))
+    for n in shape:
+        if n.__class__ is not int:
+            shape = shape_args(shape, "expand")
+            break
+    return expand_to(x, shape)
 
 
 def expand_as(x: Tensor, other: Tensor) -> Tensor:
@@ -285,6 +303,13 @@ def broadcast_to(x: Tensor, *size: Any) -> Tensor:
     tensor([[1, 2],
             [1, 2]])
     """
+    shape = size[0] if len(size) == 1 and size[0].__class__ is not int else size
+    if shape.__class__ is tuple:
+        for n in shape:
+            if n.__class__ is not int:
+                break
+        else:
+            return expand_to(x, shape)
     return expand_to(x, shape_args(size, "broadcast_to"))
 
 
@@ -475,7 +500,8 @@ def unsqueeze_(x: Tensor, dim: int) -> Tensor:
 def narrow(x: Tensor, dim: int, start: Any, length: int) -> Tensor:
     """``length`` elements from ``start`` along ``dim``."""
     dim = wrap_dim(dim, x.ndim, "narrow")
-    start, length = integer(start, "narrow", "start"), integer(length, "narrow", "length")
+    if start.__class__ is not int or length.__class__ is not int:
+        start, length = integer(start, "narrow", "start"), integer(length, "narrow", "length")
     if not x.shape:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
     n = x.shape[dim]

@@ -350,8 +350,9 @@ for _device in ("cpu", "cuda"):
 
 def _row(name: str, x: Tensor, normalized_shape: Any, weight: Tensor | None, bias: Tensor | None = None) -> int:
     """Elements of a row; an error unless the input ends in ``normalized_shape``."""
-    given = (normalized_shape,) if isinstance(normalized_shape, int) else normalized_shape
-    shape = integers(given, name, "normalized_shape")
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else normalized_shape
+    if shape.__class__ is not tuple or len(shape) != 1 or shape[0].__class__ is not int:
+        shape = integers(shape, name, "normalized_shape")
     return _row_length(name, x.shape, shape, None if weight is None else weight.shape, None if bias is None else bias.shape)
 
 

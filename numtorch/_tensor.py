@@ -32,6 +32,7 @@ class Tensor:
         _storage, _offset: the shared buffer, and where this tensor begins in it.
         _edge: where its gradient goes: None, a Leaf, a Node, or an Output of a node with several.
         _base: the tensor of which this one is a view.
+        _guard: of a base that stands between a tensor and its view by a custom function: why such a view may not be written to.
     """
 
     shape: Size
@@ -43,6 +44,7 @@ class Tensor:
     _edge: Any = None
     _grad: Tensor | None = None
     _base: Tensor | None = None
+    _guard: str | None = None
 
     @property
     def dtype(self) -> dtype:
@@ -191,6 +193,12 @@ def reshaped(x: Tensor, shape: Size) -> Tensor:
     if mode.grad:
         _remember(storage, t)
     return t
+
+
+def fresh(x: Tensor) -> Tensor:
+    """``x`` itself, seen from elsewhere as a result and not as a view: nobody else holds what it is a view of."""
+    x._base = None
+    return x
 
 
 def alias(x: Tensor) -> Tensor:

@@ -54,6 +54,7 @@ def text() -> str:
              "    _edge: Any",
              "    _grad: Tensor | None",
              "    _base: Tensor | None",
+             "    _guard: builtins.str | None",
              "    grad: Tensor | None",
              "    data: Tensor",
              "    requires_grad: builtins.bool",

@@ -6,6 +6,7 @@ Nothing is computed here. A method is either an op's function itself, or says in
 from __future__ import annotations
 
 import builtins
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,7 +16,8 @@ from numtorch import dtype as dtypes
 from numtorch import printing
 from numtorch._tensor import Tensor, alias, as_ndarray
 from numtorch.autograd import graph
-from numtorch.autograd.grad_mode import _Setting
+from numtorch.autograd.grad_mode import _Setting, mode
+from numtorch.autograd.inplace import in_graph, single
 from numtorch.device import as_device
 from numtorch.dispatch.op import OPS, ElementwiseOp, array_operand
 from numtorch.ops import (
@@ -150,7 +152,8 @@ Tensor.__hash__ = object.__hash__
 
 _NOT_INPLACE = {"scaled_difference", "scaled_exp", "squared_error", "clone", "copy", "fill", "clamp_both", "add_multiple", "rsub", "rdiv",
                 "plus_product", "plus_quotient", "trunc_quotient", "trunc_divide", "bits_and", "bits_or", "bits_xor", "bits_not",
-                "celu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "prelu", "softshrink", "threshold"}
+                "celu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "prelu", "softshrink", "threshold",
+                "isfinite", "isinf", "isnan", "normal_cdf", "gelu_tanh"}
 
 
 def _inplace(o: ElementwiseOp) -> Callable:
@@ -185,6 +188,8 @@ Tensor.__imod__ = Tensor.remainder_
 
 def _overwriting(name: str, fn: Callable) -> None:
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if not self._k.contiguous:
+            single(self, name)
         since = tick()
         return indexing.overwrite(self, fn(self, *args, **kwargs), since, name)
 
@@ -690,16 +695,21 @@ def _get_requires_grad(self: Tensor) -> bool:
 
 
 def _set_requires_grad(self: Tensor, value: bool) -> None:
+    if value.__class__ is not bool:
+        raise RuntimeError(f"requires_grad must be a bool, not {value.__class__.__name__}")
+    edge = self._edge
     if value:
-        if self._edge is None:
-            leaf = movement.requires_grad_edge(self)
+        if edge is None:
+            leaf = self.__dict__.pop("_rests", None) or movement.requires_grad_edge(self)
             leaf.grad = self._grad
             self._edge = leaf
-    elif self._edge is not None:
-        if not isinstance(self._edge, graph.Leaf):
+    elif edge is not None:
+        if edge.__class__ is not graph.Leaf:
             raise RuntimeError("you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
                                "in a subgraph that doesn't require differentiation use var_no_grad = var.detach().")
-        self._grad = self._edge.grad
+        self._grad = edge.grad
+        if edge.hooks or edge.after:
+            self._rests = edge  # hooks stay with the tensor
         self._edge = None
 
 
@@ -716,24 +726,37 @@ def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
 def _get_grad(self: Tensor) -> Tensor | None:
     """The accumulated gradient of a leaf (or of a tensor with ``retain_grad``); None before backward."""
     edge = self._edge
-    return edge.grad if isinstance(edge, graph.Leaf) else self._grad
+    if edge.__class__ is graph.Leaf:
+        return edge.grad
+    if edge is not None and self._grad is None and "_retains" not in self.__dict__:
+        warnings.warn("The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be populated "
+                      "during autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf Tensor, use "
+                      ".retain_grad() on the non-leaf Tensor.", stacklevel=2)
+    return self._grad
 
 
 def _set_grad(self: Tensor, g: Tensor | None) -> None:
     if g is not None:
         if not isinstance(g, Tensor):
             raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {g.__class__.__name__}")
-        if g.shape != self.shape:
-            raise RuntimeError(f"assigned grad has data of a different size: {list(g.shape)} for a tensor of {list(self.shape)}")
-        if g.dtype is not self.dtype:
-            raise RuntimeError(f"assigned grad has data of a different type: {g.dtype.name} for a tensor of {self.dtype.name}")
-    if isinstance(self._edge, graph.Leaf):
+        if g is self:
+            raise RuntimeError("can't assign Variable as its own grad; assign a copy, x.detach().clone()")
+        for what, ours, theirs in (("of size", list(self.shape), list(g.shape)), ("with dtype", self.dtype.name, g.dtype.name),
+                                   ("with device", self.device, g.device)):
+            if ours != theirs:
+                raise RuntimeError(f"attempting to assign a gradient {what} '{theirs}' to a tensor {what} '{ours}'. Please ensure that the "
+                                   "gradient and the tensor have the same size, dtype and device")
+    if self._edge.__class__ is graph.Leaf:
         self._edge.grad = g
     else:
         self._grad = g
 
 
-Tensor.grad = property(_get_grad, _set_grad)
+def _delete_grad(self: Tensor) -> None:
+    _set_grad(self, None)
+
+
+Tensor.grad = property(_get_grad, _set_grad, _delete_grad)
 
 
 @_method
@@ -759,8 +782,10 @@ def detach(self: Tensor) -> Tensor:
 @_method
 def detach_(self: Tensor) -> Tensor:
     """Take this tensor out of its graph."""
-    if self._base is not None and self._edge is not None:
+    if self._base is not None and in_graph(self):
         raise RuntimeError("Can't detach views in-place. Use detach() instead.")
+    if self._edge.__class__ is graph.Leaf:
+        self.requires_grad = False
     self._edge = None
     return self
 
@@ -773,7 +798,15 @@ def _get_data(self: Tensor) -> Tensor:
 
 
 def _set_data(self: Tensor, value: Tensor) -> None:
+    if not isinstance(value, Tensor):
+        raise TypeError(f"Variable data has to be a tensor, but got {value.__class__.__name__}")
     source = alias(value)
+    if self._edge is not None:
+        if not source.dtype.is_floating_point:
+            raise RuntimeError(f"data set to a tensor that requires gradients must be floating point, not {source.dtype.name}")
+        if self._edge.__class__ is not graph.Leaf and source.shape != self.shape:
+            raise RuntimeError(f"data of shape {list(source.shape)} set to a computed tensor of shape {list(self.shape)}: gradients would "
+                               "not fit what it was computed from; use .detach() for a tensor of its own")
     movement.set_like(self, source.shape, source)
 
 
@@ -794,7 +827,8 @@ def retain_grad(self: Tensor) -> None:
     def keep(g: Tensor) -> None:
         x = mine()
         if x is not None:
-            x._grad = g.detach().clone() if x._grad is None else x._grad + g.detach()
+            g = g if mode.grad else g.detach()  # with create_graph, gradients of gradients go through it
+            x._grad = g.clone() if x._grad is None else x._grad + g
 
     keep.last = True
     self._retains = register_hook(self, keep)
@@ -821,11 +855,8 @@ def register_hook(self: Tensor, hook: Callable) -> Any:
 
     def run(g: Any) -> Any:
         if slot is None:
-            return hook(g)
-        if g[slot] is None:
-            return None
-        result = hook(g[slot])
-        return g if result is None else [*g[:slot], result, *g[slot + 1 :]]
+            return graph.hooked(hook, g)
+        return None if g[slot] is None else [*g[:slot], graph.hooked(hook, g[slot]), *g[slot + 1 :]]
 
     run.last = getattr(hook, "last", False)
     handle = graph.RemovableHandle(node.pre_hooks, run)

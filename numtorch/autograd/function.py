@@ -197,14 +197,48 @@ class Function:
                 raw = cls.forward(ctx, *args, **kwargs)
         outputs = raw if isinstance(raw, tuple) else (raw,)
         recording = mode.grad and any(ctx.needs_input_grad)
-        outputs = _record(cls, ctx, args, edges, outputs, isinstance(raw, tuple)) if recording else _outside(ctx, args, outputs)
+        outputs = _record(cls, ctx, args, edges, outputs, isinstance(raw, tuple)) if recording else _outside(cls, ctx, args, outputs)
         return outputs if isinstance(raw, tuple) else outputs[0]
 
 
-def _outside(ctx: FunctionCtx, args: tuple, outputs: tuple) -> tuple:
-    """Results where nothing is recorded: an input that comes back unchanged does so as another tensor."""
+def _outside(cls: type[Function], ctx: FunctionCtx, args: tuple, outputs: tuple) -> tuple:
+    """Results where nothing is recorded: an input that comes back unchanged does so as a view of itself."""
+    from numtorch.autograd.inplace import check_inplace, wrote
+
+    for t in ctx._dirty:
+        if mode.grad:
+            check_inplace(t, cls.__name__)
+        wrote(t)
     same = {id(a) for a in args} - {id(t) for t in ctx._dirty}
-    return tuple([_tensor.alias(y) if isinstance(y, _tensor.Tensor) and id(y) in same else y for y in outputs])
+    return tuple([_tensor.placed(y, (y.shape, y._strides, y.shape.numel(), 0)) if isinstance(y, _tensor.Tensor) and id(y) in same else y
+                  for y in outputs])
+
+
+GUARD = ("This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic to handle "
+         "view+inplace would override the custom backward associated with the custom Function, leading to incorrect gradients. This "
+         "behavior is forbidden. You can fix this by cloning the output of the custom Function.")
+
+
+def _is_view_of(y: _tensor.Tensor, x: _tensor.Tensor) -> bool:
+    return y._base is not None and (y._base is x or y._base is x._base)
+
+
+def _guarded(y: _tensor.Tensor, args: tuple, edge: Any, node: FunctionNode) -> _tensor.Tensor:
+    """A result with its edge: another tensor, if y is an input or has a place in another graph. Of a view of an input, writes are
+    refused, to it and to views of it: they would have to change the input's history past the function's own gradient.
+    """
+    source = next((a for a in args if isinstance(a, _tensor.Tensor) and (y is a or _is_view_of(y, a))), None)
+    if source is None and y._base is None and y._edge is None:
+        y._edge = edge
+        return y
+    t = _tensor.alias(y)
+    t._edge = edge
+    if source is not None:
+        root = source if source._base is None else source._base
+        t._base = between = _tensor.alias(y)
+        between._edge, between._guard, between._base = node, GUARD, root if root._guard is None else root._base
+        _tensor._remember(_tensor.shared_storage(y), t)
+    return t
 
 
 def _record(cls: type[Function], ctx: FunctionCtx, args: tuple, edges: tuple, raw: tuple, several: bool) -> tuple:
@@ -237,9 +271,7 @@ def _record(cls: type[Function], ctx: FunctionCtx, args: tuple, edges: tuple, ra
             if id(y) in dirty:
                 rebase(y, edge)
             else:
-                # An input that comes back as it is, or a view of one, must not change its own history.
-                y = _tensor.alias(y) if id(y) in given or y._base is not None or y._edge is not None else y
-                y._edge = edge
+                y = _guarded(y, args, edge, node)
         results.append(y)
     return tuple(results)
 

@@ -163,6 +163,21 @@ class Output:
         self.node, self.slot = node, slot
 
 
+class _Refusal:
+    """The op of nodes through which no gradient may go."""
+
+    name = backward_name = "refused"
+
+    @staticmethod
+    def pull(node: Node, g: Any, create: bool) -> tuple:
+        raise RuntimeError(node.params[0])
+
+
+def refusal(message: str) -> Node:
+    """A node whose gradient is a RuntimeError with this message."""
+    return Node(_Refusal, (), (), (message,))
+
+
 class RemovableHandle:
     """Removes a hook; also usable as a context manager."""
 
@@ -393,16 +408,27 @@ def _ancestors(roots: list, capture: dict) -> set:
 
 def _run_hooks(hooks: list, g: Any) -> Any:
     for hook in tuple(hooks):
-        result = hook(g)
-        if result is None:
-            continue
-        if type(g) is not list:
-            if not isinstance(result, _tensor.Tensor):
-                raise TypeError(f"expected Tensor or None, but hook {hook!r} returned {type(result).__name__}")
-            if result.shape != g.shape:
-                raise RuntimeError(f"hook {hook!r} has changed the size of value: {list(g.shape)} to {list(result.shape)}")
-        g = result
+        if type(g) is list:  # of a node with several outputs
+            result = hook(g)
+            g = g if result is None else result
+        else:
+            g = hooked(hook, g)
     return g
+
+
+def hooked(hook: Callable, g: Any) -> Any:
+    """The gradient after a hook has seen it: what it returns, if that has the gradient's size and type."""
+    result = hook(g)
+    if result is None:
+        return g
+    if not isinstance(result, _tensor.Tensor):
+        raise TypeError(f"expected Tensor or None, but hook {hook!r} returned {type(result).__name__}")
+    if result.shape != g.shape:
+        raise RuntimeError(f"hook {hook!r} has changed the size of value: {list(g.shape)} to {list(result.shape)}")
+    if result._k.dtype is not g._k.dtype or result._k.device != g._k.device:
+        raise RuntimeError(f"hook {hook!r} has changed the type of value (was {g.dtype.name} on {g.device}, got {result.dtype.name} on "
+                           f"{result.device})")
+    return result
 
 
 def _accumulate(leaf: Leaf, g: Any, create: bool, owned: bool) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from math import prod
 from typing import Any
 
+import numpy as np
+
 from numtorch._tensor import Tensor, alias, shared_storage
+from numtorch.autograd.grad_mode import mode
 from numtorch.autograd.graph import Leaf, Output
 from numtorch.storage import FRESH, tick
 
@@ -24,6 +29,8 @@ def check_inplace(x: Tensor, op: str) -> None:
     base = x._base
     if base is None or base._edge is None:
         return
+    if base._guard is not None:
+        raise RuntimeError(f"{op}_: a view is being modified inplace. {base._guard}")
     if type(base._edge) is Leaf:
         raise RuntimeError(f"a view of a leaf Variable that requires grad is being used in an in-place operation ({op}_). "
                            "Do it under torch.no_grad(), or clone() first.")
@@ -34,22 +41,45 @@ def check_inplace(x: Tensor, op: str) -> None:
                            "both outside (if you want the inplace to be tracked).")
 
 
+def in_graph(x: Tensor) -> bool:
+    """Whether a write to ``x`` concerns a graph: its own, or that of the tensor of which it is a view, made under ``no_grad`` or not."""
+    return x._edge is not None or ((base := x._base) is not None and base._edge is not None)
+
+
+def recorded(x: Tensor, name: str, *values: Any) -> bool:
+    """Whether a write to ``x`` of what is computed from ``values`` goes into the graph; RuntimeError where it may not.
+
+    Tensors of integers are in no graph, whatever is written to them.
+    """
+    if not mode.grad or not x._k.dtype.is_floating_point:
+        return False
+    if not in_graph(x) and not any(isinstance(t, Tensor) and t._edge is not None for t in values):
+        return False
+    check_inplace(x, name.removesuffix("_"))
+    return True
+
+
 def rebase(x: Tensor, edge: Any) -> None:
     """After an in-place op: ``x`` has the history ``edge``, and so has everything that shares its memory."""
     from numtorch.ops import movement
 
-    base = x._base
-    if base is None:
-        x._edge = edge
+    if x._base is None:
+        regraft(x, edge)
         movement.refresh_views(x)
     else:
         part = alias(x)
         part._edge = edge
-        movement.write_history(base, part, x)
-    if "_retains" in x.__dict__ and x._edge is not None:  # ``grad`` is to be the gradient of what x is now
+        movement.write_history(x._base, part, x)
+
+
+def regraft(x: Tensor, edge: Any) -> None:
+    """Give ``x`` another edge. With ``retain_grad``, ``grad`` is to be the gradient of what x is from now on."""
+    x._edge = edge
+    if "_retains" in x.__dict__:
         x._retains.remove()
         del x._retains
-        x.retain_grad()
+        if edge is not None:
+            x.retain_grad()
 
 
 def snapshot(x: Tensor) -> Tensor:
@@ -73,20 +103,80 @@ def same_memory(a: Tensor, b: Tensor) -> bool:
     return a is b or (a._storage is b._storage and a._storage is not FRESH)
 
 
-def apart(x: Tensor, tensors: tuple) -> tuple:
-    """The operands of a write to ``x``: copies of those that overlap it other than element for element.
+def apart(x: Tensor, tensors: tuple, name: str = "") -> tuple:
+    """The operands of a write to ``x``, which may not hold one element twice: copies of those that overlap x other than element
+    for element.
 
     Differs from torch, which refuses some of these writes and leaves others to chance.
     """
-    if not x._k.contiguous and any(s == 0 and n > 1 for n, s in zip(x.shape, x.strides, strict=True)):
-        raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
-                           "Please clone() the tensor before performing the operation.")
+    if not x._k.contiguous:
+        single(x, name, in_turn=True)
     storage, found = x._storage, None
     for i, t in enumerate(tensors):
         if t is not x and isinstance(t, Tensor) and t._storage is storage and not _same_place(x, t) and _meet(x, t):
             found = list(tensors) if found is None else found
             found[i] = copied(t)
     return tensors if found is None else tuple(found)
+
+
+def single(x: Tensor, name: str = "", in_turn: bool = False) -> None:
+    """RuntimeError if ``x``, which is to be overwritten, holds one element at several places.
+
+    Args:
+        in_turn: elements are read, computed and written one after the other, so that the result is defined where only
+            some places are one element; expanded dimensions are refused all the same, as in torch.
+    """
+    found = "" if x._k.contiguous else repeats(x.shape, x.strides)
+    if found == EXPANDED or found and not in_turn:
+        where = f"{name}: " if name else ""
+        shape = "" if found == EXPANDED else f" Which of the values stays would depend on the order of writing (shape {list(x.shape)}, " \
+            f"strides {x.strides})."
+        raise RuntimeError(f"{where}unsupported operation: more than one element of the written-to tensor refers to a single memory "
+                           f"location. Please clone() the tensor before performing the operation.{shape}")
+
+
+def repeated(x: Tensor) -> bool:
+    """Whether two positions of ``x`` are one element in memory."""
+    return not x._k.contiguous and repeats(x.shape, x.strides) != ""
+
+
+def one_history(x: Tensor, name: str) -> None:
+    """RuntimeError if ``x``, whose write is to be recorded, holds one element at several places: it has one gradient."""
+    if repeated(x):
+        raise RuntimeError(f"{name}: unsupported operation: a write with a gradient to a tensor in which more than one element refers to "
+                           f"a single memory location (shape {list(x.shape)}, strides {x.strides}). Please clone() the tensor before "
+                           "performing the operation.")
+
+
+EXPANDED, OVERLAPPING = "expanded", "overlapping"
+
+
+@lru_cache(maxsize=4096)
+def repeats(shape: tuple, strides: tuple) -> str:
+    """``EXPANDED`` or ``OVERLAPPING`` if two positions of such a tensor are one element, else the empty string.
+
+    >>> repeats((3,), (0,)), repeats((3, 3), (1, 1)), repeats((3, 2), (2, 3))
+    ('expanded', 'overlapping', '')
+    """
+    steps = sorted([(s, n) for n, s in zip(shape, strides, strict=True) if n > 1])
+    if 0 in shape or not steps:
+        return ""
+    if steps[0][0] == 0:
+        return EXPANDED
+    reach, clear = 0, True
+    for s, n in steps:
+        clear = clear and s > reach
+        reach += (n - 1) * s
+    if clear:
+        return ""
+    if prod(shape) > reach + 1:
+        return OVERLAPPING
+    seen = np.zeros(reach + 1, np.bool_)
+    at = np.zeros(1, np.int64)
+    for s, n in steps:
+        at = (at[:, None] + np.arange(n) * s).ravel()
+    seen[at] = True
+    return OVERLAPPING if np.count_nonzero(seen) < at.size else ""
 
 
 def _same_place(a: Tensor, b: Tensor) -> bool:

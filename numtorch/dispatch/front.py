@@ -477,6 +477,8 @@ def specialise_structured_record(op: Any) -> None:
         described["inputs"] = "(" + ", ".join(parts) + ",)"
     lines = [f"def record({', '.join(names)}, params, out):", "    if out.__class__ is tuple:",
              f"        return general(({', '.join(names)},), params, out)"]
+    if any(n == "dtype" for n, _ in op.params):  # which may be one of integers, and these are in no graph
+        lines += ["    if not out._k.dtype.is_floating_point:", "        return"]
     lines += [f"    {line}" for line in _node_lines(op, edges, saved, **described)]
     env = _node_env(op) | {"general": op.record}
     op.front_env["_record"] = _compile("record", "\n".join(lines) + "\n", env)

@@ -21,7 +21,7 @@ from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, alias, new
 from numtorch.autograd.grad_mode import _Setting, mode
 from numtorch.autograd.graph import Node, Output, stale
-from numtorch.autograd.inplace import apart, check_inplace, copied, rebase, same_memory, snapshot, wrote
+from numtorch.autograd.inplace import apart, copied, one_history, rebase, recorded, same_memory, snapshot, wrote
 from numtorch.dispatch import front
 from numtorch.dispatch.cost import nbytes, nothing, numel, operations
 from numtorch.dispatch.gradient import ElementwiseGradient, Gradient, described
@@ -172,6 +172,8 @@ class Op:
         """Attach a node to the result."""
         gradient = self.gradient
         several = isinstance(result, tuple)
+        if not several and not result._k.dtype.is_floating_point:
+            return  # numbers without a fractional part are in no graph
         edges = tuple([None if t is None or not isinstance(t, Tensor) else t._edge for t in tensors])
         saved = [tensors[i] for i in gradient.saves]
         if gradient.saves_out:
@@ -367,7 +369,8 @@ class ElementwiseOp(Op):
     def inplace(self, x: Tensor, rest: tuple, params: tuple) -> Tensor:
         """``x`` overwritten with the result; the graph then says what x is now."""
         key: list = [x._k, x.shape]
-        plain = not mode.grad or x._edge is None  # nothing is recorded, no operand lies elsewhere in x's memory
+        # Nothing is recorded, and no operand lies elsewhere in x's memory.
+        plain = not mode.grad or (x._edge is None and ((base := x._base) is None or base._edge is None))
         for t in rest:
             if t.__class__ is float or t.__class__ is int:
                 key.append(t.__class__)
@@ -389,14 +392,15 @@ class ElementwiseOp(Op):
         if self.fit is not None:
             tensors = self._fitted(tensors)
         if x._storage is not FRESH:
-            tensors = apart(x, tensors)
-        if not mode.grad or self.untracked or not any(isinstance(t, Tensor) and t._edge is not None for t in tensors):
+            tensors = apart(x, tensors, self.name)
+        if self.untracked or not recorded(x, self.name, *tensors):
             self.program(*tensors, *params, outs=(x,))
             wrote(x)
             if plain and x._k.contiguous and not (self.fit is not None and x._k.dtype in front.NARROW):
                 self._remember_written(tuple(key), tensors, params, x)
             return x
-        check_inplace(x, self.name)
+        if not x._k.contiguous:
+            one_history(x, self.name)
         operands: list = [snapshot(x), *tensors[1:]]
         gradient = self.gradient
         if gradient is not None:  # what the gradient reads of x must be kept from before the write
@@ -407,8 +411,6 @@ class ElementwiseOp(Op):
         self.program(*tensors, *params, outs=(x,))
         wrote(x)
         fresh = alias(x)
-        if not x._k.dtype.is_floating_point:
-            return x
         if gradient is not None:
             self.record(tuple(operands), params, fresh)
         else:

@@ -14,7 +14,7 @@ import numpy as np
 
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, new
-from numtorch.autograd.inplace import wrote
+from numtorch.autograd.inplace import single, wrote
 from numtorch.device import CPU, META
 from numtorch.dispatch.cost import elementwise_work
 from numtorch.dispatch.out import another_device
@@ -180,7 +180,7 @@ class Program:
         result = self.result(compute)
         shape = broadcast(self.name, [t.shape for t in tensors])
         if outs is not None:
-            result = _check_outs(self.name, outs, result, shape, where)
+            result = _check_outs(self.name, outs, result, shape, where, in_turn=outs[0] is values[0])
         numel = shape.numel()
         kinds = tuple(kind(d, where) for d in result)
         if where is META or numel == 0:
@@ -331,7 +331,7 @@ def broadcast(op: str, shapes: list[Size]) -> Size:
             f"shapes {', '.join(str(list(s)) for s in shapes)} do not broadcast") from None
 
 
-def _check_outs(op: str, outs: tuple, result: tuple, shape: Size, where: Any) -> tuple:
+def _check_outs(op: str, outs: tuple, result: tuple, shape: Size, where: Any, in_turn: bool) -> tuple:
     for o, d in zip(outs, result, strict=True):
         if o._k.device is not where and o._k.device != where:
             raise another_device(op, o, where)
@@ -339,9 +339,8 @@ def _check_outs(op: str, outs: tuple, result: tuple, shape: Size, where: Any) ->
             raise RuntimeError(f"{op}: output with shape {list(o.shape)} doesn't match the broadcast shape {list(shape)}")
         if not dtypes.can_cast(d, o._k.dtype):
             raise RuntimeError(f"{op}: result type {d.name} can't be cast to the desired output type {o._k.dtype.name}")
-        if any(s == 0 and n > 1 for s, n in zip(o.strides, o.shape, strict=True)):
-            raise RuntimeError(f"{op}: unsupported operation: more than one element of the written-to tensor refers to a "
-                               "single memory location. Please clone() the tensor before performing the operation.")
+        if not o._k.contiguous:
+            single(o, op, in_turn)
     return tuple(o._k.dtype for o in outs)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from numtorch._tensor import Tensor, empty, new
+from numtorch._tensor import Tensor, empty, fresh, new
 from numtorch.dispatch.cost import nbytes, numel
 from numtorch.dispatch.op import array_operand, op
 from numtorch.dispatch.out import CAST, SAME, into
@@ -124,7 +124,7 @@ def _batched(x: Tensor, y: Tensor, run: Any) -> Tensor:
     m, k, n = x.shape[-2], x.shape[-1], y.shape[-1]
     if y.ndim == 2:
         flat = product(reshape(x, (-1, k)), y)
-        return reshape(flat, (*x.shape[:-1], n))
+        return fresh(reshape(flat, (*x.shape[:-1], n)))
     try:
         lead = broadcast_shapes(Size(x.shape[:-2]), Size(y.shape[:-2]))
     except ValueError:
@@ -212,7 +212,7 @@ def matmul(input: Tensor, other: Tensor, *, out: Any = None) -> Tensor:
     y = product(movement.unsqueeze(input, 0) if a == 1 else input, movement.unsqueeze(other, 1) if b == 1 else other)
     if b == 1:
         y = movement.squeeze(y, -1)
-    return movement.squeeze(y, -1 if b == 1 else -2) if a == 1 else y
+    return fresh(movement.squeeze(y, -1 if b == 1 else -2) if a == 1 else y)
 
 
 def _of_rank(x: Tensor, rank: int, name: str, argument: str) -> None:

@@ -18,7 +18,7 @@ from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty
 from numtorch.arguments import integer, integers
 from numtorch.autograd.grad_mode import mode
-from numtorch.autograd.inplace import check_inplace
+from numtorch.autograd.inplace import recorded, single
 from numtorch.device import as_device
 from numtorch.dispatch.cost import nbytes, numel, per_output
 from numtorch.dispatch.op import op
@@ -511,9 +511,9 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Gene
 
 
 def _refill(x: Tensor, distribution: str, first: float, second: float, generator: Generator | None) -> Tensor:
-    if mode.grad and x._edge is not None:
-        check_inplace(x, distribution)
-    return movement.copy_(x, _draw(x.shape, distribution, first, second, x.dtype, x.device, generator))
+    single(x, distribution + "_", in_turn=True)
+    recorded(x, distribution)
+    return movement.copy.op.inplace(x, (_draw(x.shape, distribution, first, second, x.dtype, x.device, generator),), ())
 
 
 def normal_(x: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import warnings
 
 import numpy as np
 import pytest
@@ -15,6 +16,11 @@ import numtorch as nt
 
 def leaf(lib, values):
     return lib.tensor(values, dtype=lib.float64, requires_grad=True)
+
+
+def computes(run):
+    """Both libraries give the same, and neither raises."""
+    assert same(run) is None
 
 
 # --- random programs ----------------------------------------------------------------------------------
@@ -433,3 +439,375 @@ def test_gradient_of_copy():
         return a, x.grad, y.grad
 
     same(run)
+
+
+# --- what hangs on an edge ------------------------------------------------------------------------------
+
+
+def test_retained_gradients_are_of_what_a_tensor_has_become():
+    """By its own write, a view's, its base's, a sibling's; used before the write or not."""
+
+    def run(lib, kind):
+        x = leaf(lib, [1.0, 2.0, 3.0, 4.0])
+        y = x * 2
+        v, w = y[:2], y[1:]
+        for t in (y, v, w):
+            t.retain_grad()
+        used = (y * y).sum() + v.sum()
+        {"own": lambda: y.mul_(3), "view": lambda: v.mul_(3), "sibling": lambda: w.mul_(3),
+         "all": lambda: y.add_(1) + v.mul_(5)[0] + w.mul_(2)[0], "geometry": lambda: y.add_(1).reshape(2, 2).t().mul_(2)}[kind]()
+        used = used.detach() + (y * lib.arange(4, dtype=lib.float64)).sum() + (v * 7).sum() + w.sin().sum()
+        used.backward()
+        return y.grad, v.grad, w.grad, x.grad, [t.retains_grad for t in (y, v, w)]
+
+    for kind in ("own", "view", "sibling", "all", "geometry"):
+        computes(lambda lib, kind=kind: run(lib, kind))
+
+
+def test_retained_gradients_accumulate_and_keep_their_graph():
+    def run(lib):
+        x = leaf(lib, [1.0, 2.0])
+        y = x * 2
+        v = y[:1]
+        v.retain_grad()
+        v.sum().backward(retain_graph=True)
+        y.mul_(3)
+        v.sum().backward()
+        return v.grad, x.grad
+
+    computes(run)
+    z = leaf(nt, [1.0, 2.0]) * 2
+    z.retain_grad()
+    (z**3).sum().backward(create_graph=True)
+    assert z.grad.tolist() == [12.0, 48.0] and z.grad.requires_grad
+
+
+def test_hooks_see_the_gradient_of_what_the_tensor_was_when_they_were_registered():
+    x = leaf(nt, [1.0, 1.0, 1.0, 1.0])
+    y = x * 2
+    v = y[:2]
+    seen = []
+    y.register_hook(lambda g: seen.append(("base before", g.tolist())))
+    v.register_hook(lambda g: seen.append(("view before", g.tolist())))
+    v.mul_(3)
+    y.register_hook(lambda g: seen.append(("base after", g.tolist())))
+    v.register_hook(lambda g: seen.append(("view after", g.tolist())))
+    (y.sum() + v.sum()).backward()
+    assert dict(seen) == {"base before": [6.0, 6.0, 1.0, 1.0], "view before": [6.0, 6.0], "base after": [2.0, 2.0, 1.0, 1.0],
+                          "view after": [1.0, 1.0]}
+
+
+def test_hooks_of_leaves_stay_while_no_gradient_is_wanted():
+    def run(lib):
+        x, seen = leaf(lib, [1.0, 2.0]), []
+        x.register_hook(lambda g: seen.append(g.sum().item()))
+        x.register_post_accumulate_grad_hook(lambda t: seen.append(t.grad.sum().item()))
+        x.requires_grad_(False)
+        x.requires_grad_(True)
+        (x * 3).sum().backward()
+        kept = x.detach_().grad
+        return seen, kept, x.requires_grad
+
+    computes(run)
+
+
+# --- views that were made outside the graph --------------------------------------------------------------
+
+WRITES = {
+    "mul": lambda v, lib: v.mul_(3),
+    "add": lambda v, lib: v.add_(lib.ones(2, dtype=lib.float64)),
+    "zero": lambda v, lib: v.zero_(),
+    "fill": lambda v, lib: v.fill_(2.0),
+    "copy": lambda v, lib: v.copy_(lib.ones(2, dtype=lib.float64)),
+    "item": lambda v, lib: v.__setitem__(0, 3.0),
+    "slice": lambda v, lib: v.__setitem__(slice(None), 3.0),
+    "mask": lambda v, lib: v.__setitem__(v.detach() > 0, 3.0),
+    "positions": lambda v, lib: v.__setitem__(lib.tensor([0, 1]), lib.ones(2, dtype=lib.float64)),
+    "index_put": lambda v, lib: v.index_put_((lib.tensor([0]),), lib.tensor([5.0], dtype=lib.float64)),
+    "index_fill": lambda v, lib: v.index_fill_(0, lib.tensor([0]), 1.0),
+    "index_add": lambda v, lib: v.index_add_(0, lib.tensor([0]), lib.ones(1, dtype=lib.float64)),
+    "masked_fill": lambda v, lib: v.masked_fill_(v.detach() > 0, 1.0),
+    "scatter": lambda v, lib: v.scatter_(0, lib.tensor([0]), 1.0),
+    "cumsum": lambda v, lib: v.cumsum_(0),
+    "clamp": lambda v, lib: v.clamp_(0, 1),
+    "eq": lambda v, lib: v.eq_(1),
+    "addcmul": lambda v, lib: v.addcmul_(lib.ones(2, dtype=lib.float64), lib.ones(2, dtype=lib.float64)),
+    "normal": lambda v, lib: v.normal_(),
+    "uniform": lambda v, lib: v.uniform_(),
+    "bernoulli": lambda v, lib: v.bernoulli_(0.5),
+    "exponential": lambda v, lib: v.exponential_(),
+    "relu": lambda v, lib: lib.nn.functional.relu(v, inplace=True),
+    "dropout": lambda v, lib: lib.nn.functional.dropout(v, 0.5, True, True),
+    "unsqueeze": lambda v, lib: v.unsqueeze_(0),
+}
+
+
+def _seen_without_gradient(y, lib, how):
+    if how == "no_grad":
+        with lib.no_grad():
+            return y[:2]
+    if how == "inference":
+        with lib.inference_mode():
+            return y.narrow(0, 0, 2)
+    if how == "split":
+        with lib.no_grad():
+            return y.split(2)[0]
+    if how == "twice":
+        with lib.no_grad():
+            v = y[:3]
+        return v[:2]
+    v = y[:3]
+    with lib.no_grad():
+        return v[:2]
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_views_made_without_gradient_are_not_written_to_with_it(name):
+    for how in ("no_grad", "inference", "split", "twice", "inner") if name in ("mul", "zero") else ("no_grad",):
+
+        def run(lib, how=how):
+            y = leaf(lib, [1.0, 2.0, 3.0, 4.0]) * 2
+            WRITES[name](_seen_without_gradient(y, lib, how), lib)
+
+        with pytest.raises(RuntimeError, match="created in (no_grad|inference) mode"):
+            run(torch)
+        with pytest.raises(RuntimeError, match="A view was created in no_grad mode and is being modified inplace with grad mode enabled"):
+            run(nt)
+    for lib in (torch, nt):  # all of it within the block, and a tensor that is in no graph
+        x = leaf(lib, [1.0, 2.0, 3.0, 4.0])
+        y = x * 2
+        with lib.no_grad():
+            WRITES[name](y[:2], lib)
+            WRITES[name](x[:2], lib)
+        y.sum().backward()
+        assert x.grad.tolist() == [2.0] * 4
+        with lib.no_grad():
+            v = lib.ones(4, dtype=lib.float64)[:2]
+        WRITES[name](v, lib)
+
+
+def test_views_of_a_tensor_that_came_to_require_gradients():
+    def run(lib):
+        x = lib.ones(4, dtype=lib.float64)
+        v = x[:2]
+        x.requires_grad_()
+        v.mul_(2)
+
+    raises(run, "a view of a leaf Variable that requires grad")
+
+
+class _Returns(nt.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, part):
+        return part(x)
+
+    @staticmethod
+    def backward(ctx, g):
+        return g.reshape(4) * 5, None
+
+
+@pytest.mark.parametrize("part", [lambda x: x, lambda x: x.view(4), lambda x: x.view(2, 2)], ids=["itself", "view", "shape"])
+def test_views_that_a_custom_function_returns(part):
+    """Writes to them, to views of them, and to what they are views of would lose the function's own gradient."""
+    for write in (lambda v, y: v.mul_(3), lambda v, y: v[:1].mul_(3), lambda v, y: y.mul_(3), lambda v, y: y[1:].zero_()):
+        y = leaf(nt, [1.0, 2.0, 3.0, 4.0]) * 2
+        v = _Returns.apply(y, part)
+        with pytest.raises(RuntimeError, match="This view was created inside a custom Function"):
+            write(v, y)
+            (v.sum() + y.sum()).backward()
+    x = leaf(nt, [1.0, 2.0, 3.0, 4.0])
+    y = x * 2
+    v = _Returns.apply(y, part)
+    used = v * 3  # before the write: nothing is lost
+    y.mul_(3)
+    (used.sum() + y.sum()).backward()
+    assert x.grad.tolist() == [36.0] * 4
+    v = _Returns.apply(leaf(nt, [1.0] * 4) * 2, lambda x: part(x) + 0)
+    v.mul_(3)  # memory of its own
+
+
+def test_an_input_that_a_custom_function_returns_outside_any_graph_is_a_view():
+    x = nt.ones(4, dtype=nt.float64)
+    v = _Returns.apply(x, lambda x: x)
+    assert v is not x
+    w = leaf(nt, [1.0, 2.0, 3.0, 4.0])
+    x.mul_(w)
+    v.sum().backward()
+    assert w.grad.tolist() == [1.0] * 4
+
+
+def test_outputs_of_split_and_unbind_may_be_written_to():
+    """torch refuses; there is one right answer."""
+    x = leaf(nt, [1.0, 2.0, 3.0, 4.0])
+    y = x * 2
+    a, b = y.split(2)
+    a.mul_(3)
+    y.unbind()[3].zero_()
+    (y * nt.arange(1, 5)).sum().backward()
+    assert x.grad.tolist() == [6.0, 12.0, 6.0, 0.0] and b.tolist() == [6.0, 0.0]
+
+
+# --- what a write records --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("write", [
+    lambda y, lib: y.normal_(), lambda y, lib: y.uniform_(), lambda y, lib: y.bernoulli_(), lambda y, lib: y.random_(),
+    lambda y, lib: y.exponential_(), lambda y, lib: y.eq_(1), lambda y, lib: y.lt_(y.detach()), lambda y, lib: y.zero_(),
+    lambda y, lib: y.floor_(), lambda y, lib: y.copy_(lib.ones(2, dtype=lib.int64)), lambda y, lib: y[:1].eq_(1),
+], ids=["normal", "uniform", "bernoulli", "random", "exponential", "eq", "lt", "zero", "floor", "copy", "view"])
+def test_results_that_do_not_depend_on_the_values_before_have_a_gradient_of_zero(write):
+    def run(lib):
+        x = leaf(lib, [1.0, 2.0])
+        y = x * 2
+        write(y, lib)
+        y.sum().backward()
+        return y.requires_grad, x.grad
+
+    computes(run)
+
+
+def test_comparisons_give_their_operand_a_gradient_of_zero_and_logical_ops_none():
+    def run(lib):
+        x = leaf(lib, [1.0, 2.0])
+        y, z = lib.zeros(2, dtype=lib.float64), lib.ones(2, dtype=lib.float64)
+        y.ne_(x)
+        z.logical_and_(x)
+        y.sum().backward()
+        w = leaf(lib, [1.0, 0.0])
+        w.logical_not_()
+        return y, z, z.requires_grad, x.grad, w, w.is_leaf
+
+    computes(run)
+
+
+def test_integers_are_in_no_graph():
+    def run(lib):
+        x = leaf(lib, [1.0, 2.0])
+        c, b = lib.zeros(2, dtype=lib.int64), lib.zeros(2, dtype=lib.bool)
+        c.copy_(x)
+        b.copy_(x)
+        casts = x.to(lib.int64), x.long(), x.type_as(c), x.bool(), x.to("cpu", lib.int8), x.type(lib.int32)
+        return c, b, *casts, [t.requires_grad for t in (c, b, *casts)]
+
+    computes(run)
+    c, x = nt.zeros(2, dtype=nt.int64), leaf(nt, [1.0, 2.0])
+    for write in (lambda: c.__setitem__(0, x[1]), lambda: c.__setitem__(c > 0, x[0]), lambda: c.fill_(x[0]),
+                  lambda: c.masked_fill_(c > 0, x[0])):
+        write()
+        assert not c.requires_grad
+
+
+def test_geometry_in_place():
+    """Of leaves and of computed tensors under ``no_grad``, and of tensors of which there are views."""
+
+    def run(lib):
+        x = leaf(lib, [[1.0, 2.0, 3.0]])
+        with lib.no_grad():
+            x.t_()
+        (x * x).sum().backward()
+        y = leaf(lib, [1.0, 2.0, 3.0]) * 2
+        v = y[:2]
+        y.unsqueeze_(0)
+        y.retain_grad()
+        (y * lib.arange(3)).sum().backward(retain_graph=True)
+        (v * 5).sum().backward()
+        return x.grad, x.is_leaf, y.grad
+
+    computes(run)
+    x = leaf(nt, [[1.0, 2.0, 3.0]])
+    y = x * 2
+    with nt.no_grad():
+        y.t_()
+    (y * nt.tensor([[1.0], [2.0], [3.0]])).sum().backward()  # torch: an error in backward
+    assert x.grad.tolist() == [[2.0, 4.0, 6.0]]
+
+
+def test_what_may_not_be_done_to_tensors_in_a_graph():
+    raises(lambda lib: (leaf(lib, [1.0, 2.0]) * 2).resize_(3), "cannot resize variables that require grad")
+    raises(lambda lib: leaf(lib, [1.0, 2.0]).resize_(3), "cannot resize variables that require grad")
+    raises(lambda lib: setattr(leaf(lib, [1.0, 2.0]), "data", lib.ones(2, dtype=lib.int64)), "must be floating point")
+    raises(lambda lib: setattr(lib.ones(2), "requires_grad", 1), "requires_grad must be a bool")
+    with pytest.raises(RuntimeError, match="gradients would not fit"):
+        (leaf(nt, [1.0, 2.0]) * 2).data = nt.ones(3)
+
+
+# --- tensors that hold one element at several places -----------------------------------------------------
+
+def _calls(names, *shapes):
+    return {name: lambda x, lib, name=name: getattr(x, name)(*[lib.ones(*s) if s else 0 for s in shapes]) for name in names}
+
+
+EXPANDED_REFUSED = {
+    **_calls(["add_", "mul_", "div_", "sub_", "pow_", "fmod_", "remainder_", "eq_", "lt_", "ge_", "logical_and_", "copy_"], (3, 3)),
+    **_calls(["exp_", "neg_", "logical_not_", "normal_", "uniform_", "bernoulli_", "exponential_"]),
+    **_calls(["cumsum_", "cumprod_"], ()),
+    **_calls(["addcmul_", "addcdiv_"], (3, 3), (3, 3)),
+    "index_add_": lambda x, lib: x.index_add_(0, lib.tensor([0]), lib.ones(1, 3)),
+    "index_copy_": lambda x, lib: x.index_copy_(0, lib.tensor([0]), lib.ones(1, 3)),
+    "index_reduce_": lambda x, lib: x.index_reduce_(0, lib.tensor([0]), lib.ones(1, 3), "amax"),
+    "put_": lambda x, lib: x.put_(lib.tensor([0]), lib.ones(1)),
+    "scatter_": lambda x, lib: x.scatter_(0, lib.zeros(3, 3, dtype=lib.int64), lib.ones(3, 3)),
+    "scatter_add_": lambda x, lib: x.scatter_add_(0, lib.zeros(3, 3, dtype=lib.int64), lib.ones(3, 3)),
+    "scatter_reduce_": lambda x, lib: x.scatter_reduce_(0, lib.zeros(3, 3, dtype=lib.int64), lib.ones(3, 3), "sum"),
+    "masked_scatter_": lambda x, lib: x.masked_scatter_(lib.ones(3, 3) > 0, lib.ones(3, 3)),
+    "slice": lambda x, lib: x.__setitem__(0, lib.ones(3)),
+    "number": lambda x, lib: x.__setitem__(0, 5.0),
+    "out": lambda x, lib: lib.add(lib.ones(3, 3), 1, out=x),
+    "bitwise_and_": lambda x, lib: x.long().expand(3, 3)[:, :1].expand(3, 3).bitwise_and_(lib.ones(3, 3, dtype=lib.int64)),
+}
+
+
+@pytest.mark.parametrize("name", EXPANDED_REFUSED)
+def test_expanded_tensors_are_not_written_to(name):
+    raises(lambda lib: EXPANDED_REFUSED[name](lib.ones(3, 1).expand(3, 3), lib),
+           "more than one element of the written-to tensor refers to a single memory location")
+
+
+@pytest.mark.parametrize("write", [
+    lambda x, lib: x.fill_(7), lambda x, lib: x.zero_(), lambda x, lib: x.masked_fill_(lib.eye(3) > 0, 9),
+    lambda x, lib: x.index_fill_(0, lib.tensor([0, 2]), 9), lambda x, lib: x.tril_(), lambda x, lib: x.triu_(1),
+    lambda x, lib: x.fill_diagonal_(9), lambda x, lib: x.__setitem__(lib.eye(3).flip(0) > 0, 5),
+    lambda x, lib: x.masked_fill_(lib.tensor([True, False, False]), lib.tensor(4)),
+    lambda x, lib: x.index_put_((lib.tensor([0, 2]),), lib.tensor(9, dtype=x.dtype)),
+    lambda x, lib: x.index_put_((lib.tensor([0, 2]), lib.tensor([1, 1])), lib.tensor([7, 9], dtype=x.dtype)),
+    lambda x, lib: x.index_put_((lib.tensor([1, 2]),), lib.tensor(6, dtype=x.dtype), True),
+    lambda x, lib: x.__setitem__((slice(None), lib.tensor([2, 2, 1])), lib.arange(9, dtype=x.dtype).reshape(3, 3)),
+], ids=["fill", "zero", "masked_fill", "index_fill", "tril", "triu", "fill_diagonal", "mask", "broadcast mask", "index_put",
+        "index_put two", "accumulate", "positions"])
+def test_one_value_may_be_written_to_an_element_at_several_places(write):
+    def run(lib):
+        base, wide = lib.tensor([[1], [2], [3]]), lib.arange(5)
+        write(base.expand(3, 3), lib)
+        write(wide.as_strided((3, 3), (1, 1)), lib)
+        return base, wide
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch calls some of these deprecated
+        computes(run)
+
+
+def test_elements_at_several_places_are_computed_in_turn():
+    def run(lib):
+        found = []
+        for write in (lambda x: x.add_(lib.arange(9.0).reshape(3, 3)), lambda x: x.mul_(2), lambda x: x.square_(),
+                      lambda x: x.clamp_(1, 2)):
+            base = lib.arange(5.0)
+            write(base.as_strided((3, 3), (1, 1)))
+            found.append(base)
+        return found
+
+    computes(run)
+
+
+def test_where_the_order_of_writing_would_tell_the_write_is_refused():
+    """torch leaves these to the order in which its loops run, which depends on strides, sizes and threads."""
+    index = nt.zeros(3, 3, dtype=nt.int64)
+    for write in (lambda x: x.copy_(nt.ones(3, 3)), lambda x: x.cumsum_(0), lambda x: x.scatter_(0, index, nt.ones(3, 3)),
+                  lambda x: nt.add(nt.ones(3, 3), 1, out=x), lambda x: x.__setitem__(slice(None), nt.ones(3, 3))):
+        with pytest.raises(RuntimeError, match="single memory location.*order of writing"):
+            write(nt.arange(5.0).as_strided((3, 3), (1, 1)))
+    with pytest.raises(RuntimeError, match="single memory location"):
+        (leaf(nt, [0.0] * 5) * 1).as_strided((3, 3), (1, 1)).mul_(2)
+    x = nt.zeros(8)
+    x.as_strided((3, 2), (2, 3)).copy_(nt.arange(1.0, 7.0).reshape(3, 2))  # interleaved, but each element once
+    assert x.tolist() == [1, 0, 3, 2, 5, 4, 0, 6]

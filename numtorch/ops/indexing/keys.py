@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from numtorch import dtype as dtypes
-from numtorch._tensor import Tensor, empty, geometry, placed
-from numtorch.autograd.grad_mode import _Setting, mode
-from numtorch.autograd.inplace import check_inplace, protect, rebase, same_memory, wrote
+from numtorch._tensor import Tensor, empty, fresh, geometry, placed
+from numtorch.autograd.grad_mode import _Setting
+from numtorch.autograd.inplace import one_history, protect, rebase, recorded, repeated, same_memory, single, wrote
 from numtorch.dispatch.op import op
 from numtorch.ops import movement
 from numtorch.ops.arithmetic import choose
@@ -374,7 +374,7 @@ def getitem(x: Tensor, key: Any) -> Tensor:
     if not advanced:
         return movement.view_as_shape(y, y.shape) if y is x else y
     a = _Advanced(y, advanced)
-    return a.placed(take_along_extents(a.merged(y), a.flat, 0))
+    return fresh(a.placed(take_along_extents(a.merged(y), a.flat, 0)))
 
 
 def setitem(x: Tensor, key: Any, value: Any) -> None:
@@ -394,6 +394,8 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
     elif isinstance(value, Tensor):
         movement.copy_(y, _fitted(value, y.shape))
     else:
+        if not y._k.contiguous:
+            single(y)
         movement.fill_(y, value)
 
 
@@ -407,7 +409,7 @@ def _masked_write(x: Tensor, mask: Tensor, value: Any) -> None:
         value = reshape(value, ()).to(x.device, x.dtype)
     else:
         value = fitting(value, x.dtype, "masked_fill_")
-    if overlaps(x):
+    if repeated(x):
         _write_at(x, _of_mask(x, mask), value)
     else:
         overwrite(x, choose(mask, value, x).to(x.dtype), since)
@@ -418,27 +420,16 @@ def _of_mask(x: Tensor, mask: Tensor) -> list[tuple[int, Tensor]]:
     return list(enumerate(at)) if x.ndim else []
 
 
-def overlaps(x: Tensor) -> bool:
-    """Whether elements of ``x`` repeat along a dimension, as those of an expanded tensor do: they are one place in memory."""
-    return not x._k.contiguous and any(s == 0 and n > 1 for n, s in zip(x.shape, x.strides, strict=True))
-
-
-def _overlapping() -> RuntimeError:
-    return RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
-                        "Please clone() the tensor before performing the operation.")
-
-
 def overwrite(x: Tensor, result: Tensor, since: int = 0, name: str = "index_put_") -> Tensor:
     """Make ``x`` in place what ``result``, computed from it after the tick ``since``, is."""
     if result is x:
         return x
     if not dtypes.can_cast(result._k.dtype, x._k.dtype):
         raise RuntimeError(f"result type {result._k.dtype.name} can't be cast to the desired output type {x._k.dtype.name}")
-    if overlaps(x):
-        raise _overlapping()
-    recording = mode.grad and (result._edge is not None or x._edge is not None)
+    recording = recorded(x, name, result)
+    if not x._k.contiguous:
+        one_history(x, name) if recording else single(x, name)
     if recording:
-        check_inplace(x, name.removesuffix("_"))
         protect(result._edge, x, since or getattr(result._edge, "seq", 1) - 1)
     with _Setting(grad=False):
         movement.copy.op.program(x, result, outs=(x,))
@@ -452,7 +443,7 @@ def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
     """In-place ``masked_fill``. Of an expanded tensor, elements that are one place in memory are filled if the mask is true for one."""
     since = tick()
     result = masked_fill(self, mask, value)
-    if not overlaps(self) or result.shape != self.shape:
+    if not repeated(self) or result.shape != self.shape:
         return overwrite(self, result, since, "masked_fill_")
     mask = expand_to(mask, self.shape)
     value = value if isinstance(value, Tensor) else fitting(value, self.dtype, "masked_fill_")
@@ -464,7 +455,7 @@ def index_fill_(self: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """In-place ``index_fill``. Of an expanded tensor, elements that are one place in memory are filled if the index names one."""
     since = tick()
     result = index_fill(self, dim, index, value)
-    if not overlaps(self):
+    if not repeated(self):
         return overwrite(self, result, since, "index_fill_")
     mask = index_mask(self, wrap_dim(dim, self.ndim, "index_fill"), index)
     return masked_fill_(self, mask, value)
@@ -481,10 +472,10 @@ def _write_at(x: Tensor, advanced: list[tuple[int, Tensor]], value: Any, accumul
     if same_memory(value, x):
         value = movement.clone(value)
     value = a.source(value.to(x.device, x.dtype), slack)
-    recording = mode.grad and (x._edge is not None or value._edge is not None)
-    if overlaps(x):
-        if recording or x.device.type != "cpu":
-            raise _overlapping()
+    recording = recorded(x, "index_put_", value)
+    if repeated(x):
+        if recording:
+            one_history(x, "index_put_")
         _write_to_memory(x, a, value, accumulate)
     elif not recording and x._k.contiguous and a.in_order and x.device.type == "cpu" and not (accumulate and x.dtype.is_half):
         put(movement.view_as_shape(x.detach(), (a.n, *a.rest)), contiguous(a.flat), value, 0, accumulate, True)
@@ -499,7 +490,7 @@ def _write_to_memory(x: Tensor, a: _Advanced, value: Tensor, accumulate: bool) -
 
     n = 1 + sum([(m - 1) * s for m, s in zip(x.shape, x.strides, strict=True)]) if x.shape.numel() else 0
     memory = movement.as_strided(x.detach(), (n,), (1,), x._offset)
-    places = movement.as_strided(arange(n), tuple(x.shape), x.strides, 0)
+    places = movement.as_strided(arange(n, device=x.device), tuple(x.shape), x.strides, 0)
     at = take_along_extents(a.merged(places), a.flat, 0)
     _write_at(memory, [(0, reshape(at, (-1,)))], reshape(value, (-1,)), accumulate)
     wrote(x)

@@ -10,7 +10,7 @@ from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, alias, empty, new, shared_storage
 from numtorch.arguments import element
 from numtorch.autograd.grad_mode import mode
-from numtorch.autograd.inplace import wrote
+from numtorch.autograd.inplace import single, wrote
 from numtorch.device import CPU, as_device
 from numtorch.dispatch.op import op, primitive
 from numtorch.dispatch.program import Program
@@ -182,6 +182,8 @@ def to(x: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blockin
 
 def copy_(x: Tensor, source: Any, non_blocking: bool = False) -> Tensor:
     """Overwrite with ``source``, broadcast and converted."""
+    if not x._k.contiguous:
+        single(x, "copy_", in_turn=not isinstance(source, Tensor) or source.shape.numel() == 1)
     if isinstance(source, Tensor):
         if source.device != x.device:
             source = to(source, x.device)

@@ -6,7 +6,8 @@ import builtins
 from weakref import ref
 
 from numtorch._tensor import Tensor, _remember, alias, empty, make, view
-from numtorch.autograd.graph import Leaf
+from numtorch.autograd.graph import Leaf, refusal
+from numtorch.autograd.inplace import regraft
 from numtorch.dispatch.op import op
 from numtorch.ops.movement.copies import clone, copy
 from numtorch.ops.movement.views import as_strided
@@ -66,14 +67,14 @@ def _(g, x_shape, *, size, stride, start, x_strides):
 def write_history(base: Tensor, part: Tensor, target: Tensor) -> None:
     """After an in-place write to the view ``target`` of ``base``: ``part`` holds the edge of what was written."""
     if base._edge is None and part._edge is None:
-        target._edge = None
+        regraft(target, None)
         return
     before = alias(base)
     before._edge = base._edge
     after = alias(base)
     as_strided_scatter.op.record(
         (before, part), (tuple(target.shape), target.strides, target._offset - base._offset, base.strides), after)
-    base._edge = after._edge
+    regraft(base, after._edge)
     views = base._storage.views
     if views is None or not builtins.any(r() is target for r in views):  # made under no_grad
         _remember(base._storage, target)
@@ -87,13 +88,15 @@ def refresh_views(base: Tensor) -> None:
     for r in base._storage.views or ():
         v = r()
         if v is None or v is base or v._base is not base:
+            if v is not None and v._base is not None and v._base._guard is not None and v._base._base is base:
+                regraft(v, refusal(f"a view's base or another view of its base has been modified inplace. {v._base._guard}"))
             continue
         if base._edge is None or type(base._edge) is Leaf:
-            v._edge = None
+            regraft(v, None)
             continue
         fresh = alias(v)
         as_strided.op.record((base,), (tuple(v.shape), v.strides, v._offset), fresh)
-        v._edge = fresh._edge
+        regraft(v, fresh._edge)
 
 
 def requires_grad_edge(x: Tensor) -> Leaf:

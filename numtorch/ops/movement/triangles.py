@@ -9,8 +9,7 @@ import numpy as np
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, as_ndarray, empty
 from numtorch.arguments import integer
-from numtorch.autograd.grad_mode import mode
-from numtorch.autograd.inplace import wrote
+from numtorch.autograd.inplace import recorded, repeated, wrote
 from numtorch.device import CPU, as_device
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
@@ -22,7 +21,7 @@ from numtorch.kernels.jit import jit, prange
 from numtorch.ops.movement.copies import clone, contiguous, copy_, to
 from numtorch.ops.movement.copies_cpu import CARRIERS, MOVED
 from numtorch.ops.movement.launching import Plan, moving, remember
-from numtorch.ops.movement.views import diagonal, overlapping, select, slice
+from numtorch.ops.movement.views import diagonal, select, slice
 from numtorch.storage import Size, tick, wrap_dim
 
 U = np.uint64  # an index that cannot be negative: see copies_cpu
@@ -137,7 +136,7 @@ def _cleared(x: Tensor, diagonal: int, lower: bool, name: str) -> Tensor:
 
     since = tick()
     y = _triangle(x, diagonal, lower, name)
-    if x._strides is None or x._k.device is not CPU or (mode.grad and x._edge is not None) or not overlapping(x.shape, x._strides):
+    if x._k.device is not CPU or not repeated(x) or recorded(x, name):
         return overwrite(x, y, since, name + "_")
     n, m = x.shape[-2:]
     rows, columns = (np.tril_indices if not lower else np.triu_indices)(n, _within(diagonal, x.shape) + (1 if lower else -1), m)

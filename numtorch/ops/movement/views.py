@@ -11,10 +11,11 @@ from functools import lru_cache
 from math import prod
 from typing import Any
 
-from numtorch._tensor import Tensor, geometry, new, placed, reshaped, shared_storage
+from numtorch._tensor import Tensor, fresh, geometry, new, placed, reshaped, shared_storage
 from numtorch.arguments import dimensions, integer
-from numtorch.autograd.grad_mode import mode
-from numtorch.autograd.inplace import check_inplace, wrote
+from numtorch.autograd.grad_mode import _Setting
+from numtorch.autograd.graph import Leaf
+from numtorch.autograd.inplace import rebase, recorded, regraft, wrote
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
 from numtorch.dtype import dtype
@@ -180,7 +181,7 @@ def reshape(x: Tensor, *shape: Any) -> Tensor:
             break
     target = _filled(x.shape, shape, "reshape")
     if not x._k.contiguous and view_strides(x.shape, x.strides, target) is None:
-        x = clone(x)
+        return fresh(view_as_shape(clone(x), target))
     return view_as_shape(x, target)
 
 
@@ -462,12 +463,16 @@ def _(g, *, dim, start, end, step):
 
 def _become(x: Tensor, name: str, seen: Any) -> Tensor:
     """Give ``x`` in place the geometry that ``seen`` makes of it. What a gradient has saved of ``x`` is stale from then on."""
-    if mode.grad:
-        check_inplace(x, name)
-    y = seen(x)
+    recorded(x, name)
+    computed = x._edge is not None and type(x._edge) is not Leaf
+    with _Setting(grad=computed):  # under no_grad, too: gradients come in the new shape, and go on to what x was computed from
+        y = seen(x)
     x.shape, x._buf, x._k, x._strides, x._storage, x._offset = y.shape, y._buf, y._k, y._strides, y._storage, y._offset
     wrote(x)
-    x._edge = y._edge
+    if computed and x._base is None:
+        rebase(x, y._edge)
+    elif computed:
+        regraft(x, y._edge)
     return x
 
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from numtorch import copying, printing
 from numtorch import dtype as dtypes
-from numtorch import printing
 from numtorch._tensor import Tensor, alias, as_ndarray
 from numtorch.autograd import graph
-from numtorch.autograd.grad_mode import _Setting, mode
+from numtorch.autograd.grad_mode import mode
 from numtorch.autograd.inplace import in_graph, single
 from numtorch.device import as_device
 from numtorch.dispatch.op import OPS, ElementwiseOp, array_operand
@@ -883,41 +883,10 @@ def register_post_accumulate_grad_hook(self: Tensor, hook: Callable) -> Any:
 # --- copies and pickles ---------------------------------------------------------------------------------------
 
 
-@_method
-def __deepcopy__(self: Tensor, memo: dict) -> Tensor:
-    if not self.is_leaf:
-        raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment. "
-                           "If you were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage")
-    if id(self) in memo:
-        return memo[id(self)]
-    with _Setting(grad=False):
-        t = self.detach().clone()
-    t.__class__ = self.__class__
-    extra = {k: v for k, v in self.__dict__.items() if not k.startswith("_") and k != "shape"}
-    if extra:
-        import copy
-
-        t.__dict__.update(copy.deepcopy(extra, memo))
-    memo[id(self)] = t
-    if self._edge is not None:
-        t.requires_grad_(True)
-    if self.grad is not None:
-        t.grad = self.grad.detach().clone()
-    return t
-
-
-def _rebuild(cls: Any, array: np.ndarray, d: dtypes.dtype, where: Any, requires_grad: bool) -> Tensor:
-    t = movement.to(creation.from_ndarray(array, d), where)
-    t.__class__ = cls
-    return t.requires_grad_(requires_grad)
-
-
-@_method
-def __reduce_ex__(self: Tensor, protocol: int) -> tuple:
-    if not self.is_leaf:
-        raise RuntimeError("Only leaf tensors can be pickled; call .detach() first")
-    values = as_ndarray(movement.contiguous(movement.to(self.detach(), "cpu")))
-    return _rebuild, (self.__class__, values.copy(), self.dtype, self.device, self.requires_grad)
+Tensor.__copy__ = copying.shallow
+Tensor.__deepcopy__ = copying.deep
+Tensor.__reduce_ex__ = copying.reduce_ex
+_rebuild = copying.rebuild  # the name in pickles of earlier versions
 
 
 @_method

@@ -515,12 +515,71 @@ def test_copying():
     assert x.tolist() == [1.0, 2.0] and x.grad.tolist() == [2.0, 4.0]
     a, b = copy.deepcopy([x, x])
     assert a is b
-    assert copy.copy(x).tolist() == [1.0, 2.0]
     raises(lambda lib: copy.deepcopy(lib.ones(1, requires_grad=True) * 2), "Only Tensors created explicitly by the user")
     p = pickle.loads(pickle.dumps(x))
     assert p.requires_grad and p.is_leaf
-    with pytest.raises(RuntimeError, match="leaf"):
-        pickle.dumps(x * 2)
+    p = pickle.loads(pickle.dumps(x * 2))
+    assert p.tolist() == [2.0, 4.0] and p.requires_grad and p.is_leaf
+
+
+def test_deep_copies_share_memory_as_their_originals_do():
+    def run(lib):
+        x = lib.arange(6.0)
+        a, b, c = copy.deepcopy([x, x[2:4], x.reshape(2, 3).t()])
+        a[2] = 100
+        p, q, r = copy.deepcopy({"p": lib.nn.Parameter(x[:3]), "q": x[:3], "r": x.expand(2, 6)}).values()
+        q[0] = 50
+        return a, b, c, b.storage_offset(), c.stride(), x, p, r, r.stride(), type(p).__name__
+
+    assert same(run) is None
+
+
+def test_shallow_copies_share_memory():
+    def run(lib):
+        x = lib.arange(6.0).reshape(2, 3).requires_grad_()
+        x.grad = lib.ones(2, 3)
+        x.note = [1]
+        y, z, p = copy.copy(x), copy.copy(x.t() * 2), copy.copy(lib.nn.Parameter(x.detach()))
+        with lib.no_grad():
+            y[0, 0] = 100
+        return x, y.requires_grad, y.is_leaf, y.grad is None, y.note is x.note, z, z.is_leaf, type(p).__name__, p
+
+    assert same(run) is None
+
+
+def test_gradients_and_attributes_are_copied():
+    def run(lib):
+        x = lib.ones(3, requires_grad=True)
+        x.grad, x.note = lib.ones(3), {"a": [1]}
+        y, g = copy.deepcopy([x, x.grad])
+        g[0] = 5
+        z = pickle.loads(pickle.dumps(x))
+        p = lib.nn.Parameter(lib.ones(2, 2).t())
+        p.note = 1
+        q = pickle.loads(pickle.dumps(p))
+        return y.grad, y.note["a"] == x.note["a"], y.note["a"] is x.note["a"], z.grad is None, z.note["a"], q.note, q.stride()
+
+    assert same(run) is None
+
+
+def test_pickles_keep_how_elements_lie():
+    """Dimensions stay in their order in memory, expanded ones take none; gaps are closed, for only the elements are stored."""
+
+    def run(lib):
+        x = lib.arange(24.0).reshape(2, 3, 4)
+        made = [x.permute(2, 0, 1), x.transpose(1, 2), lib.arange(3.0).expand(2, 3), lib.arange(3.0)[:, None].expand(3, 5), x]
+        return [(y, y.stride(), y.requires_grad) for y in pickle.loads(pickle.dumps(made))]
+
+    assert same(run) is None
+    x = nt.arange(24.0).reshape(2, 3, 4)
+    y = pickle.loads(pickle.dumps(x[:, :, ::2].permute(2, 1, 0)))
+    assert y.tolist() == x[:, :, ::2].permute(2, 1, 0).tolist() and y.stride() == (1, 2, 6)
+    assert len(pickle.dumps(nt.zeros(1).expand(10**6))) < 1000
+    meta = pickle.loads(pickle.dumps(nt.zeros(2, 3, device="meta")))
+    assert meta.device.type == "meta" and meta.shape == (2, 3)
+    for dtype in (nt.float16, nt.bfloat16, nt.bool):
+        x = nt.tensor([[1, 0, 1], [0, 1, 1]], dtype=dtype)
+        assert pickle.loads(pickle.dumps(x.t())).tolist() == x.t().tolist()
 
 
 # --- meta ---------------------------------------------------------------------------------------------------

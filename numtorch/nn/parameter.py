@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from numtorch._tensor import Tensor, alias
+from numtorch.copying import relaid
 from numtorch.ops.creation import empty
 
 
@@ -35,13 +36,8 @@ class Parameter(Tensor):
     def __deepcopy__(self, memo: dict) -> Parameter:
         found = memo.get(id(self))
         if found is None:
-            found = memo[id(self)] = _subclass(type(self), self.detach().clone(), self.requires_grad)
+            found = memo[id(self)] = _subclass(type(self), relaid(self), self.requires_grad)
         return found
-
-    def __reduce_ex__(self, protocol: Any) -> tuple:
-        made = super().__reduce_ex__(protocol)
-        state = {k: v for k, v in self.__dict__.items() if not k.startswith("_") and k != "shape"}
-        return (*made, state) if state else made
 
     def __repr__(self) -> str:  # type: ignore[override]
         return "Parameter containing:\n" + super().__repr__()

@@ -264,7 +264,7 @@ def _extreme_gradient(g: Tensor, x: Tensor, index: Tensor, y: Tensor, out: Tenso
         mine = eq(x, out).to(g.dtype)
     count = scatter_along(mine.detach(), index, theirs.detach(), dim, cpu.ADD)
     # Where the result is NaN it equals none of them, and the gradient must not look healthy either.
-    share = where(eq(count, 0), g * float("nan"), g / count)
+    share = g / where(eq(count, 0), float("nan"), count)
     lost = where(eq(count, 0), share, 0.0)
     return (where(eq(mine, 1), share, lost),
             _padded(where(eq(theirs, 1), gather_along(share, index, dim), gather_along(lost, index, dim)), y.shape))

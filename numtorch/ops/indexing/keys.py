@@ -463,12 +463,12 @@ def index_fill_(self: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
 
 def _write_at(x: Tensor, advanced: list[tuple[int, Tensor]], value: Any, accumulate: bool = False, slack: bool = True) -> None:
     """Write ``value`` at positions, given as (dimension, index) pairs."""
-    from numtorch.ops.creation import tensor
+    from numtorch.ops.creation import full
 
     since = tick()
     a = _Advanced(x, advanced)
     if not isinstance(value, Tensor):
-        value = tensor(fitting(value, x.dtype, "index_put_"), dtype=x.dtype, device=x.device)
+        value = full((), value, dtype=x.dtype, device=x.device)
     if same_memory(value, x):
         value = movement.clone(value)
     value = a.source(value.to(x.device, x.dtype), slack)

@@ -21,8 +21,10 @@ class device:
     def __init__(self, type: Any, index: int | None = None):
         if isinstance(type, device):
             type, index = type.type, type.index
-        elif isinstance(type, int):
+        elif isinstance(type, int) and not isinstance(type, bool):
             type, index = "cuda", type
+        elif not isinstance(type, str):
+            raise TypeError(f"device(): argument 'type' must be str, int or torch.device, not {type.__class__.__name__}")
         elif ":" in type:
             type, _, number = type.partition(":")
             if not number.isdigit():

@@ -137,6 +137,16 @@ def as_dtype(d: Any) -> dtype:
     raise TypeError(f"dtype must be a torch dtype, not {d!r}")
 
 
+def _given(d: Any, op: str) -> dtype:
+    """A dtype that an op was given, or the one that a Python type stands for."""
+    if d.__class__ is dtype:
+        return d
+    try:
+        return as_dtype(d)
+    except TypeError:
+        raise TypeError(f"{op}(): expected torch.dtype, not {d.__class__.__name__}") from None
+
+
 def promote_types(a: dtype, b: dtype) -> dtype:
     """The smallest dtype to which both convert, by torch's table.
 
@@ -144,7 +154,8 @@ def promote_types(a: dtype, b: dtype) -> dtype:
     (torch.int16, torch.float16, torch.float32)
     """
     if a is b:
-        return a
+        return _given(a, "promote_types")
+    a, b = _given(a, "promote_types"), _given(b, "promote_types")
     if a.category != b.category:
         return a if a.category > b.category else b
     if {a, b} == {float16, bfloat16}:
@@ -156,7 +167,7 @@ def promote_types(a: dtype, b: dtype) -> dtype:
 
 def can_cast(source: dtype, target: dtype) -> builtins.bool:
     """Whether an in-place result of type ``source`` may be stored as ``target`` (never down a category)."""
-    return source.category <= target.category
+    return _given(source, "can_cast").category <= _given(target, "can_cast").category
 
 
 def scalar_dtype(value: Any) -> dtype:

@@ -145,3 +145,27 @@ def test_what_is_no_integer_is_refused_at_once_and_never_remembered(call):
     refused()  # and now it is
     for same in (1, np.int64(1), np.uint8(1), *(() if call in TENSORS_MEAN_MORE else (numtorch.tensor(1),))):
         assert listed(run(x, same)) == right
+
+
+def test_values_that_are_equal_keys_and_differ_stay_apart():
+    x = numtorch.ones(1, 2)
+    for value in (0.0, -0.0, float("nan"), 0, 1.0, True, np.float32(2.5), -0.0, 0.0):
+        padded = F.pad(x, (1, 0), value=value)[0, 0].item()
+        assert np.array_equal(padded, float(value), equal_nan=True) and np.signbit(padded) == np.signbit(float(value))
+        filled = numtorch.full((1,), value, dtype=numtorch.float32).item()
+        assert np.array_equal(filled, float(value), equal_nan=True) and np.signbit(filled) == np.signbit(float(value))
+    image = -numtorch.zeros(1, 1, 2)
+    from numtorch.vision.transforms import functional
+
+    for mean in (0.0, -0.0, 0.0):
+        assert np.signbit(functional.normalize(image, [mean], [1.0]).numpy()).all() == (not np.signbit(mean))
+
+
+def test_what_is_no_device_or_type_is_called_so():
+    for wrong in (None, 1.5, [1]):
+        with pytest.raises(TypeError, match="must be str, int or torch.device"):
+            numtorch.device(wrong)
+    with pytest.raises(TypeError, match=r"expected torch.dtype, not int"):
+        numtorch.promote_types(numtorch.int8, 3)
+    with pytest.raises(TypeError, match=r"expected torch.dtype, not str"):
+        numtorch.can_cast("int8", numtorch.int8)

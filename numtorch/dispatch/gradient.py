@@ -152,6 +152,8 @@ class ElementwiseGradient(Gradient):
             key = (needs, numbers, tuple([p for p in params if not isinstance(p, int | float)]))
         traced = self.programs.get(key)
         if traced is None:
+            if len(self.programs) > 4096:  # exponents that never come again, say
+                self.programs.clear()
             traced = self.programs[key] = self._trace(needs, saved, params)
         if traced is False:
             return self.formula(g, saved, node, needs)

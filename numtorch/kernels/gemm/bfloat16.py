@@ -102,6 +102,8 @@ def bmm(a, b, c, batch: int, m: int, n: int, k: int, ta: bool = False, tb: bool 
     key = (batch, m, n, k, ta, tb, a_shared, b_shared, bias is None, narrow, get_num_threads())
     plan = _plans.get(key)
     if plan is None:
+        if len(_plans) > 4096:  # a program whose shapes keep changing starts over
+            _plans.clear()
         even, items, rows = k + k % 2, batch, m
         a_step = 0 if a_shared else m * (k if ta else even)
         b_step = 0 if b_shared else n * (even if tb else k)

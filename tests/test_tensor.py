@@ -738,3 +738,25 @@ def test_limits_of_integers(name):
     same(lambda t: t.iinfo(t.float32))
     same(lambda t: t.finfo(t.int8))
     same(lambda t: t.finfo("float32"))
+
+
+# --- arrays that may not be written to ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [lambda: np.frombuffer(b"\0\0\x80?" * 3, np.float32), lambda: np.broadcast_to(np.float32(1), (3,)),
+                                  lambda: np.broadcast_to(np.ones((3, 1), np.float32), (3, 2))[:, 0]])
+@pytest.mark.parametrize("convert", [nt.from_numpy, nt.as_tensor, nt.tensor])
+def test_read_only_arrays_become_copies(make, convert):
+    a = make()
+    assert not a.flags.writeable
+    x = convert(a)
+    x.add_(1) if 0 not in x.stride() else x.add(1)
+    assert a.tolist() == [1.0, 1.0, 1.0]
+
+
+def test_a_file_mapped_read_only_is_shared_with_a_warning(tmp_path):
+    np.arange(4, dtype=np.float32).tofile(tmp_path / "x")
+    mapped = np.memmap(tmp_path / "x", np.float32, "r")
+    with pytest.warns(UserWarning, match="mapped read-only"):
+        x = nt.from_numpy(mapped)
+    assert (x + 1).tolist() == [1.0, 2.0, 3.0, 4.0]

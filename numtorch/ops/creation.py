@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import mmap
+import warnings
 from typing import Any
 
 import numpy as np
@@ -51,7 +53,9 @@ def from_ndarray(a: np.ndarray, d: DType | None = None) -> Tensor:
 
 
 def from_numpy(array: np.ndarray) -> Tensor:
-    """A tensor that shares the array's memory.
+    """A tensor that shares the array's memory; a copy of an array that may not be written to, since a tensor may.
+
+    A file that is mapped to be read alone is shared all the same, with a warning: writing to such a tensor ends the process.
 
     >>> import numpy as np, numtorch as torch
     >>> a = np.zeros(2, np.float32)
@@ -65,7 +69,20 @@ def from_numpy(array: np.ndarray) -> Tensor:
     if not array.dtype.isnative:
         raise ValueError("given numpy array has byte order different from the native byte order. Conversion between byte orders "
                          "is currently not supported.")
-    return from_ndarray(array)
+    return from_ndarray(array if array.flags.writeable else _writable(array))
+
+
+def _writable(array: np.ndarray) -> np.ndarray:
+    """A copy of a read-only array, repeated elements once; a mapped file itself, which may be larger than the memory."""
+    base: Any = array
+    while base is not None:
+        if isinstance(base, mmap.mmap):
+            warnings.warn("The given NumPy array is a file mapped read-only: writing to the tensor ends the process. Map it with mode "
+                          "'c', or copy the array.", UserWarning, stacklevel=3)
+            return array
+        base = base.obj if isinstance(base, memoryview) else getattr(base, "base", None)
+    core = array[tuple([slice(0, 1) if s == 0 else slice(None) for s in array.strides])]
+    return np.broadcast_to(core.copy("K"), array.shape)
 
 
 def tensor(data: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
@@ -176,7 +193,7 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tens
     if isinstance(data, Tensor):
         return movement.to(data, device, dtype)
     if isinstance(data, np.ndarray):
-        return movement.to(from_ndarray(data), device, dtype)
+        return movement.to(from_numpy(data), device, dtype)
     return tensor(data, dtype=dtype, device=device)
 
 

@@ -135,10 +135,12 @@ def forward(t, x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups
     per = (cog + channels - 1) // channels
     lo = t * n // chunks
     hi = (t + 1) * n // chunks
+    # Where the padding is wider than the kernel, the last row of a tile is longer than the rows' distance by so much.
+    room = TILE - LANES - max(0, pw - kw + 1)
     # Small images pass several at a time, large ones by rows or pieces of a row.
-    images = min(max(1, (TILE - LANES) // ((wd + pw) * ho)), hi - lo)
+    images = min(max(1, room // ((wd + pw) * ho)), hi - lo)
     wp = images * (wd + pw)
-    tile_rows = max(1, (TILE - LANES) // wp)
+    tile_rows = max(1, room // wp)
     tile_cols = min(wo, TILE - LANES)
     size = (h + 2 * ph) * wp + pw
     scratch = np.zeros(ci * size + kh * wp + 2 * LANES, x.dtype)
@@ -191,7 +193,9 @@ def weight_grad(t, x, g, parts, n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups
     images = min(max(1, REDUCE // ((wd + pw) * ho)), hi - lo)
     wp = images * (wd + pw)
     size = (h + 2 * ph) * wp + pw
-    length = (ho * wp + LANES - 1) // LANES * LANES
+    # A padding at least as wide as the kernel makes rows of g longer than their distance: what of a row lies beyond it
+    # meets zeros of x, and the next row overwrites it, but for the last.
+    length = (ho * wp + max(0, pw - kw + 1) + LANES - 1) // LANES * LANES
     xs = np.zeros(ci * size + kh * wp + 2 * LANES, x.dtype)
     gs = np.zeros(co * length, x.dtype)
     part = parts[t * co * cig * kh * kw : (t + 1) * co * cig * kh * kw]

@@ -12,6 +12,12 @@ Explicit re-exports, no logic but for what is imported late. What stands where i
 import importlib
 from typing import TYPE_CHECKING
 
+from numtorch import interrupts as interrupts
+
+if "Tensor" not in globals():  # not when it is reloaded
+    interrupts.import_whole("numtorch", ("numpy", "numtorch.ops.linear_numpy", "numtorch.tensor", "numtorch.cuda", "numtorch.nn",
+                                         "numtorch.optim", "numtorch.serialization"))
+
 import numtorch.ops.linear_numpy  # noqa: F401 - registers a kernel
 import numtorch.tensor  # noqa: F401 - binds the Tensor's methods; before the function of that name
 from numtorch import autograd as autograd

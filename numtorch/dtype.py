@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from numtorch import interrupts
+
 BOOL, INTEGRAL, FLOATING = 0, 1, 2  # torch's categories: a higher one wins whatever the widths
 
 
@@ -113,9 +115,13 @@ def get_default_dtype() -> dtype:
 
 def set_default_dtype(d: dtype) -> None:
     """Set the dtype of tensors made from Python floats; must be a floating type."""
-    global _default
     if not isinstance(d, dtype) or not d.is_floating_point:
         raise TypeError(f"only floating-point types are supported as the default type, got {d!r}")
+    interrupts.held(lambda: _set_default(d))
+
+
+def _set_default(d: dtype) -> None:
+    global _default
     _default = d
     for forget in when_default_changes:
         forget()

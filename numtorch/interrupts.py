@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
+
+_SIGNALS = tuple(map(int, signal.valid_signals()))
 
 
 def held(work: Callable[[], Any], deliver: Callable[[int], None] = signal.raise_signal) -> Any:
@@ -18,7 +22,7 @@ def held(work: Callable[[], Any], deliver: Callable[[int], None] = signal.raise_
     due: list[int] = []
     handlers: list[tuple[int, Any]] = []
     try:
-        for number in signal.valid_signals():
+        for number in _SIGNALS:
             handler = signal.getsignal(number)
             if callable(handler):
                 handlers.append((number, handler))
@@ -26,6 +30,37 @@ def held(work: Callable[[], Any], deliver: Callable[[int], None] = signal.raise_
         return work()
     finally:
         _restore(handlers, due, deliver)
+
+
+def surely(work: Callable[[], Any]) -> None:
+    """``held`` for what puts things right again: it is done even if an exception comes first, which then goes on."""
+    begun = False
+
+    def once() -> None:
+        nonlocal begun
+        begun = True
+        work()
+
+    raised: BaseException | None = None
+    while not begun:
+        try:
+            held(once)
+        except BaseException as e:
+            raised = raised or e
+    if raised is not None:
+        raise raised
+
+
+def import_whole(package: str, modules: tuple[str, ...]) -> None:
+    """Import a package's modules so that Ctrl-C comes before or after; called first of all when the package is imported.
+
+    NumPy cannot be imported a second time if its import was interrupted, and a module of ours that registers ops cannot either.
+    Where something else ends the import, Python forgets the package but keeps those modules that were complete: they go, too,
+    so that the next import begins anew.
+    """
+    for name in [n for n in sys.modules if n.startswith(f"{package}.") and n != __name__]:
+        del sys.modules[name]
+    held(lambda: [importlib.import_module(name) for name in modules])
 
 
 def _restore(handlers: list[tuple[int, Any]], due: list[int], deliver: Callable[[int], None]) -> None:

@@ -138,10 +138,12 @@ class Op:
             return body
 
         def quiet(*args: Any) -> Any:
-            if not mode.grad:
+            before = mode.grad
+            mode.grad = False
+            try:
                 return body(*args)
-            with _Setting(grad=False):
-                return body(*args)
+            finally:
+                mode.grad = before
 
         return quiet
 

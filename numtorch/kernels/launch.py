@@ -253,13 +253,14 @@ def compiling_for(capability: tuple[int, int]) -> Iterator[Offline]:
 
     Runs on machines without a GPU: every kernel that a model needs is compiled by running the model.
     """
-    global _offline
     if simulated():
         raise RuntimeError("Numba's simulator runs CUDA kernels as Python and compiles none: unset NUMBA_ENABLE_CUDASIM")
-    before, _offline = _offline, Offline(capability)
-    registry.clear_memos()  # what was decided for a real device holds device arrays
-    try:
-        yield _offline
-    finally:
-        _offline = before
-        registry.clear_memos()
+    before, offline = _offline, Offline(capability)
+
+    def set_offline(value: Offline | None) -> None:
+        global _offline
+        _offline = value
+
+    # What was decided for a real device holds device arrays.
+    with registry.changed(lambda: set_offline(offline), lambda: set_offline(before)):
+        yield offline

@@ -53,14 +53,14 @@ def launches() -> Iterator[list[Launch]]:
         note(self, args)
         return entry(self, *args)
 
-    found: list[Launch] = []
-    registry.clear_memos()  # what holds a compiled entry point must ask for it again
-    Jit.__call__, Jit.entry = noted_call, noted_entry  # type: ignore[method-assign]
-    try:
-        yield found
-    finally:
+    def replace(call: Callable, entry: Callable) -> None:
         Jit.__call__, Jit.entry = call, entry  # type: ignore[method-assign]
-        registry.clear_memos()
+
+    found: list[Launch] = []
+    try:  # what holds a compiled entry point must ask for it again
+        with registry.changed(lambda: replace(noted_call, noted_entry), lambda: replace(call, entry)):
+            yield found
+    finally:
         found.extend(seen)
 
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 from weakref import WeakSet
 
+from numtorch import interrupts
 from numtorch.dtype import when_default_changes
 from numtorch.errors import KernelNotFound, RegistrationError
+from numtorch.kernels import toolchain
 
 
 class Priority(IntEnum):
@@ -163,18 +166,25 @@ def load_plugins() -> None:
 
     Runs before the first choice of a kernel. A package that fails to import is reported and left out.
     """
-    global plugins_loaded
-    if plugins_loaded:
-        return
-    plugins_loaded = True
-    import warnings
-    from importlib.metadata import entry_points
+    if not plugins_loaded:
+        for name, e in toolchain.run(_load_plugins):
+            warnings.warn(f"numtorch: the kernels of {name} could not be loaded: {type(e).__name__}: {e}", stacklevel=2)
 
-    for point in entry_points(group="numtorch.kernels"):
-        try:
-            point.load()
-        except Exception as e:
-            warnings.warn(f"numtorch: the kernels of {point.value} could not be loaded: {type(e).__name__}: {e}", stacklevel=2)
+
+def _load_plugins() -> list[tuple[str, Exception]]:
+    global plugins_loaded
+    failures: list[tuple[str, Exception]] = []
+    if not plugins_loaded:
+        from importlib.metadata import entry_points
+
+        points = entry_points(group="numtorch.kernels")
+        plugins_loaded = True  # before they are: their own calls must not come here again
+        for point in points:
+            try:
+                point.load()
+            except Exception as e:
+                failures.append((point.value, e))
+    return failures
 
 
 ENTRIES: dict[str, Entry] = {}
@@ -205,12 +215,29 @@ def memo() -> dict:
 
 
 def clear_memos() -> None:
-    """Forget every choice."""
-    for m in _memos:
-        if m:  # while the package is imported every one is empty: clearing them was a seventh of the import
-            m.clear()
+    """Forget every choice; not only some of them, whatever signal comes."""
+    if any(_memos) or _choices:  # while the package is imported there are none
+        interrupts.held(_clear)
+
+
+def _clear() -> None:
+    any(map(dict.clear, _memos))
     for choice in tuple(_choices):
         choice.clear()
+
+
+@contextlib.contextmanager
+def changed(do: Callable[[], Any], undo: Callable[[], Any]) -> Iterator[None]:
+    """Between ``do()`` and ``undo()``, each of them run whole, and every choice forgotten after each. ``undo`` may come alone."""
+    def whole(change: Callable[[], Any]) -> None:
+        change()
+        _clear()
+
+    try:
+        interrupts.held(lambda: whole(do))
+        yield
+    finally:
+        interrupts.surely(lambda: whole(undo))
 
 
 when_default_changes.append(clear_memos)
@@ -220,26 +247,25 @@ when_default_changes.append(clear_memos)
 def use(entry: Entry, kernel: Kernel) -> Iterator[Kernel]:
     """Inside the block ``kernel`` comes before every other kernel of the op."""
     forced = Kernel(**{**kernel.__dict__, "priority": Priority.OVERRIDE})
-    entry.kernels.insert(0, forced)
-    clear_memos()
-    try:
+
+    def undo() -> None:
+        entry.kernels[:] = [k for k in entry.kernels if k is not forced]
+
+    with changed(lambda: entry.kernels.insert(0, forced), undo):
         yield forced
-    finally:
-        entry.kernels.remove(forced)
-        clear_memos()
 
 
 @contextlib.contextmanager
 def bodies_only() -> Iterator[None]:
     """Inside the block every op that has a body runs it: kernels only accelerate, so results must agree."""
-    global _bodies_only
-    before, _bodies_only = _bodies_only, True
-    clear_memos()
-    try:
+    before = _bodies_only
+
+    def choose(only: bool) -> None:
+        global _bodies_only
+        _bodies_only = only
+
+    with changed(lambda: choose(True), lambda: choose(before)):
         yield
-    finally:
-        _bodies_only = before
-        clear_memos()
 
 
 @dataclass(frozen=True)

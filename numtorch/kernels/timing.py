@@ -94,13 +94,12 @@ if hasattr(os, "register_at_fork"):
 @contextlib.contextmanager
 def observe(observer: Observer) -> Iterator[None]:
     """Inside the block every kernel is chosen anew and passes by the observer."""
-    global active
     if active is not None:
         raise RuntimeError("a profile is open already; profiles do not nest")
-    active = observer
-    registry.clear_memos()
-    try:
+
+    def set_active(value: Observer | None) -> None:
+        global active
+        active = value
+
+    with registry.changed(lambda: set_active(observer), lambda: set_active(None)):
         yield
-    finally:
-        active = None
-        registry.clear_memos()

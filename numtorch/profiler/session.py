@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any
 
+from numtorch import interrupts
 from numtorch.kernels import timing
 from numtorch.profiler import memory, trace
 from numtorch.profiler.ranges import watching
@@ -143,13 +144,11 @@ class profile(Profile):
         try:
             self._turn(self._asked())
         except BaseException:  # a schedule that fails, say
-            self._close()
-            _current = None
+            interrupts.surely(self._end)
             raise
 
     def stop(self) -> None:
         """End, as leaving the block does; what was gathered can be read from here on."""
-        global _current
         if _current is not self:
             return
         try:
@@ -158,7 +157,13 @@ class profile(Profile):
             if recording:
                 self._ready()
         finally:
+            interrupts.surely(self._end)
+
+    def _end(self) -> None:
+        global _current
+        try:
             self._close()
+        finally:
             _current = None
 
     def step(self) -> None:
@@ -212,7 +217,7 @@ class profile(Profile):
 
     def _close(self) -> None:
         if self._stack is not None:
-            self._stack.close()
+            interrupts.surely(self._stack.close)  # whole: what watched the program must not stay
             self._stack = None
 
 

@@ -101,8 +101,9 @@ def _cuda() -> dict[str, Any]:
 def _cache() -> dict[str, Any]:
     from numtorch.kernels import cache
 
-    files = cache.entries()
-    return {"folder": _home(str(cache.folder())), "kernels": len(files), "MB": round(sum(f.stat().st_size for f in files) / 1e6, 1)}
+    most = cache.limit()
+    return {"folder": _home(str(cache.folder())), "kernels": len(cache.entries()), "MB": round(cache.size() / 1e6, 1),
+            "at most MB": None if most is None else round(most / 1e6, 1)}
 
 
 def _environment() -> dict[str, Any]:

@@ -117,7 +117,8 @@ def run(data: str = "auto", root: str = "data", epochs: int | None = None, devic
     started, reached, done = time.perf_counter(), 0.0, 0
     try:
         for epoch in range(1, epochs + 1):
-            with tqdm(total=len(train_loader), desc=f"epoch {epoch}/{epochs}", leave=False, file=sys.stdout, ncols=78) as progress:
+            with tqdm(total=len(train_loader), desc=f"epoch {epoch}/{epochs}", leave=False, file=sys.stdout, ncols=78,
+                      disable=sys.stdout is None) as progress:
                 loss = train_epoch(net, train_loader, loss_of, optimizer, device, progress)
             scheduler.step()
             reached, done = accuracy(net, test_loader, device), epoch

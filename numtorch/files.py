@@ -1,19 +1,30 @@
-"""Writing files so that they are whole or not there."""
+"""Writing files so that they are whole or not there, and what is left where a process was killed."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+try:
+    import fcntl
+except ImportError:  # Windows: there a file that is open cannot be removed, which says the same
+    fcntl = None  # type: ignore[assignment]
+
+_TEMPORARY = re.compile(r"\.(.{1,40})-[0-9a-f]{12}")
+_ABANDONED = 24 * 3600  # seconds after which a temporary file is nobody's where locks cannot tell
 
 
 def write_atomically(path: str | os.PathLike, data: bytes | Iterable[Any], mode: int = 0o666) -> None:
     """Write bytes, or parts one after the other, beside ``path`` and rename over it.
 
-    A process that is killed, or a disk that is full, never leaves a broken file, and the one that was there stays. A path
-    that is no regular file (``/dev/stdout``, a pipe) is written to as it is.
+    A process that is killed, or a disk that is full, never leaves a broken file, and the one that was there stays. What a killed
+    process has left beside it is removed when the file is written next. A path that is no regular file (``/dev/stdout``, a pipe)
+    is written to as it is.
 
     Args:
         mode: permissions of a new file, less the umask; a file that exists keeps its own.
@@ -25,8 +36,8 @@ def write_atomically(path: str | os.PathLike, data: bytes | Iterable[Any], mode:
             for part in parts:
                 f.write(part)
         return
-    temporary = path.with_name(f".{path.name[:40]}-{os.urandom(6).hex()}")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+    remove_abandoned(path.parent, path.name)
+    temporary, handle = _temporary(path, mode)
     try:
         with os.fdopen(handle, "wb") as f:
             for part in parts:
@@ -42,6 +53,70 @@ def write_atomically(path: str | os.PathLike, data: bytes | Iterable[Any], mode:
             os.unlink(temporary)
         raise
     _sync_folder(path.parent)
+
+
+def _temporary(path: Path, mode: int) -> tuple[Path, int]:
+    """A new file beside ``path``, locked while it is being written: so that others know whether its writer still lives."""
+    while True:
+        temporary = path.with_name(f".{path.name[:40]}-{os.urandom(6).hex()}")
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+        if fcntl is None or (_locked(handle) and _same_file(temporary, handle)):
+            return temporary, handle
+        with contextlib.suppress(OSError):  # taken for abandoned before it was locked
+            os.unlink(temporary)
+        os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    """Whether the file could be locked, or its file system knows no locks."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _same_file(path: Path, handle: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(handle))
+    except FileNotFoundError:
+        return False
+
+
+def remove_abandoned(folder: str | os.PathLike, name: str | None = None) -> int:
+    """Remove temporary files whose writers were killed, those of ``name`` or all; how many there were.
+
+    A writer holds a lock on its file, which ends with the process, whatever ends it.
+    """
+    removed = 0
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            found = _TEMPORARY.fullmatch(entry.name)
+            if found and (name is None or found[1] == name[:40]) and entry.is_file(follow_symlinks=False):
+                with contextlib.suppress(OSError):
+                    removed += _remove_if_abandoned(entry.path)
+    return removed
+
+
+def _remove_if_abandoned(path: str) -> bool:
+    if fcntl is None:
+        os.unlink(path)
+        return True
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False  # it is being written
+        except OSError:  # no locks here: only age tells
+            if time.time() - os.fstat(handle).st_mtime < _ABANDONED:
+                return False
+        os.unlink(path)
+        return True
+    finally:
+        os.close(handle)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -26,6 +26,7 @@ FLOORS = {
     "numtorch.arguments": 0,  # checks of what users pass
     "numtorch.errors": 0,
     "numtorch.files": 0,  # atomic writes
+    "numtorch.notices": 0,  # lines on standard error
     "numtorch.interrupts": 0,
     "numtorch.memory": 0,
     "numtorch.display": 0,  # HTML of arrays and text

@@ -266,8 +266,8 @@ def compiled_entry(jit: Jit, args: tuple, op: str, work: Callable[[], timing.Wor
     try:
         return timing.loop(lambda: jit.entry(*args), op, "cpu", jit, len(args), work)
     except Exception as e:
-        if not toolchain.failed(e):  # a signal handler's, which ran meanwhile
-            raise
+        if not toolchain.failed(e) or isinstance(e, MemoryError | RecursionError):
+            raise  # a signal handler's, which ran meanwhile, or a lack that says nothing of the kernel
         types = ", ".join(f"{a.dtype}[]" if isinstance(a, np.ndarray) else type(a).__name__ for a in args)
         entry = registry.ENTRIES.get(op)
         site = entry.site if entry is not None else f"{jit.fn.__code__.co_filename}:{jit.fn.__code__.co_firstlineno}"

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 import numtorch as torch
-from numtorch import kernels
+from numtorch import kernels, notices
 from numtorch.kernels import cache, registry, warm
 
 MODELS = ("mlp", "lenet", "resnet18", "gpt", "demo")
@@ -29,13 +29,14 @@ def main(argv: list[str] | None = None) -> int:
     ahead = commands.add_parser("warmup", help="compile ahead what a model's training step needs")
     ahead.add_argument("--model", choices=MODELS, default="mlp")
     ahead.add_argument("--processes", type=int, default=None, help="how many compile (one a core)")
+    commands.add_parser("cache", help="where the compiled kernels lie, how many there are, and how large the folder may become")
     commands.add_parser("clear", help="delete the compiled kernels from the cache folder")
     args = parser.parse_args(argv)
     try:
         return {"list": lambda: table(args.op), "explain": lambda: explain(args.op, args.args),
-                "warmup": lambda: warmup(args.model, args.processes), "clear": clear}[args.command]()
+                "warmup": lambda: warmup(args.model, args.processes), "cache": where, "clear": clear}[args.command]()
     except (KeyError, TypeError, ValueError, RuntimeError, NotImplementedError) as e:
-        print(f"{args.command}: {e.args[0] if e.args else e}", file=sys.stderr)
+        notices.tell(f"{args.command}: {e.args[0] if e.args else e}")
         return 2
 
 
@@ -116,6 +117,14 @@ def warmup(model: str, processes: int | None) -> int:
     done = kernels.warmup(steps.step, model, backward=False, processes=processes)
     how = "" if warm.possible() else " in one process: several need Linux"
     print(f"{model}: {done['kernels']:.0f} kernels compiled{how}, {done['loaded']:.0f} loaded, {done['seconds']:.1f} s ({cache.folder()})")
+    return 0
+
+
+def where() -> int:
+    """Print the folder of the cache, what it holds, and its limit."""
+    most = cache.limit()
+    allowed = "no limit" if most is None else f"at most {most / 1e6:,.0f} MB, those used longest ago go first"
+    print(f"{cache.folder()}\n{len(cache.entries())} kernels, {cache.size() / 1e6:.1f} MB; {allowed} (NUMTORCH_CACHE_MB)")
     return 0
 
 

@@ -1,7 +1,7 @@
 """The kernel cache: compiled machine code on disk, found by the hash of what it was compiled from.
 
-Owns file names, atomic writes, the fallback when a folder cannot be written, and the line that tells a
-person why a first run takes longer. Knows nothing of ops. A damaged or foreign file is a miss, never an
+Owns file names, atomic writes, the size of the folder, the fallback when it cannot be written, and the line that
+tells a person why a first run takes longer. Knows nothing of ops. A damaged or foreign file is a miss, never an
 error: it is removed and the kernel compiled again.
 """
 
@@ -19,10 +19,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from numtorch.files import write_atomically
+from numtorch import notices
+from numtorch.files import remove_abandoned, write_atomically
 
 _MAGIC = b"numtorch kernel 1\n"
 _folder: Path | None = None
+DEFAULT_MB = 1024
+_TOUCH = 3600  # seconds after which a use of a file is noted again
 
 stats = {"hits": 0, "misses": 0, "load_seconds": 0.0, "compile_seconds": 0.0}
 
@@ -55,8 +58,8 @@ def folder() -> Path:
             _folder = Path(tempfile.gettempdir()) / f"numtorch-kernels-{user}"
             if not _writable(_folder, private=True):
                 _folder = Path(tempfile.mkdtemp(prefix="numtorch-kernels-"))
-            print(f"numtorch: cannot write the kernel cache {wanted}; using {_folder} "
-                  "(set NUMTORCH_CACHE to choose another folder)", file=sys.stderr)
+            notices.tell(f"numtorch: cannot write the kernel cache {wanted}; using {_folder} "
+                         "(set NUMTORCH_CACHE to choose another folder)")
     return _folder
 
 
@@ -72,7 +75,8 @@ def _writable(path: Path, private: bool = False) -> bool:
 
 
 def clear() -> int:
-    """Delete every cached kernel; return how many there were."""
+    """Delete every cached kernel, and what killed processes have left; return how many kernels there were."""
+    remove_abandoned(folder())
     files = list(folder().glob("*.nbc"))
     for file in (*files, *folder().glob("*.remarks")):  # the latter say what LLVM made of them
         file.unlink(missing_ok=True)
@@ -82,6 +86,72 @@ def clear() -> int:
 def entries() -> list[Path]:
     """The cached kernels' files."""
     return sorted(folder().glob("*.nbc"))
+
+
+def limit() -> int | None:
+    """The most bytes that the folder may hold: ``NUMTORCH_CACHE_MB`` megabytes, 1024 if it is not set; None (0) for no limit."""
+    try:
+        megabytes = float(os.environ.get("NUMTORCH_CACHE_MB") or DEFAULT_MB)
+    except ValueError:
+        megabytes = DEFAULT_MB
+    return int(megabytes * 1e6) if megabytes > 0 else None
+
+
+def size() -> int:
+    """Bytes in the folder."""
+    return sum(taken for _, taken, _ in _files())
+
+
+def _files() -> list[tuple[float, int, str]]:
+    """(last use, bytes, path) of all that the folder holds of ours."""
+    found = []
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder()):
+            if entry.name.endswith((".nbc", ".remarks")):
+                with contextlib.suppress(OSError):
+                    status = entry.stat()
+                    found.append((status.st_mtime, status.st_size, entry.path))
+    return found
+
+
+def trim() -> int:
+    """Remove what killed processes have left, and the kernels that were used longest ago if the folder is too large; how many.
+
+    Then it is brought to four fifths of the limit, so that this does not happen at every kernel. Files are marked as used when they
+    are loaded (their time of modification: many systems note no other).
+    """
+    remove_abandoned(folder())
+    most, removed = limit(), 0
+    if most is None:
+        return removed
+    files = sorted(_files())
+    total = sum(taken for _, taken, _ in files)
+    if total <= most:
+        return removed
+    for _, taken, path in files:
+        if total <= most * 0.8:
+            break
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+            total -= taken
+            removed += 1
+    return removed
+
+
+class _Growth:
+    """When to look at the size of the folder: at the first kernel that a process writes, and after each sixteenth of the limit."""
+
+    def __init__(self) -> None:
+        self.left = 0
+
+    def wrote(self, n: int) -> None:
+        self.left -= n
+        if self.left < 0:
+            trim()
+            self.left = (limit() or 1 << 40) // 16
+
+
+_growth = _Growth()
 
 
 class DiskCache:
@@ -107,7 +177,7 @@ class DiskCache:
         for base in bases:
             path = self.path(signature, target.codegen(), base)
             try:
-                data = path.read_bytes()
+                data = _read(path)
             except OSError:
                 continue
             try:
@@ -129,15 +199,26 @@ class DiskCache:
             return
         from numba.core.serialize import dumps
 
-        path = self.path(signature, result.codegen)
+        path, data = self.path(signature, result.codegen), _pack(dumps(result._reduce()))
         with contextlib.suppress(OSError):  # a full disk costs a recompilation next time, nothing else
-            write_atomically(path, _pack(dumps(result._reduce())), mode=0o600)
+            write_atomically(path, data, mode=0o600)
+            _growth.wrote(len(data))
 
     def enable(self) -> None: ...
 
     def disable(self) -> None: ...
 
     def flush(self) -> None: ...
+
+
+def _read(path: Path) -> bytes:
+    """The file's bytes; notes that it was used."""
+    with path.open("rb") as f:
+        data = f.read()
+        if time.time() - os.fstat(f.fileno()).st_mtime > _TOUCH:
+            with contextlib.suppress(OSError):  # another user's, or a read-only folder
+                os.utime(path)
+        return data
 
 
 def _pack(payload: bytes) -> bytes:
@@ -188,12 +269,12 @@ class _Compiling:
         return call
 
     def _say(self, name: str) -> None:
-        terminal = sys.stderr.isatty()
+        terminal = notices.on_terminal()
         if terminal:
             line = f"numtorch: compiling kernels for this machine, once: {self.count} {name}"
-            print(f"\r{line[:78]:<78}", end="", file=sys.stderr, flush=True)
+            notices.tell(f"\r{line[:78]:<78}", end="")
         elif not self.said:
-            print("numtorch: compiling kernels for this machine; they are cached for the next run", file=sys.stderr)
+            notices.tell("numtorch: compiling kernels for this machine; they are cached for the next run")
         if terminal and not self.said:
             import atexit
 
@@ -202,8 +283,8 @@ class _Compiling:
 
     def clear_line(self) -> None:
         """Erase the progress line, before other output is printed on a terminal."""
-        if self.said and sys.stderr.isatty():
-            print(f"\r{'':<78}\r", end="", file=sys.stderr, flush=True)
+        if self.said and notices.on_terminal():
+            notices.tell(f"\r{'':<78}\r", end="")
 
 
 compiling = _Compiling()

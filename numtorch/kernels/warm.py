@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from numtorch import notices
 from numtorch.kernels import cache, recording, threads
 from numtorch.kernels.jit import Jit, disabled, numba
 
@@ -42,8 +43,7 @@ def compile_ahead(fn: Callable[[], Any], processes: int | None = None, progress:
     numba()  # here, once, and not in every child
     cache.folder()
     reader, writer = os.pipe()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    notices.flush()
     child = _fork()
     if not child:
         os.close(reader)
@@ -66,7 +66,7 @@ def _bar(total: int, processes: int, progress: bool) -> Any:
 
     silent = not progress or bool(os.environ.get("NUMTORCH_QUIET")) or not total
     return tqdm(total=total, desc=f"compiling kernels in {processes} processes", unit="kernel", leave=False,
-                disable=silent or not sys.stderr.isatty())
+                disable=silent or not notices.on_terminal())
 
 
 def _fork() -> int:

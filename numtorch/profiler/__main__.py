@@ -19,6 +19,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
+from numtorch import notices
+
 EPILOG = "python -m numtorch.profiler ops --help: timing ops against NumPy and torch"
 
 
@@ -69,7 +71,7 @@ def profiled(given: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         failure = e
     finally:
         prof.stop()
-    sys.stdout.flush()
+    notices.flush()
     _show(prof, given, trace)
     return _end(failure)
 
@@ -113,7 +115,7 @@ def _show(prof: Any, given: argparse.Namespace, trace: str | None) -> None:
             prof.export_chrome_trace(trace)
             print(f"time line: {trace}", flush=True)
         except OSError as e:  # what the script did to the folder meanwhile
-            print(f"numtorch.profiler: {e}", file=sys.stderr)
+            notices.tell(f"numtorch.profiler: {e}")
 
 
 def _end(failure: BaseException | None) -> int:
@@ -133,7 +135,7 @@ def _end(failure: BaseException | None) -> int:
 
 def _interrupted() -> NoReturn:
     # Python itself ends by the signal, so that a shell's loop ends too.
-    sys.stderr.flush()
+    notices.flush()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.kill(os.getpid(), signal.SIGINT)
     sys.exit(130)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import numtorch
-from numtorch.kernels import cache
+from numtorch.kernels import cache, registry, toolchain
 from numtorch.kernels import jit as jit_module
 from numtorch.kernels.jit import compile_source, disabled, jit
 
@@ -147,9 +147,9 @@ def test_an_unreadable_file_is_compiled_again(warm, tmp_path):
     """Reading fails as it does for a file of another user; root may read everything, so the call is replaced."""
     folder = copied(warm, tmp_path)
     name = min(folder.glob("*.nbc")).name
-    refuse = (f"from pathlib import Path\nread = Path.read_bytes\n"
-              f"def guarded(self):\n    if self.name == {name!r}: raise PermissionError(13, 'Permission denied', str(self))\n"
-              "    return read(self)\nPath.read_bytes = guarded\n")
+    refuse = ("from pathlib import Path\nopened = Path.open\n"
+              f"def guarded(self, *mode):\n    if self.name == {name!r}: raise PermissionError(13, 'Permission denied', str(self))\n"
+              "    return opened(self, *mode)\nPath.open = guarded\n")
     out, _ = run(refuse + WORK, folder)
     assert (answer(out), counts(out)[1]) == (answer(warm[1]), 1)
 
@@ -322,3 +322,59 @@ def test_entries_and_clear(tmp_path):
         assert cache.clear() == 1
         assert cache.entries() == []
     assert cache.folder() != tmp_path
+
+
+def test_the_folder_stays_below_its_limit(monkeypatch, tmp_path):
+    monkeypatch.setenv("NUMTORCH_CACHE_MB", "0.01")
+    with cache.use_folder(tmp_path):
+        for i in range(20):
+            (tmp_path / f"k{i}.nbc").write_bytes(b"x" * 1000)
+            os.utime(tmp_path / f"k{i}.nbc", (1e9, 1e9 + i))
+        (tmp_path / "k1.remarks").write_bytes(b"x" * 10)
+        os.utime(tmp_path / "k1.remarks", (1e9, 1e9))
+        (tmp_path / "mine.txt").write_bytes(b"x" * 100_000)
+        cache._read(tmp_path / "k0.nbc")  # used now: the last to go
+        assert cache.trim() == 13
+        left = sorted(p.name for p in tmp_path.iterdir())
+        assert left == sorted(["mine.txt", "k0.nbc", *[f"k{i}.nbc" for i in range(13, 20)]])
+        assert cache.size() == 8000
+        monkeypatch.setenv("NUMTORCH_CACHE_MB", "0")
+        assert cache.limit() is None and cache.trim() == 0
+
+
+def test_processes_keep_to_the_limit(tmp_path):
+    (tmp_path / "old.nbc").write_bytes(b"x" * 300_000)
+    os.utime(tmp_path / "old.nbc", (1e9, 1e9))
+    (tmp_path / ".old.nbc-0123456789ab").write_bytes(b"x")  # a killed process has left it
+    out, _ = run(WORK, tmp_path, NUMTORCH_CACHE_MB="0.2")
+    left = {p.name for p in tmp_path.iterdir()}
+    assert left and not {"old.nbc", ".old.nbc-0123456789ab"} & left
+    assert sum(p.stat().st_size for p in tmp_path.iterdir()) <= 220_000
+
+
+@pytest.mark.parametrize("stream", ["sys.stderr = None", "sys.stderr.close()", "sys.stderr = open('/dev/full', 'w')",
+                                    "sys.stderr = object()", "sys.stdout = sys.stderr = None"])
+def test_without_standard_error(tmp_path, stream):
+    if "/dev/full" in stream and not os.path.exists("/dev/full"):
+        pytest.skip("no full device here")
+    code = ("import sys, os\n" + stream + "\nfrom numtorch.kernels import cache\ncache.stats['compile_seconds'] = 2.0\n"
+            "import numtorch as torch\nx = torch.ones(3) + torch.ones(3)\ncache.compiling.clear_line()\n"
+            "torch.kernels.warmup(lambda: torch.exp(x), run=False)\n"
+            f"open({str(tmp_path / 'out')!r}, 'w').write(str(x.tolist()))\nos._exit(0)")
+    assert run(code, tmp_path / "kernels")[0] == ""
+    assert (tmp_path / "out").read_text() == "[2.0, 2.0, 2.0]"
+
+
+@pytest.mark.parametrize("lack", [MemoryError, RecursionError, KeyboardInterrupt])
+def test_a_lack_of_memory_is_not_remembered_as_a_kernel_that_does_not_compile(monkeypatch, lack):
+    def failing(self, *args):
+        def fail():
+            raise lack
+
+        return toolchain.run(fail)
+
+    registry.clear_memos()
+    with monkeypatch.context() as patch, pytest.raises(lack):
+        patch.setattr(jit_module.Jit, "entry", failing)
+        numtorch.exp(numtorch.zeros(3))
+    assert numtorch.exp(numtorch.zeros(3)).tolist() == [1.0] * 3

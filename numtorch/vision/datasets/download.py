@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from numtorch import notices
 from numtorch.files import write_atomically
 
 TIMEOUT = 30  # seconds without a byte before a mirror is given up
@@ -52,7 +52,7 @@ def _read(url: str, name: str) -> bytes:
     import urllib.request  # slow to import, and few programs download
 
     request = urllib.request.Request(url, headers={"User-Agent": "numtorch"})
-    show = sys.stderr.isatty()
+    show = notices.on_terminal()
     chunks, done = [], 0
     with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
         total = int(answer.headers.get("Content-Length") or 0)
@@ -61,9 +61,9 @@ def _read(url: str, name: str) -> bytes:
             done += len(chunk)
             if show:
                 share = f"{100 * done / total:3.0f}%" if total else ""
-                print(f"\r{name} {done / 1e6:.1f} MB {share}", end="", file=sys.stderr, flush=True)
+                notices.tell(f"\r{name} {done / 1e6:.1f} MB {share}", end="")
     if show:
-        print(file=sys.stderr)
+        notices.tell("")
     if total and done != total:
         raise OSError(f"the connection ended after {done} of {total} bytes")
     return b"".join(chunks)

@@ -1,0 +1,30 @@
+"""Short lines for the person at the terminal. A program without standard error (a daemon, ``pythonw``, ``2>&-``) does without them."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+
+
+def tell(text: str, end: str = "\n") -> None:
+    """Write to standard error if there is one that takes it; never an error, never to standard output instead."""
+    if sys.stderr is None:
+        return
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # a full disk, a broken pipe, a closed or a foreign stream
+        sys.stderr.write(text + end)
+        sys.stderr.flush()
+
+
+def on_terminal() -> bool:
+    """Whether standard error is a terminal, where a line may be written over."""
+    try:
+        return sys.stderr.isatty()
+    except (AttributeError, ValueError):  # None, foreign, or closed
+        return False
+
+
+def flush() -> None:
+    """Write out what standard output and standard error still hold, before a fork, say."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()

@@ -85,14 +85,14 @@ def _same_file(path: Path, handle: int) -> bool:
         return False
 
 
-def remove_abandoned(folder: str | os.PathLike, name: str | None = None) -> int:
+def remove_abandoned(folder: str | os.PathLike[str], name: str | None = None) -> int:
     """Remove temporary files whose writers were killed, those of ``name`` or all; how many there were.
 
     A writer holds a lock on its file, which ends with the process, whatever ends it.
     """
     removed = 0
     with contextlib.suppress(OSError):
-        for entry in os.scandir(folder):
+        for entry in os.scandir(os.fspath(folder)):
             found = _TEMPORARY.fullmatch(entry.name)
             if found and (name is None or found[1] == name[:40]) and entry.is_file(follow_symlinks=False):
                 with contextlib.suppress(OSError):

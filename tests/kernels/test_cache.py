@@ -148,8 +148,8 @@ def test_an_unreadable_file_is_compiled_again(warm, tmp_path):
     folder = copied(warm, tmp_path)
     name = min(folder.glob("*.nbc")).name
     refuse = ("from pathlib import Path\nopened = Path.open\n"
-              f"def guarded(self, *mode):\n    if self.name == {name!r}: raise PermissionError(13, 'Permission denied', str(self))\n"
-              "    return opened(self, *mode)\nPath.open = guarded\n")
+              f"def guarded(self, *a, **k):\n    if self.name == {name!r}: raise PermissionError(13, 'Permission denied', str(self))\n"
+              "    return opened(self, *a, **k)\nPath.open = guarded\n")
     out, _ = run(refuse + WORK, folder)
     assert (answer(out), counts(out)[1]) == (answer(warm[1]), 1)
 

@@ -4,8 +4,11 @@ The file is in the safetensors format: 8 bytes of length, a JSON header, and the
 (``model.fc.weight``); dicts, lists and numbers are JSON in the header's ``__metadata__``:
 
     null true 1 1.5 "text"     themselves              {"dict": [[key, value], ...]}   in order, keys of any kind below
-    {"tensor": name}           a tensor                {"tuple": [...]}                 a list is a JSON list
+    {"tensor": name, ...}      a tensor                {"tuple": [...]}                 a list is a JSON list
     {"float": "inf"}           inf, -inf, nan          {"OrderedDict": ...} {"Size": ...} {"dtype": "float32"} {"device": "cpu"}
+
+Beside its name a tensor has ``device`` if that is not the CPU, ``grad`` if it requires a gradient, ``parameter`` if it is a
+``Parameter``, and ``view`` (shape, strides and offset) if it lies in the memory of the tensor called so.
 
 Any safetensors reader can open the file; a safetensors file of another program loads as a dict of tensors.
 """
@@ -27,6 +30,7 @@ from numtorch.device import CPU, as_device, device
 from numtorch.dtype import ALL, dtype, named
 from numtorch.errors import CorruptFile
 from numtorch.files import write_atomically
+from numtorch.nn.parameter import Parameter
 from numtorch.ops import creation, movement
 from numtorch.storage import FRESH, Size, allocate_cpu
 
@@ -47,6 +51,7 @@ class _Writer:
     def __init__(self) -> None:
         self.tensors: dict[str, Tensor] = {}
         self.names: dict[tuple, str] = {}  # tensors over the same memory are stored once
+        self.places: list[tuple[dict, Tensor]] = []  # where the structure names a tensor
         self.open: set[int] = set()
 
     def encode(self, value: Any, path: str) -> Any:
@@ -60,8 +65,15 @@ class _Writer:
             return value.item()
         if isinstance(value, Tensor):
             where = value.device
-            found = {"tensor": self.name(value, path)}
-            return found if where is CPU else {**found, "device": str(where)}
+            found: dict[str, Any] = {"tensor": self.name(value, path)}
+            self.places.append((found, value))
+            if where is not CPU:
+                found["device"] = str(where)
+            if value.requires_grad:
+                found["grad"] = True
+            if isinstance(value, Parameter):
+                found["parameter"] = True
+            return found
         if type(value) is dtype:
             return {"dtype": value.name}
         if type(value) is device:
@@ -94,15 +106,62 @@ class _Writer:
             raise TypeError(f"save: {path or 'the tensor'} is on the meta device and has no elements")
         same = _memory(t)
         found = self.names.get(same)
-        if found is not None:
-            return found
-        name, n = path or "tensor", 1
+        if found is None:
+            found = self.names[same] = self.free(path or "tensor")
+            self.tensors[found] = t
+        return found
+
+    def free(self, wanted: str) -> str:
+        """``wanted``, with a number if another tensor is called so already."""
+        name, n = wanted, 1
         while name in self.tensors or name == "__metadata__":  # {"a": {"b": t}, "a.b": u}
             n += 1
-            name = f"{path}#{n}"
-        self.tensors[name] = t
-        self.names[same] = name
+            name = f"{wanted}#{n}"
         return name
+
+    def share(self) -> None:
+        """Tensors whose memory overlaps become views of one tensor: of the one that holds it all, or of one made for them."""
+        storages: dict[tuple, list[str]] = {}
+        for name, t in self.tensors.items():
+            if t._storage is not FRESH and t.numel():
+                storages.setdefault((id(t._storage), t.dtype), []).append(name)
+        held: dict[str, tuple[str, int]] = {}  # by the name of a view: what holds it, and from which element of the storage on
+        for names in storages.values():
+            for low, high, group in _overlapping(names, self.tensors):
+                if len(group) > 1:
+                    whole = next((n for n in group if self.tensors[n].is_contiguous() and _span(self.tensors[n]) == (low, high)), None)
+                    if whole is None:
+                        whole = self.free(f"{group[0]}#memory")
+                        self.tensors[whole] = movement.as_strided(self.tensors[group[0]].detach(), (high - low,), (1,), low)
+                    held |= {n: (whole, low) for n in group if n != whole}
+        for found, t in self.places:
+            if found["tensor"] in held:
+                name, low = held[found["tensor"]]
+                found |= {"tensor": name, "view": [list(t.shape), list(t.strides), t._offset - low]}
+        for name in held:
+            del self.tensors[name]
+
+    @property
+    def version(self) -> int:
+        """Of the format: 2 if a tensor has what readers of version 1 do not know."""
+        return 2 if any(found.keys() & {"grad", "parameter", "view"} for found, _ in self.places) else 1
+
+
+def _span(t: Tensor) -> tuple[int, int]:
+    """The elements of its storage among which those of ``t`` lie."""
+    return t._offset, t._offset + 1 + sum([(n - 1) * s for n, s in zip(t.shape, t.strides, strict=True)])
+
+
+def _overlapping(names: list[str], tensors: dict[str, Tensor]) -> list[tuple[int, int, list[str]]]:
+    """(first, last, names) of tensors of one storage, those together whose spans overlap."""
+    groups: list[tuple[int, int, list[str]]] = []
+    for low, high, name in sorted((*_span(tensors[n]), n) for n in names):
+        if groups and low < groups[-1][1]:
+            first, last, group = groups[-1]
+            groups[-1] = first, max(last, high), [*group, name]
+        else:
+            groups.append((low, high, [name]))
+    return groups
 
 
 def _memory(t: Tensor) -> tuple:
@@ -145,9 +204,10 @@ def _refusal(value: Any, path: str) -> str:
 def save(obj: Any, f: Any) -> None:
     """Write tensors, numbers, strings, None, and nested dicts, lists and tuples of them to a file; ``torch.save``.
 
-    Tensors over the same memory are stored once and are one tensor after loading; views are stored as their elements;
-    parameters as their values. The file is replaced as a whole: it never is half written. Differs from torch: the file is in the
-    safetensors format, whatever its name ends with, and holds no code.
+    Tensors over the same memory are stored once and are one tensor after loading; views that overlap share their memory again;
+    a view alone is stored as its elements. Tensors keep ``requires_grad``, and parameters are parameters. The file is replaced as a
+    whole: it never is half written. Differs from torch: the file is in the safetensors format, whatever its name ends with, and
+    holds no code.
 
     Args:
         obj: usually ``net.state_dict()``, or a dict with that and all else that training needs.
@@ -165,12 +225,13 @@ def save(obj: Any, f: Any) -> None:
     """
     writer = _Writer()
     structure = writer.encode(obj, "")
+    writer.share()
     tensors = sorted(writer.tensors.items(), key=lambda item: -item[1].dtype.itemsize)  # so that all are aligned
     spans, at = {}, 0
     for name, t in tensors:
         spans[name] = [at, at + t.nbytes]
         at += t.nbytes
-    text = json.dumps({"object": structure, "version": 1}, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    text = json.dumps({"object": structure, "version": writer.version}, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     header: dict[str, Any] = {"__metadata__": {"format": "pt", KEY: text}}
     for name, t in writer.tensors.items():  # in the order of the object, which readers of other programs then see
         header[name] = {"dtype": NAMES[t.dtype], "shape": list(t.shape), "data_offsets": spans[name]}
@@ -354,8 +415,8 @@ def _header(text: bytes, name: Any) -> tuple[dict, Any]:
         raise _corrupt(name, f"this is not a safetensors file: the header cannot be read ({e})") from None
     if structure is not None and (not isinstance(structure, dict) or structure.keys() != {"object", "version"}):
         raise _corrupt(name, "the structure of the saved object cannot be read")
-    if structure is not None and structure["version"] != 1:
-        raise _corrupt(name, f"the object was saved in version {structure['version']} of the format; this numtorch reads version 1")
+    if structure is not None and structure["version"] not in (1, 2):
+        raise _corrupt(name, f"the object was saved in version {structure['version']} of the format; this numtorch reads versions 1 and 2")
     entries = {key: _entry(key, entry, name) for key, entry in header.items()}
     at = 0
     for key, (_, _, begin, end) in sorted(entries.items(), key=lambda item: item[1][2:]):
@@ -417,6 +478,7 @@ class _Reader:
     def __init__(self, tensors: dict[str, Tensor], place: Callable, name: Any):
         self.tensors, self.place, self.file = tensors, place, name
         self.placed: dict[tuple, Tensor] = {}
+        self.made: dict[tuple, Tensor] = {}  # parameters, views, and what requires a gradient
 
     def all(self, structure: Any) -> Any:
         """The object; CorruptFile unless the structure is sound and mentions every tensor."""
@@ -437,9 +499,9 @@ class _Reader:
         if not isinstance(s, dict):
             return s
         if "tensor" in s:
-            if s.keys() - {"tensor", "device"}:
+            if s.keys() - {"tensor", "device", "grad", "parameter", "view"}:
                 raise ValueError(f"unknown fields of a tensor: {', '.join(s)}")
-            return self.tensor(s["tensor"], s.get("device", "cpu"))
+            return self.whole_or_view(s)
         ((kind, value),) = s.items()
         if kind in ("dict", "OrderedDict"):
             made: dict = {} if kind == "dict" else OrderedDict()
@@ -457,6 +519,22 @@ class _Reader:
             return _device(value)
         raise ValueError(f"unknown kind {kind!r}")
 
+    def whole_or_view(self, s: dict) -> Tensor:
+        """The tensor that a line of the structure describes; the same object for equal lines."""
+        x = self.tensor(s["tensor"], s.get("device", "cpu"))
+        grad, parameter, view = s.get("grad", False), s.get("parameter", False), s.get("view")
+        if not (grad or parameter or view):
+            return x
+        at = repr((s["tensor"], s.get("device"), grad, parameter, view))
+        found = self.made.get(at)
+        if found is None:
+            if view is not None:
+                x = movement.as_strided(x, *_geometry(view, x))
+            if grad and not x.is_floating_point():
+                raise ValueError(f"tensor {s['tensor']!r} of type {x.dtype.name} cannot require a gradient")
+            found = self.made[at] = Parameter(x, bool(grad)) if parameter else x.detach().requires_grad_(bool(grad))
+        return found
+
     def tensor(self, key: str, where: str) -> Tensor:
         """A tensor where it belongs; the same object each time it is mentioned."""
         found = self.placed.get((key, where))
@@ -465,6 +543,17 @@ class _Reader:
                 raise ValueError(f"there is no tensor {key!r}")
             found = self.placed[key, where] = self.place(self.tensors[key], str(_device(where)))
         return found
+
+
+def _geometry(view: Any, x: Tensor) -> tuple[tuple, tuple, int]:
+    """Shape, strides and offset of a view, checked: all its elements lie in ``x``."""
+    shape, strides, offset = view
+    numbers = [*shape, *strides, offset]
+    if len(shape) != len(strides) or not all(type(n) is int and 0 <= n < 1 << 62 for n in numbers) or 0 in shape:
+        raise ValueError(f"{view} is no shape, strides and offset")
+    if offset + sum((n - 1) * s for n, s in zip(shape, strides, strict=True)) >= x.numel():
+        raise ValueError(f"the view {view} leaves its tensor of {x.numel()} elements")
+    return tuple(shape), tuple(strides), offset
 
 
 def _device(name: Any) -> device:

@@ -478,7 +478,7 @@ class _Reader:
     def __init__(self, tensors: dict[str, Tensor], place: Callable, name: Any):
         self.tensors, self.place, self.file = tensors, place, name
         self.placed: dict[tuple, Tensor] = {}
-        self.made: dict[tuple, Tensor] = {}  # parameters, views, and what requires a gradient
+        self.made: dict[str, Tensor] = {}  # parameters, views, and what requires a gradient
 
     def all(self, structure: Any) -> Any:
         """The object; CorruptFile unless the structure is sound and mentions every tensor."""

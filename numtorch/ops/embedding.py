@@ -12,7 +12,6 @@ from numtorch.dispatch.cost import nbytes, numel, picks
 from numtorch.dispatch.op import op, wrote
 from numtorch.dispatch.program import shared_from
 from numtorch.dtype import FLOATS, int32, int64
-from numtorch.errors import OutOfBounds
 from numtorch.kernels import registry, threads
 from numtorch.kernels.jit import jit, prange
 from numtorch.ops import moments, movement
@@ -156,7 +155,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
             _limit_rows(alias(weight), reshape(input, (-1,)), float(max_norm), float(norm_type))
         y = rows_of(weight, input, skip)
     except IndexError as e:
-        raise OutOfBounds(f"index out of range in self (embedding: {e}; the input has shape {list(input.shape)}, the weight {n} rows, "
+        raise IndexError(f"index out of range in self (embedding: {e}; the input has shape {list(input.shape)}, the weight {n} rows, "
                          f"0 to {n - 1})") from None
     if scale_grad_by_freq:
         y = reshape(shared_gradient(reshape(y, (input.shape.numel(), weight.shape[1])), reshape(input, (-1,)), n), y.shape)

@@ -172,8 +172,10 @@ SIMULATED = """
     torch.save({"w": w, "tied": w.detach(), "opt": opt.state_dict()}, f)
     f.seek(0)
     back = torch.load(f)
-    assert back["w"].device == w.device and back["w"] is back["tied"]
-    assert back["w"].tolist() == w.tolist()
+    assert back["w"].device == w.device and back["w"].requires_grad and not back["tied"].requires_grad
+    assert back["w"].tolist() == back["tied"].tolist() == w.tolist()
+    back["tied"].zero_()
+    assert back["w"].tolist() == [0, 0, 0]
     opt.load_state_dict(back["opt"])
     opt.step()
     f.seek(0)

@@ -7,18 +7,18 @@ registered for it runs, or, for elementwise ops, one kernel made by tracing it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor, empty
 from numtorch.autograd.graph import Node
-from numtorch.dispatch import front
+from numtorch.dispatch import front, halves
 from numtorch.dispatch.program import Program
 from numtorch.kernels import registry, timing
 from numtorch.kernels.codegen import expr
 from numtorch.kernels.codegen.expr import Untraceable
-from numtorch.kernels.registry import Entry, Signature
+from numtorch.kernels.registry import Entry, Kernel, Priority, Signature
 
 if TYPE_CHECKING:
     from numtorch.dispatch.op import Op
@@ -56,6 +56,7 @@ class Gradient:
         params = [n for n, _ in self.op.params]
         return front.binder(self.names, self.op.tensors, params, self.saves, self.vjp.__code__.co_argcount - 1)
 
+    wide = False  # what is of a half type is widened to float32, and the gradients are rounded once; see ``halves``
     static: frozenset = frozenset()  # inputs on whose value the vjp branches when they are Python numbers
 
     def differentiable_outputs(self, slot: int) -> bool:
@@ -68,9 +69,31 @@ class Gradient:
         return timing.launcher(kernel.run, lambda: timing.Launcher(kernel, self.entry, s, given, tensors, tuple(self.names[positional:]),
                                                                    self.op.seeds))
 
+    def widen(self) -> None:
+        """Have what is of a half type computed in float32."""
+        self.wide = True
+        self.entry.add(Kernel(self.entry.name, "widened", "any", self._widened, None, Priority.GENERATED, halves.one_half,
+                              layout="widened"))
+
+    def _widened(self, g: Any, *args: Any, **keywords: Any) -> tuple:
+        values = dict(zip(self.names, args, strict=False)) | keywords
+        saved = [values[self.op.tensors[i]] for i in self.saves] + ([values["out"]] if self.saves_out else [])
+        present = g if isinstance(g, Tensor) else next(x for x in g if x is not None)
+        key = tuple([halves.wide_kind(t) for t in (present, *saved)])
+        return self._in_float32(self.entry.memo.get(key) or self._choose(key), g, *args, **keywords)
+
+    def _in_float32(self, run: Callable, g: Any, *args: Any, **keywords: Any) -> tuple:
+        """``run`` on widened operands; each gradient rounded to the type of its input."""
+        half: Any = halves.half_of((g,))
+        grads = run(halves.widened(g), *map(halves.widened, args), **{n: halves.widened(v) for n, v in keywords.items()})
+        return halves.narrowed(grads if type(grads) in (tuple, list) else (grads,), half)
+
     def formula(self, g: Any, saved: list, node: Node, needs: tuple) -> Any:
         """The vjp, op by op."""
-        return self.bound(self.vjp, g, saved, node.params, node.inputs, needs)
+        run = self.vjp
+        if self.wide and halves.half_of((g, *saved)):
+            run = partial(self._in_float32, run)
+        return self.bound(run, g, saved, node.params, node.inputs, needs)
 
     def fast(self, g: Any, saved: list, node: Node, needs: tuple) -> Any:
         """The vjp by the best kernel there is, else op by op."""
@@ -79,12 +102,17 @@ class Gradient:
             key = (present._k, *[s._k if isinstance(s, Tensor) else None for s in saved])
             run = self.entry.memo.get(key)
             if run is None:
-                s = Signature(present._k.device.type, tuple(k.dtype if k is not None else None for k in key))
-                kernel = self.entry.find(s)
-                run = self.entry.memo[key] = self.vjp if kernel is None else \
-                    self._observed(kernel, s)
+                run = self._choose(key)
             return self.bound(run, g, saved, node.params, node.inputs, needs)
         return self.bound(self.vjp, g, saved, node.params, node.inputs, needs)
+
+    def _choose(self, key: tuple) -> Callable:
+        """What computes the gradient for a gradient and saved values of these kinds."""
+        s = Signature(key[0].device.type, tuple(k.dtype if k is not None else None for k in key))
+        kernel = self.entry.find(s)
+        run = self.vjp if kernel is None else kernel.run if kernel.layout == "widened" else self._observed(kernel, s)
+        self.entry.memo[key] = run
+        return run
 
 
 class Recipe:

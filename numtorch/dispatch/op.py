@@ -22,7 +22,7 @@ from numtorch._tensor import Tensor, alias, new
 from numtorch.autograd.grad_mode import _Setting, mode
 from numtorch.autograd.graph import Node, Output, stale
 from numtorch.autograd.inplace import apart, copied, one_history, rebase, recorded, same_memory, snapshot, wrote
-from numtorch.dispatch import front
+from numtorch.dispatch import front, halves
 from numtorch.dispatch.cost import nbytes, nothing, numel, operations
 from numtorch.dispatch.gradient import ElementwiseGradient, Gradient, described
 from numtorch.dispatch.out import prepared
@@ -52,6 +52,7 @@ class Op:
         ref: NumPy's function of the same meaning, for tests.
         out: the ``Rule`` by which a result goes into ``out=``; None if the op takes none. Elementwise ops take one, unless it is False.
         seeds: parameters that differ from call to call and say nothing about the work.
+        wide: operands of a half type that no kernel takes are widened to float32; see ``halves``.
         generates: the text of its kernel is made for a signature, by ``generated_source``.
     """
 
@@ -61,7 +62,7 @@ class Op:
     def __init__(self, name: str, body: Callable | None, spec: Callable, *, select: tuple = (), differentiable: bool = True,
                  ref: Callable | None = None, samples: Callable | None = None, domain: tuple | None = None,
                  cost: Callable | None = None, seeds: tuple = (), public: bool = True, view: bool = False, direct: bool = False,
-                 out: Any = None):
+                 out: Any = None, wide: bool | None = None):
         self.name = name
         self.spec = spec
         self.direct = view or direct
@@ -77,6 +78,9 @@ class Op:
         code = spec.__code__
         self.entry = registry.register(Entry(name, body, site=f"{code.co_filename}:{code.co_firstlineno}", doc=spec.__doc__ or "",
                                              cost=nothing if view else cost))
+        self.wide = body is not None and not self.direct if wide is None else wide
+        if self.wide:
+            self.entry.add(Kernel(name, "widened", "any", self._widened, None, Priority.GENERATED, halves.one_half, layout="widened"))
         self.gradient: Any = None  # a Gradient
         self.tensors, self.params, self.keyword_only = _parameters(spec)
         self.call: Any = lambda *a, **k: None  # the front, set by _publish
@@ -123,6 +127,8 @@ class Op:
             kernel = None
         else:
             kernel = self.entry.find(s)
+        if kernel is not None and kernel.layout == "widened":
+            return kernel.run
         if kernel is not None and self.gradient is None and self.differentiable and body is not None:
             # Without a gradient of its own the op is differentiated through its body.
             run = self.observed(kernel, s)
@@ -146,6 +152,20 @@ class Op:
                 mode.grad = before
 
         return quiet
+
+    def _widened(self, *values: Any) -> Any:
+        """The op on operands of a half type: in float32, rounded once."""
+        half: Any = halves.half_of(values)
+        if self.gradient is not None and mode.grad:
+            with _Setting(grad=False):
+                return self._widened(*values)
+        values = tuple(map(halves.widened, values))
+        tensors, params = values[: len(self.tensors)], values[len(self.tensors) :]
+        key = front.key(self, tensors, params)
+        launch = self.entry.memo.get(key)
+        if launch is None:
+            launch = self.entry.memo[key] = self.launcher(self.signature(tensors, params))
+        return halves.narrowed(launch(*values), half)
 
     def observed(self, kernel: Kernel, s: Signature) -> Callable:
         """What runs a kernel; a profile that is open stands in between."""
@@ -497,6 +517,7 @@ def op(fn: Callable | None = None, *, shape: bool = False, **options: Any) -> An
             on every call: it looks its answer up. The signature holds it under the function's name.
         differentiable: False if no result ever requires a gradient.
         out: the ``Rule`` by which the result goes into ``out=``.
+        wide: False where the body does nothing with half types that float32 could do better, as when it only moves elements.
         ref, samples: for the op's tests.
     """
     def wrap(f: Callable) -> Any:
@@ -562,11 +583,13 @@ def _publish(o: Op, fn: Callable) -> Any:
     call.__module__ = fn.__module__
     o.call = call
 
-    def vjp(f: Callable | None = None, *, static: tuple = (), cost: Callable | None = None) -> Callable:
+    def vjp(f: Callable | None = None, *, static: tuple = (), cost: Callable | None = None, wide: bool | None = None) -> Callable:
         if f is None:
-            return lambda g: vjp(g, static=static, cost=cost)
+            return lambda g: vjp(g, static=static, cost=cost, wide=wide)
         o.gradient = (ElementwiseGradient if isinstance(o, ElementwiseOp) else Gradient)(o, f)
         o.gradient.entry.cost = cost
+        if o.wide if wide is None else wide:
+            o.gradient.widen()
         o.gradient.static = frozenset(o.tensors.index(n) for n in static)
         call.backward = Attach(o.gradient.entry)
         registry.clear_memos()

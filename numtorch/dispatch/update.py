@@ -47,7 +47,7 @@ class UpdateOp(Op):
 
         flags = tuple(p.name for p in inspect.signature(fn).parameters.values() if p.annotation in (bool, "bool"))
         self.formula_of = fn
-        super().__init__(fn.__name__, fn, fn, select=flags, differentiable=False, public=False)
+        super().__init__(fn.__name__, fn, fn, select=flags, differentiable=False, public=False, wide=False)
         self.numbers = [n for n, _ in self.params if n not in flags]
         self.flags = flags
         self.programs = registry.memo()

@@ -12,6 +12,7 @@ from numtorch.dispatch.cost import nbytes, numel, picks
 from numtorch.dispatch.op import op, wrote
 from numtorch.dispatch.program import shared_from
 from numtorch.dtype import FLOATS, int32, int64
+from numtorch.errors import OutOfBounds
 from numtorch.kernels import registry, threads
 from numtorch.kernels.jit import jit, prange
 from numtorch.ops import moments, movement
@@ -56,7 +57,7 @@ def _scatter_cost(grads: tuple, g: Tensor, shape: tuple, index: Tensor, **option
     return nbytes(grads, g, index), numel(g)
 
 
-@op(name="embedding", public=False, cost=picks)
+@op(name="embedding", public=False, cost=picks, wide=False)
 def rows_of(w, index, padding_idx: int = -1):
     """The rows of w (n, cols) at ``index`` (*): (*, cols); row ``padding_idx`` gets no gradient (-1: every row does)."""
     return reshape(take_along_extents(w, reshape(index, (-1,)), 0, False), (*index.shape, w.shape[1]))
@@ -155,8 +156,9 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
             _limit_rows(alias(weight), reshape(input, (-1,)), float(max_norm), float(norm_type))
         y = rows_of(weight, input, skip)
     except IndexError as e:
-        raise IndexError(f"index out of range in self (embedding: {e}; the input has shape {list(input.shape)}, the weight {n} rows, "
-                         f"0 to {n - 1})") from None
+        kind = IndexError if weight.numel() else OutOfBounds  # torch's, for a table that is empty, is a RuntimeError
+        raise kind(f"index out of range in self (embedding: {e}; the input has shape {list(input.shape)}, the weight {n} rows, "
+                   f"0 to {n - 1})") from None
     if scale_grad_by_freq:
         y = reshape(shared_gradient(reshape(y, (input.shape.numel(), weight.shape[1])), reshape(input, (-1,)), n), y.shape)
     return y

@@ -50,7 +50,7 @@ def _product_cost(out: Tensor, x: Tensor, y: Tensor) -> tuple[int, int]:
     return nbytes(out, x, y), 2 * numel(out) * x.shape[-1]
 
 
-@op(name="matmul", public=False, cost=_product_cost)
+@op(name="matmul", public=False, cost=_product_cost, wide=False)
 def product(x, y):
     """Matrix product of the last two dimensions; leading dimensions broadcast.
 
@@ -289,7 +289,7 @@ def _affine_backward_cost(grads: tuple, g: Tensor, x: Tensor, w: Tensor, *, need
     return nbytes(grads) + read, numel(g) * (2 * w.shape[1] * (needs[0] + needs[1]) + needs[2])
 
 
-@op(name="linear", public=False, cost=_affine_cost)
+@op(name="linear", public=False, cost=_affine_cost, wide=False)
 def affine(x, w, b=None):
     """``x @ w.T + b``."""
     y = matmul(x, movement.transpose(w, 0, 1))

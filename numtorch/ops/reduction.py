@@ -393,19 +393,19 @@ def _(g, x, *, out, dim, keepdim):
     return _extreme_vjp(g, x, out, dim, keepdim)
 
 
-@op(differentiable=False, samples=_samples, ref=np.any, out=TRUTHS)
+@op(differentiable=False, wide=False, samples=_samples, ref=np.any, out=TRUTHS)
 def any(x, dim: Dims = None, keepdim: bool = False):
     """Whether any element is nonzero."""
     return reduce(codegen.ANY, x, dim, keepdim, dtypes.bool)
 
 
-@op(differentiable=False, samples=_samples, ref=np.all, out=TRUTHS)
+@op(differentiable=False, wide=False, samples=_samples, ref=np.all, out=TRUTHS)
 def all(x, dim: Dims = None, keepdim: bool = False):
     """Whether every element is nonzero."""
     return reduce(codegen.ALL, x, dim, keepdim, dtypes.bool)
 
 
-@op(differentiable=False)
+@op(differentiable=False, wide=False)
 def count_nonzero(x, dim: Dims = None):
     """How many elements are nonzero."""
     return reduce(codegen.COUNT, x, dim, False, dtypes.int64)

@@ -96,8 +96,8 @@ def test_an_op_with_a_kernel_of_its_own():
     assert "the meaning; runs where no kernel does" in text
     halves = kernels.explain(f, x.bfloat16(), 1)
     assert "takes float32, float64, not bfloat16" in halves
-    assert "-> body" in halves
-    assert [line.split()[0] for line in kernels.list(f).splitlines()] == ["row_norm/cpu/rows", "row_norm/any/body"]
+    assert "-> widened" in halves
+    assert [line.split()[0] for line in kernels.list(f).splitlines()] == ["row_norm/cpu/rows", "row_norm/any/widened", "row_norm/any/body"]
     assert "# row_norm/cpu/rows\n" in kernels.source(f)
     assert "out[k] = x[k] / np.sqrt(total)" in kernels.source(f)
     with kernels.use(f, "rows") as chosen:

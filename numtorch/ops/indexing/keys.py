@@ -258,7 +258,7 @@ def _(g, x_shape, *, items):
 basic.op.backward_name = "SliceBackward0"
 
 
-@op(public=False)
+@op(public=False, wide=False)
 def basic_backward(x, shape: tuple, items: tuple):
     """Zeros of ``shape`` in which what the items name is ``x``."""
     sizes, widths, steps = _basic_extents(shape, items)

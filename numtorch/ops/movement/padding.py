@@ -74,7 +74,8 @@ def _cropped(x: Tensor, widths: tuple) -> Tensor:
     return x
 
 
-@op(public=False, cost=moves, samples=lambda: [((3, 4), (1, 2), 0.5), ((2, 3, 4), (1, 0, -1, 2, 1, 1), 0.0), ((3, 5), (-1, -2, 2, 0), 1.0)])
+@op(public=False, cost=moves, wide=False,
+    samples=lambda: [((3, 4), (1, 2), 0.5), ((2, 3, 4), (1, 0, -1, 2, 1, 1), 0.0), ((3, 5), (-1, -2, 2, 0), 1.0)])
 def pad_ends(x, widths: tuple, value: Any):
     """``value`` before and after the elements: (left, right) of the last dimension, then of the one before it, and so on."""
     from numtorch.ops.creation import full

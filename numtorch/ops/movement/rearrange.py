@@ -167,7 +167,7 @@ def _each_as_often(x: Tensor, repeats: Tensor, dim: int, output_size: int | None
 # --- flip and roll --------------------------------------------------------------------------------
 
 
-@op(name="flip", public=False, cost=moves)
+@op(name="flip", public=False, cost=moves, wide=False)
 def flip_dims(x, dims: tuple):
     """The elements in reverse order along dimensions."""
     from numtorch.ops.creation import arange
@@ -278,7 +278,7 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     return transpose(flip_dims(input, (b if k == 1 else a,)), a, b)
 
 
-@op(name="roll", public=False, cost=moves)
+@op(name="roll", public=False, cost=moves, wide=False)
 def roll_along(x, shift: int, dim: int):
     """The elements moved on by ``shift`` (from 0 to the size) along a dimension, around its end."""
     n = x.shape[dim]

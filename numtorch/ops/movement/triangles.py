@@ -48,7 +48,7 @@ def keep_triangle(x, out, rows, n, m, diagonal, lower):
                 out[U(at + j)] = x[U(at + j)]
 
 
-@op(public=False, cost=moves)
+@op(public=False, cost=moves, wide=False)
 def triangle(x, diagonal: int, lower: bool):
     """The lower or upper triangle of the last two dimensions; zeros elsewhere."""
     from numtorch.ops.arithmetic import ge, le, where

@@ -446,7 +446,7 @@ def _(g, x_shape, *, dim, start, end, step):
     return slice_backward(g, x_shape, dim, start, end, step)
 
 
-@op(public=False, cost=moves)
+@op(public=False, cost=moves, wide=False)
 def slice_backward(x, shape: tuple, dim: int, start: int, end: int, step: int):
     """Zeros in which the slice is ``x``."""
     from numtorch.ops.creation import zeros
@@ -543,7 +543,7 @@ def _(g, x_shape, *, offset, dim1, dim2):
     return diagonal_backward(g, x_shape, offset, dim1, dim2)
 
 
-@op(public=False)
+@op(public=False, wide=False)
 def diagonal_backward(x, shape: tuple, offset: int, dim1: int, dim2: int):
     """Zeros whose diagonal is ``x``."""
     from numtorch.ops.creation import zeros

@@ -15,7 +15,7 @@ from numtorch.arguments import integer, integers
 from numtorch.autograd.grad_mode import mode
 from numtorch.dispatch.cost import nbytes, numel, per_output
 from numtorch.dispatch.op import op, wrote
-from numtorch.dtype import FLOATS, finfo
+from numtorch.dtype import FLOATS, finfo, float32, promote_types
 from numtorch.ops import movement, reduction
 from numtorch.ops.arithmetic import rsqrt
 from numtorch.ops.movement import contiguous, reshape
@@ -72,10 +72,18 @@ def _over_channel(x: Tensor) -> tuple[int, ...]:
     return (0, *range(2, x.ndim))
 
 
+def _centred(x: Tensor, mean: Tensor) -> Tensor:
+    """x less the means of its channels (C), or less means and rests of them (2, C)."""
+    if mean.ndim == 1:
+        return x - _by_channel(mean, x)
+    return x - _by_channel(movement.select(mean, 0, 0), x) - _by_channel(movement.select(mean, 0, 1), x)
+
+
 def _statistics(x: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean, biased variance, and 1 / standard deviation of each channel."""
+    """Mean and what it lacks (2, C), biased variance, and 1 / standard deviation of each channel."""
     mean = reduction.mean(x, _over_channel(x))
-    centred = x - _by_channel(mean, x)
+    mean = movement.stack([mean, reduction.mean(_centred(x, mean), _over_channel(x))])
+    centred = _centred(x, mean)
     var = reduction.mean(centred * centred, _over_channel(x))
     return mean, var, rsqrt(var + eps)
 
@@ -89,15 +97,17 @@ def _channels_grad_cost(grads: tuple, g: Tensor, x: Tensor, mean: Tensor, rstd: 
     return nbytes(grads, g, x, mean, rstd, w), numel(x) * (4 + 4 * needs[0])
 
 
-@op(public=False, differentiable=False, cost=_statistics_cost)
+@op(public=False, differentiable=False, cost=_statistics_cost, wide=False)
 def batch_statistics(x, running_mean=None, running_var=None, momentum: float = 0.1, eps: float = 1e-5):
     """(mean, 1 / standard deviation) of each channel of x (N, C, ...); the running statistics follow in place.
 
-    The running variance follows the unbiased one.
+    The mean (2, C) is the sum of two numbers: rounded to one it may be off by more than the deviation. The running variance follows
+    the unbiased one.
     """
     mean, var, rstd = _statistics(x, eps)
     count = x.shape.numel() / max(x.shape[1], 1)
-    for running, now in ((running_mean, mean), (running_var, var * (count / (count - 1) if count != 1 else float("inf")))):
+    unbias = count / (count - 1) if count != 1 else float("inf")
+    for running, now in ((running_mean, reduction.sum(mean, 0)), (running_var, var * unbias)):
         if running is not None:
             movement.copy_(running, running * (1 - momentum) + now * momentum)
     return mean, rstd
@@ -105,8 +115,8 @@ def batch_statistics(x, running_mean=None, running_var=None, momentum: float = 0
 
 @op(name="batch_norm", public=False, cost=per_output(2))
 def normalised(x, mean, rstd, w=None, b=None, eps: float = 1e-5):
-    """``(x - mean) * rstd * w + b`` along the channels, where mean and rstd are the statistics of x itself."""
-    y = (x - _by_channel(mean, x)) * _by_channel(rstd, x)
+    """``(x - mean) * rstd * w + b`` along the channels, where mean (C), or mean and its rest (2, C), and rstd are those of x itself."""
+    y = _centred(x, mean) * _by_channel(rstd, x)
     y = y if w is None else y * _by_channel(w, x)
     return y if b is None else y + _by_channel(b, x)
 
@@ -115,7 +125,7 @@ def normalised(x, mean, rstd, w=None, b=None, eps: float = 1e-5):
 def _(g, x, mean, rstd, w, *, eps, needs):
     if mode.grad and x._edge is not None:
         mean, _, rstd = _statistics(x, eps)  # a second derivative goes through them too
-    xhat = (x - _by_channel(mean, x)) * _by_channel(rstd, x)
+    xhat = _centred(x, mean) * _by_channel(rstd, x)
     gb = reduction.sum(g, _over_channel(x))
     gw = reduction.sum(g * xhat, _over_channel(x))
     gx = None
@@ -158,7 +168,7 @@ def _register_channels(device: str) -> None:
         if not x.shape.numel() or apart or running_mean is not None and not (running_mean._k.contiguous and running_var._k.contiguous):
             return batch_statistics.op.body(x, running_mean, running_var, momentum, eps)
         n, c, m = _middle(x.shape)
-        mean, rstd = empty(Size((c,)), k.dtype, k.device), empty(Size((c,)), k.dtype, k.device)
+        mean, rstd = empty(Size((2, c)), k.dtype, k.device), empty(Size((c,)), k.dtype, k.device)
         _loops(device).channel_statistics(x._buf, _optional(running_mean, k), _optional(running_var, k), mean._buf, rstd._buf, n, c, m,
                                           momentum, eps)
         if running_mean is not None:
@@ -180,7 +190,7 @@ def _register_channels(device: str) -> None:
         if not x.shape.numel():
             return normalised.op.gradient.vjp(g, x, mean, rstd, w, eps=eps, needs=needs)
         gx = _like(x)
-        gw, gb = [empty(mean.shape, x._k.dtype, x._k.device) for _ in range(2)]
+        gw, gb = [empty(rstd.shape, x._k.dtype, x._k.device) for _ in range(2)]
         _loops(device).channel_pull(contiguous(g)._buf, x._buf, _optional(w, x._k), mean._buf, rstd._buf, gx._buf, gw._buf, gb._buf,
                                     *_extents(x))
         return gx, None, None, gw if needs[3] else None, gb if needs[4] else None
@@ -195,30 +205,88 @@ def _register_channels(device: str) -> None:
         return out
 
 
+def _mixed(name: str, x: Tensor, *others: Tensor | None) -> bool:
+    """Whether float32 parameters meet an x of a half type, as in mixed precision; RuntimeError for other mixtures."""
+    d, mixed = x._k.dtype, False
+    for t in others:
+        if t is not None and t._k.dtype is not d:
+            if not d.is_half or t._k.dtype is not float32:
+                raise RuntimeError(f"{name}: mixed dtypes: expected parameters of the input's type{' or float32' if d.is_half else ''}, "
+                                   f"but the input is {d.name} and a parameter {t.dtype.name}; cast with .to(input.dtype)")
+            mixed = True
+    return mixed
+
+
+def _single(t: Any) -> Any:
+    """A tensor in float32, or None."""
+    return t if t is None or t._k.dtype is float32 else t.to(float32)
+
+
 def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
                bias: Tensor | None = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5) -> Tensor:
     """``(x - mean) / sqrt(var + eps) * weight + bias`` for each channel of (N, C), (N, C, L) or (N, C, H, W) inputs.
 
     In training the statistics are the batch's, and the running ones move towards them by ``momentum`` (the
-    variance towards the unbiased one); otherwise they are the running ones. Source: Ioffe and Szegedy 2015.
+    variance towards the unbiased one); otherwise they are the running ones. An empty batch moves nothing. Half types are
+    computed in float32; their parameters may be of their own type or float32. Source: Ioffe and Szegedy 2015.
     """
     shape = input.shape
     if len(shape) < 2:
         raise RuntimeError(f"batch_norm: expected at least 2D input (N, C, ...), got {len(shape)}D input of shape {list(shape)}")
     channels = (shape[1],)
+    d = input._k.dtype
     for name, t in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
-        if t is not None and t.shape != channels:
-            raise RuntimeError(f"{name} should contain {shape[1]} elements not {t.shape.numel()} (batch_norm: input of shape "
-                               f"{list(shape)} has {shape[1]} channels)")
+        if t is not None and (t.shape != channels or t._k.dtype is not d):
+            _check_channels(name, t, input)
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError("Expected running_mean and running_var to be defined when training=False (batch_norm)")
+        if d.is_half:
+            y = normalised_by(*map(_single, (input, running_mean, running_var, weight, bias)), float(eps))
+            return y.to(d)
         return normalised_by(input, running_mean, running_var, weight, bias, float(eps))
-    if shape.numel() == channels[0] and channels[0]:
-        raise ValueError(f"Expected more than 1 value per channel when training, got input size {shape}")
+    if shape.numel() <= channels[0]:
+        if shape.numel():
+            raise ValueError(f"Expected more than 1 value per channel when training, got input size {shape}")
+        return _of_nothing(input, weight, bias)
+    if eps <= 0:
+        raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
+    if (running_mean is None) != (running_var is None):
+        raise ValueError("running_mean and running_var must either both be None or neither be None (batch_norm)")
+    if d.is_half:
+        return _half_batch_norm(input, running_mean, running_var, weight, bias, momentum, eps)
     plain = input if input._edge is None else alias(input)
     mean, rstd = batch_statistics(plain, running_mean, running_var, float(momentum), float(eps))
     return normalised(input, mean, rstd, weight, bias, float(eps))
+
+
+def _check_channels(name: str, t: Tensor, x: Tensor) -> None:
+    """RuntimeError unless a parameter or a running statistic fits the channels and the type of x."""
+    if t.shape != (x.shape[1],) and (x.shape.numel() or not name.startswith("running")):  # an empty batch meets no statistics
+        raise RuntimeError(f"{name} should contain {x.shape[1]} elements not {t.shape.numel()} (batch_norm: input of shape "
+                           f"{list(x.shape)} has {x.shape[1]} channels)")
+    _mixed("batch_norm", x, t)
+
+
+def _of_nothing(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    """The batch norm of an empty batch: as empty, with gradients of 0 for weight and bias."""
+    y = movement.clone(x)
+    for t in (weight, bias):
+        if t is not None:
+            y = y + reduction.sum(t).to(x.dtype)
+    return y
+
+
+def _half_batch_norm(x: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None, bias: Tensor | None,
+                     momentum: float, eps: float) -> Tensor:
+    """Batch norm by a half type's own statistics, in float32: so are running statistics until they are stored."""
+    running = (running_mean, running_var)
+    found = [_single(t) for t in running]
+    y = batch_norm(_single(x), *found, *map(_single, (weight, bias)), True, momentum, eps)
+    for t, moved in zip(running, found, strict=True):
+        if moved is not None and moved is not t:
+            movement.copy_(t, moved)
+    return y.to(x.dtype)
 
 
 # --- rows -----------------------------------------------------------------------------------------
@@ -246,6 +314,7 @@ def normalised_rows(x, w=None, b=None, n: int = 1, eps: float = 1e-5, centred: b
 def _unit_rows(rows: Tensor, eps: float, centred: bool) -> tuple[Tensor, Tensor]:
     if centred:
         rows = rows - reduction.mean(rows, 1, True)
+        rows = rows - reduction.mean(rows, 1, True)  # what the first mean lacks, rounded to the type
     rstd = rsqrt(reduction.mean(rows * rows, 1, True) + eps)
     return rows * rstd, rstd
 
@@ -386,13 +455,20 @@ def layer_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = Non
     tensor([[-1.0000,  1.0000]])
     """
     n = _row("layer_norm", input, normalized_shape, weight, bias)
+    if _mixed("layer_norm", input, weight, bias):
+        return normalised_rows(*map(_single, (input, _flat(weight), _flat(bias))), n, float(eps), True).to(input.dtype)
     return normalised_rows(input, _flat(weight), _flat(bias), n, float(eps), True)
 
 
 def rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None, eps: float | None = None) -> Tensor:
     """The last dimensions over the root of their mean square. Source: Zhang and Sennrich 2019."""
     n = _row("rms_norm", input, normalized_shape, weight)
-    return normalised_rows(input, _flat(weight), None, n, float(finfo(input.dtype).eps if eps is None else eps), False)
+    d = input._k.dtype
+    eps = float(finfo(d).eps if eps is None else eps)
+    if weight is not None and weight._k.dtype is not d:
+        wide = promote_types(promote_types(d, weight.dtype), float32)
+        return normalised_rows(input.to(wide), _flat(weight.to(wide)), None, n, eps, False).to(d)
+    return normalised_rows(input, _flat(weight), None, n, eps, False)
 
 
 def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5) -> Tensor:
@@ -408,6 +484,11 @@ def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bia
         if t is not None and tuple(t.shape) != (shape[1],):
             raise RuntimeError(f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
                                f"shape {list(t.shape)} and input of shape {list(shape)}")
+    if shape.numel() == num_groups:
+        raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(shape)}: each of the {num_groups} "
+                         "groups would be its own mean (group_norm)")
+    if _mixed("group_norm", input, weight, bias):
+        return normalised_groups(*map(_single, (input, weight, bias)), num_groups, float(eps)).to(input.dtype)
     return normalised_groups(input, weight, bias, num_groups, float(eps))
 
 
@@ -419,9 +500,11 @@ def instance_norm(input: Tensor, running_mean: Tensor | None = None, running_var
     n, c = input.shape[:2]
     if prod(input.shape[2:]) == 1:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.shape}")
-    if running_mean is not None and running_var is not None:
-        repeated = movement.repeat(running_mean, n), movement.repeat(running_var, n)
-        batch_statistics(reshape(alias(input), (1, n * c, *input.shape[2:])), *repeated, float(momentum), float(eps))
+    if running_mean is not None and running_var is not None and input.shape.numel():
+        half = input._k.dtype.is_half
+        plain = reshape(alias(input), (1, n * c, *input.shape[2:]))
+        repeated = [movement.repeat(t.to(float32) if half else t, n) for t in (running_mean, running_var)]
+        batch_statistics(plain.to(float32) if half else plain, *repeated, float(momentum), float(eps))
         for running, several in zip((running_mean, running_var), repeated, strict=True):
             movement.copy_(running, reduction.mean(reshape(several, (n, c)), 0))
     return group_norm(input, c, weight, bias, eps)

@@ -1,10 +1,14 @@
 """Loops of the normalisations on the CPU.
 
-    channels    batch norm: x (n, c, m), statistics over n and m; m is 1 for (N, C) inputs
+    channels    batch norm: x (n, c, m), statistics over n and m; m is 1 for (N, C) inputs; ``mean`` holds c means and c rests of them
     rows        layer, group and RMS norm: x (rows, n), statistics over n
 
 Cuts depend on shapes alone and parts are combined in order: results are the same for any number of threads.
-Variances are sums of squared distances from means, never differences of large sums.
+
+A mean is two numbers, ``mean + rest``: rounded to its type it may be off by more than the deviation, since of numbers near 1e6
+float32 keeps four bits behind the point. Where a mean is so far from 0, ``far``, the sum of the distances from it says by how much,
+in passes of their own; elsewhere the rest is 0. What is computed from x - mean, which is exact for such numbers, is corrected by a
+number of the row or channel that is added anyway.
 """
 
 from __future__ import annotations
@@ -12,8 +16,8 @@ from __future__ import annotations
 import numpy as np
 
 from numtorch.dispatch.program import shared_from
-from numtorch.kernels.jit import jit, prange
-from numtorch.kernels.math import sqrt
+from numtorch.kernels.jit import FAST, jit, prange
+from numtorch.kernels.math import rsqrt
 
 IMAGES = 8  # images whose part of a channel is summed at a time
 ROWS = 32  # rows of an (N, C) input, or of a weight's gradient, summed at a time
@@ -25,6 +29,72 @@ LONG = 1 << 14  # elements of a row up to which four rows and their gradients st
 CHUNK = 1 << 12  # elements of a row whose squares are added while they are in the first cache
 
 
+# --- means ----------------------------------------------------------------------------------------
+
+# LLVM may reorder sums, so that they become vectors. Not where a mean is subtracted and its rest is added: (x - mean) - rest would
+# become x - (mean + rest), which is what rounding lost.
+ORDERED = FAST - {"reassoc"}
+FAR = np.float32(256.0)
+
+
+@jit
+def far(mean, square, count):
+    """Whether a mean is more than 16 standard deviations from 0, so that its rounding is seen; square is the sum of squared distances."""
+    return mean * mean * count > square * FAR
+
+
+@jit
+def distances(row, mean):
+    """The sums of the distances from a number and of their squares."""
+    total = row.dtype.type(0)
+    square = row.dtype.type(0)
+    for j in range(row.size):
+        d = row[j] - mean
+        total += d
+        square += d * d
+    return total, square
+
+
+@jit
+def corrected(row, mean):
+    """(mean, rest, sum of squared distances) of a row whose mean was rounded to ``mean``."""
+    count = row.dtype.type(row.size)
+    mean += distances(row, mean)[0] / count
+    total, square = distances(row, mean)
+    return mean, total / count, not_below(square - total * (total / count), row.dtype.type(0))
+
+
+@jit
+def not_below(x, zero):
+    """x, but 0 where rounding has made a sum of squares negative; NaN stays."""
+    return zero if x < zero else x
+
+
+@jit(fastmath=ORDERED)
+def seen_from(origin, mean, rest):
+    """mean + rest - origin, for means that lie close together."""
+    return (mean - origin) + rest
+
+
+@jit(fastmath=ORDERED)
+def distance(origin, offset, mean, rest):
+    """From the mean origin + offset to the mean mean + rest."""
+    return ((mean - origin) + rest) - offset
+
+
+@jit(fastmath=ORDERED)
+def less(shift, slope, rest):
+    """shift - slope * rest"""
+    return shift - slope * rest
+
+
+@jit(fastmath=ORDERED)
+def rounded(mean, rest):
+    """Two numbers of the same sum, the first of which is the sum rounded to the type."""
+    total = mean + rest
+    return total, (mean - total) + rest
+
+
 # --- channels: statistics -------------------------------------------------------------------------
 
 
@@ -34,7 +104,7 @@ def plane_statistics(x, running_mean, running_var, mean, rstd, n, c, m, momentum
     for each (channel, group of images): mean, squared distances from it;    for each channel: combine
     """
     chunks = (n + IMAGES - 1) // IMAGES
-    means, squares = np.empty(c * chunks, x.dtype), np.empty(c * chunks, x.dtype)
+    means, rests, squares = np.empty(c * chunks, x.dtype), np.empty(c * chunks, x.dtype), np.empty(c * chunks, x.dtype)
     for t in prange(c * chunks):
         k = t // chunks
         lo = (t - k * chunks) * IMAGES
@@ -44,7 +114,8 @@ def plane_statistics(x, running_mean, running_var, mean, rstd, n, c, m, momentum
             plane = x[(i * c + k) * m : (i * c + k + 1) * m]
             for j in range(m):
                 total += plane[j]
-        centre = total / x.dtype.type((hi - lo) * m)
+        count = x.dtype.type((hi - lo) * m)
+        centre = total / count
         square = x.dtype.type(0)
         for i in range(lo, hi):
             plane = x[(i * c + k) * m : (i * c + k + 1) * m]
@@ -53,64 +124,130 @@ def plane_statistics(x, running_mean, running_var, mean, rstd, n, c, m, momentum
                 square += d * d
         b = t - k * chunks  # parts of one group of images are neighbours
         means[b * c + k] = centre
+        rests[b * c + k] = x.dtype.type(0)
         squares[b * c + k] = square
-    combine(means, squares, mean, rstd, n, c, m, IMAGES)
+        if far(centre, square, count):
+            correct_planes(x, means, rests, squares, b * c + k, k, lo, hi, c, m)
+    combine(means, rests, squares, mean, rstd, n, c, m, IMAGES)
     follow(running_mean, running_var, mean, rstd, momentum, n * m)
     reciprocals(rstd, rstd, eps)
+
+
+@jit
+def correct_planes(x, means, rests, squares, at, k, lo, hi, c, m):
+    """``corrected`` of channel k of images lo to hi, in place."""
+    count = x.dtype.type((hi - lo) * m)
+    for _ in range(2):
+        means[at] += rests[at]
+        total = x.dtype.type(0)
+        square = x.dtype.type(0)
+        for i in range(lo, hi):
+            d, d2 = distances(x[(i * c + k) * m : (i * c + k + 1) * m], means[at])
+            total += d
+            square += d2
+        rests[at] = total / count
+        squares[at] = not_below(square - total * (total / count), x.dtype.type(0))
 
 
 def column_statistics(x, running_mean, running_var, mean, rstd, n, c, momentum, eps):
     """``plane_statistics`` for m = 1: neighbours in memory are channels."""
     chunks = (n + ROWS - 1) // ROWS
-    means, squares = np.empty(c * chunks, x.dtype), np.empty(c * chunks, x.dtype)
+    means, rests, squares = np.empty(c * chunks, x.dtype), np.empty(c * chunks, x.dtype), np.empty(c * chunks, x.dtype)
     for b in prange(chunks):
         lo = b * ROWS
         hi = min(n, lo + ROWS)
-        centre = means[b * c : (b + 1) * c]
-        square = squares[b * c : (b + 1) * c]
-        for k in range(c):
-            centre[k] = x.dtype.type(0)
-            square[k] = x.dtype.type(0)
-        for i in range(lo, hi):
-            row = x[i * c : (i + 1) * c]
-            for k in range(c):
-                centre[k] += row[k]
-        scale = x.dtype.type(1) / x.dtype.type(hi - lo)
-        for k in range(c):
-            centre[k] *= scale
-        for i in range(lo, hi):
-            row = x[i * c : (i + 1) * c]
-            for k in range(c):
-                d = row[k] - centre[k]
-                square[k] += d * d
-    combine(means, squares, mean, rstd, n, c, 1, ROWS)
+        column_moments(x[lo * c : hi * c], means[b * c : (b + 1) * c], rests[b * c : (b + 1) * c], squares[b * c : (b + 1) * c], hi - lo, c)
+    combine(means, rests, squares, mean, rstd, n, c, 1, ROWS)
     follow(running_mean, running_var, mean, rstd, momentum, n)
     reciprocals(rstd, rstd, eps)
 
 
-@jit
-def combine(means, squares, mean, var, n, c, m, size):
+@jit(fastmath=ORDERED)
+def column_moments(x, centre, rest, square, n, c):
+    """Mean (centre + rest) and squared distances from it of each column of a few rows, four for each walk over the sums."""
+    fours = n // 4 * 4
+    for k in range(c):
+        centre[k] = x.dtype.type(0)
+        rest[k] = x.dtype.type(0)
+        square[k] = x.dtype.type(0)
+    for i in range(0, fours, 4):
+        x0, x1, x2, x3 = x[i * c : (i + 1) * c], x[(i + 1) * c : (i + 2) * c], x[(i + 2) * c : (i + 3) * c], x[(i + 3) * c : (i + 4) * c]
+        for k in range(c):
+            centre[k] += (x0[k] + x1[k]) + (x2[k] + x3[k])
+    for i in range(fours, n):
+        row = x[i * c : (i + 1) * c]
+        for k in range(c):
+            centre[k] += row[k]
+    count = x.dtype.type(n)
+    one = x.dtype.type(1) / count
+    for k in range(c):
+        centre[k] *= one
+    for i in range(0, fours, 4):
+        x0, x1, x2, x3 = x[i * c : (i + 1) * c], x[(i + 1) * c : (i + 2) * c], x[(i + 2) * c : (i + 3) * c], x[(i + 3) * c : (i + 4) * c]
+        for k in range(c):
+            d0, d1, d2, d3 = x0[k] - centre[k], x1[k] - centre[k], x2[k] - centre[k], x3[k] - centre[k]
+            square[k] += (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)
+    for i in range(fours, n):
+        row = x[i * c : (i + 1) * c]
+        for k in range(c):
+            d = row[k] - centre[k]
+            square[k] += d * d
+    distant = 0
+    for k in range(c):
+        distant += far(centre[k], square[k], count)
+    if distant:
+        correct_columns(x, centre, rest, square, n, c)
+
+
+@jit(fastmath=ORDERED)
+def correct_columns(x, centre, rest, square, n, c):
+    """``corrected`` of each column of a few rows, in place."""
+    for _ in range(2):
+        for k in range(c):
+            centre[k] += rest[k]
+            rest[k] = x.dtype.type(0)
+            square[k] = x.dtype.type(0)
+        for i in range(n):
+            row = x[i * c : (i + 1) * c]
+            for k in range(c):
+                d = row[k] - centre[k]
+                rest[k] += d
+                square[k] += d * d
+        for k in range(c):
+            total = rest[k]
+            rest[k] = total / x.dtype.type(n)
+            square[k] = not_below(square[k] - total * rest[k], x.dtype.type(0))
+
+
+@jit(fastmath=ORDERED)
+def combine(means, rests, squares, mean, var, n, c, m, size):
     """Moments of the parts to the mean and the biased variance of each channel (Chan, Golub, LeVeque 1979).
 
-    Part b of channel k lies at b * c + k; all but the last have ``size`` images of m elements.
+    Part b of channel k lies at b * c + k; all but the last have ``size`` images of m elements. Means of parts are seen from the
+    first one's, so that of numbers far from 0 no bits are lost.
     """
     chunks = (n + size - 1) // size
     one = mean.dtype.type(1) / mean.dtype.type(n * m)
+    origin = means[:c]
     for k in range(c):
         mean[k] = mean.dtype.type(0)
         var[k] = mean.dtype.type(0)
     for b in range(chunks):
         part = means[b * c : (b + 1) * c]
+        more = rests[b * c : (b + 1) * c]
         share = mean.dtype.type((min(n, (b + 1) * size) - b * size) * m) * one
         for k in range(c):
-            mean[k] += part[k] * share
+            mean[k] += seen_from(origin[k], part[k], more[k]) * share
     for b in range(chunks):
         part = means[b * c : (b + 1) * c]
+        more = rests[b * c : (b + 1) * c]
         square = squares[b * c : (b + 1) * c]
         count = mean.dtype.type((min(n, (b + 1) * size) - b * size) * m)
         for k in range(c):
-            d = part[k] - mean[k]
+            d = seen_from(origin[k], part[k], more[k]) - mean[k]
             var[k] += (square[k] + d * d * count) * one
+    for k in range(c):
+        mean[k], mean[c + k] = rounded(origin[k], mean[k])
 
 
 @jit
@@ -120,8 +257,8 @@ def follow(running_mean, running_var, mean, var, momentum, count):
         return
     a = mean.dtype.type(momentum)
     b = mean.dtype.type(count) / mean.dtype.type(count - 1)
-    for k in range(mean.size):
-        running_mean[k] += a * (mean[k] - running_mean[k])
+    for k in range(var.size):
+        running_mean[k] += a * ((mean[k] - running_mean[k]) + mean[var.size + k])
         running_var[k] += a * (var[k] * b - running_var[k])
 
 
@@ -132,28 +269,31 @@ def follow(running_mean, running_var, mean, var, momentum, count):
 def reciprocals(var, rstd, eps):
     """rstd = 1 / sqrt(var + eps)"""
     for k in range(var.size):
-        rstd[k] = var.dtype.type(1) / sqrt(var[k] + var.dtype.type(eps))
+        rstd[k] = rsqrt(var[k] + var.dtype.type(eps))
 
 
 @jit
-def channel_numbers(rstd, w, b, scale, shift):
-    """scale = rstd * w and shift = b; w and b may be empty, for ones and zeros"""
+def channel_numbers(rstd, rest, w, b, scale, shift):
+    """scale = rstd * w and shift = b - rest * scale; rest, w and b may be empty, for zeros, ones and zeros"""
     for k in range(rstd.size):
         scale[k] = rstd[k] * w[k] if w.size else rstd[k]
         shift[k] = b[k] if b.size else rstd.dtype.type(0)
+    for k in range(rest.size):
+        shift[k] -= rest[k] * scale[k]
 
 
 def normalise(x, out, mean, spread, w, b, n, c, m, eps, reciprocal):
-    """out = (x - mean) * rstd * w + b, with numbers of the channel; w and b may be empty, for ones and zeros.
+    """out = (x - mean) * rstd * w + b, with numbers of the channel; the rests of the means, w and b may be absent.
 
     ``spread`` holds rstd if it is ``reciprocal``, else the variances that with eps make rstd.
     """
+    rest = mean[c:]
     scale, shift = np.empty(c, x.dtype), np.empty(c, x.dtype)
     if reciprocal:
-        channel_numbers(spread, w, b, scale, shift)
+        channel_numbers(spread, rest, w, b, scale, shift)
     else:
         reciprocals(spread, scale, eps)
-        channel_numbers(scale, w, b, scale, shift)
+        channel_numbers(scale, rest, w, b, scale, shift)
     if m == 1:
         for i in prange(n):
             row = x[i * c : (i + 1) * c]
@@ -208,18 +348,23 @@ def column_products(g, x, mean, sums, products, n, c):
                 product[k] += gradient[k] * (row[k] - mean[k])
 
 
-@jit
+@jit(fastmath=ORDERED)
 def gather_products(sums, products, mean, rstd, w, gw, gb, slope, centre, shift, chunks, c, count):
     """Parts to gw = rstd * sum of g * (x - mean) and gb = sum of g, and to the numbers of ``pull``."""
+    rest = mean[c:]
     add_parts(sums, gb, chunks)
     add_parts(products, gw, chunks)
     one = gb.dtype.type(1) / gb.dtype.type(count)
+    for k in range(rest.size):
+        gw[k] -= rest[k] * gb[k]
     for k in range(c):
         gw[k] *= rstd[k]
         slope[k] = w[k] * rstd[k] if w.size else rstd[k]
     for k in range(c):
         centre[k] = -slope[k] * rstd[k] * gw[k] * one
         shift[k] = -slope[k] * gb[k] * one
+    for k in range(rest.size):
+        shift[k] -= centre[k] * rest[k]
 
 
 @jit
@@ -277,10 +422,10 @@ def scale_channels(g, gx, slope, n, c, m):
 SCALE = jit(scale_channels), jit(scale_channels, parallel=True)
 PLANE_STATISTICS = jit(plane_statistics), jit(plane_statistics, parallel=True)
 COLUMN_STATISTICS = jit(column_statistics), jit(column_statistics, parallel=True)
-NORMALISE = jit(normalise), jit(normalise, parallel=True)
+NORMALISE = jit(normalise, fastmath=ORDERED), jit(normalise, fastmath=ORDERED, parallel=True)
 PLANE_PRODUCTS = jit(plane_products), jit(plane_products, parallel=True)
 COLUMN_PRODUCTS = jit(column_products), jit(column_products, parallel=True)
-PULL = jit(pull), jit(pull, parallel=True)
+PULL = jit(pull, fastmath=ORDERED), jit(pull, fastmath=ORDERED, parallel=True)
 
 
 def channel_statistics(x, running_mean, running_var, mean, rstd, n, c, m, momentum, eps):
@@ -330,57 +475,73 @@ def channel_pull_given(g, x, w, mean, var, gx, gw, gb, n, c, m, eps):
         sums, products, chunks = channel_sums(g, x, mean, n, c, m)
         gather_products(sums, products, mean, rstd, w, gw, gb, slope, zero, zero, chunks, c, n * m)
     if gx is not None:
-        channel_numbers(rstd, w, w[:0], slope, zero)
+        channel_numbers(rstd, w[:0], w, w[:0], slope, zero)
         SCALE[x.size >= PARALLEL_CHANNELS](g, gx, slope, n, c, m)
 
 
 # --- rows -----------------------------------------------------------------------------------------
 
 
+@jit(inline=True)
+def moments(row, centred):
+    """(mean, rest, sum of squared distances) of a row; with mean and rest 0 if it is not to be ``centred``."""
+    mean = row.dtype.type(0)
+    count = row.dtype.type(row.size)
+    if centred:
+        for j in range(row.size):
+            mean += row[j]
+        mean = mean / count
+    square = row.dtype.type(0)
+    for j in range(row.size):
+        d = row[j] - mean
+        square += d * d
+    if centred and far(mean, square, count):
+        return corrected(row, mean)
+    return mean, row.dtype.type(0), square
+
+
 @jit
 def row_statistics(row, eps, centred):
-    """(mean, 1 / standard deviation) of a row; with mean 0 for RMS norm.
+    """(mean, rest, 1 / standard deviation) of a row; with mean and rest 0 for RMS norm.
 
-    A long row is read from memory once: moments of chunks are combined (Chan, Golub, LeVeque 1979).
+    A long row is read from memory once: moments of chunks are combined (Chan, Golub, LeVeque 1979), means seen from the first's.
     """
-    mean = row.dtype.type(0)
-    square = row.dtype.type(0)
-    for lo in range(0, row.size, CHUNK):
-        part = row[lo : lo + CHUNK]
-        centre = row.dtype.type(0)
-        if centred:
-            for j in range(part.size):
-                centre += part[j]
-            centre = centre / row.dtype.type(part.size)
-        for j in range(part.size):
-            d = part[j] - centre
-            square += d * d
-        if lo == 0:
-            mean = centre
-        else:
-            d = centre - mean
+    origin, offset, total = moments(row[:CHUNK], centred)
+    if row.size > CHUNK:
+        for lo in range(CHUNK, row.size, CHUNK):
+            part = row[lo : lo + CHUNK]
+            mean, rest, square = moments(part, centred)
+            d = distance(origin, offset, mean, rest)
             share = row.dtype.type(part.size) / row.dtype.type(lo + part.size)
-            square += d * d * share * row.dtype.type(lo)
-            mean += d * share
-    return mean, row.dtype.type(1) / sqrt(square / row.dtype.type(row.size) + row.dtype.type(eps))
+            total += square + d * d * share * row.dtype.type(lo)
+            offset += d * share
+        origin, offset = rounded(origin, offset)
+    return origin, offset, rsqrt(total / row.dtype.type(row.size) + row.dtype.type(eps))
+
+
+# What is known of each row lies in one array, a line for each kind: arrays are what a call of a function costs.
+MEAN, REST, RSTD, TOTAL, PRODUCT = range(5)
 
 
 @jit
-def block_statistics(x, means, rstds, rows, n, eps, centred):
-    """``row_statistics`` of a few rows, step by step: the sums of short rows then do not wait for each other."""
+def block_statistics(x, known, lo, hi, n, eps, centred):
+    """``row_statistics`` of rows lo to hi, step by step: the sums of short rows then do not wait for each other."""
+    x = x[lo * n : hi * n]
+    means, rests, rstds = known[MEAN, lo:hi], known[REST, lo:hi], known[RSTD, lo:hi]
     if n >= BLOCK:
-        for i in range(rows):
-            means[i], rstds[i] = row_statistics(x[i * n : (i + 1) * n], eps, centred)
+        for i in range(hi - lo):
+            means[i], rests[i], rstds[i] = row_statistics(x[i * n : (i + 1) * n], eps, centred)
         return
-    one = x.dtype.type(1) / x.dtype.type(n)
-    for i in range(rows):
+    count = x.dtype.type(n)
+    one = x.dtype.type(1) / count
+    for i in range(hi - lo):
         row = x[i * n : (i + 1) * n]
         total = x.dtype.type(0)
         if centred:
             for j in range(n):
                 total += row[j]
         means[i] = total * one
-    for i in range(rows):
+    for i in range(hi - lo):
         row = x[i * n : (i + 1) * n]
         mean = means[i]
         square = x.dtype.type(0)
@@ -388,42 +549,56 @@ def block_statistics(x, means, rstds, rows, n, eps, centred):
             d = row[j] - mean
             square += d * d
         rstds[i] = square
-    for i in range(rows):
-        rstds[i] = x.dtype.type(1) / sqrt(rstds[i] * one + x.dtype.type(eps))
+    distant = 0
+    for i in range(hi - lo):
+        distant += far(means[i], rstds[i], count)
+        rests[i] = x.dtype.type(0)
+        rstds[i] = rsqrt(rstds[i] * one + x.dtype.type(eps))
+    if distant:
+        for i in range(hi - lo):
+            row = x[i * n : (i + 1) * n]
+            if far(means[i], distances(row, means[i])[1], count):
+                means[i], rests[i], square = corrected(row, means[i])
+                rstds[i] = rsqrt(square * one + x.dtype.type(eps))
 
 
 def rows_forward(x, w, b, out, rows, n, eps, centred):
     """out[i] = (x[i] - mean) / standard deviation * w + b; w and b may be empty"""
-    means, rstds = np.empty(rows, x.dtype), np.empty(rows, x.dtype)
+    known = np.empty((3, rows), x.dtype)
     per = max(1, BLOCK // n)
     for t in prange((rows + per - 1) // per):
         lo = t * per
         hi = min(rows, lo + per)
-        block_statistics(x[lo * n : hi * n], means[lo:hi], rstds[lo:hi], hi - lo, n, eps, centred)
+        block_statistics(x, known, lo, hi, n, eps, centred)
         for i in range(lo, hi):
             row = x[i * n : (i + 1) * n]
             target = out[i * n : (i + 1) * n]
-            mean = means[i]
-            rstd = rstds[i]
+            mean = known[MEAN, i]
+            rstd = known[RSTD, i]
+            shift = -known[REST, i] * rstd
             if w.size and b.size:
                 for j in range(n):
-                    target[j] = (row[j] - mean) * rstd * w[j] + b[j]
+                    target[j] = ((row[j] - mean) * rstd + shift) * w[j] + b[j]
             elif w.size:
                 for j in range(n):
-                    target[j] = (row[j] - mean) * rstd * w[j]
+                    target[j] = ((row[j] - mean) * rstd + shift) * w[j]
             elif b.size:
                 for j in range(n):
-                    target[j] = (row[j] - mean) * rstd + b[j]
+                    target[j] = ((row[j] - mean) * rstd + shift) + b[j]
             else:
                 for j in range(n):
-                    target[j] = (row[j] - mean) * rstd
+                    target[j] = (row[j] - mean) * rstd + shift
 
 
 @jit
-def block_gradient(g, x, w, gx, means, rstds, shifts, slopes, rows, n, centred):
-    """gx[i] = rstd * (g[i] * w - shift - (x[i] - mean) * slope), shift = mean of g * w, slope = mean of g * w * xhat * rstd"""
+def block_gradient(g, x, w, gx, known, lo, hi, n, centred):
+    """gx[i] = rstd * (g[i] * w - shift - (x[i] - mean) * slope), slope = mean of g * w * xhat * rstd, shift = mean of g * w - rest * slope
+    """
+    g, x, gx = g[lo * n : hi * n], x[lo * n : hi * n], gx[lo * n : hi * n]
+    means, rests, rstds = known[MEAN, lo:hi], known[REST, lo:hi], known[RSTD, lo:hi]
+    totals, products = known[TOTAL, lo:hi], known[PRODUCT, lo:hi]
     one = g.dtype.type(1) / g.dtype.type(n)
-    for i in range(rows):
+    for i in range(hi - lo):
         row = x[i * n : (i + 1) * n]
         gradient = g[i * n : (i + 1) * n]
         mean = means[i]
@@ -438,16 +613,16 @@ def block_gradient(g, x, w, gx, means, rstds, shifts, slopes, rows, n, centred):
             for j in range(n):
                 total += gradient[j]
                 product += gradient[j] * (row[j] - mean)
-        shifts[i] = total * one if centred else g.dtype.type(0)
-        slopes[i] = product * rstds[i] * rstds[i] * one
-    for i in range(rows):
+        totals[i] = total
+        products[i] = product
+    for i in range(hi - lo):
         row = x[i * n : (i + 1) * n]
         gradient = g[i * n : (i + 1) * n]
         target = gx[i * n : (i + 1) * n]
         mean = means[i]
         rstd = rstds[i]
-        shift = shifts[i]
-        slope = slopes[i]
+        slope = (products[i] - rests[i] * totals[i]) * rstd * rstd * one
+        shift = less(totals[i] * one, slope, rests[i]) if centred else g.dtype.type(0)
         if w.size:
             for j in range(n):
                 target[j] = rstd * (gradient[j] * w[j] - shift - (row[j] - mean) * slope)
@@ -456,27 +631,31 @@ def block_gradient(g, x, w, gx, means, rstds, shifts, slopes, rows, n, centred):
                 target[j] = rstd * (gradient[j] - shift - (row[j] - mean) * slope)
 
 
-@jit
-def block_sums(g, x, weights, biases, means, rstds, rows, n):
+@jit(fastmath=ORDERED)
+def block_sums(g, x, weights, biases, known, lo, hi, n):
     """weights += sum over rows of g * xhat, biases += sum of g, where these are not empty; four rows for each walk over them"""
-    fours = rows // 4 * 4
+    g, x = g[lo * n : hi * n], x[lo * n : hi * n]
+    means, rests, rstds = known[MEAN, lo:hi], known[REST, lo:hi], known[RSTD, lo:hi]
+    fours = (hi - lo) // 4 * 4
     for i in range(0, fours, 4):
         g0, g1, g2, g3 = g[i * n : (i + 1) * n], g[(i + 1) * n : (i + 2) * n], g[(i + 2) * n : (i + 3) * n], g[(i + 3) * n : (i + 4) * n]
         x0, x1, x2, x3 = x[i * n : (i + 1) * n], x[(i + 1) * n : (i + 2) * n], x[(i + 2) * n : (i + 3) * n], x[(i + 3) * n : (i + 4) * n]
         m0, m1, m2, m3 = means[i], means[i + 1], means[i + 2], means[i + 3]
         r0, r1, r2, r3 = rstds[i], rstds[i + 1], rstds[i + 2], rstds[i + 3]
+        s0, s1, s2, s3 = -rests[i] * r0, -rests[i + 1] * r1, -rests[i + 2] * r2, -rests[i + 3] * r3
         for j in range(weights.size):
-            weights[j] += (g0[j] * ((x0[j] - m0) * r0) + g1[j] * ((x1[j] - m1) * r1)
-                           + (g2[j] * ((x2[j] - m2) * r2) + g3[j] * ((x3[j] - m3) * r3)))
+            v = weights[j] + g0[j] * ((x0[j] - m0) * r0 + s0) + g1[j] * ((x1[j] - m1) * r1 + s1)
+            weights[j] = v + g2[j] * ((x2[j] - m2) * r2 + s2) + g3[j] * ((x3[j] - m3) * r3 + s3)
         for j in range(biases.size):
             biases[j] += (g0[j] + g1[j]) + (g2[j] + g3[j])
-    for i in range(fours, rows):
+    for i in range(fours, hi - lo):
         row = x[i * n : (i + 1) * n]
         gradient = g[i * n : (i + 1) * n]
         mean = means[i]
         rstd = rstds[i]
+        shift = -rests[i] * rstd
         for j in range(weights.size):
-            weights[j] += gradient[j] * ((row[j] - mean) * rstd)
+            weights[j] += gradient[j] * ((row[j] - mean) * rstd + shift)
         for j in range(biases.size):
             biases[j] += gradient[j]
 
@@ -491,8 +670,7 @@ def rows_backward(g, x, w, gx, gw, gb, rows, n, eps, centred):
     few = max(1, BLOCK // n)
     per = max(few, 4 if n <= LONG else 1)
     gws, gbs = np.zeros(parts * gw.size, x.dtype), np.zeros(parts * gb.size, x.dtype)
-    means, rstds = np.empty(rows, x.dtype), np.empty(rows, x.dtype)
-    shifts, slopes = np.empty(rows, x.dtype), np.empty(rows, x.dtype)
+    known = np.empty((5, rows), x.dtype)
     for t in prange(parts):
         weights = gws[t * gw.size : (t + 1) * gw.size]
         biases = gbs[t * gb.size : (t + 1) * gb.size]
@@ -501,17 +679,14 @@ def rows_backward(g, x, w, gx, gw, gb, rows, n, eps, centred):
             last = min(end, first + per)
             for lo in range(first, last, few):
                 hi = min(last, lo + few)
-                part, gradient, target = x[lo * n : hi * n], g[lo * n : hi * n], gx[lo * n : hi * n]
-                mean, rstd = means[lo:hi], rstds[lo:hi]
-                block_statistics(part, mean, rstd, hi - lo, n, eps, centred)
-                block_gradient(gradient, part, w, target, mean, rstd, shifts[lo:hi], slopes[lo:hi], hi - lo, n, centred)
-            part, gradient = x[first * n : last * n], g[first * n : last * n]
-            block_sums(gradient, part, weights, biases, means[first:last], rstds[first:last], last - first, n)
+                block_statistics(x, known, lo, hi, n, eps, centred)
+                block_gradient(g, x, w, gx, known, lo, hi, n, centred)
+            block_sums(g, x, weights, biases, known, first, last, n)
     add_parts(gws, gw, parts)
     add_parts(gbs, gb, parts)
 
 
-ROWS_FORWARD = jit(rows_forward), jit(rows_forward, parallel=True)
+ROWS_FORWARD = jit(rows_forward, fastmath=ORDERED), jit(rows_forward, fastmath=ORDERED, parallel=True)
 ROWS_BACKWARD = jit(rows_backward), jit(rows_backward, parallel=True)
 
 

@@ -1,6 +1,7 @@
 """The normalisations on CUDA: a block takes the sums of a channel, row or column; threads take elements.
 
-Numbers arrive in the type of the data, so that float32 kernels never compute in double precision.
+Numbers arrive in the type of the data, so that float32 kernels never compute in double precision. A mean is two numbers, as in
+``cpu``: rounded to one it may be off by more than the deviation.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ import numpy as np
 
 from numtorch.kernels import launch
 from numtorch.kernels.launch import cuda, cuda_kernel
-from numtorch.kernels.math import sqrt
+from numtorch.kernels.math import maximum, sqrt
 
 BLOCK = 256
 
 
 @cuda_kernel
 def moments(x, mean, var, n, c, m):
-    """Mean and biased variance of each channel: a block for each, in two passes."""
+    """Mean (c means and c rests of them) and biased variance of each channel: a block for each, in two passes."""
     share = cuda.shared.array(256, x.dtype)
+    other = cuda.shared.array(256, x.dtype)
     me = cuda.threadIdx.x
     width = cuda.blockDim.x
     count = x.dtype.type(n * m)
@@ -39,29 +41,35 @@ def moments(x, mean, var, n, c, m):
         centre = share[0] / count
         cuda.syncthreads()
         total = x.dtype.type(0)
+        square = x.dtype.type(0)
         for p in range(me, n * m, width):
             i = p // m
             d = x[(i * c + k) * m + p - i * m] - centre
-            total += d * d
+            total += d
+            square += d * d
         share[me] = total
+        other[me] = square
         cuda.syncthreads()
         half = width // 2
         while half > 0:
             if me < half:
                 share[me] += share[me + half]
+                other[me] += other[me + half]
             cuda.syncthreads()
             half //= 2
         if me == 0:
+            rest = share[0] / count
             mean[k] = centre
-            var[k] = share[0] / count
+            mean[c + k] = rest
+            var[k] = maximum(other[0] - share[0] * rest, x.dtype.type(0)) / count
         cuda.syncthreads()
 
 
 @cuda_kernel
 def follow_moments(running_mean, running_var, mean, var, momentum, unbias):
     """The running statistics move towards the new ones."""
-    for k in range(cuda.grid(1), mean.size, cuda.gridsize(1)):
-        running_mean[k] += momentum * (mean[k] - running_mean[k])
+    for k in range(cuda.grid(1), var.size, cuda.gridsize(1)):
+        running_mean[k] += momentum * ((mean[k] - running_mean[k]) + mean[var.size + k])
         running_var[k] += momentum * (var[k] * unbias - running_var[k])
 
 
@@ -74,11 +82,14 @@ def reciprocal_roots(var, rstd, eps):
 
 @cuda_kernel
 def normalise(x, out, mean, rstd, w, b, c, m, weighted, biased):
-    """out = (x - mean) * rstd * w + b, with numbers of the channel"""
+    """out = (x - mean) * rstd * w + b, with numbers of the channel; means without rests are those of others"""
     for t in range(cuda.grid(1), x.size, cuda.gridsize(1)):
         k = (t // m) % c
         scale = rstd[k] * w[k] if weighted else rstd[k]
-        y = (x[t] - mean[k]) * scale
+        d = x[t] - mean[k]
+        if mean.size > c:
+            d -= mean[c + k]
+        y = d * scale
         out[t] = y + b[k] if biased else y
 
 
@@ -97,6 +108,8 @@ def products(g, x, mean, rstd, gw, gb, n, c, m):
             at = (i * c + k) * m + p - i * m
             total += g[at]
             product += g[at] * (x[at] - mean[k])
+        if mean.size > c:
+            product -= total * mean[c + k]
         share[me] = total
         other[me] = product
         cuda.syncthreads()
@@ -119,13 +132,17 @@ def pull(g, x, w, mean, rstd, gx, gw, gb, c, m, weighted, count):
     for t in range(cuda.grid(1), x.size, cuda.gridsize(1)):
         k = (t // m) % c
         scale = rstd[k] * w[k] if weighted else rstd[k]
-        gx[t] = scale * (g[t] - (gb[k] + (x[t] - mean[k]) * rstd[k] * gw[k]) / count)
+        d = x[t] - mean[k]
+        if mean.size > c:
+            d -= mean[c + k]
+        gx[t] = scale * (g[t] - (gb[k] + d * rstd[k] * gw[k]) / count)
 
 
 @cuda_kernel
 def rows_forward(x, w, b, out, rows, n, eps, centred, weighted, biased):
     """out = (x - mean) / standard deviation * w + b of each row: a block for each."""
     share = cuda.shared.array(256, x.dtype)
+    other = cuda.shared.array(256, x.dtype)
     me = cuda.threadIdx.x
     width = cuda.blockDim.x
     count = x.dtype.type(n)
@@ -146,21 +163,26 @@ def rows_forward(x, w, b, out, rows, n, eps, centred, weighted, biased):
             mean = share[0] / count
             cuda.syncthreads()
         total = x.dtype.type(0)
+        square = x.dtype.type(0)
         for j in range(me, n, width):
             d = x[base + j] - mean
-            total += d * d
+            total += d
+            square += d * d
         share[me] = total
+        other[me] = square
         cuda.syncthreads()
         half = width // 2
         while half > 0:
             if me < half:
                 share[me] += share[me + half]
+                other[me] += other[me + half]
             cuda.syncthreads()
             half //= 2
-        rstd = x.dtype.type(1) / sqrt(share[0] / count + eps)
+        rest = share[0] / count if centred else x.dtype.type(0)
+        rstd = x.dtype.type(1) / sqrt(maximum(other[0] - share[0] * rest, x.dtype.type(0)) / count + eps)
         cuda.syncthreads()
         for j in range(me, n, width):
-            y = (x[base + j] - mean) * rstd
+            y = ((x[base + j] - mean) - rest) * rstd
             if weighted:
                 y = y * w[j]
             if biased:
@@ -193,25 +215,30 @@ def rows_backward(g, x, w, gx, means, rstds, rows, n, eps, centred, weighted):
             mean = share[0] / count
             cuda.syncthreads()
         total = x.dtype.type(0)
+        square = x.dtype.type(0)
         for j in range(me, n, width):
             d = x[base + j] - mean
-            total += d * d
+            total += d
+            square += d * d
         share[me] = total
+        other[me] = square
         cuda.syncthreads()
         half = width // 2
         while half > 0:
             if me < half:
                 share[me] += share[me + half]
+                other[me] += other[me + half]
             cuda.syncthreads()
             half //= 2
-        rstd = x.dtype.type(1) / sqrt(share[0] / count + eps)
+        rest = share[0] / count if centred else x.dtype.type(0)
+        rstd = x.dtype.type(1) / sqrt(maximum(other[0] - share[0] * rest, x.dtype.type(0)) / count + eps)
         cuda.syncthreads()
         total = x.dtype.type(0)
         product = x.dtype.type(0)
         for j in range(me, n, width):
             v = g[base + j] * w[j] if weighted else g[base + j]
             total += v
-            product += v * (x[base + j] - mean)
+            product += v * ((x[base + j] - mean) - rest)
         share[me] = total
         other[me] = product
         cuda.syncthreads()
@@ -227,9 +254,10 @@ def rows_backward(g, x, w, gx, means, rstds, rows, n, eps, centred, weighted):
         cuda.syncthreads()
         for j in range(me, n, width):
             v = g[base + j] * w[j] if weighted else g[base + j]
-            gx[base + j] = rstd * (v - shift - (x[base + j] - mean) * slope)
+            gx[base + j] = rstd * (v - shift - ((x[base + j] - mean) - rest) * slope)
         if me == 0:
             means[i] = mean
+            means[rows + i] = rest
             rstds[i] = rstd
 
 
@@ -245,7 +273,7 @@ def columns_backward(g, x, means, rstds, gw, gb, rows, n, weighted, biased):
         product = x.dtype.type(0)
         for i in range(me, rows, width):
             total += g[i * n + j]
-            product += g[i * n + j] * ((x[i * n + j] - means[i]) * rstds[i])
+            product += g[i * n + j] * (((x[i * n + j] - means[i]) - means[rows + i]) * rstds[i])
         share[me] = total
         other[me] = product
         cuda.syncthreads()
@@ -305,7 +333,7 @@ def normalise_rows(x: Any, w: Any, b: Any, out: Any, rows: int, n: int, eps: flo
 
 def pull_rows(g: Any, x: Any, w: Any, gx: Any, gw: Any, gb: Any, rows: int, n: int, eps: float, centred: bool) -> None:
     """See ``cpu.pull_rows``; device arrays."""
-    means, rstds = launch.allocate(rows, x.dtype), launch.allocate(rows, x.dtype)
+    means, rstds = launch.allocate(2 * rows, x.dtype), launch.allocate(rows, x.dtype)
     rows_backward.launch_blocks(rows, block_size(n), g, x, w, gx, means, rstds, rows, n, x.dtype.type(eps), centred, w.size > 0)
     if gw.size or gb.size:
         columns_backward.launch_blocks(n, block_size(rows), g, x, means, rstds, gw, gb, rows, n, gw.size > 0, gb.size > 0)

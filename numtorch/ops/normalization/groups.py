@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from numtorch.kernels.jit import jit, prange
-from numtorch.ops.normalization.cpu import PARALLEL_ELEMENTS, add_parts, row_statistics
+from numtorch.ops.normalization.cpu import ORDERED, PARALLEL_ELEMENTS, add_parts, less, row_statistics
 
 
 def groups_forward(x, w, b, out, images, c, m, groups, eps):
@@ -18,11 +18,11 @@ def groups_forward(x, w, b, out, images, c, m, groups, eps):
     for t in prange(images * groups):
         row = x[t * n : (t + 1) * n]
         target = out[t * n : (t + 1) * n]
-        mean, rstd = row_statistics(row, eps, True)
+        mean, rest, rstd = row_statistics(row, eps, True)
         first = (t % groups) * per
         for k in range(per):
             scale = rstd * w[first + k] if w.size else rstd
-            shift = b[first + k] if b.size else x.dtype.type(0)
+            shift = b[first + k] - rest * scale if b.size else -rest * scale
             plane = row[k * m : (k + 1) * m]
             result = target[k * m : (k + 1) * m]
             for j in range(m):
@@ -40,7 +40,7 @@ def groups_backward(g, x, w, gx, gws, gbs, images, c, m, groups, eps):
         row = x[t * n : (t + 1) * n]
         gradient = g[t * n : (t + 1) * n]
         target = gx[t * n : (t + 1) * n]
-        mean, rstd = row_statistics(row, eps, True)
+        mean, rest, rstd = row_statistics(row, eps, True)
         first = (t % groups) * per
         total = g.dtype.type(0)
         product = g.dtype.type(0)
@@ -52,13 +52,14 @@ def groups_backward(g, x, w, gx, gws, gbs, images, c, m, groups, eps):
             for j in range(m):
                 s += given[j]
                 p += given[j] * (plane[j] - mean)
+            p -= rest * s
             gbs[t * per + k] = s
             gws[t * per + k] = p * rstd
             weight = w[first + k] if w.size else g.dtype.type(1)
             total += weight * s
             product += weight * p
-        shift = -rstd * total / g.dtype.type(n)
         slope = -rstd * rstd * rstd * product / g.dtype.type(n)
+        shift = less(-rstd * total / g.dtype.type(n), slope, rest)
         for k in range(per):
             scale = rstd * w[first + k] if w.size else rstd
             plane = row[k * m : (k + 1) * m]
@@ -68,7 +69,7 @@ def groups_backward(g, x, w, gx, gws, gbs, images, c, m, groups, eps):
                 result[j] = scale * given[j] + slope * (plane[j] - mean) + shift
 
 
-GROUPS_FORWARD = jit(groups_forward), jit(groups_forward, parallel=True)
+GROUPS_FORWARD = jit(groups_forward, fastmath=ORDERED), jit(groups_forward, fastmath=ORDERED, parallel=True)
 GROUPS_BACKWARD = jit(groups_backward), jit(groups_backward, parallel=True)
 
 

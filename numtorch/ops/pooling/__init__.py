@@ -137,7 +137,7 @@ def _(g, at, *, kernel, stride, padding, dilation):
     return collect(g, at, kernel, stride, padding, dilation), None
 
 
-@op(name="max_pool2d_collect", public=False)
+@op(name="max_pool2d_collect", public=False, wide=False)
 def collect(x, at, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple):
     """The elements of x (N, C, H, W) at the positions ``at`` (N, C, ho, wo) of their planes; 0 at the number of pixels."""
     from numtorch.ops.arithmetic import lt, minimum, where

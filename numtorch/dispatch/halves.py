@@ -1,0 +1,52 @@
+"""Half types compute in float32, whatever an op is made of.
+
+Generated loops widen each element as they read it (``dtype.compute``). Loops written by hand know float32 and float64, and a body
+of several ops would round to 16 bits between them: squares overflow, an eps vanishes, long sums stand still. So where all floating
+operands of an op are of one half type and no kernel is made for it, the op runs on float32 operands, kernel or body, and what comes
+out is rounded once. Widening is exact.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numtorch._tensor import Tensor
+from numtorch.dtype import dtype, float32
+from numtorch.kernels.registry import Signature
+from numtorch.storage import Kind, kind
+
+
+def one_half(s: Signature) -> bool:
+    """all floating operands are of one half type"""
+    return _half_type([d for d in s.dtypes if d is not None]) is not None
+
+
+def half_of(values: Any) -> dtype | None:
+    """The half type of all floating tensors among values and tuples of them; None if they are of others."""
+    return _half_type([t._k.dtype for v in values for t in (v if type(v) is tuple else (v,)) if isinstance(t, Tensor)])
+
+
+def _half_type(types: list[dtype]) -> dtype | None:
+    found = {d for d in types if d.is_floating_point}
+    return found.pop() if len(found) == 1 and next(iter(found)).is_half else None
+
+
+def widened(value: Any) -> Any:
+    """A tensor of a half type in float32, also in a tuple; all else as it is."""
+    if type(value) is tuple:
+        return tuple(widened(v) for v in value)
+    return value.to(float32) if isinstance(value, Tensor) and value._k.dtype.is_half else value
+
+
+def wide_kind(value: Any) -> Kind | None:
+    """What a tensor will be once it is widened, as the registry's keys name it; None for all that is no tensor."""
+    if not isinstance(value, Tensor):
+        return None
+    return kind(float32, value._k.device) if value._k.dtype.is_half else value._k
+
+
+def narrowed(value: Any, to: dtype) -> Any:
+    """A float32 tensor in another type, also in a tuple; all else as it is."""
+    if type(value) in (tuple, list):
+        return tuple(narrowed(v, to) for v in value)
+    return value.to(to) if isinstance(value, Tensor) and value._k.dtype is float32 else value

@@ -282,9 +282,9 @@ def _half_batch_norm(x: Tensor, running_mean: Tensor | None, running_var: Tensor
     """Batch norm by a half type's own statistics, in float32: so are running statistics until they are stored."""
     running = (running_mean, running_var)
     found = [_single(t) for t in running]
-    y = batch_norm(_single(x), *found, *map(_single, (weight, bias)), True, momentum, eps)
+    y = batch_norm(_single(x), found[0], found[1], _single(weight), _single(bias), True, momentum, eps)
     for t, moved in zip(running, found, strict=True):
-        if moved is not None and moved is not t:
+        if t is not None and moved is not None and moved is not t:
             movement.copy_(t, moved)
     return y.to(x.dtype)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from functools import cache
+from functools import cache, lru_cache
 from math import ceil
 from typing import Any
 
@@ -27,7 +27,18 @@ from numtorch.dispatch.program import shared_from
 from numtorch.dtype import FLOATS
 from numtorch.dtype import dtype as DType
 from numtorch.kernels.jit import jit, prange
-from numtorch.kernels.math import normal32, normal64, random_bits, random_block, uniform32, uniform64
+from numtorch.kernels.math import (
+    bf16_to_float,
+    bits_float,
+    float_bits,
+    float_to_bf16,
+    normal32,
+    normal64,
+    random_bits,
+    random_block,
+    uniform32,
+    uniform64,
+)
 from numtorch.ops import movement
 from numtorch.ops.arithmetic import where
 from numtorch.ops.creation import size_of
@@ -121,19 +132,33 @@ def set_rng_state(state: Tensor) -> None:
 
 
 @jit(parallel=True)
-def fill_uniform32(out, seed, at, low, width):
-    """out[i] = low + width * u(seed, at + i)"""
+def fill_uniform32(out, seed, at, low, width, last):
+    """out[i] = low + width * u(seed, at + i), at most ``last``: sum and product may round up to the end, which is not drawn"""
     a = np.float32(low)
     b = np.float32(width)
+    c = np.float32(last)
     for i in prange(out.size):
-        out[i] = a + b * uniform32(seed, at + i)
+        v = a + b * uniform32(seed, at + i)
+        out[i] = v if v < c else c
 
 
 @jit(parallel=True)
-def fill_uniform64(out, seed, at, low, width):
-    """out[i] = low + width * u(seed, at + i)"""
+def fill_uniform64(out, seed, at, low, width, last):
+    """out[i] = low + width * u(seed, at + i), at most ``last``"""
     for i in prange(out.size):
-        out[i] = low + width * uniform64(seed, at + i)
+        v = low + width * uniform64(seed, at + i)
+        out[i] = v if v < last else last
+
+
+@jit(parallel=True)
+def fill_uniform16(out, seed, at, low, width, last, keep):
+    """``fill_uniform32`` where u has the leading bits that a type of 16 bits holds: cut, not rounded, so u < p with probability p"""
+    a = np.float32(low)
+    b = np.float32(width)
+    c = np.float32(last)
+    for i in prange(out.size):
+        v = a + b * bits_float(float_bits(uniform32(seed, at + i)) & keep)
+        out[i] = v if v < c else c
 
 
 @jit(parallel=True)
@@ -207,30 +232,47 @@ def _sized(kernel: Any, out: Tensor, least: int = PARALLEL_ELEMENTS) -> Any:
     return kernel if out._buf.size >= least else kernel.serial
 
 
+def _leading(digits: int) -> int:
+    """The bits of a float32 that keep the first so many binary digits."""
+    return 0xFFFFFFFF & (-1 << (24 - digits))
+
+
 def _drawn(out: Tensor, like: Tensor, *arguments: Any) -> tuple[int, int]:
     return nbytes(out), numel(out)
 
 
 @op(shape=True, public=False, differentiable=False, cost=_drawn, seeds=("seed", "at"))
-def random_like(x, distribution: str, seed: int, at: int, first: float, second: float):
-    """Random elements in the shape and type of ``x``."""
+def random_like(x, distribution: str, seed: int, at: int, first: float, second: float, last: float = math.inf, digits: int = 24):
+    """Random elements in the shape and type of ``x``: uniform from ``first`` over a width of ``second``, at most ``last``, of float32
+    the first ``digits`` bits; or normal of mean ``first`` and deviation ``second``."""
     return empty(x.shape, x.dtype, x.device)
 
 
-@random_like.kernel("cpu", dtypes=FLOATS, name="philox", functions=tuple(_FILL.values()))
-def philox_cpu(x, distribution, seed, at, first, second):
+@random_like.kernel("cpu", dtypes=FLOATS, name="philox", functions=(*_FILL.values(), fill_uniform16))
+def philox_cpu(x, distribution, seed, at, first, second, last, digits):
     out = empty(x.shape, x.dtype, x.device)
-    _sized(_FILL[distribution, x.dtype], out)(out._buf, seed, at, float(first), float(second))
+    if distribution == "normal":
+        _sized(_FILL[distribution, x.dtype], out)(out._buf, seed, at, float(first), float(second))
+    elif digits < 24:
+        _sized(fill_uniform16, out)(out._buf, seed, at, float(first), float(second), float(last), _leading(digits))
+    else:
+        _sized(_FILL[distribution, x.dtype], out)(out._buf, seed, at, float(first), float(second), float(last))
     return out
 
 
 @random_like.kernel("cuda", dtypes=FLOATS, name="philox_cuda")
-def philox_cuda(x, distribution, seed, at, first, second):
+def philox_cuda(x, distribution, seed, at, first, second, last, digits):
     from numtorch.ops import random_cuda
 
     out = empty(x.shape, x.dtype, x.device)
     real = x.dtype.compute.type
-    random_cuda.FILL[distribution, x.dtype.name].launch(out.numel(), out._buf, seed, at, real(first), real(second))
+    arguments: tuple = (out._buf, seed, at, real(first), real(second))
+    if distribution == "normal":
+        random_cuda.FILL[distribution, x.dtype.name].launch(out.numel(), *arguments)
+    elif digits < 24:
+        random_cuda.fill_uniform16.launch(out.numel(), *arguments, real(last), _leading(digits))
+    else:
+        random_cuda.FILL[distribution, x.dtype.name].launch(out.numel(), *arguments, real(last))
     return out
 
 
@@ -323,15 +365,45 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
 # --- functions ------------------------------------------------------------------------------------
 
 
+def _rounded(value: float, d: DType) -> float:
+    """The number of a type that is nearest to a value."""
+    if d is dtypes.bfloat16:
+        return float(bf16_to_float(float_to_bf16(np.float32(value))))
+    return float(np.dtype(d.name).type(value))
+
+
+def _smallest(d: DType) -> float:
+    """The least positive number of a type."""
+    limits = dtypes.finfo(d)
+    return limits.tiny * limits.eps
+
+
+def _below(value: float, d: DType) -> float:
+    """The greatest number of a type that is below one of its numbers."""
+    part, exponent = math.frexp(value)
+    return value - max(math.ldexp(1.0, exponent - _digits(d) - (part == 0.5)) if value else 0.0, _smallest(d))
+
+
+@lru_cache(1024)
+def _uniform_ends(low: float, to: float, d: DType) -> tuple[float, float, float, int]:
+    """Uniform numbers of [low, to) in a type: where they begin, how wide they spread, the last of them, and binary digits. The ends of
+    types of 16 bits are rounded to them."""
+    end = _rounded(to, d)
+    if d.is_half:
+        low, to = _rounded(low, d), end
+    return low, to - low, max(_below(end, d), _rounded(low, d)), _digits(d) if d.is_half else 24
+
+
 def _draw(shape: Any, distribution: str, first: float, second: float, dtype: DType | None, device: Any, generator: Generator | None,
           requires_grad: bool = False) -> Tensor:
     d = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     if not d.is_floating_point:
         raise NotImplementedError(f'"{distribution}" is not implemented for {d.name}; it draws floating-point numbers')
     like = empty(Size(shape), dtypes.float32 if d.is_half else d, as_device(device))
-    source = generator or default_generator
-    y = random_like(like, distribution, *source.take(like.shape.numel()), first, second) if like.shape.numel() else like
-    y = y.to(d)
+    if like.shape.numel():
+        how = _uniform_ends(first, second, d) if distribution == "uniform" else (first, second)
+        like = random_like(like, distribution, *(generator or default_generator).take(like.shape.numel()), *how)
+    y = like.to(d)
     return y.requires_grad_(True) if requires_grad else y
 
 
@@ -533,7 +605,7 @@ def uniform_(x: Tensor, low: float = 0.0, to: float = 1.0, *, generator: Generat
             raise RuntimeError(f"uniform_ expects to - from <= {most:g}, the largest {x.dtype.name}, but found from={low} and to={to}")
     if to < low:
         raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={to}")
-    return _refill(x, "uniform", float(low), float(to) - float(low), generator)
+    return _refill(x, "uniform", float(low), float(to), generator)
 
 
 _ABSENT: Any = object()
@@ -562,13 +634,17 @@ def random_(x: Tensor, low: Any = _ABSENT, to: Any = _ABSENT, *, generator: Gene
 
 
 def exponential_(x: Tensor, lambd: float = 1.0, *, generator: Generator | None = None) -> Tensor:
-    """Overwrite with numbers of the exponential distribution."""
+    """Overwrite with numbers of the exponential distribution, which are above 0."""
     if not x.dtype.is_floating_point:
         raise RuntimeError(f"exponential_: the distribution is continuous, but the tensor is of {x.dtype.name}; use a floating type")
     if not lambd > 0:
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
-    u = _draw(x.shape, "uniform", 0.0, 1.0, x.dtype, x.device, generator)
-    return movement.copy_(x, -(1 - u).log() / lambd)
+    d = dtypes.float32 if x.dtype.is_half else x.dtype  # in 16 bits 1 - u is 0 or 1 all too often
+    u = _draw(x.shape, "uniform", 0.0, 1.0, d, x.device, generator)
+    y = -(1 - u).log() / lambd
+    if lambd < math.inf:  # a draw of 0 stands for all numbers below the next one
+        y = y.clamp(min=max(0.25 * dtypes.finfo(d).eps / lambd, _smallest(x.dtype)))
+    return movement.copy_(x, y)
 
 
 def _check_probabilities(p: Any, name: str) -> None:
@@ -588,15 +664,18 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
     _check_probabilities(input if p is None else p, "bernoulli")
     if p is not None:
         return bernoulli_(empty(input.shape, input.dtype, input.device), p, generator=generator)
-    u = _draw(input.shape, "uniform", 0.0, 1.0, input.dtype, input.device, generator)
+    d = dtypes.float32 if input.dtype.is_half else input.dtype
+    u = _draw(input.shape, "uniform", 0.0, 1.0, d, input.device, generator)
     return _flat((u < input.detach()).to(input.dtype), input)
 
 
 def bernoulli_(x: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -> Tensor:
     """Overwrite with 1 with probability ``p``, else 0."""
     _check_probabilities(p, "bernoulli_")
-    d = x.dtype if x.dtype.is_floating_point else dtypes.float32
+    d = dtypes.float64 if x.dtype is dtypes.float64 else dtypes.float32
     u = _draw(x.shape, "uniform", 0.0, 1.0, d, x.device, generator)
+    if isinstance(p, Tensor):
+        return movement.copy_(x, _flat((u < p.detach()).to(x.dtype), p))
     return movement.copy_(x, (u < p).to(x.dtype))
 
 

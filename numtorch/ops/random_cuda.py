@@ -5,21 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 from numtorch.kernels.launch import cuda, cuda_kernel
-from numtorch.kernels.math import normal32, normal64, uniform32, uniform64
+from numtorch.kernels.math import bits_float, float_bits, normal32, normal64, uniform32, uniform64
 
 
 @cuda_kernel
-def fill_uniform32(out, seed, at, low, width):
-    """out[i] = low + width * u(seed, at + i)"""
+def fill_uniform32(out, seed, at, low, width, last):
+    """out[i] = low + width * u(seed, at + i), at most ``last``"""
     for i in range(cuda.grid(1), out.size, cuda.gridsize(1)):
-        out[i] = low + width * uniform32(seed, at + i)
+        v = low + width * uniform32(seed, at + i)
+        out[i] = v if v < last else last
 
 
 @cuda_kernel
-def fill_uniform64(out, seed, at, low, width):
-    """out[i] = low + width * u(seed, at + i)"""
+def fill_uniform64(out, seed, at, low, width, last):
+    """out[i] = low + width * u(seed, at + i), at most ``last``"""
     for i in range(cuda.grid(1), out.size, cuda.gridsize(1)):
-        out[i] = low + width * uniform64(seed, at + i)
+        v = low + width * uniform64(seed, at + i)
+        out[i] = v if v < last else last
+
+
+@cuda_kernel
+def fill_uniform16(out, seed, at, low, width, last, keep):
+    """``fill_uniform32`` where u has the leading bits that a type of 16 bits holds"""
+    for i in range(cuda.grid(1), out.size, cuda.gridsize(1)):
+        v = low + width * bits_float(float_bits(uniform32(seed, at + i)) & keep)
+        out[i] = v if v < last else last
 
 
 @cuda_kernel

@@ -271,6 +271,15 @@ def random_numbers(device):
 
 
 @check
+def random_numbers_of_intervals(device):
+    torch.manual_seed(3)
+    drawn = [torch.empty(64, dtype=d, device=device) for d in (torch.float16, torch.bfloat16, torch.float32, torch.float64)]
+    ends = [x.uniform_(1, 1.25) for x in drawn[:2]] + [x.clone().uniform_(-3, 5) for x in drawn]
+    assert all((y < 1.25).all().item() for y in ends[:2])
+    return (*ends, *(x.exponential_(2.0) for x in drawn), torch.bernoulli(torch.ones(9, dtype=torch.float16, device=device)))
+
+
+@check
 def dropped(device):
     torch.manual_seed(3)
     x = values(device, 8, grad=True)

@@ -1,4 +1,4 @@
-"""Calls at the edge of what is defined, in convolution and attention: torch's values, gradients and errors.
+"""Calls at the edge of what is defined, in convolution, pooling and attention: torch's values, gradients and errors.
 
 A wrong extent that reaches a kernel is read outside of a buffer, so each of these is refused, or computed as torch does, before.
 """
@@ -136,6 +136,85 @@ def test_complaints_of_transposed_convolutions(w, options):
 def test_complaints_of_the_bias_name_the_layer():
     with pytest.raises(RuntimeError, match=r"conv1d: Input type \(float32\) and bias type \(float64\)"):
         nt.nn.functional.conv1d(nt.ones(1, 2, 3), nt.ones(2, 2, 1), nt.ones(2, dtype=nt.float64))
+
+
+# --- pooling ----------------------------------------------------------------------------------------------
+
+
+POOLED = [
+    # function, shape, arguments
+    ("max_pool2d", (2, 3, 8, 8), (2, (1, 1 << 62))), ("max_pool2d", (2, 3, 8, 8), (1 << 31,)),
+    ("max_pool2d", (2, 3, 8, 8), (2, 2, 0, 1 << 31)), ("avg_pool2d", (2, 3, 8, 8), (2, 1 << 31)),
+    ("avg_pool1d", (2, 3, 8), (2, 1 << 40)), ("max_pool2d", (2, 3, 8, 8), (2, (1 << 31) - 1)),
+    ("max_pool2d", (2, 3, 8, 8), (1, 1, 0, (1 << 31) - 1)), ("max_pool2d", (2, 0, 8, 8), (2,)), ("max_pool2d", (0, 8, 8), (2,)),
+    ("max_pool2d", (0, 3, 8, 8), (2,)), ("max_pool2d", (2, 3, 0, 8), (2,)), ("avg_pool2d", (2, 0, 8, 8), (2,)),
+    ("avg_pool2d", (0, 3, 8, 8), (2,)), ("avg_pool2d", (2, 3, 8, 0), (2, 2, 1)), ("max_pool1d", (2, 0, 8), (2,)),
+    ("avg_pool1d", (2, 0, 8), (2,)), ("max_pool1d", (0, 3, 8), (2,)), ("avg_pool1d", (0, 3, 8), (2,)),
+    ("max_pool2d", (2, 3, 1, 8), (2,)), ("max_pool2d", (2, 3, 1, 8), (2, 2, 0, 1, True)), ("max_pool2d", (8, 8), (2,)),
+    ("max_pool1d", (2, 3, 8), ((),)), ("avg_pool1d", (2, 3, 8), ((),)), ("max_pool1d", (2, 3, 8), (2, ())),
+    ("avg_pool1d", (2, 3, 8), (2, [])), ("max_pool1d", (2, 3, 8), ((2, 2),)), ("max_pool2d", (2, 3, 8, 8), ((2, 2, 2),)),
+    ("max_pool2d", (2, 3, 8, 8), (True,)), ("max_pool2d", (2, 3, 8, 8), ((2, 2.0),)),
+    ("avg_pool2d", (2, 3, 8, 8), (2, None, 0, False, True, 2.0)), ("avg_pool2d", (2, 3, 8, 8), (2, None, 0, False, True, 0)),
+    ("avg_pool2d", (2, 3, 8, 8), (2, None, 0, False, True, -3)), ("avg_pool2d", (2, 3, 8, 8), (0,)),
+    ("avg_pool2d", (2, 3, 8, 8), (2, 0)), ("avg_pool2d", (2, 3, 8, 8), (2, 2, -1)), ("avg_pool2d", (2, 3, 8, 8), (2, 2, 2)),
+    ("max_pool2d", (2, 3, 8, 8), (3, 2, 2, 2)), ("max_pool1d", (3, 8), (2,)), ("avg_pool1d", (3, 8), (2,)),
+    ("adaptive_avg_pool1d", (3, 8), (3,)), ("adaptive_avg_pool2d", (2, 3, 8, 8), (-1,)),
+    ("adaptive_avg_pool2d", (2, 3, 8, 8), (1 << 62,)), ("adaptive_avg_pool2d", (2, 3, 8, 8), ((1, 1 << 40),)),
+    ("adaptive_avg_pool2d", (2, 3, 8, 8), (2.0,)), ("adaptive_avg_pool2d", (2, 3, 8, 8), (True,)),
+    ("adaptive_avg_pool2d", (2, 3, 0, 8), (2,)), ("adaptive_avg_pool2d", (0, 3, 8, 8), (2,)),
+    ("adaptive_avg_pool2d", (2, 3, 0, 8), ((0, 2),)), ("adaptive_avg_pool1d", (2, 3, 8), ((),)),
+    ("adaptive_avg_pool1d", (2, 3, 8), (None,)),
+]
+
+
+@pytest.mark.parametrize("name, shape, args", POOLED, ids=str)
+def test_pooling(name, shape, args):
+    same(with_gradients(lambda F, x: getattr(F, name)(x, *args), shape))
+
+
+@pytest.mark.parametrize("name, shape, out", [
+    ("adaptive_avg_pool2d", (2, 0, 8, 8), 2), ("adaptive_avg_pool2d", (2, 3, 8, 8), (0, 3)), ("adaptive_avg_pool2d", (2, 3, 0, 8), 1),
+    ("adaptive_avg_pool1d", (2, 0, 8), 1), ("adaptive_avg_pool1d", (2, 3, 8), 0),
+])
+def test_adaptive_pooling_of_and_to_nothing(name, shape, out):
+    same(lambda lib: getattr(lib.nn.functional, name)(leaf(lib, *shape), out).detach())  # torch has no gradients of these
+
+
+INTEGERS = [
+    ("max_pool2d", "int64", (2,)), ("max_pool2d", "uint8", (3, 2, 1, 2, True, True)), ("max_pool2d", "int8", (2, 3, 1, 1, True, True)),
+    ("max_pool2d", "int32", (2, 2, 0, 1, False, True)), ("max_pool2d", "bool", (2,)), ("max_pool1d", "bool", (2,)),
+    ("avg_pool2d", "int64", (2,)), ("avg_pool2d", "int64", (3, 2, 1, True, False)), ("avg_pool2d", "int64", (2, None, 0, False, True, -2)),
+    ("avg_pool1d", "int64", (2,)), ("avg_pool2d", "int32", (2,)), ("avg_pool2d", "bool", (2,)), ("adaptive_avg_pool2d", "int64", (2,)),
+]
+
+
+@pytest.mark.parametrize("name, dtype, args", INTEGERS, ids=str)
+def test_pooling_of_integers(name, dtype, args):
+    values = np.random.default_rng(0).integers(-9, 9, (2, 3, 7, 8) if name.endswith("2d") else (2, 3, 8))
+    same(lambda lib: getattr(lib.nn.functional, name)(lib.tensor(values).to(getattr(lib, dtype)), *args))
+
+
+def test_maxima_of_sequences_at_a_large_step():
+    """One window (torch gives it too, unless a gradient is asked for)."""
+    x = nt.tensor([[[3.0, -1, -5, 2]]], requires_grad=True)
+    y = nt.nn.functional.max_pool1d(x, 2, 1 << 40)
+    y.sum().backward()
+    assert y.tolist() == [[[3]]] and x.grad.tolist() == [[[1, 0, 0, 0]]]
+
+
+def test_maxima_of_integer_sequences_are_computed():
+    """torch computes them with their positions, and refuses them alone."""
+    x = nt.tensor([[[3, -1, -5, 2]]], dtype=nt.int32)
+    assert nt.nn.functional.max_pool1d(x, 2).tolist() == [[[3, 2]]]
+
+
+def test_positions_in_windows_of_more_than_16_bits():
+    values = np.zeros((1, 1, 1 << 17), np.float32)
+    values[..., 70_000] = 1
+    same(lambda lib: lib.nn.functional.max_pool1d(lib.tensor(values), 1 << 17, 1, return_indices=True))
+    x = nt.tensor(values, requires_grad=True)
+    nt.nn.functional.max_pool1d(x, (1 << 17) - 1, 1).sum().backward()
+    assert x.grad[..., 70_000].item() == 2 and x.grad.sum().item() == 2
 
 
 # --- attention --------------------------------------------------------------------------------------------

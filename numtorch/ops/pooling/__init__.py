@@ -17,8 +17,9 @@ from numtorch.arguments import integer, integers
 from numtorch.dispatch.cost import nbytes, numel, per_input, touched
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import SAME, into
-from numtorch.dtype import FLOATS, int64
+from numtorch.dtype import BOOL, FLOATS, dtype, iinfo, int64
 from numtorch.ops import movement, reduction
+from numtorch.ops.arithmetic import div, eq, isnan, logical_and, lt, minimum, where
 from numtorch.ops.indexing import gather_along, scatter_along
 from numtorch.ops.movement import contiguous, reshape
 from numtorch.ops.pooling import cpu, maxima_cpu
@@ -87,7 +88,12 @@ def _maxima_cost(out: Tensor, x: Tensor, kernel: Pair, stride: Pair, padding: Pa
 def maxima(x, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple, ceil_mode: bool):
     """The largest element of each window of x (N, C, H, W); NaN if there is one."""
     out = _out_size(x.shape[2:], kernel, stride, padding, dilation, ceil_mode)
-    return reduction.amax(_windows(x, out, kernel, stride, padding, dilation, float("-inf")), (4, 5))
+    return reduction.amax(_windows(x, out, kernel, stride, padding, dilation, _least(x.dtype)), (4, 5))
+
+
+def _least(d: dtype) -> float:
+    """What no element of a type is less than."""
+    return float("-inf") if d.is_floating_point else iinfo(d).min
 
 
 @maxima.vjp(cost=per_input(1))
@@ -102,12 +108,11 @@ def positions(x, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple, 
 
     A window without a pixel, which dilation and ``ceil_mode`` allow, gives the number of pixels.
     """
-    from numtorch.ops.arithmetic import eq, isnan, logical_and, where
     from numtorch.ops.creation import arange
 
     n, c, h, w = x.shape
     out = _out_size(x.shape[2:], kernel, stride, padding, dilation, ceil_mode)
-    windows = _windows(x, out, kernel, stride, padding, dilation, float("-inf"))
+    windows = _windows(x, out, kernel, stride, padding, dilation, _least(x.dtype))
     places = _windows(arange(1, h * w + 1, device=x.device).reshape(1, 1, h, w), out, kernel, stride, padding, dilation, 0) - 1
     top = reduction.amax(windows, (4, 5), True)
     first = where(logical_and(eq(windows, top), places >= 0), places, h * w)
@@ -140,8 +145,6 @@ def _(g, at, *, kernel, stride, padding, dilation):
 @op(name="max_pool2d_collect", public=False, wide=False)
 def collect(x, at, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple):
     """The elements of x (N, C, H, W) at the positions ``at`` (N, C, ho, wo) of their planes; 0 at the number of pixels."""
-    from numtorch.ops.arithmetic import lt, minimum, where
-
     n, c, h, w = x.shape
     flat = contiguous(reshape(at, (n * c, at.shape[2] * at.shape[3])))
     found = gather_along(reshape(x, (n * c, h * w)), minimum(flat, h * w - 1), 1)
@@ -188,7 +191,8 @@ def means(x, kernel: tuple, stride: tuple, padding: tuple, ceil_mode: bool, incl
     """The mean of each window of x (N, C, H, W); ``divisor`` 0 means the size of the window."""
     out = _out_size(x.shape[2:], kernel, stride, padding, (1, 1), ceil_mode)
     sums = reduction.sum(_windows(x, out, kernel, stride, padding, (1, 1), 0.0), (4, 5))
-    return sums / _divisors(x, tuple(x.shape[2:]), out, kernel, stride, padding, include_pad, divisor)
+    counts = _divisors(x, tuple(x.shape[2:]), out, kernel, stride, padding, include_pad, divisor)
+    return sums / counts if x.dtype.is_floating_point else div(sums, counts, rounding_mode="trunc")
 
 
 @means.vjp
@@ -365,13 +369,15 @@ def _pair(value: Any, name: str, op_name: str, least: int) -> Pair:
         raise RuntimeError(f"{op_name}: {name} must either be a single int, or a tuple of two ints, got {value}")
     if min(pair) < least:
         raise RuntimeError(f"{op_name}: {name} should be {'greater than zero' if least else 'non-negative'}, but got {value}")
+    if max(pair) >= (1 << 63 if op_name == "max_pool1d" else 1 << 31):  # as in torch, whose maxima of sequences alone count with 64 bits
+        raise RuntimeError(f"{op_name}: value cannot be converted to type int without overflow: {name}={value}")
     return pair
 
 
 @lru_cache(maxsize=1024)
 def _checked(op_name: str, kernel: Any, stride: Any, padding: Any, dilation: Any) -> tuple[Pair, Pair, Pair, Pair]:
     """The geometry as pairs; an error for what makes no sense."""
-    kernel = _pair(kernel, "kernel size", op_name, 1)
+    kernel = _pair(kernel, "kernel_size", op_name, 1)
     stride = kernel if stride is None or stride == () else _pair(stride, "stride", op_name, 1)
     padding, dilation = _pair(padding, "padding", op_name, 0), _pair(dilation, "dilation", op_name, 1)
     if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
@@ -387,11 +393,15 @@ def _whole(value: Any, op_name: str, name: str) -> Any:
     return integers(value, op_name, name) if isinstance(value, tuple | list) else integer(value, op_name, name)
 
 
-def _images(x: Tensor, op_name: str) -> Tensor:
-    """The input with a batch dimension."""
-    if x.ndim == 3:
-        return movement.unsqueeze(x, 0)
-    raise RuntimeError(f"{op_name}: Expected 3D or 4D (batch mode) tensor, but got input of size: {list(x.shape)}")
+def _check_images(x: Tensor, op_name: str) -> None:
+    """An error unless x is a batch of images, none of them empty, of a type that is pooled."""
+    if len(x.shape) != 4 or 0 in x.shape[1:]:
+        raise RuntimeError(f"{op_name}: Expected 3D or 4D (batch mode) tensor with optional 0 dim batch size for input, but got: "
+                           f"{list(x.shape)}")
+    if not x.dtype.is_floating_point and (x.dtype is int64 if op_name.startswith("avg") else x.dtype.category != BOOL):
+        return
+    if not x.dtype.is_floating_point:
+        raise NotImplementedError(f'"{op_name}" not implemented for {x.dtype.name}; cast with .float()')
 
 
 def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
@@ -408,27 +418,42 @@ def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     """
     geometry = _checked("max_pool2d", _whole(kernel_size, "max_pool2d", "kernel_size"), _whole(stride, "max_pool2d", "stride"),
                         _whole(padding, "max_pool2d", "padding"), _whole(dilation, "max_pool2d", "dilation"))
-    if len(input.shape) != 4:
-        y = max_pool2d(_images(input, "max_pool2d"), *geometry, ceil_mode, return_indices)
+    if len(input.shape) == 3:
+        y = _maxima("max_pool2d", movement.unsqueeze(input, 0), geometry, bool(ceil_mode), return_indices)
         return tuple(movement.squeeze(v, 0) for v in y) if return_indices else movement.squeeze(y, 0)
-    y = maxima(input, *geometry, bool(ceil_mode))
-    return (y, positions(input.detach(), *geometry, bool(ceil_mode))) if return_indices else y
+    return _maxima("max_pool2d", input, geometry, bool(ceil_mode), return_indices)
+
+
+def _maxima(op_name: str, x: Tensor, geometry: tuple, ceil_mode: bool, return_indices: bool) -> Any:
+    """The largest elements of the windows of images, with their places if asked for."""
+    if len(x.shape) != 4 or 0 in x.shape or x._k.dtype not in FLOATS:
+        _check_images(x, op_name)
+    y = maxima(x, *geometry, ceil_mode)
+    return (y, positions(x.detach(), *geometry, ceil_mode)) if return_indices else y
 
 
 def _flat(value: Any, op_name: str, name: str) -> Any:
-    """A 1-D pooling's number."""
+    """A 1-D pooling's number as what its images of height 1 take; None for what is left to its default."""
     value = _whole(value, op_name, name)
-    if value.__class__ is not tuple:
-        return value
-    if len(value) > 1:
-        raise RuntimeError(f"{op_name}: {name} must be a single int, got {value}")
-    return value[0] if value else None
+    if value.__class__ is tuple:
+        if len(value) > 1 or (not value and name != "stride"):
+            raise RuntimeError(f"{op_name}: {name} must be a single int, got {value}")
+        return value[0] if value else None
+    if value is None and name != "stride":
+        raise TypeError(f"{op_name}(): argument '{name}' must be int, not NoneType")
+    return value
 
 
 def _lines(x: Tensor, op_name: str) -> Tensor:
+    """(N, C, 1, L) of (N, C, L) or (C, L)."""
     if x.ndim not in (2, 3):
         raise RuntimeError(f"{op_name}: Expected 2D or 3D (batch mode) tensor, but got input of size: {list(x.shape)}")
-    return movement.unsqueeze(x, -2)
+    return movement.unsqueeze(x if x.ndim == 3 else movement.unsqueeze(x, 0), -2)
+
+
+def _as_lines(y: Tensor, ndim: int) -> Tensor:
+    """The result for ``_lines`` of a tensor of ``ndim`` dimensions in its form."""
+    return movement.squeeze(y, -2) if ndim == 3 else movement.squeeze(movement.squeeze(y, -2), 0)
 
 
 def max_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
@@ -436,33 +461,52 @@ def max_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     """The largest element of each window of (N, C, L) or (C, L) sequences."""
     k, s, p, d = [_flat(v, "max_pool1d", n) for v, n in
                   ((kernel_size, "kernel_size"), (stride, "stride"), (padding, "padding"), (dilation, "dilation"))]
-    y = max_pool2d(_lines(input, "max_pool1d"), (1, k), None if s is None else (1, s), (0, p), (1, d), ceil_mode, return_indices)
-    return tuple(movement.squeeze(v, -2) for v in y) if return_indices else movement.squeeze(y, -2)
+    geometry = _checked("max_pool1d", (1, k), None if s is None else (1, s), (0, p), (1, d))
+    y = _maxima("max_pool1d", _lines(input, "max_pool1d"), geometry, bool(ceil_mode), return_indices)
+    return tuple(_as_lines(v, input.ndim) for v in y) if return_indices else _as_lines(y, input.ndim)
 
 
 def avg_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
                count_include_pad: bool = True, divisor_override: int | None = None, *, out: Any = None) -> Tensor:
-    """The mean of each window of (N, C, H, W) or (C, H, W) images. Source: torch.nn.functional.avg_pool2d."""
+    """The mean of each window of (N, C, H, W) or (C, H, W) images; of int64 images the quotient without its fraction.
+
+    Source: torch.nn.functional.avg_pool2d.
+    """
     if out is not None:
         return into(out, SAME, avg_pool2d, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
     if divisor_override is not None:
         divisor_override = integer(divisor_override, "avg_pool2d", "divisor_override")
     if divisor_override == 0:
         raise RuntimeError("divisor must be not zero (avg_pool2d: divisor_override=0)")
-    kernel, stride, padding, _ = _checked("avg_pool2d", _whole(kernel_size, "avg_pool2d", "kernel_size"),
-                                          _whole(stride, "avg_pool2d", "stride"), _whole(padding, "avg_pool2d", "padding"), 1)
-    if len(input.shape) != 4:
-        images = _images(input, "avg_pool2d")
-        return movement.squeeze(avg_pool2d(images, kernel, stride, padding, ceil_mode, count_include_pad, divisor_override), 0)
-    return means(input, kernel, stride, padding, bool(ceil_mode), bool(count_include_pad), int(divisor_override or 0))
+    geometry = _checked("avg_pool2d", _whole(kernel_size, "avg_pool2d", "kernel_size"), _whole(stride, "avg_pool2d", "stride"),
+                        _whole(padding, "avg_pool2d", "padding"), 1)[:3]
+    how = bool(ceil_mode), bool(count_include_pad), divisor_override or 0
+    if len(input.shape) == 3:
+        return movement.squeeze(_means("avg_pool2d", movement.unsqueeze(input, 0), geometry, *how), 0)
+    return _means("avg_pool2d", input, geometry, *how)
+
+
+def _means(op_name: str, x: Tensor, geometry: tuple, ceil_mode: bool, include_pad: bool, divisor: int) -> Tensor:
+    """The means of the windows of images."""
+    if len(x.shape) != 4 or 0 in x.shape or x._k.dtype not in FLOATS:
+        _check_images(x, op_name)
+    return means(x, *geometry, ceil_mode, include_pad, divisor)
 
 
 def avg_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
                count_include_pad: bool = True) -> Tensor:
     """The mean of each window of (N, C, L) or (C, L) sequences."""
     k, s, p = [_flat(v, "avg_pool1d", n) for v, n in ((kernel_size, "kernel_size"), (stride, "stride"), (padding, "padding"))]
-    y = avg_pool2d(_lines(input, "avg_pool1d"), (1, k), None if s is None else (1, s), (0, p), ceil_mode, count_include_pad)
-    return movement.squeeze(y, -2)
+    geometry = _checked("avg_pool1d", (1, k), None if s is None else (1, s), (0, p), 1)[:3]
+    y = _means("avg_pool1d", _lines(input, "avg_pool1d"), geometry, bool(ceil_mode), bool(count_include_pad), 0)
+    return _as_lines(y, input.ndim)
+
+
+def _images(x: Tensor, op_name: str) -> Tensor:
+    """The input with a batch dimension."""
+    if x.ndim == 3:
+        return movement.unsqueeze(x, 0)
+    raise RuntimeError(f"{op_name}: Expected 3D or 4D (batch mode) tensor, but got input of size: {list(x.shape)}")
 
 
 def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
@@ -477,14 +521,17 @@ def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
     if len(input.shape) != 4:
         return movement.squeeze(adaptive_avg_pool2d(_images(input, "adaptive_avg_pool2d"), size), 0)
     out = tuple([n if given is None else int(given) for given, n in zip(size, input.shape[2:], strict=True)])
-    if 0 in input.shape[1:]:
+    if 0 in input.shape[2:] and out != (1, 1):
         raise RuntimeError("adaptive_avg_pool2d(): Expected input to have non-zero size for non-batch dimensions, but input has "
                            f"sizes {list(input.shape)}")
-    # One mean of everything is a reduction of rows.
-    return reduction.mean(input, (2, 3), True) if out == (1, 1) else adaptive_means(input, out)
+    if out == (1, 1):  # one mean of everything is a reduction of rows
+        return reduction.mean(input, (2, 3), True)
+    if not input.dtype.is_floating_point:
+        raise NotImplementedError(f'"adaptive_avg_pool2d" not implemented for {input.dtype.name}; cast with .float()')
+    return adaptive_means(input, out)
 
 
 def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
     """``adaptive_avg_pool2d`` of (N, C, L) or (C, L) sequences."""
     n = _flat(output_size, "adaptive_avg_pool1d", "output_size")
-    return movement.squeeze(adaptive_avg_pool2d(_lines(input, "adaptive_avg_pool1d"), (1, n)), -2)
+    return _as_lines(adaptive_avg_pool2d(_lines(input, "adaptive_avg_pool1d"), (1, n)), input.ndim)

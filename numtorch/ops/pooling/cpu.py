@@ -287,7 +287,7 @@ def max_pool2d_forward(x, out, indices, planes, h, w, ho, wo, kh, kw, sh, sw, ph
         and 2 * wo <= w
     ):
         MAX_2X2[large](x, out, indices, planes, h, w, ho, wo)
-    elif sh * sw <= flat.MOST_DROPPED and sh <= kh and sw <= kw:  # windows apart leave elements that nobody need read
+    elif sh * sw <= flat.MOST_DROPPED and sh <= kh < flat.MOST_ROWS and sw <= kw < flat.MOST_COLS:
         flat.PLACES[large](x, out, indices, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw)
     else:
         MAX[large](x, out, indices, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw)

@@ -12,6 +12,7 @@ import numpy as np
 from numtorch.kernels.jit import jit, prange
 
 MOST_DROPPED = 9  # windows computed for one that is kept
+MOST_ROWS, MOST_COLS = 1 << 15, 1 << 16  # of a window whose places fit 32 bits
 PARTS = 32  # of the planes, each with scratch of its own
 
 

@@ -47,6 +47,7 @@ from numtorch.ops.pooling import avg_pool2d as avg_pool2d
 from numtorch.ops.pooling import max_pool1d as max_pool1d
 from numtorch.ops.pooling import max_pool2d as max_pool2d
 from numtorch.ops.random import dropout as dropout
+from numtorch.storage import wrap_dim
 
 # --- activations ----------------------------------------------------------------------------------------
 
@@ -192,42 +193,55 @@ def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``x1 @ weight[k] @ x2 + bias[k]`` for each k; weight is (out, in1, in2)."""
+    if weight.ndim != 3 or not input1.ndim:
+        raise RuntimeError(f"bilinear(): expected inputs of at least one dimension and a weight (out, in1, in2), but got inputs of shapes "
+                           f"{list(input1.shape)} and {list(input2.shape)} and a weight of shape {list(weight.shape)}")
     out, in1, in2 = weight.shape
-    if input1.shape[-1] != in1 or input2.shape[-1] != in2 or input1.shape[:-1] != input2.shape[:-1]:
+    if input1.shape[-1] != in1 or input2.shape[-1:] != (in2,) or input1.shape[:-1] != input2.shape[:-1]:
         raise RuntimeError(f"bilinear(): inputs of shapes {list(input1.shape)} and {list(input2.shape)} do not fit each other and the "
                            f"weight of shape {list(weight.shape)}: expected (..., {in1}) and (..., {in2})")
-    left = matmul(input1.reshape(-1, in1), weight.permute(1, 0, 2).reshape(in1, out * in2)).reshape(-1, out, in2)
-    y = matmul(left, input2.reshape(-1, in2, 1)).reshape(*input1.shape[:-1], out)
+    if bias is not None and bias.shape != (out,):
+        raise RuntimeError(f"bilinear(): bias size does not match weight size: got {list(bias.shape)} but expected [{out}]")
+    rows = input1.shape[:-1].numel()
+    left = matmul(input1.reshape(rows, in1), weight.permute(1, 0, 2).reshape(in1, out * in2)).reshape(rows, out, in2)
+    y = matmul(left, input2.reshape(rows, in2, 1)).reshape(*input1.shape[:-1], out)
     return y if bias is None else y + bias
 
 
 # --- dropout --------------------------------------------------------------------------------------------
 
 
-def _feature_dropout(input: Tensor, p: float, training: bool, inplace: bool, batched: bool) -> Tensor:
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+def _feature_dropout(name: str, input: Tensor, p: float, training: bool, inplace: bool, batched: bool) -> Tensor:
     if not training or p == 0:
         return input
+    if not input.dtype.is_floating_point:
+        return _result(input, random.dropped_integers(name, input, p), inplace)
     kept = input.shape[: 2 if batched else 1]
     mask = random.dropout(ones((*kept, *[1] * (input.ndim - len(kept))), dtype=input.dtype, device=input.device), p)
     return _result(input, input * mask, inplace)
 
 
+def _check_probability(p: float) -> None:
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+
+
 def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """Whole channels of (N, C, L) or (C, L) set to 0 with probability ``p``, the others scaled by ``1 / (1 - p)``."""
+    """Whole channels of (N, C, L) or (C, L) multiplied by 0 with probability ``p``, the others scaled by ``1 / (1 - p)``."""
+    _check_probability(p)
     if input.ndim not in (2, 3):
         raise RuntimeError(f"dropout1d: Expected 2D or 3D input, but received a {input.ndim}D input. Note that dropout1d exists to "
                            "provide channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an optional "
                            "batch dimension (i.e. 2D or 3D inputs).")
-    return _feature_dropout(input, p, training, inplace, input.ndim == 3)
+    return _feature_dropout("dropout1d", input, p, training, inplace, input.ndim == 3)
 
 
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """Whole channels of (N, C, H, W) set to 0 with probability ``p``, the others scaled by ``1 / (1 - p)``."""
-    if input.ndim < 2:
+    """Whole channels of (N, C, H, W) multiplied by 0 with probability ``p``, the others scaled by ``1 / (1 - p)``."""
+    _check_probability(p)
+    if input.ndim < 2 and training and 0 < p < 1:
         raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
-    return _feature_dropout(input, p, training, inplace, True)
+    return _feature_dropout("dropout2d", input, p, training, inplace, True)
 
 
 # --- shapes ---------------------------------------------------------------------------------------------
@@ -327,12 +341,22 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     >>> torch.nn.functional.cosine_similarity(torch.tensor([1.0, 0.0]), torch.tensor([1.0, 0.0]), dim=0)
     tensor(1.)
     """
+    if eps < 0:
+        raise RuntimeError(f"cosine_similarity: eps must be non-negative, got: {eps}")
+    if not (x1.dtype.is_floating_point or x2.dtype.is_floating_point):
+        raise RuntimeError(f"cosine_similarity: expected common dtype to be floating point, yet common dtype is {x1.dtype.name} "
+                           f"({x1.dtype.name} and {x2.dtype.name}); cast with .float()")
+    if x1.shape != x2.shape:
+        x1, x2 = movement.broadcast_tensors(x1, x2)
+    dim = wrap_dim(dim, x1.ndim, "cosine_similarity")
     lengths = [clamp_min(moments.norm(x, 2, dim, keepdim=True), eps) for x in (x1, x2)]
     return reductions.sum((x1 / lengths[0]) * (x2 / lengths[1]), dim)
 
 
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """``norm(x1 - x2 + eps, p)`` along the last dimension."""
+    if isinstance(p, str):
+        raise TypeError("pairwise_distance(): argument 'p' must be float, not str")
     return moments.norm(x1 - x2 + eps, p, -1, keepdim)
 
 
@@ -379,13 +403,13 @@ def l1_loss(input: Tensor, target: Tensor, size_average: bool | None = None, red
     reduction = reduction_of(size_average, reduce, reduction)
     if weight is None:
         return loss.l1_loss(input, target, reduction)
+    if weight.shape != input.shape:
+        raise ValueError("Weights and input must have the same size.")
     return _weighted(loss.l1_loss(input, target, "none"), weight, reduction)
 
 
 def _weighted(each: Tensor, weight: Tensor, reduction: str) -> Tensor:
     """Losses that count as often as ``weight`` says; their mean is divided by the sum of the weights."""
-    if weight.shape != each.shape:
-        raise ValueError("Weights and input must have the same size.")
     if reduction == "none":
         return each * weight
     total = reductions.sum(each * weight)

@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 
 from numtorch._tensor import Tensor, empty, fresh, new
+from numtorch.arguments import element
 from numtorch.dispatch.cost import nbytes, numel
 from numtorch.dispatch.op import array_operand, op
 from numtorch.dispatch.out import CAST, SAME, into
-from numtorch.dtype import FLOATS
+from numtorch.dtype import BOOL, FLOATS, dtype
+from numtorch.dtype import bool as TRUTH
 from numtorch.kernels import gemm, registry
 from numtorch.ops import movement, reduction
+from numtorch.ops.arithmetic import where
 from numtorch.ops.movement import contiguous, reshape
 from numtorch.storage import Size, allocate, broadcast_shapes, is_contiguous
 
@@ -37,9 +40,20 @@ def _check(x: Tensor, y: Tensor, inner: int, name: str) -> None:
     if x.shape[-1] != inner:
         raise RuntimeError(f"{name}: mat1 and mat2 shapes cannot be multiplied ({_flat(x)} and {_flat(y)}): "
                            f"{x.shape[-1]} and {inner} differ")
+    _check_types(x, y, name)
+
+
+def _check_types(x: Tensor, y: Tensor, name: str) -> None:
     if x.dtype is not y.dtype:
         raise RuntimeError(f"{name}: expected m1 and m2 to have the same dtype, but got: {x.dtype.name} != {y.dtype.name}; "
                            "cast one with .to(...)")
+    if x.dtype.category == BOOL:
+        raise NotImplementedError(f'"{name}" not implemented for bool; cast with .float() or .long()')
+
+
+def rows(x: Tensor) -> Tensor:
+    """All but the last dimension as one, also where there are no elements."""
+    return reshape(x, (Size(x.shape[:-1]).numel(), x.shape[-1]))
 
 
 def _flat(x: Tensor) -> str:
@@ -67,7 +81,7 @@ def _(g, x, y, *, needs):
         gx = reduction.sum_to(product(g, movement.transpose(y, -2, -1)), x.shape)
     if needs[1]:
         if x.ndim > 2 and y.ndim == 2:  # one product over all batches, rather than one each and a sum
-            gy = product(movement.transpose(reshape(x, (-1, x.shape[-1])), 0, 1), reshape(g, (-1, g.shape[-1])))
+            gy = product(movement.transpose(rows(x), 0, 1), rows(g))
         else:
             gy = reduction.sum_to(product(movement.transpose(x, -2, -1), g), y.shape)
     return gx, gy
@@ -123,7 +137,7 @@ def _batched(x: Tensor, y: Tensor, run: Any) -> Tensor:
     _check(x, y, y.shape[-2], "matmul")
     m, k, n = x.shape[-2], x.shape[-1], y.shape[-1]
     if y.ndim == 2:
-        flat = product(reshape(x, (-1, k)), y)
+        flat = product(rows(x), y)
         return fresh(reshape(flat, (*x.shape[:-1], n)))
     try:
         lead = broadcast_shapes(Size(x.shape[:-2]), Size(y.shape[:-2]))
@@ -258,23 +272,61 @@ def dot(input: Tensor, tensor: Tensor, *, out: Any = None) -> Tensor:
     if input.shape != tensor.shape:
         raise RuntimeError(f"dot: inconsistent tensor size, expected tensors to have the same number of elements, but got "
                            f"{input.shape[0]} and {tensor.shape[0]} elements respectively")
-    return reduction.sum(input * tensor)
+    _check_types(input, tensor, "dot")
+    if input.dtype.is_half:
+        return matmul(input, tensor)  # rounded once
+    return reduction.sum(input * tensor, dtype=input.dtype)
 
 
 def outer(input: Tensor, vec2: Tensor, *, out: Any = None) -> Tensor:
     """Every product of an element of one vector and an element of the other."""
     if out is not None:
         return into(out, CAST, outer, input, vec2)
+    _of_rank(input, 1, "outer", "self")
+    _of_rank(vec2, 1, "outer", "vec2")
     return movement.unsqueeze(input, 1) * vec2
 
 
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Tensor:
-    """``beta * input + alpha * (mat1 @ mat2)``."""
+    """``beta * input + alpha * (mat1 @ mat2)``; what is multiplied by 0 is ignored, NaN and infinity too.
+
+    ``input`` is expanded to the shape of the product. Of integers, beta and alpha are integers.
+    """
     if out is not None:
         return into(out, SAME, addmm, input, mat1, mat2, beta=beta, alpha=alpha)
     y = mm(mat1, mat2)
-    y = y if alpha == 1 else y * alpha
-    return y + (input if beta == 1 else input * beta)
+    if input._k.dtype is not y._k.dtype or input.shape != y.shape:
+        _check_addend(input, y)
+    if beta.__class__ is not int or alpha.__class__ is not int or not y._k.dtype.is_floating_point:
+        beta, alpha = _factor(beta, y.dtype), _factor(alpha, y.dtype)
+    if beta and alpha:
+        return (y if alpha == 1 else y * alpha) + (input if beta == 1 else input * beta)
+    y = y if alpha == 1 else y * alpha if alpha else _ignored(y)
+    return y + input * beta if beta else y + _ignored(input) if input.requires_grad else y
+
+
+def _ignored(x: Tensor) -> Tensor:
+    """Zeros whose gradient for x is zero."""
+    from numtorch.ops.creation import zeros
+
+    return where(zeros((), dtype=TRUTH, device=x.device), x, 0)
+
+
+def _check_addend(x: Tensor, y: Tensor) -> None:
+    if x.dtype is not y.dtype:
+        raise RuntimeError(f"addmm: self and mat2 must have the same dtype, but got {x.dtype.name} and {y.dtype.name}; cast one with "
+                           ".to(...)")
+    if x.ndim > 2 or any(n not in (1, m) for n, m in zip(reversed(x.shape), reversed(y.shape), strict=False)):
+        raise RuntimeError(f"addmm: input of shape {list(x.shape)} does not expand to {list(y.shape)}, the shape of the product")
+
+
+def _factor(value: Any, d: dtype) -> Any:
+    """beta or alpha as a number for elements of a type."""
+    if not isinstance(value, int | float | np.number | Tensor):
+        raise TypeError(f"addmm(): arguments 'beta' and 'alpha' must be Number, not {type(value).__name__}")
+    if d.is_floating_point:
+        return value if isinstance(value, int | float) else float(value)
+    return element(value, d)
 
 
 # --- linear ---------------------------------------------------------------------------------------
@@ -292,15 +344,16 @@ def _affine_backward_cost(grads: tuple, g: Tensor, x: Tensor, w: Tensor, *, need
 @op(name="linear", public=False, cost=_affine_cost, wide=False)
 def affine(x, w, b=None):
     """``x @ w.T + b``."""
+    _check_linear(x, w, b)
     y = matmul(x, movement.transpose(w, 0, 1))
     return y if b is None else y + b
 
 
 @affine.vjp(cost=_affine_backward_cost)
 def _(g, x, w, *, needs):
-    flat = reshape(g, (-1, g.shape[-1]))
+    flat = rows(g)
     gx = matmul(g, w) if needs[0] else None
-    gw = product(movement.transpose(flat, 0, 1), reshape(x, (-1, x.shape[-1]))) if needs[1] else None
+    gw = product(movement.transpose(flat, 0, 1), rows(x)) if needs[1] else None
     return gx, gw, (reduction.sum(flat, 0) if needs[2] else None)
 
 
@@ -313,7 +366,10 @@ def _check_linear(x: Tensor, w: Tensor, b: Tensor | None) -> tuple[int, int, int
                                f"input with .to(torch.{w.dtype.name})")
         raise RuntimeError(f"linear: mat1 and mat2 shapes cannot be multiplied ({rows}x{x.shape[-1]} and {k}x{n}): the input's last "
                            f"dimension is {x.shape[-1]}, the layer takes {k}")
-    if b is not None and tuple(b.shape) != (n,):
+    if b is not None and (b.shape != (n,) or b.dtype is not x.dtype):
+        if b.dtype is not x.dtype:
+            raise RuntimeError(f"linear: self and mat2 must have the same dtype, but got bias of type {b.dtype.name} and input of type "
+                               f"{x.dtype.name}; cast one with .to(...)")
         raise RuntimeError(f"linear: bias has shape {list(b.shape)}, the weight {list(w.shape)} needs [{n}]")
     return x.shape.numel() // k if k else Size(x.shape[:-1]).numel(), n, k
 
@@ -345,7 +401,7 @@ def fused_backward(g, x, w, *, needs):
     """Both products straight from the operands as they lie, and the column sums of ``g``."""
     n, k = w.shape
     g = contiguous(g)
-    m = g.shape.numel() // n if n else 0
+    m = g.shape.numel() // n if n else Size(g.shape[:-1]).numel()
     d, where = g._k.dtype, g._k.device
     gx = gw = gb = None
     if needs[0]:

@@ -62,9 +62,9 @@ def _relu_backward_cost(grads: tuple, g: Tensor, x: Tensor, w: Tensor, out: Tens
 
 @affine_relu.vjp(cost=_relu_backward_cost)
 def _(g, x, w, out, *, needs):
-    flat = reshape(where(le(out, 0), 0.0, g), (-1, g.shape[-1]))
+    flat = plain.rows(where(le(out, 0), 0.0, g))
     gx = reshape(plain.product(flat, w), x.shape) if needs[0] else None
-    gw = plain.product(transpose(flat, 0, 1), reshape(x, (-1, x.shape[-1]))) if needs[1] else None
+    gw = plain.product(transpose(flat, 0, 1), plain.rows(x)) if needs[1] else None
     return gx, gw, (sum(flat, 0) if needs[2] else None)
 
 
@@ -102,7 +102,7 @@ def fused_act(x, w, b=None, activation="gelu"):
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None, *, activation: str | None = None, out: Any = None) -> Tensor:
-    """``input @ weight.T + bias``; weight is (out_features, in_features).
+    """``input @ weight.T + bias``; weight is (out_features, in_features), or (in_features) for a single feature without a dimension.
 
     Differs from torch: ``activation``, one of ``"relu"``, ``"gelu"``, ``"gelu_tanh"``, ``"silu"``, ``"sigmoid"`` and
     ``"tanh"``, is applied to the result while it is in the cache, instead of in a pass of its own.
@@ -115,12 +115,39 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None, *, activat
     """
     if out is not None:
         return into(out, SAME, linear, input, weight, bias, activation=activation)
-    if len(weight.shape) != 2:
-        raise RuntimeError(f"linear: weight must be 2D (out_features, in_features), got shape {list(weight.shape)}")
-    if not input.shape:
-        raise RuntimeError("linear: both arguments to linear need to be at least 1D, but the input is 0D")
-    if activation is None:
-        return affine(input, weight, bias)
-    if activation not in ACTIVATIONS:
+    if len(weight.shape) != 2 or not input.shape:
+        return _of_vectors(input, weight, bias, activation)
+    if activation is not None and activation not in ACTIVATIONS:
         raise ValueError(f"linear: expected activation to be one of {', '.join(map(repr, ACTIVATIONS))}, got {activation!r}")
-    return affine_relu(input, weight, bias) if activation == "relu" else affine_act(input, weight, bias, activation)
+    try:
+        if activation is None:
+            return affine(input, weight, bias)
+        return affine_relu(input, weight, bias) if activation == "relu" else affine_act(input, weight, bias, activation)
+    except RuntimeError:
+        if bias is None or bias.shape == weight.shape[:1] or bias.dtype is not weight.dtype:
+            raise
+        y = affine(input, weight)
+        if not _expands(bias.shape, y.shape):
+            raise
+        return _activated(y + bias, activation)
+
+
+def _expands(shape: Size, to: Size) -> bool:
+    return len(shape) <= len(to) and all(n in (1, m) for n, m in zip(reversed(shape), reversed(to), strict=False))
+
+
+def _activated(y: Tensor, activation: str | None) -> Tensor:
+    return y if activation is None else ACTIVATIONS[activation](y)
+
+
+def _of_vectors(x: Tensor, w: Tensor, b: Tensor | None, activation: str | None) -> Tensor:
+    """``linear`` with a weight of one dimension, (in_features), whose result has none for the features."""
+    if not x.shape or not w.shape:
+        raise RuntimeError(f"linear: both arguments to linear need to be at least 1D, but they are {x.ndim}D and {w.ndim}D")
+    if w.ndim > 2 or (b is not None and b.shape):
+        raise RuntimeError(f"linear: weight must be 2D (out_features, in_features), or 1D (in_features) with a bias of no dimension, got "
+                           f"weight of shape {list(w.shape)} and bias of shape {None if b is None else list(b.shape)}")
+    if b is not None and b.dtype is not w.dtype:
+        raise RuntimeError(f"linear: weight and bias must have the same dtype, but got {w.dtype.name} and {b.dtype.name}")
+    y = plain.matmul(x, w)
+    return _activated(y if b is None else y + b, activation)

@@ -15,7 +15,7 @@ from numtorch.kernels import registry
 from numtorch.kernels.gemm import bfloat16 as pairs
 from numtorch.kernels.gemm.variants import multiplies_pairs
 from numtorch.kernels.registry import Priority, Signature
-from numtorch.ops.linear import _batched, _check, _check_linear, _operand, affine, fused, micro_kernel, product
+from numtorch.ops.linear import _batched, _check, _check_linear, _operand, affine, fused, micro_kernel, product, rows
 from numtorch.ops.movement import cast, contiguous, reshape, transpose
 from numtorch.ops.reduction import sum
 from numtorch.storage import Size
@@ -100,9 +100,9 @@ def affine_rounded(x, w, b=None):
 @affine.backward.kernel("cpu", dtypes=(float32,), when=may_round, priority=Priority.OVERRIDE, name="rounded_pairs")
 def affine_backward_rounded(g, x, w, *, needs):
     """Both products of float32 operands rounded to bfloat16, for those who asked for medium precision."""
-    flat, rows = reshape(g, (-1, g.shape[-1])), reshape(x, (-1, x.shape[-1]))
+    flat = rows(g)
     gx = reshape(product(flat, w), x.shape) if needs[0] else None
-    gw = product(transpose(flat, 0, 1), rows) if needs[1] else None
+    gw = product(transpose(flat, 0, 1), rows(x)) if needs[1] else None
     return gx, gw, (sum(flat, 0) if needs[2] else None)
 
 

@@ -15,16 +15,16 @@ from numtorch.arguments import integer
 from numtorch.dispatch.cost import per_input, per_output, picks
 from numtorch.dispatch.op import op, primitive
 from numtorch.dispatch.program import shared_from
-from numtorch.dtype import FLOATS, int64
+from numtorch.dtype import FLOATS, int64, uint8
 from numtorch.kernels import math as m
 from numtorch.kernels.registry import Signature
 from numtorch.ops import loss_cpu
 from numtorch.ops import reduction as reductions
 from numtorch.ops.activation import log_softmax_along, logsigmoid, sigmoid, softmax_along
-from numtorch.ops.arithmetic import REAL, abs, clamp_min, exp, ge, le, log, ne, sign, where
+from numtorch.ops.arithmetic import REAL, abs, clamp_min, exp, ge, gt, le, log, logical_and, logical_not, ne, sign, where
 from numtorch.ops.indexing import gather_along, one_hot, take_along_extents
 from numtorch.ops.moments import scaled_difference, squared_error
-from numtorch.ops.movement import contiguous, movedim, reshape, unsqueeze
+from numtorch.ops.movement import broadcast_tensors, contiguous, movedim, reshape, unsqueeze
 from numtorch.storage import Size, allocate
 
 # --- class numbers --------------------------------------------------------------------------------
@@ -33,7 +33,8 @@ from numtorch.storage import Size, allocate
 def _check_classes(name: str, x: Tensor, t: Tensor) -> int:
     """The dimension of the classes; an error unless ``t`` has a label for each vector of scores."""
     if not x.ndim:
-        raise RuntimeError(f"{name}: Expected floating point type input with at least one dimension, got a 0-dim tensor")
+        raise ValueError(f"{name}: Expected 1 or more dimensions, got a 0-dim tensor")
+    _check_scores(name, x)
     if x.ndim == 1:
         if t.ndim > 1 or (t.ndim == 1 and t.shape[0] != 1):
             raise ValueError(f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({t.shape[0]}). ({name}: input "
@@ -50,6 +51,25 @@ def _check_classes(name: str, x: Tensor, t: Tensor) -> int:
                                f"target {list(t.shape)})")
         raise RuntimeError(f"Expected target size {list(want)}, got {list(t.shape)} ({name}: input {list(x.shape)})")
     return 1
+
+
+def _check_scores(name: str, x: Tensor) -> None:
+    if not x.dtype.is_floating_point:
+        raise NotImplementedError(f'"{name}" not implemented for {x.dtype.name}: scores are floating-point numbers; use input.float()')
+
+
+def _check_weight(name: str, x: Tensor, weight: Tensor, classes: int) -> None:
+    if weight.shape != (classes,):
+        raise RuntimeError(f"{name}: weight tensor should be defined either for all {classes} classes or no classes but got weight tensor "
+                           f"of shape: {list(weight.shape)}")
+    if weight.dtype is not x.dtype:
+        raise RuntimeError(f"{name}: expected weight of type {x.dtype.name}, that of the input, but found {weight.dtype.name}; use "
+                           "weight.to(input.dtype)")
+
+
+def _labels(t: Tensor) -> Tensor:
+    """Class numbers of 8 bits, the other type in which torch takes them, as int64."""
+    return t.to(int64) if t._k.dtype is uint8 else t
 
 
 def _check_label_type(name: str, t: Tensor) -> None:
@@ -84,8 +104,15 @@ def mean_cross_entropy(x, t, ignore_index: int):
     _check_classes("cross_entropy", x, t)
     _check_labels("cross_entropy", t, x.shape[1], ignore_index)
     kept = ne(t, ignore_index)
-    logs = gather_along(log_softmax_along(x, 1), unsqueeze(where(kept, t, 0), 1), 1)
-    return -reductions.sum(where(kept, reshape(logs, t.shape), 0.0)) / reductions.sum(kept.to(x.dtype))
+    logs = _at_labels(log_softmax_along(x, 1), where(kept, t, 0), 1)
+    return -reductions.sum(where(kept, logs, 0.0)) / reductions.sum(kept.to(x.dtype))
+
+
+def _at_labels(logs: Tensor, label: Tensor, dim: int) -> Tensor:
+    """The element of each vector of scores that its label names; zeros where there are no classes, or no vectors."""
+    if not logs.shape.numel():
+        return reductions.sum(logs, dim)
+    return reshape(gather_along(logs, label if label.ndim == logs.ndim else unsqueeze(label, dim), dim), label.shape)
 
 
 @mean_cross_entropy.vjp(cost=per_output(4))
@@ -165,6 +192,7 @@ def cuda_rows_backward(g, x, t, *, ignore_index):
 @op(name="nll_loss", public=False, cost=picks)
 def mean_nll(x, t, ignore_index: int):
     """Mean of ``-x[t]`` over the rows of x (N, C) whose label in t (N) is not ignored."""
+    _check_scores("nll_loss", x)
     loss, _, weights = _picked("nll_loss", x, t, None, ignore_index, 1)
     return _reduced(loss, weights, "mean")
 
@@ -208,7 +236,7 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, i
         target: class numbers (int64) in the shape of ``input`` without C, or probabilities in its shape.
         weight: (C), how much each class counts.
         ignore_index: a class number whose targets do not count.
-        label_smoothing: how much of the target is spread evenly over the classes.
+        label_smoothing: how much of the target is spread evenly over the classes, at most 1; as in torch, a negative number is 0.
 
     >>> import numtorch as torch
     >>> from numtorch.ops.loss import cross_entropy
@@ -218,16 +246,21 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, i
     ndim = len(input.shape)
     if ignore_index.__class__ is not int:
         ignore_index = integer(ignore_index, "cross_entropy", "ignore_index")
+    if target._k.dtype is not int64:
+        target = _labels(target)
     if weight is None and reduction == "mean" and not label_smoothing and ndim >= 2 and len(target.shape) == ndim - 1:
         return mean_cross_entropy(input, target, ignore_index)
     _check_reduction(reduction)
-    if not 0.0 <= label_smoothing <= 1.0:
+    if label_smoothing > 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    label_smoothing = label_smoothing if label_smoothing > 0 else 0.0
     classes = input.shape[0 if input.ndim == 1 else 1] if input.ndim else 0
-    if weight is not None and tuple(weight.shape) != (classes,):
-        raise RuntimeError(f"cross_entropy: weight tensor should be defined either for all {classes} classes or no classes but got "
-                           f"weight tensor of shape: {list(weight.shape)}")
+    if weight is not None:
+        _check_weight("cross_entropy", input, weight, classes)
     if target.shape == input.shape:
+        if ignore_index >= 0:
+            raise RuntimeError(f"ignore_index is not supported for floating point target (cross_entropy: ignore_index={ignore_index}, "
+                               "targets are probabilities)")
         return _against_probabilities(input, target, weight, reduction, label_smoothing)
     _check_label_type("cross_entropy", target)
     dim = _check_classes("cross_entropy", input, target)
@@ -249,6 +282,9 @@ def _along(weight: Tensor, dim: int, ndim: int) -> Tensor:
 def _against_probabilities(x: Tensor, t: Tensor, weight: Tensor | None, reduction: str, label_smoothing: float) -> Tensor:
     if not t.dtype.is_floating_point:
         raise RuntimeError(f"Expected floating point type for target with class probabilities, got {t.dtype.name}")
+    if not x.ndim:
+        raise RuntimeError("cross_entropy: Expected floating point type input with at least one dimension, got a 0-dim tensor")
+    _check_scores("cross_entropy", x)
     dim = 0 if x.ndim == 1 else 1
     classes = x.shape[dim]
     if label_smoothing:
@@ -263,16 +299,17 @@ def _against_probabilities(x: Tensor, t: Tensor, weight: Tensor | None, reductio
 
 def _picked(name: str, logs: Tensor, t: Tensor, weight: Tensor | None, ignore_index: int, dim: int) -> tuple:
     """(weighted loss of each target, which targets count, their weights)."""
+    if logs.ndim == 1 and t.ndim == 1:
+        t = reshape(t, ())
     _check_labels(name, t, logs.shape[dim], ignore_index)
     kept = ne(t, ignore_index)
     label = where(kept, t, 0)
-    if t.shape.numel():
-        loss = -reshape(gather_along(logs, label if t.ndim == logs.ndim else unsqueeze(label, dim), dim), t.shape)
-    else:
-        loss = -reshape(logs, (-1,))[:0].reshape(t.shape)
+    loss = -_at_labels(logs, label, dim)
     if weight is None:
         return where(kept, loss, 0.0), kept, kept.to(logs.dtype)
-    weights = where(kept, reshape(take_along_extents(weight, reshape(label, (-1,)), 0), t.shape), 0.0)
+    weights = kept.to(logs.dtype)
+    if logs.shape.numel():
+        weights = where(kept, reshape(take_along_extents(weight, reshape(label, (-1,)), 0), t.shape), 0.0)
     return where(kept, loss * weights, 0.0), kept, weights
 
 
@@ -288,6 +325,8 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore
     """``-input[target]`` for log probabilities ``input``: (C), (N, C) or (N, C, d1, ...)."""
     if ignore_index.__class__ is not int:
         ignore_index = integer(ignore_index, "nll_loss", "ignore_index")
+    if target._k.dtype is not int64:
+        target = _labels(target)
     if weight is None and reduction == "mean" and len(input.shape) == 2 and len(target.shape) == 1 and target._k.dtype is int64:
         (rows, _), (labels,) = input.shape, target.shape
         if rows == labels:
@@ -295,9 +334,8 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore
     _check_reduction(reduction)
     _check_label_type("nll_loss", target)
     dim = _check_classes("nll_loss", input, target)
-    if weight is not None and tuple(weight.shape) != (input.shape[dim],):
-        raise RuntimeError(f"nll_loss: weight tensor should be defined either for all {input.shape[dim]} classes or no classes but "
-                           f"got weight tensor of shape: {list(weight.shape)}")
+    if weight is not None:
+        _check_weight("nll_loss", input, weight, input.shape[dim])
     loss, _, weights = _picked("nll_loss", input, target, weight, ignore_index, dim)
     return _reduced(loss, weights, reduction)
 
@@ -317,10 +355,13 @@ def _reduce(loss: Tensor, reduction: str) -> Tensor:
     return loss if reduction == "none" else reductions.sum(loss)
 
 
-def _warn_shapes(x: Tensor, t: Tensor) -> None:
+def _alike(x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+    """Input and target in one shape, with a warning where they have two. Then a tensor of one element counts in the result's type."""
     if x.shape != t.shape:
         warnings.warn(f"Using a target size ({t.shape}) that is different to the input size ({x.shape}). This will likely lead to "
                       "incorrect results due to broadcasting. Please ensure they have the same size.", stacklevel=3)
+        x, t = broadcast_tensors(x, t)
+    return x, t
 
 
 @op(name="mse_loss", public=False, cost=per_input(3), samples=lambda: [((5,), (5,)), ((3, 4), (3, 4))],
@@ -345,13 +386,14 @@ def fused_squares_backward(g, x, t, *, needs):
 
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
     """The squared error, ``(input - target) ** 2``."""
-    _warn_shapes(input, target)
+    shape = input.shape
+    input, target = _alike(input, target)
     if reduction == "mean" and weight is None and input.shape == target.shape and input._k.dtype is target._k.dtype:
         return mean_squared_error(input, target)
     loss = squared_error(input, target)
     if weight is None:
         return _reduce(loss, reduction)
-    if weight.shape != input.shape:
+    if weight.shape != shape:
         raise ValueError("Weights and input must have the same size.")
     _check_reduction(reduction)
     return loss * weight if reduction == "none" else reductions.sum(loss * weight) / (reductions.sum(weight) if reduction == "mean" else 1)
@@ -359,7 +401,7 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Ten
 
 def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """The absolute error, ``|input - target|``."""
-    _warn_shapes(input, target)
+    input, target = _alike(input, target)
     return _reduce(abs(input - target), reduction)
 
 
@@ -415,9 +457,9 @@ def fused_slopes_backward(g, x, t, *, beta, needs):
 
 def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """Squared error divided by ``2 * beta`` near 0, absolute error less ``beta / 2`` from ``beta`` on."""
-    if beta < 0:
+    if not beta >= 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
-    _warn_shapes(input, target)
+    input, target = _alike(input, target)
     if reduction == "mean" and beta and input.shape == target.shape and input._k.dtype is target._k.dtype:
         return mean_smooth_error(input, target, float(beta))
     return _reduce(smooth_error(input, target, float(beta)) if beta else abs(input - target), reduction)
@@ -433,16 +475,22 @@ def huber_error(x, t, delta: float):
 @huber_error.vjp
 def _(g, x, t, *, delta, needs):
     d = x - t
-    gx = g * where(le(abs(d), delta), d, sign(d) * delta)
+    gx = g * where(gt(abs(d), delta), sign(d) * delta, d)
     return gx if needs[0] else None, -gx if needs[1] else None
 
 
 def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
-    """Half the squared error up to ``delta``, from there on a line of that slope."""
-    if delta <= 0:
+    """Half the squared error up to ``delta``, from there on a line of that slope; of the input's type."""
+    if not delta > 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
-    _warn_shapes(input, target)
-    return _reduce(huber_error(input, target, float(delta)), reduction)
+    input, target = _alike(input, target)
+    loss = huber_error(input, target, float(delta))
+    if loss._k.dtype is not input._k.dtype:
+        if not input.dtype.is_floating_point:
+            raise RuntimeError(f"huber_loss: result type {loss.dtype.name} can't be cast to the desired output type {input.dtype.name}, "
+                               "that of the input")
+        loss = loss.to(input.dtype)
+    return _reduce(loss, reduction)
 
 
 @primitive(public=False, takes=REAL, domain=(0.1, 0.9))
@@ -462,19 +510,45 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     if input.shape != target.shape:
         raise ValueError(f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
                          "Please ensure they have the same size.")
-    if input.device.type == "cpu" and input.shape.numel():
-        low, high = reductions.amin(input.detach()).item(), reductions.amax(input.detach()).item()
-        if low < 0 or high > 1:
-            raise RuntimeError(f"all elements of input should be between 0 and 1, but they are between {low:g} and {high:g}; "
-                               "for scores use binary_cross_entropy_with_logits")
+    if target.dtype is not input.dtype:
+        raise RuntimeError(f"binary_cross_entropy: Found dtype {target.dtype.name} but expected {input.dtype.name}: the targets must be of "
+                           "the input's type; use target.to(input.dtype)")
+    if weight is not None and weight.shape != input.shape:
+        _check_broadcast("binary_cross_entropy", "weight", weight, input)
+    _check_probabilities("input", input)
+    _check_probabilities("target", target)
     loss = bernoulli_error(input, target)
-    return _reduce(loss if weight is None else loss * weight, reduction)
+    return _reduce(loss if weight is None else loss * weight.to(loss.dtype), reduction)
+
+
+def _check_broadcast(name: str, what: str, weight: Tensor, x: Tensor) -> None:
+    """An error unless ``weight`` broadcasts to x's shape."""
+    if weight.ndim > x.ndim or any(n not in (1, m) for n, m in zip(reversed(weight.shape), reversed(x.shape), strict=False)):
+        raise RuntimeError(f"{name}: {what} of shape {list(weight.shape)} does not broadcast to {list(x.shape)}, the shape of the input")
+
+
+def _check_probabilities(what: str, x: Tensor) -> None:
+    """RuntimeError unless all elements are between 0 and 1, which NaN is not. On a GPU a check would wait for the device."""
+    if x._k.device.type != "cpu":
+        return
+    if x._k.dtype in FLOATS:
+        at = loss_cpu.first_improbable(contiguous(x)._buf)
+    else:
+        outside = reshape(logical_not(logical_and(ge(x, 0), le(x, 1))), (-1,)).numpy()
+        at = int(outside.argmax()) if outside.any() else -1
+    if at >= 0:
+        hint = "; for scores use binary_cross_entropy_with_logits" if what == "input" else ""
+        raise RuntimeError(f"all elements of {what} should be between 0 and 1, but found {reshape(x.detach(), (-1,))[at].item():g} "
+                           f"(binary_cross_entropy: {what} of shape {list(x.shape)}){hint}")
 
 
 @primitive(public=False, takes=REAL)
 def logit_error(x, t):
-    """``max(x, 0) - x * t + log(1 + exp(-|x|))``: the binary cross entropy of ``sigmoid(x)`` without overflow."""
-    return m.maximum(x, 0) - x * t + m.log1p(m.exp(-m.abs(x)))
+    """``max(x, 0) - x * t + log(1 + exp(-|x|))``: the binary cross entropy of ``sigmoid(x)`` without overflow.
+
+    Its first two terms as one product, lest an infinite x make NaN of a loss that is infinite.
+    """
+    return (x * (1 - t) if x > 0 else -(x * t)) + m.log1p(m.exp(-m.abs(x)))
 
 
 @logit_error.vjp
@@ -487,17 +561,24 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
     """The binary cross entropy of ``sigmoid(input)``; positive examples count ``pos_weight`` times."""
     if input.shape != target.shape:
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
+    if not (input.dtype.is_floating_point and target.dtype.is_floating_point):
+        raise RuntimeError(f"binary_cross_entropy_with_logits: expected input and target of floating types, but got {input.dtype.name} and "
+                           f"{target.dtype.name}; use target.to(input.dtype)")
+    if weight is not None and weight.shape != input.shape:
+        _check_broadcast("binary_cross_entropy_with_logits", "weight", weight, input)
     if pos_weight is None:
         loss = logit_error(input, target)
     else:
-        loss = (1 - target) * input - (1 + (pos_weight - 1) * target) * logsigmoid(input)
-    return _reduce(loss if weight is None else loss * weight, reduction)
+        if pos_weight.shape != input.shape:
+            _check_broadcast("binary_cross_entropy_with_logits", "pos_weight", pos_weight, input)
+        loss = (1 - target) * input - (1 + (pos_weight.to(target.dtype) - 1) * target) * logsigmoid(input)
+    return _reduce(loss if weight is None else loss * weight.to(loss.dtype), reduction)
 
 
 @primitive(public=False, takes=REAL, domain=(0.2, 3))
 def divergence(x, t):
-    """``t * (log(t) - x)``, 0 where t is 0."""
-    return t * (m.log(t) - x) if t > 0 else t * (0.0 - x)
+    """``t * log(t) - t * x``, where ``0 * log(0)`` is 0."""
+    return (t * m.log(t) if t != 0 else 0 * t) - t * x
 
 
 @divergence.vjp
@@ -511,6 +592,8 @@ def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: b
     ``reduction="batchmean"`` divides the sum by the size of the first dimension, which is the divergence
     as mathematics defines it; ``"mean"`` divides by the number of elements.
     """
+    if not (input.dtype.is_floating_point and target.dtype.is_floating_point):
+        raise RuntimeError(f"kl_div: Integral inputs not supported, but got {input.dtype.name} and {target.dtype.name}; cast with .float()")
     loss = exp(target) * (target - input) if log_target else divergence(input, target)
     if reduction == "batchmean":
         return reductions.sum(loss) / input.shape[0] if input.ndim else reductions.sum(loss)

@@ -28,6 +28,20 @@ def first_bad_label(t, classes, ignore):
 
 
 @jit
+def first_improbable(x):
+    """Position of the first element that is not between 0 and 1; -1 if there is none."""
+    bad = 0
+    for i in range(x.size):  # without a way out this is vector code
+        bad += not ((x[i] >= 0) & (x[i] <= 1))
+    if bad == 0:
+        return -1
+    for i in range(x.size):
+        if not (x[i] >= 0 and x[i] <= 1):
+            return i
+    return -1
+
+
+@jit
 def count_kept(t, ignore):
     """How many labels are not the ignored one."""
     kept = 0

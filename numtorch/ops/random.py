@@ -40,7 +40,6 @@ from numtorch.kernels.math import (
     uniform64,
 )
 from numtorch.ops import movement
-from numtorch.ops.arithmetic import where
 from numtorch.ops.creation import size_of
 from numtorch.ops.movement import contiguous
 from numtorch.storage import Size
@@ -291,16 +290,16 @@ def mask_cpu(x, p, seed, at):
 
 @jit(parallel=True)
 def scale_kept(x, mask, out, scale):
-    """out[i] = x[i] * scale if mask[i] else 0"""
+    """out[i] = x[i] * (scale if mask[i] else 0): what is not finite leaves NaN"""
     s = x.dtype.type(scale)
     for i in prange(out.size):
-        out[i] = x[i] * s if mask[i] else x.dtype.type(0)
+        out[i] = x[i] * (s if mask[i] else x.dtype.type(0))
 
 
 @op(public=False, cost=per_output(1))
 def kept_scaled(x, mask, scale: float):
-    """``x * scale`` where the mask holds, else 0."""
-    return where(mask, x * scale, 0.0)
+    """``x * scale`` where the mask holds, else ``x * 0``."""
+    return x * (mask.to(x.dtype) * scale)
 
 
 @kept_scaled.vjp(cost=per_output(1))
@@ -318,7 +317,7 @@ def scale_kept_cpu(x, mask, scale):
 
 @op(shape=True, name="dropout", public=False, cost=per_output(2), seeds=("seed", "at"))
 def masked_scale(x, p: float, seed: int, at: int):
-    """``x / (1 - p)`` where the random number of the position is at least ``p``, else 0."""
+    """``x / (1 - p)`` where the random number of the position is at least ``p``, else ``x * 0``."""
     return empty(x.shape, x.dtype, x.device)
 
 
@@ -344,12 +343,25 @@ def _(g, *, p, seed, at):
     return masked_scale(g, p, seed, at)  # the mask is drawn again rather than kept
 
 
+def dropped_integers(name: str, x: Tensor, p: float) -> Tensor:
+    """Zeros where everything is dropped; there is no scaling the rest."""
+    from numtorch.ops.creation import zeros_like
+
+    if p != 1:
+        raise RuntimeError(f"{name}: result type Float can't be cast to the desired output type {x.dtype.name}: integers cannot be scaled "
+                           "by 1 / (1 - p); cast the input with .float()")
+    return zeros_like(x)
+
+
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """Elements set to 0 with probability ``p``, the others scaled by ``1 / (1 - p)``; unchanged unless training."""
+    """Elements multiplied by 0 with probability ``p``, the others scaled by ``1 / (1 - p)``; unchanged unless training."""
     if not 0 <= p <= 1:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     if not training or p == 0:
         return input
+    if not input._k.dtype.is_floating_point:
+        y = dropped_integers("dropout", input, p)
+        return y if not inplace else input.copy_(y)
     draw = (float(p), *default_generator.take(input.shape.numel()))
     if input._k.device.type == "cpu":  # the mask is kept: drawing it again takes longer than reading it
         y = kept_scaled(input, dropout_mask(input, *draw), 1.0 / (1.0 - p) if p < 1 else 0.0)

@@ -48,16 +48,16 @@ def fill_normal64(out, seed, at, mean, std):
 
 @cuda_kernel
 def mask_scale32(x, out, seed, at, p, scale):
-    """out[i] = x[i] * scale if u(seed, at + i) >= p else 0"""
+    """out[i] = x[i] * (scale if u(seed, at + i) >= p else 0)"""
     for i in range(cuda.grid(1), out.size, cuda.gridsize(1)):
-        out[i] = x[i] * scale if uniform32(seed, at + i) >= p else x.dtype.type(0)
+        out[i] = x[i] * (scale if uniform32(seed, at + i) >= p else x.dtype.type(0))
 
 
 @cuda_kernel
 def mask_scale64(x, out, seed, at, p, scale):
-    """out[i] = x[i] * scale if u(seed, at + i) >= p else 0"""
+    """out[i] = x[i] * (scale if u(seed, at + i) >= p else 0)"""
     for i in range(cuda.grid(1), out.size, cuda.gridsize(1)):
-        out[i] = x[i] * scale if uniform32(seed, at + i) >= p else 0.0
+        out[i] = x[i] * (scale if uniform32(seed, at + i) >= p else 0.0)
 
 
 FILL: dict[tuple[str, str], Any] = {

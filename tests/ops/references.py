@@ -71,8 +71,8 @@ ELEMENTWISE = {
     "smooth_slope": lambda x, t, y, beta: y * np.where(abs(x - t) < beta, (x - t) / beta, np.sign(x - t)),
     "huber_error": lambda x, t, delta: np.where(abs(x - t) <= delta, (x - t) ** 2 / 2, delta * (abs(x - t) - delta / 2)),
     "bernoulli_error": lambda x, t: -(t * np.maximum(np.log(x), -100) + (1 - t) * np.maximum(np.log1p(-x), -100)),
-    "logit_error": lambda x, t: np.maximum(x, 0) - x * t + np.log1p(np.exp(-abs(x))),
-    "divergence": lambda x, t: np.where(t > 0, t * (np.log(np.where(t > 0, t, 1)) - x), -t * x),
+    "logit_error": lambda x, t: np.where(x > 0, x * (1 - t), -(x * t)) + np.log1p(np.exp(-abs(x))),
+    "divergence": lambda x, t: np.where(t == 0, 0 * t, t * np.log(np.where(t == 0, 1, t))) - t * x,
 }
 
 

@@ -206,6 +206,7 @@ INEXACT = {
     "plus_product": lambda x, y, b, w: np.isfinite(w * y * b) & (np.abs(w * y * b) > LARGE),
     "plus_quotient": lambda x, y, b, w: np.isfinite(w * y / b) & (np.abs(w * y / b) > LARGE),
     "hardswish": lambda x: np.isneginf(x),  # 0 times infinity, or the 0 that all below -3 is
+    "divergence": lambda x, t: np.abs(t) > LARGE,
     "scaled_difference": lambda x, t, y: np.isfinite(x - t) & (np.abs(x - t) > LARGE),
     "scaled_exp": lambda x, t, y: np.isfinite(x - t) & (np.abs(x - t) > 80),  # a factor over- or underflows, not the product
     "bernoulli_error": lambda x, t: ~np.isfinite(t) | (np.abs(t) > LARGE) | (x < 0) | (x > 1),

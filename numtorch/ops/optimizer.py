@@ -1,7 +1,8 @@
 """The optimizers' updates: one pass over parameter, gradient and state.
 
 Each body is the published algorithm for one parameter, in ops. Numbers that need more precision than the
-parameters have (bias corrections, ``1 - beta``) are arguments: the optimizer computes them in double.
+parameters have (bias corrections, ``1 - beta``) are arguments: the optimizer computes them in double. Products begin
+with the factor that makes them small, so that nothing overflows on the way to a result that does not.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ def sgd_step(x, g, m=None, lr: float = 1e-3, momentum: float = 0.0, gain: float 
     if m is None:
         return overwrite((x,), (x - d * lr,))
     m_new = m * momentum + d * gain
-    along = d + m_new * momentum if nesterov else m_new
-    return overwrite((x, m), (x - along * lr, m_new))
+    along = d * lr + m_new * lr * momentum if nesterov else m_new * lr
+    return overwrite((x, m), (x - along, m_new))
 
 
 @update
@@ -49,7 +50,7 @@ def adam_step(x, g, m, v, top=None, beta1: float = 0.9, gain1: float = 0.1, beta
     else:
         x_old = x
     m_new = m * beta1 + d * gain1
-    v_new = v * beta2 + d * d * gain2
+    v_new = v * beta2 + d * gain2 * d
     if top is None:
         return overwrite((x_old, m, v), (x - m_new * rate / (sqrt(v_new) / root + eps), m_new, v_new))
     top_new = maximum(top, v_new)
@@ -67,7 +68,7 @@ def rmsprop_step(x, g, v, m=None, mean=None, lr: float = 1e-2, alpha: float = 0.
     d = -g if maximize else g
     if decay:
         d = d + x * weight_decay
-    v_new = v * alpha + d * d * gain
+    v_new = v * alpha + d * gain * d
     targets: tuple = (v,)
     values: tuple = (v_new,)
     spread = v_new

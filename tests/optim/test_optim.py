@@ -1,6 +1,7 @@
 """Optimizers against torch's, step by step, and the API around them."""
 
 import copy
+import math
 import pickle
 
 import numpy as np
@@ -127,6 +128,37 @@ def test_nan_and_infinite_gradients_do_what_they_do_in_torch():
             a.step()
             b.step()
         np.testing.assert_allclose(ours[0].detach().numpy(), theirs[0].detach().numpy(), rtol=1e-5, atol=1e-6, err_msg=f"{name} {options}")
+
+
+LARGE = [("Adam", {"lr": 0.1}, 3e19), ("Adam", {"lr": 0.1, "amsgrad": True, "maximize": True}, 3e19),
+         ("Adam", {"lr": 0.1, "weight_decay": 0.1, "betas": (0.9, 0.9999)}, 1e21), ("AdamW", {"lr": 0.1}, 3e19),
+         ("AdamW", {"lr": 0.1, "amsgrad": True}, -3e20), ("RMSprop", {"lr": 0.1}, 3e19),
+         ("RMSprop", {"lr": 0.1, "alpha": 0.999, "momentum": 0.9}, -3e20), ("RMSprop", {"lr": 0.1, "centered": True}, 3e19),
+         ("SGD", {"lr": 1e-38, "momentum": 0.9}, 1.5e38), ("SGD", {"lr": 1e-38, "momentum": 0.9, "nesterov": True}, 2e38)]
+
+
+@pytest.mark.parametrize("layout", ["contiguous", "strided"])
+@pytest.mark.parametrize(("dtype", "share"), [("float32", 1.0), ("bfloat16", 1.0), ("float16", 0.0)])
+@pytest.mark.parametrize(("name", "options", "size"), LARGE)
+def test_large_gradients_move_parameters_as_exact_numbers_would(name, options, size, dtype, share, layout):
+    """Squares of such gradients overflow; their mean, that is kept, does not."""
+    size = size if share else math.copysign(1500.0, size)  # in float16 its square overflows too
+    if name == "SGD" and not share:
+        options, size = {**options, "lr": 1e-4}, 38000.0
+    cast, wide = getattr(numtorch, dtype), torch.float64
+    mine = numtorch.full((6, 2), 0.5, dtype=cast)
+    mine = (mine[:, 0] if layout == "strided" else mine[0:3].reshape(6)).detach().requires_grad_()
+    other = torch.full((6,), 0.5, dtype=wide, requires_grad=True)
+    a, b = getattr(optim, name)([mine], **options), getattr(torch.optim, name)([other], **options)
+    for factor in (1.0, 0.5):
+        g = numtorch.tensor([size * factor * r for r in (1, -1, 0.5, 0.25, 1e-3, 0)], dtype=cast)
+        mine.grad, other.grad = g, torch.from_numpy(g.double().numpy())
+        a.step()
+        b.step()
+    tolerance = {"float32": 1e-5, "bfloat16": 2e-2, "float16": 5e-3}[dtype]
+    np.testing.assert_allclose(mine.detach().double().numpy(), other.detach().numpy(), rtol=tolerance, atol=tolerance)
+    for key, state in a.state[mine].items():
+        assert numtorch.isfinite(state).all(), key
 
 
 def test_training_a_small_network_follows_torch():

@@ -26,10 +26,14 @@ from numtorch.dtype import dtype
 from numtorch.kernels.codegen.elementwise import ENV, type_name
 from numtorch.kernels.codegen.expr import Expr
 from numtorch.kernels.codegen.scalar import emit
-from numtorch.kernels.jit import Jit, compile_source
+from numtorch.kernels.jit import FAST, Jit, compile_source
 
 _READ = {"float16": "half_to_float({})", "bfloat16": "bf16_to_float({})"}
 _WRITE = {"float16": "float_to_half({})", "bfloat16": "float_to_bf16({})"}
+
+# The order of products is the formula's: gain * g * g may be a number where gain * (g * g) overflows. Nor are products joined with
+# additions: of a sum of two products either may be, and the serial and the shared loop would differ in the last bit.
+AS_WRITTEN = FAST - {"reassoc", "contract"}
 
 _built: dict[tuple, Jit] = {}
 
@@ -50,5 +54,5 @@ def build(text: str, name: str, d: dtype, parallel: bool) -> Jit:
     """The compiled function of a text; the same text always gives the same object."""
     key = (text, parallel)
     if key not in _built:
-        _built[key] = compile_source(text, name, ENV, f"{name}: {d.name}, in place", parallel=parallel)
+        _built[key] = compile_source(text, name, ENV, f"{name}: {d.name}, in place", parallel=parallel, fastmath=AS_WRITTEN)
     return _built[key]

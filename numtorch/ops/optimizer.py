@@ -73,8 +73,9 @@ def rmsprop_step(x, g, v, m=None, mean=None, lr: float = 1e-2, alpha: float = 0.
     values: tuple = (v_new,)
     spread = v_new
     if mean is not None:
-        mean_new = mean * alpha + d * gain
-        spread = v_new - mean_new * mean_new
+        mean_new = mean + (d - mean) * gain
+        square = mean_new * mean_new
+        spread = maximum(v_new, square) - square  # rounding may leave v below what it cannot be below, and a root of that is NaN
         targets, values = (*targets, mean), (*values, mean_new)
     along = d / (sqrt(spread) + eps)
     if m is not None:

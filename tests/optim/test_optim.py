@@ -161,6 +161,19 @@ def test_large_gradients_move_parameters_as_exact_numbers_would(name, options, s
         assert numtorch.isfinite(state).all(), key
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+def test_centred_steps_along_a_constant_gradient_are_numbers(dtype, momentum):
+    """The variance goes to 0 and rounds to either side of it."""
+    g = numtorch.from_numpy(np.random.default_rng(0).standard_normal(500)).to(getattr(numtorch, dtype))
+    w = numtorch.ones(500, dtype=g.dtype, requires_grad=True)
+    opt = optim.RMSprop([w], lr=1e-9, centered=True, momentum=momentum, alpha=0.9)
+    w.grad = g
+    for _ in range(600):
+        opt.step()
+    assert numtorch.isfinite(w).all() and ((w - 1).sign() == -g.sign()).all()
+
+
 def test_training_a_small_network_follows_torch():
     rng = np.random.default_rng(1)
     x, y = rng.standard_normal((16, 8)).astype(np.float32), rng.standard_normal((16, 3)).astype(np.float32)

@@ -126,6 +126,7 @@ def _importing_here() -> bool:
 def import_numba() -> Any:
     """Import and configure Numba, and teach it our functions."""
     _drop_remnants()
+    _guard_forks_first()
     if "NUMBA_CPU_FEATURES" not in os.environ:
         _prefer_wide_vectors()
     module = importlib.import_module("numba")
@@ -181,8 +182,8 @@ _due: list[int] = []  # signals that came while one waited
 
 def _before_fork() -> None:
     me = _thread.get_ident()
-    if _holder == me or _compiling_here():
-        return  # forked by what works here: nobody else does
+    if me in _taken or _holder == me or _compiling_here():
+        return  # done already, or forked by what works here: nobody else does
     taken = _taken[me] = []
     wanted = [_lock, *_others()]
     if not _take(wanted, taken, blocking=False):
@@ -229,6 +230,18 @@ def _finish() -> None:
             pass
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+def _guard_forks() -> None:
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+
+
+@functools.cache
+def _guard_forks_first() -> None:
+    # What is registered last comes first before a fork. ``logging`` takes its lock there, and Numba logs: a thread that held that lock
+    # and then waited for ours would wait for a compilation that waits to log. So once it is imported, ours is registered once more.
+    importlib.import_module("logging")
+    _guard_forks()
+
+
+_guard_forks()
 atexit.register(_finish)

@@ -6,6 +6,7 @@ Nothing is computed here. A method is either an op's function itself, or says in
 from __future__ import annotations
 
 import builtins
+import inspect
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,7 +20,7 @@ from numtorch.autograd import graph
 from numtorch.autograd.grad_mode import mode
 from numtorch.autograd.inplace import in_graph, single
 from numtorch.device import as_device
-from numtorch.dispatch.op import OPS, ElementwiseOp, array_operand
+from numtorch.dispatch.op import OPS, PUBLIC, ElementwiseOp, array_operand
 from numtorch.ops import (
     activation,
     arithmetic,
@@ -158,16 +159,33 @@ _NOT_INPLACE = {"scaled_difference", "scaled_exp", "squared_error", "clone", "co
 
 def _inplace(o: ElementwiseOp) -> Callable:
     extra = len(o.tensors) - 1
+    names = [*[PUBLIC.get(n, n) for n in o.tensors[1:]], *[n for n, _ in o.params]]
+    if o.name == "lerp":
+        names[0] = "end"
+    defaults = {n: d for n, d in o.params if d is not inspect.Parameter.empty}
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        if len(args) < extra:
-            args = (*args, *[kwargs.pop(n) for n in ("other", "end", "weight") if n in kwargs])
-        params = list(args[extra:]) + [kwargs.get(n, d) for n, d in o.params][len(args) - extra :]
-        return o.inplace(self, args[:extra], tuple(params))
+        if kwargs or len(args) != len(names):
+            args = _bound(method.__name__, names, defaults, args, kwargs)
+        return o.inplace(self, args[:extra], args[extra:])
 
     method.__name__ = o.name + "_"
     method.__doc__ = f"In-place ``{o.name}``."
     return method
+
+
+def _bound(name: str, names: list, defaults: dict, args: tuple, given: dict) -> tuple:
+    """All arguments in their order; TypeError for one that is missing, unknown, or one too many."""
+    if len(args) > len(names):
+        raise TypeError(f"{name}() takes {len(names)} arguments ({', '.join(names)}), but {len(args)} were given")
+    values = list(args)
+    for n in names[len(args) :]:
+        if n not in given and n not in defaults:
+            raise TypeError(f"{name}() missing 1 required positional argument: '{n}'")
+        values.append(given.pop(n) if n in given else defaults[n])
+    if given:
+        raise TypeError(f"{name}() got an unexpected keyword argument '{next(iter(given))}'")
+    return tuple(values)
 
 
 for _o in list(OPS.values()):

@@ -285,7 +285,8 @@ def test_transposed_convolutions_whose_padding_leaves_nothing_have_gradients(x, 
 
 @pytest.mark.parametrize("call", ["F.glu(t.ones(4, 3), -3)", "F.glu(t.ones(()), 0)", "F.glu(t.ones(4, 3), 0)", "F.glu(t.ones(4, 3))",
                                   "t.ones(2).mul_()", "t.ones(2).mul_(2, 3)", "t.ones(2).sin_(foo=1)", "t.ones(2).ne_(1, dim=2)",
-                                  "t.ones(2).lerp_(t.zeros(2))", "t.ones(2).lerp_(end=t.zeros(2), weight=0.5)", "t.ones(2).add_(other=t.ones(2), alpha=2)",
+                                  "t.ones(2).lerp_(t.zeros(2))", "t.ones(2).lerp_(end=t.zeros(2), weight=0.5)",
+                                  "t.ones(2).add_(other=t.ones(2), alpha=2)",
                                   "t.ones(2).clamp_max_(t.ones(2), dim=1)", "t.ones(2).exp_(1)"])
 def test_arguments_of_in_place_forms(call):
     same(lambda t: eval(call, {"t": t, "F": t.nn.functional}), rtol=1e-6)

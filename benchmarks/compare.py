@@ -24,14 +24,14 @@ class WorkloadError(RuntimeError):
 
 
 class Worker:
-    """One framework in its own process."""
+    """One framework in its own process; numtorch and the workloads are those of the checkout ``root``."""
 
-    def __init__(self, framework: str, threads: int):
+    def __init__(self, framework: str, threads: int, root: Path = ROOT):
         self.framework = framework
         env = os.environ | {"NUMTORCH_QUIET": "1", "OMP_NUM_THREADS": str(threads)}
         if framework == "jax":
             env |= {"XLA_FLAGS": f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'}", "NPROC": str(threads)}
-        self.process = subprocess.Popen([sys.executable, "-m", "benchmarks.worker", framework, str(threads)], cwd=ROOT, env=env,
+        self.process = subprocess.Popen([sys.executable, "-m", "benchmarks.worker", framework, str(threads)], cwd=root, env=env,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, **request: Any) -> dict:

@@ -1,0 +1,72 @@
+"""``python -m benchmarks.changes OTHER [words]``: the time of this checkout over that of another, workload by workload.
+
+OTHER is a folder with another state of this project (``git worktree add ../before COMMIT``). Each has a process of its own, they take
+turns, values are compared first. Above 1 the change has cost time. Workloads that the other checkout lacks are named and left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.compare import ROOT, Worker, WorkloadError, difference, machine
+from benchmarks.workloads import Workload, load
+
+
+def ratios(w: Workload, after: Worker, before: Worker, rounds: int, seconds: float) -> list[float]:
+    """Our time over the other checkout's in each round, sorted."""
+    workers = (after, before)
+    ours, theirs = (np.array(x.ask(prepare=w.name)["check"]) for x in workers)
+    if not (apart := difference(ours, theirs)) <= w.tolerance:
+        raise WorkloadError(f"values differ by {apart:.2e}; nothing was timed")
+    calls = [1, 1]
+    for _ in range(2):
+        calls = [max(1, int(seconds / max(x.ask(time=n)["seconds"], 1e-7))) for x, n in zip(workers, calls, strict=True)]
+    found = []
+    for i in range(rounds):
+        turn = (0, 1) if i % 2 else (1, 0)  # who begins alternates
+        took = {k: workers[k].ask(time=calls[k])["seconds"] for k in turn}
+        found.append(took[0] / took[1])
+    return sorted(found)
+
+
+def main() -> int:
+    """Print a ratio for each workload, then their median and the worst; the exit code is 1 if one failed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.changes", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("other", type=Path, help="the other checkout")
+    parser.add_argument("filter", nargs="*", default=[""], help="parts of workload names; all by default")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=0.05, help="length of one timing")
+    args = parser.parse_args()
+    print(f"{machine()}; {args.threads} threads; time here / time in {args.other.resolve().name}", flush=True)
+    failed, medians = 0, {}
+    workers = Worker("numtorch", args.threads, ROOT), Worker("numtorch", args.threads, args.other.resolve())
+    try:
+        for w in load().values():
+            if not any(part in w.name for part in args.filter):
+                continue
+            try:
+                row = ratios(w, *workers, args.rounds, args.seconds)
+            except WorkloadError as e:
+                failed += 1
+                print(f"{w.name}: failed: {str(e).strip().splitlines()[-1]}", flush=True)
+                continue
+            medians[w.name] = statistics.median(row)
+            print(f"{w.name:60} {medians[w.name]:6.3f}   {row[0]:.3f} to {row[-1]:.3f}", flush=True)
+    finally:
+        for worker in workers:
+            worker.close()
+    if medians:
+        worst = sorted(medians, key=lambda name: -medians[name])[:15]
+        print(f"\n{len(medians)} workloads, median {statistics.median(medians.values()):.3f}; the largest:")
+        print("\n".join(f"{name:60} {medians[name]:6.3f}" for name in worst))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -61,7 +61,7 @@ def _seconds(group: dict) -> str:
                       *[f"| {k} | {v:.2f} |" if isinstance(v, float) else f"| {k} | {v} |" for k, v in group["seconds"].items()]])
 
 
-WHOLE = ("step", "epoch", "dispatch")  # groups shown row by row; of sweeps, what a reader wants to know is the whole
+WHOLE = ("step", "epoch")  # groups shown row by row; of sweeps, what a reader wants to know is the whole
 
 
 def summary(groups: dict[str, dict]) -> str:

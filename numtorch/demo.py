@@ -12,7 +12,7 @@ from typing import Any
 import numtorch as torch
 import numtorch.nn as nn
 import numtorch.nn.functional as F
-from numtorch import optim
+from numtorch import notices, optim
 from numtorch.utils.data import DataLoader
 from numtorch.vision import datasets, transforms
 from numtorch.vision.datasets import download
@@ -23,15 +23,16 @@ class LeNet(nn.Module):
 
     def __init__(self, side: int):
         super().__init__()
+        self.shrink = 2 if side > 16 else 1  # small images have little to give away
         self.conv1 = nn.Conv2d(1, 16, 3, padding=1)
-        self.pool1 = nn.MaxPool2d(2) if side > 16 else nn.Identity()  # small images have little to give away
         self.conv2 = nn.Conv2d(16, 32, 3, padding=1)
-        self.fc1 = nn.Linear(32 * (side // (4 if side > 16 else 2)) ** 2, 128)
+        self.fc1 = nn.Linear(32 * (side // self.shrink // 2) ** 2, 128)
         self.dropout = nn.Dropout(0.3)
         self.fc2 = nn.Linear(128, 10)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.pool1(F.relu(self.conv1(x)))
+        x = F.relu(self.conv1(x))
+        x = F.max_pool2d(x, 2) if self.shrink == 2 else x
         x = F.max_pool2d(F.relu(self.conv2(x)), 2)
         x = self.dropout(F.relu(self.fc1(torch.flatten(x, 1))))
         return self.fc2(x)
@@ -91,11 +92,13 @@ def train_epoch(net: nn.Module, loader: DataLoader, loss_of: nn.Module, optimize
 
 
 def run(data: str = "auto", root: str = "data", epochs: int | None = None, device: str = "cpu", seed: int = 0) -> int:
-    """Train, report, profile; 0 when done, 130 when interrupted."""
-    from tqdm import tqdm
-
+    """Train, report, profile; 0 when done, 1 without data, 130 when interrupted."""
     torch.manual_seed(seed)
-    train_set, test_set, name = load(data, root)
+    try:
+        train_set, test_set, name = load(data, root)
+    except (RuntimeError, OSError) as e:  # the files are not to be had: what to do about it is in the message
+        print(f"demo: {e}", file=sys.stderr)
+        return 1
     side = train_set[0][0].shape[-1]
     epochs = epochs or (3 if name == "MNIST" else 40)
     train_loader: DataLoader = DataLoader(train_set, batch_size=64, shuffle=True)
@@ -117,8 +120,7 @@ def run(data: str = "auto", root: str = "data", epochs: int | None = None, devic
     started, reached, done = time.perf_counter(), 0.0, 0
     try:
         for epoch in range(1, epochs + 1):
-            with tqdm(total=len(train_loader), desc=f"epoch {epoch}/{epochs}", leave=False, file=sys.stdout, ncols=78,
-                      disable=sys.stdout is None) as progress:
+            with notices.progress(len(train_loader), f"epoch {epoch}/{epochs}") as progress:
                 loss = train_epoch(net, train_loader, loss_of, optimizer, device, progress)
             scheduler.step()
             reached, done = accuracy(net, test_loader, device), epoch

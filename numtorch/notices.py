@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from typing import Any
 
 
 def tell(text: str, end: str = "\n") -> None:
@@ -21,6 +22,14 @@ def on_terminal() -> bool:
         return sys.stderr.isatty()
     except (AttributeError, ValueError):  # None, foreign, or closed
         return False
+
+
+def progress(total: int | None, what: str, unit: str = "it", **options: Any) -> Any:
+    """A bar of tqdm on standard error, which goes when it is done; where that is no terminal, nothing: a log holds lines, not bars."""
+    from tqdm import tqdm
+
+    options = {"ncols": 78, "leave": False} | options
+    return tqdm(total=total, desc=what, unit=unit, file=sys.stderr, disable=options.pop("silent", False) or not on_terminal(), **options)
 
 
 def flush() -> None:

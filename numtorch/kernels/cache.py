@@ -254,6 +254,7 @@ class _Compiling:
         self.depth = max(0, self.depth - 1)
         if self.depth == 0:
             stats["compile_seconds"] += time.perf_counter() - self.started
+            self.clear_line()  # what the program prints next begins on an empty line
 
     def counted(self, work: Callable) -> Callable:
         """``work``, after which what it has begun has ended, also where it failed."""
@@ -269,20 +270,15 @@ class _Compiling:
         return call
 
     def _say(self, name: str) -> None:
-        terminal = notices.on_terminal()
-        if terminal:
+        if notices.on_terminal():
             line = f"numtorch: compiling kernels for this machine, once: {self.count} {name}"
             notices.tell(f"\r{line[:78]:<78}", end="")
         elif not self.said:
             notices.tell("numtorch: compiling kernels for this machine; they are cached for the next run")
-        if terminal and not self.said:
-            import atexit
-
-            atexit.register(self.clear_line)
         self.said = True
 
     def clear_line(self) -> None:
-        """Erase the progress line, before other output is printed on a terminal."""
+        """Erase the progress line, where there is one."""
         if self.said and notices.on_terminal():
             notices.tell(f"\r{'':<78}\r", end="")
 

@@ -52,21 +52,14 @@ def compile_ahead(fn: Callable[[], Any], processes: int | None = None, progress:
     done = 0
     with open(reader, encoding="utf-8") as lines:
         total = int(lines.readline() or 0)
-        with _bar(total, processes, progress) as bar:
+        silent = not progress or bool(os.environ.get("NUMTORCH_QUIET")) or not total
+        with notices.progress(total, f"compiling kernels in {processes} processes", "kernel", silent=silent) as bar:
             for name in lines:
                 done += 1
                 bar.set_postfix_str(name.strip()[:30], refresh=False)
                 bar.update(1)
     os.waitpid(child, 0)
     return done
-
-
-def _bar(total: int, processes: int, progress: bool) -> Any:
-    from tqdm import tqdm
-
-    silent = not progress or bool(os.environ.get("NUMTORCH_QUIET")) or not total
-    return tqdm(total=total, desc=f"compiling kernels in {processes} processes", unit="kernel", leave=False,
-                disable=silent or not notices.on_terminal())
 
 
 def _fork() -> int:

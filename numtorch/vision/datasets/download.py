@@ -52,18 +52,14 @@ def _read(url: str, name: str) -> bytes:
     import urllib.request  # slow to import, and few programs download
 
     request = urllib.request.Request(url, headers={"User-Agent": "numtorch"})
-    show = notices.on_terminal()
     chunks, done = [], 0
     with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
         total = int(answer.headers.get("Content-Length") or 0)
-        while chunk := answer.read(1 << 16):
-            chunks.append(chunk)
-            done += len(chunk)
-            if show:
-                share = f"{100 * done / total:3.0f}%" if total else ""
-                notices.tell(f"\r{name} {done / 1e6:.1f} MB {share}", end="")
-    if show:
-        notices.tell("")
+        with notices.progress(total or None, name, "B", unit_scale=True) as bar:
+            while chunk := answer.read(1 << 16):
+                chunks.append(chunk)
+                done += len(chunk)
+                bar.update(len(chunk))
     if total and done != total:
         raise OSError(f"the connection ended after {done} of {total} bytes")
     return b"".join(chunks)

@@ -339,16 +339,16 @@ from numtorch.serialization import (
     load as load,
     save as save,
 )
-from numtorch.tensor import BFloat16Tensor as BFloat16Tensor
-from numtorch.tensor import BoolTensor as BoolTensor
-from numtorch.tensor import ByteTensor as ByteTensor
-from numtorch.tensor import CharTensor as CharTensor
-from numtorch.tensor import DoubleTensor as DoubleTensor
-from numtorch.tensor import FloatTensor as FloatTensor
-from numtorch.tensor import HalfTensor as HalfTensor
-from numtorch.tensor import IntTensor as IntTensor
-from numtorch.tensor import LongTensor as LongTensor
-from numtorch.tensor import ShortTensor as ShortTensor
+from numtorch.tensor_types import BFloat16Tensor as BFloat16Tensor
+from numtorch.tensor_types import BoolTensor as BoolTensor
+from numtorch.tensor_types import ByteTensor as ByteTensor
+from numtorch.tensor_types import CharTensor as CharTensor
+from numtorch.tensor_types import DoubleTensor as DoubleTensor
+from numtorch.tensor_types import FloatTensor as FloatTensor
+from numtorch.tensor_types import HalfTensor as HalfTensor
+from numtorch.tensor_types import IntTensor as IntTensor
+from numtorch.tensor_types import LongTensor as LongTensor
+from numtorch.tensor_types import ShortTensor as ShortTensor
 from numtorch.tensor import is_floating_point as is_floating_point
 from numtorch.tensor import is_tensor as is_tensor
 from numtorch.tensor import numel as numel

@@ -54,6 +54,7 @@ FLOORS = {
     "numtorch.dispatch": 4,
     "numtorch.ops": 5,
     "numtorch.tensor": 6,
+    "numtorch.tensor_types": 6,
     "numtorch.copying": 6,
     "numtorch.printing": 6,
     "numtorch.nn": 7,

@@ -27,6 +27,7 @@ from numtorch import kernels as kernels
 from numtorch._tensor import Tensor as Tensor
 from numtorch._version import __version__ as __version__
 from numtorch.device import device as device
+from numtorch.dispatch import aliases
 from numtorch.dispatch.op import op as op
 from numtorch.dispatch.op import primitive as primitive
 from numtorch.storage import Size as Size
@@ -221,7 +222,7 @@ from numtorch.ops.movement import (
     t as t,
     tensor_split as tensor_split,
     tile as tile,
-    transpose as swapaxes,
+    swapaxes as swapaxes,
     transpose as swapdims,
     transpose as transpose,
     tril as tril,
@@ -358,6 +359,7 @@ if TYPE_CHECKING:
     from numtorch import utils as utils
     from numtorch import vision as vision
 else:
+    aliases.publish(globals())  # sum(x, axis=0)
     _LATE = ("collect_env", "profiler", "utils", "vision")  # modules that few programs need are imported when they are named
 
     def __getattr__(name):

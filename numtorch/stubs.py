@@ -84,7 +84,7 @@ def _member(name: str, value: Any) -> list[str]:
     if isinstance(value, types.WrapperDescriptorType):  # object's own __hash__
         return []
     from numtorch._tensor import Tensor
-    from numtorch.dispatch import front
+    from numtorch.dispatch import aliases, front
 
     o = getattr(value, "op", None)
     if o is not None and hasattr(o, "front_env"):
@@ -92,6 +92,9 @@ def _member(name: str, value: Any) -> list[str]:
     signature = inspect.signature(value)
     parameters: list[str] = []
     starred = False
+    names = [p.name for p in signature.parameters.values()]
+    second = aliases.others(names) if hasattr(value, "__wrapped__") or hasattr(value, "__signature__") else []
+    first = next((i for i, n in enumerate(names) if n in aliases.OTHER), len(names))
     for i, p in enumerate(signature.parameters.values()):
         if i == 0:
             parameters.append("self")
@@ -107,8 +110,10 @@ def _member(name: str, value: Any) -> list[str]:
             if p.kind is p.KEYWORD_ONLY and not starred:
                 parameters.append("*")
                 starred = True
-            default = "" if p.default is p.empty else " = ..."
-            parameters.append(f"{p.name}: Any{default}")
+            needed = p.default is p.empty and not (second and i >= first)  # what has another name, or follows it, may be given by name
+            parameters.append(f"{p.name}: Any{'' if needed else ' = ...'}")
+    if second:
+        parameters += ["*"] * (not starred) + [f"{n}: Any = ..." for n in second]
     if name.startswith("__i") and hasattr(Tensor, f"__{name[3:]}"):  # as an operator is written: x += other
         parameters = ["self", "other: Any"]
     result = _RESULTS.get(name) or _plain(signature.return_annotation) or "Any"

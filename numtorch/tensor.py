@@ -20,6 +20,7 @@ from numtorch.autograd import graph
 from numtorch.autograd.grad_mode import mode
 from numtorch.autograd.inplace import in_graph, single
 from numtorch.device import as_device
+from numtorch.dispatch import aliases
 from numtorch.dispatch.op import OPS, PUBLIC, ElementwiseOp, array_operand
 from numtorch.ops import (
     activation,
@@ -68,8 +69,9 @@ _METHODS: dict[Any, str] = {
 }
 for _module, _names in _METHODS.items():
     for _name in _names.split():
-        setattr(Tensor, _name, getattr(_module, _name))
-Tensor.swapaxes = Tensor.swapdims = movement.transpose
+        setattr(Tensor, _name, aliases.public(getattr(_module, _name), "numtorch", f"Tensor.{_name}"))
+Tensor.unflatten = movement.unflatten  # which knows no axis, in torch either
+Tensor.swapaxes, Tensor.swapdims = movement.swapaxes, movement.transpose
 Tensor.moveaxis = movement.movedim
 Tensor.mH = property(movement.adjoint)
 
@@ -243,15 +245,25 @@ def _of_dimension(numbers: tuple, dim: Any, op: str) -> int:
     return _item(numbers, d)
 
 
+def _one(dim: int | None, axis: int | None) -> int | None:
+    if dim is not None:
+        raise TypeError("size() and stride() take one dimension; 'dim' and 'axis' are two names of it")
+    return axis
+
+
 @_method
-def size(self: Tensor, dim: int | None = None) -> Any:
+def size(self: Tensor, dim: int | None = None, axis: int | None = None) -> Any:
     """The shape, or the size of one dimension."""
+    if axis is not None:
+        dim = _one(dim, axis)
     return self.shape if dim is None else _of_dimension(self.shape, dim, "size")
 
 
 @_method
-def stride(self: Tensor, dim: int | None = None) -> Any:
+def stride(self: Tensor, dim: int | None = None, axis: int | None = None) -> Any:
     """Steps between neighbours along each dimension, in elements."""
+    if axis is not None:
+        dim = _one(dim, axis)
     return self.strides if dim is None else _of_dimension(self.strides, dim, "stride")
 
 
@@ -378,6 +390,9 @@ def split_with_sizes(self: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Tens
     return movement.split(self, split_sizes, dim)
 
 
+Tensor.split_with_sizes = aliases.public(split_with_sizes, "numtorch", "Tensor.split_with_sizes")
+
+
 @_property
 def mT(self: Tensor) -> Tensor:
     """The last two dimensions exchanged."""
@@ -448,9 +463,11 @@ _plain_permute = movement.permute
 
 
 @_method
-def permute(self: Tensor, *dims: Any) -> Tensor:
+def permute(self: Tensor, *given: Any, dims: Any = None) -> Tensor:
     """Dimensions in another order."""
-    return _plain_permute(self, dims[0] if len(dims) == 1 and isinstance(dims[0], _SEQUENCES) else dims)
+    if dims is not None:
+        given = movement.arguments.by_name(given, dims, "permute", "dims")
+    return _plain_permute(self, given[0] if len(given) == 1 and isinstance(given[0], _SEQUENCES) else given)
 
 
 # --- values out ---------------------------------------------------------------------------------------------

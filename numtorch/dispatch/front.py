@@ -25,6 +25,7 @@ from numtorch._tensor import Tensor
 from numtorch.arguments import dimensions, flag, integer, integers
 from numtorch.autograd.grad_mode import mode
 from numtorch.autograd.inplace import wrote
+from numtorch.dispatch.aliases import ABSENT, OTHER, asked, others, pairs, renamed, shown
 from numtorch.dispatch.out import into
 from numtorch.dispatch.program import beyond
 from numtorch.dtype import int8, int16, int32, uint8
@@ -90,6 +91,8 @@ def write(op: Any) -> Callable:
         call.__defaults__, call.__kwdefaults__ = written.__defaults__, written.__kwdefaults__
         call.__code__ = written.__code__
         call.source = written.source
+        if "ABSENT" in op.front_env:
+            call.__signature__ = shown(written, op.params)
     return call
 
 
@@ -379,7 +382,8 @@ def _structured(op: Any) -> Callable:
     optional = _optional(op)
     signature = [f"{n}=None" if t in optional else n for n, t in zip(names, op.tensors, strict=True)]
     # A tensor that may be absent can follow parameters in torch's order; the op declares it where torch has it.
-    order = _order(op, signature, texts, positional)
+    texts, required, second = _aliased(op, texts)
+    order = _order(op, signature, texts, positional, [f"{n}=ABSENT" for n in second])
     values = ", ".join(names) + ("," if len(names) == 1 else "")
     extra = ", ".join(params) + ("," if len(params) == 1 else "")
     kinds = [f"None if {n} is None else {n}._k" if t in optional else f"{n}._k" for n, t in zip(names, op.tensors, strict=True)]
@@ -389,7 +393,13 @@ def _structured(op: Any) -> Callable:
     edge = " or ".join(f"({n} is not None and {n}._edge is not None)" if t in optional else f"{n}._edge is not None"
                        for n, t in zip(names, op.tensors, strict=True))
     env |= {"_integer": integer, "_integers": integers, "_dimensions": dimensions, "_flag": flag}
-    written = ""
+    written, head = "", ""
+    if second:
+        all_of_them = pairs([*names, *params, *(["out"] if op.out else [])])
+        head = f"    if {asked(params, required)}:\n        return _renamed(_op.call, {tuple(required)}, {all_of_them})\n"
+        head += "".join(f"    if {n} is ABSENT:\n        {n} = default{i}\n" for i, n in enumerate(params)
+                        if n in OTHER and n not in required)
+        env |= {"ABSENT": ABSENT, "_renamed": renamed}
     if op.out is not None:
         order += ", out=None" if op.keyword_only else ", *, out=None"
         named = [f"{n}={n}" for n in params[positional:]]
@@ -404,7 +414,7 @@ def _structured(op: Any) -> Callable:
         chosen = f"    if {names[0]}.__class__ is _Tensor:\n        _launch = _body\n    else:\n{indent(chosen, '    ')}"
         env |= {"_Tensor": Tensor, "_body": op.body}
     text = f"""def {op.name.replace('.', '_')}({order}):
-{written}{_checks(op)}{chosen}
+{head}{written}{_checks(op)}{chosen}
     _y = _launch({given})
     if ({edge}) and _mode.grad and _op.gradient is not None:
         _record({', '.join(names)}, ({extra}), _y)
@@ -492,12 +502,32 @@ def _optional(op: Any) -> set[str]:
     return {n for n in op.tensors if n in with_default}
 
 
-def _order(op: Any, tensors: list[str], params: list[str], positional: int) -> str:
+def _aliased(op: Any, texts: list[str]) -> tuple[list[str], list[str], list[str]]:
+    """For parameters of two names: the texts of all parameters, of which what may be given under the other name has a default that
+    says that it is absent, and so has what follows it; the names of those that must be given; and the other names."""
+    import inspect
+
+    names = [n for n, _ in op.params]
+    second = others(names)
+    behind = op.spec.__code__.co_varnames[: op.spec.__code__.co_argcount]
+    while behind and behind[0] not in OTHER:
+        behind = behind[1:]
+    if not op.public or not second or set(behind) & set(op.tensors):
+        return texts, [], []
+    made, required = [], []
+    for (n, default), text in zip(op.params, texts, strict=True):
+        if n in behind and default is inspect.Parameter.empty:
+            required.append(n)
+        made.append(f"{n}=ABSENT" if n in OTHER or n in required else text)
+    return made, required, second
+
+
+def _order(op: Any, tensors: list[str], params: list[str], positional: int, second: list[str]) -> str:
     """The public signature: the order of the op's own definition."""
     code = op.spec.__code__
     by_name = dict(zip(op.tensors, tensors, strict=True)) | dict(zip([n for n, _ in op.params], params, strict=True))
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    parts = [by_name[n] for n in names[: code.co_argcount]]
+    parts = [by_name[n] for n in names[: code.co_argcount]] + second
     if code.co_kwonlyargcount:
         parts += ["*"] + [by_name[n] for n in names[code.co_argcount :]]
     return ", ".join(parts)

@@ -45,9 +45,12 @@ def _bound(entry: registry.Entry, args: tuple, kwargs: dict) -> tuple[Any, tuple
     import inspect
 
     from numtorch.dispatch import front
+    from numtorch.dispatch.aliases import OTHER
     from numtorch.dispatch.op import OPS, PUBLIC
 
     op = OPS[entry.name]
+    own = {other: name for name, other in OTHER.items()}
+    kwargs = {own.get(n, n): v for n, v in kwargs.items()}
     bound = inspect.signature(front.write(op)).bind(*args, **kwargs)
     bound.apply_defaults()
     values = bound.arguments

@@ -12,6 +12,7 @@ import numpy as np
 
 from numtorch import arguments
 from numtorch._tensor import Tensor
+from numtorch.dispatch import aliases
 from numtorch.dispatch.out import CAST, into
 from numtorch.dtype import dtype as DType
 from numtorch.ops import activation, loss, moments, movement, random
@@ -351,6 +352,9 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     dim = wrap_dim(dim, x1.ndim, "cosine_similarity")
     lengths = [clamp_min(moments.norm(x, 2, dim, keepdim=True), eps) for x in (x1, x2)]
     return reductions.sum((x1 / lengths[0]) * (x2 / lengths[1]), dim)
+
+
+cosine_similarity = aliases.public(cosine_similarity, __name__, "cosine_similarity")
 
 
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:

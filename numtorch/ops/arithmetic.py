@@ -168,11 +168,11 @@ def _(g, *, needs):
     return (-g if needs[0] else None), g
 
 
-def rsub(x: Tensor, other: Any, *, alpha: Any = ONE) -> Tensor:
+def rsub(input: Tensor, other: Any, *, alpha: Any = ONE) -> Tensor:
     """``other - alpha * x``."""
     if alpha is ONE:
-        return difference_from(x, other)
-    return add_multiple(other, x, negative_multiple(other, x, alpha, "rsub"))
+        return difference_from(input, other)
+    return add_multiple(other, input, negative_multiple(other, input, alpha, "rsub"))
 
 
 @primitive(ref=np.multiply)

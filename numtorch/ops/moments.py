@@ -12,6 +12,7 @@ from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty, new
 from numtorch.arguments import Dims, dimensions
 from numtorch.device import CPU
+from numtorch.dispatch.aliases import own_names
 from numtorch.dispatch.cost import per_input, per_output
 from numtorch.dispatch.op import op, primitive
 from numtorch.dispatch.out import CAST, SAME, into
@@ -209,6 +210,7 @@ def _(g, x, *, out, dim, keepdim):
     return x * (slope if keepdim or not slope.shape else reshape(slope, reduced_shape(x.shape, wrap_dims(dim, x.ndim, "norm"), True)))
 
 
+@own_names
 def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, out: Any = None) -> Tensor:
     """The p-norm of the elements (2 unless given; also inf, -inf, 0, 1)."""
     if out is not None:

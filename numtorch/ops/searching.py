@@ -15,6 +15,7 @@ from numtorch._tensor import Tensor, empty
 from numtorch.arguments import integer
 from numtorch.autograd.grad_mode import mode as mode_of_grad
 from numtorch.device import CPU
+from numtorch.dispatch.aliases import own_names
 from numtorch.dispatch.out import POSITIONS, SAME, into
 from numtorch.dispatch.program import shared_from
 from numtorch.errors import OutOfBounds
@@ -270,6 +271,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     return movement.to(out, input.device)
 
 
+@own_names
 def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
     """The values that occur, each once, in ascending order; with ``dim``, the slices along it, in lexicographic order.
 

@@ -200,7 +200,7 @@ def _op_of(fn: Any) -> Any:
 
 
 def _ours(fn: Any) -> bool:
-    return (getattr(fn, "__module__", None) or "").startswith("numtorch.")
+    return (getattr(fn, "__module__", None) or "").partition(".")[0] == "numtorch"
 
 
 def _rows(mine: Contestant, rivals: list, tensors: list, rounds: int, seconds: float, cold: bool, quiet: Quiet) -> list[Row]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from numtorch.arguments import integers
 from numtorch.storage import Size
 
@@ -16,3 +18,10 @@ def shape_args(args: tuple, op: str, name: str = "size") -> tuple:
         if type(n) is not int:
             return integers(args, op, name)
     return args
+
+
+def by_name(args: tuple, value: Any, op: str, name: str) -> tuple:
+    """The arguments of ``f(shape=(2, 3))``; TypeError if they are given by position too."""
+    if args:
+        raise TypeError(f"{op}() got multiple values for argument '{name}'")
+    return (value,)

@@ -12,6 +12,7 @@ from numtorch._tensor import Tensor, empty, placed, side_by_side
 from numtorch.arguments import integer, integers
 from numtorch.autograd.grad_mode import mode
 from numtorch.device import CPU
+from numtorch.dispatch.aliases import own_names
 from numtorch.dispatch.op import VariadicOp, op
 from numtorch.dispatch.out import CAST, JOINED, into
 from numtorch.dispatch.program import shared_from
@@ -44,11 +45,11 @@ def _(g, x_shape, *, dim):
 unbind_along.op.backward_name = "UnbindBackward0"
 
 
-def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The slices along a dimension."""
-    if not x.shape:
+    if not input.shape:
         raise RuntimeError("Dimension specified as 0 but tensor has no dimensions")
-    return unbind_along(x, wrap_dim(dim, len(x.shape), "unbind"))
+    return unbind_along(input, wrap_dim(dim, len(input.shape), "unbind"))
 
 
 @op(view=True, public=False)
@@ -101,14 +102,15 @@ def _joined(parts: Any, sizes: tuple, dim: int, shape: Size) -> Tensor:
     return cat(row, dim)
 
 
-def split(x: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+@own_names
+def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces of a size (the last may be smaller), or of the given sizes, as views."""
     sizes = split_size_or_sections
     if sizes.__class__ is not int or dim.__class__ is not int:
         several = isinstance(sizes, tuple | list)
         sizes = integers(sizes, "split", "split_sizes") if several else integer(sizes, "split", "split_size")
         dim = integer(dim, "split", "dim")
-    return split_along(x, *_sections(x.shape, sizes, dim))
+    return split_along(tensor, *_sections(tensor.shape, sizes, dim))
 
 
 @lru_cache(maxsize=256)
@@ -131,11 +133,11 @@ def _sections(shape: tuple, sizes: Any, dim: int) -> tuple[tuple, int]:
     return tuple(sizes), d
 
 
-def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most ``chunks`` pieces of equal size, but the last."""
     if chunks.__class__ is not int or dim.__class__ is not int:
         chunks, dim = integer(chunks, "chunk", "chunks"), integer(dim, "chunk", "dim")
-    return split_along(x, *_chunks(x.shape, chunks, dim))
+    return split_along(input, *_chunks(input.shape, chunks, dim))
 
 
 @lru_cache(maxsize=256)

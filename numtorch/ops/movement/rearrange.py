@@ -17,7 +17,7 @@ from numtorch.dispatch.program import shared_from
 from numtorch.dtype import int32, int64
 from numtorch.kernels import registry
 from numtorch.ops.movement import copies_cpu as cpu
-from numtorch.ops.movement.arguments import shape_args
+from numtorch.ops.movement.arguments import by_name, shape_args
 from numtorch.ops.movement.copies import clone, contiguous
 from numtorch.ops.movement.launching import Plan, moving, remember
 from numtorch.ops.movement.pieces import cat
@@ -25,19 +25,21 @@ from numtorch.ops.movement.views import expand_to, narrow, reshape, transpose, v
 from numtorch.storage import collapse, contiguous_strides, kind, wrap_dim
 
 
-def repeat(x: Tensor, *sizes: Any) -> Tensor:
+def repeat(x: Tensor, *counts: Any, repeats: Any = None) -> Tensor:
     """The tensor repeated along each dimension, as copies."""
-    sizes = shape_args(sizes, "repeat", "repeats")
+    if repeats is not None:
+        counts = by_name(counts, repeats, "repeat", "repeats")
+    counts = shape_args(counts, "repeat", "repeats")
     if (x._edge is None or not mode.grad) and x._k.device is CPU:
         x = contiguous(x)
-        key = (x._k, x.shape, sizes)
+        key = (x._k, x.shape, counts)
         plan = _repeats.get(key)
-        return (remember(_repeats, key, _repeat_plan(x, sizes)) if plan is None else plan)(x)
-    lead = _missing(x.shape, sizes)
+        return (remember(_repeats, key, _repeat_plan(x, counts)) if plan is None else plan)(x)
+    lead = _missing(x.shape, counts)
     shape = (1,) * lead + tuple(x.shape)
     y = view_as_shape(contiguous(x), [v for n in shape for v in (1, n)])
-    y = expand_to(y, tuple(v for r, n in zip(sizes, shape, strict=True) for v in (r, n)))
-    return reshape(y, tuple(r * n for r, n in zip(sizes, shape, strict=True)))
+    y = expand_to(y, tuple(v for r, n in zip(counts, shape, strict=True) for v in (r, n)))
+    return reshape(y, tuple(r * n for r, n in zip(counts, shape, strict=True)))
 
 
 _repeats: dict = registry.memo()
@@ -67,17 +69,19 @@ def _held(x: Tensor, sizes: tuple, strides: tuple, shape: tuple) -> Plan:
     return moving(kernel, x._k, shape, geometry, cpu.CARRIERS[x._k.dtype.itemsize], shared_from(cpu.MOVED))
 
 
-def tile(x: Tensor, *dims: Any) -> Tensor:
+def tile(input: Tensor, *given: Any, dims: Any = None) -> Tensor:
     """As NumPy's tile: ``repeat`` with missing leading counts taken as 1.
 
     >>> import numtorch as torch
     >>> torch.tile(torch.tensor([1, 2]), (2,))
     tensor([1, 2, 1, 2])
     """
-    if not dims:
+    if dims is not None:
+        given = by_name(given, dims, "tile", "dims")
+    if not given:
         raise TypeError("tile() missing 1 required positional argument: 'dims'")
-    counts = shape_args(dims, "tile", "dims")
-    return repeat(x, (1,) * (x.ndim - len(counts)) + tuple(counts))
+    counts = shape_args(given, "tile", "dims")
+    return repeat(input, (1,) * (input.ndim - len(counts)) + tuple(counts))
 
 
 def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
@@ -208,7 +212,7 @@ def _(g, *, dims):
     return flip_dims(g, dims)
 
 
-def flip(input: Tensor, *dims: Any) -> Tensor:
+def flip(input: Tensor, *given: Any, dims: Any = None) -> Tensor:
     """A copy in reverse order along the given dimensions.
 
     >>> import numtorch as torch
@@ -216,9 +220,11 @@ def flip(input: Tensor, *dims: Any) -> Tensor:
     tensor([[3, 4],
             [1, 2]])
     """
-    if not dims:
+    if dims is not None:
+        given = by_name(given, dims, "flip", "dims")
+    if not given:
         raise TypeError("flip() missing 1 required positional argument: 'dims'")
-    return flip_dims(input, _flipped(shape_args(dims, "flip", "dims"), len(input.shape)))
+    return flip_dims(input, _flipped(shape_args(given, "flip", "dims"), len(input.shape)))
 
 
 @lru_cache(maxsize=1024)

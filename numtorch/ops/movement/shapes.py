@@ -12,7 +12,7 @@ from numtorch.ops.movement.views import permute, reshape, transpose, unsqueeze, 
 from numtorch.storage import fill_shape, wrap_dim
 
 
-def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Dimensions from ``start_dim`` to ``end_dim`` merged into one.
 
     >>> import numtorch as torch
@@ -21,8 +21,8 @@ def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """
     if start_dim.__class__ is not int or end_dim.__class__ is not int:
         start_dim, end_dim = integer(start_dim, "flatten", "start_dim"), integer(end_dim, "flatten", "end_dim")
-    target = _flat(x.shape, start_dim, end_dim)
-    return x if target is None else reshape(x, target)
+    target = _flat(input.shape, start_dim, end_dim)
+    return input if target is None else reshape(input, target)
 
 
 @lru_cache(maxsize=1024)
@@ -36,27 +36,27 @@ def _flat(shape: tuple, start: int, end: int) -> tuple | None:
     return None if a == b else (*shape[:a], prod(shape[a : b + 1]), *shape[b + 1 :])
 
 
-def unflatten(x: Tensor, dim: int, sizes: Any) -> Tensor:
+def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
     """One dimension split into several; one size may be -1.
 
     >>> import numtorch as torch
     >>> torch.unflatten(torch.zeros(2, 6), 1, (2, -1)).shape
     torch.Size([2, 2, 3])
     """
-    d, sizes = wrap_dim(dim, x.ndim, "unflatten"), integers(sizes, "unflatten", "sizes")
+    d, sizes = wrap_dim(dim, input.ndim, "unflatten"), integers(sizes, "unflatten", "sizes")
     if not sizes:
         raise RuntimeError("unflatten: sizes must be non-empty")
-    if not x.shape:
+    if not input.shape:
         raise RuntimeError("unflatten: Dimension specified as 0 but tensor has no dimensions")
-    return view_as_shape(x, (*x.shape[:d], *fill_shape(sizes, x.shape[d], "unflatten"), *x.shape[d + 1 :]))
+    return view_as_shape(input, (*input.shape[:d], *fill_shape(sizes, input.shape[d], "unflatten"), *input.shape[d + 1 :]))
 
 
-def ravel(x: Tensor) -> Tensor:
+def ravel(input: Tensor) -> Tensor:
     """The elements in one dimension."""
-    return reshape(x, (-1,))
+    return reshape(input, (-1,))
 
 
-def movedim(x: Tensor, source: Any, destination: Any) -> Tensor:
+def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     """Dimensions moved to other positions; the rest keep their order.
 
     >>> import numtorch as torch
@@ -67,7 +67,7 @@ def movedim(x: Tensor, source: Any, destination: Any) -> Tensor:
         source = dimensions(source, "movedim", "source")
     if destination.__class__ is not int:
         destination = dimensions(destination, "movedim", "destination")
-    return permute(x, _moved(len(x.shape), source, destination))
+    return permute(input, _moved(len(input.shape), source, destination))
 
 
 @lru_cache(maxsize=1024)
@@ -91,7 +91,7 @@ def _moved(ndim: int, source: int | tuple, destination: int | tuple) -> tuple:
     return tuple(order)
 
 
-def adjoint(x: Tensor) -> Tensor:
+def adjoint(input: Tensor) -> Tensor:
     """The last two dimensions exchanged (and, of complex numbers, conjugated).
 
     >>> import numtorch as torch
@@ -99,9 +99,9 @@ def adjoint(x: Tensor) -> Tensor:
     tensor([[1, 3],
             [2, 4]])
     """
-    if x.ndim == 1:
+    if input.ndim == 1:
         raise RuntimeError("tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D tensor.")
-    return transpose(x, -2, -1) if x.ndim else x
+    return transpose(input, -2, -1) if input.ndim else input
 
 
 def _at_least(one: Any, tensors: tuple) -> Any:

@@ -19,7 +19,7 @@ from numtorch.autograd.inplace import rebase, recorded, regraft, wrote
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
 from numtorch.dtype import dtype
-from numtorch.ops.movement.arguments import shape_args
+from numtorch.ops.movement.arguments import by_name, shape_args
 from numtorch.ops.movement.copies import clone, contiguous
 from numtorch.storage import (
     FRESH,
@@ -167,7 +167,7 @@ def view_bits(x: Tensor, d: dtype) -> Tensor:
     return t
 
 
-def reshape(x: Tensor, *shape: Any) -> Tensor:
+def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
     """The elements in another shape: a view if possible, else a copy. One size may be -1.
 
     >>> import numtorch as torch
@@ -175,14 +175,16 @@ def reshape(x: Tensor, *shape: Any) -> Tensor:
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
-    for n in shape:
+    if shape is not None:
+        sizes = by_name(sizes, shape, "reshape", "shape")
+    for n in sizes:
         if n.__class__ is not int:
-            shape = shape_args(shape, "reshape", "shape")
+            sizes = shape_args(sizes, "reshape", "shape")
             break
-    target = _filled(x.shape, shape, "reshape")
-    if not x._k.contiguous and view_strides(x.shape, x.strides, target) is None:
-        return fresh(view_as_shape(clone(x), target))
-    return view_as_shape(x, target)
+    target = _filled(input.shape, sizes, "reshape")
+    if not input._k.contiguous and view_strides(input.shape, input.strides, target) is None:
+        return fresh(view_as_shape(clone(input), target))
+    return view_as_shape(input, target)
 
 
 @op(view=True)
@@ -242,12 +244,12 @@ def _(g, *, dim0, dim1):
     return transpose(g, dim0, dim1)
 
 
-def t(x: Tensor) -> Tensor:
+def t(input: Tensor) -> Tensor:
     """The transpose of a matrix; vectors and scalars as they are."""
-    n = len(x.shape)
+    n = len(input.shape)
     if n > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {n}D")
-    return transpose(x, 0, 1) if n == 2 else view_as_shape(x, x.shape)
+    return transpose(input, 0, 1) if n == 2 else view_as_shape(input, input.shape)
 
 
 @op(view=True, public=False)
@@ -282,13 +284,15 @@ def _(g, x_shape):
 expand_to.op.backward_name = "ExpandBackward0"
 
 
-def expand(x: Tensor, *shape: Any) -> Tensor:
+def expand(x: Tensor, *sizes: Any, size: Any = None) -> Tensor:
     """Dimensions of size 1 repeated without copying; -1 keeps a size."""
-    for n in shape:
+    if size is not None:
+        sizes = by_name(sizes, size, "expand", "size")
+    for n in sizes:
         if n.__class__ is not int:
-            shape = shape_args(shape, "expand")
+            sizes = shape_args(sizes, "expand")
             break
-    return expand_to(x, shape)
+    return expand_to(x, sizes)
 
 
 def expand_as(x: Tensor, other: Tensor) -> Tensor:
@@ -296,7 +300,7 @@ def expand_as(x: Tensor, other: Tensor) -> Tensor:
     return expand_to(x, other.shape)
 
 
-def broadcast_to(x: Tensor, *size: Any) -> Tensor:
+def broadcast_to(input: Tensor, *sizes: Any, size: Any = None) -> Tensor:
     """``x`` seen in a shape to which it broadcasts.
 
     >>> import numtorch as torch
@@ -304,14 +308,16 @@ def broadcast_to(x: Tensor, *size: Any) -> Tensor:
     tensor([[1, 2],
             [1, 2]])
     """
-    shape = size[0] if len(size) == 1 and size[0].__class__ is not int else size
+    if size is not None:
+        sizes = by_name(sizes, size, "broadcast_to", "size")
+    shape = sizes[0] if len(sizes) == 1 and sizes[0].__class__ is not int else sizes
     if shape.__class__ is tuple:
         for n in shape:
             if n.__class__ is not int:
                 break
         else:
-            return expand_to(x, shape)
-    return expand_to(x, shape_args(size, "broadcast_to"))
+            return expand_to(input, shape)
+    return expand_to(input, shape_args(sizes, "broadcast_to"))
 
 
 def common_shape(op: str, tensors: Any) -> Size:
@@ -357,11 +363,11 @@ def _(g, x_shape):
 squeeze_dims.op.backward_name = "SqueezeBackward0"
 
 
-def squeeze(x: Tensor, dim: Any = None) -> Tensor:
+def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     """Dimensions of size 1 removed: all of them, one, or a tuple of them."""
     if dim is not None and dim.__class__ is not int:
         dim = dimensions(dim, "squeeze")
-    return squeeze_dims(x, _squeezable(len(x.shape), dim))
+    return squeeze_dims(input, _squeezable(len(input.shape), dim))
 
 
 @lru_cache(maxsize=1024)
@@ -476,6 +482,16 @@ def _become(x: Tensor, name: str, seen: Any) -> Tensor:
     return x
 
 
+def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
+    """``transpose`` under NumPy's name.
+
+    >>> import numtorch as torch
+    >>> torch.swapaxes(torch.zeros(2, 3), 0, 1).shape
+    torch.Size([3, 2])
+    """
+    return transpose(input, axis0, axis1)
+
+
 def transpose_(x: Tensor, dim0: int, dim1: int) -> Tensor:
     """Two dimensions exchanged, in place: the elements stay where they are.
 
@@ -502,14 +518,14 @@ def unsqueeze_(x: Tensor, dim: int) -> Tensor:
     return _become(x, "unsqueeze", lambda x: unsqueeze(x, dim))
 
 
-def narrow(x: Tensor, dim: int, start: Any, length: int) -> Tensor:
+def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     """``length`` elements from ``start`` along ``dim``."""
-    dim = wrap_dim(dim, x.ndim, "narrow")
+    dim = wrap_dim(dim, input.ndim, "narrow")
     if start.__class__ is not int or length.__class__ is not int:
         start, length = integer(start, "narrow", "start"), integer(length, "narrow", "length")
-    if not x.shape:
+    if not input.shape:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
-    n = x.shape[dim]
+    n = input.shape[dim]
     if length < 0:
         raise RuntimeError(f"narrow(): length must be non-negative, got {length}")
     if not -n <= start <= n:
@@ -517,7 +533,7 @@ def narrow(x: Tensor, dim: int, start: Any, length: int) -> Tensor:
     start += n if start < 0 else 0
     if start + length > n:
         raise RuntimeError(f"narrow: start ({start}) + length ({length}) exceeds dimension size ({n}).")
-    return slice(x, dim, start, start + length)
+    return slice(input, dim, start, start + length)
 
 
 @op(view=True)

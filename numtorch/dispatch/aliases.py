@@ -1,0 +1,161 @@
+"""``axis=`` and ``keepdims=``, NumPy's names for ``dim=`` and ``keepdim=``, which torch takes too.
+
+A call that does not use them pays next to nothing: the other names are parameters of their own, behind all that may be given by
+position, so that Python binds them without a dict and one comparison passes over them.
+
+    def argmax(input, dim=ABSENT, keepdim=ABSENT, axis=ABSENT, keepdims=ABSENT, *, out=None):
+        if axis is not ABSENT or keepdims is not ABSENT:
+            return renamed(body, (), (("input", input), ("dim", dim), ...))
+        return body(input, None if dim is ABSENT else dim, False if keepdim is ABSENT else keepdim, out)
+
+Fronts of ops say the same in their own text.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable
+from typing import Any
+
+OTHER = {"dim": "axis", "keepdim": "keepdims"}
+
+
+class _Absent:
+    """Stands for an argument that was not given."""
+
+    def __repr__(self) -> str:
+        return "<not given>"
+
+
+ABSENT: Any = _Absent()
+
+
+def renamed(body: Callable, required: tuple, given: tuple) -> Any:
+    """Call ``body`` with (name, value) pairs under its own names; TypeError if an argument is given under both of its names, or if
+    one of the required ones is not given at all."""
+    arguments = {n: v for n, v in given if v is not ABSENT}
+    for name, other in OTHER.items():
+        if other in arguments:
+            if name in arguments:
+                raise TypeError(f"{body.__name__}() got '{name}' and '{other}', two names of one argument: give one of them, by name")
+            arguments[name] = arguments.pop(other)
+    missing = [f"'{n}'" for n in required if n not in arguments]
+    if missing:
+        raise TypeError(f"{body.__name__}() missing {len(missing)} required positional argument{'s' * (len(missing) > 1)}: "
+                        + " and ".join(missing))
+    return body(**arguments)
+
+
+def others(names: list[str]) -> list[str]:
+    """The other names that parameters have, but for those that are parameters of their own."""
+    return [OTHER[n] for n in names if n in OTHER and OTHER[n] not in names]
+
+
+def asked(names: list[str], required: list[str]) -> str:
+    """The condition under which a call goes by ``renamed``: for the other names, and for what is missing."""
+    return " or ".join([f"{n} is not ABSENT" for n in others(names)] + [f"{n} is ABSENT" for n in required])
+
+
+def pairs(names: list[str]) -> str:
+    """What ``renamed`` takes as ``given``, as text."""
+    return "(" + "".join(f"({n!r}, {n}), " for n in [*names, *others(names)]) + ")"
+
+
+def shown(call: Callable, parameters: list) -> inspect.Signature:
+    """The signature of a written function without the other names and with the defaults that the (name, default) parameters have."""
+    defaults = dict(parameters)
+    kept = []
+    for p in inspect.signature(call).parameters.values():
+        if p.name in OTHER.values() and p.default is ABSENT:
+            continue
+        kept.append(p.replace(default=defaults.get(p.name, p.empty)) if p.default is ABSENT else p)
+    return inspect.Signature(kept)
+
+
+def _unwritten(*args, **kwargs):
+    _write()  # noqa: F821 - of the function's own globals
+    return _call(*args, **kwargs)  # noqa: F821
+
+
+def own_names(fn: Callable) -> Callable:
+    """Mark a function that torch has in Python, where it knows no other names."""
+    fn.own_names = True  # type: ignore[attr-defined]
+    return fn
+
+
+_public: dict[Callable, Callable] = {}
+
+
+def public(fn: Callable, module: str, name: str) -> Callable:
+    """``fn`` as users call it: also with the other names of its parameters. Ops and functions without such parameters as they are.
+
+    Users, and pickles, find it in ``module`` under ``name``.
+    """
+    code = getattr(fn, "__code__", None)
+    if code is None or hasattr(fn, "op") or hasattr(fn, "own_names") or not others([*code.co_varnames[: code.co_argcount]]):
+        return fn
+    made = _public.get(fn)
+    if made is None:
+        env: dict[str, Any] = {}
+        made = types.FunctionType(_unwritten.__code__, env, fn.__name__)
+        call: Any = made
+        env |= {"_call": made, "_write": lambda: write(call)}
+        call.__dict__.update(fn.__dict__)
+        call.__doc__, call.__wrapped__ = fn.__doc__, fn
+        call.__annotations__ = fn.__annotations__
+        _public[fn] = made
+        made.__module__, made.__qualname__ = module, name
+    return made
+
+
+def publish(scope: dict[str, Any]) -> None:
+    """Put in place of a module's functions what users call."""
+    for name, value in scope.items():
+        if value.__class__ is types.FunctionType:
+            call = scope[name] = public(value, scope["__name__"], name)
+            if call is not value and scope.get(value.__name__) in (value, call):  # and not only a method
+                call.__module__, call.__qualname__ = scope["__name__"], value.__name__
+
+
+def write(call: Any) -> Callable:
+    """Give a public function its code; it is written when it is first called."""
+    from numtorch.dispatch.front import _compile
+
+    if call.__code__ is not _unwritten.__code__:
+        return call
+    fn = call.__wrapped__
+    parameters = list(inspect.signature(fn).parameters.values())
+    names = [p.name for p in parameters]
+    first = next(i for i, n in enumerate(names) if n in OTHER)  # from here on parameters have defaults
+    env = call.__globals__ | {"ABSENT": ABSENT, "renamed": renamed, "body": fn, "__name__": fn.__module__}
+    ahead: list[str] = []
+    behind: list[str] = []
+    required, passed = [], []
+    for i, p in enumerate(parameters):
+        text, value = p.name, p.name
+        if p.kind is p.KEYWORD_ONLY or i >= first:
+            needed = p.default is p.empty
+            if needed:
+                required.append(p.name)
+            elif p.name in OTHER:
+                value = f"default{i} if {p.name} is ABSENT else {p.name}"
+            if not needed:
+                env[f"default{i}"] = p.default
+            text += "=ABSENT" if needed or p.name in OTHER else f"=default{i}"
+        elif p.default is not p.empty:
+            env[f"default{i}"] = p.default
+            text += f"=default{i}"
+        (behind if p.kind is p.KEYWORD_ONLY else ahead).append(text)
+        passed.append(f"{p.name}={value}" if p.kind is p.KEYWORD_ONLY else value)
+    signature = [*ahead, *[f"{n}=ABSENT" for n in others(names)], *(["*", *behind] if behind else [])]
+    text = f"""def {fn.__name__}({', '.join(signature)}):
+    if {asked(names, required)}:
+        return renamed(body, {tuple(required)}, {pairs(names)})
+    return body({', '.join(passed)})
+"""
+    written: Any = _compile(fn.__name__, text, env)
+    call.__globals__.update(env)
+    call.__defaults__, call.__kwdefaults__ = written.__defaults__, written.__kwdefaults__
+    call.__code__ = written.__code__
+    return call

@@ -9,9 +9,9 @@ tensor([2., 4., 6.])
 Explicit re-exports, no logic but for what is imported late. What stands where is told in README.md beside this file.
 """
 
-import importlib
 from typing import TYPE_CHECKING
 
+from numtorch import absent
 from numtorch import interrupts as interrupts
 
 if "Tensor" not in globals():  # not when it is reloaded
@@ -360,12 +360,5 @@ if TYPE_CHECKING:
     from numtorch import vision as vision
 else:
     aliases.publish(globals())  # sum(x, axis=0)
-    _LATE = ("collect_env", "profiler", "utils", "vision")  # modules that few programs need are imported when they are named
-
-    def __getattr__(name):
-        if name in _LATE:
-            return importlib.import_module(f"numtorch.{name}")
-        raise AttributeError(f"module 'numtorch' has no attribute {name!r}")
-
-    def __dir__():
-        return sorted({*globals(), *_LATE})
+    # Modules that few programs need are imported when they are named.
+    __getattr__, __dir__ = absent.answers(__name__, ("collect_env", "profiler", "utils", "vision"))

@@ -6,8 +6,9 @@ As ``torch.cuda``. Importing it imports neither Numba nor its CUDA target. Ops r
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from numtorch import absent
 from numtorch import device as _devices
 from numtorch.kernels import launch
 from numtorch.ops import random
@@ -185,3 +186,6 @@ def manual_seed_all(seed: int) -> None:
 def is_initialized() -> bool:
     """Whether Numba's CUDA target has been loaded."""
     return launch.module.cache_info().currsize > 0
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = absent.answers(__name__)

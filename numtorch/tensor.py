@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from numtorch import copying, printing
+from numtorch import absent, copying, printing
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, alias, as_ndarray
 from numtorch.autograd import graph
@@ -721,9 +721,8 @@ def _get_grad(self: Tensor) -> Tensor | None:
     if edge.__class__ is graph.Leaf:
         return edge.grad
     if edge is not None and self._grad is None and "_retains" not in self.__dict__:
-        warnings.warn("The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be populated "
-                      "during autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf Tensor, use "
-                      ".retain_grad() on the non-leaf Tensor.", stacklevel=2)
+        warnings.warn(f".grad of a tensor that {self.grad_fn.name()} made is None: gradients are kept for leaf tensors only. Call "
+                      ".retain_grad() on it before backward(), or read .grad of the leaf that it was computed from.", stacklevel=2)
     return self._grad
 
 
@@ -885,6 +884,14 @@ _rebuild = copying.rebuild  # the name in pickles of earlier versions
 def share_memory_(self: Tensor) -> Tensor:
     """The tensor itself; worker processes receive copies."""
     return self
+
+
+@_method
+def __dir__(self: Tensor) -> list[str]:
+    return [n for n in object.__dir__(self) if not isinstance(Tensor.__dict__.get(n), absent.Withheld)]
+
+
+absent.withhold(Tensor)
 
 
 def is_tensor(obj: Any) -> bool:

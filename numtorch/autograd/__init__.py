@@ -1,5 +1,8 @@
 """Automatic differentiation: ``backward``, ``grad``, grad modes, ``Function``, checks. See README.md."""
 
+from typing import TYPE_CHECKING
+
+from numtorch import absent
 from numtorch.autograd import functional as functional
 from numtorch.autograd import graph as graph
 from numtorch.autograd.anomaly import detect_anomaly as detect_anomaly
@@ -20,3 +23,6 @@ from numtorch.autograd.gradcheck import gradgradcheck as gradgradcheck
 from numtorch.autograd.graph import Variable as Variable
 from numtorch.autograd.graph import backward as backward
 from numtorch.autograd.graph import grad as grad
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = absent.answers(__name__)

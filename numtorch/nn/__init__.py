@@ -4,6 +4,9 @@ One file for each family of layers; ``module.py`` is what all share, ``functiona
 A new layer: a short class whose ``forward`` calls ops, exported here, with a row in ``tests/nn``.
 """
 
+from typing import TYPE_CHECKING
+
+from numtorch import absent
 from numtorch.nn import functional as functional
 from numtorch.nn import init as init
 from numtorch.nn import utils as utils
@@ -78,3 +81,6 @@ from numtorch.nn.pooling import AvgPool2d as AvgPool2d
 from numtorch.nn.pooling import MaxPool1d as MaxPool1d
 from numtorch.nn.pooling import MaxPool2d as MaxPool2d
 from numtorch.nn.sparse import Embedding as Embedding
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = absent.answers(__name__)

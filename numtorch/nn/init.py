@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from numtorch import absent
 from numtorch._tensor import Tensor
 from numtorch.autograd.grad_mode import no_grad
 from numtorch.ops.creation import empty, eye, from_ndarray, to_ndarray, zeros_like
@@ -202,3 +203,6 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
         keep[to_ndarray(randperm(rows, generator=generator))[: math.ceil(sparsity * rows)], j] = 0
     tensor.normal_(0, std, generator=generator)
     return tensor.mul_(from_ndarray(keep).to(tensor.device, tensor.dtype))
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = absent.answers(__name__)

@@ -12,9 +12,15 @@ An optimizer holds parameters, options and state; the update itself is an op (``
 write its update there, and a class like ``SGD`` here that keeps the state and calls it for each parameter.
 """
 
+from typing import TYPE_CHECKING
+
+from numtorch import absent
 from numtorch.optim import lr_scheduler as lr_scheduler
 from numtorch.optim.adam import Adam as Adam
 from numtorch.optim.adamw import AdamW as AdamW
 from numtorch.optim.optimizer import Optimizer as Optimizer
 from numtorch.optim.rmsprop import RMSprop as RMSprop
 from numtorch.optim.sgd import SGD as SGD
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = absent.answers(__name__)

@@ -10,8 +10,9 @@ import math
 import warnings
 from collections.abc import Callable, Iterable
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from numtorch import absent
 from numtorch._tensor import Tensor
 from numtorch.optim.optimizer import Optimizer
 
@@ -429,3 +430,6 @@ class ReduceLROnPlateau(LRScheduler):
             new = max(old * self.factor, least)
             if old - new > self.eps:
                 _set_rate(group, new)
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = absent.answers(__name__)

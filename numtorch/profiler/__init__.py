@@ -1,5 +1,8 @@
 """The profiler of kernels: where the time goes, and how far each kernel is from what the machine can do. See README.md."""
 
+from typing import TYPE_CHECKING
+
+from numtorch import absent
 from numtorch.profiler.benchmark import Comparison as Comparison
 from numtorch.profiler.benchmark import benchmark as benchmark
 from numtorch.profiler.explain import Explanation as Explanation
@@ -19,3 +22,6 @@ from numtorch.profiler.session import schedule as schedule
 from numtorch.profiler.summary import Summary as Summary
 from numtorch.profiler.summary import summary as summary
 from numtorch.profiler.trace import tensorboard_trace_handler as tensorboard_trace_handler
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = absent.answers(__name__)

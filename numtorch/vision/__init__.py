@@ -3,6 +3,12 @@
 from numtorch.vision import datasets, models, transforms
 """
 
+from typing import TYPE_CHECKING
+
+from numtorch import absent
 from numtorch.vision import datasets, models, transforms
 
 __all__ = ["datasets", "models", "transforms"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = absent.answers(__name__)

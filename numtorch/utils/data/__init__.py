@@ -8,6 +8,9 @@ To make batches of your own dataset in one step, give it ``gather_batch(index)``
 ``dataset.py``.
 """
 
+from typing import TYPE_CHECKING
+
+from numtorch import absent
 from numtorch.utils.data.collate import default_collate, default_convert
 from numtorch.utils.data.dataset import (
     ChainDataset,
@@ -53,3 +56,6 @@ __all__ = [
     "get_worker_info",
     "random_split",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = absent.answers(__name__)

@@ -8,7 +8,13 @@ A transform that changes every pixel by itself, whatever the others are, should 
 (see ``compose.py``): whole batches then go through one kernel instead of sample by sample.
 """
 
+from typing import TYPE_CHECKING
+
+from numtorch import absent
 from numtorch.vision.transforms import functional
 from numtorch.vision.transforms.compose import Compose, Lambda, Normalize, ToTensor
 
 __all__ = ["Compose", "Lambda", "Normalize", "ToTensor", "functional"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = absent.answers(__name__)

@@ -1,0 +1,458 @@
+"""What is said of a name that is not here: whether PyTorch has it, what comes nearest, or which name was meant.
+
+``torch_names.txt`` lists the names of PyTorch; ``tests/torch_names.py`` writes it. PyTorch itself is never imported. Nothing is
+looked for until the message is read: ``hasattr`` costs one exception.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+# What does the work of names that are not here, or of names that other libraries have for it.
+NEAREST = {
+    "torch.fft": "np.fft on x.detach().numpy() computes the same outside the graph",
+    "torch.linalg": "torch.norm is here; np.linalg on x.detach().numpy() computes the rest outside the graph",
+    "torch.special": "torch.erf, torch.expm1, torch.log1p, torch.softmax and torch.logsumexp are here under these names",
+    "torch.distributions": "torch.normal, torch.bernoulli, torch.multinomial, x.exponential_() and x.uniform_() draw random numbers",
+    "torch.amp": "net.bfloat16() and x.bfloat16() compute in a half type",
+    "torch.autocast": "net.bfloat16() and x.bfloat16() compute in a half type",
+    "torch.compile": "kernels are compiled as they are called: leave it out",
+    "torch.compiler": "kernels are compiled as they are called: leave it out",
+    "torch.jit": "kernels are compiled as they are called: leave it out",
+    "torch.backends": "leave it out: torch.set_num_threads and torch.kernels.use are what can be set",
+    "torch.distributed": "everything runs in one process here",
+    "torch.multiprocessing": "Python's multiprocessing takes tensors, as copies",
+    "torch.sparse": "tensors are dense here",
+    "torch.quantization": "there are no quantized types; x.bfloat16() and x.half() are the smallest floating ones",
+    "torch.random": "torch.manual_seed, torch.get_rng_state and torch.set_rng_state are here",
+    "torch.testing": "np.testing.assert_allclose and torch.allclose compare tensors",
+    "torch.func": "torch.autograd.functional has jacobian, hessian, vjp and jvp",
+    "torch.vmap": "add a dimension for the batch and let ops broadcast over it",
+    "torch.hub": "torch.load reads files of weights that you have",
+    "torch.export": "torch.save(net.state_dict(), file) writes what PyTorch loads",
+    "torch.onnx": "torch.save(net.state_dict(), file) writes what PyTorch loads",
+    "torch.version": "torch.__version__ is here",
+    "torch.mps": "devices are cpu, cuda and meta",
+    "torch.xpu": "devices are cpu, cuda and meta",
+    "torch.einsum": "transpose or unsqueeze the operands and call torch.matmul, or multiply and sum",
+    "torch.tensordot": "reshape the operands to matrices and call torch.matmul",
+    "torch.kron": "(a[:, None, :, None] * b[None, :, None, :]).reshape(...) is the same",
+    "torch.baddbmm": "beta * input + alpha * torch.bmm(a, b) is the same",
+    "torch.addbmm": "beta * input + alpha * torch.bmm(a, b).sum(0) is the same",
+    "torch.addmv": "beta * input + alpha * torch.mv(a, v) is the same",
+    "torch.addr": "beta * input + alpha * torch.outer(a, b) is the same",
+    "torch.ger": "torch.outer is the same",
+    "torch.inner": "torch.matmul(a, b.mT), or (a * b).sum(-1), is the same",
+    "torch.vdot": "torch.dot is the same for real numbers",
+    "torch.chain_matmul": "a @ b @ c is the same",
+    "torch.matrix_power": "multiply with @",
+    "torch.trace": "torch.diagonal(x).sum() is the same",
+    "torch.cholesky": "np.linalg.cholesky(x.detach().numpy()) computes it outside the graph",
+    "torch.inverse": "np.linalg.inv(x.detach().numpy()) computes it outside the graph",
+    "torch.det": "np.linalg.det(x.detach().numpy()) computes it outside the graph",
+    "torch.svd": "np.linalg.svd(x.detach().numpy()) computes it outside the graph",
+    "torch.qr": "np.linalg.qr(x.detach().numpy()) computes it outside the graph",
+    "torch.solve": "np.linalg.solve on arrays computes it outside the graph",
+    "torch.lstsq": "np.linalg.lstsq on arrays computes it outside the graph",
+    "torch.pinverse": "np.linalg.pinv(x.detach().numpy()) computes it outside the graph",
+    "torch.cdist": "(a.unsqueeze(-2) - b.unsqueeze(-3)).norm(dim=-1) is the same",
+    "torch.pdist": "(x.unsqueeze(-2) - x.unsqueeze(-3)).norm(dim=-1) has all the distances",
+    "torch.dist": "torch.norm(a - b, p) is the same",
+    "torch.cross": "write it from the components of both, x[..., i]",
+    "torch.var_mean": "torch.var and torch.mean give the two",
+    "torch.std_mean": "torch.std and torch.mean give the two",
+    "torch.aminmax": "torch.amin and torch.amax give the two",
+    "torch.nansum": "torch.where(torch.isnan(x), 0.0, x).sum() is the same",
+    "torch.nanmean": "torch.where(torch.isnan(x), 0.0, x).sum() / (~torch.isnan(x)).sum() is the same",
+    "torch.nan_to_num": "torch.where(torch.isnan(x), 0.0, x) replaces NaN",
+    "torch.fmax": "torch.maximum is the same but for NaN",
+    "torch.fmin": "torch.minimum is the same but for NaN",
+    "torch.quantile": "torch.sort and torch.median are here; np.quantile(x.detach().numpy(), q) computes it outside the graph",
+    "torch.nanquantile": "np.nanquantile(x.detach().numpy(), q) computes it outside the graph",
+    "torch.histc": "torch.bincount counts integers; np.histogram(x.numpy()) is the same",
+    "torch.histogram": "torch.bincount counts integers; np.histogram(x.numpy()) is the same",
+    "torch.unique_consecutive": "torch.unique is here",
+    "torch.isin": "(x.unsqueeze(-1) == values).any(-1) is the same",
+    "torch.logaddexp": "torch.logsumexp(torch.stack([a, b]), 0) is the same",
+    "torch.logit": "torch.log(x / (1 - x)) is the same",
+    "torch.hypot": "torch.sqrt(a * a + b * b) is the same",
+    "torch.frac": "x - torch.trunc(x) is the same",
+    "torch.fix": "torch.trunc is the same",
+    "torch.sgn": "torch.sign is the same for real numbers",
+    "torch.positive": "x itself is the same",
+    "torch.signbit": "x < 0 is the same but for -0.0",
+    "torch.copysign": "torch.abs(a) * torch.sign(b) is the same but for zeros",
+    "torch.heaviside": "torch.where(x > 0, 1.0, 0.0) is the same but at 0",
+    "torch.xlogy": "torch.where(x == 0, 0.0, x * torch.log(y)) is the same",
+    "torch.erfc": "1 - torch.erf(x) is the same",
+    "torch.deg2rad": "x * (math.pi / 180) is the same",
+    "torch.rad2deg": "x * (180 / math.pi) is the same",
+    "torch.arctan": "torch.atan is the same",
+    "torch.float_power": "torch.pow(x.double(), exponent) is the same",
+    "torch.range": "torch.arange is here; its end is not included",
+    "torch.scalar_tensor": "torch.tensor is the same",
+    "torch.empty_strided": "torch.empty and torch.as_strided make one",
+    "torch.broadcast_shapes": "np.broadcast_shapes is the same",
+    "torch.result_type": "torch.promote_types gives the type of two types",
+    "torch.cartesian_prod": "torch.meshgrid and torch.stack make it",
+    "torch.combinations": "torch.tensor(list(itertools.combinations(values, r))) makes them",
+    "torch.cov": "np.cov(x.detach().numpy()) computes it outside the graph",
+    "torch.corrcoef": "np.corrcoef(x.detach().numpy()) computes it outside the graph",
+    "torch.trapz": "((y[1:] + y[:-1]) / 2 * dx).sum() is the same",
+    "torch.trapezoid": "((y[1:] + y[:-1]) / 2 * dx).sum() is the same",
+    "torch.complex64": "tensors are real here; keep two of them, or a last dimension of 2",
+    "torch.complex128": "tensors are real here; keep two of them, or a last dimension of 2",
+    "torch.complex": "tensors are real here; keep two of them, or a last dimension of 2",
+    "torch.set_default_device": "pass device=, or call .to(device)",
+    "torch.set_default_tensor_type": "torch.set_default_dtype is here",
+    "torch.use_deterministic_algorithms": "leave it out: equal seeds and threads give equal results",
+    "torch.channels_last": "tensors are row-major here",
+    "torch.contiguous_format": "tensors are row-major here: leave it out",
+    "torch.preserve_format": "leave it out",
+    "torch.strided": "all tensors are: leave it out",
+    "torch.uint16": "torch.int32 holds the values",
+    "torch.uint32": "torch.int64 holds the values",
+    "torch.uint64": "torch.int64 holds most of the values",
+    "torch.Tensor.layout": "all tensors are strided here",
+    "torch.Tensor.real": "tensors are real here: x itself",
+    "torch.Tensor.storage": "x.data_ptr() and x.storage_offset() are here",
+    "torch.Tensor.untyped_storage": "x.data_ptr() and x.storage_offset() are here",
+    "torch.Tensor.map_": "torch.tensor([f(v) for v in x.tolist()]) is the same",
+    "torch.Tensor.apply_": "torch.tensor([f(v) for v in x.tolist()]) is the same",
+    "torch.Tensor.to_dense": "it is dense already",
+    "torch.Tensor.new": "x.new_tensor, x.new_zeros and their like are here",
+    "torch.Tensor.get_device": "x.device is here",
+    "torch.Tensor.set_": "x.data = y lets one tensor take another's elements",
+    "torch.nn.LSTM": "write the cell with nn.Linear, torch.sigmoid and torch.tanh, and loop over the steps",
+    "torch.nn.GRU": "write the cell with nn.Linear, torch.sigmoid and torch.tanh, and loop over the steps",
+    "torch.nn.RNN": "write the cell with nn.Linear and torch.tanh, and loop over the steps",
+    "torch.nn.LSTMCell": "nn.Linear, torch.sigmoid and torch.tanh make one",
+    "torch.nn.GRUCell": "nn.Linear, torch.sigmoid and torch.tanh make one",
+    "torch.nn.RNNCell": "nn.Linear and torch.tanh make one",
+    "torch.nn.MultiheadAttention": "nn.Linear and F.scaled_dot_product_attention make it",
+    "torch.nn.Transformer": "nn.Linear, nn.LayerNorm and F.scaled_dot_product_attention make it",
+    "torch.nn.TransformerEncoder": "nn.Linear, nn.LayerNorm and F.scaled_dot_product_attention make it",
+    "torch.nn.TransformerEncoderLayer": "nn.Linear, nn.LayerNorm and F.scaled_dot_product_attention make it",
+    "torch.nn.TransformerDecoder": "nn.Linear, nn.LayerNorm and F.scaled_dot_product_attention make it",
+    "torch.nn.TransformerDecoderLayer": "nn.Linear, nn.LayerNorm and F.scaled_dot_product_attention make it",
+    "torch.nn.InstanceNorm1d": "nn.GroupNorm with as many groups as channels is the same",
+    "torch.nn.InstanceNorm2d": "nn.GroupNorm with as many groups as channels is the same",
+    "torch.nn.InstanceNorm3d": "nn.GroupNorm with as many groups as channels is the same",
+    "torch.nn.functional.instance_norm": "F.group_norm with as many groups as channels is the same",
+    "torch.nn.SyncBatchNorm": "nn.BatchNorm2d is the same in one process",
+    "torch.nn.DataParallel": "the module itself: everything runs in one process here",
+    "torch.nn.EmbeddingBag": "nn.Embedding(...)(index).sum(1), or mean(1), is the same",
+    "torch.nn.functional.embedding_bag": "F.embedding(index, weight).sum(1), or mean(1), is the same",
+    "torch.nn.CosineSimilarity": "F.cosine_similarity is here",
+    "torch.nn.PairwiseDistance": "F.pairwise_distance is here",
+    "torch.nn.ZeroPad2d": "F.pad is here",
+    "torch.nn.ConstantPad2d": "F.pad is here",
+    "torch.nn.ReflectionPad2d": "F.pad is here",
+    "torch.nn.ReplicationPad2d": "F.pad is here",
+    "torch.nn.PixelShuffle": "view, permute and reshape make it",
+    "torch.nn.functional.pixel_shuffle": "view, permute and reshape make it",
+    "torch.nn.ChannelShuffle": "view, transpose and reshape make it",
+    "torch.nn.Upsample": "x.repeat_interleave(2, -1).repeat_interleave(2, -2) doubles an image",
+    "torch.nn.functional.interpolate": "x.repeat_interleave(2, -1).repeat_interleave(2, -2) doubles an image",
+    "torch.nn.functional.upsample": "x.repeat_interleave(2, -1).repeat_interleave(2, -2) doubles an image",
+    "torch.nn.Unfold": "x.unfold(dim, size, step) takes windows as views",
+    "torch.nn.functional.unfold": "x.unfold(dim, size, step) takes windows as views",
+    "torch.nn.LazyLinear": "nn.Linear is here; tell it how many features come in",
+    "torch.nn.LazyConv2d": "nn.Conv2d is here; tell it how many channels come in",
+    "torch.nn.functional.gumbel_softmax": "F.softmax((logits - torch.empty_like(logits).exponential_().log()) / tau, -1) is the same",
+    "torch.nn.TripletMarginLoss": "F.relu(F.pairwise_distance(a, p) - F.pairwise_distance(a, n) + margin).mean() is the same",
+    "torch.nn.functional.triplet_margin_loss": "F.relu(F.pairwise_distance(a, p) - F.pairwise_distance(a, n) + margin).mean() is the same",
+    "torch.nn.CosineEmbeddingLoss": "F.cosine_similarity is what it is made of",
+    "torch.nn.MarginRankingLoss": "F.relu(-y * (a - b) + margin).mean() is the same",
+    "torch.nn.HingeEmbeddingLoss": "torch.where(y == 1, x, F.relu(margin - x)).mean() is the same",
+    "torch.nn.SoftMarginLoss": "F.softplus(-y * x).mean() is the same",
+    "torch.nn.PoissonNLLLoss": "(torch.exp(x) - y * x).mean() is the same",
+    "torch.nn.GaussianNLLLoss": "(0.5 * (torch.log(v) + (x - y) ** 2 / v)).mean() is the same",
+    "torch.nn.attention": "F.scaled_dot_product_attention is here",
+    "torch.nn.utils.weight_norm": "compute the weight in forward: g * v / v.norm()",
+    "torch.optim.LBFGS": "optim.SGD, Adam, AdamW and RMSprop are here",
+    "torch.optim.Adagrad": "optim.RMSprop and Adam are the nearest here",
+    "torch.optim.Adadelta": "optim.RMSprop and Adam are the nearest here",
+    "torch.optim.Adamax": "optim.Adam is the nearest here",
+    "torch.optim.NAdam": "optim.Adam is the nearest here",
+    "torch.optim.RAdam": "optim.Adam is the nearest here",
+    "torch.optim.Adafactor": "optim.AdamW is the nearest here",
+    "torch.optim.Rprop": "optim.RMSprop is the nearest here",
+    "torch.optim.SparseAdam": "optim.Adam is the nearest here",
+    "torch.optim.Muon": "optim.AdamW and SGD with momentum are the nearest here",
+    "torch.optim.lr_scheduler.CosineAnnealingWarmRestarts": "CosineAnnealingLR is the nearest here",
+    "torch.optim.lr_scheduler.CyclicLR": "OneCycleLR and LambdaLR are the nearest here",
+    "torch.optim.lr_scheduler.MultiplicativeLR": "LambdaLR is the nearest here",
+    "torch.optim.lr_scheduler.PolynomialLR": "LambdaLR is the nearest here",
+    "torch.optim.lr_scheduler.SequentialLR": "LambdaLR can follow one rule after another",
+    "torch.utils.checkpoint": "the graph is kept whole here",
+    "torch.utils.tensorboard": "prof.to_tensorboard and the tensorboardX package write such files",
+    "torch.cuda.amp": "net.half() and net.bfloat16() compute in a half type",
+}
+# Names of NumPy and Keras, and other habits: what is meant, from where ``torch`` is.
+FOREIGN = {
+    "array": "torch.tensor", "ndarray": "torch.Tensor", "astype": "x.to", "copy": "x.clone", "expand_dims": "torch.unsqueeze",
+    "power": "torch.pow", "set_seed": "torch.manual_seed", "seed_everything": "torch.manual_seed", "Dense": "nn.Linear",
+    "BatchNormalization": "nn.BatchNorm2d", "LayerNormalization": "nn.LayerNorm", "MaxPooling2D": "nn.MaxPool2d",
+    "AveragePooling2D": "nn.AvgPool2d", "GlobalAveragePooling2D": "nn.AdaptiveAvgPool2d(1)",
+    "categorical_crossentropy": "F.cross_entropy",
+}
+# Where names are looked for that are not where they were asked for, the likeliest first.
+SPACES = ("torch", "torch.Tensor", "torch.nn", "torch.nn.functional", "torch.optim", "torch.optim.lr_scheduler", "torch.utils.data",
+          "torch.nn.init", "torch.nn.utils", "torch.autograd", "torch.cuda", "torch.vision.transforms", "torch.vision.datasets",
+          "torch.vision.models", "torch.profiler", "torch.kernels")
+
+
+class _Nothing:
+    """In place of an object that Python would compare names with: it has none, and no wrong one is proposed."""
+
+    def __dir__(self) -> list[str]:
+        return []
+
+
+_NOTHING = _Nothing()
+
+
+class Absent(AttributeError):
+    """A name that is not here. What is to be said of it is looked up when the message is read."""
+
+    def __init__(self, plain: str, space: str, name: str):
+        super().__init__(plain, name=name, obj=_NOTHING)
+        self.plain, self.space = plain, space
+
+    def __str__(self) -> str:
+        try:
+            return self.plain + told(self.space, self.name)
+        except Exception:  # a message must not fail
+            return self.plain
+
+    def __repr__(self) -> str:
+        return f"AttributeError({str(self)!r})"
+
+    def __reduce__(self) -> tuple:
+        return AttributeError, (str(self),)
+
+
+class AbsentImport(ImportError):
+    """``from numtorch import name`` of a name that is not here."""
+
+
+for _kind, _plain in ((Absent, "AttributeError"), (AbsentImport, "ImportError")):  # as which they are shown
+    _kind.__name__ = _kind.__qualname__ = _plain
+    _kind.__module__ = "builtins"
+
+
+@cache
+def names() -> dict[str, dict[str, str]]:
+    """PyTorch's names: what each is, by where it is."""
+    found: dict[str, dict[str, str]] = {}
+    for line in (Path(__file__).parent / "torch_names.txt").read_text().splitlines()[1:]:
+        head, _, listed = line.partition(": ")
+        space, kind = head.split()
+        found.setdefault(space, {}).update(dict.fromkeys(listed.split(), kind))
+    return found
+
+
+def ours(space: str) -> Any:
+    """What is here under a place of PyTorch's."""
+    package, _, rest = space.partition(".")
+    here = sys.modules["numtorch"]
+    if rest == "Tensor":
+        return here.Tensor
+    return importlib.import_module(f"numtorch.{rest}") if rest else here
+
+
+def has(space: str, name: str) -> bool:
+    """Whether a public name is here, and not only imported where it is."""
+    value = vars(ours(space)).get(name)
+    if value is None or name.startswith("_") or isinstance(value, Withheld):
+        return False
+    return name in names().get(space, ()) or space.startswith(("torch.vision", "torch.kernels", "torch.profiler")) \
+        or (space in ("torch", "torch.utils.data") and (getattr(value, "__module__", None) or "").startswith("numtorch"))
+
+
+def public(space: str) -> list[str]:
+    """The names that are here."""
+    return [n for n in vars(ours(space)) if has(space, n)]
+
+
+def told(space: str, name: str) -> str:
+    """What follows ``has no attribute`` in the message; empty if there is nothing to say.
+
+    >>> told("torch.nn", "Conv2D")
+    ". Did you mean 'Conv2d'?"
+    >>> told("torch", "baddbmm")
+    ': torch.baddbmm is a function of PyTorch that is not here yet; beta * input + alpha * torch.bmm(a, b) is the same'
+    """
+    if name in names().get(space, ()):
+        return f": {_not_yet(space, name)}"
+    here = public(space)
+    same = [n for n in here if _folded(n) == _folded(name)]
+    if same:
+        return f". Did you mean {_either(map(repr, same))}?"
+    for other in SPACES:
+        if other != space and has(other, name):
+            return f". Did you mean {_shown(other, name)}?"
+    if name in FOREIGN:
+        return f". PyTorch has none either; {FOREIGN[name]} is what does it"
+    for other in SPACES:
+        if name in names().get(other, ()):
+            return f": {_not_yet(other, name)}"
+    begun = [n for n in here if len(name) > 4 and _folded(n).startswith(_folded(name))]
+    if 0 < len(begun) < 5:
+        return f". Did you mean {_either(map(repr, begun))}?"
+    found = _closest(name, space)
+    if not found or len(found) > 3:
+        return ""
+    if found[0][0] == "":
+        return f". PyTorch has none either; {FOREIGN[found[0][1]]} is what does it"
+    said = f". Did you mean {_either(_shown(where, meant, space) for where, meant in found)}?"
+    missing = [f for f in found if not has(*f)]
+    return said + f" {_not_yet(*missing[0])}" if missing else said
+
+
+def _either(given: Iterable[str]) -> str:
+    *most, last = given
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def _shown(where: str, name: str, asked: str | None = None) -> str:
+    if where == asked:
+        return repr(name)
+    return f"the method x.{name}" if where == "torch.Tensor" else f"{where}.{name}"
+
+
+def _not_yet(space: str, name: str) -> str:
+    kind = names()[space][name]
+    text = f"{space}.{name} is {'an' if kind[0] in 'aeiou' else 'a'} {kind} of PyTorch that is not here yet"
+    near = _near(space, name)
+    return f"{text}; {near}" if near else text + "; nothing that is here does the same"
+
+
+def _near(space: str, name: str) -> str:
+    full = f"{space}.{name}"
+    for key in (full, f"torch.{name}", f"torch.nn.{name}"):
+        if key in NEAREST and (key == full or space in ("torch", "torch.Tensor")):
+            return NEAREST[key]
+    if space.startswith("torch.nn") and name[-2:] in ("1d", "2d", "3d") and f"{space}.{name[:-2]}2d" in NEAREST:
+        return NEAREST[f"{space}.{name[:-2]}2d"]
+    for other in SPACES:
+        if other != space and has(other, name):
+            return f"{_shown(other, name)} is here"
+    if has(space, name + "_"):
+        return f"{name}_ is here"
+    if name.endswith("_"):
+        plain = name[:-1]
+        for other in ("torch", "torch.nn.functional"):
+            if has(other, plain):
+                return f"x = {other}.{plain}(x) is here"
+        return _near(space, plain)
+    for copies in ("_copy",):
+        if name.endswith(copies) and has("torch", name.removesuffix(copies)):
+            return f"torch.{name.removesuffix(copies)}(...).clone() is the same"
+    return ""
+
+
+def _folded(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+def _closest(name: str, space: str) -> list[tuple[str, str]]:
+    """The names that a mistyped one may stand for, as (place, name): those that are here if they are as near as PyTorch's others, and
+    those in the same place before others. The place of NumPy's names is ``""``."""
+    limit = 1 if len(name) < 6 else 2
+    best: tuple = (limit + 1,)
+    found: list[tuple[str, str]] = []
+    for rank, where in enumerate((space, "", *[s for s in SPACES if s != space])):
+        listed = dict.fromkeys(names().get(where, ()), 1) | dict.fromkeys(public(where), 0) if where else dict.fromkeys(FOREIGN, 0)
+        for n, missing in listed.items():
+            if len(n) < 3 or abs(len(n) - len(name)) > limit:
+                continue
+            d = distance(name, n, limit)
+            # A name elsewhere must be nearer than one in its place, and an initial is seldom mistyped.
+            if d > limit or (rank and d > 1) or (d + 1 > limit and n[0].lower() != name[0].lower()):
+                continue
+            key = (d + (rank > 1), missing, rank)
+            if key <= best:
+                found = [*found, (where, n)] if key == best else [(where, n)]
+                best = key
+    return sorted(found)
+
+
+def distance(a: str, b: str, limit: int) -> int:
+    """How many letters must be changed, added, left out, or exchanged with their neighbour to make ``b`` of ``a``; beyond ``limit``
+    any larger number.
+
+    >>> distance("tesnor", "tensor", 2), distance("squeze", "squeeze", 2)
+    (1, 1)
+    """
+    before: list[int] = []
+    row = list(range(len(b) + 1))
+    for i, c in enumerate(a, 1):
+        before, last, row = row, before, [i]
+        for j, d in enumerate(b, 1):
+            n = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (c != d))
+            if i > 1 and j > 1 and c == b[j - 2] and a[i - 2] == d:
+                n = min(n, last[j - 2] + 1)
+            row.append(n)
+        if min(row) > limit:
+            return limit + 1
+    return row[-1]
+
+
+def _importing(depth: int) -> bool:
+    """Whether the frame that asks for a name is at ``from module import name``."""
+    from opcode import opmap
+
+    frame = sys._getframe(depth)
+    return frame.f_lasti >= 0 and frame.f_code.co_code[frame.f_lasti] == opmap["IMPORT_FROM"]
+
+
+def answers(module: str, late: Iterable[str] = ()) -> tuple[Callable, Callable]:
+    """``__getattr__`` and ``__dir__`` of a module: submodules that are imported when they are named, and answers for names that it
+    does not have."""
+    space = module.replace("numtorch", "torch", 1)
+    late = tuple(late)
+    scope = vars(sys.modules[module])
+
+    def __getattr__(name: str) -> Any:
+        if name in late:
+            return importlib.import_module(f"{module}.{name}")
+        plain = f"module {module!r} has no attribute {name!r}"
+        if name.startswith("_"):  # what Python and notebooks ask everything for
+            raise AttributeError(plain)
+        if _importing(2) and f"{module}.{name}" not in sys.modules:
+            said = told(space, name)
+            raise AbsentImport(f"cannot import name {name!r} from {module!r}{said}", name=module, path=scope.get("__file__"))
+        raise Absent(plain, space, name)
+
+    def __dir__() -> list[str]:
+        return sorted({*scope, *late})
+
+    return __getattr__, __dir__
+
+
+class Withheld:
+    """In the place of a method that PyTorch's tensors have and these do not have: as if it were not there, but that it says so."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        what = f"type object '{owner.__name__}'" if instance is None else f"'{owner.__name__}' object"
+        raise Absent(f"{what} has no attribute {self.name!r}", "torch.Tensor", self.name)
+
+    def __repr__(self) -> str:
+        return "<of PyTorch's tensors, not here yet>"
+
+
+def withhold(cls: type) -> None:
+    """Let a class of tensors answer for the names of PyTorch's that it does not have. (``__getattr__`` would make every access slower.)"""
+    for name in names()["torch.Tensor"]:
+        if not hasattr(cls, name) and name not in cls.__annotations__:
+            setattr(cls, name, Withheld(name))

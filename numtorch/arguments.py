@@ -106,6 +106,18 @@ def _kind(value: Any) -> str:
     return f"numpy.{kind.__name__}" if kind.__module__ == "numpy" else kind.__name__
 
 
+def refused(error: AttributeError, op: str, **given: Any) -> Exception:
+    """What to raise where an attribute was missing: TypeError if one of the operands is no tensor, else the error itself.
+
+    >>> refused(AttributeError("'list' object has no attribute 'shape'"), "linear", input=[1.0])
+    TypeError("linear(): argument 'input' (position 1) must be Tensor, not list")
+    """
+    for i, (name, value) in enumerate(given.items(), 1):
+        if not hasattr(value, "_k"):
+            return TypeError(f"{op}(): argument '{name}' (position {i}) must be Tensor, not {_kind(value)}")
+    return error
+
+
 def element(value: Any, d: dtype) -> Any:
     """A number as an element of type ``d``; RuntimeError if the type cannot hold it, TypeError for what is no number.
 

@@ -498,7 +498,8 @@ def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
     if force:
         x = movement.to(x.detach(), "cpu")
     elif x._edge is not None:
-        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead (for plots and "
+                           "functions of NumPy, which ask for an array: tensor.detach()).")
     if x.device.type != "cpu":
         raise TypeError(f"can't convert {x.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host "
                         "memory first.")

@@ -6,7 +6,10 @@ position, so that Python binds them without a dict and one comparison passes ove
     def argmax(input, dim=ABSENT, keepdim=ABSENT, axis=ABSENT, keepdims=ABSENT, *, out=None):
         if axis is not ABSENT or keepdims is not ABSENT:
             return renamed(body, (), (("input", input), ("dim", dim), ...))
-        return body(input, None if dim is ABSENT else dim, False if keepdim is ABSENT else keepdim, out)
+        try:
+            return body(input, None if dim is ABSENT else dim, False if keepdim is ABSENT else keepdim, out)
+        except AttributeError as error:
+            raise refused(error, "argmax", input=input) from None
 
 Fronts of ops say the same in their own text.
 """
@@ -17,6 +20,9 @@ import inspect
 import types
 from collections.abc import Callable
 from typing import Any
+
+from numtorch._tensor import Tensor
+from numtorch.arguments import refused
 
 OTHER = {"dim": "axis", "keepdim": "keepdims"}
 
@@ -38,7 +44,8 @@ def renamed(body: Callable, required: tuple, given: tuple) -> Any:
     for name, other in OTHER.items():
         if other in arguments:
             if name in arguments:
-                raise TypeError(f"{body.__name__}() got '{name}' and '{other}', two names of one argument: give one of them, by name")
+                raise TypeError(f"{body.__name__}() got two values for '{name}', of which '{other}' is another name, or too many "
+                                "arguments by position")
             arguments[name] = arguments.pop(other)
     missing = [f"'{n}'" for n in required if n not in arguments]
     if missing:
@@ -127,8 +134,9 @@ def write(call: Any) -> Callable:
     fn = call.__wrapped__
     parameters = list(inspect.signature(fn).parameters.values())
     names = [p.name for p in parameters]
+    operands = [p.name for p in parameters if p.annotation in ("Tensor", Tensor) and p.default is p.empty]
     first = next(i for i, n in enumerate(names) if n in OTHER)  # from here on parameters have defaults
-    env = call.__globals__ | {"ABSENT": ABSENT, "renamed": renamed, "body": fn, "__name__": fn.__module__}
+    env = call.__globals__ | {"ABSENT": ABSENT, "renamed": renamed, "refused": refused, "body": fn, "__name__": fn.__module__}
     ahead: list[str] = []
     behind: list[str] = []
     required, passed = [], []
@@ -152,7 +160,10 @@ def write(call: Any) -> Callable:
     text = f"""def {fn.__name__}({', '.join(signature)}):
     if {asked(names, required)}:
         return renamed(body, {tuple(required)}, {pairs(names)})
-    return body({', '.join(passed)})
+    try:
+        return body({', '.join(passed)})
+    except AttributeError as error:
+        raise refused(error, {fn.__name__!r}, {', '.join(f'{n}={n}' for n in operands)}) from None
 """
     written: Any = _compile(fn.__name__, text, env)
     call.__globals__.update(env)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from types import FunctionType
 from typing import Any
 
 from numtorch._tensor import Tensor
@@ -23,9 +24,21 @@ _NOTHING: Any = object()  # no argument was given
 def typename(x: Any) -> str:
     """How torch names an object's type in errors."""
     if isinstance(x, Tensor):
-        return x.type()
-    where = type(x).__module__
-    return type(x).__qualname__ if where in (None, "builtins") else f"{where}.{type(x).__qualname__}"
+        return f"Tensor of {x.dtype.name}, {list(x.shape)}"
+    of = x if isinstance(x, type | FunctionType) else type(x)
+    return of.__qualname__ if of.__module__ in (None, "builtins") else f"{of.__module__}.{of.__qualname__}"
+
+
+def _instead(x: Any) -> str:
+    """What may have been meant where a module was expected; empty for no idea."""
+    from numtorch import nn
+
+    if isinstance(x, type) and issubclass(x, Module):
+        return f": it is the class; {x.__name__}(...) makes a module"
+    if isinstance(x, list | tuple):
+        return ": pass its modules one by one, as by *layers"
+    layer = {n.lower(): n for n in vars(nn) if n[:1].isupper()}.get(getattr(x, "__name__", "").replace("_", "")) if callable(x) else None
+    return f": a function is not a layer; nn.{layer}() is" if layer else ": call a function in forward()" if callable(x) else ""
 
 
 def indented(text: str) -> str:
@@ -129,7 +142,7 @@ class Module(hooks.Hookable):
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a submodule."""
         if not isinstance(module, Module) and module is not None:
-            raise TypeError(f"{typename(module)} is not a Module subclass")
+            raise TypeError(f"{typename(module)} is not a Module subclass{_instead(module)}")
         self._admit("module", name, "_modules")
         self._modules[name] = hooks.registered("module", self, name, module)
 
@@ -146,7 +159,8 @@ class Module(hooks.Hookable):
             self.register_parameter(name, value)
         elif name in fields.get("_parameters", ()):
             if value is not None:
-                raise TypeError(f"cannot assign '{typename(value)}' as parameter '{name}' (torch.nn.Parameter or None expected)")
+                raise TypeError(f"cannot assign '{typename(value)}' as parameter '{name}' (torch.nn.Parameter or None expected"
+                                f"{'; wrap it, as nn.Parameter(tensor)' if isinstance(value, Tensor) else ''})")
             self.register_parameter(name, None)
         elif isinstance(value, Module):
             if "_modules" not in fields:

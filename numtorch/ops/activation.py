@@ -460,7 +460,7 @@ def _floating(x: Tensor, dtype: Any) -> Tensor:
     if dtype is not None:
         return x.to(dtype)
     if not x.dtype.is_floating_point:
-        raise RuntimeError(f'"softmax" not implemented for {x.dtype.name}; cast with .float() or pass dtype=')
+        raise NotImplementedError(f'"softmax" not implemented for {x.dtype.name}; cast with .float() or pass dtype=')
     return x
 
 

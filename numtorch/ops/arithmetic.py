@@ -339,6 +339,8 @@ def pow(input: Tensor, exponent: Any, *, out: Tensor | None = None) -> Tensor:
     """
     if exponent.__class__ is int and (exponent == 2 or exponent == 3) and not is_truth(input):
         product = square if exponent == 2 else cube
+        if not hasattr(input, "_k"):
+            return power(input, exponent)  # which says what is wrong
         return product(input) if out is None else product(input, out=out)
     if exponent.__class__ is float and (exponent == 2.0 or exponent == 3.0) and is_floating(input):
         return pow(input, int(exponent), out=out)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from numtorch._tensor import Tensor, empty, fresh, new
-from numtorch.arguments import element
+from numtorch.arguments import element, refused
 from numtorch.dispatch.cost import nbytes, numel
 from numtorch.dispatch.op import array_operand, op
 from numtorch.dispatch.out import CAST, SAME, into
@@ -230,8 +230,12 @@ def matmul(input: Tensor, other: Tensor, *, out: Any = None) -> Tensor:
 
 
 def _of_rank(x: Tensor, rank: int, name: str, argument: str) -> None:
-    if x.ndim != rank:
-        raise RuntimeError(f"{name}: {argument} must be {rank}D, got {x.ndim}D tensor of shape {list(x.shape)}")
+    try:
+        found = x.ndim
+    except AttributeError as e:
+        raise refused(e, name, **{argument: x}) from None
+    if found != rank:
+        raise RuntimeError(f"{name}: {argument} must be {rank}D, got {found}D tensor of shape {list(x.shape)}")
 
 
 def mm(input: Tensor, mat2: Tensor, *, out: Any = None) -> Tensor:

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from numtorch._tensor import Tensor, empty
+from numtorch.arguments import refused
 from numtorch.dispatch.cost import nbytes, numel, operations
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import SAME, into
@@ -115,8 +116,11 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None, *, activat
     """
     if out is not None:
         return into(out, SAME, linear, input, weight, bias, activation=activation)
-    if len(weight.shape) != 2 or not input.shape:
-        return _of_vectors(input, weight, bias, activation)
+    try:
+        if len(weight.shape) != 2 or not input.shape:
+            return _of_vectors(input, weight, bias, activation)
+    except AttributeError as e:
+        raise refused(e, "linear", input=input, weight=weight) from None
     if activation is not None and activation not in ACTIVATIONS:
         raise ValueError(f"linear: expected activation to be one of {', '.join(map(repr, ACTIVATIONS))}, got {activation!r}")
     try:

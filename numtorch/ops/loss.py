@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from numtorch._tensor import Tensor, empty, new
-from numtorch.arguments import integer
+from numtorch.arguments import integer, refused
 from numtorch.dispatch.cost import per_input, per_output, picks
 from numtorch.dispatch.op import op, primitive
 from numtorch.dispatch.program import shared_from
@@ -243,11 +243,14 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, i
     >>> cross_entropy(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
     tensor(0.6931)
     """
-    ndim = len(input.shape)
     if ignore_index.__class__ is not int:
         ignore_index = integer(ignore_index, "cross_entropy", "ignore_index")
-    if target._k.dtype is not int64:
-        target = _labels(target)
+    try:
+        ndim = len(input.shape)
+        if target._k.dtype is not int64:
+            target = _labels(target)
+    except AttributeError as e:
+        raise refused(e, "cross_entropy", input=input, target=target) from None
     if weight is None and reduction == "mean" and not label_smoothing and ndim >= 2 and len(target.shape) == ndim - 1:
         return mean_cross_entropy(input, target, ignore_index)
     _check_reduction(reduction)
@@ -325,8 +328,11 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore
     """``-input[target]`` for log probabilities ``input``: (C), (N, C) or (N, C, d1, ...)."""
     if ignore_index.__class__ is not int:
         ignore_index = integer(ignore_index, "nll_loss", "ignore_index")
-    if target._k.dtype is not int64:
-        target = _labels(target)
+    try:
+        if target._k.dtype is not int64:
+            target = _labels(target)
+    except AttributeError as e:
+        raise refused(e, "nll_loss", input=input, target=target) from None
     if weight is None and reduction == "mean" and len(input.shape) == 2 and len(target.shape) == 1 and target._k.dtype is int64:
         (rows, _), (labels,) = input.shape, target.shape
         if rows == labels:
@@ -360,7 +366,10 @@ def _alike(x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
     if x.shape != t.shape:
         warnings.warn(f"Using a target size ({t.shape}) that is different to the input size ({x.shape}). This will likely lead to "
                       "incorrect results due to broadcasting. Please ensure they have the same size.", stacklevel=3)
-        x, t = broadcast_tensors(x, t)
+        try:
+            x, t = broadcast_tensors(x, t)
+        except RuntimeError as e:
+            raise RuntimeError(f"{e}; input and target of a loss have one shape") from None
     return x, t
 
 
@@ -560,7 +569,8 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
                                      pos_weight: Tensor | None = None) -> Tensor:
     """The binary cross entropy of ``sigmoid(input)``; positive examples count ``pos_weight`` times."""
     if input.shape != target.shape:
-        raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
+        raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape}): "
+                         "reshape one of them, as by target.view_as(input) (binary_cross_entropy_with_logits)")
     if not (input.dtype.is_floating_point and target.dtype.is_floating_point):
         raise RuntimeError(f"binary_cross_entropy_with_logits: expected input and target of floating types, but got {input.dtype.name} and "
                            f"{target.dtype.name}; use target.to(input.dtype)")

@@ -105,8 +105,11 @@ class Optimizer:
         self.defaults = defaults
         self._set_hooks()
         if isinstance(params, Tensor):
-            raise TypeError("params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
-                            f"{params.type()}; pass [tensor]")
+            raise TypeError("params argument given to the optimizer should be an iterable of Tensors or dicts, but got a Tensor of shape "
+                            f"{list(params.shape)}; pass [tensor]")
+        if not isinstance(params, Iterable):
+            raise TypeError(f"{type(self).__name__}: '{type(params).__name__}' object is not iterable over Tensors or dicts; pass "
+                            "model.parameters()")
         if defaults.get("differentiable"):
             raise ValueError(f"{type(self).__name__}: differentiable=True cannot be had, because the step overwrites its parameters in one "
                              "kernel. To differentiate through an update, write it in ops: p = p - lr * grad, with "
@@ -117,7 +120,8 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]] = []
         groups = list(params)
         if not groups:
-            raise ValueError("optimizer got an empty parameter list")
+            raise ValueError(f"optimizer got an empty parameter list: {type(self).__name__} has nothing to update. Does the model have "
+                             "layers, and was model.parameters() not used up before?")
         if not isinstance(groups[0], dict):
             groups = [{"params": groups}]
         for group in groups:

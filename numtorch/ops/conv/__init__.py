@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from numtorch._tensor import Tensor
-from numtorch.arguments import integer, integers
+from numtorch.arguments import integer, integers, refused
 from numtorch.ops import movement
 from numtorch.ops.conv.forms import check, check_extents, conv2d_bias_grad, conv2d_input_grad, conv2d_weight_grad, convolve, shape_text
 from numtorch.ops.movement import reshape, squeeze, unsqueeze
@@ -44,6 +44,8 @@ def _numbers(op: str, value: Any, dims: int, name: str, least: int, complaint: s
 
 
 def _dims_of(op: str, x: Tensor, dims: int) -> None:
+    if not isinstance(x, Tensor):
+        raise refused(AttributeError(), op, input=x)
     if x.ndim not in (dims + 1, dims + 2):
         raise RuntimeError(f"Expected {dims + 1}D (unbatched) or {dims + 2}D (batched) input to {op}, but got input of size: "
                            f"{shape_text(x.shape)}")
@@ -131,7 +133,11 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     >>> conv2d(torch.ones(1, 1, 3, 3), torch.ones(1, 1, 2, 2)).shape
     torch.Size([1, 1, 2, 2])
     """
-    if len(input.shape) != 4:
+    try:
+        single = len(input.shape) != 4
+    except AttributeError as e:
+        raise refused(e, "conv2d", input=input) from None
+    if single:
         _dims_of("conv2d", input, 2)
         return squeeze(conv2d(unsqueeze(input, 0), weight, bias, stride, padding, dilation, groups), 0)
     if not (stride.__class__ is padding.__class__ is dilation.__class__ is tuple and len(stride) == len(padding) == len(dilation) == 2) or \

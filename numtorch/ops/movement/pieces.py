@@ -200,7 +200,8 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
 def _sequence(tensors: Any, op: str) -> list:
     """Several tensors as a list; TypeError for one, whose rows these would be."""
     if isinstance(tensors, Tensor) or not hasattr(tensors, "__iter__"):
-        raise TypeError(f"{op}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}")
+        raise TypeError(f"{op}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}; "
+                        f"put them into a list: torch.{op}([a, b])")
     return list(tensors)
 
 
@@ -463,7 +464,8 @@ dsplit = _split_along(2, 3, "dsplit", """``tensor_split`` along the third dimens
 def _listed(tensors: Any, op: str) -> list[Tensor]:
     """The tensors to be joined; an error unless there are some, and nothing else."""
     if not isinstance(tensors, SEQUENCES):
-        raise TypeError(f"{op}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}")
+        raise TypeError(f"{op}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}; "
+                        f"put them into a list: torch.{op}([a, b])")
     if not tensors:
         raise RuntimeError(f"{op} expects a non-empty TensorList")
     for x in tensors:

@@ -197,10 +197,12 @@ def permute(x, dims: tuple):
 def _permuted(shape: tuple, strides: tuple | None, dims: tuple) -> tuple:
     ndim, strides = len(shape), strides or contiguous_strides(shape)
     dims = tuple(wrap_dim(d, ndim, "permute") for d in dims)
+    if len(dims) != ndim:
+        raise RuntimeError(f"permute: number of dimensions in the tensor input does not match the length of the desired ordering of "
+                           f"dimensions: {len(dims)} are given, {dims}, and a tensor of shape {list(shape)} has {ndim}. Name each once, "
+                           "or exchange two with torch.transpose")
     if sorted(dims) != list(range(ndim)):
-        raise RuntimeError(f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the "
-                           f"desired ordering of dimensions i.e. input.dim() = {ndim} is not equal to len(dims) = {len(dims)}"
-                           if len(dims) != ndim else f"permute: duplicate dims are not allowed in {dims}")
+        raise RuntimeError(f"permute: duplicate dims are not allowed in {dims}")
     return geometry(tuple(shape[d] for d in dims), tuple(strides[d] for d in dims))
 
 
@@ -268,9 +270,14 @@ def _expanded(shape: tuple, strides: tuple | None, to: tuple) -> tuple:
     if min(target, default=0) < 0:
         raise RuntimeError(f"expand: sizes may not be negative, but for -1, which keeps a size; got {list(to)}")
     fits = lead >= 0 and all(a in (1, b) for a, b in zip(shape, target[lead:], strict=True))
+    if lead < 0:
+        raise RuntimeError(f"expand: the number of sizes provided ({len(to)}) must be greater or equal to the number of dimensions in the "
+                           f"tensor ({len(shape)}); sizes {list(to)} of a tensor of shape {list(shape)}")
     if not fits:
-        raise RuntimeError(f"expand: the expanded size {list(to)} must match the existing size {list(shape)} at "
-                           "non-singleton dimensions")
+        d = next(d for d in range(len(to) - 1, lead - 1, -1) if shape[d - lead] not in (1, target[d]))
+        raise RuntimeError(f"expand: The expanded size of the tensor ({to[d]}) must match the existing size ({shape[d - lead]}) at "
+                           f"non-singleton dimension {d}. Target sizes: {list(to)}. Tensor sizes: {list(shape)}; only dimensions of size "
+                           "1 are repeated")
     return geometry(tuple(target), broadcast_strides(shape, strides or contiguous_strides(shape), tuple(target)))
 
 

@@ -336,6 +336,7 @@ from numtorch.dtype import (
 )
 from numtorch import nn as nn
 from numtorch import optim as optim
+from numtorch import tracebacks
 from numtorch.serialization import (
     load as load,
     save as save,
@@ -360,5 +361,6 @@ if TYPE_CHECKING:
     from numtorch import vision as vision
 else:
     aliases.publish(globals())  # sum(x, axis=0)
+    tracebacks.install()
     # Modules that few programs need are imported when they are named.
     __getattr__, __dir__ = absent.answers(__name__, ("collect_env", "profiler", "utils", "vision"))

@@ -54,6 +54,7 @@ FLOORS = {
     "numtorch.autograd": 3,
     "numtorch.dispatch": 4,
     "numtorch.ops": 5,
+    "numtorch.tracebacks": 0,
     "numtorch.tensor": 6,
     "numtorch.tensor_types": 6,
     "numtorch.copying": 6,

@@ -7,6 +7,8 @@
         try:
             entry, kind, storage, recipes = fast[input._k, t if t is float or t is int else other._k]
         except (KeyError, AttributeError, TypeError):
+            n = LARGE  # what is raised on the slow path has nothing to do with the lookup
+        if n > SMALL:
             return larger(input, other, out)
         ...
 """
@@ -116,7 +118,7 @@ def _elementwise(op: Any) -> Callable:
 {same}        x0 = {first}._buf
         n = x0.size
     except (KeyError, AttributeError, TypeError):
-        return {larger}
+        n = {1 << 62}
     if n > {min(SMALL, op.program.limit - 1)} or out is not None:
         return {larger}
     buf = empty(n, storage)
@@ -184,6 +186,8 @@ def _larger(op: Any, names: list[str], params: list[str], edge: list[str]) -> st
                 plan = plans[input._k, input.shape, t if t is float or t is int else (other._k, other.shape)]
                 x0 = input._buf
             except (KeyError, AttributeError, TypeError):
+                plan = None
+            if plan is None:
                 return run((input, other,), (), out)
             ...
     """
@@ -199,6 +203,8 @@ def _larger(op: Any, names: list[str], params: list[str], edge: list[str]) -> st
         plan = plans[{', '.join(lookup)}]
         x0 = {names[0]}._buf
     except (KeyError, AttributeError, TypeError):
+        plan = None
+    if plan is None:
         return {general}
     kind = plan.kinds[0]
     if out is not None:
@@ -409,6 +415,8 @@ def _structured(op: Any) -> Callable:
     chosen = f"""    try:
         _launch = _memo[{lookup}]
     except (KeyError, AttributeError, TypeError):
+        _launch = None
+    if _launch is None:
         return _first(({values}), ({extra}))"""
     if op.direct and len(names) == 1:  # its body is all there is to choose
         chosen = f"    if {names[0]}.__class__ is _Tensor:\n        _launch = _body\n    else:\n{indent(chosen, '    ')}"

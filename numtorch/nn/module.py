@@ -13,7 +13,7 @@ from typing import Any
 
 from numtorch._tensor import Tensor
 from numtorch.autograd.grad_mode import no_grad
-from numtorch.nn import hooks, state
+from numtorch.nn import failing, hooks, state
 from numtorch.nn.parameter import Buffer, Parameter
 from numtorch.nn.registry import Registry
 
@@ -24,9 +24,14 @@ _NOTHING: Any = object()  # no argument was given
 def typename(x: Any) -> str:
     """How torch names an object's type in errors."""
     if isinstance(x, Tensor):
-        return f"Tensor of {x.dtype.name}, {list(x.shape)}"
+        return x.type()
     of = x if isinstance(x, type | FunctionType) else type(x)
     return of.__qualname__ if of.__module__ in (None, "builtins") else f"{of.__module__}.{of.__qualname__}"
+
+
+def described(x: Any) -> str:
+    """An object in an error: its type, and of a tensor the elements' type and the shape."""
+    return f"Tensor of {x.dtype.name}, {list(x.shape)}" if isinstance(x, Tensor) else typename(x)
 
 
 def _instead(x: Any) -> str:
@@ -90,11 +95,15 @@ class Module(hooks.Hookable):
 
     # One argument and no hooks is what nearly every call is: no tuple or dict of arguments is built for it.
     def __call__(self, x: Any = _NOTHING, /, *rest: Any, **kwargs: Any) -> Any:
-        if self._hooked:
-            return hooks.call(self, () if x is _NOTHING else (x, *rest), kwargs)
-        if rest or kwargs or x is _NOTHING:
-            return self.forward(**kwargs) if x is _NOTHING else self.forward(x, *rest, **kwargs)
-        return self.forward(x)
+        try:
+            if self._hooked:
+                return hooks.call(self, () if x is _NOTHING else (x, *rest), kwargs)
+            if rest or kwargs or x is _NOTHING:
+                return self.forward(**kwargs) if x is _NOTHING else self.forward(x, *rest, **kwargs)
+            return self.forward(x)
+        except Exception as error:
+            failing.noted(self, error, (x, *rest), kwargs)
+            raise
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; subclasses define it."""
@@ -107,7 +116,7 @@ class Module(hooks.Hookable):
         if registry not in self.__dict__:
             raise AttributeError(f"cannot assign {what} before Module.__init__() call")
         if not isinstance(name, str):
-            raise TypeError(f"{what} name should be a string. Got {typename(name)}")
+            raise TypeError(f"{what} name should be a string. Got {described(name)}")
         if hasattr(self, name) and name not in self.__dict__[registry]:
             raise KeyError(f"attribute '{name}' already exists")
         if "." in name:
@@ -119,7 +128,7 @@ class Module(hooks.Hookable):
         """Add a tensor that is state but not learnt; it is in ``state_dict()`` if ``persistent``."""
         self._admit("buffer", name, "_buffers")
         if tensor is not None and not isinstance(tensor, Tensor):
-            raise TypeError(f"cannot assign '{typename(tensor)}' object to buffer '{name}' (torch Tensor or None required)")
+            raise TypeError(f"cannot assign '{described(tensor)}' object to buffer '{name}' (torch Tensor or None required)")
         self._buffers[name] = hooks.registered("buffer", self, name, tensor)
         if persistent:
             self._non_persistent_buffers_set.discard(name)
@@ -131,7 +140,7 @@ class Module(hooks.Hookable):
         self._admit("parameter", name, "_parameters")
         if param is not None:
             if not isinstance(param, Parameter):
-                raise TypeError(f"cannot assign '{typename(param)}' object to parameter '{name}' "
+                raise TypeError(f"cannot assign '{described(param)}' object to parameter '{name}' "
                                 "(torch.nn.Parameter or None required)")
             if param.grad_fn is not None:
                 raise ValueError(f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly. "
@@ -142,7 +151,7 @@ class Module(hooks.Hookable):
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a submodule."""
         if not isinstance(module, Module) and module is not None:
-            raise TypeError(f"{typename(module)} is not a Module subclass{_instead(module)}")
+            raise TypeError(f"{described(module)} is not a Module subclass{_instead(module)}")
         self._admit("module", name, "_modules")
         self._modules[name] = hooks.registered("module", self, name, module)
 
@@ -159,7 +168,7 @@ class Module(hooks.Hookable):
             self.register_parameter(name, value)
         elif name in fields.get("_parameters", ()):
             if value is not None:
-                raise TypeError(f"cannot assign '{typename(value)}' as parameter '{name}' (torch.nn.Parameter or None expected"
+                raise TypeError(f"cannot assign '{described(value)}' as parameter '{name}' (torch.nn.Parameter or None expected"
                                 f"{'; wrap it, as nn.Parameter(tensor)' if isinstance(value, Tensor) else ''})")
             self.register_parameter(name, None)
         elif isinstance(value, Module):
@@ -169,11 +178,11 @@ class Module(hooks.Hookable):
             self._modules[name] = hooks.registered("module", self, name, value)
         elif name in fields.get("_modules", ()):
             if value is not None:
-                raise TypeError(f"cannot assign '{typename(value)}' as child module '{name}' (torch.nn.Module or None expected)")
+                raise TypeError(f"cannot assign '{described(value)}' as child module '{name}' (torch.nn.Module or None expected)")
             self._modules[name] = hooks.registered("module", self, name, None)
         elif isinstance(value, Buffer) or name in fields.get("_buffers", ()):
             if value is not None and not isinstance(value, Tensor):
-                raise TypeError(f"cannot assign '{typename(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None expected)")
+                raise TypeError(f"cannot assign '{described(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None expected)")
             persistent = value.persistent if isinstance(value, Buffer) else name not in self._non_persistent_buffers_set
             self.register_buffer(name, value, persistent)
         elif name in _REGISTRIES:
@@ -397,7 +406,7 @@ class Module(hooks.Hookable):
             elif isinstance(a, str | device) or (isinstance(a, int) and not isinstance(a, bool)):
                 where = a
             elif a is not None and not isinstance(a, bool):
-                raise TypeError(f"to() takes a device, a dtype or a tensor, not {typename(a)}")
+                raise TypeError(f"to() takes a device, a dtype or a tensor, not {described(a)}")
         if kind is not None and not kind.is_floating_point:
             raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={kind}")
         where = None if where is None else as_device(where)

@@ -170,9 +170,9 @@ def _array(data: Any, d: DType | None = None) -> np.ndarray:
     if kind in "OSUV":
         found = next((type(v) for v in a.flat if not isinstance(v, int | float | np.number | np.bool_)), type(a.flat[0]))
         if issubclass(found, str | bytes):
-            if isinstance(data, list | tuple):
-                raise ValueError(f"tensor: too many dimensions '{found.__name__.rstrip('_')}': the elements must be numbers; convert them, as "
-                                 "by [float(v) for v in data]")
+            if isinstance(data, list | tuple) and isinstance(_innermost(data), str | bytes):
+                raise ValueError(f"tensor: too many dimensions '{found.__name__.rstrip('_')}': the elements must be numbers; convert them, "
+                                 "as by [float(v) for v in data]")
             raise TypeError(f"new(): invalid data type '{found.__name__}'")
         why = "; in place of a missing number put float('nan')" if found is type(None) else ""
         raise RuntimeError(f"Could not infer dtype of {found.__name__}: a tensor's elements are numbers{why}")

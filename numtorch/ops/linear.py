@@ -96,6 +96,8 @@ def micro_kernel(x, y):
     try:
         run, numbers, shape, n, storage, k = _known[x._k, x.shape, x._strides, y._k, y.shape, y._strides]
     except KeyError:
+        run = None
+    if run is None:
         return _matrices(x, y) if len(x.shape) == 2 and len(y.shape) == 2 else _batched(x, y, _batches)
     out = new(Tensor)
     out.shape = shape

@@ -95,6 +95,8 @@ def variance_rows(x, dims, minus, keepdim):
     try:
         found = _rows[x._k, x.shape, dims, minus, keepdim]
     except KeyError:
+        found = _rows
+    if found is _rows:
         if len(_rows) > 4096:
             _rows.clear()
         found = _rows[x._k, x.shape, dims, minus, keepdim] = _variance_plan(x, dims, minus, keepdim)

@@ -68,6 +68,8 @@ def reduce(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool, target: dty
     try:
         plan = _plans[r, k, x.shape, dim, keepdim, target, acc]
     except (KeyError, TypeError):  # a list of dimensions cannot be looked up
+        plan = None
+    if plan is None:
         plan = _remembered(r, x, tuple(dim) if isinstance(dim, list) else dim, keepdim, target, acc)
     y = new(Tensor)
     y.shape = plan.shape
@@ -442,6 +444,8 @@ def scan(x, dim, keepdim, sign):
     try:
         entry, rows, shape, count, numbers = _scans[x._k, x.shape, dim, keepdim, sign]
     except KeyError:
+        entry = None
+    if entry is None:
         return _first_scan(x, dim, keepdim, sign)
     values, indices = new(Tensor), new(Tensor)
     values.shape = indices.shape = shape

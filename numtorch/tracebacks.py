@@ -1,0 +1,114 @@
+"""Tracebacks that end at the user's own line: frames of the framework are left out where an error is shown.
+
+Only what is printed is shorter. The traceback itself stays whole: ``pdb.pm()`` goes into every frame, and pytest, ``logging`` and
+whoever has a ``sys.excepthook`` of their own get all of it. With ``NUMTORCH_TRACEBACK=full`` nothing is left out.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from numtorch import notices
+
+PACKAGE = str(Path(__file__).parent) + os.sep
+
+
+def full() -> bool:
+    """Whether the user wants to see all frames."""
+    return os.environ.get("NUMTORCH_TRACEBACK", "").lower() == "full"
+
+
+def ours(trace: TracebackType) -> bool:
+    """Whether a frame is the framework's own."""
+    name = trace.tb_frame.f_code.co_filename
+    return name.startswith((PACKAGE, "<numtorch "))
+
+
+def shortened(trace: TracebackType | None) -> tuple[TracebackType | None, int]:
+    """The traceback without the framework's frames, and how many these were; as it is if there are no others."""
+    frames = []
+    while trace is not None:
+        frames.append(trace)
+        trace = trace.tb_next
+    kept = [t for t in frames if not ours(t)]
+    if len(kept) == len(frames) or all(t.tb_frame.f_code.co_filename.startswith("<frozen ") for t in kept):
+        return (frames[0] if frames else None), 0
+    made: TracebackType | None = None
+    for t in reversed(kept):
+        made = TracebackType(made, t.tb_frame, t.tb_lasti, t.tb_lineno)
+    return made, len(frames) - len(kept)
+
+
+def _chain(error: BaseException | None) -> list[BaseException]:
+    """An error and those that it came of."""
+    found: list[BaseException] = []
+    waiting = [error]
+    while waiting:
+        e = waiting.pop()
+        if e is not None and all(e is not f for f in found):
+            found.append(e)
+            waiting += [e.__cause__, e.__context__]
+    return found
+
+
+@contextmanager
+def without_ours(error: BaseException) -> Iterator[TracebackType | None]:
+    """Within, the tracebacks of an error and of what it came of are short; afterwards a line says so."""
+    chain = _chain(error)
+    whole = [e.__traceback__ for e in chain]
+    hidden = 0
+    try:
+        for e in chain:
+            e.__traceback__, n = shortened(e.__traceback__)
+            hidden += n
+        yield error.__traceback__
+    finally:
+        for e, t in zip(chain, whole, strict=True):
+            e.__traceback__ = t
+    if hidden:
+        notices.tell(f"({hidden} frame{'s' * (hidden > 1)} of numtorch left out; NUMTORCH_TRACEBACK=full shows them)")
+
+
+def shown(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """``sys.excepthook``: print the error without the framework's frames."""
+    if full() or not isinstance(error, Exception):
+        sys.__excepthook__(kind, error, trace)
+        return
+    with without_ours(error) as short:
+        sys.__excepthook__(kind, error, short)
+
+
+def _in_notebooks(shell: Any) -> None:
+    """Let an IPython shell leave out the framework's frames."""
+    show = shell.showtraceback
+    if hasattr(show, "of_numtorch"):
+        return
+
+    def showtraceback(exc_tuple: Any = None, *args: Any, **kwargs: Any) -> Any:
+        error = sys.exc_info()[1] if exc_tuple is None else exc_tuple[1]
+        if full() or not isinstance(error, Exception) or isinstance(error, SyntaxError):
+            return show(exc_tuple, *args, **kwargs)
+        whole = error.__traceback__
+        with without_ours(error) as short:
+            result = show((type(error), error, short), *args, **kwargs)
+        sys.last_traceback = whole  # %debug goes into every frame
+        return result
+
+    showtraceback.of_numtorch = True  # type: ignore[attr-defined]
+    shell.showtraceback = showtraceback
+
+
+def install() -> None:
+    """Shorten what is shown, unless somebody else shows errors already."""
+    if sys.excepthook is sys.__excepthook__:
+        sys.excepthook = shown
+    if "IPython" in sys.modules:
+        shell = getattr(sys.modules["IPython"], "get_ipython", lambda: None)()
+        if shell is not None:
+            _in_notebooks(shell)

@@ -3,11 +3,11 @@
 A call that does not use them pays next to nothing: the other names are parameters of their own, behind all that may be given by
 position, so that Python binds them without a dict and one comparison passes over them.
 
-    def argmax(input, dim=ABSENT, keepdim=ABSENT, axis=ABSENT, keepdims=ABSENT, *, out=None):
-        if axis is not ABSENT or keepdims is not ABSENT:
-            return renamed(body, (), (("input", input), ("dim", dim), ...))
+    def argmax(input, dim=..., keepdim=..., axis=..., keepdims=..., *, out=None):
+        if axis is not ... or keepdims is not ...:
+            return renamed(argmax, (), (("input", input), ("dim", dim), ...))
         try:
-            return body(input, None if dim is ABSENT else dim, False if keepdim is ABSENT else keepdim, out)
+            return body(input, None if dim is ... else dim, False if keepdim is ... else keepdim, out)
         except AttributeError as error:
             raise refused(error, "argmax", input=input) from None
 
@@ -27,14 +27,12 @@ from numtorch.arguments import refused
 OTHER = {"dim": "axis", "keepdim": "keepdims"}
 
 
-class _Absent:
-    """Stands for an argument that was not given."""
-
-    def __repr__(self) -> str:
-        return "<not given>"
+ABSENT = ...  # stands for an argument that was not given: a constant of the language, which costs no lookup
 
 
-ABSENT: Any = _Absent()
+def literal(default: Any, name: str) -> str:
+    """The text of a default: itself if it is a constant, else the name that it has in the function's globals."""
+    return repr(default) if default is None or type(default) in (bool, int) else name
 
 
 def renamed(body: Callable, required: tuple, given: tuple) -> Any:
@@ -61,12 +59,23 @@ def others(names: list[str]) -> list[str]:
 
 def asked(names: list[str], required: list[str]) -> str:
     """The condition under which a call goes by ``renamed``: for the other names, and for what is missing."""
-    return " or ".join([f"{n} is not ABSENT" for n in others(names)] + [f"{n} is ABSENT" for n in required])
+    return " or ".join([f"{n} is not ..." for n in others(names)] + [f"{n} is ..." for n in required])
 
 
 def pairs(names: list[str]) -> str:
     """What ``renamed`` takes as ``given``, as text."""
     return "(" + "".join(f"({n!r}, {n}), " for n in [*names, *others(names)]) + ")"
+
+
+def positional(fn: Callable) -> Callable:
+    """``fn`` with its keyword-only parameters also positional, which makes calls cheaper."""
+    code = fn.__code__
+    if not code.co_kwonlyargcount:
+        return fn
+    names = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    defaults = tuple((fn.__kwdefaults__ or {})[n] for n in names)
+    code = code.replace(co_argcount=code.co_argcount + code.co_kwonlyargcount, co_kwonlyargcount=0)
+    return types.FunctionType(code, fn.__globals__, fn.__name__, (fn.__defaults__ or ()) + defaults, fn.__closure__)
 
 
 def shown(call: Callable, parameters: list) -> inspect.Signature:
@@ -136,7 +145,7 @@ def write(call: Any) -> Callable:
     names = [p.name for p in parameters]
     operands = [p.name for p in parameters if p.annotation in ("Tensor", Tensor) and p.default is p.empty]
     first = next(i for i, n in enumerate(names) if n in OTHER)  # from here on parameters have defaults
-    env = call.__globals__ | {"ABSENT": ABSENT, "renamed": renamed, "refused": refused, "body": fn, "__name__": fn.__module__}
+    env = call.__globals__ | {"renamed": renamed, "refused": refused, "fn": fn, "body": positional(fn), "__name__": fn.__module__}
     ahead: list[str] = []
     behind: list[str] = []
     required, passed = [], []
@@ -147,19 +156,19 @@ def write(call: Any) -> Callable:
             if needed:
                 required.append(p.name)
             elif p.name in OTHER:
-                value = f"default{i} if {p.name} is ABSENT else {p.name}"
+                value = f"{literal(p.default, f'default{i}')} if {p.name} is ... else {p.name}"
             if not needed:
                 env[f"default{i}"] = p.default
-            text += "=ABSENT" if needed or p.name in OTHER else f"=default{i}"
+            text += "=..." if needed or p.name in OTHER else f"=default{i}"
         elif p.default is not p.empty:
             env[f"default{i}"] = p.default
             text += f"=default{i}"
         (behind if p.kind is p.KEYWORD_ONLY else ahead).append(text)
-        passed.append(f"{p.name}={value}" if p.kind is p.KEYWORD_ONLY else value)
-    signature = [*ahead, *[f"{n}=ABSENT" for n in others(names)], *(["*", *behind] if behind else [])]
+        passed.append(value)
+    signature = [*ahead, *[f"{n}=..." for n in others(names)], *(["*", *behind] if behind else [])]
     text = f"""def {fn.__name__}({', '.join(signature)}):
     if {asked(names, required)}:
-        return renamed(body, {tuple(required)}, {pairs(names)})
+        return renamed(fn, {tuple(required)}, {pairs(names)})
     try:
         return body({', '.join(passed)})
     except AttributeError as error:

@@ -27,7 +27,7 @@ from numtorch._tensor import Tensor
 from numtorch.arguments import dimensions, flag, integer, integers
 from numtorch.autograd.grad_mode import mode
 from numtorch.autograd.inplace import wrote
-from numtorch.dispatch.aliases import ABSENT, OTHER, asked, others, pairs, renamed, shown
+from numtorch.dispatch.aliases import OTHER, asked, literal, others, pairs, renamed, shown
 from numtorch.dispatch.out import into
 from numtorch.dispatch.program import beyond
 from numtorch.dtype import int8, int16, int32, uint8
@@ -93,7 +93,7 @@ def write(op: Any) -> Callable:
         call.__defaults__, call.__kwdefaults__ = written.__defaults__, written.__kwdefaults__
         call.__code__ = written.__code__
         call.source = written.source
-        if "ABSENT" in op.front_env:
+        if "_renamed" in op.front_env:
             call.__signature__ = shown(written, op.params)
     return call
 
@@ -389,7 +389,7 @@ def _structured(op: Any) -> Callable:
     signature = [f"{n}=None" if t in optional else n for n, t in zip(names, op.tensors, strict=True)]
     # A tensor that may be absent can follow parameters in torch's order; the op declares it where torch has it.
     texts, required, second = _aliased(op, texts)
-    order = _order(op, signature, texts, positional, [f"{n}=ABSENT" for n in second])
+    order = _order(op, signature, texts, positional, [f"{n}=..." for n in second])
     values = ", ".join(names) + ("," if len(names) == 1 else "")
     extra = ", ".join(params) + ("," if len(params) == 1 else "")
     kinds = [f"None if {n} is None else {n}._k" if t in optional else f"{n}._k" for n, t in zip(names, op.tensors, strict=True)]
@@ -403,9 +403,7 @@ def _structured(op: Any) -> Callable:
     if second:
         all_of_them = pairs([*names, *params, *(["out"] if op.out else [])])
         head = f"    if {asked(params, required)}:\n        return _renamed(_op.call, {tuple(required)}, {all_of_them})\n"
-        head += "".join(f"    if {n} is ABSENT:\n        {n} = default{i}\n" for i, n in enumerate(params)
-                        if n in OTHER and n not in required)
-        env |= {"ABSENT": ABSENT, "_renamed": renamed}
+        env["_renamed"] = renamed
     if op.out is not None:
         order += ", out=None" if op.keyword_only else ", *, out=None"
         named = [f"{n}={n}" for n in params[positional:]]
@@ -422,7 +420,7 @@ def _structured(op: Any) -> Callable:
         chosen = f"    if {names[0]}.__class__ is _Tensor:\n        _launch = _body\n    else:\n{indent(chosen, '    ')}"
         env |= {"_Tensor": Tensor, "_body": op.body}
     text = f"""def {op.name.replace('.', '_')}({order}):
-{head}{written}{_checks(op)}{chosen}
+{head}{written}{_checks(op, set(params) - set(required) if second else set())}{chosen}
     _y = _launch({given})
     if ({edge}) and _mode.grad and _op.gradient is not None:
         _record({', '.join(names)}, ({extra}), _y)
@@ -432,7 +430,7 @@ def _structured(op: Any) -> Callable:
     return _compile(op.name.replace(".", "_"), text, env)
 
 
-def _checks(op: Any) -> str:
+def _checks(op: Any, absent: set[str]) -> str:
     """Lines that make integers of the parameters annotated so, before anything is remembered by them: to a dict 2.0, True and 2
     are one key. Ops that users do not call get what their callers have checked.
 
@@ -440,24 +438,31 @@ def _checks(op: Any) -> str:
 
         if dim.__class__ is not int:
             dim = _integer(dim, "unsqueeze", "dim")
+
+    Those of two names that may be absent are given their defaults.
     """
     lines = []
-    for n, _ in op.params:
+    for i, (n, default) in enumerate(op.params):
+        start = len(lines)
         kind = op.spec.__annotations__.get(n)
         asked = f'({n}, "{op.name}", "{n}")'
         if kind == "Dims":
-            lines += [f"if {n}.__class__ is not int and {n} is not None:", f"    if {n}.__class__ is not tuple:",
+            lines += [f"if {n} is not None and {n}.__class__ is not int:", f"    if {n}.__class__ is not tuple:",
                       f"        {n} = _dimensions{asked}", "    else:", *_all_integers(n, asked, "        ")]
         elif kind == "bool":
             lines += [f"if {n} is not False and {n} is not True:", f"    {n} = _flag{asked}"]
         elif not op.public:
-            continue
+            pass
         elif kind == "int":
             lines += [f"if {n}.__class__ is not int:", f"    {n} = _integer{asked}"]
         elif kind == "int | None":
             lines += [f"if {n} is not None and {n}.__class__ is not int:", f"    {n} = _integer{asked}"]
         elif kind == "tuple":
             lines += [f"if {n}.__class__ is not tuple:", f"    {n} = _integers{asked}", "else:", *_all_integers(n, asked, "    ")]
+        if n in absent and n in OTHER:
+            given = lines[start:]
+            given[:1] = ["el" + line for line in given[:1]]
+            lines[start:] = [f"if {n} is ...:", f"    {n} = {literal(default, f'default{i}')}", *given]
     return "".join(f"    {line}\n" for line in lines)
 
 
@@ -526,7 +531,7 @@ def _aliased(op: Any, texts: list[str]) -> tuple[list[str], list[str], list[str]
     for (n, default), text in zip(op.params, texts, strict=True):
         if n in behind and default is inspect.Parameter.empty:
             required.append(n)
-        made.append(f"{n}=ABSENT" if n in OTHER or n in required else text)
+        made.append(f"{n}=..." if n in OTHER or n in required else text)
     return made, required, second
 
 

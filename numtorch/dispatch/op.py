@@ -11,7 +11,6 @@ Each returns the function that users call; ``.vjp``, ``.kernel``, ``.backward`` 
 from __future__ import annotations
 
 import inspect
-import types
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +21,7 @@ from numtorch._tensor import Tensor, alias, new
 from numtorch.autograd.grad_mode import _Setting, mode
 from numtorch.autograd.graph import Node, Output, stale
 from numtorch.autograd.inplace import apart, copied, one_history, rebase, recorded, same_memory, snapshot, wrote
-from numtorch.dispatch import front, halves
+from numtorch.dispatch import aliases, front, halves
 from numtorch.dispatch.cost import nbytes, nothing, numel, operations
 from numtorch.dispatch.gradient import ElementwiseGradient, Gradient, described
 from numtorch.dispatch.out import prepared
@@ -522,7 +521,7 @@ def op(fn: Callable | None = None, *, shape: bool = False, **options: Any) -> An
     """
     def wrap(f: Callable) -> Any:
         made = ShapedOp(options.pop("name", f.__name__), f, **options) if shape else \
-            Op(options.pop("name", f.__name__), _positional(f), f, **options)
+            Op(options.pop("name", f.__name__), aliases.positional(f), f, **options)
         return _publish(made, f)
 
     return wrap if fn is None else wrap(fn)
@@ -628,17 +627,6 @@ class Attach:
             return f
 
         return wrap
-
-
-def _positional(fn: Callable) -> Callable:
-    """``fn`` with its keyword-only parameters also positional, as launchers are called."""
-    code = fn.__code__
-    if not code.co_kwonlyargcount:
-        return fn
-    names = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
-    defaults = tuple((fn.__kwdefaults__ or {})[n] for n in names)
-    code = code.replace(co_argcount=code.co_argcount + code.co_kwonlyargcount, co_kwonlyargcount=0)
-    return types.FunctionType(code, fn.__globals__, fn.__name__, (fn.__defaults__ or ()) + defaults, fn.__closure__)
 
 
 def _parameters(fn: Callable) -> tuple[list[str], list[tuple[str, Any]], int]:

@@ -223,11 +223,11 @@ class Absent(AttributeError):
 
     def __init__(self, plain: str, space: str, name: str):
         super().__init__(plain, name=name, obj=_NOTHING)
-        self.plain, self.space = plain, space
+        self.plain, self.space, self.asked = plain, space, name
 
     def __str__(self) -> str:
         try:
-            return self.plain + told(self.space, self.name)
+            return self.plain + told(self.space, self.asked)
         except Exception:  # a message must not fail
             return self.plain
 

@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 _SKIP = {"__dict__", "__weakref__", "__module__", "__doc__", "__annotations__", "__array_priority__", "__static_attributes__",
          "__firstlineno__"}
 _RESULTS = {"__len__": "int", "__bool__": "bool", "__int__": "int", "__float__": "float", "__index__": "int", "__contains__": "bool",
-            "__repr__": "str", "__format__": "str", "__hash__": "int", "strides": "tuple[int, ...]", "_version": "int"}
+            "__repr__": "str", "__dir__": "list[str]", "__format__": "str", "__hash__": "int", "strides": "tuple[int, ...]", "_version": "int"}
 _PROPERTIES = {"dtype": "DType", "device": "Device"}
 _SHADOWED = re.compile(r"\b(int|bool|float)\b")  # methods of the class too: its annotations say ``builtins.int``
 
@@ -132,7 +132,7 @@ def _builtin(annotation: str) -> str:
 
 def _plain(annotation: Any) -> str | None:
     """An annotation that the stub's own imports cover."""
-    known = {"Tensor", "int", "bool", "float", "str", "None", "tuple[Tensor, ...]", "np.ndarray", "Iterator[Tensor]"}
+    known = {"Tensor", "list[str]", "int", "bool", "float", "str", "None", "tuple[Tensor, ...]", "np.ndarray", "Iterator[Tensor]"}
     return annotation if isinstance(annotation, str) and annotation in known else None
 
 

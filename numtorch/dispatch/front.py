@@ -441,7 +441,7 @@ def _checks(op: Any, absent: set[str]) -> str:
 
     Those of two names that may be absent are given their defaults.
     """
-    lines = []
+    lines: list[str] = []
     for i, (n, default) in enumerate(op.params):
         start = len(lines)
         kind = op.spec.__annotations__.get(n)

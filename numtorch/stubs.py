@@ -18,7 +18,8 @@ HERE = Path(__file__).parent
 _SKIP = {"__dict__", "__weakref__", "__module__", "__doc__", "__annotations__", "__array_priority__", "__static_attributes__",
          "__firstlineno__"}
 _RESULTS = {"__len__": "int", "__bool__": "bool", "__int__": "int", "__float__": "float", "__index__": "int", "__contains__": "bool",
-            "__repr__": "str", "__dir__": "list[str]", "__format__": "str", "__hash__": "int", "strides": "tuple[int, ...]", "_version": "int"}
+            "__repr__": "str", "__format__": "str", "__hash__": "int", "strides": "tuple[int, ...]", "_version": "int",
+            "__dir__": "list[str]"}
 _PROPERTIES = {"dtype": "DType", "device": "Device"}
 _SHADOWED = re.compile(r"\b(int|bool|float)\b")  # methods of the class too: its annotations say ``builtins.int``
 

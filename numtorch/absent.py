@@ -291,6 +291,8 @@ def told(space: str, name: str) -> str:
     """
     if name in names().get(space, ()):
         return f": {_not_yet(space, name)}"
+    if name in FOREIGN:
+        return f". PyTorch has none either; {FOREIGN[name]} is what does it"
     here = public(space)
     same = [n for n in here if _folded(n) == _folded(name)]
     if same:
@@ -298,8 +300,6 @@ def told(space: str, name: str) -> str:
     for other in SPACES:
         if other != space and has(other, name):
             return f". Did you mean {_shown(other, name)}?"
-    if name in FOREIGN:
-        return f". PyTorch has none either; {FOREIGN[name]} is what does it"
     for other in SPACES:
         if name in names().get(other, ()):
             return f": {_not_yet(other, name)}"
@@ -453,6 +453,6 @@ class Withheld:
 
 def withhold(cls: type) -> None:
     """Let a class of tensors answer for the names of PyTorch's that it does not have. (``__getattr__`` would make every access slower.)"""
-    for name in names()["torch.Tensor"]:
+    for name in (*names()["torch.Tensor"], "astype", "copy"):  # and what arrays have
         if not hasattr(cls, name) and name not in cls.__annotations__:
             setattr(cls, name, Withheld(name))

@@ -88,6 +88,8 @@ def test_a_typing_mistake_is_told(line):
 torch.array | torch.tensor
 torch.expand_dims | torch.unsqueeze
 nn.Dense | nn.Linear
+x.astype(float) | x.to
+x.copy() | x.clone
 """))
 def test_names_of_other_libraries(line):
     expression, meant = [p.strip() for p in line.split("|")]

@@ -3,7 +3,7 @@
 A call that does not use them pays next to nothing: the other names are parameters of their own, behind all that may be given by
 position, so that Python binds them without a dict and one comparison passes over them.
 
-    def argmax(input, dim=..., keepdim=..., axis=..., keepdims=..., *, out=None):
+    def argmax(input, dim=..., keepdim=..., axis=..., keepdims=..., out=None):
         if axis is not ... or keepdims is not ...:
             return renamed(argmax, (), (("input", input), ("dim", dim), ...))
         try:
@@ -11,7 +11,8 @@ position, so that Python binds them without a dict and one comparison passes ove
         except AttributeError as error:
             raise refused(error, "argmax", input=input) from None
 
-Fronts of ops say the same in their own text.
+Fronts of ops say the same in their own text. What is keyword-only, ``out`` here, stands behind them: whoever gave it by position would
+have given ``dim`` and ``axis`` both, which is an error. (Python binds keyword-only parameters more slowly.)
 """
 
 from __future__ import annotations
@@ -82,10 +83,12 @@ def shown(call: Callable, parameters: list) -> inspect.Signature:
     """The signature of a written function without the other names and with the defaults that the (name, default) parameters have."""
     defaults = dict(parameters)
     kept = []
+    kind: Any = inspect.Parameter.POSITIONAL_OR_KEYWORD
     for p in inspect.signature(call).parameters.values():
         if p.name in OTHER.values() and p.default is ABSENT:
+            kind = p.KEYWORD_ONLY  # what stands behind
             continue
-        kept.append(p.replace(default=defaults.get(p.name, p.empty)) if p.default is ABSENT else p)
+        kept.append(p.replace(default=defaults.get(p.name, p.empty) if p.default is ABSENT else p.default, kind=kind))
     return inspect.Signature(kept)
 
 
@@ -165,7 +168,7 @@ def write(call: Any) -> Callable:
             text += f"=default{i}"
         (behind if p.kind is p.KEYWORD_ONLY else ahead).append(text)
         passed.append(value)
-    signature = [*ahead, *[f"{n}=..." for n in others(names)], *(["*", *behind] if behind else [])]
+    signature = [*ahead, *[f"{n}=..." for n in others(names)], *behind]
     text = f"""def {fn.__name__}({', '.join(signature)}):
     if {asked(names, required)}:
         return renamed(fn, {tuple(required)}, {pairs(names)})

@@ -405,7 +405,7 @@ def _structured(op: Any) -> Callable:
         head = f"    if {asked(params, required)}:\n        return _renamed(_op.call, {tuple(required)}, {all_of_them})\n"
         env["_renamed"] = renamed
     if op.out is not None:
-        order += ", out=None" if op.keyword_only else ", *, out=None"
+        order += ", out=None" if op.keyword_only or second else ", *, out=None"
         named = [f"{n}={n}" for n in params[positional:]]
         passed = ", ".join([*names, *params[:positional], *named])
         written = f"    if out is not None:\n        return _into(out, _op.out, _op.call, {passed})\n"
@@ -542,7 +542,7 @@ def _order(op: Any, tensors: list[str], params: list[str], positional: int, seco
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     parts = [by_name[n] for n in names[: code.co_argcount]] + second
     if code.co_kwonlyargcount:
-        parts += ["*"] + [by_name[n] for n in names[code.co_argcount :]]
+        parts += ["*"] * (not second) + [by_name[n] for n in names[code.co_argcount :]]
     return ", ".join(parts)
 
 

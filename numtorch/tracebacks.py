@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from numtorch import notices
+from numtorch import absent, notices
 
 PACKAGE = str(Path(__file__).parent) + os.sep
 
@@ -84,6 +84,16 @@ def shown(kind: type[BaseException], error: BaseException, trace: TracebackType 
         sys.__excepthook__(kind, error, short)
 
 
+def _hint(error: Exception) -> None:
+    """Name the method that was meant by a mistyped one, as Python itself does in scripts, but not in notebooks."""
+    of = type(getattr(error, "obj", None))
+    name = getattr(error, "name", None)
+    if isinstance(error, AttributeError) and name and any(c.__module__ == "numtorch._tensor" for c in of.__mro__):
+        said = absent.told("torch.Tensor", name).lstrip(".: ")
+        if said and said not in getattr(error, "__notes__", ()):
+            error.add_note(said)
+
+
 def _in_notebooks(shell: Any) -> None:
     """Let an IPython shell leave out the framework's frames."""
     show = shell.showtraceback
@@ -94,6 +104,7 @@ def _in_notebooks(shell: Any) -> None:
         error = sys.exc_info()[1] if exc_tuple is None else exc_tuple[1]
         if full() or not isinstance(error, Exception) or isinstance(error, SyntaxError):
             return show(exc_tuple, *args, **kwargs)
+        _hint(error)
         whole = error.__traceback__
         with without_ours(error) as short:
             result = show((type(error), error, short), *args, **kwargs)

@@ -165,6 +165,8 @@ def test_notebooks_skip_the_frames(capsys):
     shell.run_cell("1 / 0")
     out, err = capsys.readouterr()
     assert "ZeroDivisionError" in out and "left out" not in err
+    shell.run_cell("torch.ones(2).squeze()")
+    assert "Did you mean 'squeeze'?" in capsys.readouterr().out
 
 
 def test_nothing_stands_before_the_error():

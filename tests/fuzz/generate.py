@@ -214,6 +214,8 @@ def _named(g: Gen, name: str, default: Any, annotation: str, shape: tuple) -> An
         return default
     if "str" in annotation:
         return g.one("mean", "none")
+    if type(default) is object:  # what stands for nothing at all cannot be printed
+        return g.number()
     if default is not EMPTY and "Tensor" not in annotation:
         return default
     return g.t(g.partner(shape))

@@ -104,6 +104,9 @@ def _function(name: str, value: Any, space: Any) -> Function:
             return Function(name, f.params, f.starred, None)
     params, starred = [], None
     for p in given:
+        if starred is not None and p.name in ("shape", "size", "dims", "repeats"):  # the same by name
+            starred = "sizes" if p.name == "repeats" else p.name
+            continue
         if p.kind is p.VAR_POSITIONAL:
             starred = p.name
         elif p.kind is not p.VAR_KEYWORD and not (p.name.startswith("_") and len(p.name) > 1):

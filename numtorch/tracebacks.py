@@ -80,18 +80,26 @@ def shown(kind: type[BaseException], error: BaseException, trace: TracebackType 
     if full() or not isinstance(error, Exception):
         sys.__excepthook__(kind, error, trace)
         return
+    _hint(error)
     with without_ours(error) as short:
         sys.__excepthook__(kind, error, short)
 
 
 def _hint(error: Exception) -> None:
-    """Name the method that was meant by a mistyped one, as Python itself does in scripts, but not in notebooks."""
-    of = type(getattr(error, "obj", None))
-    name = getattr(error, "name", None)
-    if isinstance(error, AttributeError) and name and any(c.__module__ == "numtorch._tensor" for c in of.__mro__):
-        said = absent.told("torch.Tensor", name).lstrip(".: ")
-        if said and said not in getattr(error, "__notes__", ()):
-            error.add_note(said)
+    """Say what is known of an absent name, where the message does not: of tensors and of ``nn.functional``, whose names are looked up
+    so often that they have no ``__getattr__``."""
+    of, name = getattr(error, "obj", None), getattr(error, "name", None)
+    if not isinstance(error, AttributeError) or isinstance(error, absent.Absent) or not name:
+        return
+    if of is sys.modules.get("numtorch.nn.functional"):
+        space = "torch.nn.functional"
+    elif any(c.__module__ == "numtorch._tensor" for c in type(of).__mro__):
+        space = "torch.Tensor"
+    else:
+        return
+    said = absent.told(space, name).lstrip(".: ")
+    if said and said not in getattr(error, "__notes__", ()):
+        error.add_note(said)
 
 
 def _in_notebooks(shell: Any) -> None:

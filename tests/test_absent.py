@@ -10,13 +10,14 @@ import pytest
 from against_torch import lines
 
 import numtorch
-from numtorch import absent
+from numtorch import absent, tracebacks
 
 
 def message(expression):
     with pytest.raises(AttributeError) as info:
         eval(expression, {"torch": numtorch, "nn": numtorch.nn, "F": numtorch.nn.functional, "x": numtorch.ones(2)})  # noqa: S307
-    return str(info.value)
+    tracebacks._hint(info.value)
+    return ". ".join((str(info.value), *getattr(info.value, "__notes__", ())))
 
 
 @pytest.mark.parametrize("line", lines("""

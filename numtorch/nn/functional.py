@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from numtorch import absent, arguments
+from numtorch import arguments
 from numtorch._tensor import Tensor
 from numtorch.dispatch import aliases
 from numtorch.dispatch.out import CAST, into
@@ -454,6 +454,3 @@ def kl_div(input: Tensor, target: Tensor, size_average: bool | None = None, redu
            log_target: bool = False) -> Tensor:
     """``t * (log(t) - input)`` for log-probabilities ``input``."""
     return loss.kl_div(input, target, reduction_of(size_average, reduce, reduction), log_target)
-
-if not TYPE_CHECKING:
-    __getattr__, __dir__ = absent.answers(__name__)

@@ -352,7 +352,7 @@ from numtorch.tensor_types import IntTensor as IntTensor
 from numtorch.tensor_types import LongTensor as LongTensor
 from numtorch.tensor_types import ShortTensor as ShortTensor
 from numtorch.tensor import is_floating_point as is_floating_point
-from numtorch.tensor import is_tensor as is_tensor
+from numtorch.tensor_types import is_tensor as is_tensor
 from numtorch.tensor import numel as numel
 
 if TYPE_CHECKING:

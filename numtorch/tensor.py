@@ -493,11 +493,14 @@ def tolist(self: Tensor) -> Any:
 
 @_method
 def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
-    """A NumPy array that shares the memory (bfloat16, which NumPy lacks, raises: cast with .float())."""
+    """A NumPy array that shares the memory (bfloat16, which NumPy lacks, raises: cast with .float()).
+
+    A tensor that wants a gradient has one only under ``no_grad``, as what is written to it goes unrecorded.
+    """
     x = self
     if force:
         x = movement.to(x.detach(), "cpu")
-    elif x._edge is not None:
+    elif x._edge is not None and mode.grad:
         raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead (for plots and "
                            "functions of NumPy, which ask for an array: tensor.detach()).")
     if x.device.type != "cpu":
@@ -893,8 +896,3 @@ def __dir__(self: Tensor) -> list[str]:
 
 
 absent.withhold(Tensor)
-
-
-def is_tensor(obj: Any) -> bool:
-    """Whether ``obj`` is a Tensor."""
-    return isinstance(obj, Tensor)

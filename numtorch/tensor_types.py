@@ -50,3 +50,8 @@ def dtype_of(t: Any) -> dtypes.dtype:
     if t in (float, int, bool):
         return dtypes.as_dtype(t)
     raise TypeError(f"dtype must be a type, str, or dtype object, got {t!r}")
+
+
+def is_tensor(obj: Any) -> bool:
+    """Whether ``obj`` is a Tensor."""
+    return isinstance(obj, Tensor)

@@ -131,6 +131,8 @@ def test_array_protocol():
     raises(lambda lib: lib.ones(1, requires_grad=True).numpy(), "Can't call numpy() on Tensor that requires grad")
     raises(lambda lib: lib.ones(1, dtype=lib.bfloat16).numpy(), "BFloat16")
     assert nt.ones(1, requires_grad=True).numpy(force=True).tolist() == [1.0]
+    with nt.no_grad():
+        assert nt.ones(1, requires_grad=True).numpy().tolist() == np.asarray(nt.ones(1, requires_grad=True)).tolist() == [1.0]
 
 
 # --- Python's protocols ---------------------------------------------------------------------------------

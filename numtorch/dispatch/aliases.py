@@ -145,7 +145,7 @@ def write(call: Any) -> Callable:
         return call
     fn = call.__wrapped__
     parameters = list(inspect.signature(fn).parameters.values())
-    names = [p.name for p in parameters]
+    names = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
     operands = [p.name for p in parameters if p.annotation in ("Tensor", Tensor) and p.default is p.empty]
     first = next(i for i, n in enumerate(names) if n in OTHER)  # from here on parameters have defaults
     env = call.__globals__ | {"renamed": renamed, "refused": refused, "fn": fn, "body": positional(fn), "__name__": fn.__module__}
@@ -154,7 +154,9 @@ def write(call: Any) -> Callable:
     required, passed = [], []
     for i, p in enumerate(parameters):
         text, value = p.name, p.name
-        if p.kind is p.KEYWORD_ONLY or i >= first:
+        if p.kind is p.VAR_POSITIONAL:
+            text = value = f"*{p.name}"
+        elif p.kind is p.KEYWORD_ONLY or i >= first:
             needed = p.default is p.empty
             if needed:
                 required.append(p.name)

@@ -26,6 +26,8 @@ from numtorch.kernels.cache import DiskCache, compiling
 
 # Reassociation lets sums vectorise; NaN and infinity keep their meaning (no nnan, no ninf).
 FAST = frozenset({"reassoc", "contract", "arcp", "nsz", "afn"})
+# For a function whose sums keep their order: (x - mean) - rest would become x - (mean + rest), which is what rounding lost.
+ORDERED = FAST - {"reassoc"}
 
 prange = range  # the serial meaning; a kernel compiled with parallel=True gets Numba's
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from numtorch.dispatch.layouts import sized_entry
 from numtorch.dispatch.program import shared_from
-from numtorch.kernels.jit import jit, prange
+from numtorch.kernels.jit import ORDERED, jit, prange
 from numtorch.kernels.math import exp_nonpositive, log
 from numtorch.ops.reduction_cpu import largest
 
@@ -22,6 +22,12 @@ LONG = 128  # elements from which a row is worth a vector loop of its own: at 64
 TILE = 1024  # columns walked together, so that a loop is worth its start
 SPAN = 1 << 16  # elements of a tile of columns at most: it is read three times, and stays in the second cache
 PARALLEL_ELEMENTS = shared_from(8)  # an exponential for each
+
+
+@jit(fastmath=ORDERED)
+def below(x, top, log_total):
+    """(x - top) - log_total, in this order: top + log_total would be rounded to what is seen at the size of top."""
+    return (x - top) - log_total
 
 
 @jit
@@ -95,7 +101,7 @@ def log_softmax_rows(x, out, rows, n):
             top = tops[lo + i]
             total = totals[lo + i]
             for j in range(n):
-                row[j] = (given[j] - top) - total
+                row[j] = below(given[j], top, total)
 
 
 @jit
@@ -225,7 +231,7 @@ def softmax_columns(x, out, outer, n, inner, logs):
             target = out[base + j * inner : base + j * inner + m]
             if logs:
                 for k in range(m):
-                    target[k] = (row[k] - top[k]) - total[k]
+                    target[k] = below(row[k], top[k], total[k])
             else:
                 for k in range(m):
                     target[k] *= total[k]

@@ -709,7 +709,7 @@ def factors(name: str, input: Tensor, tensor1: Tensor, tensor2: Tensor, value: A
     if not isinstance(value, bool | int | float):
         raise TypeError(f"{name}(): argument 'value' must be Number, not {type(value).__name__}")
     d = dtypes.result_of([(t._k.dtype, len(t.shape)) for t in (input, tensor1, tensor2)], ())
-    return tensor1, tensor2, wrapped(value, d)
+    return tensor1, tensor2, wrapped(value, dtypes.float32 if d.is_half else d)  # halves are combined in float32
 
 
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1, out: Tensor | None = None) -> Tensor:

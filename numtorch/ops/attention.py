@@ -147,6 +147,13 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
         raise _misfit(query, key, value)
     if not 0 <= dropout_p <= 1:
         raise RuntimeError(f"scaled_dot_product_attention: dropout probability has to be between 0 and 1, but got {dropout_p}")
+    if query.dtype.is_half:
+        # Scores of 16 bits overflow and are rounded by more than the weights bear; float32 throughout is faster as well.
+        if attn_mask is not None:
+            _check_mask(query, key, attn_mask)
+            attn_mask = attn_mask if attn_mask.dtype is BOOL else attn_mask.to(float32)
+        wide = (query.to(float32), key.to(float32), value.to(float32))
+        return scaled_dot_product_attention(*wide, attn_mask, dropout_p, is_causal, scale, enable_gqa).to(query.dtype)
     if enable_gqa:
         key, value = _shared_heads(query, key), _shared_heads(query, value)
     scale = 1 / sqrt(query.shape[-1] or 1) if scale is None else float(scale)

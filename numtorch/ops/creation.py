@@ -472,7 +472,7 @@ def eye(n: int, m: int | None = None, *, dtype: DType | None = None, device: Any
     return _finish(movement.to(t, as_device(device)) if device is not None else t, requires_grad)
 
 
-def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
+def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     """Coordinate grids from vectors: the first index first (``"ij"``), or x before y (``"xy"``).
 
     >>> import numtorch as torch
@@ -481,7 +481,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     tensor([[1, 2, 3],
             [1, 2, 3]])
     """
-    if indexing not in ("ij", "xy"):
+    if indexing not in ("ij", "xy", None):
         raise RuntimeError(f'meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
     vectors = list(tensors[0] if len(tensors) == 1 and isinstance(tensors[0], list | tuple) else tensors)
     if not vectors:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from numtorch.kernels.jit import jit, prange
+from numtorch.kernels.jit import ORDERED, jit, prange
 from numtorch.kernels.math import exp_nonpositive, log
 from numtorch.ops.activation_cpu import BLOCK, PARALLEL_ELEMENTS, exponentials, start_columns, tile_width
 
@@ -53,6 +53,12 @@ def count_kept(t, ignore):
 # The loops over a block are functions of their own: compiled once, they round alike in serial and parallel callers.
 
 
+@jit(fastmath=ORDERED)
+def with_one_more(loss, x, top, log_total):
+    """loss + log_total + top - x, where sums as large as top and x meet only in their difference."""
+    return loss + (log_total - (x - top))
+
+
 @jit
 def block_loss(x, t, n, ignore):
     """The sum of the losses of a few rows."""
@@ -61,10 +67,12 @@ def block_loss(x, t, n, ignore):
     totals = np.empty(rows, x.dtype)
     exponentials(x, np.empty(rows * n, x.dtype), tops, totals, rows, n)
     loss = x.dtype.type(0)
+    for i in range(rows):  # apart from what follows this is vector code
+        totals[i] = log(totals[i])
     for i in range(rows):
         label = t[i]
         if label != ignore:
-            loss += (log(totals[i]) + tops[i]) - x[i * n + label]
+            loss = with_one_more(loss, x[i * n + label], tops[i], totals[i])
     return loss
 
 
@@ -142,11 +150,11 @@ def cross_entropy_columns(x, t, sums, outer, n, inner, ignore):
         label = t[at : at + m]
         column_sums(x, top, total, base, n, inner)
         for k in range(m):
-            total[k] = log(total[k]) + top[k]
+            total[k] = log(total[k])
         loss = x.dtype.type(0)
         for k in range(m):
             if label[k] != ignore:
-                loss += total[k] - x[base + label[k] * inner + k]
+                loss = with_one_more(loss, x[base + label[k] * inner + k], top[k], total[k])
         sums[b] = loss
 
 

@@ -54,7 +54,7 @@ def cross_entropy_rows(x, t, losses, rows, n, ignore):
             elif label < 0 or label >= n:
                 losses[i] = share[0] * x.dtype.type(np.nan)
             else:
-                losses[i] = (log(share[0]) + top) - x[base + label]
+                losses[i] = log(share[0]) - (x[base + label] - top)
         cuda.syncthreads()
 
 

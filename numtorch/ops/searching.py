@@ -291,7 +291,7 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
     if dim is not None and 0 in (*x.shape[:d], *x.shape[d + 1 :]):
         raise RuntimeError(f"unique(): There are 0 sized dimensions in {list(x.shape)}, and they aren't selected, so unique cannot be "
                            "applied")
-    slices = reshape(x, (-1,)) if dim is None else movement.transpose(x, 0, d)
+    slices = reshape(x, (-1,)) if dim is None else movement.movedim(x, d, 0)
     n = slices.shape[0]
     rows = _plain(reshape(slices, (n, -1)) if n and slices.shape.numel() else empty((n, 0), x.dtype, CPU))
     order = _lexicographic(rows)

@@ -102,6 +102,8 @@ def run(call: Call, lib: Any, made: Made | None = None) -> Outcome:
             else:
                 with context():
                     value = fn(*made.args, **made.kwargs)
+            if value is NotImplemented:
+                raise TypeError("NotImplemented")  # what Python makes of it
             tensors = flat(value, lib)
             out.value = plain(value, lib)
         except Exception as e:
@@ -125,8 +127,8 @@ def run(call: Call, lib: Any, made: Made | None = None) -> Outcome:
 # --- differences ---------------------------------------------------------------------------------------------
 
 
-def worst(ours: Leaf, theirs: Leaf, scale: float = 1.0) -> str | None:
-    """Where two tensors differ by more than rounding; None if nowhere."""
+def worst(ours: Leaf, theirs: Leaf, scale: float = 1.0, coarsest: float = 0.0) -> str | None:
+    """Where two tensors differ by more than rounding; None if nowhere. Says whether it is only where one is infinite or NaN."""
     a, b = ours.values, theirs.values
     if a is None or b is None or not a.size:
         return None
@@ -135,7 +137,7 @@ def worst(ours: Leaf, theirs: Leaf, scale: float = 1.0) -> str | None:
     else:
         with np.errstate(all="ignore"):
             a, b = a.astype(np.float64), b.astype(np.float64)
-            eps = max(EPS.get(ours.dtype, 0), EPS.get(theirs.dtype, 0), 1e-16)
+            eps = max(EPS.get(ours.dtype, 0), EPS.get(theirs.dtype, 0), 1e-16, coarsest)
             finite = np.isfinite(b)
             size = np.abs(b[finite]).max() if finite.any() else 0.0
             error = np.abs(a - b)
@@ -144,10 +146,11 @@ def worst(ours: Leaf, theirs: Leaf, scale: float = 1.0) -> str | None:
     if not bad.any():
         return None
     at = tuple(int(i) for i in np.argwhere(bad)[0])
-    return f"{int(bad.sum())}/{a.size} at {list(at)}: torch {b[at]!r} ours {a[at]!r}"
+    apart = a.dtype.kind == "f" and not np.any(np.isfinite(a[bad]) & np.isfinite(b[bad]))
+    return f"{int(bad.sum())}/{a.size} at {list(at)}: torch {b[at]!r} ours {a[at]!r}{'; nowhere both finite' if apart else ''}"
 
 
-def difference(ours: Any, theirs: Any, scale: float, loose: bool = False) -> str | None:
+def difference(ours: Any, theirs: Any, scale: float, loose: bool = False, coarsest: float = 0.0) -> str | None:
     """How two plain results differ in structure, type, shape or values."""
     if isinstance(theirs, Leaf) or isinstance(ours, Leaf):
         if type(ours) is not type(theirs):
@@ -156,11 +159,11 @@ def difference(ours: Any, theirs: Any, scale: float, loose: bool = False) -> str
             return f"dtype: torch {theirs.dtype} ours {ours.dtype}"
         if ours.shape != theirs.shape:
             return f"shape: torch {theirs.shape} ours {ours.shape}"
-        return None if loose else worst(ours, theirs, scale)
+        return None if loose else worst(ours, theirs, scale, coarsest)
     if isinstance(theirs, tuple) or isinstance(ours, tuple):
         if not isinstance(ours, tuple) or not isinstance(theirs, tuple) or len(ours) != len(theirs):
             return f"torch {str(theirs)[:60]} ours {str(ours)[:60]}"
-        return next((d for a, b in zip(ours, theirs, strict=True) if (d := difference(a, b, scale, loose))), None)
+        return next((d for a, b in zip(ours, theirs, strict=True) if (d := difference(a, b, scale, loose, coarsest))), None)
     if isinstance(theirs, float) and isinstance(ours, float):
         same = ours == theirs or (ours != ours and theirs != theirs) or abs(ours - theirs) <= 1e-4 * (abs(theirs) + scale)
         return None if same or loose else f"torch {theirs} ours {ours}"
@@ -229,7 +232,8 @@ def closer(ours: Any, theirs: Any, exact: Any) -> bool:
             near = np.abs(a - c) <= np.maximum(4 * np.abs(b - c), 200 * eps * np.abs(c))
             lost = (np.isfinite(b) != np.isfinite(c)) | (np.abs(b - c) > 0.01 * np.abs(c) + 1e-3)
             unsure = ~np.isfinite(a) & ~np.isfinite(b) & ~np.isfinite(c) & (np.isnan(a) != np.isnan(b)) & (ours.dtype != "float64")
-            return bool(np.all(near | lost | unsure | (a == c) | (np.isnan(a) & np.isnan(c))))
+            agree = (a == b) | (np.isnan(a) & np.isnan(b))
+            return bool(np.all(near | lost | unsure | agree | (a == c) | (np.isnan(a) & np.isnan(c))))
     if isinstance(ours, tuple) and isinstance(theirs, tuple) and isinstance(exact, tuple) and len(ours) == len(theirs) == len(exact):
         return all(difference(a, b, 1.0) is None or closer(a, b, c) for a, b, c in zip(ours, theirs, exact, strict=True))
     return difference(ours, theirs, 1.0) is None
@@ -285,9 +289,11 @@ def differences(call: Call, ours: Outcome, theirs: Outcome, exact: Any) -> list[
     found = []
     loose = bool(RANDOM.search(call.name.rpartition(".")[2]))
     scale = scale_of(call)
+    # A gradient passes through every type.
+    coarsest = max([EPS[v.dtype] for v in call.leaves() if isinstance(v, T) and v.dtype in EPS], default=0.0)
 
     def check(category: str, part: str, a: Any, b: Any) -> None:
-        what = difference(a, b, scale, loose)
+        what = difference(a, b, scale, loose, coarsest if category == "wrong_grad" else 0.0)
         if what is None:
             return
         if what[:5] not in ("dtype", "shape"):

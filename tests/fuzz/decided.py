@@ -5,11 +5,17 @@ A line is (function names, category, condition or None, reason). The condition g
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
-from tests.fuzz.calls import Of, T
+import numpy as np
+
+import numtorch
+from tests.fuzz.calls import FLOATING, Call, Of, T
+from tests.fuzz.compare import Leaf, run
 
 
 def _written(call: Any) -> list:
@@ -31,6 +37,56 @@ def _filled(*fills: Any) -> Callable[[Any, str], bool]:
     return lambda call, what: any(isinstance(v, T) and v.fill in fills for v in call.leaves())
 
 
+def _no_number(call: Any, what: str) -> bool:
+    """Whether a number among the arguments, not an element, is NaN."""
+    return any(isinstance(v, float) and math.isnan(v) for v in call.leaves())
+
+
+def _empty(call: Any, what: str) -> bool:
+    return any(isinstance(v, T) and 0 in v.final for v in call.leaves())
+
+
+def _empty_view(call: Any, what: str) -> bool:
+    return any(isinstance(v, T) and v.view and 0 in v.final for v in call.leaves())
+
+
+def _view_resized(call: Any, what: str) -> bool:
+    """Whether ``out`` is a view of another shape than the result."""
+    out = call.kwargs.get("out")
+    if not isinstance(out, T | Of) or not out.view:
+        return False
+    found = run(Call(call.name, call.args, {k: v for k, v in call.kwargs.items() if k != "out"}), numtorch).value
+    return isinstance(found, Leaf) and (isinstance(out, Of) or out.final != found.shape)
+
+
+def _overflows(call: Any, what: str) -> bool:
+    """Whether results differ only where one is infinite or NaN, and operands are so large."""
+    return "nowhere both finite" in what and _filled("special", "limits")(call, what)
+
+
+def _large(call: Any, what: str) -> bool:
+    """Whether there are numbers whose squares float32 does not hold."""
+    found = [v.array() for v in call.leaves() if isinstance(v, T) and v.dtype in FLOATING]
+    return any(np.any(np.abs(a[np.isfinite(a)]) > 1e18) for a in found)
+
+
+def _only_at_nan(call: Any, what: str) -> bool:
+    """Whether gradients of the first operand differ only where it is NaN."""
+    x = next(v for v in call.leaves() if isinstance(v, T) and v.grad).array()
+    ours, theirs = (run(call, lib).grads[0].values for lib in (numtorch, import_module("torch")))
+    return np.allclose(ours[~np.isnan(x)], theirs[~np.isnan(x)], rtol=1e-2, atol=1e-3, equal_nan=True)
+
+
+def _repeated(call: Any, what: str) -> bool:
+    """Whether a position occurs twice among those that are written to."""
+    at = [v.array().ravel() for v in call.leaves() if isinstance(v, T) and isinstance(v.fill, tuple) and v.fill[0] in ("index", "around")]
+    return any(len(np.unique(a % v)) < len(a) for a in at for v in [max(int(np.prod(call.args[0].final)), 1)])
+
+
+def _says(text: str) -> Callable[[Any, str], Any]:
+    return lambda call, what: re.search(text, what)
+
+
 DECIDED: list[tuple[str, str, Callable[[Any, str], Any] | None, str]] = [
     (r".*", "error_class", None,
      "which of TypeError, ValueError, IndexError and RuntimeError a wrong argument raises differs from op to op in torch"),
@@ -44,7 +100,7 @@ DECIDED: list[tuple[str, str, Callable[[Any, str], Any] | None, str]] = [
      "types that torch's CPU kernels have not been written for are computed here"),
     (r".*", "accepted", lambda c, s: re.search(r"view size is not compatible|could not create a primitive|Trying to resize storage", s),
      "what torch's implementation stumbles over, not its meaning"),
-    (r".*", "grad_missing", lambda c, s: c.mode and re.match(r"requires_grad: torch \[True.*ours \[False", s),
+    (r".*", "grad_missing", lambda c, s: c.mode and "True" not in s.partition("ours")[2],
      "what comes of a call without gradients wants none, a view either"),
     (r".*", "wrong(_state|_grad)?", overlaps, "torch writes to elements that it has yet to read, or twice to one, in no fixed order"),
     (r".*_scatter", "wrong", lambda c, s: any(t[0] == "as_strided" for v in c.leaves() if isinstance(v, T) for t in v.view),
@@ -54,6 +110,67 @@ DECIDED: list[tuple[str, str, Callable[[Any, str], Any] | None, str]] = [
     (r"Tensor\.stride", "wrong", None, "strides of dimensions of size 1 are told as in a tensor of its own memory"),
     (r"Tensor\.(byte|char|short|int|long|bool|to|type|type_as|copy_)|.*full.*|.*fill.*", "wrong", _filled("special", "limits"),
      "infinity, NaN and what lies beyond an integer type have no right value in it: torch's depends on the processor"),
+    # Arguments
+    (r"Tensor\.__\w+__", "accepted", _says("torch TypeError: NotImplemented"),
+     "operators' methods are the functions themselves, which take more than Python ever passes"),
+    (r".*", "refused", lambda c, s: any(isinstance(v, complex) for v in c.leaves()), "there are no complex numbers here"),
+    (r"Tensor\..*", "refused", lambda c, s: not isinstance(c.args[0] if c.args else None, T | Of), "a method is called on a tensor"),
+    (r".*", "refused", lambda c, s: _empty(c, s) and re.search("not implemented for|is not defined for|the same dtype|should be the same"
+                                                               "|same length|same sequence length|should contain", s),
+     "where there is nothing to compute, torch does not look at types and extents"),
+    (r".*kthvalue", "refused", _says("not implemented for bool"), "torch does not look at the type of a single number"),
+    (r".*", "refused", lambda c, s: overlaps(c, s) and "more than one element" in s,
+     "torch does not notice every tensor that overlaps itself"),
+    (r".*", "refused", _says("found element of type bool"), "torch takes True for 1 behind the first of several numbers"),
+    (r".*", "refused", _says("functions with out=.* arguments don't support automatic differentiation"),
+     "some functions of torch forget to refuse an out beside gradients, and some compute them"),
+    (r".*linear|.*resize.*", "refused", _says("cannot resize variables that require grad"),
+     "whatever the grad mode: the gradient would not fit"),
+    (r"Tensor\.__i\w+__", "refused", _says("positional arguments but"), "torch's operators' methods take what Python never passes"),
+    (r".*(gather|take_along_dim)", "refused", _says("is out of bounds"), "torch reads beyond a tensor that is not contiguous"),
+    (r"Tensor\.split", "refused", _says("must be int, not Tensor"), "torch takes a tensor for a size, even one of fractions"),
+    (r"F\.conv.*", "refused", lambda c, s: any(isinstance(v, int) and v > 2**31 for v in c.leaves()), "torch's extents overflow unnoticed"),
+    (r"Tensor\.__i?(and|or|xor)__", "refused", _says("is beyond int64"), "torch wraps one integer beyond int64 around, and refuses others"),
+    (r"F\.mse_loss", "refused", _says("not implemented for int"), "integers have no mean squared error, with weights or without"),
+    (r".*(nan)?median", "refused", _says("empty tensor has no median"), "torch gives the smallest integer"),
+    # Types, shapes, memory
+    (r".*", "wrong_state", _view_resized, "an out that is a view and does not fit gets memory of its own where it must grow"),
+    (r"Tensor\.storage_offset|.*as_strided.*", "wrong(_grad|_state)?", _empty_view, "a view of nothing begins where its base does"),
+    (r"numtorch\.(linspace|logspace)", "wrong", lambda c, s: "out" in c.kwargs and s.startswith("shape"),
+     "torch keeps an out that has as many elements, whatever its shape"),
+    (r"F\.binary_cross_entropy_with_logits", "wrong", _says("^dtype"), "torch subtracts in place, from the type of the target"),
+    (r"Tensor\.__rtruediv__", "wrong", _says("^dtype"), "torch multiplies by the reciprocal, whose type counts as well"),
+    # Gradients
+    (r"Tensor\.(eq|ne|lt|le|gt|ge|less|less_equal|greater|greater_equal|not_equal)_", "grad_missing",
+     lambda c, s: c.args[0].dtype not in FLOATING, "torch says that integers want a gradient, and fails when it is asked for one"),
+    (r".*bernoulli", "grad_missing", None, "samples have no gradient: torch fails when it is asked for one"),
+    (r"F\.hardsigmoid", "wrong_grad", lambda c, s: any(isinstance(v, T) and v.dtype == "float64" for v in c.leaves()),
+     "torch's sixth is one of float32"),
+    (r"F\.group_norm", "wrong_grad", lambda c, s: len(c.args[0].final) == 2 and c.args[0].final[1] == c.args[1],
+     "groups of one element: the gradient is 0 but for rounding, in both"),
+    (r"F\.group_norm", "wrong_grad", _empty, "the gradient of a weight of nothing is a sum over nothing, which is 0"),
+    (r".*\.(put|index_put|index_copy|scatter)_?|.*__setitem__", "wrong(_state)?", _repeated,
+     "which of several elements that are written to one place stays is open"),
+    (r"F\.kl_div", "wrong_grad", _says(r"torch np.float64\(nan\) ours np.float64\(-?inf\)"), "t * log(t) is infinitely steep at 0"),
+    # NaN and infinity
+    (r"F\..*", "wrong(_grad)?", _no_number, "a threshold, bound or slope that is NaN asks for nothing"),
+    (r"F\.(batch|layer|group|instance|rms|local_response)_norm|F\.normalize", "wrong(_grad|_state)?", _large,
+     "sums and squares that overflow: torch takes some of them in float64"),
+    (r"F\..*avg_pool.d", "wrong", _large, "sums in which large numbers cancel depend on their order"),
+    (r"F\.(relu6|hardtanh|softshrink|hardshrink|hardswish|elu|celu|selu)_?", "wrong_grad", _only_at_nan,
+     "torch's gradient at NaN is another in its vector loop than in the rest of a row"),
+    (r"F\.hardswish", "wrong", _overflows, "hardswish(-inf) is 0, and large numbers do not overflow"),
+    (r"F\.gelu", "wrong", _overflows, "gelu(inf) is inf"),
+    (r".*\.unique", "wrong", lambda c, s: "dim" in c.kwargs and _filled("special")(c, s),
+     "slices with NaN are in no order; ours are sorted by the other elements"),
+    (r"F\.conv.*", "wrong(_grad)?", _overflows,
+     "loops multiply the zeros that stand around an image as well: of an infinity more elements become NaN in one library or the other"),
+    (r"F\.(bi)?linear|.*matmul(__)?|.*\.(mm|bmm|mv|dot|addmm|outer)", "wrong(_grad)?", _overflows,
+     "sums of products that overflow on the way depend on their order"),
+    (r"F\.scaled_dot_product_attention", "wrong(_grad)?", lambda c, s: c.kwargs.get("is_causal") and "torch np.float64(nan)" in s,
+     "keys that a query does not see have no part in its result, not even as 0 * NaN"),
+    (r"F\.scaled_dot_product_attention", "wrong", _says(r"torch np.float64\(0.0\) ours np.float64\(nan\)"),
+     "torch's fused loop takes scores that are NaN for keys that are not seen"),
 ]
 _compiled = [(re.compile(rf"(?:{names})\Z"), category, condition, reason) for names, category, condition, reason in DECIDED]
 

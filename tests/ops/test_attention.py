@@ -66,6 +66,23 @@ def test_large_scores_and_nan():
     assert y.flatten().isnan().tolist() == [False, True, False]
 
 
+@pytest.mark.parametrize("mask", [None, [[True, True]], [[0.0, 1.0]]])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_halves_are_attended_to_in_single_precision(dtype, mask):
+    given = [[[300.0, 1.0]], [[300.0, 1.0], [3.0, 4.0]], [[6e4, 1.0], [3.0, 0.1]]]  # 300 * 300 is beyond float16
+    results = []
+    for lib, d in ((nt, dtype), (torch, dtype), (torch, "float64")):
+        q, k, v = (lib.tensor(x).to(getattr(lib, dtype)).to(getattr(lib, d)).requires_grad_() for x in given)
+        m = mask if mask is None else lib.tensor(mask) if mask[0][0] is True else lib.tensor(mask).to(getattr(lib, d))
+        y = lib.nn.functional.scaled_dot_product_attention(q, k, v, m)
+        y.sum().backward()
+        results.append([t.detach().float().numpy() for t in (y, q.grad, k.grad, v.grad)])
+        assert str(y.dtype) == f"torch.{d}"
+    for ours, theirs, exact in zip(*results, strict=True):
+        for found in (ours, theirs):
+            np.testing.assert_allclose(found, exact, rtol=1e-2, atol=1e-2)
+
+
 def test_gradients_of_both_results():
     rng = np.random.default_rng(1)
     q, k, v = (nt.tensor(rng.standard_normal((1, 2, 5, 3)), requires_grad=True) for _ in range(3))

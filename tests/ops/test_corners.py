@@ -290,3 +290,34 @@ def test_transposed_convolutions_whose_padding_leaves_nothing_have_gradients(x, 
                                   "t.ones(2).clamp_max_(t.ones(2), dim=1)", "t.ones(2).exp_(1)"])
 def test_arguments_of_in_place_forms(call):
     same(lambda t: eval(call, {"t": t, "F": t.nn.functional}), rtol=1e-6)
+
+
+@pytest.mark.parametrize("x, w", [((0, 4, 2, 5, 0), (4, 1, 1, 2, 2)), ((0, 4, 5, 0), (4, 1, 2, 2)), ((0, 4, 0), (4, 1, 2))], ids=str)
+def test_transposed_convolutions_of_images_of_no_extent_have_gradients(x, w):
+    given = leaf(nt, *x), leaf(nt, *w)
+    getattr(nt.nn.functional, f"conv_transpose{len(x) - 2}d")(*given).sum().backward()
+    assert given[0].grad.shape == x and not given[1].grad.any()
+
+
+@pytest.mark.parametrize("mean, var", [(None, None), (1, 0), (2, 1), (1, 1)])
+def test_batch_norm_of_nothing_asks_for_no_statistics(mean, var):
+    def run(lib):
+        x, b = leaf(lib, 0, 1, 1, 9), leaf(lib, 1)
+        given = [None if n is None else lib.ones(n, dtype=lib.float64) for n in (mean, var)]
+        y = lib.nn.functional.batch_norm(x, *given, bias=b)
+        y.sum().backward()
+        return y.detach(), x.grad, b.grad
+
+    same(run)
+
+
+@pytest.mark.filterwarnings("ignore:torch.meshgrid")
+@pytest.mark.parametrize("call", ["t.meshgrid(t.ones(2), t.zeros(3), indexing=None)", "t.ones(1, 2, 1).squeeze(0, 2)",
+                                  "t.ones(1, 2, 1).squeeze_(2, 0)", "t.ones(1, 2, 1).squeeze(0, 0)", "t.arange(12).view(2, 6).hsplit(2, 4)",
+                                  "t.arange(12).view(6, 2).vsplit(3, 1)", "t.arange(8).view(2, 1, 4).dsplit(1, 3)",
+                                  "t.addcmul(*[t.ones(1, dtype=t.float16)] * 3, value=1e12)",
+                                  "t.addcdiv(*[t.ones(1, dtype=t.float16)] * 2, t.full((1,), 6e4, dtype=t.float16), value=1e8)",
+                                  "t.ones(1, dtype=t.float16).addcmul_(*[t.ones(1, dtype=t.float16)] * 2, value=-7e4)",
+                                  "t.addcmul(*[t.ones(1, dtype=t.float16)] * 3, value=1e39)"])
+def test_arguments_in_other_forms(call):
+    same(lambda t: eval(call, {"t": t}), rtol=1e-3)

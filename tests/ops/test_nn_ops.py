@@ -117,6 +117,18 @@ def test_softmax_does_not_overflow_and_takes_strided_inputs():
     np.testing.assert_allclose(nt.softmax(nt.tensor(a).t(), 1).numpy(), torch.softmax(torch.tensor(a).t(), 1).numpy())
 
 
+@pytest.mark.parametrize("offset", [1e3, 1e5, 1e7])
+@pytest.mark.parametrize("shape, dim", [((4, 3), 1), ((4, 300), 1), ((5, 30), 0), ((2, 3, 70), 1)])
+def test_logarithms_of_softmax_far_from_zero(shape, dim, offset):
+    a = (np.random.RandomState(0).randn(*shape) + offset).astype("float32")
+    exact = torch.log_softmax(torch.tensor(a, dtype=torch.float64), dim)
+    np.testing.assert_allclose(nt.log_softmax(nt.tensor(a), dim).numpy(), exact.numpy(), rtol=1e-6, atol=1e-6)
+    if dim == 1:
+        labels = np.zeros((shape[0], *shape[2:]), "int64")
+        loss = F.nll_loss(exact, torch.tensor(labels)).item()
+        np.testing.assert_allclose(nt.nn.functional.cross_entropy(nt.tensor(a), nt.tensor(labels)).item(), loss, rtol=1e-6)
+
+
 # --- losses ---------------------------------------------------------------------------------------
 
 

@@ -66,6 +66,13 @@ def test_unique(dim, dtype):
     same(torch.unique(x[:0], return_counts=True), reference.unique(y[:0], return_counts=True))
 
 
+@pytest.mark.parametrize("dim", [0, 1, 2, -1])
+def test_unique_slices_in_the_order_of_their_elements(dim):
+    x, y = both(numbers(3, 4, 5, below=2, dtype="int64"))
+    asked = {"return_inverse": True, "return_counts": True, "dim": dim}
+    same(torch.unique(x, **asked), reference.unique(y, **asked))
+
+
 def test_unique_keeps_every_nan():
     x, y = both(np.array([np.nan, 1, np.nan, 1], "float32"))
     same(torch.unique(x, return_counts=True), reference.unique(y, return_counts=True))

@@ -172,8 +172,9 @@ def _(g, y, w, *, stride, padding, dilation, groups, needs):
     from numtorch.ops.creation import zeros_like
 
     gy = None
-    if needs[0]:  # padding may have cut away all that the transposed convolution makes
-        gy = _cut(convolve(g, w, None, stride, padding, dilation, groups), y.shape) if 0 not in g.shape[2:] else zeros_like(y)
+    if needs[0]:  # padding may have cut away all that the transposed convolution makes, or there was nothing to be convolved
+        some = y.shape.numel() and 0 not in g.shape[2:]
+        gy = _cut(convolve(g, w, None, stride, padding, dilation, groups), y.shape) if some else zeros_like(y)
     return gy, conv2d_weight_grad(g, y, tuple(w.shape[2:]), stride, padding, dilation, groups) if needs[1] else None
 
 

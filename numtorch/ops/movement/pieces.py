@@ -425,12 +425,12 @@ def _cuts(given: Any, op: str) -> Any:
 
 
 def _split_along(dim: int, least: int, name: str, text: str) -> Any:
-    def split_along(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    def split_along(input: Tensor, indices_or_sections: Any, *more: int) -> tuple[Tensor, ...]:
         if input.ndim < least:
             raise RuntimeError(f"torch.{name} requires a tensor with at least {least} dimension{'s' * (least > 1)}, but got a tensor "
                                f"with {input.ndim} dimensions!")
         d = 0 if name == "hsplit" and input.ndim == 1 else dim
-        cuts = _cuts(indices_or_sections, name)
+        cuts = _cuts((indices_or_sections, *more) if more else indices_or_sections, name)
         if cuts.__class__ is int and (cuts == 0 or input.shape[d] % cuts):
             raise RuntimeError(f"torch.{name} attempted to split along dimension {d}, but the size of the dimension {input.shape[d]} is "
                                f"not divisible by the split_size {cuts}!")

@@ -370,8 +370,10 @@ def _(g, x_shape):
 squeeze_dims.op.backward_name = "SqueezeBackward0"
 
 
-def squeeze(input: Tensor, dim: Any = None) -> Tensor:
-    """Dimensions of size 1 removed: all of them, one, or a tuple of them."""
+def squeeze(input: Tensor, dim: Any = None, *more: int) -> Tensor:
+    """Dimensions of size 1 removed: all of them, one, several, or a tuple of them."""
+    if more:
+        dim = (dim, *more)
     if dim is not None and dim.__class__ is not int:
         dim = dimensions(dim, "squeeze")
     return squeeze_dims(input, _squeezable(len(input.shape), dim))
@@ -515,9 +517,9 @@ def t_(x: Tensor) -> Tensor:
     return _become(x, "t", t)
 
 
-def squeeze_(x: Tensor, dim: Any = None) -> Tensor:
-    """Dimensions of size 1 removed in place: all of them, one, or a tuple of them."""
-    return _become(x, "squeeze", lambda x: squeeze(x, dim))
+def squeeze_(x: Tensor, dim: Any = None, *more: int) -> Tensor:
+    """Dimensions of size 1 removed in place: all of them, one, several, or a tuple of them."""
+    return _become(x, "squeeze", lambda x: squeeze(x, dim, *more))
 
 
 def unsqueeze_(x: Tensor, dim: int) -> Tensor:

@@ -235,11 +235,15 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
         raise RuntimeError(f"batch_norm: expected at least 2D input (N, C, ...), got {len(shape)}D input of shape {list(shape)}")
     channels = (shape[1],)
     d = input._k.dtype
+    fit = True
     for name, t in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
         if t is not None and (t.shape != channels or t._k.dtype is not d):
             _check_channels(name, t, input)
+            fit = fit and t.shape == channels
     if not training:
-        if running_mean is None or running_var is None:
+        if running_mean is None or running_var is None or not fit:
+            if not shape.numel():
+                return _of_nothing(input, weight, bias)
             raise RuntimeError("Expected running_mean and running_var to be defined when training=False (batch_norm)")
         if d.is_half:
             y = normalised_by(*map(_single, (input, running_mean, running_var, weight, bias)), float(eps))

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from numtorch.dispatch.program import shared_from
-from numtorch.kernels.jit import FAST, jit, prange
+from numtorch.kernels.jit import ORDERED, jit, prange
 from numtorch.kernels.math import rsqrt
 
 IMAGES = 8  # images whose part of a channel is summed at a time
@@ -31,9 +31,6 @@ CHUNK = 1 << 12  # elements of a row whose squares are added while they are in t
 
 # --- means ----------------------------------------------------------------------------------------
 
-# LLVM may reorder sums, so that they become vectors. Not where a mean is subtracted and its rest is added: (x - mean) - rest would
-# become x - (mean + rest), which is what rounding lost.
-ORDERED = FAST - {"reassoc"}
 FAR = np.float32(256.0)
 
 

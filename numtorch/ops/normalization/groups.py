@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from numtorch.kernels.jit import jit, prange
-from numtorch.ops.normalization.cpu import ORDERED, PARALLEL_ELEMENTS, add_parts, less, row_statistics
+from numtorch.kernels.jit import ORDERED, jit, prange
+from numtorch.ops.normalization.cpu import PARALLEL_ELEMENTS, add_parts, less, row_statistics
 
 
 def groups_forward(x, w, b, out, images, c, m, groups, eps):

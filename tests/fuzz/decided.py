@@ -72,6 +72,7 @@ DECIDED: list[tuple[str, str, Callable[[Any, str], Any] | None, str]] = [
     (r".*\.prod", "accepted", _says("must be int, not (tuple|list)|got .*(tuple|list)"), "several dimensions, as for sum"),
     (r".*\.(amax|amin)", "accepted", _says("to have non-zero size"),
      "no elements are asked for: the result is empty"),
+    (r"F\.softshrink", "accepted", _says("lambda must be in range .* found inf"), "what is infinitely thick leaves 0 of everything"),
     (r"F\..*pool\d?d", "accepted", _says("to type int without overflow"), "a step beyond 32 bits is as good as any beyond the image"),
     (r".*", "accepted", lambda c, s: isinstance(c.kwargs.get("out"), Of), "operands that share memory with out= are read before"),
     (r".*index_put_", "accepted", overlaps, "positions that share memory with what is written are read before"),

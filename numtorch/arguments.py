@@ -154,8 +154,8 @@ def element(value: Any, d: dtype) -> Any:
 
 
 def wrapped(value: Any, d: dtype) -> Any:
-    """A number as an element of type ``d``; for an unsigned type a negative one counts from above, as in C and torch."""
-    if value < 0 and not d.is_signed and d is not BOOL:
+    """A number as an element of type ``d``; for an unsigned type a negative integer counts from above, as in C and torch."""
+    if value < 0 and not d.is_signed and d is not BOOL and not isinstance(value, float):
         return -element(-value, d)
     return element(value, d)
 

@@ -89,7 +89,7 @@ def _member(name: str, value: Any) -> list[str]:
 
     o = getattr(value, "op", None)
     if o is not None and hasattr(o, "front_env"):
-        front.write(o)
+        front.write(o, value)
     signature = inspect.signature(value)
     parameters: list[str] = []
     starred = False

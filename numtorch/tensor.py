@@ -13,15 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from numtorch import absent, copying, printing
+from numtorch import absent, copying, operators, printing
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, alias, as_ndarray
+from numtorch.arguments import flag
 from numtorch.autograd import graph
 from numtorch.autograd.grad_mode import mode
 from numtorch.autograd.inplace import in_graph, single
 from numtorch.device import as_device
 from numtorch.dispatch import aliases
-from numtorch.dispatch.op import OPS, PUBLIC, ElementwiseOp, array_operand
+from numtorch.dispatch.op import OPS, PUBLIC, ElementwiseOp
 from numtorch.ops import (
     activation,
     arithmetic,
@@ -75,27 +76,6 @@ Tensor.swapaxes, Tensor.swapdims = movement.swapaxes, movement.transpose
 Tensor.moveaxis = movement.movedim
 Tensor.mH = property(movement.adjoint)
 
-# --- operators ----------------------------------------------------------------------------------------
-
-Tensor.__add__ = arithmetic.plain_add
-Tensor.__sub__ = arithmetic.plain_sub
-Tensor.__mul__ = arithmetic.mul
-Tensor.__truediv__ = arithmetic.true_div
-Tensor.__floordiv__ = arithmetic.floor_divide
-Tensor.__mod__ = arithmetic.remainder
-Tensor.__pow__ = arithmetic.pow
-Tensor.__matmul__ = linear.matmul
-Tensor.__neg__ = arithmetic.neg
-Tensor.__abs__ = arithmetic.abs
-Tensor.__invert__ = arithmetic.bitwise_not
-Tensor.__and__ = arithmetic.bitwise_and
-Tensor.__or__ = arithmetic.bitwise_or
-Tensor.__xor__ = arithmetic.bitwise_xor
-for _op in ("lt", "le", "gt", "ge"):
-    setattr(Tensor, f"__{_op}__", getattr(arithmetic, _op))
-Tensor.__getitem__ = indexing.getitem
-Tensor.__setitem__ = indexing.setitem
-
 
 def _method(fn: Callable) -> Callable:
     """Bind a function as a method under its own name."""
@@ -107,50 +87,6 @@ def _property(fn: Callable) -> Callable:
     setattr(Tensor, fn.__name__, property(fn))
     return fn
 
-
-def _reflected(name: str, fn: Callable) -> None:
-    def method(self: Tensor, other: Any) -> Tensor:
-        return fn(self, other)
-
-    method.__name__ = name
-    setattr(Tensor, name, method)
-
-
-def _beside(other: Any, x: Tensor) -> Any:
-    """The first operand of a reflected operator, which may be an array."""
-    return array_operand(other, x) if isinstance(other, np.ndarray) and other.ndim else other
-
-
-def _product_of(x: Tensor, other: Any) -> Tensor:
-    y = creation.as_tensor(_beside(other, x))
-    return linear.matmul(y, x.to(y.dtype) if isinstance(other, np.ndarray) else x)
-
-
-_reflected("__radd__", arithmetic.plain_add)
-_reflected("__rmul__", arithmetic.mul)
-Tensor.__rsub__ = arithmetic.difference_from
-Tensor.__rtruediv__ = arithmetic.quotient_of
-_reflected("__rpow__", lambda x, other: arithmetic.pow(_beside(other, x), x))
-_reflected("__rfloordiv__", lambda x, other: arithmetic.floor_divide(_beside(other, x), x))
-_reflected("__rmod__", lambda x, other: arithmetic.remainder(_beside(other, x), x))
-_reflected("__rmatmul__", _product_of)
-_reflected("__rand__", arithmetic.bitwise_and)
-_reflected("__ror__", arithmetic.bitwise_or)
-_reflected("__rxor__", arithmetic.bitwise_xor)
-
-
-def _comparable(fn: Callable) -> Callable:
-    def method(self: Tensor, other: Any) -> Any:
-        if isinstance(other, Tensor | bool | int | float | np.generic) or isinstance(other, np.ndarray) and other.dtype.kind in "biuf":
-            return fn(self, other)
-        return NotImplemented
-
-    return method
-
-
-Tensor.__eq__ = _comparable(arithmetic.eq)
-Tensor.__ne__ = _comparable(arithmetic.ne)
-Tensor.__hash__ = object.__hash__
 
 # --- in-place forms -------------------------------------------------------------------------------------
 
@@ -199,12 +135,6 @@ for _o in list(OPS.values()):
 for _base, _other in {"true_divide": "div", "divide": "div", "subtract": "sub", "multiply": "mul", "negative": "neg", "absolute": "abs",
                       "greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le", "not_equal": "ne"}.items():
     setattr(Tensor, _base + "_", getattr(Tensor, _other + "_"))
-for _name in ("add", "sub", "mul"):
-    setattr(Tensor, f"__i{_name}__", getattr(Tensor, _name + "_"))
-Tensor.__itruediv__ = Tensor.div_
-Tensor.__ipow__ = Tensor.pow_
-Tensor.__ifloordiv__ = Tensor.floor_divide_
-Tensor.__imod__ = Tensor.remainder_
 
 
 def _overwriting(name: str, fn: Callable) -> None:
@@ -222,10 +152,9 @@ def _overwriting(name: str, fn: Callable) -> None:
 for _name in ("scatter", "scatter_add", "scatter_reduce", "index_reduce", "put", "masked_scatter", "index_add",
               "index_copy"):
     _overwriting(_name + "_", getattr(Tensor, _name))
-Tensor.__iand__, Tensor.__ior__, Tensor.__ixor__ = Tensor.bitwise_and_, Tensor.bitwise_or_, Tensor.bitwise_xor_
-
 
 Tensor.clip_ = Tensor.clamp_
+operators.bind()
 
 # --- what the tensor is -----------------------------------------------------------------------------------
 
@@ -440,6 +369,8 @@ def view(self: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Tens
                 break
         else:
             return movement.view_as_shape(self, shape)
+    if (size is not None or dtype is not None) and (shape or (size is not None and dtype is not None)):
+        raise TypeError("view() takes either a size or a dtype; write x.view(dtype).view(size) for both")
     if size is not None:
         shape = (size,)
     elif dtype is not None or isinstance(shape[0], _TYPES):
@@ -498,7 +429,7 @@ def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
     A tensor that wants a gradient has one only under ``no_grad``, as what is written to it goes unrecorded.
     """
     x = self
-    if force:
+    if force is not False and flag(force, "numpy", "force"):
         x = movement.to(x.detach(), "cpu")
     elif x._edge is not None and mode.grad:
         raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead (for plots and "
@@ -603,7 +534,7 @@ _DECODED = {dtypes.float16: lambda bits: bits.view(np.float16).astype(np.float32
 for _d, _names in {dtypes.float32: "float", dtypes.float64: "double", dtypes.float16: "half", dtypes.bfloat16: "bfloat16",
                    dtypes.int64: "long", dtypes.int32: "int", dtypes.int16: "short", dtypes.int8: "char",
                    dtypes.uint8: "byte", dtypes.bool: "bool"}.items():
-    def _cast_method(self: Tensor, memory_format: Any = None, _d: Any = _d) -> Tensor:
+    def _cast_method(self: Tensor, *, memory_format: Any = None, _d: Any = _d) -> Tensor:
         return self if self._k.dtype is _d else movement.as_type(self, _d)
 
     _cast_method.__name__ = _names
@@ -622,6 +553,8 @@ def type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
 @_method
 def type_as(self: Tensor, other: Tensor) -> Tensor:
     """Cast and moved to be like another tensor."""
+    if not isinstance(other, Tensor):
+        raise TypeError(f"type_as(): argument 'other' (position 1) must be Tensor, not {other.__class__.__name__}")
     return movement.to(self, other)
 
 
@@ -643,15 +576,20 @@ def pin_memory(self: Tensor, device: Any = None) -> Tensor:
     return self
 
 
+def _as_here(x: Tensor, dtype: Any, device: Any) -> dict[str, Any]:
+    """A type and a device: as told, else those of ``x``."""
+    return {"dtype": x.dtype if dtype is None else dtype, "device": x.device if device is None else device}
+
+
 @_method
 def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of the data with this tensor's dtype and device unless given."""
-    return creation.tensor(data, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
+    return creation.tensor(data, **_as_here(self, dtype, device), requires_grad=requires_grad)
 
 
 def _new(name: str, fn: Callable) -> None:
     def method(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-        return fn(*args, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
+        return fn(*args, **_as_here(self, dtype, device), requires_grad=requires_grad)
 
     method.__name__ = name
     method.__doc__ = f"As ``{fn.__name__}``, with this tensor's dtype and device unless given."

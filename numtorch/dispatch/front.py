@@ -35,6 +35,7 @@ from numtorch.storage import FRESH, Kind, Storage, allocate, tick
 
 META = ("shape", "kind", "strides", "offset")  # what ``x_shape`` and its like ask of an input
 NARROW = (uint8, int8, int16, int32)
+OPERANDS = Tensor, bool, int, float, complex, np.generic, np.ndarray  # what operators are not refused for
 SMALL = 1 << 15  # elements up to which a result is a plain NumPy buffer and the kernel serial
 
 
@@ -69,13 +70,35 @@ def _defaults(params: list, env: dict) -> list[str]:
 
 def build(op: Any) -> Callable:
     """The front of an op: written and compiled when it is first called, so that importing costs nothing."""
-    env: dict[str, Any] = {}
-    call = types.FunctionType(_unwritten.__code__, env, op.name)
-    call.__qualname__ = op.name  # what Python's complaints about arguments call it
-    env["_write"] = lambda: write(op)
-    env["_front"] = call
-    op.front_env = env
+    call, op.front_env = _blank(op)
     return call
+
+
+def operator(op: Any) -> Callable:
+    """The front once more, for Python's operator: beside an operand of a foreign class it answers ``NotImplemented``, so that this
+    class has its turn. Only the general path looks for one."""
+    def run(tensors: tuple, params: tuple, out: Tensor | None) -> Any:
+        try:
+            return op.run(tensors, params, out)
+        except TypeError:
+            if isinstance(tensors[1], OPERANDS):
+                raise
+            return NotImplemented
+
+    call, env = _blank(op)
+    env["run"] = run
+    call.op = op
+    return call
+
+
+def _blank(op: Any) -> tuple[Any, dict[str, Any]]:
+    """A function that will be a front, and its globals."""
+    env: dict[str, Any] = {}
+    call: Any = types.FunctionType(_unwritten.__code__, env, op.name)
+    call.__qualname__ = op.name  # what Python's complaints about arguments call it
+    env["_write"] = lambda: write(op, call)
+    env["_front"] = call
+    return call, env
 
 
 def _unwritten(*args, **kwargs):
@@ -83,13 +106,14 @@ def _unwritten(*args, **kwargs):
     return _front(*args, **kwargs)  # noqa: F821
 
 
-def write(op: Any) -> Callable:
+def write(op: Any, call: Any = None) -> Callable:
     """Give an op's front its code; the function stays the same object."""
     from numtorch.dispatch.op import ElementwiseOp
 
-    call = op.call
+    call = call or op.call
     if call.__code__ is _unwritten.__code__:
-        written: Any = _elementwise(op) if isinstance(op, ElementwiseOp) else _structured(op)
+        env = call.__globals__
+        written: Any = _elementwise(op, env) if isinstance(op, ElementwiseOp) else _structured(op, env)
         call.__defaults__, call.__kwdefaults__ = written.__defaults__, written.__kwdefaults__
         call.__code__ = written.__code__
         call.source = written.source
@@ -98,11 +122,11 @@ def write(op: Any) -> Callable:
     return call
 
 
-def _elementwise(op: Any) -> Callable:
+def _elementwise(op: Any, env: dict[str, Any]) -> Callable:
     names = _public(op.tensors)
     params = [n for n, _ in op.params]
-    env = op.front_env
-    env |= {"fast": op.entry.memo, "run": op.run, "mode": mode, "new": object.__new__, "Tensor": Tensor, "empty": np.empty, "op": op}
+    env.setdefault("run", op.run)
+    env |= {"fast": op.entry.memo, "mode": mode, "new": object.__new__, "Tensor": Tensor, "empty": np.empty, "op": op}
     signature = names + _defaults(op.params, env) + (["*", "out=None"] if op.out is None else [])
     extra = ", ".join(params) + ("," if len(params) == 1 else "")
     first = names[0]
@@ -132,7 +156,7 @@ def _elementwise(op: Any) -> Callable:
         text += f"    if ({' or '.join(edge)}) and mode.grad and op.gradient is not None:\n"
         text += f"        record({', '.join(names)}, ({extra}), y, recipes)\n"
     text += "    return y\n"
-    env["record"] = lambda *given: _first_record(op, "record", specialise_record, given)
+    env["record"] = lambda *given: _first_record(op, env, "record", specialise_record, given)
     env |= {"plans": op.plans, "allocate": allocate, "wrote": wrote, "unfit": unfit, "FRESH": FRESH}
     env["larger"] = _compile("larger", _larger(op, names, params, edge), env)
     return _compile(op.name, text, env)
@@ -160,7 +184,7 @@ def _launch(op: Any, entry: str, arguments: list[str], indent: str = "    ", the
     lines = [f"{entry}({', '.join(arguments)})"]
     numbers = [a.split(" if ")[0] for a in arguments if " if " in a] + [n for n, _ in op.params]
     if numbers:
-        lines = ["try:", f"    {lines[0]}", "except TypeError:", f"    unfit({op.name!r}, ({', '.join(numbers)},))"]
+        lines = ["try:", f"    {lines[0]}", "except (TypeError, OverflowError):", f"    unfit({op.name!r}, ({', '.join(numbers)},))"]
     if then:
         lines += ["finally:", f"    {then}"] if numbers else [then]
     return "\n".join(indent + line for line in lines)
@@ -169,6 +193,9 @@ def _launch(op: Any, entry: str, arguments: list[str], indent: str = "    ", the
 def unfit(op: str, values: tuple) -> None:
     """Raise what a kernel refused its numbers for."""
     error = beyond(op, values)
+    for v in values:
+        if not isinstance(v, OPERANDS):
+            error = TypeError(f"{op}(): expected a number, got {type(v).__name__}")
     if error is None:
         raise  # noqa: PLE0704 - called where an exception is handled
     raise error from None
@@ -224,12 +251,12 @@ def _larger(op: Any, names: list[str], params: list[str], edge: list[str]) -> st
     return text + "    return y\n"
 
 
-def _first_record(op: Any, name: str, specialise: Callable, given: tuple) -> None:
-    specialise(op)
-    op.front_env[name](*given)
+def _first_record(op: Any, env: dict[str, Any], name: str, specialise: Callable, given: tuple) -> None:
+    env[name] = specialise(op)
+    env[name](*given)
 
 
-def specialise_record(op: Any) -> None:
+def specialise_record(op: Any) -> Callable:
     """Write out ``record`` for operands of one shape, the only ones that the front's own path sees.
 
     For ``mul`` it reads:
@@ -269,7 +296,7 @@ def specialise_record(op: Any) -> None:
         saved.append("kept")
     lines += [f"    {line}" for line in _node_lines(op, [f"edge_{n}" for n in names], saved, needs="needs", recipe="recipe")]
     env = _node_env(op) | {"find": gradient.recipe, "ALONE": (True,)}
-    op.front_env["record"] = _compile("record", "\n".join(lines) + "\n", env)
+    return _compile("record", "\n".join(lines) + "\n", env)
 
 
 # ``alias(out)`` of a result that nothing else has seen yet: one call less.
@@ -378,9 +405,8 @@ def remember(op: Any, tensors: tuple, params: tuple, result: Tensor) -> None:
         op.entry.memo[kinds[0] if len(kinds) == 1 else tuple(kinds)] = plan.entry, plan.kinds[0], plan.kinds[0].dtype.storage, {}
 
 
-def _structured(op: Any) -> Callable:
+def _structured(op: Any, env: dict[str, Any]) -> Callable:
     names = _public(op.tensors)
-    env = op.front_env
     env |= {"_memo": op.entry.memo, "_first": op.first, "_mode": mode, "_op": op}
     texts = _defaults(op.params, env)
     params = [n for n, _ in op.params]
@@ -426,7 +452,7 @@ def _structured(op: Any) -> Callable:
         _record({', '.join(names)}, ({extra}), _y)
     return _y
 """
-    env["_record"] = lambda *given: _first_record(op, "_record", specialise_structured_record, given)
+    env["_record"] = lambda *given: _first_record(op, env, "_record", specialise_structured_record, given)
     return _compile(op.name.replace(".", "_"), text, env)
 
 
@@ -471,7 +497,7 @@ def _all_integers(name: str, asked: str, indent: str) -> list[str]:
                                            "        break")]
 
 
-def specialise_structured_record(op: Any) -> None:
+def specialise_structured_record(op: Any) -> Callable:
     """Write out ``record`` for an op's own inputs; results that are tuples take the general way.
 
     For ``sum``, whose gradient asks for ``x_shape`` and ``x_kind``:
@@ -504,7 +530,7 @@ def specialise_structured_record(op: Any) -> None:
         lines += ["    if not out._k.dtype.is_floating_point:", "        return"]
     lines += [f"    {line}" for line in _node_lines(op, edges, saved, **described)]
     env = _node_env(op) | {"general": op.record}
-    op.front_env["_record"] = _compile("record", "\n".join(lines) + "\n", env)
+    return _compile("record", "\n".join(lines) + "\n", env)
 
 
 def _optional(op: Any) -> set[str]:

@@ -404,7 +404,7 @@ class ElementwiseOp(Op):
         if plan is not None:
             try:
                 plan.entry(x._buf, *[t._buf if t.__class__ is Tensor else t for t in rest], *params, *plan.geometry)
-            except TypeError:
+            except (TypeError, OverflowError):
                 front.unfit(self.name, (*rest, *params))
             finally:
                 wrote(x)
@@ -558,7 +558,7 @@ class Flat:
         """Zeros for each input that wants a gradient."""
         from numtorch.ops.creation import zeros
 
-        return tuple([None if e is None else zeros(*meta[0], dtype=meta[1].dtype, device=meta[1].device)
+        return tuple([None if e is None else zeros(meta[0], dtype=meta[1].dtype, device=meta[1].device)
                       for e, meta in zip(node.edges, node.inputs, strict=True)])
 
 

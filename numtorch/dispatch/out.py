@@ -24,7 +24,7 @@ class Rule:
     Attributes:
         cast: into any type that the result may become without changing its kind; otherwise only its own.
         given: ``out``'s type is the one in which the function computes, unless ``dtype`` is given.
-        slope: the result has a gradient, which a written tensor cannot have: no operand may ask for one.
+        slope: the result has a gradient, which a written tensor cannot have: no operand may ask for one (``out`` never may).
         silent: ``out`` is resized without a warning, as by functions that only fill it.
         also: types that are taken beside the result's own.
         anything: into any type.
@@ -61,8 +61,9 @@ def into(out: Any, rule: Rule, fn: Callable, *args: Any, **kwargs: Any) -> Any:
     for o in outs:
         if not isinstance(o, Tensor):
             raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(o).__name__}")
-    if rule.slope:
-        refuse_gradients(name, outs, (*args, *kwargs.values()))
+    if not outs:
+        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
+    refuse_gradients(name, outs, (*args, *kwargs.values()) if rule.slope else ())
     if rule.given:
         kwargs["dtype"] = _type_of(outs[0], kwargs.get("dtype"), name)
         if "device" in kwargs:
@@ -133,7 +134,7 @@ def resized(out: Tensor, shape: tuple, silent: bool, depth: int) -> None:
                       "to zero elements with t.resize_(0).", UserWarning, stacklevel=depth)
     from numtorch.ops import movement
 
-    movement.resize_(out, *shape)
+    movement.resize_(out, shape)
 
 
 def prepared(out: Any, name: str, shape: tuple, operands: tuple, slope: bool) -> tuple:

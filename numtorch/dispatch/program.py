@@ -174,6 +174,9 @@ class Program:
 
     def plan(self, values: tuple, outs: tuple | None) -> Plan:
         """Decide everything that does not depend on the elements."""
+        for n, v in zip(self.operands, values, strict=True):
+            if not isinstance(v, Tensor | int | float | np.number | np.bool_):
+                raise TypeError(f"{self.name}(): argument '{n}' must be Number, not {type(v).__name__}")
         tensors = [v for v in values if isinstance(v, Tensor)]
         where = _device(self.name, tensors)
         compute = self.compute_type(values)
@@ -241,23 +244,24 @@ class Program:
 
 
 def _countable(op: str, values: tuple) -> None:
-    for v in values:
-        if type(v) is int and not -(1 << 63) <= v < 1 << 63:
-            raise OverflowError(f"int too big to convert: {op}(): {_shortened(v)} is beyond int64, in which Python's integers are computed")
+    error = beyond(op, values)
+    if error is not None:
+        raise error
 
 
 def _shortened(v: int) -> str:
     return str(v) if v.bit_length() < 200 else f"an integer of {v.bit_length()} bits"
 
 
-def beyond(op: str, values: tuple) -> OverflowError | None:
-    """The error for Python numbers that no kernel takes; None if there is none among the values."""
+def beyond(op: str, values: tuple) -> Exception | None:
+    """The error for Python integers that no kernel takes; None if there is none among the values. As in torch, what 64 bits without
+    a sign would hold is another error than what no number of the machine does."""
     for v in values:
-        if type(v) is int:
-            try:
-                float(v)
-            except OverflowError:
-                return OverflowError(f"int too big to convert: {op}(): {_shortened(v)} is beyond float64")
+        if type(v) is int and not -(1 << 63) <= v < 1 << 63:
+            why = f"{op}(): {_shortened(v)} is beyond int64, in which Python's integers are computed"
+            if 0 < v < 1 << 64:
+                return RuntimeError(f"value cannot be converted to type int64_t without overflow: {why}")
+            return OverflowError(f"int too big to convert: {why}")
     return None
 
 

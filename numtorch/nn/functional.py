@@ -12,6 +12,7 @@ import numpy as np
 
 from numtorch import arguments
 from numtorch._tensor import Tensor
+from numtorch.arguments import flag
 from numtorch.dispatch import aliases
 from numtorch.dispatch.out import CAST, into
 from numtorch.dtype import dtype as DType
@@ -176,17 +177,17 @@ def softsign(input: Tensor) -> Tensor:
 
 def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """Exponentials along ``dim``, scaled to sum to one."""
-    return activation.softmax(input, dim, dtype)
+    return activation.softmax(input, activation.implicit_dim(dim, input, "softmax", _stacklevel), dtype)
 
 
 def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """The logarithm of softmax along ``dim``."""
-    return activation.log_softmax(input, dim, dtype)
+    return activation.log_softmax(input, activation.implicit_dim(dim, input, "log_softmax", _stacklevel), dtype)
 
 
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """``softmax(-x)``."""
-    return activation.softmax(-input, dim, dtype)
+    return activation.softmax(-input, activation.implicit_dim(dim, input, "softmin", _stacklevel), dtype)
 
 
 # --- linear ---------------------------------------------------------------------------------------------
@@ -203,6 +204,10 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
                            f"weight of shape {list(weight.shape)}: expected (..., {in1}) and (..., {in2})")
     if bias is not None and bias.shape != (out,):
         raise RuntimeError(f"bilinear(): bias size does not match weight size: got {list(bias.shape)} but expected [{out}]")
+    given = (("input1", input1), ("input2", input2), ("weight", weight), ("bias", bias))
+    if len({t.dtype for _, t in given if t is not None}) > 1:
+        raise RuntimeError("bilinear(): all tensors must have the same dtype, got " +
+                           ", ".join(f"{name}: {t.dtype.name}" for name, t in given if t is not None) + "; cast some with .to(...)")
     rows = input1.shape[:-1].numel()
     left = matmul(input1.reshape(rows, in1), weight.permute(1, 0, 2).reshape(in1, out * in2)).reshape(rows, out, in2)
     y = matmul(left, input2.reshape(rows, in2, 1)).reshape(*input1.shape[:-1], out)
@@ -213,6 +218,8 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
 
 
 def _feature_dropout(name: str, input: Tensor, p: float, training: bool, inplace: bool, batched: bool) -> Tensor:
+    if training.__class__ is not bool:
+        training = flag(training, name, "training")
     if not training or p == 0:
         return input
     if not input.dtype.is_floating_point:
@@ -342,7 +349,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     >>> torch.nn.functional.cosine_similarity(torch.tensor([1.0, 0.0]), torch.tensor([1.0, 0.0]), dim=0)
     tensor(1.)
     """
-    if eps < 0:
+    if not eps >= 0:
         raise RuntimeError(f"cosine_similarity: eps must be non-negative, got: {eps}")
     if not (x1.dtype.is_floating_point or x2.dtype.is_floating_point):
         raise RuntimeError(f"cosine_similarity: expected common dtype to be floating point, yet common dtype is {x1.dtype.name} "
@@ -359,8 +366,10 @@ cosine_similarity = aliases.public(cosine_similarity, __name__, "cosine_similari
 
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """``norm(x1 - x2 + eps, p)`` along the last dimension."""
-    if isinstance(p, str):
-        raise TypeError("pairwise_distance(): argument 'p' must be float, not str")
+    for name, value, wanted in (("x1", x1, Tensor), ("x2", x2, Tensor), ("p", p, int | float | Tensor)):
+        if not isinstance(value, wanted):
+            expected = "float" if name == "p" else "Tensor"
+            raise TypeError(f"pairwise_distance(): argument '{name}' must be {expected}, not {type(value).__name__}")
     return moments.norm(x1 - x2 + eps, p, -1, keepdim)
 
 
@@ -432,6 +441,8 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
         return loss.huber_loss(input, target, reduction, delta)
     if weight.shape != input.shape:
         raise ValueError("Weights and input must have the same size.")
+    if reduction not in ("none", "sum", "mean"):
+        raise ValueError(f"Invalid reduction mode: {reduction}. Expected one of 'none', 'mean', 'sum'. (huber_loss)")
     each = loss.huber_loss(input, target, "none", delta) * weight
     # Differently from the other losses, torch divides by the number of elements here.
     return each if reduction == "none" else reductions.sum(each) if reduction == "sum" else reductions.mean(each)
@@ -453,4 +464,6 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
 def kl_div(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
            log_target: bool = False) -> Tensor:
     """``t * (log(t) - input)`` for log-probabilities ``input``."""
+    if log_target.__class__ is not bool:
+        log_target = flag(log_target, "kl_div", "log_target")
     return loss.kl_div(input, target, reduction_of(size_average, reduce, reduction), log_target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from math import prod
 from typing import Any
 
@@ -254,6 +255,8 @@ def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
     d = input._k.dtype
     if d in INTEGERS:
         return where(le(input, wrapped(threshold, d)), wrapped(value, d), input)
+    if not (-65504.0 <= threshold <= 65504.0 and -65504.0 <= value <= 65504.0):  # what every floating type holds
+        threshold, value = element(threshold, d), element(value, d)
     return replaced_below(input, threshold, value)
 
 
@@ -437,7 +440,7 @@ for _logs in (False, True):
     _launch_cuda(_logs)
 
 
-def softmax(input: Tensor, dim: int | None = None, dtype: Any = None, *, out: Any = None) -> Tensor:
+def softmax(input: Tensor, dim: int, dtype: Any = None, *, out: Any = None) -> Tensor:
     """Exponentials along ``dim``, scaled to sum to one.
 
     >>> import numtorch as torch
@@ -446,29 +449,35 @@ def softmax(input: Tensor, dim: int | None = None, dtype: Any = None, *, out: An
     """
     if out is not None:
         return into(out, SAME, softmax, input, dim, dtype)
-    return softmax_along(_floating(input, dtype), _implicit(dim, input))
+    if dim.__class__ is not int:
+        dim = integer(dim, "softmax", "dim")
+    return softmax_along(_floating(input, dtype), dim)
 
 
-def log_softmax(input: Tensor, dim: int | None = None, dtype: Any = None, *, out: Any = None) -> Tensor:
+def log_softmax(input: Tensor, dim: int, dtype: Any = None, *, out: Any = None) -> Tensor:
     """The logarithm of softmax along ``dim``."""
     if out is not None:
         return into(out, SAME, log_softmax, input, dim, dtype)
-    return log_softmax_along(_floating(input, dtype), _implicit(dim, input))
+    if dim.__class__ is not int:
+        dim = integer(dim, "log_softmax", "dim")
+    return log_softmax_along(_floating(input, dtype), dim)
 
 
 def _floating(x: Tensor, dtype: Any) -> Tensor:
     if dtype is not None:
-        return x.to(dtype)
+        return x.to(dtype=dtype)
     if not x.dtype.is_floating_point:
         raise NotImplementedError(f'"softmax" not implemented for {x.dtype.name}; cast with .float() or pass dtype=')
     return x
 
 
-def _implicit(dim: int | None, x: Tensor) -> int:
-    """torch's old rule for a missing ``dim``: rows of matrices and batches of them."""
-    if dim.__class__ is int:
+def implicit_dim(dim: int | None, x: Tensor, name: str, depth: int) -> int:
+    """torch's old rule for a missing ``dim``, with its warning: rows of matrices and batches of them."""
+    if dim is not None:
         return dim
-    return (0 if x.ndim in (0, 1, 3) else 1) if dim is None else integer(dim, "softmax", "dim")
+    warnings.warn(f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
+                  UserWarning, stacklevel=depth)
+    return 0 if x.ndim in (0, 1, 3) else 1
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:

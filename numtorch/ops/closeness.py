@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numtorch._tensor import Tensor
+from numtorch.arguments import flag
 from numtorch.ops import arithmetic, reduction
 
 
@@ -13,6 +14,8 @@ def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e
 
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """Where elements are within ``atol + rtol * abs(other)``; integers and truth values are compared as float64."""
+    if equal_nan.__class__ is not bool:
+        equal_nan = flag(equal_nan, "isclose", "equal_nan")
     if not isinstance(other, Tensor):
         raise TypeError(f"isclose(): argument 'other' (position 2) must be Tensor, not {other.__class__.__name__}")
     if input.dtype is not other.dtype:

@@ -174,6 +174,8 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: Tensor |
     if input is None and other is None:
         from numtorch.ops.indexing import nonzero
 
+        if out is not None:
+            raise TypeError("where(): out= goes with input and other; the positions of true elements are a tuple of tensors")
         return nonzero(condition, as_tuple=True)
     if condition.__class__ is not Tensor or condition._k.dtype is not BOOL:
         _check_condition(condition)

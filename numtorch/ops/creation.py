@@ -12,17 +12,17 @@ import numpy as np
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, as_ndarray, make
 from numtorch._tensor import empty as _empty
-from numtorch.arguments import element, integer
+from numtorch.arguments import element, flag, integer
 from numtorch.device import CPU, as_device
 from numtorch.dispatch.out import COUNTED, FILLED, into
 from numtorch.dtype import dtype as DType
 from numtorch.ops import movement
-from numtorch.ops.movement import shape_args
+from numtorch.ops.movement.arguments import SEQUENCES, shape_args
 from numtorch.storage import Size, Storage, allocate_cpu, is_contiguous, kind
 
 
 def _finish(t: Tensor, requires_grad: bool) -> Tensor:
-    if requires_grad:
+    if requires_grad is not False and requires_grad is not None and flag(requires_grad, "requires_grad_", "requires_grad"):
         t._edge = movement.requires_grad_edge(t)
     return t
 
@@ -213,14 +213,16 @@ def asarray(obj: Any, *, dtype: DType | None = None, device: Any = None, copy: b
 
 def _options(dtype: DType | None, device: Any, like: Tensor | None = None) -> tuple[DType, Any]:
     if like is not None:
-        return dtypes.as_dtype(dtype) if dtype else like.dtype, as_device(device) if device is not None else like.device
-    return dtypes.as_dtype(dtype) if dtype else dtypes.get_default_dtype(), as_device(device)
+        return like.dtype if dtype is None else dtypes.as_dtype(dtype), as_device(device) if device is not None else like.device
+    return dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype), as_device(device)
 
 
 def size_of(args: tuple, size: Any = None, name: str = "empty") -> Size:
     """The size that the arguments of a function give: numbers, or one sequence of them."""
     if args and size is not None:
         raise TypeError(f"{name}() got multiple values for argument 'size'")
+    if size is not None and not isinstance(size, SEQUENCES):
+        raise TypeError(f"{name}(): argument 'size' must be tuple of ints, not {type(size).__name__}")
     shape = Size(shape_args(args if size is None else (size,), name))
     for n in shape:
         if n < 0:
@@ -449,7 +451,7 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: DTy
     d = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     steps = integer(steps, "logspace", "steps")
     if steps == 1:  # as it is given, also where the type has only integers
-        start = float(_scalar(start, "logspace", "start"))
+        start, _ = float(_scalar(start, "logspace", "start")), _scalar(end, "logspace", "end")
         return _counted(np.array([float(base) ** start]), d, device, requires_grad)
     values = _evenly(_bound(start, d, "logspace", "start"), _bound(end, d, "logspace", "end"), steps, "logspace")
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):

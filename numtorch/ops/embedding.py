@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from numtorch._tensor import Tensor, alias, empty, make
-from numtorch.arguments import integer
+from numtorch.arguments import flag, integer
 from numtorch.dispatch.cost import nbytes, numel, picks
 from numtorch.dispatch.op import op, wrote
 from numtorch.dispatch.program import shared_from
@@ -131,6 +131,10 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
     tensor([[3., 4.],
             [1., 2.]])
     """
+    if scale_grad_by_freq.__class__ is not bool:
+        scale_grad_by_freq = flag(scale_grad_by_freq, "embedding", "scale_grad_by_freq")
+    if sparse.__class__ is not bool:
+        sparse = flag(sparse, "embedding", "sparse")
     try:
         d, _ = input._k.dtype, weight._k
     except AttributeError:

@@ -116,13 +116,13 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None, *, activat
     """
     if out is not None:
         return into(out, SAME, linear, input, weight, bias, activation=activation)
+    if activation is not None and activation not in ACTIVATIONS:
+        raise ValueError(f"linear: expected activation to be one of {', '.join(map(repr, ACTIVATIONS))}, got {activation!r}")
     try:
         if len(weight.shape) != 2 or not input.shape:
             return _of_vectors(input, weight, bias, activation)
     except AttributeError as e:
         raise refused(e, "linear", input=input, weight=weight) from None
-    if activation is not None and activation not in ACTIVATIONS:
-        raise ValueError(f"linear: expected activation to be one of {', '.join(map(repr, ACTIVATIONS))}, got {activation!r}")
     try:
         if activation is None:
             return affine(input, weight, bias)

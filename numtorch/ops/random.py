@@ -16,7 +16,7 @@ import numpy as np
 
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty
-from numtorch.arguments import integer, integers
+from numtorch.arguments import flag, integer, integers
 from numtorch.autograd.grad_mode import mode
 from numtorch.autograd.inplace import recorded, single
 from numtorch.device import as_device
@@ -355,6 +355,8 @@ def dropped_integers(name: str, x: Tensor, p: float) -> Tensor:
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Elements multiplied by 0 with probability ``p``, the others scaled by ``1 / (1 - p)``; unchanged unless training."""
+    if training.__class__ is not bool:
+        training = flag(training, "dropout", "training")
     if not 0 <= p <= 1:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     if not training or p == 0:
@@ -416,7 +418,9 @@ def _draw(shape: Any, distribution: str, first: float, second: float, dtype: DTy
         how = _uniform_ends(first, second, d) if distribution == "uniform" else (first, second)
         like = random_like(like, distribution, *(generator or default_generator).take(like.shape.numel()), *how)
     y = like.to(d)
-    return y.requires_grad_(True) if requires_grad else y
+    if requires_grad is not False and requires_grad is not None and flag(requires_grad, "requires_grad_", "requires_grad"):
+        y.requires_grad_(True)
+    return y
 
 
 def rand(*args: Any, size: Any = None, generator: Generator | None = None, dtype: DType | None = None, device: Any = None,
@@ -435,14 +439,19 @@ def randn(*args: Any, size: Any = None, generator: Generator | None = None, dtyp
     return _draw(size_of(args, size, "randn"), "normal", 0.0, 1.0, dtype, device, generator, requires_grad)
 
 
+def _like(x: Tensor, dtype: Any, device: Any) -> tuple[Any, Any]:
+    """A type and a device: as told, else those of ``x``."""
+    return x.dtype if dtype is None else dtype, x.device if device is None else device
+
+
 def rand_like(input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Uniform numbers in [0, 1) in the shape, dtype and device of ``input``."""
-    return _draw(input.shape, "uniform", 0.0, 1.0, dtype or input.dtype, device or input.device, None, requires_grad)
+    return _draw(input.shape, "uniform", 0.0, 1.0, *_like(input, dtype, device), None, requires_grad)
 
 
 def randn_like(input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Normal numbers in the shape, dtype and device of ``input``."""
-    return _draw(input.shape, "normal", 0.0, 1.0, dtype or input.dtype, device or input.device, None, requires_grad)
+    return _draw(input.shape, "normal", 0.0, 1.0, *_like(input, dtype, device), None, requires_grad)
 
 
 def _integers(low: int, high: int, shape: Size, generator: Generator | None) -> Tensor:
@@ -524,7 +533,9 @@ def randint(low: Any = None, high: Any = None, size: Any = None, *, generator: G
     y = _integers(low, high, size_of((), size if isinstance(size, tuple) else integers(size, "randint", "size"), "randint"), generator)
     if d is not dtypes.int64 or device is not None:
         y = y.to(as_device(device), d)
-    return y.requires_grad_(True) if requires_grad else y
+    if requires_grad is not False and requires_grad is not None and flag(requires_grad, "requires_grad_", "requires_grad"):
+        y.requires_grad_(True)
+    return y
 
 
 def randint_like(input: Tensor, low: int, high: int | None = None, *, dtype: DType | None = None, device: Any = None) -> Tensor:
@@ -585,6 +596,9 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Gene
         return into(out, SAMPLES, normal, mean, std, size, generator=generator, dtype=dtype, device=device)
     _check_deviations(std)
     if isinstance(mean, Tensor) or isinstance(std, Tensor):
+        for name, value in (("size", size), ("dtype", dtype), ("device", device)):
+            if value is not None:
+                raise TypeError(f"normal() takes no argument '{name}' beside tensors of means or deviations, which say it")
         given = [v for v in (mean, std) if isinstance(v, Tensor)]
         shape = movement.common_shape("normal", given)
         y = randn(shape, generator=generator, dtype=given[0].dtype, device=given[0].device)
@@ -694,6 +708,8 @@ def bernoulli_(x: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -
 def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None,
                 out: Any = None) -> Tensor:
     """Positions drawn with probabilities proportional to the elements of each row."""
+    if replacement.__class__ is not bool:
+        replacement = flag(replacement, "multinomial", "replacement")
     if out is not None:
         return into(out, PLACES, multinomial, input, num_samples, replacement, generator=generator)
     from numtorch.ops.creation import from_ndarray, to_ndarray

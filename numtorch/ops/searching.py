@@ -12,7 +12,7 @@ import numpy as np
 
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty
-from numtorch.arguments import integer
+from numtorch.arguments import flag, integer
 from numtorch.autograd.grad_mode import mode as mode_of_grad
 from numtorch.device import CPU
 from numtorch.dispatch.aliases import own_names
@@ -282,6 +282,12 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
     >>> torch.unique(torch.tensor([3, 1, 3]), return_counts=True)
     (tensor([1, 3]), tensor([1, 2]))
     """
+    if sorted.__class__ is not bool:
+        sorted = flag(sorted, "unique", "sorted")
+    if return_inverse.__class__ is not bool:
+        return_inverse = flag(return_inverse, "unique", "return_inverse")
+    if return_counts.__class__ is not bool:
+        return_counts = flag(return_counts, "unique", "return_counts")
     from numtorch.ops.indexing import index_select
 
     d = 0 if dim is None else wrap_dim(dim, input.ndim, "unique")
@@ -338,6 +344,8 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: Any = None
     values=tensor(5),
     indices=tensor(3))
     """
+    if keepdim.__class__ is not bool:
+        keepdim = flag(keepdim, "mode", "keepdim")
     if out is not None:
         return into(out, SAME, mode, input, dim, keepdim)
     from numtorch.ops.indexing import gather

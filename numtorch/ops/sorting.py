@@ -9,7 +9,7 @@ import numpy as np
 
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty, new
-from numtorch.arguments import integer
+from numtorch.arguments import flag, integer
 from numtorch.device import CPU
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
@@ -137,6 +137,8 @@ def sort(input: Tensor, dim: Any = -1, descending: bool = False, *, stable: bool
     >>> values, indices
     (tensor([3., 2., 1.]), tensor([0, 2, 1]))
     """
+    if descending.__class__ is not bool:
+        descending = flag(descending, "sort", "descending")
     if out is not None:
         return into(out, SAME, sort, input, dim, descending, stable=stable)
     if isinstance(dim, bool):  # torch's sort(input, stable, dim, descending)
@@ -151,6 +153,10 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: b
     >>> torch.argsort(torch.tensor([3.0, 1.0, 2.0]))
     tensor([1, 2, 0])
     """
+    if descending.__class__ is not bool:
+        descending = flag(descending, "argsort", "descending")
+    if stable.__class__ is not bool:
+        stable = flag(stable, "argsort", "stable")
     if out is not None:
         return into(out, POSITIONS, argsort, input, dim, descending, stable=stable)
     return sort_along(input.detach(), wrap_dim(dim, input.ndim, "argsort"), bool(descending))[1]
@@ -214,6 +220,10 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     values=tensor([4., 3.]),
     indices=tensor([1, 3]))
     """
+    if largest.__class__ is not bool:
+        largest = flag(largest, "topk", "largest")
+    if sorted.__class__ is not bool:
+        sorted = flag(sorted, "topk", "sorted")
     if out is not None:
         return into(out, SAME, topk, input, k, dim, largest, sorted)
     d = wrap_dim(dim, len(input.shape), "topk")
@@ -288,6 +298,8 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False, *, out
     >>> torch.kthvalue(torch.tensor([5.0, 1.0, 3.0]), 2).values
     tensor(3.)
     """
+    if keepdim.__class__ is not bool:
+        keepdim = flag(keepdim, "kthvalue", "keepdim")
     if out is not None:
         return into(out, SAME, kthvalue, input, k, dim, keepdim)
     d = wrap_dim(dim, input.ndim, "kthvalue")
@@ -356,6 +368,8 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out:
     >>> torch.median(torch.tensor([1.0, 4.0, 2.0, 3.0]))
     tensor(2.)
     """
+    if keepdim.__class__ is not bool:
+        keepdim = flag(keepdim, "median", "keepdim")
     if out is not None:
         return into(out, SAME, median, input, dim, keepdim)
     return _median(input, dim, keepdim, cpu.NAN_WINS, "median", MedianReturn)
@@ -368,6 +382,8 @@ def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False, *, o
     >>> torch.nanmedian(torch.tensor([1.0, float("nan"), 2.0]))
     tensor(1.)
     """
+    if keepdim.__class__ is not bool:
+        keepdim = flag(keepdim, "nanmedian", "keepdim")
     if out is not None:
         return into(out, SAME, nanmedian, input, dim, keepdim)
     return _median(input, dim, keepdim, cpu.NAN_IGNORED, "nanmedian", NanmedianReturn)

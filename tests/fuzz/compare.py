@@ -280,7 +280,7 @@ def differences(call: Call, ours: Outcome, theirs: Outcome, exact: Any) -> list[
         torch_said = f"torch {type(theirs.error).__name__}: {str(theirs.error)[:80]} | ours {said}"
         if inner and type(ours.error) is not type(theirs.error):
             return [("error_kind", torch_said)]
-        if inner and not INNER_WORDS.search(str(theirs.error)):
+        if INNER_WORDS.search(str(ours.error)) and not INNER_WORDS.search(str(theirs.error)):
             return [("error_words", torch_said)]
         same = isinstance(ours.error, type(theirs.error)) or isinstance(theirs.error, type(ours.error))
         return [] if same else [("error_class", torch_said)]

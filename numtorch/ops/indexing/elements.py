@@ -6,7 +6,7 @@ from typing import Any
 
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, as_ndarray, empty
-from numtorch.arguments import integer
+from numtorch.arguments import flag, integer
 from numtorch.dispatch.cost import nbytes, numel, picks
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import SAME, into
@@ -417,6 +417,8 @@ def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: 
     >>> torch.scatter_reduce(x, 0, index, torch.tensor([5.0, 7.0, 4.0]), "mean", include_self=False)
     tensor([6., 4.])
     """
+    if include_self.__class__ is not bool:
+        include_self = flag(include_self, "scatter_reduce", "include_self")
     if out is not None:
         return into(out, SAME, scatter_reduce, input, dim, index, src, reduce, include_self=include_self)
     if reduce not in _REDUCTIONS:

@@ -10,6 +10,7 @@ import numpy as np
 
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty, fresh, geometry, placed
+from numtorch.arguments import flag
 from numtorch.autograd.grad_mode import _Setting
 from numtorch.autograd.inplace import one_history, protect, rebase, recorded, repeated, same_memory, single, wrote
 from numtorch.dispatch.op import op
@@ -498,11 +499,15 @@ def _write_to_memory(x: Tensor, a: _Advanced, value: Tensor, accumulate: bool) -
 
 def index_put_(self: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
     """Write ``values``, or add them with ``accumulate``, in place at the positions: one index tensor for each of the first dimensions."""
+    if accumulate.__class__ is not bool:
+        accumulate = flag(accumulate, "index_put_", "accumulate")
     if not isinstance(indices, tuple | list):
         raise TypeError(f"index_put_(): argument 'indices' (position 1) must be tuple of Tensors, not {type(indices).__name__}")
     for i, k in enumerate(indices):
         if not isinstance(k, Tensor):
             raise TypeError(f"index_put_(): expected Tensor as element {i} in argument 'indices', but got {type(k).__name__}")
+        if k.dtype in (dtypes.int8, dtypes.int16):  # of which even one without dimensions is no position here
+            raise IndexError(f"index_put_(): tensors used as indices must be long, int, byte or bool tensors, got {k.dtype.name}")
     if not isinstance(values, Tensor):
         raise TypeError(f"index_put_(): argument 'values' (position 2) must be Tensor, not {type(values).__name__}")
     if values.dtype is not self.dtype:
@@ -520,4 +525,6 @@ def index_put_(self: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
 
 def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
     """A copy of ``input`` with ``values`` written (or added) at the positions: one index tensor for each of the first dimensions."""
+    if accumulate.__class__ is not bool:
+        accumulate = flag(accumulate, "index_put", "accumulate")
     return index_put_(movement.clone(input), indices, values, accumulate)

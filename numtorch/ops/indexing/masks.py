@@ -10,7 +10,7 @@ import numpy as np
 
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty
-from numtorch.arguments import element
+from numtorch.arguments import element, flag
 from numtorch.device import CPU
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
@@ -45,6 +45,8 @@ def nonzero(input: Tensor, *, as_tuple: bool = False, out: Any = None) -> Any:
     tensor([[0, 1],
             [1, 0]])
     """
+    if as_tuple.__class__ is not bool:
+        as_tuple = flag(as_tuple, "nonzero", "as_tuple")
     if out is not None:
         return into(out, POSITIONS, nonzero, input, as_tuple=as_tuple)
     flat = contiguous(input)

@@ -9,6 +9,7 @@ from typing import Any
 
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty
+from numtorch.arguments import flag
 from numtorch.autograd.grad_mode import mode
 from numtorch.dispatch.cost import nbytes, numel, picks
 from numtorch.dispatch.op import op
@@ -348,6 +349,8 @@ def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce:
     >>> torch.index_reduce(torch.ones(2), 0, torch.tensor([0, 0]), torch.tensor([3.0, 4.0]), "prod")
     tensor([12.,  1.])
     """
+    if include_self.__class__ is not bool:
+        include_self = flag(include_self, "index_reduce", "include_self")
     if out is not None:
         return into(out, SAME, index_reduce, input, dim, index, source, reduce, include_self=include_self)
     from numtorch.ops.indexing.elements import scatter_reduce
@@ -393,6 +396,8 @@ def put_flat(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = Fa
     tensor([[2., 0.],
             [0., 1.]])
     """
+    if accumulate.__class__ is not bool:
+        accumulate = flag(accumulate, "put", "accumulate")
     index = as_index(index, "put", LONG)
     _same_type(input, source, "put")
     n = index.shape.numel()

@@ -8,7 +8,7 @@ import numpy as np
 
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, alias, empty, new, shared_storage
-from numtorch.arguments import element
+from numtorch.arguments import element, flag
 from numtorch.autograd.grad_mode import mode
 from numtorch.autograd.inplace import single, wrote
 from numtorch.device import CPU, as_device
@@ -158,17 +158,21 @@ def as_type(x: Tensor, d: dtype) -> Tensor:
 def to(x: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False, copy: bool = False,
        memory_format: Any = None) -> Tensor:
     """The tensor in another dtype, on another device, or like another tensor; itself if nothing changes."""
+    flags = 0
     for a in args:
         if isinstance(a, Tensor):
             dtype, device = a.dtype, a.device
         elif isinstance(a, dtypes.dtype):
             dtype = a
         elif isinstance(a, bool):
-            pass  # torch's positional non_blocking, copy
+            flags += 1
+            copy = a if flags == 2 else copy  # the first is non_blocking
         elif isinstance(a, type):
             dtype = a
         elif a is not None:
             device = a
+    if copy.__class__ is not bool or non_blocking.__class__ is not bool:
+        copy, non_blocking = flag(copy, "to", "copy"), flag(non_blocking, "to", "non_blocking")
     y = x
     if device is not None and as_device(device) != x.device:
         y = move(y, as_device(device))

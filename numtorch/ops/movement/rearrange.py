@@ -39,7 +39,8 @@ def repeat(x: Tensor, *counts: Any, repeats: Any = None) -> Tensor:
     shape = (1,) * lead + tuple(x.shape)
     y = view_as_shape(contiguous(x), [v for n in shape for v in (1, n)])
     y = expand_to(y, tuple(v for r, n in zip(counts, shape, strict=True) for v in (r, n)))
-    return reshape(y, tuple(r * n for r, n in zip(counts, shape, strict=True)))
+    y = reshape(y, tuple(r * n for r, n in zip(counts, shape, strict=True)))
+    return y if y._k.contiguous and y._storage is not x._storage else clone(y)  # single elements are repeated by a step of 0
 
 
 _repeats: dict = registry.memo()
@@ -334,14 +335,12 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     along = () if dims is None else dims if dims.__class__ is tuple else (dims,)
     if not by:
         raise RuntimeError("roll: `shifts` required")
+    if len(by) != (len(along) or 1):
+        raise RuntimeError(f"shifts and dimensions must align. shifts: {len(by)}, dims:{len(along)}")
     if 0 in input.shape:
         return clone(input)
     if not along:
-        if len(by) != 1:
-            raise RuntimeError(f"shifts and dimensions must align. shifts: {len(by)}, dims:0")
         return reshape(roll(reshape(input, (-1,)), by, (0,)), input.shape)
-    if len(by) != len(along):
-        raise RuntimeError(f"shifts and dimensions must align. shifts: {len(by)}, dims:{len(along)}")
     y = input
     for shift, dim in zip(by, along, strict=True):
         d = wrap_dim(dim, input.ndim, "roll")

@@ -8,7 +8,7 @@ import numpy as np
 
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, as_ndarray, empty
-from numtorch.arguments import integer
+from numtorch.arguments import flag, integer
 from numtorch.autograd.inplace import recorded, repeated, wrote
 from numtorch.device import CPU, as_device
 from numtorch.dispatch.cost import moves
@@ -339,6 +339,8 @@ def _number_of(value: Any) -> Any:
 
 def fill_diagonal_(x: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
     """Overwrite the main diagonal with a number; with ``wrap``, tall matrices begin anew below the square."""
+    if wrap.__class__ is not bool:
+        wrap = flag(wrap, "fill_diagonal_", "wrap")
     from numtorch.ops.movement.copies import fill_
     from numtorch.ops.movement.views import as_strided
 

@@ -11,7 +11,7 @@ from math import prod
 from typing import Any
 
 from numtorch._tensor import Tensor, alias, empty, new
-from numtorch.arguments import integer, integers
+from numtorch.arguments import flag, integer, integers
 from numtorch.autograd.grad_mode import mode
 from numtorch.dispatch.cost import nbytes, numel, per_output
 from numtorch.dispatch.op import op, wrote
@@ -230,6 +230,8 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     variance towards the unbiased one); otherwise they are the running ones. An empty batch moves nothing. Half types are
     computed in float32; their parameters may be of their own type or float32. Source: Ioffe and Szegedy 2015.
     """
+    if training.__class__ is not bool:
+        training = flag(training, "batch_norm", "training")
     shape = input.shape
     if len(shape) < 2:
         raise RuntimeError(f"batch_norm: expected at least 2D input (N, C, ...), got {len(shape)}D input of shape {list(shape)}")
@@ -241,6 +243,8 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
             _check_channels(name, t, input)
             fit = fit and t.shape == channels
     if not training:
+        if eps < 0:
+            raise ValueError(f"batch_norm eps must be non-negative, but got {eps}")
         if running_mean is None or running_var is None or not fit:
             if not shape.numel():
                 return _of_nothing(input, weight, bias)
@@ -249,12 +253,12 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
             y = normalised_by(*map(_single, (input, running_mean, running_var, weight, bias)), float(eps))
             return y.to(d)
         return normalised_by(input, running_mean, running_var, weight, bias, float(eps))
+    if eps <= 0:
+        raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
     if shape.numel() <= channels[0]:
         if shape.numel():
             raise ValueError(f"Expected more than 1 value per channel when training, got input size {shape}")
         return _of_nothing(input, weight, bias)
-    if eps <= 0:
-        raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
     if (running_mean is None) != (running_var is None):
         raise ValueError("running_mean and running_var must either both be None or neither be None (batch_norm)")
     if d.is_half:

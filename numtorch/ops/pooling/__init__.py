@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from numtorch._tensor import Tensor, empty
-from numtorch.arguments import integer, integers
+from numtorch.arguments import flag, integer, integers
 from numtorch.dispatch.cost import nbytes, numel, per_input, touched
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import SAME, into
@@ -416,6 +416,8 @@ def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     tensor([[[[ 5.,  7.],
               [13., 15.]]]])
     """
+    if ceil_mode.__class__ is not bool:
+        ceil_mode = flag(ceil_mode, "max_pool2d", "ceil_mode")
     geometry = _checked("max_pool2d", _whole(kernel_size, "max_pool2d", "kernel_size"), _whole(stride, "max_pool2d", "stride"),
                         _whole(padding, "max_pool2d", "padding"), _whole(dilation, "max_pool2d", "dilation"))
     if len(input.shape) == 3:
@@ -459,6 +461,8 @@ def _as_lines(y: Tensor, ndim: int) -> Tensor:
 def max_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
                return_indices: bool = False) -> Any:
     """The largest element of each window of (N, C, L) or (C, L) sequences."""
+    if ceil_mode.__class__ is not bool:
+        ceil_mode = flag(ceil_mode, "max_pool1d", "ceil_mode")
     k, s, p, d = [_flat(v, "max_pool1d", n) for v, n in
                   ((kernel_size, "kernel_size"), (stride, "stride"), (padding, "padding"), (dilation, "dilation"))]
     geometry = _checked("max_pool1d", (1, k), None if s is None else (1, s), (0, p), (1, d))
@@ -472,6 +476,10 @@ def avg_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
 
     Source: torch.nn.functional.avg_pool2d.
     """
+    if ceil_mode.__class__ is not bool:
+        ceil_mode = flag(ceil_mode, "avg_pool2d", "ceil_mode")
+    if count_include_pad.__class__ is not bool:
+        count_include_pad = flag(count_include_pad, "avg_pool2d", "count_include_pad")
     if out is not None:
         return into(out, SAME, avg_pool2d, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
     if divisor_override is not None:
@@ -496,6 +504,10 @@ def _means(op_name: str, x: Tensor, geometry: tuple, ceil_mode: bool, include_pa
 def avg_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
                count_include_pad: bool = True) -> Tensor:
     """The mean of each window of (N, C, L) or (C, L) sequences."""
+    if ceil_mode.__class__ is not bool:
+        ceil_mode = flag(ceil_mode, "avg_pool1d", "ceil_mode")
+    if count_include_pad.__class__ is not bool:
+        count_include_pad = flag(count_include_pad, "avg_pool1d", "count_include_pad")
     k, s, p = [_flat(v, "avg_pool1d", n) for v, n in ((kernel_size, "kernel_size"), (stride, "stride"), (padding, "padding"))]
     geometry = _checked("avg_pool1d", (1, k), None if s is None else (1, s), (0, p), 1)[:3]
     y = _means("avg_pool1d", _lines(input, "avg_pool1d"), geometry, bool(ceil_mode), bool(count_include_pad), 0)

@@ -75,8 +75,8 @@ _power = operator(arithmetic.power.op)
 def _pow(self: Tensor, other: Any) -> Any:
     kind = other.__class__
     if kind is int or kind is bool or kind is float and (other == 2.0 or other == 3.0):
-        if kind is int and other == 2 and self._k.dtype.is_floating_point:
-            return arithmetic.square(self)
+        if kind is int and 2 <= other <= 3 and self._k.dtype.is_floating_point:
+            return arithmetic.square(self) if other == 2 else arithmetic.cube(self)
         return arithmetic.pow(self, other)
     return _power(self, other)
 

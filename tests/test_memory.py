@@ -40,9 +40,9 @@ def faults(**variables):
 
 @pytest.mark.skipif(not memory.keep_freed(), reason="only glibc is told what to keep")
 def test_freed_memory_is_kept():
-    pages = sum((1 << k) * 4 * 3 for k in range(13, 21)) // 4096
-    assert faults() < pages  # ten steps together touch less than one of them would
-    assert faults(MALLOC_TRIM_THRESHOLD_="131072") > pages  # whoever sets glibc's variables decides
+    kept, given_back = faults(), faults(MALLOC_TRIM_THRESHOLD_="131072")  # whoever sets glibc's variables decides
+    # Compared with each other: how many pages a fault brings in depends on the system.
+    assert given_back > 1000 and kept < given_back / 10
 
 
 MB = 1 << 20

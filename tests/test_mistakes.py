@@ -126,12 +126,12 @@ t.mm(x, x[0]) | mm | 2D | [3]
 t.bmm(x, x) | bmm | 3D | [2, 3]
 t.dot(x, x) | dot | 1D | [2, 3]
 x @ x.long().T | matmul | float32 != int64 | .to(
-x @ 2 | matmul | must be Tensor, not int
+x @ 2 | @ | 'Tensor' and 'int'
 x + w | add | [2, 3], [4, 2] | do not broadcast
 x * w | mul | [2, 3], [4, 2]
 x == w | eq | [2, 3], [4, 2]
-x + 'a' | add | str
-x + None | add | NoneType
+x + 'a' | + | 'Tensor' and 'str'
+x + None | + | 'Tensor' and 'NoneType'
 x.add_(w) | add | [2, 3], [4, 2]
 t.where(x > 0, x, w) | where | [4, 2] | do not broadcast
 t.where(x, x, x) | where | boolean | float32

@@ -172,6 +172,7 @@ def _inplace(o: ElementwiseOp) -> Callable:
 
     method.__name__ = o.name + "_"
     method.__doc__ = f"In-place ``{o.name}``."
+    method.overwrites = o  # type: ignore[attr-defined]  # whose parameters it takes; for the stubs
     return method
 
 
@@ -214,6 +215,7 @@ def _overwriting(name: str, fn: Callable) -> None:
 
     method.__name__ = name
     method.__doc__ = f"In-place ``{fn.__name__}``."
+    method.overwrites = fn  # type: ignore[attr-defined]  # whose parameters it takes; for the stubs
     setattr(Tensor, name, method)
 
 

@@ -18,6 +18,10 @@ _Device: TypeAlias = Device | str | builtins.int
 new: Callable[..., Any]
 LARGEST: int
 
+class _Grad:
+    def __get__(self, tensor: Any, kind: Any = ...) -> Tensor | Any: ...
+    def __set__(self, tensor: Any, value: Tensor | None) -> None: ...
+
 class Tensor:
     shape: Size
     _buf: Any
@@ -29,7 +33,7 @@ class Tensor:
     _grad: Tensor | None
     _base: Tensor | None
     _guard: builtins.str | None
-    grad: Tensor | None
+    grad: _Grad
     data: Tensor
     requires_grad: builtins.bool
     _retains: Any
@@ -633,7 +637,7 @@ class Tensor:
     def put(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor:
         """``input`` with the elements of ``source`` written (or added) at positions of the flattened tensor."""
     def put_(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor:
-        """In-place ``put_flat``."""
+        """In-place ``put``."""
     def random_(self, low: Any = ..., to: Any = ..., *, generator: Any = ...) -> Tensor:
         """Overwrite with random integers: from ``low`` up to but not including ``to``; with one number, from 0 up to it."""
     def ravel(self) -> Tensor:

@@ -18,10 +18,6 @@ _Device: TypeAlias = Device | str | builtins.int
 new: Callable[..., Any]
 LARGEST: int
 
-class _Grad:
-    def __get__(self, tensor: Any, kind: Any = ...) -> Tensor | Any: ...
-    def __set__(self, tensor: Any, value: Tensor | None) -> None: ...
-
 class Tensor:
     shape: Size
     _buf: Any
@@ -33,7 +29,10 @@ class Tensor:
     _grad: Tensor | None
     _base: Tensor | None
     _guard: builtins.str | None
-    grad: _Grad
+    @property
+    def grad(self) -> Tensor | Any: ...
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None: ...
     data: Tensor
     requires_grad: builtins.bool
     _retains: Any

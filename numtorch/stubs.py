@@ -104,12 +104,7 @@ def tensor() -> str:
     """The stub of the class, with the methods that are bound to it."""
     from numtorch._tensor import Tensor
 
-    lines = ["new: Callable[..., Any]", "LARGEST: int", "",
-             # None until there is one; but were that said, or followed from ``x.grad = None``, uses of it would be called errors.
-             "class _Grad:",
-             "    def __get__(self, tensor: Any, kind: Any = ...) -> Tensor | Any: ...",
-             "    def __set__(self, tensor: Any, value: Tensor | None) -> None: ...", "",
-             "class Tensor:",
+    lines = ["new: Callable[..., Any]", "LARGEST: int", "", "class Tensor:",
              "    shape: Size",
              "    _buf: Any",
              "    _k: Kind",
@@ -120,7 +115,11 @@ def tensor() -> str:
              "    _grad: Tensor | None",
              "    _base: Tensor | None",
              "    _guard: builtins.str | None",
-             "    grad: _Grad",
+             # None until there is one; but were that said, every use of it in a program would be called an error.
+             "    @property",
+             "    def grad(self) -> Tensor | Any: ...",
+             "    @grad.setter",
+             "    def grad(self, value: Tensor | None) -> None: ...",
              "    data: Tensor",
              "    requires_grad: builtins.bool",
              "    _retains: Any",

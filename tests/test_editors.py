@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import ast
 import doctest
+import fcntl
 import importlib.metadata
 import importlib.util
 import json
+import os
 import re
 import subprocess
 import sys
 import textwrap
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -21,7 +24,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 # What these have to say is about the program's own variables, not about the package.
 MYPY_OFF = ["no-redef"]
-PYRIGHT_OFF = ["reportPossiblyUnboundVariable", "reportRedeclaration", "reportOptionalSubscript"]
+PYRIGHT_OFF = ["reportPossiblyUnboundVariable", "reportRedeclaration", "reportOptionalSubscript", "reportMissingImports"]
 # Lines of examples, or messages, that have other reasons than the package's types.
 ELSEWHERE = {
     "key=": "dict.get as a key: its type allows None",
@@ -29,6 +32,7 @@ ELSEWHERE = {
     "ax.text(": "matplotlib's annotation takes no number as a text",
     "W -= 0.5 * W.grad": "mypy believes `W.grad = None` beyond the call of backward",
     "byte_table(": "it may be None, and the example says when",
+    "Unbound": "a value that a with statement binds",
     'variable "e"': "mypy takes the name away after a handler that binds it",
 }
 
@@ -126,7 +130,6 @@ import numpy as np
 
 import numtorch as torch
 import numtorch.nn.functional as F
-import numtorch.utils.data
 from numtorch import Generator, Size, Tensor, device, dtype, nn, optim
 from numtorch._tensor import ReturnType
 from numtorch.nn import Parameter
@@ -200,13 +203,6 @@ def each_its_own(text: str) -> str:
     return re.sub(r"\bdef _\(|\bfor _ in\b", lambda m: m[0].replace("_", f"_{next(numbers)}"), text)
 
 
-class Said(dict):
-    """For each file the messages of a checker: (line, message)."""
-
-    def __missing__(self, name):
-        return []
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     where = tmp_path_factory.mktemp("programs")
@@ -217,24 +213,24 @@ def folder(tmp_path_factory):
     return where
 
 
-def installed() -> bool:
-    """Whether pip has installed this checkout: then it must be found without help."""
-    try:
-        origin = importlib.metadata.distribution("numtorch").read_text("direct_url.json")
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return origin is not None and json.loads(origin)["url"] == ROOT.as_uri()
+def installed() -> importlib.metadata.Distribution | None:
+    """What pip has installed of this checkout, if it has: then checkers must find it without help."""
+    for d in importlib.metadata.distributions(name="numtorch"):
+        if json.loads(d.read_text("direct_url.json") or "{}").get("url") == ROOT.as_uri():
+            return d
+    return None
 
 
 def by_mypy(folder):
+    """For each file the (line, message) pairs of what mypy finds wrong."""
     pytest.importorskip("mypy")
     found = [] if installed() else [f"mypy_path = {ROOT}"]
-    (folder / "mypy.ini").write_text("\n".join(["[mypy]", "check_untyped_defs = True", "ignore_missing_imports = True", *found, "[mypy-numtorch.*]",
-                                                "follow_imports = silent"]))
-    done = subprocess.run([sys.executable, "-m", "mypy", "--output=json", *[f"--disable-error-code={c}" for c in MYPY_OFF], "."], cwd=folder,
-                          capture_output=True, text=True)
+    (folder / "mypy.ini").write_text("\n".join(["[mypy]", "check_untyped_defs = True", "ignore_missing_imports = True", *found,
+                                                f"disable_error_code = {', '.join(MYPY_OFF)}",
+                                                "[mypy-numtorch.*]", "follow_imports = silent"]))
+    done = subprocess.run([sys.executable, "-m", "mypy", "--output=json", "."], cwd=folder, capture_output=True, text=True)
     assert done.returncode in (0, 1), done.stdout + done.stderr
-    said = Said()
+    said: dict[str, list] = {}
     for message in map(json.loads, done.stdout.splitlines()):
         if message["severity"] == "error":
             said.setdefault(message["file"], []).append((message["line"], message["message"]))
@@ -242,6 +238,7 @@ def by_mypy(folder):
 
 
 def by_pyright(folder):
+    """The same of pyright."""
     if importlib.util.find_spec("basedpyright") is None:
         pytest.skip("basedpyright is not installed")
     settings = {"typeCheckingMode": "standard", "include": ["."], **dict.fromkeys(PYRIGHT_OFF, "none")}
@@ -251,7 +248,7 @@ def by_pyright(folder):
     done = subprocess.run([sys.executable, "-m", "basedpyright", "--outputjson", "--pythonpath", sys.executable], cwd=folder,
                           capture_output=True, text=True)
     assert done.returncode in (0, 1), done.stdout + done.stderr
-    said = Said()
+    said: dict[str, list] = {}
     for message in json.loads(done.stdout)["generalDiagnostics"]:
         if message["severity"] == "error":
             said.setdefault(Path(message["file"]).name, []).append((message["range"]["start"]["line"] + 1, message["message"]))
@@ -259,8 +256,15 @@ def by_pyright(folder):
 
 
 @pytest.fixture(scope="module", params=[by_mypy, by_pyright], ids=["mypy", "pyright"])
-def said(request, folder):
-    return request.param(folder)
+def said(request, folder, tmp_path_factory):
+    """What a checker says, which it is asked once, however many processes run the tests."""
+    base = tmp_path_factory.getbasetemp()
+    answer = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"{request.param.__name__}.json"
+    with answer.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not answer.exists():
+            answer.write_text(json.dumps(request.param(folder)))
+        return defaultdict(list, json.loads(answer.read_text()))
 
 
 @pytest.mark.parametrize("name", examples())
@@ -290,7 +294,7 @@ def test_what_stands_before_the_examples_has_no_faults(said):
 
 @pytest.mark.skipif(not installed(), reason="this checkout is not installed")
 def test_an_installed_checkout_is_found_without_an_import_hook():
-    written = [Path(str(f.locate())) for f in importlib.metadata.files("numtorch") or []]
+    written = [Path(str(f.locate())) for f in installed().files]
     paths = [p for p in written if p.suffix == ".pth"]
     assert [p.read_text().strip() for p in paths] == [str(ROOT)]
     assert not [p for p in written if "finder" in p.name]

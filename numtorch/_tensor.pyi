@@ -725,7 +725,7 @@ class Tensor:
     def sinh_(self) -> Tensor:
         """In-place ``sinh``."""
     @overload
-    def size(self, dim: None = ...) -> Size:
+    def size(self) -> Size:
         """The shape, or the size of one dimension."""
     @overload
     def size(self, dim: builtins.int) -> builtins.int:
@@ -759,7 +759,7 @@ class Tensor:
     def storage_offset(self) -> builtins.int:
         """Where the tensor begins in its storage, in elements."""
     @overload
-    def stride(self, dim: None = ...) -> tuple[builtins.int, ...]:
+    def stride(self) -> tuple[builtins.int, ...]:
         """Steps between neighbours along each dimension, in elements."""
     @overload
     def stride(self, dim: builtins.int) -> builtins.int:

@@ -56,8 +56,8 @@ FORMS: dict[str, tuple] = {
     "atleast_1d": (("Tensor", {"tensors": "one"}), ("Any", {})),
     "max_pool1d": _POOLED,
     "max_pool2d": _POOLED,
-    "size": (("Size", {"dim": "=None"}), ("int", {"dim": "int"})),
-    "stride": (("tuple[int, ...]", {"dim": "=None"}), ("int", {"dim": "int"})),
+    "size": (("Size", {"dim": None}), ("int", {"dim": "int"})),
+    "stride": (("tuple[int, ...]", {"dim": None}), ("int", {"dim": "int"})),
     "type": (("str", {"dtype": "=None", "non_blocking": None}), ("Tensor", {"dtype": "Any"})),
 }
 FORMS["atleast_2d"] = FORMS["atleast_3d"] = FORMS["atleast_1d"]

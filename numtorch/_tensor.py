@@ -67,6 +67,24 @@ class Tensor:
         return self._strides if self._strides is not None else contiguous_strides(self.shape)
 
 
+class ReturnType(tuple[Tensor, Tensor]):
+    """(values, indices), also by name, printed as torch prints it."""
+
+    __slots__ = ()
+    _name = "max"
+
+    @property
+    def values(self) -> Tensor:
+        return self[0]
+
+    @property
+    def indices(self) -> Tensor:
+        return self[1]
+
+    def __repr__(self) -> str:
+        return f"torch.return_types.{self._name}(\nvalues={self[0]!r},\nindices={self[1]!r})"
+
+
 def make(buf: Any, shape: tuple, k: Kind) -> Tensor:
     """A tensor that owns a fresh contiguous buffer."""
     t = new(Tensor)

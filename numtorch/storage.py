@@ -10,7 +10,7 @@ import itertools
 import math
 from collections.abc import Callable
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, SupportsIndex, overload
 from weakref import ref
 
 import numpy as np
@@ -30,7 +30,7 @@ clock = itertools.count(1)
 tick = clock.__next__
 
 
-class Size(tuple):
+class Size(tuple[int, ...]):
     """A shape: a tuple that prints as ``torch.Size([2, 3])``."""
 
     __slots__ = ()
@@ -42,11 +42,15 @@ class Size(tuple):
     def __repr__(self) -> str:
         return f"torch.Size({list(self)})"
 
+    @overload
+    def __getitem__(self, i: SupportsIndex) -> int: ...
+    @overload
+    def __getitem__(self, i: slice) -> Size: ...
     def __getitem__(self, i: Any) -> Any:
         r = tuple.__getitem__(self, i)
         return Size(r) if isinstance(i, slice) else r
 
-    def __add__(self, other: Any) -> Size:
+    def __add__(self, other: Any) -> Size:  # type: ignore[override]
         return Size(tuple.__add__(self, tuple(other)))
 
     def __reduce__(self) -> tuple:

@@ -108,8 +108,12 @@ def _inplace(o: ElementwiseOp) -> Callable:
             args = _bound(method.__name__, names, defaults, args, kwargs)
         return o.inplace(self, args[:extra], args[extra:])
 
-    method.__name__ = o.name + "_"
-    method.__doc__ = f"In-place ``{o.name}``."
+    return _named(method, o.name + "_", o)
+
+
+def _named(method: Any, name: str, of: Any) -> Callable:
+    """The in-place form of what it stands for, whose parameters it takes: the stubs tell them."""
+    method.__name__, method.__doc__, method.overwrites = name, f"In-place ``{name[:-1]}``.", of
     return method
 
 
@@ -144,9 +148,7 @@ def _overwriting(name: str, fn: Callable) -> None:
         since = tick()
         return indexing.overwrite(self, fn(self, *args, **kwargs), since, name)
 
-    method.__name__ = name
-    method.__doc__ = f"In-place ``{fn.__name__}``."
-    setattr(Tensor, name, method)
+    setattr(Tensor, name, _named(method, name, fn))
 
 
 for _name in ("scatter", "scatter_add", "scatter_reduce", "index_reduce", "put", "masked_scatter", "index_add",

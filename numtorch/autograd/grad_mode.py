@@ -9,7 +9,9 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Mode(threading.local):
@@ -39,7 +41,7 @@ class _Setting:
     def __exit__(self, *exc: object) -> None:
         mode.__dict__.update(self._before.pop())
 
-    def __call__(self, fn: Callable) -> Callable:
+    def __call__(self, fn: F) -> F:
         values = self._values
         if inspect.isgeneratorfunction(fn):
 
@@ -66,14 +68,14 @@ class _Setting:
                     else:
                         step = functools.partial(source.send, sent)
 
-            return generator
+            return generator  # type: ignore[return-value]
 
         @functools.wraps(fn)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             with _Setting(**values):
                 return fn(*args, **kwargs)
 
-        return wrapper
+        return wrapper  # type: ignore[return-value]
 
 
 class _BareDecorator(_Setting):
@@ -81,10 +83,17 @@ class _BareDecorator(_Setting):
 
     values: dict[str, bool] = {}
 
-    def __new__(cls, fn: Callable | None = None) -> Any:
-        self = super().__new__(cls)
-        _Setting.__init__(self, **cls.values)
-        return self if fn is None else self(fn)
+    if TYPE_CHECKING:
+        @overload
+        def __new__(cls, fn: None = None) -> _BareDecorator: ...
+        @overload
+        def __new__(cls, fn: F) -> F: ...  # type: ignore[misc]
+        def __new__(cls, fn: Any = None) -> Any: ...
+    else:
+        def __new__(cls, fn: Callable | None = None) -> Any:
+            self = super().__new__(cls)
+            _Setting.__init__(self, **cls.values)
+            return self if fn is None else self(fn)
 
     def __init__(self, fn: Callable | None = None):
         pass
@@ -123,7 +132,7 @@ class set_grad_enabled(_Setting):
         _current.grad = self._outer
         super().__enter__()
 
-    def __call__(self, fn: Callable) -> Callable:
+    def __call__(self, fn: F) -> F:
         _current.grad = self._outer
         return super().__call__(fn)
 
@@ -134,12 +143,19 @@ class inference_mode(_Setting):
     Differs from torch: the results are ordinary tensors and may be used in later graphs.
     """
 
-    def __new__(cls, mode: Any = True) -> Any:
-        self = super().__new__(cls)
-        if callable(mode):
-            _Setting.__init__(self, grad=False, inference=True)
-            return self(mode)
-        return self
+    if TYPE_CHECKING:
+        @overload
+        def __new__(cls, mode: bool = True) -> inference_mode: ...
+        @overload
+        def __new__(cls, mode: F) -> F: ...  # type: ignore[misc]
+        def __new__(cls, mode: Any = True) -> Any: ...
+    else:
+        def __new__(cls, mode: Any = True) -> Any:
+            self = super().__new__(cls)
+            if callable(mode):
+                _Setting.__init__(self, grad=False, inference=True)
+                return self(mode)
+            return self
 
     def __init__(self, mode: bool = True):
         super().__init__(**({"grad": False, "inference": True} if mode else {}))

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 import numpy as np
 
-from numtorch import dtype as dtypes
+import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor, alias, new
 from numtorch.autograd.grad_mode import _Setting, mode
 from numtorch.autograd.graph import Node, Output, stale
@@ -36,6 +36,26 @@ from numtorch.storage import FRESH, allocate
 PUBLIC = {"x": "input", "y": "other", "w": "weight", "b": "bias", "t": "target"}
 
 _MISSING = inspect.Parameter.empty
+
+if TYPE_CHECKING:
+    F = TypeVar("F", bound=Callable[..., Any])
+    R = TypeVar("R")
+    R_co = TypeVar("R_co", covariant=True)
+
+    class Function(Protocol[R_co]):
+        """What the decorators return: the function that users call, and what hangs on it."""
+
+        op: Any
+        backward: Attach
+
+        def __call__(self, *args: Any, **kwargs: Any) -> R_co: ...
+        @overload
+        def vjp(self, f: F) -> F: ...
+        @overload
+        def vjp(self, *, static: tuple = (), cost: Callable | None = None, wide: bool | None = None) -> Callable[[F], F]: ...
+        def kernel(self, device: str, *, dtypes: tuple | None = None, when: Callable | None = None, name: str | None = None,
+                   priority: Priority = Priority.TUNED, layout: str = "launcher", functions: tuple = (),
+                   cost: Callable | None = None) -> Callable[[F], F]: ...
 
 
 class Op:
@@ -482,7 +502,7 @@ def _together(values: list) -> tuple:
 # --- decorators -----------------------------------------------------------------------------------
 
 
-def primitive(**options: Any) -> Callable:
+def primitive(**options: Any) -> Callable[[Callable[..., Any]], Function[Tensor]]:
     """An op given by a scalar body; see ``ElementwiseOp``.
 
     Args:
@@ -504,6 +524,10 @@ def primitive(**options: Any) -> Callable:
     return wrap
 
 
+@overload
+def op(fn: Callable[..., R], *, shape: bool = False, **options: Any) -> Function[R]: ...
+@overload
+def op(fn: None = None, *, shape: bool = False, **options: Any) -> Callable[[Callable[..., R]], Function[R]]: ...
 def op(fn: Callable | None = None, *, shape: bool = False, **options: Any) -> Any:
     """An op given by a body written in ops.
 

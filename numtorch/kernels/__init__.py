@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from numtorch.errors import KernelNotFound as KernelNotFound
-from numtorch.kernels import registry
+from numtorch.kernels import registry as registry
 from numtorch.kernels.registry import Kernel as Kernel
 from numtorch.kernels.registry import Priority as Priority
 from numtorch.kernels.registry import bodies_only as bodies_only

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from numtorch._tensor import Tensor
 from numtorch.autograd.grad_mode import no_grad
@@ -19,6 +19,15 @@ from numtorch.nn.registry import Registry
 
 _REGISTRIES = ("_parameters", "_buffers", "_modules")
 _NOTHING: Any = object()  # no argument was given
+
+if TYPE_CHECKING:
+    P = ParamSpec("P")
+    R = TypeVar("R", covariant=True)
+
+    class _Computes(Protocol[P, R]):
+        """What has a forward: of its own type, or of the type of what overrides it."""
+
+        def forward(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
 
 
 def typename(x: Any) -> str:
@@ -93,17 +102,20 @@ class Module(hooks.Hookable):
 
     # --- the call -------------------------------------------------------------------------------------
 
-    # One argument and no hooks is what nearly every call is: no tuple or dict of arguments is built for it.
-    def __call__(self, x: Any = _NOTHING, /, *rest: Any, **kwargs: Any) -> Any:
-        try:
-            if self._hooked:
-                return hooks.call(self, () if x is _NOTHING else (x, *rest), kwargs)
-            if rest or kwargs or x is _NOTHING:
-                return self.forward(**kwargs) if x is _NOTHING else self.forward(x, *rest, **kwargs)
-            return self.forward(x)
-        except Exception as error:
-            failing.noted(self, error, (x, *rest), kwargs)
-            raise
+    if TYPE_CHECKING:  # a call takes what the class's own forward takes, and gives what it gives
+        def __call__(self: _Computes[P, R], *args: P.args, **kwargs: P.kwargs) -> R: ...
+    else:
+        # One argument and no hooks is what nearly every call is: no tuple or dict of arguments is built for it.
+        def __call__(self, x: Any = _NOTHING, /, *rest: Any, **kwargs: Any) -> Any:
+            try:
+                if self._hooked:
+                    return hooks.call(self, () if x is _NOTHING else (x, *rest), kwargs)
+                if rest or kwargs or x is _NOTHING:
+                    return self.forward(**kwargs) if x is _NOTHING else self.forward(x, *rest, **kwargs)
+                return self.forward(x)
+            except Exception as error:
+                failing.noted(self, error, (x, *rest), kwargs)
+                raise
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; subclasses define it."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from numtorch import dtype as dtypes
-from numtorch._tensor import Tensor, empty, new, view
+from numtorch._tensor import ReturnType, Tensor, empty, new, view
 from numtorch.arguments import Dims
 from numtorch.autograd.grad_mode import mode
 from numtorch.device import CPU, META
@@ -522,24 +522,6 @@ def spread(g, x_shape, *, out, dim, keepdim):
         kernel = reduction_cpu.SPREAD[gx._buf.size >= reduction_cpu.PARALLEL_ELEMENTS]
         kernel(g._buf, contiguous(out[1])._buf, gx._buf, *_middle(x_shape, dim))
     return (gx,)
-
-
-class ReturnType(tuple):
-    """(values, indices), also by name, printed as torch prints it."""
-
-    __slots__ = ()
-    _name = "max"
-
-    @property
-    def values(self) -> Tensor:
-        return self[0]
-
-    @property
-    def indices(self) -> Tensor:
-        return self[1]
-
-    def __repr__(self) -> str:
-        return f"torch.return_types.{self._name}(\nvalues={self[0]!r},\nindices={self[1]!r})"
 
 
 class MaxReturn(ReturnType):

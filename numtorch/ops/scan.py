@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from numtorch import dtype as dtypes
-from numtorch._tensor import Tensor, empty
+from numtorch._tensor import ReturnType, Tensor, empty
 from numtorch.device import CPU
 from numtorch.dispatch.cost import moves, per_input
 from numtorch.dispatch.op import op
@@ -23,7 +23,6 @@ from numtorch.ops.arithmetic import exp, gt, log, where
 from numtorch.ops.indexing import overwrite
 from numtorch.ops.movement import contiguous
 from numtorch.ops.movement.launching import Plan, ready, remember
-from numtorch.ops.reduction import ReturnType
 from numtorch.storage import kind, tick, wrap_dim
 
 SCAN, LOGARITHMS = 2, 32  # what an element costs, in additions

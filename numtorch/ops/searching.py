@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from numtorch import dtype as dtypes
-from numtorch._tensor import Tensor, empty
+from numtorch._tensor import ReturnType, Tensor, empty
 from numtorch.arguments import flag, integer
 from numtorch.autograd.grad_mode import mode as mode_of_grad
 from numtorch.device import CPU
@@ -24,7 +24,6 @@ from numtorch.kernels.jit import Jit, jit, prange
 from numtorch.ops import movement
 from numtorch.ops.movement import contiguous, reshape
 from numtorch.ops.movement.launching import ready
-from numtorch.ops.reduction import ReturnType
 from numtorch.ops.sorting import argsort, sort_along
 from numtorch.storage import wrap_dim
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from numtorch import dtype as dtypes
-from numtorch._tensor import Tensor, empty, new
+from numtorch._tensor import ReturnType, Tensor, empty, new
 from numtorch.arguments import flag, integer
 from numtorch.device import CPU
 from numtorch.dispatch.cost import moves
@@ -22,7 +22,6 @@ from numtorch.ops import sorting_cpu as cpu
 from numtorch.ops.arithmetic import eq, isnan, where
 from numtorch.ops.movement import contiguous, reshape
 from numtorch.ops.movement.launching import Plan, ready, remember
-from numtorch.ops.reduction import ReturnType
 from numtorch.storage import Size, allocate, kind, wrap_dim
 
 COMPARED = 16  # what an element that is put in order costs, in additions

@@ -20,7 +20,7 @@ from numtorch.ops.conv import cpu
 from numtorch.ops.movement import contiguous, reshape, unsqueeze
 from numtorch.storage import Size
 
-Pair = tuple[int, int]
+Pair = tuple[int, ...]  # of height and width
 
 
 def shape_text(x: Any) -> str:

@@ -94,7 +94,7 @@ class Compose:
         tensor([[[-1.,  1.]]])
     """
 
-    def __init__(self, transforms: Iterable[Callable[[Any], Any]]):
+    def __init__(self, transforms: Iterable[Any]):
         self.transforms = list(transforms)
         for i, transform in enumerate(self.transforms):
             if not callable(transform):

@@ -23,7 +23,7 @@ from numtorch.dtype import FLOATS, dtype, from_numpy_dtype
 from numtorch.kernels import registry, threads, timing
 from numtorch.kernels.codegen import reduction as codegen
 from numtorch.ops import reduction_cpu
-from numtorch.ops.arithmetic import eq, true_div, where
+from numtorch.ops.arithmetic import is_extreme, true_div, where
 from numtorch.ops.movement import clone, contiguous, expand_to, permute, reshape
 from numtorch.storage import Kind, Size, allocate, is_contiguous, kind, wrap_dim
 
@@ -367,8 +367,8 @@ def _extreme(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool) -> Tensor
 
 
 def _extreme_vjp(g: Tensor, x: Tensor, out: Tensor, dim: Any, keepdim: bool) -> Tensor:
-    # Ties share the gradient evenly, as in torch.
-    hit = eq(x, restore(out, x.shape, dim, keepdim))
+    # Ties share the gradient evenly, and so do NaN where one is the extreme, as in torch.
+    hit = is_extreme(x, restore(out, x.shape, dim, keepdim))
     count = sum(hit, dim, True)
     return where(hit, restore(g, x.shape, dim, keepdim) / count, 0.0)
 

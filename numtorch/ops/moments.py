@@ -76,31 +76,32 @@ def _(g, x, t, y, *, needs):
 
 
 @lru_cache(maxsize=4096)
-def _counted(shape: Size, dims: Dims, minus: float) -> tuple[float, Size]:
+def _counted(shape: Size, dims: Any, minus: float) -> tuple[float, Size]:
     """What a variance divides by, where it is positive, and the shape of the variance that broadcasts."""
     dims = wrap_dims(dims, len(shape), "var")
     return prod([shape[d] for d in dims]) - minus, reduced_shape(shape, dims, True)
 
 
 def _samples() -> list:
-    return [((5,), (0,), 1, False), ((3, 4), (1,), 0, True), ((2, 3, 4), (0, 2), 1, False), ((3, 4), None, 1, False), ((7, 3), (0,), 2, False)]
+    return [((5,), (0,), 1, False), ((3, 4), (1,), 0, True), ((2, 3, 4), (0, 2), 1, False), ((3, 4), None, 1, False),
+            ((7, 3), (0,), 2, False)]
 
 
 @op(name="var", public=False, cost=per_input(4), samples=_samples,
     ref=lambda x, dims, minus, keepdim: np.var(x, dims, ddof=minus, keepdims=keepdim))
-def variance(x, dims: Dims, minus: float, keepdim: bool):
+def variance(x, dims: Any, minus: float, keepdim: bool):
     """The squared distances from the mean over ``dims`` (None: all), added up and divided by the count less ``minus``."""
     return _squares(x, dims, keepdim) / max(_counted(x.shape, dims, minus)[0], 0.0)
 
 
 @op(name="std", public=False, cost=per_input(4), samples=_samples,
     ref=lambda x, dims, minus, keepdim: np.std(x, dims, ddof=minus, keepdims=keepdim))
-def deviation(x, dims: Dims, minus: float, keepdim: bool):
+def deviation(x, dims: Any, minus: float, keepdim: bool):
     """The square root of ``variance``."""
     return sqrt(_squares(x, dims, keepdim) / max(_counted(x.shape, dims, minus)[0], 0.0))
 
 
-def _squares(x: Tensor, dims: Dims, keepdim: bool) -> Tensor:
+def _squares(x: Tensor, dims: Any, keepdim: bool) -> Tensor:
     """The sum of squared distances from the mean, less what comes of its rounding."""
     center = mean(x, dims, True)
     n = max(_counted(x.shape, dims, 0.0)[0], 1)
@@ -132,7 +133,7 @@ _in_pieces(variance)
 _in_pieces(deviation)
 
 
-def _pieces_plan(of: Any, x: Tensor, dims: Dims, minus: float, keepdim: bool) -> tuple | None:
+def _pieces_plan(of: Any, x: Tensor, dims: Any, minus: float, keepdim: bool) -> tuple | None:
     """How the kernel goes over tensors of this kind and shape, and the order of dimensions in which it wants them; None for theirs."""
     if 0 in x.shape:
         return None
@@ -142,14 +143,15 @@ def _pieces_plan(of: Any, x: Tensor, dims: Dims, minus: float, keepdim: bool) ->
     order = None if x._k.contiguous else memory_order(x, over) or tuple(range(len(given)))
     if order is not None:
         given, places = tuple([x.shape[d] for d in order]), tuple([i for i, d in enumerate(order) if d in over])
-    found, planes = extents(given, places), _planes(given, places)
+    found: Any = extents(given, places)
+    planes = _planes(given, places)
     if found is None and planes is None:
         inside = [i for i in range(len(given)) if i not in places]
         order = tuple([i if order is None else order[i] for i in (*inside, *places)])
         found = shape.numel(), size // shape.numel(), 1
     large = size >= shared_from(4)  # by the size alone: twins may round differently
     if planes is not None:
-        pair, extent = moments_cpu.PLANES, planes
+        pair, extent = moments_cpu.PLANES, tuple(planes)
     else:
         outer, n, inner = found
         if inner > 1:
@@ -187,7 +189,7 @@ def _(g, x, y, *, needs):
     return gx if needs[0] else None, -over_root(gx * x, y) if needs[1] else None
 
 
-def _pull(slope: Tensor, factor: float, x: Tensor, dims: Dims, minus: float, keepdim: bool) -> Tensor:
+def _pull(slope: Tensor, factor: float, x: Tensor, dims: Any, minus: float, keepdim: bool) -> Tensor:
     """The gradient of a variance, where ``factor * slope`` is its own."""
     rest, shape = _counted(x.shape, dims, minus)
     center = mean(x, dims, True)
@@ -253,6 +255,8 @@ def logsumexp_along(x, dim: int):
 
 
 def _logsumexp(x: Tensor, dim: Any) -> Tensor:
+    if 0 in x.shape:
+        return log(sum(exp(x), dim, True))
     top = amax(x, dim, True).detach()
     top = where(isfinite(top), top, 0.0)
     return log(sum(exp(x - top), dim, True)) + top
@@ -276,9 +280,16 @@ def log_sums(x, dim):
 
 
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False, *, out: Any = None) -> Tensor:
-    """``log(sum(exp(x)))`` without overflow."""
+    """``log(sum(exp(x)))`` without overflow; -inf of nothing. Integers are computed in the default floating type.
+
+    >>> import numtorch as torch
+    >>> torch.logsumexp(torch.tensor([1000.0, 1000.0]), 0)
+    tensor(1000.6931)
+    """
     if out is not None:
         return into(out, CAST, logsumexp, input, dim, keepdim)
+    if input._k.dtype.category != dtypes.FLOATING:
+        input = input.to(dtypes.get_default_dtype())
     dim = dimensions(dim, "logsumexp")
     one = dim if dim.__class__ is int else dim[0] if dim.__class__ is tuple and len(dim) == 1 else None
     y = _logsumexp(input, dim) if one is None or not input.shape.numel() else logsumexp_along(input, one)
@@ -302,7 +313,7 @@ def _(g, x, *, out, dim, keepdim):
     return x * (slope if keepdim or not slope.shape else reshape(slope, reduced_shape(x.shape, wrap_dims(dim, x.ndim, "norm"), True)))
 
 
-@op(name="extreme_norm", direct=True, public=False, cost=per_input(0),
+@op(name="extreme_norm", direct=True, public=False,
     samples=lambda: [((), None, False, True), ((5,), 0, True, True), ((3, 4), None, False, False), ((2, 3, 4), (0, 2), False, True)],
     ref=lambda x, dim, keepdim, most: (np.max if most else np.min)(np.abs(x), dim, keepdims=keepdim))
 def extreme_norm(x, dim: Dims, keepdim: bool, most: bool):
@@ -317,7 +328,7 @@ def _(g, x, *, out, dim, keepdim):
     return where(hit, sign(x) * (restore(g, x.shape, dim, keepdim) / sum(hit, dim, True)), 0.0)
 
 
-@op(name="zero_norm", direct=True, public=False, cost=per_input(0), samples=lambda: [((), None, False), ((3, 4), 1, True)],
+@op(name="zero_norm", direct=True, public=False, samples=lambda: [((), None, False), ((3, 4), 1, True)],
     ref=lambda x, dim, keepdim: np.sum(x != 0, dim, keepdims=keepdim))
 def zero_norm(x, dim: Dims, keepdim: bool):
     """How many elements are not 0, in their type: the norm of order 0."""
@@ -396,7 +407,7 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
         return zero_norm(input, dim, keepdim)
     endless = p == float("inf") or p == float("-inf")
     if 0 in input.shape and (endless or p < 0):
-        _has_elements(input.shape, p, dim)
+        _has_elements(input.shape, float(p), dim)
     return extreme_norm(input, dim, keepdim, p > 0) if endless else p_norm(input, float(p), dim, keepdim)
 
 

@@ -30,6 +30,7 @@ from numtorch.ops.reduction import amax, extents, mean, memory_order, reduce, re
 from numtorch.storage import Size, allocate, kind, wrap_dim
 
 SHARED_ROWS = 8  # rows from which threads share a large tensor's; fewer are shared piece by piece
+POWER = 16  # what a power costs, in additions
 LONG_ROW = 64  # elements from which a row is worth moments of its own
 
 # --- formulas of one pass -------------------------------------------------------------------------
@@ -347,6 +348,13 @@ def power_of_share(x, y, p: float):
 
 
 @primitive(public=False, floats=True, differentiable=False, domain=(0.1, 3))
+def cube_of_share(x, y):
+    """``power_of_share`` for the order 3."""
+    share = m.abs(x) / (y if (y > 0) & m.isfinite(y) else 1)
+    return share * share * share
+
+
+@primitive(public=False, floats=True, differentiable=False, domain=(0.1, 3))
 def root_of_powers(x, y, p: float):
     """``x ** (1 / p) * y``, with 1 for a ``y`` that nothing was divided by."""
     return m.pow(x, 1 / p) * (y if (y > 0) & m.isfinite(y) else 1)
@@ -364,19 +372,60 @@ def _(g, x, y, *, p, needs):
     return (bend * abs(power_slope(x, y, p - 1)) if needs[0] else None), (-bend * power_slope(x, y, p) if needs[1] else None)
 
 
-@op(name="p_norm", public=False, samples=lambda: [((5,), 3.0, 0, True), ((3, 4), 1.5, None, False), ((2, 3, 4), 0.5, (0, 2), False),
-                                                  ((3, 4), -1.0, 1, False)],
+@primitive(public=False, floats=True, domain=(0.1, 3))
+def cube_slope(x, y):
+    """``power_slope`` for the order 3: ``x * abs(x) / y ** 2``, 0 where ``y`` is."""
+    return 0 if y == 0 else (x / y) * m.abs(x / y)
+
+
+@cube_slope.vjp
+def _(g, x, y, *, needs):
+    bend = over_root(g * 2, y)
+    return (bend * abs(over_root(x, y)) if needs[0] else None), (-bend * cube_slope(x, y) if needs[1] else None)
+
+
+@op(name="p_norm", public=False, cost=per_input(4),
+    samples=lambda: [((5,), 3.0, 0, True), ((3, 4), 1.5, None, False), ((2, 3, 4), 0.5, (0, 2), False), ((3, 4), -1.0, 1, False)],
     ref=lambda x, p, dim, keepdim: np.sum(np.abs(x) ** p, dim, keepdims=keepdim) ** (1 / p))
 def p_norm(x, p: float, dim: Dims, keepdim: bool):
     """``sum(abs(x) ** p) ** (1 / p)`` over dimensions, of elements in proportion to the one that counts most: no power overflows."""
     top = reduce(codegen.LARGEST if p > 0 else codegen.NEAREST, x, dim, True, x._k.dtype)
-    y = root_of_powers(sum(power_of_share(x, top, p), dim, True), top, p)
+    y = root_of_powers(sum(cube_of_share(x, top) if p == 3 else power_of_share(x, top, p), dim, True), top, p)
     return y if keepdim else reshape(y, reduced_shape(x.shape, wrap_dims(dim, x.ndim, "norm"), False))
 
 
-@p_norm.vjp
+@p_norm.vjp(cost=per_output(4))
 def _(g, x, *, out, p, dim, keepdim):
-    return power_slope(x, restore(out, x.shape, dim, keepdim), p) * restore(g, x.shape, dim, keepdim)
+    y = restore(out, x.shape, dim, keepdim)
+    return (cube_slope(x, y) if p == 3 else power_slope(x, y, p)) * restore(g, x.shape, dim, keepdim)
+
+
+_orders: dict = registry.memo()  # (entry, kind, shape and elements of the result, numbers of the kernel); None where the body computes
+
+
+@p_norm.kernel("cpu", dtypes=FLOATS, name="rows", functions=moments_cpu.POWER_NORMS)
+def power_norms(x, p, dim, keepdim):
+    try:
+        found = _orders[x._k, x.shape, p, dim, keepdim]
+    except KeyError:
+        found = remember(_orders, (x._k, x.shape, p, dim, keepdim), _power_norms_plan(x, p, dim, keepdim))
+    if found is None:
+        return p_norm.op.body(x, p, dim, keepdim)
+    entry, k, shape, count, numbers = found
+    y = new(Tensor)
+    y.shape, y._k, y._buf = shape, k, allocate(count, k.dtype, CPU)
+    entry(x._buf, y._buf, *numbers)
+    return y
+
+
+def _power_norms_plan(x: Tensor, p: float, dim: Any, keepdim: bool) -> tuple | None:
+    dims = wrap_dims(dim, len(x.shape), "norm")
+    found = extents(x.shape, dims) if x._k.contiguous and 0 not in x.shape else None
+    large = x._buf.size >= shared_from(2 if p == 3 else POWER)
+    if found is None or found[2] != 1 or (large and found[0] < SHARED_ROWS):
+        return None
+    shape, numbers, buffer = reduced_shape(x.shape, dims, keepdim), (*found[:2], float(p)), np.empty(1, x._k.dtype.storage)
+    return sized_entry(moments_cpu.POWER_NORMS, large, buffer, buffer, *numbers), x._k, shape, shape.numel(), numbers
 
 
 @own_names

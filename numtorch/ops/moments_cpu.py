@@ -1,4 +1,4 @@
-"""Loops of variances on the CPU: elements are read from memory once, a piece at a time.
+"""Loops of variances and norms on the CPU. Of variances elements are read from memory once, a piece at a time.
 
 A piece is small enough for the cache: its sum gives a mean, and the distances from that give what rounding has taken from the mean
 and the squares. Pieces combine in order in float64 (Chan, Golub, LeVeque 1979), so that results do not depend on threads:
@@ -16,7 +16,8 @@ import numpy as np
 
 from numtorch.kernels.codegen.reduction import LINE, STRIP
 from numtorch.kernels.jit import FAST, jit, prange
-from numtorch.kernels.math import sqrt
+from numtorch.kernels.math import max_number, min_number, sqrt
+from numtorch.kernels.math import pow as power
 
 BLOCK = 4096  # elements of a piece of a row
 PIECE = 1 << 15  # elements of a piece of a strip of columns
@@ -385,8 +386,55 @@ def columns_geometry(n: int, inner: int) -> tuple[int, int, int]:
     return group, chunk, -(-lines // chunk)
 
 
+@jit
+def cubes_of(row, unit):
+    """The sum of the cubes of the magnitudes of a piece, as multiples of ``unit``."""
+    total = row.dtype.type(0)
+    for j in range(row.size):
+        share = abs(row[j]) / unit
+        total += share * share * share
+    return total
+
+
+@jit
+def powers_of(row, unit, p):
+    """The sum of the powers of the magnitudes of a piece, as multiples of ``unit``."""
+    total = row.dtype.type(0)
+    for j in range(row.size):
+        total += power(abs(row[j]) / unit, p)
+    return total
+
+
+@jit
+def extreme_of(row, most):
+    """The largest magnitude of a row, or the smallest; NaN is passed over."""
+    top = row.dtype.type(0) if most else row.dtype.type(np.inf)
+    if most:
+        for j in range(row.size):
+            top = max_number(abs(row[j]), top)
+    else:
+        for j in range(row.size):
+            top = min_number(abs(row[j]), top)
+    return top
+
+
+def power_norms(x, out, outer, n, order):
+    """out[i] = the norm of this order of row i, whose powers are of shares of the element that counts most"""
+    p = x.dtype.type(order)
+    one = x.dtype.type(1)
+    for i in prange(outer):
+        top = extreme_of(x[i * n : (i + 1) * n], order > 0)
+        unit = top if top > 0 and top < np.inf else one
+        total = x.dtype.type(0)
+        for first in range(i * n, (i + 1) * n, BLOCK):
+            part = x[first : min(first + BLOCK, (i + 1) * n)]
+            total += cubes_of(part, unit) if order == 3 else powers_of(part, unit, p)
+        out[i] = power(total, one / p) * unit
+
+
 # Each loop compiled serial and parallel: pair[large].
 ROWS = jit(rows), jit(rows, parallel=True)
 PLANES = jit(planes), jit(planes, parallel=True)
 COLUMNS = jit(columns), jit(columns, parallel=True)
+POWER_NORMS = jit(power_norms), jit(power_norms, parallel=True)
 ALL = (*ROWS, *PLANES, *COLUMNS)

@@ -209,6 +209,7 @@ INEXACT = {
     "divergence": lambda x, t: np.abs(t) > LARGE,
     "scaled_difference": lambda x, t, y: np.isfinite(x - t) & (np.abs(x - t) > LARGE),
     "power_of_share": lambda x, y: np.abs(x) > LARGE, "power_slope": lambda x, y: np.abs(x) > LARGE,
+    "cube_of_share": lambda x, y: np.abs(x) > LARGE, "cube_slope": lambda x, y: np.abs(x) > LARGE,
     "root_of_powers": lambda x, y: (np.abs(x) > 1) & (np.abs(y) > 1),
     "scaled_exp": lambda x, t, y: np.isfinite(x - t) & (np.abs(x - t) > 80),  # a factor over- or underflows, not the product
     "bernoulli_error": lambda x, t: ~np.isfinite(t) | (np.abs(t) > LARGE) | (x < 0) | (x > 1),
@@ -551,7 +552,8 @@ def test_reductions_of_every_type(name, dtype):
             op.call(tensor(a, dtype), 1)
         return
     y = op.call(tensor(a, dtype), 1)
-    kind = {"any": "bool", "all": "bool", "count_nonzero": "int64"}.get(name)
+    truth = "uint8" if dtype == "uint8" else "bool"
+    kind = {"any": truth, "all": truth, "count_nonzero": "int64"}.get(name)
     kind = kind or (dtype if dtype in FLOATING or name in ("amax", "amin") else "int64")
     check(y, reference_of(op)(a, 1), kind)
 
@@ -599,6 +601,8 @@ TORCH_NAMES = {
     "over_root": lambda t: lambda x, y: t.where(y == 0, 0.0, x / y),
     "is_extreme": lambda t: lambda x, y: (x == y) | (x.isnan() & y.isnan()),
     "power_of_share": lambda t: lambda x, y: ((x * 1).abs() / t.where(y > 0, y, 1)) ** 0.7,
+    "cube_of_share": lambda t: lambda x, y: ((x * 1).abs() / t.where(y > 0, y, 1)) ** 3,
+    "cube_slope": lambda t: lambda x, y: t.where(y == 0, 0.0, (x / y) * (x / y).abs()),
     "root_of_powers": lambda t: lambda x, y: x ** (1 / 0.7) * t.where(y > 0, y, 1),
     "power_slope": lambda t: lambda x, y: t.where((x == 0) | (y == 0), 0.0, (x * 1).sign() * ((x * 1).abs() / y) ** -0.3),
     "scaled_exp": lambda t: lambda x, y, z: (x * 1.0 - y * 1.0).exp() * z,

@@ -285,7 +285,7 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False, *, out: Any = None
 
     >>> import numtorch as torch
     >>> torch.logsumexp(torch.tensor([1000.0, 1000.0]), 0)
-    tensor(1000.6931)
+    tensor(1000.6932)
     """
     if out is not None:
         return into(out, CAST, logsumexp, input, dim, keepdim)

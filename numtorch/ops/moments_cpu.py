@@ -19,6 +19,7 @@ from numtorch.kernels.jit import FAST, jit, prange
 from numtorch.kernels.math import max_number, min_number, sqrt
 from numtorch.kernels.math import pow as power
 
+SHORT = 32  # elements below which powers are worth no memory of their own
 BLOCK = 4096  # elements of a piece of a row
 PIECE = 1 << 15  # elements of a piece of a strip of columns
 # Where a mean is subtracted and what rounding has taken from it is added, LLVM must not put the two together first.
@@ -400,9 +401,14 @@ def cubes_of(row, unit):
 def powers_of(row, unit, p):
     """The sum of the powers of the magnitudes of a piece, as multiples of ``unit``."""
     total = row.dtype.type(0)
+    if row.size < SHORT:
+        for j in range(row.size):
+            total += power(abs(row[j]) / unit, p)
+        return total
+    powers = np.empty(row.size, row.dtype)  # a loop that also adds them up would not become vectors
     for j in range(row.size):
-        total += power(abs(row[j]) / unit, p)
-    return total
+        powers[j] = power(abs(row[j]) / unit, p)
+    return total_of(powers)
 
 
 @jit

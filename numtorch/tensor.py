@@ -155,7 +155,8 @@ Tensor.__hash__ = object.__hash__
 # --- in-place forms -------------------------------------------------------------------------------------
 
 _NOT_INPLACE = {"scaled_difference", "scaled_exp", "squared_error", "over_root", "is_extreme", "power_slope", "power_of_share",
-                "root_of_powers", "cube_of_share", "cube_slope", "clone", "copy", "fill", "clamp_both", "add_multiple", "rsub", "rdiv",
+                "root_of_powers", "cube_of_share", "cube_slope", "root_slope",
+                "clone", "copy", "fill", "clamp_both", "add_multiple", "rsub", "rdiv",
                 "plus_product", "plus_quotient", "trunc_quotient", "trunc_divide", "bits_and", "bits_or", "bits_xor", "bits_not",
                 "celu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "prelu", "softshrink", "threshold",
                 "isfinite", "isinf", "isnan", "normal_cdf", "gelu_tanh"}

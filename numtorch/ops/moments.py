@@ -384,6 +384,18 @@ def _(g, x, y, *, needs):
     return (bend * abs(over_root(x, y)) if needs[0] else None), (-bend * cube_slope(x, y) if needs[1] else None)
 
 
+@primitive(public=False, floats=True, domain=(0.1, 3))
+def root_slope(x, y):
+    """``power_slope`` for the order 1.5: ``sign(x) * sqrt(abs(x) / y)``, 0 where ``y`` is."""
+    return 0 if y == 0 else m.sign(x) * m.sqrt(m.abs(x) / y)
+
+
+@root_slope.vjp
+def _(g, x, y, *, needs):
+    bend = over_root(g * 0.5, y)
+    return (bend * abs(power_slope(x, y, 0.5)) if needs[0] else None), (-bend * root_slope(x, y) if needs[1] else None)
+
+
 @op(name="p_norm", public=False, cost=per_input(4),
     samples=lambda: [((5,), 3.0, 0, True), ((3, 4), 1.5, None, False), ((2, 3, 4), 0.5, (0, 2), False), ((3, 4), -1.0, 1, False)],
     ref=lambda x, p, dim, keepdim: np.sum(np.abs(x) ** p, dim, keepdims=keepdim) ** (1 / p))
@@ -397,7 +409,8 @@ def p_norm(x, p: float, dim: Dims, keepdim: bool):
 @p_norm.vjp(cost=per_output(4))
 def _(g, x, *, out, p, dim, keepdim):
     y = restore(out, x.shape, dim, keepdim)
-    return (cube_slope(x, y) if p == 3 else power_slope(x, y, p)) * restore(g, x.shape, dim, keepdim)
+    slope = cube_slope(x, y) if p == 3 else root_slope(x, y) if p == 1.5 else power_slope(x, y, p)
+    return slope * restore(g, x.shape, dim, keepdim)
 
 
 _orders: dict = registry.memo()  # (entry, kind, shape and elements of the result, numbers of the kernel); None where the body computes

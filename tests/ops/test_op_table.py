@@ -210,6 +210,7 @@ INEXACT = {
     "scaled_difference": lambda x, t, y: np.isfinite(x - t) & (np.abs(x - t) > LARGE),
     "power_of_share": lambda x, y: np.abs(x) > LARGE, "power_slope": lambda x, y: np.abs(x) > LARGE,
     "cube_of_share": lambda x, y: np.abs(x) > LARGE, "cube_slope": lambda x, y: np.abs(x) > LARGE,
+    "root_slope": lambda x, y: np.abs(x) > LARGE,
     "root_of_powers": lambda x, y: (np.abs(x) > 1) & (np.abs(y) > 1),
     "scaled_exp": lambda x, t, y: np.isfinite(x - t) & (np.abs(x - t) > 80),  # a factor over- or underflows, not the product
     "bernoulli_error": lambda x, t: ~np.isfinite(t) | (np.abs(t) > LARGE) | (x < 0) | (x > 1),
@@ -602,6 +603,7 @@ TORCH_NAMES = {
     "is_extreme": lambda t: lambda x, y: (x == y) | (x.isnan() & y.isnan()),
     "power_of_share": lambda t: lambda x, y: ((x * 1).abs() / t.where(y > 0, y, 1)) ** 0.7,
     "cube_of_share": lambda t: lambda x, y: ((x * 1).abs() / t.where(y > 0, y, 1)) ** 3,
+    "root_slope": lambda t: lambda x, y: t.where(y == 0, 0.0, (x * 1).sign() * ((x * 1).abs() / y).sqrt()),
     "cube_slope": lambda t: lambda x, y: t.where(y == 0, 0.0, (x / y) * (x / y).abs()),
     "root_of_powers": lambda t: lambda x, y: x ** (1 / 0.7) * t.where(y > 0, y, 1),
     "power_slope": lambda t: lambda x, y: t.where((x == 0) | (y == 0), 0.0, (x * 1).sign() * ((x * 1).abs() / y) ** -0.3),

@@ -111,13 +111,15 @@ def _squares(x: Tensor, dims: Any, keepdim: bool) -> Tensor:
 
 
 def _in_pieces(of: Any) -> None:
-    plans: dict = registry.memo()  # (entry, kind, shape and elements of the result, numbers of the kernel, order); None: by the body
+    plans: Any = registry.memo()  # (entry, kind, shape and elements of the result, numbers of the kernel, order); None: by the body
 
     @of.kernel("cpu", dtypes=FLOATS, name="pieces", functions=moments_cpu.ALL)
     def pieces(x, dims, minus, keepdim):
         try:
             found = plans[x._k, x.shape, dims, minus, keepdim]
         except KeyError:
+            found = plans
+        if found is plans:
             found = _pieces_plan(of, x, dims, minus, keepdim)
             if x._k.contiguous:  # of others the strides matter, too
                 remember(plans, (x._k, x.shape, dims, minus, keepdim), found)
@@ -413,7 +415,7 @@ def _(g, x, *, out, p, dim, keepdim):
     return slope * restore(g, x.shape, dim, keepdim)
 
 
-_orders: dict = registry.memo()  # (entry, kind, shape and elements of the result, numbers of the kernel); None where the body computes
+_orders: Any = registry.memo()  # (entry, kind, shape and elements of the result, numbers of the kernel); None where the body computes
 
 
 @p_norm.kernel("cpu", dtypes=FLOATS, name="rows", functions=moments_cpu.POWER_NORMS)
@@ -421,6 +423,8 @@ def power_norms(x, p, dim, keepdim):
     try:
         found = _orders[x._k, x.shape, p, dim, keepdim]
     except KeyError:
+        found = _orders
+    if found is _orders:
         found = remember(_orders, (x._k, x.shape, p, dim, keepdim), _power_norms_plan(x, p, dim, keepdim))
     if found is None:
         return p_norm.op.body(x, p, dim, keepdim)

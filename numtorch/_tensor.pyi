@@ -129,7 +129,7 @@ class Tensor:
     def adjoint(self) -> Tensor:
         """The last two dimensions exchanged (and, of complex numbers, conjugated)."""
     def all(self, dim: Dims | None = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
-        """Whether every element is nonzero."""
+        """Whether every element is nonzero, of all or over dimensions (none if ``dim`` is empty); uint8 of uint8, else bool."""
     def allclose(self, other: Tensor, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> builtins.bool:
         """Whether all elements are within ``atol + rtol * abs(other)``."""
     def amax(self, dim: Dims = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ..., axis: Dims = ..., keepdims: builtins.bool = ...) -> Tensor:
@@ -137,7 +137,7 @@ class Tensor:
     def amin(self, dim: Dims = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ..., axis: Dims = ..., keepdims: builtins.bool = ...) -> Tensor:
         """The smallest element over dimensions; NaN if there is one. Equal elements share the gradient."""
     def any(self, dim: Dims | None = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
-        """Whether any element is nonzero."""
+        """Whether any element is nonzero, of all or over dimensions (none if ``dim`` is empty); uint8 of uint8, else bool."""
     def argmax(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ..., axis: builtins.int | None = ..., keepdims: builtins.bool = ...) -> Tensor:
         """Where the (first) largest element is: in the flattened tensor, or along a dimension."""
     def argmin(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ..., axis: builtins.int | None = ..., keepdims: builtins.bool = ...) -> Tensor:
@@ -553,10 +553,10 @@ class Tensor:
         """In-place ``logsigmoid``."""
     @overload
     def logsumexp(self, dim: Dims, keepdim: builtins.bool = ..., *, out: Tensor | None = ..., keepdims: builtins.bool = ...) -> Tensor:
-        """``log(sum(exp(x)))`` without overflow."""
+        """``log(sum(exp(x)))`` without overflow; -inf of nothing. Integers are computed in the default floating type."""
     @overload
     def logsumexp(self, *, keepdim: builtins.bool = ..., out: Tensor | None = ..., axis: Dims, keepdims: builtins.bool = ...) -> Tensor:
-        """``log(sum(exp(x)))`` without overflow."""
+        """``log(sum(exp(x)))`` without overflow; -inf of nothing. Integers are computed in the default floating type."""
     def long(self, *, memory_format: Any = ...) -> Tensor:
         """The elements as int64."""
     def lt(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
@@ -700,7 +700,7 @@ class Tensor:
     def nonzero(self, *, as_tuple: Literal[True]) -> tuple[Tensor, ...]:
         """Indices of nonzero elements: one row each, or (``as_tuple``) one vector for each dimension."""
     def norm(self, p: Any = ..., dim: Dims | None = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ...) -> Tensor:
-        """The p-norm of the elements (2 unless given; also inf, -inf, 0, 1)."""
+        """The norm of order ``p`` (2 unless given) of the elements, or over dimensions: ``sum(abs(x) ** p) ** (1 / p)``."""
     def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor:
         """Overwrite with numbers of a normal distribution."""
     def not_equal(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
@@ -887,7 +887,7 @@ class Tensor:
     def squeeze_(self, dim: Dims | None = ..., *more: builtins.int, axis: Dims | None = ...) -> Tensor:
         """Dimensions of size 1 removed in place: all of them, one, several, or a tuple of them."""
     def std(self, dim: Dims | None = ..., unbiased: builtins.bool | None = ..., keepdim: builtins.bool = ..., *, correction: builtins.float | None = ..., out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
-        """The standard deviation: the square root of ``var``."""
+        """The standard deviation: the square root of ``var``. Its gradient at 0 is 0."""
     def storage_offset(self) -> builtins.int:
         """Where the tensor begins in its storage, in elements."""
     @overload

@@ -90,10 +90,10 @@ def _property(fn: Callable) -> Callable:
 
 # --- in-place forms -------------------------------------------------------------------------------------
 
-_NOT_INPLACE = {"scaled_difference", "scaled_exp", "squared_error", "clone", "copy", "fill", "clamp_both", "add_multiple", "rsub", "rdiv",
-                "plus_product", "plus_quotient", "trunc_quotient", "trunc_divide", "bits_and", "bits_or", "bits_xor", "bits_not",
-                "celu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "prelu", "softshrink", "threshold",
-                "isfinite", "isinf", "isnan", "normal_cdf", "gelu_tanh"}
+_NOT_INPLACE = {"scaled_difference", "scaled_exp", "squared_error", "over_root", "power_slope", "power_of_share", "root_of_powers",
+                "cube_of_share", "cube_slope", "root_slope", "clone", "copy", "fill", "clamp_both", "add_multiple", "rsub", "rdiv",
+                "plus_product", "plus_quotient", "trunc_quotient", "trunc_divide", "bits_and", "bits_or", "bits_xor", "bits_not", "celu",
+                "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "prelu", "softshrink", "threshold", "normal_cdf", "gelu_tanh"}
 
 
 def _inplace(o: ElementwiseOp) -> Callable:
@@ -132,7 +132,7 @@ def _bound(name: str, names: list, defaults: dict, args: tuple, given: dict) -> 
 
 
 for _o in list(OPS.values()):
-    if isinstance(_o, ElementwiseOp) and _o.name not in _NOT_INPLACE and not _o.keep and not hasattr(Tensor, _o.name + "_"):
+    if isinstance(_o, ElementwiseOp) and _o.out is not False and not (_o.name in _NOT_INPLACE or _o.keep or hasattr(Tensor, _o.name + "_")):
         setattr(Tensor, _o.name + "_", _inplace(_o))
 
 

@@ -117,8 +117,7 @@ def _checked_inputs(inputs: tuple) -> list[int]:
 def _random_like(y: Any, rng: np.random.Generator, strided: bool) -> Any:
     from numtorch.ops.creation import from_ndarray
 
-    values = rng.standard_normal(y.shape)
-    g = from_ndarray(np.ascontiguousarray(values)).to(y.device, y.dtype)
+    g = from_ndarray(np.asarray(rng.standard_normal(y.shape))).to(y.device, y.dtype)
     if strided and y.ndim:
         g = g.unsqueeze(-1).repeat(*[1] * y.ndim, 2)[..., 0]
     return g.detach().requires_grad_()

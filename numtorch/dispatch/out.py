@@ -51,7 +51,7 @@ DRAWN = Rule(given=True, silent=True, slope=False)
 SAMPLES = Rule(cast=True, silent=True)
 MARKS = Rule(anything=True, silent=True)
 PLACES = Rule(slope=False, silent=True)
-TRUTHS = Rule(slope=False, also=(dtypes.uint8,))
+TRUTHS = Rule(slope=False, also=(dtypes.uint8, dtypes.bool))
 
 
 def into(out: Any, rule: Rule, fn: Callable, *args: Any, **kwargs: Any) -> Any:

@@ -39,6 +39,7 @@ from numtorch.ops.comparison import (  # noqa: F401 - what arithmetic has always
     ge,
     gt,
     integral,
+    is_extreme,
     is_floating,
     is_truth,
     le,

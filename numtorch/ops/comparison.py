@@ -70,6 +70,13 @@ def ge(x, y):
     return x >= y
 
 
+@primitive(result="bool", differentiable=False, public=False, rounded=True, out=False,
+           ref=lambda x, y: (x == y) | (np.isnan(x) & np.isnan(y)))
+def is_extreme(x, y):
+    """Whether ``x`` is what has been chosen as ``y``: equal to it, or NaN as it is."""
+    return (x == y) | ((x != x) & (y != y))
+
+
 @primitive(result="bool", differentiable=False, ref=np.logical_and, untracked=True)
 def logical_and(x, y):
     """Whether both are nonzero."""

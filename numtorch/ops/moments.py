@@ -14,20 +14,24 @@ from numtorch.arguments import Dims, dimensions
 from numtorch.device import CPU
 from numtorch.dispatch.aliases import own_names
 from numtorch.dispatch.cost import per_input, per_output
+from numtorch.dispatch.layouts import sized_entry
 from numtorch.dispatch.op import op, primitive
 from numtorch.dispatch.out import CAST, SAME, into
 from numtorch.dispatch.program import shared_from
 from numtorch.dtype import FLOATS
 from numtorch.kernels import math as m
-from numtorch.kernels import registry, threads
+from numtorch.kernels import registry
 from numtorch.kernels.codegen import reduction as codegen
 from numtorch.ops import activation_cpu, moments_cpu
-from numtorch.ops.arithmetic import REAL, SIGNED, abs, eq, exp, isfinite, log, ne, pow, sqrt, where
-from numtorch.ops.movement import contiguous, reshape
-from numtorch.ops.reduction import amax, amin, extents, mean, reduce, reduced_shape, sum, wrap_dims
-from numtorch.storage import Size, allocate, wrap_dim
+from numtorch.ops.arithmetic import REAL, SIGNED, abs, clamp_min, eq, exp, is_extreme, isfinite, log, sign, sqrt, where, zeros_of
+from numtorch.ops.movement import contiguous, permute, reshape
+from numtorch.ops.movement.launching import remember
+from numtorch.ops.reduction import amax, extents, mean, memory_order, reduce, reduced_shape, restore, sum, wrap_dims
+from numtorch.storage import Size, allocate, kind, wrap_dim
 
-SHARED_ROWS = 8  # rows from which threads share a large tensor's; fewer are reduced in blocks
+SHARED_ROWS = 8  # rows from which threads share a large tensor's; fewer are shared piece by piece
+POWER = 16  # what a power costs, in additions
+LONG_ROW = 64  # elements from which a row is worth moments of its own
 
 # --- formulas of one pass -------------------------------------------------------------------------
 
@@ -73,60 +77,139 @@ def _(g, x, t, y, *, needs):
 
 
 @lru_cache(maxsize=4096)
-def _counted(shape: Size, dims: tuple[int, ...], minus: float) -> tuple[float, Size]:
-    """What a variance divides by, and the shape of the variance that broadcasts."""
-    rest = prod([shape[d] for d in dims]) - minus
-    return rest if rest > 0 else 0.0, reduced_shape(shape, dims, True)
+def _counted(shape: Size, dims: Any, minus: float) -> tuple[float, Size]:
+    """What a variance divides by, where it is positive, and the shape of the variance that broadcasts."""
+    dims = wrap_dims(dims, len(shape), "var")
+    return prod([shape[d] for d in dims]) - minus, reduced_shape(shape, dims, True)
 
 
-@op(name="var", public=False, cost=per_input(4),
-    samples=lambda: [((5,), (0,), 1, False), ((3, 4), (1,), 0, True), ((2, 3, 4), (0, 2), 1, False)],
+def _samples() -> list:
+    return [((5,), (0,), 1, False), ((3, 4), (1,), 0, True), ((2, 3, 4), (0, 2), 1, False), ((3, 4), None, 1, False),
+            ((7, 3), (0,), 2, False)]
+
+
+@op(name="var", public=False, cost=per_input(4), samples=_samples,
     ref=lambda x, dims, minus, keepdim: np.var(x, dims, ddof=minus, keepdims=keepdim))
-def variance(x, dims: tuple, minus: float, keepdim: bool):
-    """The squared distances from the mean over ``dims``, added up and divided by the count less ``minus``."""
-    return sum(squared_error(x, mean(x, dims, True)), dims, keepdim) / _counted(x.shape, dims, minus)[0]
+def variance(x, dims: Any, minus: float, keepdim: bool):
+    """The squared distances from the mean over ``dims`` (None: all), added up and divided by the count less ``minus``."""
+    return _squares(x, dims, keepdim) / max(_counted(x.shape, dims, minus)[0], 0.0)
 
 
-_rows: dict = registry.memo()  # (entry, shape of the result, its elements, numbers of the kernel); None where the body computes
+@op(name="std", public=False, cost=per_input(4), samples=_samples,
+    ref=lambda x, dims, minus, keepdim: np.std(x, dims, ddof=minus, keepdims=keepdim))
+def deviation(x, dims: Any, minus: float, keepdim: bool):
+    """The square root of ``variance``."""
+    return sqrt(_squares(x, dims, keepdim) / max(_counted(x.shape, dims, minus)[0], 0.0))
 
 
-@variance.kernel("cpu", dtypes=FLOATS, name="rows", functions=moments_cpu.VARIANCES)
-def variance_rows(x, dims, minus, keepdim):
-    try:
-        found = _rows[x._k, x.shape, dims, minus, keepdim]
-    except KeyError:
-        found = _rows
-    if found is _rows:
-        if len(_rows) > 4096:
-            _rows.clear()
-        found = _rows[x._k, x.shape, dims, minus, keepdim] = _variance_plan(x, dims, minus, keepdim)
-    if found is None:
-        return variance.op.body(x, dims, minus, keepdim)
-    entry, shape, count, numbers = found
-    y = new(Tensor)
-    y.shape, y._k, y._buf = shape, x._k, allocate(count, x._k.dtype, CPU)
-    entry(x._buf, y._buf, *numbers)
-    return y
+def _squares(x: Tensor, dims: Any, keepdim: bool) -> Tensor:
+    """The sum of squared distances from the mean, less what comes of its rounding."""
+    center = mean(x, dims, True)
+    n = max(_counted(x.shape, dims, 0.0)[0], 1)
+    rest = sum(x - center, dims, keepdim)
+    return clamp_min(sum(squared_error(x, center), dims, keepdim) - rest * (rest / n), 0.0)
 
 
-def _variance_plan(x: Tensor, dims: tuple[int, ...], minus: float, keepdim: bool) -> tuple | None:
-    found = extents(x.shape, dims) if x._k.contiguous and 0 not in x.shape else None
-    if found is None or found[2] != 1 or (found[0] < SHARED_ROWS and x._buf.size >= shared_from(4)):
+def _in_pieces(of: Any) -> None:
+    plans: Any = registry.memo()  # (entry, kind, shape and elements of the result, numbers of the kernel, order); None: by the body
+
+    @of.kernel("cpu", dtypes=FLOATS, name="pieces", functions=moments_cpu.ALL)
+    def pieces(x, dims, minus, keepdim):
+        try:
+            found = plans[x._k, x.shape, dims, minus, keepdim]
+        except KeyError:
+            found = plans
+        if found is plans:
+            found = _pieces_plan(of, x, dims, minus, keepdim)
+            if x._k.contiguous:  # of others the strides matter, too
+                remember(plans, (x._k, x.shape, dims, minus, keepdim), found)
+        if found is None:
+            return of.op.body(x, dims, minus, keepdim)
+        entry, k, shape, count, numbers, order = found
+        y = new(Tensor)
+        y.shape, y._k, y._buf = shape, k, allocate(count, k.dtype, CPU)
+        entry((x if order is None else contiguous(permute(x, order)))._buf, y._buf, *numbers)
+        return y
+
+
+_in_pieces(variance)
+_in_pieces(deviation)
+
+
+def _pieces_plan(of: Any, x: Tensor, dims: Any, minus: float, keepdim: bool) -> tuple | None:
+    """How the kernel goes over tensors of this kind and shape, and the order of dimensions in which it wants them; None for theirs."""
+    if 0 in x.shape:
         return None
-    outer, n, _ = found
-    shape = reduced_shape(x.shape, dims, keepdim)
-    rest = float(_counted(x.shape, dims, minus)[0])
-    numbers = (outer, n, float(n), rest)
-    many = x._buf.size >= shared_from(4) and not threads.forked()  # by the size alone: twins may round differently
-    entry = moments_cpu.VARIANCES[many].entry(x._buf, np.empty(outer, x._k.dtype.storage), *numbers)
-    return entry, shape, outer, numbers
+    over = wrap_dims(dims, len(x.shape), "var")
+    shape, size = reduced_shape(x.shape, over, keepdim), x.shape.numel()
+    given, places = tuple(x.shape), over
+    order = None if x._k.contiguous else memory_order(x, over) or tuple(range(len(given)))
+    if order is not None:
+        given, places = tuple([x.shape[d] for d in order]), tuple([i for i, d in enumerate(order) if d in over])
+    found: Any = extents(given, places)
+    planes = _planes(given, places)
+    if found is None and planes is None:
+        inside = [i for i in range(len(given)) if i not in places]
+        order = tuple([i if order is None else order[i] for i in (*inside, *places)])
+        found = shape.numel(), size // shape.numel(), 1
+    large = size >= shared_from(4)  # by the size alone: twins may round differently
+    if planes is not None:
+        pair, extent = moments_cpu.PLANES, tuple(planes)
+    else:
+        outer, n, inner = found
+        if inner > 1:
+            pair, extent = moments_cpu.COLUMNS, (outer, n, inner, *moments_cpu.columns_geometry(n, inner))
+        elif large and outer < SHARED_ROWS and n > moments_cpu.BLOCK:
+            pair, extent = moments_cpu.PLANES, (1, outer, n)
+        else:
+            pair, extent = moments_cpu.ROWS, (outer, n)
+    d = x._k.dtype
+    rest = float(max(_counted(x.shape, dims, minus)[0], 0.0))
+    numbers = (*extent, rest, of is deviation)
+    buffer = np.empty(1, d.storage)
+    return sized_entry(pair, large, buffer, buffer, *numbers), kind(d, CPU), shape, shape.numel(), numbers, order
+
+
+def _planes(shape: tuple, dims: tuple) -> tuple[int, int, int] | None:
+    """(a, b, c) if all but what the middle of these extents is made of is reduced, and its rows are long; else None."""
+    big = [d for d in range(len(shape)) if shape[d] != 1]
+    kept = [d for d in big if d not in dims]
+    if not kept or kept[0] == big[0] or kept[-1] == big[-1] or kept != [d for d in big if kept[0] <= d <= kept[-1]]:
+        return None
+    c = prod(shape[kept[-1] + 1 :])
+    return (prod(shape[: kept[0]]), prod([shape[d] for d in kept]), c) if c >= LONG_ROW else None
+
+
+@primitive(public=False, floats=True, domain=(0.1, 3), ref=lambda x, y: np.where(y == 0, 0, x / np.where(y == 0, 1, y)))
+def over_root(x, y):
+    """``x / y``, 0 where ``y`` is: what a root gives back at 0, where it has no slope."""
+    return 0 if y == 0 else x / y
+
+
+@over_root.vjp
+def _(g, x, y, *, needs):
+    gx = over_root(g, y)
+    return gx if needs[0] else None, -over_root(gx * x, y) if needs[1] else None
+
+
+def _pull(slope: Tensor, factor: float, x: Tensor, dims: Any, minus: float, keepdim: bool) -> Tensor:
+    """The gradient of a variance, where ``factor * slope`` is its own."""
+    rest, shape = _counted(x.shape, dims, minus)
+    center = mean(x, dims, True)
+    if rest <= 0 and (dims is None or not x.shape):
+        return slope * where(eq(x, center), float("nan"), float("inf")).to(x.dtype)
+    slope = slope * (factor / rest if rest else float("inf"))
+    return scaled_difference(x, center, slope if keepdim else reshape(slope, shape))
 
 
 @variance.vjp(cost=per_output(3))
 def _(g, x, *, dims, minus, keepdim):
-    rest, shape = _counted(x.shape, dims, minus)
-    slope = g * (2 / rest if rest else float("nan"))
-    return scaled_difference(x, mean(x, dims, True), slope if keepdim else reshape(slope, shape))
+    return _pull(g, 2, x, dims, minus, keepdim)
+
+
+@deviation.vjp(cost=per_output(3))
+def _(g, x, *, out, dims, minus, keepdim):
+    return _pull(over_root(g, out), 1, x, dims, minus, keepdim)
 
 
 _dims = lru_cache(maxsize=1024)(wrap_dims)  # of what ``dimensions`` has checked
@@ -134,21 +217,34 @@ _dims = lru_cache(maxsize=1024)(wrap_dims)  # of what ``dimensions`` has checked
 
 def var(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None,
         out: Any = None) -> Tensor:
-    """The variance: mean squared distance from the mean, with ``correction`` (1) subtracted from the count."""
+    """The variance: mean squared distance from the mean, with ``correction`` (1) subtracted from the count.
+
+    >>> import numtorch as torch
+    >>> torch.var(torch.tensor([1.0, 2.0, 3.0]))
+    tensor(1.)
+    """
     if out is not None:
         return into(out, CAST, var, input, dim, unbiased, keepdim, correction=correction)
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     minus = correction if correction is not None else (1 if unbiased in (None, True) else 0)
-    return variance(input, _dims(dimensions(dim, "var"), len(input.shape), "var"), minus, keepdim)
+    return variance(input, dim if dim is None else _dims(dimensions(dim, "var"), len(input.shape), "var"), minus, keepdim)
 
 
 def std(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None,
         out: Any = None) -> Tensor:
-    """The standard deviation: the square root of ``var``."""
+    """The standard deviation: the square root of ``var``. Its gradient at 0 is 0.
+
+    >>> import numtorch as torch
+    >>> torch.std(torch.tensor([1.0, 3.0, 5.0]))
+    tensor(2.)
+    """
     if out is not None:
         return into(out, CAST, std, input, dim, unbiased, keepdim, correction=correction)
-    return sqrt(var(input, dim, unbiased, keepdim, correction=correction))
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    minus = correction if correction is not None else (1 if unbiased in (None, True) else 0)
+    return deviation(input, dim if dim is None else _dims(dimensions(dim, "std"), len(input.shape), "std"), minus, keepdim)
 
 
 # --- logsumexp ------------------------------------------------------------------------------------
@@ -162,6 +258,8 @@ def logsumexp_along(x, dim: int):
 
 
 def _logsumexp(x: Tensor, dim: Any) -> Tensor:
+    if 0 in x.shape:
+        return log(sum(exp(x), dim, True))
     top = amax(x, dim, True).detach()
     top = where(isfinite(top), top, 0.0)
     return log(sum(exp(x - top), dim, True)) + top
@@ -185,9 +283,16 @@ def log_sums(x, dim):
 
 
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False, *, out: Any = None) -> Tensor:
-    """``log(sum(exp(x)))`` without overflow."""
+    """``log(sum(exp(x)))`` without overflow; -inf of nothing. Integers are computed in the default floating type.
+
+    >>> import numtorch as torch
+    >>> torch.logsumexp(torch.tensor([1000.0, 1000.0]), 0)
+    tensor(1000.6932)
+    """
     if out is not None:
         return into(out, CAST, logsumexp, input, dim, keepdim)
+    if input._k.dtype.category != dtypes.FLOATING:
+        input = input.to(dtypes.get_default_dtype())
     dim = dimensions(dim, "logsumexp")
     one = dim if dim.__class__ is int else dim[0] if dim.__class__ is tuple and len(dim) == 1 else None
     y = _logsumexp(input, dim) if one is None or not input.shape.numel() else logsumexp_along(input, one)
@@ -205,31 +310,176 @@ def euclidean(x, dim: Dims, keepdim: bool):
     return reduce(codegen.ROOT_SQUARES, x, dim, keepdim, x._k.dtype)
 
 
-@euclidean.vjp
+@euclidean.vjp(wide=True)
 def _(g, x, *, out, dim, keepdim):
-    # At 0, where there is none, the gradient is 0, as in torch.
-    slope = where(eq(out, 0), 0.0, g / out)
+    slope = over_root(g, out)
     return x * (slope if keepdim or not slope.shape else reshape(slope, reduced_shape(x.shape, wrap_dims(dim, x.ndim, "norm"), True)))
+
+
+@op(name="extreme_norm", direct=True, public=False,
+    samples=lambda: [((), None, False, True), ((5,), 0, True, True), ((3, 4), None, False, False), ((2, 3, 4), (0, 2), False, True)],
+    ref=lambda x, dim, keepdim, most: (np.max if most else np.min)(np.abs(x), dim, keepdims=keepdim))
+def extreme_norm(x, dim: Dims, keepdim: bool, most: bool):
+    """The largest magnitude over dimensions (the norm of order inf), or the smallest (-inf)."""
+    return reduce(codegen.LARGEST if most else codegen.NEAREST, x, dim, keepdim, x._k.dtype)
+
+
+@extreme_norm.vjp
+def _(g, x, *, out, dim, keepdim):
+    # Ties share the gradient evenly.
+    hit = is_extreme(abs(x), restore(out, x.shape, dim, keepdim))
+    return where(hit, sign(x) * (restore(g, x.shape, dim, keepdim) / sum(hit, dim, True)), 0.0)
+
+
+@op(name="zero_norm", direct=True, public=False, samples=lambda: [((), None, False), ((3, 4), 1, True)],
+    ref=lambda x, dim, keepdim: np.sum(x != 0, dim, keepdims=keepdim))
+def zero_norm(x, dim: Dims, keepdim: bool):
+    """How many elements are not 0, in their type: the norm of order 0."""
+    return reduce(codegen.COUNT, x, dim, keepdim, x._k.dtype)
+
+
+@zero_norm.vjp
+def _(g, x_shape, *, dim, keepdim):
+    return zeros_of(restore(g, x_shape, dim, keepdim))
+
+
+@primitive(public=False, floats=True, differentiable=False, domain=(0.1, 3))
+def power_of_share(x, y, p: float):
+    """``abs(x / y) ** p``, with 1 for a ``y`` that nothing can be divided by."""
+    return m.pow(m.abs(x) / (y if (y > 0) & m.isfinite(y) else 1), p)
+
+
+@primitive(public=False, floats=True, differentiable=False, domain=(0.1, 3))
+def cube_of_share(x, y):
+    """``power_of_share`` for the order 3."""
+    share = m.abs(x) / (y if (y > 0) & m.isfinite(y) else 1)
+    return share * share * share
+
+
+@primitive(public=False, floats=True, differentiable=False, domain=(0.1, 3))
+def root_of_powers(x, y, p: float):
+    """``x ** (1 / p) * y``, with 1 for a ``y`` that nothing was divided by."""
+    return m.pow(x, 1 / p) * (y if (y > 0) & m.isfinite(y) else 1)
+
+
+@primitive(public=False, floats=True, domain=(0.1, 3))
+def power_slope(x, y, p: float):
+    """The slope of a norm ``y`` of order ``p`` in an element ``x``: ``sign(x) * abs(x / y) ** (p - 1)``, 0 where either is 0."""
+    return 0 if (y == 0) | ((x == 0) & (y == y)) else m.sign(x) * m.pow(m.abs(x) / y, p - 1)
+
+
+@power_slope.vjp
+def _(g, x, y, *, p, needs):
+    bend = over_root(g * (p - 1), y)
+    return (bend * abs(power_slope(x, y, p - 1)) if needs[0] else None), (-bend * power_slope(x, y, p) if needs[1] else None)
+
+
+@primitive(public=False, floats=True, domain=(0.1, 3))
+def cube_slope(x, y):
+    """``power_slope`` for the order 3: ``x * abs(x) / y ** 2``, 0 where ``y`` is."""
+    return 0 if y == 0 else (x / y) * m.abs(x / y)
+
+
+@cube_slope.vjp
+def _(g, x, y, *, needs):
+    bend = over_root(g * 2, y)
+    return (bend * abs(over_root(x, y)) if needs[0] else None), (-bend * cube_slope(x, y) if needs[1] else None)
+
+
+@primitive(public=False, floats=True, domain=(0.1, 3))
+def root_slope(x, y):
+    """``power_slope`` for the order 1.5: ``sign(x) * sqrt(abs(x) / y)``, 0 where ``y`` is."""
+    return 0 if y == 0 else m.sign(x) * m.sqrt(m.abs(x) / y)
+
+
+@root_slope.vjp
+def _(g, x, y, *, needs):
+    bend = over_root(g * 0.5, y)
+    return (bend * abs(power_slope(x, y, 0.5)) if needs[0] else None), (-bend * root_slope(x, y) if needs[1] else None)
+
+
+@op(name="p_norm", public=False, cost=per_input(4),
+    samples=lambda: [((5,), 3.0, 0, True), ((3, 4), 1.5, None, False), ((2, 3, 4), 0.5, (0, 2), False), ((3, 4), -1.0, 1, False)],
+    ref=lambda x, p, dim, keepdim: np.sum(np.abs(x) ** p, dim, keepdims=keepdim) ** (1 / p))
+def p_norm(x, p: float, dim: Dims, keepdim: bool):
+    """``sum(abs(x) ** p) ** (1 / p)`` over dimensions, of elements in proportion to the one that counts most: no power overflows."""
+    top = reduce(codegen.LARGEST if p > 0 else codegen.NEAREST, x, dim, True, x._k.dtype)
+    y = root_of_powers(sum(cube_of_share(x, top) if p == 3 else power_of_share(x, top, p), dim, True), top, p)
+    return y if keepdim else reshape(y, reduced_shape(x.shape, wrap_dims(dim, x.ndim, "norm"), False))
+
+
+@p_norm.vjp(cost=per_output(4))
+def _(g, x, *, out, p, dim, keepdim):
+    y = restore(out, x.shape, dim, keepdim)
+    slope = cube_slope(x, y) if p == 3 else root_slope(x, y) if p == 1.5 else power_slope(x, y, p)
+    return slope * restore(g, x.shape, dim, keepdim)
+
+
+_orders: Any = registry.memo()  # (entry, kind, shape and elements of the result, numbers of the kernel); None where the body computes
+
+
+@p_norm.kernel("cpu", dtypes=FLOATS, name="rows", functions=moments_cpu.POWER_NORMS)
+def power_norms(x, p, dim, keepdim):
+    try:
+        found = _orders[x._k, x.shape, p, dim, keepdim]
+    except KeyError:
+        found = _orders
+    if found is _orders:
+        found = remember(_orders, (x._k, x.shape, p, dim, keepdim), _power_norms_plan(x, p, dim, keepdim))
+    if found is None:
+        return p_norm.op.body(x, p, dim, keepdim)
+    entry, k, shape, count, numbers = found
+    y = new(Tensor)
+    y.shape, y._k, y._buf = shape, k, allocate(count, k.dtype, CPU)
+    entry(x._buf, y._buf, *numbers)
+    return y
+
+
+def _power_norms_plan(x: Tensor, p: float, dim: Any, keepdim: bool) -> tuple | None:
+    dims = wrap_dims(dim, len(x.shape), "norm")
+    found = extents(x.shape, dims) if x._k.contiguous and 0 not in x.shape else None
+    large = x._buf.size >= shared_from(2 if p == 3 else POWER)
+    if found is None or found[2] != 1 or (large and found[0] < SHARED_ROWS):
+        return None
+    shape, numbers, buffer = reduced_shape(x.shape, dims, keepdim), (*found[:2], float(p)), np.empty(1, x._k.dtype.storage)
+    return sized_entry(moments_cpu.POWER_NORMS, large, buffer, buffer, *numbers), x._k, shape, shape.numel(), numbers
 
 
 @own_names
 def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, out: Any = None) -> Tensor:
-    """The p-norm of the elements (2 unless given; also inf, -inf, 0, 1)."""
+    """The norm of order ``p`` (2 unless given) of the elements, or over dimensions: ``sum(abs(x) ** p) ** (1 / p)``.
+
+    inf is the largest magnitude, -inf the smallest, 0 the number of elements that are not 0. Where a norm has no slope, as at 0, its
+    gradient is 0. Floating types only.
+
+    >>> import numtorch as torch
+    >>> torch.norm(torch.tensor([3.0, 4.0])), torch.norm(torch.tensor([3.0, -4.0]), float("inf"))
+    (tensor(5.), tensor(4.))
+    """
     if out is not None:
         return into(out, SAME, norm, input, p, dim, keepdim)
     p = 2 if p in ("fro", None) else p
     if not isinstance(p, int | float | np.number):
         raise (RuntimeError if isinstance(p, str) else TypeError)(f"norm: order {p!r} is not supported; give a number, or 'fro'")
+    if input._k.dtype.category != dtypes.FLOATING:
+        raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {input.dtype.name}; "
+                           "cast with .float()")
+    dim = tuple(dim) if isinstance(dim, list) else dim
     if p == 2:
-        if input._k.dtype.category == dtypes.FLOATING:
-            return euclidean(input, tuple(dim) if isinstance(dim, list) else dim, keepdim)
-        return sqrt(sum(input * input, dim, keepdim))
-    if p == float("inf"):
-        return amax(abs(input), () if dim is None else dim, keepdim)
-    if p == float("-inf"):
-        return amin(abs(input), () if dim is None else dim, keepdim)
-    if p == 0:
-        return sum(ne(input, 0).to(input.dtype), dim, keepdim)
+        return euclidean(input, dim, keepdim)
     if p == 1:
         return sum(abs(input), dim, keepdim)
-    return pow(sum(pow(abs(input), p), dim, keepdim), 1 / p)
+    if p == 0:
+        return zero_norm(input, dim, keepdim)
+    endless = p == float("inf") or p == float("-inf")
+    if 0 in input.shape and (endless or p < 0):
+        _has_elements(input.shape, float(p), dim)
+    return extreme_norm(input, dim, keepdim, p > 0) if endless else p_norm(input, float(p), dim, keepdim)
+
+
+def _has_elements(shape: Size, p: float, dim: Any) -> None:
+    """RuntimeError where a norm that nothing has would be one of nothing; torch's words."""
+    for d in wrap_dims(dim, len(shape), "norm"):
+        if not shape[d]:
+            where_ = "an empty tensor because" if dim is None else f"the dimension {d} because this dimension is empty and"
+            raise RuntimeError(f"linalg.vector_norm cannot compute the {p:g} norm on {where_} the operation does not have an identity")

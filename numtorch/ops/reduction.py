@@ -23,7 +23,7 @@ from numtorch.dtype import FLOATS, dtype, from_numpy_dtype
 from numtorch.kernels import registry, threads, timing
 from numtorch.kernels.codegen import reduction as codegen
 from numtorch.ops import reduction_cpu
-from numtorch.ops.arithmetic import eq, true_div, where
+from numtorch.ops.arithmetic import is_extreme, true_div, where
 from numtorch.ops.movement import clone, contiguous, expand_to, permute, reshape
 from numtorch.storage import Kind, Size, allocate, is_contiguous, kind, wrap_dim
 
@@ -78,7 +78,7 @@ def reduce(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool, target: dty
         y._buf = buf = np.empty(plan.numel, plan.kind.dtype.storage)
         plan.entry(x._buf, buf, *plan.extents)
         return y
-    y._buf = allocate(plan.numel, target, k.device)
+    y._buf = allocate(plan.numel, plan.kind.dtype, k.device)
     if plan.entry is None:
         return y
     if plan.order is not None:
@@ -138,6 +138,9 @@ class Plan:
 
 def _plan(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool, target: dtype, acc: np.dtype | None) -> Plan:
     dims = wrap_dims(dim, len(x.shape), r.name)
+    if r in (codegen.ANY, codegen.ALL):
+        dims = () if dim == () else dims  # as in torch, none: each element by itself
+        acc, target = np.dtype(np.bool_), dtypes.uint8 if x._k.dtype is dtypes.uint8 else target
     shape = reduced_shape(x.shape, dims, keepdim)
     where_, made = x._k.device.type, kind(target, x._k.device)
     if where_ == "meta" or not shape.numel():
@@ -218,9 +221,18 @@ def _samples() -> list:
     return [((), None), ((5,), 0), ((3, 4), 0), ((3, 4), 1), ((3, 4), None), ((2, 3, 4), (0, 2)), ((2, 3, 4), 1), ((0, 3), 1)]
 
 
-def _sum_type(x: Tensor, given: dtype | None) -> dtype:
+def _sum_type(x: Tensor, given: dtype | None, name: str) -> dtype:
     d = x._k.dtype
-    return given or (d if d.category == dtypes.FLOATING else dtypes.int64)
+    if given is not None:
+        with_slope(x, given, name)
+        return given
+    return d if d.category == dtypes.FLOATING else dtypes.int64
+
+
+def with_slope(x: Tensor, target: dtype, name: str) -> None:
+    """RuntimeError, as in torch, if what wants a gradient would be added up or multiplied as integers, which have none."""
+    if x._edge is not None and mode.grad and not target.is_floating_point:
+        raise RuntimeError(f"{name}(): Autograd not support dtype: {target.name}; input requires grad, use .detach() first")
 
 
 @op(direct=True, samples=_samples, ref=np.sum, out=GIVEN)
@@ -240,7 +252,7 @@ def sum(x, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None):
             y._buf = buf = np.empty(1, plan.kind.dtype.storage)
             plan.entry(x._buf, buf, *plan.extents)
             return y
-    y = reduce(codegen.SUM, x, dim, keepdim, _sum_type(x, dtype))
+    y = reduce(codegen.SUM, x, dim, keepdim, _sum_type(x, dtype, "sum"))
     if dim is None and dtype is None and not keepdim:
         plan = _plans.get((codegen.SUM, x._k, x.shape, None, False, y._k.dtype, None))
         if plan is not None and plan.direct:
@@ -319,10 +331,10 @@ def _(g, x_shape, x_kind, *, dim, keepdim):
 @op(name="prod", direct=True, samples=_samples, ref=np.prod, public=False)
 def prod_dims(x, dim: Dims = None, keepdim: bool = False, dtype: Any = None):
     """The product over dimensions."""
-    return reduce(codegen.PROD, x, dim, keepdim, _sum_type(x, dtype))
+    return reduce(codegen.PROD, x, dim, keepdim, _sum_type(x, dtype, "prod"))
 
 
-@prod_dims.vjp
+@prod_dims.vjp(wide=True)
 def _(g, x, *, dim, keepdim):
     # The product of all others at each element, by products from both sides: right also where x is 0.
     dims = wrap_dims(dim, x.ndim, "prod")
@@ -342,10 +354,11 @@ def _(g, x, *, dim, keepdim):
 
 def products_of_others(x: Tensor, n: int) -> Tensor:
     """At each element of the last dimension, the product of all the others."""
+    from numtorch.ops.creation import ones
     from numtorch.ops.movement import cat, narrow
 
-    ones = narrow(x, -1, 0, 1) * 0 + 1
-    left, right = [ones], [ones]
+    one = ones((*x.shape[:-1], 1), dtype=x.dtype, device=x.device)
+    left, right = [one], [one]
     for i in range(n - 1):
         left.append(left[-1] * narrow(x, -1, i, 1))
         right.append(right[-1] * narrow(x, -1, n - 1 - i, 1))
@@ -356,6 +369,8 @@ def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
     """The product of all elements, or over a dimension."""
     if out is not None:
         return into(out, GIVEN, prod, input, dim, keepdim, dtype=dtype)
+    if dtype is not None and dtype is not input.dtype and input._edge is not None and dtypes.as_dtype(dtype).is_floating_point:
+        return prod_dims(input.to(dtype), dim, keepdim, dtype)  # so that the gradient, too, is computed in this type
     return prod_dims(input, dim, keepdim, dtype)
 
 
@@ -367,8 +382,8 @@ def _extreme(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool) -> Tensor
 
 
 def _extreme_vjp(g: Tensor, x: Tensor, out: Tensor, dim: Any, keepdim: bool) -> Tensor:
-    # Ties share the gradient evenly, as in torch.
-    hit = eq(x, restore(out, x.shape, dim, keepdim))
+    # Ties share the gradient evenly, and so do NaN where one is the extreme, as in torch.
+    hit = is_extreme(x, restore(out, x.shape, dim, keepdim))
     count = sum(hit, dim, True)
     return where(hit, restore(g, x.shape, dim, keepdim) / count, 0.0)
 
@@ -397,13 +412,23 @@ def _(g, x, *, out, dim, keepdim):
 
 @op(differentiable=False, wide=False, samples=_samples, ref=np.any, out=TRUTHS)
 def any(x, dim: Dims = None, keepdim: bool = False):
-    """Whether any element is nonzero."""
+    """Whether any element is nonzero, of all or over dimensions (none if ``dim`` is empty); uint8 of uint8, else bool.
+
+    >>> import numtorch as torch
+    >>> torch.any(torch.tensor([[0, 1], [0, 0]]), 1)
+    tensor([ True, False])
+    """
     return reduce(codegen.ANY, x, dim, keepdim, dtypes.bool)
 
 
 @op(differentiable=False, wide=False, samples=_samples, ref=np.all, out=TRUTHS)
 def all(x, dim: Dims = None, keepdim: bool = False):
-    """Whether every element is nonzero."""
+    """Whether every element is nonzero, of all or over dimensions (none if ``dim`` is empty); uint8 of uint8, else bool.
+
+    >>> import numtorch as torch
+    >>> torch.all(torch.tensor([[0, 1], [1, 1]]), 1)
+    tensor([False,  True])
+    """
     return reduce(codegen.ALL, x, dim, keepdim, dtypes.bool)
 
 

@@ -23,6 +23,7 @@ from numtorch.ops.arithmetic import exp, gt, log, where
 from numtorch.ops.indexing import overwrite
 from numtorch.ops.movement import contiguous
 from numtorch.ops.movement.launching import Plan, ready, remember
+from numtorch.ops.reduction import with_slope
 from numtorch.storage import kind, tick, wrap_dim
 
 SCAN, LOGARITHMS = 2, 32  # what an element costs, in additions
@@ -87,6 +88,8 @@ def _target(x: Tensor, dtype: Any, name: str) -> Tensor:
     d = dtypes.as_dtype(dtype) if dtype is not None else x.dtype if x.dtype.is_floating_point else dtypes.int64
     if d is dtypes.bool and x.shape and x.shape.numel():
         raise NotImplementedError(f'"{name}" not implemented for bool; leave out dtype, or cast with .int()')
+    if dtype is not None:
+        with_slope(x, d, name)
     return x if x.dtype is d else movement.to(x, d)
 
 

@@ -72,6 +72,12 @@ ELEMENTWISE = {
     "huber_error": lambda x, t, delta: np.where(abs(x - t) <= delta, (x - t) ** 2 / 2, delta * (abs(x - t) - delta / 2)),
     "bernoulli_error": lambda x, t: -(t * np.maximum(np.log(x), -100) + (1 - t) * np.maximum(np.log1p(-x), -100)),
     "logit_error": lambda x, t: np.where(x > 0, x * (1 - t), -(x * t)) + np.log1p(np.exp(-abs(x))),
+    "power_of_share": lambda x, y, p: (np.abs(x) / np.where((y > 0) & np.isfinite(y), y, 1)) ** p,
+    "cube_of_share": lambda x, y: (np.abs(x) / np.where((y > 0) & np.isfinite(y), y, 1)) ** 3,
+    "cube_slope": lambda x, y: np.where(y == 0, 0, (x / y) * np.abs(x / y)),
+    "root_slope": lambda x, y: np.where(y == 0, 0, np.sign(x) * np.sqrt(np.abs(x) / y)),
+    "root_of_powers": lambda x, y, p: x ** (1 / p) * np.where((y > 0) & np.isfinite(y), y, 1),
+    "power_slope": lambda x, y, p: np.where((y == 0) | ((x == 0) & (y == y)), 0, np.sign(x) * (np.abs(x) / y) ** (p - 1)),
     "divergence": lambda x, t: np.where(t == 0, 0 * t, t * np.log(np.where(t == 0, 1, t))) - t * x,
 }
 

@@ -208,6 +208,10 @@ INEXACT = {
     "hardswish": lambda x: np.isneginf(x),  # 0 times infinity, or the 0 that all below -3 is
     "divergence": lambda x, t: np.abs(t) > LARGE,
     "scaled_difference": lambda x, t, y: np.isfinite(x - t) & (np.abs(x - t) > LARGE),
+    "power_of_share": lambda x, y: np.abs(x) > LARGE, "power_slope": lambda x, y: np.abs(x) > LARGE,
+    "cube_of_share": lambda x, y: np.abs(x) > LARGE, "cube_slope": lambda x, y: np.abs(x) > LARGE,
+    "root_slope": lambda x, y: np.abs(x) > LARGE,
+    "root_of_powers": lambda x, y: (np.abs(x) > 1) & (np.abs(y) > 1),
     "scaled_exp": lambda x, t, y: np.isfinite(x - t) & (np.abs(x - t) > 80),  # a factor over- or underflows, not the product
     "bernoulli_error": lambda x, t: ~np.isfinite(t) | (np.abs(t) > LARGE) | (x < 0) | (x > 1),
 }
@@ -549,7 +553,8 @@ def test_reductions_of_every_type(name, dtype):
             op.call(tensor(a, dtype), 1)
         return
     y = op.call(tensor(a, dtype), 1)
-    kind = {"any": "bool", "all": "bool", "count_nonzero": "int64"}.get(name)
+    truth = "uint8" if dtype == "uint8" else "bool"
+    kind = {"any": truth, "all": truth, "count_nonzero": "int64"}.get(name)
     kind = kind or (dtype if dtype in FLOATING or name in ("amax", "amin") else "int64")
     check(y, reference_of(op)(a, 1), kind)
 
@@ -594,6 +599,14 @@ TORCH_NAMES = {
     "logit_error": lambda t: lambda x, y: t.nn.functional.binary_cross_entropy_with_logits(x, y, reduction="none"),
     "divergence": lambda t: lambda x, y: t.nn.functional.kl_div(x, y, reduction="none"),
     "cube": lambda t: lambda x: x * x * x, "scaled_difference": lambda t: lambda x, y, z: (x - y) * z,
+    "over_root": lambda t: lambda x, y: t.where(y == 0, 0.0, x / y),
+    "is_extreme": lambda t: lambda x, y: (x == y) | (x.isnan() & y.isnan()),
+    "power_of_share": lambda t: lambda x, y: ((x * 1).abs() / t.where(y > 0, y, 1)) ** 0.7,
+    "cube_of_share": lambda t: lambda x, y: ((x * 1).abs() / t.where(y > 0, y, 1)) ** 3,
+    "root_slope": lambda t: lambda x, y: t.where(y == 0, 0.0, (x * 1).sign() * ((x * 1).abs() / y).sqrt()),
+    "cube_slope": lambda t: lambda x, y: t.where(y == 0, 0.0, (x / y) * (x / y).abs()),
+    "root_of_powers": lambda t: lambda x, y: x ** (1 / 0.7) * t.where(y > 0, y, 1),
+    "power_slope": lambda t: lambda x, y: t.where((x == 0) | (y == 0), 0.0, (x * 1).sign() * ((x * 1).abs() / y) ** -0.3),
     "scaled_exp": lambda t: lambda x, y, z: (x * 1.0 - y * 1.0).exp() * z,
     "silu": lambda t: t.nn.functional.silu, "gelu": lambda t: t.nn.functional.gelu,
     "gelu_tanh": lambda t: lambda x: t.nn.functional.gelu(x, approximate="tanh"),

@@ -53,6 +53,9 @@ def _empty_view(call: Any, what: str) -> bool:
 def _view_resized(call: Any, what: str) -> bool:
     """Whether ``out`` is a view of another shape than the result."""
     out = call.kwargs.get("out")
+    if isinstance(out, Of) and not out.view:
+        operands = [v for v in call.leaves() if isinstance(v, T)]
+        out = operands[min(out.i, len(operands) - 1)] if operands else out
     if not isinstance(out, T | Of) or not out.view:
         return False
     found = run(Call(call.name, call.args, {k: v for k, v in call.kwargs.items() if k != "out"}), numtorch).value

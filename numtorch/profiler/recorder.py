@@ -13,7 +13,7 @@ import types
 import warnings
 from collections.abc import Callable
 from math import prod
-from time import perf_counter_ns, thread_time_ns
+from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,8 @@ from numtorch.kernels.jit import Jit
 from numtorch.kernels.timing import Launcher, Work
 from numtorch.profiler.device import DEVICE, DeviceTimes, launches
 from numtorch.profiler.device import WAITING as WAITING_CALLS
-from numtorch.profiler.folding import ELSEWHERE, JOURNAL, KERNEL, SPAN, WAITING, Sums, quantile
+from numtorch.profiler.folding import CALL, ELSEWHERE, JOURNAL, KERNEL, SPAN, WAITING, Sums, quantile
+from numtorch.profiler.load import asleep_ns
 from numtorch.profiler.rows import Row, Span
 from numtorch.profiler.sites import Entry, Preparation, Site, described, shape_key, stack, verdict
 
@@ -46,15 +47,46 @@ def _written(text: str, scope: dict[str, Any]) -> Callable:
     return scope["timed"]
 
 
+@functools.cache
+def overheads() -> tuple[int, int]:
+    """Nanoseconds that watching takes outside its clocks: of a kernel's call, and of a call of one of numtorch's functions.
+
+    The least of several loops: what is taken from a row must not be more than what was put there.
+    """
+    r, x = Recorder(1), np.zeros(1)
+    kernel = r.loop(lambda: _nothing, "nothing", "cpu", None, 2, Work("", "float64", 0, 0, 0, (0, 0, 0), 0))
+    call = r.call(_nothing)
+    return _outside(r, kernel, x), _outside(r, call, x)
+
+
+def _nothing(x: Any, y: Any) -> None:
+    pass
+
+
+def _outside(r: Recorder, run: Callable, x: Any) -> int:
+    best = 1 << 30
+    run(x, x)
+    for _ in range(7):
+        r.journal.clear()
+        started = perf_counter_ns()
+        for _ in range(100):
+            run(x, x)
+        taken = perf_counter_ns() - started
+        inside = sum(r.journal[2::3]) - sum(r.journal[1::3])
+        best = min(best, (taken - inside) // 100)
+    return best
+
+
 class Recorder:
     """Gathers calls; see the module's docstring.
 
     Args:
         events: how many of the newest calls are kept for the time line.
         stacks: rows remember where the program called them first.
+        taxed: what watching takes is measured, and is nobody's own time.
     """
 
-    def __init__(self, events: int = EVENTS, stacks: bool = False):
+    def __init__(self, events: int = EVENTS, stacks: bool = False, taxed: bool = False):
         self.sums = Sums(events)
         self.stacks = stacks
         self.journal: list[int] = []
@@ -65,7 +97,10 @@ class Recorder:
         self.entries: dict[Any, int] = {}
         self.spans: dict[tuple, int] = {}
         self.span_phases: dict[int, str] = {}
-        self.waited = 0  # time in which the thread did not run while it loaded data or compiled: no idle time
+        self.framework: set[int] = set()  # spans and calls of which the Python is numtorch's own
+        self.inside = [0]  # since when a function that the program called is at work: what that calls is no call of the program's
+        self.calls: dict[int, int] = {}  # place -> id of calls of numtorch's functions there
+        self.waited = 0  # time in which the thread slept while it loaded data or kernels or compiled: no idle time
         self.paths: list[tuple[str, str]] = [("forward", "")]
         self.path_numbers: dict[tuple[str, str], int] = {("forward", ""): 0}
         self.frames: list[tuple] = []
@@ -75,6 +110,8 @@ class Recorder:
         self.device = DeviceTimes()
         self.claimed: tuple[int, int, float] = (0, 0, 0.0)  # of the cache's counts: what a site has booked already
         self.bookkeeping = self._number("profiler")
+        if taxed:
+            self.sums.tax[KERNEL], self.sums.tax[CALL] = overheads()
 
     # --- ids ----------------------------------------------------------------------------------------
 
@@ -133,7 +170,7 @@ class Recorder:
         if self.device.pending:
             self.journal.extend(self.device.arrived())
         with self.lock:
-            self.sums.add(self.journal, [started for _, _, started in self.frames])
+            self.sums.add(self.journal, [s for s in (*[started for _, _, started in self.frames], self.inside[0]) if s])
             self.journal.clear()
         ended = perf_counter_ns()
         if threading.get_ident() == self.owner:
@@ -164,12 +201,23 @@ class Recorder:
             here[0] = path
         return len(self.frames)
 
-    def span(self, kind: str, name: str, at: int) -> int:
-        """The id of the spans of a name at a place."""
+    def span(self, kind: str, name: str, at: int, framework: bool = False) -> int:
+        """The id of the spans of a name at a place; ``framework`` says that the Python inside is numtorch's own."""
         number = self.spans.get((kind, name, at))
         if number is None:
             number = self.spans[kind, name, at] = self._number(Span(kind, name, self.where(at)[1]), WAITING if kind == "data" else SPAN)
             self.span_phases[number] = self._phase(kind, at)
+            if framework or kind in ("backward", "optimizer"):
+                self.framework.add(number)
+        return number
+
+    def called(self, at: int) -> int:
+        """The id of calls of numtorch's functions at a place: their own time is dispatch, that around them the program's."""
+        number = self.calls.get(at)
+        if number is None:
+            number = self.calls[at] = self._number("call", CALL)
+            self.span_phases[number] = self._phase("call", at)
+            self.framework.add(number)
         return number
 
     def _phase(self, kind: str, at: int) -> str:
@@ -178,6 +226,14 @@ class Recorder:
         if kind in ("backward", "optimizer", "data"):
             return kind
         return phase if module or kind == "module" or phase != "forward" else ""
+
+    def python(self) -> dict[tuple[str, bool], int]:
+        """Own time of spans and calls: of each phase, numtorch's (True) and the program's."""
+        found: dict[tuple[str, bool], int] = {}
+        for number, phase in self.span_phases.items():
+            key = phase, number in self.framework
+            found[key] = found.get(key, 0) + int(self.sums.own[number])
+        return found
 
     def exit(self, depth: int) -> None:
         """End a span, and those inside that an exception left open."""
@@ -189,6 +245,29 @@ class Recorder:
             here[0] = path
         if len(self.journal) > 3 * JOURNAL:
             self.fold()
+
+    # --- numtorch's functions -----------------------------------------------------------------------
+
+    def call(self, original: Callable) -> Callable:
+        """A function of numtorch with clocks around it where the program calls it; what it calls itself is no such call."""
+        ident, owner, clock, here, inside, note, numbers, made = (threading.get_ident, self.owner, perf_counter_ns, self.here, self.inside,
+                                                                  self.journal.extend, self.calls.get, self.called)
+
+        def observed(*args: Any, **kwargs: Any) -> Any:
+            if inside[0] or ident() != owner:
+                return original(*args, **kwargs)
+            at = here[0]
+            number = numbers(at)
+            if number is None:
+                number = made(at)
+            inside[0] = started = clock()
+            try:
+                return original(*args, **kwargs)
+            finally:
+                note((number, started, clock()))
+                inside[0] = 0
+
+        return functools.update_wrapper(observed, original)
 
     # --- generated loops ----------------------------------------------------------------------------
 
@@ -202,7 +281,7 @@ class Recorder:
             return site
 
         site = self._site(("loop", op, device, jit, work), made)
-        before, ran, started = self._unclaimed(), thread_time_ns(), perf_counter_ns()
+        before, slept, started = self._unclaimed(), asleep_ns(), perf_counter_ns()
         run = build()
         ended = perf_counter_ns()
         if device == "cuda":
@@ -213,7 +292,7 @@ class Recorder:
             return on_device
         if self._unclaimed()[:2] != before[:2] and threading.get_ident() == self.owner:
             self._prepare(site.prepared, started, ended, before)
-            self.waited += max(0, ended - started - (thread_time_ns() - ran))
+            self.waited += max(0, asleep_ns() - slept)
         known: dict[int, int] = {}
 
         def first(args: tuple) -> None:
@@ -355,7 +434,7 @@ class Recorder:
                 seen.append(self)
             return entry_of(self, *given)
 
-        before, ran, waited = self._unclaimed(), thread_time_ns(), self.waited
+        before, slept, waited = self._unclaimed(), asleep_ns(), self.waited
         if entry is not None:
             Jit.__call__, Jit.entry = watched, watched_entry  # type: ignore[method-assign]
         started = perf_counter_ns()
@@ -370,7 +449,7 @@ class Recorder:
                 if e.prepared.number < 0:
                     e.prepared.number = self._number(site)
                 self._prepare(e.prepared, started, ended, before)
-                self.waited = waited + max(0, ended - started - (thread_time_ns() - ran))
+                self.waited = waited + max(0, asleep_ns() - slept)
             else:
                 self.journal.extend((number, started, ended))
         if entry is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,43 +13,41 @@ from numtorch.files import write_atomically
 from numtorch.profiler import figures, flame, page, peaks, table, trace
 from numtorch.profiler.difference import Comparison
 from numtorch.profiler.folding import LONG
+from numtorch.profiler.load import asleep_ns, delay_ns
 from numtorch.profiler.memory import Timeline, Tracker
 from numtorch.profiler.recorder import Entry, Recorder
 from numtorch.profiler.rows import Event, Row, Span, total_ns
 from numtorch.profiler.table import Averages
 
 
+DISPATCH, PROGRAM = "Python dispatch", "your Python"
+
+
 class Clocks:
     """Wall time, and the time in which the thread ran or wanted to, since it was made."""
 
     def __init__(self, recorder: Recorder):
-        self.waited = self.delayed = self.ran = self.wall = 0
-        self._delayed, self._ran = _run_delay(), time.thread_time_ns()
+        self.asleep = self.delayed = self.wall = 0
+        self._asleep, self._delayed = asleep_ns(), delay_ns()
         self.started = time.perf_counter_ns()
         recorder.sums.gaps[:] = self.started, 0
 
     def stop(self) -> None:
         """Read the clocks."""
         self.wall = time.perf_counter_ns() - self.started
-        self.ran = time.thread_time_ns() - self._ran
-        self.delayed = _run_delay() - self._delayed
+        self.asleep = asleep_ns() - self._asleep
+        self.delayed = delay_ns() - self._delayed
 
     def idle(self, recorder: Recorder) -> int:
         """Time in which the program slept or waited: neither ran, nor wanted a processor that another process had.
 
-        At most the long stretches without a kernel: kernels wait for threads too.
+        Not while kernels were compiled or loaded or batches made, and at most the long stretches without a kernel: kernels wait
+        for threads too.
         """
         last, gaps = (int(g) for g in recorder.sums.gaps)
         tail = self.started + self.wall - last
-        off = self.wall - self.ran - self.delayed - recorder.waited
-        return max(0, min(off, gaps + (tail if tail > LONG else 0)))
-
-
-def _run_delay() -> int:
-    """Nanoseconds for which the thread was ready to run and did not, where the system counts them."""
-    with suppress(OSError, ValueError, IndexError):
-        return int(Path("/proc/thread-self/schedstat").read_text().split()[1])
-    return 0
+        idle = min(self.asleep - recorder.waited, gaps + (tail if tail > LONG else 0))
+        return idle if idle > LONG else 0
 
 
 class Profile:
@@ -116,7 +113,7 @@ class Profile:
     def _gather(self, recorder: Recorder, clocks: Clocks) -> tuple[list[Row], list[Span], list[Event], int]:
         rows = recorder.rows(clocks.wall)
         spans = _spans(recorder)
-        rows += _remainder(recorder, clocks, rows, spans)
+        rows += _remainder(recorder, clocks, rows)
         machines = {"cpu": self.machine, "cuda": peaks.known("cuda")}
         for r in rows:
             r.machine = machines.get(r.device)
@@ -235,27 +232,23 @@ def _spans(recorder: Recorder) -> list[Span]:
     return sorted(found, key=lambda s: -s.total_ns)
 
 
-def _remainder(recorder: Recorder, clocks: Clocks, kernels: list[Row], spans: list[Span]) -> list[Row]:
-    """The rows that are no kernels: data loading, the profiler, idling, and Python for the rest."""
+def _remainder(recorder: Recorder, clocks: Clocks, kernels: list[Row]) -> list[Row]:
+    """The rows that are no kernels: data loading, the profiler, idling, numtorch's Python, and the program's for the rest."""
     wall = clocks.wall
-    explained = total_ns(kernels)
-    own: dict[str, int] = {}
-    for s in spans:
-        phase = recorder.span_phases[s.id]
-        own[phase] = own.get(phase, 0) + s.self_ns
-    data = own.pop("data", 0)
-    folding = int(recorder.sums.own[recorder.bookkeeping])
-    own[""] = own.get("", 0) + wall - explained - data - folding - sum(own.values())
+    own = recorder.python()
+    data = sum(own.pop(("data", framework), 0) for framework in (True, False))
+    folding = int(recorder.sums.own[recorder.bookkeeping] + recorder.sums.tax[-1])
+    own["", False] = own.get(("", False), 0) + wall - total_ns(kernels) - data - folding - sum(own.values())
     idle = remaining = min(clocks.idle(recorder), sum(max(n, 0) for n in own.values()))
-    for phase in ("", "forward", "optimizer", "backward"):  # the program itself is the likeliest to have slept
-        taken = min(remaining, max(own.get(phase, 0), 0))
-        own[phase] = own.get(phase, 0) - taken
+    for key in sorted(own, key=lambda k: (k[1], ("", "forward", "optimizer", "backward").index(k[0]))):  # the program likeliest slept
+        taken = min(remaining, max(own[key], 0))
+        own[key] -= taken
         remaining -= taken
 
     def row(kind: str, name: str, phase: str, own_ns: int) -> Row:
         return Row(kind, name, phase=phase, self_ns=own_ns, total_ns=own_ns, wall_ns=wall)
 
-    rows = [row("python", "Python dispatch", phase, ns) for phase, ns in own.items() if ns > 0]
+    rows = [row("python", DISPATCH if framework else PROGRAM, phase, ns) for (phase, framework), ns in own.items() if ns > 0]
     rows += [row("data", "data loading", "data", data)] if data else []
     rows += [row("idle", "idle", "", idle)] if idle else []
     return rows + ([row("profiler", "profiler", "", folding)] if folding else [])

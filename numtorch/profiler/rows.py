@@ -22,8 +22,8 @@ class Row:
     Times are in nanoseconds; ``bytes``, ``flops`` and ``allocated`` are those of all calls together.
 
     Attributes:
-        kind: ``kernel``; ``python`` (dispatch and the program's own Python), ``data`` (making batches),
-            ``idle`` (sleeping or waiting) or ``profiler`` (the profiler's own bookkeeping).
+        kind: ``kernel``; ``python`` (*Python dispatch* is numtorch's own, *your Python* the program's), ``data`` (making
+            batches), ``idle`` (sleeping or waiting) or ``profiler`` (the profiler's own bookkeeping and clocks).
         op: the entry in the registry, such as ``conv2d`` or ``mul.backward``; of other rows, what they are.
         kernel: the kernel that was chosen: op, device, name. ``generated`` is a loop made from a formula.
         why: why this kernel and no other.

@@ -208,7 +208,7 @@ class profile(Profile):
             self._clocks = Clocks(self._recorder)
 
     def _open(self) -> None:
-        recorder = self._recorder = Recorder(self._events, self._with_stack)
+        recorder = self._recorder = Recorder(self._events, self._with_stack, taxed=True)
         self._stack = contextlib.ExitStack()
         self._stack.enter_context(watching(recorder))
         self._stack.enter_context(timing.observe(recorder))

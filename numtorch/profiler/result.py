@@ -19,7 +19,6 @@ from numtorch.profiler.recorder import Entry, Recorder
 from numtorch.profiler.rows import Event, Row, Span, total_ns
 from numtorch.profiler.table import Averages
 
-
 DISPATCH, PROGRAM = "Python dispatch", "your Python"
 
 

@@ -97,7 +97,7 @@ class profile(Profile):
     ...     y = torch.exp(torch.ones(1000))
     >>> (row,) = [r for r in prof.rows if r.op == "exp"]
     >>> row.calls, row.bytes, row.flops
-    (1, 8000, 1000)
+    (1, 8000, 24000)
     """
 
     def __init__(self, activities: Iterable[ProfilerActivity] | None = None, schedule: Callable[[int], ProfilerAction] | None = None,

@@ -29,11 +29,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     if argv[:1] == ["ops"]:
         return ops(argv[1:])
+    from numtorch.profiler.table import GROUPS
+
     parser = argparse.ArgumentParser(prog="python -m numtorch.profiler", description="Profile an unmodified script.", epilog=EPILOG)
     parser.add_argument("-o", "--trace", help="file of the time line, for chrome://tracing or Perfetto (SCRIPT.trace.json.gz)")
     parser.add_argument("--no-trace", action="store_true", help="write no time line")
     parser.add_argument("--no-roof", action="store_true", help="do not measure the machine's peaks, which takes seconds the first time")
     parser.add_argument("--sort", help="column by which the rows are ordered (the costliest first)")
+    parser.add_argument("--group-by", default="kernel", choices=list(GROUPS), help="what rows are summed up by (kernel); rows: by nothing")
     parser.add_argument("--rows", type=int, default=32, help="how many rows are shown")
     parser.add_argument("-m", dest="module", action="store_true", help="SCRIPT is the name of a module")
     parser.add_argument("script")
@@ -109,7 +112,7 @@ def _become_main(path: str, package: str, given: argparse.Namespace) -> dict[str
 def _show(prof: Any, given: argparse.Namespace, trace: str | None) -> None:
     if not given.no_roof and any(r.kind == "kernel" for r in prof.rows):
         prof.measure()
-    print(f"\n{prof.table(sort_by=given.sort, row_limit=given.rows)}", flush=True)
+    print(f"\n{prof.table(sort_by=given.sort, row_limit=given.rows, group_by=given.group_by)}", flush=True)
     if trace is not None:
         try:
             prof.export_chrome_trace(trace)

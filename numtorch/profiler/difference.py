@@ -90,6 +90,8 @@ class Comparison:
     def __str__(self) -> str:
         return self.table()
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         return display.table(self.HEAD, self._lines(32), self.title)
 

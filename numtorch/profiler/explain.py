@@ -125,12 +125,19 @@ class Explanation:
             line = f"{r.name} {r.shapes}: {r.median_ns / 1e3:.2f} us, {r.bytes / r.calls / 1e3:.1f} kB"
             if r.flops:
                 line += f", {r.flops / r.calls / 1e3:.1f} kFLOP"
-            lines.append(line + (f"; {r.gbps:.1f} GB/s" if r.gbps else "") + (f", {r.gflops:.1f} GFLOP/s" if r.gflops else ""))
+            if r.median_ns:  # rates are those of the median call, as the time is
+                line += f"; {r.bytes / r.calls / r.median_ns:.1f} GB/s" if r.bytes else ""
+                line += f", {r.flops / r.calls / r.median_ns:.1f} {'effective ' if r.effective else ''}GFLOP/s" if r.flops else ""
+            if r.effective:
+                line += f" (of the definition's operations, of which it executes {r.executed / r.flops:.0%})"
+            lines.append(line)
         if self.roof is None or self.fraction is None:
             lines.append("roof: not known; numtorch.profiler.machine() measures this machine")
         else:
             bound = {"memory": "moving the data", "compute": "arithmetic", "dispatch": "launching"}.get(self.rows[0].bound, "")
             lines.append(f"roof: {self.roof * 1e6:.2f} us, set by {bound}; reached {self.fraction:.0%} of it")
+            doubts = {r.machine.doubt() for r in self.rows if r.machine is not None and r.machine.busy}
+            lines += [f"      {doubt}" for doubt in doubts]
         return lines
 
     __repr__ = __str__

@@ -29,7 +29,7 @@ from numtorch.profiler.device import WAITING as WAITING_CALLS
 from numtorch.profiler.folding import CALL, ELSEWHERE, JOURNAL, KERNEL, SPAN, WAITING, Sums, quantile
 from numtorch.profiler.load import asleep_ns
 from numtorch.profiler.rows import Row, Span
-from numtorch.profiler.sites import Entry, Preparation, Site, described, shape_key, stack, verdict
+from numtorch.profiler.sites import Cost, Entry, Preparation, Site, described, shape_key, stack, verdict
 
 PATH = 1 << 44  # paths are multiples of this, so that adding a number of elements makes a key
 MAX_ROWS = 4096  # kernel rows; later shapes of a kernel share one
@@ -188,7 +188,7 @@ class Recorder:
             if isinstance(e, Entry | Site):
                 e.prepared.clear()
             if isinstance(e, Entry):
-                e.extra = [0.0, 0.0, 0.0]
+                e.extra = [0.0] * 4
 
     # --- spans --------------------------------------------------------------------------------------
 
@@ -302,12 +302,12 @@ class Recorder:
             e = self.table[number]
             cost = self._loop_work(work, n)
             if new:
-                e.bytes, e.flops, e.allocated = cost if own else (0.0, 0.0, 0.0)
+                e.cost(cost if own else (0.0, 0.0, 0.0, 0.0))
                 e.functions = (jit.__name__,) if jit is not None else ()
             if own:
                 known[path + n] = number
             else:
-                e.extra = [a + b for a, b in zip(e.extra, cost, strict=True)]
+                e.add(cost)
             started = perf_counter_ns()
             run(*args)
             ended = perf_counter_ns()
@@ -336,11 +336,11 @@ class Recorder:
         return _written(text, self._scope() | {"get": known.get, "first": first, "elsewhere": elsewhere, "run": run})
 
     @staticmethod
-    def _loop_work(work: Work, n: int) -> tuple[float, float, float]:
+    def _loop_work(work: Work, n: int) -> Cost:
         if work.each is None:
-            return work.bytes, work.flops, work.allocated
+            return work.bytes, work.flops, work.allocated, work.flops
         moved, done, made = work.each
-        return work.bytes + moved * n, done * n, made * n
+        return work.bytes + moved * n, done * n, made * n, done * n
 
     def _scope(self) -> dict[str, Any]:
         return {"ident": threading.get_ident, "owner": self.owner, "here": self.here, "clock": perf_counter_ns, "fold": self.fold,
@@ -379,9 +379,9 @@ class Recorder:
             result = self._first_call(site, number, run, args, kwargs, e if new else None)
             cost = self._cost(about, result, args, kwargs) if new or not own else None
             if cost is not None and own:
-                e.bytes, e.flops, e.allocated = cost
+                e.cost(cost)
             elif cost is not None:
-                e.extra = [a + b for a, b in zip(e.extra, cost, strict=True)]
+                e.add(cost)
             if own:
                 try:
                     known[(path, *key)] = number
@@ -472,16 +472,17 @@ class Recorder:
         self.journal.extend((by.number, started, ended))
 
     @staticmethod
-    def _cost(about: Launcher, result: Any, args: tuple, kwargs: dict) -> tuple[float, float, float]:
+    def _cost(about: Launcher, result: Any, args: tuple, kwargs: dict) -> Cost:
         made = sum(prod(t.shape) * t._k.dtype.itemsize for t in (result if isinstance(result, tuple | list) else (result,))
                    if isinstance(t, Tensor) and not any(t is a or (isinstance(a, Tensor) and t._buf is a._buf) for a in args))
         try:
             # An op of a user's that says nothing of its cost at least reads its operands and writes its results.
             moved, done = (about.kernel.cost or about.entry.cost or moves)(result, *args, **kwargs)
+            meant = about.entry.cost(result, *args, **kwargs)[1] if about.kernel.cost and about.entry.cost else done
         except Exception as e:  # a formula that is wrong must not break the program that is profiled
             warnings.warn(f"{about.entry.name}: its cost failed: {type(e).__name__}: {e}", stacklevel=2)
-            return 0, 0, made
-        return moved, done, made
+            return 0, 0, made, 0
+        return moved, meant, made, done
 
     # --- other threads ------------------------------------------------------------------------------
 
@@ -501,9 +502,9 @@ class Recorder:
             mine[1] = inside + ended - started
         e = self.table[number]
         if new and own:
-            e.bytes, e.flops, e.allocated = cost(result)
+            e.cost(cost(result))
         elif not own:
-            e.extra = [a + b for a, b in zip(e.extra, cost(result), strict=True)]
+            e.add(cost(result))
         return result
 
     # --- the GPU ------------------------------------------------------------------------------------
@@ -525,9 +526,9 @@ class Recorder:
         else:
             result = self.device.run(number, run, args, kwargs)
         if new and own:
-            e.bytes, e.flops, e.allocated = cost(result)
+            e.cost(cost(result))
         elif not own:
-            e.extra = [a + b for a, b in zip(e.extra, cost(result), strict=True)]
+            e.add(cost(result))
         if len(self.device.pending) > WAITING_CALLS:
             self.fold()
         return result
@@ -564,13 +565,14 @@ class Recorder:
         mine, cold = e.prepared, self._cold_calls(e.prepared)
         misses, hits, calls = mine.misses + before.misses, mine.hits + before.hits, timed + cold
         compiling, loading = (a + b for a, b in zip(self._cold_time(mine), self._cold_time(before), strict=True))
-        moved, done, made = (int(each * calls + extra) for each, extra in zip((e.bytes, e.flops, e.allocated), e.extra, strict=True))
+        each = e.bytes, e.flops, e.allocated, e.executed
+        moved, meant, made, done = (int(one * calls + extra) for one, extra in zip(each, e.extra, strict=True))
         return Row(
             "kernel", site.op, site.kernel, site.why(), phase, module, site.device, site.dtype, e.shapes, calls,
             self_ns=int(sums.own[number]) if timed else 0, total_ns=int(sums.total[number]) if timed else 0,
             median_ns=quantile([kept], [timed], 0.5), p95_ns=quantile([kept], [timed], 0.95),
             compile_ns=compiling, load_ns=loading, cache="miss" if misses else "hit" if hits else "ready", cold_calls=cold,
-            bytes=moved, flops=done, allocated=made, threads=site.threads, functions=e.functions, launch=e.launch, stack=e.stack,
+            bytes=moved, flops=meant, executed=done, allocated=made, threads=site.threads, functions=e.functions, launch=e.launch, stack=e.stack,
             thread=e.thread, wall_ns=wall, id=number, jits=site.jits, sample=kept)
 
     def totals(self, kind: type) -> list[tuple[int, Any]]:

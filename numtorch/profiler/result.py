@@ -16,7 +16,7 @@ from numtorch.profiler.folding import LONG
 from numtorch.profiler.load import asleep_ns, delay_ns
 from numtorch.profiler.memory import Timeline, Tracker
 from numtorch.profiler.recorder import Entry, Recorder
-from numtorch.profiler.rows import Event, Row, Span, total_ns
+from numtorch.profiler.rows import Event, Row, Span, legend, total_ns
 from numtorch.profiler.table import Averages
 
 DISPATCH, PROGRAM = "Python dispatch", "your Python"
@@ -122,19 +122,24 @@ class Profile:
     # --- showing ------------------------------------------------------------------------------------
 
     def table(self, sort_by: str | None = None, row_limit: int = 32, columns: tuple[str, ...] | None = None,
-              group_by: str | None = None) -> str:
+              group_by: str | tuple[str, ...] = "kernel") -> str:
         """The rows as text, the costliest first.
 
         Args:
             columns, sort_by: names from ``legend()``.
-            group_by: sum rows up: ``"op"``, ``"kernel"``, ``"module"``, ``"phase"``, or another column of text.
+            group_by: sum rows up: ``"kernel"`` (apart where ``columns`` asks for a phase, a module or shapes), ``"op"``,
+                ``"module"``, ``"phase"``, ``"shapes"`` (of a kernel), or other columns of text; ``"rows"`` sums up nothing.
         """
-        if group_by is None:
-            return table.text(self.rows, self.wall_ns, sort_by, row_limit, columns)
-        if columns is None:
-            kept = tuple(c for c in table.COLUMNS if c not in ("name", "phase", "module", "shapes", group_by))
-            columns = ("name", *kept) if group_by in ("op", "kernel") else (group_by, *kept)
-        return table.text(self.key_averages(by=(group_by,)), self.wall_ns, sort_by, row_limit, columns)
+        by = table.GROUPS.get(group_by, (group_by,)) if isinstance(group_by, str) else tuple(group_by)
+        if group_by == "kernel":
+            by += tuple(c for c in ("phase", "module", "shapes") if c in (columns or ()))
+        if unknown := [c for c in by if c not in legend()]:
+            raise ValueError(f"table: cannot group by {unknown[0]!r}; there are {', '.join(table.GROUPS)}, and {', '.join(legend())}")
+        shown: list[Row] = self.key_averages(by=by) if by else self.rows
+        if columns is None and by and not {"kernel", "op"} & set(by):
+            kept = table.chosen(shown, tuple(c for c in table.COLUMNS if c not in ("name", "phase", "module", "shapes", *by)))
+            columns = *by, *kept
+        return table.text(shown, self.wall_ns, sort_by, row_limit, columns)
 
     def key_averages(self, group_by_input_shape: bool = False, by: tuple[str, ...] | None = None) -> Averages:
         """Rows of one op summed up, of one op and shapes, or of equal columns ``by``; torch's name."""
@@ -220,6 +225,9 @@ class Profile:
 
     def __str__(self) -> str:
         return self.table()
+
+    def __repr__(self) -> str:
+        return self.table() if self.rows else f"<{type(self).__name__}: nothing has been recorded>"
 
 
 def _spans(recorder: Recorder) -> list[Span]:

@@ -17,7 +17,7 @@ SAMPLES = 512  # own times kept for each row
 WIDTH = 4  # of the ring: row, start, duration, own time
 
 
-KERNEL, SPAN, WAITING, CALL, ELSEWHERE = range(5)  # what a row is, to the search for idle time and to the ring
+KERNEL, SPAN, WAITING, CALL, SHARED, ELSEWHERE = range(6)  # what a row is, to the search for idle time and to the ring
 LONG = 100_000  # nanoseconds without a kernel that may have been idle
 
 

@@ -72,8 +72,8 @@ class Machine:
         """What speaks against the peaks, in a sentence; nothing where the machine was quiet."""
         if not self.busy:
             return ""
-        return (f"the roof was measured while other processes kept {self.load:.1f} of {self.processors} processors busy: it may be too "
-                "low, and percentages of it too high, until it is measured again on a quieter machine")
+        return (f"roof: measured while other processes kept {self.load:.1f} of {self.processors} processors busy, so that it may be too "
+                "low; it is measured again when they are quieter")
 
     def bandwidth(self, size: float) -> float:
         """GB/s (bytes a nanosecond) that can be had walking over ``size`` bytes: the best measured for that many or more.

@@ -26,7 +26,7 @@ from numtorch.kernels.jit import Jit
 from numtorch.kernels.timing import Launcher, Work
 from numtorch.profiler.device import DEVICE, DeviceTimes, launches
 from numtorch.profiler.device import WAITING as WAITING_CALLS
-from numtorch.profiler.folding import CALL, ELSEWHERE, JOURNAL, KERNEL, SPAN, WAITING, Sums, quantile
+from numtorch.profiler.folding import CALL, ELSEWHERE, JOURNAL, KERNEL, SHARED, SPAN, WAITING, Sums, quantile
 from numtorch.profiler.load import asleep_ns
 from numtorch.profiler.rows import Row, Span
 from numtorch.profiler.sites import Cost, Entry, Preparation, Site, described, shape_key, stack, verdict
@@ -48,15 +48,14 @@ def _written(text: str, scope: dict[str, Any]) -> Callable:
 
 
 @functools.cache
-def overheads() -> tuple[int, int]:
-    """Nanoseconds that watching takes outside its clocks: of a kernel's call, and of a call of one of numtorch's functions.
+def overheads() -> tuple[int, int, int]:
+    """Nanoseconds that watching takes outside its clocks: a kernel's call, one of numtorch's functions, a kernel of many threads.
 
     The least of several loops: what is taken from a row must not be more than what was put there.
     """
     r, x = Recorder(1), np.zeros(1)
     kernel = r.loop(lambda: _nothing, "nothing", "cpu", None, 2, Work("", "float64", 0, 0, 0, (0, 0, 0), 0))
-    call = r.call(_nothing)
-    return _outside(r, kernel, x), _outside(r, call, x)
+    return _outside(r, kernel, x), _outside(r, r.call(_nothing), x), _outside(r, lambda x, y: r.shared(0, _nothing, (x, y), {}), x)
 
 
 def _nothing(x: Any, y: Any) -> None:
@@ -100,7 +99,7 @@ class Recorder:
         self.framework: set[int] = set()  # spans and calls of which the Python is numtorch's own
         self.inside = [0]  # since when a function that the program called is at work: what that calls is no call of the program's
         self.calls: dict[int, int] = {}  # place -> id of calls of numtorch's functions there
-        self.waited = 0  # time in which the thread slept while it loaded data or kernels or compiled: no idle time
+        self.waited = 0  # time in which the thread slept for data, code, or other threads' shares of a kernel: no idle time
         self.paths: list[tuple[str, str]] = [("forward", "")]
         self.path_numbers: dict[tuple[str, str], int] = {("forward", ""): 0}
         self.frames: list[tuple] = []
@@ -111,7 +110,7 @@ class Recorder:
         self.claimed: tuple[int, int, float] = (0, 0, 0.0)  # of the cache's counts: what a site has booked already
         self.bookkeeping = self._number("profiler")
         if taxed:
-            self.sums.tax[KERNEL], self.sums.tax[CALL] = overheads()
+            self.sums.tax[[KERNEL, CALL, SHARED]] = overheads()
 
     # --- ids ----------------------------------------------------------------------------------------
 
@@ -269,6 +268,18 @@ class Recorder:
 
         return functools.update_wrapper(observed, original)
 
+    def shared(self, number: int, run: Callable, args: tuple, kwargs: dict) -> Any:
+        """A call of a kernel that shares its work: waiting for the other threads is no idle time."""
+        slept = asleep_ns()
+        started = perf_counter_ns()
+        try:
+            return run(*args, **kwargs)
+        finally:
+            self.journal.extend((number, started, perf_counter_ns()))
+            self.waited += max(0, asleep_ns() - slept)
+            if len(self.journal) > 3 * JOURNAL:
+                self.fold()
+
     # --- generated loops ----------------------------------------------------------------------------
 
     def loop(self, build: Callable[[], Callable], op: str, device: str, jit: Any, arity: int, work: Work) -> Callable:
@@ -305,13 +316,10 @@ class Recorder:
                 e.cost(cost if own else (0.0, 0.0, 0.0, 0.0))
                 e.functions = (jit.__name__,) if jit is not None else ()
             if own:
-                known[path + n] = number
+                known[path + n] = self._shares(number) if isinstance(jit, Jit) and jit.parallel else number
             else:
                 e.add(cost)
-            started = perf_counter_ns()
-            run(*args)
-            ended = perf_counter_ns()
-            self.journal.extend((number, started, ended))
+            self.shared(number, run, args, {})
 
         def elsewhere(args: tuple) -> None:
             n = args[work.counted].size if work.each else 0
@@ -326,6 +334,8 @@ class Recorder:
     row = get(here[0]{counted})
     if row is None:
         return first(({given},))
+    if row < 0:
+        return shared(~row, run, ({given},), nothing)
     started = clock()
     run({given})
     ended = clock()
@@ -333,7 +343,13 @@ class Recorder:
     if len(journal) > limit:
         fold()
 """
-        return _written(text, self._scope() | {"get": known.get, "first": first, "elsewhere": elsewhere, "run": run})
+        return _written(text, self._scope() | {"get": known.get, "first": first, "elsewhere": elsewhere, "run": run,
+                                              "shared": self.shared, "nothing": {}})
+
+    def _shares(self, number: int) -> int:
+        """The key under which wrappers find a row of a kernel of many threads."""
+        self.sums.what[number] = SHARED
+        return ~number
 
     @staticmethod
     def _loop_work(work: Work, n: int) -> Cost:
@@ -384,7 +400,7 @@ class Recorder:
                 e.add(cost)
             if own:
                 try:
-                    known[(path, *key)] = number
+                    known[(path, *key)] = self._shares(number) if e.parallel else number
                 except TypeError:
                     pass  # an unhashable parameter: described anew each time
             return result
@@ -407,6 +423,8 @@ class Recorder:
         _row = None
     if _row is None:
         return _first({both})
+    if _row < 0:
+        return _shared(~_row, _run, {both})
     _started = _clock()
     try:
         return _run({call})
@@ -415,7 +433,7 @@ class Recorder:
         if len(_journal) > _limit:
             _fold()
 """
-        scope = self._scope() | {"get": known.get, "first": first, "elsewhere": elsewhere, "run": run}
+        scope = self._scope() | {"get": known.get, "first": first, "elsewhere": elsewhere, "run": run, "shared": self.shared}
         return _written(text, {f"_{n}": v for n, v in scope.items()})
 
     def _first_call(self, site: Site, number: int, run: Callable, args: tuple, kwargs: dict, entry: Entry | None) -> Any:
@@ -449,13 +467,14 @@ class Recorder:
                 if e.prepared.number < 0:
                     e.prepared.number = self._number(site)
                 self._prepare(e.prepared, started, ended, before)
-                self.waited = waited + max(0, asleep_ns() - slept)
             else:
                 self.journal.extend((number, started, ended))
+            self.waited = waited + max(0, asleep_ns() - slept)
         if entry is not None:
             if seen:
                 site.jits = tuple(dict.fromkeys((*site.jits, *seen)))
                 site.threads = pool.get_num_threads() if any(j.parallel for j in seen) else 1
+            entry.parallel = any(j.parallel for j in seen or site.jits)
             entry.functions = tuple(dict.fromkeys(j.__name__ for j in seen or site.jits))
         return result
 

@@ -136,9 +136,8 @@ class Profile:
         if unknown := [c for c in by if c not in legend()]:
             raise ValueError(f"table: cannot group by {unknown[0]!r}; there are {', '.join(table.GROUPS)}, and {', '.join(legend())}")
         shown: list[Row] = self.key_averages(by=by) if by else self.rows
-        if columns is None and by and not {"kernel", "op"} & set(by):
-            kept = table.chosen(shown, tuple(c for c in table.COLUMNS if c not in ("name", "phase", "module", "shapes", *by)))
-            columns = *by, *kept
+        if columns is None and by:
+            columns = table.grouped(shown, by)
         return table.text(shown, self.wall_ns, sort_by, row_limit, columns)
 
     def key_averages(self, group_by_input_shape: bool = False, by: tuple[str, ...] | None = None) -> Averages:

@@ -49,7 +49,8 @@ Cost = tuple[float, float, float, float]  # bytes, operations of the definition,
 class Entry:
     """A row in the making: its site, where and on what it ran, and the work of one call."""
 
-    __slots__ = ("allocated", "bytes", "executed", "extra", "flops", "functions", "launch", "path", "prepared", "shapes", "site", "stack", "thread")
+    __slots__ = ("allocated", "bytes", "executed", "extra", "flops", "functions", "launch", "parallel", "path", "prepared", "shapes",
+                 "site", "stack", "thread")
 
     def __init__(self, site: Site, path: int, shapes: str, thread: int):
         self.site, self.path, self.shapes, self.thread = site, path, shapes, thread
@@ -57,6 +58,7 @@ class Entry:
         self.extra = [0.0] * 4  # work of calls that had to share the row, of no one shape
         self.functions: tuple = ()
         self.launch: dict = {}
+        self.parallel = False  # whether it launches functions that many threads share
         self.prepared = Preparation()  # in calls of this row
         self.stack: tuple[str, ...] = ()
 

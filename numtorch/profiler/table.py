@@ -85,20 +85,31 @@ def chosen(shown: list[Row], columns: tuple[str, ...] = COLUMNS) -> tuple[str, .
     return tuple(c for c in columns if c in ALWAYS or (apart if c == "self_ns" else any(cell(r, c) for r in shown)))
 
 
+def grouped(shown: list[Row], by: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns of rows that are summed up: of places and shapes those by which they are."""
+    if {"kernel", "op"} & set(by):
+        return chosen(shown, tuple(c for c in COLUMNS if c not in ("module", "shapes") or c in by))
+    return *by, *chosen(shown, tuple(c for c in COLUMNS if c not in ("name", "phase", "module", "shapes", *by)))
+
+
 def notes(shown: Iterable[Row], columns: Iterable[str]) -> list[str]:
     """What must be known to read some of the columns: whose GFLOP/s are effective, and how far the roof can be trusted."""
     found, rows, columns = [], list(shown), set(columns)
-    fewer = {r.name: r.executed / r.flops for r in rows if r.effective and r.gflops}
+    fewer: dict[str, list[int]] = {}
+    for r in (p for r in rows if r.effective for p in r.parts or (r,)):
+        if r.effective:
+            sums = fewer.setdefault(r.name, [0, 0])
+            sums[:] = sums[0] + r.executed, sums[1] + r.flops
     if fewer and "gflops" in columns:
-        told = ", ".join(f"{name} executes {part:.0%}" for name, part in fewer.items())
+        told = ", ".join(f"{name} executes {done / meant:.0%}" for name, (done, meant) in fewer.items())
         found.append(f"e: effective GFLOP/s, those of the definition's operations: {told} of them")
     if columns & {"percent_of_roof", "roof_ns"}:
         machines = {id(r.machine): r.machine for r in rows if r.machine is not None and r.percent_of_roof}
         found += [doubt for m in machines.values() if m is not None and (doubt := m.doubt())]
         above = [r.name for r in rows if (r.percent_of_roof or 0) > 105]
         if above:
-            found.append(f"the roof was measured too low: {', '.join(dict.fromkeys(above))} beat it; numtorch.profiler.machine("
-                         "refresh=True) measures again")
+            found.append(f"roof: too low, for {', '.join(dict.fromkeys(above))} beat it; numtorch.profiler.machine(refresh=True) "
+                         "measures again")
     return found
 
 

@@ -13,6 +13,7 @@ from numtorch import nn
 from numtorch.nn import functional as F
 from numtorch.nn.functional import silu
 from numtorch.profiler import load, profile
+from numtorch.profiler.folding import SHARED
 from numtorch.profiler.recorder import Recorder, overheads
 
 ROOT = Path(__file__).parents[2]
@@ -113,8 +114,8 @@ def test_a_name_that_the_program_binds_meanwhile_stays_bound(monkeypatch):
 
 
 def test_watching_is_the_profilers_time():
-    kernel, call = overheads()
-    assert kernel > 0 and call > 0
+    kernel, call, shared = overheads()
+    assert 0 < kernel < shared and call > 0
     x = torch.ones(10)
     torch.exp(x)
     with profile() as prof:
@@ -168,6 +169,36 @@ def test_sleeping_is_idle_where_kernels_are_loaded_or_compiled_too(cache, tmp_pa
     idle, prepared, wall = map(int, done.stdout.split())
     assert 0.27e9 <= idle <= 0.3e9 + 0.25 * (wall - 0.3e9)
     assert prepared >= 0
+
+
+def test_waiting_for_the_other_threads_of_a_kernel_is_not_idle(monkeypatch):
+    """A thread that sleeps in the middle of a kernel waits for the others' shares."""
+    x = torch.ones(1 << 18)
+    torch.exp(x)
+    with profile() as prof:
+        torch.exp(x)
+        sleeping = Recorder.shared
+
+        def slow(self, number, run, args, kwargs):
+            return sleeping(self, number, lambda *a, **k: (time.sleep(0.05), run(*a, **k)), args, kwargs)
+
+        monkeypatch.setattr(Recorder, "shared", slow)
+        r = prof._recorder
+        burn(0.06)  # a long stretch without a kernel, in which nobody sleeps
+        slow(r, next(iter(r.entries.values())), lambda: None, (), {})
+    assert sum(r.self_ns for r in prof.rows if r.kind == "idle") < 0.01e9
+
+
+@pytest.mark.skipif(torch.get_num_threads() < 2, reason="kernels share their work among threads")
+def test_kernels_of_many_threads_are_watched_as_such():
+    with profile() as prof:
+        for _ in range(3):
+            torch.exp(torch.ones(1 << 18))
+            torch.exp(torch.ones(8))
+            torch.ones(256, 256) @ torch.ones(256, 256)
+    shared = {n for n, kind in enumerate(prof._recorder.sums.what) if kind == SHARED}
+    assert {(r.op, r.shapes) for r in prof.rows if r.id in shared} >= {("exp", "n=262144"), ("matmul", "[256, 256], [256, 256]")}
+    assert {r.calls for r in prof.rows if r.op in ("exp", "matmul")} == {3}
 
 
 def test_waiting_for_a_processor_is_not_sleeping(monkeypatch):

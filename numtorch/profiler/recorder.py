@@ -28,6 +28,7 @@ from numtorch.profiler.device import DEVICE, DeviceTimes, launches
 from numtorch.profiler.device import WAITING as WAITING_CALLS
 from numtorch.profiler.folding import CALL, ELSEWHERE, JOURNAL, KERNEL, SHARED, SPAN, WAITING, Sums, quantile
 from numtorch.profiler.load import asleep_ns
+from numtorch.profiler.pace import Pace
 from numtorch.profiler.rows import Row, Span
 from numtorch.profiler.sites import Cost, Entry, Preparation, Site, described, shape_key, stack, verdict
 
@@ -87,6 +88,7 @@ class Recorder:
 
     def __init__(self, events: int = EVENTS, stacks: bool = False, taxed: bool = False):
         self.sums = Sums(events)
+        self.pace = Pace()
         self.stacks = stacks
         self.journal: list[int] = []
         self.here = [0]
@@ -174,6 +176,14 @@ class Recorder:
         ended = perf_counter_ns()
         if threading.get_ident() == self.owner:
             self.journal.extend((self.bookkeeping, started, ended))
+            if ended > self.pace.next:
+                self.keep_pace()
+
+    def keep_pace(self) -> None:
+        """Time the fixed pieces of work once more, at the profiler's expense."""
+        started = perf_counter_ns()
+        self.pace.now_and_then()
+        self.journal.extend((self.bookkeeping, started, perf_counter_ns()))
 
     def clear(self) -> None:
         """Forget what was measured, and keep what was learned: the end of a warm-up."""
@@ -242,6 +252,8 @@ class Recorder:
             path, number, started = self.frames.pop()
             self.journal.extend((number, started, ended))
             here[0] = path
+        if ended > self.pace.next:
+            self.keep_pace()
         if len(self.journal) > 3 * JOURNAL:
             self.fold()
 
@@ -275,7 +287,10 @@ class Recorder:
         try:
             return run(*args, **kwargs)
         finally:
-            self.journal.extend((number, started, perf_counter_ns()))
+            ended = perf_counter_ns()
+            self.journal.extend((number, started, ended))
+            if ended > self.pace.next:
+                self.keep_pace()
             self.waited += max(0, asleep_ns() - slept)
             if len(self.journal) > 3 * JOURNAL:
                 self.fold()

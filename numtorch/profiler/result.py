@@ -15,6 +15,7 @@ from numtorch.profiler.difference import Comparison
 from numtorch.profiler.folding import LONG
 from numtorch.profiler.load import asleep_ns, delay_ns
 from numtorch.profiler.memory import Timeline, Tracker
+from numtorch.profiler.pace import Pace
 from numtorch.profiler.recorder import Entry, Recorder
 from numtorch.profiler.rows import Event, Row, Span, legend, total_ns
 from numtorch.profiler.table import Averages
@@ -67,6 +68,11 @@ class Profile:
         self._steps: list[int] = []
         self._machine: peaks.Machine | None = None
         self._tracker: Tracker | None = None
+
+    @property
+    def pace(self) -> Pace:
+        """What fixed pieces of work took before, in and after the profile."""
+        return self._recorder.pace if self._recorder is not None else Pace()
 
     # --- reading ------------------------------------------------------------------------------------
 
@@ -156,7 +162,8 @@ class Profile:
         return self._tracker.timeline(self._clocks.started)
 
     def compare(self, after: Profile) -> Comparison:
-        """This profile as "before" beside another as "after": what became faster or slower, and whether that is more than noise."""
+        """This profile as "before" beside another as "after": what became faster or slower, and whether that is more than
+        noise and more than what became of fixed pieces of work that were timed beside both."""
         return Comparison(self, after)
 
     def roofline(self, ax: Any = None, most: int = 12) -> Any:

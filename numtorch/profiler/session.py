@@ -194,6 +194,7 @@ class profile(Profile):
         recording = to in _RECORDING
         if before in _RECORDING and not recording and self._clocks is not None and self._recorder is not None:
             self._clocks.stop()
+            self._recorder.pace.end()
             self._freeze(self._recorder, self._clocks)
         if to is ProfilerAction.NONE:
             self._close()
@@ -205,6 +206,7 @@ class profile(Profile):
             if before is ProfilerAction.WARMUP:
                 self._recorder.clear()
             self._steps = []
+            self._recorder.pace.begin()
             self._clocks = Clocks(self._recorder)
 
     def _open(self) -> None:

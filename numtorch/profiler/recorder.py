@@ -606,8 +606,8 @@ class Recorder:
             self_ns=int(sums.own[number]) if timed else 0, total_ns=int(sums.total[number]) if timed else 0,
             median_ns=quantile([kept], [timed], 0.5), p95_ns=quantile([kept], [timed], 0.95),
             compile_ns=compiling, load_ns=loading, cache="miss" if misses else "hit" if hits else "ready", cold_calls=cold,
-            bytes=moved, flops=meant, executed=done, allocated=made, threads=site.threads, functions=e.functions, launch=e.launch, stack=e.stack,
-            thread=e.thread, wall_ns=wall, id=number, jits=site.jits, sample=kept)
+            bytes=moved, flops=meant, executed=done, allocated=made, threads=site.threads, functions=e.functions, launch=e.launch,
+            stack=e.stack, thread=e.thread, wall_ns=wall, id=number, jits=site.jits, sample=kept)
 
     def totals(self, kind: type) -> list[tuple[int, Any]]:
         """(id, what) of the table's things of a kind."""

@@ -16,10 +16,10 @@ ALWAYS = ("name", "time_ns", "share")
 GROUPS: dict[str, tuple[str, ...]] = {"kernel": ("kernel",), "op": ("op",), "module": ("module",), "phase": ("phase",),
                                       "shapes": ("kernel", "shapes"), "rows": ()}
 
-_TITLES = {"name": "kernel", "time_ns": "time ms", "mean_ns": "us a call", "self_ns": "self ms", "total_ns": "total ms", "median_ns": "median us", "p95_ns": "p95 us",
-           "compile_ns": "compile ms", "load_ns": "load ms", "roof_ns": "roof ms", "gbps": "GB/s", "gflops": "GFLOP/s",
-           "percent_of_roof": "% roof", "intensity": "FLOP/B", "bytes": "MB", "allocated": "alloc MB", "flops": "MFLOP",
-           "executed": "MFLOP done"}
+_TITLES = {"name": "kernel", "time_ns": "time ms", "mean_ns": "us a call", "self_ns": "self ms", "total_ns": "total ms",
+           "median_ns": "median us", "p95_ns": "p95 us", "compile_ns": "compile ms", "load_ns": "load ms", "roof_ns": "roof ms",
+           "gbps": "GB/s", "gflops": "GFLOP/s", "percent_of_roof": "% roof", "intensity": "FLOP/B", "bytes": "MB",
+           "allocated": "alloc MB", "flops": "MFLOP", "executed": "MFLOP done"}
 
 _MS, _US, _M = 1e6, 1e3, 1e6
 
@@ -29,10 +29,11 @@ def _scaled(unit: float, digits: int) -> Callable[[Any], str]:
 
 
 _FORMATS: dict[str, Callable[[Any], str]] = {
-    "time_ns": _scaled(_MS, 2), "self_ns": _scaled(_MS, 2), "total_ns": _scaled(_MS, 2), "compile_ns": _scaled(_MS, 2),
-    "load_ns": _scaled(_MS, 2), "roof_ns": _scaled(_MS, 2), "mean_ns": _scaled(_US, 1), "median_ns": _scaled(_US, 1), "p95_ns": _scaled(_US, 1), "gbps": _scaled(1, 1),
-    "gflops": _scaled(1, 1), "percent_of_roof": _scaled(1, 0), "intensity": _scaled(1, 2), "bytes": _scaled(_M, 1),
-    "allocated": _scaled(_M, 1), "flops": _scaled(_M, 1), "executed": _scaled(_M, 1), "share": lambda v: f"{v:.1%}",
+    **dict.fromkeys(("time_ns", "self_ns", "total_ns", "compile_ns", "load_ns", "roof_ns"), _scaled(_MS, 2)),
+    **dict.fromkeys(("mean_ns", "median_ns", "p95_ns"), _scaled(_US, 1)),
+    **dict.fromkeys(("bytes", "allocated", "flops", "executed"), _scaled(_M, 1)),
+    "gbps": _scaled(1, 1), "gflops": _scaled(1, 1), "percent_of_roof": _scaled(1, 0), "intensity": _scaled(1, 2),
+    "share": lambda v: f"{v:.1%}",
 }
 
 # torch's names of what can be sorted by
@@ -96,10 +97,10 @@ def notes(shown: Iterable[Row], columns: Iterable[str]) -> list[str]:
     """What must be known to read some of the columns: whose GFLOP/s are effective, and how far the roof can be trusted."""
     found, rows, columns = [], list(shown), set(columns)
     fewer: dict[str, list[int]] = {}
-    for r in (p for r in rows if r.effective for p in r.parts or (r,)):
-        if r.effective:
-            sums = fewer.setdefault(r.name, [0, 0])
-            sums[:] = sums[0] + r.executed, sums[1] + r.flops
+    for part in (p for r in rows for p in r.parts or (r,)):
+        if part.effective:
+            sums = fewer.setdefault(part.name, [0, 0])
+            sums[:] = sums[0] + part.executed, sums[1] + part.flops
     if fewer and "gflops" in columns:
         told = ", ".join(f"{name} executes {done / meant:.0%}" for name, (done, meant) in fewer.items())
         found.append(f"e: effective GFLOP/s, those of the definition's operations: {told} of them")
@@ -163,8 +164,8 @@ def merged(rows: Iterable[Row]) -> Row:
         same("kind", "mixed"), same("op", "all"), same("kernel"), same("why"), same("phase"), same("module"), same("device"), same("dtype"),
         same("shapes"), total("calls"), total("self_ns"), total("total_ns"), quantile(samples, calls, 0.5), quantile(samples, calls, 0.95),
         total("compile_ns"), total("load_ns"), next((c for c in ("miss", "hit") if any(p.cache == c for p in parts)), same("cache")),
-        total("cold_calls"), total("bytes"), total("flops"), total("executed"), total("allocated"), same("threads", None), same("functions", ()),
-        same("launch", {}), same("stack", ()), same("thread", 0), parts[0].wall_ns,
+        total("cold_calls"), total("bytes"), total("flops"), total("executed"), total("allocated"), same("threads", None),
+        same("functions", ()), same("launch", {}), same("stack", ()), same("thread", 0), parts[0].wall_ns,
         jits=tuple(dict.fromkeys(j for p in parts for j in p.jits)), machine=parts[0].machine, parts=parts)
 
 

@@ -221,7 +221,8 @@ def timed(**middles):
     rows = []
     for name, middle in middles.items():
         sample = middle * (1 + 0.02 * rng.standard_normal(50))
-        rows.append(Row("kernel", name, kernel=name, calls=50, self_ns=50 * middle, median_ns=int(np.median(sample)), sample=sample, threads=1))
+        rows.append(Row("kernel", name, kernel=name, calls=50, self_ns=50 * middle, median_ns=int(np.median(sample)), sample=sample,
+                        threads=1))
     return rows
 
 

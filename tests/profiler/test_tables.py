@@ -9,8 +9,8 @@ import pytest
 import numtorch as torch
 from numtorch import demo, nn
 from numtorch.nn import functional as F
-from numtorch.profiler import explain, profile, table
 from numtorch.profiler import __main__ as command_line
+from numtorch.profiler import explain, profile, table
 from numtorch.profiler.peaks import Machine
 from numtorch.profiler.rows import Row
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from html import escape
 from typing import Any
 
 import numtorch as torch
-from numtorch import kernels
+from numtorch import display, kernels
 from numtorch.kernels import recording, registry
 from numtorch.kernels.recording import Launch
 from numtorch.kernels.registry import Candidate
@@ -143,11 +142,11 @@ class Explanation:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        rows = "".join(f"<tr><td>{'&#10140;' if c.chosen else ''}</td><td>{escape(c.name)}</td><td>{c.device}</td><td>{c.priority}</td>"
-                       f"<td>{escape(c.verdict)}</td></tr>" for c in self.candidates)
-        text = escape("\n".join([*self._loops(), *self._roofs()]))
-        return (f"<b>{escape(self.op)}</b>: {escape(self.chosen)}<table>{rows}</table><pre>{text}</pre>"
-                f"<details><summary>source</summary><pre>{escape(self.source)}</pre></details>")
+        rows = [["\u279c" if c.chosen else "", c.name, c.device, str(c.priority), c.verdict] for c in self.candidates]
+        table = display.table(["", "kernel", "device", "priority", "verdict"], rows, f"{self.op}: {self.chosen}")
+        loops = display.text("\n".join([*self._loops(), *self._roofs()]))
+        return (f'<div style="{display.FONT}">{table}{loops}'
+                f"<details><summary>source</summary>{display.text(self.source)}</details></div>")
 
 
 def explain(op: Any, *args: Any, **kwargs: Any) -> Explanation:

@@ -204,16 +204,20 @@ def _watch_modules(r: Recorder, stack: contextlib.ExitStack) -> None:
     _replace(stack, Module, "__call__", made)
 
 
+NODES = 1 << 16  # of a graph, of which is known when they were made
+
+
 class Placed:
-    """A node's recipe, which first says where the node was made: its gradient belongs to the same module."""
+    """A node's recipe, which first says where the node was made, for its gradient belongs to the same module, and that it is its turn."""
 
     __slots__ = ("place", "pull")
 
-    def __init__(self, here: list[int], place: int, recipe: Any):
+    def __init__(self, here: list[int], place: int, recipe: Any, arrived: Callable[[Any], None]):
         self.place = place
 
         def pull(node: Any, g: Any) -> Any:
             here[0] = place
+            arrived(node)
             run = None if recipe is None else recipe.pull
             return node.op.pull(node, g, False) if run is None else run(node, g)
 
@@ -225,18 +229,28 @@ def _watch_backward(r: Recorder, stack: contextlib.ExitStack) -> None:
     _replace(stack, graph, "run", lambda original: _within(r, original, "backward", "backward", r.path("backward", "")))
     here = r.here
     placed: dict[tuple, Placed] = {}
+    ident, owner, clock, nodes, note = threading.get_ident, r.owner, time.perf_counter_ns, r.nodes, r.gradients.append
+
+    def arrived(node: Any) -> None:
+        made = nodes.pop(id(node), 0)
+        if made and ident() == owner:
+            note((getattr(node.op, "name", ""), made, clock()))
 
     def made_at(node: Any) -> None:
+        if len(nodes) > NODES:
+            nodes.clear()  # of graphs that nobody went through
+        nodes[id(node)] = clock()
         key = node.recipe, here[0]
         found = placed.get(key)
         if found is None:
-            found = placed[key] = Placed(here, r.path("backward", r.where(key[1])[1]), key[0])
+            found = placed[key] = Placed(here, r.path("backward", r.where(key[1])[1]), key[0], arrived)
         node.recipe = found
 
     def made(original: Callable) -> Callable:
         def apply(node: Any, g: Any, create: bool) -> Any:  # the nodes that are not run by their recipes
             if node.recipe.__class__ is Placed:
                 here[0] = node.recipe.place
+                arrived(node)
             return original(node, g, create)
 
         return apply

@@ -11,6 +11,7 @@ import functools
 import threading
 import types
 import warnings
+from collections import deque
 from collections.abc import Callable
 from math import prod
 from time import perf_counter_ns
@@ -106,6 +107,9 @@ class Recorder:
         self.path_numbers: dict[tuple[str, str], int] = {("forward", ""): 0}
         self.frames: list[tuple] = []
         self.others: dict[int, list] = {}  # thread -> [number, time inside]
+        self.names = {0: threading.current_thread().name}  # of threads, by number
+        self.nodes: dict[int, int] = {}  # id of a node of the graph -> when it was made
+        self.gradients: deque[tuple[str, int, int]] = deque(maxlen=events)  # op, when its node was made, when backward came to it
         self.lock = threading.Lock()
         self.kernel_rows = 0
         self.device = DeviceTimes()
@@ -525,6 +529,7 @@ class Recorder:
         mine = self.others.get(threading.get_ident())
         if mine is None:
             mine = self.others[threading.get_ident()] = [len(self.others) + 1, 0]
+            self.names[mine[0]] = threading.current_thread().name
         number, new, own = self._entry(site, 0, shapes, mine[0])
         inside, mine[1] = mine[1], 0
         started = perf_counter_ns()
@@ -545,6 +550,7 @@ class Recorder:
 
     def _on_device(self, site: Site, shapes: str, cost: Callable, run: Callable, args: tuple, kwargs: dict) -> Any:
         """A call whose time is the device's; the host's is its caller's."""
+        self.names[DEVICE] = "GPU"
         number, new, own = self._entry(site, self.here[0], shapes, DEVICE)
         e = self.table[number]
         if new:

@@ -93,6 +93,24 @@ class Profile:
         return self._read()[3]
 
     @property
+    def threads(self) -> dict[int, str]:
+        """Names of the threads by their numbers in rows and events."""
+        return dict(self._recorder.names) if self._recorder is not None else {}
+
+    @property
+    def gradients(self) -> list[tuple[str, int, int]]:
+        """(op, when its node was made, when backward came to it) of the newest nodes that were walked through; since the beginning."""
+        if self._recorder is None or self._clocks is None:
+            return []
+        started = self._clocks.started
+        return [(op, made - started, pulled - started) for op, made, pulled in self._recorder.gradients if made >= started]
+
+    @property
+    def delayed_ns(self) -> int:
+        """For how long the thread was ready to run while others had the processors, where the system counts it."""
+        return self._clocks.delayed if self._clocks is not None else 0
+
+    @property
     def machine(self) -> peaks.Machine | None:
         return self._machine or peaks.known()
 
@@ -207,7 +225,7 @@ class Profile:
             close()
 
     def export_html(self, path: Any) -> None:
-        """Write the table as a page of its own."""
+        """Write a page of its own: summary, machine, roofline, flame graph, memory, and the table summed up as one chooses."""
         trace.check(path)
         write_atomically(Path(path), page.document(self, "kernel profile").encode())
 
@@ -216,7 +234,7 @@ class Profile:
         flame.write(self, path)
 
     def _repr_html_(self) -> str:
-        return page.render(self.rows, self.wall_ns, "kernel profile")
+        return page.render(self, "kernel profile")
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the events, as JSON can hold it; ``pandas.DataFrame(prof.to_dict()["rows"])`` is a table."""

@@ -127,13 +127,28 @@ def _end(failure: BaseException | None) -> int:
         return 0
     if isinstance(failure, SystemExit):
         raise failure
-    trace = failure.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
-        trace = trace.tb_next
-    sys.excepthook(type(failure), failure.with_traceback(trace), trace)
+    sys.excepthook(type(failure), _as_alone(failure), failure.__traceback__)
     if isinstance(failure, KeyboardInterrupt):
         _interrupted()
     return 1
+
+
+def _as_alone(failure: BaseException) -> BaseException:
+    """An error, and those that led to it, without the frames of what watched the program."""
+    folder, todo, done = os.path.dirname(__file__) + os.sep, [failure], set()
+    while todo:
+        error = todo.pop()
+        done.add(id(error))
+        kept, trace = [], error.__traceback__
+        while trace is not None:
+            if not trace.tb_frame.f_code.co_filename.startswith((folder, "<numtorch profiler>")):
+                kept.append(trace)
+            trace = trace.tb_next
+        for t in reversed(kept):
+            trace = types.TracebackType(trace, t.tb_frame, t.tb_lasti, t.tb_lineno)
+        error.__traceback__ = trace
+        todo += [e for e in (error.__cause__, error.__context__) if e is not None and id(e) not in done]
+    return failure
 
 
 def _interrupted() -> NoReturn:

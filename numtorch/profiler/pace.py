@@ -40,7 +40,7 @@ class Pace:
 
     def __init__(self) -> None:
         self.seconds: dict[str, list[int]] = {name: [] for name in PIECES}
-        self.next = self.count = 0
+        self.next, self.count = 1 << 62, 0  # never, until it has begun
 
     def begin(self) -> None:
         """Forget what was done, and do every piece a few times: before the clock of a profile starts."""

@@ -114,7 +114,7 @@ class Recorder:
         self.kernel_rows = 0
         self.device = DeviceTimes()
         self.claimed: tuple[int, int, float] = (0, 0, 0.0)  # of the cache's counts: what a site has booked already
-        self.bookkeeping = self._number("profiler")
+        self.bookkeeping = self._number("profiler", WAITING)
         if taxed:
             self.sums.tax[[KERNEL, CALL, SHARED]] = overheads()
 

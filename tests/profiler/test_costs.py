@@ -66,9 +66,10 @@ def instructions(ir):
 
 
 @pytest.mark.skipif(disabled(), reason="plain Python has no instructions")
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", ["exp", "exp_nonpositive", "log", "log1p", "sigmoid", "tanh", "erf", "normal_cdf", "sin", "rsqrt", "sqrt",
-                                  "atan"])
+@pytest.mark.parametrize(("name", "dtype"), [
+    *[(name, "float32") for name in ("exp", "exp_nonpositive", "log", "sigmoid", "tanh", "erf", "sin", "rsqrt", "atan")],
+    ("exp", "float64"), ("normal_cdf", "float64"),
+])
 def test_functions_count_the_instructions_of_their_formulas(name, dtype):
     import numba
 

@@ -84,11 +84,11 @@ def _waiting(r: Recorder, original: Callable) -> Callable:
     """Note for how long the thread did not run: waiting for workers is no idle time of the program."""
 
     def observed(*args: Any, **kwargs: Any) -> Any:
-        slept = asleep_ns()
+        slept, waited = asleep_ns(), r.waited
         try:
             return original(*args, **kwargs)
         finally:
-            r.waited += max(0, asleep_ns() - slept)
+            r.waited = waited + max(0, asleep_ns() - slept)
 
     return observed
 

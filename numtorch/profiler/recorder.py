@@ -286,7 +286,7 @@ class Recorder:
 
     def shared(self, number: int, run: Callable, args: tuple, kwargs: dict) -> Any:
         """A call of a kernel that shares its work: waiting for the other threads is no idle time."""
-        slept = asleep_ns()
+        slept, waited = asleep_ns(), self.waited
         started = perf_counter_ns()
         try:
             return run(*args, **kwargs)
@@ -295,7 +295,7 @@ class Recorder:
             self.journal.extend((number, started, ended))
             if ended > self.pace.next:
                 self.keep_pace()
-            self.waited += max(0, asleep_ns() - slept)
+            self.waited = waited + max(0, asleep_ns() - slept)  # with that of the kernels inside
             if len(self.journal) > 3 * JOURNAL:
                 self.fold()
 
@@ -311,7 +311,7 @@ class Recorder:
             return site
 
         site = self._site(("loop", op, device, jit, work), made)
-        before, slept, started = self._unclaimed(), asleep_ns(), perf_counter_ns()
+        before, slept, waited, started = self._unclaimed(), asleep_ns(), self.waited, perf_counter_ns()
         run = build()
         ended = perf_counter_ns()
         if device == "cuda":
@@ -322,7 +322,7 @@ class Recorder:
             return on_device
         if self._unclaimed()[:2] != before[:2] and threading.get_ident() == self.owner:
             self._prepare(site.prepared, started, ended, before)
-            self.waited += max(0, asleep_ns() - slept)
+            self.waited = waited + max(0, asleep_ns() - slept)
         known: dict[int, int] = {}
 
         def first(args: tuple) -> None:

@@ -27,6 +27,16 @@ def burn(seconds):
     return time.perf_counter_ns() - started
 
 
+def in_time(check, times=8):
+    """A check that another process may disturb by taking the processor at the wrong moment: it must hold one time of several."""
+    for left in reversed(range(times)):
+        try:
+            return check()
+        except AssertionError:
+            if not left:
+                raise
+
+
 def python(prof, name, phase=None):
     return sum(r.self_ns for r in prof.rows if r.op == name and phase in (None, r.phase))
 
@@ -36,17 +46,24 @@ def python(prof, name, phase=None):
 def test_a_loop_of_calls_is_numtorchs_python_and_a_loop_around_them_the_programs(call):
     x = torch.ones(10)
     call(x)
-    with profile() as calls:
-        for _ in range(500):
-            call(x)
-    assert python(calls, "Python dispatch") > python(calls, "your Python")
-    spent = 0
-    with profile() as mixed:
-        for _ in range(50):
-            spent += burn(0.001)
-            call(x)
-    assert python(mixed, "your Python") == pytest.approx(spent, rel=0.15)
-    assert python(mixed, "Python dispatch") < 0.1 * spent
+
+    def calls():
+        with profile() as prof:
+            for _ in range(500):
+                call(x)
+        assert python(prof, "Python dispatch") > python(prof, "your Python")
+
+    def mixed():
+        spent = 0
+        with profile() as prof:
+            for _ in range(50):
+                spent += burn(0.001)
+                call(x)
+        assert python(prof, "your Python") == pytest.approx(spent, rel=0.15)
+        assert python(prof, "Python dispatch") < 0.1 * spent
+
+    in_time(calls)
+    in_time(mixed)
 
 
 class Mine(nn.Module):
@@ -63,15 +80,22 @@ class Mine(nn.Module):
 def test_the_forward_of_a_module_is_its_authors():
     net = Mine()
     net(torch.ones(2, 4))
-    net.spent = 0
-    with profile() as prof:
-        for _ in range(20):
-            net(torch.ones(2, 4))
-    assert python(prof, "your Python", "forward") == pytest.approx(net.spent, rel=0.15)
-    with profile() as prof:
-        for _ in range(200):
-            net.inner(torch.ones(2, 4))
-    assert python(prof, "Python dispatch", "forward") > python(prof, "your Python", "forward")
+
+    def mine():
+        net.spent = 0
+        with profile() as prof:
+            for _ in range(20):
+                net(torch.ones(2, 4))
+        assert python(prof, "your Python", "forward") == pytest.approx(net.spent, rel=0.15)
+
+    def numtorchs():
+        with profile() as prof:
+            for _ in range(200):
+                net.inner(torch.ones(2, 4))
+        assert python(prof, "Python dispatch", "forward") > python(prof, "your Python", "forward")
+
+    in_time(mine)
+    in_time(numtorchs)
 
 
 def test_backward_is_numtorchs_but_for_what_the_program_wrote():
@@ -89,13 +113,17 @@ def test_backward_is_numtorchs_but_for_what_the_program_wrote():
 
     x = torch.ones(3, requires_grad=True)
     (Slow.apply(x) * 3).sum().backward()
-    spent.clear()
-    with profile() as prof:
-        for _ in range(20):
-            (Slow.apply(x) * 3).sum().backward()
-    assert python(prof, "your Python", "backward") == pytest.approx(sum(spent), rel=0.15)
-    assert 0 < python(prof, "Python dispatch", "backward") < 0.3 * sum(spent)
-    assert [s.calls for s in prof.spans if s.name == "Slow.backward"] == [20]
+
+    def walks():
+        spent.clear()
+        with profile() as prof:
+            for _ in range(20):
+                (Slow.apply(x) * 3).sum().backward()
+        assert [s.calls for s in prof.spans if s.name == "Slow.backward"] == [20]
+        assert python(prof, "your Python", "backward") == pytest.approx(sum(spent), rel=0.15)
+        assert 0 < python(prof, "Python dispatch", "backward") < 0.3 * sum(spent)
+
+    in_time(walks)
 
 
 def test_what_was_put_in_the_place_of_functions_is_gone_afterwards():

@@ -145,6 +145,7 @@ def profile(net: nn.Module, loader: DataLoader, loss_of: nn.Module, optimizer: o
             optimizer.zero_grad()
             loss_of(net(images.to(device)), labels.to(device)).backward()
             optimizer.step()
+    prof.measure()  # the machine's peaks, which kernels are held against: some seconds, the first time
     costs = prof.key_averages(by=("name", "phase"))
-    columns = ("name", "phase", "calls", "self_ns", "share", "median_ns", "gbps", "gflops")
+    columns = ("name", "phase", "calls", "time_ns", "share", "mean_ns", "gbps", "gflops", "percent_of_roof", "bound")
     print(f"Where {len(batches)} training steps of {len(batches[0][1])} images went:\n{costs.table(row_limit=20, columns=columns)}")

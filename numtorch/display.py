@@ -1,7 +1,8 @@
 """How tensors, modules and graphs show themselves in a notebook: small HTML, whatever the size of what is shown.
 
 Works on NumPy arrays and text alone, as ``printing`` does. Nothing here is longer than some tens of kilobytes:
-large tensors are sampled.
+large tensors are sampled. Pages are light or dark: text has the page's colour, or a colour of its own on a background of its
+own; lines are of a grey between. A test computes the contrasts.
 """
 
 from __future__ import annotations
@@ -14,7 +15,11 @@ import numpy as np
 
 VALUES = 8  # rows and columns up to which the numbers themselves are shown
 CELLS = 32  # rows and columns of a heat map
-STYLE = "border-collapse:collapse;font-family:monospace;font-size:12px;line-height:1.2"
+FONT = "font-family:monospace;font-size:12px"
+STYLE = f"border-collapse:collapse;{FONT};line-height:1.2"
+GREY = "#808080"  # seen on white and on black
+PALE = "opacity:0.75"  # of text that matters less
+INK = "#111111"  # text on the pale backgrounds of numbers
 COLD, WARM = np.array([59, 76, 192]), np.array([180, 4, 38])  # the ends of a diverging map; white in the middle
 
 
@@ -24,17 +29,27 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "")
     >>> "<td" in table(["op", "calls"], [["mul", 3]])
     True
     """
-    head = "".join(f'<th style="text-align:left;padding:2px 8px;border-bottom:1px solid #999">{html.escape(h)}</th>' for h in header)
+    style = f"{FONT};text-align:left;padding:2px 8px;border-bottom:1px solid {GREY}"
+    head = "".join(f'<th style="{style}">{html.escape(h)}</th>' for h in header)
     body = []
     for row in rows:
         cells = []
         for value in row:
             number = isinstance(value, int | float)
             text = f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else html.escape(str(value))
-            cells.append(f'<td style="text-align:{"right" if number else "left"};padding:2px 8px;white-space:pre">{text}</td>')
+            cells.append(f'<td style="{FONT};text-align:{"right" if number else "left"};padding:2px 8px;white-space:pre">{text}</td>')
         body.append(f"<tr>{''.join(cells)}</tr>")
-    caption = f'<div style="font-family:monospace;font-size:12px;margin:4px 0">{html.escape(title)}</div>' if title else ""
+    caption = f'<div style="{FONT};white-space:pre-wrap;margin:4px 0">{html.escape(title)}</div>' if title else ""
     return f'{caption}<table style="{STYLE}"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'
+
+
+def text(content: str) -> str:
+    """Text as it is, in a font in which columns stand under each other; what is too wide for the page can be scrolled to.
+
+    >>> "&lt;" in text("a < b")
+    True
+    """
+    return f'<pre style="{FONT};line-height:1.3;white-space:pre;overflow-x:auto;margin:4px 0">{html.escape(content)}</pre>'
 
 
 def tensor(values: np.ndarray, title: str) -> str:
@@ -42,7 +57,7 @@ def tensor(values: np.ndarray, title: str) -> str:
 
     Of more than two dimensions the first few matrices are shown side by side.
     """
-    head = f'<div style="font-family:monospace;font-size:12px;margin:4px 0">{html.escape(title)}</div>'
+    head = f'<div style="{FONT};margin:4px 0">{html.escape(title)}</div>'
     if values.ndim == 0:
         return f'{head}<b style="font-family:monospace">{html.escape(_text(values.item()))}</b>'
     if not values.size:
@@ -52,7 +67,7 @@ def tensor(values: np.ndarray, title: str) -> str:
     shown = []
     for i in range(min(len(matrices), 4)):
         index = ", ".join(str(int(j)) for j in np.unravel_index(i, lead)) if lead else ""
-        label = f'<div style="font-family:monospace;font-size:11px;color:#666">[{index}]</div>' if lead else ""
+        label = f'<div style="font-family:monospace;font-size:11px;{PALE}">[{index}]</div>' if lead else ""
         shown.append(f'<div style="display:inline-block;vertical-align:top;margin-right:12px">{label}{_matrix(matrices[i])}</div>')
     if len(matrices) > 4:
         shown.append(f'<span style="font-family:monospace">… {len(matrices) - 4} more</span>')
@@ -66,12 +81,13 @@ def _matrix(x: np.ndarray) -> str:
     else:
         picked = x[_sample(rows)][:, _sample(cols)]
         numbers = False
-    colours = _colours(picked)
+    colours = _colours(picked, 0.5 if numbers else 0.75)  # numbers are read
     lines = []
     for row, tints in zip(picked, colours, strict=True):
         if numbers:
-            cells = "".join(f'<td style="background:{c};padding:1px 6px;text-align:right">{html.escape(_text(v.item()))}</td>'
-                            for v, c in zip(row, tints, strict=True))
+            style = f"{FONT};color:{INK};padding:1px 6px;text-align:right"
+            shown = [html.escape(_text(v.item())) for v in row]
+            cells = "".join(f'<td style="{style};background:{c}">{v}</td>' for v, c in zip(shown, tints, strict=True))
         else:
             cells = "".join(f'<td bgcolor="{c}">' for c in tints)
         lines.append(f"<tr>{cells}</tr>")
@@ -90,13 +106,13 @@ def _text(v: Any) -> str:
     return str(v) if isinstance(v, bool | int) else f"{v:.4g}"
 
 
-def _colours(x: np.ndarray) -> list[list[str]]:
+def _colours(x: np.ndarray, strength: float = 0.75) -> list[list[str]]:
     """Blue below zero, red above, paler towards it; NaN and infinities grey."""
     v = x.astype(np.float64)
     finite = np.isfinite(v)
     top = np.abs(v[finite]).max(initial=0.0) or 1.0
     share = np.clip(np.where(finite, v, 0) / top, -1, 1)[..., None]
-    rgb = 255 + np.abs(share) * (np.where(share < 0, COLD, WARM) - 255) * 0.75
+    rgb = 255 + np.abs(share) * (np.where(share < 0, COLD, WARM) - 255) * strength
     rgb = np.where(finite[..., None], rgb, 160).astype(int)
     return [[f"#{r:02x}{g:02x}{b:02x}" for r, g, b in row] for row in rgb]
 
@@ -135,12 +151,12 @@ def graph(nodes: Sequence[tuple[str, str]], arrows: Sequence[tuple[int, int]]) -
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{2 * middle:.0f}" height="{48 + (len(layers_) - 1) * 54}" '
              'font-family="monospace" font-size="12">',
              '<defs><marker id="nt-arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
-             '<path d="M0 0L8 4L0 8z" fill="#555"/></marker></defs>']
+             '<path d="M0 0L8 4L0 8z" fill="#808080"/></marker></defs>']
     for a, b in arrows:
-        parts.append(f'<line x1="{x[a]:.1f}" y1="{y[a] + 13}" x2="{x[b]:.1f}" y2="{y[b] - 13}" stroke="#555" '
+        parts.append(f'<line x1="{x[a]:.1f}" y1="{y[a] + 13}" x2="{x[b]:.1f}" y2="{y[b] - 13}" stroke="{GREY}" '
                      'marker-end="url(#nt-arrow)"/>')
     for i, (label, fill) in enumerate(nodes):
         wide = 8 * len(label) + 16
-        parts.append(f'<rect x="{x[i] - wide / 2:.1f}" y="{y[i] - 13}" width="{wide}" height="26" rx="5" fill="{fill}" stroke="#555"/>'
-                     f'<text x="{x[i]:.1f}" y="{y[i] + 4}" text-anchor="middle" fill="#000">{html.escape(label)}</text>')
+        parts.append(f'<rect x="{x[i] - wide / 2:.1f}" y="{y[i] - 13}" width="{wide}" height="26" rx="5" fill="{fill}" stroke="{GREY}"/>'
+                     f'<text x="{x[i]:.1f}" y="{y[i] + 4}" text-anchor="middle" fill="{INK}">{html.escape(label)}</text>')
     return "".join(parts) + "</svg>"

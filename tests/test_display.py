@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from pages import read
 
 import numtorch as torch
 from numtorch import display, nn
@@ -39,6 +40,27 @@ def test_module_lists_layers_and_parameters():
     text = net._repr_html_()
     assert "24 parameters" in text and "Linear(in_features=3, out_features=4, bias=True)" in text
     assert "&lt;" in display.table(["<b>"], [["<i>"]]) and "<i>" not in display.table(["h"], [["<i>"]])
+
+
+def shown(what):
+    w, x = torch.ones(3, 4, requires_grad=True), torch.tensor([[1.5, -2.0, 0.25], [float("nan"), 0.0, -9.0]])
+    found = {"numbers": x, "a number": x[0, 0], "heat map": torch.randn(40, 40), "matrices": torch.randn(5, 3, 3),
+             "module": nn.Sequential(nn.Linear(3, 4), nn.ReLU()), "graph": torch.autograd.draw((x @ w).relu().sum(), {"w": w})}
+    return found[what]._repr_html_()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("what", ["numbers", "a number", "heat map", "matrices", "module", "graph"])
+def test_everything_can_be_read_on_light_and_on_dark_pages(what, theme):
+    page = read(shown(what), theme)
+    assert page.complaints == [] and page.proportional == []
+
+
+def test_what_cannot_be_read_is_found():
+    pale, grey = '<td style="background:#cfe8ff">1</td>', '<span style="color:#555555">x</span>'
+    assert read(pale, "dark").complaints and not read(pale, "light").complaints
+    assert read(grey, "dark").complaints and not read(grey, "light").complaints
+    assert read('<svg><text fill="#000000">x</text></svg>', "dark").complaints and read("<p>x</p>", "light").proportional
 
 
 def test_graph_is_drawn_down_to_named_leaves():

@@ -4,11 +4,13 @@ One definition each, for every row of the profiler and every roof that it is hel
 
     bytes   compulsory traffic: every element that must be read, once, and every element of the results, once,
             times its size. An element seen through a broadcast view counts once; scratch memory does not count.
-    FLOPs   arithmetic operators and calls of mathematical functions, one each per element: an addition is one, a
-            fused multiply-add two, ``exp`` one. Comparisons, choices, casts and address arithmetic are none.
+    FLOPs   arithmetic operators, one each per element: an addition is one, a fused multiply-add two. A function like
+            ``exp`` counts the arithmetic instructions that its compiled formula takes (``function_operations``).
+            Comparisons, choices, casts and address arithmetic are none.
 
 Formulas of loops follow from their expressions. A kernel that is written by hand has its op's ``cost``: a function
-``cost(result, *arguments of the kernel) -> (bytes, flops)``. Views cost nothing.
+``cost(result, *arguments of the kernel) -> (bytes, flops)``. A kernel that gets by with fewer operations than the definition
+has a cost of its own: roofs are those of what it does, GFLOP/s those of the definition. Views cost nothing.
 """
 
 from __future__ import annotations
@@ -41,6 +43,29 @@ def nbytes(*values: Any) -> int:
     return total
 
 
+# Arithmetic instructions of the functions of ``kernels.math`` on CPUs, for an element of float32 and of float64; a fused
+# multiply-add is two. A test counts them in what LLVM makes of the formulas.
+_INSTRUCTIONS = {
+    "exp": (24, 34), "exp_nonpositive": (20, 30), "exp2": (17, 27), "expm1": (22, 32), "log": (28, 30), "log2": (32, 34),
+    "log10": (35, 37), "log1p": (31, 33), "sigmoid": (30, 40), "tanh": (34, 44), "erf": (48, 90), "normal_cdf": (25, 93),
+    "rsqrt": (2, 2), "sin": (27, 0), "cos": (26, 0),
+}
+LIBRARY = 24  # what a function counts that is a call into the C library: about what ``exp`` takes
+_LIBRARY = {"sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh", "hypot", "erfc", "lgamma",
+            "pow", "fmod", "remainder"}
+
+
+def function_operations(name: str, dtype: str = "float32") -> int:
+    """Operations of one call of a function of ``kernels.math``: the arithmetic instructions of its compiled formula.
+
+    >>> from numtorch.dispatch.cost import function_operations
+    >>> function_operations("sqrt"), function_operations("exp"), function_operations("exp", "float64")
+    (1, 24, 34)
+    """
+    counted = _INSTRUCTIONS.get(name, (0, 0))[dtype == "float64"]
+    return counted or (LIBRARY if name in _LIBRARY else 1)
+
+
 def nothing(result: Any, *arguments: Any, **options: Any) -> tuple[int, int]:
     """The cost of a view."""
     return 0, 0
@@ -67,23 +92,29 @@ def picks(result: Any, x: Any, index: Any, *arguments: Any) -> tuple[int, int]:
     return nbytes(result, index) + min(nbytes(result), nbytes(x)), 0
 
 
-def per_output(flops: float) -> Any:
-    """The cost of an op that reads its operands, writes its result and computes ``flops`` for each element of it."""
+def per_output(flops: float, *functions: str) -> Any:
+    """The cost of an op that reads its operands, writes its result and computes ``flops`` and ``functions`` for each element of it."""
 
     def cost(result: Any, *arguments: Any, **options: Any) -> tuple[int, int]:
         out = result if isinstance(result, Tensor) else next(r for r in result if r is not None)
-        return nbytes(result, *arguments, *options.values()), int(flops * numel(out))
+        return nbytes(result, *arguments, *options.values()), int((flops + called(functions, out)) * numel(out))
 
     return cost
 
 
-def per_input(flops: float) -> Any:
-    """The cost of an op that reads its operands, writes its result and computes ``flops`` for each element of the first."""
+def per_input(flops: float, *functions: str) -> Any:
+    """The cost of an op that reads its operands, writes its result and computes ``flops`` and ``functions`` for each element of the
+    first."""
 
     def cost(result: Any, x: Any, *arguments: Any, **options: Any) -> tuple[int, int]:
-        return nbytes(result, x, *arguments, *options.values()), int(flops * numel(x))
+        return nbytes(result, x, *arguments, *options.values()), int((flops + called(functions, x)) * numel(x))
 
     return cost
+
+
+def called(functions: tuple[str, ...], x: Tensor) -> int:
+    """Operations of one call of each of these functions in the type of ``x``; half types compute in float32."""
+    return sum(function_operations(name, x._k.dtype.name) for name in functions)
 
 
 def touched(n: int, out: int, kernel: int, stride: int, padding: int, dilation: int = 1) -> int:
@@ -99,8 +130,8 @@ def touched(n: int, out: int, kernel: int, stride: int, padding: int, dilation: 
 # --- loops from expressions -----------------------------------------------------------------------
 
 
-def operations(outputs: list[Expr]) -> int:
-    """Arithmetic operators and function calls for one element; a shared subexpression is computed once."""
+def operations(outputs: list[Expr], dtype: str = "float32") -> int:
+    """Arithmetic operators and instructions of functions for one element; a shared subexpression is computed once."""
     count, todo, seen = 0, list(outputs), set()
     while todo:
         e = todo.pop()
@@ -109,10 +140,19 @@ def operations(outputs: list[Expr]) -> int:
         seen.add(id(e))
         body = body_of(e.op.scalar)
         for part in (*[a.value for a in body.assignments], body.result):
-            for n in ast.walk(part):
-                count += isinstance(n, ast.BinOp | ast.Call) or (isinstance(n, ast.UnaryOp) and isinstance(n.op, ast.USub)
-                                                                 and not isinstance(n.operand, ast.Constant))
+            count += _arithmetic(part, dtype)
         todo.extend(e.args)
+    return count
+
+
+def _arithmetic(tree: ast.AST, dtype: str) -> int:
+    count = 0
+    for n in ast.walk(tree):
+        if isinstance(n, ast.Call):
+            count += function_operations(n.func.attr if isinstance(n.func, ast.Attribute) else getattr(n.func, "id", ""), dtype)
+        else:
+            count += isinstance(n, ast.BinOp) or (isinstance(n, ast.UnaryOp) and isinstance(n.op, ast.USub)
+                                                  and not isinstance(n.operand, ast.Constant))
     return count
 
 
@@ -125,7 +165,7 @@ def elementwise_work(outputs: list[Expr], names: list[str], values: tuple, walks
         results: dtypes of what it writes, for ``shape`` elements each; ``given`` says that the memory is not new.
         inplace: the first operand is what is written.
     """
-    ops, n = operations(outputs), prod(shape)
+    ops, n = operations(outputs, compute.name), prod(shape)
     written = sum(d.itemsize for d in results)
     needed = leaves(outputs)  # a fill does not read what it overwrites
     read = [(v, w) for name, v, w in zip(names, values, walks, strict=True) if isinstance(v, Tensor) and name in needed]
@@ -141,14 +181,13 @@ def elementwise_work(outputs: list[Expr], names: list[str], values: tuple, walks
 
 def update_work(values: list[Expr], arrays: int, written: int, d: Any) -> Work:
     """The work of an update loop: ``arrays`` operands read, ``written`` of them overwritten."""
-    return Work("", d.name, 0, 0, 0, ((arrays + written) * d.itemsize, operations(values), 0), 0)
+    return Work("", d.name, 0, 0, 0, ((arrays + written) * d.itemsize, operations(values, d.name), 0), 0)
 
 
 def reduction_work(r: Any, x: Any, extents: tuple, target: Any) -> Work:
     """The work of a reduction loop: each element read, treated and combined; each result finished and written."""
     outer, n, inner = extents
-    treated = sum(isinstance(node, ast.BinOp) for node in ast.walk(ast.parse(r.each, mode="eval")))
-    finished = sum(isinstance(node, ast.BinOp) for node in ast.walk(ast.parse(r.finish, mode="eval")))
+    treated, finished = (_arithmetic(ast.parse(text, mode="eval"), x._k.dtype.name) for text in (r.each, r.finish))
     results = outer * inner
     arithmetic = 0 if r.each == "v != 0" else treated + 1
     return Work(str(list(x.shape)), x._k.dtype.name, results * n * x._k.dtype.itemsize + results * target.itemsize,

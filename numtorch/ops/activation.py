@@ -320,7 +320,7 @@ def _dim_samples() -> list:
     return [((3, 5), -1), ((2, 3, 4), 1), ((7,), 0), ((), 0), ((4, 0), 1)]
 
 
-@op(name="softmax", samples=_dim_samples, cost=per_output(4), public=False)
+@op(name="softmax", samples=_dim_samples, cost=per_output(3, "exp_nonpositive"), public=False)
 def softmax_along(x, dim: int):
     """Exponentials along ``dim``, scaled to sum to one."""
     from numtorch.ops.reduction import amax, sum
@@ -338,7 +338,7 @@ def _(g, *, out, dim):
     return out * (g - sum(g * out, dim, keepdim=True))
 
 
-@op(name="log_softmax", samples=_dim_samples, cost=per_output(4), public=False)
+@op(name="log_softmax", samples=_dim_samples, cost=per_output(3, "exp_nonpositive"), public=False)
 def log_softmax_along(x, dim: int):
     """The logarithm of softmax, without forming it."""
     from numtorch.ops.reduction import amax, sum
@@ -349,7 +349,7 @@ def log_softmax_along(x, dim: int):
     return shifted - log(sum(exp(shifted), dim, keepdim=True))
 
 
-@log_softmax_along.vjp(cost=per_output(4))
+@log_softmax_along.vjp(cost=per_output(3, "exp_nonpositive"))
 def _(g, *, out, dim):
     from numtorch.ops.reduction import sum
 

@@ -7,7 +7,7 @@ from math import sqrt
 from typing import Any
 
 from numtorch._tensor import Tensor, empty
-from numtorch.dispatch.cost import nbytes
+from numtorch.dispatch.cost import called, nbytes
 from numtorch.dispatch.op import op
 from numtorch.dtype import FLOATS, float32
 from numtorch.dtype import bool as BOOL
@@ -41,13 +41,16 @@ def _pairs(x: Tensor, y: Tensor, causal: bool) -> int:
     return x.shape[0] * x.shape[1] * (seen * (seen + 1) // 2 + (rows - seen) * cols if causal else rows * cols)
 
 
+_EXP = ("exp_nonpositive",)
+
+
 def _cost(result: tuple, x: Tensor, y: Tensor, w: Tensor, causal: bool, scale: float) -> tuple[int, int]:
-    return nbytes(*result, x, y, w), _pairs(x, y, causal) * (2 * x.shape[3] + 2 * w.shape[3] + 4)
+    return nbytes(*result, x, y, w), _pairs(x, y, causal) * (2 * x.shape[3] + 2 * w.shape[3] + 3 + called(_EXP, x))
 
 
 def _grad_cost(grads: tuple, g: tuple, x: Tensor, y: Tensor, w: Tensor, out: tuple, *, causal: bool, scale: float,
                needs: tuple) -> tuple[int, int]:
-    return nbytes(*grads, *g, x, y, w, *out), _pairs(x, y, causal) * (6 * x.shape[3] + 4 * w.shape[3] + 6)
+    return nbytes(*grads, *g, x, y, w, *out), _pairs(x, y, causal) * (6 * x.shape[3] + 4 * w.shape[3] + 5 + called(_EXP, x))
 
 
 @op(public=False, cost=_cost, samples=lambda: [((2, 3, 5, 4), (2, 3, 6, 4), (2, 3, 6, 7), False, 0.5),

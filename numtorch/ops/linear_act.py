@@ -87,7 +87,7 @@ def _formula(activation: str) -> expr.Expr:
 
 def _act_cost(out: Tensor, x: Tensor, w: Tensor, b: Tensor | None, activation: str) -> tuple[int, int]:
     moved, flops = _affine_cost(out, x, w, b)
-    return moved, flops + numel(out) * operations([_formula(activation)])
+    return moved, flops + numel(out) * operations([_formula(activation)], x._k.dtype.name)
 
 
 @op(name="linear_act", public=False, select=("activation",), cost=_act_cost)

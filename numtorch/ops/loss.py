@@ -97,7 +97,7 @@ def _class_numbers(s: Signature) -> bool:
     return s.dtypes[0] in FLOATS and s.dtypes[1] is int64
 
 
-@op(name="cross_entropy", public=False, cost=per_input(3))
+@op(name="cross_entropy", public=False, cost=per_input(2, "exp_nonpositive"))
 def mean_cross_entropy(x, t, ignore_index: int):
     """Mean of ``log(sum(exp(x))) - x[t]`` over the vectors of x (N, C, ...) whose label in t (N, ...) is not ignored."""
     _check_label_type("cross_entropy", t)
@@ -115,7 +115,7 @@ def _at_labels(logs: Tensor, label: Tensor, dim: int) -> Tensor:
     return reshape(gather_along(logs, label if label.ndim == logs.ndim else unsqueeze(label, dim), dim), label.shape)
 
 
-@mean_cross_entropy.vjp(cost=per_output(4))
+@mean_cross_entropy.vjp(cost=per_output(3, "exp_nonpositive"))
 def _(g, x, t, *, ignore_index):
     kept = ne(t, ignore_index)
     hot = movedim(one_hot(where(kept, t, 0), x.shape[1]).to(x.dtype), -1, 1)

@@ -250,7 +250,8 @@ def std(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: b
 # --- logsumexp ------------------------------------------------------------------------------------
 
 
-@op(name="logsumexp", public=False, cost=per_input(3), samples=lambda: [((5,), 0), ((3, 4), 1), ((2, 3, 4), 1), ((), 0)],
+@op(name="logsumexp", public=False, cost=per_input(2, "exp_nonpositive"),
+    samples=lambda: [((5,), 0), ((3, 4), 1), ((2, 3, 4), 1), ((), 0)],
     ref=lambda x, dim: np.log(np.sum(np.exp(x), dim if x.ndim else None, keepdims=True)))
 def logsumexp_along(x, dim: int):
     """``log(sum(exp(x)))`` along a dimension, which stays with size 1."""
@@ -265,7 +266,7 @@ def _logsumexp(x: Tensor, dim: Any) -> Tensor:
     return log(sum(exp(x - top), dim, True)) + top
 
 
-@logsumexp_along.vjp(cost=per_output(3))
+@logsumexp_along.vjp(cost=per_output(2, "exp"))
 def _(g, x, *, out, dim):
     return scaled_exp(x, out, g)
 

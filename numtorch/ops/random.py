@@ -20,7 +20,7 @@ from numtorch.arguments import flag, integer, integers
 from numtorch.autograd.grad_mode import mode
 from numtorch.autograd.inplace import recorded, single
 from numtorch.device import as_device
-from numtorch.dispatch.cost import nbytes, numel, per_output
+from numtorch.dispatch.cost import called, nbytes, numel, per_output
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import DRAWN, FILLED, MARKS, PLACES, SAMPLES, into
 from numtorch.dispatch.program import shared_from
@@ -240,7 +240,12 @@ def _drawn(out: Tensor, like: Tensor, *arguments: Any) -> tuple[int, int]:
     return nbytes(out), numel(out)
 
 
-@op(shape=True, public=False, differentiable=False, cost=_drawn, seeds=("seed", "at"))
+def _drawn_from(out: Tensor, like: Tensor, distribution: str, *arguments: Any) -> tuple[int, int]:
+    # Scaling random bits, and the number; a normal one is a root of a logarithm, and a cosine.
+    return nbytes(out), (9 + called(("log", "sqrt", "cos"), out) if distribution == "normal" else 3) * numel(out)
+
+
+@op(shape=True, public=False, differentiable=False, cost=_drawn_from, seeds=("seed", "at"))
 def random_like(x, distribution: str, seed: int, at: int, first: float, second: float, last: float = math.inf, digits: int = 24):
     """Random elements in the shape and type of ``x``: uniform from ``first`` over a width of ``second``, at most ``last``, of float32
     the first ``digits`` bits; or normal of mean ``first`` and deviation ``second``."""

@@ -341,7 +341,7 @@ def cummin(input: Tensor, dim: int, *, out: Any = None) -> Any:
 # --- log of sums of exponentials ------------------------------------------------------------------
 
 
-@op(shape=True, name="logcumsumexp", public=False, cost=per_input(4))
+@op(shape=True, name="logcumsumexp", public=False, cost=per_input(5, "exp", "exp", "log"))
 def logsumexp_so_far(x, dim: int, reverse: bool = False):
     """``log(sum(exp(x)))`` of the elements up to each along a dimension, or from each to the end."""
     return _like(x)

@@ -29,11 +29,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     if argv[:1] == ["ops"]:
         return ops(argv[1:])
+    from numtorch.profiler.table import GROUPS
+
     parser = argparse.ArgumentParser(prog="python -m numtorch.profiler", description="Profile an unmodified script.", epilog=EPILOG)
     parser.add_argument("-o", "--trace", help="file of the time line, for chrome://tracing or Perfetto (SCRIPT.trace.json.gz)")
     parser.add_argument("--no-trace", action="store_true", help="write no time line")
     parser.add_argument("--no-roof", action="store_true", help="do not measure the machine's peaks, which takes seconds the first time")
     parser.add_argument("--sort", help="column by which the rows are ordered (the costliest first)")
+    parser.add_argument("--group-by", default="kernel", choices=list(GROUPS), help="what rows are summed up by (kernel); rows: by nothing")
     parser.add_argument("--rows", type=int, default=32, help="how many rows are shown")
     parser.add_argument("-m", dest="module", action="store_true", help="SCRIPT is the name of a module")
     parser.add_argument("script")
@@ -109,7 +112,7 @@ def _become_main(path: str, package: str, given: argparse.Namespace) -> dict[str
 def _show(prof: Any, given: argparse.Namespace, trace: str | None) -> None:
     if not given.no_roof and any(r.kind == "kernel" for r in prof.rows):
         prof.measure()
-    print(f"\n{prof.table(sort_by=given.sort, row_limit=given.rows)}", flush=True)
+    print(f"\n{prof.table(sort_by=given.sort, row_limit=given.rows, group_by=given.group_by)}", flush=True)
     if trace is not None:
         try:
             prof.export_chrome_trace(trace)
@@ -124,13 +127,28 @@ def _end(failure: BaseException | None) -> int:
         return 0
     if isinstance(failure, SystemExit):
         raise failure
-    trace = failure.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
-        trace = trace.tb_next
-    sys.excepthook(type(failure), failure.with_traceback(trace), trace)
+    sys.excepthook(type(failure), _as_alone(failure), failure.__traceback__)
     if isinstance(failure, KeyboardInterrupt):
         _interrupted()
     return 1
+
+
+def _as_alone(failure: BaseException) -> BaseException:
+    """An error, and those that led to it, without the frames of what watched the program."""
+    folder, todo, done = os.path.dirname(__file__) + os.sep, [failure], set()
+    while todo:
+        error = todo.pop()
+        done.add(id(error))
+        kept, trace = [], error.__traceback__
+        while trace is not None:
+            if not trace.tb_frame.f_code.co_filename.startswith((folder, "<numtorch profiler>")):
+                kept.append(trace)
+            trace = trace.tb_next
+        for t in reversed(kept):
+            trace = types.TracebackType(trace, t.tb_frame, t.tb_lasti, t.tb_lineno)
+        error.__traceback__ = trace
+        todo += [e for e in (error.__cause__, error.__context__) if e is not None and id(e) not in done]
+    return failure
 
 
 def _interrupted() -> NoReturn:

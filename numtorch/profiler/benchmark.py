@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 import numtorch as torch
-from numtorch import kernels
+from numtorch import display, kernels
 from numtorch.dispatch.op import OPS
 from numtorch.profiler.stopwatch import Away, Contestant, Quiet, measure
 
@@ -97,9 +97,7 @@ class Comparison:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        from html import escape
-
-        return f"<pre>{escape(str(self))}</pre>"
+        return display.text(str(self))
 
     def to_csv(self, path: Any = None) -> str:
         """The rows as CSV; written to ``path`` if given."""

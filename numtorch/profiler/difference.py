@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 
 from numtorch import display
+from numtorch.profiler.pace import PIECES, Pace, error
 from numtorch.profiler.rows import Row
 
 SURE = 3.0  # standard errors from which a difference of medians counts
+LEAST = 0.02  # what is less differs between two runs of the same program
+OUTSIDE = 1 << 18  # bytes that a call moves from which memory may set its pace
 FEWEST = 5  # calls on both sides below which nothing is claimed
 
 
@@ -22,9 +25,11 @@ class Change:
     Attributes:
         kernel, phase, module, shapes: what was compared; a kernel that was replaced by another appears twice.
         calls: before and after; ``median_ns``: own time of a call; ``self_ns``: of all calls.
-        ratio: median after over median before; None where one is missing.
-        significant: the medians differ by more than three standard errors of their difference, estimated from the spread
-            of single calls; None where there were too few calls to tell.
+        machine: how much slower the machine may have made it in the second profile: between not at all and as much as it made the
+            fixed pieces of work that it is like (of one thread, of all, copying memory), whatever explains the most.
+        ratio: median after over median before, over ``machine``; None where one is missing.
+        significant: the ratio differs from 1 by more than three standard errors, estimated from the spread of single calls and of
+            the pieces of work, and by more than 2 %; None where there were too few calls to tell.
     """
 
     kernel: str
@@ -34,6 +39,7 @@ class Change:
     calls: tuple[int, int]
     median_ns: tuple[int, int]
     self_ns: tuple[int, int]
+    machine: float
     ratio: float | None
     significant: bool | None
 
@@ -55,12 +61,14 @@ class Comparison:
     Attributes:
         changes: a ``Change`` for each kernel and class of shapes.
         wall_ns: wall time before and after.
+        paces: what the fixed pieces of work took before and after.
     """
 
     def __init__(self, before: Any, after: Any):
         self.wall_ns = before.wall_ns, after.wall_ns
         first, second = _keyed(before.rows), _keyed(after.rows)
-        found = [_change(first.get(key), second.get(key)) for key in {**first, **second}]
+        self.paces = before.pace, after.pace
+        found = [_change(first.get(key), second.get(key), *self.paces) for key in {**first, **second}]
         self.changes = sorted(found, key=lambda c: -abs(c.self_ns[1] - c.self_ns[0]))
 
     def _lines(self, most: int) -> list[list[str]]:
@@ -75,9 +83,15 @@ class Comparison:
 
     @property
     def title(self) -> str:
-        """Both wall times and their ratio."""
+        """Both wall times and their ratio, and how much slower the machine was."""
         before, after = self.wall_ns
-        return f"wall time {before / 1e6:.2f} ms before, {after / 1e6:.2f} ms after: {after / before:.2f} of it" if before else "nothing"
+        if not before:
+            return "nothing"
+        factors = [f"{_slower(piece, *self.paces)[0]:.2f} ({piece})" for piece in PIECES]
+        doubt = math.exp(SURE * max(_slower(piece, *self.paces)[1] for piece in PIECES))
+        return (f"wall time {before / 1e6:.2f} ms before, {after / 1e6:.2f} ms after: {after / before:.2f} of it\n"
+                f"the same pieces of work took {', '.join(factors)} of what they took before, known to a factor of {doubt:.2f}: "
+                "ratios are corrected by that")
 
     def table(self, row_limit: int = 32) -> str:
         """The changes as text."""
@@ -89,6 +103,8 @@ class Comparison:
 
     def __str__(self) -> str:
         return self.table()
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return display.table(self.HEAD, self._lines(32), self.title)
@@ -102,25 +118,44 @@ def _keyed(rows: list[Row]) -> dict[tuple, Row]:
     return {(r.kind, r.name, r.phase, r.module, r.shapes, r.thread): r for r in rows}
 
 
-def _change(a: Row | None, b: Row | None) -> Change:
+def _slower(piece: str, before: Pace, after: Pace) -> tuple[float, float]:
+    """How much longer a piece of work took after than before, and by what part that may be off."""
+    times = before.typical(piece), after.typical(piece)
+    return (times[1] / times[0], math.hypot(before.doubt(piece), after.doubt(piece))) if all(times) else (1.0, 0.0)
+
+
+def _machine(a: Row, b: Row, before: Pace, after: Pace) -> tuple[float, float]:
+    """How much slower a kernel may be for no fault of its own, and by what part that may be off.
+
+    A load meets a kernel not at all, or as it met the pieces that the kernel is like, or anything between: what comes nearest to
+    what became of the kernel.
+    """
+    if a.device != "cpu":
+        return 1.0, 0.0
+    like = ["one thread"]
+    like += ["all threads"] if a.threads != 1 else []
+    like += ["memory"] if a.calls and a.bytes / a.calls > OUTSIDE else []
+    factors, doubts = zip(*[_slower(piece, before, after) for piece in like], strict=True)
+    return min(max(b.median_ns / a.median_ns, min(1.0, *factors)), max(1.0, *factors)), max(doubts)
+
+
+def _change(a: Row | None, b: Row | None, before: Pace, after: Pace) -> Change:
     r = b or a
     assert r is not None
     pair = [(x.calls, x.median_ns, x.self_ns) if x is not None else (0, 0, 0) for x in (a, b)]
     calls, medians, own = ((pair[0][i], pair[1][i]) for i in range(3))
-    ratio = medians[1] / medians[0] if a is not None and b is not None and medians[0] else None
-    return Change(r.name, r.phase, r.module, r.shapes, calls, medians, own, ratio, _significant(a, b) if ratio is not None else None)
+    machine, ratio, significant = 1.0, None, None
+    if a is not None and b is not None and all(medians):
+        machine, doubt = _machine(a, b, before, after)
+        ratio = medians[1] / medians[0] / machine
+        significant = _significant(a, b, machine, doubt)
+    return Change(r.name, r.phase, r.module, r.shapes, calls, medians, own, machine, ratio, significant)
 
 
-def _significant(a: Any, b: Any) -> bool | None:
+def _significant(a: Any, b: Any, machine: float = 1.0, doubt: float = 0.0) -> bool | None:
     samples = [np.asarray(x.sample, float) if x.sample is not None else np.zeros(0) for x in (a, b)]
     if min(len(s) for s in samples) < FEWEST:
         return None
-    difference = float(np.median(samples[0]) - np.median(samples[1]))
-    error = math.hypot(*[_error(s) for s in samples])
-    return abs(difference) > SURE * max(error, 1.0)  # below a nanosecond nothing is a difference
-
-
-def _error(sample: np.ndarray) -> float:
-    """The standard error of a median: 1.253 sigma / sqrt(n), with sigma from the median of deviations, which outliers leave alone."""
-    sigma = 1.4826 * float(np.median(np.abs(sample - np.median(sample))))
-    return 1.253 * sigma / math.sqrt(len(sample))
+    before, after = (max(float(np.median(s)), 1.0) for s in samples)
+    errors = [max(error(s), 1.0) / m for s, m in zip(samples, (before, after), strict=True)]  # a clock does not tell less than 1 ns
+    return abs(math.log(after / before / machine)) > max(SURE * math.hypot(*errors, doubt), LEAST)

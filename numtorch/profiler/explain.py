@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from html import escape
 from typing import Any
 
 import numtorch as torch
-from numtorch import kernels
+from numtorch import display, kernels
 from numtorch.kernels import recording, registry
 from numtorch.kernels.recording import Launch
 from numtorch.kernels.registry import Candidate
@@ -125,22 +124,29 @@ class Explanation:
             line = f"{r.name} {r.shapes}: {r.median_ns / 1e3:.2f} us, {r.bytes / r.calls / 1e3:.1f} kB"
             if r.flops:
                 line += f", {r.flops / r.calls / 1e3:.1f} kFLOP"
-            lines.append(line + (f"; {r.gbps:.1f} GB/s" if r.gbps else "") + (f", {r.gflops:.1f} GFLOP/s" if r.gflops else ""))
+            if r.median_ns:  # rates are those of the median call, as the time is
+                line += f"; {r.bytes / r.calls / r.median_ns:.1f} GB/s" if r.bytes else ""
+                line += f", {r.flops / r.calls / r.median_ns:.1f} {'effective ' if r.effective else ''}GFLOP/s" if r.flops else ""
+            if r.effective:
+                line += f" (of the definition's operations, of which it executes {r.executed / r.flops:.0%})"
+            lines.append(line)
         if self.roof is None or self.fraction is None:
             lines.append("roof: not known; numtorch.profiler.machine() measures this machine")
         else:
             bound = {"memory": "moving the data", "compute": "arithmetic", "dispatch": "launching"}.get(self.rows[0].bound, "")
             lines.append(f"roof: {self.roof * 1e6:.2f} us, set by {bound}; reached {self.fraction:.0%} of it")
+            doubts = {r.machine.doubt() for r in self.rows if r.machine is not None and r.machine.busy}
+            lines += [f"      {doubt}" for doubt in doubts]
         return lines
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        rows = "".join(f"<tr><td>{'&#10140;' if c.chosen else ''}</td><td>{escape(c.name)}</td><td>{c.device}</td><td>{c.priority}</td>"
-                       f"<td>{escape(c.verdict)}</td></tr>" for c in self.candidates)
-        text = escape("\n".join([*self._loops(), *self._roofs()]))
-        return (f"<b>{escape(self.op)}</b>: {escape(self.chosen)}<table>{rows}</table><pre>{text}</pre>"
-                f"<details><summary>source</summary><pre>{escape(self.source)}</pre></details>")
+        rows = [["\u279c" if c.chosen else "", c.name, c.device, str(c.priority), c.verdict] for c in self.candidates]
+        table = display.table(["", "kernel", "device", "priority", "verdict"], rows, f"{self.op}: {self.chosen}")
+        loops = display.text("\n".join([*self._loops(), *self._roofs()]))
+        return (f'<div style="{display.FONT}">{table}{loops}'
+                f"<details><summary>source</summary>{display.text(self.source)}</details></div>")
 
 
 def explain(op: Any, *args: Any, **kwargs: Any) -> Explanation:

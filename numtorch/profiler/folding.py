@@ -17,7 +17,7 @@ SAMPLES = 512  # own times kept for each row
 WIDTH = 4  # of the ring: row, start, duration, own time
 
 
-KERNEL, SPAN, WAITING, ELSEWHERE = range(4)  # what a row is, to the search for idle time
+KERNEL, SPAN, WAITING, CALL, SHARED, ELSEWHERE = range(6)  # what a row is, to the search for idle time and to the ring
 LONG = 100_000  # nanoseconds without a kernel that may have been idle
 
 
@@ -25,13 +25,14 @@ OPEN = 1 << 13  # finished calls that may yet turn out to have been inside anoth
 
 
 @jit
-def fold(journal, what, gaps, calls, own, total, samples, ring, at, begun, spent, depth):
+def fold(journal, what, gaps, tax, calls, own, total, samples, ring, at, begun, spent, depth):
     """Add the journal's calls to the sums; returns where the ring and the pile of finished calls go on.
 
         for row, start, end in journal: calls[row] += 1; own[row] += end - start - (calls since start); ...
 
     ``gaps`` holds the end of what was seen last, and the sum of long stretches since then without a kernel.
-    ``begun`` and ``spent`` are the pile: start and duration of calls that are inside no finished one.
+    ``begun`` and ``spent`` are the pile: start and duration of calls that are inside no finished one. ``tax`` holds, by what a
+    row is, what watching a call took outside its clocks, which is nobody's own time, and as its last number the sum of that.
     """
     for i in range(journal.size // 3):
         row = journal[3 * i]
@@ -42,12 +43,17 @@ def fold(journal, what, gaps, calls, own, total, samples, ring, at, begun, spent
             while depth > 0 and begun[depth - 1] >= start:
                 depth -= 1
                 mine -= spent[depth]
+            paid = tax[what[row]]
             begun[depth] = start
-            spent[depth] = duration
+            spent[depth] = duration + paid
             depth += 1
+            tax[-1] += paid
+            if mine < 0:
+                tax[-1] += mine
+                mine = 0
         if what[row] < ELSEWHERE:
             gap = start - gaps[0]
-            if what[row] == SPAN:  # what came after the last kernel inside
+            if what[row] == SPAN or what[row] == CALL:  # what came after the last kernel inside
                 gap = max(gap, start + duration - max(gaps[0], start))
             if gap > LONG:
                 gaps[1] += gap
@@ -65,12 +71,13 @@ def fold(journal, what, gaps, calls, own, total, samples, ring, at, begun, spent
             k = (h ^ (h >> 13)) % (n + 1)
             if k < width:
                 samples[row, k] = mine
-        slot = at % ring.shape[0]
-        ring[slot, 0] = row
-        ring[slot, 1] = start
-        ring[slot, 2] = duration
-        ring[slot, 3] = mine
-        at += 1
+        if what[row] != CALL:  # there is one for each kernel: the time line shows the kernels
+            slot = at % ring.shape[0]
+            ring[slot, 0] = row
+            ring[slot, 1] = start
+            ring[slot, 2] = duration
+            ring[slot, 3] = mine
+            at += 1
     return at, depth
 
 
@@ -119,6 +126,7 @@ class Sums:
         self.ring = np.zeros((max(events, 1), WIDTH), np.int64)
         self.what = np.zeros(self.rows, np.int64)
         self.gaps = np.zeros(2, np.int64)
+        self.tax = np.zeros(ELSEWHERE + 1, np.int64)  # of each kind below ELSEWHERE, and the sum
         self.at = 0
         self.begun, self.spent = np.zeros(OPEN + JOURNAL, np.int64), np.zeros(OPEN + JOURNAL, np.int64)
         self.depth = 0
@@ -141,8 +149,8 @@ class Sums:
         most = self.depth + flat.size // 3
         if most > self.begun.size:
             self.begun, self.spent = (np.concatenate([a, np.zeros(most, np.int64)]) for a in (self.begun, self.spent))
-        self.at, self.depth = map(int, fold(flat, self.what, self.gaps, self.calls, self.own, self.total, self.samples, self.ring, self.at,
-                                            self.begun, self.spent, self.depth))
+        self.at, self.depth = map(int, fold(flat, self.what, self.gaps, self.tax, self.calls, self.own, self.total, self.samples, self.ring,
+                                            self.at, self.begun, self.spent, self.depth))
         if self.depth > OPEN:
             self.depth = int(thin(self.begun, self.spent, self.depth, np.array(open_since, np.int64)))
 
@@ -151,6 +159,7 @@ class Sums:
         for a in (self.calls, self.own, self.total):
             a[:] = 0
         self.gaps[:] = 0, 0
+        self.tax[-1] = 0
         self.at = self.depth = 0
 
     def sample(self, row: int) -> np.ndarray:

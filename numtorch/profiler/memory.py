@@ -49,6 +49,8 @@ class Timeline:
         lines += [f"  {n / 1e6:8.1f} MB  {phase:<10} {module or '(the program)'}" for n, phase, module in self.holders[:12]]
         return "\n".join(lines)
 
+    __repr__ = __str__
+
 
 class Tracker:
     """Follows buffers while a profile is open."""

@@ -2,7 +2,9 @@
 
 ``machine()`` measures once for a processor, a number of threads and a version of the compiler, and keeps the
 answer beside the compiled kernels. Each figure is the maximum of several probes and of everything measured
-before: a probe that was disturbed can only be too low, and too low a roof would show more than 100 %.
+before: a probe that was disturbed can only be too low, and too low a roof flatters every kernel. So the load is noted
+under which it was measured; a machine that was busy says so wherever its roof is shown, and is measured again when it
+is asked for and less busy.
 """
 
 from __future__ import annotations
@@ -22,10 +24,12 @@ from typing import Any
 import numpy as np
 
 import numtorch as torch
+from numtorch import notices
 from numtorch.files import write_atomically
 from numtorch.kernels import cache as kernel_cache
 from numtorch.kernels import threads
 from numtorch.kernels.jit import jit, prange
+from numtorch.profiler import load
 
 REPEATS = 5
 PROBE_SECONDS = 0.004  # one timing of one probe
@@ -43,6 +47,8 @@ class Machine:
         rates: GFLOP/s by dtype: the best of multiply-adds in registers and of matrix products. Half types, which most
             kernels compute in float32, have its rate unless their products are faster.
         launch_ns: calling a compiled kernel that has nothing to do; ``parallel_ns`` one that wakes all threads.
+        load: how many of the ``processors`` other processes kept busy, on average, while this was measured: the least, where
+            it was measured more than once.
     """
 
     device: str
@@ -54,6 +60,20 @@ class Machine:
     launch_ns: float
     parallel_ns: float = 0.0
     measured: str = field(default="", compare=False)
+    load: float = 0.0
+    processors: int = 1
+
+    @property
+    def busy(self) -> bool:
+        """Whether others kept so much of the machine busy that its peaks may be higher than was measured."""
+        return self.load > load.QUIET * self.processors
+
+    def doubt(self) -> str:
+        """What speaks against the peaks, in a sentence; nothing where the machine was quiet."""
+        if not self.busy:
+            return ""
+        return (f"roof: measured while other processes kept {self.load:.1f} of {self.processors} processors busy, so that it may be too "
+                "low; it is measured again when they are quieter")
 
     def bandwidth(self, size: float) -> float:
         """GB/s (bytes a nanosecond) that can be had walking over ``size`` bytes: the best measured for that many or more.
@@ -87,14 +107,18 @@ class Machine:
         lines += [f"  {name:<10} {rate:8.1f} GB/s" for name, rate in self.levels()]
         lines += [f"  {name:<10} {rate:8.1f} GFLOP/s" for name, rate in self.rates.items()]
         lines.append(f"  a launch   {self.launch_ns / 1e3:8.2f} us, on all threads {self.parallel_ns / 1e3:.2f} us")
+        lines += [f"  {self.doubt()}"] if self.busy else []
         return "\n".join(lines)
 
 
 def machine(device: str = "cpu", *, refresh: bool = False) -> Machine:
     """The peaks of this machine for the present number of threads; measured once, which takes some seconds.
 
+    Where other processes kept the machine busy, a warning says so, and the next time that they keep it less busy it is measured
+    again.
+
     Args:
-        refresh: measure again; the better of old and new counts.
+        refresh: measure again in any case; the better of old and new counts.
 
     >>> from numtorch.profiler import machine
     >>> peaks = machine()
@@ -104,18 +128,33 @@ def machine(device: str = "cpu", *, refresh: bool = False) -> Machine:
     if device not in ("cpu", "cuda"):
         raise ValueError(f"machine: expected 'cpu' or 'cuda', got {device!r}")
     count = threads.get_num_threads()
-    if not refresh and (device, count) in _known:
-        return _known[device, count]
+    before = known(device)
+    if before is not None and not refresh and not _quieter(before):
+        return before
+    others = load.Others()
+    found = _measure_cuda(count) if device == "cuda" else _measure(count)
+    found.load, found.processors = others.processors(), load.processors()
     file = _file(device, count)
-    before = _read(file)
-    if before is None or refresh:
-        found = _better(_measure_cuda(count) if device == "cuda" else _measure(count), before)
-        with suppress(OSError):
-            write_atomically(file, json.dumps(found.to_dict(), indent=1).encode())
-    else:
-        found = before
+    found = _better(found, _read(file) or before)  # another process may have measured meanwhile
+    with suppress(OSError):
+        write_atomically(file, json.dumps(found.to_dict(), indent=1).encode())
     _known[device, count] = found
+    if found.busy:
+        notices.tell(f"numtorch.profiler: {found.doubt()}")
     return found
+
+
+_looked: dict[tuple[str, int], float] = {}
+EVERY = 30.0  # seconds between two looks at how busy the machine is, each of which takes a quarter of one
+
+
+def _quieter(before: Machine) -> bool:
+    """Whether measuring again promises more: others kept the machine busy, and keep it half as busy now."""
+    key, now = (before.device, before.threads), time.monotonic()
+    if not before.busy or now - _looked.get(key, -EVERY) < EVERY:
+        return False
+    _looked[key] = now
+    return load.now() < max(before.load / 2, load.QUIET * before.processors)
 
 
 _known: dict[tuple[str, int], Machine] = {}
@@ -136,7 +175,7 @@ def _better(a: Machine, b: Machine | None) -> Machine:
     sizes = dict(b.bandwidths)
     return Machine(a.device, a.name, a.threads, [(n, max(r, sizes.get(n, 0.0))) for n, r in a.bandwidths], a.caches,
                    {d: max(r, b.rates.get(d, 0.0)) for d, r in a.rates.items()}, min(a.launch_ns, b.launch_ns),
-                   min(a.parallel_ns, b.parallel_ns), a.measured)
+                   min(a.parallel_ns, b.parallel_ns), a.measured, min(a.load, b.load), a.processors)
 
 
 @cache

@@ -11,9 +11,10 @@ import functools
 import threading
 import types
 import warnings
+from collections import deque
 from collections.abc import Callable
 from math import prod
-from time import perf_counter_ns, thread_time_ns
+from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,11 @@ from numtorch.kernels.jit import Jit
 from numtorch.kernels.timing import Launcher, Work
 from numtorch.profiler.device import DEVICE, DeviceTimes, launches
 from numtorch.profiler.device import WAITING as WAITING_CALLS
-from numtorch.profiler.folding import ELSEWHERE, JOURNAL, KERNEL, SPAN, WAITING, Sums, quantile
+from numtorch.profiler.folding import CALL, ELSEWHERE, JOURNAL, KERNEL, SHARED, SPAN, WAITING, Sums, quantile
+from numtorch.profiler.load import asleep_ns
+from numtorch.profiler.pace import Pace
 from numtorch.profiler.rows import Row, Span
-from numtorch.profiler.sites import Entry, Preparation, Site, described, shape_key, stack, verdict
+from numtorch.profiler.sites import Cost, Entry, Preparation, Site, described, shape_key, stack, verdict
 
 PATH = 1 << 44  # paths are multiples of this, so that adding a number of elements makes a key
 MAX_ROWS = 4096  # kernel rows; later shapes of a kernel share one
@@ -46,16 +49,47 @@ def _written(text: str, scope: dict[str, Any]) -> Callable:
     return scope["timed"]
 
 
+@functools.cache
+def overheads() -> tuple[int, int, int]:
+    """Nanoseconds that watching takes outside its clocks: a kernel's call, one of numtorch's functions, a kernel of many threads.
+
+    The least of several loops: what is taken from a row must not be more than what was put there.
+    """
+    r, x = Recorder(1), np.zeros(1)
+    kernel = r.loop(lambda: _nothing, "nothing", "cpu", None, 2, Work("", "float64", 0, 0, 0, (0, 0, 0), 0))
+    return _outside(r, kernel, x), _outside(r, r.call(_nothing), x), _outside(r, lambda x, y: r.shared(0, _nothing, (x, y), {}), x)
+
+
+def _nothing(x: Any, y: Any) -> None:
+    pass
+
+
+def _outside(r: Recorder, run: Callable, x: Any) -> int:
+    best = 1 << 30
+    run(x, x)
+    for _ in range(7):
+        r.journal.clear()
+        started = perf_counter_ns()
+        for _ in range(100):
+            run(x, x)
+        taken = perf_counter_ns() - started
+        inside = sum(r.journal[2::3]) - sum(r.journal[1::3])
+        best = min(best, (taken - inside) // 100)
+    return best
+
+
 class Recorder:
     """Gathers calls; see the module's docstring.
 
     Args:
         events: how many of the newest calls are kept for the time line.
         stacks: rows remember where the program called them first.
+        taxed: what watching takes is measured, and is nobody's own time.
     """
 
-    def __init__(self, events: int = EVENTS, stacks: bool = False):
+    def __init__(self, events: int = EVENTS, stacks: bool = False, taxed: bool = False):
         self.sums = Sums(events)
+        self.pace = Pace()
         self.stacks = stacks
         self.journal: list[int] = []
         self.here = [0]
@@ -65,16 +99,24 @@ class Recorder:
         self.entries: dict[Any, int] = {}
         self.spans: dict[tuple, int] = {}
         self.span_phases: dict[int, str] = {}
-        self.waited = 0  # time in which the thread did not run while it loaded data or compiled: no idle time
+        self.framework: set[int] = set()  # spans and calls of which the Python is numtorch's own
+        self.inside = [0]  # since when a function that the program called is at work: what that calls is no call of the program's
+        self.calls: dict[int, int] = {}  # place -> id of calls of numtorch's functions there
+        self.waited = 0  # time in which the thread slept for data, code, or other threads' shares of a kernel: no idle time
         self.paths: list[tuple[str, str]] = [("forward", "")]
         self.path_numbers: dict[tuple[str, str], int] = {("forward", ""): 0}
         self.frames: list[tuple] = []
         self.others: dict[int, list] = {}  # thread -> [number, time inside]
+        self.names = {0: threading.current_thread().name}  # of threads, by number
+        self.nodes: dict[int, int] = {}  # id of a node of the graph -> when it was made
+        self.gradients: deque[tuple[str, int, int]] = deque(maxlen=events)  # op, when its node was made, when backward came to it
         self.lock = threading.Lock()
         self.kernel_rows = 0
         self.device = DeviceTimes()
         self.claimed: tuple[int, int, float] = (0, 0, 0.0)  # of the cache's counts: what a site has booked already
-        self.bookkeeping = self._number("profiler")
+        self.bookkeeping = self._number("profiler", WAITING)
+        if taxed:
+            self.sums.tax[[KERNEL, CALL, SHARED]] = overheads()
 
     # --- ids ----------------------------------------------------------------------------------------
 
@@ -133,11 +175,19 @@ class Recorder:
         if self.device.pending:
             self.journal.extend(self.device.arrived())
         with self.lock:
-            self.sums.add(self.journal, [started for _, _, started in self.frames])
+            self.sums.add(self.journal, [s for s in (*[started for _, _, started in self.frames], self.inside[0]) if s])
             self.journal.clear()
         ended = perf_counter_ns()
         if threading.get_ident() == self.owner:
             self.journal.extend((self.bookkeeping, started, ended))
+            if ended > self.pace.next:
+                self.keep_pace()
+
+    def keep_pace(self) -> None:
+        """Time the fixed pieces of work once more, at the profiler's expense."""
+        started = perf_counter_ns()
+        self.pace.now_and_then()
+        self.journal.extend((self.bookkeeping, started, perf_counter_ns()))
 
     def clear(self) -> None:
         """Forget what was measured, and keep what was learned: the end of a warm-up."""
@@ -151,7 +201,7 @@ class Recorder:
             if isinstance(e, Entry | Site):
                 e.prepared.clear()
             if isinstance(e, Entry):
-                e.extra = [0.0, 0.0, 0.0]
+                e.extra = [0.0] * 4
 
     # --- spans --------------------------------------------------------------------------------------
 
@@ -164,12 +214,23 @@ class Recorder:
             here[0] = path
         return len(self.frames)
 
-    def span(self, kind: str, name: str, at: int) -> int:
-        """The id of the spans of a name at a place."""
+    def span(self, kind: str, name: str, at: int, framework: bool = False) -> int:
+        """The id of the spans of a name at a place; ``framework`` says that the Python inside is numtorch's own."""
         number = self.spans.get((kind, name, at))
         if number is None:
             number = self.spans[kind, name, at] = self._number(Span(kind, name, self.where(at)[1]), WAITING if kind == "data" else SPAN)
             self.span_phases[number] = self._phase(kind, at)
+            if framework or kind in ("backward", "optimizer"):
+                self.framework.add(number)
+        return number
+
+    def called(self, at: int) -> int:
+        """The id of calls of numtorch's functions at a place: their own time is dispatch, that around them the program's."""
+        number = self.calls.get(at)
+        if number is None:
+            number = self.calls[at] = self._number("call", CALL)
+            self.span_phases[number] = self._phase("call", at)
+            self.framework.add(number)
         return number
 
     def _phase(self, kind: str, at: int) -> str:
@@ -179,6 +240,14 @@ class Recorder:
             return kind
         return phase if module or kind == "module" or phase != "forward" else ""
 
+    def python(self) -> dict[tuple[str, bool], int]:
+        """Own time of spans and calls: of each phase, numtorch's (True) and the program's."""
+        found: dict[tuple[str, bool], int] = {}
+        for number, phase in self.span_phases.items():
+            key = phase, number in self.framework
+            found[key] = found.get(key, 0) + int(self.sums.own[number])
+        return found
+
     def exit(self, depth: int) -> None:
         """End a span, and those inside that an exception left open."""
         ended = perf_counter_ns()
@@ -187,8 +256,48 @@ class Recorder:
             path, number, started = self.frames.pop()
             self.journal.extend((number, started, ended))
             here[0] = path
+        if ended > self.pace.next:
+            self.keep_pace()
         if len(self.journal) > 3 * JOURNAL:
             self.fold()
+
+    # --- numtorch's functions -----------------------------------------------------------------------
+
+    def call(self, original: Callable) -> Callable:
+        """A function of numtorch with clocks around it where the program calls it; what it calls itself is no such call."""
+        ident, owner, clock, here, inside, note, numbers, made = (threading.get_ident, self.owner, perf_counter_ns, self.here, self.inside,
+                                                                  self.journal.extend, self.calls.get, self.called)
+
+        def observed(*args: Any, **kwargs: Any) -> Any:
+            if inside[0] or ident() != owner:
+                return original(*args, **kwargs)
+            at = here[0]
+            number = numbers(at)
+            if number is None:
+                number = made(at)
+            inside[0] = started = clock()
+            try:
+                return original(*args, **kwargs)
+            finally:
+                note((number, started, clock()))
+                inside[0] = 0
+
+        return functools.update_wrapper(observed, original)
+
+    def shared(self, number: int, run: Callable, args: tuple, kwargs: dict) -> Any:
+        """A call of a kernel that shares its work: waiting for the other threads is no idle time."""
+        slept, waited = asleep_ns(), self.waited
+        started = perf_counter_ns()
+        try:
+            return run(*args, **kwargs)
+        finally:
+            ended = perf_counter_ns()
+            self.journal.extend((number, started, ended))
+            if ended > self.pace.next:
+                self.keep_pace()
+            self.waited = waited + max(0, asleep_ns() - slept)  # with that of the kernels inside
+            if len(self.journal) > 3 * JOURNAL:
+                self.fold()
 
     # --- generated loops ----------------------------------------------------------------------------
 
@@ -202,7 +311,7 @@ class Recorder:
             return site
 
         site = self._site(("loop", op, device, jit, work), made)
-        before, ran, started = self._unclaimed(), thread_time_ns(), perf_counter_ns()
+        before, slept, waited, started = self._unclaimed(), asleep_ns(), self.waited, perf_counter_ns()
         run = build()
         ended = perf_counter_ns()
         if device == "cuda":
@@ -213,7 +322,7 @@ class Recorder:
             return on_device
         if self._unclaimed()[:2] != before[:2] and threading.get_ident() == self.owner:
             self._prepare(site.prepared, started, ended, before)
-            self.waited += max(0, ended - started - (thread_time_ns() - ran))
+            self.waited = waited + max(0, asleep_ns() - slept)
         known: dict[int, int] = {}
 
         def first(args: tuple) -> None:
@@ -223,16 +332,13 @@ class Recorder:
             e = self.table[number]
             cost = self._loop_work(work, n)
             if new:
-                e.bytes, e.flops, e.allocated = cost if own else (0.0, 0.0, 0.0)
+                e.cost(cost if own else (0.0, 0.0, 0.0, 0.0))
                 e.functions = (jit.__name__,) if jit is not None else ()
             if own:
-                known[path + n] = number
+                known[path + n] = self._shares(number) if isinstance(jit, Jit) and jit.parallel else number
             else:
-                e.extra = [a + b for a, b in zip(e.extra, cost, strict=True)]
-            started = perf_counter_ns()
-            run(*args)
-            ended = perf_counter_ns()
-            self.journal.extend((number, started, ended))
+                e.add(cost)
+            self.shared(number, run, args, {})
 
         def elsewhere(args: tuple) -> None:
             n = args[work.counted].size if work.each else 0
@@ -247,6 +353,8 @@ class Recorder:
     row = get(here[0]{counted})
     if row is None:
         return first(({given},))
+    if row < 0:
+        return shared(~row, run, ({given},), nothing)
     started = clock()
     run({given})
     ended = clock()
@@ -254,14 +362,20 @@ class Recorder:
     if len(journal) > limit:
         fold()
 """
-        return _written(text, self._scope() | {"get": known.get, "first": first, "elsewhere": elsewhere, "run": run})
+        return _written(text, self._scope() | {"get": known.get, "first": first, "elsewhere": elsewhere, "run": run,
+                                              "shared": self.shared, "nothing": {}})
+
+    def _shares(self, number: int) -> int:
+        """The key under which wrappers find a row of a kernel of many threads."""
+        self.sums.what[number] = SHARED
+        return ~number
 
     @staticmethod
-    def _loop_work(work: Work, n: int) -> tuple[float, float, float]:
+    def _loop_work(work: Work, n: int) -> Cost:
         if work.each is None:
-            return work.bytes, work.flops, work.allocated
+            return work.bytes, work.flops, work.allocated, work.flops
         moved, done, made = work.each
-        return work.bytes + moved * n, done * n, made * n
+        return work.bytes + moved * n, done * n, made * n, done * n
 
     def _scope(self) -> dict[str, Any]:
         return {"ident": threading.get_ident, "owner": self.owner, "here": self.here, "clock": perf_counter_ns, "fold": self.fold,
@@ -300,12 +414,12 @@ class Recorder:
             result = self._first_call(site, number, run, args, kwargs, e if new else None)
             cost = self._cost(about, result, args, kwargs) if new or not own else None
             if cost is not None and own:
-                e.bytes, e.flops, e.allocated = cost
+                e.cost(cost)
             elif cost is not None:
-                e.extra = [a + b for a, b in zip(e.extra, cost, strict=True)]
+                e.add(cost)
             if own:
                 try:
-                    known[(path, *key)] = number
+                    known[(path, *key)] = self._shares(number) if e.parallel else number
                 except TypeError:
                     pass  # an unhashable parameter: described anew each time
             return result
@@ -328,6 +442,8 @@ class Recorder:
         _row = None
     if _row is None:
         return _first({both})
+    if _row < 0:
+        return _shared(~_row, _run, {both})
     _started = _clock()
     try:
         return _run({call})
@@ -336,7 +452,7 @@ class Recorder:
         if len(_journal) > _limit:
             _fold()
 """
-        scope = self._scope() | {"get": known.get, "first": first, "elsewhere": elsewhere, "run": run}
+        scope = self._scope() | {"get": known.get, "first": first, "elsewhere": elsewhere, "run": run, "shared": self.shared}
         return _written(text, {f"_{n}": v for n, v in scope.items()})
 
     def _first_call(self, site: Site, number: int, run: Callable, args: tuple, kwargs: dict, entry: Entry | None) -> Any:
@@ -355,7 +471,7 @@ class Recorder:
                 seen.append(self)
             return entry_of(self, *given)
 
-        before, ran, waited = self._unclaimed(), thread_time_ns(), self.waited
+        before, slept, waited = self._unclaimed(), asleep_ns(), self.waited
         if entry is not None:
             Jit.__call__, Jit.entry = watched, watched_entry  # type: ignore[method-assign]
         started = perf_counter_ns()
@@ -370,13 +486,14 @@ class Recorder:
                 if e.prepared.number < 0:
                     e.prepared.number = self._number(site)
                 self._prepare(e.prepared, started, ended, before)
-                self.waited = waited + max(0, ended - started - (thread_time_ns() - ran))
             else:
                 self.journal.extend((number, started, ended))
+            self.waited = waited + max(0, asleep_ns() - slept)
         if entry is not None:
             if seen:
                 site.jits = tuple(dict.fromkeys((*site.jits, *seen)))
                 site.threads = pool.get_num_threads() if any(j.parallel for j in seen) else 1
+            entry.parallel = any(j.parallel for j in seen or site.jits)
             entry.functions = tuple(dict.fromkeys(j.__name__ for j in seen or site.jits))
         return result
 
@@ -393,16 +510,17 @@ class Recorder:
         self.journal.extend((by.number, started, ended))
 
     @staticmethod
-    def _cost(about: Launcher, result: Any, args: tuple, kwargs: dict) -> tuple[float, float, float]:
+    def _cost(about: Launcher, result: Any, args: tuple, kwargs: dict) -> Cost:
         made = sum(prod(t.shape) * t._k.dtype.itemsize for t in (result if isinstance(result, tuple | list) else (result,))
                    if isinstance(t, Tensor) and not any(t is a or (isinstance(a, Tensor) and t._buf is a._buf) for a in args))
         try:
             # An op of a user's that says nothing of its cost at least reads its operands and writes its results.
             moved, done = (about.kernel.cost or about.entry.cost or moves)(result, *args, **kwargs)
+            meant = about.entry.cost(result, *args, **kwargs)[1] if about.kernel.cost and about.entry.cost else done
         except Exception as e:  # a formula that is wrong must not break the program that is profiled
             warnings.warn(f"{about.entry.name}: its cost failed: {type(e).__name__}: {e}", stacklevel=2)
-            return 0, 0, made
-        return moved, done, made
+            return 0, 0, made, 0
+        return moved, meant, made, done
 
     # --- other threads ------------------------------------------------------------------------------
 
@@ -411,6 +529,7 @@ class Recorder:
         mine = self.others.get(threading.get_ident())
         if mine is None:
             mine = self.others[threading.get_ident()] = [len(self.others) + 1, 0]
+            self.names[mine[0]] = threading.current_thread().name
         number, new, own = self._entry(site, 0, shapes, mine[0])
         inside, mine[1] = mine[1], 0
         started = perf_counter_ns()
@@ -422,15 +541,16 @@ class Recorder:
             mine[1] = inside + ended - started
         e = self.table[number]
         if new and own:
-            e.bytes, e.flops, e.allocated = cost(result)
+            e.cost(cost(result))
         elif not own:
-            e.extra = [a + b for a, b in zip(e.extra, cost(result), strict=True)]
+            e.add(cost(result))
         return result
 
     # --- the GPU ------------------------------------------------------------------------------------
 
     def _on_device(self, site: Site, shapes: str, cost: Callable, run: Callable, args: tuple, kwargs: dict) -> Any:
         """A call whose time is the device's; the host's is its caller's."""
+        self.names[DEVICE] = "GPU"
         number, new, own = self._entry(site, self.here[0], shapes, DEVICE)
         e = self.table[number]
         if new:
@@ -446,9 +566,9 @@ class Recorder:
         else:
             result = self.device.run(number, run, args, kwargs)
         if new and own:
-            e.bytes, e.flops, e.allocated = cost(result)
+            e.cost(cost(result))
         elif not own:
-            e.extra = [a + b for a, b in zip(e.extra, cost(result), strict=True)]
+            e.add(cost(result))
         if len(self.device.pending) > WAITING_CALLS:
             self.fold()
         return result
@@ -485,14 +605,15 @@ class Recorder:
         mine, cold = e.prepared, self._cold_calls(e.prepared)
         misses, hits, calls = mine.misses + before.misses, mine.hits + before.hits, timed + cold
         compiling, loading = (a + b for a, b in zip(self._cold_time(mine), self._cold_time(before), strict=True))
-        moved, done, made = (int(each * calls + extra) for each, extra in zip((e.bytes, e.flops, e.allocated), e.extra, strict=True))
+        each = e.bytes, e.flops, e.allocated, e.executed
+        moved, meant, made, done = (int(one * calls + extra) for one, extra in zip(each, e.extra, strict=True))
         return Row(
             "kernel", site.op, site.kernel, site.why(), phase, module, site.device, site.dtype, e.shapes, calls,
             self_ns=int(sums.own[number]) if timed else 0, total_ns=int(sums.total[number]) if timed else 0,
             median_ns=quantile([kept], [timed], 0.5), p95_ns=quantile([kept], [timed], 0.95),
             compile_ns=compiling, load_ns=loading, cache="miss" if misses else "hit" if hits else "ready", cold_calls=cold,
-            bytes=moved, flops=done, allocated=made, threads=site.threads, functions=e.functions, launch=e.launch, stack=e.stack,
-            thread=e.thread, wall_ns=wall, id=number, jits=site.jits, sample=kept)
+            bytes=moved, flops=meant, executed=done, allocated=made, threads=site.threads, functions=e.functions, launch=e.launch,
+            stack=e.stack, thread=e.thread, wall_ns=wall, id=number, jits=site.jits, sample=kept)
 
     def totals(self, kind: type) -> list[tuple[int, Any]]:
         """(id, what) of the table's things of a kind."""

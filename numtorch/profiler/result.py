@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,43 +13,41 @@ from numtorch.files import write_atomically
 from numtorch.profiler import figures, flame, page, peaks, table, trace
 from numtorch.profiler.difference import Comparison
 from numtorch.profiler.folding import LONG
+from numtorch.profiler.load import asleep_ns, delay_ns
 from numtorch.profiler.memory import Timeline, Tracker
+from numtorch.profiler.pace import Pace
 from numtorch.profiler.recorder import Entry, Recorder
-from numtorch.profiler.rows import Event, Row, Span, total_ns
+from numtorch.profiler.rows import Event, Row, Span, legend, total_ns
 from numtorch.profiler.table import Averages
+
+DISPATCH, PROGRAM = "Python dispatch", "your Python"
 
 
 class Clocks:
     """Wall time, and the time in which the thread ran or wanted to, since it was made."""
 
     def __init__(self, recorder: Recorder):
-        self.waited = self.delayed = self.ran = self.wall = 0
-        self._delayed, self._ran = _run_delay(), time.thread_time_ns()
+        self.asleep = self.delayed = self.wall = 0
+        self._asleep, self._delayed = asleep_ns(), delay_ns()
         self.started = time.perf_counter_ns()
         recorder.sums.gaps[:] = self.started, 0
 
     def stop(self) -> None:
         """Read the clocks."""
         self.wall = time.perf_counter_ns() - self.started
-        self.ran = time.thread_time_ns() - self._ran
-        self.delayed = _run_delay() - self._delayed
+        self.asleep = asleep_ns() - self._asleep
+        self.delayed = delay_ns() - self._delayed
 
     def idle(self, recorder: Recorder) -> int:
         """Time in which the program slept or waited: neither ran, nor wanted a processor that another process had.
 
-        At most the long stretches without a kernel: kernels wait for threads too.
+        Not while kernels were compiled or loaded or batches made, and at most the long stretches without a kernel: kernels wait
+        for threads too.
         """
         last, gaps = (int(g) for g in recorder.sums.gaps)
         tail = self.started + self.wall - last
-        off = self.wall - self.ran - self.delayed - recorder.waited
-        return max(0, min(off, gaps + (tail if tail > LONG else 0)))
-
-
-def _run_delay() -> int:
-    """Nanoseconds for which the thread was ready to run and did not, where the system counts them."""
-    with suppress(OSError, ValueError, IndexError):
-        return int(Path("/proc/thread-self/schedstat").read_text().split()[1])
-    return 0
+        idle = min(self.asleep - recorder.waited, gaps + (tail if tail > LONG else 0))
+        return idle if idle > LONG else 0
 
 
 class Profile:
@@ -72,6 +69,11 @@ class Profile:
         self._machine: peaks.Machine | None = None
         self._tracker: Tracker | None = None
 
+    @property
+    def pace(self) -> Pace:
+        """What fixed pieces of work took before, in and after the profile."""
+        return self._recorder.pace if self._recorder is not None else Pace()
+
     # --- reading ------------------------------------------------------------------------------------
 
     @property
@@ -89,6 +91,24 @@ class Profile:
     @property
     def wall_ns(self) -> int:
         return self._read()[3]
+
+    @property
+    def threads(self) -> dict[int, str]:
+        """Names of the threads by their numbers in rows and events."""
+        return dict(self._recorder.names) if self._recorder is not None else {}
+
+    @property
+    def gradients(self) -> list[tuple[str, int, int]]:
+        """(op, when its node was made, when backward came to it) of the newest nodes that were walked through; since the beginning."""
+        if self._recorder is None or self._clocks is None:
+            return []
+        started = self._clocks.started
+        return [(op, made - started, pulled - started) for op, made, pulled in self._recorder.gradients if made >= started]
+
+    @property
+    def delayed_ns(self) -> int:
+        """For how long the thread was ready to run while others had the processors, where the system counts it."""
+        return self._clocks.delayed if self._clocks is not None else 0
 
     @property
     def machine(self) -> peaks.Machine | None:
@@ -116,7 +136,7 @@ class Profile:
     def _gather(self, recorder: Recorder, clocks: Clocks) -> tuple[list[Row], list[Span], list[Event], int]:
         rows = recorder.rows(clocks.wall)
         spans = _spans(recorder)
-        rows += _remainder(recorder, clocks, rows, spans)
+        rows += _remainder(recorder, clocks, rows)
         machines = {"cpu": self.machine, "cuda": peaks.known("cuda")}
         for r in rows:
             r.machine = machines.get(r.device)
@@ -126,19 +146,23 @@ class Profile:
     # --- showing ------------------------------------------------------------------------------------
 
     def table(self, sort_by: str | None = None, row_limit: int = 32, columns: tuple[str, ...] | None = None,
-              group_by: str | None = None) -> str:
+              group_by: str | tuple[str, ...] = "kernel") -> str:
         """The rows as text, the costliest first.
 
         Args:
             columns, sort_by: names from ``legend()``.
-            group_by: sum rows up: ``"op"``, ``"kernel"``, ``"module"``, ``"phase"``, or another column of text.
+            group_by: sum rows up: ``"kernel"`` (apart where ``columns`` asks for a phase, a module or shapes), ``"op"``,
+                ``"module"``, ``"phase"``, ``"shapes"`` (of a kernel), or other columns of text; ``"rows"`` sums up nothing.
         """
-        if group_by is None:
-            return table.text(self.rows, self.wall_ns, sort_by, row_limit, columns)
-        if columns is None:
-            kept = tuple(c for c in table.COLUMNS if c not in ("name", "phase", "module", "shapes", group_by))
-            columns = ("name", *kept) if group_by in ("op", "kernel") else (group_by, *kept)
-        return table.text(self.key_averages(by=(group_by,)), self.wall_ns, sort_by, row_limit, columns)
+        by = table.GROUPS.get(group_by, (group_by,)) if isinstance(group_by, str) else tuple(group_by)
+        if group_by == "kernel":
+            by += tuple(c for c in ("phase", "module", "shapes") if c in (columns or ()))
+        if unknown := [c for c in by if c not in legend()]:
+            raise ValueError(f"table: cannot group by {unknown[0]!r}; there are {', '.join(table.GROUPS)}, and {', '.join(legend())}")
+        shown: list[Row] = self.key_averages(by=by) if by else self.rows
+        if columns is None and by:
+            columns = table.grouped(shown, by)
+        return table.text(shown, self.wall_ns, sort_by, row_limit, columns)
 
     def key_averages(self, group_by_input_shape: bool = False, by: tuple[str, ...] | None = None) -> Averages:
         """Rows of one op summed up, of one op and shapes, or of equal columns ``by``; torch's name."""
@@ -156,7 +180,8 @@ class Profile:
         return self._tracker.timeline(self._clocks.started)
 
     def compare(self, after: Profile) -> Comparison:
-        """This profile as "before" beside another as "after": what became faster or slower, and whether that is more than noise."""
+        """This profile as "before" beside another as "after": what became faster or slower, and whether that is more than
+        noise and more than what became of fixed pieces of work that were timed beside both."""
         return Comparison(self, after)
 
     def roofline(self, ax: Any = None, most: int = 12) -> Any:
@@ -200,7 +225,7 @@ class Profile:
             close()
 
     def export_html(self, path: Any) -> None:
-        """Write the table as a page of its own."""
+        """Write a page of its own: summary, machine, roofline, flame graph, memory, and the table summed up as one chooses."""
         trace.check(path)
         write_atomically(Path(path), page.document(self, "kernel profile").encode())
 
@@ -209,7 +234,7 @@ class Profile:
         flame.write(self, path)
 
     def _repr_html_(self) -> str:
-        return page.render(self.rows, self.wall_ns, "kernel profile")
+        return page.render(self, "kernel profile")
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the events, as JSON can hold it; ``pandas.DataFrame(prof.to_dict()["rows"])`` is a table."""
@@ -225,6 +250,9 @@ class Profile:
     def __str__(self) -> str:
         return self.table()
 
+    def __repr__(self) -> str:
+        return self.table() if self.rows else f"<{type(self).__name__}: nothing has been recorded>"
+
 
 def _spans(recorder: Recorder) -> list[Span]:
     found = []
@@ -235,27 +263,23 @@ def _spans(recorder: Recorder) -> list[Span]:
     return sorted(found, key=lambda s: -s.total_ns)
 
 
-def _remainder(recorder: Recorder, clocks: Clocks, kernels: list[Row], spans: list[Span]) -> list[Row]:
-    """The rows that are no kernels: data loading, the profiler, idling, and Python for the rest."""
+def _remainder(recorder: Recorder, clocks: Clocks, kernels: list[Row]) -> list[Row]:
+    """The rows that are no kernels: data loading, the profiler, idling, numtorch's Python, and the program's for the rest."""
     wall = clocks.wall
-    explained = total_ns(kernels)
-    own: dict[str, int] = {}
-    for s in spans:
-        phase = recorder.span_phases[s.id]
-        own[phase] = own.get(phase, 0) + s.self_ns
-    data = own.pop("data", 0)
-    folding = int(recorder.sums.own[recorder.bookkeeping])
-    own[""] = own.get("", 0) + wall - explained - data - folding - sum(own.values())
+    own = recorder.python()
+    data = sum(own.pop(("data", framework), 0) for framework in (True, False))
+    folding = int(recorder.sums.own[recorder.bookkeeping] + recorder.sums.tax[-1])
+    own["", False] = own.get(("", False), 0) + wall - total_ns(kernels) - data - folding - sum(own.values())
     idle = remaining = min(clocks.idle(recorder), sum(max(n, 0) for n in own.values()))
-    for phase in ("", "forward", "optimizer", "backward"):  # the program itself is the likeliest to have slept
-        taken = min(remaining, max(own.get(phase, 0), 0))
-        own[phase] = own.get(phase, 0) - taken
+    for key in sorted(own, key=lambda k: (k[1], ("", "forward", "optimizer", "backward").index(k[0]))):  # the program likeliest slept
+        taken = min(remaining, max(own[key], 0))
+        own[key] -= taken
         remaining -= taken
 
     def row(kind: str, name: str, phase: str, own_ns: int) -> Row:
         return Row(kind, name, phase=phase, self_ns=own_ns, total_ns=own_ns, wall_ns=wall)
 
-    rows = [row("python", "Python dispatch", phase, ns) for phase, ns in own.items() if ns > 0]
+    rows = [row("python", DISPATCH if framework else PROGRAM, phase, ns) for (phase, framework), ns in own.items() if ns > 0]
     rows += [row("data", "data loading", "data", data)] if data else []
     rows += [row("idle", "idle", "", idle)] if idle else []
     return rows + ([row("profiler", "profiler", "", folding)] if folding else [])

@@ -22,8 +22,8 @@ class Row:
     Times are in nanoseconds; ``bytes``, ``flops`` and ``allocated`` are those of all calls together.
 
     Attributes:
-        kind: ``kernel``; ``python`` (dispatch and the program's own Python), ``data`` (making batches),
-            ``idle`` (sleeping or waiting) or ``profiler`` (the profiler's own bookkeeping).
+        kind: ``kernel``; ``python`` (*Python dispatch* is numtorch's own, *your Python* the program's), ``data`` (making
+            batches), ``idle`` (sleeping or waiting) or ``profiler`` (the profiler's own bookkeeping and clocks).
         op: the entry in the registry, such as ``conv2d`` or ``mul.backward``; of other rows, what they are.
         kernel: the kernel that was chosen: op, device, name. ``generated`` is a loop made from a formula.
         why: why this kernel and no other.
@@ -35,9 +35,12 @@ class Row:
         dtype: the type in which the kernel computes.
         shapes: of the operands. ``n=4096`` is an elementwise loop over that many elements, whatever their shape.
         calls: how often it ran, first calls that compiled or loaded included.
+        time_ns: all of its time: ``self_ns``, ``load_ns`` and ``compile_ns``.
         self_ns: own time of all calls that neither compiled nor loaded, less the time of kernels that they
             called. On CUDA, what device events measured.
         total_ns: the same with the kernels that they called. Rates are over this time.
+        mean_ns: the time of a call: ``total_ns`` over the calls that neither compiled nor loaded. Rates are those of a call that
+            takes this long.
         median_ns: of the own times of single calls.
         p95_ns: the own time that 95 of 100 calls stay below or reach.
         compile_ns: time of first calls in which a kernel was compiled; no part of ``self_ns``.
@@ -46,7 +49,9 @@ class Row:
             ``ready``: it was in memory before.
         cold_calls: calls whose time is in ``compile_ns`` or ``load_ns``.
         bytes: compulsory traffic: each element that must be read and each result, once. See ``dispatch/cost.py``.
-        flops: arithmetic operators and calls of mathematical functions. See ``dispatch/cost.py``.
+        flops: arithmetic operations of the op's definition, those of functions included. See ``dispatch/cost.py``.
+        executed: the operations that the kernel really does: fewer than ``flops`` where it has a way around some, as Winograd's
+            convolutions have.
         allocated: bytes of the results, where they are new memory.
         threads: how many threads it may share its work among; 1 where it is serial, None where unknown.
         functions: names of the compiled functions that it launched when it was first seen.
@@ -56,15 +61,16 @@ class Row:
         thread: 0 for the thread that opened the profile; rows of others, and those of a GPU (-1), are no part of
             the wall time but for what compiling them took.
         gbps: gigabytes (1e9) a second: ``bytes`` of the timed calls over ``total_ns``.
-        gflops: 1e9 operations a second: ``flops`` of the timed calls over ``total_ns``.
+        gflops: 1e9 operations a second: ``flops`` of the timed calls over ``total_ns``. Effective, where the kernel executes
+            fewer than the definition has: a table marks it with ``e``.
         intensity: operations for each byte: ``flops / bytes``.
         roof_ns: the least time that the timed calls could take on this machine: the longer of bytes over the
-            bandwidth measured for that much data, and flops over the rate measured for the dtype.
+            bandwidth measured for that much data, and the executed operations over the rate measured for the dtype.
         percent_of_roof: ``100 * roof_ns / total_ns``.
         bound: what the roof is made of: ``memory`` or ``compute``; ``dispatch`` where both are shorter than
             launching a kernel takes.
         vectorized: whether its loops became vector instructions; None where nobody can tell.
-        share: own, compile and load time as a part of the wall time.
+        share: ``time_ns`` as a part of the wall time.
     """
 
     kind: str
@@ -87,6 +93,7 @@ class Row:
     cold_calls: int = 0
     bytes: int = 0
     flops: int = 0
+    executed: int = -1  # as many as ``flops``, where nothing else is said
     allocated: int = 0
     threads: int | None = None
     functions: tuple[str, ...] = ()
@@ -100,6 +107,10 @@ class Row:
     machine: Machine | None = field(default=None, repr=False, compare=False)
     parts: tuple[Row, ...] = field(default=(), repr=False, compare=False)  # the rows that this one sums up
 
+    def __post_init__(self) -> None:
+        if self.executed < 0:
+            self.executed = self.flops
+
     @property
     def name(self) -> str:
         """The kernel, or what else the row is."""
@@ -110,13 +121,31 @@ class Row:
         """The part of the calls that neither compiled nor loaded."""
         return (self.calls - self.cold_calls) / self.calls if self.calls else 0.0
 
+    def _in_timed(self, work: str) -> float:
+        """Bytes or operations of the calls that neither compiled nor loaded."""
+        return sum(p._in_timed(work) for p in self.parts) if self.parts else getattr(self, work) * self.timed
+
+    @property
+    def time_ns(self) -> int:
+        return self.self_ns + self.load_ns + self.compile_ns
+
+    @property
+    def mean_ns(self) -> float:
+        timed = self.calls - self.cold_calls
+        return self.total_ns / timed if timed > 0 else 0.0
+
     @property
     def gbps(self) -> float | None:
-        return self.bytes * self.timed / self.total_ns if self.total_ns and self.bytes else None
+        return self._in_timed("bytes") / self.total_ns if self.total_ns and self.bytes else None
 
     @property
     def gflops(self) -> float | None:
-        return self.flops * self.timed / self.total_ns if self.total_ns and self.flops else None
+        return self._in_timed("flops") / self.total_ns if self.total_ns and self.flops else None
+
+    @property
+    def effective(self) -> bool:
+        """Whether the kernel executes fewer operations than the definition has, so that its GFLOP/s are effective ones."""
+        return self.executed < self.flops
 
     @property
     def intensity(self) -> float | None:
@@ -126,7 +155,7 @@ class Row:
         """Nanoseconds for the bytes and for the operations of one call."""
         if self.machine is None or not self.calls or not self.bytes or self.device != self.machine.device:
             return None
-        moved, done = self.bytes / self.calls, self.flops / self.calls
+        moved, done = self.bytes / self.calls, self.executed / self.calls
         return moved / self.machine.bandwidth(moved), done / self.machine.rate(self.dtype)
 
     @property
@@ -157,7 +186,7 @@ class Row:
 
     @property
     def share(self) -> float:
-        return (self.self_ns + self.compile_ns + self.load_ns) / self.wall_ns if self.wall_ns else 0.0
+        return self.time_ns / self.wall_ns if self.wall_ns else 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Every column by name, numbers and strings only: what JSON can hold."""

@@ -97,7 +97,7 @@ class profile(Profile):
     ...     y = torch.exp(torch.ones(1000))
     >>> (row,) = [r for r in prof.rows if r.op == "exp"]
     >>> row.calls, row.bytes, row.flops
-    (1, 8000, 1000)
+    (1, 8000, 24000)
     """
 
     def __init__(self, activities: Iterable[ProfilerActivity] | None = None, schedule: Callable[[int], ProfilerAction] | None = None,
@@ -194,6 +194,7 @@ class profile(Profile):
         recording = to in _RECORDING
         if before in _RECORDING and not recording and self._clocks is not None and self._recorder is not None:
             self._clocks.stop()
+            self._recorder.pace.end()
             self._freeze(self._recorder, self._clocks)
         if to is ProfilerAction.NONE:
             self._close()
@@ -205,10 +206,11 @@ class profile(Profile):
             if before is ProfilerAction.WARMUP:
                 self._recorder.clear()
             self._steps = []
+            self._recorder.pace.begin()
             self._clocks = Clocks(self._recorder)
 
     def _open(self) -> None:
-        recorder = self._recorder = Recorder(self._events, self._with_stack)
+        recorder = self._recorder = Recorder(self._events, self._with_stack, taxed=True)
         self._stack = contextlib.ExitStack()
         self._stack.enter_context(watching(recorder))
         self._stack.enter_context(timing.observe(recorder))

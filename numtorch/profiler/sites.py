@@ -43,19 +43,32 @@ class Site:
         self.prepared = Preparation(number)
 
 
+Cost = tuple[float, float, float, float]  # bytes, operations of the definition, bytes of results, operations that are done
+
+
 class Entry:
     """A row in the making: its site, where and on what it ran, and the work of one call."""
 
-    __slots__ = ("allocated", "bytes", "extra", "flops", "functions", "launch", "path", "prepared", "shapes", "site", "stack", "thread")
+    __slots__ = ("allocated", "bytes", "executed", "extra", "flops", "functions", "launch", "parallel", "path", "prepared", "shapes",
+                 "site", "stack", "thread")
 
     def __init__(self, site: Site, path: int, shapes: str, thread: int):
         self.site, self.path, self.shapes, self.thread = site, path, shapes, thread
-        self.bytes = self.flops = self.allocated = 0.0
-        self.extra = [0.0, 0.0, 0.0]  # work of calls that had to share the row, of no one shape
+        self.bytes = self.flops = self.allocated = self.executed = 0.0
+        self.extra = [0.0] * 4  # work of calls that had to share the row, of no one shape
         self.functions: tuple = ()
         self.launch: dict = {}
+        self.parallel = False  # whether it launches functions that many threads share
         self.prepared = Preparation()  # in calls of this row
         self.stack: tuple[str, ...] = ()
+
+    def cost(self, of_one: Cost) -> None:
+        """The work of one call."""
+        self.bytes, self.flops, self.allocated, self.executed = of_one
+
+    def add(self, of_one: Cost) -> None:
+        """The work of one of many calls of several shapes."""
+        self.extra = [a + b for a, b in zip(self.extra, of_one, strict=True)]
 
 
 def shape_key(value: Any) -> Any:

@@ -20,7 +20,7 @@ class Layer:
         parameters: numbers it learns; ``own_parameters`` without those of modules inside.
         flops: operations of the forward pass, as the kernels declare them.
         activations: bytes of the results.
-        forward_ns, backward_ns: time in kernels, the median over calls.
+        forward_ns, backward_ns: time in kernels, the mean over passes.
     """
 
     name: str
@@ -54,6 +54,8 @@ class Summary:
         widths = [max(len(line[i]) for line in lines) for i in range(len(self.HEAD))]
         padded = [[t.ljust(w) if i < 4 else t.rjust(w) for i, (t, w) in enumerate(zip(line, widths, strict=True))] for line in lines]
         return "\n".join("  ".join(line).rstrip() for line in padded)
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return display.table(self.HEAD, self._lines(), f"{self.layers[0].kind}: {self.layers[0].parameters:,} parameters")

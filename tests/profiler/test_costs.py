@@ -1,16 +1,17 @@
 """Declared bytes against counted ones: kernels run as plain Python on arrays that note which elements they touch."""
 
 import contextlib
+import re
 
 import numpy as np
 import pytest
 
 import numtorch as torch
-from numtorch.dispatch.cost import nbytes, operations, touched
+from numtorch.dispatch.cost import LIBRARY, function_operations, nbytes, operations, touched
 from numtorch.dispatch.op import OPS
 from numtorch.kernels import registry
 from numtorch.kernels.codegen import expr
-from numtorch.kernels.jit import Jit
+from numtorch.kernels.jit import Jit, disabled
 from numtorch.nn import functional as F
 from numtorch.profiler import profile
 
@@ -37,7 +38,7 @@ def test_a_kernel_in_the_place_of_a_generated_loop_has_its_cost():
         torch.exp(x)
         torch.exp(x)
     (row,) = [r for r in prof.rows if r.op == "exp"]
-    assert (row.calls, row.bytes, row.flops) == (2, 2 * 48, 2 * 6)
+    assert (row.calls, row.bytes, row.flops) == (2, 2 * 48, 2 * 6 * function_operations("exp"))
 
 
 def test_operations_of_formulas():
@@ -45,8 +46,61 @@ def test_operations_of_formulas():
     product = torch.mul(x, y)
     assert operations([product]) == 1
     assert operations([torch.add(product, product)]) == 2  # the product is computed once
-    assert operations([torch.exp(torch.neg(x))]) == 2
+    assert operations([torch.exp(torch.neg(x))]) == 1 + function_operations("exp")
+    assert operations([torch.exp(x)], "float64") == function_operations("exp", "float64") > function_operations("exp")
     assert operations([torch.gt(x, y)]) == 0
+
+
+def instructions(ir):
+    """Arithmetic instructions in the text of LLVM: a fused multiply-add is two; a call of the C library is None."""
+    count = 0
+    for line in ir.splitlines():
+        found = re.match(r"\s*%\S+ = (?:tail call|call|fadd|fsub|fmul|fdiv)\b.*?(?:@([\w.]+)\(|$)", line)
+        if found is None:
+            continue
+        name = found[1] or "an instruction"
+        if re.match(r"llvm\.(sin|cos|pow)\.", name) or not name.startswith(("llvm.", "an instruction")):
+            return None
+        count += 2 if name.startswith("llvm.fma.") else 0 if name.startswith(("llvm.fabs", "llvm.copysign")) else 1
+    return count
+
+
+@pytest.mark.skipif(disabled(), reason="plain Python has no instructions")
+@pytest.mark.parametrize(("name", "dtype"), [
+    *[(name, "float32") for name in ("exp", "exp_nonpositive", "log", "sigmoid", "tanh", "erf", "sin", "rsqrt", "atan")],
+    ("exp", "float64"), ("normal_cdf", "float64"),
+])
+def test_functions_count_the_instructions_of_their_formulas(name, dtype):
+    import numba
+
+    from numtorch.kernels import math, overloads  # noqa: F401 - registers the compiled formulas
+
+    scope = {"f": getattr(math, name)}
+    exec("def g(x): return f(x)", scope)  # noqa: S102 - ours
+    compiled = numba.njit((getattr(numba, dtype),), no_cpython_wrapper=True, no_cfunc_wrapper=True)(scope["g"])
+    counted = instructions(compiled.inspect_llvm()[compiled.signatures[0]])
+    assert function_operations(name, dtype) == (LIBRARY if counted is None else counted)
+
+
+@pytest.mark.parametrize(("call", "functions", "rest"), [
+    (torch.exp, ["exp"], 0), (F.gelu, ["normal_cdf"], 1), (torch.tanh, ["tanh"], 0), (torch.sigmoid, ["sigmoid"], 0),
+    (lambda x: torch.softmax(x, 1), ["exp_nonpositive"], 3), (lambda x: torch.logsumexp(x, 1), ["exp_nonpositive"], 2),
+], ids=["exp", "gelu", "tanh", "sigmoid", "softmax", "logsumexp"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_kernels_count_the_instructions_of_functions(call, functions, rest, dtype):
+    x = a(6, 8).to(dtype)
+    with profile() as prof:
+        call(x)
+    flops = sum(r.flops for r in prof.rows)
+    assert flops == 48 * (rest + sum(function_operations(f, x.dtype.name) for f in functions))
+
+
+def test_a_draw_of_normal_numbers_counts_its_logarithms_and_cosines():
+    with profile() as prof:
+        torch.randn(40)
+        torch.rand(40)
+    normal, uniform = sorted((r.flops for r in prof.rows if r.kind == "kernel" and r.flops), reverse=True)
+    assert normal - 9 * 40 == 40 * sum(function_operations(f) for f in ("log", "sqrt", "cos")) and uniform == 3 * 40
 
 
 # --- counting what a kernel touches ---------------------------------------------------------------

@@ -4,13 +4,16 @@ import json
 import re
 import sys
 
+import numpy as np
 import pytest
 
 import numtorch as torch
 from numtorch import nn
-from numtorch.profiler.difference import Change
+from numtorch.profiler.difference import Change, Comparison
 from numtorch.profiler.memory import POINTS, Tracker
+from numtorch.profiler.pace import AROUND, PIECES, Pace
 from numtorch.profiler.recorder import Recorder
+from numtorch.profiler.rows import Row
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +45,10 @@ def test_groups_sum_to_the_whole(prof):
 
 def test_html_holds_every_row_and_the_legend(prof):
     text = prof._repr_html_()
-    assert text.count("<tr>") == len(prof.rows) + 1 and "what the columns mean" in text
+    (every,) = re.findall(r'<div data-group="rows".*?</table>', text)
+    assert every.count("<tr>") == len(prof.rows) + 1 and "what the columns mean" in text
+    kernels = re.search(r'<div data-group="kernel".*?</table>', text)[0]
+    assert kernels.count("<tr>") == len(prof.key_averages(by=("kernel",))) + 1
     assert "linear.backward/cpu/fused_backward" in text and len(text) < 200_000
     first, second = (re.search(r'id="([\w-]+)"', t).group(1) for t in (text, prof._repr_html_()))
     assert first != second  # each table of a page sorts by itself
@@ -89,8 +95,6 @@ def test_memory_must_be_asked_for():
 
 
 def test_memory_of_a_long_run_is_bounded():
-    import numpy as np
-
     tracker = Tracker(Recorder())
     for _ in range(POINTS):
         tracker.made(np.empty(1 << 15, np.uint8))
@@ -186,14 +190,11 @@ def test_before_and_after():
 @pytest.mark.parametrize(("ratio", "significant", "verdict"), [(0.5, True, "faster"), (2.0, True, "slower"), (0.9, False, "no difference"),
                                                               (0.1, None, "too few calls")])
 def test_verdicts(ratio, significant, verdict):
-    assert Change("k", "", "", "", (9, 9), (10, 5), (90, 45), ratio, significant).verdict == verdict
+    assert Change("k", "", "", "", (9, 9), (10, 5), (90, 45), 1.0, ratio, significant).verdict == verdict
 
 
 def test_significance_follows_the_spread():
-    import numpy as np
-
     from numtorch.profiler.difference import _significant
-    from numtorch.profiler.rows import Row
 
     rng = np.random.default_rng(0)
 
@@ -203,6 +204,78 @@ def test_significance_follows_the_spread():
     assert _significant(row(1000, 10), row(1100, 10)) is True
     assert _significant(row(1000, 500), row(1100, 500)) is False
     assert _significant(row(1000, 10), Row("kernel", "k", sample=np.array([1.0]))) is None
+
+
+class Steady(Pace):
+    """A pace at which every piece takes as long as is said, one time less and the next time more."""
+
+    def __init__(self, seconds, spread=0.0):
+        super().__init__()
+        self.seconds = {piece: [seconds * (1 - spread), seconds * (1 + spread)] * 6 for piece in PIECES}
+
+
+class Taken:
+    def __init__(self, rows, pace):
+        self.rows, self.pace, self.wall_ns = rows, pace, 1000
+
+
+def timed(**middles):
+    rng = np.random.default_rng(2)
+    rows = []
+    for name, middle in middles.items():
+        sample = middle * (1 + 0.02 * rng.standard_normal(50))
+        rows.append(Row("kernel", name, kernel=name, calls=50, self_ns=50 * middle, median_ns=int(np.median(sample)), sample=sample,
+                        threads=1))
+    return rows
+
+
+def test_untouched_kernels_are_no_slower_on_a_slower_machine():
+    before = Taken(timed(a=1000, b=5000, c=3000), Steady(100))
+    after = Taken(timed(a=1300, b=6500, c=7800), Steady(130))
+    found = {c.kernel: c for c in Comparison(before, after).changes}
+    assert [found[k].verdict for k in "abc"] == ["no difference", "no difference", "slower"]
+    assert found["c"].machine == 1.3 and found["c"].ratio == pytest.approx(2, rel=0.02)
+    assert "1.30 (one thread)" in str(Comparison(before, after))
+    unmoved = {c.kernel: c.verdict for c in Comparison(before, Taken(timed(a=1000, b=4000, c=3000), Steady(130))).changes}
+    assert unmoved == {"a": "no difference", "b": "faster", "c": "no difference"}  # the load did not meet them
+
+
+def test_nothing_is_claimed_where_the_pieces_of_work_varied():
+    changed = timed(a=1200)
+    for spread, verdict in ((0.001, "slower"), (0.4, "no difference")):
+        found = Comparison(Taken(timed(a=1000), Steady(100, spread)), Taken(changed, Steady(100, spread))).changes
+        assert [c.verdict for c in found] == [verdict]
+    drifting = Steady(100)
+    drifting.seconds = {piece: [80.0] * 6 + [120.0] * 6 for piece in PIECES}
+    assert Comparison(Taken(timed(a=1000), Steady(100)), Taken(changed, drifting)).changes[0].verdict == "no difference"
+
+
+def test_memory_and_threads_have_pieces_of_their_own():
+    def three(middle):
+        small, shared, large = timed(a=middle, b=middle, c=middle)
+        shared.threads = 2
+        large.bytes = large.calls << 22
+        return [small, shared, large]
+
+    pace = Steady(100)
+    pace.seconds |= {"all threads": [200.0] * 12, "memory": [150.0] * 12}
+    before = Taken(three(1000), Steady(100))
+    for middle, machine, slower in ((1300, [1.0, 1.3, 1.3], "a"), (1700, [1.0, 1.7, 1.5], "ac"), (3000, [1.0, 2.0, 1.5], "abc")):
+        found = {c.kernel: c for c in Comparison(before, Taken(three(middle), pace)).changes}
+        assert [found[k].machine for k in "abc"] == pytest.approx(machine, rel=0.02)
+        assert "".join(k for k in "abc" if found[k].verdict == "slower") == slower
+
+
+def test_a_profile_times_the_pieces_around_and_inside_it(monkeypatch):
+    monkeypatch.setattr("numtorch.profiler.pace.EVERY", 0)
+    x = torch.ones(3)
+    with torch.profiler.profile() as prof:
+        for _ in range(12_000):
+            torch.exp(x)
+    for piece in PIECES:
+        taken = prof.pace.seconds[piece]
+        assert len(taken) > (2 * AROUND if piece != "memory" else 2 * AROUND // 3) and min(taken) > 0 and prof.pace.typical(piece) > 0
+    assert sum(r.self_ns + r.compile_ns + r.load_ns for r in prof.rows) == pytest.approx(prof.wall_ns, rel=0.02)
 
 
 def test_summary_counts_what_the_formulas_say():

@@ -10,8 +10,9 @@ import pytest
 import numtorch as torch
 from numtorch import nn
 from numtorch.kernels.jit import disabled
-from numtorch.profiler import machine, peaks, profile, tensorboard_trace_handler
+from numtorch.profiler import machine, peaks, profile, table, tensorboard_trace_handler
 from numtorch.profiler.peaks import Machine
+from numtorch.profiler.rows import Row
 
 
 class Sampler:
@@ -101,6 +102,7 @@ def test_no_kernel_is_above_the_roof(here):
 def test_the_machine_is_measured_once(here, monkeypatch):
     here = machine()  # another test may have measured again
     monkeypatch.setattr(peaks, "_measure", lambda count: pytest.fail("measured again"))
+    monkeypatch.setattr(peaks.load, "now", lambda: 100.0)
     assert machine() is here
     peaks._known.clear()
     assert machine() == here  # from the file
@@ -122,6 +124,55 @@ def test_refreshing_keeps_the_better(here, monkeypatch, tmp_path):
         assert found.launch_ns == here.launch_ns
     finally:
         peaks._known.clear()
+
+
+def made(load=0.0, rate=10.0):
+    return Machine("cpu", "some", torch.get_num_threads(), [(1 << 10, rate)], [], {"float32": rate}, 100.0, load=load, processors=2)
+
+
+class Fake:
+    """A machine on which others keep ``busy`` processors busy; the clock of looks is turned by hand."""
+
+    def __init__(self, monkeypatch, folder):
+        self.busy, self.rate, self.measured = 1.5, 10.0, 0
+        monkeypatch.setattr(peaks.kernel_cache, "_folder", folder)
+        monkeypatch.setattr(peaks, "_known", {})
+        monkeypatch.setattr(peaks, "_looked", {})
+        monkeypatch.setattr(peaks, "_measure", self.measure)
+        monkeypatch.setattr(peaks.load.Others, "processors", lambda others: self.busy)
+        monkeypatch.setattr(peaks.load, "now", lambda: self.busy)
+        monkeypatch.setattr(peaks.load, "processors", lambda: 2)
+
+    def measure(self, count):
+        self.measured += 1
+        return made(rate=self.rate)
+
+
+def test_the_load_is_noted_and_the_roof_measured_again_when_it_is_less(monkeypatch, tmp_path, capsys):
+    fake = Fake(monkeypatch, tmp_path)
+    found = machine()
+    assert (found.load, found.busy, fake.measured) == (1.5, True, 1)
+    assert "kept 1.5 of 2 processors busy" in capsys.readouterr().err and "1.5 of 2 processors busy" in str(found)
+    peaks._known.clear()
+    assert machine().load == 1.5 and fake.measured == 1  # from the file, and as busy as it was
+    fake.busy, fake.rate = 0.1, 12.0
+    assert machine().rate("float32") == 10 and fake.measured == 1  # it has just been looked at
+    peaks._looked.clear()
+    found = machine()
+    assert (found.load, found.busy, found.rate("float32"), fake.measured) == (0.1, False, 12, 2)
+    assert not found.doubt() and "busy" not in str(found) and capsys.readouterr().err == ""
+    peaks._looked.clear()
+    fake.busy = 0.0
+    assert machine() is found and fake.measured == 2  # quiet is quiet enough
+
+
+def test_a_table_says_what_its_roofs_were_measured_under():
+    rows = [Row("kernel", "x", kernel="x/cpu/y", calls=2, bytes=1000, flops=500, self_ns=400, total_ns=400, dtype="float32",
+                machine=made(load=load)) for load in (1.5, 0.0)]
+    assert "1.5 of 2 processors busy" in table.text(rows[:1], 400) and "busy" not in table.text(rows[1:], 400)
+    assert "busy" not in table.text(rows[:1], 400, columns=("name", "calls"))  # nothing of a roof is shown
+    rows[1].total_ns = rows[1].self_ns = 10
+    assert "x/cpu/y beat it" in table.text(rows[1:], 400)
 
 
 def test_peaks_between_and_beyond_what_was_measured():

@@ -306,10 +306,27 @@ def _winograd_cost(part: str, nominal: Callable) -> Callable:
     return cost
 
 
+def _points_cost(part: str, nominal: Callable) -> Callable:
+    """The bytes of the op, and the arithmetic of ``points``: six products for a set of results of a row, and the transforms.
+
+    A set takes about a dozen operations for each pixel row that comes in and ten for each row of results; each row of a filter's taps
+    is taken to six points.
+    """
+    def cost(result: Tensor, left: Tensor, right: Tensor, *geometry: Any) -> tuple[int, int]:
+        (n, co, rows, columns), ci, (kh, kw) = result.shape, left.shape[1], right.shape[2:]
+        sets = n * -(-columns // (7 - kw))
+        products = sets * (12 * rows * kh * ci * co + 12 * left.shape[2] * ci + 10 * rows * co)
+        return nominal(result, left, right, *geometry)[0], products + 12 * kw * kh * ci * co
+
+    return cost
+
+
+_FEWER = {"winograd": _winograd_cost, "points": _points_cost}
+
 for _part, (_op, _launcher) in _OPS.items():
     for _way, _when in WHEN.items():
         if _way in cpu.WAYS[_part]:
-            _less = _winograd_cost(_part, _op.op.entry.cost) if _way == "winograd" else None
+            _less = _FEWER[_way](_part, _op.op.entry.cost) if _way in _FEWER else None
             _op.kernel("cpu", dtypes=FLOATS, name=_way, when=_when, cost=_less)(_launcher(cpu.WAYS[_part][_way]))
 
 conv2d_bias_grad.kernel("cpu", dtypes=FLOATS, name="planes")(_bias_grad(cpu.bias_grad))

@@ -93,6 +93,9 @@ REFUSED = {
                               "F.batch_norm(lib.ones(0, 2), lib.ones(2), lib.ones(2), training=True, eps=0.0)"],
     "writing to what wants a gradient": ["lib.randperm(3, out=lib.ones(3, requires_grad=True))",
                                          "lib.arange(3, out=lib.ones(3, requires_grad=True))"],
+    "two names of one number": ["lib.ones(2, 3).std(0, unbiased=True, correction=2)", "lib.ones(2, 3).var(0, False, correction=2)"],
+    "an argument of another form": ["lib.max(lib.ones(2), lib.ones(2), 3)", "lib.min(lib.ones(2), lib.ones(2), True)"],
+    "norms of integers": ["lib.arange(3).norm()", "lib.arange(3).norm(3)", "F.normalize(lib.ones(2, 2, dtype=lib.int32))"],
 }
 
 

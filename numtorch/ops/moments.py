@@ -215,6 +215,13 @@ def _(g, x, *, out, dims, minus, keepdim):
 _dims = lru_cache(maxsize=1024)(wrap_dims)  # of what ``dimensions`` has checked
 
 
+def _one_of(name: str, unbiased: Any, correction: Any) -> Any:
+    """The correction; TypeError if the older name says something too."""
+    if unbiased is not None:
+        raise TypeError(f"{name}() takes unbiased= or correction=, which says the same as a number, not both")
+    return correction
+
+
 def var(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None,
         out: Any = None) -> Tensor:
     """The variance: mean squared distance from the mean, with ``correction`` (1) subtracted from the count.
@@ -225,9 +232,9 @@ def var(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: b
     """
     if out is not None:
         return into(out, CAST, var, input, dim, unbiased, keepdim, correction=correction)
-    if isinstance(dim, bool):
+    if isinstance(dim, bool) and unbiased is None:
         dim, unbiased = None, dim
-    minus = correction if correction is not None else (1 if unbiased in (None, True) else 0)
+    minus = (0 if unbiased is False else 1) if correction is None else _one_of("var", unbiased, correction)
     return variance(input, dim if dim is None else _dims(dimensions(dim, "var"), len(input.shape), "var"), minus, keepdim)
 
 
@@ -241,9 +248,9 @@ def std(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: b
     """
     if out is not None:
         return into(out, CAST, std, input, dim, unbiased, keepdim, correction=correction)
-    if isinstance(dim, bool):
+    if isinstance(dim, bool) and unbiased is None:
         dim, unbiased = None, dim
-    minus = correction if correction is not None else (1 if unbiased in (None, True) else 0)
+    minus = (0 if unbiased is False else 1) if correction is None else _one_of("std", unbiased, correction)
     return deviation(input, dim if dim is None else _dims(dimensions(dim, "std"), len(input.shape), "std"), minus, keepdim)
 
 
@@ -463,7 +470,7 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
     if not isinstance(p, int | float | np.number):
         raise (RuntimeError if isinstance(p, str) else TypeError)(f"norm: order {p!r} is not supported; give a number, or 'fro'")
     if input._k.dtype.category != dtypes.FLOATING:
-        raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {input.dtype.name}; "
+        raise RuntimeError(f"norm(): Expected a floating point or complex tensor as input. Got {input.dtype.name}; "
                            "cast with .float()")
     dim = tuple(dim) if isinstance(dim, list) else dim
     if p == 2:
@@ -483,4 +490,4 @@ def _has_elements(shape: Size, p: float, dim: Any) -> None:
     for d in wrap_dims(dim, len(shape), "norm"):
         if not shape[d]:
             where_ = "an empty tensor because" if dim is None else f"the dimension {d} because this dimension is empty and"
-            raise RuntimeError(f"linalg.vector_norm cannot compute the {p:g} norm on {where_} the operation does not have an identity")
+            raise RuntimeError(f"norm() cannot compute the {p:g} norm on {where_} the operation does not have an identity")

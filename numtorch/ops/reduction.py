@@ -582,6 +582,8 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = Non
     if isinstance(dim, Tensor):
         from numtorch.ops.arithmetic import maximum
 
+        if keepdim is not False:
+            raise TypeError(f"max() of two tensors takes no third argument, got {keepdim!r}: keepdim goes with a dimension")
         return maximum(input, dim)
     return MaxReturn(_along(input, dim, keepdim, 1, "max"))
 
@@ -596,6 +598,8 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = Non
     if isinstance(dim, Tensor):
         from numtorch.ops.arithmetic import minimum
 
+        if keepdim is not False:
+            raise TypeError(f"min() of two tensors takes no third argument, got {keepdim!r}: keepdim goes with a dimension")
         return minimum(input, dim)
     return MinReturn(_along(input, dim, keepdim, -1, "min"))
 

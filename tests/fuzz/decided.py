@@ -142,7 +142,6 @@ DECIDED: list[tuple[str, str, Callable[[Any, str], Any] | None, str]] = [
      "what is only handed back is not looked at"),
     (r"Tensor\.normal_", "accepted", _says("must be float, not Tensor"), "a tensor of one element is a number"),
     (r"numtorch\.asarray", "accepted", _says("can't alias"), "what has no elements shares no memory"),
-    (r".*", "accepted", _says("Autograd not support dtype"), "a sum in integers has no gradient, as after a cast to integers"),
     (r".*", "accepted", lambda c, s: re.search('missing 1 required positional arguments: "(size|shape|dims|repeats)"', s)
      or c.name == "Tensor.view" and len(c.args) == 1 and not c.kwargs,
      "shapes given as *shape may be empty: no sizes are the shape without dimensions"),
@@ -150,8 +149,6 @@ DECIDED: list[tuple[str, str, Callable[[Any, str], Any] | None, str]] = [
      _says(r"takes \d positional arguments? but|must be tuple of ints, not int"),
      "the function takes sizes as the method does"),
     (r".*", "accepted", _says("is not differentiable with respect to argument"), "there is a gradient where torch has none"),
-    (r".*\.(norm|normalize|pairwise_distance)", "accepted", _says("Expected a floating point or complex tensor as input"),
-     "norms of integers are computed in the default floating type"),
     (r".*\.conv_transpose\dd", "accepted", _says("Output size is too small"), "padding may leave nothing: the result is empty"),
     (r"F\.logsigmoid", "accepted", lambda c, s: "out" in c.kwargs and "expected scalar type" in s,
      "out= takes any type that the result may become without changing its kind, as most functions do in torch too"),

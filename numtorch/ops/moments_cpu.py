@@ -167,7 +167,7 @@ def careful(x, i, outer, n, rest, root):
 
 def rows(x, out, outer, n, rest, root):
     """out[i] = the variance of row i, the squares divided by ``rest``, or its root"""
-    count, one = x.dtype.type(n), x.dtype.type(np.float64(1) / np.float64(rest))
+    count, one = x.dtype.type(n), x.dtype.type(1.0 / rest if rest > 0 else np.inf)
     for i in prange(outer):
         value = x.dtype.type(0)  # what is no normal number is computed again
         if n <= BLOCK:

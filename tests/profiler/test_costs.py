@@ -14,6 +14,7 @@ from numtorch.kernels.codegen import expr
 from numtorch.kernels.jit import Jit, disabled
 from numtorch.nn import functional as F
 from numtorch.profiler import profile
+from numtorch.profiler.pace import Pace
 
 GENERATED = ("elementwise", "update", "widened")  # the last runs the op once more, in float32
 
@@ -104,6 +105,11 @@ def test_a_draw_of_normal_numbers_counts_its_logarithms_and_cosines():
 
 
 # --- counting what a kernel touches ---------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _steady():
+    Pace().tick()  # its work is compiled before kernels run as plain Python
 
 
 class Counted:

@@ -16,6 +16,7 @@ from numtorch.arguments import flag
 from numtorch.dispatch import aliases
 from numtorch.dispatch.out import CAST, into
 from numtorch.dtype import dtype as DType
+from numtorch.dtype import promote_types
 from numtorch.ops import activation, loss, moments, movement, random
 from numtorch.ops import reduction as reductions
 from numtorch.ops.activation import gelu as gelu
@@ -356,6 +357,9 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
                            f"({x1.dtype.name} and {x2.dtype.name}); cast with .float()")
     if x1.shape != x2.shape:
         x1, x2 = movement.broadcast_tensors(x1, x2)
+    if x1.dtype is not x2.dtype:
+        common = promote_types(x1.dtype, x2.dtype)
+        x1, x2 = x1.to(common), x2.to(common)
     dim = wrap_dim(dim, x1.ndim, "cosine_similarity")
     lengths = [clamp_min(moments.norm(x, 2, dim, keepdim=True), eps) for x in (x1, x2)]
     return reductions.sum((x1 / lengths[0]) * (x2 / lengths[1]), dim)
@@ -370,7 +374,7 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
         if not isinstance(value, wanted):
             expected = "float" if name == "p" else "Tensor"
             raise TypeError(f"pairwise_distance(): argument '{name}' must be {expected}, not {type(value).__name__}")
-    return moments.norm(x1 - x2 + eps, p, -1, keepdim)
+    return moments.norm(x1 - x2 + float(eps), p, -1, keepdim)
 
 
 # --- losses ---------------------------------------------------------------------------------------------

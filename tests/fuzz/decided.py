@@ -180,6 +180,8 @@ DECIDED: list[tuple[str, str, Callable[[Any, str], Any] | None, str]] = [
     (r".*", "wrong(_state|_grad)?", overlaps, "torch writes to elements that it has yet to read, or twice to one, in no fixed order"),
     (r".*_scatter", "wrong", lambda c, s: any(t[0] == "as_strided" for v in c.leaves() if isinstance(v, T) for t in v.view),
      "torch's copy of a tensor that overlaps itself overlaps itself as well"),
+    (r".*\.(std|var)", "wrong_grad", lambda c, s: c.kwargs.get("dim") in ((), []) or [] in c.args or () in c.args,
+     "over no dimensions is over all: torch's gradient then counts one element"),
     (r".*\.(nan)?median", "wrong", lambda c, s: any(t[0] == "expand" for v in c.leaves() if isinstance(v, T) for t in v.view),
      "torch reads an expanded tensor as if it were not"),
     (r"Tensor\.stride", "wrong", None, "strides of dimensions of size 1 are told as in a tensor of its own memory"),

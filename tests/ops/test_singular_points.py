@@ -273,6 +273,18 @@ def test_distances_of_equal_points(p):
     same(slopes(lambda t, x, y: t.nn.functional.cosine_similarity(x, y), a, b))
 
 
+@pytest.mark.parametrize("one, other", [("int64", "float64"), ("bool", "float32"), ("float32", "float16"), ("float64", "float32")])
+def test_distances_of_two_types(one, other):
+    def run(t):
+        x, y = t.tensor([[1, 0, 3]]).to(getattr(t, one)), t.tensor([[1.5, 2.0, 0.5]], dtype=getattr(t, other), requires_grad=True)
+        z = t.nn.functional.cosine_similarity(x, y)
+        z.sum().backward()
+        return z.detach(), y.grad
+
+    same(run, rtol=2e-3 if other == "float16" else 1e-6, atol=1e-4 if other == "float16" else 1e-7)
+    same(lambda t: t.nn.functional.pairwise_distance(t.tensor([[1, 2]]), t.tensor([[1, 4]]), eps=2), rtol=1e-6)
+
+
 # --- logsumexp --------------------------------------------------------------------------------------------
 
 POWERS = [([], 0), ([[], []], 1), ([[], []], 0), ([[], []], (0, 1)), ([[], []], (1,)), (3.0, 0), (3.0, ()),

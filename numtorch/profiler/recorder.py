@@ -354,7 +354,8 @@ class Recorder:
     if row is None:
         return first(({given},))
     if row < 0:
-        return shared(~row, run, ({given},), nothing)
+        row = ~row
+        return shared(row, run, ({given},), nothing)
     started = clock()
     run({given})
     ended = clock()
@@ -443,7 +444,8 @@ class Recorder:
     if _row is None:
         return _first({both})
     if _row < 0:
-        return _shared(~_row, _run, {both})
+        _row = ~_row
+        return _shared(_row, _run, {both})
     _started = _clock()
     try:
         return _run({call})

@@ -115,6 +115,7 @@ class Recorder:
         self.device = DeviceTimes()
         self.claimed: tuple[int, int, float] = (0, 0, 0.0)  # of the cache's counts: what a site has booked already
         self.bookkeeping = self._number("profiler", WAITING)
+        self.watching = self._number("watching", CALL)  # looking at clocks that are slow enough to be interrupted at
         if taxed:
             self.sums.tax[[KERNEL, CALL, SHARED]] = overheads()
 
@@ -286,16 +287,18 @@ class Recorder:
 
     def shared(self, number: int, run: Callable, args: tuple, kwargs: dict) -> Any:
         """A call of a kernel that shares its work: waiting for the other threads is no idle time."""
+        looked = perf_counter_ns()
         slept, waited = asleep_ns(), self.waited
+        self.journal.extend((self.watching, looked, perf_counter_ns()))
         started = perf_counter_ns()
         try:
             return run(*args, **kwargs)
         finally:
             ended = perf_counter_ns()
-            self.journal.extend((number, started, ended))
+            self.waited = waited + max(0, asleep_ns() - slept)  # with that of the kernels inside
+            self.journal.extend((number, started, ended, self.watching, ended, perf_counter_ns()))
             if ended > self.pace.next:
                 self.keep_pace()
-            self.waited = waited + max(0, asleep_ns() - slept)  # with that of the kernels inside
             if len(self.journal) > 3 * JOURNAL:
                 self.fold()
 

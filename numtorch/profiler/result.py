@@ -268,7 +268,8 @@ def _remainder(recorder: Recorder, clocks: Clocks, kernels: list[Row]) -> list[R
     wall = clocks.wall
     own = recorder.python()
     data = sum(own.pop(("data", framework), 0) for framework in (True, False))
-    folding = int(recorder.sums.own[recorder.bookkeeping] + recorder.sums.tax[-1])
+    sums = recorder.sums
+    folding = int(sums.own[recorder.bookkeeping] + sums.own[recorder.watching] + sums.tax[-1])
     own["", False] = own.get(("", False), 0) + wall - total_ns(kernels) - data - folding - sum(own.values())
     idle = remaining = min(clocks.idle(recorder), sum(max(n, 0) for n in own.values()))
     for key in sorted(own, key=lambda k: (k[1], ("", "forward", "optimizer", "backward").index(k[0]))):  # the program likeliest slept

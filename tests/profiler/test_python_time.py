@@ -249,6 +249,19 @@ def test_who_else_is_at_work(monkeypatch):
     assert others.processors() == pytest.approx(1.5)
 
 
+def test_own_times_of_kernels_of_many_threads_inside_each_other():
+    r = Recorder(8)
+    outer, inner = r._number("outer"), r._number("inner")
+    r.shared(outer, lambda: [r.shared(inner, burn, (0.002,), {}) for _ in range(2)], (), {})
+    r.fold()
+    assert r.sums.calls[[outer, inner]].tolist() == [1, 2]
+    assert r.sums.own[inner] == r.sums.total[inner]
+    assert 0 <= r.sums.own[outer] <= r.sums.total[outer] - r.sums.total[inner]
+    parts = r.sums.own[[outer, inner, r.watching]].sum()
+    outside = r.sums.total[r.watching] - (parts - r.sums.total[outer])  # what was looked at before and after the outer one
+    assert 0 < outside <= r.sums.total[r.watching]
+
+
 def test_own_time_is_without_what_watching_took():
     r = Recorder(8)
     r.sums.tax[0] = 10

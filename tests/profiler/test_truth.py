@@ -14,6 +14,8 @@ from numtorch.profiler import machine, peaks, profile, table, tensorboard_trace_
 from numtorch.profiler.peaks import Machine
 from numtorch.profiler.rows import Row
 
+OWN = {"asleep_ns", "delay_ns", "keep_pace", "fold"}  # the profiler's own work, which is not the kernel's in whose wrapper it is done
+
 
 class Sampler:
     """Looks, at every tick of a timer, whether a kernel's wrapper is on the stack; ticks weigh the time since the last."""
@@ -25,7 +27,7 @@ class Sampler:
     def look(self, signum, frame):
         now = time.perf_counter()
         kernel = False
-        while frame is not None and not kernel:
+        while frame is not None and not kernel and frame.f_code.co_name not in OWN:
             kernel = frame.f_code.co_filename == "<numtorch profiler>" and frame.f_code.co_name == "timed"
             frame = frame.f_back
         if kernel:

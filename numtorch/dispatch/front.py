@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 import linecache
+import re
 import types
 from collections.abc import Callable
 from textwrap import indent
@@ -122,12 +123,30 @@ def write(op: Any, call: Any = None) -> Callable:
     return call
 
 
+# What the text of an elementwise front is made of, beside the names of operands and parameters.
+INNER = {"AttributeError", "FRESH", "KeyError", "OverflowError", "Tensor", "TypeError", "allocate", "buf", "empty", "entry", "fast",
+         "float", "int", "kind", "larger", "mode", "n", "new", "op", "out", "plan", "plans", "recipes", "record", "run", "storage", "type",
+         "unfit", "wrote", "y"}
+
+
 def _elementwise(op: Any, env: dict[str, Any]) -> Callable:
-    names = _public(op.tensors)
-    params = [n for n, _ in op.params]
+    """The front of an elementwise op; where its operands or parameters are called as the text's own names, one around a front in which
+    they are called otherwise."""
+    names, params = _public(op.tensors), [n for n, _ in op.params]
+    texts = _defaults(op.params, env)
+    if not any(n in INNER or re.fullmatch(r"[tx]\d*", n) for n in [*names, *params]):
+        return _own_path(op, env, names, params, texts)
+    inner = _own_path(op, env, [f"{n}_" for n in names], [f"{n}_" for n in params], [f"{n}_" for n in params])
+    env["inner_"] = inner
+    rest = (["*", "out=None"], ", out=out") if op.out is None else ([], "")
+    text = f"def {op.name}({', '.join([*names, *texts, *rest[0]])}):\n    return inner_({', '.join([*names, *params])}{rest[1]})\n"
+    return _compile(op.name, text, env)
+
+
+def _own_path(op: Any, env: dict[str, Any], names: list[str], params: list[str], texts: list[str]) -> Callable:
     env.setdefault("run", op.run)
     env |= {"fast": op.entry.memo, "mode": mode, "new": object.__new__, "Tensor": Tensor, "empty": np.empty, "op": op}
-    signature = names + _defaults(op.params, env) + (["*", "out=None"] if op.out is None else [])
+    signature = names + texts + (["*", "out=None"] if op.out is None else [])
     extra = ", ".join(params) + ("," if len(params) == 1 else "")
     first = names[0]
     lookup = ", ".join([f"{first}._k", *[f"{t} if {_is_number(t)} else {n}._k" for n, t in _types(names)]])
@@ -146,7 +165,7 @@ def _elementwise(op: Any, env: dict[str, Any]) -> Callable:
     if n > {min(SMALL, op.program.limit - 1)} or out is not None:
         return {larger}
     buf = empty(n, storage)
-{_launch(op, "entry", [*operands, *params, "buf"])}
+{_launch(op, "entry", [*operands, *params, "buf"], params)}
     y = new(Tensor)
     y._buf = buf
     y.shape = {first}.shape
@@ -179,10 +198,10 @@ def _operands(names: list[str]) -> list[str]:
     return ["x0", *[f"{n} if {_is_number(t)} else {n}._buf" for n, t in _types(names)]]
 
 
-def _launch(op: Any, entry: str, arguments: list[str], indent: str = "    ", then: str = "") -> str:
+def _launch(op: Any, entry: str, arguments: list[str], params: list[str], indent: str = "    ", then: str = "") -> str:
     """The lines that call a kernel. What Numba says of an integer beyond float64 is said in words."""
     lines = [f"{entry}({', '.join(arguments)})"]
-    numbers = [a.split(" if ")[0] for a in arguments if " if " in a] + [n for n, _ in op.params]
+    numbers = [a.split(" if ")[0] for a in arguments if " if " in a] + params
     if numbers:
         lines = ["try:", f"    {lines[0]}", "except (TypeError, OverflowError):", f"    unfit({op.name!r}, ({', '.join(numbers)},))"]
     if then:
@@ -237,13 +256,13 @@ def _larger(op: Any, names: list[str], params: list[str], edge: list[str]) -> st
     if out is not None:
         if out.__class__ is not Tensor or out._k is not kind or out.shape != plan.shape or {shared}{tracked}:
             return {general}
-{_launch(op, "plan.entry", [*operands, *params, "out._buf", "*plan.geometry"], "        ", "wrote(out)")}
+{_launch(op, "plan.entry", [*operands, *params, "out._buf", "*plan.geometry"], params, "        ", "wrote(out)")}
         return out
     y = new(Tensor)
     y.shape = plan.shape
     y._k = kind
     y._buf = buf = allocate(plan.numel, kind.dtype, kind.device)
-{_launch(op, "plan.entry", [*operands, *params, "buf", "*plan.geometry"])}
+{_launch(op, "plan.entry", [*operands, *params, "buf", "*plan.geometry"], params)}
 """
     if op.differentiable:
         text += f"    if {wanted} and mode.grad and op.gradient is not None:\n"
@@ -261,23 +280,23 @@ def specialise_record(op: Any) -> Callable:
 
     For ``mul`` it reads:
 
-        def record(x, y, params, out, recipes):
-            edge_x = x._edge
-            edge_y = None if (plain_y := y.__class__ is float or y.__class__ is int) else y._edge
-            needs = (edge_x is not None, edge_y is not None)
-            recipe = recipes.get(needs) or find(recipes, needs, (x, y), params, out)
+        def record(x_, y_, params, out, recipes):
+            edge_x_ = x_._edge
+            edge_y_ = None if (plain_y_ := y_.__class__ is float or y_.__class__ is int) else y_._edge
+            needs = (edge_x_ is not None, edge_y_ is not None)
+            recipe = recipes.get(needs) or find(recipes, needs, (x_, y_), params, out)
             used = recipe.used
             out._edge = node = new(Node)
             node.op = op
-            node.edges = (edge_x, edge_y)
-            node.saved = [x if used[0] else None, y if used[1] or plain_y else None]
+            node.edges = (edge_x_, edge_y_)
+            node.saved = [x_ if used[0] else None, y_ if used[1] or plain_y_ else None]
             node.needs = needs
             node.recipe = recipe
             node.seq = tick()
             if mode.watched:
                 watch(node)
     """
-    gradient, names = op.gradient, op.tensors
+    gradient, names = op.gradient, [f"{n}_" for n in op.tensors]  # no name of the text's own ends so
     lines = [f"def record({', '.join(names)}, params, out, recipes):"]
     for i, n in enumerate(names):
         get = f"{n}._edge"

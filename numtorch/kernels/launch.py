@@ -33,6 +33,8 @@ class _Cuda:
     """``numba.cuda``, imported on first use. Kernels name it; they are bound to the module when compiled."""
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # what Python asks of everything
+            raise AttributeError(name)
         return getattr(module(), name)
 
 

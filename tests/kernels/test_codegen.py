@@ -1,6 +1,7 @@
 """Generated kernels: their text, where tracebacks point, and what they compute on any geometry."""
 
 import linecache
+import re
 import traceback
 
 import numpy as np
@@ -9,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import numtorch as torch
-from numtorch.dispatch.op import OPS, primitive
+from numtorch.dispatch import front
+from numtorch.dispatch.op import OPS, ElementwiseOp, primitive
 from numtorch.kernels import registry, source, streams, threads
 from numtorch.kernels.codegen import elementwise, expr, reduction, scalar, update
 from numtorch.kernels.codegen.elementwise import COLUMN, FREE, FULL, HELD, ONE, ROW, SCALAR, UNIT, Operand, Spec
@@ -244,6 +246,30 @@ def test_operands_may_be_called_as_loops_call_theirs(scratch_registry):
     np.testing.assert_array_equal(collision(turned[0], *contiguous[1:]).numpy(), want)
     np.testing.assert_array_equal(collision(contiguous[0], contiguous[1][:, :1], *turned[2:]).numpy(),
                                   given[0] * given[1][:, :1] + given[2] - given[3] * given[4] + 2)
+    for n in (5.0, 2.0):  # the remembered kernel
+        np.testing.assert_array_equal(collision(*contiguous, n=n).numpy(), want - 2 + n)
+        np.testing.assert_array_equal(collision(*contiguous, n, out=torch.empty(3, 4, dtype=F64)).numpy(), want - 2 + n)
+
+
+def test_operands_may_be_called_as_the_front_calls_its_own(scratch_registry):
+    @primitive()
+    def collision(params, node, buf, kind: float, mode: float = 1.0):
+        return params * node * kind + buf * mode
+
+    @collision.vjp
+    def _(g, params, node, buf, *, kind, mode):
+        return g * node * kind, g * params * kind, g * mode
+
+    for _ in range(3):
+        x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+        y = collision(x, x * 2, x, 3.0)
+        y.sum().backward()
+        assert y.tolist() == [7.0, 26.0, 57.0] and x.grad.tolist() == [13.0, 25.0, 37.0]
+    own = {"self", "x0"} | front.INNER
+    for o in [o for o in OPS.values() if isinstance(o, ElementwiseOp) and o.call.__code__ is not front._unwritten.__code__]:
+        given = {*front._public(o.tensors), *[n for n, _ in o.params]}
+        made = {n for f in (o.call, o.front_env.get("larger")) if f for n in f.__code__.co_varnames} - given
+        assert all(n in own or re.fullmatch(r"[tx]\d*", n) or n.endswith("_") for n in made), (o.name, made - own)
 
 
 # --- tracebacks -----------------------------------------------------------------------------------

@@ -245,6 +245,8 @@ DECIDED: list[tuple[str, str, Callable[[Any, str], Any] | None, str]] = [
      "loops multiply the zeros that stand around an image as well: of an infinity more elements become NaN in one library or the other"),
     (r"F\.(bi)?linear|.*matmul(__)?|.*\.(mm|bmm|mv|dot|addmm|outer)", "wrong(_grad)?", _overflows,
      "sums of products that overflow on the way depend on their order"),
+    (r"F\.(bi)?linear|.*matmul(__)?|.*\.(mm|bmm|mv|dot|addmm)", "wrong(_grad)?", _filled("limits"),
+     "sums in which the largest numbers cancel depend on their order"),
     (r"F\.scaled_dot_product_attention", "wrong(_grad)?",
      lambda c, s: (c.kwargs.get("is_causal") or "attn_mask" in c.kwargs) and "torch np.float64(nan)" in s,
      "keys that a query does not see have no part in its result, not even as 0 * NaN"),
@@ -269,6 +271,7 @@ DECIDED: list[tuple[str, str, Callable[[Any, str], Any] | None, str]] = [
     (r"F\..*", "refused", _says("more than one element of the written-to tensor"),
      "elements that lie at several places are not written to; torch forgot to ask in some functions"),
     (r".*\.split", "refused", _says("must be int, not Tensor"), "a size is a number"),
+    (r"F\.batch_norm", "refused", lambda c, s: _empty(c, s) and "mixed dtypes" in s, "types are looked at without elements too"),
     (r".*\.topk", "wrong(_grad)?", lambda c, s: c.kwargs.get("sorted") is False, "what is not asked to be sorted comes in any order"),
     (r".*\.chunk", "accepted", _says("split_size can only be 0"), "more chunks than elements are as many as there are elements"),
 ]

@@ -699,7 +699,7 @@ class Tensor:
     @overload
     def nonzero(self, *, as_tuple: Literal[True]) -> tuple[Tensor, ...]:
         """Indices of nonzero elements: one row each, or (``as_tuple``) one vector for each dimension."""
-    def norm(self, p: Any = ..., dim: Dims | None = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ...) -> Tensor:
+    def norm(self, p: Any = ..., dim: Dims | None = ..., keepdim: builtins.bool = ..., *, dtype: _DType | None = ..., out: Tensor | None = ...) -> Tensor:
         """The norm of order ``p`` (2 unless given) of the elements, or over dimensions: ``sum(abs(x) ** p) ** (1 / p)``."""
     def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor:
         """Overwrite with numbers of a normal distribution."""

@@ -93,6 +93,7 @@ REFUSED = {
                               "F.batch_norm(lib.ones(0, 2), lib.ones(2), lib.ones(2), training=True, eps=0.0)"],
     "writing to what wants a gradient": ["lib.randperm(3, out=lib.ones(3, requires_grad=True))",
                                          "lib.arange(3, out=lib.ones(3, requires_grad=True))"],
+    "numbers for flags of reductions": ["lib.ones(2, 3).var(unbiased=0)", "lib.ones(2).logsumexp(0, 2.0)"],
     "two names of one number": ["lib.ones(2, 3).std(0, unbiased=True, correction=2)", "lib.ones(2, 3).var(0, False, correction=2)"],
     "an argument of another form": ["lib.max(lib.ones(2), lib.ones(2), 3)", "lib.min(lib.ones(2), lib.ones(2), True)"],
     "norms of integers": ["lib.arange(3).norm()", "lib.arange(3).norm(3)", "F.normalize(lib.ones(2, 2, dtype=lib.int32))"],
@@ -145,3 +146,16 @@ def test_repeat_copies_in_a_graph_too(shape, sizes):
         return x.detach(), y.detach(), x.grad, y.is_contiguous(), y.data_ptr() == x.data_ptr()
 
     same(run)
+
+
+@pytest.mark.parametrize("old", [0, False, 1, True])
+@pytest.mark.filterwarnings("ignore:size_average and reduce args")
+def test_old_names_of_reductions_may_be_numbers(old):
+    same(lambda lib: lib.nn.functional.l1_loss(lib.arange(6.0), lib.zeros(6), old), 1e-6)
+    same(lambda lib: lib.nn.functional.mse_loss(lib.arange(6.0), lib.zeros(6), None, old), 1e-6)
+
+
+@pytest.mark.parametrize("p", [2, 3, 1, float("inf"), 0])
+def test_norms_in_another_type(p):
+    same(lambda lib: (lib.arange(6, dtype=lib.float16) * 100).norm(p, dtype=lib.float32), 1e-6)
+    same(lambda lib: lib.norm(lib.arange(6.0).reshape(2, 3), p, dim=1, dtype=lib.float64), 1e-6)

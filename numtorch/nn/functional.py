@@ -384,7 +384,7 @@ def reduction_of(size_average: bool | None, reduce: bool | None, reduction: str)
     """``reduction``, unless it is given by its old names ``size_average`` and ``reduce``."""
     if size_average is None and reduce is None:
         return reduction
-    reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
+    reduction = "none" if reduce is not None and not reduce else "sum" if size_average is not None and not size_average else "mean"
     warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.", stacklevel=4)
     return reduction
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, empty, new
-from numtorch.arguments import Dims, dimensions
+from numtorch.arguments import Dims, dimensions, flag
 from numtorch.device import CPU
 from numtorch.dispatch.aliases import own_names
 from numtorch.dispatch.cost import per_input, per_output
@@ -234,6 +234,8 @@ def var(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: b
         return into(out, CAST, var, input, dim, unbiased, keepdim, correction=correction)
     if isinstance(dim, bool) and unbiased is None:
         dim, unbiased = None, dim
+    if unbiased is not None and unbiased.__class__ is not bool:
+        unbiased = flag(unbiased, "var", "unbiased")
     minus = (0 if unbiased is False else 1) if correction is None else _one_of("var", unbiased, correction)
     return variance(input, dim if dim is None else _dims(dimensions(dim, "var"), len(input.shape), "var"), minus, keepdim)
 
@@ -250,6 +252,8 @@ def std(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: b
         return into(out, CAST, std, input, dim, unbiased, keepdim, correction=correction)
     if isinstance(dim, bool) and unbiased is None:
         dim, unbiased = None, dim
+    if unbiased is not None and unbiased.__class__ is not bool:
+        unbiased = flag(unbiased, "std", "unbiased")
     minus = (0 if unbiased is False else 1) if correction is None else _one_of("std", unbiased, correction)
     return deviation(input, dim if dim is None else _dims(dimensions(dim, "std"), len(input.shape), "std"), minus, keepdim)
 
@@ -301,6 +305,8 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False, *, out: Any = None
         return into(out, CAST, logsumexp, input, dim, keepdim)
     if input._k.dtype.category != dtypes.FLOATING:
         input = input.to(dtypes.get_default_dtype())
+    if keepdim.__class__ is not bool:
+        keepdim = flag(keepdim, "logsumexp", "keepdim")
     dim = dimensions(dim, "logsumexp")
     one = dim if dim.__class__ is int else dim[0] if dim.__class__ is tuple and len(dim) == 1 else None
     y = _logsumexp(input, dim) if one is None or not input.shape.numel() else logsumexp_along(input, one)
@@ -454,18 +460,20 @@ def _power_norms_plan(x: Tensor, p: float, dim: Any, keepdim: bool) -> tuple | N
 
 
 @own_names
-def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, out: Any = None) -> Tensor:
+def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Tensor:
     """The norm of order ``p`` (2 unless given) of the elements, or over dimensions: ``sum(abs(x) ** p) ** (1 / p)``.
 
     inf is the largest magnitude, -inf the smallest, 0 the number of elements that are not 0. Where a norm has no slope, as at 0, its
-    gradient is 0. Floating types only.
+    gradient is 0. Floating types only; with ``dtype`` it is computed in that type.
 
     >>> import numtorch as torch
     >>> torch.norm(torch.tensor([3.0, 4.0])), torch.norm(torch.tensor([3.0, -4.0]), float("inf"))
     (tensor(5.), tensor(4.))
     """
     if out is not None:
-        return into(out, SAME, norm, input, p, dim, keepdim)
+        return into(out, SAME, norm, input, p, dim, keepdim, dtype=dtype)
+    if dtype is not None:
+        input = input.to(dtypes.as_dtype(dtype))
     p = 2 if p in ("fro", None) else p
     if not isinstance(p, int | float | np.number):
         raise (RuntimeError if isinstance(p, str) else TypeError)(f"norm: order {p!r} is not supported; give a number, or 'fro'")

@@ -378,3 +378,11 @@ def test_the_gradient_of_a_product_leaves_out_the_element_itself():
     x = nt.tensor([inf, 2.0, 3.0], requires_grad=True)
     x.prod().backward()
     assert x.grad.tolist() == [6, inf, inf]
+
+
+def test_the_slope_of_squares_does_not_overflow_on_the_way():
+    """A difference of 3e38 has a square beyond float32, but its share of a mean has a slope."""
+    for target in (nt.zeros(4), nt.zeros(4, dtype=nt.bool)):
+        x = nt.tensor([3e38, 1.0, -2.0, 0.5], requires_grad=True)
+        nt.nn.functional.mse_loss(x, target).backward()
+        np.testing.assert_allclose(x.grad.numpy(), [1.5e38, 0.5, -1.0, 0.25], rtol=1e-6)

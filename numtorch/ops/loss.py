@@ -571,7 +571,7 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
     if input.shape != target.shape:
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape}): "
                          "reshape one of them, as by target.view_as(input) (binary_cross_entropy_with_logits)")
-    if not (input.dtype.is_floating_point and target.dtype.is_floating_point):
+    if not (input._k.dtype.is_floating_point and target._k.dtype.is_floating_point):
         raise RuntimeError(f"binary_cross_entropy_with_logits: expected input and target of floating types, but got {input.dtype.name} and "
                            f"{target.dtype.name}; use target.to(input.dtype)")
     if weight is not None and weight.shape != input.shape:

@@ -470,6 +470,8 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
     >>> torch.norm(torch.tensor([3.0, 4.0])), torch.norm(torch.tensor([3.0, -4.0]), float("inf"))
     (tensor(5.), tensor(4.))
     """
+    if p == "fro" and out is dtype is None and input._k.dtype.category == dtypes.FLOATING:  # what nearly every call is
+        return euclidean(input, tuple(dim) if dim.__class__ is list else dim, keepdim)
     if out is not None:
         return into(out, SAME, norm, input, p, dim, keepdim, dtype=dtype)
     if dtype is not None:

@@ -484,18 +484,23 @@ def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bia
     shape = input.shape
     if len(shape) < 2:
         raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {len(shape)} (group_norm)")
-    num_groups = integer(num_groups, "group_norm", "num_groups")
+    if num_groups.__class__ is not int:
+        num_groups = integer(num_groups, "group_norm", "num_groups")
     if num_groups < 1 or shape[1] % num_groups:
         raise RuntimeError(f"Expected number of channels in input to be divisible by num_groups, but got input of shape {list(shape)} "
                            f"and num_groups={num_groups}")
-    for name, t in (("weight", weight), ("bias", bias)):
-        if t is not None and tuple(t.shape) != (shape[1],):
-            raise RuntimeError(f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
-                               f"shape {list(t.shape)} and input of shape {list(shape)}")
-    if shape.numel() == num_groups:
+    channels, d, mixed = (shape[1],), input._k.dtype, False
+    for t in (weight, bias):
+        if t is not None:
+            if t.shape != channels:
+                name = "weight" if t is weight else "bias"
+                raise RuntimeError(f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
+                                   f"shape {list(t.shape)} and input of shape {list(shape)}")
+            mixed = mixed or t._k.dtype is not d
+    if shape[1] == num_groups and shape[0] == 1 and shape.numel() == num_groups:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(shape)}: each of the {num_groups} "
                          "groups would be its own mean (group_norm)")
-    if _mixed("group_norm", input, weight, bias):
+    if mixed and _mixed("group_norm", input, weight, bias):
         return normalised_groups(*map(_single, (input, weight, bias)), num_groups, float(eps)).to(input.dtype)
     return normalised_groups(input, weight, bias, num_groups, float(eps))
 

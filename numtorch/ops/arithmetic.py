@@ -305,12 +305,16 @@ def power(x, y):
     return m.pow(x, y)
 
 
+LONGEST = 1 << 62
+
+
 @power.vjp(static=("y",))
 def _(g, x, y, *, out, needs):
     if isinstance(y, int | float) and not needs[1]:
         # A constant exponent: exact at 0, where the general formula would divide by it.
         if y == 0:
             return zeros_of(g), None
+        y = y if -LONGEST < y < LONGEST else float(y)  # an integer that has a neighbour in int64
         return g * (y * (x if y == 2 else pow(x, y - 1))), None
     gx = g * where(eq(y, 0), 0.0, y * power(x, y - 1)) if needs[0] else None
     # 0 ** y has no slope in y for y >= 0, where the logarithm alone would give NaN.

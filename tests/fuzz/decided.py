@@ -42,6 +42,11 @@ def _no_number(call: Any, what: str) -> bool:
     return any(isinstance(v, float) and math.isnan(v) for v in call.leaves())
 
 
+def _no_infinity(call: Any, what: str) -> bool:
+    """Whether a number among the arguments, not an element, is infinite."""
+    return any(isinstance(v, float) and math.isinf(v) for v in call.leaves())
+
+
 def _empty(call: Any, what: str) -> bool:
     return any(isinstance(v, T) and 0 in v.final for v in call.leaves())
 
@@ -267,13 +272,27 @@ DECIDED: list[tuple[str, str, Callable[[Any, str], Any] | None, str]] = [
     (r".*\.mode", "wrong", _filled("special"), "torch counts runs of what NaN leaves unsorted"),
     (r"F\.bilinear", "wrong_grad", _large, "sums in which large numbers cancel depend on their order"),
     (r"F\.cosine_similarity", "wrong", _large, "sums of squares that overflow are infinite"),
-    (r"F\.conv.*", "wrong(_grad)?", _filled("limits"), "sums in which the largest numbers meet overflow or not, by their order"),
+    (r"F\.conv.*", "wrong(_grad)?", _filled("limits", "special"), "sums in which the largest numbers meet overflow or not, by their order"),
     (r".*\.(mv|mm|bmm|matmul|addmm)", "wrong(_grad)?", _large, "sums in which large numbers cancel depend on their order"),
     (r"F\.batch_norm", "wrong_grad",
      lambda c, s: any(t[0] in ("expand", "as_strided") for v in c.leaves() if isinstance(v, T) for t in v.view),
      "torch reads running statistics with repeated elements as if they had none"),
     (r".*\.(min|max|any|all|sum|prod)", "wrong", lambda c, s: isinstance(c.kwargs.get("out"), Of),
      "torch writes the result over elements that it has yet to read"),
+    (r"F\.scaled_dot_product_attention", "wrong",
+     lambda c, s: any(t[0] == "as_strided" for v in c.leaves() if isinstance(v, T) for t in v.view),
+     "torch's fused loop reads rows that overlap as if they did not"),
+    (r"F\.scaled_dot_product_attention", "wrong_grad", _overflows, "scores that overflow have no softmax"),
+    (r"F\.binary_cross_entropy_with_logits", "wrong", _overflows, "the loss of an infinity is one, not NaN"),
+    (r".*\.addmm", "wrong", _no_infinity, "a factor that is infinite multiplies sums or products, by the library"),
+    (r".*\.(clip|clamp)_?", "wrong", _says("np.uint8"), "a bound below an unsigned type limits nothing; torch lets it wrap around"),
+    (r".*\.norm", "wrong(_grad)?", lambda c, s: any(isinstance(v, int) and abs(v) > 1e6 for v in c.args),
+     "a huge order is nearly that of infinity"),
+    (r".*\.scatter_reduce_?", "wrong_grad", _says("ours np.float64.0.0."), "what was not scattered has no slope"),
+    (r".*\.index_reduce_?", "wrong_grad", lambda c, s: c.kwargs.get("include_self") is False,
+     "what is not included has no share of the gradient, even where it is as large as the extreme"),
+    (r"F\.batch_norm", "wrong_state", _filled("limits"), "sums in which the largest numbers cancel depend on their order"),
+    (r".*\.(nan)?median", "grad_missing", lambda c, s: _empty(c, s), "the median of nothing is NaN, of which there is no element"),
     # Refused or taken otherwise
     (r".*_scatter", "accepted", _says("Autograd not support dtype"), "what is written into integers has no gradient, as after a cast"),
     (r".*\.norm", "wrong", lambda c, s: isinstance(c.kwargs.get("out"), Of),
@@ -286,6 +305,25 @@ DECIDED: list[tuple[str, str, Callable[[Any, str], Any] | None, str]] = [
     (r"F\..*", "refused", _says("more than one element of the written-to tensor"),
      "elements that lie at several places are not written to; torch forgot to ask in some functions"),
     (r".*\.split", "refused", _says("must be int, not Tensor"), "a size is a number"),
+    (r"F\.adaptive_.*", "refused", _says("must be int, not bool"), "a truth value is no size"),
+    (r"F\.conv.*", "refused", _says("should be the same"), "types are looked at whatever path is taken"),
+    (r"F\.dropout2d", "refused", _says("at least 2 dimensions"), "a feature has a channel, without elements too"),
+    (r"F\.pad", "refused", _says("nothing would be left"), "an edge that is cut away first has nothing to be repeated"),
+    (r"F\.scaled_dot_product_attention", "refused", lambda c, s: _empty(c, s), "extents are looked at without elements too"),
+    (r"F\.scaled_dot_product_attention", "accepted", _says("Dimension specified as -2"), "a mask of one number counts for all scores"),
+    (r"Tensor\.\w+", "refused", _says("is beyond int64|does not fit in int64"), "an integer beyond the type is refused, on either side"),
+    (r"numtorch\.\w+Tensor", "refused", _says("does not fit in int64"), "an integer beyond the type is refused, on either side"),
+    (r"Tensor\.detach_", "refused", _says("Can't detach views"), "a view is part of what it was taken from, in any mode"),
+    (r"numtorch\.linspace", "refused", _says("not implemented for bool"), "truth values are in no line"),
+    (r".*\.norm", "accepted", _says("matrix_norm: dim must be a 2-tuple"),
+     "the norm over any number of dimensions is that of all their elements"),
+    (r"Tensor\.repeat_interleave", "accepted", _says("got \\(\\)"), "methods are the functions themselves: of one tensor, the repeats"),
+    (r"Tensor\.[hvd]split", "refused", _says("dtype of long"), "places are int64"),
+    (r"numtorch\.randn?", "refused", _says("it draws floating-point numbers"), "types are looked at without elements too"),
+    (r"Tensor\.__i?pow__", "accepted", _says("to type c10::Half"), "a power beyond the type is infinite, or 0"),
+    (r"Tensor\.bernoulli_", "accepted", _says("generator=str"), "an empty text is no generator, as None"),
+    (r"numtorch\.where", "accepted", _says("Expected out type to be"),
+     "out= takes any type that the result may become without changing its kind, as most functions do in torch too"),
     (r"F\.batch_norm", "refused", lambda c, s: _empty(c, s) and "mixed dtypes" in s, "types are looked at without elements too"),
     (r"F\.batch_norm", "refused", _says("expected at least 2D input"), "a batch has channels, without elements too"),
     (r"F\.pad", "refused", _says("without overflow"), "a number beyond the type is refused also where nothing is filled with it"),

@@ -321,3 +321,13 @@ def test_batch_norm_of_nothing_asks_for_no_statistics(mean, var):
                                   "t.addcmul(*[t.ones(1, dtype=t.float16)] * 3, value=1e39)"])
 def test_arguments_in_other_forms(call):
     same(lambda t: eval(call, {"t": t}), rtol=1e-3)
+
+
+@pytest.mark.parametrize("exponent", [-2**63, 2**63 - 1, 2**62, -3, 3])
+def test_slopes_of_powers_at_the_ends_of_the_integers(exponent):
+    def run(lib):
+        x = lib.tensor([1.0, 2.0, 0.5], requires_grad=True)
+        lib.pow(x, exponent).sum().backward()
+        return x.grad
+
+    same(run, rtol=1e-6)

@@ -1,4 +1,4 @@
-"""Holding signal handlers back for a moment, on the main thread, where Python runs them."""
+"""Holding signal handlers back for a moment, on the main thread, where Python runs them; properties without a lock that a fork keeps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 _SIGNALS = tuple(map(int, signal.valid_signals()))
 
@@ -76,3 +76,22 @@ def _restore(handlers: list[tuple[int, Any]], due: list[int], deliver: Callable[
             raised = raised or e
     if raised is not None:
         raise raised
+
+
+if TYPE_CHECKING:
+    from functools import cached_property as cached_property
+else:
+    class cached_property:
+        """``functools.cached_property`` as it is from Python 3.12 on. Before, it holds one lock for all objects while a value is computed,
+        and a child that is forked meanwhile waits for ever. Where two threads compute it at once, the first value stays."""
+
+        def __init__(self, fn: Callable[[Any], Any]):
+            self.fn, self.__doc__ = fn, fn.__doc__
+
+        def __set_name__(self, owner: type, name: str) -> None:
+            self.name = name
+
+        def __get__(self, obj: Any, owner: type | None = None) -> Any:
+            if obj is None:
+                return self
+            return obj.__dict__.setdefault(self.name, self.fn(obj))

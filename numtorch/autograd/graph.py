@@ -7,7 +7,6 @@ each one after all its consumers: a heap ordered by age replaces counting depend
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from heapq import heappop, heappush
 from typing import Any
 
@@ -20,6 +19,7 @@ from numtorch.autograd.saved import disable_saved_tensors_hooks as disable_saved
 from numtorch.autograd.saved import save_on_cpu as save_on_cpu
 from numtorch.autograd.saved import saved_tensors_hooks as saved_tensors_hooks
 from numtorch.device import CPU
+from numtorch.interrupts import cached_property
 from numtorch.storage import FRESH, tick
 
 

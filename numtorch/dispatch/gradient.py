@@ -7,7 +7,7 @@ registered for it runs, or, for elementwise ops, one kernel made by tracing it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numtorch.dtype as dtypes
@@ -15,6 +15,7 @@ from numtorch._tensor import Tensor, empty
 from numtorch.autograd.graph import Node
 from numtorch.dispatch import front, halves
 from numtorch.dispatch.program import Program
+from numtorch.interrupts import cached_property
 from numtorch.kernels import registry, timing
 from numtorch.kernels.codegen import expr
 from numtorch.kernels.codegen.expr import Untraceable

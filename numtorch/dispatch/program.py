@@ -7,7 +7,7 @@ strides: the compiled entry point, its geometry arguments, and what to allocate.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from numtorch.dispatch.cost import elementwise_work
 from numtorch.dispatch.out import another_device
 from numtorch.dtype import dtype
 from numtorch.errors import KernelError
+from numtorch.interrupts import cached_property
 from numtorch.kernels import registry, streams, threads, timing, toolchain
 from numtorch.kernels.codegen import elementwise
 from numtorch.kernels.codegen.elementwise import COLUMN, FREE, FULL, HELD, ONE, ROW, SCALAR, UNIT, Operand, Spec

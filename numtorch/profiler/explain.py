@@ -7,11 +7,11 @@ LLVM's remarks, and a profile of the call. Text that takes compiling is made whe
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numtorch as torch
 from numtorch import display, kernels
+from numtorch.interrupts import cached_property
 from numtorch.kernels import recording, registry
 from numtorch.kernels.recording import Launch
 from numtorch.kernels.registry import Candidate

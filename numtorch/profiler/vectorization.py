@@ -14,9 +14,9 @@ import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
+from numtorch.interrupts import cached_property
 from numtorch.kernels import remarks
 from numtorch.kernels.jit import Jit, disabled
 from numtorch.kernels.recording import Launch

@@ -167,3 +167,32 @@ DEEP = """
 @compiled
 def test_a_first_call_deep_in_a_recursion(tmp_path):
     assert run(DEEP, tmp_path) == "[1.0, 1.0, 1.0] [0.0, 0.0]\n"
+
+
+PROPERTY = """
+    import os, signal, threading, time
+    from numtorch.interrupts import cached_property
+
+    class Slow:
+        @cached_property
+        def value(self):
+            time.sleep(self.seconds)
+            return self.seconds
+
+    parent, child = Slow(), Slow()
+    parent.seconds, child.seconds = 1.0, 0.0
+    thread = threading.Thread(target=lambda: parent.value)
+    thread.start()
+    time.sleep(0.3)  # the thread is within
+    pid = os.fork()
+    if not pid:
+        signal.alarm(20)
+        os._exit(0 if child.value == 0.0 and child.__dict__["value"] == 0.0 else 1)
+    thread.join()
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), parent.value)
+"""
+
+
+@posix
+def test_a_child_does_not_wait_for_what_a_thread_of_its_parent_computed(tmp_path):
+    assert run(PROPERTY, tmp_path) == "0 1.0\n"

@@ -42,6 +42,11 @@ def _no_number(call: Any, what: str) -> bool:
     return any(isinstance(v, float) and math.isnan(v) for v in call.leaves())
 
 
+def _negative_bound(call: Any, what: str) -> bool:
+    """Whether unsigned elements meet a negative number."""
+    return "np.uint8" in what and any(isinstance(v, int | float) and v < 0 for v in (*call.args[1:], *call.kwargs.values()))
+
+
 def _no_infinity(call: Any, what: str) -> bool:
     """Whether a number among the arguments, not an element, is infinite."""
     return any(isinstance(v, float) and math.isinf(v) for v in call.leaves())
@@ -285,7 +290,7 @@ DECIDED: list[tuple[str, str, Callable[[Any, str], Any] | None, str]] = [
     (r"F\.scaled_dot_product_attention", "wrong_grad", _overflows, "scores that overflow have no softmax"),
     (r"F\.binary_cross_entropy_with_logits", "wrong", _overflows, "the loss of an infinity is one, not NaN"),
     (r".*\.addmm", "wrong", _no_infinity, "a factor that is infinite multiplies sums or products, by the library"),
-    (r".*\.(clip|clamp)_?", "wrong", _says("np.uint8"), "a bound below an unsigned type limits nothing; torch lets it wrap around"),
+    (r".*\.(clip|clamp)_?", "wrong", _negative_bound, "a bound below an unsigned type limits nothing; torch lets it wrap around"),
     (r".*\.norm", "wrong(_grad)?", lambda c, s: any(isinstance(v, int) and abs(v) > 1e6 for v in c.args),
      "a huge order is nearly that of infinity"),
     (r".*\.scatter_reduce_?", "wrong_grad", _says("ours np.float64.0.0."), "what was not scattered has no slope"),

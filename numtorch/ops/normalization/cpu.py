@@ -18,6 +18,7 @@ import numpy as np
 from numtorch.dispatch.program import shared_from
 from numtorch.kernels.jit import ORDERED, jit, prange
 from numtorch.kernels.math import rsqrt
+from numtorch.ops.moments_cpu import distances
 
 IMAGES = 8  # images whose part of a channel is summed at a time
 ROWS = 32  # rows of an (N, C) input, or of a weight's gradient, summed at a time
@@ -38,18 +39,6 @@ FAR = np.float32(256.0)
 def far(mean, square, count):
     """Whether a mean is more than 16 standard deviations from 0, so that its rounding is seen; square is the sum of squared distances."""
     return mean * mean * count > square * FAR
-
-
-@jit
-def distances(row, mean):
-    """The sums of the distances from a number and of their squares."""
-    total = row.dtype.type(0)
-    square = row.dtype.type(0)
-    for j in range(row.size):
-        d = row[j] - mean
-        total += d
-        square += d * d
-    return total, square
 
 
 @jit

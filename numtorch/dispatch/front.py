@@ -129,6 +129,14 @@ INNER = {"AttributeError", "FRESH", "KeyError", "OverflowError", "Tensor", "Type
          "unfit", "wrote", "y"}
 
 
+def rewrite(owner: Any) -> None:
+    """Have the front of an op written anew at its next call: what it is made of has changed."""
+    call: Any = getattr(owner, "call", None)
+    if hasattr(call, "source"):
+        call.__code__, call.__defaults__, call.__kwdefaults__ = _unwritten.__code__, None, None
+        del call.source
+
+
 def _elementwise(op: Any, env: dict[str, Any]) -> Callable:
     """The front of an elementwise op; where its operands or parameters are called as the text's own names, one around a front in which
     they are called otherwise."""
@@ -441,6 +449,9 @@ def _structured(op: Any, env: dict[str, Any]) -> Callable:
     given = ", ".join(names + params)
     env |= {f"_{f.__name__}": f for f in op.features}
     lookup = ", ".join(kinds + [n for n in params if n in op.select] + [f"_{f.__name__}({given})" for f in op.features])
+    if op.by_shape:
+        shapes = [f"None if {n} is None else {n}.shape" if t in optional else f"{n}.shape" for n, t in zip(names, op.tensors, strict=True)]
+        lookup = ", ".join([part for pair in zip(kinds, shapes, strict=True) for part in pair] + params)
     edge = " or ".join(f"({n} is not None and {n}._edge is not None)" if t in optional else f"{n}._edge is not None"
                        for n, t in zip(names, op.tensors, strict=True))
     env |= {"_integer": integer, "_integers": integers, "_dimensions": dimensions, "_flag": flag}
@@ -460,19 +471,42 @@ def _structured(op: Any, env: dict[str, Any]) -> Callable:
     except (KeyError, AttributeError, TypeError):
         _launch = None
     if _launch is None:
-        return _first(({values}), ({extra}))"""
-    if op.direct and len(names) == 1:  # its body is all there is to choose
+        return _first(({values}), ({extra}))
+"""
+    ran, recorded, returned = f"    _y = _launch({given})\n", f"({extra})", "_y"
+    if op.by_shape:
+        chosen = chosen.replace("_launch", "_plan")
+        ran, recorded = _ran("_plan", names, given), "_plan.params"
+        env |= {"_memo": op.plans, "_new": object.__new__, "_Tensor": Tensor}
+        if op.returns is not None:
+            returned, env["_returns"] = "_returns(_y)", op.returns
+    elif op.direct and len(names) == 1:  # its body is all there is to choose
         chosen = f"    if {names[0]}.__class__ is _Tensor:\n        _launch = _body\n    else:\n{indent(chosen, '    ')}"
         env |= {"_Tensor": Tensor, "_body": op.body}
-    text = f"""def {op.name.replace('.', '_')}({order}):
-{head}{written}{_checks(op, set(params) - set(required) if second else set())}{chosen}
-    _y = _launch({given})
-    if ({edge}) and _mode.grad and _op.gradient is not None:
-        _record({', '.join(names)}, ({extra}), _y)
-    return _y
+    tail = chosen + ran
+    if op.differentiable:
+        tail += f"""    if ({edge}) and _mode.grad and _op.gradient is not None:
+        _record({', '.join(names)}, {recorded}, _y)
 """
+    tail += f"    return {returned}\n"
+    name = op.name.replace(".", "_")
+    text = f"def {name}({order}):\n{head}{written}{_checks(op, set(params) - set(required) if second else set())}{tail}"
+    if op.arguments is not None:
+        op.canonical = _compile(name, f"def {name}({given}):\n{tail}", env)
     env["_record"] = lambda *given: _first_record(op, env, "_record", specialise_structured_record, given)
-    return _compile(op.name.replace(".", "_"), text, env)
+    return _compile(name, text, env)
+
+
+def _ran(plan: str, names: list[str], given: str, indent: str = "    ") -> str:
+    """The lines that run a plan, into ``_y``: one call of machine code where it is of one result, else all that the plan does."""
+    rest = given.split(", ")[len(names) :]
+    run = ", ".join([*names, f"*{plan}.params"] if rest else names)
+    lines = [f"if {plan}.entry is None:", f"    if {plan}.again is not None:", f"        return {plan}.again({given})",
+             f"    _y = {plan}.run({run})", "else:", "    _y = _new(_Tensor)", f"    _y.shape = {plan}.shape",
+             f"    _y._k = {plan}.kind", f"    _y._buf = _buf = {plan}.make()",
+             f"    _code = {plan}.entry({', '.join(f'{n}._buf' for n in names)}, _buf, *{plan}.numbers)",
+             "    if _code:", f"        {plan}.failed(_code, {run})"]
+    return "".join(f"{indent}{line}\n" for line in lines)
 
 
 def _checks(op: Any, absent: set[str]) -> str:
@@ -547,9 +581,70 @@ def specialise_structured_record(op: Any) -> Callable:
              f"        return general(({', '.join(names)},), params, out)"]
     if any(n == "dtype" for n, _ in op.params):  # which may be one of integers, and these are in no graph
         lines += ["    if not out._k.dtype.is_floating_point:", "        return"]
+    if gradient.by_shape:
+        described["recipe"] = "recipe"
     lines += [f"    {line}" for line in _node_lines(op, edges, saved, **described)]
     env = _node_env(op) | {"general": op.record}
+    if gradient.by_shape:
+        env["recipe"] = gradient.whole()
     return _compile("record", "\n".join(lines) + "\n", env)
+
+
+def planned_pull(gradient: Any) -> Callable:
+    """``pull`` of nodes whose gradient has kernels that are planned, written out.
+
+    For ``softmax``, whose gradient reads ``out`` and ``dim``, it reads:
+
+        def pull(node, g):
+            saved = node.saved
+            s0 = saved[0]
+            try:
+                key = (g._k, g.shape, s0._k, s0.shape, node.params)
+                plan = plans.get(key)
+            except (AttributeError, TypeError):
+                return slow(node, g, False)
+            if plan is None or s0._storage.written > node.seq:
+                return first(node, g, key)
+            if plan.entry is None:
+                ...
+            y = new(Tensor)
+            y.shape = plan.shape
+            y._k = plan.kind
+            y._buf = buf = plan.make()
+            plan.entry(g._buf, s0._buf, buf, *plan.numbers)
+            return (y,)
+    """
+    op, names = gradient.op, gradient.names
+    place = {op.tensors[i]: f"s{n}" for n, i in enumerate(gradient.saves)}
+    if gradient.saves_out:
+        place["out"] = f"s{len(gradient.saves)}"
+    order = [place[n] for n in names if n in place]
+    key = ["g._k", "g.shape", *[part for s in place.values() for part in (f"{s}._k", f"{s}.shape")]]
+    key += ["node.params"] * bool(op.params) + ["node.inputs"] * gradient.wants_inputs
+    key += ["node.needs or tuple([e is not None for e in node.edges])"] * ("needs" in names)
+    stale = "".join(f" or {s}._storage.written > node.seq" for s in place.values())
+    grads = "(y,)" if len(op.tensors) == 1 else "plan.before + (y,) + plan.after"
+    text = f"""def pull(node, g):
+    saved = node.saved
+{''.join(f'    {s} = saved[{i}]{chr(10)}' for i, s in enumerate(place.values()))}    try:
+        key = ({', '.join(key)})
+        plan = plans.get(key)
+    except (AttributeError, TypeError):
+        return slow(node, g, False)
+    if plan is None{stale}:
+        return first(node, g, key)
+    if plan.entry is None:
+        grads = plan.run({', '.join(['g', *_bound_arguments(gradient)])})
+        return grads if grads.__class__ is tuple or grads.__class__ is list else (grads,)
+    y = new(Tensor)
+    y.shape = plan.shape
+    y._k = plan.kind
+    y._buf = buf = plan.make()
+    plan.entry({', '.join(f'{n}._buf' for n in ['g', *order])}, buf, *plan.numbers)
+    return {grads}
+"""
+    return _compile("pull", text, {"plans": gradient.pulls, "first": gradient.first_pull, "slow": op.pull, "new": object.__new__,
+                                   "Tensor": Tensor})
 
 
 def _optional(op: Any) -> set[str]:
@@ -592,7 +687,9 @@ def _order(op: Any, tensors: list[str], params: list[str], positional: int, seco
 
 
 def key(op: Any, tensors: tuple, params: tuple) -> Any:
-    """The key under which the front looks a launcher up."""
+    """The key under which the front looks a launcher or a plan up."""
+    if op.by_shape:
+        return (*[part for t in tensors for part in ((None, None) if t is None else (t._k, t.shape))], *params)
     parts = [None if t is None else t._k for t in tensors]
     parts += [v for (n, _), v in zip(op.params, params, strict=True) if n in op.select]
     parts += [f(*tensors, *params) for f in op.features]
@@ -608,8 +705,23 @@ def check_binding(names: list[str], tensors: list[str], params: list[str]) -> No
                             f"a parameter ({', '.join(params)}), out, needs nor <input>_shape, _kind, _strides or _offset")
 
 
+def _bound_arguments(gradient: Any) -> list[str]:
+    """What a vjp takes after ``g``, from a node."""
+    own = {"saved": "saved", "params": "node.params", "inputs": "node.inputs", "needs": "(node.needs or tuple([e is not None for e in node.edges]))"}
+    texts = arguments_of(gradient.names, gradient.op.tensors, [n for n, _ in gradient.op.params], gradient.saves,
+                         gradient.vjp.__code__.co_argcount - 1)
+    return [re.sub(r"^(\w+=)?(saved|params|inputs|needs)\b", lambda m: (m[1] or "") + own[m[2]], text) for text in texts]
+
+
 def binder(names: list[str], tensors: list[str], params: list[str], saves: list[int], positional: int) -> Callable:
     """``bound(run, g, saved, params, inputs, needs)`` calls ``run`` with what the vjp's argument names ask for."""
+    args = arguments_of(names, tensors, params, saves, positional)
+    text = f"def bound(run, g, saved, params, inputs, needs):\n    return run({', '.join(['g', *args])})\n"
+    return _compile("bound", text, {})
+
+
+def arguments_of(names: list[str], tensors: list[str], params: list[str], saves: list[int], positional: int) -> list[str]:
+    """The texts of what a vjp takes after ``g``, from what a node has: ``saved``, ``params``, ``inputs`` and ``needs``."""
     saved_at = {tensors[i]: f"saved[{n}]" for n, i in enumerate(saves)}
     args = []
     for i, name in enumerate(names):
@@ -625,5 +737,4 @@ def binder(names: list[str], tensors: list[str], params: list[str], saves: list[
             of, _, what = name.rpartition("_")
             text = f"inputs[{tensors.index(of)}][{META.index(what)}]"
         args.append(text if i < positional else f"{name}={text}")
-    text = f"def bound(run, g, saved, params, inputs, needs):\n    return run({', '.join(['g', *args])})\n"
-    return _compile("bound", text, {})
+    return args

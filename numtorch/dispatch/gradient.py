@@ -14,6 +14,7 @@ import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor, empty
 from numtorch.autograd.graph import Node
 from numtorch.dispatch import front, halves
+from numtorch.dispatch.loops import Plan, remember
 from numtorch.dispatch.program import Program
 from numtorch.interrupts import cached_property
 from numtorch.kernels import registry, timing
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
 def described(t: Any) -> tuple | None:
     """What a gradient may ask of an input without keeping its elements; the order of ``front.META``."""
     return (t.shape, t._k, t.strides, t._offset) if isinstance(t, Tensor) else None
+
+
+def _described(value: Any) -> Any:
+    """What a plan for an argument depends on."""
+    if isinstance(value, Tensor):
+        return value._k, value.shape
+    return tuple(map(_described, value)) if value.__class__ in (tuple, list) else (value.__class__, value)
 
 
 class Gradient:
@@ -50,6 +58,9 @@ class Gradient:
         front.check_binding(self.names, op.tensors, params)
         self.entry = registry.register(Entry(f"{op.name}.backward", vjp, site=f"{vjp.__code__.co_filename}:{vjp.__code__.co_firstlineno}",
                                              doc=vjp.__doc__ or f"Gradient of {op.name}."))
+        self.by_shape = False  # there are kernels that are planned
+        self.plans: dict = registry.memo()  # by kinds, shapes and parameters of all that the vjp takes
+        self.pulls: dict = registry.memo()  # those of them that one call of machine code carries out, as ``front.planned_pull`` asks
 
     @cached_property
     def bound(self) -> Callable:
@@ -80,6 +91,8 @@ class Gradient:
         values = dict(zip(self.names, args, strict=False)) | keywords
         saved = [values[self.op.tensors[i]] for i in self.saves] + ([values["out"]] if self.saves_out else [])
         present = g if isinstance(g, Tensor) else next(x for x in g if x is not None)
+        if self.by_shape:
+            return self._in_float32(self.compute, g, *args, **keywords)
         key = tuple([halves.wide_kind(t) for t in (present, *saved)])
         return self._in_float32(self.entry.memo.get(key) or self._choose(key), g, *args, **keywords)
 
@@ -98,6 +111,8 @@ class Gradient:
 
     def fast(self, g: Any, saved: list, node: Node, needs: tuple) -> Any:
         """The vjp by the best kernel there is, else op by op."""
+        if self.by_shape:
+            return self.bound(self.compute, g, saved, node.params, node.inputs, needs)
         if self.entry.kernels:
             present = g if isinstance(g, Tensor) else next(x for x in g if x is not None)
             key = (present._k, *[s._k if isinstance(s, Tensor) else None for s in saved])
@@ -110,10 +125,49 @@ class Gradient:
     def _choose(self, key: tuple) -> Callable:
         """What computes the gradient for a gradient and saved values of these kinds."""
         s = Signature(key[0].device.type, tuple(k.dtype if k is not None else None for k in key))
-        kernel = self.entry.find(s)
-        run = self.vjp if kernel is None else kernel.run if kernel.layout == "widened" else self._observed(kernel, s)
-        self.entry.memo[key] = run
+        run = self.entry.memo[key] = self._runner(self.entry.find(s), s)
         return run
+
+    def _runner(self, kernel: Any, s: Signature) -> Callable:
+        return self.vjp if kernel is None else kernel.run if kernel.layout == "widened" else self._observed(kernel, s)
+
+    def compute(self, *args: Any, **named: Any) -> Any:
+        """The vjp by a plan for its arguments."""
+        return self.planned(args, named).run(*args, **named)
+
+    def planned(self, args: tuple, named: dict[str, Any]) -> Plan:
+        """The plan for the arguments of the vjp, remembered."""
+        key = tuple([_described(v) for v in (*args, *named.values())])
+        try:
+            plan = self.plans.get(key)
+        except TypeError:  # what cannot be looked up is planned each time
+            return self._plan(args, named)
+        return plan or remember(self.plans, key, self._plan(args, named))
+
+    def _plan(self, args: tuple, named: dict[str, Any]) -> Plan:
+        values = dict(zip(self.names, args[1:], strict=False)) | named
+        saved = [values[self.op.tensors[i]] for i in self.saves] + ([values["out"]] if self.saves_out else [])
+        g = args[0] if isinstance(args[0], Tensor) else next(x for x in args[0] if x is not None)
+        s = Signature(g._k.device.type, tuple(v._k.dtype if isinstance(v, Tensor) else None for v in (g, *saved)))
+        for kernel in self.entry.takers(s):
+            if kernel is None or kernel.layout != "loop":
+                return Plan(self._runner(kernel, s))
+            made = kernel.run.plan(args, named, ())
+            if made is not None:
+                break
+        return made if timing.active is None else Plan(self._observed(kernel, s))
+
+    def whole(self) -> Recipe:
+        """What nodes of the op have in common: their ``pull``, written out."""
+        return Recipe((), front.planned_pull(self))
+
+    def first_pull(self, node: Node, g: Any, key: tuple) -> Any:
+        """``pull`` of a node of which the written one has no plan yet, or whose saved values have been overwritten."""
+        grads = self.op.pull(node, g, False)
+        needs = node.needs or tuple([e is not None for e in node.edges])
+        plan = self.bound(lambda *args, **named: self.planned(args, named), g, node.saved, node.params, node.inputs, needs)
+        remember(self.pulls, key, plan)
+        return grads
 
 
 class Recipe:

@@ -10,6 +10,7 @@ Each returns the function that users call; ``.vjp``, ``.kernel``, ``.backward`` 
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
@@ -24,6 +25,7 @@ from numtorch.autograd.inplace import apart, copied, one_history, rebase, record
 from numtorch.dispatch import aliases, front, halves
 from numtorch.dispatch.cost import nbytes, nothing, numel, operations
 from numtorch.dispatch.gradient import ElementwiseGradient, Gradient, described
+from numtorch.dispatch.loops import Plan, Planner, remember
 from numtorch.dispatch.out import prepared
 from numtorch.dispatch.program import Program, broadcast
 from numtorch.kernels import registry, timing
@@ -47,12 +49,14 @@ if TYPE_CHECKING:
 
         op: Any
         backward: Attach
+        loop: Callable[..., Callable[[F], F]]
 
         def __call__(self, *args: Any, **kwargs: Any) -> R_co: ...
         @overload
         def vjp(self, f: F) -> F: ...
         @overload
         def vjp(self, *, static: tuple = (), cost: Callable | None = None, wide: bool | None = None) -> Callable[[F], F]: ...
+        def arguments(self, f: F) -> F: ...
         def kernel(self, device: str, *, dtypes: tuple | None = None, when: Callable | None = None, name: str | None = None,
                    priority: Priority = Priority.TUNED, layout: str = "launcher", functions: tuple = (),
                    cost: Callable | None = None) -> Callable[[F], F]: ...
@@ -72,6 +76,7 @@ class Op:
         out: the ``Rule`` by which a result goes into ``out=``; None if the op takes none. Elementwise ops take one, unless it is False.
         seeds: parameters that differ from call to call and say nothing about the work.
         wide: operands of a half type that no kernel takes are widened to float32; see ``halves``.
+        returns: the class of what users get where there are several results; None for a plain tuple.
         generates: the text of its kernel is made for a signature, by ``generated_source``.
     """
 
@@ -81,8 +86,9 @@ class Op:
     def __init__(self, name: str, body: Callable | None, spec: Callable, *, select: tuple = (), differentiable: bool = True,
                  ref: Callable | None = None, samples: Callable | None = None, domain: tuple | None = None,
                  cost: Callable | None = None, seeds: tuple = (), public: bool = True, view: bool = False, direct: bool = False,
-                 out: Any = None, wide: bool | None = None):
+                 out: Any = None, wide: bool | None = None, returns: Any = None):
         self.name = name
+        self.returns = returns
         self.spec = spec
         self.direct = view or direct
         self.out = out
@@ -102,6 +108,10 @@ class Op:
             self.entry.add(Kernel(name, "widened", "any", self._widened, None, Priority.GENERATED, halves.one_half, layout="widened"))
         self.gradient: Any = None  # a Gradient
         self.tensors, self.params, self.keyword_only = _parameters(spec)
+        self.arguments: Any = None  # the rule that makes a call's arguments canonical; see ``Function.arguments``
+        self.canonical: Any = None  # the op on arguments that the rule has made so; written together with the front
+        self.by_shape = False  # plans are remembered by shapes and parameters, not by kinds alone
+        self.plans: dict = registry.memo()
         self.call: Any = lambda *a, **k: None  # the front, set by _publish
 
     def __repr__(self) -> str:
@@ -126,6 +136,8 @@ class Op:
             return self.body(*tensors, *params)
         tensors = tuple(None if t is None else self._tensor(t, i) for i, t in enumerate(tensors))
         self._same_device(tensors)
+        if self.by_shape:
+            return self._first_by_shape(tensors, params)
         launch = self.launcher(self.signature(tensors, params))
         try:
             self.entry.memo[front.key(self, tensors, params)] = launch
@@ -136,16 +148,69 @@ class Op:
             self.record(tensors, params, result)
         return result
 
+    def _first_by_shape(self, tensors: tuple, params: tuple) -> Any:
+        given, changed = params, tensors
+        if self.arguments is not None:
+            made = self.arguments(*tensors, *params)
+            changed, params = made[: len(tensors)], tuple(made[len(tensors) :])
+        if all(a is b for a, b in zip(changed, tensors, strict=True)):
+            plan = self.plan(tensors, params)
+            result = self._run(plan, tensors)
+        else:
+            plan = Plan(None)
+            plan.again = self._again
+            result = self.canonical(*changed, *params)
+        with contextlib.suppress(TypeError):  # an unhashable parameter: planned anew each time
+            remember(self.plans, front.key(self, tensors, given), plan)
+        return result
+
+    def _again(self, *values: Any) -> Any:
+        """The op on arguments whose tensors the rule changes."""
+        return self.canonical(*self.arguments(*values))
+
+    def planned(self, tensors: tuple, params: tuple) -> Plan:
+        """The plan for canonical arguments, remembered."""
+        key = front.key(self, tensors, params)
+        try:
+            plan = self.plans.get(key)
+        except TypeError:
+            return self.plan(tensors, params)
+        return plan or remember(self.plans, key, self.plan(tensors, params))
+
+    def _run(self, plan: Plan, tensors: tuple) -> Any:
+        result = plan.run(*tensors, *plan.params)
+        if mode.grad and self.gradient is not None and any(t is not None and t._edge is not None for t in tensors):
+            self.record(tensors, plan.params, result)
+        return result if self.returns is None else self.returns(result)
+
+    def plan(self, tensors: tuple, params: tuple) -> Plan:
+        """What computes the op for such arguments: the first kernel that takes them, or the body."""
+        registry.load_plugins()
+        s = self.signature(tensors, params)
+        if self.direct or (s.device == "meta" and self.body is not None):
+            return Plan(self.runner(None, s), params)
+        for kernel in self.entry.takers(s):
+            if kernel is None or kernel.layout != "loop":
+                return Plan(self.runner(kernel, s), params)
+            made = kernel.run.plan((*tensors, *params), {}, params)
+            if made is not None:
+                break
+        if timing.active is not None or (self.gradient is None and self.differentiable and self.body is not None):
+            return Plan(self.runner(kernel, s), params, made.loop)
+        return made
+
     def launcher(self, s: Signature) -> Callable:
         """What computes the op for a signature."""
         registry.load_plugins()
+        if self.direct or (s.device == "meta" and self.body is not None):
+            return self.runner(None, s)
+        return self.runner(self.entry.find(s), s)
+
+    def runner(self, kernel: Kernel | None, s: Signature) -> Callable:
+        """What runs a kernel, or the body, and records nothing of what is inside."""
         body: Any = self.body
         if self.direct:
             return body
-        if s.device == "meta" and body is not None:
-            kernel = None
-        else:
-            kernel = self.entry.find(s)
         if kernel is not None and kernel.layout == "widened":
             return kernel.run
         if kernel is not None and self.gradient is None and self.differentiable and body is not None:
@@ -180,6 +245,8 @@ class Op:
                 return self._widened(*values)
         values = tuple(map(halves.widened, values))
         tensors, params = values[: len(self.tensors)], values[len(self.tensors) :]
+        if self.by_shape:
+            return halves.narrowed(self.planned(tensors, params).run(*values), half)
         key = front.key(self, tensors, params)
         launch = self.entry.memo.get(key)
         if launch is None:
@@ -279,7 +346,6 @@ class ElementwiseOp(Op):
                                rounded=rounded, divisor=divisor, check=check)
         self.fit: Any = fit
         self.untracked, self.whole = untracked, whole
-        self.plans: dict = registry.memo()  # of contiguous operands, by their kinds and shapes
         self.written: dict = registry.memo()  # those that overwrite the first
         self.entry.cost = self.entry.cost or self._cost
         self.entry.add(Kernel(name, "generated", "any", self._generated, None, Priority.GENERATED, layout="elementwise"))
@@ -594,10 +660,11 @@ class ShapedOp(Op):
         self.rule = rule
 
     def launcher(self, s: Signature) -> Callable:
-        if s.device == "meta":
-            return self.rule
-        kernel: Any = self.entry.find(s)  # KernelNotFound if there is none
-        return self.observed(kernel, s)
+        return self.rule if s.device == "meta" else super().launcher(s)
+
+    def plan(self, tensors: tuple, params: tuple) -> Plan:
+        on_meta = any(t is not None and t._k.device.type == "meta" for t in tensors)
+        return Plan(self.rule, params) if on_meta else super().plan(tensors, params)
 
 
 def _publish(o: Op, fn: Callable) -> Any:
@@ -614,13 +681,21 @@ def _publish(o: Op, fn: Callable) -> Any:
         if o.wide if wide is None else wide:
             o.gradient.widen()
         o.gradient.static = frozenset(o.tensors.index(n) for n in static)
-        call.backward = Attach(o.gradient.entry)
+        call.backward = Attach(o.gradient.entry, o.gradient)
         registry.clear_memos()
+        return f
+
+    def arguments(f: Callable) -> Callable:
+        """Make ``f`` the rule for the op's arguments: it checks them and gives them, all in their order, as body, vjp and kernels want
+        them. It runs once for each set of kinds, shapes and parameters; it reads no elements, and leaves canonical arguments alone.
+        A tensor that it changes, as by a cast, is seen by the graph."""
+        o.arguments, o.by_shape = f, True
         return f
 
     call.op = o
     call.vjp = vjp
-    call.kernel = Attach(o.entry).kernel
+    call.arguments = arguments
+    call.kernel, call.loop = (attached := Attach(o.entry, o)).kernel, attached.loop
     OPS[o.name] = o
     return call
 
@@ -631,8 +706,21 @@ OPS: dict[str, Op] = {}
 class Attach:
     """``@softmax.kernel("cpu", ...)`` and ``@softmax.backward.kernel("cpu", ...)``."""
 
-    def __init__(self, entry: Entry):
-        self.entry = entry
+    def __init__(self, entry: Entry, owner: Any):
+        self.entry, self.owner = entry, owner
+
+    def loop(self, device: str, *, dtypes: tuple | None = None, when: Callable | None = None, name: str | None = None,
+             priority: Priority = Priority.TUNED, cost: Callable | None = None) -> Callable:
+        """Register a kernel that is planned: a function of the op's tensors and parameters that returns a ``Loop``, or None for what
+        it does not take; see ``loops``. For a backward kernel it is a function of what the vjp takes."""
+        def wrap(f: Callable) -> Callable:
+            planner = Planner(f, self.entry.name)
+            self.owner.by_shape = True
+            front.rewrite(self.owner)
+            self.entry.add(Kernel(self.entry.name, name or f.__name__, device, planner, dtypes, priority, when, "loop", planner.planned, cost))
+            return f
+
+        return wrap
 
     def kernel(self, device: str, *, dtypes: tuple | None = None, when: Callable | None = None, name: str | None = None,
                priority: Priority = Priority.TUNED, layout: str = "launcher", functions: tuple = (),

@@ -267,9 +267,14 @@ def beyond(op: str, values: tuple) -> Exception | None:
 
 
 def compiled_entry(jit: Jit, args: tuple, op: str, work: Callable[[], timing.Work]) -> Callable:
+    """The raw entry point for the types of ``args``, observed by a profile that is open."""
+    return timing.loop(lambda: entry_for(jit, args, op), op, "cpu", jit, len(args), work)
+
+
+def entry_for(jit: Jit, args: tuple, op: str) -> Callable:
     """The raw entry point for the types of ``args``; compilation failures name the op and the source."""
     try:
-        return timing.loop(lambda: jit.entry(*args), op, "cpu", jit, len(args), work)
+        return jit.entry(*args)
     except Exception as e:
         if not toolchain.failed(e) or isinstance(e, MemoryError | RecursionError):
             raise  # a signal handler's, which ran meanwhile, or a lack that says nothing of the kernel

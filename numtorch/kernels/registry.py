@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -73,7 +73,7 @@ class Kernel:
     priority: Priority = Priority.TUNED
     when: Callable[[Signature], bool] | None = None
     layout: str = "launcher"
-    functions: tuple = ()
+    functions: Sequence = ()
     cost: Callable | None = None
 
     @property
@@ -139,14 +139,17 @@ class Entry:
 
     def find(self, s: Signature) -> Kernel | None:
         """The kernel for a signature; None where the body should run."""
-        if _bodies_only and self.body is not None:
-            return None
-        for k in self.kernels:
-            if k.refusal(s) is None:
-                return k
+        return next(self.takers(s))
+
+    def takers(self, s: Signature) -> Iterator[Kernel | None]:
+        """The kernels that take a signature, the first choice first, then None for the body; KernelNotFound where there is none."""
+        if not (_bodies_only and self.body is not None):
+            for k in self.kernels:
+                if k.refusal(s) is None:
+                    yield k
         if self.body is None:
             raise KernelNotFound(self.not_found(s))
-        return None
+        yield None
 
     def not_found(self, s: Signature) -> str:
         """The message of KernelNotFound."""

@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from numtorch._tensor import Tensor, empty, new
-from numtorch.arguments import element, integer
+from numtorch._tensor import Tensor
+from numtorch.arguments import element
 from numtorch.dispatch.cost import per_output
+from numtorch.dispatch.loops import Loop, like
 from numtorch.dispatch.op import op, primitive
 from numtorch.dispatch.out import SAME, into
 from numtorch.dtype import FLOATS, INTEGERS
 from numtorch.dtype import bool as BOOL
 from numtorch.kernels import math as m
-from numtorch.kernels import registry
-from numtorch.ops import activation_cpu
+from numtorch.ops import activation_cpu as cpu
+from numtorch.ops import activation_cuda as cuda
 from numtorch.ops.arithmetic import (
     REAL,
     SIGNED,
@@ -35,8 +36,7 @@ from numtorch.ops.arithmetic import (
     where,
     wrapped,
 )
-from numtorch.ops.movement import contiguous
-from numtorch.storage import CPU, allocate, wrap_dim
+from numtorch.storage import wrap_dim
 
 # Of an element that is NaN the piecewise ones let the gradient pass as it is: a loss that is NaN shall not leave gradients that look
 # healthy. Their corners belong to the flat side, as in torch.
@@ -320,9 +320,14 @@ def _dim_samples() -> list:
     return [((3, 5), -1), ((2, 3, 4), 1), ((7,), 0), ((), 0), ((4, 0), 1)]
 
 
-@op(name="softmax", samples=_dim_samples, cost=per_output(3, "exp_nonpositive"), public=False)
-def softmax_along(x, dim: int):
-    """Exponentials along ``dim``, scaled to sum to one."""
+@op(samples=_dim_samples, cost=per_output(3, "exp_nonpositive"), out=SAME)
+def softmax(x, dim: int, dtype: Any = None):
+    """Exponentials along ``dim``, scaled to sum to one.
+
+    >>> import numtorch as torch
+    >>> torch.softmax(torch.tensor([0.0, 0.0]), 0)
+    tensor([0.5000, 0.5000])
+    """
     from numtorch.ops.reduction import amax, sum
 
     if not x.shape.numel():
@@ -331,16 +336,16 @@ def softmax_along(x, dim: int):
     return e / sum(e, dim, keepdim=True)
 
 
-@softmax_along.vjp(cost=per_output(4))
+@softmax.vjp(cost=per_output(4))
 def _(g, *, out, dim):
     from numtorch.ops.reduction import sum
 
     return out * (g - sum(g * out, dim, keepdim=True))
 
 
-@op(name="log_softmax", samples=_dim_samples, cost=per_output(3, "exp_nonpositive"), public=False)
-def log_softmax_along(x, dim: int):
-    """The logarithm of softmax, without forming it."""
+@op(samples=_dim_samples, cost=per_output(3, "exp_nonpositive"), out=SAME)
+def log_softmax(x, dim: int, dtype: Any = None):
+    """The logarithm of softmax along ``dim``, without forming it."""
     from numtorch.ops.reduction import amax, sum
 
     if not x.shape.numel():
@@ -349,125 +354,54 @@ def log_softmax_along(x, dim: int):
     return shifted - log(sum(exp(shifted), dim, keepdim=True))
 
 
-@log_softmax_along.vjp(cost=per_output(3, "exp_nonpositive"))
+@log_softmax.vjp(cost=per_output(3, "exp_nonpositive"))
 def _(g, *, out, dim):
     from numtorch.ops.reduction import sum
 
     return g - exp(out) * sum(g, dim, keepdim=True)
 
 
-def _extents(x: Tensor, dim: int, name: str) -> tuple[int, int, int]:
+def around(shape: tuple, dim: int) -> tuple[int, int, int]:
     """What lies before, in and after a dimension."""
-    shape = x.shape
-    if not shape:
-        return 1, 1, 1
-    if dim == -1 or dim == len(shape) - 1:
-        n = shape[-1]
-        return x._buf.size // n, n, 1
-    dim = wrap_dim(dim, len(shape), name)
-    return prod(shape[:dim]), shape[dim], prod(shape[dim + 1 :])
+    return (prod(shape[:dim]), shape[dim], prod(shape[dim + 1 :])) if shape else (1, 1, 1)
 
 
-def _launch_cpu(logs: bool) -> None:
-    """Register the kernels of softmax, or of its logarithm: a plan for each shape, remembered."""
-    target = log_softmax_along if logs else softmax_along
-    name, plans, backward_plans = target.op.name, registry.memo(), registry.memo()
+for _logs, _softmax in enumerate((softmax, log_softmax)):
 
-    def planned(kept: dict, x: Tensor, dim: int, backward: bool) -> tuple:
-        """What to call for tensors like x: a loop and its numbers."""
-        wrap_dim(dim, len(x.shape), name)
-        if len(kept) > 4096:
-            kept.clear()
-        n = _extents(x, dim, name) if x._buf.size else (0, 1, 1)
-        found = kept[x._k, x.shape, dim] = activation_cpu.plan(x._k, n, logs, backward)
-        return found
+    @_softmax.arguments
+    def _(x, dim, dtype, name=_softmax.op.name):
+        return _floating(x, dtype, name), wrap_dim(dim, x.ndim, name), None
 
-    functions = (*activation_cpu.ROWS[logs], *activation_cpu.COLUMNS)
+    @_softmax.loop("cpu", dtypes=FLOATS, name="rows")
+    def _(x, dim, dtype, logs=bool(_logs)):
+        outer, n, inner = around(x.shape, dim)
+        if inner == 1:
+            return Loop(cpu.ROWS[logs], (outer, n), like(x), weight=cpu.EXPONENTIAL)
+        return Loop(cpu.softmax_columns, (outer, n, inner, logs), like(x), weight=cpu.EXPONENTIAL)
 
-    @target.kernel("cpu", dtypes=FLOATS, name="cpu_rows", functions=functions)
-    def forward(x, dim):
-        x = x if x._k.contiguous else contiguous(x)
-        entry, numbers = plans.get((x._k, x.shape, dim)) or planned(plans, x, dim, False)
-        out = new(Tensor)
-        out.shape, out._k = x.shape, x._k
-        out._buf = buf = allocate(x._buf.size, x._k.dtype, CPU)
-        entry(x._buf, buf, *numbers)
-        return out
+    @_softmax.backward.loop("cpu", dtypes=FLOATS, name="rows")
+    def _(g, *, out, dim, logs=bool(_logs)):
+        outer, n, inner = around(g.shape, dim)
+        if inner == 1:
+            return Loop(cpu.ROWS_BACKWARD[logs], (outer, n), like(g), weight=cpu.EXPONENTIAL)
+        return Loop(cpu.softmax_columns_backward, (outer, n, inner, logs), like(g), weight=cpu.EXPONENTIAL)
 
-    functions = (*activation_cpu.ROWS_BACKWARD[logs], *activation_cpu.COLUMNS_BACKWARD)
+    @_softmax.loop("cuda", dtypes=FLOATS, name="blocks")
+    def _(x, dim, dtype, logs=bool(_logs)):
+        outer, n, inner = around(x.shape, dim)
+        return Loop(cuda.softmax_blocks, (outer, n, inner, logs), like(x), grid=(outer * inner, cuda.block_size(n)))
 
-    @target.backward.kernel("cpu", dtypes=FLOATS, name="cpu_rows", functions=functions)
-    def backward(g, *, out, dim):
-        g = g if g._k.contiguous else contiguous(g)
-        entry, numbers = backward_plans.get((g._k, g.shape, dim)) or planned(backward_plans, g, dim, True)
-        gx = new(Tensor)
-        gx.shape, gx._k = g.shape, g._k
-        gx._buf = buf = allocate(g._buf.size, g._k.dtype, CPU)
-        entry(g._buf, out._buf, buf, *numbers)
-        return gx
+    @_softmax.backward.loop("cuda", dtypes=FLOATS, name="blocks")
+    def _(g, *, out, dim, logs=bool(_logs)):
+        outer, n, inner = around(g.shape, dim)
+        return Loop(cuda.softmax_blocks_backward, (outer, n, inner, logs), like(g), grid=(outer * inner, cuda.block_size(n)))
 
 
-def _launch_cuda(logs: bool) -> None:
-    """Register the kernels of softmax, or of its logarithm, on a GPU."""
-    target = log_softmax_along if logs else softmax_along
-    name = target.op.name
-
-    @target.kernel("cuda", dtypes=FLOATS, name="cuda_rows")
-    def forward(x, dim):
-        from numtorch.ops import activation_cuda
-
-        x = contiguous(x)
-        out = empty(x.shape, x._k.dtype, x._k.device)
-        if out.shape.numel():
-            activation_cuda.forward(x._buf, out._buf, *_extents(x, dim, name), logs)
-        else:
-            wrap_dim(dim, len(x.shape), name)
-        return out
-
-    @target.backward.kernel("cuda", dtypes=FLOATS, name="cuda_rows")
-    def backward(g, *, out, dim):
-        from numtorch.ops import activation_cuda
-
-        g = contiguous(g)
-        gx = empty(g.shape, g._k.dtype, g._k.device)
-        if gx.shape.numel():
-            activation_cuda.backward(g._buf, out._buf, gx._buf, *_extents(g, dim, name), logs)
-        return gx
-
-
-for _logs in (False, True):
-    _launch_cpu(_logs)
-    _launch_cuda(_logs)
-
-
-def softmax(input: Tensor, dim: int, dtype: Any = None, *, out: Any = None) -> Tensor:
-    """Exponentials along ``dim``, scaled to sum to one.
-
-    >>> import numtorch as torch
-    >>> torch.softmax(torch.tensor([0.0, 0.0]), 0)
-    tensor([0.5000, 0.5000])
-    """
-    if out is not None:
-        return into(out, SAME, softmax, input, dim, dtype)
-    if dim.__class__ is not int:
-        dim = integer(dim, "softmax", "dim")
-    return softmax_along(_floating(input, dtype), dim)
-
-
-def log_softmax(input: Tensor, dim: int, dtype: Any = None, *, out: Any = None) -> Tensor:
-    """The logarithm of softmax along ``dim``."""
-    if out is not None:
-        return into(out, SAME, log_softmax, input, dim, dtype)
-    if dim.__class__ is not int:
-        dim = integer(dim, "log_softmax", "dim")
-    return log_softmax_along(_floating(input, dtype), dim)
-
-
-def _floating(x: Tensor, dtype: Any) -> Tensor:
+def _floating(x: Tensor, dtype: Any, name: str) -> Tensor:
     if dtype is not None:
         return x.to(dtype=dtype)
     if not x.dtype.is_floating_point:
-        raise NotImplementedError(f'"softmax" not implemented for {x.dtype.name}; cast with .float() or pass dtype=')
+        raise NotImplementedError(f'"{name}" not implemented for {x.dtype.name}; cast with .float() or pass dtype=')
     return x
 
 

@@ -6,12 +6,8 @@ on the shape alone: results are the same for any number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
-from numtorch.dispatch.layouts import sized_entry
 from numtorch.dispatch.program import shared_from
 from numtorch.kernels.jit import ORDERED, jit, prange
 from numtorch.kernels.math import exp_nonpositive, log
@@ -21,7 +17,8 @@ BLOCK = 2048  # elements whose exponentials are taken at a time: three copies st
 LONG = 128  # elements from which a row is worth a vector loop of its own: at 64 the block is a fifth faster
 TILE = 1024  # columns walked together, so that a loop is worth its start
 SPAN = 1 << 16  # elements of a tile of columns at most: it is read three times, and stays in the second cache
-PARALLEL_ELEMENTS = shared_from(8)  # an exponential for each
+EXPONENTIAL = 8  # what an element costs, in additions
+PARALLEL_ELEMENTS = shared_from(EXPONENTIAL)
 
 
 @jit(fastmath=ORDERED)
@@ -119,6 +116,7 @@ def log_of_sums(x, tops, totals, rows, n):
         totals[i] = log(totals[i])
 
 
+@jit(parallel=True)
 def log_sums_rows(x, out, rows, n):
     """out[i] = log(sum over j of exp(x[i, j])); an infinite or NaN maximum is the result"""
     totals = np.empty(rows, x.dtype)
@@ -197,6 +195,7 @@ def start_columns(x, top, total, base, n, inner):
             top[k] = row[k] if row[k] > top[k] else top[k]  # one instruction; NaN reaches the total instead
 
 
+@jit(parallel=True)
 def softmax_columns(x, out, outer, n, inner, logs):
     """Softmax, or its logarithm, over the middle extent of x (outer, n, inner).
 
@@ -237,6 +236,7 @@ def softmax_columns(x, out, outer, n, inner, logs):
                     target[k] *= total[k]
 
 
+@jit(parallel=True)
 def softmax_columns_backward(g, y, gx, outer, n, inner, logs):
     """Gradient of ``softmax_columns``: one pass for the sums, one for the result."""
     totals = np.empty(outer * inner, g.dtype)
@@ -271,24 +271,6 @@ def softmax_columns_backward(g, y, gx, outer, n, inner, logs):
                     row[k] = yj[k] * (gj[k] - total[k])
 
 
-# Each loop compiled serial and parallel: pair[large]. The first of two is softmax, the second its logarithm.
-ROWS = (jit(softmax_rows), jit(softmax_rows, parallel=True)), (jit(log_softmax_rows), jit(log_softmax_rows, parallel=True))
-ROWS_BACKWARD = ((jit(softmax_rows_backward), jit(softmax_rows_backward, parallel=True)),
-                 (jit(log_softmax_rows_backward), jit(log_softmax_rows_backward, parallel=True)))
-LOG_SUMS = jit(log_sums_rows), jit(log_sums_rows, parallel=True)
-COLUMNS = jit(softmax_columns), jit(softmax_columns, parallel=True)
-COLUMNS_BACKWARD = jit(softmax_columns_backward), jit(softmax_columns_backward, parallel=True)
-
-
-def plan(kind: Any, extents: tuple[int, int, int], logs: bool, backward: bool) -> tuple[Callable, tuple]:
-    """(entry point, its numbers) of softmax, of its logarithm if ``logs``, or of their gradients, over flat (outer, n, inner) arrays."""
-    outer, n, inner = extents
-    rows, columns = (ROWS_BACKWARD, COLUMNS_BACKWARD) if backward else (ROWS, COLUMNS)
-    pair, numbers = (rows[logs], (outer, n)) if inner == 1 else (columns, (*extents, logs))
-    arrays = [np.empty(1, kind.dtype.storage)] * (3 if backward else 2)
-    return sized_entry(pair, outer * n * inner >= PARALLEL_ELEMENTS, *arrays, *numbers), numbers
-
-
-def log_sums(x, out, rows, n):
-    """``logsumexp`` of the rows of flat x (rows, n)."""
-    LOG_SUMS[x.size >= PARALLEL_ELEMENTS](x, out, rows, n)
+# The first of two is softmax, the second its logarithm.
+ROWS = jit(softmax_rows, parallel=True), jit(log_softmax_rows, parallel=True)
+ROWS_BACKWARD = jit(softmax_rows_backward, parallel=True), jit(log_softmax_rows_backward, parallel=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from numtorch.kernels.launch import cuda, cuda_kernel
 from numtorch.kernels.math import exp, log, maximum
 
@@ -85,13 +83,3 @@ def softmax_blocks_backward(g, y, gx, outer, n, inner, logs):
 def block_size(n: int) -> int:
     """Threads for n elements: a power of two from a warp up."""
     return min(BLOCK, max(32, 1 << (n - 1).bit_length()))
-
-
-def forward(x: Any, out: Any, outer: int, n: int, inner: int, logs: bool) -> None:
-    """See ``activation_cpu.forward``; device arrays."""
-    softmax_blocks.launch_blocks(outer * inner, block_size(n), x, out, outer, n, inner, logs)
-
-
-def backward(g: Any, y: Any, gx: Any, outer: int, n: int, inner: int, logs: bool) -> None:
-    """See ``activation_cpu.backward``; device arrays."""
-    softmax_blocks_backward.launch_blocks(outer * inner, block_size(n), g, y, gx, outer, n, inner, logs)

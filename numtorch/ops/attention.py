@@ -12,7 +12,7 @@ from numtorch.dispatch.op import op
 from numtorch.dtype import FLOATS, float32
 from numtorch.dtype import bool as BOOL
 from numtorch.ops import attention_cpu, movement, reduction
-from numtorch.ops.activation import softmax_along
+from numtorch.ops.activation import softmax
 from numtorch.ops.arithmetic import eq, logical_not, logical_or, where
 from numtorch.ops.linear import matmul
 from numtorch.ops.moments import logsumexp
@@ -58,13 +58,13 @@ def _grad_cost(grads: tuple, g: tuple, x: Tensor, y: Tensor, w: Tensor, out: tup
 def attention(x, y, w, causal: bool, scale: float):
     """(softmax(x @ y.T * scale) @ w, logarithms of the sums of exponentials of each row); all (batch, heads, rows, width)."""
     scores = _scores(x, y, causal, scale)
-    return matmul(softmax_along(scores, -1), w), logsumexp(scores, -1)
+    return matmul(softmax(scores, -1), w), logsumexp(scores, -1)
 
 
 @attention.vjp(cost=_grad_cost)
 def _(g, x, y, w, out, *, causal, scale, needs):
     g, gl = g
-    p = softmax_along(_scores(x, y, causal, scale), -1)
+    p = softmax(_scores(x, y, causal, scale), -1)
     d = p * (matmul(g, transpose(w, -2, -1)) - unsqueeze(reduction.sum(g * out[0], -1) - gl, -1)) * scale
     return (matmul(d, y) if needs[0] else None, matmul(transpose(d, -2, -1), x) if needs[1] else None,
             matmul(transpose(p, -2, -1), g) if needs[2] else None)
@@ -175,7 +175,7 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
             scores = scores + attn_mask.to(scores.dtype)
             blind = eq(reduction.amax(scores.detach(), -1, True), float("-inf"))
             scores = where(blind, 0.0, scores)
-    weights = softmax_along(scores, -1)
+    weights = softmax(scores, -1)
     if blind is not None:
         weights = where(blind, 0.0, weights)
     if dropout_p:

@@ -20,7 +20,7 @@ from numtorch.kernels import math as m
 from numtorch.kernels.registry import Signature
 from numtorch.ops import loss_cpu
 from numtorch.ops import reduction as reductions
-from numtorch.ops.activation import log_softmax_along, logsigmoid, sigmoid, softmax_along
+from numtorch.ops.activation import log_softmax, logsigmoid, sigmoid, softmax
 from numtorch.ops.arithmetic import REAL, abs, clamp_min, exp, ge, gt, le, log, logical_and, logical_not, ne, sign, where
 from numtorch.ops.indexing import gather_along, one_hot, take_along_extents
 from numtorch.ops.moments import scaled_difference, squared_error
@@ -104,7 +104,7 @@ def mean_cross_entropy(x, t, ignore_index: int):
     _check_classes("cross_entropy", x, t)
     _check_labels("cross_entropy", t, x.shape[1], ignore_index)
     kept = ne(t, ignore_index)
-    logs = _at_labels(log_softmax_along(x, 1), where(kept, t, 0), 1)
+    logs = _at_labels(log_softmax(x, 1), where(kept, t, 0), 1)
     return -reductions.sum(where(kept, logs, 0.0)) / reductions.sum(kept.to(x.dtype))
 
 
@@ -120,7 +120,7 @@ def _(g, x, t, *, ignore_index):
     kept = ne(t, ignore_index)
     hot = movedim(one_hot(where(kept, t, 0), x.shape[1]).to(x.dtype), -1, 1)
     each = where(kept, g / reductions.sum(kept.to(x.dtype)), 0.0)
-    return where(unsqueeze(kept, 1), (softmax_along(x, 1) - hot) * unsqueeze(each, 1), 0.0), None
+    return where(unsqueeze(kept, 1), (softmax(x, 1) - hot) * unsqueeze(each, 1), 0.0), None
 
 
 _SCALAR = Size(())
@@ -267,7 +267,7 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, i
         return _against_probabilities(input, target, weight, reduction, label_smoothing)
     _check_label_type("cross_entropy", target)
     dim = _check_classes("cross_entropy", input, target)
-    logs = log_softmax_along(input, dim)
+    logs = log_softmax(input, dim)
     loss, kept, weights = _picked("cross_entropy", logs, target, weight, ignore_index, dim)
     if not label_smoothing:
         return _reduced(loss, weights, reduction)
@@ -292,7 +292,7 @@ def _against_probabilities(x: Tensor, t: Tensor, weight: Tensor | None, reductio
     classes = x.shape[dim]
     if label_smoothing:
         t = t * (1 - label_smoothing) + label_smoothing / classes
-    terms = log_softmax_along(x, dim) * t
+    terms = log_softmax(x, dim) * t
     loss = -reductions.sum(terms if weight is None else terms * _along(weight, dim, x.ndim), dim)
     if reduction == "none":
         return loss

@@ -15,6 +15,7 @@ from numtorch.device import CPU
 from numtorch.dispatch.aliases import own_names
 from numtorch.dispatch.cost import per_input, per_output
 from numtorch.dispatch.layouts import sized_entry
+from numtorch.dispatch.loops import Loop, like
 from numtorch.dispatch.op import op, primitive
 from numtorch.dispatch.out import CAST, SAME, into
 from numtorch.dispatch.program import shared_from
@@ -277,21 +278,22 @@ def _logsumexp(x: Tensor, dim: Any) -> Tensor:
     return log(sum(exp(x - top), dim, True)) + top
 
 
+@logsumexp_along.arguments
+def _(x, dim):
+    return x, wrap_dim(dim, x.ndim, "logsumexp")
+
+
 @logsumexp_along.vjp(cost=per_output(2, "exp"))
 def _(g, x, *, out, dim):
     return scaled_exp(x, out, g)
 
 
-@logsumexp_along.kernel("cpu", dtypes=FLOATS, name="rows", functions=activation_cpu.LOG_SUMS)
+@logsumexp_along.loop("cpu", dtypes=FLOATS, name="rows")
 def log_sums(x, dim):
-    shape = x.shape
-    if not shape or wrap_dim(dim, len(shape), "logsumexp") != len(shape) - 1 or not x._buf.size:
-        return logsumexp_along.op.body(x, dim)
-    x = x if x._k.contiguous else contiguous(x)
-    *outer, n = shape
-    out = empty(Size((*outer, 1)), x._k.dtype, x._k.device)
-    activation_cpu.log_sums(x._buf, out._buf, x._buf.size // n, n)
-    return out
+    if not x.shape or dim != x.ndim - 1 or 0 in x.shape:
+        return None
+    *outer, n = x.shape
+    return Loop(activation_cpu.log_sums_rows, (prod(outer), n), like(x, (*outer, 1)), weight=activation_cpu.EXPONENTIAL)
 
 
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False, *, out: Any = None) -> Tensor:

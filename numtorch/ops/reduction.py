@@ -288,7 +288,14 @@ def _spread(shape: Size, strides: tuple[int, ...], dim: Dims, keepdim: bool) -> 
 
 def restore(g: Tensor, shape: tuple, dim: Any, keepdim: bool) -> Tensor:
     """A gradient spread back over the dimensions that were reduced."""
-    if not mode.grad:  # nothing is recorded: one view of the same elements
+    if not mode.grad:  # nothing is recorded
+        if g._k.contiguous and g._buf is not None and g._buf.size == 1 and g._k.device is CPU and (n := prod_of(shape)) <= SMALL:
+            y = new(Tensor)  # contiguous, as the kernels that come next like it
+            y.shape, y._k = shape, g._k
+            y._buf = buf = np.empty(n, g._k.dtype.storage)
+            buf.fill(g._buf[0])
+            return y
+        # one view of the same elements
         strides = (0,) * len(shape) if not g.shape else _spread(shape, g.strides, tuple(dim) if isinstance(dim, list) else dim, keepdim)
         return view(g, shape, strides)
     dims = wrap_dims(dim, len(shape), "sum")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from numtorch import dtype as dtypes
+from numtorch import engine
 from numtorch._tensor import Tensor, alias, empty, new, shared_storage
 from numtorch.arguments import element, flag
 from numtorch.autograd.grad_mode import mode
@@ -42,6 +43,7 @@ def _(g):
     return g
 
 
+@engine.fill
 def contiguous(x: Tensor) -> Tensor:
     """The tensor itself if its elements are in row-major order, else a copy that is."""
     if x._k.contiguous:

@@ -1,0 +1,281 @@
+"""Kernels that are planned: a function says once, for operands of known kinds and shapes, which loop to launch on what.
+
+    @softmax.loop("cpu", dtypes=FLOATS)
+    def rows(x, dim):
+        outer, n, inner = around(x.shape, dim)
+        return Loop(softmax_rows, (outer, n), like(x), weight=8) if inner == 1 else None
+
+What it returns becomes a ``Plan``, which the op remembers: the next call with such operands allocates the result and calls the
+machine code, and nothing else. The planning function reads kinds, shapes and parameters; it never reads elements. None says
+that the kernel does not take these operands: then the next one is asked, and at last the op's body.
+
+Around each loop, dispatch packs operands that are not contiguous, chooses between the serial and the parallel twin by the
+amount of work, allocates results and scratch memory, calls nothing where there is nothing to compute, and turns the code that
+a loop returns into an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from numtorch import engine
+from numtorch._tensor import Tensor, alias, new
+from numtorch.device import CPU
+from numtorch.dispatch.program import entry_for, shared_from
+from numtorch.dtype import dtype
+from numtorch.kernels import registry, threads
+from numtorch.kernels.jit import Jit
+from numtorch.storage import Kind, Size, allocate, kind
+
+MOST_PLANS = 4096  # that an op remembers; then it begins anew
+SMALL = 1 << 12  # elements up to which a result needs no aligned buffer
+
+
+class Made(NamedTuple):
+    """A result to be allocated: always contiguous."""
+
+    shape: Size
+    kind: Kind
+
+
+def like(x: Tensor, shape: tuple | None = None, dtype: dtype | None = None) -> Made:
+    """A result with the shape, dtype and device of ``x``, but for what is given."""
+    k = x._k if x._k.contiguous and dtype is None else kind(dtype or x._k.dtype, x._k.device)
+    return Made(x.shape if shape is None else shape if shape.__class__ is Size else Size(shape), k)
+
+
+class Loop:
+    """One launch: ``function(*operands, *results, *scratch, *numbers)``, all tensors as flat contiguous buffers.
+
+    Args:
+        function: what ``@jit`` made, with or without ``parallel=True``; on CUDA a ``CudaKernel``.
+        numbers: integers, floats and truth values that follow the buffers.
+        out: the result, a tuple of results in which None stands for an input without a gradient.
+        operands: the tensors that it reads; all that the kernel is given, unless said otherwise.
+        weight: what an element costs, in additions; with ``elements``, those of the first operand unless given, it decides between
+            the serial and the parallel twin. By the amount of work alone: twins may round differently.
+        scratch: (elements, NumPy dtype) of each working array.
+        failed: ``failed(code, *arguments of the op)`` raises what a code other than 0 or None means.
+        grid: on CUDA, how many threads there are to be at least; or (blocks, threads of each).
+        carrier: the NumPy dtype under which buffers of another type of its size are passed, for loops that only move elements.
+    """
+
+    __slots__ = ("carrier", "elements", "failed", "function", "grid", "numbers", "operands", "out", "scratch", "weight")
+
+    def __init__(self, function: Any, numbers: tuple, out: Any, *, operands: tuple | None = None, weight: int = 1,
+                 elements: int | None = None, scratch: tuple = (), failed: Callable | None = None, grid: Any = None,
+                 carrier: np.dtype | None = None):
+        self.function, self.numbers, self.out, self.operands = function, numbers, out, operands
+        self.weight, self.elements, self.scratch, self.failed = weight, elements, scratch, failed
+        self.grid, self.carrier = grid, carrier
+
+
+class Plan:
+    """What remains to be done for operands of known kinds and shapes.
+
+    Attributes:
+        entry: the machine code, ``entry(*operands' buffers, result's buffer, *numbers)``; None where only ``run`` knows how.
+        run: the whole call, ``run(*arguments)``, which takes and returns tensors and records nothing.
+        shape, kind: of the result; ``make()`` gives its buffer.
+        before, after: what stands beside a gradient that is the only one of several.
+        failed: see ``Loop``.
+        params: the parameters as the op's rule left them.
+        again: the call begun anew, ``again(*arguments)``, for arguments whose tensors the op's rule changes.
+        loop: what was planned; None for launchers and bodies.
+    """
+
+    __slots__ = ("after", "again", "before", "entry", "failed", "kind", "loop", "make", "numbers", "params", "run", "shape")
+
+    def __init__(self, run: Any, params: tuple = (), loop: Loop | None = None):
+        self.run, self.params, self.loop = run, params, loop
+        self.entry: Any = None
+        self.make: Any = None
+        self.shape: Any = None
+        self.kind: Any = None
+        self.numbers: tuple = ()
+        self.again: Callable | None = None
+        self.before: tuple = ()
+        self.after: tuple = ()
+        self.failed: Callable | None = None
+
+
+def _nothing(*args: Any) -> None:
+    """The entry of a plan whose results have no elements."""
+
+
+def _maker(made: Made) -> Callable:
+    """A function that allocates a buffer, without what is the same each time."""
+    n, d, where = prod(made.shape), made.kind.dtype, made.kind.device
+    return partial(np.empty, n, d.storage) if where is CPU and n <= SMALL else partial(allocate, n, d, where)
+
+
+def _compiled(loop: Loop, buffers: list, op: str) -> Callable:
+    """The function to call for such buffers."""
+    function = loop.function
+    if isinstance(function, Jit):
+        large = (loop.elements or 0) >= shared_from(loop.weight) and not threads.forked()
+        chosen = function if large else function.serial
+        return entry_for(chosen, (*buffers, *loop.numbers), op)
+    grid = loop.grid
+    if isinstance(grid, tuple):
+        return partial(function.launch_blocks, *grid)
+    return partial(function.launch, loop.elements if grid is None else grid)
+
+
+def plan(loop: Loop, values: tuple, params: tuple, op: str) -> Plan:
+    """Make a loop ready.
+
+    Args:
+        values: the kernel's arguments, among which its tensors are found.
+        params: what the plan tells the graph.
+    """
+    tensors = [i for i, v in enumerate(values) if isinstance(v, Tensor)]
+    places = tensors if loop.operands is None else [next(i for i in tensors if values[i] is t) for t in loop.operands]
+    operands = [values[i] for i in places]
+    if loop.elements is None:
+        loop.elements = prod(operands[0].shape) if operands else prod(loop.out.shape)
+    outs = loop.out if loop.out.__class__ is tuple else (loop.out,)
+    several = loop.out.__class__ is not Made
+    wanted = [o for o in outs if o is not None]
+    carried = _carried(loop.carrier)
+    where = wanted[0].kind.device
+    entry: Callable = _nothing
+    if where.type != "meta" and any(prod(o.shape) for o in wanted):
+        if where is CPU:
+            examples = [np.empty(1, loop.carrier or k.dtype.storage) for k in [t._k for t in operands] + [o.kind for o in wanted]]
+            examples += [np.empty(1, d) for _, d in loop.scratch]
+        else:
+            examples = []
+        entry = _compiled(loop, examples, op)
+    makers = tuple(None if o is None else (_maker(o), o.shape, o.kind) for o in outs)
+    made = Plan(_general(loop, entry, places, makers, several, carried), params, loop)
+    straight = len(wanted) == 1 and (not several or None in outs) and not loop.scratch and carried is None and where.type != "meta" and places == tensors and \
+        all(t._k.contiguous and t._k.device is where for t in operands)
+    if straight:
+        at = outs.index(wanted[0])
+        made.make, made.shape, made.kind = makers[at]
+        made.entry, made.before, made.after = entry, (None,) * at, (None,) * (len(outs) - at - 1)
+        made.numbers, made.failed = loop.numbers, loop.failed
+    return made
+
+
+def _carried(carrier: np.dtype | None) -> Callable | None:
+    return None if carrier is None else lambda buffer: buffer.view(carrier)
+
+
+def _general(loop: Loop, entry: Callable, places: list, makers: tuple, several: bool, carried: Callable | None) -> Callable:
+    """The whole call: operands packed, results and scratch memory allocated, the loop called and heard."""
+    numbers, scratch, failed = loop.numbers, loop.scratch, loop.failed
+    if not several and not scratch and carried is None and failed is None:
+        make, shape, k = makers[0]
+
+        def simple(*values: Any, **named: Any) -> Any:
+            if named:
+                values = (*values, *named.values())
+            y = new(Tensor)
+            y.shape, y._k = shape, k
+            y._buf = buffer = make()
+            entry(*[t._buf if t._k.contiguous else _packed(t)._buf for t in map(values.__getitem__, places)], buffer, *numbers)
+            return y
+
+        return simple
+
+    def run(*values: Any, **named: Any) -> Any:
+        if named:
+            values = (*values, *named.values())
+        buffers, made = [], []
+        for i in places:
+            t = values[i]
+            buffers.append((t if t._k.contiguous else _packed(t))._buf)
+        for m in makers:
+            if m is None:
+                made.append(None)
+                continue
+            y = new(Tensor)
+            make, y.shape, y._k = m
+            y._buf = buffer = make()
+            buffers.append(buffer)
+            made.append(y)
+        if carried is not None:
+            buffers = [b if b is None else carried(b) for b in buffers]
+        for n, d in scratch:
+            buffers.append(np.empty(n, d))
+        code = entry(*buffers, *numbers)
+        if code and failed is not None:
+            failed(code, *values)
+        return tuple(made) if several else made[0]
+
+    return run
+
+
+def _packed(t: Tensor) -> Tensor:
+    return engine.contiguous(t if t._edge is None else alias(t))
+
+
+def _distinct(values: tuple, named: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+    """The arguments with a tensor that is given twice as two, since the next call may give two."""
+    seen: set[int] = set()
+
+    def own(v: Any) -> Any:
+        if not isinstance(v, Tensor):
+            return v
+        v = alias(v) if id(v) in seen else v
+        seen.add(id(v))
+        return v
+
+    return tuple(map(own, values)), {n: own(v) for n, v in named.items()}
+
+
+class Planner:
+    """A planning function as the registry's kernel sees it: called with tensors, it plans for them and runs.
+
+    Attributes:
+        planned: the functions that its loops launched so far.
+    """
+
+    def __init__(self, fn: Callable, op: str):
+        self.fn, self.op = fn, op
+        self.__name__, self.__doc__ = fn.__name__, fn.__doc__
+        self.__wrapped__ = fn
+        self.planned: list = []
+        self.plans: dict = registry.memo()
+
+    def plan(self, values: tuple, named: dict[str, Any], params: tuple) -> Plan | None:
+        """The plan for these arguments; None if the function does not take them."""
+        values, named = _distinct(values, named)
+        made = self.fn(*values, **named)
+        if made is None:
+            return None
+        if not isinstance(made, Loop):
+            raise TypeError(f"{self.op}: the planning function {self.__name__} returned {type(made).__name__}; it returns a Loop, or None")
+        if made.function not in self.planned:
+            self.planned.append(made.function)
+        return plan(made, (*values, *named.values()), params, self.op)
+
+    def __call__(self, *values: Any, **named: Any) -> Any:
+        key = tuple([(v._k, v.shape) if isinstance(v, Tensor) else (v.__class__, v) for v in (*values, *named.values())])
+        try:
+            found = self.plans.get(key)
+        except TypeError:  # what cannot be looked up is planned each time
+            found = key = None
+        if found is None:
+            found = self.plan(values, named, ())
+            if found is None:
+                raise NotImplementedError(f"{self.op}: the kernel {self.__name__} does not take these operands")
+            if key is not None:
+                remember(self.plans, key, found)
+        return found.run(*values, **named)
+
+
+def remember(plans: dict, key: Any, made: Any) -> Any:
+    """``made``, kept under its key; the table is emptied when it has grown too large."""
+    if len(plans) > MOST_PLANS:
+        plans.clear()
+    plans[key] = made
+    return made
+

@@ -438,21 +438,21 @@ def _structured(op: Any, env: dict[str, Any]) -> Callable:
     texts = _defaults(op.params, env)
     params = [n for n, _ in op.params]
     positional = len(params) - op.keyword_only
-    optional = _optional(op)
-    signature = [f"{n}=None" if t in optional else n for n, t in zip(names, op.tensors, strict=True)]
+    may_lack = optional(op)
+    signature = [f"{n}=None" if t in may_lack else n for n, t in zip(names, op.tensors, strict=True)]
     # A tensor that may be absent can follow parameters in torch's order; the op declares it where torch has it.
     texts, required, second = _aliased(op, texts)
     order = _order(op, signature, texts, positional, [f"{n}=..." for n in second])
     values = ", ".join(names) + ("," if len(names) == 1 else "")
     extra = ", ".join(params) + ("," if len(params) == 1 else "")
-    kinds = [f"None if {n} is None else {n}._k" if t in optional else f"{n}._k" for n, t in zip(names, op.tensors, strict=True)]
+    kinds = [f"None if {n} is None else {n}._k" if t in may_lack else f"{n}._k" for n, t in zip(names, op.tensors, strict=True)]
     given = ", ".join(names + params)
     env |= {f"_{f.__name__}": f for f in op.features}
     lookup = ", ".join(kinds + [n for n in params if n in op.select] + [f"_{f.__name__}({given})" for f in op.features])
     if op.by_shape:
-        shapes = [f"None if {n} is None else {n}.shape" if t in optional else f"{n}.shape" for n, t in zip(names, op.tensors, strict=True)]
+        shapes = [f"None if {n} is None else {n}.shape" if t in may_lack else f"{n}.shape" for n, t in zip(names, op.tensors, strict=True)]
         lookup = ", ".join([part for pair in zip(kinds, shapes, strict=True) for part in pair] + params)
-    edge = " or ".join(f"({n} is not None and {n}._edge is not None)" if t in optional else f"{n}._edge is not None"
+    edge = " or ".join(f"({n} is not None and {n}._edge is not None)" if t in may_lack else f"{n}._edge is not None"
                        for n, t in zip(names, op.tensors, strict=True))
     env |= {"_integer": integer, "_integers": integers, "_dimensions": dimensions, "_flag": flag}
     written, head = "", ""
@@ -476,7 +476,7 @@ def _structured(op: Any, env: dict[str, Any]) -> Callable:
     ran, recorded, returned = f"    _y = _launch({given})\n", f"({extra})", "_y"
     if op.by_shape:
         chosen = chosen.replace("_launch", "_plan")
-        ran, recorded = _ran("_plan", names, given), "_plan.params"
+        ran, recorded = _ran("_plan", names, [n for n, t in zip(names, op.tensors, strict=True) if t not in may_lack], given), "_plan.params"
         env |= {"_memo": op.plans, "_new": object.__new__, "_Tensor": Tensor}
         if op.returns is not None:
             returned, env["_returns"] = "_returns(_y)", op.returns
@@ -497,14 +497,17 @@ def _structured(op: Any, env: dict[str, Any]) -> Callable:
     return _compile(name, text, env)
 
 
-def _ran(plan: str, names: list[str], given: str, indent: str = "    ") -> str:
+def _ran(plan: str, names: list[str], required: list[str], given: str, indent: str = "    ") -> str:
     """The lines that run a plan, into ``_y``: one call of machine code where it is of one result, else all that the plan does."""
     rest = given.split(", ")[len(names) :]
     run = ", ".join([*names, f"*{plan}.params"] if rest else names)
+    called, called_with_all = (f"{plan}.entry({', '.join(f'{n}._buf' for n in some)}, _buf, *{plan}.numbers)" for some in (required, names))
+    if names != required:
+        called = f"{called_with_all} if {plan}.every else {called}"
     lines = [f"if {plan}.entry is None:", f"    if {plan}.again is not None:", f"        return {plan}.again({given})",
              f"    _y = {plan}.run({run})", "else:", "    _y = _new(_Tensor)", f"    _y.shape = {plan}.shape",
              f"    _y._k = {plan}.kind", f"    _y._buf = _buf = {plan}.make()",
-             f"    _code = {plan}.entry({', '.join(f'{n}._buf' for n in names)}, _buf, *{plan}.numbers)",
+             f"    _code = {called}",
              "    if _code:", f"        {plan}.failed(_code, {run})"]
     return "".join(f"{indent}{line}\n" for line in lines)
 
@@ -568,14 +571,14 @@ def specialise_structured_record(op: Any) -> Callable:
                 watch(node)
     """
     gradient, names = op.gradient, op.tensors
-    optional = _optional(op)
-    edges = [f"None if {n} is None else {n}._edge" if n in optional else f"{n}._edge" for n in names]
+    may_lack = optional(op)
+    edges = [f"None if {n} is None else {n}._edge" if n in may_lack else f"{n}._edge" for n in names]
     saved = [names[i] for i in gradient.saves] + (["alias(out)"] if gradient.saves_out else [])
     described = {}
     if gradient.wants_inputs:
         deep = any(n.rpartition("_")[2] in META[2:] for n in gradient.names)
         fields = "({0}.shape, {0}._k, {0}.strides, {0}._offset)" if deep else "({0}.shape, {0}._k)"
-        parts = [(f"None if {n} is None else " if n in optional else "") + fields.format(n) for n in names]
+        parts = [(f"None if {n} is None else " if n in may_lack else "") + fields.format(n) for n in names]
         described["inputs"] = "(" + ", ".join(parts) + ",)"
     lines = [f"def record({', '.join(names)}, params, out):", "    if out.__class__ is tuple:",
              f"        return general(({', '.join(names)},), params, out)"]
@@ -647,7 +650,8 @@ def planned_pull(gradient: Any) -> Callable:
                                    "Tensor": Tensor})
 
 
-def _optional(op: Any) -> set[str]:
+def optional(op: Any) -> set[str]:
+    """The tensors that may be absent."""
     spec = op.spec
     defaults = spec.__defaults__ or ()
     names = spec.__code__.co_varnames[: spec.__code__.co_argcount]

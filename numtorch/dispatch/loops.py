@@ -28,8 +28,10 @@ from numtorch._tensor import Tensor, alias, new
 from numtorch.device import CPU
 from numtorch.dispatch.program import entry_for, shared_from
 from numtorch.dtype import dtype
+from numtorch.errors import RegistrationError
 from numtorch.kernels import registry, threads
 from numtorch.kernels.jit import Jit
+from numtorch.kernels.launch import CudaKernel
 from numtorch.storage import Kind, Size, allocate, kind
 
 MOST_PLANS = 4096  # that an op remembers; then it begins anew
@@ -53,7 +55,8 @@ class Loop:
     """One launch: ``function(*operands, *results, *scratch, *numbers)``, all tensors as flat contiguous buffers.
 
     Args:
-        function: what ``@jit`` made, with or without ``parallel=True``; on CUDA a ``CudaKernel``.
+        function: what ``@jit`` made, with or without ``parallel=True``; on CUDA a ``CudaKernel``; or a plain function of the buffers that
+            launches several loops itself.
         numbers: integers, floats and truth values that follow the buffers.
         out: the result, a tuple of results in which None stands for an input without a gradient.
         operands: the tensors that it reads; all that the kernel is given, unless said otherwise.
@@ -82,6 +85,7 @@ class Plan:
         entry: the machine code, ``entry(*operands' buffers, result's buffer, *numbers)``; None where only ``run`` knows how.
         run: the whole call, ``run(*arguments)``, which takes and returns tensors and records nothing.
         shape, kind: of the result; ``make()`` gives its buffer.
+        every: the entry takes all tensors, those that may be absent too.
         before, after: what stands beside a gradient that is the only one of several.
         failed: see ``Loop``.
         params: the parameters as the op's rule left them.
@@ -89,7 +93,7 @@ class Plan:
         loop: what was planned; None for launchers and bodies.
     """
 
-    __slots__ = ("after", "again", "before", "entry", "failed", "kind", "loop", "make", "numbers", "params", "run", "shape")
+    __slots__ = ("after", "again", "before", "entry", "every", "failed", "kind", "loop", "make", "numbers", "params", "run", "shape")
 
     def __init__(self, run: Any, params: tuple = (), loop: Loop | None = None):
         self.run, self.params, self.loop = run, params, loop
@@ -99,6 +103,7 @@ class Plan:
         self.kind: Any = None
         self.numbers: tuple = ()
         self.again: Callable | None = None
+        self.every = False
         self.before: tuple = ()
         self.after: tuple = ()
         self.failed: Callable | None = None
@@ -121,18 +126,21 @@ def _compiled(loop: Loop, buffers: list, op: str) -> Callable:
         large = (loop.elements or 0) >= shared_from(loop.weight) and not threads.forked()
         chosen = function if large else function.serial
         return entry_for(chosen, (*buffers, *loop.numbers), op)
+    if not isinstance(function, CudaKernel):
+        return function
     grid = loop.grid
     if isinstance(grid, tuple):
         return partial(function.launch_blocks, *grid)
     return partial(function.launch, loop.elements if grid is None else grid)
 
 
-def plan(loop: Loop, values: tuple, params: tuple, op: str) -> Plan:
+def plan(loop: Loop, values: tuple, params: tuple, op: str, required: list[int], every: list[int]) -> Plan:
     """Make a loop ready.
 
     Args:
         values: the kernel's arguments, among which its tensors are found.
         params: what the plan tells the graph.
+        required, every: where the tensors stand that are always given, and all of them: what callers that are written out pass on.
     """
     tensors = [i for i, v in enumerate(values) if isinstance(v, Tensor)]
     places = tensors if loop.operands is None else [next(i for i in tensors if values[i] is t) for t in loop.operands]
@@ -154,13 +162,13 @@ def plan(loop: Loop, values: tuple, params: tuple, op: str) -> Plan:
         entry = _compiled(loop, examples, op)
     makers = tuple(None if o is None else (_maker(o), o.shape, o.kind) for o in outs)
     made = Plan(_general(loop, entry, places, makers, several, carried), params, loop)
-    straight = len(wanted) == 1 and (not several or None in outs) and not loop.scratch and carried is None and where.type != "meta" and places == tensors and \
+    straight = len(wanted) == 1 and (not several or None in outs) and not loop.scratch and carried is None and where.type != "meta" and places in (required, every) and \
         all(t._k.contiguous and t._k.device is where for t in operands)
     if straight:
         at = outs.index(wanted[0])
         made.make, made.shape, made.kind = makers[at]
         made.entry, made.before, made.after = entry, (None,) * at, (None,) * (len(outs) - at - 1)
-        made.numbers, made.failed = loop.numbers, loop.failed
+        made.numbers, made.failed, made.every = loop.numbers, loop.failed, places != required
     return made
 
 
@@ -235,27 +243,36 @@ class Planner:
     """A planning function as the registry's kernel sees it: called with tensors, it plans for them and runs.
 
     Attributes:
+        names: what the op, or its vjp, takes, in order; the planning function is given what it names. ``required`` and ``every`` are
+            the positions of the tensors among them, without and with those that may be absent.
         planned: the functions that its loops launched so far.
     """
 
-    def __init__(self, fn: Callable, op: str):
-        self.fn, self.op = fn, op
+    def __init__(self, fn: Callable, op: str, names: list[str], required: list[int], every: list[int]):
+        self.fn, self.op, self.names, self.required, self.every = fn, op, names, required, every
         self.__name__, self.__doc__ = fn.__name__, fn.__doc__
         self.__wrapped__ = fn
+        code = fn.__code__
+        defaulted = len(fn.__defaults__ or ())  # what a loop over several ops binds for each of them
+        self.asked = list(code.co_varnames[: code.co_argcount - defaulted])
+        unknown = [n for n in self.asked if n not in names]
+        if unknown:
+            raise RegistrationError(f"{op}: the planning function {fn.__name__} asks for {unknown[0]!r}, which is none of {', '.join(names)}")
         self.planned: list = []
         self.plans: dict = registry.memo()
 
     def plan(self, values: tuple, named: dict[str, Any], params: tuple) -> Plan | None:
         """The plan for these arguments; None if the function does not take them."""
         values, named = _distinct(values, named)
-        made = self.fn(*values, **named)
+        given = dict(zip(self.names, values, strict=False)) | named
+        made = self.fn(*[given[n] for n in self.asked])
         if made is None:
             return None
         if not isinstance(made, Loop):
             raise TypeError(f"{self.op}: the planning function {self.__name__} returned {type(made).__name__}; it returns a Loop, or None")
         if made.function not in self.planned:
             self.planned.append(made.function)
-        return plan(made, (*values, *named.values()), params, self.op)
+        return plan(made, (*values, *named.values()), params, self.op, self.required, self.every)
 
     def __call__(self, *values: Any, **named: Any) -> Any:
         key = tuple([(v._k, v.shape) if isinstance(v, Tensor) else (v.__class__, v) for v in (*values, *named.values())])

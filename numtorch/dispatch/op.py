@@ -117,6 +117,12 @@ class Op:
     def __repr__(self) -> str:
         return f"<op {self.name}>"
 
+    def taken(self) -> tuple[list[str], list[int], list[int]]:
+        """What kernels are given: the names in order, the positions of the tensors that are always there, and those of all."""
+        optional = front.optional(self)
+        every = list(range(len(self.tensors)))
+        return [*self.tensors, *[n for n, _ in self.params]], [i for i in every if self.tensors[i] not in optional], every
+
     # --- forward -----------------------------------------------------------------------------------
 
     def signature(self, tensors: tuple, params: tuple) -> Signature:
@@ -152,6 +158,12 @@ class Op:
         given, changed = params, tensors
         if self.arguments is not None:
             made = self.arguments(*tensors, *params)
+            if callable(made):
+                plan = Plan(None)
+                plan.again = made
+                with contextlib.suppress(TypeError):
+                    remember(self.plans, front.key(self, tensors, given), plan)
+                return made(*tensors, *params)
             changed, params = made[: len(tensors)], tuple(made[len(tensors) :])
         if all(a is b for a, b in zip(changed, tensors, strict=True)):
             plan = self.plan(tensors, params)
@@ -688,7 +700,8 @@ def _publish(o: Op, fn: Callable) -> Any:
     def arguments(f: Callable) -> Callable:
         """Make ``f`` the rule for the op's arguments: it checks them and gives them, all in their order, as body, vjp and kernels want
         them. It runs once for each set of kinds, shapes and parameters; it reads no elements, and leaves canonical arguments alone.
-        A tensor that it changes, as by a cast, is seen by the graph."""
+        A tensor that it changes, as by a cast, is seen by the graph. Where the op is composed of others, it returns the function that
+        does so, which takes the same arguments."""
         o.arguments, o.by_shape = f, True
         return f
 
@@ -714,7 +727,7 @@ class Attach:
         """Register a kernel that is planned: a function of the op's tensors and parameters that returns a ``Loop``, or None for what
         it does not take; see ``loops``. For a backward kernel it is a function of what the vjp takes."""
         def wrap(f: Callable) -> Callable:
-            planner = Planner(f, self.entry.name)
+            planner = Planner(f, self.entry.name, *self.owner.taken())
             self.owner.by_shape = True
             front.rewrite(self.owner)
             self.entry.add(Kernel(self.entry.name, name or f.__name__, device, planner, dtypes, priority, when, "loop", planner.planned, cost))

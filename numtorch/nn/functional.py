@@ -39,6 +39,16 @@ from numtorch.ops.indexing import index_select, overwrite
 from numtorch.ops.indexing import one_hot as one_hot
 from numtorch.ops.linear import matmul
 from numtorch.ops.linear_act import linear as linear
+from numtorch.ops.loss import binary_cross_entropy as binary_cross_entropy
+from numtorch.ops.loss import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
+from numtorch.ops.loss import cross_entropy as cross_entropy
+from numtorch.ops.loss import huber_loss as huber_loss
+from numtorch.ops.loss import kl_div as kl_div
+from numtorch.ops.loss import l1_loss as l1_loss
+from numtorch.ops.loss import mse_loss as mse_loss
+from numtorch.ops.loss import nll_loss as nll_loss
+from numtorch.ops.loss import reduction_of as reduction_of
+from numtorch.ops.loss import smooth_l1_loss as smooth_l1_loss
 from numtorch.ops.normalization import batch_norm as batch_norm
 from numtorch.ops.normalization import group_norm as group_norm
 from numtorch.ops.normalization import layer_norm as layer_norm
@@ -375,99 +385,3 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
             expected = "float" if name == "p" else "Tensor"
             raise TypeError(f"pairwise_distance(): argument '{name}' must be {expected}, not {type(value).__name__}")
     return moments.norm(x1 - x2 + float(eps), p, -1, keepdim)
-
-
-# --- losses ---------------------------------------------------------------------------------------------
-
-
-def reduction_of(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
-    """``reduction``, unless it is given by its old names ``size_average`` and ``reduce``."""
-    if size_average is None and reduce is None:
-        return reduction
-    reduction = "none" if reduce is not None and not reduce else "sum" if size_average is not None and not size_average else "mean"
-    warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.", stacklevel=4)
-    return reduction
-
-
-def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
-                  ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean",
-                  label_smoothing: float = 0.0) -> Tensor:
-    """The negative log likelihood of the targets (class numbers or probabilities) under ``softmax(input)``.
-
-    >>> import numtorch as torch
-    >>> torch.nn.functional.cross_entropy(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
-    tensor(0.6931)
-    """
-    reduction = reduction_of(size_average, reduce, reduction)
-    return loss.cross_entropy(input, target, weight, ignore_index, reduction, label_smoothing)
-
-
-def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None, ignore_index: int = -100,
-             reduce: bool | None = None, reduction: str = "mean") -> Tensor:
-    """``-input[target]`` for log-probabilities ``input``."""
-    return loss.nll_loss(input, target, weight, ignore_index, reduction_of(size_average, reduce, reduction))
-
-
-def mse_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
-             weight: Tensor | None = None) -> Tensor:
-    """``(input - target) ** 2``."""
-    return loss.mse_loss(input, target, reduction_of(size_average, reduce, reduction), weight)
-
-
-def l1_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
-            weight: Tensor | None = None) -> Tensor:
-    """``|input - target|``."""
-    reduction = reduction_of(size_average, reduce, reduction)
-    if weight is None:
-        return loss.l1_loss(input, target, reduction)
-    if weight.shape != input.shape:
-        raise ValueError("Weights and input must have the same size.")
-    return _weighted(loss.l1_loss(input, target, "none"), weight, reduction)
-
-
-def _weighted(each: Tensor, weight: Tensor, reduction: str) -> Tensor:
-    """Losses that count as often as ``weight`` says; their mean is divided by the sum of the weights."""
-    if reduction == "none":
-        return each * weight
-    total = reductions.sum(each * weight)
-    return total if reduction == "sum" else total / reductions.sum(weight)
-
-
-def smooth_l1_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
-                   reduction: str = "mean", beta: float = 1.0) -> Tensor:
-    """Squared error divided by ``2 * beta`` near 0, absolute error less ``beta / 2`` from ``beta`` on."""
-    return loss.smooth_l1_loss(input, target, reduction_of(size_average, reduce, reduction), beta)
-
-
-def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None) -> Tensor:
-    """Half the squared error up to ``delta``, from there on a line of that slope."""
-    if weight is None:
-        return loss.huber_loss(input, target, reduction, delta)
-    if weight.shape != input.shape:
-        raise ValueError("Weights and input must have the same size.")
-    if reduction not in ("none", "sum", "mean"):
-        raise ValueError(f"Invalid reduction mode: {reduction}. Expected one of 'none', 'mean', 'sum'. (huber_loss)")
-    each = loss.huber_loss(input, target, "none", delta) * weight
-    # Differently from the other losses, torch divides by the number of elements here.
-    return each if reduction == "none" else reductions.sum(each) if reduction == "sum" else reductions.mean(each)
-
-
-def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
-                         reduce: bool | None = None, reduction: str = "mean") -> Tensor:
-    """``-(t * log(x) + (1 - t) * log(1 - x))`` for probabilities ``input``."""
-    return loss.binary_cross_entropy(input, target, weight, reduction_of(size_average, reduce, reduction))
-
-
-def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
-                                     reduce: bool | None = None, reduction: str = "mean", pos_weight: Tensor | None = None) -> Tensor:
-    """``binary_cross_entropy(sigmoid(input), target)`` without overflow."""
-    reduction = reduction_of(size_average, reduce, reduction)
-    return loss.binary_cross_entropy_with_logits(input, target, weight, reduction, pos_weight)
-
-
-def kl_div(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
-           log_target: bool = False) -> Tensor:
-    """``t * (log(t) - input)`` for log-probabilities ``input``."""
-    if log_target.__class__ is not bool:
-        log_target = flag(log_target, "kl_div", "log_target")
-    return loss.kl_div(input, target, reduction_of(size_average, reduce, reduction), log_target)

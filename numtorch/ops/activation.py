@@ -373,26 +373,26 @@ for _logs, _softmax in enumerate((softmax, log_softmax)):
         return _floating(x, dtype, name), wrap_dim(dim, x.ndim, name), None
 
     @_softmax.loop("cpu", dtypes=FLOATS, name="rows")
-    def _(x, dim, dtype, logs=bool(_logs)):
+    def _(x, dim, logs=bool(_logs)):
         outer, n, inner = around(x.shape, dim)
         if inner == 1:
             return Loop(cpu.ROWS[logs], (outer, n), like(x), weight=cpu.EXPONENTIAL)
         return Loop(cpu.softmax_columns, (outer, n, inner, logs), like(x), weight=cpu.EXPONENTIAL)
 
     @_softmax.backward.loop("cpu", dtypes=FLOATS, name="rows")
-    def _(g, *, out, dim, logs=bool(_logs)):
+    def _(g, dim, logs=bool(_logs)):
         outer, n, inner = around(g.shape, dim)
         if inner == 1:
             return Loop(cpu.ROWS_BACKWARD[logs], (outer, n), like(g), weight=cpu.EXPONENTIAL)
         return Loop(cpu.softmax_columns_backward, (outer, n, inner, logs), like(g), weight=cpu.EXPONENTIAL)
 
     @_softmax.loop("cuda", dtypes=FLOATS, name="blocks")
-    def _(x, dim, dtype, logs=bool(_logs)):
+    def _(x, dim, logs=bool(_logs)):
         outer, n, inner = around(x.shape, dim)
         return Loop(cuda.softmax_blocks, (outer, n, inner, logs), like(x), grid=(outer * inner, cuda.block_size(n)))
 
     @_softmax.backward.loop("cuda", dtypes=FLOATS, name="blocks")
-    def _(g, *, out, dim, logs=bool(_logs)):
+    def _(g, dim, logs=bool(_logs)):
         outer, n, inner = around(g.shape, dim)
         return Loop(cuda.softmax_blocks_backward, (outer, n, inner, logs), like(g), grid=(outer * inner, cuda.block_size(n)))
 

@@ -6,26 +6,38 @@
 from __future__ import annotations
 
 import warnings
-from functools import lru_cache
+from collections.abc import Callable
+from math import prod
+from typing import Any
 
 import numpy as np
 
-from numtorch._tensor import Tensor, empty, new
-from numtorch.arguments import integer, refused
+from numtorch._tensor import Tensor
+from numtorch.arguments import flag
 from numtorch.dispatch.cost import per_input, per_output, picks
+from numtorch.dispatch.loops import Loop, like
 from numtorch.dispatch.op import op, primitive
-from numtorch.dispatch.program import shared_from
 from numtorch.dtype import FLOATS, int64, uint8
 from numtorch.kernels import math as m
 from numtorch.kernels.registry import Signature
-from numtorch.ops import loss_cpu
+from numtorch.ops import activation_cpu, loss_cpu, loss_cuda
 from numtorch.ops import reduction as reductions
 from numtorch.ops.activation import log_softmax, logsigmoid, sigmoid, softmax
 from numtorch.ops.arithmetic import REAL, abs, clamp_min, exp, ge, gt, le, log, logical_and, logical_not, ne, sign, where
 from numtorch.ops.indexing import gather_along, one_hot, take_along_extents
 from numtorch.ops.moments import scaled_difference, squared_error
 from numtorch.ops.movement import broadcast_tensors, contiguous, movedim, reshape, unsqueeze
-from numtorch.storage import Size, allocate
+from numtorch.storage import Size
+
+
+def reduction_of(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
+    """``reduction``, unless it is given by its old names ``size_average`` and ``reduce``."""
+    if size_average is None and reduce is None:
+        return reduction
+    reduction = "none" if reduce is not None and not reduce else "sum" if size_average is not None and not size_average else "mean"
+    warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.", stacklevel=4)
+    return reduction
+
 
 # --- class numbers --------------------------------------------------------------------------------
 
@@ -97,138 +109,9 @@ def _class_numbers(s: Signature) -> bool:
     return s.dtypes[0] in FLOATS and s.dtypes[1] is int64
 
 
-@op(name="cross_entropy", public=False, cost=per_input(2, "exp_nonpositive"))
-def mean_cross_entropy(x, t, ignore_index: int):
-    """Mean of ``log(sum(exp(x))) - x[t]`` over the vectors of x (N, C, ...) whose label in t (N, ...) is not ignored."""
-    _check_label_type("cross_entropy", t)
-    _check_classes("cross_entropy", x, t)
-    _check_labels("cross_entropy", t, x.shape[1], ignore_index)
-    kept = ne(t, ignore_index)
-    logs = _at_labels(log_softmax(x, 1), where(kept, t, 0), 1)
-    return -reductions.sum(where(kept, logs, 0.0)) / reductions.sum(kept.to(x.dtype))
-
-
-def _at_labels(logs: Tensor, label: Tensor, dim: int) -> Tensor:
-    """The element of each vector of scores that its label names; zeros where there are no classes, or no vectors."""
-    if not logs.shape.numel():
-        return reductions.sum(logs, dim)
-    return reshape(gather_along(logs, label if label.ndim == logs.ndim else unsqueeze(label, dim), dim), label.shape)
-
-
-@mean_cross_entropy.vjp(cost=per_output(3, "exp_nonpositive"))
-def _(g, x, t, *, ignore_index):
-    kept = ne(t, ignore_index)
-    hot = movedim(one_hot(where(kept, t, 0), x.shape[1]).to(x.dtype), -1, 1)
-    each = where(kept, g / reductions.sum(kept.to(x.dtype)), 0.0)
-    return where(unsqueeze(kept, 1), (softmax(x, 1) - hot) * unsqueeze(each, 1), 0.0), None
-
-
-_SCALAR = Size(())
-
-
-def _number(x: Tensor) -> Tensor:
-    """An uninitialised 0-dim tensor in the type of a contiguous one."""
-    out, k = new(Tensor), x._k
-    out.shape, out._k = _SCALAR, k
-    out._buf = allocate(1, k.dtype, k.device)
-    return out
-
-
-@lru_cache(maxsize=4096)
-def _labelled(scores: Size, labels: Size) -> bool:
-    """Whether there is a label for each vector of scores (N, C, ...), and none of these is empty."""
-    return len(scores) >= 2 and bool(scores[1]) and labels == (scores[0], *scores[2:]) and 0 not in scores[2:]
-
-
-@mean_cross_entropy.kernel("cpu", when=_class_numbers, functions=(loss_cpu.forward_small, loss_cpu.BLOCKS, *loss_cpu.COLUMNS))
-def cpu_rows(x, t, ignore_index):
-    shape = x.shape
-    if not _labelled(shape, t.shape):
-        return mean_cross_entropy.op.body(x, t, ignore_index)  # says what is wrong
-    x = x if x._k.contiguous else contiguous(x)
-    t = t if t._k.contiguous else contiguous(t)
-    out = _number(x)
-    bad = loss_cpu.forward(x._buf, t._buf, out._buf, shape[0], shape[1], t._buf.size // shape[0] if shape[0] else 1, ignore_index)
-    if bad >= 0:
-        raise _bad_label("cross_entropy", int(t._buf[bad]), shape[1], ignore_index)
-    return out
-
-
-@mean_cross_entropy.backward.kernel("cpu", when=lambda s: s.dtypes[1] in FLOATS,
-                                    functions=(*loss_cpu.BLOCKS_BACKWARD, *loss_cpu.COLUMNS_BACKWARD))
-def cpu_rows_backward(g, x, t, *, ignore_index):
-    x = x if x._k.contiguous else contiguous(x)
-    t = t if t._k.contiguous else contiguous(t)
-    gx = empty(x.shape, x._k.dtype, x._k.device)
-    if gx._buf.size:
-        n, c = x.shape[:2]
-        loss_cpu.backward(g._buf, x._buf, t._buf, gx._buf, n, c, t._buf.size // n, ignore_index)
-    return gx, None
-
-
-@mean_cross_entropy.kernel("cuda", when=_class_numbers)
-def cuda_rows(x, t, ignore_index):
-    from numtorch.ops import loss_cuda
-
-    if not x.shape.numel() or x.ndim != 2 or t.shape != x.shape[:1]:
-        return mean_cross_entropy.op.body(x, t, ignore_index)
-    out = empty(_SCALAR, x._k.dtype, x._k.device)
-    loss_cuda.forward(contiguous(x)._buf, contiguous(t)._buf, out._buf, *x.shape, ignore_index)
-    return out
-
-
-@mean_cross_entropy.backward.kernel("cuda", when=lambda s: s.dtypes[1] in FLOATS)
-def cuda_rows_backward(g, x, t, *, ignore_index):
-    from numtorch.ops import loss_cuda
-
-    if x.ndim != 2:
-        return mean_cross_entropy.op.gradient.vjp(g, x, t, ignore_index=ignore_index)
-    gx = empty(x.shape, x._k.dtype, x._k.device)
-    if gx.shape.numel():
-        loss_cuda.backward(contiguous(g)._buf, contiguous(x)._buf, contiguous(t)._buf, gx._buf, *x.shape, ignore_index)
-    return gx, None
-
-
-@op(name="nll_loss", public=False, cost=picks)
-def mean_nll(x, t, ignore_index: int):
-    """Mean of ``-x[t]`` over the rows of x (N, C) whose label in t (N) is not ignored."""
-    _check_scores("nll_loss", x)
-    loss, _, weights = _picked("nll_loss", x, t, None, ignore_index, 1)
-    return _reduced(loss, weights, "mean")
-
-
-@mean_nll.vjp(cost=per_output(0))
-def _(g, t, x_shape, *, ignore_index):
-    kept = ne(t, ignore_index)
-    hot = one_hot(where(kept, t, 0), x_shape[1]).to(g.dtype)
-    each = where(kept, g / reductions.sum(kept.to(g.dtype)), 0.0)
-    return -hot * unsqueeze(each, 1), None
-
-
-@mean_nll.kernel("cpu", when=_class_numbers, functions=(loss_cpu.picked_mean,))
-def cpu_picked(x, t, ignore_index):
-    x = x if x._k.contiguous else contiguous(x)
-    t = t if t._k.contiguous else contiguous(t)
-    out = _number(x)
-    _, n = x.shape
-    bad = loss_cpu.picked_mean(x._buf, t._buf, out._buf, n, ignore_index)
-    if bad >= 0:
-        raise _bad_label("nll_loss", int(t._buf[bad]), n, ignore_index)
-    return out
-
-
-@mean_nll.backward.kernel("cpu", when=lambda s: s.dtypes[0] in FLOATS, functions=loss_cpu.SPREAD)
-def cpu_spread(g, t, x_shape, *, ignore_index):
-    t = t if t._k.contiguous else contiguous(t)
-    gx = empty(x_shape, g._k.dtype, g._k.device)
-    if gx._buf.size:
-        kernel = loss_cpu.SPREAD[gx._buf.size >= shared_from(2)]
-        kernel(g._buf, t._buf, gx._buf, x_shape[1], ignore_index)
-    return gx, None
-
-
-def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean",
-                  label_smoothing: float = 0.0) -> Tensor:
+@op(cost=per_input(2, "exp_nonpositive"))
+def cross_entropy(x, t, w=None, size_average: bool | None = None, ignore_index: int = -100, reduce: bool | None = None,
+                  reduction: str = "mean", label_smoothing: float = 0.0):
     """The negative log likelihood of the targets under ``softmax(input)``.
 
     Args:
@@ -239,20 +122,134 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, i
         label_smoothing: how much of the target is spread evenly over the classes, at most 1; as in torch, a negative number is 0.
 
     >>> import numtorch as torch
-    >>> from numtorch.ops.loss import cross_entropy
-    >>> cross_entropy(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
+    >>> torch.nn.functional.cross_entropy(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
     tensor(0.6931)
     """
-    if ignore_index.__class__ is not int:
-        ignore_index = integer(ignore_index, "cross_entropy", "ignore_index")
-    try:
-        ndim = len(input.shape)
-        if target._k.dtype is not int64:
-            target = _labels(target)
-    except AttributeError as e:
-        raise refused(e, "cross_entropy", input=input, target=target) from None
-    if weight is None and reduction == "mean" and not label_smoothing and ndim >= 2 and len(target.shape) == ndim - 1:
-        return mean_cross_entropy(input, target, ignore_index)
+    _check_labels("cross_entropy", t, x.shape[1], ignore_index)
+    kept = ne(t, ignore_index)
+    logs = _at_labels(log_softmax(x, 1), where(kept, t, 0), 1)
+    return -reductions.sum(where(kept, logs, 0.0)) / reductions.sum(kept.to(x.dtype))
+
+
+@cross_entropy.arguments
+def _(x, t, w, size_average, ignore_index, reduce, reduction, label_smoothing):
+    if size_average is not None or reduce is not None:
+        return _by_old_names(cross_entropy)
+    if w is not None or reduction != "mean" or label_smoothing > 0 or x.ndim < 2 or t.ndim != x.ndim - 1:
+        return _cross_entropy_of_parts
+    t = _labels(t)
+    _check_label_type("cross_entropy", t)
+    _check_classes("cross_entropy", x, t)
+    return x, t, None, None, ignore_index, None, "mean", 0.0
+
+
+def _at_labels(logs: Tensor, label: Tensor, dim: int) -> Tensor:
+    """The element of each vector of scores that its label names; zeros where there are no classes, or no vectors."""
+    if not logs.shape.numel():
+        return reductions.sum(logs, dim)
+    return reshape(gather_along(logs, label if label.ndim == logs.ndim else unsqueeze(label, dim), dim), label.shape)
+
+
+@cross_entropy.vjp(cost=per_output(3, "exp_nonpositive"))
+def _(g, x, t, *, ignore_index):
+    kept = ne(t, ignore_index)
+    hot = movedim(one_hot(where(kept, t, 0), x.shape[1]).to(x.dtype), -1, 1)
+    each = where(kept, g / reductions.sum(kept.to(x.dtype)), 0.0)
+    return where(unsqueeze(kept, 1), (softmax(x, 1) - hot) * unsqueeze(each, 1), 0.0), None, None
+
+
+def _raise_bad_label(name: str, code: int, x: Tensor, t: Tensor, ignore_index: int) -> None:
+    raise _bad_label(name, int(contiguous(t)._buf[code - 1]), x.shape[1], ignore_index)
+
+
+@cross_entropy.loop("cpu", when=_class_numbers)
+def rows(x, t, ignore_index):
+    (outer, n, *rest), numbers = x.shape, (ignore_index,)
+    if not n or 0 in rest:
+        return None
+
+    def failed(code, x, t, *rest):
+        _raise_bad_label("cross_entropy", code, x, t, ignore_index)
+
+    if not rest and outer * n < loss_cpu.PARALLEL_ELEMENTS:
+        return Loop(loss_cpu.forward_small, (outer, n, *numbers), like(x, ()), operands=(x, t), failed=failed)
+    return Loop(loss_cpu.forward, (outer, n, prod(rest), *numbers), like(x, ()), operands=(x, t), failed=failed)
+
+
+@cross_entropy.backward.loop("cpu", when=lambda s: s.dtypes[1] in FLOATS)
+def rows_backward(g, x, t, ignore_index):
+    outer, n, *rest = x.shape
+    weight = activation_cpu.EXPONENTIAL
+    if not rest:
+        return Loop(loss_cpu.cross_entropy_blocks_backward, (outer, n, ignore_index), (like(x), None, None), weight=weight, elements=outer * n)
+    numbers = (outer, n, prod(rest), ignore_index)
+    return Loop(loss_cpu.cross_entropy_columns_backward, numbers, (like(x), None, None), weight=weight, elements=prod(x.shape))
+
+
+@cross_entropy.loop("cuda", when=_class_numbers)
+def blocks(x, t, ignore_index):
+    return Loop(loss_cuda.forward, (*x.shape, ignore_index), like(x, ()), operands=(x, t)) if x.ndim == 2 and 0 not in x.shape else None
+
+
+@cross_entropy.backward.loop("cuda", when=lambda s: s.dtypes[1] in FLOATS)
+def blocks_backward(g, x, t, ignore_index):
+    return Loop(loss_cuda.backward, (*x.shape, ignore_index), (like(x), None, None)) if x.ndim == 2 else None
+
+
+@op(cost=picks)
+def nll_loss(x, t, w=None, size_average: bool | None = None, ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean"):
+    """``-input[target]`` for log probabilities ``input``: (C), (N, C) or (N, C, d1, ...)."""
+    loss, _, weights = _picked("nll_loss", x, t, None, ignore_index, 1)
+    return _reduced(loss, weights, "mean")
+
+
+@nll_loss.arguments
+def _(x, t, w, size_average, ignore_index, reduce, reduction):
+    if size_average is not None or reduce is not None:
+        return _by_old_names(nll_loss)
+    if w is not None or reduction != "mean" or x.ndim != 2 or t.ndim != 1 or x.shape[0] != t.shape[0]:
+        return _nll_of_parts
+    t = _labels(t)
+    _check_label_type("nll_loss", t)
+    _check_scores("nll_loss", x)
+    return x, t, None, None, ignore_index, None, "mean"
+
+
+@nll_loss.vjp(cost=per_output(0))
+def _(g, t, x_shape, *, ignore_index):
+    kept = ne(t, ignore_index)
+    hot = one_hot(where(kept, t, 0), x_shape[1]).to(g.dtype)
+    each = where(kept, g / reductions.sum(kept.to(g.dtype)), 0.0)
+    return -hot * unsqueeze(each, 1), None, None
+
+
+@nll_loss.loop("cpu", when=_class_numbers)
+def picked(x, t, ignore_index):
+    def failed(code, x, t, *rest):
+        _raise_bad_label("nll_loss", code, x, t, ignore_index)
+
+    return Loop(loss_cpu.picked_mean, (x.shape[1], ignore_index), like(x, ()), operands=(x, t), failed=failed)
+
+
+@nll_loss.backward.loop("cpu", when=lambda s: s.dtypes[0] in FLOATS)
+def spread(g, t, x_shape, ignore_index):
+    return Loop(loss_cpu.spread_mean, (x_shape[1], ignore_index), (like(g, x_shape), None, None), weight=2, elements=prod(x_shape))
+
+
+def _by_old_names(loss: Any) -> Callable:
+    """The loss as called with ``size_average`` or ``reduce``, which were its reduction once."""
+
+    def call(input: Tensor, target: Tensor, weight: Tensor | None, size_average: Any, ignore_index: int, reduce: Any, reduction: str,
+             *rest: Any) -> Tensor:
+        return loss(input, target, weight, None, ignore_index, None, reduction_of(size_average, reduce, reduction), *rest)
+
+    return call
+
+
+def _cross_entropy_of_parts(input: Tensor, target: Tensor, weight: Tensor | None, size_average: Any, ignore_index: int, reduce: Any,
+                            reduction: str, label_smoothing: float) -> Tensor:
+    """The cross entropy of whatever the op itself does not compute: weighted, smoothed, against probabilities, not reduced."""
+    target = _labels(target)
     _check_reduction(reduction)
     if label_smoothing > 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
@@ -323,20 +320,9 @@ def _reduced(loss: Tensor, weights: Tensor, reduction: str) -> Tensor:
     return total if reduction == "sum" else total / reductions.sum(weights)
 
 
-def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100,
-             reduction: str = "mean") -> Tensor:
-    """``-input[target]`` for log probabilities ``input``: (C), (N, C) or (N, C, d1, ...)."""
-    if ignore_index.__class__ is not int:
-        ignore_index = integer(ignore_index, "nll_loss", "ignore_index")
-    try:
-        if target._k.dtype is not int64:
-            target = _labels(target)
-    except AttributeError as e:
-        raise refused(e, "nll_loss", input=input, target=target) from None
-    if weight is None and reduction == "mean" and len(input.shape) == 2 and len(target.shape) == 1 and target._k.dtype is int64:
-        (rows, _), (labels,) = input.shape, target.shape
-        if rows == labels:
-            return mean_nll(input, target, ignore_index)
+def _nll_of_parts(input: Tensor, target: Tensor, weight: Tensor | None, size_average: Any, ignore_index: int, reduce: Any,
+                  reduction: str) -> Tensor:
+    target = _labels(target)
     _check_reduction(reduction)
     _check_label_type("nll_loss", target)
     dim = _check_classes("nll_loss", input, target)
@@ -373,45 +359,54 @@ def _alike(x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
     return x, t
 
 
-@op(name="mse_loss", public=False, cost=per_input(3), samples=lambda: [((5,), (5,)), ((3, 4), (3, 4))],
-    ref=lambda x, t: np.mean((x - t) ** 2))
-def mean_squared_error(x, t):
-    """The mean of ``(x - t) ** 2`` for tensors of one shape."""
+@op(cost=per_input(3), samples=lambda: [((5,), (5,)), ((3, 4), (3, 4))], ref=lambda x, t: np.mean((x - t) ** 2))
+def mse_loss(x, t, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", weight: Any = None):
+    """The squared error, ``(input - target) ** 2``."""
     return reductions.mean(squared_error(x, t))
 
 
-@mean_squared_error.vjp(cost=per_output(2))
+@mse_loss.arguments
+def _(x, t, size_average, reduce, reduction, weight):
+    if weight is not None or reduction != "mean" or x.shape != t.shape or x._k.dtype is not t._k.dtype or size_average is not reduce:
+        return _mse_of_parts
+    return x, t, None, None, "mean", None
+
+
+@mse_loss.vjp(cost=per_output(2))
 def _(g, x, t, *, needs):
     gx = (x - t) * (g * (2 / max(x.shape.numel(), 1)))
     return gx if needs[0] else None, -gx if needs[1] else None
 
 
-@mean_squared_error.backward.kernel("cpu", name="fused")
+@mse_loss.backward.kernel("cpu", name="fused")
 def fused_squares_backward(g, x, t, *, needs):
     scale = g * (2 / max(x.shape.numel(), 1))  # one number: the rest is one loop
     gx = scaled_difference(x, t, scale) if needs[0] else None
     return gx, scaled_difference(t, x, scale) if needs[1] else None
 
 
-def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
-    """The squared error, ``(input - target) ** 2``."""
+def _mse_of_parts(input: Tensor, target: Tensor, size_average: Any, reduce: Any, reduction: str, weight: Tensor | None) -> Tensor:
+    return _weighted(squared_error, input, target, weight, reduction_of(size_average, reduce, reduction))
+
+
+def _weighted(loss: Callable, input: Tensor, target: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
+    """Losses of pairs, that count as often as ``weight`` says; their mean is divided by the sum of the weights."""
     shape = input.shape
-    input, target = _alike(input, target)
-    if reduction == "mean" and weight is None and input.shape == target.shape and input._k.dtype is target._k.dtype:
-        return mean_squared_error(input, target)
-    loss = squared_error(input, target)
+    each = loss(*_alike(input, target))
     if weight is None:
-        return _reduce(loss, reduction)
+        return _reduce(each, reduction)
     if weight.shape != shape:
         raise ValueError("Weights and input must have the same size.")
     _check_reduction(reduction)
-    return loss * weight if reduction == "none" else reductions.sum(loss * weight) / (reductions.sum(weight) if reduction == "mean" else 1)
+    if reduction == "none":
+        return each * weight
+    return reductions.sum(each * weight) / (reductions.sum(weight) if reduction == "mean" else 1)
 
 
-def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+def l1_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
+            weight: Tensor | None = None) -> Tensor:
     """The absolute error, ``|input - target|``."""
-    input, target = _alike(input, target)
-    return _reduce(abs(input - target), reduction)
+    return _weighted(lambda x, t: abs(x - t), input, target, weight, reduction_of(size_average, reduce, reduction))
 
 
 @primitive(public=False, takes=REAL)
@@ -443,35 +438,40 @@ def _(g, x, t, y, *, beta, needs):
     return gx if needs[0] else None, -gx if needs[1] else None, g * where(far, sign(d), d / beta) if needs[2] else None
 
 
-@op(name="smooth_l1_loss", public=False, cost=per_input(5), samples=lambda: [((5,), (5,), 1.0), ((3, 4), (3, 4), 0.5)],
-    ref=lambda x, t, beta: np.mean(np.where(np.abs(x - t) < beta, (x - t) ** 2 / (2 * beta), np.abs(x - t) - beta / 2)))
-def mean_smooth_error(x, t, beta: float):
-    """The mean of ``smooth_error`` for tensors of one shape."""
+@op(cost=per_input(5), samples=lambda: [((5,), (5,)), ((3, 4), (3, 4), None, None, "mean", 0.5)],
+    ref=lambda x, t, size_average=None, reduce=None, reduction="mean", beta=1.0: np.mean(
+        np.where(np.abs(x - t) < beta, (x - t) ** 2 / (2 * beta), np.abs(x - t) - beta / 2)))
+def smooth_l1_loss(x, t, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", beta: float = 1.0):
+    """Squared error divided by ``2 * beta`` near 0, absolute error less ``beta / 2`` from ``beta`` on."""
     return reductions.mean(smooth_error(x, t, beta))
 
 
-@mean_smooth_error.vjp(cost=per_output(4))
+@smooth_l1_loss.arguments
+def _(x, t, size_average, reduce, reduction, beta):
+    if not beta >= 0:
+        raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
+    if not beta or reduction != "mean" or x.shape != t.shape or x._k.dtype is not t._k.dtype or size_average is not reduce:
+        return _smooth_l1_of_parts
+    return x, t, None, None, "mean", float(beta)
+
+
+@smooth_l1_loss.vjp(cost=per_output(4))
 def _(g, x, t, *, beta, needs):
     d = x - t
     gx = where(ge(abs(d), beta), sign(d), d / beta) * (g * (1 / max(x.shape.numel(), 1)))
     return gx if needs[0] else None, -gx if needs[1] else None
 
 
-@mean_smooth_error.backward.kernel("cpu", name="fused")
+@smooth_l1_loss.backward.kernel("cpu", name="fused")
 def fused_slopes_backward(g, x, t, *, beta, needs):
     scale = g * (1 / max(x.shape.numel(), 1))  # one number: the rest is one loop
     gx = smooth_slope(x, t, scale, beta) if needs[0] else None
     return gx, smooth_slope(t, x, scale, beta) if needs[1] else None
 
 
-def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0) -> Tensor:
-    """Squared error divided by ``2 * beta`` near 0, absolute error less ``beta / 2`` from ``beta`` on."""
-    if not beta >= 0:
-        raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
-    input, target = _alike(input, target)
-    if reduction == "mean" and beta and input.shape == target.shape and input._k.dtype is target._k.dtype:
-        return mean_smooth_error(input, target, float(beta))
-    return _reduce(smooth_error(input, target, float(beta)) if beta else abs(input - target), reduction)
+def _smooth_l1_of_parts(input: Tensor, target: Tensor, size_average: Any, reduce: Any, reduction: str, beta: float) -> Tensor:
+    reduction = reduction_of(size_average, reduce, reduction)
+    return _reduce((lambda x, t: smooth_error(x, t, float(beta)) if beta else abs(x - t))(*_alike(input, target)), reduction)
 
 
 @primitive(public=False, takes=REAL)
@@ -488,8 +488,14 @@ def _(g, x, t, *, delta, needs):
     return gx if needs[0] else None, -gx if needs[1] else None
 
 
-def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
+def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None) -> Tensor:
     """Half the squared error up to ``delta``, from there on a line of that slope; of the input's type."""
+    if weight is not None:
+        if weight.shape != input.shape:
+            raise ValueError("Weights and input must have the same size.")
+        if reduction not in ("none", "sum", "mean"):
+            raise ValueError(f"Invalid reduction mode: {reduction}. Expected one of 'none', 'mean', 'sum'. (huber_loss)")
+        return _reduce(huber_loss(input, target, "none", delta) * weight, reduction)  # unlike the others, over the number of elements
     if not delta > 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     input, target = _alike(input, target)
@@ -514,8 +520,10 @@ def _(g, x, t, *, needs):
     return gx, g * (clamp_min(log(1 - x), -100.0) - clamp_min(log(x), -100.0)) if needs[1] else None
 
 
-def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean") -> Tensor:
+def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
+                         reduce: bool | None = None, reduction: str = "mean") -> Tensor:
     """``-(target * log(input) + (1 - target) * log(1 - input))`` for probabilities ``input``."""
+    reduction = reduction_of(size_average, reduce, reduction)
     if input.shape != target.shape:
         raise ValueError(f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
                          "Please ensure they have the same size.")
@@ -565,9 +573,10 @@ def _(g, x, t, *, needs):
     return g * (sigmoid(x) - t) if needs[0] else None, -(g * x) if needs[1] else None
 
 
-def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean",
-                                     pos_weight: Tensor | None = None) -> Tensor:
-    """The binary cross entropy of ``sigmoid(input)``; positive examples count ``pos_weight`` times."""
+def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
+                                     reduce: bool | None = None, reduction: str = "mean", pos_weight: Tensor | None = None) -> Tensor:
+    """The binary cross entropy of ``sigmoid(input)`` without overflow; positive examples count ``pos_weight`` times."""
+    reduction = reduction_of(size_average, reduce, reduction)
     if input.shape != target.shape:
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape}): "
                          "reshape one of them, as by target.view_as(input) (binary_cross_entropy_with_logits)")
@@ -596,12 +605,15 @@ def _(g, x, t, *, needs):
     return -(g * t) if needs[0] else None, g * (log(t) + 1 - x) if needs[1] else None
 
 
-def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False) -> Tensor:
+def kl_div(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
+           log_target: bool = False) -> Tensor:
     """The divergence of ``exp(input)`` from ``target`` (both logarithms if ``log_target``), element by element.
 
     ``reduction="batchmean"`` divides the sum by the size of the first dimension, which is the divergence
     as mathematics defines it; ``"mean"`` divides by the number of elements.
     """
+    log_target = flag(log_target, "kl_div", "log_target") if log_target.__class__ is not bool else log_target
+    reduction = reduction_of(size_average, reduce, reduction)
     if not (input.dtype.is_floating_point and target.dtype.is_floating_point):
         raise RuntimeError(f"kl_div: Integral inputs not supported, but got {input.dtype.name} and {target.dtype.name}; cast with .float()")
     loss = exp(target) * (target - input) if log_target else divergence(input, target)

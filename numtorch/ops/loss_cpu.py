@@ -104,6 +104,7 @@ def cross_entropy_blocks(x, t, sums, rows, n, ignore):
         sums[b] = block_loss(x[lo * n : hi * n], t[lo:hi], n, ignore)
 
 
+@jit(parallel=True)
 def cross_entropy_blocks_backward(g, x, t, gx, rows, n, ignore):
     """The gradient of the mean over kept rows, times g[0]."""
     per = max(1, BLOCK // n)
@@ -134,6 +135,7 @@ def column_sums(x, top, total, base, n, inner):
             total[k] += exp_nonpositive(row[k] - top[k])
 
 
+@jit(parallel=True)
 def cross_entropy_columns(x, t, sums, outer, n, inner, ignore):
     """sums[b] = over the columns of tile b: log(sum over j of exp(x[j, k])) - x[t[k], k]"""
     width = tile_width(n)
@@ -158,6 +160,7 @@ def cross_entropy_columns(x, t, sums, outer, n, inner, ignore):
         sums[b] = loss
 
 
+@jit(parallel=True)
 def cross_entropy_columns_backward(g, x, t, gx, outer, n, inner, ignore):
     """The gradient of the mean over kept columns, times g[0]; 0 in ignored ones."""
     width = tile_width(n)
@@ -187,21 +190,18 @@ def cross_entropy_columns_backward(g, x, t, gx, outer, n, inner, ignore):
                 gx[base + label[k] * inner + k] -= each
 
 
-COLUMNS = jit(cross_entropy_columns), jit(cross_entropy_columns, parallel=True)
-COLUMNS_BACKWARD = jit(cross_entropy_columns_backward), jit(cross_entropy_columns_backward, parallel=True)
 BLOCKS = jit(cross_entropy_blocks, parallel=True)
-BLOCKS_BACKWARD = jit(cross_entropy_blocks_backward), jit(cross_entropy_blocks_backward, parallel=True)
 
 
 @jit
 def forward_small(x, t, out, rows, n, ignore):
-    """The whole of a small cross entropy in one call; returns where the first bad label is, or -1."""
+    """The whole of a small cross entropy in one call; returns the number of the first bad label, counted from 1, or 0."""
     bad = first_bad_label(t, n, ignore)
     if bad < 0:
         sums = np.empty((rows + max(1, BLOCK // n) - 1) // max(1, BLOCK // n), x.dtype)
         SERIAL(x, t, sums, rows, n, ignore)
         mean_of(sums, t, out, ignore)
-    return bad
+    return bad + 1
 
 
 SERIAL = jit(cross_entropy_blocks, inline=True)
@@ -209,7 +209,7 @@ SERIAL = jit(cross_entropy_blocks, inline=True)
 
 @jit
 def picked_mean(x, t, out, n, ignore):
-    """out[0] = -mean of x[i, t[i]] over the labels that are kept; returns where the first bad label is, or -1"""
+    """out[0] = -mean of x[i, t[i]] over the labels that are kept; returns the number of the first bad label, counted from 1, or 0"""
     total = x.dtype.type(0)
     kept = 0
     for i in range(t.size):
@@ -217,13 +217,14 @@ def picked_mean(x, t, out, n, ignore):
         if label == ignore:
             continue
         if label < 0 or label >= n:
-            return i
+            return i + 1
         total += x[i * n + label]
         kept += 1
     out[0] = -total / x.dtype.type(kept)
-    return -1
+    return 0
 
 
+@jit(parallel=True)
 def spread_mean(g, t, gx, n, ignore):
     """gx[i, j] = -g[0] / number of kept labels where j is the kept label t[i], else 0"""
     each = -g[0] / g.dtype.type(count_kept(t, ignore))
@@ -235,31 +236,20 @@ def spread_mean(g, t, gx, n, ignore):
             row[t[i]] = each
 
 
-SPREAD = jit(spread_mean), jit(spread_mean, parallel=True)
-
-
 def forward(x, t, out, outer, n, inner, ignore):
-    """Mean cross entropy of flat x (outer, n, inner) and labels t into out (1); where the first bad label is, or -1."""
-    large = x.size >= PARALLEL_ELEMENTS
-    if inner == 1 and not large:
-        return forward_small(x, t, out, outer, n, ignore)
+    """Mean cross entropy of flat x (outer, n, inner) and labels t into out (1); the number of the first bad label, or 0."""
     bad = first_bad_label(t, n, ignore)
     if bad < 0:
-        width = tile_width(n)
-        per = max(1, BLOCK // n)
-        sums = np.empty(-(-outer // per) if inner == 1 else outer * -(-inner // width), x.dtype)
         if inner == 1:
+            sums = np.empty(-(-outer // max(1, BLOCK // n)), x.dtype)
             BLOCKS(x, t, sums, outer, n, ignore)
         else:
-            COLUMNS[large](x, t, sums, outer, n, inner, ignore)
+            sums = np.empty(outer * -(-inner // tile_width(n)), x.dtype)
+            sized(cross_entropy_columns, x.size)(x, t, sums, outer, n, inner, ignore)
         mean_of(sums, t, out, ignore)
-    return bad
+    return bad + 1
 
 
-def backward(g, x, t, gx, outer, n, inner, ignore):
-    """Gradient of ``forward``; the labels have been checked."""
-    large = x.size >= PARALLEL_ELEMENTS
-    if inner == 1:
-        BLOCKS_BACKWARD[large](g, x, t, gx, outer, n, ignore)
-    else:
-        COLUMNS_BACKWARD[large](g, x, t, gx, outer, n, inner, ignore)
+def sized(function, elements):
+    """The serial or the parallel twin of a loop with an exponential for each element."""
+    return function if elements >= PARALLEL_ELEMENTS else function.serial

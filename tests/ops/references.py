@@ -307,11 +307,11 @@ SAMPLES = {
     "linear_act": [((3, 4), (5, 4), (5,), "gelu"), ((3, 4), (5, 4), None, "silu"), ((2, 3, 4), (1, 4), (1,), "tanh"),
                    ((4,), (5, 4), (5,), "gelu_tanh"), ((9, 2), (3, 2), None, "sigmoid")],
     "linear": [((3, 4), (5, 4), (5,)), ((3, 4), (5, 4), None), ((2, 3, 4), (5, 4), (5,)), ((4,), (5, 4), (5,))],
-    "cross_entropy": [((4, 5), index((4,), 5), -100), ((3, 7), index((3,), 7), 2), ((200, 3), index((200,), 3), 0),
-                      ((2, 3, 4), index((2, 4), 3), 1)],
+    "cross_entropy": [((4, 5), index((4,), 5)), ((3, 7), index((3,), 7), None, None, 2), ((200, 3), index((200,), 3), None, None, 0),
+                      ((2, 3, 4), index((2, 4), 3), None, None, 1)],
     "dropout_mask": [((50, 40), 0.25, 7, 1)],
     "kept_scaled": [((3, 4), mask((3, 4), 5), 1.25)],
-    "nll_loss": [((4, 5), index((4,), 5), -100), ((3, 7), index((3,), 7), 2)],
+    "nll_loss": [((4, 5), index((4,), 5)), ((3, 7), index((3,), 7), None, None, 2)],
     "random_like": [((50, 40), "uniform", 7, 0, 0.0, 1.0)],
     "dropout": [((5, 40), 0.5, 7, 0), ((5, 40), 0.25, 7, 3)],
 }
@@ -369,7 +369,7 @@ def _strided_scatter(x, y, size, stride, start, strides):
     return buffer[_places(x.shape, strides, 0)]
 
 
-def _cross_entropy(x, t, ignored):
+def _cross_entropy(x, t, w=None, size_average=None, ignored=-100):
     logs, t = np.moveaxis(np.log(_softmax(x, 1)), 1, -1).reshape(-1, x.shape[1]), t.reshape(-1)
     return -np.mean([logs[i, c] for i, c in enumerate(t) if c != ignored])
 
@@ -522,7 +522,7 @@ STRUCTURED = {
     "matmul": np.matmul,
     "cross_entropy": _cross_entropy,
     "kept_scaled": lambda x, m, scale: np.where(m, x * scale, 0),
-    "nll_loss": lambda x, t, ignored: -x[np.arange(t.size), t][t != ignored].mean(),
+    "nll_loss": lambda x, t, w=None, size_average=None, ignored=-100: -x[np.arange(t.size), t][t != ignored].mean(),
     "linear": _linear,
     "linear_relu": lambda x, w, b: np.maximum(_linear(x, w, b), 0),
     "linear_act": lambda x, w, b, activation: ACTIVATIONS[activation](_linear(x, w, b)),

@@ -1,6 +1,6 @@
-"""``python -m numtorch.collect_env``: what a report of a bug should contain, as text or ``--json``.
+"""``python -m numtorch.collect_env``: prints what a bug report should contain, as text or with ``--json``.
 
-Nothing is compiled and nothing leaves the machine. The home folder is written ``~``.
+Nothing is compiled, and nothing is sent anywhere. The home folder is printed as ``~``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``python -m numtorch.kernels``: list the kernels, explain a choice, compile ahead, empty the cache."""
+"""``python -m numtorch.kernels``: lists kernels, explains a choice, compiles kernels in advance, shows or clears the cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python -m benchmarks [filter]``: the ratio table, and the results as files under ``results/``."""
+"""``python -m benchmarks [filter]``: prints the table of ratios; with ``--save`` it also writes files under ``results/``."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""``python -m benchmarks.bandwidth``: how much of the memory's bandwidth the ops reach that nothing else should limit.
+"""``python -m benchmarks.bandwidth``: which part of the memory bandwidth memory-bound ops reach.
 
-Bytes are what the profiler's cost formulas declare; a call of several kernels counts those of each. The roof is the least
-time in which they could move: all bytes at the best rate that ``profiler.machine()`` has measured for so many, and those
-that are read, not written, at the rate of reading, which is the lower where a core cannot wait for enough lines at once.
-Ops below 85 % are marked. With ``--save`` the rows go to ``results/bandwidth.json``: on a quiet machine only.
+Bytes are those that the profiler's cost formulas declare; a call with several kernels counts the bytes of each. The roof is the longer
+of two times: all bytes at the best rate that ``profiler.machine()`` has measured for that many, and the bytes that are read at the rate
+of reading. (Reading is slower on a core that cannot wait for enough cache lines at once.) Ops below 85 % are marked. With ``--save``
+the rows go to ``results/bandwidth.json``; use a quiet machine.
 """
 
 from __future__ import annotations

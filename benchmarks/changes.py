@@ -1,7 +1,8 @@
-"""``python -m benchmarks.changes OTHER [words]``: the time of this checkout over that of another, workload by workload.
+"""``python -m benchmarks.changes OTHER [words]``: the time of this checkout divided by the time of another one, for each workload.
 
-OTHER is a folder with another state of this project (``git worktree add ../before COMMIT``). Each has a process of its own, they take
-turns, values are compared first. Above 1 the change has cost time. Workloads that the other checkout lacks are named and left out.
+OTHER is a folder with another state of this project (``git worktree add ../before COMMIT``). Each checkout has its own process; they
+take turns, and values are compared first. Above 1 the change costs time. Workloads that the other checkout lacks are named and left
+out.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""``python -m benchmarks.contention``: how much slower a training step gets when another process keeps one core busy.
+"""``python -m benchmarks.contention``: how much slower a training step is while another process keeps one core busy.
 
-Each framework runs in a process of its own, with a thread for every core. Rounds with and without the busy process
-alternate; the figure is the median of the busy rounds over the median of the quiet ones. The last column compares the
-two frameworks while the core is taken.
+Each framework runs in its own process, with one thread per core. Rounds with and without the busy process alternate. The figure is the
+median of the busy rounds divided by the median of the quiet ones. The last column compares the two frameworks while the core is busy.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""``python -m benchmarks.growth``: time against size, ours beside torch's, and time and memory over ten thousand steps.
+"""``python -m benchmarks.growth``: time against size, for us and for torch; time and memory over ten thousand steps.
 
-Every curve is measured in a process of its own for each framework; a point is the least of five timings. With ``--save``
-the points and their plot go to ``results/growth.json`` and ``growth.png``: on a quiet machine only.
+Each framework measures its curves in its own process. A point is the smallest of five timings. With ``--save`` the points and their
+plot go to ``results/growth.json`` and ``growth.png``; use a quiet machine.
 """
 
 from __future__ import annotations

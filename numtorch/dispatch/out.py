@@ -1,6 +1,6 @@
 """``out=``: writes the result of any function into a tensor that the caller gives.
 
-Elementwise ops write into it directly (``prepared`` resizes it if needed). All other functions compute a result and copy it
+Elementwise ops write into it directly (``prepared`` checks and resizes it). All other functions compute a result and copy it
 (``into``). torch's functions differ in which shapes and types they accept; a ``Rule`` describes this.
 """
 

@@ -1,8 +1,8 @@
-"""``python -m numtorch.profiler``: profile an unmodified script, or time ops against NumPy and torch.
+"""``python -m numtorch.profiler``: profiles a script without a change to it, or times ops against NumPy and torch.
 
-    python -m numtorch.profiler train.py --epochs 2      its table, and its time line in train.trace.json.gz
+    python -m numtorch.profiler train.py --epochs 2      prints the table; writes the time line to train.trace.json.gz
     python -m numtorch.profiler -m package.train         the same for a module
-    python -m numtorch.profiler ops --filter softmax     the registry's ops over several sizes
+    python -m numtorch.profiler ops --filter softmax     times the ops of the registry over several sizes
 """
 
 from __future__ import annotations

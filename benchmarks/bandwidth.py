@@ -82,12 +82,13 @@ def line(row: dict) -> str:
 
 def main() -> int:
     """Measure, print, and save if asked to; the exit code is 1 if a workload failed."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bandwidth", description=__doc__)
-    parser.add_argument("filter", nargs="*", default=[""], help="parts of names; all by default")
-    parser.add_argument("--threads", type=int, default=None, help="threads of both frameworks (all cores)")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=0.1, help="length of one timing")
-    parser.add_argument("--save", action="store_true", help="write results/bandwidth.json (on a quiet machine only)")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bandwidth",
+                                     description="Print which part of the memory bandwidth memory-bound ops reach.")
+    parser.add_argument("filter", nargs="*", default=[""], help="run workloads whose names contain one of these texts (all)")
+    parser.add_argument("--threads", type=int, default=None, help="number of threads of each framework (all cores)")
+    parser.add_argument("--rounds", type=int, default=5, help="number of timings of each framework (5)")
+    parser.add_argument("--seconds", type=float, default=0.1, help="length of one timing in seconds (0.1)")
+    parser.add_argument("--save", action="store_true", help="write results/bandwidth.json; use a quiet machine")
     args = parser.parse_args()
 
     header: dict[str, Any] = {"machine": machine(), "threads": args.threads or len(os.sched_getaffinity(0))}

@@ -157,11 +157,14 @@ def plot(results: dict, path: Path) -> None:
 
 def main() -> None:
     """Measure, print, and save if asked to."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
-    parser.add_argument("filter", nargs="*", default=[""], help="parts of names of curves; 'endurance' for the ten thousand steps")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth",
+                                     description="Measure time against size, for numtorch and torch, and time and memory over many steps.")
+    parser.add_argument("filter", nargs="*", default=[""],
+                        help="measure curves whose names contain one of these texts (all); 'endurance' is the ten thousand steps")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+                        help="number of threads of each framework (one per core)")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
-    parser.add_argument("--plot", type=Path, help="write the plot here")
+    parser.add_argument("--plot", type=Path, help="write the plot to this file")
     parser.add_argument("--save", action="store_true", help="write results/growth.json and growth.png")
     args = parser.parse_args()
     if args.inside:

@@ -65,7 +65,7 @@ WHOLE = ("step", "epoch")  # groups shown row by row; of sweeps, what a reader w
 
 
 def summary(groups: dict[str, dict]) -> str:
-    """The part of README.md that is generated: one row per training step; one row per group of kernels, with its median and slowest."""
+    """The generated part of README.md: a row for each training step, and for each group of kernels with its median and slowest."""
     machines = {g["machine"] + f", {g['threads']} threads" for g in groups.values()}
     lines = ["Measured on " + "; ".join(sorted(machines)) + ".", ""]
     lines += ["| training | PyTorch eager | torch.compile | JAX |", "|---|---|---|---|"]
@@ -89,15 +89,15 @@ def summary(groups: dict[str, dict]) -> str:
     if start:
         ours, theirs = start["import (s)"], start["import, torch (s)"]
         warm = start["first step, filled kernel cache (s)"] / start["first step, torch (s)"]
-        lines += ["", f"The import takes {ours / theirs:.2f} of PyTorch's time. The time from process start to the end of the first training "
-                      f"step, with compiled kernels on disk, is {warm:.2f} of PyTorch's."]
+        lines += ["", f"The import takes {ours / theirs:.2f} of PyTorch's time. The time from process start to the end of the first "
+                      f"training step, with compiled kernels on disk, is {warm:.2f} of PyTorch's."]
     return "\n".join(lines)
 
 
 def main() -> int:
     """Print the tables, or write the summary into README.md."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.table", description=__doc__)
-    parser.add_argument("--readme", action="store_true", help="write the summary between README.md's markers")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.table", description="Print every result, as tables.")
+    parser.add_argument("--readme", action="store_true", help="write the summary between the markers in README.md")
     args = parser.parse_args()
     groups = load()
     if not args.readme:

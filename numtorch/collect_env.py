@@ -126,8 +126,8 @@ def text(found: dict[str, Any]) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Print; 0."""
-    parser = argparse.ArgumentParser(prog="python -m numtorch.collect_env", description="What a report of a bug should contain.")
-    parser.add_argument("--json", action="store_true", help="for programs")
+    parser = argparse.ArgumentParser(prog="python -m numtorch.collect_env", description="Print what a bug report should contain.")
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     found = collect()
     print(json.dumps(found, indent=1) if parser.parse_args(argv).json else text(found))
     return 0

@@ -1,7 +1,7 @@
 """The thread pool behind ``prange``: which thread runs which chunk, and what happens when another process takes a core.
 
-Numba passes a parallel region to ``parallel_for`` as a function and a number of chunks. The calling thread takes chunks from the
-front, and the workers take them from the back. So the caller never waits for a worker that has not begun: if a worker sleeps or is
+Numba passes a parallel region to ``parallel_for`` as a function and a number of chunks. The calling thread takes the first
+chunks, and the workers take the last ones. So the caller never waits for a worker that has not begun: if a worker sleeps or is
 scheduled late, the caller runs its chunks. A thread that waits spins for a moment, because the next kernel of a step comes soon, and
 then sleeps. A worker that was preempted for a time slice sleeps at once for a while, because another process wants its core. Chunks
 do not depend on which thread runs them, so results do not either.

@@ -1,4 +1,4 @@
-"""``python -m benchmarks [filter]``: the ratio table, and the results as files under ``results/``."""
+"""``python -m benchmarks [filter]``: prints the table of ratios; with ``--save`` it also writes files under ``results/``."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from benchmarks.workloads import load
 
 def main() -> int:
     """Run the workloads whose names contain the filter; the exit code is 1 if one failed."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("filter", nargs="*", default=[""], help="parts of workload names; 'start' for process start; all by default")
-    parser.add_argument("--threads", type=int, default=None, help="threads of both frameworks (all cores)")
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--seconds", type=float, default=0.2, help="length of one timing")
-    parser.add_argument("--save", action="store_true", help="write results/ (on a quiet machine only)")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks",
+                                     description="Print a table of our time divided by PyTorch's, one row per workload.")
+    parser.add_argument("filter", nargs="*", default=[""],
+                        help="run workloads whose names contain one of these texts (all); 'start' is process start")
+    parser.add_argument("--threads", type=int, default=None, help="number of threads of each framework (all cores)")
+    parser.add_argument("--rounds", type=int, default=9, help="number of timings of each framework (9)")
+    parser.add_argument("--seconds", type=float, default=0.2, help="length of one timing in seconds (0.2)")
+    parser.add_argument("--save", action="store_true", help="write the rows into results/; use a quiet machine")
     args = parser.parse_args()
 
     threads = args.threads or len(os.sched_getaffinity(0))

@@ -1,9 +1,9 @@
-"""``python -m benchmarks.bandwidth``: how much of the memory's bandwidth the ops reach that nothing else should limit.
+"""``python -m benchmarks.bandwidth``: which part of the memory bandwidth memory-bound ops reach.
 
-Bytes are what the profiler's cost formulas declare; a call of several kernels counts those of each. The roof is the least
-time in which they could move: all bytes at the best rate that ``profiler.machine()`` has measured for so many, and those
-that are read, not written, at the rate of reading, which is the lower where a core cannot wait for enough lines at once.
-Ops below 85 % are marked. With ``--save`` the rows go to ``results/bandwidth.json``: on a quiet machine only.
+Bytes are those that the profiler's cost formulas declare; a call with several kernels counts the bytes of each. The roof is the longer
+of two times: all bytes at the best rate that ``profiler.machine()`` has measured for that many, and the bytes that are read at the rate
+of reading. (Reading is slower on a core that cannot wait for enough cache lines at once.) Ops below 85 % are marked. With ``--save``
+the rows go to ``results/bandwidth.json``; use a quiet machine.
 """
 
 from __future__ import annotations
@@ -82,12 +82,13 @@ def line(row: dict) -> str:
 
 def main() -> int:
     """Measure, print, and save if asked to; the exit code is 1 if a workload failed."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bandwidth", description=__doc__)
-    parser.add_argument("filter", nargs="*", default=[""], help="parts of names; all by default")
-    parser.add_argument("--threads", type=int, default=None, help="threads of both frameworks (all cores)")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=0.1, help="length of one timing")
-    parser.add_argument("--save", action="store_true", help="write results/bandwidth.json (on a quiet machine only)")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bandwidth",
+                                     description="Print which part of the memory bandwidth memory-bound ops reach.")
+    parser.add_argument("filter", nargs="*", default=[""], help="run workloads whose names contain one of these texts (all)")
+    parser.add_argument("--threads", type=int, default=None, help="number of threads of each framework (all cores)")
+    parser.add_argument("--rounds", type=int, default=5, help="number of timings of each framework (5)")
+    parser.add_argument("--seconds", type=float, default=0.1, help="length of one timing in seconds (0.1)")
+    parser.add_argument("--save", action="store_true", help="write results/bandwidth.json; use a quiet machine")
     args = parser.parse_args()
 
     header: dict[str, Any] = {"machine": machine(), "threads": args.threads or len(os.sched_getaffinity(0))}

@@ -1,7 +1,8 @@
-"""``python -m benchmarks.changes OTHER [words]``: the time of this checkout over that of another, workload by workload.
+"""``python -m benchmarks.changes OTHER [words]``: the time of this checkout divided by the time of another one, for each workload.
 
-OTHER is a folder with another state of this project (``git worktree add ../before COMMIT``). Each has a process of its own, they take
-turns, values are compared first. Above 1 the change has cost time. Workloads that the other checkout lacks are named and left out.
+OTHER is a folder with another state of this project (``git worktree add ../before COMMIT``). Each checkout has its own process; they
+take turns, and values are compared first. Above 1 the change costs time. Workloads that the other checkout lacks are named and left
+out.
 """
 
 from __future__ import annotations
@@ -36,12 +37,13 @@ def ratios(w: Workload, after: Worker, before: Worker, rounds: int, seconds: flo
 
 def main() -> int:
     """Print a ratio for each workload, then their median and the worst; the exit code is 1 if one failed."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.changes", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("other", type=Path, help="the other checkout")
-    parser.add_argument("filter", nargs="*", default=[""], help="parts of workload names; all by default")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--seconds", type=float, default=0.05, help="length of one timing")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.changes",
+                                     description="Print the time of this checkout divided by the time of another one, for each workload.")
+    parser.add_argument("other", type=Path, help="the folder of the other checkout")
+    parser.add_argument("filter", nargs="*", default=[""], help="run workloads whose names contain one of these texts (all)")
+    parser.add_argument("--threads", type=int, default=1, help="number of threads of each checkout (1)")
+    parser.add_argument("--rounds", type=int, default=9, help="number of timings of each checkout (9)")
+    parser.add_argument("--seconds", type=float, default=0.05, help="length of one timing in seconds (0.05)")
     args = parser.parse_args()
     print(f"{machine()}; {args.threads} threads; time here / time in {args.other.resolve().name}", flush=True)
     failed, medians = 0, {}

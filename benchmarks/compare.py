@@ -1,4 +1,4 @@
-"""Timing two frameworks side by side: a process each, equal threads, values compared first, turns, medians."""
+"""Times two frameworks against each other: one process each, equal threads, values compared first, turns, medians."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""``python -m benchmarks.contention``: how much slower a training step gets when another process keeps one core busy.
+"""``python -m benchmarks.contention``: how much slower a training step is while another process keeps one core busy.
 
-Each framework runs in a process of its own, with a thread for every core. Rounds with and without the busy process
-alternate; the figure is the median of the busy rounds over the median of the quiet ones. The last column compares the
-two frameworks while the core is taken.
+Each framework runs in its own process, with one thread per core. Rounds with and without the busy process alternate. The figure is the
+median of the busy rounds divided by the median of the quiet ones. The last column compares the two frameworks while the core is busy.
 """
 
 from __future__ import annotations
@@ -53,13 +52,14 @@ def measure(name: str, framework: str, threads: int, rounds: int, seconds: float
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.contention", description=__doc__)
-    parser.add_argument("filter", nargs="*", default=[""], help="parts of names of steps")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.contention",
+                                     description="Print how much slower a training step is while another process keeps one core busy.")
+    parser.add_argument("filter", nargs="*", default=[""], help="run steps whose names contain one of these texts (all)")
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
-    parser.add_argument("--threads", type=int, default=len(cores))
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=0.5, help="length of one timing")
-    parser.add_argument("--core", default=str(cores[-1]), help="the busy process's core, or 'any'")
+    parser.add_argument("--threads", type=int, default=len(cores), help="number of threads of each framework (one per core)")
+    parser.add_argument("--rounds", type=int, default=5, help="number of rounds with and without the busy process (5)")
+    parser.add_argument("--seconds", type=float, default=0.5, help="length of one timing in seconds (0.5)")
+    parser.add_argument("--core", default=str(cores[-1]), help="the core of the busy process, or 'any' (the last core)")
     args = parser.parse_args()
     print(f"{machine()}; {args.threads} threads; a busy process on core {args.core}\n")
     print("| step | framework | alone, us | core taken, us | slowdown | ours / torch, core taken |\n|---|---|---|---|---|---|")

@@ -1,7 +1,7 @@
-"""``python -m benchmarks.growth``: time against size, ours beside torch's, and time and memory over ten thousand steps.
+"""``python -m benchmarks.growth``: time against size, for us and for torch; time and memory over ten thousand steps.
 
-Every curve is measured in a process of its own for each framework; a point is the least of five timings. With ``--save``
-the points and their plot go to ``results/growth.json`` and ``growth.png``: on a quiet machine only.
+Each framework measures its curves in its own process. A point is the smallest of five timings. With ``--save`` the points and their
+plot go to ``results/growth.json`` and ``growth.png``; use a quiet machine.
 """
 
 from __future__ import annotations
@@ -157,11 +157,14 @@ def plot(results: dict, path: Path) -> None:
 
 def main() -> None:
     """Measure, print, and save if asked to."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
-    parser.add_argument("filter", nargs="*", default=[""], help="parts of names of curves; 'endurance' for the ten thousand steps")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth",
+                                     description="Measure time against size, for numtorch and torch, and time and memory over many steps.")
+    parser.add_argument("filter", nargs="*", default=[""],
+                        help="measure curves whose names contain one of these texts (all); 'endurance' is the ten thousand steps")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+                        help="number of threads of each framework (one per core)")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
-    parser.add_argument("--plot", type=Path, help="write the plot here")
+    parser.add_argument("--plot", type=Path, help="write the plot to this file")
     parser.add_argument("--save", action="store_true", help="write results/growth.json and growth.png")
     args = parser.parse_args()
     if args.inside:

@@ -1,7 +1,7 @@
-"""The models of ``models.py`` and their optimizers in JAX: the whole step is one ``jax.jit`` whose state is donated.
+"""The models of ``models.py`` and their optimizers in JAX: each step is one ``jax.jit`` with a donated state.
 
-Images lie as (N, H, W, C) and filters as (H, W, I, O), which XLA's convolutions on the CPU take without turning them.
-Imported in JAX's own process only.
+Images are (N, H, W, C) and filters (H, W, I, O), which XLA's convolutions on the CPU take without a transpose. Imported only in JAX's
+own process.
 """
 
 from __future__ import annotations

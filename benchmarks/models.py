@@ -1,6 +1,6 @@
-"""Models of whole training steps, written once for any framework with torch's names, and their equal weights.
+"""Models of whole training steps, written once for all frameworks with torch's names; their weights are equal.
 
-Their counterparts in JAX are in ``jax_steps.py`` and take the weights from here, under the same names.
+The versions in JAX are in ``jax_steps.py``, and take the weights from here under the same names.
 """
 
 from __future__ import annotations

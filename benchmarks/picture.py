@@ -1,4 +1,4 @@
-"""``python -m benchmarks.picture``: trains a small CNN on the bundled digits, and draws its kernels under the machine's roofs."""
+"""``python -m benchmarks.picture``: trains a small CNN on the bundled digits, and draws the roofline plot of its kernels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Process start: importing, and the first training step with an empty and with a filled kernel cache."""
+"""Process start: the import, and the first training step with an empty and with a filled kernel cache."""
 
 from __future__ import annotations
 

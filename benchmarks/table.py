@@ -1,6 +1,6 @@
-"""Results on disk, one JSON file a group, and the tables made of them.
+"""Stores results on disk, one JSON file per group, and makes tables of them.
 
-``python -m benchmarks.table`` prints every result; with ``--readme`` it writes the summary into README.md.
+``python -m benchmarks.table`` prints every result. With ``--readme`` it writes the summary into README.md.
 """
 
 from __future__ import annotations
@@ -65,15 +65,15 @@ WHOLE = ("step", "epoch")  # groups shown row by row; of sweeps, what a reader w
 
 
 def summary(groups: dict[str, dict]) -> str:
-    """What README shows: whole steps row by row, sweeps by their medians and their worst."""
+    """The generated part of README.md: a row for each training step, and for each group of kernels with its median and slowest."""
     machines = {g["machine"] + f", {g['threads']} threads" for g in groups.values()}
     lines = ["Measured on " + "; ".join(sorted(machines)) + ".", ""]
-    lines += ["| whole programs | eager | torch.compile | JAX |", "|---|---|---|---|"]
+    lines += ["| training | PyTorch eager | torch.compile | JAX |", "|---|---|---|---|"]
     for name in WHOLE:
         for row in groups.get(name, {"rows": []})["rows"]:
             ratios = [f"{row['against'][r]['ratio']:.2f}" if r in row["against"] else "" for r in ("torch", "torch.compile", "jax")]
             lines.append(f"| {row['name']} | {' | '.join(ratios)} |")
-    lines += ["", "| sweep over kernels | workloads | median | ahead of PyTorch | worst |", "|---|---|---|---|---|"]
+    lines += ["", "| kernels | workloads | median | faster than PyTorch | slowest |", "|---|---|---|---|---|"]
     for name, group in groups.items():
         ratios = {r["name"].partition("/")[2]: r["against"]["torch"]["ratio"] for r in group["rows"] if "torch" in r["against"]}
         if name in WHOLE or not ratios:
@@ -83,21 +83,21 @@ def summary(groups: dict[str, dict]) -> str:
         lines.append(f"| {name} | {len(ratios)} | {statistics.median(ratios.values()):.2f} | {ahead:.0%} | {ratios[worst]:.1f} ({worst}) |")
     shares = [r["share"] for r in groups.get("bandwidth", {"rows": []})["rows"]]
     if shares:
-        lines += ["", f"Of {len(shares)} ops on arrays above the caches the median reaches {statistics.median(shares):.0%} of the measured "
-                      f"bandwidth of the memory, the least {min(shares):.0%}."]
+        lines += ["", f"On arrays larger than the caches, {len(shares)} ops were measured. The median op reaches "
+                      f"{statistics.median(shares):.0%} of the measured memory bandwidth, the slowest {min(shares):.0%}."]
     start = groups.get("start", {}).get("seconds", {})
     if start:
         ours, theirs = start["import (s)"], start["import, torch (s)"]
         warm = start["first step, filled kernel cache (s)"] / start["first step, torch (s)"]
-        lines += ["", f"Importing takes {ours / theirs:.2f} of torch's time; from process start to the end of the first training step, "
-                      f"with compiled kernels on disk, {warm:.2f} of torch's."]
+        lines += ["", f"The import takes {ours / theirs:.2f} of PyTorch's time. The time from process start to the end of the first "
+                      f"training step, with compiled kernels on disk, is {warm:.2f} of PyTorch's."]
     return "\n".join(lines)
 
 
 def main() -> int:
     """Print the tables, or write the summary into README.md."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.table", description=__doc__)
-    parser.add_argument("--readme", action="store_true", help="write the summary between README.md's markers")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.table", description="Print every result, as tables.")
+    parser.add_argument("--readme", action="store_true", help="write the summary between the markers in README.md")
     args = parser.parse_args()
     groups = load()
     if not args.readme:

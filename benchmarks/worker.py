@@ -1,8 +1,7 @@
-"""One framework in one process: answers with values, and with seconds a call.
+"""Runs one framework in one process: answers with values, and with seconds per call.
 
-Protocol, a JSON object a line: {"prepare": name} -> {"check": [...]}; {"time": calls} -> {"seconds": s};
-{"declare": true} and {"streams": true} -> what ``bandwidth`` asks of ours.
-An exception is answered as {"error": text}.
+Protocol, one JSON object per line: {"prepare": name} -> {"check": [...]}; {"time": calls} -> {"seconds": s};
+{"declare": true} and {"streams": true} -> what ``bandwidth`` asks of numtorch. The answer to an exception is {"error": text}.
 """
 
 from __future__ import annotations

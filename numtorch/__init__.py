@@ -6,7 +6,7 @@
 >>> x.grad
 tensor([2., 4., 6.])
 
-Explicit re-exports, no logic but for what is imported late. What stands where is told in README.md beside this file.
+This file only re-exports names, and imports some submodules on first use. README.md in this folder describes the package.
 """
 
 from typing import TYPE_CHECKING

@@ -1,7 +1,7 @@
-"""The Tensor's fields, and how views and fresh results are made. Methods are bound in ``tensor.py``.
+"""The fields of Tensor, and functions that make views and new results. ``tensor.py`` adds the methods.
 
-A fresh result is three assignments: buffer, shape, kind. Everything else has a default on the class and is
-set only on tensors that need it, because making the result is a large part of what a small op costs.
+Making a result is a large part of the time of a small op. So a new result needs only three assignments: buffer, shape, kind.
+Every other field has a default on the class and is set only on tensors that need it.
 """
 
 from __future__ import annotations

@@ -1,3 +1,3 @@
-"""The version, alone so that the build can read it."""
+"""The version. It is in its own file so that the build can read it."""
 
 __version__ = "0.1.0"

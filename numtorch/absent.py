@@ -1,7 +1,7 @@
-"""What is said of a name that is not here: whether PyTorch has it, what comes nearest, or which name was meant.
+"""Error messages for names that numtorch does not have: whether PyTorch has the name, and which name comes nearest.
 
-``torch_names.txt`` lists the names of PyTorch; ``tests/torch_names.py`` writes it. PyTorch itself is never imported. Nothing is
-looked for until the message is read: ``hasattr`` costs one exception.
+``torch_names.txt`` lists the names of PyTorch; ``tests/torch_names.py`` writes it. PyTorch is never imported. The message is
+computed only when it is read, so ``hasattr`` costs one exception.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What users pass as arguments, checked and made plain.
+"""Checks the arguments that users pass, and converts them to plain values.
 
-Memos are keyed by arguments, and to Python 2.0, True and 2 are one key. So a number that is to be an integer becomes one
-here, before anything is looked up by it, and a number that is to become an element is checked against the element's type.
-Errors are torch's: TypeError for the wrong kind of value, RuntimeError for a value out of range.
+Memos have arguments as keys, and for Python 2.0, True and 2 are the same key. So a number that must be an integer is converted
+here, before it is part of a key. A number that becomes an element is checked against the dtype. Errors are those of torch:
+TypeError for a wrong kind of value, RuntimeError for a value out of range.
 """
 
 from __future__ import annotations

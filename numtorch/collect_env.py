@@ -1,6 +1,6 @@
-"""``python -m numtorch.collect_env``: what a report of a bug should contain, as text or ``--json``.
+"""``python -m numtorch.collect_env``: prints what a bug report should contain, as text or with ``--json``.
 
-Nothing is compiled and nothing leaves the machine. The home folder is written ``~``.
+Nothing is compiled, and nothing is sent anywhere. The home folder is printed as ``~``.
 """
 
 from __future__ import annotations
@@ -126,8 +126,8 @@ def text(found: dict[str, Any]) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Print; 0."""
-    parser = argparse.ArgumentParser(prog="python -m numtorch.collect_env", description="What a report of a bug should contain.")
-    parser.add_argument("--json", action="store_true", help="for programs")
+    parser = argparse.ArgumentParser(prog="python -m numtorch.collect_env", description="Print what a bug report should contain.")
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     found = collect()
     print(json.dumps(found, indent=1) if parser.parse_args(argv).json else text(found))
     return 0

@@ -1,7 +1,7 @@
-"""Copies of tensors by Python's own means: ``copy.copy``, ``copy.deepcopy`` and ``pickle``; bound in ``tensor.py``.
+"""``copy.copy``, ``copy.deepcopy`` and ``pickle`` for tensors. ``tensor.py`` adds them to the class.
 
-A copy shares the memory, a deep copy has its own; tensors over one memory that are copied deeply together share one again.
-A pickle holds the elements alone, each once, and how they were laid out.
+A copy shares the memory of its tensor. A deep copy has its own memory; tensors that share memory still share it after they are
+deep-copied together. A pickle stores each element once, and the shapes and strides.
 """
 
 from __future__ import annotations

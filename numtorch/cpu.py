@@ -1,4 +1,4 @@
-"""The processor as a device, as ``torch.cpu``, and the memory that is kept for its tensors."""
+"""The API of ``torch.cpu``, and the memory that is kept for new CPU tensors."""
 
 from __future__ import annotations
 

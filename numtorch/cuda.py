@@ -1,6 +1,6 @@
-"""GPUs: how many there are, which one is current, waiting for them, and their memory.
+"""The API of ``torch.cuda``: number of GPUs, the current GPU, synchronisation, memory.
 
-As ``torch.cuda``. Importing it imports neither Numba nor its CUDA target. Ops run on the current device.
+Importing it imports neither Numba nor Numba's CUDA target. Ops run on the current device.
 """
 
 from __future__ import annotations

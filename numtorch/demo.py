@@ -1,6 +1,6 @@
-"""The demonstration: a small CNN learns to read digits, and the kernels it ran show what they cost.
+"""The demo: a small CNN learns to read digits; then a profile shows the time of each kernel.
 
-Written as a user would write it, against the public API alone.
+It is written like a user's program and uses only the public API.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where a tensor lives: ``cpu``, ``cuda:i``, or ``meta`` (shapes only)."""
+"""Devices: ``cpu``, ``cuda:i``, and ``meta`` (tensors with a shape but no elements)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""How tensors, modules and graphs show themselves in a notebook: small HTML, whatever the size of what is shown.
+"""HTML of tensors, modules and graphs for notebooks. It stays small, whatever the size of the object.
 
-Works on NumPy arrays and text alone, as ``printing`` does. Nothing here is longer than some tens of kilobytes:
-large tensors are sampled. Pages are light or dark: text has the page's colour, or a colour of its own on a background of its
-own; lines are of a grey between. A test computes the contrasts.
+Works only on NumPy arrays and text, as ``printing`` does. No output is longer than some tens of kilobytes: large tensors are
+sampled. Output suits light and dark pages: text has the colour of the page, or its own colour on its own background; lines are
+mid-grey. A test computes the contrasts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Element types and torch's promotion rules. Knows nothing of tensors or kernels.
 
-Half types are stored as their 16 bits (``uint16``) and computed in float32: Numba has no CPU arithmetic for
-them, and a conversion at load and store is what the hardware does as well.
+Half types are stored as 16 bits (``uint16``) and computed in float32. Numba has no CPU arithmetic for them, and most processors
+also convert them at load and store.
 """
 
 from __future__ import annotations

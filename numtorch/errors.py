@@ -1,4 +1,4 @@
-"""The errors that belong to numtorch alone. Everything else is the built-in kind that PyTorch raises."""
+"""Exceptions that only numtorch has. Everywhere else numtorch raises the built-in exceptions that PyTorch raises."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing files so that they are whole or not there, and what is left where a process was killed."""
+"""Writes files atomically, so that a file is complete or absent, and removes temporary files that killed processes left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Holding signal handlers back for a moment, on the main thread, where Python runs them; properties without a lock that a fork keeps."""
+"""Delays signal handlers for a moment on the main thread, where Python runs them. Also: cached properties that hold no lock, so that
+a forked child cannot inherit a locked one.
+"""
 
 from __future__ import annotations
 

@@ -1,11 +1,10 @@
-"""What becomes of memory that tensors free: it is kept for the next ones.
+"""Keeps the memory that tensors free, for new tensors.
 
-The system hands memory out page by page, zeroed, at the first touch, and a training step that gives back what it has freed
-pays again in the next: a quarter of the time of a small GPT, a third of LeNet's, and more than all of an ``exp`` of 16
-million elements. Blocks up to 32 MiB are glibc's affair, which is told to keep them. Larger ones, for which it asks the
-system each time, are kept here, and never make the process larger than its live tensors alone have made it. Knows nothing of
-tensors. Huge pages are not
-asked for: in one noisy measurement they were slower from 4 to 64 MB at best time, and a fifth faster at 256 MB.
+The system gives out memory page by page, and zeroes each page at the first access. A training step that returns its memory pays for
+this again in the next step: a quarter of the time of a small GPT, a third of LeNet's, and more than the whole time of an ``exp`` of
+16 million elements. Blocks up to 32 MiB belong to glibc, which is told to keep them. For larger blocks glibc asks the system each
+time, so they are kept here. They never make the process larger than its live tensors alone have made it. Knows nothing of tensors.
+Huge pages are not requested: in one noisy measurement they were slower from 4 to 64 MB at best time, and a fifth faster at 256 MB.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Short lines for the person at the terminal. A program without standard error (a daemon, ``pythonw``, ``2>&-``) does without them."""
+"""Short messages on standard error. A program without standard error (a daemon, ``pythonw``, ``2>&-``) gets none."""
 
 from __future__ import annotations
 

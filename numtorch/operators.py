@@ -1,8 +1,7 @@
 """Python's operators on tensors: ``x + y``, ``2 ** x``, ``x @= y``.
 
-An operator is the function of its name, but for operands of foreign classes: it then answers ``NotImplemented``, so that the
-other class has its turn (``__radd__``), and Python says what it thinks of operands that nobody knows. Nothing is asked for that
-while all goes well.
+An operator calls the function of its name. For an operand of a foreign class it returns ``NotImplemented`` instead, so that Python
+calls the method of that class (``__radd__``), or raises its own TypeError. The check costs nothing while no error occurs.
 """
 
 from __future__ import annotations

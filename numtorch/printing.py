@@ -1,8 +1,7 @@
-"""How a tensor is written as text: character for character what torch prints.
+"""Prints tensors: the text is the same as torch's, character for character.
 
-Works on NumPy arrays alone: it knows neither Tensor nor device, and is handed the names of both.
-The layout rules were taken from the behaviour of torch 2.13, with which the tests
-compare every case.
+Works only on NumPy arrays: it knows neither Tensor nor device, and receives the names of both. The layout rules come from the
+behaviour of torch 2.13; the tests compare every case with it.
 """
 
 from __future__ import annotations

@@ -1,16 +1,16 @@
-"""``save`` and ``load``: tensors and the structure they stand in, in one file that holds no code.
+"""``save`` and ``load``: tensors, and the dicts and lists that contain them, in one file without code.
 
-The file is in the safetensors format: 8 bytes of length, a JSON header, and the tensors' bytes. Tensors stand under flat names
-(``model.fc.weight``); dicts, lists and numbers are JSON in the header's ``__metadata__``:
+The file has the safetensors format: 8 bytes of length, a JSON header, and the bytes of the tensors. Tensors have flat names
+(``model.fc.weight``). Dicts, lists and numbers are JSON in the header's ``__metadata__``:
 
     null true 1 1.5 "text"     themselves              {"dict": [[key, value], ...]}   in order, keys of any kind below
     {"tensor": name, ...}      a tensor                {"tuple": [...]}                 a list is a JSON list
     {"float": "inf"}           inf, -inf, nan          {"OrderedDict": ...} {"Size": ...} {"dtype": "float32"} {"device": "cpu"}
 
-Beside its name a tensor has ``device`` if that is not the CPU, ``grad`` if it requires a gradient, ``parameter`` if it is a
-``Parameter``, and ``view`` (shape, strides and offset) if it lies in the memory of the tensor called so.
+Beside its name a tensor has ``device`` if it is not on the CPU, ``grad`` if it requires a gradient, ``parameter`` if it is a
+``Parameter``, and ``view`` (shape, strides and offset) if it shares the memory of the tensor with that name.
 
-Any safetensors reader can open the file; a safetensors file of another program loads as a dict of tensors.
+Any safetensors reader can open the file. A safetensors file of another program loads as a dict of tensors.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Flat buffers and the arithmetic of shapes and strides: one view arithmetic for every device.
+"""Flat buffers, and the arithmetic of shapes and strides; the same for every device.
 
-Owns allocation, the version that in-place ops advance, and contiguity. Knows no op.
+Owns allocation, the version that in-place ops increment, and contiguity. Knows no op.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
-"""``python -m numtorch.stubs``: write the ``.pyi`` files, which are what editors and type checkers see.
+"""``python -m numtorch.stubs``: writes the ``.pyi`` files, from which editors and type checkers learn the functions.
 
-Ops are bound to names when the package is imported, and their signatures are made by decorators, so that a checker that reads
-the source finds nothing of them. The stubs are read off the result and off the declarations (parameters that stand without
-an annotation are the op's tensors), never written by hand. Where a call gives different things in different forms, ``FORMS``
-tells them apart. A test fails when a stub is out of date.
+Ops are bound to names when the package is imported, and decorators make their signatures. So a checker that reads the source does not
+find them. The stubs are generated from the imported package and from the declarations (parameters without an annotation are the op's
+tensors); nobody edits them. If the type of a result depends on the arguments, ``FORMS`` lists the variants. A test fails when a stub is
+out of date.
 
     _tensor.pyi          the Tensor's methods
     __init__.pyi         the functions of the package: ``torch.sum``, ``torch.zeros`` ...
     nn/functional.pyi    the functions of ``torch.nn.functional``
 
-All else is annotated where it stands.
+Everything else is annotated in the source.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The Tensor's methods, bound from the ops: ``x.exp()`` is ``exp(x)``, ``x.exp_()`` its in-place form.
+"""The methods of Tensor, bound from the ops: ``x.exp()`` is ``exp(x)``; ``x.exp_()`` is the in-place version.
 
-Nothing is computed here. A method is either an op's function itself, or says in a line what the tensor is.
+Nothing is computed here. A method is an op's function, or returns a property of the tensor in one line.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``torch.FloatTensor``, ``torch.LongTensor`` and the like: older names of a dtype, which make tensors."""
+"""``torch.FloatTensor``, ``torch.LongTensor`` and so on: older names of dtypes, which create tensors."""
 
 from __future__ import annotations
 

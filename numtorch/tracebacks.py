@@ -1,7 +1,7 @@
-"""Tracebacks that end at the user's own line: frames of the framework are left out where an error is shown.
+"""Shorter tracebacks: numtorch's own frames are left out when an error is printed, so that it ends at the user's line.
 
-Only what is printed is shorter. The traceback itself stays whole: ``pdb.pm()`` goes into every frame, and pytest, ``logging`` and
-whoever has a ``sys.excepthook`` of their own get all of it. With ``NUMTORCH_TRACEBACK=full`` nothing is left out.
+Only the printed text is shorter. The traceback object stays complete: ``pdb.pm()`` can visit every frame, and pytest, ``logging`` and
+programs with their own ``sys.excepthook`` get all frames. With ``NUMTORCH_TRACEBACK=full`` nothing is left out.
 """
 
 from __future__ import annotations

@@ -42,4 +42,4 @@ def test_a_row_has_a_share_and_a_mark(roof):
     assert row["gbps"] == 20.0 and row["share"] == 0.1 and "10% **below**" in bandwidth.line(row)
     assert "**below**" not in bandwidth.line(row | {"share": 0.85})
     group = {"machine": "m", "threads": 1, "rows": [row | {"share": s} for s in (0.9, 0.8, 0.95)]}
-    assert "the median reaches 90% of the measured bandwidth" in table.summary({"bandwidth": group})
+    assert "The median op reaches 90% of the measured memory bandwidth" in table.summary({"bandwidth": group})

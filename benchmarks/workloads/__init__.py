@@ -1,13 +1,13 @@
-"""What is measured. A workload is written once, as a function of the framework, and runs on any of them.
+"""What is measured. A workload is written once, as a function of the framework, and runs on every framework.
 
     @workload("row/softmax 768x512", budget=0.8)
     def softmax(fw):
         x = fw.tensor(values(768, 512))
         return lambda: fw.F.softmax(x, -1)
 
-The function returns what to time; what that returns is compared between the frameworks before any timing counts.
-Where the value to compare is another one, it returns (run, check). The part of the name before the slash is the
-group: a module of this folder, and a file under ``results/``.
+The function returns the function to time. The results of that are compared between the frameworks before timing. If another value
+should be compared, the workload returns (run, check). The part of the name before the slash is the group: a module of this folder, and
+a file under ``results/``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Ops that only memory should limit, on arrays well above the caches; ``python -m benchmarks.bandwidth`` measures them."""
+"""Memory-bound ops on arrays much larger than the caches; ``python -m benchmarks.bandwidth`` measures them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Convolution: forward, gradient of the input and gradient of the weight, each on its own.
+"""Convolution: forward, gradient of the input and gradient of the weight, each timed alone.
 
-A gradient is timed as ``autograd.grad`` towards one operand of a graph that was recorded once, so that neither the
-forward pass nor the other gradient counts.
+A gradient is timed as ``autograd.grad`` for one operand, on a graph that was recorded once. So neither the forward pass nor the other
+gradient counts.
 """
 
 from __future__ import annotations

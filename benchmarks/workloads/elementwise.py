@@ -1,4 +1,4 @@
-"""Elementwise kernels from what fits in a register to what passes the caches: forward, and backward alone."""
+"""Elementwise kernels, from operands that fit a register to operands larger than the caches: forward, and backward alone."""
 
 from __future__ import annotations
 

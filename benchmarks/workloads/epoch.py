@@ -1,4 +1,4 @@
-"""One epoch of MNIST through Dataset, transforms and DataLoader; of random images where MNIST is not at hand."""
+"""One epoch of MNIST through Dataset, transforms and DataLoader; random images if MNIST is not available."""
 
 from __future__ import annotations
 

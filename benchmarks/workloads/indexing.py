@@ -1,4 +1,4 @@
-"""Reading and writing by position: gather, scatter, advanced indexing, masks, embeddings; forward, and backward alone."""
+"""Reads and writes by position: gather, scatter, advanced indexing, masks, embeddings; forward, and backward alone."""
 
 from __future__ import annotations
 

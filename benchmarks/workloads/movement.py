@@ -1,4 +1,4 @@
-"""Copies between layouts, joins, and elements in another order: what only moves memory."""
+"""Ops that only move memory: copies between layouts, joins, and elements in another order."""
 
 from __future__ import annotations
 

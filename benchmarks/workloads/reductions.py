@@ -1,4 +1,4 @@
-"""Reductions over every axis: few long sums, many short ones, along rows and along columns."""
+"""Reductions along every axis: few long sums, many short ones, along rows and along columns."""
 
 from __future__ import annotations
 

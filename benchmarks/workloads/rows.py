@@ -1,4 +1,4 @@
-"""Kernels over rows and channels: softmax, normalisations, losses, dropout; forward, and backward alone."""
+"""Kernels on rows and channels: softmax, normalisations, losses, dropout; forward, and backward alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Automatic differentiation: ``backward``, ``grad``, grad modes, ``Function``, checks. See README.md."""
+"""Automatic differentiation: ``backward``, ``grad``, grad modes, ``Function``, gradient checks. See README.md."""
 
 from typing import TYPE_CHECKING
 

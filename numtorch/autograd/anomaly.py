@@ -1,4 +1,4 @@
-"""Anomaly detection: errors and NaN in backward name the line of the forward that they come from."""
+"""Anomaly detection: errors and NaN in backward name the line of the forward pass that made the node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The graph behind a tensor as a picture: what backward will walk, from the result down to the leaves."""
+"""Draws the autograd graph of a tensor, from the result down to the leaves."""
 
 from __future__ import annotations
 

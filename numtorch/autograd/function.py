@@ -1,7 +1,7 @@
 """``Function``: an op whose forward and backward a user writes.
 
-``apply`` runs forward outside the graph and puts one node into it; the node's ``pull`` calls backward. The
-``ctx`` is an object of its own, so that no attribute a user sets on it can collide with the node's.
+``apply`` runs forward without recording and adds one node to the graph. The ``pull`` of this node calls the user's backward.
+``ctx`` is separate from the node, so that attributes which a user sets cannot collide with those of the node.
 """
 
 from __future__ import annotations

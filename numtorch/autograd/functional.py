@@ -1,6 +1,6 @@
 """Derivatives of functions: ``vjp``, ``jvp``, ``jacobian``, ``hessian``, ``vhp``, ``hvp``.
 
-All in reverse mode: ``jvp`` is the gradient of ``vjp`` with respect to the vector it is linear in
+All use reverse mode. ``jvp`` is the gradient of ``vjp`` with respect to the vector in which it is linear
 (J. Townsend, "A new trick for calculating Jacobian vector products", 2017).
 """
 

@@ -1,6 +1,6 @@
 """Whether ops record a graph: ``no_grad``, ``enable_grad``, ``set_grad_enabled``, ``inference_mode``.
 
-Each works as a context manager and as a decorator; the setting belongs to the thread.
+Each works as a context manager and as a decorator. The setting belongs to the current thread.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``gradcheck`` and ``gradgradcheck``: gradients against finite differences, in float64."""
+"""``gradcheck`` and ``gradgradcheck`` compare gradients with finite differences in float64."""
 
 from __future__ import annotations
 

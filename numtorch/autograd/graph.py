@@ -1,7 +1,7 @@
-"""The graph and the walk through it: nodes, edges, and ``run``, the whole of backward.
+"""The autograd graph: nodes, edges, and ``run``, which visits the nodes in a backward pass.
 
-A node is made after everything it depends on, so going through nodes from the newest to the oldest meets
-each one after all its consumers: a heap ordered by age replaces counting dependencies, and recursion.
+A node is made after everything it depends on. So visiting nodes from the newest to the oldest reaches each node after all its
+consumers. A heap ordered by age replaces dependency counts and recursion.
 """
 
 from __future__ import annotations

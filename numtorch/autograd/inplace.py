@@ -1,4 +1,4 @@
-"""What an in-place write means for the graph: counting it, refusing it, and giving the tensor its new history."""
+"""In-place writes and the graph: counts writes, refuses those that would give wrong gradients, and updates the tensor's history."""
 
 from __future__ import annotations
 

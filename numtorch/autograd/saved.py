@@ -1,6 +1,6 @@
-"""Hooks on what the graph saves: packed when a node is made, unpacked when its gradient is computed.
+"""Hooks on saved tensors: they pack a value when a node is made, and unpack it when the gradient is computed.
 
-Knows nothing of nodes; ``graph`` asks it to pack a node's saved values while ``mode.packing`` is not empty.
+Knows nothing of nodes. ``graph`` asks this module to pack saved values while ``mode.packing`` is not empty.
 """
 
 from __future__ import annotations

@@ -1,3 +1,3 @@
-"""From a call to a kernel: what an op is (``op.py``), the text of its front (``front.py``), and running
-elementwise formulas (``program.py``). Knows no op by name; ``ops/`` is where they are.
+"""The way from a call to a kernel: what an op is (``op.py``), the function that users call (``front.py``), and elementwise formulas
+(``program.py``). Knows no op by name; the ops are in ``ops/``.
 """

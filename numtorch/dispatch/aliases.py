@@ -1,7 +1,7 @@
-"""``axis=`` and ``keepdims=``, NumPy's names for ``dim=`` and ``keepdim=``, which torch takes too.
+"""``axis=`` and ``keepdims=``: NumPy's names for ``dim=`` and ``keepdim=``, which torch accepts too.
 
-A call that does not use them pays next to nothing: the other names are parameters of their own, behind all that may be given by
-position, so that Python binds them without a dict and one comparison passes over them.
+A call that does not use these names pays almost nothing. They are extra parameters behind the positional ones, so Python needs no
+dict for them, and one comparison finds that they are unused.
 
     def argmax(input, dim=..., keepdim=..., axis=..., keepdims=..., out=None):
         if axis is not ... or keepdims is not ...:
@@ -11,8 +11,8 @@ position, so that Python binds them without a dict and one comparison passes ove
         except AttributeError as error:
             raise refused(error, "argmax", input=input) from None
 
-Fronts of ops say the same in their own text. What is keyword-only, ``out`` here, stands behind them: whoever gave it by position would
-have given ``dim`` and ``axis`` both, which is an error. (Python binds keyword-only parameters more slowly.)
+The fronts of ops contain the same lines. Keyword-only parameters, here ``out``, come after them: a call that passes ``out`` by
+position would also pass both ``dim`` and ``axis``, which is an error. (Python binds real keyword-only parameters more slowly.)
 """
 
 from __future__ import annotations

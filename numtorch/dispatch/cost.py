@@ -1,16 +1,16 @@
-"""What an op must do at the least: bytes that have to move and arithmetic that has to be done.
+"""The least work of an op: the bytes that must move and the arithmetic that must be done.
 
-One definition each, for every row of the profiler and every roof that it is held against:
+The profiler uses one definition of each, for every row and every roof:
 
-    bytes   compulsory traffic: every element that must be read, once, and every element of the results, once,
-            times its size. An element seen through a broadcast view counts once; scratch memory does not count.
-    FLOPs   arithmetic operators, one each per element: an addition is one, a fused multiply-add two. A function like
-            ``exp`` counts the arithmetic instructions that its compiled formula takes (``function_operations``).
-            Comparisons, choices, casts and address arithmetic are none.
+    bytes   compulsory traffic: each element that must be read and each element of the results, once, times its size.
+            An element of a broadcast view counts once. Scratch memory does not count.
+    FLOPs   arithmetic operators per element: an addition is one, a fused multiply-add two. A function like ``exp`` counts
+            the arithmetic instructions of its compiled formula (``function_operations``).
+            Comparisons, choices, casts and address arithmetic count zero.
 
-Formulas of loops follow from their expressions. A kernel that is written by hand has its op's ``cost``: a function
-``cost(result, *arguments of the kernel) -> (bytes, flops)``. A kernel that gets by with fewer operations than the definition
-has a cost of its own: roofs are those of what it does, GFLOP/s those of the definition. Views cost nothing.
+For generated loops the cost follows from the expressions. For a hand-written kernel the op has a function
+``cost(result, *arguments of the kernel) -> (bytes, flops)``. A kernel that needs fewer operations than the definition has its own
+cost: the roof uses the operations of the kernel, GFLOP/s those of the definition. Views cost nothing.
 """
 
 from __future__ import annotations

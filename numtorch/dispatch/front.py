@@ -1,16 +1,19 @@
-"""The function that users call, written out for each op so that a call does nothing it need not.
+"""Fronts: the Python functions that users call. Each is generated for one op, so that a call does only what this op needs.
 
-``mul``'s front reads:
+The front of ``mul`` begins:
 
     def mul(input, other, *, out=None):
         t = type(other)
         try:
             entry, kind, storage, recipes = fast[input._k, t if t is float or t is int else other._k]
         except (KeyError, AttributeError, TypeError):
-            n = LARGE  # what is raised on the slow path has nothing to do with the lookup
+            n = LARGE  # errors of the general path then do not show this exception as their cause
         if n > SMALL:
             return larger(input, other, out)
         ...
+
+``larger`` is a second generated function, for large or broadcast operands and for ``out``. It uses the plan for their shapes; if
+there is none, it calls the general path, ``Op.run``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The backward side of an op: its vjp, and the kernels that compute it faster.
+"""The backward side of an op: its vjp, and kernels that compute it faster.
 
-A vjp is written in ops, so it can be differentiated again. Where no graph of gradients is wanted, a kernel
-registered for it runs, or, for elementwise ops, one kernel made by tracing it.
+A vjp is written in ops, so it can be differentiated again. Without ``create_graph`` a faster kernel runs instead: one that is
+registered for the vjp or, for elementwise ops, one that is made by tracing the vjp.
 """
 
 from __future__ import annotations

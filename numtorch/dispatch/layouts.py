@@ -1,7 +1,7 @@
-"""Calling conventions for kernels that are only a loop: what stands between tensors and flat arrays.
+"""Calling conventions for kernels that are only a loop: converts tensors to the flat arrays that the loop takes.
 
-    rows    the op's ``dim`` is the last dimension of contiguous arrays, and ``cols`` its length:
-            ``kernel(x, out, cols)``; for a backward ``kernel(g, out, gx, cols)`` with what the vjp saves
+rows    the op's ``dim`` is the last dimension of contiguous arrays, and ``cols`` is its length:
+        ``kernel(x, out, cols)``; for a backward kernel ``kernel(g, out, gx, cols)``, with what the vjp saves
 """
 
 from __future__ import annotations

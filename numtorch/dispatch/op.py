@@ -1,11 +1,11 @@
-"""What an op is: its meaning, its gradient, and its entry in the registry.
+"""What an op is: its body, its gradient, and its entry in the registry.
 
-    @primitive()                       a scalar body: one element in, one element out
-    @op()                              a body in other ops
-    @op(view=True)                     new geometry over the same elements
-    @op(shape=True)                    a rule for shapes and types; only kernels compute it
+    @primitive()                       a scalar body: from one element of each input to one element of the result
+    @op()                              a body written in other ops
+    @op(view=True)                     a view: other shape and strides over the same elements
+    @op(shape=True)                    a rule for shapes and types; only kernels compute the op
 
-Each returns the function that users call; ``.vjp``, ``.kernel``, ``.backward`` and ``.op`` hang on it.
+Each decorator returns the function that users call. It has the attributes ``.vjp``, ``.kernel``, ``.backward`` and ``.op``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""``out=``: the result of any function written into a tensor that the caller gives.
+"""``out=``: writes the result of any function into a tensor that the caller gives.
 
-Elementwise ops write into it themselves (``prepared`` makes it fit); everything else computes its result and copies it (``into``).
-What may be written where differs from function to function in torch, and is said by a ``Rule``.
+Elementwise ops write into it directly (``prepared`` checks and resizes it). All other functions compute a result and copy it
+(``into``). torch's functions differ in which shapes and types they accept; a ``Rule`` describes this.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Running an elementwise formula on tensors: result type, broadcasting, layout, kernel, launch.
+"""Runs elementwise formulas on tensors: result type, broadcasting, layout, kernel, launch.
 
-A ``Program`` holds the expressions; a *plan* is what is left to do for operands of known kinds, shapes and
-strides: the compiled entry point, its geometry arguments, and what to allocate.
+A ``Program`` holds the expressions. A *plan* holds what is left to do for operands of known kinds, shapes and strides: which
+compiled entry point to call, with which geometry arguments, and what to allocate.
 """
 
 from __future__ import annotations

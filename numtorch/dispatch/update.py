@@ -1,8 +1,7 @@
-"""``@update``: an op that overwrites some of its tensors, one pass over memory for the whole formula.
+"""``@update``: an op that overwrites some of its tensors, with one pass over memory for the whole formula.
 
-The body is written in ops and ends in ``overwrite``; called on symbols it yields the formula, from which the
-kernels are generated. All tensors have one shape and dtype; ``bool`` parameters choose the formula, ``float``
-parameters are numbers in it.
+The body is written in ops and ends in ``overwrite``. Called on symbols it gives the formula, from which the kernels are
+generated. All tensors have one shape and dtype. ``bool`` parameters select the formula; ``float`` parameters are numbers in it.
 """
 
 from __future__ import annotations

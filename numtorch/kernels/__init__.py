@@ -1,4 +1,4 @@
-"""Kernels: how they are found, explained, listed, shown, replaced and compiled ahead. See README.md.
+"""Kernels: choosing, explaining, listing, showing, replacing and compiling them. See README.md.
 
 >>> import numtorch as torch
 >>> print(torch.kernels.explain(torch.relu, torch.ones(3)))

@@ -1,4 +1,4 @@
-"""``python -m numtorch.kernels``: list the kernels, explain a choice, compile ahead, empty the cache."""
+"""``python -m numtorch.kernels``: lists kernels, explains a choice, compiles kernels in advance, shows or clears the cache."""
 
 from __future__ import annotations
 
@@ -18,19 +18,21 @@ _SHAPE = re.compile(r"(\d+(?:x\d+)*)(?::(\w+))?")
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command; the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m numtorch.kernels", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m numtorch.kernels",
+                                     description="List kernels, explain a choice, compile kernels in advance, show or clear the cache.")
     commands = parser.add_subparsers(dest="command", required=True)
-    listing = commands.add_parser("list", help="every op with its kernels, their types and devices, and where it is defined")
-    listing.add_argument("op", nargs="?", help="only the ops whose names contain this")
-    why = commands.add_parser("explain", help="which kernel computes a call, and why",
+    listing = commands.add_parser("list", help="list every op with its kernels, their devices and dtypes, and its source line")
+    listing.add_argument("op", nargs="?", help="list only ops whose names contain this text")
+    why = commands.add_parser("explain", help="print which kernel computes a call, and why",
                               epilog="example: python -m numtorch.kernels explain softmax 768x512 dim=-1")
-    why.add_argument("op")
-    why.add_argument("args", nargs="*", help="tensors as shapes (768x512, 64:int64), numbers, and parameters as name=value")
-    ahead = commands.add_parser("warmup", help="compile ahead what a model's training step needs")
-    ahead.add_argument("--model", choices=MODELS, default="mlp")
-    ahead.add_argument("--processes", type=int, default=None, help="how many compile (one a core)")
-    commands.add_parser("cache", help="where the compiled kernels lie, how many there are, and how large the folder may become")
-    commands.add_parser("clear", help="delete the compiled kernels from the cache folder")
+    why.add_argument("op", help="name of the op")
+    why.add_argument("args", nargs="*",
+                     help="arguments of the call: a shape for a tensor (768x512, 64:int64), a number, or name=value for a parameter")
+    ahead = commands.add_parser("warmup", help="compile the kernels of a model's training step in advance")
+    ahead.add_argument("--model", choices=MODELS, default="mlp", help="which model (mlp)")
+    ahead.add_argument("--processes", type=int, default=None, help="number of processes that compile (one per core)")
+    commands.add_parser("cache", help="print the cache folder, the number and size of its kernels, and its size limit")
+    commands.add_parser("clear", help="delete the compiled kernels in the cache folder")
     args = parser.parse_args(argv)
     try:
         return {"list": lambda: table(args.op), "explain": lambda: explain(args.op, args.args),
@@ -123,7 +125,7 @@ def warmup(model: str, processes: int | None) -> int:
 def where() -> int:
     """Print the folder of the cache, what it holds, and its limit."""
     most = cache.limit()
-    allowed = "no limit" if most is None else f"at most {most / 1e6:,.0f} MB, those used longest ago go first"
+    allowed = "no limit" if most is None else f"at most {most / 1e6:,.0f} MB, kernels that were used longest ago are deleted first"
     print(f"{cache.folder()}\n{len(cache.entries())} kernels, {cache.size() / 1e6:.1f} MB; {allowed} (NUMTORCH_CACHE_MB)")
     return 0
 

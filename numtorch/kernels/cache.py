@@ -1,8 +1,8 @@
 """The kernel cache: compiled machine code on disk, found by the hash of what it was compiled from.
 
-Owns file names, atomic writes, the size of the folder, the fallback when it cannot be written, and the line that
-tells a person why a first run takes longer. Knows nothing of ops. A damaged or foreign file is a miss, never an
-error: it is removed and the kernel compiled again.
+Owns file names, atomic writes, the size of the folder, the fallback for a folder that cannot be written, and the message that a
+first run takes longer. Knows nothing of ops. A damaged or foreign file is a miss, not an error: it is deleted and the kernel is
+compiled again.
 """
 
 from __future__ import annotations

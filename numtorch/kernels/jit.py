@@ -1,10 +1,9 @@
 """``@jit``: a plain Python function that becomes a compiled kernel on its first call.
 
-Owns how a function is handed to Numba: the compile options of the project, the content key under which
-the result is cached, and the plain-Python mode (``NUMBA_DISABLE_JIT=1``), in which every kernel is the
-function a person wrote and a debugger can step through it.
+Owns how a function is passed to Numba: the compile options, the content key of the cached result, and the plain-Python mode
+(``NUMBA_DISABLE_JIT=1``). In this mode every kernel is the original Python function, and a debugger can step through it.
 
-Nothing here imports Numba until a kernel is first called: importing numtorch costs what NumPy costs.
+Nothing here imports Numba before the first call of a kernel. So importing numtorch takes as long as importing NumPy.
 """
 
 from __future__ import annotations

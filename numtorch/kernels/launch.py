@@ -1,7 +1,7 @@
-"""CUDA: finding a device, compiling and launching kernels, and device buffers.
+"""CUDA: finds a device, compiles and launches kernels, allocates device buffers.
 
-Numba's CUDA target is imported when the first CUDA tensor is made, never before. Without a GPU kernels can
-still be compiled to PTX (``compiling_for``) and run in Numba's simulator (``NUMBA_ENABLE_CUDASIM=1``).
+Numba's CUDA target is imported when the first CUDA tensor is made, never before. Without a GPU, kernels can still be compiled to PTX
+(``compiling_for``) and run in Numba's simulator (``NUMBA_ENABLE_CUDASIM=1``).
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The scalar functions that kernels call: one name for plain Python, compiled CPU code and CUDA.
 
-Owns what each function means, as plain Python on one or two scalars that keeps the NumPy scalar
-type (float32 in, float32 out; integers count as float64 where the result is real). The compiled
-versions are registered elsewhere: ``overloads`` for CPUs, ``overloads_cuda`` for GPUs. Knows
+Defines each function as plain Python on one or two scalars. It keeps the NumPy scalar type: float32 gives float32; integers count
+as float64 where the result is real. The compiled versions are in ``overloads`` for CPUs and ``overloads_cuda`` for GPUs. Knows
 nothing of arrays or ops.
 """
 

@@ -1,13 +1,11 @@
-"""Compiled CPU versions of the functions in ``math``, registered with Numba when this module is
-imported.
+"""Compiled CPU versions of the functions in ``math``. Importing this module registers them with Numba.
 
-Owns the formulas that LLVM turns into vector code: no branches, no tables but one, no calls into
-libm, and NaN, infinities, signed zeros and denormals right. Rarely used functions call libm, one
-element at a time. Each version is compiled without fast-math, because the formulas rest on the
-order of their additions; the loop around it keeps its own flags.
+Owns the formulas that LLVM turns into vector code: no branches, one table, no calls into libm, and correct NaN, infinities, signed
+zeros and denormals. Rarely used functions call libm for each element. Each version is compiled without fast-math, because the
+formulas depend on the order of their additions. The loop around it keeps its own flags.
 
-To add one: a function in ``math``, and here a builder under ``@real(math.name)`` that returns the
-compiled version for a float type, whose constants it finds in ``k``.
+To add one, write a function in ``math``, and here a builder under ``@real(math.name)``. The builder returns the compiled version for
+a float type, whose constants are in ``k``.
 
 Polynomials are minimax fits (Remez exchange in 50 digits), highest power first.
 """

@@ -1,7 +1,7 @@
-"""Compiled CUDA versions of the functions in ``math``, registered when this module is imported.
+"""Compiled CUDA versions of the functions in ``math``. Importing this module registers them.
 
-Owns the mapping from each name to the device function of the argument's type, so that float32 stays
-float32. Import it only where a CUDA kernel is about to be compiled: it imports ``numba.cuda``.
+Maps each name to the device function for the type of the argument, so that float32 stays float32. It imports ``numba.cuda``, so
+import it only where a CUDA kernel is about to be compiled.
 """
 
 from __future__ import annotations

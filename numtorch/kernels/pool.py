@@ -1,19 +1,21 @@
-"""The threads behind ``prange``: who runs which chunk, and what happens when a core is taken away.
+"""The thread pool behind ``prange``: which thread runs which chunk, and what happens when another process takes a core.
 
-Numba hands a parallel region to ``parallel_for`` as a function and a number of chunks. The calling thread takes chunks
-from the front and the workers from the back, so that it never waits for a worker that has not begun: one that sleeps,
-or that the system runs late, leaves its chunks to the caller. Whoever waits spins for a moment, as the next kernel of a
-step is near, and then sleeps; a worker that has been preempted for a time slice sleeps at once for a while, because another
-process wants its core. Chunks do not depend on who runs them, so neither do results.
+Numba passes a parallel region to ``parallel_for`` as a function and a number of chunks. The calling thread takes the first
+chunks, and the workers take the last ones. So the caller never waits for a worker that has not begun: if a worker sleeps or is
+scheduled late, the caller runs its chunks. A thread that waits spins for a moment, because the next kernel of a step comes soon, and
+then sleeps. A worker that was preempted for a time slice sleeps at once for a while, because another process wants its core. Chunks
+do not depend on which thread runs them, so results do not either.
 
-Whether a region is shared goes by what it cost the last time: never where that is less than sharing costs, and while
-workers sleep only once what sharing would have saved since they were last awake has paid for waking them.
+The pool decides whether to share a region by the time that the region took before. It does not share a region that takes less time
+than sharing. While workers sleep, it wakes them only when sharing would have saved more time, since they were last awake, than waking
+them costs.
 
-A chunk belongs to whoever moved the boundary in WORD past it. The fields of a region are read only with a chunk in hand,
-and the caller leaves when all chunks are done: no thread can meet the fields of another region. Loads and exchanges are
-sequentially consistent, because who sleeps (SLEEPERS, WAITING) and who wakes each write one word and then read the other's.
+A chunk belongs to the thread that moved the boundary in WORD past it. A thread reads the fields of a region only while it holds a
+chunk, and the caller leaves when all chunks are done. So no thread can read the fields of another region. Loads and exchanges are
+sequentially consistent, because the sleeping side (SLEEPERS, WAITING) and the waking side each write one word and then read the
+other's.
 
-Imports Numba, and needs futexes: only ``threads`` imports it, on Linux. Elsewhere Numba's own pool does the work.
+Imports Numba, and needs futexes: only ``threads`` imports it, on Linux. On other systems Numba's own pool runs the chunks.
 """
 
 from __future__ import annotations

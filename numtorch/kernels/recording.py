@@ -1,8 +1,8 @@
-"""Which compiled functions a block of code launches, and with which types: for explanations and for compiling ahead.
+"""Records which compiled functions a block of code launches, with which types: for explanations and for compiling in advance.
 
-``launches`` watches real calls. ``rehearse`` runs a function while kernels do nothing, or run as plain Python
-where there is next to nothing to do, so that what it would need is known in a moment; most of its results are
-garbage, so it belongs in a process that is thrown away.
+``launches`` observes real calls. ``rehearse`` runs a function while its kernels do nothing (those with almost no work run as plain
+Python). So it quickly finds which kernels the function needs. Most results of a rehearsal are wrong, so it belongs in a process whose
+results are discarded.
 """
 
 from __future__ import annotations

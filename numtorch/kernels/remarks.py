@@ -1,8 +1,8 @@
-"""What LLVM did to a kernel's loops, and the code that came out: remarks, LLVM IR, assembly.
+"""What LLVM did to a kernel's loops: its remarks, the LLVM IR and the assembly.
 
-LLVM's remarks are switched on for a whole process and go to stderr, so kernels are compiled once more in a process
-of its own (``python -m numtorch.kernels.remarks``) with line numbers, which change nothing in the code. What that
-says is kept beside the compiled kernels. Knows nothing of ops; ``profiler.vectorization`` puts it into words.
+LLVM's remarks are enabled for a whole process and go to standard error. So kernels are compiled again in a separate process
+(``python -m numtorch.kernels.remarks``), with line numbers, which do not change the code. The output is stored beside the compiled
+kernels. Knows nothing of ops; ``profiler.vectorization`` translates the remarks into plain words.
 """
 
 from __future__ import annotations

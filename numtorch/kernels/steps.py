@@ -1,6 +1,6 @@
-"""Training steps of well-known models, by name: what ``python -m numtorch.kernels warmup`` compiles ahead.
+"""Training steps of well-known models, by name, which ``python -m numtorch.kernels warmup`` compiles in advance.
 
-Written as users write. Which kernels a step needs depends on its layers, types and sizes, so sizes are the usual ones.
+Written like a user's code. The kernels of a step depend on its layers, types and sizes; the sizes here are usual ones.
 """
 
 from __future__ import annotations

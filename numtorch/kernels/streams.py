@@ -1,8 +1,9 @@
-"""Stores that pass the caches, for results larger than they are.
+"""Stores that bypass the caches, for results larger than the caches.
 
-A plain store to a line that is in no cache fetches the line first, though all of it will be overwritten: a sum of two arrays
-moves four bytes for three. A block of results is computed into ``room``, which stays in the first-level cache, and ``stream``
-writes it out with non-temporal stores. Kernels that call these are compiled with ``needs=CODEGEN``; here is what they mean.
+When a plain store writes to a cache line that is in no cache, the processor fetches the line first, although all of it will be
+overwritten: a sum of two arrays moves four bytes for three. Here a block of results is computed into ``room``, which stays in the
+first-level cache, and ``stream`` writes it to memory with non-temporal stores. Kernels that call these functions are compiled with
+``needs=CODEGEN``. This file has the plain Python versions.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What ``streams`` means to LLVM: a block on the stack, and non-temporal stores of whole cache lines.
+"""The compiled versions of the functions in ``streams``: a block on the stack, and non-temporal stores of whole cache lines.
 
-No fence follows them: what hands results to another thread, a pool's counter or Python's lock, is a locked instruction, which no
-store passes. Imports Numba: only loaded through ``@jit(needs=...)``.
+No fence follows the stores. Results reach another thread through the counter of a pool or through Python's lock. Both use a locked
+instruction, and no store passes a locked instruction. Imports Numba: only loaded through ``@jit(needs=...)``.
 """
 
 from __future__ import annotations

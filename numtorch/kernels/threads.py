@@ -1,7 +1,7 @@
-"""How many threads a kernel uses, and whose: the pool of ``pool.py`` on Linux, Numba's elsewhere.
+"""How many threads a kernel uses, and from which pool: ``pool.py`` on Linux, Numba's pool elsewhere.
 
-A forked child has no threads but its own. With our pool its parallel regions run on the one thread that calls; Numba's
-OpenMP pool would kill it, so there it runs the serial kernels.
+A forked child process has no worker threads. With numtorch's pool its parallel regions run on the calling thread. Numba's OpenMP pool
+would kill the process, so with that pool the child runs the serial kernels.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Where every kernel passes by when it is chosen, so that a profiler can put a clock around it.
+"""Every choice of a kernel passes through here, so that a profiler can put a clock around the kernel.
 
-Nothing is checked on the way to a kernel when no profile is open: opening one (``observe``) forgets every
-remembered choice, so that launchers and entry points are resolved anew, this time through the observer. Knows
-neither what is recorded nor how it is shown; that is ``numtorch.profiler``.
+When no profile is open, a call of a kernel checks nothing. Opening a profile (``observe``) deletes every remembered choice; then
+launchers and entry points are chosen again, through the observer. Knows neither what is recorded nor how it is shown:
+``numtorch.profiler`` does.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""Working with Numba and LLVM where no interrupt, no deep call stack and no fork reaches.
+"""Runs the work of Numba and LLVM where no interrupt, no deep call stack and no fork disturbs it.
 
-Neither can be stopped half way: an import that an exception ends leaves half a package, a compilation half a registry, and
-every kernel fails from then on. A signal handler (Ctrl-C) may raise an exception at any moment, but only on the main thread;
-so imports, compilations and loads run on a thread of their own, one at a time, while the caller waits. The caller may be
-interrupted at once; the work goes on to its end, and the next call finds its result. The thread also begins with an empty
-stack: a caller deep in a recursion does not end a compilation.
+This work cannot be stopped halfway. An exception during an import leaves half a package, and one during a compilation leaves half a
+registry; then every kernel fails. A signal handler (Ctrl-C) may raise an exception at any moment, but only on the main thread. So
+imports, compilations and loads run on a separate thread, one at a time, while the caller waits. An interrupt ends the wait at once,
+but the work continues, and the next call finds its result. The thread also has its own stack, so a deep recursion of the caller does
+not end a compilation.
 
-A fork waits until nobody works here, so that the child does not inherit half a job and locks that nobody releases.
+A fork waits until no work runs here. Otherwise the child would inherit unfinished work, and locks that nobody releases.
 
-Imports neither Numba nor NumPy until there is work.
+Imports neither Numba nor NumPy before there is work.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Compiling what a program will need, in several processes at once, before it is run.
+"""Compiles the kernels that a program will need, in several processes at once, before the program runs.
 
-A child process rehearses the call (``recording.rehearse``), so that in a moment it is known which kernel functions
-will be launched with which types; its own children then compile these into the cache on disk. The caller finds them
-there. What goes wrong in a child costs only time: the caller compiles whatever it does not find.
+A child process rehearses the call (``recording.rehearse``) and quickly finds which kernel functions will be launched with which types.
+Its own child processes compile them into the disk cache, where the caller finds them. An error in a child process costs only time:
+the caller compiles whatever it does not find.
 
-Needs ``fork`` on Linux, where children get models and kernels as they are; elsewhere nothing is compiled ahead.
+Needs ``fork`` on Linux, which gives models and kernels to the child unchanged. On other systems nothing is compiled in advance.
 """
 
 from __future__ import annotations

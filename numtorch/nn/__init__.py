@@ -1,7 +1,7 @@
-"""Layers, containers, losses and initialisation under torch.nn's names.
+"""Layers, containers, losses and initialisation, with the names of torch.nn.
 
-One file for each family of layers; ``module.py`` is what all share, ``functional.py`` what they compute.
-A new layer: a short class whose ``forward`` calls ops, exported here, with a row in ``tests/nn``.
+Each family of layers has one file. ``module.py`` has what all layers share; ``functional.py`` has what they compute. A new layer is
+a short class whose ``forward`` calls ops. Export it here, and add a row in ``tests/nn``.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Activation layers: each applies the function of ``functional`` that has its name."""
+"""Activation layers: each applies the function of the same name in ``functional``."""
 
 from __future__ import annotations
 

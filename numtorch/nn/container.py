@@ -1,4 +1,4 @@
-"""Modules that hold modules or parameters: in a row, in a list, under keys."""
+"""Modules that contain modules or parameters: in sequence, in a list, or by key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers that set random elements to 0 in training and pass everything in evaluation."""
+"""Layers that set random elements to 0 in training and change nothing in evaluation."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Errors that are raised inside a module name the layer: ``in net.2 (Linear(...)), input [2, 4]``, a note below the message.
+"""Adds a note to errors inside a module, which names the layer: ``in net.2 (Linear(...)), input [2, 4]``.
 
-The innermost module that an error leaves writes the note; those around it put the name under which they hold it in front.
+The innermost module that an error leaves writes the note. Each module around it puts its name for that module in front.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Functions of neural networks: ops under torch's names, and what is composed of them in a line or two.
+"""The functions of ``torch.nn.functional``: ops, and compositions of one or two lines.
 
-``inplace=True`` overwrites the input with the result, as torch does.
+``inplace=True`` overwrites the input with the result, as in torch.
 """
 
 from __future__ import annotations

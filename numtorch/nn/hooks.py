@@ -1,6 +1,6 @@
-"""Functions that run before and after a module's forward and backward, and the call of a module that has any.
+"""Hooks: functions that run before and after the forward and backward of a module, and the call of a module that has hooks.
 
-A module without hooks never comes here: ``Module.__call__`` asks one flag.
+A module without hooks never runs this code: ``Module.__call__`` checks one flag.
 """
 
 from __future__ import annotations

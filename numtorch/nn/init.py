@@ -1,6 +1,6 @@
-"""Initial values of parameters: each function overwrites a tensor, outside any graph, and returns it.
+"""Initial values of parameters. Each function overwrites a tensor without recording a graph, and returns it.
 
-Differs from torch: equal seeds give other numbers of the same distributions.
+Differs from torch: the same seed gives other numbers of the same distribution.
 """
 
 from __future__ import annotations

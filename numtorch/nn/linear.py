@@ -1,4 +1,4 @@
-"""Layers that are linear in their input: ``Linear``, ``Bilinear``, ``Identity``."""
+"""Linear layers: ``Linear``, ``Bilinear``, ``Identity``."""
 
 from __future__ import annotations
 

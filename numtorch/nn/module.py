@@ -1,7 +1,6 @@
-"""``Module``: parameters, buffers and submodules under names, and the call of ``forward``.
+"""``Module``: named parameters, buffers and submodules, and the call of ``forward``.
 
-How state dicts are saved and loaded stands in ``state.py``, how hooks run in ``hooks.py``, why members are found
-by ordinary attribute lookup in ``registry.py``.
+``state.py`` saves and loads state dicts. ``hooks.py`` runs hooks. ``registry.py`` makes members ordinary attributes.
 """
 
 from __future__ import annotations

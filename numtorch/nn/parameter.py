@@ -1,4 +1,4 @@
-"""Tensors that a module registers by itself when they are assigned: ``Parameter`` and ``Buffer``."""
+"""``Parameter`` and ``Buffer``: tensors that a module registers when they are assigned to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pooling layers: the largest or the mean element of each window."""
+"""Pooling layers: the maximum or the mean of each window."""
 
 from __future__ import annotations
 

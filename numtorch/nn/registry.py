@@ -1,7 +1,7 @@
-"""The members of a module in order, each also an ordinary attribute.
+"""The members of a module, in order. Each member is also an ordinary attribute.
 
-PyTorch finds ``self.fc1`` in ``__getattr__``, after ordinary lookup has failed. Here a member stands in the
-module's ``__dict__`` too, so that lookup succeeds at once; whatever changes a registry changes that as well.
+PyTorch finds ``self.fc1`` in ``__getattr__``, after the ordinary attribute lookup has failed. Here a member is also in the
+``__dict__`` of the module, so the ordinary lookup finds it at once. Every change of a registry also changes the ``__dict__``.
 """
 
 from __future__ import annotations

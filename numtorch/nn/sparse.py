@@ -1,4 +1,4 @@
-"""Layers whose input is indices."""
+"""Layers whose inputs are indices."""
 
 from __future__ import annotations
 

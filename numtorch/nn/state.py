@@ -1,4 +1,4 @@
-"""State dicts: collecting the tensors of a module by path, and putting them back, all or none."""
+"""State dicts: collects the tensors of a module by path, and loads them back, either all or none."""
 
 from __future__ import annotations
 

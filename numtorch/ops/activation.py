@@ -1,4 +1,4 @@
-"""Activations: the elementwise ones, and softmax along a dimension."""
+"""Activations: elementwise ones, and softmax along a dimension."""
 
 from __future__ import annotations
 

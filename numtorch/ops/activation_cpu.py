@@ -1,7 +1,7 @@
-"""Loops of softmax and log_softmax on the CPU, along the last dimension (rows) and along others (columns).
+"""CPU loops of softmax and log_softmax, along the last dimension (rows) and along other dimensions (columns).
 
-Rows are taken in blocks, so that the exponentials of many short rows are one vector loop. The cut depends
-on the shape alone: results are the same for any number of threads.
+Rows are processed in blocks, so that one vector loop computes the exponentials of many short rows. The blocks depend only on the
+shape: results are the same for any number of threads.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""softmax and log_softmax on CUDA: a block for each (outer, inner) pair, whose threads share the sums."""
+"""softmax and log_softmax on CUDA: one thread block for each (outer, inner) pair; its threads share the sums."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Elementwise arithmetic and the elementary functions; comparisons and choices go by their names here too.
+"""Elementwise arithmetic and elementary functions. The operators of comparisons and choices are here too.
 
-Each op is one scalar formula and its gradient. Gradients choose with ``where``: a comparison times a
-gradient would turn an infinite gradient into NaN.
+Each op is one scalar formula and its gradient. Gradients choose values with ``where``, because a comparison times an infinite gradient
+is NaN.
 """
 
 from __future__ import annotations

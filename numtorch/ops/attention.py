@@ -1,4 +1,4 @@
-"""Scaled dot-product attention: without a mask one op, whose loops are in ``attention_cpu``; else two products and a softmax."""
+"""Scaled dot-product attention: without a mask one op, whose loops are in ``attention_cpu``; otherwise two products and a softmax."""
 
 from __future__ import annotations
 

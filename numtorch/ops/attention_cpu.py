@@ -1,14 +1,14 @@
-"""Loops of attention on the CPU: a head's scores live in a panel of rows, never in memory as a whole.
+"""CPU loops of attention. They compute the scores of a head panel by panel, and never store all of them.
 
-    for each head:                              k turned, and scaled
+    for each head:                              k transposed and scaled
         for each panel of queries:
-            scores = q @ k.T                    up to the last key that is seen
+            scores = q @ k.T                    up to the last key that is visible
             p = exp(scores - max) / total       logs = max + log(total)
             out = p @ v
 
-The backward pass computes p again, as exp(scores - logs) (Dao et al. 2022). A panel holds whole rows, so that nothing is
-rescaled on the way. Operands are read where they lie, with any strides between batches, heads and rows. Heads are
-independent and each is summed in an order of its own: results are the same for any number of threads.
+The backward pass computes p again, as exp(scores - logs) (Dao et al. 2022). A panel contains whole rows, so nothing is rescaled.
+Operands are read in place, with any strides between batches, heads and rows. Heads are independent, and each is summed in a fixed
+order: results are the same for any number of threads.
 """
 
 from __future__ import annotations

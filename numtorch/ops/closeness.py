@@ -1,4 +1,4 @@
-"""Whether tensors are equal, or nearly so."""
+"""Tests whether tensors are equal or nearly equal."""
 
 from __future__ import annotations
 

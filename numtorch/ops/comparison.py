@@ -1,7 +1,7 @@
-"""Comparisons, logic on truth values and on bits, and choosing between two.
+"""Comparisons, logical and bitwise operations, and choosing between two values.
 
-Each op is one scalar formula and its gradient. Gradients choose with ``where``: a comparison times a
-gradient would turn an infinite gradient into NaN.
+Each op is one scalar formula and its gradient. Gradients choose values with ``where``, because a comparison times an infinite gradient
+is NaN.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Making tensors: from data, filled, counted."""
+"""Creates tensors: from data, filled with a value, or as a sequence of numbers."""
 
 from __future__ import annotations
 

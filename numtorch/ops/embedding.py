@@ -1,4 +1,4 @@
-"""Embedding: rows of a table by number; the gradient adds up in the rows that were read."""
+"""Embedding: reads rows of a table by index. The gradient is added to the rows that were read."""
 
 from __future__ import annotations
 

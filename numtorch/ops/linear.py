@@ -1,4 +1,4 @@
-"""Matrix products: ``matmul`` in all its shapes, and ``linear``."""
+"""Matrix products: ``matmul`` for all shapes, and ``linear``."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""``linear``, also with an activation in the same pass: panels of the product are activated while they are in the cache.
+"""``linear`` with an optional activation in the same pass: each panel of the product is activated while it is in the cache.
 
-Owns which activations there are. The loop that a panel gets is made of the activation's own scalar body, so the two
-ways of computing it cannot drift apart.
+Owns the list of these activations. The loop over a panel is generated from the activation's own scalar body, so both ways compute the
+same formula.
 """
 
 from __future__ import annotations

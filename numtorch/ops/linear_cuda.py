@@ -1,8 +1,8 @@
-"""Matrix products on CUDA: tiles of both operands meet in shared memory, results stay in registers.
+"""Matrix products on CUDA: tiles of both operands are in shared memory; results stay in registers.
 
-A block of EDGE x EDGE threads computes a square of EDGE * r results on a side, r x r for each thread, and
-walks the inner dimension in slabs of EDGE. Every result is summed in the order of the inner dimension,
-whatever the tile, so that a product does not depend on which kernel computed it.
+A block of EDGE x EDGE threads computes a square of EDGE * r results on a side, r x r for each thread. It walks along the inner
+dimension in slabs of EDGE. Every result is summed in the order of the inner dimension, whatever the tile. So a product does not depend
+on which kernel computed it.
 """
 
 from __future__ import annotations

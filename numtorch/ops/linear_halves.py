@@ -1,7 +1,7 @@
-"""Matrix products of 16-bit types on the CPU, and how precise float32 products must be.
+"""Matrix products of 16-bit types on the CPU, and the precision of float32 products.
 
-bfloat16 has instructions of its own on some processors (``kernels/gemm/bfloat16.py``). Elsewhere, and for float16, the
-operands are widened to float32, which is exact, and the result is rounded once.
+Some processors have instructions for bfloat16 (``kernels/gemm/bfloat16.py``). Otherwise, and for float16, the operands are converted
+to float32, which is exact, and the result is rounded once.
 """
 
 from __future__ import annotations

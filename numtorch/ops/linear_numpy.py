@@ -1,7 +1,7 @@
-"""Matrix products by NumPy's BLAS: the fallback where our micro-kernels are not the fastest.
+"""Matrix products by NumPy's BLAS: the fallback where numtorch's micro-kernels are not the fastest.
 
-On processors with 256-bit vectors, and on Arm, they are; on older ones the BLAS has assembly of its own. It runs on one
-thread, because two pools that wait by spinning slow each other down manyfold.
+The micro-kernels are the fastest on processors with vectors of at least 256 bits, and on Arm. On older processors the BLAS has its own
+assembly. It runs on one thread, because two thread pools that wait by spinning slow each other down many times.
 """
 
 from __future__ import annotations

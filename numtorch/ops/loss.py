@@ -1,6 +1,6 @@
-"""Losses. The mean cross entropy with class numbers has kernels of its own; the others are composed of ops.
+"""Losses. The mean cross entropy with class indices has its own kernels; the other losses are composed of ops.
 
-``reduction`` is ``"mean"``, ``"sum"`` or ``"none"`` throughout.
+``reduction`` is ``"mean"``, ``"sum"`` or ``"none"`` everywhere.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Loops of the cross entropy between scores and class numbers, on the CPU: scores (rows, n), or (outer, n, inner) as in segmentation.
+"""CPU loops of the cross entropy between scores and class indices. Scores are (rows, n), or (outer, n, inner) as in segmentation.
 
-Rows are taken in blocks cut by the shape alone; block sums are added in order, so that results are the same
-for any number of threads.
+Rows are divided into blocks by the shape alone, and block sums are added in order: results are the same for any number of threads.
 """
 
 from __future__ import annotations

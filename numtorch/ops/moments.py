@@ -1,4 +1,4 @@
-"""Variance, norms and logsumexp: reductions of a formula of the elements, with gradients of one pass over them."""
+"""Variance, norms and logsumexp: reductions of a formula of the elements. Each gradient is one pass over the elements."""
 
 from __future__ import annotations
 

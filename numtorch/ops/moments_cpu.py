@@ -1,13 +1,14 @@
-"""Loops of variances and norms on the CPU. Of variances elements are read from memory once, a piece at a time.
+"""CPU loops of variances and norms. A variance reads its elements from memory once, one *piece* at a time.
 
-A piece is small enough for the cache: its sum gives a mean, and the distances from that give what rounding has taken from the mean
-and the squares. Pieces combine in order in float64 (Chan, Golub, LeVeque 1979), so that results do not depend on threads:
+A piece is a part of a row, or of a strip of columns, that fits the cache. Its sum gives a mean. The distances from this mean give a
+correction for what rounding took from the mean and from the squares. Pieces combine in order in float64 (Chan, Golub, LeVeque 1979), so
+that results do not depend on threads:
 
     rows      each row is contiguous
-    planes    rows (i, k) of (a, b, c) elements, those of one k together; few long rows are planes with a = 1
-    columns   the middle one of (outer, n, inner) elements, a strip of columns at a time
+    planes    rows (i, k) of (a, b, c) elements; the rows of one k belong together; few long rows are planes with a = 1
+    columns   the middle dimension of (outer, n, inner) elements, a strip of columns at a time
 
-What overflows or falls below the normal numbers is computed once more in float64, scaled.
+What overflows, or falls below the normal numbers, is computed once more in float64, scaled.
 """
 
 from __future__ import annotations

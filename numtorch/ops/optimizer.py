@@ -1,8 +1,8 @@
-"""The optimizers' updates: one pass over parameter, gradient and state.
+"""The updates of the optimizers: one pass over parameter, gradient and state.
 
-Each body is the published algorithm for one parameter, in ops. Numbers that need more precision than the
-parameters have (bias corrections, ``1 - beta``) are arguments: the optimizer computes them in double. Products begin
-with the factor that makes them small, so that nothing overflows on the way to a result that does not.
+Each body is the published algorithm for one parameter, written in ops. Numbers that need more precision than the parameters have (bias
+corrections, ``1 - beta``) are arguments: the optimizer computes them in double precision. Products begin with the factor that makes
+them small, so that no intermediate result overflows if the final one does not.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""Arithmetic that overwrites its first operand, where that is more than an op's own in-place form: several formulas, or numbers
-that are checked first.
-"""
+"""In-place arithmetic that needs more than an op's own in-place version: several formulas, or numbers that are checked first."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Random tensors: a counter-based generator, so that element i is the same on any device and thread.
+"""Random tensors: the generator is counter-based, so element i is the same on any device and thread.
 
-Numbers are Philox4x32-10 of (seed, position). A ``Generator`` is the seed and how far the stream has been
-used; drawing n numbers moves it on by n. Differs from torch: the streams of equal seeds differ.
+The numbers are Philox4x32-10 of (seed, position). A ``Generator`` holds the seed and the position in the stream; drawing n numbers
+advances the position by n. Differs from torch: the same seed gives other numbers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Random numbers on CUDA: the functions of position that the CPU kernels call, so the same numbers."""
+"""Random numbers on CUDA: the same functions of the position as on the CPU, so the same numbers."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Loops of extremes and their positions on the CPU: along rows, along columns, and back to where they were.
+"""CPU loops of maxima, minima and their positions: along rows, along columns; and the gradient, which goes back to these positions.
 
-Rows are cut in chunks by their length alone, and of equal elements the first wins: results are the same for any
-number of threads.
+Rows are divided into chunks by their length alone, and of equal elements the first one wins: results are the same for any number of
+threads.
 """
 
 from __future__ import annotations

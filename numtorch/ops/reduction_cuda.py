@@ -1,4 +1,4 @@
-"""Extremes with their positions on CUDA: one thread scans a column, or a part of one."""
+"""Maxima and minima with their positions on CUDA: one thread scans a column, or a part of one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scans: what a reduction has come to at each place along a dimension. cumsum and its kin."""
+"""Scans: the result of a reduction up to each element along a dimension: cumsum and similar ops."""
 
 from __future__ import annotations
 

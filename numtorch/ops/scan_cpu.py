@@ -1,11 +1,11 @@
-"""Scan loops: (outer, n, inner) extents, each of the outer * inner lines scanned along the middle.
+"""Scan loops. Shapes are merged to (outer, n, inner); each of the outer * inner lines is scanned along the middle dimension.
 
-One line is a chain in which every addition waits for the one before. Lines side by side (inner > 1) are scanned as
-vectors, eight rows at a time as eight chains, and a long row as eight segments at a time, to which what comes before
-each is added afterwards. How a line is cut depends on its length alone, so results do not depend on threads.
+In one line every addition waits for the one before. Adjacent lines (inner > 1) are scanned as vectors, eight rows at a time as eight
+chains. A long row is scanned as eight segments at a time; the sum of the segments before is added afterwards. How a line is divided
+depends only on its length, so results do not depend on threads.
 
-Once a sum or a product has left the range of float32 it does not come back, though the next ones may lie within it. What is not
-finite at the end of a line is therefore scanned once more, in float64; others are not slowed down.
+A float32 sum or product that overflowed stays non-finite, even if the next exact values would be finite. So a line that is not finite
+at its end is scanned once more in float64. Other lines are not slowed down.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Scans on CUDA: one thread for each line, in order, so that sums do not depend on the launch."""
+"""Scans on CUDA: one thread scans each line in order, so that sums do not depend on the launch."""
 
 from __future__ import annotations
 

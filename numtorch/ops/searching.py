@@ -1,7 +1,7 @@
-"""Where values are and how often: searchsorted, bucketize, bincount, unique, mode. None but mode has a gradient.
+"""Positions and counts of values: searchsorted, bucketize, bincount, unique, mode. Only mode has a gradient.
 
-What is counted is sorted first (``sorting.sort_along``, which is stable): equal values then stand side by side, and one pass finds
-where each run begins. NaN is equal to nothing, itself included, as in torch.
+Values are sorted first (``sorting.sort_along``, which is stable). Equal values are then adjacent, and one pass finds where each run of
+equal values begins. NaN is equal to nothing, not even to itself, as in torch.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Sorting loops. Elements of every type are sorted as unsigned keys in which NaN is largest and -0.0 equals 0.0.
+"""Sorting loops. Elements of every type are sorted as unsigned keys, in which NaN is largest and -0.0 equals 0.0.
 
-Up to 32 bits, a key and its position travel as one 64-bit *word*, ``key << 32 | position``: comparing words is a
-stable order by itself. 64-bit keys have their positions in a second array.
+A key of up to 32 bits and its position are one 64-bit *word*, ``key << 32 | position``. Sorting words is stable, because the position
+decides between equal keys. Positions of 64-bit keys are in a second array.
 
-Long rows are sorted by radix from the lowest digit, short ones by insertion; the first k are found with a buffer
-that holds what may still be among them (``first_words``), the k-th alone by radix from the highest digit.
+Long rows are sorted by radix from the lowest digit, short rows by insertion. The first k are found with a buffer of candidates
+(``first_words``), and the k-th alone by radix from the highest digit.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Optimizers and learning-rate schedules under torch's names.
+"""Optimizers and learning-rate schedulers, with the names of torch.
 
 >>> import numtorch as torch
 >>> w = torch.tensor([1.0, -2.0], requires_grad=True)
@@ -8,8 +8,8 @@
 >>> w.detach()
 tensor([ 0.5000, -1.0000])
 
-An optimizer holds parameters, options and state; the update itself is an op (``numtorch.ops.optimizer``). To add one:
-write its update there, and a class like ``SGD`` here that keeps the state and calls it for each parameter.
+An optimizer holds parameters, options and state. The update itself is an op (``numtorch.ops.optimizer``). To add an optimizer, write
+its update there, and here a class like ``SGD`` that keeps the state and calls the update for each parameter.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Adam: steps scaled by running moments of the gradient."""
+"""Adam: scales each step by running moments of the gradient."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AdamW: Adam whose weight decay does not pass through the moments."""
+"""AdamW: Adam with weight decay that is separate from the moments."""
 
 from __future__ import annotations
 

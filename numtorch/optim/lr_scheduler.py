@@ -1,7 +1,7 @@
-"""Learning-rate schedules: each sets the groups' ``lr`` once an epoch, or once a batch, after the optimizer's step.
+"""Learning-rate schedulers: each sets the ``lr`` of the parameter groups after the optimizer's step, once per epoch or once per batch.
 
-A schedule says in ``get_lr`` what the rates of epoch ``last_epoch`` are, from the current ones where it can, so that
-several schedules on one optimizer compose. To add one: a class like ``StepLR``.
+``get_lr`` returns the rates of epoch ``last_epoch``. It computes them from the current rates where it can, so that several schedulers
+can act on one optimizer. To add one, write a class like ``StepLR``.
 """
 
 from __future__ import annotations

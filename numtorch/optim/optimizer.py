@@ -1,4 +1,4 @@
-"""``Optimizer``: parameters in groups, options of each group, state of each parameter, and hooks around ``step``."""
+"""``Optimizer``: parameter groups, the options of each group, the state of each parameter, and hooks around ``step``."""
 
 from __future__ import annotations
 

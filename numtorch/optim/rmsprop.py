@@ -1,4 +1,4 @@
-"""RMSprop: steps scaled by a running mean of squared gradients."""
+"""RMSprop: scales each step by a running mean of squared gradients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The profiler of kernels: where the time goes, and how far each kernel is from what the machine can do. See README.md."""
+"""The kernel profiler: where the time goes, and how far each kernel is from the limit of the machine. See README.md."""
 
 from typing import TYPE_CHECKING
 

@@ -1,8 +1,8 @@
-"""``python -m numtorch.profiler``: profile an unmodified script, or time ops against NumPy and torch.
+"""``python -m numtorch.profiler``: profiles a script without a change to it, or times ops against NumPy and torch.
 
-    python -m numtorch.profiler train.py --epochs 2      its table, and its time line in train.trace.json.gz
+    python -m numtorch.profiler train.py --epochs 2      prints the table; writes the time line to train.trace.json.gz
     python -m numtorch.profiler -m package.train         the same for a module
-    python -m numtorch.profiler ops --filter softmax     the registry's ops over several sizes
+    python -m numtorch.profiler ops --filter softmax     times the ops of the registry over several sizes
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 from numtorch import notices
 
-EPILOG = "python -m numtorch.profiler ops --help: timing ops against NumPy and torch"
+EPILOG = "ops against NumPy and torch: python -m numtorch.profiler ops --help"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,16 +31,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ops(argv[1:])
     from numtorch.profiler.table import GROUPS
 
-    parser = argparse.ArgumentParser(prog="python -m numtorch.profiler", description="Profile an unmodified script.", epilog=EPILOG)
-    parser.add_argument("-o", "--trace", help="file of the time line, for chrome://tracing or Perfetto (SCRIPT.trace.json.gz)")
+    parser = argparse.ArgumentParser(prog="python -m numtorch.profiler", description="Profile a script without a change to it.",
+                                     epilog=EPILOG)
+    parser.add_argument("-o", "--trace", help="write the time line to this file, for chrome://tracing or Perfetto (SCRIPT.trace.json.gz)")
     parser.add_argument("--no-trace", action="store_true", help="write no time line")
-    parser.add_argument("--no-roof", action="store_true", help="do not measure the machine's peaks, which takes seconds the first time")
-    parser.add_argument("--sort", help="column by which the rows are ordered (the costliest first)")
-    parser.add_argument("--group-by", default="kernel", choices=list(GROUPS), help="what rows are summed up by (kernel); rows: by nothing")
-    parser.add_argument("--rows", type=int, default=32, help="how many rows are shown")
+    parser.add_argument("--no-roof", action="store_true", help="do not measure the peaks of the machine; this takes seconds the first time")
+    parser.add_argument("--sort", help="sort rows by this column (time)")
+    parser.add_argument("--group-by", default="kernel", choices=list(GROUPS), help="sum rows that share this (kernel); rows: no sums")
+    parser.add_argument("--rows", type=int, default=32, help="how many rows are printed (32)")
     parser.add_argument("-m", dest="module", action="store_true", help="SCRIPT is the name of a module")
-    parser.add_argument("script")
-    parser.add_argument("args", nargs=argparse.REMAINDER, help="the script's own arguments")
+    parser.add_argument("script", help="the script, or with -m the module")
+    parser.add_argument("args", nargs=argparse.REMAINDER, help="arguments for the script")
     given = parser.parse_args(argv)
     return profiled(given, parser)
 
@@ -168,14 +169,14 @@ ALONG_A_DIMENSION = [(64, 10), (768, 512)]
 def ops(argv: Sequence[str]) -> int:
     """Time the ops of the registry; 1 if one failed."""
     parser = argparse.ArgumentParser(prog="python -m numtorch.profiler ops", description="Time ops against NumPy and torch.")
-    parser.add_argument("--filter", default="", help="only ops whose names contain this")
-    parser.add_argument("--against", default="numpy,torch", help="rivals, separated by commas")
-    parser.add_argument("--cold", action="store_true", help="sweep the caches before every call")
-    parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument("--seconds", type=float, default=0.02, help="length of one timing")
-    parser.add_argument("--threads", type=int, default=None)
-    parser.add_argument("--csv", help="a file for all rows")
-    parser.add_argument("--plot", help="a folder for a plot of each op")
+    parser.add_argument("--filter", default="", help="time only ops whose names contain this text")
+    parser.add_argument("--against", default="numpy,torch", help="what to compare with, separated by commas (numpy,torch)")
+    parser.add_argument("--cold", action="store_true", help="empty the processor's caches before every call")
+    parser.add_argument("--rounds", type=int, default=11, help="number of timings of each function (11)")
+    parser.add_argument("--seconds", type=float, default=0.02, help="length of one timing in seconds (0.02)")
+    parser.add_argument("--threads", type=int, default=None, help="number of threads (as numtorch starts)")
+    parser.add_argument("--csv", help="write all rows to this file")
+    parser.add_argument("--plot", help="write a plot of each op into this folder")
     given = parser.parse_args(argv)
 
     import numtorch as torch

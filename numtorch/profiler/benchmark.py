@@ -1,7 +1,6 @@
-"""``benchmark``: one function over several sizes, against NumPy, torch, other functions or the op's other kernels.
+"""``benchmark``: times one function over several sizes, against NumPy, torch, other functions or the op's other kernels.
 
-Owns the inputs, the rivals and the result with its table, plots and CSV. How seconds are measured is
-``stopwatch``'s affair.
+Owns the inputs, the rivals, and the result with its table, plots and CSV. ``stopwatch`` measures the seconds.
 """
 
 from __future__ import annotations

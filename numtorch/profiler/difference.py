@@ -1,4 +1,4 @@
-"""Two profiles side by side: which kernels became faster or slower, and whether the difference is more than noise."""
+"""Compares two profiles: which kernels became faster or slower, and whether the difference is more than noise."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""``explain``: which kernel computes a call and why, what its loops became, and how near it comes to the machine's roof.
+"""``explain``: which kernel computes a call and why, what LLVM made of its loops, and how near it comes to its roof.
 
-Puts together what others know: the registry's candidates, the compiled functions that the call launches,
-LLVM's remarks, and a profile of the call. Text that takes compiling is made when it is asked for.
+Combines the registry's candidates, the compiled functions that the call launches, LLVM's remarks, and a profile of the call. Text that
+needs a compilation is made only when it is read.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Pictures of a profile, with matplotlib (the extra ``numtorch[viz]``): the roofline."""
+"""Plots of a profile with matplotlib (the extra ``numtorch[viz]``): the roofline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A profile as a flame graph: nested stretches in speedscope's file format (https://www.speedscope.app)."""
+"""Flame graphs: a profile as nested intervals in speedscope's file format (https://www.speedscope.app)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What else keeps the machine busy: how long this thread slept or waited its turn, and what other processes took."""
+"""Other load on the machine: how long this thread slept or waited for a processor, and how much time other processes took."""
 
 from __future__ import annotations
 

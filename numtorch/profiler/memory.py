@@ -1,7 +1,7 @@
-"""Memory over time: how much tensors held at each moment of a profile, its peak, and who held it then.
+"""Memory over time: how much memory tensors held at each moment of a profile, the peak, and what held it then.
 
-Buffers of 32 KiB and more are followed, from their allocation until the last tensor over them dies. A buffer belongs to
-the place in the program that made it: the phase and the module.
+Buffers of 32 KiB and more are followed from their allocation until the last tensor that uses them is freed. A buffer belongs to the
+place in the program that made it: the phase and the module.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""How fast the machine was while a profile was taken: fixed pieces of work, timed before it, now and then in it, and after it.
+"""The speed of the machine during a profile: fixed pieces of work, timed before it, sometimes during it, and after it.
 
-Two profiles that are compared were taken under different loads and clock rates. What a piece of work that never changes took in
-both says how much of a difference is the machine's.
+Two profiles that are compared were made under different loads and clock rates. A piece of work never changes. So its times in both
+profiles show how much of a difference comes from the machine.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""A profile as HTML: tables that sort where one clicks and are summed up as one chooses; a page with pictures, in one file.
+"""A profile as HTML: tables that sort on a click and can be grouped; a page with pictures, in one file.
 
-Legible on light and dark pages: text has the page's colour, bars are of colours that let it through.
+It is readable on light and dark pages: text has the page's colour, and bars are translucent.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""What this machine can do at best, measured: the roofs that kernels are held against.
+"""The measured peaks of this machine, from which roofs are computed.
 
-``machine()`` measures once for a processor, a number of threads and a version of the compiler, and keeps the
-answer beside the compiled kernels. Each figure is the maximum of several probes and of everything measured
-before: a probe that was disturbed can only be too low, and too low a roof flatters every kernel. So the load is noted
-under which it was measured; a machine that was busy says so wherever its roof is shown, and is measured again when it
-is asked for and less busy.
+``machine()`` measures once for each processor, number of threads and compiler version, and keeps the answer beside the compiled
+kernels. Each figure is the maximum of several probes and of all earlier measurements. A disturbed probe can only be too low, and with
+a roof that is too low every kernel looks better than it is. So the load during the measurement is stored. If the machine was busy,
+every table with that roof says so, and the next ``machine()`` on a quieter machine measures again.
 """
 
 from __future__ import annotations

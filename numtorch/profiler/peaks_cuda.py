@@ -1,4 +1,4 @@
-"""The peaks of a GPU, measured as the CPU's are: with device events around launches that do nothing else."""
+"""The peaks of a GPU, measured like those of the CPU: with device events around launches that do nothing else."""
 
 from __future__ import annotations
 

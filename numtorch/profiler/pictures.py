@@ -1,6 +1,6 @@
 """Pictures of a profile as SVG, without any library: where the time went, the roofline, the flame graph, memory.
 
-Text has the page's colour, lines and areas colours that are seen on light and on dark pages.
+Text has the page's colour. Lines and areas have colours that are visible on light and on dark pages.
 """
 
 from __future__ import annotations

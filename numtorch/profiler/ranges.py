@@ -1,7 +1,7 @@
-"""What the program is doing while kernels run: which module, forward or backward, a step, a batch being made.
+"""What the program does while kernels run: which module, forward or backward, an optimizer step, making a batch.
 
-Watched by putting functions in the place of others for as long as a profile is open (``Module.__call__``, the
-walk of ``backward``, ``DataLoader``'s iterators, optimizers' hooks), so that nothing is asked when none is.
+While a profile is open, functions are replaced by timed ones (``Module.__call__``, the visit of nodes in ``backward``, the iterators of
+``DataLoader``, hooks of optimizers). So nothing is checked when no profile is open.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The observer that stands between choices and kernels while a profile is open: which row a call belongs to.
+"""The observer between the choice of a kernel and the kernel, while a profile is open: which row a call belongs to.
 
-A kernel's wrapper is text written for its arguments. A call that has been seen before costs a dict lookup, two
-looks at the clock and three integers in the journal; everything else happens when a row is first met. ``here``
-holds what calls share: where the program is (phase and module), as an integer that is added to keys.
+The source of a wrapper is generated for the arguments of its kernel. A known call costs a dict lookup, two clock reads and three
+integers in the journal. Everything else happens when a row is first met. ``here`` holds what calls share: the place in the program
+(phase and module), as an integer that is added to keys.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What was gathered, ready to be read: rows that add up to the wall time, spans, events, and the table of them."""
+"""The finished profile: rows that add up to the wall time, spans, events, and their table."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""torch in a process of its own, timed for ``benchmark``: started as a file, so that it imports nothing of ours.
+"""Runs torch in its own process, timed for ``benchmark``. It is started as a file, so that it imports nothing of numtorch.
 
-Protocol, a JSON object a line: {"prepare": name, "inputs": npz, "params": {...}, "result": npz} -> {};
-{"time": calls} -> {"seconds": s}; {"cold": bytes} -> {"seconds": s}; {"find": name} -> {}. What fails is answered as
-{"error": text}, or {"missing": text} for a function that torch has not.
+Protocol, one JSON object per line: {"prepare": name, "inputs": npz, "params": {...}, "result": npz} -> {};
+{"time": calls} -> {"seconds": s}; {"cold": bytes} -> {"seconds": s}; {"find": name} -> {}. The answer to a failure is
+{"error": text}, or {"missing": text} for a function that torch does not have.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a profile consists of: rows (where the time went), spans (what the program was doing) and events (when).
+"""The data of a profile: rows (where the time went), spans (what the program was doing) and events (when).
 
-The one place where a column is defined is the docstring of ``Row``; ``legend`` prints it. Plain data: everything
-that tables, traces and pages show is computed from these three, and from the machine's measured peaks.
+The docstring of ``Row`` is the only definition of the columns; ``legend`` prints it. Tables, traces and pages are computed from these
+three and from the measured peaks of the machine.
 """
 
 from __future__ import annotations

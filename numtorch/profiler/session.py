@@ -1,7 +1,6 @@
-"""``profile``: opening, scheduling and closing; what was gathered is a ``Profile``.
+"""``profile``: opens, schedules and closes a profile. The result is a ``Profile``.
 
-The clock of a profile stands while it waits or warms up (``schedule``), and the profiler's own preparation is
-done before it starts.
+The clock of a profile stops while it waits or warms up (``schedule``). The profiler's own preparation ends before the clock starts.
 """
 
 from __future__ import annotations

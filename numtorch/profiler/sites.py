@@ -1,4 +1,4 @@
-"""What rows are made of while a profile is open: a kernel as it was chosen, and one place and shape class of its calls."""
+"""What rows are made of while a profile is open: a kernel as it was chosen; one place and shape class of its calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trustworthy seconds: calibrated loops, turns, a cache swept clean between calls, and whether the machine is quiet."""
+"""Reliable timings: calibrated loops, turns, caches emptied between calls, and a check whether the machine is quiet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model by its modules: shapes, parameters, operations, bytes of results, and time forward and backward."""
+"""A model by its modules: shapes, parameters, operations, bytes of results, and time of forward and backward."""
 
 from __future__ import annotations
 

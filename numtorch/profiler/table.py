@@ -1,4 +1,4 @@
-"""Rows as text, and rows summed up."""
+"""Prints rows as text, and sums rows."""
 
 from __future__ import annotations
 

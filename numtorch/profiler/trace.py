@@ -1,4 +1,4 @@
-"""Writing what a profile holds as a file: the Chrome trace, and whether a path can be written."""
+"""Writes a profile as a Chrome trace, and checks whether a path can be written."""
 
 from __future__ import annotations
 

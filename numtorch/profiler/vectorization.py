@@ -1,7 +1,7 @@
-"""Whether a kernel's loops were vectorised, at which width, and if not why: LLVM's remarks in plain words.
+"""Whether a kernel's loops were vectorised, at which width, and if not, why: LLVM's remarks in plain words.
 
-Owns the matching of remarks to the loops in a kernel's source, and the words. What LLVM said comes from
-``kernels.remarks``, which compiles the kernel once more in a process of its own.
+Matches the remarks with the loops in a kernel's source, and owns the wording. The remarks come from ``kernels.remarks``, which
+compiles the kernel again in its own process.
 """
 
 from __future__ import annotations

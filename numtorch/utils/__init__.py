@@ -1,4 +1,4 @@
-"""Tools around training: ``numtorch.utils.data`` feeds batches to it."""
+"""Tools for training: ``numtorch.utils.data`` supplies batches."""
 
 from typing import TYPE_CHECKING
 

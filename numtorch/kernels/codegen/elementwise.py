@@ -1,14 +1,14 @@
-"""Elementwise kernels: one formula becomes the loops that its operands' layouts call for.
+"""Elementwise kernels: generates the loop for one formula and the layouts of its operands.
 
-Forms (CPU and CUDA from the same lines):
+A *form* is a loop structure. CPU and CUDA use the same lines for the formula:
 
     flat      every operand contiguous, or one element         for i: out[i] = f(x0[i], x1[i])
     rows      operands vary along rows, columns, or both       for i, j: out[i*cols+j] = f(x0[i*cols+j], x1[j])
     strided   anything else                                    offsets from sizes and strides, lines along the last one
 
-Large results of the first two are *streamed*: a block of them at a time, past the caches.
+Large results of the first two forms are *streamed*: written block by block, and bypassing the caches.
 
-A generated kernel for ``mul`` on float32, second operand a row, reads:
+For ``mul`` on float32, with a row as the second operand, the generated kernel is:
 
     def mul(x0, x1, out0, rows, cols):
         for i in prange(rows):

@@ -1,12 +1,12 @@
-"""Reduction kernels: a formula that starts, combines and finishes becomes the loops over three extents.
+"""Reduction kernels: generates loops over (outer, n, inner) from a formula with a start, a combination and a final step.
 
-Dimensions are merged to (outer, n, inner), the middle one reduced:
+Dimensions are merged to (outer, n, inner), and the middle one is reduced:
 
-    rows      inner == 1    each row is walked in blocks of BLOCK; blocks combine in order
+    rows      inner == 1    each row is reduced in blocks of BLOCK; blocks combine in order
     whole     outer == inner == 1 and many blocks: blocks may run on any thread, and combine in order
     columns   inner > 1     rows are added together, a strip of columns at a time, in parts that combine in order
 
-so that a result never depends on how many threads there are.
+So a result never depends on the number of threads.
 """
 
 from __future__ import annotations

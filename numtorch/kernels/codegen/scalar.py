@@ -1,7 +1,7 @@
-"""Scalar formulas as text: the source of an op's body, renamed and typed for one kernel.
+"""Scalar formulas as text: the source of an op's body, with names and types for one kernel.
 
-A scalar body is straight-line Python: assignments, then one ``return``; ``a if c else b`` chooses. That is
-what becomes a vector instruction, and what can be pasted into any loop on any device.
+A scalar body is straight-line Python: assignments, then one ``return``. ``a if c else b`` chooses a value. Such a body can become
+vector instructions, and can be pasted into any loop on any device.
 """
 
 from __future__ import annotations

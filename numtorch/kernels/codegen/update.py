@@ -1,6 +1,6 @@
-"""Update kernels: formulas that overwrite their own operands in one pass, as an optimizer's step does.
+"""Update kernels: formulas that overwrite their own operands in one pass, as the step of an optimizer does.
 
-The generated loop reads every operand once and stores each new value where the old one lay:
+The generated loop reads every operand once and stores each new value in the place of the old one:
 
     def sgd_step(x_, g_, m_, momentum_, lr_):
         momentum = float32(momentum_)
@@ -16,8 +16,8 @@ The generated loop reads every operand once and stores each new value where the 
             x_[i] = t4
             m_[i] = t2
 
-Results go through the operands' own names, not through extra arrays over the same memory: seeing such arrays
-overlap, the vectorised loop would give way to a scalar one.
+Results are written through the operands' own names. With extra arrays over the same memory, the vectorised loop would detect the
+overlap at run time and fall back to a scalar loop.
 """
 
 from __future__ import annotations

@@ -1,18 +1,18 @@
 """Matrix products of float32, float64 and bfloat16 arrays, written in Numba.
 
-``gemm``, ``bmm`` and ``linear`` take flat C-contiguous arrays and integers and write into an array
-that they are given. How it works, from the outside in:
+``gemm``, ``bmm`` and ``linear`` take flat C-contiguous arrays and integers, and write into an array that they are given. The
+modules, from the outer loops to the inner ones:
 
-- ``plan.py``: the rules that choose blocks, packing and threads; a plan is made once for a shape.
+- ``plan.py``: rules that choose block sizes, packing and threads; one plan per shape.
 - ``blocked.py``: the loops over blocks, panels and strips, serial and parallel.
 - ``vector.py``: products with a single row or column.
-- ``bfloat16.py``: pairs of bfloat16 multiplied at once, on processors that can. To the loops a pair is one element of two
-  units; they make pairs of columns as they pack them, and round the sums of a panel once it is complete.
+- ``bfloat16.py``: multiplies pairs of bfloat16 at once, on processors that can. For the loops a pair is one element of two units.
+  They make pairs of columns as they pack them, and round the sums of a panel when it is complete.
 - ``tile.py``: the inner operations as plain Python; ``microkernel.py``: the same as vector code.
-- ``variants.py``: which vector code this processor uses; ``calls.py``: how the loops reach it.
+- ``variants.py``: which vector code this processor uses; ``calls.py``: how the loops call it.
 
 To support another processor, add its tile to ``variants.tile_for``, and its vectors to
-``tests/kernels/test_gemm_assembly.py``, which compiles the tiles for processors that are not there.
+``tests/kernels/test_gemm_assembly.py``, which compiles tiles for processors that the machine does not have.
 """
 
 from __future__ import annotations

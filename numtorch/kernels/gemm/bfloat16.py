@@ -1,12 +1,12 @@
 """Matrix products of bfloat16 numbers, summed in float32.
 
-The instructions multiply pairs of neighbours in k, two to a float32 lane. A pair counts as one element here: with
-half the depth the product is that of float32, down to the micro-kernel. A matrix whose rows run along k is a matrix of
-pairs as it lies; columns become pairs, two rows at a time, as they are packed. Sums are narrowed as soon as a panel of
-them is complete, so that all is done in one parallel region.
+The instructions multiply pairs of neighbours along k and add two products to a float32 lane. A pair counts as one element here: so
+the product is a float32 product of half the depth, down to the micro-kernel. A matrix whose rows run along k already is a matrix of
+pairs. In the other case packing makes pairs of two rows at a time. Sums are rounded to bfloat16 as soon as a panel of them is
+complete, so that one parallel region does everything.
 
-Differs from IEEE arithmetic, as the processors do: subnormal numbers count as zero, and a pair is added in one rounding
-order that depends on the processor.
+Differs from IEEE arithmetic, as the processors do: subnormal numbers count as zero, and the order of rounding within a pair depends
+on the processor.
 """
 
 from __future__ import annotations

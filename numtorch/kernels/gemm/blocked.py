@@ -1,11 +1,11 @@
-"""The blocked matrix product: how matrices are cut into tiles, packed, and shared out to threads.
+"""The blocked matrix product: how matrices are divided into tiles, packed, and distributed to threads.
 
-The order of loops is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix
-Multiplication" (2008), with the roles of a and b exchanged: a block of b stays in the second-level
-cache, each panel of a in the first while it sweeps over that block. A plan (``plan.py``) says the
-sizes, and which operands are packed at all: most are read in place, with their strides.
+The order of loops is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), with the roles of a
+and b exchanged: a block of b stays in the second-level cache, and each panel of a stays in the first-level cache while it is
+multiplied by that block. A plan (``plan.py``) has the sizes, and says which operands are packed. Most are read in place, with their
+strides.
 
-A sum runs over k in an order that depends on k alone: the number of threads does not change a bit.
+A sum runs over k in an order that depends only on k. So the number of threads does not change a bit of the result.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Calls of compiled code by address: how drivers reach micro-kernels, and parallel loops drivers.
+"""Calls of compiled code by address: drivers call micro-kernels, and parallel loops call drivers.
 
-Owns the table of addresses and the types of what stands in it. Each call is the compiled meaning of
-a plain function of ``tile.py`` or ``blocked.py``.
+Owns the table of addresses and the types of its entries. Each call is the compiled version of a plain function in ``tile.py`` or
+``blocked.py``.
 
-Imports Numba: only loaded through ``@jit(needs=...)``, whose key holds the text of this file.
+Imports Numba: only loaded through ``@jit(needs=...)``, whose key contains the text of this file.
 """
 
 from __future__ import annotations

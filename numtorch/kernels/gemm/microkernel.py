@@ -1,11 +1,11 @@
-"""The vector code of the matrix product: what ``tile.py`` says, built as LLVM IR.
+"""The vector code of the matrix product: the operations of ``tile.py``, built as LLVM IR.
 
-Numba's loop vectoriser does not keep a tile of sums in registers, so the inner operations are
-written with llvmlite. Each variant (height, vectors, element type, vector length) is one LLVM
-function, compiled on its first use as a kernel of its own (``variants.py``) and called by address
-(``calls.py``): nothing is compiled twice, and cached drivers do not depend on which variants exist.
+Numba's loop vectoriser does not keep a tile of sums in registers, so the inner operations are written with llvmlite. Each variant
+(height, vectors, element type, vector length) is one LLVM function. It is compiled on first use as a kernel of its own
+(``variants.py``) and called by address (``calls.py``). So nothing is compiled twice, and cached drivers do not depend on which
+variants exist.
 
-Imports Numba: only loaded through ``@jit(needs=...)``, whose key holds the text of this file.
+Imports Numba: only loaded through ``@jit(needs=...)``, whose key contains the text of this file.
 """
 
 from __future__ import annotations

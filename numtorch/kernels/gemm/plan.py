@@ -1,7 +1,7 @@
-"""How one shape is multiplied: sizes of blocks, what is packed, how many threads.
+"""Plans: the block sizes, the packing and the number of threads for one shape.
 
-By rules on shapes, never by timing; a plan is made once for a shape and kept. The thresholds were
-measured on Zen 4 (32 KiB and 1 MiB of cache a core); each says what it stands for.
+The rules use only shapes, never timings. A plan is made once per shape and kept. The thresholds were measured on Zen 4 (32 KiB and
+1 MiB of cache per core); a comment explains each one.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What the vector micro-kernels compute, as plain Python: their reference and their meaning.
+"""The micro-kernels as plain Python: the reference for the vector code.
 
-Compiled kernels that call these functions get the LLVM versions of ``microkernel.py``; with
-``NUMBA_DISABLE_JIT=1`` the loops below run. Operands are flat arrays with an offset to the first
-element; strides are in elements. ``table`` is the address of the compiled variants: nothing here.
+In compiled kernels a call of these functions runs the LLVM versions of ``microkernel.py``. With ``NUMBA_DISABLE_JIT=1`` the loops
+below run. Operands are flat arrays with an offset to the first element; strides are in elements. ``table`` is the address of the
+compiled variants, which plain Python does not use.
 """
 
 from __future__ import annotations

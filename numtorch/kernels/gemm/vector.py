@@ -1,7 +1,7 @@
-"""Products of a matrix and a vector: bound by reading the matrix once, so nothing is packed.
+"""Products of a matrix and a vector. Reading the matrix once limits their speed, so nothing is packed.
 
-Where rows of the matrix meet the vector, each result is a dot product along a row; where columns
-do, scaled rows are added up. Either way the order of each sum depends on the shape alone.
+If the rows of the matrix are multiplied by the vector, each result is a dot product along a row. If the columns are, scaled rows are
+added up. In both cases the order of each sum depends only on the shape.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Limiting gradients before an optimizer step."""
+"""Clips gradients before an optimizer step."""
 
 from __future__ import annotations
 

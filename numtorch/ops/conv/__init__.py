@@ -1,7 +1,7 @@
 """Convolution: the functions that users call, in one, two and three dimensions, forward and transposed.
 
-Everything is made of the three two-dimensional ops of ``forms`` and of views: a sequence is an image of height 1, and a
-volume's depth joins the images (positions) and the channels (taps). Gradients follow from those of the ops.
+All of them use views and the three two-dimensional ops of ``forms``. A sequence is an image of height 1. The depth of a volume is
+merged into the images (positions) and into the channels (taps). Gradients follow from those of the ops.
 """
 
 from __future__ import annotations

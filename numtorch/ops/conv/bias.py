@@ -1,4 +1,4 @@
-"""The bias of convolutions: put into the result before anything is added, and its gradient."""
+"""The bias of convolutions, which the result starts from, and its gradient."""
 
 from __future__ import annotations
 

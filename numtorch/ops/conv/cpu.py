@@ -1,9 +1,9 @@
-"""Convolution on the CPU: seven ways to compute it, and the rule on shapes that chooses.
+"""Convolution on the CPU: seven algorithms, and the rule that chooses one by the shapes.
 
-Owns the host-level functions that the ops' kernels call with flat NCHW arrays and integers. The loops are in ``images``
-and ``points`` (batches of small images), ``direct`` (few channels), ``implicit`` (matrix products), three ``winograd`` modules (3x3 by
-fewer products), ``depthwise`` and, for 1x1, in ``kernels.gemm``. Every way computes every shape that its rule admits,
-``implicit_gemm`` any shape at all.
+Owns the functions that the ops' kernels call with flat NCHW arrays and integers. The loops are in ``images`` and ``points`` (batches
+of small images), ``direct`` (few channels), ``implicit`` (matrix products), three ``winograd`` modules (3x3 with fewer products),
+``depthwise`` and, for 1x1 filters, ``kernels.gemm``. Every algorithm computes every shape that its rule admits; ``implicit_gemm``
+computes any shape.
 """
 
 from __future__ import annotations

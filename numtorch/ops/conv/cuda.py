@@ -1,8 +1,8 @@
-"""Convolution on CUDA: the host-level functions of ``cpu`` with one thread per result.
+"""Convolution on CUDA: the functions of ``cpu``, with one thread per result.
 
-Owns kernels for any stride, padding, dilation and groups. Flat NCHW device arrays of fewer than
-2**32 elements: positions are divided as 32-bit numbers, which is several times faster there. Sums
-over the batch are made by one block each, in a fixed order, so results repeat exactly.
+Owns kernels for any stride, padding, dilation and groups. Device arrays are flat NCHW arrays of fewer than 2**32 elements: positions
+are divided as 32-bit numbers, which is several times faster there. One thread block computes each sum over the batch, in a fixed
+order, so results repeat exactly.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Convolution where each group has one channel: no products to share, so planes pass through the first-level cache.
+"""Convolution in which each group has one channel. Groups share no products, so planes are read through the first-level cache.
 
-Owns the loops; their numbers are those of ``implicit``, and so are the phase planes in which every tap of any stride and
-dilation reads neighbours as neighbours. A plane is one long vector: the lanes between two of its rows are computed and
-dropped, so that short rows cost nothing.
+Owns the loops. Their plan is that of ``implicit``, and so are the phase planes, in which each tap reads contiguous elements for any
+stride and dilation. A plane is one long vector. The lanes between two of its rows are computed and dropped, so that short rows are as
+fast as long ones.
 
-A non-finite x can reach more taps of the weight gradient than its own through the lanes between rows, which multiply by
-zero; it never turns a non-finite gradient finite.
+A non-finite x can reach other taps of the weight gradient than its own, through the lanes between rows, which multiply by zero. It
+never makes a non-finite gradient finite.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""A dilated convolution as one without: its taps stay in one *phase*, every ``dilation``-th row and column of an image.
+"""Computes a dilated convolution as one without dilation. All taps of a window read the same *phase* of an image: every ``dilation``-th
+row and column.
 
-Phases are images of their own, ``phases[(i, a, b), c, y, x] = image[i, c, y * dh + a, x * dw + b]``. Copying them there and back is
-little beside what an undilated convolution may save. Padding and extents must be multiples of the dilation.
+Each phase is an image of its own: ``phases[(i, a, b), c, y, x] = image[i, c, y * dh + a, x * dw + b]``. Copying to phases and back
+costs little compared with what an undilated convolution may save. Padding and sizes must be multiples of the dilation.
 """
 
 from __future__ import annotations

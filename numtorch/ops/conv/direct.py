@@ -1,14 +1,13 @@
-"""Convolution at stride 1 with few channels: no column matrix, whole planes as one vector.
+"""Convolution at stride 1 with few channels: no column matrix; whole planes are one vector.
 
-Owns the fast kernels for dilation 1. A block of images is copied side by side into one scratch
-plane of row length ``wp = images * (wd + pw)`` (the zeros after one row also pad the start of the
-next). Output (r, s) then stands at ``r * wp + s`` and tap (a, b) reads ``a * wp + b`` further on,
-so that one loop over the flat plane serves all rows at full vector width, however short a row is.
-The lanes between the rows of two images are computed and dropped. The innermost loops are text,
-unrolled over the taps and over two channels: their weights (or their sums) stay in registers.
+Owns the fast kernels for dilation 1. A block of images is copied side by side into one scratch plane of row length
+``wp = images * (wd + pw)``. The zeros after one row also pad the start of the next. Output (r, s) is at ``r * wp + s``, and tap (a, b)
+reads ``a * wp + b`` further on. So one loop over the flat plane computes all rows with full vectors, however short a row is. The lanes
+between the rows of two images are computed and dropped. The innermost loops are generated text, unrolled over the taps and over two
+channels: their weights (or their sums) stay in registers.
 
-A non-finite x can reach more taps of the weight gradient than its own through the lanes between
-rows, which multiply by zero; it never turns a non-finite gradient finite.
+A non-finite x can reach other taps of the weight gradient than its own, through the lanes between rows, which multiply by zero. It
+never makes a non-finite gradient finite.
 """
 
 from __future__ import annotations

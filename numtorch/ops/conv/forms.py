@@ -1,7 +1,7 @@
-"""The ops of convolution: meaning, gradients, kernels. The gradients for input and weight are ops with gradients of their own.
+"""The three ops of convolution: forward, gradient of the input, gradient of the weight. Each has a gradient and kernels.
 
-All three are one trilinear form, the sum over ``g * w * x``: the gradient of each is found among the others.
-Which way of computing takes a call depends on the shapes alone (``cpu.path``) and is part of the signature.
+All three come from one trilinear form, the sum over ``g * w * x``. So the gradient of each op is one of the other two. The algorithm
+depends only on the shapes (``cpu.path``) and is part of the signature.
 """
 
 from __future__ import annotations

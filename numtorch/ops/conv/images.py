@@ -1,13 +1,13 @@
-"""Convolution of batches of small images: as many images as a vector has lanes stand side by side, so that no shape wastes a lane.
+"""Convolution of batches of small images. One vector holds the same pixel of several images, so that no shape wastes a lane.
 
-A block of images is turned to ``[channel, row, column, image]``. Every pixel is then one aligned vector, a tap is a distance in whole
-vectors, and a tile of the result (some channels, some neighbours in a row) is summed in registers, however short a row is. Rows of
-zeros above and below an image are never multiplied; those beside it stand in the scratch.
+A block of images is transposed to ``[channel, row, column, image]``. Every pixel is then one aligned vector, and the distance of a tap
+is a whole number of vectors. A tile of the result (some channels, some neighbours in a row) is summed in registers, however short a
+row is. Rows of zeros above and below an image are never multiplied; zeros left and right of it are in the scratch memory.
 
-    sums    a tile of the result: forward pass, and input gradient with turned weights
+    sums    a tile of the result: the forward pass, and the input gradient with flipped weights
     dots    some taps of the weight gradient, over all positions of a block
 
-Stride 1, no dilation, no groups. Sums run in an order that the shape alone decides.
+Stride 1, no dilation, no groups. The order of sums depends only on the shape.
 """
 
 from __future__ import annotations

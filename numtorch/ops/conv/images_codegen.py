@@ -1,4 +1,4 @@
-"""The compiled meaning of the tiles of ``images``, built as LLVM IR and called by address, as the micro-kernels of ``gemm`` are.
+"""The compiled versions of the tiles of ``images``: LLVM IR that is called by address, like the micro-kernels of ``gemm``.
 
 Imports Numba: loaded when a kernel compiles.
 """

@@ -1,16 +1,15 @@
-"""Convolution as a matrix product whose right operand never stands in memory as a whole (implicit GEMM).
+"""Convolution as a matrix product whose right operand is never stored as a whole (implicit GEMM).
 
-Owns the loops; ``plan`` makes their numbers. Row ``(channel, tap)`` of that operand is the source shifted by the tap, so
-that it is described by where it starts. Strips of it, as wide as a tile, are gathered into the second-level cache just
-before use. Any stride, padding and dilation is arranged once per image: the source is copied into zero-bordered *phase
-planes*, each with every ``step``-th row and column, in which every tap reads neighbours as neighbours. Where nothing
-has to be arranged, strips are gathered from the source itself.
+Owns the loops; ``plan`` computes their sizes. Row ``(channel, tap)`` of the right operand is the source shifted by the tap, so its
+start describes it. Strips of it, as wide as a tile, are gathered into the second-level cache just before use. For strides, padding and
+dilation the source is rearranged once per image: it is copied into zero-bordered *phase planes*, each with every ``step``-th row and
+column, in which each tap reads contiguous elements. If nothing must be rearranged, strips are gathered from the source itself.
 
     forward       out[c, position] = sum over (k, tap) of w[c, (k, tap)] * x[start(k, tap) + position]
     input grad    the same with g as the source, one product for each phase of the result
     weight grad   gw[c, (k, tap)] = sum over positions of g[c, position] * x[start(k, tap) + position]
 
-Sums run in an order that the shape alone decides: the number of threads does not change a bit.
+The order of sums depends only on the shape: the number of threads does not change a bit.
 """
 
 from __future__ import annotations

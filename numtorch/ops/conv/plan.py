@@ -1,6 +1,6 @@
-"""The numbers of an implicit product: which taps read where, block sizes, shares of the threads.
+"""The plan of an implicit product: where each tap reads, block sizes, and the work of each thread.
 
-By rules on shapes, never by timing; a plan is made once for a shape and kept.
+The rules use only shapes, never timings. A plan is made once per shape and kept.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Calling a compiled kernel through its address.
+"""Calls a compiled kernel by its address.
 
-A parallel loop that calls a kernel by name has LLVM optimise that kernel again, several times
-over. By address, one small parallel driver serves every kernel of the same signature.
+If a parallel loop calls a kernel by name, LLVM optimises that kernel again, several times. By address, one small parallel driver
+serves all kernels of the same signature.
 """
 
 from __future__ import annotations

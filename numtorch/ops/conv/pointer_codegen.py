@@ -1,4 +1,4 @@
-"""The compiled meaning of ``pointer.call``. Imports Numba: loaded when a kernel compiles."""
+"""The compiled version of ``pointer.call``. Imports Numba: loaded when a kernel compiles."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
-"""``images`` with fewer products: a row of the result by sets of 4 (filters 3 wide) or 2 (5 wide) from 6 points (Toom, Cook).
+"""``images`` with fewer products: 4 results of a row (filters 3 wide) or 2 results (5 wide) are computed from 6 points (Toom, Cook).
 
-A set of results of a row and the six pixels that it sees are values of polynomials at six points, where convolution along the row is
-a product. Sums over channels and rows of taps stay, a convolution with filters 1 wide for each point:
+A set of neighbouring results and the six pixels that it uses are values of polynomials at six points. There the convolution along the
+row is a product. The sums over channels and rows of taps remain; they are a convolution with filters 1 wide for each point:
 
     u[p] = (WEIGHT @ w)[p]                  once for all images
     v[p] = (IMAGE @ x)[p]
     result = RESULT @ sums(u, v)
 
-The points are those of ``winograd``, which takes them in both directions: here one transform serves all rows of taps, and products
-are 6 where the definition takes 12 (or 10). A non-finite pixel reaches every result of its set.
+The points are those of ``winograd``, which uses them in both directions. Here one transform serves all rows of taps, and 6 products
+replace 12 (or 10) of the definition. A non-finite pixel reaches every result of its set.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
-"""Convolution with 3x3 filters at stride 1 by Winograd's minimal filtering, F(4x4, 3x3): 36 products where the definition takes 144.
+"""Convolution with 3x3 filters at stride 1 by Winograd's minimal filtering, F(4x4, 3x3): 36 products where the definition has 144.
 
-The result is computed in tiles of 4x4. A tile and the 6x6 pixels that it sees are values of polynomials at six points, where
-convolution is a product. Sums over channels stay, one matrix product for each of the 36 pairs of points:
+The result is computed in tiles of 4x4. A tile and the 6x6 pixels that it uses are values of polynomials at six points, where
+convolution is a product. The sums over channels remain: one matrix product for each of the 36 pairs of points:
 
     u[p] = (WEIGHT @ w @ WEIGHT.T)[p]       (channels of the source, channels of the result), once for all images
     v[p] = (IMAGE @ x @ IMAGE.T)[p]         (tiles, channels of the source)
     result = RESULT @ (v @ u) @ RESULT.T
 
-The points are 0, +-1/sqrt(2), +-sqrt(2) and infinity: symmetric and reciprocal, with half the rounding error of the customary 0, +-1, +-2
-(Barabasz et al., "Error Analysis and Improving the Accuracy of Winograd Convolution", 2020). Everything is arranged with channels
-innermost, so that transforms are vector code whatever the image's width. A non-finite pixel reaches every result of its tile.
+The points are 0, +-1/sqrt(2), +-sqrt(2) and infinity. They are symmetric and reciprocal, with half the rounding error of the usual
+points 0, +-1, +-2 (Barabasz et al., "Error Analysis and Improving the Accuracy of Winograd Convolution", 2020). Channels are the
+innermost dimension everywhere, so transforms are vector code for any image width. A non-finite pixel reaches every result of its tile.
 
 Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015.
 """

@@ -1,7 +1,7 @@
-"""The compiled meaning of the transforms of ``winograd``: 36 vectors of channels are loaded, combined in registers and stored.
+"""The compiled transforms of ``winograd``: they load 36 vectors of channels, combine them in registers, and store the results.
 
-LLVM's vectoriser cannot know that the 36 places it reads and those it writes are distinct, so the vectors are explicit.
-Processors with shorter ones take each as several. Imports Numba: loaded when a kernel compiles.
+LLVM's vectoriser cannot know that the 36 places it reads and those it writes are distinct, so the vectors are explicit. Processors
+with shorter vectors split each into several. Imports Numba: loaded when a kernel compiles.
 """
 
 from __future__ import annotations

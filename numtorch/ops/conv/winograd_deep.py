@@ -1,8 +1,8 @@
-"""``winograd`` for many channels and few tiles, where transformed weights, four times the weights, would outgrow the caches.
+"""``winograd`` for many channels and few tiles, where the transformed weights, four times the weights, would not fit the caches.
 
-Weights are transformed where they are used: all threads transform a block of tiles, then each takes units, some channels of the
-result, and for each part of the source's channels transforms the weights, multiplies and adds. What a unit has in hand, its weights
-and its sums, fits a second-level cache.
+Weights are transformed where they are used. First all threads transform a block of tiles. Then each thread takes units; a unit is some
+channels of the result. For each part of the source's channels the thread transforms the weights, multiplies and adds. The weights and
+sums of a unit fit a second-level cache.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""The gradient of 3x3 weights at stride 1 by Winograd's minimal filtering: 36 products where the definition takes 144.
+"""The gradient of 3x3 weights at stride 1 by Winograd's minimal filtering: 36 products where the definition has 144.
 
-A weight gradient is a filtering too: of the image by the incoming gradient, with 3x3 results. The matrices are those of
-``winograd``, turned (the transposition principle), so that tiles, points and rounding are the same:
+A weight gradient is also a filtering: the incoming gradient filters the image, with 3x3 results. The matrices are those of
+``winograd``, transposed (the transposition principle), so tiles, points and rounding are the same:
 
     v[p] = (IMAGE @ x @ IMAGE.T)[p]           (tiles, channels of the source)
     u[p] = (RESULT.T @ g @ RESULT)[p]         (tiles, channels of the result)
     gw = WEIGHT.T @ (sum over tiles of u * v) @ WEIGHT
 
-Tiles are taken in blocks that the last-level cache holds: all threads transform a block, then each multiplies its units, some
-channels of the result by some of the source, block after block. The shape alone decides in which order a sum runs.
+Tiles are processed in blocks that fit the last-level cache. All threads transform a block; then each multiplies its units (some
+channels of the result by some of the source), block after block. The order of sums depends only on the shape.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Reading and writing elements by position: ``x[...]``, gather, scatter, and their kin.
+"""Reads and writes elements by position: ``x[...]``, gather, scatter, and similar ops.
 
     keys.py        x[...] and index_put
     slices.py      whole slices at positions of a dimension: index_select, index_add ...
     elements.py    single elements along a dimension: gather, scatter, scatter_reduce ...
     masks.py       where a mask is true: nonzero, masked_select ...
-    cpu.py, cuda.py    their loops; ``positions.py`` how these get and check an index
+    cpu.py, cuda.py    the loops; ``positions.py`` prepares and checks an index for them
 
 Other modules import from this package, not from its files.
 """

@@ -1,10 +1,10 @@
-"""Loops that read and write by position: (outer, n, inner) extents, positions along the middle one.
+"""CPU loops that read and write by position. Shapes are merged to (outer, n, inner); positions index the middle dimension.
 
-A position below 0 has ``back`` added to it, which is n where such positions count from the end and 0 where they are
-not allowed. The kernels return how many are not allowed, and touch nothing for them; the launcher raises.
+``back`` is added to a negative position: it is n if negative positions count from the end, and 0 if they are not allowed. The kernels
+skip positions that are not allowed and return their number; the launcher raises the error.
 
-What writes repeatedly to one element does so in the order of ``index``: work is shared among threads by columns,
-so that results do not depend on their number.
+Several writes to one element happen in the order of ``index``. Work is divided among threads by columns, so results do not depend on
+the number of threads.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Single elements at positions of one dimension: gather, scatter and what is made of them."""
+"""Single elements at positions of one dimension: gather, scatter, and ops made from them."""
 
 from __future__ import annotations
 

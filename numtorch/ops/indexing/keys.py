@@ -1,4 +1,4 @@
-"""``x[key]`` and ``x[key] = value``: integers and slices are views, tensors and masks are positions."""
+"""``x[key]`` and ``x[key] = value``: integers and slices give views; tensors and masks are positions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ops on positions share: the index as the kernels take it, and the error for one that is outside."""
+"""Shared by ops with positions: converts an index for the kernels, and makes the error for an index out of range."""
 
 from __future__ import annotations
 

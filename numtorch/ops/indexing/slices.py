@@ -1,6 +1,6 @@
-"""Whole slices at positions of one dimension: index_select, index_add and their kin.
+"""Whole slices at positions of one dimension: index_select, index_add and similar ops.
 
-Two ops, each the other's gradient: ``take`` reads slices, ``put`` writes or adds them.
+Two ops, each the gradient of the other: ``take`` reads slices; ``put`` writes or adds them.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""Where elements lie and how they are brought elsewhere: views, copies, joining, reordering.
+"""Ops that move elements, or change shape and strides: views, copies, joins, reordering.
 
-    views.py        new geometry over the same elements, and its gradients
+    views.py        other shape and strides over the same elements, and their gradients
     shapes.py       dimensions merged, split and moved: compositions of views
-    copies.py       clone, casts, devices, and in-place writes; ``copies_cpu.py`` the loops between layouts
-    pieces.py       split and its kin, cat and its kin
-    rearrange.py    repeat, flip, roll: the same elements, more often or in another order
+    copies.py       clone, casts, devices, and in-place writes; ``copies_cpu.py`` has the loops between layouts
+    pieces.py       split and cat, and similar ops
+    rearrange.py    repeat, flip, roll: the same elements, repeated or in another order
     padding.py      a constant around the elements
-    runs.py         neighbouring elements moved at once; ``runs_codegen.py`` the vector code
+    runs.py         copies several adjacent elements at once; ``runs_codegen.py`` has the vector code
     triangles.py    triangles and diagonals of matrices
-    history.py      what an in-place write through a view means for the graph
+    history.py      how an in-place write through a view changes the graph
 
 Other modules import from this package, not from its files.
 """

@@ -1,4 +1,4 @@
-"""What the ops on shapes share: how users may write a shape."""
+"""Shared by the ops on shapes: the ways in which users may write a shape."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Copies: in row-major order, in another type, on another device; and writes into what is there."""
+"""Copies to row-major order, to another type, to another device; and writes into existing tensors."""
 
 from __future__ import annotations
 

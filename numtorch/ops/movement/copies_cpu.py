@@ -1,6 +1,6 @@
 """Copies between layouts in which different dimensions are contiguous: transposes of any rank, tile by tile.
 
-Elements are moved as bits, so one kernel for each element size serves all types.
+Elements are copied as bits, so one kernel per element size serves all types.
 """
 
 from __future__ import annotations

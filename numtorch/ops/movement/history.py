@@ -1,4 +1,4 @@
-"""What in-place writes through views mean for the graph (``write_history``), and the ops that say it."""
+"""How in-place writes through views change the graph (``write_history``), and the ops that express it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Kernels called by their entry points: what Numba's dispatcher asks of each argument is asked once for each set of types;
-what follows from kinds and shapes alone is kept as a *plan*.
+"""Calls kernels by their entry points. Numba's dispatcher checks each argument at every call; here the check happens once for each set of
+types. What follows from kinds and shapes alone is kept as a *plan*.
 """
 
 from __future__ import annotations

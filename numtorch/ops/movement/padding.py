@@ -1,4 +1,4 @@
-"""Constant padding: each row of the result is filled, copied and filled in one pass."""
+"""Constant padding: one pass fills the start, copies the elements and fills the end of each row of the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tensors cut into pieces, which are views, and joined, which copies."""
+"""Splits tensors into views, and joins tensors by copying."""
 
 from __future__ import annotations
 

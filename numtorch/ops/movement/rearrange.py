@@ -1,4 +1,4 @@
-"""The same elements more often or in another order: repeat, flip, roll."""
+"""The same elements, repeated or in another order: repeat, flip, roll."""
 
 from __future__ import annotations
 

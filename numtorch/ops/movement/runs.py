@@ -1,6 +1,6 @@
-"""Runs of neighbouring elements moved at once: what ``runs_codegen`` builds from vectors and the C library, as plain Python.
+"""Copies of *runs*, that is, adjacent elements: the plain Python versions of what ``runs_codegen`` builds from vectors and memcpy.
 
-A plain loop over a short row spends most of its time outside its vectors: LLVM makes them four registers long.
+A plain loop over a short row spends most of its time outside its vector part: LLVM makes it four registers long.
 """
 
 from __future__ import annotations

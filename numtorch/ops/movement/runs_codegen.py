@@ -1,6 +1,6 @@
-"""Runs of elements as LLVM code: vectors for short ones, the C library's memcpy for long ones, and a vector reversed in its register.
+"""Copies of runs as LLVM code: vectors for short runs, the C library's memcpy for long ones, and a vector reversed in its register.
 
-A call of memcpy takes as long as ten cache lines do: rows of a small image, of a head or of a narrow table are copied without it.
+A call of memcpy takes as long as ten cache lines do. So rows of a small image, a head or a narrow table are copied without it.
 
 Imports Numba: only loaded through ``@jit(needs=...)``.
 """

@@ -1,4 +1,4 @@
-"""A square tile transposed: what ``transposed_tile_codegen`` builds from vector shuffles, as plain Python."""
+"""Transposes a square tile: the plain Python version of what ``transposed_tile_codegen`` builds from vector shuffles."""
 
 from __future__ import annotations
 

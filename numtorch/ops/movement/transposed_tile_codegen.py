@@ -1,7 +1,6 @@
-"""Transposed tiles as LLVM vector code: rows are loaded whole, shuffled in log2(n) stages, and stored whole.
+"""Transposes tiles with LLVM vector code: it loads whole rows, shuffles them in log2(n) stages, and stores whole rows.
 
-LLVM's loop vectoriser makes scalar loads and stores of the plain loops. Imports Numba: only loaded through
-``@jit(needs=...)``.
+LLVM's loop vectoriser makes scalar loads and stores of the plain loops. Imports Numba: only loaded through ``@jit(needs=...)``.
 """
 
 from __future__ import annotations

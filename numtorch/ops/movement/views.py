@@ -1,8 +1,8 @@
-"""Views: new geometry over the same elements. The gradient of a view is written into zeros, or added up where
-the view's elements overlap.
+"""Views: other shape and strides over the same elements. The gradient of a view is written into zeros, or added up where elements of
+the view overlap.
 
-What follows from shape and strides alone is computed once for each: these functions are the cached ones. The strides
-of a contiguous tensor come to them as None, and every other number as a Python int: the caches take 2.0 and True for 2 and 1.
+What depends only on shape and strides is computed once: these functions are cached. They receive None as the strides of a contiguous
+tensor, and every other number as a Python int, because the caches treat 2.0 and True as 2 and 1.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Normalisations: batch, layer, RMS, group and instance norm. Kernels are in ``cpu`` and ``cuda``.
+"""Normalisations: batch, layer, RMS, group and instance norm. The kernels are in ``cpu`` and ``cuda``.
 
-Batch norm takes its statistics in one op and applies them in another, so that neither pass takes them twice;
-the gradient of the second counts that the statistics are those of the input.
+Batch norm computes its statistics in one op and applies them in another, so that neither pass computes them twice. The gradient of the
+second op takes into account that the statistics are those of the input.
 """
 
 from __future__ import annotations

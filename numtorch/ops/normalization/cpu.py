@@ -1,14 +1,14 @@
-"""Loops of the normalisations on the CPU.
+"""CPU loops of the normalisations.
 
-    channels    batch norm: x (n, c, m), statistics over n and m; m is 1 for (N, C) inputs; ``mean`` holds c means and c rests of them
+    channels    batch norm: x (n, c, m), statistics over n and m; m is 1 for (N, C) inputs; ``mean`` holds c means, then their c rests
     rows        layer, group and RMS norm: x (rows, n), statistics over n
 
-Cuts depend on shapes alone and parts are combined in order: results are the same for any number of threads.
+Parts depend only on shapes and are combined in order: results are the same for any number of threads.
 
-A mean is two numbers, ``mean + rest``: rounded to its type it may be off by more than the deviation, since of numbers near 1e6
-float32 keeps four bits behind the point. Where a mean is so far from 0, ``far``, the sum of the distances from it says by how much,
-in passes of their own; elsewhere the rest is 0. What is computed from x - mean, which is exact for such numbers, is corrected by a
-number of the row or channel that is added anyway.
+A mean is two numbers, ``mean + rest``. Rounded to one number of its type it may be wrong by more than the deviation: near 1e6 float32
+has only four bits behind the binary point. If a mean is so far from 0 (``far``), a separate pass sums the distances from it, which
+gives the rest. Otherwise the rest is 0. x - mean is exact for such numbers. What is computed from it is corrected by a number per row
+or channel, which is added anyway.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The normalisations on CUDA: a block takes the sums of a channel, row or column; threads take elements.
+"""The normalisations on CUDA: a thread block computes the sums of a channel, row or column; its threads process elements.
 
-Numbers arrive in the type of the data, so that float32 kernels never compute in double precision. A mean is two numbers, as in
-``cpu``: rounded to one it may be off by more than the deviation.
+Parameters are passed in the dtype of the data, so that float32 kernels never compute in double precision. A mean is two numbers, as in
+``cpu``: rounded to one it may be wrong by more than the deviation.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Loops of group norm on the CPU: x (images, c, m), statistics over a group of channels of one image.
+"""CPU loops of group norm: x (images, c, m), statistics over a group of channels of one image.
 
-Parts are (image, group), and sums over images are added in order: results are the same for any number of threads.
+Each (image, group) is one part, and sums over images are added in order: results are the same for any number of threads.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Pooling: meaning and gradients, each gradient an op with a gradient of its own.
+"""Pooling: bodies and gradients. Each gradient is an op that has a gradient of its own.
 
-Maxima keep no positions: the gradient finds them again in the input, which is cheaper than writing them.
-Kernels are in ``cpu`` and ``cuda``.
+Max pooling stores no positions: the gradient finds the maxima again in the input, which is cheaper than writing positions. The kernels
+are in ``cpu`` and ``cuda``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Pooling on the CPU: max, average and adaptive average over the planes of flat NCHW arrays.
 
-Owns the kernels and the host-level functions that choose between them by shapes alone. ``planes``
-is n * c; every plane is independent, so the parallel kernels cannot depend on the number of
-threads.
+Owns the kernels, and the functions that choose among them by shape alone. ``planes`` is n * c. Every plane is independent, so results
+cannot depend on the number of threads.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Pooling on CUDA: the host-level functions of ``cpu`` with one thread per result.
+"""Pooling on CUDA: the functions of ``cpu``, with one thread per result.
 
-Gradients are gathered, each pixel from the windows that cover it, so there are no atomics and
-results repeat exactly. Flat device arrays of fewer than 2**32 elements.
+Gradients are gathered: each pixel reads the windows that cover it. So there are no atomics, and results repeat exactly. Device arrays
+are flat and have fewer than 2**32 elements.
 """
 
 from __future__ import annotations

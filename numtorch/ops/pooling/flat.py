@@ -1,8 +1,8 @@
-"""Maxima and sums of overlapping windows: padded planes as one vector, a tap is a shift.
+"""Maxima and sums of overlapping windows: a padded plane is one vector, and a tap is a shift of it.
 
-Element ``r * cols + s`` of a plane with borders of minus infinity sees its window at fixed distances, so that one loop serves
-all rows at full vector width, however short a row is. Windows that the stride leaves out are computed and dropped: worth it up to
-a stride of 3 both ways.
+The window of element ``r * cols + s`` of a padded plane (filled with minus infinity) is at fixed distances. So one loop computes all
+rows with full vectors, however short a row is. Windows that the stride skips are computed and dropped: this is faster up to a stride of
+3 in both directions.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The gradient of 2x2 maxima at stride 2 straight from input and gradient: one pass, no positions."""
+"""The gradient of 2x2 maxima at stride 2, computed from input and gradient in one pass, without positions."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Rows of 2x2 windows at stride 2: the plain meaning of ``rows_codegen``.
+"""Rows of 2x2 windows at stride 2: the plain Python version of ``rows_codegen``.
 
-Rows of small images are shorter than what LLVM's vectoriser takes, so that the compiled ones are explicit vectors, the last one masked.
+Rows of small images are too short for LLVM's vectoriser. So the compiled versions use explicit vectors; the last vector is masked.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The compiled meaning of ``rows``. Imports Numba: loaded when a kernel compiles."""
+"""The compiled version of ``rows``. Imports Numba: loaded when a kernel compiles."""
 
 from __future__ import annotations
 

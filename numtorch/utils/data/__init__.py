@@ -1,11 +1,10 @@
-"""Feeding data to a training loop: datasets, the order of samples, batches, worker processes.
+"""Supplies data to a training loop: datasets, the order of samples, batches, worker processes.
 
     dataset.py   what samples are          sampler.py   in which order they come
     collate.py   samples to a batch        gather.py    batches made by one kernel
     loader.py    DataLoader                worker.py    what happens in a worker process
 
-To make batches of your own dataset in one step, give it ``gather_batch(index)``; see
-``dataset.py``.
+To make a batch of your own dataset in one step, give it ``gather_batch(index)``; see ``dataset.py``.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""From a list of samples to a batch: tensors are stacked, numbers become tensors."""
+"""Makes a batch from a list of samples: tensors are stacked, numbers become tensors."""
 
 from __future__ import annotations
 

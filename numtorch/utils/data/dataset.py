@@ -1,9 +1,8 @@
-"""What can be learned from: collections of samples, indexed or streamed.
+"""Datasets: collections of samples, with an index or as a stream.
 
-A dataset may offer ``gather_batch(index)``: given an int64 NumPy array of sample numbers, it
-returns the batch that the default collation of those samples would give, or None where it cannot.
-The DataLoader prefers it to reading sample by sample. It is ignored where a subclass overrides
-``__getitem__`` without it.
+A dataset may have ``gather_batch(index)``. It gets an int64 NumPy array of sample indices, and returns the batch that the default
+collation of those samples would give, or None if it cannot. The DataLoader prefers it to reading samples one by one. If a subclass
+overrides ``__getitem__`` but not ``gather_batch``, the inherited ``gather_batch`` is ignored.
 """
 
 from __future__ import annotations

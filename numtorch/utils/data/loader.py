@@ -1,7 +1,7 @@
-"""``DataLoader``: from a dataset and an order to batches, in this process or in workers.
+"""``DataLoader``: makes batches from a dataset and an order of samples, in this process or in worker processes.
 
-Owns the options, the order of batches and the life of the workers. How a batch is made is in
-``collate`` and ``gather``; what a worker does is in ``worker``.
+Owns the options, the order of batches and the start and end of workers. ``collate`` and ``gather`` make a batch; ``worker`` has the
+code of a worker process.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""In which order samples are visited: iterables over indices, and over lists of indices.
+"""The order in which samples are read: iterables of indices, and of lists of indices.
 
-A sampler here may also offer ``index_array()``: the whole order as one int64 array, drawn exactly
-as ``__iter__`` would draw it. The DataLoader then cuts batches out of it without a Python step per
-sample.
+A sampler here may also have ``index_array()``: the whole order as one int64 array, drawn exactly as ``__iter__`` would draw it. The
+DataLoader then slices batches from it, without a Python step per sample.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""Worker processes: each reads its own tasks, makes the batches, and sends them back in order.
+"""Worker processes: each receives its own tasks, makes the batches, and sends them back in order.
 
-A worker has one pipe to the parent. Inside it a thread collects tasks and another sends results, so
-that neither side ever waits for the other to read: the parent never blocks handing out work, and a
-worker goes on with its next batch while the last one waits to be fetched. A worker ends when it is
-told to, when the parent dies, or when the parent closes the pipe. Knows nothing of samplers or of
-the order of an epoch.
+A worker has one pipe to the parent. In the worker one thread receives tasks and another sends results. So neither side waits for the
+other to read: the parent never blocks when it sends work, and a worker makes its next batch while the last one waits to be received. A
+worker ends when it is told to, when the parent dies, or when the parent closes the pipe. Knows nothing of samplers or of the order of
+an epoch.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Files from the network: several mirrors, a checksum, and never half a file on disk."""
+"""Downloads files: from several mirrors, with a checksum, and never leaves an incomplete file on disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The idx format of the MNIST files: a magic number, the extents, the values, all big-endian."""
+"""The idx format of the MNIST files: a magic number, the sizes, the values, all big-endian."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images that are held in memory as bytes, with an integer label each."""
+"""Datasets of images that are in memory as bytes, with an integer label each."""
 
 from __future__ import annotations
 

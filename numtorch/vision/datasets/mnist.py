@@ -1,4 +1,4 @@
-"""MNIST and FashionMNIST: where their files are looked for, and what must be in them."""
+"""MNIST and FashionMNIST: where their files are looked for, and how their content is checked."""
 
 from __future__ import annotations
 

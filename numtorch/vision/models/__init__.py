@@ -1,6 +1,6 @@
-"""Known architectures under torchvision's names, with its state dicts' keys; no weights are shipped.
+"""Well-known architectures, with torchvision's names and state-dict keys. No weights are included.
 
-A new one: a module of its own with the block, the network and a function for each size, exported here.
+To add one, write a module with the block, the network and a function for each size, and export it here.
 """
 
 from typing import TYPE_CHECKING

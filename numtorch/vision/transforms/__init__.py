@@ -1,11 +1,11 @@
-"""Transforms: callables that turn an image into a tensor, or a tensor into another.
+"""Transforms: callables that turn an image into a tensor, or a tensor into another tensor.
 
     pixels.py       kernels
     functional.py   to_tensor, normalize: the functions
-    compose.py      the classes, to be put into a data set
+    compose.py      the classes, for use in a dataset
 
-A transform that changes every pixel by itself, whatever the others are, should define ``on_values``
-(see ``compose.py``): whole batches then go through one kernel instead of sample by sample.
+A transform that changes each pixel independently of the others should define ``on_values`` (see ``compose.py``). Then one kernel
+transforms whole batches instead of single samples.
 """
 
 from typing import TYPE_CHECKING

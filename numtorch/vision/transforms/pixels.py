@@ -1,4 +1,4 @@
-"""Kernels on pixels. No fast-math: a batch must have the bits of its samples and of torchvision."""
+"""Kernels on pixels. They use no fast-math: a batch must be equal, bit by bit, to its single samples and to torchvision's result."""
 
 from __future__ import annotations
 

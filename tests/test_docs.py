@@ -47,3 +47,11 @@ def test_examples_of_the_design_readmes(path, tmp_path):
     script.write_text("\n\n".join(re.findall(r"```python\n(.*?)```", path.read_text(), re.S)))
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
+
+
+def test_ci_runs_the_commands_of_the_readme():
+    commands = re.findall(r"```sh\n(.*?)\n```", (ROOT / "README.md").read_text(), re.S)
+    ci = (ROOT / ".ci" / "run").read_text()
+    assert len(commands) == 2
+    first, second = (ci.index(f"\n{c}\n") for c in commands)
+    assert first < second < ci.index("\nruff check") < ci.index("pip install \"torch")

@@ -589,6 +589,7 @@ def arguments(op, sample, dtype="float64"):
             arrays.append(array(s.shape, dtype, (0.5, 2), (op.name, i)))
         else:
             arrays.append(array(tuple(s), dtype, op.domain, (op.name, i)))
+    arrays += [None] * (len(op.tensors) - len(arrays))  # tensors that the sample leaves out
     return arrays, tuple(sample[len(op.tensors) :])
 
 

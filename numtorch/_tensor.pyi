@@ -228,8 +228,6 @@ class Tensor:
         """How many elements are nonzero."""
     def cpu(self) -> Tensor:
         """On the CPU; itself if it is there."""
-    def cube_(self) -> Tensor:
-        """In-place ``cube``."""
     def cuda(self, device: _Device | None = ..., non_blocking: builtins.bool = ...) -> Tensor:
         """On a GPU."""
     @overload
@@ -310,8 +308,6 @@ class Tensor:
         """Element type."""
     def element_size(self) -> builtins.int:
         """Bytes of one element."""
-    def elu_(self, alpha: builtins.float = ...) -> Tensor:
-        """In-place ``elu``."""
     def eq(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
         """Whether equal, element by element."""
     def eq_(self, other: _Operand) -> Tensor:
@@ -376,8 +372,6 @@ class Tensor:
         """Whether ``x >= y``, element by element."""
     def ge_(self, other: _Operand) -> Tensor:
         """In-place ``ge``."""
-    def gelu_(self) -> Tensor:
-        """In-place ``gelu``."""
     @property
     def grad_fn(self) -> Any:
         """The node that made this tensor; None for leaves."""
@@ -491,8 +485,6 @@ class Tensor:
         """Whether ``x <= y``, element by element."""
     def le_(self, other: _Operand) -> Tensor:
         """In-place ``le``."""
-    def leaky_relu_(self, negative_slope: builtins.float = ...) -> Tensor:
-        """In-place ``leaky_relu``."""
     def lerp(self, end: _Operand, weight: _Operand, *, out: Tensor | None = ...) -> Tensor:
         """``x + weight * (end - x)``, counted from the nearer end: exact at both."""
     def lerp_(self, end: _Operand, weight: _Operand) -> Tensor:
@@ -523,10 +515,10 @@ class Tensor:
         """In-place ``log``."""
     @overload
     def log_softmax(self, dim: builtins.int, dtype: _DType | None = ..., *, out: Tensor | None = ...) -> Tensor:
-        """The logarithm of softmax along ``dim``."""
+        """The logarithm of softmax along ``dim``, without forming it."""
     @overload
     def log_softmax(self, *, dtype: _DType | None = ..., out: Tensor | None = ..., axis: builtins.int) -> Tensor:
-        """The logarithm of softmax along ``dim``."""
+        """The logarithm of softmax along ``dim``, without forming it."""
     @overload
     def logcumsumexp(self, dim: builtins.int, *, out: Tensor | None = ...) -> Tensor:
         """``log(sum(exp(x)))`` of the elements up to each along ``dim``, without overflow. Floating types only."""
@@ -549,8 +541,6 @@ class Tensor:
         """Whether exactly one is nonzero."""
     def logical_xor_(self, other: _Operand) -> Tensor:
         """In-place ``logical_xor``."""
-    def logsigmoid_(self) -> Tensor:
-        """In-place ``logsigmoid``."""
     @overload
     def logsumexp(self, dim: Dims, keepdim: builtins.bool = ..., *, out: Tensor | None = ..., keepdims: builtins.bool = ...) -> Tensor:
         """``log(sum(exp(x)))`` without overflow; -inf of nothing. Integers are computed in the default floating type."""
@@ -839,8 +829,6 @@ class Tensor:
         """-1, 0 or 1."""
     def sign_(self) -> Tensor:
         """In-place ``sign``."""
-    def silu_(self) -> Tensor:
-        """In-place ``silu``."""
     def sin(self, *, out: Tensor | None = ...) -> Tensor:
         """The sine of radians."""
     def sin_(self) -> Tensor:
@@ -866,8 +854,6 @@ class Tensor:
     @overload
     def softmax(self, *, dtype: _DType | None = ..., out: Tensor | None = ..., axis: builtins.int) -> Tensor:
         """Exponentials along ``dim``, scaled to sum to one."""
-    def softplus_(self, beta: builtins.float = ..., threshold: builtins.float = ...) -> Tensor:
-        """In-place ``softplus``."""
     def sort(self, dim: Dims = ..., descending: builtins.bool = ..., *, stable: builtins.bool | None = ..., out: tuple[Tensor, Tensor] | None = ..., axis: Dims = ...) -> ReturnType:
         """The elements in order along ``dim``, and where they were: (values, indices)."""
     def split(self, split_size_or_sections: builtins.int | Sequence[builtins.int], dim: builtins.int = ...) -> tuple[Tensor, ...]:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
+import warnings
+from pathlib import Path
 from typing import Any
+
+PACKAGE = str(Path(__file__).parent) + os.sep
 
 
 def tell(text: str, end: str = "\n") -> None:
@@ -14,6 +19,14 @@ def tell(text: str, end: str = "\n") -> None:
     with contextlib.suppress(OSError, ValueError, AttributeError):  # a full disk, a broken pipe, a closed or a foreign stream
         sys.stderr.write(text + end)
         sys.stderr.flush()
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn of the user's own line: the first one up the stack that is not the framework's."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith((PACKAGE, "<numtorch ")):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
 
 
 def on_terminal() -> bool:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from numtorch.dispatch.aliases import OTHER
+from numtorch.exports import PLACES
 
 HERE = Path(__file__).parent
 HEADER = "# Written by python -m numtorch.stubs; do not edit."
@@ -150,24 +151,25 @@ def package() -> str:
     """The stub of the package: its ops written out, all else re-exported."""
     import numtorch
 
-    return _module(HERE / "__init__.py", numtorch)
+    return _module(HERE / "__init__.py", numtorch, "torch")
 
 
 def functional() -> str:
     """The stub of ``nn.functional``."""
     from numtorch.nn import functional
 
-    return _module(HERE / "nn" / "functional.py", functional)
+    return _module(HERE / "nn" / "functional.py", functional, "nn.functional")
 
 
-def _module(path: Path, module: Any) -> str:
+def _module(path: Path, module: Any, place: str) -> str:
     exported, functions = [], []
+    for name in sorted(PLACES[place]):
+        functions += _functions(name, getattr(module, name))
     for name, line in _bound(path):
-        value = getattr(module, name)
-        if isinstance(value, types.FunctionType) and (not line or inspect.unwrap(value).__module__.startswith("numtorch.ops")):
-            functions += _functions(name, value)
-        elif line:
+        if line:
             exported.append(line)
+        elif name not in PLACES[place]:
+            functions += _functions(name, getattr(module, name))
     return _complete(functions, exported)
 
 
@@ -198,7 +200,7 @@ def _bound(path: Path) -> Iterator[tuple[str, str]]:
     for node in statements(ast.parse(path.read_text()).body):
         if isinstance(node, ast.ImportFrom):
             for a in node.names:
-                if a.asname is not None and (a.asname == a.name or str(node.module).startswith("numtorch.ops.")):
+                if a.asname == a.name:
                     yield a.asname, f"from {node.module} import {a.name} as {a.asname}"
         elif isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
             yield node.name, ""

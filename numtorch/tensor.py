@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import builtins
 import inspect
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from numtorch import absent, copying, operators, printing
+from numtorch import absent, copying, exports, notices, operators, ops, printing
 from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, alias, as_ndarray
 from numtorch.arguments import flag
@@ -22,55 +21,23 @@ from numtorch.autograd.grad_mode import mode
 from numtorch.autograd.inplace import in_graph, single
 from numtorch.device import as_device
 from numtorch.dispatch import aliases
-from numtorch.dispatch.op import OPS, PUBLIC, ElementwiseOp
+from numtorch.dispatch.op import PUBLIC, ElementwiseOp
 from numtorch.ops import (
-    activation,
     arithmetic,
-    closeness,
     comparison,
     creation,
     indexing,
-    linear,
-    moments,
     movement,
-    overwriting,
-    random,
     reduction,
-    scan,
-    searching,
-    sorting,
 )
 from numtorch.storage import Storage, tick, wrap_dim
 from numtorch.tensor_types import TYPE_NAMES, dtype_of
 
-# --- functions of the modules that are methods under the same name -----------------------------------
+# --- functions that say they are methods --------------------------------------------------------------
 
-_METHODS: dict[Any, str] = {
-    arithmetic: "add sub mul div true_divide floor_divide remainder fmod neg pow eq ne lt le gt ge logical_and logical_or "
-                "logical_xor logical_not bitwise_and bitwise_or bitwise_xor bitwise_not maximum minimum clamp clamp_min "
-                "clamp_max abs sign exp exp2 expm1 log log2 log10 log1p sqrt rsqrt square reciprocal sin cos tan atan sinh "
-                "cosh erf floor ceil round trunc isnan isinf isfinite lerp addcmul addcdiv negative absolute subtract "
-                "multiply divide greater greater_equal less less_equal not_equal clip",
-    overwriting: "add_ sub_ pow_ div_ addcmul_ addcdiv_ bitwise_and_ bitwise_or_ bitwise_xor_ bitwise_not_ clamp_",
-    closeness: "isclose allclose equal",
-    activation: "relu sigmoid tanh softmax log_softmax",
-    reduction: "sum mean prod amax amin any all count_nonzero max min argmax argmin",
-    moments: "var std logsumexp norm",
-    movement: "clone contiguous reshape permute transpose t expand expand_as broadcast_to squeeze unsqueeze select narrow "
-              "diagonal unfold as_strided flatten unflatten ravel movedim unbind split chunk repeat tile to copy_ fill_ zero_ resize_ "
-              "tensor_split hsplit vsplit dsplit flip fliplr flipud roll rot90 repeat_interleave adjoint diff tril triu diag diagflat "
-              "transpose_ t_ squeeze_ unsqueeze_ tril_ triu_ diag_embed diagonal_scatter select_scatter slice_scatter fill_diagonal_",
-    indexing: "index_select index_add index_copy index_fill index_fill_ gather scatter scatter_add nonzero masked_select "
-              "masked_fill masked_fill_ index_put index_put_ index_reduce scatter_reduce take take_along_dim put masked_scatter argwhere",
-    scan: "cumsum cumsum_ cumprod cumprod_ cummax cummin logcumsumexp",
-    sorting: "sort argsort msort topk kthvalue median nanmedian",
-    searching: "bincount unique mode",
-    linear: "matmul mm bmm mv dot addmm outer",
-    random: "normal_ uniform_ bernoulli bernoulli_ random_ exponential_ multinomial",
-}
-for _module, _names in _METHODS.items():
-    for _name in _names.split():
-        setattr(Tensor, _name, aliases.public(getattr(_module, _name), "numtorch", f"Tensor.{_name}"))
+ops.import_all()
+for _name, _fn in exports.PLACES["Tensor"].items():
+    setattr(Tensor, _name, aliases.public(_fn, "numtorch", f"Tensor.{_name}"))
 Tensor.unflatten = movement.unflatten  # which knows no axis, in torch either
 Tensor.swapaxes, Tensor.swapdims = movement.swapaxes, movement.transpose
 Tensor.moveaxis = movement.movedim
@@ -89,12 +56,6 @@ def _property(fn: Callable) -> Callable:
 
 
 # --- in-place forms -------------------------------------------------------------------------------------
-
-_NOT_INPLACE = {"scaled_difference", "scaled_exp", "squared_error", "over_root", "power_slope", "power_of_share", "root_of_powers",
-                "cube_of_share", "cube_slope", "root_slope", "clone", "copy", "fill", "clamp_both", "add_multiple", "rsub", "rdiv",
-                "plus_product", "plus_quotient", "trunc_quotient", "trunc_divide", "bits_and", "bits_or", "bits_xor", "bits_not", "celu",
-                "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "prelu", "softshrink", "threshold", "normal_cdf", "gelu_tanh"}
-
 
 def _inplace(o: ElementwiseOp) -> Callable:
     extra = len(o.tensors) - 1
@@ -131,14 +92,9 @@ def _bound(name: str, names: list, defaults: dict, args: tuple, given: dict) -> 
     return tuple(values)
 
 
-for _o in list(OPS.values()):
-    if isinstance(_o, ElementwiseOp) and _o.out is not False and not (_o.name in _NOT_INPLACE or _o.keep or hasattr(Tensor, _o.name + "_")):
-        setattr(Tensor, _o.name + "_", _inplace(_o))
-
-
-for _base, _other in {"true_divide": "div", "divide": "div", "subtract": "sub", "multiply": "mul", "negative": "neg", "absolute": "abs",
-                      "greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le", "not_equal": "ne"}.items():
-    setattr(Tensor, _base + "_", getattr(Tensor, _other + "_"))
+for _name, _fn in exports.OVERWRITING.items():
+    if isinstance(_fn.op, ElementwiseOp) and not hasattr(Tensor, _name):
+        setattr(Tensor, _name, _inplace(_fn.op))
 
 
 def _overwriting(name: str, fn: Callable) -> None:
@@ -155,7 +111,6 @@ for _name in ("scatter", "scatter_add", "scatter_reduce", "index_reduce", "put",
               "index_copy"):
     _overwriting(_name + "_", getattr(Tensor, _name))
 
-Tensor.clip_ = Tensor.clamp_
 operators.bind()
 
 # --- what the tensor is -----------------------------------------------------------------------------------
@@ -665,8 +620,8 @@ def _get_grad(self: Tensor) -> Tensor | None:
     if edge.__class__ is graph.Leaf:
         return edge.grad
     if edge is not None and self._grad is None and "_retains" not in self.__dict__:
-        warnings.warn(f".grad of a tensor that {self.grad_fn.name()} made is None: gradients are kept for leaf tensors only. Call "
-                      ".retain_grad() on it before backward(), or read .grad of the leaf that it was computed from.", stacklevel=2)
+        notices.warn(f".grad of a tensor that {self.grad_fn.name()} made is None: gradients are kept for leaf tensors only. Call "
+                     ".retain_grad() on it before backward(), or read .grad of the leaf that it was computed from.")
     return self._grad
 
 

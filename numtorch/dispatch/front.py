@@ -479,7 +479,8 @@ def _structured(op: Any, env: dict[str, Any]) -> Callable:
     ran, recorded, returned = f"    _y = _launch({given})\n", f"({extra})", "_y"
     if op.by_shape:
         chosen = chosen.replace("_launch", "_plan")
-        ran, recorded = _ran("_plan", names, [n for n, t in zip(names, op.tensors, strict=True) if t not in may_lack], given), "_plan.params"
+        needed = [n for n, t in zip(names, op.tensors, strict=True) if t not in may_lack]
+        ran, recorded = _ran("_plan", names, needed, given, ", ".join([*names, *params][i] for i in op.as_written)), "_plan.params"
         env |= {"_memo": op.plans, "_new": object.__new__, "_Tensor": Tensor}
         if op.returns is not None:
             returned, env["_returns"] = "_returns(_y)", op.returns
@@ -500,14 +501,14 @@ def _structured(op: Any, env: dict[str, Any]) -> Callable:
     return _compile(name, text, env)
 
 
-def _ran(plan: str, names: list[str], required: list[str], given: str, indent: str = "    ") -> str:
+def _ran(plan: str, names: list[str], required: list[str], given: str, asked: str, indent: str = "    ") -> str:
     """The lines that run a plan, into ``_y``: one call of machine code where it is of one result, else all that the plan does."""
     rest = given.split(", ")[len(names) :]
     run = ", ".join([*names, f"*{plan}.params"] if rest else names)
     called, called_with_all = (f"{plan}.entry({', '.join(f'{n}._buf' for n in some)}, _buf, *{plan}.numbers)" for some in (required, names))
     if names != required:
         called = f"{called_with_all} if {plan}.every else {called}"
-    lines = [f"if {plan}.entry is None:", f"    if {plan}.again is not None:", f"        return {plan}.again({given})",
+    lines = [f"if {plan}.entry is None:", f"    if {plan}.again is not None:", f"        return {plan}.again({asked})",
              f"    _y = {plan}.run({run})", "else:", "    _y = _new(_Tensor)", f"    _y.shape = {plan}.shape",
              f"    _y._k = {plan}.kind", f"    _y._buf = _buf = {plan}.make()",
              f"    _code = {called}",
@@ -714,7 +715,8 @@ def check_binding(names: list[str], tensors: list[str], params: list[str]) -> No
 
 def _bound_arguments(gradient: Any) -> list[str]:
     """What a vjp takes after ``g``, from a node."""
-    own = {"saved": "saved", "params": "node.params", "inputs": "node.inputs", "needs": "(node.needs or tuple([e is not None for e in node.edges]))"}
+    own = {"saved": "saved", "params": "node.params", "inputs": "node.inputs",
+           "needs": "(node.needs or tuple([e is not None for e in node.edges]))"}
     texts = arguments_of(gradient.names, gradient.op.tensors, [n for n, _ in gradient.op.params], gradient.saves,
                          gradient.vjp.__code__.co_argcount - 1)
     return [re.sub(r"^(\w+=)?(saved|params|inputs|needs)\b", lambda m: (m[1] or "") + own[m[2]], text) for text in texts]

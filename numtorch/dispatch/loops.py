@@ -162,9 +162,9 @@ def plan(loop: Loop, values: tuple, params: tuple, op: str, required: list[int],
         entry = _compiled(loop, examples, op)
     makers = tuple(None if o is None else (_maker(o), o.shape, o.kind) for o in outs)
     made = Plan(_general(loop, entry, places, makers, several, carried), params, loop)
-    straight = len(wanted) == 1 and (not several or None in outs) and not loop.scratch and carried is None and where.type != "meta" and places in (required, every) and \
-        all(t._k.contiguous and t._k.device is where for t in operands)
-    if straight:
+    alone = len(wanted) == 1 and (not several or None in outs)
+    plain = not loop.scratch and carried is None and where.type != "meta" and places in (required, every)
+    if alone and plain and all(t._k.contiguous and t._k.device is where for t in operands):
         at = outs.index(wanted[0])
         made.make, made.shape, made.kind = makers[at]
         made.entry, made.before, made.after = entry, (None,) * at, (None,) * (len(outs) - at - 1)
@@ -257,7 +257,8 @@ class Planner:
         self.asked = list(code.co_varnames[: code.co_argcount - defaulted])
         unknown = [n for n in self.asked if n not in names]
         if unknown:
-            raise RegistrationError(f"{op}: the planning function {fn.__name__} asks for {unknown[0]!r}, which is none of {', '.join(names)}")
+            raise RegistrationError(f"{op}: the planning function {fn.__name__} asks for {unknown[0]!r}, which is none of "
+                                    f"{', '.join(names)}")
         self.planned: list = []
         self.plans: dict = registry.memo()
 

@@ -108,6 +108,12 @@ class Op:
             self.entry.add(Kernel(name, "widened", "any", self._widened, None, Priority.GENERATED, halves.one_half, layout="widened"))
         self.gradient: Any = None  # a Gradient
         self.tensors, self.params, self.keyword_only = _parameters(spec)
+        names = list(inspect.signature(spec).parameters)
+        own = [*self.tensors, *[n for n, _ in self.params]]
+        self.as_written = [own.index(n) for n in names]  # from the order in which kernels get arguments, tensors first, to the signature's
+        self.from_written = [names.index(n) for n in own]
+        if names != own and body is not None and self.body is body:
+            self.body = self.entry.body = _in_order(body, self.as_written)
         self.arguments: Any = None  # the rule that makes a call's arguments canonical; see ``Function.arguments``
         self.canonical: Any = None  # the op on arguments that the rule has made so; written together with the front
         self.by_shape = False  # plans are remembered by shapes and parameters, not by kinds alone
@@ -157,13 +163,16 @@ class Op:
     def _first_by_shape(self, tensors: tuple, params: tuple) -> Any:
         given, changed = params, tensors
         if self.arguments is not None:
-            made = self.arguments(*tensors, *params)
+            values = (*tensors, *params)
+            asked = [values[i] for i in self.as_written]
+            made = self.arguments(*asked)
             if callable(made):
                 plan = Plan(None)
                 plan.again = made
                 with contextlib.suppress(TypeError):
                     remember(self.plans, front.key(self, tensors, given), plan)
-                return made(*tensors, *params)
+                return made(*asked)
+            made = [made[i] for i in self.from_written]
             changed, params = made[: len(tensors)], tuple(made[len(tensors) :])
         if all(a is b for a, b in zip(changed, tensors, strict=True)):
             plan = self.plan(tensors, params)
@@ -178,7 +187,8 @@ class Op:
 
     def _again(self, *values: Any) -> Any:
         """The op on arguments whose tensors the rule changes."""
-        return self.canonical(*self.arguments(*values))
+        made = self.arguments(*values)
+        return self.canonical(*[made[i] for i in self.from_written])
 
     def planned(self, tensors: tuple, params: tuple) -> Plan:
         """The plan for canonical arguments, remembered."""
@@ -338,6 +348,14 @@ def _reattach(saved: Any, node: Node) -> Any:
             y._edge = Output(node, slot)
         result.append(y)
     return tuple(result)
+
+
+def _in_order(body: Callable, order: list[int]) -> Callable:
+    """``body``, called with tensors first."""
+    def call(*values: Any) -> Any:
+        return body(*[values[i] for i in order])
+
+    return call
 
 
 class ElementwiseOp(Op):
@@ -730,7 +748,8 @@ class Attach:
             planner = Planner(f, self.entry.name, *self.owner.taken())
             self.owner.by_shape = True
             front.rewrite(self.owner)
-            self.entry.add(Kernel(self.entry.name, name or f.__name__, device, planner, dtypes, priority, when, "loop", planner.planned, cost))
+            self.entry.add(Kernel(self.entry.name, name or f.__name__, device, planner, dtypes, priority, when, "loop", planner.planned,
+                                  cost))
             return f
 
         return wrap

@@ -6,12 +6,12 @@ Elementwise ops write into it directly (``prepared`` checks and resizes it). All
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from numtorch import dtype as dtypes
+from numtorch import notices
 from numtorch._tensor import Tensor
 from numtorch.autograd.grad_mode import _Setting, mode
 from numtorch.autograd.inplace import apart, wrote
@@ -112,7 +112,7 @@ def _write(out: Tensor, y: Tensor, rule: Rule, name: str) -> None:
                          f"cast to the desired output type {given.name}")
     if not rule.cast and not rule.anything and given is not made and given not in rule.also:
         raise RuntimeError(f"{name}(): Expected out tensor to have dtype {made.name}, but got {given.name} instead")
-    resized(out, y.shape, rule.silent, 5)
+    resized(out, y.shape, rule.silent)
     movement.copy.op.program(out, *apart(out, (y,)), outs=(out,))
     wrote(out)
 
@@ -123,15 +123,15 @@ def another_device(name: str, out: Tensor, where: Any) -> RuntimeError:
                         f"{out._k.device} (argument 'out'); move one with .to(...)")
 
 
-def resized(out: Tensor, shape: tuple, silent: bool, depth: int) -> None:
+def resized(out: Tensor, shape: tuple, silent: bool) -> None:
     """Give ``out`` the result's shape; with a warning if that gives up elements."""
     if out.shape == shape:
         return
     if out.shape.numel() and not silent:
-        warnings.warn(f"An output with one or more elements was resized since it had shape {list(out.shape)}, which does not match the "
-                      f"required output shape {list(shape)}. This behavior is deprecated, and in a future PyTorch release outputs will "
-                      "not be resized unless they have zero elements. You can explicitly reuse an out tensor t by resizing it, inplace, "
-                      "to zero elements with t.resize_(0).", UserWarning, stacklevel=depth)
+        notices.warn(f"An output with one or more elements was resized since it had shape {list(out.shape)}, which does not match the "
+                     f"required output shape {list(shape)}. This behavior is deprecated, and in a future PyTorch release outputs will "
+                     "not be resized unless they have zero elements. You can explicitly reuse an out tensor t by resizing it, inplace, "
+                     "to zero elements with t.resize_(0).", UserWarning)
     from numtorch.ops import movement
 
     movement.resize_(out, shape)
@@ -144,5 +144,5 @@ def prepared(out: Any, name: str, shape: tuple, operands: tuple, slope: bool) ->
     if slope:
         refuse_gradients(name, (out,), operands)
     if out.shape != shape and not any(t is out for t in operands):
-        resized(out, shape, False, 7)
+        resized(out, shape, False)
     return apart(out, operands)

@@ -5,61 +5,23 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
-from numtorch import arguments
+from numtorch import arguments, exports
 from numtorch._tensor import Tensor
 from numtorch.arguments import flag
 from numtorch.dispatch import aliases
 from numtorch.dispatch.out import CAST, into
 from numtorch.dtype import dtype as DType
 from numtorch.dtype import promote_types
-from numtorch.ops import activation, loss, moments, movement, random
+from numtorch.ops import activation, moments, movement, random
 from numtorch.ops import reduction as reductions
-from numtorch.ops.activation import gelu as gelu
-from numtorch.ops.activation import glu as glu
-from numtorch.ops.activation import logsigmoid as logsigmoid
-from numtorch.ops.activation import sigmoid as sigmoid
-from numtorch.ops.activation import softplus as softplus
-from numtorch.ops.activation import tanh as tanh
 from numtorch.ops.arithmetic import abs, clamp_min
-from numtorch.ops.attention import scaled_dot_product_attention as scaled_dot_product_attention
-from numtorch.ops.conv import conv1d as conv1d
-from numtorch.ops.conv import conv2d as conv2d
-from numtorch.ops.conv import conv3d as conv3d
-from numtorch.ops.conv import conv_transpose1d as conv_transpose1d
-from numtorch.ops.conv import conv_transpose2d as conv_transpose2d
-from numtorch.ops.conv import conv_transpose3d as conv_transpose3d
 from numtorch.ops.creation import ones
-from numtorch.ops.embedding import embedding as embedding
 from numtorch.ops.indexing import index_select, overwrite
-from numtorch.ops.indexing import one_hot as one_hot
 from numtorch.ops.linear import matmul
-from numtorch.ops.linear_act import linear as linear
-from numtorch.ops.loss import binary_cross_entropy as binary_cross_entropy
-from numtorch.ops.loss import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
-from numtorch.ops.loss import cross_entropy as cross_entropy
-from numtorch.ops.loss import huber_loss as huber_loss
-from numtorch.ops.loss import kl_div as kl_div
-from numtorch.ops.loss import l1_loss as l1_loss
-from numtorch.ops.loss import mse_loss as mse_loss
-from numtorch.ops.loss import nll_loss as nll_loss
-from numtorch.ops.loss import reduction_of as reduction_of
-from numtorch.ops.loss import smooth_l1_loss as smooth_l1_loss
-from numtorch.ops.normalization import batch_norm as batch_norm
-from numtorch.ops.normalization import group_norm as group_norm
-from numtorch.ops.normalization import layer_norm as layer_norm
-from numtorch.ops.normalization import rms_norm as rms_norm
-from numtorch.ops.pooling import adaptive_avg_pool1d as adaptive_avg_pool1d
-from numtorch.ops.pooling import adaptive_avg_pool2d as adaptive_avg_pool2d
-from numtorch.ops.pooling import avg_pool1d as avg_pool1d
-from numtorch.ops.pooling import avg_pool2d as avg_pool2d
-from numtorch.ops.pooling import max_pool1d as max_pool1d
-from numtorch.ops.pooling import max_pool2d as max_pool2d
-from numtorch.ops.random import dropout as dropout
 from numtorch.storage import wrap_dim
 
 # --- activations ----------------------------------------------------------------------------------------
@@ -146,9 +108,9 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
-    """``x * tanh(softplus(x))`` (Misra 2019)."""
+    """``x * activation.tanh(activation.softplus(x))`` (Misra 2019)."""
     x = _source(input, inplace)
-    return _result(input, x * tanh(softplus(x)), inplace)
+    return _result(input, x * activation.tanh(activation.softplus(x)), inplace)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
@@ -178,7 +140,7 @@ def softshrink(input: Tensor, lambd: float = 0.5, *, out: Tensor | None = None) 
 
 def tanhshrink(input: Tensor) -> Tensor:
     """``x - tanh(x)``."""
-    return input - tanh(input)
+    return input - activation.tanh(input)
 
 
 def softsign(input: Tensor) -> Tensor:
@@ -188,17 +150,17 @@ def softsign(input: Tensor) -> Tensor:
 
 def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """Exponentials along ``dim``, scaled to sum to one."""
-    return activation.softmax(input, activation.implicit_dim(dim, input, "softmax", _stacklevel), dtype)
+    return activation.softmax(input, activation.implicit_dim(dim, input, "softmax"), dtype)
 
 
 def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """The logarithm of softmax along ``dim``."""
-    return activation.log_softmax(input, activation.implicit_dim(dim, input, "log_softmax", _stacklevel), dtype)
+    return activation.log_softmax(input, activation.implicit_dim(dim, input, "log_softmax"), dtype)
 
 
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """``softmax(-x)``."""
-    return activation.softmax(-input, activation.implicit_dim(dim, input, "softmin", _stacklevel), dtype)
+    return activation.softmax(-input, activation.implicit_dim(dim, input, "softmin"), dtype)
 
 
 # --- linear ---------------------------------------------------------------------------------------------
@@ -385,3 +347,6 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
             expected = "float" if name == "p" else "Tensor"
             raise TypeError(f"pairwise_distance(): argument '{name}' must be {expected}, not {type(value).__name__}")
     return moments.norm(x1 - x2 + float(eps), p, -1, keepdim)
+
+
+globals().update(exports.PLACES["nn.functional"])

@@ -5,12 +5,12 @@ A module without hooks never runs this code: ``Module.__call__`` checks one flag
 
 from __future__ import annotations
 
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from itertools import count
 from typing import Any
 
+from numtorch import notices
 from numtorch._tensor import Tensor, alias
 from numtorch.autograd.grad_mode import mode
 from numtorch.autograd.graph import Node, Output
@@ -250,8 +250,8 @@ def _after_failure(module: Any, args: tuple, kwargs: dict, result: Any, called: 
             changed = hook(module, args, kwargs, result) if with_kwargs else hook(module, args, result)
             result = result if changed is None else changed
         except Exception as e:
-            warnings.warn("module forward hook with ``always_call=True`` raised an exception that was silenced as another "
-                          f"error was raised in forward: {e}", stacklevel=4)
+            notices.warn("module forward hook with ``always_call=True`` raised an exception that was silenced as another "
+                         f"error was raised in forward: {e}")
 
 
 # --- backward -------------------------------------------------------------------------------------------
@@ -302,8 +302,8 @@ class _Backward:
         """The result, with tensors passed through a node that remembers their gradients."""
         single = isinstance(result, Tensor)
         if not single and not isinstance(result, tuple):
-            warnings.warn("For backward hooks to be called, module output should be a Tensor or a tuple of Tensors but "
-                          f"received {type(result)}", stacklevel=4)
+            notices.warn("For backward hooks to be called, module output should be a Tensor or a tuple of Tensors but "
+                         f"received {type(result)}")
             return result
         values = [result] if single else list(result)
         at = [i for i, v in enumerate(values) if isinstance(v, Tensor)]

@@ -6,12 +6,11 @@ Differs from torch: the same seed gives other numbers of the same distribution.
 from __future__ import annotations
 
 import math
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numtorch import absent
+from numtorch import absent, notices
 from numtorch._tensor import Tensor
 from numtorch.autograd.grad_mode import no_grad
 from numtorch.ops.creation import empty, eye, from_ndarray, to_ndarray, zeros_like
@@ -60,8 +59,7 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
                   generator: Generator | None = None) -> Tensor:
     """Numbers of a normal distribution restricted to [a, b], by inverting its distribution function."""
     if mean < a - 2 * std or mean > b + 2 * std:
-        warnings.warn("mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.",
-                      stacklevel=3)
+        notices.warn("mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.")
     from statistics import NormalDist
 
     low, high = (_below((edge - mean) / std) for edge in (a, b))
@@ -151,7 +149,7 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | Non
 def _deviation(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float | None:
     """gain / sqrt(fan), None for tensors without elements."""
     if 0 in tensor.shape:
-        warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
+        notices.warn("Initializing zero-element tensors is a no-op")
         return None
     if mode.lower() not in ("fan_in", "fan_out"):
         raise ValueError(f"Mode {mode.lower()} not supported, please use one of ['fan_in', 'fan_out']")

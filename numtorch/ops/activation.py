@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from numtorch import notices
 from numtorch._tensor import Tensor
 from numtorch.arguments import element
 from numtorch.dispatch.cost import per_output
@@ -16,6 +16,7 @@ from numtorch.dispatch.op import op, primitive
 from numtorch.dispatch.out import SAME, into
 from numtorch.dtype import FLOATS, INTEGERS
 from numtorch.dtype import bool as BOOL
+from numtorch.exports import exported
 from numtorch.kernels import math as m
 from numtorch.ops import activation_cpu as cpu
 from numtorch.ops import activation_cuda as cuda
@@ -47,6 +48,7 @@ def _no_truths(name: str, values: tuple) -> None:
         raise RuntimeError(f"Boolean inputs not supported for {name}; cast with .int() or .float()")
 
 
+@exported("torch", "Tensor")
 @primitive(ref=lambda x: np.maximum(x, 0), takes=SIGNED, check=_no_truths)
 def relu(x):
     """``max(x, 0)``; its gradient at 0 is 0, and NaN stays NaN.
@@ -63,6 +65,7 @@ def _(g, *, out):
     return where(le(out, 0), 0.0, g)
 
 
+@exported("torch", "Tensor", "nn.functional")
 @primitive(floats=True, ref=lambda x: 1 / (1 + np.exp(-x)))
 def sigmoid(x):
     """``1 / (1 + exp(-x))``."""
@@ -74,6 +77,7 @@ def _(g, *, out):
     return g * (out * (1 - out))
 
 
+@exported("torch", "Tensor", "nn.functional")
 @primitive(floats=True, ref=np.tanh)
 def tanh(x):
     """The hyperbolic tangent."""
@@ -178,6 +182,7 @@ def _(g, x):
     return g * ((inner + 1) * 0.5 + near * 0.5 * (1 - inner * inner) * slope)
 
 
+@exported("nn.functional")
 def gelu(input: Tensor, approximate: str = "none", *, out: Any = None) -> Tensor:
     """``x * Phi(x)``, exactly or by the ``"tanh"`` approximation."""
     if out is not None:
@@ -189,6 +194,7 @@ def gelu(input: Tensor, approximate: str = "none", *, out: Any = None) -> Tensor
     raise RuntimeError(f"approximate argument must be either none or tanh, got {approximate!r}")
 
 
+@exported("nn.functional")
 @primitive(takes=REAL)
 def softplus(x, beta: float = 1.0, threshold: float = 20.0):
     """``log(1 + exp(beta * x)) / beta``; linear above the threshold, where it is so anyway."""
@@ -200,6 +206,7 @@ def _(g, x, *, beta, threshold):
     return where(gt(x * beta, threshold), g, g * sigmoid(x * beta))
 
 
+@exported("nn.functional")
 @primitive(takes=REAL)
 def logsigmoid(x):
     """``log(sigmoid(x))`` without overflow."""
@@ -320,6 +327,7 @@ def _dim_samples() -> list:
     return [((3, 5), -1), ((2, 3, 4), 1), ((7,), 0), ((), 0), ((4, 0), 1)]
 
 
+@exported("torch", "Tensor")
 @op(samples=_dim_samples, cost=per_output(3, "exp_nonpositive"), out=SAME)
 def softmax(x, dim: int, dtype: Any = None):
     """Exponentials along ``dim``, scaled to sum to one.
@@ -343,6 +351,7 @@ def _(g, *, out, dim):
     return out * (g - sum(g * out, dim, keepdim=True))
 
 
+@exported("torch", "Tensor")
 @op(samples=_dim_samples, cost=per_output(3, "exp_nonpositive"), out=SAME)
 def log_softmax(x, dim: int, dtype: Any = None):
     """The logarithm of softmax along ``dim``, without forming it."""
@@ -405,15 +414,16 @@ def _floating(x: Tensor, dtype: Any, name: str) -> Tensor:
     return x
 
 
-def implicit_dim(dim: int | None, x: Tensor, name: str, depth: int) -> int:
+def implicit_dim(dim: int | None, x: Tensor, name: str) -> int:
     """torch's old rule for a missing ``dim``, with its warning: rows of matrices and batches of them."""
     if dim is not None:
         return dim
-    warnings.warn(f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
-                  UserWarning, stacklevel=depth)
+    notices.warn(f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
+                 UserWarning)
     return 0 if x.ndim in (0, 1, 3) else 1
 
 
+@exported("nn.functional")
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """The first half along ``dim`` times the sigmoid of the second."""
     from numtorch.ops.movement import chunk

@@ -16,6 +16,7 @@ from numtorch.arguments import element, wrapped
 from numtorch.dispatch.op import primitive
 from numtorch.dtype import INTEGERS
 from numtorch.dtype import bool as BOOL
+from numtorch.exports import exported
 from numtorch.kernels import math as m
 from numtorch.kernels.codegen.expr import Expr, constant
 from numtorch.ops.comparison import (  # noqa: F401 - what arithmetic has always been asked for
@@ -81,6 +82,7 @@ def _(g):
 ONE = 1  # by identity: True and 1.0 are other requests
 
 
+@exported("torch", "Tensor")
 def add(input: Tensor, other: Any, *, alpha: Any = ONE, out: Tensor | None = None) -> Tensor:
     """``input + alpha * other``, element by element.
 
@@ -144,6 +146,7 @@ def _(g, *, needs):
     return g, (-g if needs[1] else None)
 
 
+@exported("torch", "Tensor", also=("subtract",))
 def sub(input: Tensor, other: Any, *, alpha: Any = ONE, out: Tensor | None = None) -> Tensor:
     """``input - alpha * other``, element by element."""
     if alpha is ONE:
@@ -169,6 +172,7 @@ def _(g, *, needs):
     return (-g if needs[0] else None), g
 
 
+@exported("torch")
 def rsub(input: Tensor, other: Any, *, alpha: Any = ONE) -> Tensor:
     """``other - alpha * x``."""
     if alpha is ONE:
@@ -176,6 +180,7 @@ def rsub(input: Tensor, other: Any, *, alpha: Any = ONE) -> Tensor:
     return add_multiple(other, input, negative_multiple(other, input, alpha, "rsub"))
 
 
+@exported("torch", "Tensor", also=("multiply",))
 @primitive(ref=np.multiply)
 def mul(x, y):
     """Product, element by element.
@@ -215,6 +220,7 @@ def _(g, x, y, *, needs):
 
 
 # The smallest integer over -1 is beyond the type, and the machine traps: it is negated, which wraps.
+@exported("torch", "Tensor")
 @primitive(ref=np.floor_divide, domain=(0.5, 3), takes=SIGNED, rounded=True, divisor="y", whole=True)
 def floor_divide(x, y):
     """Quotient rounded towards minus infinity. Integers divided by 0 are an error (on a GPU: any number)."""
@@ -243,6 +249,7 @@ def _(g, *, needs):
     return (zeros_of(g) if needs[0] else None), (zeros_of(g) if needs[1] else None)
 
 
+@exported("torch", "Tensor", also=("divide", "true_divide"))
 def div(input: Tensor, other: Any, *, rounding_mode: str | None = None, out: Tensor | None = None) -> Tensor:
     """Quotient: exact, or rounded to integers (``"floor"`` or ``"trunc"``), whose gradient is 0.
 
@@ -266,6 +273,7 @@ def divider(input: Any, other: Any, rounding_mode: str | None) -> Any:
     raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
 
 
+@exported("torch", "Tensor")
 @primitive(ref=np.remainder, domain=(0.5, 3), takes=SIGNED, rounded=True, divisor="y")
 def remainder(x, y):
     """What division leaves, with the sign of the divisor (Python's ``%``). Integers divided by 0 are an error (on a GPU: 0)."""
@@ -277,6 +285,7 @@ def _(g, x, y, *, needs):
     return g, (-g * floor_divide(x, y) if needs[1] else None)
 
 
+@exported("torch", "Tensor")
 @primitive(ref=np.fmod, domain=(0.5, 3), takes=SIGNED, rounded=True, divisor="y")
 def fmod(x, y):
     """What division leaves, with the sign of the dividend (C's ``fmod``). Integers divided by 0 are an error (on a GPU: 0)."""
@@ -288,6 +297,7 @@ def _(g, x, y, *, needs):
     return g, (-g * trunc_quotient(x, y) if needs[1] else None)
 
 
+@exported("torch", "Tensor", also=("negative",))
 @primitive(ref=np.negative, takes=SIGNED, check=_no_truths)
 def neg(x):
     """The negative."""
@@ -333,6 +343,7 @@ def _(g, x):
     return g * (x * x * 3)
 
 
+@exported("torch", "Tensor")
 def pow(input: Tensor, exponent: Any, *, out: Tensor | None = None) -> Tensor:
     """``input`` to the power ``exponent``, element by element; squares and cubes are products.
 
@@ -369,6 +380,7 @@ def fitting_exponent(x: Any, exponent: Any) -> Any:
 # --- elementary functions -------------------------------------------------------------------------
 
 
+@exported("torch", "Tensor", also=("absolute",))
 @primitive(ref=np.abs, takes=SIGNED)
 def abs(x):
     """The absolute value; its gradient at 0 is 0."""
@@ -380,6 +392,7 @@ def _(g, x):
     return g * sign(x)
 
 
+@exported("torch", "Tensor")
 @primitive(ref=np.sign)
 def sign(x):
     """-1, 0 or 1."""
@@ -391,6 +404,7 @@ def _(g):
     return zeros_of(g)
 
 
+@exported("torch", "Tensor")
 @primitive(floats=True, ref=np.exp)
 def exp(x):
     """The exponential.
@@ -407,6 +421,7 @@ def _(g, *, out):
     return g * out
 
 
+@exported("torch", "Tensor")
 @primitive(floats=True, ref=np.exp2)
 def exp2(x):
     """2 to the power ``x``."""
@@ -418,6 +433,7 @@ def _(g, *, out):
     return g * (out * 0.6931471805599453)
 
 
+@exported("torch", "Tensor")
 @primitive(floats=True, ref=np.expm1)
 def expm1(x):
     """``exp(x) - 1``, accurate near 0."""
@@ -429,6 +445,7 @@ def _(g, *, out):
     return g * (out + 1)
 
 
+@exported("torch", "Tensor")
 @primitive(floats=True, ref=np.log, domain=(0.2, 3))
 def log(x):
     """The natural logarithm."""
@@ -440,6 +457,7 @@ def _(g, x):
     return g / x
 
 
+@exported("torch", "Tensor")
 @primitive(floats=True, ref=np.log2, domain=(0.2, 3))
 def log2(x):
     """The logarithm to base 2."""
@@ -451,6 +469,7 @@ def _(g, x):
     return g / (x * 0.6931471805599453)
 
 
+@exported("torch", "Tensor")
 @primitive(floats=True, ref=np.log10, domain=(0.2, 3))
 def log10(x):
     """The logarithm to base 10."""
@@ -462,6 +481,7 @@ def _(g, x):
     return g / (x * 2.302585092994046)
 
 
+@exported("torch", "Tensor")
 @primitive(floats=True, ref=np.log1p, domain=(-0.5, 3))
 def log1p(x):
     """``log(1 + x)``, accurate near 0."""
@@ -473,6 +493,7 @@ def _(g, x):
     return g / (x + 1)
 
 
+@exported("torch", "Tensor")
 @primitive(floats=True, ref=np.sqrt, domain=(0.2, 3))
 def sqrt(x):
     """The square root."""
@@ -484,6 +505,7 @@ def _(g, *, out):
     return g / (out * 2)
 
 
+@exported("torch", "Tensor")
 @primitive(floats=True, ref=lambda x: 1 / np.sqrt(x), domain=(0.2, 3))
 def rsqrt(x):
     """One over the square root."""
@@ -495,6 +517,7 @@ def _(g, *, out):
     return g * (out * out * out * -0.5)
 
 
+@exported("torch", "Tensor")
 @primitive(ref=np.square, result="counts")
 def square(x):
     """``x * x``; of truth values as int64."""
@@ -506,6 +529,7 @@ def _(g, x):
     return g * (x * 2)
 
 
+@exported("torch", "Tensor")
 @primitive(floats=True, ref=np.reciprocal, domain=(0.2, 3))
 def reciprocal(x):
     """One over ``x``."""
@@ -517,6 +541,7 @@ def _(g, *, out):
     return -g * (out * out)
 
 
+@exported("torch", "Tensor")
 @primitive(floats=True, ref=np.sin)
 def sin(x):
     """The sine of radians."""
@@ -528,6 +553,7 @@ def _(g, x):
     return g * cos(x)
 
 
+@exported("torch", "Tensor")
 @primitive(floats=True, ref=np.cos)
 def cos(x):
     """The cosine of radians."""
@@ -539,6 +565,7 @@ def _(g, x):
     return -g * sin(x)
 
 
+@exported("torch", "Tensor")
 @primitive(floats=True, ref=np.tan, domain=(-1, 1))
 def tan(x):
     """The tangent of radians."""
@@ -550,6 +577,7 @@ def _(g, *, out):
     return g * (1 + out * out)
 
 
+@exported("torch", "Tensor")
 @primitive(floats=True, ref=np.arctan)
 def atan(x):
     """The angle whose tangent is ``x``."""
@@ -561,6 +589,7 @@ def _(g, x):
     return g / (x * x + 1)
 
 
+@exported("torch", "Tensor")
 @primitive(floats=True, ref=np.sinh)
 def sinh(x):
     """The hyperbolic sine."""
@@ -572,6 +601,7 @@ def _(g, x):
     return g * cosh(x)
 
 
+@exported("torch", "Tensor")
 @primitive(floats=True, ref=np.cosh)
 def cosh(x):
     """The hyperbolic cosine."""
@@ -583,6 +613,7 @@ def _(g, x):
     return g * sinh(x)
 
 
+@exported("torch", "Tensor")
 @primitive(floats=True)
 def erf(x):
     """The error function."""
@@ -594,6 +625,7 @@ def _(g, x):
     return g * (exp(-(x * x)) * 1.1283791670955126)  # 2 / sqrt(pi)
 
 
+@exported("torch", "Tensor")
 @primitive(ref=np.floor, takes=SIGNED)
 def floor(x):
     """The largest integer not above ``x``."""
@@ -605,6 +637,7 @@ def _(g):
     return zeros_of(g)
 
 
+@exported("torch", "Tensor")
 @primitive(ref=np.ceil, takes=SIGNED)
 def ceil(x):
     """The smallest integer not below ``x``."""
@@ -616,6 +649,7 @@ def _(g):
     return zeros_of(g)
 
 
+@exported("torch", "Tensor")
 @primitive(ref=np.round, takes=SIGNED)
 def round(x):
     """The nearest integer, halves to even."""
@@ -627,6 +661,7 @@ def _(g):
     return zeros_of(g)
 
 
+@exported("torch", "Tensor")
 @primitive(ref=np.trunc, takes=SIGNED)
 def trunc(x):
     """The integer part."""
@@ -638,24 +673,28 @@ def _(g):
     return zeros_of(g)
 
 
+@exported("torch", "Tensor", inplace=False)
 @primitive(result="bool", differentiable=False, ref=np.isnan, out=False)
 def isnan(x):
     """Whether NaN."""
     return x != x
 
 
+@exported("torch", "Tensor", inplace=False)
 @primitive(result="bool", differentiable=False, ref=np.isinf, out=False)
 def isinf(x):
     """Whether infinite."""
     return m.isinf(x)
 
 
+@exported("torch", "Tensor", inplace=False)
 @primitive(result="bool", differentiable=False, ref=np.isfinite, out=False)
 def isfinite(x):
     """Whether neither NaN nor infinite."""
     return m.isfinite(x)
 
 
+@exported("torch", "Tensor")
 @primitive(ref=lambda x, y, w: x + w * (y - x), takes=REAL, check=_one_type)
 def lerp(x, end, w):
     """``x + weight * (end - x)``, counted from the nearer end: exact at both."""
@@ -717,11 +756,13 @@ def factors(name: str, input: Tensor, tensor1: Tensor, tensor2: Tensor, value: A
     return tensor1, tensor2, wrapped(value, dtypes.float32 if d.is_half else d)  # halves are combined in float32
 
 
+@exported("torch", "Tensor")
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1, out: Tensor | None = None) -> Tensor:
     """``input + value * tensor1 * tensor2``, in whichever order nothing overflows that need not."""
     return plus_product(input, *factors("addcmul", input, tensor1, tensor2, value), out=out)
 
 
+@exported("torch", "Tensor")
 def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1, out: Tensor | None = None) -> Tensor:
     """``input + value * tensor1 / tensor2``, in whichever order nothing overflows that need not."""
     return plus_quotient(input, *factors("addcdiv", input, tensor1, tensor2, value), out=out)

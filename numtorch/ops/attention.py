@@ -11,6 +11,7 @@ from numtorch.dispatch.cost import called, nbytes
 from numtorch.dispatch.op import op
 from numtorch.dtype import FLOATS, float32
 from numtorch.dtype import bool as BOOL
+from numtorch.exports import exported
 from numtorch.ops import attention_cpu, movement, reduction
 from numtorch.ops.activation import softmax
 from numtorch.ops.arithmetic import eq, logical_not, logical_or, where
@@ -118,6 +119,7 @@ def _heads_within(batch: int, heads: int, rows: int, cols: int, like: Tensor) ->
     return t
 
 
+@exported("nn.functional")
 def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, dropout_p: float = 0.0,
                                  is_causal: bool = False, scale: float | None = None, enable_gqa: bool = False) -> Tensor:
     """``softmax(query @ key.T * scale + mask) @ value``.

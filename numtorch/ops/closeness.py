@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from numtorch._tensor import Tensor
 from numtorch.arguments import flag
+from numtorch.exports import exported
 from numtorch.ops import arithmetic, reduction
 
 
+@exported("torch", "Tensor")
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """Whether all elements are within ``atol + rtol * abs(other)``."""
     return bool(reduction.all(isclose(input, other, rtol, atol, equal_nan)).item())
 
 
+@exported("torch", "Tensor")
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """Where elements are within ``atol + rtol * abs(other)``; integers and truth values are compared as float64."""
     if equal_nan.__class__ is not bool:
@@ -37,6 +40,7 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
     return arithmetic.logical_or(close, arithmetic.logical_and(near, arithmetic.isfinite(off)))
 
 
+@exported("torch", "Tensor")
 def equal(input: Tensor, other: Tensor) -> bool:
     """Whether shape and all elements are the same."""
     return input.shape == other.shape and bool(reduction.all(arithmetic.eq(input.detach(), other.detach())).item())

@@ -6,19 +6,20 @@ is NaN.
 
 from __future__ import annotations
 
-import warnings
 from builtins import max as _max
 from builtins import min as _min
 from typing import Any
 
 import numpy as np
 
+from numtorch import notices
 from numtorch._tensor import Tensor
 from numtorch.arguments import element, wrapped
 from numtorch.dispatch.op import primitive
 from numtorch.dtype import FLOATS, HALVES, INTEGERS, dtype, iinfo
 from numtorch.dtype import bool as BOOL
 from numtorch.dtype import uint8 as UINT8
+from numtorch.exports import exported
 from numtorch.kernels import math as m
 from numtorch.kernels.codegen.expr import Expr
 
@@ -34,36 +35,42 @@ def is_floating(*values: Any) -> bool:
     return any(isinstance(v, float) or (isinstance(v, Tensor) and v.dtype.is_floating_point) for v in values)
 
 
+@exported("torch", "Tensor")
 @primitive(result="bool", differentiable=False, ref=np.equal, rounded=True)
 def eq(x, y):
     """Whether equal, element by element."""
     return x == y
 
 
+@exported("torch", "Tensor", also=("not_equal",))
 @primitive(result="bool", differentiable=False, ref=np.not_equal, rounded=True)
 def ne(x, y):
     """Whether different, element by element."""
     return x != y
 
 
+@exported("torch", "Tensor", also=("less",))
 @primitive(result="bool", differentiable=False, ref=np.less, rounded=True)
 def lt(x, y):
     """Whether ``x < y``, element by element."""
     return x < y
 
 
+@exported("torch", "Tensor", also=("less_equal",))
 @primitive(result="bool", differentiable=False, ref=np.less_equal, rounded=True)
 def le(x, y):
     """Whether ``x <= y``, element by element."""
     return x <= y
 
 
+@exported("torch", "Tensor", also=("greater",))
 @primitive(result="bool", differentiable=False, ref=np.greater, rounded=True)
 def gt(x, y):
     """Whether ``x > y``, element by element."""
     return x > y
 
 
+@exported("torch", "Tensor", also=("greater_equal",))
 @primitive(result="bool", differentiable=False, ref=np.greater_equal, rounded=True)
 def ge(x, y):
     """Whether ``x >= y``, element by element."""
@@ -77,24 +84,28 @@ def is_extreme(x, y):
     return (x == y) | ((x != x) & (y != y))
 
 
+@exported("torch", "Tensor")
 @primitive(result="bool", differentiable=False, ref=np.logical_and, untracked=True)
 def logical_and(x, y):
     """Whether both are nonzero."""
     return (x != 0) & (y != 0)
 
 
+@exported("torch", "Tensor")
 @primitive(result="bool", differentiable=False, ref=np.logical_or, untracked=True)
 def logical_or(x, y):
     """Whether either is nonzero."""
     return (x != 0) | (y != 0)
 
 
+@exported("torch", "Tensor")
 @primitive(result="bool", differentiable=False, ref=np.logical_xor, untracked=True)
 def logical_xor(x, y):
     """Whether exactly one is nonzero."""
     return (x != 0) ^ (y != 0)
 
 
+@exported("torch", "Tensor")
 @primitive(result="bool", differentiable=False, ref=np.logical_not, untracked=True)
 def logical_not(x):
     """Whether zero."""
@@ -134,21 +145,25 @@ def integral(name: str, bits: Any, *values: Any) -> Any:
     return logical_not.op if bits is bits_not and values[0]._k.dtype is BOOL else bits.op
 
 
+@exported("torch", "Tensor")
 def bitwise_and(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
     """Bitwise and of integers; logical and of booleans."""
     return integral("bitwise_and", bits_and, input, other).call(input, other, out=out)
 
 
+@exported("torch", "Tensor")
 def bitwise_or(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
     """Bitwise or of integers; logical or of booleans."""
     return integral("bitwise_or", bits_or, input, other).call(input, other, out=out)
 
 
+@exported("torch", "Tensor")
 def bitwise_xor(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
     """Bitwise exclusive or of integers; of booleans likewise."""
     return integral("bitwise_xor", bits_xor, input, other).call(input, other, out=out)
 
 
+@exported("torch", "Tensor")
 def bitwise_not(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Bitwise not of integers; logical not of booleans."""
     return integral("bitwise_not", bits_not, input).call(input, out=out)
@@ -170,6 +185,7 @@ def _(g, condition, *, needs):
     return None, (where(condition, g, 0.0) if needs[1] else None), (where(condition, 0.0, g) if needs[2] else None)
 
 
+@exported("torch")
 def where(condition: Any, input: Any = None, other: Any = None, *, out: Tensor | None = None) -> Any:
     """``input`` where the condition holds, else ``other``; indices of true elements if only the condition is given.
 
@@ -196,8 +212,8 @@ def _check_condition(condition: Any) -> None:
         raise TypeError(f"where(): argument 'condition' (position 1) must be Tensor, not {type(condition).__name__}")
     d = condition._k.dtype
     if d is UINT8:
-        warnings.warn("where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future version of "
-                      "PyTorch. Use a boolean condition instead.", UserWarning, stacklevel=3)
+        notices.warn("where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future version of "
+                     "PyTorch. Use a boolean condition instead.", UserWarning)
     elif d is not BOOL:
         raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {d.name}")
 
@@ -210,6 +226,7 @@ def zeros_of(g: Any) -> Any:
 # --- choosing one of two --------------------------------------------------------------------------
 
 
+@exported("torch", "Tensor")
 @primitive(ref=np.maximum, rounded=True)
 def maximum(x, y):
     """The larger, element by element; NaN if either is. Differently from torch, ``other`` may be a number."""
@@ -223,6 +240,7 @@ def _(g, x, y, *, needs):
     return (where(lt(x, y), 0.0, shared) if needs[0] else None), (where(gt(x, y), 0.0, shared) if needs[1] else None)
 
 
+@exported("torch", "Tensor")
 @primitive(ref=np.minimum, rounded=True)
 def minimum(x, y):
     """The smaller, element by element; NaN if either is. Differently from torch, ``other`` may be a number."""
@@ -235,6 +253,7 @@ def _(g, x, y, *, needs):
     return (where(gt(x, y), 0.0, shared) if needs[0] else None), (where(lt(x, y), 0.0, shared) if needs[1] else None)
 
 
+@exported("torch", "Tensor", also=("clip",))
 def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None = None) -> Tensor:
     """Elements limited to ``[min, max]``; the gradient is 1 inside and at the bounds.
 
@@ -288,6 +307,7 @@ def _(g, x, low, high, *, needs):
             where(logical_or(gt(x, high), lt(high, low)), g, 0.0) if needs[2] else None)
 
 
+@exported("torch", "Tensor")
 @primitive(rounded=True, fit=_saturated)
 def clamp_min(x, y):
     """Elements not below ``y``."""
@@ -299,6 +319,7 @@ def _(g, x, y, *, needs):
     return where(ge(x, y), g, 0.0), (where(lt(x, y), g, 0.0) if needs[1] else None)
 
 
+@exported("torch", "Tensor")
 @primitive(rounded=True, fit=_saturated)
 def clamp_max(x, y):
     """Elements not above ``y``."""

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 import mmap
-import warnings
 from typing import Any
 
 import numpy as np
 
 from numtorch import dtype as dtypes
+from numtorch import notices
 from numtorch._tensor import Tensor, as_ndarray, make
 from numtorch._tensor import empty as _empty
 from numtorch.arguments import element, flag, integer
 from numtorch.device import CPU, as_device
 from numtorch.dispatch.out import COUNTED, FILLED, into
 from numtorch.dtype import dtype as DType
+from numtorch.exports import exported
 from numtorch.ops import movement
 from numtorch.ops.movement.arguments import SEQUENCES, shape_args
 from numtorch.storage import Size, Storage, allocate_cpu, is_contiguous, kind
@@ -52,6 +53,7 @@ def from_ndarray(a: np.ndarray, d: DType | None = None) -> Tensor:
     return t
 
 
+@exported("torch")
 def from_numpy(array: np.ndarray) -> Tensor:
     """A tensor that shares the array's memory; a copy of an array that may not be written to, since a tensor may.
 
@@ -77,14 +79,15 @@ def _writable(array: np.ndarray) -> np.ndarray:
     base: Any = array
     while base is not None:
         if isinstance(base, mmap.mmap):
-            warnings.warn("The given NumPy array is a file mapped read-only: writing to the tensor ends the process. Map it with mode "
-                          "'c', or copy the array.", UserWarning, stacklevel=3)
+            notices.warn("The given NumPy array is a file mapped read-only: writing to the tensor ends the process. Map it with mode "
+                         "'c', or copy the array.", UserWarning)
             return array
         base = base.obj if isinstance(base, memoryview) else getattr(base, "base", None)
     core = array[tuple([slice(0, 1) if s == 0 else slice(None) for s in array.strides])]
     return np.broadcast_to(core.copy("K"), array.shape)
 
 
+@exported("torch")
 def tensor(data: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
            pin_memory: bool = False) -> Tensor:
     """A tensor with a copy of the data: a number, nested sequences, an array, a tensor.
@@ -192,6 +195,7 @@ def _too_long(numbers: Any, d: DType | None) -> Exception:
     return ValueError(f"tensor: {largest} does not fit in {d.name}")
 
 
+@exported("torch")
 def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tensor:
     """The data as a tensor, sharing memory with arrays and returning tensors unchanged where possible."""
     if isinstance(data, Tensor):
@@ -201,6 +205,7 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tens
     return tensor(data, dtype=dtype, device=device)
 
 
+@exported("torch")
 def asarray(obj: Any, *, dtype: DType | None = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False) -> Tensor:
     """As ``as_tensor``; ``copy=True`` forces a copy, and ``copy=False`` refuses one."""
     t = as_tensor(obj, dtype, device)
@@ -230,6 +235,7 @@ def size_of(args: tuple, size: Any = None, name: str = "empty") -> Size:
     return shape
 
 
+@exported("torch")
 def empty(*args: Any, size: Any = None, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
           pin_memory: bool = False, memory_format: Any = None, layout: Any = None, out: Any = None) -> Tensor:
     """A tensor of the given shape whose elements are whatever was in memory."""
@@ -263,6 +269,7 @@ def _fill_value(value: Any, d: DType | None, name: str) -> tuple[Any, DType]:
     return element(value, d), d
 
 
+@exported("torch")
 def full(size: Any, fill_value: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
          out: Any = None) -> Tensor:
     """A tensor of the given shape in which every element is ``fill_value``; RuntimeError if the type cannot hold it."""
@@ -272,6 +279,7 @@ def full(size: Any, fill_value: Any, *, dtype: DType | None = None, device: Any 
     return _filled(size_of((), size, "full"), value, d, as_device(device), requires_grad)
 
 
+@exported("torch")
 def zeros(*args: Any, size: Any = None, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
           layout: Any = None, out: Any = None) -> Tensor:
     """Zeros.
@@ -287,6 +295,7 @@ def zeros(*args: Any, size: Any = None, dtype: DType | None = None, device: Any 
     return _filled(size_of(args, size, "zeros"), 0, d, where, requires_grad)
 
 
+@exported("torch")
 def ones(*args: Any, size: Any = None, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
          layout: Any = None, out: Any = None) -> Tensor:
     """Ones."""
@@ -296,6 +305,7 @@ def ones(*args: Any, size: Any = None, dtype: DType | None = None, device: Any =
     return _filled(size_of(args, size, "ones"), 1, d, where, requires_grad)
 
 
+@exported("torch")
 def empty_like(input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
                memory_format: Any = None) -> Tensor:
     """Uninitialised, with the shape, dtype and device of ``input`` unless given."""
@@ -303,6 +313,7 @@ def empty_like(input: Tensor, *, dtype: DType | None = None, device: Any = None,
     return _finish(_empty(input.shape, d, where), requires_grad)
 
 
+@exported("torch")
 def full_like(input: Tensor, fill_value: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
               memory_format: Any = None) -> Tensor:
     """``fill_value`` everywhere, with the shape, dtype and device of ``input`` unless given."""
@@ -311,12 +322,14 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: DType | None = None, dev
     return _filled(input.shape, value, d, where, requires_grad)
 
 
+@exported("torch")
 def zeros_like(input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
                memory_format: Any = None) -> Tensor:
     """Zeros with the shape, dtype and device of ``input`` unless given."""
     return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
+@exported("torch")
 def ones_like(input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
               memory_format: Any = None) -> Tensor:
     """Ones with the shape, dtype and device of ``input`` unless given."""
@@ -341,6 +354,7 @@ def _scalar(value: Any, op: str, name: str) -> Any:
     return value
 
 
+@exported("torch")
 def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: DType | None = None, device: Any = None,
            requires_grad: bool = False, out: Any = None) -> Tensor:
     """Numbers from ``start`` (0) up to but not including ``end``.
@@ -432,6 +446,7 @@ def _evenly(start: float, end: float, steps: int, op: str) -> np.ndarray:
         return np.where(i < steps // 2, start + step * i, end - step * i[::-1])
 
 
+@exported("torch")
 def linspace(start: Any, end: Any, steps: int, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
              out: Any = None) -> Tensor:
     """``steps`` evenly spaced numbers from ``start`` to ``end``, both included."""
@@ -443,6 +458,7 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: DType | None = None, de
     return _counted(values, d, device, requires_grad)
 
 
+@exported("torch")
 def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: DType | None = None, device: Any = None,
              requires_grad: bool = False, out: Any = None) -> Tensor:
     """``base`` to the power of evenly spaced numbers."""
@@ -458,6 +474,7 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: DTy
         return _counted(np.power(float(base), values), d, device, requires_grad)
 
 
+@exported("torch")
 def eye(n: int, m: int | None = None, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
         out: Any = None) -> Tensor:
     """Ones on the diagonal, zeros elsewhere."""
@@ -474,6 +491,7 @@ def eye(n: int, m: int | None = None, *, dtype: DType | None = None, device: Any
     return _finish(movement.to(t, as_device(device)) if device is not None else t, requires_grad)
 
 
+@exported("torch")
 def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     """Coordinate grids from vectors: the first index first (``"ij"``), or x before y (``"xy"``).
 

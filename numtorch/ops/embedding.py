@@ -13,6 +13,7 @@ from numtorch.dispatch.op import op, wrote
 from numtorch.dispatch.program import shared_from
 from numtorch.dtype import FLOATS, int32, int64
 from numtorch.errors import OutOfBounds
+from numtorch.exports import exported
 from numtorch.kernels import registry, threads
 from numtorch.kernels.jit import jit, prange
 from numtorch.ops import moments, movement
@@ -114,6 +115,7 @@ def scatter(g, w_shape, index, *, padding_idx):
     return gx, None
 
 
+@exported("nn.functional")
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: float | None = None, norm_type: float = 2.0,
               scale_grad_by_freq: bool = False, sparse: bool = False) -> Tensor:
     """The rows of ``weight`` (n, d) with the numbers in ``input``, of any shape (*): (*, d).

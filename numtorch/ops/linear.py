@@ -13,6 +13,7 @@ from numtorch.dispatch.op import array_operand, op
 from numtorch.dispatch.out import CAST, SAME, into
 from numtorch.dtype import BOOL, FLOATS, dtype
 from numtorch.dtype import bool as TRUTH
+from numtorch.exports import exported
 from numtorch.kernels import gemm, registry
 from numtorch.ops import movement, reduction
 from numtorch.ops.arithmetic import where
@@ -206,6 +207,7 @@ def _no_tensors(x: Any, y: Any) -> Tensor:
     raise  # noqa: PLE0704 - called where an exception is handled
 
 
+@exported("torch", "Tensor")
 def matmul(input: Tensor, other: Tensor, *, out: Any = None) -> Tensor:
     """The matrix product: of vectors, matrices, and batches of matrices that broadcast.
 
@@ -240,6 +242,7 @@ def _of_rank(x: Tensor, rank: int, name: str, argument: str) -> None:
         raise RuntimeError(f"{name}: {argument} must be {rank}D, got {found}D tensor of shape {list(x.shape)}")
 
 
+@exported("torch", "Tensor")
 def mm(input: Tensor, mat2: Tensor, *, out: Any = None) -> Tensor:
     """The product of two matrices."""
     if out is not None:
@@ -249,6 +252,7 @@ def mm(input: Tensor, mat2: Tensor, *, out: Any = None) -> Tensor:
     return product(input, mat2)
 
 
+@exported("torch", "Tensor")
 def bmm(input: Tensor, mat2: Tensor, *, out: Any = None) -> Tensor:
     """The products of two batches of matrices."""
     if out is not None:
@@ -260,6 +264,7 @@ def bmm(input: Tensor, mat2: Tensor, *, out: Any = None) -> Tensor:
     return product(input, mat2)
 
 
+@exported("torch", "Tensor")
 def mv(input: Tensor, vec: Tensor, *, out: Any = None) -> Tensor:
     """The product of a matrix and a vector."""
     if out is not None:
@@ -269,6 +274,7 @@ def mv(input: Tensor, vec: Tensor, *, out: Any = None) -> Tensor:
     return matmul(input, vec)
 
 
+@exported("torch", "Tensor")
 def dot(input: Tensor, tensor: Tensor, *, out: Any = None) -> Tensor:
     """The sum of products of two vectors."""
     if out is not None:
@@ -284,6 +290,7 @@ def dot(input: Tensor, tensor: Tensor, *, out: Any = None) -> Tensor:
     return reduction.sum(input * tensor, dtype=input.dtype)
 
 
+@exported("torch", "Tensor")
 def outer(input: Tensor, vec2: Tensor, *, out: Any = None) -> Tensor:
     """Every product of an element of one vector and an element of the other."""
     if out is not None:
@@ -293,6 +300,7 @@ def outer(input: Tensor, vec2: Tensor, *, out: Any = None) -> Tensor:
     return movement.unsqueeze(input, 1) * vec2
 
 
+@exported("torch", "Tensor")
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Tensor:
     """``beta * input + alpha * (mat1 @ mat2)``; what is multiplied by 0 is ignored, NaN and infinity too.
 

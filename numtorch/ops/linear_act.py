@@ -15,6 +15,7 @@ from numtorch.dispatch.cost import nbytes, numel, operations
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import SAME, into
 from numtorch.dtype import FLOATS, dtype
+from numtorch.exports import exported
 from numtorch.kernels import gemm
 from numtorch.kernels.codegen import expr
 from numtorch.kernels.codegen.elementwise import ENV, type_name
@@ -102,6 +103,7 @@ def fused_act(x, w, b=None, activation="gelu"):
     return _run(x, w, b, epilogue=epilogue(activation, x._k.dtype))
 
 
+@exported("nn.functional")
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None, *, activation: str | None = None, out: Any = None) -> Tensor:
     """``input @ weight.T + bias``; weight is (out_features, in_features), or (in_features) for a single feature without a dimension.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from numtorch._tensor import Tensor, empty
 from numtorch.dtype import HALVES, bfloat16, float32
+from numtorch.exports import exported
 from numtorch.kernels import registry
 from numtorch.kernels.gemm import bfloat16 as pairs
 from numtorch.kernels.gemm.variants import multiplies_pairs
@@ -106,6 +107,7 @@ def affine_backward_rounded(g, x, w, *, needs):
     return gx, gw, (sum(flat, 0) if needs[2] else None)
 
 
+@exported("torch")
 def get_float32_matmul_precision() -> str:
     """What ``set_float32_matmul_precision`` was last given.
 
@@ -116,6 +118,7 @@ def get_float32_matmul_precision() -> str:
     return _precision
 
 
+@exported("torch")
 def set_float32_matmul_precision(precision: str) -> None:
     """How precisely float32 matrices are multiplied: ``"highest"`` and ``"high"`` in float32, ``"medium"`` with operands
     rounded to bfloat16 (8 bits) and sums in float32, where the CPU has instructions for it.

@@ -5,24 +5,26 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from numtorch import notices
 from numtorch._tensor import Tensor
 from numtorch.arguments import flag
 from numtorch.dispatch.cost import per_input, per_output, picks
 from numtorch.dispatch.loops import Loop, like
 from numtorch.dispatch.op import op, primitive
 from numtorch.dtype import FLOATS, int64, uint8
+from numtorch.exports import exported
 from numtorch.kernels import math as m
 from numtorch.kernels.registry import Signature
-from numtorch.ops import activation_cpu, loss_cpu, loss_cuda
+from numtorch.ops import loss_cpu, loss_cuda
 from numtorch.ops import reduction as reductions
 from numtorch.ops.activation import log_softmax, logsigmoid, sigmoid, softmax
+from numtorch.ops.activation_cpu import EXPONENTIAL
 from numtorch.ops.arithmetic import REAL, abs, clamp_min, exp, ge, gt, le, log, logical_and, logical_not, ne, sign, where
 from numtorch.ops.indexing import gather_along, one_hot, take_along_extents
 from numtorch.ops.moments import scaled_difference, squared_error
@@ -35,7 +37,7 @@ def reduction_of(size_average: bool | None, reduce: bool | None, reduction: str)
     if size_average is None and reduce is None:
         return reduction
     reduction = "none" if reduce is not None and not reduce else "sum" if size_average is not None and not size_average else "mean"
-    warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.", stacklevel=4)
+    notices.warn(f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.")
     return reduction
 
 
@@ -109,6 +111,7 @@ def _class_numbers(s: Signature) -> bool:
     return s.dtypes[0] in FLOATS and s.dtypes[1] is int64
 
 
+@exported("nn.functional")
 @op(cost=per_input(2, "exp_nonpositive"))
 def cross_entropy(x, t, w=None, size_average: bool | None = None, ignore_index: int = -100, reduce: bool | None = None,
                   reduction: str = "mean", label_smoothing: float = 0.0):
@@ -178,12 +181,11 @@ def rows(x, t, ignore_index):
 
 @cross_entropy.backward.loop("cpu", when=lambda s: s.dtypes[1] in FLOATS)
 def rows_backward(g, x, t, ignore_index):
-    outer, n, *rest = x.shape
-    weight = activation_cpu.EXPONENTIAL
+    (outer, n, *rest), grads = x.shape, (like(x), None, None)
     if not rest:
-        return Loop(loss_cpu.cross_entropy_blocks_backward, (outer, n, ignore_index), (like(x), None, None), weight=weight, elements=outer * n)
+        return Loop(loss_cpu.cross_entropy_blocks_backward, (outer, n, ignore_index), grads, weight=EXPONENTIAL, elements=outer * n)
     numbers = (outer, n, prod(rest), ignore_index)
-    return Loop(loss_cpu.cross_entropy_columns_backward, numbers, (like(x), None, None), weight=weight, elements=prod(x.shape))
+    return Loop(loss_cpu.cross_entropy_columns_backward, numbers, grads, weight=EXPONENTIAL, elements=prod(x.shape))
 
 
 @cross_entropy.loop("cuda", when=_class_numbers)
@@ -196,6 +198,7 @@ def blocks_backward(g, x, t, ignore_index):
     return Loop(loss_cuda.backward, (*x.shape, ignore_index), (like(x), None, None)) if x.ndim == 2 else None
 
 
+@exported("nn.functional")
 @op(cost=picks)
 def nll_loss(x, t, w=None, size_average: bool | None = None, ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean"):
     """``-input[target]`` for log probabilities ``input``: (C), (N, C) or (N, C, d1, ...)."""
@@ -350,8 +353,8 @@ def _reduce(loss: Tensor, reduction: str) -> Tensor:
 def _alike(x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
     """Input and target in one shape, with a warning where they have two. Then a tensor of one element counts in the result's type."""
     if x.shape != t.shape:
-        warnings.warn(f"Using a target size ({t.shape}) that is different to the input size ({x.shape}). This will likely lead to "
-                      "incorrect results due to broadcasting. Please ensure they have the same size.", stacklevel=3)
+        notices.warn(f"Using a target size ({t.shape}) that is different to the input size ({x.shape}). This will likely lead to "
+                     "incorrect results due to broadcasting. Please ensure they have the same size.")
         try:
             x, t = broadcast_tensors(x, t)
         except RuntimeError as e:
@@ -359,8 +362,9 @@ def _alike(x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
     return x, t
 
 
+@exported("nn.functional")
 @op(cost=per_input(3), samples=lambda: [((5,), (5,)), ((3, 4), (3, 4))], ref=lambda x, t: np.mean((x - t) ** 2))
-def mse_loss(x, t, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", weight: Any = None):
+def mse_loss(x, t, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", weight=None):
     """The squared error, ``(input - target) ** 2``."""
     return reductions.mean(squared_error(x, t))
 
@@ -375,14 +379,14 @@ def _(x, t, size_average, reduce, reduction, weight):
 @mse_loss.vjp(cost=per_output(2))
 def _(g, x, t, *, needs):
     gx = (x - t) * (g * (2 / max(x.shape.numel(), 1)))
-    return gx if needs[0] else None, -gx if needs[1] else None
+    return gx if needs[0] else None, -gx if needs[1] else None, None
 
 
 @mse_loss.backward.kernel("cpu", name="fused")
 def fused_squares_backward(g, x, t, *, needs):
     scale = g * (2 / max(x.shape.numel(), 1))  # one number: the rest is one loop
     gx = scaled_difference(x, t, scale) if needs[0] else None
-    return gx, scaled_difference(t, x, scale) if needs[1] else None
+    return gx, scaled_difference(t, x, scale) if needs[1] else None, None
 
 
 def _mse_of_parts(input: Tensor, target: Tensor, size_average: Any, reduce: Any, reduction: str, weight: Tensor | None) -> Tensor:
@@ -403,6 +407,7 @@ def _weighted(loss: Callable, input: Tensor, target: Tensor, weight: Tensor | No
     return reductions.sum(each * weight) / (reductions.sum(weight) if reduction == "mean" else 1)
 
 
+@exported("nn.functional")
 def l1_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
             weight: Tensor | None = None) -> Tensor:
     """The absolute error, ``|input - target|``."""
@@ -438,6 +443,7 @@ def _(g, x, t, y, *, beta, needs):
     return gx if needs[0] else None, -gx if needs[1] else None, g * where(far, sign(d), d / beta) if needs[2] else None
 
 
+@exported("nn.functional")
 @op(cost=per_input(5), samples=lambda: [((5,), (5,)), ((3, 4), (3, 4), None, None, "mean", 0.5)],
     ref=lambda x, t, size_average=None, reduce=None, reduction="mean", beta=1.0: np.mean(
         np.where(np.abs(x - t) < beta, (x - t) ** 2 / (2 * beta), np.abs(x - t) - beta / 2)))
@@ -488,6 +494,7 @@ def _(g, x, t, *, delta, needs):
     return gx if needs[0] else None, -gx if needs[1] else None
 
 
+@exported("nn.functional")
 def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None) -> Tensor:
     """Half the squared error up to ``delta``, from there on a line of that slope; of the input's type."""
     if weight is not None:
@@ -520,6 +527,7 @@ def _(g, x, t, *, needs):
     return gx, g * (clamp_min(log(1 - x), -100.0) - clamp_min(log(x), -100.0)) if needs[1] else None
 
 
+@exported("nn.functional")
 def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
                          reduce: bool | None = None, reduction: str = "mean") -> Tensor:
     """``-(target * log(input) + (1 - target) * log(1 - input))`` for probabilities ``input``."""
@@ -573,6 +581,7 @@ def _(g, x, t, *, needs):
     return g * (sigmoid(x) - t) if needs[0] else None, -(g * x) if needs[1] else None
 
 
+@exported("nn.functional")
 def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
                                      reduce: bool | None = None, reduction: str = "mean", pos_weight: Tensor | None = None) -> Tensor:
     """The binary cross entropy of ``sigmoid(input)`` without overflow; positive examples count ``pos_weight`` times."""
@@ -605,6 +614,7 @@ def _(g, x, t, *, needs):
     return -(g * t) if needs[0] else None, g * (log(t) + 1 - x) if needs[1] else None
 
 
+@exported("nn.functional")
 def kl_div(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
            log_target: bool = False) -> Tensor:
     """The divergence of ``exp(input)`` from ``target`` (both logarithms if ``log_target``), element by element.
@@ -620,6 +630,6 @@ def kl_div(input: Tensor, target: Tensor, size_average: bool | None = None, redu
     if reduction == "batchmean":
         return reductions.sum(loss) / input.shape[0] if input.ndim else reductions.sum(loss)
     if reduction == "mean":
-        warnings.warn("reduction: 'mean' divides the total loss by both the batch size and the support size. 'batchmean' divides "
-                      "only by the batch size, and aligns with the KL math definition.", stacklevel=2)
+        notices.warn("reduction: 'mean' divides the total loss by both the batch size and the support size. 'batchmean' divides "
+                     "only by the batch size, and aligns with the KL math definition.")
     return _reduce(loss, reduction)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from numtorch import dtype as dtypes
-from numtorch._tensor import Tensor, empty, new
+from numtorch._tensor import Tensor, new
 from numtorch.arguments import Dims, dimensions, flag
 from numtorch.device import CPU
 from numtorch.dispatch.aliases import own_names
@@ -20,6 +20,7 @@ from numtorch.dispatch.op import op, primitive
 from numtorch.dispatch.out import CAST, SAME, into
 from numtorch.dispatch.program import shared_from
 from numtorch.dtype import FLOATS
+from numtorch.exports import exported
 from numtorch.kernels import math as m
 from numtorch.kernels import registry
 from numtorch.kernels.codegen import reduction as codegen
@@ -223,6 +224,7 @@ def _one_of(name: str, unbiased: Any, correction: Any) -> Any:
     return correction
 
 
+@exported("torch", "Tensor")
 def var(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None,
         out: Any = None) -> Tensor:
     """The variance: mean squared distance from the mean, with ``correction`` (1) subtracted from the count.
@@ -241,6 +243,7 @@ def var(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: b
     return variance(input, dim if dim is None else _dims(dimensions(dim, "var"), len(input.shape), "var"), minus, keepdim)
 
 
+@exported("torch", "Tensor")
 def std(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None,
         out: Any = None) -> Tensor:
     """The standard deviation: the square root of ``var``. Its gradient at 0 is 0.
@@ -296,6 +299,7 @@ def log_sums(x, dim):
     return Loop(activation_cpu.log_sums_rows, (prod(outer), n), like(x, (*outer, 1)), weight=activation_cpu.EXPONENTIAL)
 
 
+@exported("torch", "Tensor")
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False, *, out: Any = None) -> Tensor:
     """``log(sum(exp(x)))`` without overflow; -inf of nothing. Integers are computed in the default floating type.
 
@@ -461,6 +465,7 @@ def _power_norms_plan(x: Tensor, p: float, dim: Any, keepdim: bool) -> tuple | N
     return sized_entry(moments_cpu.POWER_NORMS, large, buffer, buffer, *numbers), x._k, shape, shape.numel(), numbers
 
 
+@exported("torch", "Tensor")
 @own_names
 def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Tensor:
     """The norm of order ``p`` (2 unless given) of the elements, or over dimensions: ``sum(abs(x) ** p) ** (1 / p)``.

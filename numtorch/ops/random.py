@@ -26,6 +26,7 @@ from numtorch.dispatch.out import DRAWN, FILLED, MARKS, PLACES, SAMPLES, into
 from numtorch.dispatch.program import shared_from
 from numtorch.dtype import FLOATS
 from numtorch.dtype import dtype as DType
+from numtorch.exports import exported
 from numtorch.kernels.jit import jit, prange
 from numtorch.kernels.math import (
     bf16_to_float,
@@ -102,26 +103,31 @@ class Generator:
 default_generator = Generator()
 
 
+@exported("torch")
 def manual_seed(seed: int) -> Generator:
     """Seed the default generator."""
     return default_generator.manual_seed(seed)
 
 
+@exported("torch")
 def seed() -> int:
     """Seed the default generator from the operating system."""
     return default_generator.seed()
 
 
+@exported("torch")
 def initial_seed() -> int:
     """The default generator's seed."""
     return default_generator.initial_seed()
 
 
+@exported("torch")
 def get_rng_state() -> Tensor:
     """The default generator's state."""
     return default_generator.get_state()
 
 
+@exported("torch")
 def set_rng_state(state: Tensor) -> None:
     """Continue the default generator from a saved state."""
     default_generator.set_state(state)
@@ -358,6 +364,7 @@ def dropped_integers(name: str, x: Tensor, p: float) -> Tensor:
     return zeros_like(x)
 
 
+@exported("nn.functional")
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Elements multiplied by 0 with probability ``p``, the others scaled by ``1 / (1 - p)``; unchanged unless training."""
     if training.__class__ is not bool:
@@ -428,6 +435,7 @@ def _draw(shape: Any, distribution: str, first: float, second: float, dtype: DTy
     return y
 
 
+@exported("torch")
 def rand(*args: Any, size: Any = None, generator: Generator | None = None, dtype: DType | None = None, device: Any = None,
          requires_grad: bool = False, out: Any = None) -> Tensor:
     """Uniform numbers in [0, 1)."""
@@ -436,6 +444,7 @@ def rand(*args: Any, size: Any = None, generator: Generator | None = None, dtype
     return _draw(size_of(args, size, "rand"), "uniform", 0.0, 1.0, dtype, device, generator, requires_grad)
 
 
+@exported("torch")
 def randn(*args: Any, size: Any = None, generator: Generator | None = None, dtype: DType | None = None, device: Any = None,
           requires_grad: bool = False, out: Any = None) -> Tensor:
     """Numbers of the standard normal distribution."""
@@ -449,11 +458,13 @@ def _like(x: Tensor, dtype: Any, device: Any) -> tuple[Any, Any]:
     return x.dtype if dtype is None else dtype, x.device if device is None else device
 
 
+@exported("torch")
 def rand_like(input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Uniform numbers in [0, 1) in the shape, dtype and device of ``input``."""
     return _draw(input.shape, "uniform", 0.0, 1.0, *_like(input, dtype, device), None, requires_grad)
 
 
+@exported("torch")
 def randn_like(input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Normal numbers in the shape, dtype and device of ``input``."""
     return _draw(input.shape, "normal", 0.0, 1.0, *_like(input, dtype, device), None, requires_grad)
@@ -516,6 +527,7 @@ def _within(low: int, high: int, d: DType, name: str) -> tuple[int, int]:
     return low, high
 
 
+@exported("torch")
 def randint(low: Any = None, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: DType | None = None,
             device: Any = None, requires_grad: bool = False, out: Any = None) -> Tensor:
     """Integers from ``low`` (0) up to but not including ``high``; RuntimeError for bounds beyond the type.
@@ -543,11 +555,13 @@ def randint(low: Any = None, high: Any = None, size: Any = None, *, generator: G
     return y
 
 
+@exported("torch")
 def randint_like(input: Tensor, low: int, high: int | None = None, *, dtype: DType | None = None, device: Any = None) -> Tensor:
     """Integers in the shape, dtype and device of ``input``."""
     return randint(low, high, input.shape, dtype=dtype or input.dtype, device=device or input.device)
 
 
+@exported("torch")
 def randperm(n: int, *, generator: Generator | None = None, dtype: DType | None = None, device: Any = None, out: Any = None) -> Tensor:
     """The integers from 0 to ``n - 1`` in random order; RuntimeError if the type cannot hold them all."""
     if out is not None:
@@ -594,6 +608,7 @@ def _flat(y: Tensor, *given: Tensor) -> Tensor:
     return y
 
 
+@exported("torch")
 def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: DType | None = None,
            device: Any = None, out: Any = None) -> Tensor:
     """Numbers of normal distributions with the given means and standard deviations."""
@@ -619,12 +634,14 @@ def _refill(x: Tensor, distribution: str, first: float, second: float, generator
     return movement.copy.op.inplace(x, (_draw(x.shape, distribution, first, second, x.dtype, x.device, generator),), ())
 
 
+@exported("Tensor")
 def normal_(x: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Overwrite with numbers of a normal distribution."""
     _check_deviations(std)
     return _refill(x, "normal", float(mean), float(std), generator)
 
 
+@exported("Tensor")
 def uniform_(x: Tensor, low: float = 0.0, to: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Overwrite with uniform numbers in [low, to)."""
     if x.dtype.is_floating_point:
@@ -642,6 +659,7 @@ def uniform_(x: Tensor, low: float = 0.0, to: float = 1.0, *, generator: Generat
 _ABSENT: Any = object()
 
 
+@exported("Tensor")
 def random_(x: Tensor, low: Any = _ABSENT, to: Any = _ABSENT, *, generator: Generator | None = None) -> Tensor:
     """Overwrite with random integers: from ``low`` up to but not including ``to``; with one number, from 0 up to it.
 
@@ -664,6 +682,7 @@ def random_(x: Tensor, low: Any = _ABSENT, to: Any = _ABSENT, *, generator: Gene
     return movement.copy_(x, _integers(low, high, x.shape, generator).to(x.device, d))
 
 
+@exported("Tensor")
 def exponential_(x: Tensor, lambd: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Overwrite with numbers of the exponential distribution, which are above 0."""
     if not x.dtype.is_floating_point:
@@ -688,6 +707,7 @@ def _check_probabilities(p: Any, name: str) -> None:
         raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
 
 
+@exported("torch", "Tensor")
 def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None, out: Any = None) -> Tensor:
     """1 with the probability that each element gives, else 0; with ``p``, with that probability everywhere."""
     if out is not None:
@@ -700,6 +720,7 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
     return _flat((u < input.detach()).to(input.dtype), input)
 
 
+@exported("Tensor")
 def bernoulli_(x: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -> Tensor:
     """Overwrite with 1 with probability ``p``, else 0."""
     _check_probabilities(p, "bernoulli_")
@@ -710,6 +731,7 @@ def bernoulli_(x: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -
     return movement.copy_(x, (u < p).to(x.dtype))
 
 
+@exported("torch", "Tensor")
 def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None,
                 out: Any = None) -> Tensor:
     """Positions drawn with probabilities proportional to the elements of each row."""

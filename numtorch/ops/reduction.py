@@ -20,6 +20,7 @@ from numtorch.dispatch.op import op
 from numtorch.dispatch.out import CAST, GIVEN, POSITIONS, SAME, TRUTHS, into
 from numtorch.dispatch.program import compiled_entry, shared_from
 from numtorch.dtype import FLOATS, dtype, from_numpy_dtype
+from numtorch.exports import exported
 from numtorch.kernels import registry, threads, timing
 from numtorch.kernels.codegen import reduction as codegen
 from numtorch.ops import reduction_cpu
@@ -235,6 +236,7 @@ def with_slope(x: Tensor, target: dtype, name: str) -> None:
         raise RuntimeError(f"{name}(): Autograd not support dtype: {target.name}; input requires grad, use .detach() first")
 
 
+@exported("torch", "Tensor")
 @op(direct=True, samples=_samples, ref=np.sum, out=GIVEN)
 def sum(x, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None):
     """The sum of all elements, or over one or several dimensions. Integers add up as int64.
@@ -314,6 +316,7 @@ def sum_to(x: Tensor, shape: tuple) -> Tensor:
     return reshape(y, shape) if y.shape != shape else y
 
 
+@exported("torch", "Tensor")
 @op(direct=True, samples=_samples, ref=np.mean, out=CAST)
 def mean(x, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None):
     """The mean of all elements, or over one or several dimensions. Floating types only.
@@ -372,6 +375,7 @@ def products_of_others(x: Tensor, n: int) -> Tensor:
     return cat(left, -1) * cat(right[::-1], -1)
 
 
+@exported("torch", "Tensor")
 def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Tensor:
     """The product of all elements, or over a dimension."""
     if out is not None:
@@ -395,6 +399,7 @@ def _extreme_vjp(g: Tensor, x: Tensor, out: Tensor, dim: Any, keepdim: bool) -> 
     return where(hit, restore(g, x.shape, dim, keepdim) / count, 0.0)
 
 
+@exported("torch", "Tensor")
 @op(direct=True, samples=_samples, ref=np.max, out=SAME)
 def amax(x, dim: Dims = (), keepdim: bool = False):
     """The largest element over dimensions; NaN if there is one. Equal elements share the gradient."""
@@ -406,6 +411,7 @@ def _(g, x, *, out, dim, keepdim):
     return _extreme_vjp(g, x, out, dim, keepdim)
 
 
+@exported("torch", "Tensor")
 @op(direct=True, samples=_samples, ref=np.min, out=SAME)
 def amin(x, dim: Dims = (), keepdim: bool = False):
     """The smallest element over dimensions; NaN if there is one. Equal elements share the gradient."""
@@ -417,6 +423,7 @@ def _(g, x, *, out, dim, keepdim):
     return _extreme_vjp(g, x, out, dim, keepdim)
 
 
+@exported("torch", "Tensor")
 @op(differentiable=False, wide=False, samples=_samples, ref=np.any, out=TRUTHS)
 def any(x, dim: Dims = None, keepdim: bool = False):
     """Whether any element is nonzero, of all or over dimensions (none if ``dim`` is empty); uint8 of uint8, else bool.
@@ -428,6 +435,7 @@ def any(x, dim: Dims = None, keepdim: bool = False):
     return reduce(codegen.ANY, x, dim, keepdim, dtypes.bool)
 
 
+@exported("torch", "Tensor")
 @op(differentiable=False, wide=False, samples=_samples, ref=np.all, out=TRUTHS)
 def all(x, dim: Dims = None, keepdim: bool = False):
     """Whether every element is nonzero, of all or over dimensions (none if ``dim`` is empty); uint8 of uint8, else bool.
@@ -439,6 +447,7 @@ def all(x, dim: Dims = None, keepdim: bool = False):
     return reduce(codegen.ALL, x, dim, keepdim, dtypes.bool)
 
 
+@exported("torch", "Tensor")
 @op(differentiable=False, wide=False)
 def count_nonzero(x, dim: Dims = None):
     """How many elements are nonzero."""
@@ -573,6 +582,7 @@ def _along(x: Tensor, dim: int, keepdim: bool, sign: int, name: str) -> Any:
     return extreme_along(x, d, keepdim, sign)
 
 
+@exported("torch", "Tensor")
 def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = None) -> Any:
     """The largest element; with a dimension, (values, indices) along it; with a tensor, ``maximum``.
 
@@ -595,6 +605,7 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = Non
     return MaxReturn(_along(input, dim, keepdim, 1, "max"))
 
 
+@exported("torch", "Tensor")
 def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = None) -> Any:
     """The smallest element; with a dimension, (values, indices) along it; with a tensor, ``minimum``."""
     if out is not None:
@@ -629,6 +640,7 @@ def _position(x: Tensor, dim: int | None, keepdim: bool, sign: int, name: str) -
     return _along(x if x._edge is None else x.detach(), dim, keepdim, sign, name)[1]
 
 
+@exported("torch", "Tensor")
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Any = None) -> Tensor:
     """Where the (first) largest element is: in the flattened tensor, or along a dimension."""
     if out is not None:
@@ -636,6 +648,7 @@ def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out:
     return _position(input, dim, keepdim, 1, "argmax")
 
 
+@exported("torch", "Tensor")
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Any = None) -> Tensor:
     """Where the (first) smallest element is: in the flattened tensor, or along a dimension."""
     if out is not None:

@@ -15,6 +15,7 @@ from numtorch.dispatch.cost import moves, per_input
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import GIVEN, SAME, into
 from numtorch.dispatch.program import shared_from
+from numtorch.exports import exported
 from numtorch.kernels import registry, threads
 from numtorch.kernels.jit import Jit
 from numtorch.ops import movement
@@ -125,6 +126,7 @@ def _(g, *, dim, reverse):
     return sum_along(g, dim, not reverse)
 
 
+@exported("torch", "Tensor")
 def cumsum(input: Tensor, dim: int, *, dtype: Any = None, out: Any = None) -> Tensor:
     """The sum of the elements up to each along ``dim``. Integers add up as int64.
 
@@ -145,6 +147,7 @@ def _type_in_place(x: Tensor, dtype: Any, name: str) -> Any:
     return x.dtype
 
 
+@exported("Tensor")
 def cumsum_(self: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     """In-place ``cumsum``."""
     since = tick()
@@ -209,6 +212,7 @@ def _shifted(x: Tensor, dim: int, by: int, value: float) -> Tensor:
     return movement.cat([movement.narrow(x, dim, 1, n - 1), blank], dim)
 
 
+@exported("torch", "Tensor")
 def cumprod(input: Tensor, dim: int, *, dtype: Any = None, out: Any = None) -> Tensor:
     """The product of the elements up to each along ``dim``. Integers multiply as int64.
 
@@ -221,6 +225,7 @@ def cumprod(input: Tensor, dim: int, *, dtype: Any = None, out: Any = None) -> T
     return product_along(_target(input, dtype, "cumprod"), wrap_dim(dim, input.ndim, "cumprod"))
 
 
+@exported("Tensor")
 def cumprod_(self: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     """In-place ``cumprod``."""
     since = tick()
@@ -314,6 +319,7 @@ class CumminReturn(ReturnType):
     _name = "cummin"
 
 
+@exported("torch", "Tensor")
 def cummax(input: Tensor, dim: int, *, out: Any = None) -> Any:
     """The largest element up to each along ``dim``, and where it is: (values, indices). Of equal ones the last.
 
@@ -326,6 +332,7 @@ def cummax(input: Tensor, dim: int, *, out: Any = None) -> Any:
     return CummaxReturn(extreme_so_far(input, wrap_dim(dim, input.ndim, "cummax"), 1))
 
 
+@exported("torch", "Tensor")
 def cummin(input: Tensor, dim: int, *, out: Any = None) -> Any:
     """The smallest element up to each along ``dim``, and where it is: (values, indices). Of equal ones the last.
 
@@ -377,6 +384,7 @@ def _(g, x, *, out, dim, reverse):
     return part(g) - part(-g)
 
 
+@exported("torch", "Tensor")
 def logcumsumexp(input: Tensor, dim: int, *, out: Any = None) -> Tensor:
     """``log(sum(exp(x)))`` of the elements up to each along ``dim``, without overflow. Floating types only.
 

@@ -19,6 +19,7 @@ from numtorch.dispatch.aliases import own_names
 from numtorch.dispatch.out import POSITIONS, SAME, into
 from numtorch.dispatch.program import shared_from
 from numtorch.errors import OutOfBounds
+from numtorch.exports import exported
 from numtorch.kernels import threads
 from numtorch.kernels.jit import Jit, jit, prange
 from numtorch.ops import movement
@@ -115,6 +116,7 @@ def _plain(x: Tensor) -> Tensor:
 # --- sorted sequences -----------------------------------------------------------------------------
 
 
+@exported("torch")
 def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None,
                  sorter: Tensor | None = None, out: Any = None) -> Tensor:
     """How many elements of each sorted row are below each value (with ``right``, not above it): where it would be inserted.
@@ -212,6 +214,7 @@ def _put_in_order(edges: Tensor, sorter: Tensor) -> Tensor:
         raise OutOfBounds(f"torch.searchsorted(): sorter index out of range: {e}") from None
 
 
+@exported("torch")
 def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False, out: Any = None) -> Tensor:
     """The bucket of each value: how many boundaries are below it, or with ``right`` not above it.
 
@@ -230,6 +233,7 @@ def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right:
 # --- how often ------------------------------------------------------------------------------------
 
 
+@exported("torch", "Tensor")
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
     """How often each number from 0 on occurs, or the sum of the ``weights`` of its places.
 
@@ -270,6 +274,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     return movement.to(out, input.device)
 
 
+@exported("torch", "Tensor")
 @own_names
 def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
     """The values that occur, each once, in ascending order; with ``dim``, the slices along it, in lexicographic order.
@@ -334,6 +339,7 @@ class ModeReturn(ReturnType):
     _name = "mode"
 
 
+@exported("torch", "Tensor")
 def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: Any = None) -> Any:
     """The value that occurs most often along ``dim`` (the smallest of several), and the last place where it is: (values, indices).
 

@@ -16,6 +16,7 @@ from numtorch.dispatch.op import op
 from numtorch.dispatch.out import POSITIONS, SAME, into
 from numtorch.dispatch.program import shared_from
 from numtorch.dtype import dtype
+from numtorch.exports import exported
 from numtorch.kernels import registry, threads
 from numtorch.ops import movement
 from numtorch.ops import sorting_cpu as cpu
@@ -126,6 +127,7 @@ class SortReturn(ReturnType):
     _name = "sort"
 
 
+@exported("torch", "Tensor")
 def sort(input: Tensor, dim: Any = -1, descending: bool = False, *, stable: bool | None = False, out: Any = None) -> Any:
     """The elements in order along ``dim``, and where they were: (values, indices).
 
@@ -145,6 +147,7 @@ def sort(input: Tensor, dim: Any = -1, descending: bool = False, *, stable: bool
     return SortReturn(sort_along(input, wrap_dim(dim, input.ndim, "sort"), bool(descending)))
 
 
+@exported("torch", "Tensor")
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False, out: Any = None) -> Tensor:
     """The positions that sort along ``dim``.
 
@@ -161,6 +164,7 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: b
     return sort_along(input.detach(), wrap_dim(dim, input.ndim, "argsort"), bool(descending))[1]
 
 
+@exported("torch", "Tensor")
 def msort(input: Tensor, *, out: Any = None) -> Tensor:
     """The elements in order along the first dimension.
 
@@ -208,6 +212,7 @@ class TopkReturn(ReturnType):
     _name = "topk"
 
 
+@exported("torch", "Tensor")
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True, *, out: Any = None) -> Any:
     """The ``k`` largest (or smallest) elements along ``dim``, in order, and where they are: (values, indices).
 
@@ -290,6 +295,7 @@ class NanmedianReturn(ReturnType):
     _name = "nanmedian"
 
 
+@exported("torch", "Tensor")
 def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False, *, out: Any = None) -> Any:
     """The ``k``-th smallest element (from 1) along ``dim``, and where it is: (values, indices).
 
@@ -360,6 +366,7 @@ def _median(x: Tensor, dim: int | None, keepdim: bool, nan: int, name: str, resu
     return result(kth_along(x, 0, d, bool(keepdim), nan))
 
 
+@exported("torch", "Tensor")
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Any = None) -> Any:
     """The lower median of all elements; with a dimension, (values, indices) along it. NaN if there is one.
 
@@ -374,6 +381,7 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out:
     return _median(input, dim, keepdim, cpu.NAN_WINS, "median", MedianReturn)
 
 
+@exported("torch", "Tensor")
 def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Any = None) -> Any:
     """As ``median`` of the elements that are not NaN; NaN if all are.
 

@@ -7,12 +7,11 @@ can act on one optimizer. To add one, write a class like ``StepLR``.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterable
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from numtorch import absent
+from numtorch import absent, notices
 from numtorch._tensor import Tensor
 from numtorch.optim.optimizer import Optimizer
 
@@ -83,15 +82,15 @@ class LRScheduler:
     def step(self, epoch: int | None = None) -> None:
         """Set the next epoch's rates. Call it after the optimizer's step."""
         if self._step_count == 1 and not self.optimizer._opt_called:
-            warnings.warn("Detected call of `lr_scheduler.step()` before `optimizer.step()`. You should call them in the opposite order: "
-                          "`optimizer.step()` before `lr_scheduler.step()`. Failure to do this will skip the first value of the "
-                          "learning rate schedule.", UserWarning, stacklevel=2)
+            notices.warn("Detected call of `lr_scheduler.step()` before `optimizer.step()`. You should call them in the opposite order: "
+                         "`optimizer.step()` before `lr_scheduler.step()`. Failure to do this will skip the first value of the "
+                         "learning rate schedule.", UserWarning)
         self._step_count += 1
         if epoch is None:
             self.last_epoch += 1
             rates = self.get_lr()
         else:
-            warnings.warn(EPOCH_WARNING, UserWarning, stacklevel=2)
+            notices.warn(EPOCH_WARNING, UserWarning)
             self.last_epoch = epoch
             rates = self._closed_form() if hasattr(self, "_closed_form") else self.get_lr()
         for group, lr in zip(self.optimizer.param_groups, rates, strict=True):
@@ -399,7 +398,7 @@ class ReduceLROnPlateau(LRScheduler):
         """Note an epoch's metric, and reduce the rates if it is time."""
         current = float(metrics)
         if epoch is not None:
-            warnings.warn(EPOCH_WARNING, UserWarning, stacklevel=2)
+            notices.warn(EPOCH_WARNING, UserWarning)
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         if self._better(current):
             self.best, self.num_bad_epochs = current, 0

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from itertools import chain
 from typing import Any
 
+from numtorch import notices
 from numtorch._tensor import Tensor
 from numtorch.autograd.grad_mode import enable_grad
 from numtorch.autograd.graph import RemovableHandle
@@ -163,8 +163,7 @@ class Optimizer:
                 raise ValueError(f"parameter group didn't specify a value of required optimization parameter {name}")
             param_group.setdefault(name, default)
         if len(params) != len(set(map(id, params))):
-            warnings.warn("optimizer contains a parameter group with duplicate parameters; each would be updated twice in every step",
-                          stacklevel=3)
+            notices.warn("optimizer contains a parameter group with duplicate parameters; each would be updated twice in every step")
         self._check_against_others(param_group)
         self.param_groups.append(param_group)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from numtorch._tensor import Tensor
 from numtorch.arguments import integer, integers, refused
+from numtorch.exports import exported
 from numtorch.ops import movement
 from numtorch.ops.conv.forms import check, check_extents, conv2d_bias_grad, conv2d_input_grad, conv2d_weight_grad, convolve, shape_text
 from numtorch.ops.movement import reshape, squeeze, unsqueeze
@@ -112,6 +113,7 @@ def _weight_of(op: str, w: Tensor, dims: int) -> None:
         raise RuntimeError(f"{op}: expected a {dims + 2}D weight, but got weight of size {shape_text(w.shape)}")
 
 
+@exported("nn.functional")
 def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
            groups: int = 1) -> Tensor:
     """Convolution (cross-correlation) of images with a bank of filters.
@@ -149,6 +151,7 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     return convolve(input, weight, bias, stride, padding, dilation, groups)
 
 
+@exported("nn.functional")
 def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
            groups: int = 1) -> Tensor:
     """Convolution of sequences (N, C, L) or (C, L) with filters (O, C / groups, k): images of height 1.
@@ -174,6 +177,7 @@ def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
         raise
 
 
+@exported("nn.functional")
 def conv3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
            groups: int = 1) -> Tensor:
     """Convolution of volumes (N, C, D, H, W) or (C, D, H, W) with filters (O, C / groups, kD, kH, kW).
@@ -257,6 +261,7 @@ def _biased(y: Tensor, b: Tensor | None) -> Tensor:
     return y if b is None else y + reshape(b, (1, -1, *[1] * (y.ndim - 2)))
 
 
+@exported("nn.functional")
 def conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
                      output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Tensor:
     """The transposed convolution: the gradient of ``conv2d`` for its input, as a layer.
@@ -282,6 +287,7 @@ def conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, 
     return _biased(conv2d_input_grad(input, weight, size, stride, padding, dilation, groups), bias)
 
 
+@exported("nn.functional")
 def conv_transpose1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
                      output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Tensor:
     """The transposed convolution of sequences (N, C, L) or (C, L), weight (C, O / groups, k); see ``conv_transpose2d``.
@@ -300,6 +306,7 @@ def conv_transpose1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, 
     return _biased(squeeze(y, -2), bias)
 
 
+@exported("nn.functional")
 def conv_transpose3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
                      output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Tensor:
     """The transposed convolution of volumes (N, C, D, H, W) or (C, D, H, W), weight (C, O / groups, kD, kH, kW); see ``conv_transpose2d``.

@@ -11,6 +11,7 @@ from numtorch.dispatch.cost import nbytes, numel, picks
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import SAME, into
 from numtorch.errors import OutOfBounds
+from numtorch.exports import exported
 from numtorch.kernels import registry
 from numtorch.ops import movement
 from numtorch.ops.arithmetic import eq, mul, where
@@ -298,6 +299,7 @@ def _checked(x: Tensor, index: Any, dim: int, name: str, src: Any = None) -> tup
     return index, d, src
 
 
+@exported("torch", "Tensor")
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Any = None) -> Tensor:
     """Elements at the given positions along ``dim``, one for each element of ``index``.
 
@@ -316,6 +318,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
     return y if y.shape == index.shape else reshape(y, index.shape)
 
 
+@exported("torch", "Tensor")
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, out: Any = None) -> Tensor:
     """Elements at ``indices`` along ``dim``, both broadcast in the other dimensions; as NumPy's ``take_along_axis``.
 
@@ -362,6 +365,7 @@ def _scattered(x: Tensor, index: Tensor, y: Tensor, d: int, mode: int, name: str
         raise named(name, error) from None
 
 
+@exported("torch", "Tensor")
 def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None,
             out: Any = None) -> Tensor:
     """``input`` with ``src`` written at the positions ``index`` of ``dim`` (the last write wins).
@@ -390,6 +394,7 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
 _MODES = {None: cpu.SET, "add": cpu.ADD, "multiply": cpu.MULTIPLY}
 
 
+@exported("torch", "Tensor")
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Any = None) -> Tensor:
     """``input`` with ``src`` added at the positions ``index`` of ``dim``.
 
@@ -406,6 +411,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Any
 _REDUCTIONS = {"sum": cpu.ADD, "mean": cpu.ADD, "prod": cpu.MULTIPLY, "amax": cpu.LARGEST, "amin": cpu.SMALLEST}
 
 
+@exported("torch", "Tensor")
 def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True,
                    out: Any = None) -> Tensor:
     """``input`` with ``src`` combined into the positions ``index`` of ``dim`` by ``sum``, ``prod``, ``mean``, ``amax`` or ``amin``.
@@ -454,6 +460,7 @@ def _identity(reduce: str, d: dtypes.dtype) -> Any:
     return limits.min if reduce == "amax" else limits.max
 
 
+@exported("nn.functional")
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """A 1 at each class's place and 0 elsewhere, along a new last dimension.
 

@@ -14,6 +14,7 @@ from numtorch.arguments import flag
 from numtorch.autograd.grad_mode import _Setting
 from numtorch.autograd.inplace import one_history, protect, rebase, recorded, repeated, same_memory, single, wrote
 from numtorch.dispatch.op import op
+from numtorch.exports import exported
 from numtorch.ops import movement
 from numtorch.ops.arithmetic import choose
 from numtorch.ops.indexing import cpu
@@ -440,6 +441,7 @@ def overwrite(x: Tensor, result: Tensor, since: int = 0, name: str = "index_put_
     return x
 
 
+@exported("Tensor")
 def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
     """In-place ``masked_fill``. Of an expanded tensor, elements that are one place in memory are filled if the mask is true for one."""
     since = tick()
@@ -452,6 +454,7 @@ def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
     return self
 
 
+@exported("Tensor")
 def index_fill_(self: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """In-place ``index_fill``. Of an expanded tensor, elements that are one place in memory are filled if the index names one."""
     since = tick()
@@ -497,6 +500,7 @@ def _write_to_memory(x: Tensor, a: _Advanced, value: Tensor, accumulate: bool) -
     wrote(x)
 
 
+@exported("Tensor")
 def index_put_(self: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
     """Write ``values``, or add them with ``accumulate``, in place at the positions: one index tensor for each of the first dimensions."""
     if accumulate.__class__ is not bool:
@@ -523,6 +527,7 @@ def index_put_(self: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
     return self
 
 
+@exported("torch", "Tensor")
 def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
     """A copy of ``input`` with ``values`` written (or added) at the positions: one index tensor for each of the first dimensions."""
     if accumulate.__class__ is not bool:

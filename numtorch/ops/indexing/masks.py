@@ -15,6 +15,7 @@ from numtorch.device import CPU
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import POSITIONS, SAME, into
+from numtorch.exports import exported
 from numtorch.ops import movement
 from numtorch.ops.arithmetic import choose, ne
 from numtorch.ops.indexing import cpu
@@ -37,6 +38,7 @@ def count(mask: Tensor) -> int:
     return int(count_nonzero(mask.detach()).item())
 
 
+@exported("torch", "Tensor")
 def nonzero(input: Tensor, *, as_tuple: bool = False, out: Any = None) -> Any:
     """Indices of nonzero elements: one row each, or (``as_tuple``) one vector for each dimension.
 
@@ -72,6 +74,7 @@ def _sizes(shape: tuple) -> np.ndarray:
     return np.array(shape, np.int64)
 
 
+@exported("torch", "Tensor")
 def argwhere(input: Tensor) -> Tensor:
     """Indices of nonzero elements, one row each.
 
@@ -148,6 +151,7 @@ def _boolean(mask: Any, name: str) -> None:
         raise RuntimeError(f"{name}: expected BoolTensor for mask, but got {mask.dtype.name}; compare or use mask.bool()")
 
 
+@exported("torch", "Tensor")
 def masked_select(input: Tensor, mask: Tensor, *, out: Any = None) -> Tensor:
     """The elements where the mask is true, in one dimension.
 
@@ -164,6 +168,7 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Any = None) -> Tensor:
     return compress(expand_to(input, shape), mask, count(mask))
 
 
+@exported("torch", "Tensor")
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """``input`` with ``value`` where the mask is true.
 
@@ -205,6 +210,7 @@ def converted(value: Tensor, d: dtypes.dtype) -> Tensor:
     return value.to(d)
 
 
+@exported("torch", "Tensor")
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """``input`` with the elements of ``source``, in order, where the mask is true.
 

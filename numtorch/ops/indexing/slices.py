@@ -16,6 +16,7 @@ from numtorch.dispatch.op import op
 from numtorch.dispatch.out import SAME, into
 from numtorch.dtype import float32
 from numtorch.errors import OutOfBounds
+from numtorch.exports import exported
 from numtorch.kernels import registry
 from numtorch.ops import movement
 from numtorch.ops.arithmetic import choose
@@ -168,6 +169,7 @@ def _(g, index, y_shape, *, dim, accumulate, wrap, needs):
 put_along_extents.op.backward_name = "IndexPutBackward0"
 
 
+@exported("torch", "Tensor")
 def index_select(input: Tensor, dim: int, index: Tensor, *, out: Any = None) -> Tensor:
     """The slices at the given positions along ``dim``.
 
@@ -247,6 +249,7 @@ def _written(x: Tensor, d: int, index: Tensor, source: Tensor, accumulate: bool,
         raise named(name, error) from None
 
 
+@exported("torch", "Tensor")
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1, out: Any = None) -> Tensor:
     """``input`` with the slices of ``source`` added at the given positions; repeated positions add up.
 
@@ -269,6 +272,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     return _written(input, d, index, source, True, "index_add")
 
 
+@exported("torch", "Tensor")
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Any = None) -> Tensor:
     """``input`` with the slices at the given positions replaced by those of ``source``.
 
@@ -298,6 +302,7 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: A
     return _written(input, d, index, source, False, "index_copy")
 
 
+@exported("torch", "Tensor")
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """``input`` with the slices at the given positions set to ``value``; negative positions count from the end.
 
@@ -341,6 +346,7 @@ def index_mask(x: Tensor, d: int, index: Tensor) -> Tensor:
     return reshape(mask, tuple(n if i == d else 1 for i in range(x.ndim)))
 
 
+@exported("torch", "Tensor")
 def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True,
                  out: Any = None) -> Tensor:
     """``input`` with the slices of ``source`` combined into those at the positions, by ``prod``, ``mean``, ``amax`` or ``amin``.
@@ -370,6 +376,7 @@ def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce:
         raise named("index_reduce", error) from None
 
 
+@exported("torch", "Tensor")
 def take(input: Tensor, index: Tensor, *, out: Any = None) -> Tensor:
     """The elements at positions of the flattened tensor, in the shape of ``index``.
 
@@ -388,6 +395,7 @@ def take(input: Tensor, index: Tensor, *, out: Any = None) -> Tensor:
         raise named("take", error) from None
 
 
+@exported("torch", "Tensor", name="put")
 def put_flat(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
     """``input`` with the elements of ``source`` written (or added) at positions of the flattened tensor.
 

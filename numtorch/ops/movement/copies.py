@@ -16,6 +16,7 @@ from numtorch.device import CPU, as_device
 from numtorch.dispatch.op import op, primitive
 from numtorch.dispatch.program import Program
 from numtorch.dtype import dtype
+from numtorch.exports import exported
 from numtorch.kernels import registry
 from numtorch.kernels.codegen import expr
 from numtorch.ops.movement.arguments import shape_args
@@ -24,6 +25,7 @@ from numtorch.ops.movement.launching import MOST_PLANS
 from numtorch.storage import FRESH, Size, Storage, allocate, kind
 
 
+@exported("torch", "Tensor", inplace=False)
 @primitive(ref=lambda x: x)
 def clone(x):
     """A copy of the elements.
@@ -43,6 +45,7 @@ def _(g):
     return g
 
 
+@exported("Tensor")
 @engine.fill
 def contiguous(x: Tensor) -> Tensor:
     """The tensor itself if its elements are in row-major order, else a copy that is."""
@@ -157,6 +160,7 @@ def as_type(x: Tensor, d: dtype) -> Tensor:
     return cast(x if d.category == dtypes.FLOATING or x._edge is None else alias(x), d)
 
 
+@exported("Tensor")
 def to(x: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False, copy: bool = False,
        memory_format: Any = None) -> Tensor:
     """The tensor in another dtype, on another device, or like another tensor; itself if nothing changes."""
@@ -186,6 +190,7 @@ def to(x: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blockin
 # --- in place --------------------------------------------------------------------------------------
 
 
+@exported("Tensor")
 def copy_(x: Tensor, source: Any, non_blocking: bool = False) -> Tensor:
     """Overwrite with ``source``, broadcast and converted."""
     if not x._k.contiguous:
@@ -198,6 +203,7 @@ def copy_(x: Tensor, source: Any, non_blocking: bool = False) -> Tensor:
     return copy.op.inplace(x, (source,), ())
 
 
+@exported("Tensor")
 def fill_(x: Tensor, value: Any) -> Tensor:
     """Overwrite every element with ``value``; RuntimeError for a number that the type cannot hold."""
     given, category = value.__class__, x._k.dtype.category
@@ -228,6 +234,7 @@ def _once(x: Tensor) -> Tensor:
     return as_strided(x, tuple([1 if s == 0 else n for n, s in zip(x.shape, x.strides, strict=True)]), x.strides)
 
 
+@exported("Tensor")
 def zero_(x: Tensor) -> Tensor:
     """Overwrite every element with 0."""
     return fill_(x, 0.0 if x._k.dtype.category == dtypes.FLOATING else 0)
@@ -240,6 +247,7 @@ def set_like(x: Tensor, shape: tuple, source: Tensor | None = None) -> None:
     x._storage, x._offset = (shared_storage(y), y._offset) if source is not None else (FRESH, 0)
 
 
+@exported("Tensor")
 def resize_(x: Tensor, *shape: Any) -> Tensor:
     """Another shape, in row-major order from where ``x`` begins in its memory, whatever lies there.
 

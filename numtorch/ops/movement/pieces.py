@@ -18,6 +18,7 @@ from numtorch.dispatch.out import CAST, JOINED, into
 from numtorch.dispatch.program import shared_from
 from numtorch.dtype import dtype
 from numtorch.errors import OutOfMemoryError
+from numtorch.exports import exported
 from numtorch.kernels import registry, threads
 from numtorch.ops.movement.arguments import SEQUENCES
 from numtorch.ops.movement.copies import clone, copy_, to
@@ -45,6 +46,7 @@ def _(g, x_shape, *, dim):
 unbind_along.op.backward_name = "UnbindBackward0"
 
 
+@exported("torch", "Tensor")
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The slices along a dimension."""
     if not input.shape:
@@ -102,6 +104,7 @@ def _joined(parts: Any, sizes: tuple, dim: int, shape: Size) -> Tensor:
     return cat(row, dim)
 
 
+@exported("torch", "Tensor")
 @own_names
 def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces of a size (the last may be smaller), or of the given sizes, as views."""
@@ -133,6 +136,7 @@ def _sections(shape: tuple, sizes: Any, dim: int) -> tuple[tuple, int]:
     return tuple(sizes), d
 
 
+@exported("torch", "Tensor")
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most ``chunks`` pieces of equal size, but the last."""
     if chunks.__class__ is not int or dim.__class__ is not int:
@@ -161,6 +165,7 @@ def _countable(pieces: int, op: str) -> None:
         raise OutOfMemoryError(f"{op}: {pieces} pieces are more than fit into memory; a tensor can be cut into at most {MOST_PIECES}")
 
 
+@exported("torch", also=("concat", "concatenate"))
 def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     """Tensors joined along an existing dimension.
 
@@ -352,6 +357,7 @@ def _cat_vjp(g: Tensor, inputs: list, dim: int, d_type: dtype, places: list) -> 
 _cat = VariadicOp("cat", _cat_body, _cat_vjp)
 
 
+@exported("torch")
 def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     """Tensors of one shape joined along a new dimension."""
     if out is not None:
@@ -387,6 +393,7 @@ def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
 # --- split and join by position, as NumPy does -----------------------------------------------------
 
 
+@exported("torch", "Tensor")
 def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces cut at the given places, or a number of pieces of which the first are one longer.
 
@@ -441,24 +448,25 @@ def _split_along(dim: int, least: int, name: str, text: str) -> Any:
     return split_along
 
 
-hsplit = _split_along(1, 1, "hsplit", """``tensor_split`` along the second dimension (of vectors, the first) into equal pieces.
+hsplit = exported("torch", "Tensor")(
+    _split_along(1, 1, "hsplit", """``tensor_split`` along the second dimension (of vectors, the first) into equal pieces.
 
     >>> import numtorch as torch
     >>> torch.hsplit(torch.arange(4), 2)
     (tensor([0, 1]), tensor([2, 3]))
-    """)
-vsplit = _split_along(0, 2, "vsplit", """``tensor_split`` along the first dimension into equal pieces.
+    """))
+vsplit = exported("torch", "Tensor")(_split_along(0, 2, "vsplit", """``tensor_split`` along the first dimension into equal pieces.
 
     >>> import numtorch as torch
     >>> torch.vsplit(torch.tensor([[1, 2], [3, 4]]), 2)
     (tensor([[1, 2]]), tensor([[3, 4]]))
-    """)
-dsplit = _split_along(2, 3, "dsplit", """``tensor_split`` along the third dimension into equal pieces.
+    """))
+dsplit = exported("torch", "Tensor")(_split_along(2, 3, "dsplit", """``tensor_split`` along the third dimension into equal pieces.
 
     >>> import numtorch as torch
     >>> [tuple(x.shape) for x in torch.dsplit(torch.zeros(1, 2, 4), 2)]
     [(1, 2, 2), (1, 2, 2)]
-    """)
+    """))
 
 
 def _listed(tensors: Any, op: str) -> list[Tensor]:
@@ -474,6 +482,7 @@ def _listed(tensors: Any, op: str) -> list[Tensor]:
     return tensors if tensors.__class__ is list else list(tensors)
 
 
+@exported("torch")
 def hstack(tensors: Any, *, out: Any = None) -> Tensor:
     """Tensors joined side by side: along the second dimension, vectors along the first.
 
@@ -487,6 +496,7 @@ def hstack(tensors: Any, *, out: Any = None) -> Tensor:
     return cat(parts, 0 if parts[0].ndim == 1 else 1)
 
 
+@exported("torch", also=("row_stack",))
 def vstack(tensors: Any, *, out: Any = None) -> Tensor:
     """Tensors joined on top of each other; vectors are rows.
 
@@ -500,6 +510,7 @@ def vstack(tensors: Any, *, out: Any = None) -> Tensor:
     return cat([atleast_2d(x) for x in _listed(tensors, "vstack")], 0)
 
 
+@exported("torch")
 def dstack(tensors: Any, *, out: Any = None) -> Tensor:
     """Tensors joined along a third dimension.
 
@@ -513,6 +524,7 @@ def dstack(tensors: Any, *, out: Any = None) -> Tensor:
     return cat([atleast_3d(x) for x in _listed(tensors, "dstack")], 2)
 
 
+@exported("torch")
 def column_stack(tensors: Any, *, out: Any = None) -> Tensor:
     """Tensors joined side by side; vectors are columns.
 
@@ -526,6 +538,7 @@ def column_stack(tensors: Any, *, out: Any = None) -> Tensor:
     return cat([unsqueeze(atleast_1d(x), 1) if x.ndim <= 1 else x for x in _listed(tensors, "column_stack")], 1)
 
 
+@exported("torch", "Tensor")
 def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None,
          *, out: Any = None) -> Tensor:
     """Differences of neighbours along ``dim``, taken ``n`` times.

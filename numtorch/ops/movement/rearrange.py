@@ -15,6 +15,7 @@ from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
 from numtorch.dispatch.program import shared_from
 from numtorch.dtype import int32, int64
+from numtorch.exports import exported
 from numtorch.kernels import registry
 from numtorch.ops.movement import copies_cpu as cpu
 from numtorch.ops.movement.arguments import by_name, shape_args
@@ -25,6 +26,7 @@ from numtorch.ops.movement.views import expand_to, narrow, reshape, transpose, v
 from numtorch.storage import collapse, contiguous_strides, kind, wrap_dim
 
 
+@exported("Tensor")
 def repeat(x: Tensor, *counts: Any, repeats: Any = None) -> Tensor:
     """The tensor repeated along each dimension, as copies."""
     if repeats is not None:
@@ -70,6 +72,7 @@ def _held(x: Tensor, sizes: tuple, strides: tuple, shape: tuple) -> Plan:
     return moving(kernel, x._k, shape, geometry, cpu.CARRIERS[x._k.dtype.itemsize], shared_from(cpu.MOVED))
 
 
+@exported("torch", "Tensor")
 def tile(input: Tensor, *given: Any, dims: Any = None) -> Tensor:
     """As NumPy's tile: ``repeat`` with missing leading counts taken as 1.
 
@@ -85,6 +88,7 @@ def tile(input: Tensor, *given: Any, dims: Any = None) -> Tensor:
     return repeat(input, (1,) * (input.ndim - len(counts)) + tuple(counts))
 
 
+@exported("torch", "Tensor")
 def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
     """Each element (or slice along ``dim``) repeated in place: all as often, or each as often as ``repeats`` says.
 
@@ -213,6 +217,7 @@ def _(g, *, dims):
     return flip_dims(g, dims)
 
 
+@exported("torch", "Tensor")
 def flip(input: Tensor, *given: Any, dims: Any = None) -> Tensor:
     """A copy in reverse order along the given dimensions.
 
@@ -236,6 +241,7 @@ def _flipped(dims: tuple, ndim: int) -> tuple:
     return tuple(d for d in wrapped if d < ndim)
 
 
+@exported("torch", "Tensor")
 def fliplr(input: Tensor) -> Tensor:
     """A copy in reverse order along the second dimension.
 
@@ -249,6 +255,7 @@ def fliplr(input: Tensor) -> Tensor:
     return flip_dims(input, (1,))
 
 
+@exported("torch", "Tensor")
 def flipud(input: Tensor) -> Tensor:
     """A copy in reverse order along the first dimension.
 
@@ -261,6 +268,7 @@ def flipud(input: Tensor) -> Tensor:
     return flip_dims(input, (0,))
 
 
+@exported("torch", "Tensor")
 def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     """A copy turned by ``k`` times 90 degrees in the plane of two dimensions, from the first towards the second.
 
@@ -317,6 +325,7 @@ def _(g, *, shift, dim):
     return roll_along(g, g.shape[dim] - shift, dim)
 
 
+@exported("torch", "Tensor")
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """Elements moved on along dimensions; what passes the end comes in at the beginning. Without ``dims``, of the flattened tensor.
 

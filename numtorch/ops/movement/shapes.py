@@ -8,10 +8,12 @@ from typing import Any
 
 from numtorch._tensor import Tensor
 from numtorch.arguments import dimensions, integer, integers
+from numtorch.exports import exported
 from numtorch.ops.movement.views import permute, reshape, transpose, unsqueeze, view_as_shape
 from numtorch.storage import fill_shape, wrap_dim
 
 
+@exported("torch", "Tensor")
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Dimensions from ``start_dim`` to ``end_dim`` merged into one.
 
@@ -36,6 +38,7 @@ def _flat(shape: tuple, start: int, end: int) -> tuple | None:
     return None if a == b else (*shape[:a], prod(shape[a : b + 1]), *shape[b + 1 :])
 
 
+@exported("torch", "Tensor")
 def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
     """One dimension split into several; one size may be -1.
 
@@ -51,11 +54,14 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
     return view_as_shape(input, (*input.shape[:d], *fill_shape(sizes, input.shape[d], "unflatten"), *input.shape[d + 1 :]))
 
 
+@exported("torch", "Tensor")
 def ravel(input: Tensor) -> Tensor:
     """The elements in one dimension."""
     return reshape(input, (-1,))
 
 
+@exported("torch", "Tensor")
+@exported("torch", name="moveaxis")
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     """Dimensions moved to other positions; the rest keep their order.
 
@@ -91,6 +97,7 @@ def _moved(ndim: int, source: int | tuple, destination: int | tuple) -> tuple:
     return tuple(order)
 
 
+@exported("torch", "Tensor")
 def adjoint(input: Tensor) -> Tensor:
     """The last two dimensions exchanged (and, of complex numbers, conjugated).
 
@@ -110,6 +117,7 @@ def _at_least(one: Any, tensors: tuple) -> Any:
     return tuple(one(x) for x in (tensors[0] if len(tensors) == 1 else tensors))
 
 
+@exported("torch")
 def atleast_1d(*tensors: Any) -> Any:
     """The tensor (or each of several) with at least one dimension.
 
@@ -120,6 +128,7 @@ def atleast_1d(*tensors: Any) -> Any:
     return _at_least(lambda x: x if x.ndim else reshape(x, (1,)), tensors)
 
 
+@exported("torch")
 def atleast_2d(*tensors: Any) -> Any:
     """The tensor (or each of several) with at least two dimensions; vectors are rows.
 
@@ -130,6 +139,7 @@ def atleast_2d(*tensors: Any) -> Any:
     return _at_least(lambda x: x if x.ndim >= 2 else reshape(x, (1, -1)), tensors)
 
 
+@exported("torch")
 def atleast_3d(*tensors: Any) -> Any:
     """The tensor (or each of several) with at least three dimensions; of matrices, the new one is last.
 

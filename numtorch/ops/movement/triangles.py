@@ -16,6 +16,7 @@ from numtorch.dispatch.op import op
 from numtorch.dispatch.out import SAME, into
 from numtorch.dispatch.program import shared_from
 from numtorch.dtype import dtype as DType
+from numtorch.exports import exported
 from numtorch.kernels import registry
 from numtorch.kernels.jit import jit, prange
 from numtorch.ops.movement.copies import clone, contiguous, copy_, to
@@ -89,6 +90,7 @@ def _(g, *, diagonal, lower):
     return triangle(g, diagonal, lower)
 
 
+@exported("torch", "Tensor")
 def tril(input: Tensor, diagonal: int = 0, *, out: Any = None) -> Tensor:
     """The lower triangle; zeros above the diagonal.
 
@@ -102,6 +104,7 @@ def tril(input: Tensor, diagonal: int = 0, *, out: Any = None) -> Tensor:
     return _triangle(input, diagonal, True, "tril")
 
 
+@exported("torch", "Tensor")
 def triu(input: Tensor, diagonal: int = 0, *, out: Any = None) -> Tensor:
     """The upper triangle; zeros below the diagonal.
 
@@ -121,11 +124,13 @@ def _triangle(x: Tensor, diagonal: int, lower: bool, name: str) -> Tensor:
     return triangle(x, diagonal if diagonal.__class__ is int else integer(diagonal, name, "diagonal"), lower)
 
 
+@exported("Tensor")
 def tril_(x: Tensor, diagonal: int = 0) -> Tensor:
     """In place, zeros above the diagonal; of elements that are in memory once but stand in several places, wherever one of these is."""
     return _cleared(x, diagonal, True, "tril")
 
 
+@exported("Tensor")
 def triu_(x: Tensor, diagonal: int = 0) -> Tensor:
     """In place, zeros below the diagonal; of elements that are in memory once but stand in several places, wherever one of these is."""
     return _cleared(x, diagonal, False, "triu")
@@ -166,6 +171,7 @@ def _indices(row: int, col: int, offset: int, lower: bool, dtype: DType | None, 
     return to(made, as_device(device), d)
 
 
+@exported("torch")
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype: DType | None = None, device: Any = None) -> Tensor:
     """Row and column numbers of the lower triangle of a (row, col) matrix, as two rows.
 
@@ -177,6 +183,7 @@ def tril_indices(row: int, col: int, offset: int = 0, *, dtype: DType | None = N
     return _indices(row, col, offset, True, dtype, device)
 
 
+@exported("torch")
 def triu_indices(row: int, col: int, offset: int = 0, *, dtype: DType | None = None, device: Any = None) -> Tensor:
     """Row and column numbers of the upper triangle of a (row, col) matrix, as two rows.
 
@@ -191,6 +198,7 @@ def triu_indices(row: int, col: int, offset: int = 0, *, dtype: DType | None = N
 # --- diagonals ------------------------------------------------------------------------------------
 
 
+@exported("torch", "Tensor")
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """Matrices in two new dimensions whose diagonals are the last dimension of ``input``; zeros elsewhere.
 
@@ -214,6 +222,7 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     return diagonal_backward(input, tuple(shape), offset, a, b)
 
 
+@exported("torch", "Tensor")
 def diag(input: Tensor, diagonal: int = 0, *, out: Any = None) -> Tensor:
     """The matrix with this diagonal; of a matrix, the diagonal.
 
@@ -233,6 +242,7 @@ def diag(input: Tensor, diagonal: int = 0, *, out: Any = None) -> Tensor:
 _diagonal = diagonal
 
 
+@exported("torch", "Tensor")
 def diagflat(input: Tensor, offset: int = 0) -> Tensor:
     """The matrix whose diagonal has all elements of ``input``.
 
@@ -246,6 +256,7 @@ def diagflat(input: Tensor, offset: int = 0) -> Tensor:
     return diag_embed(reshape(input, (-1,)), offset)
 
 
+@exported("torch")
 def block_diag(*tensors: Tensor) -> Tensor:
     """The matrices along the diagonal of a larger one, zeros elsewhere; vectors are rows, numbers matrices of one element.
 
@@ -287,6 +298,7 @@ def _scattered(x: Tensor, src: Tensor, name: str, part: Any) -> Tensor:
     return y
 
 
+@exported("torch", "Tensor")
 def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """A copy whose diagonal is ``src``.
 
@@ -298,6 +310,7 @@ def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0,
     return _scattered(input, src, "diagonal_scatter", lambda y: _diagonal(y, offset, dim1, dim2))
 
 
+@exported("torch", "Tensor")
 def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     """A copy whose slice at ``index`` along ``dim`` is ``src``.
 
@@ -309,6 +322,7 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     return _scattered(input, src, "select_scatter", lambda y: select(y, dim, index))
 
 
+@exported("torch", "Tensor")
 def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Tensor:
     """A copy whose slice ``start:end:step`` along ``dim`` is ``src``.
 
@@ -337,6 +351,7 @@ def _number_of(value: Any) -> Any:
     return value
 
 
+@exported("Tensor")
 def fill_diagonal_(x: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
     """Overwrite the main diagonal with a number; with ``wrap``, tall matrices begin anew below the square."""
     if wrap.__class__ is not bool:

@@ -19,6 +19,7 @@ from numtorch.autograd.inplace import rebase, recorded, regraft, wrote
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
 from numtorch.dtype import dtype
+from numtorch.exports import exported
 from numtorch.ops.movement.arguments import by_name, shape_args
 from numtorch.ops.movement.copies import clone, contiguous
 from numtorch.storage import (
@@ -35,6 +36,7 @@ from numtorch.storage import (
 )
 
 
+@exported("torch", "Tensor")
 @op(view=True)
 def as_strided(x, size: tuple, stride: tuple, storage_offset: int | None = None):
     """A view with the given sizes, strides and offset into the storage."""
@@ -167,6 +169,7 @@ def view_bits(x: Tensor, d: dtype) -> Tensor:
     return t
 
 
+@exported("torch", "Tensor")
 def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
     """The elements in another shape: a view if possible, else a copy. One size may be -1.
 
@@ -187,6 +190,7 @@ def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
     return view_as_shape(input, target)
 
 
+@exported("torch", "Tensor")
 @op(view=True)
 def permute(x, dims: tuple):
     """Dimensions in another order."""
@@ -219,6 +223,8 @@ def _inverse(dims: tuple) -> tuple:
     return tuple(inverse)
 
 
+@exported("torch", "Tensor")
+@exported("torch", name="swapdims")
 @op(view=True)
 def transpose(x, dim0: int, dim1: int):
     """Two dimensions exchanged.
@@ -246,6 +252,7 @@ def _(g, *, dim0, dim1):
     return transpose(g, dim0, dim1)
 
 
+@exported("torch", "Tensor")
 def t(input: Tensor) -> Tensor:
     """The transpose of a matrix; vectors and scalars as they are."""
     n = len(input.shape)
@@ -291,6 +298,7 @@ def _(g, x_shape):
 expand_to.op.backward_name = "ExpandBackward0"
 
 
+@exported("Tensor")
 def expand(x: Tensor, *sizes: Any, size: Any = None) -> Tensor:
     """Dimensions of size 1 repeated without copying; -1 keeps a size."""
     if size is not None:
@@ -302,11 +310,13 @@ def expand(x: Tensor, *sizes: Any, size: Any = None) -> Tensor:
     return expand_to(x, sizes)
 
 
+@exported("Tensor")
 def expand_as(x: Tensor, other: Tensor) -> Tensor:
     """``x.expand(other.shape)``."""
     return expand_to(x, other.shape)
 
 
+@exported("torch", "Tensor")
 def broadcast_to(input: Tensor, *sizes: Any, size: Any = None) -> Tensor:
     """``x`` seen in a shape to which it broadcasts.
 
@@ -338,6 +348,7 @@ def common_shape(op: str, tensors: Any) -> Size:
                            f"shapes {shapes} do not broadcast") from None
 
 
+@exported("torch")
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     """All tensors in their common shape."""
     if len(tensors) == 1 and isinstance(tensors[0], tuple | list):
@@ -370,6 +381,7 @@ def _(g, x_shape):
 squeeze_dims.op.backward_name = "SqueezeBackward0"
 
 
+@exported("torch", "Tensor")
 def squeeze(input: Tensor, dim: Any = None, *more: int) -> Tensor:
     """Dimensions of size 1 removed: all of them, one, several, or a tuple of them."""
     if more:
@@ -389,6 +401,7 @@ def _squeezable(ndim: int, dim: Any) -> tuple:
     return dims
 
 
+@exported("torch", "Tensor")
 @op(view=True)
 def unsqueeze(x, dim: int):
     """A dimension of size 1 inserted."""
@@ -408,6 +421,7 @@ def _(g, x_shape):
     return reshape(g, x_shape)
 
 
+@exported("torch", "Tensor")
 @op(view=True)
 def select(x, dim: int, index: int):
     """The slice at ``index`` along ``dim``, without that dimension."""
@@ -491,6 +505,7 @@ def _become(x: Tensor, name: str, seen: Any) -> Tensor:
     return x
 
 
+@exported("torch")
 def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
     """``transpose`` under NumPy's name.
 
@@ -501,6 +516,7 @@ def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
     return transpose(input, axis0, axis1)
 
 
+@exported("Tensor")
 def transpose_(x: Tensor, dim0: int, dim1: int) -> Tensor:
     """Two dimensions exchanged, in place: the elements stay where they are.
 
@@ -512,21 +528,25 @@ def transpose_(x: Tensor, dim0: int, dim1: int) -> Tensor:
     return _become(x, "transpose", lambda x: transpose(x, dim0, dim1))
 
 
+@exported("Tensor")
 def t_(x: Tensor) -> Tensor:
     """The transpose of a matrix, in place."""
     return _become(x, "t", t)
 
 
+@exported("Tensor")
 def squeeze_(x: Tensor, dim: Any = None, *more: int) -> Tensor:
     """Dimensions of size 1 removed in place: all of them, one, several, or a tuple of them."""
     return _become(x, "squeeze", lambda x: squeeze(x, dim, *more))
 
 
+@exported("Tensor")
 def unsqueeze_(x: Tensor, dim: int) -> Tensor:
     """A dimension of size 1 inserted in place."""
     return _become(x, "unsqueeze", lambda x: unsqueeze(x, dim))
 
 
+@exported("torch", "Tensor")
 def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     """``length`` elements from ``start`` along ``dim``."""
     dim = wrap_dim(dim, input.ndim, "narrow")
@@ -545,6 +565,7 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     return slice(input, dim, start, start + length)
 
 
+@exported("torch", "Tensor")
 @op(view=True)
 def diagonal(x, offset: int = 0, dim1: int = 0, dim2: int = 1):
     """The diagonal of two dimensions, as the last dimension."""
@@ -583,6 +604,7 @@ def _(g, *, offset, dim1, dim2):
     return diagonal(g, offset, dim1, dim2)
 
 
+@exported("Tensor")
 @op(view=True)
 def unfold(x, dimension: int, size: int, step: int):
     """Windows of ``size`` along a dimension, as a new last dimension."""

@@ -16,6 +16,7 @@ from numtorch.autograd.grad_mode import mode
 from numtorch.dispatch.cost import nbytes, numel, per_output
 from numtorch.dispatch.op import op, wrote
 from numtorch.dtype import FLOATS, finfo, float32, promote_types
+from numtorch.exports import exported
 from numtorch.ops import movement, reduction
 from numtorch.ops.arithmetic import rsqrt
 from numtorch.ops.movement import contiguous, reshape
@@ -222,6 +223,7 @@ def _single(t: Any) -> Any:
     return t if t is None or t._k.dtype is float32 else t.to(float32)
 
 
+@exported("nn.functional")
 def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
                bias: Tensor | None = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5) -> Tensor:
     """``(x - mean) / sqrt(var + eps) * weight + bias`` for each channel of (N, C), (N, C, L) or (N, C, H, W) inputs.
@@ -453,6 +455,7 @@ def _flat(t: Tensor | None) -> Tensor | None:
     return t if t is None or len(t.shape) == 1 else reshape(t, (-1,))
 
 
+@exported("nn.functional")
 def layer_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None, bias: Tensor | None = None,
                eps: float = 1e-5) -> Tensor:
     """The last dimensions less their mean, over ``sqrt(var + eps)``, times weight plus bias. Source: Ba, Kiros, Hinton 2016.
@@ -468,6 +471,7 @@ def layer_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = Non
     return normalised_rows(input, _flat(weight), _flat(bias), n, float(eps), True)
 
 
+@exported("nn.functional")
 def rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None, eps: float | None = None) -> Tensor:
     """The last dimensions over the root of their mean square. Source: Zhang and Sennrich 2019."""
     n = _row("rms_norm", input, normalized_shape, weight)
@@ -479,6 +483,7 @@ def rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None,
     return normalised_rows(input, _flat(weight), None, n, eps, False)
 
 
+@exported("nn.functional")
 def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5) -> Tensor:
     """Layer norm over each of ``num_groups`` groups of channels of (N, C, ...). Source: Wu and He 2018."""
     shape = input.shape

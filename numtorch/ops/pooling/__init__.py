@@ -18,6 +18,7 @@ from numtorch.dispatch.cost import nbytes, numel, per_input, touched
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import SAME, into
 from numtorch.dtype import BOOL, FLOATS, dtype, iinfo, int64
+from numtorch.exports import exported
 from numtorch.ops import movement, reduction
 from numtorch.ops.arithmetic import div, eq, isnan, logical_and, lt, minimum, where
 from numtorch.ops.indexing import gather_along, scatter_along
@@ -404,6 +405,7 @@ def _check_images(x: Tensor, op_name: str) -> None:
         raise NotImplementedError(f'"{op_name}" not implemented for {x.dtype.name}; cast with .float()')
 
 
+@exported("nn.functional")
 def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
                return_indices: bool = False) -> Any:
     """The largest element of each window of (N, C, H, W) or (C, H, W) images.
@@ -458,6 +460,7 @@ def _as_lines(y: Tensor, ndim: int) -> Tensor:
     return movement.squeeze(y, -2) if ndim == 3 else movement.squeeze(movement.squeeze(y, -2), 0)
 
 
+@exported("nn.functional")
 def max_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
                return_indices: bool = False) -> Any:
     """The largest element of each window of (N, C, L) or (C, L) sequences."""
@@ -470,6 +473,7 @@ def max_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     return tuple(_as_lines(v, input.ndim) for v in y) if return_indices else _as_lines(y, input.ndim)
 
 
+@exported("nn.functional")
 def avg_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
                count_include_pad: bool = True, divisor_override: int | None = None, *, out: Any = None) -> Tensor:
     """The mean of each window of (N, C, H, W) or (C, H, W) images; of int64 images the quotient without its fraction.
@@ -501,6 +505,7 @@ def _means(op_name: str, x: Tensor, geometry: tuple, ceil_mode: bool, include_pa
     return means(x, *geometry, ceil_mode, include_pad, divisor)
 
 
+@exported("nn.functional")
 def avg_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
                count_include_pad: bool = True) -> Tensor:
     """The mean of each window of (N, C, L) or (C, L) sequences."""
@@ -521,6 +526,7 @@ def _images(x: Tensor, op_name: str) -> Tensor:
     raise RuntimeError(f"{op_name}: Expected 3D or 4D (batch mode) tensor, but got input of size: {list(x.shape)}")
 
 
+@exported("nn.functional")
 def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
     """Means over as many windows as the result has elements; None keeps a size.
 
@@ -543,6 +549,7 @@ def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
     return adaptive_means(input, out)
 
 
+@exported("nn.functional")
 def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
     """``adaptive_avg_pool2d`` of (N, C, L) or (C, L) sequences."""
     n = _flat(output_size, "adaptive_avg_pool1d", "output_size")

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 F = TypeVar("F", bound=Callable[..., Any])
 
 PLACES: dict[str, dict[str, Any]] = {"torch": {}, "Tensor": {}, "nn.functional": {}}
+MODULES = {"torch": "numtorch", "Tensor": "numtorch", "nn.functional": "numtorch.nn.functional"}
 OVERWRITING: dict[str, Any] = {}  # in-place forms of elementwise ops, by their names
 
 
@@ -29,7 +30,11 @@ def exported(*places: str, also: tuple[str, ...] = (), name: str | None = None, 
         inplace: whether an elementwise op that is a method has an in-place form too, ``name_``.
     """
     def wrap(f: F) -> F:
-        for n in (name or f.__name__, *also):
+        own = name or f.__name__
+        if hasattr(f, "op"):  # a function that is made: it is found, and pickled, by where users find it
+            f.__module__ = MODULES[places[0]]
+            f.__qualname__ = f"Tensor.{own}" if places[0] == "Tensor" else own
+        for n in (own, *also):
             for place in places:
                 if n in PLACES[place]:
                     raise ValueError(f"{place} has a {n} already, of {PLACES[place][n].__module__}")

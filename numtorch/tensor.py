@@ -21,6 +21,7 @@ from numtorch.autograd.grad_mode import mode
 from numtorch.autograd.inplace import in_graph, single
 from numtorch.device import as_device
 from numtorch.dispatch import aliases
+from numtorch.dispatch.front import Signature
 from numtorch.dispatch.op import PUBLIC, ElementwiseOp
 from numtorch.ops import (
     arithmetic,
@@ -75,7 +76,15 @@ def _inplace(o: ElementwiseOp) -> Callable:
 def _named(method: Any, name: str, of: Any) -> Callable:
     """The in-place form of what it stands for, whose parameters it takes: the stubs tell them."""
     method.__name__, method.__doc__, method.overwrites = name, f"In-place ``{name[:-1]}``.", of
+    method.__module__, method.__qualname__ = "numtorch", f"Tensor.{name}"
+    method.__signature__ = Signature(lambda: _without_out(getattr(of, "call", of)))
     return method
+
+
+def _without_out(call: Callable) -> inspect.Signature:
+    """The signature of an in-place form: of the function, on ``self``, without ``out``."""
+    first, *rest = inspect.signature(call).parameters.values()
+    return inspect.Signature([first.replace(name="self"), *[p for p in rest if p.name != "out"]])
 
 
 def _bound(name: str, names: list, defaults: dict, args: tuple, given: dict) -> tuple:
@@ -92,9 +101,11 @@ def _bound(name: str, names: list, defaults: dict, args: tuple, given: dict) -> 
     return tuple(values)
 
 
+_forms: dict[Any, Callable] = {}
 for _name, _fn in exports.OVERWRITING.items():
     if isinstance(_fn.op, ElementwiseOp) and not hasattr(Tensor, _name):
-        setattr(Tensor, _name, _inplace(_fn.op))
+        _forms[_fn] = _forms.get(_fn) or _inplace(_fn.op)
+        setattr(Tensor, _name, _forms[_fn])
 
 
 def _overwriting(name: str, fn: Callable) -> None:
@@ -494,7 +505,8 @@ for _d, _names in {dtypes.float32: "float", dtypes.float64: "double", dtypes.flo
     def _cast_method(self: Tensor, *, memory_format: Any = None, _d: Any = _d) -> Tensor:
         return self if self._k.dtype is _d else movement.as_type(self, _d)
 
-    _cast_method.__name__ = _names
+    _cast_method.__name__, _cast_method.__qualname__ = _names, f"Tensor.{_names}"
+    _cast_method.__module__ = "numtorch"
     _cast_method.__doc__ = f"The elements as {_d.name}."
     setattr(Tensor, _names, _cast_method)
 
@@ -548,7 +560,7 @@ def _new(name: str, fn: Callable) -> None:
     def method(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
         return fn(*args, **_as_here(self, dtype, device), requires_grad=requires_grad)
 
-    method.__name__ = name
+    method.__name__, method.__module__, method.__qualname__ = name, "numtorch", f"Tensor.{name}"
     method.__doc__ = f"As ``{fn.__name__}``, with this tensor's dtype and device unless given."
     setattr(Tensor, name, method)
 

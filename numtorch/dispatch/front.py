@@ -18,6 +18,7 @@ there is none, it calls the general path, ``Op.run``.
 
 from __future__ import annotations
 
+import inspect
 import linecache
 import re
 import types
@@ -60,8 +61,6 @@ def _public(names: list[str]) -> list[str]:
 
 
 def _defaults(params: list, env: dict) -> list[str]:
-    import inspect
-
     texts = []
     for i, (n, default) in enumerate(params):
         if default is inspect.Parameter.empty:
@@ -102,7 +101,33 @@ def _blank(op: Any) -> tuple[Any, dict[str, Any]]:
     call.__qualname__ = op.name  # what Python's complaints about arguments call it
     env["_write"] = lambda: write(op, call)
     env["_front"] = call
+    call.__signature__ = Signature(lambda: _signature(op, call))
     return call, env
+
+
+class Signature(inspect.Signature):
+    """A signature that is found out when it is asked for."""
+
+    __slots__ = ("find",)
+
+    def __init__(self, find: Callable[[], inspect.Signature]):
+        self.find = find
+
+    @property
+    def _parameters(self) -> Any:
+        return self.find().parameters
+
+    @property
+    def _return_annotation(self) -> Any:
+        return inspect.Signature.empty
+
+
+def _signature(op: Any, call: Any) -> inspect.Signature:
+    """The signature of a front, for which it is written."""
+    write(op, call)
+    plain = types.FunctionType(call.__code__, {}, call.__name__, call.__defaults__)
+    plain.__kwdefaults__ = call.__kwdefaults__
+    return shown(plain, op.params) if "_renamed" in op.front_env else inspect.signature(plain)
 
 
 def _unwritten(*args, **kwargs):
@@ -121,8 +146,6 @@ def write(op: Any, call: Any = None) -> Callable:
         call.__defaults__, call.__kwdefaults__ = written.__defaults__, written.__kwdefaults__
         call.__code__ = written.__code__
         call.source = written.source
-        if "_renamed" in op.front_env:
-            call.__signature__ = shown(written, op.params)
     return call
 
 
@@ -666,8 +689,6 @@ def optional(op: Any) -> set[str]:
 def _aliased(op: Any, texts: list[str]) -> tuple[list[str], list[str], list[str]]:
     """For parameters of two names: the texts of all parameters, of which what may be given under the other name has a default that
     says that it is absent, and so has what follows it; the names of those that must be given; and the other names."""
-    import inspect
-
     names = [n for n, _ in op.params]
     second = others(names)
     behind = op.spec.__code__.co_varnames[: op.spec.__code__.co_argcount]

@@ -190,7 +190,7 @@ def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
     return view_as_shape(input, target)
 
 
-@exported("torch", "Tensor")
+@exported("torch")
 @op(view=True)
 def permute(x, dims: tuple):
     """Dimensions in another order."""

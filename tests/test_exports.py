@@ -1,0 +1,69 @@
+"""Functions as users find them: under every name that they say, with a signature and an example, and as objects that pickle."""
+
+import doctest
+import inspect
+import pickle
+import subprocess
+import sys
+
+import pytest
+
+import numtorch
+from numtorch import exports
+from numtorch.nn import functional
+
+WHERE = {"torch": numtorch, "Tensor": numtorch.Tensor, "nn.functional": functional}
+NAMES = [(place, name) for place in exports.PLACES for name in sorted(exports.PLACES[place])]
+
+
+@pytest.mark.parametrize("place", WHERE)
+def test_every_name_is_where_it_says(place):
+    for name, fn in exports.PLACES[place].items():
+        found = getattr(WHERE[place], name)
+        assert getattr(found, "__wrapped__", found) is getattr(fn, "__wrapped__", fn), name
+
+
+def test_a_name_is_taken_once():
+    with pytest.raises(ValueError, match="torch has a abs already"):
+        exports.exported("torch", name="abs")(lambda x: x)
+
+
+SHOWN = """
+import inspect, pickle, types
+import numtorch, numtorch.nn.functional as F
+wrong = []
+for place in (numtorch, numtorch.Tensor, F):
+    for name in dir(place):
+        f = getattr(place, name, None)
+        if isinstance(f, types.FunctionType) and not name.startswith("_"):
+            try:
+                kept = pickle.loads(pickle.dumps(f)) is f
+            except (pickle.PicklingError, AttributeError):
+                kept = False
+            written = "<lambda>" in f.__name__ or str(inspect.signature(f)) == "(*args, **kwargs)"
+            if not kept or written:
+                wrong.append(f"{place.__name__}.{name}: {'no signature' if written else 'does not pickle'}")
+print(wrong)
+"""
+
+
+def test_functions_have_signatures_and_pickle_before_they_are_called():
+    done = subprocess.run([sys.executable, "-c", SHOWN], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_signatures_are_torchs():
+    assert str(inspect.signature(numtorch.softmax)) == "(input, dim, dtype=None, *, out=None)"
+    assert str(inspect.signature(numtorch.sum)) == "(input, dim=None, keepdim=False, *, dtype=None, out=None)"
+    assert str(inspect.signature(numtorch.Tensor.lerp_)) == "(self, end, weight)"
+
+
+MADE = sorted({fn.op.name: fn for place in exports.PLACES.values() for fn in place.values() if hasattr(fn, "op")}.items())
+
+
+@pytest.mark.parametrize("fn", [fn for _, fn in MADE if ">>>" in (fn.__doc__ or "")], ids=lambda fn: fn.op.name)
+def test_examples_of_ops(fn):
+    """Ops are made by decorators, so that ``doctest`` does not take them for functions of their modules."""
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    test = doctest.DocTestParser().get_doctest(fn.__doc__, {}, fn.op.name, None, 0)
+    assert runner.run(test).failed == 0

@@ -10,6 +10,8 @@ makes ``torch.abs``, ``torch.absolute``, ``Tensor.abs`` and ``Tensor.absolute``,
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -20,16 +22,23 @@ MODULES = {"torch": "numtorch", "Tensor": "numtorch", "nn.functional": "numtorch
 OVERWRITING: dict[str, Any] = {}  # in-place forms of elementwise ops, by their names
 
 
-def exported(*places: str, also: tuple[str, ...] = (), name: str | None = None, inplace: bool = True) -> Callable[[F], F]:
+LOSSES: dict[str, Any] = {}  # losses that have a module of their own, by its name
+
+
+def exported(*places: str, also: tuple[str, ...] = (), name: str | None = None, inplace: bool = True,
+             module: str | None = None) -> Callable[[F], F]:
     """Make a function known to users.
 
     Args:
         places: ``torch`` (functions of the package), ``Tensor`` (methods), ``nn.functional``.
         also: other names, of the same function.
         name: the name, if it is not the function's own.
+        module: of a loss, the class of ``torch.nn`` that applies it; its options are the function's parameters after the target.
         inplace: whether an elementwise op that is a method has an in-place form too, ``name_``.
     """
     def wrap(f: F) -> F:
+        if module is not None:
+            LOSSES[module] = f
         own = name or f.__name__
         if hasattr(f, "op"):  # a function that is made: it is found, and pickled, by where users find it
             f.__module__ = MODULES[places[0]]
@@ -44,3 +53,15 @@ def exported(*places: str, also: tuple[str, ...] = (), name: str | None = None, 
         return f
 
     return wrap
+
+
+def classes(package: str, path: Any, bases: tuple[type, ...]) -> dict[str, type]:
+    """The public classes that the files of a folder define, of those that descend from ``bases``, by their names."""
+    found: dict[str, type] = {}
+    for info in pkgutil.iter_modules(path, package + "."):
+        if not info.ispkg:
+            module = importlib.import_module(info.name)
+            for name, value in vars(module).items():
+                if isinstance(value, type) and issubclass(value, bases) and value.__module__ == info.name and not name.startswith("_"):
+                    found[name] = value
+    return dict(sorted(found.items()))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from numtorch import dtype as dtypes
+import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor
 from numtorch.dispatch.front import OPERANDS, operator
 from numtorch.dispatch.op import ElementwiseOp, array_operand

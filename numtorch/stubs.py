@@ -8,6 +8,8 @@ out of date.
     _tensor.pyi          the Tensor's methods
     __init__.pyi         the functions of the package: ``torch.sum``, ``torch.zeros`` ...
     nn/functional.pyi    the functions of ``torch.nn.functional``
+    nn/__init__.pyi      the layers, from where they are defined; losses that are made from functions written out
+    optim/__init__.pyi   the optimizers
 
 Everything else is annotated in the source.
 """
@@ -24,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from numtorch.dispatch.aliases import OTHER
-from numtorch.exports import PLACES
+from numtorch.exports import LOSSES, PLACES, classes
 
 HERE = Path(__file__).parent
 HEADER = "# Written by python -m numtorch.stubs; do not edit."
@@ -100,7 +102,29 @@ _KNOWN = {*_IMPORTS, *_ALIASES, "None", "np", "int", "bool", "float", "str", "tu
 
 def texts() -> dict[Path, str]:
     """The text of every stub, by its path."""
-    return {HERE / "_tensor.pyi": tensor(), HERE / "__init__.pyi": package(), HERE / "nn" / "functional.pyi": functional()}
+    return {HERE / "_tensor.pyi": tensor(), HERE / "__init__.pyi": package(), HERE / "nn" / "functional.pyi": functional(),
+            HERE / "nn" / "__init__.pyi": folder("nn"), HERE / "optim" / "__init__.pyi": folder("optim")}
+
+
+def folder(name: str) -> str:
+    """The stub of a folder whose classes are found by being there."""
+    import importlib
+
+    package = importlib.import_module(f"numtorch.{name}")
+    path = HERE / name / "__init__.py"
+    exported = [line for _, line in _bound(path)]
+    bases = {"nn": ("Module",), "optim": ("Optimizer",)}[name]
+    made: list[str] = []
+    for own, value in classes(package.__name__, package.__path__, tuple(getattr(package, b) for b in bases)).items():
+        line = f"from {value.__module__} import {own} as {own}"
+        if own in LOSSES:
+            parameters = [(n, k, a, optional) for n, k, a, optional in _parameters(own, LOSSES[own], False, False)[2:]]
+            made += [f"class {own}(Module):", f'    """{(value.__doc__ or "").strip().splitlines()[0]}"""',
+                     f"    def __init__(self, {_listed(parameters)}) -> None: ...",
+                     "    def forward(self, input: Tensor, target: Tensor) -> Tensor: ..."]
+        elif line not in exported:
+            exported.append(line)
+    return _complete(made, exported)
 
 
 def tensor() -> str:
@@ -184,7 +208,8 @@ def _complete(body: list[str], exported: list[str], own: tuple[str, ...] = ()) -
     for name, module in _IMPORTS.items():
         if name not in own and name not in here and used(name, [*aliases, *body]):
             wanted.setdefault(module, []).append(_ELSEWHERE.get(name, name))
-    imports = ["import builtins", *(["import numpy as np"] if used("np", [*aliases, *body]) else []),
+    everything = [*aliases, *body]
+    imports = [*(["import builtins"] if used("builtins", everything) else []), *(["import numpy as np"] if used("np", everything) else []),
                *(f"from {module} import {', '.join(names)}" for module, names in wanted.items())]
     return "\n".join([HEADER, "", *imports, *exported, "", *aliases, "", *body, ""])
 

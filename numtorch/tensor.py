@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+import numtorch.dtype as dtypes
 from numtorch import absent, copying, exports, notices, operators, ops, printing
-from numtorch import dtype as dtypes
 from numtorch._tensor import Tensor, alias, as_ndarray
 from numtorch.arguments import flag
 from numtorch.autograd import graph

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numtorch import dtype as dtypes
+import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor
 from numtorch.ops import creation
 

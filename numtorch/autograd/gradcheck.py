@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+import numtorch.dtype as dtypes
 from numtorch import _tensor
-from numtorch import dtype as dtypes
 from numtorch.autograd import graph
 from numtorch.autograd.grad_mode import _Setting
 

@@ -131,7 +131,7 @@ def _compiled(loop: Loop, buffers: list, op: str) -> Callable:
     grid = loop.grid
     if isinstance(grid, tuple):
         return partial(function.launch_blocks, *grid)
-    return partial(function.launch, loop.elements if grid is None else grid)
+    return partial(function.launch, (loop.elements or 1) if grid is None else grid)
 
 
 def plan(loop: Loop, values: tuple, params: tuple, op: str, required: list[int], every: list[int]) -> Plan:
@@ -166,7 +166,7 @@ def plan(loop: Loop, values: tuple, params: tuple, op: str, required: list[int],
     plain = not loop.scratch and carried is None and where.type != "meta" and places in (required, every)
     if alone and plain and all(t._k.contiguous and t._k.device is where for t in operands):
         at = outs.index(wanted[0])
-        made.make, made.shape, made.kind = makers[at]
+        made.make, made.shape, made.kind = makers[at] or ()
         made.entry, made.before, made.after = entry, (None,) * at, (None,) * (len(outs) - at - 1)
         made.numbers, made.failed, made.every = loop.numbers, loop.failed, places != required
     return made
@@ -196,7 +196,8 @@ def _general(loop: Loop, entry: Callable, places: list, makers: tuple, several: 
     def run(*values: Any, **named: Any) -> Any:
         if named:
             values = (*values, *named.values())
-        buffers, made = [], []
+        buffers: list[Any] = []
+        made: list[Any] = []
         for i in places:
             t = values[i]
             buffers.append((t if t._k.contiguous else _packed(t))._buf)
@@ -276,7 +277,7 @@ class Planner:
         return plan(made, (*values, *named.values()), params, self.op, self.required, self.every)
 
     def __call__(self, *values: Any, **named: Any) -> Any:
-        key = tuple([(v._k, v.shape) if isinstance(v, Tensor) else (v.__class__, v) for v in (*values, *named.values())])
+        key: Any = tuple([(v._k, v.shape) if isinstance(v, Tensor) else (v.__class__, v) for v in (*values, *named.values())])
         try:
             found = self.plans.get(key)
         except TypeError:  # what cannot be looked up is planned each time

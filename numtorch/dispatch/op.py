@@ -172,8 +172,8 @@ class Op:
                 with contextlib.suppress(TypeError):
                     remember(self.plans, front.key(self, tensors, given), plan)
                 return made(*asked)
-            made = [made[i] for i in self.from_written]
-            changed, params = made[: len(tensors)], tuple(made[len(tensors) :])
+            canonical = tuple([made[i] for i in self.from_written])
+            changed, params = canonical[: len(tensors)], canonical[len(tensors) :]
         if all(a is b for a, b in zip(changed, tensors, strict=True)):
             plan = self.plan(tensors, params)
             result = self._run(plan, tensors)

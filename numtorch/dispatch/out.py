@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from numtorch import dtype as dtypes
+import numtorch.dtype as dtypes
 from numtorch import notices
 from numtorch._tensor import Tensor
 from numtorch.autograd.grad_mode import _Setting, mode

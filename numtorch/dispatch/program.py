@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from numtorch import dtype as dtypes
+import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor, new
 from numtorch.autograd.inplace import single, wrote
 from numtorch.device import CPU, META

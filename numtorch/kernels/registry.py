@@ -68,7 +68,7 @@ class Kernel:
     op: str
     name: str
     device: str
-    run: Callable
+    run: Any
     dtypes: tuple | None = None
     priority: Priority = Priority.TUNED
     when: Callable[[Signature], bool] | None = None

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from typing import Any
+
 from numtorch._tensor import Tensor
+from numtorch.exports import LOSSES
 from numtorch.nn import functional as F
 from numtorch.nn.module import Module
+from numtorch.ops.loss import reduction_of
 
 
 class _Loss(Module):
@@ -14,7 +20,7 @@ class _Loss(Module):
 
     def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"):
         super().__init__()
-        self.reduction = F.reduction_of(size_average, reduce, reduction)
+        self.reduction = reduction_of(size_average, reduce, reduction)
 
 
 class _WeightedLoss(_Loss):
@@ -122,3 +128,34 @@ class KLDivLoss(_Loss):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.kl_div(input, target, reduction=self.reduction, log_target=self.log_target)
+
+
+def _module_of(name: str, loss: Callable) -> type:
+    """The module of a loss that says its name: its options are the function's parameters after input and target."""
+    _, _, *options = inspect.signature(loss).parameters.values()
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        given = signature.bind(self, *args, **kwargs)
+        given.apply_defaults()
+        values = dict(given.arguments)
+        del values["self"]
+        _Loss.__init__(self, values.pop("size_average", None), values.pop("reduce", None), values.pop("reduction", "mean"))
+        self._options = tuple(values)
+        for n, v in values.items():
+            if n.endswith("weight"):
+                self.register_buffer(n, v)
+            else:
+                setattr(self, n, v)
+
+    def forward(self: Any, input: Tensor, target: Tensor) -> Tensor:
+        return loss(input, target, **{n: getattr(self, n) for n in self._options}, reduction=self.reduction)
+
+    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    signature = inspect.Signature([own, *[p.replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD) for p in options]])
+    __init__.__signature__ = signature  # type: ignore[attr-defined]
+    for method in (__init__, forward):
+        method.__qualname__ = f"{name}.{method.__name__}"
+    return type(name, (_Loss,), {"__init__": __init__, "forward": forward, "__doc__": loss.__doc__, "__module__": __name__})
+
+
+globals().update({name: _module_of(name, loss) for name, loss in LOSSES.items()})

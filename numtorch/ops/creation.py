@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from numtorch import dtype as dtypes
+import numtorch.dtype as dtypes
 from numtorch import notices
 from numtorch._tensor import Tensor, as_ndarray, make
 from numtorch._tensor import empty as _empty

@@ -477,7 +477,8 @@ def fused_slopes_backward(g, x, t, *, beta, needs):
 
 def _smooth_l1_of_parts(input: Tensor, target: Tensor, size_average: Any, reduce: Any, reduction: str, beta: float) -> Tensor:
     reduction = reduction_of(size_average, reduce, reduction)
-    return _reduce((lambda x, t: smooth_error(x, t, float(beta)) if beta else abs(x - t))(*_alike(input, target)), reduction)
+    x, t = _alike(input, target)
+    return _reduce(smooth_error(x, t, float(beta)) if beta else abs(x - t), reduction)
 
 
 @primitive(public=False, takes=REAL)

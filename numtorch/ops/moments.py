@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from numtorch import dtype as dtypes
+import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor, new
 from numtorch.arguments import Dims, dimensions, flag
 from numtorch.device import CPU

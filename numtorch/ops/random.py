@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from numtorch import dtype as dtypes
+import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor, empty
 from numtorch.arguments import flag, integer, integers
 from numtorch.autograd.grad_mode import mode

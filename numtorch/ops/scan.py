@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from numtorch import dtype as dtypes
+import numtorch.dtype as dtypes
 from numtorch._tensor import ReturnType, Tensor, empty
 from numtorch.device import CPU
 from numtorch.dispatch.cost import moves, per_input

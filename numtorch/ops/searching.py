@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from numtorch import dtype as dtypes
+import numtorch.dtype as dtypes
 from numtorch._tensor import ReturnType, Tensor, empty
 from numtorch.arguments import flag, integer
 from numtorch.autograd.grad_mode import mode as mode_of_grad

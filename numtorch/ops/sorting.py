@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from numtorch import dtype as dtypes
+import numtorch.dtype as dtypes
 from numtorch._tensor import ReturnType, Tensor, empty, new
 from numtorch.arguments import flag, integer
 from numtorch.device import CPU

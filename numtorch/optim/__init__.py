@@ -8,19 +8,17 @@
 >>> w.detach()
 tensor([ 0.5000, -1.0000])
 
-An optimizer holds parameters, options and state. The update itself is an op (``numtorch.ops.optimizer``). To add an optimizer, write
-its update there, and here a class like ``SGD`` that keeps the state and calls the update for each parameter.
+An optimizer holds parameters, options and state. The update itself is an op (``@update``; those of the first optimizers are in
+``numtorch.ops.optimizer``). To add an optimizer, write a file in this folder with its update and a class like ``SGD``, which keeps
+the state and calls the update for each parameter. No list names it.
 """
 
 from typing import TYPE_CHECKING
 
-from numtorch import absent
+from numtorch import absent, exports
 from numtorch.optim import lr_scheduler as lr_scheduler
-from numtorch.optim.adam import Adam as Adam
-from numtorch.optim.adamw import AdamW as AdamW
 from numtorch.optim.optimizer import Optimizer as Optimizer
-from numtorch.optim.rmsprop import RMSprop as RMSprop
-from numtorch.optim.sgd import SGD as SGD
 
 if not TYPE_CHECKING:
+    globals().update(exports.classes(__name__, __path__, (Optimizer,)))
     __getattr__, __dir__ = absent.answers(__name__)

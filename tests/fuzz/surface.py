@@ -21,7 +21,7 @@ LEFT_OUT = {
     "set_float32_matmul_precision": "the process's state", "get_num_threads": "no tensors", "get_num_interop_threads": "no tensors",
     "get_float32_matmul_precision": "no tensors", "get_default_dtype": "no tensors", "is_grad_enabled": "no tensors",
     "is_inference_mode_enabled": "no tensors", "can_cast": "no tensors", "promote_types": "no tensors", "is_tensor": "no tensors",
-    "overwrite": "a helper of in-place forms", "reduction_of": "a helper of losses", "from_numpy": "takes NumPy's arrays",
+    "overwrite": "a helper of in-place forms", "from_numpy": "takes NumPy's arrays",
     "cuda": "another device", "share_memory_": "other processes", "pin_memory": "another device", "register_hook": "takes a function",
     "register_post_accumulate_grad_hook": "takes a function", "data_ptr": "an address", "_repr_html_": "a page",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numtorch import dtype as dtypes
+import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor, as_ndarray, empty
 from numtorch.arguments import flag, integer
 from numtorch.dispatch.cost import nbytes, numel, picks

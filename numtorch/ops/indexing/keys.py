@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from numtorch import dtype as dtypes
+import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor, empty, fresh, geometry, placed
 from numtorch.arguments import flag
 from numtorch.autograd.grad_mode import _Setting

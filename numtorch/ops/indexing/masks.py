@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from numtorch import dtype as dtypes
+import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor, empty
 from numtorch.arguments import element, flag
 from numtorch.device import CPU

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from numtorch import dtype as dtypes
+import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor
 from numtorch.dispatch.program import shared_from
 from numtorch.errors import OutOfBounds

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numtorch import dtype as dtypes
+import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor, empty
 from numtorch.arguments import flag
 from numtorch.autograd.grad_mode import mode

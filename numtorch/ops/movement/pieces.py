@@ -7,7 +7,7 @@ from itertools import accumulate, pairwise
 from math import prod
 from typing import Any
 
-from numtorch import dtype as dtypes
+import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor, empty, placed, side_by_side
 from numtorch.arguments import integer, integers
 from numtorch.autograd.grad_mode import mode

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from numtorch import dtype as dtypes
+import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor, as_ndarray, empty
 from numtorch.arguments import flag, integer
 from numtorch.autograd.inplace import recorded, repeated, wrote

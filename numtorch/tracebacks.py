@@ -7,6 +7,7 @@ whoever has a ``sys.excepthook`` of their own get all of it. With ``NUMTORCH_TRA
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,19 +88,32 @@ def shown(kind: type[BaseException], error: BaseException, trace: TracebackType 
 
 def _hint(error: Exception) -> None:
     """Say what is known of an absent name, where the message does not: of tensors and of ``nn.functional``, whose names are looked up
-    so often that they have no ``__getattr__``."""
-    of, name = getattr(error, "obj", None), getattr(error, "name", None)
-    if not isinstance(error, AttributeError) or isinstance(error, absent.Absent) or not name:
+    so often that they have no ``__getattr__``, and of modules, whose absence Python itself tells."""
+    if isinstance(error, absent.Absent | absent.AbsentImport) or (asked := _asked(error)) is None:
         return
-    if of is sys.modules.get("numtorch.nn.functional"):
-        space = "torch.nn.functional"
-    elif any(c.__module__ == "numtorch._tensor" for c in type(of).__mro__):
-        space = "torch.Tensor"
-    else:
-        return
-    said = absent.told(space, name).lstrip(".: ")
+    said = absent.told(*asked).lstrip(".: ")
     if said and said not in getattr(error, "__notes__", ()):
         error.add_note(said)
+
+
+def _asked(error: Exception) -> tuple[str, str] | None:
+    """Where in torch a name was looked for, and the name."""
+    name: Any = getattr(error, "name", None)
+    if not name:
+        return None
+    if isinstance(error, AttributeError):
+        of = error.obj
+        if of is sys.modules.get("numtorch.nn.functional"):
+            return "torch.nn.functional", name
+        return ("torch.Tensor", name) if any(c.__module__ == "numtorch._tensor" for c in type(of).__mro__) else None
+    if isinstance(error, ModuleNotFoundError):
+        package, _, module = name.rpartition(".")
+        if package.partition(".")[0] == "numtorch" and package in sys.modules:
+            return package.replace("numtorch", "torch", 1), module
+    elif isinstance(error, ImportError) and name == "numtorch.nn.functional":
+        found = re.match(r"cannot import name '(\w+)'", str(error))
+        return ("torch.nn.functional", found[1]) if found else None
+    return None
 
 
 def _in_notebooks(shell: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numtorch._tensor import Tensor
-from numtorch.arguments import flag
+from numtorch.arguments import flag, refused
 from numtorch.ops import arithmetic, reduction
 
 
@@ -39,4 +39,7 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
 
 def equal(input: Tensor, other: Tensor) -> bool:
     """Whether shape and all elements are the same."""
-    return input.shape == other.shape and bool(reduction.all(arithmetic.eq(input.detach(), other.detach())).item())
+    try:
+        return input.shape == other.shape and bool(reduction.all(arithmetic.eq(input.detach(), other.detach())).item())
+    except AttributeError as error:
+        raise refused(error, "equal", input=input, other=other) from None

@@ -68,7 +68,7 @@ class Explanation:
         """The PTX of the kernels that the same call launches on a GPU of compute capability ``cc``; takes no GPU.
 
         Raises:
-            ImportError, RuntimeError: the compiler is not there; it comes with the extra ``cuda``.
+            ImportError, RuntimeError: the compiler is not there; it comes with the package numba-cuda.
         """
         from numtorch.kernels import launch
 

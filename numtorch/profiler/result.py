@@ -185,11 +185,11 @@ class Profile:
         return Comparison(self, after)
 
     def roofline(self, ax: Any = None, most: int = 12) -> Any:
-        """Draw the costliest kernels under the machine's roofs; see ``figures.roofline``. Needs ``numtorch[viz]``."""
+        """Draw the costliest kernels under the machine's roofs; see ``figures.roofline``. Needs matplotlib."""
         return figures.roofline(self, ax, most)
 
     def plot_memory(self, ax: Any = None) -> Any:
-        """Draw memory over time. Needs ``numtorch[viz]``, and ``profile_memory=True``."""
+        """Draw memory over time. Needs matplotlib, and ``profile_memory=True``."""
         from numtorch.profiler import memory
 
         return memory.plot(self.memory, ax)
@@ -206,8 +206,8 @@ class Profile:
         """Own milliseconds of each kernel as scalars.
 
         Args:
-            writer: anything with torch's ``add_scalar(tag, value, step)``, or the folder of a new one (tensorboardX, of
-                ``numtorch[viz]``).
+            writer: anything with torch's ``add_scalar(tag, value, step)``, or the folder of a new one, which
+                tensorboardX writes.
         """
         close = None
         if not hasattr(writer, "add_scalar"):
@@ -215,7 +215,7 @@ class Profile:
                 from tensorboardX import SummaryWriter
             except ImportError as e:
                 raise ImportError("scalars for TensorBoard are written with tensorboardX, which is not installed: pip install "
-                                  "'numtorch[viz]', or pass a SummaryWriter") from e
+                                  "tensorboardX, or pass a SummaryWriter") from e
             writer = SummaryWriter(str(writer))
             close = writer.close
         for r in self.key_averages(by=("kernel", "phase")):

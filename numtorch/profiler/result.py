@@ -164,8 +164,9 @@ class Profile:
             columns = table.grouped(shown, by)
         return table.text(shown, self.wall_ns, sort_by, row_limit, columns)
 
-    def key_averages(self, group_by_input_shape: bool = False, by: tuple[str, ...] | None = None) -> Averages:
+    def key_averages(self, group_by_input_shape: bool = False, by: str | tuple[str, ...] | None = None) -> Averages:
         """Rows of one op summed up, of one op and shapes, or of equal columns ``by``; torch's name."""
+        by = (by,) if isinstance(by, str) else by
         return Averages(self.rows, self.wall_ns, by or (("op", "shapes") if group_by_input_shape else ("op",)))
 
     def total_average(self) -> Row:

@@ -280,7 +280,9 @@ t.multinomial(t.ones(2), 3) | multinomial: 3 of 2
 t.mv(x, t.zeros(2)) | 2x3 and 2x1
 t.outer(x, x) | outer | 1D | [2, 3]
 t.bmm(t.zeros(2, 3, 4), t.zeros(3, 4, 5)) | bmm | [2, 3, 4] | [3, 4, 5]
-t.allclose(x, x.double()) | float32 | float64 | .to(
+t.allclose(x, 1) | allclose() | 'other' | must be Tensor, not int
+t.isclose([1.0], x) | isclose() | 'input' | must be Tensor, not list
+t.allclose(x, x.double()) | allclose() | float32 | float64 | .to(
 t.tril(t.zeros(3)) | tril | at least 2 dimensions
 t.diag(t.zeros(2, 3, 4)) | 3D
 t.meshgrid(x, x) | [2, 3]

@@ -83,4 +83,6 @@ from numtorch.nn.pooling import MaxPool2d as MaxPool2d
 from numtorch.nn.sparse import Embedding as Embedding
 
 if not TYPE_CHECKING:
+    for _file in ("dropout", "flatten", "linear", "module"):  # so that nn.linear is told to be nn.Linear, not a module
+        globals().pop(_file, None)
     __getattr__, __dir__ = absent.answers(__name__)

@@ -75,6 +75,13 @@ from numtorch.dtype import (
     short as short,
     uint8 as uint8,
 )
+from math import (
+    e as e,
+    inf as inf,
+    nan as nan,
+    pi as pi,
+)
+from numpy import newaxis as newaxis
 from numtorch import nn as nn
 from numtorch import optim as optim
 from numtorch import tracebacks

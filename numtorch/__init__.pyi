@@ -55,6 +55,11 @@ from numtorch.dtype import promote_types as promote_types
 from numtorch.dtype import set_default_dtype as set_default_dtype
 from numtorch.dtype import short as short
 from numtorch.dtype import uint8 as uint8
+from math import e as e
+from math import inf as inf
+from math import nan as nan
+from math import pi as pi
+from numpy import newaxis as newaxis
 from numtorch import nn as nn
 from numtorch import optim as optim
 from numtorch.serialization import load as load

@@ -17,6 +17,30 @@ from typing import Any
 NEAREST = {
     "torch.fft": "np.fft on x.detach().numpy() computes the same outside the graph",
     "torch.linalg": "torch.norm is here; np.linalg on x.detach().numpy() computes the rest outside the graph",
+    "torch.bitwise_left_shift": "x * 2 ** n is the same for integers",
+    "torch.bitwise_right_shift": "x // 2 ** n is the same for integers",
+    "torch.polar": "tensors are real here; keep two of them, or a last dimension of 2",
+    "torch.view_as_complex": "tensors are real here; keep two of them, or a last dimension of 2",
+    "torch.view_as_real": "tensors are real here: x itself",
+    "torch.is_complex": "tensors are real here: it would be False",
+    "torch.get_default_device": "x.device says where a tensor is; new ones are on the CPU",
+    "torch.layout": "all tensors are strided here",
+    "torch.memory_format": "tensors are row-major here: leave it out",
+    "torch.sparse_coo_tensor": "tensors are dense here",
+    "torch.Tensor.is_sparse": "tensors are dense here: it would be False",
+    "torch.Tensor.to_sparse": "tensors are dense here",
+    "torch.Tensor.is_quantized": "there are no quantized types here: it would be False",
+    "torch.Tensor.imag": "tensors are real here: torch.zeros_like(x)",
+    "torch.Tensor.is_pinned": "it would be False: x.pin_memory() gives the tensor itself",
+    "torch.vander": "x.unsqueeze(-1) ** torch.arange(n - 1, -1, -1) is the same",
+    "torch.nn.modules": "the layers are in numtorch.nn",
+    "torch.nn.quantized": "there are no quantized types; x.bfloat16() and x.half() are the smallest floating ones",
+    "torch.nn.parallel": "everything runs in one process here",
+    "torch.utils.data.distributed": "torch.utils.data.DistributedSampler is here",
+    "torch.utils.benchmark": "torch.profiler.benchmark measures calls",
+    "torch.cuda.Event": "time.perf_counter after torch.cuda.synchronize() takes times; torch.profiler.profile() takes those of kernels",
+    "torch.cuda.Stream": "kernels run one after another here",
+    "torch.ao": "there are no quantized types; x.bfloat16() and x.half() are the smallest floating ones",
     "torch.special": "torch.erf, torch.expm1, torch.log1p, torch.softmax and torch.logsumexp are here under these names",
     "torch.distributions": "torch.normal, torch.bernoulli, torch.multinomial, x.exponential_() and x.uniform_() draw random numbers",
     "torch.amp": "net.bfloat16() and x.bfloat16() compute in a half type",
@@ -196,6 +220,16 @@ NEAREST = {
 }
 # Names of NumPy and Keras, and other habits: what is meant, from where ``torch`` is.
 FOREIGN = {
+    "append": "torch.cat", "length": "len(x)", "len": "len(x)", "flat": "x.flatten", "to_numpy": "x.numpy", "asnumpy": "x.numpy",
+    "as_numpy": "x.numpy", "from_np": "torch.from_numpy", "dot_product": "torch.dot", "fp16": "torch.float16", "fp32": "torch.float32",
+    "bf16": "torch.bfloat16", "random_seed": "torch.manual_seed", "set_random_seed": "torch.manual_seed", "shuffle": "torch.randperm",
+    "is_cuda_available": "torch.cuda.is_available", "MAELoss": "nn.L1Loss", "L2Loss": "nn.MSELoss", "RMSELoss": "nn.MSELoss",
+    "BCELogitsLoss": "nn.BCEWithLogitsLoss", "l2_loss": "F.mse_loss", "mae_loss": "F.l1_loss", "mae": "F.l1_loss", "mse": "F.mse_loss",
+    "bce": "F.binary_cross_entropy", "bce_loss": "F.binary_cross_entropy", "bce_with_logits": "F.binary_cross_entropy_with_logits",
+    "kl_divergence": "F.kl_div", "global_avg_pool2d": "F.adaptive_avg_pool2d(x, 1)", "he_normal_": "nn.init.kaiming_normal_",
+    "he_uniform_": "nn.init.kaiming_uniform_", "glorot_uniform_": "nn.init.xavier_uniform_", "glorot_normal_": "nn.init.xavier_normal_",
+    "BCE": "F.binary_cross_entropy", "MSE": "F.mse_loss", "MAE": "F.l1_loss", "zero_": "nn.init.zeros_",
+    "CosineLR": "lr_scheduler.CosineAnnealingLR",
     "array": "torch.tensor", "ndarray": "torch.Tensor", "astype": "x.to", "copy": "x.clone", "expand_dims": "torch.unsqueeze",
     "power": "torch.pow", "set_seed": "torch.manual_seed", "seed_everything": "torch.manual_seed", "Dense": "nn.Linear",
     "BatchNormalization": "nn.BatchNorm2d", "LayerNormalization": "nn.LayerNorm", "MaxPooling2D": "nn.MaxPool2d",
@@ -206,6 +240,34 @@ FOREIGN = {
 SPACES = ("torch", "torch.Tensor", "torch.nn", "torch.nn.functional", "torch.optim", "torch.optim.lr_scheduler", "torch.utils.data",
           "torch.nn.init", "torch.nn.utils", "torch.autograd", "torch.cuda", "torch.vision.transforms", "torch.vision.datasets",
           "torch.vision.models", "torch.profiler", "torch.kernels")
+
+
+# Where more is public than what torch has under the name, and the modules that are.
+OWN = ("torch", "torch.utils.data", "torch.vision", "torch.vision.transforms", "torch.vision.datasets", "torch.vision.models",
+       "torch.profiler", "torch.kernels")
+PARTS = {"torch.vision": ("datasets", "models", "transforms"), "torch.vision.transforms": ("functional",), "torch.kernels": ("math",)}
+LATE: dict[str, tuple[str, ...]] = {}  # modules that are imported when they are named
+# What torchvision has, and what comes nearest.
+TORCHVISION = {
+    "torch.vision": ("io ops tv_tensors utils", "numtorch.vision has datasets, models and transforms"),
+    "torch.vision.datasets": (
+        "CIFAR10 CIFAR100 Caltech101 Caltech256 CelebA Cityscapes CocoCaptions CocoDetection DTD DatasetFolder EMNIST EuroSAT FGVCAircraft "
+        "FakeData Flickr30k Flowers102 Food101 GTSRB ImageFolder ImageNet Imagenette KMNIST LFWPeople LSUN Omniglot OxfordIIITPet PCAM "
+        "Places365 QMNIST SBDataset SEMEION STL10 SUN397 SVHN StanfordCars USPS VOCDetection VOCSegmentation VisionDataset",
+        "MNIST, FashionMNIST and Digits are here, and a class with __len__ and __getitem__ is a dataset of your own"),
+    "torch.vision.models": (
+        "AlexNet ConvNeXt DenseNet EfficientNet GoogLeNet Inception3 MNASNet MobileNetV2 MobileNetV3 RegNet ResNet18_Weights "
+        "ResNet34_Weights ResNet50_Weights ShuffleNetV2 SqueezeNet SwinTransformer VGG VisionTransformer alexnet convnext_base "
+        "convnext_tiny densenet121 densenet169 detection efficientnet_b0 efficientnet_b7 get_model googlenet inception_v3 "
+        "mnasnet1_0 mobilenet_v2 mobilenet_v3_large mobilenet_v3_small regnet_y_400mf resnext50_32x4d segmentation shufflenet_v2_x1_0 "
+        "squeezenet1_0 swin_t vgg11 vgg13 vgg16 vgg19 vit_b_16 wide_resnet50_2", "resnet18, 34, 50, 101 and 152 are here"),
+    "torch.vision.transforms": (
+        "AugMix AutoAugment CenterCrop ColorJitter ConvertImageDtype ElasticTransform FiveCrop GaussianBlur Grayscale InterpolationMode "
+        "LinearTransformation PILToTensor Pad RandAugment RandomAdjustSharpness RandomAffine RandomApply RandomAutocontrast RandomChoice "
+        "RandomCrop RandomEqualize RandomErasing RandomGrayscale RandomHorizontalFlip RandomInvert RandomOrder RandomPerspective "
+        "RandomPosterize RandomResizedCrop RandomRotation RandomSolarize RandomVerticalFlip Resize TenCrop ToPILImage v2",
+        "transforms.Lambda(f) makes a transform of any function of yours"),
+}
 
 
 class _Nothing:
@@ -269,16 +331,23 @@ def ours(space: str) -> Any:
 
 def has(space: str, name: str) -> bool:
     """Whether a public name is here, and not only imported where it is."""
-    value = vars(ours(space)).get(name)
-    if value is None or name.startswith("_") or isinstance(value, Withheld):
+    where = ours(space)
+    if name.startswith("_"):
         return False
-    return name in names().get(space, ()) or space.startswith(("torch.vision", "torch.kernels", "torch.profiler")) \
-        or (space in ("torch", "torch.utils.data") and (getattr(value, "__module__", None) or "").startswith("numtorch"))
+    if name in LATE.get(space, ()) or name in PARTS.get(space, ()):
+        return True
+    if space == "torch.Tensor" and name in where.__annotations__:  # what every tensor has of its own
+        return name in names()[space]
+    if name not in vars(where) or isinstance(value := vars(where)[name], Withheld):
+        return False
+    return name in names().get(space, ()) or (space in OWN and (getattr(value, "__module__", None) or "").startswith("numtorch"))
 
 
 def public(space: str) -> list[str]:
     """The names that are here."""
-    return [n for n in vars(ours(space)) if has(space, n)]
+    where = ours(space)
+    listed = [*vars(where), *LATE.get(space, ()), *PARTS.get(space, ()), *(where.__annotations__ if space == "torch.Tensor" else ())]
+    return [n for n in dict.fromkeys(listed) if has(space, n)]
 
 
 def told(space: str, name: str) -> str:
@@ -291,22 +360,25 @@ def told(space: str, name: str) -> str:
     """
     if name in names().get(space, ()):
         return f": {_not_yet(space, name)}"
+    if space in TORCHVISION:
+        return _told_of_vision(space, name)
     if name in FOREIGN:
         return f". PyTorch has none either; {FOREIGN[name]} is what does it"
     here = public(space)
-    same = [n for n in here if _folded(n) == _folded(name)]
-    if same:
+    if same := _same(name, space):
         return f". Did you mean {_either(map(repr, same))}?"
     for other in SPACES:
         if other != space and has(other, name):
-            return f". Did you mean {_shown(other, name)}?"
+            meant = _same(name, other)[0] if names().get(other, {}).get(name) == "module" else name
+            return f". Did you mean {_shown(other, meant)}?"
     for other in SPACES:
         if name in names().get(other, ()):
             return f": {_not_yet(other, name)}"
-    begun = [n for n in here if len(name) > 4 and _folded(n).startswith(_folded(name))]
-    if 0 < len(begun) < 5:
-        return f". Did you mean {_either(map(repr, begun))}?"
     found = _closest(name, space)
+    if not any(distance(name, n, 1) < 2 and (n.startswith(name) or name.startswith(n)) for _, n in found):  # but for the last letter
+        begun = [n for n in here if len(name) > 4 and _folded(n).startswith(_folded(name))]
+        if 0 < len(begun) < 5:
+            return f". Did you mean {_either(map(repr, begun))}?"
     if not found or len(found) > 3:
         return ""
     if found[0][0] == "":
@@ -314,6 +386,24 @@ def told(space: str, name: str) -> str:
     said = f". Did you mean {_either(_shown(where, meant, space) for where, meant in found)}?"
     missing = [f for f in found if not has(*f)]
     return said + f" {_not_yet(*missing[0])}" if missing else said
+
+
+def _same(name: str, space: str) -> list[str]:
+    """The names in a place that differ from this one in case and underscores alone; a class before the module that it is in."""
+    same = [n for n in public(space) if _folded(n) == _folded(name)]
+    return [n for n in same if names().get(space, {}).get(n) != "module"] or same
+
+
+def _told_of_vision(space: str, name: str) -> str:
+    listed, near = TORCHVISION[space]
+    if name in listed.split():
+        return f": torchvision{space.removeprefix('torch.vision')}.{name} is not here yet; {near}"
+    if same := _same(name, space):
+        return f". Did you mean {_either(map(repr, same))}?"
+    limit = 1 if len(name) < 6 else 2
+    close = {n: distance(name, n, limit) for n in public(space)}
+    meant = [n for n, d in close.items() if d == min(close.values()) <= limit]
+    return f". Did you mean {_either(map(repr, meant))}?" if 0 < len(meant) < 4 else ""
 
 
 def _either(given: Iterable[str]) -> str:
@@ -344,6 +434,8 @@ def _near(space: str, name: str) -> str:
     for other in SPACES:
         if other != space and has(other, name):
             return f"{_shown(other, name)} is here"
+    if same := _same(name, space):
+        return f"{space}.{same[0]} is here"
     if has(space, name + "_"):
         return f"{name}_ is here"
     if name.endswith("_"):
@@ -417,7 +509,7 @@ def answers(module: str, late: Iterable[str] = ()) -> tuple[Callable, Callable]:
     """``__getattr__`` and ``__dir__`` of a module: submodules that are imported when they are named, and answers for names that it
     does not have."""
     space = module.replace("numtorch", "torch", 1)
-    late = tuple(late)
+    late = LATE[space] = tuple(late)
     scope = vars(sys.modules[module])
 
     def __getattr__(name: str) -> Any:

@@ -74,6 +74,12 @@ def integers(values: Any, op: str, name: str) -> tuple[int, ...]:
     return tuple(made)
 
 
+def nothing_kept(op: str) -> TypeError:
+    """The error of a call that keeps a dimension and names none: of all elements these ops make one, without dimensions."""
+    other = f"; torch.a{op}(x, keepdim=True) goes over all dimensions and keeps them" if op in ("max", "min") else ""
+    return TypeError(f"{op}(): keepdim goes with a dimension, and there is no dim{other}")
+
+
 def dimensions(dim: Any, op: str, name: str = "dim") -> Any:
     """Which dimensions an op goes over: None, a Python int, or a tuple of them; TypeError for all else.
 

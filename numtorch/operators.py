@@ -68,6 +68,13 @@ def _comparable(fn: Callable) -> Callable:
     return method
 
 
+def _invert(self: Tensor) -> Tensor:
+    try:
+        return arithmetic.bitwise_not(self)
+    except NotImplementedError:
+        raise TypeError(f"~ inverts integers and booleans, not {self.dtype.name}; of a mask, ~(x > 0), it is what you want") from None
+
+
 _power = operator(arithmetic.power.op)
 
 
@@ -123,7 +130,7 @@ _INPLACE = {"add": ("add_", arithmetic.plain_add), "sub": ("sub_", arithmetic.pl
 
 def bind() -> None:
     """Give the Tensor its operators; its other methods are bound already."""
-    made: dict[str, Callable] = {"neg": arithmetic.neg, "abs": arithmetic.abs, "invert": arithmetic.bitwise_not, "pow": _pow,
+    made: dict[str, Callable] = {"neg": arithmetic.neg, "abs": arithmetic.abs, "invert": _invert, "pow": _pow,
                                  "matmul": _matmul, "getitem": indexing.getitem, "setitem": indexing.setitem,
                                  "eq": _comparable(arithmetic.eq), "ne": _comparable(arithmetic.ne), "hash": object.__hash__}
     made |= {name: operator(front.op) for name, front in _FRONTS.items()}

@@ -31,7 +31,7 @@ from numtorch.exports import LOSSES, PLACES, classes
 HERE = Path(__file__).parent
 HEADER = "# Written by python -m numtorch.stubs; do not edit."
 _SKIP = {"__dict__", "__weakref__", "__module__", "__doc__", "__annotations__", "__array_priority__", "__static_attributes__",
-         "__firstlineno__", "grad", "data", "requires_grad", "__init__"}
+         "__firstlineno__", "grad", "data", "requires_grad", "__init__", "__new__"}
 
 # Results that no annotation of the source tells.
 _RESULTS = {"__len__": "int", "__bool__": "bool", "__int__": "int", "__float__": "float", "__index__": "int", "__contains__": "bool",

@@ -32,7 +32,7 @@ from numtorch.ops import (
     reduction,
 )
 from numtorch.storage import Storage, tick, wrap_dim
-from numtorch.tensor_types import TYPE_NAMES, dtype_of
+from numtorch.tensor_types import TYPE_NAMES, dtype_of, legacy
 
 # --- functions that say they are methods --------------------------------------------------------------
 
@@ -366,6 +366,8 @@ def permute(self: Tensor, *given: Any, dims: Any = None) -> Tensor:
     """Dimensions in another order."""
     if dims is not None:
         given = movement.arguments.by_name(given, dims, "permute", "dims")
+    elif not given and self.shape:
+        raise TypeError(f"permute() missing 1 required positional argument: 'dims', in their new order; the tensor has {len(self.shape)}")
     return _plain_permute(self, given[0] if len(given) == 1 and isinstance(given[0], _SEQUENCES) else given)
 
 
@@ -507,6 +509,7 @@ for _d, _names in {dtypes.float32: "float", dtypes.float64: "double", dtypes.flo
 
     _cast_method.__name__, _cast_method.__qualname__ = _names, f"Tensor.{_names}"
     _cast_method.__module__ = "numtorch"
+    _cast_method.__code__ = _cast_method.__code__.replace(co_name=_names, co_qualname=_names)
     _cast_method.__doc__ = f"The elements as {_d.name}."
     setattr(Tensor, _names, _cast_method)
 
@@ -802,4 +805,16 @@ def __dir__(self: Tensor) -> list[str]:
     return [n for n in object.__dir__(self) if not isinstance(Tensor.__dict__.get(n), absent.Withheld)]
 
 
+def _made(cls: builtins.type, *args: Any, device: Any = None, **unknown: Any) -> Tensor:
+    """``torch.Tensor([1, 2])`` and ``torch.Tensor(2, 3)``, in the default dtype; ops make theirs by ``object.__new__``."""
+    if unknown:
+        more = "; torch.tensor(data, dtype=...) and torch.empty(size, dtype=...) take one" if "dtype" in unknown else ""
+        raise TypeError(f"new() got an unexpected keyword argument {next(iter(unknown))!r}{more}")
+    made = legacy(args, dtypes.get_default_dtype(), device)
+    if cls is not Tensor:
+        made.__class__ = cls
+    return made
+
+
+Tensor.__new__ = _made  # type: ignore[assignment]
 absent.withhold(Tensor)

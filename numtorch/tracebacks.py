@@ -7,11 +7,12 @@ programs with their own ``sys.excepthook`` get all frames. With ``NUMTORCH_TRACE
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 from numtorch import absent, notices
@@ -26,16 +27,24 @@ def full() -> bool:
 
 def ours(trace: TracebackType) -> bool:
     """Whether a frame is the framework's own."""
-    name = trace.tb_frame.f_code.co_filename
-    return name.startswith((PACKAGE, "<numtorch "))
+    return _own(trace.tb_frame)
+
+
+def _own(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.startswith((PACKAGE, "<numtorch "))
+
+
+def _frames(trace: TracebackType | None) -> list[TracebackType]:
+    found = []
+    while trace is not None:
+        found.append(trace)
+        trace = trace.tb_next
+    return found
 
 
 def shortened(trace: TracebackType | None) -> tuple[TracebackType | None, int]:
     """The traceback without the framework's frames, and how many these were; as it is if there are no others."""
-    frames = []
-    while trace is not None:
-        frames.append(trace)
-        trace = trace.tb_next
+    frames = _frames(trace)
     kept = [t for t in frames if not ours(t)]
     if len(kept) == len(frames) or all(t.tb_frame.f_code.co_filename.startswith("<frozen ") for t in kept):
         return (frames[0] if frames else None), 0
@@ -87,19 +96,55 @@ def shown(kind: type[BaseException], error: BaseException, trace: TracebackType 
 
 def _hint(error: Exception) -> None:
     """Say what is known of an absent name, where the message does not: of tensors and of ``nn.functional``, whose names are looked up
-    so often that they have no ``__getattr__``."""
-    of, name = getattr(error, "obj", None), getattr(error, "name", None)
-    if not isinstance(error, AttributeError) or isinstance(error, absent.Absent) or not name:
+    so often that they have no ``__getattr__``, and of modules, whose absence Python itself tells."""
+    if isinstance(error, absent.Absent | absent.AbsentImport):
         return
-    if of is sys.modules.get("numtorch.nn.functional"):
-        space = "torch.nn.functional"
-    elif any(c.__module__ == "numtorch._tensor" for c in type(of).__mro__):
-        space = "torch.Tensor"
-    else:
-        return
-    said = absent.told(space, name).lstrip(".: ")
+    asked = _asked(error)
+    said = _no_tensor(error) if asked is None else absent.told(*asked).lstrip(".: ")
     if said and said not in getattr(error, "__notes__", ()):
         error.add_note(said)
+
+
+def _asked(error: Exception) -> tuple[str, str] | None:
+    """Where in torch a name was looked for, and the name."""
+    name: Any = getattr(error, "name", None)
+    if not name:
+        return None
+    if isinstance(error, AttributeError):
+        of = error.obj
+        if of is sys.modules.get("numtorch.nn.functional"):
+            return "torch.nn.functional", name
+        return ("torch.Tensor", name) if any(c.__module__ == "numtorch._tensor" for c in type(of).__mro__) else None
+    if isinstance(error, ModuleNotFoundError):
+        package, _, module = name.rpartition(".")
+        if package.partition(".")[0] == "numtorch" and package in sys.modules:
+            return package.replace("numtorch", "torch", 1), module
+    elif isinstance(error, ImportError) and name == "numtorch.nn.functional":
+        found = re.match(r"cannot import name '(\w+)'", str(error))
+        return ("torch.nn.functional", found[1]) if found else None
+    return None
+
+
+def _no_tensor(error: Exception) -> str:
+    """Which argument of the function that the user called is no tensor, where that is why an attribute is missing. Functions do not
+    look: it would cost every call."""
+    frames = [t.tb_frame for t in _frames(error.__traceback__)]
+    if not isinstance(error, AttributeError) or error.name is None or not frames or not _own(frames[-1]):
+        return ""
+    of = error.obj
+    if any(c.__module__ == "numtorch._tensor" for c in type(of).__mro__):
+        return ""
+    for frame in filter(_own, frames):
+        code, values = frame.f_code, frame.f_locals
+        made = code.co_filename.startswith("<numtorch ")  # a front, which is written for its op
+        owner = values.get("self") if code.co_varnames[:1] == ("self",) else None
+        fn: Any = frame.f_globals.get(code.co_name) if owner is None else getattr(type(owner), code.co_name, None)
+        kinds = getattr(getattr(fn, "__wrapped__", fn), "__annotations__", {})
+        for i, name in enumerate(code.co_varnames[: code.co_argcount], owner is None):
+            if values.get(name, kinds) is of and ("Tensor" in str(kinds.get(name, "")) or made and name == "input"):
+                where = code.co_name if owner is None else f"{type(owner).__name__}.{code.co_name}"
+                return f"{where}(): argument '{name}' (position {i}) must be Tensor, not {type(of).__name__}"
+    return ""
 
 
 def _in_notebooks(shell: Any) -> None:

@@ -47,6 +47,17 @@ torch.cuda.amp | torch.cuda.amp is a module | half
 torch.cuda.Stream | torch.cuda.Stream is a class | not here yet
 torch.utils.checkpoint | torch.utils.checkpoint is a module | the graph
 torch.autograd.forward_ad | torch.autograd.forward_ad is a module | not here yet
+torch.onnx | torch.onnx is a module | torch.save
+torch.utils.tensorboard | torch.utils.tensorboard is a module | tensorboardX
+torch.utils.benchmark | torch.utils.benchmark is a module | torch.profiler.benchmark
+torch.utils.data.dataloader | torch.utils.data.dataloader is a module | torch.utils.data.DataLoader is here
+torch.cuda.Event | torch.cuda.Event is a class | torch.cuda.synchronize()
+torch.memory_format | torch.memory_format is a class | leave it out
+nn.utils.prune | torch.nn.utils.prune is a module | not here yet
+nn.modules | torch.nn.modules is a module | numtorch.nn
+torch.optim.lbfgs | torch.optim.lbfgs is a module | not here yet
+x.is_sparse | torch.Tensor.is_sparse is an attribute | False
+torch.bitwise_left_shift | torch.bitwise_left_shift is a function | x * 2 ** n
 """))
 def test_a_name_of_torch_is_known(line):
     expression, what, near = [p.strip() for p in line.split("|")]
@@ -79,6 +90,23 @@ torch.vision.modles | 'models'
 torch.cuda.is_avaliable | 'is_available'
 torch.autograd.grads | 'grad'
 nn.utils.clip_grad_norms_ | 'clip_grad_norm_'
+nn.linear | 'Linear'
+nn.dropout | 'Dropout'
+nn.flatten | 'Flatten'
+nn.module | 'Module'
+nn.Modul | 'Module'
+torch.tensors | 'tensor'
+torch.bfloat | 'bfloat16' or 'BFloat16Tensor'
+torch.optimizer | torch.optim.Optimizer
+torch.profilr | 'profiler'
+torch.utils.data.DataSet | 'Dataset'
+torch.vision.datasets.Mnist | 'MNIST'
+torch.vision.transforms.ToTensors | 'ToTensor'
+torch.vision.models.resnet5 | 'resnet50'
+x.Shape | 'shape'
+x.shapes | 'shape'
+x.reshpae | 'reshape'
+x.items | 'item'
 """))
 def test_a_typing_mistake_is_told(line):
     expression, meant = [p.strip() for p in line.split("|")]
@@ -89,6 +117,14 @@ def test_a_typing_mistake_is_told(line):
 @pytest.mark.parametrize("line", lines("""
 torch.array | torch.tensor
 torch.expand_dims | torch.unsqueeze
+torch.is_cuda_available | torch.cuda.is_available
+nn.MAELoss | nn.L1Loss
+nn.L2Loss | nn.MSELoss
+F.l2_loss | F.mse_loss
+F.BCE | F.binary_cross_entropy
+nn.init.zero_ | nn.init.zeros_
+x.to_numpy() | x.numpy
+x.len | len(x)
 nn.Dense | nn.Linear
 x.astype(float) | x.to
 x.copy() | x.clone
@@ -98,7 +134,7 @@ def test_names_of_other_libraries(line):
     assert f"PyTorch has none either; {meant} " in message(expression)
 
 
-@pytest.mark.parametrize("expression", ["torch.xyzzy", "nn.Foo", "torch.my_helper", "torch.vision.transforms.RandomCrop", "torch.a"])
+@pytest.mark.parametrize("expression", ["torch.xyzzy", "nn.Foo", "torch.my_helper", "torch.vision.transforms.Squeze", "torch.a"])
 def test_nothing_is_guessed(expression):
     assert message(expression).endswith(f"has no attribute {expression.rpartition('.')[2]!r}")
 
@@ -115,6 +151,44 @@ def test_imports_of_names(text):
     with pytest.raises(ImportError, match="Did you mean 'Conv2d'"):
         exec("from numtorch.nn import Conv2D")  # noqa: S102
     exec("from numtorch import vision, utils, profiler; from numtorch.utils import data; from numtorch.nn import functional as F")  # noqa: S102
+
+
+@pytest.mark.parametrize("name", ["transforms.Resize", "datasets.CIFAR10", "models.vgg16", "transforms.RandomCrop"])
+def test_names_of_torchvision(name):
+    assert f": torchvision.{name} is not here yet; " in message(f"torch.vision.{name}")
+
+
+@pytest.mark.parametrize("line", lines("""
+import numtorch.fft | torch.fft is a module of PyTorch that is not here yet; np.fft
+from numtorch.linalg import norm | torch.linalg is a module of PyTorch that is not here yet
+from numtorch.cuda.amp import autocast | torch.cuda.amp is a module of PyTorch that is not here yet
+from numtorch.utils.tensorboard import SummaryWriter | torch.utils.tensorboard is a module of PyTorch that is not here yet
+from numtorch.nn.functional import ctc_loss | torch.nn.functional.ctc_loss is a function of PyTorch that is not here yet
+from numtorch.nn.functional import cros_entropy | Did you mean 'cross_entropy'?
+import numtorch.nn.functionnal | Did you mean 'functional'?
+"""))
+def test_imports_that_python_itself_refuses(line):
+    text, said = line.split(" | ")
+    with pytest.raises(ImportError) as info:
+        exec(text)  # noqa: S102
+    for _ in range(2):  # said once
+        tracebacks._hint(info.value)
+    assert [note for note in info.value.__notes__ if said in note] == info.value.__notes__ and len(info.value.__notes__) == 1
+
+
+@pytest.mark.parametrize("text", ["import numtorch.xyzzy", "import no_such_package", "import numtorch.nn.utils.rnn.xyzzy"])
+def test_imports_of_which_nothing_is_known(text):
+    with pytest.raises(ImportError) as info:
+        exec(text)  # noqa: S102
+    tracebacks._hint(info.value)
+    notes = getattr(info.value, "__notes__", [])
+    assert not notes or "rnn" in text and "torch.nn.utils.rnn is a module" in notes[0]
+
+
+def test_a_module_of_layers_is_imported_by_its_name():
+    code = ("import numtorch.nn.linear as m; from numtorch.nn import module, dropout; from numtorch import nn, inf, nan, pi, e, newaxis\n"
+            "assert m.Linear is nn.Linear and module.Module is nn.Module and not hasattr(nn, 'linear') and newaxis is None and inf > e")
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_asking_is_cheap_and_right(monkeypatch):

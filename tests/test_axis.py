@@ -79,7 +79,8 @@ index_add_(index=j, source=s)
 scatter_(index=i, src=x.clone())
 """)
 JOINS = ["cat", "stack", "concat", "concatenate"]
-FUNCTIONS = ["softmax(x)", "log_softmax(x)", "softmin(x)", "normalize(x)", "cosine_similarity(x, x)"]
+FUNCTIONS = ["softmax(x)", "log_softmax(x)", "softmin(x)", "normalize(x)", "cosine_similarity(x, x)", "glu(x)"]
+KEPT = ["max(x)", "min(x)", "median(x)", "nanmedian(x)"]  # that keep a dimension only where one is given
 GIVEN = ["dim=0", "axis=0", "dim=0, axis=0", "axis=0, dim=1", "axis=-1"]
 KEEPING = ["dim=0, keepdims=True", "axis=0, keepdim=True", "axis=0, keepdims=True", "axis=0, keepdim=True, keepdims=True"]
 
@@ -116,7 +117,17 @@ def test_methods_joins_and_functions_of_networks(call):
         same(called(with_more(call, given)))
 
 
+@pytest.mark.parametrize("call", KEPT)
+def test_what_is_kept_without_a_dimension_is_asked_for_in_vain(call):
+    for given in ("keepdim=True", "keepdims=True"):
+        error = same(called(with_more("t." + call, given)))
+        assert isinstance(error, TypeError) and "keepdim goes with a dimension" in str(error)
+
+
 @pytest.mark.parametrize("call", lines("""
+F.pairwise_distance(x, x, keepdims=True)
+F.pairwise_distance(x, x, 2.0, 1e-6, True)
+F.pairwise_distance(x, x, keepdim=True, keepdims=True)
 t.sum(x, axis=(0, 1), keepdims=True)
 t.sum(x, axis=[0])
 t.sum(x, axis=None)
@@ -174,7 +185,8 @@ def test_corners(call):
 
 def test_every_function_with_a_dimension_is_tried():
     named = {c.partition("(")[0] for c in [*CALLS, *METHODS]} | set(JOINS)
-    for scope in (numtorch, numtorch.Tensor):
+    named |= {f.partition("(")[0] for f in FUNCTIONS}
+    for scope in (numtorch, numtorch.Tensor, numtorch.nn.functional):
         for name, fn in vars(scope).items():
             if not name.startswith("_") and inspect.isfunction(fn):
                 if hasattr(fn, "op"):

@@ -38,6 +38,23 @@ def test_readme_blocks(number, tmp_path):
     assert done.stdout.strip()
 
 
+def test_the_environment_is_told():
+    """README names every variable that the package reads."""
+    text = (ROOT / "README.md").read_text()
+    read = set()
+    for path in sorted((ROOT / "numtorch").rglob("*.py")):
+        lines = [line for line in path.read_text().splitlines() if "environ" in line or "getenv" in line]
+        read |= {name for line in lines for name in re.findall(r"""["']([A-Z][A-Z0-9_]{3,})["']""", line)}
+    unsaid = {name for name in read if f"`{name}`" not in text}
+    assert {"NUMTORCH_CACHE", "XDG_CACHE_HOME"} <= read and unsaid == {"OMP_NUM_THREADS", "PYTHONWARNINGS"}  # for processes of our own
+
+
+def test_nothing_is_promised_of_a_registry():
+    """The package is installed from its folder: no message and no page sends anybody elsewhere for its extras."""
+    for path in [*(ROOT / "numtorch").rglob("*.py"), *(ROOT / "numtorch").rglob("*.md"), ROOT / "README.md"]:
+        assert not re.search(r"pip install [\"']?numtorch", path.read_text()), path
+
+
 DESIGNS = [p for p in sorted((ROOT / "numtorch").rglob("README.md")) if "```python" in p.read_text()]
 
 

@@ -2,7 +2,6 @@
 
 import doctest
 import inspect
-import pickle
 import subprocess
 import sys
 

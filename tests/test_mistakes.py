@@ -55,8 +55,6 @@ def scope(t):
     def state(**given):
         nn.Linear(3, 2).load_state_dict(given)
 
-    if t is numtorch:
-        pass
     return {"t": t, "nn": nn, "F": nn.functional, "np": np, "optim": t.optim, "x": t.arange(6, dtype=t.float32).reshape(2, 3),
             "w": t.ones(4, 2), "r": t.ones(2, requires_grad=True), "i": lambda *v: t.tensor(v), "net": nn.Linear(3, 2),
             "images": t.ones(1, 1, 8, 8)} | {f.__name__: f for f in (
@@ -220,6 +218,114 @@ t.utils.data.random_split(range(10), [3, 3]) | length
 t.load('/nonexistent.pt') | /nonexistent.pt
 nn.init.xavier_uniform_(t.ones(3)) | fewer than 2 dimensions
 x.backwards() | 'backwards'
+x[0, 5] | index 5 | dimension 1 with size 3
+t.ones(2, 3, 4)[0, :, 5] | index 5 | dimension 2 with size 4
+t.Tensor('a') | new() | 'str'
+t.Tensor(2.5) | new() | data must be a sequence (got float) | torch.tensor(2.5)
+t.Tensor(2, dtype=t.int64) | dtype | torch.empty(size, dtype=...)
+t.FloatTensor(1.5) | new() | data must be a sequence (got float)
+x.permute(0, 1, 2) | permute | (0, 1, 2) | [2, 3]
+x.permute() | permute() | 'dims'
+x.reshape() | reshape() | 'shape'
+t.reshape(x) | reshape() | 'shape'
+x.float(1) | float() takes
+x.clamp(min='a') | clamp() | 'min' | str
+t.clamp(x, 0, [1]) | clamp() | 'max' | list
+t.max(x, keepdim=True) | max() | keepdim | torch.amax
+x.median(keepdim=True) | median() | keepdim
+~x | integers and booleans | float32
+t.device(-1) | negative | -1
+x.to('float32') | cpu, cuda | dtype=torch.float32
+x.unflatten(1, (2, 2)) | unflatten | [2, 2] | size of dim 1 (3)
+nn.Unflatten(1, (2, 2))(x) | unflatten | [2, 2] | size of dim 1 (3)
+t.randint(0, 10) | randint() | 'size' | (3,)
+t.randint(10) | randint() | 'size'
+x.type('float') | invalid type: 'float'
+t.arange(3).std() | std and var | int64 | .float()
+t.arange(3).var() | std and var | int64 | .float()
+nn.Conv2d(1, 2, (3, 3, 3))(images) | 2 values | (3, 3, 3)
+nn.Dropout(0.5)([1.0]) | 'input' | must be Tensor, not list
+nn.MaxPool2d(2)(None) | 'input' | must be Tensor, not NoneType
+nn.AvgPool2d(2)([1.0]) | 'input' | must be Tensor, not list
+nn.LayerNorm(3)([1.0]) | 'input' | must be Tensor, not list
+nn.PReLU()([1.0]) | 'input' | must be Tensor, not list
+t.zeros_like(1) | 'input' | must be Tensor, not int | torch.zeros(size)
+t.ones_like([1, 2]) | 'input' | must be Tensor, not list
+t.equal(x, 1) | equal() | 'other' | must be Tensor, not int
+t.unique([1]) | unique() | 'input' | must be Tensor, not list
+t.nonzero([1]) | nonzero() | 'input' | must be Tensor, not list
+x.squeeze(4) | squeeze | [-2, 1] | 4
+x.flatten(1, 0) | flatten() | start_dim
+x.chunk(0) | chunk | greater than 0
+x.split([1, 2]) | split | 2 | [1, 2]
+x.repeat(2) | repeat dims
+x.index_select(0, i(5)) | index 5 | dimension 0 with size 2
+x.index_select(0, t.zeros(2)) | index_select() | float32 | .long()
+x.scatter(1, i([0], [5]), 1.0) | index 5 | dimension 1 with size 3
+x.masked_select(x) | masked_select | float32 | mask.bool()
+x[i(0, 1), i(0, 1, 2)] | [2], [3]
+x[::-1] | step must be greater than zero
+x.__setitem__(0, t.zeros(4)) | [4] | [3]
+x.__setitem__(0, [1.0, 2.0]) | list | tensor
+x.copy_(w) | [2, 3] | [4, 2]
+range(t.tensor(2.5)) | only integer tensors
+t.from_numpy(np.array(['a'])) | <U1 | float32
+t.tensor(np.array(['a'])) | <U1
+t.zeros(-1) | negative dimension -1
+t.zeros(2.5) | zeros() | 'size' | float
+t.full((2, 2)) | full() | 'fill_value'
+t.linspace(0, 1) | linspace() | 'steps'
+t.arange(5, 1) | step sign
+t.multinomial(t.ones(2), 3) | multinomial: 3 of 2
+t.mv(x, t.zeros(2)) | 2x3 and 2x1
+t.outer(x, x) | outer | 1D | [2, 3]
+t.bmm(t.zeros(2, 3, 4), t.zeros(3, 4, 5)) | bmm | [2, 3, 4] | [3, 4, 5]
+t.allclose(x, 1) | allclose() | 'other' | must be Tensor, not int
+t.isclose([1.0], x) | isclose() | 'input' | must be Tensor, not list
+t.allclose(x, x.double()) | allclose() | float32 | float64 | .to(
+t.tril(t.zeros(3)) | tril | at least 2 dimensions
+t.diag(t.zeros(2, 3, 4)) | 3D
+t.meshgrid(x, x) | [2, 3]
+x & x | bitwise_and | float32 | integers and booleans
+-t.tensor(True) | ~
+t.tensor(True) - t.tensor(False) | logical_xor
+i(1, 2).div_(2) | div | float32 | int64
+x.retain_grad() | requires_grad=False
+t.autograd.grad(r.sum(), x) | does not require grad
+t.autograd.grad(r.sum(), t.ones(2, requires_grad=True)) | allow_unused=True
+setattr(x, 'grad', t.zeros(7)) | [7] | [2, 3]
+nn.Linear(3, -2) | negative dimension -2
+nn.Linear(3, 2, Bias=True) | 'Bias'
+nn.Linear(3, 2)() | 'input'
+nn.Sequential(nn.Linear(3, 2), nn.Linear(3, 2))(x) | 2x2 and 3x2 | the layer takes 3
+nn.ModuleList([nn.Linear(3, 2)])(x) | ModuleList | "forward"
+nn.ModuleList(nn.Linear(3, 2)) | ModuleList | Linear
+nn.ModuleDict({'a.b': nn.ReLU()}) | a.b
+nn.CrossEntropyLoss(weight=[1.0, 2.0, 3.0]) | list | 'weight'
+nn.ConvTranspose2d(1, 2, 3)(t.zeros(1, 2, 4, 4)) | [1, 2, 4, 4] | 1 channels
+nn.Conv2d(1, 2, 3, padding='full') | 'full' | 'same'
+F.cross_entropy(x[0], i(0, 1)) | (3) | (2)
+F.cross_entropy(x, i(0, 1), label_smoothing=2.0) | between 0.0 and 1.0 | 2.0
+F.linear(x, t.zeros(2, 3), t.zeros(3)) | linear | [3] | [2]
+F.kl_div(x, w, reduction='sum') | [2, 3] | [4, 2]
+F.glu(t.zeros(3)) | 3
+F.pad(x, (1,) * 6) | 6 | 2
+net.load_state_dict({'module.weight': x}) | Missing key(s) | "weight" | "module.weight"
+net.get_submodule('fc') | Linear | `fc`
+net.register_buffer('weight', x) | 'weight'
+optim.SGD(net.parameters, lr=0.1) | method | model.parameters()
+optim.SGD([net.weight * 2], lr=0.1) | non-leaf
+optim.SGD(net.parameters(), lr=0.1, nesterov=True) | momentum
+optim.Adam(net.parameters(), momentum=0.9) | 'momentum'
+optim.SGD(net.parameters(), lr=0.1).load_state_dict(optim.SGD([net.weight], lr=0.1).state_dict()) | has 1 parameters | 2
+optim.lr_scheduler.OneCycleLR(optim.SGD(net.parameters(), lr=0.1), 0.1) | total_steps
+loads((1, 2), (1,)) | [1, 2] | collate_fn
+loads(1, 'a') | invalid data type
+t.utils.data.DataLoader([1], shuffle=True, sampler=[0]) | sampler | shuffle
+t.set_default_dtype(t.int32) | floating-point | int32
+t.save(x, '/nonexistent/dir/x.pt') | /nonexistent/dir
+nn.utils.clip_grad_norm_(net.parameters()) | 'max_norm'
+r.sum().backward(t.ones(3)) | [3] | []
 """)
 
 
@@ -233,4 +339,17 @@ def test_a_mistake_is_explained(row):
     assert isinstance(ours, type(theirs)), f"torch raises {theirs!r}; numtorch raises {ours!r}"
     for part in parts:
         assert part in str(ours), f"{part!r} is not said in: {ours}"
-    assert "torch.FloatTensor" not in str(ours)
+    assert "torch.FloatTensor" not in str(ours) or ".type(" in expression
+
+
+def test_tensors_are_made_as_by_torch():
+    for expression in ("t.Tensor([1, 2])", "t.Tensor([[1.5], [2]])", "t.Tensor(np.arange(3))", "t.Tensor()", "t.Tensor((1, 2))",
+                       "t.Tensor(x)", "t.Tensor([])", "t.LongTensor([1, 2])", "t.FloatTensor(np.ones(2, np.float32))"):
+        ours, theirs = (eval(expression, scope(lib)) for lib in (numtorch, torch))  # noqa: S307 - the expressions of this table
+        assert (ours.tolist(), tuple(ours.shape), str(ours.dtype)) == (theirs.tolist(), tuple(theirs.shape), str(theirs.dtype))
+    assert numtorch.Tensor(2, 3).shape == numtorch.Tensor(numtorch.Size([2, 3])).shape == (2, 3)
+
+    class Mine(numtorch.Tensor):
+        pass
+
+    assert type(Mine([1.0])) is Mine and Mine([1.0]).tolist() == [1.0]

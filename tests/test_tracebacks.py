@@ -178,3 +178,19 @@ def test_nothing_stands_before_the_error():
             fn(torch.ones(2, 3))
         e = info.value
         assert e.__context__ is None or e.__suppress_context__ or e.__cause__ is not None, f"{e!r} came of {e.__context__!r}"
+
+
+@pytest.mark.parametrize("call, said", [
+    ("torch.tril([1])", "tril(): argument 'input' (position 1) must be Tensor, not list"),
+    ("torch.mean(None)", "mean(): argument 'input' (position 1) must be Tensor, not NoneType"),
+    ("torch.ones(2).view_as(1)", "Tensor.view_as(): argument 'other' (position 1) must be Tensor, not int"),
+    ("nn.functional.cross_entropy(torch.ones(1, 2), torch.zeros(1).long(), weight=[1.0])",
+     "cross_entropy(): argument 'weight' (position 3) must be Tensor, not list"),
+    ("torch.ones(2).tolist().shape", None), ("nn.Linear(2, 2).foo", None), ("torch.ones(2).foo", None),
+])
+def test_what_is_no_tensor_is_said(call, said):
+    with pytest.raises(AttributeError) as info:
+        eval(call, {"torch": torch, "nn": nn})  # noqa: S307
+    for _ in range(2):
+        tracebacks._hint(info.value)
+    assert getattr(info.value, "__notes__", []) == ([said] if said else [])

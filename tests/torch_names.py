@@ -5,6 +5,7 @@ numtorch reads it when a name is missing, to tell a name of torch that is not he
 
 import importlib
 import inspect
+import pkgutil
 import types
 from pathlib import Path
 
@@ -26,6 +27,8 @@ def kind(name, value):
         return "class" if where.startswith("torch") and not where.startswith("torch._C") else None
     if callable(value):
         return "function"
+    if name in ("e", "inf", "nan", "newaxis", "pi"):
+        return "constant"
     return type(value).__name__ if type(value).__name__ in ("dtype", "layout", "memory_format") else \
         "attribute" if isinstance(value, property) or inspect.isdatadescriptor(value) else None
 
@@ -39,9 +42,12 @@ def text():
         found = {}
         for name in dir(scope):
             k = kind(name, getattr(scope, name, None))
-            if k is not None:
+            if k is not None and (k != "constant" or space == "torch"):
                 found.setdefault("method" if space.endswith("Tensor") and k == "function" else k, []).append(name)
-        lines += [f"{space} {k}: {' '.join(names)}" for k, names in sorted(found.items())]
+        named = {n for listed in found.values() for n in listed}
+        found.setdefault("module", []).extend(m.name for m in pkgutil.iter_modules(getattr(scope, "__path__", ()))  # imported when named
+                                              if not m.name.startswith("_") and m.name not in named)
+        lines += [f"{space} {k}: {' '.join(sorted(names))}" for k, names in sorted(found.items()) if names]
     return "\n".join(lines) + "\n"
 
 

@@ -27,6 +27,7 @@ THREADS = 256
 MAX_BLOCKS = 1 << 16
 # The simulator makes a Python thread of every CUDA thread.
 SIMULATED_THREADS = 4
+INSTALL = "pip install 'numba-cuda[cu13]'"
 
 
 class _Cuda:
@@ -43,9 +44,9 @@ cuda = _Cuda()
 
 @cache
 def module() -> Any:
-    """The ``numba.cuda`` module; RuntimeError naming the extra where it is not installed."""
+    """The ``numba.cuda`` module; RuntimeError naming the package where it is not installed."""
     if importlib.util.find_spec("numba_cuda") is None:  # without it numba.cuda is an old target that some versions of Numba bring along
-        raise RuntimeError("CUDA needs the numba-cuda package: pip install 'numtorch[cuda]'")
+        raise RuntimeError(f"CUDA needs the numba-cuda package: {INSTALL}")
     found = importlib.import_module("numba.cuda")
     if not simulated():
         importlib.import_module("numtorch.kernels.overloads_cuda")  # registers the functions of kernels.math
@@ -86,7 +87,7 @@ def require() -> None:
     """RuntimeError saying what is missing if CUDA cannot be used."""
     if _offline is None and not is_available():
         missing = (
-            "Install numba-cuda: pip install 'numtorch[cuda]'"
+            f"Install numba-cuda: {INSTALL}"
             if importlib.util.find_spec("numba_cuda") is None
             else "Check that the driver is installed and sees the GPU (nvidia-smi)"
         )

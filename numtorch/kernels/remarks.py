@@ -13,11 +13,13 @@ import hashlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from numtorch.files import write_atomically
@@ -41,16 +43,28 @@ def of(launches: Sequence[Launch]) -> list[dict]:
     missing = []
     for i, launch in enumerate(kernels):
         try:
-            found[i] = json.loads(_path(launch).read_text())
+            found[i] = _refused.get(_path(launch)) or json.loads(_path(launch).read_text())
         except (OSError, ValueError):
             missing.append(i)
     if missing:
-        for i, answer in zip(missing, _ask([kernels[i] for i in missing]), strict=True):
+        for i, answer in zip(missing, _answers([kernels[i] for i in missing]), strict=True):
             found[i] = answer
-            if "error" not in answer:
-                with contextlib.suppress(OSError):
-                    write_atomically(_path(kernels[i]), json.dumps(answer).encode(), mode=0o600)
+            _keep(_path(kernels[i]), answer)
     return [found[i] for i in range(len(kernels))]
+
+
+_refused: dict[Path, dict] = {}  # what could not be had; not asked for again
+
+
+def _keep(path: Path, answer: dict) -> None:
+    """Keep an answer beside the compiled kernels; what could not be had for as long as this process lives, or beside them too where
+    the compiler itself failed, which it will do again."""
+    if "error" in answer:
+        _refused[path] = answer
+        if not answer.pop("lasting", False):
+            return
+    with contextlib.suppress(OSError):
+        write_atomically(path, json.dumps(answer).encode(), mode=0o600)
 
 
 def types_of(signature: Sequence) -> tuple:
@@ -59,39 +73,63 @@ def types_of(signature: Sequence) -> tuple:
     return tuple(a if isinstance(a, nb.types.Type) else nb.typeof(a) for a in signature)
 
 
-def _path(launch: Launch) -> Any:
+def _path(launch: Launch) -> Path:
     text = f"{launch.kernel.key} {launch.signature}"
     return cache.folder() / f"{launch.kernel.__name__}-{hashlib.sha256(text.encode()).hexdigest()[:40]}.remarks"
 
 
-def _ask(launches: list[Launch]) -> list[dict]:
-    """The answers of a fresh process."""
+def _answers(launches: list[Launch]) -> list[dict]:
+    """The answers of fresh processes: of one for all, and, where that ends at a kernel, of another for those behind it."""
     numba()
     from numba.core.serialize import dumps
 
-    sent, reasons = [], []
-    for launch in launches:
+    found: dict[int, dict] = {}
+    sent = []
+    for i, launch in enumerate(launches):
         try:
-            sent.append(base64.b64encode(dumps(tuple(launch))).decode())
-            reasons.append("")
+            sent.append((i, base64.b64encode(dumps(tuple(launch))).decode()))
         except Exception as e:  # what a user's function holds may not travel
-            sent.append("")
-            reasons.append(f"the function cannot be sent to another process ({type(e).__name__}: {e})")
-    with tempfile.TemporaryDirectory(prefix="numtorch-remarks-") as empty:  # so that nothing is found compiled
+            found[i] = {"error": _line(f"the function cannot be sent to another process ({type(e).__name__}: {e})")}
+    while sent:
+        answers = _ask([text for _, text in sent])
+        for (i, _), answer in zip(sent, answers, strict=False):
+            found[i] = answer
+        sent = sent[len(answers) :]
+    return [found[i] for i in range(len(launches))]
+
+
+def _ask(sent: list[str]) -> list[dict]:
+    """The answers of one process. If it ends before it has given all: what became of it, for the kernel that it ended at, or for all
+    that are left where it was not a kernel that ended it."""
+    with (tempfile.TemporaryDirectory(prefix="numtorch-remarks-") as empty,  # so that nothing is found compiled
+          tempfile.TemporaryFile("w+", errors="replace") as heard):
         env = os.environ | {"NUMTORCH_CACHE": empty, "NUMTORCH_QUIET": "1", "PYTHONWARNINGS": "ignore"}
-        done = subprocess.run([sys.executable, "-m", __name__], input="\n".join(sent), capture_output=True, text=True, env=env)
+        done = subprocess.run([sys.executable, "-m", __name__], input="\n".join(sent), stdout=subprocess.PIPE, stderr=heard, text=True,
+                              env=env)
+        heard.seek(0)
+        words = [line for line in heard.read().splitlines() if line.strip() and "remark: " not in line]
     answers = [json.loads(line) for line in done.stdout.splitlines()]
-    ending = f"the compiling process ended with status {done.returncode}: {done.stderr.strip()[-500:]}"
-    answers += [{"error": ending}] * (len(launches) - len(answers))
-    return [{"error": r} if r else a for a, r in zip(answers, reasons, strict=True)]
+    if len(answers) < len(sent):
+        last = f": {_line(words[-1])}" if words else ""
+        ending: dict = {"error": f"the compiling process ended with status {done.returncode}{last}"}
+        killed = done.returncode < 0
+        if killed and -done.returncode in (signal.SIGABRT, signal.SIGSEGV, signal.SIGILL):
+            ending["lasting"] = True
+        answers += [ending.copy() for _ in range(1 if killed else len(sent) - len(answers))]
+    return answers
+
+
+def _line(text: str) -> str:
+    """A text in one line, and no long one."""
+    text = " ".join(text.split())
+    return text if len(text) <= 300 else f"{text[:200]} ... {text[-95:]}"
 
 
 def main() -> None:
     """Answer for every kernel on stdin, a line each."""
     answers = os.fdopen(os.dup(1), "w")
-    captured = tempfile.TemporaryFile("w+")  # noqa: SIM115 - open for the life of the process
-    os.dup2(2, 1)
-    os.dup2(captured.fileno(), 2)
+    os.dup2(2, 1)  # standard error is a file of the asking process, which reads in it what LLVM's last words were
+    captured = os.fdopen(os.dup(2), "r+", errors="replace")
     import llvmlite.binding as llvm
 
     for kind in ("", "-missed", "-analysis"):
@@ -104,18 +142,20 @@ def main() -> None:
         captured.seek(0)
         captured.truncate()
         try:
-            answer: dict = _examine(*pickle.loads(base64.b64decode(line))) if line else {}
+            answer: dict = _examine(*pickle.loads(base64.b64decode(line)))
             captured.seek(0)
             heard = (m for m in map(_LINE.match, captured.read().splitlines()) if m)
             answer["remarks"] = list(dict.fromkeys((m[1], int(m[2]), m[3]) for m in heard if m[1] != "<unknown>"))
         except Exception as e:
-            answer = {"error": f"{type(e).__name__}: {e}"}
+            answer = {"error": _line(f"{type(e).__name__}: {e}")}
         print(json.dumps(answer), file=answers, flush=True)
 
 
 def _keep_lines() -> None:
-    # Line numbers alone: with full debug information LLVM keeps every variable in memory and vectorises nothing.
+    # Line numbers alone: with full debug information LLVM keeps every variable in memory and vectorises nothing. And for its remarks
+    # alone: where they are to be written out too, LLVM ends the process over kernels that call Numba's own functions (np.empty).
     from numba.core.cpu import CPUTargetOptions
+    from numba.core.debuginfo import DIBuilder
 
     finalize = CPUTargetOptions.finalize
 
@@ -125,6 +165,13 @@ def _keep_lines() -> None:
         flags.dbg_extend_lifetimes, flags.boundscheck = False, False
 
     CPUTargetOptions.finalize = with_lines
+    described = DIBuilder._di_compile_unit
+
+    def for_remarks(self: Any) -> Any:
+        self.emission_kind = "NoDebug"
+        return described(self)
+
+    DIBuilder._di_compile_unit = for_remarks
 
 
 def in_memory(kernel: Jit) -> dict[str, int] | None:

@@ -16,4 +16,6 @@ from numtorch.nn.parameter import Parameter as Parameter
 
 if not TYPE_CHECKING:
     globals().update(exports.classes(__name__, __path__, (Module, Parameter, Buffer)))
+    for _file in ("dropout", "flatten", "linear", "module"):  # so that nn.linear is told to be nn.Linear, not a module
+        globals().pop(_file, None)
     __getattr__, __dir__ = absent.answers(__name__)

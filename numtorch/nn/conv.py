@@ -16,8 +16,13 @@ _MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 def repeated(value: Any, n: int) -> tuple:
-    """A number as a tuple of ``n``; iterables as tuples."""
-    return (value,) * n if isinstance(value, int | float) or value is None else tuple(value)
+    """A number as a tuple of ``n``; iterables as tuples, which have as many."""
+    if isinstance(value, int | float) or value is None:
+        return (value,) * n
+    value = tuple(value)
+    if len(value) != n and all(isinstance(v, int) for v in value):
+        raise RuntimeError(f"expected a single integer value or a list of {n} values to match the convolution dimensions, but got {value}")
+    return value
 
 
 class _ConvNd(Module):

@@ -24,12 +24,27 @@ class _Last(threading.local):
 _last = _Last()
 
 
-def noted(module: Any, error: Exception, args: tuple, kwargs: dict) -> None:
-    """Say in a note where an error was raised; called as it leaves a module."""
+def noted(module: Any, error: Exception, args: tuple, kwargs: dict) -> Exception | None:
+    """Say in a note where an error was raised; called as it leaves a module. Returns what to raise instead where a layer of ours was
+    given no tensor: what it then misses of one is no help."""
+    plain: Exception | None = None
     try:
-        _noted(module, error, args, kwargs)
+        if error.__class__ is AttributeError and type(module).__module__.startswith("numtorch.nn."):
+            plain = _refused(module, error, args)
+        _noted(module, plain or error, args, kwargs)
     except Exception:  # noqa: S110 - a layer that cannot be described must not hide the error
         pass
+    return plain
+
+
+def _refused(module: Any, error: AttributeError, args: tuple) -> TypeError | None:
+    if isinstance(error.obj, Tensor):
+        return None
+    names = module.forward.__code__.co_varnames[1:]
+    for i, (name, value) in enumerate(zip(names, args, strict=False), 1):
+        if value is error.obj:
+            return TypeError(f"{type(module).__name__}: argument '{name}' (position {i}) must be Tensor, not {type(value).__name__}")
+    return None
 
 
 def _noted(module: Any, error: Exception, args: tuple, kwargs: dict) -> None:

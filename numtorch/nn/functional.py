@@ -349,4 +349,7 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
     return moments.norm(x1 - x2 + float(eps), p, -1, keepdim)
 
 
+pairwise_distance = aliases.public(pairwise_distance, __name__, "pairwise_distance")
+
+
 globals().update(exports.PLACES["nn.functional"])

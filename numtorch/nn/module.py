@@ -113,7 +113,8 @@ class Module(hooks.Hookable):
                     return self.forward(**kwargs) if x is _NOTHING else self.forward(x, *rest, **kwargs)
                 return self.forward(x)
             except Exception as error:
-                failing.noted(self, error, (x, *rest), kwargs)
+                if (plain := failing.noted(self, error, (x, *rest), kwargs)) is not None:
+                    raise plain from None
                 raise
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numtorch._tensor import Tensor
-from numtorch.arguments import flag
+from numtorch.arguments import flag, refused
 from numtorch.exports import exported
 from numtorch.ops import arithmetic, reduction
 
@@ -11,18 +11,23 @@ from numtorch.ops import arithmetic, reduction
 @exported("torch", "Tensor")
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """Whether all elements are within ``atol + rtol * abs(other)``."""
-    return bool(reduction.all(isclose(input, other, rtol, atol, equal_nan)).item())
+    return bool(reduction.all(_close(input, other, rtol, atol, equal_nan, "allclose")).item())
 
 
 @exported("torch", "Tensor")
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """Where elements are within ``atol + rtol * abs(other)``; integers and truth values are compared as float64."""
+    return _close(input, other, rtol, atol, equal_nan, "isclose")
+
+
+def _close(input: Tensor, other: Tensor, rtol: float, atol: float, equal_nan: bool, op: str) -> Tensor:
     if equal_nan.__class__ is not bool:
-        equal_nan = flag(equal_nan, "isclose", "equal_nan")
-    if not isinstance(other, Tensor):
-        raise TypeError(f"isclose(): argument 'other' (position 2) must be Tensor, not {other.__class__.__name__}")
+        equal_nan = flag(equal_nan, op, "equal_nan")
+    for i, (name, value) in enumerate((("input", input), ("other", other)), 1):
+        if not isinstance(value, Tensor):
+            raise TypeError(f"{op}(): argument '{name}' (position {i}) must be Tensor, not {value.__class__.__name__}")
     if input.dtype is not other.dtype:
-        raise RuntimeError(f"{input.dtype.name} did not match {other.dtype.name}: isclose() compares tensors of one type; cast one with "
+        raise RuntimeError(f"{input.dtype.name} did not match {other.dtype.name}: {op}() compares tensors of one type; cast one with "
                            ".to(...)")
     for name, value in (("rtol", rtol), ("atol", atol)):
         if not value >= 0:
@@ -43,4 +48,7 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
 @exported("torch", "Tensor")
 def equal(input: Tensor, other: Tensor) -> bool:
     """Whether shape and all elements are the same."""
-    return input.shape == other.shape and bool(reduction.all(arithmetic.eq(input.detach(), other.detach())).item())
+    try:
+        return input.shape == other.shape and bool(reduction.all(arithmetic.eq(input.detach(), other.detach())).item())
+    except AttributeError as error:
+        raise refused(error, "equal", input=input, other=other) from None

@@ -15,6 +15,7 @@ import numpy as np
 from numtorch import notices
 from numtorch._tensor import Tensor
 from numtorch.arguments import element, wrapped
+from numtorch.dispatch.front import OPERANDS
 from numtorch.dispatch.op import primitive
 from numtorch.dtype import FLOATS, HALVES, INTEGERS, dtype, iinfo
 from numtorch.dtype import bool as BOOL
@@ -263,10 +264,16 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None
     >>> torch.clamp(torch.tensor([-2.0, 0.5, 9.0]), 0, 1)
     tensor([0.0000, 0.5000, 1.0000])
     """
-    if min is not None and max is not None:
-        return clamp_both(input, min, max, out=out)
-    op, bounds = clamping(min, max)
-    return op.call(input, *bounds, out=out)
+    try:
+        if min is not None and max is not None:
+            return clamp_both(input, min, max, out=out)
+        op, bounds = clamping(min, max)
+        return op.call(input, *bounds, out=out)
+    except TypeError as error:
+        for name, bound in (("min", min), ("max", max)):
+            if not (bound is None or isinstance(bound, OPERANDS)):
+                raise TypeError(f"clamp(): argument '{name}' must be Number or Tensor, not {type(bound).__name__}") from None
+        raise error
 
 
 def clamping(min: Any, max: Any) -> tuple:

@@ -218,6 +218,9 @@ def asarray(obj: Any, *, dtype: DType | None = None, device: Any = None, copy: b
 
 def _options(dtype: DType | None, device: Any, like: Tensor | None = None) -> tuple[DType, Any]:
     if like is not None:
+        if not isinstance(like, Tensor):
+            raise TypeError(f"zeros_like() and its like: argument 'input' (position 1) must be Tensor, not {type(like).__name__}; "
+                            "torch.zeros(size) takes a size")
         return like.dtype if dtype is None else dtypes.as_dtype(dtype), as_device(device) if device is not None else like.device
     return dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype), as_device(device)
 

@@ -106,6 +106,8 @@ def deviation(x, dims: Any, minus: float, keepdim: bool):
 
 def _squares(x: Tensor, dims: Any, keepdim: bool) -> Tensor:
     """The sum of squared distances from the mean, less what comes of its rounding."""
+    if not x._k.dtype.is_floating_point:
+        raise RuntimeError(f"std and var only support floating point and complex dtypes, not {x._k.dtype.name}; cast with .float()")
     center = mean(x, dims, True)
     n = max(_counted(x.shape, dims, 0.0)[0], 1)
     rest = sum(x - center, dims, keepdim)

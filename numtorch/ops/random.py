@@ -540,6 +540,9 @@ def randint(low: Any = None, high: Any = None, size: Any = None, *, generator: G
         return into(out, DRAWN, randint, low, high, size, generator=generator, dtype=dtype, device=device, requires_grad=requires_grad)
     if size is None:
         low, high, size = None, low, high
+    if size is None or isinstance(size, int):  # a number alone is no shape, as in torch
+        raise TypeError(f"randint(): argument 'size' must be tuple of ints, not {type(size).__name__}; the last argument is the shape, "
+                        "as in torch.randint(0, 10, (3,))")
     if high is None:
         low, high = None, low
     d = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)

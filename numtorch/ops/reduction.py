@@ -12,7 +12,7 @@ import numpy as np
 
 import numtorch.dtype as dtypes
 from numtorch._tensor import ReturnType, Tensor, empty, new, view
-from numtorch.arguments import Dims
+from numtorch.arguments import Dims, nothing_kept
 from numtorch.autograd.grad_mode import mode
 from numtorch.device import CPU, META
 from numtorch.dispatch.cost import moves, nbytes, reduction_work
@@ -594,6 +594,8 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = Non
     if out is not None:
         return into(out, SAME if isinstance(dim, int) else CAST, max, input, dim, keepdim)
     if dim is None:
+        if keepdim:
+            raise nothing_kept("max")
         _not_empty(input, "max")
         return amax(input)
     if isinstance(dim, Tensor):
@@ -611,6 +613,8 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = Non
     if out is not None:
         return into(out, SAME if isinstance(dim, int) else CAST, min, input, dim, keepdim)
     if dim is None:
+        if keepdim:
+            raise nothing_kept("min")
         _not_empty(input, "min")
         return amin(input)
     if isinstance(dim, Tensor):

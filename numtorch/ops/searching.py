@@ -294,6 +294,8 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
         return_counts = flag(return_counts, "unique", "return_counts")
     from numtorch.ops.indexing import index_select
 
+    if not isinstance(input, Tensor):
+        raise TypeError(f"unique(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
     d = 0 if dim is None else wrap_dim(dim, input.ndim, "unique")
     x = input.detach()
     if dim is not None and not x.shape:

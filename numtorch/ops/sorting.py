@@ -9,7 +9,7 @@ import numpy as np
 
 import numtorch.dtype as dtypes
 from numtorch._tensor import ReturnType, Tensor, empty, new
-from numtorch.arguments import flag, integer
+from numtorch.arguments import flag, integer, nothing_kept
 from numtorch.device import CPU
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
@@ -353,6 +353,8 @@ def _(g, x, *, out):
 
 def _median(x: Tensor, dim: int | None, keepdim: bool, nan: int, name: str, result: type) -> Any:
     if dim is None:
+        if keepdim:
+            raise nothing_kept(name)
         if x.shape.numel():
             _extent(x, 0, name)
             return median_of_all(x, nan)

@@ -26,7 +26,7 @@ from numtorch.dispatch.op import OPS
 from numtorch.profiler.stopwatch import Away, Contestant, Quiet, measure
 
 TOLERANCE = {2: 1e-2, 4: 1e-4, 8: 1e-9}  # by bytes of an element, relative to the largest value
-NOT_INSTALLED = 'plot: matplotlib is not installed; it comes with the extra "viz": pip install "numtorch[viz]"'
+NOT_INSTALLED = "plot: matplotlib is not installed: pip install matplotlib"
 
 
 @dataclass(frozen=True)

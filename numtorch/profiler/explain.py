@@ -68,7 +68,7 @@ class Explanation:
         """The PTX of the kernels that the same call launches on a GPU of compute capability ``cc``; takes no GPU.
 
         Raises:
-            ImportError, RuntimeError: the compiler is not there; it comes with the extra ``cuda``.
+            ImportError, RuntimeError: the compiler is not there; it comes with the package numba-cuda.
         """
         from numtorch.kernels import launch
 
@@ -173,30 +173,43 @@ def explain(op: Any, *args: Any, **kwargs: Any) -> Explanation:
     <BLANKLINE>
     """
     entry = kernels._entry(op)
-    call = _callable(op, entry.name)
+    call = _callable(op, entry, args, kwargs)
     with torch.no_grad():
         call(*args, **kwargs)
-        with recording.launches() as functions:
+        with recording.launches() as functions, recording.choices(entry) as signatures:
             call(*args, **kwargs)
         rows = _timed(call, args, kwargs)
-    candidates = _candidates(entry, args, kwargs)
+    try:
+        signature, source = _signature(entry, args, kwargs), kernels.source(op, *args, **kwargs)
+    except TypeError:  # the function takes other arguments than the op that it calls
+        if not signatures:
+            raise
+        signature, source = signatures[-1], kernels.source(entry.name)
+    candidates = registry.candidates(entry, signature)
     taken = next(c for c in candidates if c.chosen)
     chosen = taken.kernel.id if taken.kernel is not None else f"{entry.name}/any/body"
-    return Explanation(entry.name, candidates, chosen, kernels.source(op, *args, **kwargs), functions, rows, (call, args, kwargs))
+    return Explanation(entry.name, candidates, chosen, source, functions, rows, (call, args, kwargs))
 
 
 def _on_cuda(value: Any) -> Any:
     return value.detach().to("cuda") if isinstance(value, torch.Tensor) else value
 
 
-def _callable(op: Any, name: str) -> Any:
+def _callable(op: Any, entry: registry.Entry, args: tuple, kwargs: dict) -> Any:
+    """What is called: the function given; of a name the op, or the function of that name if the arguments are not the op's own."""
     if callable(op):
         return op
     from numtorch.dispatch.op import OPS
 
-    if name not in OPS:
-        raise TypeError(f"explain: {name} is no function that can be called; pass the op itself")
-    return OPS[name].call
+    public = getattr(torch, entry.name, None) or getattr(torch.nn.functional, entry.name, None)
+    if entry.name not in OPS:
+        raise TypeError(f"explain: {entry.name} is no function that can be called; pass the op itself")
+    if callable(public):
+        try:
+            _signature(entry, args, kwargs)
+        except TypeError:
+            return public
+    return OPS[entry.name].call
 
 
 def _timed(call: Any, args: tuple, kwargs: dict) -> list[Row]:
@@ -212,6 +225,8 @@ def _timed(call: Any, args: tuple, kwargs: dict) -> list[Row]:
     return rows
 
 
-def _candidates(entry: registry.Entry, args: tuple, kwargs: dict) -> list[Candidate]:
+def _signature(entry: registry.Entry, args: tuple, kwargs: dict) -> registry.Signature:
     found, tensors, params = kernels._bound(entry, args, kwargs)
-    return registry.candidates(entry, found.signature(tuple(t if isinstance(t, torch.Tensor) else None for t in tensors), params))
+    if wrong := [t for t in tensors if not (t is None or isinstance(t, torch.Tensor | int | float))]:
+        raise TypeError(f"explain: {entry.name} takes tensors, not {type(wrong[0]).__name__}")
+    return found.signature(tuple(t if isinstance(t, torch.Tensor) else None for t in tensors), params)

@@ -1,4 +1,4 @@
-"""Plots of a profile with matplotlib (the extra ``numtorch[viz]``): the roofline."""
+"""Plots of a profile with matplotlib: the roofline."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ COLOURS = {"memory": "#4477aa", "compute": "#cc6677", "dispatch": "#bbbbbb"}
 
 
 def pyplot(what: str) -> Any:
-    """matplotlib.pyplot; ImportError naming the extra where it is not installed."""
+    """matplotlib.pyplot; ImportError naming it where it is not installed."""
     try:
         import matplotlib.pyplot as plt
     except ImportError as e:
-        raise ImportError(f"{what} is drawn with matplotlib, which is not installed: pip install 'numtorch[viz]'") from e
+        raise ImportError(f"{what} is drawn with matplotlib, which is not installed: pip install matplotlib") from e
     return plt
 
 

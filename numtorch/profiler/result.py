@@ -164,8 +164,9 @@ class Profile:
             columns = table.grouped(shown, by)
         return table.text(shown, self.wall_ns, sort_by, row_limit, columns)
 
-    def key_averages(self, group_by_input_shape: bool = False, by: tuple[str, ...] | None = None) -> Averages:
+    def key_averages(self, group_by_input_shape: bool = False, by: str | tuple[str, ...] | None = None) -> Averages:
         """Rows of one op summed up, of one op and shapes, or of equal columns ``by``; torch's name."""
+        by = (by,) if isinstance(by, str) else by
         return Averages(self.rows, self.wall_ns, by or (("op", "shapes") if group_by_input_shape else ("op",)))
 
     def total_average(self) -> Row:
@@ -185,11 +186,11 @@ class Profile:
         return Comparison(self, after)
 
     def roofline(self, ax: Any = None, most: int = 12) -> Any:
-        """Draw the costliest kernels under the machine's roofs; see ``figures.roofline``. Needs ``numtorch[viz]``."""
+        """Draw the costliest kernels under the machine's roofs; see ``figures.roofline``. Needs matplotlib."""
         return figures.roofline(self, ax, most)
 
     def plot_memory(self, ax: Any = None) -> Any:
-        """Draw memory over time. Needs ``numtorch[viz]``, and ``profile_memory=True``."""
+        """Draw memory over time. Needs matplotlib, and ``profile_memory=True``."""
         from numtorch.profiler import memory
 
         return memory.plot(self.memory, ax)
@@ -206,8 +207,8 @@ class Profile:
         """Own milliseconds of each kernel as scalars.
 
         Args:
-            writer: anything with torch's ``add_scalar(tag, value, step)``, or the folder of a new one (tensorboardX, of
-                ``numtorch[viz]``).
+            writer: anything with torch's ``add_scalar(tag, value, step)``, or the folder of a new one, which
+                tensorboardX writes.
         """
         close = None
         if not hasattr(writer, "add_scalar"):
@@ -215,7 +216,7 @@ class Profile:
                 from tensorboardX import SummaryWriter
             except ImportError as e:
                 raise ImportError("scalars for TensorBoard are written with tensorboardX, which is not installed: pip install "
-                                  "'numtorch[viz]', or pass a SummaryWriter") from e
+                                  "tensorboardX, or pass a SummaryWriter") from e
             writer = SummaryWriter(str(writer))
             close = writer.close
         for r in self.key_averages(by=("kernel", "phase")):

@@ -122,7 +122,7 @@ def text(rows: Iterable[Row], wall: int, sort_by: str | None = None, row_limit: 
     everything = ordered(rows, sort_by)
     shown = everything if row_limit < 0 else everything[:row_limit]
     names = columns or chosen(shown)
-    lines = [[_TITLES.get(c, c) for c in names], *[[cell(r, c) or (r.name if c == names[0] else "") for c in names] for r in shown]]
+    lines = [[_TITLES.get(c, c) for c in names], *[[_first(r, c) if c == names[0] else cell(r, c) for c in names] for r in shown]]
     rest = everything[len(shown):]
     if rest:
         lines.append([f"{len(rest)} more rows", *[_summary(rest, wall, c) for c in names[1:]]])
@@ -130,6 +130,17 @@ def text(rows: Iterable[Row], wall: int, sort_by: str | None = None, row_limit: 
     widths = [max(len(line[i]) for line in lines) for i in range(len(names))]
     padded = ["  ".join(t.ljust(w) if c in _TEXT else t.rjust(w) for t, w, c in zip(line, widths, names, strict=True)) for line in lines]
     return "\n".join([*[line.rstrip() for line in padded], *notes(shown, names)])
+
+
+def _first(r: Row, column: str) -> str:
+    """What stands first in a row: what the column says, but of kernels outside all modules, and of rows that are no kernels, what they
+    are."""
+    said = cell(r, column)
+    if column not in ("module", "phase", "shapes"):
+        return said or r.name
+    if r.kind == "kernel":
+        return said or f"no {column}"
+    return f"{r.name}, {said}" if said else r.name
 
 
 def _summary(rows: list[Row], wall: int, column: str) -> str:
@@ -173,15 +184,20 @@ class Averages(list[Row]):
     """Rows summed up by some of their columns; a list, with torch's ``table`` and ``total_average``."""
 
     def __init__(self, rows: Iterable[Row], wall: int, by: tuple[str, ...]):
+        for c in by:
+            if c != "name" and c not in legend():
+                raise ValueError(f"key_averages: no column {c!r} to sum up by; there are name, {', '.join(legend())}")
         groups: dict[tuple, list[Row]] = {}
         for r in rows:
             what = "" if r.kind == "kernel" else r.op  # numtorch's Python and the program's are not summed up
             groups.setdefault((r.kind, what, r.thread, *[getattr(r, c) for c in by]), []).append(r)
         super().__init__(sorted(map(merged, groups.values()), key=lambda r: -cost(r)))
-        self._wall = wall
+        self._wall, self._by = wall, by
 
     def table(self, sort_by: str | None = None, row_limit: int = 100, columns: tuple[str, ...] | None = None, **_torch: Any) -> str:
         """The rows as text. ``sort_by`` takes torch's names (``"self_cpu_time_total"``) or a column."""
+        if columns is None and not {"name", "kernel", "op"} & set(self._by):
+            columns = grouped(self, self._by)
         return text(self, self._wall, sort_by, row_limit, columns)
 
     def total_average(self) -> Row:

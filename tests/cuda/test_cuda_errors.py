@@ -53,7 +53,7 @@ def test_without_numba_cuda(monkeypatch):
     monkeypatch.delenv("NUMBA_ENABLE_CUDASIM", raising=False)
     launch.is_available.cache_clear()
     try:
-        with pytest.raises(RuntimeError, match=r"pip install 'numtorch\[cuda\]'"):
+        with pytest.raises(RuntimeError, match=r"pip install 'numba-cuda\[cu13\]'"):
             torch.ones(2).cuda()
     finally:
         launch.is_available.cache_clear()

@@ -3,6 +3,7 @@
 import pytest
 
 import numtorch as torch
+from numtorch.kernels.jit import disabled
 from numtorch.profiler import explain, peaks
 from numtorch.profiler.vectorization import Vectorization
 
@@ -54,3 +55,20 @@ def test_what_is_no_op():
         explain("rleu", torch.ones(3))
     with pytest.raises(TypeError, match="is not an op"):
         explain(len, torch.ones(3))
+
+
+def test_functions_that_take_other_arguments_than_their_op():
+    x, y = torch.ones(4, 8), torch.zeros(4, dtype=torch.int64)
+    F = torch.nn.functional
+    for op, args in (("cross_entropy", (x, y)), (F.cross_entropy, (x, y)), ("layer_norm", (x, (8,))), (torch.sort, (x, 1))):
+        found = explain(op, *args)
+        assert found.chosen.startswith(f"{found.op}/cpu/") and any(c.chosen for c in found.candidates) and found.functions and found.rows
+        assert "def " in found.source
+    with pytest.raises(TypeError):
+        explain("cross_entropy", x)
+
+
+@pytest.mark.skipif(disabled(), reason="nothing is compiled")
+def test_loops_of_kernels_with_room_of_their_own():
+    text = str(explain("softmax", torch.ones(4, 8), 1))  # its kernel calls np.empty
+    assert "softmax_rows" in text and "vectorised at" in text and "not known" not in text

@@ -114,6 +114,17 @@ def test_the_default_table_sums_up_by_kernel(training):
     assert sum(line.startswith("linear/cpu/fused ") for line in every.splitlines()) > 5
 
 
+def test_sums_by_place_say_what_they_are_of(training):
+    for grouped in (training.key_averages(by="module").table(), training.table(group_by="module")):
+        title, *lines = grouped.splitlines()
+        first = [re.split(r"  +", line)[0] for line in lines]
+        assert title.startswith("module") and "no module" in first and first.count("all") == 1 and "Python dispatch" in first
+    phases = [re.split(r"  +", line)[0] for line in training.key_averages(by=("phase",)).table().splitlines()]
+    assert phases.count("forward") == phases.count("Python dispatch, forward") == 1
+    with pytest.raises(ValueError, match="no column 'place' to sum up by; there are name, kind"):
+        training.key_averages(by="place")
+
+
 def test_the_programs_python_and_numtorchs_are_not_summed_up():
     rows = [Row("python", name, phase=phase, self_ns=5, wall_ns=20) for name in ("Python dispatch", "your Python")
             for phase in ("", "backward")]

@@ -1,6 +1,9 @@
 """What is said of a kernel's loops is what stands in its code."""
 
+import os
 import platform
+import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -68,6 +71,59 @@ def test_the_answer_is_kept(found, monkeypatch):
     assert vectorization.of(loops, SAMPLE) == v
     cache.clear()
     assert not list(folder.iterdir())
+
+
+@jit
+def through_scratch(x, y):
+    t = np.empty(x.size, np.float32)  # Numba's own functions are linked in
+    for i in range(x.size):
+        t[i] = x[i] * 2
+    for i in range(x.size):
+        y[i] = t[i]
+
+
+class Deadly:
+    """Ends the process that reads it."""
+
+    def __reduce__(self):
+        return os.abort, ()
+
+
+class Homebound:
+    """Cannot be sent."""
+
+    def __reduce__(self):
+        raise ValueError("stays\nhere")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signals end processes there")
+def test_a_kernel_that_ends_the_compiler_costs_no_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "folder", lambda: tmp_path)
+    monkeypatch.setattr(remarks, "_refused", {})
+    good = remarks.types_of([np.ones(8, np.float32)] * 2)
+    asked, ask = [], remarks._ask
+    monkeypatch.setattr(remarks, "_ask", lambda sent: asked.append(len(sent)) or ask(sent))
+    launches = [remarks.Launch(through_scratch, good), remarks.Launch(through_scratch, (Deadly(),)),
+                remarks.Launch(through_scratch, (Homebound(),)), remarks.Launch(loops, remarks.types_of(SAMPLE))]
+    first, second, third, fourth = remarks.of(launches)
+    assert [text for _, _, text in first["remarks"] if text.startswith("vectorized loop")] and fourth["remarks"]
+    assert second == {"error": "the compiling process ended with status -6"}
+    assert third == {"error": "the function cannot be sent to another process (ValueError: stays here)"}
+    assert asked == [3, 1]
+    assert remarks.of(launches) == [first, second, third, fourth] and asked == [3, 1]
+    remarks._refused.clear()
+    remarks.of(launches[:2])
+    assert asked == [3, 1], "what the compiler itself failed at is kept on the disk"
+
+
+def test_a_compiler_that_does_not_start_is_asked_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "folder", lambda: tmp_path)
+    monkeypatch.setattr(remarks, "_refused", {})
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    signature = remarks.types_of([np.ones(8, np.float32)] * 2)
+    found = remarks.of([remarks.Launch(through_scratch, signature), remarks.Launch(loops, remarks.types_of(SAMPLE))])
+    assert found == [{"error": "the compiling process ended with status 1"}] * 2
+    assert not list(tmp_path.iterdir())
 
 
 @jit

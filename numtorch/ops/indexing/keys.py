@@ -85,10 +85,12 @@ def _int(v: Any) -> int:
 def _basic(x: Tensor, key: list) -> tuple[Tensor, list[tuple[int, Tensor]]]:
     """Apply integers, slices and None as views; return the rest as (dimension, index tensor)."""
     dim, advanced = 0, []
+    gone = 0  # dimensions that integers took, less those that None and truth values put in: for messages
     for k in key:
         if k is None:
             x = movement.unsqueeze(x, dim)
             dim += 1
+            gone -= 1
         elif isinstance(k, slice):
             start, stop, step = _bounds(k, x.shape[dim])
             if (start, stop, step) != (0, x.shape[dim], 1):
@@ -100,6 +102,7 @@ def _basic(x: Tensor, key: list) -> tuple[Tensor, list[tuple[int, Tensor]]]:
 
             advanced.append((dim, tensor([0] if k else [], dtype=dtypes.int64)))
             dim += 1
+            gone -= 1
         elif isinstance(k, Tensor):
             if k.dtype in (dtypes.bool, dtypes.uint8):
                 for i, n in enumerate(k.shape):
@@ -110,20 +113,23 @@ def _basic(x: Tensor, key: list) -> tuple[Tensor, list[tuple[int, Tensor]]]:
                     x = movement.unsqueeze(x, dim)
                     advanced.append((dim, nonzero(k, as_tuple=True)[0]))
                     dim += 1
+                    gone -= 1
                     continue
                 for at in nonzero(k, as_tuple=True):
                     advanced.append((dim, at))
                     dim += 1
                 continue
             if k.ndim == 0 and k.dtype in dtypes.INTEGERS:  # counts as an integer, as in torch
-                x = movement.select(x, dim, _checked(k.item(), x.shape[dim], dim))
+                x = movement.select(x, dim, _checked(k.item(), x.shape[dim], dim + gone))
+                gone += 1
                 continue
             if k.dtype not in LONG_OR_INT:
                 raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors, not {k.dtype.name}; use .long()")
             advanced.append((dim, k))
             dim += 1
         elif hasattr(k, "__index__"):
-            x = movement.select(x, dim, _checked(k.__index__(), x.shape[dim], dim))
+            x = movement.select(x, dim, _checked(k.__index__(), x.shape[dim], dim + gone))
+            gone += 1
         else:
             kind = TypeError if isinstance(k, str) else IndexError
             raise kind("only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
@@ -305,18 +311,13 @@ def _basic_ranges(shape: tuple, items: tuple) -> list:
     at = items.index(Ellipsis) if Ellipsis in items else len(items)
     items = (*items[:at], *[(None, None, None)] * (len(shape) - used), *items[at + 1 :])
     ranges: list = []
-    dim = place = 0  # of ``shape``, of the result
+    dim = 0
     for k in items:
-        if type(k) is int:
-            ranges.append(_checked(k, shape[dim], place) % shape[dim])
-            dim += 1
-            continue
-        place += 1
         if k is None:
             ranges.append(None)
-        else:
-            ranges.append(_bounds(slice(*k), shape[dim]))
-            dim += 1
+            continue
+        ranges.append(_checked(k, shape[dim], dim) % shape[dim] if type(k) is int else _bounds(slice(*k), shape[dim]))
+        dim += 1
     return ranges
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor, empty
-from numtorch.arguments import element, flag
+from numtorch.arguments import element, flag, refused
 from numtorch.device import CPU
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
@@ -51,7 +51,10 @@ def nonzero(input: Tensor, *, as_tuple: bool = False, out: Any = None) -> Any:
         as_tuple = flag(as_tuple, "nonzero", "as_tuple")
     if out is not None:
         return into(out, POSITIONS, nonzero, input, as_tuple=as_tuple)
-    flat = contiguous(input)
+    try:
+        flat = contiguous(input)
+    except AttributeError as error:
+        raise refused(error, "nonzero", input=input) from None
     if flat._k.device is not CPU:
         if flat.device.type == "meta":
             raise NotImplementedError("nonzero: the number of nonzero elements of a meta tensor is not known")

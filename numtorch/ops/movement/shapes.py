@@ -51,7 +51,12 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
         raise RuntimeError("unflatten: sizes must be non-empty")
     if not input.shape:
         raise RuntimeError("unflatten: Dimension specified as 0 but tensor has no dimensions")
-    return view_as_shape(input, (*input.shape[:d], *fill_shape(sizes, input.shape[d], "unflatten"), *input.shape[d + 1 :]))
+    try:
+        filled = fill_shape(sizes, input.shape[d], "unflatten")
+    except RuntimeError:
+        raise RuntimeError(f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {d} ({input.shape[d]}) in the "
+                           f"input tensor of shape {list(input.shape)}") from None
+    return view_as_shape(input, (*input.shape[:d], *filled, *input.shape[d + 1 :]))
 
 
 @exported("torch", "Tensor")

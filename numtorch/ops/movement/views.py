@@ -180,6 +180,8 @@ def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
     """
     if shape is not None:
         sizes = by_name(sizes, shape, "reshape", "shape")
+    elif not sizes and input.shape.numel() != 1:
+        raise TypeError("reshape() missing 1 required positional argument: 'shape'")
     for n in sizes:
         if n.__class__ is not int:
             sizes = shape_args(sizes, "reshape", "shape")
@@ -200,8 +202,9 @@ def permute(x, dims: tuple):
 @lru_cache(maxsize=4096)
 def _permuted(shape: tuple, strides: tuple | None, dims: tuple) -> tuple:
     ndim, strides = len(shape), strides or contiguous_strides(shape)
-    dims = tuple(wrap_dim(d, ndim, "permute") for d in dims)
-    if len(dims) != ndim:
+    if len(dims) == ndim:
+        dims = tuple(wrap_dim(d, ndim, "permute") for d in dims)
+    else:
         raise RuntimeError(f"permute: number of dimensions in the tensor input does not match the length of the desired ordering of "
                            f"dimensions: {len(dims)} are given, {dims}, and a tensor of shape {list(shape)} has {ndim}. Name each once, "
                            "or exchange two with torch.transpose")

@@ -166,7 +166,8 @@ def plan(loop: Loop, values: tuple, params: tuple, op: str, required: list[int],
     plain = not loop.scratch and carried is None and where.type != "meta" and places in (required, every)
     if alone and plain and all(t._k.contiguous and t._k.device is where for t in operands):
         at = outs.index(wanted[0])
-        made.make, made.shape, made.kind = makers[at] or ()
+        maker: Any = makers[at]
+        made.make, made.shape, made.kind = maker
         made.entry, made.before, made.after = entry, (None,) * at, (None,) * (len(outs) - at - 1)
         made.numbers, made.failed, made.every = loop.numbers, loop.failed, places != required
     return made

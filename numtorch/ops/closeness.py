@@ -29,9 +29,9 @@ def _close(input: Tensor, other: Tensor, rtol: float, atol: float, equal_nan: bo
     if input.dtype is not other.dtype:
         raise RuntimeError(f"{input.dtype.name} did not match {other.dtype.name}: {op}() compares tensors of one type; cast one with "
                            ".to(...)")
-    for name, value in (("rtol", rtol), ("atol", atol)):
-        if not value >= 0:
-            raise RuntimeError(f"{name} must be greater than or equal to zero, but got {value}")
+    for name, bound in (("rtol", rtol), ("atol", atol)):
+        if not bound >= 0:
+            raise RuntimeError(f"{name} must be greater than or equal to zero, but got {bound}")
     x, y = input.detach(), other.detach()
     close = arithmetic.eq(x, y)
     if equal_nan and x.dtype.is_floating_point:

@@ -318,6 +318,10 @@ class Tensor:
         """The error function."""
     def erf_(self) -> Tensor:
         """In-place ``erf``."""
+    def erfc(self, *, out: Tensor | None = ...) -> Tensor:
+        """``1 - erf(x)``, with all its digits also where that is small."""
+    def erfc_(self) -> Tensor:
+        """In-place ``erfc``."""
     def exp(self, *, out: Tensor | None = ...) -> Tensor:
         """The exponential."""
     def exp2(self, *, out: Tensor | None = ...) -> Tensor:
@@ -391,6 +395,10 @@ class Tensor:
         """The elements as float16."""
     def hsplit(self, indices_or_sections: builtins.int | Sequence[builtins.int] | Tensor, *more: builtins.int) -> tuple[Tensor, ...]:
         """``tensor_split`` along the second dimension (of vectors, the first) into equal pieces."""
+    def hypot(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
+        """``sqrt(input**2 + other**2)``: the hypotenuse, without overflow. Floating types only; its gradient at 0 is NaN, as in torch."""
+    def hypot_(self, other: _Operand) -> Tensor:
+        """In-place ``hypot``."""
     @overload
     def index_add(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: builtins.float | Tensor = ..., out: Tensor | None = ...) -> Tensor:
         """``input`` with the slices of ``source`` added at the given positions; repeated positions add up."""

@@ -251,12 +251,6 @@ def test_the_list_is_up_to_date():
     subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, check=True)
 
 
-def test_what_comes_nearest_is_of_torch_and_not_here():
-    for full in absent.NEAREST:
-        space, _, name = full.rpartition(".")
-        assert not absent.has(space, name), f"{full} is here"
-
-
 @pytest.mark.parametrize("line", lines("""
 baddbmm | m, a, b, beta=beta, alpha=alpha | torch.baddbmm
 addbmm | m[0], a, b, beta=beta, alpha=alpha | torch.addbmm

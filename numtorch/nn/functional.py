@@ -13,7 +13,6 @@ from numtorch import arguments, exports
 from numtorch._tensor import Tensor
 from numtorch.arguments import flag
 from numtorch.dispatch import aliases
-from numtorch.dispatch.out import CAST, into
 from numtorch.dtype import dtype as DType
 from numtorch.dtype import promote_types
 from numtorch.ops import activation, moments, movement, random
@@ -306,13 +305,6 @@ def _padded_positions(n: int, left: int, right: int, mode: str, device: Any) -> 
 
 
 # --- distances ------------------------------------------------------------------------------------------
-
-
-def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
-    """``x / max(norm(x, p), eps)`` along ``dim``."""
-    if out is not None:
-        return into(out, CAST, normalize, input, p, dim, eps)
-    return input / clamp_min(moments.norm(input, p, dim, keepdim=True), eps)
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:

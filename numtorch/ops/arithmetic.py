@@ -6,6 +6,7 @@ is NaN.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -623,6 +624,40 @@ def erf(x):
 @erf.vjp
 def _(g, x):
     return g * (exp(-(x * x)) * 1.1283791670955126)  # 2 / sqrt(pi)
+
+
+@exported("torch", "Tensor")
+@primitive(floats=True, ref=np.vectorize(math.erfc, otypes=[float]))
+def erfc(x):
+    """``1 - erf(x)``, with all its digits also where that is small.
+
+    >>> import numtorch as torch
+    >>> torch.erfc(torch.tensor([0.0, 5.0]))
+    tensor([1.0000e+00, 1.5375e-12])
+    """
+    return m.erfc(x)
+
+
+@erfc.vjp
+def _(g, x):
+    return g * (exp(-(x * x)) * -1.1283791670955126)  # 2 / sqrt(pi)
+
+
+@exported("torch", "Tensor")
+@primitive(takes=REAL, ref=np.hypot)
+def hypot(x, y):
+    """``sqrt(input**2 + other**2)``: the hypotenuse, without overflow. Floating types only; its gradient at 0 is NaN, as in torch.
+
+    >>> import numtorch as torch
+    >>> torch.hypot(torch.tensor([3.0, 1e30]), torch.tensor([4.0, 1e30]))
+    tensor([5.0000e+00, 1.4142e+30])
+    """
+    return m.hypot(x, y)
+
+
+@hypot.vjp
+def _(g, x, y, *, out, needs):
+    return g * (x / out) if needs[0] else None, g * (y / out) if needs[1] else None
 
 
 @exported("torch", "Tensor")

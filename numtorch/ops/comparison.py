@@ -113,25 +113,25 @@ def logical_not(x):
     return x == 0
 
 
-@primitive(differentiable=False, public=False)
+@primitive(differentiable=False, public=False, takes=(*INTEGERS, BOOL))
 def bits_and(x, y):
     """Bitwise and of integers; logical and of booleans."""
     return x & y
 
 
-@primitive(differentiable=False, public=False)
+@primitive(differentiable=False, public=False, takes=(*INTEGERS, BOOL))
 def bits_or(x, y):
     """Bitwise or of integers; logical or of booleans."""
     return x | y
 
 
-@primitive(differentiable=False, public=False)
+@primitive(differentiable=False, public=False, takes=(*INTEGERS, BOOL))
 def bits_xor(x, y):
     """Bitwise exclusive or of integers; of booleans likewise."""
     return x ^ y
 
 
-@primitive(differentiable=False, public=False)
+@primitive(differentiable=False, public=False, takes=(*INTEGERS, BOOL))
 def bits_not(x):
     """Bitwise not of integers."""
     return ~x

@@ -88,22 +88,13 @@ def reference_of(op):
     return table.get(op.name) or op.ref
 
 
-# What torch refuses, numtorch refuses: formulas that make no sense in integers or in truth values.
-ONLY_FLOATS = {"lerp", "plus_quotient", "hardtanh", "threshold", "hardsigmoid", "hardswish", "hardshrink", "softshrink", "celu", "prelu",
-               "leaky_relu", "elu", "silu", "gelu", "gelu_tanh", "softplus", "logsigmoid", "squared_error", "smooth_error",
-               "smooth_slope", "huber_error", "bernoulli_error", "logit_error", "divergence"}
-ONLY_NUMBERS = {"sub", "floor_divide", "trunc_divide", "remainder", "fmod", "neg", "pow", "clamp_both", "abs", "rsub", "plus_product",
-                "floor", "ceil", "round", "trunc", "relu", "scaled_difference"}
-NO_FLOATS = {"bits_and", "bits_or", "bits_xor", "bits_not", "trunc_divide"}
 # The result is the second operand's value in the first one's type.
 KEEPS_FIRST_TYPE = {"copy", "fill"}
 
 
 def takes(op, dtype):
-    """Whether the op means anything for elements of a type."""
-    if dtype in FLOATING:
-        return op.name not in NO_FLOATS
-    return not (op.name in ONLY_FLOATS or (dtype == "bool" and op.name in ONLY_NUMBERS))
+    """Whether the op means anything for elements of a type: what it says itself, and what torch is asked about."""
+    return op.program.takes is None or getattr(numtorch, dtype) in op.program.takes
 
 
 # --- arrays and tensors ---------------------------------------------------------------------------

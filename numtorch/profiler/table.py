@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from numtorch.display import Text, prose
+from numtorch.display import text as preformatted
 from numtorch.profiler.folding import quantile
 from numtorch.profiler.rows import Row, legend, total_ns
 
@@ -129,7 +131,7 @@ def text(rows: Iterable[Row], wall: int, sort_by: str | None = None, row_limit: 
     lines.append(["all", *[_summary(everything, wall, c) for c in names[1:]]])
     widths = [max(len(line[i]) for line in lines) for i in range(len(names))]
     padded = ["  ".join(t.ljust(w) if c in _TEXT else t.rjust(w) for t, w, c in zip(line, widths, names, strict=True)) for line in lines]
-    return "\n".join([*[line.rstrip() for line in padded], *notes(shown, names)])
+    return Text("\n".join([*[line.rstrip() for line in padded], *map(prose, notes(shown, names))]))
 
 
 def _summary(rows: list[Row], wall: int, column: str) -> str:
@@ -192,3 +194,6 @@ class Averages(list[Row]):
         return self.table()
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return preformatted(str(self))

@@ -68,7 +68,7 @@ torch.kernels.source(quick_gelu, x)
 
 # %%
 why = profiler.explain(quick_gelu, torch.randn(100_000))
-print("\n".join(str(why).partition("loops\n")[2].partition("machine\n")[0].splitlines()))
+print(*why.vectorization)
 assert "vectorised at" in str(why) and "not vectorised" not in str(why)
 
 # %% [markdown]
@@ -191,7 +191,7 @@ def picture(rows, label, xlabel):
     plt.show()
 
 
-sizes = [2**k for k in range(6, 23, 2)]
+sizes = [2**k for k in range(6, 21, 2)]
 scalar_race = race(quick_gelu, numpy_gelu, sizes, torch.randn)
 picture(scalar_race, "quick GELU", "elements")
 largest, ours, theirs = scalar_race[-1]
@@ -302,7 +302,7 @@ assert torch.allclose(by_kernel, by_meaning, atol=1e-4)
 
 # %%
 row_race = race(lambda t: unit(t, -1), lambda a: a / np.sqrt((a * a).sum(1, keepdims=True)),
-                [2**k for k in range(3, 17)], lambda n: torch.randn(n, 64))
+                [2**k for k in range(3, 15)], lambda n: torch.randn(n, 64))
 picture(row_race, "unit, rows of 64", "rows")
 largest, ours, theirs = row_race[-1]
 print(f"{largest:,.0f} rows: {theirs / ours:.1f} times as fast as NumPy")

@@ -197,7 +197,8 @@ def standardise(h):
 
 stages["no loop"], losses_1 = profiled(trainer(standardise, images))
 bars(stages)
-print(f"{calls(stages['no loop']):,.0f} kernels a step; a step takes {slow.wall_ns / stages['no loop'].wall_ns:.0f} times less time")
+print(f"{calls(stages['no loop']):,.0f} kernels a step")
+print(f"a step takes {stages['no loop'].wall_ns / slow.wall_ns:.0%} of the time it took")
 assert abs(losses_1[1] - slow_losses[1]) < 1e-6 * max(1.0, slow_losses[1])  # the same numbers
 assert calls(stages["no loop"]) < calls(slow) / 20
 assert stages["no loop"].wall_ns < slow.wall_ns / 5
@@ -225,17 +226,17 @@ stages["no loop"].table(columns=columns, row_limit=8)
 
 # %%
 stages["float32"], losses_2 = profiled(trainer(standardise, images.float()))
-ratio = moved(stages["no loop"]) / moved(stages["float32"])
-print(f"with float32 a step moves {ratio:.1f} times fewer bytes")
-dtypes = {name: {row.dtype for row in prof.rows if row.op == "linear"} for name, prof in stages.items()}
+part = moved(stages["float32"]) / moved(stages["no loop"])
+print(f"with float32 a step moves {part:.0%} of the bytes")
+dtypes = {name: {row.dtype for row in prof.rows if row.kind == "kernel"} for name, prof in stages.items()}
 assert dtypes["no loop"] == {"float64"} and dtypes["float32"] == {"float32"}
-assert abs(losses_2[1] - slow_losses[1]) < 1e-2 and ratio > 1.8
+assert abs(losses_2[1] - slow_losses[1]) < 1e-2 and part < 0.55
 assert machine.rate("float64") < 0.8 * machine.rate("float32")
 
 
 # %% [markdown]
 # To see what this gains, steps of both kinds take turns, and the fastest of each counts. In this way other programs on the machine
-# disturb the comparison less.
+# disturb the comparison less. The steps with `float32` take less time.
 
 # %%
 def fastest(cases, turns=40):
@@ -265,7 +266,8 @@ assert times["float32"] < times["float64"] / 1.1
 
 # %% [markdown]
 # `compare` puts two profiles side by side, kernel by kernel. A verdict of *faster* or *slower* means that the difference is larger
-# than the variation between single calls, and larger than what other programs on the machine explain.
+# than the variation between single calls, and larger than what other programs on the machine explain. If the machine was busy, many
+# verdicts are *no difference*: the profiles alone do not prove one.
 
 # %%
 stages["no loop"].compare(stages["float32"]).table(8)
@@ -334,7 +336,7 @@ print(f"before this fix centre took {ours.self_ns / stages['float32'].wall_ns:.0
 # ## One op, many sizes
 #
 # `benchmark` measures an op for several sizes. Before that it checks that the values are right. Its warnings say when other programs
-# disturbed it. The last column is numtorch's time divided by NumPy's: below 1, numtorch takes less time.
+# disturbed it. The last column is numtorch's time divided by NumPy's.
 
 # %%
 def in_numpy(a, dim):

@@ -55,8 +55,11 @@ def text(content: str, notes: Sequence[str] = ()) -> str:
     >>> "&lt;" in text("a < b")
     True
     """
-    return f'<pre style="{FONT};line-height:1.3;white-space:pre;{SCROLLS};margin:4px 0">{html.escape(content)}</pre>' + "".join(
-        f'<div style="{FONT};margin:4px 0">{html.escape(note)}</div>' for note in notes)
+    return f'<pre style="{FONT};line-height:1.3;white-space:pre;{SCROLLS};margin:4px 0">{html.escape(content)}</pre>{_sentences(notes)}'
+
+
+def _sentences(told: Sequence[str]) -> str:
+    return "".join(f'<div style="{FONT};margin:4px 0">{html.escape(sentence)}</div>' for sentence in told)
 
 
 def prose(content: str, indent: str = "") -> str:
@@ -71,16 +74,22 @@ def prose(content: str, indent: str = "") -> str:
 
 
 class Text(str):
-    """A string whose columns stand under each other: a notebook shows it as it is, and not its quotes.
+    """A string whose columns stand under each other, and the sentences above and below: a notebook shows it without quotes.
 
-    >>> Text("a  b") == "a  b"
-    True
+    >>> Text("a  b", notes=["The columns are two."])
+    'a  b\\nThe columns are two.'
     """
 
-    __slots__ = ()
+    def __new__(cls, content: str, titles: Sequence[str] = (), notes: Sequence[str] = ()) -> Text:
+        made = super().__new__(cls, "\n".join([*map(prose, titles), content, *map(prose, notes)]))
+        made._parts = content, titles, notes
+        return made
+
+    _parts: tuple[str, Sequence[str], Sequence[str]]
 
     def _repr_html_(self) -> str:
-        return text(self)
+        content, titles, notes = self._parts
+        return _sentences(titles) + text(content, notes)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """What IPython shows where it cannot show HTML."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 Label = Sequence[Box]  # the boxes that a label covers: one where it is level, a chain of them where it is slanted
-NARROW = 0.6  # the width of a character of a monospaced font, over the font's size
+NARROW = 0.61  # the width of a character of a monospaced font, over the font's size
 
 
 def level(x: float, y: float, content: str, size: float, anchor: str = "start") -> Label:
@@ -50,6 +50,20 @@ class Places:
         best = min(range(len(candidates)), key=lambda n: over[n])
         self.taken.append(candidates[best])
         return best
+
+    def free(self, candidates: Sequence[Label]) -> int | None:
+        """The number of the first candidate that lies over nothing, which is taken; None if each lies over something."""
+        for n, candidate in enumerate(candidates):
+            if not any(meet(candidate, t) for t in self.taken):
+                self.taken.append(candidate)
+                return n
+        return None
+
+
+def around(x: float, y: float, step: float) -> list[tuple[float, float]]:
+    """Places for a label: the point itself, then others further and further away."""
+    ways = [(0, -1), (0, 1), (1, 0), (-1, 0), (1, -1), (-1, -1), (1, 1), (-1, 1)]
+    return [(x, y), *[(x + far * step * dx, y + far * step * dy) for far in range(1, 9) for dx, dy in ways]]
 
 
 def joined(named: Iterable[tuple[str, float]], least: float, unit: str) -> list[tuple[str, float]]:

@@ -75,13 +75,14 @@ def bar(rows: Iterable[Row], wall: int) -> str:
 def roofline(rows: Iterable[Row], machine: Any, most: int = 12) -> str:
     """The costliest kernels under the machine's roofs: operations for each byte across, GFLOP/s up, both logarithmic.
 
-    Each point has a number, and each number a line below the picture. No label lies over another.
+    Each point has a number, and each number a line below the picture. No label lies over another: the name of a line for which there
+    is no room stands below too.
     """
     kernels = [r for r in rows if r.kind == "kernel" and r.device == machine.device and r.gbps][:most]
     low, high, height = 1 / 8, 256.0, 320.0
     dtypes = sorted({r.dtype for r in kernels if r.dtype in machine.rates}) or ["float32"]
     ceiling = max(machine.rate(d) for d in dtypes)
-    top = 2.5 * max([ceiling, *[r.gflops or 0.0 for r in kernels]])
+    top = 4 * max([ceiling, *[r.gflops or 0.0 for r in kernels]])
     reached = [max(r.gflops or 0.0, low * (r.gbps or 0.0), 1e-9) for r in kernels]
     floor = min([*reached, top / 100]) / 3
     left, upper, right, bottom = 44.0, 18.0, NARROW - 10.0, height - 32
@@ -101,11 +102,10 @@ def roofline(rows: Iterable[Row], machine: Any, most: int = 12) -> str:
     ticks = [10.0**k for k in range(-6, 7) if floor < 10.0**k and up(10.0**k) > upper + 6]
     drawn += [_text(left - 4, up(v) + 4, f"{v:g}", "end", 11) for v in ticks]
 
-    places, words = labels.Places(), []
+    places, words, below = labels.Places(), [], []
     at = [(across(r.intensity or 0.0), up(y)) for r, y in zip(kernels, reached, strict=True)]
     for n, (x, y) in enumerate(at):
-        spots = [(x + dx, y + 4 + dy) for far in (0, 15, 28, 41, 54, 67, 80) for dx, dy in ((0, -far), (0, far), (far, 0), (-far, 0))
-                 if left + 10 < x + dx < right - 10]
+        spots = [(u, v) for u, v in labels.around(x, y + 4, 15) if left + 10 < u < right - 10 and upper < v < bottom - 2]
         chosen = spots[places.take([labels.level(*spot, str(n + 1), 12, "middle") for spot in spots])]
         if math.dist(chosen, (x, y + 4)) > 1:
             words.append(f'<path d="M{x:.1f} {y:.1f}L{chosen[0]:.1f} {chosen[1] - 4:.1f}" fill="none" stroke="{GREY}" stroke-width="0.5"/>')
@@ -128,14 +128,22 @@ def roofline(rows: Iterable[Row], machine: Any, most: int = 12) -> str:
         room = across(min(high, ceiling / rate)) - across(begin) - 6.6 * len(name) * math.cos(slope)
         starts = [across(begin) + 6 + max(room, 0.0) * part / 12 for part in range(13)]
         spots = [(x, up(rate * begin) - (x - across(begin)) * math.tan(slope) - 4) for x in starts]
-        x, y = spots[places.take([labels.slanted(*spot, name, 11, slope) for spot in spots])]
+        spot = places.free([labels.slanted(*spot, name, 11, slope) for spot in spots])
+        if spot is None:
+            below.append(f"slanted: {name}")
+            continue
+        x, y = spots[spot]
         words.append(_text(x, y, name, size=11).replace("<text ", f'<text transform="rotate({-math.degrees(slope):.1f} {x:.1f} {y:.1f})" '))
     for d in dtypes:
         drawn.append(f'<line x1="{left:.0f}" y1="{up(machine.rate(d)):.1f}" x2="{right:.0f}" y2="{up(machine.rate(d)):.1f}" '
                      f'stroke="{GREY}"/>')
     for name, rate in labels.joined([(d, machine.rate(d)) for d in dtypes], apart, "GFLOP/s"):
         spots = [(x, up(rate) - 4) for x in np.linspace(right, min(right, left + 7 * len(name)), 8)]
-        words.append(_text(*spots[places.take([labels.level(*spot, name, 11, "end") for spot in spots])], name, "end", 11))
+        spot = places.free([labels.level(*spot, name, 11, "end") for spot in spots])
+        if spot is None:
+            below.append(f"level: {name}")
+        else:
+            words.append(_text(*spots[spot], name, "end", 11))
 
     named = []
     for n, (r, (x, y), radius) in enumerate(zip(kernels, at, areas, strict=True)):
@@ -145,7 +153,8 @@ def roofline(rows: Iterable[Row], machine: Any, most: int = 12) -> str:
         percent = "" if r.percent_of_roof is None else f", {r.percent_of_roof:.0f} % of roof"
         named.append(f'<li><span style="color:{colour}">&#9632;</span> {n + 1} {escape(r.name)} {r.share:.0%}{percent}'
                      f"{' (e)' if r.effective else ''}</li>")
-    told = "Blue is bound by memory, red by arithmetic, grey by dispatch; the area of a point is its share of the time. "
+    told = f"Lines, from the top: {'; '.join(below)}. " if below else ""
+    told += "Blue is bound by memory, red by arithmetic, grey by dispatch; the area of a point is its share of the time. "
     if any(r.effective for r in kernels):
         told += "(e): effective GFLOP/s, those of the definition's operations, which may lie above the roof."
     return (_svg(height, [*drawn, *words], wide=NARROW, style="max-width:680px") +

@@ -65,8 +65,10 @@ class Loop:
 
     @property
     def place(self) -> str:
-        """``activation_cpu.py:57``; for generated kernels ``line 2``."""
-        return f"line {self.line}" if self.file.startswith("<") else f"{os.path.basename(self.file)}:{self.line}"
+        """``activation_cpu.py:57``; for generated kernels, and for those of a notebook's cell, ``line 2``."""
+        folder, name = os.path.split(self.file)
+        named = not name.startswith("<") and not os.path.basename(folder).startswith("ipykernel_")
+        return f"{name}:{self.line}" if named else f"line {self.line}"
 
 
 @dataclass(frozen=True)

@@ -190,7 +190,7 @@ rows = prof.key_averages(by=("kernel",))
 shown = sorted(rows, key=lambda row: -row.time_ns)[:8]
 names = [row.name for row in shown]
 assert all(names) and len(set(names)) == len(names)  # each bar has a name, and no two bars share one
-fig, ax = plt.subplots(figsize=(6, 2.8))
+fig, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
 ax.barh(range(len(shown)), [100 * row.time_ns / prof.wall_ns for row in shown], color="#4477aa")
 ax.set_yticks(range(len(shown)), names)
 ax.invert_yaxis()

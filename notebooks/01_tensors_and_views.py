@@ -103,7 +103,7 @@ def visits(v):
 
 
 def draw(views, size):
-    fig, ax = plt.subplots(figsize=(6, 0.5 * len(views)))
+    fig, ax = plt.subplots(figsize=(6, 0.5 * len(views)), layout="constrained")
     colours = plt.get_cmap("viridis")
     for row, (_name, v) in enumerate(views.items()):
         order = visits(v)
@@ -192,7 +192,7 @@ times = fastest({
     "the transpose, a view": lambda: big.T,
 })
 microseconds = [1e6 * t for t in times.values()]
-fig, ax = plt.subplots(figsize=(6, 1.7))
+fig, ax = plt.subplots(figsize=(6, 1.7), layout="constrained")
 bars = ax.barh(list(times), microseconds, color="#4477aa")
 ax.bar_label(bars, [f" {t:,.0f} µs" for t in microseconds])
 ax.set_xlabel("microseconds")

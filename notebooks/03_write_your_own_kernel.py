@@ -115,6 +115,8 @@ display.Text(done.stdout or done.stderr)
 # (vector-Jacobian product), multiplies it by `g`, the gradient of the result. Because `x` is one of its arguments, `x` is kept for the
 # backward pass. The vjp is written **in ops**, so that it can be differentiated again. If no second derivative is needed, its ops are
 # compiled into one kernel.
+#
+# `gradcheck` and `gradgradcheck` compare the first and the second derivative with quotients of differences.
 
 # %%
 @quick_gelu.vjp
@@ -133,13 +135,9 @@ ax.plot(x.detach().numpy(), x.grad.numpy(), label="its gradient")
 ax.legend()
 plt.show()
 
-# %% [markdown]
-# `gradcheck` and `gradgradcheck` compare the first and the second derivative with quotients of differences:
-
-# %%
 z = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
 checked = torch.autograd.gradcheck(quick_gelu, (z,)) and torch.autograd.gradgradcheck(quick_gelu, (z,))
-print(checked)
+print("both derivatives are right:", checked)
 
 
 # %% [markdown]

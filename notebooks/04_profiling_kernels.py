@@ -146,7 +146,7 @@ def by_limit(prof):
 
 
 def bars(profiles):
-    fig, ax = plt.subplots(figsize=(6, 0.5 * len(profiles) + 1.2))
+    fig, ax = plt.subplots(figsize=(6, 0.5 * len(profiles) + 1.2), layout="constrained")
     for i, prof in enumerate(profiles.values()):
         left = 0.0
         for part, ms in by_limit(prof).items():
@@ -158,7 +158,6 @@ def bars(profiles):
     ax.set_xlabel("milliseconds a step")
     ax.set_xlim(0, 1.25 * max(sum(by_limit(prof).values()) for prof in profiles.values()))
     fig.legend(ncols=5, loc="outside upper center", fontsize=9, columnspacing=1, handlelength=1)
-    fig.set_layout_engine("constrained")
     plt.show()
 
 
@@ -223,6 +222,9 @@ stages["no loop"].table(columns=columns, row_limit=8)
 # %% [markdown]
 # NumPy's floats are `float64` unless you say otherwise, and `from_numpy` keeps their type. A `float64` has twice as many bytes as a
 # `float32`, and this machine does less arithmetic with it. The call `images.float()` makes the pixels `float32`.
+#
+# To see what this gains, steps of both kinds take turns, and the fastest of each counts. In this way other programs on the machine
+# disturb the comparison less. The steps with `float32` take less time.
 
 # %%
 stages["float32"], losses_2 = profiled(trainer(standardise, images.float()))
@@ -234,11 +236,6 @@ assert abs(losses_2[1] - slow_losses[1]) < 1e-2 and part < 0.55
 assert machine.rate("float64") < 0.8 * machine.rate("float32")
 
 
-# %% [markdown]
-# To see what this gains, steps of both kinds take turns, and the fastest of each counts. In this way other programs on the machine
-# disturb the comparison less. The steps with `float32` take less time.
-
-# %%
 def fastest(cases, turns=40):
     """Milliseconds of the fastest call of each case; the cases take turns."""
     best = dict.fromkeys(cases, float("inf"))
@@ -251,7 +248,7 @@ def fastest(cases, turns=40):
 
 
 def picture(times, label):
-    fig, ax = plt.subplots(figsize=(6, 0.4 * len(times) + 0.7))
+    fig, ax = plt.subplots(figsize=(6, 0.4 * len(times) + 0.8), layout="constrained")
     drawn = ax.barh(list(times), times.values(), color="#4477aa")
     ax.bar_label(drawn, [f" {ms:.3g} ms" for ms in times.values()])
     ax.set_xlabel(label)
@@ -275,18 +272,13 @@ stages["no loop"].compare(stages["float32"]).table(8)
 # %% [markdown]
 # ## Fix 3: a loop of vector instructions
 #
-# Our own kernel is far below its roof:
+# Our own kernel is far below its roof, and `explain` says why:
 
 # %%
 single = images.float()
 (ours,) = [row for row in stages["float32"].key_averages() if row.op == "centre"]
 print(f"{ours.kernel} moves {ours.gbps:.1f} GB/s, {ours.percent_of_roof:.0f} % of its roof")
 assert ours.percent_of_roof < 30
-
-# %% [markdown]
-# `explain` says why:
-
-# %%
 why = profiler.explain(centre, single, -1)
 assert "not vectorised" in str(why)
 why

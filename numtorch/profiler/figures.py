@@ -37,7 +37,7 @@ def roofline(prof: Any, ax: Any = None, most: int = 12) -> Any:
     Args:
         most: kernels that are drawn: the costliest.
     """
-    ax = axes(ax, "the roofline", (6.0, 3.6 + 0.19 * most))
+    ax = axes(ax, "the roofline", (6.0, 4.2 + 0.19 * most))
     machine = prof.machine or prof.measure()
     rows = [r for r in prof.key_averages(by=("kernel", "dtype")) if r.kind == "kernel" and r.device == machine.device and r.gbps]
     rows = rows[:most]

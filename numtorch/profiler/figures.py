@@ -107,6 +107,7 @@ def _roofs(ax: Any, machine: Any, dtypes: list[str], points: list[tuple[float, f
         room = end[0] - begin[0] - labels.NARROW * size * len(name) * math.cos(slope)
         starts = [begin[0] + 0.3 * size + max(room, 0.0) * part / 12 for part in range(13)]
         spots = [(x, begin[1] - (x - begin[0]) * math.tan(slope) - 0.3 * size) for x in starts]
+        spots = [spot for spot in spots if labels.slanted(*spot, name, size, slope)[-1][1] > -north]  # the title stands above
         spot = places.free([labels.slanted(*spot, name, size, slope) for spot in spots])
         if spot is None:
             below["slanted"].append(name)

@@ -169,6 +169,7 @@ def test_no_label_of_the_matplotlib_roofline_lies_over_another(seed):
                                      for u, v in shape]))
     assert overlaps(found) == []
     assert {str(n + 1) for n in range(len(rows))} <= {label for label, _ in found}
+    assert max(y for _, corners in found for _, y in corners) <= ax.get_window_extent().y1  # the title stands above
     said = [label for label, _ in found] + ax.get_xlabel().splitlines()
     for name in [*(name for name, _ in machine.levels()), *(r.dtype for r in rows)]:
         assert any(name in label for label in said)

@@ -1,7 +1,8 @@
 """``python -m notebooks build [name ...]`` executes the text forms; ``check`` says which notebooks are out of date.
 
 The text form (``NN_name.py``, cells between ``# %%`` lines) is what people edit and review. The notebook beside it is
-made from it, with its outputs, and carries the hash of the text that it was made from.
+made from it, with its outputs, and carries the hash of the text that it was made from. A code cell that begins with
+``# Solution`` is executed too; in the notebook it is folded: text that opens with a click, wherever notebooks are shown.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import nbformat
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).resolve().parent
+SOLUTION = "# Solution"  # how a cell begins that answers an exercise
 SECONDS = 600  # for one cell, on a slow machine with an empty kernel cache
 
 
@@ -53,10 +55,31 @@ def execute(text: Path) -> Any:
     notebook.metadata.language_info = nbformat.from_dict({"name": "python"})
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # times of day
-        cell.outputs = _tidy(cell.get("outputs", [])) if cell.cell_type == "code" else cell.get("outputs", [])
-        if cell.cell_type != "code":
-            cell.pop("outputs", None)
+        if cell.cell_type == "code":
+            cell.outputs = _tidy(cell.outputs)
+    notebook.cells = [_folded(cell) if is_solution(cell) else cell for cell in notebook.cells]
     return notebook
+
+
+def is_solution(cell: Any) -> bool:
+    """Whether a cell of the text form answers an exercise."""
+    return cell.cell_type == "code" and cell.source.startswith(SOLUTION)
+
+
+def _folded(cell: Any) -> Any:
+    """A solution and what it printed, as text that opens with a click."""
+    title, _, code = cell.source.partition("\n")
+    said = "".join(out.text if out.output_type == "stream" else out.data.get("text/plain", "") + "\n" for out in cell.outputs
+                   if out.output_type == "stream" or "data" in out).rstrip()
+    told = f"\n\nIt prints\n\n```text\n{said}\n```" if said else ""
+    source = f"<details><summary>{title.removeprefix('# ')}</summary>\n\n```python\n{code}\n```{told}\n\n</details>"
+    return nbformat.v4.new_markdown_cell(source, id=cell.id, metadata={"tags": ["solution"]})
+
+
+def _unfolded(cell: Any) -> tuple[str, str]:
+    """The kind and the source that a cell of a notebook has in the text form."""
+    found = re.match(r"<details><summary>(.*?)</summary>\n\n```python\n(.*?)\n```\n", cell.source, re.DOTALL)
+    return ("code", f"# {found[1]}\n{found[2]}") if found else (cell.cell_type, cell.source)
 
 
 def _tidy(outputs: list) -> list:
@@ -91,7 +114,7 @@ def stale(text: Path) -> str | None:
     notebook = nbformat.read(path, as_version=4)
     if notebook.metadata.get("numtorch", {}).get("sha256") != digest(text):
         return f"{text.name} changed after {path.name} was executed"
-    if [(c.cell_type, c.source) for c in notebook.cells] != [(c.cell_type, c.source) for c in read(text).cells]:
+    if [_unfolded(c) for c in notebook.cells] != [(c.cell_type, c.source) for c in read(text).cells]:
         return f"the cells of {path.name} were edited; edit {text.name}"
     if any(c.cell_type == "code" and c.execution_count is None for c in notebook.cells):
         return f"{path.name} has cells that were not executed"

@@ -8,6 +8,7 @@ mid-grey. A test computes the contrasts.
 from __future__ import annotations
 
 import html
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,8 @@ STYLE = f"border-collapse:collapse;{FONT};line-height:1.2"
 GREY = "#808080"  # seen on white and on black
 PALE = "opacity:0.75"  # of text that matters less
 INK = "#111111"  # text on the pale backgrounds of numbers
+WIDE = 100  # characters in a line of prose that stands with a table
+SCROLLS = "overflow-x:auto;max-width:100%"  # of a box: what is wider than the page is scrolled to, and the page stays as wide as it is
 COLD, WARM = np.array([59, 76, 192]), np.array([180, 4, 38])  # the ends of a diverging map; white in the middle
 
 
@@ -40,16 +43,57 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "")
             cells.append(f'<td style="{FONT};text-align:{"right" if number else "left"};padding:2px 8px;white-space:pre">{text}</td>')
         body.append(f"<tr>{''.join(cells)}</tr>")
     caption = f'<div style="{FONT};white-space:pre-wrap;margin:4px 0">{html.escape(title)}</div>' if title else ""
-    return f'{caption}<table style="{STYLE}"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'
+    return (f'{caption}<div style="{SCROLLS}"><table style="{STYLE}"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'
+            "</div>")
 
 
-def text(content: str) -> str:
+def text(content: str, notes: Sequence[str] = ()) -> str:
     """Text as it is, in a font in which columns stand under each other; what is too wide for the page can be scrolled to.
+
+    Notes follow it: sentences, whose lines end where the page does.
 
     >>> "&lt;" in text("a < b")
     True
     """
-    return f'<pre style="{FONT};line-height:1.3;white-space:pre;overflow-x:auto;margin:4px 0">{html.escape(content)}</pre>'
+    return f'<pre style="{FONT};line-height:1.3;white-space:pre;{SCROLLS};margin:4px 0">{html.escape(content)}</pre>{_sentences(notes)}'
+
+
+def _sentences(told: Sequence[str]) -> str:
+    return "".join(f'<div style="{FONT};margin:4px 0">{html.escape(sentence)}</div>' for sentence in told)
+
+
+def prose(content: str, indent: str = "") -> str:
+    """A sentence in lines that are no wider than tables are, the second one further to the right.
+
+    >>> print(prose("one " * 30))
+    one one one one one one one one one one one one one one one one one one one one one one one one one
+      one one one one one
+    """
+    return textwrap.fill(content, WIDE, initial_indent=indent, subsequent_indent=f"{indent}  ", break_long_words=False,
+                         break_on_hyphens=False)
+
+
+class Text(str):
+    """A string whose columns stand under each other, and the sentences above and below: a notebook shows it without quotes.
+
+    >>> Text("a  b", notes=["The columns are two."])
+    'a  b\\nThe columns are two.'
+    """
+
+    def __new__(cls, content: str, titles: Sequence[str] = (), notes: Sequence[str] = ()) -> Text:
+        made = super().__new__(cls, "\n".join([*map(prose, titles), content, *map(prose, notes)]))
+        made._parts = content, titles, notes
+        return made
+
+    _parts: tuple[str, Sequence[str], Sequence[str]]
+
+    def _repr_html_(self) -> str:
+        content, titles, notes = self._parts
+        return _sentences(titles) + text(content, notes)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What IPython shows where it cannot show HTML."""
+        printer.text(str(self))
 
 
 def tensor(values: np.ndarray, title: str) -> str:
@@ -71,7 +115,7 @@ def tensor(values: np.ndarray, title: str) -> str:
         shown.append(f'<div style="display:inline-block;vertical-align:top;margin-right:12px">{label}{_matrix(matrices[i])}</div>')
     if len(matrices) > 4:
         shown.append(f'<span style="font-family:monospace">… {len(matrices) - 4} more</span>')
-    return head + "".join(shown)
+    return f'{head}<div style="{SCROLLS}">{"".join(shown)}</div>'
 
 
 def _matrix(x: np.ndarray) -> str:
@@ -160,3 +204,34 @@ def graph(nodes: Sequence[tuple[str, str]], arrows: Sequence[tuple[int, int]]) -
         parts.append(f'<rect x="{x[i] - wide / 2:.1f}" y="{y[i] - 13}" width="{wide}" height="26" rx="5" fill="{fill}" stroke="{GREY}"/>'
                      f'<text x="{x[i]:.1f}" y="{y[i] + 4}" text-anchor="middle" fill="{INK}">{html.escape(label)}</text>')
     return "".join(parts) + "</svg>"
+
+
+def graph_text(nodes: Sequence[tuple[str, str]], arrows: Sequence[tuple[int, int]]) -> str:
+    """The graph of ``graph`` as lines of text, from the first node down; what was written before is not written again.
+
+    >>> print(graph_text([("a", ""), ("b", ""), ("c", "")], [(0, 1), (0, 2), (1, 2)]))
+    a
+    ├─ b
+    │  c
+    └─ c
+    """
+    below: dict[int, list[int]] = {}
+    for a, b in arrows:
+        below.setdefault(a, []).append(b)
+    lines: list[str] = []
+    written: set[int] = set()
+    todo = [(0, "", "")]  # a node, what stands before it, and before what follows it
+    while todo:
+        i, first, rest = todo.pop()
+        children = below.get(i, [])
+        again = i in written and bool(children)
+        lines.append(f"{first}{nodes[i][0]}{' (see above)' if again else ''}")
+        written.add(i)
+        if again or not children:
+            continue
+        if len(children) == 1:
+            todo.append((children[0], rest, rest))
+            continue
+        todo += [(c, f"{rest}{'└─' if n == len(children) - 1 else '├─'} ",
+                  f"{rest}{'   ' if n == len(children) - 1 else '│  '}") for n, c in reversed(list(enumerate(children)))]
+    return "\n".join(lines)

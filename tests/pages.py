@@ -1,7 +1,10 @@
-"""Whether HTML can be read on a light and on a dark page: the contrast of every piece of text with what is behind it."""
+"""Whether HTML can be read on a light and on a dark page, and on a narrow one: contrasts, boxes that scroll, labels of pictures."""
 
+import math
 import re
 from html.parser import HTMLParser
+from itertools import combinations
+from xml.etree import ElementTree
 
 PAGES = {"light": ((255, 255, 255), (17, 17, 17)), "dark": ((17, 17, 17), (238, 238, 238))}  # paper and ink of JupyterLab's themes
 READABLE, VISIBLE = 4.5, 3.0  # WCAG's contrasts of text, and of lines and areas
@@ -42,6 +45,7 @@ class Page(HTMLParser):
         self.paper, self.ink = paper, ink
         self.stack = [("page", paper, ink, False, 1.0)]
         self.complaints, self.proportional, self.texts = [], [], 0
+        self.wide, self.scrolls = [], []  # what is as wide as it is; the boxes that are open, and whether they scroll
         self.box = None
 
     def handle_starttag(self, tag, attrs):
@@ -68,11 +72,16 @@ class Page(HTMLParser):
                 seen = colour(given.get(what, ""))
                 if seen and tag != "rect" and contrast(seen, self.paper) < VISIBLE:
                     self.complaints.append(f"{tag} {what} {given[what]} is not seen")
+        scrolls = any("auto" in style.get(name, "") for name in ("overflow", "overflow-x"))
+        fixed = tag in ("table", "pre") or (tag == "svg" and given.get("width") != "100%")
+        if fixed and not scrolls and not any(self.scrolls):
+            self.wide.append(f"{tag} {given.get('style')}")
         if tag not in VOID:
+            self.scrolls.append(scrolls)
             self.stack.append((tag, back, ink, mono, opacity))
 
     def handle_endtag(self, tag):
-        while len(self.stack) > 1 and self.stack.pop()[0] != tag:
+        while len(self.stack) > 1 and self.scrolls.pop() is not None and self.stack.pop()[0] != tag:
             pass
 
     def handle_data(self, data):
@@ -93,3 +102,40 @@ def read(text, theme):
     page.feed(text)
     assert page.texts
     return page
+
+
+def drawings(text):
+    """The pictures of a page."""
+    return [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", text, re.DOTALL)]
+
+
+def words(svg):
+    """(text, its four corners) of each text of a picture: a monospaced font, level or turned about where it begins."""
+    found = []
+    for e in svg.iter():
+        if not e.tag.endswith("text") or not (e.text or "").strip():
+            continue
+        size, x, y = (float(e.get(name)) for name in ("font-size", "x", "y"))
+        wide = 0.6 * size * len(e.text)
+        left = -{"start": 0, "middle": wide / 2, "end": wide}[e.get("text-anchor", "start")]
+        turned = re.match(r"rotate\((-?[\d.]+)", e.get("transform", ""))
+        angle = math.radians(float(turned[1])) if turned else 0.0
+        box = [(left, -0.7 * size), (left + wide, -0.7 * size), (left + wide, 0), (left, 0)]
+        sine, cosine = math.sin(angle), math.cos(angle)
+        found.append((e.text, [(x + u * cosine - v * sine, y + u * sine + v * cosine) for u, v in box]))
+    return found
+
+
+def apart(a, b):
+    """Whether a line can be drawn between two convex shapes."""
+    for shape in (a, b):
+        for (x0, y0), (x1, y1) in zip(shape, shape[1:] + shape[:1], strict=True):
+            sides = [[(x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) for x, y in points] for points in (a, b)]
+            if max(sides[0]) <= min(sides[1]) + 1e-6 or max(sides[1]) <= min(sides[0]) + 1e-6:
+                return True
+    return False
+
+
+def overlaps(labels):
+    """Pairs of labels that lie over each other."""
+    return [(a, b) for (a, first), (b, second) in combinations(labels, 2) if not apart(first, second)]

@@ -53,7 +53,7 @@ def shown(what):
 @pytest.mark.parametrize("what", ["numbers", "a number", "heat map", "matrices", "module", "graph"])
 def test_everything_can_be_read_on_light_and_on_dark_pages(what, theme):
     page = read(shown(what), theme)
-    assert page.complaints == [] and page.proportional == []
+    assert page.complaints == [] and page.proportional == [] and page.wide == []
 
 
 def test_what_cannot_be_read_is_found():
@@ -70,6 +70,24 @@ def test_graph_is_drawn_down_to_named_leaves():
     for label in ("result scalar", "MeanBackward0", "ReluBackward0", "SumBackward0", "w 3×4", "b 4"):
         assert svg.count(f">{label}<") == 1  # w is used twice, and drawn once
     assert svg.count("<line") == 9
+
+
+def test_a_graph_is_also_text():
+    w, b, x = torch.ones(3, 4, requires_grad=True), torch.ones(4, requires_grad=True), torch.ones(2, 3)
+    picture = torch.autograd.draw((x @ w + b).sum() * w.sum(), {"w": w, "b": b})
+    assert str(picture).splitlines() == [
+        "result scalar", "MulBackward0", "├─ SumBackward0", "│  AddBackward0", "│  ├─ MatmulBackward0", "│  │  w 3×4", "│  └─ b 4",
+        "└─ SumBackward0", "   w 3×4"]
+    y = torch.ones(1, requires_grad=True) * 2
+    for _ in range(3):
+        y = y + y
+    assert str(torch.autograd.draw(y)).count("(see above)") == 3  # it does not double with each step
+
+
+def test_what_does_not_scroll_is_found():
+    assert read("<table><tr><td>1</td></tr></table>", "light").wide and read("<pre>x</pre>", "light").wide
+    assert not read('<div style="overflow-x:auto"><table><tr><td>1</td></tr></table></div><p>x</p>', "light").wide
+    assert read('<div style="overflow-x:auto"><p>x</p></div><pre>x</pre>', "light").wide
 
 
 def test_long_graphs_are_cut_and_constants_refused():

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from numtorch import display
+
 RESULT, NODE, LEAF = "#cfe8ff", "#eeeeee", "#d5f0d0"
 
 
 class Drawing:
-    """A picture that a notebook shows; ``svg`` is its text.
+    """A picture that a notebook shows; ``svg`` is the picture, and ``str`` the same graph in lines of text.
 
     >>> import numtorch as torch
     >>> x = torch.ones(2, requires_grad=True)
@@ -17,14 +19,15 @@ class Drawing:
     True
     """
 
-    def __init__(self, svg: str):
-        self.svg = svg
+    def __init__(self, boxes: list[tuple[str, str]], arrows: list[tuple[int, int]]):
+        self.svg = display.graph(boxes, arrows)
+        self._text = display.graph_text(boxes, arrows)
 
     def _repr_html_(self) -> str:
-        return self.svg
+        return f'<div style="{display.SCROLLS}">{self.svg}</div>'
 
     def __repr__(self) -> str:
-        return f"<drawing of {len(self.svg)} characters; ._repr_html_() in a notebook, or write .svg to a file>"
+        return self._text
 
 
 def draw(tensor: Any, names: dict[str, Any] | None = None, most: int = 80) -> Drawing:
@@ -37,7 +40,6 @@ def draw(tensor: Any, names: dict[str, Any] | None = None, most: int = 80) -> Dr
     Raises:
         RuntimeError: the tensor has no graph.
     """
-    from numtorch import display
     from numtorch.autograd.graph import AccumulateGrad
 
     if tensor.grad_fn is None:
@@ -73,12 +75,12 @@ def draw(tensor: Any, names: dict[str, Any] | None = None, most: int = 80) -> Dr
             if len(boxes) >= most:
                 boxes.append(("... more", NODE))
                 arrows.append((at, len(boxes) - 1))
-                return Drawing(display.graph(boxes, arrows))
+                return Drawing(boxes, arrows)
             to, new = box(child)
             arrows.append((at, to))
             if new:
                 queue.append((child, to))
-    return Drawing(display.graph(boxes, arrows))
+    return Drawing(boxes, arrows)
 
 
 def _shape(t: Any) -> str:

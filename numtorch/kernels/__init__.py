@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from numtorch import display
 from numtorch.errors import KernelNotFound as KernelNotFound
 from numtorch.kernels import registry as registry
 from numtorch.kernels.registry import Kernel as Kernel
@@ -65,7 +66,7 @@ def explain(op: Any, *args: Any, **kwargs: Any) -> str:
     from numtorch._tensor import Tensor
 
     tensors = tuple(t if isinstance(t, Tensor) else None for t in tensors)
-    return registry.explanation(entry, found.signature(tensors, params))
+    return display.Text(registry.explanation(entry, found.signature(tensors, params)))
 
 
 def list(op: Any = None) -> str:
@@ -80,7 +81,7 @@ def list(op: Any = None) -> str:
             rows.append((f"{e.name}/any/body", "any", "composite"))
     width = max((len(r[0]) for r in rows), default=0)
     types = max((len(r[1]) for r in rows), default=0)
-    return "\n".join(f"{a:<{width}}  {b:<{types}}  {c}" for a, b, c in rows)
+    return display.Text("\n".join(f"{a:<{width}}  {b:<{types}}  {c}" for a, b, c in rows))
 
 
 def source(op: Any, *args: Any, **kwargs: Any) -> str:
@@ -95,9 +96,12 @@ def source(op: Any, *args: Any, **kwargs: Any) -> str:
             out0[i] = t1
     <BLANKLINE>
     """
+    return display.Text(_source(_entry(op), args, kwargs))
+
+
+def _source(entry: registry.Entry, args: tuple, kwargs: dict) -> str:
     import inspect
 
-    entry = _entry(op)
     from numtorch.dispatch.op import OPS, ElementwiseOp
 
     found = OPS.get(entry.name)

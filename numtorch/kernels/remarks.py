@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import inspect
 import json
 import os
 import re
@@ -73,8 +74,25 @@ def types_of(signature: Sequence) -> tuple:
     return tuple(a if isinstance(a, nb.types.Type) else nb.typeof(a) for a in signature)
 
 
+def functions(kernel: Jit) -> list[Any]:
+    """The Python functions of a kernel and of the helpers that it calls, callers first."""
+    found: dict[int, Any] = {}
+    todo = [kernel]
+    while todo:
+        k = todo.pop(0)
+        if id(k.fn) not in found:
+            found[id(k.fn)] = k.fn
+            todo += [v for v in (k.fn.__globals__.get(n) for n in _names(k.fn.__code__)) if isinstance(v, Jit)]
+    return list(found.values())
+
+
+def _names(code: Any) -> list[str]:
+    return [*code.co_names, *(n for c in code.co_consts if inspect.iscode(c) for n in _names(c))]
+
+
 def _path(launch: Launch) -> Path:
-    text = f"{launch.kernel.key} {launch.signature}"
+    places = [f"{os.path.basename(f.__code__.co_filename)}:{f.__code__.co_firstlineno}" for f in functions(launch.kernel)]
+    text = f"{launch.kernel.key} {launch.signature} {places}"  # remarks name lines, and equal code may stand on others
     return cache.folder() / f"{launch.kernel.__name__}-{hashlib.sha256(text.encode()).hexdigest()[:40]}.remarks"
 
 

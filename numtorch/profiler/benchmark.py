@@ -88,15 +88,15 @@ class Comparison:
             lines.append([shape, *spread, _rate(first), *ratios])
         widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
         text = ["  ".join([f"{line[0]:<{widths[0]}}", *[f"{v:>{w}}" for v, w in zip(line[1:], widths[1:], strict=True)]]) for line in lines]
-        return "\n".join([f"{self.name}: medians [10%-90%], {self.cache} cache, {self.threads} threads", *text])
+        return display.Text("\n".join([f"{self.name}: medians [10%-90%], {self.cache} cache, {self.threads} threads", *text]))
 
     def __str__(self) -> str:
-        return "\n".join([self.table(), *[f"warning: {w}" for w in self.warnings]])
+        return "\n".join([self.table(), *[display.prose(f"warning: {w}") for w in self.warnings]])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return display.text(str(self))
+        return display.text(self.table(), [f"warning: {w}" for w in self.warnings])
 
     def to_csv(self, path: Any = None) -> str:
         """The rows as CSV; written to ``path`` if given."""

@@ -99,7 +99,7 @@ class Comparison:
         widths = [max(len(line[i]) for line in lines) for i in range(len(self.HEAD))]
         left = {0, 1, 2, 8}
         padded = [[t.ljust(w) if i in left else t.rjust(w) for i, (t, w) in enumerate(zip(line, widths, strict=True))] for line in lines]
-        return "\n".join([self.title, *["  ".join(line).rstrip() for line in padded]])
+        return display.Text("\n".join("  ".join(line).rstrip() for line in padded), titles=self.title.splitlines())
 
     def __str__(self) -> str:
         return self.table()

@@ -105,6 +105,7 @@ class Explanation:
         parts += ["  " + line for line in self._loops()] or ["  no compiled function was launched"]
         parts.append("machine")
         parts += [f"  {line}" for line in self._roofs()]
+        parts += [display.prose(doubt, "        ") for doubt in self._doubts()]
         return "\n".join(parts)
 
     def _loops(self) -> list[str]:
@@ -135,16 +136,17 @@ class Explanation:
         else:
             bound = {"memory": "moving the data", "compute": "arithmetic", "dispatch": "launching"}.get(self.rows[0].bound, "")
             lines.append(f"roof: {self.roof * 1e6:.2f} us, set by {bound}; reached {self.fraction:.0%} of it")
-            doubts = {r.machine.doubt() for r in self.rows if r.machine is not None and r.machine.busy}
-            lines += [f"      {doubt}" for doubt in doubts]
         return lines
+
+    def _doubts(self) -> list[str]:
+        return sorted({r.machine.doubt() for r in self.rows if r.machine is not None and r.machine.busy} if self.roof is not None else ())
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         rows = [["\u279c" if c.chosen else "", c.name, c.device, str(c.priority), c.verdict] for c in self.candidates]
         table = display.table(["", "kernel", "device", "priority", "verdict"], rows, f"{self.op}: {self.chosen}")
-        loops = display.text("\n".join([*self._loops(), *self._roofs()]))
+        loops = display.text("\n".join([*self._loops(), *self._roofs()]), self._doubts())
         return (f'<div style="{display.FONT}">{table}{loops}'
                 f"<details><summary>source</summary>{display.text(self.source)}</details></div>")
 

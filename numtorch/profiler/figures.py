@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from numtorch.profiler import labels
 from numtorch.profiler.rows import Row
 
 COLOURS = {"memory": "#4477aa", "compute": "#cc6677", "dispatch": "#bbbbbb"}
+SIZE = 9  # of the words, in points: readable where the picture is as wide as a phone
 
 
 def pyplot(what: str) -> Any:
@@ -34,37 +37,93 @@ def roofline(prof: Any, ax: Any = None, most: int = 12) -> Any:
     Args:
         most: kernels that are drawn: the costliest.
     """
-    ax = axes(ax, "the roofline", (11, 4.5))
+    ax = axes(ax, "the roofline", (6.0, 4.2 + 0.19 * most))
     machine = prof.machine or prof.measure()
     rows = [r for r in prof.key_averages(by=("kernel", "dtype")) if r.kind == "kernel" and r.device == machine.device and r.gbps]
     rows = rows[:most]
     low, high = 1 / 8, 256.0
     dtypes = sorted({r.dtype for r in rows if r.dtype in machine.rates}) or ["float32"]
     top = max(machine.rate(d) for d in dtypes)
-    floor = min([_height(r, low) for r in rows], default=1.0) / 3
-    levels = machine.levels()
-    for i, (name, rate) in enumerate(levels):
-        if i and rate > 0.95 * levels[i - 1][1]:
-            continue  # the same line as that of the level before
+    points = [(min(max(r.intensity or 0, low), high), _height(r, low)) for r in rows]
+    heights = [max(y, top / 1e6) for _, y in points]
+    floor, highest = min(heights, default=1.0) / 3, max([top, *heights])
+    colours = "blue: bound by memory, red: by arithmetic, grey: by dispatch"
+    listed = [f"{n + 1:>2} {r.kernel} ({r.share:.0%}{f', {r.percent_of_roof:.0f} % of its roof' if r.percent_of_roof else ''})"
+              for n, r in enumerate(rows)]
+    ax.set(xscale="log", yscale="log", xlim=(low * 0.8, high), ylim=(floor, highest * 5), ylabel="GFLOP/s")
+    ax.set_title(f"{machine.name}, {machine.threads} threads\n{colours}", fontsize=SIZE, loc="left")
+    _under(ax, [*listed, "", ""])  # room for what is told of the lines
+    ax.figure.draw_without_rendering()  # the layout decides how many pixels there are
+    below = _roofs(ax, machine, dtypes, [(x, max(y, floor)) for x, y in points], (low, high))
+    told = [f"{which} lines: {', '.join(below[which])}" for which in below if below[which]]
+    _under(ax, [*listed, *told, *[""] * (2 - len(told))])
+    for r, (x, y) in zip(rows, points, strict=True):
+        ax.scatter([x], [y], s=60 + 900 * r.share, color=COLOURS.get(r.bound, "#bbbbbb"), alpha=0.75,
+                   edgecolor="white", zorder=10)
+    return ax
+
+
+def _under(ax: Any, lines: list[str]) -> None:
+    ax.set_xlabel("\n".join(["operations for each byte", "", *lines]), fontsize=SIZE, family="monospace", linespacing=1.5, loc="left")
+
+
+def _roofs(ax: Any, machine: Any, dtypes: list[str], points: list[tuple[float, float]], ends: tuple[float, float]) -> dict[str, list[str]]:
+    """The lines, and words that lie over no other: the points' numbers, and the names of the lines. Returns the names that had no room."""
+    (low, high), top = ends, max(machine.rate(d) for d in dtypes)
+    pixel = ax.figure.dpi / 72
+    size, to, back = SIZE * pixel, ax.transData.transform, ax.transData.inverted().transform
+    (x0, y0), (x1, y1) = to((low, 1.0)), to((2 * low, 2.0))  # a line of so many GB/s rises by a factor where it goes on by one
+    slope, apart = math.atan2(y1 - y0, x1 - x0), 2 ** (1.4 * size / (y1 - y0))
+
+    def flip(x: float, y: float) -> tuple[float, float]:
+        """Pixels count up; boxes count down."""
+        return x, -y
+
+    def put(x: float, y: float, content: str, angle: float = 0.0, anchor: str = "left") -> None:
+        ax.text(*back((x, -y)), content, fontsize=SIZE, family="monospace", ha=anchor, va="baseline", rotation=math.degrees(angle),
+                rotation_mode="anchor", color="#444444" if angle else "#111111", zorder=11).set_in_layout(False)
+
+    places = labels.Places()
+    below: dict[str, list[str]] = {"slanted": [], "level": []}
+    (west, south), (east, north) = (to((x, y)) for x, y in zip(ax.get_xlim(), ax.get_ylim(), strict=True))
+    at = [flip(*to(p)) for p in points]
+    for n, (x, y) in enumerate(at):
+        spots = [(u, v) for u, v in labels.around(x, y + 0.3 * size, 1.3 * size)
+                 if west + size < u < east - size and south + size < -v < north - size]
+        chosen = spots[places.take([labels.level(*spot, str(n + 1), size, "middle") for spot in spots])]
+        put(*chosen, str(n + 1), anchor="center")
+    places.taken += [[(x - size, y - size, x + size, y + size)] for x, y in at]
+
+    levels: list[tuple[str, float]] = []
+    for name, rate in machine.levels():
+        if levels and rate > 0.95 * levels[-1][1]:
+            levels[-1] = f"{levels[-1][0]} and {name}", levels[-1][1]  # the same line
+            continue
+        levels.append((name, rate))
         style = "-" if name == "memory" else ":"
         ax.plot([low, min(top / rate, high)], [low * rate, min(top, high * rate)], color="#666666", lw=1, ls=style)
-        ax.text(low * 1.05, low * rate * 1.08, f"{name} {rate:.0f} GB/s", fontsize=7, rotation=28, color="#666666", va="bottom",
-                rotation_mode="anchor", zorder=1 + i)
+    for name, rate in labels.joined(levels, apart, "GB/s"):
+        begin, end = flip(*to((low, low * rate))), flip(*to((min(top / rate, high), top)))
+        room = end[0] - begin[0] - labels.NARROW * size * len(name) * math.cos(slope)
+        starts = [begin[0] + 0.3 * size + max(room, 0.0) * part / 12 for part in range(13)]
+        spots = [(x, begin[1] - (x - begin[0]) * math.tan(slope) - 0.3 * size) for x in starts]
+        spots = [spot for spot in spots if labels.slanted(*spot, name, size, slope)[-1][1] > -north]  # the title stands above
+        spot = places.free([labels.slanted(*spot, name, size, slope) for spot in spots])
+        if spot is None:
+            below["slanted"].append(name)
+        else:
+            put(*spots[spot], name, slope)
     for d in dtypes:
         ax.axhline(machine.rate(d), color="#222222", lw=1)
-        ax.text(high, machine.rate(d) * 1.05, f"{d} {machine.rate(d):.0f} GFLOP/s", fontsize=7, ha="right", va="bottom")
-    for n, r in enumerate(rows):
-        x, y = max(r.intensity or 0, low), _height(r, low)
-        ax.scatter([x], [y], s=60 + 900 * r.share, color=COLOURS.get(r.bound, "#bbbbbb"), alpha=0.75, edgecolor="white", zorder=10)
-        ax.annotate(str(n + 1), (x, y), fontsize=7, ha="center", va="center", zorder=11)
-        percent = f", {r.percent_of_roof:.0f} % of its roof" if r.percent_of_roof else ""
-        ax.text(1.01, 0.98 - n * 0.062, f"{n + 1:>2} {r.kernel} ({r.share:.0%}{percent})", transform=ax.transAxes, fontsize=7,
-                family="monospace", va="top", color=COLOURS.get(r.bound, "#777777"))
-    ax.set(xscale="log", yscale="log", xlim=(low * 0.9, high), ylim=(max(floor, top / 1e6), top * 2.5), xlabel="operations for each byte",
-           ylabel="GFLOP/s")
-    colours = "blue is bound by memory, red by arithmetic, grey by dispatch"
-    ax.set_title(f"{machine.name}, {machine.threads} threads: {colours}", fontsize=8, loc="left")
-    return ax
+    for name, rate in labels.joined([(d, machine.rate(d)) for d in dtypes], apart, "GFLOP/s"):
+        right, y = flip(*to((high, rate)))
+        spots = [(right - 0.3 * size - part * size, y - 0.3 * size) for part in range(0, 20, 2)]
+        spot = places.free([labels.level(*spot, name, size, "end") for spot in spots])
+        if spot is None:
+            below["level"].append(name)
+        else:
+            put(*spots[spot], name, anchor="right")
+    return below
 
 
 def _height(r: Row, low: float) -> float:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from numtorch import storage
+from numtorch import display, storage
 from numtorch.profiler.recorder import Recorder
 
 POINTS = 1 << 17  # moments kept; past that every second one goes, but for the peak
@@ -50,6 +50,9 @@ class Timeline:
         return "\n".join(lines)
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return display.text(str(self))
 
 
 class Tracker:

@@ -98,7 +98,7 @@ def document(prof: Any, title: str) -> str:
     machine = prof.machine
     sections = [
         ("Summary", _summary(prof)),
-        ("Machine", preformatted(str(machine)) if machine is not None else _missing("profile.measure() measures the machine's peaks")),
+        ("Machine", machine._repr_html_() if machine is not None else _missing("profile.measure() measures the machine's peaks")),
         ("Roofline", pictures.roofline(prof.key_averages(by=("kernel", "dtype")), machine) if machine is not None else
          _missing("without the machine's peaks there is no roof")),
         ("Flame graph", _flame(prof)),
@@ -107,7 +107,8 @@ def document(prof: Any, title: str) -> str:
     ]
     names = "".join(f'<a href="#{n}" style="color:inherit;margin-right:14px">{name}</a>' for n, (name, _) in enumerate(sections))
     body = "".join(f'<h2 id="{n}">{name}</h2>{content}' for n, (name, content) in enumerate(sections))
-    return (f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    return ('<!doctype html><html lang="en"><head><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width,initial-scale=1">'
             f"<title>{html.escape(title)}</title><style>{SHEET}</style></head><body><h1>{html.escape(title)}</h1><div>{names}</div>"
             f"{body}</body></html>")
 

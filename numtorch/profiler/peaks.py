@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 import numtorch as torch
-from numtorch import notices
+from numtorch import display, notices
 from numtorch.files import write_atomically
 from numtorch.kernels import cache as kernel_cache
 from numtorch.kernels import threads
@@ -101,13 +101,19 @@ class Machine:
         """What JSON can hold."""
         return asdict(self)
 
-    def __str__(self) -> str:
+    def _lines(self) -> list[str]:
         lines = [f"{self.name}, {self.threads} thread{'s' if self.threads > 1 else ''}"]
         lines += [f"  {name:<10} {rate:8.1f} GB/s" for name, rate in self.levels()]
         lines += [f"  {name:<10} {rate:8.1f} GFLOP/s" for name, rate in self.rates.items()]
-        lines.append(f"  a launch   {self.launch_ns / 1e3:8.2f} us, on all threads {self.parallel_ns / 1e3:.2f} us")
-        lines += [f"  {self.doubt()}"] if self.busy else []
-        return "\n".join(lines)
+        return [*lines, f"  a launch   {self.launch_ns / 1e3:8.2f} us, on all threads {self.parallel_ns / 1e3:.2f} us"]
+
+    def __str__(self) -> str:
+        return "\n".join([*self._lines(), *([display.prose(self.doubt(), "  ")] if self.busy else [])])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return display.text("\n".join(self._lines()), [self.doubt()] if self.busy else [])
 
 
 def machine(device: str = "cpu", *, refresh: bool = False) -> Machine:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from numtorch.display import Text
 from numtorch.profiler.folding import quantile
 from numtorch.profiler.rows import Row, legend, total_ns
 
@@ -114,7 +115,7 @@ def notes(shown: Iterable[Row], columns: Iterable[str]) -> list[str]:
     return found
 
 
-def text(rows: Iterable[Row], wall: int, sort_by: str | None = None, row_limit: int = 32, columns: tuple[str, ...] | None = None) -> str:
+def text(rows: Iterable[Row], wall: int, sort_by: str | None = None, row_limit: int = 32, columns: tuple[str, ...] | None = None) -> Text:
     """The rows under their titles, a line for what is left out, the sum, and notes; the first column names the row."""
     for c in columns or ():
         if c != "name" and c not in legend():
@@ -129,7 +130,7 @@ def text(rows: Iterable[Row], wall: int, sort_by: str | None = None, row_limit: 
     lines.append(["all", *[_summary(everything, wall, c) for c in names[1:]]])
     widths = [max(len(line[i]) for line in lines) for i in range(len(names))]
     padded = ["  ".join(t.ljust(w) if c in _TEXT else t.rjust(w) for t, w, c in zip(line, widths, names, strict=True)) for line in lines]
-    return "\n".join([*[line.rstrip() for line in padded], *notes(shown, names)])
+    return Text("\n".join(line.rstrip() for line in padded), notes=notes(shown, names))
 
 
 def _first(r: Row, column: str) -> str:
@@ -208,3 +209,6 @@ class Averages(list[Row]):
         return self.table()
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return text(self, self._wall, None, 100)._repr_html_()

@@ -65,8 +65,10 @@ class Loop:
 
     @property
     def place(self) -> str:
-        """``activation_cpu.py:57``; for generated kernels ``line 2``."""
-        return f"line {self.line}" if self.file.startswith("<") else f"{os.path.basename(self.file)}:{self.line}"
+        """``activation_cpu.py:57``; for generated kernels, and for those of a notebook's cell, ``line 2``."""
+        folder, name = os.path.split(self.file)
+        named = not name.startswith("<") and not os.path.basename(folder).startswith("ipykernel_")
+        return f"{name}:{self.line}" if named else f"line {self.line}"
 
 
 @dataclass(frozen=True)
@@ -196,7 +198,7 @@ def _read(launch: Launch, answer: dict) -> Vectorization:
     if "error" in answer:
         return Vectorization(name, element, error=answer["error"])
     loops = []
-    for fn in _functions(launch.kernel):
+    for fn in remarks.functions(launch.kernel):
         source = _innermost(fn)
         file = fn.__code__.co_filename
         heard: dict[int, list[str]] = {line: [] for line, _, _ in source}
@@ -229,22 +231,6 @@ def _element(signature: Sequence) -> str:
     """The element type that all arrays share."""
     kinds = {str(t.dtype) for t in signature if hasattr(t, "dtype") and hasattr(t, "ndim")}
     return kinds.pop() if len(kinds) == 1 else "elements"
-
-
-def _functions(kernel: Jit) -> list[Any]:
-    """The Python functions of a kernel and of the helpers that it calls, callers first."""
-    found: dict[int, Any] = {}
-    todo = [kernel]
-    while todo:
-        k = todo.pop(0)
-        if id(k.fn) not in found:
-            found[id(k.fn)] = k.fn
-            todo += [v for v in (k.fn.__globals__.get(n) for n in _names(k.fn.__code__)) if isinstance(v, Jit)]
-    return list(found.values())
-
-
-def _names(code: Any) -> list[str]:
-    return [*code.co_names, *(n for c in code.co_consts if inspect.iscode(c) for n in _names(c))]
 
 
 def _innermost(fn: Any) -> list[tuple[int, int, str]]:

@@ -1,15 +1,17 @@
 """Pages, traces and notebooks: what they hold, that it says what the rows say, and that it can be read in the dark."""
 
 import json
+import math
 import re
-from xml.etree import ElementTree
 
+import numpy as np
 import pytest
-from pages import read
+from pages import drawings, overlaps, read, words
 
 import numtorch as torch
-from numtorch import nn
-from numtorch.profiler import benchmark, explain, page, pictures, profile
+from numtorch import display, nn
+from numtorch.profiler import benchmark, explain, figures, page, pictures, profile
+from numtorch.profiler.memory import Timeline
 from numtorch.profiler.peaks import Machine
 from numtorch.profiler.rows import Row
 
@@ -39,10 +41,6 @@ def prof(net):
     for r in found.rows:
         r.machine = MACHINE
     return found
-
-
-def drawings(text):
-    return [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", text, re.DOTALL)]
 
 
 def test_the_page_has_its_sections_and_is_one_file(prof, tmp_path):
@@ -113,6 +111,94 @@ def test_memory_is_drawn_up_to_its_peak(prof):
     assert min(heights) == pytest.approx(peak, abs=0.1)
 
 
+# --- labels ---------------------------------------------------------------------------------------
+
+
+def crowd(count=12, seed=0, dtypes=("float32", "float64", "float16")):
+    """A machine whose lines lie close to each other, and kernels many of which stand in the same place."""
+    rng = np.random.default_rng(seed)
+    near = 10 ** rng.uniform(0, 3)
+    rates = {d: near * r for d, r in zip(dtypes, (1.0, 0.99, 0.5), strict=True)}
+    sizes = [(1 << n, 100.0 / (1 + i * rng.choice([0.02, 0.2, 1.0]))) for i, n in enumerate((13, 18, 22, 28))]
+    machine = Machine("cpu", "m", 2, sizes, [("L1", 1 << 14), ("L2", 1 << 19), ("L3", 1 << 23)], rates, 50.0)
+    rows = []
+    for n in range(count):
+        moved, ns = 1 << int(rng.choice([12, 16, 20])), int(10 ** rng.uniform(3, 5))
+        done = int(moved * rng.choice([0, 0.125, 0.3, 6, 6.2, 40]))
+        rows.append(Row("kernel", f"op{n}", kernel=f"op{n}/cpu/y", calls=1, bytes=moved, flops=done, self_ns=ns, total_ns=ns,
+                        dtype=str(rng.choice(dtypes)), machine=machine, wall_ns=12 * ns))
+    return machine, rows
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_label_of_the_roofline_lies_over_another(seed):
+    machine, rows = crowd(seed=seed)
+    text = pictures.roofline(rows, machine)
+    found = words(drawings(text)[0])
+    assert overlaps(found) == []
+    said = [label for label, _ in found] + re.findall(r"Lines, from the top: ([^.]*GFLOP/s|.*?)\. Blue", text)
+    assert {str(n + 1) for n in range(len(rows))} <= set(said)  # each point has its number, and each number its line
+    assert [int(n) for n in re.findall(r"</span> (\d+) op", text)] == list(range(1, len(rows) + 1))
+    for name, _ in machine.levels():
+        assert any(name in label for label in said)
+    for dtype in {r.dtype for r in rows}:
+        assert any(dtype in label for label in said)
+    assert all(0 <= x <= pictures.NARROW for _, corners in found for x, _ in corners)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_label_of_the_matplotlib_roofline_lies_over_another(seed):
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("agg")
+    from types import SimpleNamespace
+
+    machine, rows = crowd(8, seed)
+    ax = figures.roofline(SimpleNamespace(machine=machine, key_averages=lambda by: rows), most=8)
+    ax.figure.canvas.draw()
+    found = []
+    for t in ax.texts:
+        turned = t.get_rotation()
+        t.set_rotation(0)
+        box = t.get_window_extent()
+        t.set_rotation(turned)
+        x, y = ax.transData.transform(t.get_position())
+        angle, height = math.radians(turned), 0.7 * t.get_fontsize() * ax.figure.dpi / 72
+        left = {"left": 0.0, "center": -box.width / 2, "right": -box.width}[t.get_ha()]
+        shape = [(left, 0), (left + box.width, 0), (left + box.width, height), (left, height)]
+        found.append((t.get_text(), [(x + u * math.cos(angle) - v * math.sin(angle), y + u * math.sin(angle) + v * math.cos(angle))
+                                     for u, v in shape]))
+    assert overlaps(found) == []
+    assert {str(n + 1) for n in range(len(rows))} <= {label for label, _ in found}
+    assert max(y for _, corners in found for _, y in corners) <= ax.get_window_extent().y1  # the title stands above
+    said = [label for label, _ in found] + ax.get_xlabel().splitlines()
+    for name in [*(name for name, _ in machine.levels()), *(r.dtype for r in rows)]:
+        assert any(name in label for label in said)
+    matplotlib.pyplot.close(ax.figure)
+
+
+def test_labels_that_lie_over_each_other_are_found():
+    svg = '<svg><text x="0" y="10" font-size="10">abc</text><text x="{}" y="12" font-size="10">abc</text></svg>'
+    assert overlaps(words(drawings(svg.format(10))[0])) and not overlaps(words(drawings(svg.format(20))[0]))
+    turned = '<svg><text x="0" y="0" font-size="10">a</text><text transform="rotate(-90 3 40)" x="3" y="40" font-size="10">{}</text></svg>'
+    assert overlaps(words(drawings(turned.format("abcdefgh"))[0])) and not overlaps(words(drawings(turned.format("abc"))[0]))
+
+
+def test_the_peak_of_memory_is_labelled_within_the_picture(prof):
+    for at in (0, prof.wall_ns // 2, prof.wall_ns):
+        timeline = Timeline([0, at], [0, 5_000_000], 5_000_000, at, [])
+        found = words(drawings(pictures.memory(timeline, prof.wall_ns))[0])
+        assert overlaps(found) == [] and any("peak 5.0 MB" in label for label, _ in found)
+        assert all(0 <= x <= pictures.NARROW for _, corners in found for x, _ in corners)
+
+
+def test_what_is_told_in_sentences_ends_where_the_page_does(prof):
+    for shown in (prof.table(), prof.compare(prof).table()):
+        assert isinstance(shown, display.Text) and "\n" in str(shown)
+        sentences = [line for line in str(shown).splitlines() if line.startswith(("roof:", "wall time", "the same pieces", "e:"))]
+        assert sentences and all(len(line) <= display.WIDE for line in sentences)
+        assert all(line[:40] not in re.findall(r"<pre.*?</pre>", shown._repr_html_(), re.DOTALL)[0] for line in sentences)
+
+
 # --- light and dark, monospace --------------------------------------------------------------------
 
 
@@ -132,12 +218,17 @@ def test_what_is_shown_can_be_read_and_its_columns_stand_under_each_other(what, 
     monkeypatch.setattr("numtorch.profiler.peaks.machine", lambda device="cpu": MACHINE)
     found = read(SHOWN[what](prof, net).replace("<body>", '<body style="font-family:monospace">'), theme)
     assert found.complaints == [] and found.proportional == []
+    assert found.wide == []  # each table scrolls in a box of its own, where the page is narrower
 
 
 def test_a_notebook_gets_text_and_html(prof):
     formatter = pytest.importorskip("IPython.core.formatters").DisplayFormatter()
     data, _ = formatter.format(prof)
     assert data["text/plain"] == prof.table() and data["text/html"].startswith("<div")
+    machine, found = MACHINE, explain(torch.exp, torch.ones(100))
+    for shown in (prof.table(), prof.key_averages(), prof.memory, prof.compare(prof), machine, found, torch.kernels.source(torch.relu)):
+        data, _ = formatter.format(shown)
+        assert data["text/plain"] == str(shown) and "monospace" in data["text/html"]
 
 
 # --- the trace ------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """What is said of a kernel's loops is what stands in its code."""
 
+import linecache
 import os
 import platform
 import shutil
@@ -71,6 +72,19 @@ def test_the_answer_is_kept(found, monkeypatch):
     assert vectorization.of(loops, SAMPLE) == v
     cache.clear()
     assert not list(folder.iterdir())
+
+
+def test_lines_are_those_where_the_kernel_stands_now(tmp_path):
+    text = "def moved(x):\n    for i in range(x.size):\n        x[i] = x[i] * x[i]\n"
+    with cache.use_folder(tmp_path / "kernels"):
+        for above in (0, 3):
+            file = tmp_path / "mine.py"
+            file.write_text("\n" * above + text)
+            linecache.checkcache()
+            env = {}
+            exec(compile(file.read_text(), str(file), "exec"), env)
+            (loop,) = vectorization.of(jit(env["moved"]), SAMPLE[:1]).loops
+            assert loop.line == above + 2 and loop.width >= 4
 
 
 @jit

@@ -198,7 +198,6 @@ NEAREST = {
     "torch.nn.attention": "F.scaled_dot_product_attention is here",
     "torch.nn.utils.weight_norm": "compute the weight in forward: g * v / v.norm()",
     "torch.optim.LBFGS": "optim.SGD, Adam, AdamW and RMSprop are here",
-    "torch.optim.Adagrad": "optim.RMSprop and Adam are the nearest here",
     "torch.optim.Adadelta": "optim.RMSprop and Adam are the nearest here",
     "torch.optim.Adamax": "optim.Adam is the nearest here",
     "torch.optim.NAdam": "optim.Adam is the nearest here",

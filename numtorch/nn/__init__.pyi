@@ -1,5 +1,7 @@
 # Written by python -m numtorch.stubs; do not edit.
 
+import builtins
+from numtorch._tensor import Tensor
 from numtorch.nn import functional as functional
 from numtorch.nn import init as init
 from numtorch.nn import utils as utils
@@ -76,3 +78,7 @@ from numtorch.nn.activation import Threshold as Threshold
 from numtorch.nn.flatten import Unflatten as Unflatten
 
 
+class MultiMarginLoss(Module):
+    """``sum over j != t of weight[t] * max(0, margin - x[t] + x[j]) ** p / C`` for scores x (N, C) or (C) and class numbers t."""
+    def __init__(self, p: builtins.int = ..., margin: builtins.float = ..., weight: Tensor | None = ..., size_average: builtins.bool | None = ..., reduce: builtins.bool | None = ..., reduction: str = ...) -> None: ...
+    def forward(self, input: Tensor, target: Tensor) -> Tensor: ...

@@ -92,18 +92,26 @@ def _check_label_type(name: str, t: Tensor) -> None:
                            "use target.long()")
 
 
-def _bad_label(name: str, label: int, classes: int, ignore_index: int) -> IndexError:
-    return IndexError(f"Target {label} is out of bounds. {name}: the input has {classes} classes, numbered 0 to {classes - 1}, "
-                      f"and ignore_index is {ignore_index}.")
+def bad_label(name: str, label: int, classes: int, ignore_index: int | None = None) -> IndexError:
+    """The error for a number that is no class."""
+    rest = "" if ignore_index is None else f", and ignore_index is {ignore_index}"
+    return IndexError(f"Target {label} is out of bounds. {name}: the input has {classes} classes, numbered 0 to {classes - 1}{rest}.")
+
+
+def first_bad_label(t: Tensor, classes: int, ignore_index: int | None = None) -> int | None:
+    """The first label that is no class, if there is one. On a GPU a check would wait for the device."""
+    if t.device.type != "cpu":
+        return None
+    flat = contiguous(t)._buf
+    bad = loss_cpu.first_bad_label(flat, classes, 0 if ignore_index is None else ignore_index)  # 0 is a class anyway
+    return int(flat[bad]) if bad >= 0 else None
 
 
 def _check_labels(name: str, t: Tensor, classes: int, ignore_index: int) -> None:
-    """IndexError naming the first label that is no class. On a GPU a check would wait for the device."""
-    if t.device.type == "cpu":
-        flat = contiguous(t)._buf
-        bad = loss_cpu.first_bad_label(flat, classes, ignore_index)
-        if bad >= 0:
-            raise _bad_label(name, int(flat[bad]), classes, ignore_index)
+    """IndexError naming the first label that is no class."""
+    bad = first_bad_label(t, classes, ignore_index)
+    if bad is not None:
+        raise bad_label(name, bad, classes, ignore_index)
 
 
 def _class_numbers(s: Signature) -> bool:
@@ -162,7 +170,7 @@ def _(g, x, t, *, ignore_index):
 
 
 def _raise_bad_label(name: str, code: int, x: Tensor, t: Tensor, ignore_index: int) -> None:
-    raise _bad_label(name, int(contiguous(t)._buf[code - 1]), x.shape[1], ignore_index)
+    raise bad_label(name, int(contiguous(t)._buf[code - 1]), x.shape[1], ignore_index)
 
 
 @cross_entropy.loop("cpu", when=_class_numbers)
@@ -343,7 +351,7 @@ def _check_reduction(reduction: str) -> None:
         raise ValueError(f"{reduction} is not a valid value for reduction: use 'none', 'mean' or 'sum'")
 
 
-def _reduce(loss: Tensor, reduction: str) -> Tensor:
+def reduce_loss(loss: Tensor, reduction: str) -> Tensor:
     if reduction == "mean":
         return reductions.mean(loss)
     _check_reduction(reduction)
@@ -363,7 +371,7 @@ def _alike(x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @exported("nn.functional")
-@op(cost=per_input(3), samples=lambda: [((5,), (5,)), ((3, 4), (3, 4))], ref=lambda x, t: np.mean((x - t) ** 2))
+@op(cost=per_input(3), samples=lambda: [((5,), (5,)), ((3, 4), (3, 4))], ref=lambda x, t, weight=None: np.mean((x - t) ** 2))
 def mse_loss(x, t, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", weight=None):
     """The squared error, ``(input - target) ** 2``."""
     return reductions.mean(squared_error(x, t))
@@ -398,7 +406,7 @@ def _weighted(loss: Callable, input: Tensor, target: Tensor, weight: Tensor | No
     shape = input.shape
     each = loss(*_alike(input, target))
     if weight is None:
-        return _reduce(each, reduction)
+        return reduce_loss(each, reduction)
     if weight.shape != shape:
         raise ValueError("Weights and input must have the same size.")
     _check_reduction(reduction)
@@ -478,7 +486,7 @@ def fused_slopes_backward(g, x, t, *, beta, needs):
 def _smooth_l1_of_parts(input: Tensor, target: Tensor, size_average: Any, reduce: Any, reduction: str, beta: float) -> Tensor:
     reduction = reduction_of(size_average, reduce, reduction)
     x, t = _alike(input, target)
-    return _reduce(smooth_error(x, t, float(beta)) if beta else abs(x - t), reduction)
+    return reduce_loss(smooth_error(x, t, float(beta)) if beta else abs(x - t), reduction)
 
 
 @primitive(public=False, takes=REAL)
@@ -503,7 +511,7 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
             raise ValueError("Weights and input must have the same size.")
         if reduction not in ("none", "sum", "mean"):
             raise ValueError(f"Invalid reduction mode: {reduction}. Expected one of 'none', 'mean', 'sum'. (huber_loss)")
-        return _reduce(huber_loss(input, target, "none", delta) * weight, reduction)  # unlike the others, over the number of elements
+        return reduce_loss(huber_loss(input, target, "none", delta) * weight, reduction)  # unlike the others, over the number of elements
     if not delta > 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     input, target = _alike(input, target)
@@ -513,7 +521,7 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
             raise RuntimeError(f"huber_loss: result type {loss.dtype.name} can't be cast to the desired output type {input.dtype.name}, "
                                "that of the input")
         loss = loss.to(input.dtype)
-    return _reduce(loss, reduction)
+    return reduce_loss(loss, reduction)
 
 
 @primitive(public=False, takes=REAL, domain=(0.1, 0.9))
@@ -544,7 +552,7 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     _check_probabilities("input", input)
     _check_probabilities("target", target)
     loss = bernoulli_error(input, target)
-    return _reduce(loss if weight is None else loss * weight.to(loss.dtype), reduction)
+    return reduce_loss(loss if weight is None else loss * weight.to(loss.dtype), reduction)
 
 
 def _check_broadcast(name: str, what: str, weight: Tensor, x: Tensor) -> None:
@@ -601,7 +609,7 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
         if pos_weight.shape != input.shape:
             _check_broadcast("binary_cross_entropy_with_logits", "pos_weight", pos_weight, input)
         loss = (1 - target) * input - (1 + (pos_weight.to(target.dtype) - 1) * target) * logsigmoid(input)
-    return _reduce(loss if weight is None else loss * weight.to(loss.dtype), reduction)
+    return reduce_loss(loss if weight is None else loss * weight.to(loss.dtype), reduction)
 
 
 @primitive(public=False, takes=REAL, domain=(0.2, 3))
@@ -633,4 +641,4 @@ def kl_div(input: Tensor, target: Tensor, size_average: bool | None = None, redu
     if reduction == "mean":
         notices.warn("reduction: 'mean' divides the total loss by both the batch size and the support size. 'batchmean' divides "
                      "only by the batch size, and aligns with the KL math definition.")
-    return _reduce(loss, reduction)
+    return reduce_loss(loss, reduction)

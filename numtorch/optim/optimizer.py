@@ -75,6 +75,7 @@ class Optimizer:
     Attributes:
         param_groups: one dict for each group: ``params`` and options.
         state: for each parameter what the algorithm remembers.
+        samples: options with which the tests compare a class with torch's.
 
     An optimizer of your own sets ``defaults`` and defines ``step``:
 
@@ -95,6 +96,8 @@ class Optimizer:
     >>> w.detach()
     tensor([0.9000])
     """
+
+    samples: tuple[dict[str, Any], ...] = ()
 
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)

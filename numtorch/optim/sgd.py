@@ -30,6 +30,10 @@ class SGD(Optimizer):
     1.75
     """
 
+    samples = ({"lr": 0.1}, {"lr": 0.1, "weight_decay": 0.1, "maximize": True}, {"lr": 0.05, "momentum": 0.9},
+               {"lr": 0.05, "momentum": 0.9, "dampening": 0.3, "weight_decay": 0.01},
+               {"lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01})
+
     def __init__(self, params: Iterable, lr: Any = 1e-3, momentum: float = 0, dampening: float = 0, weight_decay: float = 0,
                  nesterov: bool = False, *, maximize: bool = False, foreach: bool | None = None, differentiable: bool = False,
                  fused: bool | None = None):

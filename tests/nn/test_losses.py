@@ -1,10 +1,17 @@
 """Every loss module and function against torch's, with each reduction."""
 
+import os
+import sys
+
 import numpy as np
 import pytest
 from same_as_torch import assert_same, both, normal, torch
 
 import numtorch as nt
+from numtorch import exports
+
+sys.path.append(os.path.join(os.path.dirname(__file__), os.pardir, "ops"))
+import references
 
 LABELS = np.array([0, 2, -100, 1, 2])
 PROBABILITY = 1 / (1 + np.exp(-normal(5, 3, seed=2)))
@@ -91,3 +98,14 @@ def test_weights_of_elements(name, reduction):
     assert_same(y, z)
     with pytest.raises(ValueError, match="Weights and input must have the same size"):
         getattr(nt.nn.functional, name)(nt.ones(2), nt.ones(2), weight=nt.ones(1))
+
+
+@pytest.mark.parametrize("name", sorted(exports.LOSSES))
+def test_modules_made_of_their_functions(name):
+    op = exports.LOSSES[name].op
+    x, t = references.arguments(op, op.samples()[0], "float32")[0][:2]
+    for reduction in ("mean", "sum", "none"):
+        ours = getattr(nt.nn, name)(reduction=reduction)(nt.tensor(x), nt.tensor(t))
+        assert_same(ours, getattr(torch.nn, name)(reduction=reduction)(torch.tensor(x), torch.tensor(t)))
+    with pytest.raises(TypeError, match="unexpected keyword argument"):
+        getattr(nt.nn, name)(no_such_option=1)

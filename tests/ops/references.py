@@ -6,12 +6,12 @@ An op needs no line here if it declares its own ``ref`` and, where it is not ele
 from __future__ import annotations
 
 import math
-import zlib
 
 import numpy as np
 
 import numtorch
 from numtorch.dispatch.op import OPS, PUBLIC, ElementwiseOp
+from numtorch.dispatch.samples import fan_in, index, mask, positive, rng_of
 
 FLOATING = ("float32", "float64", "bfloat16", "float16")
 INTEGRAL = ("int32", "int64", "uint8")
@@ -100,10 +100,6 @@ def takes(op, dtype):
 # --- arrays and tensors ---------------------------------------------------------------------------
 
 
-def rng_of(*parts):
-    return np.random.default_rng(zlib.crc32(repr(parts).encode()))
-
-
 def quantised(a, dtype):
     """The nearest values that the type can hold, as float64 (or as the integers themselves)."""
     if dtype == "float64":
@@ -146,59 +142,6 @@ def _letter(t):
 
 # --- other ops ------------------------------------------------------------------------------------
 # A sample is a tuple of arguments: a shape in a tensor's place is a random tensor, ``index`` one of positions.
-
-
-class index:
-    """Positions below ``high`` in the given shape; ``unique`` ones differ along ``dim``."""
-
-    def __init__(self, shape, high, unique_along=None):
-        self.shape, self.high, self.along = shape, high, unique_along
-
-    def array(self):
-        rng = rng_of(self.shape, self.high)
-        if self.along is None:
-            return rng.integers(0, self.high, self.shape)
-        n = self.shape[self.along]
-        lines = [s for i, s in enumerate(self.shape) if i != self.along]
-        made = [rng.permutation(self.high)[:n] for _ in range(math.prod(lines))]
-        return np.moveaxis(np.array(made).reshape(*lines, n), -1, self.along)
-
-    def __repr__(self):
-        return f"index{self.shape}<{self.high}"
-
-
-class mask:
-    """A boolean array of a shape in which ``n`` elements are true."""
-
-    def __init__(self, shape, n):
-        self.shape, self.n = shape, n
-
-    def array(self):
-        a = np.arange(math.prod(self.shape)) < self.n
-        return rng_of(self.shape, self.n).permutation(a).reshape(self.shape)
-
-    def __repr__(self):
-        return f"mask{self.shape}:{self.n}"
-
-
-class positive:
-    """Floating elements above 0, as variances are."""
-
-    def __init__(self, shape):
-        self.shape = shape
-
-    def __repr__(self):
-        return f"positive{self.shape}"
-
-
-class fan_in:
-    """Weights as layers begin with them: over the root of the number of products in a result, so that results are of order one."""
-
-    def __init__(self, shape):
-        self.shape = shape
-
-    def __repr__(self):
-        return f"fan_in{self.shape}"
 
 
 _PLANES, _TAPS, _ONE = (2, 4, 5, 6), (6, 2, 3, 3), (1, 1)

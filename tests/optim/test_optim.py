@@ -12,23 +12,8 @@ from numtorch import optim
 
 torch = pytest.importorskip("torch")
 
-CASES = [
-    ("SGD", {"lr": 0.1}),
-    ("SGD", {"lr": 0.1, "weight_decay": 0.1, "maximize": True}),
-    ("SGD", {"lr": 0.05, "momentum": 0.9}),
-    ("SGD", {"lr": 0.05, "momentum": 0.9, "dampening": 0.3, "weight_decay": 0.01}),
-    ("SGD", {"lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
-    ("Adam", {"lr": 0.01}),
-    ("Adam", {"lr": 0.01, "betas": (0.0, 0.5), "eps": 1e-3}),
-    ("Adam", {"lr": 0.01, "weight_decay": 0.1, "amsgrad": True}),
-    ("Adam", {"lr": 0.01, "maximize": True, "decoupled_weight_decay": True, "weight_decay": 0.1}),
-    ("AdamW", {"lr": 0.01}),
-    ("AdamW", {"lr": 0.01, "amsgrad": True, "weight_decay": 0.2, "maximize": True}),
-    ("RMSprop", {"lr": 0.01}),
-    ("RMSprop", {"lr": 0.01, "alpha": 0.9, "momentum": 0.8, "weight_decay": 0.1}),
-    ("RMSprop", {"lr": 0.01, "centered": True, "maximize": True}),
-    ("RMSprop", {"lr": 0.01, "centered": True, "momentum": 0.5}),
-]
+OPTIMIZERS = {name: value for name, value in vars(optim).items() if isinstance(value, type) and value is not optim.Optimizer}
+CASES = [(name, options) for name, made in OPTIMIZERS.items() for options in made.samples]
 SHAPES = [(7, 5), (5,), (), (0,), (3, 2, 2)]
 
 
@@ -49,6 +34,11 @@ def give(ours, theirs, rng, dtype=np.float32):
 def same(ours, theirs, rtol, atol):
     for p, q in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(p.detach().numpy(), q.detach().numpy(), rtol=rtol, atol=atol)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_can_be_tested(name):
+    assert OPTIMIZERS[name].samples, f"{name} lacks samples: options with which it is compared with torch's"
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -36,6 +36,7 @@ from numtorch.dispatch.aliases import OTHER, asked, literal, others, pairs, rena
 from numtorch.dispatch.out import into
 from numtorch.dispatch.program import beyond
 from numtorch.dtype import int8, int16, int32, uint8
+from numtorch.kernels import registry
 from numtorch.storage import FRESH, Kind, Storage, allocate, tick
 
 META = ("shape", "kind", "strides", "offset")  # what ``x_shape`` and its like ask of an input
@@ -508,8 +509,8 @@ def _structured(op: Any, env: dict[str, Any]) -> Callable:
         if op.returns is not None:
             returned, env["_returns"] = "_returns(_y)", op.returns
     elif op.direct and len(names) == 1:  # its body is all there is to choose
-        chosen = f"    if {names[0]}.__class__ is _Tensor:\n        _launch = _body\n    else:\n{indent(chosen, '    ')}"
-        env |= {"_Tensor": Tensor, "_body": op.body}
+        chosen = f"    if {names[0]}.__class__ is _Plain:\n        _launch = _body\n    else:\n{indent(chosen, '    ')}"
+        env |= {"_body": op.body, "_shortcut": Shortcut(env)}
     tail = chosen + ran
     if op.differentiable:
         tail += f"""    if ({edge}) and _mode.grad and _op.gradient is not None:
@@ -522,6 +523,19 @@ def _structured(op: Any, env: dict[str, Any]) -> Callable:
         op.canonical = _compile(name, f"def {name}({given}):\n{tail}", env)
     env["_record"] = lambda *given: _first_record(op, env, "_record", specialise_structured_record, given)
     return _compile(name, text, env)
+
+
+class Shortcut:
+    """The way of a front past the registry, for an op whose body is all there is to choose: closed while somebody watches choices."""
+
+    def __init__(self, env: dict[str, Any]):
+        self.env = env
+        self.clear()
+        registry.watch(self)
+
+    def clear(self) -> None:
+        """Open or close it: choices are about to be made anew."""
+        self.env["_Plain"] = Tensor if registry.decisions is None else None
 
 
 def _ran(plan: str, names: list[str], required: list[str], given: str, asked: str, indent: str = "    ") -> str:

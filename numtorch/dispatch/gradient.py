@@ -156,10 +156,12 @@ class Gradient:
         s = Signature(g._k.device.type, tuple(v._k.dtype if isinstance(v, Tensor) else None for v in (g, *saved)))
         for kernel in self.entry.takers(s):
             if kernel is None or kernel.layout != "loop":
+                registry.decided(self.entry, s, kernel)
                 return Plan(self._runner(kernel, s))
             made = kernel.run.plan(args, named, ())
             if made is not None:
                 break
+        registry.decided(self.entry, s, kernel)
         return made if timing.active is None else Plan(self._observed(kernel, s))
 
     def whole(self) -> Recipe:

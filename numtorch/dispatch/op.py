@@ -210,13 +210,16 @@ class Op:
         registry.load_plugins()
         s = self.signature(tensors, params)
         if self.direct or (s.device == "meta" and self.body is not None):
+            registry.decided(self.entry, s, None)
             return Plan(self.runner(None, s), params)
         for kernel in self.entry.takers(s):
             if kernel is None or kernel.layout != "loop":
+                registry.decided(self.entry, s, kernel)
                 return Plan(self.runner(kernel, s), params)
             made = kernel.run.plan((*tensors, *params), {}, params)
             if made is not None:
                 break
+        registry.decided(self.entry, s, kernel)
         if timing.active is not None or (self.gradient is None and self.differentiable and self.body is not None):
             return Plan(self.runner(kernel, s), params, made.loop)
         return made
@@ -225,6 +228,7 @@ class Op:
         """What computes the op for a signature."""
         registry.load_plugins()
         if self.direct or (s.device == "meta" and self.body is not None):
+            registry.decided(self.entry, s, None)
             return self.runner(None, s)
         return self.runner(self.entry.find(s), s)
 
@@ -397,7 +401,7 @@ class ElementwiseOp(Op):
         if self.fit is not None:
             tensors = self._fitted(tensors)
         kernel = None
-        if len(self.entry.kernels) > 1:
+        if len(self.entry.kernels) > 1 or registry.decisions is not None:
             s = self.signature(tuple(t if isinstance(t, Tensor) else None for t in tensors), params)
             kernel = self.entry.find(s)
         if out is not None:
@@ -656,6 +660,12 @@ class VariadicOp:
     def __init__(self, name: str, body: Callable, vjp: Callable):
         self.name, self.body, self.vjp = name, body, vjp
         self.backward_name = name.capitalize() + "Backward0"
+        code = body.__code__
+        self.entry = registry.register(Entry(name, body, site=f"{code.co_filename}:{code.co_firstlineno}", doc=body.__doc__ or ""))
+
+    def chosen_for(self, tensors: list) -> None:
+        """Tell who watches choices that the body computes the op for these tensors."""
+        registry.decided(self.entry, Signature(tensors[0]._k.device.type, tuple([t._k.dtype for t in tensors])), None)
 
     def __call__(self, tensors: list, *params: Any) -> Tensor:
         with _Setting(grad=False):

@@ -60,13 +60,46 @@ def _bound(entry: registry.Entry, args: tuple, kwargs: dict) -> tuple[Any, tuple
 
 
 def explain(op: Any, *args: Any, **kwargs: Any) -> str:
-    """Every candidate kernel for a call, and why it was or was not chosen."""
-    entry = _entry(op)
-    found, tensors, params = _bound(entry, args, kwargs)
-    from numtorch._tensor import Tensor
+    """For each kernel that a call runs: every candidate, and why it was or was not chosen. The call is made once.
 
-    tensors = tuple(t if isinstance(t, Tensor) else None for t in tensors)
-    return display.Text(registry.explanation(entry, found.signature(tensors, params)))
+    Args:
+        op: a function of numtorch, a module, any function that calls them, or the name of an op.
+        *args, **kwargs: of the call.
+
+    >>> import numtorch as torch
+    >>> print(torch.kernels.explain(lambda x: (-x).exp(), torch.ones(3)))
+    neg on cpu (float32)
+      -> generated (any, generated): chosen: the first of its priority (generated) that takes these inputs
+    exp on cpu (float32)
+      -> generated (any, generated): chosen: the first of its priority (generated) that takes these inputs
+    """
+    return display.Text("\n".join(map(str, decisions(op, called(op), args, kwargs))))
+
+
+def decisions(op: Any, call: Callable, args: tuple, kwargs: dict) -> tuple[registry.Decision, ...]:
+    """What was decided in a call, each choice once; TypeError if nothing of numtorch ran."""
+    with registry.watched() as made, contextlib.suppress(KernelNotFound):
+        call(*args, **kwargs)
+    if not made:
+        raise TypeError(f"explain: {op!r} is not an op, and ran none of numtorch's. " + NO_OP)
+    return tuple(dict.fromkeys(made))
+
+
+NO_OP = "Pass a function of numtorch, a module, a function that calls them, or the name of an op."
+
+
+def called(op: Any) -> Callable:
+    """What a name of an op, or a function, stands for when it is called."""
+    if not isinstance(op, str):
+        if not callable(op):
+            raise TypeError(f"{op!r} is not an op and cannot be called. " + NO_OP)
+        return op
+    from numtorch.dispatch.op import OPS
+
+    entry = _entry(op)
+    if entry.name not in OPS:
+        raise TypeError(f"explain: {entry.name} is no function that can be called; pass the op itself")
+    return OPS[entry.name].call
 
 
 def list(op: Any = None) -> str:

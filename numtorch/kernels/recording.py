@@ -64,19 +64,6 @@ def launches() -> Iterator[list[Launch]]:
         found.extend(seen)
 
 
-@contextlib.contextmanager
-def choices(entry: registry.Entry) -> Iterator[list[registry.Signature]]:
-    """The signatures for which kernels of an op are chosen inside the block, in their order."""
-    seen: list[registry.Signature] = []
-
-    def find(s: registry.Signature) -> registry.Kernel | None:
-        seen.append(s)
-        return registry.Entry.find(entry, s)
-
-    with registry.changed(lambda: setattr(entry, "find", find), lambda: entry.__dict__.pop("find", None)):
-        yield seen
-
-
 class _Rehearsed:
     """Stands for a dispatcher, its compile results and their libraries: writes down, computes nothing."""
 

@@ -139,7 +139,9 @@ class Entry:
 
     def find(self, s: Signature) -> Kernel | None:
         """The kernel for a signature; None where the body should run."""
-        return next(self.takers(s))
+        kernel = next(self.takers(s))
+        decided(self, s, kernel)
+        return kernel
 
     def takers(self, s: Signature) -> Iterator[Kernel | None]:
         """The kernels that take a signature, the first choice first, then None for the body; KernelNotFound where there is none."""
@@ -159,6 +161,42 @@ class Entry:
             lines.append(f"  {k.name} ({k.device})  {types}")
         lines.append(f'Cast with .float(), or register one: @{self.name}.kernel("{s.device}", ...)')
         return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """For which signature an op chose which kernel; None for its body."""
+
+    entry: Entry
+    signature: Signature
+    kernel: Kernel | None
+
+    def __str__(self) -> str:
+        found = candidates(self.entry, self.signature, self.kernel)
+        return "\n".join([f"{self.entry.name} on {self.signature}", *map(str, found)])
+
+
+decisions: list[Decision] | None = None  # where decisions are written down, while somebody looks on
+
+
+def decided(entry: Entry, s: Signature, kernel: Kernel | None) -> None:
+    """Write down a decision, if somebody looks on."""
+    if decisions is not None:
+        decisions.append(Decision(entry, s, kernel))
+
+
+@contextlib.contextmanager
+def watched() -> Iterator[list[Decision]]:
+    """The kernels that are chosen inside the block, in their order; every choice is made anew there."""
+    seen: list[Decision] = []
+    before = decisions
+
+    def watch(to: list[Decision] | None) -> None:
+        global decisions
+        decisions = to
+
+    with changed(lambda: watch(seen), lambda: watch(before)):
+        yield seen
 
 
 plugins_loaded = False
@@ -301,25 +339,20 @@ class Candidate:
         return f"  {'->' if self.chosen else '  '} {self.name} ({where}): {self.verdict}"
 
 
-def candidates(entry: Entry, s: Signature) -> list[Candidate]:
-    """Every kernel of an op, in the order in which they are asked, and the body."""
-    chosen = None if _bodies_only and entry.body is not None else next((k for k in entry.kernels if k.refusal(s) is None), None)
+def candidates(entry: Entry, s: Signature, chosen: Kernel | None) -> list[Candidate]:
+    """Every kernel of an op, in the order in which they are asked, and the body; ``chosen`` is the one that runs, None the body."""
     found = []
+    behind = False
     for k in entry.kernels:
         reason = k.refusal(s)
         if k is chosen:
-            reason = f"chosen: the first of its priority ({k.priority.name.lower()}) that takes these inputs"
-        elif reason is None:
+            reason, behind = f"chosen: the first of its priority ({k.priority.name.lower()}) that takes these inputs", True
+        elif reason is None and (behind or _bodies_only):
             reason = f"would do, but {chosen.name if chosen else 'the body'} comes first"
+        elif reason is None:
+            reason = "does not take these shapes or parameters"
         found.append(Candidate(k, k is chosen, reason))
     if entry.body is not None:
         verdict = "chosen: no kernel takes these inputs" if chosen is None else "the meaning; runs where no kernel does"
         found.append(Candidate(None, chosen is None, verdict))
     return found
-
-
-def explanation(entry: Entry, s: Signature) -> str:
-    """Every candidate and why it was or was not chosen."""
-    found = candidates(entry, s)
-    lines = [f"{entry.name} on {s}", *map(str, found)]
-    return "\n".join(lines if any(c.chosen for c in found) else [*lines, "  none takes these inputs"])

@@ -6,6 +6,7 @@ needs a compilation is made only when it is read.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,10 +30,11 @@ class Explanation:
     Attributes:
         op: the op's name.
         candidates: its kernels, in the order in which they are asked.
-        chosen: the id of what computes the call: ``softmax/cpu/cpu_rows``, or ``softmax/any/body``.
+        chosen: the id of what computes the call: ``softmax/cpu/rows``, or ``softmax/any/body``.
         source: the text of what computes it: the generated loop, or the functions that the kernel launches.
         functions: the compiled functions that the call launched, with their Numba types.
         rows: the profile's rows for the call: time, bytes, operations, roof.
+        parts: of a call that runs several kernels, an explanation of each.
     """
 
     op: str
@@ -42,6 +44,7 @@ class Explanation:
     functions: list[Launch] = field(repr=False)
     rows: list[Row] = field(repr=False)
     _call: Any = field(repr=False)
+    parts: list[Explanation] = field(default_factory=list, repr=False)
 
     @cached_property
     def vectorization(self) -> list[Vectorization]:
@@ -100,6 +103,8 @@ class Explanation:
 
     def __str__(self) -> str:
         parts = [f"{self.op}: {self.chosen}"]
+        for p in self.parts:
+            parts += [f"{p.chosen}", *map(str, p.candidates)]
         parts += map(str, self.candidates)
         parts.append("loops")
         parts += ["  " + line for line in self._loops()] or ["  no compiled function was launched"]
@@ -144,7 +149,8 @@ class Explanation:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        rows = [["\u279c" if c.chosen else "", c.name, c.device, str(c.priority), c.verdict] for c in self.candidates]
+        told = self.candidates + [c for p in self.parts for c in p.candidates]
+        rows = [["\u279c" if c.chosen else "", c.name, c.device, str(c.priority), c.verdict] for c in told]
         table = display.table(["", "kernel", "device", "priority", "verdict"], rows, f"{self.op}: {self.chosen}")
         loops = display.text("\n".join([*self._loops(), *self._roofs()]), self._doubts())
         return (f'<div style="{display.FONT}">{table}{loops}'
@@ -158,7 +164,7 @@ def explain(op: Any, *args: Any, **kwargs: Any) -> Explanation:
     first needed, which takes some seconds.
 
     Args:
-        op: a function of numtorch, or the name of an op.
+        op: a function of numtorch, a module, any function that calls them, or the name of an op.
         *args, **kwargs: of the call.
 
     >>> import numtorch as torch
@@ -174,44 +180,43 @@ def explain(op: Any, *args: Any, **kwargs: Any) -> Explanation:
             out0[i] = t1
     <BLANKLINE>
     """
-    entry = kernels._entry(op)
-    call = _callable(op, entry, args, kwargs)
-    with torch.no_grad():
+    call = kernels.called(op)
+    with torch.no_grad() if hasattr(call, "op") else contextlib.nullcontext():
         call(*args, **kwargs)
-        with recording.launches() as functions, recording.choices(entry) as signatures:
-            call(*args, **kwargs)
+        with recording.launches() as functions:
+            made = kernels.decisions(op, call, args, kwargs)
         rows = _timed(call, args, kwargs)
+    if len(made) == 1:
+        return _one(made[0], _source(op, made[0], args, kwargs), functions, rows, (call, args, kwargs))
+    name = op if isinstance(op, str) else getattr(op, "__name__", None) or type(op).__name__
+    parts = []
+    for decision in made:
+        own = [r for r in rows if r.name.partition("/")[0] == decision.entry.name]
+        names = {n for r in own for n in r.functions}
+        parts.append(_one(decision, kernels.source(decision.entry.name), [f for f in functions if f.kernel.__name__ in names], own,
+                          (call, args, kwargs)))
+    chosen = f"{len(parts)} kernels: {', '.join(dict.fromkeys(p.chosen for p in parts))}"
+    return Explanation(name, [], chosen, "\n".join(dict.fromkeys(p.source for p in parts)), functions, rows, (call, args, kwargs), parts)
+
+
+def _id(decision: registry.Decision) -> str:
+    return f"{decision.entry.name}/any/body" if decision.kernel is None else decision.kernel.id
+
+
+def _one(decision: registry.Decision, source: str, functions: list[Launch], rows: list[Row], call: tuple) -> Explanation:
+    candidates = registry.candidates(decision.entry, decision.signature, decision.kernel)
+    return Explanation(decision.entry.name, candidates, _id(decision), source, functions, rows, call)
+
+
+def _source(op: Any, decision: registry.Decision, args: tuple, kwargs: dict) -> str:
     try:
-        signature, source = _signature(entry, args, kwargs), kernels.source(op, *args, **kwargs)
+        return kernels.source(op, *args, **kwargs)
     except TypeError:  # the function takes other arguments than the op that it calls
-        if not signatures:
-            raise
-        signature, source = signatures[-1], kernels.source(entry.name)
-    candidates = registry.candidates(entry, signature)
-    taken = next(c for c in candidates if c.chosen)
-    chosen = taken.kernel.id if taken.kernel is not None else f"{entry.name}/any/body"
-    return Explanation(entry.name, candidates, chosen, source, functions, rows, (call, args, kwargs))
+        return kernels.source(decision.entry.name)
 
 
 def _on_cuda(value: Any) -> Any:
     return value.detach().to("cuda") if isinstance(value, torch.Tensor) else value
-
-
-def _callable(op: Any, entry: registry.Entry, args: tuple, kwargs: dict) -> Any:
-    """What is called: the function given; of a name the op, or the function of that name if the arguments are not the op's own."""
-    if callable(op):
-        return op
-    from numtorch.dispatch.op import OPS
-
-    public = getattr(torch, entry.name, None) or getattr(torch.nn.functional, entry.name, None)
-    if entry.name not in OPS:
-        raise TypeError(f"explain: {entry.name} is no function that can be called; pass the op itself")
-    if callable(public):
-        try:
-            _signature(entry, args, kwargs)
-        except TypeError:
-            return public
-    return OPS[entry.name].call
 
 
 def _timed(call: Any, args: tuple, kwargs: dict) -> list[Row]:
@@ -221,14 +226,7 @@ def _timed(call: Any, args: tuple, kwargs: dict) -> list[Row]:
     with profile() as prof:
         for _ in range(CALLS):
             call(*args, **kwargs)
-    rows = [r for r in prof.rows if r.kind == "kernel"]
+    rows = [r for r in prof.rows if r.kind == "kernel" and r.calls]
     for r in rows:
         r.machine = machine
     return rows
-
-
-def _signature(entry: registry.Entry, args: tuple, kwargs: dict) -> registry.Signature:
-    found, tensors, params = kernels._bound(entry, args, kwargs)
-    if wrong := [t for t in tensors if not (t is None or isinstance(t, torch.Tensor | int | float))]:
-        raise TypeError(f"explain: {entry.name} takes tensors, not {type(wrong[0]).__name__}")
-    return found.signature(tuple(t if isinstance(t, torch.Tensor) else None for t in tensors), params)

@@ -110,7 +110,7 @@ def stack() -> tuple[str, ...]:
 
 def verdict(about: Launcher) -> str:
     """Why the kernel was chosen, as ``explain`` says it."""
-    for line in registry.explanation(about.entry, about.signature).splitlines():
+    for line in str(registry.Decision(about.entry, about.signature, about.kernel)).splitlines():
         if line.lstrip().startswith("->"):
             return line.partition("): ")[2]
     return ""

@@ -19,7 +19,7 @@ from numtorch.dispatch.program import shared_from
 from numtorch.dtype import dtype
 from numtorch.errors import OutOfMemoryError
 from numtorch.exports import exported
-from numtorch.kernels import registry, threads
+from numtorch.kernels import registry, threads, timing
 from numtorch.ops.movement.arguments import SEQUENCES
 from numtorch.ops.movement.copies import clone, copy_, to
 from numtorch.ops.movement.copies_cpu import MOVED, join, place, planes
@@ -191,6 +191,7 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     plan = _plans.get(key)
     if plan is None:
         plan = _plans[key] = _plan(tensors, dim)
+        _cat.chosen_for(tensors)
     places, d, d_type = plan
     if mode.grad:
         for x in tensors:
@@ -235,7 +236,7 @@ def _remember_join(dim: Any, tensors: list, d: int, shape: tuple, stacked: bool 
     first = tensors[0]
     key = (dim, len(tensors), first._k, first.shape, "stacked") if stacked else (dim, len(tensors), first._k, first.shape)
     rows, size = prod(first.shape[:d]), prod(shape)
-    few = size < shared_from(MOVED) and len(tensors) <= TOGETHER
+    few = size < shared_from(MOVED) and len(tensors) <= TOGETHER and timing.active is None
     entry = _join_entry(tuple([x._buf for x in tensors]), first._buf) if few else None
     return remember(_joins, key, Plan(shape, first._k, entry, (rows, size // rows, 0)))
 
@@ -277,6 +278,7 @@ def _plan(tensors: list, dim: int) -> tuple[list[int], int, dtype]:
 
 
 def _cat_body(tensors: list, dim: int, d_type: dtype, places: list) -> Tensor:
+    """Tensors joined along an existing dimension."""
     if len(places) != len(tensors):
         tensors = [tensors[i] for i in places]
     shape = list(tensors[0].shape)
@@ -310,6 +312,21 @@ SHORT = 16  # elements of a row below which columns are the longer loops
 
 def _place_all(sources: tuple, out: Any, rows: int) -> None:
     """Buffers of ``rows`` rows side by side."""
+    if timing.active is None:
+        _place_each(sources, out, rows)
+        return
+    observed = _observed.get(out.dtype)
+    if observed is None:
+        item = out.itemsize
+        work = timing.Work("", out.dtype.name, 0, 0, 0, (2 * item, 0, item), 1)
+        observed = _observed[out.dtype] = timing.loop(lambda: _place_each, "cat", "cpu", None, 3, lambda: work)
+    observed(sources, out, rows)
+
+
+_observed: dict = registry.memo()
+
+
+def _place_each(sources: tuple, out: Any, rows: int) -> None:
     pitch = out.size // rows
     several = threads.get_num_threads() > 1
     at = 0
@@ -383,6 +400,7 @@ def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     d = wrap_dim(dim, len(first.shape) + 1, "stack")
     if alike:
         y = empty((*first.shape[:d], len(tensors), *first.shape[d:]), first._k.dtype, CPU)
+        _cat.chosen_for(tensors)
         if y._buf.size:
             rows = _remember_join(dim, tensors, d, y.shape, True).numbers[0]
             _place_all(tuple([x._buf for x in tensors]), y._buf, rows)

@@ -769,13 +769,14 @@ class Attach:
                cost: Callable | None = None) -> Callable:
         """Register a kernel: a function of the op's tensors and parameters that returns the result.
 
-        With ``layout="rows"`` the function is the loop itself, ``rows(x, out, cols)`` on flat arrays whose
-        rows are the op's ``dim``; see ``layouts``. ``cost`` is for a kernel that computes less than the op's own ``cost`` says.
+        With ``layout="rows"`` the function is the loop itself, ``rows(x, out, cols)`` on flat arrays whose rows are the op's ``dim``;
+        parameters that it names after ``cols`` follow. See ``layouts``. ``cost`` is for a kernel that computes less than the op's own
+        ``cost`` says.
         """
         def wrap(f: Callable) -> Callable:
             from numtorch.dispatch import layouts
 
-            run, used = layouts.adapt(self.entry, f, layout, device) if layout != "launcher" else (f, functions)
+            run, used = layouts.adapt(self.entry, self.owner.taken()[0], f, layout, device) if layout != "launcher" else (f, functions)
             kernel = Kernel(self.entry.name, name or f.__name__, device, run, dtypes, priority, when, layout, used, cost)
             self.entry.add(kernel)
             return f

@@ -89,14 +89,18 @@ NO_OP = "Pass a function of numtorch, a module, a function that calls them, or t
 
 
 def called(op: Any) -> Callable:
-    """What a name of an op, or a function, stands for when it is called."""
+    """What is called: the function given; of a name the function that users know by it, else the op."""
     if not isinstance(op, str):
         if not callable(op):
             raise TypeError(f"{op!r} is not an op and cannot be called. " + NO_OP)
         return op
     from numtorch.dispatch.op import OPS
+    from numtorch.exports import PLACES
 
     entry = _entry(op)
+    public = PLACES["torch"].get(op) or PLACES["nn.functional"].get(op)
+    if public is not None:
+        return public
     if entry.name not in OPS:
         raise TypeError(f"explain: {entry.name} is no function that can be called; pass the op itself")
     return OPS[entry.name].call

@@ -39,7 +39,7 @@ class Adagrad(Optimizer):
     3.5
     """
 
-    samples = ({"lr": 0.1}, {"lr": 0.1, "lr_decay": 0.01, "weight_decay": 0.1, "maximize": True},
+    samples: tuple[dict[str, Any], ...] = ({"lr": 0.1}, {"lr": 0.1, "lr_decay": 0.01, "weight_decay": 0.1, "maximize": True},
                {"lr": 0.1, "initial_accumulator_value": 0.5, "eps": 0.001})
 
     def __init__(self, params: Iterable, lr: Any = 1e-2, lr_decay: float = 0, weight_decay: float = 0,

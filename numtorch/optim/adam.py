@@ -31,8 +31,9 @@ class Adam(Optimizer):
     3.5
     """
 
-    samples = ({"lr": 0.01}, {"lr": 0.01, "betas": (0.0, 0.5), "eps": 0.001}, {"lr": 0.01, "weight_decay": 0.1, "amsgrad": True},
-               {"lr": 0.01, "maximize": True, "decoupled_weight_decay": True, "weight_decay": 0.1})
+    samples: tuple[dict[str, Any], ...] = (
+        {"lr": 0.01}, {"lr": 0.01, "betas": (0.0, 0.5), "eps": 0.001}, {"lr": 0.01, "weight_decay": 0.1, "amsgrad": True},
+        {"lr": 0.01, "maximize": True, "decoupled_weight_decay": True, "weight_decay": 0.1})
 
     def __init__(self, params: Iterable, lr: Any = 1e-3, betas: tuple = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0,
                  amsgrad: bool = False, *, foreach: bool | None = None, maximize: bool = False, capturable: bool = False,

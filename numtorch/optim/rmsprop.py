@@ -29,7 +29,7 @@ class RMSprop(Optimizer):
     3.0
     """
 
-    samples = ({"lr": 0.01}, {"lr": 0.01, "alpha": 0.9, "momentum": 0.8, "weight_decay": 0.1},
+    samples: tuple[dict[str, Any], ...] = ({"lr": 0.01}, {"lr": 0.01, "alpha": 0.9, "momentum": 0.8, "weight_decay": 0.1},
                {"lr": 0.01, "centered": True, "maximize": True}, {"lr": 0.01, "centered": True, "momentum": 0.5})
 
     def __init__(self, params: Iterable, lr: Any = 1e-2, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0,

@@ -30,7 +30,7 @@ class SGD(Optimizer):
     1.75
     """
 
-    samples = ({"lr": 0.1}, {"lr": 0.1, "weight_decay": 0.1, "maximize": True}, {"lr": 0.05, "momentum": 0.9},
+    samples: tuple[dict[str, Any], ...] = ({"lr": 0.1}, {"lr": 0.1, "weight_decay": 0.1, "maximize": True}, {"lr": 0.05, "momentum": 0.9},
                {"lr": 0.05, "momentum": 0.9, "dampening": 0.3, "weight_decay": 0.01},
                {"lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01})
 

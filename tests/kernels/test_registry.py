@@ -285,3 +285,22 @@ def test_a_choice_by_a_feature_of_the_shapes():
         assert grown(many, 2).tolist() == [102.0] * 3
     assert "size=large" in kernels.explain(grown, many, 2)
     assert "-> body" in kernels.explain(grown, few, 2)
+
+
+def test_a_loop_over_rows_gets_the_parameters_that_it_names(scratch_registry):
+    @op
+    def shifted(x, by: float, dim: int, factor: float = 2.0):
+        """``x * factor + by``."""
+        return x * factor + by
+
+    @shifted.kernel("cpu", dtypes=FLOATS, layout="rows")
+    def rows(x, out, cols, factor, by):
+        for i in range(x.size):
+            out[i] = x[i] * factor + by + cols
+
+    x = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    assert shifted(x, 0.5, 0, 10.0).tolist() == (x * 10 + 0.5 + 3).tolist()
+    with pytest.raises(RegistrationError, match="asks for 'scale' after cols"):
+        @shifted.kernel("cpu", dtypes=FLOATS, layout="rows", name="other")
+        def other(x, out, cols, scale):
+            pass

@@ -33,7 +33,7 @@ from numtorch.dispatch.op import primitive as primitive
 from numtorch.storage import Size as Size
 from numtorch.ops.random import Generator as Generator
 from numtorch.ops.random import default_generator as default_generator
-from numtorch.autograd.grad_mode import (
+from numtorch.grad_mode import (
     enable_grad as enable_grad,
     inference_mode as inference_mode,
     is_grad_enabled as is_grad_enabled,

@@ -12,9 +12,9 @@ from weakref import ref
 
 import numpy as np
 
-from numtorch.autograd.grad_mode import mode
 from numtorch.device import CPU, device
 from numtorch.dtype import dtype
+from numtorch.grad_mode import mode
 from numtorch.storage import FRESH, Kind, Size, Storage, allocate, contiguous_strides, is_contiguous, kind, on_cpu
 
 new = object.__new__

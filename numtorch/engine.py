@@ -3,7 +3,22 @@
 The graph and dispatch stand below the ops. What they need of them, to pack an operand or to add two gradients, is looked up here, so
 that no module imports what stands above it.
 
-    engine.contiguous(x)    the tensor itself, or a copy in row-major order
+    contiguous(x)                   the tensor itself, or a copy in row-major order
+    copied(x)                       a copy, outside the graph
+    copy_(x, y)                     the elements of y written into x
+    write_into(x, y)                the same, without a look at the graph
+    resize_(x, shape)               another shape, in place
+    move(x, device)                 on another device
+    zeros(...)                      as users call it
+    ones(...)                       as users call it
+    zeros_like(...)                 as users call it
+    ones_like(...)                  as users call it
+    from_ndarray(a)                 a tensor over an array's memory
+    stack(tensors)                  joined along a new dimension
+    sum_to(x, shape)                summed over what was broadcast
+    add_into(x, y)                  x += y, outside the graph
+    refresh_views(x)                views of x have a new history
+    write_history(base, part, view) and so has the base
 """
 
 from __future__ import annotations
@@ -19,6 +34,21 @@ def _missing(*args: Any, **kwargs: Any) -> Any:
 
 
 contiguous: Callable[..., Any] = _missing
+copied: Callable[..., Any] = _missing
+copy_: Callable[..., Any] = _missing
+write_into: Callable[..., Any] = _missing
+resize_: Callable[..., Any] = _missing
+move: Callable[..., Any] = _missing
+zeros: Callable[..., Any] = _missing
+ones: Callable[..., Any] = _missing
+zeros_like: Callable[..., Any] = _missing
+ones_like: Callable[..., Any] = _missing
+from_ndarray: Callable[..., Any] = _missing
+stack: Callable[..., Any] = _missing
+sum_to: Callable[..., Any] = _missing
+add_into: Callable[..., Any] = _missing
+refresh_views: Callable[..., Any] = _missing
+write_history: Callable[..., Any] = _missing
 
 
 def fill(f: F) -> F:

@@ -17,12 +17,12 @@ from numtorch import absent, copying, exports, notices, operators, ops, printing
 from numtorch._tensor import Tensor, alias, as_ndarray
 from numtorch.arguments import flag
 from numtorch.autograd import graph
-from numtorch.autograd.grad_mode import mode
 from numtorch.autograd.inplace import in_graph, single
 from numtorch.device import as_device
 from numtorch.dispatch import aliases
-from numtorch.dispatch.front import Signature
-from numtorch.dispatch.op import PUBLIC, ElementwiseOp
+from numtorch.dispatch.front import PUBLIC, Signature
+from numtorch.dispatch.op import ElementwiseOp
+from numtorch.grad_mode import mode
 from numtorch.ops import (
     arithmetic,
     comparison,

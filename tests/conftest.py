@@ -5,8 +5,8 @@ import os
 import pytest
 
 import numtorch
-from numtorch.autograd.grad_mode import mode
 from numtorch.dispatch.op import OPS
+from numtorch.grad_mode import mode
 from numtorch.kernels import registry, threads
 
 PACKAGE = os.path.dirname(numtorch.__file__)

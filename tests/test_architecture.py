@@ -34,7 +34,7 @@ FLOORS = {
     "numtorch.engine": 0,  # slots, filled by ops
     "numtorch.exports": 0,  # names under which functions are found
     "numtorch.stubs": 9,
-    "numtorch.autograd.grad_mode": 0,  # a flag; everything reads it
+    "numtorch.grad_mode": 0,  # a flag; everything reads it
     "numtorch.kernels": 5,  # explain, list, source: they ask about ops
     "numtorch.kernels.registry": 1,
     "numtorch.kernels.toolchain": 1,
@@ -90,11 +90,7 @@ FLOORS = {
 OUTSIDE = 8  # from here on code is written as users write it: ``import numtorch as torch``
 
 # Imports inside functions that look upwards, and why they must.
-UPWARD = {
-    ("numtorch.autograd", "numtorch.ops"): "gradients are made, added up and written into views by ops",
-    ("numtorch.autograd.graph", "numtorch.dispatch.op"): "a gradient that is traced anew must find its op",
-    ("numtorch.dispatch", "numtorch.ops"): "gradients are fitted to their inputs, and operands moved, with ops",
-}
+UPWARD: dict = {}
 
 
 def floor(module):

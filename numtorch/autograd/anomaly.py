@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numtorch.autograd.grad_mode import _Setting, mode
+from numtorch.grad_mode import _Setting, mode
 
 
 class detect_anomaly(_Setting):

@@ -40,7 +40,7 @@ def draw(tensor: Any, names: dict[str, Any] | None = None, most: int = 80) -> Dr
     Raises:
         RuntimeError: the tensor has no graph.
     """
-    from numtorch.autograd.graph import AccumulateGrad
+    from numtorch.autograd.node import AccumulateGrad
 
     if tensor.grad_fn is None:
         raise RuntimeError("draw: the tensor has no graph: nothing it was computed from has requires_grad=True")

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from typing import Any
 from weakref import ref
 
-from numtorch import _tensor
-from numtorch.autograd.grad_mode import _Setting, mode
-from numtorch.autograd.graph import FREED, Node, Output, stale
+from numtorch import _tensor, engine
+from numtorch.autograd.inplace import check_inplace, rebase, wrote
+from numtorch.autograd.node import FREED, Node, Output, stale
+from numtorch.grad_mode import _Setting, mode
 
 
 class FunctionCtx:
@@ -115,13 +116,11 @@ class _Applied:
             return None
         shape, k = described
         if gx.shape != shape:
-            from numtorch.ops.reduction import sum_to
-
             lead = gx.ndim - len(shape)
             if lead < 0 or any(n not in (1, m) for n, m in zip(shape, gx.shape[lead:], strict=True)):
                 raise RuntimeError(f"Function {self.backward_name} returned an invalid gradient at index {i} - got "
                                    f"{list(gx.shape)} but expected shape compatible with {list(shape)}")
-            gx = sum_to(gx, shape)
+            gx = engine.sum_to(gx, shape)
         if gx._k.device != k.device:
             raise RuntimeError(f"Function {self.backward_name} returned an invalid gradient at index {i} - expected device "
                                f"{k.device} but got {gx._k.device}")
@@ -203,8 +202,6 @@ class Function:
 
 def _outside(cls: type[Function], ctx: FunctionCtx, args: tuple, outputs: tuple) -> tuple:
     """Results where nothing is recorded: an input that comes back unchanged does so as a view of itself."""
-    from numtorch.autograd.inplace import check_inplace, wrote
-
     for t in ctx._dirty:
         if mode.grad:
             check_inplace(t, cls.__name__)
@@ -242,8 +239,6 @@ def _guarded(y: _tensor.Tensor, args: tuple, edge: Any, node: FunctionNode) -> _
 
 
 def _record(cls: type[Function], ctx: FunctionCtx, args: tuple, edges: tuple, raw: tuple, several: bool) -> tuple:
-    from numtorch.autograd.inplace import check_inplace, rebase, wrote
-
     dirty, constant = {id(t) for t in ctx._dirty}, {id(t) for t in ctx._constant}
     given = {id(a) for a in args}
     if dirty - {id(y) for y in raw}:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from numtorch import _tensor
+from numtorch import _tensor, engine
 from numtorch.autograd import graph
-from numtorch.autograd.grad_mode import _Setting
+from numtorch.grad_mode import _Setting
 
 
 def _tensors(x: Any, what: str) -> tuple[tuple, bool]:
@@ -37,9 +37,7 @@ def _vector(v: Any, like: tuple, several: bool, name: str) -> tuple:
         if len(like) != 1 or like[0].numel() != 1:
             raise RuntimeError(f"The vector v can only be None if the {name} of the user-provided function is a single Tensor with a "
                                "single element.")
-        from numtorch.ops.creation import ones_like
-
-        return (ones_like(like[0]),)
+        return (engine.ones_like(like[0]),)
     found, _ = _tensors(v, "vector v")
     if len(found) != len(like):
         raise RuntimeError(f"v is a tuple of invalid length: should be {len(like)} but got {len(found)}.")
@@ -50,9 +48,7 @@ def _vector(v: Any, like: tuple, several: bool, name: str) -> tuple:
 
 
 def _zeros(x: Any) -> Any:
-    from numtorch.ops.creation import zeros_like
-
-    return zeros_like(x.detach())
+    return engine.zeros_like(x.detach())
 
 
 def _grad(outputs: tuple, inputs: tuple, vectors: Any, *, create: bool, strict: bool, what: str) -> tuple:
@@ -105,14 +101,12 @@ def jvp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, 
         >>> torch.autograd.functional.jvp(lambda x: x.prod(), x, torch.tensor([1.0, 0.0]))[1]
         tensor(2.)
     """
-    from numtorch.ops.creation import zeros_like
-
     with _Setting(grad=True):
         given, _ = _tensors(inputs, "inputs given to jvp")
         xs = _inputs(given, create_graph)
         vs = _vector(v, xs, True, "input")
         ys, many = _tensors(func(*xs), "outputs of the user-provided function given to jvp")
-        dummies = tuple(zeros_like(y.detach()).requires_grad_() for y in ys)
+        dummies = tuple(engine.zeros_like(y.detach()).requires_grad_() for y in ys)
         linear = _grad(ys, xs, dummies, create=True, strict=strict, what="jvp")
         products = _grad(linear, dummies, vs, create=create_graph, strict=False, what="jvp")
     return _results(ys, many, create_graph), _results(products, many, create_graph)
@@ -132,9 +126,6 @@ def jacobian(func: Callable, inputs: Any, create_graph: bool = False, strict: bo
         tensor([[2., 0.],
                 [0., 4.]])
     """
-    from numtorch.ops.creation import zeros
-    from numtorch.ops.movement import stack
-
     if strategy not in ("reverse-mode", "forward-mode"):
         raise AssertionError("Expected strategy to be either 'forward-mode' or 'reverse-mode'")
     with _Setting(grad=True):
@@ -146,8 +137,8 @@ def jacobian(func: Callable, inputs: Any, create_graph: bool = False, strict: bo
             flat = y.reshape(-1)
             rows = [_grad((flat[k],), xs, None, create=create_graph, strict=strict, what="jacobian") for k in range(y.numel())]
             table.append(tuple(
-                stack([r[i] for r in rows]).reshape(*y.shape, *x.shape) if rows
-                else zeros((*y.shape, *x.shape), dtype=x.dtype, device=x.device)
+                engine.stack([r[i] for r in rows]).reshape(*y.shape, *x.shape) if rows
+                else engine.zeros((*y.shape, *x.shape), dtype=x.dtype, device=x.device)
                 for i, x in enumerate(xs)))
         found = [_results(row, several, create_graph) for row in table]
     return tuple(found) if many else found[0]

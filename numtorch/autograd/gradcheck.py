@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 import numtorch.dtype as dtypes
-from numtorch import _tensor
+from numtorch import _tensor, engine
 from numtorch.autograd import graph
-from numtorch.autograd.grad_mode import _Setting
+from numtorch.grad_mode import _Setting
 
 
 class GradcheckError(RuntimeError):
@@ -115,9 +115,7 @@ def _checked_inputs(inputs: tuple) -> list[int]:
 
 
 def _random_like(y: Any, rng: np.random.Generator, strided: bool) -> Any:
-    from numtorch.ops.creation import from_ndarray
-
-    g = from_ndarray(np.asarray(rng.standard_normal(y.shape))).to(y.device, y.dtype)
+    g = engine.from_ndarray(np.asarray(rng.standard_normal(y.shape))).to(y.device, y.dtype)
     if strided and y.ndim:
         g = g.unsqueeze(-1).repeat(*[1] * y.ndim, 2)[..., 0]
     return g.detach().requires_grad_()
@@ -196,15 +194,13 @@ def _numerical(func: Callable, inputs: tuple, x: Any, places: list[int], eps: fl
 
 
 def _analytical(y: Any, x: Any, direction: np.ndarray | None, weights: np.ndarray | None) -> np.ndarray:
-    from numtorch.ops.creation import from_ndarray
-
     columns = []
     unit = np.zeros(y.shape)
     for k in range(unit.size if weights is None else 1):
         if weights is None:
             unit.reshape(-1)[k] = 1
         with _Setting(grad=True):
-            g = from_ndarray((unit if weights is None else weights).copy())
+            g = engine.from_ndarray((unit if weights is None else weights).copy())
             (gx,) = graph.grad([y], [x], [g], retain_graph=True, allow_unused=True)
         unit.reshape(-1)[k] = 0
         if gx is not None and (gx.shape != x.shape or gx.dtype is not x.dtype):

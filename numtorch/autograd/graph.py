@@ -12,229 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from numtorch import _tensor
-from numtorch.autograd.grad_mode import mode
+from numtorch import _tensor, engine
+from numtorch.autograd.inplace import wrote
+from numtorch.autograd.node import FREED, Leaf, Node, Output
 from numtorch.autograd.saved import Packed
 from numtorch.autograd.saved import disable_saved_tensors_hooks as disable_saved_tensors_hooks
 from numtorch.autograd.saved import save_on_cpu as save_on_cpu
 from numtorch.autograd.saved import saved_tensors_hooks as saved_tensors_hooks
 from numtorch.device import CPU
-from numtorch.interrupts import cached_property
-from numtorch.storage import FRESH, tick
-
-
-class Leaf:
-    """Where gradients of a tensor made by the user end up. Owned by the tensor; holds its ``grad``."""
-
-    __slots__ = ("after", "grad", "hooks", "owner", "seq")
-
-    def __init__(self) -> None:
-        self.seq = tick()
-        self.grad: Any = None
-        self.owner: Any = None  # weak reference to the tensor
-        self.hooks: list | None = None
-        self.after: list | None = None  # (weak reference to the tensor, hook) pairs run after accumulation
-
-
-class Node:
-    """One application of an op, seen from the backward side.
-
-    Attributes:
-        op: what was applied; its ``pull(node, g, create)`` gives the gradients of the inputs.
-        edges: where they go, one for each tensor input (None where none is wanted).
-        saved: values kept for the gradient; None once freed.
-        params: the op's other arguments.
-        inputs: (shape, kind) of each input where they differ from the output's, else None.
-        seq: age; values written in place later than this are stale.
-        outputs: (shape, kind) of each output if there are several, else None.
-        needs: which inputs want a gradient, where the recorder knew; else None.
-        recipe: ``pull`` written out for nodes like this one, where the recorder had it; else None.
-        plain: nothing hangs on the node: no hook, trace, packed values, or second output.
-
-    Recorders that are written out make nodes without ``__init__``: they set what differs from the defaults.
-    """
-
-    op: Any
-    edges: tuple
-    saved: Any = ()
-    seq: int
-    params: tuple = ()
-    inputs: Any = None
-    outputs: Any = None
-    needs: tuple | None = None
-    recipe: Any = None
-    plain = True
-    hooks: list | None = None
-    pre_hooks: list | None = None
-    trace: list[str] | None = None
-
-    def __init__(self, op: Any, edges: tuple, saved: Any, params: tuple, inputs: Any = None, outputs: Any = None,
-                 needs: tuple | None = None):
-        self.op = op
-        self.edges = edges
-        self.saved = saved
-        self.params = params
-        self.inputs = inputs
-        if outputs is not None:
-            self.outputs = outputs
-            self.plain = False
-        self.needs = needs
-        self.seq = tick()
-        if mode.watched:
-            watch(self)
-
-    @cached_property
-    def metadata(self) -> dict:
-        """Whatever a user wants to keep with the node."""
-        return {}
-
-    def name(self) -> str:
-        """``MulBackward0``, as torch names it."""
-        return self.op.backward_name
-
-    @property
-    def next_functions(self) -> tuple:
-        """(node, output number) of each tensor input; (None, 0) where no gradient is wanted."""
-        found: list[tuple] = []
-        for e in self.edges:
-            if type(e) is Output:
-                found.append((e.node, e.slot))
-            else:
-                found.append((AccumulateGrad(e) if type(e) is Leaf else e, 0))
-        return tuple(found)
-
-    def release(self) -> None:
-        """Let go of saved values after backward; a second backward is an error only where there were any."""
-        for s in self.saved:
-            if s is not None:
-                self.saved = None
-                return
-
-    def register_hook(self, hook: Callable) -> RemovableHandle:
-        """Call ``hook(grad_inputs, grad_outputs)`` after this node has run."""
-        if self.hooks is None:
-            self.hooks = []
-        self.plain = False
-        return RemovableHandle(self.hooks, hook)
-
-    def register_prehook(self, hook: Callable) -> RemovableHandle:
-        """Call ``hook(grad_outputs)`` before this node runs."""
-        if self.pre_hooks is None:
-            self.pre_hooks = []
-        self.plain = False
-
-        def run(g: Any) -> Any:
-            replaced = hook((g,) if self.outputs is None else tuple(g))
-            if replaced is None:
-                return None
-            return list(replaced) if self.outputs is not None else replaced[0] if type(replaced) in (tuple, list) else replaced
-
-        return RemovableHandle(self.pre_hooks, run)
-
-    def __repr__(self) -> str:
-        return f"<{self.name()} object at {id(self):#x}>"
-
-
-class AccumulateGrad:
-    """How ``next_functions`` shows a leaf."""
-
-    def __init__(self, leaf: Leaf):
-        self.leaf = leaf
-        self.next_functions = ()
-
-    @property
-    def variable(self) -> Any:
-        """The leaf tensor; None if it is gone."""
-        return None if self.leaf.owner is None else self.leaf.owner()
-
-    def name(self) -> str:
-        return "torch::autograd::AccumulateGrad"
-
-    def __repr__(self) -> str:
-        return f"<AccumulateGrad object at {id(self.leaf):#x}>"
-
-
-class Output:
-    """One output of a node that has several."""
-
-    __slots__ = ("node", "slot")
-
-    def __init__(self, node: Node, slot: int):
-        self.node, self.slot = node, slot
-
-
-class _Refusal:
-    """The op of nodes through which no gradient may go."""
-
-    name = backward_name = "refused"
-
-    @staticmethod
-    def pull(node: Node, g: Any, create: bool) -> tuple:
-        raise RuntimeError(node.params[0])
-
-
-def refusal(message: str) -> Node:
-    """A node whose gradient is a RuntimeError with this message."""
-    return Node(_Refusal, (), (), (message,))
-
-
-class RemovableHandle:
-    """Removes a hook; also usable as a context manager."""
-
-    def __init__(self, hooks: Any, hook: Any):
-        self._hooks, self._hook = hooks, hook
-        hooks.append(hook)
-
-    def remove(self) -> None:
-        """Take the hook off; doing so twice is harmless."""
-        if self._hook in self._hooks:
-            self._hooks.remove(self._hook)
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.remove()
-
-
-def stale(node: Node, t: Any) -> RuntimeError:
-    """The error for a saved value that an in-place op has since overwritten."""
-    return RuntimeError(
-        "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[{t.dtype.name} tensor of shape {list(t.shape)}], saved by {node.op.name} for its gradient, "
-        f"is at version {t._version}. Use the out-of-place form of the op that wrote to it, or clone() before."
-        + ("" if node.trace else " Hint: enable anomaly detection to find the forward line, "
-           "with torch.autograd.set_detect_anomaly(True).")
-    )
-
-
-FREED = RuntimeError, (
-    "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
-    "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
-    "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
-    "saved tensors after calling backward."
-)
-
-
-_PACKAGE = __file__.rpartition("autograd")[0]
-
-
-def watch(node: Node) -> None:
-    """Under anomaly detection, saved-tensor hooks or a profile: keep the forward stack, pack what is saved, note the place."""
-    if mode.made is not None:
-        mode.made(node)
-        if not mode.anomaly and not mode.packing:
-            return
-    node.plain = False
-    if mode.anomaly:
-        from traceback import extract_stack
-
-        frames = extract_stack(limit=32)
-        while len(frames) > 1 and (frames[-1].filename.startswith("<numtorch") or frames[-1].filename.startswith(_PACKAGE)):
-            frames.pop()  # the user's line comes last
-        node.trace = frames.format()
-    if mode.packing and mode.packing[-1][0] is not None and node.saved:
-        node.saved = Packed(node.saved)
+from numtorch.grad_mode import mode
+from numtorch.storage import FRESH
 
 
 class _Walk:
@@ -380,9 +167,7 @@ def _forward_trace(node: Node) -> str:
 
 def _zeros(metadata: Any) -> Any:
     shape, k = metadata
-    from numtorch.ops.creation import zeros
-
-    return zeros(shape, dtype=k.dtype, device=k.device)
+    return engine.zeros(shape, dtype=k.dtype, device=k.device)
 
 
 def _target(edge: Any) -> Any:
@@ -450,11 +235,7 @@ def _accumulate(leaf: Leaf, g: Any, create: bool, owned: bool) -> None:
 
 def _add_into(total: Any, g: Any) -> None:
     """``total += g`` outside any graph."""
-    from numtorch.autograd.inplace import wrote
-    from numtorch.dispatch.op import OPS
-
-    add: Any = OPS["add"]
-    add.program(total, g, outs=(total,))
+    engine.add_into(total, g)
     wrote(total)
 
 
@@ -541,12 +322,10 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
 
 def _batched(outputs: list, inputs: list, grads: list, keep: bool, create: bool, *rest: Any) -> tuple:
     """One row of gradients for each row of ``grads``."""
-    from numtorch.ops.movement import stack
-
     n = grads[0].shape[0]
     rows = [grad(outputs, inputs, [None if g is None else g[i] for g in grads], keep or i + 1 < n, create, rest[0], False, rest[1])
             for i in range(n)]
-    return tuple(None if column[0] is None else stack(column) for column in zip(*rows, strict=True))
+    return tuple(None if column[0] is None else engine.stack(column) for column in zip(*rows, strict=True))
 
 
 def _one(t: Any) -> Any:
@@ -556,9 +335,7 @@ def _one(t: Any) -> Any:
         buf = np.empty(1, k.dtype.storage)
         buf[0] = 1
         return _tensor.make(buf, t.shape, k if k.contiguous else _tensor.kind(k.dtype, CPU))
-    from numtorch.ops.creation import ones
-
-    return ones(t.shape, dtype=t.dtype, device=t.device)
+    return engine.ones(t.shape, dtype=t.dtype, device=t.device)
 
 
 def _sequence(x: Any) -> list:
@@ -597,8 +374,6 @@ def _roots(tensors: list, grads: list) -> list[tuple[Any, Any]]:
 
 def increment_version(tensor: Any) -> None:
     """Tell the graph that the elements of a tensor (or of several) have been written to by other means."""
-    from numtorch.autograd.inplace import wrote
-
     for t in _sequence(tensor):
         wrote(t)
 

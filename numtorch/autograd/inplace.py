@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from numtorch import engine
 from numtorch._tensor import Tensor, alias, shared_storage
-from numtorch.autograd.grad_mode import mode
-from numtorch.autograd.graph import Leaf, Output
+from numtorch.autograd.node import Leaf, Output
+from numtorch.grad_mode import mode
 from numtorch.storage import FRESH, tick
 
 
@@ -61,15 +62,13 @@ def recorded(x: Tensor, name: str, *values: Any) -> bool:
 
 def rebase(x: Tensor, edge: Any) -> None:
     """After an in-place op: ``x`` has the history ``edge``, and so has everything that shares its memory."""
-    from numtorch.ops import movement
-
     if x._base is None:
         regraft(x, edge)
-        movement.refresh_views(x)
+        engine.refresh_views(x)
     else:
         part = alias(x)
         part._edge = edge
-        movement.write_history(x._base, part, x)
+        engine.write_history(x._base, part, x)
 
 
 def regraft(x: Tensor, edge: Any) -> None:
@@ -91,9 +90,7 @@ def snapshot(x: Tensor) -> Tensor:
 
 def copied(x: Tensor) -> Tensor:
     """The elements of ``x`` as they are now, at its place in the graph."""
-    from numtorch.ops.movement import clone
-
-    (t,) = clone.op.program(x)
+    t = engine.copied(x)
     t._edge = x._edge
     return t
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from numtorch import _tensor
-from numtorch.autograd.grad_mode import _Setting, mode
+from numtorch.grad_mode import _Setting, mode
 
 
 class _Kept:

@@ -24,6 +24,7 @@ from typing import Any
 
 from numtorch._tensor import Tensor
 from numtorch.arguments import refused
+from numtorch.dispatch.text import compiled
 
 OTHER = {"dim": "axis", "keepdim": "keepdims"}
 
@@ -139,8 +140,6 @@ def publish(scope: dict[str, Any]) -> None:
 
 def write(call: Any) -> Callable:
     """Give a public function its code; it is written when it is first called."""
-    from numtorch.dispatch.front import _compile
-
     if call.__code__ is not _unwritten.__code__:
         return call
     fn = call.__wrapped__
@@ -179,7 +178,7 @@ def write(call: Any) -> Callable:
     except AttributeError as error:
         raise refused(error, {fn.__name__!r}, {', '.join(f'{n}={n}' for n in operands)}) from None
 """
-    written: Any = _compile(fn.__name__, text, env)
+    written: Any = compiled(fn.__name__, text, env)
     call.__globals__.update(env)
     call.__defaults__, call.__kwdefaults__ = written.__defaults__, written.__kwdefaults__
     call.__code__ = written.__code__

@@ -19,7 +19,6 @@ there is none, it calls the general path, ``Op.run``.
 from __future__ import annotations
 
 import inspect
-import linecache
 import re
 import types
 from collections.abc import Callable
@@ -28,16 +27,21 @@ from typing import Any
 
 import numpy as np
 
-from numtorch._tensor import Tensor
+from numtorch._tensor import Tensor, alias
 from numtorch.arguments import dimensions, flag, integer, integers
-from numtorch.autograd.grad_mode import mode
 from numtorch.autograd.inplace import wrote
+from numtorch.autograd.node import Node, watch
 from numtorch.dispatch.aliases import OTHER, asked, literal, others, pairs, renamed, shown
 from numtorch.dispatch.out import into
 from numtorch.dispatch.program import beyond
+from numtorch.dispatch.text import compiled
 from numtorch.dtype import int8, int16, int32, uint8
+from numtorch.grad_mode import mode
 from numtorch.kernels import registry
 from numtorch.storage import FRESH, Kind, Storage, allocate, tick
+
+# Inside formulas x, y, w, b are inputs; the public names of these arguments are torch's.
+PUBLIC = {"x": "input", "y": "other", "w": "weight", "b": "bias", "t": "target"}
 
 META = ("shape", "kind", "strides", "offset")  # what ``x_shape`` and its like ask of an input
 NARROW = (uint8, int8, int16, int32)
@@ -45,19 +49,7 @@ OPERANDS = Tensor, bool, int, float, complex, np.generic, np.ndarray  # what ope
 SMALL = 1 << 15  # elements up to which a result is a plain NumPy buffer and the kernel serial
 
 
-def _compile(name: str, text: str, env: dict) -> Callable:
-    filename = f"<numtorch front of {name}>"
-    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
-    scope: dict[str, Any] = {}
-    exec(compile(text, filename, "exec"), env, scope)  # noqa: S102 - the text is ours
-    fn = scope[name]
-    fn.source = text
-    return fn
-
-
 def _public(names: list[str]) -> list[str]:
-    from numtorch.dispatch.op import PUBLIC
-
     return [PUBLIC.get(n, n) for n in names]
 
 
@@ -138,15 +130,13 @@ def _unwritten(*args, **kwargs):
 
 def write(op: Any, call: Any = None) -> Callable:
     """Give an op's front its code; the function stays the same object."""
-    from numtorch.dispatch.op import ElementwiseOp
-
     call = call or op.call
     if call.__code__ is _unwritten.__code__:
         env = call.__globals__
-        written: Any = _elementwise(op, env) if isinstance(op, ElementwiseOp) else _structured(op, env)
-        call.__defaults__, call.__kwdefaults__ = written.__defaults__, written.__kwdefaults__
-        call.__code__ = written.__code__
-        call.source = written.source
+        made: Any = _elementwise(op, env) if op.elementwise else _structured(op, env)
+        call.__defaults__, call.__kwdefaults__ = made.__defaults__, made.__kwdefaults__
+        call.__code__ = made.__code__
+        call.source = made.source
     return call
 
 
@@ -175,7 +165,7 @@ def _elementwise(op: Any, env: dict[str, Any]) -> Callable:
     env["inner_"] = inner
     rest = (["*", "out=None"], ", out=out") if op.out is None else ([], "")
     text = f"def {op.name}({', '.join([*names, *texts, *rest[0]])}):\n    return inner_({', '.join([*names, *params])}{rest[1]})\n"
-    return _compile(op.name, text, env)
+    return compiled(op.name, text, env)
 
 
 def _own_path(op: Any, env: dict[str, Any], names: list[str], params: list[str], texts: list[str]) -> Callable:
@@ -212,8 +202,8 @@ def _own_path(op: Any, env: dict[str, Any], names: list[str], params: list[str],
     text += "    return y\n"
     env["record"] = lambda *given: _first_record(op, env, "record", specialise_record, given)
     env |= {"plans": op.plans, "allocate": allocate, "wrote": wrote, "unfit": unfit, "FRESH": FRESH}
-    env["larger"] = _compile("larger", _larger(op, names, params, edge), env)
-    return _compile(op.name, text, env)
+    env["larger"] = compiled("larger", _larger(op, names, params, edge), env)
+    return compiled(op.name, text, env)
 
 
 def _types(names: list[str]) -> list[tuple[str, str]]:
@@ -350,7 +340,7 @@ def specialise_record(op: Any) -> Callable:
         saved.append("kept")
     lines += [f"    {line}" for line in _node_lines(op, [f"edge_{n}" for n in names], saved, needs="needs", recipe="recipe")]
     env = _node_env(op) | {"find": gradient.recipe, "ALONE": (True,)}
-    return _compile("record", "\n".join(lines) + "\n", env)
+    return compiled("record", "\n".join(lines) + "\n", env)
 
 
 # ``alias(out)`` of a result that nothing else has seen yet: one call less.
@@ -368,9 +358,6 @@ def _node_lines(op: Any, edges: list[str], saved: list[str], **fields: str) -> l
 
 
 def _node_env(op: Any) -> dict[str, Any]:
-    from numtorch._tensor import alias
-    from numtorch.autograd.graph import Node, watch
-
     return {"Node": Node, "Tensor": Tensor, "Storage": Storage, "alias": alias, "op": op, "new": object.__new__, "tick": tick,
             "mode": mode, "watch": watch}
 
@@ -416,7 +403,7 @@ def written_pull(op: Any, ready: tuple, slots: int, saved: list, params: tuple) 
         lines.append(f"entry({', '.join(operands)})")
     results = {i: "g" if place < 0 else f"y{place}" for i, place in places}
     lines.append("return " + "".join(f"{results.get(i)}, " for i in range(len(op.tensors))).rstrip())
-    return _compile("pull", "def pull(node, g):\n" + "".join(f"    {line}\n" for line in lines), env)
+    return compiled("pull", "def pull(node, g):\n" + "".join(f"    {line}\n" for line in lines), env)
 
 
 def remember(op: Any, tensors: tuple, params: tuple, result: Tensor) -> None:
@@ -520,9 +507,9 @@ def _structured(op: Any, env: dict[str, Any]) -> Callable:
     name = op.name.replace(".", "_")
     text = f"def {name}({order}):\n{head}{written}{_checks(op, set(params) - set(required) if second else set())}{tail}"
     if op.arguments is not None:
-        op.canonical = _compile(name, f"def {name}({given}):\n{tail}", env)
+        op.canonical = compiled(name, f"def {name}({given}):\n{tail}", env)
     env["_record"] = lambda *given: _first_record(op, env, "_record", specialise_structured_record, given)
-    return _compile(name, text, env)
+    return compiled(name, text, env)
 
 
 class Shortcut:
@@ -631,7 +618,7 @@ def specialise_structured_record(op: Any) -> Callable:
     env = _node_env(op) | {"general": op.record}
     if gradient.by_shape:
         env["recipe"] = gradient.whole()
-    return _compile("record", "\n".join(lines) + "\n", env)
+    return compiled("record", "\n".join(lines) + "\n", env)
 
 
 def planned_pull(gradient: Any) -> Callable:
@@ -687,7 +674,7 @@ def planned_pull(gradient: Any) -> Callable:
     plan.entry({', '.join(f'{n}._buf' for n in ['g', *order])}, buf, *plan.numbers)
     return {grads}
 """
-    return _compile("pull", text, {"plans": gradient.pulls, "first": gradient.first_pull, "slow": op.pull, "new": object.__new__,
+    return compiled("pull", text, {"plans": gradient.pulls, "first": gradient.first_pull, "slow": op.pull, "new": object.__new__,
                                    "Tensor": Tensor})
 
 
@@ -761,7 +748,7 @@ def binder(names: list[str], tensors: list[str], params: list[str], saves: list[
     """``bound(run, g, saved, params, inputs, needs)`` calls ``run`` with what the vjp's argument names ask for."""
     args = arguments_of(names, tensors, params, saves, positional)
     text = f"def bound(run, g, saved, params, inputs, needs):\n    return run({', '.join(['g', *args])})\n"
-    return _compile("bound", text, {})
+    return compiled("bound", text, {})
 
 
 def arguments_of(names: list[str], tensors: list[str], params: list[str], saves: list[int], positional: int) -> list[str]:

@@ -11,8 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numtorch.dtype as dtypes
+from numtorch import engine
 from numtorch._tensor import Tensor, empty
-from numtorch.autograd.graph import Node
+from numtorch.autograd.node import Node
 from numtorch.dispatch import front, halves
 from numtorch.dispatch.loops import Plan, remember
 from numtorch.dispatch.program import Program
@@ -344,14 +345,12 @@ class ElementwiseGradient(Gradient):
         """Sum gradients down to the shapes of broadcast inputs, and cast them to the inputs' types."""
         if node.inputs is None:
             return grads
-        from numtorch.ops.reduction import sum_to
-
         fitted = []
         for gx, meta in zip(grads, node.inputs, strict=True):
             if gx is not None and meta is not None:
                 shape, k = meta[:2]
                 if gx.shape != shape:
-                    gx = sum_to(gx, shape)
+                    gx = engine.sum_to(gx, shape)
                 if gx._k.dtype is not k.dtype:
                     gx = gx.to(k.dtype)
             fitted.append(gx)

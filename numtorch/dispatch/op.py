@@ -18,24 +18,23 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 import numpy as np
 
 import numtorch.dtype as dtypes
+from numtorch import engine
 from numtorch._tensor import Tensor, alias, new
-from numtorch.autograd.grad_mode import _Setting, mode
-from numtorch.autograd.graph import Node, Output, stale
 from numtorch.autograd.inplace import apart, copied, one_history, rebase, recorded, same_memory, snapshot, wrote
+from numtorch.autograd.node import Node, Output, stale
 from numtorch.dispatch import aliases, front, halves
 from numtorch.dispatch.cost import nbytes, nothing, numel, operations
+from numtorch.dispatch.front import PUBLIC
 from numtorch.dispatch.gradient import ElementwiseGradient, Gradient, described
 from numtorch.dispatch.loops import Plan, Planner, remember
 from numtorch.dispatch.out import prepared
 from numtorch.dispatch.program import Program, broadcast
+from numtorch.grad_mode import _Setting, mode
 from numtorch.kernels import registry, timing
 from numtorch.kernels.codegen import expr
 from numtorch.kernels.codegen.expr import Untraceable
 from numtorch.kernels.registry import Entry, Kernel, Priority, Signature
 from numtorch.storage import FRESH, allocate
-
-# Inside formulas x, y, w, b are inputs; the public names of these arguments are torch's.
-PUBLIC = {"x": "input", "y": "other", "w": "weight", "b": "bias", "t": "target"}
 
 _MISSING = inspect.Parameter.empty
 
@@ -81,6 +80,7 @@ class Op:
     """
 
     generates = False
+    elementwise = False
     generated_source: Callable[[Signature], str]
 
     def __init__(self, name: str, body: Callable | None, spec: Callable, *, select: tuple = (), differentiable: bool = True,
@@ -365,6 +365,8 @@ def _in_order(body: Callable, order: list[int]) -> Callable:
 class ElementwiseOp(Op):
     """An op with a scalar body; ``call`` is its front, ``run`` the general path."""
 
+    elementwise = True
+
     def __init__(self, name: str, scalar: Callable, *, result: str = "same", keep: tuple = (), floats: bool = False,
                  counted: tuple | None = None, takes: tuple | None = None, rounded: bool = False, divisor: str = "",
                  check: Callable | None = None, fit: Callable | None = None, untracked: bool = False, whole: bool = False,
@@ -571,13 +573,11 @@ class ElementwiseOp(Op):
 def array_operand(value: np.ndarray, beside: Any) -> Tensor:
     """An array as an operand beside a tensor, in the type that NumPy gives both: it is what computes them where torch is given
     an array."""
-    from numtorch.ops.creation import from_ndarray
-
     d = value.dtype
     if isinstance(beside, Tensor) and beside.dtype is not dtypes.bfloat16 and d.kind in "biuf":
         d = np.result_type(np.dtype(beside.dtype.name), d)
     dtypes.from_numpy_dtype(d)  # TypeError for one that tensors do not have
-    made = from_ndarray(np.ascontiguousarray(value, d))
+    made = engine.from_ndarray(np.ascontiguousarray(value, d))
     return made if not isinstance(beside, Tensor) or beside.device == made.device else made.to(beside.device)
 
 
@@ -592,11 +592,9 @@ def _together(values: list) -> tuple:
                 break
     else:
         return tuple(values)
-    from numtorch.ops.movement import move
-
     tensors = [t for t in values if isinstance(t, Tensor)]
     where = next((t._k.device for t in tensors if t.shape or t._k.device.type != "cpu"), where)
-    return tuple([move(t, where) if isinstance(t, Tensor) and not t.shape and t._k.device.type == "cpu" else t for t in values])
+    return tuple([engine.move(t, where) if isinstance(t, Tensor) and not t.shape and t._k.device.type == "cpu" else t for t in values])
 
 
 # --- decorators -----------------------------------------------------------------------------------
@@ -686,9 +684,7 @@ class Flat:
 
     def pull(self, node: Node, g: Any, create: bool) -> tuple:
         """Zeros for each input that wants a gradient."""
-        from numtorch.ops.creation import zeros
-
-        return tuple([None if e is None else zeros(meta[0], dtype=meta[1].dtype, device=meta[1].device)
+        return tuple([None if e is None else engine.zeros(meta[0], dtype=meta[1].dtype, device=meta[1].device)
                       for e, meta in zip(node.edges, node.inputs, strict=True)])
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numtorch.dtype as dtypes
-from numtorch import notices
+from numtorch import engine, notices
 from numtorch._tensor import Tensor
-from numtorch.autograd.grad_mode import _Setting, mode
 from numtorch.autograd.inplace import apart, wrote
+from numtorch.grad_mode import _Setting, mode
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,6 @@ def _type_of(out: Tensor, given: Any, name: str) -> dtypes.dtype:
 
 
 def _write(out: Tensor, y: Tensor, rule: Rule, name: str) -> None:
-    from numtorch.ops import movement
-
     given, made = out._k.dtype, y._k.dtype
     if out._k.device != y._k.device:
         raise another_device(name, out, y._k.device)
@@ -113,7 +111,7 @@ def _write(out: Tensor, y: Tensor, rule: Rule, name: str) -> None:
     if not rule.cast and not rule.anything and given is not made and given not in rule.also:
         raise RuntimeError(f"{name}(): Expected out tensor to have dtype {made.name}, but got {given.name} instead")
     resized(out, y.shape, rule.silent)
-    movement.copy.op.program(out, *apart(out, (y,)), outs=(out,))
+    engine.write_into(out, *apart(out, (y,)))
     wrote(out)
 
 
@@ -132,9 +130,7 @@ def resized(out: Tensor, shape: tuple, silent: bool) -> None:
                      f"required output shape {list(shape)}. This behavior is deprecated, and in a future PyTorch release outputs will "
                      "not be resized unless they have zero elements. You can explicitly reuse an out tensor t by resizing it, inplace, "
                      "to zero elements with t.resize_(0).", UserWarning)
-    from numtorch.ops import movement
-
-    movement.resize_(out, shape)
+    engine.resize_(out, shape)
 
 
 def prepared(out: Any, name: str, shape: tuple, operands: tuple, slope: bool) -> tuple:

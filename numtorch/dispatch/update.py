@@ -11,13 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from numtorch import engine
 from numtorch._tensor import Tensor
-from numtorch.autograd.grad_mode import _Setting
 from numtorch.autograd.inplace import wrote
+from numtorch.dispatch import front
 from numtorch.dispatch.cost import update_work
 from numtorch.dispatch.op import Op, _publish
 from numtorch.dispatch.program import PARALLEL_WORK, Program, compiled_entry
+from numtorch.dispatch.text import compiled
 from numtorch.dtype import FLOATS, HALVES
+from numtorch.grad_mode import _Setting
 from numtorch.kernels import registry, threads
 from numtorch.kernels.codegen import expr
 from numtorch.kernels.codegen import update as codegen
@@ -29,10 +32,8 @@ def overwrite(targets: tuple, values: tuple) -> Any:
     """Write each value over its target; on symbols, the pairs."""
     if expr.has_expr(values):
         return tuple(v for pair in zip(targets, values, strict=True) for v in pair)
-    from numtorch.ops import movement
-
     for t, v in zip(targets, values, strict=True):
-        movement.copy_(t, v)
+        engine.copy_(t, v)
     return targets[0]
 
 
@@ -102,8 +103,6 @@ class UpdateOp(Op):
         """Choose for these kinds, remember, run."""
         if expr.has_expr(tensors):
             return super().first(tensors, params)
-        from numtorch.dispatch import front
-
         tensors = tuple(None if t is None else self._tensor(t, i) for i, t in enumerate(tensors))
         self._same_device(tensors)
         contiguous = all(t is None or t._k.contiguous for t in tensors)
@@ -132,8 +131,6 @@ class UpdateOp(Op):
                 ...the written tensors' versions...
                 return x
         """
-        from numtorch.dispatch.front import _compile
-
         names, written, new = self._formula(s)
         text = codegen.source(self.name, names, self.numbers, written, new, s.dtypes[0])
         d = s.dtypes[0]
@@ -168,7 +165,7 @@ class UpdateOp(Op):
         lines.append(f"    return {names[0]}")
         env = {"serial": entry(False), "large": large, "limit": PARALLEL_WORK // 4, "tick": tick, "FRESH": FRESH, "wrote": wrote,
                "check": same_shape, "name": self.name}
-        return _compile("launch", "\n".join(lines) + "\n", env)
+        return compiled("launch", "\n".join(lines) + "\n", env)
 
 
 def one_type(s: Signature) -> bool:

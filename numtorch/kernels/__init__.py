@@ -47,7 +47,8 @@ def _bound(entry: registry.Entry, args: tuple, kwargs: dict) -> tuple[Any, tuple
 
     from numtorch.dispatch import front
     from numtorch.dispatch.aliases import OTHER
-    from numtorch.dispatch.op import OPS, PUBLIC
+    from numtorch.dispatch.front import PUBLIC
+    from numtorch.dispatch.op import OPS
 
     op = OPS[entry.name]
     own = {other: name for name, other in OTHER.items()}

@@ -12,8 +12,8 @@ from typing import Any
 
 from numtorch import notices
 from numtorch._tensor import Tensor, alias
-from numtorch.autograd.grad_mode import mode
-from numtorch.autograd.graph import Node, Output
+from numtorch.autograd.node import Node, Output
+from numtorch.grad_mode import mode
 
 _ids = count()
 

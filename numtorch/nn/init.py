@@ -12,7 +12,7 @@ import numpy as np
 
 from numtorch import absent, notices
 from numtorch._tensor import Tensor
-from numtorch.autograd.grad_mode import no_grad
+from numtorch.grad_mode import no_grad
 from numtorch.ops.creation import empty, eye, from_ndarray, to_ndarray, zeros_like
 from numtorch.ops.random import Generator, randn, randperm
 

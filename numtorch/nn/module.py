@@ -11,7 +11,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from numtorch._tensor import Tensor
-from numtorch.autograd.grad_mode import no_grad
+from numtorch.grad_mode import no_grad
 from numtorch.nn import failing, hooks, state
 from numtorch.nn.parameter import Buffer, Parameter
 from numtorch.nn.registry import Registry

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from numtorch._tensor import Tensor
-from numtorch.autograd.grad_mode import no_grad
+from numtorch.grad_mode import no_grad
 from numtorch.nn import functional as F
 from numtorch.nn import init
 from numtorch.nn.module import Module

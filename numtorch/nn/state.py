@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from numtorch._tensor import Tensor
-from numtorch.autograd.grad_mode import no_grad
+from numtorch.grad_mode import no_grad
 from numtorch.nn.hooks import WithModule
 from numtorch.nn.parameter import Parameter
 

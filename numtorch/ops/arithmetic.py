@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import numtorch.dtype as dtypes
+from numtorch import engine
 from numtorch._tensor import Tensor
 from numtorch.arguments import element, wrapped
 from numtorch.dispatch.op import primitive
@@ -73,6 +74,12 @@ def _one_type(name: str, values: tuple) -> None:
 def plain_add(x, y):
     """Sum of two tensors, element by element."""
     return x + y
+
+
+@engine.fill
+def add_into(total: Tensor, x: Tensor) -> None:
+    """``total += x`` outside any graph."""
+    plain_add.op.program(total, x, outs=(total,))
 
 
 @plain_add.vjp

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import numtorch.dtype as dtypes
-from numtorch import notices
+from numtorch import engine, notices
 from numtorch._tensor import Tensor, as_ndarray, make
 from numtorch._tensor import empty as _empty
 from numtorch.arguments import element, flag, integer
@@ -28,6 +28,7 @@ def _finish(t: Tensor, requires_grad: bool) -> Tensor:
     return t
 
 
+@engine.fill
 def from_ndarray(a: np.ndarray, d: DType | None = None) -> Tensor:
     """A CPU tensor over the memory of an array (of bits, for the half types)."""
     d = d or dtypes.from_numpy_dtype(a.dtype)
@@ -283,6 +284,7 @@ def full(size: Any, fill_value: Any, *, dtype: DType | None = None, device: Any 
 
 
 @exported("torch")
+@engine.fill
 def zeros(*args: Any, size: Any = None, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
           layout: Any = None, out: Any = None) -> Tensor:
     """Zeros.
@@ -299,6 +301,7 @@ def zeros(*args: Any, size: Any = None, dtype: DType | None = None, device: Any 
 
 
 @exported("torch")
+@engine.fill
 def ones(*args: Any, size: Any = None, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
          layout: Any = None, out: Any = None) -> Tensor:
     """Ones."""
@@ -326,6 +329,7 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: DType | None = None, dev
 
 
 @exported("torch")
+@engine.fill
 def zeros_like(input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
                memory_format: Any = None) -> Tensor:
     """Zeros with the shape, dtype and device of ``input`` unless given."""
@@ -333,6 +337,7 @@ def zeros_like(input: Tensor, *, dtype: DType | None = None, device: Any = None,
 
 
 @exported("torch")
+@engine.fill
 def ones_like(input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
               memory_format: Any = None) -> Tensor:
     """Ones with the shape, dtype and device of ``input`` unless given."""

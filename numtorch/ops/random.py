@@ -17,7 +17,6 @@ import numpy as np
 import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor, empty
 from numtorch.arguments import flag, integer, integers
-from numtorch.autograd.grad_mode import mode
 from numtorch.autograd.inplace import recorded, single
 from numtorch.device import as_device
 from numtorch.dispatch.cost import called, nbytes, numel, per_output
@@ -27,6 +26,7 @@ from numtorch.dispatch.program import shared_from
 from numtorch.dtype import FLOATS
 from numtorch.dtype import dtype as DType
 from numtorch.exports import exported
+from numtorch.grad_mode import mode
 from numtorch.kernels.jit import jit, prange
 from numtorch.kernels.math import (
     bf16_to_float,

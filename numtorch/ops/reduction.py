@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 import numtorch.dtype as dtypes
+from numtorch import engine
 from numtorch._tensor import ReturnType, Tensor, empty, new, view
 from numtorch.arguments import Dims, nothing_kept
-from numtorch.autograd.grad_mode import mode
 from numtorch.device import CPU, META
 from numtorch.dispatch.cost import moves, nbytes, reduction_work
 from numtorch.dispatch.op import op
@@ -21,6 +21,7 @@ from numtorch.dispatch.out import CAST, GIVEN, POSITIONS, SAME, TRUTHS, into
 from numtorch.dispatch.program import compiled_entry, shared_from
 from numtorch.dtype import FLOATS, dtype, from_numpy_dtype
 from numtorch.exports import exported
+from numtorch.grad_mode import mode
 from numtorch.kernels import registry, threads, timing
 from numtorch.kernels.codegen import reduction as codegen
 from numtorch.ops import reduction_cpu
@@ -306,6 +307,7 @@ def restore(g: Tensor, shape: tuple, dim: Any, keepdim: bool) -> Tensor:
     return expand_to(g, tuple(shape))
 
 
+@engine.fill
 def sum_to(x: Tensor, shape: tuple) -> Tensor:
     """Sum over the dimensions along which ``shape`` was broadcast to ``x.shape``."""
     if x.shape == shape:

@@ -13,13 +13,13 @@ import numpy as np
 import numtorch.dtype as dtypes
 from numtorch._tensor import ReturnType, Tensor, empty
 from numtorch.arguments import flag, integer
-from numtorch.autograd.grad_mode import mode as mode_of_grad
 from numtorch.device import CPU
 from numtorch.dispatch.aliases import own_names
 from numtorch.dispatch.out import POSITIONS, SAME, into
 from numtorch.dispatch.program import shared_from
 from numtorch.errors import OutOfBounds
 from numtorch.exports import exported
+from numtorch.grad_mode import mode as mode_of_grad
 from numtorch.kernels import threads
 from numtorch.kernels.jit import Jit, jit, prange
 from numtorch.ops import movement

@@ -11,9 +11,9 @@ from typing import Any
 
 from numtorch import notices
 from numtorch._tensor import Tensor
-from numtorch.autograd.grad_mode import enable_grad
-from numtorch.autograd.graph import RemovableHandle
+from numtorch.autograd.node import RemovableHandle
 from numtorch.dtype import float32, float64, get_default_dtype
+from numtorch.grad_mode import enable_grad
 from numtorch.ops import creation, movement
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from numtorch._tensor import Tensor
 from numtorch.autograd import function, graph
-from numtorch.autograd.grad_mode import mode
+from numtorch.grad_mode import mode
 from numtorch.nn.module import Module
 from numtorch.optim import optimizer
 from numtorch.profiler.load import asleep_ns

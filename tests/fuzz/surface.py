@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numtorch
-from numtorch.dispatch.op import OPS, PUBLIC
+from numtorch.dispatch.front import PUBLIC
+from numtorch.dispatch.op import OPS
 
 EMPTY = inspect.Parameter.empty
 

@@ -42,7 +42,7 @@ class State:
         self.i = numtorch.arange(8)
 
     def now(self) -> tuple:
-        from numtorch.autograd.grad_mode import mode
+        from numtorch.grad_mode import mode
 
         return mode.grad, numtorch.is_inference_mode_enabled(), numtorch.get_default_dtype(), numtorch.get_num_threads()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import numtorch as torch
-from numtorch.autograd.grad_mode import _Setting, mode
+from numtorch.grad_mode import _Setting, mode
 from numtorch.kernels.jit import disabled
 
 ROOT = Path(torch.__file__).parent.parent

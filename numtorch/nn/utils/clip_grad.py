@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from numtorch._tensor import Tensor
-from numtorch.autograd.grad_mode import no_grad
+from numtorch.grad_mode import no_grad
 from numtorch.ops.arithmetic import clamp
 from numtorch.ops.creation import tensor
 from numtorch.ops.moments import norm

@@ -11,10 +11,10 @@ import numpy as np
 import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor, empty, fresh, geometry, placed
 from numtorch.arguments import flag
-from numtorch.autograd.grad_mode import _Setting
 from numtorch.autograd.inplace import one_history, protect, rebase, recorded, repeated, same_memory, single, wrote
 from numtorch.dispatch.op import op
 from numtorch.exports import exported
+from numtorch.grad_mode import _Setting
 from numtorch.ops import movement
 from numtorch.ops.arithmetic import choose
 from numtorch.ops.indexing import cpu

@@ -10,13 +10,13 @@ from typing import Any
 import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor, empty
 from numtorch.arguments import flag
-from numtorch.autograd.grad_mode import mode
 from numtorch.dispatch.cost import nbytes, numel, picks
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import SAME, into
 from numtorch.dtype import float32
 from numtorch.errors import OutOfBounds
 from numtorch.exports import exported
+from numtorch.grad_mode import mode
 from numtorch.kernels import registry
 from numtorch.ops import movement
 from numtorch.ops.arithmetic import choose

@@ -10,13 +10,13 @@ import numtorch.dtype as dtypes
 from numtorch import engine
 from numtorch._tensor import Tensor, alias, empty, new, shared_storage
 from numtorch.arguments import element, flag
-from numtorch.autograd.grad_mode import mode
 from numtorch.autograd.inplace import single, wrote
 from numtorch.device import CPU, as_device
 from numtorch.dispatch.op import op, primitive
 from numtorch.dispatch.program import Program
 from numtorch.dtype import dtype
 from numtorch.exports import exported
+from numtorch.grad_mode import mode
 from numtorch.kernels import registry
 from numtorch.kernels.codegen import expr
 from numtorch.ops.movement.arguments import shape_args
@@ -132,6 +132,7 @@ def _(g, x_kind):
     return cast(g, x_kind.dtype)
 
 
+@engine.fill
 @op(public=False, direct=True)
 def move(x, device: Any):
     """A copy on another device."""
@@ -191,6 +192,7 @@ def to(x: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blockin
 
 
 @exported("Tensor")
+@engine.fill
 def copy_(x: Tensor, source: Any, non_blocking: bool = False) -> Tensor:
     """Overwrite with ``source``, broadcast and converted."""
     if not x._k.contiguous:
@@ -248,6 +250,7 @@ def set_like(x: Tensor, shape: tuple, source: Tensor | None = None) -> None:
 
 
 @exported("Tensor")
+@engine.fill
 def resize_(x: Tensor, *shape: Any) -> Tensor:
     """Another shape, in row-major order from where ``x`` begins in its memory, whatever lies there.
 
@@ -272,3 +275,15 @@ def resize_(x: Tensor, *shape: Any) -> Tensor:
     x._buf = None if data is None else data[start : start + n]
     wrote(x)
     return x
+
+
+@engine.fill
+def copied(x: Tensor) -> Tensor:
+    """The elements in row-major order in memory of their own, outside the graph."""
+    return clone.op.program(x)[0]
+
+
+@engine.fill
+def write_into(x: Tensor, y: Tensor) -> None:
+    """The elements of ``y`` written into ``x``, whatever the graph knows of either."""
+    copy.op.program(x, y, outs=(x,))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import builtins
 from weakref import ref
 
+from numtorch import engine
 from numtorch._tensor import Tensor, _remember, alias, empty, make, view
-from numtorch.autograd.graph import Leaf, refusal
 from numtorch.autograd.inplace import regraft
+from numtorch.autograd.node import Leaf, refusal
 from numtorch.dispatch.op import op
 from numtorch.ops.movement.copies import clone, copy
 from numtorch.ops.movement.views import as_strided
@@ -64,6 +65,7 @@ def _(g, x_shape, *, size, stride, start, x_strides):
     return as_strided_scatter(zeros(x_shape, dtype=g.dtype, device=g.device), g, size, stride, start, x_strides)
 
 
+@engine.fill
 def write_history(base: Tensor, part: Tensor, target: Tensor) -> None:
     """After an in-place write to the view ``target`` of ``base``: ``part`` holds the edge of what was written."""
     if base._edge is None and part._edge is None:
@@ -81,6 +83,7 @@ def write_history(base: Tensor, part: Tensor, target: Tensor) -> None:
     refresh_views(base)
 
 
+@engine.fill
 def refresh_views(base: Tensor) -> None:
     """Views of a tensor that an in-place op has given a new history get theirs from it."""
     if base._storage is FRESH:

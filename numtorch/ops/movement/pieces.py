@@ -8,9 +8,9 @@ from math import prod
 from typing import Any
 
 import numtorch.dtype as dtypes
+from numtorch import engine
 from numtorch._tensor import Tensor, empty, placed, side_by_side
 from numtorch.arguments import integer, integers
-from numtorch.autograd.grad_mode import mode
 from numtorch.device import CPU
 from numtorch.dispatch.aliases import own_names
 from numtorch.dispatch.op import VariadicOp, op
@@ -19,6 +19,7 @@ from numtorch.dispatch.program import shared_from
 from numtorch.dtype import dtype
 from numtorch.errors import OutOfMemoryError
 from numtorch.exports import exported
+from numtorch.grad_mode import mode
 from numtorch.kernels import registry, threads, timing
 from numtorch.ops.movement.arguments import SEQUENCES
 from numtorch.ops.movement.copies import clone, copy_, to
@@ -375,6 +376,7 @@ _cat = VariadicOp("cat", _cat_body, _cat_vjp)
 
 
 @exported("torch")
+@engine.fill
 def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     """Tensors of one shape joined along a new dimension."""
     if out is not None:

@@ -9,13 +9,13 @@ from typing import Any
 
 from numtorch._tensor import Tensor, counted, empty
 from numtorch.arguments import dimensions, integer
-from numtorch.autograd.grad_mode import mode
 from numtorch.device import CPU
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
 from numtorch.dispatch.program import shared_from
 from numtorch.dtype import int32, int64
 from numtorch.exports import exported
+from numtorch.grad_mode import mode
 from numtorch.kernels import registry
 from numtorch.ops.movement import copies_cpu as cpu
 from numtorch.ops.movement.arguments import by_name, shape_args

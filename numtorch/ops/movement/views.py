@@ -13,13 +13,13 @@ from typing import Any
 
 from numtorch._tensor import Tensor, fresh, geometry, new, placed, reshaped, shared_storage
 from numtorch.arguments import dimensions, integer
-from numtorch.autograd.grad_mode import _Setting
-from numtorch.autograd.graph import Leaf
 from numtorch.autograd.inplace import rebase, recorded, regraft, wrote
+from numtorch.autograd.node import Leaf
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
 from numtorch.dtype import dtype
 from numtorch.exports import exported
+from numtorch.grad_mode import _Setting
 from numtorch.ops.movement.arguments import by_name, shape_args
 from numtorch.ops.movement.copies import clone, contiguous
 from numtorch.storage import (

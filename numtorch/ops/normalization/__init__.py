@@ -12,11 +12,11 @@ from typing import Any
 
 from numtorch._tensor import Tensor, alias, empty, new
 from numtorch.arguments import flag, integer, integers
-from numtorch.autograd.grad_mode import mode
 from numtorch.dispatch.cost import nbytes, numel, per_output
 from numtorch.dispatch.op import op, wrote
 from numtorch.dtype import FLOATS, finfo, float32, promote_types
 from numtorch.exports import exported
+from numtorch.grad_mode import mode
 from numtorch.ops import movement, reduction
 from numtorch.ops.arithmetic import rsqrt
 from numtorch.ops.movement import contiguous, reshape

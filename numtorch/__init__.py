@@ -104,6 +104,7 @@ from numtorch.tensor_types import is_tensor as is_tensor
 from numtorch.tensor import numel as numel
 
 if TYPE_CHECKING:
+    from numtorch import linalg as linalg
     from numtorch import profiler as profiler
     from numtorch import utils as utils
     from numtorch import vision as vision
@@ -112,4 +113,4 @@ else:
     aliases.publish(globals())  # sum(x, axis=0)
     tracebacks.install()
     # Modules that few programs need are imported when they are named.
-    __getattr__, __dir__ = absent.answers(__name__, ("collect_env", "profiler", "utils", "vision"))
+    __getattr__, __dir__ = absent.answers(__name__, ("collect_env", "linalg", "profiler", "utils", "vision"))

@@ -77,6 +77,7 @@ from numtorch.tensor_types import ShortTensor as ShortTensor
 from numtorch.tensor import is_floating_point as is_floating_point
 from numtorch.tensor_types import is_tensor as is_tensor
 from numtorch.tensor import numel as numel
+from numtorch import linalg as linalg
 from numtorch import profiler as profiler
 from numtorch import utils as utils
 from numtorch import vision as vision

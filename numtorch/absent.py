@@ -16,7 +16,7 @@ from typing import Any
 # What does the work of names that are not here, or of names that other libraries have for it.
 NEAREST = {
     "torch.fft": "np.fft on x.detach().numpy() computes the same outside the graph",
-    "torch.linalg": "torch.norm is here; np.linalg on x.detach().numpy() computes the rest outside the graph",
+    "torch.linalg.norm": "torch.norm and torch.linalg.vector_norm are here",
     "torch.bitwise_left_shift": "x * 2 ** n is the same for integers",
     "torch.bitwise_right_shift": "x // 2 ** n is the same for integers",
     "torch.polar": "tensors are real here; keep two of them, or a last dimension of 2",
@@ -235,14 +235,18 @@ FOREIGN = {
 }
 # Where names are looked for that are not where they were asked for, the likeliest first.
 SPACES = ("torch", "torch.Tensor", "torch.nn", "torch.nn.functional", "torch.optim", "torch.optim.lr_scheduler", "torch.utils.data",
-          "torch.nn.init", "torch.nn.utils", "torch.autograd", "torch.cuda", "torch.vision.transforms", "torch.vision.datasets",
-          "torch.vision.models", "torch.profiler", "torch.kernels")
+          "torch.linalg", "torch.nn.init", "torch.nn.utils", "torch.autograd", "torch.cuda", "torch.vision.transforms",
+          "torch.vision.datasets", "torch.vision.models", "torch.profiler", "torch.kernels")
 
 
 # Where more is public than what torch has under the name, and the modules that are.
 OWN = ("torch", "torch.utils.data", "torch.vision", "torch.vision.transforms", "torch.vision.datasets", "torch.vision.models",
        "torch.profiler", "torch.kernels")
 PARTS = {"torch.vision": ("datasets", "models", "transforms"), "torch.vision.transforms": ("functional",), "torch.kernels": ("math",)}
+# What np.linalg has.
+NUMPYS = {"cholesky", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh", "inv", "lstsq", "matmul", "matrix_norm",
+          "matrix_power", "matrix_rank", "multi_dot", "pinv", "qr", "slogdet", "solve", "svd", "svdvals", "tensorinv", "tensorsolve",
+          "vecdot"}
 LATE: dict[str, tuple[str, ...]] = {}  # modules that are imported when they are named
 # What torchvision has, and what comes nearest.
 TORCHVISION = {
@@ -431,6 +435,8 @@ def _near(space: str, name: str) -> str:
     for other in SPACES:
         if other != space and has(other, name):
             return f"{_shown(other, name)} is here"
+    if space == "torch.linalg" and name in NUMPYS:
+        return f"np.linalg.{name} on x.detach().numpy() computes it outside the graph"
     if same := _same(name, space):
         return f"{space}.{same[0]} is here"
     if has(space, name + "_"):

@@ -17,8 +17,9 @@ from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-PLACES: dict[str, dict[str, Any]] = {"torch": {}, "Tensor": {}, "nn.functional": {}}
-MODULES = {"torch": "numtorch", "Tensor": "numtorch", "nn.functional": "numtorch.nn.functional"}
+PLACES: dict[str, dict[str, Any]] = {"torch": {}, "Tensor": {}, "nn.functional": {}, "linalg": {}}
+MODULES = {"torch": "numtorch", "Tensor": "numtorch", "nn.functional": "numtorch.nn.functional",
+           "linalg": "numtorch.linalg"}
 OVERWRITING: dict[str, Any] = {}  # in-place forms of elementwise ops, by their names
 
 
@@ -30,7 +31,7 @@ def exported(*places: str, also: tuple[str, ...] = (), name: str | None = None, 
     """Make a function known to users.
 
     Args:
-        places: ``torch`` (functions of the package), ``Tensor`` (methods), ``nn.functional``.
+        places: ``torch`` (functions of the package), ``Tensor`` (methods), ``nn.functional``, ``linalg``.
         also: other names, of the same function.
         name: the name, if it is not the function's own.
         module: of a loss, the class of ``torch.nn`` that applies it; its options are the function's parameters after the target.

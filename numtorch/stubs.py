@@ -8,6 +8,7 @@ out of date.
     _tensor.pyi          the Tensor's methods
     __init__.pyi         the functions of the package: ``torch.sum``, ``torch.zeros`` ...
     nn/functional.pyi    the functions of ``torch.nn.functional``
+    linalg.pyi           the functions of ``torch.linalg``
     nn/__init__.pyi      the layers, from where they are defined; losses that are made from functions written out
     optim/__init__.pyi   the optimizers
 
@@ -103,7 +104,7 @@ _KNOWN = {*_IMPORTS, *_ALIASES, "None", "np", "int", "bool", "float", "str", "tu
 def texts() -> dict[Path, str]:
     """The text of every stub, by its path."""
     return {HERE / "_tensor.pyi": tensor(), HERE / "__init__.pyi": package(), HERE / "nn" / "functional.pyi": functional(),
-            HERE / "nn" / "__init__.pyi": folder("nn"), HERE / "optim" / "__init__.pyi": folder("optim")}
+            HERE / "linalg.pyi": linalg(), HERE / "nn" / "__init__.pyi": folder("nn"), HERE / "optim" / "__init__.pyi": folder("optim")}
 
 
 def folder(name: str) -> str:
@@ -183,6 +184,13 @@ def functional() -> str:
     from numtorch.nn import functional
 
     return _module(HERE / "nn" / "functional.py", functional, "nn.functional")
+
+
+def linalg() -> str:
+    """The stub of ``linalg``."""
+    from numtorch import linalg
+
+    return _module(HERE / "linalg.py", linalg, "linalg")
 
 
 def _module(path: Path, module: Any, place: str) -> str:

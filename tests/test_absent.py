@@ -23,8 +23,9 @@ def message(expression):
 
 @pytest.mark.parametrize("line", lines("""
 torch.fft | torch.fft is a module | np.fft
-torch.linalg | torch.linalg is a module | np.linalg
-torch.linalg.norm | torch.linalg is a module | torch.norm is here
+torch.linalg.norm | torch.linalg.norm is a function | torch.norm and torch.linalg.vector_norm are here
+torch.linalg.svd | torch.linalg.svd is a function | np.linalg.svd
+torch.linalg.vectr_norm | vector_norm | Did you mean
 torch.cholesky | torch.cholesky is a function | np.linalg.cholesky
 torch.baddbmm | torch.baddbmm is a function | torch.bmm(a, b)
 torch.einsum | torch.einsum is a function | torch.matmul
@@ -160,7 +161,7 @@ def test_names_of_torchvision(name):
 
 @pytest.mark.parametrize("line", lines("""
 import numtorch.fft | torch.fft is a module of PyTorch that is not here yet; np.fft
-from numtorch.linalg import norm | torch.linalg is a module of PyTorch that is not here yet
+from numtorch.fft import fft | torch.fft is a module of PyTorch that is not here yet
 from numtorch.cuda.amp import autocast | torch.cuda.amp is a module of PyTorch that is not here yet
 from numtorch.utils.tensorboard import SummaryWriter | torch.utils.tensorboard is a module of PyTorch that is not here yet
 from numtorch.nn.functional import ctc_loss | torch.nn.functional.ctc_loss is a function of PyTorch that is not here yet
@@ -174,6 +175,11 @@ def test_imports_that_python_itself_refuses(line):
     for _ in range(2):  # said once
         tracebacks._hint(info.value)
     assert [note for note in info.value.__notes__ if said in note] == info.value.__notes__ and len(info.value.__notes__) == 1
+
+
+def test_names_of_linalg():
+    with pytest.raises(ImportError, match=r"cannot import name 'svd' from 'numtorch.linalg': torch.linalg.svd is a function of PyTorch"):
+        from numtorch.linalg import svd  # noqa: F401
 
 
 @pytest.mark.parametrize("text", ["import numtorch.xyzzy", "import no_such_package", "import numtorch.nn.utils.rnn.xyzzy"])
@@ -260,10 +266,8 @@ cdist | m[0], m[1] | torch.cdist
 dist | m[0], m[1] | torch.dist
 nansum | n | torch.nansum
 nanmean | n | torch.nanmean
-hypot | m, m + 1 | torch.hypot
 frac | m | torch.frac
 logit | p | torch.logit
-erfc | m | torch.erfc
 logaddexp | m, m + 1 | torch.logaddexp
 deg2rad | m | torch.deg2rad
 signbit | m | torch.signbit

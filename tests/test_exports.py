@@ -8,10 +8,10 @@ import sys
 import pytest
 
 import numtorch
-from numtorch import exports
+from numtorch import exports, linalg
 from numtorch.nn import functional
 
-WHERE = {"torch": numtorch, "Tensor": numtorch.Tensor, "nn.functional": functional}
+WHERE = {"torch": numtorch, "Tensor": numtorch.Tensor, "nn.functional": functional, "linalg": linalg}
 NAMES = [(place, name) for place in exports.PLACES for name in sorted(exports.PLACES[place])]
 
 

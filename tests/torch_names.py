@@ -10,7 +10,7 @@ import types
 from pathlib import Path
 
 SPACES = ["torch", "torch.Tensor", "torch.nn", "torch.nn.functional", "torch.nn.init", "torch.nn.utils", "torch.optim",
-          "torch.optim.lr_scheduler", "torch.utils", "torch.utils.data", "torch.autograd", "torch.cuda", "torch.profiler"]
+          "torch.optim.lr_scheduler", "torch.utils", "torch.utils.data", "torch.autograd", "torch.cuda", "torch.profiler", "torch.linalg"]
 FILE = Path(__file__).parent.parent / "numtorch" / "torch_names.txt"
 
 

@@ -1,0 +1,39 @@
+"""``linalg.vector_norm``: the norm of vectors, of any order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numtorch._tensor import Tensor
+from numtorch.dispatch.out import SAME, into
+from numtorch.exports import exported
+from numtorch.ops import moments
+
+
+@exported("linalg")
+def vector_norm(x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Tensor:
+    """``sum(abs(x) ** ord) ** (1 / ord)`` of all elements, or over dimensions.
+
+    Args:
+        x: of a floating type.
+        ord: any number; inf is the largest magnitude, -inf the smallest, 0 the number of elements that are not 0.
+        dim: an integer or several; all if None.
+        dtype: the type in which it is computed.
+
+    Raises:
+        RuntimeError: for elements that are no floating-point numbers, and for the norm of nothing where there is none.
+
+    Source: torch.linalg.vector_norm.
+
+    >>> import numtorch as torch
+    >>> torch.linalg.vector_norm(torch.tensor([[3.0, 4.0], [6.0, 8.0]]), dim=1)
+    tensor([ 5., 10.])
+    """
+    if out is not None:
+        return into(out, SAME, vector_norm, x, ord, dim, keepdim, dtype=dtype)
+    if isinstance(ord, str) or ord is None:
+        raise TypeError(f"linalg_vector_norm(): argument 'ord' must be a number, not {type(ord).__name__}")
+    if not (x.dtype if dtype is None else dtype).is_floating_point:
+        raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {x.dtype.name}; cast with "
+                           ".float()")
+    return moments.norm(x, float(ord), dim, keepdim, dtype=dtype)

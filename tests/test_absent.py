@@ -25,7 +25,6 @@ def message(expression):
 torch.fft | torch.fft is a module | np.fft
 torch.linalg.norm | torch.linalg.norm is a function | torch.norm and torch.linalg.vector_norm are here
 torch.linalg.svd | torch.linalg.svd is a function | np.linalg.svd
-torch.linalg.vectr_norm | vector_norm | Did you mean
 torch.cholesky | torch.cholesky is a function | np.linalg.cholesky
 torch.baddbmm | torch.baddbmm is a function | torch.bmm(a, b)
 torch.einsum | torch.einsum is a function | torch.matmul

@@ -159,8 +159,14 @@ def placed(x: Tensor, where: tuple) -> Tensor:
     else:
         t._k = k.strided
         t._strides = strides
-    if mode.grad:
-        _remember(storage, t)
+    if mode.grad:  # as in ``_remember``, without a call
+        views = storage.views
+        if views is None:
+            storage.views = [ref(t)]
+        elif len(views) < 64:
+            views.append(ref(t))
+        else:
+            _remember(storage, t)
     return t
 
 
@@ -208,8 +214,14 @@ def reshaped(x: Tensor, shape: Size) -> Tensor:
     t._storage = storage = x._storage if x._storage is not FRESH else shared_storage(x)
     t._offset = x._offset
     t._base = x if x._base is None else x._base
-    if mode.grad:
-        _remember(storage, t)
+    if mode.grad:  # as in ``_remember``, without a call
+        views = storage.views
+        if views is None:
+            storage.views = [ref(t)]
+        elif len(views) < 64:
+            views.append(ref(t))
+        else:
+            _remember(storage, t)
     return t
 
 

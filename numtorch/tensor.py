@@ -14,7 +14,7 @@ import numpy as np
 
 import numtorch.dtype as dtypes
 from numtorch import absent, copying, exports, notices, operators, ops, printing
-from numtorch._tensor import Tensor, alias, as_ndarray
+from numtorch._tensor import Tensor, alias, as_ndarray, placed, reshaped
 from numtorch.arguments import flag
 from numtorch.autograd import graph
 from numtorch.autograd.inplace import in_graph, single
@@ -31,6 +31,7 @@ from numtorch.ops import (
     movement,
     reduction,
 )
+from numtorch.ops.movement import views
 from numtorch.storage import Storage, tick, wrap_dim
 from numtorch.tensor_types import TYPE_NAMES, dtype_of, legacy
 
@@ -264,7 +265,10 @@ def is_meta(self: Tensor) -> bool:
 def T(self: Tensor) -> Tensor:
     """Dimensions reversed."""
     n = len(self.shape)
-    return movement.permute(self, _REVERSED[n] if n < 9 else tuple(range(n - 1, -1, -1)))
+    dims = _REVERSED[n] if n < 9 else tuple(range(n - 1, -1, -1))
+    if self._edge is None or not mode.grad:  # nothing is recorded
+        return placed(self, views.permuted(self.shape, self._strides, dims))
+    return movement.permute(self, dims)
 
 
 _REVERSED = [tuple(range(n - 1, -1, -1)) for n in range(9)]
@@ -336,6 +340,8 @@ def view(self: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Tens
             if n.__class__ is not builtins.int:
                 break
         else:
+            if self._k.contiguous and (self._edge is None or not mode.grad):  # nothing is recorded
+                return reshaped(self, views.filled(self.shape, shape, "view"))
             return movement.view_as_shape(self, shape)
     if (size is not None or dtype is not None) and (shape or (size is not None and dtype is not None)):
         raise TypeError("view() takes either a size or a dtype; write x.view(dtype).view(size) for both")

@@ -14,7 +14,12 @@ import numpy as np
 
 from numtorch import _tensor, engine
 from numtorch.autograd.inplace import wrote
-from numtorch.autograd.node import FREED, Leaf, Node, Output
+from numtorch.autograd.node import FREED as FREED
+from numtorch.autograd.node import AccumulateGrad as AccumulateGrad
+from numtorch.autograd.node import Leaf as Leaf
+from numtorch.autograd.node import Node as Node
+from numtorch.autograd.node import Output as Output
+from numtorch.autograd.node import RemovableHandle as RemovableHandle
 from numtorch.autograd.saved import Packed
 from numtorch.autograd.saved import disable_saved_tensors_hooks as disable_saved_tensors_hooks
 from numtorch.autograd.saved import save_on_cpu as save_on_cpu

@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from numtorch._tensor import Tensor, alias
+from numtorch._tensor import Tensor, alias, placed
 from numtorch.arguments import dimensions, flag, integer, integers
 from numtorch.autograd.inplace import wrote
 from numtorch.autograd.node import Node, watch
@@ -488,6 +488,10 @@ def _structured(op: Any, env: dict[str, Any]) -> Callable:
         return _first(({values}), ({extra}))
 """
     ran, recorded, returned = f"    _y = _launch({given})\n", f"({extra})", "_y"
+    if op.where is not None:
+        x, rest = names[0], "".join(f", {n}" for n in params)
+        ran = f"    _y = _placed({x}, _where({x}.shape, {x}._strides{rest})) if _launch is _body else _launch({given})\n"
+        env |= {"_placed": placed, "_where": op.where}
     if op.by_shape:
         chosen = chosen.replace("_launch", "_plan")
         needed = [n for n, t in zip(names, op.tensors, strict=True) if t not in may_lack]

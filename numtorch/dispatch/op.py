@@ -19,7 +19,7 @@ import numpy as np
 
 import numtorch.dtype as dtypes
 from numtorch import engine
-from numtorch._tensor import Tensor, alias, new
+from numtorch._tensor import Tensor, alias, new, placed
 from numtorch.autograd.inplace import apart, copied, one_history, rebase, recorded, same_memory, snapshot, wrote
 from numtorch.autograd.node import Node, Output, stale
 from numtorch.dispatch import aliases, front, halves
@@ -85,12 +85,15 @@ class Op:
 
     def __init__(self, name: str, body: Callable | None, spec: Callable, *, select: tuple = (), differentiable: bool = True,
                  ref: Callable | None = None, samples: Callable | None = None, domain: tuple | None = None,
-                 cost: Callable | None = None, seeds: tuple = (), public: bool = True, view: bool = False, direct: bool = False,
+                 cost: Callable | None = None, seeds: tuple = (), public: bool = True, view: Any = False, direct: bool = False,
                  out: Any = None, wide: bool | None = None, returns: Any = None):
         self.name = name
         self.returns = returns
         self.spec = spec
-        self.direct = view or direct
+        self.direct = bool(view) or direct
+        self.where = view if callable(view) else None
+        if self.where is not None:
+            body = _view(view)
         self.out = out
         self.body = body
         self.select = tuple(s for s in select if not callable(s))
@@ -352,6 +355,14 @@ def _reattach(saved: Any, node: Node) -> Any:
             y._edge = Output(node, slot)
         result.append(y)
     return tuple(result)
+
+
+def _view(where: Callable) -> Callable:
+    """The body of an op that makes one view."""
+    def body(x: Tensor, *params: Any) -> Tensor:
+        return placed(x, where(x.shape, x._strides, *params))
+
+    return body
 
 
 def _in_order(body: Callable, order: list[int]) -> Callable:
@@ -631,7 +642,8 @@ def op(fn: Callable | None = None, *, shape: bool = False, **options: Any) -> An
 
     Args:
         shape: the body is only the rule for shapes and types, run on ``meta`` tensors; kernels compute.
-        view: the body only makes views.
+        view: the body only makes views. A function of the shape, the strides (None if contiguous) and the parameters may stand for it,
+            which gives the geometry that ``placed`` takes; it is cached, and the op then has no body of its own.
         direct: the body launches kernels itself, without calling ops that would be recorded.
         select: what the choice of a kernel depends on beside device and types: names of parameters, and functions of all
             tensors and parameters that return something small and hashable, say a class of shapes. A function is called

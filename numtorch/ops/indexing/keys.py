@@ -14,7 +14,7 @@ from numtorch.arguments import flag
 from numtorch.autograd.inplace import one_history, protect, rebase, recorded, repeated, same_memory, single, wrote
 from numtorch.dispatch.op import op
 from numtorch.exports import exported
-from numtorch.grad_mode import _Setting
+from numtorch.grad_mode import _Setting, mode
 from numtorch.ops import movement
 from numtorch.ops.arithmetic import choose
 from numtorch.ops.indexing import cpu
@@ -22,6 +22,7 @@ from numtorch.ops.indexing.masks import compress, count, fitting, masked_fill, n
 from numtorch.ops.indexing.positions import LONG_OR_INT, check, launch
 from numtorch.ops.indexing.slices import index_fill, index_mask, put, put_along_extents, take_along_extents
 from numtorch.ops.movement import contiguous, expand_to, permute, reshape
+from numtorch.ops.movement.views import selected
 from numtorch.storage import Size, broadcast_shapes, contiguous_strides, tick, wrap_dim
 
 
@@ -252,10 +253,29 @@ def _any_outside(index: Tensor, n: int) -> bool:
     return bool(((index._buf < -n) | (index._buf >= n)).any())
 
 
-@op(view=True, public=False)
+@lru_cache(maxsize=4096)
+def _basic_geometry(shape: tuple, strides: tuple | None, items: tuple) -> tuple:
+    strides = strides or contiguous_strides(shape)
+    sizes, steps, start, dim = [], [], 0, 0
+    for r in _basic_ranges(shape, items):
+        if r is None:
+            sizes.append(1)
+            steps.append(strides[dim] * shape[dim] if dim < len(shape) else 1)
+            continue
+        if type(r) is int:
+            start += r * strides[dim]
+        else:
+            first, last, step = r
+            sizes.append(-(-(last - first) // step))
+            steps.append(strides[dim] * movement.reaching(step, sizes[-1]))
+            start += first * strides[dim]
+        dim += 1
+    return geometry(tuple(sizes), tuple(steps), 0 if 0 in sizes else start)
+
+
+@op(view=_basic_geometry, public=False)
 def basic(x, items: tuple):
     """``x[key]`` for slices, as (start, stop, step), integers, None and ``...`` alone: one view."""
-    return placed(x, _basic_geometry(x.shape, x._strides, items))
 
 
 @basic.vjp
@@ -321,26 +341,6 @@ def _basic_ranges(shape: tuple, items: tuple) -> list:
     return ranges
 
 
-@lru_cache(maxsize=4096)
-def _basic_geometry(shape: tuple, strides: tuple | None, items: tuple) -> tuple:
-    strides = strides or contiguous_strides(shape)
-    sizes, steps, start, dim = [], [], 0, 0
-    for r in _basic_ranges(shape, items):
-        if r is None:
-            sizes.append(1)
-            steps.append(strides[dim] * shape[dim] if dim < len(shape) else 1)
-            continue
-        if type(r) is int:
-            start += r * strides[dim]
-        else:
-            first, last, step = r
-            sizes.append(-(-(last - first) // step))
-            steps.append(strides[dim] * movement.reaching(step, sizes[-1]))
-            start += first * strides[dim]
-        dim += 1
-    return geometry(tuple(sizes), tuple(steps), 0 if 0 in sizes else start)
-
-
 @lru_cache(maxsize=1024)
 def _basic_extents(shape: tuple, items: tuple) -> tuple[tuple, tuple, int]:
     """How many elements of each dimension are named, how many are before and after (last dimension first), the largest step."""
@@ -357,9 +357,19 @@ def _basic_extents(shape: tuple, items: tuple) -> tuple[tuple, tuple, int]:
 
 def getitem(x: Tensor, key: Any) -> Tensor:
     """``x[key]``: a view for integers, slices, None and ``...``; a copy for tensors and masks."""
-    if type(key) is int:
+    if key.__class__ is slice:  # the commonest keys, where nothing is recorded
+        a, b, step = key.start, key.stop, key.step
+        if (a is None or a.__class__ is int) and (b is None or b.__class__ is int) and (step is None or step.__class__ is int):
+            items = ((a, b, step),)
+            return placed(x, _basic_geometry(x.shape, x._strides, items)) if x._edge is None or not mode.grad else basic(x, items)
+    elif key.__class__ is int:
         if not x.shape:
             raise IndexError("invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to a number")
+        if x._edge is None or not mode.grad:
+            shape, strides, n, step = selected(x.shape, x._strides, 0)
+            size = x.shape[0]
+            if -size <= key < size:
+                return placed(x, (shape, strides, n, (key + size if key < 0 else key) * step))
         return movement.select(x, 0, key)
     if type(key) is slice or type(key) is tuple:
         items = _plain(key)

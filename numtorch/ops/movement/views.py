@@ -19,7 +19,7 @@ from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
 from numtorch.dtype import dtype
 from numtorch.exports import exported
-from numtorch.grad_mode import _Setting
+from numtorch.grad_mode import _Setting, mode
 from numtorch.ops.movement.arguments import by_name, shape_args
 from numtorch.ops.movement.copies import clone, contiguous
 from numtorch.storage import (
@@ -107,18 +107,18 @@ def overlapping(size: tuple, stride: tuple) -> bool:
 def view_as_shape(x, shape: tuple):
     """The same elements in another shape, without copying; RuntimeError where only a copy can."""
     if x._k.contiguous:
-        return reshaped(x, _filled(x.shape, tuple(shape), "view"))
+        return reshaped(x, filled(x.shape, tuple(shape), "view"))
     return placed(x, _seen_as(x.shape, x._strides, tuple(shape)))
 
 
 @lru_cache(maxsize=4096)
-def _filled(shape: tuple, target: tuple, op: str) -> Size:
+def filled(shape: tuple, target: tuple, op: str) -> Size:
     return fill_shape(target, prod(shape), op)
 
 
 @lru_cache(maxsize=4096)
 def _seen_as(shape: tuple, strides: tuple, target: tuple) -> tuple:
-    target = _filled(shape, target, "view")
+    target = filled(shape, target, "view")
     found = view_strides(shape, strides, target)
     if found is None:
         raise RuntimeError("view size is not compatible with input tensor's size and stride (at least one dimension spans "
@@ -186,21 +186,16 @@ def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
         if n.__class__ is not int:
             sizes = shape_args(sizes, "reshape", "shape")
             break
-    target = _filled(input.shape, sizes, "reshape")
+    target = filled(input.shape, sizes, "reshape")
     if not input._k.contiguous and view_strides(input.shape, input.strides, target) is None:
         return fresh(view_as_shape(clone(input), target))
+    if input._k.contiguous and (input._edge is None or not mode.grad):  # nothing is recorded
+        return reshaped(input, target)
     return view_as_shape(input, target)
 
 
-@exported("torch")
-@op(view=True)
-def permute(x, dims: tuple):
-    """Dimensions in another order."""
-    return placed(x, _permuted(x.shape, x._strides, tuple(dims)))
-
-
 @lru_cache(maxsize=4096)
-def _permuted(shape: tuple, strides: tuple | None, dims: tuple) -> tuple:
+def permuted(shape: tuple, strides: tuple | None, dims: tuple) -> tuple:
     ndim, strides = len(shape), strides or contiguous_strides(shape)
     if len(dims) == ndim:
         dims = tuple(wrap_dim(d, ndim, "permute") for d in dims)
@@ -211,6 +206,12 @@ def _permuted(shape: tuple, strides: tuple | None, dims: tuple) -> tuple:
     if sorted(dims) != list(range(ndim)):
         raise RuntimeError(f"permute: duplicate dims are not allowed in {dims}")
     return geometry(tuple(shape[d] for d in dims), tuple(strides[d] for d in dims))
+
+
+@exported("torch")
+@op(view=permuted)
+def permute(x, dims: tuple):
+    """Dimensions in another order."""
 
 
 @permute.vjp
@@ -226,20 +227,6 @@ def _inverse(dims: tuple) -> tuple:
     return tuple(inverse)
 
 
-@exported("torch", "Tensor")
-@exported("torch", name="swapdims")
-@op(view=True)
-def transpose(x, dim0: int, dim1: int):
-    """Two dimensions exchanged.
-
-    >>> import numtorch as torch
-    >>> torch.transpose(torch.tensor([[1, 2], [3, 4]]), 0, 1)
-    tensor([[1, 3],
-            [2, 4]])
-    """
-    return placed(x, _transposed(x.shape, x._strides, dim0, dim1))
-
-
 @lru_cache(maxsize=4096)
 def _transposed(shape: tuple, strides: tuple | None, dim0: int, dim1: int) -> tuple:
     a, b = wrap_dim(dim0, len(shape), "transpose"), wrap_dim(dim1, len(shape), "transpose")
@@ -248,6 +235,19 @@ def _transposed(shape: tuple, strides: tuple | None, dim0: int, dim1: int) -> tu
         sizes[a], sizes[b] = sizes[b], sizes[a]
         steps[a], steps[b] = steps[b], steps[a]
     return geometry(tuple(sizes), tuple(steps))
+
+
+@exported("torch", "Tensor")
+@exported("torch", name="swapdims")
+@op(view=_transposed)
+def transpose(x, dim0: int, dim1: int):
+    """Two dimensions exchanged.
+
+    >>> import numtorch as torch
+    >>> torch.transpose(torch.tensor([[1, 2], [3, 4]]), 0, 1)
+    tensor([[1, 3],
+            [2, 4]])
+    """
 
 
 @transpose.vjp
@@ -262,12 +262,6 @@ def t(input: Tensor) -> Tensor:
     if n > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {n}D")
     return transpose(input, 0, 1) if n == 2 else view_as_shape(input, input.shape)
-
-
-@op(view=True, public=False)
-def expand_to(x, shape: tuple):
-    """Dimensions of size 1 repeated without copying."""
-    return placed(x, _expanded(x.shape, x._strides, tuple(shape)))
 
 
 @lru_cache(maxsize=4096)
@@ -289,6 +283,11 @@ def _expanded(shape: tuple, strides: tuple | None, to: tuple) -> tuple:
                            f"non-singleton dimension {d}. Target sizes: {list(to)}. Tensor sizes: {list(shape)}; only dimensions of size "
                            "1 are repeated")
     return geometry(tuple(target), broadcast_strides(shape, strides or contiguous_strides(shape), tuple(target)))
+
+
+@op(view=_expanded, public=False)
+def expand_to(x, shape: tuple):
+    """Dimensions of size 1 repeated without copying."""
 
 
 @expand_to.vjp
@@ -363,17 +362,16 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     return tuple(expand_to(x, shape) for x in tensors)
 
 
-@op(view=True, public=False)
-def squeeze_dims(x, dims: tuple):
-    """Dimensions of size 1 among ``dims`` removed."""
-    return placed(x, _squeezed(x.shape, x._strides, dims))
-
-
 @lru_cache(maxsize=4096)
 def _squeezed(shape: tuple, strides: tuple | None, dims: tuple) -> tuple:
     keep = [i for i, n in enumerate(shape) if n != 1 or i not in dims]
     strides = strides or contiguous_strides(shape)
     return geometry(tuple(shape[i] for i in keep), tuple(strides[i] for i in keep))
+
+
+@op(view=_squeezed, public=False)
+def squeeze_dims(x, dims: tuple):
+    """Dimensions of size 1 among ``dims`` removed."""
 
 
 @squeeze_dims.vjp
@@ -391,7 +389,10 @@ def squeeze(input: Tensor, dim: Any = None, *more: int) -> Tensor:
         dim = (dim, *more)
     if dim is not None and dim.__class__ is not int:
         dim = dimensions(dim, "squeeze")
-    return squeeze_dims(input, _squeezable(len(input.shape), dim))
+    dims = _squeezable(len(input.shape), dim)
+    if input._edge is None or not mode.grad:  # nothing is recorded
+        return placed(input, _squeezed(input.shape, input._strides, dims))
+    return squeeze_dims(input, dims)
 
 
 @lru_cache(maxsize=1024)
@@ -404,19 +405,18 @@ def _squeezable(ndim: int, dim: Any) -> tuple:
     return dims
 
 
-@exported("torch", "Tensor")
-@op(view=True)
-def unsqueeze(x, dim: int):
-    """A dimension of size 1 inserted."""
-    return placed(x, _unsqueezed(x.shape, x._strides, dim))
-
-
 @lru_cache(maxsize=4096)
 def _unsqueezed(shape: tuple, strides: tuple | None, dim: int) -> tuple:
     dim = wrap_dim(dim, len(shape) + 1, "unsqueeze")
     strides = strides or contiguous_strides(shape)
     step = strides[dim] * shape[dim] if dim < len(shape) else 1
     return geometry((*shape[:dim], 1, *shape[dim:]), (*strides[:dim], step, *strides[dim:]))
+
+
+@exported("torch", "Tensor")
+@op(view=_unsqueezed)
+def unsqueeze(x, dim: int):
+    """A dimension of size 1 inserted."""
 
 
 @unsqueeze.vjp
@@ -452,12 +452,6 @@ def _(g, x_shape, *, dim, index):
     return slice_backward(unsqueeze(g, dim), x_shape, dim, index, index + 1, 1)
 
 
-@op(view=True, public=False)
-def slice(x, dim: int, start: int, end: int, step: int = 1):
-    """Every ``step``-th element from ``start`` to ``end`` (both within bounds) along ``dim``."""
-    return placed(x, sliced(x.shape, x._strides, dim, start, end, step))
-
-
 @lru_cache(maxsize=4096)
 def sliced(shape: tuple, strides: tuple | None, dim: int, start: int, end: int, step: int) -> tuple:
     """The geometry of a slice within bounds."""
@@ -466,6 +460,11 @@ def sliced(shape: tuple, strides: tuple | None, dim: int, start: int, end: int, 
     at = start * steps[dim] if n else 0
     steps[dim] *= reaching(step, n)
     return geometry(tuple(sizes), tuple(steps), at)
+
+
+@op(view=sliced, public=False)
+def slice(x, dim: int, start: int, end: int, step: int = 1):
+    """Every ``step``-th element from ``start`` to ``end`` (both within bounds) along ``dim``."""
 
 
 def reaching(step: int, n: int) -> int:
@@ -568,13 +567,6 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     return slice(input, dim, start, start + length)
 
 
-@exported("torch", "Tensor")
-@op(view=True)
-def diagonal(x, offset: int = 0, dim1: int = 0, dim2: int = 1):
-    """The diagonal of two dimensions, as the last dimension."""
-    return placed(x, _diagonals(x.shape, x._strides, offset, dim1, dim2))
-
-
 @lru_cache(maxsize=4096)
 def _diagonals(shape: tuple, strides: tuple | None, offset: int, dim1: int, dim2: int) -> tuple:
     a, b = wrap_dim(dim1, len(shape), "diagonal"), wrap_dim(dim2, len(shape), "diagonal")
@@ -585,6 +577,12 @@ def _diagonals(shape: tuple, strides: tuple | None, offset: int, dim1: int, dim2
     at = (offset * strides[b] if offset >= 0 else -offset * strides[a]) if n else 0
     rest = [i for i in range(len(shape)) if i not in (a, b)]
     return geometry((*[shape[i] for i in rest], n), (*[strides[i] for i in rest], strides[a] + strides[b]), at)
+
+
+@exported("torch", "Tensor")
+@op(view=_diagonals)
+def diagonal(x, offset: int = 0, dim1: int = 0, dim2: int = 1):
+    """The diagonal of two dimensions, as the last dimension."""
 
 
 @diagonal.vjp
@@ -607,13 +605,6 @@ def _(g, *, offset, dim1, dim2):
     return diagonal(g, offset, dim1, dim2)
 
 
-@exported("Tensor")
-@op(view=True)
-def unfold(x, dimension: int, size: int, step: int):
-    """Windows of ``size`` along a dimension, as a new last dimension."""
-    return placed(x, _windows(x.shape, x._strides, dimension, size, step))
-
-
 @lru_cache(maxsize=4096)
 def _windows(shape: tuple, strides: tuple | None, dimension: int, size: int, step: int) -> tuple:
     d = wrap_dim(dimension, len(shape), "unfold")
@@ -630,6 +621,12 @@ def _windows(shape: tuple, strides: tuple | None, dimension: int, size: int, ste
         sizes[d] = (n - size) // step + 1
         steps[d] *= reaching(step, sizes[d])
     return geometry(tuple(sizes), tuple(steps))
+
+
+@exported("Tensor")
+@op(view=_windows)
+def unfold(x, dimension: int, size: int, step: int):
+    """Windows of ``size`` along a dimension, as a new last dimension."""
 
 
 @unfold.vjp

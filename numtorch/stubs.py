@@ -317,7 +317,7 @@ def _parameters(name: str, value: Any, method: bool, inplace: bool) -> Listed:
             annotation = "Sequence[int]"
         if p.name == "out" and _RESULTS.get(name) == "ReturnType":
             annotation = "tuple[Tensor, Tensor] | None"
-        if p.default is None and "None" not in annotation and annotation != "Any":
+        if (p.default is None or o is not None and p.name in o.lacking) and "None" not in annotation and annotation != "Any":
             annotation += " | None"
         found.append((p.name, p.kind, _qualified(annotation), p.default is not p.empty))
     names = [p[0] for p in found]

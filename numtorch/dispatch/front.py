@@ -442,7 +442,7 @@ def _structured(op: Any, env: dict[str, Any]) -> Callable:
     params = [n for n, _ in op.params]
     positional = len(params) - op.keyword_only
     may_lack = optional(op)
-    signature = [f"{n}=None" if t in may_lack else n for n, t in zip(names, op.tensors, strict=True)]
+    signature = [f"{n}=None" if t in may_lack - op.lacking else n for n, t in zip(names, op.tensors, strict=True)]
     # A tensor that may be absent can follow parameters in torch's order; the op declares it where torch has it.
     texts, required, second = _aliased(op, texts)
     order = _order(op, signature, texts, positional, [f"{n}=..." for n in second])
@@ -626,10 +626,12 @@ def planned_pull(gradient: Any) -> Callable:
     if gradient.saves_out:
         place["out"] = f"s{len(gradient.saves)}"
     order = [place[n] for n in names if n in place]
-    key = ["g._k", "g.shape", *[part for s in place.values() for part in (f"{s}._k", f"{s}.shape")]]
+    lacking = {place[n] for n in optional(op) if n in place}  # tensors that may be absent
+    parts = [(s, what) for s in place.values() for what in ("_k", "shape")]
+    key = ["g._k", "g.shape", *[f"None if {s} is None else {s}.{what}" if s in lacking else f"{s}.{what}" for s, what in parts]]
     key += ["node.params"] * bool(op.params) + ["node.inputs"] * gradient.wants_inputs
     key += ["node.needs or tuple([e is not None for e in node.edges])"] * ("needs" in names)
-    stale = "".join(f" or {s}._storage.written > node.seq" for s in place.values())
+    stale = "".join(f" or {f'{s} is not None and ' * (s in lacking)}{s}._storage.written > node.seq" for s in place.values())
     grads = "(y,)" if len(op.tensors) == 1 else "plan.before + (y,) + plan.after"
     text = f"""def pull(node, g):
     saved = node.saved
@@ -660,7 +662,7 @@ def optional(op: Any) -> set[str]:
     defaults = spec.__defaults__ or ()
     names = spec.__code__.co_varnames[: spec.__code__.co_argcount]
     with_default = names[len(names) - len(defaults) :]
-    return {n for n in op.tensors if n in with_default}
+    return {n for n in op.tensors if n in with_default or n in op.lacking}
 
 
 def _aliased(op: Any, texts: list[str]) -> tuple[list[str], list[str], list[str]]:

@@ -34,6 +34,7 @@ from numtorch.kernels.jit import Jit
 from numtorch.kernels.launch import CudaKernel
 from numtorch.storage import Kind, Size, allocate, kind
 
+EMPTY = object()  # see ``Loop``
 MOST_PLANS = 4096  # that an op remembers; then it begins anew
 SMALL = 1 << 12  # elements up to which a result needs no aligned buffer
 
@@ -58,8 +59,9 @@ class Loop:
         function: what ``@jit`` made, with or without ``parallel=True``; on CUDA a ``CudaKernel``; or a plain function of the buffers that
             launches several loops itself.
         numbers: integers, floats and truth values that follow the buffers.
-        out: the result, a tuple of results in which None stands for an input without a gradient.
-        operands: the tensors that it reads; all that the kernel is given, unless said otherwise.
+        out: the result, a tuple of results in which None stands for an input without a gradient, and EMPTY for one to which the
+            function is given an empty buffer nevertheless.
+        operands: the tensors that it reads; all that the kernel is given, unless said otherwise. For None it is given an empty buffer.
         weight: what an element costs, in additions; with ``elements``, those of the first operand unless given, it decides between
             the serial and the parallel twin. By the amount of work alone: twins may round differently.
         scratch: (elements, NumPy dtype) of each working array.
@@ -134,6 +136,17 @@ def _compiled(loop: Loop, buffers: list, op: str) -> Callable:
     return partial(function.launch, loop.elements if grid is None else grid)
 
 
+def _completed(entry: Callable, absent: list[int], nothing: Any) -> Callable:
+    """The entry as called without the buffers of what is absent: it gets empty ones."""
+    def call(*given: Any) -> Any:
+        buffers = list(given)
+        for i in absent:
+            buffers.insert(i, nothing)
+        return entry(*buffers)
+
+    return call
+
+
 def plan(loop: Loop, values: tuple, params: tuple, op: str, required: list[int], every: list[int]) -> Plan:
     """Make a loop ready.
 
@@ -143,23 +156,28 @@ def plan(loop: Loop, values: tuple, params: tuple, op: str, required: list[int],
         required, every: where the tensors stand that are always given, and all of them: what callers that are written out pass on.
     """
     tensors = [i for i, v in enumerate(values) if isinstance(v, Tensor)]
-    places = tensors if loop.operands is None else [next(i for i in tensors if values[i] is t) for t in loop.operands]
+    read = [values[i] for i in tensors] if loop.operands is None else loop.operands
+    places = [next(i for i in tensors if values[i] is t) for t in read if t is not None]
     operands = [values[i] for i in places]
     if loop.elements is None:
         loop.elements = prod(operands[0].shape) if operands else prod(loop.out.shape)
     outs = loop.out if loop.out.__class__ is tuple else (loop.out,)
     several = loop.out.__class__ is not Made
+    given = (*[0 if t is None else t._k for t in read], *[0 if o is EMPTY else o.kind for o in outs if o is not None])
+    outs = tuple([None if o is EMPTY else o for o in outs])
     wanted = [o for o in outs if o is not None]
     carried = _carried(loop.carrier)
     where = wanted[0].kind.device
     entry: Callable = _nothing
     if where.type != "meta" and any(prod(o.shape) for o in wanted):
         if where is CPU:
-            examples = [np.empty(1, loop.carrier or k.dtype.storage) for k in [t._k for t in operands] + [o.kind for o in wanted]]
+            examples = [np.empty(1, loop.carrier or (k or given[0]).dtype.storage) for k in given]
             examples += [np.empty(1, d) for _, d in loop.scratch]
         else:
             examples = []
         entry = _compiled(loop, examples, op)
+        if 0 in given:
+            entry = _completed(entry, [i for i, k in enumerate(given) if k == 0], allocate(1, given[0].dtype, where)[:0])
     makers = tuple(None if o is None else (_maker(o), o.shape, o.kind) for o in outs)
     made = Plan(_general(loop, entry, places, makers, several, carried), params, loop)
     alone = len(wanted) == 1 and (not several or None in outs)

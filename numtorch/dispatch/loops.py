@@ -44,12 +44,13 @@ class Made(NamedTuple):
 
     shape: Size
     kind: Kind
+    zeroed: bool = False  # on the CPU: filled with zeros, by the system where nobody writes
 
 
-def like(x: Tensor, shape: tuple | None = None, dtype: dtype | None = None) -> Made:
+def like(x: Tensor, shape: tuple | None = None, dtype: dtype | None = None, zeroed: bool = False) -> Made:
     """A result with the shape, dtype and device of ``x``, but for what is given."""
     k = x._k if x._k.contiguous and dtype is None else kind(dtype or x._k.dtype, x._k.device)
-    return Made(x.shape if shape is None else shape if shape.__class__ is Size else Size(shape), k)
+    return Made(x.shape if shape is None else shape if shape.__class__ is Size else Size(shape), k, zeroed)
 
 
 class Loop:
@@ -118,6 +119,8 @@ def _nothing(*args: Any) -> None:
 def _maker(made: Made) -> Callable:
     """A function that allocates a buffer, without what is the same each time."""
     n, d, where = prod(made.shape), made.kind.dtype, made.kind.device
+    if made.zeroed:
+        return partial(np.zeros, n, d.storage)
     return partial(np.empty, n, d.storage) if where is CPU and n <= SMALL else partial(allocate, n, d, where)
 
 
@@ -163,7 +166,7 @@ def plan(loop: Loop, values: tuple, params: tuple, op: str, required: list[int],
         loop.elements = prod(operands[0].shape) if operands else prod(loop.out.shape)
     outs = loop.out if loop.out.__class__ is tuple else (loop.out,)
     several = loop.out.__class__ is not Made
-    given = (*[0 if t is None else t._k for t in read], *[0 if o is EMPTY else o.kind for o in outs if o is not None])
+    given: list[Any] = [None if t is None else t._k for t in read] + [None if o is EMPTY else o.kind for o in outs if o is not None]
     outs = tuple([None if o is EMPTY else o for o in outs])
     wanted = [o for o in outs if o is not None]
     carried = _carried(loop.carrier)
@@ -176,8 +179,8 @@ def plan(loop: Loop, values: tuple, params: tuple, op: str, required: list[int],
         else:
             examples = []
         entry = _compiled(loop, examples, op)
-        if 0 in given:
-            entry = _completed(entry, [i for i, k in enumerate(given) if k == 0], allocate(1, given[0].dtype, where)[:0])
+        if None in given:
+            entry = _completed(entry, [i for i, k in enumerate(given) if k is None], allocate(1, given[0].dtype, where)[:0])
     makers = tuple(None if o is None else (_maker(o), o.shape, o.kind) for o in outs)
     made = Plan(_general(loop, entry, places, makers, several, carried), params, loop)
     alone = len(wanted) == 1 and (not several or None in outs)

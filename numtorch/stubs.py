@@ -85,7 +85,7 @@ _SHADOWED = re.compile(r"(?<![\w.])(int|bool|float|type|slice)\b")  # methods of
 # Where the words of annotations come from.
 _IMPORTS = {"Callable": "collections.abc", "Iterator": "collections.abc", "Sequence": "collections.abc",
             "Any": "typing", "Literal": "typing", "SupportsIndex": "typing", "TypeAlias": "typing", "overload": "typing",
-            "ReturnType": "numtorch._tensor", "Tensor": "numtorch._tensor", "Dims": "numtorch.arguments",
+            "ReturnType": "numtorch._tensor", "Tensor": "numtorch._tensor", "Dims": "numtorch.arguments", "Sizes": "numtorch.arguments",
             "RemovableHandle": "numtorch.autograd.graph", "Device": "numtorch.device", "DType": "numtorch.dtype",
             "Generator": "numtorch.ops.random", "Kind": "numtorch.storage", "Size": "numtorch.storage", "Storage": "numtorch.storage"}
 _ELSEWHERE = {"Device": "device as Device", "DType": "dtype as DType"}

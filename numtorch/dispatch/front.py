@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from numtorch._tensor import Tensor
-from numtorch.arguments import dimensions, flag, integer, integers
+from numtorch.arguments import dimensions, flag, integer, integers, sizes
 from numtorch.autograd.grad_mode import mode
 from numtorch.autograd.inplace import wrote
 from numtorch.dispatch.aliases import OTHER, asked, literal, others, pairs, renamed, shown
@@ -457,7 +457,7 @@ def _structured(op: Any, env: dict[str, Any]) -> Callable:
         lookup = ", ".join([part for pair in zip(kinds, shapes, strict=True) for part in pair] + params)
     edge = " or ".join(f"({n} is not None and {n}._edge is not None)" if t in may_lack else f"{n}._edge is not None"
                        for n, t in zip(names, op.tensors, strict=True))
-    env |= {"_integer": integer, "_integers": integers, "_dimensions": dimensions, "_flag": flag}
+    env |= {"_integer": integer, "_integers": integers, "_dimensions": dimensions, "_flag": flag, "_sizes": sizes}
     written, head = "", ""
     if second:
         all_of_them = pairs([*names, *params, *(["out"] if op.out else [])])
@@ -535,6 +535,8 @@ def _checks(op: Any, absent: set[str]) -> str:
         if kind == "Dims":
             lines += [f"if {n} is not None and {n}.__class__ is not int:", f"    if {n}.__class__ is not tuple:",
                       f"        {n} = _dimensions{asked}", "    else:", *_all_integers(n, asked, "        ")]
+        elif kind == "Sizes":
+            lines += [f"if {n}.__class__ is not int:", f"    {n} = _sizes{asked}"]
         elif kind == "bool":
             lines += [f"if {n} is not False and {n} is not True:", f"    {n} = _flag{asked}"]
         elif not op.public:

@@ -30,7 +30,7 @@ def _future(rows: int, cols: int, device: Any) -> Tensor:
     return movement.unsqueeze(arange(rows, device=device), 1) < arange(cols, device=device)
 
 
-def _scores(x: Tensor, y: Tensor, causal: bool, scale: float) -> Tensor:
+def _scores(x: Tensor, y: Tensor, causal: bool, scale: Any) -> Tensor:
     scores = matmul(x * scale, transpose(y, -2, -1))
     return where(_future(*scores.shape[-2:], x.device), float("-inf"), scores) if causal else scores
 

@@ -454,7 +454,7 @@ def _structured(op: Any, env: dict[str, Any]) -> Callable:
     lookup = ", ".join(kinds + [n for n in params if n in op.select] + [f"_{f.__name__}({given})" for f in op.features])
     if op.by_shape:
         shapes = [f"None if {n} is None else {n}.shape" if t in may_lack else f"{n}.shape" for n, t in zip(names, op.tensors, strict=True)]
-        lookup = ", ".join([part for pair in zip(kinds, shapes, strict=True) for part in pair] + params)
+        lookup = ", ".join([part for pair in zip(kinds, shapes, strict=True) for part in pair] + [n for n in params if n not in op.varying])
     edge = " or ".join(f"({n} is not None and {n}._edge is not None)" if t in may_lack else f"{n}._edge is not None"
                        for n, t in zip(names, op.tensors, strict=True))
     env |= {"_integer": integer, "_integers": integers, "_dimensions": dimensions, "_flag": flag, "_sizes": sizes}
@@ -480,7 +480,10 @@ def _structured(op: Any, env: dict[str, Any]) -> Callable:
     if op.by_shape:
         chosen = chosen.replace("_launch", "_plan")
         needed = [n for n, t in zip(names, op.tensors, strict=True) if t not in may_lack]
-        ran, recorded = _ran("_plan", names, needed, given, ", ".join([*names, *params][i] for i in op.as_written)), "_plan.params"
+        planned = [n if n in op.varying else f"_plan.params[{i}]" for i, n in enumerate(params)]
+        late = [n for n in params if n in op.seeds]
+        recorded = f"({', '.join(planned)},)" if op.varying else "_plan.params"
+        ran = _ran("_plan", names, needed, f"*{recorded}" if params else "", late, ", ".join([*names, *params][i] for i in op.as_written))
         env |= {"_memo": op.plans, "_new": object.__new__, "_Tensor": Tensor}
         if op.returns is not None:
             returned, env["_returns"] = "_returns(_y)", op.returns
@@ -501,11 +504,11 @@ def _structured(op: Any, env: dict[str, Any]) -> Callable:
     return _compile(name, text, env)
 
 
-def _ran(plan: str, names: list[str], required: list[str], given: str, asked: str, indent: str = "    ") -> str:
+def _ran(plan: str, names: list[str], required: list[str], params: str, late: list[str], asked: str, indent: str = "    ") -> str:
     """The lines that run a plan, into ``_y``: one call of machine code where it is of one result, else all that the plan does."""
-    rest = given.split(", ")[len(names) :]
-    run = ", ".join([*names, f"*{plan}.params"] if rest else names)
-    called, called_with_all = (f"{plan}.entry({', '.join(f'{n}._buf' for n in some)}, _buf, *{plan}.numbers)" for some in (required, names))
+    run = ", ".join([*names, params] if params else names)
+    numbers = ", ".join([f"*{plan}.numbers", *late])
+    called, called_with_all = (f"{plan}.entry({', '.join(f'{n}._buf' for n in some)}, _buf, {numbers})" for some in (required, names))
     if names != required:
         called = f"{called_with_all} if {plan}.every else {called}"
     lines = [f"if {plan}.entry is None:", f"    if {plan}.again is not None:", f"        return {plan}.again({asked})",
@@ -701,7 +704,8 @@ def _order(op: Any, tensors: list[str], params: list[str], positional: int, seco
 def key(op: Any, tensors: tuple, params: tuple) -> Any:
     """The key under which the front looks a launcher or a plan up."""
     if op.by_shape:
-        return (*[part for t in tensors for part in ((None, None) if t is None else (t._k, t.shape))], *params)
+        named = [v for (n, _), v in zip(op.params, params, strict=True) if n not in op.varying]
+        return (*[part for t in tensors for part in ((None, None) if t is None else (t._k, t.shape))], *named)
     parts = [None if t is None else t._k for t in tensors]
     parts += [v for (n, _), v in zip(op.params, params, strict=True) if n in op.select]
     parts += [f(*tensors, *params) for f in op.features]

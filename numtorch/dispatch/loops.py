@@ -124,13 +124,13 @@ def _maker(made: Made) -> Callable:
     return partial(np.empty, n, d.storage) if where is CPU and n <= SMALL else partial(allocate, n, d, where)
 
 
-def _compiled(loop: Loop, buffers: list, op: str) -> Callable:
+def _compiled(loop: Loop, buffers: list, op: str, late: tuple) -> Callable:
     """The function to call for such buffers."""
     function = loop.function
     if isinstance(function, Jit):
         large = (loop.elements or 0) >= shared_from(loop.weight) and not threads.forked()
         chosen = function if large else function.serial
-        return entry_for(chosen, (*buffers, *loop.numbers), op)
+        return entry_for(chosen, (*buffers, *loop.numbers, *late), op)
     if not isinstance(function, CudaKernel):
         return function
     grid = loop.grid
@@ -150,13 +150,14 @@ def _completed(entry: Callable, absent: list[int], nothing: Any) -> Callable:
     return call
 
 
-def plan(loop: Loop, values: tuple, params: tuple, op: str, required: list[int], every: list[int]) -> Plan:
+def plan(loop: Loop, values: tuple, params: tuple, op: str, required: list[int], every: list[int], late: list[int]) -> Plan:
     """Make a loop ready.
 
     Args:
         values: the kernel's arguments, among which its tensors are found.
         params: what the plan tells the graph.
         required, every: where the tensors stand that are always given, and all of them: what callers that are written out pass on.
+        late: where the numbers stand that differ from call to call, which follow the loop's own.
     """
     tensors = [i for i, v in enumerate(values) if isinstance(v, Tensor)]
     read = [values[i] for i in tensors] if loop.operands is None else loop.operands
@@ -178,11 +179,11 @@ def plan(loop: Loop, values: tuple, params: tuple, op: str, required: list[int],
             examples += [np.empty(1, d) for _, d in loop.scratch]
         else:
             examples = []
-        entry = _compiled(loop, examples, op)
+        entry = _compiled(loop, examples, op, tuple([values[i] for i in late]))
         if None in given:
             entry = _completed(entry, [i for i, k in enumerate(given) if k is None], allocate(1, given[0].dtype, where)[:0])
     makers = tuple(None if o is None else (_maker(o), o.shape, o.kind) for o in outs)
-    made = Plan(_general(loop, entry, places, makers, several, carried), params, loop)
+    made = Plan(_general(loop, entry, places, makers, several, carried, late), params, loop)
     alone = len(wanted) == 1 and (not several or None in outs)
     plain = not loop.scratch and carried is None and where.type != "meta" and places in (required, every)
     if alone and plain and all(t._k.contiguous and t._k.device is where for t in operands):
@@ -197,10 +198,10 @@ def _carried(carrier: np.dtype | None) -> Callable | None:
     return None if carrier is None else lambda buffer: buffer.view(carrier)
 
 
-def _general(loop: Loop, entry: Callable, places: list, makers: tuple, several: bool, carried: Callable | None) -> Callable:
+def _general(loop: Loop, entry: Callable, places: list, makers: tuple, several: bool, carried: Callable | None, late: list) -> Callable:
     """The whole call: operands packed, results and scratch memory allocated, the loop called and heard."""
     numbers, scratch, failed = loop.numbers, loop.scratch, loop.failed
-    if not several and not scratch and carried is None and failed is None:
+    if not several and not scratch and carried is None and failed is None and not late:
         make, shape, k = makers[0]
 
         def simple(*values: Any, **named: Any) -> Any:
@@ -234,7 +235,7 @@ def _general(loop: Loop, entry: Callable, places: list, makers: tuple, several: 
             buffers = [b if b is None else carried(b) for b in buffers]
         for n, d in scratch:
             buffers.append(np.empty(n, d))
-        code = entry(*buffers, *numbers)
+        code = entry(*buffers, *numbers, *[values[i] for i in late])
         if code and failed is not None:
             failed(code, *values)
         return tuple(made) if several else made[0]
@@ -265,21 +266,21 @@ class Planner:
 
     Attributes:
         names: what the op, or its vjp, takes, in order; the planning function is given what it names. ``required`` and ``every`` are
-            the positions of the tensors among them, without and with those that may be absent.
+            the positions of the tensors among them, without and with those that may be absent, ``late`` those of the op's seeds.
         planned: the functions that its loops launched so far.
     """
 
-    def __init__(self, fn: Callable, op: str, names: list[str], required: list[int], every: list[int]):
-        self.fn, self.op, self.names, self.required, self.every = fn, op, names, required, every
+    def __init__(self, fn: Callable, op: str, names: list[str], required: list[int], every: list[int], late: list[int]):
+        self.fn, self.op, self.names, self.required, self.every, self.late = fn, op, names, required, every, late
         self.__name__, self.__doc__ = fn.__name__, fn.__doc__
         self.__wrapped__ = fn
         code = fn.__code__
         defaulted = len(fn.__defaults__ or ())  # what a loop over several ops binds for each of them
         self.asked = list(code.co_varnames[: code.co_argcount - defaulted])
-        unknown = [n for n in self.asked if n not in names]
+        unknown = [n for n in self.asked if n not in names or names.index(n) in late]
         if unknown:
             raise RegistrationError(f"{op}: the planning function {fn.__name__} asks for {unknown[0]!r}, which is none of "
-                                    f"{', '.join(names)}")
+                                    f"{', '.join(n for i, n in enumerate(names) if i not in late)}")
         self.planned: list = []
         self.plans: dict = registry.memo()
 
@@ -294,10 +295,11 @@ class Planner:
             raise TypeError(f"{self.op}: the planning function {self.__name__} returned {type(made).__name__}; it returns a Loop, or None")
         if made.function not in self.planned:
             self.planned.append(made.function)
-        return plan(made, (*values, *named.values()), params, self.op, self.required, self.every)
+        return plan(made, (*values, *named.values()), params, self.op, self.required, self.every, self.late)
 
     def __call__(self, *values: Any, **named: Any) -> Any:
-        key = tuple([(v._k, v.shape) if isinstance(v, Tensor) else (v.__class__, v) for v in (*values, *named.values())])
+        key = tuple([(v._k, v.shape) if isinstance(v, Tensor) else (v.__class__, v) for i, v in enumerate((*values, *named.values()))
+                     if i not in self.late])
         try:
             found = self.plans.get(key)
         except TypeError:  # what cannot be looked up is planned each time

@@ -21,13 +21,32 @@ from numtorch.kernels.jit import jit, prange
 from numtorch.ops import moments, movement
 from numtorch.ops.arithmetic import gt, ne, where
 from numtorch.ops.indexing import put_along_extents, take_along_extents
-from numtorch.ops.indexing.cpu import take_slices
+from numtorch.ops.indexing.cpu import GRAIN, outside
 from numtorch.ops.indexing.positions import PICKED, check
 from numtorch.ops.movement import contiguous, reshape, unsqueeze
+from numtorch.ops.movement.copies_cpu import RUNS
+from numtorch.ops.movement.runs import copy_run
 
 ADDED = 2  # what an element costs that is added to a row, in additions
 CLEARED = 1 << 14  # elements that a thread clears at a time
 SPARSE = 4  # the table's rows for each number, from which rows that nobody wrote are left to the system's own zeros
+
+
+@jit(parallel=True, needs=RUNS)
+def read_rows(index, w, out, n, cols):
+    """out[k] = w[index[k]]; returns how many numbers are beyond the rows, with which their neighbours are left out."""
+    some = max(1, GRAIN // cols)
+    bad = 0
+    for item in prange((index.size + some - 1) // some):
+        first = item * some
+        last = min(first + some, index.size)
+        wrong = outside(index, first, last, n, 0)
+        bad += wrong
+        if wrong > 0:
+            continue
+        for k in range(first, last):
+            copy_run(w, np.int64(index[np.uint64(k)]) * cols, out, k * cols, cols)
+    return bad
 
 
 @jit(parallel=True)
@@ -142,7 +161,7 @@ def rows(x, w):
             check(code, contiguous(x), 0, n, False)
 
     made = like(w, (*x.shape, cols))
-    return Loop(take_slices, (1, n, cols, 0), made, operands=(w, x), weight=PICKED, elements=prod(made.shape), failed=failed)
+    return Loop(read_rows, (n, cols), made, weight=PICKED, elements=prod(made.shape), failed=failed)
 
 
 @embedding.vjp(cost=_scatter_cost)

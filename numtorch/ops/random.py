@@ -24,7 +24,6 @@ from numtorch.dispatch.cost import called, nbytes, numel, per_output
 from numtorch.dispatch.loops import Loop, like
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import DRAWN, FILLED, MARKS, PLACES, SAMPLES, into
-from numtorch.dispatch.program import shared_from
 from numtorch.dtype import FLOATS
 from numtorch.dtype import dtype as DType
 from numtorch.exports import exported
@@ -209,7 +208,7 @@ def mask_few(mask, seed, at, least):
 
 
 @jit(parallel=True)
-def fill_mask(mask, seed, at, least):
+def fill_mask(mask, least, seed, at):
     """mask[i] = the upper 24 bits of random word at + i are at least ``least``, a block of four words for four elements"""
     head = min(mask.size, (-at) & 3)
     blocks = (mask.size - head) // 4
@@ -294,11 +293,9 @@ def dropout_mask(x, p: float, seed: int, at: int):
     return empty(x.shape, dtypes.bool, x.device)
 
 
-@dropout_mask.kernel("cpu", name="philox", functions=(fill_mask,))
-def mask_cpu(x, p, seed, at):
-    mask = empty(x.shape, dtypes.bool, x.device)
-    _sized(fill_mask, mask, shared_from(8))(mask._buf, seed, at, ceil(float(np.float32(p)) * (1 << 24)))
-    return mask
+@dropout_mask.loop("cpu")
+def philox(x, p):
+    return Loop(fill_mask, (ceil(float(np.float32(p)) * (1 << 24)),), like(x, dtype=dtypes.bool), operands=(), weight=8)
 
 
 @jit(parallel=True)
@@ -343,7 +340,7 @@ def masked_scale(x, p: float, seed: int, at: int):
 
 @masked_scale.kernel("cpu", dtypes=FLOATS, name="philox", functions=(fill_mask, scale_kept))
 def dropout_cpu(x, p, seed, at):
-    return kept_scaled(x.detach(), mask_cpu(x, p, seed, at), 1.0 / (1.0 - p) if p < 1 else 0.0)
+    return kept_scaled(x.detach(), dropout_mask(x, p, seed, at), 1.0 / (1.0 - p) if p < 1 else 0.0)
 
 
 @masked_scale.kernel("cuda", dtypes=FLOATS, name="philox_cuda")

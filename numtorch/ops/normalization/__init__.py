@@ -127,7 +127,7 @@ def _given_grad_cost(grads: tuple, g: Tensor, x: Tensor, mean: Tensor, var: Tens
 
 
 @exported("nn.functional")
-@op(cost=per_output(2), lacking=("running_mean", "running_var"))
+@op(cost=per_output(2), lacking=("running_mean", "running_var"), aside=("momentum",))
 def batch_norm(x, running_mean, running_var, w=None, b=None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5):
     """``(x - mean) / sqrt(var + eps) * weight + bias`` for each channel of (N, C), (N, C, L) or (N, C, H, W) inputs.
 
@@ -163,7 +163,7 @@ def _(x, running_mean, running_var, w, b, training, momentum, eps):
         raise RuntimeError("Expected running_mean and running_var to be defined when training=False (batch_norm)")
     if x._k.dtype.is_half and any(t is not None and t._k.dtype is float32 for t in given.values()):
         return _mixed_batch_norm
-    return x, running_mean, running_var, w, b, False, 0.0, float(eps)
+    return x, running_mean, running_var, w, b, False, momentum, float(eps)
 
 
 def _mixed_batch_norm(x: Tensor, *rest: Any) -> Tensor:

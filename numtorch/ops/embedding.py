@@ -129,13 +129,9 @@ def _told(index: Tensor, w: Tensor) -> Iterator[None]:
     try:
         yield
     except IndexError as e:
-        raise _beyond(e, index, w) from None
-
-
-def _beyond(error: IndexError, index: Tensor, w: Tensor) -> IndexError:
-    kind = IndexError if w.numel() else OutOfBounds  # torch's, for a table that is empty, is a RuntimeError
-    return kind(f"index out of range in self (embedding: {error}; the input has shape {list(index.shape)}, the weight {w.shape[0]} rows, "
-                f"0 to {w.shape[0] - 1})")
+        kind = IndexError if w.numel() else OutOfBounds  # torch's, for a table that is empty, is a RuntimeError
+        raise kind(f"index out of range in self (embedding: {e}; the input has shape {list(index.shape)}, the weight {w.shape[0]} rows, "
+                   f"0 to {w.shape[0] - 1})") from None
 
 
 def _of_limited_rows(input: Tensor, weight: Tensor, padding_idx: int | None, max_norm: float, norm_type: float, *rest: bool) -> Tensor:

@@ -16,6 +16,7 @@ import numpy as np
 from numtorch.dtype import ALL, BOOL, INTEGERS, dtype, finfo, iinfo
 
 Dims = int | tuple[int, ...] | list[int] | None  # what reductions go over; None stands for all dimensions
+Sizes = int | tuple[int | None, ...] | list[int | None] | None  # of a result; None keeps one
 
 # What C++, and therefore torch's messages, call the element types.
 _C_NAMES = {"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int", "int64": "int64_t", "bool": "bool",
@@ -92,6 +93,17 @@ def dimensions(dim: Any, op: str, name: str = "dim") -> Any:
     if dim is None or dim.__class__ is int:
         return dim
     return integers(dim, op, name) if isinstance(dim, tuple | list) else integer(dim, op, name)
+
+
+def sizes(value: Any, op: str, name: str) -> Any:
+    """The sizes of a result: None, a Python int, or a tuple of them; TypeError for all else.
+
+    >>> sizes([None, np.int64(1)], "adaptive_avg_pool2d", "output_size")
+    (None, 1)
+    """
+    if value is None or value.__class__ is int:
+        return value
+    return tuple([sizes(n, op, name) for n in value]) if isinstance(value, tuple | list) else integer(value, op, name)
 
 
 def flag(value: Any, op: str, name: str) -> bool:

@@ -88,7 +88,7 @@ _SHADOWED = re.compile(r"(?<![\w.])(int|bool|float|type|slice)\b")  # methods of
 # Where the words of annotations come from.
 _IMPORTS = {"Callable": "collections.abc", "Iterator": "collections.abc", "Sequence": "collections.abc",
             "Any": "typing", "Literal": "typing", "SupportsIndex": "typing", "TypeAlias": "typing", "overload": "typing",
-            "ReturnType": "numtorch._tensor", "Tensor": "numtorch._tensor", "Dims": "numtorch.arguments",
+            "ReturnType": "numtorch._tensor", "Tensor": "numtorch._tensor", "Dims": "numtorch.arguments", "Sizes": "numtorch.arguments",
             "RemovableHandle": "numtorch.autograd.graph", "Device": "numtorch.device", "DType": "numtorch.dtype",
             "Generator": "numtorch.ops.random", "Kind": "numtorch.storage", "Size": "numtorch.storage", "Storage": "numtorch.storage"}
 _ELSEWHERE = {"Device": "device as Device", "DType": "dtype as DType"}
@@ -351,7 +351,7 @@ def _parameters(name: str, value: Any, method: bool, inplace: bool) -> Listed:
             annotation = "Sequence[int]"
         if p.name == "out" and _RESULTS.get(name) == "ReturnType":
             annotation = "tuple[Tensor, Tensor] | None"
-        if p.default is None and "None" not in annotation and annotation != "Any":
+        if (p.default is None or o is not None and p.name in o.lacking) and "None" not in annotation and annotation != "Any":
             annotation += " | None"
         found.append((p.name, p.kind, _qualified(annotation), p.default is not p.empty))
     names = [p[0] for p in found]

@@ -69,6 +69,7 @@ REFUSED = {
         "F.batch_norm(lib.ones(3, 2), lib.ones(2), lib.ones(2), training=1)", "F.avg_pool1d(lib.ones(1, 4), 2, ceil_mode=1)",
         "F.avg_pool2d(lib.ones(1, 4, 4), 2, count_include_pad='mean')", "F.max_pool1d(lib.ones(1, 4), 2, ceil_mode={})",
         "F.max_pool2d(lib.ones(1, 4, 4), 2, ceil_mode=())", "F.kl_div(lib.ones(2), lib.ones(2), reduction='sum', log_target=1)",
+        "F.scaled_dot_product_attention(*[lib.ones(1, 2, 3)] * 3, is_causal=1)",
         "F.embedding(lib.tensor([0]), lib.ones(2, 2), sparse=1)", "lib.ones(3).to(lib.float32, copy=1)",
         "lib.zeros(3, requires_grad=1)", "lib.tensor([1.0], requires_grad=2)", "lib.rand(3, requires_grad='x')",
         "lib.zeros(3).new_zeros(3, requires_grad=1)"],
@@ -96,6 +97,7 @@ REFUSED = {
     "numbers for flags of reductions": ["lib.ones(2, 3).var(unbiased=0)", "lib.ones(2).logsumexp(0, 2.0)"],
     "two names of one number": ["lib.ones(2, 3).std(0, unbiased=True, correction=2)", "lib.ones(2, 3).var(0, False, correction=2)"],
     "an argument of another form": ["lib.max(lib.ones(2), lib.ones(2), 3)", "lib.min(lib.ones(2), lib.ones(2), True)"],
+    "a number for a shape": ["F.layer_norm(lib.ones(2, 3), 3)", "F.rms_norm(lib.ones(2, 3), 3)"],
     "norms of integers": ["lib.arange(3).norm()", "lib.arange(3).norm(3)", "F.normalize(lib.ones(2, 2, dtype=lib.int32))"],
 }
 

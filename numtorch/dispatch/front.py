@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from numtorch._tensor import Tensor, alias, placed
-from numtorch.arguments import dimensions, flag, integer, integers
+from numtorch.arguments import dimensions, flag, integer, integers, sizes
 from numtorch.autograd.inplace import wrote
 from numtorch.autograd.node import Node, watch
 from numtorch.dispatch.aliases import OTHER, asked, literal, others, pairs, renamed, shown
@@ -453,7 +453,7 @@ def _structured(op: Any, env: dict[str, Any]) -> Callable:
     params = [n for n, _ in op.params]
     positional = len(params) - op.keyword_only
     may_lack = optional(op)
-    signature = [f"{n}=None" if t in may_lack else n for n, t in zip(names, op.tensors, strict=True)]
+    signature = [f"{n}=None" if t in may_lack - op.lacking else n for n, t in zip(names, op.tensors, strict=True)]
     # A tensor that may be absent can follow parameters in torch's order; the op declares it where torch has it.
     texts, required, second = _aliased(op, texts)
     order = _order(op, signature, texts, positional, [f"{n}=..." for n in second])
@@ -465,10 +465,10 @@ def _structured(op: Any, env: dict[str, Any]) -> Callable:
     lookup = ", ".join(kinds + [n for n in params if n in op.select] + [f"_{f.__name__}({given})" for f in op.features])
     if op.by_shape:
         shapes = [f"None if {n} is None else {n}.shape" if t in may_lack else f"{n}.shape" for n, t in zip(names, op.tensors, strict=True)]
-        lookup = ", ".join([part for pair in zip(kinds, shapes, strict=True) for part in pair] + params)
+        lookup = ", ".join([part for pair in zip(kinds, shapes, strict=True) for part in pair] + [n for n in params if n not in op.varying])
     edge = " or ".join(f"({n} is not None and {n}._edge is not None)" if t in may_lack else f"{n}._edge is not None"
                        for n, t in zip(names, op.tensors, strict=True))
-    env |= {"_integer": integer, "_integers": integers, "_dimensions": dimensions, "_flag": flag}
+    env |= {"_integer": integer, "_integers": integers, "_dimensions": dimensions, "_flag": flag, "_sizes": sizes}
     written, head = "", ""
     if second:
         all_of_them = pairs([*names, *params, *(["out"] if op.out else [])])
@@ -495,7 +495,10 @@ def _structured(op: Any, env: dict[str, Any]) -> Callable:
     if op.by_shape:
         chosen = chosen.replace("_launch", "_plan")
         needed = [n for n, t in zip(names, op.tensors, strict=True) if t not in may_lack]
-        ran, recorded = _ran("_plan", names, needed, given, ", ".join([*names, *params][i] for i in op.as_written)), "_plan.params"
+        planned = [n if n in op.varying else f"_plan.params[{i}]" for i, n in enumerate(params)]
+        late = [n for n in params if n in op.seeds]
+        recorded = f"({', '.join(planned)},)" if op.varying else "_plan.params"
+        ran = _ran("_plan", names, needed, f"*{recorded}" if params else "", late, ", ".join([*names, *params][i] for i in op.as_written))
         env |= {"_memo": op.plans, "_new": object.__new__, "_Tensor": Tensor}
         if op.returns is not None:
             returned, env["_returns"] = "_returns(_y)", op.returns
@@ -529,11 +532,11 @@ class Shortcut:
         self.env["_Plain"] = Tensor if registry.decisions is None else None
 
 
-def _ran(plan: str, names: list[str], required: list[str], given: str, asked: str, indent: str = "    ") -> str:
+def _ran(plan: str, names: list[str], required: list[str], params: str, late: list[str], asked: str, indent: str = "    ") -> str:
     """The lines that run a plan, into ``_y``: one call of machine code where it is of one result, else all that the plan does."""
-    rest = given.split(", ")[len(names) :]
-    run = ", ".join([*names, f"*{plan}.params"] if rest else names)
-    called, called_with_all = (f"{plan}.entry({', '.join(f'{n}._buf' for n in some)}, _buf, *{plan}.numbers)" for some in (required, names))
+    run = ", ".join([*names, params] if params else names)
+    numbers = ", ".join([f"*{plan}.numbers", *late])
+    called, called_with_all = (f"{plan}.entry({', '.join(f'{n}._buf' for n in some)}, _buf, {numbers})" for some in (required, names))
     if names != required:
         called = f"{called_with_all} if {plan}.every else {called}"
     lines = [f"if {plan}.entry is None:", f"    if {plan}.again is not None:", f"        return {plan}.again({asked})",
@@ -563,6 +566,8 @@ def _checks(op: Any, absent: set[str]) -> str:
         if kind == "Dims":
             lines += [f"if {n} is not None and {n}.__class__ is not int:", f"    if {n}.__class__ is not tuple:",
                       f"        {n} = _dimensions{asked}", "    else:", *_all_integers(n, asked, "        ")]
+        elif kind == "Sizes":
+            lines += [f"if {n}.__class__ is not int:", f"    {n} = _sizes{asked}"]
         elif kind == "bool":
             lines += [f"if {n} is not False and {n} is not True:", f"    {n} = _flag{asked}"]
         elif not op.public:
@@ -654,10 +659,12 @@ def planned_pull(gradient: Any) -> Callable:
     if gradient.saves_out:
         place["out"] = f"s{len(gradient.saves)}"
     order = [place[n] for n in names if n in place]
-    key = ["g._k", "g.shape", *[part for s in place.values() for part in (f"{s}._k", f"{s}.shape")]]
+    lacking = {place[n] for n in optional(op) if n in place}  # tensors that may be absent
+    parts = [(s, what) for s in place.values() for what in ("_k", "shape")]
+    key = ["g._k", "g.shape", *[f"None if {s} is None else {s}.{what}" if s in lacking else f"{s}.{what}" for s, what in parts]]
     key += ["node.params"] * bool(op.params) + ["node.inputs"] * gradient.wants_inputs
     key += ["node.needs or tuple([e is not None for e in node.edges])"] * ("needs" in names)
-    stale = "".join(f" or {s}._storage.written > node.seq" for s in place.values())
+    stale = "".join(f" or {f'{s} is not None and ' * (s in lacking)}{s}._storage.written > node.seq" for s in place.values())
     grads = "(y,)" if len(op.tensors) == 1 else "plan.before + (y,) + plan.after"
     text = f"""def pull(node, g):
     saved = node.saved
@@ -688,7 +695,7 @@ def optional(op: Any) -> set[str]:
     defaults = spec.__defaults__ or ()
     names = spec.__code__.co_varnames[: spec.__code__.co_argcount]
     with_default = names[len(names) - len(defaults) :]
-    return {n for n in op.tensors if n in with_default}
+    return {n for n in op.tensors if n in with_default or n in op.lacking}
 
 
 def _aliased(op: Any, texts: list[str]) -> tuple[list[str], list[str], list[str]]:
@@ -723,7 +730,8 @@ def _order(op: Any, tensors: list[str], params: list[str], positional: int, seco
 def key(op: Any, tensors: tuple, params: tuple) -> Any:
     """The key under which the front looks a launcher or a plan up."""
     if op.by_shape:
-        return (*[part for t in tensors for part in ((None, None) if t is None else (t._k, t.shape))], *params)
+        named = [v for (n, _), v in zip(op.params, params, strict=True) if n not in op.varying]
+        return (*[part for t in tensors for part in ((None, None) if t is None else (t._k, t.shape))], *named)
     parts = [None if t is None else t._k for t in tensors]
     parts += [v for (n, _), v in zip(op.params, params, strict=True) if n in op.select]
     parts += [f(*tensors, *params) for f in op.features]

@@ -63,10 +63,10 @@ class Gradient:
         self.plans: dict = registry.memo()  # by kinds, shapes and parameters of all that the vjp takes
         self.pulls: dict = registry.memo()  # those of them that one call of machine code carries out, as ``front.planned_pull`` asks
 
-    def taken(self) -> tuple[list[str], list[int], list[int]]:
+    def taken(self) -> tuple[list[str], list[int], list[int], list[int]]:
         """What kernels are given: the names in order, and the positions of the tensors, twice; see ``Op.taken``."""
         places = [0, *[i for i, n in enumerate(self.names, 1) if n in self.op.tensors or n == "out"]]
-        return ["g", *self.names], places, places
+        return ["g", *self.names], places, places, []
 
     @cached_property
     def bound(self) -> Callable:

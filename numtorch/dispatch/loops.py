@@ -34,6 +34,7 @@ from numtorch.kernels.jit import Jit
 from numtorch.kernels.launch import CudaKernel
 from numtorch.storage import Kind, Size, allocate, kind
 
+EMPTY = object()  # see ``Loop``
 MOST_PLANS = 4096  # that an op remembers; then it begins anew
 SMALL = 1 << 12  # elements up to which a result needs no aligned buffer
 
@@ -43,12 +44,13 @@ class Made(NamedTuple):
 
     shape: Size
     kind: Kind
+    zeroed: bool = False  # on the CPU: filled with zeros, by the system where nobody writes
 
 
-def like(x: Tensor, shape: tuple | None = None, dtype: dtype | None = None) -> Made:
+def like(x: Tensor, shape: tuple | None = None, dtype: dtype | None = None, zeroed: bool = False) -> Made:
     """A result with the shape, dtype and device of ``x``, but for what is given."""
     k = x._k if x._k.contiguous and dtype is None else kind(dtype or x._k.dtype, x._k.device)
-    return Made(x.shape if shape is None else shape if shape.__class__ is Size else Size(shape), k)
+    return Made(x.shape if shape is None else shape if shape.__class__ is Size else Size(shape), k, zeroed)
 
 
 class Loop:
@@ -58,8 +60,9 @@ class Loop:
         function: what ``@jit`` made, with or without ``parallel=True``; on CUDA a ``CudaKernel``; or a plain function of the buffers that
             launches several loops itself.
         numbers: integers, floats and truth values that follow the buffers.
-        out: the result, a tuple of results in which None stands for an input without a gradient.
-        operands: the tensors that it reads; all that the kernel is given, unless said otherwise.
+        out: the result, a tuple of results in which None stands for an input without a gradient, and EMPTY for one to which the
+            function is given an empty buffer nevertheless.
+        operands: the tensors that it reads; all that the kernel is given, unless said otherwise. For None it is given an empty buffer.
         weight: what an element costs, in additions; with ``elements``, those of the first operand unless given, it decides between
             the serial and the parallel twin. By the amount of work alone: twins may round differently.
         scratch: (elements, NumPy dtype) of each working array.
@@ -116,16 +119,18 @@ def _nothing(*args: Any) -> None:
 def _maker(made: Made) -> Callable:
     """A function that allocates a buffer, without what is the same each time."""
     n, d, where = prod(made.shape), made.kind.dtype, made.kind.device
+    if made.zeroed:
+        return partial(np.zeros, n, d.storage)
     return partial(np.empty, n, d.storage) if where is CPU and n <= SMALL else partial(allocate, n, d, where)
 
 
-def _compiled(loop: Loop, buffers: list, op: str) -> Callable:
+def _compiled(loop: Loop, buffers: list, op: str, late: tuple) -> Callable:
     """The function to call for such buffers."""
     function = loop.function
     if isinstance(function, Jit):
         large = (loop.elements or 0) >= shared_from(loop.weight) and not threads.forked()
         chosen = function if large else function.serial
-        return entry_for(chosen, (*buffers, *loop.numbers), op)
+        return entry_for(chosen, (*buffers, *loop.numbers, *late), op)
     if not isinstance(function, CudaKernel):
         return function
     grid = loop.grid
@@ -134,34 +139,51 @@ def _compiled(loop: Loop, buffers: list, op: str) -> Callable:
     return partial(function.launch, (loop.elements or 1) if grid is None else grid)
 
 
-def plan(loop: Loop, values: tuple, params: tuple, op: str, required: list[int], every: list[int]) -> Plan:
+def _completed(entry: Callable, absent: list[int], nothing: Any) -> Callable:
+    """The entry as called without the buffers of what is absent: it gets empty ones."""
+    def call(*given: Any) -> Any:
+        buffers = list(given)
+        for i in absent:
+            buffers.insert(i, nothing)
+        return entry(*buffers)
+
+    return call
+
+
+def plan(loop: Loop, values: tuple, params: tuple, op: str, required: list[int], every: list[int], late: list[int]) -> Plan:
     """Make a loop ready.
 
     Args:
         values: the kernel's arguments, among which its tensors are found.
         params: what the plan tells the graph.
         required, every: where the tensors stand that are always given, and all of them: what callers that are written out pass on.
+        late: where the numbers stand that differ from call to call, which follow the loop's own.
     """
     tensors = [i for i, v in enumerate(values) if isinstance(v, Tensor)]
-    places = tensors if loop.operands is None else [next(i for i in tensors if values[i] is t) for t in loop.operands]
+    read = [values[i] for i in tensors] if loop.operands is None else loop.operands
+    places = [next(i for i in tensors if values[i] is t) for t in read if t is not None]
     operands = [values[i] for i in places]
     if loop.elements is None:
         loop.elements = prod(operands[0].shape) if operands else prod(loop.out.shape)
     outs = loop.out if loop.out.__class__ is tuple else (loop.out,)
     several = loop.out.__class__ is not Made
+    given: list[Any] = [None if t is None else t._k for t in read] + [None if o is EMPTY else o.kind for o in outs if o is not None]
+    outs = tuple([None if o is EMPTY else o for o in outs])
     wanted = [o for o in outs if o is not None]
     carried = _carried(loop.carrier)
     where = wanted[0].kind.device
     entry: Callable = _nothing
     if where.type != "meta" and any(prod(o.shape) for o in wanted):
         if where is CPU:
-            examples = [np.empty(1, loop.carrier or k.dtype.storage) for k in [t._k for t in operands] + [o.kind for o in wanted]]
+            examples = [np.empty(1, loop.carrier or (k or given[0]).dtype.storage) for k in given]
             examples += [np.empty(1, d) for _, d in loop.scratch]
         else:
             examples = []
-        entry = _compiled(loop, examples, op)
+        entry = _compiled(loop, examples, op, tuple([values[i] for i in late]))
+        if None in given:
+            entry = _completed(entry, [i for i, k in enumerate(given) if k is None], allocate(1, given[0].dtype, where)[:0])
     makers = tuple(None if o is None else (_maker(o), o.shape, o.kind) for o in outs)
-    made = Plan(_general(loop, entry, places, makers, several, carried), params, loop)
+    made = Plan(_general(loop, entry, places, makers, several, carried, late), params, loop)
     alone = len(wanted) == 1 and (not several or None in outs)
     plain = not loop.scratch and carried is None and where.type != "meta" and places in (required, every)
     if alone and plain and all(t._k.contiguous and t._k.device is where for t in operands):
@@ -177,10 +199,10 @@ def _carried(carrier: np.dtype | None) -> Callable | None:
     return None if carrier is None else lambda buffer: buffer.view(carrier)
 
 
-def _general(loop: Loop, entry: Callable, places: list, makers: tuple, several: bool, carried: Callable | None) -> Callable:
+def _general(loop: Loop, entry: Callable, places: list, makers: tuple, several: bool, carried: Callable | None, late: list) -> Callable:
     """The whole call: operands packed, results and scratch memory allocated, the loop called and heard."""
     numbers, scratch, failed = loop.numbers, loop.scratch, loop.failed
-    if not several and not scratch and carried is None and failed is None:
+    if not several and not scratch and carried is None and failed is None and not late:
         make, shape, k = makers[0]
 
         def simple(*values: Any, **named: Any) -> Any:
@@ -215,7 +237,7 @@ def _general(loop: Loop, entry: Callable, places: list, makers: tuple, several: 
             buffers = [b if b is None else carried(b) for b in buffers]
         for n, d in scratch:
             buffers.append(np.empty(n, d))
-        code = entry(*buffers, *numbers)
+        code = entry(*buffers, *numbers, *[values[i] for i in late])
         if code and failed is not None:
             failed(code, *values)
         return tuple(made) if several else made[0]
@@ -246,21 +268,21 @@ class Planner:
 
     Attributes:
         names: what the op, or its vjp, takes, in order; the planning function is given what it names. ``required`` and ``every`` are
-            the positions of the tensors among them, without and with those that may be absent.
+            the positions of the tensors among them, without and with those that may be absent, ``late`` those of the op's seeds.
         planned: the functions that its loops launched so far.
     """
 
-    def __init__(self, fn: Callable, op: str, names: list[str], required: list[int], every: list[int]):
-        self.fn, self.op, self.names, self.required, self.every = fn, op, names, required, every
+    def __init__(self, fn: Callable, op: str, names: list[str], required: list[int], every: list[int], late: list[int]):
+        self.fn, self.op, self.names, self.required, self.every, self.late = fn, op, names, required, every, late
         self.__name__, self.__doc__ = fn.__name__, fn.__doc__
         self.__wrapped__ = fn
         code = fn.__code__
         defaulted = len(fn.__defaults__ or ())  # what a loop over several ops binds for each of them
         self.asked = list(code.co_varnames[: code.co_argcount - defaulted])
-        unknown = [n for n in self.asked if n not in names]
+        unknown = [n for n in self.asked if n not in names or names.index(n) in late]
         if unknown:
             raise RegistrationError(f"{op}: the planning function {fn.__name__} asks for {unknown[0]!r}, which is none of "
-                                    f"{', '.join(names)}")
+                                    f"{', '.join(n for i, n in enumerate(names) if i not in late)}")
         self.planned: list = []
         self.plans: dict = registry.memo()
 
@@ -275,10 +297,11 @@ class Planner:
             raise TypeError(f"{self.op}: the planning function {self.__name__} returned {type(made).__name__}; it returns a Loop, or None")
         if made.function not in self.planned:
             self.planned.append(made.function)
-        return plan(made, (*values, *named.values()), params, self.op, self.required, self.every)
+        return plan(made, (*values, *named.values()), params, self.op, self.required, self.every, self.late)
 
     def __call__(self, *values: Any, **named: Any) -> Any:
-        key: Any = tuple([(v._k, v.shape) if isinstance(v, Tensor) else (v.__class__, v) for v in (*values, *named.values())])
+        key: Any = tuple([(v._k, v.shape) if isinstance(v, Tensor) else (v.__class__, v)
+                          for i, v in enumerate((*values, *named.values())) if i not in self.late])
         try:
             found = self.plans.get(key)
         except TypeError:  # what cannot be looked up is planned each time

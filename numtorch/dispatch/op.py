@@ -73,9 +73,12 @@ class Op:
         samples: argument tuples for the op's tests and benchmark row.
         ref: NumPy's function of the same meaning, for tests.
         out: the ``Rule`` by which a result goes into ``out=``; None if the op takes none. Elementwise ops take one, unless it is False.
-        seeds: parameters that differ from call to call and say nothing about the work.
+        seeds: parameters that differ from call to call and say nothing about the work. No plan depends on them: a loop gets them after
+            its own numbers, and the op's rule must leave them as they are.
         wide: operands of a half type that no kernel takes are widened to float32; see ``halves``.
         returns: the class of what users get where there are several results; None for a plain tuple.
+        aside: parameters that only those functions read of which the op is composed for some arguments; no plan depends on them either.
+        lacking: tensors without a default that may nevertheless be None.
         generates: the text of its kernel is made for a signature, by ``generated_source``.
     """
 
@@ -86,8 +89,9 @@ class Op:
     def __init__(self, name: str, body: Callable | None, spec: Callable, *, select: tuple = (), differentiable: bool = True,
                  ref: Callable | None = None, samples: Callable | None = None, domain: tuple | None = None,
                  cost: Callable | None = None, seeds: tuple = (), public: bool = True, view: Any = False, direct: bool = False,
-                 out: Any = None, wide: bool | None = None, returns: Any = None):
+                 out: Any = None, wide: bool | None = None, returns: Any = None, lacking: tuple = (), aside: tuple = ()):
         self.name = name
+        self.lacking = frozenset(lacking)
         self.returns = returns
         self.spec = spec
         self.direct = bool(view) or direct
@@ -101,6 +105,7 @@ class Op:
         self.differentiable = differentiable
         self.ref, self.samples, self.domain = ref, samples, domain
         self.seeds = frozenset(seeds)
+        self.varying = self.seeds | frozenset(aside)
         self.public = public
         self.backward_name = "".join(p[:1].upper() + p[1:] for p in name.split("_")) + "Backward0"
         code = spec.__code__
@@ -126,11 +131,14 @@ class Op:
     def __repr__(self) -> str:
         return f"<op {self.name}>"
 
-    def taken(self) -> tuple[list[str], list[int], list[int]]:
-        """What kernels are given: the names in order, the positions of the tensors that are always there, and those of all."""
+    def taken(self) -> tuple[list[str], list[int], list[int], list[int]]:
+        """What kernels are given: the names in order, the positions of the tensors that are always there, those of all, and those of
+        the seeds."""
         optional = front.optional(self)
         every = list(range(len(self.tensors)))
-        return [*self.tensors, *[n for n, _ in self.params]], [i for i in every if self.tensors[i] not in optional], every
+        names = [*self.tensors, *[n for n, _ in self.params]]
+        late = [i for i, n in enumerate(names) if n in self.seeds]
+        return names, [i for i in every if self.tensors[i] not in optional], every, late
 
     # --- forward -----------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import sqrt
 from typing import Any
 
@@ -30,7 +30,7 @@ def _future(rows: int, cols: int, device: Any) -> Tensor:
     return movement.unsqueeze(arange(rows, device=device), 1) < arange(cols, device=device)
 
 
-def _scores(x: Tensor, y: Tensor, causal: bool, scale: float) -> Tensor:
+def _scores(x: Tensor, y: Tensor, causal: bool, scale: Any) -> Tensor:
     scores = matmul(x * scale, transpose(y, -2, -1))
     return where(_future(*scores.shape[-2:], x.device), float("-inf"), scores) if causal else scores
 
@@ -71,7 +71,7 @@ def _(g, x, y, w, out, *, causal, scale, needs):
             matmul(transpose(p, -2, -1), g) if needs[2] else None)
 
 
-@attention.kernel("cpu", dtypes=FLOATS, functions=attention_cpu.FORWARD)
+@attention.kernel("cpu", dtypes=FLOATS, functions=(attention_cpu.forward_heads,))
 def panels(x, y, w, causal, scale):
     """Scores in panels that stay in the cache; see ``attention_cpu``."""
     if not x.shape.numel() or not w.shape.numel():
@@ -86,7 +86,7 @@ def panels(x, y, w, causal, scale):
     return out, logs
 
 
-@attention.backward.kernel("cpu", dtypes=FLOATS, functions=attention_cpu.BACKWARD)
+@attention.backward.kernel("cpu", dtypes=FLOATS, functions=(attention_cpu.backward_heads,))
 def panels_backward(g, x, y, w, out, *, causal, scale, needs):
     """The same panels again; nothing of the size of the scores is kept."""
     if not x.shape.numel() or not w.shape.numel():
@@ -120,8 +120,10 @@ def _heads_within(batch: int, heads: int, rows: int, cols: int, like: Tensor) ->
 
 
 @exported("nn.functional")
-def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, dropout_p: float = 0.0,
-                                 is_causal: bool = False, scale: float | None = None, enable_gqa: bool = False) -> Tensor:
+@op(wide=False, samples=lambda: [((2, 3, 5, 4), (2, 3, 6, 4), (2, 3, 6, 7)), ((5, 4), (6, 4), (6, 3), (5, 6)),
+                                 ((3, 4), (3, 4), (3, 2), None, 0.0, True)])
+def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p: float = 0.0, is_causal: bool = False,
+                                 scale: float | None = None, enable_gqa: bool = False):
     """``softmax(query @ key.T * scale + mask) @ value``.
 
     Args:
@@ -140,32 +142,6 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
     >>> scaled_dot_product_attention(q, q, q).shape
     torch.Size([1, 2, 4])
     """
-    if min(query.ndim, key.ndim, value.ndim) < 2:
-        raise RuntimeError("scaled_dot_product_attention: Expected query, key, and value to all be at least 2 dimensional, but got "
-                           f"{query.ndim}, {key.ndim} and {value.ndim}")
-    if not query.dtype == key.dtype == value.dtype:
-        raise RuntimeError("scaled_dot_product_attention: Expected query, key, and value to have the same dtype, but got query.dtype: "
-                           f"{query.dtype.name} key.dtype: {key.dtype.name} and value.dtype: {value.dtype.name} instead.")
-    if is_causal and attn_mask is not None:
-        raise RuntimeError("scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
-    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2] or not query.dtype.is_floating_point:
-        raise _misfit(query, key, value)
-    if not 0 <= dropout_p <= 1:
-        raise RuntimeError(f"scaled_dot_product_attention: dropout probability has to be between 0 and 1, but got {dropout_p}")
-    if query.dtype.is_half:
-        # Scores of 16 bits overflow and are rounded by more than the weights bear; float32 throughout is faster as well.
-        if attn_mask is not None:
-            _check_mask(query, key, attn_mask)
-            attn_mask = attn_mask if attn_mask.dtype is BOOL else attn_mask.to(float32)
-        wide = (query.to(float32), key.to(float32), value.to(float32))
-        return scaled_dot_product_attention(*wide, attn_mask, dropout_p, is_causal, scale, enable_gqa).to(query.dtype)
-    if enable_gqa:
-        key, value = _shared_heads(query, key), _shared_heads(query, value)
-    scale = 1 / sqrt(query.shape[-1] or 1) if scale is None else float(scale)
-    if attn_mask is None and not dropout_p and query.device.type == "cpu" and query.dtype in FLOATS and key.shape[-2]:
-        return _by_heads(query, key, value, is_causal, scale)
-    if attn_mask is not None:
-        _check_mask(query, key, attn_mask)
     scores = _scores(query, key, is_causal, scale)
     blind = None
     if attn_mask is not None:
@@ -185,7 +161,52 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
     return matmul(weights, value)
 
 
-def _by_heads(query: Tensor, key: Tensor, value: Tensor, causal: bool, scale: float) -> Tensor:
+@scaled_dot_product_attention.arguments
+def _(query, key, value, attn_mask, dropout_p, is_causal, scale, enable_gqa):
+    if min(query.ndim, key.ndim, value.ndim) < 2:
+        raise RuntimeError("scaled_dot_product_attention: Expected query, key, and value to all be at least 2 dimensional, but got "
+                           f"{query.ndim}, {key.ndim} and {value.ndim}")
+    if not query.dtype == key.dtype == value.dtype:
+        raise RuntimeError("scaled_dot_product_attention: Expected query, key, and value to have the same dtype, but got query.dtype: "
+                           f"{query.dtype.name} key.dtype: {key.dtype.name} and value.dtype: {value.dtype.name} instead.")
+    if is_causal and attn_mask is not None:
+        raise RuntimeError("scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
+    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2] or not query.dtype.is_floating_point:
+        raise _misfit(query, key, value)
+    if not 0 <= dropout_p <= 1:
+        raise RuntimeError(f"scaled_dot_product_attention: dropout probability has to be between 0 and 1, but got {dropout_p}")
+    if query.dtype.is_half:
+        if attn_mask is not None:
+            _check_mask(query, key, attn_mask)
+        return _in_float32
+    scale = 1 / sqrt(query.shape[-1] or 1) if scale is None else float(scale)
+    if enable_gqa:
+        _check_heads(query, key)
+        _check_heads(query, value)
+        return partial(_with_shared_heads, scale)
+    if attn_mask is None and not dropout_p and query.device.type == "cpu" and query.dtype in FLOATS and key.shape[-2]:
+        return partial(_by_heads, scale)
+    if attn_mask is not None:
+        _check_mask(query, key, attn_mask)
+    return query, key, value, attn_mask, float(dropout_p), is_causal, scale, False
+
+
+def _in_float32(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None, *options: Any) -> Tensor:
+    """Scores of 16 bits overflow and are rounded by more than the weights bear; float32 throughout is faster as well."""
+    if attn_mask is not None and attn_mask.dtype is not BOOL:
+        attn_mask = attn_mask.to(float32)
+    wide = (query.to(float32), key.to(float32), value.to(float32))
+    return scaled_dot_product_attention(*wide, attn_mask, *options).to(query.dtype)
+
+
+def _with_shared_heads(scale: float, query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None, dropout_p: float,
+                       is_causal: bool, *rest: Any) -> Tensor:
+    key, value = _shared_heads(query, key), _shared_heads(query, value)
+    return scaled_dot_product_attention(query, key, value, attn_mask, dropout_p, is_causal, scale)
+
+
+def _by_heads(scale: float, query: Tensor, key: Tensor, value: Tensor, attn_mask: None, dropout_p: float, causal: bool,
+              *rest: Any) -> Tensor:
     """``attention`` for any leading dimensions."""
     lead = query.shape[:-2]
     if len(lead) == 2 and lead == key.shape[:-2] == value.shape[:-2]:
@@ -225,14 +246,18 @@ def _check_mask(query: Tensor, key: Tensor, mask: Tensor) -> None:
                            f"shape of the scores of query {list(query.shape)} and key {list(key.shape)}")
 
 
-def _shared_heads(query: Tensor, x: Tensor) -> Tensor:
-    """Each head of (..., H, S, E) repeated next to itself until there are as many as the query has."""
+def _check_heads(query: Tensor, x: Tensor) -> None:
     if min(query.ndim, x.ndim) < 3:
         raise IndexError("scaled_dot_product_attention: enable_gqa needs heads (dimension -3) in query, key and value, but got "
                          f"{query.ndim}D and {x.ndim}D tensors")
     heads, own = query.shape[-3], x.shape[-3]
     if heads % own if own else heads:
         raise RuntimeError(f"scaled_dot_product_attention: the query's {heads} heads are no multiple of {own}, those of key and value")
+
+
+def _shared_heads(query: Tensor, x: Tensor) -> Tensor:
+    """Each head of (..., H, S, E) repeated next to itself until there are as many as the query has."""
+    heads, own = query.shape[-3], x.shape[-3]
     lead, rest = x.shape[:-3], x.shape[-2:]
     wide = movement.expand(movement.unsqueeze(x, -3), *lead, own, heads // max(own, 1), *rest)
     return movement.reshape(wide, (*lead, heads, *rest))

@@ -14,7 +14,6 @@ order: results are the same for any number of threads.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -127,6 +126,7 @@ def forward_head(plan, item, q, k, v, out, logs, scratch, at, scale):
         top_of[i] += log(scratch[totals + i])
 
 
+@jit(parallel=True, needs=NEEDS)
 def forward_heads(plan, q, k, v, out, logs, scratch, scale):
     """out = softmax(q @ k.T * scale) @ v for each head; logs, of each row of scores, the logarithm of the sum of exponentials"""
     for chunk in prange(plan[CHUNKS]):
@@ -203,16 +203,12 @@ def backward_head(plan, item, g, gl, q, k, v, out, logs, gq, gk, gv, scratch, at
                      gv, gv0 + first * plan[GV + 2], plan[GV + 2], bottom - top, values, ACCUMULATE)
 
 
+@jit(parallel=True, needs=NEEDS)
 def backward_heads(plan, g, gl, q, k, v, out, logs, gq, gk, gv, scratch, scale):
     """The gradients of q, k and v of ``forward_heads``, from those of out and logs."""
     for chunk in prange(plan[CHUNKS]):
         for item in range(plan[HEADS] * chunk // plan[CHUNKS], plan[HEADS] * (chunk + 1) // plan[CHUNKS]):
             backward_head(plan, item, g, gl, q, k, v, out, logs, gq, gk, gv, scratch, chunk * plan[SCRATCH], scale)
-
-
-OPTIONS: dict[str, Any] = {"needs": NEEDS, "no_cfunc_wrapper": True}
-FORWARD = jit(forward_heads, **OPTIONS), jit(forward_heads, parallel=True, **OPTIONS)
-BACKWARD = jit(backward_heads, **OPTIONS), jit(backward_heads, parallel=True, **OPTIONS)
 
 
 @lru_cache(maxsize=1024)
@@ -251,10 +247,11 @@ def plan_of(double: bool, backward: bool, batch: int, group: int, rows: int, col
 def forward(q, k, v, out, logs, batch, group, rows, cols, width, values, causal, scale, strides):
     """Flat buffers of (batch, group) heads: out and logs are written; see ``forward_heads`` and ``plan_of``."""
     plan, large = plan_of(q.dtype == np.float64, False, batch, group, rows, cols, width, values, causal, strides, get_num_threads())
-    FORWARD[large](plan, q, k, v, out, logs, np.empty(plan[CHUNKS] * plan[SCRATCH], q.dtype), scale)
+    (forward_heads if large else forward_heads.serial)(plan, q, k, v, out, logs, np.empty(plan[CHUNKS] * plan[SCRATCH], q.dtype), scale)
 
 
 def backward(g, gl, q, k, v, out, logs, gq, gk, gv, batch, group, rows, cols, width, values, causal, scale, strides):
     """Flat buffers of (batch, group) heads: gq, gk and gv are written; out lies as (batch, rows, group, values)."""
     plan, large = plan_of(q.dtype == np.float64, True, batch, group, rows, cols, width, values, causal, strides, get_num_threads())
-    BACKWARD[large](plan, g, gl, q, k, v, out, logs, gq, gk, gv, np.empty(plan[CHUNKS] * plan[SCRATCH], q.dtype), scale)
+    scratch = np.empty(plan[CHUNKS] * plan[SCRATCH], q.dtype)
+    (backward_heads if large else backward_heads.serial)(plan, g, gl, q, k, v, out, logs, gq, gk, gv, scratch, scale)

@@ -2,32 +2,51 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from numtorch._tensor import Tensor, alias, empty, make
-from numtorch.arguments import flag, integer
+from numtorch._tensor import Tensor, alias
 from numtorch.dispatch.cost import nbytes, numel, picks
+from numtorch.dispatch.loops import Loop, like
 from numtorch.dispatch.op import op, wrote
-from numtorch.dispatch.program import shared_from
 from numtorch.dtype import FLOATS, int32, int64
 from numtorch.errors import OutOfBounds
 from numtorch.exports import exported
-from numtorch.kernels import registry, threads
+from numtorch.kernels import threads
 from numtorch.kernels.jit import jit, prange
 from numtorch.ops import moments, movement
 from numtorch.ops.arithmetic import gt, ne, where
 from numtorch.ops.indexing import put_along_extents, take_along_extents
-from numtorch.ops.indexing.cpu import take_slices
-from numtorch.ops.indexing.positions import check, looked_at, planned
+from numtorch.ops.indexing.cpu import GRAIN, outside
+from numtorch.ops.indexing.positions import PICKED, check
 from numtorch.ops.movement import contiguous, reshape, unsqueeze
-from numtorch.ops.movement.launching import ready, remember
-from numtorch.storage import kind
+from numtorch.ops.movement.copies_cpu import RUNS
+from numtorch.ops.movement.runs import copy_run
 
 ADDED = 2  # what an element costs that is added to a row, in additions
 CLEARED = 1 << 14  # elements that a thread clears at a time
 SPARSE = 4  # the table's rows for each number, from which rows that nobody wrote are left to the system's own zeros
+
+
+@jit(parallel=True, needs=RUNS)
+def read_rows(index, w, out, n, cols):
+    """out[k] = w[index[k]]; returns how many numbers are beyond the rows, with which their neighbours are left out."""
+    some = max(1, GRAIN // cols)
+    bad = 0
+    for item in prange((index.size + some - 1) // some):
+        first = item * some
+        last = min(first + some, index.size)
+        wrong = outside(index, first, last, n, 0)
+        bad += wrong
+        if wrong > 0:
+            continue
+        for k in range(first, last):
+            copy_run(w, np.int64(index[np.uint64(k)]) * cols, out, k * cols, cols)
+    return bad
 
 
 @jit(parallel=True)
@@ -54,70 +73,18 @@ def add_rows(g, index, gx, cols, skip, clear, width):
                 gx[np.uint64(target + j)] += g[np.uint64(source + j)]
 
 
-def _scatter_cost(grads: tuple, g: Tensor, shape: tuple, index: Tensor, **options: Any) -> tuple[int, int]:
+def _scatter_cost(grads: tuple, g: Tensor, index: Tensor, shape: tuple, **options: Any) -> tuple[int, int]:
     return nbytes(grads, g, index), numel(g)
 
 
-@op(name="embedding", public=False, cost=picks, wide=False)
-def rows_of(w, index, padding_idx: int = -1):
-    """The rows of w (n, cols) at ``index`` (*): (*, cols); row ``padding_idx`` gets no gradient (-1: every row does)."""
-    return reshape(take_along_extents(w, reshape(index, (-1,)), 0, False), (*index.shape, w.shape[1]))
-
-
-_plans: dict = registry.memo()
-
-
-@rows_of.kernel("cpu", name="rows", functions=(take_slices,))
-def rows_cpu(w, index, padding_idx):
-    if not (w._k.contiguous and index._k.contiguous):
-        w, index = contiguous(w), contiguous(index)
-    key = (w._k, w.shape, index._k, index.shape)
-    plan = _plans.get(key)
-    if plan is None:
-        n, cols = w.shape
-        made = planned(take_slices, index._buf.size * cols, (w._buf, index._buf, w._buf), (1, n, cols, 0), (*index.shape, cols), w._k)
-        if made.entry is None and index._buf.size:
-            made.entry = looked_at
-        plan = remember(_plans, key, made)
-    y = plan.result()
-    if plan.entry is not None:
-        bad = plan.entry(w._buf, index._buf, y._buf, *plan.numbers)
-        if bad:
-            check(bad, index, 0, w.shape[0], False)
-    return y
-
-
-@rows_of.vjp(cost=_scatter_cost)
-def _(g, w_shape, index, *, padding_idx):
-    from numtorch.ops.creation import zeros
-
-    index, g = reshape(index, (-1,)), reshape(g, (index.shape.numel(), w_shape[1]))
-    if padding_idx >= 0:
-        g = where(unsqueeze(ne(index, padding_idx), 1), g, 0.0)
-    return put_along_extents(zeros(w_shape, dtype=g.dtype, device=g.device), index, g, 0, True), None
-
-
-def _numbered(s: Any) -> bool:
-    """a float32 or float64 gradient, int32 or int64 numbers"""
-    return s.dtypes[0] in FLOATS and s.dtypes[1] in (int32, int64)
-
-
-@rows_of.backward.kernel("cpu", when=_numbered, functions=(add_rows,))
-def scatter(g, w_shape, index, *, padding_idx):
-    rows, cols = w_shape
-    few = index.shape.numel() * SPARSE < rows
-    gx = make(np.zeros(rows * cols, g._buf.dtype), w_shape, kind(g._k.dtype, g._k.device)) if few else \
-        empty(w_shape, g._k.dtype, g._k.device)
-    if gx._buf.size:
-        n = threads.get_num_threads()
-        args = (contiguous(g)._buf, contiguous(index)._buf, gx._buf, cols, padding_idx, not few, max(64, -(-cols // n)))
-        ready(add_rows, n > 1 and g._buf.size >= shared_from(ADDED), args)(*args)
-    return gx, None
+def _rows_cost(out: Tensor, index: Tensor, w: Tensor, *options: Any) -> tuple[int, int]:
+    return picks(out, w, index)
 
 
 @exported("nn.functional")
-def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: float | None = None, norm_type: float = 2.0,
-              scale_grad_by_freq: bool = False, sparse: bool = False) -> Tensor:
+@op(cost=_rows_cost, wide=False)
+def embedding(x, w, padding_idx: int | None = None, max_norm: Any = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False,
+              sparse: bool = False):
     """The rows of ``weight`` (n, d) with the numbers in ``input``, of any shape (*): (*, d).
 
     Args:
@@ -133,50 +100,97 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
     tensor([[3., 4.],
             [1., 2.]])
     """
-    if scale_grad_by_freq.__class__ is not bool:
-        scale_grad_by_freq = flag(scale_grad_by_freq, "embedding", "scale_grad_by_freq")
-    if sparse.__class__ is not bool:
-        sparse = flag(sparse, "embedding", "sparse")
-    try:
-        d, _ = input._k.dtype, weight._k
-    except AttributeError:
-        name, given = ("weight", weight) if isinstance(input, Tensor) else ("indices", input)
-        raise TypeError(f"embedding(): argument '{name}' must be Tensor, not {type(given).__name__}") from None
-    if d is not int64 and d is not int32:
+    with _told(x, w):
+        return reshape(take_along_extents(w, reshape(x, (-1,)), 0, False), (*x.shape, w.shape[1]))
+
+
+@embedding.arguments
+def _(x, w, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse):
+    if x.dtype not in (int64, int32):
         raise RuntimeError("Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
-                           f"{input.dtype.name} instead (while checking arguments for embedding); use input.long()")
-    if len(weight.shape) != 2:
-        raise RuntimeError(f"'weight' must be 2-D (embedding: got shape {list(weight.shape)})")
-    n = weight.shape[0]
-    if padding_idx is None:
-        skip = -1
-    else:
-        padding_idx = integer(padding_idx, "embedding", "padding_idx")
-        if not -n <= padding_idx < n:
-            raise AssertionError(f"Padding_idx must be within num_embeddings ({n} rows), got {padding_idx}")
-        skip = padding_idx % n
-    if max_norm is not None and not weight.dtype.is_floating_point:
-        raise RuntimeError(f"embedding(): max_norm scales rows, which those of {weight.dtype.name} cannot be; use weight.float()")
-    try:
-        if max_norm is not None:
-            _limit_rows(alias(weight), reshape(input, (-1,)), float(max_norm), float(norm_type))
-        y = rows_of(weight, input, skip)
-    except IndexError as e:
-        kind = IndexError if weight.numel() else OutOfBounds  # torch's, for a table that is empty, is a RuntimeError
-        raise kind(f"index out of range in self (embedding: {e}; the input has shape {list(input.shape)}, the weight {n} rows, "
-                   f"0 to {n - 1})") from None
+                           f"{x.dtype.name} instead (while checking arguments for embedding); use input.long()")
+    if w.ndim != 2:
+        raise RuntimeError(f"'weight' must be 2-D (embedding: got shape {list(w.shape)})")
+    n = w.shape[0]
+    if padding_idx is not None and not -n <= padding_idx < n:
+        raise AssertionError(f"Padding_idx must be within num_embeddings ({n} rows), got {padding_idx}")
+    if max_norm is not None:
+        if not w.dtype.is_floating_point:
+            raise RuntimeError(f"embedding(): max_norm scales rows, which those of {w.dtype.name} cannot be; use weight.float()")
+        return _of_limited_rows
     if scale_grad_by_freq:
-        y = reshape(shared_gradient(reshape(y, (input.shape.numel(), weight.shape[1])), reshape(input, (-1,)), n), y.shape)
-    return y
+        return _with_shared_gradients
+    return x, w, None if padding_idx is None else padding_idx % n, None, 2.0, False, False
 
 
-@op(name="embedding_shared_gradient", public=False)
-def shared_gradient(x, index, n: int):
+@contextlib.contextmanager
+def _told(index: Tensor, w: Tensor) -> Iterator[None]:
+    """What is said of an index out of range, with the shapes of the operands."""
+    try:
+        yield
+    except IndexError as e:
+        kind = IndexError if w.numel() else OutOfBounds  # torch's, for a table that is empty, is a RuntimeError
+        raise kind(f"index out of range in self (embedding: {e}; the input has shape {list(index.shape)}, the weight {w.shape[0]} rows, "
+                   f"0 to {w.shape[0] - 1})") from None
+
+
+def _of_limited_rows(input: Tensor, weight: Tensor, padding_idx: int | None, max_norm: float, norm_type: float, *rest: bool) -> Tensor:
+    with _told(input, weight):
+        _limit_rows(alias(weight), reshape(input, (-1,)), float(max_norm), float(norm_type))
+    return embedding(input, weight, padding_idx, None, 2.0, *rest)
+
+
+def _with_shared_gradients(input: Tensor, weight: Tensor, padding_idx: int | None, *rest: Any) -> Tensor:
+    y = embedding(input, weight, padding_idx)
+    rows = reshape(y, (input.shape.numel(), weight.shape[1]))
+    return reshape(embedding_shared_gradient(rows, reshape(input, (-1,)), weight.shape[0]), y.shape)
+
+
+@embedding.loop("cpu")
+def rows(x, w):
+    n, cols = w.shape
+    if not cols:
+        return None
+
+    def failed(code, x, w, *rest):
+        with _told(x, w):
+            check(code, contiguous(x), 0, n, False)
+
+    made = like(w, (*x.shape, cols))
+    return Loop(read_rows, (n, cols), made, weight=PICKED, elements=prod(made.shape), failed=failed)
+
+
+@embedding.vjp(cost=_scatter_cost)
+def _(g, x, w_shape, *, padding_idx):
+    from numtorch.ops.creation import zeros
+
+    index, g = reshape(x, (-1,)), reshape(g, (x.shape.numel(), w_shape[1]))
+    if padding_idx is not None:
+        g = where(unsqueeze(ne(index, padding_idx), 1), g, 0.0)
+    return None, put_along_extents(zeros(w_shape, dtype=g.dtype, device=g.device), index, g, 0, True)
+
+
+def _numbered(s: Any) -> bool:
+    """a float32 or float64 gradient, int32 or int64 numbers"""
+    return s.dtypes[0] in FLOATS and s.dtypes[1] in (int32, int64)
+
+
+@embedding.backward.loop("cpu", when=_numbered)
+def scatter(g, x, w_shape, padding_idx):
+    rows, cols = w_shape
+    few = x.shape.numel() * SPARSE < rows
+    width = max(64, -(-cols // threads.get_num_threads()))
+    numbers = (cols, -1 if padding_idx is None else padding_idx, not few, width)
+    return Loop(add_rows, numbers, (None, like(g, w_shape, zeroed=few)), weight=ADDED)
+
+
+@op(public=False)
+def embedding_shared_gradient(x, index, n: int):
     """x itself; each row's gradient is divided by how often its number occurs in ``index``."""
     return movement.clone(x)
 
 
-@shared_gradient.vjp
+@embedding_shared_gradient.vjp
 def _(g, index, *, n):
     from numtorch.ops.creation import ones, zeros
 

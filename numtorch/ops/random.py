@@ -20,9 +20,9 @@ from numtorch.arguments import flag, integer, integers
 from numtorch.autograd.inplace import recorded, single
 from numtorch.device import as_device
 from numtorch.dispatch.cost import called, nbytes, numel, per_output
+from numtorch.dispatch.loops import Loop, like
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import DRAWN, FILLED, MARKS, PLACES, SAMPLES, into
-from numtorch.dispatch.program import shared_from
 from numtorch.dtype import FLOATS
 from numtorch.dtype import dtype as DType
 from numtorch.exports import exported
@@ -40,6 +40,7 @@ from numtorch.kernels.math import (
     uniform32,
     uniform64,
 )
+from numtorch.kernels.registry import Signature
 from numtorch.ops import movement
 from numtorch.ops.creation import size_of
 from numtorch.ops.movement import contiguous
@@ -207,7 +208,7 @@ def mask_few(mask, seed, at, least):
 
 
 @jit(parallel=True)
-def fill_mask(mask, seed, at, least):
+def fill_mask(mask, least, seed, at):
     """mask[i] = the upper 24 bits of random word at + i are at least ``least``, a block of four words for four elements"""
     head = min(mask.size, (-at) & 3)
     blocks = (mask.size - head) // 4
@@ -292,11 +293,9 @@ def dropout_mask(x, p: float, seed: int, at: int):
     return empty(x.shape, dtypes.bool, x.device)
 
 
-@dropout_mask.kernel("cpu", name="philox", functions=(fill_mask,))
-def mask_cpu(x, p, seed, at):
-    mask = empty(x.shape, dtypes.bool, x.device)
-    _sized(fill_mask, mask, shared_from(8))(mask._buf, seed, at, ceil(float(np.float32(p)) * (1 << 24)))
-    return mask
+@dropout_mask.loop("cpu")
+def philox(x, p):
+    return Loop(fill_mask, (ceil(float(np.float32(p)) * (1 << 24)),), like(x, dtype=dtypes.bool), operands=(), weight=8)
 
 
 @jit(parallel=True)
@@ -318,12 +317,19 @@ def _(g, mask, *, scale):
     return kept_scaled(g, mask, scale), None
 
 
-@kept_scaled.kernel("cpu", when=lambda s: s.dtypes[0] in FLOATS and s.dtypes[1] is dtypes.bool, name="loop", functions=(scale_kept,))
-def scale_kept_cpu(x, mask, scale):
-    x, mask = x if x._k.contiguous else contiguous(x), mask if mask._k.contiguous else contiguous(mask)
-    out = empty(x.shape, x._k.dtype, x._k.device)
-    _sized(scale_kept, out, shared_from(2))(x._buf, mask._buf, out._buf, float(scale))
-    return out
+def _marked(s: Signature) -> bool:
+    """float32 or float64 elements, truth values"""
+    return s.dtypes[0] in FLOATS and s.dtypes[1] is dtypes.bool
+
+
+@kept_scaled.loop("cpu", when=_marked)
+def kept(x, scale):
+    return Loop(scale_kept, (float(scale),), like(x), weight=2)
+
+
+@kept_scaled.backward.loop("cpu", when=_marked)
+def kept_backward(g, scale):
+    return Loop(scale_kept, (float(scale),), (like(g), None), weight=2)
 
 
 @op(shape=True, name="dropout", public=False, cost=per_output(2), seeds=("seed", "at"))
@@ -334,7 +340,7 @@ def masked_scale(x, p: float, seed: int, at: int):
 
 @masked_scale.kernel("cpu", dtypes=FLOATS, name="philox", functions=(fill_mask, scale_kept))
 def dropout_cpu(x, p, seed, at):
-    return scale_kept_cpu(x, mask_cpu(x, p, seed, at), 1.0 / (1.0 - p) if p < 1 else 0.0)
+    return kept_scaled(x.detach(), dropout_mask(x, p, seed, at), 1.0 / (1.0 - p) if p < 1 else 0.0)
 
 
 @masked_scale.kernel("cuda", dtypes=FLOATS, name="philox_cuda")

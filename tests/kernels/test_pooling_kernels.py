@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
 
+from numtorch.dispatch.program import shared_from
 from numtorch.kernels import threads
+from numtorch.kernels.jit import Jit
+from numtorch.kernels.launch import CudaKernel
 from numtorch.ops.pooling import cpu
 
 # n, c, h, w, kernel, stride, padding, dilation, ceil_mode
@@ -62,20 +66,30 @@ def values(shape, dtype, seed=0):
     return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
+def launch(loop, *arrays):
+    """The loop on these arrays, by the twin that a plan would choose."""
+    function = loop.function
+    if isinstance(function, Jit) and loop.elements < shared_from(loop.weight):
+        function = function.serial
+    elif isinstance(function, CudaKernel):
+        function = partial(function.launch, loop.elements)
+    function(*[a.reshape(-1) for a in arrays], *loop.numbers)
+
+
 def run_max(x, shape, case):
     *_, kernel, stride, padding, dilation, _ceil = case
     n, c, h, w = x.shape
     ho, wo = shape
     ints = (n * c, h, w, ho, wo, *kernel, *stride, *padding, *dilation)
     out = np.full((n, c, ho, wo), 7, x.dtype)
-    only = out.copy()
     indices = np.full(out.shape, -7, np.int64)
-    gx = np.full(x.shape, np.nan, x.dtype)
+    gx, scattered = np.full(x.shape, np.nan, x.dtype), np.full(x.shape, np.nan, x.dtype)
     g = values(out.shape, x.dtype, 1)
-    cpu.max_pool2d_forward(x.reshape(-1), out.reshape(-1), indices.reshape(-1), *ints)
-    cpu.max_pool2d_values(x.reshape(-1), only.reshape(-1), *ints)
-    cpu.max_pool2d_backward(g.reshape(-1), indices.reshape(-1), gx.reshape(-1), *ints)
-    return out, only, indices, gx
+    launch(cpu.max_values(None, *ints), x, out)
+    launch(cpu.max_positions(None, *ints), x, indices)
+    launch(cpu.max_gradient(None, *ints), g, x, gx)
+    launch(cpu.max_scatter(None, *ints), g, indices, scattered)
+    return out, indices, gx, scattered
 
 
 def expected_max(x, case):
@@ -103,30 +117,31 @@ def test_max_pool_matches_torch(name, dtype, special):
     elif special == "-inf":
         x[np.random.default_rng(2).random(x.shape) < 0.9] = -np.inf
     out, indices, gx = expected_max(x, case)
-    got, only, got_indices, got_gx = run_max(x, out.shape[2:], case)
+    got, got_indices, got_gx, scattered = run_max(x, out.shape[2:], case)
     np.testing.assert_array_equal(got, out)
-    np.testing.assert_array_equal(only, out)
     np.testing.assert_array_equal(got_indices, indices)
     np.testing.assert_allclose(got_gx, gx, atol=4 * TOLERANCE[dtype])
+    np.testing.assert_allclose(scattered, gx, atol=4 * TOLERANCE[dtype])
 
 
 def test_max_pool_of_a_window_without_pixels_is_minus_infinity():
     case = (1, 1, 4, 4, (2, 2), (1, 1), (1, 1), (5, 5), False)
     x = values(case[:4], "float32")
-    out, only, _, gx = run_max(x, (1, 1), case)
-    assert out.item() == only.item() == -np.inf
-    assert not gx.any()
+    out, at, gx, scattered = run_max(x, (1, 1), case)
+    assert out.item() == -np.inf
+    assert at.item() == 16
+    assert not gx.any() and not scattered.any()
 
 
 def run_average(x, shape, case):
     *_, kernel, stride, padding, _ceil, include_pad, divisor = case
     n, c, h, w = x.shape
     ho, wo = shape
-    ints = (n * c, h, w, ho, wo, *kernel, *stride, *padding, include_pad, divisor)
+    ints = (n * c, h, w, ho, wo, *kernel, *stride, *padding, int(include_pad), divisor)
     out = np.full((n, c, ho, wo), np.nan, x.dtype)
     gx = np.full(x.shape, np.nan, x.dtype)
-    cpu.avg_pool2d_forward(x.reshape(-1), out.reshape(-1), *ints)
-    cpu.avg_pool2d_backward(values(out.shape, x.dtype, 1).reshape(-1), gx.reshape(-1), *ints)
+    launch(cpu.means(None, *ints), x, out)
+    launch(cpu.mean_gradient(None, *ints), values(out.shape, x.dtype, 1), gx)
     return out, gx
 
 
@@ -153,8 +168,8 @@ def run_adaptive(x, ho, wo):
     out = np.full((n, c, ho, wo), np.nan, x.dtype)
     gx = np.full(x.shape, np.nan, x.dtype)
     g = values(out.shape, x.dtype, 1)
-    cpu.adaptive_avg_pool2d_forward(x.reshape(-1), out.reshape(-1), n * c, h, w, ho, wo)
-    cpu.adaptive_avg_pool2d_backward(g.reshape(-1), gx.reshape(-1), n * c, h, w, ho, wo)
+    launch(cpu.adaptive(None, n * c, h, w, ho, wo), x, out)
+    launch(cpu.adaptive_gradient(None, n * c, h, w, ho, wo), g, gx)
     return out, gx
 
 

@@ -169,25 +169,33 @@ SAMPLES = {
                            ((2, 3, 4, 2), (2, 4, 4, 2), (1, 1), _ONE, (0, 0), _ONE, 1)],
     "conv2d_bias_grad": [((2, 3, 4, 2),)],
     "max_pool2d": [((2, 2, 4, 6), (2, 2), (2, 2), (0, 0), _ONE, False), ((1, 2, 5, 5), (3, 2), (2, 1), (1, 1), _ONE, True),
-                   ((1, 1, 6, 6), (2, 2), (1, 2), (0, 0), (2, 1), False)],
-    "max_pool2d_positions": [((2, 2, 4, 6), (2, 2), (2, 2), (0, 0), _ONE, False), ((1, 2, 5, 5), (3, 2), (2, 1), (1, 1), _ONE, True)],
-    "max_pool2d_spread": [((1, 2, 2, 3), numtorch.tensor([[[[0, 3, 11], [13, 20, 23]], [[7, 8, 5], [19, 14, 17]]]]),
-                           (4, 6), (2, 2), (2, 2), (0, 0), _ONE)],
-    "max_pool2d_collect": [((1, 2, 4, 6), numtorch.tensor([[[[0, 3, 11], [13, 20, 23]], [[7, 8, 5], [19, 14, 17]]]]),
-                            (2, 2), (2, 2), (0, 0), _ONE)],
-    "avg_pool2d": [((2, 2, 4, 6), (2, 2), (2, 2), (0, 0), False, True, 0), ((1, 2, 5, 5), (3, 2), (2, 1), (1, 1), True, False, 0),
-                   ((1, 1, 5, 4), (2, 2), (1, 2), (0, 0), False, True, 3)],
-    "avg_pool2d_grad": [((2, 2, 2, 3), (4, 6), (2, 2), (2, 2), (0, 0), False, True, 0),
-                        ((1, 2, 3, 6), (5, 5), (3, 2), (2, 1), (1, 1), True, False, 0)],
-    "adaptive_avg_pool2d": [((2, 2, 5, 4), (2, 3)), ((1, 3, 4, 4), (1, 1))],
-    "adaptive_avg_pool2d_grad": [((2, 2, 2, 3), (5, 4)), ((1, 3, 1, 1), (4, 4))],
-    "embedding": [((5, 3), index((4,), 5)), ((5, 2), index((6,), 5), 1)],
+                   ((1, 1, 6, 6), (2, 2), (1, 2), (0, 0), (2, 1), False), ((2, 4, 6), 2)],
+    "max_pool1d": [((2, 3, 7), 2), ((3, 6), (3,), (1,), (1,), (2,), True)],
+    "max_pool_positions": [((2, 2, 4, 6), (2, 2), (2, 2), (0, 0), _ONE, False), ((1, 2, 5, 5), (3, 2), (2, 1), (1, 1), _ONE, True),
+                           ((2, 7), (3,), (2,), (1,), (1,), False)],
+    "max_pool_scatter": [((1, 2, 2, 3), numtorch.tensor([[[[0, 3, 11], [13, 20, 23]], [[7, 8, 5], [19, 14, 17]]]]),
+                          (4, 6), (2, 2), (2, 2), (0, 0), _ONE),
+                         ((2, 3), numtorch.tensor([[0, 1, 4], [2, 2, 5]]), (6,), (3,), (1,), (0,), (1,))],
+    "max_pool_gather": [((1, 2, 4, 6), numtorch.tensor([[[[0, 3, 11], [13, 20, 23]], [[7, 8, 5], [19, 14, 17]]]]),
+                         (2, 2), (2, 2), (0, 0), _ONE)],
+    "avg_pool2d": [((2, 2, 4, 6), (2, 2), (2, 2), (0, 0), False, True), ((1, 2, 5, 5), (3, 2), (2, 1), (1, 1), True, False),
+                   ((1, 1, 5, 4), (2, 2), (1, 2), (0, 0), False, True, 3), ((2, 5, 4), 3)],
+    "avg_pool1d": [((2, 3, 7), 2), ((3, 6), (3,), (1,), (1,), True, False)],
+    "avg_pool_grad": [((2, 2, 2, 3), (4, 6), (2, 2), (2, 2), (0, 0), False, True, None),
+                      ((1, 2, 3, 6), (5, 5), (3, 2), (2, 1), (1, 1), True, False, None),
+                      ((2, 3), (6,), (2,), (2,), (0,), False, True, None)],
+    "adaptive_avg_pool2d": [((2, 2, 5, 4), (2, 3)), ((1, 3, 4, 4), (1, 1)), ((2, 4, 4), 2)],
+    "adaptive_avg_pool1d": [((2, 2, 5), 3), ((2, 6), (2,))],
+    "adaptive_avg_pool_grad": [((2, 2, 2, 3), (5, 4)), ((1, 3, 1, 1), (4, 4)), ((2, 3), (7,))],
+    "embedding": [(index((4,), 5), (5, 3)), (index((6,), 5), (5, 2), 1), (index((2, 3), 40), (40, 3))],
     "embedding_shared_gradient": [((4, 3), index((4,), 5), 5), ((6, 2), index((6,), 3), 4)],
     "batch_statistics": [((4, 3, 2), None, None), ((5, 2), None, None, 0.1, 1e-3)],
+    "batch_norm_training": [((4, 3, 2), (3,), positive((3,)), (3,), (3,)), ((5, 2), (2,), positive((2,)), None, None)],
     "batch_norm": [((4, 3, 2), (3,), positive((3,)), (3,), (3,)), ((5, 2), (2,), positive((2,)), None, None)],
-    "batch_norm_eval": [((4, 3, 2), (3,), positive((3,)), (3,), (3,)), ((5, 2), (2,), positive((2,)), None, None)],
     "group_norm": [((2, 4, 3), (4,), (4,), 2), ((3, 6), None, (6,), 3), ((2, 4, 2, 5), (4,), None, 1, 1e-3)],
-    "layer_norm": [((4, 6), (6,), (6,), 6), ((2, 3, 4), (12,), (12,), 12), ((3, 5), None, None, 5), ((3, 5), (5,), None, 5, 1e-3, False)],
+    "layer_norm": [((4, 6), (6,), (6,), (6,)), ((2, 3, 4), (3, 4), (3, 4), (3, 4)), ((3, 5), None, None, (5,)),
+                   ((3, 5), None, (5,), (5,), 1e-3)],
+    "rms_norm": [((3, 5), (5,), (5,), 1e-3), ((2, 3, 4), None, (3, 4)), ((4, 6), (6,), (6,))],
     "cast": [((3, 4), numtorch.float32), ((3, 4), numtorch.float64), ((), numtorch.float64)],
     "as_strided": [((3, 4), (2, 2), (4, 1)), ((12,), (3, 5), (2, 1)), ((12,), (2, 3), (0, 1)), ((3, 4), (2,), (5,), 1)],
     "view_as_shape": [((3, 4), (2, 6)), ((3, 4), (-1,)), ((), (1, 1)), ((0, 3), (3, 0))],
@@ -485,9 +493,9 @@ def _is_mask(y, x, p, seed, at):
 PROPERTIES = {"dropout_mask": _is_mask, "random_like": _is_uniform, "dropout": _is_masked}
 
 # Operands that are statistics of another, or of earlier batches: the gradient does not treat them as free.
-GIVEN = {"batch_norm_eval": ("mean", "var")}
+GIVEN = {"batch_norm": ("running_mean", "running_var")}
 # The gradient counts on mean and rstd being those of x, which differences cannot vary one by one.
-TIED = {"batch_norm"}
+TIED = {"batch_norm_training"}
 
 
 def is_derivative(op, sample):
@@ -496,7 +504,7 @@ def is_derivative(op, sample):
 
 
 # Operands that only ever come fresh from another op, and are contiguous therefore.
-FRESH = {"batch_norm": ("mean", "rstd")}
+FRESH = {"batch_norm_training": ("mean", "rstd")}
 
 # Ops that overwrite several of their operands have tests of their own, which name them.
 ELSEWHERE = dict.fromkeys(("sgd_step", "adam_step", "rmsprop_step"), "tests/optim/test_update_kernels.py")

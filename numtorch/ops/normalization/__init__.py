@@ -6,13 +6,12 @@ second op takes into account that the statistics are those of the input.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from math import prod
 from typing import Any
 
-from numtorch._tensor import Tensor, alias, empty, new
-from numtorch.arguments import flag, integer, integers
+from numtorch._tensor import Tensor, alias, empty
 from numtorch.dispatch.cost import nbytes, numel, per_output
+from numtorch.dispatch.loops import EMPTY, Loop, like
 from numtorch.dispatch.op import op, wrote
 from numtorch.dtype import FLOATS, finfo, float32, promote_types
 from numtorch.exports import exported
@@ -20,49 +19,16 @@ from numtorch.grad_mode import mode
 from numtorch.ops import movement, reduction
 from numtorch.ops.arithmetic import rsqrt
 from numtorch.ops.movement import contiguous, reshape
-from numtorch.ops.normalization import cpu
-from numtorch.ops.normalization import groups as groups_cpu
-from numtorch.storage import Size, allocate
-
-
-def _loops(device: str) -> Any:
-    if device == "cpu":
-        return cpu
-    from numtorch.ops.normalization import cuda
-
-    return cuda
-
-
-@lru_cache(maxsize=64)
-def _nothing(k: Any) -> Any:
-    """The buffer that stands for an absent weight or bias."""
-    return empty((1,), k.dtype, k.device)._buf[:0]  # of size 0 on every device
-
-
-def _like(x: Tensor) -> Tensor:
-    """An uninitialised tensor in the shape and type of a contiguous one."""
-    y, k = new(Tensor), x._k
-    y.shape, y._k = x.shape, k
-    y._buf = allocate(x._buf.size, k.dtype, k.device)
-    return y
-
-
-def _optional(t: Tensor | None, k: Any) -> Any:
-    return _nothing(k) if t is None else t._buf if t._k.contiguous else contiguous(t)._buf
-
+from numtorch.ops.normalization import cpu, cuda
+from numtorch.storage import Size
 
 # --- batch norm -----------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=4096)
-def _middle(shape: Size) -> tuple[int, int, int]:
-    n, c, *rest = shape
-    return n, c, prod(rest)
-
-
 def _extents(x: Tensor) -> tuple[int, int, int]:
     """Images, channels, elements of a channel in an image."""
-    return _middle(x.shape)
+    n, c, *rest = x.shape
+    return n, c, prod(rest)
 
 
 def _by_channel(t: Tensor, x: Tensor) -> Tensor:
@@ -114,98 +80,6 @@ def batch_statistics(x, running_mean=None, running_var=None, momentum: float = 0
     return mean, rstd
 
 
-@op(name="batch_norm", public=False, cost=per_output(2))
-def normalised(x, mean, rstd, w=None, b=None, eps: float = 1e-5):
-    """``(x - mean) * rstd * w + b`` along the channels, where mean (C), or mean and its rest (2, C), and rstd are those of x itself."""
-    y = _centred(x, mean) * _by_channel(rstd, x)
-    y = y if w is None else y * _by_channel(w, x)
-    return y if b is None else y + _by_channel(b, x)
-
-
-@normalised.vjp(cost=_channels_grad_cost)
-def _(g, x, mean, rstd, w, *, eps, needs):
-    if mode.grad and x._edge is not None:
-        mean, _, rstd = _statistics(x, eps)  # a second derivative goes through them too
-    xhat = _centred(x, mean) * _by_channel(rstd, x)
-    gb = reduction.sum(g, _over_channel(x))
-    gw = reduction.sum(g * xhat, _over_channel(x))
-    gx = None
-    if needs[0]:
-        count = x.shape.numel() / max(x.shape[1], 1)
-        scale = rstd if w is None else rstd * w
-        gx = (g - _by_channel(gb / count, x) - xhat * _by_channel(gw / count, x)) * _by_channel(scale, x)
-    return gx, None, None, gw if needs[3] else None, gb if needs[4] else None
-
-
-@op(name="batch_norm_eval", public=False, cost=per_output(2))
-def normalised_by(x, mean, var, w=None, b=None, eps: float = 1e-5):
-    """``(x - mean) / sqrt(var + eps) * w + b`` along the channels, with statistics from elsewhere."""
-    return normalised.op.body(x, mean, rsqrt(var + eps), w, b, eps)
-
-
-def _given_grad_cost(grads: tuple, g: Tensor, x: Tensor, mean: Tensor, var: Tensor, w: Any, *, eps: float,
-                     needs: tuple) -> tuple[int, int]:
-    read = nbytes(g, var) + (nbytes(w) if needs[0] else 0) + (nbytes(x, mean) if needs[3] else 0)
-    return nbytes(grads) + read, numel(g) * (needs[0] + 4 * needs[3] + needs[4])
-
-
-@normalised_by.vjp(cost=_given_grad_cost)
-def _(g, x, mean, var, w, *, eps, needs):
-    rstd = rsqrt(var + eps)
-    gx = g * _by_channel(rstd if w is None else rstd * w, x) if needs[0] else None
-    gw = gb = None
-    if needs[3]:
-        gw = reduction.sum(g * ((x - _by_channel(mean, x)) * _by_channel(rstd, x)), _over_channel(x))
-    if needs[4]:
-        gb = reduction.sum(g, _over_channel(x))
-    return gx, None, None, gw, gb
-
-
-def _register_channels(device: str) -> None:
-    @batch_statistics.kernel(device, dtypes=FLOATS, name=device)
-    def moments(x, running_mean, running_var, momentum, eps):
-        x, k = x if x._k.contiguous else contiguous(x), x._k
-        apart = (running_mean is None) != (running_var is None)
-        if not x.shape.numel() or apart or running_mean is not None and not (running_mean._k.contiguous and running_var._k.contiguous):
-            return batch_statistics.op.body(x, running_mean, running_var, momentum, eps)
-        n, c, m = _middle(x.shape)
-        mean, rstd = empty(Size((2, c)), k.dtype, k.device), empty(Size((c,)), k.dtype, k.device)
-        _loops(device).channel_statistics(x._buf, _optional(running_mean, k), _optional(running_var, k), mean._buf, rstd._buf, n, c, m,
-                                          momentum, eps)
-        if running_mean is not None:
-            wrote(running_mean)
-            wrote(running_var)
-        return mean, rstd
-
-    @normalised.kernel(device, dtypes=FLOATS, name=device)
-    def apply(x, mean, rstd, w, b, eps):
-        x = contiguous(x)
-        out = _like(x)
-        if prod(x.shape):
-            _loops(device).channel_normalise(x._buf, out._buf, mean._buf, rstd._buf, _optional(w, x._k), _optional(b, x._k), *_extents(x))
-        return out
-
-    @normalised.backward.kernel(device, dtypes=FLOATS, name=device)
-    def pull(g, x, mean, rstd, w, *, eps, needs):
-        x = contiguous(x)
-        if not x.shape.numel():
-            return normalised.op.gradient.vjp(g, x, mean, rstd, w, eps=eps, needs=needs)
-        gx = _like(x)
-        gw, gb = [empty(rstd.shape, x._k.dtype, x._k.device) for _ in range(2)]
-        _loops(device).channel_pull(contiguous(g)._buf, x._buf, _optional(w, x._k), mean._buf, rstd._buf, gx._buf, gw._buf, gb._buf,
-                                    *_extents(x))
-        return gx, None, None, gw if needs[3] else None, gb if needs[4] else None
-
-    @normalised_by.kernel(device, dtypes=FLOATS, name=device)
-    def apply_given(x, mean, var, w, b, eps):
-        x = contiguous(x)
-        out = _like(x)
-        if prod(x.shape):
-            _loops(device).channel_normalise_by(x._buf, out._buf, contiguous(mean)._buf, contiguous(var)._buf, _optional(w, x._k),
-                                                _optional(b, x._k), *_extents(x), eps)
-        return out
-
-
 def _mixed(name: str, x: Tensor, *others: Tensor | None) -> bool:
     """Whether float32 parameters meet an x of a half type, as in mixed precision; RuntimeError for other mixtures."""
     d, mixed = x._k.dtype, False
@@ -223,51 +97,132 @@ def _single(t: Any) -> Any:
     return t if t is None or t._k.dtype is float32 else t.to(float32)
 
 
+@op(public=False, cost=per_output(2))
+def batch_norm_training(x, mean, rstd, w=None, b=None, eps: float = 1e-5):
+    """``(x - mean) * rstd * w + b`` along the channels, where mean (C), or mean and its rest (2, C), and rstd are those of x itself."""
+    y = _centred(x, mean) * _by_channel(rstd, x)
+    y = y if w is None else y * _by_channel(w, x)
+    return y if b is None else y + _by_channel(b, x)
+
+
+@batch_norm_training.vjp(cost=_channels_grad_cost)
+def _(g, x, mean, rstd, w, *, eps, needs):
+    if mode.grad and x._edge is not None:
+        mean, _, rstd = _statistics(x, eps)  # a second derivative goes through them too
+    xhat = _centred(x, mean) * _by_channel(rstd, x)
+    gb = reduction.sum(g, _over_channel(x))
+    gw = reduction.sum(g * xhat, _over_channel(x))
+    gx = None
+    if needs[0]:
+        count = x.shape.numel() / max(x.shape[1], 1)
+        scale = rstd if w is None else rstd * w
+        gx = (g - _by_channel(gb / count, x) - xhat * _by_channel(gw / count, x)) * _by_channel(scale, x)
+    return gx, None, None, gw if needs[3] else None, gb if needs[4] else None
+
+
+def _given_grad_cost(grads: tuple, g: Tensor, x: Tensor, mean: Tensor, var: Tensor, w: Any, *, eps: float,
+                     needs: tuple) -> tuple[int, int]:
+    read = nbytes(g, var) + (nbytes(w) if needs[0] else 0) + (nbytes(x, mean) if needs[3] else 0)
+    return nbytes(grads) + read, numel(g) * (needs[0] + 4 * needs[3] + needs[4])
+
+
 @exported("nn.functional")
-def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
-               bias: Tensor | None = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5) -> Tensor:
+@op(cost=per_output(2), lacking=("running_mean", "running_var"), aside=("momentum",))
+def batch_norm(x, running_mean, running_var, w=None, b=None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5):
     """``(x - mean) / sqrt(var + eps) * weight + bias`` for each channel of (N, C), (N, C, L) or (N, C, H, W) inputs.
 
     In training the statistics are the batch's, and the running ones move towards them by ``momentum`` (the
     variance towards the unbiased one); otherwise they are the running ones. An empty batch moves nothing. Half types are
     computed in float32; their parameters may be of their own type or float32. Source: Ioffe and Szegedy 2015.
     """
-    if training.__class__ is not bool:
-        training = flag(training, "batch_norm", "training")
-    shape = input.shape
+    return batch_norm_training.op.body(x, running_mean, rsqrt(running_var + eps), w, b, eps)
+
+
+@batch_norm.arguments
+def _(x, running_mean, running_var, w, b, training, momentum, eps):
+    shape = x.shape
     if len(shape) < 2:
         raise RuntimeError(f"batch_norm: expected at least 2D input (N, C, ...), got {len(shape)}D input of shape {list(shape)}")
-    channels = (shape[1],)
-    d = input._k.dtype
-    fit = True
-    for name, t in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
-        if t is not None and (t.shape != channels or t._k.dtype is not d):
-            _check_channels(name, t, input)
-            fit = fit and t.shape == channels
-    if not training:
-        if eps < 0:
-            raise ValueError(f"batch_norm eps must be non-negative, but got {eps}")
-        if running_mean is None or running_var is None or not fit:
-            if not shape.numel():
-                return _of_nothing(input, weight, bias)
-            raise RuntimeError("Expected running_mean and running_var to be defined when training=False (batch_norm)")
-        if d.is_half:
-            y = normalised_by(*map(_single, (input, running_mean, running_var, weight, bias)), float(eps))
-            return y.to(d)
-        return normalised_by(input, running_mean, running_var, weight, bias, float(eps))
-    if eps <= 0:
-        raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
-    if shape.numel() <= channels[0]:
+    given = {"running_mean": running_mean, "running_var": running_var, "weight": w, "bias": b}
+    for name, t in given.items():
+        if t is not None:
+            _check_channels(name, t, x)
+    if eps < 0 or training and not eps:
+        raise ValueError(f"batch_norm eps must be {'positive during training' if training else 'non-negative'}, but got {eps}")
+    if training and shape.numel() <= shape[1]:
         if shape.numel():
             raise ValueError(f"Expected more than 1 value per channel when training, got input size {shape}")
-        return _of_nothing(input, weight, bias)
-    if (running_mean is None) != (running_var is None):
-        raise ValueError("running_mean and running_var must either both be None or neither be None (batch_norm)")
-    if d.is_half:
-        return _half_batch_norm(input, running_mean, running_var, weight, bias, momentum, eps)
-    plain = input if input._edge is None else alias(input)
+        return _of_nothing
+    if training:
+        if (running_mean is None) != (running_var is None):
+            raise ValueError("running_mean and running_var must either both be None or neither be None (batch_norm)")
+        return _half_batch_norm if x._k.dtype.is_half else _of_batch
+    if running_mean is None or running_var is None or any(t is not None and t.shape != shape[1:2] for t in given.values()):
+        if not shape.numel():
+            return _of_nothing
+        raise RuntimeError("Expected running_mean and running_var to be defined when training=False (batch_norm)")
+    if x._k.dtype.is_half and any(t is not None and t._k.dtype is float32 for t in given.values()):
+        return _mixed_batch_norm
+    return x, running_mean, running_var, w, b, False, momentum, float(eps)
+
+
+def _mixed_batch_norm(x: Tensor, *rest: Any) -> Tensor:
+    tensors, (training, momentum, eps) = [_single(t) for t in (x, *rest[:4])], rest[4:]
+    return batch_norm(*tensors, training, momentum, eps).to(x.dtype)
+
+
+def _of_batch(x: Tensor, running_mean: Tensor | None, running_var: Tensor | None, w: Tensor | None, b: Tensor | None, training: bool,
+              momentum: float, eps: float) -> Tensor:
+    plain = x if x._edge is None else alias(x)
     mean, rstd = batch_statistics(plain, running_mean, running_var, float(momentum), float(eps))
-    return normalised(input, mean, rstd, weight, bias, float(eps))
+    return batch_norm_training(x, mean, rstd, w, b, float(eps))
+
+
+@batch_norm.vjp(cost=_given_grad_cost)
+def _(g, x, running_mean, running_var, w, *, eps, needs):
+    rstd = rsqrt(running_var + eps)
+    gx = g * _by_channel(rstd if w is None else rstd * w, x) if needs[0] else None
+    gw = gb = None
+    if needs[3]:
+        gw = reduction.sum(g * ((x - _by_channel(running_mean, x)) * _by_channel(rstd, x)), _over_channel(x))
+    if needs[4]:
+        gb = reduction.sum(g, _over_channel(x))
+    return gx, None, None, gw, gb
+
+
+for _device, _loops in (("cpu", cpu), ("cuda", cuda)):
+
+    @batch_statistics.kernel(_device, dtypes=FLOATS, name="moments")
+    def _(x, running_mean, running_var, momentum, eps, loops=_loops):
+        x, k = x if x._k.contiguous else contiguous(x), x._k
+        apart = (running_mean is None) != (running_var is None)
+        if not x.shape.numel() or apart or running_mean is not None and not (running_mean._k.contiguous and running_var._k.contiguous):
+            return batch_statistics.op.body(x, running_mean, running_var, momentum, eps)
+        n, c, m = _extents(x)
+        mean, rstd = empty(Size((2, c)), k.dtype, k.device), empty(Size((c,)), k.dtype, k.device)
+        running = [rstd._buf[:0] if t is None else t._buf for t in (running_mean, running_var)]
+        loops.channel_statistics(x._buf, *running, mean._buf, rstd._buf, n, c, m, momentum, eps)
+        if running_mean is not None:
+            wrote(running_mean)
+            wrote(running_var)
+        return mean, rstd
+
+    @batch_norm_training.loop(_device, dtypes=FLOATS, name="channels")
+    def _(x, mean, rstd, w, b, loops=_loops):
+        return loops.normalise_channels(x, mean, rstd, w, b, _extents(x), None)
+
+    @batch_norm_training.backward.loop(_device, dtypes=FLOATS, name="channels")
+    def _(g, x, mean, rstd, w, needs, loops=_loops):
+        return loops.pull_channels(g, x, mean, rstd, w, _extents(x), None, needs) if numel(x) else None
+
+    @batch_norm.loop(_device, dtypes=FLOATS, name="channels")
+    def _(x, running_mean, running_var, w, b, eps, loops=_loops):
+        return loops.normalise_channels(x, running_mean, running_var, w, b, _extents(x), eps)
+
+
+@batch_norm.backward.loop("cpu", dtypes=FLOATS)
+def channels_backward(g, x, running_mean, running_var, w, eps, needs):
+    return cpu.pull_channels(g, x, running_mean, running_var, w, _extents(x), eps, needs) if numel(x) else None
 
 
 def _check_channels(name: str, t: Tensor, x: Tensor) -> None:
@@ -278,7 +233,7 @@ def _check_channels(name: str, t: Tensor, x: Tensor) -> None:
     _mixed("batch_norm", x, t)
 
 
-def _of_nothing(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+def _of_nothing(x: Tensor, running_mean: Any, running_var: Any, weight: Tensor | None, bias: Tensor | None, *rest: Any) -> Tensor:
     """The batch norm of an empty batch: as empty, with gradients of 0 for weight and bias."""
     y = movement.clone(x)
     for t in (weight, bias):
@@ -288,7 +243,7 @@ def _of_nothing(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor
 
 
 def _half_batch_norm(x: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None, bias: Tensor | None,
-                     momentum: float, eps: float) -> Tensor:
+                     training: bool, momentum: float, eps: float) -> Tensor:
     """Batch norm by a half type's own statistics, in float32: so are running statistics until they are stored."""
     running = (running_mean, running_var)
     found = [_single(t) for t in running]
@@ -302,162 +257,24 @@ def _half_batch_norm(x: Tensor, running_mean: Tensor | None, running_var: Tensor
 # --- rows -----------------------------------------------------------------------------------------
 
 
-def _rows_cost(out: Tensor, x: Tensor, w: Any, b: Any, n: int, eps: float, centred: bool) -> tuple[int, int]:
-    return nbytes(out, x, w, b), numel(x) * (3 + 2 * centred + (w is not None) + (b is not None))
+def _rows_cost(steps: int) -> Any:
+    def cost(out: Tensor, x: Tensor, *rest: Any) -> tuple[int, int]:
+        return nbytes(out, x, *rest), numel(x) * (steps + sum(isinstance(t, Tensor) for t in rest))
+
+    return cost
 
 
-def _rows_grad_cost(grads: tuple, g: Tensor, x: Tensor, w: Any, *, n: int, eps: float, centred: bool, needs: tuple) -> tuple[int, int]:
-    unit = 3 + 2 * centred  # the statistics are computed again rather than kept
-    pulled = (w is not None) + 5 + 2 * centred
-    return nbytes(grads, g, x, w), numel(x) * (unit + pulled * needs[0] + 2 * needs[1] + needs[2])
+def _rows_grad_cost(steps: int) -> Any:
+    def cost(grads: tuple, g: Tensor, x: Tensor, w: Any, *, needs: tuple, **rest: Any) -> tuple[int, int]:
+        pulled = (w is not None) + 2 + steps  # and the statistics are computed again rather than kept
+        return nbytes(grads, g, x, w), numel(x) * (steps + pulled * needs[0] + 2 * needs[1] + sum(needs[2:]))
 
-
-@op(name="layer_norm", public=False, cost=_rows_cost)
-def normalised_rows(x, w=None, b=None, n: int = 1, eps: float = 1e-5, centred: bool = True):
-    """Rows of ``n`` elements less their mean (if ``centred``), over the root of their mean square, times w (n) plus b (n)."""
-    rows = reshape(x, (-1, n) if x.shape.numel() else (x.shape.numel(), n))
-    xhat = _unit_rows(rows, eps, centred)[0]
-    y = xhat if w is None else xhat * w
-    return reshape(y if b is None else y + b, x.shape)
-
-
-def _unit_rows(rows: Tensor, eps: float, centred: bool) -> tuple[Tensor, Tensor]:
-    if centred:
-        rows = rows - reduction.mean(rows, 1, True)
-        rows = rows - reduction.mean(rows, 1, True)  # what the first mean lacks, rounded to the type
-    rstd = rsqrt(reduction.mean(rows * rows, 1, True) + eps)
-    return rows * rstd, rstd
-
-
-@normalised_rows.vjp(cost=_rows_grad_cost)
-def _(g, x, w, *, n, eps, centred, needs):
-    lines = (-1, n) if x.shape.numel() else (x.shape.numel(), n)
-    rows, g = reshape(x, lines), reshape(g, lines)
-    xhat, rstd = _unit_rows(rows, eps, centred)
-    gx = None
-    if needs[0]:
-        gw = g if w is None else g * w
-        gx = gw - xhat * reduction.mean(gw * xhat, 1, True)
-        gx = reshape((gx - reduction.mean(gw, 1, True) if centred else gx) * rstd, x.shape)
-    return gx, reduction.sum(g * xhat, 0) if needs[1] else None, reduction.sum(g, 0) if needs[2] else None
-
-
-def _register_rows(device: str) -> None:
-    @normalised_rows.kernel(device, dtypes=FLOATS, name=device)
-    def forward(x, w, b, n, eps, centred):
-        x = x if x._k.contiguous else contiguous(x)
-        out = _like(x)
-        if out.shape.numel():
-            _loops(device).normalise_rows(x._buf, _optional(w, x._k), _optional(b, x._k), out._buf, out.shape.numel() // n, n, eps, centred)
-        return out
-
-    @normalised_rows.backward.kernel(device, dtypes=FLOATS, name=device)
-    def pull(g, x, w, *, n, eps, centred, needs):
-        x = x if x._k.contiguous else contiguous(x)
-        k = x._k
-        if not x.shape.numel():
-            return normalised_rows.op.gradient.vjp(g, x, w, n=n, eps=eps, centred=centred, needs=needs)
-        gx = _like(x)
-        gw, gb = [empty(Size((n,)), k.dtype, k.device) if need else None for need in needs[1:]]
-        _loops(device).pull_rows(contiguous(g)._buf, x._buf, _optional(w, k), gx._buf, _nothing(k) if gw is None else gw._buf,
-                                 _nothing(k) if gb is None else gb._buf, x.shape.numel() // n, n, eps, centred)
-        return gx, gw, gb
-
-
-# --- groups ---------------------------------------------------------------------------------------
-
-
-@op(name="group_norm", public=False, cost=per_output(7))
-def normalised_groups(x, w=None, b=None, groups: int = 1, eps: float = 1e-5):
-    """Layer norm without weights over each of ``groups`` groups of channels of x (N, C, ...), times w (C) plus b (C)."""
-    y = normalised_rows(x, None, None, prod(x.shape[1:]) // groups, eps, True)
-    y = y if w is None else y * _by_channel(w, x)
-    return y if b is None else y + _by_channel(b, x)
-
-
-@normalised_groups.vjp(cost=per_output(14))
-def _(g, x, w, *, groups, eps, needs):
-    n = prod(x.shape[1:]) // groups
-    lines = (-1, n) if x.shape.numel() else (x.shape[0] * groups, n)
-    xhat, rstd = _unit_rows(reshape(x, lines), eps, True)
-    gx = None
-    if needs[0]:
-        gh = reshape(g if w is None else g * _by_channel(w, x), lines)
-        gx = reshape((gh - reduction.mean(gh, 1, True) - xhat * reduction.mean(gh * xhat, 1, True)) * rstd, x.shape)
-    over = _over_channel(x)
-    gw = reduction.sum(g * reshape(xhat, x.shape), over) if needs[1] else None
-    return gx, gw, reduction.sum(g, over) if needs[2] else None
-
-
-@normalised_groups.kernel("cpu", dtypes=FLOATS, functions=groups_cpu.GROUPS_FORWARD)
-def by_groups(x, w, b, groups, eps):
-    x = x if x._k.contiguous else contiguous(x)
-    out = _like(x)
-    if out._buf.size:
-        groups_cpu.normalise_groups(x._buf, _optional(w, x._k), _optional(b, x._k), out._buf, *_extents(x), groups, eps)
-    return out
-
-
-@normalised_groups.backward.kernel("cpu", dtypes=FLOATS, functions=groups_cpu.GROUPS_BACKWARD)
-def pull_by_groups(g, x, w, *, groups, eps, needs):
-    x = x if x._k.contiguous else contiguous(x)
-    k = x._k
-    if not x._buf.size:
-        return normalised_groups.op.gradient.vjp(g, x, w, groups=groups, eps=eps, needs=needs)
-    gx, gw, gb = _like(x), empty((x.shape[1],), k.dtype, k.device), empty((x.shape[1],), k.dtype, k.device)
-    groups_cpu.pull_groups(contiguous(g)._buf, x._buf, _optional(w, k), gx._buf, gw._buf, gb._buf, *_extents(x), groups, eps)
-    return gx, gw if needs[1] else None, gb if needs[2] else None
-
-
-@normalised_by.backward.kernel("cpu", dtypes=FLOATS, functions=(*cpu.SCALE, *cpu.PLANE_PRODUCTS, *cpu.COLUMN_PRODUCTS))
-def pull_given(g, x, mean, var, w, *, eps, needs):
-    x, k = contiguous(x), x._k
-    if not x._buf.size:
-        return normalised_by.op.gradient.vjp(g, x, mean, var, w, eps=eps, needs=needs)
-    gx = _like(x) if needs[0] else None
-    gw, gb = [empty(mean.shape, k.dtype, k.device) if needs[3] or needs[4] else None for _ in range(2)]
-    cpu.channel_pull_given(contiguous(g)._buf, x._buf, _optional(w, k), contiguous(mean)._buf, contiguous(var)._buf,
-                           None if gx is None else gx._buf, None if gw is None else gw._buf, None if gb is None else gb._buf,
-                           *_extents(x), eps)
-    return gx, None, None, gw if needs[3] else None, gb if needs[4] else None
-
-
-for _device in ("cpu", "cuda"):
-    _register_channels(_device)
-    _register_rows(_device)
-
-
-def _row(name: str, x: Tensor, normalized_shape: Any, weight: Tensor | None, bias: Tensor | None = None) -> int:
-    """Elements of a row; an error unless the input ends in ``normalized_shape``."""
-    shape = (normalized_shape,) if isinstance(normalized_shape, int) else normalized_shape
-    if shape.__class__ is not tuple or len(shape) != 1 or shape[0].__class__ is not int:
-        shape = integers(shape, name, "normalized_shape")
-    return _row_length(name, x.shape, shape, None if weight is None else weight.shape, None if bias is None else bias.shape)
-
-
-@lru_cache(maxsize=4096)
-def _row_length(name: str, given: Size, shape: tuple, weight: Size | None, bias: Size | None) -> int:
-    if not shape:
-        raise RuntimeError("Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got "
-                           f"normalized_shape = [] ({name})")
-    for what, size in (("weight", weight), ("bias", bias)):
-        if size is not None and tuple(size) != shape:
-            raise RuntimeError(f"Expected {what} to be of same shape as normalized_shape, but got {what} of shape {list(size)} and "
-                               f"normalized_shape = {list(shape)} ({name})")
-    if tuple(given[-len(shape) :]) != shape:
-        stars = ", ".join(["*", *map(str, shape)])
-        raise RuntimeError(f"Given normalized_shape={list(shape)}, expected input with shape [{stars}], but got input of "
-                           f"size{list(given)} ({name})")
-    return prod(shape)
-
-
-def _flat(t: Tensor | None) -> Tensor | None:
-    return t if t is None or len(t.shape) == 1 else reshape(t, (-1,))
+    return cost
 
 
 @exported("nn.functional")
-def layer_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None, bias: Tensor | None = None,
-               eps: float = 1e-5) -> Tensor:
+@op(cost=_rows_cost(5))
+def layer_norm(x, normalized_shape: tuple, w=None, b=None, eps: float = 1e-5):
     """The last dimensions less their mean, over ``sqrt(var + eps)``, times weight plus bias. Source: Ba, Kiros, Hinton 2016.
 
     >>> import numtorch as torch
@@ -465,49 +282,176 @@ def layer_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = Non
     >>> layer_norm(torch.tensor([[1.0, 3.0]]), (2,))
     tensor([[-1.0000,  1.0000]])
     """
-    n = _row("layer_norm", input, normalized_shape, weight, bias)
-    if _mixed("layer_norm", input, weight, bias):
-        return normalised_rows(*map(_single, (input, _flat(weight), _flat(bias))), n, float(eps), True).to(input.dtype)
-    return normalised_rows(input, _flat(weight), _flat(bias), n, float(eps), True)
+    y = _unit_rows(x, len(normalized_shape), eps, True)[0]
+    y = y if w is None else y * w
+    return y if b is None else y + b
+
+
+@layer_norm.arguments
+def _(x, normalized_shape, w, b, eps):
+    _check_row("layer_norm", x, normalized_shape, w, b)
+    if _mixed("layer_norm", x, w, b):
+        return _mixed_layer_norm
+    return x, normalized_shape, w, b, float(eps)
+
+
+def _mixed_layer_norm(x: Tensor, normalized_shape: tuple, w: Tensor | None, b: Tensor | None, eps: float) -> Tensor:
+    return layer_norm(_single(x), normalized_shape, _single(w), _single(b), eps).to(x.dtype)
+
+
+@layer_norm.vjp(cost=_rows_grad_cost(5))
+def _(g, x, w, *, normalized_shape, eps, needs):
+    gx, gw = _pull_rows(g, x, w, normalized_shape, eps, needs, True)
+    return gx, gw, reduction.sum_to(g, normalized_shape) if needs[2] else None
 
 
 @exported("nn.functional")
-def rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None, eps: float | None = None) -> Tensor:
+@op(cost=_rows_cost(3))
+def rms_norm(x, normalized_shape: tuple, w=None, eps: float | None = None):
     """The last dimensions over the root of their mean square. Source: Zhang and Sennrich 2019."""
-    n = _row("rms_norm", input, normalized_shape, weight)
-    d = input._k.dtype
-    eps = float(finfo(d).eps if eps is None else eps)
-    if weight is not None and weight._k.dtype is not d:
-        wide = promote_types(promote_types(d, weight.dtype), float32)
-        return normalised_rows(input.to(wide), _flat(weight.to(wide)), None, n, eps, False).to(d)
-    return normalised_rows(input, _flat(weight), None, n, eps, False)
+    y = _unit_rows(x, len(normalized_shape), eps, False)[0]
+    return y if w is None else y * w
+
+
+@rms_norm.arguments
+def _(x, normalized_shape, w, eps):
+    _check_row("rms_norm", x, normalized_shape, w)
+    if w is not None and w._k.dtype is not x._k.dtype:
+        return _mixed_rms_norm
+    return x, normalized_shape, w, float(finfo(x._k.dtype).eps if eps is None else eps)
+
+
+def _mixed_rms_norm(x: Tensor, normalized_shape: tuple, w: Tensor, eps: float | None) -> Tensor:
+    wide = promote_types(promote_types(x.dtype, w.dtype), float32)
+    return rms_norm(x.to(wide), normalized_shape, w.to(wide), finfo(x.dtype).eps if eps is None else eps).to(x.dtype)
+
+
+@rms_norm.vjp(cost=_rows_grad_cost(3))
+def _(g, x, w, *, normalized_shape, eps, needs):
+    return _pull_rows(g, x, w, normalized_shape, eps, needs, False)
+
+
+def _check_row(name: str, x: Tensor, shape: tuple, *parameters: Tensor | None) -> None:
+    """An error unless the input ends in ``normalized_shape``, which weight and bias have too."""
+    if not shape:
+        raise RuntimeError("Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got "
+                           f"normalized_shape = [] ({name})")
+    for what, t in zip(("weight", "bias"), parameters, strict=False):
+        if t is not None and tuple(t.shape) != shape:
+            raise RuntimeError(f"Expected {what} to be of same shape as normalized_shape, but got {what} of shape {list(t.shape)} and "
+                               f"normalized_shape = {list(shape)} ({name})")
+    if tuple(x.shape[-len(shape) :]) != shape:
+        stars = ", ".join(["*", *map(str, shape)])
+        raise RuntimeError(f"Given normalized_shape={list(shape)}, expected input with shape [{stars}], but got input of "
+                           f"size{list(x.shape)} ({name})")
+
+
+def _last(x: Tensor, dims: int) -> tuple[int, ...]:
+    return tuple(range(x.ndim - dims, x.ndim))
+
+
+def _unit_rows(x: Tensor, dims: int, eps: Any, centred: bool) -> tuple[Tensor, Tensor]:
+    """x with its last ``dims`` dimensions scaled to a mean square of 1, and by what; before, if ``centred``, their mean is subtracted."""
+    last = _last(x, dims)
+    if centred:
+        x = x - reduction.mean(x, last, True)
+        x = x - reduction.mean(x, last, True)  # what the first mean lacks, rounded to the type
+    rstd = rsqrt(reduction.mean(x * x, last, True) + eps)
+    return x * rstd, rstd
+
+
+def _pull_rows(g: Tensor, x: Tensor, w: Tensor | None, shape: tuple, eps: float, needs: tuple, centred: bool) -> tuple:
+    """Gradients of input and weight."""
+    xhat, rstd = _unit_rows(x, len(shape), eps, centred)
+    gx = None
+    if needs[0]:
+        last, gw = _last(x, len(shape)), g if w is None else g * w
+        gx = gw - xhat * reduction.mean(gw * xhat, last, True)
+        gx = (gx - reduction.mean(gw, last, True) if centred else gx) * rstd
+    return gx, reduction.sum_to(g * xhat, shape) if needs[1] else None
+
+
+for _device, _loops in (("cpu", cpu), ("cuda", cuda)):
+
+    @layer_norm.loop(_device, dtypes=FLOATS, name="rows")
+    def _(x, w, b, normalized_shape, eps, loops=_loops):
+        return loops.normalise_rows(x, w, b, prod(normalized_shape), eps, True)
+
+    @layer_norm.backward.loop(_device, dtypes=FLOATS, name="rows")
+    def _(g, x, w, normalized_shape, eps, needs, loops=_loops):
+        return loops.pull_rows(g, x, w, normalized_shape, eps, needs, True) if numel(x) else None
+
+    @rms_norm.loop(_device, dtypes=FLOATS, name="rows")
+    def _(x, w, normalized_shape, eps, loops=_loops):
+        return loops.normalise_rows(x, w, None, prod(normalized_shape), eps, False)
+
+    @rms_norm.backward.loop(_device, dtypes=FLOATS, name="rows")
+    def _(g, x, w, normalized_shape, eps, needs, loops=_loops):
+        return loops.pull_rows(g, x, w, normalized_shape, eps, needs, False) if numel(x) else None
+
+
+# --- groups ---------------------------------------------------------------------------------------
 
 
 @exported("nn.functional")
-def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5) -> Tensor:
+@op(cost=per_output(7))
+def group_norm(x, num_groups: int, w=None, b=None, eps: float = 1e-5):
     """Layer norm over each of ``num_groups`` groups of channels of (N, C, ...). Source: Wu and He 2018."""
-    shape = input.shape
+    y = reshape(_unit_rows(_groups(x, num_groups), 1, eps, True)[0], x.shape)
+    y = y if w is None else y * _by_channel(w, x)
+    return y if b is None else y + _by_channel(b, x)
+
+
+@group_norm.arguments
+def _(x, num_groups, w, b, eps):
+    shape = x.shape
     if len(shape) < 2:
         raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {len(shape)} (group_norm)")
-    if num_groups.__class__ is not int:
-        num_groups = integer(num_groups, "group_norm", "num_groups")
     if num_groups < 1 or shape[1] % num_groups:
         raise RuntimeError(f"Expected number of channels in input to be divisible by num_groups, but got input of shape {list(shape)} "
                            f"and num_groups={num_groups}")
-    channels, d, mixed = (shape[1],), input._k.dtype, False
-    for t in (weight, bias):
-        if t is not None:
-            if t.shape != channels:
-                name = "weight" if t is weight else "bias"
-                raise RuntimeError(f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
-                                   f"shape {list(t.shape)} and input of shape {list(shape)}")
-            mixed = mixed or t._k.dtype is not d
+    for name, t in (("weight", w), ("bias", b)):
+        if t is not None and t.shape != (shape[1],):
+            raise RuntimeError(f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
+                               f"shape {list(t.shape)} and input of shape {list(shape)}")
     if shape[1] == num_groups and shape[0] == 1 and shape.numel() == num_groups:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(shape)}: each of the {num_groups} "
                          "groups would be its own mean (group_norm)")
-    if mixed and _mixed("group_norm", input, weight, bias):
-        return normalised_groups(*map(_single, (input, weight, bias)), num_groups, float(eps)).to(input.dtype)
-    return normalised_groups(input, weight, bias, num_groups, float(eps))
+    return _mixed_group_norm if _mixed("group_norm", x, w, b) else (x, num_groups, w, b, float(eps))
+
+
+def _mixed_group_norm(x: Tensor, num_groups: int, w: Tensor | None, b: Tensor | None, eps: float) -> Tensor:
+    return group_norm(_single(x), num_groups, _single(w), _single(b), eps).to(x.dtype)
+
+
+def _groups(x: Tensor, num_groups: int) -> Tensor:
+    """A row for each group of each image."""
+    return reshape(x, (x.shape[0] * num_groups, prod(x.shape[1:]) // num_groups))
+
+
+@group_norm.vjp(cost=per_output(14))
+def _(g, x, w, *, num_groups, eps, needs):
+    xhat, rstd = _unit_rows(_groups(x, num_groups), 1, eps, True)
+    gx = None
+    if needs[0]:
+        gh = _groups(g if w is None else g * _by_channel(w, x), num_groups)
+        gx = reshape((gh - reduction.mean(gh, 1, True) - xhat * reduction.mean(gh * xhat, 1, True)) * rstd, x.shape)
+    over = _over_channel(x)
+    gw = reduction.sum(g * reshape(xhat, x.shape), over) if needs[1] else None
+    return gx, gw, reduction.sum(g, over) if needs[2] else None
+
+
+@group_norm.loop("cpu", dtypes=FLOATS)
+def groups(x, w, b, num_groups, eps):
+    return Loop(cpu.groups_forward, (*_extents(x), num_groups, eps), like(x), operands=(x, w, b), weight=cpu.ROW_WEIGHT)
+
+
+@group_norm.backward.loop("cpu", dtypes=FLOATS)
+def groups_backward(g, x, w, num_groups, eps, needs):
+    if not numel(x):
+        return None
+    grads = (like(x), *[like(x, x.shape[1:2]) if need else EMPTY for need in needs[1:]])
+    return Loop(cpu.groups_backward, (*_extents(x), num_groups, eps), grads, operands=(g, x, w), weight=cpu.ROW_WEIGHT)
 
 
 def instance_norm(input: Tensor, running_mean: Tensor | None = None, running_var: Tensor | None = None, weight: Tensor | None = None,

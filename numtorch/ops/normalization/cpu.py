@@ -1,7 +1,8 @@
 """CPU loops of the normalisations.
 
     channels    batch norm: x (n, c, m), statistics over n and m; m is 1 for (N, C) inputs; ``mean`` holds c means, then their c rests
-    rows        layer, group and RMS norm: x (rows, n), statistics over n
+    rows        layer and RMS norm: x (rows, n), statistics over n
+    groups      group norm: x (images, c, m), statistics over a group of channels of one image
 
 Parts depend only on shapes and are combined in order: results are the same for any number of threads.
 
@@ -13,8 +14,13 @@ or channel, which is added anyway.
 
 from __future__ import annotations
 
+from math import prod
+from typing import Any
+
 import numpy as np
 
+from numtorch._tensor import Tensor
+from numtorch.dispatch.loops import EMPTY, Loop, like
 from numtorch.dispatch.program import shared_from
 from numtorch.kernels.jit import ORDERED, jit, prange
 from numtorch.kernels.math import rsqrt
@@ -23,8 +29,8 @@ from numtorch.ops.moments_cpu import distances
 IMAGES = 8  # images whose part of a channel is summed at a time
 ROWS = 32  # rows of an (N, C) input, or of a weight's gradient, summed at a time
 MAX_PARTS = 64
-PARALLEL_ELEMENTS = shared_from(8)  # three passes over rows that stay in the cache
-PARALLEL_CHANNELS = shared_from(4)
+ROW_WEIGHT = 8  # three passes over rows that stay in the cache
+CHANNEL_WEIGHT = 4
 BLOCK = 2048  # elements of short rows that are taken together
 LONG = 1 << 14  # elements of a row up to which four rows and their gradients stay in the second cache
 CHUNK = 1 << 12  # elements of a row whose squares are added while they are in the first cache
@@ -84,6 +90,7 @@ def rounded(mean, rest):
 # --- channels: statistics -------------------------------------------------------------------------
 
 
+@jit(parallel=True)
 def plane_statistics(x, running_mean, running_var, mean, rstd, n, c, m, momentum, eps):
     """Mean and 1 / standard deviation of each channel; the running statistics, which may be empty, follow.
 
@@ -135,6 +142,7 @@ def correct_planes(x, means, rests, squares, at, k, lo, hi, c, m):
         squares[at] = not_below(square - total * (total / count), x.dtype.type(0))
 
 
+@jit(parallel=True)
 def column_statistics(x, running_mean, running_var, mean, rstd, n, c, momentum, eps):
     """``plane_statistics`` for m = 1: neighbours in memory are channels."""
     chunks = (n + ROWS - 1) // ROWS
@@ -268,7 +276,8 @@ def channel_numbers(rstd, rest, w, b, scale, shift):
         shift[k] -= rest[k] * scale[k]
 
 
-def normalise(x, out, mean, spread, w, b, n, c, m, eps, reciprocal):
+@jit(fastmath=ORDERED, parallel=True)
+def channels_forward(x, mean, spread, w, b, out, n, c, m, eps, reciprocal):
     """out = (x - mean) * rstd * w + b, with numbers of the channel; the rests of the means, w and b may be absent.
 
     ``spread`` holds rstd if it is ``reciprocal``, else the variances that with eps make rstd.
@@ -298,40 +307,32 @@ def normalise(x, out, mean, spread, w, b, n, c, m, eps, reciprocal):
                 target[j] = (plane[j] - a) * s + d
 
 
-def plane_products(g, x, mean, sums, products, n, c, m):
-    """For each (channel, group of images): the sums of g and of g * (x - mean)."""
-    chunks = (n + IMAGES - 1) // IMAGES
-    for t in prange(c * chunks):
-        k = t // chunks
-        lo = (t - k * chunks) * IMAGES
-        total = g.dtype.type(0)
-        product = g.dtype.type(0)
-        a = mean[k]
-        for i in range(lo, min(n, lo + IMAGES)):
-            plane = x[(i * c + k) * m : (i * c + k + 1) * m]
-            gradient = g[(i * c + k) * m : (i * c + k + 1) * m]
-            for j in range(m):
-                total += gradient[j]
-                product += gradient[j] * (plane[j] - a)
-        b = t - k * chunks
-        sums[b * c + k] = total
-        products[b * c + k] = product
+@jit
+def plane_products(g, x, mean, k, lo, hi, c, m):
+    """The sums of g and of g * (x - mean) over channel k of images lo to hi."""
+    total = g.dtype.type(0)
+    product = g.dtype.type(0)
+    for i in range(lo, hi):
+        plane = x[(i * c + k) * m : (i * c + k + 1) * m]
+        gradient = g[(i * c + k) * m : (i * c + k + 1) * m]
+        for j in range(m):
+            total += gradient[j]
+            product += gradient[j] * (plane[j] - mean)
+    return total, product
 
 
-def column_products(g, x, mean, sums, products, n, c):
-    """``plane_products`` for m = 1, parts as in ``column_statistics``."""
-    for b in prange((n + ROWS - 1) // ROWS):
-        total = sums[b * c : (b + 1) * c]
-        product = products[b * c : (b + 1) * c]
+@jit
+def column_products(g, x, mean, total, product, n, c):
+    """The sums of g and of g * (x - mean) over each column of a few rows."""
+    for k in range(c):
+        total[k] = g.dtype.type(0)
+        product[k] = g.dtype.type(0)
+    for i in range(n):
+        row = x[i * c : (i + 1) * c]
+        gradient = g[i * c : (i + 1) * c]
         for k in range(c):
-            total[k] = g.dtype.type(0)
-            product[k] = g.dtype.type(0)
-        for i in range(b * ROWS, min(n, (b + 1) * ROWS)):
-            row = x[i * c : (i + 1) * c]
-            gradient = g[i * c : (i + 1) * c]
-            for k in range(c):
-                total[k] += gradient[k]
-                product[k] += gradient[k] * (row[k] - mean[k])
+            total[k] += gradient[k]
+            product[k] += gradient[k] * (row[k] - mean[k])
 
 
 @jit(fastmath=ORDERED)
@@ -365,17 +366,51 @@ def add_parts(parts, out, chunks):
             out[j] += part[j]
 
 
-def pull(g, x, gx, mean, slope, centre, shift, n, c, m):
-    """gx = slope * g + centre * (x - mean) + shift, with numbers of the channel"""
+@jit(fastmath=ORDERED, parallel=True)
+def channels_backward(g, x, mean, spread, w, gx, gw, gb, n, c, m, eps, own):
+    """Gradients of ``channels_forward``: gx = slope * g + centre * (x - mean) + shift, with numbers of the channel.
+
+    for each (channel, group of images): sums of g and g * (x - mean);    for each channel: combine;    for each plane: gx
+
+    If the statistics are not x's ``own``, but given, ``spread`` holds variances, and centre and shift are 0. Then results may be empty.
+    """
+    size = ROWS if m == 1 else IMAGES
+    chunks = (n + size - 1) // size if gw.size else 0
+    sums, products, numbers = np.empty(chunks * c, x.dtype), np.empty(chunks * c, x.dtype), np.empty((4, c), x.dtype)
+    slope, centre, shift, rstd = numbers[0], numbers[1], numbers[2], numbers[3]
     if m == 1:
-        for i in prange(n):
+        for b in prange(chunks):
+            lo = b * ROWS
+            hi = min(n, lo + ROWS)
+            total, product = sums[b * c : (b + 1) * c], products[b * c : (b + 1) * c]
+            column_products(g[lo * c : hi * c], x[lo * c : hi * c], mean, total, product, hi - lo, c)
+    else:
+        for t in prange(c * chunks):
+            k = t // chunks
+            b = t - k * chunks
+            sums[b * c + k], products[b * c + k] = plane_products(g, x, mean[k], k, b * IMAGES, min(n, (b + 1) * IMAGES), c, m)
+    if own:
+        rstd[:] = spread
+    else:
+        reciprocals(spread, rstd, eps)
+    if chunks:
+        gather_products(sums, products, mean, rstd, w, gw, gb, slope, centre, shift, chunks, c, n * m)
+    if not own:
+        channel_numbers(rstd, w[:0], w, w[:0], slope, shift)
+    planes = n if gx.size else 0
+    if m == 1:
+        for i in prange(planes):
             row = x[i * c : (i + 1) * c]
             gradient = g[i * c : (i + 1) * c]
             target = gx[i * c : (i + 1) * c]
-            for k in range(c):
-                target[k] = slope[k] * gradient[k] + centre[k] * (row[k] - mean[k]) + shift[k]
+            if own:
+                for k in range(c):
+                    target[k] = slope[k] * gradient[k] + centre[k] * (row[k] - mean[k]) + shift[k]
+            else:
+                for k in range(c):
+                    target[k] = slope[k] * gradient[k]
     else:
-        for t in prange(n * c):
+        for t in prange(planes * c):
             k = t % c
             plane = x[t * m : (t + 1) * m]
             gradient = g[t * m : (t + 1) * m]
@@ -384,85 +419,35 @@ def pull(g, x, gx, mean, slope, centre, shift, n, c, m):
             s = slope[k]
             b = centre[k]
             d = shift[k]
-            for j in range(m):
-                target[j] = s * gradient[j] + b * (plane[j] - a) + d
-
-
-def scale_channels(g, gx, slope, n, c, m):
-    """gx = slope * g, with a number of the channel"""
-    if m == 1:
-        for i in prange(n):
-            gradient = g[i * c : (i + 1) * c]
-            target = gx[i * c : (i + 1) * c]
-            for k in range(c):
-                target[k] = slope[k] * gradient[k]
-    else:
-        for t in prange(n * c):
-            s = slope[t % c]
-            gradient = g[t * m : (t + 1) * m]
-            target = gx[t * m : (t + 1) * m]
-            for j in range(m):
-                target[j] = s * gradient[j]
-
-
-SCALE = jit(scale_channels), jit(scale_channels, parallel=True)
-PLANE_STATISTICS = jit(plane_statistics), jit(plane_statistics, parallel=True)
-COLUMN_STATISTICS = jit(column_statistics), jit(column_statistics, parallel=True)
-NORMALISE = jit(normalise, fastmath=ORDERED), jit(normalise, fastmath=ORDERED, parallel=True)
-PLANE_PRODUCTS = jit(plane_products), jit(plane_products, parallel=True)
-COLUMN_PRODUCTS = jit(column_products), jit(column_products, parallel=True)
-PULL = jit(pull, fastmath=ORDERED), jit(pull, fastmath=ORDERED, parallel=True)
+            if own:
+                for j in range(m):
+                    target[j] = s * gradient[j] + b * (plane[j] - a) + d
+            else:
+                for j in range(m):
+                    target[j] = s * gradient[j]
 
 
 def channel_statistics(x, running_mean, running_var, mean, rstd, n, c, m, momentum, eps):
     """Mean and 1 / standard deviation of each channel of flat x (n, c, m); the running statistics follow, unless they are empty."""
-    large = x.size >= PARALLEL_CHANNELS
+    large = x.size >= shared_from(CHANNEL_WEIGHT)
     if m == 1:
-        COLUMN_STATISTICS[large](x, running_mean, running_var, mean, rstd, n, c, momentum, eps)
+        (column_statistics if large else column_statistics.serial)(x, running_mean, running_var, mean, rstd, n, c, momentum, eps)
     else:
-        PLANE_STATISTICS[large](x, running_mean, running_var, mean, rstd, n, c, m, momentum, eps)
+        (plane_statistics if large else plane_statistics.serial)(x, running_mean, running_var, mean, rstd, n, c, m, momentum, eps)
 
 
-def channel_normalise(x, out, mean, rstd, w, b, n, c, m):
-    """out = (x - mean) * rstd * w + b, with numbers of the channel; w and b may be empty."""
-    NORMALISE[x.size >= PARALLEL_CHANNELS](x, out, mean, rstd, w, b, n, c, m, 0.0, True)
+def normalise_channels(x: Tensor, mean: Tensor, spread: Tensor, w: Any, b: Any, extents: tuple, eps: float | None) -> Loop:
+    """(x - mean) * rstd * w + b, where ``spread`` is rstd, or with ``eps`` the variances of which it is made."""
+    numbers = (*extents, 0.0, True) if eps is None else (*extents, eps, False)
+    return Loop(channels_forward, numbers, like(x), operands=(x, mean, spread, w, b), weight=CHANNEL_WEIGHT)
 
 
-def channel_normalise_by(x, out, mean, var, w, b, n, c, m, eps):
-    """``channel_normalise`` with rstd = 1 / sqrt(var + eps)."""
-    NORMALISE[x.size >= PARALLEL_CHANNELS](x, out, mean, var, w, b, n, c, m, eps, False)
-
-
-def channel_sums(g, x, mean, n, c, m):
-    """The parts of the sums of g and of g * (x - mean) over each channel, and how many parts there are."""
-    large = x.size >= PARALLEL_CHANNELS
-    chunks = -(-n // (ROWS if m == 1 else IMAGES))
-    sums, products = np.empty(chunks * c, x.dtype), np.empty(chunks * c, x.dtype)
-    if m == 1:
-        COLUMN_PRODUCTS[large](g, x, mean, sums, products, n, c)
-    else:
-        PLANE_PRODUCTS[large](g, x, mean, sums, products, n, c, m)
-    return sums, products, chunks
-
-
-def channel_pull(g, x, w, mean, rstd, gx, gw, gb, n, c, m):
-    """Gradients of input, weight and bias of a batch norm that took mean and rstd from x; w empty for ones."""
-    sums, products, chunks = channel_sums(g, x, mean, n, c, m)
-    slope, centre, shift = np.empty(c, x.dtype), np.empty(c, x.dtype), np.empty(c, x.dtype)
-    gather_products(sums, products, mean, rstd, w, gw, gb, slope, centre, shift, chunks, c, n * m)
-    PULL[x.size >= PARALLEL_CHANNELS](g, x, gx, mean, slope, centre, shift, n, c, m)
-
-
-def channel_pull_given(g, x, w, mean, var, gx, gw, gb, n, c, m, eps):
-    """Gradients of a batch norm by statistics from elsewhere: of the input, and of weight and bias, where these are not None."""
-    rstd, slope, zero = np.empty(c, x.dtype), np.empty(c, x.dtype), np.empty(c, x.dtype)
-    reciprocals(var, rstd, eps)
-    if gw is not None:
-        sums, products, chunks = channel_sums(g, x, mean, n, c, m)
-        gather_products(sums, products, mean, rstd, w, gw, gb, slope, zero, zero, chunks, c, n * m)
-    if gx is not None:
-        channel_numbers(rstd, w[:0], w, w[:0], slope, zero)
-        SCALE[x.size >= PARALLEL_CHANNELS](g, gx, slope, n, c, m)
+def pull_channels(g: Tensor, x: Tensor, mean: Tensor, spread: Tensor, w: Any, extents: tuple, eps: float | None, needs: tuple) -> Loop:
+    """Gradients of ``normalise_channels``, of a batch's own statistics without ``eps``."""
+    own = eps is None
+    sums = like(x, x.shape[1:2]) if own or needs[3] or needs[4] else EMPTY
+    return Loop(channels_backward, (*extents, 0.0 if own else eps, own), (like(x) if own or needs[0] else EMPTY, None, None, sums, sums),
+                operands=(g, x, mean, spread, w), weight=CHANNEL_WEIGHT)
 
 
 # --- rows -----------------------------------------------------------------------------------------
@@ -548,6 +533,7 @@ def block_statistics(x, known, lo, hi, n, eps, centred):
                 rstds[i] = rsqrt(square * one + x.dtype.type(eps))
 
 
+@jit(fastmath=ORDERED, parallel=True)
 def rows_forward(x, w, b, out, rows, n, eps, centred):
     """out[i] = (x[i] - mean) / standard deviation * w + b; w and b may be empty"""
     known = np.empty((3, rows), x.dtype)
@@ -646,6 +632,7 @@ def block_sums(g, x, weights, biases, known, lo, hi, n):
             biases[j] += gradient[j]
 
 
+@jit(parallel=True)
 def rows_backward(g, x, w, gx, gw, gb, rows, n, eps, centred):
     """gx, and the sums over rows of g * xhat (gw) and of g (gb), where these are not empty: parts of rows, added up in order.
 
@@ -672,15 +659,80 @@ def rows_backward(g, x, w, gx, gw, gb, rows, n, eps, centred):
     add_parts(gbs, gb, parts)
 
 
-ROWS_FORWARD = jit(rows_forward, fastmath=ORDERED), jit(rows_forward, fastmath=ORDERED, parallel=True)
-ROWS_BACKWARD = jit(rows_backward), jit(rows_backward, parallel=True)
+def normalise_rows(x: Tensor, w: Any, b: Any, n: int, eps: float, centred: bool) -> Loop:
+    """Rows of ``n`` elements, less their mean if ``centred``, over the root of their mean square, times w plus b."""
+    return Loop(rows_forward, (prod(x.shape) // max(n, 1), n, eps, centred), like(x), operands=(x, w, b), weight=ROW_WEIGHT)
 
 
-def normalise_rows(x, w, b, out, rows, n, eps, centred):
-    """``rows_forward``, serial or parallel."""
-    ROWS_FORWARD[x.size >= PARALLEL_ELEMENTS](x, w, b, out, rows, n, eps, centred)
+def pull_rows(g: Tensor, x: Tensor, w: Any, shape: tuple, eps: float, needs: tuple, centred: bool) -> Loop:
+    """Gradients of ``normalise_rows``, of rows of this shape; without a bias among the inputs two."""
+    n = prod(shape)
+    grads = (like(x), *[like(x, shape) if need else EMPTY for need in needs[1:]])
+    unasked = ((0, x._k.dtype.storage),) * (3 - len(grads))
+    return Loop(rows_backward, (prod(x.shape) // n, n, eps, centred), grads, operands=(g, x, w), weight=ROW_WEIGHT, scratch=unasked)
 
 
-def pull_rows(g, x, w, gx, gw, gb, rows, n, eps, centred):
-    """Gradients of ``normalise_rows``; gw and gb are empty where not wanted."""
-    ROWS_BACKWARD[x.size >= PARALLEL_ELEMENTS](g, x, w, gx, gw, gb, rows, n, eps, centred)
+# --- groups ---------------------------------------------------------------------------------------
+
+
+@jit(fastmath=ORDERED, parallel=True)
+def groups_forward(x, w, b, out, images, c, m, groups, eps):
+    """out = (x - mean) / standard deviation * w + b, with w and b of the channel; they may be empty"""
+    per = c // groups
+    n = per * m
+    for t in prange(images * groups):
+        row = x[t * n : (t + 1) * n]
+        target = out[t * n : (t + 1) * n]
+        mean, rest, rstd = row_statistics(row, eps, True)
+        first = (t % groups) * per
+        for k in range(per):
+            scale = rstd * w[first + k] if w.size else rstd
+            shift = b[first + k] - rest * scale if b.size else -rest * scale
+            plane = row[k * m : (k + 1) * m]
+            result = target[k * m : (k + 1) * m]
+            for j in range(m):
+                result[j] = (plane[j] - mean) * scale + shift
+
+
+@jit(parallel=True)
+def groups_backward(g, x, w, gx, gw, gb, images, c, m, groups, eps):
+    """gx, and for each channel the sums of g * xhat (gw) and of g (gb), where these are not empty: parts of images, added up in order.
+
+    gx = rstd * (g * w - mean of g * w - xhat * mean of g * w * xhat), means over the group
+    """
+    per = c // groups
+    n = per * m
+    gws, gbs = np.empty(images * c, x.dtype), np.empty(images * c, x.dtype)
+    for t in prange(images * groups):
+        row = x[t * n : (t + 1) * n]
+        gradient = g[t * n : (t + 1) * n]
+        target = gx[t * n : (t + 1) * n]
+        mean, rest, rstd = row_statistics(row, eps, True)
+        first = (t % groups) * per
+        total = g.dtype.type(0)
+        product = g.dtype.type(0)
+        for k in range(per):
+            plane = row[k * m : (k + 1) * m]
+            given = gradient[k * m : (k + 1) * m]
+            s = g.dtype.type(0)
+            p = g.dtype.type(0)
+            for j in range(m):
+                s += given[j]
+                p += given[j] * (plane[j] - mean)
+            p -= rest * s
+            gbs[t * per + k] = s
+            gws[t * per + k] = p * rstd
+            weight = w[first + k] if w.size else g.dtype.type(1)
+            total += weight * s
+            product += weight * p
+        slope = -rstd * rstd * rstd * product / g.dtype.type(n)
+        shift = less(-rstd * total / g.dtype.type(n), slope, rest)
+        for k in range(per):
+            scale = rstd * w[first + k] if w.size else rstd
+            plane = row[k * m : (k + 1) * m]
+            given = gradient[k * m : (k + 1) * m]
+            result = target[k * m : (k + 1) * m]
+            for j in range(m):
+                result[j] = scale * given[j] + slope * (plane[j] - mean) + shift
+    add_parts(gws, gw, images)
+    add_parts(gbs, gb, images)

@@ -6,10 +6,13 @@ Parameters are passed in the dtype of the data, so that float32 kernels never co
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
+from numtorch._tensor import Tensor
+from numtorch.dispatch.loops import EMPTY, Loop, like
 from numtorch.kernels import launch
 from numtorch.kernels.launch import cuda, cuda_kernel
 from numtorch.kernels.math import maximum, sqrt
@@ -81,7 +84,7 @@ def reciprocal_roots(var, rstd, eps):
 
 
 @cuda_kernel
-def normalise(x, out, mean, rstd, w, b, c, m, weighted, biased):
+def channels_forward(x, mean, rstd, w, b, out, c, m, weighted, biased):
     """out = (x - mean) * rstd * w + b, with numbers of the channel; means without rests are those of others"""
     for t in range(cuda.grid(1), x.size, cuda.gridsize(1)):
         k = (t // m) % c
@@ -127,7 +130,7 @@ def products(g, x, mean, rstd, gw, gb, n, c, m):
 
 
 @cuda_kernel
-def pull(g, x, w, mean, rstd, gx, gw, gb, c, m, weighted, count):
+def channels_backward(g, x, mean, rstd, w, gx, gw, gb, c, m, weighted, count):
     """gx = w * rstd * (g - gb / count - (x - mean) * rstd * gw / count), with numbers of the channel"""
     for t in range(cuda.grid(1), x.size, cuda.gridsize(1)):
         k = (t // m) % c
@@ -308,32 +311,52 @@ def channel_statistics(x: Any, running_mean: Any, running_var: Any, mean: Any, r
     reciprocal_roots.launch(c, rstd, rstd, number(eps))
 
 
-def channel_normalise(x: Any, out: Any, mean: Any, rstd: Any, w: Any, b: Any, n: int, c: int, m: int) -> None:
-    """See ``cpu.channel_normalise``; device arrays."""
-    normalise.launch(x.size, x, out, mean, rstd, w, b, c, m, w.size > 0, b.size > 0)
+def normalise_channels(x: Tensor, mean: Tensor, spread: Tensor, w: Any, b: Any, extents: tuple, eps: float | None) -> Loop:
+    """See ``cpu.normalise_channels``."""
+    _, c, m = extents
+    operands = (x, mean, spread, w, b)
+    if eps is None:
+        return Loop(channels_forward, (c, m, w is not None, b is not None), like(x), operands=operands)
+    return Loop(channels_by_variance, (c, m, x._k.dtype.storage.type(eps)), like(x), operands=operands)
 
 
-def channel_normalise_by(x: Any, out: Any, mean: Any, var: Any, w: Any, b: Any, n: int, c: int, m: int, eps: float) -> None:
-    """See ``cpu.channel_normalise_by``; device arrays."""
+def channels_by_variance(x: Any, mean: Any, var: Any, w: Any, b: Any, out: Any, c: int, m: int, eps: Any) -> None:
+    """``channels_forward`` with rstd = 1 / sqrt(var + eps); device arrays."""
     rstd = launch.allocate(c, x.dtype)
-    reciprocal_roots.launch(c, var, rstd, x.dtype.type(eps))
-    channel_normalise(x, out, mean, rstd, w, b, n, c, m)
+    reciprocal_roots.launch(c, var, rstd, eps)
+    channels_forward.launch(x.size, x, mean, rstd, w, b, out, c, m, w.size > 0, b.size > 0)
 
 
-def channel_pull(g: Any, x: Any, w: Any, mean: Any, rstd: Any, gx: Any, gw: Any, gb: Any, n: int, c: int, m: int) -> None:
-    """See ``cpu.channel_pull``; device arrays."""
+def pull_channels(g: Tensor, x: Tensor, mean: Tensor, rstd: Tensor, w: Any, extents: tuple, eps: None, needs: tuple) -> Loop:
+    """See ``cpu.pull_channels``; of a batch's own statistics."""
+    sums = like(x, rstd.shape)
+    return Loop(sum_and_pull_channels, extents, (like(x), None, None, sums, sums), operands=(g, x, mean, rstd, w))
+
+
+def sum_and_pull_channels(g: Any, x: Any, mean: Any, rstd: Any, w: Any, gx: Any, gw: Any, gb: Any, n: int, c: int, m: int) -> None:
+    """Gradients of input, weight and bias; device arrays."""
     products.launch_blocks(c, block_size(n * m), g, x, mean, rstd, gw, gb, n, c, m)
-    pull.launch(x.size, g, x, w, mean, rstd, gx, gw, gb, c, m, w.size > 0, x.dtype.type(n * m))
+    channels_backward.launch(x.size, g, x, mean, rstd, w, gx, gw, gb, c, m, w.size > 0, x.dtype.type(n * m))
 
 
-def normalise_rows(x: Any, w: Any, b: Any, out: Any, rows: int, n: int, eps: float, centred: bool) -> None:
-    """See ``cpu.normalise_rows``; device arrays."""
-    rows_forward.launch_blocks(rows, block_size(n), x, w, b, out, rows, n, x.dtype.type(eps), centred, w.size > 0, b.size > 0)
+def normalise_rows(x: Tensor, w: Any, b: Any, n: int, eps: float, centred: bool) -> Loop:
+    """See ``cpu.normalise_rows``."""
+    rows = prod(x.shape) // max(n, 1)
+    return Loop(rows_forward, (rows, n, x._k.dtype.storage.type(eps), centred, w is not None, b is not None), like(x),
+                operands=(x, w, b), grid=(rows, block_size(n)))
 
 
-def pull_rows(g: Any, x: Any, w: Any, gx: Any, gw: Any, gb: Any, rows: int, n: int, eps: float, centred: bool) -> None:
-    """See ``cpu.pull_rows``; device arrays."""
+def pull_rows(g: Tensor, x: Tensor, w: Any, shape: tuple, eps: float, needs: tuple, centred: bool) -> Loop:
+    """See ``cpu.pull_rows``."""
+    n = prod(shape)
+    grads = (like(x), *[like(x, shape) if need else EMPTY for need in needs[1:]])
+    return Loop(rows_and_columns_backward, (prod(x.shape) // n, n, x._k.dtype.storage.type(eps), centred), grads, operands=(g, x, w))
+
+
+def rows_and_columns_backward(g: Any, x: Any, w: Any, gx: Any, gw: Any, *rest: Any) -> None:
+    """Gradients of input, weight and, if there is one among the inputs, bias; device arrays."""
+    gb, (rows, n, eps, centred) = rest[0] if len(rest) > 4 else gw[:0], rest[-4:]
     means, rstds = launch.allocate(2 * rows, x.dtype), launch.allocate(rows, x.dtype)
-    rows_backward.launch_blocks(rows, block_size(n), g, x, w, gx, means, rstds, rows, n, x.dtype.type(eps), centred, w.size > 0)
+    rows_backward.launch_blocks(rows, block_size(n), g, x, w, gx, means, rstds, rows, n, eps, centred, w.size > 0)
     if gw.size or gb.size:
         columns_backward.launch_blocks(n, block_size(rows), g, x, means, rstds, gw, gb, rows, n, gw.size > 0, gb.size > 0)

@@ -1,19 +1,23 @@
-"""Pooling on the CPU: max, average and adaptive average over the planes of flat NCHW arrays.
+"""Pooling on the CPU: max, average and adaptive average over planes in flat arrays.
 
-Owns the kernels, and the functions that choose among them by shape alone. ``planes`` is n * c. Every plane is independent, so results
-cannot depend on the number of threads.
+Owns the kernels, and the functions that choose among them by shape alone. Every plane is independent, so results cannot depend on the
+number of threads.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from numtorch.dispatch.loops import Loop
 from numtorch.dispatch.program import shared_from
-from numtorch.kernels.jit import jit, prange
+from numtorch.kernels.jit import Jit, jit, prange
 from numtorch.ops.pooling import flat
-from numtorch.ops.pooling.rows import max_row
+from numtorch.ops.pooling.rows import max_grad_row, max_row
 
-PARALLEL_WORK = shared_from(4)  # elements read
+WEIGHT = 4  # of an element that is read
+QUARTERS = (2, 2, 2, 2, 0, 0, 1, 1)  # windows of 2x2 pixels side by side
 ROWS = "numtorch.ops.pooling.rows_codegen"
 
 
@@ -42,24 +46,20 @@ def max_window(x, h, w, r, s, kh, kw, dh, dw):
     return at
 
 
-def max_general(x, out, indices, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw):
-    """Maximum over each window, and its position in the plane.
-
-    for each plane, output position: out, index = max over the window's pixels
-    """
+@jit(parallel=True)
+def max_positions_general(x, at, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw):
+    """Where in its plane the maximum of each window is."""
     for p in prange(planes):
         plane = x[p * h * w : (p + 1) * h * w]
-        o = out[p * ho * wo : (p + 1) * ho * wo]
-        at = indices[p * ho * wo : (p + 1) * ho * wo]
+        places = at[p * ho * wo : (p + 1) * ho * wo]
         for r in range(ho):
             for s in range(wo):
-                k = max_window(plane, h, w, r * sh - ph, s * sw - pw, kh, kw, dh, dw)
-                at[r * wo + s] = k
-                o[r * wo + s] = plane[k] if k < h * w else x.dtype.type(-np.inf)
+                places[r * wo + s] = max_window(plane, h, w, r * sh - ph, s * sw - pw, kh, kw, dh, dw)
 
 
+@jit(parallel=True)
 def max_values_general(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw):
-    """``max_general`` without positions."""
+    """The maximum of each window; minus infinity where it holds no pixel."""
     for p in prange(planes):
         plane = x[p * h * w : (p + 1) * h * w]
         o = out[p * ho * wo : (p + 1) * ho * wo]
@@ -69,15 +69,16 @@ def max_values_general(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh,
                 o[r * wo + s] = plane[k] if k < h * w else x.dtype.type(-np.inf)
 
 
-def max_backward_general(g, indices, gx, planes, hw, m):
-    """Each gradient goes to the position that won: ``gx[index[j]] += g[j]``.
+@jit(parallel=True)
+def scatter(g, positions, gx, planes, hw, m):
+    """Each gradient goes to its position: ``gx[positions[j]] += g[j]``.
 
     Clearing the plane and scattering beats a gather over windows, 2x2 windows too: half the stores.
     """
     for p in prange(planes):
         plane = gx[p * hw : (p + 1) * hw]
         grad = g[p * m : (p + 1) * m]
-        at = indices[p * m : (p + 1) * m]
+        at = positions[p * m : (p + 1) * m]
         for j in range(hw):
             plane[j] = g.dtype.type(0)
         for j in range(m):
@@ -86,8 +87,8 @@ def max_backward_general(g, indices, gx, planes, hw, m):
 
 
 @jit
-def max_row_2x2(top, low, out, at, start, w, wo):
-    """One output row of 2x2 windows, written as selects so that it becomes vector code."""
+def max_positions_row(top, low, at, start, w, wo):
+    """One output row of positions of 2x2 windows, written as selects so that it becomes vector code."""
     for j in range(wo):
         best = top[2 * j]
         k = start + 2 * j
@@ -103,44 +104,61 @@ def max_row_2x2(top, low, out, at, start, w, wo):
         if v > best or v != v:
             best = v
             k = start + w + 2 * j + 1
-        out[j] = best
         at[j] = k
 
 
-def max_2x2(x, out, indices, planes, h, w, ho, wo):
-    """2x2 windows at stride 2 without padding."""
+@jit(parallel=True)
+def max_positions_2x2(x, at, planes, h, w, ho, wo):
+    """``max_positions_general`` of 2x2 windows at stride 2 without padding."""
     for p in prange(planes):
         for r in range(ho):
             row = x[(p * h + 2 * r) * w : (p * h + 2 * r + 2) * w]
             o = (p * ho + r) * wo
-            max_row_2x2(row, row[w:], out[o : o + wo], indices[o : o + wo], 2 * r * w, w, wo)
+            max_positions_row(row, row[w:], at[o : o + wo], 2 * r * w, w, wo)
 
 
+@jit(parallel=True, needs=ROWS)
 def max_values_2x2(x, out, planes, h, w, ho, wo):
-    """2x2 windows at stride 2 without padding, values only."""
+    """``max_values_general`` of 2x2 windows at stride 2 without padding."""
     for p in prange(planes):
         for r in range(ho):
             top = (p * h + 2 * r) * w
             max_row(x, top, top + w, out, (p * ho + r) * wo, wo)
 
 
+@jit(parallel=True, needs=ROWS)
+def max_backward_2x2(g, x, gx, planes, h, w, ho, wo):
+    """gx (planes, h, w): each g (planes, ho, wo) where its window of x has its maximum, else 0."""
+    for p in prange(planes):
+        for r in range(ho):
+            top = (p * h + 2 * r) * w
+            max_grad_row(x, top, top + w, g, (p * ho + r) * wo, gx, wo)
+            for j in range(top + 2 * wo, top + w):
+                gx[j] = g.dtype.type(0)
+                gx[j + w] = g.dtype.type(0)
+        rest = gx[(p * h + 2 * ho) * w : (p + 1) * h * w]
+        for j in range(rest.size):
+            rest[j] = g.dtype.type(0)
+
+
 @jit
-def average_extent(i, size, k, stride, pad):
+def mean_extent(i, size, k, stride, pad):
     """Window i of one axis: first and past-the-last pixel inside, and length with padding."""
     first = i * stride - pad
     last = min(first + k, size + pad)
     return max(first, 0), min(last, size), last - first
 
 
-def average(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, include_pad, divisor):
+@jit(parallel=True)
+def means_general(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, include_pad, divisor):
     """Mean over each window: its sum over ``divisor``, or over its pixels (padded or inside)."""
     for p in prange(planes):
         plane = x[p * h * w : (p + 1) * h * w]
         o = out[p * ho * wo : (p + 1) * ho * wo]
         for r in range(ho):
-            r0, r1, rows = average_extent(r, h, kh, sh, ph)
+            r0, r1, rows = mean_extent(r, h, kh, sh, ph)
             for s in range(wo):
-                s0, s1, cols = average_extent(s, w, kw, sw, pw)
+                s0, s1, cols = mean_extent(s, w, kw, sw, pw)
                 total = x.dtype.type(0)
                 for i in range(r0, r1):
                     for j in range(s0, s1):
@@ -154,7 +172,8 @@ def average(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, include_pad, d
                     o[r * wo + s] = total / x.dtype.type(count)
 
 
-def average_backward(g, gx, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, include_pad, divisor):
+@jit(parallel=True)
+def means_backward_general(g, gx, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, include_pad, divisor):
     """Each gradient, divided as its mean was, goes to every pixel of its window."""
     for p in prange(planes):
         plane = gx[p * h * w : (p + 1) * h * w]
@@ -162,9 +181,9 @@ def average_backward(g, gx, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, includ
         for j in range(h * w):
             plane[j] = g.dtype.type(0)
         for r in range(ho):
-            r0, r1, rows = average_extent(r, h, kh, sh, ph)
+            r0, r1, rows = mean_extent(r, h, kh, sh, ph)
             for s in range(wo):
-                s0, s1, cols = average_extent(s, w, kw, sw, pw)
+                s0, s1, cols = mean_extent(s, w, kw, sw, pw)
                 if r0 >= r1 or s0 >= s1:
                     continue
                 count = divisor
@@ -177,14 +196,14 @@ def average_backward(g, gx, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, includ
 
 
 @jit
-def average_row_2x2(top, low, out, scale, wo):
+def means_row_2x2(top, low, out, scale, wo):
     """One output row of 2x2 means."""
     for j in range(wo):
         out[j] = ((top[2 * j] + top[2 * j + 1]) + (low[2 * j] + low[2 * j + 1])) * scale
 
 
 @jit
-def average_backward_row_2x2(g, top, low, scale, wo):
+def means_backward_row_2x2(g, top, low, scale, wo):
     """The four pixels under each output get a share of its gradient."""
     for j in range(wo):
         v = g[j] * scale
@@ -194,24 +213,26 @@ def average_backward_row_2x2(g, top, low, scale, wo):
         low[2 * j + 1] = v
 
 
-def average_2x2(x, out, planes, h, w, ho, wo, divisor):
+@jit(parallel=True)
+def means_2x2(x, out, planes, h, w, ho, wo, divisor):
     """2x2 windows at stride 2 without padding."""
     for p in prange(planes):
         scale = x.dtype.type(1) / x.dtype.type(divisor)
         for r in range(ho):
             row = x[(p * h + 2 * r) * w : (p * h + 2 * r + 2) * w]
             o = (p * ho + r) * wo
-            average_row_2x2(row, row[w:], out[o : o + wo], scale, wo)
+            means_row_2x2(row, row[w:], out[o : o + wo], scale, wo)
 
 
-def average_backward_2x2(g, gx, planes, h, w, ho, wo, divisor):
+@jit(parallel=True)
+def means_backward_2x2(g, gx, planes, h, w, ho, wo, divisor):
     """Gradient for 2x2 windows at stride 2; rows and columns that no window covers get zero."""
     for p in prange(planes):
         scale = g.dtype.type(1) / g.dtype.type(divisor)
         for r in range(ho):
             row = gx[(p * h + 2 * r) * w : (p * h + 2 * r + 2) * w]
             o = (p * ho + r) * wo
-            average_backward_row_2x2(g[o : o + wo], row, row[w:], scale, wo)
+            means_backward_row_2x2(g[o : o + wo], row, row[w:], scale, wo)
             if w > 2 * wo:
                 for j in range(2 * wo, w):
                     row[j] = g.dtype.type(0)
@@ -220,7 +241,8 @@ def average_backward_2x2(g, gx, planes, h, w, ho, wo, divisor):
             gx[j] = g.dtype.type(0)
 
 
-def adaptive(x, out, planes, h, w, ho, wo):
+@jit(parallel=True)
+def adaptive_cells(x, out, planes, h, w, ho, wo):
     """Mean over windows from ``floor(i * h / ho)`` to ``ceil((i + 1) * h / ho)``."""
     for p in prange(planes):
         plane = x[p * h * w : (p + 1) * h * w]
@@ -238,7 +260,8 @@ def adaptive(x, out, planes, h, w, ho, wo):
                 out[(p * ho + r) * wo + s] = total / x.dtype.type((r1 - r0) * (s1 - s0))
 
 
-def adaptive_backward(g, gx, planes, h, w, ho, wo):
+@jit(parallel=True)
+def adaptive_backward_cells(g, gx, planes, h, w, ho, wo):
     """Each gradient, divided by the size of its window, goes to every pixel of the window."""
     for p in prange(planes):
         plane = gx[p * h * w : (p + 1) * h * w]
@@ -257,109 +280,99 @@ def adaptive_backward(g, gx, planes, h, w, ho, wo):
                         row[j] += v
 
 
-# Each kernel compiled serial and parallel: call pair[large].
-MAX = jit(max_general), jit(max_general, parallel=True)
-MAX_VALUES = jit(max_values_general), jit(max_values_general, parallel=True)
-MAX_BACKWARD = jit(max_backward_general), jit(max_backward_general, parallel=True)
-MAX_2X2 = jit(max_2x2), jit(max_2x2, parallel=True)
-MAX_VALUES_2X2 = jit(max_values_2x2, needs=ROWS), jit(max_values_2x2, parallel=True, needs=ROWS)
-AVERAGE = jit(average), jit(average, parallel=True)
-AVERAGE_BACKWARD = jit(average_backward), jit(average_backward, parallel=True)
-AVERAGE_2X2 = jit(average_2x2), jit(average_2x2, parallel=True)
-AVERAGE_BACKWARD_2X2 = jit(average_backward_2x2), jit(average_backward_2x2, parallel=True)
-ADAPTIVE = jit(adaptive), jit(adaptive, parallel=True)
-ADAPTIVE_BACKWARD = jit(adaptive_backward), jit(adaptive_backward, parallel=True)
+# --- choices --------------------------------------------------------------------------------------
 
 
-def max_pool2d_forward(x, out, indices, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw):
-    """Maximum of each window of x (planes,h,w) into out (planes,ho,wo), NaN propagating.
+def _quarters(h: int, w: int, ho: int, wo: int, window: tuple) -> bool:
+    """Whether the windows are 2x2 pixels side by side, none of them beyond the plane."""
+    return tuple(window) == QUARTERS[: len(window)] and 2 * ho <= h and 2 * wo <= w
 
-    ``indices`` (int64, like out) gets the position of the maximum in its plane. Padding counts as
-    minus infinity. Source: torch.nn.functional.max_pool2d.
+
+def _loop(function: Jit, numbers: tuple, out: Any, elements: int) -> Loop:
+    return Loop(function, numbers, out, weight=WEIGHT, elements=elements)
+
+
+def max_values(out: Any, planes: int, h: int, w: int, ho: int, wo: int, *window: int) -> Loop:
+    """The maximum of each window of x (planes, h, w), NaN propagating; padding counts as minus infinity.
+
+    ``window`` is kernel, stride, padding and dilation, each of rows and of columns.
     """
-    large = planes * ho * wo * kh * kw >= PARALLEL_WORK
-    if (
-        kh == kw == sh == sw == 2
-        and dh == dw == 1
-        and ph == pw == 0
-        and 2 * ho <= h
-        and 2 * wo <= w
-    ):
-        MAX_2X2[large](x, out, indices, planes, h, w, ho, wo)
-    elif sh * sw <= flat.MOST_DROPPED and sh <= kh < flat.MOST_ROWS and sw <= kw < flat.MOST_COLS:
-        flat.PLACES[large](x, out, indices, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw)
-    else:
-        MAX[large](x, out, indices, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw)
+    kh, kw, sh, sw = window[:4]
+    elements, numbers = planes * ho * wo * kh * kw, (planes, h, w, ho, wo)
+    if _quarters(h, w, ho, wo, window):
+        return _loop(max_values_2x2, numbers, out, elements)
+    if sh * sw <= flat.MOST_DROPPED and sh <= kh and sw <= kw:  # windows apart leave elements that nobody need read
+        return _loop(flat.values, (*numbers, *window), out, elements)
+    return _loop(max_values_general, (*numbers, *window), out, elements)
 
 
-def max_pool2d_values(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw):
-    """``max_pool2d_forward`` for callers that need no gradient and no positions."""
-    large = planes * ho * wo * kh * kw >= PARALLEL_WORK
-    if (
-        kh == kw == sh == sw == 2
-        and dh == dw == 1
-        and ph == pw == 0
-        and 2 * ho <= h
-        and 2 * wo <= w
-    ):
-        MAX_VALUES_2X2[large](x, out, planes, h, w, ho, wo)
-    elif sh * sw <= flat.MOST_DROPPED and sh <= kh and sw <= kw:  # windows apart leave elements that nobody need read
-        flat.VALUES[large](x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw)
-    else:
-        MAX_VALUES[large](x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw)
+def max_positions(out: Any, planes: int, h: int, w: int, ho: int, wo: int, *window: int) -> Loop:
+    """Where in its plane the maximum of each window is."""
+    kh, kw, sh, sw = window[:4]
+    elements, numbers = planes * ho * wo * kh * kw, (planes, h, w, ho, wo)
+    if _quarters(h, w, ho, wo, window):
+        return _loop(max_positions_2x2, numbers, out, elements)
+    if sh * sw <= flat.MOST_DROPPED and sh <= kh < flat.MOST_ROWS and sw <= kw < flat.MOST_COLS:
+        return _loop(flat.positions, (*numbers, *window), out, elements)
+    return _loop(max_positions_general, (*numbers, *window), out, elements)
 
 
-def max_pool2d_backward(g, indices, gx, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw):
-    """Gradient of ``max_pool2d_forward``: g added at ``indices`` of gx (planes,h,w)."""
-    large = planes * h * w >= PARALLEL_WORK
-    MAX_BACKWARD[large](g, indices, gx, planes, h * w, ho * wo)
+def max_scatter(out: Any, planes: int, h: int, w: int, ho: int, wo: int, *window: int) -> Loop:
+    """Gradients added at positions of planes (h, w)."""
+    return _loop(scatter, (planes, h * w, ho * wo), out, planes * h * w)
 
 
-def avg_pool2d_forward(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, include_pad, divisor):
-    """Mean of each window of x (planes,h,w) into out (planes,ho,wo).
+def max_gradient(out: Any, planes: int, h: int, w: int, ho: int, wo: int, *window: int) -> Loop:
+    """The gradient of ``max_values``, of which the positions are found again."""
+    if _quarters(h, w, ho, wo, window):
+        return _loop(max_backward_2x2, (planes, h, w, ho, wo), out, planes * h * w)
+    steps = [step(None, planes, h, w, ho, wo, *window) for step in (max_positions, max_scatter)]
+    twins = [s.function if (s.elements or 0) >= shared_from(WEIGHT) else s.function.serial for s in steps]
+    return Loop(find_and_scatter, (twins[0], steps[0].numbers, twins[1], steps[1].numbers), out)
 
-    The sum is divided by ``divisor``, or, where that is 0, by the window's size: with padding if
-    ``include_pad``, else of the part inside the plane. Source: torch.nn.functional.avg_pool2d.
+
+def find_and_scatter(g: Any, x: Any, gx: Any, find: Jit, window: tuple, scatter: Jit, planes: tuple) -> None:
+    """Positions are found in x, and g is added there."""
+    at = np.empty(g.size, np.int64)
+    find(x, at, *window)
+    scatter(g, at, gx, *planes)
+
+
+def means(out: Any, planes: int, h: int, w: int, ho: int, wo: int, *rest: int) -> Loop:
+    """The mean of each window of x (planes, h, w).
+
+    ``rest`` is kernel, stride and padding, each of rows and of columns, ``include_pad``, and the divisor. Where this is 0, a sum is
+    divided by the window's size: with padding if ``include_pad``, else of the part inside the plane.
     """
-    large = planes * ho * wo * kh * kw >= PARALLEL_WORK
-    if kh == kw == sh == sw == 2 and ph == pw == 0 and 2 * ho <= h and 2 * wo <= w:
-        AVERAGE_2X2[large](x, out, planes, h, w, ho, wo, divisor or 4)
-    elif sh * sw <= flat.MOST_DROPPED and sh <= kh and sw <= kw:  # windows apart leave elements that nobody need read
-        flat.MEANS[large](x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, int(include_pad), divisor)
-    else:
-        AVERAGE[large](
-            x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, int(include_pad), divisor
-        )
+    *window, _, divisor = rest
+    kh, kw, sh, sw = window[:4]
+    elements, numbers = planes * ho * wo * kh * kw, (planes, h, w, ho, wo)
+    if _quarters(h, w, ho, wo, tuple(window)):
+        return _loop(means_2x2, (*numbers, divisor or 4), out, elements)
+    if sh * sw <= flat.MOST_DROPPED and sh <= kh and sw <= kw:
+        return _loop(flat.means, (*numbers, *rest), out, elements)
+    return _loop(means_general, (*numbers, *rest), out, elements)
 
 
-def avg_pool2d_backward(g, gx, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, include_pad, divisor):
-    """Gradient of ``avg_pool2d_forward``."""
-    large = planes * ho * wo * kh * kw >= PARALLEL_WORK
-    if kh == kw == sh == sw == 2 and ph == pw == 0 and 2 * ho <= h and 2 * wo <= w:
-        AVERAGE_BACKWARD_2X2[large](g, gx, planes, h, w, ho, wo, divisor or 4)
-    else:
-        AVERAGE_BACKWARD[large](
-            g, gx, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, int(include_pad), divisor
-        )
+def mean_gradient(out: Any, planes: int, h: int, w: int, ho: int, wo: int, *rest: int) -> Loop:
+    """The gradient of ``means``."""
+    *window, _, divisor = rest
+    elements, numbers = planes * ho * wo * window[0] * window[1], (planes, h, w, ho, wo)
+    if _quarters(h, w, ho, wo, tuple(window)):
+        return _loop(means_backward_2x2, (*numbers, divisor or 4), out, elements)
+    return _loop(means_backward_general, (*numbers, *rest), out, elements)
 
 
-def adaptive_avg_pool2d_forward(x, out, planes, h, w, ho, wo):
-    """Mean over ho x wo windows: rows ``floor(i*h/ho)`` to ``ceil((i+1)*h/ho)``.
-
-    Source: torch.nn.functional.adaptive_avg_pool2d.
-    """
-    if h % ho == w % wo == 0 and 1 < ho * wo < h * w:  # windows of one size side by side
+def adaptive(out: Any, planes: int, h: int, w: int, ho: int, wo: int) -> Loop:
+    """Means over ho x wo windows of x (planes, h, w): rows ``floor(i * h / ho)`` to ``ceil((i + 1) * h / ho)``."""
+    if ho and wo and h % ho == w % wo == 0 and 1 < ho * wo < h * w:  # windows of one size side by side
         kh, kw = h // ho, w // wo
-        avg_pool2d_forward(x, out, planes, h, w, ho, wo, kh, kw, kh, kw, 0, 0, True, 0)
-        return
-    large = planes * (h * w + ho * wo) >= PARALLEL_WORK
-    ADAPTIVE[large](x, out, planes, h, w, ho, wo)
+        return means(out, planes, h, w, ho, wo, kh, kw, kh, kw, 0, 0, 1, 0)
+    return _loop(adaptive_cells, (planes, h, w, ho, wo), out, planes * (h * w + ho * wo))
 
 
-def adaptive_avg_pool2d_backward(g, gx, planes, h, w, ho, wo):
-    """Gradient of ``adaptive_avg_pool2d_forward``."""
+def adaptive_gradient(out: Any, planes: int, h: int, w: int, ho: int, wo: int) -> Loop:
+    """The gradient of ``adaptive``."""
     if h == 2 * ho and w == 2 * wo:
-        avg_pool2d_backward(g, gx, planes, h, w, ho, wo, 2, 2, 2, 2, 0, 0, True, 0)
-        return
-    large = planes * (h * w + ho * wo) >= PARALLEL_WORK
-    ADAPTIVE_BACKWARD[large](g, gx, planes, h, w, ho, wo)
+        return mean_gradient(out, planes, h, w, ho, wo, 2, 2, 2, 2, 0, 0, 1, 0)
+    return _loop(adaptive_backward_cells, (planes, h, w, ho, wo), out, planes * (h * w + ho * wo))

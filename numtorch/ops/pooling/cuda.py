@@ -6,14 +6,18 @@ are flat and have fewer than 2**32 elements.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from numtorch.dispatch.loops import Loop
+from numtorch.kernels import launch
 from numtorch.kernels.launch import cuda, cuda_kernel
 
 
 @cuda_kernel
-def max_forward(x, out, indices, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw):
-    """Each thread takes the maximum of one window, and its position; the last NaN wins."""
+def positions_of_maxima(x, indices, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw):
+    """Each thread takes the position of the maximum of one window; the last NaN wins."""
     for t in range(cuda.grid(1), planes * ho * wo, cuda.gridsize(1)):
         p = np.int64(np.uint32(t) // np.uint32(ho * wo))
         left = t - p * ho * wo
@@ -33,13 +37,12 @@ def max_forward(x, out, indices, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, d
                 if v > best or v != v or at == h * w:
                     best = v
                     at = y * w + z
-        out[t] = best
         indices[t] = at
 
 
 @cuda_kernel
-def max_values(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw):
-    """``max_forward`` without positions."""
+def maxima(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw):
+    """Each thread takes the maximum of one window."""
     for t in range(cuda.grid(1), planes * ho * wo, cuda.gridsize(1)):
         p = np.int64(np.uint32(t) // np.uint32(ho * wo))
         left = t - p * ho * wo
@@ -61,7 +64,7 @@ def max_values(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw):
 
 
 @cuda_kernel
-def max_backward(g, indices, gx, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw):
+def gathered(g, indices, gx, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw):
     """Each thread sums, for one pixel, the gradients of the windows that chose it."""
     for t in range(cuda.grid(1), planes * h * w, cuda.gridsize(1)):
         p = np.int64(np.uint32(t) // np.uint32(h * w))
@@ -80,7 +83,7 @@ def max_backward(g, indices, gx, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, d
 
 
 @cuda_kernel
-def average(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, include_pad, divisor):
+def averages(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, include_pad, divisor):
     """Each thread averages one window."""
     for t in range(cuda.grid(1), planes * ho * wo, cuda.gridsize(1)):
         p = np.int64(np.uint32(t) // np.uint32(ho * wo))
@@ -111,7 +114,7 @@ def average(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, include_pad, d
 
 
 @cuda_kernel
-def average_backward(g, gx, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, include_pad, divisor):
+def averages_backward(g, gx, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, include_pad, divisor):
     """Each thread sums, for one pixel, the shares of the windows that cover it."""
     for t in range(cuda.grid(1), planes * h * w, cuda.gridsize(1)):
         p = np.int64(np.uint32(t) // np.uint32(h * w))
@@ -135,7 +138,7 @@ def average_backward(g, gx, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, includ
 
 
 @cuda_kernel
-def adaptive(x, out, planes, h, w, ho, wo):
+def cells(x, out, planes, h, w, ho, wo):
     """Each thread averages one window, rows ``floor(r * h / ho)`` to ``ceil((r + 1) * h / ho)``."""
     for t in range(cuda.grid(1), planes * ho * wo, cuda.gridsize(1)):
         p = np.int64(np.uint32(t) // np.uint32(ho * wo))
@@ -154,7 +157,7 @@ def adaptive(x, out, planes, h, w, ho, wo):
 
 
 @cuda_kernel
-def adaptive_backward(g, gx, planes, h, w, ho, wo):
+def cells_backward(g, gx, planes, h, w, ho, wo):
     """Each thread sums, for one pixel, the shares of the windows that cover it."""
     for t in range(cuda.grid(1), planes * h * w, cuda.gridsize(1)):
         p = np.int64(np.uint32(t) // np.uint32(h * w))
@@ -171,41 +174,56 @@ def adaptive_backward(g, gx, planes, h, w, ho, wo):
         gx[t] = total
 
 
-def max_pool2d_forward(x, out, indices, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw):
-    """See ``cpu.max_pool2d_forward``; device arrays."""
-    ints = (planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw)
-    max_forward.launch(planes * ho * wo, x, out, indices, *ints)
+def max_values(out: Any, *ints: int) -> Loop:
+    """See ``cpu.max_values``."""
+    return Loop(maxima, ints, out, elements=_results(*ints))
 
 
-def max_pool2d_values(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw):
-    """See ``cpu.max_pool2d_values``; device arrays."""
-    ints = (planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw)
-    max_values.launch(planes * ho * wo, x, out, *ints)
+def _results(planes: int, h: int, w: int, ho: int, wo: int, *rest: int) -> int:
+    return planes * ho * wo
 
 
-def max_pool2d_backward(g, indices, gx, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw):
-    """See ``cpu.max_pool2d_backward``; device arrays."""
-    ints = (planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw)
-    max_backward.launch(planes * h * w, g, indices, gx, *ints)
+def _pixels(planes: int, h: int, w: int, *rest: int) -> int:
+    return planes * h * w
 
 
-def avg_pool2d_forward(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, include_pad, divisor):
-    """See ``cpu.avg_pool2d_forward``; device arrays."""
-    ints = (planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, int(include_pad), divisor)
-    average.launch(planes * ho * wo, x, out, *ints)
+def max_positions(out: Any, *ints: int) -> Loop:
+    """See ``cpu.max_positions``."""
+    return Loop(positions_of_maxima, ints, out, elements=_results(*ints))
 
 
-def avg_pool2d_backward(g, gx, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, include_pad, divisor):
-    """See ``cpu.avg_pool2d_backward``; device arrays."""
-    ints = (planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, int(include_pad), divisor)
-    average_backward.launch(planes * h * w, g, gx, *ints)
+def max_scatter(out: Any, *ints: int) -> Loop:
+    """See ``cpu.max_scatter``."""
+    return Loop(gathered, ints, out, elements=_pixels(*ints))
 
 
-def adaptive_avg_pool2d_forward(x, out, planes, h, w, ho, wo):
-    """See ``cpu.adaptive_avg_pool2d_forward``; device arrays."""
-    adaptive.launch(planes * ho * wo, x, out, planes, h, w, ho, wo)
+def max_gradient(out: Any, *ints: int) -> Loop:
+    """See ``cpu.max_gradient``."""
+    return Loop(find_and_gather, ints, out)
 
 
-def adaptive_avg_pool2d_backward(g, gx, planes, h, w, ho, wo):
-    """See ``cpu.adaptive_avg_pool2d_backward``; device arrays."""
-    adaptive_backward.launch(planes * h * w, g, gx, planes, h, w, ho, wo)
+def find_and_gather(g: Any, x: Any, gx: Any, *ints: int) -> None:
+    """Positions are found in x, and each pixel sums the gradients of the windows that chose it; device arrays."""
+    at = launch.allocate(g.size, np.dtype(np.int64))
+    positions_of_maxima.launch(g.size, x, at, *ints)
+    gathered.launch(gx.size, g, at, gx, *ints)
+
+
+def means(out: Any, *ints: int) -> Loop:
+    """See ``cpu.means``."""
+    return Loop(averages, ints, out, elements=_results(*ints))
+
+
+def mean_gradient(out: Any, *ints: int) -> Loop:
+    """See ``cpu.mean_gradient``."""
+    return Loop(averages_backward, ints, out, elements=_pixels(*ints))
+
+
+def adaptive(out: Any, *ints: int) -> Loop:
+    """See ``cpu.adaptive``."""
+    return Loop(cells, ints, out, elements=_results(*ints))
+
+
+def adaptive_gradient(out: Any, *ints: int) -> Loop:
+    """See ``cpu.adaptive_gradient``."""
+    return Loop(cells_backward, ints, out, elements=_pixels(*ints))

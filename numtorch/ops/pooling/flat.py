@@ -52,6 +52,7 @@ def join_places(best, at, other, place, n):
         at[j] = place if wins else at[j]
 
 
+@jit(parallel=True)
 def values(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw):
     """The largest element of each window.
 
@@ -86,8 +87,9 @@ def first_inside(r, s, h, w, kh, kw, dh, dw):
     return r * w + s if r < h and s < w else h * w
 
 
-def places(x, out, indices, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw):
-    """The largest element of each window and where in its plane it is: the first, or the last NaN."""
+@jit(parallel=True)
+def positions(x, indices, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw):
+    """Where in its plane the largest element of each window is: the first, or the last NaN."""
     rows, cols = padded_extent(h, ho, kh, sh, ph, dh), padded_extent(w, wo, kw, sw, pw, dw)
     count = rows * cols - (kw - 1) * dw - (kh - 1) * dh * cols
     for part in prange(PARTS):
@@ -111,7 +113,6 @@ def places(x, out, indices, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw
                     inside = 0 <= i < h and 0 <= j < w
                     # All pixels minus infinity: the border was no less.
                     k = i * w + j if inside else first_inside(r * sh - ph, s * sw - pw, h, w, kh, kw, dh, dw)
-                    out[(p * ho + r) * wo + s] = best[base]
                     indices[(p * ho + r) * wo + s] = k
 
 
@@ -122,6 +123,7 @@ def add(total, other, n):
         total[j] += other[j]
 
 
+@jit(parallel=True)
 def means(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, include_pad, divisor):
     """The sum of each window, as ``values``, over ``divisor`` or over its pixels (padded or inside)."""
     rows, cols = padded_extent(h, ho, kh, sh, ph, 1), padded_extent(w, wo, kw, sw, pw, 1)
@@ -148,8 +150,3 @@ def means(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, include_pad, div
                     count = divisor if divisor else (r1 - r0) * (s1 - s0) if include_pad else inside
                     # Without a pixel inside the sum is that of the border.
                     out[(p * ho + r) * wo + s] = final[r * sh * cols + s * sw] / x.dtype.type(count if count != 0 else 1)
-
-
-VALUES = jit(values), jit(values, parallel=True)
-PLACES = jit(places), jit(places, parallel=True)
-MEANS = jit(means), jit(means, parallel=True)

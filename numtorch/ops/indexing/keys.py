@@ -360,8 +360,8 @@ def getitem(x: Tensor, key: Any) -> Tensor:
     if key.__class__ is slice:  # the commonest keys, where nothing is recorded
         a, b, step = key.start, key.stop, key.step
         if (a is None or a.__class__ is int) and (b is None or b.__class__ is int) and (step is None or step.__class__ is int):
-            items = ((a, b, step),)
-            return placed(x, _basic_geometry(x.shape, x._strides, items)) if x._edge is None or not mode.grad else basic(x, items)
+            part = ((a, b, step),)
+            return placed(x, _basic_geometry(x.shape, x._strides, part)) if x._edge is None or not mode.grad else basic(x, part)
     elif key.__class__ is int:
         if not x.shape:
             raise IndexError("invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to a number")

@@ -543,7 +543,7 @@ def _ran(plan: str, names: list[str], required: list[str], params: str, late: li
              f"    _y = {plan}.run({run})", "else:", "    _y = _new(_Tensor)", f"    _y.shape = {plan}.shape",
              f"    _y._k = {plan}.kind", f"    _y._buf = _buf = {plan}.make()",
              f"    _code = {called}",
-             "    if _code:", f"        {plan}.failed(_code, {run})"]
+             "    if _code and _code > 0:", f"        {plan}.failed(_code, {run})"]
     return "".join(f"{indent}{line}\n" for line in lines)
 
 

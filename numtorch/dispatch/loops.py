@@ -66,7 +66,7 @@ class Loop:
         weight: what an element costs, in additions; with ``elements``, those of the first operand unless given, it decides between
             the serial and the parallel twin. By the amount of work alone: twins may round differently.
         scratch: (elements, NumPy dtype) of each working array.
-        failed: ``failed(code, *arguments of the op)`` raises what a code other than 0 or None means.
+        failed: ``failed(code, *arguments of the op)`` raises what a code above 0 means, which the function returns.
         grid: on CUDA, how many threads there are to be at least; or (blocks, threads of each).
         carrier: the NumPy dtype under which buffers of another type of its size are passed, for loops that only move elements.
     """
@@ -182,6 +182,7 @@ def plan(loop: Loop, values: tuple, params: tuple, op: str, required: list[int],
         entry = _compiled(loop, examples, op, tuple([values[i] for i in late]))
         if None in given:
             entry = _completed(entry, [i for i, k in enumerate(given) if k is None], allocate(1, given[0].dtype, where)[:0])
+    loop.operands = None  # what is remembered keeps no tensor alive
     makers = tuple(None if o is None else (_maker(o), o.shape, o.kind) for o in outs)
     made = Plan(_general(loop, entry, places, makers, several, carried, late), params, loop)
     alone = len(wanted) == 1 and (not several or None in outs)
@@ -238,7 +239,7 @@ def _general(loop: Loop, entry: Callable, places: list, makers: tuple, several: 
         for n, d in scratch:
             buffers.append(np.empty(n, d))
         code = entry(*buffers, *numbers, *[values[i] for i in late])
-        if code and failed is not None:
+        if code and code > 0 and failed is not None:
             failed(code, *values)
         return tuple(made) if several else made[0]
 

@@ -1,5 +1,8 @@
 """What a planned loop is given: empty buffers for what is absent, zeroed results, and numbers that differ from call to call."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -116,3 +119,76 @@ def test_dropout_draws_anew_by_one_plan():
     others = [F.dropout(x, 0.5) for _ in range(10)]
     assert len(dropout_mask.op.plans) == before
     assert all(y.tolist() != first.tolist() for y in others)
+
+
+@pytest.mark.parametrize("call", [
+    lambda x: torch.softmax(x, 1), lambda x: F.cross_entropy(x, torch.zeros(4, dtype=torch.int64)), lambda x: F.mse_loss(x, torch.ones(4, 5)),
+    lambda x: F.layer_norm(x, (5,)), lambda x: torch.sort(x, 1), lambda x: torch.cumsum(x, 0), lambda x: F.normalize(x),
+    lambda x: torch.var(x, 1), lambda x: F.max_pool1d(x, 2), lambda x: torch.softmax(x.t(), 0),
+], ids=["softmax", "cross_entropy", "mse_loss", "layer_norm", "sort", "cumsum", "normalize", "var", "max_pool1d", "strided"])
+def test_plans_keep_no_tensor_alive(call):
+    x = torch.randn(4, 5, requires_grad=True)
+    y = call(x)
+    (y if isinstance(y, torch.Tensor) else y[0]).sum().backward()
+    del y
+    seen = weakref.ref(x)
+    del x
+    gc.collect()
+    assert seen() is None
+
+
+def test_one_tensor_given_twice_is_planned_as_two():
+    x, y = torch.tensor([1.0, 2.0]), torch.tensor([4.0, 6.0])
+    assert F.mse_loss(x, x).item() == 0
+    assert F.mse_loss(x, y).item() == 12.5
+
+
+@jit
+def complain(x, out, code):
+    out[0] = x[0]
+    return code
+
+
+def test_a_code_above_0_is_an_error():
+    @op
+    def complaining(x, code: int):
+        """x"""
+        return x
+
+    @complaining.vjp
+    def _(g):
+        return g
+
+    @complaining.loop("cpu", dtypes=FLOATS)
+    def loop(x, code):
+        def failed(said, x, code):
+            raise ValueError(f"code {said} of {x.shape[0]}")
+
+        return Loop(complain, (code,), like(x), failed=failed)
+
+    x = torch.ones(1)
+    assert complaining(x, 0).item() == complaining(x, -1).item() == 1
+    for _ in range(2):  # planned, and remembered
+        with pytest.raises(ValueError, match="code 3 of 1"):
+            complaining(x, 3)
+    with pytest.raises(ValueError, match="code 2 of 1"):
+        complaining(torch.ones(2)[:1], 2)
+
+
+def test_a_planning_function_asks_for_what_there_is():
+    @op
+    def alone(x):
+        """x"""
+        return x
+
+    with pytest.raises(RegistrationError, match="asks for 'y', which is none of x"):
+        @alone.loop("cpu")
+        def loop(x, y):
+            return None
+
+    @alone.loop("cpu", name="wrong")
+    def wrong(x):
+        return 3
+
+    with pytest.raises(TypeError, match="the planning function wrong returned int"):
+        alone(torch.ones(1))

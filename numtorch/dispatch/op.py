@@ -687,7 +687,7 @@ class ShapedOp(Op):
 
     def __init__(self, name: str, rule: Callable, **rest: Any):
         super().__init__(name, None, rule, **rest)
-        self.rule = rule
+        self.rule = aliases.positional(rule)
 
     def launcher(self, s: Signature) -> Callable:
         return self.rule if s.device == "meta" else super().launcher(s)

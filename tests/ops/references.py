@@ -286,10 +286,11 @@ SAMPLES = {
                 ((5, 2), index((3, 2), 5), (3, 2), 0, 1), ((3, 4), index((2, 2), 4, 1), (3, 2), 1, 0)],
     "scatter_combine": [((3, 4), index((2, 2), 4, 1), (2, 2), 1, 2), ((3, 4), index((3, 6), 4), (3, 6), 1, 2),
                         ((3, 4), index((3, 6), 4), (3, 6), 1, 3), ((4, 3), index((2, 2), 4), (3, 3), 0, 4)],
-    "cumsum": [((3, 4), 1), ((3, 4), 0, True), ((9, 5), 1, True), ((600,), 0), ((0, 3), 0), ((), 0)],
+    "cumsum": [((3, 4), 1), ((3, 4), 0), ((9, 5), 1), ((600,), 0), ((0, 3), 0), ((), 0)],
     "cumprod": [((3, 4), 1), ((3, 4), 0), ((), 0)],
-    "cumulative_extreme": [((3, 4), 1, 1), ((3, 4), 0, -1), ((5,), 0, 1)],
-    "logcumsumexp": [((3, 4), 1), ((3, 4), 0, True), ((2, 300), 1, True), ((5,), 0)],
+    "cummax": [((3, 4), 1), ((3, 4), 0), ((5,), 0)],
+    "cummin": [((3, 4), 1), ((3, 4), 0), ((5,), 0)],
+    "logcumsumexp": [((3, 4), 1), ((3, 4), 0), ((2, 300), 1), ((5,), 0), ((), 0), ((2, 0), 1)],
     "linear_recurrence": [((3, 4), (3, 4), 1), ((3, 4), (3, 4), 0, True)],
     "sort": [((3, 5), 1, False), ((4, 3), 0, True), ((2, 60), 1, True), ((70000,), 0, False), ((), 0, False)],
     "topk": [((3, 5), 2, 1, True), ((4, 3), 2, 0, False), ((2, 400), 7, 1, True), ((), 1, 0, True)],
@@ -381,12 +382,6 @@ def _put(x, i, y, dim, accumulate):
     else:
         z[i] = np.moveaxis(y, dim, 0)
     return np.moveaxis(z, 0, dim)
-
-
-def _backwards(f, x, dim, reverse):
-    if not x.ndim:
-        return x
-    return np.flip(f(np.flip(x, dim), dim), dim) if reverse else f(x, dim)
 
 
 def _extremes_so_far(x, dim, sign):
@@ -491,10 +486,11 @@ STRUCTURED = {
     "strided_read": lambda x, size, stride, start, steps: _memory(x, steps)[_places(size, stride, start)],
     "take_along_extents": lambda x, i, dim: np.take(x, i, dim),
     "put_along_extents": _put,
-    "cumsum": lambda x, dim, reverse=False: _backwards(np.cumsum, x, dim, reverse),
+    "cumsum": lambda x, dim: np.cumsum(x, dim) if x.ndim else x,
     "cumprod": lambda x, dim: np.cumprod(x, dim) if x.ndim else x,
-    "cumulative_extreme": lambda x, dim, sign: _extremes_so_far(x, dim, sign),
-    "logcumsumexp": lambda x, dim, reverse=False: _backwards(np.logaddexp.accumulate, x, dim, reverse),
+    "cummax": lambda x, dim: _extremes_so_far(x, dim, 1),
+    "cummin": lambda x, dim: _extremes_so_far(x, dim, -1),
+    "logcumsumexp": lambda x, dim: np.logaddexp.accumulate(x, dim) if x.ndim else x,
     "linear_recurrence": lambda x, y, dim, reverse=False: _recurrence(x, y, dim, reverse),
     "sort": lambda x, dim, descending: _sorted(x, dim, descending),
     "topk": lambda x, k, dim, largest: tuple(np.take(y, np.arange(k), dim) if x.ndim else y for y in _sorted(x, dim, largest)),

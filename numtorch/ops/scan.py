@@ -15,7 +15,7 @@ from numtorch.exports import exported
 from numtorch.ops import movement
 from numtorch.ops import scan_cpu as cpu
 from numtorch.ops import scan_cuda as cuda
-from numtorch.ops.arithmetic import eq, exp, gt, isfinite, logical_or, where
+from numtorch.ops.arithmetic import exp, gt, isfinite, logical_or, where
 from numtorch.ops.indexing import overwrite, scatter_into_zeros
 from numtorch.ops.reduction import with_slope
 from numtorch.storage import around, tick, wrap_dim

@@ -59,13 +59,14 @@ class Loop:
             launches several loops itself.
         numbers: integers, floats and truth values that follow the buffers.
         out: the result, a tuple of results in which None stands for an input without a gradient.
-        operands: the tensors that it reads; all that the kernel is given, unless said otherwise.
+        operands: the tensors that it reads; all that the kernel is given, unless said otherwise. Those in tuples, as the gradients and
+            the results of an op with several, count one by one.
         weight: what an element costs, in additions; with ``elements``, those of the first operand unless given, it decides between
             the serial and the parallel twin. By the amount of work alone: twins may round differently.
         scratch: (elements, NumPy dtype) of each working array.
         failed: ``failed(code, *arguments of the op)`` raises what a code other than 0 or None means.
         grid: on CUDA, how many threads there are to be at least; or (blocks, threads of each).
-        carrier: the NumPy dtype under which buffers of another type of its size are passed, for loops that only move elements.
+        carrier: the NumPy dtype under which buffers of the first operand's type are passed, for loops that read only their bits.
     """
 
     __slots__ = ("carrier", "elements", "failed", "function", "grid", "numbers", "operands", "out", "scratch", "weight")
@@ -142,6 +143,8 @@ def plan(loop: Loop, values: tuple, params: tuple, op: str, required: list[int],
         params: what the plan tells the graph.
         required, every: where the tensors stand that are always given, and all of them: what callers that are written out pass on.
     """
+    nested = any(isinstance(t, Tensor) for v in values if isinstance(v, tuple | list) for t in v)
+    values = _each(values) if nested else values
     tensors = [i for i, v in enumerate(values) if isinstance(v, Tensor)]
     places = tensors if loop.operands is None else [next(i for i in tensors if values[i] is t) for t in loop.operands]
     operands = [values[i] for i in places]
@@ -150,20 +153,21 @@ def plan(loop: Loop, values: tuple, params: tuple, op: str, required: list[int],
     outs = loop.out if loop.out.__class__ is tuple else (loop.out,)
     several = loop.out.__class__ is not Made
     wanted = [o for o in outs if o is not None]
-    carried = _carried(loop.carrier)
+    own = operands[0]._k.dtype.storage if operands else None
+    carried = None if loop.carrier is None else partial(_carried, own, loop.carrier)
     where = wanted[0].kind.device
     entry: Callable = _nothing
     if where.type != "meta" and any(prod(o.shape) for o in wanted):
         if where is CPU:
-            examples = [np.empty(1, loop.carrier or k.dtype.storage) for k in [t._k for t in operands] + [o.kind for o in wanted]]
-            examples += [np.empty(1, d) for _, d in loop.scratch]
+            examples = [np.empty(1, k.dtype.storage) for k in [t._k for t in operands] + [o.kind for o in wanted]]
+            examples = [*(examples if carried is None else map(carried, examples)), *[np.empty(1, d) for _, d in loop.scratch]]
         else:
             examples = []
         entry = _compiled(loop, examples, op)
     makers = tuple(None if o is None else (_maker(o), o.shape, o.kind) for o in outs)
-    made = Plan(_general(loop, entry, places, makers, several, carried), params, loop)
+    made = Plan(_general(loop, entry, places, makers, several, carried, nested), params, loop)
     alone = len(wanted) == 1 and (not several or None in outs)
-    plain = not loop.scratch and carried is None and where.type != "meta" and places in (required, every)
+    plain = not loop.scratch and not nested and carried is None and where.type != "meta" and places in (required, every)
     if alone and plain and all(t._k.contiguous and t._k.device is where for t in operands):
         at = outs.index(wanted[0])
         made.make, made.shape, made.kind = makers[at]
@@ -172,14 +176,19 @@ def plan(loop: Loop, values: tuple, params: tuple, op: str, required: list[int],
     return made
 
 
-def _carried(carrier: np.dtype | None) -> Callable | None:
-    return None if carrier is None else lambda buffer: buffer.view(carrier)
+def _each(values: tuple) -> tuple:
+    """The arguments, with those in tuples one by one."""
+    return tuple([v for value in values for v in (value if isinstance(value, tuple | list) else (value,))])
 
 
-def _general(loop: Loop, entry: Callable, places: list, makers: tuple, several: bool, carried: Callable | None) -> Callable:
+def _carried(own: np.dtype, carrier: np.dtype, buffer: np.ndarray) -> np.ndarray:
+    return buffer.view(carrier) if buffer.dtype == own else buffer
+
+
+def _general(loop: Loop, entry: Callable, places: list, makers: tuple, several: bool, carried: Callable | None, nested: bool) -> Callable:
     """The whole call: operands packed, results and scratch memory allocated, the loop called and heard."""
     numbers, scratch, failed = loop.numbers, loop.scratch, loop.failed
-    if not several and not scratch and carried is None and failed is None:
+    if not several and not scratch and not nested and carried is None and failed is None:
         make, shape, k = makers[0]
 
         def simple(*values: Any, **named: Any) -> Any:
@@ -197,8 +206,9 @@ def _general(loop: Loop, entry: Callable, places: list, makers: tuple, several: 
         if named:
             values = (*values, *named.values())
         buffers, made = [], []
+        given = _each(values) if nested else values
         for i in places:
-            t = values[i]
+            t = given[i]
             buffers.append((t if t._k.contiguous else _packed(t))._buf)
         for m in makers:
             if m is None:
@@ -210,7 +220,7 @@ def _general(loop: Loop, entry: Callable, places: list, makers: tuple, several: 
             buffers.append(buffer)
             made.append(y)
         if carried is not None:
-            buffers = [b if b is None else carried(b) for b in buffers]
+            buffers = list(map(carried, buffers))
         for n, d in scratch:
             buffers.append(np.empty(n, d))
         code = entry(*buffers, *numbers)
@@ -223,6 +233,13 @@ def _general(loop: Loop, entry: Callable, places: list, makers: tuple, several: 
 
 def _packed(t: Tensor) -> Tensor:
     return engine.contiguous(t if t._edge is None else alias(t))
+
+
+def key_of(value: Any) -> tuple:
+    """What a plan depends on of an argument."""
+    if isinstance(value, Tensor):
+        return value._k, value.shape
+    return tuple(map(key_of, value)) if value.__class__ in (tuple, list) else (value.__class__, value)
 
 
 def _distinct(values: tuple, named: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
@@ -276,7 +293,7 @@ class Planner:
         return plan(made, (*values, *named.values()), params, self.op, self.required, self.every)
 
     def __call__(self, *values: Any, **named: Any) -> Any:
-        key = tuple([(v._k, v.shape) if isinstance(v, Tensor) else (v.__class__, v) for v in (*values, *named.values())])
+        key = tuple(map(key_of, (*values, *named.values())))
         try:
             found = self.plans.get(key)
         except TypeError:  # what cannot be looked up is planned each time

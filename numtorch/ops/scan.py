@@ -10,18 +10,17 @@ from numtorch.dispatch.cost import moves, per_input, per_output
 from numtorch.dispatch.loops import Loop, like
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import GIVEN, SAME
-from numtorch.dtype import FLOATS, NUMBERS
+from numtorch.dtype import FLOATS, PLAIN
 from numtorch.exports import exported
 from numtorch.ops import movement
 from numtorch.ops import scan_cpu as cpu
 from numtorch.ops import scan_cuda as cuda
 from numtorch.ops.arithmetic import exp, gt, isfinite, logical_or, where
-from numtorch.ops.indexing import overwrite, scatter_into_zeros
-from numtorch.ops.reduction import with_slope
+from numtorch.ops.indexing import overwrite
+from numtorch.ops.reduction import goes_back, with_slope
 from numtorch.storage import around, tick, wrap_dim
 
 SCAN, LOGARITHMS = 2, 32  # what an element costs, in additions
-EVERY = (dtypes.bool, *NUMBERS)  # but half types, which are computed as float32
 
 
 def _target(x: Tensor, dim: int, dtype: Any, name: str) -> tuple:
@@ -67,7 +66,7 @@ def _(g, *, dim):
     return movement.flip(cumsum(movement.flip(g, dim), dim), dim) if g.ndim else g
 
 
-@cumsum.loop("cpu", dtypes=EVERY)
+@cumsum.loop("cpu", dtypes=PLAIN)
 def segments(x, dim, reverse=False):
     outer, n, inner = around(x.shape, dim)
     if inner == 1:
@@ -80,7 +79,7 @@ def _(g, dim):
     return segments(g, dim, True)
 
 
-@cumsum.loop("cuda", dtypes=EVERY)
+@cumsum.loop("cuda", dtypes=PLAIN)
 def lines(x, dim, reverse=False):
     outer, n, inner = around(x.shape, dim)
     return Loop(cuda.sums, (outer, n, inner, reverse), like(x), grid=outer * inner)
@@ -127,7 +126,7 @@ def _(g, x, *, out, dim):
     return _shifted(out, dim, 1, 1.0) * linear_recurrence(_shifted(x, dim, -1, 0.0), g, dim, True)
 
 
-@cumprod.loop("cpu", dtypes=EVERY, name="in_order")
+@cumprod.loop("cpu", dtypes=PLAIN, name="in_order")
 def _(x, dim):
     return Loop(cpu.product, around(x.shape, dim), like(x), weight=SCAN)
 
@@ -137,7 +136,7 @@ def _(g, x, out, dim):
     return Loop(cpu.product_gradient, around(x.shape, dim), like(g), weight=SCAN)
 
 
-@cumprod.loop("cuda", dtypes=EVERY, name="lines")
+@cumprod.loop("cuda", dtypes=PLAIN, name="lines")
 def _(x, dim):
     outer, n, inner = around(x.shape, dim)
     return Loop(cuda.products, (outer, n, inner), like(x), grid=outer * inner)
@@ -224,20 +223,17 @@ def cummin(x, dim: int):
 
 
 for _op, _sign in ((cummax, 1), (cummin, -1)):
+    goes_back(_op)
 
     @_op.arguments
     def _(x, dim, name=_op.op.name):
         return x, wrap_dim(dim, x.ndim, name)
 
-    @_op.vjp
-    def _(g, x_shape, *, out, dim):
-        return scatter_into_zeros(g[0], out[1], tuple(x_shape), dim) if x_shape else g[0]
-
-    @_op.loop("cpu", dtypes=EVERY, name="in_order")
+    @_op.loop("cpu", dtypes=PLAIN, name="in_order")
     def _(x, dim, sign=_sign):
         return Loop(cpu.extreme, (*around(x.shape, dim), sign), (like(x), like(x, dtype=dtypes.int64)), weight=SCAN)
 
-    @_op.loop("cuda", dtypes=EVERY, name="lines")
+    @_op.loop("cuda", dtypes=PLAIN, name="lines")
     def _(x, dim, sign=_sign):
         outer, n, inner = around(x.shape, dim)
         return Loop(cuda.extremes, (outer, n, inner, sign), (like(x), like(x, dtype=dtypes.int64)), grid=outer * inner)
@@ -286,7 +282,7 @@ def _(x, dim):
 
 @logcumsumexp.backward.loop("cpu", dtypes=FLOATS, name="from_the_end")
 def _(g, x, out, dim):
-    return Loop(cpu.logsumexp_gradient, around(x.shape, dim), like(g), weight=LOGARITHMS)
+    return Loop(cpu.logsumexp_gradient, around(x.shape, dim), like(g), weight=LOGARITHMS) if x.shape else None
 
 
 @logcumsumexp.loop("cuda", dtypes=FLOATS, name="lines")

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from numtorch import engine
-from numtorch._tensor import Tensor, alias, new
+from numtorch._tensor import Tensor, alias, new, view
 from numtorch.device import CPU
 from numtorch.dispatch.program import entry_for, shared_from
 from numtorch.dtype import dtype
@@ -63,18 +63,20 @@ class Loop:
             the results of an op with several, count one by one.
         weight: what an element costs, in additions; with ``elements``, those of the first operand unless given, it decides between
             the serial and the parallel twin. By the amount of work alone: twins may round differently.
+        order: that of the dimensions in which the loop goes over its one operand; None for theirs. Where it follows from strides, the op
+            is ``strided``.
         scratch: (elements, NumPy dtype) of each working array.
         failed: ``failed(code, *arguments of the op)`` raises what a code other than 0 or None means.
         grid: on CUDA, how many threads there are to be at least; or (blocks, threads of each).
         carrier: the NumPy dtype under which buffers of the first operand's type are passed, for loops that read only their bits.
     """
 
-    __slots__ = ("carrier", "elements", "failed", "function", "grid", "numbers", "operands", "out", "scratch", "weight")
+    __slots__ = ("carrier", "elements", "failed", "function", "grid", "numbers", "operands", "order", "out", "scratch", "weight")
 
     def __init__(self, function: Any, numbers: tuple, out: Any, *, operands: tuple | None = None, weight: int = 1,
-                 elements: int | None = None, scratch: tuple = (), failed: Callable | None = None, grid: Any = None,
-                 carrier: np.dtype | None = None):
-        self.function, self.numbers, self.out, self.operands = function, numbers, out, operands
+                 elements: int | None = None, order: tuple | None = None, scratch: tuple = (), failed: Callable | None = None,
+                 grid: Any = None, carrier: np.dtype | None = None):
+        self.order, self.function, self.numbers, self.out, self.operands = order, function, numbers, out, operands
         self.weight, self.elements, self.scratch, self.failed = weight, elements, scratch, failed
         self.grid, self.carrier = grid, carrier
 
@@ -167,7 +169,7 @@ def plan(loop: Loop, values: tuple, params: tuple, op: str, required: list[int],
     makers = tuple(None if o is None else (_maker(o), o.shape, o.kind) for o in outs)
     made = Plan(_general(loop, entry, places, makers, several, carried, nested), params, loop)
     alone = len(wanted) == 1 and (not several or None in outs)
-    plain = not loop.scratch and not nested and carried is None and where.type != "meta" and places in (required, every)
+    plain = not (loop.scratch or loop.order or nested or loop.carrier) and where.type != "meta" and places in (required, every)
     if alone and plain and all(t._k.contiguous and t._k.device is where for t in operands):
         at = outs.index(wanted[0])
         made.make, made.shape, made.kind = makers[at]
@@ -187,8 +189,8 @@ def _carried(own: np.dtype, carrier: np.dtype, buffer: np.ndarray) -> np.ndarray
 
 def _general(loop: Loop, entry: Callable, places: list, makers: tuple, several: bool, carried: Callable | None, nested: bool) -> Callable:
     """The whole call: operands packed, results and scratch memory allocated, the loop called and heard."""
-    numbers, scratch, failed = loop.numbers, loop.scratch, loop.failed
-    if not several and not scratch and not nested and carried is None and failed is None:
+    numbers, scratch, failed, order = loop.numbers, loop.scratch, loop.failed, loop.order
+    if not several and not scratch and order is None and not nested and carried is None and failed is None:
         make, shape, k = makers[0]
 
         def simple(*values: Any, **named: Any) -> Any:
@@ -208,7 +210,7 @@ def _general(loop: Loop, entry: Callable, places: list, makers: tuple, several: 
         buffers, made = [], []
         given = _each(values) if nested else values
         for i in places:
-            t = given[i]
+            t = given[i] if order is None else _permuted(given[i], order)
             buffers.append((t if t._k.contiguous else _packed(t))._buf)
         for m in makers:
             if m is None:
@@ -231,6 +233,11 @@ def _general(loop: Loop, entry: Callable, places: list, makers: tuple, several: 
     return run
 
 
+def _permuted(t: Tensor, order: tuple) -> Tensor:
+    strides = t.strides
+    return view(t, tuple([t.shape[d] for d in order]), tuple([strides[d] for d in order]))
+
+
 def _packed(t: Tensor) -> Tensor:
     return engine.contiguous(t if t._edge is None else alias(t))
 
@@ -238,7 +245,7 @@ def _packed(t: Tensor) -> Tensor:
 def key_of(value: Any) -> tuple:
     """What a plan depends on of an argument."""
     if isinstance(value, Tensor):
-        return value._k, value.shape
+        return value._k, value.shape, value._strides
     return tuple(map(key_of, value)) if value.__class__ in (tuple, list) else (value.__class__, value)
 
 

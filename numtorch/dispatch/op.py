@@ -77,6 +77,7 @@ class Op:
         seeds: parameters that differ from call to call and say nothing about the work.
         wide: operands of a half type that no kernel takes are widened to float32; see ``halves``.
         returns: the class of what users get where there are several results; None for a plain tuple.
+        strided: plans depend on the strides of the operands, too.
         generates: the text of its kernel is made for a signature, by ``generated_source``.
     """
 
@@ -86,8 +87,9 @@ class Op:
     def __init__(self, name: str, body: Callable | None, spec: Callable, *, select: tuple = (), differentiable: bool = True,
                  ref: Callable | None = None, samples: Callable | None = None, domain: tuple | None = None,
                  cost: Callable | None = None, seeds: tuple = (), public: bool = True, view: bool = False, direct: bool = False,
-                 out: Any = None, wide: bool | None = None, returns: Any = None):
+                 out: Any = None, wide: bool | None = None, returns: Any = None, strided: bool = False):
         self.name = name
+        self.strided = strided
         self.returns = returns
         self.spec = spec
         self.direct = view or direct

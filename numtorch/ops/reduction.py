@@ -350,15 +350,16 @@ def prod(x, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None):
     return reduce(codegen.PROD, x, dim, keepdim, _sum_type(x, dtype, "prod"))
 
 
-@prod.arguments
-def _(x, dim, keepdim, dtype):
-    # Cast before, so that the gradient, too, is computed in this type.
-    return x.to(dtype) if dtype is not None and dtypes.as_dtype(dtype).is_floating_point else x, dim, keepdim, dtype
-
-
 @prod.vjp(wide=True)
 def _(g, x, *, dim, keepdim):
     # The product of all others at each element, by products from both sides: right also where x is 0.
+    if x.dtype is not g.dtype:  # computed in the type in which the product was
+        return prod_slope(g, x.to(g.dtype), dim, keepdim).to(x.dtype)
+    return prod_slope(g, x, dim, keepdim)
+
+
+def prod_slope(g: Tensor, x: Tensor, dim: Any, keepdim: bool) -> Tensor:
+    """The gradient of a product."""
     dims = wrap_dims(dim, x.ndim, "prod")
     rest = [d for d in range(x.ndim) if d not in dims]
     order = (*rest, *dims)

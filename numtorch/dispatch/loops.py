@@ -155,7 +155,7 @@ def plan(loop: Loop, values: tuple, params: tuple, op: str, required: list[int],
     outs = loop.out if loop.out.__class__ is tuple else (loop.out,)
     several = loop.out.__class__ is not Made
     wanted = [o for o in outs if o is not None]
-    own = operands[0]._k.dtype.storage if operands else None
+    own: Any = operands[0]._k.dtype.storage if operands else None
     carried = None if loop.carrier is None else partial(_carried, own, loop.carrier)
     where = wanted[0].kind.device
     entry: Callable = _nothing

@@ -81,6 +81,11 @@ def _counted(shape: Size, dims: Any, minus: float) -> tuple[float, Size]:
     return prod([shape[d] for d in dims]) - minus, reduced_shape(shape, dims, True)
 
 
+def _rest(x: Tensor, dims: Any, minus: float) -> float:
+    """What the squares are divided by: not below 0."""
+    return float(max(_counted(x.shape, dims, minus)[0], 0.0))
+
+
 def _samples() -> list:
     return [((5,), (0,), 1, False), ((3, 4), (1,), 0, True), ((2, 3, 4), (0, 2), 1, False), ((3, 4), None, 1, False),
             ((7, 3), (0,), 2, False)]
@@ -90,14 +95,14 @@ def _samples() -> list:
     ref=lambda x, dim, minus, keepdim: np.var(x, dim, ddof=minus, keepdims=keepdim))
 def variance(x, dim: Dims, minus: float, keepdim: bool):
     """The squared distances from the mean over dimensions (None: all), added up and divided by the count less ``minus``."""
-    return _squares(x, dim, keepdim) / max(_counted(x.shape, dim, minus)[0], 0.0)
+    return _squares(x, dim, keepdim) / _rest(x, dim, minus)
 
 
 @op(name="std", public=False, strided=True, cost=per_input(4), samples=_samples, out=CAST,
     ref=lambda x, dim, minus, keepdim: np.std(x, dim, ddof=minus, keepdims=keepdim))
 def deviation(x, dim: Dims, minus: float, keepdim: bool):
     """The square root of ``variance``."""
-    return sqrt(_squares(x, dim, keepdim) / max(_counted(x.shape, dim, minus)[0], 0.0))
+    return sqrt(_squares(x, dim, keepdim) / _rest(x, dim, minus))
 
 
 def _squares(x: Tensor, dims: Any, keepdim: bool) -> Tensor:
@@ -136,7 +141,7 @@ for _op in (variance, deviation):
             extent = (1, *found[:2])
         else:
             kernel, extent = moments_cpu.rows, found[:2]
-        rest = float(max(_counted(x.shape, dim, minus)[0], 0.0))
+        rest = _rest(x, dim, minus)
         return Loop(kernel, (*extent, rest, root), like(x, shape), weight=WEIGHT, order=order)
 
 
@@ -236,7 +241,7 @@ def logsumexp(x, dim: Dims, keepdim: bool = False):
     top = amax(x, dim, True).detach()
     top = where(isfinite(top), top, 0.0)
     y = log(sum(exp(x - top), dim, True)) + top
-    return y if keepdim else reshape(y, reduced_shape(x.shape, dim, False))
+    return y if keepdim else reshape(y, reduced_shape(x.shape, wrap_dims(dim, x.ndim, "logsumexp"), False))
 
 
 @logsumexp.arguments

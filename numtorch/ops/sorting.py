@@ -11,6 +11,7 @@ import numpy as np
 
 from numtorch import dtype as dtypes
 from numtorch._tensor import ReturnType, Tensor, empty
+from numtorch.device import CPU
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.loops import Loop, Made, like
 from numtorch.dispatch.op import op
@@ -53,7 +54,7 @@ def _on_cpu(of: Any) -> None:
 
     @of.kernel("cuda", name="on_cpu")
     def _(x, *params):
-        here = movement.move(x.detach(), "cpu")
+        here = movement.move(x.detach(), CPU)
         y = of.op.planned((here,), params).run(here, *params)
         return tuple([movement.move(v, x.device) for v in y]) if isinstance(y, tuple) else movement.move(y, x.device)
 

@@ -132,9 +132,9 @@ for _op in (variance, deviation):
         if found is None and planes is None:
             order = (*[d for d in range(x.ndim) if d not in over], *over)
             found = shape.numel(), size // shape.numel(), 1
-        kernel: Any = moments_cpu.planes
+        kernel = moments_cpu.planes
         if planes is not None:
-            extent: tuple = planes
+            extent = planes
         elif found[2] > 1:
             kernel, extent = moments_cpu.columns, (*found, *moments_cpu.columns_geometry(*found[1:]))
         elif size >= shared_from(WEIGHT) and found[0] < SHARED_ROWS and found[1] > moments_cpu.BLOCK:

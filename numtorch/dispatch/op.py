@@ -264,18 +264,20 @@ class Op:
     def _widened(self, *values: Any) -> Any:
         """The op on operands of a half type: in float32, rounded once."""
         half: Any = halves.half_of(values)
-        if self.gradient is not None and mode.grad:
-            with _Setting(grad=False):
-                return self._widened(*values)
-        values = tuple(map(halves.widened, values))
-        tensors, params = values[: len(self.tensors)], values[len(self.tensors) :]
-        if self.by_shape:
-            return halves.narrowed(self.planned(tensors, params).run(*values), half)
-        key = front.key(self, tensors, params)
-        launch = self.entry.memo.get(key)
-        if launch is None:
-            launch = self.entry.memo[key] = self.launcher(self.signature(tensors, params))
-        return halves.narrowed(launch(*values), half)
+        before = mode.grad
+        mode.grad = before and self.gradient is None
+        try:
+            values = tuple(map(halves.widened, values))
+            tensors, params = values[: len(self.tensors)], values[len(self.tensors) :]
+            if self.by_shape:
+                return halves.narrowed(self.planned(tensors, params).run(*values), half)
+            key = front.key(self, tensors, params)
+            launch = self.entry.memo.get(key)
+            if launch is None:
+                launch = self.entry.memo[key] = self.launcher(self.signature(tensors, params))
+            return halves.narrowed(launch(*values), half)
+        finally:
+            mode.grad = before
 
     def observed(self, kernel: Kernel, s: Signature) -> Callable:
         """What runs a kernel; a profile that is open stands in between."""

@@ -862,7 +862,7 @@ class Tensor:
     @overload
     def softmax(self, *, dtype: _DType | None = ..., out: Tensor | None = ..., axis: builtins.int) -> Tensor:
         """Exponentials along ``dim``, scaled to sum to one."""
-    def sort(self, dim: Dims = ..., descending: builtins.bool = ..., *, stable: builtins.bool | None = ..., out: tuple[Tensor, Tensor] | None = ..., axis: Dims = ...) -> ReturnType:
+    def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., *, stable: builtins.bool | None = ..., out: tuple[Tensor, Tensor] | None = ..., axis: builtins.int = ...) -> ReturnType:
         """The elements in order along ``dim``, and where they were: (values, indices)."""
     def split(self, split_size_or_sections: builtins.int | Sequence[builtins.int], dim: builtins.int = ...) -> tuple[Tensor, ...]:
         """Pieces of a size (the last may be smaller), or of the given sizes, as views."""

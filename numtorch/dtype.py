@@ -86,6 +86,7 @@ FLOATS = (float32, float64)
 HALVES = (float16, bfloat16)
 INTEGERS = (uint8, int8, int16, int32, int64)
 NUMBERS = (*INTEGERS, *FLOATS)
+PLAIN = (bool, *NUMBERS)  # all but the half types, which are stored as bits and computed as float32
 
 _BY_NAME = {d.name: d for d in ALL}
 _FROM_NUMPY = {np.dtype(d.name): d for d in ALL if d is not bfloat16}

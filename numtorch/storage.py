@@ -303,6 +303,11 @@ def fill_shape(target: tuple[int, ...], numel: int, op: str) -> Size:
     raise RuntimeError(f"{op}: shape '{list(target)}' is invalid for input of size {numel}")
 
 
+def around(shape: tuple, dim: int) -> tuple[int, int, int]:
+    """What lies before, in and after a dimension; a 0-dim tensor is one line of one element."""
+    return (math.prod(shape[:dim]), shape[dim], math.prod(shape[dim + 1 :])) if shape else (1, 1, 1)
+
+
 def wrap_dim(dim: int, ndim: int, op: str) -> int:
     """A dimension index made non-negative; IndexError out of range (0-dim tensors have one, as in torch)."""
     n = max(ndim, 1)

@@ -464,8 +464,9 @@ def _structured(op: Any, env: dict[str, Any]) -> Callable:
     env |= {f"_{f.__name__}": f for f in op.features}
     lookup = ", ".join(kinds + [n for n in params if n in op.select] + [f"_{f.__name__}({given})" for f in op.features])
     if op.by_shape:
-        shapes = [f"None if {n} is None else {n}.shape" if t in may_lack else f"{n}.shape" for n, t in zip(names, op.tensors, strict=True)]
-        lookup = ", ".join([part for pair in zip(kinds, shapes, strict=True) for part in pair] + [n for n in params if n not in op.varying])
+        lookup = ", ".join([*[f"None if {n} is None else {n}.{what}" if t in may_lack else f"{n}.{what}"
+                              for n, t in zip(names, op.tensors, strict=True) for what in _described(op)],
+                            *[n for n in params if n not in op.varying]])
     edge = " or ".join(f"({n} is not None and {n}._edge is not None)" if t in may_lack else f"{n}._edge is not None"
                        for n, t in zip(names, op.tensors, strict=True))
     env |= {"_integer": integer, "_integers": integers, "_dimensions": dimensions, "_flag": flag, "_sizes": sizes}
@@ -727,11 +728,16 @@ def _order(op: Any, tensors: list[str], params: list[str], positional: int, seco
     return ", ".join(parts)
 
 
+def _described(op: Any) -> tuple[str, ...]:
+    """What plans depend on of each operand."""
+    return ("_k", "shape", "_strides") if op.strided else ("_k", "shape")
+
+
 def key(op: Any, tensors: tuple, params: tuple) -> Any:
     """The key under which the front looks a launcher or a plan up."""
     if op.by_shape:
         named = [v for (n, _), v in zip(op.params, params, strict=True) if n not in op.varying]
-        return (*[part for t in tensors for part in ((None, None) if t is None else (t._k, t.shape))], *named)
+        return (*[None if t is None else getattr(t, what) for t in tensors for what in _described(op)], *named)
     parts = [None if t is None else t._k for t in tensors]
     parts += [v for (n, _), v in zip(op.params, params, strict=True) if n in op.select]
     parts += [f(*tensors, *params) for f in op.features]

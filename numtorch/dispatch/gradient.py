@@ -15,7 +15,7 @@ from numtorch import engine
 from numtorch._tensor import Tensor, empty
 from numtorch.autograd.node import Node
 from numtorch.dispatch import front, halves
-from numtorch.dispatch.loops import Plan, remember
+from numtorch.dispatch.loops import Plan, key_of, remember
 from numtorch.dispatch.program import Program
 from numtorch.interrupts import cached_property
 from numtorch.kernels import registry, timing
@@ -30,13 +30,6 @@ if TYPE_CHECKING:
 def described(t: Any) -> tuple | None:
     """What a gradient may ask of an input without keeping its elements; the order of ``front.META``."""
     return (t.shape, t._k, t.strides, t._offset) if isinstance(t, Tensor) else None
-
-
-def _described(value: Any) -> Any:
-    """What a plan for an argument depends on."""
-    if isinstance(value, Tensor):
-        return value._k, value.shape
-    return tuple(map(_described, value)) if value.__class__ in (tuple, list) else (value.__class__, value)
 
 
 class Gradient:
@@ -143,7 +136,7 @@ class Gradient:
 
     def planned(self, args: tuple, named: dict[str, Any]) -> Plan:
         """The plan for the arguments of the vjp, remembered."""
-        key = tuple([_described(v) for v in (*args, *named.values())])
+        key = tuple(map(key_of, (*args, *named.values())))
         try:
             plan = self.plans.get(key)
         except TypeError:  # what cannot be looked up is planned each time

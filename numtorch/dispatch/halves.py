@@ -27,8 +27,13 @@ def half_of(values: Any) -> dtype | None:
 
 
 def _half_type(types: list[dtype]) -> dtype | None:
-    found = {d for d in types if d.is_floating_point}
-    return found.pop() if len(found) == 1 and next(iter(found)).is_half else None
+    found = None
+    for d in types:
+        if d.is_floating_point and d is not found:
+            if found is not None or not d.is_half:
+                return None
+            found = d
+    return found
 
 
 def widened(value: Any) -> Any:

@@ -12,16 +12,8 @@ from typing import Any
 
 from numtorch._tensor import Tensor, empty
 from numtorch.errors import RegistrationError
-from numtorch.kernels import threads
 from numtorch.kernels.jit import Jit, jit
 from numtorch.storage import wrap_dim
-
-
-def sized_entry(twins: tuple[Jit, Jit], large: bool, *args: Any) -> Callable:
-    """The entry point, for the types of ``args``, of the serial or the parallel twin of a loop: what launchers remember in a
-    ``registry.memo()``. It checks no types.
-    """
-    return twins[large and not threads.forked()].entry(*args)
 
 
 def adapt(entry: Any, names: list[str], fn: Callable, layout: str, device: str) -> tuple[Callable, tuple]:

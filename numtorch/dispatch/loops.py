@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from numtorch import engine
-from numtorch._tensor import Tensor, alias, new
+from numtorch._tensor import Tensor, alias, new, view
 from numtorch.device import CPU
 from numtorch.dispatch.program import entry_for, shared_from
 from numtorch.dtype import dtype
@@ -63,20 +63,23 @@ class Loop:
         out: the result, a tuple of results in which None stands for an input without a gradient, and EMPTY for one to which the
             function is given an empty buffer nevertheless.
         operands: the tensors that it reads; all that the kernel is given, unless said otherwise. For None it is given an empty buffer.
+            Those in tuples, as the gradients and the results of an op with several, count one by one.
         weight: what an element costs, in additions; with ``elements``, those of the first operand unless given, it decides between
             the serial and the parallel twin. By the amount of work alone: twins may round differently.
+        order: that of the dimensions in which the loop goes over its one operand; None for theirs. Where it follows from strides, the op
+            is ``strided``.
         scratch: (elements, NumPy dtype) of each working array.
         failed: ``failed(code, *arguments of the op)`` raises what a code above 0 means, which the function returns.
         grid: on CUDA, how many threads there are to be at least; or (blocks, threads of each).
-        carrier: the NumPy dtype under which buffers of another type of its size are passed, for loops that only move elements.
+        carrier: the NumPy dtype under which buffers of the first operand's type are passed, for loops that read only their bits.
     """
 
-    __slots__ = ("carrier", "elements", "failed", "function", "grid", "numbers", "operands", "out", "scratch", "weight")
+    __slots__ = ("carrier", "elements", "failed", "function", "grid", "numbers", "operands", "order", "out", "scratch", "weight")
 
     def __init__(self, function: Any, numbers: tuple, out: Any, *, operands: tuple | None = None, weight: int = 1,
-                 elements: int | None = None, scratch: tuple = (), failed: Callable | None = None, grid: Any = None,
-                 carrier: np.dtype | None = None):
-        self.function, self.numbers, self.out, self.operands = function, numbers, out, operands
+                 elements: int | None = None, order: tuple | None = None, scratch: tuple = (), failed: Callable | None = None,
+                 grid: Any = None, carrier: np.dtype | None = None):
+        self.order, self.function, self.numbers, self.out, self.operands = order, function, numbers, out, operands
         self.weight, self.elements, self.scratch, self.failed = weight, elements, scratch, failed
         self.grid, self.carrier = grid, carrier
 
@@ -159,6 +162,8 @@ def plan(loop: Loop, values: tuple, params: tuple, op: str, required: list[int],
         required, every: where the tensors stand that are always given, and all of them: what callers that are written out pass on.
         late: where the numbers stand that differ from call to call, which follow the loop's own.
     """
+    nested = any(isinstance(t, Tensor) for v in values if isinstance(v, tuple | list) for t in v)
+    values = _each(values) if nested else values
     tensors = [i for i, v in enumerate(values) if isinstance(v, Tensor)]
     read = [values[i] for i in tensors] if loop.operands is None else loop.operands
     places = [next(i for i in tensors if values[i] is t) for t in read if t is not None]
@@ -170,13 +175,14 @@ def plan(loop: Loop, values: tuple, params: tuple, op: str, required: list[int],
     given: list[Any] = [None if t is None else t._k for t in read] + [None if o is EMPTY else o.kind for o in outs if o is not None]
     outs = tuple([None if o is EMPTY else o for o in outs])
     wanted = [o for o in outs if o is not None]
-    carried = _carried(loop.carrier)
+    own: Any = operands[0]._k.dtype.storage if operands else None
+    carried = None if loop.carrier is None else partial(_carried, own, loop.carrier)
     where = wanted[0].kind.device
     entry: Callable = _nothing
     if where.type != "meta" and any(prod(o.shape) for o in wanted):
         if where is CPU:
-            examples = [np.empty(1, loop.carrier or (k or given[0]).dtype.storage) for k in given]
-            examples += [np.empty(1, d) for _, d in loop.scratch]
+            examples = [np.empty(1, (k or given[0]).dtype.storage) for k in given]
+            examples = [*(examples if carried is None else map(carried, examples)), *[np.empty(1, d) for _, d in loop.scratch]]
         else:
             examples = []
         entry = _compiled(loop, examples, op, tuple([values[i] for i in late]))
@@ -184,9 +190,9 @@ def plan(loop: Loop, values: tuple, params: tuple, op: str, required: list[int],
             entry = _completed(entry, [i for i, k in enumerate(given) if k is None], allocate(1, given[0].dtype, where)[:0])
     loop.operands = None  # what is remembered keeps no tensor alive
     makers = tuple(None if o is None else (_maker(o), o.shape, o.kind) for o in outs)
-    made = Plan(_general(loop, entry, places, makers, several, carried, late), params, loop)
+    made = Plan(_general(loop, entry, places, makers, several, carried, late, nested), params, loop)
     alone = len(wanted) == 1 and (not several or None in outs)
-    plain = not loop.scratch and carried is None and where.type != "meta" and places in (required, every)
+    plain = not (loop.scratch or loop.order or nested or loop.carrier) and where.type != "meta" and places in (required, every)
     if alone and plain and all(t._k.contiguous and t._k.device is where for t in operands):
         at = outs.index(wanted[0])
         maker: Any = makers[at]
@@ -196,14 +202,20 @@ def plan(loop: Loop, values: tuple, params: tuple, op: str, required: list[int],
     return made
 
 
-def _carried(carrier: np.dtype | None) -> Callable | None:
-    return None if carrier is None else lambda buffer: buffer.view(carrier)
+def _each(values: tuple) -> tuple:
+    """The arguments, with those in tuples one by one."""
+    return tuple([v for value in values for v in (value if isinstance(value, tuple | list) else (value,))])
 
 
-def _general(loop: Loop, entry: Callable, places: list, makers: tuple, several: bool, carried: Callable | None, late: list) -> Callable:
+def _carried(own: np.dtype, carrier: np.dtype, buffer: np.ndarray) -> np.ndarray:
+    return buffer.view(carrier) if buffer.dtype == own else buffer
+
+
+def _general(loop: Loop, entry: Callable, places: list, makers: tuple, several: bool, carried: Callable | None, late: list,
+             nested: bool) -> Callable:
     """The whole call: operands packed, results and scratch memory allocated, the loop called and heard."""
-    numbers, scratch, failed = loop.numbers, loop.scratch, loop.failed
-    if not several and not scratch and carried is None and failed is None and not late:
+    numbers, scratch, failed, order = loop.numbers, loop.scratch, loop.failed, loop.order
+    if not several and not scratch and order is None and not nested and carried is None and failed is None and not late:
         make, shape, k = makers[0]
 
         def simple(*values: Any, **named: Any) -> Any:
@@ -222,8 +234,9 @@ def _general(loop: Loop, entry: Callable, places: list, makers: tuple, several: 
             values = (*values, *named.values())
         buffers: list[Any] = []
         made: list[Any] = []
+        given = _each(values) if nested else values
         for i in places:
-            t = values[i]
+            t = given[i] if order is None else _permuted(given[i], order)
             buffers.append((t if t._k.contiguous else _packed(t))._buf)
         for m in makers:
             if m is None:
@@ -235,7 +248,7 @@ def _general(loop: Loop, entry: Callable, places: list, makers: tuple, several: 
             buffers.append(buffer)
             made.append(y)
         if carried is not None:
-            buffers = [b if b is None else carried(b) for b in buffers]
+            buffers = list(map(carried, buffers))
         for n, d in scratch:
             buffers.append(np.empty(n, d))
         code = entry(*buffers, *numbers, *[values[i] for i in late])
@@ -246,8 +259,20 @@ def _general(loop: Loop, entry: Callable, places: list, makers: tuple, several: 
     return run
 
 
+def _permuted(t: Tensor, order: tuple) -> Tensor:
+    strides = t.strides
+    return view(t, tuple([t.shape[d] for d in order]), tuple([strides[d] for d in order]))
+
+
 def _packed(t: Tensor) -> Tensor:
     return engine.contiguous(t if t._edge is None else alias(t))
+
+
+def key_of(value: Any) -> tuple:
+    """What a plan depends on of an argument."""
+    if isinstance(value, Tensor):
+        return value._k, value.shape, value._strides
+    return tuple(map(key_of, value)) if value.__class__ in (tuple, list) else (value.__class__, value)
 
 
 def _distinct(values: tuple, named: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
@@ -301,8 +326,7 @@ class Planner:
         return plan(made, (*values, *named.values()), params, self.op, self.required, self.every, self.late)
 
     def __call__(self, *values: Any, **named: Any) -> Any:
-        key: Any = tuple([(v._k, v.shape) if isinstance(v, Tensor) else (v.__class__, v)
-                          for i, v in enumerate((*values, *named.values())) if i not in self.late])
+        key: Any = tuple([key_of(v) for i, v in enumerate((*values, *named.values())) if i not in self.late])
         try:
             found = self.plans.get(key)
         except TypeError:  # what cannot be looked up is planned each time

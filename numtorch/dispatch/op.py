@@ -79,6 +79,7 @@ class Op:
         returns: the class of what users get where there are several results; None for a plain tuple.
         aside: parameters that only those functions read of which the op is composed for some arguments; no plan depends on them either.
         lacking: tensors without a default that may nevertheless be None.
+        strided: plans depend on the strides of the operands, too.
         generates: the text of its kernel is made for a signature, by ``generated_source``.
     """
 
@@ -89,9 +90,11 @@ class Op:
     def __init__(self, name: str, body: Callable | None, spec: Callable, *, select: tuple = (), differentiable: bool = True,
                  ref: Callable | None = None, samples: Callable | None = None, domain: tuple | None = None,
                  cost: Callable | None = None, seeds: tuple = (), public: bool = True, view: Any = False, direct: bool = False,
-                 out: Any = None, wide: bool | None = None, returns: Any = None, lacking: tuple = (), aside: tuple = ()):
+                 out: Any = None, wide: bool | None = None, returns: Any = None, lacking: tuple = (), aside: tuple = (),
+                 strided: bool = False):
         self.name = name
         self.lacking = frozenset(lacking)
+        self.strided = strided
         self.returns = returns
         self.spec = spec
         self.direct = bool(view) or direct
@@ -277,18 +280,20 @@ class Op:
     def _widened(self, *values: Any) -> Any:
         """The op on operands of a half type: in float32, rounded once."""
         half: Any = halves.half_of(values)
-        if self.gradient is not None and mode.grad:
-            with _Setting(grad=False):
-                return self._widened(*values)
-        values = tuple(map(halves.widened, values))
-        tensors, params = values[: len(self.tensors)], values[len(self.tensors) :]
-        if self.by_shape:
-            return halves.narrowed(self.planned(tensors, params).run(*values), half)
-        key = front.key(self, tensors, params)
-        launch = self.entry.memo.get(key)
-        if launch is None:
-            launch = self.entry.memo[key] = self.launcher(self.signature(tensors, params))
-        return halves.narrowed(launch(*values), half)
+        before = mode.grad
+        mode.grad = before and self.gradient is None
+        try:
+            values = tuple(map(halves.widened, values))
+            tensors, params = values[: len(self.tensors)], values[len(self.tensors) :]
+            if self.by_shape:
+                return halves.narrowed(self.planned(tensors, params).run(*values), half)
+            key = front.key(self, tensors, params)
+            launch = self.entry.memo.get(key)
+            if launch is None:
+                launch = self.entry.memo[key] = self.launcher(self.signature(tensors, params))
+            return halves.narrowed(launch(*values), half)
+        finally:
+            mode.grad = before
 
     def observed(self, kernel: Kernel, s: Signature) -> Callable:
         """What runs a kernel; a profile that is open stands in between."""
@@ -713,7 +718,7 @@ class ShapedOp(Op):
 
     def __init__(self, name: str, rule: Callable, **rest: Any):
         super().__init__(name, None, rule, **rest)
-        self.rule = rule
+        self.rule = aliases.positional(rule)
 
     def launcher(self, s: Signature) -> Callable:
         return self.rule if s.device == "meta" else super().launcher(s)

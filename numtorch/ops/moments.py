@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 
 import numtorch.dtype as dtypes
-from numtorch._tensor import Tensor, new
-from numtorch.arguments import Dims, dimensions, flag
-from numtorch.device import CPU
+from numtorch._tensor import Tensor
+from numtorch.arguments import Dims, flag
 from numtorch.dispatch.aliases import own_names
 from numtorch.dispatch.cost import per_input, per_output
-from numtorch.dispatch.layouts import sized_entry
 from numtorch.dispatch.loops import Loop, like
 from numtorch.dispatch.op import op, primitive
 from numtorch.dispatch.out import CAST, SAME, into
@@ -22,17 +20,15 @@ from numtorch.dispatch.program import shared_from
 from numtorch.dtype import FLOATS
 from numtorch.exports import exported
 from numtorch.kernels import math as m
-from numtorch.kernels import registry
 from numtorch.kernels.codegen import reduction as codegen
 from numtorch.ops import activation_cpu, moments_cpu
 from numtorch.ops.arithmetic import REAL, SIGNED, abs, clamp_min, eq, exp, is_extreme, isfinite, log, sign, sqrt, where, zeros_of
-from numtorch.ops.movement import contiguous, permute, reshape
-from numtorch.ops.movement.launching import remember
+from numtorch.ops.movement import reshape
 from numtorch.ops.reduction import amax, extents, mean, memory_order, reduce, reduced_shape, restore, sum, wrap_dims
-from numtorch.storage import Size, allocate, kind, wrap_dim
+from numtorch.storage import Size
 
 SHARED_ROWS = 8  # rows from which threads share a large tensor's; fewer are shared piece by piece
-POWER = 16  # what a power costs, in additions
+WEIGHT, POWER = 4, 16  # what an element of a variance, and a power, cost in additions
 LONG_ROW = 64  # elements from which a row is worth moments of its own
 
 # --- formulas of one pass -------------------------------------------------------------------------
@@ -85,23 +81,28 @@ def _counted(shape: Size, dims: Any, minus: float) -> tuple[float, Size]:
     return prod([shape[d] for d in dims]) - minus, reduced_shape(shape, dims, True)
 
 
+def _rest(x: Tensor, dims: Any, minus: float) -> float:
+    """What the squares are divided by: not below 0."""
+    return float(max(_counted(x.shape, dims, minus)[0], 0.0))
+
+
 def _samples() -> list:
     return [((5,), (0,), 1, False), ((3, 4), (1,), 0, True), ((2, 3, 4), (0, 2), 1, False), ((3, 4), None, 1, False),
             ((7, 3), (0,), 2, False)]
 
 
-@op(name="var", public=False, cost=per_input(4), samples=_samples,
-    ref=lambda x, dims, minus, keepdim: np.var(x, dims, ddof=minus, keepdims=keepdim))
-def variance(x, dims: Any, minus: float, keepdim: bool):
-    """The squared distances from the mean over ``dims`` (None: all), added up and divided by the count less ``minus``."""
-    return _squares(x, dims, keepdim) / max(_counted(x.shape, dims, minus)[0], 0.0)
+@op(name="var", public=False, strided=True, cost=per_input(4), samples=_samples, out=CAST,
+    ref=lambda x, dim, minus, keepdim: np.var(x, dim, ddof=minus, keepdims=keepdim))
+def variance(x, dim: Dims, minus: float, keepdim: bool):
+    """The squared distances from the mean over dimensions (None: all), added up and divided by the count less ``minus``."""
+    return _squares(x, dim, keepdim) / _rest(x, dim, minus)
 
 
-@op(name="std", public=False, cost=per_input(4), samples=_samples,
-    ref=lambda x, dims, minus, keepdim: np.std(x, dims, ddof=minus, keepdims=keepdim))
-def deviation(x, dims: Any, minus: float, keepdim: bool):
+@op(name="std", public=False, strided=True, cost=per_input(4), samples=_samples, out=CAST,
+    ref=lambda x, dim, minus, keepdim: np.std(x, dim, ddof=minus, keepdims=keepdim))
+def deviation(x, dim: Dims, minus: float, keepdim: bool):
     """The square root of ``variance``."""
-    return sqrt(_squares(x, dims, keepdim) / max(_counted(x.shape, dims, minus)[0], 0.0))
+    return sqrt(_squares(x, dim, keepdim) / _rest(x, dim, minus))
 
 
 def _squares(x: Tensor, dims: Any, keepdim: bool) -> Tensor:
@@ -114,64 +115,36 @@ def _squares(x: Tensor, dims: Any, keepdim: bool) -> Tensor:
     return clamp_min(sum(squared_error(x, center), dims, keepdim) - rest * (rest / n), 0.0)
 
 
-def _in_pieces(of: Any) -> None:
-    plans: Any = registry.memo()  # (entry, kind, shape and elements of the result, numbers of the kernel, order); None: by the body
+for _op in (variance, deviation):
 
-    @of.kernel("cpu", dtypes=FLOATS, name="pieces", functions=moments_cpu.ALL)
-    def pieces(x, dims, minus, keepdim):
-        try:
-            found = plans[x._k, x.shape, dims, minus, keepdim]
-        except KeyError:
-            found = plans
-        if found is plans:
-            found = _pieces_plan(of, x, dims, minus, keepdim)
-            if x._k.contiguous:  # of others the strides matter, too
-                remember(plans, (x._k, x.shape, dims, minus, keepdim), found)
-        if found is None:
-            return of.op.body(x, dims, minus, keepdim)
-        entry, k, shape, count, numbers, order = found
-        y = new(Tensor)
-        y.shape, y._k, y._buf = shape, k, allocate(count, k.dtype, CPU)
-        entry((x if order is None else contiguous(permute(x, order)))._buf, y._buf, *numbers)
-        return y
+    @_op.arguments
+    def _(x, dim, minus, keepdim, name=_op.op.name):
+        return x, None if dim is None else wrap_dims(dim, x.ndim, name), minus, keepdim
 
-
-_in_pieces(variance)
-_in_pieces(deviation)
-
-
-def _pieces_plan(of: Any, x: Tensor, dims: Any, minus: float, keepdim: bool) -> tuple | None:
-    """How the kernel goes over tensors of this kind and shape, and the order of dimensions in which it wants them; None for theirs."""
-    if 0 in x.shape:
-        return None
-    over = wrap_dims(dims, len(x.shape), "var")
-    shape, size = reduced_shape(x.shape, over, keepdim), x.shape.numel()
-    given, places = tuple(x.shape), over
-    order = None if x._k.contiguous else memory_order(x, over) or tuple(range(len(given)))
-    if order is not None:
-        given, places = tuple([x.shape[d] for d in order]), tuple([i for i, d in enumerate(order) if d in over])
-    found: Any = extents(given, places)
-    planes = _planes(given, places)
-    if found is None and planes is None:
-        inside = [i for i in range(len(given)) if i not in places]
-        order = tuple([i if order is None else order[i] for i in (*inside, *places)])
-        found = shape.numel(), size // shape.numel(), 1
-    large = size >= shared_from(4)  # by the size alone: twins may round differently
-    if planes is not None:
-        pair, extent = moments_cpu.PLANES, tuple(planes)
-    else:
-        outer, n, inner = found
-        if inner > 1:
-            pair, extent = moments_cpu.COLUMNS, (outer, n, inner, *moments_cpu.columns_geometry(n, inner))
-        elif large and outer < SHARED_ROWS and n > moments_cpu.BLOCK:
-            pair, extent = moments_cpu.PLANES, (1, outer, n)
+    @_op.loop("cpu", dtypes=FLOATS, name="pieces")
+    def _(x, dim, minus, keepdim, root=_op is deviation):
+        if 0 in x.shape:
+            return None
+        over = wrap_dims(dim, x.ndim, "var")
+        shape, size = reduced_shape(x.shape, over, keepdim), x.shape.numel()
+        order = None if x._k.contiguous else memory_order(x, over)
+        given, places = (x.shape, over) if order is None else \
+            (tuple([x.shape[d] for d in order]), tuple([i for i, d in enumerate(order) if d in over]))
+        found, planes = extents(given, places), _planes(given, places)
+        if found is None and planes is None:
+            order = (*[d for d in range(x.ndim) if d not in over], *over)
+            found = shape.numel(), size // shape.numel(), 1
+        kernel = moments_cpu.planes
+        if planes is not None:
+            extent = planes
+        elif found[2] > 1:
+            kernel, extent = moments_cpu.columns, (*found, *moments_cpu.columns_geometry(*found[1:]))
+        elif size >= shared_from(WEIGHT) and found[0] < SHARED_ROWS and found[1] > moments_cpu.BLOCK:
+            extent = (1, *found[:2])
         else:
-            pair, extent = moments_cpu.ROWS, (outer, n)
-    d = x._k.dtype
-    rest = float(max(_counted(x.shape, dims, minus)[0], 0.0))
-    numbers = (*extent, rest, of is deviation)
-    buffer = np.empty(1, d.storage)
-    return sized_entry(pair, large, buffer, buffer, *numbers), kind(d, CPU), shape, shape.numel(), numbers, order
+            kernel, extent = moments_cpu.rows, found[:2]
+        rest = _rest(x, dim, minus)
+        return Loop(kernel, (*extent, rest, root), like(x, shape), weight=WEIGHT, order=order)
 
 
 def _planes(shape: tuple, dims: tuple) -> tuple[int, int, int] | None:
@@ -207,23 +180,24 @@ def _pull(slope: Tensor, factor: float, x: Tensor, dims: Any, minus: float, keep
 
 
 @variance.vjp(cost=per_output(3))
-def _(g, x, *, dims, minus, keepdim):
-    return _pull(g, 2, x, dims, minus, keepdim)
+def _(g, x, *, dim, minus, keepdim):
+    return _pull(g, 2, x, dim, minus, keepdim)
 
 
 @deviation.vjp(cost=per_output(3))
-def _(g, x, *, out, dims, minus, keepdim):
-    return _pull(over_root(g, out), 1, x, dims, minus, keepdim)
+def _(g, x, *, out, dim, minus, keepdim):
+    return _pull(over_root(g, out), 1, x, dim, minus, keepdim)
 
 
-_dims = lru_cache(maxsize=1024)(wrap_dims)  # of what ``dimensions`` has checked
-
-
-def _one_of(name: str, unbiased: Any, correction: Any) -> Any:
-    """The correction; TypeError if the older name says something too."""
+def _overload(of: Any, x: Tensor, dim: Any, unbiased: Any, keepdim: bool, correction: Any, out: Any) -> Tensor:
+    """``f(input, unbiased)``, or ``f(input, dim, ...)`` with what is subtracted from the count by one name of two."""
+    if isinstance(dim, bool) and unbiased is None:
+        dim, unbiased = None, dim
     if unbiased is not None:
-        raise TypeError(f"{name}() takes unbiased= or correction=, which says the same as a number, not both")
-    return correction
+        if correction is not None:
+            raise TypeError(f"{of.op.name}() takes unbiased= or correction=, which says the same as a number, not both")
+        correction = int(unbiased if unbiased.__class__ is bool else flag(unbiased, of.op.name, "unbiased"))
+    return of(x, dim, 1 if correction is None else correction, keepdim, out=out)
 
 
 @exported("torch", "Tensor")
@@ -235,14 +209,7 @@ def var(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: b
     >>> torch.var(torch.tensor([1.0, 2.0, 3.0]))
     tensor(1.)
     """
-    if out is not None:
-        return into(out, CAST, var, input, dim, unbiased, keepdim, correction=correction)
-    if isinstance(dim, bool) and unbiased is None:
-        dim, unbiased = None, dim
-    if unbiased is not None and unbiased.__class__ is not bool:
-        unbiased = flag(unbiased, "var", "unbiased")
-    minus = (0 if unbiased is False else 1) if correction is None else _one_of("var", unbiased, correction)
-    return variance(input, dim if dim is None else _dims(dimensions(dim, "var"), len(input.shape), "var"), minus, keepdim)
+    return _overload(variance, input, dim, unbiased, keepdim, correction, out)
 
 
 @exported("torch", "Tensor")
@@ -254,71 +221,51 @@ def std(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: b
     >>> torch.std(torch.tensor([1.0, 3.0, 5.0]))
     tensor(2.)
     """
-    if out is not None:
-        return into(out, CAST, std, input, dim, unbiased, keepdim, correction=correction)
-    if isinstance(dim, bool) and unbiased is None:
-        dim, unbiased = None, dim
-    if unbiased is not None and unbiased.__class__ is not bool:
-        unbiased = flag(unbiased, "std", "unbiased")
-    minus = (0 if unbiased is False else 1) if correction is None else _one_of("std", unbiased, correction)
-    return deviation(input, dim if dim is None else _dims(dimensions(dim, "std"), len(input.shape), "std"), minus, keepdim)
+    return _overload(deviation, input, dim, unbiased, keepdim, correction, out)
 
 
 # --- logsumexp ------------------------------------------------------------------------------------
 
 
-@op(name="logsumexp", public=False, cost=per_input(2, "exp_nonpositive"),
-    samples=lambda: [((5,), 0), ((3, 4), 1), ((2, 3, 4), 1), ((), 0)],
-    ref=lambda x, dim: np.log(np.sum(np.exp(x), dim if x.ndim else None, keepdims=True)))
-def logsumexp_along(x, dim: int):
-    """``log(sum(exp(x)))`` along a dimension, which stays with size 1."""
-    return _logsumexp(x, dim)
-
-
-def _logsumexp(x: Tensor, dim: Any) -> Tensor:
-    if 0 in x.shape:
-        return log(sum(exp(x), dim, True))
-    top = amax(x, dim, True).detach()
-    top = where(isfinite(top), top, 0.0)
-    return log(sum(exp(x - top), dim, True)) + top
-
-
-@logsumexp_along.arguments
-def _(x, dim):
-    return x, wrap_dim(dim, x.ndim, "logsumexp")
-
-
-@logsumexp_along.vjp(cost=per_output(2, "exp"))
-def _(g, x, *, out, dim):
-    return scaled_exp(x, out, g)
-
-
-@logsumexp_along.loop("cpu", dtypes=FLOATS, name="rows")
-def log_sums(x, dim):
-    if not x.shape or dim != x.ndim - 1 or 0 in x.shape:
-        return None
-    *outer, n = x.shape
-    return Loop(activation_cpu.log_sums_rows, (prod(outer), n), like(x, (*outer, 1)), weight=activation_cpu.EXPONENTIAL)
-
-
 @exported("torch", "Tensor")
-def logsumexp(input: Tensor, dim: Any, keepdim: bool = False, *, out: Any = None) -> Tensor:
+@op(cost=per_input(2, "exp_nonpositive"), out=CAST,
+    samples=lambda: [((5,), 0), ((3, 4), 1, True), ((2, 3, 4), 1), ((2, 3, 4), (0, 2)), ((), 0)],
+    ref=lambda x, dim, keepdim=False: np.log(np.sum(np.exp(x), dim if x.ndim else None, keepdims=keepdim)))
+def logsumexp(x, dim: Dims, keepdim: bool = False):
     """``log(sum(exp(x)))`` without overflow; -inf of nothing. Integers are computed in the default floating type.
 
     >>> import numtorch as torch
     >>> torch.logsumexp(torch.tensor([1000.0, 1000.0]), 0)
     tensor(1000.6932)
     """
-    if out is not None:
-        return into(out, CAST, logsumexp, input, dim, keepdim)
-    if input._k.dtype.category != dtypes.FLOATING:
-        input = input.to(dtypes.get_default_dtype())
-    if keepdim.__class__ is not bool:
-        keepdim = flag(keepdim, "logsumexp", "keepdim")
-    dim = dimensions(dim, "logsumexp")
-    one = dim if dim.__class__ is int else dim[0] if dim.__class__ is tuple and len(dim) == 1 else None
-    y = _logsumexp(input, dim) if one is None or not input.shape.numel() else logsumexp_along(input, one)
-    return y if keepdim else reshape(y, reduced_shape(input.shape, wrap_dims(dim, len(input.shape), "logsumexp"), False))
+    if 0 in x.shape:
+        return log(sum(exp(x), dim, keepdim))
+    top = amax(x, dim, True).detach()
+    top = where(isfinite(top), top, 0.0)
+    y = log(sum(exp(x - top), dim, True)) + top
+    return y if keepdim else reshape(y, reduced_shape(x.shape, wrap_dims(dim, x.ndim, "logsumexp"), False))
+
+
+@logsumexp.arguments
+def _(x, dim, keepdim):
+    x = x if x.dtype.is_floating_point else x.to(dtypes.get_default_dtype())
+    return x, wrap_dims(dim, x.ndim, "logsumexp"), keepdim
+
+
+@logsumexp.vjp(cost=per_output(2, "exp"))
+def _(g, x, *, out, dim, keepdim):
+    if not keepdim:
+        shape = reduced_shape(x.shape, dim, True)
+        g, out = reshape(g, shape), reshape(out, shape)
+    return scaled_exp(x, out, g)
+
+
+@logsumexp.loop("cpu", dtypes=FLOATS, name="rows")
+def log_sums(x, dim, keepdim):
+    found = None if 0 in x.shape else extents(x.shape, dim)
+    if found is None or found[2] != 1:
+        return None
+    return Loop(activation_cpu.log_sums_rows, found[:2], like(x, reduced_shape(x.shape, dim, keepdim)), weight=activation_cpu.EXPONENTIAL)
 
 
 # --- norms ----------------------------------------------------------------------------------------
@@ -437,34 +384,13 @@ def _(g, x, *, out, p, dim, keepdim):
     return slope * restore(g, x.shape, dim, keepdim)
 
 
-_orders: Any = registry.memo()  # (entry, kind, shape and elements of the result, numbers of the kernel); None where the body computes
-
-
-@p_norm.kernel("cpu", dtypes=FLOATS, name="rows", functions=moments_cpu.POWER_NORMS)
+@p_norm.loop("cpu", dtypes=FLOATS, name="rows")
 def power_norms(x, p, dim, keepdim):
-    try:
-        found = _orders[x._k, x.shape, p, dim, keepdim]
-    except KeyError:
-        found = _orders
-    if found is _orders:
-        found = remember(_orders, (x._k, x.shape, p, dim, keepdim), _power_norms_plan(x, p, dim, keepdim))
-    if found is None:
-        return p_norm.op.body(x, p, dim, keepdim)
-    entry, k, shape, count, numbers = found
-    y = new(Tensor)
-    y.shape, y._k, y._buf = shape, k, allocate(count, k.dtype, CPU)
-    entry(x._buf, y._buf, *numbers)
-    return y
-
-
-def _power_norms_plan(x: Tensor, p: float, dim: Any, keepdim: bool) -> tuple | None:
-    dims = wrap_dims(dim, len(x.shape), "norm")
-    found = extents(x.shape, dims) if x._k.contiguous and 0 not in x.shape else None
-    large = x._buf.size >= shared_from(2 if p == 3 else POWER)
-    if found is None or found[2] != 1 or (large and found[0] < SHARED_ROWS):
+    dims, weight = wrap_dims(dim, x.ndim, "norm"), 2 if p == 3 else POWER
+    found = None if 0 in x.shape else extents(x.shape, dims)
+    if found is None or found[2] != 1 or (x.shape.numel() >= shared_from(weight) and found[0] < SHARED_ROWS):
         return None
-    shape, numbers, buffer = reduced_shape(x.shape, dims, keepdim), (*found[:2], float(p)), np.empty(1, x._k.dtype.storage)
-    return sized_entry(moments_cpu.POWER_NORMS, large, buffer, buffer, *numbers), x._k, shape, shape.numel(), numbers
+    return Loop(moments_cpu.power_norms, (*found[:2], float(p)), like(x, reduced_shape(x.shape, dims, keepdim)), weight=weight)
 
 
 @exported("torch", "Tensor")

@@ -166,6 +166,7 @@ def careful(x, i, outer, n, rest, root):
     return scaled(x, i, 1, outer, n, rest, root)
 
 
+@jit(parallel=True)
 def rows(x, out, outer, n, rest, root):
     """out[i] = the variance of row i, the squares divided by ``rest``, or its root"""
     count, one = x.dtype.type(n), x.dtype.type(1.0 / rest if rest > 0 else np.inf)
@@ -182,6 +183,7 @@ def rows(x, out, outer, n, rest, root):
             out[i] = careful(x, i, outer, n, rest, root)
 
 
+@jit(parallel=True)
 def planes(x, out, a, b, c, rest, root):
     """out[k] = the variance of the rows (i, k), or its root; see ``rows``"""
     parts = (c + BLOCK - 1) // BLOCK
@@ -347,6 +349,7 @@ def finished(squares, target, rest, root):
     return wrong
 
 
+@jit(parallel=True)
 def columns(x, out, outer, n, inner, group, chunk, parts, rest, root):
     """out[i, c] = the variance of column c of x[i], or its root; see ``rows``. ``group`` rows side by side make a line, ``chunk``
     lines a part.
@@ -425,6 +428,7 @@ def extreme_of(row, most):
     return top
 
 
+@jit(parallel=True)
 def power_norms(x, out, outer, n, order):
     """out[i] = the norm of this order of row i, whose powers are of shares of the element that counts most"""
     p = x.dtype.type(order)
@@ -437,11 +441,3 @@ def power_norms(x, out, outer, n, order):
             part = x[first : min(first + BLOCK, (i + 1) * n)]
             total += cubes_of(part, unit) if order == 3 else powers_of(part, unit, p)
         out[i] = power(total, one / p) * unit
-
-
-# Each loop compiled serial and parallel: pair[large].
-ROWS = jit(rows), jit(rows, parallel=True)
-PLANES = jit(planes), jit(planes, parallel=True)
-COLUMNS = jit(columns), jit(columns, parallel=True)
-POWER_NORMS = jit(power_norms), jit(power_norms, parallel=True)
-ALL = (*ROWS, *PLANES, *COLUMNS)

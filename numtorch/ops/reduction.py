@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import prod as prod_of
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -13,21 +15,24 @@ import numpy as np
 import numtorch.dtype as dtypes
 from numtorch import engine
 from numtorch._tensor import ReturnType, Tensor, empty, new, view
-from numtorch.arguments import Dims, nothing_kept
+from numtorch.arguments import Dims, integer, nothing_kept
 from numtorch.device import CPU, META
 from numtorch.dispatch.cost import moves, nbytes, reduction_work
+from numtorch.dispatch.loops import Loop, Made, like
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import CAST, GIVEN, POSITIONS, SAME, TRUTHS, into
 from numtorch.dispatch.program import compiled_entry, shared_from
-from numtorch.dtype import FLOATS, dtype, from_numpy_dtype
+from numtorch.dtype import FLOATS, PLAIN, dtype, from_numpy_dtype
 from numtorch.exports import exported
 from numtorch.grad_mode import mode
 from numtorch.kernels import registry, threads, timing
 from numtorch.kernels.codegen import reduction as codegen
-from numtorch.ops import reduction_cpu
-from numtorch.ops.arithmetic import is_extreme, true_div, where
-from numtorch.ops.movement import clone, contiguous, expand_to, permute, reshape
-from numtorch.storage import Kind, Size, allocate, is_contiguous, kind, wrap_dim
+from numtorch.ops import reduction_cpu, reduction_cuda
+from numtorch.ops.arithmetic import is_extreme, maximum, minimum, true_div, where
+from numtorch.ops.creation import ones
+from numtorch.ops.indexing import scatter_into_zeros
+from numtorch.ops.movement import cat, clone, expand_to, narrow, permute, reshape, unsqueeze
+from numtorch.storage import Kind, Size, allocate, around, is_contiguous, kind, wrap_dim
 
 PARALLEL_ELEMENTS = shared_from(2)
 SMALL = 1 << 12  # elements up to which a result needs no aligned buffer
@@ -43,7 +48,7 @@ def wrap_dims(dim: Any, ndim: int, op_name: str) -> tuple[int, ...]:
     return tuple(sorted(d for d in dims if d < ndim))
 
 
-def reduced_shape(shape: tuple, dims: tuple, keepdim: bool) -> Size:
+def reduced_shape(shape: tuple, dims: Sequence[int], keepdim: bool) -> Size:
     """The shape after reducing ``dims``."""
     if keepdim:
         return Size(1 if i in dims else n for i, n in enumerate(shape))
@@ -340,15 +345,23 @@ def _(g, x_shape, x_kind, *, dim, keepdim):
     return g if g.dtype is x_kind.dtype else g.to(x_kind.dtype)
 
 
-@op(name="prod", direct=True, samples=_samples, ref=np.prod, public=False)
-def prod_dims(x, dim: Dims = None, keepdim: bool = False, dtype: Any = None):
-    """The product over dimensions."""
+@exported("torch", "Tensor")
+@op(direct=True, samples=_samples, ref=np.prod, out=GIVEN)
+def prod(x, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None):
+    """The product of all elements, or over a dimension."""
     return reduce(codegen.PROD, x, dim, keepdim, _sum_type(x, dtype, "prod"))
 
 
-@prod_dims.vjp(wide=True)
+@prod.vjp(wide=True)
 def _(g, x, *, dim, keepdim):
     # The product of all others at each element, by products from both sides: right also where x is 0.
+    if x.dtype is not g.dtype:  # computed in the type in which the product was
+        return prod_slope(g, x.to(g.dtype), dim, keepdim).to(x.dtype)
+    return prod_slope(g, x, dim, keepdim)
+
+
+def prod_slope(g: Tensor, x: Tensor, dim: Any, keepdim: bool) -> Tensor:
+    """The gradient of a product."""
     dims = wrap_dims(dim, x.ndim, "prod")
     rest = [d for d in range(x.ndim) if d not in dims]
     order = (*rest, *dims)
@@ -366,25 +379,12 @@ def _(g, x, *, dim, keepdim):
 
 def products_of_others(x: Tensor, n: int) -> Tensor:
     """At each element of the last dimension, the product of all the others."""
-    from numtorch.ops.creation import ones
-    from numtorch.ops.movement import cat, narrow
-
     one = ones((*x.shape[:-1], 1), dtype=x.dtype, device=x.device)
     left, right = [one], [one]
     for i in range(n - 1):
         left.append(left[-1] * narrow(x, -1, i, 1))
         right.append(right[-1] * narrow(x, -1, n - 1 - i, 1))
     return cat(left, -1) * cat(right[::-1], -1)
-
-
-@exported("torch", "Tensor")
-def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Tensor:
-    """The product of all elements, or over a dimension."""
-    if out is not None:
-        return into(out, GIVEN, prod, input, dim, keepdim, dtype=dtype)
-    if dtype is not None and dtype is not input.dtype and input._edge is not None and dtypes.as_dtype(dtype).is_floating_point:
-        return prod_dims(input.to(dtype), dim, keepdim, dtype)  # so that the gradient, too, is computed in this type
-    return prod_dims(input, dim, keepdim, dtype)
 
 
 def _extreme(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool) -> Tensor:
@@ -459,114 +459,6 @@ def count_nonzero(x, dim: Dims = None):
 # --- extremes with their positions ----------------------------------------------------------------
 
 
-@op(shape=True, public=False, cost=moves)
-def extreme_along(x, dim: int, keepdim: bool, sign: int):
-    """Extremes along a dimension, and where they are: (values, indices)."""
-    shape = reduced_shape(x.shape, (dim,), keepdim) if x.ndim else x.shape
-    return empty(shape, x.dtype, x.device), empty(shape, dtypes.int64, x.device)
-
-
-def _middle(shape: tuple, dim: int) -> tuple[int, int, int]:
-    """What lies before, in and after a dimension."""
-    return (prod_of(shape[:dim]), shape[dim], prod_of(shape[dim + 1 :])) if shape else (1, 1, 1)
-
-
-@lru_cache(maxsize=4096)
-def _scan_geometry(shape: Size, dim: int, keepdim: bool) -> tuple[Size, int, tuple[int, int, int]]:
-    """Shape and elements of the extremes, and what lies before, in and after the dimension."""
-    made = reduced_shape(shape, (dim,), keepdim) if shape else shape
-    return made, made.numel(), _middle(shape, dim)
-
-
-_POSITIONS = kind(dtypes.int64, CPU)
-_scans: dict = registry.memo()  # (entry, whether of rows, shape and elements of the results, the kernel's numbers)
-
-
-@extreme_along.kernel("cpu", functions=(*reduction_cpu.EXTREME_ROWS, *reduction_cpu.EXTREME_COLUMNS))
-def scan(x, dim, keepdim, sign):
-    try:
-        entry, rows, shape, count, numbers = _scans[x._k, x.shape, dim, keepdim, sign]
-    except KeyError:
-        entry = None
-    if entry is None:
-        return _first_scan(x, dim, keepdim, sign)
-    values, indices = new(Tensor), new(Tensor)
-    values.shape = indices.shape = shape
-    values._k, indices._k = x._k, _POSITIONS
-    if count <= SMALL:
-        values._buf = tops = np.empty(count, x._k.dtype.storage)
-        indices._buf = places = np.empty(count, np.int64)
-    else:
-        values._buf = tops = allocate(count, x._k.dtype, CPU)
-        indices._buf = places = allocate(count, dtypes.int64, CPU)
-    if rows:
-        entry(x._buf, tops, places, tops, places, *numbers)
-    else:
-        entry(x._buf, tops, places, *numbers)
-    return values, indices
-
-
-def _first_scan(x: Tensor, dim: int, keepdim: bool, sign: int) -> tuple[Tensor, Tensor]:
-    given = x
-    x = x if x._k.contiguous else contiguous(x)
-    if x._k.dtype.is_half:  # their bits do not order as numbers do
-        whole, indices = scan(x.to(dtypes.float32), dim, keepdim, sign)
-        return whole.to(x._k.dtype), indices
-    shape, count, middle = _scan_geometry(x.shape, dim, keepdim)
-    values, indices = new(Tensor), new(Tensor)
-    values.shape = indices.shape = shape
-    values._k, indices._k = x._k, _POSITIONS
-    values._buf, indices._buf = allocate(count, x._k.dtype, CPU), allocate(count, dtypes.int64, CPU)
-    if count:
-        reduction_cpu.extremes(x._buf, values._buf, indices._buf, *middle, sign)
-        if given is x and (found := reduction_cpu.remembered(x._buf, values._buf, indices._buf, *middle, sign)):
-            if len(_scans) > 4096:
-                _scans.clear()
-            _scans[x._k, x.shape, dim, keepdim, sign] = *found, shape, count, (*middle[: 2 if found[1] else 3], sign)
-    return values, indices
-
-
-@extreme_along.kernel("cuda", name="scan_cuda")
-def scan_cuda(x, dim, keepdim, sign):
-    from numtorch.ops.reduction_cuda import extremes
-
-    x = contiguous(x)
-    values, indices = extreme_along.op.rule(x, dim, keepdim, sign)
-    if values.numel():
-        extremes(x._buf, values._buf, indices._buf, *_middle(x.shape, dim), sign)
-    return values, indices
-
-
-def _spread_cost(grads: tuple, g: tuple, x_shape: Size, *, out: tuple, dim: int, keepdim: bool) -> tuple[int, int]:
-    return nbytes(grads, g[0], out[1]), 0
-
-
-@extreme_along.vjp(cost=_spread_cost)
-def _(g, x_shape, *, out, dim, keepdim):
-    from numtorch.ops.creation import zeros
-    from numtorch.ops.indexing import scatter
-    from numtorch.ops.movement import unsqueeze
-
-    values, indices = out
-    g = g[0]
-    blank = zeros(x_shape, dtype=g.dtype, device=g.device)
-    if not x_shape:
-        return g
-    if not keepdim:
-        g, indices = unsqueeze(g, dim), unsqueeze(indices, dim)
-    return scatter(blank, dim, indices, g)
-
-
-@extreme_along.backward.kernel("cpu", dtypes=FLOATS, functions=reduction_cpu.SPREAD)
-def spread(g, x_shape, *, out, dim, keepdim):
-    g = contiguous(g[0])
-    gx = empty(x_shape, g._k.dtype, g._k.device)
-    if gx._buf.size:
-        kernel = reduction_cpu.SPREAD[gx._buf.size >= reduction_cpu.PARALLEL_ELEMENTS]
-        kernel(g._buf, contiguous(out[1])._buf, gx._buf, *_middle(x_shape, dim))
-    return (gx,)
-
-
 class MaxReturn(ReturnType):
     __slots__ = ()
 
@@ -576,12 +468,98 @@ class MinReturn(ReturnType):
     _name = "min"
 
 
-def _along(x: Tensor, dim: int, keepdim: bool, sign: int, name: str) -> Any:
-    shape = x.shape
-    d = dim if dim.__class__ is int and 0 <= dim < len(shape) else wrap_dim(dim, len(shape), name)
-    if shape and shape[d] == 0:
+def nonempty(x: Tensor, dim: int, name: str) -> int:
+    """A dimension, counted from 0, along which there is something to choose from."""
+    d = wrap_dim(dim, x.ndim, name)
+    if x.shape and x.shape[d] == 0:
         raise IndexError(f"{name}(): Expected reduction dim {d} to have non-zero size.")
-    return extreme_along(x, d, keepdim, sign)
+    return d
+
+
+def one_along(x: Tensor, dim: int | None, keepdim: bool) -> tuple[Made, Made]:
+    """Values along a dimension, or of all, and their positions."""
+    shape = reduced_shape(x.shape, range(x.ndim) if dim is None else (dim,), keepdim)
+    return like(x, shape), like(x, shape, dtypes.int64)
+
+
+def shaped(*results: Made) -> tuple[Tensor, ...]:
+    """Tensors without elements for a rule of shapes and types."""
+    return tuple([empty(made.shape, made.kind.dtype, made.kind.device) for made in results])
+
+
+@op(name="max", shape=True, wide=True, public=False, cost=moves, returns=MaxReturn)
+def max_along(x, dim: int, keepdim: bool):
+    """The largest elements along a dimension, and where they are: (values, indices)."""
+    return shaped(*one_along(x, dim, keepdim))
+
+
+@op(name="min", shape=True, wide=True, public=False, cost=moves, returns=MinReturn)
+def min_along(x, dim: int, keepdim: bool):
+    """The smallest elements along a dimension, and where they are: (values, indices)."""
+    return shaped(*one_along(x, dim, keepdim))
+
+
+@exported("torch", "Tensor")
+@op(shape=True, wide=True, differentiable=False, cost=moves, out=POSITIONS, returns=itemgetter(1))
+def argmax(x, dim: int | None = None, keepdim: bool = False):
+    """Where the (first) largest element is: in the flattened tensor, or along a dimension."""
+    return shaped(*one_along(x, dim, keepdim))
+
+
+@exported("torch", "Tensor")
+@op(shape=True, wide=True, differentiable=False, cost=moves, out=POSITIONS, returns=itemgetter(1))
+def argmin(x, dim: int | None = None, keepdim: bool = False):
+    """Where the (first) smallest element is: in the flattened tensor, or along a dimension."""
+    return shaped(*one_along(x, dim, keepdim))
+
+
+def _spread_cost(grads: tuple, g: tuple, x_shape: Size, *, out: tuple, dim: int) -> tuple[int, int]:
+    return nbytes(grads, g[0], out[1]), 0
+
+
+def goes_back(of: Any) -> None:
+    """Give an op with results (values, indices) its gradient: that of a value is that of the element which it is."""
+
+    @of.vjp(cost=_spread_cost, wide=False)
+    def _(g, x_shape, *, out, dim):
+        g, indices = g[0], out[1]
+        if len(g.shape) < len(x_shape):
+            g, indices = unsqueeze(g, dim), unsqueeze(indices, dim)
+        return scatter_into_zeros(g, indices, tuple(x_shape), dim) if x_shape else reshape(g, ())
+
+    @of.backward.loop("cpu", dtypes=FLOATS, name="spread")
+    def _(g, x_shape, out, dim):
+        outer, n, inner = around(x_shape, dim)
+        m = prod_of(g[0].shape) // builtins.max(outer * inner, 1)
+        return Loop(reduction_cpu.spread, (outer, n, m, inner), (like(g[0], x_shape),), operands=(g[0], out[1]), weight=4,
+                    elements=prod_of(x_shape))
+
+
+for _op, _sign in ((max_along, 1), (min_along, -1), (argmax, 1), (argmin, -1)):
+
+    @_op.arguments
+    def _(x, dim, keepdim, of=_op.op):
+        if of.out is POSITIONS and x._k.dtype is dtypes.bool:
+            raise RuntimeError(f"{of.name}(): does not support bool input; cast with .int()")
+        if dim is None and 0 in x.shape:
+            raise IndexError(f"{of.name}(): Expected reduction dim to be specified for input.numel() == 0.")
+        return x, None if dim is None else nonempty(x, dim, of.name), keepdim
+
+    @_op.loop("cpu", dtypes=PLAIN, name="scan")
+    def _(x, dim, keepdim, sign=_sign):
+        outer, n, inner = (1, x.shape.numel(), 1) if dim is None else around(x.shape, dim)
+        if inner == 1:
+            return Loop(reduction_cpu.extreme_rows, (outer, n, sign), one_along(x, dim, keepdim), weight=4)
+        return Loop(reduction_cpu.extreme_columns, (outer, n, inner, sign), one_along(x, dim, keepdim), weight=4)
+
+    @_op.loop("cuda", dtypes=PLAIN, name="columns")
+    def _(x, dim, keepdim, sign=_sign):
+        extents = (1, x.shape.numel(), 1) if dim is None else around(x.shape, dim)
+        return Loop(reduction_cuda.extremes, (*extents, sign), one_along(x, dim, keepdim))
+
+
+goes_back(max_along)
+goes_back(min_along)
 
 
 @exported("torch", "Tensor")
@@ -593,70 +571,31 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = Non
     >>> predicted
     tensor([1, 0])
     """
-    if out is not None:
-        return into(out, SAME if isinstance(dim, int) else CAST, max, input, dim, keepdim)
-    if dim is None:
-        if keepdim:
-            raise nothing_kept("max")
-        _not_empty(input, "max")
-        return amax(input)
-    if isinstance(dim, Tensor):
-        from numtorch.ops.arithmetic import maximum
-
-        if keepdim is not False:
-            raise TypeError(f"max() of two tensors takes no third argument, got {keepdim!r}: keepdim goes with a dimension")
-        return maximum(input, dim)
-    return MaxReturn(_along(input, dim, keepdim, 1, "max"))
+    if out is None and dim.__class__ is int:
+        return max_along(input, dim, keepdim)
+    return _overloads(max, input, dim, keepdim, out, amax, max_along, maximum)
 
 
 @exported("torch", "Tensor")
 def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = None) -> Any:
     """The smallest element; with a dimension, (values, indices) along it; with a tensor, ``minimum``."""
+    if out is None and dim.__class__ is int:
+        return min_along(input, dim, keepdim)
+    return _overloads(min, input, dim, keepdim, out, amin, min_along, minimum)
+
+
+def _overloads(of: Callable, x: Tensor, dim: Any, keepdim: bool, out: Any, over_all: Any, along: Any, of_two: Any) -> Any:
     if out is not None:
-        return into(out, SAME if isinstance(dim, int) else CAST, min, input, dim, keepdim)
+        return into(out, SAME if isinstance(dim, int) else CAST, of, x, dim, keepdim)
     if dim is None:
         if keepdim:
-            raise nothing_kept("min")
-        _not_empty(input, "min")
-        return amin(input)
-    if isinstance(dim, Tensor):
-        from numtorch.ops.arithmetic import minimum
-
-        if keepdim is not False:
-            raise TypeError(f"min() of two tensors takes no third argument, got {keepdim!r}: keepdim goes with a dimension")
-        return minimum(input, dim)
-    return MinReturn(_along(input, dim, keepdim, -1, "min"))
-
-
-def _not_empty(x: Tensor, name: str) -> None:
-    if not x.shape.numel():
-        raise RuntimeError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction "
-                           "dim with the 'dim' argument.")
-
-
-def _position(x: Tensor, dim: int | None, keepdim: bool, sign: int, name: str) -> Tensor:
-    if x._k.dtype is dtypes.bool:
-        raise RuntimeError(f"{name}(): does not support bool input; cast with .int()")
-    if dim is None:
-        if 0 in x.shape:
-            raise IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
-        x = x if x._edge is None else x.detach()
-        y = extreme_along(x if len(x.shape) == 1 else view(contiguous(x), Size((x.shape.numel(),)), (1,)), 0, False, sign)[1]
-        return reshape(y, (1,) * x.ndim) if keepdim else y
-    return _along(x if x._edge is None else x.detach(), dim, keepdim, sign, name)[1]
-
-
-@exported("torch", "Tensor")
-def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Any = None) -> Tensor:
-    """Where the (first) largest element is: in the flattened tensor, or along a dimension."""
-    if out is not None:
-        return into(out, POSITIONS, argmax, input, dim, keepdim)
-    return _position(input, dim, keepdim, 1, "argmax")
-
-
-@exported("torch", "Tensor")
-def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Any = None) -> Tensor:
-    """Where the (first) smallest element is: in the flattened tensor, or along a dimension."""
-    if out is not None:
-        return into(out, POSITIONS, argmin, input, dim, keepdim)
-    return _position(input, dim, keepdim, -1, "argmin")
+            raise nothing_kept(of.__name__)
+        if not x.shape.numel():
+            raise RuntimeError(f"{of.__name__}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction "
+                               "dim with the 'dim' argument.")
+        return over_all(x)
+    if not isinstance(dim, Tensor):
+        return along(x, integer(dim, of.__name__, "dim"), keepdim)
+    if keepdim is not False:
+        raise TypeError(f"{of.__name__}() of two tensors takes no third argument, got {keepdim!r}: keepdim goes with a dimension")
+    return of_two(x, dim)

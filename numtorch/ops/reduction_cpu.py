@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from numtorch.dispatch.program import shared_from
-from numtorch.kernels import threads
 from numtorch.kernels.jit import jit, prange
 from numtorch.kernels.math import max_number, min_number
 
 BLOCK = 512  # elements whose extreme is found before positions are looked at: that loop is vector code
 CHUNK = 1 << 16  # elements of a long row that a thread takes at a time
 STRIP = 512  # columns walked together
-PARALLEL_ELEMENTS = shared_from(4)
+U = np.uint64  # an index that cannot be negative
 
 
 @jit
@@ -65,9 +63,12 @@ def place(row, sign):
     return start
 
 
-def extreme_rows(x, values, indices, tops, places, outer, n, sign):
-    """values[i], indices[i] = the first extreme of x[i, :] and its position, by way of the chunks' in tops and places"""
+@jit(parallel=True)
+def extreme_rows(x, values, indices, outer, n, sign):
+    """values[i], indices[i] = the first extreme of x[i, :] and its position, by way of those of its chunks"""
     chunks = (n + CHUNK - 1) // CHUNK
+    tops = values if chunks == 1 else np.empty(outer * chunks, x.dtype)
+    places = indices if chunks == 1 else np.empty(outer * chunks, np.int64)
     for t in prange(outer * chunks):
         i = t // chunks
         lo = (t - i * chunks) * CHUNK
@@ -75,7 +76,7 @@ def extreme_rows(x, values, indices, tops, places, outer, n, sign):
         j = place(row, sign)
         tops[t] = row[j]
         places[t] = lo + j
-    for i in range(outer):
+    for i in range(outer if chunks > 1 else 0):
         best = tops[i * chunks]
         at = places[i * chunks]
         for t in range(i * chunks + 1, (i + 1) * chunks):
@@ -88,6 +89,7 @@ def extreme_rows(x, values, indices, tops, places, outer, n, sign):
         indices[i] = at
 
 
+@jit(parallel=True)
 def extreme_columns(x, values, indices, outer, n, inner, sign):
     """values[i, k], indices[i, k] = the first extreme of x[i, :, k] and its position, a strip of columns at a time"""
     strips = (inner + STRIP - 1) // STRIP
@@ -111,36 +113,20 @@ def extreme_columns(x, values, indices, outer, n, inner, sign):
                 at[c] = j if better else at[c]
 
 
-def spread(g, indices, gx, outer, n, inner):
-    """gx[i, j, k] = g[i, k] where j is indices[i, k], else 0"""
-    for i in prange(outer):
-        part = gx[i * n * inner : (i + 1) * n * inner]
-        for j in range(part.size):
-            part[j] = g.dtype.type(0)
-        for k in range(inner):
-            part[indices[i * inner + k] * inner + k] = g[i * inner + k]
-
-
-EXTREME_ROWS = jit(extreme_rows), jit(extreme_rows, parallel=True)
-EXTREME_COLUMNS = jit(extreme_columns), jit(extreme_columns, parallel=True)
-SPREAD = jit(spread), jit(spread, parallel=True)
-
-
-def extremes(x, values, indices, outer, n, inner, sign):
-    """Extremes of flat x (outer, n, inner) over the middle extent, and where they are."""
-    large = x.size >= PARALLEL_ELEMENTS
-    if inner > 1:
-        EXTREME_COLUMNS[large](x, values, indices, outer, n, inner, sign)
-    elif n > CHUNK:
-        parts = outer * -(-n // CHUNK)
-        EXTREME_ROWS[large](x, values, indices, np.empty(parts, x.dtype), np.empty(parts, np.int64), outer, n, sign)
-    else:
-        EXTREME_ROWS[large](x, values, indices, values, indices, outer, n, sign)
-
-
-def remembered(x, values, indices, outer, n, inner, sign):
-    """The entry point that ``extremes`` would call for such arrays, and whether it is of rows; None where it needs scratch memory."""
-    which = x.size >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1
-    if inner > 1:
-        return EXTREME_COLUMNS[which].entry(x, values, indices, outer, n, inner, sign), False
-    return None if n > CHUNK else (EXTREME_ROWS[which].entry(x, values, indices, values, indices, outer, n, sign), True)
+@jit(parallel=True)
+def spread(g, indices, gx, outer, n, m, inner):
+    """gx[i, indices[i, j, k], k] += g[i, j, k] for j below m, in zeros, a strip of columns at a time"""
+    strips = (inner + STRIP - 1) // STRIP
+    for t in prange(outer * strips):
+        i = t // strips
+        lo = (t - i * strips) * STRIP
+        width = min(STRIP, inner - lo)
+        if width == inner:
+            gx[i * n * inner : (i + 1) * n * inner] = 0
+        else:
+            for j in range(i * n, i * n + n):
+                gx[j * inner + lo : j * inner + lo + width] = 0
+        for j in range(i * m, i * m + m):
+            at = j * inner + lo
+            for k in range(width):
+                gx[U((i * n + indices[U(at + k)]) * inner + lo + k)] += g[U(at + k)]

@@ -345,63 +345,104 @@ def extreme(x, values, indices, outer, n, inner, sign):
                 indices[U(at + k)] = j if better else indices[U(before + k)]
 
 
+@jit(inline=True)
+def below(v, top, zero):
+    """v - top; of equal infinities 0"""
+    down = v - top
+    return zero if v == top else down
+
+
 @jit(parallel=True)
-def logsumexp_rows(x, out, outer, n, reverse):
+def logsumexp_rows(x, out, outer, n):
     """log of the sum of exp so far: with the largest so far, m, the sum s of exp(x - m) is scaled whenever m grows
 
     for each tile: m by comparing; exp(m before - m) and exp(x - m) as vectors; s by multiplying and adding; m + log(s)
     """
     for r in prange(outer):
         m, scale, term, s = (np.empty(TILE, x.dtype), np.empty(TILE, x.dtype), np.empty(TILE, x.dtype), np.empty(TILE, x.dtype))
-        top, total = x.dtype.type(-np.inf), x.dtype.type(0)
+        top, zero, total = x.dtype.type(-np.inf), x.dtype.type(0), x.dtype.type(0)
         for i in range(0, n, TILE):
             width = min(TILE, n - i)
-            first = r * n + (n - 1 - i if reverse else i)
-            step = -1 if reverse else 1
+            first = r * n + i
             for k in range(width):
-                v = x[U(first + k * step)]
+                v = x[U(first + k)]
                 scale[k] = top
                 if v > top or v != v:
                     top = v
                 m[k] = top
                 term[k] = v
             for k in range(width):
-                # Equal infinities differ by 0: exp(inf - inf) is meant to be 1.
-                down, rest = scale[k] - m[k], term[k] - m[k]
-                scale[k] = exp(x.dtype.type(0) if scale[k] == m[k] else down)
-                term[k] = exp(x.dtype.type(0) if term[k] == m[k] else rest)
+                scale[k] = exp(below(scale[k], m[k], zero))
+                term[k] = exp(below(term[k], m[k], zero))
             for k in range(width):
                 total = total * scale[k] + term[k]
                 s[k] = total
             for k in range(width):
                 s[k] = m[k] + log(s[k])
             for k in range(width):
-                out[U(first + k * step)] = s[k]
+                out[U(first + k)] = s[k]
 
 
 @jit(parallel=True)
-def logsumexp_columns(x, out, outer, n, inner, reverse):
+def logsumexp_columns(x, out, outer, n, inner):
     """As ``logsumexp_rows``, neighbouring columns as vectors"""
     spans = (inner + COLUMNS - 1) // COLUMNS
     for item in prange(outer * spans):
         i = item // spans
         c = (item - i * spans) * COLUMNS
         width = min(COLUMNS, inner - c)
-        m, s = np.empty(width, x.dtype), np.empty(width, x.dtype)
-        step = -inner if reverse else inner
-        at = i * n * inner + c + ((n - 1) * inner if reverse else 0)
+        m, s, zero = np.empty(width, x.dtype), np.empty(width, x.dtype), x.dtype.type(0)
+        at = i * n * inner + c
         for k in range(width):
             m[k] = out[U(at + k)] = x[U(at + k)]
             s[k] = x.dtype.type(1)
         for _ in range(1, n):
-            at += step
+            at += inner
             for k in range(width):
                 v, old = x[U(at + k)], m[k]
                 new = v if v > old or v != v else old
-                down, rest = old - new, v - new
-                s[k] = s[k] * exp(x.dtype.type(0) if old == new else down) + exp(x.dtype.type(0) if v == new else rest)
+                s[k] = s[k] * exp(below(old, new, zero)) + exp(below(v, new, zero))
                 m[k] = new
                 out[U(at + k)] = new + log(s[k])
+
+
+@jit(parallel=True)
+def logsumexp_gradient(g, x, y, gx, outer, n, inner):
+    """gx[j] = exp(x[j] - y[j]) * s[j] with s[j] = g[j] + exp(y[j] - y[j + 1]) * s[j + 1], from the end
+
+    along rows the exponentials of a tile come first, as vectors; elsewhere neighbouring columns are vectors
+    """
+    spans = (inner + COLUMNS - 1) // COLUMNS
+    for item in prange(outer * spans):
+        i = item // spans
+        c = (item - i * spans) * COLUMNS
+        start, zero = i * n * inner + c, x.dtype.type(0)
+        if inner == 1:
+            scale, s = np.empty(TILE, x.dtype), zero
+            for end in range(n, 0, -TILE):
+                first = max(end - TILE, 0)
+                at, width = start + first, end - first
+                last = width if end < n else width - 1
+                for k in range(last):
+                    scale[k] = exp(below(y[U(at + k)], y[U(at + k + 1)], zero))
+                scale[last] = zero
+                for k in range(width):
+                    gx[U(at + k)] = exp(x[U(at + k)] - y[U(at + k)])
+                for k in range(width - 1, -1, -1):
+                    s = g[U(at + k)] + scale[k] * s
+                    gx[U(at + k)] *= s
+            continue
+        width = min(COLUMNS, inner - c)
+        s_row = np.empty(width, x.dtype)
+        at = start + (n - 1) * inner
+        for k in range(width):
+            s_row[k] = g[U(at + k)]
+            gx[U(at + k)] = exp(x[U(at + k)] - y[U(at + k)]) * s_row[k]
+        for _ in range(1, n):
+            after, at = at, at - inner
+            for k in range(width):
+                s_row[k] = g[U(at + k)] + exp(below(y[U(at + k)], y[U(after + k)], zero)) * s_row[k]
+                gx[U(at + k)] = exp(x[U(at + k)] - y[U(at + k)]) * s_row[k]
 
 
 @jit(parallel=True)

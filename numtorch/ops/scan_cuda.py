@@ -50,16 +50,15 @@ def extremes(x, values, indices, outer, n, inner, sign):
 
 
 @cuda_kernel
-def logsumexps(x, out, outer, n, inner, reverse):
-    """log(exp(x[i, 0, c]) + ... + exp(x[i, j, c])), or from the end"""
+def logsumexps(x, out, outer, n, inner):
+    """log(exp(x[i, 0, c]) + ... + exp(x[i, j, c]))"""
     for t in range(cuda.grid(1), outer * inner, cuda.gridsize(1)):
         i = t // inner
-        at = i * n * inner + t - i * inner + ((n - 1) * inner if reverse else 0)
-        step = -inner if reverse else inner
+        at = i * n * inner + t - i * inner
         y = x[at]
         out[at] = y
         for _ in range(1, n):
-            at += step
+            at += inner
             v = x[at]
             big = v if v > y or v != v else y
             small = y if v > y or v != v else v

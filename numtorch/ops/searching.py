@@ -1,6 +1,6 @@
 """Positions and counts of values: searchsorted, bucketize, bincount, unique, mode. Only mode has a gradient.
 
-Values are sorted first (``sorting.sort_along``, which is stable). Equal values are then adjacent, and one pass finds where each run of
+Values are sorted first (``sorting.sort``, which is stable). Equal values are then adjacent, and one pass finds where each run of
 equal values begins. NaN is equal to nothing, not even to itself, as in torch.
 """
 
@@ -25,7 +25,7 @@ from numtorch.kernels.jit import Jit, jit, prange
 from numtorch.ops import movement
 from numtorch.ops.movement import contiguous, reshape
 from numtorch.ops.movement.launching import ready
-from numtorch.ops.sorting import argsort, sort_along
+from numtorch.ops.sorting import argsort, sort
 from numtorch.storage import wrap_dim
 
 U = np.uint64  # an index that cannot be negative: Numba else asks whether it is
@@ -363,7 +363,7 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: Any = None
     if not input.shape:
         return ModeReturn((movement.clone(input), empty((), dtypes.int64, input.device).zero_()))
     last = movement.transpose(input.detach(), d, -1)
-    values, order = sort_along(_plain(last), len(last.shape) - 1, False)
+    values, order = sort(_plain(last))
     n = last.shape[-1]
     indices = empty((*last.shape[:-1], 1), dtypes.int64, CPU)
     if indices._buf.size:

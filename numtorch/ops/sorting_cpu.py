@@ -74,9 +74,9 @@ def fill_keys(x, start, n, keys, width, category, inf, descending):
 
 
 @jit
-def fill_words(x, start, n, words, width, category, inf, descending):
-    """words[i] = key of x[start + i] << 32 | i"""
-    fill_keys(x, start, n, words, width, category, inf, descending)
+def fill_words(x, n, words, width, category, inf, descending):
+    """words[i] = key of x[i] << 32 | i"""
+    fill_keys(x, 0, n, words, width, category, inf, descending)
     for i in range(n):
         words[i] = words[i] << U32 | np.uint64(i)
 
@@ -173,42 +173,55 @@ def sort_long(words, other, n, low, high):
                 words[i] = other[i]
 
 
+@jit
+def line_of(x, at, n, step, line):
+    """n elements, ``step`` apart, as an array: of x itself where they are neighbours, else copied into ``line``"""
+    if step == 1:
+        return x[at : at + n]
+    for i in range(n):
+        line[i] = x[U(at + i * step)]
+    return line
+
+
 @jit(parallel=True)
-def sort_rows(x, values, indices, rows, n, width, category, inf, descending):
-    """Each row of x sorted, and where its elements came from. Keys of at most 32 bits."""
-    group = max(1, GROUP // n)
-    for item in prange((rows + group - 1) // group):
-        words, other = np.empty(n, np.uint64), np.empty(n, np.uint64)
-        for r in range(item * group, min(item * group + group, rows)):
-            fill_words(x, r * n, n, words, width, category, inf, descending)
+def sort_lines(x, values, indices, outer, n, inner, width, category, inf, descending):
+    """Each line of x (outer, n, inner) along n sorted, and where its elements came from. Keys of at most 32 bits."""
+    group, lines = max(1, GROUP // n), outer * inner
+    for item in prange((lines + group - 1) // group):
+        words, other, copied = np.empty(n, np.uint64), np.empty(n, np.uint64), np.empty(n if inner > 1 else 0, x.dtype)
+        for r in range(item * group, min(item * group + group, lines)):
+            at = r // inner * n * inner + r % inner
+            line = line_of(x, at, n, inner, copied)
+            fill_words(line, n, words, width, category, inf, descending)
             sort_words(words, other, n, 32, 32 + width)
-            write_words(words, x, r * n, values, indices, r * n, n, width, category, descending)
+            write_words(words, line, values, indices, at, n, inner, width, category, descending)
 
 
 @jit
-def write_words(words, x, start, values, indices, at, n, width, category, descending):
-    """The first n words as values and positions"""
+def write_words(words, line, values, indices, at, n, step, width, category, descending):
+    """The first n words as values and positions, ``step`` apart"""
     for i in range(n):
         k = np.int64(words[i] & LOW)
-        values[U(at + i)] = restored(words[i] >> U32, x[U(start + k)], width, category, descending)
-        indices[U(at + i)] = k
+        values[U(at + i * step)] = restored(words[i] >> U32, line[U(k)], width, category, descending)
+        indices[U(at + i * step)] = k
 
 
 @jit(parallel=True)
-def sort_long_rows(x, values, indices, rows, n, width, category, inf, descending):
-    """As ``sort_rows`` for few long rows."""
+def sort_long_lines(x, values, indices, outer, n, inner, width, category, inf, descending):
+    """As ``sort_lines`` for few long lines."""
     words, other = np.empty(n, np.uint64), np.empty(n, np.uint64)
     step = (n + CHUNKS - 1) // CHUNKS
-    for r in range(rows):
+    for r in range(outer * inner):
+        at = r // inner * n * inner + r % inner
         for c in prange(CHUNKS):
             for i in range(c * step, min(c * step + step, n)):
-                words[i] = ordered(x[U(r * n + i)], width, category, inf, descending) << U32 | np.uint64(i)
+                words[i] = ordered(x[U(at + i * inner)], width, category, inf, descending) << U32 | np.uint64(i)
         sort_long(words, other, n, 32, 32 + width)
         for c in prange(CHUNKS):
             for i in range(c * step, min(c * step + step, n)):
                 k = np.int64(words[i] & LOW)
-                values[U(r * n + i)] = restored(words[i] >> U32, x[U(r * n + k)], width, category, descending)
-                indices[U(r * n + i)] = k
+                values[U(at + i * inner)] = restored(words[i] >> U32, x[U(at + k * inner)], width, category, descending)
+                indices[U(at + i * inner)] = k
 
 
 # --- 64-bit keys ----------------------------------------------------------------------------------
@@ -274,24 +287,26 @@ def insert_pairs(keys, at, n):
 
 
 @jit(parallel=True)
-def sort_rows_wide(x, values, indices, rows, n, k, width, category, inf, descending):
-    """As ``sort_rows`` for keys of 64 bits; the first k of each row are written."""
-    group = max(1, GROUP // n)
-    for item in prange((rows + group - 1) // group):
-        keys, keys2 = np.empty(n, np.uint64), np.empty(n, np.uint64)
+def sort_lines_wide(x, values, indices, outer, n, inner, k, width, category, inf, descending):
+    """As ``sort_lines`` for keys of 64 bits; the first k of each line are written."""
+    group, lines = max(1, GROUP // n), outer * inner
+    for item in prange((lines + group - 1) // group):
+        keys, keys2, copied = np.empty(n, np.uint64), np.empty(n, np.uint64), np.empty(n if inner > 1 else 0, x.dtype)
         at, at2 = np.empty(n, np.int32), np.empty(n, np.int32)
-        for r in range(item * group, min(item * group + group, rows)):
-            fill_keys(x, r * n, n, keys, width, category, inf, descending)
+        for r in range(item * group, min(item * group + group, lines)):
+            line = line_of(x, r // inner * n * inner + r % inner, n, inner, copied)
+            fill_keys(line, 0, n, keys, width, category, inf, descending)
             for i in range(n):
                 at[i] = i
             if n <= INSERTION:
                 insert_pairs(keys, at, n)
             else:
                 sort_pairs(keys, at, keys2, at2, n)
+            first = r // inner * k * inner + r % inner
             for i in range(k):
                 j = np.int64(at[i])
-                values[U(r * k + i)] = restored(keys[i], x[U(r * n + j)], width, category, descending)
-                indices[U(r * k + i)] = j
+                values[U(first + i * inner)] = restored(keys[i], line[U(j)], width, category, descending)
+                indices[U(first + i * inner)] = j
 
 
 # --- the first k ----------------------------------------------------------------------------------
@@ -307,13 +322,13 @@ def precede(keys, m, limit):
 
 
 @jit
-def first_words(x, start, n, k, words, other, width, category, inf, descending):
+def first_words(x, n, k, words, other, width, category, inf, descending):
     """The first k words of a row in order, in ``words``, which has room for 2k + 32, as ``other`` has.
 
     The buffer takes what precedes the k-th word so far; when it is full it is sorted and cut to k.
     """
     room = min(n, words.size)
-    fill_words(x, start, room, words, width, category, inf, descending)
+    fill_words(x, room, words, width, category, inf, descending)
     sort_words(words, other, room, 0 if room > INSERTION else 32, 32 + width)
     if room == n:
         return
@@ -322,7 +337,7 @@ def first_words(x, start, n, k, words, other, width, category, inf, descending):
     keys = np.empty(BLOCK, np.uint64)
     for i0 in range(room, n, BLOCK):
         m = min(BLOCK, n - i0)
-        fill_keys(x, start + i0, m, keys, width, category, inf, descending)
+        fill_keys(x, i0, m, keys, width, category, inf, descending)
         if not precede(keys, m, limit):
             continue
         for i in range(m):
@@ -337,14 +352,14 @@ def first_words(x, start, n, k, words, other, width, category, inf, descending):
 
 
 @jit
-def first_few(x, start, n, k, words, keys, width, category, inf, descending):
+def first_few(x, n, k, words, keys, width, category, inf, descending):
     """As ``first_words`` for few, which are kept in order: what precedes the last of them is inserted. ``keys`` is scratch."""
-    fill_words(x, start, k, words, width, category, inf, descending)
+    fill_words(x, k, words, width, category, inf, descending)
     insert(words, k)
     limit = words[k - 1] >> U32
     for i0 in range(k, n, BLOCK):
         m = min(BLOCK, n - i0)
-        fill_keys(x, start + i0, m, keys, width, category, inf, descending)
+        fill_keys(x, i0, m, keys, width, category, inf, descending)
         if not precede(keys, m, limit):
             continue
         for i in range(m):
@@ -359,18 +374,19 @@ def first_few(x, start, n, k, words, keys, width, category, inf, descending):
 
 
 @jit(parallel=True)
-def first_rows(x, values, indices, rows, n, k, width, category, inf, descending):
-    """The first k elements of each row in sorted order"""
-    group = max(1, GROUP // n)
-    for item in prange((rows + group - 1) // group):
+def first_of_lines(x, values, indices, outer, n, inner, k, width, category, inf, descending):
+    """The first k elements of each line in sorted order"""
+    group, lines = max(1, GROUP // n), outer * inner
+    for item in prange((lines + group - 1) // group):
         room = max(BLOCK, min(n, 2 * k + 32))
-        words, other = np.empty(room, np.uint64), np.empty(room, np.uint64)
-        for r in range(item * group, min(item * group + group, rows)):
+        words, other, copied = np.empty(room, np.uint64), np.empty(room, np.uint64), np.empty(n if inner > 1 else 0, x.dtype)
+        for r in range(item * group, min(item * group + group, lines)):
+            line = line_of(x, r // inner * n * inner + r % inner, n, inner, copied)
             if k <= FEW:
-                first_few(x, r * n, n, k, words, other, width, category, inf, descending)
+                first_few(line, n, k, words, other, width, category, inf, descending)
             else:
-                first_words(x, r * n, n, k, words, other, width, category, inf, descending)
-            write_words(words, x, r * n, values, indices, r * k, k, width, category, descending)
+                first_words(line, n, k, words, other, width, category, inf, descending)
+            write_words(words, line, values, indices, r // inner * k * inner + r % inner, k, inner, width, category, descending)
 
 
 @jit
@@ -401,14 +417,15 @@ def select(words, other, n, k, high):
 
 
 @jit(parallel=True)
-def kth_rows(x, values, indices, rows, n, k, width, category, inf, nan):
-    """The k-th smallest element of each row (k from 0), or with ``nan`` the lower median; keys of at most 32 bits"""
+def kth_of_lines(x, values, indices, outer, n, inner, k, width, category, inf, nan):
+    """The k-th smallest element of each line (k from 0), or with ``nan`` the lower median; keys of at most 32 bits"""
     every = (ONE << np.uint64(width)) - ONE
-    group = max(1, GROUP // n)
-    for item in prange((rows + group - 1) // group):
-        words, other = np.empty(n, np.uint64), np.empty(n + 1, np.uint64)
-        for r in range(item * group, min(item * group + group, rows)):
-            fill_words(x, r * n, n, words, width, category, inf, False)
+    group, lines = max(1, GROUP // n), outer * inner
+    for item in prange((lines + group - 1) // group):
+        words, other, copied = np.empty(n, np.uint64), np.empty(n + 1, np.uint64), np.empty(n if inner > 1 else 0, x.dtype)
+        for r in range(item * group, min(item * group + group, lines)):
+            line = line_of(x, r // inner * n * inner + r % inner, n, inner, copied)
+            fill_words(line, n, words, width, category, inf, False)
             numbers = n
             if nan != NAN_LARGEST and category == FLOAT:
                 for i in range(n):
@@ -420,19 +437,20 @@ def kth_rows(x, values, indices, rows, n, k, width, category, inf, nan):
             else:
                 w = select(words, other, n, k if nan == NAN_LARGEST else (numbers - 1) // 2, 32 + width)
                 at = np.int64(w & LOW)
-            values[r] = x[U(r * n + at)]
+            values[r] = line[U(at)]
             indices[r] = at
 
 
 @jit(parallel=True)
-def kth_rows_wide(x, values, indices, rows, n, k, width, category, inf, nan):
-    """As ``kth_rows`` for keys of 64 bits"""
-    group = max(1, GROUP // n)
-    for item in prange((rows + group - 1) // group):
-        keys, keys2 = np.empty(n, np.uint64), np.empty(n, np.uint64)
+def kth_of_lines_wide(x, values, indices, outer, n, inner, k, width, category, inf, nan):
+    """As ``kth_of_lines`` for keys of 64 bits"""
+    group, lines = max(1, GROUP // n), outer * inner
+    for item in prange((lines + group - 1) // group):
+        keys, keys2, copied = np.empty(n, np.uint64), np.empty(n, np.uint64), np.empty(n if inner > 1 else 0, x.dtype)
         at, at2 = np.empty(n, np.int32), np.empty(n, np.int32)
-        for r in range(item * group, min(item * group + group, rows)):
-            fill_keys(x, r * n, n, keys, width, category, inf, False)
+        for r in range(item * group, min(item * group + group, lines)):
+            line = line_of(x, r // inner * n * inner + r % inner, n, inner, copied)
+            fill_keys(line, 0, n, keys, width, category, inf, False)
             numbers = n
             for i in range(n):
                 at[i] = i
@@ -441,5 +459,5 @@ def kth_rows_wide(x, values, indices, rows, n, k, width, category, inf, nan):
             place = k
             if nan != NAN_LARGEST:
                 place = numbers if numbers < n and (nan == NAN_WINS or numbers == 0) else (numbers - 1) // 2
-            values[r] = x[r * n + at[place]]
+            values[r] = line[at[place]]
             indices[r] = at[place]

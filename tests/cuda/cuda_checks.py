@@ -145,6 +145,20 @@ def long_columns(device):
 
 
 @check
+def scans(device):
+    x = values(device, 3, 4, grad=True)
+    y = x.cumsum(0) + x.cumprod(1) + x.logcumsumexp(1) + x.cummax(1).values + x.cummin(0).values
+    return (*differentiated(y, x), x.cummax(0).indices, x.detach().half().cumsum(1).float())
+
+
+@check
+def orders(device):
+    x = values(device, 3, 4, grad=True)
+    y = x.sort(0).values + x.sort(1, descending=True).values + x.kthvalue(2, 0).values + x.median(1, True).values + x.median()
+    return (*differentiated(y, x), x.argsort(1), x.topk(2, 0).indices, x.nanmedian(0).indices, torch.msort(x.detach()))
+
+
+@check
 def softmaxes(device):
     x = values(device, 2, 3, grad=True)
     y = values(device, 2, 3, seed=1, grad=True)

@@ -229,21 +229,27 @@ SAMPLES = {
                 ((5, 2), index((3, 2), 5), (3, 2), 0, 1), ((3, 4), index((2, 2), 4, 1), (3, 2), 1, 0)],
     "scatter_combine": [((3, 4), index((2, 2), 4, 1), (2, 2), 1, 2), ((3, 4), index((3, 6), 4), (3, 6), 1, 2),
                         ((3, 4), index((3, 6), 4), (3, 6), 1, 3), ((4, 3), index((2, 2), 4), (3, 3), 0, 4)],
-    "cumsum": [((3, 4), 1), ((3, 4), 0, True), ((9, 5), 1, True), ((600,), 0), ((0, 3), 0), ((), 0)],
+    "cumsum": [((3, 4), 1), ((3, 4), 0), ((9, 5), 1), ((600,), 0), ((0, 3), 0), ((), 0)],
     "cumprod": [((3, 4), 1), ((3, 4), 0), ((), 0)],
-    "cumulative_extreme": [((3, 4), 1, 1), ((3, 4), 0, -1), ((5,), 0, 1)],
-    "logcumsumexp": [((3, 4), 1), ((3, 4), 0, True), ((2, 300), 1, True), ((5,), 0)],
+    "cummax": [((3, 4), 1), ((3, 4), 0), ((5,), 0)],
+    "cummin": [((3, 4), 1), ((3, 4), 0), ((5,), 0)],
+    "logcumsumexp": [((3, 4), 1), ((3, 4), 0), ((2, 300), 1), ((5,), 0), ((), 0), ((2, 0), 1)],
     "linear_recurrence": [((3, 4), (3, 4), 1), ((3, 4), (3, 4), 0, True)],
-    "sort": [((3, 5), 1, False), ((4, 3), 0, True), ((2, 60), 1, True), ((70000,), 0, False), ((), 0, False)],
-    "topk": [((3, 5), 2, 1, True), ((4, 3), 2, 0, False), ((2, 400), 7, 1, True), ((), 1, 0, True)],
+    "sort": [((3, 5), 1, False), ((4, 3), 0, True), ((2, 60), 1, True), ((70000,), 0, False), ((2, 60, 3), 1), ((), 0, False)],
+    "argsort": [((3, 5), 1), ((4, 3), 0, True), ((), 0)],
+    "topk": [((3, 5), 2, 1, True), ((4, 3), 2, 0, False), ((2, 400), 7, 1, True), ((2, 200, 3), 40, 1), ((), 1, 0, True)],
     "median_of_all": [((3, 5), 1), ((300,), 2), ((), 1)],
-    "kthvalue": [((3, 5), 2, 1, False, 0), ((4, 3), 1, 0, True, 0), ((2, 3, 4), 0, 1, False, 1), ((300,), 40, 0, False, 0),
-                 ((5,), 0, 0, False, 2)],
+    "kthvalue": [((3, 5), 3, 1, False), ((4, 3), 2, 0, True), ((2, 3, 4), 1, 1, False), ((300,), 41, 0, False), ((), 1, 0)],
+    "median": [((2, 3, 4), 1, False), ((3, 5), 1, True), ((), 0)],
+    "nanmedian": [((5,), 0, False), ((4, 3), 0, True)],
     "flip": [((3, 4), (0,)), ((3, 4), (1,)), ((2, 3, 4), (0, 2)), ((0, 2), (0,))],
     "roll": [((3, 4), 1, 0), ((3, 4), 3, 1), ((5,), 0, 0), ((2, 3, 4), 2, 1)],
     "triangle": [((3, 4), 0, True), ((2, 4, 3), 1, False), ((3, 3), -2, True)],
     "count_nonzero": [((3, 4),), ((3, 4), 1), ((2, 3, 4), (0, 2))],
-    "extreme_along": [((3, 4), 1, False, 1), ((3, 4), 0, True, -1), ((2, 3, 4), 1, False, 1), ((5,), 0, False, -1)],
+    "argmax": [((3, 4), 1), ((3, 4), 0, True), ((2, 3, 4), None), ((2, 3), None, True), ((), 0)],
+    "argmin": [((3, 4), 1), ((3, 4), 0, True), ((2, 3, 4), None), ((), 0)],
+    "max": [((3, 4), 1, False), ((3, 4), 0, True), ((2, 3, 4), 1, False), ((5,), 0, False)],
+    "min": [((3, 4), 1, False), ((3, 4), 0, True), ((2, 3, 4), 1, False), ((5,), 0, False)],
     "matmul": [((3, 4), (4, 5)), ((2, 3, 4), (2, 4, 5)), ((2, 3, 4), (4, 2)), ((1, 3, 4), (2, 4, 2)), ((3, 0), (0, 2)),
                ((33, 17), (17, 40))],
     "linear_relu": [((3, 4), (5, 4), (5,)), ((2, 3, 4), (5, 4), None), ((4,), (5, 4), (5,))],
@@ -326,12 +332,6 @@ def _put(x, i, y, dim, accumulate):
     return np.moveaxis(z, 0, dim)
 
 
-def _backwards(f, x, dim, reverse):
-    if not x.ndim:
-        return x
-    return np.flip(f(np.flip(x, dim), dim), dim) if reverse else f(x, dim)
-
-
 def _extremes_so_far(x, dim, sign):
     values = (np.maximum if sign > 0 else np.minimum).accumulate(x, dim)
     shape = [-1 if d == dim else 1 for d in range(x.ndim)]
@@ -355,6 +355,8 @@ def _sorted(x, dim, descending):
 
 
 def _kth(x, k, dim, keepdim):
+    if not x.ndim:
+        return _sorted(x, dim, False)
     found = [np.take(y, [k], dim) for y in _sorted(x, dim, False)]
     return tuple(found) if keepdim else tuple(y.squeeze(dim) for y in found)
 
@@ -434,15 +436,20 @@ STRUCTURED = {
     "strided_read": lambda x, size, stride, start, steps: _memory(x, steps)[_places(size, stride, start)],
     "take_along_extents": lambda x, i, dim: np.take(x, i, dim),
     "put_along_extents": _put,
-    "cumsum": lambda x, dim, reverse=False: _backwards(np.cumsum, x, dim, reverse),
+    "cumsum": lambda x, dim: np.cumsum(x, dim) if x.ndim else x,
     "cumprod": lambda x, dim: np.cumprod(x, dim) if x.ndim else x,
-    "cumulative_extreme": lambda x, dim, sign: _extremes_so_far(x, dim, sign),
-    "logcumsumexp": lambda x, dim, reverse=False: _backwards(np.logaddexp.accumulate, x, dim, reverse),
+    "cummax": lambda x, dim: _extremes_so_far(x, dim, 1),
+    "cummin": lambda x, dim: _extremes_so_far(x, dim, -1),
+    "logcumsumexp": lambda x, dim: np.logaddexp.accumulate(x, dim) if x.ndim else x,
     "linear_recurrence": lambda x, y, dim, reverse=False: _recurrence(x, y, dim, reverse),
-    "sort": lambda x, dim, descending: _sorted(x, dim, descending),
-    "topk": lambda x, k, dim, largest: tuple(np.take(y, np.arange(k), dim) if x.ndim else y for y in _sorted(x, dim, largest)),
+    "sort": lambda x, dim, descending=False: _sorted(x, dim, descending),
+    "argsort": lambda x, dim, descending=False: _sorted(x, dim, descending)[1],
+    "msort": lambda x: np.sort(x, 0) if x.ndim else x,
+    "topk": lambda x, k, dim, largest=True: tuple(np.take(y, np.arange(k), dim) if x.ndim else y for y in _sorted(x, dim, largest)),
     "median_of_all": lambda x, nan: np.sort(x.reshape(-1))[(x.size - 1) // 2],
-    "kthvalue": lambda x, k, dim, keepdim, nan: _kth(x, (x.shape[dim] - 1) // 2 if nan else k, dim, keepdim),
+    "kthvalue": lambda x, k, dim, keepdim=False: _kth(x, k - 1, dim, keepdim),
+    "median": lambda x, dim, keepdim=False: _kth(x, (x.shape[dim] - 1) // 2 if x.ndim else 0, dim, keepdim),
+    "nanmedian": lambda x, dim, keepdim=False: _kth(x, (x.shape[dim] - 1) // 2, dim, keepdim),
     "flip": np.flip,
     "roll": np.roll,
     "triangle": lambda x, diagonal, lower: (np.tril if lower else np.triu)(x, diagonal),
@@ -461,7 +468,10 @@ STRUCTURED = {
     "any": _reduced(np.any),
     "all": _reduced(np.all),
     "count_nonzero": _reduced(np.count_nonzero),
-    "extreme_along": _extreme,
+    "max": lambda x, dim, keepdim: _extreme(x, dim, keepdim, 1),
+    "min": lambda x, dim, keepdim: _extreme(x, dim, keepdim, -1),
+    "argmax": lambda x, dim, keepdim=False: np.argmax(x, dim if x.ndim else None, keepdims=keepdim),
+    "argmin": lambda x, dim, keepdim=False: np.argmin(x, dim if x.ndim else None, keepdims=keepdim),
     "matmul": np.matmul,
     "cross_entropy": _cross_entropy,
     "kept_scaled": lambda x, m, scale: np.where(m, x * scale, 0),

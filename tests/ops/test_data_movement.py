@@ -38,10 +38,28 @@ def test_results_do_not_depend_on_threads(f):
 
 
 def test_long_sums():
-    x = rng.standard_normal(LONG)
-    np.testing.assert_allclose(numtorch.tensor(x).cumsum(0).numpy(), np.cumsum(x), rtol=1e-9, atol=1e-9)
-    got = numtorch.ops.scan.sum_along(numtorch.tensor(x), 0, True).numpy()
-    np.testing.assert_allclose(got, np.cumsum(x[::-1])[::-1], rtol=1e-9, atol=1e-9)
+    a, g = rng.standard_normal((2, LONG))
+    x = numtorch.tensor(a, requires_grad=True)
+    y = x.cumsum(0)
+    y.backward(numtorch.tensor(g))
+    np.testing.assert_allclose(y.detach().numpy(), np.cumsum(a), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(x.grad.numpy(), np.cumsum(g[::-1])[::-1], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(2, 700), (700, 3), (1, 256), (3, 257)])
+@pytest.mark.parametrize("dim", [0, 1])
+def test_gradients_of_long_logarithms_of_sums(shape, dim):
+    a, g = rng.standard_normal((2, *shape)) * 3
+    a[rng.random(shape) < 0.1] = -np.inf
+    a[tuple(np.s_[:1] if d == dim else np.s_[:] for d in range(2))] = 1  # of nothing but -inf, and of inf, there is no slope
+    x = numtorch.tensor(a, requires_grad=True)
+    y = x.logcumsumexp(dim)
+    y.backward(numtorch.tensor(g))
+    sums = np.logaddexp.accumulate(a, dim)
+    np.testing.assert_allclose(y.detach().numpy(), sums, rtol=1e-12)
+    lines = np.moveaxis(np.stack([a, g, sums]), dim + 1, -1)
+    want = [[sum(g[j] * np.exp(a[i] - y[j]) for j in range(i, len(a))) for i in range(len(a))] for a, g, y in lines.swapaxes(0, 1)]
+    np.testing.assert_allclose(np.moveaxis(x.grad.numpy(), dim, -1), want, rtol=1e-9, atol=1e-12)
 
 
 SPECIAL = np.array([1, np.nan, -0.0, 0.0, np.inf, -np.inf, -np.nan, 2, 1], np.float32)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from numtorch import notices
+from numtorch import notices, ops
 from numtorch._tensor import Tensor
 from numtorch.arguments import element
 from numtorch.dispatch.cost import per_output
@@ -336,38 +336,30 @@ def softmax(x, dim: int, dtype: Any = None):
     >>> torch.softmax(torch.tensor([0.0, 0.0]), 0)
     tensor([0.5000, 0.5000])
     """
-    from numtorch.ops.reduction import amax, sum
-
     if not x.shape.numel():
         return x.clone()
-    e = exp(x - amax(x, dim, keepdim=True))  # the largest becomes exp(0): no overflow
-    return e / sum(e, dim, keepdim=True)
+    e = exp(x - ops.reduction.amax(x, dim, keepdim=True))  # the largest becomes exp(0): no overflow
+    return e / ops.reduction.sum(e, dim, keepdim=True)
 
 
 @softmax.vjp(cost=per_output(4))
 def _(g, *, out, dim):
-    from numtorch.ops.reduction import sum
-
-    return out * (g - sum(g * out, dim, keepdim=True))
+    return out * (g - ops.reduction.sum(g * out, dim, keepdim=True))
 
 
 @exported("torch", "Tensor")
 @op(samples=_dim_samples, cost=per_output(3, "exp_nonpositive"), out=SAME)
 def log_softmax(x, dim: int, dtype: Any = None):
     """The logarithm of softmax along ``dim``, without forming it."""
-    from numtorch.ops.reduction import amax, sum
-
     if not x.shape.numel():
         return x.clone()
-    shifted = x - amax(x, dim, keepdim=True)
-    return shifted - log(sum(exp(shifted), dim, keepdim=True))
+    shifted = x - ops.reduction.amax(x, dim, keepdim=True)
+    return shifted - log(ops.reduction.sum(exp(shifted), dim, keepdim=True))
 
 
 @log_softmax.vjp(cost=per_output(3, "exp_nonpositive"))
 def _(g, *, out, dim):
-    from numtorch.ops.reduction import sum
-
-    return g - exp(out) * sum(g, dim, keepdim=True)
+    return g - exp(out) * ops.reduction.sum(g, dim, keepdim=True)
 
 
 def around(shape: tuple, dim: int) -> tuple[int, int, int]:
@@ -426,14 +418,12 @@ def implicit_dim(dim: int | None, x: Tensor, name: str) -> int:
 @exported("nn.functional")
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """The first half along ``dim`` times the sigmoid of the second."""
-    from numtorch.ops.movement import chunk
-
     if not input.ndim:
         raise RuntimeError("glu does not support scalars because halving size must be even")
     dim = wrap_dim(dim, input.ndim, "glu")
     if input.shape[dim] % 2:
         raise RuntimeError(f"Halving dimension must be even, but dimension {dim} is size {input.shape[dim]}")
-    a, b = chunk(input, 2, dim)
+    a, b = ops.movement.chunk(input, 2, dim)
     return a * sigmoid(b)
 
 

@@ -6,6 +6,7 @@ from functools import lru_cache, partial
 from math import sqrt
 from typing import Any
 
+from numtorch import ops
 from numtorch._tensor import Tensor, empty
 from numtorch.dispatch.cost import called, nbytes
 from numtorch.dispatch.op import op
@@ -25,9 +26,7 @@ from numtorch.storage import Size, Storage, broadcast_shapes, is_contiguous
 @lru_cache(maxsize=64)
 def _future(rows: int, cols: int, device: Any) -> Tensor:
     """Which keys lie after each query, (rows, cols)."""
-    from numtorch.ops.creation import arange
-
-    return movement.unsqueeze(arange(rows, device=device), 1) < arange(cols, device=device)
+    return movement.unsqueeze(ops.creation.arange(rows, device=device), 1) < ops.creation.arange(cols, device=device)
 
 
 def _scores(x: Tensor, y: Tensor, causal: bool, scale: Any) -> Tensor:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from numtorch import notices
+from numtorch import notices, ops
 from numtorch._tensor import Tensor
 from numtorch.arguments import element, wrapped
 from numtorch.dispatch.front import OPERANDS
@@ -196,11 +196,9 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: Tensor |
     tensor([0., 2.])
     """
     if input is None and other is None:
-        from numtorch.ops.indexing import nonzero
-
         if out is not None:
             raise TypeError("where(): out= goes with input and other; the positions of true elements are a tuple of tensors")
-        return nonzero(condition, as_tuple=True)
+        return ops.indexing.nonzero(condition, as_tuple=True)
     if condition.__class__ is not Tensor or condition._k.dtype is not BOOL:
         _check_condition(condition)
     return choose(condition, input, other) if out is None else choose(condition, input, other, out=out)

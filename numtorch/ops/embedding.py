@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from numtorch import ops
 from numtorch._tensor import Tensor, alias
 from numtorch.dispatch.cost import nbytes, numel, picks
 from numtorch.dispatch.loops import Loop, like
@@ -162,12 +163,10 @@ def rows(x, w):
 
 @embedding.vjp(cost=_scatter_cost)
 def _(g, x, w_shape, *, padding_idx):
-    from numtorch.ops.creation import zeros
-
     index, g = reshape(x, (-1,)), reshape(g, (x.shape.numel(), w_shape[1]))
     if padding_idx is not None:
         g = where(unsqueeze(ne(index, padding_idx), 1), g, 0.0)
-    return None, put_along_extents(zeros(w_shape, dtype=g.dtype, device=g.device), index, g, 0, True)
+    return None, put_along_extents(ops.creation.zeros(w_shape, dtype=g.dtype, device=g.device), index, g, 0, True)
 
 
 def _numbered(s: Any) -> bool:
@@ -192,10 +191,8 @@ def embedding_shared_gradient(x, index, n: int):
 
 @embedding_shared_gradient.vjp
 def _(g, index, *, n):
-    from numtorch.ops.creation import ones, zeros
-
-    once = ones(index.shape, dtype=g.dtype, device=g.device)
-    counts = put_along_extents(zeros(n, dtype=g.dtype, device=g.device), index, once, 0, True)
+    once = ops.creation.ones(index.shape, dtype=g.dtype, device=g.device)
+    counts = put_along_extents(ops.creation.zeros(n, dtype=g.dtype, device=g.device), index, once, 0, True)
     return g / unsqueeze(take_along_extents(counts, index, 0), 1), None
 
 

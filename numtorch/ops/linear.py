@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from numtorch import ops
 from numtorch._tensor import Tensor, empty, fresh, new
 from numtorch.arguments import element, refused
 from numtorch.dispatch.cost import nbytes, numel
@@ -15,7 +16,7 @@ from numtorch.dtype import BOOL, FLOATS, dtype
 from numtorch.dtype import bool as TRUTH
 from numtorch.exports import exported
 from numtorch.kernels import gemm, registry
-from numtorch.ops import movement, reduction
+from numtorch.ops import linear_cuda, movement, reduction
 from numtorch.ops.arithmetic import where
 from numtorch.ops.movement import contiguous, reshape
 from numtorch.storage import Size, allocate, broadcast_shapes, is_contiguous
@@ -183,17 +184,15 @@ def _batch_operand(x: Tensor, lead: Size) -> tuple[Any, bool, int]:
 @product.kernel("cuda", dtypes=FLOATS, name="tiled")
 def tiled(x, y):
     """Tiles of both operands meet in shared memory."""
-    from numtorch.ops.linear_cuda import bmm as run
-
     if x.ndim == 2 and y.ndim == 2:
         _check(x, y, y.shape[-2], "matmul")
         out = empty((x.shape[0], y.shape[1]), x.dtype, x.device)
         a, ta = _operand(x)
         b, tb = _operand(y)
         if out.shape.numel():
-            run(a, b, out._buf, 1, x.shape[0], y.shape[1], x.shape[1], ta, tb, 0, 0)
+            linear_cuda.bmm(a, b, out._buf, 1, x.shape[0], y.shape[1], x.shape[1], ta, tb, 0, 0)
         return out
-    return _batched(x, y, run)
+    return _batched(x, y, linear_cuda.bmm)
 
 
 def _no_tensors(x: Any, y: Any) -> Tensor:
@@ -321,9 +320,7 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: An
 
 def _ignored(x: Tensor) -> Tensor:
     """Zeros whose gradient for x is zero."""
-    from numtorch.ops.creation import zeros
-
-    return where(zeros((), dtype=TRUTH, device=x.device), x, 0)
+    return where(ops.creation.zeros((), dtype=TRUTH, device=x.device), x, 0)
 
 
 def _check_addend(x: Tensor, y: Tensor) -> None:
@@ -432,11 +429,9 @@ def fused_backward(g, x, w, *, needs):
 @affine.kernel("cuda", dtypes=FLOATS, name="tiled_bias")
 def tiled_bias(x, w, b=None):
     """The tiled product, the bias added as results leave the registers."""
-    from numtorch.ops.linear_cuda import bmm as run
-
     m, n, k = _check_linear(x, w, b)
     out = empty(Size((*x.shape[:-1], n)), x.dtype, x.device)
     if out.shape.numel():
-        run(contiguous(x)._buf, contiguous(w)._buf, out._buf, 1, m, n, k, False, True, 0, 0,
+        linear_cuda.bmm(contiguous(x)._buf, contiguous(w)._buf, out._buf, 1, m, n, k, False, True, 0, 0,
             None if b is None else contiguous(b)._buf)
     return out

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 import numtorch.dtype as dtypes
+from numtorch import ops
 from numtorch._tensor import Tensor, empty
 from numtorch.arguments import flag, integer, integers
 from numtorch.autograd.inplace import recorded, single
@@ -41,7 +42,7 @@ from numtorch.kernels.math import (
     uniform64,
 )
 from numtorch.kernels.registry import Signature
-from numtorch.ops import movement
+from numtorch.ops import movement, random_cuda
 from numtorch.ops.creation import size_of
 from numtorch.ops.movement import contiguous
 from numtorch.storage import Size
@@ -90,9 +91,7 @@ class Generator:
 
     def get_state(self) -> Tensor:
         """The state, as a tensor that ``set_state`` takes."""
-        from numtorch.ops.creation import tensor
-
-        return tensor([self._seed, self._at], dtype=dtypes.int64)
+        return ops.creation.tensor([self._seed, self._at], dtype=dtypes.int64)
 
     def set_state(self, state: Tensor) -> Generator:
         """Continue from a saved state."""
@@ -273,8 +272,6 @@ def philox_cpu(x, distribution, seed, at, first, second, last, digits):
 
 @random_like.kernel("cuda", dtypes=FLOATS, name="philox_cuda")
 def philox_cuda(x, distribution, seed, at, first, second, last, digits):
-    from numtorch.ops import random_cuda
-
     out = empty(x.shape, x.dtype, x.device)
     real = x.dtype.compute.type
     arguments: tuple = (out._buf, seed, at, real(first), real(second))
@@ -345,8 +342,6 @@ def dropout_cpu(x, p, seed, at):
 
 @masked_scale.kernel("cuda", dtypes=FLOATS, name="philox_cuda")
 def dropout_cuda(x, p, seed, at):
-    from numtorch.ops import random_cuda
-
     x = contiguous(x)
     out = empty(x.shape, x.dtype, x.device)
     real = x.dtype.compute.type
@@ -362,12 +357,10 @@ def _(g, *, p, seed, at):
 
 def dropped_integers(name: str, x: Tensor, p: float) -> Tensor:
     """Zeros where everything is dropped; there is no scaling the rest."""
-    from numtorch.ops.creation import zeros_like
-
     if p != 1:
         raise RuntimeError(f"{name}: result type Float can't be cast to the desired output type {x.dtype.name}: integers cannot be scaled "
                            "by 1 / (1 - p); cast the input with .float()")
-    return zeros_like(x)
+    return ops.creation.zeros_like(x)
 
 
 @exported("nn.functional")
@@ -388,9 +381,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     else:
         y = masked_scale(input, *draw)
     if inplace:
-        from numtorch.ops.indexing import overwrite
-
-        return overwrite(input, y)
+        return ops.indexing.overwrite(input, y)
     return y
 
 
@@ -575,7 +566,6 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: DType | None 
     """The integers from 0 to ``n - 1`` in random order; RuntimeError if the type cannot hold them all."""
     if out is not None:
         return into(out, DRAWN, randperm, n, generator=generator, dtype=dtype, device=device)
-    from numtorch.ops.creation import from_ndarray
 
     n, d = integer(n, "randperm", "n"), dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
     if n < 0:
@@ -589,7 +579,7 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: DType | None 
         empty((n,), dtypes.int64, as_device("cpu"))  # says so where memory does not suffice
     seed_, at = (generator or default_generator).take(n)
     order = np.random.Generator(np.random.Philox(key=seed_, counter=at)).permutation(n).astype(np.int64)
-    return from_ndarray(order).to(as_device(device), d)
+    return ops.creation.from_ndarray(order).to(as_device(device), d)
 
 
 def _check_deviations(std: Any) -> None:
@@ -603,9 +593,7 @@ def _check_deviations(std: Any) -> None:
 
 def _lie(x: Tensor, low: float, high: float) -> bool:
     """Whether all elements lie in [low, high]; NaN does not."""
-    from numtorch.ops.creation import to_ndarray
-
-    values = to_ndarray(x.detach().cpu())
+    values = ops.creation.to_ndarray(x.detach().cpu())
     return not values.size or bool(values.min() >= low and values.max() <= high)
 
 
@@ -748,7 +736,6 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
         replacement = flag(replacement, "multinomial", "replacement")
     if out is not None:
         return into(out, PLACES, multinomial, input, num_samples, replacement, generator=generator)
-    from numtorch.ops.creation import from_ndarray, to_ndarray
 
     if input.ndim not in (1, 2):
         raise RuntimeError("prob_dist must be 1 or 2 dim")
@@ -762,7 +749,7 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
                            f"{input.shape[-1]})")
     if not input.shape[-1]:
         raise RuntimeError(f"multinomial: cannot sample from no categories, of {list(input.shape)}")
-    weights = to_ndarray(input.detach().cpu().to(dtypes.float64)).reshape(-1, input.shape[-1])
+    weights = ops.creation.to_ndarray(input.detach().cpu().to(dtypes.float64)).reshape(-1, input.shape[-1])
     if not np.isfinite(weights).all() or (weights < 0).any():
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
     if (weights.sum(1) <= 0).any():
@@ -770,17 +757,17 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
     if not replacement and ((weights > 0).sum(1) < num_samples).any():
         raise RuntimeError("invalid multinomial distribution (with replacement=False, not enough non-negative category to sample)")
     if replacement:
-        u = to_ndarray(_draw((weights.shape[0], num_samples), "uniform", 0.0, 1.0, dtypes.float64, None, generator))
+        u = ops.creation.to_ndarray(_draw((weights.shape[0], num_samples), "uniform", 0.0, 1.0, dtypes.float64, None, generator))
         totals = weights.cumsum(1)
         rows = [np.searchsorted(t, r * t[-1], side="right") for t, r in zip(totals, u, strict=True)]
         drawn = np.minimum(np.array(rows, np.int64).reshape(u.shape), weights.shape[1] - 1)
     else:
-        u = to_ndarray(_draw(weights.shape, "uniform", 0.0, 1.0, dtypes.float64, None, generator))
+        u = ops.creation.to_ndarray(_draw(weights.shape, "uniform", 0.0, 1.0, dtypes.float64, None, generator))
         # The first arrivals of exponential clocks with these rates are a sample without replacement.
         with np.errstate(divide="ignore"):
             arrivals = -np.log1p(-u) / weights
         drawn = np.argsort(arrivals, axis=1, kind="stable")[:, :num_samples]
-    y = from_ndarray(np.ascontiguousarray(drawn, dtype=np.int64))
+    y = ops.creation.from_ndarray(np.ascontiguousarray(drawn, dtype=np.int64))
     return y.reshape((num_samples,) if input.ndim == 1 else y.shape).to(input.device)
 
 

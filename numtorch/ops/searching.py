@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 import numtorch.dtype as dtypes
+from numtorch import ops
 from numtorch._tensor import ReturnType, Tensor, empty
 from numtorch.arguments import flag, integer
 from numtorch.device import CPU
@@ -172,8 +173,6 @@ def _check_flags(right: Any, out_int32: Any) -> None:
 
 def _looked_up(value: Any, edges: Tensor, op: str) -> Tensor:
     """What is looked up, as a tensor: a number is of the type of the edges where that can hold it."""
-    from numtorch.ops.creation import tensor
-
     if isinstance(value, Tensor):
         return value
     if not isinstance(value, bool | int | float | np.number | np.bool_):
@@ -188,7 +187,7 @@ def _looked_up(value: Any, edges: Tensor, op: str) -> Tensor:
         fits = isinstance(number, bool)
     else:
         fits = whole and dtypes.iinfo(d).min <= number <= dtypes.iinfo(d).max
-    return tensor(number if fits or wide is dtypes.int64 else float(number), dtype=d if fits else wide, device=edges.device)
+    return ops.creation.tensor(number if fits or wide is dtypes.int64 else float(number), dtype=d if fits else wide, device=edges.device)
 
 
 def _comparable(a: dtypes.dtype, b: dtypes.dtype) -> dtypes.dtype:
@@ -199,8 +198,6 @@ def _comparable(a: dtypes.dtype, b: dtypes.dtype) -> dtypes.dtype:
 
 
 def _put_in_order(edges: Tensor, sorter: Tensor) -> Tensor:
-    from numtorch.ops.indexing import gather
-
     if not isinstance(sorter, Tensor):
         raise TypeError(f"searchsorted(): argument 'sorter' must be Tensor, not {type(sorter).__name__}")
     if sorter.shape != edges.shape:
@@ -209,7 +206,7 @@ def _put_in_order(edges: Tensor, sorter: Tensor) -> Tensor:
     if sorter.dtype is not dtypes.int64:
         raise RuntimeError(f"torch.searchsorted(): sorter must be a tensor of long dtype but got dtype {sorter.dtype.name}")
     try:
-        return gather(edges, -1, sorter)
+        return ops.indexing.gather(edges, -1, sorter)
     except IndexError as e:
         raise OutOfBounds(f"torch.searchsorted(): sorter index out of range: {e}") from None
 
@@ -243,8 +240,6 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     >>> torch.bincount(torch.tensor([0, 2, 2]))
     tensor([1, 0, 2])
     """
-    from numtorch.ops.creation import zeros
-
     minlength = integer(minlength, "bincount", "minlength")
     if weights is not None and not isinstance(weights, Tensor):
         raise TypeError(f"bincount(): argument 'weights' must be Tensor, not {type(weights).__name__}")
@@ -260,15 +255,14 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
                            f"{list(input.shape)}")
     n = max(minlength, int(x._buf.max()) + 1 if x._buf.size else 0)
     if weights is None or not x._buf.size:
-        out = zeros(n, dtype=dtypes.int64)
+        out = ops.creation.zeros(n, dtype=dtypes.int64)
         ready(count_numbers, False, (x._buf, out._buf))(x._buf, out._buf)
         return movement.to(out, input.device)
     d = dtypes.float32 if weights.dtype is dtypes.float32 else dtypes.float64
     if weights._edge is not None and mode_of_grad.grad:
-        from numtorch.ops.indexing import index_add
-
-        return index_add(zeros(n, dtype=d, device=input.device), 0, movement.to(input, dtypes.int64), movement.to(weights, d))
-    out = zeros(n, dtype=d)
+        blank = ops.creation.zeros(n, dtype=d, device=input.device)
+        return ops.indexing.index_add(blank, 0, movement.to(input, dtypes.int64), movement.to(weights, d))
+    out = ops.creation.zeros(n, dtype=d)
     w = _plain(movement.to(weights, d))
     ready(add_weights, False, (x._buf, w._buf, out._buf))(x._buf, w._buf, out._buf)
     return movement.to(out, input.device)
@@ -292,7 +286,6 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
         return_inverse = flag(return_inverse, "unique", "return_inverse")
     if return_counts.__class__ is not bool:
         return_counts = flag(return_counts, "unique", "return_counts")
-    from numtorch.ops.indexing import index_select
 
     if not isinstance(input, Tensor):
         raise TypeError(f"unique(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
@@ -310,11 +303,10 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
     starts, inverse = np.empty(n, np.int64), empty((n,), dtypes.int64, CPU)
     args = (rows._buf, order._buf, rows.shape[1], starts, inverse._buf)
     runs = ready(mark_runs, False, args)(*args) if n else 0
-    from numtorch.ops.creation import from_numpy
 
-    first = movement.to(from_numpy(order._buf[starts[:runs]]), x.device)
-    values = index_select(reshape(input, (-1,)) if dim is None else input, d, first)
-    counts = from_numpy(np.diff(np.append(starts[:runs], n)))
+    first = movement.to(ops.creation.from_numpy(order._buf[starts[:runs]]), x.device)
+    values = ops.indexing.index_select(reshape(input, (-1,)) if dim is None else input, d, first)
+    counts = ops.creation.from_numpy(np.diff(np.append(starts[:runs], n)))
     found = [values]
     if return_inverse:
         found.append(movement.to(reshape(inverse, x.shape) if dim is None else inverse, x.device))
@@ -325,14 +317,13 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
 
 def _lexicographic(rows: Tensor) -> Tensor:
     """The positions that sort the rows of a matrix: by the last column first, each time keeping the order of equal elements."""
-    from numtorch.ops.creation import arange
-    from numtorch.ops.indexing import index_select
 
     n, width = rows.shape
-    order = arange(n)
+    order = ops.creation.arange(n)
     for j in range(width - 1, -1, -1):
         column = contiguous(movement.select(rows, 1, j))
-        order = index_select(order, 0, argsort(index_select(column, 0, order), 0)) if j < width - 1 else argsort(column, 0)
+        pick = ops.indexing.index_select
+        order = pick(order, 0, argsort(pick(column, 0, order), 0)) if j < width - 1 else argsort(column, 0)
     return order
 
 
@@ -355,7 +346,6 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: Any = None
         keepdim = flag(keepdim, "mode", "keepdim")
     if out is not None:
         return into(out, SAME, mode, input, dim, keepdim)
-    from numtorch.ops.indexing import gather
 
     d = wrap_dim(dim, input.ndim, "mode")
     if input.shape and not input.shape[d]:
@@ -370,5 +360,5 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: Any = None
         rows = values._buf.size // n
         _launch(longest_runs, shared_from(COUNTED), values._buf.size, values._buf, order._buf, indices._buf, rows, n)
     indices = movement.to(contiguous(movement.transpose(indices, d, -1)), input.device)
-    values = gather(input, d, indices)
+    values = ops.indexing.gather(input, d, indices)
     return ModeReturn((values, indices) if keepdim else (movement.squeeze(values, d), movement.squeeze(indices, d)))

@@ -11,12 +11,13 @@ from functools import lru_cache
 from math import prod
 from typing import Any
 
+from numtorch import ops
 from numtorch._tensor import Tensor, empty
 from numtorch.dispatch.cost import nbytes, numel, per_input, touched
 from numtorch.dispatch.op import op
 from numtorch.dtype import FLOATS, float32
 from numtorch.ops import movement, reduction
-from numtorch.ops.conv import cpu
+from numtorch.ops.conv import cpu, cuda
 from numtorch.ops.movement import contiguous, reshape, unsqueeze
 from numtorch.storage import Size
 
@@ -91,12 +92,10 @@ _forward_path.__name__ = _input_grad_path.__name__ = _weight_grad_path.__name__ 
 
 def _windows(x: Tensor, kernel: Pair, out: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Tensor:
     """The padded input's windows, (n, groups, channels, ho, wo, kh, kw), overlapping in memory."""
-    from numtorch.ops.creation import zeros
-
     n, c, h, w = x.shape
     (ph, pw), (sh, sw), (dh, dw) = padding, stride, dilation
     rows, cols = h + 2 * ph, w + 2 * pw
-    padded = zeros((n, c, rows, cols), dtype=x.dtype, device=x.device)
+    padded = ops.creation.zeros((n, c, rows, cols), dtype=x.dtype, device=x.device)
     movement.narrow(movement.narrow(padded, 2, ph, h), 3, pw, w).copy_(x)
     plane = rows * cols
     return movement.as_strided(padded, (n, groups, c // groups, *out, *kernel),
@@ -145,13 +144,11 @@ def _(g, x, w, *, stride, padding, dilation, groups, needs):
 @op(public=False, select=(_input_grad_path,), cost=_input_grad_cost)
 def conv2d_input_grad(y, w, size: tuple, stride: tuple, padding: tuple, dilation: tuple, groups: int):
     """The gradient of ``conv2d`` for its input, of height and width ``size``: the transposed convolution."""
-    from numtorch.ops.creation import zeros
-
     n, co, ho, wo = y.shape
     _, cig, kh, kw = w.shape
     (ph, pw), (sh, sw), (dh, dw) = padding, stride, dilation
     h, wd = size
-    padded = zeros((n, groups, cig, h + 2 * ph, wd + 2 * pw), dtype=y.dtype, device=y.device)
+    padded = ops.creation.zeros((n, groups, cig, h + 2 * ph, wd + 2 * pw), dtype=y.dtype, device=y.device)
     gg = reshape(y, (n, groups, co // groups, 1, ho, wo))
     for i in range(kh):
         for j in range(kw):
@@ -169,12 +166,10 @@ def _cut(x: Tensor, shape: Size) -> Tensor:
 
 @conv2d_input_grad.vjp
 def _(g, y, w, *, stride, padding, dilation, groups, needs):
-    from numtorch.ops.creation import zeros_like
-
     gy = None
     if needs[0]:  # padding may have cut away all that the transposed convolution makes, or there was nothing to be convolved
         some = y.shape.numel() and 0 not in g.shape[2:]
-        gy = _cut(convolve(g, w, None, stride, padding, dilation, groups), y.shape) if some else zeros_like(y)
+        gy = _cut(convolve(g, w, None, stride, padding, dilation, groups), y.shape) if some else ops.creation.zeros_like(y)
     return gy, conv2d_weight_grad(g, y, tuple(w.shape[2:]), stride, padding, dilation, groups) if needs[1] else None
 
 
@@ -243,9 +238,7 @@ def _weight_grad(compute: Callable) -> Callable:
     def launch(x, y, kernel, stride, padding, dilation, groups):
         shape = Size((y.shape[1], x.shape[1] // groups, *kernel))
         if not x.shape[0]:
-            from numtorch.ops.creation import zeros
-
-            return zeros(shape, dtype=x._k.dtype, device=x._k.device)
+            return ops.creation.zeros(shape, dtype=x._k.dtype, device=x._k.device)
         gw = empty(shape, x._k.dtype, x._k.device)
         if shape.numel():
             ints = (*x.shape, y.shape[1], *kernel, *y.shape[2:], *stride, *padding, *dilation, groups)
@@ -332,20 +325,10 @@ for _part, (_op, _launcher) in _OPS.items():
 conv2d_bias_grad.kernel("cpu", dtypes=FLOATS, name="planes")(_bias_grad(cpu.bias_grad))
 
 
-def _on_device(name: str) -> Callable:
-    """The CUDA function of this name; its module is imported with the first call."""
-    def compute(*args: Any) -> None:
-        from numtorch.ops.conv import cuda
-
-        getattr(cuda, name)(*args)
-
-    return compute
-
-
 for _part, (_op, _launcher) in _OPS.items():
-    _op.kernel("cuda", dtypes=FLOATS, name="direct")(_launcher(_on_device(f"conv2d_{_part}")))
+    _op.kernel("cuda", dtypes=FLOATS, name="direct")(_launcher(getattr(cuda, f"conv2d_{_part}")))
 
-conv2d_bias_grad.kernel("cuda", dtypes=FLOATS, name="blocks")(_bias_grad(_on_device("conv2d_bias_grad")))
+conv2d_bias_grad.kernel("cuda", dtypes=FLOATS, name="blocks")(_bias_grad(cuda.conv2d_bias_grad))
 
 
 def check(x: Tensor, w: Tensor, b: Tensor | None, groups: int, dims: int = 2) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numtorch.dtype as dtypes
+from numtorch import ops
 from numtorch._tensor import Tensor, as_ndarray, empty
 from numtorch.arguments import flag, integer
 from numtorch.dispatch.cost import nbytes, numel, picks
@@ -15,7 +16,7 @@ from numtorch.exports import exported
 from numtorch.kernels import registry
 from numtorch.ops import movement
 from numtorch.ops.arithmetic import eq, mul, where
-from numtorch.ops.indexing import cpu
+from numtorch.ops.indexing import cpu, cuda
 from numtorch.ops.indexing.masks import fitting
 from numtorch.ops.indexing.positions import LONG, as_index, broadcast, check, columns, extents, launch, named, planned
 from numtorch.ops.movement import contiguous, expand_to, reshape
@@ -62,12 +63,10 @@ _gathers: dict = registry.memo()
 
 @gather_along.kernel("cuda", name="gather_cuda")
 def gather_cuda(x, index, dim, wrap):
-    from numtorch.ops.indexing.cuda import gather_elements
-
     x = _cut(x, index.shape, dim)
     out = gather_along.op.rule(x, index, dim)
     outer, n, inner = extents(x.shape, dim)
-    gather_elements.launch(out.shape.numel(), x._buf, index._buf, out._buf, n, index.shape[dim] if index.ndim else 1, inner)
+    cuda.gather_elements.launch(out.shape.numel(), x._buf, index._buf, out._buf, n, index.shape[dim] if index.ndim else 1, inner)
     return out
 
 
@@ -186,10 +185,8 @@ def scatter_cpu(x, index, y, dim, mode, wrap=False):
 
 @scatter_along.kernel("cuda", name="scatter_cuda")
 def scatter_cuda(x, index, y, dim, mode, wrap=False):
-    from numtorch.ops.indexing.cuda import scatter_elements
-
     return _scatter(x, index, y, dim, lambda o, i, v, outer, n, k, inner:
-                    scatter_elements.launch(outer * inner, o, i, v, outer, n, k, inner, mode))
+                    cuda.scatter_elements.launch(outer * inner, o, i, v, outer, n, k, inner, mode))
 
 
 @scatter_along.vjp
@@ -227,9 +224,7 @@ def _(g, x, index, y, *, out, dim, mode, blank):
 
 
 def _like(g: Tensor, shape: tuple, value: float = 0.0) -> Tensor:
-    from numtorch.ops.creation import full
-
-    return full(shape, value, dtype=g.dtype, device=g.device)
+    return ops.creation.full(shape, value, dtype=g.dtype, device=g.device)
 
 
 def _padded(found: Tensor, shape: tuple) -> Tensor:
@@ -377,7 +372,6 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
     """
     if out is not None:
         return into(out, SAME, scatter, input, dim, index, src, value=value, reduce=reduce)
-    from numtorch.ops.creation import full
 
     if (src is None) == (value is None):
         raise TypeError(f"scatter() takes what is written as src= or as value=; got {'both' if src is not None else 'neither'}")
@@ -387,7 +381,7 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
     index, d, src = _checked(input, index, dim, "scatter", src)
     if not isinstance(src, Tensor):
         value = fitting(src, input.dtype, "scatter") if index.shape.numel() else 0
-        src = full(index.shape, value, dtype=input.dtype, device=input.device)
+        src = ops.creation.full(index.shape, value, dtype=input.dtype, device=input.device)
     return _scattered(input, index, src, d, _MODES[reduce], "scatter")
 
 
@@ -432,19 +426,17 @@ def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: 
     index, d, src = _checked(input, index, dim, "scatter_reduce", src)
     if reduce == "mean" and input.dtype is dtypes.bool:
         raise NotImplementedError('"scatter_reduce" with "mean" not implemented for bool; cast with .int()')
-    from numtorch.ops.creation import full, ones_like, zeros_like
 
     if not include_self:
-        blank = full(index.shape, _identity(reduce, input.dtype), dtype=input.dtype, device=input.device)
+        blank = ops.creation.full(index.shape, _identity(reduce, input.dtype), dtype=input.dtype, device=input.device)
         input = _scattered(input, index, blank, d, cpu.SET, "scatter_reduce")
     y = _scattered(input, index, src, d, _REDUCTIONS[reduce], "scatter_reduce", not include_self)
     if reduce != "mean":
         return y
-    from numtorch.ops.arithmetic import clamp_min, floor_divide, true_div
 
-    start = ones_like(input) if include_self else zeros_like(input)
-    count = clamp_min(scatter_along(start, index, ones_like(src), d, cpu.ADD), 1)
-    return true_div(y, count) if input.dtype.is_floating_point else floor_divide(y, count)
+    start = ops.creation.ones_like(input) if include_self else ops.creation.zeros_like(input)
+    count = ops.arithmetic.clamp_min(scatter_along(start, index, ops.creation.ones_like(src), d, cpu.ADD), 1)
+    return ops.arithmetic.true_div(y, count) if input.dtype.is_floating_point else ops.arithmetic.floor_divide(y, count)
 
 
 def _identity(reduce: str, d: dtypes.dtype) -> Any:
@@ -469,8 +461,6 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     tensor([[0, 1, 0],
             [1, 0, 0]])
     """
-    from numtorch.ops.creation import zeros
-
     if not isinstance(tensor, Tensor):
         raise TypeError(f"one_hot(): argument 'input' (position 1) must be Tensor, not {type(tensor).__name__}")
     if tensor.dtype is not dtypes.int64:
@@ -480,7 +470,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     if not tensor.shape.numel():
         if n <= 0:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
-        return zeros((*tensor.shape, n), dtype=dtypes.int64, device=tensor.device)
+        return ops.creation.zeros((*tensor.shape, n), dtype=dtypes.int64, device=tensor.device)
     if tensor.device.type == "cpu":
         numbers = as_ndarray(flat)
         if numbers.min() < 0:
@@ -490,12 +480,10 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
             raise RuntimeError(f"Class values must be smaller than num_classes. one_hot: got {largest}, and num_classes is {n}")
         n = largest + 1 if n == -1 else n
     elif n == -1:
-        from numtorch.ops.reduction import max as over_all
-
-        n = int(over_all(tensor).item()) + 1
+        n = int(ops.reduction.max(tensor).item()) + 1
     elif n <= 0:
         raise RuntimeError("Class values must be smaller than num_classes.")
-    y = zeros((flat.shape[0], n), dtype=dtypes.int64, device=tensor.device)
+    y = ops.creation.zeros((flat.shape[0], n), dtype=dtypes.int64, device=tensor.device)
     if y.device.type != "cpu":
         return reshape(scatter(y, 1, flat, 1), (*tensor.shape, n))
     cpu.mark(y._buf, contiguous(flat)._buf, n)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import numtorch.dtype as dtypes
+from numtorch import ops
 from numtorch._tensor import Tensor, empty, fresh, geometry, placed
 from numtorch.arguments import flag
 from numtorch.autograd.inplace import one_history, protect, rebase, recorded, repeated, same_memory, single, wrote
@@ -32,9 +33,7 @@ def _expand_key(x: Tensor, key: Any) -> list:
     items: list = []
     for k in key:
         if isinstance(k, np.ndarray):
-            from numtorch.ops.creation import from_numpy
-
-            k = from_numpy(k)
+            k = ops.creation.from_numpy(k)
         elif isinstance(k, list | range | tuple):
             k = _from_list(k)
         elif isinstance(k, np.bool_):
@@ -56,13 +55,11 @@ def _expand_key(x: Tensor, key: Any) -> list:
 
 
 def _from_list(k: Any) -> Tensor:
-    from numtorch.ops.creation import tensor
-
     k = list(k)
     if not k:
-        return tensor(k, dtype=dtypes.int64)
+        return ops.creation.tensor(k, dtype=dtypes.int64)
     try:
-        return tensor(k)
+        return ops.creation.tensor(k)
     except (TypeError, ValueError):
         raise IndexError(f"a list used as an index holds integers or booleans, not {', '.join(sorted({type(v).__name__ for v in k}))}; "
                          "use a tuple for an index of several dimensions") from None
@@ -99,9 +96,8 @@ def _basic(x: Tensor, key: list) -> tuple[Tensor, list[tuple[int, Tensor]]]:
             dim += 1
         elif isinstance(k, bool):
             x = movement.unsqueeze(x, dim)
-            from numtorch.ops.creation import tensor
 
-            advanced.append((dim, tensor([0] if k else [], dtype=dtypes.int64)))
+            advanced.append((dim, ops.creation.tensor([0] if k else [], dtype=dtypes.int64)))
             dim += 1
             gone -= 1
         elif isinstance(k, Tensor):
@@ -232,9 +228,8 @@ def _positions(x: Tensor, advanced: list[tuple[int, Tensor]], shape: Size) -> Te
         if flat._buf.size and launch(cpu.join_positions, 0, flat._buf, rows._buf, cols._buf, n, m):
             check(1, *((rows, a, n) if _any_outside(rows, n) else (cols, b, m)), True)
         return flat
-    from numtorch.ops.creation import zeros
 
-    flat = zeros(shape, dtype=dtypes.int64)
+    flat = ops.creation.zeros(shape, dtype=dtypes.int64)
     for d, i in indices:
         i = contiguous(expand_to(i, shape))
         check(launch(cpu.add_position, 0, flat._buf, i._buf, x.shape[d]), i, d, x.shape[d], True)
@@ -292,9 +287,8 @@ def basic_backward(x, shape: tuple, items: tuple):
     sizes, widths, steps = _basic_extents(shape, items)
     if steps == 1 and 0 not in sizes:
         return movement.pad_ends(reshape(x, sizes), widths, 0.0)
-    from numtorch.ops.creation import zeros
 
-    y = zeros(shape, dtype=x.dtype, device=x.device)
+    y = ops.creation.zeros(shape, dtype=x.dtype, device=x.device)
     basic(y, items).copy_(x)
     return y
 
@@ -392,10 +386,8 @@ def getitem(x: Tensor, key: Any) -> Tensor:
 
 def setitem(x: Tensor, key: Any, value: Any) -> None:
     """``x[key] = value``, broadcast and converted to the type of ``x``."""
-    from numtorch.ops.creation import tensor
-
     if isinstance(value, np.ndarray):
-        value = tensor(value)
+        value = ops.creation.tensor(value)
     elif not isinstance(value, Tensor | bool | int | float | np.generic):
         raise TypeError(f"can't assign a {type(value).__name__} to a tensor of {x.dtype.name}; make it a tensor first")
     if isinstance(key, Tensor) and key.dtype is dtypes.bool and key.shape == x.shape and _one(value):
@@ -478,12 +470,10 @@ def index_fill_(self: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
 
 def _write_at(x: Tensor, advanced: list[tuple[int, Tensor]], value: Any, accumulate: bool = False, slack: bool = True) -> None:
     """Write ``value`` at positions, given as (dimension, index) pairs."""
-    from numtorch.ops.creation import full
-
     since = tick()
     a = _Advanced(x, advanced)
     if not isinstance(value, Tensor):
-        value = full((), value, dtype=x.dtype, device=x.device)
+        value = ops.creation.full((), value, dtype=x.dtype, device=x.device)
     if same_memory(value, x):
         value = movement.clone(value)
     value = a.source(value.to(x.device, x.dtype), slack)
@@ -501,11 +491,9 @@ def _write_at(x: Tensor, advanced: list[tuple[int, Tensor]], value: Any, accumul
 
 def _write_to_memory(x: Tensor, a: _Advanced, value: Tensor, accumulate: bool) -> None:
     """``_write_at`` for a tensor of which some elements are one place in memory: each is written to in the order of the index."""
-    from numtorch.ops.creation import arange
-
     n = 1 + sum([(m - 1) * s for m, s in zip(x.shape, x.strides, strict=True)]) if x.shape.numel() else 0
     memory = movement.as_strided(x.detach(), (n,), (1,), x._offset)
-    places = movement.as_strided(arange(n, device=x.device), tuple(x.shape), x.strides, 0)
+    places = movement.as_strided(ops.creation.arange(n, device=x.device), tuple(x.shape), x.strides, 0)
     at = take_along_extents(a.merged(places), a.flat, 0)
     _write_at(memory, [(0, reshape(at, (-1,)))], reshape(value, (-1,)), accumulate)
     wrote(x)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import numtorch.dtype as dtypes
+from numtorch import ops
 from numtorch._tensor import Tensor, empty
 from numtorch.arguments import element, flag, refused
 from numtorch.device import CPU
@@ -33,9 +34,8 @@ def count(mask: Tensor) -> int:
     """How many elements of a contiguous tensor are nonzero."""
     if mask._k.device is CPU:
         return _counted(mask)[1]
-    from numtorch.ops.reduction import count_nonzero
 
-    return int(count_nonzero(mask.detach()).item())
+    return int(ops.reduction.count_nonzero(mask.detach()).item())
 
 
 @exported("torch", "Tensor")
@@ -106,9 +106,7 @@ def compress_cpu(x, mask, n):
 
 @compress.kernel("cuda", name="compress_cuda")
 def compress_cuda(x, mask, n):
-    from numtorch.ops.indexing.slices import take_along_extents
-
-    return take_along_extents(reshape(x, (-1,)), reshape(nonzero(reshape(mask, (-1,))), (-1,)), 0)
+    return ops.indexing.slices.take_along_extents(reshape(x, (-1,)), reshape(nonzero(reshape(mask, (-1,))), (-1,)), 0)
 
 
 @compress.vjp
@@ -136,10 +134,8 @@ def _changed() -> RuntimeError:
 
 @spread.kernel("cuda", name="spread_cuda")
 def spread_cuda(x, mask):
-    from numtorch.ops.indexing.slices import put_into_zeros
-
     at = reshape(nonzero(reshape(mask, (-1,))), (-1,))
-    return reshape(put_into_zeros(movement.narrow(x, 0, 0, at.shape[0]), at, (mask.shape.numel(),), 0), mask.shape)
+    return reshape(ops.indexing.slices.put_into_zeros(movement.narrow(x, 0, 0, at.shape[0]), at, (mask.shape.numel(),), 0), mask.shape)
 
 
 @spread.vjp

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numtorch.dtype as dtypes
+from numtorch import ops
 from numtorch._tensor import Tensor, empty
 from numtorch.arguments import flag
 from numtorch.dispatch.cost import nbytes, numel, picks
@@ -20,7 +21,7 @@ from numtorch.grad_mode import mode
 from numtorch.kernels import registry
 from numtorch.ops import movement
 from numtorch.ops.arithmetic import choose
-from numtorch.ops.indexing import cpu
+from numtorch.ops.indexing import cpu, cuda
 from numtorch.ops.indexing.masks import converted, fitting
 from numtorch.ops.indexing.positions import LONG, LONG_OR_INT, as_index, check, columns, extents, looked_at, named, planned
 from numtorch.ops.movement import contiguous, expand_to, reshape
@@ -64,11 +65,9 @@ def _take_plan(x: Tensor, index: Tensor, dim: int, wrap: bool) -> Plan:
 
 @take_along_extents.kernel("cuda", name="take_cuda")
 def take_cuda(x, index, dim, wrap):
-    from numtorch.ops.indexing.cuda import take_slices
-
     x = contiguous(x)
     out = take_along_extents.op.rule(x, index, dim)
-    take_slices.launch(out.shape.numel(), x._buf, index._buf, out._buf, *extents(x.shape, dim))
+    cuda.take_slices.launch(out.shape.numel(), x._buf, index._buf, out._buf, *extents(x.shape, dim))
     return out
 
 
@@ -87,18 +86,14 @@ def _put_into_zeros_cost(out: Tensor, x: Tensor, index: Tensor, shape: tuple, di
 @op(public=False, cost=_put_into_zeros_cost)
 def put_into_zeros(x, index, shape: tuple, dim: int):
     """Zeros of ``shape`` to whose slices at positions ``index`` of ``dim`` those of ``x`` are added."""
-    from numtorch.ops.creation import zeros
-
-    return put_along_extents(zeros(shape, dtype=x.dtype, device=x.device), index, x, dim, True)
+    return put_along_extents(ops.creation.zeros(shape, dtype=x.dtype, device=x.device), index, x, dim, True)
 
 
 @put_into_zeros.kernel("cpu", functions=(cpu.put_slices,))
 def put_into_zeros_cpu(x, index, shape, dim):
-    from numtorch.ops.creation import zeros
-
     if x.dtype.is_half:
         return movement.cast(put_into_zeros_cpu(movement.cast(x, float32), index, shape, dim), x.dtype)
-    out = zeros(shape, dtype=x.dtype, device=x.device)
+    out = ops.creation.zeros(shape, dtype=x.dtype, device=x.device)
     put(out, contiguous(index), x, dim, True, True)
     return out
 
@@ -148,11 +143,9 @@ def put_cpu(x, index, y, dim, accumulate, wrap):
 
 @put_along_extents.kernel("cuda", name="put_cuda")
 def put_cuda(x, index, y, dim, accumulate, wrap):
-    from numtorch.ops.indexing.cuda import put_slices
-
     out = movement.clone(x)
     outer, n, inner = extents(x.shape, dim)
-    put_slices.launch(outer * inner, out._buf, index._buf, contiguous(y)._buf, outer, n, inner, accumulate)
+    cuda.put_slices.launch(outer * inner, out._buf, index._buf, contiguous(y)._buf, outer, n, inner, accumulate)
     return out
 
 
@@ -160,9 +153,7 @@ def put_cuda(x, index, y, dim, accumulate, wrap):
 def _(g, index, y_shape, *, dim, accumulate, wrap, needs):
     gx = g
     if needs[0] and not accumulate:
-        from numtorch.ops.creation import zeros
-
-        gx = put_along_extents(g, index, zeros(y_shape, dtype=g.dtype, device=g.device), dim, False)
+        gx = put_along_extents(g, index, ops.creation.zeros(y_shape, dtype=g.dtype, device=g.device), dim, False)
     return gx, None, (take_along_extents(g, index, dim) if needs[2] else None)
 
 
@@ -325,9 +316,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     if isinstance(value, Tensor):
         source = expand_to(value, shape)
     else:
-        from numtorch.ops.creation import full
-
-        source = full(shape, value, dtype=input.dtype, device=input.device)
+        source = ops.creation.full(shape, value, dtype=input.dtype, device=input.device)
     return _written(input, d, index, source, False, "index_fill", True)
 
 
@@ -338,11 +327,9 @@ def _fill_recorded(x: Tensor, d: int, index: Tensor, value: Tensor) -> Tensor:
 
 def index_mask(x: Tensor, d: int, index: Tensor) -> Tensor:
     """True where ``index`` names a slice of ``x`` along ``d``; of a shape that broadcasts to that of ``x``."""
-    from numtorch.ops.creation import ones, zeros
-
     n = x.shape[d] if x.ndim else 1
-    true = ones(index.shape.numel(), dtype=dtypes.bool, device=x.device)
-    mask = _written(zeros(n, dtype=dtypes.bool, device=x.device), 0, reshape(index, (-1,)), true, False, "index_fill", True)
+    true = ops.creation.ones(index.shape.numel(), dtype=dtypes.bool, device=x.device)
+    mask = _written(ops.creation.zeros(n, dtype=dtypes.bool, device=x.device), 0, reshape(index, (-1,)), true, False, "index_fill", True)
     return reshape(mask, tuple(n if i == d else 1 for i in range(x.ndim)))
 
 
@@ -359,7 +346,6 @@ def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce:
         include_self = flag(include_self, "index_reduce", "include_self")
     if out is not None:
         return into(out, SAME, index_reduce, input, dim, index, source, reduce, include_self=include_self)
-    from numtorch.ops.indexing.elements import scatter_reduce
 
     if reduce not in ("prod", "mean", "amax", "amin"):
         raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
@@ -371,7 +357,7 @@ def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce:
     want = source.shape if input.ndim else Size((n,))
     spread = expand_to(reshape(index, tuple(n if i == d else 1 for i in range(len(want)))), want)
     try:
-        return scatter_reduce(input, d, spread, source, reduce, include_self=include_self)
+        return ops.indexing.elements.scatter_reduce(input, d, spread, source, reduce, include_self=include_self)
     except IndexError as error:
         raise named("index_reduce", error) from None
 

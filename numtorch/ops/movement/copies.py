@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import numtorch.dtype as dtypes
-from numtorch import engine
+from numtorch import engine, ops
 from numtorch._tensor import Tensor, alias, empty, new, shared_storage
 from numtorch.arguments import element, flag
 from numtorch.autograd.inplace import single, wrote
@@ -96,9 +96,7 @@ def _(g, *, needs):
 
 def _zero(g: Any) -> Any:
     """Zeros like ``g``, whatever is in it, in a form that can be traced."""
-    from numtorch.ops.arithmetic import lt, where
-
-    return where(lt(g, g), g, 0.0)
+    return ops.arithmetic.where(ops.arithmetic.lt(g, g), g, 0.0)
 
 
 @primitive(counted=("x",), public=False)
@@ -229,11 +227,9 @@ _PLAIN = 65504.0  # what every floating type holds
 
 def _once(x: Tensor) -> Tensor:
     """Each element in memory once, of a tensor some of whose dimensions repeat them."""
-    from numtorch.ops.movement.views import as_strided
-
     if 0 in x.shape:
         return x
-    return as_strided(x, tuple([1 if s == 0 else n for n, s in zip(x.shape, x.strides, strict=True)]), x.strides)
+    return ops.movement.views.as_strided(x, tuple([1 if s == 0 else n for n, s in zip(x.shape, x.strides, strict=True)]), x.strides)
 
 
 @exported("Tensor")

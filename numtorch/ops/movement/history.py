@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from weakref import ref
 
-from numtorch import engine
+from numtorch import engine, ops
 from numtorch._tensor import Tensor, _remember, alias, empty, make, view
 from numtorch.autograd.inplace import regraft
 from numtorch.autograd.node import Leaf, refusal
@@ -39,11 +39,9 @@ def as_strided_scatter(x, y, size: tuple, stride: tuple, start: int, x_strides: 
 
 @as_strided_scatter.vjp
 def _(g, y_shape, *, size, stride, start, x_strides, needs):
-    from numtorch.ops.creation import zeros
-
     gx = gy = None
     if needs[0]:
-        blank = zeros(y_shape, dtype=g.dtype, device=g.device)
+        blank = ops.creation.zeros(y_shape, dtype=g.dtype, device=g.device)
         gx = as_strided_scatter(g, blank, size, stride, start, x_strides)
     if needs[1]:
         gy = strided_read(g, size, stride, start, x_strides)
@@ -60,9 +58,7 @@ def strided_read(x, size: tuple, stride: tuple, start: int, x_strides: tuple):
 
 @strided_read.vjp
 def _(g, x_shape, *, size, stride, start, x_strides):
-    from numtorch.ops.creation import zeros
-
-    return as_strided_scatter(zeros(x_shape, dtype=g.dtype, device=g.device), g, size, stride, start, x_strides)
+    return as_strided_scatter(ops.creation.zeros(x_shape, dtype=g.dtype, device=g.device), g, size, stride, start, x_strides)
 
 
 @engine.fill

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from numtorch import ops
 from numtorch._tensor import Tensor, counted
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
@@ -78,10 +79,8 @@ def _cropped(x: Tensor, widths: tuple) -> Tensor:
     samples=lambda: [((3, 4), (1, 2), 0.5), ((2, 3, 4), (1, 0, -1, 2, 1, 1), 0.0), ((3, 5), (-1, -2, 2, 0), 1.0)])
 def pad_ends(x, widths: tuple, value: Any):
     """``value`` before and after the elements: (left, right) of the last dimension, then of the one before it, and so on."""
-    from numtorch.ops.creation import full
-
     shape = tuple(_padded_shape(x.shape, widths))
-    y = full(shape, value, dtype=x.dtype, device=x.device)
+    y = ops.creation.full(shape, value, dtype=x.dtype, device=x.device)
     part, x = y, _cropped(x, widths)
     for i in range(0, len(widths), 2):
         d = len(x.shape) - 1 - i // 2
@@ -106,8 +105,6 @@ def pad_cpu(x, widths, value):
 
 
 def _plan(x: Tensor, widths: tuple, value: Any) -> Plan:
-    from numtorch.ops.creation import full
-
     shape = _padded_shape(x.shape, widths)
     if not counted(tuple(shape)):
         return Plan(tuple(shape), x._k, None)
@@ -125,7 +122,7 @@ def _plan(x: Tensor, widths: tuple, value: Any) -> Plan:
     (h, above, rows), (w, left, cols) = dims[-2:]
     outer = [np.array([v[k] for v in dims[:-2]], np.int64) for k in range(3)]
     storage = x._k.dtype.storage
-    bits = full((1,), value, dtype=x._k.dtype)._buf[0].item()  # half types are stored as bits
+    bits = ops.creation.full((1,), value, dtype=x._k.dtype)._buf[0].item()  # half types are stored as bits
     return moving(pad_planes, x._k, tuple(shape), (bits, h, above, rows, w, left, cols, *outer), storage, shared_from(MOVED))
 
 

@@ -8,7 +8,7 @@ from math import prod
 from typing import Any
 
 import numtorch.dtype as dtypes
-from numtorch import engine
+from numtorch import engine, ops
 from numtorch._tensor import Tensor, empty, placed, side_by_side
 from numtorch.arguments import integer, integers
 from numtorch.device import CPU
@@ -80,8 +80,6 @@ split_along.op.backward_name = "SplitBackward0"
 
 def _joined(parts: Any, sizes: tuple, dim: int, shape: Size) -> Tensor:
     """The parts side by side in a tensor of ``shape``; zeros for those that are None, neighbours as one."""
-    from numtorch.ops.creation import zeros
-
     if all(p is not None for p in parts):
         return cat(parts, dim)
     found = [i for i, p in enumerate(parts) if p is not None]
@@ -92,7 +90,7 @@ def _joined(parts: Any, sizes: tuple, dim: int, shape: Size) -> Tensor:
 
     def fill() -> None:
         if missing:
-            row.append(zeros((*shape[:dim], missing, *shape[dim + 1 :]), dtype=d_type, device=device))
+            row.append(ops.creation.zeros((*shape[:dim], missing, *shape[dim + 1 :]), dtype=d_type, device=device))
 
     for p, n in zip(parts, sizes, strict=True):
         if p is None:
@@ -365,10 +363,8 @@ _entries: dict = registry.memo()
 
 
 def _cat_vjp(g: Tensor, inputs: list, dim: int, d_type: dtype, places: list) -> tuple:
-    from numtorch.ops.creation import zeros
-
     parts = iter(split(g, [inputs[i][0][dim] for i in places], dim))
-    return tuple([to(next(parts), k.dtype) if i in places else zeros(shape, dtype=k.dtype, device=k.device)
+    return tuple([to(next(parts), k.dtype) if i in places else ops.creation.zeros(shape, dtype=k.dtype, device=k.device)
                   for i, (shape, k, *_) in enumerate(inputs)])
 
 

@@ -7,6 +7,7 @@ from math import prod
 from sys import maxsize
 from typing import Any
 
+from numtorch import ops
 from numtorch._tensor import Tensor, counted, empty
 from numtorch.arguments import dimensions, integer
 from numtorch.device import CPU
@@ -103,11 +104,10 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
     if repeats is None:
         if input.ndim != 1:
             raise RuntimeError(f"repeat_interleave only accept 1D vector as repeat, got {list(input.shape)}")
-        from numtorch.ops.creation import arange
 
         if input.dtype not in (int64, int32):
             raise NotImplementedError(f'"repeat_interleave" not implemented for repeats of {input.dtype.name}; cast with .long()')
-        input, repeats = arange(input.shape[0], dtype=input.dtype, device=input.device), input
+        input, repeats = ops.creation.arange(input.shape[0], dtype=input.dtype, device=input.device), input
     if dim is not None and not input.shape:
         raise IndexError(f"repeat_interleave(): Dimension specified as {dim} but tensor has no dimensions")
     x = reshape(input, (-1,)) if dim is None else input
@@ -148,8 +148,6 @@ def _check_output(given: int | None, size: int) -> None:
 def _each_as_often(x: Tensor, repeats: Tensor, dim: int, output_size: int | None = None) -> Tensor:
     import numpy as np
 
-    from numtorch.ops.creation import from_ndarray, to_ndarray
-    from numtorch.ops.indexing import take_along_extents
 
     n = x.shape[dim]
     if repeats.dtype not in (int64, int32):
@@ -161,7 +159,7 @@ def _each_as_often(x: Tensor, repeats: Tensor, dim: int, output_size: int | None
                            f"input.size({dim}) = {n}")
     if repeats.shape.numel() == 1 and n != 1:
         return _all_as_often(x, int(repeats.item()), dim)
-    counts = to_ndarray(contiguous(repeats.detach().to("cpu"))).reshape(-1)
+    counts = ops.creation.to_ndarray(contiguous(repeats.detach().to("cpu"))).reshape(-1)
     if counts.size and counts.min() < 0:
         raise RuntimeError("repeats can not be negative")
     total = sum(counts.tolist())
@@ -169,8 +167,8 @@ def _each_as_often(x: Tensor, repeats: Tensor, dim: int, output_size: int | None
         raise RuntimeError(f"repeat_interleave: {total} elements are more than a dimension can have")
     if total >> 28:
         empty((total,), int64, CPU)  # says so where memory does not suffice
-    at = from_ndarray(np.repeat(np.arange(counts.size, dtype=np.int64), counts)).to(x.device)
-    return take_along_extents(x, at, dim)
+    at = ops.creation.from_ndarray(np.repeat(np.arange(counts.size, dtype=np.int64), counts)).to(x.device)
+    return ops.indexing.take_along_extents(x, at, dim)
 
 
 # --- flip and roll --------------------------------------------------------------------------------
@@ -179,11 +177,9 @@ def _each_as_often(x: Tensor, repeats: Tensor, dim: int, output_size: int | None
 @op(name="flip", public=False, cost=moves, wide=False)
 def flip_dims(x, dims: tuple):
     """The elements in reverse order along dimensions."""
-    from numtorch.ops.creation import arange
-    from numtorch.ops.indexing import take_along_extents
 
     for d in dims:
-        x = take_along_extents(x, x.shape[d] - 1 - arange(x.shape[d], device=x.device), d)
+        x = ops.indexing.take_along_extents(x, x.shape[d] - 1 - ops.creation.arange(x.shape[d], device=x.device), d)
     return x
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 import numtorch.dtype as dtypes
+from numtorch import ops
 from numtorch._tensor import Tensor, as_ndarray, empty
 from numtorch.arguments import flag, integer
 from numtorch.autograd.inplace import recorded, repeated, wrote
@@ -52,13 +53,11 @@ def keep_triangle(x, out, rows, n, m, diagonal, lower):
 @op(public=False, cost=moves, wide=False)
 def triangle(x, diagonal: int, lower: bool):
     """The lower or upper triangle of the last two dimensions; zeros elsewhere."""
-    from numtorch.ops.arithmetic import ge, le, where
-    from numtorch.ops.creation import arange
-    from numtorch.ops.movement.views import unsqueeze
 
     diagonal = _within(diagonal, x.shape)
-    rows, cols = (arange(n, device=x.device) for n in x.shape[-2:])
-    return where((le if lower else ge)(cols - unsqueeze(rows, 1), diagonal), x, 0)
+    rows, cols = (ops.creation.arange(n, device=x.device) for n in x.shape[-2:])
+    compare = ops.arithmetic.le if lower else ops.arithmetic.ge
+    return ops.arithmetic.where(compare(cols - ops.movement.unsqueeze(rows, 1), diagonal), x, 0)
 
 
 @triangle.kernel("cpu", name="edges", functions=(keep_triangle,))
@@ -137,12 +136,10 @@ def triu_(x: Tensor, diagonal: int = 0) -> Tensor:
 
 
 def _cleared(x: Tensor, diagonal: int, lower: bool, name: str) -> Tensor:
-    from numtorch.ops.indexing import overwrite
-
     since = tick()
     y = _triangle(x, diagonal, lower, name)
     if x._k.device is not CPU or not repeated(x) or recorded(x, name):
-        return overwrite(x, y, since, name + "_")
+        return ops.indexing.overwrite(x, y, since, name + "_")
     n, m = x.shape[-2:]
     rows, columns = (np.tril_indices if not lower else np.triu_indices)(n, _within(diagonal, x.shape) + (1 if lower else -1), m)
     as_ndarray(x)[..., rows, columns] = 0
@@ -151,8 +148,6 @@ def _cleared(x: Tensor, diagonal: int, lower: bool, name: str) -> Tensor:
 
 
 def _indices(row: int, col: int, offset: int, lower: bool, dtype: DType | None, device: Any) -> Tensor:
-    from numtorch.ops.creation import counting
-
     op = "tril_indices" if lower else "triu_indices"
     row, col, offset = integer(row, op, "row"), integer(col, op, "col"), integer(offset, op, "offset")
     for name, size in (("row", row), ("col", col)):
@@ -161,7 +156,7 @@ def _indices(row: int, col: int, offset: int, lower: bool, dtype: DType | None, 
     d = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
     if d not in (dtypes.int32, dtypes.int64):
         raise NotImplementedError(f'"{op}" not implemented for {d.name}; use int32 or int64')
-    rows = counting(row)
+    rows = ops.creation.counting(row)
     first = np.zeros_like(rows) if lower else np.clip(rows + _within(offset, (row, col)), 0, col)
     counts = np.clip(rows + (_within(offset, (row, col)) + 1), 0, col) if lower else col - first
     made = empty((2, int(counts.sum(dtype=np.float64))), dtypes.int64, CPU)  # says so where memory does not suffice
@@ -207,8 +202,6 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     tensor([[1, 0],
             [0, 2]])
     """
-    from numtorch.ops.movement.views import diagonal_backward
-
     offset = integer(offset, "diag_embed", "offset")
     a, b = wrap_dim(dim1, input.ndim + 1, "diag_embed"), wrap_dim(dim2, input.ndim + 1, "diag_embed")
     if a == b:
@@ -219,7 +212,7 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
         shape.insert(d, n)
     if a > b:
         offset, a, b = -offset, b, a
-    return diagonal_backward(input, tuple(shape), offset, a, b)
+    return ops.movement.views.diagonal_backward(input, tuple(shape), offset, a, b)
 
 
 @exported("torch", "Tensor")
@@ -251,9 +244,7 @@ def diagflat(input: Tensor, offset: int = 0) -> Tensor:
     tensor([[1, 0],
             [0, 2]])
     """
-    from numtorch.ops.movement.views import reshape
-
-    return diag_embed(reshape(input, (-1,)), offset)
+    return diag_embed(ops.movement.views.reshape(input, (-1,)), offset)
 
 
 @exported("torch")
@@ -265,27 +256,22 @@ def block_diag(*tensors: Tensor) -> Tensor:
     tensor([[1, 2, 0],
             [0, 0, 3]])
     """
-    from numtorch.ops.movement.padding import pad_ends
-    from numtorch.ops.movement.pieces import cat
-    from numtorch.ops.movement.shapes import atleast_2d
 
     for i, x in enumerate(tensors):
         if not isinstance(x, Tensor):
             raise TypeError(f"block_diag(): expected Tensor as element {i} in argument 0, but got {type(x).__name__}")
         if x.ndim > 2:
             raise RuntimeError(f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {x.ndim} dimensions")
-    blocks = [atleast_2d(x) for x in tensors]
+    blocks = [ops.movement.shapes.atleast_2d(x) for x in tensors]
     if not blocks:
-        from numtorch.ops.creation import zeros
-
-        return zeros(1, 0)
+        return ops.creation.zeros(1, 0)
     d = dtypes.result_of([(x.dtype, x.ndim) for x in tensors], [])  # numbers count as such, though they become matrices
     blocks = [to(x, dtype=d) for x in blocks]
     total, before, rows = sum(x.shape[1] for x in blocks), 0, []
     for x in blocks:
-        rows.append(pad_ends(x, (before, total - before - x.shape[1]), 0))
+        rows.append(ops.movement.padding.pad_ends(x, (before, total - before - x.shape[1]), 0))
         before += x.shape[1]
-    return cat(rows, 0)
+    return ops.movement.pieces.cat(rows, 0)
 
 
 def _scattered(x: Tensor, src: Tensor, name: str, part: Any) -> Tensor:
@@ -356,8 +342,6 @@ def fill_diagonal_(x: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
     """Overwrite the main diagonal with a number; with ``wrap``, tall matrices begin anew below the square."""
     if wrap.__class__ is not bool:
         wrap = flag(wrap, "fill_diagonal_", "wrap")
-    from numtorch.ops.movement.copies import fill_
-    from numtorch.ops.movement.views import as_strided
 
     if x.ndim < 2:
         raise RuntimeError("dimensions must larger than 1")
@@ -372,5 +356,5 @@ def fill_diagonal_(x: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
         for first in range(0, n, m + 1):
             fill_diagonal_(slice(x, 0, first, min(first + m, n)), fill_value)
         return x
-    fill_(as_strided(x, Size((min(x.shape),)), (step,), x._offset), fill_value)
+    ops.movement.copies.fill_(ops.movement.views.as_strided(x, Size((min(x.shape),)), (step,), x._offset), fill_value)
     return x

@@ -11,6 +11,7 @@ from functools import lru_cache
 from math import prod
 from typing import Any
 
+from numtorch import ops
 from numtorch._tensor import Tensor, fresh, geometry, new, placed, reshaped, shared_storage
 from numtorch.arguments import dimensions, integer
 from numtorch.autograd.inplace import rebase, recorded, regraft, wrote
@@ -68,27 +69,26 @@ def _strided(size: tuple, stride: tuple) -> tuple:
 
 @as_strided.vjp
 def _(g, x_shape, x_strides, x_offset, *, size, stride, storage_offset):
-    from numtorch.ops.creation import arange, ones, zeros
-    from numtorch.ops.indexing import index_add
-    from numtorch.ops.movement.history import as_strided_scatter
 
     start = 0 if storage_offset is None else storage_offset - x_offset
     shared = overlapping(x_shape, x_strides)
     if start >= 0 and not shared and not overlapping(size, stride):
-        return as_strided_scatter(zeros(x_shape, dtype=g.dtype, device=g.device), g, tuple(size), tuple(stride), start, x_strides)
+        blank = ops.creation.zeros(x_shape, dtype=g.dtype, device=g.device)
+        return ops.movement.history.as_strided_scatter(blank, g, tuple(size), tuple(stride), start, x_strides)
     if 0 in size or 0 in x_shape:
-        return zeros(x_shape, dtype=g.dtype, device=g.device)
+        return ops.creation.zeros(x_shape, dtype=g.dtype, device=g.device)
     # Overlapping elements add up: scatter through the positions that the view read, of which x may have only some. What several
     # elements of x share is shared out among them.
     before = max(-start, 0)
     n = before + max(1 + sum((a - 1) * b for a, b in zip(x_shape, x_strides, strict=True)),
                      1 + start + sum((a - 1) * b for a, b in zip(size, stride, strict=True)))
-    places = arange(n, device=g.device)
-    flat, at = zeros(n, dtype=g.dtype, device=g.device), reshape(as_strided(places, size, stride, start + before), (-1,))
-    flat = as_strided(index_add(flat, 0, at, reshape(g, (-1,))), x_shape, x_strides, before)
+    places = ops.creation.arange(n, device=g.device)
+    flat, at = ops.creation.zeros(n, dtype=g.dtype, device=g.device), reshape(as_strided(places, size, stride, start + before), (-1,))
+    flat = as_strided(ops.indexing.index_add(flat, 0, at, reshape(g, (-1,))), x_shape, x_strides, before)
     if shared:
         at = reshape(as_strided(places, x_shape, x_strides, before), (-1,))
-        count = index_add(zeros(n, dtype=g.dtype, device=g.device), 0, at, ones(at.shape, dtype=g.dtype, device=g.device))
+        once = ops.creation.ones(at.shape, dtype=g.dtype, device=g.device)
+        count = ops.indexing.index_add(ops.creation.zeros(n, dtype=g.dtype, device=g.device), 0, at, once)
         flat = flat / as_strided(count, x_shape, x_strides, before)
     return contiguous(flat)
 
@@ -292,9 +292,7 @@ def expand_to(x, shape: tuple):
 
 @expand_to.vjp
 def _(g, x_shape):
-    from numtorch.ops.reduction import sum_to
-
-    return sum_to(g, x_shape)
+    return ops.reduction.sum_to(g, x_shape)
 
 
 expand_to.op.backward_name = "ExpandBackward0"
@@ -480,9 +478,7 @@ def _(g, x_shape, *, dim, start, end, step):
 @op(public=False, cost=moves, wide=False)
 def slice_backward(x, shape: tuple, dim: int, start: int, end: int, step: int):
     """Zeros in which the slice is ``x``."""
-    from numtorch.ops.creation import zeros
-
-    y = zeros(shape, dtype=x.dtype, device=x.device)
+    y = ops.creation.zeros(shape, dtype=x.dtype, device=x.device)
     slice(y, dim, start, end, step).copy_(x)
     return y
 
@@ -593,9 +589,7 @@ def _(g, x_shape, *, offset, dim1, dim2):
 @op(public=False, wide=False)
 def diagonal_backward(x, shape: tuple, offset: int, dim1: int, dim2: int):
     """Zeros whose diagonal is ``x``."""
-    from numtorch.ops.creation import zeros
-
-    y = zeros(shape, dtype=x.dtype, device=x.device)
+    y = ops.creation.zeros(shape, dtype=x.dtype, device=x.device)
     diagonal(y, offset, dim1, dim2).copy_(x)
     return y
 
@@ -642,12 +636,10 @@ def _(g, x_shape, *, dimension, size, step):
 @op(public=False)
 def as_strided_backward(x, shape: tuple, size: tuple, stride: tuple):
     """The gradient of a contiguous tensor viewed with ``size`` and ``stride``: overlapping elements add up."""
-    from numtorch.ops.creation import arange, zeros
-    from numtorch.ops.indexing import index_add
 
     n = Size(shape).numel()
-    at = reshape(as_strided(arange(n, device=x.device), size, stride, 0), (-1,))
-    return reshape(index_add(zeros(n, dtype=x.dtype, device=x.device), 0, at, reshape(x, (-1,))), shape)
+    at = reshape(as_strided(ops.creation.arange(n, device=x.device), size, stride, 0), (-1,))
+    return reshape(ops.indexing.index_add(ops.creation.zeros(n, dtype=x.dtype, device=x.device), 0, at, reshape(x, (-1,))), shape)
 
 
 @as_strided_backward.vjp

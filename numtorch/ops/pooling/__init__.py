@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from numtorch import ops
 from numtorch._tensor import Tensor
 from numtorch.arguments import Dims, Sizes, integer
 from numtorch.dispatch.cost import nbytes, numel, per_input, touched
@@ -103,12 +104,10 @@ def _extents(x: Tensor, out: tuple, *window: tuple) -> tuple[int, ...]:
 
 def _windows(x: Tensor, out: tuple, window: tuple, blank: float) -> Tensor:
     """Windows of the padded planes, (planes, ho, wo, kh, kw), overlapping in memory."""
-    from numtorch.ops.creation import full
-
     planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, dh, dw = _extents(x, out, *window)
     rows = max(h + 2 * ph, (ho - 1) * sh + (kh - 1) * dh + 1)
     cols = max(w + 2 * pw, (wo - 1) * sw + (kw - 1) * dw + 1)
-    padded = full((planes, rows, cols), blank, dtype=x.dtype, device=x.device)
+    padded = ops.creation.full((planes, rows, cols), blank, dtype=x.dtype, device=x.device)
     movement.narrow(movement.narrow(padded, 1, ph, h), 2, pw, w).copy_(reshape(x, (planes, h, w)))
     return movement.as_strided(padded, (planes, ho, wo, kh, kw), (rows * cols, sh * cols, sw, dh * cols, dw))
 
@@ -168,12 +167,10 @@ def max_pool_positions(x, kernel: tuple, stride: tuple, padding: tuple, dilation
 
     A window without a pixel, which dilation and ``ceil_mode`` allow, gives the number of pixels.
     """
-    from numtorch.ops.creation import arange
-
     window, size = (kernel, stride, padding, dilation), _last(x, kernel)
     out = _out_size(size, *window, ceil_mode)
     windows = _windows(x, out, window, _least(x.dtype))
-    places = _windows(arange(1, prod(size) + 1, device=x.device).reshape(size), out, window, 0) - 1
+    places = _windows(ops.creation.arange(1, prod(size) + 1, device=x.device).reshape(size), out, window, 0) - 1
     top = reduction.amax(windows, (3, 4), True)
     first = where(logical_and(eq(windows, top), places >= 0), places, prod(size))
     last = where(isnan(windows), places, -1)
@@ -187,11 +184,9 @@ def max_pool_scatter(x, at, size: tuple, kernel: tuple, stride: tuple, padding: 
 
     The windows say which elements can meet at a position.
     """
-    from numtorch.ops.creation import zeros
-
     shape, pixels = _planes(x, size, size), prod(size)
     lines = (prod(shape[: -len(size)]), prod(_last(x, size)))
-    blank = zeros((lines[0], pixels + 1), dtype=x.dtype, device=x.device)
+    blank = ops.creation.zeros((lines[0], pixels + 1), dtype=x.dtype, device=x.device)
     flat = scatter_along(blank, contiguous(reshape(at, lines)), reshape(x, lines), 1, 1)
     return reshape(contiguous(movement.narrow(flat, 1, 0, pixels)), shape)
 
@@ -248,14 +243,12 @@ def _extent(out: int, n: int, k: int, s: int, p: int, include_pad: bool) -> np.n
 
 def _divisors(x: Tensor, size: tuple, out: tuple, window: tuple, include_pad: bool, divisor: int | None) -> Tensor:
     """What the sum of each window is divided by, in the shape ``out``, as ``x`` stores numbers."""
-    from numtorch.ops.creation import from_ndarray
-
     counts = np.full((1,) * len(out), divisor or 1)
     if not divisor:
         counts = np.ones(())
         for n, of, k, s, p in zip(out, size, *window, strict=True):
             counts = np.multiply.outer(counts, _extent(n, of, k, s, p, include_pad))
-    return from_ndarray(np.asarray(counts, np.float64)).to(x.device).to(x.dtype)
+    return ops.creation.from_ndarray(np.asarray(counts, np.float64)).to(x.device).to(x.dtype)
 
 
 def _means_cost(out: Tensor, x: Tensor, kernel: tuple, stride: tuple, padding: tuple, *rest: Any) -> tuple[int, int]:
@@ -300,14 +293,12 @@ def _means(x: Tensor, kernel: Any, stride: Any, padding: Any, ceil_mode: bool, i
 def avg_pool_grad(x, size: tuple, kernel: tuple, stride: tuple, padding: tuple, ceil_mode: bool, include_pad: bool,
                   divisor: int | None):
     """The gradient of ``avg_pool2d`` and ``avg_pool1d`` for planes of this ``size``."""
-    from numtorch.ops.creation import zeros
-
     window, out = (kernel, stride, padding), _last(x, kernel)
     gx = _planes(x, size, size)
     planes, ho, wo, h, w, kh, kw, sh, sw, ph, pw = _extents(x, size, *window)
     part = reshape(x / _divisors(x, size, out, window, include_pad, divisor), (planes, ho, wo))
     rows, cols = max(h + 2 * ph, (ho - 1) * sh + kh), max(w + 2 * pw, (wo - 1) * sw + kw)
-    padded = zeros((planes, rows, cols), dtype=x.dtype, device=x.device)
+    padded = ops.creation.zeros((planes, rows, cols), dtype=x.dtype, device=x.device)
     for i in range(kh):
         for j in range(kw):
             lines = movement.slice(padded, 1, i, i + (ho - 1) * sh + 1, sh)
@@ -389,10 +380,8 @@ def _adaptive_means(x: Tensor, out: Any) -> Tensor:
 @op(public=False, cost=_adaptive_cost)
 def adaptive_avg_pool_grad(x, size: tuple):
     """The gradient of ``adaptive_avg_pool2d`` and ``adaptive_avg_pool1d`` for planes of this ``size``."""
-    from numtorch.ops.creation import zeros
-
     planes, ho, wo, h, w = _extents(x, size)
-    gx, parts = zeros((planes, h, w), dtype=x.dtype, device=x.device), reshape(x, (planes, ho, wo))
+    gx, parts = ops.creation.zeros((planes, h, w), dtype=x.dtype, device=x.device), reshape(x, (planes, ho, wo))
     for i, (top, low) in enumerate(_cells(h, ho)):
         band = movement.narrow(gx, 1, top, low - top)
         for j, (a, b) in enumerate(_cells(w, wo)):

@@ -1,5 +1,5 @@
-"""Who may import whom. The floors are those of ``numtorch/README.md``; a module imports only from its own
-floor or from below, and what looks upwards does so inside a function and is listed here with its reason.
+"""Who may import whom. The floors are those of ``numtorch/README.md``; a module imports only from its own floor or from below, also
+inside functions, and no modules import each other in a circle but those that are listed here with a reason.
 """
 
 import ast
@@ -90,7 +90,12 @@ FLOORS = {
 OUTSIDE = 8  # from here on code is written as users write it: ``import numtorch as torch``
 
 # Imports inside functions that look upwards, and why they must.
-UPWARD: dict = {}
+# Modules that import each other, and why they must.
+CIRCLES = {
+    frozenset({"numtorch.kernels.jit", "numtorch.kernels.threads", "numtorch.kernels.pool"}):
+        "the pool compiles its own entry point, and kernels start the pool with the first of them that is parallel",
+    frozenset({"numtorch.profiler.peaks", "numtorch.profiler.peaks_cuda"}): "the peaks of a GPU are measured only where there is one",
+}
 
 
 def floor(module):
@@ -122,11 +127,6 @@ def _type_checking(node):
     return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
-def allowed_upward(module, target):
-    return any((m == module or module.startswith(m + ".")) and (t == target or (t != "numtorch" and target.startswith(t + ".")))
-               for m, t in UPWARD)
-
-
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_point_downwards(module):
     wrong = []
@@ -134,17 +134,52 @@ def test_imports_point_downwards(module):
         if target.split(".")[0] != "numtorch" or floor(target) <= floor(module):
             continue
         as_users_do = target == "numtorch" and floor(module) >= OUTSIDE
-        if target == "numtorch._version" or as_users_do or (not now and allowed_upward(module, target)):
+        if target == "numtorch._version" or as_users_do or (not now and _for_types(module, target)):
             continue
         wrong.append(f"{'imports' if now else 'imports in a function'} {target} (floor {floor(target)} from {floor(module)})")
     assert wrong == []
 
 
-def test_every_exception_is_used():
-    used = {(m, t) for (m, t) in UPWARD for module in MODULES for target, now in imports(module)
-            if not now and (module == m or module.startswith(m + ".")) and (target == t or (t != "numtorch" and target.startswith(t + ".")))
-            and floor(target) > floor(module)}
-    assert set(UPWARD) - used == set(), "nothing needs these any more: take them out"
+def _for_types(module, target):
+    """Whether an import is there for type checkers alone."""
+    return any(target == t for node in ast.walk(ast.parse(MODULES[module].read_text())) if _type_checking(node)
+               for child in ast.walk(node) if isinstance(child, ast.ImportFrom) for t in (child.module, *[f"{child.module}.{a.name}"
+                                                                                                       for a in child.names]))
+
+
+def circles():
+    """Groups of modules each of which reaches all others of its group by imports, those in functions included."""
+    def known(name):
+        while name not in MODULES and "." in name:
+            name = name.rpartition(".")[0]
+        return name
+
+    edges = {m: {known(t) for t, now in imports(m) if now or not _for_types(m, t)} - {m, "numtorch"} for m in MODULES}
+    order, low, stack, found = {}, {}, [], []
+
+    def visit(m):
+        order[m] = low[m] = len(order)
+        stack.append(m)
+        for n in edges[m] & set(MODULES):
+            if n not in order:
+                visit(n)
+                low[m] = min(low[m], low[n])
+            elif n in stack:
+                low[m] = min(low[m], order[n])
+        if low[m] == order[m]:
+            group = set(stack[stack.index(m) :])
+            del stack[stack.index(m) :]
+            if len(group) > 1:
+                found.append(frozenset(group))
+
+    for m in MODULES:
+        if m not in order:
+            visit(m)
+    return set(found)
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    assert circles() == set(CIRCLES)
 
 
 @pytest.mark.parametrize("module", [m for m in MODULES if m.startswith(("numtorch.nn", "numtorch.optim"))])

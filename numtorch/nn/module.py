@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from types import FunctionType
@@ -44,13 +45,11 @@ def described(x: Any) -> str:
 
 def _instead(x: Any) -> str:
     """What may have been meant where a module was expected; empty for no idea."""
-    from numtorch import nn
-
     if isinstance(x, type) and issubclass(x, Module):
         return f": it is the class; {x.__name__}(...) makes a module"
     if isinstance(x, list | tuple):
         return ": pass its modules one by one, as by *layers"
-    layer = {n.lower(): n for n in vars(nn) if n[:1].isupper()}.get(getattr(x, "__name__", "").replace("_", "")) if callable(x) else None
+    layer = {n.lower(): n for n in vars(sys.modules["numtorch.nn"]) if n[:1].isupper()}.get(getattr(x, "__name__", "").replace("_", "")) if callable(x) else None
     return f": a function is not a layer; nn.{layer}() is" if layer else ": call a function in forward()" if callable(x) else ""
 
 

@@ -27,9 +27,8 @@ class _IncompatibleKeys(namedtuple("_IncompatibleKeys", ["missing_keys", "unexpe
 
 
 def _defines(module: Any, method: str) -> bool:
-    from numtorch.nn.module import Module
-
-    return getattr(type(module), method) is not getattr(Module, method)
+    """Whether a class has such a method of its own, other than every module's."""
+    return getattr(type(module), method).__module__ != "numtorch.nn.module"
 
 
 def _persistent(module: Any) -> Any:

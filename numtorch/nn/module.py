@@ -49,8 +49,11 @@ def _instead(x: Any) -> str:
         return f": it is the class; {x.__name__}(...) makes a module"
     if isinstance(x, list | tuple):
         return ": pass its modules one by one, as by *layers"
-    layer = {n.lower(): n for n in vars(sys.modules["numtorch.nn"]) if n[:1].isupper()}.get(getattr(x, "__name__", "").replace("_", "")) if callable(x) else None
-    return f": a function is not a layer; nn.{layer}() is" if layer else ": call a function in forward()" if callable(x) else ""
+    if not callable(x):
+        return ""
+    named = getattr(x, "__name__", "").replace("_", "")
+    layer = {n.lower(): n for n in vars(sys.modules["numtorch.nn"]) if n[:1].isupper()}.get(named)
+    return f": a function is not a layer; nn.{layer}() is" if layer else ": call a function in forward()"
 
 
 def indented(text: str) -> str:

@@ -153,7 +153,7 @@ def benchmark(fn: Any, shapes: Iterable, *, against: Sequence | dict = ("numpy",
         fn: a function of tensors: an op of numtorch, or one of your own.
         shapes: the sizes. A shape stands for every tensor that the function takes; a list of shapes for each in turn.
         against: of ``"numpy"``, ``"torch"`` (each left out with a warning where it has no such function or is not
-            installed), names of the op's kernels (``"cpu_rows"``, ``"body"``), or a dict from labels to functions of the same
+            installed), names of the op's kernels (``"rows"``, ``"body"``), or a dict from labels to functions of the same
             arguments. Functions whose label begins with ``numpy`` or ``scipy`` get arrays instead of tensors.
         dtype: of the tensors; the default type if None.
         cache: ``hot``, or ``cold``: the processor's caches are swept before every call.

@@ -268,6 +268,10 @@ class Tensor:
         """In-place ``cumsum``."""
     def data_ptr(self) -> builtins.int:
         """Address of the first element."""
+    def deg2rad(self, *, out: Tensor | None = ...) -> Tensor:
+        """Degrees as radians: ``x * pi / 180``. Integers are computed in the default floating type."""
+    def deg2rad_(self) -> Tensor:
+        """In-place ``deg2rad``."""
     def detach(self) -> Tensor:
         """The same elements, outside the graph."""
     def detach_(self) -> Tensor:
@@ -728,6 +732,10 @@ class Tensor:
         """``input`` with the elements of ``source`` written (or added) at positions of the flattened tensor."""
     def put_(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor:
         """In-place ``put``."""
+    def rad2deg(self, *, out: Tensor | None = ...) -> Tensor:
+        """Radians as degrees: ``x * 180 / pi``. Integers are computed in the default floating type."""
+    def rad2deg_(self) -> Tensor:
+        """In-place ``rad2deg``."""
     def random_(self, low: Any = ..., to: Any = ..., *, generator: Any = ...) -> Tensor:
         """Overwrite with random integers: from ``low`` up to but not including ``to``; with one number, from 0 up to it."""
     def ravel(self) -> Tensor:

@@ -22,7 +22,6 @@ def test_the_stubs_are_up_to_date(path):
 def test_the_stubs_have_every_public_function_and_no_other(module, path):
     written = {a or b for a, b in re.findall(r"^def (\w+)\(|^from .* import \w+ as (\w+)$", (ROOT / path).read_text(), re.M)}
     functions = {n for n, f in vars(module).items() if not n.startswith("_") and inspect.isfunction(f)}
-    own = {"abs", "clamp_min", "flag", "index_select", "matmul", "ones", "overwrite", "promote_types",
-           "wrap_dim"}  # what nn.functional is made of
+    own = {"abs", "clamp_min", "flag", "index_select", "matmul", "ones", "overwrite", "promote_types"}  # what nn.functional is made of
     assert functions - written == (own if module is functional else set())
     assert {n for n in written if not hasattr(module, n)} - {"DType", "Device"} == set()

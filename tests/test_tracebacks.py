@@ -184,8 +184,8 @@ def test_nothing_stands_before_the_error():
     ("torch.tril([1])", "tril(): argument 'input' (position 1) must be Tensor, not list"),
     ("torch.mean(None)", "mean(): argument 'input' (position 1) must be Tensor, not NoneType"),
     ("torch.ones(2).view_as(1)", "Tensor.view_as(): argument 'other' (position 1) must be Tensor, not int"),
-    ("nn.functional.cross_entropy(torch.ones(1, 2), torch.zeros(1).long(), weight=[1.0])",
-     "cross_entropy(): argument 'weight' (position 3) must be Tensor, not list"),
+    ("nn.functional.binary_cross_entropy(torch.ones(1), torch.zeros(1), weight=[1.0])",
+     "binary_cross_entropy(): argument 'weight' (position 3) must be Tensor, not list"),
     ("torch.ones(2).tolist().shape", None), ("nn.Linear(2, 2).foo", None), ("torch.ones(2).foo", None),
 ])
 def test_what_is_no_tensor_is_said(call, said):
@@ -194,3 +194,8 @@ def test_what_is_no_tensor_is_said(call, said):
     for _ in range(2):
         tracebacks._hint(info.value)
     assert getattr(info.value, "__notes__", []) == ([said] if said else [])
+
+
+def test_an_op_says_itself_what_is_no_tensor():
+    with pytest.raises(TypeError, match=r"cross_entropy\(\): argument 'weight' \(position 3\) must be Tensor, not list"):
+        nn.functional.cross_entropy(torch.ones(1, 2), torch.zeros(1).long(), weight=[1.0])

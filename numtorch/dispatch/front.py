@@ -707,7 +707,7 @@ def _aliased(op: Any, texts: list[str]) -> tuple[list[str], list[str], list[str]
     behind = op.spec.__code__.co_varnames[: op.spec.__code__.co_argcount]
     while behind and behind[0] not in OTHER:
         behind = behind[1:]
-    if not op.public or not second or set(behind) & set(op.tensors):
+    if not op.public or not second or set(behind) & set(op.tensors) or hasattr(op.call, "own_names"):
         return texts, [], []
     made, required = [], []
     for (n, default), text in zip(op.params, texts, strict=True):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from numtorch import arguments, exports
+from numtorch import arguments, exports, storage
 from numtorch._tensor import Tensor
 from numtorch.arguments import flag
 from numtorch.dispatch import aliases
@@ -21,7 +21,6 @@ from numtorch.ops.arithmetic import abs, clamp_min
 from numtorch.ops.creation import ones
 from numtorch.ops.indexing import index_select, overwrite
 from numtorch.ops.linear import matmul
-from numtorch.storage import wrap_dim
 
 # --- activations ----------------------------------------------------------------------------------------
 
@@ -324,7 +323,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     if x1.dtype is not x2.dtype:
         common = promote_types(x1.dtype, x2.dtype)
         x1, x2 = x1.to(common), x2.to(common)
-    dim = wrap_dim(dim, x1.ndim, "cosine_similarity")
+    dim = storage.wrap_dim(dim, x1.ndim, "cosine_similarity")
     lengths = [clamp_min(moments.norm(x, 2, dim, keepdim=True), eps) for x in (x1, x2)]
     return reductions.sum((x1 / lengths[0]) * (x2 / lengths[1]), dim)
 

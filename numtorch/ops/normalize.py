@@ -9,6 +9,7 @@ import numpy as np
 
 from numtorch._tensor import Tensor
 from numtorch.arguments import Dims
+from numtorch.dispatch.aliases import own_names
 from numtorch.dispatch.cost import per_output
 from numtorch.dispatch.loops import Loop, like
 from numtorch.dispatch.op import op
@@ -25,6 +26,7 @@ WEIGHT = 3  # what an element costs, in additions
 
 
 @exported("nn.functional")
+@own_names
 @op(out=CAST, cost=per_output(3), samples=lambda: [((3, 5), 2.0, 1), ((2, 3, 4), 2.0, 1), ((7,), 2.0, 0), ((3, 5), 2.0, 1, 10.0)],
     ref=lambda x, p, dim, eps=1e-12: x / np.maximum(np.sqrt(np.sum(x * x, dim, keepdims=True)), eps))
 def normalize(x, p: float = 2.0, dim: Dims = 1, eps: float = 1e-12):

@@ -106,7 +106,8 @@ UNWATCHED = {"__init__", "__new__", "__repr__", "__str__", "__format__", "__geta
 def is_framework(fn: Any) -> bool:
     """Whether a function is numtorch's own; the demonstration is a program."""
     module = getattr(fn, "__module__", None) or ""
-    return module.startswith("numtorch.") and not module.startswith(("numtorch.profiler", "numtorch.kernels", "numtorch.demo"))
+    own = module == "numtorch" or module.startswith("numtorch.")
+    return own and not module.startswith(("numtorch.profiler", "numtorch.kernels", "numtorch.demo"))
 
 
 def _functions() -> Iterator[tuple[Any, str, Callable]]:

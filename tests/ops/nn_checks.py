@@ -87,7 +87,7 @@ def errors(v):
     x, t = v(2, 3), v(2, 3)
     results += differentiated(binary_cross_entropy(x.sigmoid(), t.sigmoid()), x, t)
     x, t = v(2, 3), v(2, 3)
-    return results + differentiated(kl_div(x, t.sigmoid(), "sum"), x, t)
+    return results + differentiated(kl_div(x, t.sigmoid(), reduction="sum"), x, t)
 
 
 @check

@@ -628,5 +628,6 @@ def test_compiles_to_ptx(capability):
                 f(nn_checks.Values("cuda", dtype))
     assert not [key for key, text in offline.ptx.items() if ".f64" in text and "float64" not in "".join(key)]
     names = {name.split()[0] for name, _ in offline.ptx}
-    assert {"softmax_blocks", "softmax_blocks_backward", "cross_entropy_rows", "cross_entropy_rows_backward", "moments", "normalise",
-            "pull", "rows_forward", "rows_backward", "columns_backward", "max_values", "forward", "input_grad", "weight_grad"} <= names
+    assert {"softmax_blocks", "softmax_blocks_backward", "cross_entropy_rows", "cross_entropy_rows_backward", "moments", "follow_moments",
+            "channels_forward", "channels_backward", "products", "rows_forward", "rows_backward", "columns_backward", "maxima", "gathered",
+            "averages", "averages_backward", "cells", "cells_backward", "forward", "input_grad", "weight_grad"} <= names

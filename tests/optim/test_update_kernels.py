@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import numtorch
+from numtorch.dispatch.front import optional
+from numtorch.dispatch.op import OPS
 from numtorch.kernels import launch, registry
 from numtorch.ops import optimizer as ops
 
@@ -25,6 +27,9 @@ FORMS = [
     (ops.rmsprop_step, 4, {"momentum": 0.9, "weight_decay": 0.1, "decay": True}),
     (ops.rmsprop_step, 5, {"momentum": 0.9, "maximize": True}),
 ]
+# Updates of which nothing more is said: with all tensors, and with those alone that are always there.
+FORMS += [(op.call, count, {}) for op in OPS.values() if op.generates and op.call not in {f[0] for f in FORMS}
+          for count in {len(op.tensors), len(op.tensors) - len(optional(op))}]
 
 
 def operands(count, shape, dtype, device="cpu"):

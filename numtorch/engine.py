@@ -4,6 +4,7 @@ The graph and dispatch stand below the ops. What they need of them, to pack an o
 that no module imports what stands above it.
 
     contiguous(x)                   the tensor itself, or a copy in row-major order
+    as_type(x, dtype)               cast to another type
     copied(x)                       a copy, outside the graph
     copy_(x, y)                     the elements of y written into x
     write_into(x, y)                the same, without a look at the graph
@@ -34,6 +35,7 @@ def _missing(*args: Any, **kwargs: Any) -> Any:
 
 
 contiguous: Callable[..., Any] = _missing
+as_type: Callable[..., Any] = _missing
 copied: Callable[..., Any] = _missing
 copy_: Callable[..., Any] = _missing
 write_into: Callable[..., Any] = _missing

@@ -20,12 +20,13 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from numtorch._tensor import Tensor
 from numtorch.arguments import refused
 from numtorch.dispatch.text import compiled
 
+F = TypeVar("F", bound=Callable[..., Any])
 OTHER = {"dim": "axis", "keepdim": "keepdims"}
 
 
@@ -98,7 +99,7 @@ def _unwritten(*args, **kwargs):
     return _call(*args, **kwargs)  # noqa: F821
 
 
-def own_names(fn: Callable) -> Callable:
+def own_names(fn: F) -> F:
     """Mark a function that torch has in Python, where it knows no other names."""
     fn.own_names = True  # type: ignore[attr-defined]
     return fn

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from numtorch import engine
 from numtorch._tensor import Tensor
 from numtorch.dtype import dtype, float32
 from numtorch.kernels.registry import Signature
@@ -40,7 +41,7 @@ def widened(value: Any) -> Any:
     """A tensor of a half type in float32, also in a tuple; all else as it is."""
     if type(value) is tuple:
         return tuple(widened(v) for v in value)
-    return value.to(float32) if isinstance(value, Tensor) and value._k.dtype.is_half else value
+    return engine.as_type(value, float32) if isinstance(value, Tensor) and value._k.dtype.is_half else value
 
 
 def wide_kind(value: Any) -> Kind | None:
@@ -54,4 +55,4 @@ def narrowed(value: Any, to: dtype) -> Any:
     """A float32 tensor in another type, also in a tuple; all else as it is."""
     if type(value) in (tuple, list):
         return tuple(narrowed(v, to) for v in value)
-    return value.to(to) if isinstance(value, Tensor) and value._k.dtype is float32 else value
+    return engine.as_type(value, to) if isinstance(value, Tensor) and value._k.dtype is float32 else value

@@ -29,6 +29,7 @@ from numtorch.dispatch.gradient import ElementwiseGradient, Gradient, described
 from numtorch.dispatch.loops import Plan, Planner, remember
 from numtorch.dispatch.out import prepared
 from numtorch.dispatch.program import Program, broadcast
+from numtorch.dtype import float32
 from numtorch.grad_mode import _Setting, mode
 from numtorch.kernels import registry, timing
 from numtorch.kernels.codegen import expr
@@ -229,7 +230,8 @@ class Op:
         for kernel in self.entry.takers(s):
             if kernel is None or kernel.layout != "loop":
                 registry.decided(self.entry, s, kernel)
-                return Plan(self.runner(kernel, s), params)
+                wide = kernel is not None and kernel.layout == "widened" and registry.decisions is None
+                return Plan(self._wide_run(tensors, params) if wide else self.runner(kernel, s), params)
             made = kernel.run.plan((*tensors, *params), {}, params)
             if made is not None:
                 break
@@ -294,6 +296,30 @@ class Op:
             return halves.narrowed(launch(*values), half)
         finally:
             mode.grad = before
+
+    def _wide_run(self, tensors: tuple, params: tuple) -> Callable:
+        """``_widened`` for operands like these, of which the half type and the plan in float32 are known."""
+        half: Any = halves.half_of(tensors)
+        with _Setting(grad=False):
+            wide = tuple(map(halves.widened, tensors))
+        plan = self.planned(wide, params)
+        places = [i for i, (a, b) in enumerate(zip(tensors, wide, strict=True)) if a is not b]
+        kinds = [None if t is None else t._k for t in wide]
+
+        def run(*values: Any) -> Any:
+            before = mode.grad
+            mode.grad = before and self.gradient is None
+            try:
+                given = list(values)
+                for i in places:
+                    given[i] = t = engine.as_type(values[i], float32)
+                    if t._k is not kinds[i]:
+                        return self._widened(*values)
+                return halves.narrowed(plan.run(*given), half)
+            finally:
+                mode.grad = before
+
+        return run
 
     def observed(self, kernel: Kernel, s: Signature) -> Callable:
         """What runs a kernel; a profile that is open stands in between."""

@@ -152,6 +152,7 @@ def _(g, x_kind):
     return move(g, x_kind.device)
 
 
+@engine.fill
 def as_type(x: Tensor, d: dtype) -> Tensor:
     """The elements in another type; what has no slope, in integers, has no history."""
     if x._k.dtype is d:

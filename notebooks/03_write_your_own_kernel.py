@@ -82,7 +82,7 @@ torch.kernels.source(quick_gelu, torch.ones(8, 8)[:, ::2])
 #
 # The CUDA kernel is generated from the same scalar body. You need no GPU to try it: Numba has a simulator that runs CUDA kernels in
 # Python. The simulator must be switched on before numtorch is imported, so the op is written to a file, and another Python process
-# runs it. The simulator is part of the package numba-cuda, which `pip install "numtorch[cuda]"` installs. Without it the cell prints
+# runs it. The simulator is part of the package numba-cuda, which `pip install -e ".[cuda]"` installs. Without it the cell prints
 # an error.
 
 # %%

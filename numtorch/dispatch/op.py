@@ -29,6 +29,7 @@ from numtorch.dispatch.gradient import ElementwiseGradient, Gradient, described
 from numtorch.dispatch.loops import Plan, Planner, remember
 from numtorch.dispatch.out import prepared
 from numtorch.dispatch.program import Program, broadcast
+from numtorch.dispatch.text import compiled
 from numtorch.dtype import float32
 from numtorch.grad_mode import _Setting, mode
 from numtorch.kernels import registry, timing
@@ -406,10 +407,9 @@ def _view(where: Callable) -> Callable:
 
 def _in_order(body: Callable, order: list[int]) -> Callable:
     """``body``, called with tensors first."""
-    def call(*values: Any) -> Any:
-        return body(*[values[i] for i in order])
-
-    return call
+    names = [f"a{i}" for i in range(len(order))]
+    text = f"def in_order({', '.join(names)}):\n    return body({', '.join(names[i] for i in order)})\n"
+    return compiled("in_order", text, {"body": body})
 
 
 class ElementwiseOp(Op):

@@ -71,17 +71,18 @@ class Loop:
         scratch: (elements, NumPy dtype) of each working array.
         failed: ``failed(code, *arguments of the op)`` raises what a code above 0 means, which the function returns.
         grid: on CUDA, how many threads there are to be at least; or (blocks, threads of each).
+        moves: the loop only moves elements, so that its twins agree to the bit: on one thread the serial one runs.
         carrier: the NumPy dtype under which buffers of the first operand's type are passed, for loops that read only their bits.
     """
 
-    __slots__ = ("carrier", "elements", "failed", "function", "grid", "numbers", "operands", "order", "out", "scratch", "weight")
+    __slots__ = ("carrier", "elements", "failed", "function", "grid", "moves", "numbers", "operands", "order", "out", "scratch", "weight")
 
     def __init__(self, function: Any, numbers: tuple, out: Any, *, operands: tuple | None = None, weight: int = 1,
                  elements: int | None = None, order: tuple | None = None, scratch: tuple = (), failed: Callable | None = None,
-                 grid: Any = None, carrier: np.dtype | None = None):
+                 grid: Any = None, carrier: np.dtype | None = None, moves: bool = False):
         self.order, self.function, self.numbers, self.out, self.operands = order, function, numbers, out, operands
         self.weight, self.elements, self.scratch, self.failed = weight, elements, scratch, failed
-        self.grid, self.carrier = grid, carrier
+        self.grid, self.carrier, self.moves = grid, carrier, moves
 
 
 class Plan:
@@ -132,6 +133,7 @@ def _compiled(loop: Loop, buffers: list, op: str, late: tuple) -> Callable:
     function = loop.function
     if isinstance(function, Jit):
         large = (loop.elements or 0) >= shared_from(loop.weight) and not threads.forked()
+        large = large and not (loop.moves and threads.get_num_threads() == 1)
         chosen = function if large else function.serial
         return entry_for(chosen, (*buffers, *loop.numbers, *late), op)
     if not isinstance(function, CudaKernel):

@@ -158,7 +158,7 @@ def rows(x, w):
             check(code, contiguous(x), 0, n, False)
 
     made = like(w, (*x.shape, cols))
-    return Loop(read_rows, (n, cols), made, weight=PICKED, elements=prod(made.shape), failed=failed)
+    return Loop(read_rows, (n, cols), made, weight=PICKED, elements=prod(made.shape), failed=failed, moves=True)
 
 
 @embedding.vjp(cost=_scatter_cost)

@@ -633,12 +633,6 @@ def _(g, x):
     return g * (exp(-(x * x)) * 1.1283791670955126)  # 2 / sqrt(pi)
 
 
-def _no_numbers(name: str, values: tuple) -> None:
-    for n, v in zip(("input", "other"), values, strict=True):
-        if isinstance(v, bool | int | float):
-            raise TypeError(f"{name}(): argument '{n}' must be Tensor, not {type(v).__name__}")
-
-
 @exported("torch", "Tensor")
 @primitive(floats=True, ref=np.vectorize(math.erfc, otypes=[float]))
 def erfc(x):
@@ -657,7 +651,7 @@ def _(g, x):
 
 
 @exported("torch", "Tensor")
-@primitive(takes=REAL, ref=np.hypot, check=_no_numbers)
+@primitive(takes=REAL, ref=np.hypot)
 def hypot(x, y):
     """``sqrt(input**2 + other**2)``: the hypotenuse, without overflow. Floating types only; its gradient at 0 is NaN, as in torch.
 

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
-def _modules(root: Path) -> dict[str, ast.Module]:
+def modules_of(root: Path) -> dict[str, ast.Module]:
     found = {}
     for path in sorted((root / "numtorch").rglob("*.py")):
         parts = path.relative_to(root).with_suffix("").parts
@@ -56,7 +56,7 @@ def _imports(node: ast.AST, inside: bool = False) -> Iterator[tuple[str, bool]]:
         yield from _imports(child, inside or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda))
 
 
-def _circles(modules: dict[str, ast.Module]) -> list[set[str]]:
+def circles(modules: dict[str, ast.Module]) -> list[set[str]]:
     """Groups of modules each of which reaches all others of its group by imports."""
     def known(name: str) -> str:
         while name and name not in modules:
@@ -109,12 +109,12 @@ def _ops(tree: ast.Module) -> Iterator[tuple[str, str]]:
 
 def count(root: Path) -> dict[str, str]:
     """What is counted, by its name."""
-    modules = _modules(root)
+    modules = modules_of(root)
     texts = {p: p.read_text() for p in (root / "numtorch").rglob("*.py")}
     ops = {p: t for p, t in texts.items() if "ops" in p.relative_to(root).parts}
     outside = [t for p, t in texts.items() if p.name != "_tensor.py" and "dispatch" not in p.parts]
     inner = {m: sum(inside for _, inside in _imports(tree)) for m, tree in modules.items()}
-    circles = _circles(modules)
+    groups = circles(modules)
     ids = [pair for m, tree in modules.items() if m.startswith("numtorch.ops") for pair in _ops(tree)]
     lists = {"numtorch/__init__.py", "numtorch/nn/__init__.py", "numtorch/optim/__init__.py"}
     wrappers = sum(len(re.findall(r"^def (?!_)\w+\(input: ", t, re.M)) for t in ops.values())
@@ -125,7 +125,7 @@ def count(root: Path) -> dict[str, str]:
         "memo tables": str(sum(len(re.findall(r"registry\.memo\(\)|lru_cache", t)) for t in ops.values())),
         "results made by hand": str(sum(len(re.findall(r"\bnew\(Tensor\)", t)) for t in outside)),
         "imports in functions": f"{sum(inner.values())} in {sum(1 for n in inner.values() if n)} files",
-        "circles": f"{len(circles)} of {sum(map(len, circles))} modules",
+        "circles": f"{len(groups)} of {sum(map(len, groups))} modules",
         "ids that are no name": f"{sum(a != b for a, b in ids)} of {len(ids)}",
         "wrappers": str(wrappers),
         "lists of names": str(sum((root / f).read_text().count(" import ") + (root / f).read_text().count(" as ") for f in lists)),

@@ -112,8 +112,6 @@ NEAREST = {
     "torch.copysign": "torch.abs(a) * torch.sign(b) is the same but for zeros",
     "torch.heaviside": "torch.where(x > 0, 1.0, 0.0) is the same but at 0",
     "torch.xlogy": "torch.where(x == 0, 0.0, x * torch.log(y)) is the same",
-    "torch.deg2rad": "x * (math.pi / 180) is the same",
-    "torch.rad2deg": "x * (180 / math.pi) is the same",
     "torch.arctan": "torch.atan is the same",
     "torch.float_power": "torch.pow(x.double(), exponent) is the same",
     "torch.range": "torch.arange is here; its end is not included",

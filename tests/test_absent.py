@@ -256,6 +256,12 @@ def test_the_list_is_up_to_date():
     subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, check=True)
 
 
+def test_what_comes_nearest_is_of_torch_and_not_here():
+    for full in absent.NEAREST:
+        space, _, name = full.rpartition(".")
+        assert not absent.has(space, name), f"{full} is here"
+
+
 @pytest.mark.parametrize("line", lines("""
 baddbmm | m, a, b, beta=beta, alpha=alpha | torch.baddbmm
 addbmm | m[0], a, b, beta=beta, alpha=alpha | torch.addbmm
@@ -268,7 +274,6 @@ nanmean | n | torch.nanmean
 frac | m | torch.frac
 logit | p | torch.logit
 logaddexp | m, m + 1 | torch.logaddexp
-deg2rad | m | torch.deg2rad
 signbit | m | torch.signbit
 xlogy | p, p | torch.xlogy
 """))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import numtorch
+from benchmarks.upkeep import circles, modules_of
 
 PACKAGE = Path(numtorch.__file__).parent
 MODULES = {}
@@ -147,39 +148,8 @@ def _for_types(module, target):
                                                                                                        for a in child.names]))
 
 
-def circles():
-    """Groups of modules each of which reaches all others of its group by imports, those in functions included."""
-    def known(name):
-        while name not in MODULES and "." in name:
-            name = name.rpartition(".")[0]
-        return name
-
-    edges = {m: {known(t) for t, now in imports(m) if now or not _for_types(m, t)} - {m, "numtorch"} for m in MODULES}
-    order, low, stack, found = {}, {}, [], []
-
-    def visit(m):
-        order[m] = low[m] = len(order)
-        stack.append(m)
-        for n in edges[m] & set(MODULES):
-            if n not in order:
-                visit(n)
-                low[m] = min(low[m], low[n])
-            elif n in stack:
-                low[m] = min(low[m], order[n])
-        if low[m] == order[m]:
-            group = set(stack[stack.index(m) :])
-            del stack[stack.index(m) :]
-            if len(group) > 1:
-                found.append(frozenset(group))
-
-    for m in MODULES:
-        if m not in order:
-            visit(m)
-    return set(found)
-
-
 def test_no_modules_import_each_other_in_a_circle():
-    assert circles() == set(CIRCLES)
+    assert {frozenset(group) for group in circles(modules_of(PACKAGE.parent))} == set(CIRCLES)
 
 
 @pytest.mark.parametrize("module", [m for m in MODULES if m.startswith(("numtorch.nn", "numtorch.optim"))])

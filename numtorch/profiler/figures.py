@@ -94,15 +94,11 @@ def _roofs(ax: Any, machine: Any, dtypes: list[str], points: list[tuple[float, f
         put(*chosen, str(n + 1), anchor="center")
     places.taken += [[(x - size, y - size, x + size, y + size)] for x, y in at]
 
-    levels: list[tuple[str, float]] = []
-    for name, rate in machine.levels():
-        if levels and rate > 0.95 * levels[-1][1]:
-            levels[-1] = f"{levels[-1][0]} and {name}", levels[-1][1]  # the same line
-            continue
-        levels.append((name, rate))
+    slants = machine.slants()
+    for name, rate in slants:
         style = "-" if name == "memory" else ":"
         ax.plot([low, min(top / rate, high)], [low * rate, min(top, high * rate)], color="#666666", lw=1, ls=style)
-    for name, rate in labels.joined(levels, apart, "GB/s"):
+    for name, rate in labels.joined(slants, apart, "GB/s"):
         begin, end = flip(*to((low, low * rate))), flip(*to((min(top / rate, high), top)))
         room = end[0] - begin[0] - labels.NARROW * size * len(name) * math.cos(slope)
         starts = [begin[0] + 0.3 * size + max(room, 0.0) * part / 12 for part in range(13)]

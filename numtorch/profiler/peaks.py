@@ -97,6 +97,16 @@ class Machine:
         named = [(name, self.bandwidth(n)) for (name, _), n in zip(self.caches, inside, strict=True)]
         return [*named, ("memory", self.bandwidths[-1][1])]
 
+    def slants(self) -> list[tuple[str, float]]:
+        """(name, GB/s) of the slanted lines of a roofline: a level within 5 % of the one before it is on the same line."""
+        lines: list[tuple[str, float]] = []
+        for name, rate in self.levels():
+            if lines and rate > 0.95 * lines[-1][1]:
+                lines[-1] = f"{lines[-1][0]} and {name}", lines[-1][1]
+            else:
+                lines.append((name, rate))
+        return lines
+
     def to_dict(self) -> dict[str, Any]:
         """What JSON can hold."""
         return asdict(self)

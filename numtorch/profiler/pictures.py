@@ -113,17 +113,12 @@ def roofline(rows: Iterable[Row], machine: Any, most: int = 12) -> str:
     areas = [6 + 18 * math.sqrt(min(1.0, r.share)) for r in kernels]
     places.taken += [[(x - radius, y - radius, x + radius, y + radius)] for (x, y), radius in zip(at, areas, strict=True)]
 
-    levels: list[tuple[str, float]] = []
-    for name, rate in machine.levels():
-        if levels and rate > 0.95 * levels[-1][1]:
-            levels[-1] = f"{levels[-1][0]} and {name}", levels[-1][1]  # the same line
-            continue
-        levels.append((name, rate))
-    for _, rate in levels:
+    slants = machine.slants()
+    for _, rate in slants:
         begin, end = max(low, floor / rate), min(high, ceiling / rate)
         drawn.append(f'<line x1="{across(begin):.1f}" y1="{up(begin * rate):.1f}" x2="{across(end):.1f}" y2="{up(end * rate):.1f}" '
                      f'stroke="{GREY}"/>')
-    for name, rate in labels.joined(levels, apart, "GB/s"):
+    for name, rate in labels.joined(slants, apart, "GB/s"):
         begin = max(low, floor / rate)
         room = across(min(high, ceiling / rate)) - across(begin) - 6.6 * len(name) * math.cos(slope)
         starts = [across(begin) + 6 + max(room, 0.0) * part / 12 for part in range(13)]

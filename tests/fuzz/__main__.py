@@ -9,6 +9,7 @@ import os
 import re
 import sys
 import time
+import traceback
 from importlib import import_module
 from typing import Any
 
@@ -109,6 +110,10 @@ def replay(calls: list[Call], torch: Any, small: bool) -> int:
 
 
 if __name__ == "__main__":
-    status = main()
+    try:
+        status = main()
+    except Exception:
+        traceback.print_exc()
+        status = 2
     sys.stdout.flush()
     os._exit(status)  # arrays that outlive the allocator's code must not be freed

@@ -186,6 +186,7 @@ def test_peaks_between_and_beyond_what_was_measured():
     assert m.rate("int64") == 10
     assert [m.level(n) for n in (1, 1 << 16, 1 << 30)] == ["L1", "L2", "memory"]
     assert [name for name, _ in m.levels()] == ["L1", "L2", "memory"]
+    assert m.slants() == [("L1", 100.0), ("L2 and memory", 60.0)]
 
 
 def test_what_bounds_a_row():

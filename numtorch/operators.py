@@ -13,8 +13,8 @@ import numpy as np
 
 import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor
+from numtorch.dispatch.elementwise import ElementwiseOp, array_operand
 from numtorch.dispatch.front import OPERANDS, operator
-from numtorch.dispatch.op import ElementwiseOp, array_operand
 from numtorch.ops import arithmetic, creation, indexing, linear
 
 

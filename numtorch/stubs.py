@@ -319,8 +319,9 @@ Listed = list[tuple[str, Any, str, bool]]  # name, kind, annotation, whether the
 
 def _parameters(name: str, value: Any, method: bool, inplace: bool) -> Listed:
     from numtorch.dispatch import aliases, front
+    from numtorch.dispatch.elementwise import ElementwiseOp
     from numtorch.dispatch.front import PUBLIC
-    from numtorch.dispatch.op import ElementwiseOp, Op
+    from numtorch.dispatch.structured import Op
 
     o = value if isinstance(value, Op) else getattr(value, "op", None)
     if not isinstance(o, Op):

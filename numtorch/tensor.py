@@ -20,8 +20,8 @@ from numtorch.autograd import graph
 from numtorch.autograd.inplace import in_graph, single
 from numtorch.device import as_device
 from numtorch.dispatch import aliases
+from numtorch.dispatch.elementwise import ElementwiseOp
 from numtorch.dispatch.front import PUBLIC, Signature
-from numtorch.dispatch.op import ElementwiseOp
 from numtorch.grad_mode import mode
 from numtorch.ops import (
     arithmetic,

@@ -24,7 +24,7 @@ from numtorch.kernels.codegen.expr import Untraceable
 from numtorch.kernels.registry import Entry, Kernel, Priority, Signature
 
 if TYPE_CHECKING:
-    from numtorch.dispatch.op import Op
+    from numtorch.dispatch.structured import Op
 
 
 def described(t: Any) -> tuple | None:

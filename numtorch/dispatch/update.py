@@ -16,8 +16,9 @@ from numtorch._tensor import Tensor
 from numtorch.autograd.inplace import wrote
 from numtorch.dispatch import front
 from numtorch.dispatch.cost import update_work
-from numtorch.dispatch.op import Op, _publish
+from numtorch.dispatch.op import publish
 from numtorch.dispatch.program import PARALLEL_WORK, Program, compiled_entry
+from numtorch.dispatch.structured import Op
 from numtorch.dispatch.text import compiled
 from numtorch.dtype import FLOATS, HALVES
 from numtorch.grad_mode import _Setting
@@ -184,4 +185,4 @@ def same_shape(name: str, tensors: Any) -> None:
 
 def update(fn: Callable) -> Callable:
     """An op that overwrites its tensors; see the module's docstring."""
-    return _publish(UpdateOp(fn), fn)
+    return publish(UpdateOp(fn), fn)

@@ -140,7 +140,8 @@ def source(op: Any, *args: Any, **kwargs: Any) -> str:
 def _source(entry: registry.Entry, args: tuple, kwargs: dict) -> str:
     import inspect
 
-    from numtorch.dispatch.op import OPS, ElementwiseOp
+    from numtorch.dispatch.elementwise import ElementwiseOp
+    from numtorch.dispatch.op import OPS
 
     found = OPS.get(entry.name)
     if args and isinstance(found, ElementwiseOp):

@@ -11,9 +11,10 @@ import numpy as np
 
 from numtorch import ops
 from numtorch._tensor import Tensor, alias
+from numtorch.autograd.inplace import wrote
 from numtorch.dispatch.cost import nbytes, numel, picks
 from numtorch.dispatch.loops import Loop, like
-from numtorch.dispatch.op import op, wrote
+from numtorch.dispatch.op import op
 from numtorch.dtype import FLOATS, int32, int64
 from numtorch.errors import OutOfBounds
 from numtorch.exports import exported

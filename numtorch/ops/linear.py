@@ -10,7 +10,8 @@ from numtorch import ops
 from numtorch._tensor import Tensor, empty, fresh, new
 from numtorch.arguments import element, refused
 from numtorch.dispatch.cost import nbytes, numel
-from numtorch.dispatch.op import array_operand, op
+from numtorch.dispatch.elementwise import array_operand
+from numtorch.dispatch.op import op
 from numtorch.dispatch.out import CAST, SAME, into
 from numtorch.dtype import BOOL, FLOATS, dtype
 from numtorch.dtype import bool as TRUTH

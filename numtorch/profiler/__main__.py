@@ -216,7 +216,7 @@ def ops(argv: Sequence[str]) -> int:
 
 def cases(op: Any) -> list[tuple[list, dict]]:
     """(shapes, parameters) on which an op is timed: sizes of its kind, else the samples that stand beside it."""
-    from numtorch.dispatch.op import ElementwiseOp
+    from numtorch.dispatch.elementwise import ElementwiseOp
 
     if isinstance(op, ElementwiseOp):
         return [(ELEMENTWISE, {n: 0.7 for n, default in op.params if default is inspect.Parameter.empty})]

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import numtorch as torch
 from numtorch.dispatch import front
-from numtorch.dispatch.op import OPS, ElementwiseOp, primitive
+from numtorch.dispatch.elementwise import ElementwiseOp
+from numtorch.dispatch.op import OPS, primitive
 from numtorch.kernels import registry, source, streams, threads
 from numtorch.kernels.codegen import elementwise, expr, reduction, scalar, update
 from numtorch.kernels.codegen.elementwise import COLUMN, FREE, FULL, HELD, ONE, ROW, SCALAR, UNIT, Operand, Spec

@@ -10,8 +10,9 @@ import math
 import numpy as np
 
 import numtorch
+from numtorch.dispatch.elementwise import ElementwiseOp
 from numtorch.dispatch.front import PUBLIC
-from numtorch.dispatch.op import OPS, ElementwiseOp
+from numtorch.dispatch.op import OPS
 from numtorch.dispatch.samples import fan_in, index, mask, positive, rng_of
 
 FLOATING = ("float32", "float64", "bfloat16", "float16")

@@ -48,7 +48,8 @@ from references import (
 import numtorch
 from numtorch import kernels
 from numtorch.device import as_device
-from numtorch.dispatch.op import OPS, ElementwiseOp
+from numtorch.dispatch.elementwise import ElementwiseOp
+from numtorch.dispatch.op import OPS
 from numtorch.kernels import registry
 from numtorch.kernels.jit import Jit, disabled
 from numtorch.ops.linear_halves import has_pairs, may_round, multiplies_pairs

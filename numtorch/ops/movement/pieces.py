@@ -13,9 +13,10 @@ from numtorch._tensor import Tensor, empty, placed, side_by_side
 from numtorch.arguments import integer, integers
 from numtorch.device import CPU
 from numtorch.dispatch.aliases import own_names
-from numtorch.dispatch.op import VariadicOp, op
+from numtorch.dispatch.op import op
 from numtorch.dispatch.out import CAST, JOINED, into
 from numtorch.dispatch.program import shared_from
+from numtorch.dispatch.structured import VariadicOp
 from numtorch.dtype import dtype
 from numtorch.errors import OutOfMemoryError
 from numtorch.exports import exported

@@ -10,9 +10,10 @@ from math import prod
 from typing import Any
 
 from numtorch._tensor import Tensor, alias, empty
+from numtorch.autograd.inplace import wrote
 from numtorch.dispatch.cost import nbytes, numel, per_output
 from numtorch.dispatch.loops import EMPTY, Loop, like
-from numtorch.dispatch.op import op, wrote
+from numtorch.dispatch.op import op
 from numtorch.dtype import FLOATS, finfo, float32, promote_types
 from numtorch.exports import exported
 from numtorch.grad_mode import mode

@@ -1,4 +1,5 @@
-"""``python -m benchmarks [filter]``: prints the table of ratios; with ``--save`` it also writes files under ``results/``."""
+"""``python -m benchmarks [filter]``: prints the table of ratios; with ``--save`` it also writes files under
+``results/``."""
 
 from __future__ import annotations
 
@@ -13,10 +14,15 @@ from benchmarks.workloads import load
 
 def main() -> int:
     """Run the workloads whose names contain the filter; the exit code is 1 if one failed."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks",
-                                     description="Print a table of our time divided by PyTorch's, one row per workload.")
-    parser.add_argument("filter", nargs="*", default=[""],
-                        help="run workloads whose names contain one of these texts (all); 'start' is process start")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Print a table of our time divided by PyTorch's, one row per workload."
+    )
+    parser.add_argument(
+        "filter",
+        nargs="*",
+        default=[""],
+        help="run workloads whose names contain one of these texts (all); 'start' is process start",
+    )
     parser.add_argument("--threads", type=int, default=None, help="number of threads of each framework (all cores)")
     parser.add_argument("--rounds", type=int, default=9, help="number of timings of each framework (9)")
     parser.add_argument("--seconds", type=float, default=0.2, help="length of one timing in seconds (0.2)")
@@ -31,7 +37,9 @@ def main() -> int:
     groups: dict[str, list[dict]] = {}
     try:
         for w in load().values():
-            if w.group == "bandwidth" or not any(part in w.name for part in args.filter):  # that group has a command of its own
+            if w.group == "bandwidth" or not any(
+                part in w.name for part in args.filter
+            ):  # that group has a command of its own
                 continue
             try:
                 row = bench.row(w)

@@ -1,9 +1,10 @@
 """``python -m benchmarks.bandwidth``: which part of the memory bandwidth memory-bound ops reach.
 
-Bytes are those that the profiler's cost formulas declare; a call with several kernels counts the bytes of each. The roof is the longer
-of two times: all bytes at the best rate that ``profiler.machine()`` has measured for that many, and the bytes that are read at the rate
-of reading. (Reading is slower on a core that cannot wait for enough cache lines at once.) Ops below 85 % are marked. With ``--save``
-the rows go to ``results/bandwidth.json``; use a quiet machine.
+Bytes are those that the profiler's cost formulas declare; a call with several kernels counts the bytes of each. The
+roof is the longer of two times: all bytes at the best rate that ``profiler.machine()`` has measured for that many, and
+    the bytes that are read at the rate
+of reading. (Reading is slower on a core that cannot wait for enough cache lines at once.) Ops below 85 % are marked.
+With ``--save`` the rows go to ``results/bandwidth.json``; use a quiet machine.
 """
 
 from __future__ import annotations
@@ -52,16 +53,20 @@ def declared(run: Callable) -> dict[str, Any]:
 
 @cache
 def streams() -> dict[str, float]:
-    """GB/s of the plain streams from which the roof is made, at its largest size: what mixes of reads and writes can have.
+    """GB/s of the plain streams from which the roof is made, at its largest size: what mixes of reads and writes can
+    have.
 
-    ``copy`` and ``fill`` write lines that have not been read: each is fetched before it is overwritten, which no figure counts.
+    ``copy`` and ``fill`` write lines that have not been read: each is fetched before it is overwritten, which no figure
+        counts.
     """
     from numtorch.kernels import threads
     from numtorch.profiler import machine, peaks
 
     count, size = threads.get_num_threads(), machine().bandwidths[-1][0]
     x, y = np.ones(size // 16), np.zeros(size // 16)
-    return {name: peaks.stream(x, y, size, count, which) for which, name in enumerate(("copy", "read", "fill", "add to"))}
+    return {
+        name: peaks.stream(x, y, size, count, which) for which, name in enumerate(("copy", "read", "fill", "add to"))
+    }
 
 
 def measured(bench: Bench, w: Any) -> dict:
@@ -76,15 +81,22 @@ def measured(bench: Bench, w: Any) -> dict:
 def line(row: dict) -> str:
     """One row as a line of the table."""
     mark = "" if row["share"] >= GOAL else " **below**"
-    return (f"| {row['name'].partition('/')[2]} | {row['bytes'] / 1e6:.0f} | {row['kernels']} | {row['ours_us'] / 1e3:.2f} | "
-            f"{row['gbps']:.1f} | {row['share']:.0%}{mark} | {row['against']['torch']['ratio']:.2f} |")
+    return (
+        f"| {row['name'].partition('/')[2]} | {row['bytes'] / 1e6:.0f} | {row['kernels']} | "
+        f"{row['ours_us'] / 1e3:.2f} | "
+        f"{row['gbps']:.1f} | {row['share']:.0%}{mark} | {row['against']['torch']['ratio']:.2f} |"
+    )
 
 
 def main() -> int:
     """Measure, print, and save if asked to; the exit code is 1 if a workload failed."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bandwidth",
-                                     description="Print which part of the memory bandwidth memory-bound ops reach.")
-    parser.add_argument("filter", nargs="*", default=[""], help="run workloads whose names contain one of these texts (all)")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.bandwidth",
+        description="Print which part of the memory bandwidth memory-bound ops reach.",
+    )
+    parser.add_argument(
+        "filter", nargs="*", default=[""], help="run workloads whose names contain one of these texts (all)"
+    )
     parser.add_argument("--threads", type=int, default=None, help="number of threads of each framework (all cores)")
     parser.add_argument("--rounds", type=int, default=5, help="number of timings of each framework (5)")
     parser.add_argument("--seconds", type=float, default=0.1, help="length of one timing in seconds (0.1)")
@@ -96,7 +108,10 @@ def main() -> int:
     rows, failed = [], 0
     try:
         rates = bench.worker("numtorch", False).ask(streams=True)
-        print(f"{header['machine']}; {header['threads']} threads; {', '.join(f'{k} {v:.1f} GB/s' for k, v in rates.items())}\n\n{HEAD}")
+        print(
+            f"{header['machine']}; {header['threads']} threads; "
+            f"{', '.join(f'{k} {v:.1f} GB/s' for k, v in rates.items())}\n\n{HEAD}"
+        )
         for w in load().values():
             if w.group != "bandwidth" or not any(part in w.name for part in args.filter):
                 continue
@@ -111,7 +126,9 @@ def main() -> int:
         bench.close()
     if rows:
         below = sum(r["share"] < GOAL for r in rows)
-        print(f"\nmedian share {statistics.median(r['share'] for r in rows):.0%}; {below} of {len(rows)} below {GOAL:.0%}")
+        print(
+            f"\nmedian share {statistics.median(r['share'] for r in rows):.0%}; {below} of {len(rows)} below {GOAL:.0%}"
+        )
     if args.save:
         table.store("bandwidth", rows, header)
     return 1 if failed else 0

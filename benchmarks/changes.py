@@ -1,8 +1,9 @@
-"""``python -m benchmarks.changes OTHER [words]``: the time of this checkout divided by the time of another one, for each workload.
+"""``python -m benchmarks.changes OTHER [words]``: the time of this checkout divided by the time of another one, for
+each workload.
 
-OTHER is a folder with another state of this project (``git worktree add ../before COMMIT``). Each checkout has its own process; they
-take turns, and values are compared first. Above 1 the change costs time. Workloads that the other checkout lacks are named and left
-out.
+OTHER is a folder with another state of this project (``git worktree add ../before COMMIT``). Each checkout has its own
+process; they take turns, and values are compared first. Above 1 the change costs time. Workloads that the other
+checkout lacks are named and left out.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ def ratios(w: Workload, after: Worker, before: Worker, rounds: int, seconds: flo
         raise WorkloadError(f"values differ by {apart:.2e}; nothing was timed")
     calls = [1, 1]
     for _ in range(2):
-        calls = [max(1, int(seconds / max(x.ask(time=n)["seconds"], 1e-7))) for x, n in zip(workers, calls, strict=True)]
+        calls = [
+            max(1, int(seconds / max(x.ask(time=n)["seconds"], 1e-7))) for x, n in zip(workers, calls, strict=True)
+        ]
     found = []
     for i in range(rounds):
         turn = (0, 1) if i % 2 else (1, 0)  # who begins alternates
@@ -37,10 +40,14 @@ def ratios(w: Workload, after: Worker, before: Worker, rounds: int, seconds: flo
 
 def main() -> int:
     """Print a ratio for each workload, then their median and the worst; the exit code is 1 if one failed."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.changes",
-                                     description="Print the time of this checkout divided by the time of another one, for each workload.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.changes",
+        description="Print the time of this checkout divided by the time of another one, for each workload.",
+    )
     parser.add_argument("other", type=Path, help="the folder of the other checkout")
-    parser.add_argument("filter", nargs="*", default=[""], help="run workloads whose names contain one of these texts (all)")
+    parser.add_argument(
+        "filter", nargs="*", default=[""], help="run workloads whose names contain one of these texts (all)"
+    )
     parser.add_argument("--threads", type=int, default=1, help="number of threads of each checkout (1)")
     parser.add_argument("--rounds", type=int, default=9, help="number of timings of each checkout (9)")
     parser.add_argument("--seconds", type=float, default=0.05, help="length of one timing in seconds (0.05)")

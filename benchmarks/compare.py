@@ -30,12 +30,22 @@ class Worker:
         self.framework = framework
         env = os.environ | {"NUMTORCH_QUIET": "1", "OMP_NUM_THREADS": str(threads)}
         if framework == "jax":
-            env |= {"XLA_FLAGS": f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'}", "NPROC": str(threads)}
-        self.process = subprocess.Popen([sys.executable, "-m", "benchmarks.worker", framework, str(threads)], cwd=root, env=env,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            env |= {
+                "XLA_FLAGS": f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'}",
+                "NPROC": str(threads),
+            }
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.worker", framework, str(threads)],
+            cwd=root,
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
     def ask(self, **request: Any) -> dict:
-        """Send a request; the answer. Between requests the process stands still, and so do threads of its that would spin."""
+        """Send a request; the answer. Between requests the process stands still, and so do threads of its that would
+        spin."""
         assert self.process.stdin is not None and self.process.stdout is not None
         self.signal("SIGCONT")
         print(json.dumps(request), file=self.process.stdin, flush=True)
@@ -93,22 +103,36 @@ class Bench:
                 theirs = np.array(rival.ask(prepare=w.name)["check"])
                 errors[rival.framework] = difference(ours, theirs)
                 if not errors[rival.framework] <= w.tolerance:
-                    raise WorkloadError(f"values differ from {rival.framework}'s by {errors[rival.framework]:.2e}; nothing was timed")
+                    raise WorkloadError(
+                        f"values differ from {rival.framework}'s by {errors[rival.framework]:.2e}; nothing was timed"
+                    )
             calls = [1] * len(workers)
             for _ in range(2):  # calibrate: every timing takes about as long
-                calls = [max(1, int(self.seconds / max(x.ask(time=n)["seconds"], 1e-7))) for x, n in zip(workers, calls, strict=True)]
+                calls = [
+                    max(1, int(self.seconds / max(x.ask(time=n)["seconds"], 1e-7)))
+                    for x, n in zip(workers, calls, strict=True)
+                ]
             rounds = [[x.ask(time=n) for x, n in zip(workers, calls, strict=True)] for _ in range(self.rounds)]
         finally:
             if w.alone:
                 for worker in workers:
                     worker.close()
-        result: dict[str, Any] = {"name": w.name, "ours_us": statistics.median(r[0]["seconds"] for r in rounds) * 1e6, "against": {}}
+        result: dict[str, Any] = {
+            "name": w.name,
+            "ours_us": statistics.median(r[0]["seconds"] for r in rounds) * 1e6,
+            "against": {},
+        }
         if w.alone:
             result["peak_mb"] = rounds[-1][0]["peak_mb"]
         for i, rival in enumerate(names[1:], 1):
             ratios = sorted(r[0]["seconds"] / r[i]["seconds"] for r in rounds)
-            result["against"][rival] = {"ratio": statistics.median(ratios), "low": ratios[0], "high": ratios[-1],
-                                        "budget": w.limit(rival), "error": errors[rival]}
+            result["against"][rival] = {
+                "ratio": statistics.median(ratios),
+                "low": ratios[0],
+                "high": ratios[-1],
+                "budget": w.limit(rival),
+                "error": errors[rival],
+            }
             if w.alone:
                 result["against"][rival]["peak_mb"] = rounds[-1][i]["peak_mb"]
         return result

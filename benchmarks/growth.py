@@ -1,7 +1,7 @@
 """``python -m benchmarks.growth``: time against size, for us and for torch; time and memory over ten thousand steps.
 
-Each framework measures its curves in its own process. A point is the smallest of five timings. With ``--save`` the points and their
-plot go to ``results/growth.json`` and ``growth.png``; use a quiet machine.
+Each framework measures its curves in its own process. A point is the smallest of five timings. With ``--save`` the
+points and their plot go to ``results/growth.json`` and ``growth.png``; use a quiet machine.
 """
 
 from __future__ import annotations
@@ -157,12 +157,22 @@ def plot(results: dict, path: Path) -> None:
 
 def main() -> None:
     """Measure, print, and save if asked to."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth",
-                                     description="Measure time against size, for numtorch and torch, and time and memory over many steps.")
-    parser.add_argument("filter", nargs="*", default=[""],
-                        help="measure curves whose names contain one of these texts (all); 'endurance' is the ten thousand steps")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-                        help="number of threads of each framework (one per core)")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.growth",
+        description="Measure time against size, for numtorch and torch, and time and memory over many steps.",
+    )
+    parser.add_argument(
+        "filter",
+        nargs="*",
+        default=[""],
+        help="measure curves whose names contain one of these texts (all); 'endurance' is the ten thousand steps",
+    )
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        help="number of threads of each framework (one per core)",
+    )
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     parser.add_argument("--plot", type=Path, help="write the plot to this file")
     parser.add_argument("--save", action="store_true", help="write results/growth.json and growth.png")
@@ -178,8 +188,12 @@ def main() -> None:
         ours, theirs = results[curve]["numtorch"], results[curve]["torch"]
         if curve == "endurance":
             for name, rows in results[curve].items():
-                print(f"{name}: {rows[0][1] * 1e6:.0f} us a step in the first thousand, {rows[-1][1] * 1e6:.0f} in the last; "
-                      f"{rows[0][2]:.0f} MB after a thousand, {rows[-1][2]:.0f} after {STEPS:,}", flush=True)
+                print(
+                    f"{name}: {rows[0][1] * 1e6:.0f} us a step in the first thousand, {rows[-1][1] * 1e6:.0f} in the "
+                    "last; "
+                    f"{rows[0][2]:.0f} MB after a thousand, {rows[-1][2]:.0f} after {STEPS:,}",
+                    flush=True,
+                )
         else:
             ratios = ", ".join(f"{n}: {a / b:.2f}" for (n, a), (_, b) in zip(ours, theirs, strict=True))
             print(f"{curve}, ours / torch: {ratios}", flush=True)

@@ -1,7 +1,7 @@
 """The models of ``models.py`` and their optimizers in JAX: each step is one ``jax.jit`` with a donated state.
 
-Images are (N, H, W, C) and filters (H, W, I, O), which XLA's convolutions on the CPU take without a transpose. Imported only in JAX's
-own process.
+Images are (N, H, W, C) and filters (H, W, I, O), which XLA's convolutions on the CPU take without a transpose. Imported
+only in JAX's own process.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ def linear(p: State, name: str, x: Any) -> Any:
 
 def conv(p: State, name: str, x: Any, stride: int = 1, padding: int = 0) -> Any:
     """A convolution, with its bias where it has one."""
-    y = lax.conv_general_dilated(x, p[f"{name}.weight"], (stride, stride), [(padding, padding)] * 2,
-                                 dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    y = lax.conv_general_dilated(
+        x, p[f"{name}.weight"], (stride, stride), [(padding, padding)] * 2, dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
     return y + p[f"{name}.bias"] if f"{name}.bias" in p else y
 
 
@@ -112,8 +113,9 @@ def sgd(p: State, g: State, state: State, lr: float, momentum: float) -> tuple[S
     return {k: p[k] - lr * m[k] for k in p}, {"m": m}
 
 
-def adam(p: State, g: State, state: State, lr: float, betas: tuple[float, float] = (0.9, 0.999),
-         weight_decay: float = 0.0) -> tuple[State, State]:
+def adam(
+    p: State, g: State, state: State, lr: float, betas: tuple[float, float] = (0.9, 0.999), weight_decay: float = 0.0
+) -> tuple[State, State]:
     """Adam; with ``weight_decay``, AdamW."""
     t = state["t"] + 1
     m = {k: betas[0] * state["m"][k] + (1 - betas[0]) * g[k] for k in p}
@@ -126,7 +128,9 @@ def adam(p: State, g: State, state: State, lr: float, betas: tuple[float, float]
 OPTIMIZERS = {"SGD": sgd, "Adam": adam, "AdamW": adam}
 
 
-def trainer(model: str, optimizer: str, options: dict, given: dict[str, np.ndarray], batches: list, dtype: str) -> Callable:
+def trainer(
+    model: str, optimizer: str, options: dict, given: dict[str, np.ndarray], batches: list, dtype: str
+) -> Callable:
     """A function that makes one step on the next of ``batches`` and returns its loss."""
     apply, update = globals()[model], OPTIMIZERS[optimizer]
 

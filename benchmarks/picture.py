@@ -1,4 +1,5 @@
-"""``python -m benchmarks.picture``: trains a small CNN on the bundled digits, and draws the roofline plot of its kernels."""
+"""``python -m benchmarks.picture``: trains a small CNN on the bundled digits, and draws the roofline plot of its
+kernels."""
 
 from __future__ import annotations
 
@@ -16,8 +17,17 @@ def main() -> None:
     matplotlib.use("agg")
     torch.manual_seed(0)
     loader = DataLoader(datasets.Digits(train=True, transform=transforms.ToTensor()), batch_size=256, shuffle=True)
-    net = nn.Sequential(nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-                        nn.Flatten(), nn.Linear(1024, 256), nn.ReLU(), nn.Linear(256, 10))
+    net = nn.Sequential(
+        nn.Conv2d(1, 32, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(32, 64, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(1024, 256),
+        nn.ReLU(),
+        nn.Linear(256, 10),
+    )
     optimizer, loss_of = torch.optim.Adam(net.parameters()), nn.CrossEntropyLoss()
 
     def epoch() -> None:

@@ -57,40 +57,63 @@ def markdown(groups: dict[str, dict]) -> str:
 
 
 def _seconds(group: dict) -> str:
-    return "\n".join(["| process start | |", "|---|---|",
-                      *[f"| {k} | {v:.2f} |" if isinstance(v, float) else f"| {k} | {v} |" for k, v in group["seconds"].items()]])
+    return "\n".join(
+        [
+            "| process start | |",
+            "|---|---|",
+            *[f"| {k} | {v:.2f} |" if isinstance(v, float) else f"| {k} | {v} |" for k, v in group["seconds"].items()],
+        ]
+    )
 
 
 WHOLE = ("step", "epoch")  # groups shown row by row; of sweeps, what a reader wants to know is the whole
 
 
 def summary(groups: dict[str, dict]) -> str:
-    """The generated part of README.md: a row for each training step, and for each group of kernels with its median and slowest."""
+    """The generated part of README.md: a row for each training step, and for each group of kernels with its median and
+    slowest."""
     machines = {g["machine"] + f", {g['threads']} threads" for g in groups.values()}
     lines = ["Measured on " + "; ".join(sorted(machines)) + ".", ""]
     lines += ["| training | PyTorch eager | torch.compile | JAX |", "|---|---|---|---|"]
     for name in WHOLE:
         for row in groups.get(name, {"rows": []})["rows"]:
-            ratios = [f"{row['against'][r]['ratio']:.2f}" if r in row["against"] else "" for r in ("torch", "torch.compile", "jax")]
+            ratios = [
+                f"{row['against'][r]['ratio']:.2f}" if r in row["against"] else ""
+                for r in ("torch", "torch.compile", "jax")
+            ]
             lines.append(f"| {row['name']} | {' | '.join(ratios)} |")
     lines += ["", "| kernels | workloads | median | faster than PyTorch | slowest |", "|---|---|---|---|---|"]
     for name, group in groups.items():
-        ratios = {r["name"].partition("/")[2]: r["against"]["torch"]["ratio"] for r in group["rows"] if "torch" in r["against"]}
+        ratios = {
+            r["name"].partition("/")[2]: r["against"]["torch"]["ratio"]
+            for r in group["rows"]
+            if "torch" in r["against"]
+        }
         if name in WHOLE or not ratios:
             continue
         worst = max(ratios, key=lambda n: ratios[n])
         ahead = sum(v < 1 for v in ratios.values()) / len(ratios)
-        lines.append(f"| {name} | {len(ratios)} | {statistics.median(ratios.values()):.2f} | {ahead:.0%} | {ratios[worst]:.1f} ({worst}) |")
+        lines.append(
+            f"| {name} | {len(ratios)} | {statistics.median(ratios.values()):.2f} | {ahead:.0%} | {ratios[worst]:.1f} "
+            f"({worst}) |"
+        )
     shares = [r["share"] for r in groups.get("bandwidth", {"rows": []})["rows"]]
     if shares:
-        lines += ["", f"On arrays larger than the caches, {len(shares)} ops were measured. The median op reaches "
-                      f"{statistics.median(shares):.0%} of the measured memory bandwidth, the slowest {min(shares):.0%}."]
+        lines += [
+            "",
+            f"On arrays larger than the caches, {len(shares)} ops were measured. The median op reaches "
+            f"{statistics.median(shares):.0%} of the measured memory bandwidth, the slowest {min(shares):.0%}.",
+        ]
     start = groups.get("start", {}).get("seconds", {})
     if start:
         ours, theirs = start["import (s)"], start["import, torch (s)"]
         warm = start["first step, filled kernel cache (s)"] / start["first step, torch (s)"]
-        lines += ["", f"The import takes {ours / theirs:.2f} of PyTorch's time. The time from process start to the end of the first "
-                      f"training step, with compiled kernels on disk, is {warm:.2f} of PyTorch's."]
+        lines += [
+            "",
+            f"The import takes {ours / theirs:.2f} of PyTorch's time. The time from process start to the end of the "
+            "first "
+            f"training step, with compiled kernels on disk, is {warm:.2f} of PyTorch's.",
+        ]
     return "\n".join(lines)
 
 

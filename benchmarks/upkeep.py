@@ -35,8 +35,10 @@ def _registered(tree: ast.Module, how: str) -> int:
     """Lines of the functions under a decorator ``@op.kernel(...)`` or ``@op.loop(...)``."""
     total = 0
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and any(isinstance(d, ast.Call) and isinstance(d.func, ast.Attribute) and d.func.attr == how
-                                                     for d in node.decorator_list):
+        if isinstance(node, ast.FunctionDef) and any(
+            isinstance(d, ast.Call) and isinstance(d.func, ast.Attribute) and d.func.attr == how
+            for d in node.decorator_list
+        ):
             total += (node.end_lineno or node.lineno) - node.decorator_list[0].lineno + 1
     return total
 
@@ -58,6 +60,7 @@ def _imports(node: ast.AST, inside: bool = False) -> Iterator[tuple[str, bool]]:
 
 def circles(modules: dict[str, ast.Module]) -> list[set[str]]:
     """Groups of modules each of which reaches all others of its group by imports."""
+
     def known(name: str) -> str:
         while name and name not in modules:
             name = name.rpartition(".")[0]
@@ -102,8 +105,11 @@ def _ops(tree: ast.Module) -> Iterator[tuple[str, str]]:
             for d in node.decorator_list:
                 call = d.func if isinstance(d, ast.Call) else d
                 if isinstance(call, ast.Name) and call.id == "op":
-                    named = [k.value.value for k in (d.keywords if isinstance(d, ast.Call) else []) if k.arg == "name"
-                             and isinstance(k.value, ast.Constant)]
+                    named = [
+                        k.value.value
+                        for k in (d.keywords if isinstance(d, ast.Call) else [])
+                        if k.arg == "name" and isinstance(k.value, ast.Constant)
+                    ]
                     yield (str(named[0]) if named else node.name), node.name
 
 
@@ -128,7 +134,9 @@ def count(root: Path) -> dict[str, str]:
         "circles": f"{len(groups)} of {sum(map(len, groups))} modules",
         "ids that are no name": f"{sum(a != b for a, b in ids)} of {len(ids)}",
         "wrappers": str(wrappers),
-        "lists of names": str(sum((root / f).read_text().count(" import ") + (root / f).read_text().count(" as ") for f in lists)),
+        "lists of names": str(
+            sum((root / f).read_text().count(" import ") + (root / f).read_text().count(" as ") for f in lists)
+        ),
     }
 
 

@@ -1,7 +1,8 @@
 """Runs one framework in one process: answers with values, and with seconds per call.
 
 Protocol, one JSON object per line: {"prepare": name} -> {"check": [...]}; {"time": calls} -> {"seconds": s};
-{"declare": true} and {"streams": true} -> what ``bandwidth`` asks of numtorch. The answer to an exception is {"error": text}.
+{"declare": true} and {"streams": true} -> what ``bandwidth`` asks of numtorch. The answer to an exception is {"error":
+text}.
 """
 
 from __future__ import annotations
@@ -53,8 +54,10 @@ def main() -> None:
                 started = time.perf_counter()
                 for _ in range(calls):
                     run()
-                answer = {"seconds": (time.perf_counter() - started) / calls,
-                          "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+                answer = {
+                    "seconds": (time.perf_counter() - started) / calls,
+                    "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                }
         except Exception:  # the other side reports it and goes on with the next workload
             answer = {"error": traceback.format_exc()}
         print(json.dumps(answer), file=out, flush=True)

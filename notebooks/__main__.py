@@ -2,7 +2,8 @@
 
 The text form (``NN_name.py``, cells between ``# %%`` lines) is what people edit and review. The notebook beside it is
 made from it, with its outputs, and carries the hash of the text that it was made from. A code cell that begins with
-``# Solution`` is executed too; in the notebook it is folded: text that opens with a click, wherever notebooks are shown.
+``# Solution`` is executed too; in the notebook it is folded: text that opens with a click, wherever notebooks are
+shown.
 """
 
 from __future__ import annotations
@@ -40,18 +41,22 @@ def read(text: Path) -> Any:
     for i, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{i:02}"  # ids that do not change from one build to the next
         cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k != "lines_to_next_cell"})
-    notebook.metadata = nbformat.from_dict({
-        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"},
-        "numtorch": {"text": text.name, "sha256": digest(text)},
-    })
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+            "numtorch": {"text": text.name, "sha256": digest(text)},
+        }
+    )
     return notebook
 
 
 def execute(text: Path) -> Any:
     """The notebook with the outputs of a fresh kernel; raises where a cell does."""
     notebook = read(text)
-    NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}).execute()
+    NotebookClient(
+        notebook, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}
+    ).execute()
     notebook.metadata.language_info = nbformat.from_dict({"name": "python"})
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # times of day
@@ -69,8 +74,11 @@ def is_solution(cell: Any) -> bool:
 def _folded(cell: Any) -> Any:
     """A solution and what it printed, as text that opens with a click."""
     title, _, code = cell.source.partition("\n")
-    said = "".join(out.text if out.output_type == "stream" else out.data.get("text/plain", "") + "\n" for out in cell.outputs
-                   if out.output_type == "stream" or "data" in out).rstrip()
+    said = "".join(
+        out.text if out.output_type == "stream" else out.data.get("text/plain", "") + "\n"
+        for out in cell.outputs
+        if out.output_type == "stream" or "data" in out
+    ).rstrip()
     told = f"\n\nIt prints\n\n```text\n{said}\n```" if said else ""
     source = f"<details><summary>{title.removeprefix('# ')}</summary>\n\n```python\n{code}\n```{told}\n\n</details>"
     return nbformat.v4.new_markdown_cell(source, id=cell.id, metadata={"tags": ["solution"]})

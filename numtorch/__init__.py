@@ -6,7 +6,8 @@
 >>> x.grad
 tensor([2., 4., 6.])
 
-This file only re-exports names, and imports some submodules on first use. README.md in this folder describes the package.
+This file only re-exports names, and imports some submodules on first use. README.md in this folder describes the
+package.
 """
 
 from typing import TYPE_CHECKING
@@ -15,8 +16,18 @@ from numtorch import absent, exports
 from numtorch import interrupts as interrupts
 
 if "Tensor" not in globals():  # not when it is reloaded
-    interrupts.import_whole("numtorch", ("numpy", "numtorch.ops.linear_numpy", "numtorch.tensor", "numtorch.cuda", "numtorch.nn",
-                                         "numtorch.optim", "numtorch.serialization"))
+    interrupts.import_whole(
+        "numtorch",
+        (
+            "numpy",
+            "numtorch.ops.linear_numpy",
+            "numtorch.tensor",
+            "numtorch.cuda",
+            "numtorch.nn",
+            "numtorch.optim",
+            "numtorch.serialization",
+        ),
+    )
 
 import numtorch.ops.linear_numpy  # noqa: F401 - registers a kernel
 import numtorch.tensor  # noqa: F401 - binds the Tensor's methods; before the function of that name
@@ -47,9 +58,7 @@ from numtorch.kernels.threads import (
     set_num_interop_threads as set_num_interop_threads,
     set_num_threads as set_num_threads,
 )
-from numtorch.printing import (
-    set_printoptions as set_printoptions,
-)
+from numtorch.printing import set_printoptions as set_printoptions
 from numtorch.dtype import (
     bfloat16 as bfloat16,
     bool as bool,
@@ -75,20 +84,12 @@ from numtorch.dtype import (
     short as short,
     uint8 as uint8,
 )
-from math import (
-    e as e,
-    inf as inf,
-    nan as nan,
-    pi as pi,
-)
+from math import e as e, inf as inf, nan as nan, pi as pi
 from numpy import newaxis as newaxis
 from numtorch import nn as nn
 from numtorch import optim as optim
 from numtorch import tracebacks
-from numtorch.serialization import (
-    load as load,
-    save as save,
-)
+from numtorch.serialization import load as load, save as save
 from numtorch.tensor_types import BFloat16Tensor as BFloat16Tensor
 from numtorch.tensor_types import BoolTensor as BoolTensor
 from numtorch.tensor_types import ByteTensor as ByteTensor

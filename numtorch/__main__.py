@@ -8,14 +8,26 @@ import sys
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command; the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m numtorch",
-                                     description="numtorch: a deep-learning framework with PyTorch's API and Numba kernels.")
+    parser = argparse.ArgumentParser(
+        prog="python -m numtorch",
+        description="numtorch: a deep-learning framework with PyTorch's API and Numba kernels.",
+    )
     commands = parser.add_subparsers(dest="command", required=True)
-    demo = commands.add_parser("demo", help="train a small CNN on handwritten digits, then print the time of each kernel")
-    demo.add_argument("--data", choices=["auto", "mnist", "digits"], default="auto",
-                      help="which images: auto is MNIST if its files are found or can be downloaded, else the bundled digits (auto)")
-    demo.add_argument("--root", default="data", help="folder with the files of MNIST (data); the folder NUMTORCH_DATA is searched too")
-    demo.add_argument("--epochs", type=int, default=None, help="number of passes over the training images (MNIST 3, digits 40)")
+    demo = commands.add_parser(
+        "demo", help="train a small CNN on handwritten digits, then print the time of each kernel"
+    )
+    demo.add_argument(
+        "--data",
+        choices=["auto", "mnist", "digits"],
+        default="auto",
+        help="which images: auto is MNIST if its files are found or can be downloaded, else the bundled digits (auto)",
+    )
+    demo.add_argument(
+        "--root", default="data", help="folder with the files of MNIST (data); the folder NUMTORCH_DATA is searched too"
+    )
+    demo.add_argument(
+        "--epochs", type=int, default=None, help="number of passes over the training images (MNIST 3, digits 40)"
+    )
     demo.add_argument("--device", default="cpu", help="cpu or cuda (cpu)")
     demo.add_argument("--seed", type=int, default=0, help="seed of the random numbers (0)")
     args = parser.parse_args(argv)

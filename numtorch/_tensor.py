@@ -1,7 +1,7 @@
 """The fields of Tensor, and functions that make views and new results. ``tensor.py`` adds the methods.
 
-Making a result is a large part of the time of a small op. So a new result needs only three assignments: buffer, shape, kind.
-Every other field has a default on the class and is set only on tensors that need it.
+Making a result is a large part of the time of a small op. So a new result needs only three assignments: buffer, shape,
+kind. Every other field has a default on the class and is set only on tensors that need it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class Tensor:
         _storage, _offset: the shared buffer, and where this tensor begins in it.
         _edge: where its gradient goes: None, a Leaf, a Node, or an Output of a node with several.
         _base: the tensor of which this one is a view.
-        _guard: of a base that stands between a tensor and its view by a custom function: why such a view may not be written to.
+        _guard: of a base that stands between a tensor and its view by a custom function: why such a view may not be
+            written to.
     """
 
     shape: Size
@@ -130,7 +131,9 @@ def counted(shape: tuple) -> int:
     """How many elements a tensor of this shape has; RuntimeError for more than kernels can count."""
     n = prod(shape)
     if n > LARGEST:
-        raise RuntimeError(f"numel: integer multiplication overflow: a tensor of shape {list(shape)} has more than 2**63 - 1 elements")
+        raise RuntimeError(
+            f"numel: integer multiplication overflow: a tensor of shape {list(shape)} has more than 2**63 - 1 elements"
+        )
     return n
 
 
@@ -171,7 +174,8 @@ def placed(x: Tensor, where: tuple) -> Tensor:
 
 
 def side_by_side(x: Tensor, shape: Size, strides: tuple | None, n: int, starts: Any) -> tuple:
-    """Views of one geometry that begin ``starts`` elements further on: ``placed`` for each, with what they share looked up once."""
+    """Views of one geometry that begin ``starts`` elements further on: ``placed`` for each, with what they share looked
+    up once."""
     storage = x._storage if x._storage is not FRESH else shared_storage(x)
     base = x if x._base is None else x._base
     data, first = storage.data, x._offset
@@ -200,7 +204,9 @@ def _remember(storage: Storage, t: Tensor) -> None:
         storage.views = [ref(t)]
         return
     n = len(views)
-    if n > 63 and not n & (n - 1):  # views of a long-lived buffer come and go; at powers of two, so that many that stay cost little
+    if n > 63 and not n & (
+        n - 1
+    ):  # views of a long-lived buffer come and go; at powers of two, so that many that stay cost little
         views[:] = [r for r in views if r() is not None]
     views.append(ref(t))
 
@@ -238,7 +244,9 @@ def alias(x: Tensor) -> Tensor:
     t._buf = x._buf
     t._k = x._k
     if x._storage is FRESH:
-        x._storage = t._storage = storage = new(Storage)  # most saved results come here: a constructor would cost as much
+        x._storage = t._storage = storage = new(
+            Storage
+        )  # most saved results come here: a constructor would cost as much
         storage.data = x._buf
     else:
         t._storage, t._strides, t._offset = x._storage, x._strides, x._offset

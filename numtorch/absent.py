@@ -1,7 +1,7 @@
 """Error messages for names that numtorch does not have: whether PyTorch has the name, and which name comes nearest.
 
-``torch_names.txt`` lists the names of PyTorch; ``tests/torch_names.py`` writes it. PyTorch is never imported. The message is
-computed only when it is read, so ``hasattr`` costs one exception.
+``torch_names.txt`` lists the names of PyTorch; ``tests/torch_names.py`` writes it. PyTorch is never imported. The
+message is computed only when it is read, so ``hasattr`` costs one exception.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ NEAREST = {
     "torch.nn.parallel": "everything runs in one process here",
     "torch.utils.data.distributed": "torch.utils.data.DistributedSampler is here",
     "torch.utils.benchmark": "torch.profiler.benchmark measures calls",
-    "torch.cuda.Event": "time.perf_counter after torch.cuda.synchronize() takes times; torch.profiler.profile() takes those of kernels",
+    "torch.cuda.Event": "time.perf_counter after torch.cuda.synchronize() takes times; torch.profiler.profile() takes those of kernels",  # noqa: E501
     "torch.cuda.Stream": "kernels run one after another here",
     "torch.ao": "there are no quantized types; x.bfloat16() and x.half() are the smallest floating ones",
-    "torch.special": "torch.erf, torch.expm1, torch.log1p, torch.softmax and torch.logsumexp are here under these names",
-    "torch.distributions": "torch.normal, torch.bernoulli, torch.multinomial, x.exponential_() and x.uniform_() draw random numbers",
+    "torch.special": "torch.erf, torch.expm1, torch.log1p, torch.softmax and torch.logsumexp are here under these names",  # noqa: E501
+    "torch.distributions": "torch.normal, torch.bernoulli, torch.multinomial, x.exponential_() and x.uniform_() draw random numbers",  # noqa: E501
     "torch.amp": "net.bfloat16() and x.bfloat16() compute in a half type",
     "torch.autocast": "net.bfloat16() and x.bfloat16() compute in a half type",
     "torch.compile": "kernels are compiled as they are called: leave it out",
@@ -96,7 +96,7 @@ NEAREST = {
     "torch.nan_to_num": "torch.where(torch.isnan(x), 0.0, x) replaces NaN",
     "torch.fmax": "torch.maximum is the same but for NaN",
     "torch.fmin": "torch.minimum is the same but for NaN",
-    "torch.quantile": "torch.sort and torch.median are here; np.quantile(x.detach().numpy(), q) computes it outside the graph",
+    "torch.quantile": "torch.sort and torch.median are here; np.quantile(x.detach().numpy(), q) computes it outside the graph",  # noqa: E501
     "torch.nanquantile": "np.nanquantile(x.detach().numpy(), q) computes it outside the graph",
     "torch.histc": "torch.bincount counts integers; np.histogram(x.numpy()) is the same",
     "torch.histogram": "torch.bincount counts integers; np.histogram(x.numpy()) is the same",
@@ -184,9 +184,9 @@ NEAREST = {
     "torch.nn.functional.unfold": "x.unfold(dim, size, step) takes windows as views",
     "torch.nn.LazyLinear": "nn.Linear is here; tell it how many features come in",
     "torch.nn.LazyConv2d": "nn.Conv2d is here; tell it how many channels come in",
-    "torch.nn.functional.gumbel_softmax": "F.softmax((logits - torch.empty_like(logits).exponential_().log()) / tau, -1) is the same",
-    "torch.nn.TripletMarginLoss": "F.relu(F.pairwise_distance(a, p) - F.pairwise_distance(a, n) + margin).mean() is the same",
-    "torch.nn.functional.triplet_margin_loss": "F.relu(F.pairwise_distance(a, p) - F.pairwise_distance(a, n) + margin).mean() is the same",
+    "torch.nn.functional.gumbel_softmax": "F.softmax((logits - torch.empty_like(logits).exponential_().log()) / tau, -1) is the same",  # noqa: E501
+    "torch.nn.TripletMarginLoss": "F.relu(F.pairwise_distance(a, p) - F.pairwise_distance(a, n) + margin).mean() is the same",  # noqa: E501
+    "torch.nn.functional.triplet_margin_loss": "F.relu(F.pairwise_distance(a, p) - F.pairwise_distance(a, n) + margin).mean() is the same",  # noqa: E501
     "torch.nn.CosineEmbeddingLoss": "F.cosine_similarity is what it is made of",
     "torch.nn.MarginRankingLoss": "F.relu(-y * (a - b) + margin).mean() is the same",
     "torch.nn.HingeEmbeddingLoss": "torch.where(y == 1, x, F.relu(margin - x)).mean() is the same",
@@ -215,57 +215,162 @@ NEAREST = {
 }
 # Names of NumPy and Keras, and other habits: what is meant, from where ``torch`` is.
 FOREIGN = {
-    "append": "torch.cat", "length": "len(x)", "len": "len(x)", "flat": "x.flatten", "to_numpy": "x.numpy", "asnumpy": "x.numpy",
-    "as_numpy": "x.numpy", "from_np": "torch.from_numpy", "dot_product": "torch.dot", "fp16": "torch.float16", "fp32": "torch.float32",
-    "bf16": "torch.bfloat16", "random_seed": "torch.manual_seed", "set_random_seed": "torch.manual_seed", "shuffle": "torch.randperm",
-    "is_cuda_available": "torch.cuda.is_available", "MAELoss": "nn.L1Loss", "L2Loss": "nn.MSELoss", "RMSELoss": "nn.MSELoss",
-    "BCELogitsLoss": "nn.BCEWithLogitsLoss", "l2_loss": "F.mse_loss", "mae_loss": "F.l1_loss", "mae": "F.l1_loss", "mse": "F.mse_loss",
-    "bce": "F.binary_cross_entropy", "bce_loss": "F.binary_cross_entropy", "bce_with_logits": "F.binary_cross_entropy_with_logits",
-    "kl_divergence": "F.kl_div", "global_avg_pool2d": "F.adaptive_avg_pool2d(x, 1)", "he_normal_": "nn.init.kaiming_normal_",
-    "he_uniform_": "nn.init.kaiming_uniform_", "glorot_uniform_": "nn.init.xavier_uniform_", "glorot_normal_": "nn.init.xavier_normal_",
-    "BCE": "F.binary_cross_entropy", "MSE": "F.mse_loss", "MAE": "F.l1_loss", "zero_": "nn.init.zeros_",
+    "append": "torch.cat",
+    "length": "len(x)",
+    "len": "len(x)",
+    "flat": "x.flatten",
+    "to_numpy": "x.numpy",
+    "asnumpy": "x.numpy",
+    "as_numpy": "x.numpy",
+    "from_np": "torch.from_numpy",
+    "dot_product": "torch.dot",
+    "fp16": "torch.float16",
+    "fp32": "torch.float32",
+    "bf16": "torch.bfloat16",
+    "random_seed": "torch.manual_seed",
+    "set_random_seed": "torch.manual_seed",
+    "shuffle": "torch.randperm",
+    "is_cuda_available": "torch.cuda.is_available",
+    "MAELoss": "nn.L1Loss",
+    "L2Loss": "nn.MSELoss",
+    "RMSELoss": "nn.MSELoss",
+    "BCELogitsLoss": "nn.BCEWithLogitsLoss",
+    "l2_loss": "F.mse_loss",
+    "mae_loss": "F.l1_loss",
+    "mae": "F.l1_loss",
+    "mse": "F.mse_loss",
+    "bce": "F.binary_cross_entropy",
+    "bce_loss": "F.binary_cross_entropy",
+    "bce_with_logits": "F.binary_cross_entropy_with_logits",
+    "kl_divergence": "F.kl_div",
+    "global_avg_pool2d": "F.adaptive_avg_pool2d(x, 1)",
+    "he_normal_": "nn.init.kaiming_normal_",
+    "he_uniform_": "nn.init.kaiming_uniform_",
+    "glorot_uniform_": "nn.init.xavier_uniform_",
+    "glorot_normal_": "nn.init.xavier_normal_",
+    "BCE": "F.binary_cross_entropy",
+    "MSE": "F.mse_loss",
+    "MAE": "F.l1_loss",
+    "zero_": "nn.init.zeros_",
     "CosineLR": "lr_scheduler.CosineAnnealingLR",
-    "array": "torch.tensor", "ndarray": "torch.Tensor", "astype": "x.to", "copy": "x.clone", "expand_dims": "torch.unsqueeze",
-    "power": "torch.pow", "set_seed": "torch.manual_seed", "seed_everything": "torch.manual_seed", "Dense": "nn.Linear",
-    "BatchNormalization": "nn.BatchNorm2d", "LayerNormalization": "nn.LayerNorm", "MaxPooling2D": "nn.MaxPool2d",
-    "AveragePooling2D": "nn.AvgPool2d", "GlobalAveragePooling2D": "nn.AdaptiveAvgPool2d(1)",
+    "array": "torch.tensor",
+    "ndarray": "torch.Tensor",
+    "astype": "x.to",
+    "copy": "x.clone",
+    "expand_dims": "torch.unsqueeze",
+    "power": "torch.pow",
+    "set_seed": "torch.manual_seed",
+    "seed_everything": "torch.manual_seed",
+    "Dense": "nn.Linear",
+    "BatchNormalization": "nn.BatchNorm2d",
+    "LayerNormalization": "nn.LayerNorm",
+    "MaxPooling2D": "nn.MaxPool2d",
+    "AveragePooling2D": "nn.AvgPool2d",
+    "GlobalAveragePooling2D": "nn.AdaptiveAvgPool2d(1)",
     "categorical_crossentropy": "F.cross_entropy",
 }
 # Where names are looked for that are not where they were asked for, the likeliest first.
-SPACES = ("torch", "torch.Tensor", "torch.nn", "torch.nn.functional", "torch.optim", "torch.optim.lr_scheduler", "torch.utils.data",
-          "torch.linalg", "torch.nn.init", "torch.nn.utils", "torch.autograd", "torch.cuda", "torch.vision.transforms",
-          "torch.vision.datasets", "torch.vision.models", "torch.profiler", "torch.kernels")
+SPACES = (
+    "torch",
+    "torch.Tensor",
+    "torch.nn",
+    "torch.nn.functional",
+    "torch.optim",
+    "torch.optim.lr_scheduler",
+    "torch.utils.data",
+    "torch.linalg",
+    "torch.nn.init",
+    "torch.nn.utils",
+    "torch.autograd",
+    "torch.cuda",
+    "torch.vision.transforms",
+    "torch.vision.datasets",
+    "torch.vision.models",
+    "torch.profiler",
+    "torch.kernels",
+)
 
 
 # Where more is public than what torch has under the name, and the modules that are.
-OWN = ("torch", "torch.utils.data", "torch.vision", "torch.vision.transforms", "torch.vision.datasets", "torch.vision.models",
-       "torch.profiler", "torch.kernels")
-PARTS = {"torch.vision": ("datasets", "models", "transforms"), "torch.vision.transforms": ("functional",), "torch.kernels": ("math",)}
+OWN = (
+    "torch",
+    "torch.utils.data",
+    "torch.vision",
+    "torch.vision.transforms",
+    "torch.vision.datasets",
+    "torch.vision.models",
+    "torch.profiler",
+    "torch.kernels",
+)
+PARTS = {
+    "torch.vision": ("datasets", "models", "transforms"),
+    "torch.vision.transforms": ("functional",),
+    "torch.kernels": ("math",),
+}
 # What np.linalg has.
-NUMPYS = {"cholesky", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh", "inv", "lstsq", "matmul", "matrix_norm",
-          "matrix_power", "matrix_rank", "multi_dot", "pinv", "qr", "slogdet", "solve", "svd", "svdvals", "tensorinv", "tensorsolve",
-          "vecdot"}
+NUMPYS = {
+    "cholesky",
+    "cond",
+    "cross",
+    "det",
+    "diagonal",
+    "eig",
+    "eigh",
+    "eigvals",
+    "eigvalsh",
+    "inv",
+    "lstsq",
+    "matmul",
+    "matrix_norm",
+    "matrix_power",
+    "matrix_rank",
+    "multi_dot",
+    "pinv",
+    "qr",
+    "slogdet",
+    "solve",
+    "svd",
+    "svdvals",
+    "tensorinv",
+    "tensorsolve",
+    "vecdot",
+}
 LATE: dict[str, tuple[str, ...]] = {}  # modules that are imported when they are named
 # What torchvision has, and what comes nearest.
 TORCHVISION = {
     "torch.vision": ("io ops tv_tensors utils", "numtorch.vision has datasets, models and transforms"),
     "torch.vision.datasets": (
-        "CIFAR10 CIFAR100 Caltech101 Caltech256 CelebA Cityscapes CocoCaptions CocoDetection DTD DatasetFolder EMNIST EuroSAT FGVCAircraft "
-        "FakeData Flickr30k Flowers102 Food101 GTSRB ImageFolder ImageNet Imagenette KMNIST LFWPeople LSUN Omniglot OxfordIIITPet PCAM "
-        "Places365 QMNIST SBDataset SEMEION STL10 SUN397 SVHN StanfordCars USPS VOCDetection VOCSegmentation VisionDataset",
-        "MNIST, FashionMNIST and Digits are here, and a class with __len__ and __getitem__ is a dataset of your own"),
+        "CIFAR10 CIFAR100 Caltech101 Caltech256 CelebA Cityscapes CocoCaptions CocoDetection DTD DatasetFolder EMNIST "
+        "EuroSAT FGVCAircraft "
+        "FakeData Flickr30k Flowers102 Food101 GTSRB ImageFolder ImageNet Imagenette KMNIST LFWPeople LSUN Omniglot "
+        "OxfordIIITPet PCAM "
+        "Places365 QMNIST SBDataset SEMEION STL10 SUN397 SVHN StanfordCars USPS VOCDetection VOCSegmentation "
+        "VisionDataset",
+        "MNIST, FashionMNIST and Digits are here, and a class with __len__ and __getitem__ is a dataset of your own",
+    ),
     "torch.vision.models": (
-        "AlexNet ConvNeXt DenseNet EfficientNet GoogLeNet Inception3 MNASNet MobileNetV2 MobileNetV3 RegNet ResNet18_Weights "
-        "ResNet34_Weights ResNet50_Weights ShuffleNetV2 SqueezeNet SwinTransformer VGG VisionTransformer alexnet convnext_base "
-        "convnext_tiny densenet121 densenet169 detection efficientnet_b0 efficientnet_b7 get_model googlenet inception_v3 "
-        "mnasnet1_0 mobilenet_v2 mobilenet_v3_large mobilenet_v3_small regnet_y_400mf resnext50_32x4d segmentation shufflenet_v2_x1_0 "
-        "squeezenet1_0 swin_t vgg11 vgg13 vgg16 vgg19 vit_b_16 wide_resnet50_2", "resnet18, 34, 50, 101 and 152 are here"),
+        "AlexNet ConvNeXt DenseNet EfficientNet GoogLeNet Inception3 MNASNet MobileNetV2 MobileNetV3 RegNet "
+        "ResNet18_Weights "
+        "ResNet34_Weights ResNet50_Weights ShuffleNetV2 SqueezeNet SwinTransformer VGG VisionTransformer alexnet "
+        "convnext_base "
+        "convnext_tiny densenet121 densenet169 detection efficientnet_b0 efficientnet_b7 get_model googlenet "
+        "inception_v3 "
+        "mnasnet1_0 mobilenet_v2 mobilenet_v3_large mobilenet_v3_small regnet_y_400mf resnext50_32x4d segmentation "
+        "shufflenet_v2_x1_0 "
+        "squeezenet1_0 swin_t vgg11 vgg13 vgg16 vgg19 vit_b_16 wide_resnet50_2",
+        "resnet18, 34, 50, 101 and 152 are here",
+    ),
     "torch.vision.transforms": (
-        "AugMix AutoAugment CenterCrop ColorJitter ConvertImageDtype ElasticTransform FiveCrop GaussianBlur Grayscale InterpolationMode "
-        "LinearTransformation PILToTensor Pad RandAugment RandomAdjustSharpness RandomAffine RandomApply RandomAutocontrast RandomChoice "
-        "RandomCrop RandomEqualize RandomErasing RandomGrayscale RandomHorizontalFlip RandomInvert RandomOrder RandomPerspective "
-        "RandomPosterize RandomResizedCrop RandomRotation RandomSolarize RandomVerticalFlip Resize TenCrop ToPILImage v2",
-        "transforms.Lambda(f) makes a transform of any function of yours"),
+        "AugMix AutoAugment CenterCrop ColorJitter ConvertImageDtype ElasticTransform FiveCrop GaussianBlur Grayscale "
+        "InterpolationMode "
+        "LinearTransformation PILToTensor Pad RandAugment RandomAdjustSharpness RandomAffine RandomApply "
+        "RandomAutocontrast RandomChoice "
+        "RandomCrop RandomEqualize RandomErasing RandomGrayscale RandomHorizontalFlip RandomInvert RandomOrder "
+        "RandomPerspective "
+        "RandomPosterize RandomResizedCrop RandomRotation RandomSolarize RandomVerticalFlip Resize TenCrop ToPILImage "
+        "v2",
+        "transforms.Lambda(f) makes a transform of any function of yours",
+    ),
 }
 
 
@@ -339,13 +444,20 @@ def has(space: str, name: str) -> bool:
         return name in names()[space]
     if name not in vars(where) or isinstance(value := vars(where)[name], Withheld):
         return False
-    return name in names().get(space, ()) or (space in OWN and (getattr(value, "__module__", None) or "").startswith("numtorch"))
+    return name in names().get(space, ()) or (
+        space in OWN and (getattr(value, "__module__", None) or "").startswith("numtorch")
+    )
 
 
 def public(space: str) -> list[str]:
     """The names that are here."""
     where = ours(space)
-    listed = [*vars(where), *LATE.get(space, ()), *PARTS.get(space, ()), *(where.__annotations__ if space == "torch.Tensor" else ())]
+    listed = [
+        *vars(where),
+        *LATE.get(space, ()),
+        *PARTS.get(space, ()),
+        *(where.__annotations__ if space == "torch.Tensor" else ()),
+    ]
     return [n for n in dict.fromkeys(listed) if has(space, n)]
 
 
@@ -374,7 +486,9 @@ def told(space: str, name: str) -> str:
         if name in names().get(other, ()):
             return f": {_not_yet(other, name)}"
     found = _closest(name, space)
-    if not any(distance(name, n, 1) < 2 and (n.startswith(name) or name.startswith(n)) for _, n in found):  # but for the last letter
+    if not any(
+        distance(name, n, 1) < 2 and (n.startswith(name) or name.startswith(n)) for _, n in found
+    ):  # but for the last letter
         begun = [n for n in here if len(name) > 4 and _folded(n).startswith(_folded(name))]
         if 0 < len(begun) < 5:
             return f". Did you mean {_either(map(repr, begun))}?"
@@ -388,7 +502,8 @@ def told(space: str, name: str) -> str:
 
 
 def _same(name: str, space: str) -> list[str]:
-    """The names in a place that differ from this one in case and underscores alone; a class before the module that it is in."""
+    """The names in a place that differ from this one in case and underscores alone; a class before the module that it
+    is in."""
     same = [n for n in public(space) if _folded(n) == _folded(name)]
     return [n for n in same if names().get(space, {}).get(n) != "module"] or same
 
@@ -456,13 +571,17 @@ def _folded(name: str) -> str:
 
 
 def _closest(name: str, space: str) -> list[tuple[str, str]]:
-    """The names that a mistyped one may stand for, as (place, name): those that are here if they are as near as PyTorch's others, and
-    those in the same place before others. The place of NumPy's names is ``""``."""
+    """The names that a mistyped one may stand for, as (place, name): those that are here if they are as near as
+    PyTorch's others, and those in the same place before others. The place of NumPy's names is ``""``."""
     limit = 1 if len(name) < 6 else 2
     best: tuple = (limit + 1,)
     found: list[tuple[str, str]] = []
     for rank, where in enumerate((space, "", *[s for s in SPACES if s != space])):
-        listed = dict.fromkeys(names().get(where, ()), 1) | dict.fromkeys(public(where), 0) if where else dict.fromkeys(FOREIGN, 0)
+        listed = (
+            dict.fromkeys(names().get(where, ()), 1) | dict.fromkeys(public(where), 0)
+            if where
+            else dict.fromkeys(FOREIGN, 0)
+        )
         for n, missing in listed.items():
             if len(n) < 3 or abs(len(n) - len(name)) > limit:
                 continue
@@ -478,8 +597,8 @@ def _closest(name: str, space: str) -> list[tuple[str, str]]:
 
 
 def distance(a: str, b: str, limit: int) -> int:
-    """How many letters must be changed, added, left out, or exchanged with their neighbour to make ``b`` of ``a``; beyond ``limit``
-    any larger number.
+    """How many letters must be changed, added, left out, or exchanged with their neighbour to make ``b`` of ``a``;
+    beyond ``limit`` any larger number.
 
     >>> distance("tesnor", "tensor", 2), distance("squeze", "squeeze", 2)
     (1, 1)
@@ -507,8 +626,8 @@ def _importing(depth: int) -> bool:
 
 
 def answers(module: str, late: Iterable[str] = ()) -> tuple[Callable, Callable]:
-    """``__getattr__`` and ``__dir__`` of a module: submodules that are imported when they are named, and answers for names that it
-    does not have."""
+    """``__getattr__`` and ``__dir__`` of a module: submodules that are imported when they are named, and answers for
+    names that it does not have."""
     space = module.replace("numtorch", "torch", 1)
     late = LATE[space] = tuple(late)
     scope = vars(sys.modules[module])
@@ -521,7 +640,9 @@ def answers(module: str, late: Iterable[str] = ()) -> tuple[Callable, Callable]:
             raise AttributeError(plain)
         if _importing(2) and f"{module}.{name}" not in sys.modules:
             said = told(space, name)
-            raise AbsentImport(f"cannot import name {name!r} from {module!r}{said}", name=module, path=scope.get("__file__"))
+            raise AbsentImport(
+                f"cannot import name {name!r} from {module!r}{said}", name=module, path=scope.get("__file__")
+            )
         raise Absent(plain, space, name)
 
     def __dir__() -> list[str]:
@@ -531,7 +652,8 @@ def answers(module: str, late: Iterable[str] = ()) -> tuple[Callable, Callable]:
 
 
 class Withheld:
-    """In the place of a method that PyTorch's tensors have and these do not have: as if it were not there, but that it says so."""
+    """In the place of a method that PyTorch's tensors have and these do not have: as if it were not there, but that it
+    says so."""
 
     def __init__(self, name: str):
         self.name = name
@@ -545,7 +667,8 @@ class Withheld:
 
 
 def withhold(cls: type) -> None:
-    """Let a class of tensors answer for the names of PyTorch's that it does not have. (``__getattr__`` would make every access slower.)"""
+    """Let a class of tensors answer for the names of PyTorch's that it does not have. (``__getattr__`` would make every
+    access slower.)"""
     for name in (*names()["torch.Tensor"], "astype", "copy"):  # and what arrays have
         if not hasattr(cls, name) and name not in cls.__annotations__:
             setattr(cls, name, Withheld(name))

@@ -1,8 +1,8 @@
 """Checks the arguments that users pass, and converts them to plain values.
 
-Memos have arguments as keys, and for Python 2.0, True and 2 are the same key. So a number that must be an integer is converted
-here, before it is part of a key. A number that becomes an element is checked against the dtype. Errors are those of torch:
-TypeError for a wrong kind of value, RuntimeError for a value out of range.
+Memos have arguments as keys, and for Python 2.0, True and 2 are the same key. So a number that must be an integer is
+converted here, before it is part of a key. A number that becomes an element is checked against the dtype. Errors are
+those of torch: TypeError for a wrong kind of value, RuntimeError for a value out of range.
 """
 
 from __future__ import annotations
@@ -19,8 +19,18 @@ Dims = int | tuple[int, ...] | list[int] | None  # what reductions go over; None
 Sizes = int | tuple[int | None, ...] | list[int | None] | None  # of a result; None keeps one
 
 # What C++, and therefore torch's messages, call the element types.
-_C_NAMES = {"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int", "int64": "int64_t", "bool": "bool",
-            "float16": "at::Half", "bfloat16": "at::BFloat16", "float32": "float", "float64": "double"}
+_C_NAMES = {
+    "uint8": "uint8_t",
+    "int8": "int8_t",
+    "int16": "int16_t",
+    "int32": "int",
+    "int64": "int64_t",
+    "bool": "bool",
+    "float16": "at::Half",
+    "bfloat16": "at::BFloat16",
+    "float32": "float",
+    "float64": "double",
+}
 _WORD = 1 << 63
 _LARGEST = {d: finfo(d).max for d in ALL if d.is_floating_point}
 _RANGES = {d: (iinfo(d).min, iinfo(d).max) for d in INTEGERS}
@@ -43,7 +53,9 @@ def integer(value: Any, op: str, name: str) -> int:
         except TypeError:
             raise TypeError(f"{op}(): argument '{name}' must be int, not {_kind(value)}") from None
     if not -_WORD <= value < _WORD:
-        raise ValueError(f"{op}(): argument '{name}': Overflow when unpacking long long: {value} does not fit in 64 bits")
+        raise ValueError(
+            f"{op}(): argument '{name}': Overflow when unpacking long long: {value} does not fit in 64 bits"
+        )
     return value
 
 
@@ -71,12 +83,15 @@ def integers(values: Any, op: str, name: str) -> tuple[int, ...]:
         try:
             made.append(integer(n, op, name))
         except TypeError:
-            raise TypeError(f"{op}(): argument '{name}' must be tuple of ints, but found element of type {_kind(n)} at pos {i}") from None
+            raise TypeError(
+                f"{op}(): argument '{name}' must be tuple of ints, but found element of type {_kind(n)} at pos {i}"
+            ) from None
     return tuple(made)
 
 
 def nothing_kept(op: str) -> TypeError:
-    """The error of a call that keeps a dimension and names none: of all elements these ops make one, without dimensions."""
+    """The error of a call that keeps a dimension and names none: of all elements these ops make one, without
+    dimensions."""
     other = f"; torch.a{op}(x, keepdim=True) goes over all dimensions and keeps them" if op in ("max", "min") else ""
     return TypeError(f"{op}(): keepdim goes with a dimension, and there is no dim{other}")
 
@@ -125,7 +140,8 @@ def _kind(value: Any) -> str:
 
 
 def refused(error: AttributeError, op: str, **given: Any) -> Exception:
-    """What to raise where an attribute was missing: TypeError if one of the operands is no tensor, else the error itself.
+    """What to raise where an attribute was missing: TypeError if one of the operands is no tensor, else the error
+    itself.
 
     >>> refused(AttributeError("'list' object has no attribute 'shape'"), "linear", input=[1.0])
     TypeError("linear(): argument 'input' (position 1) must be Tensor, not list")
@@ -139,8 +155,8 @@ def refused(error: AttributeError, op: str, **given: Any) -> Exception:
 def element(value: Any, d: dtype) -> Any:
     """A number as an element of type ``d``; RuntimeError if the type cannot hold it, TypeError for what is no number.
 
-    Infinity and NaN are elements of the floating types only. A fraction is cut off for an integer type, and a negative integer
-    becomes an element of ``uint8`` as C converts it, as in torch.
+    Infinity and NaN are elements of the floating types only. A fraction is cut off for an integer type, and a negative
+    integer becomes an element of ``uint8`` as C converts it, as in torch.
 
     >>> import numtorch as torch
     >>> element(3.7, torch.int8), element(2, torch.bool), element(1, torch.float16)
@@ -172,7 +188,8 @@ def element(value: Any, d: dtype) -> Any:
 
 
 def wrapped(value: Any, d: dtype) -> Any:
-    """A number as an element of type ``d``; for an unsigned type a negative integer counts from above, as in C and torch."""
+    """A number as an element of type ``d``; for an unsigned type a negative integer counts from above, as in C and
+    torch."""
     if value < 0 and not d.is_signed and d is not BOOL and not isinstance(value, float):
         return -element(-value, d)
     return element(value, d)

@@ -14,8 +14,29 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("numpy", "numba", "llvmlite", "numba-cuda", "cuda-bindings", "torch", "scipy", "matplotlib", "tqdm", "pillow", "tbb")
-VARIABLES = ("NUMTORCH_", "NUMBA_", "OMP_", "MKL_", "OPENBLAS_", "KMP_", "CUDA_VISIBLE_DEVICES", "PYTHONDONTWRITEBYTECODE")
+PACKAGES = (
+    "numpy",
+    "numba",
+    "llvmlite",
+    "numba-cuda",
+    "cuda-bindings",
+    "torch",
+    "scipy",
+    "matplotlib",
+    "tqdm",
+    "pillow",
+    "tbb",
+)
+VARIABLES = (
+    "NUMTORCH_",
+    "NUMBA_",
+    "OMP_",
+    "MKL_",
+    "OPENBLAS_",
+    "KMP_",
+    "CUDA_VISIBLE_DEVICES",
+    "PYTHONDONTWRITEBYTECODE",
+)
 VECTORS = ("avx512f", "avx512bw", "avx512vl", "avx512bf16", "amx-tile", "avx2", "fma", "f16c", "sse4.2", "neon", "sve")
 
 
@@ -26,13 +47,23 @@ def collect() -> dict[str, Any]:
     >>> sorted(collect())
     ['cache', 'cuda', 'environment', 'packages', 'processor', 'system', 'threads']
     """
-    return {"system": _system(), "packages": _packages(), "processor": _processor(), "threads": _threads(), "cuda": _cuda(),
-            "cache": _cache(), "environment": _environment()}
+    return {
+        "system": _system(),
+        "packages": _packages(),
+        "processor": _processor(),
+        "threads": _threads(),
+        "cuda": _cuda(),
+        "cache": _cache(),
+        "environment": _environment(),
+    }
 
 
 def _system() -> dict[str, Any]:
-    return {"python": f"{platform.python_version()} ({platform.python_implementation()}, {sys.maxsize.bit_length() + 1} bits)",
-            "platform": platform.platform(), "libc": " ".join(platform.libc_ver()).strip() or None}
+    return {
+        "python": f"{platform.python_version()} ({platform.python_implementation()}, {sys.maxsize.bit_length() + 1} bits)",  # noqa: E501
+        "platform": platform.platform(),
+        "libc": " ".join(platform.libc_ver()).strip() or None,
+    }
 
 
 def _packages() -> dict[str, Any]:
@@ -51,13 +82,24 @@ def _processor() -> dict[str, Any]:
     from numtorch.kernels import remarks
 
     info = Path("/proc/cpuinfo")
-    names = [s.partition(":")[2].strip() for s in info.read_text().splitlines() if s.startswith("model name")] if info.exists() else []
+    names = (
+        [s.partition(":")[2].strip() for s in info.read_text().splitlines() if s.startswith("model name")]
+        if info.exists()
+        else []
+    )
     target = remarks.host()
     present = [f for f in VECTORS if target["features"].get(f)]
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
-    return {"model": names[0] if names else platform.processor() or platform.machine(), "llvm name": target["cpu"],
-            "triple": target["triple"], "llvm": target["llvm"], "vectors": ", ".join(present) or None, "cores": os.cpu_count(),
-            "cores usable": usable, "memory GB": _memory()}
+    return {
+        "model": names[0] if names else platform.processor() or platform.machine(),
+        "llvm name": target["cpu"],
+        "triple": target["triple"],
+        "llvm": target["llvm"],
+        "vectors": ", ".join(present) or None,
+        "cores": os.cpu_count(),
+        "cores usable": usable,
+        "memory GB": _memory(),
+    }
 
 
 def _memory() -> float | None:
@@ -75,7 +117,12 @@ def _threads() -> dict[str, Any]:
         jit.numba()
         threads.configure()
         layer = threads.state().layer
-    return {"threads": threads.get_num_threads(), "layer": layer, "kernels as plain Python": jit.disabled(), "blas": _blas()}
+    return {
+        "threads": threads.get_num_threads(),
+        "layer": layer,
+        "kernels as plain Python": jit.disabled(),
+        "blas": _blas(),
+    }
 
 
 def _blas() -> str | None:
@@ -102,8 +149,12 @@ def _cache() -> dict[str, Any]:
     from numtorch.kernels import cache
 
     most = cache.limit()
-    return {"folder": _home(str(cache.folder())), "kernels": len(cache.entries()), "MB": round(cache.size() / 1e6, 1),
-            "at most MB": None if most is None else round(most / 1e6, 1)}
+    return {
+        "folder": _home(str(cache.folder())),
+        "kernels": len(cache.entries()),
+        "MB": round(cache.size() / 1e6, 1),
+        "at most MB": None if most is None else round(most / 1e6, 1),
+    }
 
 
 def _environment() -> dict[str, Any]:
@@ -120,13 +171,17 @@ def text(found: dict[str, Any]) -> str:
     lines = []
     for section, values in found.items():
         lines.append(section)
-        lines += [f"  {k}: {'-' if v is None else ', '.join(v) if isinstance(v, list) else v}" for k, v in values.items()] or ["  -"]
+        lines += [
+            f"  {k}: {'-' if v is None else ', '.join(v) if isinstance(v, list) else v}" for k, v in values.items()
+        ] or ["  -"]
     return "\n".join(lines)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Print; 0."""
-    parser = argparse.ArgumentParser(prog="python -m numtorch.collect_env", description="Print what a bug report should contain.")
+    parser = argparse.ArgumentParser(
+        prog="python -m numtorch.collect_env", description="Print what a bug report should contain."
+    )
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     found = collect()
     print(json.dumps(found, indent=1) if parser.parse_args(argv).json else text(found))

@@ -1,7 +1,7 @@
 """``copy.copy``, ``copy.deepcopy`` and ``pickle`` for tensors. ``tensor.py`` adds them to the class.
 
-A copy shares the memory of its tensor. A deep copy has its own memory; tensors that share memory still share it after they are
-deep-copied together. A pickle stores each element once, and the shapes and strides.
+A copy shares the memory of its tensor. A deep copy has its own memory; tensors that share memory still share it after
+they are deep-copied together. A pickle stores each element once, and the shapes and strides.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from numtorch.storage import FRESH, Size, Storage, allocate_cpu, contiguous_stri
 
 
 def packed(x: Tensor) -> tuple[Tensor, tuple | None]:
-    """The elements of ``x``, each place in memory once, as a contiguous tensor outside any graph; and the strides with which
-    ``unpacked`` lays them out as they were, None if they are in row-major order. Gaps between them are closed.
+    """The elements of ``x``, each place in memory once, as a contiguous tensor outside any graph; and the strides with
+    which ``unpacked`` lays them out as they were, None if they are in row-major order. Gaps between them are closed.
     """
     x = alias(x)
     if x._k.contiguous:
@@ -65,8 +65,10 @@ def shallow(self: Tensor) -> Tensor:
 def deep(self: Tensor, memo: dict) -> Tensor:
     """``copy.deepcopy``: the whole storage is copied, once for all the tensors over it, and the gradient."""
     if self.grad_fn is not None:
-        raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment. "
-                           "If you were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage")
+        raise RuntimeError(
+            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment. "
+            "If you were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage"
+        )
     if id(self) in memo:
         return memo[id(self)]
     memo[id(self)] = t = _over_a_copy(self, memo)
@@ -88,7 +90,10 @@ def _over_a_copy(x: Tensor, memo: dict) -> Tensor:
     t._strides, t._offset = x._strides, x._offset
     key = "storage", id(x._storage)
     if key not in memo:
-        memo[key] = x._storage, Storage(_copied(x._storage.data, x))  # the first is kept alive, so that its number is its own
+        memo[key] = (
+            x._storage,
+            Storage(_copied(x._storage.data, x)),
+        )  # the first is kept alive, so that its number is its own
     t._storage = memo[key][1]
     if (data := t._storage.data) is not None:
         t._buf = data[t._offset : t._offset + t.shape.numel()] if t._k.contiguous else data[t._offset :]
@@ -106,7 +111,8 @@ def _copied(data: Any, x: Tensor) -> Any:
 
 
 def reduce_ex(self: Tensor, protocol: Any) -> tuple:
-    """``pickle``: the values, how they lie, ``requires_grad`` and what was set on the tensor; not the graph, the gradient or hooks."""
+    """``pickle``: the values, how they lie, ``requires_grad`` and what was set on the tensor; not the graph, the
+    gradient or hooks."""
     wanted = self._edge is not None
     if self._k.device.type == "meta":
         made: tuple = rebuild, (self.__class__, None, self.dtype, self.device, wanted, tuple(self.shape))
@@ -118,13 +124,22 @@ def reduce_ex(self: Tensor, protocol: Any) -> tuple:
     return (*made, state) if state else made
 
 
-def rebuild(cls: Any, array: np.ndarray | None, d: dtype, where: Any, requires_grad: bool, shape: tuple | None = None,
-            strides: tuple | None = None) -> Tensor:
+def rebuild(
+    cls: Any,
+    array: np.ndarray | None,
+    d: dtype,
+    where: Any,
+    requires_grad: bool,
+    shape: tuple | None = None,
+    strides: tuple | None = None,
+) -> Tensor:
     """The tensor of a pickle."""
     if array is None:
         t = creation.empty(shape, dtype=d, device=where)
     else:
-        t = unpacked(movement.to(creation.from_ndarray(array, d), where), Size(array.shape if shape is None else shape), strides)
+        t = unpacked(
+            movement.to(creation.from_ndarray(array, d), where), Size(array.shape if shape is None else shape), strides
+        )
     t.__class__ = cls
     if requires_grad:
         t.requires_grad = True

@@ -27,7 +27,8 @@ def synchronize(device: Any = None) -> None:
 
 
 def memory_stats() -> dict[str, int]:
-    """Large blocks (from 32 MiB on Linux): bytes ``used``, ``kept`` and at the ``peak``; how many ``made`` and ``reused``.
+    """Large blocks (from 32 MiB on Linux): bytes ``used``, ``kept`` and at the ``peak``; how many ``made`` and
+    ``reused``.
 
     Smaller ones are the C library's. ``NUMTORCH_KEEP_MB`` limits what is kept (4096; 0 keeps none).
 

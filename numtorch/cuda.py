@@ -187,5 +187,6 @@ def is_initialized() -> bool:
     """Whether Numba's CUDA target has been loaded."""
     return launch.module.cache_info().currsize > 0
 
+
 if not TYPE_CHECKING:
     __getattr__, __dir__ = absent.answers(__name__)

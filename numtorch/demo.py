@@ -52,14 +52,24 @@ def load(data: str, root: str) -> tuple[Any, Any, str]:
             download.TIMEOUT = 5  # nobody asked for MNIST: do not wait long for a network that is not there
         normalise = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))])
         try:
-            return (datasets.MNIST(root, train=True, download=True, transform=normalise),
-                    datasets.MNIST(root, train=False, download=True, transform=normalise), "MNIST")
+            return (
+                datasets.MNIST(root, train=True, download=True, transform=normalise),
+                datasets.MNIST(root, train=False, download=True, transform=normalise),
+                "MNIST",
+            )
         except (RuntimeError, OSError):
             if data == "mnist":
                 raise
-        print(f"MNIST is neither in {root}/ nor in NUMTORCH_DATA and cannot be downloaded: training on the bundled UCI digits instead.")
+        print(
+            f"MNIST is neither in {root}/ nor in NUMTORCH_DATA and cannot be downloaded: training on the bundled UCI "
+            "digits instead."
+        )
     normalise = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.3,), (0.38,))])
-    return (datasets.Digits(train=True, transform=normalise), datasets.Digits(train=False, transform=normalise), "UCI digits")
+    return (
+        datasets.Digits(train=True, transform=normalise),
+        datasets.Digits(train=False, transform=normalise),
+        "UCI digits",
+    )
 
 
 def accuracy(net: nn.Module, loader: Any, device: str) -> float:
@@ -74,7 +84,9 @@ def accuracy(net: nn.Module, loader: Any, device: str) -> float:
     return right / total
 
 
-def train_epoch(net: nn.Module, loader: DataLoader, loss_of: nn.Module, optimizer: optim.Optimizer, device: str, progress: Any) -> float:
+def train_epoch(
+    net: nn.Module, loader: DataLoader, loss_of: nn.Module, optimizer: optim.Optimizer, device: str, progress: Any
+) -> float:
     """One pass over the training images; the mean loss."""
     net.train()
     running, count = 0.0, 0
@@ -134,7 +146,9 @@ def run(data: str = "auto", root: str = "data", epochs: int | None = None, devic
     return 0
 
 
-def profile(net: nn.Module, loader: DataLoader, loss_of: nn.Module, optimizer: optim.Optimizer, device: str, steps: int = 20) -> None:
+def profile(
+    net: nn.Module, loader: DataLoader, loss_of: nn.Module, optimizer: optim.Optimizer, device: str, steps: int = 20
+) -> None:
     """Print what the kernels of a few more training steps cost."""
     from itertools import islice
 
@@ -148,4 +162,7 @@ def profile(net: nn.Module, loader: DataLoader, loss_of: nn.Module, optimizer: o
     prof.measure()  # the machine's peaks, which kernels are held against: some seconds, the first time
     costs = prof.key_averages(by=("name", "phase"))
     columns = ("name", "phase", "calls", "time_ns", "share", "mean_ns", "gbps", "gflops", "percent_of_roof", "bound")
-    print(f"Where {len(batches)} training steps of {len(batches[0][1])} images went:\n{costs.table(row_limit=20, columns=columns)}")
+    print(
+        f"Where {len(batches)} training steps of {len(batches[0][1])} images "
+        f"went:\n{costs.table(row_limit=20, columns=columns)}"
+    )

@@ -5,8 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 # Names that are given in place of a device's.
-_DTYPES = ("float16", "bfloat16", "float32", "float64", "half", "float", "double", "uint8", "int8", "int16", "int32", "int64", "long",
-           "int", "bool")
+_DTYPES = (
+    "float16",
+    "bfloat16",
+    "float32",
+    "float64",
+    "half",
+    "float",
+    "double",
+    "uint8",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "long",
+    "int",
+    "bool",
+)
 
 
 class device:
@@ -30,14 +45,18 @@ class device:
             if index < 0:
                 raise RuntimeError(f"Device index must not be negative, got {index}")
         elif not isinstance(type, str):
-            raise TypeError(f"device(): argument 'type' must be str, int or torch.device, not {type.__class__.__name__}")
+            raise TypeError(
+                f"device(): argument 'type' must be str, int or torch.device, not {type.__class__.__name__}"
+            )
         elif ":" in type:
             type, _, number = type.partition(":")
             if not number.isdigit():
                 raise RuntimeError(f"Invalid device string: '{type}:{number}'")
             index = int(number)
         if type not in ("cpu", "cuda", "meta"):
-            dtype = f"; torch.{type} is a dtype: pass dtype=torch.{type}, or .to(torch.{type})" if type in _DTYPES else ""
+            dtype = (
+                f"; torch.{type} is a dtype: pass dtype=torch.{type}, or .to(torch.{type})" if type in _DTYPES else ""
+            )
             raise RuntimeError(f"Expected one of cpu, cuda, meta device type at start of device string: {type}{dtype}")
         self.type = type
         self.index = index

@@ -1,8 +1,8 @@
 """HTML of tensors, modules and graphs for notebooks. It stays small, whatever the size of the object.
 
-Works only on NumPy arrays and text, as ``printing`` does. No output is longer than some tens of kilobytes: large tensors are
-sampled. Output suits light and dark pages: text has the colour of the page, or its own colour on its own background; lines are
-mid-grey. A test computes the contrasts.
+Works only on NumPy arrays and text, as ``printing`` does. No output is longer than some tens of kilobytes: large
+tensors are sampled. Output suits light and dark pages: text has the colour of the page, or its own colour on its own
+background; lines are mid-grey. A test computes the contrasts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ GREY = "#808080"  # seen on white and on black
 PALE = "opacity:0.75"  # of text that matters less
 INK = "#111111"  # text on the pale backgrounds of numbers
 WIDE = 100  # characters in a line of prose that stands with a table
-SCROLLS = "overflow-x:auto;max-width:100%"  # of a box: what is wider than the page is scrolled to, and the page stays as wide as it is
+# of a box: what is wider than the page is scrolled to, and the page stays as wide as it is
+SCROLLS = "overflow-x:auto;max-width:100%"
 COLD, WARM = np.array([59, 76, 192]), np.array([180, 4, 38])  # the ends of a diverging map; white in the middle
 
 
@@ -39,23 +40,36 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "")
         cells = []
         for value in row:
             number = isinstance(value, int | float)
-            text = f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else html.escape(str(value))
-            cells.append(f'<td style="{FONT};text-align:{"right" if number else "left"};padding:2px 8px;white-space:pre">{text}</td>')
+            text = (
+                f"{value:,}"
+                if isinstance(value, int)
+                else f"{value:.4g}"
+                if isinstance(value, float)
+                else html.escape(str(value))
+            )
+            cells.append(
+                f'<td style="{FONT};text-align:{"right" if number else "left"};padding:2px '
+                f'8px;white-space:pre">{text}</td>'
+            )
         body.append(f"<tr>{''.join(cells)}</tr>")
     caption = f'<div style="{FONT};white-space:pre-wrap;margin:4px 0">{html.escape(title)}</div>' if title else ""
-    return (f'{caption}<div style="{SCROLLS}"><table style="{STYLE}"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'
-            "</div>")
+    return (
+        f'{caption}<div style="{SCROLLS}"><table '
+        f'style="{STYLE}"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'
+        "</div>"
+    )
 
 
 def text(content: str, notes: Sequence[str] = ()) -> str:
-    """Text as it is, in a font in which columns stand under each other; what is too wide for the page can be scrolled to.
+    """Text as it is, in a font in which columns stand under each other; what is too wide for the page can be scrolled
+    to.
 
     Notes follow it: sentences, whose lines end where the page does.
 
     >>> "&lt;" in text("a < b")
     True
     """
-    return f'<pre style="{FONT};line-height:1.3;white-space:pre;{SCROLLS};margin:4px 0">{html.escape(content)}</pre>{_sentences(notes)}'
+    return f'<pre style="{FONT};line-height:1.3;white-space:pre;{SCROLLS};margin:4px 0">{html.escape(content)}</pre>{_sentences(notes)}'  # noqa: E501
 
 
 def _sentences(told: Sequence[str]) -> str:
@@ -69,12 +83,19 @@ def prose(content: str, indent: str = "") -> str:
     one one one one one one one one one one one one one one one one one one one one one one one one one
       one one one one one
     """
-    return textwrap.fill(content, WIDE, initial_indent=indent, subsequent_indent=f"{indent}  ", break_long_words=False,
-                         break_on_hyphens=False)
+    return textwrap.fill(
+        content,
+        WIDE,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 class Text(str):
-    """A string whose columns stand under each other, and the sentences above and below: a notebook shows it without quotes.
+    """A string whose columns stand under each other, and the sentences above and below: a notebook shows it without
+    quotes.
 
     >>> Text("a  b", notes=["The columns are two."])
     'a  b\\nThe columns are two.'
@@ -112,7 +133,9 @@ def tensor(values: np.ndarray, title: str) -> str:
     for i in range(min(len(matrices), 4)):
         index = ", ".join(str(int(j)) for j in np.unravel_index(i, lead)) if lead else ""
         label = f'<div style="font-family:monospace;font-size:11px;{PALE}">[{index}]</div>' if lead else ""
-        shown.append(f'<div style="display:inline-block;vertical-align:top;margin-right:12px">{label}{_matrix(matrices[i])}</div>')
+        shown.append(
+            f'<div style="display:inline-block;vertical-align:top;margin-right:12px">{label}{_matrix(matrices[i])}</div>'  # noqa: E501
+        )
     if len(matrices) > 4:
         shown.append(f'<span style="font-family:monospace">… {len(matrices) - 4} more</span>')
     return f'{head}<div style="{SCROLLS}">{"".join(shown)}</div>'
@@ -138,7 +161,7 @@ def _matrix(x: np.ndarray) -> str:
     if numbers:
         return f'<table style="{STYLE}">{"".join(lines)}</table>'
     side = max(3, min(10, 160 // max(picked.shape)))
-    style = f"<style>.nt-heat{side} td{{width:{side}px;height:{side}px;min-width:{side}px;padding:0!important;border:0}}</style>"
+    style = f"<style>.nt-heat{side} td{{width:{side}px;height:{side}px;min-width:{side}px;padding:0!important;border:0}}</style>"  # noqa: E501
     return f'{style}<table class="nt-heat{side}" style="border-collapse:collapse">{"".join(lines)}</table>'
 
 
@@ -162,7 +185,8 @@ def _colours(x: np.ndarray, strength: float = 0.75) -> list[list[str]]:
 
 
 def layers(rows: Sequence[tuple[int, str, str, int]], total: int, title: str) -> str:
-    """A module: (depth, name, description, its own parameters) of each submodule, and the number of parameters in all."""
+    """A module: (depth, name, description, its own parameters) of each submodule, and the number of parameters in
+    all."""
     lines = [["    " * depth + name, text, n or ""] for depth, name, text, n in rows[:60]]
     if len(rows) > 60:
         lines.append([f"… {len(rows) - 60} more", "", ""])
@@ -192,17 +216,25 @@ def graph(nodes: Sequence[tuple[str, str]], arrows: Sequence[tuple[int, int]]) -
     middle = columns * (width + 16) / 2
     x = {i: middle + place[i] * (width + 16) for i in range(len(nodes))}
     y = {i: 24 + depth[i] * 54 for i in range(len(nodes))}
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{2 * middle:.0f}" height="{48 + (len(layers_) - 1) * 54}" '
-             'font-family="monospace" font-size="12">',
-             '<defs><marker id="nt-arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
-             '<path d="M0 0L8 4L0 8z" fill="#808080"/></marker></defs>']
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{2 * middle:.0f}" height="{48 + (len(layers_) - 1) * 54}" '
+        'font-family="monospace" font-size="12">',
+        '<defs><marker id="nt-arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" '
+        'orient="auto">'
+        '<path d="M0 0L8 4L0 8z" fill="#808080"/></marker></defs>',
+    ]
     for a, b in arrows:
-        parts.append(f'<line x1="{x[a]:.1f}" y1="{y[a] + 13}" x2="{x[b]:.1f}" y2="{y[b] - 13}" stroke="{GREY}" '
-                     'marker-end="url(#nt-arrow)"/>')
+        parts.append(
+            f'<line x1="{x[a]:.1f}" y1="{y[a] + 13}" x2="{x[b]:.1f}" y2="{y[b] - 13}" stroke="{GREY}" '
+            'marker-end="url(#nt-arrow)"/>'
+        )
     for i, (label, fill) in enumerate(nodes):
         wide = 8 * len(label) + 16
-        parts.append(f'<rect x="{x[i] - wide / 2:.1f}" y="{y[i] - 13}" width="{wide}" height="26" rx="5" fill="{fill}" stroke="{GREY}"/>'
-                     f'<text x="{x[i]:.1f}" y="{y[i] + 4}" text-anchor="middle" fill="{INK}">{html.escape(label)}</text>')
+        parts.append(
+            f'<rect x="{x[i] - wide / 2:.1f}" y="{y[i] - 13}" width="{wide}" height="26" rx="5" fill="{fill}" '
+            f'stroke="{GREY}"/>'
+            f'<text x="{x[i]:.1f}" y="{y[i] + 4}" text-anchor="middle" fill="{INK}">{html.escape(label)}</text>'
+        )
     return "".join(parts) + "</svg>"
 
 
@@ -232,6 +264,12 @@ def graph_text(nodes: Sequence[tuple[str, str]], arrows: Sequence[tuple[int, int
         if len(children) == 1:
             todo.append((children[0], rest, rest))
             continue
-        todo += [(c, f"{rest}{'└─' if n == len(children) - 1 else '├─'} ",
-                  f"{rest}{'   ' if n == len(children) - 1 else '│  '}") for n, c in reversed(list(enumerate(children)))]
+        todo += [
+            (
+                c,
+                f"{rest}{'└─' if n == len(children) - 1 else '├─'} ",
+                f"{rest}{'   ' if n == len(children) - 1 else '│  '}",
+            )
+            for n, c in reversed(list(enumerate(children)))
+        ]
     return "\n".join(lines)

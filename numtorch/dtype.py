@@ -1,7 +1,7 @@
 """Element types and torch's promotion rules. Knows nothing of tensors or kernels.
 
-Half types are stored as 16 bits (``uint16``) and computed in float32. Numba has no CPU arithmetic for them, and most processors
-also convert them at load and store.
+Half types are stored as 16 bits (``uint16``) and computed in float32. Numba has no CPU arithmetic for them, and most
+processors also convert them at load and store.
 """
 
 from __future__ import annotations
@@ -229,14 +229,17 @@ class _Limits:
     __hash__ = None  # type: ignore[assignment] # as in torch
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{n}={getattr(self, n):g}' for n in self._shown)}, dtype={self.dtype})"
+        return (
+            f"{type(self).__name__}({', '.join(f'{n}={getattr(self, n):g}' for n in self._shown)}, dtype={self.dtype})"
+        )
 
 
 class finfo(_Limits):
     """Limits of a floating dtype (``eps``, ``max``, ``min``, ``tiny``, ``smallest_normal``, ``resolution``, ``bits``).
 
     >>> finfo(float16)
-    finfo(resolution=0.001, min=-65504, max=65504, eps=0.000976562, smallest_normal=6.10352e-05, tiny=6.10352e-05, dtype=float16)
+    finfo(resolution=0.001, min=-65504, max=65504, eps=0.000976562, smallest_normal=6.10352e-05, tiny=6.10352e-05,
+    dtype=float16)
     """
 
     _shown = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
@@ -278,4 +281,6 @@ def _info_type(name: str, given: Any) -> dtype:
     try:
         return as_dtype(given)
     except TypeError:
-        raise TypeError(f"{name}(): argument 'type' (position 1) must be torch.dtype, not {given.__class__.__name__}") from None
+        raise TypeError(
+            f"{name}(): argument 'type' (position 1) must be torch.dtype, not {given.__class__.__name__}"
+        ) from None

@@ -1,7 +1,7 @@
 """The few ops that the framework itself calls, by way of slots that they fill when they are defined.
 
-The graph and dispatch stand below the ops. What they need of them, to pack an operand or to add two gradients, is looked up here, so
-that no module imports what stands above it.
+The graph and dispatch stand below the ops. What they need of them, to pack an operand or to add two gradients, is
+looked up here, so that no module imports what stands above it.
 
     contiguous(x)                   the tensor itself, or a copy in row-major order
     as_type(x, dtype)               cast to another type

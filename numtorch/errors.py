@@ -20,7 +20,8 @@ class CorruptFile(RuntimeError):
 
 
 class OutOfBounds(IndexError, RuntimeError):
-    """A position lies outside its dimension. torch raises an IndexError for some ops and a RuntimeError for others: this is both."""
+    """A position lies outside its dimension. torch raises an IndexError for some ops and a RuntimeError for others:
+    this is both."""
 
 
 class OutOfMemoryError(RuntimeError, MemoryError):

@@ -4,8 +4,8 @@
     @primitive(ref=np.abs)
     def abs(x): ...
 
-makes ``torch.abs``, ``torch.absolute``, ``Tensor.abs`` and ``Tensor.absolute``, and, the op being elementwise, ``abs_`` and
-``absolute_``. The places are filled when the package is imported; the stubs tell editors what is in them.
+makes ``torch.abs``, ``torch.absolute``, ``Tensor.abs`` and ``Tensor.absolute``, and, the op being elementwise, ``abs_``
+and ``absolute_``. The places are filled when the package is imported; the stubs tell editors what is in them.
 """
 
 from __future__ import annotations
@@ -18,25 +18,32 @@ from typing import Any, TypeVar
 F = TypeVar("F", bound=Callable[..., Any])
 
 PLACES: dict[str, dict[str, Any]] = {"torch": {}, "Tensor": {}, "nn.functional": {}, "linalg": {}}
-MODULES = {"torch": "numtorch", "Tensor": "numtorch", "nn.functional": "numtorch.nn.functional",
-           "linalg": "numtorch.linalg"}
+MODULES = {
+    "torch": "numtorch",
+    "Tensor": "numtorch",
+    "nn.functional": "numtorch.nn.functional",
+    "linalg": "numtorch.linalg",
+}
 OVERWRITING: dict[str, Any] = {}  # in-place forms of elementwise ops, by their names
 
 
 LOSSES: dict[str, Any] = {}  # losses that have a module of their own, by its name
 
 
-def exported(*places: str, also: tuple[str, ...] = (), name: str | None = None, inplace: bool = True,
-             module: str | None = None) -> Callable[[F], F]:
+def exported(
+    *places: str, also: tuple[str, ...] = (), name: str | None = None, inplace: bool = True, module: str | None = None
+) -> Callable[[F], F]:
     """Make a function known to users.
 
     Args:
         places: ``torch`` (functions of the package), ``Tensor`` (methods), ``nn.functional``, ``linalg``.
         also: other names, of the same function.
         name: the name, if it is not the function's own.
-        module: of a loss, the class of ``torch.nn`` that applies it; its options are the function's parameters after the target.
+        module: of a loss, the class of ``torch.nn`` that applies it; its options are the function's parameters after
+            the target.
         inplace: whether an elementwise op that is a method has an in-place form too, ``name_``.
     """
+
     def wrap(f: F) -> F:
         if module is not None:
             LOSSES[module] = f
@@ -63,6 +70,11 @@ def classes(package: str, path: Any, bases: tuple[type, ...]) -> dict[str, type]
         if not info.ispkg:
             module = importlib.import_module(info.name)
             for name, value in vars(module).items():
-                if isinstance(value, type) and issubclass(value, bases) and value.__module__ == info.name and not name.startswith("_"):
+                if (
+                    isinstance(value, type)
+                    and issubclass(value, bases)
+                    and value.__module__ == info.name
+                    and not name.startswith("_")
+                ):
                     found[name] = value
     return dict(sorted(found.items()))

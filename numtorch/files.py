@@ -1,4 +1,5 @@
-"""Writes files atomically, so that a file is complete or absent, and removes temporary files that killed processes left."""
+"""Writes files atomically, so that a file is complete or absent, and removes temporary files that killed processes
+left."""
 
 from __future__ import annotations
 
@@ -22,9 +23,9 @@ _ABANDONED = 24 * 3600  # seconds after which a temporary file is nobody's where
 def write_atomically(path: str | os.PathLike, data: bytes | Iterable[Any], mode: int = 0o666) -> None:
     """Write bytes, or parts one after the other, beside ``path`` and rename over it.
 
-    A process that is killed, or a disk that is full, never leaves a broken file, and the one that was there stays. What a killed
-    process has left beside it is removed when the file is written next. A path that is no regular file (``/dev/stdout``, a pipe)
-    is written to as it is.
+    A process that is killed, or a disk that is full, never leaves a broken file, and the one that was there stays. What
+    a killed process has left beside it is removed when the file is written next. A path that is no regular file
+    (``/dev/stdout``, a pipe) is written to as it is.
 
     Args:
         mode: permissions of a new file, less the umask; a file that exists keeps its own.
@@ -56,7 +57,8 @@ def write_atomically(path: str | os.PathLike, data: bytes | Iterable[Any], mode:
 
 
 def _temporary(path: Path, mode: int) -> tuple[Path, int]:
-    """A new file beside ``path``, locked while it is being written: so that others know whether its writer still lives."""
+    """A new file beside ``path``, locked while it is being written: so that others know whether its writer still
+    lives."""
     while True:
         temporary = path.with_name(f".{path.name[:40]}-{os.urandom(6).hex()}")
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)

@@ -84,12 +84,14 @@ class _BareDecorator(_Setting):
     values: dict[str, bool] = {}
 
     if TYPE_CHECKING:
+
         @overload
         def __new__(cls, fn: None = None) -> _BareDecorator: ...
         @overload
         def __new__(cls, fn: F) -> F: ...  # type: ignore[misc]
         def __new__(cls, fn: Any = None) -> Any: ...
     else:
+
         def __new__(cls, fn: Callable | None = None) -> Any:
             self = super().__new__(cls)
             _Setting.__init__(self, **cls.values)
@@ -144,12 +146,14 @@ class inference_mode(_Setting):
     """
 
     if TYPE_CHECKING:
+
         @overload
         def __new__(cls, mode: bool = True) -> inference_mode: ...
         @overload
         def __new__(cls, mode: F) -> F: ...  # type: ignore[misc]
         def __new__(cls, mode: Any = True) -> Any: ...
     else:
+
         def __new__(cls, mode: Any = True) -> Any:
             self = super().__new__(cls)
             if callable(mode):

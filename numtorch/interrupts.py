@@ -1,5 +1,5 @@
-"""Delays signal handlers for a moment on the main thread, where Python runs them. Also: cached properties that hold no lock, so that
-a forked child cannot inherit a locked one.
+"""Delays signal handlers for a moment on the main thread, where Python runs them. Also: cached properties that hold no
+lock, so that a forked child cannot inherit a locked one.
 """
 
 from __future__ import annotations
@@ -54,11 +54,12 @@ def surely(work: Callable[[], Any]) -> None:
 
 
 def import_whole(package: str, modules: tuple[str, ...]) -> None:
-    """Import a package's modules so that Ctrl-C comes before or after; called first of all when the package is imported.
+    """Import a package's modules so that Ctrl-C comes before or after; called first of all when the package is
+    imported.
 
-    NumPy cannot be imported a second time if its import was interrupted, and a module of ours that registers ops cannot either.
-    Where something else ends the import, Python forgets the package but keeps those modules that were complete: they go, too,
-    so that the next import begins anew.
+    NumPy cannot be imported a second time if its import was interrupted, and a module of ours that registers ops cannot
+    either. Where something else ends the import, Python forgets the package but keeps those modules that were complete:
+    they go, too, so that the next import begins anew.
     """
     for name in [n for n in sys.modules if n.startswith(f"{package}.") and n != __name__]:
         del sys.modules[name]
@@ -83,9 +84,11 @@ def _restore(handlers: list[tuple[int, Any]], due: list[int], deliver: Callable[
 if TYPE_CHECKING:
     from functools import cached_property as cached_property
 else:
+
     class cached_property:
-        """``functools.cached_property`` as it is from Python 3.12 on. Before, it holds one lock for all objects while a value is computed,
-        and a child that is forked meanwhile waits for ever. Where two threads compute it at once, the first value stays."""
+        """``functools.cached_property`` as it is from Python 3.12 on. Before, it holds one lock for all objects while a
+        value is computed, and a child that is forked meanwhile waits for ever. Where two threads compute it at once,
+        the first value stays."""
 
         def __init__(self, fn: Callable[[Any], Any]):
             self.fn, self.__doc__ = fn, fn.__doc__

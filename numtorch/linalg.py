@@ -1,4 +1,5 @@
-"""``torch.linalg``: the functions of linear algebra that are here. Each is defined with the ops, and says that it belongs here."""
+"""``torch.linalg``: the functions of linear algebra that are here. Each is defined with the ops, and says that it
+belongs here."""
 
 from typing import TYPE_CHECKING
 

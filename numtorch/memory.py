@@ -1,10 +1,12 @@
 """Keeps the memory that tensors free, for new tensors.
 
-The system gives out memory page by page, and zeroes each page at the first access. A training step that returns its memory pays for
-this again in the next step: a quarter of the time of a small GPT, a third of LeNet's, and more than the whole time of an ``exp`` of
-16 million elements. Blocks up to 32 MiB belong to glibc, which is told to keep them. For larger blocks glibc asks the system each
-time, so they are kept here. They never make the process larger than its live tensors alone have made it. Knows nothing of tensors.
-Huge pages are not requested: in one noisy measurement they were slower from 4 to 64 MB at best time, and a fifth faster at 256 MB.
+The system gives out memory page by page, and zeroes each page at the first access. A training step that returns its
+memory pays for this again in the next step: a quarter of the time of a small GPT, a third of LeNet's, and more than the
+    whole time of an ``exp`` of
+16 million elements. Blocks up to 32 MiB belong to glibc, which is told to keep them. For larger blocks glibc asks the
+system each time, so they are kept here. They never make the process larger than its live tensors alone have made it.
+Knows nothing of tensors. Huge pages are not requested: in one noisy measurement they were slower from 4 to 64 MB at
+best time, and a fifth faster at 256 MB.
 """
 
 from __future__ import annotations
@@ -46,14 +48,20 @@ def limit() -> int:
 
 
 class Lease:
-    """A block in use: the owner of the memory behind an array and all its views. It goes back when the last of them dies."""
+    """A block in use: the owner of the memory behind an array and all its views. It goes back when the last of them
+    dies."""
 
     __slots__ = ("__array_interface__", "block", "pool")
 
     def __init__(self, pool: Pool, block: np.ndarray, nbytes: int):
         self.pool, self.block = pool, block
         start = block.__array_interface__["data"][0]
-        self.__array_interface__ = {"data": (start + -start % LINE, False), "shape": (nbytes,), "typestr": "|u1", "version": 3}
+        self.__array_interface__ = {
+            "data": (start + -start % LINE, False),
+            "shape": (nbytes,),
+            "typestr": "|u1",
+            "version": 3,
+        }
 
     def __del__(self) -> None:
         self.pool.back(self.block)
@@ -131,7 +139,8 @@ if hasattr(os, "register_at_fork"):
 
 
 def stats() -> dict[str, int]:
-    """Bytes of large blocks ``used``, ``kept`` for reuse and used at the ``peak``; how many were ``made`` and ``reused``."""
+    """Bytes of large blocks ``used``, ``kept`` for reuse and used at the ``peak``; how many were ``made`` and
+    ``reused``."""
     names: Any = "used", "kept", "peak", "made", "reused"
     with large.lock:
         return {name: getattr(large, name) for name in names}

@@ -16,7 +16,9 @@ def tell(text: str, end: str = "\n") -> None:
     """Write to standard error if there is one that takes it; never an error, never to standard output instead."""
     if sys.stderr is None:
         return
-    with contextlib.suppress(OSError, ValueError, AttributeError):  # a full disk, a broken pipe, a closed or a foreign stream
+    with contextlib.suppress(
+        OSError, ValueError, AttributeError
+    ):  # a full disk, a broken pipe, a closed or a foreign stream
         sys.stderr.write(text + end)
         sys.stderr.flush()
 
@@ -38,11 +40,19 @@ def on_terminal() -> bool:
 
 
 def progress(total: int | None, what: str, unit: str = "it", **options: Any) -> Any:
-    """A bar of tqdm on standard error, which goes when it is done; where that is no terminal, nothing: a log holds lines, not bars."""
+    """A bar of tqdm on standard error, which goes when it is done; where that is no terminal, nothing: a log holds
+    lines, not bars."""
     from tqdm import tqdm
 
     options = {"ncols": 78, "leave": False} | options
-    return tqdm(total=total, desc=what, unit=unit, file=sys.stderr, disable=options.pop("silent", False) or not on_terminal(), **options)
+    return tqdm(
+        total=total,
+        desc=what,
+        unit=unit,
+        file=sys.stderr,
+        disable=options.pop("silent", False) or not on_terminal(),
+        **options,
+    )
 
 
 def flush() -> None:

@@ -1,7 +1,8 @@
 """Python's operators on tensors: ``x + y``, ``2 ** x``, ``x @= y``.
 
-An operator calls the function of its name. For an operand of a foreign class it returns ``NotImplemented`` instead, so that Python
-calls the method of that class (``__radd__``), or raises its own TypeError. The check costs nothing while no error occurs.
+An operator calls the function of its name. For an operand of a foreign class it returns ``NotImplemented`` instead, so
+that Python calls the method of that class (``__radd__``), or raises its own TypeError. The check costs nothing while no
+error occurs.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from numtorch.ops import arithmetic, creation, indexing, linear
 
 def _gives_way(fn: Callable) -> Callable:
     """``fn`` for an operator: ``NotImplemented`` beside an operand of a foreign class."""
+
     def method(self: Tensor, other: Any) -> Any:
         try:
             return fn(self, other)
@@ -47,6 +49,7 @@ def _combining(fn: Callable, bits: Callable) -> Callable:
 
 def _inplace(fn: Callable, o: ElementwiseOp | None) -> Callable:
     """``fn``, or the in-place form of an op, for ``x += other``; see ``_gives_way``."""
+
     def method(self: Tensor, other: Any) -> Any:
         try:
             return fn(self, other) if o is None else o.inplace(self, (other,), ())
@@ -61,7 +64,11 @@ def _inplace(fn: Callable, o: ElementwiseOp | None) -> Callable:
 
 def _comparable(fn: Callable) -> Callable:
     def method(self: Tensor, other: Any) -> Any:
-        if isinstance(other, Tensor | bool | int | float | np.generic) or isinstance(other, np.ndarray) and other.dtype.kind in "biuf":
+        if (
+            isinstance(other, Tensor | bool | int | float | np.generic)
+            or isinstance(other, np.ndarray)
+            and other.dtype.kind in "biuf"
+        ):
             return fn(self, other)
         return NotImplemented
 
@@ -72,7 +79,9 @@ def _invert(self: Tensor) -> Tensor:
     try:
         return arithmetic.bitwise_not(self)
     except NotImplementedError:
-        raise TypeError(f"~ inverts integers and booleans, not {self.dtype.name}; of a mask, ~(x > 0), it is what you want") from None
+        raise TypeError(
+            f"~ inverts integers and booleans, not {self.dtype.name}; of a mask, ~(x > 0), it is what you want"
+        ) from None
 
 
 _power = operator(arithmetic.power.op)
@@ -113,26 +122,60 @@ def _product_of(x: Tensor, other: Any) -> Tensor:
     return linear.matmul(y, x.to(y.dtype))
 
 
-_FRONTS = {"add": arithmetic.plain_add, "sub": arithmetic.plain_sub, "mul": arithmetic.mul, "truediv": arithmetic.true_div,
-           "floordiv": arithmetic.floor_divide, "mod": arithmetic.remainder, "lt": arithmetic.lt, "le": arithmetic.le,
-           "gt": arithmetic.gt, "ge": arithmetic.ge, "rsub": arithmetic.difference_from, "rtruediv": arithmetic.quotient_of}
-_BITS = {"and": (arithmetic.bitwise_and, arithmetic.bits_and), "or": (arithmetic.bitwise_or, arithmetic.bits_or),
-         "xor": (arithmetic.bitwise_xor, arithmetic.bits_xor)}
-_REFLECTED = {"pow": lambda x, other: arithmetic.pow(_beside(other, x), x),
-              "floordiv": lambda x, other: arithmetic.floor_divide(_beside(other, x), x),
-              "mod": lambda x, other: arithmetic.remainder(_beside(other, x), x), "matmul": _product_of}
+_FRONTS = {
+    "add": arithmetic.plain_add,
+    "sub": arithmetic.plain_sub,
+    "mul": arithmetic.mul,
+    "truediv": arithmetic.true_div,
+    "floordiv": arithmetic.floor_divide,
+    "mod": arithmetic.remainder,
+    "lt": arithmetic.lt,
+    "le": arithmetic.le,
+    "gt": arithmetic.gt,
+    "ge": arithmetic.ge,
+    "rsub": arithmetic.difference_from,
+    "rtruediv": arithmetic.quotient_of,
+}
+_BITS = {
+    "and": (arithmetic.bitwise_and, arithmetic.bits_and),
+    "or": (arithmetic.bitwise_or, arithmetic.bits_or),
+    "xor": (arithmetic.bitwise_xor, arithmetic.bits_xor),
+}
+_REFLECTED = {
+    "pow": lambda x, other: arithmetic.pow(_beside(other, x), x),
+    "floordiv": lambda x, other: arithmetic.floor_divide(_beside(other, x), x),
+    "mod": lambda x, other: arithmetic.remainder(_beside(other, x), x),
+    "matmul": _product_of,
+}
 # The method that overwrites, and the op whose in-place form it is; None where it decides that itself.
-_INPLACE = {"add": ("add_", arithmetic.plain_add), "sub": ("sub_", arithmetic.plain_sub), "mul": ("mul_", arithmetic.mul),
-            "truediv": ("div_", arithmetic.true_div), "floordiv": ("floor_divide_", arithmetic.floor_divide),
-            "mod": ("remainder_", arithmetic.remainder), "pow": ("pow_", None), "and": ("bitwise_and_", None),
-            "or": ("bitwise_or_", None), "xor": ("bitwise_xor_", None)}
+_INPLACE = {
+    "add": ("add_", arithmetic.plain_add),
+    "sub": ("sub_", arithmetic.plain_sub),
+    "mul": ("mul_", arithmetic.mul),
+    "truediv": ("div_", arithmetic.true_div),
+    "floordiv": ("floor_divide_", arithmetic.floor_divide),
+    "mod": ("remainder_", arithmetic.remainder),
+    "pow": ("pow_", None),
+    "and": ("bitwise_and_", None),
+    "or": ("bitwise_or_", None),
+    "xor": ("bitwise_xor_", None),
+}
 
 
 def bind() -> None:
     """Give the Tensor its operators; its other methods are bound already."""
-    made: dict[str, Callable] = {"neg": arithmetic.neg, "abs": arithmetic.abs, "invert": _invert, "pow": _pow,
-                                 "matmul": _matmul, "getitem": indexing.getitem, "setitem": indexing.setitem,
-                                 "eq": _comparable(arithmetic.eq), "ne": _comparable(arithmetic.ne), "hash": object.__hash__}
+    made: dict[str, Callable] = {
+        "neg": arithmetic.neg,
+        "abs": arithmetic.abs,
+        "invert": _invert,
+        "pow": _pow,
+        "matmul": _matmul,
+        "getitem": indexing.getitem,
+        "setitem": indexing.setitem,
+        "eq": _comparable(arithmetic.eq),
+        "ne": _comparable(arithmetic.ne),
+        "hash": object.__hash__,
+    }
     made |= {name: operator(front.op) for name, front in _FRONTS.items()}
     made |= {"radd": made["add"], "rmul": made["mul"]}
     for name, pair in _BITS.items():

@@ -1,6 +1,7 @@
 """Prints tensors: the text is the same as torch's, character for character.
 
-Works only on NumPy arrays: it knows neither Tensor nor device, and receives the names of both. The layout rules come from the
+Works only on NumPy arrays: it knows neither Tensor nor device, and receives the names of both. The layout rules come
+    from the
 behaviour of torch 2.13; the tests compare every case with it.
 """
 
@@ -65,9 +66,7 @@ def set_printoptions(
     if profile is not None:
         if profile not in _PROFILES:
             choices = ", ".join(_PROFILES)
-            raise ValueError(
-                f"set_printoptions: unknown profile {profile!r}; choose one of {choices}"
-            )
+            raise ValueError(f"set_printoptions: unknown profile {profile!r}; choose one of {choices}")
         for name, value in _PROFILES[profile].items():
             setattr(options, name, value)
     given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems}
@@ -219,9 +218,7 @@ def _same(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _body(
-    array: np.ndarray, indent: int, decode: Callable[[np.ndarray], np.ndarray] = _same
-) -> str:
+def _body(array: np.ndarray, indent: int, decode: Callable[[np.ndarray], np.ndarray] = _same) -> str:
     summarise = array.size > options.threshold
     shown = decode(_edges(array) if summarise else array)
     if shown.dtype.kind == "c":
@@ -243,10 +240,7 @@ def _body(
 def _edges(array: np.ndarray) -> np.ndarray:
     """The elements that a summary shows: ``edgeitems`` at both ends of every dimension."""
     edge = options.edgeitems
-    keep = [
-        np.r_[0:edge, extent - edge : extent] if extent > 2 * edge else np.arange(extent)
-        for extent in array.shape
-    ]
+    keep = [np.r_[0:edge, extent - edge : extent] if extent > 2 * edge else np.arange(extent) for extent in array.shape]
     return array[np.ix_(*keep)]  # at once: what is copied is no more than what is shown
 
 
@@ -278,10 +272,7 @@ def _nested(
         rows: list[int | None] = [*range(edge), None, *range(count - edge, count)]
     else:
         rows = [*range(count)]
-    texts = [
-        "..." if i is None else _nested(array[i], indent + 1, summarise, element, width, decode)
-        for i in rows
-    ]
+    texts = ["..." if i is None else _nested(array[i], indent + 1, summarise, element, width, decode) for i in rows]
     return "[" + ("," + "\n" * (array.ndim - 1) + " " * (indent + 1)).join(texts) + "]"
 
 
@@ -325,11 +316,4 @@ class _Column:
         return text.rjust(self.width)
 
 
-__all__ = [
-    "PrintOptions",
-    "format_sparse",
-    "format_tensor",
-    "get_printoptions",
-    "printoptions",
-    "set_printoptions",
-]
+__all__ = ["PrintOptions", "format_sparse", "format_tensor", "get_printoptions", "printoptions", "set_printoptions"]

@@ -1,14 +1,16 @@
 """``save`` and ``load``: tensors, and the dicts and lists that contain them, in one file without code.
 
-The file has the safetensors format: 8 bytes of length, a JSON header, and the bytes of the tensors. Tensors have flat names
+The file has the safetensors format: 8 bytes of length, a JSON header, and the bytes of the tensors. Tensors have flat
+    names
 (``model.fc.weight``). Dicts, lists and numbers are JSON in the header's ``__metadata__``:
 
     null true 1 1.5 "text"     themselves              {"dict": [[key, value], ...]}   in order, keys of any kind below
     {"tensor": name, ...}      a tensor                {"tuple": [...]}                 a list is a JSON list
-    {"float": "inf"}           inf, -inf, nan          {"OrderedDict": ...} {"Size": ...} {"dtype": "float32"} {"device": "cpu"}
+    {"float": "inf"}           inf, -inf, nan          {"OrderedDict": ...} {"Size": ...} {"dtype": "float32"}
+    {"device": "cpu"}
 
-Beside its name a tensor has ``device`` if it is not on the CPU, ``grad`` if it requires a gradient, ``parameter`` if it is a
-``Parameter``, and ``view`` (shape, strides and offset) if it shares the memory of the tensor with that name.
+Beside its name a tensor has ``device`` if it is not on the CPU, ``grad`` if it requires a gradient, ``parameter`` if it
+is a ``Parameter``, and ``view`` (shape, strides and offset) if it shares the memory of the tensor with that name.
 
 Any safetensors reader can open the file. A safetensors file of another program loads as a dict of tensors.
 """
@@ -90,14 +92,18 @@ class _Writer:
 
     def _container(self, value: Any, path: str) -> Any:
         if isinstance(value, dict):
-            return {type(value).__name__: [[self._key(k, path), self.encode(v, _join(path, k))] for k, v in value.items()]}
+            return {
+                type(value).__name__: [[self._key(k, path), self.encode(v, _join(path, k))] for k, v in value.items()]
+            }
         items = [self.encode(v, _join(path, i)) for i, v in enumerate(value)]
         return items if type(value) is list else {type(value).__name__: items}
 
     def _key(self, key: Any, path: str) -> Any:
         if isinstance(key, Tensor) or (isinstance(key, tuple) and any(isinstance(k, Tensor) for k in key)):
-            raise TypeError(f"save: a key of {path or 'the object'} is a tensor; use its name or number instead (an optimizer's "
-                            "state_dict() does)")
+            raise TypeError(
+                f"save: a key of {path or 'the object'} is a tensor; use its name or number instead (an optimizer's "
+                "state_dict() does)"
+            )
         return self.encode(key, _join(path, key))
 
     def name(self, t: Tensor, path: str) -> str:
@@ -120,19 +126,27 @@ class _Writer:
         return name
 
     def share(self) -> None:
-        """Tensors whose memory overlaps become views of one tensor: of the one that holds it all, or of one made for them."""
+        """Tensors whose memory overlaps become views of one tensor: of the one that holds it all, or of one made for
+        them."""
         storages: dict[tuple, list[str]] = {}
         for name, t in self.tensors.items():
             if t._storage is not FRESH and t.numel():
                 storages.setdefault((id(t._storage), t.dtype), []).append(name)
-        held: dict[str, tuple[str, int]] = {}  # by the name of a view: what holds it, and from which element of the storage on
+        held: dict[
+            str, tuple[str, int]
+        ] = {}  # by the name of a view: what holds it, and from which element of the storage on
         for names in storages.values():
             for low, high, group in _overlapping(names, self.tensors):
                 if len(group) > 1:
-                    whole = next((n for n in group if self.tensors[n].is_contiguous() and _span(self.tensors[n]) == (low, high)), None)
+                    whole = next(
+                        (n for n in group if self.tensors[n].is_contiguous() and _span(self.tensors[n]) == (low, high)),
+                        None,
+                    )
                     if whole is None:
                         whole = self.free(f"{group[0]}#memory")
-                        self.tensors[whole] = movement.as_strided(self.tensors[group[0]].detach(), (high - low,), (1,), low)
+                        self.tensors[whole] = movement.as_strided(
+                            self.tensors[group[0]].detach(), (high - low,), (1,), low
+                        )
                     held |= {n: (whole, low) for n in group if n != whole}
         for found, t in self.places:
             if found["tensor"] in held:
@@ -197,16 +211,19 @@ def _refusal(value: Any, path: str) -> str:
         advice = "code is not saved: keep functions and classes in your program"
     else:
         advice = "save the tensors, numbers and strings that it consists of"
-    return (f"save: {where} of type {name}; a file holds tensors, numbers, strings, None, lists, tuples and dicts of them. "
-            f"To save this, {advice}.")
+    return (
+        f"save: {where} of type {name}; a file holds tensors, numbers, strings, None, lists, tuples and dicts of them. "
+        f"To save this, {advice}."
+    )
 
 
 def save(obj: Any, f: Any) -> None:
     """Write tensors, numbers, strings, None, and nested dicts, lists and tuples of them to a file; ``torch.save``.
 
-    Tensors over the same memory are stored once and are one tensor after loading; views that overlap share their memory again;
-    a view alone is stored as its elements. Tensors keep ``requires_grad``, and parameters are parameters. The file is replaced as a
-    whole: it never is half written. Differs from torch: the file is in the safetensors format, whatever its name ends with, and
+    Tensors over the same memory are stored once and are one tensor after loading; views that overlap share their memory
+    again; a view alone is stored as its elements. Tensors keep ``requires_grad``, and parameters are parameters. The
+    file is replaced as a whole: it never is half written. Differs from torch: the file is in the safetensors format,
+        whatever its name ends with, and
     holds no code.
 
     Args:
@@ -214,7 +231,8 @@ def save(obj: Any, f: Any) -> None:
         f: a path, or an object with ``write``.
 
     Raises:
-        TypeError: something in the object is code or an object of some class; the message says where, and what to save instead.
+        TypeError: something in the object is code or an object of some class; the message says where, and what to save
+            instead.
 
     >>> import numtorch as torch, io
     >>> f = io.BytesIO()
@@ -231,15 +249,20 @@ def save(obj: Any, f: Any) -> None:
     for name, t in tensors:
         spans[name] = [at, at + t.nbytes]
         at += t.nbytes
-    text = json.dumps({"object": structure, "version": writer.version}, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    text = json.dumps(
+        {"object": structure, "version": writer.version}, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
     header: dict[str, Any] = {"__metadata__": {"format": "pt", KEY: text}}
     for name, t in writer.tensors.items():  # in the order of the object, which readers of other programs then see
         header[name] = {"dtype": NAMES[t.dtype], "shape": list(t.shape), "data_offsets": spans[name]}
     head = _encoded(json.dumps(header, separators=(",", ":"), ensure_ascii=False))
     head += b" " * (-(8 + len(head)) % ALIGNMENT)
     if len(head) > MAX_HEADER:
-        raise ValueError(f"save: the names and structure take {len(head)} bytes, more than the format's {MAX_HEADER}; save long lists of "
-                         "numbers as tensors")
+        raise ValueError(
+            f"save: the names and structure take {len(head)} bytes, more than the format's {MAX_HEADER}; save long "
+            "lists of "
+            "numbers as tensors"
+        )
     parts = _parts(len(head).to_bytes(8, "little") + head, tensors)
     if hasattr(f, "write"):
         for part in parts:
@@ -256,7 +279,9 @@ def _encoded(text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError as e:
-        raise ValueError(f"save: a string or key holds half a character ({e.object[e.start:e.end]!r}), which UTF-8 cannot say") from None
+        raise ValueError(
+            f"save: a string or key holds half a character ({e.object[e.start : e.end]!r}), which UTF-8 cannot say"
+        ) from None
 
 
 def _parts(head: bytes, tensors: list[tuple[str, Tensor]]) -> Iterator[Any]:
@@ -270,14 +295,17 @@ def _parts(head: bytes, tensors: list[tuple[str, Tensor]]) -> Iterator[Any]:
 # --- loading ----------------------------------------------------------------------------------------------
 
 
-def load(f: Any, map_location: Any = None, pickle_module: Any = None, *, weights_only: bool = True, mmap: bool | None = None) -> Any:
-    """What ``save`` wrote, or a dict of the tensors in any safetensors file; ``torch.load``. Nothing in the file is executed.
+def load(
+    f: Any, map_location: Any = None, pickle_module: Any = None, *, weights_only: bool = True, mmap: bool | None = None
+) -> Any:
+    """What ``save`` wrote, or a dict of the tensors in any safetensors file; ``torch.load``. Nothing in the file is
+    executed.
 
     Args:
         f: a path, or an object with ``read``.
         map_location: where tensors go: a device; a dict from device names to devices; or a function of a tensor and the
-            name of its device, which returns the tensor where it should be, or None for where it was. By default tensors
-            go to the devices they were on.
+            name of its device, which returns the tensor where it should be, or None for where it was. By default
+            tensors go to the devices they were on.
         mmap: leave tensors in the file until they are used; writing to them does not change the file.
         pickle_module, weights_only: accepted; files hold no code in either case.
 
@@ -306,6 +334,7 @@ def load(f: Any, map_location: Any = None, pickle_module: Any = None, *, weights
 def _placing(map_location: Any) -> Callable[[Tensor, str], Tensor]:
     """The function of a tensor and its device's name that a ``map_location`` stands for."""
     if callable(map_location):
+
         def place(t: Tensor, where: str) -> Tensor:
             moved = map_location(t, where)
             return _restore(t, where) if moved is None else moved
@@ -326,8 +355,10 @@ def _restore(t: Tensor, where: str) -> Tensor:
     from numtorch import cuda
 
     if not cuda.is_available():
-        raise RuntimeError(f"Attempting to load a tensor that was on {where}, but there is no GPU that CUDA can use. "
-                           "To put it on the CPU: load(..., map_location='cpu')")
+        raise RuntimeError(
+            f"Attempting to load a tensor that was on {where}, but there is no GPU that CUDA can use. "
+            "To put it on the CPU: load(..., map_location='cpu')"
+        )
     return movement.to(t, where)
 
 
@@ -340,7 +371,9 @@ def _read(f: Any, name: Any, size: int | None, place: Callable, mapped: str | No
     _check_kind(start, name)
     length = int.from_bytes(start, "little")
     if length > MAX_HEADER or (size is not None and 8 + length > size):
-        raise _corrupt(name, "this is not a safetensors file, or a truncated one: its first bytes are not the length of a header")
+        raise _corrupt(
+            name, "this is not a safetensors file, or a truncated one: its first bytes are not the length of a header"
+        )
     text = _take(f, length)
     if len(text) < length:
         raise _corrupt(name, f"the file ends within its header, {length - len(text)} bytes early")
@@ -348,10 +381,19 @@ def _read(f: Any, name: Any, size: int | None, place: Callable, mapped: str | No
     total = max((end for _, _, _, end in entries.values()), default=0)
     if size is not None and size != 8 + length + total:
         missing = 8 + length + total - size
-        raise _corrupt(name, f"the file is truncated: {missing} bytes are missing" if missing > 0 else
-                       f"{-missing} bytes follow the last tensor")
-    data = None if mapped is None else np.memmap(mapped, np.uint8, "c", 8 + length, (total,)).view(np.ndarray) if total else \
-        np.empty(0, np.uint8)
+        raise _corrupt(
+            name,
+            f"the file is truncated: {missing} bytes are missing"
+            if missing > 0
+            else f"{-missing} bytes follow the last tensor",
+        )
+    data = (
+        None
+        if mapped is None
+        else np.memmap(mapped, np.uint8, "c", 8 + length, (total,)).view(np.ndarray)
+        if total
+        else np.empty(0, np.uint8)
+    )
     tensors = {}
     for key, (d, shape, begin, end) in sorted(entries.items(), key=lambda item: item[1][2:]):
         tensors[key] = _tensor(f, data, d, shape, begin, end, key, name)
@@ -366,8 +408,12 @@ def _check_kind(start: bytes, name: Any) -> None:
         raise _corrupt(name, "the file is empty")
     if start[:4] == b"PK\x03\x04" or (start[0] == 0x80 and start[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")):
         kind = "zip archive" if start[0] == 0x50 else "pickle"
-        raise _corrupt(name, f"this is a PyTorch pickle file ({kind}), which could run any code, so it was not opened. In PyTorch, load it "
-                       "and write its state dict with safetensors.torch.save_file(state_dict, path); that file can be loaded here")
+        raise _corrupt(
+            name,
+            f"this is a PyTorch pickle file ({kind}), which could run any code, so it was not opened. In PyTorch, "
+            "load it "
+            "and write its state dict with safetensors.torch.save_file(state_dict, path); that file can be loaded here",
+        )
     if len(start) < 8:
         raise _corrupt(name, f"the file has only {len(start)} bytes; a safetensors file begins with 8")
 
@@ -416,7 +462,11 @@ def _header(text: bytes, name: Any) -> tuple[dict, Any]:
     if structure is not None and (not isinstance(structure, dict) or structure.keys() != {"object", "version"}):
         raise _corrupt(name, "the structure of the saved object cannot be read")
     if structure is not None and structure["version"] not in (1, 2):
-        raise _corrupt(name, f"the object was saved in version {structure['version']} of the format; this numtorch reads versions 1 and 2")
+        raise _corrupt(
+            name,
+            f"the object was saved in version {structure['version']} of the format; this numtorch reads versions 1 "
+            "and 2",
+        )
     entries = {key: _entry(key, entry, name) for key, entry in header.items()}
     at = 0
     for key, (_, _, begin, end) in sorted(entries.items(), key=lambda item: item[1][2:]):
@@ -439,12 +489,17 @@ def _entry(key: str, entry: Any, name: Any) -> tuple[dtype, Size, int, int]:
         raise _corrupt(name, f"tensor {key!r} has the type {entry['dtype']!r}; known are {', '.join(DTYPES)}")
     size = Size(shape)
     if len(offsets) != 2 or offsets[1] - offsets[0] != size.numel() * d.itemsize:
-        raise _corrupt(name, f"tensor {key!r} of shape {shape} and type {entry['dtype']} needs {size.numel() * d.itemsize} bytes, but "
-                       f"its offsets are {offsets}")
+        raise _corrupt(
+            name,
+            f"tensor {key!r} of shape {shape} and type {entry['dtype']} needs {size.numel() * d.itemsize} bytes, but "
+            f"its offsets are {offsets}",
+        )
     return d, size, *offsets
 
 
-def _tensor(f: Any, data: np.ndarray | None, d: dtype, shape: Size, begin: int, end: int, key: str, name: Any) -> Tensor:
+def _tensor(
+    f: Any, data: np.ndarray | None, d: dtype, shape: Size, begin: int, end: int, key: str, name: Any
+) -> Tensor:
     """A tensor from the next bytes of ``f``, or from a mapped file."""
     if data is not None:
         buffer = data[begin:end]
@@ -482,7 +537,9 @@ class _Reader:
 
     def all(self, structure: Any) -> Any:
         """The object; CorruptFile unless the structure is sound and mentions every tensor."""
-        trial = _Reader(self.tensors, lambda t, where: t, self.file)  # errors of the user's map_location are not the file's
+        trial = _Reader(
+            self.tensors, lambda t, where: t, self.file
+        )  # errors of the user's map_location are not the file's
         try:
             trial.decode(structure["object"])
         except (KeyError, TypeError, ValueError, RecursionError) as e:

@@ -78,7 +78,8 @@ class Storage:
         self.data = data
 
     def related(self, what: Any, make: Callable[[], Storage]) -> Storage:
-        """The other storage of this memory for ``what``: one object while anybody has it, so that it tells what overlaps."""
+        """The other storage of this memory for ``what``: one object while anybody has it, so that it tells what
+        overlaps."""
         if self.kin is None:
             self.kin = {}
         known = self.kin.get(what)
@@ -173,10 +174,12 @@ def allocate_cpu(n: int, storage: np.dtype) -> np.ndarray:
         try:
             return memory.large.take(nbytes).view(storage)
         except (MemoryError, ValueError):  # ValueError: NumPy cannot count so many
-            raise OutOfMemoryError(f"can't allocate memory: you tried to allocate {nbytes} bytes, a tensor of {n} elements of "
-                                   f"{storage.itemsize} bytes") from None
-    # NumPy's large arrays start 16 bytes into a page, so that every 64-byte store would split a line. An address by way of
-    # ctypes takes a third of the time that the array itself needs to tell it.
+            raise OutOfMemoryError(
+                f"can't allocate memory: you tried to allocate {nbytes} bytes, a tensor of {n} elements of "
+                f"{storage.itemsize} bytes"
+            ) from None
+    # NumPy's large arrays start 16 bytes into a page, so that every 64-byte store would split a line. An address by way
+    # of ctypes takes a third of the time that the array itself needs to tell it.
     raw = np.empty(n + memory.LINE // storage.itemsize, storage)
     start = -_address(_at(raw)) % memory.LINE // storage.itemsize
     return raw[start : start + n]
@@ -234,7 +237,9 @@ def broadcast_shapes(*shapes: tuple[int, ...]) -> Size:
 def broadcast_strides(shape: tuple, strides: tuple, target: tuple) -> tuple[int, ...]:
     """Strides of an operand seen in the broadcast shape: 0 along dimensions that repeat."""
     lead = len(target) - len(shape)
-    return (0,) * lead + tuple(0 if n == 1 and t != 1 else s for n, s, t in zip(shape, strides, target[lead:], strict=True))
+    return (0,) * lead + tuple(
+        0 if n == 1 and t != 1 else s for n, s, t in zip(shape, strides, target[lead:], strict=True)
+    )
 
 
 def collapse(shape: tuple[int, ...], strides: list[tuple[int, ...]]) -> tuple[list[int], list[list[int]]]:

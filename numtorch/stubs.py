@@ -1,9 +1,9 @@
 """``python -m numtorch.stubs``: writes the ``.pyi`` files, from which editors and type checkers learn the functions.
 
-Ops are bound to names when the package is imported, and decorators make their signatures. So a checker that reads the source does not
-find them. The stubs are generated from the imported package and from the declarations (parameters without an annotation are the op's
-tensors); nobody edits them. If the type of a result depends on the arguments, ``FORMS`` lists the variants. A test fails when a stub is
-out of date.
+Ops are bound to names when the package is imported, and decorators make their signatures. So a checker that reads the
+source does not find them. The stubs are generated from the imported package and from the declarations (parameters
+without an annotation are the op's tensors); nobody edits them. If the type of a result depends on the arguments,
+``FORMS`` lists the variants. A test fails when a stub is out of date.
 
     _tensor.pyi          the Tensor's methods
     __init__.pyi         the functions of the package: ``torch.sum``, ``torch.zeros`` ...
@@ -31,21 +31,51 @@ from numtorch.exports import LOSSES, PLACES, classes
 
 HERE = Path(__file__).parent
 HEADER = "# Written by python -m numtorch.stubs; do not edit."
-_SKIP = {"__dict__", "__weakref__", "__module__", "__doc__", "__annotations__", "__array_priority__", "__static_attributes__",
-         "__firstlineno__", "grad", "data", "requires_grad", "__init__", "__new__"}
+_SKIP = {
+    "__dict__",
+    "__weakref__",
+    "__module__",
+    "__doc__",
+    "__annotations__",
+    "__array_priority__",
+    "__static_attributes__",
+    "__firstlineno__",
+    "grad",
+    "data",
+    "requires_grad",
+    "__init__",
+    "__new__",
+}
 
 # Results that no annotation of the source tells.
-_RESULTS = {"__len__": "int", "__bool__": "bool", "__int__": "int", "__float__": "float", "__index__": "int", "__contains__": "bool",
-            "__repr__": "str", "__format__": "str", "__hash__": "int", "strides": "tuple[int, ...]", "_version": "int",
-            "tolist": "list[Any]"}
+_RESULTS = {
+    "__len__": "int",
+    "__bool__": "bool",
+    "__int__": "int",
+    "__float__": "float",
+    "__index__": "int",
+    "__contains__": "bool",
+    "__repr__": "str",
+    "__format__": "str",
+    "__hash__": "int",
+    "strides": "tuple[int, ...]",
+    "_version": "int",
+    "tolist": "list[Any]",
+}
 _RESULTS.update(dict.fromkeys(("mode", "sort", "topk", "kthvalue", "cummax", "cummin"), "ReturnType"))
 _PROPERTIES = {"dtype": "DType", "device": "Device"}
 
-# Functions whose result depends on the form of the call: for each form the result, and what is given in it. A parameter is
-# required and of the type that stands here, may be left out ("="), or is not given at all (None).
-_BOTH: tuple = (("Tensor", {"dim": None, "keepdim": None}), ("ReturnType", {"dim": "int", "out": "=tuple[Tensor, Tensor] | None"}))
-_POOLED: tuple = (("Tensor", {"return_indices": "=Literal[False]"}), ("tuple[Tensor, Tensor]", {"return_indices": "Literal[True]"}),
-                  ("Any", {"return_indices": "=bool"}))
+# Functions whose result depends on the form of the call: for each form the result, and what is given in it. A parameter
+# is required and of the type that stands here, may be left out ("="), or is not given at all (None).
+_BOTH: tuple = (
+    ("Tensor", {"dim": None, "keepdim": None}),
+    ("ReturnType", {"dim": "int", "out": "=tuple[Tensor, Tensor] | None"}),
+)
+_POOLED: tuple = (
+    ("Tensor", {"return_indices": "=Literal[False]"}),
+    ("tuple[Tensor, Tensor]", {"return_indices": "Literal[True]"}),
+    ("Any", {"return_indices": "=bool"}),
+)
 _INDICES: tuple = ("tuple[Tensor, ...]", {"as_tuple": "Literal[True]", "out": None})
 FORMS: dict[str, tuple] = {
     "max": (*_BOTH, ("Tensor", {"dim": "Tensor", "keepdim": None})),
@@ -53,12 +83,16 @@ FORMS: dict[str, tuple] = {
     "median": _BOTH,
     "nanmedian": _BOTH,
     "nonzero": (("Tensor", {"as_tuple": "=Literal[False]"}), _INDICES),
-    "unique": (("Tensor", {"return_inverse": "=Literal[False]", "return_counts": "=Literal[False]"}),
-               ("tuple[Tensor, Tensor, Tensor]", {"return_inverse": "Literal[True]", "return_counts": "Literal[True]"}),
-               ("tuple[Tensor, Tensor]", {"return_inverse": "Literal[True]", "return_counts": "=Literal[False]"}),
-               ("tuple[Tensor, Tensor]", {"return_inverse": "=Literal[False]", "return_counts": "Literal[True]"})),
-    "where": (("Tensor", {"input": "_Operand", "other": "_Operand"}),
-              ("tuple[Tensor, ...]", {"input": None, "other": None, "out": None})),
+    "unique": (
+        ("Tensor", {"return_inverse": "=Literal[False]", "return_counts": "=Literal[False]"}),
+        ("tuple[Tensor, Tensor, Tensor]", {"return_inverse": "Literal[True]", "return_counts": "Literal[True]"}),
+        ("tuple[Tensor, Tensor]", {"return_inverse": "Literal[True]", "return_counts": "=Literal[False]"}),
+        ("tuple[Tensor, Tensor]", {"return_inverse": "=Literal[False]", "return_counts": "Literal[True]"}),
+    ),
+    "where": (
+        ("Tensor", {"input": "_Operand", "other": "_Operand"}),
+        ("tuple[Tensor, ...]", {"input": None, "other": None, "out": None}),
+    ),
     "atleast_1d": (("Tensor", {"tensors": "one"}), ("Any", {})),
     "max_pool1d": _POOLED,
     "max_pool2d": _POOLED,
@@ -67,30 +101,76 @@ FORMS: dict[str, tuple] = {
     "type": (("str", {"dtype": "=None", "non_blocking": None}), ("Tensor", {"dtype": "Any"})),
 }
 FORMS["atleast_2d"] = FORMS["atleast_3d"] = FORMS["atleast_1d"]
-_METHOD_FORMS: dict[str, tuple] = {"where": (("Tensor", {}),)}  # the tensor is the first choice there, not the condition
+_METHOD_FORMS: dict[str, tuple] = {
+    "where": (("Tensor", {}),)
+}  # the tensor is the first choice there, not the condition
 
 # What parameters take that are only called Any in the source, by their names.
 _OPERAND, _SIZE = "_Operand", "_Size"
 _WINDOW = "int | Sequence[int]"
-_TYPES = {"other": _OPERAND, "exponent": _OPERAND, "min": _OPERAND, "max": _OPERAND, "fill_value": _OPERAND, "condition": "Tensor",
-          "dtype": "_DType | None", "device": "_Device | None", "out": "Tensor | None", "generator": "Generator | None", "keepdim": "bool",
-          "alpha": "float | Tensor", "beta": "float | Tensor", "dim": "Dims", "tensors": "Sequence[Tensor]",
-          "indices_or_sections": "int | Sequence[int] | Tensor", "split_size_or_sections": _WINDOW, "split_sizes": "Sequence[int]",
-          "size": "int | Sequence[int]",
-          "kernel_size": _WINDOW, "stride": _WINDOW, "padding": "int | str | Sequence[int]", "dilation": _WINDOW, "output_padding": _WINDOW}
+_TYPES = {
+    "other": _OPERAND,
+    "exponent": _OPERAND,
+    "min": _OPERAND,
+    "max": _OPERAND,
+    "fill_value": _OPERAND,
+    "condition": "Tensor",
+    "dtype": "_DType | None",
+    "device": "_Device | None",
+    "out": "Tensor | None",
+    "generator": "Generator | None",
+    "keepdim": "bool",
+    "alpha": "float | Tensor",
+    "beta": "float | Tensor",
+    "dim": "Dims",
+    "tensors": "Sequence[Tensor]",
+    "indices_or_sections": "int | Sequence[int] | Tensor",
+    "split_size_or_sections": _WINDOW,
+    "split_sizes": "Sequence[int]",
+    "size": "int | Sequence[int]",
+    "kernel_size": _WINDOW,
+    "stride": _WINDOW,
+    "padding": "int | str | Sequence[int]",
+    "dilation": _WINDOW,
+    "output_padding": _WINDOW,
+}
 _STARRED = {**dict.fromkeys(("size", "sizes", "shape", "dims"), _SIZE), "tensors": "Tensor | Sequence[Tensor]"}
 _SIZED = {"zeros", "ones", "empty", "rand", "randn", "new_zeros", "new_ones", "new_empty"}  # their *args are sizes
 _FIRST = {"pow": _OPERAND, "remainder": _OPERAND}  # functions whose first operand may be a number
-_SPELLED = {"dtype": "DType", "dtype | None": "_DType | None", "DType | None": "_DType | None", "device": "Device",
-            "device | None": "_Device | None", "Callable": "Callable[..., Any]"}
-_SHADOWED = re.compile(r"(?<![\w.])(int|bool|float|type|slice)\b")  # methods of the class, or functions of the package, too
+_SPELLED = {
+    "dtype": "DType",
+    "dtype | None": "_DType | None",
+    "DType | None": "_DType | None",
+    "device": "Device",
+    "device | None": "_Device | None",
+    "Callable": "Callable[..., Any]",
+}
+_SHADOWED = re.compile(
+    r"(?<![\w.])(int|bool|float|type|slice)\b"
+)  # methods of the class, or functions of the package, too
 
 # Where the words of annotations come from.
-_IMPORTS = {"Callable": "collections.abc", "Iterator": "collections.abc", "Sequence": "collections.abc",
-            "Any": "typing", "Literal": "typing", "SupportsIndex": "typing", "TypeAlias": "typing", "overload": "typing",
-            "ReturnType": "numtorch._tensor", "Tensor": "numtorch._tensor", "Dims": "numtorch.arguments", "Sizes": "numtorch.arguments",
-            "RemovableHandle": "numtorch.autograd.graph", "Device": "numtorch.device", "DType": "numtorch.dtype",
-            "Generator": "numtorch.ops.random", "Kind": "numtorch.storage", "Size": "numtorch.storage", "Storage": "numtorch.storage"}
+_IMPORTS = {
+    "Callable": "collections.abc",
+    "Iterator": "collections.abc",
+    "Sequence": "collections.abc",
+    "Any": "typing",
+    "Literal": "typing",
+    "SupportsIndex": "typing",
+    "TypeAlias": "typing",
+    "overload": "typing",
+    "ReturnType": "numtorch._tensor",
+    "Tensor": "numtorch._tensor",
+    "Dims": "numtorch.arguments",
+    "Sizes": "numtorch.arguments",
+    "RemovableHandle": "numtorch.autograd.graph",
+    "Device": "numtorch.device",
+    "DType": "numtorch.dtype",
+    "Generator": "numtorch.ops.random",
+    "Kind": "numtorch.storage",
+    "Size": "numtorch.storage",
+    "Storage": "numtorch.storage",
+}
 _ELSEWHERE = {"Device": "device as Device", "DType": "dtype as DType"}
 _ALIASES = {
     "_Operand": "_Operand: TypeAlias = Tensor | builtins.float | np.ndarray[Any, Any] | np.generic",
@@ -98,13 +178,35 @@ _ALIASES = {
     "_DType": "_DType: TypeAlias = DType | type[builtins.float] | type[builtins.int] | type[builtins.bool]",
     "_Device": "_Device: TypeAlias = Device | str | builtins.int",
 }
-_KNOWN = {*_IMPORTS, *_ALIASES, "None", "np", "int", "bool", "float", "str", "tuple", "list", "type", "slice", "ndarray", "True", "False"}
+_KNOWN = {
+    *_IMPORTS,
+    *_ALIASES,
+    "None",
+    "np",
+    "int",
+    "bool",
+    "float",
+    "str",
+    "tuple",
+    "list",
+    "type",
+    "slice",
+    "ndarray",
+    "True",
+    "False",
+}
 
 
 def texts() -> dict[Path, str]:
     """The text of every stub, by its path."""
-    return {HERE / "_tensor.pyi": tensor(), HERE / "__init__.pyi": package(), HERE / "nn" / "functional.pyi": functional(),
-            HERE / "linalg.pyi": linalg(), HERE / "nn" / "__init__.pyi": folder("nn"), HERE / "optim" / "__init__.pyi": folder("optim")}
+    return {
+        HERE / "_tensor.pyi": tensor(),
+        HERE / "__init__.pyi": package(),
+        HERE / "nn" / "functional.pyi": functional(),
+        HERE / "linalg.pyi": linalg(),
+        HERE / "nn" / "__init__.pyi": folder("nn"),
+        HERE / "optim" / "__init__.pyi": folder("optim"),
+    }
 
 
 def folder(name: str) -> str:
@@ -119,10 +221,14 @@ def folder(name: str) -> str:
     for own, value in classes(package.__name__, package.__path__, tuple(getattr(package, b) for b in bases)).items():
         line = f"from {value.__module__} import {own} as {own}"
         if own in LOSSES:
+            first = (value.__doc__ or "").strip().partition("\n\n")[0]
             parameters = [(n, k, a, optional) for n, k, a, optional in _parameters(own, LOSSES[own], False, False)[2:]]
-            made += [f"class {own}(Module):", f'    """{(value.__doc__ or "").strip().splitlines()[0]}"""',
-                     f"    def __init__(self, {_listed(parameters)}) -> None: ...",
-                     "    def forward(self, input: Tensor, target: Tensor) -> Tensor: ..."]
+            made += [
+                f"class {own}(Module):",
+                f'    """{" ".join(first.split())}"""',
+                f"    def __init__(self, {_listed(parameters)}) -> None: ...",
+                "    def forward(self, input: Tensor, target: Tensor) -> Tensor: ...",
+            ]
         elif line not in exported:
             exported.append(line)
     return _complete(made, exported)
@@ -132,26 +238,31 @@ def tensor() -> str:
     """The stub of the class, with the methods that are bound to it."""
     from numtorch._tensor import Tensor
 
-    lines = ["new: Callable[..., Any]", "LARGEST: int", "", "class Tensor:",
-             "    shape: Size",
-             "    _buf: Any",
-             "    _k: Kind",
-             "    _strides: tuple[builtins.int, ...] | None",
-             "    _storage: Storage",
-             "    _offset: builtins.int",
-             "    _edge: Any",
-             "    _grad: Tensor | None",
-             "    _base: Tensor | None",
-             "    _guard: builtins.str | None",
-             # None until there is one; but were that said, every use of it in a program would be called an error.
-             "    @property",
-             "    def grad(self) -> Tensor | Any: ...",
-             "    @grad.setter",
-             "    def grad(self, value: Tensor | None) -> None: ...",
-             "    data: Tensor",
-             "    requires_grad: builtins.bool",
-             "    _retains: Any",
-             "    def __init__(self, *args: Any, **kwargs: Any) -> None: ..."]
+    lines = [
+        "new: Callable[..., Any]",
+        "LARGEST: int",
+        "",
+        "class Tensor:",
+        "    shape: Size",
+        "    _buf: Any",
+        "    _k: Kind",
+        "    _strides: tuple[builtins.int, ...] | None",
+        "    _storage: Storage",
+        "    _offset: builtins.int",
+        "    _edge: Any",
+        "    _grad: Tensor | None",
+        "    _base: Tensor | None",
+        "    _guard: builtins.str | None",
+        # None until there is one; but were that said, every use of it in a program would be called an error.
+        "    @property",
+        "    def grad(self) -> Tensor | Any: ...",
+        "    @grad.setter",
+        "    def grad(self, value: Tensor | None) -> None: ...",
+        "    data: Tensor",
+        "    requires_grad: builtins.bool",
+        "    _retains: Any",
+        "    def __init__(self, *args: Any, **kwargs: Any) -> None: ...",
+    ]
     for name, value in sorted(vars(Tensor).items()):
         if name not in _SKIP and (name.startswith("__") or not name.startswith("_") or name == "_version"):
             lines += ["    " + line for line in _member(name, value)]
@@ -167,7 +278,9 @@ def tensor() -> str:
             returns = ast.unparse(node.returns) if node.returns else "Any"
             # ``dtype`` and ``device`` are properties of the class; the types go by other names.
             written = f"def {node.name}({ast.unparse(node.args)}) -> {returns}: ..."
-            lines.append(re.sub(r": (dtype|device)\b", lambda m: ": " + {"dtype": "DType", "device": "Device"}[m[1]], written))
+            lines.append(
+                re.sub(r": (dtype|device)\b", lambda m: ": " + {"dtype": "DType", "device": "Device"}[m[1]], written)
+            )
     lines = [line.replace("Generator | None", "Any") for line in lines]  # the module of Generator imports this one
     return _complete(lines, ["from numtorch.storage import kind as kind"], ("Tensor", "ReturnType"))
 
@@ -207,6 +320,7 @@ def _module(path: Path, module: Any, place: str) -> str:
 
 def _complete(body: list[str], exported: list[str], own: tuple[str, ...] = ()) -> str:
     """A stub with what it imports for its own use, and nothing more."""
+
     def used(name: str, lines: list[str]) -> bool:
         return re.search(rf"(?<![\w.]){name}\b", "\n".join(lines)) is not None
 
@@ -217,13 +331,17 @@ def _complete(body: list[str], exported: list[str], own: tuple[str, ...] = ()) -
         if name not in own and name not in here and used(name, [*aliases, *body]):
             wanted.setdefault(module, []).append(_ELSEWHERE.get(name, name))
     everything = [*aliases, *body]
-    imports = [*(["import builtins"] if used("builtins", everything) else []), *(["import numpy as np"] if used("np", everything) else []),
-               *(f"from {module} import {', '.join(names)}" for module, names in wanted.items())]
+    imports = [
+        *(["import builtins"] if used("builtins", everything) else []),
+        *(["import numpy as np"] if used("np", everything) else []),
+        *(f"from {module} import {', '.join(names)}" for module, names in wanted.items()),
+    ]
     return "\n".join([HEADER, "", *imports, *exported, "", *aliases, "", *body, ""])
 
 
 def _bound(path: Path) -> Iterator[tuple[str, str]]:
     """(name, the import that re-exports it or nothing) of each public name that a module binds."""
+
     def statements(body: list) -> Iterator[ast.stmt]:
         for node in body:
             yield node
@@ -242,7 +360,9 @@ def _bound(path: Path) -> Iterator[tuple[str, str]]:
 def _member(name: str, value: Any) -> list[str]:
     if isinstance(value, property):
         getter: Any = value.fget
-        kind = _PROPERTIES.get(name) or _qualified(_RESULTS.get(name) or _annotation(inspect.signature(getter).return_annotation))
+        kind = _PROPERTIES.get(name) or _qualified(
+            _RESULTS.get(name) or _annotation(inspect.signature(getter).return_annotation)
+        )
         return ["@property", *_written(name, "self", kind, getter.__doc__)]
     if value is None or not callable(value) or isinstance(value, types.WrapperDescriptorType):  # object's own __hash__
         return []
@@ -332,16 +452,22 @@ def _parameters(name: str, value: Any, method: bool, inplace: bool) -> Listed:
         front.write(o, value)
         for p in inspect.signature(o.spec).parameters.values():
             first = not declared
-            given = _annotation(p.annotation) if p.annotation is not p.empty else \
-                ("Tensor" if first or not isinstance(o, ElementwiseOp) else _OPERAND)
+            given = (
+                _annotation(p.annotation)
+                if p.annotation is not p.empty
+                else ("Tensor" if first or not isinstance(o, ElementwiseOp) else _OPERAND)
+            )
             declared[PUBLIC.get(p.name, p.name)] = declared[p.name] = given
     found: Listed = []
     for p in inspect.signature(value).parameters.values():
         if not found and method:
             found.append(("self", p.kind, "", False))
             continue
-        if (p.name.startswith("_") and not name.startswith("_")) or (p.kind is p.KEYWORD_ONLY and name.startswith("__")) or \
-                (inplace and p.name == "out"):
+        if (
+            (p.name.startswith("_") and not name.startswith("_"))
+            or (p.kind is p.KEYWORD_ONLY and name.startswith("__"))
+            or (inplace and p.name == "out")
+        ):
             continue  # no operator is given keywords
         annotation = declared.get(p.name) or _annotation(p.annotation)
         if p.kind is p.VAR_POSITIONAL and annotation == "Any" and name != "view":  # which takes a type, too
@@ -352,7 +478,11 @@ def _parameters(name: str, value: Any, method: bool, inplace: bool) -> Listed:
             annotation = "Sequence[int]"
         if p.name == "out" and _RESULTS.get(name) == "ReturnType":
             annotation = "tuple[Tensor, Tensor] | None"
-        if (p.default is None or o is not None and p.name in o.lacking) and "None" not in annotation and annotation != "Any":
+        if (
+            (p.default is None or o is not None and p.name in o.lacking)
+            and "None" not in annotation
+            and annotation != "Any"
+        ):
             annotation += " | None"
         found.append((p.name, p.kind, _qualified(annotation), p.default is not p.empty))
     names = [p[0] for p in found]
@@ -391,8 +521,10 @@ def _result(name: str, value: Any, arguments: int) -> str:
         return _RESULTS[name]
     o: Callable | None = getattr(value, "op", None)
     found = _annotation(inspect.signature(value).return_annotation)
-    if found == "Any" and (o is not None or (name.startswith("__") and arguments <= 2
-                                             and name not in ("__getitem__", "__reduce_ex__", "__deepcopy__"))):
+    if found == "Any" and (
+        o is not None
+        or (name.startswith("__") and arguments <= 2 and name not in ("__getitem__", "__reduce_ex__", "__deepcopy__"))
+    ):
         return "Tensor"
     return found
 
@@ -407,7 +539,8 @@ def _annotation(given: Any) -> str:
 
 
 def _qualified(annotation: str) -> str:
-    """Builtin types by their full names: ``int`` and ``float`` are methods of the class and types of the package too."""
+    """Builtin types by their full names: ``int`` and ``float`` are methods of the class and types of the package
+    too."""
     return _SHADOWED.sub(r"builtins.\1", annotation)
 
 

@@ -23,14 +23,7 @@ from numtorch.dispatch import aliases
 from numtorch.dispatch.elementwise import ElementwiseOp
 from numtorch.dispatch.front import PUBLIC, Signature
 from numtorch.grad_mode import mode
-from numtorch.ops import (
-    arithmetic,
-    comparison,
-    creation,
-    indexing,
-    movement,
-    reduction,
-)
+from numtorch.ops import arithmetic, comparison, creation, indexing, movement, reduction
 from numtorch.ops.movement import views
 from numtorch.storage import Storage, tick, wrap_dim
 from numtorch.tensor_types import TYPE_NAMES, dtype_of, legacy
@@ -58,6 +51,7 @@ def _property(fn: Callable) -> Callable:
 
 
 # --- in-place forms -------------------------------------------------------------------------------------
+
 
 def _inplace(o: ElementwiseOp) -> Callable:
     extra = len(o.tensors) - 1
@@ -119,8 +113,16 @@ def _overwriting(name: str, fn: Callable) -> None:
     setattr(Tensor, name, _named(method, name, fn))
 
 
-for _name in ("scatter", "scatter_add", "scatter_reduce", "index_reduce", "put", "masked_scatter", "index_add",
-              "index_copy"):
+for _name in (
+    "scatter",
+    "scatter_add",
+    "scatter_reduce",
+    "index_reduce",
+    "put",
+    "masked_scatter",
+    "index_add",
+    "index_copy",
+):
     _overwriting(_name + "_", getattr(Tensor, _name))
 
 operators.bind()
@@ -210,7 +212,9 @@ def storage_offset(self: Tensor) -> int:
 @_method
 def data_ptr(self: Tensor) -> int:
     """Address of the first element."""
-    return self._buf.__array_interface__["data"][0] if self.device.type == "cpu" else self._buf.device_ctypes_pointer.value
+    return (
+        self._buf.__array_interface__["data"][0] if self.device.type == "cpu" else self._buf.device_ctypes_pointer.value
+    )
 
 
 @_method
@@ -278,8 +282,10 @@ _REVERSED = [tuple(range(n - 1, -1, -1)) for n in range(9)]
 def H(self: Tensor) -> Tensor:
     """A matrix transposed (and, of complex numbers, conjugated)."""
     if self.ndim not in (0, 2):
-        raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self.ndim}-D tensor."
-                           + (" For batches of matrices, consider using tensor.mH" if self.ndim > 2 else ""))
+        raise RuntimeError(
+            f"tensor.H is only supported on matrices (2-D tensors). Got {self.ndim}-D tensor."
+            + (" For batches of matrices, consider using tensor.mH" if self.ndim > 2 else "")
+        )
     return movement.adjoint(self)
 
 
@@ -287,7 +293,9 @@ def H(self: Tensor) -> Tensor:
 def split_with_sizes(self: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces of the given sizes, as views."""
     if not isinstance(split_sizes, tuple | list):
-        raise TypeError(f"split_with_sizes(): argument 'split_sizes' must be tuple of ints, not {split_sizes.__class__.__name__}")
+        raise TypeError(
+            f"split_with_sizes(): argument 'split_sizes' must be tuple of ints, not {split_sizes.__class__.__name__}"
+        )
     return movement.split(self, split_sizes, dim)
 
 
@@ -329,7 +337,8 @@ _SEQUENCES = tuple, list
 
 @_method
 def view(self: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Tensor:
-    """The same elements in another shape, without copying (see ``reshape``); or their memory as elements of another dtype.
+    """The same elements in another shape, without copying (see ``reshape``); or their memory as elements of another
+    dtype.
 
     >>> import numtorch as torch
     >>> torch.ones(2).view(torch.int32), torch.zeros(2, 3).view(torch.uint8).shape
@@ -373,7 +382,10 @@ def permute(self: Tensor, *given: Any, dims: Any = None) -> Tensor:
     if dims is not None:
         given = movement.arguments.by_name(given, dims, "permute", "dims")
     elif not given and self.shape:
-        raise TypeError(f"permute() missing 1 required positional argument: 'dims', in their new order; the tensor has {len(self.shape)}")
+        raise TypeError(
+            "permute() missing 1 required positional argument: 'dims', in their new order; the tensor has "
+            f"{len(self.shape)}"
+        )
     return _plain_permute(self, given[0] if len(given) == 1 and isinstance(given[0], _SEQUENCES) else given)
 
 
@@ -408,11 +420,15 @@ def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
     if force is not False and flag(force, "numpy", "force"):
         x = movement.to(x.detach(), "cpu")
     elif x._edge is not None and mode.grad:
-        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead (for plots and "
-                           "functions of NumPy, which ask for an array: tensor.detach()).")
+        raise RuntimeError(
+            "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead (for plots and "
+            "functions of NumPy, which ask for an array: tensor.detach())."
+        )
     if x.device.type != "cpu":
-        raise TypeError(f"can't convert {x.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host "
-                        "memory first.")
+        raise TypeError(
+            f"can't convert {x.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host "
+            "memory first."
+        )
     if x.dtype is dtypes.bfloat16:
         raise TypeError("Got unsupported ScalarType BFloat16; cast with .float() first")
     a = as_ndarray(x)
@@ -438,8 +454,11 @@ def __array_wrap__(self: Tensor, array: np.ndarray, context: Any = None, return_
 def __bool__(self: Tensor) -> bool:
     n = self.shape.numel()
     if n != 1:
-        raise RuntimeError("Boolean value of Tensor with no values is ambiguous" if n == 0 else
-                           "Boolean value of Tensor with more than one value is ambiguous")
+        raise RuntimeError(
+            "Boolean value of Tensor with no values is ambiguous"
+            if n == 0
+            else "Boolean value of Tensor with more than one value is ambiguous"
+        )
     return bool(self.item())
 
 
@@ -497,19 +516,38 @@ def __repr__(self: Tensor, *, tensor_contents: Any = None) -> str:
     if self.device.type == "meta":
         extra = "" if name is None else f", dtype={name}"
         return f"tensor(..., device='meta', size={tuple(self.shape)}{extra})"
-    return printing.format_tensor(as_ndarray(movement.to(self.detach(), "cpu")), prefix="tensor(", dtype_name=name, device=device_name,
-                                  requires_grad=self.requires_grad and grad_fn is None, grad_fn=grad_fn, decode=_DECODED.get(self.dtype))
+    return printing.format_tensor(
+        as_ndarray(movement.to(self.detach(), "cpu")),
+        prefix="tensor(",
+        dtype_name=name,
+        device=device_name,
+        requires_grad=self.requires_grad and grad_fn is None,
+        grad_fn=grad_fn,
+        decode=_DECODED.get(self.dtype),
+    )
 
 
-_DECODED = {dtypes.float16: lambda bits: bits.view(np.float16).astype(np.float32),
-            dtypes.bfloat16: lambda bits: (bits.astype(np.uint32) << 16).view(np.float32)}
+_DECODED = {
+    dtypes.float16: lambda bits: bits.view(np.float16).astype(np.float32),
+    dtypes.bfloat16: lambda bits: (bits.astype(np.uint32) << 16).view(np.float32),
+}
 
 
 # --- types and devices --------------------------------------------------------------------------------------
 
-for _d, _names in {dtypes.float32: "float", dtypes.float64: "double", dtypes.float16: "half", dtypes.bfloat16: "bfloat16",
-                   dtypes.int64: "long", dtypes.int32: "int", dtypes.int16: "short", dtypes.int8: "char",
-                   dtypes.uint8: "byte", dtypes.bool: "bool"}.items():
+for _d, _names in {
+    dtypes.float32: "float",
+    dtypes.float64: "double",
+    dtypes.float16: "half",
+    dtypes.bfloat16: "bfloat16",
+    dtypes.int64: "long",
+    dtypes.int32: "int",
+    dtypes.int16: "short",
+    dtypes.int8: "char",
+    dtypes.uint8: "byte",
+    dtypes.bool: "bool",
+}.items():
+
     def _cast_method(self: Tensor, *, memory_format: Any = None, _d: Any = _d) -> Tensor:
         return self if self._k.dtype is _d else movement.as_type(self, _d)
 
@@ -524,7 +562,11 @@ for _d, _names in {dtypes.float32: "float", dtypes.float64: "double", dtypes.flo
 def type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     """The type's name; or the tensor cast to a dtype, a tensor type, or the name of one."""
     if dtype is None:
-        return TYPE_NAMES[self.dtype] if self.device.type == "cpu" else TYPE_NAMES[self.dtype].replace("torch.", "torch.cuda.")
+        return (
+            TYPE_NAMES[self.dtype]
+            if self.device.type == "cpu"
+            else TYPE_NAMES[self.dtype].replace("torch.", "torch.cuda.")
+        )
     return movement.to(self, dtype_of(dtype))
 
 
@@ -560,7 +602,9 @@ def _as_here(x: Tensor, dtype: Any, device: Any) -> dict[str, Any]:
 
 
 @_method
-def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def new_tensor(
+    self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """A tensor of the data with this tensor's dtype and device unless given."""
     return creation.tensor(data, **_as_here(self, dtype, device), requires_grad=requires_grad)
 
@@ -617,8 +661,10 @@ def _set_requires_grad(self: Tensor, value: bool) -> None:
             self._edge = leaf
     elif edge is not None:
         if edge.__class__ is not graph.Leaf:
-            raise RuntimeError("you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
-                               "in a subgraph that doesn't require differentiation use var_no_grad = var.detach().")
+            raise RuntimeError(
+                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
+                "in a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+            )
         self._grad = edge.grad
         if edge.hooks or edge.after:
             self._rests = edge  # hooks stay with the tensor
@@ -641,22 +687,33 @@ def _get_grad(self: Tensor) -> Tensor | None:
     if edge.__class__ is graph.Leaf:
         return edge.grad
     if edge is not None and self._grad is None and "_retains" not in self.__dict__:
-        notices.warn(f".grad of a tensor that {self.grad_fn.name()} made is None: gradients are kept for leaf tensors only. Call "
-                     ".retain_grad() on it before backward(), or read .grad of the leaf that it was computed from.")
+        notices.warn(
+            f".grad of a tensor that {self.grad_fn.name()} made is None: gradients are kept for leaf tensors only. "
+            "Call "
+            ".retain_grad() on it before backward(), or read .grad of the leaf that it was computed from."
+        )
     return self._grad
 
 
 def _set_grad(self: Tensor, g: Tensor | None) -> None:
     if g is not None:
         if not isinstance(g, Tensor):
-            raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {g.__class__.__name__}")
+            raise TypeError(
+                f"assigned grad expected to be a Tensor or None but got grad of type {g.__class__.__name__}"
+            )
         if g is self:
             raise RuntimeError("can't assign Variable as its own grad; assign a copy, x.detach().clone()")
-        for what, ours, theirs in (("of size", list(self.shape), list(g.shape)), ("with dtype", self.dtype.name, g.dtype.name),
-                                   ("with device", self.device, g.device)):
+        for what, ours, theirs in (
+            ("of size", list(self.shape), list(g.shape)),
+            ("with dtype", self.dtype.name, g.dtype.name),
+            ("with device", self.device, g.device),
+        ):
             if ours != theirs:
-                raise RuntimeError(f"attempting to assign a gradient {what} '{theirs}' to a tensor {what} '{ours}'. Please ensure that the "
-                                   "gradient and the tensor have the same size, dtype and device")
+                raise RuntimeError(
+                    f"attempting to assign a gradient {what} '{theirs}' to a tensor {what} '{ours}'. Please ensure "
+                    "that the "
+                    "gradient and the tensor have the same size, dtype and device"
+                )
     if self._edge.__class__ is graph.Leaf:
         self._edge.grad = g
     else:
@@ -671,8 +728,13 @@ Tensor.grad = property(_get_grad, _set_grad, _delete_grad)
 
 
 @_method
-def backward(self: Tensor, gradient: Tensor | None = None, retain_graph: bool | None = None, create_graph: bool = False,
-             inputs: Any = None) -> None:
+def backward(
+    self: Tensor,
+    gradient: Tensor | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
     """Accumulate gradients of this tensor into the leaves it was computed from; ``torch.Tensor.backward``.
 
     >>> import numtorch as torch
@@ -714,10 +776,15 @@ def _set_data(self: Tensor, value: Tensor) -> None:
     source = alias(value)
     if self._edge is not None:
         if not source.dtype.is_floating_point:
-            raise RuntimeError(f"data set to a tensor that requires gradients must be floating point, not {source.dtype.name}")
+            raise RuntimeError(
+                f"data set to a tensor that requires gradients must be floating point, not {source.dtype.name}"
+            )
         if self._edge.__class__ is not graph.Leaf and source.shape != self.shape:
-            raise RuntimeError(f"data of shape {list(source.shape)} set to a computed tensor of shape {list(self.shape)}: gradients would "
-                               "not fit what it was computed from; use .detach() for a tensor of its own")
+            raise RuntimeError(
+                f"data of shape {list(source.shape)} set to a computed tensor of shape {list(self.shape)}: gradients "
+                "would "
+                "not fit what it was computed from; use .detach() for a tensor of its own"
+            )
     movement.set_like(self, source.shape, source)
 
 
@@ -812,7 +879,8 @@ def __dir__(self: Tensor) -> list[str]:
 
 
 def _made(cls: builtins.type, *args: Any, device: Any = None, **unknown: Any) -> Tensor:
-    """``torch.Tensor([1, 2])`` and ``torch.Tensor(2, 3)``, in the default dtype; ops make theirs by ``object.__new__``."""
+    """``torch.Tensor([1, 2])`` and ``torch.Tensor(2, 3)``, in the default dtype; ops make theirs by
+    ``object.__new__``."""
     if unknown:
         more = "; torch.tensor(data, dtype=...) and torch.empty(size, dtype=...) take one" if "dtype" in unknown else ""
         raise TypeError(f"new() got an unexpected keyword argument {next(iter(unknown))!r}{more}")

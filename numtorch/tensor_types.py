@@ -12,14 +12,23 @@ from numtorch._tensor import Tensor
 from numtorch.ops import creation
 from numtorch.storage import Size
 
-TYPE_NAMES = {dtypes.float32: "torch.FloatTensor", dtypes.float64: "torch.DoubleTensor", dtypes.float16: "torch.HalfTensor",
-              dtypes.bfloat16: "torch.BFloat16Tensor", dtypes.int64: "torch.LongTensor", dtypes.int32: "torch.IntTensor",
-              dtypes.int16: "torch.ShortTensor", dtypes.int8: "torch.CharTensor", dtypes.uint8: "torch.ByteTensor",
-              dtypes.bool: "torch.BoolTensor"}
+TYPE_NAMES = {
+    dtypes.float32: "torch.FloatTensor",
+    dtypes.float64: "torch.DoubleTensor",
+    dtypes.float16: "torch.HalfTensor",
+    dtypes.bfloat16: "torch.BFloat16Tensor",
+    dtypes.int64: "torch.LongTensor",
+    dtypes.int32: "torch.IntTensor",
+    dtypes.int16: "torch.ShortTensor",
+    dtypes.int8: "torch.CharTensor",
+    dtypes.uint8: "torch.ByteTensor",
+    dtypes.bool: "torch.BoolTensor",
+}
 
 
 def legacy(args: tuple, d: dtypes.dtype, device: Any = None) -> Tensor:
-    """What ``torch.Tensor(...)`` and ``torch.FloatTensor(...)`` make: of sizes a tensor with any elements, of a sequence one with those.
+    """What ``torch.Tensor(...)`` and ``torch.FloatTensor(...)`` make: of sizes a tensor with any elements, of a
+    sequence one with those.
 
     >>> legacy(([1, 2],), dtypes.float32), legacy((2, 3), dtypes.float32).shape
     (tensor([1., 2.]), torch.Size([2, 3]))
@@ -28,14 +37,18 @@ def legacy(args: tuple, d: dtypes.dtype, device: Any = None) -> Tensor:
         given = args[0]
         if isinstance(given, Tensor):
             if given.dtype is not d:
-                raise TypeError(f"new(): expected a tensor of {d.name}, got {given.dtype.name}; cast with .to(torch.{d.name})")
+                raise TypeError(
+                    f"new(): expected a tensor of {d.name}, got {given.dtype.name}; cast with .to(torch.{d.name})"
+                )
             return given.detach().requires_grad_(False)
         if isinstance(given, np.ndarray) or isinstance(given, Sequence) and not isinstance(given, Size | str):
             return creation.tensor(given, dtype=d, device=device)
         if isinstance(given, str):
             raise TypeError("new(): invalid data type 'str'")
         if isinstance(given, bool | float | np.floating) or given is None:
-            raise TypeError(f"new(): data must be a sequence (got {type(given).__name__}); torch.tensor({given!r}) takes a number")
+            raise TypeError(
+                f"new(): data must be a sequence (got {type(given).__name__}); torch.tensor({given!r}) takes a number"
+            )
     return creation.empty(*args or (0,), dtype=d, device=device)
 
 

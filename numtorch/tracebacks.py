@@ -1,7 +1,8 @@
 """Shorter tracebacks: numtorch's own frames are left out when an error is printed, so that it ends at the user's line.
 
-Only the printed text is shorter. The traceback object stays complete: ``pdb.pm()`` can visit every frame, and pytest, ``logging`` and
-programs with their own ``sys.excepthook`` get all frames. With ``NUMTORCH_TRACEBACK=full`` nothing is left out.
+Only the printed text is shorter. The traceback object stays complete: ``pdb.pm()`` can visit every frame, and pytest,
+``logging`` and programs with their own ``sys.excepthook`` get all frames. With ``NUMTORCH_TRACEBACK=full`` nothing is
+left out.
 """
 
 from __future__ import annotations
@@ -95,8 +96,8 @@ def shown(kind: type[BaseException], error: BaseException, trace: TracebackType 
 
 
 def _hint(error: Exception) -> None:
-    """Say what is known of an absent name, where the message does not: of tensors and of ``nn.functional``, whose names are looked up
-    so often that they have no ``__getattr__``, and of modules, whose absence Python itself tells."""
+    """Say what is known of an absent name, where the message does not: of tensors and of ``nn.functional``, whose names
+    are looked up so often that they have no ``__getattr__``, and of modules, whose absence Python itself tells."""
     if isinstance(error, absent.Absent | absent.AbsentImport):
         return
     asked = _asked(error)
@@ -126,8 +127,8 @@ def _asked(error: Exception) -> tuple[str, str] | None:
 
 
 def _no_tensor(error: Exception) -> str:
-    """Which argument of the function that the user called is no tensor, where that is why an attribute is missing. Functions do not
-    look: it would cost every call."""
+    """Which argument of the function that the user called is no tensor, where that is why an attribute is missing.
+    Functions do not look: it would cost every call."""
     frames = [t.tb_frame for t in _frames(error.__traceback__)]
     if not isinstance(error, AttributeError) or error.name is None or not frames or not _own(frames[-1]):
         return ""

@@ -74,10 +74,18 @@ def lines(text):
 
 
 def evaluated(expression):
-    """What ``same`` takes, of an expression in which ``t`` is either library, ``l`` makes an index and ``x`` is a 3 x 4 matrix."""
+    """What ``same`` takes, of an expression in which ``t`` is either library, ``l`` makes an index and ``x`` is a 3 x 4
+    matrix."""
+
     def run(t):
-        scope = {"t": t, "l": lambda v, d=None: t.tensor(v, dtype=d or t.int64), "x": t.arange(12, dtype=t.float32).reshape(3, 4),
-                 "F": t.nn.functional, "inf": float("inf"), "nan": float("nan")}
+        scope = {
+            "t": t,
+            "l": lambda v, d=None: t.tensor(v, dtype=d or t.int64),
+            "x": t.arange(12, dtype=t.float32).reshape(3, 4),
+            "F": t.nn.functional,
+            "inf": float("inf"),
+            "nan": float("nan"),
+        }
         return eval(expression, scope)  # noqa: S307 - the expressions of the tests' own tables
 
     return run

@@ -1,4 +1,5 @@
-"""Whether HTML can be read on a light and on a dark page, and on a narrow one: contrasts, boxes that scroll, labels of pictures."""
+"""Whether HTML can be read on a light and on a dark page, and on a narrow one: contrasts, boxes that scroll, labels of
+pictures."""
 
 import math
 import re
@@ -6,7 +7,10 @@ from html.parser import HTMLParser
 from itertools import combinations
 from xml.etree import ElementTree
 
-PAGES = {"light": ((255, 255, 255), (17, 17, 17)), "dark": ((17, 17, 17), (238, 238, 238))}  # paper and ink of JupyterLab's themes
+PAGES = {
+    "light": ((255, 255, 255), (17, 17, 17)),
+    "dark": ((17, 17, 17), (238, 238, 238)),
+}  # paper and ink of JupyterLab's themes
 READABLE, VISIBLE = 4.5, 3.0  # WCAG's contrasts of text, and of lines and areas
 VOID = {"meta", "br", "img", "input", "hr"}
 
@@ -56,7 +60,12 @@ class Page(HTMLParser):
         back = over(behind, back) if behind else back
         own = colour(style.get("color", ""))
         ink = own[:3] if own else ink
-        mono = mono or "monospace" in style.get("font-family", "") or given.get("font-family") == "monospace" or tag in ("pre", "code")
+        mono = (
+            mono
+            or "monospace" in style.get("font-family", "")
+            or given.get("font-family") == "monospace"
+            or tag in ("pre", "code")
+        )
         if "font-family" in style and "monospace" not in style["font-family"]:
             mono = False
         opacity *= float(style.get("opacity", 1))

@@ -21,7 +21,9 @@ def message(expression):
     return ". ".join((str(info.value), *getattr(info.value, "__notes__", ())))
 
 
-@pytest.mark.parametrize("line", lines("""
+@pytest.mark.parametrize(
+    "line",
+    lines("""
 torch.fft | torch.fft is a module | np.fft
 torch.linalg.norm | torch.linalg.norm is a function | torch.norm and torch.linalg.vector_norm are here
 torch.linalg.svd | torch.linalg.svd is a function | np.linalg.svd
@@ -58,14 +60,17 @@ nn.modules | torch.nn.modules is a module | numtorch.nn
 torch.optim.lbfgs | torch.optim.lbfgs is a module | not here yet
 x.is_sparse | torch.Tensor.is_sparse is an attribute | False
 torch.bitwise_left_shift | torch.bitwise_left_shift is a function | x * 2 ** n
-"""))
+"""),
+)
 def test_a_name_of_torch_is_known(line):
     expression, what, near = [p.strip() for p in line.split("|")]
     said = message(expression)
     assert what in said and "not here yet" in said and near in said and "Did you mean" not in said
 
 
-@pytest.mark.parametrize("line", lines("""
+@pytest.mark.parametrize(
+    "line",
+    lines("""
 nn.Conv2D | 'Conv2d'
 nn.Relu | 'ReLU'
 nn.relu | 'ReLU'
@@ -107,14 +112,17 @@ x.Shape | 'shape'
 x.shapes | 'shape'
 x.reshpae | 'reshape'
 x.items | 'item'
-"""))
+"""),
+)
 def test_a_typing_mistake_is_told(line):
     expression, meant = [p.strip() for p in line.split("|")]
     said = message(expression)
     assert said.endswith(f"has no attribute {expression.rpartition('.')[2]!r}. Did you mean {meant}?")
 
 
-@pytest.mark.parametrize("line", lines("""
+@pytest.mark.parametrize(
+    "line",
+    lines("""
 torch.array | torch.tensor
 torch.expand_dims | torch.unsqueeze
 torch.is_cuda_available | torch.cuda.is_available
@@ -128,13 +136,16 @@ x.len | len(x)
 nn.Dense | nn.Linear
 x.astype(float) | x.to
 x.copy() | x.clone
-"""))
+"""),
+)
 def test_names_of_other_libraries(line):
     expression, meant = [p.strip() for p in line.split("|")]
     assert f"PyTorch has none either; {meant} " in message(expression)
 
 
-@pytest.mark.parametrize("expression", ["torch.xyzzy", "nn.Foo", "torch.my_helper", "torch.vision.transforms.Squeze", "torch.a"])
+@pytest.mark.parametrize(
+    "expression", ["torch.xyzzy", "nn.Foo", "torch.my_helper", "torch.vision.transforms.Squeze", "torch.a"]
+)
 def test_nothing_is_guessed(expression):
     assert message(expression).endswith(f"has no attribute {expression.rpartition('.')[2]!r}")
 
@@ -143,14 +154,19 @@ def test_a_mistyped_name_that_is_not_here_either():
     assert "Did you mean 'LSTM'? torch.nn.LSTM is a class of PyTorch that is not here yet" in message("nn.LSTMM")
 
 
-@pytest.mark.parametrize("text", ["from numtorch.nn import LSTM", "from numtorch import fft", "from numtorch.optim import LBFGS"])
+@pytest.mark.parametrize(
+    "text", ["from numtorch.nn import LSTM", "from numtorch import fft", "from numtorch.optim import LBFGS"]
+)
 def test_imports_of_names(text):
     with pytest.raises(ImportError, match="of PyTorch that is not here yet") as info:
         exec(text)  # noqa: S102
     assert "cannot import name" in str(info.value) and info.value.name.startswith("numtorch")
     with pytest.raises(ImportError, match="Did you mean 'Conv2d'"):
         exec("from numtorch.nn import Conv2D")  # noqa: S102
-    exec("from numtorch import vision, utils, profiler; from numtorch.utils import data; from numtorch.nn import functional as F")  # noqa: S102
+    exec(
+        "from numtorch import vision, utils, profiler; from numtorch.utils import data; from numtorch.nn import "
+        "functional as F"
+    )  # noqa: S102
 
 
 @pytest.mark.parametrize("name", ["transforms.Resize", "datasets.CIFAR10", "models.vgg16", "transforms.RandomCrop"])
@@ -158,7 +174,9 @@ def test_names_of_torchvision(name):
     assert f": torchvision.{name} is not here yet; " in message(f"torch.vision.{name}")
 
 
-@pytest.mark.parametrize("line", lines("""
+@pytest.mark.parametrize(
+    "line",
+    lines("""
 import numtorch.fft | torch.fft is a module of PyTorch that is not here yet; np.fft
 from numtorch.fft import fft | torch.fft is a module of PyTorch that is not here yet
 from numtorch.cuda.amp import autocast | torch.cuda.amp is a module of PyTorch that is not here yet
@@ -166,22 +184,29 @@ from numtorch.utils.tensorboard import SummaryWriter | torch.utils.tensorboard i
 from numtorch.nn.functional import ctc_loss | torch.nn.functional.ctc_loss is a function of PyTorch that is not here yet
 from numtorch.nn.functional import cros_entropy | Did you mean 'cross_entropy'?
 import numtorch.nn.functionnal | Did you mean 'functional'?
-"""))
+"""),  # noqa: E501
+)
 def test_imports_that_python_itself_refuses(line):
     text, said = line.split(" | ")
     with pytest.raises(ImportError) as info:
         exec(text)  # noqa: S102
     for _ in range(2):  # said once
         tracebacks._hint(info.value)
-    assert [note for note in info.value.__notes__ if said in note] == info.value.__notes__ and len(info.value.__notes__) == 1
+    assert [note for note in info.value.__notes__ if said in note] == info.value.__notes__ and len(
+        info.value.__notes__
+    ) == 1
 
 
 def test_names_of_linalg():
-    with pytest.raises(ImportError, match=r"cannot import name 'svd' from 'numtorch.linalg': torch.linalg.svd is a function of PyTorch"):
+    with pytest.raises(
+        ImportError, match=r"cannot import name 'svd' from 'numtorch.linalg': torch.linalg.svd is a function of PyTorch"
+    ):
         from numtorch.linalg import svd  # noqa: F401
 
 
-@pytest.mark.parametrize("text", ["import numtorch.xyzzy", "import no_such_package", "import numtorch.nn.utils.rnn.xyzzy"])
+@pytest.mark.parametrize(
+    "text", ["import numtorch.xyzzy", "import no_such_package", "import numtorch.nn.utils.rnn.xyzzy"]
+)
 def test_imports_of_which_nothing_is_known(text):
     with pytest.raises(ImportError) as info:
         exec(text)  # noqa: S102
@@ -191,16 +216,28 @@ def test_imports_of_which_nothing_is_known(text):
 
 
 def test_a_module_of_layers_is_imported_by_its_name():
-    code = ("import numtorch.nn.linear as m; from numtorch.nn import module, dropout; from numtorch import nn, inf, nan, pi, e, newaxis\n"
-            "assert m.Linear is nn.Linear and module.Module is nn.Module and not hasattr(nn, 'linear') and newaxis is None and inf > e")
+    code = (
+        "import numtorch.nn.linear as m; from numtorch.nn import module, dropout; from numtorch import nn, inf, nan, "
+        "pi, e, newaxis\n"
+        "assert m.Linear is nn.Linear and module.Module is nn.Module and not hasattr(nn, 'linear') and newaxis is "
+        "None and inf > e"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_asking_is_cheap_and_right(monkeypatch):
     monkeypatch.setattr(absent, "told", lambda *a: pytest.fail("looked for names though nobody reads the message"))
     x = numtorch.ones(2)
-    for where, name in ((numtorch, "fft"), (numtorch.nn, "LSTM"), (x, "addmv"), (numtorch.Tensor, "addmv"), (numtorch, "squeze"),
-                        (numtorch, "_repr_html_"), (x, "__array_ufunc_"), (numtorch.nn.functional, "__wrapped__")):
+    for where, name in (
+        (numtorch, "fft"),
+        (numtorch.nn, "LSTM"),
+        (x, "addmv"),
+        (numtorch.Tensor, "addmv"),
+        (numtorch, "squeze"),
+        (numtorch, "_repr_html_"),
+        (x, "__array_ufunc_"),
+        (numtorch.nn.functional, "__wrapped__"),
+    ):
         assert not hasattr(where, name)
         assert getattr(where, name, 7) == 7
     assert getattr(numtorch.utils, "data", None) is importlib.import_module("numtorch.utils.data")
@@ -210,14 +247,19 @@ def test_protocols_get_the_plain_error():
     for name in ("_repr_html_", "__array__", "_ipython_display_"):
         with pytest.raises(AttributeError) as info:
             getattr(numtorch.nn, name)
-        assert type(info.value) is AttributeError and str(info.value) == f"module 'numtorch.nn' has no attribute {name!r}"
+        assert (
+            type(info.value) is AttributeError and str(info.value) == f"module 'numtorch.nn' has no attribute {name!r}"
+        )
 
 
 def test_names_are_listed():
     assert {"vision", "utils", "profiler", "nn", "add"} <= set(dir(numtorch))
     assert "data" in dir(numtorch.utils) and "addmv" not in dir(numtorch.ones(1)) and "add" in dir(numtorch.ones(1))
     code = "import numtorch, sys; dir(numtorch); hasattr(numtorch, 'fft'); print('numtorch.vision' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+        == "False"
+    )
 
 
 def test_the_errors_travel():
@@ -230,8 +272,14 @@ def test_the_errors_travel():
 
 
 def test_python_proposes_nothing_beside():
-    done = subprocess.run([sys.executable, "-c", "import numtorch\nnumtorch.addmv"], capture_output=True, text=True, check=False)
-    assert "\nAttributeError: module" in done.stderr and "torch.mv(a, v) is the same\n" in done.stderr and "mean" not in done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", "import numtorch\nnumtorch.addmv"], capture_output=True, text=True, check=False
+    )
+    assert (
+        "\nAttributeError: module" in done.stderr
+        and "torch.mv(a, v) is the same\n" in done.stderr
+        and "mean" not in done.stderr
+    )
 
 
 def test_a_subclass_may_have_the_name():
@@ -252,7 +300,7 @@ def test_the_list_is_up_to_date():
     if torch.__version__.split("+")[0] != "2.13.0":
         pytest.skip("the list is that of another version")
     # In a process of its own: what other tests have imported of torch would be listed too.
-    code = "import torch_names; assert torch_names.FILE.read_text() == torch_names.text(), 'run python tests/torch_names.py'"
+    code = "import torch_names; assert torch_names.FILE.read_text() == torch_names.text(), 'run python tests/torch_names.py'"  # noqa: E501
     subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, check=True)
 
 
@@ -262,7 +310,9 @@ def test_what_comes_nearest_is_of_torch_and_not_here():
         assert not absent.has(space, name), f"{full} is here"
 
 
-@pytest.mark.parametrize("line", lines("""
+@pytest.mark.parametrize(
+    "line",
+    lines("""
 baddbmm | m, a, b, beta=beta, alpha=alpha | torch.baddbmm
 addbmm | m[0], a, b, beta=beta, alpha=alpha | torch.addbmm
 addmv | v, m[0], v, beta=beta, alpha=alpha | torch.addmv
@@ -276,21 +326,41 @@ logit | p | torch.logit
 logaddexp | m, m + 1 | torch.logaddexp
 signbit | m | torch.signbit
 xlogy | p, p | torch.xlogy
-"""))
+"""),
+)
 def test_formulas_that_are_the_same_are(line):
     torch = pytest.importorskip("torch")
     name, arguments, _ = [p.strip() for p in line.split("|")]
     scopes = []
     for t in (torch, numtorch):
         m = ((t.arange(27, dtype=t.float64) * 7 % 11) - 5.25).reshape(3, 3, 3)
-        scopes.append({"torch": t, "m": m, "a": m, "b": m + 1, "v": m[0, 0], "p": t.sigmoid(m), "beta": 2.0, "alpha": 3.0,
-                       "n": t.where(m > 3, float("nan"), m), "math": importlib.import_module("math")})
+        scopes.append(
+            {
+                "torch": t,
+                "m": m,
+                "a": m,
+                "b": m + 1,
+                "v": m[0, 0],
+                "p": t.sigmoid(m),
+                "beta": 2.0,
+                "alpha": 3.0,
+                "n": t.where(m > 3, float("nan"), m),
+                "math": importlib.import_module("math"),
+            }
+        )
     theirs = eval(f"torch.{name}({arguments})", scopes[0])  # noqa: S307
     text = absent.NEAREST[f"torch.{name}"].removesuffix(" is the same").removesuffix(" is the same but for -0.0")
     given = [a.strip() for a in arguments.split(",")]
     own = dict(scopes[1])
     values = [eval(g, own) for g in given if "=" not in g]  # noqa: S307
-    own |= dict(zip({"baddbmm": ["input", "a", "b"], "addbmm": ["input", "a", "b"], "addmv": ["input", "a", "v"]}.get(
-        name, ["x", "y"] if name == "xlogy" else ["a", "b"] if len(values) == 2 else ["x"]), values, strict=True)) | {"p": 2}
+    own |= dict(
+        zip(
+            {"baddbmm": ["input", "a", "b"], "addbmm": ["input", "a", "b"], "addmv": ["input", "a", "v"]}.get(
+                name, ["x", "y"] if name == "xlogy" else ["a", "b"] if len(values) == 2 else ["x"]
+            ),
+            values,
+            strict=True,
+        )
+    ) | {"p": 2}
     ours = eval(text, own)  # noqa: S307
     assert numtorch.allclose(ours.double(), numtorch.tensor(theirs.double().tolist()).double())

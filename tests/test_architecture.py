@@ -1,5 +1,5 @@
-"""Who may import whom. The floors are those of ``numtorch/README.md``; a module imports only from its own floor or from below, also
-inside functions, and no modules import each other in a circle but those that are listed here with a reason.
+"""Who may import whom. The floors are those of ``numtorch/README.md``; a module imports only from its own floor or from
+below, also inside functions, and no modules import each other in a circle but those that are listed here with a reason.
 """
 
 import ast
@@ -93,9 +93,12 @@ OUTSIDE = 8  # from here on code is written as users write it: ``import numtorch
 # Imports inside functions that look upwards, and why they must.
 # Modules that import each other, and why they must.
 CIRCLES = {
-    frozenset({"numtorch.kernels.jit", "numtorch.kernels.threads", "numtorch.kernels.pool"}):
-        "the pool compiles its own entry point, and kernels start the pool with the first of them that is parallel",
-    frozenset({"numtorch.profiler.peaks", "numtorch.profiler.peaks_cuda"}): "the peaks of a GPU are measured only where there is one",
+    frozenset(
+        {"numtorch.kernels.jit", "numtorch.kernels.threads", "numtorch.kernels.pool"}
+    ): "the pool compiles its own entry point, and kernels start the pool with the first of them that is parallel",
+    frozenset(
+        {"numtorch.profiler.peaks", "numtorch.profiler.peaks_cuda"}
+    ): "the peaks of a GPU are measured only where there is one",
 }
 
 
@@ -111,7 +114,9 @@ def imports(module):
 
     def visit(node, lazy):
         for child in ast.iter_child_nodes(node):
-            inner = lazy or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) or _type_checking(child)
+            inner = (
+                lazy or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) or _type_checking(child)
+            )
             if isinstance(child, ast.Import):
                 found.extend((a.name, not lazy) for a in child.names)
             elif isinstance(child, ast.ImportFrom):
@@ -137,15 +142,22 @@ def test_imports_point_downwards(module):
         as_users_do = target == "numtorch" and floor(module) >= OUTSIDE
         if target == "numtorch._version" or as_users_do or (not now and _for_types(module, target)):
             continue
-        wrong.append(f"{'imports' if now else 'imports in a function'} {target} (floor {floor(target)} from {floor(module)})")
+        wrong.append(
+            f"{'imports' if now else 'imports in a function'} {target} (floor {floor(target)} from {floor(module)})"
+        )
     assert wrong == []
 
 
 def _for_types(module, target):
     """Whether an import is there for type checkers alone."""
-    return any(target == t for node in ast.walk(ast.parse(MODULES[module].read_text())) if _type_checking(node)
-               for child in ast.walk(node) if isinstance(child, ast.ImportFrom) for t in (child.module, *[f"{child.module}.{a.name}"
-                                                                                                       for a in child.names]))
+    return any(
+        target == t
+        for node in ast.walk(ast.parse(MODULES[module].read_text()))
+        if _type_checking(node)
+        for child in ast.walk(node)
+        if isinstance(child, ast.ImportFrom)
+        for t in (child.module, *[f"{child.module}.{a.name}" for a in child.names])
+    )
 
 
 def test_no_modules_import_each_other_in_a_circle():
@@ -172,23 +184,59 @@ def test_who_imports_numba(module):
 
 
 # Loaded by ``jit.numba()``, by ``threads.configure()`` or by the CUDA shim, when Numba is there already.
-LOADED_WITH_NUMBA = {"numtorch.kernels.overloads", "numtorch.kernels.overloads_cuda", "numtorch.kernels.pool",
-                     "numtorch.kernels.gemm.microkernel", "numtorch.kernels.gemm.calls", "numtorch.ops.conv.pointer_codegen",
-                     "numtorch.kernels.streams_codegen",
-                     "numtorch.ops.conv.winograd_codegen", "numtorch.ops.conv.images_codegen", "numtorch.ops.pooling.rows_codegen",
-                     "numtorch.ops.movement.runs_codegen", "numtorch.ops.movement.transposed_tile_codegen"}
+LOADED_WITH_NUMBA = {
+    "numtorch.kernels.overloads",
+    "numtorch.kernels.overloads_cuda",
+    "numtorch.kernels.pool",
+    "numtorch.kernels.gemm.microkernel",
+    "numtorch.kernels.gemm.calls",
+    "numtorch.ops.conv.pointer_codegen",
+    "numtorch.kernels.streams_codegen",
+    "numtorch.ops.conv.winograd_codegen",
+    "numtorch.ops.conv.images_codegen",
+    "numtorch.ops.pooling.rows_codegen",
+    "numtorch.ops.movement.runs_codegen",
+    "numtorch.ops.movement.transposed_tile_codegen",
+}
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("numtorch.kernels.codegen") or m == "numtorch.kernels.registry"])
+@pytest.mark.parametrize(
+    "module", [m for m in MODULES if m.startswith("numtorch.kernels.codegen") or m == "numtorch.kernels.registry"]
+)
 def test_registry_and_codegen_know_no_op(module):
     """No string and no name in them is that of an op, beyond the reductions that codegen itself defines."""
     from numtorch.dispatch.op import OPS
 
-    allowed = {"sum", "mean", "prod", "amax", "amin", "any", "all", "count_nonzero",  # codegen.reduction's own table
-               "sum_squares", "move", "copy", "select", "round", "abs", "slice", "max", "min", "where", "index", "fill", "sign"}
+    allowed = {
+        "sum",
+        "mean",
+        "prod",
+        "amax",
+        "amin",
+        "any",
+        "all",
+        "count_nonzero",  # codegen.reduction's own table
+        "sum_squares",
+        "move",
+        "copy",
+        "select",
+        "round",
+        "abs",
+        "slice",
+        "max",
+        "min",
+        "where",
+        "index",
+        "fill",
+        "sign",
+    }
     tree = ast.parse(MODULES[module].read_text())
     documented = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)}
-    strings = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str) and id(n) not in documented}
+    strings = {
+        n.value
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Constant) and isinstance(n.value, str) and id(n) not in documented
+    }
     assert strings & (set(OPS) - allowed) == set()
     assert not [t for t, _ in imports(module) if t.startswith("numtorch.ops")]
 
@@ -197,9 +245,13 @@ HEAVY = ("numba", "llvmlite", "scipy", "matplotlib", "torch", "PIL", "numba.cuda
 
 
 def test_importing_is_light():
-    code = ("import sys, numtorch, numtorch.nn, numtorch.optim, numtorch.utils.data, numtorch.vision\n"
-            f"print([m for m in {HEAVY!r} if m in sys.modules])")
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
+    code = (
+        "import sys, numtorch, numtorch.nn, numtorch.optim, numtorch.utils.data, numtorch.vision\n"
+        f"print([m for m in {HEAVY!r} if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent
+    )
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
@@ -219,7 +271,9 @@ def test_no_file_is_called_after_nothing():
     assert [m for m in named if MODULES[m].name != "__init__.py"] == []
     for m in named:
         body = ast.parse(MODULES[m].read_text()).body
-        assert not any(isinstance(n, ast.FunctionDef | ast.ClassDef) and n.name not in ("__getattr__", "__dir__") for n in body)
+        assert not any(
+            isinstance(n, ast.FunctionDef | ast.ClassDef) and n.name not in ("__getattr__", "__dir__") for n in body
+        )
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -234,7 +288,8 @@ OPTIONAL = ("torch", "scipy", "jax", "sklearn", "transformers", "safetensors", "
 
 @pytest.mark.parametrize("path", TESTS, ids=[str(p.relative_to(Path(__file__).parent)) for p in TESTS])
 def test_tests_start_without_optional_libraries(path):
-    """Without them a test is skipped (``pytest.importorskip``); an import at the top of a module would stop the whole run."""
+    """Without them a test is skipped (``pytest.importorskip``); an import at the top of a module would stop the whole
+    run."""
     tops = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)]
     names = [a.name for node in tops if isinstance(node, ast.Import) for a in node.names]
     names += [node.module for node in tops if isinstance(node, ast.ImportFrom) and node.module]

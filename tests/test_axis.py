@@ -1,4 +1,5 @@
-"""``axis=`` and ``keepdims=`` are taken in place of ``dim=`` and ``keepdim=`` wherever torch takes them, and nowhere else."""
+"""``axis=`` and ``keepdims=`` are taken in place of ``dim=`` and ``keepdim=`` wherever torch takes them, and nowhere
+else."""
 
 import copy
 import inspect
@@ -9,7 +10,8 @@ from against_torch import lines, same
 
 import numtorch
 
-# Every public function with a parameter ``dim``: the call but for what is reduced, and whether it has a ``keepdim`` too.
+# Every public function with a parameter ``dim``: the call but for what is reduced, and whether it has a ``keepdim``
+# too.
 CALLS = lines("""
 all(x) keep
 amax(x) keep
@@ -82,14 +84,25 @@ JOINS = ["cat", "stack", "concat", "concatenate"]
 FUNCTIONS = ["softmax(x)", "log_softmax(x)", "softmin(x)", "normalize(x)", "cosine_similarity(x, x)", "glu(x)"]
 KEPT = ["max(x)", "min(x)", "median(x)", "nanmedian(x)"]  # that keep a dimension only where one is given
 GIVEN = ["dim=0", "axis=0", "dim=0, axis=0", "axis=0, dim=1", "axis=-1"]
-KEEPING = ["dim=0, keepdims=True", "axis=0, keepdim=True", "axis=0, keepdims=True", "axis=0, keepdim=True, keepdims=True"]
+KEEPING = [
+    "dim=0, keepdims=True",
+    "axis=0, keepdim=True",
+    "axis=0, keepdims=True",
+    "axis=0, keepdim=True, keepdims=True",
+]
 
 
 def called(text):
     def run(t):
         x = (t.arange(12, dtype=t.float64) * 7 % 5).reshape(3, 4)
-        scope = {"t": t, "F": t.nn.functional, "x": x, "i": t.zeros(3, 4, dtype=t.int64), "j": t.tensor([0, 2]),
-                 "s": t.ones(2, 4, dtype=t.float64)}
+        scope = {
+            "t": t,
+            "F": t.nn.functional,
+            "x": x,
+            "i": t.zeros(3, 4, dtype=t.int64),
+            "j": t.tensor([0, 2]),
+            "s": t.ones(2, 4, dtype=t.float64),
+        }
         return eval(text, scope)  # noqa: S307 - the expressions of this table
 
     return run
@@ -111,7 +124,9 @@ def test_functions_and_methods(call):
         same(called(with_more(f"x.{name}({arguments.removeprefix(', ')}", given)))
 
 
-@pytest.mark.parametrize("call", [f"x.{m}" for m in METHODS] + [f"t.{j}([x, x])" for j in JOINS] + [f"F.{f}" for f in FUNCTIONS])
+@pytest.mark.parametrize(
+    "call", [f"x.{m}" for m in METHODS] + [f"t.{j}([x, x])" for j in JOINS] + [f"F.{f}" for f in FUNCTIONS]
+)
 def test_methods_joins_and_functions_of_networks(call):
     for given in GIVEN:
         same(called(with_more(call, given)))
@@ -124,7 +139,9 @@ def test_what_is_kept_without_a_dimension_is_asked_for_in_vain(call):
         assert isinstance(error, TypeError) and "keepdim goes with a dimension" in str(error)
 
 
-@pytest.mark.parametrize("call", lines("""
+@pytest.mark.parametrize(
+    "call",
+    lines("""
 F.pairwise_distance(x, x, keepdims=True)
 F.pairwise_distance(x, x, 2.0, 1e-6, True)
 F.pairwise_distance(x, x, keepdim=True, keepdims=True)
@@ -178,7 +195,8 @@ t.tile(input=x, dims=(2, 2))
 t.movedim(input=x, source=0, destination=1)
 t.broadcast_to(input=x, size=(2, 3, 4))
 t.unflatten(input=x, dim=0, sizes=(3, 1))
-"""))
+"""),
+)
 def test_corners(call):
     same(called(call))
 
@@ -193,7 +211,9 @@ def test_every_function_with_a_dimension_is_tried():
                     takes = "dim" in dict(fn.op.params) and fn.op.public
                 else:
                     takes = "dim" in inspect.signature(fn).parameters
-                assert not takes or name in named or name.rstrip("_") in named, f"{name} has a dim and is not in the table"
+                assert not takes or name in named or name.rstrip("_") in named, (
+                    f"{name} has a dim and is not in the table"
+                )
 
 
 def test_gradients_pass():

@@ -1,4 +1,5 @@
-"""The demonstration from the command line: lines in a log, a message where data is missing, a clean line on a terminal."""
+"""The demonstration from the command line: lines in a log, a message where data is missing, a clean line on a
+terminal."""
 
 from __future__ import annotations
 
@@ -35,8 +36,10 @@ def test_on_a_terminal_what_is_printed_after_compiling_begins_a_line(tmp_path):
     import pty
 
     ours, theirs = pty.openpty()
-    code = ("import numtorch as torch\nfrom numtorch.kernels import cache\ncache.stats['compile_seconds'] = 2.0\n"
-            "y = torch.ones(3) + torch.ones(3)\nprint('after', y.tolist())\n")
+    code = (
+        "import numtorch as torch\nfrom numtorch.kernels import cache\ncache.stats['compile_seconds'] = 2.0\n"
+        "y = torch.ones(3) + torch.ones(3)\nprint('after', y.tolist())\n"
+    )
     env = {k: v for k, v in os.environ.items() if k != "NUMTORCH_QUIET"} | {"NUMTORCH_CACHE": str(tmp_path)}
     with subprocess.Popen([sys.executable, "-c", code], stdout=theirs, stderr=theirs, env=env) as child:
         os.close(theirs)

@@ -44,8 +44,14 @@ def test_module_lists_layers_and_parameters():
 
 def shown(what):
     w, x = torch.ones(3, 4, requires_grad=True), torch.tensor([[1.5, -2.0, 0.25], [float("nan"), 0.0, -9.0]])
-    found = {"numbers": x, "a number": x[0, 0], "heat map": torch.randn(40, 40), "matrices": torch.randn(5, 3, 3),
-             "module": nn.Sequential(nn.Linear(3, 4), nn.ReLU()), "graph": torch.autograd.draw((x @ w).relu().sum(), {"w": w})}
+    found = {
+        "numbers": x,
+        "a number": x[0, 0],
+        "heat map": torch.randn(40, 40),
+        "matrices": torch.randn(5, 3, 3),
+        "module": nn.Sequential(nn.Linear(3, 4), nn.ReLU()),
+        "graph": torch.autograd.draw((x @ w).relu().sum(), {"w": w}),
+    }
     return found[what]._repr_html_()
 
 
@@ -60,7 +66,9 @@ def test_what_cannot_be_read_is_found():
     pale, grey = '<td style="background:#cfe8ff">1</td>', '<span style="color:#555555">x</span>'
     assert read(pale, "dark").complaints and not read(pale, "light").complaints
     assert read(grey, "dark").complaints and not read(grey, "light").complaints
-    assert read('<svg><text fill="#000000">x</text></svg>', "dark").complaints and read("<p>x</p>", "light").proportional
+    assert (
+        read('<svg><text fill="#000000">x</text></svg>', "dark").complaints and read("<p>x</p>", "light").proportional
+    )
 
 
 def test_graph_is_drawn_down_to_named_leaves():
@@ -76,8 +84,16 @@ def test_a_graph_is_also_text():
     w, b, x = torch.ones(3, 4, requires_grad=True), torch.ones(4, requires_grad=True), torch.ones(2, 3)
     picture = torch.autograd.draw((x @ w + b).sum() * w.sum(), {"w": w, "b": b})
     assert str(picture).splitlines() == [
-        "result scalar", "MulBackward0", "├─ SumBackward0", "│  AddBackward0", "│  ├─ MatmulBackward0", "│  │  w 3×4", "│  └─ b 4",
-        "└─ SumBackward0", "   w 3×4"]
+        "result scalar",
+        "MulBackward0",
+        "├─ SumBackward0",
+        "│  AddBackward0",
+        "│  ├─ MatmulBackward0",
+        "│  │  w 3×4",
+        "│  └─ b 4",
+        "└─ SumBackward0",
+        "   w 3×4",
+    ]
     y = torch.ones(1, requires_grad=True) * 2
     for _ in range(3):
         y = y + y

@@ -16,8 +16,11 @@ import numtorch
 
 ROOT = Path(__file__).resolve().parent.parent
 # Modules that import Numba's intrinsics or a GPU when imported hold no examples of their own.
-MODULES = sorted(m.name for m in pkgutil.walk_packages(numtorch.__path__, "numtorch.")
-                 if not m.name.endswith(("__main__", "overloads", "overloads_cuda", "_cuda", ".cuda")))
+MODULES = sorted(
+    m.name
+    for m in pkgutil.walk_packages(numtorch.__path__, "numtorch.")
+    if not m.name.endswith(("__main__", "overloads", "overloads_cuda", "_cuda", ".cuda"))
+)
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -46,7 +49,10 @@ def test_the_environment_is_told():
         lines = [line for line in path.read_text().splitlines() if "environ" in line or "getenv" in line]
         read |= {name for line in lines for name in re.findall(r"""["']([A-Z][A-Z0-9_]{3,})["']""", line)}
     unsaid = {name for name in read if f"`{name}`" not in text}
-    assert {"NUMTORCH_CACHE", "XDG_CACHE_HOME"} <= read and unsaid == {"OMP_NUM_THREADS", "PYTHONWARNINGS"}  # for processes of our own
+    assert {"NUMTORCH_CACHE", "XDG_CACHE_HOME"} <= read and unsaid == {
+        "OMP_NUM_THREADS",
+        "PYTHONWARNINGS",
+    }  # for processes of our own
 
 
 def test_nothing_is_promised_of_a_registry():
@@ -71,4 +77,4 @@ def test_ci_runs_the_commands_of_the_readme():
     ci = (ROOT / ".ci" / "run").read_text()
     assert len(commands) == 2
     first, second = (ci.index(f"\n{c}\n") for c in commands)
-    assert first < second < ci.index("\nruff check") < ci.index("pip install \"torch")
+    assert first < second < ci.index("\nruff check") < ci.index('pip install "torch')

@@ -1,4 +1,5 @@
-"""What mypy and pyright say of programs: nothing of the examples, the right thing of mistakes, and the types of results.
+"""What mypy and pyright say of programs: nothing of the examples, the right thing of mistakes, and the types of
+results.
 
 Pyright comes as ``basedpyright``, which brings the Node.js that it runs on: ``pip install -e ".[editors]"``.
 """
@@ -24,7 +25,12 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 # What these have to say is about the program's own variables, not about the package.
 MYPY_OFF = ["no-redef"]
-PYRIGHT_OFF = ["reportPossiblyUnboundVariable", "reportRedeclaration", "reportOptionalSubscript", "reportMissingImports"]
+PYRIGHT_OFF = [
+    "reportPossiblyUnboundVariable",
+    "reportRedeclaration",
+    "reportOptionalSubscript",
+    "reportMissingImports",
+]
 # Lines of examples, or messages, that have other reasons than the package's types.
 ELSEWHERE = {
     "key=": "dict.get as a key: its type allows None",
@@ -231,10 +237,22 @@ def by_mypy(folder):
     """For each file the (line, message) pairs of what mypy finds wrong."""
     pytest.importorskip("mypy")
     found = [] if installed() else [f"mypy_path = {ROOT}"]
-    (folder / "mypy.ini").write_text("\n".join(["[mypy]", "check_untyped_defs = True", "ignore_missing_imports = True", *found,
-                                                f"disable_error_code = {', '.join(MYPY_OFF)}",
-                                                "[mypy-numtorch.*]", "follow_imports = silent"]))
-    done = subprocess.run([sys.executable, "-m", "mypy", "--output=json", "."], cwd=folder, capture_output=True, text=True)
+    (folder / "mypy.ini").write_text(
+        "\n".join(
+            [
+                "[mypy]",
+                "check_untyped_defs = True",
+                "ignore_missing_imports = True",
+                *found,
+                f"disable_error_code = {', '.join(MYPY_OFF)}",
+                "[mypy-numtorch.*]",
+                "follow_imports = silent",
+            ]
+        )
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--output=json", "."], cwd=folder, capture_output=True, text=True
+    )
     assert done.returncode in (0, 1), done.stdout + done.stderr
     said: dict[str, list] = {}
     for message in map(json.loads, done.stdout.splitlines()):
@@ -251,13 +269,19 @@ def by_pyright(folder):
     if not installed():
         settings["extraPaths"] = [str(ROOT)]
     (folder / "pyrightconfig.json").write_text(json.dumps(settings))
-    done = subprocess.run([sys.executable, "-m", "basedpyright", "--outputjson", "--pythonpath", sys.executable], cwd=folder,
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "basedpyright", "--outputjson", "--pythonpath", sys.executable],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode in (0, 1), done.stdout + done.stderr
     said: dict[str, list] = {}
     for message in json.loads(done.stdout)["generalDiagnostics"]:
         if message["severity"] == "error":
-            said.setdefault(Path(message["file"]).name, []).append((message["range"]["start"]["line"] + 1, message["message"]))
+            said.setdefault(Path(message["file"]).name, []).append(
+                (message["range"]["start"]["line"] + 1, message["message"])
+            )
     return said
 
 
@@ -276,7 +300,11 @@ def said(request, folder, tmp_path_factory):
 @pytest.mark.parametrize("name", examples())
 def test_examples_have_no_faults(name, said, folder):
     lines = (folder / name).read_text().splitlines()
-    assert [(lines[n - 1], text) for n, text in said[name] if not any(words in f"{lines[n - 1]} {text}" for words in ELSEWHERE)] == []
+    assert [
+        (lines[n - 1], text)
+        for n, text in said[name]
+        if not any(words in f"{lines[n - 1]} {text}" for words in ELSEWHERE)
+    ] == []
 
 
 def of_line(said, name, number):

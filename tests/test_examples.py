@@ -15,7 +15,7 @@ from numtorch.vision.datasets import idx
 
 
 def test_first_tensor():
-    x = torch.tensor([1., 2., 3.])
+    x = torch.tensor([1.0, 2.0, 3.0])
     y = x + 1
     assert repr(y) == "tensor([2., 3., 4.])"
     assert x.requires_grad is False
@@ -24,7 +24,7 @@ def test_first_tensor():
     with pytest.raises(RuntimeError, match="grad can be implicitly created only for scalar outputs"):
         y.backward()
     y.sum().backward()
-    assert x.grad.tolist() == [2., 4., 6.]
+    assert x.grad.tolist() == [2.0, 4.0, 6.0]
 
 
 def test_blitz_autograd():
@@ -92,13 +92,16 @@ class LeNet(nn.Module):
 
 
 def test_print_net():
-    assert repr(LeNet()) == """LeNet(
+    assert (
+        repr(LeNet())
+        == """LeNet(
   (conv1): Conv2d(1, 6, kernel_size=(3, 3), stride=(1, 1))
   (conv2): Conv2d(6, 16, kernel_size=(3, 3), stride=(1, 1))
   (fc1): Linear(in_features=576, out_features=120, bias=True)
   (fc2): Linear(in_features=120, out_features=84, bias=True)
   (fc3): Linear(in_features=84, out_features=10, bias=True)
 )"""
+    )
 
 
 def test_blitz_network():
@@ -155,8 +158,10 @@ def test_training_loop_learns(model):
 
 def test_mnist_pipeline(tmp_path):
     rng = np.random.default_rng(0)
-    for name, values in {"train-images-idx3-ubyte": rng.integers(0, 256, (200, 28, 28), np.uint8),
-                         "train-labels-idx1-ubyte": rng.integers(0, 10, 200, np.uint8)}.items():
+    for name, values in {
+        "train-images-idx3-ubyte": rng.integers(0, 256, (200, 28, 28), np.uint8),
+        "train-labels-idx1-ubyte": rng.integers(0, 10, 200, np.uint8),
+    }.items():
         (tmp_path / name).write_bytes(idx.encode(values))
     transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))])
     trainset = datasets.MNIST(root=str(tmp_path), train=True, download=False, transform=transform)
@@ -202,7 +207,7 @@ def test_embedding_and_attention_block():
             b, t = idx.shape
             x = self.token(idx) + self.position(torch.arange(t))
             q, k, v = (u.view(b, t, 4, 8).transpose(1, 2) for u in self.qkv(self.norm1(x)).split(32, dim=2))
-            att = (q @ k.transpose(-2, -1)) * (1.0 / 8 ** 0.5)
+            att = (q @ k.transpose(-2, -1)) * (1.0 / 8**0.5)
             att = att.masked_fill(torch.tril(torch.ones(t, t)) == 0, float("-inf"))
             y = F.softmax(att, dim=-1) @ v
             x = x + self.out(y.transpose(1, 2).contiguous().view(b, t, 32))

@@ -1,4 +1,5 @@
-"""Functions as users find them: under every name that they say, with a signature and an example, and as objects that pickle."""
+"""Functions as users find them: under every name that they say, with a signature and an example, and as objects that
+pickle."""
 
 import doctest
 import inspect
@@ -57,7 +58,9 @@ def test_signatures_are_torchs():
     assert str(inspect.signature(numtorch.Tensor.lerp_)) == "(self, end, weight)"
 
 
-MADE = sorted({fn.op.name: fn for place in exports.PLACES.values() for fn in place.values() if hasattr(fn, "op")}.items())
+MADE = sorted(
+    {fn.op.name: fn for place in exports.PLACES.values() for fn in place.values() if hasattr(fn, "op")}.items()
+)
 
 
 @pytest.mark.parametrize("fn", [fn for _, fn in MADE if ">>>" in (fn.__doc__ or "")], ids=lambda fn: fn.op.name)

@@ -49,7 +49,9 @@ write_atomically(sys.argv[1], parts())
 
 def saver(path):
     """A process that stands still in the middle of writing."""
-    process = subprocess.Popen([sys.executable, "-c", SAVER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    process = subprocess.Popen(
+        [sys.executable, "-c", SAVER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
     assert process.stdout.readline() == "half\n"
     return process
 

@@ -65,14 +65,22 @@ for fn, index in ((beyond, 1), (before, 2), (writes_beside, 2), (after_free, 1),
     print(fn.__name__, status, *(sorted({c for c, _ in found}) if status == "ok" else []))
 sys.stdout.flush()
 os._exit(0)
-"""
+"""  # noqa: E501
 
 
 def test_planted_faults_are_found():
     status, said = run("-c", PLANTED)
     assert status == 0, said
-    assert said.splitlines() == ["beyond crash", "before crash", "writes_beside ok memory", "after_free ok", "unwritten ok unwritten",
-                                     "state ok process_state", "hangs hang", "right ok"], said
+    assert said.splitlines() == [
+        "beyond crash",
+        "before crash",
+        "writes_beside ok memory",
+        "after_free ok",
+        "unwritten ok unwritten",
+        "state ok process_state",
+        "hangs hang",
+        "right ok",
+    ], said
 
 
 def test_calls_are_read_back_and_every_function_is_called():

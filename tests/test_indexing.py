@@ -18,7 +18,10 @@ class Key:
         self.parts = parts
 
     def of(self, lib):
-        found = tuple(lib.tensor(p.tolist(), dtype=getattr(lib, str(p.dtype))) if isinstance(p, np.ndarray) else p for p in self.parts)
+        found = tuple(
+            lib.tensor(p.tolist(), dtype=getattr(lib, str(p.dtype))) if isinstance(p, np.ndarray) else p
+            for p in self.parts
+        )
         return found if len(found) != 1 else found[0]
 
     def __repr__(self):
@@ -32,14 +35,20 @@ def shaped_keys(draw):
     index_shape = draw(st.sampled_from([(2,), (1,), (2, 2), (), (0,)]))
     while dim < len(shape):
         n = shape[dim]
-        kind = draw(st.sampled_from(["int", "slice", "none", "ellipsis", "index", "mask", "list", "stop", "wide", "numpyint"]))
+        kind = draw(
+            st.sampled_from(["int", "slice", "none", "ellipsis", "index", "mask", "list", "stop", "wide", "numpyint"])
+        )
         if kind == "int":
             parts.append(draw(st.integers(-n, n - 1)))
         elif kind == "numpyint":
             parts.append(np.int64(draw(st.integers(-n, n - 1))))
         elif kind == "slice":
             parts.append(
-                slice(draw(st.none() | st.integers(-5, 5)), draw(st.none() | st.integers(-5, 5)), draw(st.none() | st.integers(1, 3)))
+                slice(
+                    draw(st.none() | st.integers(-5, 5)),
+                    draw(st.none() | st.integers(-5, 5)),
+                    draw(st.none() | st.integers(1, 3)),
+                )
             )
         elif kind == "none":
             parts.append(None)
@@ -52,14 +61,24 @@ def shaped_keys(draw):
         elif kind == "index":
             parts.append(
                 np.array(
-                    draw(st.lists(st.integers(-n, n - 1), min_size=int(np.prod(index_shape)), max_size=int(np.prod(index_shape)))),
+                    draw(
+                        st.lists(
+                            st.integers(-n, n - 1),
+                            min_size=int(np.prod(index_shape)),
+                            max_size=int(np.prod(index_shape)),
+                        )
+                    ),
                     dtype=np.int64,
                 ).reshape(index_shape)
             )
         elif kind == "mask" and not any(isinstance(p, np.ndarray) for p in parts):
             wide = draw(st.integers(1, min(2, len(shape) - dim)))
             size = shape[dim : dim + wide]
-            parts.append(np.array(draw(st.lists(st.booleans(), min_size=int(np.prod(size)), max_size=int(np.prod(size))))).reshape(size))
+            parts.append(
+                np.array(
+                    draw(st.lists(st.booleans(), min_size=int(np.prod(size)), max_size=int(np.prod(size))))
+                ).reshape(size)
+            )
             dim += wide
             continue
         elif kind == "list":
@@ -279,7 +298,15 @@ def test_zero_dimensions_and_empty():
     def run(lib):
         x = lib.tensor(3.0)
         y = lib.zeros(0, 3)
-        return x[None], x[...], x[()], x[lib.tensor(True)], y[:, 1], y[lib.zeros(0, 3, dtype=lib.bool)], y[lib.zeros(2, 0, dtype=lib.int64)]
+        return (
+            x[None],
+            x[...],
+            x[()],
+            x[lib.tensor(True)],
+            y[:, 1],
+            y[lib.zeros(0, 3, dtype=lib.bool)],
+            y[lib.zeros(2, 0, dtype=lib.int64)],
+        )
 
     same(run)
     same(lambda lib: lib.tensor(3.0)[0])

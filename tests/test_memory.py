@@ -34,7 +34,9 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 def faults(**variables):
     clean = {k: v for k, v in os.environ.items() if not k.startswith("MALLOC_")}
-    done = subprocess.run([sys.executable, "-c", STEPS], env=clean | variables, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", STEPS], env=clean | variables, capture_output=True, text=True, check=True
+    )
     return int(done.stdout)
 
 
@@ -160,6 +162,7 @@ def test_training_keeps_no_memory():
 @pytest.mark.skipif(disabled(), reason="minutes of plain Python")
 def test_backward_frees_as_it_goes():
     """At most a few of the forty saved tensors and gradients live at once beside those of the forward pass."""
+
     def added():
         w = torch.randn(100_000, requires_grad=True)
         y = w

@@ -1,4 +1,5 @@
-"""Mistakes of the first hour: what is raised is of torch's kind, and the message names the op, the shapes or types, and the remedy."""
+"""Mistakes of the first hour: what is raised is of torch's kind, and the message names the op, the shapes or types, and
+the remedy."""
 
 import numpy as np
 import pytest
@@ -55,11 +56,32 @@ def scope(t):
     def state(**given):
         nn.Linear(3, 2).load_state_dict(given)
 
-    return {"t": t, "nn": nn, "F": nn.functional, "np": np, "optim": t.optim, "x": t.arange(6, dtype=t.float32).reshape(2, 3),
-            "w": t.ones(4, 2), "r": t.ones(2, requires_grad=True), "i": lambda *v: t.tensor(v), "net": nn.Linear(3, 2),
-            "images": t.ones(1, 1, 8, 8)} | {f.__name__: f for f in (
-                backward_twice, write_to_a_view_of_a_leaf, overwrite_what_a_gradient_needs, no_super, no_forward, loads, no_len, truth,
-                state)}
+    return {
+        "t": t,
+        "nn": nn,
+        "F": nn.functional,
+        "np": np,
+        "optim": t.optim,
+        "x": t.arange(6, dtype=t.float32).reshape(2, 3),
+        "w": t.ones(4, 2),
+        "r": t.ones(2, requires_grad=True),
+        "i": lambda *v: t.tensor(v),
+        "net": nn.Linear(3, 2),
+        "images": t.ones(1, 1, 8, 8),
+    } | {
+        f.__name__: f
+        for f in (
+            backward_twice,
+            write_to_a_view_of_a_leaf,
+            overwrite_what_a_gradient_needs,
+            no_super,
+            no_forward,
+            loads,
+            no_len,
+            truth,
+            state,
+        )
+    }
 
 
 # An expression and what the message says, in parts.
@@ -343,10 +365,23 @@ def test_a_mistake_is_explained(row):
 
 
 def test_tensors_are_made_as_by_torch():
-    for expression in ("t.Tensor([1, 2])", "t.Tensor([[1.5], [2]])", "t.Tensor(np.arange(3))", "t.Tensor()", "t.Tensor((1, 2))",
-                       "t.Tensor(x)", "t.Tensor([])", "t.LongTensor([1, 2])", "t.FloatTensor(np.ones(2, np.float32))"):
+    for expression in (
+        "t.Tensor([1, 2])",
+        "t.Tensor([[1.5], [2]])",
+        "t.Tensor(np.arange(3))",
+        "t.Tensor()",
+        "t.Tensor((1, 2))",
+        "t.Tensor(x)",
+        "t.Tensor([])",
+        "t.LongTensor([1, 2])",
+        "t.FloatTensor(np.ones(2, np.float32))",
+    ):
         ours, theirs = (eval(expression, scope(lib)) for lib in (numtorch, torch))  # noqa: S307 - the expressions of this table
-        assert (ours.tolist(), tuple(ours.shape), str(ours.dtype)) == (theirs.tolist(), tuple(theirs.shape), str(theirs.dtype))
+        assert (ours.tolist(), tuple(ours.shape), str(ours.dtype)) == (
+            theirs.tolist(),
+            tuple(theirs.shape),
+            str(theirs.dtype),
+        )
     assert numtorch.Tensor(2, 3).shape == numtorch.Tensor(numtorch.Size([2, 3])).shape == (2, 3)
 
     class Mine(numtorch.Tensor):

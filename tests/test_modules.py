@@ -7,8 +7,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PATHS = ["utils.data.DataLoader", "vision.datasets.Digits", "profiler.profile", "nn.utils.clip_grad_norm_", "collect_env.main",
-         "nn.functional.relu", "optim.lr_scheduler.StepLR", "autograd.functional.jacobian", "cuda.is_available", "kernels.list"]
+PATHS = [
+    "utils.data.DataLoader",
+    "vision.datasets.Digits",
+    "profiler.profile",
+    "nn.utils.clip_grad_norm_",
+    "collect_env.main",
+    "nn.functional.relu",
+    "optim.lr_scheduler.StepLR",
+    "autograd.functional.jacobian",
+    "cuda.is_available",
+    "kernels.list",
+]
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +36,7 @@ for path in sys.argv[1:]:
         seen &= part in dir(at)
         at = getattr(at, part)
     print(path, callable(at), seen)
-"""
+"""  # noqa: E501
     done = subprocess.run([sys.executable, "-c", code, *PATHS], capture_output=True, text=True, check=True, cwd=ROOT)
     return dict(line.split(" ", 1) for line in done.stdout.splitlines())
 

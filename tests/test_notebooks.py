@@ -1,4 +1,5 @@
-"""Every notebook runs from top to bottom in a fresh kernel, its assertions included, and shows what its text form says."""
+"""Every notebook runs from top to bottom in a fresh kernel, its assertions included, and shows what its text form
+says."""
 
 from __future__ import annotations
 
@@ -32,9 +33,17 @@ def test_is_a_notebook_one_wants_to_open(text):
     cells = nbformat.read(path, as_version=4).cells
     assert 15 <= len(cells) <= 40
     code = [c.source for c in cells if c.cell_type == "code"]
-    asserts = [i for i, source in enumerate(code) if any(isinstance(n, ast.Assert) for n in ast.walk(ast.parse(source)))]
+    asserts = [
+        i for i, source in enumerate(code) if any(isinstance(n, ast.Assert) for n in ast.walk(ast.parse(source)))
+    ]
     assert asserts, "a notebook ends in an assertion on what was reached"
-    exercises = [line for c in cells if c.cell_type == "markdown" for line in c.source.splitlines() if line.startswith("### Exercise")]
+    exercises = [
+        line
+        for c in cells
+        if c.cell_type == "markdown"
+        for line in c.source.splitlines()
+        if line.startswith("### Exercise")
+    ]
     solutions = [i for i, c in enumerate(cells) if c.source.startswith("<details><summary>Solution")]
     assert 2 <= len(exercises) <= 3 and len(solutions) == len(exercises)
     assert all("assert" in cells[i].source and "### Exercise" in cells[i - 1].source for i in solutions)
@@ -64,7 +73,9 @@ def test_outputs_can_be_read_on_a_narrow_and_on_a_dark_page(text):
         for out in cell.get("outputs", []):
             if out.output_type == "stream":
                 columns = [line for line in out.text.splitlines() if re.search(r"\S {2,}\S.* {2,}\S", line)]
-                assert len(columns) < 3 or max(map(len, columns)) <= 42, f"a wide table is displayed, and not printed: {out.text}"
+                assert len(columns) < 3 or max(map(len, columns)) <= 42, (
+                    f"a wide table is displayed, and not printed: {out.text}"
+                )
                 continue
             if "text/html" in out.data:
                 for theme in ("light", "dark"):

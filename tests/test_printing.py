@@ -181,11 +181,7 @@ if torch is not None:
 
 
 RECORDED = [
-    (
-        np.array([[1.5, -2.25], [0.0, 3.0]], np.float32),
-        {},
-        "tensor([[ 1.5000, -2.2500],\n        [ 0.0000,  3.0000]])",
-    ),
+    (np.array([[1.5, -2.25], [0.0, 3.0]], np.float32), {}, "tensor([[ 1.5000, -2.2500],\n        [ 0.0000,  3.0000]])"),
     (np.array([1e-6, 1.0], np.float32), {}, "tensor([1.0000e-06, 1.0000e+00])"),
     (np.arange(1001), {}, "tensor([   0,    1,    2,  ...,  998,  999, 1000])"),
     (np.zeros((0, 2)), {}, "tensor([], size=(0, 2), dtype=torch.float64)"),

@@ -1,4 +1,5 @@
-"""What torch refuses is refused: the same kind of error, in words that name the op. And whose turn it is beside a foreign class."""
+"""What torch refuses is refused: the same kind of error, in words that name the op. And whose turn it is beside a
+foreign class."""
 
 import operator
 
@@ -14,7 +15,9 @@ class Foreign:
     def __radd__(self, other):
         return "reflected"
 
-    __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = __rmod__ = __rpow__ = __rmatmul__ = __rand__ = __ror__ = __rxor__ = __radd__
+    __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = __rmod__ = __rpow__ = __rmatmul__ = __rand__ = __ror__ = (
+        __rxor__
+    ) = __radd__
     __lt__ = __le__ = __gt__ = __ge__ = __radd__
 
 
@@ -52,53 +55,108 @@ def test_operators_on_tensors_and_numbers(name):
 
 REFUSED = {
     "a number for a size": ["lib.full(7, 3)", "lib.zeros(1).new_full(7, 3)", "lib.zeros(size=5)"],
-    "a dimension that is missing": ["lib.softmax(lib.ones(3))", "lib.ones(3).log_softmax()", "lib.ones(3).softmax(None)"],
-    "what is no type": ["lib.softmax(lib.ones(3), 0, True)", "lib.zeros_like(lib.ones(2), dtype=[])", "lib.zeros(3, dtype='')",
-                        "lib.rand_like(lib.ones(2), dtype=0)"],
+    "a dimension that is missing": [
+        "lib.softmax(lib.ones(3))",
+        "lib.ones(3).log_softmax()",
+        "lib.ones(3).softmax(None)",
+    ],
+    "what is no type": [
+        "lib.softmax(lib.ones(3), 0, True)",
+        "lib.zeros_like(lib.ones(2), dtype=[])",
+        "lib.zeros(3, dtype='')",
+        "lib.rand_like(lib.ones(2), dtype=0)",
+    ],
     "a number for a flag": [
-        "lib.sort(lib.ones(3), 0, 1)", "lib.argsort(lib.ones(3), descending=1)", "lib.topk(lib.ones(3), 1, 0, 'x')",
-        "lib.kthvalue(lib.ones(3), 1, 0, 1)", "lib.median(lib.ones(3, 2), 0, 1)", "lib.nanmedian(lib.ones(3, 2), 0, 1)",
-        "lib.mode(lib.ones(3, 2), 0, 1)", "lib.unique(lib.ones(3), return_counts=1)",
+        "lib.sort(lib.ones(3), 0, 1)",
+        "lib.argsort(lib.ones(3), descending=1)",
+        "lib.topk(lib.ones(3), 1, 0, 'x')",
+        "lib.kthvalue(lib.ones(3), 1, 0, 1)",
+        "lib.median(lib.ones(3, 2), 0, 1)",
+        "lib.nanmedian(lib.ones(3, 2), 0, 1)",
+        "lib.mode(lib.ones(3, 2), 0, 1)",
+        "lib.unique(lib.ones(3), return_counts=1)",
         "lib.allclose(lib.ones(1), lib.ones(1), equal_nan=2.5)",
-        "lib.isclose(lib.ones(1), lib.ones(1), equal_nan='x')", "lib.multinomial(lib.ones(3), 1, 1)",
-        "lib.nonzero(lib.ones(3), as_tuple=1)", "lib.ones(2).numpy(force=1)",
-        "lib.ones(3).put(lib.tensor([0]), lib.ones(1), 1)", "lib.ones(3).index_put((lib.tensor([0]),), lib.ones(1), 'x')",
+        "lib.isclose(lib.ones(1), lib.ones(1), equal_nan='x')",
+        "lib.multinomial(lib.ones(3), 1, 1)",
+        "lib.nonzero(lib.ones(3), as_tuple=1)",
+        "lib.ones(2).numpy(force=1)",
+        "lib.ones(3).put(lib.tensor([0]), lib.ones(1), 1)",
+        "lib.ones(3).index_put((lib.tensor([0]),), lib.ones(1), 'x')",
         "lib.ones(3).index_reduce(0, lib.tensor([0]), lib.ones(1), 'mean', include_self=1)",
-        "lib.ones(3).scatter_reduce(0, lib.tensor([0]), lib.ones(1), 'mean', include_self=1)", "lib.eye(3).fill_diagonal_(1, 'wrap')",
-        "F.dropout(lib.ones(3), 0.5, 2)", "F.dropout1d(lib.ones(3, 2), 0.5, b'x')", "F.dropout2d(lib.ones(3, 2, 2, 2), 0.5, 2)",
-        "F.batch_norm(lib.ones(3, 2), lib.ones(2), lib.ones(2), training=1)", "F.avg_pool1d(lib.ones(1, 4), 2, ceil_mode=1)",
-        "F.avg_pool2d(lib.ones(1, 4, 4), 2, count_include_pad='mean')", "F.max_pool1d(lib.ones(1, 4), 2, ceil_mode={})",
-        "F.max_pool2d(lib.ones(1, 4, 4), 2, ceil_mode=())", "F.kl_div(lib.ones(2), lib.ones(2), reduction='sum', log_target=1)",
+        "lib.ones(3).scatter_reduce(0, lib.tensor([0]), lib.ones(1), 'mean', include_self=1)",
+        "lib.eye(3).fill_diagonal_(1, 'wrap')",
+        "F.dropout(lib.ones(3), 0.5, 2)",
+        "F.dropout1d(lib.ones(3, 2), 0.5, b'x')",
+        "F.dropout2d(lib.ones(3, 2, 2, 2), 0.5, 2)",
+        "F.batch_norm(lib.ones(3, 2), lib.ones(2), lib.ones(2), training=1)",
+        "F.avg_pool1d(lib.ones(1, 4), 2, ceil_mode=1)",
+        "F.avg_pool2d(lib.ones(1, 4, 4), 2, count_include_pad='mean')",
+        "F.max_pool1d(lib.ones(1, 4), 2, ceil_mode={})",
+        "F.max_pool2d(lib.ones(1, 4, 4), 2, ceil_mode=())",
+        "F.kl_div(lib.ones(2), lib.ones(2), reduction='sum', log_target=1)",
         "F.scaled_dot_product_attention(*[lib.ones(1, 2, 3)] * 3, is_causal=1)",
-        "F.embedding(lib.tensor([0]), lib.ones(2, 2), sparse=1)", "lib.ones(3).to(lib.float32, copy=1)",
-        "lib.zeros(3, requires_grad=1)", "lib.tensor([1.0], requires_grad=2)", "lib.rand(3, requires_grad='x')",
-        "lib.zeros(3).new_zeros(3, requires_grad=1)"],
-    "what is no tensor": ["F.pairwise_distance(lib.ones(2, 2), 1)", "F.pairwise_distance(lib.ones(2, 2), lib.ones(2, 2), None)",
-                          "lib.ones(2).type_as(True)", "lib.full((2,), 1.0, out=[])"],
+        "F.embedding(lib.tensor([0]), lib.ones(2, 2), sparse=1)",
+        "lib.ones(3).to(lib.float32, copy=1)",
+        "lib.zeros(3, requires_grad=1)",
+        "lib.tensor([1.0], requires_grad=2)",
+        "lib.rand(3, requires_grad='x')",
+        "lib.zeros(3).new_zeros(3, requires_grad=1)",
+    ],
+    "what is no tensor": [
+        "F.pairwise_distance(lib.ones(2, 2), 1)",
+        "F.pairwise_distance(lib.ones(2, 2), lib.ones(2, 2), None)",
+        "lib.ones(2).type_as(True)",
+        "lib.full((2,), 1.0, out=[])",
+    ],
     "what is no number": ["F.softplus(lib.ones(0), threshold=())", "F.threshold(lib.ones(0), 1.0, [])"],
     "numbers beyond a type": [
-        "F.threshold(lib.ones(2, dtype=lib.uint8), -1.5, 3)", "lib.addcmul(*[lib.ones(2, dtype=lib.uint8)] * 3, value=-0.5)",
-        "F.threshold(lib.ones(2, dtype=lib.float16), 0.5, 1e30)", "F.threshold(lib.ones(2), 0.5, 1e300)",
-                              "lib.ones(2, dtype=lib.int64).clamp_min(2**63)", "lib.ones(2, dtype=lib.int64).clamp(2**64)"],
-    "sizes that do not fit": ["lib.roll(lib.zeros(3, 0), (1, 2), (0,))", "lib.roll(lib.zeros(3, 0), (1, 2))",
-                              "lib.logspace(0, lib.ones(2), 1)"],
-    "indices of a type that has none": ["lib.ones(3).index_put((lib.tensor(1, dtype=lib.int8),), lib.tensor(2.0))",
-                                        "lib.ones(3).index_put_((lib.tensor(1, dtype=lib.int16),), lib.tensor(2.0))"],
-    "types that differ": ["F.bilinear(lib.ones(2, 3), lib.ones(2, 3), lib.ones(1, 3, 3), lib.ones(1, dtype=lib.float64))"],
+        "F.threshold(lib.ones(2, dtype=lib.uint8), -1.5, 3)",
+        "lib.addcmul(*[lib.ones(2, dtype=lib.uint8)] * 3, value=-0.5)",
+        "F.threshold(lib.ones(2, dtype=lib.float16), 0.5, 1e30)",
+        "F.threshold(lib.ones(2), 0.5, 1e300)",
+        "lib.ones(2, dtype=lib.int64).clamp_min(2**63)",
+        "lib.ones(2, dtype=lib.int64).clamp(2**64)",
+    ],
+    "sizes that do not fit": [
+        "lib.roll(lib.zeros(3, 0), (1, 2), (0,))",
+        "lib.roll(lib.zeros(3, 0), (1, 2))",
+        "lib.logspace(0, lib.ones(2), 1)",
+    ],
+    "indices of a type that has none": [
+        "lib.ones(3).index_put((lib.tensor(1, dtype=lib.int8),), lib.tensor(2.0))",
+        "lib.ones(3).index_put_((lib.tensor(1, dtype=lib.int16),), lib.tensor(2.0))",
+    ],
+    "types that differ": [
+        "F.bilinear(lib.ones(2, 3), lib.ones(2, 3), lib.ones(1, 3, 3), lib.ones(1, dtype=lib.float64))"
+    ],
     "unknown words": ["F.huber_loss(lib.ones(2), lib.ones(2), (1, 2), weight=lib.ones(2))"],
-    "arguments that contradict each other": ["lib.normal(lib.zeros(2), lib.ones(2), dtype=lib.float64)",
-                                             "lib.normal(lib.zeros(2), 1.0, (3,))",
-                                             "lib.ones(1).view((1,), dtype=lib.float32)", "lib.where(lib.ones(2) > 0, out=lib.zeros(2))"],
+    "arguments that contradict each other": [
+        "lib.normal(lib.zeros(2), lib.ones(2), dtype=lib.float64)",
+        "lib.normal(lib.zeros(2), 1.0, (3,))",
+        "lib.ones(1).view((1,), dtype=lib.float32)",
+        "lib.where(lib.ones(2) > 0, out=lib.zeros(2))",
+    ],
     "one argument too many": ["lib.ones(1).double(None)", "lib.ones(1).half(True)", "lib.ones(1).int(2.0)"],
-    "an eps without a root": ["F.batch_norm(lib.ones(3, 2), lib.ones(2), lib.ones(2), eps=-1.0)",
-                              "F.batch_norm(lib.ones(0, 2), lib.ones(2), lib.ones(2), training=True, eps=0.0)"],
-    "writing to what wants a gradient": ["lib.randperm(3, out=lib.ones(3, requires_grad=True))",
-                                         "lib.arange(3, out=lib.ones(3, requires_grad=True))"],
+    "an eps without a root": [
+        "F.batch_norm(lib.ones(3, 2), lib.ones(2), lib.ones(2), eps=-1.0)",
+        "F.batch_norm(lib.ones(0, 2), lib.ones(2), lib.ones(2), training=True, eps=0.0)",
+    ],
+    "writing to what wants a gradient": [
+        "lib.randperm(3, out=lib.ones(3, requires_grad=True))",
+        "lib.arange(3, out=lib.ones(3, requires_grad=True))",
+    ],
     "numbers for flags of reductions": ["lib.ones(2, 3).var(unbiased=0)", "lib.ones(2).logsumexp(0, 2.0)"],
-    "two names of one number": ["lib.ones(2, 3).std(0, unbiased=True, correction=2)", "lib.ones(2, 3).var(0, False, correction=2)"],
+    "two names of one number": [
+        "lib.ones(2, 3).std(0, unbiased=True, correction=2)",
+        "lib.ones(2, 3).var(0, False, correction=2)",
+    ],
     "an argument of another form": ["lib.max(lib.ones(2), lib.ones(2), 3)", "lib.min(lib.ones(2), lib.ones(2), True)"],
     "a number for a shape": ["F.layer_norm(lib.ones(2, 3), 3)", "F.rms_norm(lib.ones(2, 3), 3)"],
-    "norms of integers": ["lib.arange(3).norm()", "lib.arange(3).norm(3)", "F.normalize(lib.ones(2, 2, dtype=lib.int32))"],
+    "norms of integers": [
+        "lib.arange(3).norm()",
+        "lib.arange(3).norm(3)",
+        "F.normalize(lib.ones(2, 2, dtype=lib.int32))",
+    ],
 }
 
 
@@ -108,11 +166,21 @@ def test_refused(call):
     assert error is not None
 
 
-@pytest.mark.parametrize("call", ["lib.ones(())", "lib.tensor(1.0).expand(())", "lib.tensor(1.0).repeat(())",
-                                  "F.log_softmax(lib.ones(3, 2), 1)", "F.softmin(lib.ones(3, 2), 0)", "lib.full((7,), 3)",
-                                  "lib.ones(3).to(lib.float64, False, True)", "lib.ones(2).view(size=(2, 1))",
-                                  "lib.ones(2).view(dtype=lib.int32)",
-                                  "F.threshold(lib.ones(2), 0.5, float('inf'))"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        "lib.ones(())",
+        "lib.tensor(1.0).expand(())",
+        "lib.tensor(1.0).repeat(())",
+        "F.log_softmax(lib.ones(3, 2), 1)",
+        "F.softmin(lib.ones(3, 2), 0)",
+        "lib.full((7,), 3)",
+        "lib.ones(3).to(lib.float64, False, True)",
+        "lib.ones(2).view(size=(2, 1))",
+        "lib.ones(2).view(dtype=lib.int32)",
+        "F.threshold(lib.ones(2), 0.5, float('inf'))",
+    ],
+)
 def test_what_is_near_it_is_computed(call):
     assert same(lambda lib: eval(call, {"lib": lib, "F": lib.nn.functional})) is None  # noqa: S307 - of this file
 

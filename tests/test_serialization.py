@@ -20,8 +20,18 @@ import numtorch as torch
 from numtorch import files
 from numtorch.errors import CorruptFile
 
-DTYPES = [torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.float16, torch.bfloat16, torch.float32,
-          torch.float64]
+DTYPES = [
+    torch.bool,
+    torch.uint8,
+    torch.int8,
+    torch.int16,
+    torch.int32,
+    torch.int64,
+    torch.float16,
+    torch.bfloat16,
+    torch.float32,
+    torch.float64,
+]
 
 
 def round_trip(obj, **options):
@@ -58,12 +68,29 @@ def test_bits_of_special_values_stay():
 
 def test_training_state_keeps_structure_order_and_types():
     state = {
-        "epoch": 3, "lr": 0.1, "best": float("inf"), "worst": float("-inf"), "done": False, "note": "a \"quote\", a\nline, ü, 東京",
-        "none": None, "big": 2**80, "shape": torch.Size([2, 3]), "dtype": torch.float32, "device": torch.device("cuda", 1),
-        "betas": (0.9, 0.999), "nested": [{"a": (1, [2, (3,)])}, []], "empty": {}, "unit": (),
+        "epoch": 3,
+        "lr": 0.1,
+        "best": float("inf"),
+        "worst": float("-inf"),
+        "done": False,
+        "note": 'a "quote", a\nline, ü, 東京',
+        "none": None,
+        "big": 2**80,
+        "shape": torch.Size([2, 3]),
+        "dtype": torch.float32,
+        "device": torch.device("cuda", 1),
+        "betas": (0.9, 0.999),
+        "nested": [{"a": (1, [2, (3,)])}, []],
+        "empty": {},
+        "unit": (),
         "model": OrderedDict(z=torch.ones(2), a=torch.zeros(1, dtype=torch.int64)),
         "optimizer": {"state": {1: {"step": torch.tensor(2.0)}, 0: {"step": torch.tensor(3.0)}}},
-        1: "int", "1": "str", False: "zero", 2.5: "float", None: "none", (1, "x"): "tuple",
+        1: "int",
+        "1": "str",
+        False: "zero",
+        2.5: "float",
+        None: "none",
+        (1, "x"): "tuple",
     }
     back = round_trip(state)
     assert list(back) == list(state)
@@ -80,14 +107,24 @@ def test_training_state_keeps_structure_order_and_types():
 
 
 def test_numpy_scalars_become_numbers():
-    back = round_trip({"a": np.float64(0.1), "b": np.float32(0.5), "c": np.int64(7), "d": np.bool_(True), "e": np.float64("inf")})
+    back = round_trip(
+        {"a": np.float64(0.1), "b": np.float32(0.5), "c": np.int64(7), "d": np.bool_(True), "e": np.float64("inf")}
+    )
     assert back == {"a": 0.1, "b": 0.5, "c": 7, "d": True, "e": float("inf")}
     assert [type(v) for v in back.values()] == [float, float, int, bool, float]
 
 
 def test_views_and_strides():
     base = torch.arange(12).reshape(3, 4)
-    back = round_trip({"t": base.t(), "row": base[1], "col": base[:, 2], "step": base[::2, ::3], "expanded": torch.ones(1, 2).expand(3, 2)})
+    back = round_trip(
+        {
+            "t": base.t(),
+            "row": base[1],
+            "col": base[:, 2],
+            "step": base[::2, ::3],
+            "expanded": torch.ones(1, 2).expand(3, 2),
+        }
+    )
     assert back["t"].tolist() == base.t().tolist()
     assert back["row"].tolist() == [4, 5, 6, 7]
     assert back["col"].tolist() == [2, 6, 10]
@@ -114,8 +151,14 @@ def test_empty_tensors_are_never_tied():
 
 
 def test_names_that_collide():
-    obj = {"a": {"b": torch.tensor(1)}, "a.b": torch.tensor(2), 0: torch.tensor(3), "0": torch.tensor(4), "__metadata__": torch.tensor(5),
-           "": torch.tensor(6)}
+    obj = {
+        "a": {"b": torch.tensor(1)},
+        "a.b": torch.tensor(2),
+        0: torch.tensor(3),
+        "0": torch.tensor(4),
+        "__metadata__": torch.tensor(5),
+        "": torch.tensor(6),
+    }
     back = round_trip(obj)
     assert [back["a"]["b"].item(), *[back[k].item() for k in ("a.b", 0, "0", "__metadata__", "")]] == [1, 2, 3, 4, 5, 6]
 
@@ -128,9 +171,18 @@ def test_objects_that_are_no_dict():
 
 
 TREES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters(exclude_categories=["Cs"])),
-    lambda inner: st.lists(inner, max_size=4) | st.lists(inner, max_size=3).map(tuple)
-    | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])) | st.integers(), inner, max_size=4), max_leaves=12)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])) | st.integers(), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
 
 
 @settings(max_examples=80, deadline=None)
@@ -161,8 +213,13 @@ def test_map_location():
 
 def test_a_gpus_tensor_on_a_machine_without_one():
     data = np.ones(2, np.float32).tobytes()
-    f = file_of({"__metadata__": {"numtorch": json.dumps({"object": {"tensor": "w", "device": "cuda:0"}, "version": 1})},
-                 "w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}, data)
+    f = file_of(
+        {
+            "__metadata__": {"numtorch": json.dumps({"object": {"tensor": "w", "device": "cuda:0"}, "version": 1})},
+            "w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]},
+        },
+        data,
+    )
     if not torch.cuda.is_available():
         with pytest.raises(RuntimeError, match="map_location='cpu'"):
             torch.load(io.BytesIO(f))
@@ -211,8 +268,14 @@ def test_mapped_tensors_do_not_write_to_the_file(tmp_path):
 
 def test_the_safetensors_library_reads_our_files(tmp_path):
     st_numpy = pytest.importorskip("safetensors.numpy")
-    state = OrderedDict((f"layer.{d.name}", (torch.arange(6).reshape(2, 3) % 2).to(d)) for d in DTYPES if d is not torch.bfloat16)
-    state["scalar"], state["empty"], state["view"] = torch.tensor(1.5), torch.empty(0, 3), torch.arange(6).reshape(2, 3).t()
+    state = OrderedDict(
+        (f"layer.{d.name}", (torch.arange(6).reshape(2, 3) % 2).to(d)) for d in DTYPES if d is not torch.bfloat16
+    )
+    state["scalar"], state["empty"], state["view"] = (
+        torch.tensor(1.5),
+        torch.empty(0, 3),
+        torch.arange(6).reshape(2, 3).t(),
+    )
     torch.save(state, tmp_path / "f.safetensors")
     read = st_numpy.load_file(tmp_path / "f.safetensors")
     assert set(read) == set(state)
@@ -231,7 +294,12 @@ def test_pytorch_reads_our_files(tmp_path):
 
 def test_we_read_the_safetensors_librarys_files(tmp_path):
     st_numpy = pytest.importorskip("safetensors.numpy")
-    arrays = {"b": np.ones((2, 2), np.float16), "a": np.arange(3), "odd": np.array([1, 2, 3], np.int8), "c": np.array(2.0)}
+    arrays = {
+        "b": np.ones((2, 2), np.float16),
+        "a": np.arange(3),
+        "odd": np.array([1, 2, 3], np.int8),
+        "c": np.array(2.0),
+    }
     st_numpy.save_file(arrays, tmp_path / "f", metadata={"author": "x"})
     for options in ({}, {"mmap": True}):
         back = torch.load(tmp_path / "f", **options)
@@ -240,8 +308,15 @@ def test_we_read_the_safetensors_librarys_files(tmp_path):
 
 def test_a_file_that_is_not_aligned_can_be_mapped(tmp_path):
     data = bytes([1]) + np.arange(3, dtype=np.float64).tobytes()
-    (tmp_path / "f").write_bytes(file_of({"b": {"dtype": "I8", "shape": [1], "data_offsets": [0, 1]},
-                                          "x": {"dtype": "F64", "shape": [3], "data_offsets": [1, 25]}}, data))
+    (tmp_path / "f").write_bytes(
+        file_of(
+            {
+                "b": {"dtype": "I8", "shape": [1], "data_offsets": [0, 1]},
+                "x": {"dtype": "F64", "shape": [3], "data_offsets": [1, 25]},
+            },
+            data,
+        )
+    )
     assert (torch.load(tmp_path / "f", mmap=True)["x"] + 1).tolist() == [1, 2, 3]
 
 
@@ -256,11 +331,21 @@ class Layer:
 Point = namedtuple("Point", "x y")
 
 
-@pytest.mark.parametrize(("value", "advice"), [
-    (lambda: 0, "functions and classes"), (Layer(), r"save its state_dict\(\)"), (Layer, "functions and classes|state_dict"),
-    (np.ones(2), "from_numpy"), ({1, 2}, "sorted"), (Counter("ab"), "dict"), (Point(1, 2), "tuple"), (b"bytes", "tensors, numbers"),
-    (1j, "tensors, numbers"), (object(), "tensors, numbers"),
-])
+@pytest.mark.parametrize(
+    ("value", "advice"),
+    [
+        (lambda: 0, "functions and classes"),
+        (Layer(), r"save its state_dict\(\)"),
+        (Layer, "functions and classes|state_dict"),
+        (np.ones(2), "from_numpy"),
+        ({1, 2}, "sorted"),
+        (Counter("ab"), "dict"),
+        (Point(1, 2), "tuple"),
+        (b"bytes", "tensors, numbers"),
+        (1j, "tensors, numbers"),
+        (object(), "tensors, numbers"),
+    ],
+)
 def test_code_and_foreign_objects_are_refused_with_their_place(value, advice, tmp_path):
     with pytest.raises(TypeError, match=r"a\.1\.b is of type") as e:
         torch.save({"a": [0, {"b": value}]}, tmp_path / "f")
@@ -337,7 +422,10 @@ BROKEN = {
     "pairs": (file_of(structured('{"version": 1, "object": {"dict": [1]}}', False)), "cannot be read"),
     "float": (file_of(structured('{"version": 1, "object": {"float": "1"}}', False)), "cannot be read"),
     "dtype name": (file_of(structured('{"version": 1, "object": {"dtype": "object"}}', False)), "cannot be read"),
-    "device name": (file_of(structured('{"version": 1, "object": {"tensor": "x", "device": "moon"}}'), EIGHT), "cannot be read|moon"),
+    "device name": (
+        file_of(structured('{"version": 1, "object": {"tensor": "x", "device": "moon"}}'), EIGHT),
+        "cannot be read|moon",
+    ),
     "old pickle": (pickle.dumps({"x": 1}, 2), "PyTorch pickle file"),
     "new pickle": (pickle.dumps({"x": 1}, 5), "PyTorch pickle file"),
     "zip": (b"PK\x03\x04" + b"\0" * 100, "PyTorch pickle file"),
@@ -412,15 +500,21 @@ def test_a_full_disk_leaves_the_previous_file(tmp_path, monkeypatch):
 
 
 def run(code, *args, **options):
-    return subprocess.Popen([sys.executable, "-c", textwrap.dedent(code), *map(str, args)], stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, text=True, **options)
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code), *map(str, args)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits and signals of POSIX")
 def test_a_write_that_fails_half_way(tmp_path):
     path = tmp_path / "f"
     torch.save({"w": torch.ones(2)}, path)
-    p = run("""
+    p = run(
+        """
         import resource, signal, sys
         import numtorch as torch
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -429,7 +523,9 @@ def test_a_write_that_fails_half_way(tmp_path):
             torch.save({"w": torch.zeros(1_000_000)}, sys.argv[1])
         except OSError as e:
             print("refused", e.errno)
-    """, path)
+    """,
+        path,
+    )
     out, err = p.communicate(timeout=60)
     assert out.strip() == f"refused {errno.EFBIG}", err
     assert torch.load(path)["w"].tolist() == [1, 1]
@@ -440,7 +536,8 @@ def test_a_write_that_fails_half_way(tmp_path):
 def test_a_killed_process_leaves_the_previous_file(tmp_path):
     path = tmp_path / "f"
     torch.save({"w": torch.ones(2)}, path)
-    p = run("""
+    p = run(
+        """
         import sys, time
         import numtorch as torch
         from numtorch import serialization
@@ -452,7 +549,9 @@ def test_a_killed_process_leaves_the_previous_file(tmp_path):
                 time.sleep(0 if len(part) < 1000 else 60)
         serialization._parts = slow
         torch.save({"v": torch.zeros(100_000), "w": torch.zeros(100_000)}, sys.argv[1])
-    """, path)
+    """,
+        path,
+    )
     assert [p.stdout.readline() for _ in range(2)] == ["wrote\n"] * 2
     p.send_signal(signal.SIGKILL)
     p.communicate(timeout=60)
@@ -519,7 +618,7 @@ TRAIN = """
         torch.set_rng_state(state["rng"])
         train(ps, opt, schedule, 7)
     print([p.detach().numpy().tobytes().hex() for p in ps], opt.param_groups[0]["lr"])
-"""
+"""  # noqa: E501
 
 
 @pytest.mark.parametrize("kind", ["sgd", "adam"])
@@ -575,8 +674,16 @@ def through_a_file(obj):
 def test_parameters_and_gradients_wanted_are_kept():
     p = torch.nn.Parameter(torch.ones(2))
     frozen = torch.nn.Parameter(torch.ones(2), requires_grad=False)
-    got = through_a_file({"p": p, "again": p, "frozen": frozen, "leaf": torch.ones(1, requires_grad=True), "plain": torch.ones(1),
-                          "values": p.detach()})
+    got = through_a_file(
+        {
+            "p": p,
+            "again": p,
+            "frozen": frozen,
+            "leaf": torch.ones(1, requires_grad=True),
+            "plain": torch.ones(1),
+            "values": p.detach(),
+        }
+    )
     assert type(got["p"]) is torch.nn.Parameter and got["p"].requires_grad and got["again"] is got["p"]
     assert type(got["frozen"]) is torch.nn.Parameter and not got["frozen"].requires_grad
     assert type(got["leaf"]) is torch.Tensor and got["leaf"].requires_grad and got["leaf"].is_leaf
@@ -586,8 +693,16 @@ def test_parameters_and_gradients_wanted_are_kept():
     assert got["p"].tolist() == [7, 1]
 
 
-@pytest.mark.parametrize("views", [lambda x: [x, x[:2]], lambda x: [x[:2], x], lambda x: [x[:3], x[1:]], lambda x: [x.T, x[0], x[:, 1]],
-                                   lambda x: [x[1:2].expand(3, 4), x]])
+@pytest.mark.parametrize(
+    "views",
+    [
+        lambda x: [x, x[:2]],
+        lambda x: [x[:2], x],
+        lambda x: [x[:3], x[1:]],
+        lambda x: [x.T, x[0], x[:, 1]],
+        lambda x: [x[1:2].expand(3, 4), x],
+    ],
+)
 def test_views_share_their_memory_again_and_are_stored_once(views):
     x = torch.arange(16.0).reshape(4, 4)
     made = views(x)
@@ -609,11 +724,25 @@ def test_views_that_are_apart_are_stored_as_their_elements():
     assert len(f.getvalue()) < 2 * 4000 + 1000
 
 
-@pytest.mark.parametrize("view", ["[[2],[1],3]", "[[2],[-1],1]", "[[5],[1],0]", "[[2],[4611686018427387903],0]", "[[2],[1]]", "7",
-                                  "[[true],[1],0]", '[["a"],[1],0]', "[[0],[1],0]"])
+@pytest.mark.parametrize(
+    "view",
+    [
+        "[[2],[1],3]",
+        "[[2],[-1],1]",
+        "[[5],[1],0]",
+        "[[2],[4611686018427387903],0]",
+        "[[2],[1]]",
+        "7",
+        "[[true],[1],0]",
+        '[["a"],[1],0]',
+        "[[0],[1],0]",
+    ],
+)
 def test_views_in_a_file_cannot_leave_their_tensor(view):
-    header = {"__metadata__": {"numtorch": f'{{"object":{{"tensor":"x","view":{view}}},"version":2}}'},
-              "x": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}}
+    header = {
+        "__metadata__": {"numtorch": f'{{"object":{{"tensor":"x","view":{view}}},"version":2}}'},
+        "x": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]},
+    }
     text = json.dumps(header).encode()
     with pytest.raises(torch.load.__globals__["CorruptFile"]):
         torch.load(io.BytesIO(len(text).to_bytes(8, "little") + text + bytes(16)))

@@ -60,7 +60,9 @@ def test_given_types_and_tensors_within():
     same(lambda lib: lib.as_tensor([1, 2], dtype=lib.float64))
 
 
-@pytest.mark.parametrize("data", [[[1, 2], [3]], "abc", [None], [1, "a"], {}, None, object()], ids=lambda v: type(v).__name__)
+@pytest.mark.parametrize(
+    "data", [[[1, 2], [3]], "abc", [None], [1, "a"], {}, None, object()], ids=lambda v: type(v).__name__
+)
 def test_data_that_is_no_tensor(data):
     error = same(lambda lib: lib.tensor(data))
     assert isinstance(error, TypeError | ValueError | RuntimeError)
@@ -89,7 +91,14 @@ def test_factories():
         ]
     )
     same(
-        lambda lib: [lib.linspace(0, 1, 5), lib.logspace(0, 2, 3), lib.eye(3), lib.eye(2, 3), lib.linspace(3, 3, 1), lib.linspace(0, 1, 0)],
+        lambda lib: [
+            lib.linspace(0, 1, 5),
+            lib.logspace(0, 2, 3),
+            lib.eye(3),
+            lib.eye(2, 3),
+            lib.linspace(3, 3, 1),
+            lib.linspace(0, 1, 0),
+        ],
         rtol=1e-6,
     )
     same(
@@ -99,7 +108,13 @@ def test_factories():
             lib.ones_like(lib.ones(2), dtype=lib.bool),
         ]
     )
-    same(lambda lib: [lib.ones(2, dtype=lib.int16).new_zeros(3), lib.ones(2).new_tensor([1, 2]), lib.ones(2).double().new_full((2,), 3)])
+    same(
+        lambda lib: [
+            lib.ones(2, dtype=lib.int16).new_zeros(3),
+            lib.ones(2).new_tensor([1, 2]),
+            lib.ones(2).double().new_full((2,), 3),
+        ]
+    )
     same(lambda lib: lib.arange(0, 1, 0))
     same(lambda lib: lib.zeros(-1))
     same(lambda lib: lib.zeros(2, requires_grad=True).requires_grad)
@@ -132,7 +147,11 @@ def test_array_protocol():
     raises(lambda lib: lib.ones(1, dtype=lib.bfloat16).numpy(), "BFloat16")
     assert nt.ones(1, requires_grad=True).numpy(force=True).tolist() == [1.0]
     with nt.no_grad():
-        assert nt.ones(1, requires_grad=True).numpy().tolist() == np.asarray(nt.ones(1, requires_grad=True)).tolist() == [1.0]
+        assert (
+            nt.ones(1, requires_grad=True).numpy().tolist()
+            == np.asarray(nt.ones(1, requires_grad=True)).tolist()
+            == [1.0]
+        )
 
 
 # --- Python's protocols ---------------------------------------------------------------------------------
@@ -151,9 +170,24 @@ def test_values_out():
         ]
     )
     same(lambda lib: [type(lib.tensor(v).item()).__name__ for v in (1, 1.5, True)])
-    same(lambda lib: [len(lib.zeros(3, 2)), int(lib.tensor(2.9)), float(lib.tensor(2)), bool(lib.tensor(0.0)), bool(lib.tensor([[1]]))])
+    same(
+        lambda lib: [
+            len(lib.zeros(3, 2)),
+            int(lib.tensor(2.9)),
+            float(lib.tensor(2)),
+            bool(lib.tensor(0.0)),
+            bool(lib.tensor([[1]])),
+        ]
+    )
     same(lambda lib: [2 in lib.arange(3), 7 in lib.arange(3), lib.tensor(1) in lib.arange(3)])
-    same(lambda lib: [list(map(int, lib.arange(3))), [10, 20, 30][lib.tensor(1)], f"{lib.tensor(1.23456):.2f}", f"{lib.tensor(7):03d}"])
+    same(
+        lambda lib: [
+            list(map(int, lib.arange(3))),
+            [10, 20, 30][lib.tensor(1)],
+            f"{lib.tensor(1.23456):.2f}",
+            f"{lib.tensor(7):03d}",
+        ]
+    )
     same(lambda lib: [r.tolist() for r in lib.arange(4).reshape(2, 2)])
     same(lambda lib: divmod(int(lib.tensor(7)), 2))
 
@@ -292,7 +326,9 @@ def test_the_second_call_goes_straight_to_the_kernel(n):
         assert out._version == version + 1 and np.allclose(out.numpy(), values + 1)
         out.mul_(free)
         out.clamp_(0.0, 0.5)
-        assert out._version == version + 3 and np.allclose(out.numpy(), np.clip((values + 1) * values, 0, 0.5), atol=1e-6)
+        assert out._version == version + 3 and np.allclose(
+            out.numpy(), np.clip((values + 1) * values, 0, 0.5), atol=1e-6
+        )
         with pytest.raises(RuntimeError, match="don't support automatic differentiation"):
             nt.add(x, 1.0, out=out)
         with pytest.raises(RuntimeError, match="leaf Variable"):
@@ -370,7 +406,9 @@ def operand(lib, dtype, dims):
 
 
 PAIRS = [((a, 1), (b, 1)) for a, b in itertools.combinations_with_replacement(DTYPES, 2)]
-PAIRS += [((a, 1), (b, 0)) for a in DTYPES for b in DTYPES] + [((a, 0), (b, 0)) for a, b in itertools.combinations(DTYPES, 2)]
+PAIRS += [((a, 1), (b, 0)) for a in DTYPES for b in DTYPES] + [
+    ((a, 0), (b, 0)) for a, b in itertools.combinations(DTYPES, 2)
+]
 PAIRS += [((a, d), (b, None)) for a in DTYPES for d in (0, 1) for b in ("bool", "int64", "float32")]
 OPERATIONS = {
     "add": lambda x, y: x + y,
@@ -400,10 +438,16 @@ def test_promotion(name):
 
 def test_casts():
     same(
-        lambda lib: [getattr(lib.tensor([1.7, 0.0, 3.2]), n)() for n in ["float", "double", "half", "bfloat16", "long", "int", "short",
-        "char", "byte", "bool"]]
+        lambda lib: [
+            getattr(lib.tensor([1.7, 0.0, 3.2]), n)()
+            for n in ["float", "double", "half", "bfloat16", "long", "int", "short", "char", "byte", "bool"]
+        ]
     )
-    same(lambda lib: [lib.tensor([1.7]).type(t).dtype for t in (lib.LongTensor, "torch.DoubleTensor", lib.int16, lib.FloatTensor)])
+    same(
+        lambda lib: [
+            lib.tensor([1.7]).type(t).dtype for t in (lib.LongTensor, "torch.DoubleTensor", lib.int16, lib.FloatTensor)
+        ]
+    )
     same(lambda lib: [lib.tensor([1], dtype=getattr(lib, d)).type() for d in DTYPES])
     same(
         lambda lib: [
@@ -425,7 +469,14 @@ def test_casts():
             lib.ones(2).to(lib.device("cpu")),
         ]
     )
-    same(lambda lib: [lib.ones(2).to(int), lib.ones(2, dtype=float), lib.tensor([1, 2], dtype=float), lib.zeros(1, dtype=bool)])
+    same(
+        lambda lib: [
+            lib.ones(2).to(int),
+            lib.ones(2, dtype=float),
+            lib.tensor([1, 2], dtype=float),
+            lib.zeros(1, dtype=bool),
+        ]
+    )
     x = nt.ones(2)
     assert (
         x.to(nt.float32) is x
@@ -440,7 +491,11 @@ def test_casts():
 def test_default_type():
     nt.set_default_dtype(nt.float64)
     try:
-        assert nt.tensor(1.0).dtype is nt.float64 and nt.ones(1).dtype is nt.float64 and (nt.tensor([1]) / 2).dtype is nt.float64
+        assert (
+            nt.tensor(1.0).dtype is nt.float64
+            and nt.ones(1).dtype is nt.float64
+            and (nt.tensor([1]) / 2).dtype is nt.float64
+        )
     finally:
         nt.set_default_dtype(nt.float32)
 
@@ -453,7 +508,10 @@ def bits(x):
 def test_half_arithmetic_bit_for_bit(dtype):
     rng = np.random.default_rng(0)
     a = np.concatenate(
-        [rng.standard_normal(500) * 10.0 ** rng.integers(-6, 5, 500), [0.0, -0.0, np.inf, -np.inf, 65504, 1e-7, 6e-8, 1e38]]
+        [
+            rng.standard_normal(500) * 10.0 ** rng.integers(-6, 5, 500),
+            [0.0, -0.0, np.inf, -np.inf, 65504, 1e-7, 6e-8, 1e38],
+        ]
     ).astype(np.float32)
     b = np.roll(a, 7)
     for fn in (
@@ -482,13 +540,20 @@ def test_half_arithmetic_bit_for_bit(dtype):
 def test_half_conversions(dtype):
     values = np.frombuffer(np.random.default_rng(0).integers(0, 2**32, 4000, dtype=np.uint32).tobytes(), np.float32)
     values = np.concatenate(
-        [values[np.isfinite(values)], np.float32([65519.996, 65520, 65504, 1 + 2**-11, 1 + 2**-9, 5.9604645e-8, 2.9802322e-8, 2.98e-8])]
+        [
+            values[np.isfinite(values)],
+            np.float32([65519.996, 65520, 65504, 1 + 2**-11, 1 + 2**-9, 5.9604645e-8, 2.9802322e-8, 2.98e-8]),
+        ]
     )
     ours, theirs = (lib.from_numpy(values).to(getattr(lib, dtype)) for lib in (nt, torch))
     assert bits(ours) == bits(theirs)
     assert ours.float().tolist() == theirs.float().tolist()
     x = nt.tensor([1.5, 2.5], dtype=getattr(nt, dtype))
-    assert x.int().tolist() == [1, 2] and x.double().tolist() == [1.5, 2.5] and nt.arange(3).to(getattr(nt, dtype)).tolist() == [0, 1, 2]
+    assert (
+        x.int().tolist() == [1, 2]
+        and x.double().tolist() == [1.5, 2.5]
+        and nt.arange(3).to(getattr(nt, dtype)).tolist() == [0, 1, 2]
+    )
 
 
 # --- copies and pickles ---------------------------------------------------------------------------------------
@@ -517,7 +582,9 @@ def test_copying():
     assert x.tolist() == [1.0, 2.0] and x.grad.tolist() == [2.0, 4.0]
     a, b = copy.deepcopy([x, x])
     assert a is b
-    raises(lambda lib: copy.deepcopy(lib.ones(1, requires_grad=True) * 2), "Only Tensors created explicitly by the user")
+    raises(
+        lambda lib: copy.deepcopy(lib.ones(1, requires_grad=True) * 2), "Only Tensors created explicitly by the user"
+    )
     p = pickle.loads(pickle.dumps(x))
     assert p.requires_grad and p.is_leaf
     p = pickle.loads(pickle.dumps(x * 2))
@@ -559,17 +626,32 @@ def test_gradients_and_attributes_are_copied():
         p = lib.nn.Parameter(lib.ones(2, 2).t())
         p.note = 1
         q = pickle.loads(pickle.dumps(p))
-        return y.grad, y.note["a"] == x.note["a"], y.note["a"] is x.note["a"], z.grad is None, z.note["a"], q.note, q.stride()
+        return (
+            y.grad,
+            y.note["a"] == x.note["a"],
+            y.note["a"] is x.note["a"],
+            z.grad is None,
+            z.note["a"],
+            q.note,
+            q.stride(),
+        )
 
     assert same(run) is None
 
 
 def test_pickles_keep_how_elements_lie():
-    """Dimensions stay in their order in memory, expanded ones take none; gaps are closed, for only the elements are stored."""
+    """Dimensions stay in their order in memory, expanded ones take none; gaps are closed, for only the elements are
+    stored."""
 
     def run(lib):
         x = lib.arange(24.0).reshape(2, 3, 4)
-        made = [x.permute(2, 0, 1), x.transpose(1, 2), lib.arange(3.0).expand(2, 3), lib.arange(3.0)[:, None].expand(3, 5), x]
+        made = [
+            x.permute(2, 0, 1),
+            x.transpose(1, 2),
+            lib.arange(3.0).expand(2, 3),
+            lib.arange(3.0)[:, None].expand(3, 5),
+            x,
+        ]
         return [(y, y.stride(), y.requires_grad) for y in pickle.loads(pickle.dumps(made))]
 
     assert same(run) is None
@@ -745,8 +827,14 @@ def test_limits_of_integers(name):
 # --- arrays that may not be written to ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("make", [lambda: np.frombuffer(b"\0\0\x80?" * 3, np.float32), lambda: np.broadcast_to(np.float32(1), (3,)),
-                                  lambda: np.broadcast_to(np.ones((3, 1), np.float32), (3, 2))[:, 0]])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: np.frombuffer(b"\0\0\x80?" * 3, np.float32),
+        lambda: np.broadcast_to(np.float32(1), (3,)),
+        lambda: np.broadcast_to(np.ones((3, 1), np.float32), (3, 2))[:, 0],
+    ],
+)
 @pytest.mark.parametrize("convert", [nt.from_numpy, nt.as_tensor, nt.tensor])
 def test_read_only_arrays_become_copies(make, convert):
     a = make()

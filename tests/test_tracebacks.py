@@ -34,7 +34,9 @@ def test_the_layer_is_named():
     assert notes(lambda: net(torch.ones(2, 4))) == [f"in net.1.fc.1 ({layer}), input [2, 4]"]
     block = Block()
     assert notes(lambda: block(torch.ones(2, 4, dtype=torch.int64))) == [f"in block.fc.1 ({layer}), input [2, 4] int64"]
-    assert notes(lambda: block(torch.ones(2, 4), mask=torch.ones(3))) == ["in block (Block()), inputs [2, 4], [3]".replace("()", "")]
+    assert notes(lambda: block(torch.ones(2, 4), mask=torch.ones(3))) == [
+        "in block (Block()), inputs [2, 4], [3]".replace("()", "")
+    ]
     assert notes(lambda: nn.Linear(5, 2)([1.0])) == [f"in {layer}"]
     assert notes(lambda: nn.Sequential(nn.Linear(5, 2))(torch.ones(3))) == [f"in Sequential.0 ({layer}), input [3]"]
 
@@ -61,7 +63,9 @@ def test_errors_that_are_caught_inside_and_raised_again():
 
     tries = Tries()
     assert tries(torch.ones(1, 4)).shape == (1, 2)
-    assert notes(lambda: tries(torch.ones(1, 5))) == ["in tries.second (Linear(in_features=4, out_features=2, bias=True)), input [1, 5]"]
+    assert notes(lambda: tries(torch.ones(1, 5))) == [
+        "in tries.second (Linear(in_features=4, out_features=2, bias=True)), input [1, 5]"
+    ]
 
 
 def test_a_module_that_cannot_be_described_hides_nothing():
@@ -94,14 +98,19 @@ def main():
 
 
 def run(code, **env):
-    done = subprocess.run([sys.executable, "-c", SCRIPT + code], capture_output=True, text=True, check=False, env=os.environ | env)
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT + code], capture_output=True, text=True, check=False, env=os.environ | env
+    )
     return done.stdout, done.stderr
 
 
 def test_the_framework_s_frames_are_left_out():
     _, said = run("main()")
     assert said.count("  File ") == 2 and "in main" in said and "numtorch/nn" not in said
-    assert "in net.1 (Linear(in_features=5" in said and "frames of numtorch left out; NUMTORCH_TRACEBACK=full shows them" in said
+    assert (
+        "in net.1 (Linear(in_features=5" in said
+        and "frames of numtorch left out; NUMTORCH_TRACEBACK=full shows them" in said
+    )
     _, said = run("main()", NUMTORCH_TRACEBACK="full")
     assert said.count("  File ") > 4 and "linear.py" in said and "left out" not in said
     _, said = run("torch.cat([torch.ones(1), torch.ones(1, 1)], axis=0)")
@@ -137,7 +146,10 @@ except RuntimeError as e:
 """)
     assert out.strip() == "True"
     code = "import sys; sys.excepthook = mine = lambda *a: None; import numtorch; print(sys.excepthook is mine)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "True"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+        == "True"
+    )
     assert pdb.pm  # works from sys.last_traceback, which Python sets before it asks the hook
 
 
@@ -171,23 +183,44 @@ def test_notebooks_skip_the_frames(capsys):
 
 def test_nothing_stands_before_the_error():
     """A lookup that misses is not shown as what an error came of."""
-    for fn in (lambda x: x.sum(5), lambda x: x + torch.ones(5), lambda x: torch.cat([x, torch.ones(5)]), lambda x: x @ torch.ones(7),
-               lambda x: x.max(5), lambda x: x.softmax(5), lambda x: x.exp(out=3), lambda x: nn.Linear(9, 1)(x), lambda x: x.unsqueeze(9),
-               lambda x: x.std(7), lambda x: torch.where(x, x, x), lambda x: x.add_(torch.ones(5)), lambda x: x.argmax(4)):
+    for fn in (
+        lambda x: x.sum(5),
+        lambda x: x + torch.ones(5),
+        lambda x: torch.cat([x, torch.ones(5)]),
+        lambda x: x @ torch.ones(7),
+        lambda x: x.max(5),
+        lambda x: x.softmax(5),
+        lambda x: x.exp(out=3),
+        lambda x: nn.Linear(9, 1)(x),
+        lambda x: x.unsqueeze(9),
+        lambda x: x.std(7),
+        lambda x: torch.where(x, x, x),
+        lambda x: x.add_(torch.ones(5)),
+        lambda x: x.argmax(4),
+    ):
         with pytest.raises((RuntimeError, IndexError, TypeError)) as info:
             fn(torch.ones(2, 3))
         e = info.value
-        assert e.__context__ is None or e.__suppress_context__ or e.__cause__ is not None, f"{e!r} came of {e.__context__!r}"
+        assert e.__context__ is None or e.__suppress_context__ or e.__cause__ is not None, (
+            f"{e!r} came of {e.__context__!r}"
+        )
 
 
-@pytest.mark.parametrize("call, said", [
-    ("torch.tril([1])", "tril(): argument 'input' (position 1) must be Tensor, not list"),
-    ("torch.mean(None)", "mean(): argument 'input' (position 1) must be Tensor, not NoneType"),
-    ("torch.ones(2).view_as(1)", "Tensor.view_as(): argument 'other' (position 1) must be Tensor, not int"),
-    ("nn.functional.binary_cross_entropy(torch.ones(1), torch.zeros(1), weight=[1.0])",
-     "binary_cross_entropy(): argument 'weight' (position 3) must be Tensor, not list"),
-    ("torch.ones(2).tolist().shape", None), ("nn.Linear(2, 2).foo", None), ("torch.ones(2).foo", None),
-])
+@pytest.mark.parametrize(
+    "call, said",
+    [
+        ("torch.tril([1])", "tril(): argument 'input' (position 1) must be Tensor, not list"),
+        ("torch.mean(None)", "mean(): argument 'input' (position 1) must be Tensor, not NoneType"),
+        ("torch.ones(2).view_as(1)", "Tensor.view_as(): argument 'other' (position 1) must be Tensor, not int"),
+        (
+            "nn.functional.binary_cross_entropy(torch.ones(1), torch.zeros(1), weight=[1.0])",
+            "binary_cross_entropy(): argument 'weight' (position 3) must be Tensor, not list",
+        ),
+        ("torch.ones(2).tolist().shape", None),
+        ("nn.Linear(2, 2).foo", None),
+        ("torch.ones(2).foo", None),
+    ],
+)
 def test_what_is_no_tensor_is_said(call, said):
     with pytest.raises(AttributeError) as info:
         eval(call, {"torch": torch, "nn": nn})  # noqa: S307
@@ -197,5 +230,7 @@ def test_what_is_no_tensor_is_said(call, said):
 
 
 def test_an_op_says_itself_what_is_no_tensor():
-    with pytest.raises(TypeError, match=r"cross_entropy\(\): argument 'weight' \(position 3\) must be Tensor, not list"):
+    with pytest.raises(
+        TypeError, match=r"cross_entropy\(\): argument 'weight' \(position 3\) must be Tensor, not list"
+    ):
         nn.functional.cross_entropy(torch.ones(1, 2), torch.zeros(1).long(), weight=[1.0])

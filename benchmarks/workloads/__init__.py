@@ -5,9 +5,9 @@
         x = fw.tensor(values(768, 512))
         return lambda: fw.F.softmax(x, -1)
 
-The function returns the function to time. The results of that are compared between the frameworks before timing. If another value
-should be compared, the workload returns (run, check). The part of the name before the slash is the group: a module of this folder, and
-a file under ``results/``.
+The function returns the function to time. The results of that are compared between the frameworks before timing. If
+another value should be compared, the workload returns (run, check). The part of the name before the slash is the group:
+a module of this folder, and a file under ``results/``.
 """
 
 from __future__ import annotations
@@ -54,9 +54,16 @@ class Workload:
 WORKLOADS: dict[str, Workload] = {}
 
 
-def workload(name: str, *, budget: float | dict[str, float], tolerance: float = 1e-5, alone: bool = False,
-             rivals: tuple[str, ...] = ("torch",)) -> Callable:
+def workload(
+    name: str,
+    *,
+    budget: float | dict[str, float],
+    tolerance: float = 1e-5,
+    alone: bool = False,
+    rivals: tuple[str, ...] = ("torch",),
+) -> Callable:
     """Register a workload under ``group/name``."""
+
     def wrap(make: Callable) -> Callable:
         assert name not in WORKLOADS, name
         WORKLOADS[name] = Workload(name, make, budget, tolerance, alone, rivals)

@@ -24,7 +24,9 @@ def _op(name: str, op: Callable, *shapes: tuple, backward: bool = False, whole: 
     """``op(fw, *tensors)``, and its gradient in them; ``whole`` are arrays of positions that come after them."""
 
     def forward_of(fw: SimpleNamespace) -> tuple[Callable, Callable]:
-        args = [fw.tensor(large(*s)) for s in shapes] + [fw.tensor(np.random.default_rng(5).integers(0, most, s)) for s, most in whole]
+        args = [fw.tensor(large(*s)) for s in shapes] + [
+            fw.tensor(np.random.default_rng(5).integers(0, most, s)) for s, most in whole
+        ]
         return sampled(lambda: op(fw, *args))
 
     workload(f"bandwidth/{name}", budget=BUDGET, tolerance=2e-5)(forward_of)
@@ -59,12 +61,17 @@ _op("transpose", lambda fw, x: x.t().contiguous(), SQUARE)
 _op("NCHW to NHWC", lambda fw, x: x.permute(0, 2, 3, 1).contiguous(), IMAGES)
 
 for _name in ("sum", "amax"):
+
     def _reduced(fw: SimpleNamespace, x: Any, name: str = _name, dim: Any = ()) -> Any:
         return getattr(fw.T, name)(x, dim)
 
     _op(f"{_name} of all", _reduced, FLAT)
-    for _label, _shape, _dim in (("rows", ROWS, 1), ("columns", ROWS, 0), ("the middle", (64, 1024, 512), 1),
-                                 ("narrow rows", (1 << 20, 32), 1)):
+    for _label, _shape, _dim in (
+        ("rows", ROWS, 1),
+        ("columns", ROWS, 0),
+        ("the middle", (64, 1024, 512), 1),
+        ("narrow rows", (1 << 20, 32), 1),
+    ):
         _op(f"{_name} of {_label}", lambda fw, x, f=_reduced, d=_dim: f(fw, x, dim=d), _shape)
 _op("var of rows", lambda fw, x: x.var(1), ROWS, backward=True)
 _op("argmax of rows", lambda fw, x: x.argmax(1), ROWS)
@@ -76,7 +83,14 @@ _op("softmax", lambda fw, x: fw.F.softmax(x, -1), ROWS, backward=True)
 _op("log_softmax", lambda fw, x: fw.F.log_softmax(x, -1), ROWS, backward=True)
 _op("layer_norm", lambda fw, x, w, b: fw.F.layer_norm(x, (1024,), w, b), ROWS, (1024,), (1024,), backward=True)
 _op("rms_norm", lambda fw, x, w: fw.F.rms_norm(x, (1024,), w), ROWS, (1024,), backward=True)
-_op("batch_norm", lambda fw, x, w, b: fw.F.batch_norm(x, None, None, w, b, training=True), IMAGES, (64,), (64,), backward=True)
+_op(
+    "batch_norm",
+    lambda fw, x, w, b: fw.F.batch_norm(x, None, None, w, b, training=True),
+    IMAGES,
+    (64,),
+    (64,),
+    backward=True,
+)
 _op("cross_entropy", lambda fw, x, t: fw.F.cross_entropy(x, t), ROWS, backward=True, whole=(((32768,), 1024),))
 _op("embedding", lambda fw, w, i: fw.F.embedding(i, w), (131072, 256), whole=(((131072,), 131072),))
 _op("gather", lambda fw, x, i: x.gather(1, i), ROWS, whole=(((32768, 512), 1024),))

@@ -1,7 +1,7 @@
 """Convolution: forward, gradient of the input and gradient of the weight, each timed alone.
 
-A gradient is timed as ``autograd.grad`` for one operand, on a graph that was recorded once. So neither the forward pass nor the other
-gradient counts.
+A gradient is timed as ``autograd.grad`` for one operand, on a graph that was recorded once. So neither the forward pass
+nor the other gradient counts.
 """
 
 from __future__ import annotations
@@ -32,19 +32,37 @@ LAYERS: dict[str, tuple[tuple, tuple, dict, tuple[float, float, float]]] = {
     "ResNet 64->128 1x1 stride 2": ((32, 64, 32, 32), (128, 64, 1, 1), {"stride": 2}, (1.1, 1.1, 1.1)),
     "1x1 256->512 8x8": ((32, 256, 8, 8), (512, 256, 1, 1), {}, (0.9, 0.9, 0.9)),
     "depthwise 64 32x32": ((32, 64, 32, 32), (64, 1, 3, 3), {"padding": 1, "groups": 64}, (0.8, 0.8, 0.8)),
-    "depthwise 64 32x32 stride 2": ((32, 64, 32, 32), (64, 1, 3, 3), {"padding": 1, "groups": 64, "stride": 2}, (0.8, 0.8, 0.8)),
+    "depthwise 64 32x32 stride 2": (
+        (32, 64, 32, 32),
+        (64, 1, 3, 3),
+        {"padding": 1, "groups": 64, "stride": 2},
+        (0.8, 0.8, 0.8),
+    ),
     "dilated 64 32x32": ((8, 64, 32, 32), (64, 64, 3, 3), {"padding": 2, "dilation": 2}, (0.6, 0.6, 0.6)),
     "4 groups 64 32x32": ((8, 64, 32, 32), (64, 16, 3, 3), {"padding": 1, "groups": 4}, (1.0, 1.0, 1.0)),
     "one image 64 56x56": ((1, 64, 56, 56), (64, 64, 3, 3), {"padding": 1}, (0.6, 0.6, 0.6)),
 }
 
 
-# Other functions of the family, in one and three dimensions and transposed: (function, input, weight, options, budgets).
+# Other functions of the family, in one and three dimensions and transposed: (function, input, weight, options,
+# budgets).
 OTHERS: dict[str, tuple[str, tuple, tuple, dict, tuple[float, float, float]]] = {
     "1d 64->64 256 k5": ("conv1d", (16, 64, 256), (64, 64, 5), {"padding": 2}, (1.0, 1.0, 1.0)),
     "3d 8->16 8x16x16": ("conv3d", (4, 8, 8, 16, 16), (16, 8, 3, 3, 3), {"padding": 1}, (1.1, 1.1, 1.1)),
-    "DCGAN 128->64 8x8 transposed": ("conv_transpose2d", (16, 128, 8, 8), (128, 64, 4, 4), {"stride": 2, "padding": 1}, (1.1, 1.1, 1.1)),
-    "DCGAN 64->3 16x16 transposed": ("conv_transpose2d", (16, 64, 16, 16), (64, 3, 4, 4), {"stride": 2, "padding": 1}, (1.1, 1.1, 1.1)),
+    "DCGAN 128->64 8x8 transposed": (
+        "conv_transpose2d",
+        (16, 128, 8, 8),
+        (128, 64, 4, 4),
+        {"stride": 2, "padding": 1},
+        (1.1, 1.1, 1.1),
+    ),
+    "DCGAN 64->3 16x16 transposed": (
+        "conv_transpose2d",
+        (16, 64, 16, 16),
+        (64, 3, 4, 4),
+        {"stride": 2, "padding": 1},
+        (1.1, 1.1, 1.1),
+    ),
 }
 
 
@@ -79,7 +97,9 @@ def _parts(name: str, shape: tuple, weight: tuple, budgets: tuple[float, float, 
 
         return make
 
-    for part, budget, make in zip(("forward", "input grad", "weight grad"), budgets, (forward, gradient(0), gradient(1)), strict=True):
+    for part, budget, make in zip(
+        ("forward", "input grad", "weight grad"), budgets, (forward, gradient(0), gradient(1)), strict=True
+    ):
         # A gradient of the weight sums over all images and positions: rounding is relative to many terms.
         workload(f"conv/{name}, {part}", budget=budget, tolerance=1e-4 if part == "weight grad" else 1e-5)(make)
 

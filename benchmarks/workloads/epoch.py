@@ -46,7 +46,9 @@ def pictures(transform: Callable) -> Any:
     if MNIST:
         return datasets.MNIST("data", train=True, transform=transform)
     rng = np.random.default_rng(3)
-    return datasets.ImageDataset(rng.integers(0, 256, (60_000, 28, 28), np.uint8), rng.integers(0, 10, 60_000), transform)
+    return datasets.ImageDataset(
+        rng.integers(0, 256, (60_000, 28, 28), np.uint8), rng.integers(0, 10, 60_000), transform
+    )
 
 
 @workload(f"epoch/{'MNIST' if MNIST else 'random pictures'}, 60,000 images, MLP", budget=0.15, alone=True)

@@ -1,6 +1,7 @@
 """Pooling: forward, and forward with the gradient.
 
-The gradient alone cannot be compared: PyTorch writes positions of maxima in the forward pass; we find them again in the gradient.
+The gradient alone cannot be compared: PyTorch writes positions of maxima in the forward pass; we find them again in the
+    gradient.
 """
 
 from __future__ import annotations

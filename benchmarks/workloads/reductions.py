@@ -9,13 +9,27 @@ from benchmarks.workloads import values, workload
 from benchmarks.workloads.elementwise import pulled, sampled
 
 BUDGET = 0.8
-CASES = {"64": ((64,), None), "4k": ((4096,), None), "100k": ((100_000,), None), "1M": ((1 << 20,), None), "16M": ((1 << 24,), None),
-         "64x10 dim 1": ((64, 10), 1), "4096x64 dim 1": ((4096, 64), 1), "768x512 dim 1": ((768, 512), 1), "768x512 dim 0": ((768, 512), 0),
-         "1024x1024 dim 1": ((1024, 1024), 1), "1024x1024 dim 0": ((1024, 1024), 0), "32x64x28x28 dim 1": ((32, 64, 28, 28), 1)}
+CASES = {
+    "64": ((64,), None),
+    "4k": ((4096,), None),
+    "100k": ((100_000,), None),
+    "1M": ((1 << 20,), None),
+    "16M": ((1 << 24,), None),
+    "64x10 dim 1": ((64, 10), 1),
+    "4096x64 dim 1": ((4096, 64), 1),
+    "768x512 dim 1": ((768, 512), 1),
+    "768x512 dim 0": ((768, 512), 0),
+    "1024x1024 dim 1": ((1024, 1024), 1),
+    "1024x1024 dim 0": ((1024, 1024), 0),
+    "32x64x28x28 dim 1": ((32, 64, 28, 28), 1),
+}
 OPS: dict[str, Callable] = {
-    "sum": lambda fw, x, d: x.sum() if d is None else x.sum(d), "mean": lambda fw, x, d: x.mean() if d is None else x.mean(d),
-    "max": lambda fw, x, d: x.max() if d is None else x.max(d), "argmax": lambda fw, x, d: x.argmax(d),
-    "amax": lambda fw, x, d: x.amax() if d is None else x.amax(d), "var": lambda fw, x, d: x.var() if d is None else x.var(d),
+    "sum": lambda fw, x, d: x.sum() if d is None else x.sum(d),
+    "mean": lambda fw, x, d: x.mean() if d is None else x.mean(d),
+    "max": lambda fw, x, d: x.max() if d is None else x.max(d),
+    "argmax": lambda fw, x, d: x.argmax(d),
+    "amax": lambda fw, x, d: x.amax() if d is None else x.amax(d),
+    "var": lambda fw, x, d: x.var() if d is None else x.var(d),
     "norm": lambda fw, x, d: x.norm() if d is None else x.norm(2, d),
     "logsumexp": lambda fw, x, d: fw.T.logsumexp(x, 0 if d is None else d),
     "any": lambda fw, x, d: (x > 9).any() if d is None else (x > 9).any(d),

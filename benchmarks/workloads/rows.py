@@ -41,8 +41,17 @@ def _text(shape: tuple[int, ...]) -> str:
 
 # --- softmax --------------------------------------------------------------------------------------
 
-for _shape, _dim in (((64, 10), -1), ((64, 1000), -1), ((768, 512), -1), ((4096, 64), -1), ((12, 4, 64, 64), -1), ((1024, 4096), -1),
-                     ((256, 50_000), -1), ((32, 21, 64, 64), 1)):
+for _shape, _dim in (
+    ((64, 10), -1),
+    ((64, 1000), -1),
+    ((768, 512), -1),
+    ((4096, 64), -1),
+    ((12, 4, 64, 64), -1),
+    ((1024, 4096), -1),
+    ((256, 50_000), -1),
+    ((32, 21, 64, 64), 1),
+):
+
     def _softmax(fw: SimpleNamespace, leaf: Callable, shape: tuple = _shape, dim: int = _dim) -> Callable:
         x = leaf(values(*shape))
         return lambda: fw.F.softmax(x, dim)
@@ -58,6 +67,7 @@ for _shape, _dim in (((64, 10), -1), ((64, 1000), -1), ((768, 512), -1), ((4096,
 # --- normalisations -------------------------------------------------------------------------------
 
 for _shape in ((64, 10), (768, 512), (4096, 64), (64, 1000), (512, 4096)):
+
     def _layer_norm(fw: SimpleNamespace, leaf: Callable, shape: tuple = _shape) -> Callable:
         x, w, b = leaf(values(*shape)), leaf(values(shape[1], seed=1)), leaf(values(shape[1], seed=2))
         return lambda: fw.F.layer_norm(x, (shape[1],), w, b)
@@ -71,7 +81,10 @@ for _shape in ((64, 10), (768, 512), (4096, 64), (64, 1000), (512, 4096)):
 
 for _shape in ((4, 8, 4, 4), (32, 64, 32, 32), (64, 6, 26, 26), (64, 128), (16, 256, 8, 8)):
     for _training in (True, False):
-        def _batch_norm(fw: SimpleNamespace, leaf: Callable, shape: tuple = _shape, training: bool = _training) -> Callable:
+
+        def _batch_norm(
+            fw: SimpleNamespace, leaf: Callable, shape: tuple = _shape, training: bool = _training
+        ) -> Callable:
             c = shape[1]
             x, w, b = leaf(values(*shape)), leaf(values(c, seed=1)), leaf(values(c, seed=2))
             mean, var = fw.T.zeros(c), fw.T.ones(c)
@@ -79,6 +92,7 @@ for _shape in ((4, 8, 4, 4), (32, 64, 32, 32), (64, 6, 26, 26), (64, 128), (16, 
 
         _row(f"batch_norm {'' if _training else 'eval '}{_text(_shape)}", _batch_norm)
     if len(_shape) == 4 and _shape[1] % 4 == 0:
+
         def _group_norm(fw: SimpleNamespace, leaf: Callable, shape: tuple = _shape) -> Callable:
             c = shape[1]
             x, w, b = leaf(values(*shape)), leaf(values(c, seed=1)), leaf(values(c, seed=2))
@@ -89,6 +103,7 @@ for _shape in ((4, 8, 4, 4), (32, 64, 32, 32), (64, 6, 26, 26), (64, 128), (16, 
 # --- losses and dropout ---------------------------------------------------------------------------
 
 for _shape in ((64, 10), (64, 1000), (768, 65), (4096, 512), (256, 50_000)):
+
     def _cross_entropy(fw: SimpleNamespace, leaf: Callable, shape: tuple = _shape) -> Callable:
         x, t = leaf(values(*shape)), fw.tensor(np.random.default_rng(1).integers(0, shape[1], shape[0]))
         return lambda: fw.F.cross_entropy(x, t)
@@ -111,6 +126,7 @@ _row("cross_entropy 8x21x64x64", _segmentation)
 
 for _name in ("mse_loss", "l1_loss", "smooth_l1_loss", "binary_cross_entropy_with_logits"):
     for _label, _n in (("64", 64), ("4k", 1 << 12), ("1M", 1 << 20)):
+
         def _loss(fw: SimpleNamespace, leaf: Callable, name: str = _name, n: int = _n) -> Callable:
             x, t = leaf(values(n)), fw.tensor(np.abs(values(n, seed=1)) % np.float32(1))
             return lambda: getattr(fw.F, name)(x, t)

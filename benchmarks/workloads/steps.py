@@ -29,7 +29,9 @@ def characters(batch: int) -> list[tuple[np.ndarray, np.ndarray]]:
     return [(x[:, :-1].copy(), x[:, 1:].reshape(-1).copy()) for x in text]
 
 
-def torch_trainer(fw: SimpleNamespace, model: Callable, optimizer: str, options: dict, batches: list, dtype: str) -> Callable:
+def torch_trainer(
+    fw: SimpleNamespace, model: Callable, optimizer: str, options: dict, batches: list, dtype: str
+) -> Callable:
     """A function that makes one step on the next of ``batches`` and returns its loss."""
     net = model(fw)
     models.set_weights(fw, net)
@@ -57,8 +59,17 @@ def torch_trainer(fw: SimpleNamespace, model: Callable, optimizer: str, options:
     return step
 
 
-def _step(name: str, model: Callable, batches: Callable, optimizer: str, options: dict, exact: int, single: int, tolerance: float,
-          budget: dict[str, float]) -> None:
+def _step(
+    name: str,
+    model: Callable,
+    batches: Callable,
+    optimizer: str,
+    options: dict,
+    exact: int,
+    single: int,
+    tolerance: float,
+    budget: dict[str, float],
+) -> None:
     """Register a step whose first losses are compared: ``exact`` of them in float64, ``single`` in float32."""
 
     def make(fw: SimpleNamespace) -> tuple[Callable, Callable]:
@@ -91,7 +102,37 @@ def _step(name: str, model: Callable, batches: Callable, optimizer: str, options
 # Training amplifies rounding: with LeNet and Adam, torch's own float32 and float64 runs part by 0.02 within 200 steps.
 # So the many steps are compared in float64, and fewer in float32.
 for _optimizer, _options in (("SGD", SGD), ("Adam", ADAM)):
-    _step("MLP", models.mlp, lambda: images(64, 784), _optimizer, _options, 200, 50, 1e-4, {"torch": 0.45, "torch.compile": 0.45})
-    _step("LeNet", models.lenet, lambda: images(64, 1, 28, 28), _optimizer, _options, 200, 50, 1e-4, {"torch": 0.35, "torch.compile": 0.35})
-_step("ResNet-18", models.resnet18, lambda: images(32, 3, 32, 32), "SGD", SGD, 0, 2, 3e-4, {"torch": 1.0, "torch.compile": 1.1})
+    _step(
+        "MLP",
+        models.mlp,
+        lambda: images(64, 784),
+        _optimizer,
+        _options,
+        200,
+        50,
+        1e-4,
+        {"torch": 0.45, "torch.compile": 0.45},
+    )
+    _step(
+        "LeNet",
+        models.lenet,
+        lambda: images(64, 1, 28, 28),
+        _optimizer,
+        _options,
+        200,
+        50,
+        1e-4,
+        {"torch": 0.35, "torch.compile": 0.35},
+    )
+_step(
+    "ResNet-18",
+    models.resnet18,
+    lambda: images(32, 3, 32, 32),
+    "SGD",
+    SGD,
+    0,
+    2,
+    3e-4,
+    {"torch": 1.0, "torch.compile": 1.1},
+)
 _step("GPT", models.gpt, lambda: characters(12), "AdamW", ADAMW, 0, 10, 1e-4, {"torch": 0.7, "torch.compile": 0.7})

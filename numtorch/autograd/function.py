@@ -1,7 +1,7 @@
 """``Function``: an op whose forward and backward a user writes.
 
-``apply`` runs forward without recording and adds one node to the graph. The ``pull`` of this node calls the user's backward.
-``ctx`` is separate from the node, so that attributes which a user sets cannot collide with those of the node.
+``apply`` runs forward without recording and adds one node to the graph. The ``pull`` of this node calls the user's
+backward. ``ctx`` is separate from the node, so that attributes which a user sets cannot collide with those of the node.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ class FunctionCtx:
         """Keep inputs, outputs or intermediate tensors; read them in backward as ``ctx.saved_tensors``."""
         for i, t in enumerate(tensors):
             if t is not None and not isinstance(t, _tensor.Tensor):
-                raise TypeError(f"save_for_backward can only save variables, but argument {i} is of type {type(t).__name__}")
+                raise TypeError(
+                    f"save_for_backward can only save variables, but argument {i} is of type {type(t).__name__}"
+                )
         self._to_save = tensors
 
     def save_for_forward(self, *tensors: Any) -> None:
@@ -99,31 +101,41 @@ class _Applied:
         while len(grads) > n and grads[-1] is None:
             grads.pop()
         if len(grads) != n:
-            raise RuntimeError(f"function {self.backward_name} returned an incorrect number of gradients "
-                               f"(expected {n}, got {len(grads)})")
+            raise RuntimeError(
+                f"function {self.backward_name} returned an incorrect number of gradients "
+                f"(expected {n}, got {len(grads)})"
+            )
         return [self._checked(i, gx, node.inputs[i], node.edges[i] is not None) for i, gx in enumerate(grads)]
 
     def _checked(self, i: int, gx: Any, described: tuple | None, wanted: bool) -> Any:
         if gx is None:
             return None
         if described is None:
-            raise RuntimeError(f"function {self.backward_name} returned a gradient different than None at position {i + 1}, "
-                               "but the corresponding forward input was not a Variable")
+            raise RuntimeError(
+                f"function {self.backward_name} returned a gradient different than None at position {i + 1}, "
+                "but the corresponding forward input was not a Variable"
+            )
         if not isinstance(gx, _tensor.Tensor):
-            raise RuntimeError(f"function {self.backward_name} returned a gradient at position {i + 1}: expected Variable or None "
-                            f"(got {type(gx).__name__})")
+            raise RuntimeError(
+                f"function {self.backward_name} returned a gradient at position {i + 1}: expected Variable or None "
+                f"(got {type(gx).__name__})"
+            )
         if not wanted:
             return None
         shape, k = described
         if gx.shape != shape:
             lead = gx.ndim - len(shape)
             if lead < 0 or any(n not in (1, m) for n, m in zip(shape, gx.shape[lead:], strict=True)):
-                raise RuntimeError(f"Function {self.backward_name} returned an invalid gradient at index {i} - got "
-                                   f"{list(gx.shape)} but expected shape compatible with {list(shape)}")
+                raise RuntimeError(
+                    f"Function {self.backward_name} returned an invalid gradient at index {i} - got "
+                    f"{list(gx.shape)} but expected shape compatible with {list(shape)}"
+                )
             gx = engine.sum_to(gx, shape)
         if gx._k.device != k.device:
-            raise RuntimeError(f"Function {self.backward_name} returned an invalid gradient at index {i} - expected device "
-                               f"{k.device} but got {gx._k.device}")
+            raise RuntimeError(
+                f"Function {self.backward_name} returned an invalid gradient at index {i} - expected device "
+                f"{k.device} but got {gx._k.device}"
+            )
         return gx if gx._k.dtype is k.dtype else gx.to(k.dtype)
 
 
@@ -152,8 +164,10 @@ class Function:
     _op: _Applied
 
     def __init__(self, *args: Any, **kwargs: Any):
-        raise RuntimeError("Legacy autograd function with non-static forward method is deprecated. Please use new-style autograd "
-                           f"function with static forward method: call {type(self).__name__}.apply(...).")
+        raise RuntimeError(
+            "Legacy autograd function with non-static forward method is deprecated. Please use new-style autograd "
+            f"function with static forward method: call {type(self).__name__}.apply(...)."
+        )
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -170,10 +184,14 @@ class Function:
         raise NotImplementedError("setup_context is not implemented.")
 
     @staticmethod
-    def backward(ctx: Any, *grad_outputs: Any, **no_keywords: Any) -> Any:  # to checkers: a subclass takes as many as it has outputs
+    def backward(
+        ctx: Any, *grad_outputs: Any, **no_keywords: Any
+    ) -> Any:  # to checkers: a subclass takes as many as it has outputs
         """Gradients of the inputs, None for those without one, from the gradients of the outputs."""
-        raise NotImplementedError("You must implement either the backward or vjp method for your custom autograd.Function to use "
-                                  "it with backward mode AD.")
+        raise NotImplementedError(
+            "You must implement either the backward or vjp method for your custom autograd.Function to use "
+            "it with backward mode AD."
+        )
 
     vjp = backward
 
@@ -196,7 +214,11 @@ class Function:
                 raw = cls.forward(ctx, *args, **kwargs)
         outputs = raw if isinstance(raw, tuple) else (raw,)
         recording = mode.grad and any(ctx.needs_input_grad)
-        outputs = _record(cls, ctx, args, edges, outputs, isinstance(raw, tuple)) if recording else _outside(cls, ctx, args, outputs)
+        outputs = (
+            _record(cls, ctx, args, edges, outputs, isinstance(raw, tuple))
+            if recording
+            else _outside(cls, ctx, args, outputs)
+        )
         return outputs if isinstance(raw, tuple) else outputs[0]
 
 
@@ -207,13 +229,23 @@ def _outside(cls: type[Function], ctx: FunctionCtx, args: tuple, outputs: tuple)
             check_inplace(t, cls.__name__)
         wrote(t)
     same = {id(a) for a in args} - {id(t) for t in ctx._dirty}
-    return tuple([_tensor.placed(y, (y.shape, y._strides, y.shape.numel(), 0)) if isinstance(y, _tensor.Tensor) and id(y) in same else y
-                  for y in outputs])
+    return tuple(
+        [
+            _tensor.placed(y, (y.shape, y._strides, y.shape.numel(), 0))
+            if isinstance(y, _tensor.Tensor) and id(y) in same
+            else y
+            for y in outputs
+        ]
+    )
 
 
-GUARD = ("This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic to handle "
-         "view+inplace would override the custom backward associated with the custom Function, leading to incorrect gradients. This "
-         "behavior is forbidden. You can fix this by cloning the output of the custom Function.")
+GUARD = (
+    "This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic "
+    "to handle "
+    "view+inplace would override the custom backward associated with the custom Function, leading to incorrect "
+    "gradients. This "
+    "behavior is forbidden. You can fix this by cloning the output of the custom Function."
+)
 
 
 def _is_view_of(y: _tensor.Tensor, x: _tensor.Tensor) -> bool:
@@ -221,8 +253,9 @@ def _is_view_of(y: _tensor.Tensor, x: _tensor.Tensor) -> bool:
 
 
 def _guarded(y: _tensor.Tensor, args: tuple, edge: Any, node: FunctionNode) -> _tensor.Tensor:
-    """A result with its edge: another tensor, if y is an input or has a place in another graph. Of a view of an input, writes are
-    refused, to it and to views of it: they would have to change the input's history past the function's own gradient.
+    """A result with its edge: another tensor, if y is an input or has a place in another graph. Of a view of an input,
+    writes are refused, to it and to views of it: they would have to change the input's history past the function's own
+        gradient.
     """
     source = next((a for a in args if isinstance(a, _tensor.Tensor) and (y is a or _is_view_of(y, a))), None)
     if source is None and y._base is None and y._edge is None:
@@ -242,8 +275,10 @@ def _record(cls: type[Function], ctx: FunctionCtx, args: tuple, edges: tuple, ra
     dirty, constant = {id(t) for t in ctx._dirty}, {id(t) for t in ctx._constant}
     given = {id(a) for a in args}
     if dirty - {id(y) for y in raw}:
-        raise RuntimeError("Some elements marked as dirty during the forward method were not returned as output. The inputs that "
-                           "are modified inplace must all be outputs of the Function.")
+        raise RuntimeError(
+            "Some elements marked as dirty during the forward method were not returned as output. The inputs that "
+            "are modified inplace must all be outputs of the Function."
+        )
     for t in ctx._dirty:
         check_inplace(t, cls.__name__)
         wrote(t)
@@ -253,7 +288,11 @@ def _record(cls: type[Function], ctx: FunctionCtx, args: tuple, edges: tuple, ra
     node.slots = [slots.get(id(t)) if id(t) in dirty or id(t) not in given else None for t in ctx._to_save]
     saved = [t if s is None else _tensor.alias(t) for t, s in zip(ctx._to_save, node.slots, strict=True)]
     inputs = [(a.shape, a._k) if isinstance(a, _tensor.Tensor) else None for a in args]
-    shapes = [(y.shape, y._k) if ctx._materialize and isinstance(y, _tensor.Tensor) else None for y in raw] if several else None
+    shapes = (
+        [(y.shape, y._k) if ctx._materialize and isinstance(y, _tensor.Tensor) else None for y in raw]
+        if several
+        else None
+    )
     Node.__init__(node, cls._op, edges, saved, (), inputs, shapes)
     ctx._node = ref(node)
     ctx._to_save = ctx._dirty = ctx._constant = ()
@@ -302,5 +341,3 @@ def once_differentiable(fn: Callable) -> Callable:
         return tuple(marked) if several else marked[0]
 
     return wrapper
-
-

@@ -35,8 +35,10 @@ def _inputs(inputs: tuple, create_graph: bool) -> tuple:
 def _vector(v: Any, like: tuple, several: bool, name: str) -> tuple:
     if v is None:
         if len(like) != 1 or like[0].numel() != 1:
-            raise RuntimeError(f"The vector v can only be None if the {name} of the user-provided function is a single Tensor with a "
-                               "single element.")
+            raise RuntimeError(
+                f"The vector v can only be None if the {name} of the user-provided function is a single Tensor with a "
+                "single element."
+            )
         return (engine.ones_like(like[0]),)
     found, _ = _tensors(v, "vector v")
     if len(found) != len(like):
@@ -55,16 +57,22 @@ def _grad(outputs: tuple, inputs: tuple, vectors: Any, *, create: bool, strict: 
     """Gradients, zeros where there is no dependence (an error if ``strict``)."""
     used = [i for i, y in enumerate(outputs) if y.requires_grad]
     if strict and len(used) < len(outputs):
-        raise RuntimeError(f"{what}: an output of the user-provided function is independent of the inputs. This is not allowed in "
-                           "strict mode.")
+        raise RuntimeError(
+            f"{what}: an output of the user-provided function is independent of the inputs. This is not allowed in "
+            "strict mode."
+        )
     found: Any = (None,) * len(inputs)
     if used:
         given = None if vectors is None else [vectors[i] for i in used]
-        found = graph.grad([outputs[i] for i in used], inputs, given, create_graph=create, retain_graph=True, allow_unused=True)
+        found = graph.grad(
+            [outputs[i] for i in used], inputs, given, create_graph=create, retain_graph=True, allow_unused=True
+        )
     if strict and any(g is None for g in found):
         i = next(i for i, g in enumerate(found) if g is None)
-        raise RuntimeError(f"{what}: the output of the user-provided function is independent of input {i}. This is not allowed in "
-                           "strict mode.")
+        raise RuntimeError(
+            f"{what}: the output of the user-provided function is independent of input {i}. This is not allowed in "
+            "strict mode."
+        )
     return tuple(_zeros(x) if g is None else g for g, x in zip(found, inputs, strict=True))
 
 
@@ -112,8 +120,14 @@ def jvp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, 
     return _results(ys, many, create_graph), _results(products, many, create_graph)
 
 
-def jacobian(func: Callable, inputs: Any, create_graph: bool = False, strict: bool = False, vectorize: bool = False,
-             strategy: str = "reverse-mode") -> Any:
+def jacobian(
+    func: Callable,
+    inputs: Any,
+    create_graph: bool = False,
+    strict: bool = False,
+    vectorize: bool = False,
+    strategy: str = "reverse-mode",
+) -> Any:
     """Derivatives of every element of the outputs by every element of the inputs.
 
     Returns:
@@ -135,17 +149,30 @@ def jacobian(func: Callable, inputs: Any, create_graph: bool = False, strict: bo
         table = []
         for y in ys:
             flat = y.reshape(-1)
-            rows = [_grad((flat[k],), xs, None, create=create_graph, strict=strict, what="jacobian") for k in range(y.numel())]
-            table.append(tuple(
-                engine.stack([r[i] for r in rows]).reshape(*y.shape, *x.shape) if rows
-                else engine.zeros((*y.shape, *x.shape), dtype=x.dtype, device=x.device)
-                for i, x in enumerate(xs)))
+            rows = [
+                _grad((flat[k],), xs, None, create=create_graph, strict=strict, what="jacobian")
+                for k in range(y.numel())
+            ]
+            table.append(
+                tuple(
+                    engine.stack([r[i] for r in rows]).reshape(*y.shape, *x.shape)
+                    if rows
+                    else engine.zeros((*y.shape, *x.shape), dtype=x.dtype, device=x.device)
+                    for i, x in enumerate(xs)
+                )
+            )
         found = [_results(row, several, create_graph) for row in table]
     return tuple(found) if many else found[0]
 
 
-def hessian(func: Callable, inputs: Any, create_graph: bool = False, strict: bool = False, vectorize: bool = False,
-            outer_jacobian_strategy: str = "reverse-mode") -> Any:
+def hessian(
+    func: Callable,
+    inputs: Any,
+    create_graph: bool = False,
+    strict: bool = False,
+    vectorize: bool = False,
+    outer_jacobian_strategy: str = "reverse-mode",
+) -> Any:
     """Second derivatives of a function with one scalar output; a tuple of tuples if the inputs are a tuple.
 
     Example:

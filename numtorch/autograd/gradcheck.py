@@ -17,11 +17,24 @@ class GradcheckError(RuntimeError):
     """A gradient is wrong; the message holds both Jacobians."""
 
 
-def gradcheck(func: Callable, inputs: Any, *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3,
-              raise_exception: bool = True, nondet_tol: float = 0.0, check_undefined_grad: bool = True,
-              check_grad_dtypes: bool = False, check_batched_grad: bool = False, check_batched_forward_grad: bool = False,
-              check_forward_ad: bool = False, check_backward_ad: bool = True, fast_mode: bool = False,
-              masked: bool | None = None) -> bool:
+def gradcheck(
+    func: Callable,
+    inputs: Any,
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+    nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False,
+    check_batched_forward_grad: bool = False,
+    check_forward_ad: bool = False,
+    check_backward_ad: bool = True,
+    fast_mode: bool = False,
+    masked: bool | None = None,
+) -> bool:
     """Compare the gradients of ``func`` with central differences, for every input that requires them.
 
     ``(f(x + eps) - f(x - eps)) / (2 eps)`` for each element of each input against backward from each
@@ -53,11 +66,25 @@ def gradcheck(func: Callable, inputs: Any, *, eps: float = 1e-6, atol: float = 1
     return True
 
 
-def gradgradcheck(func: Callable, inputs: Any, grad_outputs: Any = None, *, eps: float = 1e-6, atol: float = 1e-5,
-                  rtol: float = 1e-3, gen_non_contig_grad_outputs: bool = False, raise_exception: bool = True,
-                  nondet_tol: float = 0.0, check_undefined_grad: bool = True, check_grad_dtypes: bool = False,
-                  check_batched_grad: bool = False, check_fwd_over_rev: bool = False, check_rev_over_rev: bool = True,
-                  fast_mode: bool = False, masked: bool = False) -> bool:
+def gradgradcheck(
+    func: Callable,
+    inputs: Any,
+    grad_outputs: Any = None,
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    gen_non_contig_grad_outputs: bool = False,
+    raise_exception: bool = True,
+    nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False,
+    check_fwd_over_rev: bool = False,
+    check_rev_over_rev: bool = True,
+    fast_mode: bool = False,
+    masked: bool = False,
+) -> bool:
     """``gradcheck`` of the gradient of ``func``, as a function of the inputs and of the incoming gradients.
 
     Args:
@@ -81,8 +108,16 @@ def gradgradcheck(func: Callable, inputs: Any, grad_outputs: Any = None, *, eps:
         found = graph.grad(outputs, sources, gs, create_graph=True, allow_unused=True)
         return tuple(g for g in found if g is not None)
 
-    return gradcheck(gradient, (*inputs, *incoming), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception,
-                     nondet_tol=nondet_tol, fast_mode=fast_mode)
+    return gradcheck(
+        gradient,
+        (*inputs, *incoming),
+        eps=eps,
+        atol=atol,
+        rtol=rtol,
+        raise_exception=raise_exception,
+        nondet_tol=nondet_tol,
+        fast_mode=fast_mode,
+    )
 
 
 def _tuple(x: Any) -> tuple:
@@ -99,18 +134,23 @@ def _checked_inputs(inputs: tuple) -> list[int]:
         if not isinstance(x, _tensor.Tensor) or not x.requires_grad:
             continue
         if x.dtype is not dtypes.float64:
-            raise ValueError(f"gradcheck: input {i} requires gradient and is {x.dtype.name}; finite differences need double "
-                             "precision: make it with dtype=torch.float64")
+            raise ValueError(
+                f"gradcheck: input {i} requires gradient and is {x.dtype.name}; finite differences need double "
+                "precision: make it with dtype=torch.float64"
+            )
         if any(n > 1 and s == 0 for n, s in zip(x.shape, x.strides, strict=True)):
-            raise RuntimeError(f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are "
-                               "non-overlapping to be able to compute the numerical gradients correctly. You should call "
-                               ".contiguous on the input before passing it to gradcheck.")
+            raise RuntimeError(
+                f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are "
+                "non-overlapping to be able to compute the numerical gradients correctly. You should call "
+                ".contiguous on the input before passing it to gradcheck."
+            )
         wanted.append(i)
         if not x.is_leaf:
             x.retain_grad()
     if not wanted:
-        raise ValueError("gradcheck expects at least one input tensor to require gradient, but none of them have "
-                         "requires_grad=True.")
+        raise ValueError(
+            "gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True."
+        )
     return wanted
 
 
@@ -126,8 +166,16 @@ def _elements(x: Any) -> np.ndarray:
     return _tensor.as_ndarray(_tensor.alias(x))
 
 
-def _compare(func: Callable, inputs: tuple, wanted: list[int], eps: float, atol: float, rtol: float, nondet_tol: float,
-             fast: bool) -> None:
+def _compare(
+    func: Callable,
+    inputs: tuple,
+    wanted: list[int],
+    eps: float,
+    atol: float,
+    rtol: float,
+    nondet_tol: float,
+    fast: bool,
+) -> None:
     outputs = _tuple(func(*inputs))
     sources = [inputs[i] for i in wanted]
     places = [j for j, y in enumerate(outputs) if isinstance(y, _tensor.Tensor) and y.requires_grad]
@@ -142,29 +190,45 @@ def _compare(func: Callable, inputs: tuple, wanted: list[int], eps: float, atol:
         for j in numbers:
             if j not in places:
                 if np.abs(numerical[j]).max(initial=0) > atol:
-                    raise GradcheckError(f"Numerical gradient for function expected to be zero: output {j} does not require "
-                                         f"grad, but depends on input {i}:\n{numerical[j]}")
+                    raise GradcheckError(
+                        f"Numerical gradient for function expected to be zero: output {j} does not require "
+                        f"grad, but depends on input {i}:\n{numerical[j]}"
+                    )
                 continue
             weights = rng.standard_normal(outputs[j].shape) if fast else None
             analytical = _analytical(outputs[j], x, direction, weights)
-            found = numerical[j] if weights is None else np.sum(numerical[j] * weights.reshape(1, -1), axis=1, keepdims=True)
+            found = (
+                numerical[j]
+                if weights is None
+                else np.sum(numerical[j] * weights.reshape(1, -1), axis=1, keepdims=True)
+            )
             if not np.allclose(analytical, found, rtol, atol, equal_nan=True):
-                raise GradcheckError(f"Jacobian mismatch for output {j} with respect to input {i},\n"
-                                     f"numerical:{found}\nanalytical:{analytical}\n"
-                                     + ("(one random projection of each: fast_mode)" if fast else ""))
+                raise GradcheckError(
+                    f"Jacobian mismatch for output {j} with respect to input {i},\n"
+                    f"numerical:{found}\nanalytical:{analytical}\n"
+                    + ("(one random projection of each: fast_mode)" if fast else "")
+                )
             again = _analytical(outputs[j], x, direction, weights)
             if np.abs(np.nan_to_num(again - analytical)).max(initial=0) > nondet_tol:
-                raise GradcheckError(f"Backward is not reentrant, i.e., running backward with same input and grad_output multiple "
-                                     f"times gives different values (output {j}, input {i}), although analytical gradient matches "
-                                     f"numerical gradient. The tolerance for nondeterminism was {nondet_tol}.")
+                raise GradcheckError(
+                    f"Backward is not reentrant, i.e., running backward with same input and grad_output multiple "
+                    f"times gives different values (output {j}, input {i}), although analytical gradient matches "
+                    f"numerical gradient. The tolerance for nondeterminism was {nondet_tol}."
+                )
 
 
-def _numerical(func: Callable, inputs: tuple, x: Any, places: list[int], eps: float, direction: np.ndarray | None) -> dict:
+def _numerical(
+    func: Callable, inputs: tuple, x: Any, places: list[int], eps: float, direction: np.ndarray | None
+) -> dict:
     """For each output, (elements of x or 1, elements of the output)."""
 
     def run() -> list[np.ndarray]:
-        given = [t.detach().requires_grad_(t.requires_grad) if isinstance(t, _tensor.Tensor) and t.dtype.is_floating_point else t
-                 for t in inputs]
+        given = [
+            t.detach().requires_grad_(t.requires_grad)
+            if isinstance(t, _tensor.Tensor) and t.dtype.is_floating_point
+            else t
+            for t in inputs
+        ]
         outputs = _tuple(func(*given))
         return [_elements(outputs[j]).astype(np.float64, copy=True).reshape(-1) for j in places]
 
@@ -204,8 +268,10 @@ def _analytical(y: Any, x: Any, direction: np.ndarray | None, weights: np.ndarra
             (gx,) = graph.grad([y], [x], [g], retain_graph=True, allow_unused=True)
         unit.reshape(-1)[k] = 0
         if gx is not None and (gx.shape != x.shape or gx.dtype is not x.dtype):
-            raise GradcheckError(f"Analytical gradient has incorrect size or type: {list(gx.shape)} {gx.dtype.name} for an input of "
-                                 f"{list(x.shape)} {x.dtype.name}")
+            raise GradcheckError(
+                f"Analytical gradient has incorrect size or type: {list(gx.shape)} {gx.dtype.name} for an input of "
+                f"{list(x.shape)} {x.dtype.name}"
+            )
         columns.append(np.zeros(x.shape) if gx is None else _elements(gx).copy())
     found = np.array(columns).reshape(len(columns), -1).T if columns else np.zeros((x.numel(), 0))
     if direction is not None:

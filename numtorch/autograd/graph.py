@@ -1,7 +1,7 @@
 """The autograd graph: nodes, edges, and ``run``, which visits the nodes in a backward pass.
 
-A node is made after everything it depends on. So visiting nodes from the newest to the oldest reaches each node after all its
-consumers. A heap ordered by age replaces dependency counts and recursion.
+A node is made after everything it depends on. So visiting nodes from the newest to the oldest reaches each node after
+all its consumers. A heap ordered by age replaces dependency counts and recursion.
 """
 
 from __future__ import annotations
@@ -58,8 +58,9 @@ class _Walk:
             self.sums.add(edge)
 
 
-def run(roots: list[tuple[Any, Any]], *, keep: bool, create: bool, capture: dict | None = None,
-        accumulate: bool = True) -> dict:
+def run(
+    roots: list[tuple[Any, Any]], *, keep: bool, create: bool, capture: dict | None = None, accumulate: bool = True
+) -> dict:
     """Pull gradients from the roots through the graph.
 
     Args:
@@ -147,13 +148,16 @@ def _apply(node: Node, g: Any, create: bool) -> Any:
     if node.trace is not None and mode.check_nan:
         for i, gx in enumerate(grads):
             if gx is not None and gx.dtype.is_floating_point and bool(gx.isnan().any()):
-                raise RuntimeError(f"Function '{node.name()}' returned nan values in its {i}th output.\n"
-                                   + _forward_trace(node))
+                raise RuntimeError(
+                    f"Function '{node.name()}' returned nan values in its {i}th output.\n" + _forward_trace(node)
+                )
     for hook in tuple(node.hooks or ()):
         replaced = hook(tuple(grads), (g,) if node.outputs is None else tuple(g))
         grads = grads if replaced is None else (replaced,) if isinstance(replaced, _tensor.Tensor) else tuple(replaced)
         if len(grads) != len(node.edges):
-            raise RuntimeError(f"hook on {node.name()} returned {len(grads)} gradients; its function has {len(node.edges)} inputs")
+            raise RuntimeError(
+                f"hook on {node.name()} returned {len(grads)} gradients; its function has {len(node.edges)} inputs"
+            )
     return grads
 
 
@@ -216,16 +220,22 @@ def hooked(hook: Callable, g: Any) -> Any:
     if result.shape != g.shape:
         raise RuntimeError(f"hook {hook!r} has changed the size of value: {list(g.shape)} to {list(result.shape)}")
     if result._k.dtype is not g._k.dtype or result._k.device != g._k.device:
-        raise RuntimeError(f"hook {hook!r} has changed the type of value (was {g.dtype.name} on {g.device}, got {result.dtype.name} on "
-                           f"{result.device})")
+        raise RuntimeError(
+            f"hook {hook!r} has changed the type of value (was {g.dtype.name} on {g.device}, got {result.dtype.name} "
+            "on "
+            f"{result.device})"
+        )
     return result
 
 
 def _accumulate(leaf: Leaf, g: Any, create: bool, owned: bool) -> None:
     if leaf.grad is None:
         # The gradient is kept as it is only if nothing else can see its buffer.
-        if not create and not owned and (g._storage is not FRESH or not g._k.contiguous or g._edge is not None
-                                         or _shared(g)):
+        if (
+            not create
+            and not owned
+            and (g._storage is not FRESH or not g._k.contiguous or g._edge is not None or _shared(g))
+        ):
             g = g.detach().clone()
         leaf.grad = g
     elif create:
@@ -270,8 +280,9 @@ def _measure_sole() -> int:
 _SOLE = _measure_sole()
 
 
-def backward(tensors: Any, grads: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
-             inputs: Any = None) -> None:
+def backward(
+    tensors: Any, grads: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+) -> None:
     """Accumulate into leaves' ``grad`` the gradients of ``tensors``; ``torch.autograd.backward``."""
     tensors = _sequence(tensors)
     grads = [None] * len(tensors) if grads is None else _sequence(grads)
@@ -290,9 +301,16 @@ def backward(tensors: Any, grads: Any = None, retain_graph: bool | None = None, 
             t._grad = g if t._grad is None else t._grad + g
 
 
-def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
-         create_graph: bool = False, allow_unused: bool | None = None, is_grads_batched: bool = False,
-         materialize_grads: bool = False) -> tuple:
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple:
     """Gradients of ``outputs`` with respect to ``inputs``, without touching ``grad``; ``torch.autograd.grad``.
 
     Example:
@@ -304,14 +322,18 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
     """
     outputs, inputs = _sequence(outputs), _sequence(inputs)
     if materialize_grads and allow_unused is False:
-        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
     grads = [None] * len(outputs) if grad_outputs is None else _sequence(grad_outputs)
     keep = create_graph if retain_graph is None else retain_graph
     if is_grads_batched:
         return _batched(outputs, inputs, grads, keep, create_graph, allow_unused, materialize_grads)
     edges = [_edge_of(t) for t in inputs]
     # Outputs of one node are distinct objects each time; compare what they stand for.
-    captured = run(_roots(outputs, grads), keep=keep, create=create_graph, capture=dict.fromkeys(edges), accumulate=False)
+    captured = run(
+        _roots(outputs, grads), keep=keep, create=create_graph, capture=dict.fromkeys(edges), accumulate=False
+    )
     result = []
     for i, (t, e) in enumerate(zip(inputs, edges, strict=True)):
         g = captured.get(e)
@@ -319,8 +341,10 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
             g = _zeros((t.shape, t._k))
         elif g is None and not allow_unused:
             raise RuntimeError(
-                f"One of the differentiated Tensors (input {i}, shape {list(t.shape)}) appears to not have been used in "
-                "the graph. Set allow_unused=True if this is the desired behavior.")
+                f"One of the differentiated Tensors (input {i}, shape {list(t.shape)}) appears to not have been used "
+                "in "
+                "the graph. Set allow_unused=True if this is the desired behavior."
+            )
         result.append(g)
     return tuple(result)
 
@@ -328,8 +352,19 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
 def _batched(outputs: list, inputs: list, grads: list, keep: bool, create: bool, *rest: Any) -> tuple:
     """One row of gradients for each row of ``grads``."""
     n = grads[0].shape[0]
-    rows = [grad(outputs, inputs, [None if g is None else g[i] for g in grads], keep or i + 1 < n, create, rest[0], False, rest[1])
-            for i in range(n)]
+    rows = [
+        grad(
+            outputs,
+            inputs,
+            [None if g is None else g[i] for g in grads],
+            keep or i + 1 < n,
+            create,
+            rest[0],
+            False,
+            rest[1],
+        )
+        for i in range(n)
+    ]
     return tuple(None if column[0] is None else engine.stack(column) for column in zip(*rows, strict=True))
 
 
@@ -359,18 +394,25 @@ def _roots(tensors: list, grads: list) -> list[tuple[Any, Any]]:
     roots = []
     for i, (t, g) in enumerate(zip(tensors, grads, strict=True)):
         if t._edge is None:
-            raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn: nothing it was "
-                               "computed from has requires_grad=True, or it was computed under no_grad()")
+            raise RuntimeError(
+                f"element {i} of tensors does not require grad and does not have a grad_fn: nothing it was "
+                "computed from has requires_grad=True, or it was computed under no_grad()"
+            )
         if g is None:
             if t.shape.numel() != 1:
-                raise RuntimeError("grad can be implicitly created only for scalar outputs; this one has shape "
-                                   f"{list(t.shape)}. Reduce it first, as in loss.sum().backward(), or pass the "
-                                   "gradient: y.backward(torch.ones_like(y))")
+                raise RuntimeError(
+                    "grad can be implicitly created only for scalar outputs; this one has shape "
+                    f"{list(t.shape)}. Reduce it first, as in loss.sum().backward(), or pass the "
+                    "gradient: y.backward(torch.ones_like(y))"
+                )
             g = _one(t)
         elif not isinstance(g, _tensor.Tensor):
             raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
         elif g.shape != t.shape:
-            raise RuntimeError(f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of {t.shape}.")
+            raise RuntimeError(
+                f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of "
+                f"{t.shape}."
+            )
         elif g._k.dtype is not t._k.dtype:
             g = g.to(t._k.dtype)
         roots.append((t._edge, g))

@@ -1,4 +1,5 @@
-"""In-place writes and the graph: counts writes, refuses those that would give wrong gradients, and updates the tensor's history."""
+"""In-place writes and the graph: counts writes, refuses those that would give wrong gradients, and updates the tensor's
+history."""
 
 from __future__ import annotations
 
@@ -25,25 +26,32 @@ def wrote(x: Tensor) -> None:
 def check_inplace(x: Tensor, op: str) -> None:
     """RuntimeError if overwriting ``x`` would make its gradient wrong."""
     if type(x._edge) is Leaf:
-        raise RuntimeError(f"a leaf Variable that requires grad is being used in an in-place operation ({op}_). Do it under "
-                           "torch.no_grad(), or use the out-of-place form.")
+        raise RuntimeError(
+            f"a leaf Variable that requires grad is being used in an in-place operation ({op}_). Do it under "
+            "torch.no_grad(), or use the out-of-place form."
+        )
     base = x._base
     if base is None or base._edge is None:
         return
     if base._guard is not None:
         raise RuntimeError(f"{op}_: a view is being modified inplace. {base._guard}")
     if type(base._edge) is Leaf:
-        raise RuntimeError(f"a view of a leaf Variable that requires grad is being used in an in-place operation ({op}_). "
-                           "Do it under torch.no_grad(), or clone() first.")
+        raise RuntimeError(
+            f"a view of a leaf Variable that requires grad is being used in an in-place operation ({op}_). "
+            "Do it under torch.no_grad(), or clone() first."
+        )
     if x._edge is None:
-        raise RuntimeError("A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this "
-                           "use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view "
-                           "and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or "
-                           "both outside (if you want the inplace to be tracked).")
+        raise RuntimeError(
+            "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this "
+            "use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view "
+            "and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or "
+            "both outside (if you want the inplace to be tracked)."
+        )
 
 
 def in_graph(x: Tensor) -> bool:
-    """Whether a write to ``x`` concerns a graph: its own, or that of the tensor of which it is a view, made under ``no_grad`` or not."""
+    """Whether a write to ``x`` concerns a graph: its own, or that of the tensor of which it is a view, made under
+    ``no_grad`` or not."""
     return x._edge is not None or ((base := x._base) is not None and base._edge is not None)
 
 
@@ -101,8 +109,8 @@ def same_memory(a: Tensor, b: Tensor) -> bool:
 
 
 def apart(x: Tensor, tensors: tuple, name: str = "") -> tuple:
-    """The operands of a write to ``x``, which may not hold one element twice: copies of those that overlap x other than element
-    for element.
+    """The operands of a write to ``x``, which may not hold one element twice: copies of those that overlap x other than
+    element for element.
 
     Differs from torch, which refuses some of these writes and leaves others to chance.
     """
@@ -126,10 +134,16 @@ def single(x: Tensor, name: str = "", in_turn: bool = False) -> None:
     found = "" if x._k.contiguous else repeats(x.shape, x.strides)
     if found == EXPANDED or found and not in_turn:
         where = f"{name}: " if name else ""
-        shape = "" if found == EXPANDED else f" Which of the values stays would depend on the order of writing (shape {list(x.shape)}, " \
+        shape = (
+            ""
+            if found == EXPANDED
+            else f" Which of the values stays would depend on the order of writing (shape {list(x.shape)}, "
             f"strides {x.strides})."
-        raise RuntimeError(f"{where}unsupported operation: more than one element of the written-to tensor refers to a single memory "
-                           f"location. Please clone() the tensor before performing the operation.{shape}")
+        )
+        raise RuntimeError(
+            f"{where}unsupported operation: more than one element of the written-to tensor refers to a single memory "
+            f"location. Please clone() the tensor before performing the operation.{shape}"
+        )
 
 
 def repeated(x: Tensor) -> bool:
@@ -138,11 +152,15 @@ def repeated(x: Tensor) -> bool:
 
 
 def one_history(x: Tensor, name: str) -> None:
-    """RuntimeError if ``x``, whose write is to be recorded, holds one element at several places: it has one gradient."""
+    """RuntimeError if ``x``, whose write is to be recorded, holds one element at several places: it has one
+    gradient."""
     if repeated(x):
-        raise RuntimeError(f"{name}: unsupported operation: a write with a gradient to a tensor in which more than one element refers to "
-                           f"a single memory location (shape {list(x.shape)}, strides {x.strides}). Please clone() the tensor before "
-                           "performing the operation.")
+        raise RuntimeError(
+            f"{name}: unsupported operation: a write with a gradient to a tensor in which more than one element "
+            "refers to "
+            f"a single memory location (shape {list(x.shape)}, strides {x.strides}). Please clone() the tensor before "
+            "performing the operation."
+        )
 
 
 EXPANDED, OVERLAPPING = "expanded", "overlapping"

@@ -1,4 +1,5 @@
-"""What a graph is made of: leaves, nodes, and the outputs of nodes that have several. How gradients go through it is in ``graph.py``."""
+"""What a graph is made of: leaves, nodes, and the outputs of nodes that have several. How gradients go through it is in
+``graph.py``."""
 
 from __future__ import annotations
 
@@ -56,8 +57,16 @@ class Node:
     pre_hooks: list | None = None
     trace: list[str] | None = None
 
-    def __init__(self, op: Any, edges: tuple, saved: Any, params: tuple, inputs: Any = None, outputs: Any = None,
-                 needs: tuple | None = None):
+    def __init__(
+        self,
+        op: Any,
+        edges: tuple,
+        saved: Any,
+        params: tuple,
+        inputs: Any = None,
+        outputs: Any = None,
+        needs: tuple | None = None,
+    ):
         self.op = op
         self.edges = edges
         self.saved = saved
@@ -115,7 +124,13 @@ class Node:
             replaced = hook((g,) if self.outputs is None else tuple(g))
             if replaced is None:
                 return None
-            return list(replaced) if self.outputs is not None else replaced[0] if type(replaced) in (tuple, list) else replaced
+            return (
+                list(replaced)
+                if self.outputs is not None
+                else replaced[0]
+                if type(replaced) in (tuple, list)
+                else replaced
+            )
 
         return RemovableHandle(self.pre_hooks, run)
 
@@ -191,16 +206,23 @@ def stale(node: Node, t: Any) -> RuntimeError:
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
         f"[{t.dtype.name} tensor of shape {list(t.shape)}], saved by {node.op.name} for its gradient, "
         f"is at version {t._version}. Use the out-of-place form of the op that wrote to it, or clone() before."
-        + ("" if node.trace else " Hint: enable anomaly detection to find the forward line, "
-           "with torch.autograd.set_detect_anomaly(True).")
+        + (
+            ""
+            if node.trace
+            else " Hint: enable anomaly detection to find the forward line, "
+            "with torch.autograd.set_detect_anomaly(True)."
+        )
     )
 
 
-FREED = RuntimeError, (
-    "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
-    "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
-    "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
-    "saved tensors after calling backward."
+FREED = (
+    RuntimeError,
+    (
+        "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
+        "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
+        "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
+        "saved tensors after calling backward."
+    ),
 )
 
 
@@ -208,7 +230,8 @@ _PACKAGE = __file__.rpartition("autograd")[0]
 
 
 def watch(node: Node) -> None:
-    """Under anomaly detection, saved-tensor hooks or a profile: keep the forward stack, pack what is saved, note the place."""
+    """Under anomaly detection, saved-tensor hooks or a profile: keep the forward stack, pack what is saved, note the
+    place."""
     if mode.made is not None:
         mode.made(node)
         if not mode.anomaly and not mode.packing:
@@ -218,7 +241,9 @@ def watch(node: Node) -> None:
         from traceback import extract_stack
 
         frames = extract_stack(limit=32)
-        while len(frames) > 1 and (frames[-1].filename.startswith("<numtorch") or frames[-1].filename.startswith(_PACKAGE)):
+        while len(frames) > 1 and (
+            frames[-1].filename.startswith("<numtorch") or frames[-1].filename.startswith(_PACKAGE)
+        ):
             frames.pop()  # the user's line comes last
         node.trace = frames.format()
     if mode.packing and mode.packing[-1][0] is not None and node.saved:

@@ -52,7 +52,9 @@ class Packed:
             return value
         found = self._unpack(value.packed)
         if not isinstance(found, _tensor.Tensor):
-            raise TypeError(f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(found)}")
+            raise TypeError(
+                f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(found)}"
+            )
         t = _tensor.alias(found)
         t._edge = value.edge
         return t

@@ -1,7 +1,7 @@
 """``axis=`` and ``keepdims=``: NumPy's names for ``dim=`` and ``keepdim=``, which torch accepts too.
 
-A call that does not use these names pays almost nothing. They are extra parameters behind the positional ones, so Python needs no
-dict for them, and one comparison finds that they are unused.
+A call that does not use these names pays almost nothing. They are extra parameters behind the positional ones, so
+Python needs no dict for them, and one comparison finds that they are unused.
 
     def argmax(input, dim=..., keepdim=..., axis=..., keepdims=..., out=None):
         if axis is not ... or keepdims is not ...:
@@ -11,8 +11,9 @@ dict for them, and one comparison finds that they are unused.
         except AttributeError as error:
             raise refused(error, "argmax", input=input) from None
 
-The fronts of ops contain the same lines. Keyword-only parameters, here ``out``, come after them: a call that passes ``out`` by
-position would also pass both ``dim`` and ``axis``, which is an error. (Python binds real keyword-only parameters more slowly.)
+The fronts of ops contain the same lines. Keyword-only parameters, here ``out``, come after them: a call that passes
+``out`` by position would also pass both ``dim`` and ``axis``, which is an error. (Python binds real keyword-only
+parameters more slowly.)
 """
 
 from __future__ import annotations
@@ -39,19 +40,23 @@ def literal(default: Any, name: str) -> str:
 
 
 def renamed(body: Callable, required: tuple, given: tuple) -> Any:
-    """Call ``body`` with (name, value) pairs under its own names; TypeError if an argument is given under both of its names, or if
-    one of the required ones is not given at all."""
+    """Call ``body`` with (name, value) pairs under its own names; TypeError if an argument is given under both of its
+    names, or if one of the required ones is not given at all."""
     arguments = {n: v for n, v in given if v is not ABSENT}
     for name, other in OTHER.items():
         if other in arguments:
             if name in arguments:
-                raise TypeError(f"{body.__name__}() got two values for '{name}', of which '{other}' is another name, or too many "
-                                "arguments by position")
+                raise TypeError(
+                    f"{body.__name__}() got two values for '{name}', of which '{other}' is another name, or too many "
+                    "arguments by position"
+                )
             arguments[name] = arguments.pop(other)
     missing = [f"'{n}'" for n in required if n not in arguments]
     if missing:
-        raise TypeError(f"{body.__name__}() missing {len(missing)} required positional argument{'s' * (len(missing) > 1)}: "
-                        + " and ".join(missing))
+        raise TypeError(
+            f"{body.__name__}() missing {len(missing)} required positional argument{'s' * (len(missing) > 1)}: "
+            + " and ".join(missing)
+        )
     return body(**arguments)
 
 
@@ -82,7 +87,8 @@ def positional(fn: Callable) -> Callable:
 
 
 def shown(call: Callable, parameters: list) -> inspect.Signature:
-    """The signature of a written function without the other names and with the defaults that the (name, default) parameters have."""
+    """The signature of a written function without the other names and with the defaults that the (name, default)
+    parameters have."""
     defaults = dict(parameters)
     kept = []
     kind: Any = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -109,12 +115,18 @@ _public: dict[Callable, Callable] = {}
 
 
 def public(fn: Callable, module: str, name: str) -> Callable:
-    """``fn`` as users call it: also with the other names of its parameters. Ops and functions without such parameters as they are.
+    """``fn`` as users call it: also with the other names of its parameters. Ops and functions without such parameters
+    as they are.
 
     Users, and pickles, find it in ``module`` under ``name``.
     """
     code = getattr(fn, "__code__", None)
-    if code is None or hasattr(fn, "op") or hasattr(fn, "own_names") or not others([*code.co_varnames[: code.co_argcount]]):
+    if (
+        code is None
+        or hasattr(fn, "op")
+        or hasattr(fn, "own_names")
+        or not others([*code.co_varnames[: code.co_argcount]])
+    ):
         return fn
     made = _public.get(fn)
     if made is None:
@@ -148,7 +160,13 @@ def write(call: Any) -> Callable:
     names = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
     operands = [p.name for p in parameters if p.annotation in ("Tensor", Tensor) and p.default is p.empty]
     first = next(i for i, n in enumerate(names) if n in OTHER)  # from here on parameters have defaults
-    env = call.__globals__ | {"renamed": renamed, "refused": refused, "fn": fn, "body": positional(fn), "__name__": fn.__module__}
+    env = call.__globals__ | {
+        "renamed": renamed,
+        "refused": refused,
+        "fn": fn,
+        "body": positional(fn),
+        "__name__": fn.__module__,
+    }
     ahead: list[str] = []
     behind: list[str] = []
     required, passed = [], []
@@ -171,13 +189,13 @@ def write(call: Any) -> Callable:
         (behind if p.kind is p.KEYWORD_ONLY else ahead).append(text)
         passed.append(value)
     signature = [*ahead, *[f"{n}=..." for n in others(names)], *behind]
-    text = f"""def {fn.__name__}({', '.join(signature)}):
+    text = f"""def {fn.__name__}({", ".join(signature)}):
     if {asked(names, required)}:
         return renamed(fn, {tuple(required)}, {pairs(names)})
     try:
-        return body({', '.join(passed)})
+        return body({", ".join(passed)})
     except AttributeError as error:
-        raise refused(error, {fn.__name__!r}, {', '.join(f'{n}={n}' for n in operands)}) from None
+        raise refused(error, {fn.__name__!r}, {", ".join(f"{n}={n}" for n in operands)}) from None
 """
     written: Any = compiled(fn.__name__, text, env)
     call.__globals__.update(env)

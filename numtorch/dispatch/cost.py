@@ -4,13 +4,13 @@ The profiler uses one definition of each, for every row and every roof:
 
     bytes   compulsory traffic: each element that must be read and each element of the results, once, times its size.
             An element of a broadcast view counts once. Scratch memory does not count.
-    FLOPs   arithmetic operators per element: an addition is one, a fused multiply-add two. A function like ``exp`` counts
-            the arithmetic instructions of its compiled formula (``function_operations``).
+    FLOPs   arithmetic operators per element: an addition is one, a fused multiply-add two. A function like ``exp``
+            counts the arithmetic instructions of its compiled formula (``function_operations``).
             Comparisons, choices, casts and address arithmetic count zero.
 
 For generated loops the cost follows from the expressions. For a hand-written kernel the op has a function
-``cost(result, *arguments of the kernel) -> (bytes, flops)``. A kernel that needs fewer operations than the definition has its own
-cost: the roof uses the operations of the kernel, GFLOP/s those of the definition. Views cost nothing.
+``cost(result, *arguments of the kernel) -> (bytes, flops)``. A kernel that needs fewer operations than the definition
+has its own cost: the roof uses the operations of the kernel, GFLOP/s those of the definition. Views cost nothing.
 """
 
 from __future__ import annotations
@@ -43,16 +43,46 @@ def nbytes(*values: Any) -> int:
     return total
 
 
-# Arithmetic instructions of the functions of ``kernels.math`` on CPUs, for an element of float32 and of float64; a fused
-# multiply-add is two. A test counts them in what LLVM makes of the formulas.
+# Arithmetic instructions of the functions of ``kernels.math`` on CPUs, for an element of float32 and of float64; a
+# fused multiply-add is two. A test counts them in what LLVM makes of the formulas.
 _INSTRUCTIONS = {
-    "exp": (24, 34), "exp_nonpositive": (20, 30), "exp2": (17, 27), "expm1": (22, 32), "log": (28, 30), "log2": (32, 34),
-    "log10": (35, 37), "log1p": (31, 33), "sigmoid": (30, 40), "tanh": (34, 44), "erf": (48, 90), "normal_cdf": (25, 93),
-    "rsqrt": (2, 2), "sin": (27, 0), "cos": (26, 0),
+    "exp": (24, 34),
+    "exp_nonpositive": (20, 30),
+    "exp2": (17, 27),
+    "expm1": (22, 32),
+    "log": (28, 30),
+    "log2": (32, 34),
+    "log10": (35, 37),
+    "log1p": (31, 33),
+    "sigmoid": (30, 40),
+    "tanh": (34, 44),
+    "erf": (48, 90),
+    "normal_cdf": (25, 93),
+    "rsqrt": (2, 2),
+    "sin": (27, 0),
+    "cos": (26, 0),
 }
 LIBRARY = 24  # what a function counts that is a call into the C library: about what ``exp`` takes
-_LIBRARY = {"sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh", "hypot", "erfc", "lgamma",
-            "pow", "fmod", "remainder"}
+_LIBRARY = {
+    "sin",
+    "cos",
+    "tan",
+    "asin",
+    "acos",
+    "atan",
+    "atan2",
+    "sinh",
+    "cosh",
+    "asinh",
+    "acosh",
+    "atanh",
+    "hypot",
+    "erfc",
+    "lgamma",
+    "pow",
+    "fmod",
+    "remainder",
+}
 
 
 def function_operations(name: str, dtype: str = "float32") -> int:
@@ -93,7 +123,8 @@ def picks(result: Any, x: Any, index: Any, *arguments: Any) -> tuple[int, int]:
 
 
 def per_output(flops: float, *functions: str) -> Any:
-    """The cost of an op that reads its operands, writes its result and computes ``flops`` and ``functions`` for each element of it."""
+    """The cost of an op that reads its operands, writes its result and computes ``flops`` and ``functions`` for each
+    element of it."""
 
     def cost(result: Any, *arguments: Any, **options: Any) -> tuple[int, int]:
         out = result if isinstance(result, Tensor) else next(r for r in result if r is not None)
@@ -103,8 +134,8 @@ def per_output(flops: float, *functions: str) -> Any:
 
 
 def per_input(flops: float, *functions: str) -> Any:
-    """The cost of an op that reads its operands, writes its result and computes ``flops`` and ``functions`` for each element of the
-    first."""
+    """The cost of an op that reads its operands, writes its result and computes ``flops`` and ``functions`` for each
+    element of the first."""
 
     def cost(result: Any, x: Any, *arguments: Any, **options: Any) -> tuple[int, int]:
         return nbytes(result, x, *arguments, *options.values()), int((flops + called(functions, x)) * numel(x))
@@ -149,15 +180,28 @@ def _arithmetic(tree: ast.AST, dtype: str) -> int:
     count = 0
     for n in ast.walk(tree):
         if isinstance(n, ast.Call):
-            count += function_operations(n.func.attr if isinstance(n.func, ast.Attribute) else getattr(n.func, "id", ""), dtype)
+            count += function_operations(
+                n.func.attr if isinstance(n.func, ast.Attribute) else getattr(n.func, "id", ""), dtype
+            )
         else:
-            count += isinstance(n, ast.BinOp) or (isinstance(n, ast.UnaryOp) and isinstance(n.op, ast.USub)
-                                                  and not isinstance(n.operand, ast.Constant))
+            count += isinstance(n, ast.BinOp) or (
+                isinstance(n, ast.UnaryOp) and isinstance(n.op, ast.USub) and not isinstance(n.operand, ast.Constant)
+            )
     return count
 
 
-def elementwise_work(outputs: list[Expr], names: list[str], values: tuple, walks: tuple, results: tuple, shape: tuple, form: str,
-                     compute: Any, inplace: bool, given: bool) -> Work:
+def elementwise_work(
+    outputs: list[Expr],
+    names: list[str],
+    values: tuple,
+    walks: tuple,
+    results: tuple,
+    shape: tuple,
+    form: str,
+    compute: Any,
+    inplace: bool,
+    given: bool,
+) -> Work:
     """The work of an elementwise loop.
 
     Args:
@@ -190,5 +234,10 @@ def reduction_work(r: Any, x: Any, extents: tuple, target: Any) -> Work:
     treated, finished = (_arithmetic(ast.parse(text, mode="eval"), x._k.dtype.name) for text in (r.each, r.finish))
     results = outer * inner
     arithmetic = 0 if r.each == "v != 0" else treated + 1
-    return Work(str(list(x.shape)), x._k.dtype.name, results * n * x._k.dtype.itemsize + results * target.itemsize,
-                results * n * arithmetic + results * finished, results * target.itemsize)
+    return Work(
+        str(list(x.shape)),
+        x._k.dtype.name,
+        results * n * x._k.dtype.itemsize + results * target.itemsize,
+        results * n * arithmetic + results * finished,
+        results * target.itemsize,
+    )

@@ -30,24 +30,54 @@ class ElementwiseOp(Op):
 
     elementwise = True
 
-    def __init__(self, name: str, scalar: Callable, *, result: str = "same", keep: tuple = (), floats: bool = False,
-                 counted: tuple | None = None, takes: tuple | None = None, rounded: bool = False, divisor: str = "",
-                 check: Callable | None = None, fit: Callable | None = None, untracked: bool = False, whole: bool = False,
-                 **rest: Any):
+    def __init__(
+        self,
+        name: str,
+        scalar: Callable,
+        *,
+        result: str = "same",
+        keep: tuple = (),
+        floats: bool = False,
+        counted: tuple | None = None,
+        takes: tuple | None = None,
+        rounded: bool = False,
+        divisor: str = "",
+        check: Callable | None = None,
+        fit: Callable | None = None,
+        untracked: bool = False,
+        whole: bool = False,
+        **rest: Any,
+    ):
         super().__init__(name, None, scalar, **rest)
         self.scalar = scalar
         self.keep = frozenset(keep)
         operands = [*self.tensors, *[n for n, _ in self.params]]
         symbols = [expr.symbol(n) for n in operands]
-        rule = {"same": None, "bool": lambda d: (dtypes.bool,), "counts": lambda d: (dtypes.int64 if d is dtypes.bool else d,)}[result]
-        self.program = Program(name, [expr.apply(self, symbols)], operands, keep=self.keep, result=rule, floats=floats,
-                               counted=frozenset(self.tensors if counted is None else counted) - self.keep, takes=takes,
-                               rounded=rounded, divisor=divisor, check=check)
+        rule = {
+            "same": None,
+            "bool": lambda d: (dtypes.bool,),
+            "counts": lambda d: (dtypes.int64 if d is dtypes.bool else d,),
+        }[result]
+        self.program = Program(
+            name,
+            [expr.apply(self, symbols)],
+            operands,
+            keep=self.keep,
+            result=rule,
+            floats=floats,
+            counted=frozenset(self.tensors if counted is None else counted) - self.keep,
+            takes=takes,
+            rounded=rounded,
+            divisor=divisor,
+            check=check,
+        )
         self.fit: Any = fit
         self.untracked, self.whole = untracked, whole
         self.written: dict = registry.memo()  # those that overwrite the first
         self.entry.cost = self.entry.cost or self._cost
-        self.entry.add(Kernel(name, "generated", "any", self._generated, None, Priority.GENERATED, layout="elementwise"))
+        self.entry.add(
+            Kernel(name, "generated", "any", self._generated, None, Priority.GENERATED, layout="elementwise")
+        )
 
     def _cost(self, out: Tensor, *values: Any) -> tuple[int, int]:
         """The cost of a kernel that takes the place of the generated loop."""
@@ -62,7 +92,9 @@ class ElementwiseOp(Op):
             registry.load_plugins()
         if expr.has_expr(tensors):
             return expr.apply(self, (*tensors, *params))
-        tensors = _together([t if isinstance(t, Tensor) else self._operand(t, i, tensors) for i, t in enumerate(tensors)])
+        tensors = _together(
+            [t if isinstance(t, Tensor) else self._operand(t, i, tensors) for i, t in enumerate(tensors)]
+        )
         if self.fit is not None:
             tensors = self._fitted(tensors)
         kernel = None
@@ -79,8 +111,12 @@ class ElementwiseOp(Op):
         else:
             (result,) = self.program(*tensors, *params)
             front.remember(self, tensors, params, result)
-        if mode.grad and self.gradient is not None and self.differentiable and \
-                any(isinstance(t, Tensor) and t._edge is not None for t in tensors):
+        if (
+            mode.grad
+            and self.gradient is not None
+            and self.differentiable
+            and any(isinstance(t, Tensor) and t._edge is not None for t in tensors)
+        ):
             self.record(tensors, params, result)
         return result
 
@@ -102,7 +138,9 @@ class ElementwiseOp(Op):
     def _operand(self, value: Any, position: int, tensors: tuple) -> Any:
         if isinstance(value, bool | int | float):
             if not any(isinstance(t, Tensor) for t in tensors):
-                raise TypeError(f"{self.name}(): argument 'input' (position 1) must be Tensor, not {type(value).__name__}")
+                raise TypeError(
+                    f"{self.name}(): argument 'input' (position 1) must be Tensor, not {type(value).__name__}"
+                )
             return value
         item = getattr(value, "item", None)
         if item is not None and getattr(value, "ndim", None) == 0:  # a NumPy scalar or 0-dim array
@@ -117,11 +155,16 @@ class ElementwiseOp(Op):
         edges = tuple([t._edge if isinstance(t, Tensor) else None for t in tensors])
         needs = tuple([e is not None for e in edges])
         used = gradient.used(needs)
-        saved = [tensors[i] if u or not isinstance(tensors[i], Tensor) else None for i, u in zip(gradient.saves, used, strict=False)]
+        saved = [
+            tensors[i] if u or not isinstance(tensors[i], Tensor) else None
+            for i, u in zip(gradient.saves, used, strict=False)
+        ]
         if gradient.saves_out:
             saved.append(alias(result) if used[-1] else None)
         node = Node(self, edges, saved, params, needs=needs)
-        if any(isinstance(t, Tensor) and (t.shape != result.shape or t._k.dtype is not result._k.dtype) for t in tensors):
+        if any(
+            isinstance(t, Tensor) and (t.shape != result.shape or t._k.dtype is not result._k.dtype) for t in tensors
+        ):
             node.inputs = [described(t) for t in tensors]
         result._edge = node
 
@@ -220,8 +263,13 @@ class ElementwiseOp(Op):
         if gradient is not None:
             self.record(tuple(operands), params, fresh)
         else:
-            fresh._edge = Node(Flat(self), tuple([t._edge if isinstance(t, Tensor) else None for t in operands]), [], (),
-                               [described(t) for t in operands])
+            fresh._edge = Node(
+                Flat(self),
+                tuple([t._edge if isinstance(t, Tensor) else None for t in operands]),
+                [],
+                (),
+                [described(t) for t in operands],
+            )
         rebase(x, fresh._edge)
         return x
 
@@ -234,8 +282,8 @@ class ElementwiseOp(Op):
 
 
 def array_operand(value: np.ndarray, beside: Any) -> Tensor:
-    """An array as an operand beside a tensor, in the type that NumPy gives both: it is what computes them where torch is given
-    an array."""
+    """An array as an operand beside a tensor, in the type that NumPy gives both: it is what computes them where torch
+    is given an array."""
     d = value.dtype
     if isinstance(beside, Tensor) and beside.dtype is not dtypes.bfloat16 and d.kind in "biuf":
         d = np.result_type(np.dtype(beside.dtype.name), d)
@@ -257,7 +305,12 @@ def _together(values: list) -> tuple:
         return tuple(values)
     tensors = [t for t in values if isinstance(t, Tensor)]
     where = next((t._k.device for t in tensors if t.shape or t._k.device.type != "cpu"), where)
-    return tuple([engine.move(t, where) if isinstance(t, Tensor) and not t.shape and t._k.device.type == "cpu" else t for t in values])
+    return tuple(
+        [
+            engine.move(t, where) if isinstance(t, Tensor) and not t.shape and t._k.device.type == "cpu" else t
+            for t in values
+        ]
+    )
 
 
 class Flat:
@@ -268,5 +321,9 @@ class Flat:
 
     def pull(self, node: Node, g: Any, create: bool) -> tuple:
         """Zeros for each input that wants a gradient."""
-        return tuple([None if e is None else engine.zeros(meta[0], dtype=meta[1].dtype, device=meta[1].device)
-                      for e, meta in zip(node.edges, node.inputs, strict=True)])
+        return tuple(
+            [
+                None if e is None else engine.zeros(meta[0], dtype=meta[1].dtype, device=meta[1].device)
+                for e, meta in zip(node.edges, node.inputs, strict=True)
+            ]
+        )

@@ -1,4 +1,5 @@
-"""Fronts: the Python functions that users call. Each is generated for one op, so that a call does only what this op needs.
+"""Fronts: the Python functions that users call. Each is generated for one op, so that a call does only what this op
+needs.
 
 The front of ``mul`` begins:
 
@@ -12,8 +13,8 @@ The front of ``mul`` begins:
             return larger(input, other, out)
         ...
 
-``larger`` is a second generated function, for large or broadcast operands and for ``out``. It uses the plan for their shapes; if
-there is none, it calls the general path, ``Op.run``.
+``larger`` is a second generated function, for large or broadcast operands and for ``out``. It uses the plan for their
+shapes; if there is none, it calls the general path, ``Op.run``.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from numtorch.arguments import dimensions, flag, integer, integers, sizes
 from numtorch.autograd.inplace import wrote
 from numtorch.autograd.node import Node, watch
 from numtorch.dispatch.aliases import OTHER, asked, literal, others, pairs, renamed, shown
+from numtorch.dispatch.binding import META, bound_arguments, optional
 from numtorch.dispatch.out import into
 from numtorch.dispatch.program import beyond
 from numtorch.dispatch.text import compiled
@@ -43,7 +45,6 @@ from numtorch.storage import FRESH, Kind, Storage, allocate, tick
 # Inside formulas x, y, w, b are inputs; the public names of these arguments are torch's.
 PUBLIC = {"x": "input", "y": "other", "w": "weight", "b": "bias", "t": "target"}
 
-META = ("shape", "kind", "strides", "offset")  # what ``x_shape`` and its like ask of an input
 NARROW = (uint8, int8, int16, int32)
 OPERANDS = Tensor, bool, int, float, complex, np.generic, np.ndarray  # what operators are not refused for
 SMALL = 1 << 15  # elements up to which a result is a plain NumPy buffer and the kernel serial
@@ -71,8 +72,9 @@ def build(op: Any) -> Callable:
 
 
 def operator(op: Any) -> Callable:
-    """The front once more, for Python's operator: beside an operand of a foreign class it answers ``NotImplemented``, so that this
-    class has its turn. Only the general path looks for one."""
+    """The front once more, for Python's operator: beside an operand of a foreign class it answers ``NotImplemented``,
+    so that this class has its turn. Only the general path looks for one."""
+
     def run(tensors: tuple, params: tuple, out: Tensor | None) -> Any:
         try:
             return op.run(tensors, params, out)
@@ -141,9 +143,11 @@ def write(op: Any, call: Any = None) -> Callable:
 
 
 # What the text of an elementwise front is made of, beside the names of operands and parameters.
-INNER = {"AttributeError", "FRESH", "KeyError", "OverflowError", "Tensor", "TypeError", "allocate", "buf", "empty", "entry", "fast",
-         "float", "int", "kind", "larger", "mode", "n", "new", "op", "out", "plan", "plans", "recipes", "record", "run", "storage", "type",
-         "unfit", "wrote", "y"}
+_WORDS = (
+    "AttributeError FRESH KeyError OverflowError Tensor TypeError allocate buf empty entry fast float int kind "
+    "larger mode n new op out plan plans recipes record run storage type unfit wrote y"
+)
+INNER = set(_WORDS.split())
 
 
 def rewrite(owner: Any) -> None:
@@ -155,8 +159,8 @@ def rewrite(owner: Any) -> None:
 
 
 def _elementwise(op: Any, env: dict[str, Any]) -> Callable:
-    """The front of an elementwise op; where its operands or parameters are called as the text's own names, one around a front in which
-    they are called otherwise."""
+    """The front of an elementwise op; where its operands or parameters are called as the text's own names, one around a
+    front in which they are called otherwise."""
     names, params = _public(op.tensors), [n for n, _ in op.params]
     texts = _defaults(op.params, env)
     if not any(n in INNER or re.fullmatch(r"[tx]\d*", n) for n in [*names, *params]):
@@ -164,7 +168,7 @@ def _elementwise(op: Any, env: dict[str, Any]) -> Callable:
     inner = _own_path(op, env, [f"{n}_" for n in names], [f"{n}_" for n in params], [f"{n}_" for n in params])
     env["inner_"] = inner
     rest = (["*", "out=None"], ", out=out") if op.out is None else ([], "")
-    text = f"def {op.name}({', '.join([*names, *texts, *rest[0]])}):\n    return inner_({', '.join([*names, *params])}{rest[1]})\n"
+    text = f"def {op.name}({', '.join([*names, *texts, *rest[0]])}):\n    return inner_({', '.join([*names, *params])}{rest[1]})\n"  # noqa: E501
     return compiled(op.name, text, env)
 
 
@@ -179,8 +183,13 @@ def _own_path(op: Any, env: dict[str, Any], names: list[str], params: list[str],
     larger = f"larger({', '.join(names + params)}, out)"
     same = f"        if {' or '.join(other)}:\n            return {larger}\n" if other else ""
     operands = _operands(names)
-    edge = [f"{first}._edge is not None", *[f"(not ({_is_number(t)}) and {n}._edge is not None)" for n, t in _types(names)]]
-    text = f"def {op.name}({', '.join(signature)}):\n{_type_lines(names)}" + ("" if op.out is None else "    out = None\n")
+    edge = [
+        f"{first}._edge is not None",
+        *[f"(not ({_is_number(t)}) and {n}._edge is not None)" for n, t in _types(names)],
+    ]
+    text = f"def {op.name}({', '.join(signature)}):\n{_type_lines(names)}" + (
+        "" if op.out is None else "    out = None\n"
+    )
     text += f"""    try:
         entry, kind, storage, recipes = fast[{lookup}]
 {same}        x0 = {first}._buf
@@ -228,7 +237,12 @@ def _launch(op: Any, entry: str, arguments: list[str], params: list[str], indent
     lines = [f"{entry}({', '.join(arguments)})"]
     numbers = [a.split(" if ")[0] for a in arguments if " if " in a] + params
     if numbers:
-        lines = ["try:", f"    {lines[0]}", "except (TypeError, OverflowError):", f"    unfit({op.name!r}, ({', '.join(numbers)},))"]
+        lines = [
+            "try:",
+            f"    {lines[0]}",
+            "except (TypeError, OverflowError):",
+            f"    unfit({op.name!r}, ({', '.join(numbers)},))",
+        ]
     if then:
         lines += ["finally:", f"    {then}"] if numbers else [then]
     return "\n".join(indent + line for line in lines)
@@ -246,8 +260,8 @@ def unfit(op: str, values: tuple) -> None:
 
 
 def _larger(op: Any, names: list[str], params: list[str], edge: list[str]) -> str:
-    """The function that takes what the front's own path does not, large and broadcast operands and ``out``, by the plan for
-    their shapes.
+    """The function that takes what the front's own path does not, large and broadcast operands and ``out``, by the plan
+    for their shapes.
 
     For ``mul`` it reads:
 
@@ -262,16 +276,24 @@ def _larger(op: Any, names: list[str], params: list[str], edge: list[str]) -> st
                 return run((input, other,), (), out)
             ...
     """
-    lookup = [f"{names[0]}._k", f"{names[0]}.shape", *[f"{t} if {_is_number(t)} else ({n}._k, {n}.shape)" for n, t in _types(names)]]
+    lookup = [
+        f"{names[0]}._k",
+        f"{names[0]}.shape",
+        *[f"{t} if {_is_number(t)} else ({n}._k, {n}.shape)" for n, t in _types(names)],
+    ]
     general = f"run(({', '.join(names)},), ({''.join(f'{p}, ' for p in params)}), out)"
     operands = _operands(names)
     wanted = f"({' or '.join(edge)})"
     tensors = [names[0], *[f"({_is_number(t)}) is False and {n}" for n, t in _types(names)]]
-    shared = f"out is {names[0]} or out._storage is not FRESH and (" + " or ".join(f"{t}._storage is out._storage" for t in tensors) + ")"
+    shared = (
+        f"out is {names[0]} or out._storage is not FRESH and ("
+        + " or ".join(f"{t}._storage is out._storage" for t in tensors)
+        + ")"
+    )
     tracked = f" \\\n                or mode.grad and (out._edge is not None or {wanted})" if op.differentiable else ""
     text = f"def larger({', '.join(names + params)}, out):\n{_type_lines(names)}"
     text += f"""    try:
-        plan = plans[{', '.join(lookup)}]
+        plan = plans[{", ".join(lookup)}]
         x0 = {names[0]}._buf
     except (KeyError, AttributeError, TypeError):
         plan = None
@@ -329,23 +351,39 @@ def specialise_record(op: Any) -> Callable:
             get = f"None if (plain_{n} := {n}.__class__ is float or {n}.__class__ is int) else {get}"
         lines.append(f"    edge_{n} = {get}")
     needs = "(" + ", ".join(f"edge_{n} is not None" for n in names) + ",)" if len(names) > 1 else "ALONE"
-    lines += [f"    needs = {needs}",
-              f"    recipe = recipes.get(needs) or find(recipes, needs, ({', '.join(names)},), params, out)", "    used = recipe.used"]
+    lines += [
+        f"    needs = {needs}",
+        f"    recipe = recipes.get(needs) or find(recipes, needs, ({', '.join(names)},), params, out)",
+        "    used = recipe.used",
+    ]
     saved = []
     for slot, i in enumerate(gradient.saves):
         keep = f"used[{slot}] or plain_{names[i]}" if i else f"used[{slot}]"
         saved.append(f"{names[i]} if {keep} else None")
     if gradient.saves_out:
-        lines += [f"    if used[{len(gradient.saves)}]:", *[f"        {line}" for line in ALIAS], "    else:", "        kept = None"]
+        lines += [
+            f"    if used[{len(gradient.saves)}]:",
+            *[f"        {line}" for line in ALIAS],
+            "    else:",
+            "        kept = None",
+        ]
         saved.append("kept")
-    lines += [f"    {line}" for line in _node_lines(op, [f"edge_{n}" for n in names], saved, needs="needs", recipe="recipe")]
+    lines += [
+        f"    {line}" for line in _node_lines(op, [f"edge_{n}" for n in names], saved, needs="needs", recipe="recipe")
+    ]
     env = _node_env(op) | {"find": gradient.recipe, "ALONE": (True,)}
     return compiled("record", "\n".join(lines) + "\n", env)
 
 
 # ``alias(out)`` of a result that nothing else has seen yet: one call less.
-ALIAS = ["kept = new(Tensor)", "kept.shape = out.shape", "kept._buf = out._buf", "kept._k = out._k",
-         "out._storage = kept._storage = storage = new(Storage)", "storage.data = out._buf"]
+ALIAS = [
+    "kept = new(Tensor)",
+    "kept.shape = out.shape",
+    "kept._buf = out._buf",
+    "kept._k = out._k",
+    "out._storage = kept._storage = storage = new(Storage)",
+    "storage.data = out._buf",
+]
 
 
 def _node_lines(op: Any, edges: list[str], saved: list[str], **fields: str) -> list[str]:
@@ -358,8 +396,17 @@ def _node_lines(op: Any, edges: list[str], saved: list[str], **fields: str) -> l
 
 
 def _node_env(op: Any) -> dict[str, Any]:
-    return {"Node": Node, "Tensor": Tensor, "Storage": Storage, "alias": alias, "op": op, "new": object.__new__, "tick": tick,
-            "mode": mode, "watch": watch}
+    return {
+        "Node": Node,
+        "Tensor": Tensor,
+        "Storage": Storage,
+        "alias": alias,
+        "op": op,
+        "new": object.__new__,
+        "tick": tick,
+        "mode": mode,
+        "watch": watch,
+    }
 
 
 def written_pull(op: Any, ready: tuple, slots: int, saved: list, params: tuple) -> Callable | None:
@@ -380,7 +427,14 @@ def written_pull(op: Any, ready: tuple, slots: int, saved: list, params: tuple) 
             return y0, None
     """
     entry, positions, _, _, kinds, _, places = ready
-    env: dict[str, Any] = {"entry": entry, "Tensor": Tensor, "new": object.__new__, "empty": np.empty, "slow": op.pull, "kind": saved[0]}
+    env: dict[str, Any] = {
+        "entry": entry,
+        "Tensor": Tensor,
+        "new": object.__new__,
+        "empty": np.empty,
+        "slow": op.pull,
+        "kind": saved[0],
+    }
     lines, checks, operands = ["saved, seq, n = node.saved, node.seq, g._buf.size"], ["g._k is not kind"], []
     for i, s in enumerate(saved[1:]):
         if isinstance(s, Tensor):
@@ -397,7 +451,12 @@ def written_pull(op: Any, ready: tuple, slots: int, saved: list, params: tuple) 
     lines += [f"if {' or '.join(checks)}:", "    return slow(node, g, False)"]
     for i, k in enumerate(kinds):
         env[f"storage{i}"], env[f"kind{i}"] = k.dtype.storage, k
-        lines += [f"y{i} = new(Tensor)", f"y{i}._buf = empty(n, storage{i})", f"y{i}.shape = g.shape", f"y{i}._k = kind{i}"]
+        lines += [
+            f"y{i} = new(Tensor)",
+            f"y{i}._buf = empty(n, storage{i})",
+            f"y{i}.shape = g.shape",
+            f"y{i}._k = kind{i}",
+        ]
         operands.append(f"y{i}._buf")
     if entry is not None:
         lines.append(f"entry({', '.join(operands)})")
@@ -407,7 +466,8 @@ def written_pull(op: Any, ready: tuple, slots: int, saved: list, params: tuple) 
 
 
 def remember(op: Any, tensors: tuple, params: tuple, result: Tensor) -> None:
-    """Let the front call the kernel itself next time: by the kinds of small operands of one shape, else by the shapes too."""
+    """Let the front call the kernel itself next time: by the kinds of small operands of one shape, else by the shapes
+    too."""
     if not result._k.contiguous or result._k.device.type != "cpu" or len(op.entry.kernels) > 1 or not result._buf.size:
         return
     if not all(type(p) in (int, float) for p in params):
@@ -438,12 +498,18 @@ def remember(op: Any, tensors: tuple, params: tuple, result: Tensor) -> None:
     op.plans[key] = plan
     # 0-dim tensors promote differently, and where a gradient must be cast back only the general path's nodes know it.
     same = all(t.shape == result.shape for t in tensors if isinstance(t, Tensor)) and len(result.shape) > 0
-    cast = op.gradient is not None and any(isinstance(k, Kind) and k.dtype.is_floating_point and k.dtype is not result._k.dtype
-                                           for k in kinds)
+    cast = op.gradient is not None and any(
+        isinstance(k, Kind) and k.dtype.is_floating_point and k.dtype is not result._k.dtype for k in kinds
+    )
     if op.whole and result._k.dtype.is_floating_point:
         return
     if same and not cast and result._buf.size <= SMALL and not plan.jit.parallel and not plan.geometry:
-        op.entry.memo[kinds[0] if len(kinds) == 1 else tuple(kinds)] = plan.entry, plan.kinds[0], plan.kinds[0].dtype.storage, {}
+        op.entry.memo[kinds[0] if len(kinds) == 1 else tuple(kinds)] = (
+            plan.entry,
+            plan.kinds[0],
+            plan.kinds[0].dtype.storage,
+            {},
+        )
 
 
 def _structured(op: Any, env: dict[str, Any]) -> Callable:
@@ -459,21 +525,35 @@ def _structured(op: Any, env: dict[str, Any]) -> Callable:
     order = _order(op, signature, texts, positional, [f"{n}=..." for n in second])
     values = ", ".join(names) + ("," if len(names) == 1 else "")
     extra = ", ".join(params) + ("," if len(params) == 1 else "")
-    kinds = [f"None if {n} is None else {n}._k" if t in may_lack else f"{n}._k" for n, t in zip(names, op.tensors, strict=True)]
+    kinds = [
+        f"None if {n} is None else {n}._k" if t in may_lack else f"{n}._k"
+        for n, t in zip(names, op.tensors, strict=True)
+    ]
     given = ", ".join(names + params)
     env |= {f"_{f.__name__}": f for f in op.features}
     lookup = ", ".join(kinds + [n for n in params if n in op.select] + [f"_{f.__name__}({given})" for f in op.features])
     if op.by_shape:
-        lookup = ", ".join([*[f"None if {n} is None else {n}.{what}" if t in may_lack else f"{n}.{what}"
-                              for n, t in zip(names, op.tensors, strict=True) for what in _described(op)],
-                            *[n for n in params if n not in op.varying]])
-    edge = " or ".join(f"({n} is not None and {n}._edge is not None)" if t in may_lack else f"{n}._edge is not None"
-                       for n, t in zip(names, op.tensors, strict=True))
+        lookup = ", ".join(
+            [
+                *[
+                    f"None if {n} is None else {n}.{what}" if t in may_lack else f"{n}.{what}"
+                    for n, t in zip(names, op.tensors, strict=True)
+                    for what in _described(op)
+                ],
+                *[n for n in params if n not in op.varying],
+            ]
+        )
+    edge = " or ".join(
+        f"({n} is not None and {n}._edge is not None)" if t in may_lack else f"{n}._edge is not None"
+        for n, t in zip(names, op.tensors, strict=True)
+    )
     env |= {"_integer": integer, "_integers": integers, "_dimensions": dimensions, "_flag": flag, "_sizes": sizes}
     written, head = "", ""
     if second:
         all_of_them = pairs([*names, *params, *(["out"] if op.out else [])])
-        head = f"    if {asked(params, required)}:\n        return _renamed(_op.call, {tuple(required)}, {all_of_them})\n"
+        head = (
+            f"    if {asked(params, required)}:\n        return _renamed(_op.call, {tuple(required)}, {all_of_them})\n"
+        )
         env["_renamed"] = renamed
     if op.out is not None:
         order += ", out=None" if op.keyword_only or second else ", *, out=None"
@@ -491,7 +571,9 @@ def _structured(op: Any, env: dict[str, Any]) -> Callable:
     ran, recorded, returned = f"    _y = _launch({given})\n", f"({extra})", "_y"
     if op.where is not None:
         x, rest = names[0], "".join(f", {n}" for n in params)
-        ran = f"    _y = _placed({x}, _where({x}.shape, {x}._strides{rest})) if _launch is _body else _launch({given})\n"
+        ran = (
+            f"    _y = _placed({x}, _where({x}.shape, {x}._strides{rest})) if _launch is _body else _launch({given})\n"
+        )
         env |= {"_placed": placed, "_where": op.where}
     if op.by_shape:
         chosen = chosen.replace("_launch", "_plan")
@@ -499,7 +581,14 @@ def _structured(op: Any, env: dict[str, Any]) -> Callable:
         planned = [n if n in op.varying else f"_plan.params[{i}]" for i, n in enumerate(params)]
         late = [n for n in params if n in op.seeds]
         recorded = f"({', '.join(planned)},)" if op.varying else "_plan.params"
-        ran = _ran("_plan", names, needed, f"*{recorded}" if params else "", late, ", ".join([*names, *params][i] for i in op.as_written))
+        ran = _ran(
+            "_plan",
+            names,
+            needed,
+            f"*{recorded}" if params else "",
+            late,
+            ", ".join([*names, *params][i] for i in op.as_written),
+        )
         env |= {"_memo": op.plans, "_new": object.__new__, "_Tensor": Tensor}
         if op.returns is not None:
             returned, env["_returns"] = "_returns(_y)", op.returns
@@ -509,7 +598,7 @@ def _structured(op: Any, env: dict[str, Any]) -> Callable:
     tail = chosen + ran
     if op.differentiable:
         tail += f"""    if ({edge}) and _mode.grad and _op.gradient is not None:
-        _record({', '.join(names)}, {recorded}, _y)
+        _record({", ".join(names)}, {recorded}, _y)
 """
     tail += f"    return {returned}\n"
     name = op.name.replace(".", "_")
@@ -521,7 +610,8 @@ def _structured(op: Any, env: dict[str, Any]) -> Callable:
 
 
 class Shortcut:
-    """The way of a front past the registry, for an op whose body is all there is to choose: closed while somebody watches choices."""
+    """The way of a front past the registry, for an op whose body is all there is to choose: closed while somebody
+    watches choices."""
 
     def __init__(self, env: dict[str, Any]):
         self.env = env
@@ -533,24 +623,38 @@ class Shortcut:
         self.env["_Plain"] = Tensor if registry.decisions is None else None
 
 
-def _ran(plan: str, names: list[str], required: list[str], params: str, late: list[str], asked: str, indent: str = "    ") -> str:
-    """The lines that run a plan, into ``_y``: one call of machine code where it is of one result, else all that the plan does."""
+def _ran(
+    plan: str, names: list[str], required: list[str], params: str, late: list[str], asked: str, indent: str = "    "
+) -> str:
+    """The lines that run a plan, into ``_y``: one call of machine code where it is of one result, else all that the
+    plan does."""
     run = ", ".join([*names, params] if params else names)
     numbers = ", ".join([f"*{plan}.numbers", *late])
-    called, called_with_all = (f"{plan}.entry({', '.join(f'{n}._buf' for n in some)}, _buf, {numbers})" for some in (required, names))
+    called, called_with_all = (
+        f"{plan}.entry({', '.join(f'{n}._buf' for n in some)}, _buf, {numbers})" for some in (required, names)
+    )
     if names != required:
         called = f"{called_with_all} if {plan}.every else {called}"
-    lines = [f"if {plan}.entry is None:", f"    if {plan}.again is not None:", f"        return {plan}.again({asked})",
-             f"    _y = {plan}.run({run})", "else:", "    _y = _new(_Tensor)", f"    _y.shape = {plan}.shape",
-             f"    _y._k = {plan}.kind", f"    _y._buf = _buf = {plan}.make()",
-             f"    _code = {called}",
-             "    if _code and _code > 0:", f"        {plan}.failed(_code, {run})"]
+    lines = [
+        f"if {plan}.entry is None:",
+        f"    if {plan}.again is not None:",
+        f"        return {plan}.again({asked})",
+        f"    _y = {plan}.run({run})",
+        "else:",
+        "    _y = _new(_Tensor)",
+        f"    _y.shape = {plan}.shape",
+        f"    _y._k = {plan}.kind",
+        f"    _y._buf = _buf = {plan}.make()",
+        f"    _code = {called}",
+        "    if _code and _code > 0:",
+        f"        {plan}.failed(_code, {run})",
+    ]
     return "".join(f"{indent}{line}\n" for line in lines)
 
 
 def _checks(op: Any, absent: set[str]) -> str:
-    """Lines that make integers of the parameters annotated so, before anything is remembered by them: to a dict 2.0, True and 2
-    are one key. Ops that users do not call get what their callers have checked.
+    """Lines that make integers of the parameters annotated so, before anything is remembered by them: to a dict 2.0,
+    True and 2 are one key. Ops that users do not call get what their callers have checked.
 
     For a parameter ``dim: int`` they read:
 
@@ -565,8 +669,13 @@ def _checks(op: Any, absent: set[str]) -> str:
         kind = op.spec.__annotations__.get(n)
         asked = f'({n}, "{op.name}", "{n}")'
         if kind == "Dims":
-            lines += [f"if {n} is not None and {n}.__class__ is not int:", f"    if {n}.__class__ is not tuple:",
-                      f"        {n} = _dimensions{asked}", "    else:", *_all_integers(n, asked, "        ")]
+            lines += [
+                f"if {n} is not None and {n}.__class__ is not int:",
+                f"    if {n}.__class__ is not tuple:",
+                f"        {n} = _dimensions{asked}",
+                "    else:",
+                *_all_integers(n, asked, "        "),
+            ]
         elif kind == "Sizes":
             lines += [f"if {n}.__class__ is not int:", f"    {n} = _sizes{asked}"]
         elif kind == "bool":
@@ -578,7 +687,12 @@ def _checks(op: Any, absent: set[str]) -> str:
         elif kind == "int | None":
             lines += [f"if {n} is not None and {n}.__class__ is not int:", f"    {n} = _integer{asked}"]
         elif kind == "tuple":
-            lines += [f"if {n}.__class__ is not tuple:", f"    {n} = _integers{asked}", "else:", *_all_integers(n, asked, "    ")]
+            lines += [
+                f"if {n}.__class__ is not tuple:",
+                f"    {n} = _integers{asked}",
+                "else:",
+                *_all_integers(n, asked, "    "),
+            ]
         if n in absent and n in OTHER:
             given = lines[start:]
             given[:1] = ["el" + line for line in given[:1]]
@@ -587,8 +701,15 @@ def _checks(op: Any, absent: set[str]) -> str:
 
 
 def _all_integers(name: str, asked: str, indent: str) -> list[str]:
-    return [f"{indent}{line}" for line in (f"for _n in {name}:", "    if _n.__class__ is not int:", f"        {name} = _integers{asked}",
-                                           "        break")]
+    return [
+        f"{indent}{line}"
+        for line in (
+            f"for _n in {name}:",
+            "    if _n.__class__ is not int:",
+            f"        {name} = _integers{asked}",
+            "        break",
+        )
+    ]
 
 
 def specialise_structured_record(op: Any) -> Callable:
@@ -618,8 +739,11 @@ def specialise_structured_record(op: Any) -> Callable:
         fields = "({0}.shape, {0}._k, {0}.strides, {0}._offset)" if deep else "({0}.shape, {0}._k)"
         parts = [(f"None if {n} is None else " if n in may_lack else "") + fields.format(n) for n in names]
         described["inputs"] = "(" + ", ".join(parts) + ",)"
-    lines = [f"def record({', '.join(names)}, params, out):", "    if out.__class__ is tuple:",
-             f"        return general(({', '.join(names)},), params, out)"]
+    lines = [
+        f"def record({', '.join(names)}, params, out):",
+        "    if out.__class__ is tuple:",
+        f"        return general(({', '.join(names)},), params, out)",
+    ]
     if any(n == "dtype" for n, _ in op.params):  # which may be one of integers, and these are in no graph
         lines += ["    if not out._k.dtype.is_floating_point:", "        return"]
     if gradient.by_shape:
@@ -662,46 +786,53 @@ def planned_pull(gradient: Any) -> Callable:
     order = [place[n] for n in names if n in place]
     lacking = {place[n] for n in optional(op) if n in place}  # tensors that may be absent
     parts = [(s, what) for s in place.values() for what in ("_k", "shape")]
-    key = ["g._k", "g.shape", *[f"None if {s} is None else {s}.{what}" if s in lacking else f"{s}.{what}" for s, what in parts]]
+    key = [
+        "g._k",
+        "g.shape",
+        *[f"None if {s} is None else {s}.{what}" if s in lacking else f"{s}.{what}" for s, what in parts],
+    ]
     key += ["node.params"] * bool(op.params) + ["node.inputs"] * gradient.wants_inputs
     key += ["node.needs or tuple([e is not None for e in node.edges])"] * ("needs" in names)
-    stale = "".join(f" or {f'{s} is not None and ' * (s in lacking)}{s}._storage.written > node.seq" for s in place.values())
+    stale = "".join(
+        f" or {f'{s} is not None and ' * (s in lacking)}{s}._storage.written > node.seq" for s in place.values()
+    )
     grads = "(y,)" if len(op.tensors) == 1 else "plan.before + (y,) + plan.after"
     text = f"""def pull(node, g):
     saved = node.saved
-{''.join(f'    {s} = saved[{i}]{chr(10)}' for i, s in enumerate(place.values()))}    try:
-        key = ({', '.join(key)})
+{"".join(f"    {s} = saved[{i}]{chr(10)}" for i, s in enumerate(place.values()))}    try:
+        key = ({", ".join(key)})
         plan = plans.get(key)
     except (AttributeError, TypeError):
         return slow(node, g, False)
     if plan is None{stale}:
         return first(node, g, key)
     if plan.entry is None:
-        grads = plan.run({', '.join(['g', *_bound_arguments(gradient)])})
+        grads = plan.run({", ".join(["g", *bound_arguments(gradient)])})
         return grads if grads.__class__ is tuple or grads.__class__ is list else (grads,)
     y = new(Tensor)
     y.shape = plan.shape
     y._k = plan.kind
     y._buf = buf = plan.make()
-    plan.entry({', '.join(f'{n}._buf' for n in ['g', *order])}, buf, *plan.numbers)
+    plan.entry({", ".join(f"{n}._buf" for n in ["g", *order])}, buf, *plan.numbers)
     return {grads}
 """
-    return compiled("pull", text, {"plans": gradient.pulls, "first": gradient.first_pull, "slow": op.pull, "new": object.__new__,
-                                   "Tensor": Tensor})
-
-
-def optional(op: Any) -> set[str]:
-    """The tensors that may be absent."""
-    spec = op.spec
-    defaults = spec.__defaults__ or ()
-    names = spec.__code__.co_varnames[: spec.__code__.co_argcount]
-    with_default = names[len(names) - len(defaults) :]
-    return {n for n in op.tensors if n in with_default or n in op.lacking}
+    return compiled(
+        "pull",
+        text,
+        {
+            "plans": gradient.pulls,
+            "first": gradient.first_pull,
+            "slow": op.pull,
+            "new": object.__new__,
+            "Tensor": Tensor,
+        },
+    )
 
 
 def _aliased(op: Any, texts: list[str]) -> tuple[list[str], list[str], list[str]]:
-    """For parameters of two names: the texts of all parameters, of which what may be given under the other name has a default that
-    says that it is absent, and so has what follows it; the names of those that must be given; and the other names."""
+    """For parameters of two names: the texts of all parameters, of which what may be given under the other name has a
+    default that says that it is absent, and so has what follows it; the names of those that must be given; and the
+    other names."""
     names = [n for n, _ in op.params]
     second = others(names)
     behind = op.spec.__code__.co_varnames[: op.spec.__code__.co_argcount]
@@ -742,48 +873,3 @@ def key(op: Any, tensors: tuple, params: tuple) -> Any:
     parts += [v for (n, _), v in zip(op.params, params, strict=True) if n in op.select]
     parts += [f(*tensors, *params) for f in op.features]
     return parts[0] if len(parts) == 1 else tuple(parts)
-
-
-def check_binding(names: list[str], tensors: list[str], params: list[str]) -> None:
-    """TypeError for a vjp that asks for something the op does not have."""
-    for name in names:
-        of, _, what = name.rpartition("_")
-        if name not in (*tensors, *params, "out", "needs") and not (what in META and of in tensors):
-            raise TypeError(f"a vjp cannot ask for {name!r}: it is neither a tensor input ({', '.join(tensors)}), "
-                            f"a parameter ({', '.join(params)}), out, needs nor <input>_shape, _kind, _strides or _offset")
-
-
-def _bound_arguments(gradient: Any) -> list[str]:
-    """What a vjp takes after ``g``, from a node."""
-    own = {"saved": "saved", "params": "node.params", "inputs": "node.inputs",
-           "needs": "(node.needs or tuple([e is not None for e in node.edges]))"}
-    texts = arguments_of(gradient.names, gradient.op.tensors, [n for n, _ in gradient.op.params], gradient.saves,
-                         gradient.vjp.__code__.co_argcount - 1)
-    return [re.sub(r"^(\w+=)?(saved|params|inputs|needs)\b", lambda m: (m[1] or "") + own[m[2]], text) for text in texts]
-
-
-def binder(names: list[str], tensors: list[str], params: list[str], saves: list[int], positional: int) -> Callable:
-    """``bound(run, g, saved, params, inputs, needs)`` calls ``run`` with what the vjp's argument names ask for."""
-    args = arguments_of(names, tensors, params, saves, positional)
-    text = f"def bound(run, g, saved, params, inputs, needs):\n    return run({', '.join(['g', *args])})\n"
-    return compiled("bound", text, {})
-
-
-def arguments_of(names: list[str], tensors: list[str], params: list[str], saves: list[int], positional: int) -> list[str]:
-    """The texts of what a vjp takes after ``g``, from what a node has: ``saved``, ``params``, ``inputs`` and ``needs``."""
-    saved_at = {tensors[i]: f"saved[{n}]" for n, i in enumerate(saves)}
-    args = []
-    for i, name in enumerate(names):
-        if name in saved_at:
-            text = saved_at[name]
-        elif name == "out":
-            text = f"saved[{len(saves)}]"
-        elif name == "needs":
-            text = "needs"
-        elif name in params:
-            text = f"params[{params.index(name)}]"
-        else:
-            of, _, what = name.rpartition("_")
-            text = f"inputs[{tensors.index(of)}][{META.index(what)}]"
-        args.append(text if i < positional else f"{name}={text}")
-    return args

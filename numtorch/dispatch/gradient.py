@@ -1,7 +1,7 @@
 """The backward side of an op: its vjp, and kernels that compute it faster.
 
-A vjp is written in ops, so it can be differentiated again. Without ``create_graph`` a faster kernel runs instead: one that is
-registered for the vjp or, for elementwise ops, one that is made by tracing the vjp.
+A vjp is written in ops, so it can be differentiated again. Without ``create_graph`` a faster kernel runs instead: one
+that is registered for the vjp or, for elementwise ops, one that is made by tracing the vjp.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numtorch.dtype as dtypes
 from numtorch import engine
 from numtorch._tensor import Tensor, empty
 from numtorch.autograd.node import Node
-from numtorch.dispatch import front, halves
+from numtorch.dispatch import binding, front, halves
 from numtorch.dispatch.loops import Plan, key_of, remember
 from numtorch.dispatch.program import Program
 from numtorch.interrupts import cached_property
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def described(t: Any) -> tuple | None:
-    """What a gradient may ask of an input without keeping its elements; the order of ``front.META``."""
+    """What a gradient may ask of an input without keeping its elements; the order of ``binding.META``."""
     return (t.shape, t._k, t.strides, t._offset) if isinstance(t, Tensor) else None
 
 
@@ -48,13 +48,23 @@ class Gradient:
         params = [n for n, _ in op.params]
         self.saves = [i for i, n in enumerate(op.tensors) if n in self.names]
         self.saves_out = "out" in self.names
-        self.wants_inputs = any(n.rpartition("_")[2] in front.META and n.rpartition("_")[0] in op.tensors for n in self.names)
-        front.check_binding(self.names, op.tensors, params)
-        self.entry = registry.register(Entry(f"{op.name}.backward", vjp, site=f"{vjp.__code__.co_filename}:{vjp.__code__.co_firstlineno}",
-                                             doc=vjp.__doc__ or f"Gradient of {op.name}."))
+        self.wants_inputs = any(
+            n.rpartition("_")[2] in binding.META and n.rpartition("_")[0] in op.tensors for n in self.names
+        )
+        binding.check_binding(self.names, op.tensors, params)
+        self.entry = registry.register(
+            Entry(
+                f"{op.name}.backward",
+                vjp,
+                site=f"{vjp.__code__.co_filename}:{vjp.__code__.co_firstlineno}",
+                doc=vjp.__doc__ or f"Gradient of {op.name}.",
+            )
+        )
         self.by_shape = False  # there are kernels that are planned
         self.plans: dict = registry.memo()  # by kinds, shapes and parameters of all that the vjp takes
-        self.pulls: dict = registry.memo()  # those of them that one call of machine code carries out, as ``front.planned_pull`` asks
+        self.pulls: dict = (
+            registry.memo()
+        )  # those of them that one call of machine code carries out, as ``front.planned_pull`` asks
 
     def taken(self) -> tuple[list[str], list[int], list[int], list[int]]:
         """What kernels are given: the names in order, and the positions of the tensors, twice; see ``Op.taken``."""
@@ -65,7 +75,7 @@ class Gradient:
     def bound(self) -> Callable:
         """``bound(run, g, saved, params, inputs, needs)`` calls ``run`` with what the vjp's names ask for."""
         params = [n for n, _ in self.op.params]
-        return front.binder(self.names, self.op.tensors, params, self.saves, self.vjp.__code__.co_argcount - 1)
+        return binding.binder(self.names, self.op.tensors, params, self.saves, self.vjp.__code__.co_argcount - 1)
 
     wide = False  # what is of a half type is widened to float32, and the gradients are rounded once; see ``halves``
     static: frozenset = frozenset()  # inputs on whose value the vjp branches when they are Python numbers
@@ -77,14 +87,28 @@ class Gradient:
         positional = self.vjp.__code__.co_argcount - 1
         given = ("g", *self.names[:positional])
         tensors = frozenset(("g", "out", *self.op.tensors))
-        return timing.launcher(kernel.run, lambda: timing.Launcher(kernel, self.entry, s, given, tensors, tuple(self.names[positional:]),
-                                                                   self.op.seeds))
+        return timing.launcher(
+            kernel.run,
+            lambda: timing.Launcher(
+                kernel, self.entry, s, given, tensors, tuple(self.names[positional:]), self.op.seeds
+            ),
+        )
 
     def widen(self) -> None:
         """Have what is of a half type computed in float32."""
         self.wide = True
-        self.entry.add(Kernel(self.entry.name, "widened", "any", self._widened, None, Priority.GENERATED, halves.one_half,
-                              layout="widened"))
+        self.entry.add(
+            Kernel(
+                self.entry.name,
+                "widened",
+                "any",
+                self._widened,
+                None,
+                Priority.GENERATED,
+                halves.one_half,
+                layout="widened",
+            )
+        )
 
     def _widened(self, g: Any, *args: Any, **keywords: Any) -> tuple:
         values = dict(zip(self.names, args, strict=False)) | keywords
@@ -98,7 +122,9 @@ class Gradient:
     def _in_float32(self, run: Callable, g: Any, *args: Any, **keywords: Any) -> tuple:
         """``run`` on widened operands; each gradient rounded to the type of its input."""
         half: Any = halves.half_of((g,))
-        grads = run(halves.widened(g), *map(halves.widened, args), **{n: halves.widened(v) for n, v in keywords.items()})
+        grads = run(
+            halves.widened(g), *map(halves.widened, args), **{n: halves.widened(v) for n, v in keywords.items()}
+        )
         return halves.narrowed(grads if type(grads) in (tuple, list) else (grads,), half)
 
     def formula(self, g: Any, saved: list, node: Node, needs: tuple) -> Any:
@@ -166,7 +192,9 @@ class Gradient:
         """``pull`` of a node of which the written one has no plan yet, or whose saved values have been overwritten."""
         grads = self.op.pull(node, g, False)
         needs = node.needs or tuple([e is not None for e in node.edges])
-        plan = self.bound(lambda *args, **named: self.planned(args, named), g, node.saved, node.params, node.inputs, needs)
+        plan = self.bound(
+            lambda *args, **named: self.planned(args, named), g, node.saved, node.params, node.inputs, needs
+        )
         remember(self.pulls, key, plan)
         return grads
 
@@ -231,8 +259,12 @@ class ElementwiseGradient(Gradient):
         if not params and not self.static:  # the common case: only which operands are numbers matters
             key: Any = (needs, *[s.__class__ for s in saved])
         else:
-            numbers = tuple([False if isinstance(s, Tensor) else s if i in self.static else True
-                             for i, s in zip(self.saves, saved, strict=False)])
+            numbers = tuple(
+                [
+                    False if isinstance(s, Tensor) else s if i in self.static else True
+                    for i, s in zip(self.saves, saved, strict=False)
+                ]
+            )
             key = (needs, numbers, tuple([p for p in params if not isinstance(p, int | float)]))
         traced = self.programs.get(key)
         if traced is None:
@@ -260,9 +292,14 @@ class ElementwiseGradient(Gradient):
         return ready
 
     def find(self, needs: tuple, values: list, params: tuple) -> Any:
-        """(entry, which of g, saved and params it takes, geometry, elements, kinds, shape, where results go), or None."""
+        """(entry, which of g, saved and params it takes, geometry, elements, kinds, shape, where results go), or
+        None."""
         saved = values[1:]
-        if self.entry.kernels or self.static or any(s is not None and not isinstance(s, Tensor | int | float) for s in saved):
+        if (
+            self.entry.kernels
+            or self.static
+            or any(s is not None and not isinstance(s, Tensor | int | float) for s in saved)
+        ):
             return None
         if not all(isinstance(p, int | float) for p in params):
             return None
@@ -288,8 +325,14 @@ class ElementwiseGradient(Gradient):
     def _written(self, needs: tuple, used: tuple, tensors: tuple, params: tuple, out: Tensor) -> Callable | None:
         given = [*[tensors[i] for i in self.saves], *([out] if self.saves_out else [])]
         # Small stand-ins: the front's tensors differ in nothing but the number of elements.
-        small = [empty((1,), t._k.dtype, t._k.device) if u and isinstance(t, Tensor) else None if isinstance(t, Tensor) else t
-                 for t, u in zip(given, used, strict=True)]
+        small = [
+            empty((1,), t._k.dtype, t._k.device)
+            if u and isinstance(t, Tensor)
+            else None
+            if isinstance(t, Tensor)
+            else t
+            for t, u in zip(given, used, strict=True)
+        ]
         ready = self.find(needs, [empty((1,), out._k.dtype, out._k.device), *small], params)
         if ready is None:
             return None
@@ -300,8 +343,13 @@ class ElementwiseGradient(Gradient):
         names = ["g"] + [f"s{i}" for i in range(len(saved))] + [f"p{i}" for i in range(len(params))]
         values = [None, *saved, *params]
         # Numbers stay symbols, so that one kernel serves them all, unless the formula branches on them.
-        fixed = {i for i, v in enumerate(values) if i and not isinstance(v, Tensor)
-                 and (not isinstance(v, int | float) or (i <= len(self.saves) and self.saves[i - 1] in self.static))}
+        fixed = {
+            i
+            for i, v in enumerate(values)
+            if i
+            and not isinstance(v, Tensor)
+            and (not isinstance(v, int | float) or (i <= len(self.saves) and self.saves[i - 1] in self.static))
+        }
 
         def formula(*symbols: Any) -> Any:
             given = [values[i] if i in fixed else s for i, s in enumerate(symbols)]
@@ -327,11 +375,15 @@ class ElementwiseGradient(Gradient):
         used.add("g")  # fixes the shape and the type of the result
         positions = [i for i, n in enumerate(names) if n in used]
         operands = [names[i] for i in positions]
-        keep = frozenset(n for i, n in zip(positions, operands, strict=True)
-                         if isinstance(values[i], Tensor) and values[i]._k.dtype is dtypes.bool)
+        keep = frozenset(
+            n
+            for i, n in zip(positions, operands, strict=True)
+            if isinstance(values[i], Tensor) and values[i]._k.dtype is dtypes.bool
+        )
         counted = frozenset(n for n in operands if n[0] in "gs") - keep
-        program = Program(f"{self.op.name}.backward", wanted, operands, keep=keep, counted=counted,
-                          rounded=self.rounded)
+        program = Program(
+            f"{self.op.name}.backward", wanted, operands, keep=keep, counted=counted, rounded=self.rounded
+        )
         return program, positions, places
 
     def _fit(self, grads: Any, node: Node) -> tuple:

@@ -1,8 +1,8 @@
 """Calling conventions for kernels that are only a loop: converts tensors to the flat arrays that the loop takes.
 
 rows    the op's ``dim`` is the last dimension of contiguous arrays, and ``cols`` is its length:
-        ``kernel(x, out, cols)``; for a backward kernel ``kernel(g, out, gx, cols)``, with what the vjp saves. Parameters of the op
-        that the loop names after ``cols`` follow it: ``kernel(x, out, cols, eps)``
+        ``kernel(x, out, cols)``; for a backward kernel ``kernel(g, out, gx, cols)``, with what the vjp saves.
+        Parameters of the op that the loop names after ``cols`` follow it: ``kernel(x, out, cols, eps)``
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ def adapt(entry: Any, names: list[str], fn: Callable, layout: str, device: str) 
     wanted = [n for n in (given[given.index("cols") + 1 :] if "cols" in given else ()) if n != "dim"]
     unknown = [n for n in wanted if n not in names]
     if unknown:
-        raise RegistrationError(f"{entry.name}: the loop {fn.__name__} asks for {unknown[0]!r} after cols; it can ask for the parameters "
-                                f"among {', '.join(names)}")
+        raise RegistrationError(
+            f"{entry.name}: the loop {fn.__name__} asks for {unknown[0]!r} after cols; it can ask for the parameters "
+            f"among {', '.join(names)}"
+        )
     if device == "cpu":
         kernel: Any = fn if isinstance(fn, Jit) else jit(fn)
 

@@ -5,13 +5,14 @@
         outer, n, inner = around(x.shape, dim)
         return Loop(softmax_rows, (outer, n), like(x), weight=8) if inner == 1 else None
 
-What it returns becomes a ``Plan``, which the op remembers: the next call with such operands allocates the result and calls the
-machine code, and nothing else. The planning function reads kinds, shapes and parameters; it never reads elements. None says
-that the kernel does not take these operands: then the next one is asked, and at last the op's body.
+What it returns becomes a ``Plan``, which the op remembers: the next call with such operands allocates the result and
+    calls the
+machine code, and nothing else. The planning function reads kinds, shapes and parameters; it never reads elements. None
+says that the kernel does not take these operands: then the next one is asked, and at last the op's body.
 
-Around each loop, dispatch packs operands that are not contiguous, chooses between the serial and the parallel twin by the
-amount of work, allocates results and scratch memory, calls nothing where there is nothing to compute, and turns the code that
-a loop returns into an error.
+Around each loop, dispatch packs operands that are not contiguous, chooses between the serial and the parallel twin by
+the amount of work, allocates results and scratch memory, calls nothing where there is nothing to compute, and turns the
+code that a loop returns into an error.
 """
 
 from __future__ import annotations
@@ -57,29 +58,56 @@ class Loop:
     """One launch: ``function(*operands, *results, *scratch, *numbers)``, all tensors as flat contiguous buffers.
 
     Args:
-        function: what ``@jit`` made, with or without ``parallel=True``; on CUDA a ``CudaKernel``; or a plain function of the buffers that
-            launches several loops itself.
+        function: what ``@jit`` made, with or without ``parallel=True``; on CUDA a ``CudaKernel``; or a plain function
+            of the buffers that launches several loops itself.
         numbers: integers, floats and truth values that follow the buffers.
-        out: the result, a tuple of results in which None stands for an input without a gradient, and EMPTY for one to which the
-            function is given an empty buffer nevertheless.
-        operands: the tensors that it reads; all that the kernel is given, unless said otherwise. For None it is given an empty buffer.
-            Those in tuples, as the gradients and the results of an op with several, count one by one.
-        weight: what an element costs, in additions; with ``elements``, those of the first operand unless given, it decides between
-            the serial and the parallel twin. By the amount of work alone: twins may round differently.
-        order: that of the dimensions in which the loop goes over its one operand; None for theirs. Where it follows from strides, the op
-            is ``strided``.
+        out: the result, a tuple of results in which None stands for an input without a gradient, and EMPTY for one to
+            which the function is given an empty buffer nevertheless.
+        operands: the tensors that it reads; all that the kernel is given, unless said otherwise. For None it is given
+            an empty buffer. Those in tuples, as the gradients and the results of an op with several, count one by one.
+        weight: what an element costs, in additions; with ``elements``, those of the first operand unless given, it
+            decides between the serial and the parallel twin. By the amount of work alone: twins may round differently.
+        order: that of the dimensions in which the loop goes over its one operand; None for theirs. Where it follows
+            from strides, the op is ``strided``.
         scratch: (elements, NumPy dtype) of each working array.
         failed: ``failed(code, *arguments of the op)`` raises what a code above 0 means, which the function returns.
         grid: on CUDA, how many threads there are to be at least; or (blocks, threads of each).
         moves: the loop only moves elements, so that its twins agree to the bit: on one thread the serial one runs.
-        carrier: the NumPy dtype under which buffers of the first operand's type are passed, for loops that read only their bits.
+        carrier: the NumPy dtype under which buffers of the first operand's type are passed, for loops that read only
+            their bits.
     """
 
-    __slots__ = ("carrier", "elements", "failed", "function", "grid", "moves", "numbers", "operands", "order", "out", "scratch", "weight")
+    __slots__ = (
+        "carrier",
+        "elements",
+        "failed",
+        "function",
+        "grid",
+        "moves",
+        "numbers",
+        "operands",
+        "order",
+        "out",
+        "scratch",
+        "weight",
+    )
 
-    def __init__(self, function: Any, numbers: tuple, out: Any, *, operands: tuple | None = None, weight: int = 1,
-                 elements: int | None = None, order: tuple | None = None, scratch: tuple = (), failed: Callable | None = None,
-                 grid: Any = None, carrier: np.dtype | None = None, moves: bool = False):
+    def __init__(
+        self,
+        function: Any,
+        numbers: tuple,
+        out: Any,
+        *,
+        operands: tuple | None = None,
+        weight: int = 1,
+        elements: int | None = None,
+        order: tuple | None = None,
+        scratch: tuple = (),
+        failed: Callable | None = None,
+        grid: Any = None,
+        carrier: np.dtype | None = None,
+        moves: bool = False,
+    ):
         self.order, self.function, self.numbers, self.out, self.operands = order, function, numbers, out, operands
         self.weight, self.elements, self.scratch, self.failed = weight, elements, scratch, failed
         self.grid, self.carrier, self.moves = grid, carrier, moves
@@ -89,7 +117,8 @@ class Plan:
     """What remains to be done for operands of known kinds and shapes.
 
     Attributes:
-        entry: the machine code, ``entry(*operands' buffers, result's buffer, *numbers)``; None where only ``run`` knows how.
+        entry: the machine code, ``entry(*operands' buffers, result's buffer, *numbers)``; None where only ``run`` knows
+            how.
         run: the whole call, ``run(*arguments)``, which takes and returns tensors and records nothing.
         shape, kind: of the result; ``make()`` gives its buffer.
         every: the entry takes all tensors, those that may be absent too.
@@ -100,7 +129,21 @@ class Plan:
         loop: what was planned; None for launchers and bodies.
     """
 
-    __slots__ = ("after", "again", "before", "entry", "every", "failed", "kind", "loop", "make", "numbers", "params", "run", "shape")
+    __slots__ = (
+        "after",
+        "again",
+        "before",
+        "entry",
+        "every",
+        "failed",
+        "kind",
+        "loop",
+        "make",
+        "numbers",
+        "params",
+        "run",
+        "shape",
+    )
 
     def __init__(self, run: Any, params: tuple = (), loop: Loop | None = None):
         self.run, self.params, self.loop = run, params, loop
@@ -146,6 +189,7 @@ def _compiled(loop: Loop, buffers: list, op: str, late: tuple) -> Callable:
 
 def _completed(entry: Callable, absent: list[int], nothing: Any) -> Callable:
     """The entry as called without the buffers of what is absent: it gets empty ones."""
+
     def call(*given: Any) -> Any:
         buffers = list(given)
         for i in absent:
@@ -155,13 +199,16 @@ def _completed(entry: Callable, absent: list[int], nothing: Any) -> Callable:
     return call
 
 
-def plan(loop: Loop, values: tuple, params: tuple, op: str, required: list[int], every: list[int], late: list[int]) -> Plan:
+def plan(
+    loop: Loop, values: tuple, params: tuple, op: str, required: list[int], every: list[int], late: list[int]
+) -> Plan:
     """Make a loop ready.
 
     Args:
         values: the kernel's arguments, among which its tensors are found.
         params: what the plan tells the graph.
-        required, every: where the tensors stand that are always given, and all of them: what callers that are written out pass on.
+        required, every: where the tensors stand that are always given, and all of them: what callers that are written
+            out pass on.
         late: where the numbers stand that differ from call to call, which follow the loop's own.
     """
     nested = any(isinstance(t, Tensor) for v in values if isinstance(v, tuple | list) for t in v)
@@ -174,7 +221,9 @@ def plan(loop: Loop, values: tuple, params: tuple, op: str, required: list[int],
         loop.elements = prod(operands[0].shape) if operands else prod(loop.out.shape)
     outs = loop.out if loop.out.__class__ is tuple else (loop.out,)
     several = loop.out.__class__ is not Made
-    given: list[Any] = [None if t is None else t._k for t in read] + [None if o is EMPTY else o.kind for o in outs if o is not None]
+    given: list[Any] = [None if t is None else t._k for t in read] + [
+        None if o is EMPTY else o.kind for o in outs if o is not None
+    ]
     outs = tuple([None if o is EMPTY else o for o in outs])
     wanted = [o for o in outs if o is not None]
     own: Any = operands[0]._k.dtype.storage if operands else None
@@ -184,17 +233,26 @@ def plan(loop: Loop, values: tuple, params: tuple, op: str, required: list[int],
     if where.type != "meta" and any(prod(o.shape) for o in wanted):
         if where is CPU:
             examples = [np.empty(1, (k or given[0]).dtype.storage) for k in given]
-            examples = [*(examples if carried is None else map(carried, examples)), *[np.empty(1, d) for _, d in loop.scratch]]
+            examples = [
+                *(examples if carried is None else map(carried, examples)),
+                *[np.empty(1, d) for _, d in loop.scratch],
+            ]
         else:
             examples = []
         entry = _compiled(loop, examples, op, tuple([values[i] for i in late]))
         if None in given:
-            entry = _completed(entry, [i for i, k in enumerate(given) if k is None], allocate(1, given[0].dtype, where)[:0])
+            entry = _completed(
+                entry, [i for i, k in enumerate(given) if k is None], allocate(1, given[0].dtype, where)[:0]
+            )
     loop.operands = None  # what is remembered keeps no tensor alive
     makers = tuple(None if o is None else (_maker(o), o.shape, o.kind) for o in outs)
     made = Plan(_general(loop, entry, places, makers, several, carried, late, nested), params, loop)
     alone = len(wanted) == 1 and (not several or None in outs)
-    plain = not (loop.scratch or loop.order or nested or loop.carrier) and where.type != "meta" and places in (required, every)
+    plain = (
+        not (loop.scratch or loop.order or nested or loop.carrier)
+        and where.type != "meta"
+        and places in (required, every)
+    )
     if alone and plain and all(t._k.contiguous and t._k.device is where for t in operands):
         at = outs.index(wanted[0])
         maker: Any = makers[at]
@@ -213,8 +271,16 @@ def _carried(own: np.dtype, carrier: np.dtype, buffer: np.ndarray) -> np.ndarray
     return buffer.view(carrier) if buffer.dtype == own else buffer
 
 
-def _general(loop: Loop, entry: Callable, places: list, makers: tuple, several: bool, carried: Callable | None, late: list,
-             nested: bool) -> Callable:
+def _general(
+    loop: Loop,
+    entry: Callable,
+    places: list,
+    makers: tuple,
+    several: bool,
+    carried: Callable | None,
+    late: list,
+    nested: bool,
+) -> Callable:
     """The whole call: operands packed, results and scratch memory allocated, the loop called and heard."""
     numbers, scratch, failed, order = loop.numbers, loop.scratch, loop.failed, loop.order
     if not several and not scratch and order is None and not nested and carried is None and failed is None and not late:
@@ -226,7 +292,11 @@ def _general(loop: Loop, entry: Callable, places: list, makers: tuple, several: 
             y = new(Tensor)
             y.shape, y._k = shape, k
             y._buf = buffer = make()
-            entry(*[t._buf if t._k.contiguous else _packed(t)._buf for t in map(values.__getitem__, places)], buffer, *numbers)
+            entry(
+                *[t._buf if t._k.contiguous else _packed(t)._buf for t in map(values.__getitem__, places)],
+                buffer,
+                *numbers,
+            )
             return y
 
         return simple
@@ -295,8 +365,9 @@ class Planner:
     """A planning function as the registry's kernel sees it: called with tensors, it plans for them and runs.
 
     Attributes:
-        names: what the op, or its vjp, takes, in order; the planning function is given what it names. ``required`` and ``every`` are
-            the positions of the tensors among them, without and with those that may be absent, ``late`` those of the op's seeds.
+        names: what the op, or its vjp, takes, in order; the planning function is given what it names. ``required`` and
+            ``every`` are the positions of the tensors among them, without and with those that may be absent, ``late``
+            those of the op's seeds.
         planned: the functions that its loops launched so far.
     """
 
@@ -309,8 +380,10 @@ class Planner:
         self.asked = list(code.co_varnames[: code.co_argcount - defaulted])
         unknown = [n for n in self.asked if n not in names or names.index(n) in late]
         if unknown:
-            raise RegistrationError(f"{op}: the planning function {fn.__name__} asks for {unknown[0]!r}, which is none of "
-                                    f"{', '.join(n for i, n in enumerate(names) if i not in late)}")
+            raise RegistrationError(
+                f"{op}: the planning function {fn.__name__} asks for {unknown[0]!r}, which is none of "
+                f"{', '.join(n for i, n in enumerate(names) if i not in late)}"
+            )
         self.planned: list = []
         self.plans: dict = registry.memo()
 
@@ -322,7 +395,10 @@ class Planner:
         if made is None:
             return None
         if not isinstance(made, Loop):
-            raise TypeError(f"{self.op}: the planning function {self.__name__} returned {type(made).__name__}; it returns a Loop, or None")
+            raise TypeError(
+                f"{self.op}: the planning function {self.__name__} returned {type(made).__name__}; it returns a Loop, "
+                "or None"
+            )
         if made.function not in self.planned:
             self.planned.append(made.function)
         return plan(made, (*values, *named.values()), params, self.op, self.required, self.every, self.late)
@@ -348,4 +424,3 @@ def remember(plans: dict, key: Any, made: Any) -> Any:
         plans.clear()
     plans[key] = made
     return made
-

@@ -5,7 +5,8 @@
     @op(view=True)                     a view: other shape and strides over the same elements
     @op(shape=True)                    a rule for shapes and types; only kernels compute the op
 
-Each decorator returns the function that users call. It has the attributes ``.vjp``, ``.kernel``, ``.backward`` and ``.op``.
+Each decorator returns the function that users call. It has the attributes ``.vjp``, ``.kernel``, ``.backward`` and
+``.op``.
 """
 
 from __future__ import annotations
@@ -38,11 +39,22 @@ if TYPE_CHECKING:
         @overload
         def vjp(self, f: F) -> F: ...
         @overload
-        def vjp(self, *, static: tuple = (), cost: Callable | None = None, wide: bool | None = None) -> Callable[[F], F]: ...
+        def vjp(
+            self, *, static: tuple = (), cost: Callable | None = None, wide: bool | None = None
+        ) -> Callable[[F], F]: ...
         def arguments(self, f: F) -> F: ...
-        def kernel(self, device: str, *, dtypes: tuple | None = None, when: Callable | None = None, name: str | None = None,
-                   priority: Priority = Priority.TUNED, layout: str = "launcher", functions: tuple = (),
-                   cost: Callable | None = None) -> Callable[[F], F]: ...
+        def kernel(
+            self,
+            device: str,
+            *,
+            dtypes: tuple | None = None,
+            when: Callable | None = None,
+            name: str | None = None,
+            priority: Priority = Priority.TUNED,
+            layout: str = "launcher",
+            functions: tuple = (),
+            cost: Callable | None = None,
+        ) -> Callable[[F], F]: ...
 
 
 OPS: dict[str, Op] = {}
@@ -52,18 +64,22 @@ def primitive(**options: Any) -> Callable[[Callable[..., Any]], Function[Tensor]
     """An op given by a scalar body; see ``ElementwiseOp``.
 
     Args:
-        result: ``same`` (the promoted type), ``bool``, or ``counts`` (``same`` but for truth values, of which it is int64).
+        result: ``same`` (the promoted type), ``bool``, or ``counts`` (``same`` but for truth values, of which it is
+            int64).
         floats: integers are computed in the default floating type.
         keep: operands that take no part in type promotion (conditions).
         takes: the types in which the formula means something; None for all.
-        rounded: operands of other types become elements of the half type in which the formula computes, as where it compares.
+        rounded: operands of other types become elements of the half type in which the formula computes, as where it
+            compares.
         divisor: the operand by which integers are divided, of which none may be 0.
         check: ``check(name, operands)`` raises for operands that the op refuses, before a kernel is chosen.
         whole: mostly for integers, which alone take the front's own path: there it need not ask who wants a gradient.
         untracked: the in-place form says nothing to the graph: what it overwrites keeps its history.
-        fit: ``fit(name, operands, dtype)`` gives the operands with numbers that may be beyond the integer type made to fit.
+        fit: ``fit(name, operands, dtype)`` gives the operands with numbers that may be beyond the integer type made to
+            fit.
         ref, samples, domain: for the op's tests.
     """
+
     def wrap(fn: Callable) -> Any:
         return publish(ElementwiseOp(options.pop("name", fn.__name__), fn, **options), fn)
 
@@ -79,33 +95,42 @@ def op(fn: Callable | None = None, *, shape: bool = False, **options: Any) -> An
 
     Args:
         shape: the body is only the rule for shapes and types, run on ``meta`` tensors; kernels compute.
-        view: the body only makes views. A function of the shape, the strides (None if contiguous) and the parameters may stand for it,
-            which gives the geometry that ``placed`` takes; it is cached, and the op then has no body of its own.
+        view: the body only makes views. A function of the shape, the strides (None if contiguous) and the parameters
+            may stand for it, which gives the geometry that ``placed`` takes; it is cached, and the op then has no body
+            of its own.
         direct: the body launches kernels itself, without calling ops that would be recorded.
-        select: what the choice of a kernel depends on beside device and types: names of parameters, and functions of all
-            tensors and parameters that return something small and hashable, say a class of shapes. A function is called
-            on every call: it looks its answer up. The signature holds it under the function's name.
+        select: what the choice of a kernel depends on beside device and types: names of parameters, and functions of
+            all tensors and parameters that return something small and hashable, say a class of shapes. A function is
+            called on every call: it looks its answer up. The signature holds it under the function's name.
         differentiable: False if no result ever requires a gradient.
         out: the ``Rule`` by which the result goes into ``out=``.
-        wide: False where the body does nothing with half types that float32 could do better, as when it only moves elements.
+        wide: False where the body does nothing with half types that float32 could do better, as when it only moves
+            elements.
         ref, samples: for the op's tests.
     """
+
     def wrap(f: Callable) -> Any:
-        made = ShapedOp(options.pop("name", f.__name__), f, **options) if shape else \
-            Op(options.pop("name", f.__name__), aliases.positional(f), f, **options)
+        made = (
+            ShapedOp(options.pop("name", f.__name__), f, **options)
+            if shape
+            else Op(options.pop("name", f.__name__), aliases.positional(f), f, **options)
+        )
         return publish(made, f)
 
     return wrap if fn is None else wrap(fn)
 
 
 def publish(o: Op, fn: Callable) -> Any:
-    """The function that users call for an op, with the decorators of its gradient, rule and kernels; puts the op into ``OPS``."""
+    """The function that users call for an op, with the decorators of its gradient, rule and kernels; puts the op into
+    ``OPS``."""
     call: Any = front.build(o)
     call.__doc__ = fn.__doc__
     call.__module__ = fn.__module__
     o.call = call
 
-    def vjp(f: Callable | None = None, *, static: tuple = (), cost: Callable | None = None, wide: bool | None = None) -> Callable:
+    def vjp(
+        f: Callable | None = None, *, static: tuple = (), cost: Callable | None = None, wide: bool | None = None
+    ) -> Callable:
         if f is None:
             return lambda g: vjp(g, static=static, cost=cost, wide=wide)
         o.gradient = (ElementwiseGradient if isinstance(o, ElementwiseOp) else Gradient)(o, f)
@@ -118,10 +143,10 @@ def publish(o: Op, fn: Callable) -> Any:
         return f
 
     def arguments(f: Callable) -> Callable:
-        """Make ``f`` the rule for the op's arguments: it checks them and gives them, all in their order, as body, vjp and kernels want
-        them. It runs once for each set of kinds, shapes and parameters; it reads no elements, and leaves canonical arguments alone.
-        A tensor that it changes, as by a cast, is seen by the graph. Where the op is composed of others, it returns the function that
-        does so, which takes the same arguments."""
+        """Make ``f`` the rule for the op's arguments: it checks them and gives them, all in their order, as body, vjp
+        and kernels want them. It runs once for each set of kinds, shapes and parameters; it reads no elements, and
+        leaves canonical arguments alone. A tensor that it changes, as by a cast, is seen by the graph. Where the op is
+        composed of others, it returns the function that does so, which takes the same arguments."""
         o.arguments, o.by_shape = f, True
         return f
 
@@ -139,34 +164,71 @@ class Attach:
     def __init__(self, entry: Entry, owner: Any):
         self.entry, self.owner = entry, owner
 
-    def loop(self, device: str, *, dtypes: tuple | None = None, when: Callable | None = None, name: str | None = None,
-             priority: Priority = Priority.TUNED, cost: Callable | None = None) -> Callable:
-        """Register a kernel that is planned: a function of the op's tensors and parameters that returns a ``Loop``, or None for what
-        it does not take; see ``loops``. For a backward kernel it is a function of what the vjp takes."""
+    def loop(
+        self,
+        device: str,
+        *,
+        dtypes: tuple | None = None,
+        when: Callable | None = None,
+        name: str | None = None,
+        priority: Priority = Priority.TUNED,
+        cost: Callable | None = None,
+    ) -> Callable:
+        """Register a kernel that is planned: a function of the op's tensors and parameters that returns a ``Loop``, or
+        None for what it does not take; see ``loops``. For a backward kernel it is a function of what the vjp takes."""
+
         def wrap(f: Callable) -> Callable:
             planner = Planner(f, self.entry.name, *self.owner.taken())
             self.owner.by_shape = True
             front.rewrite(self.owner)
-            self.entry.add(Kernel(self.entry.name, name or f.__name__, device, planner, dtypes, priority, when, "loop", planner.planned,
-                                  cost))
+            self.entry.add(
+                Kernel(
+                    self.entry.name,
+                    name or f.__name__,
+                    device,
+                    planner,
+                    dtypes,
+                    priority,
+                    when,
+                    "loop",
+                    planner.planned,
+                    cost,
+                )
+            )
             return f
 
         return wrap
 
-    def kernel(self, device: str, *, dtypes: tuple | None = None, when: Callable | None = None, name: str | None = None,
-               priority: Priority = Priority.TUNED, layout: str = "launcher", functions: tuple = (),
-               cost: Callable | None = None) -> Callable:
+    def kernel(
+        self,
+        device: str,
+        *,
+        dtypes: tuple | None = None,
+        when: Callable | None = None,
+        name: str | None = None,
+        priority: Priority = Priority.TUNED,
+        layout: str = "launcher",
+        functions: tuple = (),
+        cost: Callable | None = None,
+    ) -> Callable:
         """Register a kernel: a function of the op's tensors and parameters that returns the result.
 
-        With ``layout="rows"`` the function is the loop itself, ``rows(x, out, cols)`` on flat arrays whose rows are the op's ``dim``;
-        parameters that it names after ``cols`` follow. See ``layouts``. ``cost`` is for a kernel that computes less than the op's own
-        ``cost`` says.
+        With ``layout="rows"`` the function is the loop itself, ``rows(x, out, cols)`` on flat arrays whose rows are the
+        op's ``dim``; parameters that it names after ``cols`` follow. See ``layouts``. ``cost`` is for a kernel that
+        computes less than the op's own ``cost`` says.
         """
+
         def wrap(f: Callable) -> Callable:
             from numtorch.dispatch import layouts
 
-            run, used = layouts.adapt(self.entry, self.owner.taken()[0], f, layout, device) if layout != "launcher" else (f, functions)
-            kernel = Kernel(self.entry.name, name or f.__name__, device, run, dtypes, priority, when, layout, used, cost)
+            run, used = (
+                layouts.adapt(self.entry, self.owner.taken()[0], f, layout, device)
+                if layout != "launcher"
+                else (f, functions)
+            )
+            kernel = Kernel(
+                self.entry.name, name or f.__name__, device, run, dtypes, priority, when, layout, used, cost
+            )
             self.entry.add(kernel)
             return f
 

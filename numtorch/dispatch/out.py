@@ -1,7 +1,7 @@
 """``out=``: writes the result of any function into a tensor that the caller gives.
 
-Elementwise ops write into it directly (``prepared`` checks and resizes it). All other functions compute a result and copy it
-(``into``). torch's functions differ in which shapes and types they accept; a ``Rule`` describes this.
+Elementwise ops write into it directly (``prepared`` checks and resizes it). All other functions compute a result and
+copy it (``into``). torch's functions differ in which shapes and types they accept; a ``Rule`` describes this.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ class Rule:
     Attributes:
         cast: into any type that the result may become without changing its kind; otherwise only its own.
         given: ``out``'s type is the one in which the function computes, unless ``dtype`` is given.
-        slope: the result has a gradient, which a written tensor cannot have: no operand may ask for one (``out`` never may).
+        slope: the result has a gradient, which a written tensor cannot have: no operand may ask for one (``out`` never
+            may).
         silent: ``out`` is resized without a warning, as by functions that only fill it.
         also: types that are taken beside the result's own.
         anything: into any type.
@@ -74,8 +75,11 @@ def into(out: Any, rule: Rule, fn: Callable, *args: Any, **kwargs: Any) -> Any:
         ys = y if several else (y,)
         if several is not isinstance(out, tuple | list) or len(ys) != len(outs):
             wanted = f"tuple of {len(ys)} Tensors" if several else "Tensor"
-            raise TypeError(f"{name}(): argument 'out' must be {wanted}, not {type(out).__name__} of {len(outs)}"
-                            if isinstance(out, tuple | list) else f"{name}(): argument 'out' must be {wanted}, not Tensor")
+            raise TypeError(
+                f"{name}(): argument 'out' must be {wanted}, not {type(out).__name__} of {len(outs)}"
+                if isinstance(out, tuple | list)
+                else f"{name}(): argument 'out' must be {wanted}, not Tensor"
+            )
         for o, result in zip(outs, ys, strict=True):
             _write(o, result, rule, name)
     if kwargs.get("requires_grad"):
@@ -86,12 +90,17 @@ def into(out: Any, rule: Rule, fn: Callable, *args: Any, **kwargs: Any) -> Any:
 def refuse_gradients(name: str, outs: tuple, operands: tuple) -> None:
     """RuntimeError if a tensor among these would have to be recorded."""
     if mode.grad and _wants(outs + operands):
-        raise RuntimeError(f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments "
-                           "requires grad.")
+        raise RuntimeError(
+            f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the "
+            "arguments "
+            "requires grad."
+        )
 
 
 def _wants(values: Any) -> bool:
-    return any(v._edge is not None if isinstance(v, Tensor) else isinstance(v, tuple | list) and _wants(v) for v in values)
+    return any(
+        v._edge is not None if isinstance(v, Tensor) else isinstance(v, tuple | list) and _wants(v) for v in values
+    )
 
 
 def _type_of(out: Tensor, given: Any, name: str) -> dtypes.dtype:
@@ -106,8 +115,11 @@ def _write(out: Tensor, y: Tensor, rule: Rule, name: str) -> None:
     if out._k.device != y._k.device:
         raise another_device(name, out, y._k.device)
     if rule.cast and not dtypes.can_cast(made, given):
-        raise rule.error(f"{name}(): input types can't be cast to the desired output type {given.name}: result type {made.name} can't be "
-                         f"cast to the desired output type {given.name}")
+        raise rule.error(
+            f"{name}(): input types can't be cast to the desired output type {given.name}: result type {made.name} "
+            "can't be "
+            f"cast to the desired output type {given.name}"
+        )
     if not rule.cast and not rule.anything and given is not made and given not in rule.also:
         raise RuntimeError(f"{name}(): Expected out tensor to have dtype {made.name}, but got {given.name} instead")
     resized(out, y.shape, rule.silent)
@@ -117,8 +129,10 @@ def _write(out: Tensor, y: Tensor, rule: Rule, name: str) -> None:
 
 def another_device(name: str, out: Tensor, where: Any) -> RuntimeError:
     """The error for an ``out`` that lies elsewhere."""
-    return RuntimeError(f"{name}(): Expected all tensors to be on the same device, but found at least two devices, {where} and "
-                        f"{out._k.device} (argument 'out'); move one with .to(...)")
+    return RuntimeError(
+        f"{name}(): Expected all tensors to be on the same device, but found at least two devices, {where} and "
+        f"{out._k.device} (argument 'out'); move one with .to(...)"
+    )
 
 
 def resized(out: Tensor, shape: tuple, silent: bool) -> None:
@@ -126,15 +140,22 @@ def resized(out: Tensor, shape: tuple, silent: bool) -> None:
     if out.shape == shape:
         return
     if out.shape.numel() and not silent:
-        notices.warn(f"An output with one or more elements was resized since it had shape {list(out.shape)}, which does not match the "
-                     f"required output shape {list(shape)}. This behavior is deprecated, and in a future PyTorch release outputs will "
-                     "not be resized unless they have zero elements. You can explicitly reuse an out tensor t by resizing it, inplace, "
-                     "to zero elements with t.resize_(0).", UserWarning)
+        notices.warn(
+            f"An output with one or more elements was resized since it had shape {list(out.shape)}, which does not "
+            "match the "
+            f"required output shape {list(shape)}. This behavior is deprecated, and in a future PyTorch release "
+            "outputs will "
+            "not be resized unless they have zero elements. You can explicitly reuse an out tensor t by resizing it, "
+            "inplace, "
+            "to zero elements with t.resize_(0).",
+            UserWarning,
+        )
     engine.resize_(out, shape)
 
 
 def prepared(out: Any, name: str, shape: tuple, operands: tuple, slope: bool) -> tuple:
-    """Make ``out`` fit for an elementwise result of a shape; the operands, those that overlap ``out`` askew as copies."""
+    """Make ``out`` fit for an elementwise result of a shape; the operands, those that overlap ``out`` askew as
+    copies."""
     if not isinstance(out, Tensor):
         raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
     if slope:

@@ -1,7 +1,7 @@
 """Runs elementwise formulas on tensors: result type, broadcasting, layout, kernel, launch.
 
-A ``Program`` holds the expressions. A *plan* holds what is left to do for operands of known kinds, shapes and strides: which
-compiled entry point to call, with which geometry arguments, and what to allocate.
+A ``Program`` holds the expressions. A *plan* holds what is left to do for operands of known kinds, shapes and strides:
+which compiled entry point to call, with which geometry arguments, and what to allocate.
 """
 
 from __future__ import annotations
@@ -27,24 +27,17 @@ from numtorch.kernels.codegen.elementwise import COLUMN, FREE, FULL, HELD, ONE, 
 from numtorch.kernels.codegen.expr import Expr
 from numtorch.kernels.codegen.scalar import body_of
 from numtorch.kernels.jit import Jit
-from numtorch.storage import (
-    Size,
-    allocate,
-    broadcast_shapes,
-    broadcast_strides,
-    collapse,
-    contiguous_strides,
-    kind,
-)
+from numtorch.storage import Size, allocate, broadcast_shapes, broadcast_strides, collapse, contiguous_strides, kind
 
-# Work (elements x weight) from which sharing pays. Measured: a region costs 1 us while the workers look for the next one,
-# as they do within a step, and 7 us once they sleep; 32k additions take 4 us on one thread and 3 on two, 100k take 16 and 8.
+# Work (elements x weight) from which sharing pays. Measured: a region costs 1 us while the workers look for the next
+# one, as they do within a step, and 7 us once they sleep; 32k additions take 4 us on one thread and 3 on two, 100k take
+# 16 and 8.
 PARALLEL_WORK = 1 << 15
 
 
 def shared_from(weight: int) -> int:
-    """Elements from which a loop is shared by threads, where an element costs what ``weight`` additions do: the rule for
-    generated and for written kernels. It goes by sizes alone, so that results do not depend on the threads.
+    """Elements from which a loop is shared by threads, where an element costs what ``weight`` additions do: the rule
+    for generated and for written kernels. It goes by sizes alone, so that results do not depend on the threads.
 
     >>> shared_from(8)
     4096
@@ -52,8 +45,30 @@ def shared_from(weight: int) -> int:
     return PARALLEL_WORK // weight
 
 
-_HEAVY = {"exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "tanh", "sigmoid", "erf", "erfc", "normal_cdf",
-          "pow", "lgamma", "digamma", "uniform32", "uniform64", "normal32", "normal64"}
+_HEAVY = {
+    "exp",
+    "exp2",
+    "expm1",
+    "log",
+    "log2",
+    "log10",
+    "log1p",
+    "sin",
+    "cos",
+    "tan",
+    "tanh",
+    "sigmoid",
+    "erf",
+    "erfc",
+    "normal_cdf",
+    "pow",
+    "lgamma",
+    "digamma",
+    "uniform32",
+    "uniform64",
+    "normal32",
+    "normal64",
+}
 
 
 class Plan:
@@ -61,8 +76,17 @@ class Plan:
 
     __slots__ = ("entry", "geometry", "inplace", "jit", "kinds", "numel", "shape", "walks")
 
-    def __init__(self, entry: Any, geometry: tuple, shape: Size, kinds: tuple, numel: int, jit: Any, walks: tuple,
-                 inplace: bool = False):
+    def __init__(
+        self,
+        entry: Any,
+        geometry: tuple,
+        shape: Size,
+        kinds: tuple,
+        numel: int,
+        jit: Any,
+        walks: tuple,
+        inplace: bool = False,
+    ):
         self.entry, self.geometry, self.shape, self.kinds, self.numel = entry, geometry, shape, kinds, numel
         self.jit, self.walks, self.inplace = jit, walks, inplace
 
@@ -84,10 +108,21 @@ class Program:
         check: ``check(name, values)`` raises for operands that the formula refuses.
     """
 
-    def __init__(self, name: str, outputs: list[Expr], operands: list[str], *, keep: frozenset = frozenset(),
-                 result: Callable[[dtype], tuple] | None = None, floats: bool = False, counted: frozenset | None = None,
-                 takes: tuple | None = None, rounded: bool = False, divisor: str = "",
-                 check: Callable | None = None):
+    def __init__(
+        self,
+        name: str,
+        outputs: list[Expr],
+        operands: list[str],
+        *,
+        keep: frozenset = frozenset(),
+        result: Callable[[dtype], tuple] | None = None,
+        floats: bool = False,
+        counted: frozenset | None = None,
+        takes: tuple | None = None,
+        rounded: bool = False,
+        divisor: str = "",
+        check: Callable | None = None,
+    ):
         self.name = name
         self.outputs = outputs
         self.operands = operands
@@ -151,7 +186,8 @@ class Program:
 
     @cached_property
     def light(self) -> bool:
-        """Whether only memory limits the loop. Where arithmetic does, stores that pass the caches have nothing to hide behind."""
+        """Whether only memory limits the loop. Where arithmetic does, stores that pass the caches have nothing to hide
+        behind."""
         return _weight(self.outputs) == 1
 
     def compute_type(self, values: tuple) -> dtype:
@@ -169,7 +205,11 @@ class Program:
         if self.floats and not result.is_floating_point:
             result = dtypes.get_default_dtype()
         if self.takes is not None and result not in self.takes:
-            remedy = "use logical or bitwise functions, or cast with .int()" if result is dtypes.bool else "cast with .float()"
+            remedy = (
+                "use logical or bitwise functions, or cast with .int()"
+                if result is dtypes.bool
+                else "cast with .float()"
+            )
             raise NotImplementedError(f'"{self.name}" not implemented for {result.name}; {remedy}')
         return result
 
@@ -201,10 +241,22 @@ class Program:
         inplace = outs is not None and len(outs) == 1 and outs[0] is values[0] and walks[0] is FULL
         inner = inner_walks(geometry) if form == "strided" and where is CPU else ()
         streamed = where is CPU and not inplace and self.light and _streamed(form, geometry, numel, result)
-        spec = Spec(f"{self.name}_{form}".replace(".", "_"), form, operands, result, compute, inplace, inner, streamed,
-                    self.rounded, self.divisor)
+        spec = Spec(
+            f"{self.name}_{form}".replace(".", "_"),
+            form,
+            operands,
+            result,
+            compute,
+            inplace,
+            inner,
+            streamed,
+            self.rounded,
+            self.divisor,
+        )
         if where is not CPU:
-            return self._cuda_plan(spec, geometry, shape, kinds, numel, walks, lambda: self._work(values, spec, walks, shape, outs))
+            return self._cuda_plan(
+                spec, geometry, shape, kinds, numel, walks, lambda: self._work(values, spec, walks, shape, outs)
+            )
         parallel = numel >= self.limit and threads.get_num_threads() > 1
         jit = elementwise.build(spec, self.outputs, parallel)
         if form == "strided":
@@ -213,15 +265,35 @@ class Program:
         convert = _number(compute)
         samples = [np.empty(1, v._k.dtype.storage) if isinstance(v, Tensor) else convert(v) for v in values]
         samples += [] if inplace else [np.empty(1, d.storage) for d in result]
-        entry = compiled_entry(jit, (*samples, *geometry), self.name, lambda: self._work(values, spec, walks, shape, outs))
+        entry = compiled_entry(
+            jit, (*samples, *geometry), self.name, lambda: self._work(values, spec, walks, shape, outs)
+        )
         return Plan(entry, geometry, shape, kinds, numel, jit, walks, inplace)
 
     def _work(self, values: tuple, spec: Spec, walks: tuple, shape: Size, outs: tuple | None) -> timing.Work:
-        return elementwise_work(self.outputs, self.operands, values, walks, spec.outputs, shape, spec.form, spec.compute, spec.inplace,
-                                outs is not None)
+        return elementwise_work(
+            self.outputs,
+            self.operands,
+            values,
+            walks,
+            spec.outputs,
+            shape,
+            spec.form,
+            spec.compute,
+            spec.inplace,
+            outs is not None,
+        )
 
-    def _cuda_plan(self, spec: Spec, geometry: tuple, shape: Size, kinds: tuple, numel: int, walks: tuple,
-                   work: Callable[[], timing.Work]) -> Plan:
+    def _cuda_plan(
+        self,
+        spec: Spec,
+        geometry: tuple,
+        shape: Size,
+        kinds: tuple,
+        numel: int,
+        walks: tuple,
+        work: Callable[[], timing.Work],
+    ) -> Plan:
         from numtorch.kernels import launch
 
         kernel = elementwise.build_cuda(spec, self.outputs, numel)
@@ -255,8 +327,8 @@ def _shortened(v: int) -> str:
 
 
 def beyond(op: str, values: tuple) -> Exception | None:
-    """The error for Python integers that no kernel takes; None if there is none among the values. As in torch, what 64 bits without
-    a sign would hold is another error than what no number of the machine does."""
+    """The error for Python integers that no kernel takes; None if there is none among the values. As in torch, what 64
+    bits without a sign would hold is another error than what no number of the machine does."""
     for v in values:
         if type(v) is int and not -(1 << 63) <= v < 1 << 63:
             why = f"{op}(): {_shortened(v)} is beyond int64, in which Python's integers are computed"
@@ -288,7 +360,9 @@ def complaint(e: Exception) -> str:
     """What the compiler found wrong, and the line it points at, out of all that it says."""
     lines = [line.strip() for line in str(e).splitlines()]
     causes = [line.split("TypingError: ", 1)[1] for line in lines if "TypingError: " in line]
-    plain = [line for line in lines if line and not line.startswith(("Failed in nopython mode", ">>>", "During:", "File "))]
+    plain = [
+        line for line in lines if line and not line.startswith(("Failed in nopython mode", ">>>", "During:", "File "))
+    ]
     pointed = [lines[i - 1] for i, line in enumerate(lines) if line.startswith("^") and i]
     told = [*plain[:1], *causes[-1:], *[f"in: {line}" for line in pointed[:1]]]
     return "\n".join(f"  {line}" for line in told) or f"  {type(e).__name__}"
@@ -322,8 +396,10 @@ def _device(op: str, tensors: list[Tensor]) -> Any:
     first = tensors[0]._k.device
     for t in tensors:
         if t._k.device is not first and t._k.device != first:
-            raise RuntimeError(f"Expected all tensors to be on the same device, but found at least two devices, {first} and "
-                               f"{t._k.device}! (in {op}; move one with .to(...))")
+            raise RuntimeError(
+                f"Expected all tensors to be on the same device, but found at least two devices, {first} and "
+                f"{t._k.device}! (in {op}; move one with .to(...))"
+            )
     return first
 
 
@@ -338,7 +414,8 @@ def broadcast(op: str, shapes: list[Size]) -> Size:
         dim, a, b = e.args
         raise RuntimeError(
             f"{op}: The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension {dim}; "
-            f"shapes {', '.join(str(list(s)) for s in shapes)} do not broadcast") from None
+            f"shapes {', '.join(str(list(s)) for s in shapes)} do not broadcast"
+        ) from None
 
 
 def _check_outs(op: str, outs: tuple, result: tuple, shape: Size, where: Any, in_turn: bool) -> tuple:
@@ -346,7 +423,9 @@ def _check_outs(op: str, outs: tuple, result: tuple, shape: Size, where: Any, in
         if o._k.device is not where and o._k.device != where:
             raise another_device(op, o, where)
         if o.shape != shape:
-            raise RuntimeError(f"{op}: output with shape {list(o.shape)} doesn't match the broadcast shape {list(shape)}")
+            raise RuntimeError(
+                f"{op}: output with shape {list(o.shape)} doesn't match the broadcast shape {list(shape)}"
+            )
         if not dtypes.can_cast(d, o._k.dtype):
             raise RuntimeError(f"{op}: result type {d.name} can't be cast to the desired output type {o._k.dtype.name}")
         if not o._k.contiguous:

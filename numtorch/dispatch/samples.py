@@ -64,7 +64,8 @@ class positive:  # noqa: N801
 
 
 class fan_in:  # noqa: N801
-    """Weights as layers begin with them: over the root of the number of products in a result, so that results are of order one."""
+    """Weights as layers begin with them: over the root of the number of products in a result, so that results are of
+    order one."""
 
     def __init__(self, shape: tuple):
         self.shape = shape

@@ -10,7 +10,7 @@ from typing import Any
 from numtorch import engine
 from numtorch._tensor import Tensor, alias, placed
 from numtorch.autograd.node import Node, Output, stale
-from numtorch.dispatch import aliases, front, halves
+from numtorch.dispatch import aliases, binding, front, halves
 from numtorch.dispatch.cost import nothing
 from numtorch.dispatch.front import PUBLIC
 from numtorch.dispatch.gradient import described
@@ -37,12 +37,14 @@ class Op:
         differentiable: False for ops whose result never requires gradients (comparisons, indices).
         samples: argument tuples for the op's tests and benchmark row.
         ref: NumPy's function of the same meaning, for tests.
-        out: the ``Rule`` by which a result goes into ``out=``; None if the op takes none. Elementwise ops take one, unless it is False.
-        seeds: parameters that differ from call to call and say nothing about the work. No plan depends on them: a loop gets them after
-            its own numbers, and the op's rule must leave them as they are.
+        out: the ``Rule`` by which a result goes into ``out=``; None if the op takes none. Elementwise ops take one,
+            unless it is False.
+        seeds: parameters that differ from call to call and say nothing about the work. No plan depends on them: a loop
+            gets them after its own numbers, and the op's rule must leave them as they are.
         wide: operands of a half type that no kernel takes are widened to float32; see ``halves``.
         returns: the class of what users get where there are several results; None for a plain tuple.
-        aside: parameters that only those functions read of which the op is composed for some arguments; no plan depends on them either.
+        aside: parameters that only those functions read of which the op is composed for some arguments; no plan depends
+            on them either.
         lacking: tensors without a default that may nevertheless be None.
         strided: plans depend on the strides of the operands, too.
         generates: the text of its kernel is made for a signature, by ``generated_source``.
@@ -52,11 +54,29 @@ class Op:
     elementwise = False
     generated_source: Callable[[Signature], str]
 
-    def __init__(self, name: str, body: Callable | None, spec: Callable, *, select: tuple = (), differentiable: bool = True,
-                 ref: Callable | None = None, samples: Callable | None = None, domain: tuple | None = None,
-                 cost: Callable | None = None, seeds: tuple = (), public: bool = True, view: Any = False, direct: bool = False,
-                 out: Any = None, wide: bool | None = None, returns: Any = None, lacking: tuple = (), aside: tuple = (),
-                 strided: bool = False):
+    def __init__(
+        self,
+        name: str,
+        body: Callable | None,
+        spec: Callable,
+        *,
+        select: tuple = (),
+        differentiable: bool = True,
+        ref: Callable | None = None,
+        samples: Callable | None = None,
+        domain: tuple | None = None,
+        cost: Callable | None = None,
+        seeds: tuple = (),
+        public: bool = True,
+        view: Any = False,
+        direct: bool = False,
+        out: Any = None,
+        wide: bool | None = None,
+        returns: Any = None,
+        lacking: tuple = (),
+        aside: tuple = (),
+        strided: bool = False,
+    ):
         self.name = name
         self.lacking = frozenset(lacking)
         self.strided = strided
@@ -77,16 +97,29 @@ class Op:
         self.public = public
         self.backward_name = "".join(p[:1].upper() + p[1:] for p in name.split("_")) + "Backward0"
         code = spec.__code__
-        self.entry = registry.register(Entry(name, body, site=f"{code.co_filename}:{code.co_firstlineno}", doc=spec.__doc__ or "",
-                                             cost=nothing if view else cost))
+        self.entry = registry.register(
+            Entry(
+                name,
+                body,
+                site=f"{code.co_filename}:{code.co_firstlineno}",
+                doc=spec.__doc__ or "",
+                cost=nothing if view else cost,
+            )
+        )
         self.wide = body is not None and not self.direct if wide is None else wide
         if self.wide:
-            self.entry.add(Kernel(name, "widened", "any", self._widened, None, Priority.GENERATED, halves.one_half, layout="widened"))
+            self.entry.add(
+                Kernel(
+                    name, "widened", "any", self._widened, None, Priority.GENERATED, halves.one_half, layout="widened"
+                )
+            )
         self.gradient: Any = None  # a Gradient
         self.tensors, self.params, self.keyword_only = _parameters(spec)
         names = list(inspect.signature(spec).parameters)
         own = [*self.tensors, *[n for n, _ in self.params]]
-        self.as_written = [own.index(n) for n in names]  # from the order in which kernels get arguments, tensors first, to the signature's
+        self.as_written = [
+            own.index(n) for n in names
+        ]  # from the order in which kernels get arguments, tensors first, to the signature's
         self.from_written = [names.index(n) for n in own]
         if names != own and body is not None and self.body is body:
             self.body = self.entry.body = _in_order(body, self.as_written)
@@ -100,9 +133,9 @@ class Op:
         return f"<op {self.name}>"
 
     def taken(self) -> tuple[list[str], list[int], list[int], list[int]]:
-        """What kernels are given: the names in order, the positions of the tensors that are always there, those of all, and those of
-        the seeds."""
-        optional = front.optional(self)
+        """What kernels are given: the names in order, the positions of the tensors that are always there, those of all,
+        and those of the seeds."""
+        optional = binding.optional(self)
         every = list(range(len(self.tensors)))
         names = [*self.tensors, *[n for n, _ in self.params]]
         late = [i for i, n in enumerate(names) if n in self.seeds]
@@ -288,13 +321,17 @@ class Op:
     def observed(self, kernel: Kernel, s: Signature) -> Callable:
         """What runs a kernel; a profile that is open stands in between."""
         names = (*self.tensors, *[n for n, _ in self.params])
-        return timing.launcher(kernel.run, lambda: timing.Launcher(kernel, self.entry, s, names, frozenset(self.tensors), (), self.seeds))
+        return timing.launcher(
+            kernel.run, lambda: timing.Launcher(kernel, self.entry, s, names, frozenset(self.tensors), (), self.seeds)
+        )
 
     def _tensor(self, value: Any, position: int) -> Tensor:
         if isinstance(value, Tensor):
             return value
         name = PUBLIC.get(self.tensors[position], self.tensors[position])
-        raise TypeError(f"{self.name}(): argument '{name}' (position {position + 1}) must be Tensor, not {type(value).__name__}")
+        raise TypeError(
+            f"{self.name}(): argument '{name}' (position {position + 1}) must be Tensor, not {type(value).__name__}"
+        )
 
     def _same_device(self, tensors: tuple) -> None:
         where = None
@@ -302,8 +339,10 @@ class Op:
             if t is None:
                 continue
             if where is not None and t._k.device != where:
-                raise RuntimeError("Expected all tensors to be on the same device, but found at least two devices, "
-                                   f"{where} and {t._k.device}! (in {self.name}; move one with .to(...))")
+                raise RuntimeError(
+                    "Expected all tensors to be on the same device, but found at least two devices, "
+                    f"{where} and {t._k.device}! (in {self.name}; move one with .to(...))"
+                )
             where = t._k.device
 
     # --- backward ----------------------------------------------------------------------------------
@@ -362,6 +401,7 @@ def _reattach(saved: Any, node: Node) -> Any:
 
 def _view(where: Callable) -> Callable:
     """The body of an op that makes one view."""
+
     def body(x: Tensor, *params: Any) -> Tensor:
         return placed(x, where(x.shape, x._strides, *params))
 
@@ -400,7 +440,9 @@ class VariadicOp:
         self.name, self.body, self.vjp = name, body, vjp
         self.backward_name = name.capitalize() + "Backward0"
         code = body.__code__
-        self.entry = registry.register(Entry(name, body, site=f"{code.co_filename}:{code.co_firstlineno}", doc=body.__doc__ or ""))
+        self.entry = registry.register(
+            Entry(name, body, site=f"{code.co_filename}:{code.co_firstlineno}", doc=body.__doc__ or "")
+        )
 
     def chosen_for(self, tensors: list) -> None:
         """Tell who watches choices that the body computes the op for these tensors."""

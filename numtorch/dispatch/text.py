@@ -1,4 +1,5 @@
-"""Functions that are written as text for one op or one gradient, and compiled; tracebacks and debuggers show their lines."""
+"""Functions that are written as text for one op or one gradient, and compiled; tracebacks and debuggers show their
+lines."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """``@update``: an op that overwrites some of its tensors, with one pass over memory for the whole formula.
 
 The body is written in ops and ends in ``overwrite``. Called on symbols it gives the formula, from which the kernels are
-generated. All tensors have one shape and dtype. ``bool`` parameters select the formula; ``float`` parameters are numbers in it.
+generated. All tensors have one shape and dtype. ``bool`` parameters select the formula; ``float`` parameters are
+numbers in it.
 """
 
 from __future__ import annotations
@@ -53,7 +54,11 @@ class UpdateOp(Op):
         self.flags = flags
         self.programs = registry.memo()
         for device in ("cpu", "cuda"):
-            self.entry.add(Kernel(fn.__name__, "generated", device, self.anyhow, (*FLOATS, *HALVES), when=one_type, layout="update"))
+            self.entry.add(
+                Kernel(
+                    fn.__name__, "generated", device, self.anyhow, (*FLOATS, *HALVES), when=one_type, layout="update"
+                )
+            )
 
     def formula(self, present: tuple[bool, ...], flags: tuple) -> tuple[list[str], list[str], list]:
         """Names of the tensors that are there, of those overwritten, and the expressions of their new values."""
@@ -62,7 +67,9 @@ class UpdateOp(Op):
 
         def run(*symbols: Any) -> Any:
             at = dict(zip([*names, *self.numbers], symbols, strict=True))
-            return self.formula_of(*[at.get(n) for n in self.tensors], *[chosen[n] if n in chosen else at[n] for n, _ in self.params])
+            return self.formula_of(
+                *[at.get(n) for n in self.tensors], *[chosen[n] if n in chosen else at[n] for n, _ in self.params]
+            )
 
         pairs = expr.trace(run, [*names, *self.numbers])
         return names, [t.name for t in pairs[::2] if t is not None], list(pairs[1::2])
@@ -91,6 +98,7 @@ class UpdateOp(Op):
         """The body, the general kernel, or the generated loop with a launcher written out for it."""
         kernel = None if s.device == "meta" else self.entry.find(s)
         if kernel is None:
+
             def quiet(*args: Any) -> Any:
                 with _Setting(grad=False):
                     return self.formula_of(*args)
@@ -122,15 +130,15 @@ class UpdateOp(Op):
     def _fused(self, s: Signature) -> Callable:
         """The launcher for contiguous CPU tensors of a signature. For ``sgd_step`` with momentum it reads:
 
-            def launch(x, g, m, lr, momentum, gain, decay, ...):
-                a0, a1, a2 = x._buf, g._buf, m._buf
-                shape = x.shape
-                if g.shape != shape or m.shape != shape:
-                    check("sgd_step", (x, g, m))
-                (serial if a0.size < limit else large())(a0, a1, a2, lr, momentum, gain, decay)
-                now = tick()
-                ...the written tensors' versions...
-                return x
+        def launch(x, g, m, lr, momentum, gain, decay, ...):
+            a0, a1, a2 = x._buf, g._buf, m._buf
+            shape = x.shape
+            if g.shape != shape or m.shape != shape:
+                check("sgd_step", (x, g, m))
+            (serial if a0.size < limit else large())(a0, a1, a2, lr, momentum, gain, decay)
+            now = tick()
+            ...the written tensors' versions...
+            return x
         """
         names, written, new = self._formula(s)
         text = codegen.source(self.name, names, self.numbers, written, new, s.dtypes[0])
@@ -140,8 +148,12 @@ class UpdateOp(Op):
 
         def entry(parallel: bool) -> Callable:
             if parallel not in entries:
-                entries[parallel] = compiled_entry(codegen.build(text, self.name, d, parallel), tuple(sample), self.name,
-                                                   lambda: update_work(new, len(names), len(written), d))
+                entries[parallel] = compiled_entry(
+                    codegen.build(text, self.name, d, parallel),
+                    tuple(sample),
+                    self.name,
+                    lambda: update_work(new, len(names), len(written), d),
+                )
             return entries[parallel]
 
         def large() -> Callable:
@@ -149,23 +161,35 @@ class UpdateOp(Op):
 
         buffers = [f"a{i}" for i in range(len(names))]
         wrong = " or ".join(f"{n}.shape != shape" for n in names[1:])  # the loop itself checks no bounds
-        lines = [f"def launch({', '.join([*self.tensors, *[n for n, _ in self.params]])}):",
-                 f"    {', '.join(buffers)} = {', '.join(f'{n}._buf' for n in names)}",
-                 f"    shape = {names[0]}.shape",
-                 f"    if {wrong}:",
-                 f"        check(name, ({', '.join(names)}))",
-                 f"    (serial if a0.size < limit else large())({', '.join([*buffers, *self.numbers])})",
-                 "    now = tick()"]
+        lines = [
+            f"def launch({', '.join([*self.tensors, *[n for n, _ in self.params]])}):",
+            f"    {', '.join(buffers)} = {', '.join(f'{n}._buf' for n in names)}",
+            f"    shape = {names[0]}.shape",
+            f"    if {wrong}:",
+            f"        check(name, ({', '.join(names)}))",
+            f"    (serial if a0.size < limit else large())({', '.join([*buffers, *self.numbers])})",
+            "    now = tick()",
+        ]
         for n in written:
-            lines += [f"    s = {n}._storage",
-                      "    if s is FRESH:",
-                      f"        wrote({n})",
-                      "    else:",
-                      "        s.version += 1",
-                      "        s.written = now"]
+            lines += [
+                f"    s = {n}._storage",
+                "    if s is FRESH:",
+                f"        wrote({n})",
+                "    else:",
+                "        s.version += 1",
+                "        s.written = now",
+            ]
         lines.append(f"    return {names[0]}")
-        env = {"serial": entry(False), "large": large, "limit": PARALLEL_WORK // 4, "tick": tick, "FRESH": FRESH, "wrote": wrote,
-               "check": same_shape, "name": self.name}
+        env = {
+            "serial": entry(False),
+            "large": large,
+            "limit": PARALLEL_WORK // 4,
+            "tick": tick,
+            "FRESH": FRESH,
+            "wrote": wrote,
+            "check": same_shape,
+            "name": self.name,
+        }
         return compiled("launch", "\n".join(lines) + "\n", env)
 
 
@@ -179,8 +203,10 @@ def same_shape(name: str, tensors: Any) -> None:
     first = tensors[0].shape
     for t in tensors:
         if t.shape != first:
-            raise RuntimeError(f"{name}: a parameter of shape {list(first)} has a gradient or state of shape {list(t.shape)}; was the "
-                               "state loaded from another model?")
+            raise RuntimeError(
+                f"{name}: a parameter of shape {list(first)} has a gradient or state of shape {list(t.shape)}; was the "
+                "state loaded from another model?"
+            )
 
 
 def update(fn: Callable) -> Callable:

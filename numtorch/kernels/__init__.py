@@ -38,7 +38,9 @@ def _entry(op: Any) -> registry.Entry:
     name = getattr(op, "__name__", None)
     if name in registry.ENTRIES:
         return registry.ENTRIES[name]
-    raise TypeError(f"{op!r} is not an op: pass an op's function (numtorch.relu), its backward, or its name ('softmax.backward')")
+    raise TypeError(
+        f"{op!r} is not an op: pass an op's function (numtorch.relu), its backward, or its name ('softmax.backward')"
+    )
 
 
 def _bound(entry: registry.Entry, args: tuple, kwargs: dict) -> tuple[Any, tuple, tuple]:
@@ -114,7 +116,9 @@ def list(op: Any = None) -> str:
     rows = []
     for e in entries:
         for k in e.kernels:
-            rows.append((k.id, "any" if k.dtypes is None else ", ".join(d.name for d in k.dtypes), k.priority.name.lower()))
+            rows.append(
+                (k.id, "any" if k.dtypes is None else ", ".join(d.name for d in k.dtypes), k.priority.name.lower())
+            )
         if e.body is not None:
             rows.append((f"{e.name}/any/body", "any", "composite"))
     width = max((len(r[0]) for r in rows), default=0)
@@ -186,7 +190,9 @@ def use(op: Any, kernel: Any, device: str | None = None) -> Iterator[Kernel]:
     if isinstance(kernel, str):
         matching = [k for k in entry.kernels if k.name == kernel and device in (None, k.device)]
         if not matching:
-            raise KeyError(f"{entry.name} has no kernel named {kernel!r}; it has {', '.join(k.name for k in entry.kernels)}")
+            raise KeyError(
+                f"{entry.name} has no kernel named {kernel!r}; it has {', '.join(k.name for k in entry.kernels)}"
+            )
         kernel = matching[0]
     elif not isinstance(kernel, Kernel):
         kernel = Kernel(entry.name, getattr(kernel, "__name__", "mine"), device or "any", kernel)
@@ -194,8 +200,14 @@ def use(op: Any, kernel: Any, device: str | None = None) -> Iterator[Kernel]:
         yield chosen
 
 
-def warmup(model: Any, *inputs: Any, backward: bool = True, processes: int | None = None, progress: bool = True,
-           run: bool = True) -> dict[str, float]:
+def warmup(
+    model: Any,
+    *inputs: Any,
+    backward: bool = True,
+    processes: int | None = None,
+    progress: bool = True,
+    run: bool = True,
+) -> dict[str, float]:
     """Compile and load every kernel that a model needs, then run it once.
 
     What is not in the cache is compiled in several processes at once, with a progress bar on a terminal; that
@@ -235,9 +247,14 @@ def warmup(model: Any, *inputs: Any, backward: bool = True, processes: int | Non
                 p.grad = g
 
     before, started = dict(cache.stats), time.perf_counter()
-    on_cpu = all(getattr(getattr(v, "device", None), "type", "cpu") == "cpu" for v in inputs)  # a GPU does not survive a fork
+    on_cpu = all(
+        getattr(getattr(v, "device", None), "type", "cpu") == "cpu" for v in inputs
+    )  # a GPU does not survive a fork
     ahead = warm.compile_ahead(once, processes, progress) if on_cpu else 0
     if run:
         once()
-    return {"kernels": ahead + cache.stats["misses"] - before["misses"], "loaded": cache.stats["hits"] - before["hits"],
-            "seconds": time.perf_counter() - started}
+    return {
+        "kernels": ahead + cache.stats["misses"] - before["misses"],
+        "loaded": cache.stats["hits"] - before["hits"],
+        "seconds": time.perf_counter() - started,
+    }

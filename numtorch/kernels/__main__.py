@@ -1,4 +1,5 @@
-"""``python -m numtorch.kernels``: lists kernels, explains a choice, compiles kernels in advance, shows or clears the cache."""
+"""``python -m numtorch.kernels``: lists kernels, explains a choice, compiles kernels in advance, shows or clears the
+cache."""
 
 from __future__ import annotations
 
@@ -18,16 +19,26 @@ _SHAPE = re.compile(r"(\d+(?:x\d+)*)(?::(\w+))?")
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command; the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m numtorch.kernels",
-                                     description="List kernels, explain a choice, compile kernels in advance, show or clear the cache.")
+    parser = argparse.ArgumentParser(
+        prog="python -m numtorch.kernels",
+        description="List kernels, explain a choice, compile kernels in advance, show or clear the cache.",
+    )
     commands = parser.add_subparsers(dest="command", required=True)
-    listing = commands.add_parser("list", help="list every op with its kernels, their devices and dtypes, and its source line")
+    listing = commands.add_parser(
+        "list", help="list every op with its kernels, their devices and dtypes, and its source line"
+    )
     listing.add_argument("op", nargs="?", help="list only ops whose names contain this text")
-    why = commands.add_parser("explain", help="print which kernel computes a call, and why",
-                              epilog="example: python -m numtorch.kernels explain softmax 768x512 dim=-1")
+    why = commands.add_parser(
+        "explain",
+        help="print which kernel computes a call, and why",
+        epilog="example: python -m numtorch.kernels explain softmax 768x512 dim=-1",
+    )
     why.add_argument("op", help="name of the op")
-    why.add_argument("args", nargs="*",
-                     help="arguments of the call: a shape for a tensor (768x512, 64:int64), a number, or name=value for a parameter")
+    why.add_argument(
+        "args",
+        nargs="*",
+        help="arguments of the call: a shape for a tensor (768x512, 64:int64), a number, or name=value for a parameter",
+    )
     ahead = commands.add_parser("warmup", help="compile the kernels of a model's training step in advance")
     ahead.add_argument("--model", choices=MODELS, default="mlp", help="which model (mlp)")
     ahead.add_argument("--processes", type=int, default=None, help="number of processes that compile (one per core)")
@@ -35,8 +46,13 @@ def main(argv: list[str] | None = None) -> int:
     commands.add_parser("clear", help="delete the compiled kernels in the cache folder")
     args = parser.parse_args(argv)
     try:
-        return {"list": lambda: table(args.op), "explain": lambda: explain(args.op, args.args),
-                "warmup": lambda: warmup(args.model, args.processes), "cache": where, "clear": clear}[args.command]()
+        return {
+            "list": lambda: table(args.op),
+            "explain": lambda: explain(args.op, args.args),
+            "warmup": lambda: warmup(args.model, args.processes),
+            "cache": where,
+            "clear": clear,
+        }[args.command]()
     except (KeyError, TypeError, ValueError, RuntimeError, NotImplementedError) as e:
         notices.tell(f"{args.command}: {e.args[0] if e.args else e}")
         return 2
@@ -118,15 +134,24 @@ def warmup(model: str, processes: int | None) -> int:
 
     done = kernels.warmup(steps.step, model, backward=False, processes=processes)
     how = "" if warm.possible() else " in one process: several need Linux"
-    print(f"{model}: {done['kernels']:.0f} kernels compiled{how}, {done['loaded']:.0f} loaded, {done['seconds']:.1f} s ({cache.folder()})")
+    print(
+        f"{model}: {done['kernels']:.0f} kernels compiled{how}, {done['loaded']:.0f} loaded, {done['seconds']:.1f} s "
+        f"({cache.folder()})"
+    )
     return 0
 
 
 def where() -> int:
     """Print the folder of the cache, what it holds, and its limit."""
     most = cache.limit()
-    allowed = "no limit" if most is None else f"at most {most / 1e6:,.0f} MB, kernels that were used longest ago are deleted first"
-    print(f"{cache.folder()}\n{len(cache.entries())} kernels, {cache.size() / 1e6:.1f} MB; {allowed} (NUMTORCH_CACHE_MB)")
+    allowed = (
+        "no limit"
+        if most is None
+        else f"at most {most / 1e6:,.0f} MB, kernels that were used longest ago are deleted first"
+    )
+    print(
+        f"{cache.folder()}\n{len(cache.entries())} kernels, {cache.size() / 1e6:.1f} MB; {allowed} (NUMTORCH_CACHE_MB)"
+    )
     return 0
 
 

@@ -1,8 +1,8 @@
 """The kernel cache: compiled machine code on disk, found by the hash of what it was compiled from.
 
-Owns file names, atomic writes, the size of the folder, the fallback for a folder that cannot be written, and the message that a
-first run takes longer. Knows nothing of ops. A damaged or foreign file is a miss, not an error: it is deleted and the kernel is
-compiled again.
+Owns file names, atomic writes, the size of the folder, the fallback for a folder that cannot be written, and the
+message that a first run takes longer. Knows nothing of ops. A damaged or foreign file is a miss, not an error: it is
+deleted and the kernel is compiled again.
 """
 
 from __future__ import annotations
@@ -58,8 +58,10 @@ def folder() -> Path:
             _folder = Path(tempfile.gettempdir()) / f"numtorch-kernels-{user}"
             if not _writable(_folder, private=True):
                 _folder = Path(tempfile.mkdtemp(prefix="numtorch-kernels-"))
-            notices.tell(f"numtorch: cannot write the kernel cache {wanted}; using {_folder} "
-                         "(set NUMTORCH_CACHE to choose another folder)")
+            notices.tell(
+                f"numtorch: cannot write the kernel cache {wanted}; using {_folder} "
+                "(set NUMTORCH_CACHE to choose another folder)"
+            )
     return _folder
 
 
@@ -89,7 +91,8 @@ def entries() -> list[Path]:
 
 
 def limit() -> int | None:
-    """The most bytes that the folder may hold: ``NUMTORCH_CACHE_MB`` megabytes, 1024 if it is not set; None (0) for no limit."""
+    """The most bytes that the folder may hold: ``NUMTORCH_CACHE_MB`` megabytes, 1024 if it is not set; None (0) for no
+    limit."""
     try:
         megabytes = float(os.environ.get("NUMTORCH_CACHE_MB") or DEFAULT_MB)
     except ValueError:
@@ -115,10 +118,11 @@ def _files() -> list[tuple[float, int, str]]:
 
 
 def trim() -> int:
-    """Remove what killed processes have left, and the kernels that were used longest ago if the folder is too large; how many.
+    """Remove what killed processes have left, and the kernels that were used longest ago if the folder is too large;
+    how many.
 
-    Then it is brought to four fifths of the limit, so that this does not happen at every kernel. Files are marked as used when they
-    are loaded (their time of modification: many systems note no other).
+    Then it is brought to four fifths of the limit, so that this does not happen at every kernel. Files are marked as
+    used when they are loaded (their time of modification: many systems note no other).
     """
     remove_abandoned(folder())
     most, removed = limit(), 0
@@ -139,7 +143,8 @@ def trim() -> int:
 
 
 class _Growth:
-    """When to look at the size of the folder: at the first kernel that a process writes, and after each sixteenth of the limit."""
+    """When to look at the size of the folder: at the first kernel that a process writes, and after each sixteenth of
+    the limit."""
 
     def __init__(self) -> None:
         self.left = 0
@@ -258,6 +263,7 @@ class _Compiling:
 
     def counted(self, work: Callable) -> Callable:
         """``work``, after which what it has begun has ended, also where it failed."""
+
         @functools.wraps(work)
         def call(*args: Any, **kwargs: Any) -> Any:
             depth = self.depth

@@ -1,7 +1,9 @@
 """``@jit``: a plain Python function that becomes a compiled kernel on its first call.
 
-Owns how a function is passed to Numba: the compile options, the content key of the cached result, and the plain-Python mode
-(``NUMBA_DISABLE_JIT=1``). In this mode every kernel is the original Python function, and a debugger can step through it.
+Owns how a function is passed to Numba: the compile options, the content key of the cached result, and the plain-Python
+    mode
+(``NUMBA_DISABLE_JIT=1``). In this mode every kernel is the original Python function, and a debugger can step through
+it.
 
 Nothing here imports Numba before the first call of a kernel. So importing numtorch takes as long as importing NumPy.
 """
@@ -25,7 +27,8 @@ from numtorch.kernels.cache import DiskCache, compiling
 
 # Reassociation lets sums vectorise; NaN and infinity keep their meaning (no nnan, no ninf).
 FAST = frozenset({"reassoc", "contract", "arcp", "nsz", "afn"})
-# For a function whose sums keep their order: (x - mean) - rest would become x - (mean + rest), which is what rounding lost.
+# For a function whose sums keep their order: (x - mean) - rest would become x - (mean + rest), which is what rounding
+# lost.
 ORDERED = FAST - {"reassoc"}
 
 prange = range  # the serial meaning; a kernel compiled with parallel=True gets Numba's
@@ -80,7 +83,9 @@ class Jit:
         if not self.parallel:
             return self
         if not hasattr(self, "_serial"):
-            self._serial = Jit(self.fn, parallel=False, fastmath=self.fastmath, needs=self.needs, inline=False, options=self.options)
+            self._serial = Jit(
+                self.fn, parallel=False, fastmath=self.fastmath, needs=self.needs, inline=False, options=self.options
+            )
         return self._serial
 
     @property
@@ -89,18 +94,31 @@ class Jit:
         if not self.options["no_cfunc_wrapper"]:
             return self
         if not hasattr(self, "_addressable"):
-            self._addressable = Jit(self.fn, parallel=self.parallel, fastmath=self.fastmath, needs=self.needs,
-                                    inline=False, options=self.options | {"no_cfunc_wrapper": False})
+            self._addressable = Jit(
+                self.fn,
+                parallel=self.parallel,
+                fastmath=self.fastmath,
+                needs=self.needs,
+                inline=False,
+                options=self.options | {"no_cfunc_wrapper": False},
+            )
         return self._addressable
 
     @property
     def helper(self) -> Jit:
-        """The same function for other kernels: without the entry point for Python, up to half of the time to compile."""
+        """The same function for other kernels: without the entry point for Python, up to half of the time to
+        compile."""
         if "inline" in self.options or self.options.get("no_cpython_wrapper"):
             return self
         if not hasattr(self, "_helper"):
-            self._helper = Jit(self.fn, parallel=self.parallel, fastmath=self.fastmath, needs=self.needs,
-                               inline=False, options=self.options | {"no_cpython_wrapper": True})
+            self._helper = Jit(
+                self.fn,
+                parallel=self.parallel,
+                fastmath=self.fastmath,
+                needs=self.needs,
+                inline=False,
+                options=self.options | {"no_cpython_wrapper": True},
+            )
         return self._helper
 
     def __repr__(self) -> str:
@@ -191,7 +209,11 @@ class Jit:
         dispatcher.compile(signature)
         found = dispatcher.overloads[signature]
         if symbol is None:
-            symbol = found.fndesc.llvm_func_name if self.options["no_cfunc_wrapper"] else found.fndesc.llvm_cfunc_wrapper_name
+            symbol = (
+                found.fndesc.llvm_func_name
+                if self.options["no_cfunc_wrapper"]
+                else found.fndesc.llvm_cfunc_wrapper_name
+            )
         return found.library.get_pointer_to_function(symbol)
 
 
@@ -199,8 +221,15 @@ def _restored(fn: Callable, parallel: bool, fastmath: Any, needs: str | None, in
     return Jit(fn, parallel=parallel, fastmath=fastmath, needs=needs, inline=inline, options=options)
 
 
-def jit(fn: Callable | None = None, *, parallel: bool = False, fastmath: Any = FAST, needs: str | None = None,
-        inline: bool = False, **options: Any) -> Any:
+def jit(
+    fn: Callable | None = None,
+    *,
+    parallel: bool = False,
+    fastmath: Any = FAST,
+    needs: str | None = None,
+    inline: bool = False,
+    **options: Any,
+) -> Any:
     """Mark a function as a kernel (or as a helper that kernels call).
 
     Args:
@@ -221,6 +250,7 @@ def jit(fn: Callable | None = None, *, parallel: bool = False, fastmath: Any = F
         >>> y.tolist()
         [1.0, 3.0, 5.0]
     """
+
     def wrap(f: Callable) -> Jit:
         return Jit(f, parallel=parallel, fastmath=fastmath, needs=needs, inline=inline, options=options)
 
@@ -281,8 +311,14 @@ def _writes_llvm(name: str) -> bool:
 
 def _content_key(kernel: Jit) -> str:
     fn = kernel.fn
-    parts = [_versions(), repr(_code_parts(fn.__code__)), repr(fn.__defaults__), str(kernel.parallel),
-             str(sorted(kernel.fastmath)), repr(sorted(kernel.options.items()))]
+    parts = [
+        _versions(),
+        repr(_code_parts(fn.__code__)),
+        repr(fn.__defaults__),
+        str(kernel.parallel),
+        str(sorted(kernel.fastmath)),
+        repr(sorted(kernel.options.items())),
+    ]
     if kernel.needs:
         parts.append(_module_digest(kernel.needs))
     for name in sorted(_global_names(fn.__code__)):

@@ -1,7 +1,7 @@
 """CUDA: finds a device, compiles and launches kernels, allocates device buffers.
 
-Numba's CUDA target is imported when the first CUDA tensor is made, never before. Without a GPU, kernels can still be compiled to PTX
-(``compiling_for``) and run in Numba's simulator (``NUMBA_ENABLE_CUDASIM=1``).
+Numba's CUDA target is imported when the first CUDA tensor is made, never before. Without a GPU, kernels can still be
+compiled to PTX (``compiling_for``) and run in Numba's simulator (``NUMBA_ENABLE_CUDASIM=1``).
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ cuda = _Cuda()
 @cache
 def module() -> Any:
     """The ``numba.cuda`` module; RuntimeError naming the package where it is not installed."""
-    if importlib.util.find_spec("numba_cuda") is None:  # without it numba.cuda is an old target that some versions of Numba bring along
+    if (
+        importlib.util.find_spec("numba_cuda") is None
+    ):  # without it numba.cuda is an old target that some versions of Numba bring along
         raise RuntimeError(f"CUDA needs the numba-cuda package: {INSTALL}")
     found = importlib.import_module("numba.cuda")
     if not simulated():
@@ -257,7 +259,9 @@ def compiling_for(capability: tuple[int, int]) -> Iterator[Offline]:
     Runs on machines without a GPU: every kernel that a model needs is compiled by running the model.
     """
     if simulated():
-        raise RuntimeError("Numba's simulator runs CUDA kernels as Python and compiles none: unset NUMBA_ENABLE_CUDASIM")
+        raise RuntimeError(
+            "Numba's simulator runs CUDA kernels as Python and compiles none: unset NUMBA_ENABLE_CUDASIM"
+        )
     before, offline = _offline, Offline(capability)
 
     def set_offline(value: Offline | None) -> None:

@@ -1,8 +1,8 @@
 """The scalar functions that kernels call: one name for plain Python, compiled CPU code and CUDA.
 
-Defines each function as plain Python on one or two scalars. It keeps the NumPy scalar type: float32 gives float32; integers count
-as float64 where the result is real. The compiled versions are in ``overloads`` for CPUs and ``overloads_cuda`` for GPUs. Knows
-nothing of arrays or ops.
+Defines each function as plain Python on one or two scalars. It keeps the NumPy scalar type: float32 gives float32;
+integers count as float64 where the result is real. The compiled versions are in ``overloads`` for CPUs and
+``overloads_cuda`` for GPUs. Knows nothing of arrays or ops.
 """
 
 from __future__ import annotations
@@ -28,9 +28,7 @@ def _common(x: Any, y: Any) -> Any:
     # Compiled code sees a Python float as float64 and a Python int as int64.
     if not isinstance(x, np.generic) and not isinstance(y, np.generic):
         return float if isinstance(x, float) or isinstance(y, float) else int
-    return np.result_type(
-        *(v.dtype if isinstance(v, np.generic) else np.dtype(type(v)) for v in (x, y))
-    ).type
+    return np.result_type(*(v.dtype if isinstance(v, np.generic) else np.dtype(type(v)) for v in (x, y))).type
 
 
 def _real2(f: Any, x: Any, y: Any) -> Any:
@@ -473,10 +471,7 @@ def uniform64(seed, i):
     c0, c1, c2, c3 = random_block(seed, int(i) >> 1)
     high = c2 if int(i) & 1 else c0
     low = c3 if int(i) & 1 else c1
-    return (
-        np.float64(np.int64((high >> np.uint64(5)) << np.uint64(26) | (low >> np.uint64(6))))
-        * 2.0**-53
-    )
+    return np.float64(np.int64((high >> np.uint64(5)) << np.uint64(26) | (low >> np.uint64(6)))) * 2.0**-53
 
 
 def normal32(seed, i):

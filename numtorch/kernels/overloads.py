@@ -1,11 +1,12 @@
 """Compiled CPU versions of the functions in ``math``. Importing this module registers them with Numba.
 
-Owns the formulas that LLVM turns into vector code: no branches, one table, no calls into libm, and correct NaN, infinities, signed
-zeros and denormals. Rarely used functions call libm for each element. Each version is compiled without fast-math, because the
-formulas depend on the order of their additions. The loop around it keeps its own flags.
+Owns the formulas that LLVM turns into vector code: no branches, one table, no calls into libm, and correct NaN,
+    infinities, signed
+zeros and denormals. Rarely used functions call libm for each element. Each version is compiled without fast-math,
+because the formulas depend on the order of their additions. The loop around it keeps its own flags.
 
-To add one, write a function in ``math``, and here a builder under ``@real(math.name)``. The builder returns the compiled version for
-a float type, whose constants are in ``k``.
+To add one, write a function in ``math``, and here a builder under ``@real(math.name)``. The builder returns the
+compiled version for a float type, whose constants are in ``k``.
 
 Polynomials are minimax fits (Remez exchange in 50 digits), highest power first.
 """
@@ -39,9 +40,7 @@ def _llvm(name: str, arity: int, flags: tuple = ()) -> Any:
 
     def generate(context, builder, signature, args):
         kind = args[0].type
-        function = builder.module.declare_intrinsic(
-            name, [kind], ir.FunctionType(kind, [kind] * arity)
-        )
+        function = builder.module.declare_intrinsic(name, [kind], ir.FunctionType(kind, [kind] * arity))
         return builder.call(function, args, fastmath=flags)
 
     if arity == 1:
@@ -53,11 +52,7 @@ def _llvm(name: str, arity: int, flags: tuple = ()) -> Any:
 
 fma = _llvm("llvm.fma", 3)  # x * y + z, rounded once
 _sqrt, _floor, _ceil, _trunc = (_llvm(f"llvm.{n}", 1) for n in ("sqrt", "floor", "ceil", "trunc"))
-_roundeven, _fabs, _copysign = (
-    _llvm("llvm.roundeven", 1),
-    _llvm("llvm.fabs", 1),
-    _llvm("llvm.copysign", 2),
-)
+_roundeven, _fabs, _copysign = (_llvm("llvm.roundeven", 1), _llvm("llvm.fabs", 1), _llvm("llvm.copysign", 2))
 _maximum, _minimum = _llvm("llvm.maximum", 2), _llvm("llvm.minimum", 2)
 _maxnum, _minnum = _llvm("llvm.maxnum", 2), _llvm("llvm.minnum", 2)
 # One machine instruction, where the others are four; poison for NaN, so the caller looks for NaN and drops the result.
@@ -103,9 +98,7 @@ def as_float(typingctx, b, like):
 
     def generate(context, builder, signature, args):
         width = 32 if like == types.float32 else 64
-        whole = (
-            args[0] if args[0].type.width == width else builder.trunc(args[0], ir.IntType(width))
-        )
+        whole = args[0] if args[0].type.width == width else builder.trunc(args[0], ir.IntType(width))
         return builder.bitcast(whole, args[1].type)
 
     return like(b, like), generate
@@ -115,10 +108,8 @@ def as_float(typingctx, b, like):
 
 _LN2 = Fraction("0.69314718055994530941723212145817656807550013436025525412068")
 _LOG10E = Fraction("0.434294481903251827651128918916605082294397005803666566114454")
-_TWO_OVER_PI = (
-    Fraction(  # 1 / (pi / 2) to 80 digits: a float32 above 2**100 still needs 53 bits behind them
-        "0.63661977236758134307553505349005744813783858296182579499066937623558719053690614"
-    )
+_TWO_OVER_PI = Fraction(  # 1 / (pi / 2) to 80 digits: a float32 above 2**100 still needs 53 bits behind them
+    "0.63661977236758134307553505349005744813783858296182579499066937623558719053690614"
 )
 
 
@@ -126,12 +117,7 @@ def _k(kind: Any, **more: Any) -> SimpleNamespace:
     info = np.finfo(kind)
     mantissa, bias = int(info.nmant), int(info.maxexp) - 1
     split = {}
-    for name, value in (
-        ("ln2", _LN2),
-        ("log2e", 1 / _LN2),
-        ("log10e", _LOG10E),
-        ("log10_2", _LN2 * _LOG10E),
-    ):
+    for name, value in (("ln2", _LN2), ("log2e", 1 / _LN2), ("log10e", _LOG10E), ("log10_2", _LN2 * _LOG10E)):
         high = kind(float(value))
         split[name], split[f"{name}_low"] = high, kind(float(value - Fraction(float(high))))
     return SimpleNamespace(
@@ -183,7 +169,7 @@ K32 = _k(
     cdf_top=5.4,
 )
 K64 = _k(
-    np.float64, exp_low=-746.0, exp_normal=-708.3964185322641, exp_high=710.0, expm1_low=-40.0, exp2_low=-1077.0, exp2_high=1025.0,
+    np.float64, exp_low=-746.0, exp_normal=-708.3964185322641, exp_high=710.0, expm1_low=-40.0, exp2_low=-1077.0, exp2_high=1025.0,  # noqa: E501
     expm1_linear=2.0**-56, tanh_linear=2.0**-28, log1p_linear=2.0**-56, erf_top=6.0,
     exp_p=[2.5114434746042412e-08, 2.7626297543669816e-07, 2.7557228081238784e-06,
     2.4801504536441579e-05,
@@ -219,10 +205,7 @@ K64 = _k(
 
 def _type(*args: Any) -> Any:
     """The NumPy scalar type that numbers of these Numba types meet in, None for others."""
-    if not all(
-        isinstance(a, types.Number | types.Boolean) and not isinstance(a, types.Complex)
-        for a in args
-    ):
+    if not all(isinstance(a, types.Number | types.Boolean) and not isinstance(a, types.Complex) for a in args):
         return None
     return np.result_type(*(as_dtype(types.unliteral(a)) for a in args)).type
 
@@ -240,11 +223,7 @@ def _register(fn: Any, arity: int, choose: Any) -> None:
         if target not in built:
             built[target] = builder(target)
         exact = all(as_dtype(types.unliteral(a)).type is target for a in args)
-        return (
-            built[target]
-            if exact
-            else (_converted(fn, target) if arity == 1 else _converted2(fn, target))
-        )
+        return built[target] if exact else (_converted(fn, target) if arity == 1 else _converted2(fn, target))
 
     overload(fn, jit_options=_JIT, target="cpu", strict=False)(build)
 
@@ -264,9 +243,7 @@ def real(fn: Any, arity: int = 1) -> Any:
 
     def register(builder: Any) -> Any:
         def choose(kind):
-            return (kind if kind is np.float32 else np.float64), lambda t: builder(
-                K32 if t is np.float32 else K64
-            )
+            return (kind if kind is np.float32 else np.float64), lambda t: builder(K32 if t is np.float32 else K64)
 
         _register(fn, arity, choose)
         return builder
@@ -353,13 +330,7 @@ def _exp_unscaled(k: Any) -> Any:
 
 @real(math.exp)
 def _exp(k):
-    inner, scaled, low, high, clamped = (
-        _exp_unscaled(k),
-        _scaled(k),
-        k.exp_low,
-        k.exp_high,
-        helper(_clamped),
-    )
+    inner, scaled, low, high, clamped = (_exp_unscaled(k), _scaled(k), k.exp_low, k.exp_high, helper(_clamped))
 
     def exp(x):
         y, shifted = inner(clamped(x, low, high))
@@ -447,14 +418,10 @@ def _sigmoid(k):
     def sigmoid(x):
         a = -_fabs(x)
         y, shifted = inner(select(a < low, low, a))
-        small = (
-            y * as_float((bits(shifted) + offset) << mantissa, x) * down
-        )  # n <= 0: no overflow to mind
+        small = y * as_float((bits(shifted) + offset) << mantissa, x) * down  # n <= 0: no overflow to mind
         d = one + small
         y = select(x < zero, small, one) / d
-        return fma(
-            -y, small - (d - one), y
-        )  # what the sum rounded away; a whole ulp where small is
+        return fma(-y, small - (d - one), y)  # what the sum rounded away; a whole ulp where small is
 
     return sigmoid
 
@@ -486,7 +453,8 @@ def _normal_cdf(k):
     p, q, top, clamped = k.cdf_p, k.cdf_q, k.cdf_top, helper(_clamped)
 
     def normal_cdf(x):
-        # Half of what erf takes, because nothing here is small but x itself. Far out it must be 0, not nearly: x * cdf(x).
+        # Half of what erf takes, because nothing here is small but x itself. Far out it must be 0, not nearly: x *
+        # cdf(x).
         z = clamped(x, -top, top)
         y = fma(z * poly(z * z, p), one / poly(z * z, q), half)
         y = select((x < -top) | (y < zero), zero, y)
@@ -520,14 +488,7 @@ def _log_tail(k: Any) -> Any:
 
 
 def _log_split(k: Any) -> Any:
-    normal, lift, lift_log2, zero, one, magic = (
-        k.normal,
-        k.lift,
-        k.lift_log2,
-        k.zero,
-        k.one,
-        k.magic,
-    )
+    normal, lift, lift_log2, zero, one, magic = (k.normal, k.lift, k.lift_log2, k.zero, k.one, k.magic)
     root_half_bits, mantissa, mask, magic_bits = k.root_half_bits, k.mantissa, k.mask, k.magic_bits
 
     @helper
@@ -579,13 +540,7 @@ def _log2(k):
 
 @real(math.log10)
 def _log10(k):
-    split, tail, ends, scale, low = (
-        _log_split(k),
-        _log_tail(k),
-        _log_ends(k),
-        k.log10e,
-        k.log10e_low,
-    )
+    split, tail, ends, scale, low = (_log_split(k), _log_tail(k), _log_ends(k), k.log10e, k.log10e_low)
     two, two_low = k.log10_2, k.log10_2_low
 
     def log10(x):
@@ -599,21 +554,8 @@ def _log10(k):
 
 @real(math.log1p)
 def _log1p(k):
-    tail, ends, ln2, ln2_low, one, quarter = (
-        _log_tail(k),
-        _log_ends(k),
-        k.ln2,
-        k.ln2_low,
-        k.one,
-        k.quarter,
-    )
-    root_half_bits, mantissa, bias, magic, magic_bits = (
-        k.root_half_bits,
-        k.mantissa,
-        k.bias,
-        k.magic,
-        k.magic_bits,
-    )
+    tail, ends, ln2, ln2_low, one, quarter = (_log_tail(k), _log_ends(k), k.ln2, k.ln2_low, k.one, k.quarter)
+    root_half_bits, mantissa, bias, magic, magic_bits = (k.root_half_bits, k.mantissa, k.bias, k.magic, k.magic_bits)
     linear = k.log1p_linear
 
     def log1p(x):
@@ -758,19 +700,7 @@ number(math.pow, 2, lambda x, y: libm.pow(x, y), _int_pow)
 number(math.fmod, 2, lambda x, y: _fmod(x, y), _int_fmod)
 number(math.remainder, 2, _remainder, lambda x, y: 0 if y == 0 or y == -1 else x % y)
 
-for _name in (
-    "tan",
-    "asin",
-    "acos",
-    "atan",
-    "sinh",
-    "cosh",
-    "asinh",
-    "acosh",
-    "atanh",
-    "erfc",
-    "lgamma",
-):
+for _name in ("tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "erfc", "lgamma"):
     _body = getattr(libm, _name)
     real(getattr(math, _name))(lambda k, f=_body: lambda x: f(x))
 for _name in ("atan2", "hypot"):

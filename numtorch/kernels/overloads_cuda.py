@@ -1,7 +1,7 @@
 """Compiled CUDA versions of the functions in ``math``. Importing this module registers them.
 
-Maps each name to the device function for the type of the argument, so that float32 stays float32. It imports ``numba.cuda``, so
-import it only where a CUDA kernel is about to be compiled.
+Maps each name to the device function for the type of the argument, so that float32 stays float32. It imports
+``numba.cuda``, so import it only where a CUDA kernel is about to be compiled.
 """
 
 from __future__ import annotations
@@ -62,9 +62,7 @@ def real(fn: Any, arity: int, single: Any, double: Any) -> None:
     _define(fn, sign, lambda t: single if t == types.float32 else double)
 
 
-def number(
-    fn: Any, arity: int, single: Any, double: Any, integers: Any, result: Any = None
-) -> None:
+def number(fn: Any, arity: int, single: Any, double: Any, integers: Any, result: Any = None) -> None:
     """Register versions for both float types and one for integers, which stay integers."""
 
     def sign(args):
@@ -97,20 +95,10 @@ _DEVICE = (
 )
 # fmt: on
 for _name in _DEVICE:
-    real(
-        getattr(math, _name),
-        1,
-        _unary(getattr(libdevice, f"{_name}f")),
-        _unary(getattr(libdevice, _name)),
-    )
+    real(getattr(math, _name), 1, _unary(getattr(libdevice, f"{_name}f")), _unary(getattr(libdevice, _name)))
 real(math.normal_cdf, 1, _unary(libdevice.normcdff), _unary(libdevice.normcdf))
 for _name in ("atan2", "hypot", "copysign"):
-    real(
-        getattr(math, _name),
-        2,
-        _binary(getattr(libdevice, f"{_name}f")),
-        _binary(getattr(libdevice, _name)),
-    )
+    real(getattr(math, _name), 2, _binary(getattr(libdevice, f"{_name}f")), _binary(getattr(libdevice, _name)))
 
 
 def _same(x):
@@ -119,11 +107,7 @@ def _same(x):
 
 for _name, _device in (("floor", "floor"), ("ceil", "ceil"), ("trunc", "trunc"), ("round", "rint")):
     number(
-        getattr(math, _name),
-        1,
-        _unary(getattr(libdevice, f"{_device}f")),
-        _unary(getattr(libdevice, _device)),
-        _same,
+        getattr(math, _name), 1, _unary(getattr(libdevice, f"{_device}f")), _unary(getattr(libdevice, _device)), _same
     )
 
 
@@ -141,11 +125,7 @@ def _sign(zero: Any, one: Any) -> Any:
 
 number(math.abs, 1, _unary(libdevice.fabsf), _unary(libdevice.fabs), lambda x: x if x > 0 else -x)
 number(
-    math.sign,
-    1,
-    _sign(np.float32(0), np.float32(1)),
-    _sign(np.float64(0), np.float64(1)),
-    lambda x: (x > 0) - (x < 0),
+    math.sign, 1, _sign(np.float32(0), np.float32(1)), _sign(np.float64(0), np.float64(1)), lambda x: (x > 0) - (x < 0)
 )
 
 
@@ -162,22 +142,8 @@ def _finite(inf: Any) -> Any:
 
 
 number(math.isnan, 1, _not_number, _not_number, lambda x: False, types.boolean)
-number(
-    math.isinf,
-    1,
-    _infinite(np.float32(np.inf)),
-    _infinite(np.float64(np.inf)),
-    lambda x: False,
-    types.boolean,
-)
-number(
-    math.isfinite,
-    1,
-    _finite(np.float32(np.inf)),
-    _finite(np.float64(np.inf)),
-    lambda x: True,
-    types.boolean,
-)
+number(math.isinf, 1, _infinite(np.float32(np.inf)), _infinite(np.float64(np.inf)), lambda x: False, types.boolean)
+number(math.isfinite, 1, _finite(np.float32(np.inf)), _finite(np.float64(np.inf)), lambda x: True, types.boolean)
 
 
 def _propagating(f: Any) -> Any:
@@ -193,20 +159,8 @@ def _int_min(x, y):
     return x if x < y else y
 
 
-number(
-    math.maximum,
-    2,
-    _propagating(libdevice.fmaxf),
-    _propagating(libdevice.fmax),
-    _int_max,
-)
-number(
-    math.minimum,
-    2,
-    _propagating(libdevice.fminf),
-    _propagating(libdevice.fmin),
-    _int_min,
-)
+number(math.maximum, 2, _propagating(libdevice.fmaxf), _propagating(libdevice.fmax), _int_max)
+number(math.minimum, 2, _propagating(libdevice.fminf), _propagating(libdevice.fmin), _int_min)
 number(math.fmax, 2, _binary(libdevice.fmaxf), _binary(libdevice.fmax), _int_max)
 number(math.fmin, 2, _binary(libdevice.fminf), _binary(libdevice.fmin), _int_min)
 

@@ -1,21 +1,22 @@
 """The thread pool behind ``prange``: which thread runs which chunk, and what happens when another process takes a core.
 
-Numba passes a parallel region to ``parallel_for`` as a function and a number of chunks. The calling thread takes the first
-chunks, and the workers take the last ones. So the caller never waits for a worker that has not begun: if a worker sleeps or is
-scheduled late, the caller runs its chunks. A thread that waits spins for a moment, because the next kernel of a step comes soon, and
-then sleeps. A worker that was preempted for a time slice sleeps at once for a while, because another process wants its core. Chunks
-do not depend on which thread runs them, so results do not either.
+Numba passes a parallel region to ``parallel_for`` as a function and a number of chunks. The calling thread takes the
+first chunks, and the workers take the last ones. So the caller never waits for a worker that has not begun: if a worker
+sleeps or is scheduled late, the caller runs its chunks. A thread that waits spins for a moment, because the next kernel
+of a step comes soon, and then sleeps. A worker that was preempted for a time slice sleeps at once for a while, because
+another process wants its core. Chunks do not depend on which thread runs them, so results do not either.
 
-The pool decides whether to share a region by the time that the region took before. It does not share a region that takes less time
-than sharing. While workers sleep, it wakes them only when sharing would have saved more time, since they were last awake, than waking
-them costs.
+The pool decides whether to share a region by the time that the region took before. It does not share a region that
+takes less time than sharing. While workers sleep, it wakes them only when sharing would have saved more time, since
+they were last awake, than waking them costs.
 
-A chunk belongs to the thread that moved the boundary in WORD past it. A thread reads the fields of a region only while it holds a
-chunk, and the caller leaves when all chunks are done. So no thread can read the fields of another region. Loads and exchanges are
-sequentially consistent, because the sleeping side (SLEEPERS, WAITING) and the waking side each write one word and then read the
-other's.
+A chunk belongs to the thread that moved the boundary in WORD past it. A thread reads the fields of a region only while
+it holds a chunk, and the caller leaves when all chunks are done. So no thread can read the fields of another region.
+Loads and exchanges are sequentially consistent, because the sleeping side (SLEEPERS, WAITING) and the waking side each
+write one word and then read the other's.
 
-Imports Numba, and needs futexes: only ``threads`` imports it, on Linux. On other systems Numba's own pool runs the chunks.
+Imports Numba, and needs futexes: only ``threads`` imports it, on Linux. On other systems Numba's own pool runs the
+    chunks.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ from numba.extending import intrinsic
 from numtorch.kernels.jit import jit
 
 SPIN = 300_000  # ns for which an idle worker looks for work before it sleeps: the pauses between a step's kernels
-SHARED = 2_500  # ns of work from which a region is shared with workers that look for work: half of it is saved, 1 us paid
+SHARED = (
+    2_500  # ns of work from which a region is shared with workers that look for work: half of it is saved, 1 us paid
+)
 WAKING = 20_000  # ns that waking costs the caller: the system call, a worker with cold caches, the wait for its end
 PATIENCE = 20_000  # ns for which a caller that has run out of chunks looks for the workers' end before it sleeps
 LATE = 50_000  # ns of waiting beyond what a chunk may take that count as lost
@@ -86,6 +89,7 @@ def _pointer(builder: Any, address: Any) -> Any:
 
 def _instruction(generate: Any, arity: int) -> Any:
     """An intrinsic on int64 values whose result is one, too."""
+
     def typed(typingctx: Any, *given: Any) -> tuple:
         return types.int64(*[types.int64] * arity), lambda context, builder, signature, args: generate(builder, *args)
 
@@ -116,8 +120,9 @@ def _futex(builder: Any, address: Any, operation: Any, value: Any) -> Any:
 
 
 def _now(builder: Any) -> Any:
-    clock = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.IntType(32), [ir.IntType(32), i64.as_pointer()]),
-                                           "clock_gettime")
+    clock = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(ir.IntType(32), [ir.IntType(32), i64.as_pointer()]), "clock_gettime"
+    )
     time = cgutils.alloca_once(builder, i64, 2)
     builder.call(clock, [ir.IntType(32)(1), time])  # CLOCK_MONOTONIC
     seconds = builder.load(time)
@@ -126,8 +131,9 @@ def _now(builder: Any) -> Any:
 
 def _preemptions(builder: Any) -> Any:
     usage = cgutils.alloca_once(builder, i64, 18)
-    getrusage = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.IntType(32), [ir.IntType(32), i64.as_pointer()]),
-                                               "getrusage")
+    getrusage = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(ir.IntType(32), [ir.IntType(32), i64.as_pointer()]), "getrusage"
+    )
     builder.call(getrusage, [ir.IntType(32)(1), usage])  # RUSAGE_THREAD
     return builder.load(builder.gep(usage, [i64(17)]))  # ru_nivcsw
 
@@ -140,18 +146,26 @@ def _call(builder: Any, function: Any, args: Any, dims: Any, steps: Any, data: A
 
 def _keep(builder: Any, key: Any, value: Any) -> Any:
     kind = ir.FunctionType(ir.IntType(32), [ir.IntType(32), i64])
-    builder.call(cgutils.get_or_insert_function(builder.module, kind, "pthread_setspecific"), [builder.trunc(key, ir.IntType(32)), value])
+    builder.call(
+        cgutils.get_or_insert_function(builder.module, kind, "pthread_setspecific"),
+        [builder.trunc(key, ir.IntType(32)), value],
+    )
     return value
 
 
 def _kept(builder: Any, key: Any) -> Any:
     kind = ir.FunctionType(i64, [ir.IntType(32)])
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, "pthread_getspecific"), [builder.trunc(key, ir.IntType(32))])
+    return builder.call(
+        cgutils.get_or_insert_function(builder.module, kind, "pthread_getspecific"),
+        [builder.trunc(key, ir.IntType(32))],
+    )
 
 
 def _block(builder: Any) -> Any:
     # By name, because machine code from the disk cache has no place for this process's addresses.
-    return builder.ptrtoint(cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), []), "numtorch_pool"), i64)
+    return builder.ptrtoint(
+        cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), []), "numtorch_pool"), i64
+    )
 
 
 load = _instruction(lambda b, address: b.load_atomic(_pointer(b, address), "seq_cst", 8), 1)
@@ -240,7 +254,8 @@ def cost_slot(b, fn, args, steps):
 
 @jit(**INNER)
 def learn(slot, cost):
-    """Remember what a region cost on one thread: the most it took lately, as one function over one range may be long and short."""
+    """Remember what a region cost on one thread: the most it took lately, as one function over one range may be long
+    and short."""
     before = load(slot + 8)
     store(slot + 8, cost if cost > before else before - (before - cost >> 2))
 
@@ -415,7 +430,8 @@ def chunk_count():
 def chunk_id():
     """Numba's ``get_thread_id``, by which reductions over a ``prange`` choose their partial result: the chunk's number.
 
-    It is below ``chunk_count()`` when several chunks run, whichever threads run them and however many there are by then.
+    It is below ``chunk_count()`` when several chunks run, whichever threads run them and however many there are by
+    then.
     """
     return kept(load(block() + ID_KEY))
 
@@ -437,11 +453,17 @@ def install(threads: int) -> None:
     llvm.add_symbol("numtorch_pool", _words.ctypes.data)
     key = ctypes.c_uint()
     if ctypes.CDLL(None).pthread_key_create(ctypes.byref(key), None):
-        raise RuntimeError("the thread pool cannot be started: this process has no slot left for a value of each thread "
-                           "(pthread_key_create); NUMTORCH_THREADS=numba runs Numba's pool")
+        raise RuntimeError(
+            "the thread pool cannot be started: this process has no slot left for a value of each thread "
+            "(pthread_key_create); NUMTORCH_THREADS=numba runs Numba's pool"
+        )
     _words[ID_KEY // 8] = key.value
-    for name, kernel, arity in (("parallel_for", parallel_for, 8), ("work", work, 1), ("chunk_count", chunk_count, 0),
-                                ("chunk_id", chunk_id, 0)):
+    for name, kernel, arity in (
+        ("parallel_for", parallel_for, 8),
+        ("work", work, 1),
+        ("chunk_count", chunk_count, 0),
+        ("chunk_id", chunk_id, 0),
+    ):
         _functions[name] = kernel.addressable.address((types.int64,) * arity)
     llvm.add_symbol("numba_parallel_for", _functions["parallel_for"])
     llvm.add_symbol("get_num_threads", _functions["chunk_count"])
@@ -459,7 +481,9 @@ def resize(threads: int) -> None:
     pthread = ctypes.CDLL(None)
     while len(_threads) < threads - 1:
         handle = ctypes.c_ulong()
-        failed = pthread.pthread_create(ctypes.byref(handle), None, ctypes.c_void_p(_functions["work"]), ctypes.c_void_p(len(_threads) + 1))
+        failed = pthread.pthread_create(
+            ctypes.byref(handle), None, ctypes.c_void_p(_functions["work"]), ctypes.c_void_p(len(_threads) + 1)
+        )
         if failed:
             break
         _threads.append(handle)
@@ -473,7 +497,9 @@ def _set(offset: int, value: int) -> None:
 
 
 def _wake(offset: int) -> None:
-    ctypes.CDLL(None).syscall(SYS_FUTEX[machine], ctypes.c_void_p(_words.ctypes.data + offset), FUTEX_WAKE, EVERYBODY, None, None, 0)
+    ctypes.CDLL(None).syscall(
+        SYS_FUTEX[machine], ctypes.c_void_p(_words.ctypes.data + offset), FUTEX_WAKE, EVERYBODY, None, None, 0
+    )
 
 
 def stop() -> None:

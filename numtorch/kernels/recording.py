@@ -1,8 +1,9 @@
-"""Records which compiled functions a block of code launches, with which types: for explanations and for compiling in advance.
+"""Records which compiled functions a block of code launches, with which types: for explanations and for compiling in
+advance.
 
-``launches`` observes real calls. ``rehearse`` runs a function while its kernels do nothing (those with almost no work run as plain
-Python). So it quickly finds which kernels the function needs. Most results of a rehearsal are wrong, so it belongs in a process whose
-results are discarded.
+``launches`` observes real calls. ``rehearse`` runs a function while its kernels do nothing (those with almost no work
+run as plain Python). So it quickly finds which kernels the function needs. Most results of a rehearsal are wrong, so it
+belongs in a process whose results are discarded.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import numpy as np
 from numtorch.kernels import registry, threads
 from numtorch.kernels.jit import Jit, disabled, numba
 
-FEW = 64  # elements up to which a rehearsed kernel runs as plain Python: programs act on small results, such as random sizes
+# elements up to which a rehearsed kernel runs as plain Python: programs act on small results, such as random sizes
+FEW = 64
 NOTHING = -1  # what a rehearsed kernel returns: with it, kernels that check indices say that all are good
 
 

@@ -1,6 +1,7 @@
 """The kernel registry: which kernels an op has, which one takes given inputs, and why.
 
-A kernel is found by a small signature: device, dtypes, and the parameters that matter. The choice is remembered. Knows no op by name
+A kernel is found by a small signature: device, dtypes, and the parameters that matter. The choice is remembered. Knows
+    no op by name
 and no tensor.
 """
 
@@ -37,7 +38,8 @@ class Signature:
     Attributes:
         device: ``cpu``, ``cuda`` or ``meta``.
         dtypes: of the tensor inputs, in order; None for an absent one.
-        params: (name, value) of the parameters that the op says matter, and of what it derives from shapes (``select``).
+        params: (name, value) of the parameters that the op says matter, and of what it derives from shapes
+            (``select``).
     """
 
     device: str
@@ -62,7 +64,8 @@ class Kernel:
         dtypes: of the floating (or first) inputs it takes; None for any.
         when: a predicate on the signature, or None.
         functions: the ``@jit`` or CUDA functions it launches, for ``source`` and the profiler.
-        cost: what this kernel moves and computes, where that is not what the op's ``cost`` says: an algorithm with fewer products.
+        cost: what this kernel moves and computes, where that is not what the op's ``cost`` says: an algorithm with
+            fewer products.
     """
 
     op: str
@@ -112,7 +115,8 @@ class Entry:
         memo: from whatever key the op's front uses to what it calls; cleared by any registration.
         body: the meaning, run where no kernel applies; None for ops that only kernels compute.
         site: file and line of the definition.
-        cost: ``cost(result, *arguments of a kernel) -> (bytes, flops)``; None where kernels are generated or ops run one by one.
+        cost: ``cost(result, *arguments of a kernel) -> (bytes, flops)``; None where kernels are generated or ops run
+            one by one.
     """
 
     name: str
@@ -132,7 +136,8 @@ class Entry:
             if same and other.when is None and kernel.when is None:
                 raise RegistrationError(
                     f"{kernel.id} and {other.id} take the same inputs with the same priority; "
-                    "give one a when= or a higher priority=")
+                    "give one a when= or a higher priority="
+                )
         self.kernels.append(kernel)
         self.kernels.sort(key=lambda k: -k.priority)
         clear_memos()
@@ -144,7 +149,8 @@ class Entry:
         return kernel
 
     def takers(self, s: Signature) -> Iterator[Kernel | None]:
-        """The kernels that take a signature, the first choice first, then None for the body; KernelNotFound where there is none."""
+        """The kernels that take a signature, the first choice first, then None for the body; KernelNotFound where there
+        is none."""
         if not (_bodies_only and self.body is not None):
             for k in self.kernels:
                 if k.refusal(s) is None:
@@ -269,7 +275,9 @@ def _clear() -> None:
 
 @contextlib.contextmanager
 def changed(do: Callable[[], Any], undo: Callable[[], Any]) -> Iterator[None]:
-    """Between ``do()`` and ``undo()``, each of them run whole, and every choice forgotten after each. ``undo`` may come alone."""
+    """Between ``do()`` and ``undo()``, each of them run whole, and every choice forgotten after each. ``undo`` may come
+    alone."""
+
     def whole(change: Callable[[], Any]) -> None:
         change()
         _clear()
@@ -340,13 +348,17 @@ class Candidate:
 
 
 def candidates(entry: Entry, s: Signature, chosen: Kernel | None) -> list[Candidate]:
-    """Every kernel of an op, in the order in which they are asked, and the body; ``chosen`` is the one that runs, None the body."""
+    """Every kernel of an op, in the order in which they are asked, and the body; ``chosen`` is the one that runs, None
+    the body."""
     found = []
     behind = False
     for k in entry.kernels:
         reason = k.refusal(s)
         if k is chosen:
-            reason, behind = f"chosen: the first of its priority ({k.priority.name.lower()}) that takes these inputs", True
+            reason, behind = (
+                f"chosen: the first of its priority ({k.priority.name.lower()}) that takes these inputs",
+                True,
+            )
         elif reason is None and (behind or _bodies_only):
             reason = f"would do, but {chosen.name if chosen else 'the body'} comes first"
         elif reason is None:

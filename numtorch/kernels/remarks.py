@@ -1,8 +1,8 @@
 """What LLVM did to a kernel's loops: its remarks, the LLVM IR and the assembly.
 
-LLVM's remarks are enabled for a whole process and go to standard error. So kernels are compiled again in a separate process
-(``python -m numtorch.kernels.remarks``), with line numbers, which do not change the code. The output is stored beside the compiled
-kernels. Knows nothing of ops; ``profiler.vectorization`` translates the remarks into plain words.
+LLVM's remarks are enabled for a whole process and go to standard error. So kernels are compiled again in a separate
+process (``python -m numtorch.kernels.remarks``), with line numbers, which do not change the code. The output is stored
+beside the compiled kernels. Knows nothing of ops; ``profiler.vectorization`` translates the remarks into plain words.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ _WIDE = re.compile(r"= (?:tail )?(?:fadd|fsub|fmul|fdiv|fcmp|add|sub|mul|call|lo
 
 
 def of(launches: Sequence[Launch]) -> list[dict]:
-    """For each kernel: ``remarks`` as (file, line, text), ``vectors`` and ``registers`` counted in its code, or ``error``.
+    """For each kernel: ``remarks`` as (file, line, text), ``vectors`` and ``registers`` counted in its code, or
+    ``error``.
 
     A parallel kernel is compiled as its serial twin, whose loops are the same. About a second, and each kernel's
     compile time, the first time.
@@ -58,8 +59,8 @@ _refused: dict[Path, dict] = {}  # what could not be had; not asked for again
 
 
 def _keep(path: Path, answer: dict) -> None:
-    """Keep an answer beside the compiled kernels; what could not be had for as long as this process lives, or beside them too where
-    the compiler itself failed, which it will do again."""
+    """Keep an answer beside the compiled kernels; what could not be had for as long as this process lives, or beside
+    them too where the compiler itself failed, which it will do again."""
     if "error" in answer:
         _refused[path] = answer
         if not answer.pop("lasting", False):
@@ -91,13 +92,16 @@ def _names(code: Any) -> list[str]:
 
 
 def _path(launch: Launch) -> Path:
-    places = [f"{os.path.basename(f.__code__.co_filename)}:{f.__code__.co_firstlineno}" for f in functions(launch.kernel)]
+    places = [
+        f"{os.path.basename(f.__code__.co_filename)}:{f.__code__.co_firstlineno}" for f in functions(launch.kernel)
+    ]
     text = f"{launch.kernel.key} {launch.signature} {places}"  # remarks name lines, and equal code may stand on others
     return cache.folder() / f"{launch.kernel.__name__}-{hashlib.sha256(text.encode()).hexdigest()[:40]}.remarks"
 
 
 def _answers(launches: list[Launch]) -> list[dict]:
-    """The answers of fresh processes: of one for all, and, where that ends at a kernel, of another for those behind it."""
+    """The answers of fresh processes: of one for all, and, where that ends at a kernel, of another for those behind
+    it."""
     numba()
     from numba.core.serialize import dumps
 
@@ -117,13 +121,21 @@ def _answers(launches: list[Launch]) -> list[dict]:
 
 
 def _ask(sent: list[str]) -> list[dict]:
-    """The answers of one process. If it ends before it has given all: what became of it, for the kernel that it ended at, or for all
-    that are left where it was not a kernel that ended it."""
-    with (tempfile.TemporaryDirectory(prefix="numtorch-remarks-") as empty,  # so that nothing is found compiled
-          tempfile.TemporaryFile("w+", errors="replace") as heard):
+    """The answers of one process. If it ends before it has given all: what became of it, for the kernel that it ended
+    at, or for all that are left where it was not a kernel that ended it."""
+    with (
+        tempfile.TemporaryDirectory(prefix="numtorch-remarks-") as empty,  # so that nothing is found compiled
+        tempfile.TemporaryFile("w+", errors="replace") as heard,
+    ):
         env = os.environ | {"NUMTORCH_CACHE": empty, "NUMTORCH_QUIET": "1", "PYTHONWARNINGS": "ignore"}
-        done = subprocess.run([sys.executable, "-m", __name__], input="\n".join(sent), stdout=subprocess.PIPE, stderr=heard, text=True,
-                              env=env)
+        done = subprocess.run(
+            [sys.executable, "-m", __name__],
+            input="\n".join(sent),
+            stdout=subprocess.PIPE,
+            stderr=heard,
+            text=True,
+            env=env,
+        )
         heard.seek(0)
         words = [line for line in heard.read().splitlines() if line.strip() and "remark: " not in line]
     answers = [json.loads(line) for line in done.stdout.splitlines()]
@@ -170,8 +182,9 @@ def main() -> None:
 
 
 def _keep_lines() -> None:
-    # Line numbers alone: with full debug information LLVM keeps every variable in memory and vectorises nothing. And for its remarks
-    # alone: where they are to be written out too, LLVM ends the process over kernels that call Numba's own functions (np.empty).
+    # Line numbers alone: with full debug information LLVM keeps every variable in memory and vectorises nothing. And
+    # for its remarks alone: where they are to be written out too, LLVM ends the process over kernels that call Numba's
+    # own functions (np.empty).
     from numba.core.cpu import CPUTargetOptions
     from numba.core.debuginfo import DIBuilder
 
@@ -249,8 +262,12 @@ def host() -> dict[str, Any]:
     """What LLVM takes this machine for: ``cpu``, ``triple``, ``features`` by name, and LLVM's own version."""
     import llvmlite.binding as llvm
 
-    return {"cpu": llvm.get_host_cpu_name(), "triple": llvm.get_process_triple(), "features": dict(llvm.get_host_cpu_features()),
-            "llvm": ".".join(map(str, llvm.llvm_version_info))}
+    return {
+        "cpu": llvm.get_host_cpu_name(),
+        "triple": llvm.get_process_triple(),
+        "features": dict(llvm.get_host_cpu_features()),
+        "llvm": ".".join(map(str, llvm.llvm_version_info)),
+    }
 
 
 if __name__ == "__main__":

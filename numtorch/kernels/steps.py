@@ -41,7 +41,9 @@ class Attending(nn.Module):
 
     def forward(self, x: Any) -> Any:
         n, t, c = x.shape
-        q, k, v = (z.view(n, t, self.heads, c // self.heads).transpose(1, 2) for z in self.qkv(self.ln_1(x)).split(c, dim=2))
+        q, k, v = (
+            z.view(n, t, self.heads, c // self.heads).transpose(1, 2) for z in self.qkv(self.ln_1(x)).split(c, dim=2)
+        )
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         x = x + self.proj(y.transpose(1, 2).contiguous().view(n, t, c))
         return x + self.mlp(self.ln_2(x))
@@ -66,16 +68,35 @@ def mlp() -> tuple:
 
 
 def lenet() -> tuple:
-    net = nn.Sequential(nn.Conv2d(1, 6, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 3), nn.ReLU(), nn.MaxPool2d(2),
-                        nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10))
+    net = nn.Sequential(
+        nn.Conv2d(1, 6, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(6, 16, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(400, 120),
+        nn.ReLU(),
+        nn.Linear(120, 84),
+        nn.ReLU(),
+        nn.Linear(84, 10),
+    )
     return net, torch.randn(64, 1, 28, 28), torch.randint(0, 10, (64,))
 
 
 def resnet18() -> tuple:
     sizes = [64, 64, 64, 128, 128, 256, 256, 512, 512]
     blocks = [Residual(a, b, 1 if a == b else 2) for a, b in zip(sizes, sizes[1:], strict=False)]
-    net = nn.Sequential(nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU(), *blocks,
-                        nn.AdaptiveAvgPool2d((1, 1)), nn.Flatten(), nn.Linear(512, 10))
+    net = nn.Sequential(
+        nn.Conv2d(3, 64, 3, 1, 1, bias=False),
+        nn.BatchNorm2d(64),
+        nn.ReLU(),
+        *blocks,
+        nn.AdaptiveAvgPool2d((1, 1)),
+        nn.Flatten(),
+        nn.Linear(512, 10),
+    )
     return net, torch.randn(32, 3, 32, 32), torch.randint(0, 10, (32,))
 
 
@@ -88,7 +109,13 @@ def lenet_of_the_demo() -> tuple:
     return demo.LeNet(28), demo.shifted(torch.randn(64, 1, 28, 28)), torch.randint(0, 10, (64,))
 
 
-MODELS: dict[str, Callable[[], tuple]] = {"mlp": mlp, "lenet": lenet, "resnet18": resnet18, "gpt": gpt, "demo": lenet_of_the_demo}
+MODELS: dict[str, Callable[[], tuple]] = {
+    "mlp": mlp,
+    "lenet": lenet,
+    "resnet18": resnet18,
+    "gpt": gpt,
+    "demo": lenet_of_the_demo,
+}
 
 
 def step(model: str) -> None:

@@ -1,7 +1,7 @@
 """How many threads a kernel uses, and from which pool: ``pool.py`` on Linux, Numba's pool elsewhere.
 
-A forked child process has no worker threads. With numtorch's pool its parallel regions run on the calling thread. Numba's OpenMP pool
-would kill the process, so with that pool the child runs the serial kernels.
+A forked child process has no worker threads. With numtorch's pool its parallel regions run on the calling thread.
+Numba's OpenMP pool would kill the process, so with that pool the child runs the serial kernels.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ def _start() -> None:
 
     layer = os.environ.get("NUMTORCH_THREADS", "numtorch" if "NUMBA_THREADING_LAYER" not in os.environ else "numba")
     if layer not in ("numtorch", "numba"):
-        raise ValueError(f"NUMTORCH_THREADS: expected 'numtorch' (our pool) or 'numba' (its threading layer), got {layer!r}")
+        raise ValueError(
+            f"NUMTORCH_THREADS: expected 'numtorch' (our pool) or 'numba' (its threading layer), got {layer!r}"
+        )
     if "NUMBA_THREADING_LAYER" not in os.environ:
         # omp where the wheel ships it; Numba would otherwise silently fall to workqueue, which aborts
         # when two Python threads launch kernels at once (numba#8563).
@@ -77,7 +79,8 @@ def _start() -> None:
 
 
 def tell_numba() -> None:
-    """Hand the number of threads to Numba's own pool, where it runs them; on the thread that is going to call kernels."""
+    """Hand the number of threads to Numba's own pool, where it runs them; on the thread that is going to call
+    kernels."""
     if _pool is None and _layer is not None and not _forked and getattr(_told, "count", None) != get_num_threads():
         from numba import config, set_num_threads
 
@@ -103,7 +106,9 @@ def get_num_threads() -> int:
     global _count
     if _count is None:
         text = os.environ.get("NUMTORCH_NUM_THREADS", "")
-        _count = _positive("NUMTORCH_NUM_THREADS", int(text) if text.strip().isdecimal() else text) if text else _cores()
+        _count = (
+            _positive("NUMTORCH_NUM_THREADS", int(text) if text.strip().isdecimal() else text) if text else _cores()
+        )
     return 1 if _forked else _count
 
 
@@ -159,7 +164,14 @@ def state() -> State:
     if _pool is None:
         return State(get_num_threads(), _layer)
     counters = _pool.counters()
-    return State(get_num_threads(), _layer, counters["regions"], counters["preempted"], counters["late"], counters["lost_ns"] / 1e9)
+    return State(
+        get_num_threads(),
+        _layer,
+        counters["regions"],
+        counters["preempted"],
+        counters["late"],
+        counters["lost_ns"] / 1e9,
+    )
 
 
 def _after_fork() -> None:

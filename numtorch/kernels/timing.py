@@ -1,8 +1,8 @@
 """Every choice of a kernel passes through here, so that a profiler can put a clock around the kernel.
 
-When no profile is open, a call of a kernel checks nothing. Opening a profile (``observe``) deletes every remembered choice; then
-launchers and entry points are chosen again, through the observer. Knows neither what is recorded nor how it is shown:
-``numtorch.profiler`` does.
+When no profile is open, a call of a kernel checks nothing. Opening a profile (``observe``) deletes every remembered
+choice; then launchers and entry points are chosen again, through the observer. Knows neither what is recorded nor how
+it is shown: ``numtorch.profiler`` does.
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ def launcher(run: Callable, about: Callable[[], Launcher]) -> Callable:
     return run if active is None else active.launcher(run, about())
 
 
-def loop(build: Callable[[], Callable], op: str, device: str, jit: Any, arity: int, work: Callable[[], Work]) -> Callable:
+def loop(
+    build: Callable[[], Callable], op: str, device: str, jit: Any, arity: int, work: Callable[[], Work]
+) -> Callable:
     """The entry point of a generated loop of ``arity`` arguments, as it is or observed."""
     return build() if active is None else active.loop(build, op, device, jit, arity, work())
 

@@ -1,10 +1,10 @@
 """Runs the work of Numba and LLVM where no interrupt, no deep call stack and no fork disturbs it.
 
-This work cannot be stopped halfway. An exception during an import leaves half a package, and one during a compilation leaves half a
-registry; then every kernel fails. A signal handler (Ctrl-C) may raise an exception at any moment, but only on the main thread. So
-imports, compilations and loads run on a separate thread, one at a time, while the caller waits. An interrupt ends the wait at once,
-but the work continues, and the next call finds its result. The thread also has its own stack, so a deep recursion of the caller does
-not end a compilation.
+This work cannot be stopped halfway. An exception during an import leaves half a package, and one during a compilation
+leaves half a registry; then every kernel fails. A signal handler (Ctrl-C) may raise an exception at any moment, but
+only on the main thread. So imports, compilations and loads run on a separate thread, one at a time, while the caller
+waits. An interrupt ends the wait at once, but the work continues, and the next call finds its result. The thread also
+has its own stack, so a deep recursion of the caller does not end a compilation.
 
 A fork waits until no work runs here. Otherwise the child would inherit unfinished work, and locks that nobody releases.
 
@@ -37,7 +37,8 @@ def run(work: Callable[..., T], *args: Any) -> T:
     if _holder == _thread.get_ident():
         return work(*args)
     if _compiling_here():
-        # A function that somebody compiles with Numba has led to one of ours. Another thread would wait for this one's lock.
+        # A function that somebody compiles with Numba has led to one of ours. Another thread would wait for this one's
+        # lock.
         return interrupts.held(lambda: work(*args))
     if _importing_here():
         # Another thread would wait for the module that this one is importing, if the work has to do with it.
@@ -71,6 +72,7 @@ def run(work: Callable[..., T], *args: Any) -> T:
 
 def apart(fn: Callable[..., T]) -> Callable[..., T]:
     """A decorator: calls of the function are work for ``run``."""
+
     @functools.wraps(fn)
     def call(*args: Any, **kwargs: Any) -> T:
         return run(functools.partial(fn, *args, **kwargs))
@@ -95,15 +97,18 @@ def marked(failure: BaseException) -> BaseException:
 
 
 def failed(e: BaseException) -> bool:
-    """Whether an exception comes from the work itself, rather than from a signal handler that ran while the caller waited."""
+    """Whether an exception comes from the work itself, rather than from a signal handler that ran while the caller
+    waited."""
     return getattr(e, "of_toolchain", False)
 
 
 def _others() -> list[Any]:
     """The locks of Numba's compiler and of LLVM, as far as these are imported."""
     compiler, llvm = sys.modules.get("numba.core.compiler_lock"), sys.modules.get("llvmlite.binding.ffi")
-    found = (getattr(getattr(compiler, "global_compiler_lock", None), "_lock", None),
-             getattr(getattr(getattr(llvm, "lib", None), "_lock", None), "_lock", None))
+    found = (
+        getattr(getattr(compiler, "global_compiler_lock", None), "_lock", None),
+        getattr(getattr(getattr(llvm, "lib", None), "_lock", None), "_lock", None),
+    )
     return [lock for lock in found if hasattr(lock, "_is_owned")]
 
 
@@ -137,8 +142,8 @@ def import_numba() -> Any:
 
 
 def _drop_remnants() -> None:
-    # Of an import that was interrupted, in the program's own ``import numba``, say: Python forgets the package and keeps its
-    # modules, and importing it again then fails for ever.
+    # Of an import that was interrupted, in the program's own ``import numba``, say: Python forgets the package and
+    # keeps its modules, and importing it again then fails for ever.
     names = [n for n in sys.modules if n.partition(".")[0] in ("numba", "llvmlite")]
     if any(n.rpartition(".")[0] not in sys.modules for n in names if "." in n):
         for name in names:
@@ -146,8 +151,8 @@ def _drop_remnants() -> None:
 
 
 def _leave_scipy_out() -> None:
-    # Numba imports scipy.linalg (0.3 s) with the first kernel, only to know that it is there; no kernel of ours uses it.
-    # A user's function that does still gets it: Numba asks again when it compiles a matrix product.
+    # Numba imports scipy.linalg (0.3 s) with the first kernel, only to know that it is there; no kernel of ours uses
+    # it. A user's function that does still gets it: Numba asks again when it compiles a matrix product.
     linalg: Any = importlib.import_module("numba.np.linalg")
     ensure = linalg.ensure_blas
 
@@ -232,13 +237,16 @@ def _finish() -> None:
 
 def _guard_forks() -> None:
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+        os.register_at_fork(
+            before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+        )
 
 
 @functools.cache
 def _guard_forks_first() -> None:
-    # What is registered last comes first before a fork. ``logging`` takes its lock there, and Numba logs: a thread that held that lock
-    # and then waited for ours would wait for a compilation that waits to log. So once it is imported, ours is registered once more.
+    # What is registered last comes first before a fork. ``logging`` takes its lock there, and Numba logs: a thread that
+    # held that lock and then waited for ours would wait for a compilation that waits to log. So once it is imported,
+    # ours is registered once more.
     importlib.import_module("logging")
     _guard_forks()
 

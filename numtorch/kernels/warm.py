@@ -1,10 +1,11 @@
 """Compiles the kernels that a program will need, in several processes at once, before the program runs.
 
-A child process rehearses the call (``recording.rehearse``) and quickly finds which kernel functions will be launched with which types.
-Its own child processes compile them into the disk cache, where the caller finds them. An error in a child process costs only time:
-the caller compiles whatever it does not find.
+A child process rehearses the call (``recording.rehearse``) and quickly finds which kernel functions will be launched
+with which types. Its own child processes compile them into the disk cache, where the caller finds them. An error in a
+child process costs only time: the caller compiles whatever it does not find.
 
-Needs ``fork`` on Linux, which gives models and kernels to the child unchanged. On other systems nothing is compiled in advance.
+Needs ``fork`` on Linux, which gives models and kernels to the child unchanged. On other systems nothing is compiled in
+advance.
 """
 
 from __future__ import annotations
@@ -120,7 +121,8 @@ def _direct(fn: Callable[[], Any], processes: int, report: int) -> None:
 
 
 def _length(kernel: Jit) -> int:
-    """How long a kernel takes to compile, roughly: the length of its code and its helpers'; parallel loops take thrice as long."""
+    """How long a kernel takes to compile, roughly: the length of its code and its helpers'; parallel loops take thrice
+    as long."""
     found: dict[int, int] = {}
     todo = [kernel]
     while todo:

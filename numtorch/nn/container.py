@@ -73,7 +73,11 @@ class Sequential(_Numbered):
 
     def __init__(self, *args: Any):
         super().__init__()
-        named = args[0].items() if len(args) == 1 and isinstance(args[0], OrderedDict) else ((str(i), m) for i, m in enumerate(args))
+        named = (
+            args[0].items()
+            if len(args) == 1 and isinstance(args[0], OrderedDict)
+            else ((str(i), m) for i, m in enumerate(args))
+        )
         for name, module in named:
             self.add_module(name, module)
 
@@ -170,7 +174,9 @@ class ModuleList(_Numbered):
 def _pairs(given: Any, name: str) -> Iterator[tuple[str, Any]]:
     """(key, value) of a mapping or of an iterable of pairs."""
     if not isinstance(given, Iterable):
-        raise TypeError(f"{name}.update should be called with an iterable of key/value pairs, but got {type(given).__name__}")
+        raise TypeError(
+            f"{name}.update should be called with an iterable of key/value pairs, but got {type(given).__name__}"
+        )
     if isinstance(given, Mapping | ModuleDict | ParameterDict):
         yield from given.items()
         return
@@ -239,7 +245,7 @@ def _described(x: Any, kind: str) -> str:
     if not isinstance(x, Tensor):
         return f"Object of type: {type(x).__name__}"
     where = f" ({x.device})" if x.is_cuda else ""
-    return f"{'Parameter' if isinstance(x, Parameter) else 'Tensor'} containing: [{kind} of size {'x'.join(map(str, x.shape))}{where}]"
+    return f"{'Parameter' if isinstance(x, Parameter) else 'Tensor'} containing: [{kind} of size {'x'.join(map(str, x.shape))}{where}]"  # noqa: E501
 
 
 def _as_parameter(x: Any) -> Any:
@@ -287,7 +293,9 @@ class ParameterList(Module):
         return self
 
     def extra_repr(self) -> str:
-        return "\n".join(f"  ({i}): " + _described(p, str(p.dtype) if isinstance(p, Tensor) else "") for i, p in enumerate(self))
+        return "\n".join(
+            f"  ({i}): " + _described(p, str(p.dtype) if isinstance(p, Tensor) else "") for i, p in enumerate(self)
+        )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("ParameterList should not be called.")
@@ -309,8 +317,10 @@ class ParameterDict(Module):
 
     def __setitem__(self, key: str, value: Any) -> None:
         if not isinstance(key, str):
-            raise TypeError("Index given to ParameterDict cannot be used as a key as it is not a string (type is "
-                            f"'{type(key).__name__}').")
+            raise TypeError(
+                "Index given to ParameterDict cannot be used as a key as it is not a string (type is "
+                f"'{type(key).__name__}')."
+            )
         setattr(self, key, _as_parameter(value))
         self._keys[key] = None
 

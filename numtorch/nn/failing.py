@@ -15,7 +15,8 @@ from numtorch.dtype import get_default_dtype
 
 
 class _Last(threading.local):
-    """The note that was written last in a thread: of which module, under which path in it, what was called with what, and the text."""
+    """The note that was written last in a thread: of which module, under which path in it, what was called with what,
+    and the text."""
 
     module: Any = None
     path = layer = given = note = ""
@@ -25,8 +26,8 @@ _last = _Last()
 
 
 def noted(module: Any, error: Exception, args: tuple, kwargs: dict) -> Exception | None:
-    """Say in a note where an error was raised; called as it leaves a module. Returns what to raise instead where a layer of ours was
-    given no tensor: what it then misses of one is no help."""
+    """Say in a note where an error was raised; called as it leaves a module. Returns what to raise instead where a
+    layer of ours was given no tensor: what it then misses of one is no help."""
     plain: Exception | None = None
     try:
         if error.__class__ is AttributeError and type(module).__module__.startswith("numtorch.nn."):
@@ -43,7 +44,9 @@ def _refused(module: Any, error: AttributeError, args: tuple) -> TypeError | Non
     names = module.forward.__code__.co_varnames[1:]
     for i, (name, value) in enumerate(zip(names, args, strict=False), 1):
         if value is error.obj:
-            return TypeError(f"{type(module).__name__}: argument '{name}' (position {i}) must be Tensor, not {type(value).__name__}")
+            return TypeError(
+                f"{type(module).__name__}: argument '{name}' (position {i}) must be Tensor, not {type(value).__name__}"
+            )
     return None
 
 
@@ -78,7 +81,13 @@ def _brief(module: Any) -> str:
     """A module in a line: containers without what they contain."""
     extra = module.extra_repr()
     name = type(module).__name__
-    return f"{name}({extra})" if extra and "\n" not in extra and len(extra) < 100 else name if module._modules else f"{name}()"
+    return (
+        f"{name}({extra})"
+        if extra and "\n" not in extra and len(extra) < 100
+        else name
+        if module._modules
+        else f"{name}()"
+    )
 
 
 def _called(module: Any) -> str:

@@ -72,8 +72,10 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
         raise TypeError(f"prelu(): argument 'weight' (position 2) must be Tensor, not {type(weight).__name__}")
     channels = input.shape[1] if input.ndim > 1 else 1
     if weight.shape.numel() not in (1, channels):
-        raise RuntimeError(f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {weight.shape.numel()} "
-                           f"and channel size = {channels}.")
+        raise RuntimeError(
+            f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {weight.shape.numel()} "
+            f"and channel size = {channels}."
+        )
     if weight.ndim > 1:
         raise RuntimeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}")
     if weight.dtype is not input.dtype:
@@ -167,18 +169,28 @@ def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``x1 @ weight[k] @ x2 + bias[k]`` for each k; weight is (out, in1, in2)."""
     if weight.ndim != 3 or not input1.ndim:
-        raise RuntimeError(f"bilinear(): expected inputs of at least one dimension and a weight (out, in1, in2), but got inputs of shapes "
-                           f"{list(input1.shape)} and {list(input2.shape)} and a weight of shape {list(weight.shape)}")
+        raise RuntimeError(
+            "bilinear(): expected inputs of at least one dimension and a weight (out, in1, in2), but got inputs of "
+            "shapes "
+            f"{list(input1.shape)} and {list(input2.shape)} and a weight of shape {list(weight.shape)}"
+        )
     out, in1, in2 = weight.shape
     if input1.shape[-1] != in1 or input2.shape[-1:] != (in2,) or input1.shape[:-1] != input2.shape[:-1]:
-        raise RuntimeError(f"bilinear(): inputs of shapes {list(input1.shape)} and {list(input2.shape)} do not fit each other and the "
-                           f"weight of shape {list(weight.shape)}: expected (..., {in1}) and (..., {in2})")
+        raise RuntimeError(
+            f"bilinear(): inputs of shapes {list(input1.shape)} and {list(input2.shape)} do not fit each other and the "
+            f"weight of shape {list(weight.shape)}: expected (..., {in1}) and (..., {in2})"
+        )
     if bias is not None and bias.shape != (out,):
-        raise RuntimeError(f"bilinear(): bias size does not match weight size: got {list(bias.shape)} but expected [{out}]")
+        raise RuntimeError(
+            f"bilinear(): bias size does not match weight size: got {list(bias.shape)} but expected [{out}]"
+        )
     given = (("input1", input1), ("input2", input2), ("weight", weight), ("bias", bias))
     if len({t.dtype for _, t in given if t is not None}) > 1:
-        raise RuntimeError("bilinear(): all tensors must have the same dtype, got " +
-                           ", ".join(f"{name}: {t.dtype.name}" for name, t in given if t is not None) + "; cast some with .to(...)")
+        raise RuntimeError(
+            "bilinear(): all tensors must have the same dtype, got "
+            + ", ".join(f"{name}: {t.dtype.name}" for name, t in given if t is not None)
+            + "; cast some with .to(...)"
+        )
     rows = input1.shape[:-1].numel()
     left = matmul(input1.reshape(rows, in1), weight.permute(1, 0, 2).reshape(in1, out * in2)).reshape(rows, out, in2)
     y = matmul(left, input2.reshape(rows, in2, 1)).reshape(*input1.shape[:-1], out)
@@ -206,12 +218,15 @@ def _check_probability(p: float) -> None:
 
 
 def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """Whole channels of (N, C, L) or (C, L) multiplied by 0 with probability ``p``, the others scaled by ``1 / (1 - p)``."""
+    """Whole channels of (N, C, L) or (C, L) multiplied by 0 with probability ``p``, the others scaled by
+    ``1 / (1 - p)``."""
     _check_probability(p)
     if input.ndim not in (2, 3):
-        raise RuntimeError(f"dropout1d: Expected 2D or 3D input, but received a {input.ndim}D input. Note that dropout1d exists to "
-                           "provide channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an optional "
-                           "batch dimension (i.e. 2D or 3D inputs).")
+        raise RuntimeError(
+            f"dropout1d: Expected 2D or 3D input, but received a {input.ndim}D input. Note that dropout1d exists to "
+            "provide channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an optional "
+            "batch dimension (i.e. 2D or 3D inputs)."
+        )
     return _feature_dropout("dropout1d", input, p, training, inplace, input.ndim == 3)
 
 
@@ -242,8 +257,10 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
     if len(widths) % 2:
         raise RuntimeError(f"Padding length must be divisible by 2, got {len(widths)} numbers")
     if len(widths) > 2 * input.ndim:
-        raise RuntimeError(f"Padding length should be less than or equal to two times the input dimension but got padding length "
-                           f"{len(widths)} and input of dimension {input.ndim}")
+        raise RuntimeError(
+            f"Padding length should be less than or equal to two times the input dimension but got padding length "
+            f"{len(widths)} and input of dimension {input.ndim}"
+        )
     if mode == "constant":
         return movement.pad_ends(input, widths, _padding(value, input.dtype))
     if mode not in ("reflect", "replicate", "circular"):
@@ -252,11 +269,16 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
         raise RuntimeError(f'Padding mode "{mode}" doesn\'t take in value argument')
     padded = len(widths) // 2
     if padded not in (1, 2, 3) or input.ndim not in (padded + 1, padded + 2):
-        raise NotImplementedError(f"Padding size {len(widths)} is not supported for {input.ndim}D input tensor: {mode} pads the last "
-                                  "dimensions of (C, ...) or (N, C, ...), all but these")
+        raise NotImplementedError(
+            f"Padding size {len(widths)} is not supported for {input.ndim}D input tensor: {mode} pads the last "
+            "dimensions of (C, ...) or (N, C, ...), all but these"
+        )
     if mode != "circular" and 0 in input.shape[input.ndim - padded - 1 :]:
-        raise RuntimeError(f"pad: {mode} needs elements to repeat, but got an input of shape {list(input.shape)}: only the batch may be "
-                           "empty")
+        raise RuntimeError(
+            f"pad: {mode} needs elements to repeat, but got an input of shape {list(input.shape)}: only the batch may "
+            "be "
+            "empty"
+        )
     ends = [(input.ndim - 1 - i // 2, widths[i], widths[i + 1]) for i in range(0, len(widths), 2)]
     for dim, left, right in ends:
         if left or right:
@@ -282,9 +304,13 @@ def _padded_positions(n: int, left: int, right: int, mode: str, device: Any) -> 
     from numtorch.ops.creation import counting, from_ndarray
 
     if (mode == "reflect" and max(left, right) >= n) or (mode == "circular" and max(left, right) > n):
-        raise RuntimeError(f"Padding size should be less than the corresponding input dimension, but got: padding ({left}, {right}) at "
-                           f"dimension of size {n}" if mode == "reflect" else
-                           "Padding value causes wrapping around more than once.")
+        raise RuntimeError(
+            f"Padding size should be less than the corresponding input dimension, but got: padding ({left}, {right}) "
+            "at "
+            f"dimension of size {n}"
+            if mode == "reflect"
+            else "Padding value causes wrapping around more than once."
+        )
     if n + left + right < (mode != "circular"):
         raise RuntimeError(f"pad: input of size {n} is too small for padding ({left}, {right}): nothing would be left")
     if mode == "circular":  # around what negative widths leave
@@ -316,8 +342,10 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     if not eps >= 0:
         raise RuntimeError(f"cosine_similarity: eps must be non-negative, got: {eps}")
     if not (x1.dtype.is_floating_point or x2.dtype.is_floating_point):
-        raise RuntimeError(f"cosine_similarity: expected common dtype to be floating point, yet common dtype is {x1.dtype.name} "
-                           f"({x1.dtype.name} and {x2.dtype.name}); cast with .float()")
+        raise RuntimeError(
+            f"cosine_similarity: expected common dtype to be floating point, yet common dtype is {x1.dtype.name} "
+            f"({x1.dtype.name} and {x2.dtype.name}); cast with .float()"
+        )
     if x1.shape != x2.shape:
         x1, x2 = movement.broadcast_tensors(x1, x2)
     if x1.dtype is not x2.dtype:

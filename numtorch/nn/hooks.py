@@ -1,4 +1,5 @@
-"""Hooks: functions that run before and after the forward and backward of a module, and the call of a module that has hooks.
+"""Hooks: functions that run before and after the forward and backward of a module, and the call of a module that has
+hooks.
 
 A module without hooks never runs this code: ``Module.__call__`` checks one flag.
 """
@@ -37,7 +38,9 @@ class RemovableHandle:
         self.remove()
 
 
-def add(hooks: dict, hook: Callable, flags: tuple[tuple[dict, bool], ...] = (), prepend: bool = False) -> RemovableHandle:
+def add(
+    hooks: dict, hook: Callable, flags: tuple[tuple[dict, bool], ...] = (), prepend: bool = False
+) -> RemovableHandle:
     """Enter a hook, and its id in those of ``flags`` that are on."""
     handle = RemovableHandle(hooks, *[d for d, _ in flags])
     hooks[handle.id] = hook
@@ -51,9 +54,19 @@ def add(hooks: dict, hook: Callable, flags: tuple[tuple[dict, bool], ...] = (), 
 
 # --- hooks of one module ------------------------------------------------------------------------------
 
-KINDS = ("_backward_pre_hooks", "_backward_hooks", "_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called",
-         "_forward_pre_hooks", "_forward_pre_hooks_with_kwargs", "_state_dict_hooks", "_state_dict_pre_hooks",
-         "_load_state_dict_pre_hooks", "_load_state_dict_post_hooks")
+KINDS = (
+    "_backward_pre_hooks",
+    "_backward_hooks",
+    "_forward_hooks",
+    "_forward_hooks_with_kwargs",
+    "_forward_hooks_always_called",
+    "_forward_pre_hooks",
+    "_forward_pre_hooks_with_kwargs",
+    "_state_dict_hooks",
+    "_state_dict_pre_hooks",
+    "_load_state_dict_pre_hooks",
+    "_load_state_dict_post_hooks",
+)
 
 
 class WithModule:
@@ -82,19 +95,24 @@ class Hookable:
         self.__dict__["_hooked"] = True
         return add(self.__dict__[name], hook, flags, prepend)
 
-    def register_forward_pre_hook(self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False) -> RemovableHandle:
-        """Call ``hook(module, args)`` (``hook(module, args, kwargs)``) before forward; what it returns replaces the arguments."""
+    def register_forward_pre_hook(
+        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(module, args)`` (``hook(module, args, kwargs)``) before forward; what it returns replaces the
+        arguments."""
         return self._hook("_forward_pre_hooks", hook, ((self._forward_pre_hooks_with_kwargs, with_kwargs),), prepend)
 
-    def register_forward_hook(self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False,
-                              always_call: bool = False) -> RemovableHandle:
+    def register_forward_hook(
+        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
+    ) -> RemovableHandle:
         """Call ``hook(module, args, output)`` (``hook(module, args, kwargs, output)``) after forward; what it returns
         replaces the output. With ``always_call`` also when forward raises."""
         flags = (self._forward_hooks_with_kwargs, with_kwargs), (self._forward_hooks_always_called, always_call)
         return self._hook("_forward_hooks", hook, flags, prepend)
 
     def register_full_backward_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
-        """Call ``hook(module, grad_output)`` when the gradients of the output are known; what it returns replaces them."""
+        """Call ``hook(module, grad_output)`` when the gradients of the output are known; what it returns replaces
+        them."""
         return self._hook("_backward_pre_hooks", hook, (), prepend)
 
     def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
@@ -148,7 +166,9 @@ def register_module_forward_pre_hook(hook: Callable) -> RemovableHandle:
     return _everywhere(add(_forward_pre, hook))
 
 
-def register_module_forward_hook(hook: Callable, *, with_kwargs: bool = False, always_call: bool = False) -> RemovableHandle:
+def register_module_forward_hook(
+    hook: Callable, *, with_kwargs: bool = False, always_call: bool = False
+) -> RemovableHandle:
     """Call ``hook(module, args, output)`` after every module's forward."""
     return _everywhere(add(_forward, hook, ((_forward_kwargs, with_kwargs), (_forward_always, always_call))))
 
@@ -193,7 +213,9 @@ def call(module: Any, args: tuple, kwargs: dict) -> Any:
     """``module(*args, **kwargs)`` with its hooks."""
     if _forward or _forward_pre or _backward or _backward_pre:
         pass
-    elif not (module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks):
+    elif not (
+        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
+    ):
         # All have been removed: the next call takes the short way again.
         module.__dict__.pop("_hooked", None)
         Hookable._hooked = False
@@ -202,7 +224,10 @@ def call(module: Any, args: tuple, kwargs: dict) -> Any:
     result = None
     try:
         args, kwargs = _before(module, args, kwargs)
-        pre, post = [*_backward_pre.values(), *module._backward_pre_hooks.values()], [*_backward.values(), *module._backward_hooks.values()]
+        pre, post = (
+            [*_backward_pre.values(), *module._backward_pre_hooks.values()],
+            [*_backward.values(), *module._backward_hooks.values()],
+        )
         watch = _Backward(module, pre, post) if (pre or post) and mode.grad else None
         if watch is not None:
             args = watch.inputs(args)
@@ -225,7 +250,9 @@ def _before(module: Any, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
             if changed is None:
                 continue
             if not (isinstance(changed, tuple) and len(changed) == 2):
-                raise RuntimeError(f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {changed}.")
+                raise RuntimeError(
+                    f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {changed}."
+                )
             args, kwargs = changed
         else:
             changed = hook(module, args)
@@ -237,8 +264,10 @@ def _before(module: Any, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
 def _forward_hooks_of(module: Any) -> list[tuple[int, Callable, bool, bool]]:
     """(id, hook, takes keyword arguments, runs after failures too)."""
     found = [(k, h, k in _forward_kwargs, k in _forward_always) for k, h in _forward.items()]
-    found += [(k, h, k in module._forward_hooks_with_kwargs, k in module._forward_hooks_always_called)
-              for k, h in module._forward_hooks.items()]
+    found += [
+        (k, h, k in module._forward_hooks_with_kwargs, k in module._forward_hooks_always_called)
+        for k, h in module._forward_hooks.items()
+    ]
     return found
 
 
@@ -250,8 +279,10 @@ def _after_failure(module: Any, args: tuple, kwargs: dict, result: Any, called: 
             changed = hook(module, args, kwargs, result) if with_kwargs else hook(module, args, result)
             result = result if changed is None else changed
         except Exception as e:
-            notices.warn("module forward hook with ``always_call=True`` raised an exception that was silenced as another "
-                         f"error was raised in forward: {e}")
+            notices.warn(
+                "module forward hook with ``always_call=True`` raised an exception that was silenced as another "
+                f"error was raised in forward: {e}"
+            )
 
 
 # --- backward -------------------------------------------------------------------------------------------
@@ -302,8 +333,10 @@ class _Backward:
         """The result, with tensors passed through a node that remembers their gradients."""
         single = isinstance(result, Tensor)
         if not single and not isinstance(result, tuple):
-            notices.warn("For backward hooks to be called, module output should be a Tensor or a tuple of Tensors but "
-                         f"received {type(result)}")
+            notices.warn(
+                "For backward hooks to be called, module output should be a Tensor or a tuple of Tensors but "
+                f"received {type(result)}"
+            )
             return result
         values = [result] if single else list(result)
         at = [i for i, v in enumerate(values) if isinstance(v, Tensor)]
@@ -326,8 +359,10 @@ class _Backward:
             for hook in self.post:
                 given = hook(self.module, (None,) * self.count, seen)
                 if given is not None and not (isinstance(given, tuple) and all(v is None for v in given)):
-                    raise RuntimeError("Backward hook for Modules where no input requires gradient should always return None "
-                                       "or None for all gradients.")
+                    raise RuntimeError(
+                        "Backward hook for Modules where no input requires gradient should always return None "
+                        "or None for all gradients."
+                    )
         return tuple([seen[i] for i in self.outputs_at])
 
     def _input_gradients(self, g: tuple) -> tuple:
@@ -349,6 +384,8 @@ def _replaced(given: Any, seen: tuple, kind: str) -> tuple:
         return seen
     given = given if isinstance(given, tuple) else (given,)
     if len(given) != len(seen):
-        raise RuntimeError(f"Backward {kind + ' ' if kind else ''}hook returned an invalid number of grad_input, got {len(given)}, "
-                           f"but expected {len(seen)}")
+        raise RuntimeError(
+            f"Backward {kind + ' ' if kind else ''}hook returned an invalid number of grad_input, got {len(given)}, "
+            f"but expected {len(seen)}"
+        )
     return given

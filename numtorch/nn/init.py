@@ -55,11 +55,19 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Gene
 
 
 @no_grad()
-def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0,
-                  generator: Generator | None = None) -> Tensor:
+def trunc_normal_(
+    tensor: Tensor,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: Generator | None = None,
+) -> Tensor:
     """Numbers of a normal distribution restricted to [a, b], by inverting its distribution function."""
     if mean < a - 2 * std or mean > b + 2 * std:
-        notices.warn("mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.")
+        notices.warn(
+            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect."
+        )
     from statistics import NormalDist
 
     low, high = (_below((edge - mean) / std) for edge in (a, b))
@@ -157,8 +165,13 @@ def _deviation(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float 
     return calculate_gain(nonlinearity, a) / math.sqrt(fan)
 
 
-def kaiming_uniform_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
-                     generator: Generator | None = None) -> Tensor:
+def kaiming_uniform_(
+    tensor: Tensor,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
+) -> Tensor:
     """Uniform numbers with standard deviation ``gain / sqrt(fan)`` (He et al. 2015)."""
     std = _deviation(tensor, a, mode, nonlinearity)
     if std is None:
@@ -167,8 +180,13 @@ def kaiming_uniform_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonline
     return uniform_(tensor, -bound, bound, generator)
 
 
-def kaiming_normal_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
-                    generator: Generator | None = None) -> Tensor:
+def kaiming_normal_(
+    tensor: Tensor,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
+) -> Tensor:
     """Normal numbers with standard deviation ``gain / sqrt(fan)`` (He et al. 2015)."""
     std = _deviation(tensor, a, mode, nonlinearity)
     return tensor if std is None else normal_(tensor, 0.0, std, generator)
@@ -201,6 +219,7 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
         keep[to_ndarray(randperm(rows, generator=generator))[: math.ceil(sparsity * rows)], j] = 0
     tensor.normal_(0, std, generator=generator)
     return tensor.mul_(from_ndarray(keep).to(tensor.device, tensor.dtype))
+
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = absent.answers(__name__)

@@ -26,8 +26,13 @@ class _Loss(Module):
 class _WeightedLoss(_Loss):
     weight: Tensor | None
 
-    def __init__(self, weight: Tensor | None = None, size_average: bool | None = None, reduce: bool | None = None,
-                 reduction: str = "mean"):
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ):
         super().__init__(size_average, reduce, reduction)
         self.register_buffer("weight", weight)
 
@@ -38,21 +43,40 @@ class CrossEntropyLoss(_WeightedLoss):
     See https://pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
 
-    def __init__(self, weight: Tensor | None = None, size_average: bool | None = None, ignore_index: int = -100,
-                 reduce: bool | None = None, reduction: str = "mean", label_smoothing: float = 0.0):
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        ignore_index: int = -100,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+        label_smoothing: float = 0.0,
+    ):
         super().__init__(weight, size_average, reduce, reduction)
         self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.cross_entropy(input, target, weight=self.weight, ignore_index=self.ignore_index, reduction=self.reduction,
-                               label_smoothing=self.label_smoothing)
+        return F.cross_entropy(
+            input,
+            target,
+            weight=self.weight,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+            label_smoothing=self.label_smoothing,
+        )
 
 
 class NLLLoss(_WeightedLoss):
     """The negative log-probability of the target classes; the input is log-probabilities."""
 
-    def __init__(self, weight: Tensor | None = None, size_average: bool | None = None, ignore_index: int = -100,
-                 reduce: bool | None = None, reduction: str = "mean"):
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        ignore_index: int = -100,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ):
         super().__init__(weight, size_average, reduce, reduction)
         self.ignore_index = ignore_index
 
@@ -77,7 +101,9 @@ class L1Loss(_Loss):
 class SmoothL1Loss(_Loss):
     """Quadratic up to ``beta``, linear beyond (Girshick 2015)."""
 
-    def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", beta: float = 1.0):
+    def __init__(
+        self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", beta: float = 1.0
+    ):
         super().__init__(size_average, reduce, reduction)
         self.beta = beta
 
@@ -106,8 +132,14 @@ class BCELoss(_WeightedLoss):
 class BCEWithLogitsLoss(_Loss):
     """Binary cross entropy of the sigmoid of the input, without overflow."""
 
-    def __init__(self, weight: Tensor | None = None, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
-                 pos_weight: Tensor | None = None):
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+        pos_weight: Tensor | None = None,
+    ):
         super().__init__(size_average, reduce, reduction)
         self.register_buffer("weight", weight)
         self.register_buffer("pos_weight", pos_weight)
@@ -116,13 +148,22 @@ class BCEWithLogitsLoss(_Loss):
     pos_weight: Tensor | None
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.binary_cross_entropy_with_logits(input, target, weight=self.weight, pos_weight=self.pos_weight, reduction=self.reduction)
+        return F.binary_cross_entropy_with_logits(
+            input, target, weight=self.weight, pos_weight=self.pos_weight, reduction=self.reduction
+        )
 
 
 class KLDivLoss(_Loss):
-    """The Kullback-Leibler divergence; the input is log-probabilities, the target is unless ``log_target`` probabilities."""
+    """The Kullback-Leibler divergence; the input is log-probabilities, the target is unless ``log_target``
+    probabilities."""
 
-    def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", log_target: bool = False):
+    def __init__(
+        self,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+        log_target: bool = False,
+    ):
         super().__init__(size_average, reduce, reduction)
         self.log_target = log_target
 
@@ -139,7 +180,9 @@ def _module_of(name: str, loss: Callable) -> type:
         given.apply_defaults()
         values = dict(given.arguments)
         del values["self"]
-        _Loss.__init__(self, values.pop("size_average", None), values.pop("reduce", None), values.pop("reduction", "mean"))
+        _Loss.__init__(
+            self, values.pop("size_average", None), values.pop("reduce", None), values.pop("reduction", "mean")
+        )
         self._options = tuple(values)
         for n, v in values.items():
             if n.endswith("weight"):
@@ -155,7 +198,9 @@ def _module_of(name: str, loss: Callable) -> type:
     __init__.__signature__ = signature  # type: ignore[attr-defined]
     for method in (__init__, forward):
         method.__qualname__ = f"{name}.{method.__name__}"
-    return type(name, (_Loss,), {"__init__": __init__, "forward": forward, "__doc__": loss.__doc__, "__module__": __name__})
+    return type(
+        name, (_Loss,), {"__init__": __init__, "forward": forward, "__doc__": loss.__doc__, "__module__": __name__}
+    )
 
 
 globals().update({name: _module_of(name, loss) for name, loss in LOSSES.items()})

@@ -104,6 +104,7 @@ class Module(hooks.Hookable):
     # --- the call -------------------------------------------------------------------------------------
 
     if TYPE_CHECKING:  # a call takes what the class's own forward takes, and gives what it gives
+
         def __call__(self: _Computes[P, R], *args: P.args, **kwargs: P.kwargs) -> R: ...
     else:
         # One argument and no hooks is what nearly every call is: no tuple or dict of arguments is built for it.
@@ -142,7 +143,9 @@ class Module(hooks.Hookable):
         """Add a tensor that is state but not learnt; it is in ``state_dict()`` if ``persistent``."""
         self._admit("buffer", name, "_buffers")
         if tensor is not None and not isinstance(tensor, Tensor):
-            raise TypeError(f"cannot assign '{described(tensor)}' object to buffer '{name}' (torch Tensor or None required)")
+            raise TypeError(
+                f"cannot assign '{described(tensor)}' object to buffer '{name}' (torch Tensor or None required)"
+            )
         self._buffers[name] = hooks.registered("buffer", self, name, tensor)
         if persistent:
             self._non_persistent_buffers_set.discard(name)
@@ -154,11 +157,16 @@ class Module(hooks.Hookable):
         self._admit("parameter", name, "_parameters")
         if param is not None:
             if not isinstance(param, Parameter):
-                raise TypeError(f"cannot assign '{described(param)}' object to parameter '{name}' "
-                                "(torch.nn.Parameter or None required)")
+                raise TypeError(
+                    f"cannot assign '{described(param)}' object to parameter '{name}' "
+                    "(torch.nn.Parameter or None required)"
+                )
             if param.grad_fn is not None:
-                raise ValueError(f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly. "
-                                 f"To express '{name}' as a function of another Tensor, compute the value in the forward() method.")
+                raise ValueError(
+                    f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created "
+                    "explicitly. "
+                    f"To express '{name}' as a function of another Tensor, compute the value in the forward() method."
+                )
             param = hooks.registered("parameter", self, name, param)
         self._parameters[name] = param
 
@@ -182,8 +190,10 @@ class Module(hooks.Hookable):
             self.register_parameter(name, value)
         elif name in fields.get("_parameters", ()):
             if value is not None:
-                raise TypeError(f"cannot assign '{described(value)}' as parameter '{name}' (torch.nn.Parameter or None expected"
-                                f"{'; wrap it, as nn.Parameter(tensor)' if isinstance(value, Tensor) else ''})")
+                raise TypeError(
+                    f"cannot assign '{described(value)}' as parameter '{name}' (torch.nn.Parameter or None expected"
+                    f"{'; wrap it, as nn.Parameter(tensor)' if isinstance(value, Tensor) else ''})"
+                )
             self.register_parameter(name, None)
         elif isinstance(value, Module):
             if "_modules" not in fields:
@@ -192,11 +202,16 @@ class Module(hooks.Hookable):
             self._modules[name] = hooks.registered("module", self, name, value)
         elif name in fields.get("_modules", ()):
             if value is not None:
-                raise TypeError(f"cannot assign '{described(value)}' as child module '{name}' (torch.nn.Module or None expected)")
+                raise TypeError(
+                    f"cannot assign '{described(value)}' as child module '{name}' (torch.nn.Module or None expected)"
+                )
             self._modules[name] = hooks.registered("module", self, name, None)
         elif isinstance(value, Buffer) or name in fields.get("_buffers", ()):
             if value is not None and not isinstance(value, Tensor):
-                raise TypeError(f"cannot assign '{described(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None expected)")
+                raise TypeError(
+                    f"cannot assign '{described(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None "
+                    "expected)"
+                )
             persistent = value.persistent if isinstance(value, Buffer) else name not in self._non_persistent_buffers_set
             self.register_buffer(name, value, persistent)
         elif name in _REGISTRIES:
@@ -279,8 +294,13 @@ class Module(hooks.Hookable):
 
     # --- iteration ------------------------------------------------------------------------------------
 
-    def _named_members(self, get_members_fn: Callable[[Module], Any], prefix: str = "", recurse: bool = True,
-                       remove_duplicate: bool = True) -> Iterator[tuple[str, Any]]:
+    def _named_members(
+        self,
+        get_members_fn: Callable[[Module], Any],
+        prefix: str = "",
+        recurse: bool = True,
+        remove_duplicate: bool = True,
+    ) -> Iterator[tuple[str, Any]]:
         seen: set[int] = set()
         modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
         for path, module in modules:
@@ -291,7 +311,9 @@ class Module(hooks.Hookable):
                     seen.add(id(member))
                 yield f"{path}.{name}" if path else name, member
 
-    def named_parameters(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Parameter]]:
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
         """(path, parameter) of this module's and its submodules' parameters, each once."""
         return self._named_members(lambda m: m._parameters.items(), prefix, recurse, remove_duplicate)
 
@@ -300,7 +322,9 @@ class Module(hooks.Hookable):
         for _, param in self.named_parameters(recurse=recurse):
             yield param
 
-    def named_buffers(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
         """(path, buffer) of this module's and its submodules' buffers, each once."""
         return self._named_members(lambda m: m._buffers.items(), prefix, recurse, remove_duplicate)
 
@@ -322,8 +346,9 @@ class Module(hooks.Hookable):
         for _, module in self.named_children():
             yield module
 
-    def named_modules(self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
-                      ) -> Iterator[tuple[str, Module]]:
+    def named_modules(
+        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
         """(path, module) of this module and all below it, each once."""
         memo = set() if memo is None else memo
         if self in memo:
@@ -402,7 +427,8 @@ class Module(hooks.Hookable):
         return self
 
     def to(self, *args: Any, **kwargs: Any) -> Any:
-        """Move to a device, or cast floating-point members to a dtype: ``to(device)``, ``to(dtype)``, ``to(tensor)``."""
+        """Move to a device, or cast floating-point members to a dtype: ``to(device)``, ``to(dtype)``,
+        ``to(tensor)``."""
         from numtorch.device import as_device, device
         from numtorch.dtype import dtype
 
@@ -490,8 +516,16 @@ class Module(hooks.Hookable):
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         state.save_own(self, destination, prefix, keep_vars)
 
-    def _load_from_state_dict(self, state_dict: Any, prefix: str, local_metadata: dict, strict: bool, missing_keys: list,
-                              unexpected_keys: list, error_msgs: list) -> None:
+    def _load_from_state_dict(
+        self,
+        state_dict: Any,
+        prefix: str,
+        local_metadata: dict,
+        strict: bool,
+        missing_keys: list,
+        unexpected_keys: list,
+        error_msgs: list,
+    ) -> None:
         state.load_own(self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
 
     def get_extra_state(self) -> Any:
@@ -538,6 +572,12 @@ class Module(hooks.Hookable):
         rows = []
         for name, module in self.named_modules():
             own = sum(p.numel() for p in module._parameters.values() if p is not None)
-            rows.append((name.count(".") + 1 if name else 0, name.rpartition(".")[2] or "(model)",
-                         f"{module._get_name()}({module.extra_repr()})" if not module._modules else module._get_name(), own))
+            rows.append(
+                (
+                    name.count(".") + 1 if name else 0,
+                    name.rpartition(".")[2] or "(model)",
+                    f"{module._get_name()}({module.extra_repr()})" if not module._modules else module._get_name(),
+                    own,
+                )
+            )
         return display.layers(rows, sum(p.numel() for p in self.parameters()), self._get_name())

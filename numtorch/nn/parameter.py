@@ -22,7 +22,8 @@ def _subclass(cls: type, data: Tensor | None, requires_grad: bool) -> Any:
 class Parameter(Tensor):
     """A tensor to be learnt: assigned to a module, it is one of the module's ``parameters()``.
 
-    Results computed from it are plain tensors. See https://pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
+    Results computed from it are plain tensors. See
+    https://pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
 
     >>> import numtorch as torch
     >>> torch.nn.Parameter(torch.tensor([1.0]))

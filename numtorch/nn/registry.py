@@ -1,7 +1,8 @@
 """The members of a module, in order. Each member is also an ordinary attribute.
 
-PyTorch finds ``self.fc1`` in ``__getattr__``, after the ordinary attribute lookup has failed. Here a member is also in the
-``__dict__`` of the module, so the ordinary lookup finds it at once. Every change of a registry also changes the ``__dict__``.
+PyTorch finds ``self.fc1`` in ``__getattr__``, after the ordinary attribute lookup has failed. Here a member is also in
+the ``__dict__`` of the module, so the ordinary lookup finds it at once. Every change of a registry also changes the
+``__dict__``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ _MISSING = object()
 
 
 class Registry(dict):
-    """Members by name, mirrored in the owner's ``__dict__``. The owner is held weakly: no cycle keeps a module alive."""
+    """Members by name, mirrored in the owner's ``__dict__``. The owner is held weakly: no cycle keeps a module
+    alive."""
 
     __slots__ = ("_owner",)
 

@@ -21,7 +21,11 @@ class _IncompatibleKeys(namedtuple("_IncompatibleKeys", ["missing_keys", "unexpe
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return "<All keys matched successfully>" if not self.missing_keys and not self.unexpected_keys else super().__repr__()
+        return (
+            "<All keys matched successfully>"
+            if not self.missing_keys and not self.unexpected_keys
+            else super().__repr__()
+        )
 
     __str__ = __repr__
 
@@ -151,8 +155,10 @@ def load(module: Any, state_dict: Mapping[str, Any], strict: bool, assign: bool)
                 done.append(w)
             for hook in after:
                 if hook() is not None:
-                    raise AssertionError("Hooks registered with ``register_load_state_dict_post_hook`` are not expected to return new "
-                                         "values, if incompatible_keys need to be modified, it should be done inplace.")
+                    raise AssertionError(
+                        "Hooks registered with ``register_load_state_dict_post_hook`` are not expected to return new "
+                        "values, if incompatible_keys need to be modified, it should be done inplace."
+                    )
         if strict and (keys.missing_keys or keys.unexpected_keys):
             raise _failure(module, keys, errors)
     except Exception:
@@ -165,14 +171,26 @@ def load(module: Any, state_dict: Mapping[str, Any], strict: bool, assign: bool)
 
 def _failure(module: Any, keys: _IncompatibleKeys | None, errors: list[str]) -> RuntimeError:
     lines = []
-    for what, names in (("Missing", keys.missing_keys), ("Unexpected", keys.unexpected_keys)) if keys is not None else ():
+    for what, names in (
+        (("Missing", keys.missing_keys), ("Unexpected", keys.unexpected_keys)) if keys is not None else ()
+    ):
         if names:
             lines.append(f"{what} key(s) in state_dict: " + ", ".join(f'"{k}"' for k in names) + ". ")
-    return RuntimeError(f"Error(s) in loading state_dict for {type(module).__name__}:\n\t" + "\n\t".join(lines + errors))
+    return RuntimeError(
+        f"Error(s) in loading state_dict for {type(module).__name__}:\n\t" + "\n\t".join(lines + errors)
+    )
 
 
-def load_own(module: Any, state_dict: Any, prefix: str, local_metadata: dict, strict: bool, missing_keys: list,
-             unexpected_keys: list, error_msgs: list) -> None:
+def load_own(
+    module: Any,
+    state_dict: Any,
+    prefix: str,
+    local_metadata: dict,
+    strict: bool,
+    missing_keys: list,
+    unexpected_keys: list,
+    error_msgs: list,
+) -> None:
     """Check the tensors of the module itself; write them, or leave that to whoever gave a list of ``writes``."""
     for hook in module._load_state_dict_pre_hooks.values():
         args = state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
@@ -187,14 +205,20 @@ def load_own(module: Any, state_dict: Any, prefix: str, local_metadata: dict, st
             continue
         value = state_dict[key]
         if not isinstance(value, Tensor):
-            error_msgs.append(f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from checkpoint '
-                              f"but received {type(value)}")
+            error_msgs.append(
+                f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from '
+                "checkpoint "
+                f"but received {type(value)}"
+            )
             continue
         if not target.shape and tuple(value.shape) == (1,):
             value = value[0]  # scalars were saved with one dimension long ago
         if value.shape != target.shape:
-            error_msgs.append(f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, the shape in current "
-                              f"model is {target.shape}.")
+            error_msgs.append(
+                f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, the shape in "
+                "current "
+                f"model is {target.shape}."
+            )
             continue
         writes.append(_Write(module, name, value, local_metadata.get("assign_to_params_buffers", False)))
     extra = prefix + _EXTRA

@@ -1,7 +1,7 @@
 """The ops. Each file of a family is found by being here: no other place lists it.
 
-Families call each other's ops, in gradients most of all, by way of this package: ``ops.indexing.scatter(...)``. So no file need import
-another one for that, and none imports in a circle.
+Families call each other's ops, in gradients most of all, by way of this package: ``ops.indexing.scatter(...)``. So no
+file need import another one for that, and none imports in a circle.
 """
 
 from __future__ import annotations
@@ -21,4 +21,5 @@ def import_all() -> None:
 
 
 if TYPE_CHECKING:
+
     def __getattr__(name: str) -> Any: ...

@@ -39,8 +39,8 @@ from numtorch.ops.arithmetic import (
 )
 from numtorch.storage import wrap_dim
 
-# Of an element that is NaN the piecewise ones let the gradient pass as it is: a loss that is NaN shall not leave gradients that look
-# healthy. Their corners belong to the flat side, as in torch.
+# Of an element that is NaN the piecewise ones let the gradient pass as it is: a loss that is NaN shall not leave
+# gradients that look healthy. Their corners belong to the flat side, as in torch.
 
 
 def _no_truths(name: str, values: tuple) -> None:
@@ -395,7 +395,9 @@ for _logs, _softmax in enumerate((softmax, log_softmax)):
     @_softmax.backward.loop("cuda", dtypes=FLOATS, name="blocks")
     def _(g, dim, logs=bool(_logs)):
         outer, n, inner = around(g.shape, dim)
-        return Loop(cuda.softmax_blocks_backward, (outer, n, inner, logs), like(g), grid=(outer * inner, cuda.block_size(n)))
+        return Loop(
+            cuda.softmax_blocks_backward, (outer, n, inner, logs), like(g), grid=(outer * inner, cuda.block_size(n))
+        )
 
 
 def _floating(x: Tensor, dtype: Any, name: str) -> Tensor:
@@ -410,8 +412,10 @@ def implicit_dim(dim: int | None, x: Tensor, name: str) -> int:
     """torch's old rule for a missing ``dim``, with its warning: rows of matrices and batches of them."""
     if dim is not None:
         return dim
-    notices.warn(f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
-                 UserWarning)
+    notices.warn(
+        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
+        UserWarning,
+    )
     return 0 if x.ndim in (0, 1, 3) else 1
 
 
@@ -425,5 +429,3 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
         raise RuntimeError(f"Halving dimension must be even, but dimension {dim} is size {input.shape[dim]}")
     a, b = ops.movement.chunk(input, 2, dim)
     return a * sigmoid(b)
-
-

@@ -1,7 +1,7 @@
 """CPU loops of softmax and log_softmax, along the last dimension (rows) and along other dimensions (columns).
 
-Rows are processed in blocks, so that one vector loop computes the exponentials of many short rows. The blocks depend only on the
-shape: results are the same for any number of threads.
+Rows are processed in blocks, so that one vector loop computes the exponentials of many short rows. The blocks depend
+only on the shape: results are the same for any number of threads.
 """
 
 from __future__ import annotations
@@ -103,7 +103,8 @@ def log_softmax_rows(x, out, rows, n):
 
 @jit
 def log_of_sums(x, tops, totals, rows, n):
-    """tops[i] = max x[i]; totals[i] = log(sum over j of exp(x[i, j] - tops[i])), where nothing else is wanted of rows"""
+    """tops[i] = max x[i]; totals[i] = log(sum over j of exp(x[i, j] - tops[i])), where nothing else is wanted of
+    rows"""
     for i in range(rows):
         row = x[i * n : (i + 1) * n]
         top = largest(row)

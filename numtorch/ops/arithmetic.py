@@ -1,7 +1,7 @@
 """Elementwise arithmetic and elementary functions. The operators of comparisons and choices are here too.
 
-Each op is one scalar formula and its gradient. Gradients choose values with ``where``, because a comparison times an infinite gradient
-is NaN.
+Each op is one scalar formula and its gradient. Gradients choose values with ``where``, because a comparison times an
+infinite gradient is NaN.
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ def _one_type(name: str, values: tuple) -> None:
     first = next(v for v in values if isinstance(v, Tensor))._k.dtype
     for what, v in zip(("input", "end", "weight"), values, strict=True):
         if isinstance(v, Tensor) and v._k.dtype is not first and (v.shape or what == "end"):
-            raise RuntimeError(f"expected dtype {first.name} for `{what}` but got dtype {v._k.dtype.name}; cast one with .to(...)")
+            raise RuntimeError(
+                f"expected dtype {first.name} for `{what}` but got dtype {v._k.dtype.name}; cast one with .to(...)"
+            )
 
 
 # --- four operations ------------------------------------------------------------------------------
@@ -98,7 +100,11 @@ def add(input: Tensor, other: Any, *, alpha: Any = ONE, out: Tensor | None = Non
     >>> torch.add(torch.tensor([1, 2]), torch.tensor([10, 20]), alpha=2)
     tensor([21, 42])
     """
-    return plain_add(input, other, out=out) if alpha is ONE else add_multiple(input, other, multiple(input, other, alpha, "add"), out=out)
+    return (
+        plain_add(input, other, out=out)
+        if alpha is ONE
+        else add_multiple(input, other, multiple(input, other, alpha, "add"), out=out)
+    )
 
 
 @primitive(public=False, counted=("x", "y"))
@@ -116,7 +122,8 @@ add_multiple.op.backward_name = "AddBackward0"
 
 
 def multiple(x: Any, y: Any, alpha: Any, name: str) -> Any:
-    """``alpha`` as a number of the type in which ``x + alpha * y`` is computed; torch's errors for one that it cannot be."""
+    """``alpha`` as a number of the type in which ``x + alpha * y`` is computed; torch's errors for one that it cannot
+    be."""
     if isinstance(alpha, Tensor):
         alpha = alpha.item()
     if not isinstance(alpha, bool | int | float):
@@ -127,7 +134,9 @@ def multiple(x: Any, y: Any, alpha: Any, name: str) -> Any:
     if isinstance(alpha, bool) and d is not BOOL:
         raise RuntimeError(f"Boolean alpha only supported for Boolean results; {name}() gives {d.name}")
     if isinstance(alpha, float) and not d.is_floating_point:
-        raise RuntimeError(f"For integral input tensors, argument alpha must not be a floating point number; {name}() gives {d.name}")
+        raise RuntimeError(
+            f"For integral input tensors, argument alpha must not be a floating point number; {name}() gives {d.name}"
+        )
     return wrapped(alpha, d)
 
 
@@ -135,12 +144,16 @@ def _no_truths(name: str, values: tuple) -> None:
     """RuntimeError for truth values, of which there is no difference; torch's words."""
     truths = [is_truth(v) or isinstance(v, bool) for v in values]
     if len(values) > 1 and all(truths):
-        raise RuntimeError("Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
-                           "operator instead.")
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
+            "operator instead."
+        )
     if any(truths):
         what = "Negation, the `-` operator, on" if len(values) == 1 else "Subtraction, the `-` operator, with"
-        raise RuntimeError(f"{what} a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
-                           "`logical_not()` operator instead.")
+        raise RuntimeError(
+            f"{what} a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+            "`logical_not()` operator instead."
+        )
 
 
 @primitive(name="sub", ref=np.subtract, public=False, takes=SIGNED, check=_no_truths)
@@ -284,7 +297,8 @@ def divider(input: Any, other: Any, rounding_mode: str | None) -> Any:
 @exported("torch", "Tensor")
 @primitive(ref=np.remainder, domain=(0.5, 3), takes=SIGNED, rounded=True, divisor="y")
 def remainder(x, y):
-    """What division leaves, with the sign of the divisor (Python's ``%``). Integers divided by 0 are an error (on a GPU: 0)."""
+    """What division leaves, with the sign of the divisor (Python's ``%``). Integers divided by 0 are an error (on a
+    GPU: 0)."""
     return m.remainder(x, y)
 
 
@@ -296,7 +310,8 @@ def _(g, x, y, *, needs):
 @exported("torch", "Tensor")
 @primitive(ref=np.fmod, domain=(0.5, 3), takes=SIGNED, rounded=True, divisor="y")
 def fmod(x, y):
-    """What division leaves, with the sign of the dividend (C's ``fmod``). Integers divided by 0 are an error (on a GPU: 0)."""
+    """What division leaves, with the sign of the dividend (C's ``fmod``). Integers divided by 0 are an error (on a GPU:
+    0)."""
     return m.fmod(x, y)
 
 
@@ -355,7 +370,8 @@ def _(g, x):
 def pow(input: Tensor, exponent: Any, *, out: Tensor | None = None) -> Tensor:
     """``input`` to the power ``exponent``, element by element; squares and cubes are products.
 
-    A negative number as the exponent of integers is an error; in a tensor of exponents it gives the integer part, 0 but for 1 and -1.
+    A negative number as the exponent of integers is an error; in a tensor of exponents it gives the integer part, 0 but
+    for 1 and -1.
 
     >>> import numtorch as torch
     >>> torch.pow(torch.tensor([1.0, 2.0, 3.0]), 2)
@@ -375,11 +391,19 @@ def pow(input: Tensor, exponent: Any, *, out: Tensor | None = None) -> Tensor:
 
 
 def fitting_exponent(x: Any, exponent: Any) -> Any:
-    """An exponent as it is, if the type of ``x`` can hold it; RuntimeError for a number that makes no sense of integers."""
-    if exponent.__class__ is int and not 0 <= exponent <= 127 and isinstance(x, Tensor) and not x._k.dtype.is_floating_point:
+    """An exponent as it is, if the type of ``x`` can hold it; RuntimeError for a number that makes no sense of
+    integers."""
+    if (
+        exponent.__class__ is int
+        and not 0 <= exponent <= 127
+        and isinstance(x, Tensor)
+        and not x._k.dtype.is_floating_point
+    ):
         if exponent < 0:
-            raise RuntimeError(f"Integers to negative integer powers are not allowed. pow(): {x.dtype.name} to the power {exponent}; "
-                               "cast with .float() first")
+            raise RuntimeError(
+                f"Integers to negative integer powers are not allowed. pow(): {x.dtype.name} to the power {exponent}; "
+                "cast with .float() first"
+            )
         if x.dtype is not BOOL:
             return element(exponent, x.dtype)
     return exponent
@@ -653,7 +677,8 @@ def _(g, x):
 @exported("torch", "Tensor")
 @primitive(takes=REAL, ref=np.hypot)
 def hypot(x, y):
-    """``sqrt(input**2 + other**2)``: the hypotenuse, without overflow. Floating types only; its gradient at 0 is NaN, as in torch.
+    """``sqrt(input**2 + other**2)``: the hypotenuse, without overflow. Floating types only; its gradient at 0 is NaN,
+    as in torch.
 
     >>> import numtorch as torch
     >>> torch.hypot(torch.tensor([3.0, 1e30]), torch.tensor([4.0, 1e30]))
@@ -748,8 +773,8 @@ def _(g, x, end, w, *, needs):
     return (g * (1 - w) if needs[0] else None), (g * w if needs[1] else None), (g * (end - x) if needs[2] else None)
 
 
-# In which order three numbers are multiplied decides what overflows on the way: if the first order does, the second does not
-# unless the result itself is beyond the type.
+# In which order three numbers are multiplied decides what overflows on the way: if the first order does, the second
+# does not unless the result itself is beyond the type.
 
 
 @primitive(public=False, counted=("x", "y", "b"), takes=SIGNED)
@@ -761,7 +786,12 @@ def plus_product(x, y, b, w):
 
 @plus_product.vjp
 def _(g, y, b, w, *, needs):
-    return g, (g * (b * w) if needs[1] else None), (g * (y * w) if needs[2] else None), (g * (y * b) if needs[3] else None)
+    return (
+        g,
+        (g * (b * w) if needs[1] else None),
+        (g * (y * w) if needs[2] else None),
+        (g * (y * b) if needs[3] else None),
+    )
 
 
 @primitive(public=False, counted=("x", "y", "b"), takes=REAL)
@@ -773,23 +803,31 @@ def plus_quotient(x, y, b, w):
 
 @plus_quotient.vjp
 def _(g, y, b, w, *, needs):
-    return (g, (g * (w / b) if needs[1] else None), (-g * ((w * y) / b / b) if needs[2] else None),
-            (g * (y / b) if needs[3] else None))
+    return (
+        g,
+        (g * (w / b) if needs[1] else None),
+        (-g * ((w * y) / b / b) if needs[2] else None),
+        (g * (y / b) if needs[3] else None),
+    )
 
 
 plus_product.op.backward_name, plus_quotient.op.backward_name = "AddcmulBackward0", "AddcdivBackward0"
 
 
 def factors(name: str, input: Tensor, tensor1: Tensor, tensor2: Tensor, value: Any) -> tuple:
-    """What is combined with ``input``: two tensors, and ``value`` as a number of the type in which that happens, its fraction
-    cut off for integers, as in torch."""
+    """What is combined with ``input``: two tensors, and ``value`` as a number of the type in which that happens, its
+    fraction cut off for integers, as in torch."""
     for position, t in enumerate((input, tensor1, tensor2)):
         if not isinstance(t, Tensor):
             which = ("input", "tensor1", "tensor2")[position]
-            raise TypeError(f"{name}(): argument '{which}' (position {position + 1}) must be Tensor, not {type(t).__name__}")
+            raise TypeError(
+                f"{name}(): argument '{which}' (position {position + 1}) must be Tensor, not {type(t).__name__}"
+            )
     if name.startswith("addcdiv") and not is_floating(tensor1) and not is_floating(tensor2):
-        raise RuntimeError("Integer division with addcdiv is no longer supported; cast tensor1 or tensor2 with .float(), or write "
-                           "input + value * torch.div(tensor1, tensor2, rounding_mode='trunc')")
+        raise RuntimeError(
+            "Integer division with addcdiv is no longer supported; cast tensor1 or tensor2 with .float(), or write "
+            "input + value * torch.div(tensor1, tensor2, rounding_mode='trunc')"
+        )
     if isinstance(value, Tensor):
         value = value.item()
     if not isinstance(value, bool | int | float):
@@ -817,8 +855,18 @@ greater, greater_equal, less, less_equal, not_equal, clip = gt, ge, lt, le, ne, 
 
 # --- the same operators on symbols, so that formulas written with them can be traced ---------------
 
-for _name, _fn in {"add": plain_add, "sub": plain_sub, "mul": mul, "truediv": true_div, "pow": pow, "neg": neg, "lt": lt,
-                   "le": le, "gt": gt, "ge": ge}.items():
+for _name, _fn in {
+    "add": plain_add,
+    "sub": plain_sub,
+    "mul": mul,
+    "truediv": true_div,
+    "pow": pow,
+    "neg": neg,
+    "lt": lt,
+    "le": le,
+    "gt": gt,
+    "ge": ge,
+}.items():
     setattr(Expr, f"__{_name}__", _fn)
 for _name, _fn in {"add": plain_add, "sub": plain_sub, "mul": mul, "truediv": true_div}.items():
     setattr(Expr, f"__r{_name}__", lambda x, other, _fn=_fn: _fn(constant(other), x))

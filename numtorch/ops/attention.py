@@ -1,4 +1,5 @@
-"""Scaled dot-product attention: without a mask one op, whose loops are in ``attention_cpu``; otherwise two products and a softmax."""
+"""Scaled dot-product attention: without a mask one op, whose loops are in ``attention_cpu``; otherwise two products and
+a softmax."""
 
 from __future__ import annotations
 
@@ -48,15 +49,25 @@ def _cost(result: tuple, x: Tensor, y: Tensor, w: Tensor, causal: bool, scale: f
     return nbytes(*result, x, y, w), _pairs(x, y, causal) * (2 * x.shape[3] + 2 * w.shape[3] + 3 + called(_EXP, x))
 
 
-def _grad_cost(grads: tuple, g: tuple, x: Tensor, y: Tensor, w: Tensor, out: tuple, *, causal: bool, scale: float,
-               needs: tuple) -> tuple[int, int]:
-    return nbytes(*grads, *g, x, y, w, *out), _pairs(x, y, causal) * (6 * x.shape[3] + 4 * w.shape[3] + 5 + called(_EXP, x))
+def _grad_cost(
+    grads: tuple, g: tuple, x: Tensor, y: Tensor, w: Tensor, out: tuple, *, causal: bool, scale: float, needs: tuple
+) -> tuple[int, int]:
+    return nbytes(*grads, *g, x, y, w, *out), _pairs(x, y, causal) * (
+        6 * x.shape[3] + 4 * w.shape[3] + 5 + called(_EXP, x)
+    )
 
 
-@op(public=False, cost=_cost, samples=lambda: [((2, 3, 5, 4), (2, 3, 6, 4), (2, 3, 6, 7), False, 0.5),
-                                               ((1, 2, 20, 4), (1, 2, 20, 4), (1, 2, 20, 3), True, 0.3)])
+@op(
+    public=False,
+    cost=_cost,
+    samples=lambda: [
+        ((2, 3, 5, 4), (2, 3, 6, 4), (2, 3, 6, 7), False, 0.5),
+        ((1, 2, 20, 4), (1, 2, 20, 4), (1, 2, 20, 3), True, 0.3),
+    ],
+)
 def attention(x, y, w, causal: bool, scale: float):
-    """(softmax(x @ y.T * scale) @ w, logarithms of the sums of exponentials of each row); all (batch, heads, rows, width)."""
+    """(softmax(x @ y.T * scale) @ w, logarithms of the sums of exponentials of each row); all (batch, heads, rows,
+    width)."""
     scores = _scores(x, y, causal, scale)
     return matmul(softmax(scores, -1), w), logsumexp(scores, -1)
 
@@ -66,8 +77,11 @@ def _(g, x, y, w, out, *, causal, scale, needs):
     g, gl = g
     p = softmax(_scores(x, y, causal, scale), -1)
     d = p * (matmul(g, transpose(w, -2, -1)) - unsqueeze(reduction.sum(g * out[0], -1) - gl, -1)) * scale
-    return (matmul(d, y) if needs[0] else None, matmul(transpose(d, -2, -1), x) if needs[1] else None,
-            matmul(transpose(p, -2, -1), g) if needs[2] else None)
+    return (
+        matmul(d, y) if needs[0] else None,
+        matmul(transpose(d, -2, -1), x) if needs[1] else None,
+        matmul(transpose(p, -2, -1), g) if needs[2] else None,
+    )
 
 
 @attention.kernel("cpu", dtypes=FLOATS, functions=(attention_cpu.forward_heads,))
@@ -80,8 +94,22 @@ def panels(x, y, w, causal, scale):
     out = _heads_within(batch, heads, rows, w.shape[3], x)
     logs = empty((batch, heads, rows), x._k.dtype, x._k.device)
     strides = (*x.strides[:3], *y.strides[:3], *w.strides[:3], *out.strides[:3])
-    attention_cpu.forward(x._buf, y._buf, w._buf, out._buf, logs._buf, batch, heads, rows, y.shape[2], width, w.shape[3], causal, scale,
-                          strides)
+    attention_cpu.forward(
+        x._buf,
+        y._buf,
+        w._buf,
+        out._buf,
+        logs._buf,
+        batch,
+        heads,
+        rows,
+        y.shape[2],
+        width,
+        w.shape[3],
+        causal,
+        scale,
+        strides,
+    )
     return out, logs
 
 
@@ -95,8 +123,27 @@ def panels_backward(g, x, y, w, out, *, causal, scale, needs):
     (out, logs), (batch, heads, rows, width), values = out, x.shape, w.shape[3]
     gx, gy, gw = (_heads_within(batch, heads, t.shape[2], t.shape[3], x) for t in (x, y, w))
     strides = tuple(s for t in (x, y, w, g, gx, gy, gw) for s in t.strides[:3])
-    attention_cpu.backward(g._buf, gl._buf, x._buf, y._buf, w._buf, out._buf, logs._buf, gx._buf, gy._buf, gw._buf,
-                           batch, heads, rows, y.shape[2], width, values, causal, scale, strides)
+    attention_cpu.backward(
+        g._buf,
+        gl._buf,
+        x._buf,
+        y._buf,
+        w._buf,
+        out._buf,
+        logs._buf,
+        gx._buf,
+        gy._buf,
+        gw._buf,
+        batch,
+        heads,
+        rows,
+        y.shape[2],
+        width,
+        values,
+        causal,
+        scale,
+        strides,
+    )
     return gx, gy, gw
 
 
@@ -119,10 +166,24 @@ def _heads_within(batch: int, heads: int, rows: int, cols: int, like: Tensor) ->
 
 
 @exported("nn.functional")
-@op(wide=False, samples=lambda: [((2, 3, 5, 4), (2, 3, 6, 4), (2, 3, 6, 7)), ((5, 4), (6, 4), (6, 3), (5, 6)),
-                                 ((3, 4), (3, 4), (3, 2), None, 0.0, True)])
-def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p: float = 0.0, is_causal: bool = False,
-                                 scale: float | None = None, enable_gqa: bool = False):
+@op(
+    wide=False,
+    samples=lambda: [
+        ((2, 3, 5, 4), (2, 3, 6, 4), (2, 3, 6, 7)),
+        ((5, 4), (6, 4), (6, 3), (5, 6)),
+        ((3, 4), (3, 4), (3, 2), None, 0.0, True),
+    ],
+)
+def scaled_dot_product_attention(
+    query,
+    key,
+    value,
+    attn_mask=None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+):
     """``softmax(query @ key.T * scale + mask) @ value``.
 
     Args:
@@ -163,17 +224,23 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p: f
 @scaled_dot_product_attention.arguments
 def _(query, key, value, attn_mask, dropout_p, is_causal, scale, enable_gqa):
     if min(query.ndim, key.ndim, value.ndim) < 2:
-        raise RuntimeError("scaled_dot_product_attention: Expected query, key, and value to all be at least 2 dimensional, but got "
-                           f"{query.ndim}, {key.ndim} and {value.ndim}")
+        raise RuntimeError(
+            "scaled_dot_product_attention: Expected query, key, and value to all be at least 2 dimensional, but got "
+            f"{query.ndim}, {key.ndim} and {value.ndim}"
+        )
     if not query.dtype == key.dtype == value.dtype:
-        raise RuntimeError("scaled_dot_product_attention: Expected query, key, and value to have the same dtype, but got query.dtype: "
-                           f"{query.dtype.name} key.dtype: {key.dtype.name} and value.dtype: {value.dtype.name} instead.")
+        raise RuntimeError(
+            "scaled_dot_product_attention: Expected query, key, and value to have the same dtype, but got query.dtype: "
+            f"{query.dtype.name} key.dtype: {key.dtype.name} and value.dtype: {value.dtype.name} instead."
+        )
     if is_causal and attn_mask is not None:
         raise RuntimeError("scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
     if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2] or not query.dtype.is_floating_point:
         raise _misfit(query, key, value)
     if not 0 <= dropout_p <= 1:
-        raise RuntimeError(f"scaled_dot_product_attention: dropout probability has to be between 0 and 1, but got {dropout_p}")
+        raise RuntimeError(
+            f"scaled_dot_product_attention: dropout probability has to be between 0 and 1, but got {dropout_p}"
+        )
     if query.dtype.is_half:
         if attn_mask is not None:
             _check_mask(query, key, attn_mask)
@@ -191,21 +258,31 @@ def _(query, key, value, attn_mask, dropout_p, is_causal, scale, enable_gqa):
 
 
 def _in_float32(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None, *options: Any) -> Tensor:
-    """Scores of 16 bits overflow and are rounded by more than the weights bear; float32 throughout is faster as well."""
+    """Scores of 16 bits overflow and are rounded by more than the weights bear; float32 throughout is faster as
+    well."""
     if attn_mask is not None and attn_mask.dtype is not BOOL:
         attn_mask = attn_mask.to(float32)
     wide = (query.to(float32), key.to(float32), value.to(float32))
     return scaled_dot_product_attention(*wide, attn_mask, *options).to(query.dtype)
 
 
-def _with_shared_heads(scale: float, query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None, dropout_p: float,
-                       is_causal: bool, *rest: Any) -> Tensor:
+def _with_shared_heads(
+    scale: float,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None,
+    dropout_p: float,
+    is_causal: bool,
+    *rest: Any,
+) -> Tensor:
     key, value = _shared_heads(query, key), _shared_heads(query, value)
     return scaled_dot_product_attention(query, key, value, attn_mask, dropout_p, is_causal, scale)
 
 
-def _by_heads(scale: float, query: Tensor, key: Tensor, value: Tensor, attn_mask: None, dropout_p: float, causal: bool,
-              *rest: Any) -> Tensor:
+def _by_heads(
+    scale: float, query: Tensor, key: Tensor, value: Tensor, attn_mask: None, dropout_p: float, causal: bool, *rest: Any
+) -> Tensor:
     """``attention`` for any leading dimensions."""
     lead = query.shape[:-2]
     if len(lead) == 2 and lead == key.shape[:-2] == value.shape[:-2]:
@@ -213,8 +290,10 @@ def _by_heads(scale: float, query: Tensor, key: Tensor, value: Tensor, attn_mask
     try:
         lead = broadcast_shapes(broadcast_shapes(lead, key.shape[:-2]), value.shape[:-2])
     except ValueError:
-        raise RuntimeError(f"scaled_dot_product_attention: leading dimensions {list(query.shape[:-2])}, {list(key.shape[:-2])} and "
-                           f"{list(value.shape[:-2])} do not broadcast") from None
+        raise RuntimeError(
+            f"scaled_dot_product_attention: leading dimensions {list(query.shape[:-2])}, {list(key.shape[:-2])} and "
+            f"{list(value.shape[:-2])} do not broadcast"
+        ) from None
     four = (Size(lead[:-1]).numel(), lead[-1]) if lead else (1, 1)
     given = [reshape(expand_to(t, (*lead, *t.shape[-2:])), (*four, *t.shape[-2:])) for t in (query, key, value)]
     return reshape(attention(*given, causal, scale)[0], (*lead, query.shape[-2], value.shape[-1]))
@@ -222,36 +301,58 @@ def _by_heads(scale: float, query: Tensor, key: Tensor, value: Tensor, attn_mask
 
 def _misfit(query: Tensor, key: Tensor, value: Tensor) -> RuntimeError:
     if not query.dtype.is_floating_point:
-        return RuntimeError(f"scaled_dot_product_attention: expected query, key and value of a floating type, but got {query.dtype.name}; "
-                            "cast them with .to(...)")
+        return RuntimeError(
+            "scaled_dot_product_attention: expected query, key and value of a floating type, but got "
+            f"{query.dtype.name}; "
+            "cast them with .to(...)"
+        )
     if query.shape[-1] != key.shape[-1]:
-        return RuntimeError("scaled_dot_product_attention: Expected query and key to have the same last dimension, but got query of shape "
-                            f"{list(query.shape)} and key of shape {list(key.shape)}: {query.shape[-1]} and {key.shape[-1]} differ")
-    return RuntimeError("scaled_dot_product_attention: Expected key and value to have the same sequence length (dimension -2), but got key "
-                        f"of shape {list(key.shape)} and value of shape {list(value.shape)}: {key.shape[-2]} and {value.shape[-2]} differ")
+        return RuntimeError(
+            "scaled_dot_product_attention: Expected query and key to have the same last dimension, but got query of "
+            "shape "
+            f"{list(query.shape)} and key of shape {list(key.shape)}: {query.shape[-1]} and {key.shape[-1]} differ"
+        )
+    return RuntimeError(
+        "scaled_dot_product_attention: Expected key and value to have the same sequence length (dimension -2), but "
+        "got key "
+        f"of shape {list(key.shape)} and value of shape {list(value.shape)}: {key.shape[-2]} and {value.shape[-2]} "
+        "differ"
+    )
 
 
 def _check_mask(query: Tensor, key: Tensor, mask: Tensor) -> None:
     if mask.dtype not in (BOOL, float32, query.dtype):
-        raise RuntimeError("scaled_dot_product_attention: Expected attn_mask dtype to be bool or float or to match query dtype, but got "
-                           f"attn_mask.dtype: {mask.dtype.name} and query.dtype: {query.dtype.name} instead.")
+        raise RuntimeError(
+            "scaled_dot_product_attention: Expected attn_mask dtype to be bool or float or to match query dtype, but "
+            "got "
+            f"attn_mask.dtype: {mask.dtype.name} and query.dtype: {query.dtype.name} instead."
+        )
     try:
         lead = broadcast_shapes(query.shape[:-2], key.shape[:-2])
     except ValueError:
         return  # the product of query and key says what is wrong
     scores = (*lead, query.shape[-2], key.shape[-2])
-    if len(mask.shape) > len(scores) or any(m not in (1, n) for m, n in zip(reversed(mask.shape), reversed(scores), strict=False)):
-        raise RuntimeError(f"scaled_dot_product_attention: attn_mask of shape {list(mask.shape)} does not broadcast to {list(scores)}, the "
-                           f"shape of the scores of query {list(query.shape)} and key {list(key.shape)}")
+    if len(mask.shape) > len(scores) or any(
+        m not in (1, n) for m, n in zip(reversed(mask.shape), reversed(scores), strict=False)
+    ):
+        raise RuntimeError(
+            f"scaled_dot_product_attention: attn_mask of shape {list(mask.shape)} does not broadcast to "
+            f"{list(scores)}, the "
+            f"shape of the scores of query {list(query.shape)} and key {list(key.shape)}"
+        )
 
 
 def _check_heads(query: Tensor, x: Tensor) -> None:
     if min(query.ndim, x.ndim) < 3:
-        raise IndexError("scaled_dot_product_attention: enable_gqa needs heads (dimension -3) in query, key and value, but got "
-                         f"{query.ndim}D and {x.ndim}D tensors")
+        raise IndexError(
+            "scaled_dot_product_attention: enable_gqa needs heads (dimension -3) in query, key and value, but got "
+            f"{query.ndim}D and {x.ndim}D tensors"
+        )
     heads, own = query.shape[-3], x.shape[-3]
     if heads % own if own else heads:
-        raise RuntimeError(f"scaled_dot_product_attention: the query's {heads} heads are no multiple of {own}, those of key and value")
+        raise RuntimeError(
+            f"scaled_dot_product_attention: the query's {heads} heads are no multiple of {own}, those of key and value"
+        )
 
 
 def _shared_heads(query: Tensor, x: Tensor) -> Tensor:

@@ -6,9 +6,9 @@
             p = exp(scores - max) / total       logs = max + log(total)
             out = p @ v
 
-The backward pass computes p again, as exp(scores - logs) (Dao et al. 2022). A panel contains whole rows, so nothing is rescaled.
-Operands are read in place, with any strides between batches, heads and rows. Heads are independent, and each is summed in a fixed
-order: results are the same for any number of threads.
+The backward pass computes p again, as exp(scores - logs) (Dao et al. 2022). A panel contains whole rows, so nothing is
+rescaled. Operands are read in place, with any strides between batches, heads and rows. Heads are independent, and each
+is summed in a fixed order: results are the same for any number of threads.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from numtorch.kernels.jit import jit, prange
 from numtorch.kernels.math import exp_nonpositive, log, maximum
 from numtorch.kernels.threads import get_num_threads
 
-PARALLEL_WORK = 4 * shared_from(1)  # multiply-adds: in registers, four cost what an addition of two operands in memory does
+PARALLEL_WORK = 4 * shared_from(
+    1
+)  # multiply-adds: in registers, four cost what an addition of two operands in memory does
 BLOCK = 4  # panels whose part of the gradients of k and v is one product
 
 # What stands where in a plan, an int64 array.
@@ -79,7 +81,25 @@ def products(plan, a, a0, a_step, by_rows, h, b, b0, b_step, c, c0, c_step, dept
     """``c = a @ b`` for one panel of ``h`` rows, strip after strip."""
     strip = plan[STRIP]
     for j in range(0, width, strip):
-        tile(plan[TABLE], h, by_rows, a, a0, a_step, b, b0 + j, b_step, c, c0 + j, c_step, c, 0, depth, min(strip, width - j), flags)
+        tile(
+            plan[TABLE],
+            h,
+            by_rows,
+            a,
+            a0,
+            a_step,
+            b,
+            b0 + j,
+            b_step,
+            c,
+            c0 + j,
+            c_step,
+            c,
+            0,
+            depth,
+            min(strip, width - j),
+            flags,
+        )
 
 
 @jit(**INNER)
@@ -102,7 +122,23 @@ def forward_head(plan, item, q, k, v, out, logs, scratch, at, scale):
         first, end = panel_start(rows, plan[PANELS], panel), panel_start(rows, plan[PANELS], panel + 1)
         seen = seen_by(plan, end - 1)
         wide = whole(seen, plan[STRIP])
-        products(plan, q, q0 + first * plan[Q + 2], plan[Q + 2], 1, end - first, scratch, at, step, scratch, p0, step, width, wide, 0)
+        products(
+            plan,
+            q,
+            q0 + first * plan[Q + 2],
+            plan[Q + 2],
+            1,
+            end - first,
+            scratch,
+            at,
+            step,
+            scratch,
+            p0,
+            step,
+            width,
+            wide,
+            0,
+        )
         for i in range(first, end):
             row = scratch[p0 + (i - first) * step : p0 + (i - first) * step + wide]
             for j in range(seen_by(plan, i), wide):
@@ -120,15 +156,31 @@ def forward_head(plan, item, q, k, v, out, logs, scratch, at, scale):
                 row[j] *= share
             top_of[i] = top
             scratch[totals + i] = total
-        products(plan, scratch, p0, step, 1, end - first, v, v0, plan[V + 2],
-                 out, o0 + first * plan[OUT + 2], plan[OUT + 2], seen, values, 0)
+        products(
+            plan,
+            scratch,
+            p0,
+            step,
+            1,
+            end - first,
+            v,
+            v0,
+            plan[V + 2],
+            out,
+            o0 + first * plan[OUT + 2],
+            plan[OUT + 2],
+            seen,
+            values,
+            0,
+        )
     for i in range(rows):
         top_of[i] += log(scratch[totals + i])
 
 
 @jit(parallel=True, needs=NEEDS)
 def forward_heads(plan, q, k, v, out, logs, scratch, scale):
-    """out = softmax(q @ k.T * scale) @ v for each head; logs, of each row of scores, the logarithm of the sum of exponentials"""
+    """out = softmax(q @ k.T * scale) @ v for each head; logs, of each row of scores, the logarithm of the sum of
+    exponentials"""
     for chunk in prange(plan[CHUNKS]):
         for item in range(plan[HEADS] * chunk // plan[CHUNKS], plan[HEADS] * (chunk + 1) // plan[CHUNKS]):
             forward_head(plan, item, q, k, v, out, logs, scratch, chunk * plan[SCRATCH], scale)
@@ -145,7 +197,8 @@ def cleared(x, x0, x_step, rows, width):
 
 @jit(**INNER)
 def slopes(plan, i, item, g, g0, gl, out, o0, logs, p, d, scale):
-    """A row of scores to p = exp(scores - logs), and of g @ v.T to the gradient of q @ k.T: d = p * (d - g . out + gl) * scale."""
+    """A row of scores to p = exp(scores - logs), and of g @ v.T to the gradient of q @ k.T: d = p * (d - g . out + gl)
+    * scale."""
     values = plan[VALUES]
     gradient, result = g[g0 : g0 + values], out[o0 : o0 + values]
     delta = -gl[item * plan[ROWS] + i]
@@ -184,23 +237,101 @@ def backward_head(plan, item, g, gl, q, k, v, out, logs, gq, gk, gv, scratch, at
             seen, h = seen_by(plan, end - 1), end - first
             wide = whole(seen, strip)
             p1, d1 = p0 + (first - top) * step, d0 + (first - top) * step
-            products(plan, q, q0 + first * plan[Q + 2], plan[Q + 2], 1, h, scratch, at, step, scratch, p1, step, width, wide, 0)
-            products(plan, g, g0 + first * plan[G + 2], plan[G + 2], 1, h, scratch, v_at, step, scratch, d1, step, values, wide, 0)
+            products(
+                plan,
+                q,
+                q0 + first * plan[Q + 2],
+                plan[Q + 2],
+                1,
+                h,
+                scratch,
+                at,
+                step,
+                scratch,
+                p1,
+                step,
+                width,
+                wide,
+                0,
+            )
+            products(
+                plan,
+                g,
+                g0 + first * plan[G + 2],
+                plan[G + 2],
+                1,
+                h,
+                scratch,
+                v_at,
+                step,
+                scratch,
+                d1,
+                step,
+                values,
+                wide,
+                0,
+            )
             for i in range(first, end):
                 here = (i - first) * step
                 p, d = scratch[p1 + here : p1 + here + wide], scratch[d1 + here : d1 + here + wide]
                 slopes(plan, i, item, g, g0 + i * plan[G + 2], gl, out, o0 + i * o_step, logs, p, d, scale)
             cleared(scratch, p1 + wide, step, h, filled - wide)
             cleared(scratch, d1 + wide, step, h, filled - wide)
-            products(plan, scratch, d1, step, 1, h, k, k0, plan[K + 2], gq, gq0 + first * plan[GQ + 2], plan[GQ + 2], seen, width, 0)
+            products(
+                plan,
+                scratch,
+                d1,
+                step,
+                1,
+                h,
+                k,
+                k0,
+                plan[K + 2],
+                gq,
+                gq0 + first * plan[GQ + 2],
+                plan[GQ + 2],
+                seen,
+                width,
+                0,
+            )
         for panel in range(plan[KEY_PANELS]):
             first, end = panel_start(cols, plan[KEY_PANELS], panel), panel_start(cols, plan[KEY_PANELS], panel + 1)
             if first >= reach:
                 break
-            products(plan, scratch, d0 + first, step, 0, end - first, q, q0 + top * plan[Q + 2], plan[Q + 2],
-                     gk, gk0 + first * plan[GK + 2], plan[GK + 2], bottom - top, width, ACCUMULATE)
-            products(plan, scratch, p0 + first, step, 0, end - first, g, g0 + top * plan[G + 2], plan[G + 2],
-                     gv, gv0 + first * plan[GV + 2], plan[GV + 2], bottom - top, values, ACCUMULATE)
+            products(
+                plan,
+                scratch,
+                d0 + first,
+                step,
+                0,
+                end - first,
+                q,
+                q0 + top * plan[Q + 2],
+                plan[Q + 2],
+                gk,
+                gk0 + first * plan[GK + 2],
+                plan[GK + 2],
+                bottom - top,
+                width,
+                ACCUMULATE,
+            )
+            products(
+                plan,
+                scratch,
+                p0 + first,
+                step,
+                0,
+                end - first,
+                g,
+                g0 + top * plan[G + 2],
+                plan[G + 2],
+                gv,
+                gv0 + first * plan[GV + 2],
+                plan[GV + 2],
+                bottom - top,
+                values,
+                ACCUMULATE,
+            )
 
 
 @jit(parallel=True, needs=NEEDS)
@@ -212,8 +343,19 @@ def backward_heads(plan, g, gl, q, k, v, out, logs, gq, gk, gv, scratch, scale):
 
 
 @lru_cache(maxsize=1024)
-def plan_of(double: bool, backward: bool, batch: int, group: int, rows: int, cols: int, width: int, values: int, causal: bool,
-            strides: tuple[int, ...], threads: int) -> tuple[np.ndarray, bool]:
+def plan_of(
+    double: bool,
+    backward: bool,
+    batch: int,
+    group: int,
+    rows: int,
+    cols: int,
+    width: int,
+    values: int,
+    causal: bool,
+    strides: tuple[int, ...],
+    threads: int,
+) -> tuple[np.ndarray, bool]:
     """The plan for shapes and strides, and whether it is worth several threads; see the constants above.
 
     Args:
@@ -228,8 +370,23 @@ def plan_of(double: bool, backward: bool, batch: int, group: int, rows: int, col
     panel = rows // panels + 1
     lines = width + values + 2 * BLOCK * panel if backward else width + panel + -(-rows // step)
     plan = np.zeros(PLAN_SIZE, np.int64)
-    plan[:STRIDES] = (micro.address, regs.lanes, regs.strip, batch * group, group, rows, cols, width, values, causal, panels, key_panels,
-                      step, chunks, (lines + 1) * step)
+    plan[:STRIDES] = (
+        micro.address,
+        regs.lanes,
+        regs.strip,
+        batch * group,
+        group,
+        rows,
+        cols,
+        width,
+        values,
+        causal,
+        panels,
+        key_panels,
+        step,
+        chunks,
+        (lines + 1) * step,
+    )
     plan[STRIDES : STRIDES + len(strides)] = strides
 
     def need(extent: int, parts: int, by_rows: bool, *widths: int) -> None:
@@ -246,12 +403,18 @@ def plan_of(double: bool, backward: bool, batch: int, group: int, rows: int, col
 
 def forward(q, k, v, out, logs, batch, group, rows, cols, width, values, causal, scale, strides):
     """Flat buffers of (batch, group) heads: out and logs are written; see ``forward_heads`` and ``plan_of``."""
-    plan, large = plan_of(q.dtype == np.float64, False, batch, group, rows, cols, width, values, causal, strides, get_num_threads())
-    (forward_heads if large else forward_heads.serial)(plan, q, k, v, out, logs, np.empty(plan[CHUNKS] * plan[SCRATCH], q.dtype), scale)
+    plan, large = plan_of(
+        q.dtype == np.float64, False, batch, group, rows, cols, width, values, causal, strides, get_num_threads()
+    )
+    (forward_heads if large else forward_heads.serial)(
+        plan, q, k, v, out, logs, np.empty(plan[CHUNKS] * plan[SCRATCH], q.dtype), scale
+    )
 
 
 def backward(g, gl, q, k, v, out, logs, gq, gk, gv, batch, group, rows, cols, width, values, causal, scale, strides):
     """Flat buffers of (batch, group) heads: gq, gk and gv are written; out lies as (batch, rows, group, values)."""
-    plan, large = plan_of(q.dtype == np.float64, True, batch, group, rows, cols, width, values, causal, strides, get_num_threads())
+    plan, large = plan_of(
+        q.dtype == np.float64, True, batch, group, rows, cols, width, values, causal, strides, get_num_threads()
+    )
     scratch = np.empty(plan[CHUNKS] * plan[SCRATCH], q.dtype)
     (backward_heads if large else backward_heads.serial)(plan, g, gl, q, k, v, out, logs, gq, gk, gv, scratch, scale)

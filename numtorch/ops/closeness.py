@@ -27,8 +27,10 @@ def _close(input: Tensor, other: Tensor, rtol: float, atol: float, equal_nan: bo
         if not isinstance(value, Tensor):
             raise TypeError(f"{op}(): argument '{name}' (position {i}) must be Tensor, not {value.__class__.__name__}")
     if input.dtype is not other.dtype:
-        raise RuntimeError(f"{input.dtype.name} did not match {other.dtype.name}: {op}() compares tensors of one type; cast one with "
-                           ".to(...)")
+        raise RuntimeError(
+            f"{input.dtype.name} did not match {other.dtype.name}: {op}() compares tensors of one type; cast one with "
+            ".to(...)"
+        )
     for name, bound in (("rtol", rtol), ("atol", atol)):
         if not bound >= 0:
             raise RuntimeError(f"{name} must be greater than or equal to zero, but got {bound}")

@@ -1,7 +1,7 @@
 """Comparisons, logical and bitwise operations, and choosing between two values.
 
-Each op is one scalar formula and its gradient. Gradients choose values with ``where``, because a comparison times an infinite gradient
-is NaN.
+Each op is one scalar formula and its gradient. Gradients choose values with ``where``, because a comparison times an
+infinite gradient is NaN.
 """
 
 from __future__ import annotations
@@ -78,8 +78,14 @@ def ge(x, y):
     return x >= y
 
 
-@primitive(result="bool", differentiable=False, public=False, rounded=True, out=False,
-           ref=lambda x, y: (x == y) | (np.isnan(x) & np.isnan(y)))
+@primitive(
+    result="bool",
+    differentiable=False,
+    public=False,
+    rounded=True,
+    out=False,
+    ref=lambda x, y: (x == y) | (np.isnan(x) & np.isnan(y)),
+)
 def is_extreme(x, y):
     """Whether ``x`` is what has been chosen as ``y``: equal to it, or NaN as it is."""
     return (x == y) | ((x != x) & (y != y))
@@ -197,7 +203,9 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: Tensor |
     """
     if input is None and other is None:
         if out is not None:
-            raise TypeError("where(): out= goes with input and other; the positions of true elements are a tuple of tensors")
+            raise TypeError(
+                "where(): out= goes with input and other; the positions of true elements are a tuple of tensors"
+            )
         return ops.indexing.nonzero(condition, as_tuple=True)
     if condition.__class__ is not Tensor or condition._k.dtype is not BOOL:
         _check_condition(condition)
@@ -211,8 +219,12 @@ def _check_condition(condition: Any) -> None:
         raise TypeError(f"where(): argument 'condition' (position 1) must be Tensor, not {type(condition).__name__}")
     d = condition._k.dtype
     if d is UINT8:
-        notices.warn("where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future version of "
-                     "PyTorch. Use a boolean condition instead.", UserWarning)
+        notices.warn(
+            "where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future "
+            "version of "
+            "PyTorch. Use a boolean condition instead.",
+            UserWarning,
+        )
     elif d is not BOOL:
         raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {d.name}")
 
@@ -270,7 +282,9 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None
     except TypeError as error:
         for name, bound in (("min", min), ("max", max)):
             if not (bound is None or isinstance(bound, OPERANDS)):
-                raise TypeError(f"clamp(): argument '{name}' must be Number or Tensor, not {type(bound).__name__}") from None
+                raise TypeError(
+                    f"clamp(): argument '{name}' must be Number or Tensor, not {type(bound).__name__}"
+                ) from None
         raise error
 
 
@@ -298,7 +312,8 @@ def _saturated(name: str, operands: tuple, d: dtype) -> tuple:
 @primitive(public=False, takes=SIGNED, rounded=True, fit=_saturated)
 def clamp_both(x, low, high):
     """Elements limited to ``[low, high]``; NaN if one of the three is."""
-    # Comparisons let a NaN in x pass and are one instruction each, where maximum is four; of a NaN in numbers the loop is free.
+    # Comparisons let a NaN in x pass and are one instruction each, where maximum is four; of a NaN in numbers the loop
+    # is free.
     above = low if x < low else x
     y = high if above > high else above
     return y if (low == low) & (high == high) else low + high
@@ -307,9 +322,11 @@ def clamp_both(x, low, high):
 @clamp_both.vjp
 def _(g, x, low, high, *, needs):
     inside = logical_and(ge(x, low), le(x, high))
-    return (where(inside, g, 0.0) if needs[0] else None,
-            where(logical_and(lt(x, low), lt(low, high)), g, 0.0) if needs[1] else None,
-            where(logical_or(gt(x, high), lt(high, low)), g, 0.0) if needs[2] else None)
+    return (
+        where(inside, g, 0.0) if needs[0] else None,
+        where(logical_and(lt(x, low), lt(low, high)), g, 0.0) if needs[1] else None,
+        where(logical_or(gt(x, high), lt(high, low)), g, 0.0) if needs[2] else None,
+    )
 
 
 @exported("torch", "Tensor")

@@ -23,7 +23,11 @@ from numtorch.storage import Size, Storage, allocate_cpu, is_contiguous, kind
 
 
 def _finish(t: Tensor, requires_grad: bool) -> Tensor:
-    if requires_grad is not False and requires_grad is not None and flag(requires_grad, "requires_grad_", "requires_grad"):
+    if (
+        requires_grad is not False
+        and requires_grad is not None
+        and flag(requires_grad, "requires_grad_", "requires_grad")
+    ):
         t._edge = movement.requires_grad_edge(t)
     return t
 
@@ -40,14 +44,20 @@ def from_ndarray(a: np.ndarray, d: DType | None = None) -> Tensor:
         t._storage = Storage(t._buf)
         return t
     if any(s < 0 for s in a.strides):
-        raise ValueError("At least one stride in the given numpy array is negative, and tensors with negative strides are not "
-                         "currently supported. (You can probably work around this by making a copy of your array with "
-                         "array.copy().)")
+        raise ValueError(
+            "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
+            "currently supported. (You can probably work around this by making a copy of your array with "
+            "array.copy().)"
+        )
     if any(s % a.itemsize for s in a.strides):
-        raise ValueError("given numpy array strides not a multiple of the element byte size. Copy array to a contiguous one.")
+        raise ValueError(
+            "given numpy array strides not a multiple of the element byte size. Copy array to a contiguous one."
+        )
     strides = tuple(s // a.itemsize for s in a.strides)
     extent = 1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=True)) if a.size else 0
-    t = make(np.lib.stride_tricks.as_strided(a, (extent,), (a.itemsize,)), shape, kind(d, CPU, is_contiguous(shape, strides)))
+    t = make(
+        np.lib.stride_tricks.as_strided(a, (extent,), (a.itemsize,)), shape, kind(d, CPU, is_contiguous(shape, strides))
+    )
     t._storage = Storage(t._buf)
     if not t._k.contiguous:
         t._strides = strides
@@ -58,7 +68,8 @@ def from_ndarray(a: np.ndarray, d: DType | None = None) -> Tensor:
 def from_numpy(array: np.ndarray) -> Tensor:
     """A tensor that shares the array's memory; a copy of an array that may not be written to, since a tensor may.
 
-    A file that is mapped to be read alone is shared all the same, with a warning: writing to such a tensor ends the process.
+    A file that is mapped to be read alone is shared all the same, with a warning: writing to such a tensor ends the
+        process.
 
     >>> import numpy as np, numtorch as torch
     >>> a = np.zeros(2, np.float32)
@@ -70,18 +81,25 @@ def from_numpy(array: np.ndarray) -> Tensor:
     if not isinstance(array, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(array).__name__})")
     if not array.dtype.isnative:
-        raise ValueError("given numpy array has byte order different from the native byte order. Conversion between byte orders "
-                         "is currently not supported.")
+        raise ValueError(
+            "given numpy array has byte order different from the native byte order. Conversion between byte orders "
+            "is currently not supported."
+        )
     return from_ndarray(array if array.flags.writeable else _writable(array))
 
 
 def _writable(array: np.ndarray) -> np.ndarray:
-    """A copy of a read-only array, repeated elements once; a mapped file itself, which may be larger than the memory."""
+    """A copy of a read-only array, repeated elements once; a mapped file itself, which may be larger than the
+    memory."""
     base: Any = array
     while base is not None:
         if isinstance(base, mmap.mmap):
-            notices.warn("The given NumPy array is a file mapped read-only: writing to the tensor ends the process. Map it with mode "
-                         "'c', or copy the array.", UserWarning)
+            notices.warn(
+                "The given NumPy array is a file mapped read-only: writing to the tensor ends the process. Map it "
+                "with mode "
+                "'c', or copy the array.",
+                UserWarning,
+            )
             return array
         base = base.obj if isinstance(base, memoryview) else getattr(base, "base", None)
     core = array[tuple([slice(0, 1) if s == 0 else slice(None) for s in array.strides])]
@@ -89,13 +107,14 @@ def _writable(array: np.ndarray) -> np.ndarray:
 
 
 @exported("torch")
-def tensor(data: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
-           pin_memory: bool = False) -> Tensor:
+def tensor(
+    data: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
+) -> Tensor:
     """A tensor with a copy of the data: a number, nested sequences, an array, a tensor.
 
     Args:
-        dtype: inferred if not given: bool, int64, the default floating type; arrays keep theirs. RuntimeError for a number that
-            it cannot hold; arrays and tensors are converted as ``to`` does.
+        dtype: inferred if not given: bool, int64, the default floating type; arrays keep theirs. RuntimeError for a
+            number that it cannot hold; arrays and tensors are converted as ``to`` does.
 
     >>> import numtorch as torch
     >>> torch.tensor([1.0, 2.0, 3.0])
@@ -147,8 +166,8 @@ def _innermost(data: Any) -> Any:
 
 
 def _array(data: Any, d: DType | None = None) -> np.ndarray:
-    """Nested sequences of numbers and tensors, to be of type ``d`` if that is given, as an array; torch's errors for ragged and
-    foreign ones."""
+    """Nested sequences of numbers and tensors, to be of type ``d`` if that is given, as an array; torch's errors for
+    ragged and foreign ones."""
     if isinstance(data, list | tuple) and any(isinstance(v, Tensor) for v in data):
         data = [v.tolist() if isinstance(v, Tensor) else v for v in data]
     try:
@@ -172,11 +191,16 @@ def _array(data: Any, d: DType | None = None) -> np.ndarray:
         if all(isinstance(v, int) for v in whole.flat):
             raise _too_long(whole.flat, d)
     if kind in "OSUV":
-        found = next((type(v) for v in a.flat if not isinstance(v, int | float | np.number | np.bool_)), type(a.flat[0]))
+        found = next(
+            (type(v) for v in a.flat if not isinstance(v, int | float | np.number | np.bool_)), type(a.flat[0])
+        )
         if issubclass(found, str | bytes):
             if isinstance(data, list | tuple) and isinstance(_innermost(data), str | bytes):
-                raise ValueError(f"tensor: too many dimensions '{found.__name__.rstrip('_')}': the elements must be numbers; convert them, "
-                                 "as by [float(v) for v in data]")
+                raise ValueError(
+                    f"tensor: too many dimensions '{found.__name__.rstrip('_')}': the elements must be numbers; "
+                    "convert them, "
+                    "as by [float(v) for v in data]"
+                )
             raise TypeError(f"new(): invalid data type '{found.__name__}'")
         why = "; in place of a missing number put float('nan')" if found is type(None) else ""
         raise RuntimeError(f"Could not infer dtype of {found.__name__}: a tensor's elements are numbers{why}")
@@ -207,22 +231,38 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tens
 
 
 @exported("torch")
-def asarray(obj: Any, *, dtype: DType | None = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False) -> Tensor:
+def asarray(
+    obj: Any, *, dtype: DType | None = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
+) -> Tensor:
     """As ``as_tensor``; ``copy=True`` forces a copy, and ``copy=False`` refuses one."""
     t = as_tensor(obj, dtype, device)
-    if copy is False and not (t is obj or isinstance(obj, np.ndarray) and t.device.type == "cpu" and
-                              np.shares_memory(to_ndarray(t.detach()), obj)) and t.shape.numel():
-        raise ValueError(f"asarray: can't alias {'arbitrary sequence' if not isinstance(obj, Tensor | np.ndarray) else 'this data'} into a "
-                         f"tensor of {t.dtype.name} on {t.device}; copy=False refuses a copy")
+    if (
+        copy is False
+        and not (
+            t is obj
+            or isinstance(obj, np.ndarray)
+            and t.device.type == "cpu"
+            and np.shares_memory(to_ndarray(t.detach()), obj)
+        )
+        and t.shape.numel()
+    ):
+        raise ValueError(
+            f"asarray: can't alias {'arbitrary sequence' if not isinstance(obj, Tensor | np.ndarray) else 'this data'} into a "  # noqa: E501
+            f"tensor of {t.dtype.name} on {t.device}; copy=False refuses a copy"
+        )
     return _finish(t.clone() if copy else t, requires_grad)
 
 
 def _options(dtype: DType | None, device: Any, like: Tensor | None = None) -> tuple[DType, Any]:
     if like is not None:
         if not isinstance(like, Tensor):
-            raise TypeError(f"zeros_like() and its like: argument 'input' (position 1) must be Tensor, not {type(like).__name__}; "
-                            "torch.zeros(size) takes a size")
-        return like.dtype if dtype is None else dtypes.as_dtype(dtype), as_device(device) if device is not None else like.device
+            raise TypeError(
+                f"zeros_like() and its like: argument 'input' (position 1) must be Tensor, not {type(like).__name__}; "
+                "torch.zeros(size) takes a size"
+            )
+        return like.dtype if dtype is None else dtypes.as_dtype(dtype), as_device(
+            device
+        ) if device is not None else like.device
     return dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype), as_device(device)
 
 
@@ -240,12 +280,32 @@ def size_of(args: tuple, size: Any = None, name: str = "empty") -> Size:
 
 
 @exported("torch")
-def empty(*args: Any, size: Any = None, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
-          pin_memory: bool = False, memory_format: Any = None, layout: Any = None, out: Any = None) -> Tensor:
+def empty(
+    *args: Any,
+    size: Any = None,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    memory_format: Any = None,
+    layout: Any = None,
+    out: Any = None,
+) -> Tensor:
     """A tensor of the given shape whose elements are whatever was in memory."""
     if out is not None:
-        return into(out, FILLED, empty, *args, size=size, dtype=dtype, device=device,
-                    requires_grad=requires_grad, pin_memory=pin_memory, memory_format=memory_format, layout=layout)
+        return into(
+            out,
+            FILLED,
+            empty,
+            *args,
+            size=size,
+            dtype=dtype,
+            device=device,
+            requires_grad=requires_grad,
+            pin_memory=pin_memory,
+            memory_format=memory_format,
+            layout=layout,
+        )
     d, where = _options(dtype, device)
     return _finish(_empty(size_of(args, size), d, where), requires_grad)
 
@@ -274,8 +334,15 @@ def _fill_value(value: Any, d: DType | None, name: str) -> tuple[Any, DType]:
 
 
 @exported("torch")
-def full(size: Any, fill_value: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
-         out: Any = None) -> Tensor:
+def full(
+    size: Any,
+    fill_value: Any,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    out: Any = None,
+) -> Tensor:
     """A tensor of the given shape in which every element is ``fill_value``; RuntimeError if the type cannot hold it."""
     if out is not None:
         return into(out, FILLED, full, size, fill_value, dtype=dtype, device=device, requires_grad=requires_grad)
@@ -285,8 +352,15 @@ def full(size: Any, fill_value: Any, *, dtype: DType | None = None, device: Any 
 
 @exported("torch")
 @engine.fill
-def zeros(*args: Any, size: Any = None, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
-          layout: Any = None, out: Any = None) -> Tensor:
+def zeros(
+    *args: Any,
+    size: Any = None,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    layout: Any = None,
+    out: Any = None,
+) -> Tensor:
     """Zeros.
 
     >>> import numtorch as torch
@@ -295,33 +369,57 @@ def zeros(*args: Any, size: Any = None, dtype: DType | None = None, device: Any 
             [0., 0., 0.]])
     """
     if out is not None:
-        return into(out, FILLED, zeros, *args, size=size, dtype=dtype, device=device, requires_grad=requires_grad, layout=layout)
+        return into(
+            out, FILLED, zeros, *args, size=size, dtype=dtype, device=device, requires_grad=requires_grad, layout=layout
+        )
     d, where = _options(dtype, device)
     return _filled(size_of(args, size, "zeros"), 0, d, where, requires_grad)
 
 
 @exported("torch")
 @engine.fill
-def ones(*args: Any, size: Any = None, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
-         layout: Any = None, out: Any = None) -> Tensor:
+def ones(
+    *args: Any,
+    size: Any = None,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    layout: Any = None,
+    out: Any = None,
+) -> Tensor:
     """Ones."""
     if out is not None:
-        return into(out, FILLED, ones, *args, size=size, dtype=dtype, device=device, requires_grad=requires_grad, layout=layout)
+        return into(
+            out, FILLED, ones, *args, size=size, dtype=dtype, device=device, requires_grad=requires_grad, layout=layout
+        )
     d, where = _options(dtype, device)
     return _filled(size_of(args, size, "ones"), 1, d, where, requires_grad)
 
 
 @exported("torch")
-def empty_like(input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
-               memory_format: Any = None) -> Tensor:
+def empty_like(
+    input: Tensor,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
     """Uninitialised, with the shape, dtype and device of ``input`` unless given."""
     d, where = _options(dtype, device, input)
     return _finish(_empty(input.shape, d, where), requires_grad)
 
 
 @exported("torch")
-def full_like(input: Tensor, fill_value: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
-              memory_format: Any = None) -> Tensor:
+def full_like(
+    input: Tensor,
+    fill_value: Any,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
     """``fill_value`` everywhere, with the shape, dtype and device of ``input`` unless given."""
     d, where = _options(dtype, device, input)
     value, d = _fill_value(fill_value, d, "full_like")
@@ -330,16 +428,28 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: DType | None = None, dev
 
 @exported("torch")
 @engine.fill
-def zeros_like(input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
-               memory_format: Any = None) -> Tensor:
+def zeros_like(
+    input: Tensor,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
     """Zeros with the shape, dtype and device of ``input`` unless given."""
     return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 @exported("torch")
 @engine.fill
-def ones_like(input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
-              memory_format: Any = None) -> Tensor:
+def ones_like(
+    input: Tensor,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
     """Ones with the shape, dtype and device of ``input`` unless given."""
     return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad)
 
@@ -353,7 +463,9 @@ def _scalar(value: Any, op: str, name: str) -> Any:
     """A number, also given as a tensor without dimensions."""
     if isinstance(value, Tensor):
         if value.shape:
-            raise RuntimeError(f"{op} only supports 0-dimensional {name} tensors, but got {name} with {value.ndim} dimension(s).")
+            raise RuntimeError(
+                f"{op} only supports 0-dimensional {name} tensors, but got {name} with {value.ndim} dimension(s)."
+            )
         value = value.item()
     elif isinstance(value, np.generic):
         value = value.item()
@@ -363,8 +475,16 @@ def _scalar(value: Any, op: str, name: str) -> Any:
 
 
 @exported("torch")
-def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: DType | None = None, device: Any = None,
-           requires_grad: bool = False, out: Any = None) -> Tensor:
+def arange(
+    start: Any = None,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    out: Any = None,
+) -> Tensor:
     """Numbers from ``start`` (0) up to but not including ``end``.
 
     >>> import numtorch as torch
@@ -376,7 +496,11 @@ def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: DType | 
     if start is None or end is None:
         start, end = 0, start if end is None else end
     if not (start.__class__ is end.__class__ is step.__class__ is int):
-        start, end, step = _scalar(start, "arange", "start"), _scalar(end, "arange", "end"), _scalar(step, "arange", "step")
+        start, end, step = (
+            _scalar(start, "arange", "start"),
+            _scalar(end, "arange", "end"),
+            _scalar(step, "arange", "step"),
+        )
     if dtype is None:
         floating = isinstance(start, float) or isinstance(end, float) or isinstance(step, float)
         d = dtypes.get_default_dtype() if floating else dtypes.int64
@@ -455,8 +579,16 @@ def _evenly(start: float, end: float, steps: int, op: str) -> np.ndarray:
 
 
 @exported("torch")
-def linspace(start: Any, end: Any, steps: int, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
-             out: Any = None) -> Tensor:
+def linspace(
+    start: Any,
+    end: Any,
+    steps: int,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    out: Any = None,
+) -> Tensor:
     """``steps`` evenly spaced numbers from ``start`` to ``end``, both included."""
     if out is not None:
         return into(out, FILLED, linspace, start, end, steps, dtype=dtype, device=device, requires_grad=requires_grad)
@@ -467,11 +599,22 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: DType | None = None, de
 
 
 @exported("torch")
-def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: DType | None = None, device: Any = None,
-             requires_grad: bool = False, out: Any = None) -> Tensor:
+def logspace(
+    start: Any,
+    end: Any,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    out: Any = None,
+) -> Tensor:
     """``base`` to the power of evenly spaced numbers."""
     if out is not None:
-        return into(out, FILLED, logspace, start, end, steps, base, dtype=dtype, device=device, requires_grad=requires_grad)
+        return into(
+            out, FILLED, logspace, start, end, steps, base, dtype=dtype, device=device, requires_grad=requires_grad
+        )
     d = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     steps = integer(steps, "logspace", "steps")
     if steps == 1:  # as it is given, also where the type has only integers
@@ -483,8 +626,15 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: DTy
 
 
 @exported("torch")
-def eye(n: int, m: int | None = None, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
-        out: Any = None) -> Tensor:
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    out: Any = None,
+) -> Tensor:
     """Ones on the diagonal, zeros elsewhere."""
     if out is not None:
         return into(out, FILLED, eye, n, m, dtype=dtype, device=device, requires_grad=requires_grad)
@@ -518,12 +668,20 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
         if not isinstance(v, Tensor):
             raise TypeError(f"meshgrid(): expected Tensor as element {i}, but got {type(v).__name__}")
         if v.ndim > 1:
-            raise RuntimeError(f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got shape {list(v.shape)} at position {i}")
+            raise RuntimeError(
+                f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got shape {list(v.shape)} at "
+                f"position {i}"
+            )
         if v.dtype is not vectors[0].dtype:
-            raise RuntimeError("torch.meshgrid expects all tensors to have the same dtype, but got "
-                               f"{vectors[0].dtype.name} and {v.dtype.name}")
+            raise RuntimeError(
+                "torch.meshgrid expects all tensors to have the same dtype, but got "
+                f"{vectors[0].dtype.name} and {v.dtype.name}"
+            )
         if v.device != vectors[0].device:
-            raise RuntimeError(f"torch.meshgrid expects all tensors to have the same device, but got {vectors[0].device} and {v.device}")
+            raise RuntimeError(
+                f"torch.meshgrid expects all tensors to have the same device, but got {vectors[0].device} and "
+                f"{v.device}"
+            )
     shape = tuple(v.shape.numel() for v in vectors)
     grids = []
     for i, v in enumerate(vectors):
@@ -541,5 +699,3 @@ def to_ndarray(x: Tensor) -> np.ndarray:
     if x.dtype is dtypes.float16:
         return a.view(np.float16)
     return as_ndarray(movement.cast(x.detach(), dtypes.float32)) if x.dtype is dtypes.bfloat16 else a
-
-

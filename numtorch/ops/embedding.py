@@ -53,9 +53,11 @@ def read_rows(index, w, out, n, cols):
 
 @jit(parallel=True)
 def add_rows(g, index, gx, cols, skip, clear, width):
-    """gx[index[k]] += g[k], in the order of k, except in row ``skip``; ``width`` columns at a time. gx is cleared first.
+    """gx[index[k]] += g[k], in the order of k, except in row ``skip``; ``width`` columns at a time. gx is cleared
+    first.
 
-    A number beyond the rows is passed over: it was not there when the rows were read, but others may write to the index's memory.
+    A number beyond the rows is passed over: it was not there when the rows were read, but others may write to the
+        index's memory.
     """
     rows = gx.size // cols
     zero = g.dtype.type(0)
@@ -85,8 +87,15 @@ def _rows_cost(out: Tensor, index: Tensor, w: Tensor, *options: Any) -> tuple[in
 
 @exported("nn.functional")
 @op(cost=_rows_cost, wide=False)
-def embedding(x, w, padding_idx: int | None = None, max_norm: Any = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False,
-              sparse: bool = False):
+def embedding(
+    x,
+    w,
+    padding_idx: int | None = None,
+    max_norm: Any = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+):
     """The rows of ``weight`` (n, d) with the numbers in ``input``, of any shape (*): (*, d).
 
     Args:
@@ -109,8 +118,10 @@ def embedding(x, w, padding_idx: int | None = None, max_norm: Any = None, norm_t
 @embedding.arguments
 def _(x, w, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse):
     if x.dtype not in (int64, int32):
-        raise RuntimeError("Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
-                           f"{x.dtype.name} instead (while checking arguments for embedding); use input.long()")
+        raise RuntimeError(
+            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
+            f"{x.dtype.name} instead (while checking arguments for embedding); use input.long()"
+        )
     if w.ndim != 2:
         raise RuntimeError(f"'weight' must be 2-D (embedding: got shape {list(w.shape)})")
     n = w.shape[0]
@@ -118,7 +129,9 @@ def _(x, w, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse):
         raise AssertionError(f"Padding_idx must be within num_embeddings ({n} rows), got {padding_idx}")
     if max_norm is not None:
         if not w.dtype.is_floating_point:
-            raise RuntimeError(f"embedding(): max_norm scales rows, which those of {w.dtype.name} cannot be; use weight.float()")
+            raise RuntimeError(
+                f"embedding(): max_norm scales rows, which those of {w.dtype.name} cannot be; use weight.float()"
+            )
         return _of_limited_rows
     if scale_grad_by_freq:
         return _with_shared_gradients
@@ -132,11 +145,16 @@ def _told(index: Tensor, w: Tensor) -> Iterator[None]:
         yield
     except IndexError as e:
         kind = IndexError if w.numel() else OutOfBounds  # torch's, for a table that is empty, is a RuntimeError
-        raise kind(f"index out of range in self (embedding: {e}; the input has shape {list(index.shape)}, the weight {w.shape[0]} rows, "
-                   f"0 to {w.shape[0] - 1})") from None
+        raise kind(
+            f"index out of range in self (embedding: {e}; the input has shape {list(index.shape)}, the weight "
+            f"{w.shape[0]} rows, "
+            f"0 to {w.shape[0] - 1})"
+        ) from None
 
 
-def _of_limited_rows(input: Tensor, weight: Tensor, padding_idx: int | None, max_norm: float, norm_type: float, *rest: bool) -> Tensor:
+def _of_limited_rows(
+    input: Tensor, weight: Tensor, padding_idx: int | None, max_norm: float, norm_type: float, *rest: bool
+) -> Tensor:
     with _told(input, weight):
         _limit_rows(alias(weight), reshape(input, (-1,)), float(max_norm), float(norm_type))
     return embedding(input, weight, padding_idx, None, 2.0, *rest)
@@ -201,6 +219,8 @@ def _limit_rows(w: Tensor, index: Tensor, max_norm: float, norm_type: float) -> 
     """Scale the rows that are read down to ``max_norm``, in place, without a graph."""
     rows = take_along_extents(w, index, 0, False)
     norms = moments.norm(rows, norm_type, 1, True)
-    limited = where(gt(norms, max_norm), rows * (max_norm / (norms + 1e-7)), rows)  # a row whose norm is NaN stays as it is
+    limited = where(
+        gt(norms, max_norm), rows * (max_norm / (norms + 1e-7)), rows
+    )  # a row whose norm is NaN stays as it is
     movement.copy_(w, put_along_extents(w, index, limited, 0, False))
     wrote(w)

@@ -41,15 +41,19 @@ def _operand(x: Tensor) -> tuple[Any, bool]:
 
 def _check(x: Tensor, y: Tensor, inner: int, name: str) -> None:
     if x.shape[-1] != inner:
-        raise RuntimeError(f"{name}: mat1 and mat2 shapes cannot be multiplied ({_flat(x)} and {_flat(y)}): "
-                           f"{x.shape[-1]} and {inner} differ")
+        raise RuntimeError(
+            f"{name}: mat1 and mat2 shapes cannot be multiplied ({_flat(x)} and {_flat(y)}): "
+            f"{x.shape[-1]} and {inner} differ"
+        )
     _check_types(x, y, name)
 
 
 def _check_types(x: Tensor, y: Tensor, name: str) -> None:
     if x.dtype is not y.dtype:
-        raise RuntimeError(f"{name}: expected m1 and m2 to have the same dtype, but got: {x.dtype.name} != {y.dtype.name}; "
-                           "cast one with .to(...)")
+        raise RuntimeError(
+            f"{name}: expected m1 and m2 to have the same dtype, but got: {x.dtype.name} != {y.dtype.name}; "
+            "cast one with .to(...)"
+        )
     if x.dtype.category == BOOL:
         raise NotImplementedError(f'"{name}" not implemented for bool; cast with .float() or .long()')
 
@@ -90,7 +94,9 @@ def _(g, x, y, *, needs):
     return gx, gy
 
 
-_known: dict = registry.memo()  # products of operands as they lie: what small ones would spend most of their time to find
+_known: dict = (
+    registry.memo()
+)  # products of operands as they lie: what small ones would spend most of their time to find
 
 
 @product.kernel("cpu", dtypes=FLOATS)
@@ -135,7 +141,13 @@ def _remember(x: Tensor, y: Tensor, out: Tensor, plan: gemm.Plan) -> None:
     n = numel(out)
     small = plan.scratch is None and n * out._k.dtype.storage.itemsize <= _SMALL
     _known[x._k, x.shape, x._strides, y._k, y.shape, y._strides] = (
-        plan.run if small else plan, plan.numbers, out.shape, n, out._k.dtype.storage if small else None, out._k)
+        plan.run if small else plan,
+        plan.numbers,
+        out.shape,
+        n,
+        out._k.dtype.storage if small else None,
+        out._k,
+    )
 
 
 def _batched(x: Tensor, y: Tensor, run: Any) -> Tensor:
@@ -147,7 +159,9 @@ def _batched(x: Tensor, y: Tensor, run: Any) -> Tensor:
     try:
         lead = broadcast_shapes(Size(x.shape[:-2]), Size(y.shape[:-2]))
     except ValueError:
-        raise RuntimeError(f"matmul: batch dimensions {list(x.shape[:-2])} and {list(y.shape[:-2])} do not broadcast") from None
+        raise RuntimeError(
+            f"matmul: batch dimensions {list(x.shape[:-2])} and {list(y.shape[:-2])} do not broadcast"
+        ) from None
     out = empty((*lead, m, n), x.dtype, x.device)
     batch = lead.numel()
     if out.shape.numel():
@@ -159,7 +173,9 @@ def _batched(x: Tensor, y: Tensor, run: Any) -> Tensor:
     return out
 
 
-def _batches(a: Any, b: Any, c: Any, batch: int, m: int, n: int, k: int, ta: bool, tb: bool, sa: int, sb: int) -> gemm.Plan:
+def _batches(
+    a: Any, b: Any, c: Any, batch: int, m: int, n: int, k: int, ta: bool, tb: bool, sa: int, sb: int
+) -> gemm.Plan:
     plan = gemm.known_batch_plan(a, b, c, batch, m, n, k, ta, tb, sa, sb)
     gemm.run_plan(plan, a, b, c, c)
     return plan
@@ -197,13 +213,16 @@ def tiled(x, y):
 
 
 def _no_tensors(x: Any, y: Any) -> Tensor:
-    """A product with an array, in the type that NumPy gives both; TypeError for anything else, and the error there was for tensors."""
+    """A product with an array, in the type that NumPy gives both; TypeError for anything else, and the error there was
+    for tensors."""
     if isinstance(x, Tensor) and isinstance(y, np.ndarray):
         y = array_operand(y, x)
         return matmul(x if x.dtype is y.dtype else x.to(y.dtype), y)
     for position, (name, value) in enumerate((("input", x), ("other", y)), 1):
         if not isinstance(value, Tensor):
-            raise TypeError(f"matmul(): argument '{name}' (position {position}) must be Tensor, not {type(value).__name__}") from None
+            raise TypeError(
+                f"matmul(): argument '{name}' (position {position}) must be Tensor, not {type(value).__name__}"
+            ) from None
     raise  # noqa: PLE0704 - called where an exception is handled
 
 
@@ -282,8 +301,10 @@ def dot(input: Tensor, tensor: Tensor, *, out: Any = None) -> Tensor:
     _of_rank(input, 1, "dot", "input")
     _of_rank(tensor, 1, "dot", "tensor")
     if input.shape != tensor.shape:
-        raise RuntimeError(f"dot: inconsistent tensor size, expected tensors to have the same number of elements, but got "
-                           f"{input.shape[0]} and {tensor.shape[0]} elements respectively")
+        raise RuntimeError(
+            f"dot: inconsistent tensor size, expected tensors to have the same number of elements, but got "
+            f"{input.shape[0]} and {tensor.shape[0]} elements respectively"
+        )
     _check_types(input, tensor, "dot")
     if input.dtype.is_half:
         return matmul(input, tensor)  # rounded once
@@ -326,10 +347,14 @@ def _ignored(x: Tensor) -> Tensor:
 
 def _check_addend(x: Tensor, y: Tensor) -> None:
     if x.dtype is not y.dtype:
-        raise RuntimeError(f"addmm: self and mat2 must have the same dtype, but got {x.dtype.name} and {y.dtype.name}; cast one with "
-                           ".to(...)")
+        raise RuntimeError(
+            f"addmm: self and mat2 must have the same dtype, but got {x.dtype.name} and {y.dtype.name}; cast one with "
+            ".to(...)"
+        )
     if x.ndim > 2 or any(n not in (1, m) for n, m in zip(reversed(x.shape), reversed(y.shape), strict=False)):
-        raise RuntimeError(f"addmm: input of shape {list(x.shape)} does not expand to {list(y.shape)}, the shape of the product")
+        raise RuntimeError(
+            f"addmm: input of shape {list(x.shape)} does not expand to {list(y.shape)}, the shape of the product"
+        )
 
 
 def _factor(value: Any, d: dtype) -> Any:
@@ -374,14 +399,21 @@ def _check_linear(x: Tensor, w: Tensor, b: Tensor | None) -> tuple[int, int, int
     if x.shape[-1] != k or x.dtype is not w.dtype:
         rows = Size(x.shape[:-1]).numel()
         if x.dtype is not w.dtype:
-            raise RuntimeError(f"linear: mat1 and mat2 must have the same dtype, but got {x.dtype.name} and {w.dtype.name}; cast the "
-                               f"input with .to(torch.{w.dtype.name})")
-        raise RuntimeError(f"linear: mat1 and mat2 shapes cannot be multiplied ({rows}x{x.shape[-1]} and {k}x{n}): the input's last "
-                           f"dimension is {x.shape[-1]}, the layer takes {k}")
+            raise RuntimeError(
+                f"linear: mat1 and mat2 must have the same dtype, but got {x.dtype.name} and {w.dtype.name}; cast the "
+                f"input with .to(torch.{w.dtype.name})"
+            )
+        raise RuntimeError(
+            f"linear: mat1 and mat2 shapes cannot be multiplied ({rows}x{x.shape[-1]} and {k}x{n}): the input's last "
+            f"dimension is {x.shape[-1]}, the layer takes {k}"
+        )
     if b is not None and (b.shape != (n,) or b.dtype is not x.dtype):
         if b.dtype is not x.dtype:
-            raise RuntimeError(f"linear: self and mat2 must have the same dtype, but got bias of type {b.dtype.name} and input of type "
-                               f"{x.dtype.name}; cast one with .to(...)")
+            raise RuntimeError(
+                f"linear: self and mat2 must have the same dtype, but got bias of type {b.dtype.name} and input of "
+                "type "
+                f"{x.dtype.name}; cast one with .to(...)"
+            )
         raise RuntimeError(f"linear: bias has shape {list(b.shape)}, the weight {list(w.shape)} needs [{n}]")
     return x.shape.numel() // k if k else Size(x.shape[:-1]).numel(), n, k
 
@@ -433,6 +465,18 @@ def tiled_bias(x, w, b=None):
     m, n, k = _check_linear(x, w, b)
     out = empty(Size((*x.shape[:-1], n)), x.dtype, x.device)
     if out.shape.numel():
-        linear_cuda.bmm(contiguous(x)._buf, contiguous(w)._buf, out._buf, 1, m, n, k, False, True, 0, 0,
-            None if b is None else contiguous(b)._buf)
+        linear_cuda.bmm(
+            contiguous(x)._buf,
+            contiguous(w)._buf,
+            out._buf,
+            1,
+            m,
+            n,
+            k,
+            False,
+            True,
+            0,
+            0,
+            None if b is None else contiguous(b)._buf,
+        )
     return out

@@ -1,7 +1,8 @@
-"""``linear`` with an optional activation in the same pass: each panel of the product is activated while it is in the cache.
+"""``linear`` with an optional activation in the same pass: each panel of the product is activated while it is in the
+cache.
 
-Owns the list of these activations. The loop over a panel is generated from the activation's own scalar body, so both ways compute the
-same formula.
+Owns the list of these activations. The loop over a panel is generated from the activation's own scalar body, so both
+ways compute the same formula.
 """
 
 from __future__ import annotations
@@ -29,7 +30,14 @@ from numtorch.ops.movement import contiguous, reshape, transpose
 from numtorch.ops.reduction import sum
 from numtorch.storage import Size
 
-ACTIVATIONS: dict[str, Any] = {"relu": relu, "gelu": gelu_erf, "gelu_tanh": gelu_tanh, "silu": silu, "sigmoid": sigmoid, "tanh": tanh}
+ACTIVATIONS: dict[str, Any] = {
+    "relu": relu,
+    "gelu": gelu_erf,
+    "gelu_tanh": gelu_tanh,
+    "silu": silu,
+    "sigmoid": sigmoid,
+    "tanh": tanh,
+}
 
 
 @cache
@@ -104,8 +112,11 @@ def fused_act(x, w, b=None, activation="gelu"):
 
 
 @exported("nn.functional")
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None, *, activation: str | None = None, out: Any = None) -> Tensor:
-    """``input @ weight.T + bias``; weight is (out_features, in_features), or (in_features) for a single feature without a dimension.
+def linear(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, *, activation: str | None = None, out: Any = None
+) -> Tensor:
+    """``input @ weight.T + bias``; weight is (out_features, in_features), or (in_features) for a single feature without
+    a dimension.
 
     Differs from torch: ``activation``, one of ``"relu"``, ``"gelu"``, ``"gelu_tanh"``, ``"silu"``, ``"sigmoid"`` and
     ``"tanh"``, is applied to the result while it is in the cache, instead of in a pass of its own.
@@ -115,11 +126,13 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None, *, activat
     tensor([[13.]])
     >>> torch.nn.functional.linear(torch.ones(1, 2), torch.tensor([[1.0, 2.0]]), torch.tensor([-9.0]), activation="relu")
     tensor([[0.]])
-    """
+    """  # noqa: E501
     if out is not None:
         return into(out, SAME, linear, input, weight, bias, activation=activation)
     if activation is not None and activation not in ACTIVATIONS:
-        raise ValueError(f"linear: expected activation to be one of {', '.join(map(repr, ACTIVATIONS))}, got {activation!r}")
+        raise ValueError(
+            f"linear: expected activation to be one of {', '.join(map(repr, ACTIVATIONS))}, got {activation!r}"
+        )
     try:
         if len(weight.shape) != 2 or not input.shape:
             return _of_vectors(input, weight, bias, activation)
@@ -149,11 +162,18 @@ def _activated(y: Tensor, activation: str | None) -> Tensor:
 def _of_vectors(x: Tensor, w: Tensor, b: Tensor | None, activation: str | None) -> Tensor:
     """``linear`` with a weight of one dimension, (in_features), whose result has none for the features."""
     if not x.shape or not w.shape:
-        raise RuntimeError(f"linear: both arguments to linear need to be at least 1D, but they are {x.ndim}D and {w.ndim}D")
+        raise RuntimeError(
+            f"linear: both arguments to linear need to be at least 1D, but they are {x.ndim}D and {w.ndim}D"
+        )
     if w.ndim > 2 or (b is not None and b.shape):
-        raise RuntimeError(f"linear: weight must be 2D (out_features, in_features), or 1D (in_features) with a bias of no dimension, got "
-                           f"weight of shape {list(w.shape)} and bias of shape {None if b is None else list(b.shape)}")
+        raise RuntimeError(
+            "linear: weight must be 2D (out_features, in_features), or 1D (in_features) with a bias of no dimension, "
+            "got "
+            f"weight of shape {list(w.shape)} and bias of shape {None if b is None else list(b.shape)}"
+        )
     if b is not None and b.dtype is not w.dtype:
-        raise RuntimeError(f"linear: weight and bias must have the same dtype, but got {w.dtype.name} and {b.dtype.name}")
+        raise RuntimeError(
+            f"linear: weight and bias must have the same dtype, but got {w.dtype.name} and {b.dtype.name}"
+        )
     y = plain.matmul(x, w)
     return _activated(y if b is None else y + b, activation)

@@ -1,8 +1,8 @@
 """Matrix products on CUDA: tiles of both operands are in shared memory; results stay in registers.
 
-A block of EDGE x EDGE threads computes a square of EDGE * r results on a side, r x r for each thread. It walks along the inner
-dimension in slabs of EDGE. Every result is summed in the order of the inner dimension, whatever the tile. So a product does not depend
-on which kernel computed it.
+A block of EDGE x EDGE threads computes a square of EDGE * r results on a side, r x r for each thread. It walks along
+the inner dimension in slabs of EDGE. Every result is summed in the order of the inner dimension, whatever the tile. So
+a product does not depend on which kernel computed it.
 """
 
 from __future__ import annotations
@@ -77,21 +77,48 @@ def source(dtype: str, registers: int, edge: int) -> str:
     parts = {
         "zero": (8, [f"t{i}{j} = <T>(0)" for i, j in pairs]),
         "load": (12, [line for i in each for line in _LOAD.replace("<shift>", str(i * edge)).splitlines()]),
-        "fetch": (16, [f"a{i} = left[k * <pitch> + r + {i * edge}]" for i in each]
-                  + [f"b{j} = right[k * <pitch> + c + {j * edge}]" for j in each]),
+        "fetch": (
+            16,
+            [f"a{i} = left[k * <pitch> + r + {i * edge}]" for i in each]
+            + [f"b{j} = right[k * <pitch> + c + {j * edge}]" for j in each],
+        ),
         "multiply": (16, [f"t{i}{j} += a{i} * b{j}" for i, j in pairs]),
-        "bias": (12, [line for j in each for line in
-                      (f"if col + c + {j * edge} < n:", f"    b{j} = bias[col + c + {j * edge}]",
-                       *[f"    t{i}{j} += b{j}" for i in each])]),
-        "store": (8, [line for i, j in pairs for line in
-                      (f"if row + r + {i * edge} < m and col + c + {j * edge} < n:",
-                       f"    out[(b * m + row + r + {i * edge}) * n + col + c + {j * edge}] = t{i}{j}")]),
+        "bias": (
+            12,
+            [
+                line
+                for j in each
+                for line in (
+                    f"if col + c + {j * edge} < n:",
+                    f"    b{j} = bias[col + c + {j * edge}]",
+                    *[f"    t{i}{j} += b{j}" for i in each],
+                )
+            ],
+        ),
+        "store": (
+            8,
+            [
+                line
+                for i, j in pairs
+                for line in (
+                    f"if row + r + {i * edge} < m and col + c + {j * edge} < n:",
+                    f"    out[(b * m + row + r + {i * edge}) * n + col + c + {j * edge}] = t{i}{j}",
+                )
+            ],
+        ),
     }
     text = _SOURCE
     for key, (indent, lines) in parts.items():
         text = text.replace(f"<{key}>", "\n".join(" " * indent + s for s in lines))
-    sizes = {"pitch": side + 1, "left_size": edge * (side + 1), "right_size": edge * (side + 1), "side": side,
-             "edge": edge, "T": dtype, "name": f"matmul_{side}x{side}"}
+    sizes = {
+        "pitch": side + 1,
+        "left_size": edge * (side + 1),
+        "right_size": edge * (side + 1),
+        "side": side,
+        "edge": edge,
+        "T": dtype,
+        "name": f"matmul_{side}x{side}",
+    }
     for key, value in sizes.items():
         text = text.replace(f"<{key}>", str(value))
     return text
@@ -115,13 +142,40 @@ def registers_for(batch: int, m: int, n: int, edge: int = EDGE) -> int:
     return 1
 
 
-def bmm(a: Any, b: Any, c: Any, batch: int, m: int, n: int, k: int, ta: bool, tb: bool, step_a: int, step_b: int,
-        bias: Any = None, registers: int | None = None) -> None:
+def bmm(
+    a: Any,
+    b: Any,
+    c: Any,
+    batch: int,
+    m: int,
+    n: int,
+    k: int,
+    ta: bool,
+    tb: bool,
+    step_a: int,
+    step_b: int,
+    bias: Any = None,
+    registers: int | None = None,
+) -> None:
     """c[i] = a[i] @ b[i] (+ bias) for flat device buffers; ``ta``, ``tb``: the buffer holds the transpose."""
     edge = SIMULATED_EDGE if launch.simulated() else EDGE
     registers = registers or registers_for(batch, m, n, edge)
     side = edge * registers
     grid = (-(-m // side), -(-n // side), min(batch, 1 if launch.simulated() else 65535))
     kernel(c.dtype.name, registers, edge).launch_grid(
-        grid, (edge, edge, 1), a, b, c if bias is None else bias, c, batch, m, n, k, int(ta), int(tb), step_a, step_b,
-        int(bias is not None))
+        grid,
+        (edge, edge, 1),
+        a,
+        b,
+        c if bias is None else bias,
+        c,
+        batch,
+        m,
+        n,
+        k,
+        int(ta),
+        int(tb),
+        step_a,
+        step_b,
+        int(bias is not None),
+    )

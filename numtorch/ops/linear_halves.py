@@ -1,7 +1,7 @@
 """Matrix products of 16-bit types on the CPU, and the precision of float32 products.
 
-Some processors have instructions for bfloat16 (``kernels/gemm/bfloat16.py``). Otherwise, and for float16, the operands are converted
-to float32, which is exact, and the result is rounded once.
+Some processors have instructions for bfloat16 (``kernels/gemm/bfloat16.py``). Otherwise, and for float16, the operands
+are converted to float32, which is exact, and the result is rounded once.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def has_pairs(s: Signature) -> bool:
 
 
 def may_round(s: Signature) -> bool:
-    """float32 products may be computed in bfloat16 (``set_float32_matmul_precision("medium")``), and that is faster here."""
+    """float32 products may be computed in bfloat16 (``set_float32_matmul_precision("medium")``), and that is faster
+    here."""
     return _precision == "medium" and multiplies_pairs()
 
 
@@ -45,7 +46,9 @@ def _multiply_matrices(x: Tensor, y: Tensor) -> Tensor:
     return out
 
 
-def _multiply_batch(a: Any, b: Any, c: Any, batch: int, m: int, n: int, k: int, ta: bool, tb: bool, sa: int, sb: int) -> None:
+def _multiply_batch(
+    a: Any, b: Any, c: Any, batch: int, m: int, n: int, k: int, ta: bool, tb: bool, sa: int, sb: int
+) -> None:
     pairs.bmm(a, b, c, batch, m, n, k, ta, tb, sa == 0, sb == 0)
 
 
@@ -120,8 +123,8 @@ def get_float32_matmul_precision() -> str:
 
 @exported("torch")
 def set_float32_matmul_precision(precision: str) -> None:
-    """How precisely float32 matrices are multiplied: ``"highest"`` and ``"high"`` in float32, ``"medium"`` with operands
-    rounded to bfloat16 (8 bits) and sums in float32, where the CPU has instructions for it.
+    """How precisely float32 matrices are multiplied: ``"highest"`` and ``"high"`` in float32, ``"medium"`` with
+    operands rounded to bfloat16 (8 bits) and sums in float32, where the CPU has instructions for it.
 
     Concerns ``matmul`` and ``linear`` on the CPU, forward and backward; small products stay in float32.
     Differs from torch: on the CPU ``"high"`` never means TF32, which its oneDNN uses on some processors.

@@ -1,7 +1,8 @@
 """Matrix products by NumPy's BLAS: the fallback where numtorch's micro-kernels are not the fastest.
 
-The micro-kernels are the fastest on processors with vectors of at least 256 bits, and on Arm. On older processors the BLAS has its own
-assembly. It runs on one thread, because two thread pools that wait by spinning slow each other down many times.
+The micro-kernels are the fastest on processors with vectors of at least 256 bits, and on Arm. On older processors the
+BLAS has its own assembly. It runs on one thread, because two thread pools that wait by spinning slow each other down
+many times.
 """
 
 from __future__ import annotations
@@ -19,7 +20,12 @@ from numtorch.kernels.registry import Priority, Signature
 from numtorch.ops.linear import _check, product
 from numtorch.storage import Size, broadcast_shapes
 
-SETTERS = ("scipy_openblas_set_num_threads64_", "scipy_openblas_set_num_threads", "openblas_set_num_threads64_", "openblas_set_num_threads")
+SETTERS = (
+    "scipy_openblas_set_num_threads64_",
+    "scipy_openblas_set_num_threads",
+    "openblas_set_num_threads64_",
+    "openblas_set_num_threads",
+)
 
 
 def narrow_vectors(s: Signature) -> bool:
@@ -46,7 +52,9 @@ def _multiply(x: Tensor, y: Tensor) -> Tensor:
     try:
         lead = broadcast_shapes(Size(x.shape[:-2]), Size(y.shape[:-2]))
     except ValueError:
-        raise RuntimeError(f"matmul: batch dimensions {list(x.shape[:-2])} and {list(y.shape[:-2])} do not broadcast") from None
+        raise RuntimeError(
+            f"matmul: batch dimensions {list(x.shape[:-2])} and {list(y.shape[:-2])} do not broadcast"
+        ) from None
     out = empty((*lead, x.shape[-2], y.shape[-1]), x.dtype, x.device)
     np.matmul(as_ndarray(x), as_ndarray(y), out=as_ndarray(out))
     return out

@@ -25,7 +25,21 @@ from numtorch.ops import loss_cpu, loss_cuda
 from numtorch.ops import reduction as reductions
 from numtorch.ops.activation import log_softmax, logsigmoid, sigmoid, softmax
 from numtorch.ops.activation_cpu import EXPONENTIAL
-from numtorch.ops.arithmetic import REAL, abs, clamp_min, exp, ge, gt, le, log, logical_and, logical_not, ne, sign, where
+from numtorch.ops.arithmetic import (
+    REAL,
+    abs,
+    clamp_min,
+    exp,
+    ge,
+    gt,
+    le,
+    log,
+    logical_and,
+    logical_not,
+    ne,
+    sign,
+    where,
+)
 from numtorch.ops.indexing import gather_along, one_hot, take_along_extents
 from numtorch.ops.moments import scaled_difference, squared_error
 from numtorch.ops.movement import broadcast_tensors, contiguous, movedim, reshape, unsqueeze
@@ -36,7 +50,13 @@ def reduction_of(size_average: bool | None, reduce: bool | None, reduction: str)
     """``reduction``, unless it is given by its old names ``size_average`` and ``reduce``."""
     if size_average is None and reduce is None:
         return reduction
-    reduction = "none" if reduce is not None and not reduce else "sum" if size_average is not None and not size_average else "mean"
+    reduction = (
+        "none"
+        if reduce is not None and not reduce
+        else "sum"
+        if size_average is not None and not size_average
+        else "mean"
+    )
     notices.warn(f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.")
     return reduction
 
@@ -51,34 +71,47 @@ def _check_classes(name: str, x: Tensor, t: Tensor) -> int:
     _check_scores(name, x)
     if x.ndim == 1:
         if t.ndim > 1 or (t.ndim == 1 and t.shape[0] != 1):
-            raise ValueError(f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({t.shape[0]}). ({name}: input "
-                             f"{list(x.shape)}, target {list(t.shape)}; scores of one example take one label)")
+            raise ValueError(
+                f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({t.shape[0]}). ({name}: input "
+                f"{list(x.shape)}, target {list(t.shape)}; scores of one example take one label)"
+            )
         return 0
     if t.ndim == 0 or x.shape[0] != t.shape[0]:
         given = t.shape[0] if t.ndim else 0
-        raise ValueError(f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({given}). ({name}: "
-                         f"input {list(x.shape)}, target {list(t.shape)})")
+        raise ValueError(
+            f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({given}). ({name}: "
+            f"input {list(x.shape)}, target {list(t.shape)})"
+        )
     want = Size((x.shape[0], *x.shape[2:]))
     if t.shape != want:
         if t.ndim == 2 and x.ndim == 2:
-            raise RuntimeError(f"0D or 1D target tensor expected, multi-target not supported ({name}: input {list(x.shape)}, "
-                               f"target {list(t.shape)})")
+            raise RuntimeError(
+                f"0D or 1D target tensor expected, multi-target not supported ({name}: input {list(x.shape)}, "
+                f"target {list(t.shape)})"
+            )
         raise RuntimeError(f"Expected target size {list(want)}, got {list(t.shape)} ({name}: input {list(x.shape)})")
     return 1
 
 
 def _check_scores(name: str, x: Tensor) -> None:
     if not x.dtype.is_floating_point:
-        raise NotImplementedError(f'"{name}" not implemented for {x.dtype.name}: scores are floating-point numbers; use input.float()')
+        raise NotImplementedError(
+            f'"{name}" not implemented for {x.dtype.name}: scores are floating-point numbers; use input.float()'
+        )
 
 
 def _check_weight(name: str, x: Tensor, weight: Tensor, classes: int) -> None:
     if weight.shape != (classes,):
-        raise RuntimeError(f"{name}: weight tensor should be defined either for all {classes} classes or no classes but got weight tensor "
-                           f"of shape: {list(weight.shape)}")
+        raise RuntimeError(
+            f"{name}: weight tensor should be defined either for all {classes} classes or no classes but got weight "
+            "tensor "
+            f"of shape: {list(weight.shape)}"
+        )
     if weight.dtype is not x.dtype:
-        raise RuntimeError(f"{name}: expected weight of type {x.dtype.name}, that of the input, but found {weight.dtype.name}; use "
-                           "weight.to(input.dtype)")
+        raise RuntimeError(
+            f"{name}: expected weight of type {x.dtype.name}, that of the input, but found {weight.dtype.name}; use "
+            "weight.to(input.dtype)"
+        )
 
 
 def _labels(t: Tensor) -> Tensor:
@@ -88,14 +121,18 @@ def _labels(t: Tensor) -> Tensor:
 
 def _check_label_type(name: str, t: Tensor) -> None:
     if t._k.dtype is not int64:
-        raise RuntimeError(f"{name}: expected scalar type Long but found {t._k.dtype.name.capitalize()}: class numbers are int64; "
-                           "use target.long()")
+        raise RuntimeError(
+            f"{name}: expected scalar type Long but found {t._k.dtype.name.capitalize()}: class numbers are int64; "
+            "use target.long()"
+        )
 
 
 def bad_label(name: str, label: int, classes: int, ignore_index: int | None = None) -> IndexError:
     """The error for a number that is no class."""
     rest = "" if ignore_index is None else f", and ignore_index is {ignore_index}"
-    return IndexError(f"Target {label} is out of bounds. {name}: the input has {classes} classes, numbered 0 to {classes - 1}{rest}.")
+    return IndexError(
+        f"Target {label} is out of bounds. {name}: the input has {classes} classes, numbered 0 to {classes - 1}{rest}."
+    )
 
 
 def first_bad_label(t: Tensor, classes: int, ignore_index: int | None = None) -> int | None:
@@ -121,8 +158,16 @@ def _class_numbers(s: Signature) -> bool:
 
 @exported("nn.functional")
 @op(cost=per_input(2, "exp_nonpositive"))
-def cross_entropy(x, t, w=None, size_average: bool | None = None, ignore_index: int = -100, reduce: bool | None = None,
-                  reduction: str = "mean", label_smoothing: float = 0.0):
+def cross_entropy(
+    x,
+    t,
+    w=None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+):
     """The negative log likelihood of the targets under ``softmax(input)``.
 
     Args:
@@ -130,7 +175,8 @@ def cross_entropy(x, t, w=None, size_average: bool | None = None, ignore_index: 
         target: class numbers (int64) in the shape of ``input`` without C, or probabilities in its shape.
         weight: (C), how much each class counts.
         ignore_index: a class number whose targets do not count.
-        label_smoothing: how much of the target is spread evenly over the classes, at most 1; as in torch, a negative number is 0.
+        label_smoothing: how much of the target is spread evenly over the classes, at most 1; as in torch, a negative
+            number is 0.
 
     >>> import numtorch as torch
     >>> torch.nn.functional.cross_entropy(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
@@ -191,14 +237,24 @@ def rows(x, t, ignore_index):
 def rows_backward(g, x, t, ignore_index):
     (outer, n, *rest), grads = x.shape, (like(x), None, None)
     if not rest:
-        return Loop(loss_cpu.cross_entropy_blocks_backward, (outer, n, ignore_index), grads, weight=EXPONENTIAL, elements=outer * n)
+        return Loop(
+            loss_cpu.cross_entropy_blocks_backward,
+            (outer, n, ignore_index),
+            grads,
+            weight=EXPONENTIAL,
+            elements=outer * n,
+        )
     numbers = (outer, n, prod(rest), ignore_index)
     return Loop(loss_cpu.cross_entropy_columns_backward, numbers, grads, weight=EXPONENTIAL, elements=prod(x.shape))
 
 
 @cross_entropy.loop("cuda", when=_class_numbers)
 def blocks(x, t, ignore_index):
-    return Loop(loss_cuda.forward, (*x.shape, ignore_index), like(x, ()), operands=(x, t)) if x.ndim == 2 and 0 not in x.shape else None
+    return (
+        Loop(loss_cuda.forward, (*x.shape, ignore_index), like(x, ()), operands=(x, t))
+        if x.ndim == 2 and 0 not in x.shape
+        else None
+    )
 
 
 @cross_entropy.backward.loop("cuda", when=lambda s: s.dtypes[1] in FLOATS)
@@ -208,7 +264,15 @@ def blocks_backward(g, x, t, ignore_index):
 
 @exported("nn.functional")
 @op(cost=picks)
-def nll_loss(x, t, w=None, size_average: bool | None = None, ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean"):
+def nll_loss(
+    x,
+    t,
+    w=None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+):
     """``-input[target]`` for log probabilities ``input``: (C), (N, C) or (N, C, d1, ...)."""
     loss, _, weights = _picked("nll_loss", x, t, None, ignore_index, 1)
     return _reduced(loss, weights, "mean")
@@ -244,22 +308,47 @@ def picked(x, t, ignore_index):
 
 @nll_loss.backward.loop("cpu", when=lambda s: s.dtypes[0] in FLOATS)
 def spread(g, t, x_shape, ignore_index):
-    return Loop(loss_cpu.spread_mean, (x_shape[1], ignore_index), (like(g, x_shape), None, None), weight=2, elements=prod(x_shape))
+    return Loop(
+        loss_cpu.spread_mean,
+        (x_shape[1], ignore_index),
+        (like(g, x_shape), None, None),
+        weight=2,
+        elements=prod(x_shape),
+    )
 
 
 def _by_old_names(loss: Any) -> Callable:
     """The loss as called with ``size_average`` or ``reduce``, which were its reduction once."""
 
-    def call(input: Tensor, target: Tensor, weight: Tensor | None, size_average: Any, ignore_index: int, reduce: Any, reduction: str,
-             *rest: Any) -> Tensor:
-        return loss(input, target, weight, None, ignore_index, None, reduction_of(size_average, reduce, reduction), *rest)
+    def call(
+        input: Tensor,
+        target: Tensor,
+        weight: Tensor | None,
+        size_average: Any,
+        ignore_index: int,
+        reduce: Any,
+        reduction: str,
+        *rest: Any,
+    ) -> Tensor:
+        return loss(
+            input, target, weight, None, ignore_index, None, reduction_of(size_average, reduce, reduction), *rest
+        )
 
     return call
 
 
-def _cross_entropy_of_parts(input: Tensor, target: Tensor, weight: Tensor | None, size_average: Any, ignore_index: int, reduce: Any,
-                            reduction: str, label_smoothing: float) -> Tensor:
-    """The cross entropy of whatever the op itself does not compute: weighted, smoothed, against probabilities, not reduced."""
+def _cross_entropy_of_parts(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    size_average: Any,
+    ignore_index: int,
+    reduce: Any,
+    reduction: str,
+    label_smoothing: float,
+) -> Tensor:
+    """The cross entropy of whatever the op itself does not compute: weighted, smoothed, against probabilities, not
+    reduced."""
     target = _labels(target)
     _check_reduction(reduction)
     if label_smoothing > 1.0:
@@ -270,8 +359,10 @@ def _cross_entropy_of_parts(input: Tensor, target: Tensor, weight: Tensor | None
         _check_weight("cross_entropy", input, weight, classes)
     if target.shape == input.shape:
         if ignore_index >= 0:
-            raise RuntimeError(f"ignore_index is not supported for floating point target (cross_entropy: ignore_index={ignore_index}, "
-                               "targets are probabilities)")
+            raise RuntimeError(
+                f"ignore_index is not supported for floating point target (cross_entropy: ignore_index={ignore_index}, "
+                "targets are probabilities)"
+            )
         return _against_probabilities(input, target, weight, reduction, label_smoothing)
     _check_label_type("cross_entropy", target)
     dim = _check_classes("cross_entropy", input, target)
@@ -290,11 +381,15 @@ def _along(weight: Tensor, dim: int, ndim: int) -> Tensor:
     return reshape(weight, (1,) * dim + (-1,) + (1,) * (ndim - dim - 1))
 
 
-def _against_probabilities(x: Tensor, t: Tensor, weight: Tensor | None, reduction: str, label_smoothing: float) -> Tensor:
+def _against_probabilities(
+    x: Tensor, t: Tensor, weight: Tensor | None, reduction: str, label_smoothing: float
+) -> Tensor:
     if not t.dtype.is_floating_point:
         raise RuntimeError(f"Expected floating point type for target with class probabilities, got {t.dtype.name}")
     if not x.ndim:
-        raise RuntimeError("cross_entropy: Expected floating point type input with at least one dimension, got a 0-dim tensor")
+        raise RuntimeError(
+            "cross_entropy: Expected floating point type input with at least one dimension, got a 0-dim tensor"
+        )
     _check_scores("cross_entropy", x)
     dim = 0 if x.ndim == 1 else 1
     classes = x.shape[dim]
@@ -331,8 +426,15 @@ def _reduced(loss: Tensor, weights: Tensor, reduction: str) -> Tensor:
     return total if reduction == "sum" else total / reductions.sum(weights)
 
 
-def _nll_of_parts(input: Tensor, target: Tensor, weight: Tensor | None, size_average: Any, ignore_index: int, reduce: Any,
-                  reduction: str) -> Tensor:
+def _nll_of_parts(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    size_average: Any,
+    ignore_index: int,
+    reduce: Any,
+    reduction: str,
+) -> Tensor:
     target = _labels(target)
     _check_reduction(reduction)
     _check_label_type("nll_loss", target)
@@ -359,10 +461,14 @@ def reduce_loss(loss: Tensor, reduction: str) -> Tensor:
 
 
 def _alike(x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-    """Input and target in one shape, with a warning where they have two. Then a tensor of one element counts in the result's type."""
+    """Input and target in one shape, with a warning where they have two. Then a tensor of one element counts in the
+    result's type."""
     if x.shape != t.shape:
-        notices.warn(f"Using a target size ({t.shape}) that is different to the input size ({x.shape}). This will likely lead to "
-                     "incorrect results due to broadcasting. Please ensure they have the same size.")
+        notices.warn(
+            f"Using a target size ({t.shape}) that is different to the input size ({x.shape}). This will likely lead "
+            "to "
+            "incorrect results due to broadcasting. Please ensure they have the same size."
+        )
         try:
             x, t = broadcast_tensors(x, t)
         except RuntimeError as e:
@@ -371,7 +477,11 @@ def _alike(x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @exported("nn.functional")
-@op(cost=per_input(3), samples=lambda: [((5,), (5,)), ((3, 4), (3, 4))], ref=lambda x, t, weight=None: np.mean((x - t) ** 2))
+@op(
+    cost=per_input(3),
+    samples=lambda: [((5,), (5,)), ((3, 4), (3, 4))],
+    ref=lambda x, t, weight=None: np.mean((x - t) ** 2),
+)
 def mse_loss(x, t, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", weight=None):
     """The squared error, ``(input - target) ** 2``."""
     return reductions.mean(squared_error(x, t))
@@ -379,7 +489,13 @@ def mse_loss(x, t, size_average: bool | None = None, reduce: bool | None = None,
 
 @mse_loss.arguments
 def _(x, t, size_average, reduce, reduction, weight):
-    if weight is not None or reduction != "mean" or x.shape != t.shape or x._k.dtype is not t._k.dtype or size_average is not reduce:
+    if (
+        weight is not None
+        or reduction != "mean"
+        or x.shape != t.shape
+        or x._k.dtype is not t._k.dtype
+        or size_average is not reduce
+    ):
         return _mse_of_parts
     return x, t, None, None, "mean", None
 
@@ -397,7 +513,9 @@ def fused_squares_backward(g, x, t, *, needs):
     return gx, scaled_difference(t, x, scale) if needs[1] else None, None
 
 
-def _mse_of_parts(input: Tensor, target: Tensor, size_average: Any, reduce: Any, reduction: str, weight: Tensor | None) -> Tensor:
+def _mse_of_parts(
+    input: Tensor, target: Tensor, size_average: Any, reduce: Any, reduction: str, weight: Tensor | None
+) -> Tensor:
     return _weighted(squared_error, input, target, weight, reduction_of(size_average, reduce, reduction))
 
 
@@ -416,8 +534,14 @@ def _weighted(loss: Callable, input: Tensor, target: Tensor, weight: Tensor | No
 
 
 @exported("nn.functional")
-def l1_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
-            weight: Tensor | None = None) -> Tensor:
+def l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
     """The absolute error, ``|input - target|``."""
     return _weighted(lambda x, t: abs(x - t), input, target, weight, reduction_of(size_average, reduce, reduction))
 
@@ -452,10 +576,16 @@ def _(g, x, t, y, *, beta, needs):
 
 
 @exported("nn.functional")
-@op(cost=per_input(5), samples=lambda: [((5,), (5,)), ((3, 4), (3, 4), None, None, "mean", 0.5)],
+@op(
+    cost=per_input(5),
+    samples=lambda: [((5,), (5,)), ((3, 4), (3, 4), None, None, "mean", 0.5)],
     ref=lambda x, t, size_average=None, reduce=None, reduction="mean", beta=1.0: np.mean(
-        np.where(np.abs(x - t) < beta, (x - t) ** 2 / (2 * beta), np.abs(x - t) - beta / 2)))
-def smooth_l1_loss(x, t, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", beta: float = 1.0):
+        np.where(np.abs(x - t) < beta, (x - t) ** 2 / (2 * beta), np.abs(x - t) - beta / 2)
+    ),
+)
+def smooth_l1_loss(
+    x, t, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", beta: float = 1.0
+):
     """Squared error divided by ``2 * beta`` near 0, absolute error less ``beta / 2`` from ``beta`` on."""
     return reductions.mean(smooth_error(x, t, beta))
 
@@ -464,7 +594,13 @@ def smooth_l1_loss(x, t, size_average: bool | None = None, reduce: bool | None =
 def _(x, t, size_average, reduce, reduction, beta):
     if not beta >= 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
-    if not beta or reduction != "mean" or x.shape != t.shape or x._k.dtype is not t._k.dtype or size_average is not reduce:
+    if (
+        not beta
+        or reduction != "mean"
+        or x.shape != t.shape
+        or x._k.dtype is not t._k.dtype
+        or size_average is not reduce
+    ):
         return _smooth_l1_of_parts
     return x, t, None, None, "mean", float(beta)
 
@@ -483,7 +619,9 @@ def fused_slopes_backward(g, x, t, *, beta, needs):
     return gx, smooth_slope(t, x, scale, beta) if needs[1] else None
 
 
-def _smooth_l1_of_parts(input: Tensor, target: Tensor, size_average: Any, reduce: Any, reduction: str, beta: float) -> Tensor:
+def _smooth_l1_of_parts(
+    input: Tensor, target: Tensor, size_average: Any, reduce: Any, reduction: str, beta: float
+) -> Tensor:
     reduction = reduction_of(size_average, reduce, reduction)
     x, t = _alike(input, target)
     return reduce_loss(smooth_error(x, t, float(beta)) if beta else abs(x - t), reduction)
@@ -504,22 +642,31 @@ def _(g, x, t, *, delta, needs):
 
 
 @exported("nn.functional")
-def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None) -> Tensor:
+def huber_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
+) -> Tensor:
     """Half the squared error up to ``delta``, from there on a line of that slope; of the input's type."""
     if weight is not None:
         if weight.shape != input.shape:
             raise ValueError("Weights and input must have the same size.")
         if reduction not in ("none", "sum", "mean"):
-            raise ValueError(f"Invalid reduction mode: {reduction}. Expected one of 'none', 'mean', 'sum'. (huber_loss)")
-        return reduce_loss(huber_loss(input, target, "none", delta) * weight, reduction)  # unlike the others, over the number of elements
+            raise ValueError(
+                f"Invalid reduction mode: {reduction}. Expected one of 'none', 'mean', 'sum'. (huber_loss)"
+            )
+        return reduce_loss(
+            huber_loss(input, target, "none", delta) * weight, reduction
+        )  # unlike the others, over the number of elements
     if not delta > 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     input, target = _alike(input, target)
     loss = huber_error(input, target, float(delta))
     if loss._k.dtype is not input._k.dtype:
         if not input.dtype.is_floating_point:
-            raise RuntimeError(f"huber_loss: result type {loss.dtype.name} can't be cast to the desired output type {input.dtype.name}, "
-                               "that of the input")
+            raise RuntimeError(
+                f"huber_loss: result type {loss.dtype.name} can't be cast to the desired output type "
+                f"{input.dtype.name}, "
+                "that of the input"
+            )
         loss = loss.to(input.dtype)
     return reduce_loss(loss, reduction)
 
@@ -537,16 +684,27 @@ def _(g, x, t, *, needs):
 
 
 @exported("nn.functional")
-def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
-                         reduce: bool | None = None, reduction: str = "mean") -> Tensor:
+def binary_cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
     """``-(target * log(input) + (1 - target) * log(1 - input))`` for probabilities ``input``."""
     reduction = reduction_of(size_average, reduce, reduction)
     if input.shape != target.shape:
-        raise ValueError(f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
-                         "Please ensure they have the same size.")
+        raise ValueError(
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
+            "Please ensure they have the same size."
+        )
     if target.dtype is not input.dtype:
-        raise RuntimeError(f"binary_cross_entropy: Found dtype {target.dtype.name} but expected {input.dtype.name}: the targets must be of "
-                           "the input's type; use target.to(input.dtype)")
+        raise RuntimeError(
+            f"binary_cross_entropy: Found dtype {target.dtype.name} but expected {input.dtype.name}: the targets must "
+            "be of "
+            "the input's type; use target.to(input.dtype)"
+        )
     if weight is not None and weight.shape != input.shape:
         _check_broadcast("binary_cross_entropy", "weight", weight, input)
     _check_probabilities("input", input)
@@ -557,12 +715,18 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
 
 def _check_broadcast(name: str, what: str, weight: Tensor, x: Tensor) -> None:
     """An error unless ``weight`` broadcasts to x's shape."""
-    if weight.ndim > x.ndim or any(n not in (1, m) for n, m in zip(reversed(weight.shape), reversed(x.shape), strict=False)):
-        raise RuntimeError(f"{name}: {what} of shape {list(weight.shape)} does not broadcast to {list(x.shape)}, the shape of the input")
+    if weight.ndim > x.ndim or any(
+        n not in (1, m) for n, m in zip(reversed(weight.shape), reversed(x.shape), strict=False)
+    ):
+        raise RuntimeError(
+            f"{name}: {what} of shape {list(weight.shape)} does not broadcast to {list(x.shape)}, the shape of the "
+            "input"
+        )
 
 
 def _check_probabilities(what: str, x: Tensor) -> None:
-    """RuntimeError unless all elements are between 0 and 1, which NaN is not. On a GPU a check would wait for the device."""
+    """RuntimeError unless all elements are between 0 and 1, which NaN is not. On a GPU a check would wait for the
+    device."""
     if x._k.device.type != "cpu":
         return
     if x._k.dtype in FLOATS:
@@ -572,8 +736,10 @@ def _check_probabilities(what: str, x: Tensor) -> None:
         at = int(outside.argmax()) if outside.any() else -1
     if at >= 0:
         hint = "; for scores use binary_cross_entropy_with_logits" if what == "input" else ""
-        raise RuntimeError(f"all elements of {what} should be between 0 and 1, but found {reshape(x.detach(), (-1,))[at].item():g} "
-                           f"(binary_cross_entropy: {what} of shape {list(x.shape)}){hint}")
+        raise RuntimeError(
+            f"all elements of {what} should be between 0 and 1, but found {reshape(x.detach(), (-1,))[at].item():g} "
+            f"(binary_cross_entropy: {what} of shape {list(x.shape)}){hint}"
+        )
 
 
 @primitive(public=False, takes=REAL)
@@ -591,16 +757,28 @@ def _(g, x, t, *, needs):
 
 
 @exported("nn.functional")
-def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
-                                     reduce: bool | None = None, reduction: str = "mean", pos_weight: Tensor | None = None) -> Tensor:
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
     """The binary cross entropy of ``sigmoid(input)`` without overflow; positive examples count ``pos_weight`` times."""
     reduction = reduction_of(size_average, reduce, reduction)
     if input.shape != target.shape:
-        raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape}): "
-                         "reshape one of them, as by target.view_as(input) (binary_cross_entropy_with_logits)")
+        raise ValueError(
+            f"Target size ({target.shape}) must be the same as input size ({input.shape}): "
+            "reshape one of them, as by target.view_as(input) (binary_cross_entropy_with_logits)"
+        )
     if not (input._k.dtype.is_floating_point and target._k.dtype.is_floating_point):
-        raise RuntimeError(f"binary_cross_entropy_with_logits: expected input and target of floating types, but got {input.dtype.name} and "
-                           f"{target.dtype.name}; use target.to(input.dtype)")
+        raise RuntimeError(
+            "binary_cross_entropy_with_logits: expected input and target of floating types, but got "
+            f"{input.dtype.name} and "
+            f"{target.dtype.name}; use target.to(input.dtype)"
+        )
     if weight is not None and weight.shape != input.shape:
         _check_broadcast("binary_cross_entropy_with_logits", "weight", weight, input)
     if pos_weight is None:
@@ -624,8 +802,14 @@ def _(g, x, t, *, needs):
 
 
 @exported("nn.functional")
-def kl_div(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
-           log_target: bool = False) -> Tensor:
+def kl_div(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    log_target: bool = False,
+) -> Tensor:
     """The divergence of ``exp(input)`` from ``target`` (both logarithms if ``log_target``), element by element.
 
     ``reduction="batchmean"`` divides the sum by the size of the first dimension, which is the divergence
@@ -634,11 +818,16 @@ def kl_div(input: Tensor, target: Tensor, size_average: bool | None = None, redu
     log_target = flag(log_target, "kl_div", "log_target") if log_target.__class__ is not bool else log_target
     reduction = reduction_of(size_average, reduce, reduction)
     if not (input.dtype.is_floating_point and target.dtype.is_floating_point):
-        raise RuntimeError(f"kl_div: Integral inputs not supported, but got {input.dtype.name} and {target.dtype.name}; cast with .float()")
+        raise RuntimeError(
+            f"kl_div: Integral inputs not supported, but got {input.dtype.name} and {target.dtype.name}; cast with "
+            ".float()"
+        )
     loss = exp(target) * (target - input) if log_target else divergence(input, target)
     if reduction == "batchmean":
         return reductions.sum(loss) / input.shape[0] if input.ndim else reductions.sum(loss)
     if reduction == "mean":
-        notices.warn("reduction: 'mean' divides the total loss by both the batch size and the support size. 'batchmean' divides "
-                     "only by the batch size, and aligns with the KL math definition.")
+        notices.warn(
+            "reduction: 'mean' divides the total loss by both the batch size and the support size. 'batchmean' divides "
+            "only by the batch size, and aligns with the KL math definition."
+        )
     return reduce_loss(loss, reduction)

@@ -1,6 +1,8 @@
-"""CPU loops of the cross entropy between scores and class indices. Scores are (rows, n), or (outer, n, inner) as in segmentation.
+"""CPU loops of the cross entropy between scores and class indices. Scores are (rows, n), or (outer, n, inner) as in
+segmentation.
 
-Rows are divided into blocks by the shape alone, and block sums are added in order: results are the same for any number of threads.
+Rows are divided into blocks by the shape alone, and block sums are added in order: results are the same for any number
+    of threads.
 """
 
 from __future__ import annotations
@@ -125,7 +127,8 @@ def mean_of(sums, t, out, ignore):
 
 @jit
 def column_sums(x, top, total, base, n, inner):
-    """top[k] = max x[:, k]; total[k] = sum over j of exp(x[j, k] - top[k]): a tile of columns that begins at ``base``"""
+    """top[k] = max x[:, k]; total[k] = sum over j of exp(x[j, k] - top[k]): a tile of columns that begins at
+    ``base``"""
     m = top.size
     start_columns(x, top, total, base, n, inner)
     for j in range(n):
@@ -194,7 +197,8 @@ BLOCKS = jit(cross_entropy_blocks, parallel=True)
 
 @jit
 def forward_small(x, t, out, rows, n, ignore):
-    """The whole of a small cross entropy in one call; returns the number of the first bad label, counted from 1, or 0."""
+    """The whole of a small cross entropy in one call; returns the number of the first bad label, counted from 1, or
+    0."""
     bad = first_bad_label(t, n, ignore)
     if bad < 0:
         sums = np.empty((rows + max(1, BLOCK // n) - 1) // max(1, BLOCK // n), x.dtype)
@@ -208,7 +212,8 @@ SERIAL = jit(cross_entropy_blocks, inline=True)
 
 @jit
 def picked_mean(x, t, out, n, ignore):
-    """out[0] = -mean of x[i, t[i]] over the labels that are kept; returns the number of the first bad label, counted from 1, or 0"""
+    """out[0] = -mean of x[i, t[i]] over the labels that are kept; returns the number of the first bad label, counted
+    from 1, or 0"""
     total = x.dtype.type(0)
     kept = 0
     for i in range(t.size):
@@ -236,7 +241,8 @@ def spread_mean(g, t, gx, n, ignore):
 
 
 def forward(x, t, out, outer, n, inner, ignore):
-    """Mean cross entropy of flat x (outer, n, inner) and labels t into out (1); the number of the first bad label, or 0."""
+    """Mean cross entropy of flat x (outer, n, inner) and labels t into out (1); the number of the first bad label, or
+    0."""
     bad = first_bad_label(t, n, ignore)
     if bad < 0:
         if inner == 1:

@@ -26,10 +26,22 @@ def _reference(x: Any, t: Any, w: Any = None, p: int = 1, margin: float = 1.0) -
 
 
 @exported("nn.functional", module="MultiMarginLoss")
-@op(samples=lambda: [((5, 4), index((5,), 4)), ((5, 4), index((5,), 4), (4,), 2, 0.3), ((3, 1), index((3,), 1))], ref=_reference)
-def multi_margin_loss(x, t, p: int = 1, margin: float = 1.0, w=None, size_average: bool | None = None, reduce: bool | None = None,
-                      reduction: str = "mean"):
-    """``sum over j != t of weight[t] * max(0, margin - x[t] + x[j]) ** p / C`` for scores x (N, C) or (C) and class numbers t.
+@op(
+    samples=lambda: [((5, 4), index((5,), 4)), ((5, 4), index((5,), 4), (4,), 2, 0.3), ((3, 1), index((3,), 1))],
+    ref=_reference,
+)
+def multi_margin_loss(
+    x,
+    t,
+    p: int = 1,
+    margin: float = 1.0,
+    w=None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+):
+    """``sum over j != t of weight[t] * max(0, margin - x[t] + x[j]) ** p / C`` for scores x (N, C) or (C) and class
+    numbers t.
 
     Args:
         input: scores, (N, C) or (C), of a floating type.
@@ -68,8 +80,13 @@ def _(x, t, p, margin, w, size_average, reduce, reduction):
         raise RuntimeError(f"multi_margin_loss: expected scalar type Long but found {t.dtype.name}; use target.long()")
     labels = x.shape[:-1] if x.ndim == 2 else t.shape if t.shape.numel() == 1 and t.ndim < 2 else None
     if x.ndim not in (1, 2) or not x.shape[-1] or t.shape != labels:
-        raise RuntimeError(f"multi_margin_loss: expected scores (N, C) or (C) with class numbers (N) or (), got input {list(x.shape)} and "
-                           f"target {list(t.shape)}")
+        raise RuntimeError(
+            "multi_margin_loss: expected scores (N, C) or (C) with class numbers (N) or (), got input "
+            f"{list(x.shape)} and "
+            f"target {list(t.shape)}"
+        )
     if w is not None and w.shape != x.shape[-1:]:
-        raise RuntimeError(f"multi_margin_loss: inconsistent weight size, expected {x.shape[-1]} but got {list(w.shape)}")
+        raise RuntimeError(
+            f"multi_margin_loss: inconsistent weight size, expected {x.shape[-1]} but got {list(w.shape)}"
+        )
     return x, t, p, float(margin), w, None, None, reduction_of(size_average, reduce, reduction)

@@ -1,4 +1,5 @@
-"""Variance, norms and logsumexp: reductions of a formula of the elements. Each gradient is one pass over the elements."""
+"""Variance, norms and logsumexp: reductions of a formula of the elements. Each gradient is one pass over the
+elements."""
 
 from __future__ import annotations
 
@@ -22,7 +23,21 @@ from numtorch.exports import exported
 from numtorch.kernels import math as m
 from numtorch.kernels.codegen import reduction as codegen
 from numtorch.ops import activation_cpu, moments_cpu
-from numtorch.ops.arithmetic import REAL, SIGNED, abs, clamp_min, eq, exp, is_extreme, isfinite, log, sign, sqrt, where, zeros_of
+from numtorch.ops.arithmetic import (
+    REAL,
+    SIGNED,
+    abs,
+    clamp_min,
+    eq,
+    exp,
+    is_extreme,
+    isfinite,
+    log,
+    sign,
+    sqrt,
+    where,
+    zeros_of,
+)
 from numtorch.ops.movement import reshape
 from numtorch.ops.reduction import amax, extents, mean, memory_order, reduce, reduced_shape, restore, sum, wrap_dims
 from numtorch.storage import Size
@@ -87,19 +102,39 @@ def _rest(x: Tensor, dims: Any, minus: float) -> float:
 
 
 def _samples() -> list:
-    return [((5,), (0,), 1, False), ((3, 4), (1,), 0, True), ((2, 3, 4), (0, 2), 1, False), ((3, 4), None, 1, False),
-            ((7, 3), (0,), 2, False)]
+    return [
+        ((5,), (0,), 1, False),
+        ((3, 4), (1,), 0, True),
+        ((2, 3, 4), (0, 2), 1, False),
+        ((3, 4), None, 1, False),
+        ((7, 3), (0,), 2, False),
+    ]
 
 
-@op(name="var", public=False, strided=True, cost=per_input(4), samples=_samples, out=CAST,
-    ref=lambda x, dim, minus, keepdim: np.var(x, dim, ddof=minus, keepdims=keepdim))
+@op(
+    name="var",
+    public=False,
+    strided=True,
+    cost=per_input(4),
+    samples=_samples,
+    out=CAST,
+    ref=lambda x, dim, minus, keepdim: np.var(x, dim, ddof=minus, keepdims=keepdim),
+)
 def variance(x, dim: Dims, minus: float, keepdim: bool):
-    """The squared distances from the mean over dimensions (None: all), added up and divided by the count less ``minus``."""
+    """The squared distances from the mean over dimensions (None: all), added up and divided by the count less
+    ``minus``."""
     return _squares(x, dim, keepdim) / _rest(x, dim, minus)
 
 
-@op(name="std", public=False, strided=True, cost=per_input(4), samples=_samples, out=CAST,
-    ref=lambda x, dim, minus, keepdim: np.std(x, dim, ddof=minus, keepdims=keepdim))
+@op(
+    name="std",
+    public=False,
+    strided=True,
+    cost=per_input(4),
+    samples=_samples,
+    out=CAST,
+    ref=lambda x, dim, minus, keepdim: np.std(x, dim, ddof=minus, keepdims=keepdim),
+)
 def deviation(x, dim: Dims, minus: float, keepdim: bool):
     """The square root of ``variance``."""
     return sqrt(_squares(x, dim, keepdim) / _rest(x, dim, minus))
@@ -108,7 +143,9 @@ def deviation(x, dim: Dims, minus: float, keepdim: bool):
 def _squares(x: Tensor, dims: Any, keepdim: bool) -> Tensor:
     """The sum of squared distances from the mean, less what comes of its rounding."""
     if not x._k.dtype.is_floating_point:
-        raise RuntimeError(f"std and var only support floating point and complex dtypes, not {x._k.dtype.name}; cast with .float()")
+        raise RuntimeError(
+            f"std and var only support floating point and complex dtypes, not {x._k.dtype.name}; cast with .float()"
+        )
     center = mean(x, dims, True)
     n = max(_counted(x.shape, dims, 0.0)[0], 1)
     rest = sum(x - center, dims, keepdim)
@@ -128,8 +165,11 @@ for _op in (variance, deviation):
         over = wrap_dims(dim, x.ndim, "var")
         shape, size = reduced_shape(x.shape, over, keepdim), x.shape.numel()
         order = None if x._k.contiguous else memory_order(x, over)
-        given, places = (x.shape, over) if order is None else \
-            (tuple([x.shape[d] for d in order]), tuple([i for i, d in enumerate(order) if d in over]))
+        given, places = (
+            (x.shape, over)
+            if order is None
+            else (tuple([x.shape[d] for d in order]), tuple([i for i, d in enumerate(order) if d in over]))
+        )
         found, planes = extents(given, places), _planes(given, places)
         if found is None and planes is None:
             order = (*[d for d in range(x.ndim) if d not in over], *over)
@@ -201,8 +241,15 @@ def _overload(of: Any, x: Tensor, dim: Any, unbiased: Any, keepdim: bool, correc
 
 
 @exported("torch", "Tensor")
-def var(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None,
-        out: Any = None) -> Tensor:
+def var(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+    out: Any = None,
+) -> Tensor:
     """The variance: mean squared distance from the mean, with ``correction`` (1) subtracted from the count.
 
     >>> import numtorch as torch
@@ -213,8 +260,15 @@ def var(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: b
 
 
 @exported("torch", "Tensor")
-def std(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None,
-        out: Any = None) -> Tensor:
+def std(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+    out: Any = None,
+) -> Tensor:
     """The standard deviation: the square root of ``var``. Its gradient at 0 is 0.
 
     >>> import numtorch as torch
@@ -228,9 +282,12 @@ def std(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: b
 
 
 @exported("torch", "Tensor")
-@op(cost=per_input(2, "exp_nonpositive"), out=CAST,
+@op(
+    cost=per_input(2, "exp_nonpositive"),
+    out=CAST,
     samples=lambda: [((5,), 0), ((3, 4), 1, True), ((2, 3, 4), 1), ((2, 3, 4), (0, 2)), ((), 0)],
-    ref=lambda x, dim, keepdim=False: np.log(np.sum(np.exp(x), dim if x.ndim else None, keepdims=keepdim)))
+    ref=lambda x, dim, keepdim=False: np.log(np.sum(np.exp(x), dim if x.ndim else None, keepdims=keepdim)),
+)
 def logsumexp(x, dim: Dims, keepdim: bool = False):
     """``log(sum(exp(x)))`` without overflow; -inf of nothing. Integers are computed in the default floating type.
 
@@ -265,15 +322,24 @@ def log_sums(x, dim, keepdim):
     found = None if 0 in x.shape else extents(x.shape, dim)
     if found is None or found[2] != 1:
         return None
-    return Loop(activation_cpu.log_sums_rows, found[:2], like(x, reduced_shape(x.shape, dim, keepdim)), weight=activation_cpu.EXPONENTIAL)
+    return Loop(
+        activation_cpu.log_sums_rows,
+        found[:2],
+        like(x, reduced_shape(x.shape, dim, keepdim)),
+        weight=activation_cpu.EXPONENTIAL,
+    )
 
 
 # --- norms ----------------------------------------------------------------------------------------
 
 
-@op(name="norm", direct=True, public=False,
+@op(
+    name="norm",
+    direct=True,
+    public=False,
     samples=lambda: [((), None, False), ((5,), 0, True), ((3, 4), None, False), ((2, 3, 4), (0, 2), False)],
-    ref=lambda x, dim, keepdim: np.sqrt(np.sum(x * x, dim, keepdims=keepdim)))
+    ref=lambda x, dim, keepdim: np.sqrt(np.sum(x * x, dim, keepdims=keepdim)),
+)
 def euclidean(x, dim: Dims, keepdim: bool):
     """The square root of the sum of squares over dimensions."""
     return reduce(codegen.ROOT_SQUARES, x, dim, keepdim, x._k.dtype)
@@ -282,12 +348,25 @@ def euclidean(x, dim: Dims, keepdim: bool):
 @euclidean.vjp(wide=True)
 def _(g, x, *, out, dim, keepdim):
     slope = over_root(g, out)
-    return x * (slope if keepdim or not slope.shape else reshape(slope, reduced_shape(x.shape, wrap_dims(dim, x.ndim, "norm"), True)))
+    return x * (
+        slope
+        if keepdim or not slope.shape
+        else reshape(slope, reduced_shape(x.shape, wrap_dims(dim, x.ndim, "norm"), True))
+    )
 
 
-@op(name="extreme_norm", direct=True, public=False,
-    samples=lambda: [((), None, False, True), ((5,), 0, True, True), ((3, 4), None, False, False), ((2, 3, 4), (0, 2), False, True)],
-    ref=lambda x, dim, keepdim, most: (np.max if most else np.min)(np.abs(x), dim, keepdims=keepdim))
+@op(
+    name="extreme_norm",
+    direct=True,
+    public=False,
+    samples=lambda: [
+        ((), None, False, True),
+        ((5,), 0, True, True),
+        ((3, 4), None, False, False),
+        ((2, 3, 4), (0, 2), False, True),
+    ],
+    ref=lambda x, dim, keepdim, most: (np.max if most else np.min)(np.abs(x), dim, keepdims=keepdim),
+)
 def extreme_norm(x, dim: Dims, keepdim: bool, most: bool):
     """The largest magnitude over dimensions (the norm of order inf), or the smallest (-inf)."""
     return reduce(codegen.LARGEST if most else codegen.NEAREST, x, dim, keepdim, x._k.dtype)
@@ -300,8 +379,13 @@ def _(g, x, *, out, dim, keepdim):
     return where(hit, sign(x) * (restore(g, x.shape, dim, keepdim) / sum(hit, dim, True)), 0.0)
 
 
-@op(name="zero_norm", direct=True, public=False, samples=lambda: [((), None, False), ((3, 4), 1, True)],
-    ref=lambda x, dim, keepdim: np.sum(x != 0, dim, keepdims=keepdim))
+@op(
+    name="zero_norm",
+    direct=True,
+    public=False,
+    samples=lambda: [((), None, False), ((3, 4), 1, True)],
+    ref=lambda x, dim, keepdim: np.sum(x != 0, dim, keepdims=keepdim),
+)
 def zero_norm(x, dim: Dims, keepdim: bool):
     """How many elements are not 0, in their type: the norm of order 0."""
     return reduce(codegen.COUNT, x, dim, keepdim, x._k.dtype)
@@ -333,14 +417,17 @@ def root_of_powers(x, y, p: float):
 
 @primitive(public=False, floats=True, domain=(0.1, 3))
 def power_slope(x, y, p: float):
-    """The slope of a norm ``y`` of order ``p`` in an element ``x``: ``sign(x) * abs(x / y) ** (p - 1)``, 0 where either is 0."""
+    """The slope of a norm ``y`` of order ``p`` in an element ``x``: ``sign(x) * abs(x / y) ** (p - 1)``, 0 where either
+    is 0."""
     return 0 if (y == 0) | ((x == 0) & (y == y)) else m.sign(x) * m.pow(m.abs(x) / y, p - 1)
 
 
 @power_slope.vjp
 def _(g, x, y, *, p, needs):
     bend = over_root(g * (p - 1), y)
-    return (bend * abs(power_slope(x, y, p - 1)) if needs[0] else None), (-bend * power_slope(x, y, p) if needs[1] else None)
+    return (bend * abs(power_slope(x, y, p - 1)) if needs[0] else None), (
+        -bend * power_slope(x, y, p) if needs[1] else None
+    )
 
 
 @primitive(public=False, floats=True, domain=(0.1, 3))
@@ -367,11 +454,21 @@ def _(g, x, y, *, needs):
     return (bend * abs(power_slope(x, y, 0.5)) if needs[0] else None), (-bend * root_slope(x, y) if needs[1] else None)
 
 
-@op(name="p_norm", public=False, cost=per_input(4),
-    samples=lambda: [((5,), 3.0, 0, True), ((3, 4), 1.5, None, False), ((2, 3, 4), 0.5, (0, 2), False), ((3, 4), -1.0, 1, False)],
-    ref=lambda x, p, dim, keepdim: np.sum(np.abs(x) ** p, dim, keepdims=keepdim) ** (1 / p))
+@op(
+    name="p_norm",
+    public=False,
+    cost=per_input(4),
+    samples=lambda: [
+        ((5,), 3.0, 0, True),
+        ((3, 4), 1.5, None, False),
+        ((2, 3, 4), 0.5, (0, 2), False),
+        ((3, 4), -1.0, 1, False),
+    ],
+    ref=lambda x, p, dim, keepdim: np.sum(np.abs(x) ** p, dim, keepdims=keepdim) ** (1 / p),
+)
 def p_norm(x, p: float, dim: Dims, keepdim: bool):
-    """``sum(abs(x) ** p) ** (1 / p)`` over dimensions, of elements in proportion to the one that counts most: no power overflows."""
+    """``sum(abs(x) ** p) ** (1 / p)`` over dimensions, of elements in proportion to the one that counts most: no power
+    overflows."""
     top = reduce(codegen.LARGEST if p > 0 else codegen.NEAREST, x, dim, True, x._k.dtype)
     y = root_of_powers(sum(cube_of_share(x, top) if p == 3 else power_of_share(x, top, p), dim, True), top, p)
     return y if keepdim else reshape(y, reduced_shape(x.shape, wrap_dims(dim, x.ndim, "norm"), False))
@@ -390,16 +487,20 @@ def power_norms(x, p, dim, keepdim):
     found = None if 0 in x.shape else extents(x.shape, dims)
     if found is None or found[2] != 1 or (x.shape.numel() >= shared_from(weight) and found[0] < SHARED_ROWS):
         return None
-    return Loop(moments_cpu.power_norms, (*found[:2], float(p)), like(x, reduced_shape(x.shape, dims, keepdim)), weight=weight)
+    return Loop(
+        moments_cpu.power_norms, (*found[:2], float(p)), like(x, reduced_shape(x.shape, dims, keepdim)), weight=weight
+    )
 
 
 @exported("torch", "Tensor")
 @own_names
-def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Tensor:
+def norm(
+    input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None
+) -> Tensor:
     """The norm of order ``p`` (2 unless given) of the elements, or over dimensions: ``sum(abs(x) ** p) ** (1 / p)``.
 
-    inf is the largest magnitude, -inf the smallest, 0 the number of elements that are not 0. Where a norm has no slope, as at 0, its
-    gradient is 0. Floating types only; with ``dtype`` it is computed in that type.
+    inf is the largest magnitude, -inf the smallest, 0 the number of elements that are not 0. Where a norm has no slope,
+    as at 0, its gradient is 0. Floating types only; with ``dtype`` it is computed in that type.
 
     >>> import numtorch as torch
     >>> torch.norm(torch.tensor([3.0, 4.0])), torch.norm(torch.tensor([3.0, -4.0]), float("inf"))
@@ -413,10 +514,13 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
         input = input.to(dtypes.as_dtype(dtype))
     p = 2 if p in ("fro", None) else p
     if not isinstance(p, int | float | np.number):
-        raise (RuntimeError if isinstance(p, str) else TypeError)(f"norm: order {p!r} is not supported; give a number, or 'fro'")
+        raise (RuntimeError if isinstance(p, str) else TypeError)(
+            f"norm: order {p!r} is not supported; give a number, or 'fro'"
+        )
     if input._k.dtype.category != dtypes.FLOATING:
-        raise RuntimeError(f"norm(): Expected a floating point or complex tensor as input. Got {input.dtype.name}; "
-                           "cast with .float()")
+        raise RuntimeError(
+            f"norm(): Expected a floating point or complex tensor as input. Got {input.dtype.name}; cast with .float()"
+        )
     dim = tuple(dim) if isinstance(dim, list) else dim
     if p == 2:
         return euclidean(input, dim, keepdim)
@@ -434,5 +538,9 @@ def _has_elements(shape: Size, p: float, dim: Any) -> None:
     """RuntimeError where a norm that nothing has would be one of nothing; torch's words."""
     for d in wrap_dims(dim, len(shape), "norm"):
         if not shape[d]:
-            where_ = "an empty tensor because" if dim is None else f"the dimension {d} because this dimension is empty and"
-            raise RuntimeError(f"norm() cannot compute the {p:g} norm on {where_} the operation does not have an identity")
+            where_ = (
+                "an empty tensor because" if dim is None else f"the dimension {d} because this dimension is empty and"
+            )
+            raise RuntimeError(
+                f"norm() cannot compute the {p:g} norm on {where_} the operation does not have an identity"
+            )

@@ -1,8 +1,8 @@
 """CPU loops of variances and norms. A variance reads its elements from memory once, one *piece* at a time.
 
-A piece is a part of a row, or of a strip of columns, that fits the cache. Its sum gives a mean. The distances from this mean give a
-correction for what rounding took from the mean and from the squares. Pieces combine in order in float64 (Chan, Golub, LeVeque 1979), so
-that results do not depend on threads:
+A piece is a part of a row, or of a strip of columns, that fits the cache. Its sum gives a mean. The distances from this
+mean give a correction for what rounding took from the mean and from the squares. Pieces combine in order in float64
+(Chan, Golub, LeVeque 1979), so that results do not depend on threads:
 
     rows      each row is contiguous
     planes    rows (i, k) of (a, b, c) elements; the rows of one k belong together; few long rows are planes with a = 1
@@ -62,7 +62,8 @@ def distances(row, mean):
 
 @jit
 def distant(total, square, count):
-    """Whether a number is so far from the mean of ``count`` elements that the squares say more of that than of the elements."""
+    """Whether a number is so far from the mean of ``count`` elements that the squares say more of that than of the
+    elements."""
     shift = total * (total / count)
     return (shift + shift) + (shift + shift) > square
 
@@ -159,7 +160,8 @@ def scaled(x, k, a, b, c, rest, root):
 
 @jit
 def careful(x, i, outer, n, rest, root):
-    """The variance of row i, or its root, where the mean is far from 0, or the row long, or squares leave the normal numbers."""
+    """The variance of row i, or its root, where the mean is far from 0, or the row long, or squares leave the normal
+    numbers."""
     value = squares_of_row(x, i * n, (i + 1) * n) / np.float64(rest)
     if normal(x, value):
         return np.sqrt(value) if root else value
@@ -284,7 +286,9 @@ def squares_of_columns(x, mean, total, square, squares, n, inner, group, chunk, 
             at = q * width + k * inner
             centre, more = mean[at : at + inner], total[at : at + inner]
             for c in range(inner):
-                offset[c] += ((np.float64(centre[c]) - np.float64(origin[c])) + np.float64(more[c]) / count) * (count / n)
+                offset[c] += ((np.float64(centre[c]) - np.float64(origin[c])) + np.float64(more[c]) / count) * (
+                    count / n
+                )
     for j in range(lines * group, n):
         row = x[j * inner : (j + 1) * inner]
         for c in range(inner):
@@ -351,8 +355,8 @@ def finished(squares, target, rest, root):
 
 @jit(parallel=True)
 def columns(x, out, outer, n, inner, group, chunk, parts, rest, root):
-    """out[i, c] = the variance of column c of x[i], or its root; see ``rows``. ``group`` rows side by side make a line, ``chunk``
-    lines a part.
+    """out[i, c] = the variance of column c of x[i], or its root; see ``rows``. ``group`` rows side by side make a line,
+    ``chunk`` lines a part.
     """
     width = group * inner
     lines = n // group
@@ -366,14 +370,24 @@ def columns(x, out, outer, n, inner, group, chunk, parts, rest, root):
         m = min(STRIP, width - left)
         first = (q - i * parts) * chunk
         begin, at = i * n * inner + first * width + left, q * width + left
-        strip_moments(x[begin : (i + 1) * n * inner], width, min(chunk, lines - first),
-                      known[at : at + m], known[size + at : size + at + m], known[2 * size + at : 2 * size + at + m])
+        strip_moments(
+            x[begin : (i + 1) * n * inner],
+            width,
+            min(chunk, lines - first),
+            known[at : at + m],
+            known[size + at : size + at + m],
+            known[2 * size + at : 2 * size + at + m],
+        )
     squares = np.empty(outer * inner)
     for i in prange(outer):
         at, more = i * parts * width, parts * width
         whole = x[i * n * inner : (i + 1) * n * inner]
         own, target = squares[i * inner : (i + 1) * inner], out[i * inner : (i + 1) * inner]
-        mean, total, square = known[at : at + more], known[size + at : size + at + more], known[2 * size + at : 2 * size + at + more]
+        mean, total, square = (
+            known[at : at + more],
+            known[size + at : size + at + more],
+            known[2 * size + at : 2 * size + at + more],
+        )
         if parts * group == 1:
             for c in range(inner):
                 own[c] = around_mean(total[c], square[c], np.float64(n))

@@ -27,8 +27,12 @@ WEIGHT = 3  # what an element costs, in additions
 
 @exported("nn.functional")
 @own_names
-@op(out=CAST, cost=per_output(3), samples=lambda: [((3, 5), 2.0, 1), ((2, 3, 4), 2.0, 1), ((7,), 2.0, 0), ((3, 5), 2.0, 1, 10.0)],
-    ref=lambda x, p, dim, eps=1e-12: x / np.maximum(np.sqrt(np.sum(x * x, dim, keepdims=True)), eps))
+@op(
+    out=CAST,
+    cost=per_output(3),
+    samples=lambda: [((3, 5), 2.0, 1), ((2, 3, 4), 2.0, 1), ((7,), 2.0, 0), ((3, 5), 2.0, 1, 10.0)],
+    ref=lambda x, p, dim, eps=1e-12: x / np.maximum(np.sqrt(np.sum(x * x, dim, keepdims=True)), eps),
+)
 def normalize(x, p: float = 2.0, dim: Dims = 1, eps: float = 1e-12):
     """``input / max(norm(input, p), eps)`` along ``dim``: vectors of length 1, but for those shorter than ``eps``.
 

@@ -1,4 +1,5 @@
-"""In-place arithmetic that needs more than an op's own in-place version: several formulas, or numbers that are checked first."""
+"""In-place arithmetic that needs more than an op's own in-place version: several formulas, or numbers that are checked
+first."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Random tensors: the generator is counter-based, so element i is the same on any device and thread.
 
-The numbers are Philox4x32-10 of (seed, position). A ``Generator`` holds the seed and the position in the stream; drawing n numbers
-advances the position by n. Differs from torch: the same seed gives other numbers.
+The numbers are Philox4x32-10 of (seed, position). A ``Generator`` holds the seed and the position in the stream;
+drawing n numbers advances the position by n. Differs from torch: the same seed gives other numbers.
 """
 
 from __future__ import annotations
@@ -138,7 +138,8 @@ def set_rng_state(state: Tensor) -> None:
 
 @jit(parallel=True)
 def fill_uniform32(out, seed, at, low, width, last):
-    """out[i] = low + width * u(seed, at + i), at most ``last``: sum and product may round up to the end, which is not drawn"""
+    """out[i] = low + width * u(seed, at + i), at most ``last``: sum and product may round up to the end, which is not
+    drawn"""
     a = np.float32(low)
     b = np.float32(width)
     c = np.float32(last)
@@ -157,7 +158,8 @@ def fill_uniform64(out, seed, at, low, width, last):
 
 @jit(parallel=True)
 def fill_uniform16(out, seed, at, low, width, last, keep):
-    """``fill_uniform32`` where u has the leading bits that a type of 16 bits holds: cut, not rounded, so u < p with probability p"""
+    """``fill_uniform32`` where u has the leading bits that a type of 16 bits holds: cut, not rounded, so u < p with
+    probability p"""
     a = np.float32(low)
     b = np.float32(width)
     c = np.float32(last)
@@ -195,7 +197,9 @@ def fill_integers(out, seed, at, low, span):
 def fill_words(out, seed, at, low, span):
     """out[i] = low + 64 random bits modulo span, where span has all 64 bits itself; 0 stands for 2**64"""
     for i in range(out.size):
-        bits = (np.uint64(random_bits(seed, 2 * (at + i))) << np.uint64(32)) | np.uint64(random_bits(seed, 2 * (at + i) + 1))
+        bits = (np.uint64(random_bits(seed, 2 * (at + i))) << np.uint64(32)) | np.uint64(
+            random_bits(seed, 2 * (at + i) + 1)
+        )
         out[i] = np.int64(np.uint64(low) + (bits % span if span else bits))
 
 
@@ -208,7 +212,8 @@ def mask_few(mask, seed, at, least):
 
 @jit(parallel=True)
 def fill_mask(mask, least, seed, at):
-    """mask[i] = the upper 24 bits of random word at + i are at least ``least``, a block of four words for four elements"""
+    """mask[i] = the upper 24 bits of random word at + i are at least ``least``, a block of four words for four
+    elements"""
     head = min(mask.size, (-at) & 3)
     blocks = (mask.size - head) // 4
     tail = head + 4 * blocks
@@ -219,7 +224,9 @@ def fill_mask(mask, least, seed, at):
     limit = np.uint64(least << 8)
     for b in prange(blocks):
         c0, c1, c2, c3 = random_block(seed, first + b)
-        k = np.uint64(b) * np.uint64(4)  # unsigned positions need no check for negative ones, which would keep the loop scalar
+        k = np.uint64(b) * np.uint64(
+            4
+        )  # unsigned positions need no check for negative ones, which would keep the loop scalar
         part[k] = c0 >= limit
         part[k + np.uint64(1)] = c1 >= limit
         part[k + np.uint64(2)] = c2 >= limit
@@ -228,8 +235,12 @@ def fill_mask(mask, least, seed, at):
 
 # --- ops ------------------------------------------------------------------------------------------
 
-_FILL = {("uniform", dtypes.float32): fill_uniform32, ("uniform", dtypes.float64): fill_uniform64,
-         ("normal", dtypes.float32): fill_normal32, ("normal", dtypes.float64): fill_normal64}
+_FILL = {
+    ("uniform", dtypes.float32): fill_uniform32,
+    ("uniform", dtypes.float64): fill_uniform64,
+    ("normal", dtypes.float32): fill_normal32,
+    ("normal", dtypes.float64): fill_normal64,
+}
 
 
 def _sized(kernel: Any, out: Tensor, least: int = PARALLEL_ELEMENTS) -> Any:
@@ -252,9 +263,11 @@ def _drawn_from(out: Tensor, like: Tensor, distribution: str, *arguments: Any) -
 
 
 @op(shape=True, public=False, differentiable=False, cost=_drawn_from, seeds=("seed", "at"))
-def random_like(x, distribution: str, seed: int, at: int, first: float, second: float, last: float = math.inf, digits: int = 24):
-    """Random elements in the shape and type of ``x``: uniform from ``first`` over a width of ``second``, at most ``last``, of float32
-    the first ``digits`` bits; or normal of mean ``first`` and deviation ``second``."""
+def random_like(
+    x, distribution: str, seed: int, at: int, first: float, second: float, last: float = math.inf, digits: int = 24
+):
+    """Random elements in the shape and type of ``x``: uniform from ``first`` over a width of ``second``, at most
+    ``last``, of float32 the first ``digits`` bits; or normal of mean ``first`` and deviation ``second``."""
     return empty(x.shape, x.dtype, x.device)
 
 
@@ -358,14 +371,18 @@ def _(g, *, p, seed, at):
 def dropped_integers(name: str, x: Tensor, p: float) -> Tensor:
     """Zeros where everything is dropped; there is no scaling the rest."""
     if p != 1:
-        raise RuntimeError(f"{name}: result type Float can't be cast to the desired output type {x.dtype.name}: integers cannot be scaled "
-                           "by 1 / (1 - p); cast the input with .float()")
+        raise RuntimeError(
+            f"{name}: result type Float can't be cast to the desired output type {x.dtype.name}: integers cannot be "
+            "scaled "
+            "by 1 / (1 - p); cast the input with .float()"
+        )
     return ops.creation.zeros_like(x)
 
 
 @exported("nn.functional")
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """Elements multiplied by 0 with probability ``p``, the others scaled by ``1 / (1 - p)``; unchanged unless training."""
+    """Elements multiplied by 0 with probability ``p``, the others scaled by ``1 / (1 - p)``; unchanged unless
+    training."""
     if training.__class__ is not bool:
         training = flag(training, "dropout", "training")
     if not 0 <= p <= 1:
@@ -409,16 +426,24 @@ def _below(value: float, d: DType) -> float:
 
 @lru_cache(1024)
 def _uniform_ends(low: float, to: float, d: DType) -> tuple[float, float, float, int]:
-    """Uniform numbers of [low, to) in a type: where they begin, how wide they spread, the last of them, and binary digits. The ends of
-    types of 16 bits are rounded to them."""
+    """Uniform numbers of [low, to) in a type: where they begin, how wide they spread, the last of them, and binary
+    digits. The ends of types of 16 bits are rounded to them."""
     end = _rounded(to, d)
     if d.is_half:
         low, to = _rounded(low, d), end
     return low, to - low, max(_below(end, d), _rounded(low, d)), _digits(d) if d.is_half else 24
 
 
-def _draw(shape: Any, distribution: str, first: float, second: float, dtype: DType | None, device: Any, generator: Generator | None,
-          requires_grad: bool = False) -> Tensor:
+def _draw(
+    shape: Any,
+    distribution: str,
+    first: float,
+    second: float,
+    dtype: DType | None,
+    device: Any,
+    generator: Generator | None,
+    requires_grad: bool = False,
+) -> Tensor:
     d = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     if not d.is_floating_point:
         raise NotImplementedError(f'"{distribution}" is not implemented for {d.name}; it draws floating-point numbers')
@@ -427,26 +452,64 @@ def _draw(shape: Any, distribution: str, first: float, second: float, dtype: DTy
         how = _uniform_ends(first, second, d) if distribution == "uniform" else (first, second)
         like = random_like(like, distribution, *(generator or default_generator).take(like.shape.numel()), *how)
     y = like.to(d)
-    if requires_grad is not False and requires_grad is not None and flag(requires_grad, "requires_grad_", "requires_grad"):
+    if (
+        requires_grad is not False
+        and requires_grad is not None
+        and flag(requires_grad, "requires_grad_", "requires_grad")
+    ):
         y.requires_grad_(True)
     return y
 
 
 @exported("torch")
-def rand(*args: Any, size: Any = None, generator: Generator | None = None, dtype: DType | None = None, device: Any = None,
-         requires_grad: bool = False, out: Any = None) -> Tensor:
+def rand(
+    *args: Any,
+    size: Any = None,
+    generator: Generator | None = None,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    out: Any = None,
+) -> Tensor:
     """Uniform numbers in [0, 1)."""
     if out is not None:
-        return into(out, FILLED, rand, *args, size=size, generator=generator, dtype=dtype, device=device, requires_grad=requires_grad)
+        return into(
+            out,
+            FILLED,
+            rand,
+            *args,
+            size=size,
+            generator=generator,
+            dtype=dtype,
+            device=device,
+            requires_grad=requires_grad,
+        )
     return _draw(size_of(args, size, "rand"), "uniform", 0.0, 1.0, dtype, device, generator, requires_grad)
 
 
 @exported("torch")
-def randn(*args: Any, size: Any = None, generator: Generator | None = None, dtype: DType | None = None, device: Any = None,
-          requires_grad: bool = False, out: Any = None) -> Tensor:
+def randn(
+    *args: Any,
+    size: Any = None,
+    generator: Generator | None = None,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    out: Any = None,
+) -> Tensor:
     """Numbers of the standard normal distribution."""
     if out is not None:
-        return into(out, FILLED, randn, *args, size=size, generator=generator, dtype=dtype, device=device, requires_grad=requires_grad)
+        return into(
+            out,
+            FILLED,
+            randn,
+            *args,
+            size=size,
+            generator=generator,
+            dtype=dtype,
+            device=device,
+            requires_grad=requires_grad,
+        )
     return _draw(size_of(args, size, "randn"), "normal", 0.0, 1.0, dtype, device, generator, requires_grad)
 
 
@@ -507,8 +570,8 @@ def _nearest(n: int, digits: int) -> int:
 
 
 def _within(low: int, high: int, d: DType, name: str) -> tuple[int, int]:
-    """The bounds of random integers, checked: in order, and within the range of the type. A floating type rounds: what it
-    would round to ``high`` is not drawn."""
+    """The bounds of random integers, checked: in order, and within the range of the type. A floating type rounds: what
+    it would round to ``high`` is not drawn."""
     if low >= high:
         raise RuntimeError(f"{name} expects 'from' to be less than 'to', but got from={low} >= to={high}")
     least, largest = _limits(d)
@@ -525,8 +588,17 @@ def _within(low: int, high: int, d: DType, name: str) -> tuple[int, int]:
 
 
 @exported("torch")
-def randint(low: Any = None, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: DType | None = None,
-            device: Any = None, requires_grad: bool = False, out: Any = None) -> Tensor:
+def randint(
+    low: Any = None,
+    high: Any = None,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    out: Any = None,
+) -> Tensor:
     """Integers from ``low`` (0) up to but not including ``high``; RuntimeError for bounds beyond the type.
 
     >>> import numtorch as torch
@@ -534,12 +606,26 @@ def randint(low: Any = None, high: Any = None, size: Any = None, *, generator: G
     (tensor([3, 3]), torch.Size([2, 3]))
     """
     if out is not None:
-        return into(out, DRAWN, randint, low, high, size, generator=generator, dtype=dtype, device=device, requires_grad=requires_grad)
+        return into(
+            out,
+            DRAWN,
+            randint,
+            low,
+            high,
+            size,
+            generator=generator,
+            dtype=dtype,
+            device=device,
+            requires_grad=requires_grad,
+        )
     if size is None:
         low, high, size = None, low, high
     if size is None or isinstance(size, int):  # a number alone is no shape, as in torch
-        raise TypeError(f"randint(): argument 'size' must be tuple of ints, not {type(size).__name__}; the last argument is the shape, "
-                        "as in torch.randint(0, 10, (3,))")
+        raise TypeError(
+            f"randint(): argument 'size' must be tuple of ints, not {type(size).__name__}; the last argument is the "
+            "shape, "
+            "as in torch.randint(0, 10, (3,))"
+        )
     if high is None:
         low, high = None, low
     d = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
@@ -547,22 +633,35 @@ def randint(low: Any = None, high: Any = None, size: Any = None, *, generator: G
     high = integer(high, "randint", "high")
     if d is not dtypes.int64 or low >= high:
         low, high = _within(low, high, d, "randint")
-    y = _integers(low, high, size_of((), size if isinstance(size, tuple) else integers(size, "randint", "size"), "randint"), generator)
+    y = _integers(
+        low,
+        high,
+        size_of((), size if isinstance(size, tuple) else integers(size, "randint", "size"), "randint"),
+        generator,
+    )
     if d is not dtypes.int64 or device is not None:
         y = y.to(as_device(device), d)
-    if requires_grad is not False and requires_grad is not None and flag(requires_grad, "requires_grad_", "requires_grad"):
+    if (
+        requires_grad is not False
+        and requires_grad is not None
+        and flag(requires_grad, "requires_grad_", "requires_grad")
+    ):
         y.requires_grad_(True)
     return y
 
 
 @exported("torch")
-def randint_like(input: Tensor, low: int, high: int | None = None, *, dtype: DType | None = None, device: Any = None) -> Tensor:
+def randint_like(
+    input: Tensor, low: int, high: int | None = None, *, dtype: DType | None = None, device: Any = None
+) -> Tensor:
     """Integers in the shape, dtype and device of ``input``."""
     return randint(low, high, input.shape, dtype=dtype or input.dtype, device=device or input.device)
 
 
 @exported("torch")
-def randperm(n: int, *, generator: Generator | None = None, dtype: DType | None = None, device: Any = None, out: Any = None) -> Tensor:
+def randperm(
+    n: int, *, generator: Generator | None = None, dtype: DType | None = None, device: Any = None, out: Any = None
+) -> Tensor:
     """The integers from 0 to ``n - 1`` in random order; RuntimeError if the type cannot hold them all."""
     if out is not None:
         return into(out, DRAWN, randperm, n, generator=generator, dtype=dtype, device=device)
@@ -574,7 +673,9 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: DType | None 
         raise NotImplementedError('"randperm" not implemented for bool')
     most = 1 << _digits(d) if d.is_floating_point else _limits(d)[1]
     if n - 1 > most:
-        raise RuntimeError(f"randperm: n cannot be greater than {most + 1} for {d.name}, which does not hold all the numbers below {n}")
+        raise RuntimeError(
+            f"randperm: n cannot be greater than {most + 1} for {d.name}, which does not hold all the numbers below {n}"
+        )
     if n >> 28:
         empty((n,), dtypes.int64, as_device("cpu"))  # says so where memory does not suffice
     seed_, at = (generator or default_generator).take(n)
@@ -598,7 +699,8 @@ def _lie(x: Tensor, low: float, high: float) -> bool:
 
 
 def _flat(y: Tensor, *given: Tensor) -> Tensor:
-    """Numbers drawn by the parameters ``given``, whose gradients are 0: nothing says how a drawn number moves with them."""
+    """Numbers drawn by the parameters ``given``, whose gradients are 0: nothing says how a drawn number moves with
+    them."""
     for v in given:
         if v._edge is not None and mode.grad:
             y = movement.copy(movement.expand_to(v, y.shape), y)
@@ -606,8 +708,16 @@ def _flat(y: Tensor, *given: Tensor) -> Tensor:
 
 
 @exported("torch")
-def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: DType | None = None,
-           device: Any = None, out: Any = None) -> Tensor:
+def normal(
+    mean: Any = 0.0,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: DType | None = None,
+    device: Any = None,
+    out: Any = None,
+) -> Tensor:
     """Numbers of normal distributions with the given means and standard deviations."""
     if out is not None:
         return into(out, SAMPLES, normal, mean, std, size, generator=generator, dtype=dtype, device=device)
@@ -615,7 +725,9 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Gene
     if isinstance(mean, Tensor) or isinstance(std, Tensor):
         for name, value in (("size", size), ("dtype", dtype), ("device", device)):
             if value is not None:
-                raise TypeError(f"normal() takes no argument '{name}' beside tensors of means or deviations, which say it")
+                raise TypeError(
+                    f"normal() takes no argument '{name}' beside tensors of means or deviations, which say it"
+                )
         given = [v for v in (mean, std) if isinstance(v, Tensor)]
         shape = movement.common_shape("normal", given)
         y = randn(shape, generator=generator, dtype=given[0].dtype, device=given[0].device)
@@ -647,7 +759,9 @@ def uniform_(x: Tensor, low: float = 0.0, to: float = 1.0, *, generator: Generat
             if not abs(bound) <= most:
                 raise RuntimeError(f"uniform_: {name} is out of bounds for {x.dtype.name}: {bound}")
         if to - low > most:
-            raise RuntimeError(f"uniform_ expects to - from <= {most:g}, the largest {x.dtype.name}, but found from={low} and to={to}")
+            raise RuntimeError(
+                f"uniform_ expects to - from <= {most:g}, the largest {x.dtype.name}, but found from={low} and to={to}"
+            )
     if to < low:
         raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={to}")
     return _refill(x, "uniform", float(low), float(to), generator)
@@ -660,8 +774,8 @@ _ABSENT: Any = object()
 def random_(x: Tensor, low: Any = _ABSENT, to: Any = _ABSENT, *, generator: Generator | None = None) -> Tensor:
     """Overwrite with random integers: from ``low`` up to but not including ``to``; with one number, from 0 up to it.
 
-    Without ``to`` (or with None) up to and including the largest integer of the type; floating types up to the largest below
-    which they hold every integer.
+    Without ``to`` (or with None) up to and including the largest integer of the type; floating types up to the largest
+    below which they hold every integer.
 
     >>> import numtorch as torch
     >>> bool((torch.zeros(100).random_(2, 4) >= 2).all())
@@ -683,7 +797,9 @@ def random_(x: Tensor, low: Any = _ABSENT, to: Any = _ABSENT, *, generator: Gene
 def exponential_(x: Tensor, lambd: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Overwrite with numbers of the exponential distribution, which are above 0."""
     if not x.dtype.is_floating_point:
-        raise RuntimeError(f"exponential_: the distribution is continuous, but the tensor is of {x.dtype.name}; use a floating type")
+        raise RuntimeError(
+            f"exponential_: the distribution is continuous, but the tensor is of {x.dtype.name}; use a floating type"
+        )
     if not lambd > 0:
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
     d = dtypes.float32 if x.dtype.is_half else x.dtype  # in 16 bits 1 - u is 0 or 1 all too often
@@ -697,7 +813,9 @@ def exponential_(x: Tensor, lambd: float = 1.0, *, generator: Generator | None =
 def _check_probabilities(p: Any, name: str) -> None:
     if isinstance(p, Tensor):
         if not p.dtype.is_floating_point:
-            raise NotImplementedError(f'"{name}" not implemented for probabilities of {p.dtype.name}; cast with .float()')
+            raise NotImplementedError(
+                f'"{name}" not implemented for probabilities of {p.dtype.name}; cast with .float()'
+            )
         if not _lie(p, 0.0, 1.0):
             raise RuntimeError(f"{name}: Expected all probabilities to be between 0 and 1")
     elif not 0 <= p <= 1:
@@ -729,8 +847,9 @@ def bernoulli_(x: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -
 
 
 @exported("torch", "Tensor")
-def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None,
-                out: Any = None) -> Tensor:
+def multinomial(
+    input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None, out: Any = None
+) -> Tensor:
     """Positions drawn with probabilities proportional to the elements of each row."""
     if replacement.__class__ is not bool:
         replacement = flag(replacement, "multinomial", "replacement")
@@ -745,8 +864,10 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
     if num_samples <= 0:
         raise RuntimeError(f"cannot sample n_sample <= 0 samples (multinomial: num_samples={num_samples})")
     if not replacement and num_samples > input.shape[-1]:
-        raise RuntimeError(f"cannot sample n_sample > prob_dist.size(-1) samples without replacement (multinomial: {num_samples} of "
-                           f"{input.shape[-1]})")
+        raise RuntimeError(
+            f"cannot sample n_sample > prob_dist.size(-1) samples without replacement (multinomial: {num_samples} of "
+            f"{input.shape[-1]})"
+        )
     if not input.shape[-1]:
         raise RuntimeError(f"multinomial: cannot sample from no categories, of {list(input.shape)}")
     weights = ops.creation.to_ndarray(input.detach().cpu().to(dtypes.float64)).reshape(-1, input.shape[-1])
@@ -755,9 +876,13 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
     if (weights.sum(1) <= 0).any():
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
     if not replacement and ((weights > 0).sum(1) < num_samples).any():
-        raise RuntimeError("invalid multinomial distribution (with replacement=False, not enough non-negative category to sample)")
+        raise RuntimeError(
+            "invalid multinomial distribution (with replacement=False, not enough non-negative category to sample)"
+        )
     if replacement:
-        u = ops.creation.to_ndarray(_draw((weights.shape[0], num_samples), "uniform", 0.0, 1.0, dtypes.float64, None, generator))
+        u = ops.creation.to_ndarray(
+            _draw((weights.shape[0], num_samples), "uniform", 0.0, 1.0, dtypes.float64, None, generator)
+        )
         totals = weights.cumsum(1)
         rows = [np.searchsorted(t, r * t[-1], side="right") for t, r in zip(totals, u, strict=True)]
         drawn = np.minimum(np.array(rows, np.int64).reshape(u.shape), weights.shape[1] - 1)
@@ -769,5 +894,3 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
         drawn = np.argsort(arrivals, axis=1, kind="stable")[:, :num_samples]
     y = ops.creation.from_ndarray(np.ascontiguousarray(drawn, dtype=np.int64))
     return y.reshape((num_samples,) if input.ndim == 1 else y.shape).to(input.device)
-
-

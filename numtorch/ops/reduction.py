@@ -69,7 +69,9 @@ def extents(shape: tuple, dims: tuple) -> tuple[int, int, int] | None:
 _plans: dict = registry.memo()
 
 
-def reduce(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool, target: dtype, acc: np.dtype | None = None) -> Tensor:
+def reduce(
+    r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool, target: dtype, acc: np.dtype | None = None
+) -> Tensor:
     """Run a reduction kernel."""
     k = x._k
     try:
@@ -195,7 +197,8 @@ def _last_run(shape: tuple, dims: tuple) -> tuple[int, ...]:
 
 
 def memory_order(x: Tensor, dims: tuple[int, ...]) -> tuple[int, ...] | None:
-    """The order in which a permuted contiguous tensor lies in memory, if what is left of it then stands in its own order."""
+    """The order in which a permuted contiguous tensor lies in memory, if what is left of it then stands in its own
+    order."""
     order = tuple(sorted(range(len(x.shape)), key=lambda d: (-x.strides[d], d)))
     kept = [d for d in order if d not in dims]
     if kept == sorted(kept) and is_contiguous(tuple(x.shape[d] for d in order), tuple(x.strides[d] for d in order)):
@@ -225,7 +228,16 @@ def _cpu_step(r: codegen.Reduction, operand: Tensor, acc: np.dtype, target: dtyp
 
 
 def _samples() -> list:
-    return [((), None), ((5,), 0), ((3, 4), 0), ((3, 4), 1), ((3, 4), None), ((2, 3, 4), (0, 2)), ((2, 3, 4), 1), ((0, 3), 1)]
+    return [
+        ((), None),
+        ((5,), 0),
+        ((3, 4), 0),
+        ((3, 4), 1),
+        ((3, 4), None),
+        ((2, 3, 4), (0, 2)),
+        ((2, 3, 4), 1),
+        ((0, 3), 1),
+    ]
 
 
 def _sum_type(x: Tensor, given: dtype | None, name: str) -> dtype:
@@ -237,9 +249,12 @@ def _sum_type(x: Tensor, given: dtype | None, name: str) -> dtype:
 
 
 def with_slope(x: Tensor, target: dtype, name: str) -> None:
-    """RuntimeError, as in torch, if what wants a gradient would be added up or multiplied as integers, which have none."""
+    """RuntimeError, as in torch, if what wants a gradient would be added up or multiplied as integers, which have
+    none."""
     if x._edge is not None and mode.grad and not target.is_floating_point:
-        raise RuntimeError(f"{name}(): Autograd not support dtype: {target.name}; input requires grad, use .detach() first")
+        raise RuntimeError(
+            f"{name}(): Autograd not support dtype: {target.name}; input requires grad, use .detach() first"
+        )
 
 
 @exported("torch", "Tensor")
@@ -297,14 +312,24 @@ def _spread(shape: Size, strides: tuple[int, ...], dim: Dims, keepdim: bool) -> 
 def restore(g: Tensor, shape: tuple, dim: Any, keepdim: bool) -> Tensor:
     """A gradient spread back over the dimensions that were reduced."""
     if not mode.grad:  # nothing is recorded
-        if g._k.contiguous and g._buf is not None and g._buf.size == 1 and g._k.device is CPU and (n := prod_of(shape)) <= SMALL:
+        if (
+            g._k.contiguous
+            and g._buf is not None
+            and g._buf.size == 1
+            and g._k.device is CPU
+            and (n := prod_of(shape)) <= SMALL
+        ):
             y = new(Tensor)  # contiguous, as the kernels that come next like it
             y.shape, y._k = shape, g._k
             y._buf = buf = np.empty(n, g._k.dtype.storage)
             buf.fill(g._buf[0])
             return y
         # one view of the same elements
-        strides = (0,) * len(shape) if not g.shape else _spread(shape, g.strides, tuple(dim) if isinstance(dim, list) else dim, keepdim)
+        strides = (
+            (0,) * len(shape)
+            if not g.shape
+            else _spread(shape, g.strides, tuple(dim) if isinstance(dim, list) else dim, keepdim)
+        )
         return view(g, shape, strides)
     dims = wrap_dims(dim, len(shape), "sum")
     if not keepdim:
@@ -333,8 +358,10 @@ def mean(x, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None):
     tensor([1.5000, 3.5000])
     """
     if not (dtype or x.dtype).is_floating_point:
-        raise RuntimeError(f"mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
-                           f"Got: {x.dtype.name}; cast with .float() or pass dtype=")
+        raise RuntimeError(
+            f"mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
+            f"Got: {x.dtype.name}; cast with .float() or pass dtype="
+        )
     return reduce(codegen.MEAN, x, dim, keepdim, dtype or x.dtype)
 
 
@@ -390,7 +417,9 @@ def products_of_others(x: Tensor, n: int) -> Tensor:
 def _extreme(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool) -> Tensor:
     dims = wrap_dims(dim, x.ndim, r.name) if 0 in x.shape else ()
     if builtins.any(x.shape[d] == 0 for d in dims) and reduced_shape(x.shape, dims, False).numel():
-        raise IndexError(f"{r.name}(): Expected reduction dim {dims[0]} to have non-zero size: an empty set has no extreme")
+        raise IndexError(
+            f"{r.name}(): Expected reduction dim {dims[0]} to have non-zero size: an empty set has no extreme"
+        )
     return reduce(r, x, dim, keepdim, x.dtype)
 
 
@@ -440,7 +469,8 @@ def any(x, dim: Dims = None, keepdim: bool = False):
 @exported("torch", "Tensor")
 @op(differentiable=False, wide=False, samples=_samples, ref=np.all, out=TRUTHS)
 def all(x, dim: Dims = None, keepdim: bool = False):
-    """Whether every element is nonzero, of all or over dimensions (none if ``dim`` is empty); uint8 of uint8, else bool.
+    """Whether every element is nonzero, of all or over dimensions (none if ``dim`` is empty); uint8 of uint8, else
+    bool.
 
     >>> import numtorch as torch
     >>> torch.all(torch.tensor([[0, 1], [1, 1]]), 1)
@@ -531,8 +561,14 @@ def goes_back(of: Any) -> None:
     def _(g, x_shape, out, dim):
         outer, n, inner = around(x_shape, dim)
         m = prod_of(g[0].shape) // builtins.max(outer * inner, 1)
-        return Loop(reduction_cpu.spread, (outer, n, m, inner), (like(g[0], x_shape),), operands=(g[0], out[1]), weight=4,
-                    elements=prod_of(x_shape))
+        return Loop(
+            reduction_cpu.spread,
+            (outer, n, m, inner),
+            (like(g[0], x_shape),),
+            operands=(g[0], out[1]),
+            weight=4,
+            elements=prod_of(x_shape),
+        )
 
 
 for _op, _sign in ((max_along, 1), (min_along, -1), (argmax, 1), (argmin, -1)):
@@ -584,18 +620,25 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = Non
     return _overloads(min, input, dim, keepdim, out, amin, min_along, minimum)
 
 
-def _overloads(of: Callable, x: Tensor, dim: Any, keepdim: bool, out: Any, over_all: Any, along: Any, of_two: Any) -> Any:
+def _overloads(
+    of: Callable, x: Tensor, dim: Any, keepdim: bool, out: Any, over_all: Any, along: Any, of_two: Any
+) -> Any:
     if out is not None:
         return into(out, SAME if isinstance(dim, int) else CAST, of, x, dim, keepdim)
     if dim is None:
         if keepdim:
             raise nothing_kept(of.__name__)
         if not x.shape.numel():
-            raise RuntimeError(f"{of.__name__}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction "
-                               "dim with the 'dim' argument.")
+            raise RuntimeError(
+                f"{of.__name__}(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
+                "reduction "
+                "dim with the 'dim' argument."
+            )
         return over_all(x)
     if not isinstance(dim, Tensor):
         return along(x, integer(dim, of.__name__, "dim"), keepdim)
     if keepdim is not False:
-        raise TypeError(f"{of.__name__}() of two tensors takes no third argument, got {keepdim!r}: keepdim goes with a dimension")
+        raise TypeError(
+            f"{of.__name__}() of two tensors takes no third argument, got {keepdim!r}: keepdim goes with a dimension"
+        )
     return of_two(x, dim)

@@ -1,6 +1,8 @@
-"""CPU loops of maxima, minima and their positions: along rows, along columns; and the gradient, which goes back to these positions.
+"""CPU loops of maxima, minima and their positions: along rows, along columns; and the gradient, which goes back to
+these positions.
 
-Rows are divided into chunks by their length alone, and of equal elements the first one wins: results are the same for any number of
+Rows are divided into chunks by their length alone, and of equal elements the first one wins: results are the same for
+    any number of
 threads.
 """
 

@@ -24,7 +24,8 @@ SCAN, LOGARITHMS = 2, 32  # what an element costs, in additions
 
 
 def _target(x: Tensor, dim: int, dtype: Any, name: str) -> tuple:
-    """The arguments of a scan: ``x`` in the type in which it is scanned (integers as int64, as torch does), and that type."""
+    """The arguments of a scan: ``x`` in the type in which it is scanned (integers as int64, as torch does), and that
+    type."""
     d = dtypes.as_dtype(dtype) if dtype is not None else x.dtype if x.dtype.is_floating_point else dtypes.int64
     if d is dtypes.bool and x.shape and x.shape.numel():
         raise NotImplementedError(f'"{name}" not implemented for bool; leave out dtype, or cast with .int()')
@@ -36,8 +37,10 @@ def _target(x: Tensor, dim: int, dtype: Any, name: str) -> tuple:
 def _type_in_place(x: Tensor, dtype: Any, name: str) -> Any:
     """The type in which ``cumsum_`` and ``cumprod_`` compute: that of ``x``, in which the result is to be."""
     if dtype is not None and dtypes.as_dtype(dtype) is not x.dtype:
-        raise RuntimeError(f"{name}_(): Bad in-place call: input tensor dtype {x.dtype.name} and output tensor dtype "
-                           f"{dtypes.as_dtype(dtype).name} should match")
+        raise RuntimeError(
+            f"{name}_(): Bad in-place call: input tensor dtype {x.dtype.name} and output tensor dtype "
+            f"{dtypes.as_dtype(dtype).name} should match"
+        )
     return x.dtype
 
 
@@ -163,7 +166,8 @@ def cumprod_(self: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
 
 @op(shape=True, wide=True, public=False, cost=per_input(2))
 def linear_recurrence(x, y, dim: int, reverse: bool = False):
-    """``out[j] = x[j] * out[j - 1] + y[j]`` along a dimension, with 0 before the first; with ``reverse`` j + 1 comes before j."""
+    """``out[j] = x[j] * out[j - 1] + y[j]`` along a dimension, with 0 before the first; with ``reverse`` j + 1 comes
+    before j."""
     return empty(x.shape, x.dtype, x.device)
 
 
@@ -263,7 +267,8 @@ def _(x, dim):
 
 @logcumsumexp.vjp(cost=per_input(4, "exp", "exp"))
 def _(g, x, *, out, dim):
-    # gx[i] = exp(x[i] - out[i]) * s[i], where s[i] = g[i] + exp(out[i] - out[i + 1]) * s[i + 1]. No exponent is above 0.
+    # gx[i] = exp(x[i] - out[i]) * s[i], where s[i] = g[i] + exp(out[i] - out[i + 1]) * s[i + 1]. No exponent is above
+    # 0.
     if not x.ndim or not x.shape[dim]:
         return g
     n = x.shape[dim]

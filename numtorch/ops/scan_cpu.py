@@ -1,11 +1,12 @@
-"""Scan loops. Shapes are merged to (outer, n, inner); each of the outer * inner lines is scanned along the middle dimension.
+"""Scan loops. Shapes are merged to (outer, n, inner); each of the outer * inner lines is scanned along the middle
+dimension.
 
-In one line every addition waits for the one before. Adjacent lines (inner > 1) are scanned as vectors, eight rows at a time as eight
-chains. A long row is scanned as eight segments at a time; the sum of the segments before is added afterwards. How a line is divided
-depends only on its length, so results do not depend on threads.
+In one line every addition waits for the one before. Adjacent lines (inner > 1) are scanned as vectors, eight rows at a
+time as eight chains. A long row is scanned as eight segments at a time; the sum of the segments before is added
+afterwards. How a line is divided depends only on its length, so results do not depend on threads.
 
-A float32 sum or product that overflowed stays non-finite, even if the next exact values would be finite. So a line that is not finite
-at its end is scanned once more in float64. Other lines are not slowed down.
+A float32 sum or product that overflowed stays non-finite, even if the next exact values would be finite. So a line that
+is not finite at its end is scanned once more in float64. Other lines are not slowed down.
 """
 
 from __future__ import annotations
@@ -268,7 +269,8 @@ def product_gradient_wide(g, x, y, gx, at, n, step):
 
 @jit(parallel=True)
 def product_gradient(g, x, y, gx, outer, n, inner):
-    """gx[j] = y[j - 1] * s[j] with s[j] = g[j] + x[j + 1] * s[j + 1]: the products of what is between; nothing is divided.
+    """gx[j] = y[j - 1] * s[j] with s[j] = g[j] + x[j + 1] * s[j + 1]: the products of what is between; nothing is
+    divided.
 
     s may be larger than float32 can hold and still meet a product of 0, or a small one.
     """
@@ -359,7 +361,12 @@ def logsumexp_rows(x, out, outer, n):
     for each tile: m by comparing; exp(m before - m) and exp(x - m) as vectors; s by multiplying and adding; m + log(s)
     """
     for r in prange(outer):
-        m, scale, term, s = (np.empty(TILE, x.dtype), np.empty(TILE, x.dtype), np.empty(TILE, x.dtype), np.empty(TILE, x.dtype))
+        m, scale, term, s = (
+            np.empty(TILE, x.dtype),
+            np.empty(TILE, x.dtype),
+            np.empty(TILE, x.dtype),
+            np.empty(TILE, x.dtype),
+        )
         top, zero, total = x.dtype.type(-np.inf), x.dtype.type(0), x.dtype.type(0)
         for i in range(0, n, TILE):
             width = min(TILE, n - i)

@@ -1,7 +1,7 @@
 """Positions and counts of values: searchsorted, bucketize, bincount, unique, mode. Only mode has a gradient.
 
-Values are sorted first (``sorting.sort``, which is stable). Equal values are then adjacent, and one pass finds where each run of
-equal values begins. NaN is equal to nothing, not even to itself, as in torch.
+Values are sorted first (``sorting.sort``, which is stable). Equal values are then adjacent, and one pass finds where
+each run of equal values begins. NaN is equal to nothing, not even to itself, as in torch.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ GRAIN = 1 << 10  # elements that a thread looks up at a time
 def find_places(edges, values, out, rows, n, m, right):
     """out[i, k]: how many of the n sorted edges[i] are below values[i, k], with ``right`` how many are not above it
 
-    halving: the first ``low`` edges are, those from ``high`` on are not; one row of edges serves all where n is all there are
+    halving: the first ``low`` edges are, those from ``high`` on are not; one row of edges serves all where n is all
+        there are
     """
     spans = (m + GRAIN - 1) // GRAIN
     for item in prange(rows * spans):
@@ -72,7 +73,8 @@ def add_weights(x, w, out):
 
 @jit
 def mark_runs(values, order, width, starts, inverse):
-    """Rows of ``width`` in sorted order: where each run of equal ones begins, the run of each row before sorting; how many runs"""
+    """Rows of ``width`` in sorted order: where each run of equal ones begins, the run of each row before sorting; how
+    many runs"""
     n = order.size
     runs = 0
     for k in range(n):
@@ -90,7 +92,8 @@ def mark_runs(values, order, width, starts, inverse):
 
 @jit(parallel=True)
 def longest_runs(values, order, out, rows, n):
-    """out[r]: the place of the last element of the longest run of equal ones in sorted row r; of runs as long, the first"""
+    """out[r]: the place of the last element of the longest run of equal ones in sorted row r; of runs as long, the
+    first"""
     for r in prange(rows):
         base, best, length, begin = r * n, 0, 0, 0
         for k in range(n):
@@ -118,9 +121,18 @@ def _plain(x: Tensor) -> Tensor:
 
 
 @exported("torch")
-def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None,
-                 sorter: Tensor | None = None, out: Any = None) -> Tensor:
-    """How many elements of each sorted row are below each value (with ``right``, not above it): where it would be inserted.
+def searchsorted(
+    sorted_sequence: Tensor,
+    input: Any,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    side: str | None = None,
+    sorter: Tensor | None = None,
+    out: Any = None,
+) -> Tensor:
+    """How many elements of each sorted row are below each value (with ``right``, not above it): where it would be
+    inserted.
 
     Args:
         sorted_sequence: (*, n), ascending along the last dimension, or (n,) for all rows of ``input``.
@@ -133,22 +145,40 @@ def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False
     tensor([1, 3])
     """
     if out is not None:
-        return into(out, POSITIONS, searchsorted, sorted_sequence, input, out_int32=out_int32, right=right, side=side, sorter=sorter)
+        return into(
+            out,
+            POSITIONS,
+            searchsorted,
+            sorted_sequence,
+            input,
+            out_int32=out_int32,
+            right=right,
+            side=side,
+            sorter=sorter,
+        )
     if right.__class__ is not bool or out_int32.__class__ is not bool:
         _check_flags(right, out_int32)
     if side not in (None, "left", "right"):
         raise RuntimeError(f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}")
     if side == "left" and right:
-        raise RuntimeError("torch.searchsorted(): side and right can't be set to opposites, got side of left while right was True")
+        raise RuntimeError(
+            "torch.searchsorted(): side and right can't be set to opposites, got side of left while right was True"
+        )
     edges = sorted_sequence
     if input.__class__ is not Tensor:
         input = _looked_up(input, edges, "searchsorted")
     if not edges.shape:
-        raise RuntimeError("torch.searchsorted(): boundaries tensor should have positive dimension, but got 0 dimension")
+        raise RuntimeError(
+            "torch.searchsorted(): boundaries tensor should have positive dimension, but got 0 dimension"
+        )
     if len(edges.shape) > 1 and (not input.shape or edges.shape[:-1] != input.shape[:-1]):
-        raise RuntimeError("torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor "
-                           f"and input value tensor must match, but we got boundaries tensor {list(edges.shape)} and input value tensor "
-                           f"{list(input.shape)}")
+        raise RuntimeError(
+            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries "
+            "tensor "
+            f"and input value tensor must match, but we got boundaries tensor {list(edges.shape)} and input value "
+            "tensor "
+            f"{list(input.shape)}"
+        )
     if sorter is not None:
         edges = _put_in_order(edges, sorter)
     if edges.dtype is not input.dtype:
@@ -156,12 +186,25 @@ def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False
         edges, input = movement.to(edges, common), movement.to(input, common)
     elif edges.dtype is dtypes.bool and input.shape.numel():
         raise NotImplementedError('"searchsorted" not implemented for bool; cast with .int()')
-    out = empty(input.shape, dtypes.int32 if out_int32 else dtypes.int64, edges.device if edges.device.type == "meta" else CPU)
+    out = empty(
+        input.shape, dtypes.int32 if out_int32 else dtypes.int64, edges.device if edges.device.type == "meta" else CPU
+    )
     if out.device.type != "meta" and out._buf.size:
         a, v = _plain(edges), _plain(input)
         rows = 1 if len(a.shape) == 1 else v._buf.size // v.shape[-1]
         n, m = a.shape[-1], v._buf.size // rows
-        _launch(find_places, shared_from(SEARCHED), v._buf.size, a._buf, v._buf, out._buf, rows, n, m, right or side == "right")
+        _launch(
+            find_places,
+            shared_from(SEARCHED),
+            v._buf.size,
+            a._buf,
+            v._buf,
+            out._buf,
+            rows,
+            n,
+            m,
+            right or side == "right",
+        )
     return movement.to(out, input.device)
 
 
@@ -187,11 +230,14 @@ def _looked_up(value: Any, edges: Tensor, op: str) -> Tensor:
         fits = isinstance(number, bool)
     else:
         fits = whole and dtypes.iinfo(d).min <= number <= dtypes.iinfo(d).max
-    return ops.creation.tensor(number if fits or wide is dtypes.int64 else float(number), dtype=d if fits else wide, device=edges.device)
+    return ops.creation.tensor(
+        number if fits or wide is dtypes.int64 else float(number), dtype=d if fits else wide, device=edges.device
+    )
 
 
 def _comparable(a: dtypes.dtype, b: dtypes.dtype) -> dtypes.dtype:
-    """A type in which elements of both are compared as the numbers they are (integers beyond 2**53 beside fractions excepted)."""
+    """A type in which elements of both are compared as the numbers they are (integers beyond 2**53 beside fractions
+    excepted)."""
     if a.is_floating_point or b.is_floating_point:
         return dtypes.float64
     return dtypes.int64
@@ -201,10 +247,14 @@ def _put_in_order(edges: Tensor, sorter: Tensor) -> Tensor:
     if not isinstance(sorter, Tensor):
         raise TypeError(f"searchsorted(): argument 'sorter' must be Tensor, not {type(sorter).__name__}")
     if sorter.shape != edges.shape:
-        raise RuntimeError("torch.searchsorted(): boundary and sorter must have the same size, but got boundary tensor "
-                           f"{list(edges.shape)} and got sorter tensor {list(sorter.shape)}")
+        raise RuntimeError(
+            "torch.searchsorted(): boundary and sorter must have the same size, but got boundary tensor "
+            f"{list(edges.shape)} and got sorter tensor {list(sorter.shape)}"
+        )
     if sorter.dtype is not dtypes.int64:
-        raise RuntimeError(f"torch.searchsorted(): sorter must be a tensor of long dtype but got dtype {sorter.dtype.name}")
+        raise RuntimeError(
+            f"torch.searchsorted(): sorter must be a tensor of long dtype but got dtype {sorter.dtype.name}"
+        )
     try:
         return ops.indexing.gather(edges, -1, sorter)
     except IndexError as e:
@@ -212,7 +262,9 @@ def _put_in_order(edges: Tensor, sorter: Tensor) -> Tensor:
 
 
 @exported("torch")
-def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False, out: Any = None) -> Tensor:
+def bucketize(
+    input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False, out: Any = None
+) -> Tensor:
     """The bucket of each value: how many boundaries are below it, or with ``right`` not above it.
 
     >>> import numtorch as torch
@@ -234,7 +286,8 @@ def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right:
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
     """How often each number from 0 on occurs, or the sum of the ``weights`` of its places.
 
-    Counts are int64, and so is the result of an empty ``input``; sums are float32 for float32 weights and float64 for all others.
+    Counts are int64, and so is the result of an empty ``input``; sums are float32 for float32 weights and float64 for
+    all others.
 
     >>> import numtorch as torch
     >>> torch.bincount(torch.tensor([0, 2, 2]))
@@ -251,8 +304,10 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     if input.ndim != 1 or (x._buf.size and x._buf.min() < 0):
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
     if weights is not None and weights.shape != input.shape:
-        raise RuntimeError(f"weights should be 1-d and have the same length as input, but got {list(weights.shape)} and "
-                           f"{list(input.shape)}")
+        raise RuntimeError(
+            f"weights should be 1-d and have the same length as input, but got {list(weights.shape)} and "
+            f"{list(input.shape)}"
+        )
     n = max(minlength, int(x._buf.max()) + 1 if x._buf.size else 0)
     if weights is None or not x._buf.size:
         out = ops.creation.zeros(n, dtype=dtypes.int64)
@@ -270,11 +325,18 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
 
 @exported("torch", "Tensor")
 @own_names
-def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
+def unique(
+    input: Tensor,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
+) -> Any:
     """The values that occur, each once, in ascending order; with ``dim``, the slices along it, in lexicographic order.
 
-    Returns the values alone, or a tuple with, as asked for, the place of each element in them (in the shape of ``input``, or
-    1-D with ``dim``) and how often each occurs. Differs from torch: the result is in order whatever ``sorted`` says.
+    Returns the values alone, or a tuple with, as asked for, the place of each element in them (in the shape of
+    ``input``, or 1-D with ``dim``) and how often each occurs. Differs from torch: the result is in order whatever
+    ``sorted`` says.
 
     >>> import numtorch as torch
     >>> torch.unique(torch.tensor([3, 1, 3]), return_counts=True)
@@ -294,8 +356,10 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
     if dim is not None and not x.shape:
         raise IndexError(f"unique(): Dimension specified as {dim} but tensor has no dimensions")
     if dim is not None and 0 in (*x.shape[:d], *x.shape[d + 1 :]):
-        raise RuntimeError(f"unique(): There are 0 sized dimensions in {list(x.shape)}, and they aren't selected, so unique cannot be "
-                           "applied")
+        raise RuntimeError(
+            f"unique(): There are 0 sized dimensions in {list(x.shape)}, and they aren't selected, so unique cannot be "
+            "applied"
+        )
     slices = reshape(x, (-1,)) if dim is None else movement.movedim(x, d, 0)
     n = slices.shape[0]
     rows = _plain(reshape(slices, (n, -1)) if n and slices.shape.numel() else empty((n, 0), x.dtype, CPU))
@@ -316,7 +380,8 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
 
 
 def _lexicographic(rows: Tensor) -> Tensor:
-    """The positions that sort the rows of a matrix: by the last column first, each time keeping the order of equal elements."""
+    """The positions that sort the rows of a matrix: by the last column first, each time keeping the order of equal
+    elements."""
 
     n, width = rows.shape
     order = ops.creation.arange(n)
@@ -334,7 +399,8 @@ class ModeReturn(ReturnType):
 
 @exported("torch", "Tensor")
 def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: Any = None) -> Any:
-    """The value that occurs most often along ``dim`` (the smallest of several), and the last place where it is: (values, indices).
+    """The value that occurs most often along ``dim`` (the smallest of several), and the last place where it is:
+    (values, indices).
 
     >>> import numtorch as torch
     >>> torch.mode(torch.tensor([6, 5, 1, 5]))

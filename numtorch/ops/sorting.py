@@ -31,7 +31,12 @@ COMPARED = 16  # what an element that is put in order costs, in additions
 MOST = (1 << 31) - 1  # positions travel as 32 bits
 
 # The bits of infinity: the magnitudes above are NaN.
-_INFINITY = {dtypes.float16: 0x7C00, dtypes.bfloat16: 0x7F80, dtypes.float32: 0x7F800000, dtypes.float64: 0x7FF0000000000000}
+_INFINITY = {
+    dtypes.float16: 0x7C00,
+    dtypes.bfloat16: 0x7F80,
+    dtypes.float32: 0x7F800000,
+    dtypes.float64: 0x7FF0000000000000,
+}
 
 
 @cache
@@ -43,11 +48,18 @@ def _reading(d: dtype) -> tuple[int, int, int]:
 
 
 def _loop(function: Any, x: Tensor, extents: tuple, numbers: tuple, out: Any, last: int, scratch: tuple = ()) -> Loop:
-    """A loop over the lines of ``x``, read as bits; of ``out`` the numbers of its results, ``last`` says in which order."""
+    """A loop over the lines of ``x``, read as bits; of ``out`` the numbers of its results, ``last`` says in which
+    order."""
     if extents[1] > MOST:
         raise RuntimeError(f"sorting is limited to {MOST} elements along a dimension, got {extents[1]}")
-    return Loop(function, (*extents, *numbers, *_reading(x._k.dtype), last), out, weight=COMPARED, scratch=scratch,
-                carrier=np.dtype(f"u{x._k.dtype.itemsize}"))
+    return Loop(
+        function,
+        (*extents, *numbers, *_reading(x._k.dtype), last),
+        out,
+        weight=COMPARED,
+        scratch=scratch,
+        carrier=np.dtype(f"u{x._k.dtype.itemsize}"),
+    )
 
 
 def _on_cpu(of: Any) -> None:
@@ -205,7 +217,9 @@ def _(x, k, dim, keepdim):
     d = _ranked(x, dim, "kthvalue")
     n = x.shape[d] if x.shape else 1
     if not 1 <= k <= n:
-        raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {d}: k is {k}, the dimension has {n} elements")
+        raise RuntimeError(
+            f"kthvalue(): selected number k out of range for dimension {d}: k is {k}, the dimension has {n} elements"
+        )
     return x, k, d, keepdim
 
 
@@ -218,7 +232,9 @@ def _ranked(x: Tensor, dim: int, name: str) -> int:
 
 
 def _kth(x: Tensor, extents: tuple, k: int, nan: int, out: Any, scratch: tuple = ()) -> Loop:
-    return _loop(cpu.kth_of_lines_wide if x._k.dtype.itemsize == 8 else cpu.kth_of_lines, x, extents, (k,), out, nan, scratch)
+    return _loop(
+        cpu.kth_of_lines_wide if x._k.dtype.itemsize == 8 else cpu.kth_of_lines, x, extents, (k,), out, nan, scratch
+    )
 
 
 @kthvalue.loop("cpu", name="radix_select")
@@ -252,7 +268,8 @@ def nanmedian(x, dim: int | None = None, keepdim: bool = False):
 
 @op(shape=True, public=False, cost=moves)
 def median_of_all(x, nan: int):
-    """The lower median of all elements, in which NaN wins (1) or is ignored (2); equal ones share the gradient, as in torch."""
+    """The lower median of all elements, in which NaN wins (1) or is ignored (2); equal ones share the gradient, as in
+    torch."""
     return empty((), x.dtype, x.device)
 
 

@@ -1,10 +1,10 @@
 """Sorting loops. Elements of every type are sorted as unsigned keys, in which NaN is largest and -0.0 equals 0.0.
 
-A key of up to 32 bits and its position are one 64-bit *word*, ``key << 32 | position``. Sorting words is stable, because the position
-decides between equal keys. Positions of 64-bit keys are in a second array.
+A key of up to 32 bits and its position are one 64-bit *word*, ``key << 32 | position``. Sorting words is stable,
+because the position decides between equal keys. Positions of 64-bit keys are in a second array.
 
-Long rows are sorted by radix from the lowest digit, short rows by insertion. The first k are found with a buffer of candidates
-(``first_words``), and the k-th alone by radix from the highest digit.
+Long rows are sorted by radix from the lowest digit, short rows by insertion. The first k are found with a buffer of
+candidates (``first_words``), and the k-th alone by radix from the highest digit.
 """
 
 from __future__ import annotations
@@ -353,7 +353,8 @@ def first_words(x, n, k, words, other, width, category, inf, descending):
 
 @jit
 def first_few(x, n, k, words, keys, width, category, inf, descending):
-    """As ``first_words`` for few, which are kept in order: what precedes the last of them is inserted. ``keys`` is scratch."""
+    """As ``first_words`` for few, which are kept in order: what precedes the last of them is inserted. ``keys`` is
+    scratch."""
     fill_words(x, k, words, width, category, inf, descending)
     insert(words, k)
     limit = words[k - 1] >> U32
@@ -379,14 +380,20 @@ def first_of_lines(x, values, indices, outer, n, inner, k, width, category, inf,
     group, lines = max(1, GROUP // n), outer * inner
     for item in prange((lines + group - 1) // group):
         room = max(BLOCK, min(n, 2 * k + 32))
-        words, other, copied = np.empty(room, np.uint64), np.empty(room, np.uint64), np.empty(n if inner > 1 else 0, x.dtype)
+        words, other, copied = (
+            np.empty(room, np.uint64),
+            np.empty(room, np.uint64),
+            np.empty(n if inner > 1 else 0, x.dtype),
+        )
         for r in range(item * group, min(item * group + group, lines)):
             line = line_of(x, r // inner * n * inner + r % inner, n, inner, copied)
             if k <= FEW:
                 first_few(line, n, k, words, other, width, category, inf, descending)
             else:
                 first_words(line, n, k, words, other, width, category, inf, descending)
-            write_words(words, line, values, indices, r // inner * k * inner + r % inner, k, inner, width, category, descending)
+            write_words(
+                words, line, values, indices, r // inner * k * inner + r % inner, k, inner, width, category, descending
+            )
 
 
 @jit
@@ -422,7 +429,11 @@ def kth_of_lines(x, values, indices, outer, n, inner, k, width, category, inf, n
     every = (ONE << np.uint64(width)) - ONE
     group, lines = max(1, GROUP // n), outer * inner
     for item in prange((lines + group - 1) // group):
-        words, other, copied = np.empty(n, np.uint64), np.empty(n + 1, np.uint64), np.empty(n if inner > 1 else 0, x.dtype)
+        words, other, copied = (
+            np.empty(n, np.uint64),
+            np.empty(n + 1, np.uint64),
+            np.empty(n if inner > 1 else 0, x.dtype),
+        )
         for r in range(item * group, min(item * group + group, lines)):
             line = line_of(x, r // inner * n * inner + r % inner, n, inner, copied)
             fill_words(line, n, words, width, category, inf, False)

@@ -11,7 +11,9 @@ from numtorch.ops import moments
 
 
 @exported("linalg")
-def vector_norm(x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Tensor:
+def vector_norm(
+    x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None
+) -> Tensor:
     """``sum(abs(x) ** ord) ** (1 / ord)`` of all elements, or over dimensions.
 
     Args:
@@ -34,6 +36,8 @@ def vector_norm(x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False,
     if isinstance(ord, str) or ord is None:
         raise TypeError(f"linalg_vector_norm(): argument 'ord' must be a number, not {type(ord).__name__}")
     if not (x.dtype if dtype is None else dtype).is_floating_point:
-        raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {x.dtype.name}; cast with "
-                           ".float()")
+        raise RuntimeError(
+            f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {x.dtype.name}; cast with "
+            ".float()"
+        )
     return moments.norm(x, float(ord), dim, keepdim, dtype=dtype)

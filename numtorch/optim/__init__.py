@@ -8,9 +8,9 @@
 >>> w.detach()
 tensor([ 0.5000, -1.0000])
 
-An optimizer holds parameters, options and state. The update itself is an op (``@update``; those of the first optimizers are in
-``numtorch.ops.optimizer``). To add an optimizer, write a file in this folder with its update and a class like ``SGD``, which keeps
-the state and calls the update for each parameter. No list names it.
+An optimizer holds parameters, options and state. The update itself is an op (``@update``; those of the first optimizers
+are in ``numtorch.ops.optimizer``). To add an optimizer, write a file in this folder with its update and a class like
+``SGD``, which keeps the state and calls the update for each parameter. No list names it.
 """
 
 from typing import TYPE_CHECKING

@@ -13,7 +13,16 @@ from numtorch.optim.optimizer import Optimizer, check, check_rate, counter, eval
 
 
 @update
-def adagrad_step(x, g, v, rate: float = 1e-2, eps: float = 1e-10, weight_decay: float = 0.0, decay: bool = False, maximize: bool = False):
+def adagrad_step(
+    x,
+    g,
+    v,
+    rate: float = 1e-2,
+    eps: float = 1e-10,
+    weight_decay: float = 0.0,
+    decay: bool = False,
+    maximize: bool = False,
+):
     """``v += g*g; x -= rate * g / (sqrt(v) + eps)`` (Duchi, Hazan, Singer 2011)."""
     d = -g if maximize else g
     if decay:
@@ -25,8 +34,8 @@ def adagrad_step(x, g, v, rate: float = 1e-2, eps: float = 1e-10, weight_decay: 
 class Adagrad(Optimizer):
     """``v += g*g; p -= lr / (1 + (t - 1)*lr_decay) * g / (sqrt(v) + eps)``; ``torch.optim.Adagrad``.
 
-    ``v`` begins as ``initial_accumulator_value``; ``weight_decay * p`` is added to g first. ``foreach`` and ``fused`` are accepted;
-    the step is always fused.
+    ``v`` begins as ``initial_accumulator_value``; ``weight_decay * p`` is added to g first. ``foreach`` and ``fused``
+    are accepted; the step is always fused.
 
     Source: Duchi, Hazan, Singer, Adaptive Subgradient Methods for Online Learning and Stochastic Optimization (2011).
 
@@ -39,20 +48,45 @@ class Adagrad(Optimizer):
     3.5
     """
 
-    samples: tuple[dict[str, Any], ...] = ({"lr": 0.1}, {"lr": 0.1, "lr_decay": 0.01, "weight_decay": 0.1, "maximize": True},
-               {"lr": 0.1, "initial_accumulator_value": 0.5, "eps": 0.001})
+    samples: tuple[dict[str, Any], ...] = (
+        {"lr": 0.1},
+        {"lr": 0.1, "lr_decay": 0.01, "weight_decay": 0.1, "maximize": True},
+        {"lr": 0.1, "initial_accumulator_value": 0.5, "eps": 0.001},
+    )
 
-    def __init__(self, params: Iterable, lr: Any = 1e-2, lr_decay: float = 0, weight_decay: float = 0,
-                 initial_accumulator_value: float = 0, eps: float = 1e-10, foreach: bool | None = None, *, maximize: bool = False,
-                 differentiable: bool = False, fused: bool | None = None):
+    def __init__(
+        self,
+        params: Iterable,
+        lr: Any = 1e-2,
+        lr_decay: float = 0,
+        weight_decay: float = 0,
+        initial_accumulator_value: float = 0,
+        eps: float = 1e-10,
+        foreach: bool | None = None,
+        *,
+        maximize: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+    ):
         check_rate(lr)
         check("lr_decay value", lr_decay, lr_decay >= 0.0)
         check("weight_decay value", weight_decay, weight_decay >= 0.0)
         check("initial_accumulator_value value", initial_accumulator_value, initial_accumulator_value >= 0.0)
         check("epsilon value", eps, eps >= 0.0)
-        super().__init__(params, {"lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay,
-                                  "initial_accumulator_value": initial_accumulator_value, "foreach": foreach, "maximize": maximize,
-                                  "differentiable": differentiable, "fused": fused})
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "lr_decay": lr_decay,
+                "eps": eps,
+                "weight_decay": weight_decay,
+                "initial_accumulator_value": initial_accumulator_value,
+                "foreach": foreach,
+                "maximize": maximize,
+                "differentiable": differentiable,
+                "fused": fused,
+            },
+        )
         for group in self.param_groups:
             for p in group["params"]:
                 self.state[p] = {"step": counter(), "sum": creation.full_like(p, initial_accumulator_value).detach()}
@@ -66,7 +100,16 @@ class Adagrad(Optimizer):
                 if p.grad is not None:
                     state = self.state[p]
                     t = advance(state["step"])
-                    adagrad_step(p, p.grad, state["sum"], lr / (1.0 + (t - 1.0) * slower), eps, decay, decay != 0.0, group["maximize"])
+                    adagrad_step(
+                        p,
+                        p.grad,
+                        state["sum"],
+                        lr / (1.0 + (t - 1.0) * slower),
+                        eps,
+                        decay,
+                        decay != 0.0,
+                        group["maximize"],
+                    )
         return loss
 
     def share_memory(self) -> None:

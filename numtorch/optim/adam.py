@@ -15,9 +15,10 @@ from numtorch.optim.optimizer import Optimizer, check, check_rate, counter, eval
 class Adam(Optimizer):
     """``p -= lr * m / (sqrt(v) + eps)`` with unbiased running means m of g and v of g**2; ``torch.optim.Adam``.
 
-    ``m = beta1*m + (1-beta1)*g``, ``v = beta2*v + (1-beta2)*g*g``, each divided by ``1 - beta**t`` at step t. ``weight_decay * p``
-    is added to g first, or p is shrunk by ``lr * weight_decay`` instead (``decoupled_weight_decay``). ``amsgrad`` divides by
-    the largest v so far. ``foreach``, ``fused`` and ``capturable`` are accepted; the step is always fused.
+    ``m = beta1*m + (1-beta1)*g``, ``v = beta2*v + (1-beta2)*g*g``, each divided by ``1 - beta**t`` at step t.
+    ``weight_decay * p`` is added to g first, or p is shrunk by ``lr * weight_decay`` instead
+    (``decoupled_weight_decay``). ``amsgrad`` divides by the largest v so far. ``foreach``, ``fused`` and ``capturable``
+    are accepted; the step is always fused.
 
     Source: Kingma and Ba, Adam: A Method for Stochastic Optimization (2015); Reddi et al., On the Convergence of Adam
     and Beyond (2018).
@@ -32,12 +33,28 @@ class Adam(Optimizer):
     """
 
     samples: tuple[dict[str, Any], ...] = (
-        {"lr": 0.01}, {"lr": 0.01, "betas": (0.0, 0.5), "eps": 0.001}, {"lr": 0.01, "weight_decay": 0.1, "amsgrad": True},
-        {"lr": 0.01, "maximize": True, "decoupled_weight_decay": True, "weight_decay": 0.1})
+        {"lr": 0.01},
+        {"lr": 0.01, "betas": (0.0, 0.5), "eps": 0.001},
+        {"lr": 0.01, "weight_decay": 0.1, "amsgrad": True},
+        {"lr": 0.01, "maximize": True, "decoupled_weight_decay": True, "weight_decay": 0.1},
+    )
 
-    def __init__(self, params: Iterable, lr: Any = 1e-3, betas: tuple = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0,
-                 amsgrad: bool = False, *, foreach: bool | None = None, maximize: bool = False, capturable: bool = False,
-                 differentiable: bool = False, fused: bool | None = None, decoupled_weight_decay: bool = False):
+    def __init__(
+        self,
+        params: Iterable,
+        lr: Any = 1e-3,
+        betas: tuple = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
+    ):
         if isinstance(lr, Tensor) and foreach and not capturable:
             raise ValueError("lr as a Tensor is not supported for capturable=False and foreach=True")
         check_rate(lr)
@@ -45,10 +62,22 @@ class Adam(Optimizer):
         for i in (0, 1):
             check(f"beta parameter at index {i}", betas[i], bool(0.0 <= betas[i] < 1.0))
         check("weight_decay value", weight_decay, weight_decay >= 0.0)
-        super().__init__(params, {"lr": lr, "betas": tuple(map(number, betas)), "eps": eps, "weight_decay": weight_decay,
-                                  "amsgrad": amsgrad, "maximize": maximize, "foreach": foreach, "capturable": capturable,
-                                  "differentiable": differentiable, "fused": fused,
-                                  "decoupled_weight_decay": decoupled_weight_decay})
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "betas": tuple(map(number, betas)),
+                "eps": eps,
+                "weight_decay": weight_decay,
+                "amsgrad": amsgrad,
+                "maximize": maximize,
+                "foreach": foreach,
+                "capturable": capturable,
+                "differentiable": differentiable,
+                "fused": fused,
+                "decoupled_weight_decay": decoupled_weight_decay,
+            },
+        )
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient."""
@@ -78,6 +107,23 @@ class Adam(Optimizer):
                 t = advance(state["step"])
                 if t != last:  # the same for most parameters of a group
                     last, rate, root = t, lr / (1.0 - beta1**t), sqrt(1.0 - beta2**t)
-                adam_step(p, g, state["exp_avg"], state["exp_avg_sq"], state["max_exp_avg_sq"] if amsgrad else None, beta1, gain1, beta2,
-                          gain2, rate, root, eps, decay, shrink, decays, decoupled, maximize)
+                adam_step(
+                    p,
+                    g,
+                    state["exp_avg"],
+                    state["exp_avg_sq"],
+                    state["max_exp_avg_sq"] if amsgrad else None,
+                    beta1,
+                    gain1,
+                    beta2,
+                    gain2,
+                    rate,
+                    root,
+                    eps,
+                    decay,
+                    shrink,
+                    decays,
+                    decoupled,
+                    maximize,
+                )
         return loss

@@ -1,7 +1,8 @@
-"""Learning-rate schedulers: each sets the ``lr`` of the parameter groups after the optimizer's step, once per epoch or once per batch.
+"""Learning-rate schedulers: each sets the ``lr`` of the parameter groups after the optimizer's step, once per epoch or
+once per batch.
 
-``get_lr`` returns the rates of epoch ``last_epoch``. It computes them from the current rates where it can, so that several schedulers
-can act on one optimizer. To add one, write a class like ``StepLR``.
+``get_lr`` returns the rates of epoch ``last_epoch``. It computes them from the current rates where it can, so that
+several schedulers can act on one optimizer. To add one, write a class like ``StepLR``.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from numtorch import absent, notices
 from numtorch._tensor import Tensor
 from numtorch.optim.optimizer import Optimizer
 
-EPOCH_WARNING = ("The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where possible. Please use "
-                 "`scheduler.step()` to step the scheduler.")
+EPOCH_WARNING = (
+    "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where possible. Please use "
+    "`scheduler.step()` to step the scheduler."
+)
 
 
 def _rates(optimizer: Optimizer, key: str = "lr") -> list:
@@ -60,8 +63,11 @@ class LRScheduler:
                 lr = group["lr"]
                 group.setdefault("initial_lr", lr.clone() if isinstance(lr, Tensor) else lr)
             elif "initial_lr" not in group:
-                raise KeyError(f"param 'initial_lr' is not specified in param_groups[{i}] when resuming scheduler with last_epoch >= 0. "
-                               "Load the optimizer's state dict first; for a fresh run leave last_epoch at -1.")
+                raise KeyError(
+                    f"param 'initial_lr' is not specified in param_groups[{i}] when resuming scheduler with "
+                    "last_epoch >= 0. "
+                    "Load the optimizer's state dict first; for a fresh run leave last_epoch at -1."
+                )
         self.base_lrs = _rates(optimizer, "initial_lr")
         self.last_epoch = last_epoch
         self._step_count = 0
@@ -82,9 +88,13 @@ class LRScheduler:
     def step(self, epoch: int | None = None) -> None:
         """Set the next epoch's rates. Call it after the optimizer's step."""
         if self._step_count == 1 and not self.optimizer._opt_called:
-            notices.warn("Detected call of `lr_scheduler.step()` before `optimizer.step()`. You should call them in the opposite order: "
-                         "`optimizer.step()` before `lr_scheduler.step()`. Failure to do this will skip the first value of the "
-                         "learning rate schedule.", UserWarning)
+            notices.warn(
+                "Detected call of `lr_scheduler.step()` before `optimizer.step()`. You should call them in the "
+                "opposite order: "
+                "`optimizer.step()` before `lr_scheduler.step()`. Failure to do this will skip the first value of the "
+                "learning rate schedule.",
+                UserWarning,
+            )
         self._step_count += 1
         if epoch is None:
             self.last_epoch += 1
@@ -123,7 +133,9 @@ class LambdaLR(LRScheduler):
     def __init__(self, optimizer: Optimizer, lr_lambda: Any, last_epoch: int = -1):
         _check_optimizer(optimizer)
         groups = len(optimizer.param_groups)
-        self.lr_lambdas: list[Callable] = list(lr_lambda) if isinstance(lr_lambda, list | tuple) else [lr_lambda] * groups
+        self.lr_lambdas: list[Callable] = (
+            list(lr_lambda) if isinstance(lr_lambda, list | tuple) else [lr_lambda] * groups
+        )
         if len(self.lr_lambdas) != groups:
             raise ValueError(f"Expected {groups} lr_lambdas, but got {len(self.lr_lambdas)}")
         super().__init__(optimizer, last_epoch)
@@ -212,8 +224,14 @@ class ConstantLR(LRScheduler):
 class LinearLR(LRScheduler):
     """Times a factor that goes from ``start_factor`` to ``end_factor`` in ``total_iters`` epochs."""
 
-    def __init__(self, optimizer: Optimizer, start_factor: float = 1.0 / 3, end_factor: float = 1.0, total_iters: int = 5,
-                 last_epoch: int = -1):
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        start_factor: float = 1.0 / 3,
+        end_factor: float = 1.0,
+        total_iters: int = 5,
+        last_epoch: int = -1,
+    ):
         if not 0 < start_factor <= 1.0:
             raise ValueError("Starting multiplicative factor expected to be greater than 0 and less or equal to 1.")
         if not 0 <= end_factor <= 1.0:
@@ -249,7 +267,8 @@ class ExponentialLR(LRScheduler):
 
 
 class CosineAnnealingLR(LRScheduler):
-    """Half a cosine from the initial rate down to ``eta_min`` in ``T_max`` epochs, and back up (Loshchilov and Hutter 2017)."""
+    """Half a cosine from the initial rate down to ``eta_min`` in ``T_max`` epochs, and back up (Loshchilov and Hutter
+    2017)."""
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1):
         self.T_max, self.eta_min = T_max, eta_min
@@ -263,7 +282,9 @@ class CosineAnnealingLR(LRScheduler):
             return self._closed_form()
         if (t - 1 - period) % (2 * period) == 0:  # the step up from the bottom, where the ratio below is 0 / 0
             rise = (1 - math.cos(math.pi / period)) / 2
-            return [g["lr"] + (lr - low) * rise for lr, g in zip(self.base_lrs, self.optimizer.param_groups, strict=True)]
+            return [
+                g["lr"] + (lr - low) * rise for lr, g in zip(self.base_lrs, self.optimizer.param_groups, strict=True)
+            ]
         ratio = (1 + math.cos(math.pi * t / period)) / (1 + math.cos(math.pi * (t - 1) / period))
         return [ratio * (g["lr"] - low) + low for g in self.optimizer.param_groups]
 
@@ -273,17 +294,31 @@ class CosineAnnealingLR(LRScheduler):
 
 
 class OneCycleLR(LRScheduler):
-    """Up to ``max_lr``, down to the initial rate and far below, once; momentum goes the other way (Smith and Topin 2018).
+    """Up to ``max_lr``, down to the initial rate and far below, once; momentum goes the other way (Smith and Topin
+    2018).
 
-    Call ``step`` after every batch. The cycle has ``total_steps``, or ``epochs * steps_per_epoch``, of which ``pct_start`` go up.
-    It begins at ``max_lr / div_factor`` and ends at that divided by ``final_div_factor``. ``three_phase`` comes down symmetrically
-    before the last descent.
+    Call ``step`` after every batch. The cycle has ``total_steps``, or ``epochs * steps_per_epoch``, of which
+    ``pct_start`` go up. It begins at ``max_lr / div_factor`` and ends at that divided by ``final_div_factor``.
+    ``three_phase`` comes down symmetrically before the last descent.
     """
 
-    def __init__(self, optimizer: Optimizer, max_lr: Any, total_steps: int | None = None, epochs: int | None = None,
-                 steps_per_epoch: int | None = None, pct_start: float = 0.3, anneal_strategy: str = "cos", cycle_momentum: bool = True,
-                 base_momentum: Any = 0.85, max_momentum: Any = 0.95, div_factor: float = 25.0, final_div_factor: float = 1e4,
-                 three_phase: bool = False, last_epoch: int = -1):
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        max_lr: Any,
+        total_steps: int | None = None,
+        epochs: int | None = None,
+        steps_per_epoch: int | None = None,
+        pct_start: float = 0.3,
+        anneal_strategy: str = "cos",
+        cycle_momentum: bool = True,
+        base_momentum: Any = 0.85,
+        max_momentum: Any = 0.95,
+        div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
+        three_phase: bool = False,
+        last_epoch: int = -1,
+    ):
         _check_optimizer(optimizer)
         self.total_steps = _count_steps(total_steps, epochs, steps_per_epoch)
         if not isinstance(pct_start, float) or not 0 <= pct_start <= 1:
@@ -306,7 +341,10 @@ class OneCycleLR(LRScheduler):
         if cycle_momentum:
             if not self.use_beta1 and "momentum" not in optimizer.defaults:
                 raise ValueError("optimizer must support momentum or beta1 with `cycle_momentum` option enabled")
-            high, low = _of_groups("max_momentum", groups, max_momentum), _of_groups("base_momentum", groups, base_momentum)
+            high, low = (
+                _of_groups("max_momentum", groups, max_momentum),
+                _of_groups("base_momentum", groups, base_momentum),
+            )
             if last_epoch == -1:
                 for group, most, least in zip(groups, high, low, strict=True):
                     self._set_momentum(group, most)
@@ -315,7 +353,9 @@ class OneCycleLR(LRScheduler):
 
     def get_lr(self) -> list:
         if self.last_epoch > self.total_steps:
-            raise ValueError(f"Tried to step {self.last_epoch} times. The specified number of total steps is {self.total_steps}")
+            raise ValueError(
+                f"Tried to step {self.last_epoch} times. The specified number of total steps is {self.total_steps}"
+            )
         first, rate, momentum = 0.0, "initial_lr", "max_momentum"
         for last, next_rate, next_momentum in self.phases:
             if self.last_epoch <= last or next_rate == "min_lr":
@@ -342,7 +382,11 @@ class OneCycleLR(LRScheduler):
 
 
 def _count_steps(total_steps: int | None, epochs: int | None, steps_per_epoch: int | None) -> int:
-    given = {"total_steps": total_steps} if total_steps is not None else {"epochs": epochs, "steps_per_epoch": steps_per_epoch}
+    given = (
+        {"total_steps": total_steps}
+        if total_steps is not None
+        else {"epochs": epochs, "steps_per_epoch": steps_per_epoch}
+    )
     if None in given.values():
         raise ValueError("You must define either total_steps OR (epochs AND steps_per_epoch)")
     for name, value in given.items():
@@ -356,20 +400,34 @@ def _of_groups(name: str, groups: list, value: Any) -> list:
     if not isinstance(value, list | tuple):
         return [value] * len(groups)
     if len(value) != len(groups):
-        raise ValueError(f"{name} must have the same length as optimizer.param_groups. {name} has {len(value)} values, param_groups has "
-                         f"{len(groups)}.")
+        raise ValueError(
+            f"{name} must have the same length as optimizer.param_groups. {name} has {len(value)} values, "
+            "param_groups has "
+            f"{len(groups)}."
+        )
     return list(value)
 
 
 class ReduceLROnPlateau(LRScheduler):
     """Times ``factor`` when a metric has not improved for more than ``patience`` epochs.
 
-    ``step(metric)``. In ``mode`` "min" the metric improves when below ``best * (1 - threshold)``, or below ``best - threshold`` with
-    ``threshold_mode`` "abs"; "max" is the opposite. After a reduction ``cooldown`` epochs do not count.
+    ``step(metric)``. In ``mode`` "min" the metric improves when below ``best * (1 - threshold)``, or below
+    ``best - threshold`` with ``threshold_mode`` "abs"; "max" is the opposite. After a reduction ``cooldown`` epochs do
+    not count.
     """
 
-    def __init__(self, optimizer: Optimizer, mode: str = "min", factor: float = 0.1, patience: int = 10, threshold: float = 1e-4,
-                 threshold_mode: str = "rel", cooldown: int = 0, min_lr: Any = 0, eps: float = 1e-8):
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        mode: str = "min",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        threshold_mode: str = "rel",
+        cooldown: int = 0,
+        min_lr: Any = 0,
+        eps: float = 1e-8,
+    ):
         if factor >= 1.0:
             raise ValueError("Factor should be < 1.0.")
         _check_optimizer(optimizer)
@@ -414,21 +472,29 @@ class ReduceLROnPlateau(LRScheduler):
 
     def _better(self, value: float) -> bool:
         sign = 1.0 if self.mode == "min" else -1.0
-        goal = self.best * (1.0 - sign * self.threshold) if self.threshold_mode == "rel" else self.best - sign * self.threshold
+        goal = (
+            self.best * (1.0 - sign * self.threshold)
+            if self.threshold_mode == "rel"
+            else self.best - sign * self.threshold
+        )
         return value < goal if self.mode == "min" else value > goal
 
     def _reduce(self) -> None:
         groups = self.optimizer.param_groups
         if len(groups) != len(self.min_lrs):
             if self.default_min_lr is None:
-                raise RuntimeError(f"the optimizer has {len(groups)} param groups, but ReduceLROnPlateau was given {len(self.min_lrs)} "
-                                   "min_lrs; append one for each group added since to its min_lrs")
+                raise RuntimeError(
+                    f"the optimizer has {len(groups)} param groups, but ReduceLROnPlateau was given "
+                    f"{len(self.min_lrs)} "
+                    "min_lrs; append one for each group added since to its min_lrs"
+                )
             self.min_lrs = [self.default_min_lr] * len(groups)
         for group, least in zip(groups, self.min_lrs, strict=True):
             old = float(group["lr"])
             new = max(old * self.factor, least)
             if old - new > self.eps:
                 _set_rate(group, new)
+
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = absent.answers(__name__)

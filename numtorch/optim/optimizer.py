@@ -1,4 +1,5 @@
-"""``Optimizer``: parameter groups, the options of each group, the state of each parameter, and hooks around ``step``."""
+"""``Optimizer``: parameter groups, the options of each group, the state of each parameter, and hooks around
+``step``."""
 
 from __future__ import annotations
 
@@ -54,7 +55,9 @@ def _hooked(fn: Callable) -> Callable:
             changed = hook(self, args, kwargs)
             if changed is not None:
                 if not isinstance(changed, tuple) or len(changed) != 2:
-                    raise RuntimeError(f"{fn} must return None or a tuple of (new_args, new_kwargs), but got {changed}.")
+                    raise RuntimeError(
+                        f"{fn} must return None or a tuple of (new_args, new_kwargs), but got {changed}."
+                    )
                 args, kwargs = changed
         result = fn(self, *args, **kwargs)
         self._opt_called = True
@@ -108,23 +111,34 @@ class Optimizer:
         self.defaults = defaults
         self._set_hooks()
         if isinstance(params, Tensor):
-            raise TypeError("params argument given to the optimizer should be an iterable of Tensors or dicts, but got a Tensor of shape "
-                            f"{list(params.shape)}; pass [tensor]")
+            raise TypeError(
+                "params argument given to the optimizer should be an iterable of Tensors or dicts, but got a Tensor "
+                "of shape "
+                f"{list(params.shape)}; pass [tensor]"
+            )
         if not isinstance(params, Iterable):
-            raise TypeError(f"{type(self).__name__}: '{type(params).__name__}' object is not iterable over Tensors or dicts; pass "
-                            "model.parameters()")
+            raise TypeError(
+                f"{type(self).__name__}: '{type(params).__name__}' object is not iterable over Tensors or dicts; pass "
+                "model.parameters()"
+            )
         if defaults.get("differentiable"):
-            raise ValueError(f"{type(self).__name__}: differentiable=True cannot be had, because the step overwrites its parameters in one "
-                             "kernel. To differentiate through an update, write it in ops: p = p - lr * grad, with "
-                             "torch.autograd.grad(..., create_graph=True)")
+            raise ValueError(
+                f"{type(self).__name__}: differentiable=True cannot be had, because the step overwrites its "
+                "parameters in one "
+                "kernel. To differentiate through an update, write it in ops: p = p - lr * grad, with "
+                "torch.autograd.grad(..., create_graph=True)"
+            )
         if defaults.get("fused") and defaults.get("foreach"):
             raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
         self.state: defaultdict[Tensor, Any] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
         groups = list(params)
         if not groups:
-            raise ValueError(f"optimizer got an empty parameter list: {type(self).__name__} has nothing to update. Does the model have "
-                             "layers, and was model.parameters() not used up before?")
+            raise ValueError(
+                f"optimizer got an empty parameter list: {type(self).__name__} has nothing to update. Does the model "
+                "have "
+                "layers, and was model.parameters() not used up before?"
+            )
         if not isinstance(groups[0], dict):
             groups = [{"params": groups}]
         for group in groups:
@@ -133,7 +147,12 @@ class Optimizer:
     def _set_hooks(self) -> None:
         self._step_pre_hooks: list[Callable] = []
         self._step_post_hooks: list[Callable] = []
-        self._state_hooks: dict[str, list[Callable]] = {"save_pre": [], "save_post": [], "load_pre": [], "load_post": []}
+        self._state_hooks: dict[str, list[Callable]] = {
+            "save_pre": [],
+            "save_post": [],
+            "load_pre": [],
+            "load_post": [],
+        }
         self._opt_called = False  # asked by schedulers, which should step after the optimizer
 
     # --- options and parameters --------------------------------------------------------------------
@@ -146,8 +165,11 @@ class Optimizer:
         if isinstance(params, Tensor):
             params = [params]
         elif isinstance(params, set):
-            raise TypeError("optimizer parameters need to be organized in ordered collections, but the ordering of tensors in sets will "
-                            "change between runs. Please use a list instead.")
+            raise TypeError(
+                "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in "
+                "sets will "
+                "change between runs. Please use a list instead."
+            )
         params = list(params)
         names = [p[0] for p in params if isinstance(p, tuple)]
         if names:
@@ -166,7 +188,10 @@ class Optimizer:
                 raise ValueError(f"parameter group didn't specify a value of required optimization parameter {name}")
             param_group.setdefault(name, default)
         if len(params) != len(set(map(id, params))):
-            notices.warn("optimizer contains a parameter group with duplicate parameters; each would be updated twice in every step")
+            notices.warn(
+                "optimizer contains a parameter group with duplicate parameters; each would be updated twice in every "
+                "step"
+            )
         self._check_against_others(param_group)
         self.param_groups.append(param_group)
 
@@ -174,8 +199,10 @@ class Optimizer:
         named = "param_names" in param_group
         for group in self.param_groups:
             if named != ("param_names" in group):
-                raise ValueError("all optimizer param groups should be with/without names. cannot add param group "
-                                 f"{'with names' if named else 'without names'} to the optimizer")
+                raise ValueError(
+                    "all optimizer param groups should be with/without names. cannot add param group "
+                    f"{'with names' if named else 'without names'} to the optimizer"
+                )
         known = {id(p) for group in self.param_groups for p in group["params"]}
         if not known.isdisjoint(map(id, param_group["params"])):
             raise ValueError("some parameters appear in more than one parameter group")
@@ -254,8 +281,8 @@ class Optimizer:
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from what ``state_dict`` returned; parameters are matched in order.
 
-        Tensors take the dtype and device of their parameters, except ``step``, and are copied. Differs from torch, where
-        two optimizers that loaded one state dict share its tensors.
+        Tensors take the dtype and device of their parameters, except ``step``, and are copied. Differs from torch,
+        where two optimizers that loaded one state dict share its tensors.
 
         Raises:
             ValueError: the number of groups, or of parameters in a group, differs.
@@ -266,14 +293,23 @@ class Optimizer:
             state_dict = state_dict if changed is None else changed
         saved = deepcopy(state_dict["param_groups"])
         if len(saved) != len(self.param_groups):
-            raise ValueError(f"loaded state dict has a different number of parameter groups: {len(saved)}, the optimizer has "
-                             f"{len(self.param_groups)}")
+            raise ValueError(
+                f"loaded state dict has a different number of parameter groups: {len(saved)}, the optimizer has "
+                f"{len(self.param_groups)}"
+            )
         for i, (group, other) in enumerate(zip(self.param_groups, saved, strict=True)):
             if len(group["params"]) != len(other["params"]):
-                raise ValueError("loaded state dict contains a parameter group that doesn't match the size of optimizer's group: "
-                                 f"group {i} has {len(other['params'])} parameters, the optimizer's has {len(group['params'])}")
-        params = dict(zip(chain.from_iterable(g["params"] for g in saved), chain.from_iterable(g["params"] for g in self.param_groups),
-                          strict=True))
+                raise ValueError(
+                    "loaded state dict contains a parameter group that doesn't match the size of optimizer's group: "
+                    f"group {i} has {len(other['params'])} parameters, the optimizer's has {len(group['params'])}"
+                )
+        params = dict(
+            zip(
+                chain.from_iterable(g["params"] for g in saved),
+                chain.from_iterable(g["params"] for g in self.param_groups),
+                strict=True,
+            )
+        )
         state: defaultdict[Any, Any] = defaultdict(dict)
         for k, v in state_dict["state"].items():
             state[params.get(k, k)] = _fitted(params[k], v) if k in params else v
@@ -315,7 +351,9 @@ def _fitted(p: Tensor, value: Any, key: Any = None) -> Any:
         value = value.detach()
         if key == "step":
             return movement.clone(value)
-        return movement.to(value, dtype=p.dtype if p.dtype.is_floating_point else value.dtype, device=p.device, copy=True)
+        return movement.to(
+            value, dtype=p.dtype if p.dtype.is_floating_point else value.dtype, device=p.device, copy=True
+        )
     if isinstance(value, dict):
         return {k: _fitted(p, v, k) for k, v in value.items()}
     if isinstance(value, list | tuple):

@@ -14,8 +14,8 @@ class RMSprop(Optimizer):
     """``v = alpha*v + (1-alpha)*g*g; p -= lr * g / (sqrt(v) + eps)``; ``torch.optim.RMSprop``.
 
     ``centered`` subtracts the squared running mean of g from v before the root; ``momentum`` moves along
-    ``b = momentum*b + g / (sqrt(v) + eps)``. ``weight_decay * p`` is added to g first. ``foreach`` and ``capturable`` are
-    accepted; the step is always fused.
+    ``b = momentum*b + g / (sqrt(v) + eps)``. ``weight_decay * p`` is added to g first. ``foreach`` and ``capturable``
+    are accepted; the step is always fused.
 
     Source: Hinton, Neural Networks for Machine Learning, lecture 6e (2012); centered: Graves, Generating Sequences With
     Recurrent Neural Networks (2013).
@@ -29,20 +29,47 @@ class RMSprop(Optimizer):
     3.0
     """
 
-    samples: tuple[dict[str, Any], ...] = ({"lr": 0.01}, {"lr": 0.01, "alpha": 0.9, "momentum": 0.8, "weight_decay": 0.1},
-               {"lr": 0.01, "centered": True, "maximize": True}, {"lr": 0.01, "centered": True, "momentum": 0.5})
+    samples: tuple[dict[str, Any], ...] = (
+        {"lr": 0.01},
+        {"lr": 0.01, "alpha": 0.9, "momentum": 0.8, "weight_decay": 0.1},
+        {"lr": 0.01, "centered": True, "maximize": True},
+        {"lr": 0.01, "centered": True, "momentum": 0.5},
+    )
 
-    def __init__(self, params: Iterable, lr: Any = 1e-2, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0,
-                 momentum: float = 0, centered: bool = False, capturable: bool = False, foreach: bool | None = None,
-                 maximize: bool = False, differentiable: bool = False):
+    def __init__(
+        self,
+        params: Iterable,
+        lr: Any = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        momentum: float = 0,
+        centered: bool = False,
+        capturable: bool = False,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        differentiable: bool = False,
+    ):
         check_rate(lr)
         check("epsilon value", eps, eps >= 0.0)
         check("momentum value", momentum, momentum >= 0.0)
         check("weight_decay value", weight_decay, weight_decay >= 0.0)
         check("alpha value", alpha, alpha >= 0.0)
-        super().__init__(params, {"lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered,
-                                  "weight_decay": weight_decay, "capturable": capturable, "foreach": foreach, "maximize": maximize,
-                                  "differentiable": differentiable})
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "momentum": momentum,
+                "alpha": alpha,
+                "eps": eps,
+                "centered": centered,
+                "weight_decay": weight_decay,
+                "capturable": capturable,
+                "foreach": foreach,
+                "maximize": maximize,
+                "differentiable": differentiable,
+            },
+        )
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient."""
@@ -66,6 +93,19 @@ class RMSprop(Optimizer):
                     if centered:
                         state["grad_avg"] = creation.zeros_like(p)
                 advance(state["step"])
-                rmsprop_step(p, g, state["square_avg"], state["momentum_buffer"] if momentum > 0.0 else None,
-                             state["grad_avg"] if centered else None, lr, alpha, gain, eps, momentum, decay, decays, maximize)
+                rmsprop_step(
+                    p,
+                    g,
+                    state["square_avg"],
+                    state["momentum_buffer"] if momentum > 0.0 else None,
+                    state["grad_avg"] if centered else None,
+                    lr,
+                    alpha,
+                    gain,
+                    eps,
+                    momentum,
+                    decay,
+                    decays,
+                    maximize,
+                )
         return loss

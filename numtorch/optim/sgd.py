@@ -14,8 +14,8 @@ class SGD(Optimizer):
     """``p -= lr * g``, or along a running sum of gradients; ``torch.optim.SGD``.
 
     With momentum ``m = momentum * m + (1 - dampening) * g`` (m begins as g) and ``p -= lr * m``; with ``nesterov``
-    ``p -= lr * (g + momentum * m)``. ``weight_decay * p`` is added to g first. ``foreach`` and ``fused`` are accepted; the
-    step is always fused.
+    ``p -= lr * (g + momentum * m)``. ``weight_decay * p`` is added to g first. ``foreach`` and ``fused`` are accepted;
+    the step is always fused.
 
     Source: Sutskever et al., On the importance of initialization and momentum in deep learning (2013).
 
@@ -30,21 +30,47 @@ class SGD(Optimizer):
     1.75
     """
 
-    samples: tuple[dict[str, Any], ...] = ({"lr": 0.1}, {"lr": 0.1, "weight_decay": 0.1, "maximize": True}, {"lr": 0.05, "momentum": 0.9},
-               {"lr": 0.05, "momentum": 0.9, "dampening": 0.3, "weight_decay": 0.01},
-               {"lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01})
+    samples: tuple[dict[str, Any], ...] = (
+        {"lr": 0.1},
+        {"lr": 0.1, "weight_decay": 0.1, "maximize": True},
+        {"lr": 0.05, "momentum": 0.9},
+        {"lr": 0.05, "momentum": 0.9, "dampening": 0.3, "weight_decay": 0.01},
+        {"lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
+    )
 
-    def __init__(self, params: Iterable, lr: Any = 1e-3, momentum: float = 0, dampening: float = 0, weight_decay: float = 0,
-                 nesterov: bool = False, *, maximize: bool = False, foreach: bool | None = None, differentiable: bool = False,
-                 fused: bool | None = None):
+    def __init__(
+        self,
+        params: Iterable,
+        lr: Any = 1e-3,
+        momentum: float = 0,
+        dampening: float = 0,
+        weight_decay: float = 0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
+    ):
         check_rate(lr)
         check("momentum value", momentum, momentum >= 0.0)
         check("weight_decay value", weight_decay, weight_decay >= 0.0)
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
-        super().__init__(params, {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay,
-                                  "nesterov": nesterov, "maximize": maximize, "foreach": foreach, "differentiable": differentiable,
-                                  "fused": fused})
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "momentum": momentum,
+                "dampening": dampening,
+                "weight_decay": weight_decay,
+                "nesterov": nesterov,
+                "maximize": maximize,
+                "foreach": foreach,
+                "differentiable": differentiable,
+                "fused": fused,
+            },
+        )
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient."""

@@ -1,8 +1,8 @@
 """``python -m numtorch.profiler``: profiles a script without a change to it, or times ops against NumPy and torch.
 
-    python -m numtorch.profiler train.py --epochs 2      prints the table; writes the time line to train.trace.json.gz
-    python -m numtorch.profiler -m package.train         the same for a module
-    python -m numtorch.profiler ops --filter softmax     times the ops of the registry over several sizes
+python -m numtorch.profiler train.py --epochs 2      prints the table; writes the time line to train.trace.json.gz
+python -m numtorch.profiler -m package.train         the same for a module
+python -m numtorch.profiler ops --filter softmax     times the ops of the registry over several sizes
 """
 
 from __future__ import annotations
@@ -31,13 +31,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ops(argv[1:])
     from numtorch.profiler.table import GROUPS
 
-    parser = argparse.ArgumentParser(prog="python -m numtorch.profiler", description="Profile a script without a change to it.",
-                                     epilog=EPILOG)
-    parser.add_argument("-o", "--trace", help="write the time line to this file, for chrome://tracing or Perfetto (SCRIPT.trace.json.gz)")
+    parser = argparse.ArgumentParser(
+        prog="python -m numtorch.profiler", description="Profile a script without a change to it.", epilog=EPILOG
+    )
+    parser.add_argument(
+        "-o",
+        "--trace",
+        help="write the time line to this file, for chrome://tracing or Perfetto (SCRIPT.trace.json.gz)",
+    )
     parser.add_argument("--no-trace", action="store_true", help="write no time line")
-    parser.add_argument("--no-roof", action="store_true", help="do not measure the peaks of the machine; this takes seconds the first time")
+    parser.add_argument(
+        "--no-roof",
+        action="store_true",
+        help="do not measure the peaks of the machine; this takes seconds the first time",
+    )
     parser.add_argument("--sort", help="sort rows by this column (time)")
-    parser.add_argument("--group-by", default="kernel", choices=list(GROUPS), help="sum rows that share this (kernel); rows: no sums")
+    parser.add_argument(
+        "--group-by", default="kernel", choices=list(GROUPS), help="sum rows that share this (kernel); rows: no sums"
+    )
     parser.add_argument("--rows", type=int, default=32, help="how many rows are printed (32)")
     parser.add_argument("-m", dest="module", action="store_true", help="SCRIPT is the name of a module")
     parser.add_argument("script", help="the script, or with -m the module")
@@ -168,9 +179,13 @@ ALONG_A_DIMENSION = [(64, 10), (768, 512)]
 
 def ops(argv: Sequence[str]) -> int:
     """Time the ops of the registry; 1 if one failed."""
-    parser = argparse.ArgumentParser(prog="python -m numtorch.profiler ops", description="Time ops against NumPy and torch.")
+    parser = argparse.ArgumentParser(
+        prog="python -m numtorch.profiler ops", description="Time ops against NumPy and torch."
+    )
     parser.add_argument("--filter", default="", help="time only ops whose names contain this text")
-    parser.add_argument("--against", default="numpy,torch", help="what to compare with, separated by commas (numpy,torch)")
+    parser.add_argument(
+        "--against", default="numpy,torch", help="what to compare with, separated by commas (numpy,torch)"
+    )
     parser.add_argument("--cold", action="store_true", help="empty the processor's caches before every call")
     parser.add_argument("--rounds", type=int, default=11, help="number of timings of each function (11)")
     parser.add_argument("--seconds", type=float, default=0.02, help="length of one timing in seconds (0.02)")
@@ -194,11 +209,20 @@ def ops(argv: Sequence[str]) -> int:
     failed, text = 0, io.StringIO()
     for op in chosen:
         if not cases(op) and given.filter:
-            print(f"{op.name}: nothing is known to time it on; call numtorch.profiler.benchmark with inputs of your own\n")
+            print(
+                f"{op.name}: nothing is known to time it on; call numtorch.profiler.benchmark with inputs of your own\n"
+            )
         for shapes, params in cases(op):
             try:
-                found = benchmark(op.call, shapes, against=rivals, cache="cold" if given.cold else "hot", rounds=given.rounds,
-                                  seconds=given.seconds, **params)
+                found = benchmark(
+                    op.call,
+                    shapes,
+                    against=rivals,
+                    cache="cold" if given.cold else "hot",
+                    rounds=given.rounds,
+                    seconds=given.seconds,
+                    **params,
+                )
             except (ValueError, RuntimeError, TypeError, NotImplementedError) as e:
                 failed += 1
                 print(f"{op.name}: {e}\n", flush=True)

@@ -1,4 +1,5 @@
-"""``benchmark``: times one function over several sizes, against NumPy, torch, other functions or the op's other kernels.
+"""``benchmark``: times one function over several sizes, against NumPy, torch, other functions or the op's other
+kernels.
 
 Owns the inputs, the rivals, and the result with its table, plots and CSV. ``stopwatch`` measures the seconds.
 """
@@ -78,7 +79,12 @@ class Comparison:
 
     def table(self) -> str:
         """A line for each size: medians in microseconds with their spread, rates, and the ratio to each rival."""
-        head = ["shape", *[f"{label} (us)" for label in self.labels], "rate", *[f"vs {label}" for label in self.labels[1:]]]
+        head = [
+            "shape",
+            *[f"{label} (us)" for label in self.labels],
+            "rate",
+            *[f"vs {label}" for label in self.labels[1:]],
+        ]
         lines = [head]
         for shape in dict.fromkeys(r.shape for r in self.rows):
             by = {r.label: r for r in self.rows if r.shape == shape}
@@ -87,8 +93,13 @@ class Comparison:
             ratios = [f"{by[n].ratio:.2f}" if n in by else "-" for n in self.labels[1:]]
             lines.append([shape, *spread, _rate(first), *ratios])
         widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-        text = ["  ".join([f"{line[0]:<{widths[0]}}", *[f"{v:>{w}}" for v, w in zip(line[1:], widths[1:], strict=True)]]) for line in lines]
-        return display.Text("\n".join([f"{self.name}: medians [10%-90%], {self.cache} cache, {self.threads} threads", *text]))
+        text = [
+            "  ".join([f"{line[0]:<{widths[0]}}", *[f"{v:>{w}}" for v, w in zip(line[1:], widths[1:], strict=True)]])
+            for line in lines
+        ]
+        return display.Text(
+            "\n".join([f"{self.name}: medians [10%-90%], {self.cache} cache, {self.threads} threads", *text])
+        )
 
     def __str__(self) -> str:
         return "\n".join([self.table(), *[display.prose(f"warning: {w}") for w in self.warnings]])
@@ -129,7 +140,9 @@ class Comparison:
             axes[0].plot(sizes, [r.median_us for r in mine], marker="o", label=label)
             axes[0].fill_between(sizes, [r.low_us for r in mine], [r.high_us for r in mine], alpha=0.2)
             if rated:
-                axes[1].plot(sizes, [(r.gflops if compute else r.gbps) or math.nan for r in mine], marker="o", label=label)
+                axes[1].plot(
+                    sizes, [(r.gflops if compute else r.gbps) or math.nan for r in mine], marker="o", label=label
+                )
         for ax, title in zip(axes, ("microseconds a call", "GFLOP/s" if compute else "GB/s"), strict=False):
             ax.set(xscale="log", xlabel="elements", title=title)
             ax.grid(alpha=0.3)
@@ -141,8 +154,18 @@ class Comparison:
         return figure
 
 
-def benchmark(fn: Any, shapes: Iterable, *, against: Sequence | dict = ("numpy", "torch"), dtype: Any = None, cache: str = "hot",
-              rounds: int = 11, seconds: float = 0.02, inputs: Callable | None = None, **params: Any) -> Comparison:
+def benchmark(
+    fn: Any,
+    shapes: Iterable,
+    *,
+    against: Sequence | dict = ("numpy", "torch"),
+    dtype: Any = None,
+    cache: str = "hot",
+    rounds: int = 11,
+    seconds: float = 0.02,
+    inputs: Callable | None = None,
+    **params: Any,
+) -> Comparison:
     """Time a function over several sizes, and what it is compared with, in turns.
 
     Values are compared first, and nothing is timed where they differ. Loops are calibrated to ``seconds``; medians
@@ -153,8 +176,8 @@ def benchmark(fn: Any, shapes: Iterable, *, against: Sequence | dict = ("numpy",
         fn: a function of tensors: an op of numtorch, or one of your own.
         shapes: the sizes. A shape stands for every tensor that the function takes; a list of shapes for each in turn.
         against: of ``"numpy"``, ``"torch"`` (each left out with a warning where it has no such function or is not
-            installed), names of the op's kernels (``"rows"``, ``"body"``), or a dict from labels to functions of the same
-            arguments. Functions whose label begins with ``numpy`` or ``scipy`` get arrays instead of tensors.
+            installed), names of the op's kernels (``"rows"``, ``"body"``), or a dict from labels to functions of the
+            same arguments. Functions whose label begins with ``numpy`` or ``scipy`` get arrays instead of tensors.
         dtype: of the tensors; the default type if None.
         cache: ``hot``, or ``cold``: the processor's caches are swept before every call.
         inputs: a function from an element of ``shapes`` to the tensors, where random numbers will not do.
@@ -175,13 +198,19 @@ def benchmark(fn: Any, shapes: Iterable, *, against: Sequence | dict = ("numpy",
         against = [against]
     op = _op_of(fn)
     name = getattr(fn, "__name__", repr(fn))
-    result = Comparison(name, ["numtorch" if op is not None or _ours(fn) else name], cache=cache, threads=torch.get_num_threads())
+    result = Comparison(
+        name, ["numtorch" if op is not None or _ours(fn) else name], cache=cache, threads=torch.get_num_threads()
+    )
     quiet = Quiet()
     with contextlib.ExitStack() as stack:
         rivals = _rivals(fn, op, against, params, result, stack)
         result.labels += [label for label, _ in rivals]
         for shape in shapes:
-            tensors = [torch.as_tensor(t) for t in inputs(shape)] if inputs is not None else _inputs(fn, op, shape, params, dtype)
+            tensors = (
+                [torch.as_tensor(t) for t in inputs(shape)]
+                if inputs is not None
+                else _inputs(fn, op, shape, params, dtype)
+            )
             mine = Contestant(result.labels[0], partial(fn, *tensors, **params))
             result.rows += _rows(mine, rivals, tensors, rounds, seconds, cache == "cold", quiet)
     if complaints := quiet.complaints():
@@ -200,7 +229,9 @@ def _ours(fn: Any) -> bool:
     return (getattr(fn, "__module__", None) or "").partition(".")[0] == "numtorch"
 
 
-def _rows(mine: Contestant, rivals: list, tensors: list, rounds: int, seconds: float, cold: bool, quiet: Quiet) -> list[Row]:
+def _rows(
+    mine: Contestant, rivals: list, tensors: list, rounds: int, seconds: float, cold: bool, quiet: Quiet
+) -> list[Row]:
     contestants = [mine, *[make(tensors) for _, make in rivals]]
     values = mine.value()
     differences = [0.0, *[_difference(mine.label, c.label, values, c.value()) for c in contestants[1:]]]
@@ -213,8 +244,21 @@ def _rows(mine: Contestant, rivals: list, tensors: list, rounds: int, seconds: f
         median = statistics.median(at)
         low, high = at[len(at) // 10], at[-1 - len(at) // 10]
         shapes = ", ".join(dict.fromkeys("x".join(map(str, t.shape)) or "scalar" for t in tensors))
-        rows.append(Row(shapes, max((t.numel() for t in tensors), default=1), c.label, median * 1e6, low * 1e6, high * 1e6, at[0] * 1e6,
-                        moved / median / 1e9 if moved else None, done / median / 1e9 if done else None, own / median, difference))
+        rows.append(
+            Row(
+                shapes,
+                max((t.numel() for t in tensors), default=1),
+                c.label,
+                median * 1e6,
+                low * 1e6,
+                high * 1e6,
+                at[0] * 1e6,
+                moved / median / 1e9 if moved else None,
+                done / median / 1e9 if done else None,
+                own / median,
+                difference,
+            )
+        )
     return rows
 
 
@@ -248,7 +292,11 @@ def _inputs(fn: Any, op: Any, shape: Any, params: dict, dtype: Any) -> list:
 def _arity(fn: Any, op: Any, params: dict) -> int:
     """How many tensors a function needs."""
     spec = inspect.signature(op.spec if op is not None else fn)
-    needed = [p for p in spec.parameters.values() if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    needed = [
+        p
+        for p in spec.parameters.values()
+        if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
     if op is not None:
         return max(1, sum(p.name in op.tensors for p in needed))
     return max(1, sum(p.name not in params for p in needed))
@@ -257,14 +305,18 @@ def _arity(fn: Any, op: Any, params: dict) -> int:
 def _difference(mine: str, other: str, a: list, b: list) -> float:
     """The largest relative difference; ValueError beyond the tolerance."""
     if [x.shape for x in a] != [x.shape for x in b]:
-        raise ValueError(f"benchmark: {mine} and {other} return different shapes, {[x.shape for x in a]} and {[x.shape for x in b]}")
+        raise ValueError(
+            f"benchmark: {mine} and {other} return different shapes, {[x.shape for x in a]} and {[x.shape for x in b]}"
+        )
     worst = 0.0
     for x, y in zip(a, b, strict=True):
         if not x.size:
             continue
         p, q = x.astype(np.float64), y.astype(np.float64)
         if not np.array_equal(np.isfinite(p), np.isfinite(q)):
-            raise ValueError(f"benchmark: {mine} and {other} are infinite or NaN at different places; nothing was timed")
+            raise ValueError(
+                f"benchmark: {mine} and {other} are infinite or NaN at different places; nothing was timed"
+            )
         gap = np.abs(np.where(np.isfinite(p), p, 0) - np.where(np.isfinite(q), q, 0)).max()
         here = float(gap / max(1.0, np.abs(q[np.isfinite(q)]).max(initial=0.0)))
         if here > TOLERANCE.get(min(x.itemsize, y.itemsize), 1e-2):
@@ -276,10 +328,12 @@ def _difference(mine: str, other: str, a: list, b: list) -> float:
 # --- rivals ---------------------------------------------------------------------------------------
 
 
-def _rivals(fn: Any, op: Any, against: Sequence | dict, params: dict, result: Comparison, stack: contextlib.ExitStack) -> list:
+def _rivals(
+    fn: Any, op: Any, against: Sequence | dict, params: dict, result: Comparison, stack: contextlib.ExitStack
+) -> list:
     """(label, function from the tensors to a contestant) of each rival there is."""
     rivals: list[tuple[str, Callable]] = []
-    for label, given in (against.items() if isinstance(against, dict) else [(a, None) for a in against]):
+    for label, given in against.items() if isinstance(against, dict) else [(a, None) for a in against]:
         try:
             rivals.append((label, _rival(fn, op, label, given, params, stack)))
         except LookupError as e:
@@ -298,6 +352,7 @@ def _rival(fn: Any, op: Any, label: str, given: Any, params: dict, stack: contex
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="numtorch-benchmark-"))
         away = Away(name, torch.get_num_threads(), folder)
         stack.callback(away.close)
+
         def prepared(tensors: list) -> Away:
             away.prepare([t.detach().numpy() for t in tensors], params)
             return away
@@ -318,11 +373,14 @@ def _own_kernel(fn: Any, op: Any, label: str, params: dict) -> Callable:
     if label == "body" and op is not None and op.body is not None:
         around: Callable = kernels.bodies_only
     elif op is not None and any(k.name == label for k in op.entry.kernels):
+
         def around() -> Any:
             return kernels.use(fn, label)
     else:
         known = ["numpy", "torch", *([k.name for k in op.entry.kernels] if op is not None else [])]
-        raise ValueError(f"benchmark: against {label!r}: expected one of {', '.join(known)}, or a dict from labels to functions")
+        raise ValueError(
+            f"benchmark: against {label!r}: expected one of {', '.join(known)}, or a dict from labels to functions"
+        )
     return lambda tensors: Contestant(label, lambda: fn(*tensors, **params), around)
 
 
@@ -342,8 +400,16 @@ def _log_softmax(x: np.ndarray, axis: int) -> np.ndarray:
 
 
 _IN_NUMPY: dict[str, Callable] = {
-    "softmax": _softmax, "log_softmax": _log_softmax, "mm": np.matmul, "bmm": np.matmul, "matmul": np.matmul, "mv": np.matmul,
-    "amax": np.max, "amin": np.min, "cat": np.concatenate, "linear": lambda x, w, b=0: x @ w.T + b,
+    "softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "mm": np.matmul,
+    "bmm": np.matmul,
+    "matmul": np.matmul,
+    "mv": np.matmul,
+    "amax": np.max,
+    "amin": np.min,
+    "cat": np.concatenate,
+    "linear": lambda x, w, b=0: x @ w.T + b,
 }
 _NUMPY_NAMES = {"dim": "axis", "keepdim": "keepdims", "correction": "ddof"}
 

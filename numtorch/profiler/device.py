@@ -1,7 +1,7 @@
 """Kernels on a GPU: how long the device took (events), and how they were launched (grid, block, registers, spills).
 
-A launch returns before the kernel has run. So the own time of the kernel is the device's, and no part of the wall time. The time on
-the CPU is Python dispatch.
+A launch returns before the kernel has run. So the own time of the kernel is the device's, and no part of the wall time.
+The time on the CPU is Python dispatch.
 """
 
 from __future__ import annotations

@@ -25,11 +25,12 @@ class Change:
     Attributes:
         kernel, phase, module, shapes: what was compared; a kernel that was replaced by another appears twice.
         calls: before and after; ``median_ns``: own time of a call; ``self_ns``: of all calls.
-        machine: how much slower the machine may have made it in the second profile: between not at all and as much as it made the
-            fixed pieces of work that it is like (of one thread, of all, copying memory), whatever explains the most.
+        machine: how much slower the machine may have made it in the second profile: between not at all and as much as
+            it made the fixed pieces of work that it is like (of one thread, of all, copying memory), whatever explains
+            the most.
         ratio: median after over median before, over ``machine``; None where one is missing.
-        significant: the ratio differs from 1 by more than three standard errors, estimated from the spread of single calls and of
-            the pieces of work, and by more than 2 %; None where there were too few calls to tell.
+        significant: the ratio differs from 1 by more than three standard errors, estimated from the spread of single
+            calls and of the pieces of work, and by more than 2 %; None where there were too few calls to tell.
     """
 
     kernel: str
@@ -76,7 +77,9 @@ class Comparison:
         for c in self.changes[:most]:
             ratio = "" if c.ratio is None else f"{c.ratio:.2f}"
             medians = [f"{m / 1e3:.1f}" if m else "" for m in c.median_ns]
-            lines.append([c.kernel, c.phase, c.module, *[f"{t / 1e6:.2f}" for t in c.self_ns], *medians, ratio, c.verdict])
+            lines.append(
+                [c.kernel, c.phase, c.module, *[f"{t / 1e6:.2f}" for t in c.self_ns], *medians, ratio, c.verdict]
+            )
         return lines
 
     HEAD = ["kernel", "phase", "module", "ms before", "ms after", "median us before", "after", "ratio", "verdict"]
@@ -89,16 +92,22 @@ class Comparison:
             return "nothing"
         factors = [f"{_slower(piece, *self.paces)[0]:.2f} ({piece})" for piece in PIECES]
         doubt = math.exp(SURE * max(_slower(piece, *self.paces)[1] for piece in PIECES))
-        return (f"wall time {before / 1e6:.2f} ms before, {after / 1e6:.2f} ms after: {after / before:.2f} of it\n"
-                f"the same pieces of work took {', '.join(factors)} of what they took before, known to a factor of {doubt:.2f}: "
-                "ratios are corrected by that")
+        return (
+            f"wall time {before / 1e6:.2f} ms before, {after / 1e6:.2f} ms after: {after / before:.2f} of it\n"
+            f"the same pieces of work took {', '.join(factors)} of what they took before, known to a factor of "
+            f"{doubt:.2f}: "
+            "ratios are corrected by that"
+        )
 
     def table(self, row_limit: int = 32) -> str:
         """The changes as text."""
         lines = [self.HEAD, *self._lines(row_limit)]
         widths = [max(len(line[i]) for line in lines) for i in range(len(self.HEAD))]
         left = {0, 1, 2, 8}
-        padded = [[t.ljust(w) if i in left else t.rjust(w) for i, (t, w) in enumerate(zip(line, widths, strict=True))] for line in lines]
+        padded = [
+            [t.ljust(w) if i in left else t.rjust(w) for i, (t, w) in enumerate(zip(line, widths, strict=True))]
+            for line in lines
+        ]
         return display.Text("\n".join("  ".join(line).rstrip() for line in padded), titles=self.title.splitlines())
 
     def __str__(self) -> str:
@@ -127,7 +136,8 @@ def _slower(piece: str, before: Pace, after: Pace) -> tuple[float, float]:
 def _machine(a: Row, b: Row, before: Pace, after: Pace) -> tuple[float, float]:
     """How much slower a kernel may be for no fault of its own, and by what part that may be off.
 
-    A load meets a kernel not at all, or as it met the pieces that the kernel is like, or anything between: what comes nearest to
+    A load meets a kernel not at all, or as it met the pieces that the kernel is like, or anything between: what comes
+        nearest to
     what became of the kernel.
     """
     if a.device != "cpu":
@@ -157,5 +167,7 @@ def _significant(a: Any, b: Any, machine: float = 1.0, doubt: float = 0.0) -> bo
     if min(len(s) for s in samples) < FEWEST:
         return None
     before, after = (max(float(np.median(s)), 1.0) for s in samples)
-    errors = [max(error(s), 1.0) / m for s, m in zip(samples, (before, after), strict=True)]  # a clock does not tell less than 1 ns
+    errors = [
+        max(error(s), 1.0) / m for s, m in zip(samples, (before, after), strict=True)
+    ]  # a clock does not tell less than 1 ns
     return abs(math.log(after / before / machine)) > max(SURE * math.hypot(*errors, doubt), LEAST)

@@ -1,7 +1,7 @@
 """``explain``: which kernel computes a call and why, what LLVM made of its loops, and how near it comes to its roof.
 
-Combines the registry's candidates, the compiled functions that the call launches, LLVM's remarks, and a profile of the call. Text that
-needs a compilation is made only when it is read.
+Combines the registry's candidates, the compiled functions that the call launches, LLVM's remarks, and a profile of the
+call. Text that needs a compilation is made only when it is read.
 """
 
 from __future__ import annotations
@@ -82,17 +82,22 @@ class Explanation:
 
     def _need_functions(self, what: str) -> None:
         if not self.functions:
-            raise RuntimeError(f"explain: {self.op} launches no compiled function here (kernels may run as plain Python), so there is "
-                               f"no {what}")
+            raise RuntimeError(
+                f"explain: {self.op} launches no compiled function here (kernels may run as plain Python), so there is "
+                f"no {what}"
+            )
 
     @property
     def seconds(self) -> float:
         """The median time of the kernels that the call runs."""
-        return sum(r.median_ns * r.calls for r in self.rows) / 1e9 / max(1, min((r.calls for r in self.rows), default=1))
+        return (
+            sum(r.median_ns * r.calls for r in self.rows) / 1e9 / max(1, min((r.calls for r in self.rows), default=1))
+        )
 
     @property
     def roof(self) -> float | None:
-        """The least seconds that the call could take here, from measured bandwidth and rates; None where it is not known."""
+        """The least seconds that the call could take here, from measured bandwidth and rates; None where it is not
+        known."""
         roofs = [r.roof_ns / max(1, r.calls - r.cold_calls) for r in self.rows if r.roof_ns]
         return sum(roofs) / 1e9 if roofs else None
 
@@ -119,7 +124,10 @@ class Explanation:
             from numtorch.kernels.gemm.variants import registers
 
             tile = registers(any(r.dtype == "float64" for r in self.rows))
-            lines.append(f"micro-kernels, called by address: tiles of {tile.height} x {tile.strip} written in vectors of {tile.lanes}")
+            lines.append(
+                f"micro-kernels, called by address: tiles of {tile.height} x {tile.strip} written in vectors of "
+                f"{tile.lanes}"
+            )
         return lines
 
     def _roofs(self) -> list[str]:
@@ -132,19 +140,29 @@ class Explanation:
                 line += f", {r.flops / r.calls / 1e3:.1f} kFLOP"
             if r.median_ns:  # rates are those of the median call, as the time is
                 line += f"; {r.bytes / r.calls / r.median_ns:.1f} GB/s" if r.bytes else ""
-                line += f", {r.flops / r.calls / r.median_ns:.1f} {'effective ' if r.effective else ''}GFLOP/s" if r.flops else ""
+                line += (
+                    f", {r.flops / r.calls / r.median_ns:.1f} {'effective ' if r.effective else ''}GFLOP/s"
+                    if r.flops
+                    else ""
+                )
             if r.effective:
                 line += f" (of the definition's operations, of which it executes {r.executed / r.flops:.0%})"
             lines.append(line)
         if self.roof is None or self.fraction is None:
             lines.append("roof: not known; numtorch.profiler.machine() measures this machine")
         else:
-            bound = {"memory": "moving the data", "compute": "arithmetic", "dispatch": "launching"}.get(self.rows[0].bound, "")
+            bound = {"memory": "moving the data", "compute": "arithmetic", "dispatch": "launching"}.get(
+                self.rows[0].bound, ""
+            )
             lines.append(f"roof: {self.roof * 1e6:.2f} us, set by {bound}; reached {self.fraction:.0%} of it")
         return lines
 
     def _doubts(self) -> list[str]:
-        return sorted({r.machine.doubt() for r in self.rows if r.machine is not None and r.machine.busy} if self.roof is not None else ())
+        return sorted(
+            {r.machine.doubt() for r in self.rows if r.machine is not None and r.machine.busy}
+            if self.roof is not None
+            else ()
+        )
 
     __repr__ = __str__
 
@@ -153,8 +171,10 @@ class Explanation:
         rows = [["\u279c" if c.chosen else "", c.name, c.device, str(c.priority), c.verdict] for c in told]
         table = display.table(["", "kernel", "device", "priority", "verdict"], rows, f"{self.op}: {self.chosen}")
         loops = display.text("\n".join([*self._loops(), *self._roofs()]), self._doubts())
-        return (f'<div style="{display.FONT}">{table}{loops}'
-                f"<details><summary>source</summary>{display.text(self.source)}</details></div>")
+        return (
+            f'<div style="{display.FONT}">{table}{loops}'
+            f"<details><summary>source</summary>{display.text(self.source)}</details></div>"
+        )
 
 
 def explain(op: Any, *args: Any, **kwargs: Any) -> Explanation:
@@ -193,17 +213,35 @@ def explain(op: Any, *args: Any, **kwargs: Any) -> Explanation:
     for decision in made:
         own = [r for r in rows if r.name.partition("/")[0] == decision.entry.name]
         names = {n for r in own for n in r.functions}
-        parts.append(_one(decision, kernels.source(decision.entry.name), [f for f in functions if f.kernel.__name__ in names], own,
-                          (call, args, kwargs)))
+        parts.append(
+            _one(
+                decision,
+                kernels.source(decision.entry.name),
+                [f for f in functions if f.kernel.__name__ in names],
+                own,
+                (call, args, kwargs),
+            )
+        )
     chosen = f"{len(parts)} kernels: {', '.join(dict.fromkeys(p.chosen for p in parts))}"
-    return Explanation(name, [], chosen, "\n".join(dict.fromkeys(p.source for p in parts)), functions, rows, (call, args, kwargs), parts)
+    return Explanation(
+        name,
+        [],
+        chosen,
+        "\n".join(dict.fromkeys(p.source for p in parts)),
+        functions,
+        rows,
+        (call, args, kwargs),
+        parts,
+    )
 
 
 def _id(decision: registry.Decision) -> str:
     return f"{decision.entry.name}/any/body" if decision.kernel is None else decision.kernel.id
 
 
-def _one(decision: registry.Decision, source: str, functions: list[Launch], rows: list[Row], call: tuple) -> Explanation:
+def _one(
+    decision: registry.Decision, source: str, functions: list[Launch], rows: list[Row], call: tuple
+) -> Explanation:
     candidates = registry.candidates(decision.entry, decision.signature, decision.kernel)
     return Explanation(decision.entry.name, candidates, _id(decision), source, functions, rows, call)
 

@@ -20,8 +20,13 @@ def speedscope(prof: Any, name: str = "numtorch") -> dict[str, Any]:
         frame = frames.setdefault(label, len(frames))
         threads.setdefault(e.thread, []).append((e.start_ns, e.start_ns + e.duration_ns, frame))
     profiles = [_evented(f"thread {t}" if t >= 0 else "GPU", stretches) for t, stretches in sorted(threads.items())]
-    return {"$schema": "https://www.speedscope.app/file-format-schema.json", "name": name, "exporter": "numtorch",
-            "shared": {"frames": [{"name": label} for label in frames]}, "profiles": profiles}
+    return {
+        "$schema": "https://www.speedscope.app/file-format-schema.json",
+        "name": name,
+        "exporter": "numtorch",
+        "shared": {"frames": [{"name": label} for label in frames]},
+        "profiles": profiles,
+    }
 
 
 def _evented(name: str, stretches: list[tuple[int, int, int]]) -> dict[str, Any]:
@@ -43,7 +48,14 @@ def _evented(name: str, stretches: list[tuple[int, int, int]]) -> dict[str, Any]
         stack.append((stop, frame))
         end = max(end, stop)
     close(end)
-    return {"type": "evented", "name": name, "unit": "microseconds", "startValue": begin / 1e3, "endValue": end / 1e3, "events": events}
+    return {
+        "type": "evented",
+        "name": name,
+        "unit": "microseconds",
+        "startValue": begin / 1e3,
+        "endValue": end / 1e3,
+        "events": events,
+    }
 
 
 def write(prof: Any, path: Any) -> None:

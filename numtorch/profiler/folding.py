@@ -1,9 +1,10 @@
 """The journal of calls, and folding it into sums: memory stays bounded for any number of calls.
 
-A kernel call appends three integers to a list: row, start, end. When the list is full, and at the end of the profile, ``fold`` adds the
-calls to the sums of their rows, keeps a sample of own times for the quantiles, and copies the newest calls into a ring buffer for the
-time line. The order shows which calls are nested: a call is recorded when it ends, so nested calls are recorded before it and began
-after it. Sampling is deterministic: the same calls give the same quantiles.
+A kernel call appends three integers to a list: row, start, end. When the list is full, and at the end of the profile,
+    ``fold`` adds the
+calls to the sums of their rows, keeps a sample of own times for the quantiles, and copies the newest calls into a ring
+buffer for the time line. The order shows which calls are nested: a call is recorded when it ends, so nested calls are
+recorded before it and began after it. Sampling is deterministic: the same calls give the same quantiles.
 """
 
 from __future__ import annotations
@@ -31,8 +32,10 @@ def fold(journal, what, gaps, tax, calls, own, total, samples, ring, at, begun, 
         for row, start, end in journal: calls[row] += 1; own[row] += end - start - (calls since start); ...
 
     ``gaps`` holds the end of what was seen last, and the sum of long stretches since then without a kernel.
-    ``begun`` and ``spent`` are the pile: start and duration of calls that are inside no finished one. ``tax`` holds, by what a
-    row is, what watching a call took outside its clocks, which is nobody's own time, and as its last number the sum of that.
+    ``begun`` and ``spent`` are the pile: start and duration of calls that are inside no finished one. ``tax`` holds, by
+        what a
+    row is, what watching a call took outside its clocks, which is nobody's own time, and as its last number the sum of
+    that.
     """
     for i in range(journal.size // 3):
         row = journal[3 * i]
@@ -138,7 +141,9 @@ class Sums:
         if rows <= self.rows:
             return
         more = max(rows, 2 * self.rows) - self.rows
-        self.calls, self.own, self.total = (np.concatenate([a, np.zeros(more, np.int64)]) for a in (self.calls, self.own, self.total))
+        self.calls, self.own, self.total = (
+            np.concatenate([a, np.zeros(more, np.int64)]) for a in (self.calls, self.own, self.total)
+        )
         self.what = np.concatenate([self.what, np.zeros(more, np.int64)])
         self.samples = np.concatenate([self.samples, np.zeros((more, SAMPLES), np.int64)])
         self.rows += more
@@ -149,8 +154,24 @@ class Sums:
         most = self.depth + flat.size // 3
         if most > self.begun.size:
             self.begun, self.spent = (np.concatenate([a, np.zeros(most, np.int64)]) for a in (self.begun, self.spent))
-        self.at, self.depth = map(int, fold(flat, self.what, self.gaps, self.tax, self.calls, self.own, self.total, self.samples, self.ring,
-                                            self.at, self.begun, self.spent, self.depth))
+        self.at, self.depth = map(
+            int,
+            fold(
+                flat,
+                self.what,
+                self.gaps,
+                self.tax,
+                self.calls,
+                self.own,
+                self.total,
+                self.samples,
+                self.ring,
+                self.at,
+                self.begun,
+                self.spent,
+                self.depth,
+            ),
+        )
         if self.depth > OPEN:
             self.depth = int(thin(self.begun, self.spent, self.depth, np.array(open_since, np.int64)))
 

@@ -45,14 +45,16 @@ class Places:
         self.taken = list(taken)
 
     def take(self, candidates: Sequence[Label]) -> int:
-        """The number of the first candidate that lies over nothing, else of the one that lies over least; it is taken."""
+        """The number of the first candidate that lies over nothing, else of the one that lies over least; it is
+        taken."""
         over = [sum(meet(c, t) for t in self.taken) for c in candidates]
         best = min(range(len(candidates)), key=lambda n: over[n])
         self.taken.append(candidates[best])
         return best
 
     def free(self, candidates: Sequence[Label]) -> int | None:
-        """The number of the first candidate that lies over nothing, which is taken; None if each lies over something."""
+        """The number of the first candidate that lies over nothing, which is taken; None if each lies over
+        something."""
         for n, candidate in enumerate(candidates):
             if not any(meet(candidate, t) for t in self.taken):
                 self.taken.append(candidate)
@@ -67,7 +69,8 @@ def around(x: float, y: float, step: float) -> list[tuple[float, float]]:
 
 
 def joined(named: Iterable[tuple[str, float]], least: float, unit: str) -> list[tuple[str, float]]:
-    """The labels of lines, and the value at which each stands: lines less than a factor apart share the label of the highest.
+    """The labels of lines, and the value at which each stands: lines less than a factor apart share the label of the
+    highest.
 
     >>> joined([("L1", 100.0), ("L2", 98.0), ("memory", 10.0)], 1.2, "GB/s")
     [('L1 100, L2 98 GB/s', 100.0), ('memory 10 GB/s', 10.0)]

@@ -1,4 +1,5 @@
-"""Other load on the machine: how long this thread slept or waited for a processor, and how much time other processes took."""
+"""Other load on the machine: how long this thread slept or waited for a processor, and how much time other processes
+took."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ _local = threading.local()
 
 
 class _Delays:
-    """The file in which Linux counts how long this thread waited for a processor; it stays open, which makes reading it cheap."""
+    """The file in which Linux counts how long this thread waited for a processor; it stays open, which makes reading it
+    cheap."""
 
     def __init__(self) -> None:
         self.process, self.file = os.getpid(), -1

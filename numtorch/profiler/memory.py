@@ -1,7 +1,7 @@
 """Memory over time: how much memory tensors held at each moment of a profile, the peak, and what held it then.
 
-Buffers of 32 KiB and more are followed from their allocation until the last tensor that uses them is freed. A buffer belongs to the
-place in the program that made it: the phase and the module.
+Buffers of 32 KiB and more are followed from their allocation until the last tensor that uses them is freed. A buffer
+belongs to the place in the program that made it: the phase and the module.
 """
 
 from __future__ import annotations
@@ -40,13 +40,22 @@ class Timeline:
 
     def to_dict(self) -> dict[str, Any]:
         """What JSON can hold; the curve by at most a thousand points."""
-        pick = np.linspace(0, len(self.times) - 1, min(len(self.times), 1000)).astype(int).tolist() if self.times else []
-        return {"times": [self.times[i] for i in pick], "held": [self.held[i] for i in pick], "peak": self.peak, "peak_at": self.peak_at,
-                "holders": [list(h) for h in self.holders]}
+        pick = (
+            np.linspace(0, len(self.times) - 1, min(len(self.times), 1000)).astype(int).tolist() if self.times else []
+        )
+        return {
+            "times": [self.times[i] for i in pick],
+            "held": [self.held[i] for i in pick],
+            "peak": self.peak,
+            "peak_at": self.peak_at,
+            "holders": [list(h) for h in self.holders],
+        }
 
     def __str__(self) -> str:
         lines = [f"peak {self.peak / 1e6:.1f} MB after {self.peak_at / 1e6:.1f} ms, held by"]
-        lines += [f"  {n / 1e6:8.1f} MB  {phase:<10} {module or '(the program)'}" for n, phase, module in self.holders[:12]]
+        lines += [
+            f"  {n / 1e6:8.1f} MB  {phase:<10} {module or '(the program)'}" for n, phase, module in self.holders[:12]
+        ]
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -105,7 +114,9 @@ class Tracker:
         with self.lock:
             places = dict(self.by_place) if self.rising else self.at_peak
             holders = sorted(((n, *self.recorder.where(p)) for p, n in places.items() if n), reverse=True)
-            return Timeline([t - started for t in self.times], list(self.sizes), self.peak, self.peak_at - started, holders)
+            return Timeline(
+                [t - started for t in self.times], list(self.sizes), self.peak, self.peak_at - started, holders
+            )
 
 
 @contextlib.contextmanager
@@ -131,10 +142,19 @@ def plot(timeline: Timeline, ax: Any = None) -> Any:
     from numtorch.profiler.figures import axes
 
     ax = axes(ax, "the memory timeline", (8, 3))
-    ax.fill_between(np.array(timeline.times) / 1e6, np.array(timeline.held) / 1e6, step="post", color="#88ccee", alpha=0.8)
+    ax.fill_between(
+        np.array(timeline.times) / 1e6, np.array(timeline.held) / 1e6, step="post", color="#88ccee", alpha=0.8
+    )
     ax.plot([timeline.peak_at / 1e6], [timeline.peak / 1e6], "v", color="#cc3311")
     text = "\n".join(f"{n / 1e6:.1f} MB  {phase} {module}" for n, phase, module in timeline.holders[:6])
-    ax.annotate(f"peak {timeline.peak / 1e6:.1f} MB\n{text}", (timeline.peak_at / 1e6, timeline.peak / 1e6), (1.02, 0.98),
-                textcoords="axes fraction", va="top", fontsize=8, family="monospace")
+    ax.annotate(
+        f"peak {timeline.peak / 1e6:.1f} MB\n{text}",
+        (timeline.peak_at / 1e6, timeline.peak / 1e6),
+        (1.02, 0.98),
+        textcoords="axes fraction",
+        va="top",
+        fontsize=8,
+        family="monospace",
+    )
     ax.set(xlabel="ms", ylabel="MB held by tensors", ylim=(0, None))
     return ax

@@ -1,7 +1,7 @@
 """The speed of the machine during a profile: fixed pieces of work, timed before it, sometimes during it, and after it.
 
-Two profiles that are compared were made under different loads and clock rates. A piece of work never changes. So its times in both
-profiles show how much of a difference comes from the machine.
+Two profiles that are compared were made under different loads and clock rates. A piece of work never changes. So its
+times in both profiles show how much of a difference comes from the machine.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ def _arrays() -> tuple[np.ndarray, ...]:
 def _shared() -> Callable[[], Any]:
     """The compiled work of all threads; where nothing is compiled, NumPy's of one."""
     many, results = _arrays()[1:3]
-    return partial(np.copyto, results, many) if disabled() else partial(share_of_work.entry(many, results), many, results)
+    return (
+        partial(np.copyto, results, many) if disabled() else partial(share_of_work.entry(many, results), many, results)
+    )
 
 
 class Pace:
@@ -93,7 +95,8 @@ class Pace:
         return float(np.median(self.seconds[piece])) if self.seconds[piece] else 0.0
 
     def doubt(self, piece: str) -> float:
-        """By what part the typical time may be off: the standard error of the median, and how far the beginning is from the end."""
+        """By what part the typical time may be off: the standard error of the median, and how far the beginning is from
+        the end."""
         taken = np.asarray(self.seconds[piece], float)
         if len(taken) < 2:
             return 0.0
@@ -103,8 +106,9 @@ class Pace:
 
 
 def error(sample: np.ndarray) -> float:
-    """The standard error of a median, whatever the distribution: a sixth of the distance between the elements that stand three
-    standard deviations of a rank, ``sqrt(n) / 2``, before and after it. Times come in two kinds where a neighbour works or does not.
+    """The standard error of a median, whatever the distribution: a sixth of the distance between the elements that
+    stand three standard deviations of a rank, ``sqrt(n) / 2``, before and after it. Times come in two kinds where a
+    neighbour works or does not.
     """
     n, times = len(sample), np.sort(sample)
     far = 1.5 * math.sqrt(n)

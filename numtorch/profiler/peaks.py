@@ -1,9 +1,10 @@
 """The measured peaks of this machine, from which roofs are computed.
 
-``machine()`` measures once for each processor, number of threads and compiler version, and keeps the answer beside the compiled
-kernels. Each figure is the maximum of several probes and of all earlier measurements. A disturbed probe can only be too low, and with
-a roof that is too low every kernel looks better than it is. So the load during the measurement is stored. If the machine was busy,
-every table with that roof says so, and the next ``machine()`` on a quieter machine measures again.
+``machine()`` measures once for each processor, number of threads and compiler version, and keeps the answer beside the
+compiled kernels. Each figure is the maximum of several probes and of all earlier measurements. A disturbed probe can
+only be too low, and with a roof that is too low every kernel looks better than it is. So the load during the
+measurement is stored. If the machine was busy, every table with that roof says so, and the next ``machine()`` on a
+quieter machine measures again.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ class Machine:
         rates: GFLOP/s by dtype: the best of multiply-adds in registers and of matrix products. Half types, which most
             kernels compute in float32, have its rate unless their products are faster.
         launch_ns: calling a compiled kernel that has nothing to do; ``parallel_ns`` one that wakes all threads.
-        load: how many of the ``processors`` other processes kept busy, on average, while this was measured: the least, where
-            it was measured more than once.
+        load: how many of the ``processors`` other processes kept busy, on average, while this was measured: the least,
+            where it was measured more than once.
     """
 
     device: str
@@ -71,11 +72,15 @@ class Machine:
         """What speaks against the peaks, in a sentence; nothing where the machine was quiet."""
         if not self.busy:
             return ""
-        return (f"roof: measured while other processes kept {self.load:.1f} of {self.processors} processors busy, so that it may be too "
-                "low; it is measured again when they are quieter")
+        return (
+            f"roof: measured while other processes kept {self.load:.1f} of {self.processors} processors busy, so that "
+            "it may be too "
+            "low; it is measured again when they are quieter"
+        )
 
     def bandwidth(self, size: float) -> float:
-        """GB/s (bytes a nanosecond) that can be had walking over ``size`` bytes: the best measured for that many or more.
+        """GB/s (bytes a nanosecond) that can be had walking over ``size`` bytes: the best measured for that many or
+        more.
 
         Between two measured sizes the smaller one, which is the faster, counts.
         """
@@ -98,7 +103,8 @@ class Machine:
         return [*named, ("memory", self.bandwidths[-1][1])]
 
     def slants(self) -> list[tuple[str, float]]:
-        """(name, GB/s) of the slanted lines of a roofline: a level within 5 % of the one before it is on the same line."""
+        """(name, GB/s) of the slanted lines of a roofline: a level within 5 % of the one before it is on the same
+        line."""
         lines: list[tuple[str, float]] = []
         for name, rate in self.levels():
             if lines and rate > 0.95 * lines[-1][1]:
@@ -129,8 +135,8 @@ class Machine:
 def machine(device: str = "cpu", *, refresh: bool = False) -> Machine:
     """The peaks of this machine for the present number of threads; measured once, which takes some seconds.
 
-    Where other processes kept the machine busy, a warning says so, and the next time that they keep it less busy it is measured
-    again.
+    Where other processes kept the machine busy, a warning says so, and the next time that they keep it less busy it is
+    measured again.
 
     Args:
         refresh: measure again in any case; the better of old and new counts.
@@ -188,9 +194,19 @@ def _better(a: Machine, b: Machine | None) -> Machine:
     if b is None:
         return a
     sizes = dict(b.bandwidths)
-    return Machine(a.device, a.name, a.threads, [(n, max(r, sizes.get(n, 0.0))) for n, r in a.bandwidths], a.caches,
-                   {d: max(r, b.rates.get(d, 0.0)) for d, r in a.rates.items()}, min(a.launch_ns, b.launch_ns),
-                   min(a.parallel_ns, b.parallel_ns), a.measured, min(a.load, b.load), a.processors)
+    return Machine(
+        a.device,
+        a.name,
+        a.threads,
+        [(n, max(r, sizes.get(n, 0.0))) for n, r in a.bandwidths],
+        a.caches,
+        {d: max(r, b.rates.get(d, 0.0)) for d, r in a.rates.items()},
+        min(a.launch_ns, b.launch_ns),
+        min(a.parallel_ns, b.parallel_ns),
+        a.measured,
+        min(a.load, b.load),
+        a.processors,
+    )
 
 
 @cache
@@ -351,8 +367,17 @@ def _measure(count: int) -> Machine:
     largest = min(max(256 << 20, 8 * caches[-1][1]), 512 << 20)
     sizes = [1 << k for k in range(13, 40) if 1 << k <= largest]
     x, y = np.ones(largest // 16, np.float64), np.zeros(largest // 16, np.float64)
-    return Machine("cpu", processor(), count, [(n, _stream(x, y, n, count)) for n in sizes], caches, _rates(count), _launch(),
-                   _wake(count), time.strftime("%Y-%m-%d"))
+    return Machine(
+        "cpu",
+        processor(),
+        count,
+        [(n, _stream(x, y, n, count)) for n in sizes],
+        caches,
+        _rates(count),
+        _launch(),
+        _wake(count),
+        time.strftime("%Y-%m-%d"),
+    )
 
 
 def _stream(x: np.ndarray, y: np.ndarray, size: int, count: int) -> float:

@@ -81,8 +81,17 @@ def measure(threads: int) -> Machine:
     for _ in range(REPEATS):
         copy_probe.launch(1, x, y)
     launched = (time.perf_counter_ns() - started) / REPEATS
-    return Machine("cuda", _name(), threads, bandwidths, [], {**rates, "float16": rates["float32"], "bfloat16": rates["float32"]},
-                   launched, launched, time.strftime("%Y-%m-%d"))
+    return Machine(
+        "cuda",
+        _name(),
+        threads,
+        bandwidths,
+        [],
+        {**rates, "float16": rates["float32"], "bfloat16": rates["float32"]},
+        launched,
+        launched,
+        time.strftime("%Y-%m-%d"),
+    )
 
 
 def _name() -> str:

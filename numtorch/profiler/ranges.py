@@ -1,7 +1,7 @@
 """What the program does while kernels run: which module, forward or backward, an optimizer step, making a batch.
 
-While a profile is open, functions are replaced by timed ones (``Module.__call__``, the visit of nodes in ``backward``, the iterators of
-``DataLoader``, hooks of optimizers). So nothing is checked when no profile is open.
+While a profile is open, functions are replaced by timed ones (``Module.__call__``, the visit of nodes in ``backward``,
+the iterators of ``DataLoader``, hooks of optimizers). So nothing is checked when no profile is open.
 """
 
 from __future__ import annotations
@@ -54,8 +54,12 @@ def watching(r: Recorder) -> Iterator[None]:
         _watch_backward(r, stack)
         _watch_optimizers(r, stack)
         for iterator in (loader._LocalIterator, loader._WorkersIterator):
-            _replace(stack, iterator, "__next__",
-                     lambda original: _waiting(r, _within(r, original, "data", "DataLoader", r.path("data", ""))))
+            _replace(
+                stack,
+                iterator,
+                "__next__",
+                lambda original: _waiting(r, _within(r, original, "data", "DataLoader", r.path("data", ""))),
+            )
         yield
 
 
@@ -95,12 +99,46 @@ def _waiting(r: Recorder, original: Callable) -> Callable:
 
 # --- where numtorch's Python begins and ends --------------------------------------------------------
 
-# Where programs find numtorch's functions. What calls back into the program (kernels.use, Function.apply) is none of them.
-NAMESPACES = ("numtorch", "numtorch.nn.functional", "numtorch.nn.init", "numtorch.nn.utils", "numtorch.linalg", "numtorch.special")
+# Where programs find numtorch's functions. What calls back into the program (kernels.use, Function.apply) is none of
+# them.
+NAMESPACES = (
+    "numtorch",
+    "numtorch.nn.functional",
+    "numtorch.nn.init",
+    "numtorch.nn.utils",
+    "numtorch.linalg",
+    "numtorch.special",
+)
 # Of these an operator costs as much as the look at the clock, or the profiler itself works with them.
-UNWATCHED = {"__init__", "__new__", "__repr__", "__str__", "__format__", "__getattribute__", "__getattr__", "__setattr__", "__delattr__",
-             "__hash__", "__del__", "__len__", "__bool__", "__reduce_ex__", "__init_subclass__", "__class_getitem__", "__torch_function__",
-             "register_hook", "apply_", "map_", "map2_", "dim", "numel", "size", "data_ptr", "is_contiguous", "element_size"}
+UNWATCHED = {
+    "__init__",
+    "__new__",
+    "__repr__",
+    "__str__",
+    "__format__",
+    "__getattribute__",
+    "__getattr__",
+    "__setattr__",
+    "__delattr__",
+    "__hash__",
+    "__del__",
+    "__len__",
+    "__bool__",
+    "__reduce_ex__",
+    "__init_subclass__",
+    "__class_getitem__",
+    "__torch_function__",
+    "register_hook",
+    "apply_",
+    "map_",
+    "map2_",
+    "dim",
+    "numel",
+    "size",
+    "data_ptr",
+    "is_contiguous",
+    "element_size",
+}
 
 
 def is_framework(fn: Any) -> bool:
@@ -111,17 +149,33 @@ def is_framework(fn: Any) -> bool:
 
 
 def _functions() -> Iterator[tuple[Any, str, Callable]]:
-    """(holder, name, function) of what programs call: methods of tensors, functions, and some methods of modules and optimizers."""
+    """(holder, name, function) of what programs call: methods of tensors, functions, and some methods of modules and
+    optimizers."""
     for name, value in list(vars(Tensor).items()):
-        if isinstance(value, types.FunctionType) and name not in UNWATCHED and (name.startswith("__") or not name.startswith("_")):
+        if (
+            isinstance(value, types.FunctionType)
+            and name not in UNWATCHED
+            and (name.startswith("__") or not name.startswith("_"))
+        ):
             yield Tensor, name, value
-    for holder, names in ((Module, ("zero_grad", "train", "eval", "to", "requires_grad_", "state_dict", "load_state_dict")),
-                          (optimizer.Optimizer, ("zero_grad", "state_dict", "load_state_dict"))):
-        yield from ((holder, name, vars(holder)[name]) for name in names if isinstance(vars(holder).get(name), types.FunctionType))
+    for holder, names in (
+        (Module, ("zero_grad", "train", "eval", "to", "requires_grad_", "state_dict", "load_state_dict")),
+        (optimizer.Optimizer, ("zero_grad", "state_dict", "load_state_dict")),
+    ):
+        yield from (
+            (holder, name, vars(holder)[name])
+            for name in names
+            if isinstance(vars(holder).get(name), types.FunctionType)
+        )
     for namespace in NAMESPACES:
         module = sys.modules.get(namespace)
         for name, value in list(vars(module).items()) if module is not None else ():
-            if isinstance(value, types.FunctionType) and not name.startswith("_") and is_framework(value) and not _takes_functions(value):
+            if (
+                isinstance(value, types.FunctionType)
+                and not name.startswith("_")
+                and is_framework(value)
+                and not _takes_functions(value)
+            ):
                 yield module, name, value
 
 
@@ -136,8 +190,11 @@ def _programs_own() -> Iterator[types.ModuleType]:
     """The modules that are neither installed nor numtorch's: they may hold functions that they imported from it."""
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if isinstance(module, types.ModuleType) and name.partition(".")[0] != "numtorch" and \
-                (name == "__main__" or (isinstance(file, str) and not file.startswith(INSTALLED))):
+        if (
+            isinstance(module, types.ModuleType)
+            and name.partition(".")[0] != "numtorch"
+            and (name == "__main__" or (isinstance(file, str) and not file.startswith(INSTALLED)))
+        ):
             yield module
 
 
@@ -175,8 +232,15 @@ def _put(stack: contextlib.ExitStack, holder: Any, name: str, original: Callable
 
 def _watch_modules(r: Recorder, stack: contextlib.ExitStack) -> None:
     paths = Paths()
-    ident, owner, clock, here, frames, end, called = (threading.get_ident, r.owner, time.perf_counter_ns, r.here, r.frames, r.exit,
-                                                      r.inside)
+    ident, owner, clock, here, frames, end, called = (
+        threading.get_ident,
+        r.owner,
+        time.perf_counter_ns,
+        r.here,
+        r.frames,
+        r.exit,
+        r.inside,
+    )
     known: dict[tuple[int, int], tuple[int, int]] = {}  # module, place -> span, place inside
 
     def made(original: Callable) -> Callable:
@@ -209,7 +273,8 @@ NODES = 1 << 16  # of a graph, of which is known when they were made
 
 
 class Placed:
-    """A node's recipe, which first says where the node was made, for its gradient belongs to the same module, and that it is its turn."""
+    """A node's recipe, which first says where the node was made, for its gradient belongs to the same module, and that
+    it is its turn."""
 
     __slots__ = ("place", "pull")
 

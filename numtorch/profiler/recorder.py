@@ -1,8 +1,8 @@
 """The observer between the choice of a kernel and the kernel, while a profile is open: which row a call belongs to.
 
-The source of a wrapper is generated for the arguments of its kernel. A known call costs a dict lookup, two clock reads and three
-integers in the journal. Everything else happens when a row is first met. ``here`` holds what calls share: the place in the program
-(phase and module), as an integer that is added to keys.
+The source of a wrapper is generated for the arguments of its kernel. A known call costs a dict lookup, two clock reads
+and three integers in the journal. Everything else happens when a row is first met. ``here`` holds what calls share: the
+place in the program (phase and module), as an integer that is added to keys.
 """
 
 from __future__ import annotations
@@ -51,13 +51,18 @@ def _written(text: str, scope: dict[str, Any]) -> Callable:
 
 @functools.cache
 def overheads() -> tuple[int, int, int]:
-    """Nanoseconds that watching takes outside its clocks: a kernel's call, one of numtorch's functions, a kernel of many threads.
+    """Nanoseconds that watching takes outside its clocks: a kernel's call, one of numtorch's functions, a kernel of
+    many threads.
 
     The least of several loops: what is taken from a row must not be more than what was put there.
     """
     r, x = Recorder(1), np.zeros(1)
     kernel = r.loop(lambda: _nothing, "nothing", "cpu", None, 2, Work("", "float64", 0, 0, 0, (0, 0, 0), 0))
-    return _outside(r, kernel, x), _outside(r, r.call(_nothing), x), _outside(r, lambda x, y: r.shared(0, _nothing, (x, y), {}), x)
+    return (
+        _outside(r, kernel, x),
+        _outside(r, r.call(_nothing), x),
+        _outside(r, lambda x, y: r.shared(0, _nothing, (x, y), {}), x),
+    )
 
 
 def _nothing(x: Any, y: Any) -> None:
@@ -100,16 +105,22 @@ class Recorder:
         self.spans: dict[tuple, int] = {}
         self.span_phases: dict[int, str] = {}
         self.framework: set[int] = set()  # spans and calls of which the Python is numtorch's own
-        self.inside = [0]  # since when a function that the program called is at work: what that calls is no call of the program's
+        self.inside = [
+            0
+        ]  # since when a function that the program called is at work: what that calls is no call of the program's
         self.calls: dict[int, int] = {}  # place -> id of calls of numtorch's functions there
-        self.waited = 0  # time in which the thread slept for data, code, or other threads' shares of a kernel: no idle time
+        self.waited = (
+            0  # time in which the thread slept for data, code, or other threads' shares of a kernel: no idle time
+        )
         self.paths: list[tuple[str, str]] = [("forward", "")]
         self.path_numbers: dict[tuple[str, str], int] = {("forward", ""): 0}
         self.frames: list[tuple] = []
         self.others: dict[int, list] = {}  # thread -> [number, time inside]
         self.names = {0: threading.current_thread().name}  # of threads, by number
         self.nodes: dict[int, int] = {}  # id of a node of the graph -> when it was made
-        self.gradients: deque[tuple[str, int, int]] = deque(maxlen=events)  # op, when its node was made, when backward came to it
+        self.gradients: deque[tuple[str, int, int]] = deque(
+            maxlen=events
+        )  # op, when its node was made, when backward came to it
         self.lock = threading.Lock()
         self.kernel_rows = 0
         self.device = DeviceTimes()
@@ -161,8 +172,9 @@ class Recorder:
             if number is not None:
                 return number, False, False
         with self.lock:
-            number = self.entries[key] = self._number(Entry(site, path, "others" if shared else shapes, thread),
-                                                      ELSEWHERE if thread else KERNEL)
+            number = self.entries[key] = self._number(
+                Entry(site, path, "others" if shared else shapes, thread), ELSEWHERE if thread else KERNEL
+            )
             self.kernel_rows += 1
             if self.stacks:
                 self.table[number].stack = stack()
@@ -219,14 +231,17 @@ class Recorder:
         """The id of the spans of a name at a place; ``framework`` says that the Python inside is numtorch's own."""
         number = self.spans.get((kind, name, at))
         if number is None:
-            number = self.spans[kind, name, at] = self._number(Span(kind, name, self.where(at)[1]), WAITING if kind == "data" else SPAN)
+            number = self.spans[kind, name, at] = self._number(
+                Span(kind, name, self.where(at)[1]), WAITING if kind == "data" else SPAN
+            )
             self.span_phases[number] = self._phase(kind, at)
             if framework or kind in ("backward", "optimizer"):
                 self.framework.add(number)
         return number
 
     def called(self, at: int) -> int:
-        """The id of calls of numtorch's functions at a place: their own time is dispatch, that around them the program's."""
+        """The id of calls of numtorch's functions at a place: their own time is dispatch, that around them the
+        program's."""
         number = self.calls.get(at)
         if number is None:
             number = self.calls[at] = self._number("call", CALL)
@@ -265,9 +280,18 @@ class Recorder:
     # --- numtorch's functions -----------------------------------------------------------------------
 
     def call(self, original: Callable) -> Callable:
-        """A function of numtorch with clocks around it where the program calls it; what it calls itself is no such call."""
-        ident, owner, clock, here, inside, note, numbers, made = (threading.get_ident, self.owner, perf_counter_ns, self.here, self.inside,
-                                                                  self.journal.extend, self.calls.get, self.called)
+        """A function of numtorch with clocks around it where the program calls it; what it calls itself is no such
+        call."""
+        ident, owner, clock, here, inside, note, numbers, made = (
+            threading.get_ident,
+            self.owner,
+            perf_counter_ns,
+            self.here,
+            self.inside,
+            self.journal.extend,
+            self.calls.get,
+            self.called,
+        )
 
         def observed(*args: Any, **kwargs: Any) -> Any:
             if inside[0] or ident() != owner:
@@ -306,10 +330,21 @@ class Recorder:
 
     def loop(self, build: Callable[[], Callable], op: str, device: str, jit: Any, arity: int, work: Work) -> Callable:
         """The entry point of a generated loop, observed; compiling or loading it is booked on the way."""
+
         def made(number: int) -> Site:
-            site = Site(number, op, f"{op}/{device}/generated", device, work.dtype,
-                        lambda: "the gradient's formula in one loop" if op.endswith(".backward") else "a loop made from the op's formula",
-                        (jit,) if isinstance(jit, Jit) else ())
+            site = Site(
+                number,
+                op,
+                f"{op}/{device}/generated",
+                device,
+                work.dtype,
+                lambda: (
+                    "the gradient's formula in one loop"
+                    if op.endswith(".backward")
+                    else "a loop made from the op's formula"
+                ),
+                (jit,) if isinstance(jit, Jit) else (),
+            )
             site.threads = None if not isinstance(jit, Jit) else pool.get_num_threads() if jit.parallel else 1
             return site
 
@@ -318,9 +353,12 @@ class Recorder:
         run = build()
         ended = perf_counter_ns()
         if device == "cuda":
+
             def on_device(*args: Any) -> None:
                 n = args[work.counted].size if work.each else 0
-                self._on_device(site, f"n={n}" if work.each else work.shapes, lambda result: self._loop_work(work, n), run, args, {})
+                self._on_device(
+                    site, f"n={n}" if work.each else work.shapes, lambda result: self._loop_work(work, n), run, args, {}
+                )
 
             return on_device
         if self._unclaimed()[:2] != before[:2] and threading.get_ident() == self.owner:
@@ -345,7 +383,9 @@ class Recorder:
 
         def elsewhere(args: tuple) -> None:
             n = args[work.counted].size if work.each else 0
-            self._elsewhere(site, f"n={n}" if work.each else work.shapes, lambda result: self._loop_work(work, n), run, args, {})
+            self._elsewhere(
+                site, f"n={n}" if work.each else work.shapes, lambda result: self._loop_work(work, n), run, args, {}
+            )
 
         names = [f"a{i}" for i in range(arity)]
         given = ", ".join(names)
@@ -366,8 +406,18 @@ class Recorder:
     if len(journal) > limit:
         fold()
 """
-        return _written(text, self._scope() | {"get": known.get, "first": first, "elsewhere": elsewhere, "run": run,
-                                              "shared": self.shared, "nothing": {}})
+        return _written(
+            text,
+            self._scope()
+            | {
+                "get": known.get,
+                "first": first,
+                "elsewhere": elsewhere,
+                "run": run,
+                "shared": self.shared,
+                "nothing": {},
+            },
+        )
 
     def _shares(self, number: int) -> int:
         """The key under which wrappers find a row of a kernel of many threads."""
@@ -382,8 +432,16 @@ class Recorder:
         return work.bytes + moved * n, done * n, made * n, done * n
 
     def _scope(self) -> dict[str, Any]:
-        return {"ident": threading.get_ident, "owner": self.owner, "here": self.here, "clock": perf_counter_ns, "fold": self.fold,
-                "note": self.journal.extend, "journal": self.journal, "limit": 3 * JOURNAL}
+        return {
+            "ident": threading.get_ident,
+            "owner": self.owner,
+            "here": self.here,
+            "clock": perf_counter_ns,
+            "fold": self.fold,
+            "note": self.journal.extend,
+            "journal": self.journal,
+            "limit": 3 * JOURNAL,
+        }
 
     # --- kernels that take tensors ------------------------------------------------------------------
 
@@ -392,10 +450,18 @@ class Recorder:
         kernel, s = about.kernel, about.signature
 
         def made(number: int) -> Site:
-            dtype = next((d.name for d in s.dtypes if d is not None and d.is_floating_point), None) or \
-                next((d.name for d in s.dtypes if d is not None), "")
-            site = Site(number, about.entry.name, kernel.id, s.device, dtype, lambda: verdict(about), tuple(
-                f for f in kernel.functions if isinstance(f, Jit)))
+            dtype = next((d.name for d in s.dtypes if d is not None and d.is_floating_point), None) or next(
+                (d.name for d in s.dtypes if d is not None), ""
+            )
+            site = Site(
+                number,
+                about.entry.name,
+                kernel.id,
+                s.device,
+                dtype,
+                lambda: verdict(about),
+                tuple(f for f in kernel.functions if isinstance(f, Jit)),
+            )
             if site.jits:
                 site.threads = pool.get_num_threads() if any(j.parallel for j in site.jits) else 1
             return site
@@ -405,11 +471,21 @@ class Recorder:
         names = (*about.positional, *about.keyword)
         if s.device == "cuda":
             return lambda *args, **kwargs: self._on_device(
-                site, described(names, about, args, kwargs), lambda result: self._cost(about, result, args, kwargs), run, args, kwargs)
+                site,
+                described(names, about, args, kwargs),
+                lambda result: self._cost(about, result, args, kwargs),
+                run,
+                args,
+                kwargs,
+            )
 
         def key_of(args: tuple, kwargs: dict) -> tuple:
             values = dict(zip(about.positional, args, strict=False)) | kwargs
-            return tuple(shape_key(values[n]) if n in about.tensors else values[n] for n in names if n in values and n not in about.seeds)
+            return tuple(
+                shape_key(values[n]) if n in about.tensors else values[n]
+                for n in names
+                if n in values and n not in about.seeds
+            )
 
         def first(args: tuple, kwargs: dict) -> Any:
             key, path = key_of(args, kwargs), self.here[0]
@@ -429,10 +505,18 @@ class Recorder:
             return result
 
         def elsewhere(args: tuple, kwargs: dict) -> Any:
-            return self._elsewhere(site, described(names, about, args, kwargs),
-                                   lambda result: self._cost(about, result, args, kwargs), run, args, kwargs)
+            return self._elsewhere(
+                site,
+                described(names, about, args, kwargs),
+                lambda result: self._cost(about, result, args, kwargs),
+                run,
+                args,
+                kwargs,
+            )
 
-        parts = [f"None if {n} is None else {n}.shape" if n in about.tensors else n for n in names if n not in about.seeds]
+        parts = [
+            f"None if {n} is None else {n}.shape" if n in about.tensors else n for n in names if n not in about.seeds
+        ]
         positional, keyword = ", ".join(about.positional), ", ".join(f"{n}={n}" for n in about.keyword)
         head = positional + (f", *, {', '.join(about.keyword)}" if keyword else "")
         call = positional + (f", {keyword}" if keyword else "")
@@ -441,7 +525,7 @@ class Recorder:
     if _ident() != _owner:
         return _elsewhere({both})
     try:
-        _row = _get((_here[0], {', '.join(parts)}))
+        _row = _get((_here[0], {", ".join(parts)}))
     except (TypeError, AttributeError):
         _row = None
     if _row is None:
@@ -457,10 +541,18 @@ class Recorder:
         if len(_journal) > _limit:
             _fold()
 """
-        scope = self._scope() | {"get": known.get, "first": first, "elsewhere": elsewhere, "run": run, "shared": self.shared}
+        scope = self._scope() | {
+            "get": known.get,
+            "first": first,
+            "elsewhere": elsewhere,
+            "run": run,
+            "shared": self.shared,
+        }
         return _written(text, {f"_{n}": v for n, v in scope.items()})
 
-    def _first_call(self, site: Site, number: int, run: Callable, args: tuple, kwargs: dict, entry: Entry | None) -> Any:
+    def _first_call(
+        self, site: Site, number: int, run: Callable, args: tuple, kwargs: dict, entry: Entry | None
+    ) -> Any:
         """The first call of a row: which functions it launches is seen, and what it compiles or loads booked apart."""
         seen: list[Jit] = []
         call, entry_of = Jit.__call__, Jit.entry
@@ -505,7 +597,11 @@ class Recorder:
     def _unclaimed(self) -> tuple[int, int, float]:
         """Hits, misses and seconds of the kernel cache that no site has booked."""
         hits, misses, seconds = self.claimed
-        return int(cache.stats["hits"]) - hits, int(cache.stats["misses"]) - misses, cache.stats["load_seconds"] - seconds
+        return (
+            int(cache.stats["hits"]) - hits,
+            int(cache.stats["misses"]) - misses,
+            cache.stats["load_seconds"] - seconds,
+        )
 
     def _prepare(self, by: Preparation, started: int, ended: int, before: tuple) -> None:
         """Book a stretch in which code was compiled or loaded."""
@@ -516,8 +612,11 @@ class Recorder:
 
     @staticmethod
     def _cost(about: Launcher, result: Any, args: tuple, kwargs: dict) -> Cost:
-        made = sum(prod(t.shape) * t._k.dtype.itemsize for t in (result if isinstance(result, tuple | list) else (result,))
-                   if isinstance(t, Tensor) and not any(t is a or (isinstance(a, Tensor) and t._buf is a._buf) for a in args))
+        made = sum(
+            prod(t.shape) * t._k.dtype.itemsize
+            for t in (result if isinstance(result, tuple | list) else (result,))
+            if isinstance(t, Tensor) and not any(t is a or (isinstance(a, Tensor) and t._buf is a._buf) for a in args)
+        )
         try:
             # An op of a user's that says nothing of its cost at least reads its operands and writes its results.
             moved, done = (about.kernel.cost or about.entry.cost or moves)(result, *args, **kwargs)
@@ -542,7 +641,9 @@ class Recorder:
             result = run(*args, **kwargs)
         finally:
             ended = perf_counter_ns()
-            self.journal.extend((number, started + mine[1], ended))  # its own time only: the fold sees one thread's nesting
+            self.journal.extend(
+                (number, started + mine[1], ended)
+            )  # its own time only: the fold sees one thread's nesting
             mine[1] = inside + ended - started
         e = self.table[number]
         if new and own:
@@ -613,12 +714,38 @@ class Recorder:
         each = e.bytes, e.flops, e.allocated, e.executed
         moved, meant, made, done = (int(one * calls + extra) for one, extra in zip(each, e.extra, strict=True))
         return Row(
-            "kernel", site.op, site.kernel, site.why(), phase, module, site.device, site.dtype, e.shapes, calls,
-            self_ns=int(sums.own[number]) if timed else 0, total_ns=int(sums.total[number]) if timed else 0,
-            median_ns=quantile([kept], [timed], 0.5), p95_ns=quantile([kept], [timed], 0.95),
-            compile_ns=compiling, load_ns=loading, cache="miss" if misses else "hit" if hits else "ready", cold_calls=cold,
-            bytes=moved, flops=meant, executed=done, allocated=made, threads=site.threads, functions=e.functions, launch=e.launch,
-            stack=e.stack, thread=e.thread, wall_ns=wall, id=number, jits=site.jits, sample=kept)
+            "kernel",
+            site.op,
+            site.kernel,
+            site.why(),
+            phase,
+            module,
+            site.device,
+            site.dtype,
+            e.shapes,
+            calls,
+            self_ns=int(sums.own[number]) if timed else 0,
+            total_ns=int(sums.total[number]) if timed else 0,
+            median_ns=quantile([kept], [timed], 0.5),
+            p95_ns=quantile([kept], [timed], 0.95),
+            compile_ns=compiling,
+            load_ns=loading,
+            cache="miss" if misses else "hit" if hits else "ready",
+            cold_calls=cold,
+            bytes=moved,
+            flops=meant,
+            executed=done,
+            allocated=made,
+            threads=site.threads,
+            functions=e.functions,
+            launch=e.launch,
+            stack=e.stack,
+            thread=e.thread,
+            wall_ns=wall,
+            id=number,
+            jits=site.jits,
+            sample=kept,
+        )
 
     def totals(self, kind: type) -> list[tuple[int, Any]]:
         """(id, what) of the table's things of a kind."""

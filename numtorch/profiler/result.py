@@ -41,7 +41,8 @@ class Clocks:
     def idle(self, recorder: Recorder) -> int:
         """Time in which the program slept or waited: neither ran, nor wanted a processor that another process had.
 
-        Not while kernels were compiled or loaded or batches made, and at most the long stretches without a kernel: kernels wait
+        Not while kernels were compiled or loaded or batches made, and at most the long stretches without a kernel:
+            kernels wait
         for threads too.
         """
         last, gaps = (int(g) for g in recorder.sums.gaps)
@@ -99,11 +100,14 @@ class Profile:
 
     @property
     def gradients(self) -> list[tuple[str, int, int]]:
-        """(op, when its node was made, when backward came to it) of the newest nodes that were walked through; since the beginning."""
+        """(op, when its node was made, when backward came to it) of the newest nodes that were walked through; since
+        the beginning."""
         if self._recorder is None or self._clocks is None:
             return []
         started = self._clocks.started
-        return [(op, made - started, pulled - started) for op, made, pulled in self._recorder.gradients if made >= started]
+        return [
+            (op, made - started, pulled - started) for op, made, pulled in self._recorder.gradients if made >= started
+        ]
 
     @property
     def delayed_ns(self) -> int:
@@ -145,20 +149,28 @@ class Profile:
 
     # --- showing ------------------------------------------------------------------------------------
 
-    def table(self, sort_by: str | None = None, row_limit: int = 32, columns: tuple[str, ...] | None = None,
-              group_by: str | tuple[str, ...] = "kernel") -> str:
+    def table(
+        self,
+        sort_by: str | None = None,
+        row_limit: int = 32,
+        columns: tuple[str, ...] | None = None,
+        group_by: str | tuple[str, ...] = "kernel",
+    ) -> str:
         """The rows as text, the costliest first.
 
         Args:
             columns, sort_by: names from ``legend()``.
-            group_by: sum rows up: ``"kernel"`` (apart where ``columns`` asks for a phase, a module or shapes), ``"op"``,
-                ``"module"``, ``"phase"``, ``"shapes"`` (of a kernel), or other columns of text; ``"rows"`` sums up nothing.
+            group_by: sum rows up: ``"kernel"`` (apart where ``columns`` asks for a phase, a module or shapes),
+                ``"op"``, ``"module"``, ``"phase"``, ``"shapes"`` (of a kernel), or other columns of text; ``"rows"``
+                sums up nothing.
         """
         by = table.GROUPS.get(group_by, (group_by,)) if isinstance(group_by, str) else tuple(group_by)
         if group_by == "kernel":
             by += tuple(c for c in ("phase", "module", "shapes") if c in (columns or ()))
         if unknown := [c for c in by if c not in legend()]:
-            raise ValueError(f"table: cannot group by {unknown[0]!r}; there are {', '.join(table.GROUPS)}, and {', '.join(legend())}")
+            raise ValueError(
+                f"table: cannot group by {unknown[0]!r}; there are {', '.join(table.GROUPS)}, and {', '.join(legend())}"
+            )
         shown: list[Row] = self.key_averages(by=by) if by else self.rows
         if columns is None and by:
             columns = table.grouped(shown, by)
@@ -181,8 +193,8 @@ class Profile:
         return self._tracker.timeline(self._clocks.started)
 
     def compare(self, after: Profile) -> Comparison:
-        """This profile as "before" beside another as "after": what became faster or slower, and whether that is more than
-        noise and more than what became of fixed pieces of work that were timed beside both."""
+        """This profile as "before" beside another as "after": what became faster or slower, and whether that is more
+        than noise and more than what became of fixed pieces of work that were timed beside both."""
         return Comparison(self, after)
 
     def roofline(self, ax: Any = None, most: int = 12) -> Any:
@@ -215,8 +227,10 @@ class Profile:
             try:
                 from tensorboardX import SummaryWriter
             except ImportError as e:
-                raise ImportError("scalars for TensorBoard are written with tensorboardX, which is not installed: pip install "
-                                  "tensorboardX, or pass a SummaryWriter") from e
+                raise ImportError(
+                    "scalars for TensorBoard are written with tensorboardX, which is not installed: pip install "
+                    "tensorboardX, or pass a SummaryWriter"
+                ) from e
             writer = SummaryWriter(str(writer))
             close = writer.close
         for r in self.key_averages(by=("kernel", "phase")):
@@ -226,7 +240,8 @@ class Profile:
             close()
 
     def export_html(self, path: Any) -> None:
-        """Write a page of its own: summary, machine, roofline, flame graph, memory, and the table summed up as one chooses."""
+        """Write a page of its own: summary, machine, roofline, flame graph, memory, and the table summed up as one
+        chooses."""
         trace.check(path)
         write_atomically(Path(path), page.document(self, "kernel profile").encode())
 
@@ -240,9 +255,15 @@ class Profile:
     def to_dict(self) -> dict[str, Any]:
         """Everything but the events, as JSON can hold it; ``pandas.DataFrame(prof.to_dict()["rows"])`` is a table."""
         machine = self.machine
-        return {"wall_ns": self.wall_ns, "rows": [r.to_dict() for r in self.rows],
-                "spans": [{k: getattr(s, k) for k in ("kind", "name", "module", "calls", "self_ns", "total_ns")} for s in self.spans],
-                "machine": None if machine is None else machine.to_dict()}
+        return {
+            "wall_ns": self.wall_ns,
+            "rows": [r.to_dict() for r in self.rows],
+            "spans": [
+                {k: getattr(s, k) for k in ("kind", "name", "module", "calls", "self_ns", "total_ns")}
+                for s in self.spans
+            ],
+            "machine": None if machine is None else machine.to_dict(),
+        }
 
     def export_chrome_trace(self, path: Any) -> None:
         """Write the time line as a file for chrome://tracing or Perfetto."""
@@ -260,12 +281,23 @@ def _spans(recorder: Recorder) -> list[Span]:
     for number, s in recorder.totals(Span):
         calls = int(recorder.sums.calls[number])
         if calls:
-            found.append(Span(s.kind, s.name, s.module, calls, int(recorder.sums.own[number]), int(recorder.sums.total[number]), number))
+            found.append(
+                Span(
+                    s.kind,
+                    s.name,
+                    s.module,
+                    calls,
+                    int(recorder.sums.own[number]),
+                    int(recorder.sums.total[number]),
+                    number,
+                )
+            )
     return sorted(found, key=lambda s: -s.total_ns)
 
 
 def _remainder(recorder: Recorder, clocks: Clocks, kernels: list[Row]) -> list[Row]:
-    """The rows that are no kernels: data loading, the profiler, idling, numtorch's Python, and the program's for the rest."""
+    """The rows that are no kernels: data loading, the profiler, idling, numtorch's Python, and the program's for the
+    rest."""
     wall = clocks.wall
     own = recorder.python()
     data = sum(own.pop(("data", framework), 0) for framework in (True, False))
@@ -273,7 +305,9 @@ def _remainder(recorder: Recorder, clocks: Clocks, kernels: list[Row]) -> list[R
     folding = int(sums.own[recorder.bookkeeping] + sums.own[recorder.watching] + sums.tax[-1])
     own["", False] = own.get(("", False), 0) + wall - total_ns(kernels) - data - folding - sum(own.values())
     idle = remaining = min(clocks.idle(recorder), sum(max(n, 0) for n in own.values()))
-    for key in sorted(own, key=lambda k: (k[1], ("", "forward", "optimizer", "backward").index(k[0]))):  # the program likeliest slept
+    for key in sorted(
+        own, key=lambda k: (k[1], ("", "forward", "optimizer", "backward").index(k[0]))
+    ):  # the program likeliest slept
         taken = min(remaining, max(own[key], 0))
         own[key] -= taken
         remaining -= taken
@@ -281,7 +315,9 @@ def _remainder(recorder: Recorder, clocks: Clocks, kernels: list[Row]) -> list[R
     def row(kind: str, name: str, phase: str, own_ns: int) -> Row:
         return Row(kind, name, phase=phase, self_ns=own_ns, total_ns=own_ns, wall_ns=wall)
 
-    rows = [row("python", DISPATCH if framework else PROGRAM, phase, ns) for (phase, framework), ns in own.items() if ns > 0]
+    rows = [
+        row("python", DISPATCH if framework else PROGRAM, phase, ns) for (phase, framework), ns in own.items() if ns > 0
+    ]
     rows += [row("data", "data loading", "data", data)] if data else []
     rows += [row("idle", "idle", "", idle)] if idle else []
     return rows + ([row("profiler", "profiler", "", folding)] if folding else [])
@@ -294,8 +330,15 @@ def _events(recorder: Recorder, clocks: Clocks, rows: list[Row], spans: list[Spa
         if number not in known:
             site = e.site if isinstance(e, Entry) else e
             if hasattr(site, "kernel"):
-                known[number] = Row("kernel", site.op, site.kernel, "its first call, which compiled or loaded code", device=site.device,
-                                    dtype=site.dtype, id=number)
+                known[number] = Row(
+                    "kernel",
+                    site.op,
+                    site.kernel,
+                    "its first call, which compiled or loaded code",
+                    device=site.device,
+                    dtype=site.dtype,
+                    id=number,
+                )
             elif number == recorder.bookkeeping:
                 known[number] = Row("profiler", "profiler", id=number)
     ring = recorder.sums.newest()

@@ -1,4 +1,5 @@
-"""Runs torch in its own process, timed for ``benchmark``. It is started as a file, so that it imports nothing of numtorch.
+"""Runs torch in its own process, timed for ``benchmark``. It is started as a file, so that it imports nothing of
+numtorch.
 
 Protocol, one JSON object per line: {"prepare": name, "inputs": npz, "params": {...}, "result": npz} -> {};
 {"time": calls} -> {"seconds": s}; {"cold": bytes} -> {"seconds": s}; {"find": name} -> {}. The answer to a failure is

@@ -1,7 +1,7 @@
 """The data of a profile: rows (where the time went), spans (what the program was doing) and events (when).
 
-The docstring of ``Row`` is the only definition of the columns; ``legend`` prints it. Tables, traces and pages are computed from these
-three and from the measured peaks of the machine.
+The docstring of ``Row`` is the only definition of the columns; ``legend`` prints it. Tables, traces and pages are
+computed from these three and from the measured peaks of the machine.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ class Row:
     Times are in nanoseconds; ``bytes``, ``flops`` and ``allocated`` are those of all calls together.
 
     Attributes:
-        kind: ``kernel``; ``python`` (*Python dispatch* is numtorch's own, *your Python* the program's), ``data`` (making
-            batches), ``idle`` (sleeping or waiting) or ``profiler`` (the profiler's own bookkeeping and clocks).
+        kind: ``kernel``; ``python`` (*Python dispatch* is numtorch's own, *your Python* the program's), ``data``
+            (making batches), ``idle`` (sleeping or waiting) or ``profiler`` (the profiler's own bookkeeping and
+            clocks).
         op: the entry in the registry, such as ``conv2d`` or ``mul.backward``; of other rows, what they are.
         kernel: the kernel that was chosen: op, device, name. ``generated`` is a loop made from a formula.
         why: why this kernel and no other.
@@ -39,8 +40,8 @@ class Row:
         self_ns: own time of all calls that neither compiled nor loaded, less the time of kernels that they
             called. On CUDA, what device events measured.
         total_ns: the same with the kernels that they called. Rates are over this time.
-        mean_ns: the time of a call: ``total_ns`` over the calls that neither compiled nor loaded. Rates are those of a call that
-            takes this long.
+        mean_ns: the time of a call: ``total_ns`` over the calls that neither compiled nor loaded. Rates are those of a
+            call that takes this long.
         median_ns: of the own times of single calls.
         p95_ns: the own time that 95 of 100 calls stay below or reach.
         compile_ns: time of first calls in which a kernel was compiled; no part of ``self_ns``.
@@ -50,8 +51,8 @@ class Row:
         cold_calls: calls whose time is in ``compile_ns`` or ``load_ns``.
         bytes: compulsory traffic: each element that must be read and each result, once. See ``dispatch/cost.py``.
         flops: arithmetic operations of the op's definition, those of functions included. See ``dispatch/cost.py``.
-        executed: the operations that the kernel really does: fewer than ``flops`` where it has a way around some, as Winograd's
-            convolutions have.
+        executed: the operations that the kernel really does: fewer than ``flops`` where it has a way around some, as
+            Winograd's convolutions have.
         allocated: bytes of the results, where they are new memory.
         threads: how many threads it may share its work among; 1 where it is serial, None where unknown.
         functions: names of the compiled functions that it launched when it was first seen.
@@ -61,8 +62,8 @@ class Row:
         thread: 0 for the thread that opened the profile; rows of others, and those of a GPU (-1), are no part of
             the wall time but for what compiling them took.
         gbps: gigabytes (1e9) a second: ``bytes`` of the timed calls over ``total_ns``.
-        gflops: 1e9 operations a second: ``flops`` of the timed calls over ``total_ns``. Effective, where the kernel executes
-            fewer than the definition has: a table marks it with ``e``.
+        gflops: 1e9 operations a second: ``flops`` of the timed calls over ``total_ns``. Effective, where the kernel
+            executes fewer than the definition has: a table marks it with ``e``.
         intensity: operations for each byte: ``flops / bytes``.
         roof_ns: the least time that the timed calls could take on this machine: the longer of bytes over the
             bandwidth measured for that much data, and the executed operations over the rate measured for the dtype.
@@ -144,7 +145,8 @@ class Row:
 
     @property
     def effective(self) -> bool:
-        """Whether the kernel executes fewer operations than the definition has, so that its GFLOP/s are effective ones."""
+        """Whether the kernel executes fewer operations than the definition has, so that its GFLOP/s are effective
+        ones."""
         return self.executed < self.flops
 
     @property
@@ -198,7 +200,8 @@ def _plain(value: Any) -> Any:
 
 
 def vectorized(jits: tuple) -> bool | None:
-    """Whether compiled functions hold vector instructions; None where one is not compiled. Why not: ``vectorization.of``."""
+    """Whether compiled functions hold vector instructions; None where one is not compiled. Why not:
+    ``vectorization.of``."""
     from numtorch.profiler.vectorization import widest
 
     widths = [widest(j) for j in jits]

@@ -1,6 +1,7 @@
 """``profile``: opens, schedules and closes a profile. The result is a ``Profile``.
 
-The clock of a profile stops while it waits or warms up (``schedule``). The profiler's own preparation ends before the clock starts.
+The clock of a profile stops while it waits or warms up (``schedule``). The profiler's own preparation ends before the
+clock starts.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ class ProfilerAction(Enum):
     RECORD_AND_SAVE = 3
 
 
-def schedule(*, wait: int = 0, warmup: int = 0, active: int, repeat: int = 0, skip_first: int = 0) -> Callable[[int], ProfilerAction]:
+def schedule(
+    *, wait: int = 0, warmup: int = 0, active: int, repeat: int = 0, skip_first: int = 0
+) -> Callable[[int], ProfilerAction]:
     """Steps in cycles: ``wait`` unobserved, ``warmup`` observed and forgotten, ``active`` recorded.
 
     Args:
@@ -48,8 +51,13 @@ def schedule(*, wait: int = 0, warmup: int = 0, active: int, repeat: int = 0, sk
     >>> [schedule(wait=1, warmup=1, active=2)(step).name for step in range(5)]
     ['NONE', 'WARMUP', 'RECORD', 'RECORD_AND_SAVE', 'NONE']
     """
-    for name, value, least in (("wait", wait, 0), ("warmup", warmup, 0), ("active", active, 1), ("repeat", repeat, 0),
-                               ("skip_first", skip_first, 0)):
+    for name, value, least in (
+        ("wait", wait, 0),
+        ("warmup", warmup, 0),
+        ("active", active, 1),
+        ("repeat", repeat, 0),
+        ("skip_first", skip_first, 0),
+    ):
         if not isinstance(value, int) or value < least:
             raise ValueError(f"schedule: expected {name} to be an integer of at least {least}, got {value!r}")
     length = wait + warmup + active
@@ -99,10 +107,20 @@ class profile(Profile):
     (1, 8000, 24000)
     """
 
-    def __init__(self, activities: Iterable[ProfilerActivity] | None = None, schedule: Callable[[int], ProfilerAction] | None = None,
-                 on_trace_ready: Callable[[Any], Any] | None = None, record_shapes: bool = False, profile_memory: bool = False,
-                 with_stack: bool = False, with_flops: bool = False, with_modules: bool = False, *, events: int = EVENTS,
-                 trace: Any = None):
+    def __init__(
+        self,
+        activities: Iterable[ProfilerActivity] | None = None,
+        schedule: Callable[[int], ProfilerAction] | None = None,
+        on_trace_ready: Callable[[Any], Any] | None = None,
+        record_shapes: bool = False,
+        profile_memory: bool = False,
+        with_stack: bool = False,
+        with_flops: bool = False,
+        with_modules: bool = False,
+        *,
+        events: int = EVENTS,
+        trace: Any = None,
+    ):
         super().__init__()
         self.activities = None if activities is None else {ProfilerActivity(a) for a in activities}
         self.schedule, self.on_trace_ready = schedule, on_trace_ready
@@ -136,8 +154,11 @@ class profile(Profile):
         """Begin, as entering the block does."""
         global _current
         if _current is not None or timing.active is not None:
-            raise RuntimeError("a profile is open already; profiles do not nest. Close it first, or use record_function to mark a part "
-                               "of what it records")
+            raise RuntimeError(
+                "a profile is open already; profiles do not nest. Close it first, or use record_function to mark a "
+                "part "
+                "of what it records"
+            )
         _current = self
         self.step_num = 0
         try:

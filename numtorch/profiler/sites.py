@@ -36,21 +36,39 @@ class Preparation:
 class Site:
     """A kernel as it was chosen: what its rows have in common, and the preparing of it before it was called."""
 
-    def __init__(self, number: int, op: str, kernel: str, device: str, dtype: str, why: Callable[[], str], jits: tuple = ()):
+    def __init__(
+        self, number: int, op: str, kernel: str, device: str, dtype: str, why: Callable[[], str], jits: tuple = ()
+    ):
         self.cold = number  # the id under which first calls are booked
         self.op, self.kernel, self.device, self.dtype, self.why, self.jits = op, kernel, device, dtype, why, jits
         self.threads: int | None = None
         self.prepared = Preparation(number)
 
 
-Cost = tuple[float, float, float, float]  # bytes, operations of the definition, bytes of results, operations that are done
+Cost = tuple[
+    float, float, float, float
+]  # bytes, operations of the definition, bytes of results, operations that are done
 
 
 class Entry:
     """A row in the making: its site, where and on what it ran, and the work of one call."""
 
-    __slots__ = ("allocated", "bytes", "executed", "extra", "flops", "functions", "launch", "parallel", "path", "prepared", "shapes",
-                 "site", "stack", "thread")
+    __slots__ = (
+        "allocated",
+        "bytes",
+        "executed",
+        "extra",
+        "flops",
+        "functions",
+        "launch",
+        "parallel",
+        "path",
+        "prepared",
+        "shapes",
+        "site",
+        "stack",
+        "thread",
+    )
 
     def __init__(self, site: Site, path: int, shapes: str, thread: int):
         self.site, self.path, self.shapes, self.thread = site, path, shapes, thread

@@ -75,8 +75,14 @@ class Away:
         environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
         worker = str(Path(__file__).with_name("rival.py"))
         # -P: beside that file stand modules whose names the standard library uses too.
-        self.process = subprocess.Popen([sys.executable, "-P", worker, str(threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL, text=True, env=environment)
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", worker, str(threads)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=environment,
+        )
 
     def ask(self, **request: Any) -> dict:
         """Send a request; the answer. LookupError or RuntimeError if it failed there."""
@@ -151,7 +157,10 @@ class Quiet:
         if len(self.seconds) >= 3:
             spread = statistics.median(self.seconds) / min(self.seconds), max(self.seconds) / min(self.seconds)
             if spread[0] > 1.15 or spread[1] > 2:
-                found.append(f"a fixed piece of work took {spread[0]:.2f} times its best time in the median, {spread[1]:.1f} at most")
+                found.append(
+                    f"a fixed piece of work took {spread[0]:.2f} times its best time in the median, {spread[1]:.1f} "
+                    "at most"
+                )
         with contextlib.suppress(OSError, AttributeError):
             load, cores = os.getloadavg()[0], len(os.sched_getaffinity(0))
             if load > cores + 0.5:

@@ -45,20 +45,36 @@ class Summary:
         self.layers = layers
 
     def _lines(self) -> list[list[str]]:
-        return [["  " * r.depth + (r.name.rpartition(".")[2] or "(model)"), r.kind, _shapes(r.inputs), _shapes(r.outputs),
-                 f"{r.parameters:,}", f"{r.flops / 1e6:.2f}", f"{r.activations / 1024:,.1f}", f"{r.forward_ns / 1e3:,.0f}",
-                 f"{r.backward_ns / 1e3:,.0f}"] for r in self.layers]
+        return [
+            [
+                "  " * r.depth + (r.name.rpartition(".")[2] or "(model)"),
+                r.kind,
+                _shapes(r.inputs),
+                _shapes(r.outputs),
+                f"{r.parameters:,}",
+                f"{r.flops / 1e6:.2f}",
+                f"{r.activations / 1024:,.1f}",
+                f"{r.forward_ns / 1e3:,.0f}",
+                f"{r.backward_ns / 1e3:,.0f}",
+            ]
+            for r in self.layers
+        ]
 
     def __str__(self) -> str:
         lines = [self.HEAD, *self._lines()]
         widths = [max(len(line[i]) for line in lines) for i in range(len(self.HEAD))]
-        padded = [[t.ljust(w) if i < 4 else t.rjust(w) for i, (t, w) in enumerate(zip(line, widths, strict=True))] for line in lines]
+        padded = [
+            [t.ljust(w) if i < 4 else t.rjust(w) for i, (t, w) in enumerate(zip(line, widths, strict=True))]
+            for line in lines
+        ]
         return "\n".join("  ".join(line).rstrip() for line in padded)
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return display.table(self.HEAD, self._lines(), f"{self.layers[0].kind}: {self.layers[0].parameters:,} parameters")
+        return display.table(
+            self.HEAD, self._lines(), f"{self.layers[0].kind}: {self.layers[0].parameters:,} parameters"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """What JSON can hold."""
@@ -72,7 +88,8 @@ def _shapes(shapes: list[tuple[int, ...]]) -> str:
 def summary(model: Any, *inputs: Any, repeats: int = 5) -> Summary:
     """Run a model forward and backward, and say what each of its modules is and costs.
 
-    Modes, parameters and gradients are left as they were; buffers that a training-mode forward pass updates are restored.
+    Modes, parameters and gradients are left as they were; buffers that a training-mode forward pass updates are
+    restored.
 
     Args:
         inputs: what the model is called with.
@@ -134,11 +151,16 @@ def _shapes_of(model: Any, inputs: tuple) -> dict[str, Layer]:
     for name, module in model.named_modules():
         own = sum(p.numel() for p in module._parameters.values() if p is not None)
         everything = sum(p.numel() for p in module.parameters())
-        layers[name] = Layer(name, name.count(".") + 1 if name else 0, type(module).__name__, [], [], everything, own, 0)
+        layers[name] = Layer(
+            name, name.count(".") + 1 if name else 0, type(module).__name__, [], [], everything, own, 0
+        )
 
         def note(module: Any, args: tuple, out: Any, at: Layer = layers[name]) -> None:
             if not at.outputs:
-                at.inputs, at.outputs = [tuple(t.shape) for t in _tensors(args)], [tuple(t.shape) for t in _tensors(out)]
+                at.inputs, at.outputs = (
+                    [tuple(t.shape) for t in _tensors(args)],
+                    [tuple(t.shape) for t in _tensors(out)],
+                )
                 at.activations = sum(t.numel() * t.dtype.itemsize for t in _tensors(out))
 
         handles.append(module.register_forward_hook(note))

@@ -23,7 +23,9 @@ def check(path: Any) -> None:
     if file.is_dir():
         raise IsADirectoryError(f"the trace cannot be written to {str(path)!r}: it is a folder; name a file in it")
     if not file.parent.is_dir():
-        raise FileNotFoundError(f"the trace cannot be written to {str(path)!r}: there is no folder {str(file.parent)!r}")
+        raise FileNotFoundError(
+            f"the trace cannot be written to {str(path)!r}: there is no folder {str(file.parent)!r}"
+        )
     try:
         with tempfile.TemporaryFile(dir=file.parent):
             pass
@@ -36,8 +38,8 @@ def check(path: Any) -> None:
 def chrome(prof: Any) -> dict[str, Any]:
     """The time line in Chrome's trace format: times in microseconds, rows' columns as ``args``.
 
-    Threads have their names; counters show what kernels reach and what tensors hold; arrows lead from a kernel to the first of
-    its gradient.
+    Threads have their names; counters show what kernels reach and what tensors hold; arrows lead from a kernel to the
+    first of its gradient.
     """
     pid = os.getpid()
     events: list[dict] = [{"ph": "M", "name": "process_name", "pid": pid, "args": {"name": "numtorch"}}]
@@ -53,8 +55,18 @@ def chrome(prof: Any) -> dict[str, Any]:
             category = f"kernel,{e.of.phase}" if e.of.phase else e.of.kind
         else:
             args, category = {"module": e.of.module}, e.of.kind
-        events.append({"ph": "X", "name": e.name, "cat": category, "pid": pid, "tid": e.thread, "ts": e.start_ns / 1e3,
-                       "dur": e.duration_ns / 1e3, "args": args})
+        events.append(
+            {
+                "ph": "X",
+                "name": e.name,
+                "cat": category,
+                "pid": pid,
+                "tid": e.thread,
+                "ts": e.start_ns / 1e3,
+                "dur": e.duration_ns / 1e3,
+                "args": args,
+            }
+        )
     events += [{"pid": pid} | e for e in (*_rates(prof), *_held(prof), *_arrows(prof))]
     return {"traceEvents": events, "displayTimeUnit": "ms"}
 
@@ -72,8 +84,11 @@ def _rates(prof: Any) -> list[dict]:
             first, last = (min(SLICES - 1, int(SLICES * at / wall)) for at in (e.start_ns, e.start_ns + e.duration_ns))
             sums[:, first : last + 1] += np.array([[r.bytes], [r.flops]]) / r.calls / (last + 1 - first)
     each = wall / SLICES
-    return [{"ph": "C", "name": name, "ts": i * each / 1e3, "args": {name: round(float(v) / each, 3)}}
-            for name, values in zip(("GB/s", "GFLOP/s"), sums, strict=True) for i, v in enumerate(values)]
+    return [
+        {"ph": "C", "name": name, "ts": i * each / 1e3, "args": {name: round(float(v) / each, 3)}}
+        for name, values in zip(("GB/s", "GFLOP/s"), sums, strict=True)
+        for i, v in enumerate(values)
+    ]
 
 
 def _held(prof: Any) -> list[dict]:
@@ -81,16 +96,18 @@ def _held(prof: Any) -> list[dict]:
         shown = prof.memory.to_dict()
     except RuntimeError:  # nobody asked for it
         return []
-    return [{"ph": "C", "name": "memory", "ts": at / 1e3, "args": {"MB": held / 1e6}}
-            for at, held in zip(shown["times"], shown["held"], strict=True)]
+    return [
+        {"ph": "C", "name": "memory", "ts": at / 1e3, "args": {"MB": held / 1e6}}
+        for at, held in zip(shown["times"], shown["held"], strict=True)
+    ]
 
 
 NEAR = 8  # kernels before the node of a graph was made, among which is the one it stands for
 
 
 def _arrows(prof: Any) -> list[dict]:
-    """From the kernel of an op to the first kernel of its gradient: what was the last of this op before the node was made, and the
-    first after the walk had come to it and before it went on."""
+    """From the kernel of an op to the first kernel of its gradient: what was the last of this op before the node was
+    made, and the first after the walk had come to it and before it went on."""
     mine = [e for e in prof.events if e.thread == 0 and isinstance(e.of, Row) and e.of.kind == "kernel"]
     starts = np.array([e.start_ns for e in mine])
     ended = sorted(mine, key=lambda e: e.start_ns + e.duration_ns)

@@ -1,7 +1,7 @@
 """Whether a kernel's loops were vectorised, at which width, and if not, why: LLVM's remarks in plain words.
 
-Matches the remarks with the loops in a kernel's source, and owns the wording. The remarks come from ``kernels.remarks``, which
-compiles the kernel again in its own process.
+Matches the remarks with the loops in a kernel's source, and owns the wording. The remarks come from
+``kernels.remarks``, which compiles the kernel again in its own process.
 """
 
 from __future__ import annotations
@@ -24,18 +24,22 @@ from numtorch.kernels.recording import Launch
 # LLVM's words -> ours. The first that is found in a remark counts.
 REASONS = {
     "call instruction cannot be vectorized": "it calls a function that has no vector form",
-    "cannot identify array bounds": "LLVM cannot tell which memory it touches: an index is not linear in the loop's variable",
+    "cannot identify array "
+    "bounds": "LLVM cannot tell which memory it touches: an index is not linear in the loop's variable",
     "unsafe dependent memory operations": "an iteration may read what an earlier one wrote",
     "runtime pointer checks needed": "arrays that are written may overlap others, and too many checks would be needed",
-    "could not be identified as reduction": "it carries a value from one iteration to the next that is no sum, product, minimum or maximum",
-    "could not determine number of loop iterations": "the number of iterations is not known when it starts (a break, or a while)",
+    "could not be identified as "
+    "reduction": "it carries a value from one iteration to the next that is no sum, product, minimum or maximum",
+    "could not determine number of loop "
+    "iterations": "the number of iterations is not known when it starts (a break, or a while)",
     "Cannot vectorize early exit loop": "it may end early (a break or return), and writes to memory before",
     "Control flow cannot be substituted": "its branches cannot be turned into selections",
     "control flow is not understood": "its branches are too involved",
     "cost-model indicates that vectorization is not beneficial": "LLVM's cost model expects no gain",
     "instruction return type cannot be vectorized": "it computes with a type that has no vectors",
     "instruction cannot be vectorized": "it holds an instruction that has no vector form",
-    "cannot prove it is safe to reorder floating-point operations": "the order of its sum must be kept (fastmath without reassoc)",
+    "cannot prove it is safe to reorder floating-point "
+    "operations": "the order of its sum must be kept (fastmath without reassoc)",
     "cannot prove it is safe to reorder memory operations": "it cannot be proved that its arrays do not overlap",
 }
 _NOISE = ("explicitly disabled", "interleaving is not beneficial")
@@ -93,7 +97,8 @@ class Vectorization:
 
     @property
     def width(self) -> int:
-        """Elements that its widest loop computes at once; 1 where every loop is scalar, 0 where nothing is known or left."""
+        """Elements that its widest loop computes at once; 1 where every loop is scalar, 0 where nothing is known or
+        left."""
         if self.error:
             return 0
         return max((loop.width for loop in self.loops), default=self.written)
@@ -110,7 +115,8 @@ class Vectorization:
 
     @property
     def summary(self) -> str:
-        """For a column: ``16``, ``16 (3 of 4 loops)``, ``no``, ``-`` where there is no loop, ``?`` where it is not known."""
+        """For a column: ``16``, ``16 (3 of 4 loops)``, ``no``, ``-`` where there is no loop, ``?`` where it is not
+        known."""
         if self.error:
             return "?"
         if not self.loops:
@@ -127,7 +133,9 @@ class Vectorization:
         if self.error:
             return f"{self.kernel}: not known: {self.error}"
         if not self.loops:
-            return f"{self.kernel}: no loop" + (f"; written in vectors of {self.written} {self.element}" if self.written > 1 else "")
+            return f"{self.kernel}: no loop" + (
+                f"; written in vectors of {self.written} {self.element}" if self.written > 1 else ""
+            )
         lines = [self.kernel]
         for loop in self.loops:
             where = f"{loop.function}, " if loop.function != self.kernel else ""
@@ -179,7 +187,9 @@ def widest(kernel: Any) -> int | None:
 def of_all(kernels: Sequence[tuple[Any, Sequence | None]]) -> list[Vectorization]:
     """``of`` for several kernels, compiled in one process."""
     if disabled():
-        return [Vectorization(k.__name__, "", error="kernels run as plain Python (NUMBA_DISABLE_JIT)") for k, _ in kernels]
+        return [
+            Vectorization(k.__name__, "", error="kernels run as plain Python (NUMBA_DISABLE_JIT)") for k, _ in kernels
+        ]
     launches = []
     for kernel, signature in kernels:
         if not isinstance(kernel, Jit):
@@ -224,7 +234,11 @@ def _verdict(texts: list[str]) -> tuple[int, int, str]:
         if any(words in t for t in said):
             return 1, 1, plain
     other = next((t for t in said if t and not _WIDTH.match(t)), "")
-    return (1, 1, other) if other else (0, 0, "no loop is left: unrolled, merged with another, or replaced by a call such as memset")
+    return (
+        (1, 1, other)
+        if other
+        else (0, 0, "no loop is left: unrolled, merged with another, or replaced by a call such as memset")
+    )
 
 
 def _element(signature: Sequence) -> str:
@@ -243,7 +257,10 @@ def _innermost(fn: Any) -> list[tuple[int, int, str]]:
         return []
     loops = [n for n in ast.walk(tree) if isinstance(n, ast.For | ast.While)]
     inner = [n for n in loops if not any(isinstance(m, ast.For | ast.While) for m in ast.walk(n) if m is not n)]
-    return sorted((n.lineno + first - 1, (n.end_lineno or n.lineno) + first - 1, lines[n.lineno + first - 2].strip()) for n in inner)
+    return sorted(
+        (n.lineno + first - 1, (n.end_lineno or n.lineno) + first - 1, lines[n.lineno + first - 2].strip())
+        for n in inner
+    )
 
 
 __all__ = ["Loop", "Vectorization", "of", "of_all", "widest"]

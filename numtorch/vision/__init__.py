@@ -1,6 +1,6 @@
 """Images: datasets that are read from files, transforms from pictures to tensors, and well-known models.
 
-    from numtorch.vision import datasets, models, transforms
+from numtorch.vision import datasets, models, transforms
 """
 
 from typing import TYPE_CHECKING

@@ -27,7 +27,9 @@ def test_nan_names_function_and_forward_line():
     x = nt.tensor([0.0, 1.0], requires_grad=True)
     with nt.autograd.detect_anomaly():
         y = a_line_to_be_named(x)
-        with pytest.raises(RuntimeError, match="Function 'SqrtBackward0' returned nan values in its 0th output.") as info:
+        with pytest.raises(
+            RuntimeError, match="Function 'SqrtBackward0' returned nan values in its 0th output."
+        ) as info:
             y.sum().backward()
     assert "a_line_to_be_named" in str(info.value) and __file__ in str(info.value)
 

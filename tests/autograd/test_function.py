@@ -292,9 +292,13 @@ def returning(lib, result, several=False):
 
 def test_wrong_results_of_backward():
     raises(
-        lambda lib: returning(lib, lambda g: g)(), "function WrongBackward returned an incorrect number of gradients (expected 2, got 1)"
+        lambda lib: returning(lib, lambda g: g)(),
+        "function WrongBackward returned an incorrect number of gradients (expected 2, got 1)",
     )
-    raises(lambda lib: returning(lib, lambda g: (g, None, g))(), "returned an incorrect number of gradients (expected 2, got 3)")
+    raises(
+        lambda lib: returning(lib, lambda g: (g, None, g))(),
+        "returned an incorrect number of gradients (expected 2, got 3)",
+    )
     same(lambda lib: returning(lib, lambda g: (g, None, None))())
     raises(
         lambda lib: returning(lib, lambda g: (g[:2], None))(),

@@ -93,9 +93,15 @@ def test_under_no_grad():
 
 def test_errors():
     raises(lambda lib: lib.autograd.functional.vjp(lambda x: x * 2, values(lib, 3)), "The vector v can only be None")
-    raises(lambda lib: lib.autograd.functional.jacobian(lambda x: 3, values(lib, 3)), "must be either a Tensor or a tuple of Tensors")
-    raises(lambda lib: lib.autograd.functional.hessian(lambda x: x * 2, values(lib, 3)), "should contain a single element")
+    raises(
+        lambda lib: lib.autograd.functional.jacobian(lambda x: 3, values(lib, 3)),
+        "must be either a Tensor or a tuple of Tensors",
+    )
+    raises(
+        lambda lib: lib.autograd.functional.hessian(lambda x: x * 2, values(lib, 3)), "should contain a single element"
+    )
     raises(lambda lib: lib.autograd.functional.vjp(lambda x: x * 2, values(lib, 3), values(lib, 2)), "has invalid size")
     raises(
-        lambda lib: lib.autograd.functional.jacobian(lambda x, y: x * 2, (values(lib, 3), values(lib, 3)), strict=True), "independent of"
+        lambda lib: lib.autograd.functional.jacobian(lambda x, y: x * 2, (values(lib, 3), values(lib, 3)), strict=True),
+        "independent of",
     )

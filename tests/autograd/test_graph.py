@@ -137,13 +137,20 @@ def test_backward_of_several_tensors():
 
 def test_errors_of_backward():
     raises(lambda lib: (leaf(lib, [1.0, 2.0]) * 2).backward(), "grad can be implicitly created only for scalar outputs")
-    raises(lambda lib: lib.tensor([1.0]).sum().backward(), "element 0 of tensors does not require grad and does not have a grad_fn")
     raises(
-        lambda lib: (leaf(lib, [1.0, 2.0]) * 2).backward(lib.ones(3, dtype=lib.float64)), "Mismatch in shape: grad_output[0] has a shape of"
+        lambda lib: lib.tensor([1.0]).sum().backward(),
+        "element 0 of tensors does not require grad and does not have a grad_fn",
+    )
+    raises(
+        lambda lib: (leaf(lib, [1.0, 2.0]) * 2).backward(lib.ones(3, dtype=lib.float64)),
+        "Mismatch in shape: grad_output[0] has a shape of",
     )
     raises(lambda lib: lib.tensor([1, 2], requires_grad=True), "can require gradients")
     raises(lambda lib: lib.tensor([1, 2]).requires_grad_(), "can require gradients")
-    raises(lambda lib: setattr(leaf(lib, [1.0]) * 2, "requires_grad", False), "you can only change requires_grad flags of leaf variables")
+    raises(
+        lambda lib: setattr(leaf(lib, [1.0]) * 2, "requires_grad", False),
+        "you can only change requires_grad flags of leaf variables",
+    )
 
 
 def test_output_without_graph_names_its_position():
@@ -310,11 +317,16 @@ def test_post_accumulate_hooks():
         return seen, before, x.grad
 
     same(run)
-    raises(lambda lib: (leaf(lib, [1.0]) * 2).register_post_accumulate_grad_hook(print), "cannot be registered on non-leaf tensors")
+    raises(
+        lambda lib: (leaf(lib, [1.0]) * 2).register_post_accumulate_grad_hook(print),
+        "cannot be registered on non-leaf tensors",
+    )
 
 
 def test_errors_of_hooks():
-    raises(lambda lib: lib.ones(2).register_hook(print), "cannot register a hook on a tensor that doesn't require gradient")
+    raises(
+        lambda lib: lib.ones(2).register_hook(print), "cannot register a hook on a tensor that doesn't require gradient"
+    )
     raises(lambda lib: lib.ones(2).retain_grad(), "can't retain_grad on Tensor that has requires_grad=False")
 
     def wrong_shape(lib):

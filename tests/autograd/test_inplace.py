@@ -47,11 +47,18 @@ class Program:
         if n:
             d = r.randrange(n)
             a, b = sorted((r.randint(0, x.shape[d]), r.randint(0, x.shape[d])))
-            made += [lambda: x.narrow(d, a, b - a), lambda: x[tuple(slice(r.randint(0, 1), None, r.randint(1, 2)) for _ in range(n))]]
+            made += [
+                lambda: x.narrow(d, a, b - a),
+                lambda: x[tuple(slice(r.randint(0, 1), None, r.randint(1, 2)) for _ in range(n))],
+            ]
             if x.shape[d]:
                 made += [lambda: x.select(d, r.randrange(x.shape[d])), lambda: x.unbind(d)[-1].view_as(x.select(d, 0))]
         if n > 1:
-            made += [lambda: x.transpose(0, r.randrange(n)), lambda: x.diagonal(0, 0, 1), lambda: x.permute(*reversed(range(n)))]
+            made += [
+                lambda: x.transpose(0, r.randrange(n)),
+                lambda: x.diagonal(0, 0, 1),
+                lambda: x.permute(*reversed(range(n))),
+            ]
         return r.choice(made)()
 
     def operand(self, x):
@@ -143,7 +150,11 @@ def test_random_programs_have_torchs_gradients(seed, steps):
         return
     if their_error is not None:
         # x.mul_(x), and writes between overlapping parts of one tensor: torch gives up, the answer exists.
-        assert "inplace" in str(their_error) or "single memory location" in str(their_error) or "unsafe" in str(their_error), their_error
+        assert (
+            "inplace" in str(their_error)
+            or "single memory location" in str(their_error)
+            or "unsafe" in str(their_error)
+        ), their_error
         return
     for a, b in zip(ours[0] + ours[1], theirs[0] + theirs[1], strict=True):
         assert (a is None) == (b is None)
@@ -243,7 +254,10 @@ def test_overlapping_writes_read_the_values_from_before():
 
 
 def test_writes_to_expanded_tensors_are_refused():
-    raises(lambda lib: lib.zeros(1).expand(3).add_(1), "more than one element of the written-to tensor refers to a single memory location")
+    raises(
+        lambda lib: lib.zeros(1).expand(3).add_(1),
+        "more than one element of the written-to tensor refers to a single memory location",
+    )
 
 
 @pytest.mark.parametrize(
@@ -264,7 +278,8 @@ def test_writes_to_expanded_tensors_are_refused():
 def test_leaves_and_views_of_leaves(write):
     for view in (False, True):
         raises(
-            lambda lib, view=view: write(leaf(lib, [[1.0, 2.0]])[0] if view else leaf(lib, [1.0, 2.0])), "leaf Variable that requires grad"
+            lambda lib, view=view: write(leaf(lib, [[1.0, 2.0]])[0] if view else leaf(lib, [1.0, 2.0])),
+            "leaf Variable that requires grad",
         )
     with nt.no_grad():
         write(leaf(nt, [1.0, 2.0]))
@@ -454,8 +469,13 @@ def test_retained_gradients_are_of_what_a_tensor_has_become():
         for t in (y, v, w):
             t.retain_grad()
         used = (y * y).sum() + v.sum()
-        {"own": lambda: y.mul_(3), "view": lambda: v.mul_(3), "sibling": lambda: w.mul_(3),
-         "all": lambda: y.add_(1) + v.mul_(5)[0] + w.mul_(2)[0], "geometry": lambda: y.add_(1).reshape(2, 2).t().mul_(2)}[kind]()
+        {
+            "own": lambda: y.mul_(3),
+            "view": lambda: v.mul_(3),
+            "sibling": lambda: w.mul_(3),
+            "all": lambda: y.add_(1) + v.mul_(5)[0] + w.mul_(2)[0],
+            "geometry": lambda: y.add_(1).reshape(2, 2).t().mul_(2),
+        }[kind]()
         used = used.detach() + (y * lib.arange(4, dtype=lib.float64)).sum() + (v * 7).sum() + w.sin().sum()
         used.backward()
         return y.grad, v.grad, w.grad, x.grad, [t.retains_grad for t in (y, v, w)]
@@ -493,8 +513,12 @@ def test_hooks_see_the_gradient_of_what_the_tensor_was_when_they_were_registered
     y.register_hook(lambda g: seen.append(("base after", g.tolist())))
     v.register_hook(lambda g: seen.append(("view after", g.tolist())))
     (y.sum() + v.sum()).backward()
-    assert dict(seen) == {"base before": [6.0, 6.0, 1.0, 1.0], "view before": [6.0, 6.0], "base after": [2.0, 2.0, 1.0, 1.0],
-                          "view after": [1.0, 1.0]}
+    assert dict(seen) == {
+        "base before": [6.0, 6.0, 1.0, 1.0],
+        "view before": [6.0, 6.0],
+        "base after": [2.0, 2.0, 1.0, 1.0],
+        "view after": [1.0, 1.0],
+    }
 
 
 def test_hooks_of_leaves_stay_while_no_gradient_is_wanted():
@@ -571,7 +595,10 @@ def test_views_made_without_gradient_are_not_written_to_with_it(name):
 
         with pytest.raises(RuntimeError, match="created in (no_grad|inference) mode"):
             run(torch)
-        with pytest.raises(RuntimeError, match="A view was created in no_grad mode and is being modified inplace with grad mode enabled"):
+        with pytest.raises(
+            RuntimeError,
+            match="A view was created in no_grad mode and is being modified inplace with grad mode enabled",
+        ):
             run(nt)
     for lib in (torch, nt):  # all of it within the block, and a tensor that is in no graph
         x = leaf(lib, [1.0, 2.0, 3.0, 4.0])
@@ -606,10 +633,17 @@ class _Returns(nt.autograd.Function):
         return g.reshape(4) * 5, None
 
 
-@pytest.mark.parametrize("part", [lambda x: x, lambda x: x.view(4), lambda x: x.view(2, 2)], ids=["itself", "view", "shape"])
+@pytest.mark.parametrize(
+    "part", [lambda x: x, lambda x: x.view(4), lambda x: x.view(2, 2)], ids=["itself", "view", "shape"]
+)
 def test_views_that_a_custom_function_returns(part):
     """Writes to them, to views of them, and to what they are views of would lose the function's own gradient."""
-    for write in (lambda v, y: v.mul_(3), lambda v, y: v[:1].mul_(3), lambda v, y: y.mul_(3), lambda v, y: y[1:].zero_()):
+    for write in (
+        lambda v, y: v.mul_(3),
+        lambda v, y: v[:1].mul_(3),
+        lambda v, y: y.mul_(3),
+        lambda v, y: y[1:].zero_(),
+    ):
         y = leaf(nt, [1.0, 2.0, 3.0, 4.0]) * 2
         v = _Returns.apply(y, part)
         with pytest.raises(RuntimeError, match="This view was created inside a custom Function"):
@@ -650,11 +684,23 @@ def test_outputs_of_split_and_unbind_may_be_written_to():
 # --- what a write records --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("write", [
-    lambda y, lib: y.normal_(), lambda y, lib: y.uniform_(), lambda y, lib: y.bernoulli_(), lambda y, lib: y.random_(),
-    lambda y, lib: y.exponential_(), lambda y, lib: y.eq_(1), lambda y, lib: y.lt_(y.detach()), lambda y, lib: y.zero_(),
-    lambda y, lib: y.floor_(), lambda y, lib: y.copy_(lib.ones(2, dtype=lib.int64)), lambda y, lib: y[:1].eq_(1),
-], ids=["normal", "uniform", "bernoulli", "random", "exponential", "eq", "lt", "zero", "floor", "copy", "view"])
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda y, lib: y.normal_(),
+        lambda y, lib: y.uniform_(),
+        lambda y, lib: y.bernoulli_(),
+        lambda y, lib: y.random_(),
+        lambda y, lib: y.exponential_(),
+        lambda y, lib: y.eq_(1),
+        lambda y, lib: y.lt_(y.detach()),
+        lambda y, lib: y.zero_(),
+        lambda y, lib: y.floor_(),
+        lambda y, lib: y.copy_(lib.ones(2, dtype=lib.int64)),
+        lambda y, lib: y[:1].eq_(1),
+    ],
+    ids=["normal", "uniform", "bernoulli", "random", "exponential", "eq", "lt", "zero", "floor", "copy", "view"],
+)
 def test_results_that_do_not_depend_on_the_values_before_have_a_gradient_of_zero(write):
     def run(lib):
         x = leaf(lib, [1.0, 2.0])
@@ -691,8 +737,12 @@ def test_integers_are_in_no_graph():
 
     computes(run)
     c, x = nt.zeros(2, dtype=nt.int64), leaf(nt, [1.0, 2.0])
-    for write in (lambda: c.__setitem__(0, x[1]), lambda: c.__setitem__(c > 0, x[0]), lambda: c.fill_(x[0]),
-                  lambda: c.masked_fill_(c > 0, x[0])):
+    for write in (
+        lambda: c.__setitem__(0, x[1]),
+        lambda: c.__setitem__(c > 0, x[0]),
+        lambda: c.fill_(x[0]),
+        lambda: c.masked_fill_(c > 0, x[0]),
+    ):
         write()
         assert not c.requires_grad
 
@@ -733,12 +783,18 @@ def test_what_may_not_be_done_to_tensors_in_a_graph():
 
 # --- tensors that hold one element at several places -----------------------------------------------------
 
+
 def _calls(names, *shapes):
-    return {name: lambda x, lib, name=name: getattr(x, name)(*[lib.ones(*s) if s else 0 for s in shapes]) for name in names}
+    return {
+        name: lambda x, lib, name=name: getattr(x, name)(*[lib.ones(*s) if s else 0 for s in shapes]) for name in names
+    }
 
 
 EXPANDED_REFUSED = {
-    **_calls(["add_", "mul_", "div_", "sub_", "pow_", "fmod_", "remainder_", "eq_", "lt_", "ge_", "logical_and_", "copy_"], (3, 3)),
+    **_calls(
+        ["add_", "mul_", "div_", "sub_", "pow_", "fmod_", "remainder_", "eq_", "lt_", "ge_", "logical_and_", "copy_"],
+        (3, 3),
+    ),
     **_calls(["exp_", "neg_", "logical_not_", "normal_", "uniform_", "bernoulli_", "exponential_"]),
     **_calls(["cumsum_", "cumprod_"], ()),
     **_calls(["addcmul_", "addcdiv_"], (3, 3), (3, 3)),
@@ -753,27 +809,53 @@ EXPANDED_REFUSED = {
     "slice": lambda x, lib: x.__setitem__(0, lib.ones(3)),
     "number": lambda x, lib: x.__setitem__(0, 5.0),
     "out": lambda x, lib: lib.add(lib.ones(3, 3), 1, out=x),
-    "bitwise_and_": lambda x, lib: x.long().expand(3, 3)[:, :1].expand(3, 3).bitwise_and_(lib.ones(3, 3, dtype=lib.int64)),
+    "bitwise_and_": lambda x, lib: (
+        x.long().expand(3, 3)[:, :1].expand(3, 3).bitwise_and_(lib.ones(3, 3, dtype=lib.int64))
+    ),
 }
 
 
 @pytest.mark.parametrize("name", EXPANDED_REFUSED)
 def test_expanded_tensors_are_not_written_to(name):
-    raises(lambda lib: EXPANDED_REFUSED[name](lib.ones(3, 1).expand(3, 3), lib),
-           "more than one element of the written-to tensor refers to a single memory location")
+    raises(
+        lambda lib: EXPANDED_REFUSED[name](lib.ones(3, 1).expand(3, 3), lib),
+        "more than one element of the written-to tensor refers to a single memory location",
+    )
 
 
-@pytest.mark.parametrize("write", [
-    lambda x, lib: x.fill_(7), lambda x, lib: x.zero_(), lambda x, lib: x.masked_fill_(lib.eye(3) > 0, 9),
-    lambda x, lib: x.index_fill_(0, lib.tensor([0, 2]), 9), lambda x, lib: x.tril_(), lambda x, lib: x.triu_(1),
-    lambda x, lib: x.fill_diagonal_(9), lambda x, lib: x.__setitem__(lib.eye(3).flip(0) > 0, 5),
-    lambda x, lib: x.masked_fill_(lib.tensor([True, False, False]), lib.tensor(4)),
-    lambda x, lib: x.index_put_((lib.tensor([0, 2]),), lib.tensor(9, dtype=x.dtype)),
-    lambda x, lib: x.index_put_((lib.tensor([0, 2]), lib.tensor([1, 1])), lib.tensor([7, 9], dtype=x.dtype)),
-    lambda x, lib: x.index_put_((lib.tensor([1, 2]),), lib.tensor(6, dtype=x.dtype), True),
-    lambda x, lib: x.__setitem__((slice(None), lib.tensor([2, 2, 1])), lib.arange(9, dtype=x.dtype).reshape(3, 3)),
-], ids=["fill", "zero", "masked_fill", "index_fill", "tril", "triu", "fill_diagonal", "mask", "broadcast mask", "index_put",
-        "index_put two", "accumulate", "positions"])
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda x, lib: x.fill_(7),
+        lambda x, lib: x.zero_(),
+        lambda x, lib: x.masked_fill_(lib.eye(3) > 0, 9),
+        lambda x, lib: x.index_fill_(0, lib.tensor([0, 2]), 9),
+        lambda x, lib: x.tril_(),
+        lambda x, lib: x.triu_(1),
+        lambda x, lib: x.fill_diagonal_(9),
+        lambda x, lib: x.__setitem__(lib.eye(3).flip(0) > 0, 5),
+        lambda x, lib: x.masked_fill_(lib.tensor([True, False, False]), lib.tensor(4)),
+        lambda x, lib: x.index_put_((lib.tensor([0, 2]),), lib.tensor(9, dtype=x.dtype)),
+        lambda x, lib: x.index_put_((lib.tensor([0, 2]), lib.tensor([1, 1])), lib.tensor([7, 9], dtype=x.dtype)),
+        lambda x, lib: x.index_put_((lib.tensor([1, 2]),), lib.tensor(6, dtype=x.dtype), True),
+        lambda x, lib: x.__setitem__((slice(None), lib.tensor([2, 2, 1])), lib.arange(9, dtype=x.dtype).reshape(3, 3)),
+    ],
+    ids=[
+        "fill",
+        "zero",
+        "masked_fill",
+        "index_fill",
+        "tril",
+        "triu",
+        "fill_diagonal",
+        "mask",
+        "broadcast mask",
+        "index_put",
+        "index_put two",
+        "accumulate",
+        "positions",
+    ],
+)
 def test_one_value_may_be_written_to_an_element_at_several_places(write):
     def run(lib):
         base, wide = lib.tensor([[1], [2], [3]]), lib.arange(5)
@@ -789,8 +871,12 @@ def test_one_value_may_be_written_to_an_element_at_several_places(write):
 def test_elements_at_several_places_are_computed_in_turn():
     def run(lib):
         found = []
-        for write in (lambda x: x.add_(lib.arange(9.0).reshape(3, 3)), lambda x: x.mul_(2), lambda x: x.square_(),
-                      lambda x: x.clamp_(1, 2)):
+        for write in (
+            lambda x: x.add_(lib.arange(9.0).reshape(3, 3)),
+            lambda x: x.mul_(2),
+            lambda x: x.square_(),
+            lambda x: x.clamp_(1, 2),
+        ):
             base = lib.arange(5.0)
             write(base.as_strided((3, 3), (1, 1)))
             found.append(base)
@@ -802,8 +888,13 @@ def test_elements_at_several_places_are_computed_in_turn():
 def test_where_the_order_of_writing_would_tell_the_write_is_refused():
     """torch leaves these to the order in which its loops run, which depends on strides, sizes and threads."""
     index = nt.zeros(3, 3, dtype=nt.int64)
-    for write in (lambda x: x.copy_(nt.ones(3, 3)), lambda x: x.cumsum_(0), lambda x: x.scatter_(0, index, nt.ones(3, 3)),
-                  lambda x: nt.add(nt.ones(3, 3), 1, out=x), lambda x: x.__setitem__(slice(None), nt.ones(3, 3))):
+    for write in (
+        lambda x: x.copy_(nt.ones(3, 3)),
+        lambda x: x.cumsum_(0),
+        lambda x: x.scatter_(0, index, nt.ones(3, 3)),
+        lambda x: nt.add(nt.ones(3, 3), 1, out=x),
+        lambda x: x.__setitem__(slice(None), nt.ones(3, 3)),
+    ):
         with pytest.raises(RuntimeError, match="single memory location.*order of writing"):
             write(nt.arange(5.0).as_strided((3, 3), (1, 1)))
     with pytest.raises(RuntimeError, match="single memory location"):

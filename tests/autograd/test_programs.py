@@ -1,4 +1,5 @@
-"""Random programs of views, writes, ``no_grad`` blocks, hooks and retained gradients: torch's values, gradients and errors."""
+"""Random programs of views, writes, ``no_grad`` blocks, hooks and retained gradients: torch's values, gradients and
+errors."""
 
 from __future__ import annotations
 
@@ -11,8 +12,14 @@ from against_torch import torch
 import numtorch as nt
 
 # Where torch gives up and the answer exists: see autograd/README.md.
-DECIDED = ("multiple views", "single memory location", "modified by an inplace operation", "its base or another view of its base", "unsafe",
-           "invalid gradient at index")
+DECIDED = (
+    "multiple views",
+    "single memory location",
+    "modified by an inplace operation",
+    "its base or another view of its base",
+    "unsafe",
+    "invalid gradient at index",
+)
 
 
 class Program:
@@ -35,8 +42,17 @@ class Program:
         d = r.randrange(n)
         a, b = sorted((r.randint(0, x.shape[d]), r.randint(0, x.shape[d])))
         order, steps = r.sample(range(n), n), [slice(r.randint(0, 1), None, r.randint(1, 2)) for _ in range(n)]
-        made = [lambda: x.unsqueeze(r.randint(0, n)), lambda: x.reshape(-1), lambda: x.squeeze(), lambda: x.narrow(d, a, b - a),
-                lambda: x[tuple(steps)], lambda: x.permute(*order), lambda: x.detach(), lambda: x.expand(*x.shape), lambda: x[...]]
+        made = [
+            lambda: x.unsqueeze(r.randint(0, n)),
+            lambda: x.reshape(-1),
+            lambda: x.squeeze(),
+            lambda: x.narrow(d, a, b - a),
+            lambda: x[tuple(steps)],
+            lambda: x.permute(*order),
+            lambda: x.detach(),
+            lambda: x.expand(*x.shape),
+            lambda: x[...],
+        ]
         if n > 1:
             made.append(lambda: x.diagonal(0, 0, 1))
         if x.shape[d]:
@@ -56,16 +72,37 @@ class Program:
     def write(self, x):
         r, lib, n, z, y = self.random, self.lib, x.ndim, self.data(x.shape), self.operand(x)
         number, mask = r.choice([0.3, 2.0, -1.0]), x.detach() > 0
-        writes = [lambda: x.mul_(y), lambda: x.add_(y), lambda: x.sub_(y, alpha=2), lambda: x.copy_(z if isinstance(y, float) else y),
-                  lambda: x.sin_(), lambda: x.fill_(number), lambda: x.zero_(), lambda: x.masked_fill_(mask, number),
-                  lambda: x.clamp_(-0.5, 0.5), lambda: x.neg_(), lambda: x.relu_(), lambda: x.lerp_(z, 0.3), lambda: x.pow_(2),
-                  lambda: x.addcmul_(z, z, value=0.5), lambda: x.eq_(0.3), lambda: x.bernoulli_(1.0), lambda: x.floor_(),
-                  lambda: x.__setitem__(mask, self.leaves[1].sum()), lambda: x.__setitem__(..., number)]
+        writes = [
+            lambda: x.mul_(y),
+            lambda: x.add_(y),
+            lambda: x.sub_(y, alpha=2),
+            lambda: x.copy_(z if isinstance(y, float) else y),
+            lambda: x.sin_(),
+            lambda: x.fill_(number),
+            lambda: x.zero_(),
+            lambda: x.masked_fill_(mask, number),
+            lambda: x.clamp_(-0.5, 0.5),
+            lambda: x.neg_(),
+            lambda: x.relu_(),
+            lambda: x.lerp_(z, 0.3),
+            lambda: x.pow_(2),
+            lambda: x.addcmul_(z, z, value=0.5),
+            lambda: x.eq_(0.3),
+            lambda: x.bernoulli_(1.0),
+            lambda: x.floor_(),
+            lambda: x.__setitem__(mask, self.leaves[1].sum()),
+            lambda: x.__setitem__(..., number),
+        ]
         if n and x.shape[0]:
             i = r.randrange(x.shape[0])
-            writes += [lambda: x.__setitem__(i, number), lambda: x.__setitem__(i, z[i] * self.leaves[0].sum()),
-                       lambda: x.index_fill_(0, lib.tensor([i]), number), lambda: x.__setitem__(slice(0, None, 2), number),
-                       lambda: x.index_add_(0, lib.tensor([i]), z[i : i + 1] * self.leaves[0].sum()), lambda: x.cumsum_(0)]
+            writes += [
+                lambda: x.__setitem__(i, number),
+                lambda: x.__setitem__(i, z[i] * self.leaves[0].sum()),
+                lambda: x.index_fill_(0, lib.tensor([i]), number),
+                lambda: x.__setitem__(slice(0, None, 2), number),
+                lambda: x.index_add_(0, lib.tensor([i]), z[i : i + 1] * self.leaves[0].sum()),
+                lambda: x.cumsum_(0),
+            ]
         if n > 1:
             writes.append(lambda: x.tril_())
         r.choice(writes)()
@@ -89,8 +126,9 @@ class Program:
                     x.retain_grad()
                     self.retained.append(x)
                 elif x._base is None:
-                    x.register_hook(lambda g, i=seed: self.seen.append((i, g.detach().clone()))) if kind == 16 else \
-                        x.register_hook(lambda g: g * 0.5)
+                    x.register_hook(
+                        lambda g, i=seed: self.seen.append((i, g.detach().clone()))
+                    ) if kind == 16 else x.register_hook(lambda g: g * 0.5)
         except Exception as e:
             self.error = e
         if kind <= 4 or kind == 12:
@@ -115,7 +153,9 @@ def _decided(theirs, ours, program):
     """Whether torch refuses what numtorch computes, or takes a view made under ``no_grad`` for a leaf."""
     if ours is not None:
         return theirs is None and ("can't retain_grad" in str(ours) or "cannot register a hook" in str(ours))
-    return any(d in str(theirs) for d in DECIDED) or (program.free and ("no_grad mode" in str(theirs) or "leaf Variable" in str(theirs)))
+    return any(d in str(theirs) for d in DECIDED) or (
+        program.free and ("no_grad mode" in str(theirs) or "leaf Variable" in str(theirs))
+    )
 
 
 @pytest.mark.parametrize("first", range(0, 200, 50))

@@ -154,7 +154,13 @@ def scans(device):
 @check
 def orders(device):
     x = values(device, 3, 4, grad=True)
-    y = x.sort(0).values + x.sort(1, descending=True).values + x.kthvalue(2, 0).values + x.median(1, True).values + x.median()
+    y = (
+        x.sort(0).values
+        + x.sort(1, descending=True).values
+        + x.kthvalue(2, 0).values
+        + x.median(1, True).values
+        + x.median()
+    )
     return (*differentiated(y, x), x.argsort(1), x.topk(2, 0).indices, x.nanmedian(0).indices, torch.msort(x.detach()))
 
 
@@ -194,7 +200,11 @@ def batched_products(device):
 
 @check
 def linear_layers(device):
-    x, w, b = values(device, 2, 2, 3, grad=True), values(device, 4, 3, seed=1, grad=True), values(device, 4, seed=2, grad=True)
+    x, w, b = (
+        values(device, 2, 2, 3, grad=True),
+        values(device, 4, 3, seed=1, grad=True),
+        values(device, 4, seed=2, grad=True),
+    )
     v = values(device, 4, 3, seed=1, grad=True)
     return (*differentiated(affine(x, w, b), x, w, b), *differentiated(affine(x.detach(), v), v))
 
@@ -246,7 +256,12 @@ def scattered(device):
     x = values(device, 2, 3)
     index = torch.tensor([[0, 0, 1]], device=device)
     y = values(device, 1, 3, seed=1)
-    return x.scatter(0, index, y), x.scatter_add(0, index, y), x.scatter(0, index, y, reduce="multiply"), x.scatter(1, index, 4.0)
+    return (
+        x.scatter(0, index, y),
+        x.scatter_add(0, index, y),
+        x.scatter(0, index, y, reduce="multiply"),
+        x.scatter(1, index, 4.0),
+    )
 
 
 @check
@@ -270,7 +285,12 @@ def masked(device):
 def slices(device):
     x = values(device, 4, 5, grad=True)
     y = x[1:, ::2]
-    return (*differentiated(torch.cat([y, y[:1]]) * y[0], x), x.detach()[2], x.detach()[1, 3].item(), x.detach()[-1].tolist())
+    return (
+        *differentiated(torch.cat([y, y[:1]]) * y[0], x),
+        x.detach()[2],
+        x.detach()[1, 3].item(),
+        x.detach()[-1].tolist(),
+    )
 
 
 # --- random numbers -------------------------------------------------------------------------------
@@ -279,18 +299,31 @@ def slices(device):
 @check
 def random_numbers(device):
     torch.manual_seed(3)
-    return (torch.rand(6, device=device), torch.randn(6, device=device), torch.randn(3, dtype=torch.float64, device=device),
-            torch.rand(3, dtype=torch.float64, device=device), torch.randint(0, 9, (4,), device=device),
-            torch.randperm(5, device=device), torch.zeros(3, device=device).normal_(1, 2), torch.rand(2, 2, device=device) < 0.5)
+    return (
+        torch.rand(6, device=device),
+        torch.randn(6, device=device),
+        torch.randn(3, dtype=torch.float64, device=device),
+        torch.rand(3, dtype=torch.float64, device=device),
+        torch.randint(0, 9, (4,), device=device),
+        torch.randperm(5, device=device),
+        torch.zeros(3, device=device).normal_(1, 2),
+        torch.rand(2, 2, device=device) < 0.5,
+    )
 
 
 @check
 def random_numbers_of_intervals(device):
     torch.manual_seed(3)
-    drawn = [torch.empty(64, dtype=d, device=device) for d in (torch.float16, torch.bfloat16, torch.float32, torch.float64)]
+    drawn = [
+        torch.empty(64, dtype=d, device=device) for d in (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+    ]
     ends = [x.uniform_(1, 1.25) for x in drawn[:2]] + [x.clone().uniform_(-3, 5) for x in drawn]
     assert all((y < 1.25).all().item() for y in ends[:2])
-    return (*ends, *(x.exponential_(2.0) for x in drawn), torch.bernoulli(torch.ones(9, dtype=torch.float16, device=device)))
+    return (
+        *ends,
+        *(x.exponential_(2.0) for x in drawn),
+        torch.bernoulli(torch.ones(9, dtype=torch.float16, device=device)),
+    )
 
 
 @check
@@ -428,7 +461,11 @@ def trained_with_adamw(device):
 @check
 def convolved(device):
     """A small network of every kind of layer that classifies digits."""
-    x, w, b = values(device, 2, 1, 6, 6, grad=True), values(device, 2, 1, 3, 3, seed=1, grad=True), values(device, 2, seed=2, grad=True)
+    x, w, b = (
+        values(device, 2, 1, 6, 6, grad=True),
+        values(device, 2, 1, 3, 3, seed=1, grad=True),
+        values(device, 2, seed=2, grad=True),
+    )
     y = pooling.max_pool2d(torch.relu(conv.conv2d(x, w, b, padding=1)), 2)
     y = pooling.avg_pool2d(y, 2, padding=1).reshape(2, -1)
     loss = torch.nn.CrossEntropyLoss()(y, torch.tensor([3, 0], device=device))
@@ -442,7 +479,9 @@ def convolved(device):
 def as_arrays(results):
     flat = []
     for r in results if isinstance(results, tuple | list) else [results]:
-        flat.append(np.asarray(r.detach().cpu().float().numpy() if isinstance(r, torch.Tensor) else r, dtype=np.float64))
+        flat.append(
+            np.asarray(r.detach().cpu().float().numpy() if isinstance(r, torch.Tensor) else r, dtype=np.float64)
+        )
     return flat
 
 

@@ -22,9 +22,18 @@ def without_gpu(monkeypatch):
     monkeypatch.setattr(launch, "is_available", lambda: False)
 
 
-@pytest.mark.parametrize("use", [lambda: torch.ones(2).cuda(), lambda: torch.ones(2, device="cuda"), lambda: torch.ones(2).to("cuda:0"),
-                                 lambda: torch.cuda.synchronize(), lambda: torch.cuda.current_device(), lambda: torch.cuda.set_device(0),
-                                 lambda: torch.cuda.get_device_name()])
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda: torch.ones(2).cuda(),
+        lambda: torch.ones(2, device="cuda"),
+        lambda: torch.ones(2).to("cuda:0"),
+        lambda: torch.cuda.synchronize(),
+        lambda: torch.cuda.current_device(),
+        lambda: torch.cuda.set_device(0),
+        lambda: torch.cuda.get_device_name(),
+    ],
+)
 def test_without_a_gpu(use, without_gpu):
     with pytest.raises(RuntimeError, match=r"Found no NVIDIA GPU.*torch\.cuda\.is_available\(\)"):
         use()
@@ -41,10 +50,12 @@ def test_questions_that_need_no_gpu(without_gpu):
 
 
 def test_asking_for_a_gpu_imports_no_numba():
-    code = ("import sys, numtorch as torch\n"
-            "found = torch.cuda.is_available()\n"
-            "assert found or 'numba' not in sys.modules\n"
-            "assert 'numba.cuda' not in sys.modules or found\n")
+    code = (
+        "import sys, numtorch as torch\n"
+        "found = torch.cuda.is_available()\n"
+        "assert found or 'numba' not in sys.modules\n"
+        "assert 'numba.cuda' not in sys.modules or found\n"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 

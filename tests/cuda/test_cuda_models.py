@@ -15,7 +15,9 @@ class LeNet(nn.Module):
         super().__init__()
         self.w1, self.b1 = nn.Parameter(torch.rand(6, 1, 5, 5)), nn.Parameter(torch.rand(6))
         self.w2, self.b2 = nn.Parameter(torch.rand(16, 6, 5, 5)), nn.Parameter(torch.rand(16))
-        self.classify = nn.Sequential(nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.Tanh(), nn.Linear(84, 10))
+        self.classify = nn.Sequential(
+            nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.Tanh(), nn.Linear(84, 10)
+        )
 
     def forward(self, x):
         x = pooling.max_pool2d(torch.relu(conv.conv2d(x, self.w1, self.b1, padding=2)), 2)

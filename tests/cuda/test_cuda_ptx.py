@@ -37,14 +37,43 @@ def names(offline):
 
 
 def test_every_check_compiles(compiled):
-    for name in ("flat", "rows_and_columns", "strided", "functions", "in_place", "sums", "logic", "long_columns", "softmaxes",
-                 "statistics", "products", "batched_products", "gathered", "scattered", "added_at", "dropped", "types"):
+    for name in (
+        "flat",
+        "rows_and_columns",
+        "strided",
+        "functions",
+        "in_place",
+        "sums",
+        "logic",
+        "long_columns",
+        "softmaxes",
+        "statistics",
+        "products",
+        "batched_products",
+        "gathered",
+        "scattered",
+        "added_at",
+        "dropped",
+        "types",
+    ):
         checks.CHECKS[name]("cuda")
     checks.differentiated(checks.values("cuda", 4, 3, grad=True)[torch.tensor([0, 1], device="cuda")])
     assert not doubles(compiled)
     assert all(".entry" in text for text in compiled.ptx.values())
-    assert {"take_slices", "put_slices", "gather_elements", "scatter_elements", "mask_scale32", "matmul_16x16", "sum_columns",
-            "amax_columns", "mean_columns", "mul_rows", "mul_strided", "extreme_columns"} <= names(compiled)
+    assert {
+        "take_slices",
+        "put_slices",
+        "gather_elements",
+        "scatter_elements",
+        "mask_scale32",
+        "matmul_16x16",
+        "sum_columns",
+        "amax_columns",
+        "mean_columns",
+        "mul_rows",
+        "mul_strided",
+        "extreme_columns",
+    } <= names(compiled)
     assert len(compiled.ptx) >= 60, sorted(names(compiled))
 
 
@@ -57,15 +86,18 @@ def test_numbers_travel_in_the_type_that_computes(compiled):
         assert "float64" not in signature, signature
 
 
-@pytest.mark.parametrize("what, shape, dim, kernels", [
-    ("sum", (1 << 20,), None, ["sum_rows"] * 2),
-    ("mean", (2, 1 << 16), 1, ["mean_rows"] * 2),
-    ("count_nonzero", (1 << 14, 3), 0, ["count_nonzero_columns"] * 2),
-    ("amax", (512, 100), 1, ["amax_rows"]),
-    ("sum", (4, 3), 0, ["sum_columns"]),
-    ("argmax", (1 << 20,), None, ["extreme_columns", "extreme_parts"]),
-    ("argmax", (40, 10), 1, ["extreme_columns"]),
-])
+@pytest.mark.parametrize(
+    "what, shape, dim, kernels",
+    [
+        ("sum", (1 << 20,), None, ["sum_rows"] * 2),
+        ("mean", (2, 1 << 16), 1, ["mean_rows"] * 2),
+        ("count_nonzero", (1 << 14, 3), 0, ["count_nonzero_columns"] * 2),
+        ("amax", (512, 100), 1, ["amax_rows"]),
+        ("sum", (4, 3), 0, ["sum_columns"]),
+        ("argmax", (1 << 20,), None, ["extreme_columns", "extreme_parts"]),
+        ("argmax", (40, 10), 1, ["extreme_columns"]),
+    ],
+)
 def test_few_long_reductions_take_two_stages(compiled, what, shape, dim, kernels):
     x = torch.empty(shape, device="cuda")
     compiled.launched.clear()
@@ -91,7 +123,13 @@ def test_positions_beyond_32_bits(compiled):
     from numtorch.kernels.codegen.elementwise import FULL, ROW, Operand, Spec, build_cuda
 
     op = torch.mul.op.program
-    spec = Spec("mul_rows", "rows", (Operand("x", torch.float32, FULL), Operand("y", torch.float32, ROW)), (torch.float32,), torch.float32)
+    spec = Spec(
+        "mul_rows",
+        "rows",
+        (Operand("x", torch.float32, FULL), Operand("y", torch.float32, ROW)),
+        (torch.float32,),
+        torch.float32,
+    )
     x = torch.empty(4, device="cuda")._buf
     for numel, width in ((1 << 20, "u32"), (1 << 33, "u64")):
         build_cuda(spec, op.outputs, numel).launch(1, x, x, x, 2, 2)

@@ -18,8 +18,25 @@ from tests.fuzz.calls import Call, read
 from tests.fuzz.generate import Calls, Listed
 from tests.fuzz.minimise import minimise
 
-WORST = ("crash", "hang", "memory", "process_state", "unwritten", "consistency", "wrong", "wrong_grad", "wrong_state", "grad_missing",
-         "grad_refused", "slow", "refused", "accepted", "error_kind", "error_words", "error_class")
+WORST = (
+    "crash",
+    "hang",
+    "memory",
+    "process_state",
+    "unwritten",
+    "consistency",
+    "wrong",
+    "wrong_grad",
+    "wrong_state",
+    "grad_missing",
+    "grad_refused",
+    "slow",
+    "refused",
+    "accepted",
+    "error_kind",
+    "error_words",
+    "error_class",
+)
 
 
 def main() -> int:
@@ -30,7 +47,9 @@ def main() -> int:
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--ops", help="a regular expression that functions' names match: 'F.conv', '^Tensor.*_$'")
     p.add_argument("--replay", help="a printed call, or several separated by semicolons, of which the last is judged")
-    p.add_argument("--recheck", help="a file that --log has written: run its calls, one of each function and category, once more")
+    p.add_argument(
+        "--recheck", help="a file that --log has written: run its calls, one of each function and category, once more"
+    )
     p.add_argument("--minimise", action="store_true", help="with --replay: make the call small")
     p.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     p.add_argument("--no-torch", action="store_true", help="safety and consistency only")
@@ -73,8 +92,10 @@ def main() -> int:
         for name, n in lines:
             for f in sorted(kept[category, name], key=lambda f: len(f.call)):
                 print(f"- {n}x {f.call}\n    {f.what}")
-    print(f"\n{r.done} calls in {took:.0f} s ({r.done / max(took, 1e-9):.0f} a second), {sum(seen.values())} findings, "
-          f"{len(r.torch_deaths)} deaths of torch")
+    print(
+        f"\n{r.done} calls in {took:.0f} s ({r.done / max(took, 1e-9):.0f} a second), {sum(seen.values())} findings, "
+        f"{len(r.torch_deaths)} deaths of torch"
+    )
     return int(bool(seen))
 
 

@@ -1,6 +1,6 @@
 """A call as data: what is printed in one line, read back, and made anew for each library.
 
-    Call('numtorch.gather', (T('float32', (3, 4), 7, grad=True), 1, T('int64', (3, 2), 8, fill=('index', 4))))
+Call('numtorch.gather', (T('float32', (3, 4), 7, grad=True), 1, T('int64', (3, 2), 8, fill=('index', 4))))
 """
 
 from __future__ import annotations
@@ -16,8 +16,13 @@ nan, inf = float("nan"), float("inf")
 FLOATING = ("float32", "float64", "float16", "bfloat16")
 INTEGRAL = ("int64", "int32", "int16", "int8", "uint8")
 DTYPES = (*FLOATING, *INTEGRAL, "bool")
-LIMITS = {"int64": (-(2**63), 2**63 - 1), "int32": (-(2**31), 2**31 - 1), "int16": (-(2**15), 2**15 - 1), "int8": (-128, 127),
-          "uint8": (0, 255)}
+LIMITS = {
+    "int64": (-(2**63), 2**63 - 1),
+    "int32": (-(2**31), 2**31 - 1),
+    "int16": (-(2**15), 2**15 - 1),
+    "int8": (-128, 127),
+    "uint8": (0, 255),
+}
 SPECIAL = (nan, inf, -inf, 0.0, -0.0, 1.0, -1.0, 0.5, 1e-8, 1e30, -1e30, 65504.0, 3.4e38, 1e-40)
 
 
@@ -36,8 +41,8 @@ class T:
     """A tensor made from a seed: elements of a type and shape, then views in order.
 
     Attributes:
-        fill: ``normal``, ``special`` (with NaN, infinities, zeros), ``unit``, ``positive``, ``limits``, ``same`` (ties), ``zero``,
-            ``('index', n)`` (0 to n - 1), ``('around', n)`` (-n to n - 1), ``('value', v)``.
+        fill: ``normal``, ``special`` (with NaN, infinities, zeros), ``unit``, ``positive``, ``limits``, ``same``
+            (ties), ``zero``, ``('index', n)`` (0 to n - 1), ``('around', n)`` (-n to n - 1), ``('value', v)``.
         view: ('permute', dims) ('slice', dim, start, end, step) ('expand', shape) ('select', dim, i)
             ('as_strided', size, stride, offset).
         grad: a gradient is wanted; ``'inner'``: of a copy of the leaf, so that it may be written to.
@@ -111,7 +116,9 @@ class Call:
 
     def map(self, f: Callable[[Any], Any]) -> Call:
         """With ``f`` at every leaf of the arguments."""
-        return replace(self, args=tuple(walk(a, f) for a in self.args), kwargs={k: walk(v, f) for k, v in self.kwargs.items()})
+        return replace(
+            self, args=tuple(walk(a, f) for a in self.args), kwargs={k: walk(v, f) for k, v in self.kwargs.items()}
+        )
 
     def leaves(self) -> list:
         """All leaves of the arguments, in order."""
@@ -155,7 +162,11 @@ def _array(dtype: str, shape: tuple, seed: int, fill: Any) -> np.ndarray:
             a = rng.integers(-n if kind == "around" else 0, max(n, 1), shape)
             return np.asarray(a).astype(dtype if dtype not in FLOATING else np.float64).astype(_numpy(dtype))
         if kind == "value":
-            return _rounded(np.full(shape, rest[0], np.float64), dtype) if dtype in FLOATING else np.full(shape, rest[0]).astype(dtype)
+            return (
+                _rounded(np.full(shape, rest[0], np.float64), dtype)
+                if dtype in FLOATING
+                else np.full(shape, rest[0]).astype(dtype)
+            )
         if dtype == "bool":
             return rng.integers(0, 2, shape).astype(bool) if kind != "zero" else np.zeros(shape, bool)
         if dtype in FLOATING:

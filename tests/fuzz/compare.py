@@ -18,8 +18,11 @@ MOST = 3_000_000  # elements of a result that are looked at
 EPS = {"float64": 2.3e-16, "float32": 1.2e-7, "float16": 9.8e-4, "bfloat16": 7.9e-3}
 RANDOM = re.compile(r"rand|normal|bernoulli|multinomial|uniform|exponential|random|dropout|empty|resize|Tensor$")
 KINDS = (TypeError, ValueError, IndexError, RuntimeError)  # what a user's mistake may raise
-INNER_WORDS = re.compile(r"_unwritten|does not compile|numba|typingerror|bad argument type|list index out of range|tuple index out of range"
-                         r"|object is not (iterable|subscriptable|callable)|has no attribute|unhashable", re.I)
+INNER_WORDS = re.compile(
+    r"_unwritten|does not compile|numba|typingerror|bad argument type|list index out of range|tuple index out of range"
+    r"|object is not (iterable|subscriptable|callable)|has no attribute|unhashable",
+    re.I,
+)
 
 
 @dataclass
@@ -128,7 +131,8 @@ def run(call: Call, lib: Any, made: Made | None = None) -> Outcome:
 
 
 def worst(ours: Leaf, theirs: Leaf, scale: float = 1.0, coarsest: float = 0.0) -> str | None:
-    """Where two tensors differ by more than rounding; None if nowhere. Says whether it is only where one is infinite or NaN."""
+    """Where two tensors differ by more than rounding; None if nowhere. Says whether it is only where one is infinite or
+    NaN."""
     a, b = ours.values, theirs.values
     if a is None or b is None or not a.size:
         return None
@@ -147,7 +151,7 @@ def worst(ours: Leaf, theirs: Leaf, scale: float = 1.0, coarsest: float = 0.0) -
         return None
     at = tuple(int(i) for i in np.argwhere(bad)[0])
     apart = a.dtype.kind == "f" and not np.any(np.isfinite(a[bad]) & np.isfinite(b[bad]))
-    return f"{int(bad.sum())}/{a.size} at {list(at)}: torch {b[at]!r} ours {a[at]!r}{'; nowhere both finite' if apart else ''}"
+    return f"{int(bad.sum())}/{a.size} at {list(at)}: torch {b[at]!r} ours {a[at]!r}{'; nowhere both finite' if apart else ''}"  # noqa: E501
 
 
 def difference(ours: Any, theirs: Any, scale: float, loose: bool = False, coarsest: float = 0.0) -> str | None:
@@ -163,9 +167,13 @@ def difference(ours: Any, theirs: Any, scale: float, loose: bool = False, coarse
     if isinstance(theirs, tuple) or isinstance(ours, tuple):
         if not isinstance(ours, tuple) or not isinstance(theirs, tuple) or len(ours) != len(theirs):
             return f"torch {str(theirs)[:60]} ours {str(ours)[:60]}"
-        return next((d for a, b in zip(ours, theirs, strict=True) if (d := difference(a, b, scale, loose, coarsest))), None)
+        return next(
+            (d for a, b in zip(ours, theirs, strict=True) if (d := difference(a, b, scale, loose, coarsest))), None
+        )
     if isinstance(theirs, float) and isinstance(ours, float):
-        same = ours == theirs or (ours != ours and theirs != theirs) or abs(ours - theirs) <= 1e-4 * (abs(theirs) + scale)
+        same = (
+            ours == theirs or (ours != ours and theirs != theirs) or abs(ours - theirs) <= 1e-4 * (abs(theirs) + scale)
+        )
         return None if same or loose else f"torch {theirs} ours {ours}"
     if isinstance(theirs, str) or isinstance(ours, str):
         return None  # text differs by design here and there; printing has tests of its own
@@ -192,6 +200,7 @@ def scale_of(call: Call) -> float:
 
 def as_float64(call: Call) -> Call:
     """The same call in float64, to see who is right."""
+
     def leaf(v: Any) -> Any:
         if isinstance(v, T) and v.dtype in ("float32", "float16", "bfloat16"):
             return _Exact(v)
@@ -231,11 +240,24 @@ def closer(ours: Any, theirs: Any, exact: Any) -> bool:
             c = np.where(np.isfinite(c) & (np.abs(c) > most), np.sign(c) * np.inf, c)
             near = np.abs(a - c) <= np.maximum(4 * np.abs(b - c), 200 * eps * np.abs(c))
             lost = (np.isfinite(b) != np.isfinite(c)) | (np.abs(b - c) > 0.01 * np.abs(c) + 1e-3)
-            unsure = ~np.isfinite(a) & ~np.isfinite(b) & ~np.isfinite(c) & (np.isnan(a) != np.isnan(b)) & (ours.dtype != "float64")
+            unsure = (
+                ~np.isfinite(a)
+                & ~np.isfinite(b)
+                & ~np.isfinite(c)
+                & (np.isnan(a) != np.isnan(b))
+                & (ours.dtype != "float64")
+            )
             agree = (a == b) | (np.isnan(a) & np.isnan(b))
             return bool(np.all(near | lost | unsure | agree | (a == c) | (np.isnan(a) & np.isnan(c))))
-    if isinstance(ours, tuple) and isinstance(theirs, tuple) and isinstance(exact, tuple) and len(ours) == len(theirs) == len(exact):
-        return all(difference(a, b, 1.0) is None or closer(a, b, c) for a, b, c in zip(ours, theirs, exact, strict=True))
+    if (
+        isinstance(ours, tuple)
+        and isinstance(theirs, tuple)
+        and isinstance(exact, tuple)
+        and len(ours) == len(theirs) == len(exact)
+    ):
+        return all(
+            difference(a, b, 1.0) is None or closer(a, b, c) for a, b, c in zip(ours, theirs, exact, strict=True)
+        )
     return difference(ours, theirs, 1.0) is None
 
 
@@ -253,7 +275,12 @@ def tied(call: Call, ours: Any, theirs: Any) -> bool:
             return False
     else:
         i, j = ours, theirs
-    if not (isinstance(i, Leaf) and isinstance(j, Leaf)) or i.values is None or i.dtype != "int64" or i.shape != j.shape:
+    if (
+        not (isinstance(i, Leaf) and isinstance(j, Leaf))
+        or i.values is None
+        or i.dtype != "int64"
+        or i.shape != j.shape
+    ):
         return False
     made = Made(call.map(lambda v: replace(v, grad=False) if isinstance(v, T) else v), numtorch)
     x = elements(made.tensors[0], numtorch)

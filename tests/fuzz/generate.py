@@ -1,7 +1,9 @@
 """Calls, generated: the ``i``-th call of a seed is always the same.
 
-First a call that makes sense: by a recipe for the family, by the op's own samples, or from the signature with the table of
-what parameters are called (``_named``). Then, half of the time, up to three changes that may make no sense (``MUTATIONS``).
+First a call that makes sense: by a recipe for the family, by the op's own samples, or from the signature with the table
+    of
+what parameters are called (``_named``). Then, half of the time, up to three changes that may make no sense
+(``MUTATIONS``).
 """
 
 from __future__ import annotations
@@ -24,7 +26,12 @@ HUGE = (2**31 - 1, 2**31, -(2**31), 2**40, 2**62, 2**63 - 1, -(2**63), 2**63, -(
 SMALL = (0, 1, -1, 2, -2, 3, -3, 5, 7, 100, -100)
 NUMBERS = (0.0, -0.0, 0.5, 1.0, -1.0, 2.0, -2.5, 1e-8, 1e30, inf, -inf, nan, 3, True, 255, 300, -129, 2**40)
 WRONG = (None, "mean", "", [], [1], (), (1, 2), 1.0, 2.5, True, 3 + 0j, {}, b"x", nan)
-NARROW = ("float64",) * 9 + ("float32", "int64", "int64", "bool")  # most kernels in float64 are compiled by the tests of ops anyway
+NARROW = ("float64",) * 9 + (
+    "float32",
+    "int64",
+    "int64",
+    "bool",
+)  # most kernels in float64 are compiled by the tests of ops anyway
 SIZES = (1, 2, 3, 4, 5, 5, 7, 8, 9, 16, 17)
 LARGE = (31, 33, 64, 65, 100, 129)
 COMBINE = ("sum", "prod", "mean", "amax", "amin")
@@ -97,7 +104,14 @@ class Gen:
         self.last = self.r.choice(names)
         return self.last
 
-    def t(self, shape: tuple | None = None, dtype: str | None = None, fill: Any = None, grad: float = 0.35, strided: float = 0.35) -> T:
+    def t(
+        self,
+        shape: tuple | None = None,
+        dtype: str | None = None,
+        fill: Any = None,
+        grad: float = 0.35,
+        strided: float = 0.35,
+    ) -> T:
         shape = self.shape() if shape is None else tuple(shape)
         dtype = dtype or self.dtype()
         if fill is None:
@@ -170,33 +184,127 @@ class Gen:
 # --- what parameters are called ----------------------------------------------------------------------
 
 BY_NAME: dict[str, Callable[[Gen, tuple], Any]] = {
-    "dim": lambda g, s: g.dims(len(s)), "dims": lambda g, s: g.dims(len(s)),
-    **{n: lambda g, s: g.dim(len(s)) for n in ("dim0", "dim1", "dim2", "start_dim", "end_dim", "dimension", "axis", "source_dim")},
+    "dim": lambda g, s: g.dims(len(s)),
+    "dims": lambda g, s: g.dims(len(s)),
+    **{
+        n: lambda g, s: g.dim(len(s))
+        for n in ("dim0", "dim1", "dim2", "start_dim", "end_dim", "dimension", "axis", "source_dim")
+    },
     "dtype": lambda g, s: g.one(None, D(g.r.choice(g.palette))),
     "out": lambda g, s: g.t(s if g.chance(0.6) else (0,) if g.chance(0.5) else g.partner(s), grad=0.05),
-    "device": lambda g, s: g.one(None, "cpu"), "generator": lambda g, s: None, "memory_format": lambda g, s: None,
-    "memo": lambda g, s: {}, "layout": lambda g, s: None, "requires_grad": lambda g, s: g.chance(0.5),
-    **{n: lambda g, s: g.chance(0.5) for n in ("keepdim", "descending", "stable", "sorted", "largest", "equal_nan", "right", "unbiased",
-                                               "accumulate", "include_self", "training", "inplace", "wrap", "copy", "force",
-                                               "return_inverse", "return_counts", "replacement", "out_int32", "as_tuple")},
-    "size": lambda g, s: g.shape(), "shape": lambda g, s: g.shape(), "sizes": lambda g, s: g.shape(0, 3),
-    **{n: lambda g, s: g.int(-2, 4) for n in ("diagonal", "offset", "k", "n", "m", "start", "length", "steps", "step", "low", "high", "row",
-                                              "col", "chunks", "repeats", "num_samples", "minlength", "num_classes", "storage_offset",
-                                              "index", "shifts")},
-    **{n: lambda g, s: g.number() for n in ("alpha", "beta", "value", "fill_value", "lambd", "threshold", "negative_slope", "min_val",
-                                            "max_val", "delta", "rtol", "atol", "p", "eps", "std", "mean", "a", "b", "scale", "base",
-                                            "correction", "momentum", "label_smoothing", "dropout_p")},
-    "reduction": lambda g, s: g.one("mean", "sum", "none"), "rounding_mode": lambda g, s: g.one(None, "floor", "trunc"),
-    "reduce": lambda g, s: g.one(*COMBINE), "approximate": lambda g, s: g.one("none", "tanh"), "side": lambda g, s: g.one("left", "right"),
+    "device": lambda g, s: g.one(None, "cpu"),
+    "generator": lambda g, s: None,
+    "memory_format": lambda g, s: None,
+    "memo": lambda g, s: {},
+    "layout": lambda g, s: None,
+    "requires_grad": lambda g, s: g.chance(0.5),
+    **{
+        n: lambda g, s: g.chance(0.5)
+        for n in (
+            "keepdim",
+            "descending",
+            "stable",
+            "sorted",
+            "largest",
+            "equal_nan",
+            "right",
+            "unbiased",
+            "accumulate",
+            "include_self",
+            "training",
+            "inplace",
+            "wrap",
+            "copy",
+            "force",
+            "return_inverse",
+            "return_counts",
+            "replacement",
+            "out_int32",
+            "as_tuple",
+        )
+    },
+    "size": lambda g, s: g.shape(),
+    "shape": lambda g, s: g.shape(),
+    "sizes": lambda g, s: g.shape(0, 3),
+    **{
+        n: lambda g, s: g.int(-2, 4)
+        for n in (
+            "diagonal",
+            "offset",
+            "k",
+            "n",
+            "m",
+            "start",
+            "length",
+            "steps",
+            "step",
+            "low",
+            "high",
+            "row",
+            "col",
+            "chunks",
+            "repeats",
+            "num_samples",
+            "minlength",
+            "num_classes",
+            "storage_offset",
+            "index",
+            "shifts",
+        )
+    },
+    **{
+        n: lambda g, s: g.number()
+        for n in (
+            "alpha",
+            "beta",
+            "value",
+            "fill_value",
+            "lambd",
+            "threshold",
+            "negative_slope",
+            "min_val",
+            "max_val",
+            "delta",
+            "rtol",
+            "atol",
+            "p",
+            "eps",
+            "std",
+            "mean",
+            "a",
+            "b",
+            "scale",
+            "base",
+            "correction",
+            "momentum",
+            "label_smoothing",
+            "dropout_p",
+        )
+    },
+    "reduction": lambda g, s: g.one("mean", "sum", "none"),
+    "rounding_mode": lambda g, s: g.one(None, "floor", "trunc"),
+    "reduce": lambda g, s: g.one(*COMBINE),
+    "approximate": lambda g, s: g.one("none", "tanh"),
+    "side": lambda g, s: g.one("left", "right"),
     "indexing": lambda g, s: g.one("ij", "xy"),
     "tensors": lambda g, s: [g.t(s) for _ in range(g.int(1, 3))],
-    **{n: lambda g, s: g.t(g.partner(s)) for n in ("other", "exponent", "end", "tensor1", "tensor2", "target", "mean_")},
+    **{
+        n: lambda g, s: g.t(g.partner(s)) for n in ("other", "exponent", "end", "tensor1", "tensor2", "target", "mean_")
+    },
     **{n: lambda g, s: g.t(g.partner(s), "bool") for n in ("mask", "condition")},
-    "spec": lambda g, s: g.one("", ".2f", "d"), "tensor_contents": lambda g, s: None, "memory": lambda g, s: None,
-    "data": lambda g, s: g.one(1.5, [1, 2], [[1.0, 2.0], [3.0, nan]], [], True, [True, False], [[1, 2], [3]], [1, 2.5, True]),
-    "obj": lambda g, s: g.one(1.5, [1, 2], [[1.0], [2.0]], []), "non_blocking": lambda g, s: False,
-    "inputs": lambda g, s: None, "gradient": lambda g, s: g.t(s, "float32", grad=0), "vec": lambda g, s: g.t(s[-1:]),
-    "min": lambda g, s: g.one(None, g.number(), g.t(g.partner(s))), "max": lambda g, s: g.one(None, g.number(), g.t(g.partner(s))),
+    "spec": lambda g, s: g.one("", ".2f", "d"),
+    "tensor_contents": lambda g, s: None,
+    "memory": lambda g, s: None,
+    "data": lambda g, s: g.one(
+        1.5, [1, 2], [[1.0, 2.0], [3.0, nan]], [], True, [True, False], [[1, 2], [3]], [1, 2.5, True]
+    ),
+    "obj": lambda g, s: g.one(1.5, [1, 2], [[1.0], [2.0]], []),
+    "non_blocking": lambda g, s: False,
+    "inputs": lambda g, s: None,
+    "gradient": lambda g, s: g.t(s, "float32", grad=0),
+    "vec": lambda g, s: g.t(s[-1:]),
+    "min": lambda g, s: g.one(None, g.number(), g.t(g.partner(s))),
+    "max": lambda g, s: g.one(None, g.number(), g.t(g.partner(s))),
 }
 FIRST = ("input", "self", "x", "condition")
 
@@ -238,8 +346,16 @@ def by_signature(g: Gen, f: Function) -> Call:
     positional = True
     for i, (name, default, *rest) in enumerate(params):
         annotation = rest[0] if rest and isinstance(rest[0], str) else ""
-        if i == 0 and not args and (name in FIRST or f.name.startswith("Tensor.") or (default is EMPTY and name not in BY_NAME)):
-            dtype = g.dtype(INTEGRAL + ("bool",)) if f.short.startswith(("bitwise", "__and", "__or", "__xor", "bincount")) else None
+        if (
+            i == 0
+            and not args
+            and (name in FIRST or f.name.startswith("Tensor.") or (default is EMPTY and name not in BY_NAME))
+        ):
+            dtype = (
+                g.dtype(INTEGRAL + ("bool",))
+                if f.short.startswith(("bitwise", "__and", "__or", "__xor", "bincount"))
+                else None
+            )
             args.append(g.t(shape, "bool" if name == "condition" else dtype))
             continue
         if default is not EMPTY and not g.chance(0.35):
@@ -256,6 +372,7 @@ def by_signature(g: Gen, f: Function) -> Call:
 
 
 # --- an op's own samples ---------------------------------------------------------------------------------
+
 
 @cache
 def _samples(f: Function) -> tuple:
@@ -280,8 +397,12 @@ def _samples(f: Function) -> tuple:
 
 def _sampled(s: Any) -> Any:
     if isinstance(s, Tensor):
-        return T(s.dtype.name, tuple(s.shape), 0, ("index", max(1, int(s.max().item()) + 1)) if s.numel() and not s.dtype.is_floating_point
-                 else "normal")
+        return T(
+            s.dtype.name,
+            tuple(s.shape),
+            0,
+            ("index", max(1, int(s.max().item()) + 1)) if s.numel() and not s.dtype.is_floating_point else "normal",
+        )
     if s is None:
         return None
     if isinstance(s, tuple):
@@ -323,15 +444,21 @@ def by_sample(g: Gen, f: Function) -> Call | None:
 
 def _change(g: Gen, call: Call, kinds: type | tuple, f: Callable[[Any], Any]) -> Call:
     """``f`` at one leaf of the given kinds."""
-    leaves = [v for v in call.leaves() if isinstance(v, kinds) and not (isinstance(v, bool) and bool not in (kinds if
-              isinstance(kinds, tuple) else (kinds,)))]
+    leaves = [
+        v
+        for v in call.leaves()
+        if isinstance(v, kinds)
+        and not (isinstance(v, bool) and bool not in (kinds if isinstance(kinds, tuple) else (kinds,)))
+    ]
     if not leaves:
         return call
     at, seen = g.r.randrange(len(leaves)), -1
 
     def leaf(v: Any) -> Any:
         nonlocal seen
-        if isinstance(v, kinds) and not (isinstance(v, bool) and bool not in (kinds if isinstance(kinds, tuple) else (kinds,))):
+        if isinstance(v, kinds) and not (
+            isinstance(v, bool) and bool not in (kinds if isinstance(kinds, tuple) else (kinds,))
+        ):
             seen += 1
             if seen == at:
                 return f(v)
@@ -426,8 +553,11 @@ def _out(g: Gen, call: Call) -> Call:
         return call
     firsts = [v for v in call.leaves() if isinstance(v, T)]
     shape = firsts[0].final if firsts else g.shape()
-    value: Any = g.t(g.one(shape, shape, (0,), g.partner(shape), g.shape()), g.one(firsts[0].dtype if firsts else "float32", g.dtype()),
-                     grad=0.08)
+    value: Any = g.t(
+        g.one(shape, shape, (0,), g.partner(shape), g.shape()),
+        g.one(firsts[0].dtype if firsts else "float32", g.dtype()),
+        grad=0.08,
+    )
     if firsts and g.chance(0.25):
         value = Of(0, (("slice", 0, 0, None, 1),) if firsts[0].shape and g.chance(0.4) else ())
     return replace(call, kwargs={**call.kwargs, "out": value})
@@ -437,10 +567,25 @@ MUTATIONS: list[tuple[int, Callable[[Gen, Call], Call]]] = [
     (10, lambda g, c: _change(g, c, T, lambda x: _resized(g, x))),
     (5, lambda g, c: _change(g, c, T, lambda x: _retyped(g, x))),
     (6, lambda g, c: _change(g, c, T, lambda x: _wild_view(g, x))),
-    (6, lambda g, c: _change(g, c, T, lambda x: replace(x, fill=g.one("special", "limits", "same", "zero", ("value", 1))))),
-    (3, lambda g, c: _change(g, c, T, lambda x: replace(x, fill=("around", g.one(2, 5, 20, 2**31)) if x.dtype in INTEGRAL else "special"))),
+    (
+        6,
+        lambda g, c: _change(
+            g, c, T, lambda x: replace(x, fill=g.one("special", "limits", "same", "zero", ("value", 1)))
+        ),
+    ),
+    (
+        3,
+        lambda g, c: _change(
+            g, c, T, lambda x: replace(x, fill=("around", g.one(2, 5, 20, 2**31)) if x.dtype in INTEGRAL else "special")
+        ),
+    ),
     (2, lambda g, c: _change(g, c, T, lambda x: g.r.choice((*WRONG, 3, 0.5, 2**40)))),
-    (4, lambda g, c: _change(g, c, T, lambda x: replace(x, grad=g.one(True, "inner") if x.dtype in FLOATING else False))),
+    (
+        4,
+        lambda g, c: _change(
+            g, c, T, lambda x: replace(x, grad=g.one(True, "inner") if x.dtype in FLOATING else False)
+        ),
+    ),
     (12, lambda g, c: _change(g, c, int, lambda v: _int(g, v))),
     (5, lambda g, c: _change(g, c, float, lambda v: g.r.choice(NUMBERS) if g.chance(0.8) else g.r.choice(WRONG))),
     (2, lambda g, c: _change(g, c, (str, bool, type(None)), lambda v: g.r.choice((*WRONG, 0, 2, True, False)))),
@@ -450,14 +595,24 @@ MUTATIONS: list[tuple[int, Callable[[Gen, Call], Call]]] = [
     (3, _out),
     (2, lambda g, c: replace(c, mode=g.one("no_grad", "no_grad", "inference"))),
     (1, lambda g, c: replace(c, args=(*c.args, g.one(0, 1, None, True, 2.0)))),
-    (1, lambda g, c: replace(c, kwargs={**c.kwargs, g.one("dtype", "foo", "dim", "keepdim", "alpha"): g.one(None, 1, D("float64"))})),
+    (
+        1,
+        lambda g, c: replace(
+            c, kwargs={**c.kwargs, g.one("dtype", "foo", "dim", "keepdim", "alpha"): g.one(None, 1, D("float64"))}
+        ),
+    ),
 ]
 _WEIGHTS = [w for w, _ in MUTATIONS]
 
 
 def _writes(f: Function) -> bool:
-    return f.short.endswith("_") and not f.short.endswith("__") or f.short.startswith("__i") and f.short not in (
-        "__index__", "__int__", "__invert__", "__iter__") or f.short == "__setitem__"
+    return (
+        f.short.endswith("_")
+        and not f.short.endswith("__")
+        or f.short.startswith("__i")
+        and f.short not in ("__index__", "__int__", "__invert__", "__iter__")
+        or f.short == "__setitem__"
+    )
 
 
 def base_call(g: Gen, f: Function) -> Call:

@@ -1,11 +1,13 @@
 """Every buffer at the edge of memory that nobody may touch.
 
-``install()`` makes NumPy, and the arrays that kernels make inside machine code, take their memory from here. A block ends
-where an inaccessible page begins, or begins where one ends, so that reading or writing past it is a segmentation fault at the
-very instruction. Fresh and freed memory holds a pattern that is NaN in every floating type: reading what nobody has written, or
-what is no longer there, gives NaN. Freed blocks are used again as late as possible, and then the pattern must still be there.
+``install()`` makes NumPy, and the arrays that kernels make inside machine code, take their memory from here. A block
+ends where an inaccessible page begins, or begins where one ends, so that reading or writing past it is a segmentation
+fault at the very instruction. Fresh and freed memory holds a pattern that is NaN in every floating type: reading what
+nobody has written, or what is no longer there, gives NaN. Freed blocks are used again as late as possible, and then the
+pattern must still be there.
 
-The package under test is not asked: NumPy's allocator is exchanged (NEP 49) and so are two symbols of Numba's runtime, and
+The package under test is not asked: NumPy's allocator is exchanged (NEP 49) and so are two symbols of Numba's runtime,
+    and
 nothing is slower where no fuzzer runs. Linux with glibc only: ``available()``.
 """
 
@@ -36,7 +38,8 @@ def available() -> bool:
 
 
 def install() -> None:
-    """Give all arrays made from now on, in this thread and in kernels, guarded memory. Before the first kernel is loaded."""
+    """Give all arrays made from now on, in this thread and in kernels, guarded memory. Before the first kernel is
+    loaded."""
     global _state
     if _state is not None:
         return
@@ -55,7 +58,10 @@ def install() -> None:
     for i, (pages, slots) in enumerate(CLASSES):
         stride = (pages + 1) * PAGE
         libc = ctypes.CDLL(None, use_errno=True)
-        libc.mmap.restype, libc.mmap.argtypes = ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+        libc.mmap.restype, libc.mmap.argtypes = (
+            ctypes.c_void_p,
+            [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long],
+        )
         base = libc.mmap(None, slots * stride + PAGE, 0, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000, -1, 0)
         if base in (None, ctypes.c_void_p(-1).value):
             raise MemoryError("no address space for guarded blocks")
@@ -65,7 +71,16 @@ def install() -> None:
         sizes[:] = UNMAPPED
         _kept.extend((queue, sizes))
         at = TABLE + i * WIDTH
-        state[at : at + WIDTH] = base + PAGE, pages * PAGE, stride, slots, 0, slots, queue.ctypes.data, sizes.ctypes.data
+        state[at : at + WIDTH] = (
+            base + PAGE,
+            pages * PAGE,
+            stride,
+            slots,
+            0,
+            slots,
+            queue.ctypes.data,
+            sizes.ctypes.data,
+        )
 
     whole_block = np.full(max(pages for pages, _ in CLASSES) * PAGE, NAN_BYTE, np.uint8)
     _kept.append(whole_block)
@@ -310,4 +325,9 @@ _kept_empty: list = []
 class _At:
     def __init__(self, where: int, like: np.ndarray):
         where -= where % like.dtype.itemsize
-        self.__array_interface__ = {"data": (where, False), "shape": like.shape, "typestr": like.dtype.str, "version": 3}
+        self.__array_interface__ = {
+            "data": (where, False),
+            "shape": like.shape,
+            "typestr": like.dtype.str,
+            "version": 3,
+        }

@@ -31,8 +31,10 @@ def _maybe(g: Gen, p: float, **values: Any) -> dict:
 
 def _like_index(g: Gen, shape: tuple, dim: int) -> tuple:
     """The shape of an index for gather and scatter: no larger but along dim."""
-    return tuple(g.int(1, s) if d != dim % max(len(shape), 1) and s else g.size() if d == dim % max(len(shape), 1) else s
-                 for d, s in enumerate(shape))
+    return tuple(
+        g.int(1, s) if d != dim % max(len(shape), 1) and s else g.size() if d == dim % max(len(shape), 1) else s
+        for d, s in enumerate(shape)
+    )
 
 
 @_for("gather", "take_along_dim")
@@ -152,11 +154,15 @@ def _key(g: Gen, shape: tuple) -> Any:
     d = 0
     while d < len(shape) and g.chance(0.85):
         n = shape[d]
-        way = g.r.choices(("int", "slice", "none", "index", "mask", "ellipsis", "list", "number"), (20, 30, 6, 20, 8, 5, 5, 2))[0]
+        way = g.r.choices(
+            ("int", "slice", "none", "index", "mask", "ellipsis", "list", "number"), (20, 30, 6, 20, 8, 5, 5, 2)
+        )[0]
         if way == "int":
             items.append(g.int(-n, n - 1) if n else 0)
         elif way == "slice":
-            items.append(slice(g.one(None, 0, 1, -2, g.int(-n - 1, n)), g.one(None, g.int(-n - 1, n + 2)), g.one(None, 1, 2, 3)))
+            items.append(
+                slice(g.one(None, 0, 1, -2, g.int(-n - 1, n)), g.one(None, g.int(-n - 1, n + 2)), g.one(None, 1, 2, 3))
+            )
         elif way == "none":
             items.append(None)
             continue
@@ -188,7 +194,9 @@ def _getitem(g: Gen) -> tuple:
 @_for("__setitem__")
 def _setitem(g: Gen) -> tuple:
     x = g.t()
-    value = g.number() if g.chance(0.5) else g.t(g.one((), (1,), g.partner(x.final)), x.dtype if g.chance(0.8) else None)
+    value = (
+        g.number() if g.chance(0.5) else g.t(g.one((), (1,), g.partner(x.final)), x.dtype if g.chance(0.8) else None)
+    )
     return (x, _key(g, x.final), value), {}
 
 
@@ -206,7 +214,9 @@ def _index_put(g: Gen) -> tuple:
 @_for("embedding")
 def _embedding(g: Gen) -> tuple:
     n, width = g.size(), g.size()
-    more = _maybe(g, 0.15, padding_idx=lambda: g.int(-n, n - 1), max_norm=lambda: g.one(1.0, 0.5), scale_grad_by_freq=True)
+    more = _maybe(
+        g, 0.15, padding_idx=lambda: g.int(-n, n - 1), max_norm=lambda: g.one(1.0, 0.5), scale_grad_by_freq=True
+    )
     return (g.i(g.shape(0, 3), n), g.f((n, width))), more
 
 
@@ -227,7 +237,9 @@ def _searchsorted(g: Gen) -> tuple:
     d = g.dtype()
     lead = g.shape(0, 2)
     rows = T(d, (*lead, g.size()), g.int(0, 99), ("value", 1) if g.chance(0.2) else "zero" if g.chance(0.1) else "same")
-    return (rows, g.t((*lead, g.size()), d) if g.chance(0.8) else g.number()), _maybe(g, 0.2, right=True, out_int32=True, side="right")
+    return (rows, g.t((*lead, g.size()), d) if g.chance(0.8) else g.number()), _maybe(
+        g, 0.2, right=True, out_int32=True, side="right"
+    )
 
 
 @_for("bucketize")
@@ -478,8 +490,13 @@ def _diff(g: Gen) -> tuple:
     d = g.dim(len(x.final))
     more = list(x.final)
     more[d] = g.int(0, 3)
-    return (x,), {"dim": d} | _maybe(g, 0.3, n=lambda: g.int(0, 4), prepend=lambda: g.t(tuple(more), x.dtype),
-                                     append=lambda: g.t(tuple(more), x.dtype))
+    return (x,), {"dim": d} | _maybe(
+        g,
+        0.3,
+        n=lambda: g.int(0, 4),
+        prepend=lambda: g.t(tuple(more), x.dtype),
+        append=lambda: g.t(tuple(more), x.dtype),
+    )
 
 
 @_for("pad")
@@ -673,7 +690,11 @@ def _where_method(g: Gen) -> tuple:
 def _clamp(g: Gen) -> tuple:
     x = g.t()
     bounds = g.one("numbers", "numbers", "tensors", "low", "high")
-    low, high = (g.number(), g.number()) if bounds != "tensors" else (g.t(g.partner(x.final), x.dtype), g.t(g.partner(x.final), x.dtype))
+    low, high = (
+        (g.number(), g.number())
+        if bounds != "tensors"
+        else (g.t(g.partner(x.final), x.dtype), g.t(g.partner(x.final), x.dtype))
+    )
     return (x, *([low, high] if bounds in ("numbers", "tensors") else [low] if bounds == "low" else [None, high])), {}
 
 
@@ -688,8 +709,30 @@ def _topk(g: Gen) -> tuple:
     return (x, g.int(1, n)), {"dim": d}
 
 
-@_for("sort", "argsort", "cummax", "cummin", "cumsum", "cumprod", "logcumsumexp", "mode", "median", "nanmedian", "softmax", "log_softmax",
-      "softmin", "argmax", "argmin", "max", "min", "unbind", "squeeze", "unsqueeze", "logsumexp", "glu")
+@_for(
+    "sort",
+    "argsort",
+    "cummax",
+    "cummin",
+    "cumsum",
+    "cumprod",
+    "logcumsumexp",
+    "mode",
+    "median",
+    "nanmedian",
+    "softmax",
+    "log_softmax",
+    "softmin",
+    "argmax",
+    "argmin",
+    "max",
+    "min",
+    "unbind",
+    "squeeze",
+    "unsqueeze",
+    "logsumexp",
+    "glu",
+)
 def _one_dim(g: Gen) -> tuple:
     x = g.t()
     return (x, g.dim(len(x.final))), {}
@@ -709,7 +752,7 @@ def _unique(g: Gen) -> tuple:
     return (x,), _maybe(g, 0.4, return_inverse=True, return_counts=True, dim=lambda: g.dim(len(x.final)))
 
 
-# --- networks ----------------------------------------------------------------------------------------------------------
+# --- networks ----------------------------------------------------------------------------------------------------------  # noqa: E501
 
 
 def _number_or_tuple(g: Gen, n: int, low: int, high: int) -> Any:
@@ -724,12 +767,20 @@ def _conv(n: int) -> Recipe:
         size = tuple(g.int(k, k + g.one(2, 6, 12)) for k in kernel)
         d = g.dtype(FLOATING)
         batch = (g.int(0, 3),) if g.chance(0.9) else ()
-        more = _maybe(g, 0.3, stride=lambda: _number_or_tuple(g, n, 1, 3), padding=lambda: _number_or_tuple(g, n, 0, 2),
-                      dilation=lambda: _number_or_tuple(g, n, 1, 2))
+        more = _maybe(
+            g,
+            0.3,
+            stride=lambda: _number_or_tuple(g, n, 1, 3),
+            padding=lambda: _number_or_tuple(g, n, 0, 2),
+            dilation=lambda: _number_or_tuple(g, n, 1, 2),
+        )
         if g.chance(0.08):
             more["padding"] = g.one("same", "valid")
-        return (g.t((*batch, ci, *size), d), g.t((co, ci // groups, *kernel), d), *([g.t((co,), d)] if g.chance(0.5) else [])), \
-            {"groups": groups} | more
+        return (
+            g.t((*batch, ci, *size), d),
+            g.t((co, ci // groups, *kernel), d),
+            *([g.t((co,), d)] if g.chance(0.5) else []),
+        ), {"groups": groups} | more
 
     return recipe
 
@@ -742,10 +793,19 @@ def _conv_transpose(n: int) -> Recipe:
         size = tuple(g.int(1, 6) for _ in range(n))
         d = g.dtype(FLOATING)
         batch = (g.int(0, 3),) if g.chance(0.9) else ()
-        more = _maybe(g, 0.35, stride=lambda: _number_or_tuple(g, n, 1, 3), padding=lambda: _number_or_tuple(g, n, 0, 1),
-                      dilation=lambda: _number_or_tuple(g, n, 1, 3), output_padding=lambda: _number_or_tuple(g, n, 0, 1))
-        return (g.t((*batch, ci, *size), d), g.t((ci, co, *kernel), d), *([g.t((co * groups,), d)] if g.chance(0.5) else [])), \
-            {"groups": groups} | more
+        more = _maybe(
+            g,
+            0.35,
+            stride=lambda: _number_or_tuple(g, n, 1, 3),
+            padding=lambda: _number_or_tuple(g, n, 0, 1),
+            dilation=lambda: _number_or_tuple(g, n, 1, 3),
+            output_padding=lambda: _number_or_tuple(g, n, 0, 1),
+        )
+        return (
+            g.t((*batch, ci, *size), d),
+            g.t((ci, co, *kernel), d),
+            *([g.t((co * groups,), d)] if g.chance(0.5) else []),
+        ), {"groups": groups} | more
 
     return recipe
 
@@ -759,7 +819,13 @@ def _pool(n: int, name: str) -> Recipe:
         kernel = _number_or_tuple(g, n, 1, 4)
         size = tuple(g.int(4, 12) for _ in range(n))
         lead = (g.int(0, 3), g.int(1, 3)) if g.chance(0.85) else (g.int(1, 3),)
-        more = _maybe(g, 0.35, stride=lambda: _number_or_tuple(g, n, 1, 3), padding=lambda: _number_or_tuple(g, n, 0, 1), ceil_mode=True)
+        more = _maybe(
+            g,
+            0.35,
+            stride=lambda: _number_or_tuple(g, n, 1, 3),
+            padding=lambda: _number_or_tuple(g, n, 0, 1),
+            ceil_mode=True,
+        )
         if name == "max":
             more |= _maybe(g, 0.3, dilation=lambda: _number_or_tuple(g, n, 1, 2), return_indices=True)
         else:
@@ -771,8 +837,10 @@ def _pool(n: int, name: str) -> Recipe:
 
 for _n in (1, 2, 3):
     RECIPES[f"max_pool{_n}d"], RECIPES[f"avg_pool{_n}d"] = _pool(_n, "max"), _pool(_n, "avg")
-    RECIPES[f"adaptive_avg_pool{_n}d"] = RECIPES[f"adaptive_max_pool{_n}d"] = (
-        lambda g, n=_n: ((g.f((g.int(0, 2), g.int(1, 3), *[g.int(1, 9) for _ in range(n)])), _number_or_tuple(g, n, 1, 6)), {}))
+    RECIPES[f"adaptive_avg_pool{_n}d"] = RECIPES[f"adaptive_max_pool{_n}d"] = lambda g, n=_n: (
+        (g.f((g.int(0, 2), g.int(1, 3), *[g.int(1, 9) for _ in range(n)])), _number_or_tuple(g, n, 1, 6)),
+        {},
+    )
 
 
 @_for("batch_norm", "instance_norm")
@@ -780,9 +848,19 @@ def _batch_norm(g: Gen) -> tuple:
     d = g.dtype(FLOATING)
     c = g.int(1, 9)
     x = g.t((g.int(0, 5), c, *g.shape(0, 2)), d)
-    stats = [g.t((c,), d, grad=0, strided=0.1), g.t((c,), d, "positive", grad=0, strided=0.1)] if g.chance(0.7) else [None, None]
-    more = _maybe(g, 0.5, weight=lambda: g.t((c,), d), bias=lambda: g.t((c,), d), momentum=lambda: g.one(0.1, 0.0, 1.0),
-                  eps=lambda: g.one(1e-5, 1e-3))
+    stats = (
+        [g.t((c,), d, grad=0, strided=0.1), g.t((c,), d, "positive", grad=0, strided=0.1)]
+        if g.chance(0.7)
+        else [None, None]
+    )
+    more = _maybe(
+        g,
+        0.5,
+        weight=lambda: g.t((c,), d),
+        bias=lambda: g.t((c,), d),
+        momentum=lambda: g.one(0.1, 0.0, 1.0),
+        eps=lambda: g.one(1e-5, 1e-3),
+    )
     return (x, *stats), {"training": g.chance(0.6)} | more
 
 
@@ -791,7 +869,9 @@ def _layer_norm(g: Gen) -> tuple:
     d = g.dtype(FLOATING)
     x = g.t(g.shape(1, 4), d)
     shape = x.final[-g.int(1, len(x.final)) :]
-    return (x, shape), _maybe(g, 0.5, weight=lambda: g.t(shape, d), bias=lambda: g.t(shape, d), eps=lambda: g.one(1e-5, 1e-12, 0.1))
+    return (x, shape), _maybe(
+        g, 0.5, weight=lambda: g.t(shape, d), bias=lambda: g.t(shape, d), eps=lambda: g.one(1e-5, 1e-12, 0.1)
+    )
 
 
 RECIPES["rms_norm"] = lambda g: (lambda a, k: (a, {n: v for n, v in k.items() if n != "bias"}))(*_layer_norm(g))
@@ -802,7 +882,9 @@ def _group_norm(g: Gen) -> tuple:
     d = g.dtype(FLOATING)
     groups = g.one(1, 2, 3, 4)
     c = groups * g.int(1, 3)
-    return (g.t((g.int(0, 3), c, *g.shape(0, 2)), d), groups), _maybe(g, 0.5, weight=lambda: g.t((c,), d), bias=lambda: g.t((c,), d))
+    return (g.t((g.int(0, 3), c, *g.shape(0, 2)), d), groups), _maybe(
+        g, 0.5, weight=lambda: g.t((c,), d), bias=lambda: g.t((c,), d)
+    )
 
 
 @_for("scaled_dot_product_attention")
@@ -817,7 +899,15 @@ def _attention(g: Gen) -> tuple:
     return (g.t((*lead, m, e), d), g.t((*lead, n, e), d), g.t((*lead, n, g.one(e, ev)), d)), more
 
 
-@_for("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "kl_div", "binary_cross_entropy_with_logits", "binary_cross_entropy")
+@_for(
+    "mse_loss",
+    "l1_loss",
+    "smooth_l1_loss",
+    "huber_loss",
+    "kl_div",
+    "binary_cross_entropy_with_logits",
+    "binary_cross_entropy",
+)
 def _loss(g: Gen) -> tuple:
     s, d = g.shape(), g.dtype(FLOATING)
     return (g.t(s, d), g.t(s, d)), _maybe(g, 0.6, reduction=lambda: g.one("mean", "sum", "none"))
@@ -826,14 +916,21 @@ def _loss(g: Gen) -> tuple:
 @_for("binary_cross_entropy")
 def _bce(g: Gen) -> tuple:
     s, d = g.shape(), g.dtype(FLOATING)
-    return (g.t(s, d, "unit"), g.t(s, d, "unit")), _maybe(g, 0.4, reduction=lambda: g.one("mean", "sum", "none"), weight=lambda: g.t(s, d))
+    return (g.t(s, d, "unit"), g.t(s, d, "unit")), _maybe(
+        g, 0.4, reduction=lambda: g.one("mean", "sum", "none"), weight=lambda: g.t(s, d)
+    )
 
 
 @_for("binary_cross_entropy_with_logits")
 def _bce_logits(g: Gen) -> tuple:
     s, d = g.shape(), g.dtype(FLOATING)
-    return (g.t(s, d), g.t(s, d, "unit")), _maybe(g, 0.3, reduction=lambda: g.one("mean", "sum", "none"), weight=lambda: g.t(s, d),
-                                                  pos_weight=lambda: g.t(s[-1:], d, "positive"))
+    return (g.t(s, d), g.t(s, d, "unit")), _maybe(
+        g,
+        0.3,
+        reduction=lambda: g.one("mean", "sum", "none"),
+        weight=lambda: g.t(s, d),
+        pos_weight=lambda: g.t(s[-1:], d, "positive"),
+    )
 
 
 @_for("cross_entropy", "nll_loss")
@@ -843,8 +940,13 @@ def _cross_entropy(g: Gen) -> tuple:
     rest = g.one((), (), (), (3,), (2, 3))
     x = g.t((n, c, *rest) if g.chance(0.95) else (c,), d)
     target = g.i((n, *rest) if len(x.final) > 1 else (), c)
-    return (x, target), _maybe(g, 0.3, weight=lambda: g.t((c,), d, "positive", grad=0), reduction=lambda: g.one("mean", "sum", "none"),
-                               ignore_index=lambda: g.int(-1, c))
+    return (x, target), _maybe(
+        g,
+        0.3,
+        weight=lambda: g.t((c,), d, "positive", grad=0),
+        reduction=lambda: g.one("mean", "sum", "none"),
+        ignore_index=lambda: g.int(-1, c),
+    )
 
 
 def _cross_entropy_any(g: Gen) -> tuple:
@@ -895,7 +997,9 @@ def _norm(g: Gen) -> tuple:
 @_for("var", "std")
 def _var(g: Gen) -> tuple:
     x = g.f()
-    return (x,), _maybe(g, 0.5, dim=lambda: g.dims(len(x.final)), correction=lambda: g.one(0, 1, 2), keepdim=lambda: g.chance(0.5))
+    return (x,), _maybe(
+        g, 0.5, dim=lambda: g.dims(len(x.final)), correction=lambda: g.one(0, 1, 2), keepdim=lambda: g.chance(0.5)
+    )
 
 
 @_for("backward")

@@ -1,6 +1,7 @@
 """Processes that may die: each works through its share of the calls, and whoever dies or hangs is replaced.
 
-A process writes into shared memory which call it is at and whether numtorch or torch has it, so that a death is the call's.
+A process writes into shared memory which call it is at and whether numtorch or torch has it, so that a death is the
+call's.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ class Finding:
 class Runner:
     """All calls of a run."""
 
-    def __init__(self, calls: Calls | Listed, torch: Any, jobs: int, report: Callable[[Finding], None], threads: bool = True):
+    def __init__(
+        self, calls: Calls | Listed, torch: Any, jobs: int, report: Callable[[Finding], None], threads: bool = True
+    ):
         self.calls, self.torch, self.report, self.threads = calls, torch, report, threads
         self.jobs = jobs
         self.shared = np.frombuffer(mmap.mmap(-1, 4096), np.int64).reshape(-1, 8)

@@ -15,22 +15,68 @@ EMPTY = inspect.Parameter.empty
 
 # What would change the process, read files, or say nothing about numbers; with why it is left out.
 LEFT_OUT = {
-    "load": "files", "save": "files", "op": "a decorator", "primitive": "a decorator", "set_default_dtype": "the process's state",
-    "set_num_threads": "the process's state", "set_num_interop_threads": "the process's state", "manual_seed": "the process's state",
-    "seed": "the process's state", "set_rng_state": "the process's state", "get_rng_state": "the process's state",
-    "initial_seed": "the process's state", "set_printoptions": "the process's state", "set_grad_enabled": "the process's state",
-    "set_float32_matmul_precision": "the process's state", "get_num_threads": "no tensors", "get_num_interop_threads": "no tensors",
-    "get_float32_matmul_precision": "no tensors", "get_default_dtype": "no tensors", "is_grad_enabled": "no tensors",
-    "is_inference_mode_enabled": "no tensors", "can_cast": "no tensors", "promote_types": "no tensors", "is_tensor": "no tensors",
-    "overwrite": "a helper of in-place forms", "from_numpy": "takes NumPy's arrays",
-    "cuda": "another device", "share_memory_": "other processes", "pin_memory": "another device", "register_hook": "takes a function",
-    "register_post_accumulate_grad_hook": "takes a function", "data_ptr": "an address", "_repr_html_": "a page",
+    "load": "files",
+    "save": "files",
+    "op": "a decorator",
+    "primitive": "a decorator",
+    "set_default_dtype": "the process's state",
+    "set_num_threads": "the process's state",
+    "set_num_interop_threads": "the process's state",
+    "manual_seed": "the process's state",
+    "seed": "the process's state",
+    "set_rng_state": "the process's state",
+    "get_rng_state": "the process's state",
+    "initial_seed": "the process's state",
+    "set_printoptions": "the process's state",
+    "set_grad_enabled": "the process's state",
+    "set_float32_matmul_precision": "the process's state",
+    "get_num_threads": "no tensors",
+    "get_num_interop_threads": "no tensors",
+    "get_float32_matmul_precision": "no tensors",
+    "get_default_dtype": "no tensors",
+    "is_grad_enabled": "no tensors",
+    "is_inference_mode_enabled": "no tensors",
+    "can_cast": "no tensors",
+    "promote_types": "no tensors",
+    "is_tensor": "no tensors",
+    "overwrite": "a helper of in-place forms",
+    "from_numpy": "takes NumPy's arrays",
+    "cuda": "another device",
+    "share_memory_": "other processes",
+    "pin_memory": "another device",
+    "register_hook": "takes a function",
+    "register_post_accumulate_grad_hook": "takes a function",
+    "data_ptr": "an address",
+    "_repr_html_": "a page",
 }
-DUNDERS = {"__abs__", "__and__", "__bool__", "__contains__", "__eq__", "__float__", "__getitem__", "__index__", "__int__", "__invert__",
-           "__len__", "__ne__", "__neg__", "__repr__", "__setitem__", "__deepcopy__", "__iter__",
-           *[f"__{p}{n}__" for p in ("", "r", "i") for n in
-             ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor")],
-           "__lt__", "__le__", "__gt__", "__ge__"}
+DUNDERS = {
+    "__abs__",
+    "__and__",
+    "__bool__",
+    "__contains__",
+    "__eq__",
+    "__float__",
+    "__getitem__",
+    "__index__",
+    "__int__",
+    "__invert__",
+    "__len__",
+    "__ne__",
+    "__neg__",
+    "__repr__",
+    "__setitem__",
+    "__deepcopy__",
+    "__iter__",
+    *[
+        f"__{p}{n}__"
+        for p in ("", "r", "i")
+        for n in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor")
+    ],
+    "__lt__",
+    "__le__",
+    "__gt__",
+    "__ge__",
+}
 NAMESPACES = ("linalg", "special", "fft")  # further modules of functions, where they are
 
 
@@ -72,7 +118,9 @@ def functions() -> list[Function]:
     spaces += [(n, getattr(numtorch, n)) for n in NAMESPACES if hasattr(numtorch, n)]
     for where, space in spaces:
         for name in sorted(vars(space) if where != "Tensor" else dir(space)):
-            value = getattr(space, name, None)  # dir(Tensor) has PyTorch's names too, which answer that they are not here
+            value = getattr(
+                space, name, None
+            )  # dir(Tensor) has PyTorch's names too, which answer that they are not here
             if not callable(value) or isinstance(value, type) or name in LEFT_OUT:
                 continue
             if name.startswith("__") if where != "Tensor" else False:
@@ -81,8 +129,11 @@ def functions() -> list[Function]:
                 continue
             if where not in ("numtorch", "Tensor") and getattr(numtorch, name, None) is value:
                 continue  # imported for its own use
-            if isinstance(value, types.ModuleType) or not (getattr(value, "__module__", None) or "").startswith("numtorch") and \
-                    not hasattr(value, "op"):
+            if (
+                isinstance(value, types.ModuleType)
+                or not (getattr(value, "__module__", None) or "").startswith("numtorch")
+                and not hasattr(value, "op")
+            ):
                 continue
             found[f"{where}.{name}"] = _function(f"{where}.{name}", value, space)
     return list(found.values())
@@ -95,8 +146,16 @@ def _function(name: str, value: Any, space: Any) -> Function:
         return Function(name, tuple(params), None, o)
     short = name.rpartition(".")[2]
     given = list(inspect.signature(value).parameters.values())
-    if given and given[-1].kind is inspect.Parameter.VAR_KEYWORD:  # an in-place form: as the function whose name has no _
-        plain = short[:-1] if short.endswith("_") and not short.endswith("__") else "__" + short[3:] if short.startswith("__i") else None
+    if (
+        given and given[-1].kind is inspect.Parameter.VAR_KEYWORD
+    ):  # an in-place form: as the function whose name has no _
+        plain = (
+            short[:-1]
+            if short.endswith("_") and not short.endswith("__")
+            else "__" + short[3:]
+            if short.startswith("__i")
+            else None
+        )
         base = getattr(space, plain, None) if plain else None
         base = base or getattr(numtorch.nn.functional, plain or "", None)
         base = base or (OPS[plain].call if plain in OPS else None)

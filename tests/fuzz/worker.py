@@ -52,10 +52,15 @@ class State:
             return f"grad mode, inference mode, default dtype, threads: {self.was} became {self.now()}"
         try:
             x, i = self.x, self.i
-            ok = (x.view(4, 2).sum(0).tolist() == [12.0, 16.0] and (x * 2 + 1).tolist() == [float(2 * k + 1) for k in range(8)]
-                  and x.reshape(2, 4).t()[1].tolist() == [1.0, 5.0] and numtorch.softmax(x * 0, 0).tolist() == [0.125] * 8
-                  and i.view(2, 2, 2).permute(2, 0, 1).reshape(-1).tolist() == [0, 2, 4, 6, 1, 3, 5, 7]
-                  and numtorch.cat([x[:2], x[6:]]).tolist() == [0.0, 1.0, 6.0, 7.0] and x[i.flip(0)].tolist()[0] == 7.0)
+            ok = (
+                x.view(4, 2).sum(0).tolist() == [12.0, 16.0]
+                and (x * 2 + 1).tolist() == [float(2 * k + 1) for k in range(8)]
+                and x.reshape(2, 4).t()[1].tolist() == [1.0, 5.0]
+                and numtorch.softmax(x * 0, 0).tolist() == [0.125] * 8
+                and i.view(2, 2, 2).permute(2, 0, 1).reshape(-1).tolist() == [0, 2, 4, 6, 1, 3, 5, 7]
+                and numtorch.cat([x[:2], x[6:]]).tolist() == [0.0, 1.0, 6.0, 7.0]
+                and x[i.flip(0)].tolist()[0] == 7.0
+            )
         except Exception as e:
             return f"a call that was right before raises {type(e).__name__}: {e}"
         return None if ok else "a call that was right before gives something else"
@@ -107,7 +112,9 @@ class Checker:
             self.state = State()
         if self.torch is not None and with_torch:
             found += self._compared(call, ours)
-        elif ours.error is not None and not isinstance(ours.error, (TypeError, ValueError, IndexError, RuntimeError, MemoryError)):
+        elif ours.error is not None and not isinstance(
+            ours.error, (TypeError, ValueError, IndexError, RuntimeError, MemoryError)
+        ):
             found.append(("error_kind", f"ours {type(ours.error).__name__}: {str(ours.error)[:150]}"))
         self.phase(IDLE)
         self.done += 1
@@ -122,7 +129,11 @@ class Checker:
             return []
         self.phase(TORCH)
         theirs = outcome(call, self.torch)
-        if isinstance(ours.error, MemoryError) or isinstance(theirs.error, MemoryError) or "allocate" in str(theirs.error):
+        if (
+            isinstance(ours.error, MemoryError)
+            or isinstance(theirs.error, MemoryError)
+            or "allocate" in str(theirs.error)
+        ):
             return []
 
         def exact() -> Outcome | None:
@@ -146,16 +157,28 @@ class Checker:
         if self.torch is None and (plain := _plain(call)) is not None:
             third = outcome(plain, numtorch)
             a, b = ours.value, third.value
-            if third.error is None and isinstance(a, Leaf) and isinstance(b, Leaf) and (a.dtype, a.shape) == (b.dtype, b.shape) \
-                    and (how := difference(a, b, scale_of(call))) is not None:
+            if (
+                third.error is None
+                and isinstance(a, Leaf)
+                and isinstance(b, Leaf)
+                and (a.dtype, a.shape) == (b.dtype, b.shape)
+                and (how := difference(a, b, scale_of(call))) is not None
+            ):
                 return [("consistency", f"not the same as {plain.name} without writing: {how}")]
-        if self.torch is None and any(isinstance(v, T) and v.view for v in call.leaves()) and not LAYOUT.search(call.name):
+        if (
+            self.torch is None
+            and any(isinstance(v, T) and v.view for v in call.leaves())
+            and not LAYOUT.search(call.name)
+        ):
             third = Outcome(error=None)
             try:
                 third = run(call, numtorch, Made(call, numtorch, contiguous=True))
             except Exception as e:
                 third.error = e
-            if third.error is not None or (how := difference(_t(third.value), _t(ours.value), scale_of(call))) is not None:
+            if (
+                third.error is not None
+                or (how := difference(_t(third.value), _t(ours.value), scale_of(call))) is not None
+            ):
                 return [("consistency", f"contiguous copies give another result: {third.error or how}")]
         return []
 
@@ -165,7 +188,12 @@ def _plain(call: Call) -> Call | None:
     if "out" in call.kwargs:
         return replace(call, kwargs={k: v for k, v in call.kwargs.items() if k != "out"})
     name = call.name[:-1]
-    if call.name.startswith("Tensor.") and call.name.endswith("_") and hasattr(numtorch.Tensor, name[7:]) and not name.endswith("_"):
+    if (
+        call.name.startswith("Tensor.")
+        and call.name.endswith("_")
+        and hasattr(numtorch.Tensor, name[7:])
+        and not name.endswith("_")
+    ):
         return replace(call, name=name)
     return None
 
@@ -178,9 +206,11 @@ def _identical(a: Any, b: Any) -> bool:
     if isinstance(a, Leaf) and isinstance(b, Leaf):
         if a.values is None or b.values is None:
             return a.shape == b.shape
-        return a.dtype == b.dtype and a.shape == b.shape and np.array_equal(a.values, b.values, equal_nan=a.values.dtype.kind == "f")
+        return (
+            a.dtype == b.dtype
+            and a.shape == b.shape
+            and np.array_equal(a.values, b.values, equal_nan=a.values.dtype.kind == "f")
+        )
     if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):
         return len(a) == len(b) and all(_identical(x, y) for x, y in zip(a, b, strict=True))
     return isinstance(a, str) or a == b or (a != a and b != b)
-
-

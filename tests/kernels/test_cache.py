@@ -30,8 +30,14 @@ print(y.item(), x.grad.tolist(), cache.stats["hits"], cache.stats["misses"])
 
 def python(code, folder, **env):
     variables = {k: v for k, v in os.environ.items() if k not in ("NUMTORCH_QUIET", "NUMTORCH_CACHE")}
-    return subprocess.Popen([sys.executable, "-W", "error", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                            cwd=ROOT, env=variables | {"NUMTORCH_CACHE": str(folder)} | env)
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=variables | {"NUMTORCH_CACHE": str(folder)} | env,
+    )
 
 
 def run(code, folder, **env):
@@ -59,7 +65,8 @@ def warm(tmp_path_factory):
 
 
 def launched(folder):
-    """The files that a warm process reads: a helper's machine code is in its kernel's file, too, its own is for other kernels."""
+    """The files that a warm process reads: a helper's machine code is in its kernel's file, too, its own is for other
+    kernels."""
     return [f for f in sorted(folder.glob("*.nbc")) if not f.name.startswith("sum_fold-")]
 
 
@@ -147,9 +154,12 @@ def test_an_unreadable_file_is_compiled_again(warm, tmp_path):
     """Reading fails as it does for a file of another user; root may read everything, so the call is replaced."""
     folder = copied(warm, tmp_path)
     name = min(folder.glob("*.nbc")).name
-    refuse = ("from pathlib import Path\nopened = Path.open\n"
-              f"def guarded(self, *a, **k):\n    if self.name == {name!r}: raise PermissionError(13, 'Permission denied', str(self))\n"
-              "    return opened(self, *a, **k)\nPath.open = guarded\n")
+    refuse = (
+        "from pathlib import Path\nopened = Path.open\n"
+        f"def guarded(self, *a, **k):\n    if self.name == {name!r}: raise PermissionError(13, 'Permission denied', "
+        "str(self))\n"
+        "    return opened(self, *a, **k)\nPath.open = guarded\n"
+    )
     out, _ = run(refuse + WORK, folder)
     assert (answer(out), counts(out)[1]) == (answer(warm[1]), 1)
 
@@ -171,16 +181,21 @@ def test_an_unwritable_folder_is_said_once(warm, tmp_path):
 
 def test_a_read_only_folder_is_read(warm, tmp_path):
     """An installation may come with kernels that users cannot add to."""
-    read_only = ("from numtorch.kernels import cache\nfrom pathlib import Path\nwritable = cache._writable\n"
-                 f"cache._writable = lambda path, *a, **k: Path(path) != Path({str(warm[0])!r}) and writable(path, *a, **k)\n")
+    read_only = (
+        "from numtorch.kernels import cache\nfrom pathlib import Path\nwritable = cache._writable\n"
+        f"cache._writable = lambda path, *a, **k: Path(path) != Path({str(warm[0])!r}) and writable(path, *a, **k)\n"
+    )
     out, err = run(read_only + WORK, warm[0], TMPDIR=str(tmp_path))
     assert (answer(out), counts(out)[1]) == (answer(warm[1]), 0)
     assert len(err.splitlines()) == 1
 
 
 def test_a_full_disk_costs_a_recompilation(tmp_path):
-    full = ("from numtorch.kernels import cache\ndef refuse(path, data, **options):\n    raise OSError(28, 'No space left on device')\n"
-            "cache.write_atomically = refuse\n")
+    full = (
+        "from numtorch.kernels import cache\ndef refuse(path, data, **options):\n    raise OSError(28, 'No space left "
+        "on device')\n"
+        "cache.write_atomically = refuse\n"
+    )
     out, _ = run(full + WORK, tmp_path)
     assert counts(out)[1] > 0
     assert list(tmp_path.iterdir()) == []
@@ -206,7 +221,7 @@ for f in (torch.exp, torch.sin, torch.tanh, torch.sigmoid, torch.erf, torch.log1
           torch.ceil, torch.expm1, torch.atan, torch.sinh, torch.cosh, torch.log, torch.neg, torch.square, torch.sign, torch.trunc):
     f(x)
     f(x.double())
-"""
+"""  # noqa: E501
 
 
 def test_a_long_cold_run_says_one_line_and_a_warm_one_nothing(tmp_path):
@@ -283,14 +298,18 @@ def test_a_change_deep_in_a_helper_changes_the_key():
 
 def test_changed_arrays_among_the_globals_change_the_key():
     zeros = np.zeros(2000)
-    table = lambda v: compile_source("def f(i):\n    return TABLE[i]\n", "f", {"TABLE": np.concatenate([zeros, [v], zeros])}, "table")
+    table = lambda v: compile_source(
+        "def f(i):\n    return TABLE[i]\n", "f", {"TABLE": np.concatenate([zeros, [v], zeros])}, "table"
+    )
     assert table(2.0).key == table(2.0).key
     assert table(2.0).key != table(3.0).key
 
 
 def test_a_changed_kernel_is_not_loaded_for_the_old_one(tmp_path):
-    code = ("import numpy as np\nfrom numtorch.kernels.jit import compile_source\nfrom numtorch.kernels import cache\n"
-            "f = compile_source('def f(x):\\n    return x * @\\n', 'f', {}, 'test')\nprint(f(7), cache.stats['hits'])")
+    code = (
+        "import numpy as np\nfrom numtorch.kernels.jit import compile_source\nfrom numtorch.kernels import cache\n"
+        "f = compile_source('def f(x):\\n    return x * @\\n', 'f', {}, 'test')\nprint(f(7), cache.stats['hits'])"
+    )
     printed = [run(code.replace("@", n), tmp_path)[0].split() for n in ("2", "3", "2")]
     assert printed == [["14", "0"], ["21", "0"], ["14", "1"]]
 
@@ -352,15 +371,25 @@ def test_processes_keep_to_the_limit(tmp_path):
     assert sum(p.stat().st_size for p in tmp_path.iterdir()) <= 220_000
 
 
-@pytest.mark.parametrize("stream", ["sys.stderr = None", "sys.stderr.close()", "sys.stderr = open('/dev/full', 'w')",
-                                    "sys.stderr = object()", "sys.stdout = sys.stderr = None"])
+@pytest.mark.parametrize(
+    "stream",
+    [
+        "sys.stderr = None",
+        "sys.stderr.close()",
+        "sys.stderr = open('/dev/full', 'w')",
+        "sys.stderr = object()",
+        "sys.stdout = sys.stderr = None",
+    ],
+)
 def test_without_standard_error(tmp_path, stream):
     if "/dev/full" in stream and not os.path.exists("/dev/full"):
         pytest.skip("no full device here")
-    code = ("import sys, os\n" + stream + "\nfrom numtorch.kernels import cache\ncache.stats['compile_seconds'] = 2.0\n"
-            "import numtorch as torch\nx = torch.ones(3) + torch.ones(3)\ncache.compiling.clear_line()\n"
-            "torch.kernels.warmup(lambda: torch.exp(x), run=False)\n"
-            f"open({str(tmp_path / 'out')!r}, 'w').write(str(x.tolist()))\nos._exit(0)")
+    code = (
+        "import sys, os\n" + stream + "\nfrom numtorch.kernels import cache\ncache.stats['compile_seconds'] = 2.0\n"
+        "import numtorch as torch\nx = torch.ones(3) + torch.ones(3)\ncache.compiling.clear_line()\n"
+        "torch.kernels.warmup(lambda: torch.exp(x), run=False)\n"
+        f"open({str(tmp_path / 'out')!r}, 'w').write(str(x.tolist()))\nos._exit(0)"
+    )
     assert run(code, tmp_path / "kernels")[0] == ""
     assert (tmp_path / "out").read_text() == "[2.0, 2.0, 2.0]"
 

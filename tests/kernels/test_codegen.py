@@ -31,7 +31,9 @@ def text_of(op, form, *operands, out=F32, compute=F32, device="cpu", inner=(), s
 
 
 def test_flat():
-    assert text_of("mul", "flat", Operand("x", F32, FULL), Operand("y", F32, FULL)) == """\
+    assert (
+        text_of("mul", "flat", Operand("x", F32, FULL), Operand("y", F32, FULL))
+        == """\
 def mul(x_, y_, out0):
     for i in prange(out0.size):
         x = x_[i]
@@ -39,11 +41,14 @@ def mul(x_, y_, out0):
         t1 = x * y
         out0[i] = t1
 """
+    )
 
 
 def test_numbers_and_single_elements_are_read_once():
     condition = Operand("condition", torch.bool, FULL, True)
-    assert text_of("where", "flat", condition, Operand("x", F32, ONE), Operand("y", None, SCALAR)) == """\
+    assert (
+        text_of("where", "flat", condition, Operand("x", F32, ONE), Operand("y", None, SCALAR))
+        == """\
 def where(condition_, x_, y_, out0):
     x = x_[0]
     y = float32(y_)
@@ -52,10 +57,13 @@ def where(condition_, x_, y_, out0):
         t1 = x if condition else y
         out0[i] = t1
 """
+    )
 
 
 def test_rows():
-    assert text_of("add", "rows", Operand("x", F32, COLUMN), Operand("y", F32, ROW)) == """\
+    assert (
+        text_of("add", "rows", Operand("x", F32, COLUMN), Operand("y", F32, ROW))
+        == """\
 def add(x_, y_, out0, rows, cols):
     for i in prange(rows):
         out0_row = out0[i * cols : (i + 1) * cols]
@@ -65,10 +73,13 @@ def add(x_, y_, out0, rows, cols):
             t1 = x + y
             out0_row[j] = t1
 """
+    )
 
 
 def test_streamed():
-    assert text_of("add", "rows", Operand("x", F32, COLUMN), Operand("y", F32, ROW), streamed=True) == """\
+    assert (
+        text_of("add", "rows", Operand("x", F32, COLUMN), Operand("y", F32, ROW), streamed=True)
+        == """\
 def add(x_, y_, out0, rows, cols):
     for i in prange(rows):
         part0 = room(out0)
@@ -82,6 +93,7 @@ def add(x_, y_, out0, rows, cols):
                 part0[j] = t1
             stream(part0, out0, i * cols + first, n)
 """
+    )
 
 
 @pytest.mark.parametrize("n", [7, 5_000, 40_001])
@@ -105,7 +117,9 @@ def test_streamed_results_are_those_of_plain_loops(monkeypatch, n):
 
 
 def test_strided():
-    assert text_of("sub", "strided", Operand("x", F32, FULL), Operand("y", F32, FULL), inner=(HELD, UNIT, FREE)) == """\
+    assert (
+        text_of("sub", "strided", Operand("x", F32, FULL), Operand("y", F32, FULL), inner=(HELD, UNIT, FREE))
+        == """\
 def sub(x_, y_, out0, outer, sizes, strides):
     n = sizes[sizes.size - 1]
     sq0 = strides[2 * sizes.size + sizes.size - 1]
@@ -125,16 +139,20 @@ def sub(x_, y_, out0, outer, sizes, strides):
             t1 = x - y
             out0[q0 + j * sq0] = t1
 """
+    )
 
 
 def test_half_types_are_computed_in_float32():
-    assert text_of("exp", "flat", Operand("x", BF16, FULL), out=BF16, compute=BF16) == """\
+    assert (
+        text_of("exp", "flat", Operand("x", BF16, FULL), out=BF16, compute=BF16)
+        == """\
 def exp(x_, out0):
     for i in prange(out0.size):
         x = bf16_to_float(x_[i])
         t1 = exp(x)
         out0[i] = float_to_bf16(float32(t1))
 """
+    )
 
 
 def test_operands_of_other_types_are_cast():
@@ -150,8 +168,11 @@ def test_literals_have_the_type_in_which_the_kernel_computes():
     assert scalar.literal(2, "int64") == "2"
     assert scalar.literal(-0.5, "float32") == "float32(-0.5)"
     assert scalar.literal(True, "bool_") == "True"
-    assert [scalar.literal(v, "float32") for v in (float("nan"), float("inf"), -float("inf"))] == \
-        ["float32(nan)", "float32(inf)", "float32(-inf)"]
+    assert [scalar.literal(v, "float32") for v in (float("nan"), float("inf"), -float("inf"))] == [
+        "float32(nan)",
+        "float32(inf)",
+        "float32(-inf)",
+    ]
 
 
 def test_shared_parts_are_computed_once():
@@ -178,7 +199,9 @@ def test_cuda_text_is_the_same_formula_in_a_grid_loop():
 
 def test_update_kernels_write_where_they_read():
     x, g, lr = map(expr.symbol, ("x", "g", "lr"))
-    assert update.source("step", ["x", "g"], ["lr"], ["x"], [x - lr * g], F32) == """\
+    assert (
+        update.source("step", ["x", "g"], ["lr"], ["x"], [x - lr * g], F32)
+        == """\
 def step(x_, g_, lr_):
     lr = float32(lr_)
     for i in prange(x_.size):
@@ -188,11 +211,14 @@ def step(x_, g_, lr_):
         t2 = x - t1
         x_[i] = t2
 """
+    )
 
 
 def test_reduction_text():
     types = (F32, np.dtype(np.float32), F32)
-    assert reduction.source(reduction.SUM, "fold", *types) == """\
+    assert (
+        reduction.source(reduction.SUM, "fold", *types)
+        == """\
 def sum_fold(x, first, last):
     part = x[first:last]
     a = float32(0)
@@ -202,7 +228,10 @@ def sum_fold(x, first, last):
         a = a + v
     return a
 """
-    assert reduction.source(reduction.SUM, "rows", *types) == """\
+    )
+    assert (
+        reduction.source(reduction.SUM, "rows", *types)
+        == """\
 def sum_rows(x, out, outer, n_, inner, count):
     n = float32(count)
     for i in prange(outer):
@@ -212,9 +241,12 @@ def sum_rows(x, out, outer, n_, inner, count):
             a = a + v
         out[i] = a
 """
+    )
 
 
-@pytest.mark.parametrize("r", [v for v in vars(reduction).values() if isinstance(v, reduction.Reduction)], ids=lambda r: r.name)
+@pytest.mark.parametrize(
+    "r", [v for v in vars(reduction).values() if isinstance(v, reduction.Reduction)], ids=lambda r: r.name
+)
 def test_what_tests_for_zero_does_so_before_it_converts(r):
     text = reduction.source(r, "fold", F32, np.dtype(np.int64), I64)
     assert ("v = part[k]\n" in text) == ("v != 0" in r.each)
@@ -228,7 +260,9 @@ def test_the_same_text_is_the_same_kernel():
 
 
 def test_source_shows_the_kernel_of_a_call():
-    assert source(torch.mul, torch.ones(2, 3), torch.ones(3)).splitlines()[0] == "def mul_rows(x_, y_, out0, rows, cols):"
+    assert (
+        source(torch.mul, torch.ones(2, 3), torch.ones(3)).splitlines()[0] == "def mul_rows(x_, y_, out0, rows, cols):"
+    )
 
 
 # --- names ----------------------------------------------------------------------------------------
@@ -245,8 +279,10 @@ def test_operands_may_be_called_as_loops_call_theirs(scratch_registry):
     turned = [torch.tensor(a.T.tolist(), dtype=F64).t() for a in given]
     np.testing.assert_array_equal(collision(*contiguous).numpy(), want)
     np.testing.assert_array_equal(collision(turned[0], *contiguous[1:]).numpy(), want)
-    np.testing.assert_array_equal(collision(contiguous[0], contiguous[1][:, :1], *turned[2:]).numpy(),
-                                  given[0] * given[1][:, :1] + given[2] - given[3] * given[4] + 2)
+    np.testing.assert_array_equal(
+        collision(contiguous[0], contiguous[1][:, :1], *turned[2:]).numpy(),
+        given[0] * given[1][:, :1] + given[2] - given[3] * given[4] + 2,
+    )
     for n in (5.0, 2.0):  # the remembered kernel
         np.testing.assert_array_equal(collision(*contiguous, n=n).numpy(), want - 2 + n)
         np.testing.assert_array_equal(collision(*contiguous, n, out=torch.empty(3, 4, dtype=F64)).numpy(), want - 2 + n)
@@ -267,7 +303,9 @@ def test_operands_may_be_called_as_the_front_calls_its_own(scratch_registry):
         y.sum().backward()
         assert y.tolist() == [7.0, 26.0, 57.0] and x.grad.tolist() == [13.0, 25.0, 37.0]
     own = {"self", "x0"} | front.INNER
-    for o in [o for o in OPS.values() if isinstance(o, ElementwiseOp) and o.call.__code__ is not front._unwritten.__code__]:
+    for o in [
+        o for o in OPS.values() if isinstance(o, ElementwiseOp) and o.call.__code__ is not front._unwritten.__code__
+    ]:
         given = {*front._public(o.tensors), *[n for n, _ in o.params]}
         made = {n for f in (o.call, o.front_env.get("larger")) if f for n in f.__code__.co_varnames} - given
         assert all(n in own or re.fullmatch(r"[tx]\d*", n) or n.endswith("_") for n in made), (o.name, made - own)
@@ -287,10 +325,16 @@ def test_tracebacks_point_into_the_generated_text():
     assert frame.line == "x = x_[i]"
 
 
-@pytest.mark.parametrize(("body", "message"), [
-    ("def f(x):\n    if x > 0:\n        return x\n    return -x\n", "a scalar body is assignments to names, then one return"),
-    ("def f(x):\n    return\n", "a scalar body is assignments"),
-])
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            "def f(x):\n    if x > 0:\n        return x\n    return -x\n",
+            "a scalar body is assignments to names, then one return",
+        ),
+        ("def f(x):\n    return\n", "a scalar body is assignments"),
+    ],
+)
 def test_a_body_that_is_no_formula_is_refused(tmp_path, body, message):
     file = tmp_path / "bodies.py"
     file.write_text(body)
@@ -303,7 +347,13 @@ def test_a_body_that_is_no_formula_is_refused(tmp_path, body, message):
 
 def test_what_no_loop_can_hold_is_untraceable():
     x = expr.symbol("x")
-    for formula in (lambda x: x if x else -x, lambda x: x.shape, lambda x: torch.sum(x), lambda x: x + "1", lambda x: x * None):
+    for formula in (
+        lambda x: x if x else -x,
+        lambda x: x.shape,
+        lambda x: torch.sum(x),
+        lambda x: x + "1",
+        lambda x: x * None,
+    ):
         with pytest.raises(expr.Untraceable):
             expr.trace(formula, ["x"])
     assert repr(x + 2) == "add(x, 2)"
@@ -317,7 +367,7 @@ shapes = st.lists(st.integers(0, 5), max_size=4).map(tuple)
 @st.composite
 def views(draw, shape):
     """A tensor of the shape (or one that broadcasts to it), however it lies in memory, and its elements."""
-    own = tuple(1 if draw(st.integers(0, 4)) == 0 else n for n in shape)[draw(st.integers(0, len(shape))):]
+    own = tuple(1 if draw(st.integers(0, 4)) == 0 else n for n in shape)[draw(st.integers(0, len(shape))) :]
     order = draw(st.permutations(range(len(own))))
     steps = [draw(st.integers(1, 3)) for _ in own]
     starts = [draw(st.integers(0, 2)) for _ in own]
@@ -344,7 +394,15 @@ def test_elementwise_on_any_strides(data, shape):
         np.testing.assert_array_equal(out.numpy(), want)
 
 
-REDUCTIONS = {"sum": np.sum, "mean": np.mean, "prod": np.prod, "amax": np.max, "amin": np.min, "any": np.any, "all": np.all}
+REDUCTIONS = {
+    "sum": np.sum,
+    "mean": np.mean,
+    "prod": np.prod,
+    "amax": np.max,
+    "amin": np.min,
+    "any": np.any,
+    "all": np.all,
+}
 
 
 @settings(max_examples=150, deadline=None)
@@ -365,12 +423,23 @@ def test_reductions_over_any_dimensions(data, name, shape, keepdim):
 # --- threads --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("compute", [
-    lambda x: x.sum(), lambda x: x.sum(0), lambda x: x.sum(1), lambda x: x.mean((0, 2)), lambda x: x.prod(1), lambda x: x.amax(),
-    lambda x: torch.exp(x) * x, lambda x: x + x[:1], lambda x: x.transpose(0, 1) - x.transpose(0, 1).contiguous(),
-    lambda x: torch.softmax(x, 1),
-    lambda x: x.reshape(100, -1) @ x.reshape(100, -1).t(),
-], ids=range(11))
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda x: x.sum(),
+        lambda x: x.sum(0),
+        lambda x: x.sum(1),
+        lambda x: x.mean((0, 2)),
+        lambda x: x.prod(1),
+        lambda x: x.amax(),
+        lambda x: torch.exp(x) * x,
+        lambda x: x + x[:1],
+        lambda x: x.transpose(0, 1) - x.transpose(0, 1).contiguous(),
+        lambda x: torch.softmax(x, 1),
+        lambda x: x.reshape(100, -1) @ x.reshape(100, -1).t(),
+    ],
+    ids=range(11),
+)
 def test_results_do_not_depend_on_the_number_of_threads(compute):
     x = torch.tensor(np.random.default_rng(0).standard_normal((100, 75, 52)).astype(np.float32).tolist())
     results = []

@@ -80,14 +80,17 @@ def ways(case, dtype):
 
 
 def run(case, dtype, cuda=None, way=None):
-    """Output and gradients (out, gx, gw, gb) from the kernels: the CPU's of the rule's ways or one for all, or CUDA's."""
+    """Output and gradients (out, gx, gw, gb) from the kernels: the CPU's of the rule's ways or one for all, or
+    CUDA's."""
     x, w, b, g = operands(case, dtype)
     ints = geometry(case)
     out, gx, gw, gb = (np.full(a.shape, np.nan, dtype) for a in (g, x, w, b))
     flat = [a.reshape(-1) for a in (x, w, b, g, out, gx, gw, gb)]
     x, w, b, g, *results = flat
     if cuda is None:
-        functions = [of.get(way, of[chosen]) for of, chosen in zip(cpu.WAYS.values(), ways(case, dtype), strict=True)] + [cpu.bias_grad]
+        functions = [
+            of.get(way, of[chosen]) for of, chosen in zip(cpu.WAYS.values(), ways(case, dtype), strict=True)
+        ] + [cpu.bias_grad]
     else:
         functions = [cuda.conv2d_forward, cuda.conv2d_input_grad, cuda.conv2d_weight_grad, cuda.conv2d_bias_grad]
     functions[0](x, w, b, results[0], *ints)
@@ -101,9 +104,7 @@ def expected(case, dtype):
     """The same from torch in float64."""
     torch = pytest.importorskip("torch")
     *_, sh, sw, ph, pw, dh, dw, groups = geometry(case)
-    x, w, b, g = (
-        torch.from_numpy(a.astype(np.float64)).requires_grad_() for a in operands(case, dtype)
-    )
+    x, w, b, g = (torch.from_numpy(a.astype(np.float64)).requires_grad_() for a in operands(case, dtype))
     out = torch.nn.functional.conv2d(x, w, b, (sh, sw), (ph, pw), (dh, dw), groups)
     grads = torch.autograd.grad(out, (x, w, b), g)
     return [t.detach().numpy() for t in (out, *grads)]
@@ -131,7 +132,11 @@ def test_padding_wider_than_the_kernel_stays_in_its_buffers(case):
     w_of = weights.reshape(groups, co // groups, ci // groups)
     assert "direct" in ways(case, "float32")  # for the gradient of the input it would need a negative padding
     out, gx, gw, _ = run(case, "float32")
-    assert_close(out.reshape(g_of.shape), np.einsum("gok,ngkij->ngoij", w_of, padded) + b.reshape(groups, -1)[:, :, None, None], "float32")
+    assert_close(
+        out.reshape(g_of.shape),
+        np.einsum("gok,ngkij->ngoij", w_of, padded) + b.reshape(groups, -1)[:, :, None, None],
+        "float32",
+    )
     assert_close(gw.reshape(w_of.shape), np.einsum("ngoij,ngkij->gok", g_of, padded), "float32")
     want = np.einsum("gok,ngoij->ngkij", w_of, g_of).reshape(n, ci, ho, wo)[:, :, ph : ho - ph, pw : wo - pw]
     assert_close(gx.reshape(want.shape), want, "float32")
@@ -151,14 +156,21 @@ def test_the_cases_reach_every_way_of_every_part():
 def test_dilated_filters_see_phases():
     assert ways("winograd, dilated", "float32") == ["winograd"] * 3
     n, ci, h, w, co, kh, kw, *geometry = CASES["winograd, dilated"]
-    assert cpu.path("forward", n, ci, co, (h + 1, w), (kh, kw), *geometry, True) == "implicit_gemm"  # phases of unequal height
+    assert (
+        cpu.path("forward", n, ci, co, (h + 1, w), (kh, kw), *geometry, True) == "implicit_gemm"
+    )  # phases of unequal height
 
 
 def test_fewer_products_cost_a_digit_at_most():
     case = "winograd, deep"
     want = expected(case, "float32")
-    errors = [[np.sqrt(np.mean((got - exact) ** 2)) for got, exact in zip(run(case, "float32", way=way)[:3], want, strict=False)]
-              for way in ("winograd", "implicit_gemm")]
+    errors = [
+        [
+            np.sqrt(np.mean((got - exact) ** 2))
+            for got, exact in zip(run(case, "float32", way=way)[:3], want, strict=False)
+        ]
+        for way in ("winograd", "implicit_gemm")
+    ]
     assert all(winograd <= 5 * product for winograd, product in zip(*errors, strict=True))
 
 
@@ -258,9 +270,7 @@ def test_sum_over_a_long_batch_keeps_its_digits():
         way(x, g, gw, *ints)
     xs = x.reshape(n, 8, 8).astype(np.float64)
     gs = g.reshape(n, 2, 6, 6).astype(np.float64)
-    want = [
-        (xs[:, None, a : a + 6, b : b + 6] * gs).sum((0, 2, 3)) for a in range(3) for b in range(3)
-    ]
+    want = [(xs[:, None, a : a + 6, b : b + 6] * gs).sum((0, 2, 3)) for a in range(3) for b in range(3)]
     for gw in sums:
         np.testing.assert_allclose(gw.reshape(2, 9).T, want, rtol=2e-6)
 

@@ -19,9 +19,7 @@ LAYOUTS = list(itertools.product((False, True), (False, True)))
 
 def operand(rng, rows, cols, transposed, dtype, batch=()):
     """A random matrix as stored, and as op(matrix) in float64."""
-    stored = rng.standard_normal(
-        (*batch, cols, rows) if transposed else (*batch, rows, cols)
-    ).astype(dtype)
+    stored = rng.standard_normal((*batch, cols, rows) if transposed else (*batch, rows, cols)).astype(dtype)
     seen = stored.swapaxes(-1, -2) if transposed else stored
     return stored, seen.astype(np.float64)
 
@@ -53,9 +51,7 @@ def thread_count():
 @pytest.mark.parametrize(("ta", "tb"), LAYOUTS)
 def test_every_edge_up_to_forty(ta, tb, dtype):
     for size in range(1, 41):
-        check(
-            size, (size * 7) % 41 + 1, (size * 11) % 37 + 1, ta, tb, size % 2 == 0, dtype, seed=size
-        )
+        check(size, (size * 7) % 41 + 1, (size * 11) % 37 + 1, ta, tb, size % 2 == 0, dtype, seed=size)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -136,17 +132,7 @@ def test_nan_and_infinity_propagate():
     b[3, 5], b[4, 39] = np.nan, np.inf
     for ta, tb in LAYOUTS:
         c = np.empty(800, np.float32)
-        gemm(
-            (a.T if ta else a).copy().reshape(-1),
-            (b.T if tb else b).copy().reshape(-1),
-            c,
-            20,
-            40,
-            24,
-            ta,
-            tb,
-            False,
-        )
+        gemm((a.T if ta else a).copy().reshape(-1), (b.T if tb else b).copy().reshape(-1), c, 20, 40, 24, ta, tb, False)
         c = c.reshape(20, 40)
         assert np.isnan(c[:, [5, 39]]).all()
         assert (np.delete(c, [5, 39], axis=1) == 0).all()
@@ -234,9 +220,7 @@ def test_linear(m, n, k, dtype):
         linear(x.reshape(-1), w.reshape(-1), bias, out.reshape(-1), m, n, k, relu)
         shift = bias.astype(np.float64) if has_bias else np.zeros(n)
         want = x64 @ w64 + shift
-        assert_close(
-            out, np.maximum(want, 0) if relu else want, np.abs(x64) @ np.abs(w64) + np.abs(shift)
-        )
+        assert_close(out, np.maximum(want, 0) if relu else want, np.abs(x64) @ np.abs(w64) + np.abs(shift))
 
 
 def test_relu_keeps_nan():
@@ -365,23 +349,13 @@ def run_elsewhere(shapes, **environment):
 
 
 def test_plain_python():
-    run_elsewhere(
-        [(3, 4, 5), (8, 8, 8), (7, 19, 2), (1, 6, 3), (6, 1, 3), (2, 3, 0)], NUMBA_DISABLE_JIT="1"
-    )
+    run_elsewhere([(3, 4, 5), (8, 8, 8), (7, 19, 2), (1, 6, 3), (6, 1, 3), (2, 3, 0)], NUMBA_DISABLE_JIT="1")
 
 
 @pytest.mark.parametrize("bits", ["128", "256"])
 def test_shorter_vectors(bits):
     run_elsewhere(
-        [
-            (64, 128, 784),
-            (8, 8, 8),
-            (13, 37, 29),
-            (1, 60, 30),
-            (60, 1, 30),
-            (61, 10, 67),
-            (150, 170, 90),
-        ],
+        [(64, 128, 784), (8, 8, 8), (13, 37, 29), (1, 60, 30), (60, 1, 30), (61, 10, 67), (150, 170, 90)],
         NUMTORCH_VECTOR_BITS=bits,
     )
 
@@ -391,9 +365,7 @@ def test_unknown_vector_length_is_refused():
         run_elsewhere([(2, 2, 2)], NUMTORCH_VECTOR_BITS="96")
 
 
-@pytest.mark.skipif(
-    os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"), reason="nothing is compiled"
-)
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"), reason="nothing is compiled")
 def test_second_process_compiles_nothing(tmp_path):
     code = """
 import numpy as np
@@ -408,11 +380,7 @@ print(cache.stats["misses"])
     misses = [
         int(
             subprocess.run(
-                [sys.executable, "-c", code],
-                env=environment,
-                capture_output=True,
-                text=True,
-                check=True,
+                [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
             ).stdout
         )
         for _ in range(2)

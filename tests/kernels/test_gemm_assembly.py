@@ -31,7 +31,9 @@ def assembly(triple, cpu, features, double, lanes, height, vectors, by_rows, pai
     from numtorch.kernels.gemm.calls import TILE_TYPE
     from numtorch.kernels.gemm.microkernel import build_tile
 
-    return compiled(triple, cpu, features, TILE_TYPE, lambda fn: build_tile(fn, double, lanes, height, vectors, by_rows, pairs))
+    return compiled(
+        triple, cpu, features, TILE_TYPE, lambda fn: build_tile(fn, double, lanes, height, vectors, by_rows, pairs)
+    )
 
 
 def compiled(triple, cpu, features, function_type, build):
@@ -53,7 +55,8 @@ def compiled(triple, cpu, features, function_type, build):
 
 
 def inner_loop(text, product):
-    """The instructions of the loop of one block with the most products; of two, that which reads no vector by a mask."""
+    """The instructions of the loop of one block with the most products; of two, that which reads no vector by a
+    mask."""
     lines = [re.split(r"\s(?:#|//)", line)[0].strip() for line in text.splitlines()]
     best, start = [], 0
     for i, line in enumerate(lines):

@@ -10,7 +10,9 @@ from numtorch.kernels.gemm.tile import narrow_rows, pair_rows
 from numtorch.kernels.gemm.variants import multiplies_pairs, variants
 from numtorch.kernels.jit import jit
 
-pytestmark = pytest.mark.skipif(not multiplies_pairs(), reason="this processor has no instruction for pairs of bfloat16")
+pytestmark = pytest.mark.skipif(
+    not multiplies_pairs(), reason="this processor has no instruction for pairs of bfloat16"
+)
 LAYOUTS = list(itertools.product((False, True), (False, True)))
 
 
@@ -40,12 +42,27 @@ def product(batch, m, n, k, ta, tb, a_shared=False, b_shared=False, bias=False, 
 
 
 @pytest.mark.parametrize(("ta", "tb"), LAYOUTS)
-@pytest.mark.parametrize(("m", "n", "k"), [(1, 1, 1), (5, 3, 7), (28, 32, 64), (14, 47, 65), (56, 320, 128), (28, 47, 0), (1, 40, 30),
-                                           (42, 1, 31), (140, 303, 302), (1120, 47, 1201)])
+@pytest.mark.parametrize(
+    ("m", "n", "k"),
+    [
+        (1, 1, 1),
+        (5, 3, 7),
+        (28, 32, 64),
+        (14, 47, 65),
+        (56, 320, 128),
+        (28, 47, 0),
+        (1, 40, 30),
+        (42, 1, 31),
+        (140, 303, 302),
+        (1120, 47, 1201),
+    ],
+)
 def test_layouts_and_blocks(m, n, k, ta, tb):
     for wide in (False, True):
         got, want, scale = product(1, m, n, k, ta, tb, wide=wide, bias=wide == (m % 2 == 0))
-        assert (np.abs(got - want) <= (2e-6 if wide else 0) * scale + (0 if wide else 2.0**-8 * np.abs(want) + 1e-5 * scale)).all()
+        assert (
+            np.abs(got - want) <= (2e-6 if wide else 0) * scale + (0 if wide else 2.0**-8 * np.abs(want) + 1e-5 * scale)
+        ).all()
 
 
 @pytest.mark.parametrize(("ta", "tb"), LAYOUTS)

@@ -21,8 +21,14 @@ compiled = pytest.mark.skipif(disabled(), reason="plain Python compiles nothing"
 
 def run(code, folder, *args, timeout=120):
     """What a process of its own prints, with an empty kernel cache."""
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code), *map(str, args)], capture_output=True, text=True, timeout=timeout,
-                          cwd=ROOT, env=os.environ | {"NUMTORCH_CACHE": str(folder), "NUMTORCH_QUIET": "1"})
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), *map(str, args)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        cwd=ROOT,
+        env=os.environ | {"NUMTORCH_CACHE": str(folder), "NUMTORCH_QUIET": "1"},
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -83,7 +89,8 @@ WITH = (_Setting.__enter__.__code__, _Setting.__exit__.__code__)
 
 
 def interrupted(work, at):
-    """How many of the package's functions ``work()`` calls; at the ``at``-th a KeyboardInterrupt comes, as a signal handler's would."""
+    """How many of the package's functions ``work()`` calls; at the ``at``-th a KeyboardInterrupt comes, as a signal
+    handler's would."""
     count = 0
 
     def trace(frame, event, arg):

@@ -82,9 +82,11 @@ def test_source_is_kept():
 
 
 def test_defining_a_kernel_imports_nothing():
-    code = ("import sys\nfrom numtorch.kernels.jit import jit, prange\n"
-            "@jit(parallel=True)\ndef f(x):\n    for i in prange(3): x[i] = 0\n"
-            "assert 'numba' not in sys.modules\nassert len(f.key) == 64\nassert 'numba' not in sys.modules")
+    code = (
+        "import sys\nfrom numtorch.kernels.jit import jit, prange\n"
+        "@jit(parallel=True)\ndef f(x):\n    for i in prange(3): x[i] = 0\n"
+        "assert 'numba' not in sys.modules\nassert len(f.key) == 64\nassert 'numba' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
 
 

@@ -1,4 +1,5 @@
-"""What a planned loop is given: empty buffers for what is absent, zeroed results, and numbers that differ from call to call."""
+"""What a planned loop is given: empty buffers for what is absent, zeroed results, and numbers that differ from call to
+call."""
 
 import gc
 import weakref
@@ -122,10 +123,16 @@ def test_dropout_draws_anew_by_one_plan():
 
 
 CALLS = {
-    "softmax": lambda x: torch.softmax(x, 1), "strided": lambda x: torch.softmax(x.t(), 0), "layer_norm": lambda x: F.layer_norm(x, (5,)),
-    "cross_entropy": lambda x: F.cross_entropy(x, torch.zeros(4, dtype=torch.int64)), "mse_loss": lambda x: F.mse_loss(x, torch.ones(4, 5)),
-    "sort": lambda x: torch.sort(x, 1), "cumsum": lambda x: torch.cumsum(x, 0), "normalize": F.normalize,
-    "var": lambda x: torch.var(x, 1), "max_pool1d": lambda x: F.max_pool1d(x, 2),
+    "softmax": lambda x: torch.softmax(x, 1),
+    "strided": lambda x: torch.softmax(x.t(), 0),
+    "layer_norm": lambda x: F.layer_norm(x, (5,)),
+    "cross_entropy": lambda x: F.cross_entropy(x, torch.zeros(4, dtype=torch.int64)),
+    "mse_loss": lambda x: F.mse_loss(x, torch.ones(4, 5)),
+    "sort": lambda x: torch.sort(x, 1),
+    "cumsum": lambda x: torch.cumsum(x, 0),
+    "normalize": F.normalize,
+    "var": lambda x: torch.var(x, 1),
+    "max_pool1d": lambda x: F.max_pool1d(x, 2),
 }
 
 
@@ -186,6 +193,7 @@ def test_a_planning_function_asks_for_what_there_is():
         return x
 
     with pytest.raises(RegistrationError, match="asks for 'y', which is none of x"):
+
         @alone.loop("cpu")
         def loop(x, y):
             return None

@@ -110,10 +110,7 @@ def test_accuracy(name, dtype):
         keep = (x > 0) | ~np.isfinite(x)
         with np.errstate(all="ignore"):
             np.testing.assert_allclose(
-                apply(fn, x[keep]),
-                want[keep].astype(dtype),
-                rtol=8 * np.finfo(dtype).eps,
-                atol=8 * np.finfo(dtype).eps,
+                apply(fn, x[keep]), want[keep].astype(dtype), rtol=8 * np.finfo(dtype).eps, atol=8 * np.finfo(dtype).eps
             )
         return
     if name not in FAST32 and dtype is np.float32:
@@ -124,7 +121,9 @@ def test_accuracy(name, dtype):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_exp_of_what_is_not_positive(dtype):
     least = np.log(np.finfo(dtype).smallest_normal)
-    x = np.concatenate([np.linspace(1.01 * least, 0, 300 if plain_only else 20_000), [0.0, -0.0, 1e-6, -np.inf, np.nan]])
+    x = np.concatenate(
+        [np.linspace(1.01 * least, 0, 300 if plain_only else 20_000), [0.0, -0.0, 1e-6, -np.inf, np.nan]]
+    )
     x = x.astype(dtype)
     if dtype is np.float32:
         x = np.append(x, np.array([0x7FC00001, 0xFFFFFFFF], np.uint32).view(dtype))  # NaN with other bits stays NaN
@@ -137,7 +136,9 @@ def test_exp_of_what_is_not_positive(dtype):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_normal_cdf(dtype):
-    x = np.concatenate([np.linspace(-9, 9, 300 if plain_only else 20_001), [-1e30, 1e30, -np.inf, np.inf, np.nan, -5.4, 5.4]])
+    x = np.concatenate(
+        [np.linspace(-9, 9, 300 if plain_only else 20_001), [-1e30, 1e30, -np.inf, np.inf, np.nan, -5.4, 5.4]]
+    )
     want = np.array([0.5 * libm.erfc(-v / libm.sqrt(2)) for v in x.astype(dtype)])
     got = apply(math.normal_cdf, x.astype(dtype))
     assert np.nanmax(np.abs(got - want)) < (2e-7 if dtype is np.float32 else 4e-16)
@@ -161,26 +162,14 @@ def test_float32_sine_of_huge_arguments():
     for fn, reference in ((math.sin, np.sin), (math.cos, np.cos)):
         assert (
             ulps(
-                apply(fn, x[:200] if plain_only else x),
-                reference(x.astype(np.float64))[: 200 if plain_only else None],
+                apply(fn, x[:200] if plain_only else x), reference(x.astype(np.float64))[: 200 if plain_only else None]
             )
             <= 2
         )
 
 
 UNARY = sorted({*REFERENCE, "erf", "erfc", "sign", "lgamma"})
-BINARY = [
-    "pow",
-    "maximum",
-    "minimum",
-    "fmax",
-    "fmin",
-    "fmod",
-    "remainder",
-    "atan2",
-    "hypot",
-    "copysign",
-]
+BINARY = ["pow", "maximum", "minimum", "fmax", "fmin", "fmod", "remainder", "atan2", "hypot", "copysign"]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -192,9 +181,7 @@ def test_plain_python_means_the_same(name, dtype):
     assert type(fn(dtype(0.5))) is dtype
     assert type(fn(0.5)) is float
     if name == "lgamma":  # cancels at its zeros
-        np.testing.assert_allclose(
-            apply(fn, x), want, rtol=8 * np.finfo(dtype).eps, atol=8 * np.finfo(dtype).eps
-        )
+        np.testing.assert_allclose(apply(fn, x), want, rtol=8 * np.finfo(dtype).eps, atol=8 * np.finfo(dtype).eps)
     else:
         assert ulps(apply(fn, x), want) <= 6
 
@@ -227,10 +214,7 @@ def test_remainder_and_maximum_agree_with_torch():
 @pytest.mark.parametrize("dtype", [np.int32, np.int64])
 @pytest.mark.parametrize("name", ["pow", "maximum", "minimum", "fmax", "fmin", "fmod", "remainder"])
 def test_integers_stay_integers(name, dtype):
-    x, y = (
-        v.ravel().copy()
-        for v in np.meshgrid(np.arange(-5, 6, dtype=dtype), np.arange(-5, 6, dtype=dtype))
-    )
+    x, y = (v.ravel().copy() for v in np.meshgrid(np.arange(-5, 6, dtype=dtype), np.arange(-5, 6, dtype=dtype)))
     fn = getattr(math, name)
     np.testing.assert_array_equal(apply(fn, x, y), plain(fn, x, y))
     assert type(fn(dtype(3), dtype(2))) is dtype
@@ -256,11 +240,7 @@ def test_the_smallest_integer_does_not_trap():
 def test_predicates():
     for dtype in (np.float32, np.float64):
         x = np.array([0, 1, -1, np.inf, -np.inf, np.nan, np.finfo(dtype).max], dtype)
-        for name, reference in (
-            ("isnan", np.isnan),
-            ("isinf", np.isinf),
-            ("isfinite", np.isfinite),
-        ):
+        for name, reference in (("isnan", np.isnan), ("isinf", np.isinf), ("isfinite", np.isfinite)):
             np.testing.assert_array_equal(apply(getattr(math, name), x, dtype=bool), reference(x))
     assert math.sign(np.float32(np.nan)) == apply(math.sign, np.array([np.nan]))[0] == 0
 
@@ -315,12 +295,8 @@ def test_loops_compile_to_vector_code(name, dtype):
         if plain_only
         else assembly(name, dtype)
     )
-    symbol = {"maximum": "fmax", "minimum": "fmin", "round": "roundeven", "sigmoid": "exp"}.get(
-        name, name
-    )
-    assert not re.search(
-        rf"\b_?{symbol}f?\b(?!.*:)", re.sub(r"[#;/].*|\.(asciz|string).*", "", text)
-    ), "calls libm"
+    symbol = {"maximum": "fmax", "minimum": "fmin", "round": "roundeven", "sigmoid": "exp"}.get(name, name)
+    assert not re.search(rf"\b_?{symbol}f?\b(?!.*:)", re.sub(r"[#;/].*|\.(asciz|string).*", "", text)), "calls libm"
     single = dtype == "float32"
     packed = r"\w+ps\s.*%[yzx]mm" if single else r"\w+pd\s.*%[yzx]mm"
     assert re.search(packed, text) or re.search(r"\.4s\b" if single else r"\.2d\b", text)
@@ -337,10 +313,7 @@ def test_half_to_float_of_every_value():
     u = np.arange(65536, dtype=np.uint16)
     want = u.view(np.float16).astype(np.float32)
     number = ~np.isnan(want)
-    for got in (
-        apply(math.half_to_float, u, dtype=np.float32),
-        plain(math.half_to_float, u, dtype=np.float32),
-    ):
+    for got in (apply(math.half_to_float, u, dtype=np.float32), plain(math.half_to_float, u, dtype=np.float32)):
         np.testing.assert_array_equal(got[number].view(np.uint32), want[number].view(np.uint32))
         assert np.isnan(got[~number]).all()
     np.testing.assert_array_equal(
@@ -360,25 +333,8 @@ def some_floats(count):
     halves = np.arange(0, 65536, 7, dtype=np.uint16).view(np.float16).astype(np.float32)
     ties = ((bits[:2000] & np.uint32(0xFFFF0000)) | np.uint32(0x8000)).view(np.float32)
     between = (halves.view(np.uint32) | np.uint32(0x1000)).view(np.float32)
-    special = np.array(
-        [
-            65504,
-            65519.99,
-            65520,
-            65536,
-            2**-24,
-            2**-25,
-            1.5 * 2**-25,
-            0,
-            -0.0,
-            np.inf,
-            -np.inf,
-            np.nan,
-        ]
-    )
-    return np.concatenate(
-        [bits.view(np.float32), halves, ties, between, special.astype(np.float32)]
-    )
+    special = np.array([65504, 65519.99, 65520, 65536, 2**-24, 2**-25, 1.5 * 2**-25, 0, -0.0, np.inf, -np.inf, np.nan])
+    return np.concatenate([bits.view(np.float32), halves, ties, between, special.astype(np.float32)])
 
 
 def test_float_to_half_rounds_to_nearest_even():
@@ -390,8 +346,7 @@ def test_float_to_half_rounds_to_nearest_even():
     assert np.isnan(got[~number].view(np.float16)).all()
     few = x[-15_000::5]
     np.testing.assert_array_equal(
-        apply(math.float_to_half, few, dtype=np.uint16),
-        plain(math.float_to_half, few, dtype=np.uint16),
+        apply(math.float_to_half, few, dtype=np.uint16), plain(math.float_to_half, few, dtype=np.uint16)
     )
 
 
@@ -401,9 +356,7 @@ def test_float_to_bf16_rounds_to_nearest_even():
     want = torch.from_numpy(x).bfloat16().view(torch.int16).numpy().view(np.uint16)
     want = np.where(np.isnan(x), np.uint16(0x7FC0), want)
     np.testing.assert_array_equal(apply(math.float_to_bf16, x, dtype=np.uint16), want)
-    np.testing.assert_array_equal(
-        plain(math.float_to_bf16, x[-3000:], dtype=np.uint16), want[-3000:]
-    )
+    np.testing.assert_array_equal(plain(math.float_to_bf16, x[-3000:], dtype=np.uint16), want[-3000:])
 
 
 # --- random numbers -------------------------------------------------------------------------------
@@ -428,10 +381,7 @@ def drawn(fn, seed, count, dtype):
 )
 def test_philox_known_answers(word, answer):
     assert tuple(map(int, math.philox(*[np.uint64(word)] * 6))) == answer
-    pi = [
-        np.uint64(v)
-        for v in (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344, 0xA4093822, 0x299F31D0)
-    ]
+    pi = [np.uint64(v) for v in (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344, 0xA4093822, 0x299F31D0)]
     assert tuple(map(int, math.philox(*pi))) == (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1)
 
 
@@ -522,14 +472,10 @@ for seed in ("i8", "u8"):
     ptx(draw, seed, "u4[::1]", "f4[::1]", "f8[::1]")
 print("fine")
 """
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout.endswith("fine\n"), done.stderr[-2000:]
 
 
 def test_names():
     assert sorted(math.__all__) == math.__all__
-    assert all(
-        callable(getattr(math, name)) and getattr(math, name).__doc__ for name in math.__all__
-    )
+    assert all(callable(getattr(math, name)) and getattr(math, name).__doc__ for name in math.__all__)

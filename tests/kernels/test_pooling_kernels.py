@@ -96,9 +96,7 @@ def expected_max(x, case):
     torch = torch_module()
     *_, kernel, stride, padding, dilation, ceil = case
     xt = torch.from_numpy(x.copy()).requires_grad_()
-    out, indices = torch.nn.functional.max_pool2d(
-        xt, kernel, stride, padding, dilation, ceil, return_indices=True
-    )
+    out, indices = torch.nn.functional.max_pool2d(xt, kernel, stride, padding, dilation, ceil, return_indices=True)
     g = torch.from_numpy(values(tuple(out.shape), x.dtype, 1))
     (gx,) = torch.autograd.grad(out, xt, g)
     return out.detach().numpy(), indices.numpy(), gx.numpy()
@@ -153,9 +151,7 @@ def test_avg_pool_matches_torch(name, dtype):
     *_, kernel, stride, padding, ceil, include_pad, divisor = case
     x = values(case[:4], dtype)
     xt = torch.from_numpy(x).requires_grad_()
-    out = torch.nn.functional.avg_pool2d(
-        xt, kernel, stride, padding, ceil, include_pad, divisor or None
-    )
+    out = torch.nn.functional.avg_pool2d(xt, kernel, stride, padding, ceil, include_pad, divisor or None)
     g = torch.from_numpy(values(tuple(out.shape), dtype, 1))
     (gx,) = torch.autograd.grad(out, xt, g)
     got, got_gx = run_average(x, out.shape[2:], case)
@@ -197,10 +193,7 @@ def every_result(dtype="float32"):
         yield from run_max(values((n, c, h, w), dtype), (ho, wo), case)
     for case in AVERAGE_CASES.values():
         n, c, h, w, kernel, stride, padding, *_ = case
-        ho, wo = (
-            (size + 2 * p - k) // s + 1
-            for size, k, s, p in zip((h, w), kernel, stride, padding, strict=True)
-        )
+        ho, wo = ((size + 2 * p - k) // s + 1 for size, k, s, p in zip((h, w), kernel, stride, padding, strict=True))
         yield from run_average(values((n, c, h, w), dtype), (ho, wo), case)
     for *shape, ho, wo in ADAPTIVE_CASES.values():
         yield from run_adaptive(values(tuple(shape), dtype), ho, wo)

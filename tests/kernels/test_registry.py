@@ -97,7 +97,11 @@ def test_an_op_with_a_kernel_of_its_own():
     halves = kernels.explain(f, x.bfloat16(), 1)
     assert "takes float32, float64, not bfloat16" in halves
     assert "-> widened" in halves
-    assert [line.split()[0] for line in kernels.list(f).splitlines()] == ["row_norm/cpu/rows", "row_norm/any/widened", "row_norm/any/body"]
+    assert [line.split()[0] for line in kernels.list(f).splitlines()] == [
+        "row_norm/cpu/rows",
+        "row_norm/any/widened",
+        "row_norm/any/body",
+    ]
     assert "# row_norm/cpu/rows\n" in kernels.source(f)
     assert "out[k] = x[k] / np.sqrt(total)" in kernels.source(f)
     with kernels.use(f, "rows") as chosen:
@@ -155,7 +159,9 @@ def test_what_cannot_be_registered():
     f = row_norm()
     with pytest.raises(RegistrationError, match=r"row_norm/cpu/rows is registered already"):
         f.kernel("cpu", dtypes=(torch.bfloat16,), name="rows")(lambda x, dim: x)
-    with pytest.raises(RegistrationError, match=r"row_norm/cpu/twin and row_norm/cpu/rows take the same inputs with the same priority"):
+    with pytest.raises(
+        RegistrationError, match=r"row_norm/cpu/twin and row_norm/cpu/rows take the same inputs with the same priority"
+    ):
         f.kernel("cpu", dtypes=FLOATS, name="twin")(lambda x, dim: x)
     with pytest.raises(RegistrationError, match=r"an op named row_norm exists already \(.*test_registry.py:\d+\)"):
         row_norm()
@@ -188,8 +194,10 @@ def test_no_kernel_says_what_there_is():
     assert floats_only(torch.empty(2, device="meta")).shape == (2,)
     with pytest.raises(KernelNotFound) as caught:
         floats_only(torch.ones(2, dtype=torch.float16))
-    assert str(caught.value) == ("floats_only has no kernel for cpu (float16)\n  copied (cpu)  takes float32, float64\n"
-                                 'Cast with .float(), or register one: @floats_only.kernel("cpu", ...)')
+    assert str(caught.value) == (
+        "floats_only has no kernel for cpu (float16)\n  copied (cpu)  takes float32, float64\n"
+        'Cast with .float(), or register one: @floats_only.kernel("cpu", ...)'
+    )
 
 
 def test_a_kernel_that_does_not_compile_says_where():
@@ -226,7 +234,9 @@ def test_everything_can_be_listed():
 
 def points(monkeypatch, *found):
     monkeypatch.setattr(registry, "plugins_loaded", False)
-    monkeypatch.setattr(importlib.metadata, "entry_points", lambda *, group: found if group == "numtorch.kernels" else ())
+    monkeypatch.setattr(
+        importlib.metadata, "entry_points", lambda *, group: found if group == "numtorch.kernels" else ()
+    )
 
 
 def test_installed_packages_bring_kernels(monkeypatch):
@@ -301,6 +311,7 @@ def test_a_loop_over_rows_gets_the_parameters_that_it_names(scratch_registry):
     x = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
     assert shifted(x, 0.5, 0, 10.0).tolist() == (x * 10 + 0.5 + 3).tolist()
     with pytest.raises(RegistrationError, match="asks for 'scale' after cols"):
+
         @shifted.kernel("cpu", dtypes=FLOATS, layout="rows", name="other")
         def other(x, out, cols, scale):
             pass

@@ -1,4 +1,5 @@
-"""The thread pool: every chunk once whoever runs it, results that do not depend on the number of threads, forks, settings."""
+"""The thread pool: every chunk once whoever runs it, results that do not depend on the number of threads, forks,
+settings."""
 
 import ctypes
 import os
@@ -148,22 +149,44 @@ def dropped():
 
 LABELS = torch.tensor((np.arange(601) * 7 % 130).tolist())
 FAMILIES = {
-    "elementwise": lambda: gradients(lambda x, y: torch.exp(x) * y + torch.tanh(y), weights(300, 401), weights(401, seed=1)),
+    "elementwise": lambda: gradients(
+        lambda x, y: torch.exp(x) * y + torch.tanh(y), weights(300, 401), weights(401, seed=1)
+    ),
     "strided": lambda: (weights(501, 400, grad=False).t() + weights(400, 501, seed=1, grad=False),),
     "matmul": lambda: gradients(torch.matmul, weights(131, 260), weights(260, 143, seed=1)),
     "batched matmul": lambda: (torch.matmul(weights(9, 40, 70, grad=False), weights(9, 70, 50, seed=1, grad=False)),),
     "linear": lambda: gradients(F.linear, weights(130, 257), weights(140, 257, seed=1), weights(140, seed=2)),
-    "convolution": lambda: gradients(lambda x, w, b: F.conv2d(x, w, b, padding=1), weights(5, 6, 20, 21), weights(7, 6, 3, 3, seed=1),
-                                     weights(7, seed=2)),
-    "strided convolution": lambda: gradients(lambda x, w: F.conv2d(x, w, stride=2), weights(5, 6, 31, 30), weights(7, 6, 3, 3, seed=1)),
+    "convolution": lambda: gradients(
+        lambda x, w, b: F.conv2d(x, w, b, padding=1),
+        weights(5, 6, 20, 21),
+        weights(7, 6, 3, 3, seed=1),
+        weights(7, seed=2),
+    ),
+    "strided convolution": lambda: gradients(
+        lambda x, w: F.conv2d(x, w, stride=2), weights(5, 6, 31, 30), weights(7, 6, 3, 3, seed=1)
+    ),
     "pooling": lambda: gradients(lambda x: F.max_pool2d(x, 2) + F.avg_pool2d(x, 2), weights(5, 8, 34, 32)),
-    "reductions": lambda: [f(weights(401, 350, grad=False)) for f in (
-        torch.sum, lambda x: x.sum(0), lambda x: x.sum(1), lambda x: x.max(1)[0], lambda x: x.var(0), lambda x: x.argmax(0))],
+    "reductions": lambda: [
+        f(weights(401, 350, grad=False))
+        for f in (
+            torch.sum,
+            lambda x: x.sum(0),
+            lambda x: x.sum(1),
+            lambda x: x.max(1)[0],
+            lambda x: x.var(0),
+            lambda x: x.argmax(0),
+        )
+    ],
     "softmax": lambda: gradients(lambda x: torch.softmax(x, 1) + torch.log_softmax(x, 0), weights(301, 130)),
-    "layer_norm": lambda: gradients(lambda x, w, b: F.layer_norm(x, (130,), w, b), weights(301, 130), weights(130, seed=1),
-                                    weights(130, seed=2)),
-    "batch_norm": lambda: gradients(lambda x, w, b: F.batch_norm(x, None, None, w, b, True), weights(9, 12, 20, 21), weights(12, seed=1),
-                                    weights(12, seed=2)),
+    "layer_norm": lambda: gradients(
+        lambda x, w, b: F.layer_norm(x, (130,), w, b), weights(301, 130), weights(130, seed=1), weights(130, seed=2)
+    ),
+    "batch_norm": lambda: gradients(
+        lambda x, w, b: F.batch_norm(x, None, None, w, b, True),
+        weights(9, 12, 20, 21),
+        weights(12, seed=1),
+        weights(12, seed=2),
+    ),
     "cross_entropy": lambda: gradients(lambda x: F.cross_entropy(x, LABELS), weights(601, 130)),
     "embedding": lambda: gradients(lambda w: F.embedding(LABELS, w), weights(130, 140)),
     "optimizer": optimizer_step,
@@ -180,13 +203,16 @@ def test_results_do_not_depend_on_the_number_of_threads(family):
         results[n] = [t.detach().numpy().copy() for t in FAMILIES[family]()]
     for n in (2, 4):
         for i, (one, many) in enumerate(zip(results[1], results[n], strict=True)):
-            difference = f"result {i} on {n} threads: {(one != many).sum()} values differ, by {np.abs(one - many).max()}"
+            difference = (
+                f"result {i} on {n} threads: {(one != many).sum()} values differ, by {np.abs(one - many).max()}"
+            )
             assert one.tobytes() == many.tobytes(), difference
 
 
 @pytest.mark.skipif(disabled(), reason="plain Python has no threads")
 def test_results_under_contention():
-    """Two callers at once, more threads than cores, another process that wants a core, the number of threads changing."""
+    """Two callers at once, more threads than cores, another process that wants a core, the number of threads
+    changing."""
     threads.set_num_threads(1)
     families = [family for family in FAMILIES if family != "dropout"]  # whose callers share a generator
     results = {family: [t.detach().numpy().tobytes() for t in FAMILIES[family]()] for family in families}
@@ -243,7 +269,9 @@ def test_interop_threads_are_remembered(monkeypatch):
 
 
 def python(code, **env):
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, env=os.environ | env, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, env=os.environ | env, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -255,7 +283,7 @@ from numtorch.kernels import threads
 x = torch.tensor(np.random.default_rng(0).standard_normal(300_000).astype(np.float32))
 def results():
     return [t.numpy().tobytes() for t in (torch.exp(x), x.sum(), x.reshape(500, 600).sum(1), torch.softmax(x.reshape(500, 600), 1))]
-"""
+"""  # noqa: E501
 
 
 @pytest.mark.skipif(disabled(), reason="plain Python has no threads")
@@ -271,7 +299,9 @@ def test_layers_agree_and_the_process_ends():
 
 @pytest.mark.skipif(disabled() or sys.platform != "linux", reason="our pool runs on Linux")
 def test_a_forked_child_gets_the_same_results_and_may_start_threads():
-    python(USE + """
+    python(
+        USE
+        + """
 import os, sys
 want = results()
 child = os.fork()
@@ -281,7 +311,8 @@ if not child:
     good = good and threads.get_num_threads() == 2 and results() == want and threads.state().regions > 0
     os._exit(0 if good else 3)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-""")
+"""
+    )
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity") or disabled(), reason="needs affinities")
@@ -289,7 +320,9 @@ def test_all_threads_on_one_core_make_progress():
     """Threads that share a core with each other, and spin for none of it: waiting must not starve who is waited for."""
     if own_pool() is None:
         pytest.skip("Numba's pool runs the threads")
-    code = USE + """
+    code = (
+        USE
+        + """
 import os
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 torch.set_num_threads(3)
@@ -297,6 +330,7 @@ want = results()
 for _ in range(50):
     assert results() == want
 """
+    )
     python(code)
 
 

@@ -77,7 +77,10 @@ LAYERS = {
     "ConvTranspose1d": (lambda nn: nn.ConvTranspose1d(4, 6, 3, 2, 1, 1, groups=2), [LINE]),
     "ConvTranspose3d": (lambda nn: nn.ConvTranspose3d(2, 3, (2, 3, 2), stride=2, bias=False), [(1, 2, 2, 3, 2)]),
     "ConvTranspose2d": (lambda nn: nn.ConvTranspose2d(4, 6, 3), [IMAGE]),
-    "ConvTranspose2d with everything": (lambda nn: nn.ConvTranspose2d(4, 6, (3, 2), 2, (1, 0), 1, 2, False, (2, 1)), [IMAGE]),
+    "ConvTranspose2d with everything": (
+        lambda nn: nn.ConvTranspose2d(4, 6, (3, 2), 2, (1, 0), 1, 2, False, (2, 1)),
+        [IMAGE],
+    ),
     "MaxPool1d": (lambda nn: nn.MaxPool1d(2), [LINE]),
     "MaxPool1d with everything": (lambda nn: nn.MaxPool1d(3, 2, 1, 2, ceil_mode=True), [LINE]),
     "MaxPool2d": (lambda nn: nn.MaxPool2d(2), [IMAGE]),
@@ -251,7 +254,8 @@ def test_bad_inputs(layer, x):
 
 
 @pytest.mark.parametrize(
-    "make", [lambda nn: nn.Linear(200, 50), lambda nn: nn.Conv2d(8, 40, 5, groups=2), lambda nn: nn.Bilinear(30, 20, 150)]
+    "make",
+    [lambda nn: nn.Linear(200, 50), lambda nn: nn.Conv2d(8, 40, 5, groups=2), lambda nn: nn.Bilinear(30, 20, 150)],
 )
 def test_initial_values_have_torchs_range(make):
     ours, theirs = make(nt.nn), make(torch.nn)

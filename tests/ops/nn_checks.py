@@ -1,6 +1,6 @@
 """What the ops of networks compute, on a device of choice: tiny, so that Numba's simulator runs them too.
 
-    NUMBA_ENABLE_CUDASIM=1 python tests/ops/nn_checks.py
+NUMBA_ENABLE_CUDASIM=1 python tests/ops/nn_checks.py
 """
 
 from __future__ import annotations
@@ -122,8 +122,12 @@ def convolutions(v):
 @check
 def pooled(v):
     results = []
-    for f in (lambda x: max_pool2d(x, 2), lambda x: max_pool2d(x, 3, 2, 1), lambda x: avg_pool2d(x, 2),
-              lambda x: adaptive_avg_pool2d(x, 2)):
+    for f in (
+        lambda x: max_pool2d(x, 2),
+        lambda x: max_pool2d(x, 3, 2, 1),
+        lambda x: avg_pool2d(x, 2),
+        lambda x: adaptive_avg_pool2d(x, 2),
+    ):
         x = v(1, 2, 4, 5)
         results += differentiated(f(x), x)
     return results

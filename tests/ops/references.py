@@ -71,7 +71,9 @@ ELEMENTWISE = {
     "squared_error": lambda x, t: (x - t) ** 2,
     "smooth_error": lambda x, t, beta: np.where(abs(x - t) < beta, (x - t) ** 2 / (2 * beta), abs(x - t) - beta / 2),
     "smooth_slope": lambda x, t, y, beta: y * np.where(abs(x - t) < beta, (x - t) / beta, np.sign(x - t)),
-    "huber_error": lambda x, t, delta: np.where(abs(x - t) <= delta, (x - t) ** 2 / 2, delta * (abs(x - t) - delta / 2)),
+    "huber_error": lambda x, t, delta: np.where(
+        abs(x - t) <= delta, (x - t) ** 2 / 2, delta * (abs(x - t) - delta / 2)
+    ),
     "bernoulli_error": lambda x, t: -(t * np.maximum(np.log(x), -100) + (1 - t) * np.maximum(np.log1p(-x), -100)),
     "logit_error": lambda x, t: np.where(x > 0, x * (1 - t), -(x * t)) + np.log1p(np.exp(-abs(x))),
     "power_of_share": lambda x, y, p: (np.abs(x) / np.where((y > 0) & np.isfinite(y), y, 1)) ** p,
@@ -79,7 +81,9 @@ ELEMENTWISE = {
     "cube_slope": lambda x, y: np.where(y == 0, 0, (x / y) * np.abs(x / y)),
     "root_slope": lambda x, y: np.where(y == 0, 0, np.sign(x) * np.sqrt(np.abs(x) / y)),
     "root_of_powers": lambda x, y, p: x ** (1 / p) * np.where((y > 0) & np.isfinite(y), y, 1),
-    "power_slope": lambda x, y, p: np.where((y == 0) | ((x == 0) & (y == y)), 0, np.sign(x) * (np.abs(x) / y) ** (p - 1)),
+    "power_slope": lambda x, y, p: np.where(
+        (y == 0) | ((x == 0) & (y == y)), 0, np.sign(x) * (np.abs(x) / y) ** (p - 1)
+    ),
     "divergence": lambda x, t: np.where(t == 0, 0 * t, t * np.log(np.where(t == 0, 1, t))) - t * x,
 }
 
@@ -129,8 +133,11 @@ def tensor(a, dtype=None, **options):
     """A tensor of an array's elements, which the type must hold exactly."""
     a = np.asarray(a)
     dtype = dtype or a.dtype.name
-    return numtorch.tensor(a.tolist(), dtype=getattr(numtorch, dtype), **options).reshape(a.shape) if a.size else \
-        numtorch.empty(a.shape, dtype=getattr(numtorch, dtype), **options)
+    return (
+        numtorch.tensor(a.tolist(), dtype=getattr(numtorch, dtype), **options).reshape(a.shape)
+        if a.size
+        else numtorch.empty(a.shape, dtype=getattr(numtorch, dtype), **options)
+    )
 
 
 def values(t):
@@ -149,42 +156,86 @@ def _letter(t):
 _PLANES, _TAPS, _ONE = (2, 4, 5, 6), (6, 2, 3, 3), (1, 1)
 
 SAMPLES = {
-    "conv2d": [((2, 2, 5, 4), (3, 2, 3, 3), (3,)),
-               ((1, 16, 16, 16), fan_in((16, 16, 3, 3)), (16,), _ONE, _ONE),  # enough channels and tiles for Winograd's transforms
-               ((13, 2, 3, 4), fan_in((3, 2, 2, 2)), (3,)), ((14, 3, 3, 5), fan_in((11, 3, 2, 3)), (11,)),  # batches, few and more channels
-               ((1, 4, 5, 6), (6, 2, 3, 2), None, (2, 1), (1, 1), (1, 2), 2),
-               ((2, 3, 4, 4), (5, 3, 1, 1), (5,)), ((1, 2, 12, 11), (4, 2, 5, 5), None, (1, 1), (2, 2)),
-               ((2, 2, 5, 6), (4, 1, 3, 2), (4,), (2, 1), (1, 0), (1, 2), 2)],
-    "conv2d_input_grad": [((1, 16, 16, 16), fan_in((16, 16, 3, 3)), (16, 16), _ONE, _ONE, _ONE, 1),
-                          ((13, 3, 2, 3), fan_in((3, 2, 2, 2)), (3, 4), _ONE, (0, 0), _ONE, 1),
-                          ((14, 11, 2, 3), fan_in((11, 3, 2, 3)), (3, 5), _ONE, (0, 0), _ONE, 1),
-                          ((2, 3, 3, 2), (3, 2, 3, 3), (5, 4), _ONE, (0, 0), _ONE, 1),
-                          ((1, 6, 3, 6), (6, 2, 3, 2), (5, 6), (2, 1), (1, 1), (1, 2), 2),
-                          ((2, 4, 3, 4), (4, 1, 3, 2), (5, 6), (2, 1), (1, 0), (1, 2), 2),
-                          ((2, 4, 3, 2), (4, 3, 1, 1), (3, 2), _ONE, (0, 0), _ONE, 1)],
-    "conv2d_weight_grad": [((2, 2, 5, 4), (2, 3, 3, 2), (3, 3), _ONE, (0, 0), _ONE, 1),
-                           ((1, 16, 16, 16), fan_in((1, 16, 16, 16)), (3, 3), _ONE, _ONE, _ONE, 1),
-                           ((13, 2, 3, 4), (13, 3, 2, 3), (2, 2), _ONE, (0, 0), _ONE, 1),
-                           ((1, 4, 5, 6), (1, 6, 3, 6), (3, 2), (2, 1), (1, 1), (1, 2), 2),
-                           ((2, 2, 5, 6), (2, 4, 3, 4), (3, 2), (2, 1), (1, 0), (1, 2), 2),
-                           ((2, 3, 4, 2), (2, 4, 4, 2), (1, 1), _ONE, (0, 0), _ONE, 1)],
+    "conv2d": [
+        ((2, 2, 5, 4), (3, 2, 3, 3), (3,)),
+        (
+            (1, 16, 16, 16),
+            fan_in((16, 16, 3, 3)),
+            (16,),
+            _ONE,
+            _ONE,
+        ),  # enough channels and tiles for Winograd's transforms
+        ((13, 2, 3, 4), fan_in((3, 2, 2, 2)), (3,)),
+        ((14, 3, 3, 5), fan_in((11, 3, 2, 3)), (11,)),  # batches, few and more channels
+        ((1, 4, 5, 6), (6, 2, 3, 2), None, (2, 1), (1, 1), (1, 2), 2),
+        ((2, 3, 4, 4), (5, 3, 1, 1), (5,)),
+        ((1, 2, 12, 11), (4, 2, 5, 5), None, (1, 1), (2, 2)),
+        ((2, 2, 5, 6), (4, 1, 3, 2), (4,), (2, 1), (1, 0), (1, 2), 2),
+    ],
+    "conv2d_input_grad": [
+        ((1, 16, 16, 16), fan_in((16, 16, 3, 3)), (16, 16), _ONE, _ONE, _ONE, 1),
+        ((13, 3, 2, 3), fan_in((3, 2, 2, 2)), (3, 4), _ONE, (0, 0), _ONE, 1),
+        ((14, 11, 2, 3), fan_in((11, 3, 2, 3)), (3, 5), _ONE, (0, 0), _ONE, 1),
+        ((2, 3, 3, 2), (3, 2, 3, 3), (5, 4), _ONE, (0, 0), _ONE, 1),
+        ((1, 6, 3, 6), (6, 2, 3, 2), (5, 6), (2, 1), (1, 1), (1, 2), 2),
+        ((2, 4, 3, 4), (4, 1, 3, 2), (5, 6), (2, 1), (1, 0), (1, 2), 2),
+        ((2, 4, 3, 2), (4, 3, 1, 1), (3, 2), _ONE, (0, 0), _ONE, 1),
+    ],
+    "conv2d_weight_grad": [
+        ((2, 2, 5, 4), (2, 3, 3, 2), (3, 3), _ONE, (0, 0), _ONE, 1),
+        ((1, 16, 16, 16), fan_in((1, 16, 16, 16)), (3, 3), _ONE, _ONE, _ONE, 1),
+        ((13, 2, 3, 4), (13, 3, 2, 3), (2, 2), _ONE, (0, 0), _ONE, 1),
+        ((1, 4, 5, 6), (1, 6, 3, 6), (3, 2), (2, 1), (1, 1), (1, 2), 2),
+        ((2, 2, 5, 6), (2, 4, 3, 4), (3, 2), (2, 1), (1, 0), (1, 2), 2),
+        ((2, 3, 4, 2), (2, 4, 4, 2), (1, 1), _ONE, (0, 0), _ONE, 1),
+    ],
     "conv2d_bias_grad": [((2, 3, 4, 2),)],
-    "max_pool2d": [((2, 2, 4, 6), (2, 2), (2, 2), (0, 0), _ONE, False), ((1, 2, 5, 5), (3, 2), (2, 1), (1, 1), _ONE, True),
-                   ((1, 1, 6, 6), (2, 2), (1, 2), (0, 0), (2, 1), False), ((2, 4, 6), 2)],
+    "max_pool2d": [
+        ((2, 2, 4, 6), (2, 2), (2, 2), (0, 0), _ONE, False),
+        ((1, 2, 5, 5), (3, 2), (2, 1), (1, 1), _ONE, True),
+        ((1, 1, 6, 6), (2, 2), (1, 2), (0, 0), (2, 1), False),
+        ((2, 4, 6), 2),
+    ],
     "max_pool1d": [((2, 3, 7), 2), ((3, 6), (3,), (1,), (1,), (2,), True)],
-    "max_pool_positions": [((2, 2, 4, 6), (2, 2), (2, 2), (0, 0), _ONE, False), ((1, 2, 5, 5), (3, 2), (2, 1), (1, 1), _ONE, True),
-                           ((2, 7), (3,), (2,), (1,), (1,), False)],
-    "max_pool_scatter": [((1, 2, 2, 3), numtorch.tensor([[[[0, 3, 11], [13, 20, 23]], [[7, 8, 5], [19, 14, 17]]]]),
-                          (4, 6), (2, 2), (2, 2), (0, 0), _ONE),
-                         ((2, 3), numtorch.tensor([[0, 1, 4], [2, 2, 5]]), (6,), (3,), (1,), (0,), (1,))],
-    "max_pool_gather": [((1, 2, 4, 6), numtorch.tensor([[[[0, 3, 11], [13, 20, 23]], [[7, 8, 5], [19, 14, 17]]]]),
-                         (2, 2), (2, 2), (0, 0), _ONE)],
-    "avg_pool2d": [((2, 2, 4, 6), (2, 2), (2, 2), (0, 0), False, True), ((1, 2, 5, 5), (3, 2), (2, 1), (1, 1), True, False),
-                   ((1, 1, 5, 4), (2, 2), (1, 2), (0, 0), False, True, 3), ((2, 5, 4), 3)],
+    "max_pool_positions": [
+        ((2, 2, 4, 6), (2, 2), (2, 2), (0, 0), _ONE, False),
+        ((1, 2, 5, 5), (3, 2), (2, 1), (1, 1), _ONE, True),
+        ((2, 7), (3,), (2,), (1,), (1,), False),
+    ],
+    "max_pool_scatter": [
+        (
+            (1, 2, 2, 3),
+            numtorch.tensor([[[[0, 3, 11], [13, 20, 23]], [[7, 8, 5], [19, 14, 17]]]]),
+            (4, 6),
+            (2, 2),
+            (2, 2),
+            (0, 0),
+            _ONE,
+        ),
+        ((2, 3), numtorch.tensor([[0, 1, 4], [2, 2, 5]]), (6,), (3,), (1,), (0,), (1,)),
+    ],
+    "max_pool_gather": [
+        (
+            (1, 2, 4, 6),
+            numtorch.tensor([[[[0, 3, 11], [13, 20, 23]], [[7, 8, 5], [19, 14, 17]]]]),
+            (2, 2),
+            (2, 2),
+            (0, 0),
+            _ONE,
+        )
+    ],
+    "avg_pool2d": [
+        ((2, 2, 4, 6), (2, 2), (2, 2), (0, 0), False, True),
+        ((1, 2, 5, 5), (3, 2), (2, 1), (1, 1), True, False),
+        ((1, 1, 5, 4), (2, 2), (1, 2), (0, 0), False, True, 3),
+        ((2, 5, 4), 3),
+    ],
     "avg_pool1d": [((2, 3, 7), 2), ((3, 6), (3,), (1,), (1,), True, False)],
-    "avg_pool_grad": [((2, 2, 2, 3), (4, 6), (2, 2), (2, 2), (0, 0), False, True, None),
-                      ((1, 2, 3, 6), (5, 5), (3, 2), (2, 1), (1, 1), True, False, None),
-                      ((2, 3), (6,), (2,), (2,), (0,), False, True, None)],
+    "avg_pool_grad": [
+        ((2, 2, 2, 3), (4, 6), (2, 2), (2, 2), (0, 0), False, True, None),
+        ((1, 2, 3, 6), (5, 5), (3, 2), (2, 1), (1, 1), True, False, None),
+        ((2, 3), (6,), (2,), (2,), (0,), False, True, None),
+    ],
     "adaptive_avg_pool2d": [((2, 2, 5, 4), (2, 3)), ((1, 3, 4, 4), (1, 1)), ((2, 4, 4), 2)],
     "adaptive_avg_pool1d": [((2, 2, 5), 3), ((2, 6), (2,))],
     "adaptive_avg_pool_grad": [((2, 2, 2, 3), (5, 4)), ((1, 3, 1, 1), (4, 4)), ((2, 3), (7,))],
@@ -194,8 +245,12 @@ SAMPLES = {
     "batch_norm_training": [((4, 3, 2), (3,), positive((3,)), (3,), (3,)), ((5, 2), (2,), positive((2,)), None, None)],
     "batch_norm": [((4, 3, 2), (3,), positive((3,)), (3,), (3,)), ((5, 2), (2,), positive((2,)), None, None)],
     "group_norm": [((2, 4, 3), (4,), (4,), 2), ((3, 6), None, (6,), 3), ((2, 4, 2, 5), (4,), None, 1, 1e-3)],
-    "layer_norm": [((4, 6), (6,), (6,), (6,)), ((2, 3, 4), (3, 4), (3, 4), (3, 4)), ((3, 5), None, None, (5,)),
-                   ((3, 5), None, (5,), (5,), 1e-3)],
+    "layer_norm": [
+        ((4, 6), (6,), (6,), (6,)),
+        ((2, 3, 4), (3, 4), (3, 4), (3, 4)),
+        ((3, 5), None, None, (5,)),
+        ((3, 5), None, (5,), (5,), 1e-3),
+    ],
     "rms_norm": [((3, 5), (5,), (5,), 1e-3), ((2, 3, 4), None, (3, 4)), ((4, 6), (6,), (6,))],
     "cast": [((3, 4), numtorch.float32), ((3, 4), numtorch.float64), ((), numtorch.float64)],
     "as_strided": [((3, 4), (2, 2), (4, 1)), ((12,), (3, 5), (2, 1)), ((12,), (2, 3), (0, 1)), ((3, 4), (2,), (5,), 1)],
@@ -207,7 +262,12 @@ SAMPLES = {
     "unsqueeze": [((3, 4), 0), ((3, 4), -1), ((), 0)],
     "select": [((3, 4), 0, 1), ((2, 3, 4), -1, -2)],
     "slice": [((7, 3), 0, 1, 6, 2), ((3, 5), 1, 0, 5, 3), ((3, 5), 1, 2, 2, 1)],
-    "basic": [((7, 3), ((1, None, 2), 1)), ((2, 3, 4), (Ellipsis, None, (-3, -1, None))), ((3,), ((2, 1, None),)), ((2, 3), (-1,))],
+    "basic": [
+        ((7, 3), ((1, None, 2), 1)),
+        ((2, 3, 4), (Ellipsis, None, (-3, -1, None))),
+        ((3,), ((2, 1, None),)),
+        ((2, 3), (-1,)),
+    ],
     "basic_backward": [((3,), (7, 3), ((1, 6, 2), 1)), ((1, 3), (4, 3), ((2, 3, None),)), ((2,), (3, 2), (-1,))],
     "split_along": [((7, 3), (2, 0, 4, 1), 0), ((3, 5), (5,), 1)],
     "unbind_along": [((3, 4), 0), ((2, 3, 4), 2)],
@@ -216,8 +276,11 @@ SAMPLES = {
     "diagonal_backward": [((3,), (3, 4), 0, 0, 1), ((3,), (3, 4), 1, 0, 1), ((2, 2), (3, 2, 3), -1, 0, 2)],
     "unfold": [((7,), 0, 3, 2), ((3, 6), 1, 2, 1), ((6, 2), 0, 4, 2)],
     "as_strided_backward": [((3, 5), (12,), (3, 5), (2, 1)), ((2, 2), (4, 4), (2, 2), (4, 1))],
-    "as_strided_scatter": [((3, 4), (2, 2), (2, 2), (4, 1), 1, (4, 1)), ((12,), (3,), (3,), (4,), 0, (1,)),
-                           ((2, 3), (3,), (3,), (2,), 1, (1, 2))],
+    "as_strided_scatter": [
+        ((3, 4), (2, 2), (2, 2), (4, 1), 1, (4, 1)),
+        ((12,), (3,), (3,), (4,), 0, (1,)),
+        ((2, 3), (3,), (3,), (2,), 1, (1, 2)),
+    ],
     "strided_read": [((3, 4), (2, 2), (4, 1), 1, (4, 1)), ((2, 3), (3,), (2,), 1, (1, 2))],
     "take_along_extents": [((5, 3), index((4,), 5), 0), ((2, 5, 3), index((7,), 5), 1), ((4, 2), index((0,), 4), 0)],
     "put_along_extents": [((5, 3), index((3,), 5, 0), (3, 3), 0, False), ((2, 5), index((4,), 5), (2, 4), 1, True)],
@@ -226,21 +289,48 @@ SAMPLES = {
     "compress": [((5,), mask((5,), 3), 3), ((2, 3), mask((2, 3), 4), 4), ((2, 2), mask((2, 2), 0), 0)],
     "spread": [((3,), mask((5,), 3)), ((4,), mask((2, 3), 4)), ((0,), mask((3,), 0))],
     "gather": [((3, 4), index((3, 2), 4), 1), ((3, 4), index((5, 4), 3), 0), ((3, 4), index((2, 3), 4), 1)],
-    "scatter": [((3, 4), index((3, 2), 4, 1), (3, 2), 1, 0), ((3, 4), index((3, 6), 4), (3, 6), 1, 1),
-                ((5, 2), index((3, 2), 5), (3, 2), 0, 1), ((3, 4), index((2, 2), 4, 1), (3, 2), 1, 0)],
-    "scatter_combine": [((3, 4), index((2, 2), 4, 1), (2, 2), 1, 2), ((3, 4), index((3, 6), 4), (3, 6), 1, 2),
-                        ((3, 4), index((3, 6), 4), (3, 6), 1, 3), ((4, 3), index((2, 2), 4), (3, 3), 0, 4)],
+    "scatter": [
+        ((3, 4), index((3, 2), 4, 1), (3, 2), 1, 0),
+        ((3, 4), index((3, 6), 4), (3, 6), 1, 1),
+        ((5, 2), index((3, 2), 5), (3, 2), 0, 1),
+        ((3, 4), index((2, 2), 4, 1), (3, 2), 1, 0),
+    ],
+    "scatter_combine": [
+        ((3, 4), index((2, 2), 4, 1), (2, 2), 1, 2),
+        ((3, 4), index((3, 6), 4), (3, 6), 1, 2),
+        ((3, 4), index((3, 6), 4), (3, 6), 1, 3),
+        ((4, 3), index((2, 2), 4), (3, 3), 0, 4),
+    ],
     "cumsum": [((3, 4), 1), ((3, 4), 0), ((9, 5), 1), ((600,), 0), ((0, 3), 0), ((), 0)],
     "cumprod": [((3, 4), 1), ((3, 4), 0), ((), 0)],
     "cummax": [((3, 4), 1), ((3, 4), 0), ((5,), 0)],
     "cummin": [((3, 4), 1), ((3, 4), 0), ((5,), 0)],
     "logcumsumexp": [((3, 4), 1), ((3, 4), 0), ((2, 300), 1), ((5,), 0), ((), 0), ((2, 0), 1)],
     "linear_recurrence": [((3, 4), (3, 4), 1), ((3, 4), (3, 4), 0, True)],
-    "sort": [((3, 5), 1, False), ((4, 3), 0, True), ((2, 60), 1, True), ((70000,), 0, False), ((2, 60, 3), 1), ((), 0, False)],
+    "sort": [
+        ((3, 5), 1, False),
+        ((4, 3), 0, True),
+        ((2, 60), 1, True),
+        ((70000,), 0, False),
+        ((2, 60, 3), 1),
+        ((), 0, False),
+    ],
     "argsort": [((3, 5), 1), ((4, 3), 0, True), ((), 0)],
-    "topk": [((3, 5), 2, 1, True), ((4, 3), 2, 0, False), ((2, 400), 7, 1, True), ((2, 200, 3), 40, 1), ((), 1, 0, True)],
+    "topk": [
+        ((3, 5), 2, 1, True),
+        ((4, 3), 2, 0, False),
+        ((2, 400), 7, 1, True),
+        ((2, 200, 3), 40, 1),
+        ((), 1, 0, True),
+    ],
     "median_of_all": [((3, 5), 1), ((300,), 2), ((), 1)],
-    "kthvalue": [((3, 5), 3, 1, False), ((4, 3), 2, 0, True), ((2, 3, 4), 1, 1, False), ((300,), 41, 0, False), ((), 1, 0)],
+    "kthvalue": [
+        ((3, 5), 3, 1, False),
+        ((4, 3), 2, 0, True),
+        ((2, 3, 4), 1, 1, False),
+        ((300,), 41, 0, False),
+        ((), 1, 0),
+    ],
     "median": [((2, 3, 4), 1, False), ((3, 5), 1, True), ((), 0)],
     "nanmedian": [((5,), 0, False), ((4, 3), 0, True)],
     "flip": [((3, 4), (0,)), ((3, 4), (1,)), ((2, 3, 4), (0, 2)), ((0, 2), (0,))],
@@ -251,14 +341,29 @@ SAMPLES = {
     "argmin": [((3, 4), 1), ((3, 4), 0, True), ((2, 3, 4), None), ((), 0)],
     "max": [((3, 4), 1, False), ((3, 4), 0, True), ((2, 3, 4), 1, False), ((5,), 0, False)],
     "min": [((3, 4), 1, False), ((3, 4), 0, True), ((2, 3, 4), 1, False), ((5,), 0, False)],
-    "matmul": [((3, 4), (4, 5)), ((2, 3, 4), (2, 4, 5)), ((2, 3, 4), (4, 2)), ((1, 3, 4), (2, 4, 2)), ((3, 0), (0, 2)),
-               ((33, 17), (17, 40))],
+    "matmul": [
+        ((3, 4), (4, 5)),
+        ((2, 3, 4), (2, 4, 5)),
+        ((2, 3, 4), (4, 2)),
+        ((1, 3, 4), (2, 4, 2)),
+        ((3, 0), (0, 2)),
+        ((33, 17), (17, 40)),
+    ],
     "linear_relu": [((3, 4), (5, 4), (5,)), ((2, 3, 4), (5, 4), None), ((4,), (5, 4), (5,))],
-    "linear_act": [((3, 4), (5, 4), (5,), "gelu"), ((3, 4), (5, 4), None, "silu"), ((2, 3, 4), (1, 4), (1,), "tanh"),
-                   ((4,), (5, 4), (5,), "gelu_tanh"), ((9, 2), (3, 2), None, "sigmoid")],
+    "linear_act": [
+        ((3, 4), (5, 4), (5,), "gelu"),
+        ((3, 4), (5, 4), None, "silu"),
+        ((2, 3, 4), (1, 4), (1,), "tanh"),
+        ((4,), (5, 4), (5,), "gelu_tanh"),
+        ((9, 2), (3, 2), None, "sigmoid"),
+    ],
     "linear": [((3, 4), (5, 4), (5,)), ((3, 4), (5, 4), None), ((2, 3, 4), (5, 4), (5,)), ((4,), (5, 4), (5,))],
-    "cross_entropy": [((4, 5), index((4,), 5)), ((3, 7), index((3,), 7), None, None, 2), ((200, 3), index((200,), 3), None, None, 0),
-                      ((2, 3, 4), index((2, 4), 3), None, None, 1)],
+    "cross_entropy": [
+        ((4, 5), index((4,), 5)),
+        ((3, 7), index((3,), 7), None, None, 2),
+        ((200, 3), index((200,), 3), None, None, 0),
+        ((2, 3, 4), index((2, 4), 3), None, None, 1),
+    ],
     "dropout_mask": [((50, 40), 0.25, 7, 1)],
     "kept_scaled": [((3, 4), mask((3, 4), 5), 1.25)],
     "nll_loss": [((4, 5), index((4,), 5)), ((3, 7), index((3,), 7), None, None, 2)],
@@ -407,9 +512,13 @@ def _linear(x, w, b):
     return x @ w.T + (0 if b is None else b)
 
 
-ACTIVATIONS = {"gelu": lambda x: x * 0.5 * (1 + np.vectorize(math.erf, otypes=[float])(x * math.sqrt(0.5))),
-               "gelu_tanh": lambda x: x * 0.5 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
-               "silu": lambda x: x / (1 + np.exp(-x)), "sigmoid": lambda x: 1 / (1 + np.exp(-x)), "tanh": np.tanh}
+ACTIVATIONS = {
+    "gelu": lambda x: x * 0.5 * (1 + np.vectorize(math.erf, otypes=[float])(x * math.sqrt(0.5))),
+    "gelu_tanh": lambda x: x * 0.5 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+    "silu": lambda x: x / (1 + np.exp(-x)),
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "tanh": np.tanh,
+}
 
 STRUCTURED = {
     "softmax": lambda x, dim: _softmax(x, dim) if x.ndim else np.ones(()),
@@ -431,7 +540,9 @@ STRUCTURED = {
     "slice_backward": lambda x, shape, *at: _assigned(np.zeros(shape), lambda z: _slice(z, *at), x),
     "diagonal": lambda x, offset=0, dim1=0, dim2=1: np.diagonal(x, offset, dim1, dim2),
     "diagonal_backward": lambda x, shape, *at: _assigned(np.zeros(shape), lambda z: _diagonal_of(z, *at), x),
-    "unfold": lambda x, dim, size, step: _slice(np.lib.stride_tricks.sliding_window_view(x, size, dim), dim, 0, None, step),
+    "unfold": lambda x, dim, size, step: _slice(
+        np.lib.stride_tricks.sliding_window_view(x, size, dim), dim, 0, None, step
+    ),
     "as_strided_backward": _strided_sum,
     "as_strided_scatter": _strided_scatter,
     "strided_read": lambda x, size, stride, start, steps: _memory(x, steps)[_places(size, stride, start)],
@@ -446,7 +557,9 @@ STRUCTURED = {
     "sort": lambda x, dim, descending=False: _sorted(x, dim, descending),
     "argsort": lambda x, dim, descending=False: _sorted(x, dim, descending)[1],
     "msort": lambda x: np.sort(x, 0) if x.ndim else x,
-    "topk": lambda x, k, dim, largest=True: tuple(np.take(y, np.arange(k), dim) if x.ndim else y for y in _sorted(x, dim, largest)),
+    "topk": lambda x, k, dim, largest=True: tuple(
+        np.take(y, np.arange(k), dim) if x.ndim else y for y in _sorted(x, dim, largest)
+    ),
     "median_of_all": lambda x, nan: np.sort(x.reshape(-1))[(x.size - 1) // 2],
     "kthvalue": lambda x, k, dim, keepdim=False: _kth(x, k - 1, dim, keepdim),
     "median": lambda x, dim, keepdim=False: _kth(x, (x.shape[dim] - 1) // 2 if x.ndim else 0, dim, keepdim),
@@ -510,7 +623,8 @@ TIED = {"batch_norm_training"}
 
 
 def is_derivative(op, sample):
-    """Whether the op's gradient is the slope of its values: a padding row and shared gradients are so by definition alone."""
+    """Whether the op's gradient is the slope of its values: a padding row and shared gradients are so by definition
+    alone."""
     return op.name != "embedding_shared_gradient" and not (op.name == "embedding" and len(sample) > 2)
 
 
@@ -537,7 +651,9 @@ def arguments(op, sample, dtype="float64"):
         elif isinstance(s, index | mask):
             arrays.append(s.array())
         elif isinstance(s, fan_in):
-            arrays.append((array(s.shape, dtype, op.domain, (op.name, i)) / np.sqrt(np.prod(s.shape[1:]))).astype(arrays[0].dtype))
+            arrays.append(
+                (array(s.shape, dtype, op.domain, (op.name, i)) / np.sqrt(np.prod(s.shape[1:]))).astype(arrays[0].dtype)
+            )
         elif isinstance(s, positive):
             arrays.append(array(s.shape, dtype, (0.5, 2), (op.name, i)))
         else:
@@ -562,7 +678,9 @@ def elementwise_ops():
 
 
 def structured_ops():
-    return [op for op in OPS.values() if not isinstance(op, ElementwiseOp) and not op.generates and op.name not in ELSEWHERE]
+    return [
+        op for op in OPS.values() if not isinstance(op, ElementwiseOp) and not op.generates and op.name not in ELSEWHERE
+    ]
 
 
 # --- gradients ------------------------------------------------------------------------------------
@@ -597,7 +715,9 @@ def gradients(f, inputs, weights, create_graph=False):
     leaves = [tensor(x, requires_grad=True) for x in inputs]
     outputs = differentiable(f(*leaves))
     grads = grad(outputs, leaves, [tensor(w) for w in weights], create_graph=create_graph, allow_unused=True)
-    return [numtorch.zeros(x.shape, dtype=numtorch.float64) if g is None else g for g, x in zip(grads, leaves, strict=True)]
+    return [
+        numtorch.zeros(x.shape, dtype=numtorch.float64) if g is None else g for g, x in zip(grads, leaves, strict=True)
+    ]
 
 
 def gradcheck(f, inputs):

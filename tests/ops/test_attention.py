@@ -20,9 +20,17 @@ def attended(lib, shapes, causal, dtype="float64", lay=lambda x: x):
 
 
 @pytest.mark.parametrize("causal", [False, True])
-@pytest.mark.parametrize("shapes", [((1, 2, 70, 40), (1, 2, 77, 40), (1, 2, 77, 33)), ((3, 9, 8),) * 3, ((9, 8),) * 3,
-                                    ((2, 1, 4, 5), (3, 6, 5), (1, 3, 6, 5)), ((2, 3, 0, 4), (2, 3, 5, 4), (2, 3, 5, 4))],
-                         ids=["uneven", "3-D", "2-D", "broadcast", "no query"])
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        ((1, 2, 70, 40), (1, 2, 77, 40), (1, 2, 77, 33)),
+        ((3, 9, 8),) * 3,
+        ((9, 8),) * 3,
+        ((2, 1, 4, 5), (3, 6, 5), (1, 3, 6, 5)),
+        ((2, 3, 0, 4), (2, 3, 5, 4), (2, 3, 5, 4)),
+    ],
+    ids=["uneven", "3-D", "2-D", "broadcast", "no query"],
+)
 def test_as_torch(shapes, causal):
     for ours, theirs in zip(attended(nt, shapes, causal), attended(torch, shapes, causal), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)
@@ -52,7 +60,9 @@ def test_the_same_for_any_number_of_threads():
             results.append(attended(nt, ((2, 3, 70, 8),) * 3, True, "float32"))
     finally:
         nt.set_num_threads(threads)
-    assert attention_cpu.plan_of(False, False, 2, 3, 70, 70, 8, 8, True, (0,) * 12, 3)[1], "too small for several threads"
+    assert attention_cpu.plan_of(False, False, 2, 3, 70, 70, 8, 8, True, (0,) * 12, 3)[1], (
+        "too small for several threads"
+    )
     for one, three in zip(*results, strict=True):
         np.testing.assert_array_equal(one, three)
 

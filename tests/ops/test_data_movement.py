@@ -1,4 +1,5 @@
-"""Scans, sorting, scatters and copies where the table of ops does not reach: long rows, threads, NaN, torch's own answers."""
+"""Scans, sorting, scatters and copies where the table of ops does not reach: long rows, threads, NaN, torch's own
+answers."""
 
 import importlib.util
 
@@ -25,12 +26,22 @@ def on_threads(f):
     return results
 
 
-@pytest.mark.parametrize("f", [
-    lambda x: [x.cumsum(0), x.flip((0,)), x.roll(3)],
-    lambda x: numtorch.sort(x),
-    lambda x: [numtorch.scatter_add(numtorch.zeros(20, 64), 0, (x[: 64 * (LONG // 64)].reshape(-1, 64) > 0).long(),
-                                    x[: 64 * (LONG // 64)].reshape(-1, 64))],
-], ids=["scans", "sort", "scatter_add"])
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: [x.cumsum(0), x.flip((0,)), x.roll(3)],
+        lambda x: numtorch.sort(x),
+        lambda x: [
+            numtorch.scatter_add(
+                numtorch.zeros(20, 64),
+                0,
+                (x[: 64 * (LONG // 64)].reshape(-1, 64) > 0).long(),
+                x[: 64 * (LONG // 64)].reshape(-1, 64),
+            )
+        ],
+    ],
+    ids=["scans", "sort", "scatter_add"],
+)
 def test_results_do_not_depend_on_threads(f):
     x = numtorch.tensor(rng.standard_normal(LONG).astype(np.float32))
     for one, two in zip(*on_threads(lambda: f(x)), strict=True):
@@ -51,14 +62,19 @@ def test_long_sums():
 def test_gradients_of_long_logarithms_of_sums(shape, dim):
     a, g = rng.standard_normal((2, *shape)) * 3
     a[rng.random(shape) < 0.1] = -np.inf
-    a[tuple(np.s_[:1] if d == dim else np.s_[:] for d in range(2))] = 1  # of nothing but -inf, and of inf, there is no slope
+    a[tuple(np.s_[:1] if d == dim else np.s_[:] for d in range(2))] = (
+        1  # of nothing but -inf, and of inf, there is no slope
+    )
     x = numtorch.tensor(a, requires_grad=True)
     y = x.logcumsumexp(dim)
     y.backward(numtorch.tensor(g))
     sums = np.logaddexp.accumulate(a, dim)
     np.testing.assert_allclose(y.detach().numpy(), sums, rtol=1e-12)
     lines = np.moveaxis(np.stack([a, g, sums]), dim + 1, -1)
-    want = [[sum(g[j] * np.exp(a[i] - y[j]) for j in range(i, len(a))) for i in range(len(a))] for a, g, y in lines.swapaxes(0, 1)]
+    want = [
+        [sum(g[j] * np.exp(a[i] - y[j]) for j in range(i, len(a))) for i in range(len(a))]
+        for a, g, y in lines.swapaxes(0, 1)
+    ]
     np.testing.assert_allclose(np.moveaxis(x.grad.numpy(), dim, -1), want, rtol=1e-9, atol=1e-12)
 
 
@@ -86,8 +102,16 @@ def test_every_type_is_sorted(dtype):
     np.testing.assert_array_equal(values.double().numpy(), x.double().numpy()[want])
 
 
-@pytest.mark.parametrize(("shape", "order"), [((33, 47), (1, 0)), ((2, 3, 20, 30), (0, 2, 3, 1)), ((2, 20, 30, 3), (0, 3, 1, 2)),
-                                              ((5, 6, 7), (2, 0, 1)), ((4, 9, 8, 2), (3, 2, 1, 0))])
+@pytest.mark.parametrize(
+    ("shape", "order"),
+    [
+        ((33, 47), (1, 0)),
+        ((2, 3, 20, 30), (0, 2, 3, 1)),
+        ((2, 20, 30, 3), (0, 3, 1, 2)),
+        ((5, 6, 7), (2, 0, 1)),
+        ((4, 9, 8, 2), (3, 2, 1, 0)),
+    ],
+)
 @pytest.mark.parametrize("dtype", ["float32", "float64", "uint8", "float16"])
 def test_copies_between_layouts(shape, order, dtype):
     x = numtorch.tensor(rng.integers(0, 200, shape)).to(getattr(numtorch, dtype))
@@ -99,16 +123,25 @@ def test_copies_between_layouts(shape, order, dtype):
     np.testing.assert_array_equal(back.float().numpy(), a)
 
 
-@pytest.mark.parametrize("call", [
-    lambda x, i: numtorch.gather(x, 0, i), lambda x, i: numtorch.scatter_add(x, 0, i, x), lambda x, i: numtorch.index_select(x, 0, i),
-    lambda x, i: numtorch.index_add(x, 0, i, x), lambda x, i: numtorch.index_copy(x, 0, i, x),
-], ids=["gather", "scatter_add", "index_select", "index_add", "index_copy"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x, i: numtorch.gather(x, 0, i),
+        lambda x, i: numtorch.scatter_add(x, 0, i, x),
+        lambda x, i: numtorch.index_select(x, 0, i),
+        lambda x, i: numtorch.index_add(x, 0, i, x),
+        lambda x, i: numtorch.index_copy(x, 0, i, x),
+    ],
+    ids=["gather", "scatter_add", "index_select", "index_add", "index_copy"],
+)
 @pytest.mark.parametrize("bad", [3, -1])
 def test_positions_outside_are_named(call, bad, request):
     name = request.node.callspec.id.split("-")[-1]
     with pytest.raises(IndexError, match=rf"index {bad} is out of bounds for dimension 0 with size 3") as e:
         call(numtorch.ones(3), numtorch.tensor([0, bad, 1]))
-    assert any(str(e.value).startswith(f"{n}()") for n in ("gather", "scatter_add", "index_select", "index_add", "index_copy")), name
+    assert any(
+        str(e.value).startswith(f"{n}()") for n in ("gather", "scatter_add", "index_select", "index_add", "index_copy")
+    ), name
 
 
 def test_half_types_add_up_as_numbers():
@@ -126,19 +159,28 @@ if importlib.util.find_spec("torch"):
     WITH_ZEROS = np.where(X > 0.5, 0, X).astype(np.float32)
     INDEX = [[0, 1, 1, 0], [2, 2, 2, 2], [4, 3, 2, 1]]
     SAME = {
-        "cumprod": lambda t, x: t.cumprod(x, 1), "logcumsumexp": lambda t, x: t.logcumsumexp(x, 0),
-        "cummax": lambda t, x: t.cummax(x, 0)[0], "kthvalue": lambda t, x: t.kthvalue(x, 2, 0)[0],
-        "roll": lambda t, x: t.roll(x, (1, -2), (0, 1)), "rot90": lambda t, x: t.rot90(x, 3), "diff": lambda t, x: t.diff(x, 2),
-        "diag_embed": lambda t, x: t.diag_embed(x, 1), "repeat_interleave": lambda t, x: t.repeat_interleave(x, 3, 1),
-        "masked_scatter": lambda t, x: t.masked_scatter(x, x > 0, x * x), "masked_select": lambda t, x: t.masked_select(x, x > 0),
-        "take": lambda t, x: t.take(x, t.tensor([[1, 5], [5, -1]])), "slice_scatter": lambda t, x: t.slice_scatter(x, x[:2], 0, 1, 3),
+        "cumprod": lambda t, x: t.cumprod(x, 1),
+        "logcumsumexp": lambda t, x: t.logcumsumexp(x, 0),
+        "cummax": lambda t, x: t.cummax(x, 0)[0],
+        "kthvalue": lambda t, x: t.kthvalue(x, 2, 0)[0],
+        "roll": lambda t, x: t.roll(x, (1, -2), (0, 1)),
+        "rot90": lambda t, x: t.rot90(x, 3),
+        "diff": lambda t, x: t.diff(x, 2),
+        "diag_embed": lambda t, x: t.diag_embed(x, 1),
+        "repeat_interleave": lambda t, x: t.repeat_interleave(x, 3, 1),
+        "masked_scatter": lambda t, x: t.masked_scatter(x, x > 0, x * x),
+        "masked_select": lambda t, x: t.masked_select(x, x > 0),
+        "take": lambda t, x: t.take(x, t.tensor([[1, 5], [5, -1]])),
+        "slice_scatter": lambda t, x: t.slice_scatter(x, x[:2], 0, 1, 3),
         "take_along_dim": lambda t, x: t.take_along_dim(x, t.tensor([[0], [2], [1], [0]]), 1),
-        "tensor_split": lambda t, x: t.tensor_split(x, (1, 3))[1], "column_stack": lambda t, x: t.column_stack((x[:, 0], x)),
+        "tensor_split": lambda t, x: t.tensor_split(x, (1, 3))[1],
+        "column_stack": lambda t, x: t.column_stack((x[:, 0], x)),
     }
     for _how in ("sum", "prod", "mean", "amax", "amin"):
         for _self in (True, False):
-            SAME[f"scatter_reduce {_how} {_self}"] = lambda t, x, how=_how, own=_self: \
-                t.scatter_reduce(x, 1, t.tensor(INDEX), x[1:, :4] * 1.5, how, include_self=own)
+            SAME[f"scatter_reduce {_how} {_self}"] = lambda t, x, how=_how, own=_self: t.scatter_reduce(
+                x, 1, t.tensor(INDEX), x[1:, :4] * 1.5, how, include_self=own
+            )
 
     @pytest.mark.parametrize("values", [X, WITH_ZEROS], ids=["plain", "zeros"])
     @pytest.mark.parametrize("f", SAME.values(), ids=SAME)
@@ -161,8 +203,10 @@ def test_rows_longer_and_shorter_than_a_block(width):
     np.testing.assert_array_equal(t.flip((0,)).numpy(), x[::-1])
     np.testing.assert_array_equal(t.roll(-2, 1).numpy(), np.roll(x, -2, 1))
     np.testing.assert_array_equal(numtorch.cat([t, t + 1], 1).numpy(), np.concatenate([x, x + 1], 1))
-    np.testing.assert_array_equal(numtorch.nn.functional.pad(t, (2, -3, 1, 0), value=0.5).numpy(),
-                                  np.pad(x[:, :-3], ((1, 0), (2, 0)), constant_values=0.5))
+    np.testing.assert_array_equal(
+        numtorch.nn.functional.pad(t, (2, -3, 1, 0), value=0.5).numpy(),
+        np.pad(x[:, :-3], ((1, 0), (2, 0)), constant_values=0.5),
+    )
 
 
 def test_pairs_of_positions_wrap_and_are_checked():

@@ -12,8 +12,17 @@ from numtorch.ops.linear import affine, product
 
 F = torch.nn.functional
 HALVES = {torch.bfloat16: 2.0**-8, torch.float16: 2.0**-11}  # half a unit in the last place, relative
-SHAPES = [((5, 7), (7, 3)), ((33, 130), (130, 47)), ((1, 9), (9, 1)), ((3, 5, 7), (3, 7, 4)), ((2, 3, 5, 7), (7, 4)),
-          ((4, 1, 6, 8), (3, 8, 5)), ((3, 0), (0, 2)), ((0, 3), (3, 2)), ((300, 200), (200, 100))]
+SHAPES = [
+    ((5, 7), (7, 3)),
+    ((33, 130), (130, 47)),
+    ((1, 9), (9, 1)),
+    ((3, 5, 7), (3, 7, 4)),
+    ((2, 3, 5, 7), (7, 4)),
+    ((4, 1, 6, 8), (3, 8, 5)),
+    ((3, 0), (0, 2)),
+    ((0, 3), (3, 2)),
+    ((300, 200), (200, 100)),
+]
 
 
 def random(*shape, seed=0, dtype=torch.float32):
@@ -55,8 +64,12 @@ def test_half_linear_and_its_gradients(kernel, dtype):
         out.backward(torch.ones(2, 9, 21, dtype=dtype))
     ones = np.ones((18, 21))
     tolerance = 2 * HALVES[dtype]
-    for got, want in ((out, exact(x) @ exact(w).T + exact(b)), (x.grad, (ones @ exact(w)).reshape(2, 9, 33)),
-                      (w.grad, ones.T @ exact(x).reshape(18, 33)), (b.grad, np.full(21, 18.0))):
+    for got, want in (
+        (out, exact(x) @ exact(w).T + exact(b)),
+        (x.grad, (ones @ exact(w)).reshape(2, 9, 33)),
+        (w.grad, ones.T @ exact(x).reshape(18, 33)),
+        (b.grad, np.full(21, 18.0)),
+    ):
         assert np.abs(exact(got) - want).max() <= tolerance * np.abs(want).max()
 
 
@@ -104,8 +117,14 @@ def test_unknown_precision_is_refused():
         torch.set_float32_matmul_precision("low")
 
 
-ACTIVATIONS = {"relu": F.relu, "gelu": F.gelu, "gelu_tanh": lambda y: F.gelu(y, approximate="tanh"), "silu": F.silu,
-               "sigmoid": torch.sigmoid, "tanh": torch.tanh}
+ACTIVATIONS = {
+    "relu": F.relu,
+    "gelu": F.gelu,
+    "gelu_tanh": lambda y: F.gelu(y, approximate="tanh"),
+    "silu": F.silu,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+}
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -154,7 +173,8 @@ def test_numpy_multiplies_on_one_thread(dtype):
 
 
 def test_transposed_and_sliced_operands():
-    """What lies as a transpose is read in place, what lies otherwise is copied; a shape seen before takes a shorter way."""
+    """What lies as a transpose is read in place, what lies otherwise is copied; a shape seen before takes a shorter
+    way."""
     base = random(40, 40)
     for _ in range(2):
         for x in (base, base.T, base[:16, :16], base[3:20].T, base[::2, 1:21], base[:, :1].T):

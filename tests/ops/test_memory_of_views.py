@@ -1,4 +1,5 @@
-"""What shares memory: types seen as other types, resized and repeated tensors; and what numtorch decides otherwise than torch."""
+"""What shares memory: types seen as other types, resized and repeated tensors; and what numtorch decides otherwise than
+torch."""
 
 import numpy as np
 import pytest
@@ -66,8 +67,16 @@ def test_resizing_keeps_to_the_memory():
 
 def test_no_view_reaches_outside():
     x = nt.arange(4.0)[1:3]
-    for size, stride, start in (((4,), (1,), 1), ((2,), (1,), -1), ((2,), (-1,), 1), ((2,), (2**62,), 0), ((2, 2), (2**63 - 1, 1), 0),
-                                ((-1,), (1,), 0), ((1,), (1,), 2**63 - 1), ((1,), (1,), 4)):
+    for size, stride, start in (
+        ((4,), (1,), 1),
+        ((2,), (1,), -1),
+        ((2,), (-1,), 1),
+        ((2,), (2**62,), 0),
+        ((2, 2), (2**63 - 1, 1), 0),
+        ((-1,), (1,), 0),
+        ((1,), (1,), 2**63 - 1),
+        ((1,), (1,), 4),
+    ):
         with pytest.raises(RuntimeError):
             x.as_strided(size, stride, start)
     assert x.as_strided((4,), (1,), 0).tolist() == [0, 1, 2, 3]
@@ -82,11 +91,30 @@ def test_what_does_not_fit_says_so_at_once(size):
     x = nt.ones(2, 3)
     pool = nt.memory.large
     before = pool.used, pool.peak
-    for call in (nt.zeros, nt.ones, nt.empty, nt.rand, nt.arange, nt.randperm, nt.eye, x.new_zeros, x.tensor_split, x.repeat_interleave,
-                 lambda n: nt.full((n,), 1), lambda n: nt.linspace(0, 1, n), lambda n: x.repeat(n, n), lambda n: x.tile(n, 8),
-                 lambda n: nt.randint(0, 2, (n,)), lambda n: F.pad(x, (n, n)), lambda n: F.pad(x, (n, 0), "replicate"),
-                 lambda n: x[:, :0].chunk(n, 1), lambda n: nt.tril_indices(n, n), lambda n: x[0].diag_embed(n),
-                 lambda n: x.clone().resize_(n), lambda n: x.repeat_interleave(nt.tensor([min(n, 2**62), 1]), 0)):
+    for call in (
+        nt.zeros,
+        nt.ones,
+        nt.empty,
+        nt.rand,
+        nt.arange,
+        nt.randperm,
+        nt.eye,
+        x.new_zeros,
+        x.tensor_split,
+        x.repeat_interleave,
+        lambda n: nt.full((n,), 1),
+        lambda n: nt.linspace(0, 1, n),
+        lambda n: x.repeat(n, n),
+        lambda n: x.tile(n, 8),
+        lambda n: nt.randint(0, 2, (n,)),
+        lambda n: F.pad(x, (n, n)),
+        lambda n: F.pad(x, (n, 0), "replicate"),
+        lambda n: x[:, :0].chunk(n, 1),
+        lambda n: nt.tril_indices(n, n),
+        lambda n: x[0].diag_embed(n),
+        lambda n: x.clone().resize_(n),
+        lambda n: x.repeat_interleave(nt.tensor([min(n, 2**62), 1]), 0),
+    ):
         with pytest.raises((RuntimeError, ValueError) if size > 2**63 else RuntimeError):
             call(size)
     assert (pool.used, pool.peak) == before
@@ -96,16 +124,35 @@ def test_what_does_not_fit_says_so_at_once(size):
 def test_arrays_are_operands():
     x, a = nt.arange(6.0).reshape(2, 3), np.array([1.0, 2.0, 0.5])
     n = x.numpy()
-    for f in (lambda x, y: x + y, lambda x, y: x - y, lambda x, y: x * y, lambda x, y: x / y, lambda x, y: x // y, lambda x, y: x % y,
-              lambda x, y: x**y, lambda x, y: x == y, lambda x, y: x != y, lambda x, y: x < y, lambda x, y: x >= y):
-        for both in ((x, a), (x, a.astype(np.float32)), (x, np.array([1, 2, 3])), (x.long(), a), (x.long(), np.array([[1], [2]]))):
+    for f in (
+        lambda x, y: x + y,
+        lambda x, y: x - y,
+        lambda x, y: x * y,
+        lambda x, y: x / y,
+        lambda x, y: x // y,
+        lambda x, y: x % y,
+        lambda x, y: x**y,
+        lambda x, y: x == y,
+        lambda x, y: x != y,
+        lambda x, y: x < y,
+        lambda x, y: x >= y,
+    ):
+        for both in (
+            (x, a),
+            (x, a.astype(np.float32)),
+            (x, np.array([1, 2, 3])),
+            (x.long(), a),
+            (x.long(), np.array([[1], [2]])),
+        ):
             for left, right in (both, both[::-1]):
                 with np.errstate(all="ignore"):
                     plain = [v.numpy() if isinstance(v, nt.Tensor) else v for v in (left, right)]
                     if f(1, 2) in (0, 1) and not np.asarray(plain[1]).all() and np.result_type(*plain).kind == "i":
                         continue  # integers are not divided by 0
                     want, made = f(*plain), f(left, right)
-                assert isinstance(made, nt.Tensor) and (made.numpy().dtype == want.dtype or np.result_type(*plain).kind == "i")
+                assert isinstance(made, nt.Tensor) and (
+                    made.numpy().dtype == want.dtype or np.result_type(*plain).kind == "i"
+                )
                 np.testing.assert_allclose(made.numpy(), want, rtol=1e-6)
     assert (x @ a.reshape(3, 1)).tolist() == (n @ a.reshape(3, 1)).tolist() and (a.reshape(1, 3) @ x.T).shape == (1, 2)
     y, seen = x.clone(), None

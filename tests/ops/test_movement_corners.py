@@ -1,4 +1,5 @@
-"""Views, shapes, copies and creation beside torch: corners of sizes, dimensions, types and numbers, refusals included."""
+"""Views, shapes, copies and creation beside torch: corners of sizes, dimensions, types and numbers, refusals
+included."""
 
 import warnings
 
@@ -912,8 +913,18 @@ CALLS = {
 
 def run(call, t):
     """The value of the last of the statements in ``call``, for one of the two libraries."""
-    names = {"t": t, "F": t.nn.functional, "np": np, "inf": inf, "nan": nan, "x": t.arange(6.0).reshape(2, 3), "s0": t.tensor(5.0),
-             "e": t.ones(0), "v": t.arange(5.0), "x4": t.arange(24.0).reshape(2, 3, 4)}
+    names = {
+        "t": t,
+        "F": t.nn.functional,
+        "np": np,
+        "inf": inf,
+        "nan": nan,
+        "x": t.arange(6.0).reshape(2, 3),
+        "s0": t.tensor(5.0),
+        "e": t.ones(0),
+        "v": t.arange(5.0),
+        "x4": t.arange(24.0).reshape(2, 3, 4),
+    }
     *before, last = call.split(";")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's, of what it will refuse one day
@@ -925,5 +936,12 @@ def run(call, t):
 @pytest.mark.parametrize("call", [line.strip() for lines in CALLS.values() for line in lines.strip().splitlines()])
 def test_as_torch(call):
     error = same(lambda t: run(call, t), rtol=2e-7)
-    for word in ("NoneType' object", "object is not iterable", "has no attribute", "index out of range", "does not compile", "to unpack"):
+    for word in (
+        "NoneType' object",
+        "object is not iterable",
+        "has no attribute",
+        "index out of range",
+        "does not compile",
+        "to unpack",
+    ):
         assert error is None or word not in str(error), f"an error in the words of the inside: {error}"

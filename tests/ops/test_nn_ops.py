@@ -25,8 +25,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 import nn_checks  # noqa: E402
 
 HERE = Path(__file__).parent
-OURS = {name: getattr(module, name) for module in (activation, attention, conv, embedding, loss, normalization, pooling)
-        for name in dir(module) if hasattr(F, name)}
+OURS = {
+    name: getattr(module, name)
+    for module in (activation, attention, conv, embedding, loss, normalization, pooling)
+    for name in dir(module)
+    if hasattr(F, name)
+}
 
 
 @pytest.fixture(params=["kernels", "bodies"])
@@ -45,6 +49,7 @@ def agree(call, inputs, *, others=(), dtype="float64", twice=True, tol=None):
     """Values, first and second derivatives of ``call(function of torch's name, lib, *tensors)`` in both libraries."""
     results = []
     for lib, find in ((nt, OURS.__getitem__), (torch, lambda name: getattr(F, name))):
+
         def leaves(lib=lib):
             return [lib.tensor(a.astype(dtype), requires_grad=True) for a in inputs]
 
@@ -92,8 +97,20 @@ def numeric(f, x, h=1e-5):
 
 
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])
-@pytest.mark.parametrize("shape, dim", [((64, 10), 1), ((3, 5), 0), ((3, 5, 7), 1), ((2, 3, 100), -1), ((), 0), ((0, 3), 1), ((3, 0), 1),
-                                        ((2, 70, 300), 1), ((300, 70), 1)])
+@pytest.mark.parametrize(
+    "shape, dim",
+    [
+        ((64, 10), 1),
+        ((3, 5), 0),
+        ((3, 5, 7), 1),
+        ((2, 3, 100), -1),
+        ((), 0),
+        ((0, 3), 1),
+        ((3, 0), 1),
+        ((2, 70, 300), 1),
+        ((300, 70), 1),
+    ],
+)
 def test_softmax(name, shape, dim, by):
     agree(lambda find, x: find(name)(x, dim=dim), arrays(shape))
 
@@ -106,8 +123,9 @@ def test_softmax_of_infinities_and_nan(name, n, dim):
     x[0, 1], x[1, 2], x[2, 0], x[3] = np.inf, np.nan, -np.inf, -np.inf
     x = x if dim else np.ascontiguousarray(x.T)
     with np.errstate(all="ignore"):
-        np.testing.assert_allclose(getattr(nt, name)(nt.tensor(x), dim).numpy(), getattr(torch, name)(torch.tensor(x), dim).numpy(),
-                                   rtol=1e-5)
+        np.testing.assert_allclose(
+            getattr(nt, name)(nt.tensor(x), dim).numpy(), getattr(torch, name)(torch.tensor(x), dim).numpy(), rtol=1e-5
+        )
 
 
 def test_softmax_does_not_overflow_and_takes_strided_inputs():
@@ -126,7 +144,9 @@ def test_logarithms_of_softmax_far_from_zero(shape, dim, offset):
     if dim == 1:
         labels = np.zeros((shape[0], *shape[2:]), "int64")
         loss = F.nll_loss(exact, torch.tensor(labels)).item()
-        np.testing.assert_allclose(nt.nn.functional.cross_entropy(nt.tensor(a), nt.tensor(labels)).item(), loss, rtol=1e-6)
+        np.testing.assert_allclose(
+            nt.nn.functional.cross_entropy(nt.tensor(a), nt.tensor(labels)).item(), loss, rtol=1e-6
+        )
 
 
 # --- losses ---------------------------------------------------------------------------------------
@@ -136,7 +156,9 @@ def test_logarithms_of_softmax_far_from_zero(shape, dim, offset):
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("ignore", [-100, 1])
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-@pytest.mark.parametrize("shape, labels", [((5, 4), (5,)), ((5, 4, 3), (5, 3)), ((4,), ()), ((2, 3, 2, 2), (2, 2, 2)), ((300, 10), (300,))])
+@pytest.mark.parametrize(
+    "shape, labels", [((5, 4), (5,)), ((5, 4, 3), (5, 3)), ((4,), ()), ((2, 3, 2, 2), (2, 2, 2)), ((300, 10), (300,))]
+)
 def test_cross_entropy(shape, labels, smoothing, ignore, weighted, reduction):
     classes = shape[0] if len(shape) == 1 else shape[1]
     t = np.asarray(np.random.RandomState(1).randint(0, classes, labels))
@@ -157,7 +179,9 @@ def test_cross_entropy(shape, labels, smoothing, ignore, weighted, reduction):
 def test_cross_entropy_of_rows(shape, dtype, by):
     t = np.random.RandomState(1).randint(0, shape[1], shape[0])
     t[::5] = -100 if shape[0] > 1 else t[::5]
-    agree(lambda find, x, t: find("cross_entropy")(x, t), arrays(shape), others=[t], dtype=dtype, twice=dtype == "float64")
+    agree(
+        lambda find, x, t: find("cross_entropy")(x, t), arrays(shape), others=[t], dtype=dtype, twice=dtype == "float64"
+    )
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
@@ -168,8 +192,11 @@ def test_cross_entropy_against_probabilities(shape, reduction, by):
     for options in ({}, {"label_smoothing": 0.2}):
         agree(lambda find, x, t, o=options: find("cross_entropy")(x, t, reduction=reduction, **o), [*arrays(shape), t])
         classes = shape[0] if len(shape) == 1 else shape[1]
-        agree(lambda find, x, t, w, o=options: find("cross_entropy")(x, t, w, reduction=reduction, **o), [*arrays(shape), t],
-              others=[np.linspace(0.5, 2, classes)])
+        agree(
+            lambda find, x, t, w, o=options: find("cross_entropy")(x, t, w, reduction=reduction, **o),
+            [*arrays(shape), t],
+            others=[np.linspace(0.5, 2, classes)],
+        )
 
 
 def test_cross_entropy_without_targets_is_nan(by):
@@ -210,8 +237,15 @@ def test_target_types(by):
 
 
 ERRORS = {
-    "mse_loss": {}, "l1_loss": {}, "smooth_l1_loss": {}, "smooth_l1_loss ": {"beta": 0.3}, "smooth_l1_loss  ": {"beta": 0.0},
-    "huber_loss": {}, "huber_loss ": {"delta": 0.7}, "binary_cross_entropy_with_logits": {}, "kl_div": {"log_target": True},
+    "mse_loss": {},
+    "l1_loss": {},
+    "smooth_l1_loss": {},
+    "smooth_l1_loss ": {"beta": 0.3},
+    "smooth_l1_loss  ": {"beta": 0.0},
+    "huber_loss": {},
+    "huber_loss ": {"delta": 0.7},
+    "binary_cross_entropy_with_logits": {},
+    "kl_div": {"log_target": True},
 }
 
 
@@ -227,8 +261,11 @@ def test_losses_of_probabilities(reduction, by):
     x, t, w = [np.random.RandomState(i).uniform(0.05, 0.95, (4, 5)) for i in range(3)]
     agree(lambda find, x, t: find("binary_cross_entropy")(x, t, reduction=reduction), [x, t])
     agree(lambda find, x, t, w: find("binary_cross_entropy")(x, t, w, reduction=reduction), [x, t], others=[w])
-    agree(lambda find, x, t, w, p: find("binary_cross_entropy_with_logits")(x, t, w, pos_weight=p, reduction=reduction), [x, t],
-          others=[w, w[0] + 1])
+    agree(
+        lambda find, x, t, w, p: find("binary_cross_entropy_with_logits")(x, t, w, pos_weight=p, reduction=reduction),
+        [x, t],
+        others=[w, w[0] + 1],
+    )
     agree(lambda find, x, t: find("kl_div")(x, t, reduction=reduction), [x, t])
     agree(lambda find, x, t: find("kl_div")(x, t, reduction="batchmean"), [x, t])
     agree(lambda find, x, t, w: find("mse_loss")(x, t, weight=w, reduction=reduction), [x, t], others=[w])
@@ -237,7 +274,11 @@ def test_losses_of_probabilities(reduction, by):
 def test_extremes_of_binary_cross_entropy():
     x, t = np.array([0.0, 1.0, 0.0, 1.0]), np.array([0.0, 1.0, 1.0, 0.0])
     agree(lambda find, x, t: find("binary_cross_entropy")(x, t, reduction="none"), [x], others=[t], twice=False)
-    agree(lambda find, x, t: find("binary_cross_entropy_with_logits")(x, t, reduction="none"), [(x - 0.5) * 2000], others=[t])
+    agree(
+        lambda find, x, t: find("binary_cross_entropy_with_logits")(x, t, reduction="none"),
+        [(x - 0.5) * 2000],
+        others=[t],
+    )
     with pytest.raises(RuntimeError, match="between 0 and 1"):
         OURS["binary_cross_entropy"](nt.tensor([1.5]), nt.tensor([1.0]))
 
@@ -275,19 +316,38 @@ def test_conv2d(x, w, options, by):
 def test_other_convolutions(by):
     agree(lambda find, x, w, b: find("conv1d")(x, w, b, stride=2, padding=1), arrays((2, 3, 9), (4, 3, 3), (4,)))
     agree(lambda find, x, w, b: find("conv1d")(x, w, b, padding="same"), arrays((3, 9), (4, 3, 4), (4,)))
-    agree(lambda find, x, w, b: find("conv_transpose2d")(x, w, b, stride=2, padding=1, output_padding=1),
-          arrays((2, 3, 5, 4), (3, 4, 3, 3), (4,)))
-    agree(lambda find, x, w, b: find("conv_transpose2d")(x, w, b, groups=2, dilation=2, output_padding=1),
-          arrays((2, 4, 5, 4), (4, 2, 3, 3), (4,)))
-    agree(lambda find, x, w, b: find("conv_transpose1d")(x, w, b, stride=3, output_padding=2), arrays((2, 3, 5), (3, 2, 4), (2,)))
+    agree(
+        lambda find, x, w, b: find("conv_transpose2d")(x, w, b, stride=2, padding=1, output_padding=1),
+        arrays((2, 3, 5, 4), (3, 4, 3, 3), (4,)),
+    )
+    agree(
+        lambda find, x, w, b: find("conv_transpose2d")(x, w, b, groups=2, dilation=2, output_padding=1),
+        arrays((2, 4, 5, 4), (4, 2, 3, 3), (4,)),
+    )
+    agree(
+        lambda find, x, w, b: find("conv_transpose1d")(x, w, b, stride=3, output_padding=2),
+        arrays((2, 3, 5), (3, 2, 4), (2,)),
+    )
     agree(lambda find, x, w, b: find("conv_transpose1d")(x, w, b, padding=1), arrays((3, 5), (3, 2, 4), (2,)))
 
 
 VOLUMES = [
     ("conv3d", (2, 3, 4, 5, 4), (4, 3, 2, 3, 2), (4,), {}),
-    ("conv3d", (1, 4, 5, 5, 4), (4, 2, 3, 2, 2), (4,), {"stride": (2, 1, 2), "padding": (1, 0, 1), "dilation": (2, 1, 1), "groups": 2}),
+    (
+        "conv3d",
+        (1, 4, 5, 5, 4),
+        (4, 2, 3, 2, 2),
+        (4,),
+        {"stride": (2, 1, 2), "padding": (1, 0, 1), "dilation": (2, 1, 1), "groups": 2},
+    ),
     ("conv3d", (2, 4, 3, 4), (3, 2, 2, 3, 2), (3,), {"padding": "same"}),
-    ("conv_transpose3d", (2, 4, 2, 3, 2), (4, 1, 3, 2, 3), (2,), {"stride": (2, 1, 2), "padding": (1, 0, 1), "groups": 2}),
+    (
+        "conv_transpose3d",
+        (2, 4, 2, 3, 2),
+        (4, 1, 3, 2, 3),
+        (2,),
+        {"stride": (2, 1, 2), "padding": (1, 0, 1), "groups": 2},
+    ),
     ("conv_transpose3d", (4, 2, 3, 2), (4, 3, 2, 2, 2), (3,), {"stride": 2, "dilation": 2, "output_padding": 1}),
 ]
 
@@ -297,19 +357,25 @@ def test_convolutions_of_volumes(name, x, w, b, options, by):
     agree(lambda find, x, w, b: find(name)(x, w, b, **options), arrays(x, w, b))
 
 
-@pytest.mark.parametrize("name, x, w, options", [
-    ("conv1d", (3, 3), (4, 2, 3), {}),
-    ("conv1d", (2, 3, 5), (4, 3, 3), {"stride": (1, 2)}),
-    ("conv3d", (2, 3, 2, 4, 4), (4, 3, 3, 3, 3), {}),
-    ("conv3d", (2, 3, 4, 4, 4), (4, 2, 3, 3, 3), {}),
-    ("conv_transpose2d", (2, 3, 4, 4), (4, 2, 3, 3), {}),
-])
+@pytest.mark.parametrize(
+    "name, x, w, options",
+    [
+        ("conv1d", (3, 3), (4, 2, 3), {}),
+        ("conv1d", (2, 3, 5), (4, 3, 3), {"stride": (1, 2)}),
+        ("conv3d", (2, 3, 2, 4, 4), (4, 3, 3, 3, 3), {}),
+        ("conv3d", (2, 3, 4, 4, 4), (4, 2, 3, 3, 3), {}),
+        ("conv_transpose2d", (2, 3, 4, 4), (4, 2, 3, 3), {}),
+    ],
+)
 def test_complaints_of_other_convolutions(name, x, w, options, by):
     with pytest.raises(RuntimeError) as theirs:
         getattr(F, name)(torch.zeros(x), torch.zeros(w), **options)
     with pytest.raises(RuntimeError) as ours:
         OURS[name](nt.zeros(x), nt.zeros(w), **options)
-    assert str(ours.value).split(",")[0][:40] == str(theirs.value).split(",")[0][:40], (str(ours.value), str(theirs.value))
+    assert str(ours.value).split(",")[0][:40] == str(theirs.value).split(",")[0][:40], (
+        str(ours.value),
+        str(theirs.value),
+    )
 
 
 def test_which_way_a_convolution_is_computed():
@@ -325,11 +391,18 @@ def test_which_way_a_convolution_is_computed():
     assert way((4, 16, 9, 9), (16, 16, 3, 3), stride=2) == way((2, 16, 9, 9), (16, 16, 3, 3)) == "implicit_gemm"
     assert way((2, 16, 9, 9), (16, 16, 1, 1)) == "pointwise"
     assert way((2, 16, 9, 9), (16, 1, 3, 3), groups=16) == "depthwise"
-    assert "each group has one input channel" in nt.kernels.explain("conv2d", nt.zeros(2, 16, 9, 9), nt.zeros(16, 16, 3, 3))
+    assert "each group has one input channel" in nt.kernels.explain(
+        "conv2d", nt.zeros(2, 16, 9, 9), nt.zeros(16, 16, 3, 3)
+    )
 
 
 def test_conv2d_in_single_precision():
-    agree(lambda find, x, w, b: find("conv2d")(x, w, b, padding=1), arrays((4, 3, 8, 8), (6, 3, 3, 3), (6,)), dtype="float32", twice=False)
+    agree(
+        lambda find, x, w, b: find("conv2d")(x, w, b, padding=1),
+        arrays((4, 3, 8, 8), (6, 3, 3, 3), (6,)),
+        dtype="float32",
+        twice=False,
+    )
 
 
 def test_gradients_of_conv2d_by_differences():
@@ -340,8 +413,12 @@ def test_gradients_of_conv2d_by_differences():
         return (OURS["conv2d"](x, w, stride=2, padding=1) ** 2).sum()
 
     f(*tensors).backward()
-    np.testing.assert_allclose(tensors[0].grad.numpy(), numeric(lambda a: f(nt.tensor(a), nt.tensor(w)).item(), x), atol=1e-6)
-    np.testing.assert_allclose(tensors[1].grad.numpy(), numeric(lambda a: f(nt.tensor(x), nt.tensor(a)).item(), w), atol=1e-6)
+    np.testing.assert_allclose(
+        tensors[0].grad.numpy(), numeric(lambda a: f(nt.tensor(a), nt.tensor(w)).item(), x), atol=1e-6
+    )
+    np.testing.assert_allclose(
+        tensors[1].grad.numpy(), numeric(lambda a: f(nt.tensor(x), nt.tensor(a)).item(), w), atol=1e-6
+    )
 
 
 def test_conv2d_of_no_images(by):
@@ -352,16 +429,19 @@ def test_conv2d_of_no_images(by):
     assert x.grad.shape == x.shape and not w.grad.numpy().any()
 
 
-@pytest.mark.parametrize("x, w, b, options", [
-    ((2, 4, 8, 8), (8, 3, 3, 3), None, {}),
-    ((2, 3, 2, 2), (8, 3, 3, 3), None, {}),
-    ((8, 8), (8, 3, 3, 3), None, {}),
-    ((2, 4, 8, 8), (3, 2, 3, 3), None, {"groups": 2}),
-    ((2, 3, 8, 8), (4, 3, 3, 3), (3,), {}),
-    ((2, 3, 8, 8), (4, 3, 3, 3), None, {"stride": 0}),
-    ((2, 3, 8, 8), (4, 3, 3, 3), None, {"padding": -1}),
-    ((2, 3, 8, 8), (4, 3, 3, 3), None, {"padding": "same", "stride": 2}),
-])
+@pytest.mark.parametrize(
+    "x, w, b, options",
+    [
+        ((2, 4, 8, 8), (8, 3, 3, 3), None, {}),
+        ((2, 3, 2, 2), (8, 3, 3, 3), None, {}),
+        ((8, 8), (8, 3, 3, 3), None, {}),
+        ((2, 4, 8, 8), (3, 2, 3, 3), None, {"groups": 2}),
+        ((2, 3, 8, 8), (4, 3, 3, 3), (3,), {}),
+        ((2, 3, 8, 8), (4, 3, 3, 3), None, {"stride": 0}),
+        ((2, 3, 8, 8), (4, 3, 3, 3), None, {"padding": -1}),
+        ((2, 3, 8, 8), (4, 3, 3, 3), None, {"padding": "same", "stride": 2}),
+    ],
+)
 def test_complaints_of_conv2d(x, w, b, options, by):
     with pytest.raises((RuntimeError, ValueError)) as theirs:
         F.conv2d(torch.zeros(x), torch.zeros(w), None if b is None else torch.zeros(b), **options)
@@ -373,8 +453,14 @@ def test_complaints_of_conv2d(x, w, b, options, by):
 
 # --- pooling --------------------------------------------------------------------------------------
 
-WINDOWS = [((2,), {}), ((3, 2, 1), {}), ((3, 2, 1), {"ceil_mode": True}), ((2, 3), {"ceil_mode": True}), (((2, 3), (1, 2)), {}),
-           (([2, 2],), {})]
+WINDOWS = [
+    ((2,), {}),
+    ((3, 2, 1), {}),
+    ((3, 2, 1), {"ceil_mode": True}),
+    ((2, 3), {"ceil_mode": True}),
+    (((2, 3), (1, 2)), {}),
+    (([2, 2],), {}),
+]
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 8, 9), (3, 7, 7), (0, 3, 8, 8)])
@@ -421,10 +507,13 @@ def test_pooling_survives_writing_over_its_result():
 
 
 def test_complaints_of_pooling():
-    for call in (lambda: OURS["max_pool2d"](nt.zeros(2, 2), 2), lambda: OURS["max_pool2d"](nt.zeros(1, 1, 4, 4), 3, padding=2),
-                 lambda: OURS["max_pool2d"](nt.zeros(1, 1, 2, 2), 3),
-                 lambda: OURS["avg_pool2d"](nt.zeros(1, 1, 4, 4), 2, divisor_override=0),
-                 lambda: OURS["max_pool2d"](nt.zeros(1, 1, 4, 4), 0)):
+    for call in (
+        lambda: OURS["max_pool2d"](nt.zeros(2, 2), 2),
+        lambda: OURS["max_pool2d"](nt.zeros(1, 1, 4, 4), 3, padding=2),
+        lambda: OURS["max_pool2d"](nt.zeros(1, 1, 2, 2), 3),
+        lambda: OURS["avg_pool2d"](nt.zeros(1, 1, 4, 4), 2, divisor_override=0),
+        lambda: OURS["max_pool2d"](nt.zeros(1, 1, 4, 4), 0),
+    ):
         with pytest.raises(RuntimeError):
             call()
 
@@ -440,7 +529,11 @@ def test_batch_norm(shape, affine, training, by):
     c = shape[1]
     inputs = [x * 2 + 3, np.linspace(0.5, 2, c), np.linspace(-1, 1, c)][: 1 + affine]
     running = [np.linspace(-1, 1, c), np.linspace(0.5, 2, c)]
-    agree(lambda find, x, *rest: find("batch_norm")(x, *rest[affine:], *rest[:affine], training=training), inputs, others=running)
+    agree(
+        lambda find, x, *rest: find("batch_norm")(x, *rest[affine:], *rest[:affine], training=training),
+        inputs,
+        others=running,
+    )
     if training:
         agree(lambda find, x, *rest: find("batch_norm")(x, None, None, *rest, training=True), inputs)
 
@@ -512,7 +605,11 @@ def test_complaints_of_row_norms():
 
 
 def test_empty_batches():
-    for f in (lambda x: OURS["layer_norm"](x, (4,)), lambda x: OURS["rms_norm"](x, (4,)), lambda x: OURS["softmax"](x, 1)):
+    for f in (
+        lambda x: OURS["layer_norm"](x, (4,)),
+        lambda x: OURS["rms_norm"](x, (4,)),
+        lambda x: OURS["softmax"](x, 1),
+    ):
         x = nt.zeros(0, 4, requires_grad=True)
         f(x).sum().backward()
         assert x.grad.shape == (0, 4)
@@ -531,7 +628,12 @@ def test_embedding(options, shape, by):
 
 def test_embedding_by_frequency_and_norm(by):
     index = np.random.RandomState(0).randint(0, 7, (4, 5))
-    agree(lambda find, w, i: find("embedding")(i, w, padding_idx=1, scale_grad_by_freq=True), arrays((7, 3)), others=[index], twice=False)
+    agree(
+        lambda find, w, i: find("embedding")(i, w, padding_idx=1, scale_grad_by_freq=True),
+        arrays((7, 3)),
+        others=[index],
+        twice=False,
+    )
     results = []
     for lib, f in ((nt, OURS["embedding"]), (torch, F.embedding)):
         w = lib.tensor(arrays((7, 3))[0])
@@ -583,12 +685,18 @@ def test_shapes_on_meta(name):
     assert all(t.device.type == "meta" for t in got)
 
 
-@pytest.mark.parametrize("call", [
-    lambda x: OURS["softmax"](x, 1), lambda x: OURS["layer_norm"](x, (40,)),
-    lambda x: OURS["cross_entropy"](x, nt.zeros(900, dtype=nt.int64)), lambda x: OURS["batch_norm"](x, None, None, training=True),
-    lambda x: OURS["batch_norm"](x.reshape(45, 20, 40), None, None, training=True),
-    lambda x: OURS["max_pool2d"](x.reshape(1, 9, 100, 40), 2),
-], ids=["softmax", "layer_norm", "cross_entropy", "batch_norm", "batch_norm of images", "max_pool2d"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: OURS["softmax"](x, 1),
+        lambda x: OURS["layer_norm"](x, (40,)),
+        lambda x: OURS["cross_entropy"](x, nt.zeros(900, dtype=nt.int64)),
+        lambda x: OURS["batch_norm"](x, None, None, training=True),
+        lambda x: OURS["batch_norm"](x.reshape(45, 20, 40), None, None, training=True),
+        lambda x: OURS["max_pool2d"](x.reshape(1, 9, 100, 40), 2),
+    ],
+    ids=["softmax", "layer_norm", "cross_entropy", "batch_norm", "batch_norm of images", "max_pool2d"],
+)
 def test_results_do_not_depend_on_the_threads(call):
     results = []
     before = nt.get_num_threads()
@@ -608,7 +716,9 @@ def in_simulator():
     """What is wrong with each check in the simulator, which a process must choose before importing Numba."""
     env = os.environ | {"NUMBA_ENABLE_CUDASIM": "1", "PYTHONPATH": str(HERE.parents[1])}
     env.pop("NUMBA_DISABLE_JIT", None)
-    done = subprocess.run([sys.executable, str(HERE / "nn_checks.py")], env=env, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, str(HERE / "nn_checks.py")], env=env, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -628,6 +738,26 @@ def test_compiles_to_ptx(capability):
                 f(nn_checks.Values("cuda", dtype))
     assert not [key for key, text in offline.ptx.items() if ".f64" in text and "float64" not in "".join(key)]
     names = {name.split()[0] for name, _ in offline.ptx}
-    assert {"softmax_blocks", "softmax_blocks_backward", "cross_entropy_rows", "cross_entropy_rows_backward", "moments", "follow_moments",
-            "channels_forward", "channels_backward", "products", "rows_forward", "rows_backward", "columns_backward", "maxima", "gathered",
-            "averages", "averages_backward", "cells", "cells_backward", "forward", "input_grad", "weight_grad"} <= names
+    assert {
+        "softmax_blocks",
+        "softmax_blocks_backward",
+        "cross_entropy_rows",
+        "cross_entropy_rows_backward",
+        "moments",
+        "follow_moments",
+        "channels_forward",
+        "channels_backward",
+        "products",
+        "rows_forward",
+        "rows_backward",
+        "columns_backward",
+        "maxima",
+        "gathered",
+        "averages",
+        "averages_backward",
+        "cells",
+        "cells_backward",
+        "forward",
+        "input_grad",
+        "weight_grad",
+    } <= names

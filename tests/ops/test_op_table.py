@@ -120,7 +120,11 @@ def lacking(op):
         with open(os.path.join(ROOT, ELSEWHERE[op.name])) as f:
             return None if re.search(rf"\b{op.name}\b", f.read()) else f"{ELSEWHERE[op.name]} does not name it"
     if isinstance(op, ElementwiseOp):
-        return None if reference_of(op) is not None else "ref= (NumPy's function) in its decorator or a line in references.ELEMENTWISE"
+        return (
+            None
+            if reference_of(op) is not None
+            else "ref= (NumPy's function) in its decorator or a line in references.ELEMENTWISE"
+        )
     if not samples_of(op):
         return "samples= in its decorator or a line in references.SAMPLES"
     if op.body is None and reference_of(op) is None and op.name not in PROPERTIES:
@@ -162,7 +166,10 @@ def test_values(op, dtype):
     arrays = operands(op, dtype)
     tensors = [tensor(a, None if a.dtype == bool else dtype) for a in arrays]
     if not takes(op, dtype):
-        with pytest.raises((RuntimeError, NotImplementedError), match=r"(?s)not (implemented|supported)|is not defined|does not compile"):
+        with pytest.raises(
+            (RuntimeError, NotImplementedError),
+            match=r"(?s)not (implemented|supported)|is not defined|does not compile",
+        ):
             op.call(*tensors, *numbers_of(op))
         return
     check(op.call(*tensors, *numbers_of(op)), expected(op, arrays, dtype), result_dtype(op, dtype))
@@ -211,11 +218,15 @@ INEXACT = {
     "hardswish": lambda x: np.isneginf(x),  # 0 times infinity, or the 0 that all below -3 is
     "divergence": lambda x, t: np.abs(t) > LARGE,
     "scaled_difference": lambda x, t, y: np.isfinite(x - t) & (np.abs(x - t) > LARGE),
-    "power_of_share": lambda x, y: np.abs(x) > LARGE, "power_slope": lambda x, y: np.abs(x) > LARGE,
-    "cube_of_share": lambda x, y: np.abs(x) > LARGE, "cube_slope": lambda x, y: np.abs(x) > LARGE,
+    "power_of_share": lambda x, y: np.abs(x) > LARGE,
+    "power_slope": lambda x, y: np.abs(x) > LARGE,
+    "cube_of_share": lambda x, y: np.abs(x) > LARGE,
+    "cube_slope": lambda x, y: np.abs(x) > LARGE,
     "root_slope": lambda x, y: np.abs(x) > LARGE,
     "root_of_powers": lambda x, y: (np.abs(x) > 1) & (np.abs(y) > 1),
-    "scaled_exp": lambda x, t, y: np.isfinite(x - t) & (np.abs(x - t) > 80),  # a factor over- or underflows, not the product
+    "scaled_exp": lambda x, t, y: (
+        np.isfinite(x - t) & (np.abs(x - t) > 80)
+    ),  # a factor over- or underflows, not the product
     "bernoulli_error": lambda x, t: ~np.isfinite(t) | (np.abs(t) > LARGE) | (x < 0) | (x > 1),
 }
 
@@ -279,7 +290,9 @@ def test_layouts(op):
     for layouts in combinations:
         given = [f(a) for f, a in zip(layouts, arrays, strict=True)]
         want = reference_of(op)(*map(as_array, given))
-        np.testing.assert_allclose(values(op.call(*given)), want, rtol=1e-13, err_msg=str([f.__name__ for f in layouts]))
+        np.testing.assert_allclose(
+            values(op.call(*given)), want, rtol=1e-13, err_msg=str([f.__name__ for f in layouts])
+        )
 
 
 @by_name("op", [op for op in ELEMENTWISE if len(op.tensors) == 2], ids=name_of)
@@ -330,7 +343,10 @@ def test_a_written_tensor_may_not_overlap_itself():
 def test_meta(op):
     dtype = "int64" if not takes(op, "float64") else "float32"
     arrays = operands(op, dtype)
-    meta = [numtorch.empty(SHAPE, dtype=numtorch.bool if a.dtype == bool else getattr(numtorch, dtype), device="meta") for a in arrays]
+    meta = [
+        numtorch.empty(SHAPE, dtype=numtorch.bool if a.dtype == bool else getattr(numtorch, dtype), device="meta")
+        for a in arrays
+    ]
     y = op.call(*meta, *numbers_of(op))
     assert (tuple(y.shape), y.dtype.name, y.device.type) == (SHAPE, result_dtype(op, dtype), "meta")
 
@@ -375,7 +391,10 @@ def test_fused_gradient_is_the_formula(op):
 @by_name("op", [op for op in SMOOTH if len(op.tensors) == 2], ids=name_of)
 @by_name("shapes", [((3, 4), (4,)), ((3, 1), (3, 4)), ((), (2, 3)), ((2, 1, 2), (3, 1))], ids=str)
 def test_gradients_of_broadcast_operands(op, shapes):
-    gradcheck(lambda x, y: op.call(x, y, *numbers_of(op)), [array(s, domain=op.domain, seed=(op.name, i)) for i, s in enumerate(shapes)])
+    gradcheck(
+        lambda x, y: op.call(x, y, *numbers_of(op)),
+        [array(s, domain=op.domain, seed=(op.name, i)) for i, s in enumerate(shapes)],
+    )
 
 
 # --- other ops ------------------------------------------------------------------------------------
@@ -407,7 +426,10 @@ def check_all(op, result, arrays, params, dtype, body_dtype=None):
         with registry.bodies_only():
             operands = tensors_of(arrays, dtype)
             if body_dtype is not None:
-                operands = [t.to(getattr(numtorch, body_dtype)) if t is not None and t.is_floating_point() else t for t in operands]
+                operands = [
+                    t.to(getattr(numtorch, body_dtype)) if t is not None and t.is_floating_point() else t
+                    for t in operands
+                ]
             want = [values(y) for y in plain(call(op, operands, params))]
     else:
         want = reference(*arrays, *params)
@@ -417,7 +439,9 @@ def check_all(op, result, arrays, params, dtype, body_dtype=None):
         got = values(y)
         if got.dtype.kind == "f":
             name = y.dtype.name
-            np.testing.assert_allclose(got, w, rtol=max(RTOL[dtype], RTOL[name]) * 10, atol=max(ATOL[dtype], ATOL[name]) * 10)
+            np.testing.assert_allclose(
+                got, w, rtol=max(RTOL[dtype], RTOL[name]) * 10, atol=max(ATOL[dtype], ATOL[name]) * 10
+            )
         else:
             np.testing.assert_array_equal(got, w)
 
@@ -468,7 +492,13 @@ def test_every_cpu_kernel_computes_what_the_op_means():
             if kernel.device not in ("cpu", "any"):
                 continue
             half = kernel.dtypes is not None and all(d.is_half for d in kernel.dtypes)
-            types = [d.name for d in kernel.dtypes] if half else ["float16"] if kernel.layout == "widened" else ["float32", "float64"]
+            types = (
+                [d.name for d in kernel.dtypes]
+                if half
+                else ["float16"]
+                if kernel.layout == "widened"
+                else ["float32", "float64"]
+            )
             for dtype in types:
                 arrays, params = arguments(op, sample, dtype)
                 tensors = tensors_of(arrays, dtype)
@@ -479,19 +509,33 @@ def test_every_cpu_kernel_computes_what_the_op_means():
                     if kernel.refusal(s) is None:
                         seen.add(kernel.id)
                         with kernels.use(op.call, kernel):
-                            check_all(op, call(op, tensors, params), arrays, params, "bfloat16" if rounds else dtype,
-                                      "float32" if kernel.layout == "widened" else None)
+                            check_all(
+                                op,
+                                call(op, tensors, params),
+                                arrays,
+                                params,
+                                "bfloat16" if rounds else dtype,
+                                "float32" if kernel.layout == "widened" else None,
+                            )
     registered = {k.id for op in structured_ops() for k in op.entry.kernels if k.device in ("cpu", "any")}
     # Those of processors with other vectors; "blas" is what "numpy" is, in another place.
     absent = (may_round,) if not multiplies_pairs() else ()
-    foreign = {k.id for op in structured_ops() for k in op.entry.kernels
-               if k.when in absent or k.when in (narrow_vectors, has_pairs) and not k.when(None)}
+    foreign = {
+        k.id
+        for op in structured_ops()
+        for k in op.entry.kernels
+        if k.when in absent or k.when in (narrow_vectors, has_pairs) and not k.when(None)
+    }
     assert registered - seen - foreign == set(), "no sample reaches these kernels"
 
 
 def structured_smooth(op, sample):
     arrays, params = arguments(op, sample)
-    free = [i for i, a in enumerate(arrays) if a is not None and a.dtype.kind == "f" and op.tensors[i] not in GIVEN.get(op.name, ())]
+    free = [
+        i
+        for i, a in enumerate(arrays)
+        if a is not None and a.dtype.kind == "f" and op.tensors[i] not in GIVEN.get(op.name, ())
+    ]
 
     def f(*tensors):
         given = [None if a is None else tensor(a) for a in arrays]
@@ -541,7 +585,11 @@ def test_structured_meta(op, sample):
     arrays, params = arguments(op, sample, "float32")
     tensors = tensors_of(arrays, "float32")
     here = plain(call(op, tensors, params))
-    there = plain(call(op, [None if t is None else numtorch.empty(t.shape, dtype=t.dtype, device="meta") for t in tensors], params))
+    there = plain(
+        call(
+            op, [None if t is None else numtorch.empty(t.shape, dtype=t.dtype, device="meta") for t in tensors], params
+        )
+    )
     for x, y in zip(here, there, strict=True):
         assert (tuple(x.shape), x.dtype, y.device.type) == (tuple(y.shape), y.dtype, "meta")
 
@@ -583,25 +631,43 @@ def test_random_ops_depend_on_seed_and_position_alone():
 # --- against torch, where it is installed ---------------------------------------------------------
 
 TORCH_NAMES = {
-    "normal_cdf": lambda t: lambda x: (0.5 * (1 + t.erf(x.double() * 0.5**0.5))).to(x.dtype if x.is_floating_point() else t.float32),
-    "floor_divide": lambda t: t.floor_divide, "trunc_divide": lambda t: lambda x, y: t.div(x, y, rounding_mode="trunc"),
-    "trunc_quotient": lambda t: lambda x, y: t.div(x, y, rounding_mode="trunc") if x.is_floating_point() else t.trunc(x / y),
-    "rdiv": lambda t: lambda x, y: y / x, "threshold": lambda t: lambda x: t.nn.functional.threshold(x, 0.0, 0.0),
-    "add_multiple": lambda t: lambda x, y, w: x + y * w, "plus_product": lambda t: lambda x, y, b, w: x + w * y * b,
+    "normal_cdf": lambda t: (
+        lambda x: (0.5 * (1 + t.erf(x.double() * 0.5**0.5))).to(x.dtype if x.is_floating_point() else t.float32)
+    ),
+    "floor_divide": lambda t: t.floor_divide,
+    "trunc_divide": lambda t: lambda x, y: t.div(x, y, rounding_mode="trunc"),
+    "trunc_quotient": lambda t: (
+        lambda x, y: t.div(x, y, rounding_mode="trunc") if x.is_floating_point() else t.trunc(x / y)
+    ),
+    "rdiv": lambda t: lambda x, y: y / x,
+    "threshold": lambda t: lambda x: t.nn.functional.threshold(x, 0.0, 0.0),
+    "add_multiple": lambda t: lambda x, y, w: x + y * w,
+    "plus_product": lambda t: lambda x, y, b, w: x + w * y * b,
     "plus_quotient": lambda t: lambda x, y, b, w: x + w * y / b,
-    "prelu": lambda t: lambda x, w: t.where(x > 0, x, x * w), "hardtanh": lambda t: t.nn.functional.hardtanh,
-    "bits_and": lambda t: t.bitwise_and, "bits_or": lambda t: t.bitwise_or, "bits_xor": lambda t: t.bitwise_xor,
-    "bits_not": lambda t: t.bitwise_not, "clamp_both": lambda t: t.clamp, "clamp_min": lambda t: t.clamp_min,
-    "clamp_max": lambda t: t.clamp_max, "leaky_relu": lambda t: t.nn.functional.leaky_relu, "elu": lambda t: t.nn.functional.elu,
+    "prelu": lambda t: lambda x, w: t.where(x > 0, x, x * w),
+    "hardtanh": lambda t: t.nn.functional.hardtanh,
+    "bits_and": lambda t: t.bitwise_and,
+    "bits_or": lambda t: t.bitwise_or,
+    "bits_xor": lambda t: t.bitwise_xor,
+    "bits_not": lambda t: t.bitwise_not,
+    "clamp_both": lambda t: t.clamp,
+    "clamp_min": lambda t: t.clamp_min,
+    "clamp_max": lambda t: t.clamp_max,
+    "leaky_relu": lambda t: t.nn.functional.leaky_relu,
+    "elu": lambda t: t.nn.functional.elu,
     "squared_error": lambda t: lambda x, y: t.nn.functional.mse_loss(x, y, reduction="none"),
     "smooth_error": lambda t: lambda x, y: t.nn.functional.smooth_l1_loss(x, y, reduction="none", beta=0.7),
-    "smooth_slope": lambda t: lambda x, y, z: t.autograd.grad(
-        t.nn.functional.smooth_l1_loss(x.requires_grad_(), y, reduction="none", beta=0.7), x, z)[0],
+    "smooth_slope": lambda t: (
+        lambda x, y, z: t.autograd.grad(
+            t.nn.functional.smooth_l1_loss(x.requires_grad_(), y, reduction="none", beta=0.7), x, z
+        )[0]
+    ),
     "huber_error": lambda t: lambda x, y: t.nn.functional.huber_loss(x, y, reduction="none", delta=0.7),
     "bernoulli_error": lambda t: lambda x, y: t.nn.functional.binary_cross_entropy(x, y, reduction="none"),
     "logit_error": lambda t: lambda x, y: t.nn.functional.binary_cross_entropy_with_logits(x, y, reduction="none"),
     "divergence": lambda t: lambda x, y: t.nn.functional.kl_div(x, y, reduction="none"),
-    "cube": lambda t: lambda x: x * x * x, "scaled_difference": lambda t: lambda x, y, z: (x - y) * z,
+    "cube": lambda t: lambda x: x * x * x,
+    "scaled_difference": lambda t: lambda x, y, z: (x - y) * z,
     "over_root": lambda t: lambda x, y: t.where(y == 0, 0.0, x / y),
     "is_extreme": lambda t: lambda x, y: (x == y) | (x.isnan() & y.isnan()),
     "power_of_share": lambda t: lambda x, y: ((x * 1).abs() / t.where(y > 0, y, 1)) ** 0.7,
@@ -609,15 +675,21 @@ TORCH_NAMES = {
     "root_slope": lambda t: lambda x, y: t.where(y == 0, 0.0, (x * 1).sign() * ((x * 1).abs() / y).sqrt()),
     "cube_slope": lambda t: lambda x, y: t.where(y == 0, 0.0, (x / y) * (x / y).abs()),
     "root_of_powers": lambda t: lambda x, y: x ** (1 / 0.7) * t.where(y > 0, y, 1),
-    "power_slope": lambda t: lambda x, y: t.where((x == 0) | (y == 0), 0.0, (x * 1).sign() * ((x * 1).abs() / y) ** -0.3),
+    "power_slope": lambda t: (
+        lambda x, y: t.where((x == 0) | (y == 0), 0.0, (x * 1).sign() * ((x * 1).abs() / y) ** -0.3)
+    ),
     "scaled_exp": lambda t: lambda x, y, z: (x * 1.0 - y * 1.0).exp() * z,
-    "silu": lambda t: t.nn.functional.silu, "gelu": lambda t: t.nn.functional.gelu,
+    "silu": lambda t: t.nn.functional.silu,
+    "gelu": lambda t: t.nn.functional.gelu,
     "gelu_tanh": lambda t: lambda x: t.nn.functional.gelu(x, approximate="tanh"),
-    "softplus": lambda t: t.nn.functional.softplus, "logsigmoid": lambda t: t.nn.functional.logsigmoid,
+    "softplus": lambda t: t.nn.functional.softplus,
+    "logsigmoid": lambda t: t.nn.functional.logsigmoid,
 }
 
 # Formulas behind a function that gives other types to another formula.
-NARROWER = {"trunc_divide": FLOATING} | dict.fromkeys(("hardtanh", "threshold", "plus_product", "plus_quotient", "prelu"), DTYPES)
+NARROWER = {"trunc_divide": FLOATING} | dict.fromkeys(
+    ("hardtanh", "threshold", "plus_product", "plus_quotient", "prelu"), DTYPES
+)
 
 if importlib.util.find_spec("torch"):
 
@@ -687,7 +759,14 @@ def test_float32_kernels_compute_in_float32():
     assert len(found) > 80
     wrong = {}
     for text, (kernel, args) in found.items():
-        fresh = Jit(kernel.fn, parallel=kernel.parallel, fastmath=kernel.fastmath, needs=kernel.needs, inline=False, options=kernel.options)
+        fresh = Jit(
+            kernel.fn,
+            parallel=kernel.parallel,
+            fastmath=kernel.fastmath,
+            needs=kernel.needs,
+            inline=False,
+            options=kernel.options,
+        )
         dispatcher = fresh._make_dispatcher()
         dispatcher._cache = type(dispatcher)(kernel.fn)._cache  # not from disk: loaded code has no IR
         from numba import typeof
@@ -695,8 +774,11 @@ def test_float32_kernels_compute_in_float32():
         signature = tuple(map(typeof, args))
         dispatcher.compile(signature)
         ir = dispatcher.inspect_llvm(signature)
-        bodies = [b for b in re.findall(r"^define [^\n]*\{\n.*?^\}", ir, re.S | re.M)
-                  if "cpython" not in b.split("\n", 1)[0] and "cfunc." not in b.split("\n", 1)[0]]
+        bodies = [
+            b
+            for b in re.findall(r"^define [^\n]*\{\n.*?^\}", ir, re.S | re.M)
+            if "cpython" not in b.split("\n", 1)[0] and "cfunc." not in b.split("\n", 1)[0]
+        ]
         if text.startswith(WIDE_ANGLES):
             continue
         lines = [line.strip() for b in bodies for line in b.splitlines() if ARITHMETIC.search(line)]
@@ -718,7 +800,7 @@ h = torch.tanh(x @ w.t()) * torch.exp(-x.sum(1, keepdim=True))
 loss = torch.softmax(h, 1).amax(0).sum() + torch.relu(x).mean() + (x[:, ::2] ** 2).prod(1).sum()
 loss.backward()
 print(json.dumps([loss.item(), x.grad.tolist(), w.grad.tolist(), x.to(torch.bfloat16).sum(0).tolist(), torch.rand(3).tolist()]))
-"""
+"""  # noqa: E501
 
 
 def test_plain_python_computes_the_same():
@@ -727,8 +809,14 @@ def test_plain_python_computes_the_same():
 
     results = []
     for flag in ("0", "1"):
-        done = subprocess.run([sys.executable, "-W", "error", "-c", STEP], capture_output=True, text=True, check=False, cwd=ROOT,
-                              env=os.environ | {"NUMBA_DISABLE_JIT": flag})
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", STEP],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=ROOT,
+            env=os.environ | {"NUMBA_DISABLE_JIT": flag},
+        )
         assert done.returncode == 0, done.stderr
         results.append(json.loads(done.stdout))
     for compiled, python in zip(*results, strict=True):

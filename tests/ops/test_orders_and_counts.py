@@ -161,7 +161,9 @@ def test_one_call(expression):
 
 
 TIES = {
-    "median": "t.median(a)", "nanmedian": "t.nanmedian(a)", "median with NaN": "t.median(t.where(a > 2, a, nan))",
+    "median": "t.median(a)",
+    "nanmedian": "t.nanmedian(a)",
+    "median with NaN": "t.median(t.where(a > 2, a, nan))",
     "topk of one": "t.topk(a.sum(), 0)[0]",
 }
 
@@ -215,7 +217,12 @@ def test_scans_come_back_into_the_range_of_float32(shape, dim):
     factors[0, :4] = 1e30, 1e30, 1e-30, 1e-20
     small = 1 / factors
     small[-1, 3] = 0
-    for values, name in ((terms, "cumsum"), (factors, "cumprod"), (small, "cumprod"), (np.full_like(terms, np.nan), "cumsum")):
+    for values, name in (
+        (terms, "cumsum"),
+        (factors, "cumprod"),
+        (small, "cumprod"),
+        (np.full_like(terms, np.nan), "cumsum"),
+    ):
         given = values if dim else np.ascontiguousarray(values.T)
         exact = getattr(np, name)(given.astype(np.float64), dim)
         with np.errstate(over="ignore"):

@@ -44,8 +44,10 @@ def test_pieces_are_views_of_one_node(name):
     x = leaf(2, 6)
     pieces = CUTS[name](x * 1)
     assert len({id(p.grad_fn) for p in pieces}) == 1
-    assert all(p.data_ptr() == pieces[0].data_ptr() + 8 * at for p, at in
-               zip(pieces, np.cumsum([0, *[1 if p.ndim == 1 else p.shape[1] for p in pieces]]), strict=False))
+    assert all(
+        p.data_ptr() == pieces[0].data_ptr() + 8 * at
+        for p, at in zip(pieces, np.cumsum([0, *[1 if p.ndim == 1 else p.shape[1] for p in pieces]]), strict=False)
+    )
 
 
 def test_hooks_and_second_passes():

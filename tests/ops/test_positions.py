@@ -1,5 +1,5 @@
-"""Reading, writing and filling by position: what torch computes is computed, what it refuses is refused with the same kind of error,
-and nothing outside a buffer is read or written."""
+"""Reading, writing and filling by position: what torch computes is computed, what it refuses is refused with the same
+kind of error, and nothing outside a buffer is read or written."""
 
 import numpy as np
 import pytest
@@ -293,7 +293,10 @@ def test_where_torch_computes_and_an_error_serves_better():
 
 def test_where_torch_refuses_and_computing_hides_nothing():
     x = numtorch.arange(6.0).reshape(2, 3)
-    assert numtorch.take_along_dim(x.T, numtorch.tensor([0, 1])).tolist() == [0, 3]  # torch cannot view a transposed tensor
+    assert numtorch.take_along_dim(x.T, numtorch.tensor([0, 1])).tolist() == [
+        0,
+        3,
+    ]  # torch cannot view a transposed tensor
     x[numtorch.tensor([0])] = numtorch.tensor([7])  # converted, as x[0] = and x[:1] = do
     assert x[0].tolist() == [7, 7, 7]
     assert x.index_reduce(0, numtorch.tensor([1]), numtorch.full((1, 3), 9.0), "amax")[1].tolist() == [9, 9, 9]
@@ -302,8 +305,11 @@ def test_where_torch_refuses_and_computing_hides_nothing():
 
 def test_errors_name_the_index_and_are_of_both_kinds():
     x = numtorch.zeros(3, 2)
-    for call in (lambda: numtorch.gather(x, 0, numtorch.tensor([[0, 9]])), lambda: numtorch.index_add(x, 0, numtorch.tensor([9]), x[:1]),
-                 lambda: numtorch.index_select(x, 0, numtorch.tensor([9]))):
+    for call in (
+        lambda: numtorch.gather(x, 0, numtorch.tensor([[0, 9]])),
+        lambda: numtorch.index_add(x, 0, numtorch.tensor([9]), x[:1]),
+        lambda: numtorch.index_select(x, 0, numtorch.tensor([9])),
+    ):
         for kind in (IndexError, RuntimeError):  # torch raises one or the other
             with pytest.raises(kind, match="index 9 is out of bounds for dimension 0 with size 3"):
                 call()

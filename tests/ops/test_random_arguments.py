@@ -1,4 +1,5 @@
-"""What random functions are asked for: bounds, probabilities and parameters, refused as in torch; and that all that is allowed is drawn."""
+"""What random functions are asked for: bounds, probabilities and parameters, refused as in torch; and that all that is
+allowed is drawn."""
 
 import pytest
 
@@ -98,8 +99,11 @@ def test_random_reaches_both_ends(d):
 
 def test_all_of_64_bits_is_drawn():
     nt.manual_seed(0)
-    for drawn in (nt.randint(-(2**63), 2**63 - 1, (1000,)), nt.zeros(1000, dtype=nt.int64).random_(-(2**63), None),
-                  nt.zeros(1000, dtype=nt.int64).random_(-(2**63), 2**63 - 1)):
+    for drawn in (
+        nt.randint(-(2**63), 2**63 - 1, (1000,)),
+        nt.zeros(1000, dtype=nt.int64).random_(-(2**63), None),
+        nt.zeros(1000, dtype=nt.int64).random_(-(2**63), 2**63 - 1),
+    ):
         values = drawn.tolist()
         assert min(values) < -(2**62) and max(values) > 2**62 and len(set(values)) == 1000
     assert nt.zeros(100, dtype=nt.int64).random_().min().item() >= 0

@@ -1,4 +1,5 @@
-"""Random numbers of each floating type lie in their intervals, the ends as they are said to be; 16 bits do not round to an end."""
+"""Random numbers of each floating type lie in their intervals, the ends as they are said to be; 16 bits do not round to
+an end."""
 
 import math
 
@@ -42,7 +43,9 @@ def test_a_number_is_below_a_probability_as_often_as_it_says(d):
 
 
 @pytest.mark.parametrize("d", FLOATS)
-@pytest.mark.parametrize(("low", "to"), [(0, 4), (-1, 1), (1000, 1001), (-3, -2), (-1, 0), (0.1, 0.7), (1, 1 + 2.0**-6)])
+@pytest.mark.parametrize(
+    ("low", "to"), [(0, 4), (-1, 1), (1000, 1001), (-3, -2), (-1, 0), (0.1, 0.7), (1, 1 + 2.0**-6)]
+)
 def test_uniform_numbers_never_reach_their_end(d, low, to):
     nt.manual_seed(3)
     y, first, end = doubles(nt.empty(N, dtype=d).uniform_(low, to)), _rounded(low, d), _rounded(to, d)
@@ -60,8 +63,11 @@ def test_uniform_numbers_of_an_interval_of_one_number():
 
 def test_kernels_stop_at_the_last_number():
     """Words whose number rounds up to the end are rare; a shorter interval is not."""
-    for fill, type_, more in ((fill_uniform32, np.float32, ()), (fill_uniform64, np.float64, ()),
-                              (fill_uniform16, np.float32, (0xFFFFE000,))):
+    for fill, type_, more in (
+        (fill_uniform32, np.float32, ()),
+        (fill_uniform64, np.float64, ()),
+        (fill_uniform16, np.float32, (0xFFFFE000,)),
+    ):
         out = np.empty(1000, type_)
         fill.serial(out, 5, 0, 0.0, 1.0, 0.625, *more)
         assert out.max() == 0.625 and (out == 0.625).sum() > 300 and (out < 0.625).sum() > 500
@@ -83,8 +89,15 @@ def test_the_number_below(value):
 def test_certain_outcomes(d):
     nt.manual_seed(4)
     one, none = nt.ones(N, dtype=d), nt.zeros(N, dtype=d)
-    for y in (nt.bernoulli(one), nt.bernoulli(none, 1.0), one.bernoulli(), none.bernoulli(1.0), one.clone().bernoulli_(1.0),
-              none.clone().bernoulli_(one), nt.empty(N, dtype=d).bernoulli_(nt.ones(N))):
+    for y in (
+        nt.bernoulli(one),
+        nt.bernoulli(none, 1.0),
+        one.bernoulli(),
+        none.bernoulli(1.0),
+        one.clone().bernoulli_(1.0),
+        none.clone().bernoulli_(one),
+        nt.empty(N, dtype=d).bernoulli_(nt.ones(N)),
+    ):
         assert y.dtype is d and (doubles(y) == 1).all()
     for y in (nt.bernoulli(none), nt.bernoulli(one, 0.0), one.clone().bernoulli_(0.0), one.clone().bernoulli_(none)):
         assert y.dtype is d and (doubles(y) == 0).all()
@@ -99,8 +112,12 @@ def test_outcomes_are_as_probable_as_the_type_says(d):
     for p in (0.01, 0.3, 0.99):
         given = nt.full((N,), p, dtype=d)
         q = float(doubles(given)[0])
-        for y, mean in ((nt.bernoulli(given), q), (nt.empty(N, dtype=d).bernoulli_(given), q), (nt.empty(N, dtype=d).bernoulli_(p), p),
-                        (nt.empty(N, dtype=nt.int32).bernoulli_(given), q)):
+        for y, mean in (
+            (nt.bernoulli(given), q),
+            (nt.empty(N, dtype=d).bernoulli_(given), q),
+            (nt.empty(N, dtype=d).bernoulli_(p), p),
+            (nt.empty(N, dtype=nt.int32).bernoulli_(given), q),
+        ):
             close(doubles(y), mean, math.sqrt(mean * (1 - mean)))
 
 
@@ -123,15 +140,21 @@ def test_an_exponential_number_of_a_draw_of_zero(monkeypatch):
         assert set(doubles(nt.empty(3, dtype=d).exponential_())) == {least}
         assert set(doubles(nt.empty(3, dtype=d).exponential_(0.25))) == {4 * 2.0**-25 if d.is_half else 4 * least}
         assert nt.empty(3, dtype=d).exponential_(1e30).min().item() > 0
-        monkeypatch.setattr(random, "_draw", lambda shape, kind, low, to, d, *_: nt.full(shape, _below(1.0, d), dtype=d))
+        monkeypatch.setattr(
+            random, "_draw", lambda shape, kind, low, to, d, *_: nt.full(shape, _below(1.0, d), dtype=d)
+        )
         assert nt.isfinite(nt.empty(3, dtype=d).exponential_()).all()
 
 
 @pytest.mark.parametrize("d", FLOATS)
 def test_normal_numbers_are_finite(d):
     nt.manual_seed(7)
-    for y, mean, deviation in ((nt.randn(N, dtype=d), 0, 1), (nt.randn_like(nt.empty(N, dtype=d)), 0, 1),
-                               (nt.empty(N, dtype=d).normal_(-2, 3), -2, 3), (nt.normal(0.0, 8000.0, (N,), dtype=d), 0, 8000)):
+    for y, mean, deviation in (
+        (nt.randn(N, dtype=d), 0, 1),
+        (nt.randn_like(nt.empty(N, dtype=d)), 0, 1),
+        (nt.empty(N, dtype=d).normal_(-2, 3), -2, 3),
+        (nt.normal(0.0, 8000.0, (N,), dtype=d), 0, 8000),
+    ):
         y = doubles(y)
         assert np.isfinite(y).all()
         close(y, mean, deviation)

@@ -7,8 +7,19 @@ import pytest
 
 import numtorch as torch
 
-CASES = [((3, 5, 4, 2), (0, 2)), ((3, 5, 4, 2), (0, 1, 3)), ((3, 1, 4), (0, 2)), ((9000,), None), ((3, 9000), 1), ((700, 3), 0),
-         ((3, 300, 5), 1), ((2, 3, 600), 1), ((40000, 2), 0), ((0, 3), 0), ((3, 0), 1)]
+CASES = [
+    ((3, 5, 4, 2), (0, 2)),
+    ((3, 5, 4, 2), (0, 1, 3)),
+    ((3, 1, 4), (0, 2)),
+    ((9000,), None),
+    ((3, 9000), 1),
+    ((700, 3), 0),
+    ((3, 300, 5), 1),
+    ((2, 3, 600), 1),
+    ((40000, 2), 0),
+    ((0, 3), 0),
+    ((3, 0), 1),
+]
 
 
 def random(*shape):
@@ -33,7 +44,9 @@ def test_of_permuted_tensors(dim):
     np.testing.assert_allclose(torch.sum(x, dim).numpy(), a.sum(dim), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize(("shape", "dim"), [((100_000,), None), ((300, 400), 0), ((300, 400), 1), ((8, 20, 500), (0, 2)), ((60_000, 3), 0)])
+@pytest.mark.parametrize(
+    ("shape", "dim"), [((100_000,), None), ((300, 400), 0), ((300, 400), 1), ((8, 20, 500), (0, 2)), ((60_000, 3), 0)]
+)
 def test_the_number_of_threads_changes_no_bit(shape, dim):
     x = torch.tensor(random(*shape))
     before = torch.get_num_threads()
@@ -89,10 +102,18 @@ def test_moments_at_their_edges():
     x = torch.zeros(3, requires_grad=True)
     x.norm().backward()
     np.testing.assert_array_equal(x.grad.numpy(), 0)  # there is no gradient at 0; torch says 0
-    for row, want in (([np.inf, 1.0], np.inf), ([-np.inf] * 2, -np.inf), ([np.nan, 1.0], np.nan), ([800.0] * 2, 800 + np.log(2))):
+    for row, want in (
+        ([np.inf, 1.0], np.inf),
+        ([-np.inf] * 2, -np.inf),
+        ([np.nan, 1.0], np.nan),
+        ([800.0] * 2, 800 + np.log(2)),
+    ):
         np.testing.assert_allclose(torch.logsumexp(torch.tensor(row), 0).numpy(), want, rtol=1e-6)
-        np.testing.assert_allclose(torch.logsumexp(torch.tensor(row * 80), 0).numpy(), want + (np.log(80) if np.isfinite(want) else 0),
-                                   rtol=1e-6)
+        np.testing.assert_allclose(
+            torch.logsumexp(torch.tensor(row * 80), 0).numpy(),
+            want + (np.log(80) if np.isfinite(want) else 0),
+            rtol=1e-6,
+        )
     assert np.isnan(torch.var(torch.ones(1)).numpy())
 
 
@@ -111,7 +132,9 @@ def test_larger_operands_follow_the_choice_of_kernels():
         np.testing.assert_allclose(grad.numpy(), x.numpy().sum(0), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize(("shape", "dim"), [((3, 1), 1), ((2, 4097), 1), ((40, 500), -1), ((3, 70_000), 1), ((4, 6, 5), (1, 2))])
+@pytest.mark.parametrize(
+    ("shape", "dim"), [((3, 1), 1), ((2, 4097), 1), ((40, 500), -1), ((3, 70_000), 1), ((4, 6, 5), (1, 2))]
+)
 def test_variance_of_rows(shape, dim):
     """One kernel, in blocks that combine in order; few rows of many elements go by the general reductions."""
     x = np.random.default_rng(0).standard_normal(shape).astype(np.float32) + np.float32(100)

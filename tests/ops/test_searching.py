@@ -26,10 +26,15 @@ def numbers(*shape, below=5, dtype="float32"):
 
 @pytest.mark.parametrize("options", [{}, {"right": True}, {"side": "right", "out_int32": True}], ids=str)
 def test_searchsorted(options):
-    (a, b), (v, w) = both(np.sort(numbers(3, 7), -1)), both(np.where(numbers(3, 5) == 2, np.nan, numbers(3, 5)).astype("float32"))
+    (a, b), (v, w) = (
+        both(np.sort(numbers(3, 7), -1)),
+        both(np.where(numbers(3, 5) == 2, np.nan, numbers(3, 5)).astype("float32")),
+    )
     same(torch.searchsorted(a, v, **options), reference.searchsorted(b, w, **options))
     same(torch.searchsorted(a[0].contiguous(), v, **options), reference.searchsorted(b[0].contiguous(), w, **options))
-    same(torch.searchsorted(a[0].contiguous(), 2.0, **options), reference.searchsorted(b[0].contiguous(), 2.0, **options))
+    same(
+        torch.searchsorted(a[0].contiguous(), 2.0, **options), reference.searchsorted(b[0].contiguous(), 2.0, **options)
+    )
     options.pop("side", None)
     same(torch.bucketize(v, a[0].contiguous(), **options), reference.bucketize(w, b[0].contiguous(), **options))
 
@@ -38,8 +43,11 @@ def test_searchsorted_by_a_sorter_and_what_it_refuses():
     x, y = both(numbers(9))
     v, w = both(numbers(4))
     same(torch.searchsorted(x, v, sorter=torch.argsort(x)), reference.searchsorted(y, w, sorter=reference.argsort(y)))
-    for bad in (lambda: torch.searchsorted(x, v, sorter=torch.full((9,), 9)), lambda: torch.searchsorted(x, v, side="up"),
-                lambda: torch.searchsorted(torch.zeros(2, 3), torch.zeros(3, 3))):
+    for bad in (
+        lambda: torch.searchsorted(x, v, sorter=torch.full((9,), 9)),
+        lambda: torch.searchsorted(x, v, side="up"),
+        lambda: torch.searchsorted(torch.zeros(2, 3), torch.zeros(3, 3)),
+    ):
         with pytest.raises(RuntimeError):
             bad()
 
@@ -47,8 +55,12 @@ def test_searchsorted_by_a_sorter_and_what_it_refuses():
 def test_bincount():
     x, y = both(numbers(20, dtype="int64"))
     w, u = both(numbers(20))
-    for given in (({}, {}), ({"minlength": 9}, {"minlength": 9}), ({"weights": w}, {"weights": u}),
-                  ({"weights": w.double()}, {"weights": u.double()})):
+    for given in (
+        ({}, {}),
+        ({"minlength": 9}, {"minlength": 9}),
+        ({"weights": w}, {"weights": u}),
+        ({"weights": w.double()}, {"weights": u.double()}),
+    ):
         same(torch.bincount(x, **given[0]), reference.bincount(y, **given[1]))
     same(torch.bincount(x[:0]), reference.bincount(y[:0]))
     for bad in (x - 1, x.float(), x.reshape(4, 5)):

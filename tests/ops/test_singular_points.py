@@ -1,4 +1,5 @@
-"""Reductions where rounding, overflow or a missing slope could spoil them: numbers far from 0, huge and tiny ones, equal ones, none."""
+"""Reductions where rounding, overflow or a missing slope could spoil them: numbers far from 0, huge and tiny ones,
+equal ones, none."""
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ def numbers(shape, dtype, shift):
 
 def slopes(fn, *values, dtype="float64"):
     """``same``'s function: what ``fn(lib, *tensors)`` gives, and the gradients of its sum for the tensors."""
+
     def run(lib):
         given = [lib.tensor(v, dtype=getattr(lib, dtype), requires_grad=True) for v in values]
         y = fn(lib, *given)
@@ -38,10 +40,21 @@ def slopes(fn, *values, dtype="float64"):
 # --- variances and deviations -----------------------------------------------------------------------------
 
 LAYOUTS = {
-    "rows": ((20, 33), 1), "rows in pieces": ((9, 5000), 1), "few long rows": ((3, 40_000), 1), "short rows": ((50, 2), 1),
-    "columns": ((300, 700), 0), "columns in strips": ((20, 1500), 0), "narrow columns": ((1000, 3), 0), "columns in parts": ((9000, 2), 0),
-    "middle": ((3, 300, 50), 1), "planes": ((4, 6, 10, 11), (0, 2, 3)), "long planes": ((2, 3, 5000), (0, 2)),
-    "apart": ((5, 4, 3), (0, 2)), "three apart": ((6, 5, 4, 3, 2), (0, 2, 4)), "all": ((7, 31), None), "all in pieces": ((100_000,), None),
+    "rows": ((20, 33), 1),
+    "rows in pieces": ((9, 5000), 1),
+    "few long rows": ((3, 40_000), 1),
+    "short rows": ((50, 2), 1),
+    "columns": ((300, 700), 0),
+    "columns in strips": ((20, 1500), 0),
+    "narrow columns": ((1000, 3), 0),
+    "columns in parts": ((9000, 2), 0),
+    "middle": ((3, 300, 50), 1),
+    "planes": ((4, 6, 10, 11), (0, 2, 3)),
+    "long planes": ((2, 3, 5000), (0, 2)),
+    "apart": ((5, 4, 3), (0, 2)),
+    "three apart": ((6, 5, 4, 3, 2), (0, 2, 4)),
+    "all": ((7, 31), None),
+    "all in pieces": ((100_000,), None),
     "two": ((2,), 0),
 }
 if disabled():
@@ -72,13 +85,19 @@ def test_variances_far_from_zero(layout, shift, dtype):
 def test_variances_of_views_far_from_zero(dim, dtype):
     a = numbers((12, 34, 70), dtype, 1e6)
     x = nt.tensor(a)
-    views = [(x.permute(2, 0, 1), a.transpose(2, 0, 1)), (x.transpose(0, 1), a.swapaxes(0, 1)), (x[:, ::2, 1:], a[:, ::2, 1:]),
-             (x[3:4].expand(5, 34, 70), np.broadcast_to(a[3:4], (5, 34, 70)))]
+    views = [
+        (x.permute(2, 0, 1), a.transpose(2, 0, 1)),
+        (x.transpose(0, 1), a.swapaxes(0, 1)),
+        (x[:, ::2, 1:], a[:, ::2, 1:]),
+        (x[3:4].expand(5, 34, 70), np.broadcast_to(a[3:4], (5, 34, 70))),
+    ]
     for view, want in views:
         for _ in range(2):
             for keepdim in (False, True):
                 got = nt.var(view, dim, keepdim=keepdim)
-                np.testing.assert_allclose(got.numpy(), np.var(want.astype(np.float64), axis=dim, ddof=1, keepdims=keepdim), rtol=2e-5)
+                np.testing.assert_allclose(
+                    got.numpy(), np.var(want.astype(np.float64), axis=dim, ddof=1, keepdims=keepdim), rtol=2e-5
+                )
 
 
 @pytest.mark.skipif(disabled(), reason="minutes of plain Python")
@@ -87,7 +106,9 @@ def test_variances_of_many_elements_far_from_zero():
     x = nt.from_numpy(a)
     want = a.astype(np.float64).var(ddof=1)
     assert x.var().item() == pytest.approx(want, rel=1e-6) and x.std().item() == pytest.approx(want**0.5, rel=1e-6)
-    np.testing.assert_allclose(x.reshape(-1, 5).var(0).numpy(), a.reshape(-1, 5).astype(np.float64).var(0, ddof=1), rtol=1e-5)
+    np.testing.assert_allclose(
+        x.reshape(-1, 5).var(0).numpy(), a.reshape(-1, 5).astype(np.float64).var(0, ddof=1), rtol=1e-5
+    )
 
 
 def test_a_variance_that_was_wrong():
@@ -101,7 +122,9 @@ def test_variances_by_the_body_far_from_zero():
     with nt.kernels.bodies_only():
         for dim in (0, 1, None):
             for got, want in zip(moments_of(nt.tensor(a), dim), wanted_moments(a, dim), strict=True):
-                np.testing.assert_allclose(got, want, rtol=1e-2 if disabled() else 1e-4)  # plain Python adds up one by one
+                np.testing.assert_allclose(
+                    got, want, rtol=1e-2 if disabled() else 1e-4
+                )  # plain Python adds up one by one
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -119,7 +142,14 @@ def test_variances_do_not_depend_on_threads(layout, threads):
         nt.set_num_threads(before)
 
 
-SIZES = [(np.float32, 1e37), (np.float32, 1e-30), (np.float32, 1e-44), (np.float64, 1e300), (np.float64, 1e-200), (np.float64, 1e-310)]
+SIZES = [
+    (np.float32, 1e37),
+    (np.float32, 1e-30),
+    (np.float32, 1e-44),
+    (np.float64, 1e300),
+    (np.float64, 1e-200),
+    (np.float64, 1e-310),
+]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -132,12 +162,18 @@ def test_deviations_of_huge_and_tiny_numbers(layout, dtype, size):
     got = nt.std(nt.tensor(a), dim).numpy()
     factor = np.longdouble(2) ** (-1000 if size > 1e100 else 0)
     want = np.std(a.astype(np.longdouble) * factor, axis=dim, ddof=1) / factor
-    np.testing.assert_allclose(got, want.astype(np.float64), rtol=1e-5 if dtype is np.float32 else 1e-12,
-                               atol=np.finfo(dtype).smallest_subnormal)
+    np.testing.assert_allclose(
+        got,
+        want.astype(np.float64),
+        rtol=1e-5 if dtype is np.float32 else 1e-12,
+        atol=np.finfo(dtype).smallest_subnormal,
+    )
 
 
 def test_a_huge_row_beside_others_and_what_is_not_finite():
-    a = np.array([[1, 2, 4], [3e37, 1e37, 2e37], [3e-30, 1e-30, 2e-30], [nan, 1, 2], [inf, 1, 2], [5, 5, 5]], np.float32)
+    a = np.array(
+        [[1, 2, 4], [3e37, 1e37, 2e37], [3e-30, 1e-30, 2e-30], [nan, 1, 2], [inf, 1, 2], [5, 5, 5]], np.float32
+    )
     want = np.array([np.std([1, 2, 4], ddof=1), 1e37, 1e-30, nan, nan, 0])
     np.testing.assert_allclose(nt.std(nt.tensor(a), 1).numpy(), want, rtol=1e-6)
     np.testing.assert_allclose(nt.std(nt.tensor(a).t().contiguous(), 0).numpy(), want, rtol=1e-6)
@@ -165,12 +201,19 @@ SPREAD = [[1.0, 1.0, 1.0], [1.0, 2.0, 4.0], [0.0, 0.0, 0.0]]
 @pytest.mark.parametrize("correction", [0, 1, 2, 3, 4, 9, 10])
 def test_variances_and_their_gradients(correction, dim, name, dtype):
     for keepdim in (False, True):
-        same(slopes(lambda t, x, k=keepdim: getattr(t, name)(x, dim, correction=correction, keepdim=k), SPREAD, dtype=dtype), rtol=1e-6)
+        same(
+            slopes(
+                lambda t, x, k=keepdim: getattr(t, name)(x, dim, correction=correction, keepdim=k), SPREAD, dtype=dtype
+            ),
+            rtol=1e-6,
+        )
 
 
 @pytest.mark.filterwarnings("ignore:.*degrees of freedom")
 @pytest.mark.parametrize("name", ["var", "std"])
-@pytest.mark.parametrize("values", [3.0, [3.0], [], [nan, 1.0], [inf, 1.0], [[1.0, nan, 2.0], [1.0, 2.0, 3.0]], [[], []]], ids=str)
+@pytest.mark.parametrize(
+    "values", [3.0, [3.0], [], [nan, 1.0], [inf, 1.0], [[1.0, nan, 2.0], [1.0, 2.0, 3.0]], [[], []]], ids=str
+)
 def test_variances_of_one_and_of_none(values, name):
     same(slopes(lambda t, x: getattr(t, name)(x), values))
     same(slopes(lambda t, x: getattr(t, name)(x, 0), values))
@@ -204,7 +247,16 @@ def test_a_deviation_whose_variance_no_half_type_holds():
 # --- norms ------------------------------------------------------------------------------------------------
 
 ORDERS = [0.5, 1, 1.5, 2, 2.5, 3, -1, -2.5, inf, -inf, "fro"]
-VECTORS = [[0.0, 0.0], [0.0, 1.0, -2.0, 2.0], [1.0, 2.0, 3.0], [nan, 1.0, 3.0], [inf, 1.0], [-inf, inf, 1.0], [2.0, -2.0, 2.0], []]
+VECTORS = [
+    [0.0, 0.0],
+    [0.0, 1.0, -2.0, 2.0],
+    [1.0, 2.0, 3.0],
+    [nan, 1.0, 3.0],
+    [inf, 1.0],
+    [-inf, inf, 1.0],
+    [2.0, -2.0, 2.0],
+    [],
+]
 
 
 @pytest.mark.parametrize("p", ORDERS)
@@ -215,8 +267,10 @@ def test_norms_and_their_gradients(p):
     for dtype in FLOATS:
         for dim in (0, 1, -1, (0, 1)):
             for keepdim in (False, True):
-                same(slopes(lambda t, x, d=dim, k=keepdim: t.norm(x, p, d, k), rows, dtype=dtype),
-                     rtol=1e-6 if dtype == "float32" else 1e-9)
+                same(
+                    slopes(lambda t, x, d=dim, k=keepdim: t.norm(x, p, d, k), rows, dtype=dtype),
+                    rtol=1e-6 if dtype == "float32" else 1e-9,
+                )
     for shape, dim in (((0, 3), 0), ((0, 3), 1), ((3, 0), 1), ((0,), None)):
         same(lambda t, s=shape, d=dim: t.norm(t.ones(s), p, d))
 
@@ -224,7 +278,9 @@ def test_norms_and_their_gradients(p):
 @pytest.mark.parametrize("p", [1.5, 2, 2.5, 3, -1])
 def test_second_derivatives_of_norms(p):
     x = nt.tensor([[1.0, -2.0, 3.0], [0.5, 0.25, -4.0]], dtype=nt.float64, requires_grad=True)
-    assert nt.autograd.gradcheck(lambda x: x.norm(p, 1), (x,)) and nt.autograd.gradgradcheck(lambda x: x.norm(p, 1), (x,))
+    assert nt.autograd.gradcheck(lambda x: x.norm(p, 1), (x,)) and nt.autograd.gradgradcheck(
+        lambda x: x.norm(p, 1), (x,)
+    )
 
 
 def test_the_norm_of_order_zero():
@@ -249,7 +305,9 @@ def test_norms_of_which_powers_overflow():
     for dtype in (nt.float32, nt.float64):
         assert nt.tensor([3e37, 1e37], dtype=dtype).norm(2.5).item() == pytest.approx(3.0755472204e37, rel=1e-6)
         assert nt.tensor([1e-30], dtype=dtype).norm(3).item() == pytest.approx(1e-30, rel=1e-6)
-        assert nt.tensor([1e-30, 2e-30], dtype=dtype).norm(-3).item() == pytest.approx(1e-30 * (1 + 0.125) ** (-1 / 3), rel=1e-6)
+        assert nt.tensor([1e-30, 2e-30], dtype=dtype).norm(-3).item() == pytest.approx(
+            1e-30 * (1 + 0.125) ** (-1 / 3), rel=1e-6
+        )
     x = nt.tensor([[3e37, 1e37], [0.0, 0.0], [3e-37, -1e-37]], requires_grad=True)
     x.norm(2.5, 1).sum().backward()
     slope = np.array([3.0, 1.0]) ** 1.5 / (3**2.5 + 1) ** 0.6
@@ -273,10 +331,15 @@ def test_distances_of_equal_points(p):
     same(slopes(lambda t, x, y: t.nn.functional.cosine_similarity(x, y), a, b))
 
 
-@pytest.mark.parametrize("one, other", [("int64", "float64"), ("bool", "float32"), ("float32", "float16"), ("float64", "float32")])
+@pytest.mark.parametrize(
+    "one, other", [("int64", "float64"), ("bool", "float32"), ("float32", "float16"), ("float64", "float32")]
+)
 def test_distances_of_two_types(one, other):
     def run(t):
-        x, y = t.tensor([[1, 0, 3]]).to(getattr(t, one)), t.tensor([[1.5, 2.0, 0.5]], dtype=getattr(t, other), requires_grad=True)
+        x, y = (
+            t.tensor([[1, 0, 3]]).to(getattr(t, one)),
+            t.tensor([[1.5, 2.0, 0.5]], dtype=getattr(t, other), requires_grad=True),
+        )
         z = t.nn.functional.cosine_similarity(x, y)
         z.sum().backward()
         return z.detach(), y.grad
@@ -287,17 +350,29 @@ def test_distances_of_two_types(one, other):
 
 # --- logsumexp --------------------------------------------------------------------------------------------
 
-POWERS = [([], 0), ([[], []], 1), ([[], []], 0), ([[], []], (0, 1)), ([[], []], (1,)), (3.0, 0), (3.0, ()),
-          ([[1e3, 1e3], [-1e3, -1e3]], (0, 1)),
-          ([[-inf, -inf], [-inf, -inf]], (0, 1)), ([[inf, 1.0], [-inf, -inf]], (0, 1)),
-          *[([[inf, 1.0], [inf, inf], [-inf, -inf], [-inf, 1.0], [nan, 1.0], [nan, inf]], d) for d in (0, 1)]]
+POWERS = [
+    ([], 0),
+    ([[], []], 1),
+    ([[], []], 0),
+    ([[], []], (0, 1)),
+    ([[], []], (1,)),
+    (3.0, 0),
+    (3.0, ()),
+    ([[1e3, 1e3], [-1e3, -1e3]], (0, 1)),
+    ([[-inf, -inf], [-inf, -inf]], (0, 1)),
+    ([[inf, 1.0], [-inf, -inf]], (0, 1)),
+    *[([[inf, 1.0], [inf, inf], [-inf, -inf], [-inf, 1.0], [nan, 1.0], [nan, inf]], d) for d in (0, 1)],
+]
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("values, dim", POWERS, ids=str)
 def test_logsumexp_of_none_and_of_what_is_not_finite(values, dim, dtype):
     for keepdim in (False, True):
-        same(slopes(lambda t, x, k=keepdim: t.logsumexp(x, dim, k), values, dtype=dtype), rtol=1e-9 if dtype == "float64" else 1e-4)
+        same(
+            slopes(lambda t, x, k=keepdim: t.logsumexp(x, dim, k), values, dtype=dtype),
+            rtol=1e-9 if dtype == "float64" else 1e-4,
+        )
 
 
 @pytest.mark.parametrize("dtype", ["int64", "int32", "uint8", "bool"])
@@ -331,12 +406,24 @@ def test_nans_that_are_extremes_share_the_gradient(name):
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "int64", "bool", "float32"])
 @pytest.mark.parametrize("name", ["any", "all"])
 def test_truths_over_no_dimension_and_of_bytes(name, dtype):
-    for options in ({}, {"dim": ()}, {"dim": []}, {"dim": 0}, {"dim": (0, 1)}, {"dim": [1]}, {"dim": (), "keepdim": True},
-                    {"dim": 1, "keepdim": True}):
+    for options in (
+        {},
+        {"dim": ()},
+        {"dim": []},
+        {"dim": 0},
+        {"dim": (0, 1)},
+        {"dim": [1]},
+        {"dim": (), "keepdim": True},
+        {"dim": 1, "keepdim": True},
+    ):
         same(lambda t, o=options: getattr(t, name)(t.tensor([[0, 1, 2], [0, 3, 4]]).to(getattr(t, dtype)), **o))
     same(lambda t: getattr(t, name)(t.ones(0, 3).to(getattr(t, dtype)), 0))
     for out in ("uint8", "bool"):
-        same(lambda t, o=out: getattr(t, name)(t.ones(2, 3).to(getattr(t, dtype)), 0, out=t.empty(3, dtype=getattr(t, o))))
+        same(
+            lambda t, o=out: getattr(t, name)(
+                t.ones(2, 3).to(getattr(t, dtype)), 0, out=t.empty(3, dtype=getattr(t, o))
+            )
+        )
     assert getattr(nt, name)(nt.ones(2, 3, device="meta"), ()).shape == (2, 3)
 
 
@@ -354,7 +441,9 @@ t.cumprod(x, 0, dtype=t.int32)
 def test_sums_of_integers_have_no_gradient(expression):
     for wants in (True, False):
         error = same(lambda t, w=wants: eval(expression, {"t": t, "x": t.tensor([1.0, 2.5, 3.5], requires_grad=w)}))  # noqa: S307
-        assert wants is (error is not None) and "Autograd not support dtype" in str(error or "Autograd not support dtype")
+        assert wants is (error is not None) and "Autograd not support dtype" in str(
+            error or "Autograd not support dtype"
+        )
     with nt.no_grad():
         assert nt.sum(nt.ones(3, requires_grad=True), dtype=nt.int64).item() == 3
 
@@ -364,7 +453,10 @@ def test_sums_of_integers_have_no_gradient(expression):
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
 def test_gradients_through_another_type(dtype, made, name):
     for dim in ((), (0,)):
-        same(slopes(lambda t, x, d=dim: getattr(t, name)(x, *d, dtype=getattr(t, made)), [1.5, 2.5, 3.0], dtype=dtype), rtol=1e-2)
+        same(
+            slopes(lambda t, x, d=dim: getattr(t, name)(x, *d, dtype=getattr(t, made)), [1.5, 2.5, 3.0], dtype=dtype),
+            rtol=1e-2,
+        )
 
 
 @pytest.mark.parametrize("values", [[0.0, 2.0, 3.0], [0.0, 0.0, 3.0], [0.0, inf, 2.0], [-0.0, 1.0], []], ids=str)

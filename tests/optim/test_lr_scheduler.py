@@ -16,16 +16,30 @@ CASES = [
     ("ExponentialLR", {"gamma": 0.9}),
     ("CosineAnnealingLR", {"T_max": 7, "eta_min": 0.001}),
     ("OneCycleLR", {"max_lr": [0.4, 0.8], "total_steps": 25}),
-    ("OneCycleLR", {"max_lr": 0.4, "epochs": 5, "steps_per_epoch": 5, "three_phase": True, "anneal_strategy": "linear",
-                    "base_momentum": [0.8, 0.7]}),
+    (
+        "OneCycleLR",
+        {
+            "max_lr": 0.4,
+            "epochs": 5,
+            "steps_per_epoch": 5,
+            "three_phase": True,
+            "anneal_strategy": "linear",
+            "base_momentum": [0.8, 0.7],
+        },
+    ),
     ("LambdaLR", {"lr_lambda": lambda t: 0.95**t}),
     ("LambdaLR", {"lr_lambda": [lambda t: 1 / (t + 1), lambda t: 0.5]}),
 ]
 
 
 def pair(kind="SGD"):
-    return [getattr(lib.optim, kind)([{"params": [lib.ones(1, requires_grad=True)]},
-                                      {"params": [lib.ones(2, requires_grad=True)], "lr": 0.3}], lr=0.1) for lib in (numtorch, torch)]
+    return [
+        getattr(lib.optim, kind)(
+            [{"params": [lib.ones(1, requires_grad=True)]}, {"params": [lib.ones(2, requires_grad=True)], "lr": 0.3}],
+            lr=0.1,
+        )
+        for lib in (numtorch, torch)
+    ]
 
 
 def advance(opt, schedule, *args):
@@ -67,19 +81,33 @@ def test_a_given_epoch(name, options):
         assert a.get_last_lr() == pytest.approx(b.get_last_lr(), rel=1e-15)
 
 
-@pytest.mark.parametrize("options", [
-    {}, {"mode": "max", "factor": 0.5}, {"patience": 1, "cooldown": 2, "threshold": 0.1}, {"threshold_mode": "abs", "patience": 0},
-    {"mode": "max", "threshold_mode": "abs", "patience": 0, "min_lr": 0.05}, {"patience": 0, "min_lr": [0.02, 0.01], "factor": 0.3},
-])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"mode": "max", "factor": 0.5},
+        {"patience": 1, "cooldown": 2, "threshold": 0.1},
+        {"threshold_mode": "abs", "patience": 0},
+        {"mode": "max", "threshold_mode": "abs", "patience": 0, "min_lr": 0.05},
+        {"patience": 0, "min_lr": [0.02, 0.01], "factor": 0.3},
+    ],
+)
 def test_plateau(options):
     ours, theirs = pair()
-    a, b = lr_scheduler.ReduceLROnPlateau(ours, **options), torch.optim.lr_scheduler.ReduceLROnPlateau(theirs, **options)
+    a, b = (
+        lr_scheduler.ReduceLROnPlateau(ours, **options),
+        torch.optim.lr_scheduler.ReduceLROnPlateau(theirs, **options),
+    )
     for i in range(40):
         metric = [1.0, 0.9, 0.95, 0.9, 0.899, 1.2, 0.2, 0.3][i % 8]
         a.step(numtorch.tensor(metric, dtype=numtorch.float64))
         b.step(metric)
         assert rates(ours) == rates(theirs)
-        assert (a.num_bad_epochs, a.cooldown_counter, a.last_epoch) == (b.num_bad_epochs, b.cooldown_counter, b.last_epoch)
+        assert (a.num_bad_epochs, a.cooldown_counter, a.last_epoch) == (
+            b.num_bad_epochs,
+            b.cooldown_counter,
+            b.last_epoch,
+        )
         assert a.best == pytest.approx(b.best)
     assert a.get_last_lr() == b.get_last_lr()
     assert a.get_last_lr() != [0.1, 0.3]

@@ -12,7 +12,9 @@ from numtorch import optim
 
 torch = pytest.importorskip("torch")
 
-OPTIMIZERS = {name: value for name, value in vars(optim).items() if isinstance(value, type) and value is not optim.Optimizer}
+OPTIMIZERS = {
+    name: value for name, value in vars(optim).items() if isinstance(value, type) and value is not optim.Optimizer
+}
 CASES = [(name, options) for name, made in OPTIMIZERS.items() for options in made.samples]
 SHAPES = [(7, 5), (5,), (), (0,), (3, 2, 2)]
 
@@ -117,14 +119,23 @@ def test_nan_and_infinite_gradients_do_what_they_do_in_torch():
             ours[0].grad, theirs[0].grad = numtorch.from_numpy(g.copy()), torch.from_numpy(g.copy())
             a.step()
             b.step()
-        np.testing.assert_allclose(ours[0].detach().numpy(), theirs[0].detach().numpy(), rtol=1e-5, atol=1e-6, err_msg=f"{name} {options}")
+        np.testing.assert_allclose(
+            ours[0].detach().numpy(), theirs[0].detach().numpy(), rtol=1e-5, atol=1e-6, err_msg=f"{name} {options}"
+        )
 
 
-LARGE = [("Adam", {"lr": 0.1}, 3e19), ("Adam", {"lr": 0.1, "amsgrad": True, "maximize": True}, 3e19),
-         ("Adam", {"lr": 0.1, "weight_decay": 0.1, "betas": (0.9, 0.9999)}, 1e21), ("AdamW", {"lr": 0.1}, 3e19),
-         ("AdamW", {"lr": 0.1, "amsgrad": True}, -3e20), ("RMSprop", {"lr": 0.1}, 3e19),
-         ("RMSprop", {"lr": 0.1, "alpha": 0.999, "momentum": 0.9}, -3e20), ("RMSprop", {"lr": 0.1, "centered": True}, 3e19),
-         ("SGD", {"lr": 1e-38, "momentum": 0.9}, 1.5e38), ("SGD", {"lr": 1e-38, "momentum": 0.9, "nesterov": True}, 2e38)]
+LARGE = [
+    ("Adam", {"lr": 0.1}, 3e19),
+    ("Adam", {"lr": 0.1, "amsgrad": True, "maximize": True}, 3e19),
+    ("Adam", {"lr": 0.1, "weight_decay": 0.1, "betas": (0.9, 0.9999)}, 1e21),
+    ("AdamW", {"lr": 0.1}, 3e19),
+    ("AdamW", {"lr": 0.1, "amsgrad": True}, -3e20),
+    ("RMSprop", {"lr": 0.1}, 3e19),
+    ("RMSprop", {"lr": 0.1, "alpha": 0.999, "momentum": 0.9}, -3e20),
+    ("RMSprop", {"lr": 0.1, "centered": True}, 3e19),
+    ("SGD", {"lr": 1e-38, "momentum": 0.9}, 1.5e38),
+    ("SGD", {"lr": 1e-38, "momentum": 0.9, "nesterov": True}, 2e38),
+]
 
 
 @pytest.mark.parametrize("layout", ["contiguous", "strided"])
@@ -400,16 +411,21 @@ def test_hooks():
     w = numtorch.ones(1, requires_grad=True)
     opt = optim.SGD([w], lr=0.1)
     seen = []
-    with opt.register_step_pre_hook(lambda o, a, k: seen.append("pre")), \
-         opt.register_step_post_hook(lambda o, a, k: seen.append("post")), \
-         optim.optimizer.register_optimizer_step_pre_hook(lambda o, a, k: seen.append("global pre")), \
-         optim.optimizer.register_optimizer_step_post_hook(lambda o, a, k: seen.append("global post")):
+    with (
+        opt.register_step_pre_hook(lambda o, a, k: seen.append("pre")),
+        opt.register_step_post_hook(lambda o, a, k: seen.append("post")),
+        optim.optimizer.register_optimizer_step_pre_hook(lambda o, a, k: seen.append("global pre")),
+        optim.optimizer.register_optimizer_step_post_hook(lambda o, a, k: seen.append("global post")),
+    ):
         opt.step()
     opt.step()
     assert seen == ["global pre", "pre", "post", "global post"]
     with opt.register_step_pre_hook(lambda o, a, k: (a, {"closure": lambda: 5})):
         assert opt.step() == 5
-    with opt.register_step_pre_hook(lambda o, a, k: 3), pytest.raises(RuntimeError, match="must return None or a tuple"):
+    with (
+        opt.register_step_pre_hook(lambda o, a, k: 3),
+        pytest.raises(RuntimeError, match="must return None or a tuple"),
+    ):
         opt.step()
     opt.register_state_dict_pre_hook(lambda o: seen.append("save"))
     opt.register_state_dict_post_hook(lambda o, s: {**s, "extra": 1})

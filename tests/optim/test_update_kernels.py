@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import numtorch
-from numtorch.dispatch.front import optional
+from numtorch.dispatch.binding import optional
 from numtorch.dispatch.op import OPS
 from numtorch.kernels import launch, registry
 from numtorch.ops import optimizer as ops
@@ -28,8 +28,12 @@ FORMS = [
     (ops.rmsprop_step, 5, {"momentum": 0.9, "maximize": True}),
 ]
 # Updates of which nothing more is said: with all tensors, and with those alone that are always there.
-FORMS += [(op.call, count, {}) for op in OPS.values() if op.generates and op.call not in {f[0] for f in FORMS}
-          for count in {len(op.tensors), len(op.tensors) - len(optional(op))}]
+FORMS += [
+    (op.call, count, {})
+    for op in OPS.values()
+    if op.generates and op.call not in {f[0] for f in FORMS}
+    for count in {len(op.tensors), len(op.tensors) - len(optional(op))}
+]
 
 
 def operands(count, shape, dtype, device="cpu"):
@@ -192,7 +196,9 @@ SIMULATED = """
 def test_simulated_cuda_agrees_with_the_cpu():
     pytest.importorskip("numba_cuda")
     environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1", "PYTHONPATH": os.path.dirname(__file__)}
-    p = subprocess.run([sys.executable, "-c", textwrap.dedent(SIMULATED)], env=environment, capture_output=True, text=True, timeout=300)
+    p = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(SIMULATED)], env=environment, capture_output=True, text=True, timeout=300
+    )
     assert p.stdout.strip() == "agreed", p.stderr
 
 
@@ -211,7 +217,9 @@ def test_kernels_run_as_plain_python():
         print("agreed")
     """
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": os.path.dirname(__file__)}
-    p = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], env=environment, capture_output=True, text=True, timeout=300)
+    p = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], env=environment, capture_output=True, text=True, timeout=300
+    )
     assert p.stdout.strip() == "agreed", p.stderr
 
 

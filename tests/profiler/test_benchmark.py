@@ -52,8 +52,11 @@ def test_two_tensors_of_their_own_shapes_and_inputs():
 
 def test_nothing_is_timed_where_values_differ(monkeypatch):
     monkeypatch.setattr(stopwatch, "measure", None)
-    for wrong, said in ((lambda x: np.maximum(x, 0) + 0.1, "differ by 1.0e-01"), (lambda x: x / 0, "infinite or NaN"),
-                        (lambda x: x[1:], "different shapes")):
+    for wrong, said in (
+        (lambda x: np.maximum(x, 0) + 0.1, "differ by 1.0e-01"),
+        (lambda x: x / 0, "infinite or NaN"),
+        (lambda x: x[1:], "different shapes"),
+    ):
         with np.errstate(all="ignore"), pytest.raises(ValueError, match=said):
             benchmark(torch.relu, [(5,)], against={"numpy": wrong}, **QUICK)
 
@@ -102,8 +105,11 @@ def test_noise_is_told(monkeypatch):
 
 
 def test_plots(tmp_path, monkeypatch):
-    rows = [Row(str(n), n, label, n * k, n * k, n * k, n * k, 1.0 * k, None, 1.0, 0.0)
-            for n in (10, 100) for k, label in ((1, "a"), (2, "b"))]
+    rows = [
+        Row(str(n), n, label, n * k, n * k, n * k, n * k, 1.0 * k, None, 1.0, 0.0)
+        for n in (10, 100)
+        for k, label in ((1, "a"), (2, "b"))
+    ]
     found = Comparison("f", ["a", "b"], rows)
     there = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "matplotlib" else there(name))

@@ -44,7 +44,9 @@ def test_a_script_is_profiled(folder):
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[0] == f"['script.py', '--epochs', '2'] __main__ {folder / 'script.py'}"
     assert "add/cpu/generated" in done.stdout and done.stdout.splitlines()[-1] == "time line: script.trace.json.gz"
-    names = {e["name"] for e in json.loads(gzip.decompress((folder / "script.trace.json.gz").read_bytes()))["traceEvents"]}
+    names = {
+        e["name"] for e in json.loads(gzip.decompress((folder / "script.trace.json.gz").read_bytes()))["traceEvents"]
+    }
     assert any("add" in n for n in names)
 
 
@@ -68,7 +70,9 @@ def ended(monkeypatch, capsys, *argv):
     return status, *capsys.readouterr()
 
 
-@pytest.mark.parametrize("text, status", [("raise SystemExit('stopped')", "stopped"), ("import sys; sys.exit(7)", 7), ("pass", 0)])
+@pytest.mark.parametrize(
+    "text, status", [("raise SystemExit('stopped')", "stopped"), ("import sys; sys.exit(7)", 7), ("pass", 0)]
+)
 def test_a_script_that_exits(tmp_path, monkeypatch, capsys, text, status):
     (tmp_path / "short.py").write_text(text)
     assert ended(monkeypatch, capsys, "--no-trace", "--no-roof", str(tmp_path / "short.py"))[0] == status
@@ -76,10 +80,13 @@ def test_a_script_that_exits(tmp_path, monkeypatch, capsys, text, status):
 
 def test_what_cannot_work_is_said_before_the_run(folder, monkeypatch, capsys):
     script = str(folder / "script.py")
-    for argv, said in ((("-o", "/nowhere/t.json", script), "cannot be written to '/nowhere/t.json'"),
-                       (("missing.py",), "missing.py cannot be read"), (("--sort", "beauty", script), "no column is called 'beauty'"),
-                       (("-m", "no_such_package"), "no module is called"),
-                       (("ops", "--filter", "no such op"), "no op's name contains 'no such op'")):
+    for argv, said in (
+        (("-o", "/nowhere/t.json", script), "cannot be written to '/nowhere/t.json'"),
+        (("missing.py",), "missing.py cannot be read"),
+        (("--sort", "beauty", script), "no column is called 'beauty'"),
+        (("-m", "no_such_package"), "no module is called"),
+        (("ops", "--filter", "no such op"), "no op's name contains 'no such op'"),
+    ):
         status, out, err = ended(monkeypatch, capsys, *argv)
         assert status == 2 and said in err and out == ""
     (folder / "wrong.py").write_text("def f(:")
@@ -101,15 +108,19 @@ def test_kernels(tmp_path, capsys):
     assert "softmax.backward  rows" in capsys.readouterr().out
     assert kernels_line.main(["explain", "softmax", "4x3", "dim=-1"]) == 0
     assert "-> rows (cpu, tuned): chosen" in capsys.readouterr().out
-    for argv, said in ((["explain", "softmaz", "4x3"], "did you mean softmax"),
-                       (["explain", "relu", "3:nothing"], "no dtype is called 'nothing'"),
-                       (["list", "no such op"], "no op's name contains")):
+    for argv, said in (
+        (["explain", "softmaz", "4x3"], "did you mean softmax"),
+        (["explain", "relu", "3:nothing"], "no dtype is called 'nothing'"),
+        (["list", "no such op"], "no op's name contains"),
+    ):
         assert kernels_line.main(argv) == 2
         assert said in capsys.readouterr().err
     with cache.use_folder(tmp_path):
         (tmp_path / "relu-0.nbc").write_bytes(bytes(2_000_000))
         assert kernels_line.main(["clear"]) == 0
-        assert capsys.readouterr().out == f"1 kernels deleted from {tmp_path}, 2.0 MB\n" and not list(tmp_path.iterdir())
+        assert capsys.readouterr().out == f"1 kernels deleted from {tmp_path}, 2.0 MB\n" and not list(
+            tmp_path.iterdir()
+        )
 
 
 def test_collect_env(capsys, monkeypatch):

@@ -22,8 +22,11 @@ GENERATED = ("elementwise", "update", "widened")  # the last runs the op once mo
 def test_every_kernel_has_formulas_for_bytes_and_operations():
     """Generated loops have them by themselves; an op with a kernel of its own must say them (``cost=``)."""
     registry.load_plugins()
-    without = [f"{name} ({entry.site})" for name, entry in registry.ENTRIES.items()
-               if entry.cost is None and any(k.layout not in GENERATED for k in entry.kernels)]
+    without = [
+        f"{name} ({entry.site})"
+        for name, entry in registry.ENTRIES.items()
+        if entry.cost is None and any(k.layout not in GENERATED for k in entry.kernels)
+    ]
     assert without == []
 
 
@@ -67,10 +70,17 @@ def instructions(ir):
 
 
 @pytest.mark.skipif(disabled(), reason="plain Python has no instructions")
-@pytest.mark.parametrize(("name", "dtype"), [
-    *[(name, "float32") for name in ("exp", "exp_nonpositive", "log", "sigmoid", "tanh", "erf", "sin", "rsqrt", "atan")],
-    ("exp", "float64"), ("normal_cdf", "float64"),
-])
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [
+        *[
+            (name, "float32")
+            for name in ("exp", "exp_nonpositive", "log", "sigmoid", "tanh", "erf", "sin", "rsqrt", "atan")
+        ],
+        ("exp", "float64"),
+        ("normal_cdf", "float64"),
+    ],
+)
 def test_functions_count_the_instructions_of_their_formulas(name, dtype):
     import numba
 
@@ -83,10 +93,18 @@ def test_functions_count_the_instructions_of_their_formulas(name, dtype):
     assert function_operations(name, dtype) == (LIBRARY if counted is None else counted)
 
 
-@pytest.mark.parametrize(("call", "functions", "rest"), [
-    (torch.exp, ["exp"], 0), (F.gelu, ["normal_cdf"], 1), (torch.tanh, ["tanh"], 0), (torch.sigmoid, ["sigmoid"], 0),
-    (lambda x: torch.softmax(x, 1), ["exp_nonpositive"], 3), (lambda x: torch.logsumexp(x, 1), ["exp_nonpositive"], 2),
-], ids=["exp", "gelu", "tanh", "sigmoid", "softmax", "logsumexp"])
+@pytest.mark.parametrize(
+    ("call", "functions", "rest"),
+    [
+        (torch.exp, ["exp"], 0),
+        (F.gelu, ["normal_cdf"], 1),
+        (torch.tanh, ["tanh"], 0),
+        (torch.sigmoid, ["sigmoid"], 0),
+        (lambda x: torch.softmax(x, 1), ["exp_nonpositive"], 3),
+        (lambda x: torch.logsumexp(x, 1), ["exp_nonpositive"], 2),
+    ],
+    ids=["exp", "gelu", "tanh", "sigmoid", "softmax", "logsumexp"],
+)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_kernels_count_the_instructions_of_functions(call, functions, rest, dtype):
     x = a(6, 8).to(dtype)

@@ -28,7 +28,9 @@ print(json.dumps(found))
 def test_kernels_on_a_device(tmp_path):
     env = dict(os.environ, NUMBA_ENABLE_CUDASIM="1", NUMTORCH_CACHE=str(tmp_path), NUMTORCH_QUIET="1")
     env.pop("NUMBA_DISABLE_JIT", None)
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", PROGRAM], capture_output=True, text=True, check=True, env=env)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PROGRAM], capture_output=True, text=True, check=True, env=env
+    )
     found = json.loads(done.stdout)
     rows = {(r["op"], r["phase"]): r for r in found["rows"] if r["kind"] == "kernel"}
     assert {("exp", "forward"), ("matmul", "forward"), ("matmul", "backward")} <= set(rows)

@@ -7,7 +7,9 @@ from numtorch.kernels.jit import disabled
 from numtorch.profiler import explain, peaks
 from numtorch.profiler.vectorization import Vectorization
 
-MACHINE = peaks.Machine("cpu", "a machine", 2, [(1 << 14, 100.0), (1 << 28, 10.0)], [("L1", 1 << 15)], {"float32": 100.0}, 100.0)
+MACHINE = peaks.Machine(
+    "cpu", "a machine", 2, [(1 << 14, 100.0), (1 << 28, 10.0)], [("L1", 1 << 15)], {"float32": 100.0}, 100.0
+)
 
 
 @pytest.fixture
@@ -31,7 +33,9 @@ def test_the_roof(found):
 
 
 def test_as_text_and_html(found, monkeypatch):
-    monkeypatch.setitem(found.__dict__, "vectorization", [Vectorization("relu_flat", "float32", vectors={"16 x float": 3})])
+    monkeypatch.setitem(
+        found.__dict__, "vectorization", [Vectorization("relu_flat", "float32", vectors={"16 x float": 3})]
+    )
     text = str(found)
     assert "-> generated (any, generated): chosen" in text
     assert "relu_flat: no loop; written in vectors of 16 float32" in text
@@ -60,9 +64,19 @@ def test_what_is_no_op():
 def test_functions_that_take_other_arguments_than_their_op():
     x, y = torch.ones(4, 8), torch.zeros(4, dtype=torch.int64)
     F = torch.nn.functional
-    for op, args in (("cross_entropy", (x, y)), (F.cross_entropy, (x, y)), ("layer_norm", (x, (8,))), (torch.sort, (x, 1))):
+    for op, args in (
+        ("cross_entropy", (x, y)),
+        (F.cross_entropy, (x, y)),
+        ("layer_norm", (x, (8,))),
+        (torch.sort, (x, 1)),
+    ):
         found = explain(op, *args)
-        assert found.chosen.startswith(f"{found.op}/cpu/") and any(c.chosen for c in found.candidates) and found.functions and found.rows
+        assert (
+            found.chosen.startswith(f"{found.op}/cpu/")
+            and any(c.chosen for c in found.candidates)
+            and found.functions
+            and found.rows
+        )
         assert "def " in found.source
     with pytest.raises(TypeError):
         explain("cross_entropy", x)

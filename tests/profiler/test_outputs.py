@@ -35,7 +35,12 @@ def prof(net):
 
 
 def test_groups_sum_to_the_whole(prof):
-    for by, name in (("op", "linear.backward"), ("module", "Sequential.1"), ("phase", "backward"), ("kernel", "relu/cpu/generated")):
+    for by, name in (
+        ("op", "linear.backward"),
+        ("module", "Sequential.1"),
+        ("phase", "backward"),
+        ("kernel", "relu/cpu/generated"),
+    ):
         text = prof.table(group_by=by)
         assert any(line.startswith(name) for line in text.splitlines())
         assert re.search(r"\nall\s.* 100\.0%|\nall\s.* 99\.9%", text)
@@ -80,7 +85,9 @@ def test_memory_peak_and_who_held_it(net):
         step(net, 4096)
     line = prof.memory
     hidden = 4096 * 256 * 4  # bytes of one hidden activation
-    assert line.peak >= 3 * hidden and max(line.held) == line.peak  # relu's result, which its gradient reads, and two gradients
+    assert (
+        line.peak >= 3 * hidden and max(line.held) == line.peak
+    )  # relu's result, which its gradient reads, and two gradients
     assert sum(n for n, _, _ in line.holders) == line.peak
     assert any(module == "Sequential.1" and phase == "forward" and n >= hidden for n, phase, module in line.holders)
     assert line.held[-1] < hidden  # the step is over: only gradients of weights live
@@ -178,7 +185,9 @@ def test_before_and_after():
         return prof
 
     before = run(lambda: torch.exp(x))
-    with torch.kernels.use(torch.exp, lambda x: torch.exp2(torch.exp2(torch.exp2(x * 0.1))) * 0 + torch.exp2(x * 1.442695)):
+    with torch.kernels.use(
+        torch.exp, lambda x: torch.exp2(torch.exp2(torch.exp2(x * 0.1))) * 0 + torch.exp2(x * 1.442695)
+    ):
         slower = run(lambda: torch.exp(x))
     gone = {c.kernel: c.verdict for c in before.compare(slower).changes}
     assert gone["exp/cpu/generated"] == "gone" and "new" in gone.values()
@@ -187,8 +196,10 @@ def test_before_and_after():
     assert "1.00 of it" in str(table) and "<table" in table._repr_html_() and json.dumps(table.to_dict())
 
 
-@pytest.mark.parametrize(("ratio", "significant", "verdict"), [(0.5, True, "faster"), (2.0, True, "slower"), (0.9, False, "no difference"),
-                                                              (0.1, None, "too few calls")])
+@pytest.mark.parametrize(
+    ("ratio", "significant", "verdict"),
+    [(0.5, True, "faster"), (2.0, True, "slower"), (0.9, False, "no difference"), (0.1, None, "too few calls")],
+)
 def test_verdicts(ratio, significant, verdict):
     assert Change("k", "", "", "", (9, 9), (10, 5), (90, 45), 1.0, ratio, significant).verdict == verdict
 
@@ -224,8 +235,18 @@ def timed(**middles):
     rows = []
     for name, middle in middles.items():
         sample = middle * (1 + 0.02 * rng.standard_normal(50))
-        rows.append(Row("kernel", name, kernel=name, calls=50, self_ns=50 * middle, median_ns=int(np.median(sample)), sample=sample,
-                        threads=1))
+        rows.append(
+            Row(
+                "kernel",
+                name,
+                kernel=name,
+                calls=50,
+                self_ns=50 * middle,
+                median_ns=int(np.median(sample)),
+                sample=sample,
+                threads=1,
+            )
+        )
     return rows
 
 
@@ -236,7 +257,9 @@ def test_untouched_kernels_are_no_slower_on_a_slower_machine():
     assert [found[k].verdict for k in "abc"] == ["no difference", "no difference", "slower"]
     assert found["c"].machine == 1.3 and found["c"].ratio == pytest.approx(2, rel=0.02)
     assert "1.30 (one thread)" in str(Comparison(before, after))
-    unmoved = {c.kernel: c.verdict for c in Comparison(before, Taken(timed(a=1000, b=4000, c=3000), Steady(130))).changes}
+    unmoved = {
+        c.kernel: c.verdict for c in Comparison(before, Taken(timed(a=1000, b=4000, c=3000), Steady(130))).changes
+    }
     assert unmoved == {"a": "no difference", "b": "faster", "c": "no difference"}  # the load did not meet them
 
 
@@ -260,7 +283,11 @@ def test_memory_and_threads_have_pieces_of_their_own():
     pace = Steady(100)
     pace.seconds |= {"all threads": [200.0] * 12, "memory": [150.0] * 12}
     before = Taken(three(1000), Steady(100))
-    for middle, machine, slower in ((1300, [1.0, 1.3, 1.3], "a"), (1700, [1.0, 1.7, 1.5], "ac"), (3000, [1.0, 2.0, 1.5], "abc")):
+    for middle, machine, slower in (
+        (1300, [1.0, 1.3, 1.3], "a"),
+        (1700, [1.0, 1.7, 1.5], "ac"),
+        (3000, [1.0, 2.0, 1.5], "abc"),
+    ):
         found = {c.kernel: c for c in Comparison(before, Taken(three(middle), pace)).changes}
         assert [found[k].machine for k in "abc"] == pytest.approx(machine, rel=0.02)
         assert "".join(k for k in "abc" if found[k].verdict == "slower") == slower
@@ -274,7 +301,11 @@ def test_a_profile_times_the_pieces_around_and_inside_it(monkeypatch):
             torch.exp(x)
     for piece in PIECES:
         taken = prof.pace.seconds[piece]
-        assert len(taken) > (2 * AROUND if piece != "memory" else 2 * AROUND // 3) and min(taken) > 0 and prof.pace.typical(piece) > 0
+        assert (
+            len(taken) > (2 * AROUND if piece != "memory" else 2 * AROUND // 3)
+            and min(taken) > 0
+            and prof.pace.typical(piece) > 0
+        )
     assert sum(r.self_ns + r.compile_ns + r.load_ns for r in prof.rows) == pytest.approx(prof.wall_ns, rel=0.02)
 
 
@@ -286,7 +317,9 @@ def test_summary_counts_what_the_formulas_say():
     assert by["0"].outputs == [(2, 8, 6, 6)] and by["0"].parameters == 8 * 3 * 9 + 8
     assert by["0"].flops == 2 * 2 * 8 * 36 * 27 + 2 * 8 * 36  # products and sums, and the bias
     assert by["3.0"].flops >= 2 * 2 * 8 * 36 * 10 and by["3"].flops == by["3.0"].flops
-    assert by[""].parameters == sum(p.numel() for p in net.parameters()) and by[""].flops >= by["0"].flops + by["3"].flops
+    assert (
+        by[""].parameters == sum(p.numel() for p in net.parameters()) and by[""].flops >= by["0"].flops + by["3"].flops
+    )
     assert by["0"].activations == 2 * 8 * 36 * 4 and by["0"].forward_ns > 0 and by["0"].backward_ns > 0
     assert all(p.grad is None for p in net.parameters())
     assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())  # batch statistics too

@@ -15,13 +15,24 @@ from numtorch.profiler.memory import Timeline
 from numtorch.profiler.peaks import Machine
 from numtorch.profiler.rows import Row
 
-MACHINE = Machine("cpu", "some processor", 2, [(1 << 13, 100.0), (1 << 28, 10.0)], [("L1", 1 << 14)], {"float32": 50.0}, 50.0, load=1.5,
-                  processors=2)
+MACHINE = Machine(
+    "cpu",
+    "some processor",
+    2,
+    [(1 << 13, 100.0), (1 << 28, 10.0)],
+    [("L1", 1 << 14)],
+    {"float32": 50.0},
+    50.0,
+    load=1.5,
+    processors=2,
+)
 
 
 @pytest.fixture(scope="module")
 def net():
-    return nn.Sequential(nn.Conv2d(4, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 16, 3, padding=1), nn.Flatten(), nn.Linear(16 * 64, 10))
+    return nn.Sequential(
+        nn.Conv2d(4, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 16, 3, padding=1), nn.Flatten(), nn.Linear(16 * 64, 10)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +57,14 @@ def prof(net):
 def test_the_page_has_its_sections_and_is_one_file(prof, tmp_path):
     prof.export_html(tmp_path / "p.html")
     text = (tmp_path / "p.html").read_text()
-    assert re.findall(r"<h2[^>]*>([^<]+)</h2>", text) == ["Summary", "Machine", "Roofline", "Flame graph", "Memory", "Where the time went"]
+    assert re.findall(r"<h2[^>]*>([^<]+)</h2>", text) == [
+        "Summary",
+        "Machine",
+        "Roofline",
+        "Flame graph",
+        "Memory",
+        "Where the time went",
+    ]
     assert "some processor, 2 threads" in text and "kept 1.5 of 2 processors busy" in text
     assert re.findall(r'<option value="(\w+)"', text) == ["kernel", "op", "module", "phase", "shapes", "rows"]
     assert len(re.findall("data-group=", text)) >= 6 and "what the columns mean" in text
@@ -61,7 +79,11 @@ def test_a_page_says_what_is_missing(tmp_path):
     with pytest.MonkeyPatch.context() as m:
         m.setattr("numtorch.profiler.peaks.known", lambda device="cpu": None)
         text = page.document(prof, "a title <b>")
-    assert "without the machine's peaks" in text.replace("&#x27;", "'") and "profile_memory=True" in text and "a title &lt;b&gt;" in text
+    assert (
+        "without the machine's peaks" in text.replace("&#x27;", "'")
+        and "profile_memory=True" in text
+        and "a title &lt;b&gt;" in text
+    )
 
 
 def test_the_parts_of_the_wall_time_add_up(prof):
@@ -86,11 +108,25 @@ def test_the_flame_graph_sums_up_equal_stacks(prof):
 
 def test_the_roofline_places_kernels_under_the_roof():
     def row(moved, done, ns):
-        return Row("kernel", "x", kernel="x/cpu/y", calls=1, bytes=moved, flops=done, self_ns=ns, total_ns=ns, dtype="float32",
-                   machine=MACHINE, wall_ns=ns)
+        return Row(
+            "kernel",
+            "x",
+            kernel="x/cpu/y",
+            calls=1,
+            bytes=moved,
+            flops=done,
+            self_ns=ns,
+            total_ns=ns,
+            dtype="float32",
+            machine=MACHINE,
+            wall_ns=ns,
+        )
 
     at = []
-    for r in (row(1 << 28, 1 << 26, (1 << 28) // 10), row(1 << 20, 1 << 28, (1 << 28) // 50)):  # at the roof of memory, of arithmetic
+    for r in (
+        row(1 << 28, 1 << 26, (1 << 28) // 10),
+        row(1 << 20, 1 << 28, (1 << 28) // 50),
+    ):  # at the roof of memory, of arithmetic
         svg = drawings(pictures.roofline([r], MACHINE))[0]
         circle = next(e for e in svg.iter() if e.tag.endswith("circle"))
         at.append(tuple(float(circle.get(a)) for a in ("cx", "cy")))
@@ -125,8 +161,21 @@ def crowd(count=12, seed=0, dtypes=("float32", "float64", "float16")):
     for n in range(count):
         moved, ns = 1 << int(rng.choice([12, 16, 20])), int(10 ** rng.uniform(3, 5))
         done = int(moved * rng.choice([0, 0.125, 0.3, 6, 6.2, 40]))
-        rows.append(Row("kernel", f"op{n}", kernel=f"op{n}/cpu/y", calls=1, bytes=moved, flops=done, self_ns=ns, total_ns=ns,
-                        dtype=str(rng.choice(dtypes)), machine=machine, wall_ns=12 * ns))
+        rows.append(
+            Row(
+                "kernel",
+                f"op{n}",
+                kernel=f"op{n}/cpu/y",
+                calls=1,
+                bytes=moved,
+                flops=done,
+                self_ns=ns,
+                total_ns=ns,
+                dtype=str(rng.choice(dtypes)),
+                machine=machine,
+                wall_ns=12 * ns,
+            )
+        )
     return machine, rows
 
 
@@ -165,8 +214,15 @@ def test_no_label_of_the_matplotlib_roofline_lies_over_another(seed):
         angle, height = math.radians(turned), 0.7 * t.get_fontsize() * ax.figure.dpi / 72
         left = {"left": 0.0, "center": -box.width / 2, "right": -box.width}[t.get_ha()]
         shape = [(left, 0), (left + box.width, 0), (left + box.width, height), (left, height)]
-        found.append((t.get_text(), [(x + u * math.cos(angle) - v * math.sin(angle), y + u * math.sin(angle) + v * math.cos(angle))
-                                     for u, v in shape]))
+        found.append(
+            (
+                t.get_text(),
+                [
+                    (x + u * math.cos(angle) - v * math.sin(angle), y + u * math.sin(angle) + v * math.cos(angle))
+                    for u, v in shape
+                ],
+            )
+        )
     assert overlaps(found) == []
     assert {str(n + 1) for n in range(len(rows))} <= {label for label, _ in found}
     assert max(y for _, corners in found for _, y in corners) <= ax.get_window_extent().y1  # the title stands above
@@ -179,8 +235,10 @@ def test_no_label_of_the_matplotlib_roofline_lies_over_another(seed):
 def test_labels_that_lie_over_each_other_are_found():
     svg = '<svg><text x="0" y="10" font-size="10">abc</text><text x="{}" y="12" font-size="10">abc</text></svg>'
     assert overlaps(words(drawings(svg.format(10))[0])) and not overlaps(words(drawings(svg.format(20))[0]))
-    turned = '<svg><text x="0" y="0" font-size="10">a</text><text transform="rotate(-90 3 40)" x="3" y="40" font-size="10">{}</text></svg>'
-    assert overlaps(words(drawings(turned.format("abcdefgh"))[0])) and not overlaps(words(drawings(turned.format("abc"))[0]))
+    turned = '<svg><text x="0" y="0" font-size="10">a</text><text transform="rotate(-90 3 40)" x="3" y="40" font-size="10">{}</text></svg>'  # noqa: E501
+    assert overlaps(words(drawings(turned.format("abcdefgh"))[0])) and not overlaps(
+        words(drawings(turned.format("abc"))[0])
+    )
 
 
 def test_the_peak_of_memory_is_labelled_within_the_picture(prof):
@@ -194,9 +252,13 @@ def test_the_peak_of_memory_is_labelled_within_the_picture(prof):
 def test_what_is_told_in_sentences_ends_where_the_page_does(prof):
     for shown in (prof.table(), prof.compare(prof).table()):
         assert isinstance(shown, display.Text) and "\n" in str(shown)
-        sentences = [line for line in str(shown).splitlines() if line.startswith(("roof:", "wall time", "the same pieces", "e:"))]
+        sentences = [
+            line for line in str(shown).splitlines() if line.startswith(("roof:", "wall time", "the same pieces", "e:"))
+        ]
         assert sentences and all(len(line) <= display.WIDE for line in sentences)
-        assert all(line[:40] not in re.findall(r"<pre.*?</pre>", shown._repr_html_(), re.DOTALL)[0] for line in sentences)
+        assert all(
+            line[:40] not in re.findall(r"<pre.*?</pre>", shown._repr_html_(), re.DOTALL)[0] for line in sentences
+        )
 
 
 # --- light and dark, monospace --------------------------------------------------------------------
@@ -206,7 +268,9 @@ SHOWN = {
     "profile": lambda prof, net: prof._repr_html_(),
     "page": lambda prof, net: page.document(prof, "a page"),
     "comparison": lambda prof, net: prof.compare(prof)._repr_html_(),
-    "benchmark": lambda prof, net: benchmark(torch.exp, [(100,)], against=["numpy"], rounds=3, seconds=1e-4)._repr_html_(),
+    "benchmark": lambda prof, net: benchmark(
+        torch.exp, [(100,)], against=["numpy"], rounds=3, seconds=1e-4
+    )._repr_html_(),
     "explanation": lambda prof, net: explain(torch.exp, torch.ones(100))._repr_html_(),
     "summary": lambda prof, net: torch.profiler.summary(net, torch.ones(1, 4, 8, 8), repeats=1)._repr_html_(),
 }
@@ -226,7 +290,15 @@ def test_a_notebook_gets_text_and_html(prof):
     data, _ = formatter.format(prof)
     assert data["text/plain"] == prof.table() and data["text/html"].startswith("<div")
     machine, found = MACHINE, explain(torch.exp, torch.ones(100))
-    for shown in (prof.table(), prof.key_averages(), prof.memory, prof.compare(prof), machine, found, torch.kernels.source(torch.relu)):
+    for shown in (
+        prof.table(),
+        prof.key_averages(),
+        prof.memory,
+        prof.compare(prof),
+        machine,
+        found,
+        torch.kernels.source(torch.relu),
+    ):
         data, _ = formatter.format(shown)
         assert data["text/plain"] == str(shown) and "monospace" in data["text/html"]
 
@@ -282,7 +354,16 @@ def test_arrows_lead_from_a_kernel_to_its_gradient(trace):
 
     pairs = [(kernel(begins[i]).partition("/")[0], kernel(ends[i]).partition("/")[0]) for i in begins]
     assert pairs.count(("relu", "relu.backward")) == 4 and pairs.count(("linear", "linear.backward")) == 4
-    assert len([p for p in pairs if p[0] == "conv2d" and p[1] in ("conv2d_input_grad", "conv2d_weight_grad", "conv2d_bias_grad")]) == 8
+    assert (
+        len(
+            [
+                p
+                for p in pairs
+                if p[0] == "conv2d" and p[1] in ("conv2d_input_grad", "conv2d_weight_grad", "conv2d_bias_grad")
+            ]
+        )
+        == 8
+    )
     assert all(begins[i]["ts"] < ends[i]["ts"] for i in begins)
 
 

@@ -62,10 +62,16 @@ def test_rows_add_up_to_the_wall_time(training):
 def test_modules_and_phases(training):
     prof, _ = training
     found = {(r.op, r.phase, r.module) for r in kernels(prof)}
-    assert {("linear", "forward", "Net.body.0"), ("linear", "forward", "Net.head"), ("relu", "forward", "Net.body.1"),
-            ("linear.backward", "backward", "Net.body.0"), ("linear.backward", "backward", "Net.head"),
-            ("relu.backward", "backward", "Net.body.1"), ("cross_entropy", "forward", ""),
-            ("sgd_step", "optimizer", "SGD")} <= found
+    assert {
+        ("linear", "forward", "Net.body.0"),
+        ("linear", "forward", "Net.head"),
+        ("relu", "forward", "Net.body.1"),
+        ("linear.backward", "backward", "Net.body.0"),
+        ("linear.backward", "backward", "Net.head"),
+        ("relu.backward", "backward", "Net.body.1"),
+        ("cross_entropy", "forward", ""),
+        ("sgd_step", "optimizer", "SGD"),
+    } <= found
     assert {"Python dispatch", "data loading"} <= {r.op for r in prof.rows if r.kind != "kernel"}
     counts = {(s.kind, s.name): s.calls for s in prof.spans}
     assert counts["module", "Net.body.0"] == counts["backward", "backward"] == counts["optimizer", "SGD"] == 6
@@ -104,7 +110,9 @@ def test_events_are_in_order_and_belong_to_rows(training):
     assert all(e.start_ns >= 0 and e.start_ns + e.duration_ns <= prof.wall_ns for e in events)
     of = {id(r) for r in prof.rows} | {id(s) for s in prof.spans}
     others = [e.of for e in events if id(e.of) not in of]
-    assert all(o.op == "profiler" or o.why.startswith("its first call") for o in others) and len(others) < len(events) / 4
+    assert (
+        all(o.op == "profiler" or o.why.startswith("its first call") for o in others) and len(others) < len(events) / 4
+    )
 
 
 def test_a_table_can_be_sorted_cut_and_told_its_columns(training):
@@ -135,8 +143,10 @@ def test_every_column_has_one_definition():
 def test_warm_up_and_waiting_are_not_recorded():
     x = torch.ones(5)
     cycles = []
-    with profile(schedule=schedule(wait=1, warmup=1, active=2, repeat=2),
-                 on_trace_ready=lambda p: cycles.append(sum(r.calls for r in kernels(p, "exp")))) as prof:
+    with profile(
+        schedule=schedule(wait=1, warmup=1, active=2, repeat=2),
+        on_trace_ready=lambda p: cycles.append(sum(r.calls for r in kernels(p, "exp"))),
+    ) as prof:
         for step in range(10):
             for _ in range(10**step if step < 2 else 3):
                 torch.exp(x)

@@ -28,7 +28,8 @@ def burn(seconds):
 
 
 def in_time(check, times=8):
-    """A check that another process may disturb by taking the processor at the wrong moment: it must hold one time of several."""
+    """A check that another process may disturb by taking the processor at the wrong moment: it must hold one time of
+    several."""
     for left in reversed(range(times)):
         try:
             return check()
@@ -41,8 +42,11 @@ def python(prof, name, phase=None):
     return sum(r.self_ns for r in prof.rows if r.op == name and phase in (None, r.phase))
 
 
-@pytest.mark.parametrize("call", [lambda x: x * x, lambda x: torch.exp(x), lambda x: F.relu(x), lambda x: silu(x), lambda x: x.sum()],
-                         ids=["an operator", "a function", "a function of a module", "an imported function", "a method"])
+@pytest.mark.parametrize(
+    "call",
+    [lambda x: x * x, lambda x: torch.exp(x), lambda x: F.relu(x), lambda x: silu(x), lambda x: x.sum()],
+    ids=["an operator", "a function", "a function of a module", "an imported function", "a method"],
+)
 def test_a_loop_of_calls_is_numtorchs_python_and_a_loop_around_them_the_programs(call):
     x = torch.ones(10)
     call(x)
@@ -127,11 +131,27 @@ def test_backward_is_numtorchs_but_for_what_the_program_wrote():
 
 
 def test_what_was_put_in_the_place_of_functions_is_gone_afterwards():
-    before = torch.exp, F.relu, silu, torch.Tensor.__mul__, torch.Tensor.sum, nn.Module.train, torch.optim.Optimizer.zero_grad
+    before = (
+        torch.exp,
+        F.relu,
+        silu,
+        torch.Tensor.__mul__,
+        torch.Tensor.sum,
+        nn.Module.train,
+        torch.optim.Optimizer.zero_grad,
+    )
     with profile():
         assert torch.exp is not before[0] and torch.exp.op is before[0].op
         assert torch.kernels.explain(torch.exp, torch.ones(3)) == torch.kernels.explain(before[0], torch.ones(3))
-    assert before == (torch.exp, F.relu, silu, torch.Tensor.__mul__, torch.Tensor.sum, nn.Module.train, torch.optim.Optimizer.zero_grad)
+    assert before == (
+        torch.exp,
+        F.relu,
+        silu,
+        torch.Tensor.__mul__,
+        torch.Tensor.sum,
+        nn.Module.train,
+        torch.optim.Optimizer.zero_grad,
+    )
 
 
 def test_a_name_that_the_program_binds_meanwhile_stays_bound(monkeypatch):
@@ -177,7 +197,7 @@ with torch.profiler.profile() as prof:
     time.sleep(0.3)
 idle = sum(r.self_ns for r in prof.rows if r.kind == "idle")
 print(idle, sum(r.compile_ns + r.load_ns for r in prof.rows), prof.wall_ns)
-"""
+"""  # noqa: E501
 
 
 @pytest.mark.parametrize("cache", ["compiled here", "from the disk"])
@@ -188,7 +208,9 @@ def test_sleeping_is_idle_where_kernels_are_loaded_or_compiled_too(cache, tmp_pa
         env["NUMTORCH_CACHE"] = str(tmp_path)
     rivals = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(load.processors())]
     try:
-        done = subprocess.run([sys.executable, "-c", SLEEPER, cache], env=env, capture_output=True, text=True, timeout=600)
+        done = subprocess.run(
+            [sys.executable, "-c", SLEEPER, cache], env=env, capture_output=True, text=True, timeout=600
+        )
     finally:
         for rival in rivals:
             rival.kill()
@@ -225,7 +247,10 @@ def test_kernels_of_many_threads_are_watched_as_such():
             torch.exp(torch.ones(8))
             torch.ones(256, 256) @ torch.ones(256, 256)
     shared = {n for n, kind in enumerate(prof._recorder.sums.what) if kind == SHARED}
-    assert {(r.op, r.shapes) for r in prof.rows if r.id in shared} >= {("exp", "n=262144"), ("matmul", "[256, 256], [256, 256]")}
+    assert {(r.op, r.shapes) for r in prof.rows if r.id in shared} >= {
+        ("exp", "n=262144"),
+        ("matmul", "[256, 256], [256, 256]"),
+    }
     assert {r.calls for r in prof.rows if r.op in ("exp", "matmul")} == {3}
 
 
@@ -258,7 +283,9 @@ def test_own_times_of_kernels_of_many_threads_inside_each_other():
     assert r.sums.own[inner] == r.sums.total[inner]
     assert 0 <= r.sums.own[outer] <= r.sums.total[outer] - r.sums.total[inner]
     parts = r.sums.own[[outer, inner, r.watching]].sum()
-    outside = r.sums.total[r.watching] - (parts - r.sums.total[outer])  # what was looked at before and after the outer one
+    outside = r.sums.total[r.watching] - (
+        parts - r.sums.total[outer]
+    )  # what was looked at before and after the outer one
     assert 0 < outside <= r.sums.total[r.watching]
 
 

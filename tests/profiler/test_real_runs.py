@@ -1,4 +1,5 @@
-"""Whole training runs: an independent sampling profiler must find the same largest costs, and what bounds them must be right."""
+"""Whole training runs: an independent sampling profiler must find the same largest costs, and what bounds them must be
+right."""
 
 import signal
 import threading
@@ -11,7 +12,9 @@ from numtorch import nn
 from numtorch.kernels.jit import disabled
 from numtorch.profiler import machine, profile
 
-pytestmark = pytest.mark.skipif(disabled() or not hasattr(signal, "setitimer"), reason="needs compiled kernels and a timer")
+pytestmark = pytest.mark.skipif(
+    disabled() or not hasattr(signal, "setitimer"), reason="needs compiled kernels and a timer"
+)
 
 
 class Sampler:
@@ -23,7 +26,9 @@ class Sampler:
 
     def look(self, signum, frame):
         now = time.perf_counter()
-        while frame is not None and not (frame.f_code.co_filename == "<numtorch profiler>" and frame.f_code.co_name == "timed"):
+        while frame is not None and not (
+            frame.f_code.co_filename == "<numtorch profiler>" and frame.f_code.co_name == "timed"
+        ):
             frame = frame.f_back
         row = None if frame is None else frame.f_locals.get("row", frame.f_locals.get("_row"))
         if row is not None:
@@ -70,8 +75,17 @@ class GPT(nn.Module):
 
 
 def cnn():
-    net = nn.Sequential(nn.Conv2d(1, 16, 3), nn.ReLU(), nn.Conv2d(16, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
-                        nn.Linear(32 * 12 * 12, 64), nn.ReLU(), nn.Linear(64, 10))
+    net = nn.Sequential(
+        nn.Conv2d(1, 16, 3),
+        nn.ReLU(),
+        nn.Conv2d(16, 32, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(32 * 12 * 12, 64),
+        nn.ReLU(),
+        nn.Linear(64, 10),
+    )
     return net, torch.randn(64, 1, 28, 28), torch.randint(0, 10, (64,))
 
 
@@ -100,7 +114,9 @@ def test_the_largest_costs_and_what_bounds_them(model):
         after = {r.id: r for r in prof.rows if r.kind == "kernel"}
     mine = {i: (r.self_ns - before.get(i, 0)) / 1e9 / wall for i, r in after.items()}
     sampled = {i: seconds / wall for i, seconds in seen.seconds.items()}
-    named = [(after[i].kernel, after[i].shapes, mine[i], sampled.get(i, 0)) for i in sorted(mine, key=mine.get)[::-1][:6]]
+    named = [
+        (after[i].kernel, after[i].shapes, mine[i], sampled.get(i, 0)) for i in sorted(mine, key=mine.get)[::-1][:6]
+    ]
     for i in sorted(mine, key=mine.get)[::-1][:3]:  # the three largest by our account weigh as much to the sampler
         assert sampled.get(i, 0.0) == pytest.approx(mine[i], abs=0.07), named
     for i in sorted(sampled, key=sampled.get)[::-1][:3]:  # and it knows of no larger ones
@@ -115,4 +131,6 @@ def test_the_largest_costs_and_what_bounds_them(model):
     largest = max((r for r in prof.rows if r.kind == "kernel"), key=lambda r: r.self_ns)
     assert largest.bound == "compute"  # a convolution or a product: hundreds of operations for each byte
     assert bounds["linear"] <= {"compute", "dispatch"} and "compute" in bounds["linear"]
-    assert bounds["adam_step"] <= {"memory", "dispatch"} and "memory" in bounds["adam_step"]  # reads four arrays for a few operations
+    assert (
+        bounds["adam_step"] <= {"memory", "dispatch"} and "memory" in bounds["adam_step"]
+    )  # reads four arrays for a few operations

@@ -1,4 +1,5 @@
-"""Tables: numbers of one row agree with each other, columns add up, and what is shown by default hides nothing large."""
+"""Tables: numbers of one row agree with each other, columns add up, and what is shown by default hides nothing
+large."""
 
 import re
 import subprocess
@@ -27,7 +28,9 @@ def row(**given):
 
 @pytest.fixture(scope="module")
 def training():
-    """Steps of a GPT, and the first call of an op whose code is loaded or compiled then, whatever ran before in this process."""
+    """Steps of a GPT, and the first call of an op whose code is loaded or compiled then, whatever ran before in this
+    process."""
+
     @torch.primitive()
     def met_first_here(x):
         return x * 0.125 + 3.5
@@ -54,13 +57,18 @@ def test_time_and_rates_of_a_row_are_of_the_same_calls(training):
                 continue
             assert r.mean_ns * timed == pytest.approx(r.total_ns)
             moved = sum((p.bytes / p.calls) * (p.calls - p.cold_calls) for p in r.parts or (r,))
-            assert moved == 0 or r.gbps == pytest.approx(moved / timed / r.mean_ns)  # bytes of a call over the time of a call
+            assert moved == 0 or r.gbps == pytest.approx(
+                moved / timed / r.mean_ns
+            )  # bytes of a call over the time of a call
             if r.percent_of_roof:
                 assert r.percent_of_roof == pytest.approx(100 * r.roof_ns / timed / r.mean_ns)
 
 
 def test_rates_of_a_sum_leave_out_the_calls_that_compiled():
-    parts = row(calls=2, cold_calls=1, bytes=2000, flops=200, self_ns=100, total_ns=100), row(calls=4, bytes=400, self_ns=100, total_ns=100)
+    parts = (
+        row(calls=2, cold_calls=1, bytes=2000, flops=200, self_ns=100, total_ns=100),
+        row(calls=4, bytes=400, self_ns=100, total_ns=100),
+    )
     whole = table.merged(parts)
     assert whole.gbps == (1000 + 400) / 200 and whole.gflops == 100 / 200 and whole.mean_ns == 200 / 5
 
@@ -80,7 +88,9 @@ def cells(text, *names):
 @pytest.mark.parametrize("group_by", ["kernel", "op", "module", "phase", "rows"])
 def test_self_load_and_compile_add_up_to_time_and_time_to_the_wall(group_by, training):
     assert any(r.load_ns or r.compile_ns for r in training.rows) or torch.kernels.jit.disabled()
-    text = training.table(group_by=group_by, row_limit=-1, columns=("name", "time_ns", "self_ns", "load_ns", "compile_ns"))
+    text = training.table(
+        group_by=group_by, row_limit=-1, columns=("name", "time_ns", "self_ns", "load_ns", "compile_ns")
+    )
     *lines, total = cells(text, "time ms", "self ms", "load ms", "compile ms")
     assert len(lines) >= 3
     for time, *parts in (*lines, total):
@@ -90,14 +100,20 @@ def test_self_load_and_compile_add_up_to_time_and_time_to_the_wall(group_by, tra
 
 
 def test_the_default_table_has_a_time_column_and_its_parts_where_there_are_any():
-    warm, cold = row(calls=3, self_ns=300, total_ns=300, wall_ns=1000), row(calls=1, cold_calls=1, load_ns=500, wall_ns=1000)
+    warm, cold = (
+        row(calls=3, self_ns=300, total_ns=300, wall_ns=1000),
+        row(calls=1, cold_calls=1, load_ns=500, wall_ns=1000),
+    )
     assert "time ms" in table.text([warm], 1000).splitlines()[0] and "self ms" not in table.text([warm], 1000)
     head = table.text([warm, cold], 1000).splitlines()[0]
     assert re.search(r"time ms +share +self ms +load ms", head)
 
 
 def test_time_of_other_threads_is_no_part_of_the_sum():
-    mine, theirs = row(self_ns=2_000_000, total_ns=2_000_000), row(self_ns=5_000_000, total_ns=5_000_000, compile_ns=1_000_000, thread=1)
+    mine, theirs = (
+        row(self_ns=2_000_000, total_ns=2_000_000),
+        row(self_ns=5_000_000, total_ns=5_000_000, compile_ns=1_000_000, thread=1),
+    )
     text = table.text([mine, theirs], 3_000_000, columns=("name", "time_ns", "self_ns", "compile_ns"))
     assert cells(text, "time ms", "self ms", "compile ms")[-1] == [3.0, 2.0, 1.0]
 
@@ -118,7 +134,12 @@ def test_sums_by_place_say_what_they_are_of(training):
     for grouped in (training.key_averages(by="module").table(), training.table(group_by="module")):
         title, *lines = grouped.splitlines()
         first = [re.split(r"  +", line)[0] for line in lines]
-        assert title.startswith("module") and "no module" in first and first.count("all") == 1 and "Python dispatch" in first
+        assert (
+            title.startswith("module")
+            and "no module" in first
+            and first.count("all") == 1
+            and "Python dispatch" in first
+        )
     phases = [re.split(r"  +", line)[0] for line in training.key_averages(by=("phase",)).table().splitlines()]
     assert phases.count("forward") == phases.count("Python dispatch, forward") == 1
     with pytest.raises(ValueError, match="no column 'place' to sum up by; there are name, kind"):
@@ -126,8 +147,11 @@ def test_sums_by_place_say_what_they_are_of(training):
 
 
 def test_the_programs_python_and_numtorchs_are_not_summed_up():
-    rows = [Row("python", name, phase=phase, self_ns=5, wall_ns=20) for name in ("Python dispatch", "your Python")
-            for phase in ("", "backward")]
+    rows = [
+        Row("python", name, phase=phase, self_ns=5, wall_ns=20)
+        for name in ("Python dispatch", "your Python")
+        for phase in ("", "backward")
+    ]
     for by in ("kernel", "op"):
         found = table.Averages(rows, 20, table.GROUPS[by])
         assert {(r.name, r.self_ns) for r in found} == {("Python dispatch", 10), ("your Python", 10)}
@@ -155,10 +179,15 @@ def test_a_profile_shows_itself_as_text():
 # --- effective rates ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("way", "part", "shapes"), [
-    ("winograd", "forward", ((4, 32, 16, 16), (32, 32, 3, 3))), ("winograd", "input_grad", ((4, 32, 16, 16), (32, 32, 3, 3))),
-    ("winograd", "weight_grad", ((4, 32, 16, 16), (32, 32, 3, 3))), ("points", "forward", ((16, 8, 8, 8), (8, 8, 5, 5))),
-])
+@pytest.mark.parametrize(
+    ("way", "part", "shapes"),
+    [
+        ("winograd", "forward", ((4, 32, 16, 16), (32, 32, 3, 3))),
+        ("winograd", "input_grad", ((4, 32, 16, 16), (32, 32, 3, 3))),
+        ("winograd", "weight_grad", ((4, 32, 16, 16), (32, 32, 3, 3))),
+        ("points", "forward", ((16, 8, 8, 8), (8, 8, 5, 5))),
+    ],
+)
 def test_rates_of_kernels_with_fewer_operations_are_effective(way, part, shapes):
     x, w = (torch.randn(*s).requires_grad_() for s in shapes)
     op = "conv2d" if part == "forward" else f"conv2d_{part}"
@@ -171,9 +200,14 @@ def test_rates_of_kernels_with_fewer_operations_are_effective(way, part, shapes)
     assert r.flops == 3 * 2 * results * w[0].numel()  # the definition's products and sums
     assert 0.2 < r.executed / r.flops < 0.9 and r.effective
     r.machine = MACHINE
-    assert r.roof_ns == pytest.approx((r.calls - r.cold_calls) * max(r.bytes / r.calls / 10.0, r.executed / r.calls / 100.0))
+    assert r.roof_ns == pytest.approx(
+        (r.calls - r.cold_calls) * max(r.bytes / r.calls / 10.0, r.executed / r.calls / 100.0)
+    )
     text = prof.table()
-    assert f"e: effective GFLOP/s, those of the definition's operations: {op}/cpu/{way}" in text or f"{op}/cpu/{way} executes" in text
+    assert (
+        f"e: effective GFLOP/s, those of the definition's operations: {op}/cpu/{way}" in text
+        or f"{op}/cpu/{way} executes" in text
+    )
     assert re.search(rf"{op}/cpu/{way} .*\d\.\de", text)
 
 
@@ -181,7 +215,9 @@ def test_explain_says_that_rates_are_effective():
     found = explain(F.conv2d, torch.randn(4, 32, 16, 16), torch.randn(32, 32, 3, 3), None, 1, 1)
     line = next(line for line in found._roofs() if "winograd" in line)
     assert "effective GFLOP/s" in line
-    median, kb, rate = (float(re.search(pattern, line)[1]) for pattern in (r"([\d.]+) us", r"([\d.]+) kB", r"([\d.]+) GB/s"))
+    median, kb, rate = (
+        float(re.search(pattern, line)[1]) for pattern in (r"([\d.]+) us", r"([\d.]+) kB", r"([\d.]+) GB/s")
+    )
     assert rate == pytest.approx(kb / median, rel=0.06, abs=0.06)  # thousands of bytes over microseconds are GB/s
 
 
@@ -189,10 +225,19 @@ def test_explain_says_that_rates_are_effective():
 
 
 def test_the_command_line_groups(tmp_path):
-    (tmp_path / "script.py").write_text("import numtorch as torch\nfor n in range(1, 9):\n    torch.exp(torch.ones(n))\n")
+    (tmp_path / "script.py").write_text(
+        "import numtorch as torch\nfor n in range(1, 9):\n    torch.exp(torch.ones(n))\n"
+    )
+
     def shown(*words):
-        done = subprocess.run([sys.executable, "-m", "numtorch.profiler", "--no-roof", "--no-trace", *words, "script.py"], cwd=tmp_path,
-                              env=environment(), capture_output=True, text=True, timeout=120)
+        done = subprocess.run(
+            [sys.executable, "-m", "numtorch.profiler", "--no-roof", "--no-trace", *words, "script.py"],
+            cwd=tmp_path,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
         assert done.returncode == 0, done.stderr
         return [line for line in done.stdout.splitlines() if line.startswith(("exp/", "exp ", "forward"))]
 

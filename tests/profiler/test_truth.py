@@ -14,11 +14,17 @@ from numtorch.profiler import machine, peaks, profile, table, tensorboard_trace_
 from numtorch.profiler.peaks import Machine
 from numtorch.profiler.rows import Row
 
-OWN = {"asleep_ns", "delay_ns", "keep_pace", "fold"}  # the profiler's own work, which is not the kernel's in whose wrapper it is done
+OWN = {
+    "asleep_ns",
+    "delay_ns",
+    "keep_pace",
+    "fold",
+}  # the profiler's own work, which is not the kernel's in whose wrapper it is done
 
 
 class Sampler:
-    """Looks, at every tick of a timer, whether a kernel's wrapper is on the stack; ticks weigh the time since the last."""
+    """Looks, at every tick of a timer, whether a kernel's wrapper is on the stack; ticks weigh the time since the
+    last."""
 
     def __init__(self, seconds=0.001):
         self.seconds = seconds
@@ -47,8 +53,10 @@ class Sampler:
         signal.signal(signal.SIGALRM, self.before)
 
 
-@pytest.mark.skipif(not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread(),
-                    reason="no timer signals")
+@pytest.mark.skipif(
+    not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread(),
+    reason="no timer signals",
+)
 @pytest.mark.skipif(disabled(), reason="in plain Python a kernel is no one call")
 def test_a_sampling_profiler_finds_the_same_share_of_kernels():
     x, net = torch.rand(1 << 17), nn.Linear(256, 256)
@@ -83,7 +91,9 @@ def here():
 def test_no_kernel_is_above_the_roof(here):
     x = torch.rand(1 << 20)
     a = torch.rand(256, 256)
-    for _ in range(5):  # where other processes disturbed the probes, their roofs are too low until they are measured again
+    for _ in range(
+        5
+    ):  # where other processes disturbed the probes, their roofs are too low until they are measured again
         with profile() as prof:
             for _ in range(30):
                 x.clone()
@@ -114,8 +124,16 @@ def test_the_machine_is_measured_once(here, monkeypatch):
 
 
 def test_refreshing_keeps_the_better(here, monkeypatch, tmp_path):
-    worse = Machine("cpu", here.name, here.threads, [(n, r / 2) for n, r in here.bandwidths], here.caches,
-                    {d: r * 2 for d, r in here.rates.items()}, here.launch_ns * 2, here.parallel_ns)
+    worse = Machine(
+        "cpu",
+        here.name,
+        here.threads,
+        [(n, r / 2) for n, r in here.bandwidths],
+        here.caches,
+        {d: r * 2 for d, r in here.rates.items()},
+        here.launch_ns * 2,
+        here.parallel_ns,
+    )
     monkeypatch.setattr(peaks, "_measure", lambda count: worse)
     monkeypatch.setattr(peaks.kernel_cache, "_folder", tmp_path)
     peaks._file("cpu", here.threads).write_text(json.dumps(here.to_dict()))
@@ -129,7 +147,9 @@ def test_refreshing_keeps_the_better(here, monkeypatch, tmp_path):
 
 
 def made(load=0.0, rate=10.0):
-    return Machine("cpu", "some", torch.get_num_threads(), [(1 << 10, rate)], [], {"float32": rate}, 100.0, load=load, processors=2)
+    return Machine(
+        "cpu", "some", torch.get_num_threads(), [(1 << 10, rate)], [], {"float32": rate}, 100.0, load=load, processors=2
+    )
 
 
 class Fake:
@@ -169,8 +189,21 @@ def test_the_load_is_noted_and_the_roof_measured_again_when_it_is_less(monkeypat
 
 
 def test_a_table_says_what_its_roofs_were_measured_under():
-    rows = [Row("kernel", "x", kernel="x/cpu/y", calls=2, bytes=1000, flops=500, self_ns=400, total_ns=400, dtype="float32",
-                machine=made(load=load)) for load in (1.5, 0.0)]
+    rows = [
+        Row(
+            "kernel",
+            "x",
+            kernel="x/cpu/y",
+            calls=2,
+            bytes=1000,
+            flops=500,
+            self_ns=400,
+            total_ns=400,
+            dtype="float32",
+            machine=made(load=load),
+        )
+        for load in (1.5, 0.0)
+    ]
     assert "1.5 of 2 processors busy" in table.text(rows[:1], 400) and "busy" not in table.text(rows[1:], 400)
     assert "busy" not in table.text(rows[:1], 400, columns=("name", "calls"))  # nothing of a roof is shown
     rows[1].total_ns = rows[1].self_ns = 10
@@ -178,8 +211,15 @@ def test_a_table_says_what_its_roofs_were_measured_under():
 
 
 def test_peaks_between_and_beyond_what_was_measured():
-    m = Machine("cpu", "some", 1, [(1 << 10, 100.0), (1 << 20, 50.0), (1 << 24, 60.0)], [("L1", 1 << 15), ("L2", 1 << 21)],
-                {"float32": 10.0}, 100.0)
+    m = Machine(
+        "cpu",
+        "some",
+        1,
+        [(1 << 10, 100.0), (1 << 20, 50.0), (1 << 24, 60.0)],
+        [("L1", 1 << 15), ("L2", 1 << 21)],
+        {"float32": 10.0},
+        100.0,
+    )
     assert m.bandwidth(1) == m.bandwidth(1 << 10) == m.bandwidth((1 << 20) - 1) == 100
     assert m.bandwidth(1 << 20) == 60  # a smaller stretch cannot be slower
     assert m.bandwidth(1 << 40) == 60
@@ -195,7 +235,16 @@ def test_what_bounds_a_row():
     m = Machine("cpu", "some", 1, [(1 << 10, 10.0)], [], {"float32": 100.0}, 50.0)
 
     def row(moved, done, calls=2):
-        return Row("kernel", "x", calls=calls, bytes=moved * calls, flops=done * calls, total_ns=4000 * calls, dtype="float32", machine=m)
+        return Row(
+            "kernel",
+            "x",
+            calls=calls,
+            bytes=moved * calls,
+            flops=done * calls,
+            total_ns=4000 * calls,
+            dtype="float32",
+            machine=m,
+        )
 
     assert row(10_000, 1000).bound == "memory"
     assert row(10_000, 1000).percent_of_roof == pytest.approx(25)
@@ -232,7 +281,9 @@ def test_a_path_that_cannot_be_written_is_said_before_the_run(tmp_path):
 def test_a_file_for_each_cycle(tmp_path):
     from numtorch.profiler import schedule
 
-    with profile(schedule=schedule(active=1, repeat=2), on_trace_ready=tensorboard_trace_handler(str(tmp_path / "log"), "me")) as prof:
+    with profile(
+        schedule=schedule(active=1, repeat=2), on_trace_ready=tensorboard_trace_handler(str(tmp_path / "log"), "me")
+    ) as prof:
         for _ in range(3):
             torch.exp(torch.ones(3))
             prof.step()

@@ -117,8 +117,12 @@ def test_a_kernel_that_ends_the_compiler_costs_no_other(tmp_path, monkeypatch):
     good = remarks.types_of([np.ones(8, np.float32)] * 2)
     asked, ask = [], remarks._ask
     monkeypatch.setattr(remarks, "_ask", lambda sent: asked.append(len(sent)) or ask(sent))
-    launches = [remarks.Launch(through_scratch, good), remarks.Launch(through_scratch, (Deadly(),)),
-                remarks.Launch(through_scratch, (Homebound(),)), remarks.Launch(loops, remarks.types_of(SAMPLE))]
+    launches = [
+        remarks.Launch(through_scratch, good),
+        remarks.Launch(through_scratch, (Deadly(),)),
+        remarks.Launch(through_scratch, (Homebound(),)),
+        remarks.Launch(loops, remarks.types_of(SAMPLE)),
+    ]
     first, second, third, fourth = remarks.of(launches)
     assert [text for _, _, text in first["remarks"] if text.startswith("vectorized loop")] and fourth["remarks"]
     assert second == {"error": "the compiling process ended with status -6"}
@@ -157,14 +161,26 @@ def test_what_cannot_be_told(monkeypatch):
     assert not v and v.summary == "?" and "plain Python" in str(v)
 
 
-@pytest.mark.parametrize("said, width, reason", [
-    (["loop not vectorized: call instruction cannot be vectorized", "loop not vectorized"], 1,
-     "it calls a function that has no vector form"),
-    (["the cost-model indicates that interleaving is not beneficial",
-      "vectorized loop (vectorization width: 8, interleaved count: 2)"], 8, ""),
-    (["loop not vectorized: something new"], 1, "something new"),
-    ([], 0, "no loop is left: unrolled, merged with another, or replaced by a call such as memset"),
-])
+@pytest.mark.parametrize(
+    "said, width, reason",
+    [
+        (
+            ["loop not vectorized: call instruction cannot be vectorized", "loop not vectorized"],
+            1,
+            "it calls a function that has no vector form",
+        ),
+        (
+            [
+                "the cost-model indicates that interleaving is not beneficial",
+                "vectorized loop (vectorization width: 8, interleaved count: 2)",
+            ],
+            8,
+            "",
+        ),
+        (["loop not vectorized: something new"], 1, "something new"),
+        ([], 0, "no loop is left: unrolled, merged with another, or replaced by a call such as memset"),
+    ],
+)
 def test_words(said, width, reason):
     found, _, words = vectorization._verdict(said)
     assert (found, words) == (width, reason)

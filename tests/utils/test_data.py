@@ -68,9 +68,7 @@ def tensors():
 # Kernels
 
 
-@pytest.mark.parametrize(
-    "dtype", ["bool", "uint8", "int16", "float16", "float32", "int64", "float64", "complex128"]
-)
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "float16", "float32", "int64", "float64", "complex128"])
 @pytest.mark.parametrize("tail", [(), (1,), (3,), (2, 5), (0,)])
 def test_take_rows_is_indexing(dtype, tail):
     g = np.random.default_rng(0)
@@ -218,11 +216,7 @@ def test_stack_dataset():
 
 
 def test_unimplemented_methods_say_which_class():
-    for call in (
-        lambda: D.Dataset()[0],
-        lambda: iter(D.IterableDataset()),
-        lambda: iter(D.Sampler()),
-    ):
+    for call in (lambda: D.Dataset()[0], lambda: iter(D.IterableDataset()), lambda: iter(D.Sampler())):
         with pytest.raises(NotImplementedError, match="must define __"):
             call()
 
@@ -287,8 +281,7 @@ def test_other_samplers():
 @pytest.mark.parametrize("n", [3, 8, 10])
 def test_distributed_sampler(n, shuffle, drop_last):
     shares = [
-        D.DistributedSampler(range(n), 4, rank, shuffle=shuffle, seed=2, drop_last=drop_last)
-        for rank in range(4)
+        D.DistributedSampler(range(n), 4, rank, shuffle=shuffle, seed=2, drop_last=drop_last) for rank in range(4)
     ]
     lists = [list(s) for s in shares]
     assert {len(x) for x in lists} == {len(shares[0])}
@@ -296,8 +289,7 @@ def test_distributed_sampler(n, shuffle, drop_last):
     assert drop_last or seen == set(range(n))
     if torch is not None and not shuffle:
         theirs = [
-            list(torch_data.DistributedSampler(range(n), 4, r, shuffle=False, drop_last=drop_last))
-            for r in range(4)
+            list(torch_data.DistributedSampler(range(n), 4, r, shuffle=False, drop_last=drop_last)) for r in range(4)
         ]
         assert lists == theirs
     if shuffle and n > 3:
@@ -441,10 +433,7 @@ def test_the_global_seed_decides_the_order():
 
 
 def test_custom_samplers():
-    assert [b.tolist() for b in D.DataLoader(range(9), batch_size=2, sampler=[8, 0, 4])] == [
-        [8, 0],
-        [4],
-    ]
+    assert [b.tolist() for b in D.DataLoader(range(9), batch_size=2, sampler=[8, 0, 4])] == [[8, 0], [4]]
     loader = D.DataLoader(range(9), batch_sampler=[[1], [2, 3]])
     assert [b.tolist() for b in loader] == [[1], [2, 3]] and len(loader) == 2
     assert loader.batch_size is None
@@ -503,9 +492,7 @@ def test_importing_the_loader_starts_nothing():
         "names = ('numba', 'urllib.request', 'PIL', 'scipy')\n"
         "print([name for name in names if name in sys.modules])"
     )
-    output = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert output.stdout == "[]\n"
 
 
@@ -523,9 +510,20 @@ class Rows:
 
 
 NUMBERS = {
-    "fraction": [1.7], "whole float": [1.0], "bool": [True], "NumPy float": [np.float64(1)], "NumPy int": [np.int64(1)], "None": [None],
-    "text": ["1"], "list": [[0, 1]], "huge": [2**70], "beyond": [7], "negative": [-1], "tensor": [nt.tensor(1)],
-    "float tensor": [nt.tensor(1.5)], "mixed": [0, True, 1.5],
+    "fraction": [1.7],
+    "whole float": [1.0],
+    "bool": [True],
+    "NumPy float": [np.float64(1)],
+    "NumPy int": [np.int64(1)],
+    "None": [None],
+    "text": ["1"],
+    "list": [[0, 1]],
+    "huge": [2**70],
+    "beyond": [7],
+    "negative": [-1],
+    "tensor": [nt.tensor(1)],
+    "float tensor": [nt.tensor(1.5)],
+    "mixed": [0, True, 1.5],
 }
 
 
@@ -559,8 +557,17 @@ def test_arrays_of_numbers():
         data.gather_batch(np.array([1.5]))
 
 
-@pytest.mark.parametrize(("lengths", "error"), [([2.7, 2.2], ValueError), ([2.5, 1.5], TypeError), ([-1, 5], ValueError),
-                                                ([float("nan"), 0.5], ValueError), ([3, 2], ValueError), ([True, 3], TypeError)])
+@pytest.mark.parametrize(
+    ("lengths", "error"),
+    [
+        ([2.7, 2.2], ValueError),
+        ([2.5, 1.5], TypeError),
+        ([-1, 5], ValueError),
+        ([float("nan"), 0.5], ValueError),
+        ([3, 2], ValueError),
+        ([True, 3], TypeError),
+    ],
+)
 def test_lengths_of_a_split_are_not_cut_off(lengths, error):
     with pytest.raises(error):
         D.random_split(range(4), lengths)

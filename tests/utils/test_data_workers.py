@@ -95,18 +95,14 @@ def test_shuffling_does_not_depend_on_the_number_of_workers():
 def test_gathered_batches_from_workers():
     x = nt.from_numpy(np.random.default_rng(0).standard_normal((50, 4)).astype(np.float32))
     data = D.TensorDataset(x, nt.arange(50))
-    for got, wanted in zip(
-        loader(data, batch_size=8), D.DataLoader(data, batch_size=8), strict=True
-    ):
+    for got, wanted in zip(loader(data, batch_size=8), D.DataLoader(data, batch_size=8), strict=True):
         assert [g.tolist() for g in got] == [w.tolist() for w in wanted]
         got[0] += 1  # the memory is our own
 
 
 def test_batches_and_tasks_larger_than_a_pipe():
     data = Items(40_000, lambda i: np.full(20, i))
-    total = sum(
-        int(b.sum()) for b in loader(data, batch_size=20_000, prefetch_factor=4, shuffle=True)
-    )
+    total = sum(int(b.sum()) for b in loader(data, batch_size=20_000, prefetch_factor=4, shuffle=True))
     assert total == 20 * sum(range(40_000))
 
 
@@ -116,22 +112,13 @@ def test_worker_info_and_init():
 
     def get(i):
         info = D.get_worker_info()
-        return (
-            info.id,
-            info.num_workers,
-            info.seed,
-            info.dataset.mark,
-            random.random(),
-            nt.rand(1).item(),
-        )
+        return (info.id, info.num_workers, info.seed, info.dataset.mark, random.random(), nt.rand(1).item())
 
     data = Items(4, get)
     rows = [tuple(v.item() for v in b) for b in loader(data, worker_init_fn=init)]
     assert [r[0] for r in rows] == [0, 1, 0, 1] and {r[1] for r in rows} == {2}
     assert [r[3] for r in rows] == [0, 100, 0, 100] and rows[1][2] == rows[0][2] + 1
-    assert (
-        len({r[4] for r in rows}) == len({r[5] for r in rows}) == 4
-    )  # every worker its own randomness
+    assert len({r[4] for r in rows}) == len({r[5] for r in rows}) == 4  # every worker its own randomness
     assert D.get_worker_info() is None
 
 
@@ -188,9 +175,7 @@ def test_an_error_in_worker_init_fn():
     def init(i):
         raise OSError("no such disk")
 
-    with pytest.raises(
-        OSError, match="(?s)Caught OSError in DataLoader worker process 0.*no such disk"
-    ):
+    with pytest.raises(OSError, match="(?s)Caught OSError in DataLoader worker process 0.*no such disk"):
         list(loader(range(4), worker_init_fn=init))
 
 
@@ -201,9 +186,7 @@ def test_a_dead_worker_is_reported_with_its_signal():
         return i
 
     started = time.monotonic()
-    with pytest.raises(
-        RuntimeError, match=r"worker 1 \(pid \d+\) exited unexpectedly \(was killed by signal 9\)"
-    ):
+    with pytest.raises(RuntimeError, match=r"worker 1 \(pid \d+\) exited unexpectedly \(was killed by signal 9\)"):
         list(loader(Items(8, get)))
     assert time.monotonic() - started < 5
 
@@ -275,13 +258,9 @@ def test_persistent_workers_report_a_death_between_epochs():
     assert [b.item() for b in batches] == [0, 1, 2, 3]  # the next epoch has new workers
 
 
-@pytest.mark.parametrize(
-    "method", [m for m in multiprocessing.get_all_start_methods() if m != "fork"]
-)
+@pytest.mark.parametrize("method", [m for m in multiprocessing.get_all_start_methods() if m != "fork"])
 def test_other_ways_to_start_workers(method):
-    batches = D.DataLoader(
-        range(5), batch_size=2, num_workers=1, multiprocessing_context=method, worker_init_fn=print
-    )
+    batches = D.DataLoader(range(5), batch_size=2, num_workers=1, multiprocessing_context=method, worker_init_fn=print)
     assert [b.tolist() for b in batches] == [[0, 1], [2, 3], [4]]
 
 
@@ -384,10 +363,7 @@ def test_an_error_when_a_stream_starts_again():
 def test_a_spawned_worker_receives_tensors():
     data = D.TensorDataset(nt.arange(6).reshape(3, 2), nt.tensor([0.5, 1.5, 2.5]))
     batches = list(D.DataLoader(data, 2, num_workers=1, multiprocessing_context="spawn"))
-    assert [[t.tolist() for t in b] for b in batches] == [
-        [[[0, 1], [2, 3]], [0.5, 1.5]],
-        [[[4, 5]], [2.5]],
-    ]
+    assert [[t.tolist() for t in b] for b in batches] == [[[[0, 1], [2, 3]], [0.5, 1.5]], [[[4, 5]], [2.5]]]
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "bool", "uint8", "float64"])

@@ -88,9 +88,7 @@ def test_missing_files_say_where_they_were_looked_for(tmp_path, monkeypatch):
     with pytest.raises(RuntimeError) as caught:
         datasets.MNIST(tmp_path)
     text = str(caught.value)
-    assert text.startswith(
-        "MNIST: train-images-idx3-ubyte (or train-images-idx3-ubyte.gz) not found"
-    )
+    assert text.startswith("MNIST: train-images-idx3-ubyte (or train-images-idx3-ubyte.gz) not found")
     for place in ("MNIST/raw", "", "shared/MNIST/raw", "shared/mnist", "shared"):
         assert f"\n  {tmp_path / place}\n" in text
     assert "download=True" in text and "NUMTORCH_DATA" in text
@@ -116,10 +114,7 @@ def test_a_truncated_archive(tmp_path):
         datasets.MNIST(tmp_path)
     text = str(caught.value)
     assert f"{path} is not a whole gzip file" in text
-    assert (
-        f"Expected MD5 f68b3c2dcbeaaa9fbdd348bbdeb94873, found {download.md5(path.read_bytes())}"
-        in text
-    )
+    assert f"Expected MD5 f68b3c2dcbeaaa9fbdd348bbdeb94873, found {download.md5(path.read_bytes())}" in text
     assert f"Delete {path} and run again with download=True" in text
 
 
@@ -135,9 +130,7 @@ def test_a_damaged_file(tmp_path, damage, message):
     small_files(tmp_path)
     path = tmp_path / "train-images-idx3-ubyte"
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(
-        RuntimeError, match=f"MNIST: .*{message}.*Expected MD5 6bbc9ace.* found .* Delete"
-    ):
+    with pytest.raises(RuntimeError, match=f"MNIST: .*{message}.*Expected MD5 6bbc9ace.* found .* Delete"):
         datasets.MNIST(tmp_path)
 
 
@@ -153,12 +146,7 @@ def published(tmp_path):
     mirror = tmp_path / "mirror"
     contents = small_files(mirror, compress=True)
     Small.files = tuple(
-        File(
-            name,
-            array.shape,
-            download.md5((mirror / f"{name}.gz").read_bytes()),
-            download.md5(idx.encode(array)),
-        )
+        File(name, array.shape, download.md5((mirror / f"{name}.gz").read_bytes()), download.md5(idx.encode(array)))
         for name, array in contents.items()
     )
     Small.mirrors = ((tmp_path / "nothing here").as_uri(), mirror.as_uri())
@@ -173,10 +161,7 @@ def test_content_of_the_published_size_must_be_the_published_content(tmp_path, p
     assert len(Small(published)) == 12  # compressed anew, the same content
     content[100] ^= 1
     path.write_bytes(gzip.compress(bytes(content)))
-    with pytest.raises(
-        RuntimeError,
-        match=f"does not hold the published data. Expected MD5 {Small.files[0].content}",
-    ):
+    with pytest.raises(RuntimeError, match=f"does not hold the published data. Expected MD5 {Small.files[0].content}"):
         Small(published)
 
 
@@ -242,9 +227,7 @@ class PerSample(datasets.ImageDataset):
         return super().__getitem__(index)
 
 
-@pytest.mark.parametrize(
-    "target_transform", [None, lambda t: t * 2.0, str], ids=["none", "float", "str"]
-)
+@pytest.mark.parametrize("target_transform", [None, lambda t: t * 2.0, str], ids=["none", "float", "str"])
 @pytest.mark.parametrize("transform", [
     None,
     transforms.ToTensor(),
@@ -309,9 +292,7 @@ def test_printed_form(root):
         "    Split: Train\n    StandardTransform\nTransform: Compose(\n               ToTensor()\n"
         "               Normalize(mean=(0.1307,), std=(0.3081,))\n           )"
     )
-    assert repr(datasets.Digits(train=False)) == (
-        "Dataset Digits\n    Number of datapoints: 360\n    Split: Test"
-    )
+    assert repr(datasets.Digits(train=False)) == ("Dataset Digits\n    Number of datapoints: 360\n    Split: Test")
 
 
 def test_classes():
@@ -335,11 +316,7 @@ def test_digits():
     # The first picture of the published file, in its units of 0 to 16.
     assert np.rint(pictures[0, 0] / 255 * 16).tolist() == [0, 0, 5, 13, 9, 1, 0, 0]
     image, label = datasets.Digits(transform=transforms.ToTensor())[0]
-    assert (
-        image.shape == (1, 8, 8)
-        and label == 0
-        and 0 <= image.numpy().min() <= image.numpy().max() <= 1
-    )
+    assert image.shape == (1, 8, 8) and label == 0 and 0 <= image.numpy().min() <= image.numpy().max() <= 1
 
 
 def test_digits_come_with_their_licence():

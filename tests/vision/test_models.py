@@ -7,7 +7,10 @@ import numtorch as nt
 from numtorch.vision import models
 from numtorch.vision.models.resnet import BasicBlock, Bottleneck, ResNet
 
-BLOCK = ["conv1.weight", *(f"bn1.{n}" for n in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"))]
+BLOCK = [
+    "conv1.weight",
+    *(f"bn1.{n}" for n in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")),
+]
 
 
 def keys(module):
@@ -19,8 +22,11 @@ def test_names_are_torchvisions():
     found = keys(models.resnet18())
     assert found[: len(first)] == first
     assert len(found) == 122 and found[-2:] == ["fc.weight", "fc.bias"]
-    assert [k for k in found if "downsample" in k][:3] == ["layer2.0.downsample.0.weight", "layer2.0.downsample.1.weight",
-                                                          "layer2.0.downsample.1.bias"]
+    assert [k for k in found if "downsample" in k][:3] == [
+        "layer2.0.downsample.0.weight",
+        "layer2.0.downsample.1.weight",
+        "layer2.0.downsample.1.bias",
+    ]
     names = [n.replace("1.", f"{i}.") for i in (1, 2, 3) for n in BLOCK]
     assert keys(Bottleneck(64, 16)) == names
 
@@ -57,7 +63,11 @@ def test_blocks_as_torch(block, stride):
     torch = pytest.importorskip("torch")
     nt.manual_seed(0)
     inner, outer = 4, 4 * block.expansion
-    down = nt.nn.Sequential(nt.nn.Conv2d(outer, outer, 1, stride, bias=False), nt.nn.BatchNorm2d(outer)) if stride == 2 else None
+    down = (
+        nt.nn.Sequential(nt.nn.Conv2d(outer, outer, 1, stride, bias=False), nt.nn.BatchNorm2d(outer))
+        if stride == 2
+        else None
+    )
     net = block(outer, inner, stride, down).double()
     rng = np.random.default_rng(0)
     pixels = rng.standard_normal((2, outer, 6, 6))
@@ -77,10 +87,14 @@ def test_blocks_as_torch(block, stride):
 
 
 def test_options():
-    dilated = ResNet(Bottleneck, [1, 1, 1, 2], replace_stride_with_dilation=[False, False, True], groups=2, width_per_group=4)
+    dilated = ResNet(
+        Bottleneck, [1, 1, 1, 2], replace_stride_with_dilation=[False, False, True], groups=2, width_per_group=4
+    )
     assert dilated.layer4[1].conv2.dilation == (2, 2) and dilated.layer4[0].conv2.stride == (1, 1)
     assert dilated.layer4[0].conv2.weight.shape == (64, 32, 3, 3)
-    still = ResNet(BasicBlock, [1, 1, 1, 1], num_classes=3, zero_init_residual=True, norm_layer=lambda n: nt.nn.GroupNorm(2, n))
+    still = ResNet(
+        BasicBlock, [1, 1, 1, 1], num_classes=3, zero_init_residual=True, norm_layer=lambda n: nt.nn.GroupNorm(2, n)
+    )
     assert still.layer1[0].bn2.weight.sum().item() == 0 and still.bn1.weight.min().item() == 1
     with pytest.raises(ValueError, match="no weights are shipped"):
         models.resnet18(weights="DEFAULT")

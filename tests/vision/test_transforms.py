@@ -53,9 +53,7 @@ class Picture:
 
 
 def test_to_tensor_takes_pil_images():
-    assert np.array_equal(
-        functional.to_tensor(Picture(colour, "RGB")).numpy(), functional.to_tensor(colour).numpy()
-    )
+    assert np.array_equal(functional.to_tensor(Picture(colour, "RGB")).numpy(), functional.to_tensor(colour).numpy())
     bits = functional.to_tensor(Picture(image > 128, "1"))
     assert bits.dtype == nt.float32 and set(bits.numpy().ravel().tolist()) == {0.0, 1.0}
 
@@ -123,9 +121,7 @@ def test_errors(make, kind, message):
 
 def test_printed_form():
     compose = transforms.Compose([*MNIST_STEPS, transforms.Lambda(len)])
-    assert repr(compose) == (
-        "Compose(\n    ToTensor()\n    Normalize(mean=(0.1307,), std=(0.3081,))\n    Lambda()\n)"
-    )
+    assert repr(compose) == ("Compose(\n    ToTensor()\n    Normalize(mean=(0.1307,), std=(0.3081,))\n    Lambda()\n)")
 
 
 def test_compose_applies_in_order():
@@ -182,8 +178,6 @@ if torch is not None:
     def test_the_bits_of_torchvision():
         # torchvision: to(float32).div(255), then sub_(mean).div_(std) with (C, 1, 1) tensors.
         x = torch.arange(256, dtype=torch.uint8).reshape(1, 16, 16).to(torch.float32).div(255)
-        x = x.sub_(torch.tensor([0.1307])[:, None, None]).div_(
-            torch.tensor([0.3081])[:, None, None]
-        )
+        x = x.sub_(torch.tensor([0.1307])[:, None, None]).div_(torch.tensor([0.3081])[:, None, None])
         ours = transforms.Compose(MNIST_STEPS)(np.arange(256, dtype=np.uint8).reshape(16, 16))
         assert np.array_equal(ours.numpy().view(np.uint32), x.numpy().view(np.uint32))

@@ -68,7 +68,8 @@ class Spec:
     ``rounded``: operands of another type become elements of the half type in which the formula computes, as a tensor of
     that type would hold them. Where a formula compares, 0.1 is then what is written as 0.1.
 
-    ``divisor``: the operand by which integers are divided. A CPU kernel counts its zeros on the way and raises at the end:
+    ``divisor``: the operand by which integers are divided. A CPU kernel counts its zeros on the way and raises at the
+        end:
     a loop that runs in parallel cannot.
     """
 
@@ -85,12 +86,16 @@ class Spec:
 
 
 ENV: dict[str, Any] = {name: getattr(kernel_math, name) for name in getattr(kernel_math, "__all__", ())}
-ENV |= {t: getattr(np, t) for t in ("float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "bool_")}
+ENV |= {
+    t: getattr(np, t) for t in ("float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "bool_")
+}
 ENV |= {"prange": prange, "nan": float("nan"), "inf": float("inf"), "room": streams.room, "stream": streams.stream}
 
 
-_TAKEN = re.compile(r"i|j|k|o|r|n|d|q|rows|cols|outer|sizes|strides|count|step|width|index|cuda|bool|first|zeros|"
-                    r"[pqt]\d+|[st][pq]\d+|(out|part)\d+")
+_TAKEN = re.compile(
+    r"i|j|k|o|r|n|d|q|rows|cols|outer|sizes|strides|count|step|width|index|cuda|bool|first|zeros|"
+    r"[pqt]\d+|[st][pq]\d+|(out|part)\d+"
+)
 
 
 def variable(name: str) -> str:
@@ -118,7 +123,11 @@ def _load(spec: Spec, o: Operand, index: str, base: str = "") -> str:
     if o.dtype is None or type_name(o.dtype.compute) != compute:
         value = f"{compute}({value})"
     if spec.rounded and spec.compute.is_half and o.dtype is not spec.compute:
-        value = f"half_to_float(float_to_half({value}))" if spec.compute.name == "float16" else f"bf16_to_float(float_to_bf16({value}))"
+        value = (
+            f"half_to_float(float_to_half({value}))"
+            if spec.compute.name == "float16"
+            else f"bf16_to_float(float_to_bf16({value}))"
+        )
     return value
 
 
@@ -148,7 +157,9 @@ def source(spec: Spec, outputs: list[Expr], device: str = "cpu") -> str:
 
     def loop_body(index: dict[str, str], out_index: list[str]) -> list[str]:
         loads = [f"{variable(o.name)} = {_load(spec, o, index.get(str(n), index[o.walk]))}" for n, o in moving]
-        stores = [_store(t, i, r, d, spec.compute) for t, i, r, d in zip(outs, out_index, results, spec.outputs, strict=True)]
+        stores = [
+            _store(t, i, r, d, spec.compute) for t, i, r, d in zip(outs, out_index, results, spec.outputs, strict=True)
+        ]
         return loads + lines + stores
 
     names = [f"{variable(o.name)}_" for o in spec.operands]
@@ -161,8 +172,11 @@ def source(spec: Spec, outputs: list[Expr], device: str = "cpu") -> str:
         text = _flat(device, outs[0], body)
         geometry = []
     elif spec.form == "rows":
-        text = _rows_cpu(spec, moving, outs, compute, lines, results) if device == "cpu" else \
-            _rows_cuda(loop_body({FULL: "k", ROW: "j", COLUMN: "i"}, same))
+        text = (
+            _rows_cpu(spec, moving, outs, compute, lines, results)
+            if device == "cpu"
+            else _rows_cuda(loop_body({FULL: "k", ROW: "j", COLUMN: "i"}, same))
+        )
         geometry = ["rows", "cols"]
     elif device == "cpu":
         text = _strided(spec, moving, outs, compute, lines, results)
@@ -171,14 +185,21 @@ def source(spec: Spec, outputs: list[Expr], device: str = "cpu") -> str:
         text = _strided_cuda(moving, outs, loop_body)
         geometry = ["outer", "sizes", "strides"]
     head = f"def {spec.name}({', '.join(names + ([] if spec.inplace else outs) + geometry)}):"
-    text = [*hoisted, *text, *(["if zeros > 0:", f"    raise RuntimeError({_divided_by_zero(spec)!r})"] if counting else [])]
+    text = [
+        *hoisted,
+        *text,
+        *(["if zeros > 0:", f"    raise RuntimeError({_divided_by_zero(spec)!r})"] if counting else []),
+    ]
     return "\n".join([head] + ["    " + s for s in text]) + "\n"
 
 
 def _divided_by_zero(spec: Spec) -> str:
     """What is said where integers are divided by 0; torch's class and first word."""
-    return (f"ZeroDivisionError: {spec.name.removesuffix('_' + spec.form)}(): a divisor of {spec.compute.name} elements is 0; replace it, "
-            "or divide floating-point numbers")
+    return (
+        f"ZeroDivisionError: {spec.name.removesuffix('_' + spec.form)}(): a divisor of {spec.compute.name} elements "
+        "is 0; replace it, "
+        "or divide floating-point numbers"
+    )
 
 
 def _indent(lines: list[str], by: int = 1) -> list[str]:
@@ -191,58 +212,103 @@ def _flat(device: str, out: str, body: list[str]) -> list[str]:
     return _grid_loop("i", f"{out}.size", body)
 
 
-def _rows_cpu(spec: Spec, moving: list, outs: list[str], compute: str, lines: list[str], results: list[str]) -> list[str]:
+def _rows_cpu(
+    spec: Spec, moving: list, outs: list[str], compute: str, lines: list[str], results: list[str]
+) -> list[str]:
     # Rows are cut out first: of a position that might be negative LLVM makes no vectors.
     cut = dict.fromkeys([*[f"{variable(o.name)}_" for _, o in moving if o.walk is FULL], *outs])
     text = [f"{name.rstrip('_')}_row = {name}[i * cols : (i + 1) * cols]" for name in cut]
     across = [f"{variable(o.name)} = {_load(spec, o, 'i')}" for _, o in moving if o.walk is COLUMN]
-    loads = [f"{variable(o.name)} = {_load(spec, o, 'j', variable(o.name).rstrip('_') + '_row' if o.walk is FULL else '')}"
-             for _, o in moving if o.walk is not COLUMN]
-    stores = [_store(f"{t.rstrip('_')}_row", "j", r, d, spec.compute) for t, r, d in zip(outs, results, spec.outputs, strict=True)]
-    return ["for i in prange(rows):", *_indent([*text, *across, "for j in range(cols):"]), *_indent([*loads, *lines, *stores], 2)]
+    loads = [
+        f"{variable(o.name)} = {_load(spec, o, 'j', variable(o.name).rstrip('_') + '_row' if o.walk is FULL else '')}"
+        for _, o in moving
+        if o.walk is not COLUMN
+    ]
+    stores = [
+        _store(f"{t.rstrip('_')}_row", "j", r, d, spec.compute)
+        for t, r, d in zip(outs, results, spec.outputs, strict=True)
+    ]
+    return [
+        "for i in prange(rows):",
+        *_indent([*text, *across, "for j in range(cols):"]),
+        *_indent([*loads, *lines, *stores], 2),
+    ]
 
 
-def _streamed(spec: Spec, moving: list, outs: list[str], compute: str, lines: list[str], results: list[str]) -> list[str]:
+def _streamed(
+    spec: Spec, moving: list, outs: list[str], compute: str, lines: list[str], results: list[str]
+) -> list[str]:
     """Block by block into parts that stay in the cache, and from there past it; a row may have several blocks."""
     flat = spec.form == "flat"
     block = streams.BLOCK
     at = "first" if flat else "i * cols + first"
-    cut = [f"{variable(o.name)}_row = {variable(o.name)}_[{'first' if o.walk is ROW else at} : {'first' if o.walk is ROW else at} + n]"
-           for _, o in moving if o.walk is not COLUMN]
+    cut = [
+        f"{variable(o.name)}_row = {variable(o.name)}_[{'first' if o.walk is ROW else at} : "
+        f"{'first' if o.walk is ROW else at} + n]"
+        for _, o in moving
+        if o.walk is not COLUMN
+    ]
     across = [f"{variable(o.name)} = {_load(spec, o, 'i')}" for _, o in moving if o.walk is COLUMN]
-    loads = [f"{variable(o.name)} = {_load(spec, o, 'j', variable(o.name) + '_row')}" for _, o in moving if o.walk is not COLUMN]
+    loads = [
+        f"{variable(o.name)} = {_load(spec, o, 'j', variable(o.name) + '_row')}"
+        for _, o in moving
+        if o.walk is not COLUMN
+    ]
     rooms = [f"part{n} = room({out})" for n, out in enumerate(outs)]
-    stores = [_store(f"part{n}", "j", r, d, spec.compute) for n, (r, d) in enumerate(zip(results, spec.outputs, strict=True))]
+    stores = [
+        _store(f"part{n}", "j", r, d, spec.compute) for n, (r, d) in enumerate(zip(results, spec.outputs, strict=True))
+    ]
     past = [f"stream(part{n}, {out}, {at}, n)" for n, out in enumerate(outs)]
     body = [*cut, "for j in range(n):", *_indent([*loads, *lines, *stores]), *past]
     if flat:
-        return [f"for o in prange(({outs[0]}.size + {block - 1}) // {block}):",
-                *_indent([*rooms, f"first = o * {block}", f"n = min({block}, {outs[0]}.size - first)", *body])]
-    return ["for i in prange(rows):", *_indent([*rooms, *across, f"for first in range(0, cols, {block}):"]),
-            *_indent([f"n = min({block}, cols - first)", *body], 2)]
+        return [
+            f"for o in prange(({outs[0]}.size + {block - 1}) // {block}):",
+            *_indent([*rooms, f"first = o * {block}", f"n = min({block}, {outs[0]}.size - first)", *body]),
+        ]
+    return [
+        "for i in prange(rows):",
+        *_indent([*rooms, *across, f"for first in range(0, cols, {block}):"]),
+        *_indent([f"n = min({block}, cols - first)", *body], 2),
+    ]
 
 
 def _rows_cuda(body: list[str]) -> list[str]:
-    return ["width = index(cols)",
-            *_grid_loop("k", "rows * cols", ["i = index(k // width)", "j = index(k - i * width)", *body])]
+    return [
+        "width = index(cols)",
+        *_grid_loop("k", "rows * cols", ["i = index(k // width)", "j = index(k - i * width)", *body]),
+    ]
 
 
 def _grid_loop(i: str, count: str, body: list[str]) -> list[str]:
     # Unsigned and without range: a range of unknown step divides to know its length, and a signed position
     # might count from the end.
-    return [f"count = index({count})", "step = index(cuda.gridsize(1))", f"{i} = index(cuda.grid(1))",
-            f"while {i} < count:", *_indent([*body, f"{i} = index({i} + step)"])]
+    return [
+        f"count = index({count})",
+        "step = index(cuda.gridsize(1))",
+        f"{i} = index(cuda.grid(1))",
+        f"while {i} < count:",
+        *_indent([*body, f"{i} = index({i} + step)"]),
+    ]
 
 
 def _walk(slots: list[str], last: int) -> list[str]:
-    """Offsets of position ``o`` in each slot; strides holds one row for each moving operand and then one for each output."""
+    """Offsets of position ``o`` in each slot; strides holds one row for each moving operand and then one for each
+    output."""
     step = [f"{s} += i * strides[{r} * sizes.size + d]" for r, s in enumerate(slots)]
     # o + 0, because Numba takes a plain copy for the loop's own index, which a parallel loop may not overwrite.
-    return ["r = o + 0", " = ".join(slots) + " = 0", f"for d in range(sizes.size - {last}, -1, -1):",
-            "    i = r % sizes[d]", "    r = r // sizes[d]", *_indent(step)]
+    return [
+        "r = o + 0",
+        " = ".join(slots) + " = 0",
+        f"for d in range(sizes.size - {last}, -1, -1):",
+        "    i = r % sizes[d]",
+        "    r = r // sizes[d]",
+        *_indent(step),
+    ]
 
 
-def _strided(spec: Spec, moving: list, outs: list[str], compute: str, lines: list[str], results: list[str]) -> list[str]:
+def _strided(
+    spec: Spec, moving: list, outs: list[str], compute: str, lines: list[str], results: list[str]
+) -> list[str]:
     slots = [f"p{n}" for n, _ in moving] + [f"q{n}" for n in range(len(outs))]
     steps, before, loads, stores = [], [], [], []
 
@@ -261,11 +327,17 @@ def _strided(spec: Spec, moving: list, outs: list[str], compute: str, lines: lis
             base, index = place(f"{variable(o.name)}_", f"p{n}", walk)
             loads.append(f"{variable(o.name)} = {_load(spec, o, index, base)}")
     for n, (out, value, d) in enumerate(zip(outs, results, spec.outputs, strict=True)):
-        base, index = place(out, "p0", spec.inner[0]) if spec.inplace else place(out, f"q{n}", spec.inner[len(moving) + n])
+        base, index = (
+            place(out, "p0", spec.inner[0]) if spec.inplace else place(out, f"q{n}", spec.inner[len(moving) + n])
+        )
         stores.append(_store(base, index, value, d, spec.compute))
     steps, before = list(dict.fromkeys(steps)), list(dict.fromkeys(before))
-    return ["n = sizes[sizes.size - 1]", *steps, "for o in prange(outer):",
-            *_indent(_walk(slots, 2) + before + ["for j in range(n):", *_indent(loads + lines + stores)])]
+    return [
+        "n = sizes[sizes.size - 1]",
+        *steps,
+        "for o in prange(outer):",
+        *_indent(_walk(slots, 2) + before + ["for j in range(n):", *_indent(loads + lines + stores)]),
+    ]
 
 
 def _strided_cuda(moving: list, outs: list[str], loop_body: Any) -> list[str]:
@@ -277,9 +349,9 @@ def _strided_cuda(moving: list, outs: list[str], loop_body: Any) -> list[str]:
 
 
 _built: dict[Any, Any] = {}
-# Formulas mean what they say. With reciprocals allowed, a quotient by a number or by a row's element is right two times of three,
-# 2.5 / 0.001 is 2499 when cut, and the reciprocal of the smallest numbers is infinite; reordered products overflow on the way.
-# There are no sums here that would need it to become vector code.
+# Formulas mean what they say. With reciprocals allowed, a quotient by a number or by a row's element is right two times
+# of three, 2.5 / 0.001 is 2499 when cut, and the reciprocal of the smallest numbers is infinite; reordered products
+# overflow on the way. There are no sums here that would need it to become vector code.
 AS_WRITTEN = FAST - {"arcp", "reassoc"}
 
 

@@ -1,8 +1,8 @@
 """Expressions: what a formula of ops becomes when it is called on symbols instead of tensors.
 
-An elementwise op called on an ``Expr`` returns an ``Expr``. So a body or a gradient called on symbols gives the whole formula, and
-``elementwise`` turns the formula into one kernel. What a scalar loop cannot do (a reduction, a shape, a branch on a value) raises
-``Untraceable``; then the formula runs op by op.
+An elementwise op called on an ``Expr`` returns an ``Expr``. So a body or a gradient called on symbols gives the whole
+formula, and ``elementwise`` turns the formula into one kernel. What a scalar loop cannot do (a reduction, a shape, a
+branch on a value) raises ``Untraceable``; then the formula runs op by op.
 """
 
 from __future__ import annotations

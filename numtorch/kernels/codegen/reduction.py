@@ -1,4 +1,5 @@
-"""Reduction kernels: generates loops over (outer, n, inner) from a formula with a start, a combination and a final step.
+"""Reduction kernels: generates loops over (outer, n, inner) from a formula with a start, a combination and a final
+step.
 
 Dimensions are merged to (outer, n, inner), and the middle one is reduced:
 
@@ -30,8 +31,8 @@ BUSY_BLOCKS = 512
 BUSY_THREADS = 1 << 16
 
 BLOCK = 4096  # elements a running sum may swallow before it joins the total: bounds float32 rounding
-# Columns that a thread adds up at a time; their accumulators stay in the first-level cache. Measured: strips of 512 float32, half a
-# page, take twice as long as these on arrays of 1024 columns, where rows are fetched in pieces.
+# Columns that a thread adds up at a time; their accumulators stay in the first-level cache. Measured: strips of 512
+# float32, half a page, take twice as long as these on arrays of 1024 columns, where rows are fetched in pieces.
 STRIP = 1024
 LINE = 64  # elements of a line of narrow rows
 TASKS = 32  # parts of a columns reduction that keep threads busy
@@ -89,8 +90,14 @@ def _texts(r: Reduction, source: dtype, acc: np.dtype) -> dict[str, str]:
     # An element is compared with 0 before it is converted: 0.5 is not 0, but int64(0.5) is.
     if "v != 0" not in r.each and type_name(source.compute) != t:
         load = f"{t}({load})"
-    return {"start": r.start.format(**fill), "combine": r.combine.format(**fill), "each": r.each.format(**fill),
-            "finish": r.finish.format(**fill), "load": load, "T": t}
+    return {
+        "start": r.start.format(**fill),
+        "combine": r.combine.format(**fill),
+        "each": r.each.format(**fill),
+        "finish": r.finish.format(**fill),
+        "load": load,
+        "T": t,
+    }
 
 
 def source(r: Reduction, form: str, element: dtype, acc: np.dtype, target: dtype, device: str = "cpu") -> str:
@@ -113,8 +120,8 @@ def source(r: Reduction, form: str, element: dtype, acc: np.dtype, target: dtype
     return re.sub(r"<load:(.*)>", lambda at: s["load"].format(at[1]), template)
 
 
-# Slices, because a position counted from elsewhere might be negative, and the check for it keeps a loop scalar. The fold
-# of a block is a function of its own, so that serial and parallel callers round alike.
+# Slices, because a position counted from elsewhere might be negative, and the check for it keeps a loop scalar. The
+# fold of a block is a function of its own, so that serial and parallel callers round alike.
 _FOLD = """\
 def <name>(x, first, last):
     part = x[first:last]
@@ -349,4 +356,3 @@ def cuda_launcher(r: Reduction, element: dtype, acc: np.dtype, target: dtype, ou
 def _block(n: int) -> int:
     """Threads for a row of ``n`` elements: a power of two, at least a warp."""
     return min(256, max(32, 1 << (n - 1).bit_length()))
-

@@ -1,7 +1,7 @@
 """Scalar formulas as text: the source of an op's body, with names and types for one kernel.
 
-A scalar body is straight-line Python: assignments, then one ``return``. ``a if c else b`` chooses a value. Such a body can become
-vector instructions, and can be pasted into any loop on any device.
+A scalar body is straight-line Python: assignments, then one ``return``. ``a if c else b`` chooses a value. Such a body
+can become vector instructions, and can be pasted into any loop on any device.
 """
 
 from __future__ import annotations
@@ -23,8 +23,11 @@ class Body:
         try:
             tree = ast.parse(textwrap.dedent(inspect.getsource(fn)))
         except OSError:
-            raise TypeError(f"{fn.__name__}: a scalar body is read from its source, which cannot be found; define it in a file or a "
-                            "notebook cell") from None
+            raise TypeError(
+                f"{fn.__name__}: a scalar body is read from its source, which cannot be found; define it in a file or "
+                "a "
+                "notebook cell"
+            ) from None
         definition = next(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.Lambda))
         self.params = [a.arg for a in (*definition.args.args, *definition.args.kwonlyargs)]
         self.assignments: list[Any] = []  # ast.Assign, each to one name
@@ -36,8 +39,10 @@ class Body:
         simple = all(isinstance(s, ast.Assign) and isinstance(s.targets[0], ast.Name) for s in before)
         if not simple or not isinstance(last, ast.Return) or last.value is None:
             where = f"{fn.__code__.co_filename}:{fn.__code__.co_firstlineno}"
-            raise SyntaxError(f"{fn.__name__} ({where}): a scalar body is assignments to names, then one return; "
-                              "choose with `a if c else b`")
+            raise SyntaxError(
+                f"{fn.__name__} ({where}): a scalar body is assignments to names, then one return; "
+                "choose with `a if c else b`"
+            )
         self.assignments, self.result = before, last.value
 
 

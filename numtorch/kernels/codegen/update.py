@@ -16,8 +16,8 @@ The generated loop reads every operand once and stores each new value in the pla
             x_[i] = t4
             m_[i] = t2
 
-Results are written through the operands' own names. With extra arrays over the same memory, the vectorised loop would detect the
-overlap at run time and fall back to a scalar loop.
+Results are written through the operands' own names. With extra arrays over the same memory, the vectorised loop would
+detect the overlap at run time and fall back to a scalar loop.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ from numtorch.kernels.jit import FAST, Jit, compile_source
 _READ = {"float16": "half_to_float({})", "bfloat16": "bf16_to_float({})"}
 _WRITE = {"float16": "float_to_half({})", "bfloat16": "float_to_bf16({})"}
 
-# The order of products is the formula's: gain * g * g may be a number where gain * (g * g) overflows. Nor are products joined with
-# additions: of a sum of two products either may be, and the serial and the shared loop would differ in the last bit.
+# The order of products is the formula's: gain * g * g may be a number where gain * (g * g) overflows. Nor are products
+# joined with additions: of a sum of two products either may be, and the serial and the shared loop would differ in the
+# last bit.
 AS_WRITTEN = FAST - {"reassoc", "contract"}
 
 _built: dict[tuple, Jit] = {}
@@ -54,5 +55,7 @@ def build(text: str, name: str, d: dtype, parallel: bool) -> Jit:
     """The compiled function of a text; the same text always gives the same object."""
     key = (text, parallel)
     if key not in _built:
-        _built[key] = compile_source(text, name, ENV, f"{name}: {d.name}, in place", parallel=parallel, fastmath=AS_WRITTEN)
+        _built[key] = compile_source(
+            text, name, ENV, f"{name}: {d.name}, in place", parallel=parallel, fastmath=AS_WRITTEN
+        )
     return _built[key]

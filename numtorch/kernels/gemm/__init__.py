@@ -1,12 +1,13 @@
 """Matrix products of float32, float64 and bfloat16 arrays, written in Numba.
 
-``gemm``, ``bmm`` and ``linear`` take flat C-contiguous arrays and integers, and write into an array that they are given. The
-modules, from the outer loops to the inner ones:
+``gemm``, ``bmm`` and ``linear`` take flat C-contiguous arrays and integers, and write into an array that they are
+given. The modules, from the outer loops to the inner ones:
 
 - ``plan.py``: rules that choose block sizes, packing and threads; one plan per shape.
 - ``blocked.py``: the loops over blocks, panels and strips, serial and parallel.
 - ``vector.py``: products with a single row or column.
-- ``bfloat16.py``: multiplies pairs of bfloat16 at once, on processors that can. For the loops a pair is one element of two units.
+- ``bfloat16.py``: multiplies pairs of bfloat16 at once, on processors that can. For the loops a pair is one element of
+two units.
   They make pairs of columns as they pack them, and round the sums of a panel when it is complete.
 - ``tile.py``: the inner operations as plain Python; ``microkernel.py``: the same as vector code.
 - ``variants.py``: which vector code this processor uses; ``calls.py``: how the loops call it.
@@ -32,9 +33,7 @@ _plans: dict[tuple, Plan] = registry.memo()
 _MOST_PLANS = 4096  # a program whose shapes keep changing starts over
 
 
-def gemm(
-    a, b, c, m: int, n: int, k: int, ta: bool = False, tb: bool = False, accumulate: bool = False
-) -> None:
+def gemm(a, b, c, m: int, n: int, k: int, ta: bool = False, tb: bool = False, accumulate: bool = False) -> None:
     """``c = op(a) @ op(b)``, or ``c += op(a) @ op(b)`` with ``accumulate``.
 
     Args:
@@ -55,9 +54,7 @@ def gemm(
         [3.0, 3.0, 12.0, 12.0]
     """
     key = (a.dtype, m, n, k, ta, tb, accumulate, get_num_threads())
-    plan = _plans.get(key) or _plan(
-        key, a, b, c, 1, m, n, k, ta, tb, 0, 0, ACCUMULATE if accumulate else 0
-    )
+    plan = _plans.get(key) or _plan(key, a, b, c, 1, m, n, k, ta, tb, 0, 0, ACCUMULATE if accumulate else 0)
     run_plan(plan, a, b, c, c)
 
 
@@ -112,8 +109,20 @@ def bmm(
     run_plan(known_batch_plan(a, b, c, batch, m, n, k, ta, tb, a_stride, b_stride, accumulate), a, b, c, c)
 
 
-def known_batch_plan(a, b, c, batch: int, m: int, n: int, k: int, ta: bool, tb: bool, a_stride: int | None, b_stride: int | None,
-                     accumulate: bool = False) -> Plan:
+def known_batch_plan(
+    a,
+    b,
+    c,
+    batch: int,
+    m: int,
+    n: int,
+    k: int,
+    ta: bool,
+    tb: bool,
+    a_stride: int | None,
+    b_stride: int | None,
+    accumulate: bool = False,
+) -> Plan:
     """The plan that ``bmm`` uses, as ``known_plan`` is ``gemm``'s."""
     key = (a.dtype, batch, m, n, k, ta, tb, a_stride, b_stride, accumulate, get_num_threads())
     plan = _plans.get(key)
@@ -133,7 +142,8 @@ def linear(x, w, bias, out, m: int, n: int, k: int, relu: bool = False, epilogue
     Args:
         x: (m, k). w: (n, k). out: (m, n).
         bias: (n,), or an empty array for none.
-        epilogue: a loop ``f(out, start, count)`` that overwrites elements; called on each panel of rows once it is stored.
+        epilogue: a loop ``f(out, start, count)`` that overwrites elements; called on each panel of rows once it is
+            stored.
 
     Example:
         >>> import numpy as np
@@ -171,8 +181,7 @@ def _plan(
     """Make and keep a plan."""
     if not a.dtype == b.dtype == c.dtype or a.dtype not in (np.float32, np.float64):
         raise TypeError(
-            f"matrix product: expected arrays of one dtype, float32 or float64, "
-            f"got {a.dtype}, {b.dtype} and {c.dtype}"
+            f"matrix product: expected arrays of one dtype, float32 or float64, got {a.dtype}, {b.dtype} and {c.dtype}"
         )
     if len(_plans) >= _MOST_PLANS:
         _plans.clear()

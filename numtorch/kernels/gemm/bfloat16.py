@@ -1,11 +1,13 @@
 """Matrix products of bfloat16 numbers, summed in float32.
 
-The instructions multiply pairs of neighbours along k and add two products to a float32 lane. A pair counts as one element here: so
-the product is a float32 product of half the depth, down to the micro-kernel. A matrix whose rows run along k already is a matrix of
-pairs. In the other case packing makes pairs of two rows at a time. Sums are rounded to bfloat16 as soon as a panel of them is
-complete, so that one parallel region does everything.
+The instructions multiply pairs of neighbours along k and add two products to a float32 lane. A pair counts as one
+element here: so the product is a float32 product of half the depth, down to the micro-kernel. A matrix whose rows run
+    along k already is a matrix of
+pairs. In the other case packing makes pairs of two rows at a time. Sums are rounded to bfloat16 as soon as a panel of
+them is complete, so that one parallel region does everything.
 
-Differs from IEEE arithmetic, as the processors do: subnormal numbers count as zero, and the order of rounding within a pair depends
+Differs from IEEE arithmetic, as the processors do: subnormal numbers count as zero, and the order of rounding within a
+    pair depends
 on the processor.
 """
 
@@ -82,8 +84,20 @@ def _operand(x, name: str, rows: int, cols: int, along_rows: bool):
     return x.copy() if x.ctypes.data % 4 else x
 
 
-def bmm(a, b, c, batch: int, m: int, n: int, k: int, ta: bool = False, tb: bool = False,
-        a_shared: bool = False, b_shared: bool = False, bias=None) -> None:
+def bmm(
+    a,
+    b,
+    c,
+    batch: int,
+    m: int,
+    n: int,
+    k: int,
+    ta: bool = False,
+    tb: bool = False,
+    a_shared: bool = False,
+    b_shared: bool = False,
+    bias=None,
+) -> None:
     """``c[i] = op(a[i]) @ op(b[i]) + bias`` for each of ``batch`` matrices, where ``variants.multiplies_pairs()``.
 
     Args:
@@ -109,8 +123,17 @@ def bmm(a, b, c, batch: int, m: int, n: int, k: int, ta: bool = False, tb: bool 
         b_step = 0 if b_shared else n * (even if tb else k)
         if b_shared and not a_shared and not ta:  # one tall product
             items, rows, a_step = 1, batch * m, 0
-        plan = _plans[key] = make_pairs_plan(items, rows, n, k, ta, tb, a_step, b_step, 0 if bias is None else BIAS,
-                                             get_num_threads(), narrow)
+        plan = _plans[key] = make_pairs_plan(
+            items, rows, n, k, ta, tb, a_step, b_step, 0 if bias is None else BIAS, get_num_threads(), narrow
+        )
     run, numbers, scratch, _ = plan
     assert scratch is not None  # b is always packed
-    run(numbers, left, right, c if narrow else c.view(np.uint16), NO_BIAS if bias is None else bias, _halves("packing", scratch), 0)
+    run(
+        numbers,
+        left,
+        right,
+        c if narrow else c.view(np.uint16),
+        NO_BIAS if bias is None else bias,
+        _halves("packing", scratch),
+        0,
+    )

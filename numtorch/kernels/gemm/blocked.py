@@ -1,9 +1,10 @@
 """The blocked matrix product: how matrices are divided into tiles, packed, and distributed to threads.
 
-The order of loops is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), with the roles of a
-and b exchanged: a block of b stays in the second-level cache, and each panel of a stays in the first-level cache while it is
-multiplied by that block. A plan (``plan.py``) has the sizes, and says which operands are packed. Most are read in place, with their
-strides.
+The order of loops is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), with
+the roles of a and b exchanged: a block of b stays in the second-level cache, and each panel of a stays in the
+    first-level cache while it is
+multiplied by that block. A plan (``plan.py``) has the sizes, and says which operands are packed. Most are read in
+place, with their strides.
 
 A sum runs over k in an order that depends only on k. So the number of threads does not change a bit of the result.
 """
@@ -12,7 +13,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from numtorch.kernels.gemm.tile import ACCUMULATE, PADDED, copy_rows, finish, narrow_rows, on_stack, pair_rows, tile, transpose
+from numtorch.kernels.gemm.tile import (
+    ACCUMULATE,
+    PADDED,
+    copy_rows,
+    finish,
+    narrow_rows,
+    on_stack,
+    pair_rows,
+    tile,
+    transpose,
+)
 from numtorch.kernels.jit import jit, prange
 
 # What stands where in a plan, an int64 array: one argument in place of twenty.
@@ -67,7 +78,8 @@ def part_bound(i, parts, extent, unit):
 
 @jit(**INNER)
 def pack_transposed(table, lanes, x, x0, x_step, out, out0, out_step, rows, cols, unit=1):
-    """``out[j, i] = x[i, j]``, a vector's length of rows at a time; what is moved has ``unit`` elements of the arrays."""
+    """``out[j, i] = x[i, j]``, a vector's length of rows at a time; what is moved has ``unit`` elements of the
+    arrays."""
     for i in range(0, rows, lanes):
         transpose(table, x, x0 + i * x_step, x_step, out, out0 + i * unit, out_step, min(lanes, rows - i), cols)
 
@@ -152,7 +164,11 @@ def multiply_part(plan, a, a0, b, b0, c, c0, bias, bias0, scratch, scratch0, row
                 elif pack_a:
                     pack_transposed(table, plan[LANES], a, a_at, a_step, scratch, scratch0, h * unit, h, kn, unit)
                 # Sums of one block of k are narrowed at once: all panels take the same place.
-                panel_at = scratch0 + narrow + (i * sums_step if blocks > 1 else 0) if narrow else (c0 + i * c_step + j0) * unit
+                panel_at = (
+                    scratch0 + narrow + (i * sums_step if blocks > 1 else 0)
+                    if narrow
+                    else (c0 + i * c_step + j0) * unit
+                )
                 for j in range(0, jn, strip):
                     tile(
                         table, h, by_rows,
@@ -258,7 +274,8 @@ def multiply_parallel(plan, a, b, c, bias, scratch, chunk):
     """All chunks, one to a thread, each with its own scratch.
 
     Calls by address, because Numba takes seconds to compile the blocked loops into a parallel one. The pool decides by
-    what a range of this length cost before: products of another magnitude have another one, most of whose steps are empty.
+    what a range of this length cost before: products of another magnitude have another one, most of whose steps are
+        empty.
     """
     for step in prange(plan[CHUNKS] * plan[COST]):
         if step % plan[COST] == 0:

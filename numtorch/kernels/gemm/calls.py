@@ -1,7 +1,7 @@
 """Calls of compiled code by address: drivers call micro-kernels, and parallel loops call drivers.
 
-Owns the table of addresses and the types of its entries. Each call is the compiled version of a plain function in ``tile.py`` or
-``blocked.py``.
+Owns the table of addresses and the types of its entries. Each call is the compiled version of a plain function in
+``tile.py`` or ``blocked.py``.
 
 Imports Numba: only loaded through ``@jit(needs=...)``, whose key contains the text of this file.
 """
@@ -40,9 +40,17 @@ def slot_of(kind: str, height: int, vectors: int, by_rows: int) -> int:
     """Where in the table a variant's address stands."""
     if kind in ("tile", "pair_tile"):
         return TILES + (by_rows * MOST_VECTORS + vectors - 1) * MOST_ROWS + height - 1
-    return {"transpose": TRANSPOSE, "dot": DOT, "copy_rows": COPIES + vectors - 1, "gather_rows": GATHERS + vectors - 1,
-            "pair_rows": PAIRS + vectors - 1, "narrow_rows": NARROW,
-            "gather_transpose": GATHER_TRANSPOSE, "take_every_second": TAKE_EVERY_SECOND, "put_every_second": PUT_EVERY_SECOND}[kind]
+    return {
+        "transpose": TRANSPOSE,
+        "dot": DOT,
+        "copy_rows": COPIES + vectors - 1,
+        "gather_rows": GATHERS + vectors - 1,
+        "pair_rows": PAIRS + vectors - 1,
+        "narrow_rows": NARROW,
+        "gather_transpose": GATHER_TRANSPOSE,
+        "take_every_second": TAKE_EVERY_SECOND,
+        "put_every_second": PUT_EVERY_SECOND,
+    }[kind]
 
 
 INT = ir.IntType(64)
@@ -78,25 +86,7 @@ def _element(context, builder, array_type, array, index):
 
 
 @intrinsic
-def call_tile(
-    typingctx,
-    table,
-    slot,
-    a,
-    a0,
-    a_step,
-    b,
-    b0,
-    b_step,
-    c,
-    c0,
-    c_step,
-    bias,
-    bias0,
-    depth,
-    width,
-    flags,
-):
+def call_tile(typingctx, table, slot, a, a0, a_step, b, b0, b_step, c, c0, c_step, bias, bias0, depth, width, flags):
     def codegen(context, builder, signature, args):
         values = []
         for i in (2, 5, 8):
@@ -107,9 +97,7 @@ def call_tile(
         return context.get_dummy_value()
 
     i64 = types.int64
-    return types.void(
-        i64, i64, a, i64, i64, b, i64, i64, c, i64, i64, bias, i64, i64, i64, i64
-    ), codegen
+    return types.void(i64, i64, a, i64, i64, b, i64, i64, c, i64, i64, bias, i64, i64, i64, i64), codegen
 
 
 @intrinsic
@@ -142,12 +130,8 @@ def call_gather(typingctx, table, slot, x, x0, starts, s0, out, out0, out_step, 
 @intrinsic
 def call_dot(typingctx, table, slot, x, x0, y, y0, depth):
     def codegen(context, builder, signature, args):
-        pointers = [
-            _element(context, builder, signature.args[i], args[i], args[i + 1])[0] for i in (2, 4)
-        ]
-        return _call(
-            builder, args[0], args[1], dot_type(x.dtype == types.float64), [*pointers, args[6]]
-        )
+        pointers = [_element(context, builder, signature.args[i], args[i], args[i + 1])[0] for i in (2, 4)]
+        return _call(builder, args[0], args[1], dot_type(x.dtype == types.float64), [*pointers, args[6]])
 
     i64 = types.int64
     return x.dtype(i64, i64, x, i64, y, i64, i64), codegen
@@ -156,9 +140,7 @@ def call_dot(typingctx, table, slot, x, x0, y, y0, depth):
 @intrinsic
 def table_entry(typingctx, table, slot):
     def codegen(context, builder, signature, args):
-        return builder.load(
-            builder.gep(builder.inttoptr(args[0], PTR), [args[1]], source_etype=INT), typ=INT
-        )
+        return builder.load(builder.gep(builder.inttoptr(args[0], PTR), [args[1]], source_etype=INT), typ=INT)
 
     return types.int64(types.int64, types.int64), codegen
 
@@ -204,64 +186,13 @@ def _(epilogue, c, start, count):
 
 
 @overload(plain.tile)
-def _(
-    table,
-    height,
-    by_rows,
-    a,
-    a0,
-    a_step,
-    b,
-    b0,
-    b_step,
-    c,
-    c0,
-    c_step,
-    bias,
-    bias0,
-    depth,
-    width,
-    flags,
-):
+def _(table, height, by_rows, a, a0, a_step, b, b0, b_step, c, c0, c_step, bias, bias0, depth, width, flags):
     def vectorised(
-        table,
-        height,
-        by_rows,
-        a,
-        a0,
-        a_step,
-        b,
-        b0,
-        b_step,
-        c,
-        c0,
-        c_step,
-        bias,
-        bias0,
-        depth,
-        width,
-        flags,
+        table, height, by_rows, a, a0, a_step, b, b0, b_step, c, c0, c_step, bias, bias0, depth, width, flags
     ):
         vectors = (width - 1) >> table_entry(table, SHIFT)
         slot = TILES + ((by_rows * MOST_VECTORS + vectors) * MOST_ROWS + height - 1)
-        call_tile(
-            table,
-            slot,
-            a,
-            a0,
-            a_step,
-            b,
-            b0,
-            b_step,
-            c,
-            c0,
-            c_step,
-            bias,
-            bias0,
-            depth,
-            width,
-            flags,
-        )
+        call_tile(table, slot, a, a0, a_step, b, b0, b_step, c, c0, c_step, bias, bias0, depth, width, flags)
 
     return vectorised
 
@@ -276,6 +207,7 @@ def _(table, x, x0, x_step, out, out0, out_step, rows, cols):
 
 def _by_width(fn: Any, first: int) -> None:
     """Compile ``fn`` as a call of the table's entry for so many columns; its entries begin at ``first``."""
+
     def compiled(table, x, x0, x_step, out, out0, out_step, rows, cols):
         def vectorised(table, x, x0, x_step, out, out0, out_step, rows, cols):
             slot = first + ((cols - 1) >> table_entry(table, SHIFT))

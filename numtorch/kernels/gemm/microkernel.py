@@ -1,9 +1,9 @@
 """The vector code of the matrix product: the operations of ``tile.py``, built as LLVM IR.
 
-Numba's loop vectoriser does not keep a tile of sums in registers, so the inner operations are written with llvmlite. Each variant
-(height, vectors, element type, vector length) is one LLVM function. It is compiled on first use as a kernel of its own
-(``variants.py``) and called by address (``calls.py``). So nothing is compiled twice, and cached drivers do not depend on which
-variants exist.
+Numba's loop vectoriser does not keep a tile of sums in registers, so the inner operations are written with llvmlite.
+Each variant (height, vectors, element type, vector length) is one LLVM function. It is compiled on first use as a
+kernel of its own (``variants.py``) and called by address (``calls.py``). So nothing is compiled twice, and cached
+drivers do not depend on which variants exist.
 
 Imports Numba: only loaded through ``@jit(needs=...)``, whose key contains the text of this file.
 """
@@ -70,9 +70,7 @@ class Lanes:
         return self.b.gep(pointer, [offset], source_etype=BYTE)
 
     def function(self, name: str, result, arguments):
-        return cgutils.get_or_insert_function(
-            self.b.module, ir.FunctionType(result, arguments), name
-        )
+        return cgutils.get_or_insert_function(self.b.module, ir.FunctionType(result, arguments), name)
 
     def load(self, pointer):
         value = self.b.load(pointer, typ=self.type)
@@ -84,15 +82,11 @@ class Lanes:
 
     def load_masked(self, pointer, mask):
         """Lanes outside of the mask are zero and their memory is not touched."""
-        load = self.function(
-            f"llvm.masked.load.{self.suffix}.p0", self.type, [PTR, INT32, self.mask_type, self.type]
-        )
+        load = self.function(f"llvm.masked.load.{self.suffix}.p0", self.type, [PTR, INT32, self.mask_type, self.type])
         return self.b.call(load, [pointer, self.align, mask, self.zero])
 
     def store_masked(self, value, pointer, mask):
-        store = self.function(
-            f"llvm.masked.store.{self.suffix}.p0", VOID, [self.type, PTR, INT32, self.mask_type]
-        )
+        store = self.function(f"llvm.masked.store.{self.suffix}.p0", VOID, [self.type, PTR, INT32, self.mask_type])
         self.b.call(store, [value, pointer, self.align, mask])
 
     def splat(self, value, vector_type=None):
@@ -150,7 +144,9 @@ class Lanes:
                 chosen = []
                 for piece in range(0, self.lanes, each):
                     for i in range(start, start + each // 2, unit):
-                        chosen += [piece + i + u for u in range(unit)] + [self.lanes + piece + i + u for u in range(unit)]
+                        chosen += [piece + i + u for u in range(unit)] + [
+                            self.lanes + piece + i + u for u in range(unit)
+                        ]
                 results.append(mixed(x, y, chosen))
             return results
 
@@ -297,11 +293,7 @@ def build_tile(
         out = []
         for i in range(height):
             if by_rows:
-                earlier = (
-                    out[i - TIE_DISTANCE]
-                    if i >= TIE_DISTANCE
-                    else sums[max(i - TIE_DISTANCE, -height)]
-                )
+                earlier = out[i - TIE_DISTANCE] if i >= TIE_DISTANCE else sums[max(i - TIE_DISTANCE, -height)]
                 rows[i // 4] = v.tie(rows[i // 4], earlier)
                 row = rows[i // 4] if i % 4 == 0 else v.at(rows[i // 4], multiples[i % 4])
                 element = v.at(row, v.item * u)
@@ -394,7 +386,9 @@ def build_transpose(fn: ir.Function, double: bool, lanes: int) -> None:
 
     def whole(state):
         source, target = state
-        for value, place in zip(v.turned([v.load(s) for s in rows_of(source, x_step)]), rows_of(target, out_step), strict=True):
+        for value, place in zip(
+            v.turned([v.load(s) for s in rows_of(source, x_step)]), rows_of(target, out_step), strict=True
+        ):
             v.store(value, place)
         return [v.at(source, across), v.at(target, down)]
 
@@ -402,8 +396,10 @@ def build_transpose(fn: ir.Function, double: bool, lanes: int) -> None:
         source, target, left = state
         none = ir.Constant(v.mask_type, [0] * lanes)
         row_mask, col_mask = v.first(rows), v.first(left)
-        loaded = [v.load_masked(s, b.select(b.icmp_signed("<", const(i), rows), col_mask, none))
-                  for i, s in enumerate(rows_of(source, x_step))]
+        loaded = [
+            v.load_masked(s, b.select(b.icmp_signed("<", const(i), rows), col_mask, none))
+            for i, s in enumerate(rows_of(source, x_step))
+        ]
         for i, (value, place) in enumerate(zip(v.turned(loaded), rows_of(target, out_step), strict=True)):
             v.store_masked(value, place, b.select(b.icmp_signed("<", const(i), left), row_mask, none))
         return [v.at(source, across), v.at(target, down), b.sub(left, const(lanes))]
@@ -505,7 +501,8 @@ def build_narrow_rows(fn: ir.Function, double: bool, lanes: int) -> None:
 
 
 def every_second(fn: ir.Function, double: bool, lanes: int, reads: int, move: Callable) -> None:
-    """Rows in pieces of a vector: ``move(v, source, target, count)`` reads so many vectors (2 or 1) and writes the others of 3.
+    """Rows in pieces of a vector: ``move(v, source, target, count)`` reads so many vectors (2 or 1) and writes the
+    others of 3.
 
     ``count`` is None for a whole vector, else the elements that are left, at least one.
     """
@@ -531,6 +528,7 @@ def every_second(fn: ir.Function, double: bool, lanes: int, reads: int, move: Ca
 
 def build_take_every_second(fn: ir.Function, double: bool, lanes: int) -> None:
     """The body of ``take_every_second``: two vectors become one."""
+
     def take(v, source, target, count):
         even = ir.Constant(v.indices, [2 * i for i in range(lanes)])
         if count is None:
@@ -546,6 +544,7 @@ def build_take_every_second(fn: ir.Function, double: bool, lanes: int) -> None:
 
 def build_put_every_second(fn: ir.Function, double: bool, lanes: int) -> None:
     """The body of ``put_every_second``: one vector becomes the even lanes of two."""
+
     def put(v, source, target, count):
         value = v.load(source) if count is None else v.load_masked(source, v.first(count))
         span = const(2 * lanes) if count is None else v.b.mul(count, const(2))

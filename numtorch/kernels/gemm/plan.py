@@ -1,7 +1,7 @@
 """Plans: the block sizes, the packing and the number of threads for one shape.
 
-The rules use only shapes, never timings. A plan is made once per shape and kept. The thresholds were measured on Zen 4 (32 KiB and
-1 MiB of cache per core); a comment explains each one.
+The rules use only shapes, never timings. A plan is made once per shape and kept. The thresholds were measured on Zen 4
+(32 KiB and 1 MiB of cache per core); a comment explains each one.
 """
 
 from __future__ import annotations
@@ -103,7 +103,9 @@ def make_plan(
     if m == 0 or n == 0 or batch == 0:
         return Plan(lambda *_: None, np.zeros(0, np.int64), None)
     if epilogue is not None and (m == 1 or n == 1 or (batch == 1 and m <= DOT_ROWS)):
-        return finished(make_plan(dtype, batch, m, n, k, ta, tb, a_stride, b_stride, flags, threads), epilogue, dtype, batch * m * n)
+        return finished(
+            make_plan(dtype, batch, m, n, k, ta, tb, a_stride, b_stride, flags, threads), epilogue, dtype, batch * m * n
+        )
     if m == 1 or n == 1:
         return make_vector_plan(dtype, batch, m, n, k, ta, tb, a_stride, b_stride, flags, threads)
     if batch == 1 and m <= DOT_ROWS and tb and not ta:
@@ -114,20 +116,47 @@ def make_plan(
     return _blocked(numbers, small, [dtype] * 5)
 
 
-def make_pairs_plan(batch: int, m: int, n: int, k: int, ta: bool, tb: bool, a_stride: int, b_stride: int, flags: int, threads: int,
-                    narrow: bool) -> Plan:
+def make_pairs_plan(
+    batch: int,
+    m: int,
+    n: int,
+    k: int,
+    ta: bool,
+    tb: bool,
+    a_stride: int,
+    b_stride: int,
+    flags: int,
+    threads: int,
+    narrow: bool,
+) -> Plan:
     """The plan for products of bfloat16, whose arrays are all of uint16, but for the bias.
 
     Rows that run along k have an even length. ``narrow``: c is bfloat16, too, else it holds the halves of float32.
     """
-    numbers, _ = _numbers(np.dtype(np.float32), batch, m, n, -(-k // 2), ta, tb, a_stride, b_stride, flags, threads, k, narrow)
+    numbers, _ = _numbers(
+        np.dtype(np.float32), batch, m, n, -(-k // 2), ta, tb, a_stride, b_stride, flags, threads, k, narrow
+    )
     half = np.dtype(np.uint16)
     return _blocked(numbers, False, [half, half, half, np.dtype(np.float32), half])
 
 
-def _numbers(dtype: np.dtype, batch: int, m: int, n: int, k: int, ta: bool, tb: bool, a_stride: int, b_stride: int, flags: int,
-             threads: int, paired_rows: int = -1, narrow: bool = False) -> tuple[np.ndarray, bool]:
-    """What stands in a plan, and whether the product is small: one part and one block of k, packed on the stack if at all.
+def _numbers(
+    dtype: np.dtype,
+    batch: int,
+    m: int,
+    n: int,
+    k: int,
+    ta: bool,
+    tb: bool,
+    a_stride: int,
+    b_stride: int,
+    flags: int,
+    threads: int,
+    paired_rows: int = -1,
+    narrow: bool = False,
+) -> tuple[np.ndarray, bool]:
+    """What stands in a plan, and whether the product is small: one part and one block of k, packed on the stack if at
+    all.
 
     With ``paired_rows`` from 0 on, k counts pairs of bfloat16; ``dtype`` is that of the sums.
     """
@@ -142,7 +171,8 @@ def _numbers(dtype: np.dtype, batch: int, m: int, n: int, k: int, ta: bool, tb: 
     # Rows of a are read in place, where they do not push each other out of the cache: micro-kernels
     # are as fast by rows. Columns are packed where c is wide.
     pack_a = (pairs and ta) or (n > PACKING_STRIPS * regs.strip and (ta or k * item % ALIASED == 0))
-    # A packed b saves translations of addresses, if enough rows share it. Columns of bfloat16 become pairs as they are packed.
+    # A packed b saves translations of addresses, if enough rows share it. Columns of bfloat16 become pairs as they are
+    # packed.
     pack_b = pairs or tb or (m // down >= PACKING_ROWS and k * n * item > PACKING_BYTES)
     if regs.bits == 128 and n % regs.lanes:
         pack_b = True  # masked loads are slow there; a packed b keeps them to a part of the columns
@@ -320,12 +350,8 @@ def _compile_variants(micro: Variants, plan: np.ndarray) -> None:
         lanes = int(plan[at.LANES])
         cols = part(j + 1, across, n, lanes) - part(j, across, n, lanes)
         # Blocks of columns are whole strips, so only the last strip of a part can be narrow.
-        widths |= ({strip} if cols >= strip else set()) | (
-            {cols % strip} if cols % strip else set()
-        )
-    ta, tb, pack_a, pack_b = (
-        bool(plan[i]) for i in (at.TRANSPOSED_A, at.TRANSPOSED_B, at.PACK_A, at.PACK_B)
-    )
+        widths |= ({strip} if cols >= strip else set()) | ({cols % strip} if cols % strip else set())
+    ta, tb, pack_a, pack_b = (bool(plan[i]) for i in (at.TRANSPOSED_A, at.TRANSPOSED_B, at.PACK_A, at.PACK_B))
     need_rows = micro.need_copy if plan[at.UNIT] == 1 else micro.need_pairs
     by_rows = not ta and not pack_a
     for height in heights:

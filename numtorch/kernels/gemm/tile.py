@@ -1,8 +1,8 @@
 """The micro-kernels as plain Python: the reference for the vector code.
 
-In compiled kernels a call of these functions runs the LLVM versions of ``microkernel.py``. With ``NUMBA_DISABLE_JIT=1`` the loops
-below run. Operands are flat arrays with an offset to the first element; strides are in elements. ``table`` is the address of the
-compiled variants, which plain Python does not use.
+In compiled kernels a call of these functions runs the LLVM versions of ``microkernel.py``. With ``NUMBA_DISABLE_JIT=1``
+the loops below run. Operands are flat arrays with an offset to the first element; strides are in elements. ``table`` is
+the address of the compiled variants, which plain Python does not use.
 """
 
 from __future__ import annotations
@@ -20,25 +20,7 @@ RELU = 4  # negative values become zero, NaN stays
 PADDED = 8  # the last row of b, too, goes on to the end of its last vector: no mask is needed to read it
 
 
-def tile(
-    table,
-    height,
-    by_rows,
-    a,
-    a0,
-    a_step,
-    b,
-    b0,
-    b_step,
-    c,
-    c0,
-    c_step,
-    bias,
-    bias0,
-    depth,
-    width,
-    flags,
-):
+def tile(table, height, by_rows, a, a0, a_step, b, b0, b_step, c, c0, c_step, bias, bias0, depth, width, flags):
     """One tile of a matrix product: ``c[i, j] = sum_k a[i, k] * b[k, j]`` in the order of k.
 
     Args:
@@ -83,7 +65,8 @@ def copy_rows(table, x, x0, x_step, out, out0, out_step, rows, cols):
 
 
 def pair_rows(table, x, x0, x_step, out, out0, out_step, rows, cols):
-    """``out[i, 2 * j], out[i, 2 * j + 1] = x[2 * i, j], x[2 * i + 1, j]``: numbers of 16 bits, neighbours below become neighbours.
+    """``out[i, 2 * j], out[i, 2 * j + 1] = x[2 * i, j], x[2 * i + 1, j]``: numbers of 16 bits, neighbours below become
+    neighbours.
 
     A last row without a partner is paired with zeros. Each row of pairs is padded with zeros as in ``copy_rows``.
     """
@@ -144,7 +127,8 @@ epilogues: dict = {}  # in plain Python, where functions have no address: by a n
 
 
 def finish(epilogue, c, start, count):
-    """``c[i] = f(c[i])`` for ``count`` elements that a panel has just stored; ``epilogue`` is the address of f's loop."""
+    """``c[i] = f(c[i])`` for ``count`` elements that a panel has just stored; ``epilogue`` is the address of f's
+    loop."""
     epilogues[epilogue](c, start, count)
 
 

@@ -1,7 +1,7 @@
 """Which micro-kernels this machine uses, and the table of their addresses.
 
-A variant is compiled when a shape first needs it, cached like every kernel, and entered into the table through which drivers call
-it. Knows the registers of the processor; knows nothing of matrix sizes.
+A variant is compiled when a shape first needs it, cached like every kernel, and entered into the table through which
+drivers call it. Knows the registers of the processor; knows nothing of matrix sizes.
 """
 
 from __future__ import annotations

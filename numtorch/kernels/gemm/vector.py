@@ -1,7 +1,7 @@
 """Products of a matrix and a vector. Reading the matrix once limits their speed, so nothing is packed.
 
-If the rows of the matrix are multiplied by the vector, each result is a dot product along a row. If the columns are, scaled rows are
-added up. In both cases the order of each sum depends only on the shape.
+If the rows of the matrix are multiplied by the vector, each result is a dot product along a row. If the columns are,
+scaled rows are added up. In both cases the order of each sum depends only on the shape.
 """
 
 from __future__ import annotations
@@ -34,9 +34,7 @@ def along_rows_chunk(plan, x, v, out, bias, chunk):
     total = rows * plan[BATCH]
     for row in range(total * chunk // plan[CHUNKS], total * (chunk + 1) // plan[CHUNKS]):
         item, i = row // rows, row % rows
-        value = dot(
-            plan[TABLE], x, item * plan[X_STRIDE] + i * cols, v, item * plan[V_STRIDE], cols
-        )
+        value = dot(plan[TABLE], x, item * plan[X_STRIDE] + i * cols, v, item * plan[V_STRIDE], cols)
         if flags & ACCUMULATE:
             value += out[row]
         if flags & BIAS:
@@ -79,10 +77,7 @@ def along_columns_chunk(plan, x, v, out, chunk):
             at, vi = first + i * cols, item * plan[V_STRIDE] + i
             v0, v1, v2, v3 = v[vi], v[vi + 1], v[vi + 2], v[vi + 3]
             x0, x1 = x[at : at + width], x[at + cols : at + cols + width]
-            x2, x3 = (
-                x[at + 2 * cols : at + 2 * cols + width],
-                x[at + 3 * cols : at + 3 * cols + width],
-            )
+            x2, x3 = (x[at + 2 * cols : at + 2 * cols + width], x[at + 3 * cols : at + 3 * cols + width])
             for j in range(width):
                 y[j] = y[j] + v0 * x0[j] + v1 * x1[j] + v2 * x2[j] + v3 * x3[j]
         for i in range(whole, rows):

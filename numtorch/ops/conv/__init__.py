@@ -1,7 +1,7 @@
 """Convolution: the functions that users call, in one, two and three dimensions, forward and transposed.
 
-All of them use views and the three two-dimensional ops of ``forms``. A sequence is an image of height 1. The depth of a volume is
-merged into the images (positions) and into the channels (taps). Gradients follow from those of the ops.
+All of them use views and the three two-dimensional ops of ``forms``. A sequence is an image of height 1. The depth of a
+volume is merged into the images (positions) and into the channels (taps). Gradients follow from those of the ops.
 """
 
 from __future__ import annotations
@@ -12,12 +12,29 @@ from numtorch._tensor import Tensor
 from numtorch.arguments import integer, integers, refused
 from numtorch.exports import exported
 from numtorch.ops import movement
-from numtorch.ops.conv.forms import check, check_extents, conv2d_bias_grad, conv2d_input_grad, conv2d_weight_grad, convolve, shape_text
+from numtorch.ops.conv.forms import (
+    check,
+    check_extents,
+    conv2d_bias_grad,
+    conv2d_input_grad,
+    conv2d_weight_grad,
+    convolve,
+    shape_text,
+)
 from numtorch.ops.movement import reshape, squeeze, unsqueeze
 from numtorch.ops.movement.views import slice_backward
 
-__all__ = ["conv1d", "conv2d", "conv2d_bias_grad", "conv2d_input_grad", "conv2d_weight_grad", "conv3d", "conv_transpose1d",
-           "conv_transpose2d", "conv_transpose3d"]
+__all__ = [
+    "conv1d",
+    "conv2d",
+    "conv2d_bias_grad",
+    "conv2d_input_grad",
+    "conv2d_weight_grad",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
+]
 
 Numbers = tuple[int, ...]
 
@@ -35,8 +52,10 @@ def _numbers(op: str, value: Any, dims: int, name: str, least: int, complaint: s
     else:
         numbers = (integer(value, op, name),) * dims
     if len(numbers) != dims:
-        raise RuntimeError(f"expected {name} to be a single integer value or a list of {dims} values to match the convolution "
-                           f"dimensions, but got {name}={list(numbers)} (in {op})")
+        raise RuntimeError(
+            f"expected {name} to be a single integer value or a list of {dims} values to match the convolution "
+            f"dimensions, but got {name}={list(numbers)} (in {op})"
+        )
     if min(numbers) < least:
         raise RuntimeError(f"{complaint} is not supported ({op}: {name}={value})")
     if max(numbers) >= 1 << 63:
@@ -48,8 +67,10 @@ def _dims_of(op: str, x: Tensor, dims: int) -> None:
     if not isinstance(x, Tensor):
         raise refused(AttributeError(), op, input=x)
     if x.ndim not in (dims + 1, dims + 2):
-        raise RuntimeError(f"Expected {dims + 1}D (unbatched) or {dims + 2}D (batched) input to {op}, but got input of size: "
-                           f"{shape_text(x.shape)}")
+        raise RuntimeError(
+            f"Expected {dims + 1}D (unbatched) or {dims + 2}D (batched) input to {op}, but got input of size: "
+            f"{shape_text(x.shape)}"
+        )
 
 
 def _groups(op: str, groups: Any) -> int:
@@ -62,7 +83,9 @@ def _groups(op: str, groups: Any) -> int:
 def _steps(op: str, stride: Any, dilation: Any, dims: int) -> tuple[Numbers, Numbers]:
     stride = _numbers(op, stride, dims, "stride", 1, "non-positive stride")
     dilation = _numbers(op, dilation, dims, "dilation", 1, "dilation of zero or less")
-    if max(stride + dilation) > _FARTHEST:  # loops count with 64 bits; what leads out of every image does so by any number
+    if (
+        max(stride + dilation) > _FARTHEST
+    ):  # loops count with 64 bits; what leads out of every image does so by any number
         return tuple([min(s, _FARTHEST) for s in stride]), tuple([min(d, _FARTHEST) for d in dilation])
     return stride, dilation
 
@@ -74,7 +97,9 @@ def _zeros_around(op: str, padding: Any, dims: int) -> Numbers:
     return padding
 
 
-def _padded(op: str, x: Tensor, kernel: Numbers, stride: Numbers, padding: Any, dilation: Numbers) -> tuple[Tensor, Numbers]:
+def _padded(
+    op: str, x: Tensor, kernel: Numbers, stride: Numbers, padding: Any, dilation: Numbers
+) -> tuple[Tensor, Numbers]:
     """The input (longer by one where ``"same"`` needs an odd number of zeros) and the zeros on each side."""
     dims = len(stride)
     if not isinstance(padding, str):
@@ -103,9 +128,16 @@ def _longer(x: Tensor, dim: int, before: int, after: int) -> Tensor:
 
 def _plain(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any) -> bool:
     """Whether strides, paddings, dilations and groups are what the ops take, as nearly always."""
-    return a.__class__ is b.__class__ is c.__class__ is d.__class__ is e.__class__ is f.__class__ is g.__class__ is int and \
-        0 < a < _FARTHEST and 0 < b < _FARTHEST and 0 <= c < _FARTHEST and 0 <= d < _FARTHEST and \
-        0 < e < _FARTHEST and 0 < f < _FARTHEST and g > 0
+    return (
+        a.__class__ is b.__class__ is c.__class__ is d.__class__ is e.__class__ is f.__class__ is g.__class__ is int
+        and 0 < a < _FARTHEST
+        and 0 < b < _FARTHEST
+        and 0 <= c < _FARTHEST
+        and 0 <= d < _FARTHEST
+        and 0 < e < _FARTHEST
+        and 0 < f < _FARTHEST
+        and g > 0
+    )
 
 
 def _weight_of(op: str, w: Tensor, dims: int) -> None:
@@ -114,8 +146,15 @@ def _weight_of(op: str, w: Tensor, dims: int) -> None:
 
 
 @exported("nn.functional")
-def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
-           groups: int = 1) -> Tensor:
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
     """Convolution (cross-correlation) of images with a bank of filters.
 
     Args:
@@ -124,9 +163,10 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
         padding: zeros on each side, one number or two, ``"valid"`` for none, ``"same"`` for as many as keep
             H and W (stride 1 only).
 
-    Differs from torch: on the CPU, with 3x3 filters (or 3 or 5 wide, in batches of small images) at stride 1, a NaN or infinity
-    makes NaN of the results around it in blocks of 4x4, not only of those whose window holds it (``winograd``, ``points``; CUDA
-    libraries do the same).
+    Differs from torch: on the CPU, with 3x3 filters (or 3 or 5 wide, in batches of small images) at stride 1, a NaN or
+        infinity
+    makes NaN of the results around it in blocks of 4x4, not only of those whose window holds it (``winograd``,
+    ``points``; CUDA libraries do the same).
 
     Source: torch.nn.functional.conv2d.
 
@@ -142,8 +182,10 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     if single:
         _dims_of("conv2d", input, 2)
         return squeeze(conv2d(unsqueeze(input, 0), weight, bias, stride, padding, dilation, groups), 0)
-    if not (stride.__class__ is padding.__class__ is dilation.__class__ is tuple and len(stride) == len(padding) == len(dilation) == 2) or \
-            not _plain(*stride, *padding, *dilation, groups):
+    if not (
+        stride.__class__ is padding.__class__ is dilation.__class__ is tuple
+        and len(stride) == len(padding) == len(dilation) == 2
+    ) or not _plain(*stride, *padding, *dilation, groups):
         _weight_of("conv2d", weight, 2)
         stride, dilation = _steps("conv2d", stride, dilation, 2)
         input, padding = _padded("conv2d", input, weight.shape[2:], stride, padding, dilation)
@@ -152,8 +194,15 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
 
 
 @exported("nn.functional")
-def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
-           groups: int = 1) -> Tensor:
+def conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
     """Convolution of sequences (N, C, L) or (C, L) with filters (O, C / groups, k): images of height 1.
 
     The other arguments are those of ``conv2d``. Source: torch.nn.functional.conv1d.
@@ -178,8 +227,15 @@ def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
 
 
 @exported("nn.functional")
-def conv3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
-           groups: int = 1) -> Tensor:
+def conv3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
     """Convolution of volumes (N, C, D, H, W) or (C, D, H, W) with filters (O, C / groups, kD, kH, kW).
 
     Every position along D becomes an image whose channels are those of the slices that a filter reaches. The other
@@ -204,11 +260,17 @@ def conv3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     o, _, kd, kh, kw = weight.shape
     reach = dilation[0] * (kd - 1) + 1
     if reach > d:
-        raise RuntimeError(f"Calculated padded input size per channel: ({d} x {h + 2 * padding[1]} x {w + 2 * padding[2]}). Kernel size: "
-                           f"({kd} x {kh} x {kw}). Kernel size can't be greater than actual input size (conv3d: input "
-                           f"{shape_text(input.shape)}, weight {shape_text(weight.shape)}, padding {padding})")
+        raise RuntimeError(
+            f"Calculated padded input size per channel: ({d} x {h + 2 * padding[1]} x {w + 2 * padding[2]}). Kernel "
+            "size: "
+            f"({kd} x {kh} x {kw}). Kernel size can't be greater than actual input size (conv3d: input "
+            f"{shape_text(input.shape)}, weight {shape_text(weight.shape)}, padding {padding})"
+        )
     depth = (d - reach) // stride[0] + 1
-    slices = [movement.slice(x, 2, k * dilation[0], k * dilation[0] + (depth - 1) * stride[0] + 1, stride[0]) for k in range(kd)]
+    slices = [
+        movement.slice(x, 2, k * dilation[0], k * dilation[0] + (depth - 1) * stride[0] + 1, stride[0])
+        for k in range(kd)
+    ]
     images = reshape(movement.stack([movement.transpose(s, 1, 2) for s in slices], 3), (n * depth, c * kd, h, w))
     taps = reshape(weight, (o, weight.shape[1] * kd, kh, kw))
     y = convolve(images, taps, bias, stride[1:], padding[1:], dilation[1:], groups)
@@ -218,8 +280,18 @@ def conv3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
 # --- transposed -----------------------------------------------------------------------------------
 
 
-def _transposed(op: str, x: Tensor, w: Tensor, b: Tensor | None, stride: Any, padding: Any, output_padding: Any, groups: int,
-                dilation: Any, dims: int) -> tuple[Numbers, Numbers, Numbers, Numbers, int]:
+def _transposed(
+    op: str,
+    x: Tensor,
+    w: Tensor,
+    b: Tensor | None,
+    stride: Any,
+    padding: Any,
+    output_padding: Any,
+    groups: int,
+    dilation: Any,
+    dims: int,
+) -> tuple[Numbers, Numbers, Numbers, Numbers, int]:
     """torch's complaints; then stride, padding, dilation, the extents of the result and the groups."""
     _weight_of(op, w, dims)
     groups = _groups(op, groups)
@@ -227,33 +299,54 @@ def _transposed(op: str, x: Tensor, w: Tensor, b: Tensor | None, stride: Any, pa
     padding = _zeros_around(op, padding, dims)
     extra = _numbers(op, output_padding, dims, "output_padding", 0, "negative output_padding")
     if x.shape[1] != w.shape[0]:
-        raise RuntimeError(f"Given transposed=1, weight of size {shape_text(w.shape)}, expected input{shape_text(x.shape)} to have "
-                           f"{w.shape[0]} channels, but got {x.shape[1]} channels instead")
+        raise RuntimeError(
+            f"Given transposed=1, weight of size {shape_text(w.shape)}, expected input{shape_text(x.shape)} to have "
+            f"{w.shape[0]} channels, but got {x.shape[1]} channels instead"
+        )
     if w.shape[0] < groups:
-        raise RuntimeError(f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size "
-                           f"{shape_text(w.shape)} instead")
+        raise RuntimeError(
+            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size "
+            f"{shape_text(w.shape)} instead"
+        )
     if 0 in w.shape:
-        raise RuntimeError(f"{op}: expected a weight without empty dimensions, but got weight of size {shape_text(w.shape)}")
+        raise RuntimeError(
+            f"{op}: expected a weight without empty dimensions, but got weight of size {shape_text(w.shape)}"
+        )
     if w.shape[0] % groups:
-        raise RuntimeError(f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of size "
-                           f"{shape_text(w.shape)} instead")
+        raise RuntimeError(
+            f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of "
+            "size "
+            f"{shape_text(w.shape)} instead"
+        )
     if b is not None and tuple(b.shape) != (w.shape[1] * groups,):
-        raise RuntimeError(f"Given transposed=1, weight of size {shape_text(w.shape)}, expected bias to be 1-dimensional with "
-                           f"{w.shape[1] * groups} elements, but got bias of size {shape_text(b.shape)} instead")
+        raise RuntimeError(
+            f"Given transposed=1, weight of size {shape_text(w.shape)}, expected bias to be 1-dimensional with "
+            f"{w.shape[1] * groups} elements, but got bias of size {shape_text(b.shape)} instead"
+        )
     for name, other in (("weight", w), ("bias", b)):
         if other is not None and other.dtype is not x.dtype:
-            raise RuntimeError(f"{op}: Input type ({x.dtype.name}) and {name} type ({other.dtype.name}) should be the same; "
-                               "cast one with .to(...)")
-    size = tuple([(n - 1) * s - 2 * p + d * (k - 1) + e + 1 for n, s, p, d, k, e in
-                  zip(x.shape[2:], stride, padding, dilation, w.shape[2:], extra, strict=True)])
+            raise RuntimeError(
+                f"{op}: Input type ({x.dtype.name}) and {name} type ({other.dtype.name}) should be the same; "
+                "cast one with .to(...)"
+            )
+    size = tuple(
+        [
+            (n - 1) * s - 2 * p + d * (k - 1) + e + 1
+            for n, s, p, d, k, e in zip(x.shape[2:], stride, padding, dilation, w.shape[2:], extra, strict=True)
+        ]
+    )
     if x.shape[0]:
         if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
-            raise RuntimeError(f"output padding must be smaller than either stride or dilation, but got output_padding: {extra}, "
-                               f"stride: {stride}, dilation: {dilation} ({op})")
+            raise RuntimeError(
+                f"output padding must be smaller than either stride or dilation, but got output_padding: {extra}, "
+                f"stride: {stride}, dilation: {dilation} ({op})"
+            )
         check_extents(op, x.shape)
     if min(size) < 0:
-        raise RuntimeError(f"Given input size per channel: {shape_text(x.shape[2:])}. Calculated output size per channel: "
-                           f"{shape_text(size)}. Output size is too small ({op}: weight {shape_text(w.shape)}, padding {padding})")
+        raise RuntimeError(
+            f"Given input size per channel: {shape_text(x.shape[2:])}. Calculated output size per channel: "
+            f"{shape_text(size)}. Output size is too small ({op}: weight {shape_text(w.shape)}, padding {padding})"
+        )
     return stride, padding, dilation, size, groups
 
 
@@ -262,8 +355,16 @@ def _biased(y: Tensor, b: Tensor | None) -> Tensor:
 
 
 @exported("nn.functional")
-def conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
-                     output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Tensor:
+def conv_transpose2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Tensor:
     """The transposed convolution: the gradient of ``conv2d`` for its input, as a layer.
 
     Args:
@@ -281,15 +382,25 @@ def conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, 
     """
     _dims_of("conv_transpose2d", input, 2)
     if input.ndim == 3:
-        return squeeze(conv_transpose2d(unsqueeze(input, 0), weight, bias, stride, padding, output_padding, groups, dilation), 0)
+        return squeeze(
+            conv_transpose2d(unsqueeze(input, 0), weight, bias, stride, padding, output_padding, groups, dilation), 0
+        )
     steps = _transposed("conv_transpose2d", input, weight, bias, stride, padding, output_padding, groups, dilation, 2)
     stride, padding, dilation, size, groups = steps
     return _biased(conv2d_input_grad(input, weight, size, stride, padding, dilation, groups), bias)
 
 
 @exported("nn.functional")
-def conv_transpose1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
-                     output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Tensor:
+def conv_transpose1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Tensor:
     """The transposed convolution of sequences (N, C, L) or (C, L), weight (C, O / groups, k); see ``conv_transpose2d``.
 
     >>> import numtorch as torch
@@ -299,7 +410,9 @@ def conv_transpose1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, 
     """
     _dims_of("conv_transpose1d", input, 1)
     if input.ndim == 2:
-        return squeeze(conv_transpose1d(unsqueeze(input, 0), weight, bias, stride, padding, output_padding, groups, dilation), 0)
+        return squeeze(
+            conv_transpose1d(unsqueeze(input, 0), weight, bias, stride, padding, output_padding, groups, dilation), 0
+        )
     steps = _transposed("conv_transpose1d", input, weight, bias, stride, padding, output_padding, groups, dilation, 1)
     (s,), (p,), (d,), (size,), groups = steps
     y = conv2d_input_grad(unsqueeze(input, -2), unsqueeze(weight, -2), (1, size), (1, s), (0, p), (1, d), groups)
@@ -307,9 +420,18 @@ def conv_transpose1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, 
 
 
 @exported("nn.functional")
-def conv_transpose3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
-                     output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Tensor:
-    """The transposed convolution of volumes (N, C, D, H, W) or (C, D, H, W), weight (C, O / groups, kD, kH, kW); see ``conv_transpose2d``.
+def conv_transpose3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Tensor:
+    """The transposed convolution of volumes (N, C, D, H, W) or (C, D, H, W), weight (C, O / groups, kD, kH, kW); see
+    ``conv_transpose2d``.
 
     Each slice gives kD slices; those that fall on one another are added.
 
@@ -320,7 +442,9 @@ def conv_transpose3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, 
     """
     _dims_of("conv_transpose3d", input, 3)
     if input.ndim == 4:
-        return squeeze(conv_transpose3d(unsqueeze(input, 0), weight, bias, stride, padding, output_padding, groups, dilation), 0)
+        return squeeze(
+            conv_transpose3d(unsqueeze(input, 0), weight, bias, stride, padding, output_padding, groups, dilation), 0
+        )
     steps = _transposed("conv_transpose3d", input, weight, bias, stride, padding, output_padding, groups, dilation, 3)
     stride, padding, dilation, size, groups = steps
     (n, c, d, h, w), (_, o, kd, kh, kw) = input.shape, weight.shape

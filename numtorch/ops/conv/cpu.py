@@ -1,9 +1,9 @@
 """Convolution on the CPU: seven algorithms, and the rule that chooses one by the shapes.
 
-Owns the functions that the ops' kernels call with flat NCHW arrays and integers. The loops are in ``images`` and ``points`` (batches
-of small images), ``direct`` (few channels), ``implicit`` (matrix products), three ``winograd`` modules (3x3 with fewer products),
-``depthwise`` and, for 1x1 filters, ``kernels.gemm``. Every algorithm computes every shape that its rule admits; ``implicit_gemm``
-computes any shape.
+Owns the functions that the ops' kernels call with flat NCHW arrays and integers. The loops are in ``images`` and
+``points`` (batches of small images), ``direct`` (few channels), ``implicit`` (matrix products), three ``winograd``
+modules (3x3 with fewer products), ``depthwise`` and, for 1x1 filters, ``kernels.gemm``. Every algorithm computes every
+shape that its rule admits; ``implicit_gemm`` computes any shape.
 """
 
 from __future__ import annotations
@@ -16,7 +16,17 @@ import numpy as np
 from numtorch.kernels.gemm import bmm, gemm
 from numtorch.kernels.threads import get_num_threads
 from numtorch.ops.conv import bias as of_bias
-from numtorch.ops.conv import depthwise, dilated, direct, images, implicit, points, winograd, winograd_deep, winograd_grad
+from numtorch.ops.conv import (
+    depthwise,
+    dilated,
+    direct,
+    images,
+    implicit,
+    points,
+    winograd,
+    winograd_deep,
+    winograd_grad,
+)
 from numtorch.ops.conv.plan import (
     PARALLEL_WORK,
     Plan,
@@ -43,8 +53,19 @@ NO_BIAS = {4: np.empty(0, np.float32), 8: np.empty(0, np.float64)}
 
 
 @lru_cache(maxsize=4096)
-def path(part: str, batch: int, ci: int, co: int, size: tuple, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple,
-         groups: int, single: bool) -> str:
+def path(
+    part: str,
+    batch: int,
+    ci: int,
+    co: int,
+    size: tuple,
+    kernel: tuple,
+    stride: tuple,
+    padding: tuple,
+    dilation: tuple,
+    groups: int,
+    single: bool,
+) -> str:
     """The way of computing a part (forward, input or weight gradient) of a layer: a rule on shapes, measured on Zen 4.
 
     ``size`` is the height and width of the layer's input; ``single`` says whether its numbers are float32.
@@ -57,10 +78,18 @@ def path(part: str, batch: int, ci: int, co: int, size: tuple, kernel: tuple, st
     rows, depth = (ci, co) if part == "input_grad" else (co, ci)
     if part == "input_grad":
         suits = suits and padding[0] < kernel[0] and padding[1] < kernel[1]
-    if single and kernel == (3, 3) and stride == (1, 1) and groups == 1 and min(ci, co) >= winograd.CHANNELS and \
-            not any(s % d or p % d or p // d > 2 for s, p, d in zip(size, padding, dilation, strict=True)):
+    if (
+        single
+        and kernel == (3, 3)
+        and stride == (1, 1)
+        and groups == 1
+        and min(ci, co) >= winograd.CHANNELS
+        and not any(s % d or p % d or p // d > 2 for s, p, d in zip(size, padding, dilation, strict=True))
+    ):
         grown = [0 if part == "input_grad" else p // d * 2 - 2 for p, d in zip(padding, dilation, strict=True)]
-        if winograd.saves(batch * dilation[0] * dilation[1], *[s // d + g for s, d, g in zip(size, dilation, grown, strict=True)]):
+        if winograd.saves(
+            batch * dilation[0] * dilation[1], *[s // d + g for s, d, g in zip(size, dilation, grown, strict=True)]
+        ):
             return "winograd"
     if suits and groups == 1 and images.saves(part, batch, ci, co, size, kernel, padding, single):
         return "points" if part != "weight_grad" and points.saves(ci, co, kernel, single) else "images"
@@ -91,7 +120,9 @@ def pointwise_weight_grad(x, g, gw, n, ci, h, wd, co, *rest):
     if n > 1 and m < SHORT:
         return implicit_weight_grad(x, g, gw, n, ci, h, wd, co, *rest)
     for i in range(n):
-        gemm(g[i * co * m : (i + 1) * co * m], x[i * ci * m : (i + 1) * ci * m], gw, co, ci, m, tb=True, accumulate=i > 0)
+        gemm(
+            g[i * co * m : (i + 1) * co * m], x[i * ci * m : (i + 1) * ci * m], gw, co, ci, m, tb=True, accumulate=i > 0
+        )
 
 
 # --- implicit_gemm --------------------------------------------------------------------------------
@@ -138,14 +169,33 @@ def _filter(x, w, bias, out, n, ci, h, wd, co, ho, wo, ph, pw, dh, dw, turned) -
         space = pack_space(x.dtype, x.size + out.size)
         xs, ys = space[: x.size], space[x.size :]
         dilated.split(threads, x, xs, n, ci, h, wd, dh, dw)
-        _filter(xs, w, bias, ys, n * dh * dw, ci, h // dh, wd // dw, co, ho // dh, wo // dw, ph // dh, pw // dw, 1, 1, turned)
+        _filter(
+            xs,
+            w,
+            bias,
+            ys,
+            n * dh * dw,
+            ci,
+            h // dh,
+            wd // dw,
+            co,
+            ho // dh,
+            wo // dw,
+            ph // dh,
+            pw // dw,
+            1,
+            1,
+            turned,
+        )
         dilated.join(threads, ys, out, n, co, ho, wo, dh, dw)
     elif winograd_deep.suits(n, ci, co, ho, wo):
         plan = winograd_deep.make_plan(threads, n, ci, h, wd, co, ho, wo, ph, pw, turned)
         winograd.run_blocks(plan, x, w, winograd.whole_bias(bias, co), out)
     else:
         k_step, c_step = (9 * co, 9) if turned else (9, 9 * ci)
-        winograd.run(winograd.make_plan(threads, n, ci, h, wd, co, ho, wo, ph, pw), x, w, bias, out, k_step, c_step, turned)
+        winograd.run(
+            winograd.make_plan(threads, n, ci, h, wd, co, ho, wo, ph, pw), x, w, bias, out, k_step, c_step, turned
+        )
 
 
 def winograd_weight_grad(x, g, gw, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, *_):
@@ -224,7 +274,9 @@ def depthwise_forward(x, w, bias, out, *ints):
 
 def depthwise_input_grad(g, w, gx, *ints):
     """Each plane of the gradient, phase by phase."""
-    run(depthwise.planes_chunk, _input_grad_plan(True, g.dtype, get_num_threads(), *ints), g, w, NO_BIAS[g.itemsize], gx)
+    run(
+        depthwise.planes_chunk, _input_grad_plan(True, g.dtype, get_num_threads(), *ints), g, w, NO_BIAS[g.itemsize], gx
+    )
 
 
 def depthwise_weight_grad(x, g, gw, *ints):
@@ -309,11 +361,30 @@ def bias_grad(g, gb, n, co, ho, wo):
 
 # part: way: function of (operand, operand or weights, [bias,] result, integers)
 WAYS: dict[str, dict[str, Any]] = {
-    "forward": {"winograd": winograd_forward, "images": images_forward, "points": points_forward, "direct": direct_forward,
-                "implicit_gemm": implicit_forward, "depthwise": depthwise_forward, "pointwise": pointwise_forward},
-    "input_grad": {"winograd": winograd_input_grad, "images": images_input_grad, "points": points_input_grad,
-                   "direct": direct_input_grad, "implicit_gemm": implicit_input_grad, "depthwise": depthwise_input_grad,
-                   "pointwise": pointwise_input_grad},
-    "weight_grad": {"winograd": winograd_weight_grad, "images": images_weight_grad, "direct": direct_weight_grad,
-                    "implicit_gemm": implicit_weight_grad, "depthwise": depthwise_weight_grad, "pointwise": pointwise_weight_grad},
+    "forward": {
+        "winograd": winograd_forward,
+        "images": images_forward,
+        "points": points_forward,
+        "direct": direct_forward,
+        "implicit_gemm": implicit_forward,
+        "depthwise": depthwise_forward,
+        "pointwise": pointwise_forward,
+    },
+    "input_grad": {
+        "winograd": winograd_input_grad,
+        "images": images_input_grad,
+        "points": points_input_grad,
+        "direct": direct_input_grad,
+        "implicit_gemm": implicit_input_grad,
+        "depthwise": depthwise_input_grad,
+        "pointwise": pointwise_input_grad,
+    },
+    "weight_grad": {
+        "winograd": winograd_weight_grad,
+        "images": images_weight_grad,
+        "direct": direct_weight_grad,
+        "implicit_gemm": implicit_weight_grad,
+        "depthwise": depthwise_weight_grad,
+        "pointwise": pointwise_weight_grad,
+    },
 }

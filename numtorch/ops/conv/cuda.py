@@ -1,7 +1,8 @@
 """Convolution on CUDA: the functions of ``cpu``, with one thread per result.
 
-Owns kernels for any stride, padding, dilation and groups. Device arrays are flat NCHW arrays of fewer than 2**32 elements: positions
-are divided as 32-bit numbers, which is several times faster there. One thread block computes each sum over the batch, in a fixed
+Owns kernels for any stride, padding, dilation and groups. Device arrays are flat NCHW arrays of fewer than 2**32
+elements: positions are divided as 32-bit numbers, which is several times faster there. One thread block computes each
+    sum over the batch, in a fixed
 order, so results repeat exactly.
 """
 
@@ -140,9 +141,7 @@ def bias_grad(g, gb, n, co, m):
         cuda.syncthreads()
 
 
-def conv2d_forward(
-    x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups
-):
+def conv2d_forward(x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups):
     """See ``cpu.conv2d_forward``; device arrays."""
     ints = (n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups)
     forward.launch(n * co * ho * wo, x, w, bias, out, *ints)

@@ -1,11 +1,12 @@
-"""Convolution in which each group has one channel. Groups share no products, so planes are read through the first-level cache.
+"""Convolution in which each group has one channel. Groups share no products, so planes are read through the first-level
+cache.
 
-Owns the loops. Their plan is that of ``implicit``, and so are the phase planes, in which each tap reads contiguous elements for any
-stride and dilation. A plane is one long vector. The lanes between two of its rows are computed and dropped, so that short rows are as
-fast as long ones.
+Owns the loops. Their plan is that of ``implicit``, and so are the phase planes, in which each tap reads contiguous
+elements for any stride and dilation. A plane is one long vector. The lanes between two of its rows are computed and
+dropped, so that short rows are as fast as long ones.
 
-A non-finite x can reach other taps of the weight gradient than its own, through the lanes between rows, which multiply by zero. It
-never makes a non-finite gradient finite.
+A non-finite x can reach other taps of the weight gradient than its own, through the lanes between rows, which multiply
+by zero. It never makes a non-finite gradient finite.
 """
 
 from __future__ import annotations
@@ -149,7 +150,9 @@ def planes_chunk(plan, starts, phases, jobs, x, w, bias, out, scratch, chunk):
                     total[j] = start
                 for c in range(source):
                     weights = ((group * rows + i) * source + c) * plan[TAPS]
-                    add_taps(scratch, s0 + c * plan[CHANNEL], starts, jobs[job + JOB_STARTS], taps, w, weights, total, m)
+                    add_taps(
+                        scratch, s0 + c * plan[CHANNEL], starts, jobs[job + JOB_STARTS], taps, w, weights, total, m
+                    )
                 to = out[(task * rows + i) * plane + jobs[job + JOB_ROW] * plan[RESULT_W] + jobs[job + JOB_COL] :]
                 if plan[SPREAD_W] == 1:
                     copy_rows(total, cols, to, plan[SPREAD_H] * plan[RESULT_W], height, width)

@@ -1,7 +1,8 @@
-"""Computes a dilated convolution as one without dilation. All taps of a window read the same *phase* of an image: every ``dilation``-th
-row and column.
+"""Computes a dilated convolution as one without dilation. All taps of a window read the same *phase* of an image: every
+``dilation``-th row and column.
 
-Each phase is an image of its own: ``phases[(i, a, b), c, y, x] = image[i, c, y * dh + a, x * dw + b]``. Copying to phases and back
+Each phase is an image of its own: ``phases[(i, a, b), c, y, x] = image[i, c, y * dh + a, x * dw + b]``. Copying to
+    phases and back
 costs little compared with what an undilated convolution may save. Padding and sizes must be multiples of the dilation.
 """
 

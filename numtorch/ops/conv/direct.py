@@ -1,13 +1,13 @@
 """Convolution at stride 1 with few channels: no column matrix; whole planes are one vector.
 
 Owns the fast kernels for dilation 1. A block of images is copied side by side into one scratch plane of row length
-``wp = images * (wd + pw)``. The zeros after one row also pad the start of the next. Output (r, s) is at ``r * wp + s``, and tap (a, b)
-reads ``a * wp + b`` further on. So one loop over the flat plane computes all rows with full vectors, however short a row is. The lanes
-between the rows of two images are computed and dropped. The innermost loops are generated text, unrolled over the taps and over two
-channels: their weights (or their sums) stay in registers.
+``wp = images * (wd + pw)``. The zeros after one row also pad the start of the next. Output (r, s) is at ``r * wp + s``,
+and tap (a, b) reads ``a * wp + b`` further on. So one loop over the flat plane computes all rows with full vectors,
+however short a row is. The lanes between the rows of two images are computed and dropped. The innermost loops are
+generated text, unrolled over the taps and over two channels: their weights (or their sums) stay in registers.
 
-A non-finite x can reach other taps of the weight gradient than its own, through the lanes between rows, which multiply by zero. It
-never makes a non-finite gradient finite.
+A non-finite x can reach other taps of the weight gradient than its own, through the lanes between rows, which multiply
+by zero. It never makes a non-finite gradient finite.
 """
 
 from __future__ import annotations
@@ -85,8 +85,7 @@ def lane_source(lanes):
 
 
 copy_16, copy_8, copy_4 = (
-    compile_source(lane_source(lanes), "copy_lanes", {"np": np}, f"copy of {lanes} elements")
-    for lanes in (16, 8, 4)
+    compile_source(lane_source(lanes), "copy_lanes", {"np": np}, f"copy of {lanes} elements") for lanes in (16, 8, 4)
 )
 
 
@@ -218,15 +217,7 @@ def weight_grad(t, x, g, parts, n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups
                 plane = xs[(group * cig + k) * size :]
                 for a in range(0, kh, tap_rows):
                     at = ((c * cig + k) * kh + a) * kw
-                    dots(
-                        plane[a * wp :],
-                        wp,
-                        gs[c * length :],
-                        length,
-                        part[at:],
-                        cig * kh * kw,
-                        length,
-                    )
+                    dots(plane[a * wp :], wp, gs[c * length :], length, part[at:], cig * kh * kw, length)
 
 
 @jit
@@ -255,9 +246,7 @@ def flip(w, wf, co, cig, cog, kh, kw):
 
 
 @jit(parallel=True, needs="numtorch.ops.conv.pointer_codegen")
-def forward_chunks(
-    kernel, x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups, chunks
-):
+def forward_chunks(kernel, x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups, chunks):
     """The ``forward`` at address ``kernel`` on every chunk of images, in parallel."""
     for i in prange(chunks):
         t = np.int64(i)
@@ -265,9 +254,7 @@ def forward_chunks(
 
 
 @jit(parallel=True, needs="numtorch.ops.conv.pointer_codegen")
-def weight_grad_chunks(
-    kernel, x, g, parts, n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups, chunks
-):
+def weight_grad_chunks(kernel, x, g, parts, n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups, chunks):
     """The ``weight_grad`` at address ``kernel`` on every chunk of images, in parallel."""
     for i in prange(chunks):
         t = np.int64(i)

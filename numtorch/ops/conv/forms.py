@@ -1,7 +1,8 @@
-"""The three ops of convolution: forward, gradient of the input, gradient of the weight. Each has a gradient and kernels.
+"""The three ops of convolution: forward, gradient of the input, gradient of the weight. Each has a gradient and
+kernels.
 
-All three come from one trilinear form, the sum over ``g * w * x``. So the gradient of each op is one of the other two. The algorithm
-depends only on the shapes (``cpu.path``) and is part of the signature.
+All three come from one trilinear form, the sum over ``g * w * x``. So the gradient of each op is one of the other two.
+The algorithm depends only on the shapes (``cpu.path``) and is part of the signature.
 """
 
 from __future__ import annotations
@@ -31,22 +32,28 @@ def shape_text(x: Any) -> str:
 def check_extents(name: str, x: tuple) -> None:
     """An error unless all that is empty is the batch or the channels."""
     if 0 in x[2:] and x[1]:
-        raise RuntimeError(f"{name}: Only zero batch or zero channel inputs are supported, but got input shape: {shape_text(x)}")
+        raise RuntimeError(
+            f"{name}: Only zero batch or zero channel inputs are supported, but got input shape: {shape_text(x)}"
+        )
 
 
 @lru_cache(maxsize=4096)
 def _out_size(x: Size, w: Size, stride: Pair, padding: Pair, dilation: Pair) -> Pair:
     """Height and width of the result; an error where the kernel does not fit or is none."""
     if not w[0]:
-        raise RuntimeError(f"expected weight to be at least 1 at dimension 0, but got weight of size {shape_text(w)} instead")
+        raise RuntimeError(
+            f"expected weight to be at least 1 at dimension 0, but got weight of size {shape_text(w)} instead"
+        )
     if 0 in w[2:]:
         raise RuntimeError(f"conv2d: kernel size should be greater than zero, but got weight of size {shape_text(w)}")
     padded = [n + 2 * p for n, p in zip(x[2:], padding, strict=True)]
     reach = [d * (k - 1) + 1 for d, k in zip(dilation, w[2:], strict=True)]
     if any(r > n for r, n in zip(reach, padded, strict=True)):
-        raise RuntimeError(f"Calculated padded input size per channel: ({' x '.join(map(str, padded))}). Kernel size: "
-                           f"({' x '.join(map(str, reach))}). Kernel size can't be greater than actual input size (conv2d: input "
-                           f"{shape_text(x)}, weight {shape_text(w)}, padding {padding})")
+        raise RuntimeError(
+            f"Calculated padded input size per channel: ({' x '.join(map(str, padded))}). Kernel size: "
+            f"({' x '.join(map(str, reach))}). Kernel size can't be greater than actual input size (conv2d: input "
+            f"{shape_text(x)}, weight {shape_text(w)}, padding {padding})"
+        )
     return tuple((n - r) // s + 1 for n, r, s in zip(padded, reach, stride, strict=True))
 
 
@@ -61,14 +68,26 @@ def _geometry(x: Size, w: Size, stride: Pair, padding: Pair, dilation: Pair, gro
 
 
 @lru_cache(maxsize=4096)
-def _path(part: str, x: Size, w: Size, out: Size | None, stride: Pair, padding: Pair, dilation: Pair, groups: int, single: bool) -> str:
+def _path(
+    part: str,
+    x: Size,
+    w: Size,
+    out: Size | None,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+    single: bool,
+) -> str:
     # Shapes that do not fit together get here before anybody complains about them.
     if len(w) != 4 or len(x) != 4 or groups < 1:
         return "implicit_gemm"
-    # The other ways count on it that the results are all that the windows give. A transposed convolution with output padding of a
-    # stride or more says otherwise: its image has room for more windows than there are.
-    if out is not None and any((n + 2 * p - d * (k - 1) - 1) // s + 1 != o for n, o, k, s, p, d in
-                               zip(x[2:], out, w[2:], stride, padding, dilation, strict=True)):
+    # The other ways count on it that the results are all that the windows give. A transposed convolution with output
+    # padding of a stride or more says otherwise: its image has room for more windows than there are.
+    if out is not None and any(
+        (n + 2 * p - d * (k - 1) - 1) // s + 1 != o
+        for n, o, k, s, p, d in zip(x[2:], out, w[2:], stride, padding, dilation, strict=True)
+    ):
         return "depthwise" if groups > 1 and groups == x[1] else "implicit_gemm"
     return cpu.path(part, x[0], x[1], w[0], tuple(x[2:]), tuple(w[2:]), stride, padding, dilation, groups, single)
 
@@ -82,7 +101,9 @@ def _input_grad_path(y: Tensor, w: Tensor, size: Pair, stride: Pair, padding: Pa
     return _path("input_grad", x, w.shape, y.shape[2:], stride, padding, dilation, groups, y.dtype is float32)
 
 
-def _weight_grad_path(x: Tensor, y: Tensor, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> str:
+def _weight_grad_path(
+    x: Tensor, y: Tensor, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int
+) -> str:
     w = (y.shape[1], x.shape[1], *kernel)
     return _path("weight_grad", x.shape, w, y.shape[2:], stride, padding, dilation, groups, x.dtype is float32)
 
@@ -98,8 +119,11 @@ def _windows(x: Tensor, kernel: Pair, out: Pair, stride: Pair, padding: Pair, di
     padded = ops.creation.zeros((n, c, rows, cols), dtype=x.dtype, device=x.device)
     movement.narrow(movement.narrow(padded, 2, ph, h), 3, pw, w).copy_(x)
     plane = rows * cols
-    return movement.as_strided(padded, (n, groups, c // groups, *out, *kernel),
-                               (c * plane, c // groups * plane, plane, sh * cols, sw, dh * cols, dw))
+    return movement.as_strided(
+        padded,
+        (n, groups, c // groups, *out, *kernel),
+        (c * plane, c // groups * plane, plane, sh * cols, sw, dh * cols, dw),
+    )
 
 
 def _seen(x: Size, kernel: Pair, out: Pair, stride: Pair, padding: Pair, dilation: Pair) -> int:
@@ -107,7 +131,9 @@ def _seen(x: Size, kernel: Pair, out: Pair, stride: Pair, padding: Pair, dilatio
     return x[0] * x[1] * prod(map(touched, x[2:], out, kernel, stride, padding, dilation))
 
 
-def _cost(y: Tensor, x: Tensor, w: Tensor, b: Tensor | None, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> tuple[int, int]:
+def _cost(
+    y: Tensor, x: Tensor, w: Tensor, b: Tensor | None, stride: Pair, padding: Pair, dilation: Pair, groups: int
+) -> tuple[int, int]:
     read = _seen(x.shape, w.shape[2:], y.shape[2:], stride, padding, dilation) * x.dtype.itemsize
     return nbytes(y, w, b) + read, numel(y) * (2 * prod(w.shape[1:]) + (b is not None))
 
@@ -116,8 +142,9 @@ def _input_grad_cost(gx: Tensor, y: Tensor, w: Tensor, *geometry: Any) -> tuple[
     return nbytes(gx, y, w), 2 * numel(y) * prod(w.shape[1:])
 
 
-def _weight_grad_cost(gw: Tensor, x: Tensor, y: Tensor, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair,
-                      groups: int) -> tuple[int, int]:
+def _weight_grad_cost(
+    gw: Tensor, x: Tensor, y: Tensor, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int
+) -> tuple[int, int]:
     read = _seen(x.shape, kernel, y.shape[2:], stride, padding, dilation) * x.dtype.itemsize
     return nbytes(gw, y) + read, 2 * numel(y) * prod(gw.shape[1:])
 
@@ -160,16 +187,23 @@ def conv2d_input_grad(y, w, size: tuple, stride: tuple, padding: tuple, dilation
 
 
 def _cut(x: Tensor, shape: Size) -> Tensor:
-    """The first rows and columns: a transposed convolution with output padding reaches less far than its size allows."""
+    """The first rows and columns: a transposed convolution with output padding reaches less far than its size
+    allows."""
     return x if x.shape == shape else movement.narrow(movement.narrow(x, 2, 0, shape[2]), 3, 0, shape[3])
 
 
 @conv2d_input_grad.vjp
 def _(g, y, w, *, stride, padding, dilation, groups, needs):
     gy = None
-    if needs[0]:  # padding may have cut away all that the transposed convolution makes, or there was nothing to be convolved
+    if needs[
+        0
+    ]:  # padding may have cut away all that the transposed convolution makes, or there was nothing to be convolved
         some = y.shape.numel() and 0 not in g.shape[2:]
-        gy = _cut(convolve(g, w, None, stride, padding, dilation, groups), y.shape) if some else ops.creation.zeros_like(y)
+        gy = (
+            _cut(convolve(g, w, None, stride, padding, dilation, groups), y.shape)
+            if some
+            else ops.creation.zeros_like(y)
+        )
     return gy, conv2d_weight_grad(g, y, tuple(w.shape[2:]), stride, padding, dilation, groups) if needs[1] else None
 
 
@@ -209,8 +243,13 @@ def _no_bias(k: Any) -> Any:
 
 def _forward(compute: Callable) -> Callable:
     def launch(x, w, b, stride, padding, dilation, groups):
-        if x._k.dtype is not w._k.dtype or len(x.shape) != 4 or x.shape[1] != w.shape[1] * groups or \
-                w.shape[0] % groups or (b is not None and (b.shape != w.shape[:1] or b._k.dtype is not x._k.dtype)):
+        if (
+            x._k.dtype is not w._k.dtype
+            or len(x.shape) != 4
+            or x.shape[1] != w.shape[1] * groups
+            or w.shape[0] % groups
+            or (b is not None and (b.shape != w.shape[:1] or b._k.dtype is not x._k.dtype))
+        ):
             check(x, w, b, groups)
         shape, ints = _geometry(x.shape, w.shape, stride, padding, dilation, groups)
         x = x if x._k.contiguous else contiguous(x)
@@ -270,41 +309,60 @@ def _takes(way: str, says: str) -> Callable:
 WHEN: dict[str, Callable | None] = {
     "depthwise": _takes("depthwise", "each group has one input channel"),
     "pointwise": _takes("pointwise", "1x1 at stride 1 without padding or groups: the image itself is the matrix"),
-    "winograd": _takes("winograd", "3x3 at stride 1, dilated or not, in float32 with 16 channels or more, and enough tiles of 4x4 that a "
-                                   "quarter of the products outweighs the transforms"),
-    "images": _takes("images", "stride 1, no groups, and whole vectors of images so small that as many as a vector has lanes fit a cache"),
-    "points": _takes("points", "the same in float32 with filters 3 or 5 wide, and so many channels that six products for ten or twelve "
-                               "outweigh the transforms"),
-    "direct": _takes("direct", "stride 1, a small kernel and so few channels that gathering a matrix costs more than it brings"),
+    "winograd": _takes(
+        "winograd",
+        "3x3 at stride 1, dilated or not, in float32 with 16 channels or more, and enough tiles of 4x4 that a "
+        "quarter of the products outweighs the transforms",
+    ),
+    "images": _takes(
+        "images",
+        "stride 1, no groups, and whole vectors of images so small that as many as a vector has lanes fit a cache",
+    ),
+    "points": _takes(
+        "points",
+        "the same in float32 with filters 3 or 5 wide, and so many channels that six products for ten or twelve "
+        "outweigh the transforms",
+    ),
+    "direct": _takes(
+        "direct", "stride 1, a small kernel and so few channels that gathering a matrix costs more than it brings"
+    ),
     "implicit_gemm": None,
 }
 
 _OPS: dict[str, tuple[Any, Callable]] = {
-    "forward": (convolve, _forward), "input_grad": (conv2d_input_grad, _input_grad), "weight_grad": (conv2d_weight_grad, _weight_grad),
+    "forward": (convolve, _forward),
+    "input_grad": (conv2d_input_grad, _input_grad),
+    "weight_grad": (conv2d_weight_grad, _weight_grad),
 }
 
 
 def _winograd_cost(part: str, nominal: Callable) -> Callable:
-    """The bytes of the op, and the arithmetic of F(4x4, 3x3): 36 products for 16 results instead of 144, and the transforms.
+    """The bytes of the op, and the arithmetic of F(4x4, 3x3): 36 products for 16 results instead of 144, and the
+    transforms.
 
-    A tile takes 12 transforms of six elements for each channel that comes in and 10 for each that goes out or whose gradient
-    comes in, of about a dozen and ten operations; a filter takes 9 of about a dozen.
+    A tile takes 12 transforms of six elements for each channel that comes in and 10 for each that goes out or whose
+    gradient comes in, of about a dozen and ten operations; a filter takes 9 of about a dozen.
     """
+
     def cost(result: Tensor, left: Tensor, right: Tensor, *geometry: Any) -> tuple[int, int]:
         image = right if part == "weight_grad" else result  # cut into tiles of 4x4
         tiles = image.shape[0] * -(-image.shape[2] // 4) * -(-image.shape[3] // 4)
         ci, co = left.shape[1], image.shape[1]
-        return nominal(result, left, right, *geometry)[0], tiles * (2 * 36 * ci * co + 144 * ci + 100 * co) + 108 * ci * co
+        return nominal(result, left, right, *geometry)[0], tiles * (
+            2 * 36 * ci * co + 144 * ci + 100 * co
+        ) + 108 * ci * co
 
     return cost
 
 
 def _points_cost(part: str, nominal: Callable) -> Callable:
-    """The bytes of the op, and the arithmetic of ``points``: six products for a set of results of a row, and the transforms.
+    """The bytes of the op, and the arithmetic of ``points``: six products for a set of results of a row, and the
+    transforms.
 
-    A set takes about a dozen operations for each pixel row that comes in and ten for each row of results; each row of a filter's taps
-    is taken to six points.
+    A set takes about a dozen operations for each pixel row that comes in and ten for each row of results; each row of a
+    filter's taps is taken to six points.
     """
+
     def cost(result: Tensor, left: Tensor, right: Tensor, *geometry: Any) -> tuple[int, int]:
         (n, co, rows, columns), ci, (kh, kw) = result.shape, left.shape[1], right.shape[2:]
         sets = n * -(-columns // (7 - kw))
@@ -336,18 +394,29 @@ def check(x: Tensor, w: Tensor, b: Tensor | None, groups: int, dims: int = 2) ->
     if w.ndim != dims + 2:
         raise RuntimeError(f"conv{dims}d: expected a {dims + 2}D weight, but got weight of size {shape_text(w.shape)}")
     if w.shape[0] < groups:
-        raise RuntimeError(f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size "
-                           f"{shape_text(w.shape)} instead")
+        raise RuntimeError(
+            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size "
+            f"{shape_text(w.shape)} instead"
+        )
     if w.shape[0] % groups:
-        raise RuntimeError(f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of "
-                           f"size {shape_text(w.shape)} instead")
+        raise RuntimeError(
+            f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of "
+            f"size {shape_text(w.shape)} instead"
+        )
     if x.shape[1] != w.shape[1] * groups:
-        raise RuntimeError(f"Given groups={groups}, weight of size {shape_text(w.shape)}, expected input{shape_text(x.shape)} to have "
-                           f"{w.shape[1] * groups} channels, but got {x.shape[1]} channels instead")
+        raise RuntimeError(
+            f"Given groups={groups}, weight of size {shape_text(w.shape)}, expected input{shape_text(x.shape)} to have "
+            f"{w.shape[1] * groups} channels, but got {x.shape[1]} channels instead"
+        )
     if b is not None and tuple(b.shape) != (w.shape[0],):
-        raise RuntimeError(f"Given weight of size {shape_text(w.shape)}, expected bias to be 1-dimensional with {w.shape[0]} elements, but "
-                           f"got bias of size {shape_text(b.shape)} instead")
+        raise RuntimeError(
+            f"Given weight of size {shape_text(w.shape)}, expected bias to be 1-dimensional with {w.shape[0]} "
+            "elements, but "
+            f"got bias of size {shape_text(b.shape)} instead"
+        )
     for name, other in (("weight", w), ("bias", b)):
         if other is not None and other.dtype is not x.dtype:
-            raise RuntimeError(f"conv{dims}d: Input type ({x.dtype.name}) and {name} type ({other.dtype.name}) should be the same; "
-                               "cast one with .to(...)")
+            raise RuntimeError(
+                f"conv{dims}d: Input type ({x.dtype.name}) and {name} type ({other.dtype.name}) should be the same; "
+                "cast one with .to(...)"
+            )

@@ -1,8 +1,10 @@
-"""Convolution of batches of small images. One vector holds the same pixel of several images, so that no shape wastes a lane.
+"""Convolution of batches of small images. One vector holds the same pixel of several images, so that no shape wastes a
+lane.
 
-A block of images is transposed to ``[channel, row, column, image]``. Every pixel is then one aligned vector, and the distance of a tap
-is a whole number of vectors. A tile of the result (some channels, some neighbours in a row) is summed in registers, however short a
-row is. Rows of zeros above and below an image are never multiplied; zeros left and right of it are in the scratch memory.
+A block of images is transposed to ``[channel, row, column, image]``. Every pixel is then one aligned vector, and the
+distance of a tap is a whole number of vectors. A tile of the result (some channels, some neighbours in a row) is summed
+in registers, however short a row is. Rows of zeros above and below an image are never multiplied; zeros left and right
+of it are in the scratch memory.
 
     sums    a tile of the result: the forward pass, and the input gradient with flipped weights
     dots    some taps of the weight gradient, over all positions of a block
@@ -83,7 +85,8 @@ def sums(kernel, channels, columns, lanes, x, x0, starts, s0, depth, w, w0, bias
 
 
 def dots(kernel, channels, taps, lanes, x, x0, x_row, g, g0, g_row, g_channel, rows, cols, out, out0, out_step):
-    """``out[i, t] += sum over r, s of g[i, r, s] * x[r, s + t]``, and over all lanes, for some channels i and neighbouring taps t."""
+    """``out[i, t] += sum over r, s of g[i, r, s] * x[r, s + t]``, and over all lanes, for some channels i and
+    neighbouring taps t."""
     for i in range(channels):
         for t in range(taps):
             total = x.dtype.type(0)
@@ -142,7 +145,8 @@ def arrange(plan, x, first, images, scratch, s0):
 
 @jit(**OUTER)
 def pack(plan, w, c_step, k_step, turned, packed):
-    """Weights in the order of ``sums``: for each tile of channels, [tap row, channel of the source, tap, channel of the tile]."""
+    """Weights in the order of ``sums``: for each tile of channels, [tap row, channel of the source, tap, channel of the
+    tile]."""
     kh, kw, source, tiles = plan[KH], plan[KW], plan[SOURCE], plan[TILES]
     area = kh * kw
     to = 0
@@ -193,10 +197,36 @@ def sums_chunk(plan, starts, phases, kernels, x, w, bias, out, scratch, chunk):
                     s = wo * piece // pieces
                     columns = wo * (piece + 1) // pieces - s
                     kernel = kernels[(channels - fewest) * 2 + columns - narrowest]
-                    sums(kernel, channels, columns, lanes, scratch, s0 + (top * wide + s) * lanes, starts, begin * per_row, depth,
-                         w, (low * kh + begin * channels) * per_row, bias, low, scratch, t0 + (r * wo + s) * lanes, area * lanes)
+                    sums(
+                        kernel,
+                        channels,
+                        columns,
+                        lanes,
+                        scratch,
+                        s0 + (top * wide + s) * lanes,
+                        starts,
+                        begin * per_row,
+                        depth,
+                        w,
+                        (low * kh + begin * channels) * per_row,
+                        bias,
+                        low,
+                        scratch,
+                        t0 + (r * wo + s) * lanes,
+                        area * lanes,
+                    )
             for c in range(channels):
-                turn_back(table, lanes, scratch, t0 + c * area * lanes, area, out, (first * co + low + c) * area, co * area, images)
+                turn_back(
+                    table,
+                    lanes,
+                    scratch,
+                    t0 + c * area * lanes,
+                    area,
+                    out,
+                    (first * co + low + c) * area,
+                    co * area,
+                    images,
+                )
 
 
 @jit(**CHUNK)
@@ -219,7 +249,10 @@ def dots_chunk(plan, starts, phases, kernels, x, g, bias, out, scratch, chunk):
         part, share = task // splits, task % splits
         first_tile, last_tile = tiles * share // splits, tiles * (share + 1) // splits
         size = co * source * taps
-        mine = out[part * size + co * first_tile // tiles * source * taps : part * size + co * last_tile // tiles * source * taps]
+        mine = out[
+            part * size + co * first_tile // tiles * source * taps : part * size
+            + co * last_tile // tiles * source * taps
+        ]
         for j in range(mine.size):
             mine[j] = 0
         for block in range(blocks * part // parts, blocks * (part + 1) // parts):
@@ -238,9 +271,24 @@ def dots_chunk(plan, starts, phases, kernels, x, g, bias, out, scratch, chunk):
                     for a in range(kh):
                         begin, end = max(0, plan[PH] - a), min(ho, h + plan[PH] - a)
                         row = k * h + begin + a - plan[PH]
-                        dots(kernels[channels - fewest], channels, kw, lanes, scratch, s0 + row * wide * lanes, wide * lanes,
-                             scratch, t0 + begin * wo * lanes, wo * lanes, area * lanes, end - begin, wo,
-                             out, part * size + (low * source + k) * taps + a * kw, source * taps)
+                        dots(
+                            kernels[channels - fewest],
+                            channels,
+                            kw,
+                            lanes,
+                            scratch,
+                            s0 + row * wide * lanes,
+                            wide * lanes,
+                            scratch,
+                            t0 + begin * wo * lanes,
+                            wo * lanes,
+                            area * lanes,
+                            end - begin,
+                            wo,
+                            out,
+                            part * size + (low * source + k) * taps + a * kw,
+                            source * taps,
+                        )
 
 
 # --- plans ------------------------------------------------------------------------------------------------
@@ -269,13 +317,22 @@ def kernel_of(kind: str, double: bool, lanes: int, height: int, width: int) -> A
     symbol = f"numtorch_{kind}_{'f64' if double else 'f32'}x{lanes}_{height}x{width}"
     literals = ", ".join(map(repr, (symbol, kind, int(double), lanes, height, width)))
     define = toolchain.run(import_module, CODEGEN).define
-    kernel = compile_source(f"def {kind}():\n    define({literals})\n", kind, {"define": define}, f"conv {symbol}",
-                            needs=CODEGEN, fastmath=frozenset(), no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    kernel = compile_source(
+        f"def {kind}():\n    define({literals})\n",
+        kind,
+        {"define": define},
+        f"conv {symbol}",
+        needs=CODEGEN,
+        fastmath=frozenset(),
+        no_cpython_wrapper=True,
+        no_cfunc_wrapper=True,
+    )
     return kernel, kernel.address((), symbol)
 
 
 def most_channels(micro: Variants, width: int) -> int:
-    """Rows of a tile of ``width`` vectors such that its sums, one row of the other operand and one vector more fit the registers."""
+    """Rows of a tile of ``width`` vectors such that its sums, one row of the other operand and one vector more fit the
+    registers."""
     regs = micro.registers
     registers = 32 if regs.height * regs.vectors >= 24 else 16
     return max(1, (registers - 1) // width - 1)
@@ -305,8 +362,20 @@ def shares(threads: int, blocks: int, tiles: int, work: int) -> tuple[int, int]:
     return splits, min(threads, blocks * splits)
 
 
-def begin(micro: Variants, n: int, source: int, h: int, w: int, result: int, ho: int, wo: int, kh: int, kw: int, ph: int,
-             pw: int) -> np.ndarray:
+def begin(
+    micro: Variants,
+    n: int,
+    source: int,
+    h: int,
+    w: int,
+    result: int,
+    ho: int,
+    wo: int,
+    kh: int,
+    kw: int,
+    ph: int,
+    pw: int,
+) -> np.ndarray:
     numbers = np.zeros(PLAN_SIZE, np.int64)
     numbers[: PW + 1] = micro.address, micro.registers.lanes, n, source, h, w, result, ho, wo, kh, kw, ph, pw
     numbers[WIDE] = w + 2 * pw
@@ -314,7 +383,9 @@ def begin(micro: Variants, n: int, source: int, h: int, w: int, result: int, ho:
     return numbers
 
 
-def _finish(loop: Jit, numbers: np.ndarray, starts: np.ndarray, kernels: list, channels: int, dtype: np.dtype, weights: int) -> Plan:
+def _finish(
+    loop: Jit, numbers: np.ndarray, starts: np.ndarray, kernels: list, channels: int, dtype: np.dtype, weights: int
+) -> Plan:
     lanes, chunks = int(numbers[LANES]), int(numbers[CHUNKS])
     # A short row is turned with up to a vector of what follows it.
     tiles = int(numbers[SOURCE] * numbers[H] * numbers[WIDE] + lanes) * lanes
@@ -322,12 +393,27 @@ def _finish(loop: Jit, numbers: np.ndarray, starts: np.ndarray, kernels: list, c
     numbers[SCRATCH_B], numbers[SCRATCH] = tiles, size
     arrays = numbers, starts, np.zeros(1, np.int64), np.array(kernels, np.int64)
     kernel = address(loop, *arrays, *[np.empty(1, dtype)] * 5, 0) if chunks > 1 else 0
-    return Plan(*arrays, np.zeros(0, np.int64), scratch_key(dtype, chunks * size), weights, int(numbers[PARTS]), chunks, kernel)
+    return Plan(
+        *arrays, np.zeros(0, np.int64), scratch_key(dtype, chunks * size), weights, int(numbers[PARTS]), chunks, kernel
+    )
 
 
 @lru_cache(maxsize=1024)
-def sums_plan(threads: int, dtype: np.dtype, n: int, source: int, h: int, w: int, result: int, ho: int, wo: int, kh: int, kw: int,
-              ph: int, pw: int) -> Plan:
+def sums_plan(
+    threads: int,
+    dtype: np.dtype,
+    n: int,
+    source: int,
+    h: int,
+    w: int,
+    result: int,
+    ho: int,
+    wo: int,
+    kh: int,
+    kw: int,
+    ph: int,
+    pw: int,
+) -> Plan:
     """The plan of ``sums_chunk``: the convolution of (n, source, h, w) with (result, source, kh, kw)."""
     micro = variants(dtype == np.float64)
     numbers = begin(micro, n, source, h, w, result, ho, wo, kh, kw, ph, pw)
@@ -342,8 +428,21 @@ def sums_plan(threads: int, dtype: np.dtype, n: int, source: int, h: int, w: int
 
 
 @lru_cache(maxsize=1024)
-def dots_plan(threads: int, dtype: np.dtype, n: int, source: int, h: int, w: int, result: int, ho: int, wo: int, kh: int, kw: int,
-              ph: int, pw: int) -> Plan:
+def dots_plan(
+    threads: int,
+    dtype: np.dtype,
+    n: int,
+    source: int,
+    h: int,
+    w: int,
+    result: int,
+    ho: int,
+    wo: int,
+    kh: int,
+    kw: int,
+    ph: int,
+    pw: int,
+) -> Plan:
     """The plan of ``dots_chunk``: the weight gradient of the same convolution."""
     micro = variants(dtype == np.float64)
     numbers = begin(micro, n, source, h, w, result, ho, wo, kh, kw, ph, pw)

@@ -1,4 +1,5 @@
-"""The compiled versions of the tiles of ``images``: LLVM IR that is called by address, like the micro-kernels of ``gemm``.
+"""The compiled versions of the tiles of ``images``: LLVM IR that is called by address, like the micro-kernels of
+``gemm``.
 
 Imports Numba: loaded when a kernel compiles.
 """
@@ -60,8 +61,13 @@ def sums_of_lanes(v: Lanes, vectors: list) -> list:
             high = [i + half if not i & half else v.lanes + i for i in range(v.lanes)]
             count = len(group) // 2
             pairs = [(group[i], group[i + count]) for i in range(count)]
-            group = [v.b.fadd(v.b.shuffle_vector(p, q, ir.Constant(v.indices, low)),
-                              v.b.shuffle_vector(p, q, ir.Constant(v.indices, high))) for p, q in pairs]
+            group = [
+                v.b.fadd(
+                    v.b.shuffle_vector(p, q, ir.Constant(v.indices, low)),
+                    v.b.shuffle_vector(p, q, ir.Constant(v.indices, high)),
+                )
+                for p, q in pairs
+            ]
             half //= 2
         found.append(group[0])
         half = v.lanes // 2
@@ -102,10 +108,18 @@ def build_dots(fn: ir.Function, double: bool, lanes: int, channels: int, taps: i
 
 # As in ``points``; here, because this file's text is part of the kernels' key.
 A, B = 0.5**0.5, 2.0**0.5
-IMAGE = [[1, 0, -2.5, 0, 1, 0], [0, -2 * A, -2, A, 1, 0], [0, 2 * A, -2, -A, 1, 0], [0, -B / 2, -0.5, B, 1, 0],
-         [0, B / 2, -0.5, -B, 1, 0], [0, 1, 0, -2.5, 0, 1]]
-RESULT = {4: [[1, 1, 1, 1, 1, 0], [0, A, -A, B, -B, 0], [0, 0.5, 0.5, 2, 2, 0], [0, A / 2, -A / 2, 2 * B, -2 * B, 1]],
-          2: [[1, 1, 1, 1, 1, 0], [0, A, -A, B, -B, 1]]}
+IMAGE = [
+    [1, 0, -2.5, 0, 1, 0],
+    [0, -2 * A, -2, A, 1, 0],
+    [0, 2 * A, -2, -A, 1, 0],
+    [0, -B / 2, -0.5, B, 1, 0],
+    [0, B / 2, -0.5, -B, 1, 0],
+    [0, 1, 0, -2.5, 0, 1],
+]
+RESULT = {
+    4: [[1, 1, 1, 1, 1, 0], [0, A, -A, B, -B, 0], [0, 0.5, 0.5, 2, 2, 0], [0, A / 2, -A / 2, 2 * B, -2 * B, 1]],
+    2: [[1, 1, 1, 1, 1, 0], [0, A, -A, B, -B, 1]],
+}
 assert np.allclose(IMAGE, points.IMAGE) and all(np.allclose(RESULT[step], points.RESULT[step]) for step in RESULT)
 
 
@@ -155,8 +169,12 @@ def build_products(fn: ir.Function, double: bool, lanes: int, step: int, _: int)
     b.ret_void()
 
 
-BUILDERS = {"sums": (build_sums, SUMS_TYPE), "dots": (build_dots, DOTS_TYPE), "pixels": (build_pixels, PIXELS_TYPE),
-            "products": (build_products, PRODUCTS_TYPE)}
+BUILDERS = {
+    "sums": (build_sums, SUMS_TYPE),
+    "dots": (build_dots, DOTS_TYPE),
+    "pixels": (build_pixels, PIXELS_TYPE),
+    "products": (build_products, PRODUCTS_TYPE),
+}
 
 
 @intrinsic(prefer_literal=True)
@@ -184,8 +202,11 @@ def _call(builder, address, function_type, values):
 def call_sums(typingctx, kernel, x, x0, starts, s0, depth, w, w0, bias, b0, out, out0, out_step):
     def codegen(context, builder, signature, args):
         (source, _), (first, _), (weights, _), (start, _), (target, size) = [
-            _element(context, builder, signature.args[i], args[i], args[i + 1]) for i in (1, 3, 6, 8, 10)]
-        _call(builder, args[0], SUMS_TYPE, [source, first, args[5], weights, start, target, builder.mul(args[12], size)])
+            _element(context, builder, signature.args[i], args[i], args[i + 1]) for i in (1, 3, 6, 8, 10)
+        ]
+        _call(
+            builder, args[0], SUMS_TYPE, [source, first, args[5], weights, start, target, builder.mul(args[12], size)]
+        )
         return context.get_dummy_value()
 
     i64 = types.int64
@@ -196,9 +217,15 @@ def call_sums(typingctx, kernel, x, x0, starts, s0, depth, w, w0, bias, b0, out,
 def call_dots(typingctx, kernel, x, x0, x_row, g, g0, g_row, g_channel, rows, cols, out, out0, out_step):
     def codegen(context, builder, signature, args):
         (source, size), (grad, _), (target, _) = [
-            _element(context, builder, signature.args[i], args[i], args[i + 1]) for i in (1, 4, 10)]
+            _element(context, builder, signature.args[i], args[i], args[i + 1]) for i in (1, 4, 10)
+        ]
         x_step, row_step, channel_step, out_step = (builder.mul(args[i], size) for i in (3, 6, 7, 12))
-        _call(builder, args[0], DOTS_TYPE, [source, x_step, grad, row_step, channel_step, args[8], args[9], target, out_step])
+        _call(
+            builder,
+            args[0],
+            DOTS_TYPE,
+            [source, x_step, grad, row_step, channel_step, args[8], args[9], target, out_step],
+        )
         return context.get_dummy_value()
 
     i64 = types.int64
@@ -208,7 +235,9 @@ def call_dots(typingctx, kernel, x, x0, x_row, g, g0, g_row, g_channel, rows, co
 @intrinsic
 def call_pixels(typingctx, kernel, x, x0, out, out0, out_step, count):
     def codegen(context, builder, signature, args):
-        (source, _), (target, size) = [_element(context, builder, signature.args[i], args[i], args[i + 1]) for i in (1, 3)]
+        (source, _), (target, size) = [
+            _element(context, builder, signature.args[i], args[i], args[i + 1]) for i in (1, 3)
+        ]
         _call(builder, args[0], PIXELS_TYPE, [source, target, builder.mul(args[5], size), args[6]])
         return context.get_dummy_value()
 
@@ -219,8 +248,9 @@ def call_pixels(typingctx, kernel, x, x0, out, out0, out_step, count):
 @intrinsic
 def call_products(typingctx, kernel, m, m0, m_step, bias, b0, out, out0, count):
     def codegen(context, builder, signature, args):
-        (source, size), (first, _), (target, _) = [_element(context, builder, signature.args[i], args[i], args[j])
-                                                   for i, j in ((1, 2), (4, 5), (6, 7))]
+        (source, size), (first, _), (target, _) = [
+            _element(context, builder, signature.args[i], args[i], args[j]) for i, j in ((1, 2), (4, 5), (6, 7))
+        ]
         _call(builder, args[0], PRODUCTS_TYPE, [source, builder.mul(args[3], size), first, target, args[8]])
         return context.get_dummy_value()
 

@@ -1,9 +1,10 @@
 """Convolution as a matrix product whose right operand is never stored as a whole (implicit GEMM).
 
-Owns the loops; ``plan`` computes their sizes. Row ``(channel, tap)`` of the right operand is the source shifted by the tap, so its
-start describes it. Strips of it, as wide as a tile, are gathered into the second-level cache just before use. For strides, padding and
-dilation the source is rearranged once per image: it is copied into zero-bordered *phase planes*, each with every ``step``-th row and
-column, in which each tap reads contiguous elements. If nothing must be rearranged, strips are gathered from the source itself.
+Owns the loops; ``plan`` computes their sizes. Row ``(channel, tap)`` of the right operand is the source shifted by the
+tap, so its start describes it. Strips of it, as wide as a tile, are gathered into the second-level cache just before
+use. For strides, padding and dilation the source is rearranged once per image: it is copied into zero-bordered *phase
+planes*, each with every ``step``-th row and column, in which each tap reads contiguous elements. If nothing must be
+rearranged, strips are gathered from the source itself.
 
     forward       out[c, position] = sum over (k, tap) of w[c, (k, tap)] * x[start(k, tap) + position]
     input grad    the same with g as the source, one product for each phase of the result
@@ -15,7 +16,15 @@ The order of sums depends only on the shape: the number of threads does not chan
 from __future__ import annotations
 
 from numtorch.kernels.gemm.blocked import INNER, OUTER, pack_transposed
-from numtorch.kernels.gemm.tile import ACCUMULATE, copy_rows, gather_rows, gather_transpose, put_every_second, take_every_second, tile
+from numtorch.kernels.gemm.tile import (
+    ACCUMULATE,
+    copy_rows,
+    gather_rows,
+    gather_transpose,
+    put_every_second,
+    take_every_second,
+    tile,
+)
 from numtorch.kernels.jit import jit, prange
 from numtorch.ops.conv.pointer import call
 
@@ -76,7 +85,8 @@ JOB_SIZE = 9
 
 @jit(**INNER)
 def arrange_planes(plan, phases, x, x0, scratch, s0, channels):
-    """Phase planes of some channels, beginning at ``x0``: ``plane[u, t] = x[(u - top) * step + phase]``; borders are kept."""
+    """Phase planes of some channels, beginning at ``x0``: ``plane[u, t] = x[(u - top) * step + phase]``; borders are
+    kept."""
     h, w, rows, cols = plan[SOURCE_H], plan[SOURCE_W], plan[ROWS], plan[COLS]
     step_h, step_w, table, strip = plan[STEP_H], plan[STEP_W], plan[TABLE], plan[STRIP]
     for c in range(channels):
@@ -141,7 +151,9 @@ def spread(plan, scratch, at, step, rows, position, count, width, out, to):
 
 
 @jit(**INNER)
-def multiply_strips(plan, jobs, job, source, planes, starts, w, bias, out, scratch, scratch0, image, group, first, last):
+def multiply_strips(
+    plan, jobs, job, source, planes, starts, w, bias, out, scratch, scratch0, image, group, first, last
+):
     """Strips ``first..last`` of one product for the block of images from ``image`` on.
 
     ::
@@ -169,7 +181,7 @@ def multiply_strips(plan, jobs, job, source, planes, starts, w, bias, out, scrat
         for s in range(first, last):
             e, position = s // per_image, s % per_image * strip
             at = planes + e * image_step + group * plan[GROUP_CHANNELS] * plan[CHANNEL]
-            gather_strip(plan, source, at, width, starts, jobs[job + JOB_STARTS] + k0, kn, position, min(strip, positions - position),
+            gather_strip(plan, source, at, width, starts, jobs[job + JOB_STARTS] + k0, kn, position, min(strip, positions - position),  # noqa: E501
                          scratch, b0 + (s - first) * depth * strip)  # fmt: skip
         i = 0
         for panel in range(panels):
@@ -194,8 +206,23 @@ def multiply_strips(plan, jobs, job, source, planes, starts, w, bias, out, scrat
     if not direct:
         for s in range(first, last):
             e, position = s // per_image, s % per_image * strip
-            to = ((image + e) * plan[GROUPS] * m + group * m) * plane + jobs[job + JOB_ROW] * plan[RESULT_W] + jobs[job + JOB_COL]
-            spread(plan, scratch, c0 + (s - first) * strip, c_step, m, position, min(strip, positions - position), width, out, to)
+            to = (
+                ((image + e) * plan[GROUPS] * m + group * m) * plane
+                + jobs[job + JOB_ROW] * plan[RESULT_W]
+                + jobs[job + JOB_COL]
+            )
+            spread(
+                plan,
+                scratch,
+                c0 + (s - first) * strip,
+                c_step,
+                m,
+                position,
+                min(strip, positions - position),
+                width,
+                out,
+                to,
+            )
 
 
 @jit(**CHUNK)
@@ -223,7 +250,9 @@ def product_chunk(plan, starts, phases, jobs, x, w, bias, out, scratch, chunk):
             planes = image * size
         elif block != arranged:
             for e in range(images):
-                arrange_planes(plan, phases, x, (image + e) * size, scratch, planes + e * channels * plan[CHANNEL], channels)
+                arrange_planes(
+                    plan, phases, x, (image + e) * size, scratch, planes + e * channels * plan[CHANNEL], channels
+                )
             arranged = block
         job = 0
         while rest >= jobs[job + JOB_UNITS]:
@@ -234,7 +263,9 @@ def product_chunk(plan, starts, phases, jobs, x, w, bias, out, scratch, chunk):
         last = min(strips, first + plan[STRIPS])
         if first < last:
             for group in range(plan[GROUPS]):
-                multiply_strips(plan, jobs, job, source, planes, starts, w, bias, out, scratch, scratch0, image, group, first, last)
+                multiply_strips(
+                    plan, jobs, job, source, planes, starts, w, bias, out, scratch, scratch0, image, group, first, last
+                )
 
 
 @jit(**INNER)
@@ -256,7 +287,8 @@ def turn_strips(plan, source, at, starts, k0, k1, position, count, width, scratc
 
 @jit(**CHUNK)
 def weight_grad_chunk(plan, starts, phases, jobs, x, g, bias, out, scratch, chunk):
-    """Those parts of the weight gradient that fall to one chunk; ``jobs`` holds the grid of positions, as for the forward pass.
+    """Those parts of the weight gradient that fall to one chunk; ``jobs`` holds the grid of positions, as for the
+    forward pass.
 
     ::
 
@@ -301,7 +333,15 @@ def weight_grad_chunk(plan, starts, phases, jobs, x, g, bias, out, scratch, chun
             else:
                 for e in range(images):
                     channel = ((image + e) * groups + group) * plan[GROUP_CHANNELS] + c0
-                    arrange_planes(plan, phases, x, channel * source_size, scratch, at + e * image_step + c0 * plan[CHANNEL], c1 - c0)
+                    arrange_planes(
+                        plan,
+                        phases,
+                        x,
+                        channel * source_size,
+                        scratch,
+                        at + e * image_step + c0 * plan[CHANNEL],
+                        c1 - c0,
+                    )
             # A block holds whole images, or some positions of one.
             step = min(positions, plan[DEPTH])
             for position in range(0, positions, step):
@@ -316,7 +356,7 @@ def weight_grad_chunk(plan, starts, phases, jobs, x, g, bias, out, scratch, chun
                         h = height + (1 if panel < higher else 0)
                         row = group * m + i
                         for e in range(images):
-                            pack_transposed(table, lanes, g, ((image + e) * groups * m + row) * positions + position, positions,
+                            pack_transposed(table, lanes, g, ((image + e) * groups * m + row) * positions + position, positions,  # noqa: E501
                                             scratch, a0 + e * count * h, h, h, count)  # fmt: skip
                         for t in range(k0, k1, strip):
                             tile(table, h, 0, scratch, a0, h, scratch, b0 + (t - k0) * plan[DEPTH], strip,
@@ -343,8 +383,9 @@ def pack_weights(plan, starts, phases, jobs, w, packed, bias, out, scratch, chun
 def pack_turned(plan, starts, chosen, jobs, w, packed, bias, out, scratch, chunk):
     """Weights for the input gradient: for each job panels of input channels, one row for every (output channel, tap).
 
-    ``chosen`` lists the taps of each job, one job after the other. Unless one job takes them all, a channel's taps are turned in
-    scratch, from which every job takes its own. (A single job of fewer taps is an image of one row and column at a stride.)
+    ``chosen`` lists the taps of each job, one job after the other. Unless one job takes them all, a channel's taps are
+    turned in scratch, from which every job takes its own. (A single job of fewer taps is an image of one row and column
+    at a stride.)
     """
     table, lanes, m, source, taps = plan[TABLE], plan[LANES], plan[GROUP_ROWS], plan[GROUP_CHANNELS], plan[TAPS]
     panels = (m + plan[HEIGHT] - 1) // plan[HEIGHT]
@@ -358,7 +399,9 @@ def pack_turned(plan, starts, chosen, jobs, w, packed, bias, out, scratch, chunk
         for c in range(source):
             at = ((group * source + c) * m + i) * taps
             if whole:
-                pack_transposed(table, lanes, w, at, taps, packed, (group * m + i) * source * taps + c * taps * h, h, h, taps)
+                pack_transposed(
+                    table, lanes, w, at, taps, packed, (group * m + i) * source * taps + c * taps * h, h, h, taps
+                )
                 continue
             pack_transposed(table, lanes, w, at, taps, turned, 0, h, h, taps)
             first = 0

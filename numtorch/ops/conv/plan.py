@@ -84,19 +84,30 @@ def forward_job(kh: int, kw: int, ho: int, wo: int, sh: int, sw: int, ph: int, p
     return Job(taps, ho, wo)
 
 
-def input_grad_jobs(h: int, w: int, kh: int, kw: int, sh: int, sw: int, ph: int, pw: int, dh: int, dw: int) -> list[Job]:
+def input_grad_jobs(
+    h: int, w: int, kh: int, kw: int, sh: int, sw: int, ph: int, pw: int, dh: int, dw: int
+) -> list[Job]:
     """Row y of the gradient takes from row r of g where ``r*sh + a*dh - ph == y``: other taps for every ``y % sh``.
 
     Phases that no tap reaches have no job: the gradient is zero there.
     """
     rows, cols = _phases(h, kh, sh, ph, dh), _phases(w, kw, sw, pw, dw)
-    jobs = [Job([(a * kw + b, (0, 0), down, right) for (a, down), (b, right) in product(downs, rights)],
-                -(-(h - row) // sh), -(-(w - col) // sw), row, col) for (row, downs), (col, rights) in product(rows, cols)]
+    jobs = [
+        Job(
+            [(a * kw + b, (0, 0), down, right) for (a, down), (b, right) in product(downs, rights)],
+            -(-(h - row) // sh),
+            -(-(w - col) // sw),
+            row,
+            col,
+        )
+        for (row, downs), (col, rights) in product(rows, cols)
+    ]
     return jobs or [Job([], -(-h // sh), -(-w // sw))]
 
 
 def _phases(n: int, k: int, s: int, p: int, d: int) -> list:
-    """For each phase of a gradient's rows that a tap reaches, the taps and how far from the row that they read they stand."""
+    """For each phase of a gradient's rows that a tap reaches, the taps and how far from the row that they read they
+    stand."""
     found: dict[int, list] = {}
     for a in range(k):
         row = (a * d - p) % s
@@ -116,12 +127,21 @@ def _lay_out(numbers: np.ndarray, source: Source, jobs: list[Job]) -> tuple[list
     if in_place:
         rows, cols = source.h, source.w
     channel = len(phases) * rows * cols
-    for key, value in {at.IN_PLACE: in_place, at.TOP: top, at.LEFT: left, at.ROWS: rows, at.COLS: cols, at.PHASES: len(phases),
-                       at.CHANNEL: channel}.items():
+    for key, value in {
+        at.IN_PLACE: in_place,
+        at.TOP: top,
+        at.LEFT: left,
+        at.ROWS: rows,
+        at.COLS: cols,
+        at.PHASES: len(phases),
+        at.CHANNEL: channel,
+    }.items():
         numbers[key] = value
     starts = []
     for job in jobs:
-        within = [phases.index(phase) * rows * cols + (down + top) * cols + right + left for _, phase, down, right in job.taps]
+        within = [
+            phases.index(phase) * rows * cols + (down + top) * cols + right + left for _, phase, down, right in job.taps
+        ]
         starts.append((np.arange(source.channels)[:, None] * channel + np.array(within, np.int64)).reshape(-1))
     return phases, np.concatenate(starts)
 
@@ -136,9 +156,19 @@ def _begin(source: Source, double: bool, rows: int, taps: int, spread_w: int = 1
     regs = micro.registers
     numbers = np.zeros(at.PLAN_SIZE, np.int64)
     for key, value in {
-        at.TABLE: micro.address, at.LANES: regs.lanes, at.STRIP: regs.strip, at.HEIGHT: regs.height, at.IMAGES: source.images,
-        at.GROUPS: source.groups, at.GROUP_CHANNELS: source.channels, at.SOURCE_H: source.h, at.SOURCE_W: source.w,
-        at.STEP_H: source.step_h, at.STEP_W: source.step_w, at.GROUP_ROWS: rows, at.TAPS: taps,
+        at.TABLE: micro.address,
+        at.LANES: regs.lanes,
+        at.STRIP: regs.strip,
+        at.HEIGHT: regs.height,
+        at.IMAGES: source.images,
+        at.GROUPS: source.groups,
+        at.GROUP_CHANNELS: source.channels,
+        at.SOURCE_H: source.h,
+        at.SOURCE_W: source.w,
+        at.STEP_H: source.step_h,
+        at.STEP_W: source.step_w,
+        at.GROUP_ROWS: rows,
+        at.TAPS: taps,
     }.items():
         numbers[key] = value
     if source.step_w == 2 or spread_w == 2:
@@ -185,9 +215,19 @@ def _chunk_address(kernel: Any, plan: tuple, dtype: np.dtype) -> Any:
     return address(kernel, *plan, *[np.empty(1, dtype)] * 5, 0)
 
 
-def product_plan(source: Source, rows: int, taps: int, result: tuple, spread: tuple, jobs: tuple, dtype: np.dtype, threads: int,
-                 pack: Any = at.pack_weights) -> Plan:
-    """The plan of ``implicit.product_chunk``: ``rows`` channels of the result in each group, weights packed by ``pack``."""
+def product_plan(
+    source: Source,
+    rows: int,
+    taps: int,
+    result: tuple,
+    spread: tuple,
+    jobs: tuple,
+    dtype: np.dtype,
+    threads: int,
+    pack: Any = at.pack_weights,
+) -> Plan:
+    """The plan of ``implicit.product_chunk``: ``rows`` channels of the result in each group, weights packed by
+    ``pack``."""
     micro, numbers = _begin(source, dtype == np.float64, rows, taps, spread[1])
     phases, starts = _lay_out(numbers, source, list(jobs))
     regs, item, strip = micro.registers, dtype.itemsize, micro.registers.strip
@@ -211,20 +251,47 @@ def product_plan(source: Source, rows: int, taps: int, result: tuple, spread: tu
     units = int(table[:, at.JOB_UNITS].sum())
     chunks = min(threads, -(-source.images // block) * units) if parallel else 1
     direct = len(jobs) == 1 and spread == (1, 1)
-    planes = 0 if numbers[at.IN_PLACE] else _whole_lines(block * source.groups * source.channels * int(numbers[at.CHANNEL]) + regs.lanes)
+    planes = (
+        0
+        if numbers[at.IN_PLACE]
+        else _whole_lines(block * source.groups * source.channels * int(numbers[at.CHANNEL]) + regs.lanes)
+    )
     results = planes + strips * depth * strip
     size = max(results + (0 if direct else rows * strips * strip), regs.height * taps) + 16
-    for key, value in {at.BLOCK: block, at.RESULT_H: result[0], at.RESULT_W: result[1], at.SPREAD_H: spread[0], at.SPREAD_W: spread[1],
-                       at.JOBS: len(jobs), at.UNITS: units, at.CHUNKS: chunks, at.DEPTH: depth, at.STRIPS: strips,
-                       at.SCRATCH_B: planes, at.SCRATCH_C: results, at.SCRATCH: _whole_lines(size)}.items():
+    for key, value in {
+        at.BLOCK: block,
+        at.RESULT_H: result[0],
+        at.RESULT_W: result[1],
+        at.SPREAD_H: spread[0],
+        at.SPREAD_W: spread[1],
+        at.JOBS: len(jobs),
+        at.UNITS: units,
+        at.CHUNKS: chunks,
+        at.DEPTH: depth,
+        at.STRIPS: strips,
+        at.SCRATCH_B: planes,
+        at.SCRATCH_C: results,
+        at.SCRATCH: _whole_lines(size),
+    }.items():
         numbers[key] = value
-    widths = {w for job in jobs for w in ({strip} if job.h * job.w >= strip else set()) | ({job.h * job.w % strip} - {0})}
+    widths = {
+        w for job in jobs for w in ({strip} if job.h * job.w >= strip else set()) | ({job.h * job.w % strip} - {0})
+    }
     _need(micro, _heights(rows, regs.height), widths, {n for job in jobs for n in _pieces(job, strip)}, False)
     chosen = np.array([tap[0] for job in jobs for tap in job.taps], np.int64)
     arrays = numbers, starts.astype(np.int64), np.array(phases, np.int64).reshape(-1), table.reshape(-1)
     kernel, packing = (_chunk_address(k, arrays, dtype) if chunks > 1 else 0 for k in (at.product_chunk, pack))
-    return Plan(*arrays, chosen, scratch_key(dtype, chunks * int(numbers[at.SCRATCH])), weights + regs.lanes, 1, chunks, kernel, packing,
-                _gaps(result, spread, jobs))
+    return Plan(
+        *arrays,
+        chosen,
+        scratch_key(dtype, chunks * int(numbers[at.SCRATCH])),
+        weights + regs.lanes,
+        1,
+        chunks,
+        kernel,
+        packing,
+        _gaps(result, spread, jobs),
+    )
 
 
 def weight_grad_plan(source: Source, rows: int, taps: int, job: Job, dtype: np.dtype, threads: int) -> Plan:
@@ -236,7 +303,11 @@ def weight_grad_plan(source: Source, rows: int, taps: int, job: Job, dtype: np.d
     most = max(1, DEPTH_BYTES // item)
     depth = -(-positions // -(-positions // most))
     all_strips = -(-k // strip)
-    parts = min(PARTS, source.images) if source.groups * rows * k <= FEW_WEIGHTS and all_strips * source.groups < PARTS else 1
+    parts = (
+        min(PARTS, source.images)
+        if source.groups * rows * k <= FEW_WEIGHTS and all_strips * source.groups < PARTS
+        else 1
+    )
     block = max(1, min(most // depth, source.images // parts))
     depth = max(depth, block * positions) if positions <= most else depth
     threads = threads if source.images * source.groups * rows * k * positions > PARALLEL_WORK else 1
@@ -248,11 +319,23 @@ def weight_grad_plan(source: Source, rows: int, taps: int, job: Job, dtype: np.d
     chunks = min(threads, parts * source.groups * down * across)
     mine = -(-all_strips // across)
     strips = -(-mine // -(-mine * depth * strip * item // TURNED_BYTES))
-    planes = 0 if numbers[at.IN_PLACE] else _whole_lines(block * source.channels * int(numbers[at.CHANNEL]) + regs.lanes)
+    planes = (
+        0 if numbers[at.IN_PLACE] else _whole_lines(block * source.channels * int(numbers[at.CHANNEL]) + regs.lanes)
+    )
     panel = planes + strips * depth * strip
     size = panel + regs.height * depth + regs.lanes
-    for key, value in {at.BLOCK: block, at.CHUNKS: chunks, at.DEPTH: depth, at.STRIPS: strips, at.PARTS: parts, at.DOWN: down,
-                       at.ACROSS: across, at.SCRATCH_B: planes, at.SCRATCH_C: panel, at.SCRATCH: _whole_lines(size)}.items():
+    for key, value in {
+        at.BLOCK: block,
+        at.CHUNKS: chunks,
+        at.DEPTH: depth,
+        at.STRIPS: strips,
+        at.PARTS: parts,
+        at.DOWN: down,
+        at.ACROSS: across,
+        at.SCRATCH_B: planes,
+        at.SCRATCH_C: panel,
+        at.SCRATCH: _whole_lines(size),
+    }.items():
         numbers[key] = value
     heights = {h for d in range(down) for h in _heights(rows * (d + 1) // down - rows * d // down, regs.height)}
     _need(micro, heights, ({strip} if k >= strip else set()) | ({k % strip} - {0}), set(), True)
@@ -261,11 +344,22 @@ def weight_grad_plan(source: Source, rows: int, taps: int, job: Job, dtype: np.d
     starts = np.concatenate([starts, np.zeros(regs.lanes, np.int64)])
     arrays = numbers, starts, np.array(phases, np.int64).reshape(-1), row
     kernel = _chunk_address(at.weight_grad_chunk, arrays, dtype) if chunks > 1 else 0
-    return Plan(*arrays, np.zeros(0, np.int64), scratch_key(dtype, chunks * int(numbers[at.SCRATCH])), 0, parts, chunks, kernel)
+    return Plan(
+        *arrays, np.zeros(0, np.int64), scratch_key(dtype, chunks * int(numbers[at.SCRATCH])), 0, parts, chunks, kernel
+    )
 
 
-def planes_plan(source: Source, rows: int, taps: int, result: tuple, spread: tuple, jobs: tuple, dtype: np.dtype, threads: int,
-                weight_grad: bool = False) -> Plan:
+def planes_plan(
+    source: Source,
+    rows: int,
+    taps: int,
+    result: tuple,
+    spread: tuple,
+    jobs: tuple,
+    dtype: np.dtype,
+    threads: int,
+    weight_grad: bool = False,
+) -> Plan:
     """The plan of the loops of ``depthwise``; ``starts`` also holds each tap's place among the weights."""
     micro, numbers = _begin(source, dtype == np.float64, rows, taps, spread[1])
     phases, _ = _lay_out(numbers, source, list(jobs))
@@ -284,16 +378,32 @@ def planes_plan(source: Source, rows: int, taps: int, result: tuple, spread: tup
     tasks = source.groups if weight_grad else source.images * source.groups
     work = source.images * source.groups * source.channels * rows * sum(len(job.taps) * job.h * job.w for job in jobs)
     chunks = min(threads, tasks) if work > PARALLEL_WORK else 1
-    for key, value in {at.RESULT_H: result[0], at.RESULT_W: result[1], at.SPREAD_H: spread[0], at.SPREAD_W: spread[1],
-                       at.JOBS: len(jobs), at.CHUNKS: chunks, at.SCRATCH_B: planes, at.SCRATCH: planes + total}.items():
+    for key, value in {
+        at.RESULT_H: result[0],
+        at.RESULT_W: result[1],
+        at.SPREAD_H: spread[0],
+        at.SPREAD_W: spread[1],
+        at.JOBS: len(jobs),
+        at.CHUNKS: chunks,
+        at.SCRATCH_B: planes,
+        at.SCRATCH: planes + total,
+    }.items():
         numbers[key] = value
     for width in range(regs.lanes, regs.strip + 1, regs.lanes):
         micro.need_copy(width)
     arrays = numbers, np.concatenate(parts).astype(np.int64), np.array(phases, np.int64).reshape(-1), table.reshape(-1)
     loop = depthwise.planes_weight_grad_chunk if weight_grad else depthwise.planes_chunk
     kernel = _chunk_address(loop, arrays, dtype) if chunks > 1 else 0
-    return Plan(*arrays, np.zeros(0, np.int64), scratch_key(dtype, chunks * int(numbers[at.SCRATCH])), 0, 1, chunks, kernel,
-                gaps=_gaps(result, spread, jobs))
+    return Plan(
+        *arrays,
+        np.zeros(0, np.int64),
+        scratch_key(dtype, chunks * int(numbers[at.SCRATCH])),
+        0,
+        1,
+        chunks,
+        kernel,
+        gaps=_gaps(result, spread, jobs),
+    )
 
 
 def _space(arrays: Scratch, key: int) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Calls a compiled kernel by its address.
 
-If a parallel loop calls a kernel by name, LLVM optimises that kernel again, several times. By address, one small parallel driver
-serves all kernels of the same signature.
+If a parallel loop calls a kernel by name, LLVM optimises that kernel again, several times. By address, one small
+parallel driver serves all kernels of the same signature.
 """
 
 from __future__ import annotations

@@ -1,15 +1,17 @@
-"""Convolution with 3x3 filters at stride 1 by Winograd's minimal filtering, F(4x4, 3x3): 36 products where the definition has 144.
+"""Convolution with 3x3 filters at stride 1 by Winograd's minimal filtering, F(4x4, 3x3): 36 products where the
+definition has 144.
 
-The result is computed in tiles of 4x4. A tile and the 6x6 pixels that it uses are values of polynomials at six points, where
-convolution is a product. The sums over channels remain: one matrix product for each of the 36 pairs of points:
+The result is computed in tiles of 4x4. A tile and the 6x6 pixels that it uses are values of polynomials at six points,
+where convolution is a product. The sums over channels remain: one matrix product for each of the 36 pairs of points:
 
     u[p] = (WEIGHT @ w @ WEIGHT.T)[p]       (channels of the source, channels of the result), once for all images
     v[p] = (IMAGE @ x @ IMAGE.T)[p]         (tiles, channels of the source)
     result = RESULT @ (v @ u) @ RESULT.T
 
-The points are 0, +-1/sqrt(2), +-sqrt(2) and infinity. They are symmetric and reciprocal, with half the rounding error of the usual
-points 0, +-1, +-2 (Barabasz et al., "Error Analysis and Improving the Accuracy of Winograd Convolution", 2020). Channels are the
-innermost dimension everywhere, so transforms are vector code for any image width. A non-finite pixel reaches every result of its tile.
+The points are 0, +-1/sqrt(2), +-sqrt(2) and infinity. They are symmetric and reciprocal, with half the rounding error
+of the usual points 0, +-1, +-2 (Barabasz et al., "Error Analysis and Improving the Accuracy of Winograd Convolution",
+2020). Channels are the innermost dimension everywhere, so transforms are vector code for any image width. A non-finite
+pixel reaches every result of its tile.
 
 Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015.
 """
@@ -46,11 +48,29 @@ TRANSFORM: dict[str, Any] = INNER | {"needs": NEEDS}
 CHUNK: dict[str, Any] = OUTER | {"needs": NEEDS, "no_cfunc_wrapper": False}
 
 A, B = 0.5**0.5, 2.0**0.5
-IMAGE = np.array([[1, 0, -2.5, 0, 1, 0], [0, -2 * A, -2, A, 1, 0], [0, 2 * A, -2, -A, 1, 0], [0, -B / 2, -0.5, B, 1, 0],
-                  [0, B / 2, -0.5, -B, 1, 0], [0, 1, 0, -2.5, 0, 1]])
-WEIGHT = np.array([[1, 0, 0], [-2 / 3, -2 / 3 * A, -1 / 3], [-2 / 3, 2 / 3 * A, -1 / 3], [1 / 6, B / 6, 1 / 3], [1 / 6, -B / 6, 1 / 3],
-                   [0, 0, 1]])
-RESULT = np.array([[1, 1, 1, 1, 1, 0], [0, A, -A, B, -B, 0], [0, 0.5, 0.5, 2, 2, 0], [0, A / 2, -A / 2, 2 * B, -2 * B, 1]])
+IMAGE = np.array(
+    [
+        [1, 0, -2.5, 0, 1, 0],
+        [0, -2 * A, -2, A, 1, 0],
+        [0, 2 * A, -2, -A, 1, 0],
+        [0, -B / 2, -0.5, B, 1, 0],
+        [0, B / 2, -0.5, -B, 1, 0],
+        [0, 1, 0, -2.5, 0, 1],
+    ]
+)
+WEIGHT = np.array(
+    [
+        [1, 0, 0],
+        [-2 / 3, -2 / 3 * A, -1 / 3],
+        [-2 / 3, 2 / 3 * A, -1 / 3],
+        [1 / 6, B / 6, 1 / 3],
+        [1 / 6, -B / 6, 1 / 3],
+        [0, 0, 1],
+    ]
+)
+RESULT = np.array(
+    [[1, 1, 1, 1, 1, 0], [0, A, -A, B, -B, 0], [0, 0.5, 0.5, 2, 2, 0], [0, A / 2, -A / 2, 2 * B, -2 * B, 1]]
+)
 
 # What stands where in a plan, an int64 array.
 TABLE = 0  # address of the micro-kernels
@@ -122,9 +142,11 @@ def whole_vectors(n):
 
 @jit(**CHUNK)
 def weights_chunk(plan, w, k_step, c_step, flip, packed, staged, chunk, chunks):
-    """Weights of some channels of the source: ``packed[point, strip of the result's channels, k]``, strips of whole width.
+    """Weights of some channels of the source: ``packed[point, strip of the result's channels, k]``, strips of whole
+    width.
 
-    ``k_step`` and ``c_step`` lead from one channel of the source and of the result to the next; ``flip`` turns the taps round.
+    ``k_step`` and ``c_step`` lead from one channel of the source and of the result to the next; ``flip`` turns the taps
+    round.
     """
     ci, co, strip = plan[SOURCE], plan[RESULT_AT], plan[STRIP]
     step = (co + strip - 1) // strip * ci * strip + LINE
@@ -149,10 +171,13 @@ def weights_parallel(kernel, plan, w, k_step, c_step, flip, packed, staged, chun
 
 @jit(**INNER)
 def stage_rows(plan, x, image, c, h, w, y, rows, staged, s0, row_step, left):
-    """Rows ``y..y+rows`` of an image (c, h, w) with channels innermost, the first pixel at column ``left``; rows outside are zeros."""
+    """Rows ``y..y+rows`` of an image (c, h, w) with channels innermost, the first pixel at column ``left``; rows
+    outside are zeros."""
     channels = whole_vectors(c)
     if row_step == w * channels and y + rows <= h:  # rows follow each other as in the image
-        pack_transposed(plan[TABLE], plan[LANES_AT], x, (image * c * h + y) * w, h * w, staged, s0, channels, c, rows * w)
+        pack_transposed(
+            plan[TABLE], plan[LANES_AT], x, (image * c * h + y) * w, h * w, staged, s0, channels, c, rows * w
+        )
         return
     for i in range(rows):
         if not 0 <= y + i < h:
@@ -163,7 +188,7 @@ def stage_rows(plan, x, image, c, h, w, y, rows, staged, s0, row_step, left):
     for k in range(0, c, plan[LANES_AT]):
         for i in range(max(0, -y), min(rows, h - y)):
             pack_transposed(plan[TABLE], plan[LANES_AT], x, ((image * c + k) * h + y + i) * w, h * w,
-                            staged, s0 + i * row_step + left * channels + k, channels, min(plan[LANES_AT], c - k), w)  # fmt: skip
+                            staged, s0 + i * row_step + left * channels + k, channels, min(plan[LANES_AT], c - k), w)  # fmt: skip  # noqa: E501
 
 
 @jit(**TRANSFORM)
@@ -184,13 +209,17 @@ def finish_row(plan, m, m0, m_step, first, count, bias, out, image, y, staged, s
     channels = whole_vectors(count)
     row_step = TILE * across * channels
     for t in range(across):
-        result_tile(m, m0 + t * channels, m_step, bias[first:], staged, s0 + t * TILE * channels, row_step, channels, channels)
+        result_tile(
+            m, m0 + t * channels, m_step, bias[first:], staged, s0 + t * TILE * channels, row_step, channels, channels
+        )
     rows, to = min(TILE, ho - y), (image * co + first) * ho * wo + y * wo
     if wo == TILE * across:
         pack_transposed(plan[TABLE], plan[LANES_AT], staged, s0, channels, out, to, ho * wo, rows * wo, count)
     else:
         for i in range(rows):
-            pack_transposed(plan[TABLE], plan[LANES_AT], staged, s0 + i * row_step, channels, out, to + i * wo, ho * wo, wo, count)
+            pack_transposed(
+                plan[TABLE], plan[LANES_AT], staged, s0 + i * row_step, channels, out, to + i * wo, ho * wo, wo, count
+            )
 
 
 @jit(**INNER)
@@ -216,15 +245,16 @@ def multiply_points(plan, v, v_step, packed, m, m_step, tiles):
             for panel in range(panels):
                 h = height + (1 if panel < higher else 0)
                 for s in range(strips):
-                    tile(table, h, 1, v, p * v_step + i * a_step + k, a_step, packed, weights + (s * ci + k) * strip, strip,
-                         m, p * m_step + i * c_step + s * strip, c_step, m, 0, min(DEPTH, ci - k), min(strip, c_step - s * strip),
+                    tile(table, h, 1, v, p * v_step + i * a_step + k, a_step, packed, weights + (s * ci + k) * strip, strip,  # noqa: E501
+                         m, p * m_step + i * c_step + s * strip, c_step, m, 0, min(DEPTH, ci - k), min(strip, c_step - s * strip),  # noqa: E501
                          flags)  # fmt: skip
                 i += h
 
 
 @jit(**CHUNK)
 def tiles_chunk(plan, x, packed, bias, out, staged, v, m, chunk):
-    """Those blocks of tiles that fall to one chunk; ``bias`` has whole vectors, the three arrays of scratch a row for each chunk."""
+    """Those blocks of tiles that fall to one chunk; ``bias`` has whole vectors, the three arrays of scratch a row for
+    each chunk."""
     across, down = plan[ACROSS], plan[DOWN]
     a_step, c_step = whole_vectors(plan[SOURCE]), whole_vectors(plan[RESULT_AT])
     most = plan[BLOCK] * across
@@ -241,10 +271,20 @@ def tiles_chunk(plan, x, packed, bias, out, staged, v, m, chunk):
         for j in range(source.size):
             source[j] = 0
         for r in range(first, last):
-            transform_row(plan, x, r // down, r % down * TILE - plan[TOP], staged, s0, mine_v, (r - first) * across * a_step, v_step)
+            transform_row(
+                plan,
+                x,
+                r // down,
+                r % down * TILE - plan[TOP],
+                staged,
+                s0,
+                mine_v,
+                (r - first) * across * a_step,
+                v_step,
+            )
         multiply_points(plan, mine_v, v_step, packed, mine_m, m_step, (last - first) * across)
         for r in range(first, last):
-            finish_row(plan, mine_m, (r - first) * across * c_step, m_step, 0, plan[RESULT_AT], bias, out, r // down, r % down * TILE,
+            finish_row(plan, mine_m, (r - first) * across * c_step, m_step, 0, plan[RESULT_AT], bias, out, r // down, r % down * TILE,  # noqa: E501
                        staged, s0)  # fmt: skip
 
 
@@ -274,7 +314,8 @@ def saves(images: int, ho: int, wo: int) -> bool:
 
 
 class Plan(NamedTuple):
-    """What a shape needs: integers, where the five parts of the scratch array end, the chunks' kernels where there are several."""
+    """What a shape needs: integers, where the five parts of the scratch array end, the chunks' kernels where there are
+    several."""
 
     numbers: np.ndarray
     scratch: int
@@ -292,8 +333,8 @@ def whole_bias(bias: np.ndarray, channels: int) -> np.ndarray:
 
 
 class Blocks(NamedTuple):
-    """A plan by blocks of tiles: integers, rows of tiles in all images and in a block, the two kernels and, where there are
-    several chunks, their addresses."""
+    """A plan by blocks of tiles: integers, rows of tiles in all images and in a block, the two kernels and, where there
+    are several chunks, their addresses."""
 
     numbers: np.ndarray
     scratch: int
@@ -338,8 +379,28 @@ def make_plan(threads: int, n: int, ci: int, h: int, w: int, co: int, ho: int, w
     blocks = max(threads, -(-rows // max(1, tiles // across)))
     block = -(-rows // min(blocks, rows))
     chunks = min(threads, -(-rows // block))
-    numbers = np.array([micro.address, regs.lanes, regs.strip, regs.height, ci, co, h, w, ho, wo, ph, pw, down, across, rows, block,
-                        chunks], np.int64)
+    numbers = np.array(
+        [
+            micro.address,
+            regs.lanes,
+            regs.strip,
+            regs.height,
+            ci,
+            co,
+            h,
+            w,
+            ho,
+            wo,
+            ph,
+            pw,
+            down,
+            across,
+            rows,
+            block,
+            chunks,
+        ],
+        np.int64,
+    )
     for count in {block * across, (rows % block or block) * across}:
         panels = -(-count // regs.height)
         for height in {count // panels, -(-count // panels)}:
@@ -349,15 +410,26 @@ def make_plan(threads: int, n: int, ci: int, h: int, w: int, co: int, ho: int, w
     width = -(-co // regs.strip) * regs.strip
     staged = max(SIDE * (TILE * across + 2) * wide_i, TILE * TILE * across * wide_o)
     parts = min(threads, ci)
-    sizes = (POINTS * (width * ci + LINE), -(-parts * 9 * regs.strip // LANES) * LANES, chunks * staged,
-             chunks * POINTS * (block * across * wide_i + LINE), chunks * POINTS * (block * across * wide_o + LINE))
+    sizes = (
+        POINTS * (width * ci + LINE),
+        -(-parts * 9 * regs.strip // LANES) * LANES,
+        chunks * staged,
+        chunks * POINTS * (block * across * wide_i + LINE),
+        chunks * POINTS * (block * across * wide_o + LINE),
+    )
     one = np.empty(1, np.float32)
-    kernels = (address(weights_chunk, numbers, one, 0, 0, False, one, one, 0, 0) if parts > 1 else 0,
-               address(tiles_chunk, numbers, *[one] * 7, 0) if chunks > 1 else 0)
-    return Plan(numbers, scratch_key(np.dtype(np.float32), sum(sizes)), tuple(np.cumsum(sizes).tolist()), parts, chunks, kernels)
+    kernels = (
+        address(weights_chunk, numbers, one, 0, 0, False, one, one, 0, 0) if parts > 1 else 0,
+        address(tiles_chunk, numbers, *[one] * 7, 0) if chunks > 1 else 0,
+    )
+    return Plan(
+        numbers, scratch_key(np.dtype(np.float32), sum(sizes)), tuple(np.cumsum(sizes).tolist()), parts, chunks, kernels
+    )
 
 
-def run(plan: Plan, x: np.ndarray, w: np.ndarray, bias: np.ndarray, out: np.ndarray, k_step: int, c_step: int, flip: bool) -> None:
+def run(
+    plan: Plan, x: np.ndarray, w: np.ndarray, bias: np.ndarray, out: np.ndarray, k_step: int, c_step: int, flip: bool
+) -> None:
     """The convolution; the weights are read as ``weights_chunk`` says."""
     space = scratch.arrays.get(plan.scratch)
     if space is None:

@@ -1,7 +1,8 @@
-"""The compiled transforms of ``winograd``: they load 36 vectors of channels, combine them in registers, and store the results.
+"""The compiled transforms of ``winograd``: they load 36 vectors of channels, combine them in registers, and store the
+results.
 
-LLVM's vectoriser cannot know that the 36 places it reads and those it writes are distinct, so the vectors are explicit. Processors
-with shorter vectors split each into several. Imports Numba: loaded when a kernel compiles.
+LLVM's vectoriser cannot know that the 36 places it reads and those it writes are distinct, so the vectors are explicit.
+Processors with shorter vectors split each into several. Imports Numba: loaded when a kernel compiles.
 """
 
 from __future__ import annotations
@@ -28,7 +29,11 @@ class Number:
         self.b, self.value = builder, value
 
     def _of(self, other: Number | float) -> ir.Value:
-        return other.value if isinstance(other, Number) else ir.Constant(self.value.type, [float(other)] * self.value.type.count)
+        return (
+            other.value
+            if isinstance(other, Number)
+            else ir.Constant(self.value.type, [float(other)] * self.value.type.count)
+        )
 
     def __add__(self, other: Number) -> Number:
         return Number(self.b, self.b.fadd(self.value, self._of(other), flags=CONTRACT))
@@ -51,15 +56,25 @@ def of_image(d: list) -> list:
     """``winograd.IMAGE`` times six numbers."""
     inner_even, inner_odd = d[4] - 2.0 * d[2], A * (d[3] - 2.0 * d[1])
     outer_even, outer_odd = d[4] - 0.5 * d[2], B * (d[3] - 0.5 * d[1])
-    return [d[0] + d[4] - 2.5 * d[2], inner_even + inner_odd, inner_even - inner_odd, outer_even + outer_odd, outer_even - outer_odd,
-            d[1] + d[5] - 2.5 * d[3]]
+    return [
+        d[0] + d[4] - 2.5 * d[2],
+        inner_even + inner_odd,
+        inner_even - inner_odd,
+        outer_even + outer_odd,
+        outer_even - outer_odd,
+        d[1] + d[5] - 2.5 * d[3],
+    ]
 
 
 def of_products(m: list) -> list:
     """``winograd.RESULT`` times six numbers."""
     inner_even, inner_odd, outer_even, outer_odd = m[1] + m[2], A * (m[1] - m[2]), m[3] + m[4], B * (m[3] - m[4])
-    return [m[0] + inner_even + outer_even, inner_odd + outer_odd, 0.5 * inner_even + 2.0 * outer_even,
-            m[5] + 0.5 * inner_odd + 2.0 * outer_odd]
+    return [
+        m[0] + inner_even + outer_even,
+        inner_odd + outer_odd,
+        0.5 * inner_even + 2.0 * outer_even,
+        m[5] + 0.5 * inner_odd + 2.0 * outer_odd,
+    ]
 
 
 def of_weights(w: list) -> list:
@@ -79,8 +94,11 @@ def of_gradient(d: list) -> list:
 def of_taps(m: list) -> list:
     """``winograd.WEIGHT`` turned, times six numbers."""
     inner_even, inner_odd, outer_even, outer_odd = m[1] + m[2], m[1] - m[2], m[3] + m[4], m[3] - m[4]
-    return [m[0] - (2 / 3) * inner_even + (1 / 6) * outer_even, (B / 6) * outer_odd - (2 / 3 * A) * inner_odd,
-            m[5] + (1 / 3) * (outer_even - inner_even)]
+    return [
+        m[0] - (2 / 3) * inner_even + (1 / 6) * outer_even,
+        (B / 6) * outer_odd - (2 / 3 * A) * inner_odd,
+        m[5] + (1 / 3) * (outer_even - inner_even),
+    ]
 
 
 class Flat:
@@ -89,7 +107,9 @@ class Flat:
     def __init__(self, context, builder, array_type, array, first):
         self.b = builder
         data = context.make_array(array_type)(context, builder, array).data
-        self.data = builder.gep(builder.inttoptr(builder.ptrtoint(data, INT), ir.PointerType()), [first], source_etype=ir.FloatType())
+        self.data = builder.gep(
+            builder.inttoptr(builder.ptrtoint(data, INT), ir.PointerType()), [first], source_etype=ir.FloatType()
+        )
 
     def _at(self, offset):
         return self.b.gep(self.data, [offset], source_etype=ir.FloatType())
@@ -119,7 +139,9 @@ def _combine(b, source, source_steps, target, target_steps, count, sides, formul
         vectors = b.udiv(b.sub(count, done), ir.Constant(INT, lanes))
         with cgutils.for_range(b, vectors) as loop:
             c = b.add(done, b.mul(loop.index, ir.Constant(INT, lanes)))
-            columns = [formula([source.load(place(source_steps, i, j, c), lanes) for i in range(size)]) for j in range(size)]
+            columns = [
+                formula([source.load(place(source_steps, i, j, c), lanes) for i in range(size)]) for j in range(size)
+            ]
             add = None if bias is None else bias.load(c, lanes)
             for i in range(grown):
                 for j, number in enumerate(formula([column[i] for column in columns])):
@@ -136,7 +158,10 @@ def _transform(sides: tuple[int, int], formula, with_bias: bool = False):
     def transform(typingctx, x, x0, x_row, x_col, bias, out, out0, out_row, out_col, channels):
         def codegen(context, builder, signature, args):
             kinds = signature.args
-            source, target = Flat(context, builder, kinds[0], args[0], args[1]), Flat(context, builder, kinds[5], args[5], args[6])
+            source, target = (
+                Flat(context, builder, kinds[0], args[0], args[1]),
+                Flat(context, builder, kinds[5], args[5], args[6]),
+            )
             add = Flat(context, builder, kinds[4], args[4], ir.Constant(INT, 0)) if with_bias else None
             _combine(builder, source, args[2:4], target, args[7:9], args[9], sides, formula, add)
             return context.get_dummy_value()

@@ -1,8 +1,9 @@
-"""``winograd`` for many channels and few tiles, where the transformed weights, four times the weights, would not fit the caches.
+"""``winograd`` for many channels and few tiles, where the transformed weights, four times the weights, would not fit
+the caches.
 
-Weights are transformed where they are used. First all threads transform a block of tiles. Then each thread takes units; a unit is some
-channels of the result. For each part of the source's channels the thread transforms the weights, multiplies and adds. The weights and
-sums of a unit fit a second-level cache.
+Weights are transformed where they are used. First all threads transform a block of tiles. Then each thread takes units;
+a unit is some channels of the result. For each part of the source's channels the thread transforms the weights,
+multiplies and adds. The weights and sums of a unit fit a second-level cache.
 """
 
 from __future__ import annotations
@@ -72,8 +73,20 @@ def points_chunk(plan, x, w, bias, out, scratch, first, last, chunk):
     staged = scratch[s0 : s0 + SIDE * (TILE * across + 2) * channels]
     for j in range(staged.size):
         staged[j] = 0
-    for r in range(first + (last - first) * chunk // plan[CHUNKS], first + (last - first) * (chunk + 1) // plan[CHUNKS]):
-        transform_row(plan, x, r // down, r % down * TILE - plan[TOP], scratch, s0, scratch, (r - first) * across * channels, plan[V_STEP])
+    for r in range(
+        first + (last - first) * chunk // plan[CHUNKS], first + (last - first) * (chunk + 1) // plan[CHUNKS]
+    ):
+        transform_row(
+            plan,
+            x,
+            r // down,
+            r % down * TILE - plan[TOP],
+            scratch,
+            s0,
+            scratch,
+            (r - first) * across * channels,
+            plan[V_STEP],
+        )
 
 
 @jit(**TRANSFORM)
@@ -82,10 +95,12 @@ def transform_weights(plan, w, c, count, k, depth, staged, s0, u, u0):
     wide, k_step, c_step = plan[WIDE], plan[K_STEP], plan[C_STEP]
     taps = TAPS * TAPS
     if k_step == taps:  # a channel's weights for all of the source follow each other
-        pack_transposed(plan[TABLE], plan[LANES_AT], w, c * c_step + k * k_step, c_step, staged, s0, wide, count, depth * taps)
+        pack_transposed(
+            plan[TABLE], plan[LANES_AT], w, c * c_step + k * k_step, c_step, staged, s0, wide, count, depth * taps
+        )
     else:
         for j in range(depth):
-            pack_transposed(plan[TABLE], plan[LANES_AT], w, c * c_step + (k + j) * k_step, c_step, staged, s0 + j * taps * wide, wide,
+            pack_transposed(plan[TABLE], plan[LANES_AT], w, c * c_step + (k + j) * k_step, c_step, staged, s0 + j * taps * wide, wide,  # noqa: E501
                             count, taps)  # fmt: skip
     row, col, start = TAPS * wide, wide, s0
     if plan[TURNED]:
@@ -126,12 +141,12 @@ def products_chunk(plan, x, w, bias, out, scratch, first, last, chunk):
                 for panel in range(panels):
                     h = height + (1 if panel < higher else 0)
                     for j in range(0, width, strip):
-                        tile(table, h, 1, scratch, p * plan[V_STEP] + i * a_step + k, a_step, scratch, u0 + p * plan[U_STEP] + j, wide,
-                             scratch, m0 + p * plan[M_STEP] + i * width + j, width, scratch, 0, depth, min(strip, width - j),
+                        tile(table, h, 1, scratch, p * plan[V_STEP] + i * a_step + k, a_step, scratch, u0 + p * plan[U_STEP] + j, wide,  # noqa: E501
+                             scratch, m0 + p * plan[M_STEP] + i * width + j, width, scratch, 0, depth, min(strip, width - j),  # noqa: E501
                              flags)  # fmt: skip
                     i += h
         for r in range(first, last):
-            finish_row(plan, scratch, m0 + (r - first) * across * width, plan[M_STEP], c, count, bias, out, r // down, r % down * TILE,
+            finish_row(plan, scratch, m0 + (r - first) * across * width, plan[M_STEP], c, count, bias, out, r // down, r % down * TILE,  # noqa: E501
                        scratch, s0)  # fmt: skip
 
 
@@ -141,8 +156,11 @@ def suits(n: int, ci: int, co: int, ho: int, wo: int) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def make_plan(threads: int, n: int, ci: int, h: int, w: int, co: int, ho: int, wo: int, ph: int, pw: int, turned: bool) -> Blocks:
-    """The plan for images (n, ci, h, w) and results (n, co, ho, wo); the weights are (ci, co, 3, 3) if ``turned``, else (co, ci, 3, 3)."""
+def make_plan(
+    threads: int, n: int, ci: int, h: int, w: int, co: int, ho: int, wo: int, ph: int, pw: int, turned: bool
+) -> Blocks:
+    """The plan for images (n, ci, h, w) and results (n, co, ho, wo); the weights are (ci, co, 3, 3) if ``turned``, else
+    (co, ci, 3, 3)."""
     micro = variants(False)
     regs = micro.registers
     down, across = -(-ho // TILE), -(-wo // TILE)
@@ -156,8 +174,38 @@ def make_plan(threads: int, n: int, ci: int, h: int, w: int, co: int, ho: int, w
     staged = max(SIDE * (TILE * across + 2) * wide_i, TAPS * TAPS * min(ci, DEPTH) * wide, TILE * TILE * across * wide)
     ends = np.cumsum([staged, POINTS * u_step, POINTS * m_step])
     steps = (9, 9 * ci) if not turned else (9 * co, 9)
-    numbers = np.array([micro.address, regs.lanes, regs.strip, regs.height, ci, co, h, w, ho, wo, ph, pw, down, across, rows, block,
-                        chunks, wide, v_step, u_step, m_step, POINTS * v_step, ends[2], ends[0], ends[1], *steps, turned], np.int64)
+    numbers = np.array(
+        [
+            micro.address,
+            regs.lanes,
+            regs.strip,
+            regs.height,
+            ci,
+            co,
+            h,
+            w,
+            ho,
+            wo,
+            ph,
+            pw,
+            down,
+            across,
+            rows,
+            block,
+            chunks,
+            wide,
+            v_step,
+            u_step,
+            m_step,
+            POINTS * v_step,
+            ends[2],
+            ends[0],
+            ends[1],
+            *steps,
+            turned,
+        ],
+        np.int64,
+    )
     wide_o = -(-co // LANES) * LANES
     for count in {block * across, (rows % block or block) * across}:
         panels = -(-count // regs.height)

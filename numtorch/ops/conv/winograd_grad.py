@@ -1,14 +1,16 @@
 """The gradient of 3x3 weights at stride 1 by Winograd's minimal filtering: 36 products where the definition has 144.
 
-A weight gradient is also a filtering: the incoming gradient filters the image, with 3x3 results. The matrices are those of
+A weight gradient is also a filtering: the incoming gradient filters the image, with 3x3 results. The matrices are those
+    of
 ``winograd``, transposed (the transposition principle), so tiles, points and rounding are the same:
 
     v[p] = (IMAGE @ x @ IMAGE.T)[p]           (tiles, channels of the source)
     u[p] = (RESULT.T @ g @ RESULT)[p]         (tiles, channels of the result)
     gw = WEIGHT.T @ (sum over tiles of u * v) @ WEIGHT
 
-Tiles are processed in blocks that fit the last-level cache. All threads transform a block; then each multiplies its units (some
-channels of the result by some of the source), block after block. The order of sums depends only on the shape.
+Tiles are processed in blocks that fit the last-level cache. All threads transform a block; then each multiplies its
+units (some channels of the result by some of the source), block after block. The order of sums depends only on the
+shape.
 """
 
 from __future__ import annotations
@@ -87,13 +89,14 @@ def source_row(plan, x, image, y, staged, s0, v, v0):
     stage_rows(plan, x, image, ci, plan[H], plan[W], y, SIDE, staged, s0, row_step, plan[LEFT])
     for s in range(plan[STRIPS]):
         for t in range(across):
-            image_tile(staged, s0 + t * TILE * channels + s * wide, row_step, channels, v, v0 + (s * plan[CAPACITY] + t) * wide,
+            image_tile(staged, s0 + t * TILE * channels + s * wide, row_step, channels, v, v0 + (s * plan[CAPACITY] + t) * wide,  # noqa: E501
                        plan[V_STEP], min(wide, channels - s * wide))  # fmt: skip
 
 
 @jit(**TRANSFORM)
 def gradient_row(plan, g, image, y, staged, s0, u, u0):
-    """The points of a row of tiles of the incoming gradient, band by band; what follows a band's channels is never read."""
+    """The points of a row of tiles of the incoming gradient, band by band; what follows a band's channels is never
+    read."""
     co, across, bands = plan[RESULT_AT], plan[ACROSS], plan[BANDS]
     channels = whole_vectors(co)
     row_step = TILE * across * channels
@@ -113,7 +116,9 @@ def points_chunk(plan, x, g, bias, gw, scratch, first, last, chunk):
     staged = scratch[s0 : s0 + plan[STAGED]]
     for j in range(staged.size):
         staged[j] = 0
-    for r in range(first + (last - first) * chunk // plan[CHUNKS], first + (last - first) * (chunk + 1) // plan[CHUNKS]):
+    for r in range(
+        first + (last - first) * chunk // plan[CHUNKS], first + (last - first) * (chunk + 1) // plan[CHUNKS]
+    ):
         y, at = r % down * TILE, (r - first) * across
         source_row(plan, x, r // down, y - plan[TOP], scratch, s0, scratch, at * plan[WIDE])
         gradient_row(plan, g, r // down, y, scratch, s1, scratch, plan[AT_U] + at * LANES)
@@ -141,7 +146,14 @@ def products_chunk(plan, x, g, bias, gw, scratch, first, last, chunk):
             for each band of the result's channels:     tile, added to the sums
         after the last block of tiles:                  from points to taps
     """
-    table, strip, wide, co, bands, blocks = plan[TABLE], plan[STRIP], plan[WIDE], plan[RESULT_AT], plan[BANDS], plan[BLOCKS]
+    table, strip, wide, co, bands, blocks = (
+        plan[TABLE],
+        plan[STRIP],
+        plan[WIDE],
+        plan[RESULT_AT],
+        plan[BANDS],
+        plan[BLOCKS],
+    )
     capacity, m_step, tiles = plan[CAPACITY], plan[M_STEP], (last - first) * plan[ACROSS]
     channels, units = whole_vectors(plan[SOURCE]), plan[STRIPS] * blocks
     for unit in range(units * chunk // plan[CHUNKS], units * (chunk + 1) // plan[CHUNKS]):
@@ -161,11 +173,13 @@ def products_chunk(plan, x, g, bias, gw, scratch, first, last, chunk):
                         h = height + (1 if panel < higher else 0)
                         for j in range(0, width, strip):
                             tile(table, h, 0, scratch, a + i, LANES, scratch, b + j, wide,
-                                 scratch, m0 + p * m_step + (i - row0) * wide + j, wide, scratch, 0, min(DEPTH, tiles - k),
+                                 scratch, m0 + p * m_step + (i - row0) * wide + j, wide, scratch, 0, min(DEPTH, tiles - k),  # noqa: E501
                                  min(strip, width - j), flags)  # fmt: skip
                         i += h
         if last == plan[ROWS]:
-            finish_unit(plan, scratch, m0, gw, s, row0, co * band1 // bands, scratch, plan[AT_STAGED] + chunk * plan[STAGED])
+            finish_unit(
+                plan, scratch, m0, gw, s, row0, co * band1 // bands, scratch, plan[AT_STAGED] + chunk * plan[STAGED]
+            )
 
 
 # --- plans ------------------------------------------------------------------------------------------------
@@ -203,9 +217,42 @@ def make_plan(threads: int, n: int, ci: int, h: int, w: int, co: int, ho: int, w
     # Points of a band are read a vector at a time, also behind the last channel.
     staged = SIDE * (TILE * across + 2) * wide_i + TILE * TILE * across * wide_o + LANES
     staged = max(staged, TAPS * TAPS * wide)
-    ends = np.cumsum([POINTS * v_step, POINTS * u_step, (strips * blocks if kept else chunks) * POINTS * m_step, chunks * staged])
-    numbers = np.array([micro.address, regs.lanes, regs.strip, regs.height, ci, co, h, w, ho, wo, ph, pw, down, across, rows, block,
-                        chunks, wide, strips, bands, blocks, capacity, v_step, u_step, m_step, *ends[:3], staged, kept], np.int64)
+    ends = np.cumsum(
+        [POINTS * v_step, POINTS * u_step, (strips * blocks if kept else chunks) * POINTS * m_step, chunks * staged]
+    )
+    numbers = np.array(
+        [
+            micro.address,
+            regs.lanes,
+            regs.strip,
+            regs.height,
+            ci,
+            co,
+            h,
+            w,
+            ho,
+            wo,
+            ph,
+            pw,
+            down,
+            across,
+            rows,
+            block,
+            chunks,
+            wide,
+            strips,
+            bands,
+            blocks,
+            capacity,
+            v_step,
+            u_step,
+            m_step,
+            *ends[:3],
+            staged,
+            kept,
+        ],
+        np.int64,
+    )
     for height in _heights(co, bands, regs.height):
         for width in {regs.strip, wide_i % wide % regs.strip} - {0}:
             micro.need_tile(height, width, False)

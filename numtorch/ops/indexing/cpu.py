@@ -1,10 +1,12 @@
-"""CPU loops that read and write by position. Shapes are merged to (outer, n, inner); positions index the middle dimension.
+"""CPU loops that read and write by position. Shapes are merged to (outer, n, inner); positions index the middle
+dimension.
 
-``back`` is added to a negative position: it is n if negative positions count from the end, and 0 if they are not allowed. The kernels
+``back`` is added to a negative position: it is n if negative positions count from the end, and 0 if they are not
+    allowed. The kernels
 skip positions that are not allowed and return their number; the launcher raises the error.
 
-Several writes to one element happen in the order of ``index``. Work is divided among threads by columns, so results do not depend on
-the number of threads.
+Several writes to one element happen in the order of ``index``. Work is divided among threads by columns, so results do
+not depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ SET, ADD, MULTIPLY, LARGEST, SMALLEST = range(5)  # what a scattered element doe
 
 @jit
 def outside(index, first, last, n, back):
-    """How many of index[first:last] are not allowed: a pass of its own, as vectors, leaves the loops that move without a branch."""
+    """How many of index[first:last] are not allowed: a pass of its own, as vectors, leaves the loops that move without
+    a branch."""
     bad = 0
     for k in range(first, last):
         bad += U(np.int64(index[U(k)]) + back) >= U(n + back)
@@ -32,7 +35,8 @@ def outside(index, first, last, n, back):
 
 @jit
 def take_elements(x, index, out, base, first, last, target, back):
-    """out[target + k] = x[base + index[k]]; by fours, because LLVM's vectors of addresses are slower than single loads"""
+    """out[target + k] = x[base + index[k]]; by fours, because LLVM's vectors of addresses are slower than single
+    loads"""
     k = first
     if back == 0:
         while k + 4 <= last:
@@ -43,7 +47,12 @@ def take_elements(x, index, out, base, first, last, target, back):
             k += 4
     else:
         while k + 4 <= last:
-            j0, j1, j2, j3 = np.int64(index[U(k)]), np.int64(index[U(k + 1)]), np.int64(index[U(k + 2)]), np.int64(index[U(k + 3)])
+            j0, j1, j2, j3 = (
+                np.int64(index[U(k)]),
+                np.int64(index[U(k + 1)]),
+                np.int64(index[U(k + 2)]),
+                np.int64(index[U(k + 3)]),
+            )
             out[U(target + k)] = x[U(base + (j0 + back if j0 < 0 else j0))]
             out[U(target + k + 1)] = x[U(base + (j1 + back if j1 < 0 else j1))]
             out[U(target + k + 2)] = x[U(base + (j2 + back if j2 < 0 else j2))]
@@ -275,7 +284,8 @@ def coordinates(mask, starts, total, out, sizes):
 
 @jit(parallel=True)
 def compress(x, mask, out):
-    """The elements of x where the mask is true, in order; if they are not as many as ``out`` has, nothing but how many are missing"""
+    """The elements of x where the mask is true, in order; if they are not as many as ``out`` has, nothing but how many
+    are missing"""
     starts = np.empty((mask.size + CHUNK - 1) // CHUNK, np.int64)
     for c in prange(starts.size):
         starts[c] = count_chunk(mask, c)
@@ -294,7 +304,8 @@ def compress(x, mask, out):
 
 @jit(parallel=True)
 def spread(x, mask, out):
-    """out[i] = the next element of x where the mask is true, 0 elsewhere; returns how many are missing, and then writes nothing"""
+    """out[i] = the next element of x where the mask is true, 0 elsewhere; returns how many are missing, and then writes
+    nothing"""
     starts = np.empty((mask.size + CHUNK - 1) // CHUNK, np.int64)
     for c in prange(starts.size):
         starts[c] = count_chunk(mask, c)

@@ -1,8 +1,8 @@
 """Reads and writes by position on CUDA. Device arrays are flat; ``index`` holds positions in [-n, n).
 
-Raising an error would have to wait for the device. So at other positions 0 is read and nothing is written. In kernels that write to
-positions, each thread owns a column (outer, inner) and takes the positions in order: repeated positions add up in the same order every
-time.
+Raising an error would have to wait for the device. So at other positions 0 is read and nothing is written. In kernels
+that write to positions, each thread owns a column (outer, inner) and takes the positions in order: repeated positions
+add up in the same order every time.
 """
 
 from __future__ import annotations

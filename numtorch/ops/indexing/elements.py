@@ -26,7 +26,8 @@ from numtorch.storage import Size, wrap_dim
 
 @op(shape=True, name="gather", public=False, cost=picks)
 def gather_along(x, index, dim: int, wrap: bool = False):
-    """``out[.., k, ..] = x[.., index[.., k, ..], ..]`` along ``dim``; with ``wrap``, negative positions count from the end."""
+    """``out[.., k, ..] = x[.., index[.., k, ..], ..]`` along ``dim``; with ``wrap``, negative positions count from the
+    end."""
     return empty(index.shape, x.dtype, x.device)
 
 
@@ -41,7 +42,9 @@ def gather_cpu(x, index, dim, wrap):
         outer, n, inner = _matching(x, index, dim)
         numbers = (outer, n, index.shape[dim] if index.shape else 1, inner, n if wrap else 0)
         buffers = (x._buf, index._buf, x._buf)
-        plan = remember(_gathers, key, planned(cpu.gather_elements, index._buf.size, buffers, numbers, index.shape, x._k))
+        plan = remember(
+            _gathers, key, planned(cpu.gather_elements, index._buf.size, buffers, numbers, index.shape, x._k)
+        )
     y = plan.result()
     if plan.entry is not None:
         bad = plan.entry(x._buf, index._buf, y._buf, *plan.numbers)
@@ -51,7 +54,8 @@ def gather_cpu(x, index, dim, wrap):
 
 
 def _matching(x: Tensor, index: Tensor, dim: int) -> tuple[int, int, int]:
-    """The extents around ``dim`` of a tensor that has been cut to those of the index; RuntimeError if it was smaller."""
+    """The extents around ``dim`` of a tensor that has been cut to those of the index; RuntimeError if it was
+    smaller."""
     around = extents(x.shape, dim)
     if index._buf.size and (around[0], around[2]) != extents(index.shape, dim)[::2]:
         raise RuntimeError(f"the index {list(index.shape)} is larger than {list(x.shape)} apart from dimension {dim}")
@@ -66,7 +70,9 @@ def gather_cuda(x, index, dim, wrap):
     x = _cut(x, index.shape, dim)
     out = gather_along.op.rule(x, index, dim)
     outer, n, inner = extents(x.shape, dim)
-    cuda.gather_elements.launch(out.shape.numel(), x._buf, index._buf, out._buf, n, index.shape[dim] if index.ndim else 1, inner)
+    cuda.gather_elements.launch(
+        out.shape.numel(), x._buf, index._buf, out._buf, n, index.shape[dim] if index.ndim else 1, inner
+    )
     return out
 
 
@@ -89,14 +95,18 @@ def _into_zeros_cost(out: Tensor, x: Tensor, index: Tensor, shape: tuple, dim: i
 
 @op(public=False, cost=_into_zeros_cost)
 def scatter_into_zeros(x, index, shape: tuple, dim: int, wrap: bool = False):
-    """Zeros of ``shape`` to which ``x`` is added at the positions ``index`` of ``dim``; with ``wrap``, negative ones from the end."""
+    """Zeros of ``shape`` to which ``x`` is added at the positions ``index`` of ``dim``; with ``wrap``, negative ones
+    from the end."""
     return scatter_along(_like(x, shape), index, x, dim, cpu.ADD, wrap)
 
 
 @scatter_into_zeros.kernel("cpu", functions=(cpu.scatter_elements,))
 def scatter_into_zeros_cpu(x, index, shape, dim, wrap):
-    if x.dtype.is_half or len(shape) != len(index.shape) or any(n != m for d, (n, m) in enumerate(zip(shape, index.shape, strict=True))
-                                                                if d != dim):
+    if (
+        x.dtype.is_half
+        or len(shape) != len(index.shape)
+        or any(n != m for d, (n, m) in enumerate(zip(shape, index.shape, strict=True)) if d != dim)
+    ):
         return scatter_cpu(_like(x, shape), index, x, dim, cpu.ADD, wrap)
     out = _like(x, shape)
     x, index = contiguous(x), contiguous(index)
@@ -104,7 +114,15 @@ def scatter_into_zeros_cpu(x, index, shape, dim, wrap):
     plan = _into_zeros.get(key)
     if plan is None:
         outer, n, inner = extents(shape, dim)
-        numbers = (outer, n, index.shape[dim] if index.shape else 1, inner, cpu.ADD, n if wrap else 0, columns(outer, inner))
+        numbers = (
+            outer,
+            n,
+            index.shape[dim] if index.shape else 1,
+            inner,
+            cpu.ADD,
+            n if wrap else 0,
+            columns(outer, inner),
+        )
         made = planned(cpu.scatter_elements, index._buf.size, (out._buf, index._buf, x._buf), numbers, out.shape, x._k)
         plan = remember(_into_zeros, key, made)
     if plan.entry is not None:
@@ -122,13 +140,19 @@ def _(g, index, *, dim, wrap):
     return gather_along(g, index, dim, wrap), None
 
 
-def _scatter_cost(out: Tensor, x: Tensor, index: Tensor, y: Tensor, dim: int, mode: int, wrap: bool = False) -> tuple[int, int]:
-    return nbytes(out, x, index) + numel(index) * y.dtype.itemsize, numel(index) if mode in (cpu.ADD, cpu.MULTIPLY) else 0
+def _scatter_cost(
+    out: Tensor, x: Tensor, index: Tensor, y: Tensor, dim: int, mode: int, wrap: bool = False
+) -> tuple[int, int]:
+    return nbytes(out, x, index) + numel(index) * y.dtype.itemsize, numel(index) if mode in (
+        cpu.ADD,
+        cpu.MULTIPLY,
+    ) else 0
 
 
 @op(shape=True, name="scatter", public=False, cost=_scatter_cost)
 def scatter_along(x, index, y, dim: int, mode: int, wrap: bool = False):
-    """``x`` with ``y`` written (mode 0) or added (1) at the positions ``index`` of ``dim``; with ``wrap``, negative ones from the end."""
+    """``x`` with ``y`` written (mode 0) or added (1) at the positions ``index`` of ``dim``; with ``wrap``, negative
+    ones from the end."""
     return empty(x.shape, x.dtype, x.device)
 
 
@@ -177,7 +201,9 @@ def scatter_cpu(x, index, y, dim, mode, wrap=False):
     def run(out: Any, at: Any, values: Any, outer: int, n: int, m: int, inner: int) -> None:
         if at.size:
             back = n if wrap else 0
-            bad = launch(cpu.scatter_elements, at.size, out, at, values, outer, n, m, inner, mode, back, columns(outer, inner))
+            bad = launch(
+                cpu.scatter_elements, at.size, out, at, values, outer, n, m, inner, mode, back, columns(outer, inner)
+            )
             check(bad, index, dim, n, wrap)
 
     return _scatter(x, index, y, dim, run)
@@ -185,8 +211,15 @@ def scatter_cpu(x, index, y, dim, mode, wrap=False):
 
 @scatter_along.kernel("cuda", name="scatter_cuda")
 def scatter_cuda(x, index, y, dim, mode, wrap=False):
-    return _scatter(x, index, y, dim, lambda o, i, v, outer, n, k, inner:
-                    cuda.scatter_elements.launch(outer * inner, o, i, v, outer, n, k, inner, mode))
+    return _scatter(
+        x,
+        index,
+        y,
+        dim,
+        lambda o, i, v, outer, n, k, inner: cuda.scatter_elements.launch(
+            outer * inner, o, i, v, outer, n, k, inner, mode
+        ),
+    )
 
 
 @scatter_along.vjp
@@ -199,8 +232,8 @@ def _(g, index, y_shape, *, dim, mode, wrap, needs):
 
 @op(shape=True, name="scatter_combine", public=False, cost=_scatter_cost)
 def combine_along(x, index, y, dim: int, mode: int, blank: bool = False):
-    """``x`` with ``y`` combined into the positions ``index`` of ``dim``: multiplied (2), the largest (3) or smallest (4) of both;
-    with ``blank``, what stands there is not among them but only where they start from."""
+    """``x`` with ``y`` combined into the positions ``index`` of ``dim``: multiplied (2), the largest (3) or smallest
+    (4) of both; with ``blank``, what stands there is not among them but only where they start from."""
     return empty(x.shape, x.dtype, x.device)
 
 
@@ -228,7 +261,8 @@ def _like(g: Tensor, shape: tuple, value: float = 0.0) -> Tensor:
 
 
 def _padded(found: Tensor, shape: tuple) -> Tensor:
-    """Zeros of ``shape`` that begin with ``found``: what is scattered may be larger than the index, and the rest is not used."""
+    """Zeros of ``shape`` that begin with ``found``: what is scattered may be larger than the index, and the rest is not
+    used."""
     if found.shape == shape:
         return found
     part = whole = _like(found, shape)
@@ -238,10 +272,13 @@ def _padded(found: Tensor, shape: tuple) -> Tensor:
 
 
 def _product_gradient(g: Tensor, x: Tensor, index: Tensor, y: Tensor, out: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    # The product of the other factors: by division where a factor is not 0; a single 0 is left out; of two, each leaves one.
+    # The product of the other factors: by division where a factor is not 0; a single 0 is left out; of two, each leaves
+    # one.
     part = _cut(y, index.shape, -1)
     zero = eq(part, 0)
-    zeros_at = gather_along(scatter_along(_like(g, x.shape), index, zero.to(g.dtype), dim, cpu.ADD) + eq(x, 0).to(g.dtype), index, dim)
+    zeros_at = gather_along(
+        scatter_along(_like(g, x.shape), index, zero.to(g.dtype), dim, cpu.ADD) + eq(x, 0).to(g.dtype), index, dim
+    )
     alone = mul(zero, eq(zeros_at, 1))
     without = combine_along(x, index, where(alone, 1.0, part), dim, cpu.MULTIPLY)
     divided = gather_along(g * out, index, dim) / where(zero, 1.0, part)
@@ -250,7 +287,9 @@ def _product_gradient(g: Tensor, x: Tensor, index: Tensor, y: Tensor, out: Tenso
     return gx, _padded(gy, y.shape)
 
 
-def _extreme_gradient(g: Tensor, x: Tensor, index: Tensor, y: Tensor, out: Tensor, dim: int, blank: bool) -> tuple[Tensor, Tensor]:
+def _extreme_gradient(
+    g: Tensor, x: Tensor, index: Tensor, y: Tensor, out: Tensor, dim: int, blank: bool
+) -> tuple[Tensor, Tensor]:
     # Ties share the gradient evenly, as in torch.
     part = _cut(y, index.shape, -1)
     theirs = eq(part, gather_along(out, index, dim)).to(g.dtype)
@@ -262,14 +301,16 @@ def _extreme_gradient(g: Tensor, x: Tensor, index: Tensor, y: Tensor, out: Tenso
     # Where the result is NaN it equals none of them, and the gradient must not look healthy either.
     share = g / where(eq(count, 0), float("nan"), count)
     lost = where(eq(count, 0), share, 0.0)
-    return (where(eq(mine, 1), share, lost),
-            _padded(where(eq(theirs, 1), gather_along(share, index, dim), gather_along(lost, index, dim)), y.shape))
+    return (
+        where(eq(mine, 1), share, lost),
+        _padded(where(eq(theirs, 1), gather_along(share, index, dim), gather_along(lost, index, dim)), y.shape),
+    )
 
 
 def _checked(x: Tensor, index: Any, dim: int, name: str, src: Any = None) -> tuple[Tensor, int, Any]:
-    """The index, the dimension and what is scattered, as the kernels take them. torch's rules: the index is nowhere larger than what
-    is scattered, and than ``x`` only along ``dim``; 0-dim tensors count as one element in one dimension; an index without elements
-    may have any shape."""
+    """The index, the dimension and what is scattered, as the kernels take them. torch's rules: the index is nowhere
+    larger than what is scattered, and than ``x`` only along ``dim``; 0-dim tensors count as one element in one
+    dimension; an index without elements may have any shape."""
     d = wrap_dim(dim, len(x.shape), name)
     index = as_index(index, name, empties=True)
     if index.shape == x.shape and (src.__class__ is not Tensor or src.shape == x.shape):
@@ -277,17 +318,29 @@ def _checked(x: Tensor, index: Any, dim: int, name: str, src: Any = None) -> tup
     ndim = max(x.ndim, 1)
     if not index.shape.numel():
         shape = (0,) * ndim
-        return reshape(index, shape), d, reshape(movement.slice(reshape(src, (-1,)), 0, 0, 0), shape) if isinstance(src, Tensor) else src
+        return (
+            reshape(index, shape),
+            d,
+            reshape(movement.slice(reshape(src, (-1,)), 0, 0, 0), shape) if isinstance(src, Tensor) else src,
+        )
     if max(index.ndim, 1) != ndim:
-        raise RuntimeError(f"{name}(): Index tensor must have the same number of dimensions as input tensor ({index.ndim} and {x.ndim})")
+        raise RuntimeError(
+            f"{name}(): Index tensor must have the same number of dimensions as input tensor ({index.ndim} and "
+            f"{x.ndim})"
+        )
     for i, n in enumerate(index.shape):
         if i != d and n > x.shape[i]:
-            raise RuntimeError(f"{name}(): Size does not match at dimension {i} expected index {list(index.shape)} to be no larger "
-                               f"than self {list(x.shape)} apart from dimension {d}")
+            raise RuntimeError(
+                f"{name}(): Size does not match at dimension {i} expected index {list(index.shape)} to be no larger "
+                f"than self {list(x.shape)} apart from dimension {d}"
+            )
     if not isinstance(src, Tensor):
         return index, d, src
     if max(src.ndim, 1) != ndim:
-        raise OutOfBounds(f"{name}(): Index tensor must have the same number of dimensions as src tensor ({index.ndim} and {src.ndim})")
+        raise OutOfBounds(
+            f"{name}(): Index tensor must have the same number of dimensions as src tensor ({index.ndim} and "
+            f"{src.ndim})"
+        )
     index, src = (t if t.shape else reshape(t, (1,)) for t in (index, src))
     if any(n > m for n, m in zip(index.shape, src.shape, strict=True)):
         raise RuntimeError(f"{name}(): Expected index {list(index.shape)} to be no larger than src {list(src.shape)}")
@@ -317,7 +370,8 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, out: Any = None) -> Tensor:
     """Elements at ``indices`` along ``dim``, both broadcast in the other dimensions; as NumPy's ``take_along_axis``.
 
-    Along a ``dim``, negative indices count from the end. Differs from torch, which takes those beyond it modulo its size: they are refused.
+    Along a ``dim``, negative indices count from the end. Differs from torch, which takes those beyond it modulo its
+    size: they are refused.
 
     >>> import numtorch as torch
     >>> x = torch.tensor([[3, 1, 2]])
@@ -334,12 +388,17 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, ou
             raise named("take_along_dim", error) from None
     index = as_index(indices, "take_along_dim", LONG)
     if index.ndim != input.ndim:
-        raise RuntimeError(f"torch.take_along_dim(): input and indices should have the same number of dimensions, but got {input.ndim} "
-                           f"dimensions for input, and {index.ndim} dimensions for indices")
+        raise RuntimeError(
+            "torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
+            f"{input.ndim} "
+            f"dimensions for input, and {index.ndim} dimensions for indices"
+        )
     d = wrap_dim(dim, input.ndim, "take_along_dim")
     if not input.ndim:
         raise IndexError(f"take_along_dim(): Dimension specified as {dim} but tensor has no dimensions")
-    shape = broadcast("take_along_dim", *[Size(1 if i == d else n for i, n in enumerate(t.shape)) for t in (input, index)])
+    shape = broadcast(
+        "take_along_dim", *[Size(1 if i == d else n for i, n in enumerate(t.shape)) for t in (input, index)]
+    )
     ours, theirs = list(shape), list(shape)
     ours[d], theirs[d] = input.shape[d], index.shape[d]
     try:
@@ -352,17 +411,31 @@ def _scattered(x: Tensor, index: Tensor, y: Tensor, d: int, mode: int, name: str
     if not isinstance(y, Tensor):
         raise TypeError(f"{name}(): argument 'src' must be Tensor, not {type(y).__name__}")
     if y.dtype is not x.dtype:
-        raise RuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype ({x.dtype.name} and {y.dtype.name}); cast with "
-                           "src.to(self.dtype)")
+        raise RuntimeError(
+            f"{name}(): Expected self.dtype to be equal to src.dtype ({x.dtype.name} and {y.dtype.name}); cast with "
+            "src.to(self.dtype)"
+        )
     try:
-        return scatter_along(x, index, y, d, mode) if mode in (cpu.SET, cpu.ADD) else combine_along(x, index, y, d, mode, blank)
+        return (
+            scatter_along(x, index, y, d, mode)
+            if mode in (cpu.SET, cpu.ADD)
+            else combine_along(x, index, y, d, mode, blank)
+        )
     except IndexError as error:
         raise named(name, error) from None
 
 
 @exported("torch", "Tensor")
-def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None,
-            out: Any = None) -> Tensor:
+def scatter(
+    input: Tensor,
+    dim: int,
+    index: Tensor,
+    src: Any = None,
+    *,
+    value: Any = None,
+    reduce: str | None = None,
+    out: Any = None,
+) -> Tensor:
     """``input`` with ``src`` written at the positions ``index`` of ``dim`` (the last write wins).
 
     >>> import numtorch as torch
@@ -374,7 +447,9 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
         return into(out, SAME, scatter, input, dim, index, src, value=value, reduce=reduce)
 
     if (src is None) == (value is None):
-        raise TypeError(f"scatter() takes what is written as src= or as value=; got {'both' if src is not None else 'neither'}")
+        raise TypeError(
+            f"scatter() takes what is written as src= or as value=; got {'both' if src is not None else 'neither'}"
+        )
     if reduce not in _MODES:
         raise RuntimeError(f"reduce argument must be either add or multiply, got {reduce!r}.")
     src = value if src is None else src
@@ -406,9 +481,11 @@ _REDUCTIONS = {"sum": cpu.ADD, "mean": cpu.ADD, "prod": cpu.MULTIPLY, "amax": cp
 
 
 @exported("torch", "Tensor")
-def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True,
-                   out: Any = None) -> Tensor:
-    """``input`` with ``src`` combined into the positions ``index`` of ``dim`` by ``sum``, ``prod``, ``mean``, ``amax`` or ``amin``.
+def scatter_reduce(
+    input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True, out: Any = None
+) -> Tensor:
+    """``input`` with ``src`` combined into the positions ``index`` of ``dim`` by ``sum``, ``prod``, ``mean``, ``amax``
+    or ``amin``.
 
     With ``include_self=False`` what stands at these positions takes no part. Equal extremes share the gradient.
 
@@ -464,7 +541,9 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     if not isinstance(tensor, Tensor):
         raise TypeError(f"one_hot(): argument 'input' (position 1) must be Tensor, not {type(tensor).__name__}")
     if tensor.dtype is not dtypes.int64:
-        raise RuntimeError(f"one_hot is only applicable to index tensor of type LongTensor, not {tensor.dtype.name}; use .long()")
+        raise RuntimeError(
+            f"one_hot is only applicable to index tensor of type LongTensor, not {tensor.dtype.name}; use .long()"
+        )
     n = integer(num_classes, "one_hot", "num_classes")
     flat = reshape(tensor, (-1, 1))
     if not tensor.shape.numel():
@@ -477,7 +556,9 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
             raise RuntimeError(f"Class values must be non-negative. one_hot: got {numbers.min()}")
         largest = int(numbers.max())
         if n != -1 and largest >= n:
-            raise RuntimeError(f"Class values must be smaller than num_classes. one_hot: got {largest}, and num_classes is {n}")
+            raise RuntimeError(
+                f"Class values must be smaller than num_classes. one_hot: got {largest}, and num_classes is {n}"
+            )
         n = largest + 1 if n == -1 else n
     elif n == -1:
         n = int(ops.reduction.max(tensor).item()) + 1

@@ -61,15 +61,20 @@ def _from_list(k: Any) -> Tensor:
     try:
         return ops.creation.tensor(k)
     except (TypeError, ValueError):
-        raise IndexError(f"a list used as an index holds integers or booleans, not {', '.join(sorted({type(v).__name__ for v in k}))}; "
-                         "use a tuple for an index of several dimensions") from None
+        raise IndexError(
+            "a list used as an index holds integers or booleans, not "
+            f"{', '.join(sorted({type(v).__name__ for v in k}))}; "
+            "use a tuple for an index of several dimensions"
+        ) from None
 
 
 def _bounds(s: slice, n: int) -> tuple[int, int, int]:
     step = 1 if s.step is None else _int(s.step)
     if step <= 0:
         raise ValueError("slice step cannot be zero" if step == 0 else "step must be greater than zero")
-    start, stop, _ = slice(None if s.start is None else _int(s.start), None if s.stop is None else _int(s.stop)).indices(n)
+    start, stop, _ = slice(
+        None if s.start is None else _int(s.start), None if s.stop is None else _int(s.stop)
+    ).indices(n)
     return start, max(start, stop), step
 
 
@@ -77,7 +82,9 @@ def _int(v: Any) -> int:
     try:
         return operator.index(v)
     except TypeError:
-        raise TypeError(f"slice indices must be integers or None or have an __index__ method, not {type(v).__name__}") from None
+        raise TypeError(
+            f"slice indices must be integers or None or have an __index__ method, not {type(v).__name__}"
+        ) from None
 
 
 def _basic(x: Tensor, key: list) -> tuple[Tensor, list[tuple[int, Tensor]]]:
@@ -104,8 +111,10 @@ def _basic(x: Tensor, key: list) -> tuple[Tensor, list[tuple[int, Tensor]]]:
             if k.dtype in (dtypes.bool, dtypes.uint8):
                 for i, n in enumerate(k.shape):
                     if x.shape[dim + i] != n:
-                        raise IndexError(f"The shape of the mask {list(k.shape)} at index {i} does not match the shape of the "
-                                         f"indexed tensor {list(x.shape)} at index {dim + i}")
+                        raise IndexError(
+                            f"The shape of the mask {list(k.shape)} at index {i} does not match the shape of the "
+                            f"indexed tensor {list(x.shape)} at index {dim + i}"
+                        )
                 if k.ndim == 0:
                     x = movement.unsqueeze(x, dim)
                     advanced.append((dim, nonzero(k, as_tuple=True)[0]))
@@ -121,7 +130,9 @@ def _basic(x: Tensor, key: list) -> tuple[Tensor, list[tuple[int, Tensor]]]:
                 gone += 1
                 continue
             if k.dtype not in LONG_OR_INT:
-                raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors, not {k.dtype.name}; use .long()")
+                raise IndexError(
+                    f"tensors used as indices must be long, int, byte or bool tensors, not {k.dtype.name}; use .long()"
+                )
             advanced.append((dim, k))
             dim += 1
         elif hasattr(k, "__index__"):
@@ -129,8 +140,10 @@ def _basic(x: Tensor, key: list) -> tuple[Tensor, list[tuple[int, Tensor]]]:
             gone += 1
         else:
             kind = TypeError if isinstance(k, str) else IndexError
-            raise kind("only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
-                       f"(got {type(k).__name__})")
+            raise kind(
+                "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
+                f"(got {type(k).__name__})"
+            )
     return x, advanced
 
 
@@ -148,8 +161,10 @@ class _Advanced:
         try:
             shape = broadcast_shapes(*[i.shape for _, i in advanced])
         except ValueError:
-            raise IndexError("shape mismatch: indexing tensors could not be broadcast together with shapes "
-                             + ", ".join(str(list(i.shape)) for _, i in advanced)) from None
+            raise IndexError(
+                "shape mismatch: indexing tensors could not be broadcast together with shapes "
+                + ", ".join(str(list(i.shape)) for _, i in advanced)
+            ) from None
         flat = _positions(x, advanced, shape)
         self.flat = flat if len(flat.shape) == 1 else reshape(flat, (-1,))
         rest = [d for d in range(x.ndim) if d not in dims]
@@ -193,11 +208,16 @@ class _Advanced:
         if self.front and k:
             f = self.front
             value = permute(value, (*range(f, f + k), *range(f), *range(f + k, value.ndim)))
-        return reshape(value, (-1, *self.rest)) if value.shape.numel() else reshape(value, (self.flat.shape[0], *self.rest))
+        return (
+            reshape(value, (-1, *self.rest))
+            if value.shape.numel()
+            else reshape(value, (self.flat.shape[0], *self.rest))
+        )
 
 
 def _fitted(value: Tensor, shape: tuple, slack: bool = True) -> Tensor:
-    """What is written, expanded to the ``shape`` that the key names; with ``slack``, leading dimensions of size 1 may be too many."""
+    """What is written, expanded to the ``shape`` that the key names; with ``slack``, leading dimensions of size 1 may
+    be too many."""
     if not value.shape or value.shape == shape:
         return expand_to(value, shape)
     extra = value.ndim - len(shape) if slack else 0
@@ -205,15 +225,20 @@ def _fitted(value: Tensor, shape: tuple, slack: bool = True) -> Tensor:
         value = reshape(value, value.shape[extra:])
     given = value.shape
     if len(given) > len(shape) or any(n not in (1, m) for n, m in zip(reversed(given), reversed(shape), strict=False)):
-        raise RuntimeError(f"shape mismatch: value tensor of shape {list(given)} cannot be broadcast to indexing result of shape "
-                           f"{list(shape)}")
+        raise RuntimeError(
+            f"shape mismatch: value tensor of shape {list(given)} cannot be broadcast to indexing result of shape "
+            f"{list(shape)}"
+        )
     return expand_to(value, shape)
 
 
 def _positions(x: Tensor, advanced: list[tuple[int, Tensor]], shape: Size) -> Tensor:
     """Index tensors of several dimensions as one of positions in these dimensions merged."""
     where = x._k.device
-    indices = [(d, i if i._k.dtype is dtypes.int64 and i._k.device is where else i.to(where, dtypes.int64)) for d, i in advanced]
+    indices = [
+        (d, i if i._k.dtype is dtypes.int64 and i._k.device is where else i.to(where, dtypes.int64))
+        for d, i in advanced
+    ]
     if len(indices) == 1:
         return indices[0][1]  # the kernels wrap and check it
     if x.device.type != "cpu":
@@ -241,7 +266,13 @@ def _are_positions(rows: Any, cols: Any, x: Tensor) -> bool:
     if rows.__class__ is not Tensor or cols.__class__ is not Tensor:
         return False
     k = rows._k
-    return k is cols._k and k.dtype is dtypes.int64 and k.device is x._k.device and len(rows.shape) == 1 and rows.shape == cols.shape
+    return (
+        k is cols._k
+        and k.dtype is dtypes.int64
+        and k.device is x._k.device
+        and len(rows.shape) == 1
+        and rows.shape == cols.shape
+    )
 
 
 def _any_outside(index: Tensor, n: int) -> bool:
@@ -337,7 +368,8 @@ def _basic_ranges(shape: tuple, items: tuple) -> list:
 
 @lru_cache(maxsize=1024)
 def _basic_extents(shape: tuple, items: tuple) -> tuple[tuple, tuple, int]:
-    """How many elements of each dimension are named, how many are before and after (last dimension first), the largest step."""
+    """How many elements of each dimension are named, how many are before and after (last dimension first), the largest
+    step."""
     sizes: list = []
     widths: list = []
     steps = 1
@@ -353,12 +385,22 @@ def getitem(x: Tensor, key: Any) -> Tensor:
     """``x[key]``: a view for integers, slices, None and ``...``; a copy for tensors and masks."""
     if key.__class__ is slice:  # the commonest keys, where nothing is recorded
         a, b, step = key.start, key.stop, key.step
-        if (a is None or a.__class__ is int) and (b is None or b.__class__ is int) and (step is None or step.__class__ is int):
+        if (
+            (a is None or a.__class__ is int)
+            and (b is None or b.__class__ is int)
+            and (step is None or step.__class__ is int)
+        ):
             part = ((a, b, step),)
-            return placed(x, _basic_geometry(x.shape, x._strides, part)) if x._edge is None or not mode.grad else basic(x, part)
+            return (
+                placed(x, _basic_geometry(x.shape, x._strides, part))
+                if x._edge is None or not mode.grad
+                else basic(x, part)
+            )
     elif key.__class__ is int:
         if not x.shape:
-            raise IndexError("invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to a number")
+            raise IndexError(
+                "invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to a number"
+            )
         if x._edge is None or not mode.grad:
             shape, strides, n, step = selected(x.shape, x._strides, 0)
             size = x.shape[0]
@@ -369,12 +411,24 @@ def getitem(x: Tensor, key: Any) -> Tensor:
         items = _plain(key)
         if items is not None:
             return basic(x, items)
-    if isinstance(key, Tensor) and key._k.dtype is dtypes.int64 and len(key.shape) == 1 and x.shape and key._k.device is x._k.device:
+    if (
+        isinstance(key, Tensor)
+        and key._k.dtype is dtypes.int64
+        and len(key.shape) == 1
+        and x.shape
+        and key._k.device is x._k.device
+    ):
         return take_along_extents(x, key, 0)
     if type(key) is tuple and len(key) == 2 == len(x.shape) and _are_positions(*key, x):
         flat = _positions(x, [(0, key[0]), (1, key[1])], key[0].shape)
         return take_along_extents(reshape(x, (-1,)), flat, 0)
-    if isinstance(key, Tensor) and key._k.dtype is dtypes.bool and key.shape == x.shape and key.shape and key._k.device == x._k.device:
+    if (
+        isinstance(key, Tensor)
+        and key._k.dtype is dtypes.bool
+        and key.shape == x.shape
+        and key.shape
+        and key._k.device == x._k.device
+    ):
         mask = contiguous(key.detach())
         return compress(x, mask, count(mask))
     y, advanced = _basic(x, _expand_key(x, key))
@@ -430,7 +484,9 @@ def overwrite(x: Tensor, result: Tensor, since: int = 0, name: str = "index_put_
     if result is x:
         return x
     if not dtypes.can_cast(result._k.dtype, x._k.dtype):
-        raise RuntimeError(f"result type {result._k.dtype.name} can't be cast to the desired output type {x._k.dtype.name}")
+        raise RuntimeError(
+            f"result type {result._k.dtype.name} can't be cast to the desired output type {x._k.dtype.name}"
+        )
     recording = recorded(x, name, result)
     if not x._k.contiguous:
         one_history(x, name) if recording else single(x, name)
@@ -446,7 +502,8 @@ def overwrite(x: Tensor, result: Tensor, since: int = 0, name: str = "index_put_
 
 @exported("Tensor")
 def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
-    """In-place ``masked_fill``. Of an expanded tensor, elements that are one place in memory are filled if the mask is true for one."""
+    """In-place ``masked_fill``. Of an expanded tensor, elements that are one place in memory are filled if the mask is
+    true for one."""
     since = tick()
     result = masked_fill(self, mask, value)
     if not repeated(self) or result.shape != self.shape:
@@ -459,7 +516,8 @@ def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
 
 @exported("Tensor")
 def index_fill_(self: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
-    """In-place ``index_fill``. Of an expanded tensor, elements that are one place in memory are filled if the index names one."""
+    """In-place ``index_fill``. Of an expanded tensor, elements that are one place in memory are filled if the index
+    names one."""
     since = tick()
     result = index_fill(self, dim, index, value)
     if not repeated(self):
@@ -468,7 +526,9 @@ def index_fill_(self: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     return masked_fill_(self, mask, value)
 
 
-def _write_at(x: Tensor, advanced: list[tuple[int, Tensor]], value: Any, accumulate: bool = False, slack: bool = True) -> None:
+def _write_at(
+    x: Tensor, advanced: list[tuple[int, Tensor]], value: Any, accumulate: bool = False, slack: bool = True
+) -> None:
     """Write ``value`` at positions, given as (dimension, index) pairs."""
     since = tick()
     a = _Advanced(x, advanced)
@@ -482,7 +542,13 @@ def _write_at(x: Tensor, advanced: list[tuple[int, Tensor]], value: Any, accumul
         if recording:
             one_history(x, "index_put_")
         _write_to_memory(x, a, value, accumulate)
-    elif not recording and x._k.contiguous and a.in_order and x.device.type == "cpu" and not (accumulate and x.dtype.is_half):
+    elif (
+        not recording
+        and x._k.contiguous
+        and a.in_order
+        and x.device.type == "cpu"
+        and not (accumulate and x.dtype.is_half)
+    ):
         put(movement.view_as_shape(x.detach(), (a.n, *a.rest)), contiguous(a.flat), value, 0, accumulate, True)
         wrote(x)
     else:
@@ -490,7 +556,8 @@ def _write_at(x: Tensor, advanced: list[tuple[int, Tensor]], value: Any, accumul
 
 
 def _write_to_memory(x: Tensor, a: _Advanced, value: Tensor, accumulate: bool) -> None:
-    """``_write_at`` for a tensor of which some elements are one place in memory: each is written to in the order of the index."""
+    """``_write_at`` for a tensor of which some elements are one place in memory: each is written to in the order of the
+    index."""
     n = 1 + sum([(m - 1) * s for m, s in zip(x.shape, x.strides, strict=True)]) if x.shape.numel() else 0
     memory = movement.as_strided(x.detach(), (n,), (1,), x._offset)
     places = movement.as_strided(ops.creation.arange(n, device=x.device), tuple(x.shape), x.strides, 0)
@@ -501,21 +568,31 @@ def _write_to_memory(x: Tensor, a: _Advanced, value: Tensor, accumulate: bool) -
 
 @exported("Tensor")
 def index_put_(self: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
-    """Write ``values``, or add them with ``accumulate``, in place at the positions: one index tensor for each of the first dimensions."""
+    """Write ``values``, or add them with ``accumulate``, in place at the positions: one index tensor for each of the
+    first dimensions."""
     if accumulate.__class__ is not bool:
         accumulate = flag(accumulate, "index_put_", "accumulate")
     if not isinstance(indices, tuple | list):
-        raise TypeError(f"index_put_(): argument 'indices' (position 1) must be tuple of Tensors, not {type(indices).__name__}")
+        raise TypeError(
+            f"index_put_(): argument 'indices' (position 1) must be tuple of Tensors, not {type(indices).__name__}"
+        )
     for i, k in enumerate(indices):
         if not isinstance(k, Tensor):
-            raise TypeError(f"index_put_(): expected Tensor as element {i} in argument 'indices', but got {type(k).__name__}")
+            raise TypeError(
+                f"index_put_(): expected Tensor as element {i} in argument 'indices', but got {type(k).__name__}"
+            )
         if k.dtype in (dtypes.int8, dtypes.int16):  # of which even one without dimensions is no position here
-            raise IndexError(f"index_put_(): tensors used as indices must be long, int, byte or bool tensors, got {k.dtype.name}")
+            raise IndexError(
+                f"index_put_(): tensors used as indices must be long, int, byte or bool tensors, got {k.dtype.name}"
+            )
     if not isinstance(values, Tensor):
         raise TypeError(f"index_put_(): argument 'values' (position 2) must be Tensor, not {type(values).__name__}")
     if values.dtype is not self.dtype:
-        raise RuntimeError(f"Index put requires the source and destination dtypes match, got {self.dtype.name} for the destination and "
-                           f"{values.dtype.name} for the source.")
+        raise RuntimeError(
+            f"Index put requires the source and destination dtypes match, got {self.dtype.name} for the destination "
+            "and "
+            f"{values.dtype.name} for the source."
+        )
     part, advanced = _basic(self, _expand_key(self, tuple(indices)))
     if advanced:
         _write_at(part, advanced, values, accumulate, slack=False)
@@ -528,7 +605,8 @@ def index_put_(self: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
 
 @exported("torch", "Tensor")
 def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
-    """A copy of ``input`` with ``values`` written (or added) at the positions: one index tensor for each of the first dimensions."""
+    """A copy of ``input`` with ``values`` written (or added) at the positions: one index tensor for each of the first
+    dimensions."""
     if accumulate.__class__ is not bool:
         accumulate = flag(accumulate, "index_put", "accumulate")
     return index_put_(movement.clone(input), indices, values, accumulate)

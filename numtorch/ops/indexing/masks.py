@@ -69,7 +69,11 @@ def nonzero(input: Tensor, *, as_tuple: bool = False, out: Any = None) -> Any:
         launch(cpu.coordinates, flat._buf.size, flat._buf, starts, total, rows._buf, _sizes(input.shape))
     if not as_tuple:
         return rows
-    return tuple([contiguous(movement.select(rows, 1, a)) for a in range(d)]) if d else (empty((total,), dtypes.int64, CPU).zero_(),)
+    return (
+        tuple([contiguous(movement.select(rows, 1, a)) for a in range(d)])
+        if d
+        else (empty((total,), dtypes.int64, CPU).zero_(),)
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -129,13 +133,18 @@ def spread_cpu(x, mask):
 
 
 def _changed() -> RuntimeError:
-    return RuntimeError("a mask has been written to, through an array over its memory, since its true elements were counted")
+    return RuntimeError(
+        "a mask has been written to, through an array over its memory, since its true elements were counted"
+    )
 
 
 @spread.kernel("cuda", name="spread_cuda")
 def spread_cuda(x, mask):
     at = reshape(nonzero(reshape(mask, (-1,))), (-1,))
-    return reshape(ops.indexing.slices.put_into_zeros(movement.narrow(x, 0, 0, at.shape[0]), at, (mask.shape.numel(),), 0), mask.shape)
+    return reshape(
+        ops.indexing.slices.put_into_zeros(movement.narrow(x, 0, 0, at.shape[0]), at, (mask.shape.numel(),), 0),
+        mask.shape,
+    )
 
 
 @spread.vjp
@@ -147,7 +156,9 @@ def _boolean(mask: Any, name: str) -> None:
     if not isinstance(mask, Tensor):
         raise TypeError(f"{name}(): argument 'mask' must be Tensor, not {type(mask).__name__}")
     if mask.dtype is not dtypes.bool:
-        raise RuntimeError(f"{name}: expected BoolTensor for mask, but got {mask.dtype.name}; compare or use mask.bool()")
+        raise RuntimeError(
+            f"{name}: expected BoolTensor for mask, but got {mask.dtype.name}; compare or use mask.bool()"
+        )
 
 
 @exported("torch", "Tensor")
@@ -183,7 +194,9 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     elif not isinstance(value, Tensor):
         value = fitting(value, d, "masked_fill")
     elif value.shape:
-        raise RuntimeError(f"masked_fill only supports a 0-dimensional value tensor, but got a tensor with {value.ndim} dimension(s)")
+        raise RuntimeError(
+            f"masked_fill only supports a 0-dimensional value tensor, but got a tensor with {value.ndim} dimension(s)"
+        )
     elif value._k.dtype is not d:
         value = converted(value, d)
     y = choose(mask, value, input)
@@ -221,11 +234,15 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     if not isinstance(source, Tensor):
         raise TypeError(f"masked_scatter(): argument 'source' must be Tensor, not {type(source).__name__}")
     if source.dtype is not input.dtype:
-        raise RuntimeError(f"masked_scatter: expected self and source to have same dtypes but got {input.dtype.name} and "
-                           f"{source.dtype.name}; cast with source.to(self.dtype)")
+        raise RuntimeError(
+            f"masked_scatter: expected self and source to have same dtypes but got {input.dtype.name} and "
+            f"{source.dtype.name}; cast with source.to(self.dtype)"
+        )
     shape = broadcast("masked_scatter", input.shape, mask.shape)
     mask = contiguous(expand_to(mask, shape))
     n = count(mask)
     if n > source.shape.numel():
-        raise RuntimeError(f"masked_scatter: Number of elements of source ({source.shape.numel()}) < number of ones in mask ({n})")
+        raise RuntimeError(
+            f"masked_scatter: Number of elements of source ({source.shape.numel()}) < number of ones in mask ({n})"
+        )
     return choose(mask, spread(movement.narrow(reshape(source, (-1,)), 0, 0, n), mask), input)

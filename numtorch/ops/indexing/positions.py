@@ -24,10 +24,11 @@ LONG_OR_INT = (dtypes.int64, dtypes.int32)
 LONG = (dtypes.int64,)
 
 
-def as_index(index: Any, op_name: str, types: tuple = LONG_OR_INT, error: type[Exception] = RuntimeError,
-             empties: bool = False) -> Tensor:
-    """The index as contiguous int64 or int32 numbers, outside the graph. Other types are refused, those that torch refuses here;
-    with ``empties`` not where there are no elements."""
+def as_index(
+    index: Any, op_name: str, types: tuple = LONG_OR_INT, error: type[Exception] = RuntimeError, empties: bool = False
+) -> Tensor:
+    """The index as contiguous int64 or int32 numbers, outside the graph. Other types are refused, those that torch
+    refuses here; with ``empties`` not where there are no elements."""
     if index.__class__ is Tensor and index._k.contiguous and index._k.dtype in types:
         return index  # integers are in no graph
     if not isinstance(index, Tensor):
@@ -46,8 +47,10 @@ def broadcast(op_name: str, *shapes: Size) -> Size:
         return broadcast_shapes(*shapes)
     except ValueError as e:
         dim, a, b = e.args
-        raise RuntimeError(f"{op_name}(): The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension "
-                           f"{dim}; shapes {' and '.join(str(list(s)) for s in shapes)} do not broadcast") from None
+        raise RuntimeError(
+            f"{op_name}(): The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension "
+            f"{dim}; shapes {' and '.join(str(list(s)) for s in shapes)} do not broadcast"
+        ) from None
 
 
 def extents(shape: tuple, dim: int) -> tuple[int, int, int]:
@@ -63,13 +66,15 @@ def launch(kernel: Jit, elements: int, *args: Any) -> Any:
 
 
 def planned(kernel: Jit, elements: int, buffers: tuple, numbers: tuple, shape: tuple, k: Kind) -> Plan:
-    """The plan of a kernel ``(*buffers, *numbers)`` for a result of ``shape``; without an entry where there are no ``elements``."""
+    """The plan of a kernel ``(*buffers, *numbers)`` for a result of ``shape``; without an entry where there are no
+    ``elements``."""
     parallel = elements >= shared_from(PICKED) and threads.get_num_threads() > 1
     return Plan(shape, k, ready(kernel, parallel, (*buffers, *numbers)) if elements else None, numbers)
 
 
 def looked_at(x: Any, index: Any, out: Any, outer: int, n: int, inner: int, back: int) -> int:
-    """In place of a kernel that would move nothing, since slices have no elements: how many positions are not allowed."""
+    """In place of a kernel that would move nothing, since slices have no elements: how many positions are not
+    allowed."""
     return int(np.count_nonzero((index < -back) | (index >= n)))
 
 
@@ -85,7 +90,9 @@ def check(bad: int, index: Tensor, dim: int, n: int, wrap: bool) -> None:
     if bad:
         flat = index._buf
         outside = flat[(flat < (-n if wrap else 0)) | (flat >= n)]
-        first = f"index {int(outside[0])}" if outside.size else "an index"  # none is left if another thread has written to them
+        first = (
+            f"index {int(outside[0])}" if outside.size else "an index"
+        )  # none is left if another thread has written to them
         raise OutOfBounds(f"{first} is out of bounds for dimension {dim} with size {n}")
 
 

@@ -23,7 +23,17 @@ from numtorch.ops import movement
 from numtorch.ops.arithmetic import choose
 from numtorch.ops.indexing import cpu, cuda
 from numtorch.ops.indexing.masks import converted, fitting
-from numtorch.ops.indexing.positions import LONG, LONG_OR_INT, as_index, check, columns, extents, looked_at, named, planned
+from numtorch.ops.indexing.positions import (
+    LONG,
+    LONG_OR_INT,
+    as_index,
+    check,
+    columns,
+    extents,
+    looked_at,
+    named,
+    planned,
+)
 from numtorch.ops.movement import contiguous, expand_to, reshape
 from numtorch.ops.movement.launching import Plan, remember
 from numtorch.storage import Size, wrap_dim
@@ -57,7 +67,14 @@ _takes: dict = registry.memo()
 def _take_plan(x: Tensor, index: Tensor, dim: int, wrap: bool) -> Plan:
     shape = (*x.shape[:dim], index.shape.numel(), *x.shape[dim + 1 :])
     outer, n, inner = extents(x.shape, dim)
-    plan = planned(cpu.take_slices, Size(shape).numel(), (x._buf, index._buf, x._buf), (outer, n, inner, n if wrap else 0), shape, x._k)
+    plan = planned(
+        cpu.take_slices,
+        Size(shape).numel(),
+        (x._buf, index._buf, x._buf),
+        (outer, n, inner, n if wrap else 0),
+        shape,
+        x._k,
+    )
     if plan.entry is None and index._buf.size and not wrap:
         plan.entry = looked_at
     return plan
@@ -103,7 +120,9 @@ def _(g, index, *, shape, dim):
     return take_along_extents(g, index, dim), None
 
 
-def _put_cost(out: Tensor, x: Tensor, index: Tensor, y: Tensor, dim: int, accumulate: bool, wrap: bool) -> tuple[int, int]:
+def _put_cost(
+    out: Tensor, x: Tensor, index: Tensor, y: Tensor, dim: int, accumulate: bool, wrap: bool
+) -> tuple[int, int]:
     return nbytes(out, x, index, y), numel(y) if accumulate else 0
 
 
@@ -135,7 +154,9 @@ _puts: dict = registry.memo()
 @put_along_extents.kernel("cpu", functions=(cpu.put_slices,))
 def put_cpu(x, index, y, dim, accumulate, wrap):
     if accumulate and x.dtype.is_half:  # half types are stored as bits: they add up as float32
-        return movement.cast(put_cpu(movement.cast(x, float32), index, movement.cast(y, float32), dim, True, wrap), x.dtype)
+        return movement.cast(
+            put_cpu(movement.cast(x, float32), index, movement.cast(y, float32), dim, True, wrap), x.dtype
+        )
     out = movement.clone(x)
     put(out, contiguous(index), y, dim, bool(accumulate), wrap)
     return out
@@ -195,8 +216,10 @@ def _of_scalar(x: Tensor, index: Tensor) -> Tensor:
 def _vector(index: Any, name: str, types: tuple = LONG_OR_INT, error: type[Exception] = RuntimeError) -> Tensor:
     """A 0-dim or 1-dim index as a vector."""
     if isinstance(index, Tensor) and len(index.shape) > 1:
-        raise OutOfBounds(f"{name}(): Index is supposed to be a vector, but got dim: {index.ndim}, {index.dtype.name} of size "
-                          f"{list(index.shape)}")
+        raise OutOfBounds(
+            f"{name}(): Index is supposed to be a vector, but got dim: {index.ndim}, {index.dtype.name} of size "
+            f"{list(index.shape)}"
+        )
     index = as_index(index, name, types, error)
     return index if index.shape else reshape(index, (1,))
 
@@ -206,32 +229,51 @@ def _fits(x: Tensor, d: int, index: Any, source: Any) -> bool:
     if index.__class__ is not Tensor or source.__class__ is not Tensor or len(index.shape) != 1 or not x.shape:
         return False
     k, shape = index._k, x.shape
-    return k.contiguous and k.dtype is dtypes.int64 and source._k.dtype is x._k.dtype and \
-        tuple.__eq__(source.shape, (*shape[:d], index.shape[0], *shape[d + 1 :]))
+    return (
+        k.contiguous
+        and k.dtype is dtypes.int64
+        and source._k.dtype is x._k.dtype
+        and tuple.__eq__(source.shape, (*shape[:d], index.shape[0], *shape[d + 1 :]))
+    )
 
 
 def _same_type(x: Tensor, source: Any, name: str) -> None:
     if not isinstance(source, Tensor):
         raise TypeError(f"{name}(): argument 'source' must be Tensor, not {type(source).__name__}")
     if source.dtype is not x.dtype:
-        raise RuntimeError(f"{name}(): self and source expected to have the same dtype, but got (self) {x.dtype.name} and (source) "
-                           f"{source.dtype.name}; cast with source.to(self.dtype)")
+        raise RuntimeError(
+            f"{name}(): self and source expected to have the same dtype, but got (self) {x.dtype.name} and (source) "
+            f"{source.dtype.name}; cast with source.to(self.dtype)"
+        )
 
 
 def _check_slices(x: Tensor, d: int, n: int, source: Tensor, name: str) -> None:
-    """RuntimeError unless ``source`` has ``n`` slices along ``d`` of the shape of those of ``x``; as torch's index_add has it."""
+    """RuntimeError unless ``source`` has ``n`` slices along ``d`` of the shape of those of ``x``; as torch's index_add
+    has it."""
     if not x.ndim and not source.ndim and n != 1:
-        raise IndexError(f"{name}(): Dimension specified as {d} but tensor has no dimensions: it takes one index, not {n}")
+        raise IndexError(
+            f"{name}(): Dimension specified as {d} but tensor has no dimensions: it takes one index, not {n}"
+        )
     given = source.shape[d] if d < source.ndim else 1 if not source.shape and not d else -1
     if given != n:
-        raise RuntimeError(f"{name}(): Number of indices ({n}) should be equal to source.size(dim), for dim {d} of {list(source.shape)}")
-    if source.ndim != x.ndim or any(a != b for i, (a, b) in enumerate(zip(x.shape, source.shape, strict=True)) if i != d):
-        raise RuntimeError(f"{name}(): source tensor shape must match self tensor shape, excluding the specified dimension. Got "
-                           f"self.shape = {list(x.shape)} source.shape = {list(source.shape)}")
+        raise RuntimeError(
+            f"{name}(): Number of indices ({n}) should be equal to source.size(dim), for dim {d} of "
+            f"{list(source.shape)}"
+        )
+    if source.ndim != x.ndim or any(
+        a != b for i, (a, b) in enumerate(zip(x.shape, source.shape, strict=True)) if i != d
+    ):
+        raise RuntimeError(
+            f"{name}(): source tensor shape must match self tensor shape, excluding the specified dimension. Got "
+            f"self.shape = {list(x.shape)} source.shape = {list(source.shape)}"
+        )
 
 
-def _written(x: Tensor, d: int, index: Tensor, source: Tensor, accumulate: bool, name: str, wrap: bool = False) -> Tensor:
-    """``put_along_extents`` of operands that have been checked; a 0-dim tensor counts as one element in one dimension."""
+def _written(
+    x: Tensor, d: int, index: Tensor, source: Tensor, accumulate: bool, name: str, wrap: bool = False
+) -> Tensor:
+    """``put_along_extents`` of operands that have been checked; a 0-dim tensor counts as one element in one
+    dimension."""
     try:
         if x.shape:
             return put_along_extents(x, index, source, d, accumulate, wrap)
@@ -258,7 +300,9 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     _check_slices(input, d, index.shape[0], source, "index_add")
     if alpha is not True and alpha != 1:
         source = source * fitting(alpha, input.dtype, "index_add")
-    if input.ndim > 1 and not input.shape.numel():  # nothing is added to it, as in torch: the index is not even looked at
+    if (
+        input.ndim > 1 and not input.shape.numel()
+    ):  # nothing is added to it, as in torch: the index is not even looked at
         index, source = movement.slice(index, 0, 0, 0), movement.slice(source, d, 0, 0)
     return _written(input, d, index, source, True, "index_add")
 
@@ -282,14 +326,20 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: A
     if not source.ndim and n != 1:
         raise IndexError(f"index_copy(): When source is scalar, index should have one element (got {n})")
     if source.ndim != input.ndim and source.ndim and input.ndim:
-        raise IndexError("index_copy(): When source and destination are not scalars, their dimensionality must match. Source "
-                         f"dimensionality ({source.ndim}), destination dimensionality ({input.ndim})")
+        raise IndexError(
+            "index_copy(): When source and destination are not scalars, their dimensionality must match. Source "
+            f"dimensionality ({source.ndim}), destination dimensionality ({input.ndim})"
+        )
     ours, theirs = ((*shape[:d], *shape[d + 1 :]) for shape in (input.shape, source.shape))
     if ours != theirs:
-        raise RuntimeError("index_copy(): Source/destination tensor must have same slice shapes. Destination slice shape: "
-                           f"{list(ours)} at dimension {d} and source slice shape: {list(theirs)}")
+        raise RuntimeError(
+            "index_copy(): Source/destination tensor must have same slice shapes. Destination slice shape: "
+            f"{list(ours)} at dimension {d} and source slice shape: {list(theirs)}"
+        )
     if source.ndim and source.shape[d] != n:
-        raise IndexError(f"index_copy(): Number of indices ({n}) should be equal to source.size(dim) ({source.shape[d]})")
+        raise IndexError(
+            f"index_copy(): Number of indices ({n}) should be equal to source.size(dim) ({source.shape[d]})"
+        )
     return _written(input, d, index, source, False, "index_copy")
 
 
@@ -303,7 +353,9 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """
     d = wrap_dim(dim, input.ndim, "index_fill")
     if isinstance(value, Tensor) and value.ndim:
-        raise RuntimeError(f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
+        raise RuntimeError(
+            f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
+        )
     index = _vector(index, "index_fill", LONG, IndexError)
     n = index.shape[0]
     if isinstance(value, Tensor):
@@ -321,7 +373,8 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
 
 
 def _fill_recorded(x: Tensor, d: int, index: Tensor, value: Tensor) -> Tensor:
-    """Where a gradient of ``value`` is wanted: an element of the result counts once, however often the index names it."""
+    """Where a gradient of ``value`` is wanted: an element of the result counts once, however often the index names
+    it."""
     return choose(index_mask(x, d, index), value, x)
 
 
@@ -329,14 +382,24 @@ def index_mask(x: Tensor, d: int, index: Tensor) -> Tensor:
     """True where ``index`` names a slice of ``x`` along ``d``; of a shape that broadcasts to that of ``x``."""
     n = x.shape[d] if x.ndim else 1
     true = ops.creation.ones(index.shape.numel(), dtype=dtypes.bool, device=x.device)
-    mask = _written(ops.creation.zeros(n, dtype=dtypes.bool, device=x.device), 0, reshape(index, (-1,)), true, False, "index_fill", True)
+    mask = _written(
+        ops.creation.zeros(n, dtype=dtypes.bool, device=x.device),
+        0,
+        reshape(index, (-1,)),
+        true,
+        False,
+        "index_fill",
+        True,
+    )
     return reshape(mask, tuple(n if i == d else 1 for i in range(x.ndim)))
 
 
 @exported("torch", "Tensor")
-def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True,
-                 out: Any = None) -> Tensor:
-    """``input`` with the slices of ``source`` combined into those at the positions, by ``prod``, ``mean``, ``amax`` or ``amin``.
+def index_reduce(
+    input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True, out: Any = None
+) -> Tensor:
+    """``input`` with the slices of ``source`` combined into those at the positions, by ``prod``, ``mean``, ``amax`` or
+    ``amin``.
 
     >>> import numtorch as torch
     >>> torch.index_reduce(torch.ones(2), 0, torch.tensor([0, 0]), torch.tensor([3.0, 4.0]), "prod")
@@ -396,9 +459,13 @@ def put_flat(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = Fa
     _same_type(input, source, "put")
     n = index.shape.numel()
     if n != source.shape.numel():
-        raise IndexError(f"put_(): Expected source and index to have the same number of elements, but got source.numel() = "
-                         f"{source.shape.numel()}, index.numel() = {n}")
+        raise IndexError(
+            f"put_(): Expected source and index to have the same number of elements, but got source.numel() = "
+            f"{source.shape.numel()}, index.numel() = {n}"
+        )
     if n and not input.shape.numel():
         raise IndexError("put_(): Tried to put elements into an empty tensor")
-    flat = _written(reshape(input, (-1,)), 0, reshape(index, (-1,)), reshape(source, (-1,)), bool(accumulate), "put", True)
+    flat = _written(
+        reshape(input, (-1,)), 0, reshape(index, (-1,)), reshape(source, (-1,)), bool(accumulate), "put", True
+    )
     return reshape(flat, input.shape)

@@ -11,7 +11,8 @@ SEQUENCES = tuple, list
 
 
 def shape_args(args: tuple, op: str, name: str = "size") -> tuple:
-    """``f(2, 3)`` and ``f((2, 3))`` alike: a tuple of Python ints, which memos may be keyed by; TypeError for all else."""
+    """``f(2, 3)`` and ``f((2, 3))`` alike: a tuple of Python ints, which memos may be keyed by; TypeError for all
+    else."""
     if len(args) == 1 and isinstance(args[0], SEQUENCES):
         args = args[0] if type(args[0]) is Size else tuple(args[0])
     for n in args:

@@ -161,8 +161,15 @@ def as_type(x: Tensor, d: dtype) -> Tensor:
 
 
 @exported("Tensor")
-def to(x: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False, copy: bool = False,
-       memory_format: Any = None) -> Tensor:
+def to(
+    x: Tensor,
+    *args: Any,
+    dtype: Any = None,
+    device: Any = None,
+    non_blocking: bool = False,
+    copy: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
     """The tensor in another dtype, on another device, or like another tensor; itself if nothing changes."""
     flags = 0
     for a in args:
@@ -208,11 +215,19 @@ def copy_(x: Tensor, source: Any, non_blocking: bool = False) -> Tensor:
 def fill_(x: Tensor, value: Any) -> Tensor:
     """Overwrite every element with ``value``; RuntimeError for a number that the type cannot hold."""
     given, category = value.__class__, x._k.dtype.category
-    if not (given is float and category == dtypes.FLOATING and -_PLAIN < value < _PLAIN or
-            given is int and category == dtypes.INTEGRAL and -1 < value < 128):
+    if not (
+        given is float
+        and category == dtypes.FLOATING
+        and -_PLAIN < value < _PLAIN
+        or given is int
+        and category == dtypes.INTEGRAL
+        and -1 < value < 128
+    ):
         if isinstance(value, Tensor):
             if value.ndim:
-                raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")
+                raise RuntimeError(
+                    f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."
+                )
         elif isinstance(value, int | float | np.generic):
             value = element(value, x._k.dtype)
         else:
@@ -230,7 +245,9 @@ def _once(x: Tensor) -> Tensor:
     """Each element in memory once, of a tensor some of whose dimensions repeat them."""
     if 0 in x.shape:
         return x
-    return ops.movement.views.as_strided(x, tuple([1 if s == 0 else n for n, s in zip(x.shape, x.strides, strict=True)]), x.strides)
+    return ops.movement.views.as_strided(
+        x, tuple([1 if s == 0 else n for n, s in zip(x.shape, x.strides, strict=True)]), x.strides
+    )
 
 
 @exported("Tensor")

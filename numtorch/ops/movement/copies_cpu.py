@@ -96,7 +96,8 @@ def transpose(src, dst, rows, cols, s_step, d_step, sizes, s_steps, d_steps):
 
 @jit(needs=RUNS, _nrt=False)
 def copy_reversed(src, s, dst, d, n):
-    """dst[d + j] = src[s - j] for j below n; the last block overlaps its neighbour, which writes the same elements twice."""
+    """dst[d + j] = src[s - j] for j below n; the last block overlaps its neighbour, which writes the same elements
+    twice."""
     if n >= BLOCK:
         for j in range(0, n, BLOCK):
             j = min(j, n - BLOCK)
@@ -108,7 +109,8 @@ def copy_reversed(src, s, dst, d, n):
 
 @jit(parallel=True, needs=RUNS)
 def copy_planes(src, dst, s, rows, cols, s_row, s_col, d_row, d_col, sizes, s_steps, d_steps):
-    """dst[i*d_row + j*d_col] = src[s + i*s_row + j*s_col] at every position of the outer ``sizes``; steps may be negative."""
+    """dst[i*d_row + j*d_col] = src[s + i*s_row + j*s_col] at every position of the outer ``sizes``; steps may be
+    negative."""
     height = max(1, GRAIN // cols)
     spans = (rows + height - 1) // height
     outer = 1
@@ -176,7 +178,12 @@ def roll_rows(src, dst, rows, width, first):
 
 
 # The type under which elements of a size are moved; float32 and float64, because most buffers need no view then.
-CARRIERS: dict[int, Any] = {1: np.dtype(np.uint8), 2: np.dtype(np.uint16), 4: np.dtype(np.float32), 8: np.dtype(np.float64)}
+CARRIERS: dict[int, Any] = {
+    1: np.dtype(np.uint8),
+    2: np.dtype(np.uint16),
+    4: np.dtype(np.float32),
+    8: np.dtype(np.float64),
+}
 
 
 class Relayout(Program):
@@ -195,10 +202,14 @@ class Relayout(Program):
         if not isinstance(x, Tensor) or x._k.contiguous and outs is None or x._k.device is not CPU:
             return super().plan(values, outs)
         target = outs[0] if outs is not None else None
-        if target is not None and (target._k.dtype is not x._k.dtype or target.shape != x.shape or same_memory(target, x)):
+        if target is not None and (
+            target._k.dtype is not x._k.dtype or target.shape != x.shape or same_memory(target, x)
+        ):
             return super().plan(values, outs)
         if target is not None and x._k.contiguous and target._k.contiguous and not x._k.dtype.is_half:
-            return super().plan(values, outs)  # the flat loop compiles in a tenth of the time, and each first model needs it
+            return super().plan(
+                values, outs
+            )  # the flat loop compiles in a tenth of the time, and each first model needs it
         numel = x.shape.numel()
         if numel == 0:
             return super().plan(values, outs)

@@ -17,7 +17,9 @@ from numtorch.storage import FRESH, Size
 
 def _laid_out(x: Tensor, strides: tuple, size: tuple, stride: tuple, start: int) -> tuple[Tensor, Tensor]:
     """A copy of ``x`` with the given strides, and the view of it that size, stride and start name."""
-    ends = [1 + sum((n - 1) * s for n, s in zip(sh, st, strict=True)) for sh, st in ((x.shape, strides), (size, stride))]
+    ends = [
+        1 + sum((n - 1) * s for n, s in zip(sh, st, strict=True)) for sh, st in ((x.shape, strides), (size, stride))
+    ]
     flat = empty((max(ends[0], start + ends[1]),), x.dtype, x.device)
     whole = view(flat, x.shape, strides)
     copy.op.program(whole, x, outs=(whole,))
@@ -58,7 +60,9 @@ def strided_read(x, size: tuple, stride: tuple, start: int, x_strides: tuple):
 
 @strided_read.vjp
 def _(g, x_shape, *, size, stride, start, x_strides):
-    return as_strided_scatter(ops.creation.zeros(x_shape, dtype=g.dtype, device=g.device), g, size, stride, start, x_strides)
+    return as_strided_scatter(
+        ops.creation.zeros(x_shape, dtype=g.dtype, device=g.device), g, size, stride, start, x_strides
+    )
 
 
 @engine.fill
@@ -71,7 +75,8 @@ def write_history(base: Tensor, part: Tensor, target: Tensor) -> None:
     before._edge = base._edge
     after = alias(base)
     as_strided_scatter.op.record(
-        (before, part), (tuple(target.shape), target.strides, target._offset - base._offset, base.strides), after)
+        (before, part), (tuple(target.shape), target.strides, target._offset - base._offset, base.strides), after
+    )
     regraft(base, after._edge)
     views = base._storage.views
     if views is None or not builtins.any(r() is target for r in views):  # made under no_grad
@@ -88,7 +93,9 @@ def refresh_views(base: Tensor) -> None:
         v = r()
         if v is None or v is base or v._base is not base:
             if v is not None and v._base is not None and v._base._guard is not None and v._base._base is base:
-                regraft(v, refusal(f"a view's base or another view of its base has been modified inplace. {v._base._guard}"))
+                regraft(
+                    v, refusal(f"a view's base or another view of its base has been modified inplace. {v._base._guard}")
+                )
             continue
         if base._edge is None or type(base._edge) is Leaf:
             regraft(v, None)
@@ -101,7 +108,9 @@ def refresh_views(base: Tensor) -> None:
 def requires_grad_edge(x: Tensor) -> Leaf:
     """A new leaf for a tensor made by the user."""
     if not x.dtype.is_floating_point:
-        raise RuntimeError(f"only Tensors of floating point dtype can require gradients, not {x.dtype.name}; cast with .float()")
+        raise RuntimeError(
+            f"only Tensors of floating point dtype can require gradients, not {x.dtype.name}; cast with .float()"
+        )
     leaf = Leaf()
     leaf.owner = ref(x)
     return leaf

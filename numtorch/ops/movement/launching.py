@@ -1,5 +1,5 @@
-"""Calls kernels by their entry points. Numba's dispatcher checks each argument at every call; here the check happens once for each set of
-types. What follows from kinds and shapes alone is kept as a *plan*.
+"""Calls kernels by their entry points. Numba's dispatcher checks each argument at every call; here the check happens
+once for each set of types. What follows from kinds and shapes alone is kept as a *plan*.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ class Plan:
 
 
 def moving(kernel: Jit, kind: Kind, shape: tuple, numbers: tuple, carrier: np.dtype, least: int) -> Plan:
-    """The plan of a kernel ``(source, target, *numbers)`` that moves elements as ``carrier``, on many threads from ``least`` on."""
+    """The plan of a kernel ``(source, target, *numbers)`` that moves elements as ``carrier``, on many threads from
+    ``least`` on."""
     size = Size(shape).numel()
     one = np.empty(1, carrier)
     parallel = size >= least and threads.get_num_threads() > 1

@@ -24,8 +24,8 @@ U = np.uint64  # an index that cannot be negative: see copies_cpu
 
 @jit(parallel=True, needs=RUNS)
 def pad_planes(src, dst, value, h, above, rows, w, left, cols, sizes, before, inside):
-    """Planes of (h, w) with (rows, cols) of ``src`` at (above, left), ``value`` around them; planes whose position in the outer
-    ``sizes`` is not one of ``inside`` beyond ``before`` hold nothing else."""
+    """Planes of (h, w) with (rows, cols) of ``src`` at (above, left), ``value`` around them; planes whose position in
+    the outer ``sizes`` is not one of ``inside`` beyond ``before`` hold nothing else."""
     v = dst.dtype.type(value)
     height = max(1, GRAIN // w)
     spans = (h + height - 1) // height
@@ -60,7 +60,10 @@ def _padded_shape(shape: tuple, widths: tuple) -> list[int]:
     for i in range(0, len(widths), 2):
         d, left, right = len(shape) - 1 - i // 2, widths[i], widths[i + 1]
         if shape[d] + left + right < 0:
-            raise RuntimeError(f"The input size {shape[d]}, plus negative padding {left} and {right}, resulted in a negative output size")
+            raise RuntimeError(
+                f"The input size {shape[d]}, plus negative padding {left} and {right}, resulted in a negative output "
+                "size"
+            )
         result[d] += left + right
     return result
 
@@ -75,10 +78,15 @@ def _cropped(x: Tensor, widths: tuple) -> Tensor:
     return x
 
 
-@op(public=False, cost=moves, wide=False,
-    samples=lambda: [((3, 4), (1, 2), 0.5), ((2, 3, 4), (1, 0, -1, 2, 1, 1), 0.0), ((3, 5), (-1, -2, 2, 0), 1.0)])
+@op(
+    public=False,
+    cost=moves,
+    wide=False,
+    samples=lambda: [((3, 4), (1, 2), 0.5), ((2, 3, 4), (1, 0, -1, 2, 1, 1), 0.0), ((3, 5), (-1, -2, 2, 0), 1.0)],
+)
 def pad_ends(x, widths: tuple, value: Any):
-    """``value`` before and after the elements: (left, right) of the last dimension, then of the one before it, and so on."""
+    """``value`` before and after the elements: (left, right) of the last dimension, then of the one before it, and so
+    on."""
     shape = tuple(_padded_shape(x.shape, widths))
     y = ops.creation.full(shape, value, dtype=x.dtype, device=x.device)
     part, x = y, _cropped(x, widths)
@@ -99,7 +107,13 @@ def pad_cpu(x, widths, value):
         x = _cropped(x, widths)
         widths = tuple([max(n, 0) for n in widths])
     x = contiguous(x)
-    key = (x._k, x.shape, widths, value.__class__, value if value and value == value else str(value))  # -0.0 is not 0.0, NaN not itself
+    key = (
+        x._k,
+        x.shape,
+        widths,
+        value.__class__,
+        value if value and value == value else str(value),
+    )  # -0.0 is not 0.0, NaN not itself
     plan = _plans.get(key)
     return (remember(_plans, key, _plan(x, widths, value)) if plan is None else plan)(x)
 
@@ -108,7 +122,8 @@ def _plan(x: Tensor, widths: tuple, value: Any) -> Plan:
     shape = _padded_shape(x.shape, widths)
     if not counted(tuple(shape)):
         return Plan(tuple(shape), x._k, None)
-    # (size in the result, elements before, size in x) of each dimension; one that stays as it is belongs to the one before it.
+    # (size in the result, elements before, size in x) of each dimension; one that stays as it is belongs to the one
+    # before it.
     dims: list[tuple[int, int, int]] = []
     for d, (n, m) in enumerate(zip(shape, x.shape, strict=True)):
         i = 2 * (len(shape) - 1 - d)
@@ -123,7 +138,9 @@ def _plan(x: Tensor, widths: tuple, value: Any) -> Plan:
     outer = [np.array([v[k] for v in dims[:-2]], np.int64) for k in range(3)]
     storage = x._k.dtype.storage
     bits = ops.creation.full((1,), value, dtype=x._k.dtype)._buf[0].item()  # half types are stored as bits
-    return moving(pad_planes, x._k, tuple(shape), (bits, h, above, rows, w, left, cols, *outer), storage, shared_from(MOVED))
+    return moving(
+        pad_planes, x._k, tuple(shape), (bits, h, above, rows, w, left, cols, *outer), storage, shared_from(MOVED)
+    )
 
 
 @pad_ends.vjp

@@ -126,13 +126,19 @@ def _sections(shape: tuple, sizes: Any, dim: int) -> tuple[tuple, int]:
         if sizes < 0:
             raise RuntimeError(f"split expects split_size be non-negative, but got split_size={sizes}")
         if sizes == 0 and n:
-            raise RuntimeError(f"split_size can only be 0 if dimension size is 0, but got dimension size of {n} (split)")
+            raise RuntimeError(
+                f"split_size can only be 0 if dimension size is 0, but got dimension size of {n} (split)"
+            )
         sizes = [min(sizes, n - i) for i in range(0, n, sizes)] if n else [0]
     if min(sizes, default=0) < 0:
-        raise RuntimeError(f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={list(sizes)}")
+        raise RuntimeError(
+            f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={list(sizes)}"
+        )
     if sum(sizes) != n:
-        raise RuntimeError(f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {d}), "
-                           f"but got split_sizes={list(sizes)}")
+        raise RuntimeError(
+            f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {d}), "
+            f"but got split_sizes={list(sizes)}"
+        )
     return tuple(sizes), d
 
 
@@ -162,7 +168,9 @@ MOST_PIECES = 1 << 24  # a tensor each: gigabytes
 def _countable(pieces: int, op: str) -> None:
     """An error for more pieces than can be made in a moment, most of which would be empty."""
     if pieces > MOST_PIECES:
-        raise OutOfMemoryError(f"{op}: {pieces} pieces are more than fit into memory; a tensor can be cut into at most {MOST_PIECES}")
+        raise OutOfMemoryError(
+            f"{op}: {pieces} pieces are more than fit into memory; a tensor can be cut into at most {MOST_PIECES}"
+        )
 
 
 @exported("torch", also=("concat", "concatenate"))
@@ -206,8 +214,10 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
 def _sequence(tensors: Any, op: str) -> list:
     """Several tensors as a list; TypeError for one, whose rows these would be."""
     if isinstance(tensors, Tensor) or not hasattr(tensors, "__iter__"):
-        raise TypeError(f"{op}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}; "
-                        f"put them into a list: torch.{op}([a, b])")
+        raise TypeError(
+            f"{op}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}; "
+            f"put them into a list: torch.{op}([a, b])"
+        )
     return list(tensors)
 
 
@@ -234,7 +244,9 @@ def _alike(tensors: list) -> bool:
 
 def _remember_join(dim: Any, tensors: list, d: int, shape: tuple, stacked: bool = False) -> Plan:
     first = tensors[0]
-    key = (dim, len(tensors), first._k, first.shape, "stacked") if stacked else (dim, len(tensors), first._k, first.shape)
+    key = (
+        (dim, len(tensors), first._k, first.shape, "stacked") if stacked else (dim, len(tensors), first._k, first.shape)
+    )
     rows, size = prod(first.shape[:d]), prod(shape)
     few = size < shared_from(MOVED) and len(tensors) <= TOGETHER and timing.active is None
     entry = _join_entry(tuple([x._buf for x in tensors]), first._buf) if few else None
@@ -259,19 +271,28 @@ def _plan(tensors: list, dim: int) -> tuple[list[int], int, dtype]:
         raise ValueError("torch.cat(): expected a non-empty list of Tensors")
     for i, x in enumerate(tensors):
         if not x.shape:
-            raise RuntimeError(f"cat: zero-dimensional tensor (at position {i}) cannot be concatenated; give it a dimension with "
-                               ".reshape(1), or use stack")
+            raise RuntimeError(
+                f"cat: zero-dimensional tensor (at position {i}) cannot be concatenated; give it a dimension with "
+                ".reshape(1), or use stack"
+            )
         if x.device != tensors[0].device:
-            raise RuntimeError(f"Expected all tensors to be on the same device, but found at least two devices, {tensors[0].device} and "
-                               f"{x.device}! (in cat; move one with .to(...))")
+            raise RuntimeError(
+                f"Expected all tensors to be on the same device, but found at least two devices, {tensors[0].device} "
+                "and "
+                f"{x.device}! (in cat; move one with .to(...))"
+            )
     places = [i for i, x in enumerate(tensors) if x.shape != (0,)]
     first = tensors[places[0] if places else 0]
     d = wrap_dim(dim, first.ndim, "cat") if places else 0
     for i in places:
         x = tensors[i]
-        if x.ndim != first.ndim or any(a != b for j, (a, b) in enumerate(zip(x.shape, first.shape, strict=True)) if j != d):
-            raise RuntimeError(f"cat: Sizes of tensors must match except in dimension {d}. Expected {list(first.shape)} but got "
-                               f"{list(x.shape)} for tensor number {i} in the list.")
+        if x.ndim != first.ndim or any(
+            a != b for j, (a, b) in enumerate(zip(x.shape, first.shape, strict=True)) if j != d
+        ):
+            raise RuntimeError(
+                f"cat: Sizes of tensors must match except in dimension {d}. Expected {list(first.shape)} but got "
+                f"{list(x.shape)} for tensor number {i} in the list."
+            )
     if len(_plans) > 4096:
         _plans.clear()
     return places or [0], d, dtypes.result_of([(x.dtype, x.ndim) for x in tensors], [])
@@ -365,8 +386,12 @@ _entries: dict = registry.memo()
 
 def _cat_vjp(g: Tensor, inputs: list, dim: int, d_type: dtype, places: list) -> tuple:
     parts = iter(split(g, [inputs[i][0][dim] for i in places], dim))
-    return tuple([to(next(parts), k.dtype) if i in places else ops.creation.zeros(shape, dtype=k.dtype, device=k.device)
-                  for i, (shape, k, *_) in enumerate(inputs)])
+    return tuple(
+        [
+            to(next(parts), k.dtype) if i in places else ops.creation.zeros(shape, dtype=k.dtype, device=k.device)
+            for i, (shape, k, *_) in enumerate(inputs)
+        ]
+    )
 
 
 _cat = VariadicOp("cat", _cat_body, _cat_vjp)
@@ -394,8 +419,10 @@ def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
         if not isinstance(x, Tensor):
             raise _no_tensor("stack", tensors)
         if x.shape != first.shape:
-            raise RuntimeError(f"stack expects each tensor to be equal size, but got {list(tensors[0].shape)} at entry 0 and "
-                               f"{list(x.shape)} at entry {i}")
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(tensors[0].shape)} at entry 0 and "
+                f"{list(x.shape)} at entry {i}"
+            )
     d = wrap_dim(dim, len(first.shape) + 1, "stack")
     if alike:
         y = empty((*first.shape[:d], len(tensors), *first.shape[d:]), first._k.dtype, CPU)
@@ -439,10 +466,15 @@ def _cuts(given: Any, op: str) -> Any:
     """A number of pieces, or a tuple of places; both also as int64 tensors."""
     if isinstance(given, Tensor):
         if given.dtype is not dtypes.int64:
-            raise RuntimeError(f"{op} expected tensor_indices_or_sections to have dtype of long, but got {given.dtype.name}")
+            raise RuntimeError(
+                f"{op} expected tensor_indices_or_sections to have dtype of long, but got {given.dtype.name}"
+            )
         if given.ndim > 1:
-            raise RuntimeError(f"{op} expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional tensor, but got a "
-                               f"tensor with {given.ndim} dims")
+            raise RuntimeError(
+                f"{op} expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional tensor, but "
+                "got a "
+                f"tensor with {given.ndim} dims"
+            )
         given = given.tolist()
     name = "indices_or_sections"
     return integers(given, op, name) if isinstance(given, tuple | list) else integer(given, op, name)
@@ -451,13 +483,18 @@ def _cuts(given: Any, op: str) -> Any:
 def _split_along(dim: int, least: int, name: str, text: str) -> Any:
     def split_along(input: Tensor, indices_or_sections: Any, *more: int) -> tuple[Tensor, ...]:
         if input.ndim < least:
-            raise RuntimeError(f"torch.{name} requires a tensor with at least {least} dimension{'s' * (least > 1)}, but got a tensor "
-                               f"with {input.ndim} dimensions!")
+            raise RuntimeError(
+                f"torch.{name} requires a tensor with at least {least} dimension{'s' * (least > 1)}, but got a tensor "
+                f"with {input.ndim} dimensions!"
+            )
         d = 0 if name == "hsplit" and input.ndim == 1 else dim
         cuts = _cuts((indices_or_sections, *more) if more else indices_or_sections, name)
         if cuts.__class__ is int and (cuts == 0 or input.shape[d] % cuts):
-            raise RuntimeError(f"torch.{name} attempted to split along dimension {d}, but the size of the dimension {input.shape[d]} is "
-                               f"not divisible by the split_size {cuts}!")
+            raise RuntimeError(
+                f"torch.{name} attempted to split along dimension {d}, but the size of the dimension {input.shape[d]} "
+                "is "
+                f"not divisible by the split_size {cuts}!"
+            )
         return tensor_split(input, cuts, d)
 
     split_along.__name__ = split_along.__qualname__ = name
@@ -466,31 +503,53 @@ def _split_along(dim: int, least: int, name: str, text: str) -> Any:
 
 
 hsplit = exported("torch", "Tensor")(
-    _split_along(1, 1, "hsplit", """``tensor_split`` along the second dimension (of vectors, the first) into equal pieces.
+    _split_along(
+        1,
+        1,
+        "hsplit",
+        """``tensor_split`` along the second dimension (of vectors, the first) into equal pieces.
 
     >>> import numtorch as torch
     >>> torch.hsplit(torch.arange(4), 2)
     (tensor([0, 1]), tensor([2, 3]))
-    """))
-vsplit = exported("torch", "Tensor")(_split_along(0, 2, "vsplit", """``tensor_split`` along the first dimension into equal pieces.
+    """,
+    )
+)
+vsplit = exported("torch", "Tensor")(
+    _split_along(
+        0,
+        2,
+        "vsplit",
+        """``tensor_split`` along the first dimension into equal pieces.
 
     >>> import numtorch as torch
     >>> torch.vsplit(torch.tensor([[1, 2], [3, 4]]), 2)
     (tensor([[1, 2]]), tensor([[3, 4]]))
-    """))
-dsplit = exported("torch", "Tensor")(_split_along(2, 3, "dsplit", """``tensor_split`` along the third dimension into equal pieces.
+    """,
+    )
+)
+dsplit = exported("torch", "Tensor")(
+    _split_along(
+        2,
+        3,
+        "dsplit",
+        """``tensor_split`` along the third dimension into equal pieces.
 
     >>> import numtorch as torch
     >>> [tuple(x.shape) for x in torch.dsplit(torch.zeros(1, 2, 4), 2)]
     [(1, 2, 2), (1, 2, 2)]
-    """))
+    """,
+    )
+)
 
 
 def _listed(tensors: Any, op: str) -> list[Tensor]:
     """The tensors to be joined; an error unless there are some, and nothing else."""
     if not isinstance(tensors, SEQUENCES):
-        raise TypeError(f"{op}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}; "
-                        f"put them into a list: torch.{op}([a, b])")
+        raise TypeError(
+            f"{op}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}; "
+            f"put them into a list: torch.{op}([a, b])"
+        )
     if not tensors:
         raise RuntimeError(f"{op} expects a non-empty TensorList")
     for x in tensors:
@@ -556,8 +615,15 @@ def column_stack(tensors: Any, *, out: Any = None) -> Tensor:
 
 
 @exported("torch", "Tensor")
-def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None,
-         *, out: Any = None) -> Tensor:
+def diff(
+    input: Tensor,
+    n: int = 1,
+    dim: int = -1,
+    prepend: Tensor | None = None,
+    append: Tensor | None = None,
+    *,
+    out: Any = None,
+) -> Tensor:
     """Differences of neighbours along ``dim``, taken ``n`` times.
 
     >>> import numtorch as torch
@@ -574,10 +640,15 @@ def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None
     parts = [x for x in (prepend, input, append) if x is not None]
     for x in parts:
         if x.ndim != input.ndim:
-            raise RuntimeError(f"diff expects prepend or append to be the same dimension as input, but got {x.ndim}D and {input.ndim}D")
+            raise RuntimeError(
+                f"diff expects prepend or append to be the same dimension as input, but got {x.ndim}D and {input.ndim}D"
+            )
         if any(a != b for i, (a, b) in enumerate(zip(x.shape, input.shape, strict=True)) if i != d):
-            raise RuntimeError("diff expects the shape of tensor to prepend or append to match that of input except along the differencing "
-                               f"dimension {d}, but got {list(x.shape)} and {list(input.shape)}")
+            raise RuntimeError(
+                "diff expects the shape of tensor to prepend or append to match that of input except along the "
+                "differencing "
+                f"dimension {d}, but got {list(x.shape)} and {list(input.shape)}"
+            )
     if not n:
         return clone(input)
     y = cat(parts, d) if len(parts) > 1 else input

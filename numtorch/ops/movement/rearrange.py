@@ -43,7 +43,9 @@ def repeat(x: Tensor, *counts: Any, repeats: Any = None) -> Tensor:
     y = view_as_shape(contiguous(x), [v for n in shape for v in (1, n)])
     y = expand_to(y, tuple(v for r, n in zip(counts, shape, strict=True) for v in (r, n)))
     y = reshape(y, tuple(r * n for r, n in zip(counts, shape, strict=True)))
-    return y if y._k.contiguous and y._storage is not x._storage else clone(y)  # single elements are repeated by a step of 0
+    return (
+        y if y._k.contiguous and y._storage is not x._storage else clone(y)
+    )  # single elements are repeated by a step of 0
 
 
 _repeats: dict = registry.memo()
@@ -61,7 +63,12 @@ def _repeat_plan(x: Tensor, sizes: tuple) -> Plan:
     lead = _missing(x.shape, sizes)
     shape, strides = (1,) * lead + tuple(x.shape), (0,) * lead + contiguous_strides(x.shape)
     result = tuple(r * n for r, n in zip(sizes, shape, strict=True))
-    return _held(x, tuple(v for pair in zip(sizes, shape, strict=True) for v in pair), tuple(v for s in strides for v in (0, s)), result)
+    return _held(
+        x,
+        tuple(v for pair in zip(sizes, shape, strict=True) for v in pair),
+        tuple(v for s in strides for v in (0, s)),
+        result,
+    )
 
 
 def _held(x: Tensor, sizes: tuple, strides: tuple, shape: tuple) -> Plan:
@@ -90,7 +97,9 @@ def tile(input: Tensor, *given: Any, dims: Any = None) -> Tensor:
 
 
 @exported("torch", "Tensor")
-def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
+def repeat_interleave(
+    input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
+) -> Tensor:
     """Each element (or slice along ``dim``) repeated in place: all as often, or each as often as ``repeats`` says.
 
     With one argument, each position as often as its element says: ``[2, 0, 1]`` gives ``[0, 0, 2]``.
@@ -106,7 +115,9 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
             raise RuntimeError(f"repeat_interleave only accept 1D vector as repeat, got {list(input.shape)}")
 
         if input.dtype not in (int64, int32):
-            raise NotImplementedError(f'"repeat_interleave" not implemented for repeats of {input.dtype.name}; cast with .long()')
+            raise NotImplementedError(
+                f'"repeat_interleave" not implemented for repeats of {input.dtype.name}; cast with .long()'
+            )
         input, repeats = ops.creation.arange(input.shape[0], dtype=input.dtype, device=input.device), input
     if dim is not None and not input.shape:
         raise IndexError(f"repeat_interleave(): Dimension specified as {dim} but tensor has no dimensions")
@@ -115,7 +126,9 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
     if isinstance(repeats, Tensor):
         y = _each_as_often(x, repeats, d)
     else:
-        y = _all_as_often(x, repeats if repeats.__class__ is int else integer(repeats, "repeat_interleave", "repeats"), d)
+        y = _all_as_often(
+            x, repeats if repeats.__class__ is int else integer(repeats, "repeat_interleave", "repeats"), d
+        )
     if output_size is not None and y.shape[d] != output_size:
         raise RuntimeError(f"repeat_interleave: Invalid output_size, expected {y.shape[d]} but got {output_size}")
     return y
@@ -130,14 +143,19 @@ def _all_as_often(x: Tensor, repeats: int, d: int) -> Tensor:
         key = (x._k, x.shape, repeats, d)
         plan = _repeats.get(key)
         return (remember(_repeats, key, _interleave_plan(x, repeats, d)) if plan is None else plan)(x)
-    y = expand_to(view_as_shape(contiguous(x), (*x.shape[: d + 1], 1, *x.shape[d + 1 :])), (*x.shape[: d + 1], repeats, *x.shape[d + 1 :]))
+    y = expand_to(
+        view_as_shape(contiguous(x), (*x.shape[: d + 1], 1, *x.shape[d + 1 :])),
+        (*x.shape[: d + 1], repeats, *x.shape[d + 1 :]),
+    )
     return reshape(y, (*x.shape[:d], n * repeats, *x.shape[d + 1 :]))
 
 
 def _interleave_plan(x: Tensor, repeats: int, dim: int) -> Plan:
     before, n, after = x.shape[:dim], x.shape[dim], x.shape[dim + 1 :]
     strides = contiguous_strides(x.shape)
-    return _held(x, (*before, n, repeats, *after), (*strides[: dim + 1], 0, *strides[dim + 1 :]), (*before, n * repeats, *after))
+    return _held(
+        x, (*before, n, repeats, *after), (*strides[: dim + 1], 0, *strides[dim + 1 :]), (*before, n * repeats, *after)
+    )
 
 
 def _check_output(given: int | None, size: int) -> None:
@@ -148,15 +166,18 @@ def _check_output(given: int | None, size: int) -> None:
 def _each_as_often(x: Tensor, repeats: Tensor, dim: int, output_size: int | None = None) -> Tensor:
     import numpy as np
 
-
     n = x.shape[dim]
     if repeats.dtype not in (int64, int32):
-        raise NotImplementedError(f'"repeat_interleave" not implemented for repeats of {repeats.dtype.name}; cast with .long()')
+        raise NotImplementedError(
+            f'"repeat_interleave" not implemented for repeats of {repeats.dtype.name}; cast with .long()'
+        )
     if repeats.ndim > 1:
         raise RuntimeError(f"repeats must be 0-dim or 1-dim tensor, got {list(repeats.shape)}")
     if repeats.shape.numel() not in (1, n):
-        raise RuntimeError(f"repeats must have the same size as input along dim, but got repeats.shape = {list(repeats.shape)} and "
-                           f"input.size({dim}) = {n}")
+        raise RuntimeError(
+            f"repeats must have the same size as input along dim, but got repeats.shape = {list(repeats.shape)} and "
+            f"input.size({dim}) = {n}"
+        )
     if repeats.shape.numel() == 1 and n != 1:
         return _all_as_often(x, int(repeats.item()), dim)
     counts = ops.creation.to_ndarray(contiguous(repeats.detach().to("cpu"))).reshape(-1)
@@ -323,7 +344,8 @@ def _(g, *, shift, dim):
 
 @exported("torch", "Tensor")
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
-    """Elements moved on along dimensions; what passes the end comes in at the beginning. Without ``dims``, of the flattened tensor.
+    """Elements moved on along dimensions; what passes the end comes in at the beginning. Without ``dims``, of the
+    flattened tensor.
 
     >>> import numtorch as torch
     >>> torch.roll(torch.tensor([1, 2, 3, 4]), 1)

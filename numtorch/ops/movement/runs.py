@@ -1,4 +1,5 @@
-"""Copies of *runs*, that is, adjacent elements: the plain Python versions of what ``runs_codegen`` builds from vectors and memcpy.
+"""Copies of *runs*, that is, adjacent elements: the plain Python versions of what ``runs_codegen`` builds from vectors
+and memcpy.
 
 A plain loop over a short row spends most of its time outside its vector part: LLVM makes it four registers long.
 """

@@ -1,6 +1,8 @@
-"""Copies of runs as LLVM code: vectors for short runs, the C library's memcpy for long ones, and a vector reversed in its register.
+"""Copies of runs as LLVM code: vectors for short runs, the C library's memcpy for long ones, and a vector reversed in
+its register.
 
-A call of memcpy takes as long as ten cache lines do. So rows of a small image, a head or a narrow table are copied without it.
+A call of memcpy takes as long as ten cache lines do. So rows of a small image, a head or a narrow table are copied
+without it.
 
 Imports Numba: only loaded through ``@jit(needs=...)``.
 """
@@ -28,15 +30,17 @@ def _address(context: Any, builder: ir.IRBuilder, array: types.Array, value: Any
 
 def _move(builder: ir.IRBuilder, item: Any, vector: Any, source: Any, target: Any, at: Any, size: int) -> None:
     """One vector from ``at`` elements behind a source to as many behind a target."""
-    read, write = (builder.bitcast(builder.gep(p, [at], source_etype=item), vector.as_pointer()) for p in (source, target))
+    read, write = (
+        builder.bitcast(builder.gep(p, [at], source_etype=item), vector.as_pointer()) for p in (source, target)
+    )
     block = builder.load(read, typ=vector)
     block.align = size
     builder.store(block, write).align = size
 
 
 def _by_vectors(builder: ir.IRBuilder, item: Any, size: int, width: int, source: Any, target: Any, n: Any) -> None:
-    """n elements in vectors of ``width`` bytes: two, or any number of whole lines. The last one overlaps the one before, which
-    writes the same elements twice."""
+    """n elements in vectors of ``width`` bytes: two, or any number of whole lines. The last one overlaps the one
+    before, which writes the same elements twice."""
     count, first = width // size, ir.Constant(n.type, 0)
     vector = ir.VectorType(item, count)
     last = builder.sub(n, ir.Constant(n.type, count))

@@ -54,8 +54,11 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
     try:
         filled = fill_shape(sizes, input.shape[d], "unflatten")
     except RuntimeError:
-        raise RuntimeError(f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {d} ({input.shape[d]}) in the "
-                           f"input tensor of shape {list(input.shape)}") from None
+        raise RuntimeError(
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {d} ({input.shape[d]}) in "
+            "the "
+            f"input tensor of shape {list(input.shape)}"
+        ) from None
     return view_as_shape(input, (*input.shape[:d], *filled, *input.shape[d + 1 :]))
 
 
@@ -86,8 +89,11 @@ def _moved(ndim: int, source: int | tuple, destination: int | tuple) -> tuple:
     """The order of the dimensions after a move."""
     given = [d if d.__class__ is tuple else (d,) for d in (source, destination)]
     if len(given[0]) != len(given[1]):
-        raise RuntimeError(f"movedim: Invalid source or destination dims: source ({list(given[0])} dims) should contain the same number of "
-                           f"dims as destination ({list(given[1])} dims)")
+        raise RuntimeError(
+            f"movedim: Invalid source or destination dims: source ({list(given[0])} dims) should contain the same "
+            "number of "
+            f"dims as destination ({list(given[1])} dims)"
+        )
     moves = []
     for name, dims in zip(("source", "destination"), given, strict=True):
         wrapped = [wrap_dim(d, ndim, "movedim") for d in dims]
@@ -152,4 +158,6 @@ def atleast_3d(*tensors: Any) -> Any:
     >>> torch.atleast_3d(torch.tensor([1, 2])).shape
     torch.Size([1, 2, 1])
     """
-    return _at_least(lambda x: x if x.ndim >= 3 else unsqueeze(x, 2) if x.ndim == 2 else reshape(x, (1, -1, 1)), tensors)
+    return _at_least(
+        lambda x: x if x.ndim >= 3 else unsqueeze(x, 2) if x.ndim == 2 else reshape(x, (1, -1, 1)), tensors
+    )

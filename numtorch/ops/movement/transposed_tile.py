@@ -1,4 +1,5 @@
-"""Transposes a square tile: the plain Python version of what ``transposed_tile_codegen`` builds from vector shuffles."""
+"""Transposes a square tile: the plain Python version of what ``transposed_tile_codegen`` builds from vector
+shuffles."""
 
 from __future__ import annotations
 

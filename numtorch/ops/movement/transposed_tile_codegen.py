@@ -1,6 +1,7 @@
 """Transposes tiles with LLVM vector code: it loads whole rows, shuffles them in log2(n) stages, and stores whole rows.
 
-LLVM's loop vectoriser makes scalar loads and stores of the plain loops. Imports Numba: only loaded through ``@jit(needs=...)``.
+LLVM's loop vectoriser makes scalar loads and stores of the plain loops. Imports Numba: only loaded through
+``@jit(needs=...)``.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ def shuffled(builder: ir.IRBuilder, rows: list, n: int) -> list:
             a, b = rows[i], rows[i + h]
             first = [n + j - h if j & h else j for j in range(n)]
             second = [n + j if j & h else j + h for j in range(n)]
-            rows[i], rows[i + h] = (builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(INT32, n), m)) for m in (first, second))
+            rows[i], rows[i + h] = (
+                builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(INT32, n), m)) for m in (first, second)
+            )
         h //= 2
     return rows
 
@@ -35,7 +38,10 @@ def _tile(n: int) -> Any:
     @intrinsic
     def transpose(typingctx, src, s, s_step, dst, d, d_step):
         def generate(context, builder, signature, args):
-            arrays = [context.make_array(t)(context, builder, v) for t, v in ((signature.args[0], args[0]), (signature.args[3], args[3]))]
+            arrays = [
+                context.make_array(t)(context, builder, v)
+                for t, v in ((signature.args[0], args[0]), (signature.args[3], args[3]))
+            ]
             item = context.get_data_type(signature.args[0].dtype)
             size = context.get_abi_sizeof(item)
             vector = ir.VectorType(item, n)
@@ -60,7 +66,9 @@ def _tile(n: int) -> Any:
 
 def _compiled(n: int) -> Any:
     transpose = _tile(n)
-    return lambda src, s, s_step, dst, d, d_step: lambda src, s, s_step, dst, d, d_step: transpose(src, s, s_step, dst, d, d_step)
+    return lambda src, s, s_step, dst, d, d_step: (
+        lambda src, s, s_step, dst, d, d_step: transpose(src, s, s_step, dst, d, d_step)
+    )
 
 
 overload(tile.transpose16)(_compiled(16))

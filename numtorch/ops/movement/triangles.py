@@ -125,13 +125,15 @@ def _triangle(x: Tensor, diagonal: int, lower: bool, name: str) -> Tensor:
 
 @exported("Tensor")
 def tril_(x: Tensor, diagonal: int = 0) -> Tensor:
-    """In place, zeros above the diagonal; of elements that are in memory once but stand in several places, wherever one of these is."""
+    """In place, zeros above the diagonal; of elements that are in memory once but stand in several places, wherever one
+    of these is."""
     return _cleared(x, diagonal, True, "tril")
 
 
 @exported("Tensor")
 def triu_(x: Tensor, diagonal: int = 0) -> Tensor:
-    """In place, zeros below the diagonal; of elements that are in memory once but stand in several places, wherever one of these is."""
+    """In place, zeros below the diagonal; of elements that are in memory once but stand in several places, wherever one
+    of these is."""
     return _cleared(x, diagonal, False, "triu")
 
 
@@ -141,7 +143,9 @@ def _cleared(x: Tensor, diagonal: int, lower: bool, name: str) -> Tensor:
     if x._k.device is not CPU or not repeated(x) or recorded(x, name):
         return ops.indexing.overwrite(x, y, since, name + "_")
     n, m = x.shape[-2:]
-    rows, columns = (np.tril_indices if not lower else np.triu_indices)(n, _within(diagonal, x.shape) + (1 if lower else -1), m)
+    rows, columns = (np.tril_indices if not lower else np.triu_indices)(
+        n, _within(diagonal, x.shape) + (1 if lower else -1), m
+    )
     as_ndarray(x)[..., rows, columns] = 0
     wrote(x)
     return x
@@ -249,7 +253,8 @@ def diagflat(input: Tensor, offset: int = 0) -> Tensor:
 
 @exported("torch")
 def block_diag(*tensors: Tensor) -> Tensor:
-    """The matrices along the diagonal of a larger one, zeros elsewhere; vectors are rows, numbers matrices of one element.
+    """The matrices along the diagonal of a larger one, zeros elsewhere; vectors are rows, numbers matrices of one
+    element.
 
     >>> import numtorch as torch
     >>> torch.block_diag(torch.tensor([[1, 2]]), torch.tensor([3]))
@@ -261,7 +266,9 @@ def block_diag(*tensors: Tensor) -> Tensor:
         if not isinstance(x, Tensor):
             raise TypeError(f"block_diag(): expected Tensor as element {i} in argument 0, but got {type(x).__name__}")
         if x.ndim > 2:
-            raise RuntimeError(f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {x.ndim} dimensions")
+            raise RuntimeError(
+                f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {x.ndim} dimensions"
+            )
     blocks = [ops.movement.shapes.atleast_2d(x) for x in tensors]
     if not blocks:
         return ops.creation.zeros(1, 0)
@@ -278,8 +285,10 @@ def _scattered(x: Tensor, src: Tensor, name: str, part: Any) -> Tensor:
     y = clone(x)
     target = part(y)
     if target.shape != src.shape:
-        raise RuntimeError(f"{name}: expected src to have a size equal to the part of self that it replaces: src has shape "
-                           f"{list(src.shape)}, the part {list(target.shape)}")
+        raise RuntimeError(
+            f"{name}: expected src to have a size equal to the part of self that it replaces: src has shape "
+            f"{list(src.shape)}, the part {list(target.shape)}"
+        )
     copy_(target, src)
     return y
 
@@ -309,7 +318,9 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
 
 
 @exported("torch", "Tensor")
-def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Tensor:
+def slice_scatter(
+    input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> Tensor:
     """A copy whose slice ``start:end:step`` along ``dim`` is ``src``.
 
     >>> import numtorch as torch

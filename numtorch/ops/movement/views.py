@@ -1,7 +1,8 @@
-"""Views: other shape and strides over the same elements. The gradient of a view is written into zeros, or added up where elements of
-the view overlap.
+"""Views: other shape and strides over the same elements. The gradient of a view is written into zeros, or added up
+where elements of the view overlap.
 
-What depends only on shape and strides is computed once: these functions are cached. They receive None as the strides of a contiguous
+What depends only on shape and strides is computed once: these functions are cached. They receive None as the strides of
+    a contiguous
 tensor, and every other number as a Python int, because the caches treat 2.0 and True as 2 and 1.
 """
 
@@ -49,8 +50,10 @@ def as_strided(x, size: tuple, stride: tuple, storage_offset: int | None = None)
         start = min(start, x._offset)  # nothing is read, wherever it begins
     data = x._buf if x._storage is FRESH else x._storage.data
     if data is not None and start + reach >= data.size and reach >= 0:
-        raise RuntimeError(f"as_strided: sizes {list(size)}, strides {list(stride)}, storage offset {start} are out of bounds "
-                           f"for storage of size {data.size}")
+        raise RuntimeError(
+            f"as_strided: sizes {list(size)}, strides {list(stride)}, storage offset {start} are out of bounds "
+            f"for storage of size {data.size}"
+        )
     t = placed(x, (shape, strides, n, start - x._offset))
     if data is not None:  # the view may reach further than x does
         t._buf = data[start : start + n] if strides is None else data[start:]
@@ -77,13 +80,18 @@ def _(g, x_shape, x_strides, x_offset, *, size, stride, storage_offset):
         return ops.movement.history.as_strided_scatter(blank, g, tuple(size), tuple(stride), start, x_strides)
     if 0 in size or 0 in x_shape:
         return ops.creation.zeros(x_shape, dtype=g.dtype, device=g.device)
-    # Overlapping elements add up: scatter through the positions that the view read, of which x may have only some. What several
-    # elements of x share is shared out among them.
+    # Overlapping elements add up: scatter through the positions that the view read, of which x may have only some. What
+    # several elements of x share is shared out among them.
     before = max(-start, 0)
-    n = before + max(1 + sum((a - 1) * b for a, b in zip(x_shape, x_strides, strict=True)),
-                     1 + start + sum((a - 1) * b for a, b in zip(size, stride, strict=True)))
+    n = before + max(
+        1 + sum((a - 1) * b for a, b in zip(x_shape, x_strides, strict=True)),
+        1 + start + sum((a - 1) * b for a, b in zip(size, stride, strict=True)),
+    )
     places = ops.creation.arange(n, device=g.device)
-    flat, at = ops.creation.zeros(n, dtype=g.dtype, device=g.device), reshape(as_strided(places, size, stride, start + before), (-1,))
+    flat, at = (
+        ops.creation.zeros(n, dtype=g.dtype, device=g.device),
+        reshape(as_strided(places, size, stride, start + before), (-1,)),
+    )
     flat = as_strided(ops.indexing.index_add(flat, 0, at, reshape(g, (-1,))), x_shape, x_strides, before)
     if shared:
         at = reshape(as_strided(places, x_shape, x_strides, before), (-1,))
@@ -121,9 +129,11 @@ def _seen_as(shape: tuple, strides: tuple, target: tuple) -> tuple:
     target = filled(shape, target, "view")
     found = view_strides(shape, strides, target)
     if found is None:
-        raise RuntimeError("view size is not compatible with input tensor's size and stride (at least one dimension spans "
-                           f"across two contiguous subspaces): {list(shape)} with strides {strides} as {list(target)}. "
-                           "Use .reshape(...) instead.")
+        raise RuntimeError(
+            "view size is not compatible with input tensor's size and stride (at least one dimension spans "
+            f"across two contiguous subspaces): {list(shape)} with strides {strides} as {list(target)}. "
+            "Use .reshape(...) instead."
+        )
     return geometry(target, found)
 
 
@@ -136,8 +146,8 @@ view_as_shape.op.backward_name = "ViewBackward0"
 
 
 def view_bits(x: Tensor, d: dtype) -> Tensor:
-    """The memory of ``x`` as elements of another type, outside the graph. With smaller elements the last dimension becomes longer,
-    with larger ones shorter."""
+    """The memory of ``x`` as elements of another type, outside the graph. With smaller elements the last dimension
+    becomes longer, with larger ones shorter."""
     old, new_ = x.dtype.itemsize, d.itemsize
     shape, strides, offset = list(x.shape), list(x.strides), x._offset
     if old != new_:
@@ -200,9 +210,12 @@ def permuted(shape: tuple, strides: tuple | None, dims: tuple) -> tuple:
     if len(dims) == ndim:
         dims = tuple(wrap_dim(d, ndim, "permute") for d in dims)
     else:
-        raise RuntimeError(f"permute: number of dimensions in the tensor input does not match the length of the desired ordering of "
-                           f"dimensions: {len(dims)} are given, {dims}, and a tensor of shape {list(shape)} has {ndim}. Name each once, "
-                           "or exchange two with torch.transpose")
+        raise RuntimeError(
+            f"permute: number of dimensions in the tensor input does not match the length of the desired ordering of "
+            f"dimensions: {len(dims)} are given, {dims}, and a tensor of shape {list(shape)} has {ndim}. Name each "
+            "once, "
+            "or exchange two with torch.transpose"
+        )
     if sorted(dims) != list(range(ndim)):
         raise RuntimeError(f"permute: duplicate dims are not allowed in {dims}")
     return geometry(tuple(shape[d] for d in dims), tuple(strides[d] for d in dims))
@@ -268,20 +281,28 @@ def t(input: Tensor) -> Tensor:
 def _expanded(shape: tuple, strides: tuple | None, to: tuple) -> tuple:
     lead = len(to) - len(shape)
     if -1 in to[: max(lead, 0)]:
-        raise RuntimeError(f"expand: the expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension "
-                           f"{to.index(-1)}; sizes {list(to)} of a tensor of shape {list(shape)}")
+        raise RuntimeError(
+            f"expand: the expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension "
+            f"{to.index(-1)}; sizes {list(to)} of a tensor of shape {list(shape)}"
+        )
     target = [shape[i - lead] if n == -1 else n for i, n in enumerate(to)]
     if min(target, default=0) < 0:
         raise RuntimeError(f"expand: sizes may not be negative, but for -1, which keeps a size; got {list(to)}")
     fits = lead >= 0 and all(a in (1, b) for a, b in zip(shape, target[lead:], strict=True))
     if lead < 0:
-        raise RuntimeError(f"expand: the number of sizes provided ({len(to)}) must be greater or equal to the number of dimensions in the "
-                           f"tensor ({len(shape)}); sizes {list(to)} of a tensor of shape {list(shape)}")
+        raise RuntimeError(
+            f"expand: the number of sizes provided ({len(to)}) must be greater or equal to the number of dimensions "
+            "in the "
+            f"tensor ({len(shape)}); sizes {list(to)} of a tensor of shape {list(shape)}"
+        )
     if not fits:
         d = next(d for d in range(len(to) - 1, lead - 1, -1) if shape[d - lead] not in (1, target[d]))
-        raise RuntimeError(f"expand: The expanded size of the tensor ({to[d]}) must match the existing size ({shape[d - lead]}) at "
-                           f"non-singleton dimension {d}. Target sizes: {list(to)}. Tensor sizes: {list(shape)}; only dimensions of size "
-                           "1 are repeated")
+        raise RuntimeError(
+            f"expand: The expanded size of the tensor ({to[d]}) must match the existing size ({shape[d - lead]}) at "
+            f"non-singleton dimension {d}. Target sizes: {list(to)}. Tensor sizes: {list(shape)}; only dimensions of "
+            "size "
+            "1 are repeated"
+        )
     return geometry(tuple(target), broadcast_strides(shape, strides or contiguous_strides(shape), tuple(target)))
 
 
@@ -344,8 +365,10 @@ def common_shape(op: str, tensors: Any) -> Size:
     except ValueError as e:
         dim, a, b = e.args
         shapes = ", ".join(str(list(x.shape)) for x in tensors)
-        raise RuntimeError(f"{op}: The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension {dim}; "
-                           f"shapes {shapes} do not broadcast") from None
+        raise RuntimeError(
+            f"{op}: The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension {dim}; "
+            f"shapes {shapes} do not broadcast"
+        ) from None
 
 
 @exported("torch")
@@ -489,10 +512,13 @@ def _(g, *, dim, start, end, step):
 
 
 def _become(x: Tensor, name: str, seen: Any) -> Tensor:
-    """Give ``x`` in place the geometry that ``seen`` makes of it. What a gradient has saved of ``x`` is stale from then on."""
+    """Give ``x`` in place the geometry that ``seen`` makes of it. What a gradient has saved of ``x`` is stale from then
+    on."""
     recorded(x, name)
     computed = x._edge is not None and type(x._edge) is not Leaf
-    with _Setting(grad=computed):  # under no_grad, too: gradients come in the new shape, and go on to what x was computed from
+    with _Setting(
+        grad=computed
+    ):  # under no_grad, too: gradients come in the new shape, and go on to what x was computed from
         y = seen(x)
     x.shape, x._buf, x._k, x._strides, x._storage, x._offset = y.shape, y._buf, y._k, y._strides, y._storage, y._offset
     wrote(x)
@@ -639,7 +665,9 @@ def as_strided_backward(x, shape: tuple, size: tuple, stride: tuple):
 
     n = Size(shape).numel()
     at = reshape(as_strided(ops.creation.arange(n, device=x.device), size, stride, 0), (-1,))
-    return reshape(ops.indexing.index_add(ops.creation.zeros(n, dtype=x.dtype, device=x.device), 0, at, reshape(x, (-1,))), shape)
+    return reshape(
+        ops.indexing.index_add(ops.creation.zeros(n, dtype=x.dtype, device=x.device), 0, at, reshape(x, (-1,))), shape
+    )
 
 
 @as_strided_backward.vjp

@@ -1,7 +1,7 @@
 """Normalisations: batch, layer, RMS, group and instance norm. The kernels are in ``cpu`` and ``cuda``.
 
-Batch norm computes its statistics in one op and applies them in another, so that neither pass computes them twice. The gradient of the
-second op takes into account that the statistics are those of the input.
+Batch norm computes its statistics in one op and applies them in another, so that neither pass computes them twice. The
+gradient of the second op takes into account that the statistics are those of the input.
 """
 
 from __future__ import annotations
@@ -57,11 +57,14 @@ def _statistics(x: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _statistics_cost(moments: tuple, x: Tensor, running_mean: Any, running_var: Any, *rest: Any) -> tuple[int, int]:
-    return nbytes(moments, x) + 2 * nbytes(running_mean, running_var), 4 * numel(x)  # the running statistics are read and written
+    return nbytes(moments, x) + 2 * nbytes(running_mean, running_var), 4 * numel(
+        x
+    )  # the running statistics are read and written
 
 
-def _channels_grad_cost(grads: tuple, g: Tensor, x: Tensor, mean: Tensor, rstd: Tensor, w: Any, *, eps: float,
-                        needs: tuple) -> tuple[int, int]:
+def _channels_grad_cost(
+    grads: tuple, g: Tensor, x: Tensor, mean: Tensor, rstd: Tensor, w: Any, *, eps: float, needs: tuple
+) -> tuple[int, int]:
     return nbytes(grads, g, x, mean, rstd, w), numel(x) * (4 + 4 * needs[0])
 
 
@@ -69,8 +72,8 @@ def _channels_grad_cost(grads: tuple, g: Tensor, x: Tensor, mean: Tensor, rstd: 
 def batch_statistics(x, running_mean=None, running_var=None, momentum: float = 0.1, eps: float = 1e-5):
     """(mean, 1 / standard deviation) of each channel of x (N, C, ...); the running statistics follow in place.
 
-    The mean (2, C) is the sum of two numbers: rounded to one it may be off by more than the deviation. The running variance follows
-    the unbiased one.
+    The mean (2, C) is the sum of two numbers: rounded to one it may be off by more than the deviation. The running
+    variance follows the unbiased one.
     """
     mean, var, rstd = _statistics(x, eps)
     count = x.shape.numel() / max(x.shape[1], 1)
@@ -87,8 +90,11 @@ def _mixed(name: str, x: Tensor, *others: Tensor | None) -> bool:
     for t in others:
         if t is not None and t._k.dtype is not d:
             if not d.is_half or t._k.dtype is not float32:
-                raise RuntimeError(f"{name}: mixed dtypes: expected parameters of the input's type{' or float32' if d.is_half else ''}, "
-                                   f"but the input is {d.name} and a parameter {t.dtype.name}; cast with .to(input.dtype)")
+                raise RuntimeError(
+                    f"{name}: mixed dtypes: expected parameters of the input's "
+                    f"type{' or float32' if d.is_half else ''}, "
+                    f"but the input is {d.name} and a parameter {t.dtype.name}; cast with .to(input.dtype)"
+                )
             mixed = True
     return mixed
 
@@ -100,7 +106,8 @@ def _single(t: Any) -> Any:
 
 @op(public=False, cost=per_output(2))
 def batch_norm_training(x, mean, rstd, w=None, b=None, eps: float = 1e-5):
-    """``(x - mean) * rstd * w + b`` along the channels, where mean (C), or mean and its rest (2, C), and rstd are those of x itself."""
+    """``(x - mean) * rstd * w + b`` along the channels, where mean (C), or mean and its rest (2, C), and rstd are those
+    of x itself."""
     y = _centred(x, mean) * _by_channel(rstd, x)
     y = y if w is None else y * _by_channel(w, x)
     return y if b is None else y + _by_channel(b, x)
@@ -121,20 +128,23 @@ def _(g, x, mean, rstd, w, *, eps, needs):
     return gx, None, None, gw if needs[3] else None, gb if needs[4] else None
 
 
-def _given_grad_cost(grads: tuple, g: Tensor, x: Tensor, mean: Tensor, var: Tensor, w: Any, *, eps: float,
-                     needs: tuple) -> tuple[int, int]:
+def _given_grad_cost(
+    grads: tuple, g: Tensor, x: Tensor, mean: Tensor, var: Tensor, w: Any, *, eps: float, needs: tuple
+) -> tuple[int, int]:
     read = nbytes(g, var) + (nbytes(w) if needs[0] else 0) + (nbytes(x, mean) if needs[3] else 0)
     return nbytes(grads) + read, numel(g) * (needs[0] + 4 * needs[3] + needs[4])
 
 
 @exported("nn.functional")
 @op(cost=per_output(2), lacking=("running_mean", "running_var"), aside=("momentum",))
-def batch_norm(x, running_mean, running_var, w=None, b=None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5):
+def batch_norm(
+    x, running_mean, running_var, w=None, b=None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5
+):
     """``(x - mean) / sqrt(var + eps) * weight + bias`` for each channel of (N, C), (N, C, L) or (N, C, H, W) inputs.
 
     In training the statistics are the batch's, and the running ones move towards them by ``momentum`` (the
-    variance towards the unbiased one); otherwise they are the running ones. An empty batch moves nothing. Half types are
-    computed in float32; their parameters may be of their own type or float32. Source: Ioffe and Szegedy 2015.
+    variance towards the unbiased one); otherwise they are the running ones. An empty batch moves nothing. Half types
+    are computed in float32; their parameters may be of their own type or float32. Source: Ioffe and Szegedy 2015.
     """
     return batch_norm_training.op.body(x, running_mean, rsqrt(running_var + eps), w, b, eps)
 
@@ -143,13 +153,17 @@ def batch_norm(x, running_mean, running_var, w=None, b=None, training: bool = Fa
 def _(x, running_mean, running_var, w, b, training, momentum, eps):
     shape = x.shape
     if len(shape) < 2:
-        raise RuntimeError(f"batch_norm: expected at least 2D input (N, C, ...), got {len(shape)}D input of shape {list(shape)}")
+        raise RuntimeError(
+            f"batch_norm: expected at least 2D input (N, C, ...), got {len(shape)}D input of shape {list(shape)}"
+        )
     given = {"running_mean": running_mean, "running_var": running_var, "weight": w, "bias": b}
     for name, t in given.items():
         if t is not None:
             _check_channels(name, t, x)
     if eps < 0 or training and not eps:
-        raise ValueError(f"batch_norm eps must be {'positive during training' if training else 'non-negative'}, but got {eps}")
+        raise ValueError(
+            f"batch_norm eps must be {'positive during training' if training else 'non-negative'}, but got {eps}"
+        )
     if training and shape.numel() <= shape[1]:
         if shape.numel():
             raise ValueError(f"Expected more than 1 value per channel when training, got input size {shape}")
@@ -158,7 +172,11 @@ def _(x, running_mean, running_var, w, b, training, momentum, eps):
         if (running_mean is None) != (running_var is None):
             raise ValueError("running_mean and running_var must either both be None or neither be None (batch_norm)")
         return _half_batch_norm if x._k.dtype.is_half else _of_batch
-    if running_mean is None or running_var is None or any(t is not None and t.shape != shape[1:2] for t in given.values()):
+    if (
+        running_mean is None
+        or running_var is None
+        or any(t is not None and t.shape != shape[1:2] for t in given.values())
+    ):
         if not shape.numel():
             return _of_nothing
         raise RuntimeError("Expected running_mean and running_var to be defined when training=False (batch_norm)")
@@ -172,8 +190,16 @@ def _mixed_batch_norm(x: Tensor, *rest: Any) -> Tensor:
     return batch_norm(*tensors, training, momentum, eps).to(x.dtype)
 
 
-def _of_batch(x: Tensor, running_mean: Tensor | None, running_var: Tensor | None, w: Tensor | None, b: Tensor | None, training: bool,
-              momentum: float, eps: float) -> Tensor:
+def _of_batch(
+    x: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    w: Tensor | None,
+    b: Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> Tensor:
     plain = x if x._edge is None else alias(x)
     mean, rstd = batch_statistics(plain, running_mean, running_var, float(momentum), float(eps))
     return batch_norm_training(x, mean, rstd, w, b, float(eps))
@@ -197,7 +223,12 @@ for _device, _loops in (("cpu", cpu), ("cuda", cuda)):
     def _(x, running_mean, running_var, momentum, eps, loops=_loops):
         x, k = x if x._k.contiguous else contiguous(x), x._k
         apart = (running_mean is None) != (running_var is None)
-        if not x.shape.numel() or apart or running_mean is not None and not (running_mean._k.contiguous and running_var._k.contiguous):
+        if (
+            not x.shape.numel()
+            or apart
+            or running_mean is not None
+            and not (running_mean._k.contiguous and running_var._k.contiguous)
+        ):
             return batch_statistics.op.body(x, running_mean, running_var, momentum, eps)
         n, c, m = _extents(x)
         mean, rstd = empty(Size((2, c)), k.dtype, k.device), empty(Size((c,)), k.dtype, k.device)
@@ -228,13 +259,19 @@ def channels_backward(g, x, running_mean, running_var, w, eps, needs):
 
 def _check_channels(name: str, t: Tensor, x: Tensor) -> None:
     """RuntimeError unless a parameter or a running statistic fits the channels and the type of x."""
-    if t.shape != (x.shape[1],) and (x.shape.numel() or not name.startswith("running")):  # an empty batch meets no statistics
-        raise RuntimeError(f"{name} should contain {x.shape[1]} elements not {t.shape.numel()} (batch_norm: input of shape "
-                           f"{list(x.shape)} has {x.shape[1]} channels)")
+    if t.shape != (x.shape[1],) and (
+        x.shape.numel() or not name.startswith("running")
+    ):  # an empty batch meets no statistics
+        raise RuntimeError(
+            f"{name} should contain {x.shape[1]} elements not {t.shape.numel()} (batch_norm: input of shape "
+            f"{list(x.shape)} has {x.shape[1]} channels)"
+        )
     _mixed("batch_norm", x, t)
 
 
-def _of_nothing(x: Tensor, running_mean: Any, running_var: Any, weight: Tensor | None, bias: Tensor | None, *rest: Any) -> Tensor:
+def _of_nothing(
+    x: Tensor, running_mean: Any, running_var: Any, weight: Tensor | None, bias: Tensor | None, *rest: Any
+) -> Tensor:
     """The batch norm of an empty batch: as empty, with gradients of 0 for weight and bias."""
     y = movement.clone(x)
     for t in (weight, bias):
@@ -243,8 +280,16 @@ def _of_nothing(x: Tensor, running_mean: Any, running_var: Any, weight: Tensor |
     return y
 
 
-def _half_batch_norm(x: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None, bias: Tensor | None,
-                     training: bool, momentum: float, eps: float) -> Tensor:
+def _half_batch_norm(
+    x: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> Tensor:
     """Batch norm by a half type's own statistics, in float32: so are running statistics until they are stored."""
     running = (running_mean, running_var)
     found = [_single(t) for t in running]
@@ -276,7 +321,8 @@ def _rows_grad_cost(steps: int) -> Any:
 @exported("nn.functional")
 @op(cost=_rows_cost(5))
 def layer_norm(x, normalized_shape: tuple, w=None, b=None, eps: float = 1e-5):
-    """The last dimensions less their mean, over ``sqrt(var + eps)``, times weight plus bias. Source: Ba, Kiros, Hinton 2016.
+    """The last dimensions less their mean, over ``sqrt(var + eps)``, times weight plus bias. Source: Ba, Kiros, Hinton
+    2016.
 
     >>> import numtorch as torch
     >>> from numtorch.ops.normalization import layer_norm
@@ -335,16 +381,22 @@ def _(g, x, w, *, normalized_shape, eps, needs):
 def _check_row(name: str, x: Tensor, shape: tuple, *parameters: Tensor | None) -> None:
     """An error unless the input ends in ``normalized_shape``, which weight and bias have too."""
     if not shape:
-        raise RuntimeError("Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got "
-                           f"normalized_shape = [] ({name})")
+        raise RuntimeError(
+            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got "
+            f"normalized_shape = [] ({name})"
+        )
     for what, t in zip(("weight", "bias"), parameters, strict=False):
         if t is not None and tuple(t.shape) != shape:
-            raise RuntimeError(f"Expected {what} to be of same shape as normalized_shape, but got {what} of shape {list(t.shape)} and "
-                               f"normalized_shape = {list(shape)} ({name})")
+            raise RuntimeError(
+                f"Expected {what} to be of same shape as normalized_shape, but got {what} of shape {list(t.shape)} and "
+                f"normalized_shape = {list(shape)} ({name})"
+            )
     if tuple(x.shape[-len(shape) :]) != shape:
         stars = ", ".join(["*", *map(str, shape)])
-        raise RuntimeError(f"Given normalized_shape={list(shape)}, expected input with shape [{stars}], but got input of "
-                           f"size{list(x.shape)} ({name})")
+        raise RuntimeError(
+            f"Given normalized_shape={list(shape)}, expected input with shape [{stars}], but got input of "
+            f"size{list(x.shape)} ({name})"
+        )
 
 
 def _last(x: Tensor, dims: int) -> tuple[int, ...]:
@@ -352,7 +404,8 @@ def _last(x: Tensor, dims: int) -> tuple[int, ...]:
 
 
 def _unit_rows(x: Tensor, dims: int, eps: Any, centred: bool) -> tuple[Tensor, Tensor]:
-    """x with its last ``dims`` dimensions scaled to a mean square of 1, and by what; before, if ``centred``, their mean is subtracted."""
+    """x with its last ``dims`` dimensions scaled to a mean square of 1, and by what; before, if ``centred``, their mean
+    is subtracted."""
     last = _last(x, dims)
     if centred:
         x = x - reduction.mean(x, last, True)
@@ -409,15 +462,22 @@ def _(x, num_groups, w, b, eps):
     if len(shape) < 2:
         raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {len(shape)} (group_norm)")
     if num_groups < 1 or shape[1] % num_groups:
-        raise RuntimeError(f"Expected number of channels in input to be divisible by num_groups, but got input of shape {list(shape)} "
-                           f"and num_groups={num_groups}")
+        raise RuntimeError(
+            f"Expected number of channels in input to be divisible by num_groups, but got input of shape {list(shape)} "
+            f"and num_groups={num_groups}"
+        )
     for name, t in (("weight", w), ("bias", b)):
         if t is not None and t.shape != (shape[1],):
-            raise RuntimeError(f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
-                               f"shape {list(t.shape)} and input of shape {list(shape)}")
+            raise RuntimeError(
+                f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
+                f"shape {list(t.shape)} and input of shape {list(shape)}"
+            )
     if shape[1] == num_groups and shape[0] == 1 and shape.numel() == num_groups:
-        raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(shape)}: each of the {num_groups} "
-                         "groups would be its own mean (group_norm)")
+        raise ValueError(
+            f"Expected more than 1 value per channel when training, got input size {list(shape)}: each of the "
+            f"{num_groups} "
+            "groups would be its own mean (group_norm)"
+        )
     return _mixed_group_norm if _mixed("group_norm", x, w, b) else (x, num_groups, w, b, float(eps))
 
 
@@ -455,8 +515,16 @@ def groups_backward(g, x, w, num_groups, eps, needs):
     return Loop(cpu.groups_backward, (*_extents(x), num_groups, eps), grads, operands=(g, x, w), weight=cpu.ROW_WEIGHT)
 
 
-def instance_norm(input: Tensor, running_mean: Tensor | None = None, running_var: Tensor | None = None, weight: Tensor | None = None,
-                  bias: Tensor | None = None, use_input_stats: bool = True, momentum: float = 0.1, eps: float = 1e-5) -> Tensor:
+def instance_norm(
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
     """Batch norm of each image alone. Source: Ulyanov, Vedaldi, Lempitsky 2016."""
     if not use_input_stats:
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)

@@ -1,15 +1,16 @@
 """CPU loops of the normalisations.
 
-    channels    batch norm: x (n, c, m), statistics over n and m; m is 1 for (N, C) inputs; ``mean`` holds c means, then their c rests
+    channels    batch norm: x (n, c, m), statistics over n and m; m is 1 for (N, C) inputs; ``mean`` holds c means, then
+        their c rests
     rows        layer and RMS norm: x (rows, n), statistics over n
     groups      group norm: x (images, c, m), statistics over a group of channels of one image
 
 Parts depend only on shapes and are combined in order: results are the same for any number of threads.
 
-A mean is two numbers, ``mean + rest``. Rounded to one number of its type it may be wrong by more than the deviation: near 1e6 float32
-has only four bits behind the binary point. If a mean is so far from 0 (``far``), a separate pass sums the distances from it, which
-gives the rest. Otherwise the rest is 0. x - mean is exact for such numbers. What is computed from it is corrected by a number per row
-or channel, which is added anyway.
+A mean is two numbers, ``mean + rest``. Rounded to one number of its type it may be wrong by more than the deviation:
+near 1e6 float32 has only four bits behind the binary point. If a mean is so far from 0 (``far``), a separate pass sums
+the distances from it, which gives the rest. Otherwise the rest is 0. x - mean is exact for such numbers. What is
+computed from it is corrected by a number per row or channel, which is added anyway.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ FAR = np.float32(256.0)
 
 @jit
 def far(mean, square, count):
-    """Whether a mean is more than 16 standard deviations from 0, so that its rounding is seen; square is the sum of squared distances."""
+    """Whether a mean is more than 16 standard deviations from 0, so that its rounding is seen; square is the sum of
+    squared distances."""
     return mean * mean * count > square * FAR
 
 
@@ -150,7 +152,14 @@ def column_statistics(x, running_mean, running_var, mean, rstd, n, c, momentum, 
     for b in prange(chunks):
         lo = b * ROWS
         hi = min(n, lo + ROWS)
-        column_moments(x[lo * c : hi * c], means[b * c : (b + 1) * c], rests[b * c : (b + 1) * c], squares[b * c : (b + 1) * c], hi - lo, c)
+        column_moments(
+            x[lo * c : hi * c],
+            means[b * c : (b + 1) * c],
+            rests[b * c : (b + 1) * c],
+            squares[b * c : (b + 1) * c],
+            hi - lo,
+            c,
+        )
     combine(means, rests, squares, mean, rstd, n, c, 1, ROWS)
     follow(running_mean, running_var, mean, rstd, momentum, n)
     reciprocals(rstd, rstd, eps)
@@ -158,14 +167,20 @@ def column_statistics(x, running_mean, running_var, mean, rstd, n, c, momentum, 
 
 @jit(fastmath=ORDERED)
 def column_moments(x, centre, rest, square, n, c):
-    """Mean (centre + rest) and squared distances from it of each column of a few rows, four for each walk over the sums."""
+    """Mean (centre + rest) and squared distances from it of each column of a few rows, four for each walk over the
+    sums."""
     fours = n // 4 * 4
     for k in range(c):
         centre[k] = x.dtype.type(0)
         rest[k] = x.dtype.type(0)
         square[k] = x.dtype.type(0)
     for i in range(0, fours, 4):
-        x0, x1, x2, x3 = x[i * c : (i + 1) * c], x[(i + 1) * c : (i + 2) * c], x[(i + 2) * c : (i + 3) * c], x[(i + 3) * c : (i + 4) * c]
+        x0, x1, x2, x3 = (
+            x[i * c : (i + 1) * c],
+            x[(i + 1) * c : (i + 2) * c],
+            x[(i + 2) * c : (i + 3) * c],
+            x[(i + 3) * c : (i + 4) * c],
+        )
         for k in range(c):
             centre[k] += (x0[k] + x1[k]) + (x2[k] + x3[k])
     for i in range(fours, n):
@@ -177,7 +192,12 @@ def column_moments(x, centre, rest, square, n, c):
     for k in range(c):
         centre[k] *= one
     for i in range(0, fours, 4):
-        x0, x1, x2, x3 = x[i * c : (i + 1) * c], x[(i + 1) * c : (i + 2) * c], x[(i + 2) * c : (i + 3) * c], x[(i + 3) * c : (i + 4) * c]
+        x0, x1, x2, x3 = (
+            x[i * c : (i + 1) * c],
+            x[(i + 1) * c : (i + 2) * c],
+            x[(i + 2) * c : (i + 3) * c],
+            x[(i + 3) * c : (i + 4) * c],
+        )
         for k in range(c):
             d0, d1, d2, d3 = x0[k] - centre[k], x1[k] - centre[k], x2[k] - centre[k], x3[k] - centre[k]
             square[k] += (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)
@@ -217,8 +237,8 @@ def correct_columns(x, centre, rest, square, n, c):
 def combine(means, rests, squares, mean, var, n, c, m, size):
     """Moments of the parts to the mean and the biased variance of each channel (Chan, Golub, LeVeque 1979).
 
-    Part b of channel k lies at b * c + k; all but the last have ``size`` images of m elements. Means of parts are seen from the
-    first one's, so that of numbers far from 0 no bits are lost.
+    Part b of channel k lies at b * c + k; all but the last have ``size`` images of m elements. Means of parts are seen
+    from the first one's, so that of numbers far from 0 no bits are lost.
     """
     chunks = (n + size - 1) // size
     one = mean.dtype.type(1) / mean.dtype.type(n * m)
@@ -370,9 +390,11 @@ def add_parts(parts, out, chunks):
 def channels_backward(g, x, mean, spread, w, gx, gw, gb, n, c, m, eps, own):
     """Gradients of ``channels_forward``: gx = slope * g + centre * (x - mean) + shift, with numbers of the channel.
 
-    for each (channel, group of images): sums of g and g * (x - mean);    for each channel: combine;    for each plane: gx
+    for each (channel, group of images): sums of g and g * (x - mean);    for each channel: combine;    for each plane:
+    gx
 
-    If the statistics are not x's ``own``, but given, ``spread`` holds variances, and centre and shift are 0. Then results may be empty.
+    If the statistics are not x's ``own``, but given, ``spread`` holds variances, and centre and shift are 0. Then
+    results may be empty.
     """
     size = ROWS if m == 1 else IMAGES
     chunks = (n + size - 1) // size if gw.size else 0
@@ -388,7 +410,9 @@ def channels_backward(g, x, mean, spread, w, gx, gw, gb, n, c, m, eps, own):
         for t in prange(c * chunks):
             k = t // chunks
             b = t - k * chunks
-            sums[b * c + k], products[b * c + k] = plane_products(g, x, mean[k], k, b * IMAGES, min(n, (b + 1) * IMAGES), c, m)
+            sums[b * c + k], products[b * c + k] = plane_products(
+                g, x, mean[k], k, b * IMAGES, min(n, (b + 1) * IMAGES), c, m
+            )
     if own:
         rstd[:] = spread
     else:
@@ -428,26 +452,40 @@ def channels_backward(g, x, mean, spread, w, gx, gw, gb, n, c, m, eps, own):
 
 
 def channel_statistics(x, running_mean, running_var, mean, rstd, n, c, m, momentum, eps):
-    """Mean and 1 / standard deviation of each channel of flat x (n, c, m); the running statistics follow, unless they are empty."""
+    """Mean and 1 / standard deviation of each channel of flat x (n, c, m); the running statistics follow, unless they
+    are empty."""
     large = x.size >= shared_from(CHANNEL_WEIGHT)
     if m == 1:
-        (column_statistics if large else column_statistics.serial)(x, running_mean, running_var, mean, rstd, n, c, momentum, eps)
+        (column_statistics if large else column_statistics.serial)(
+            x, running_mean, running_var, mean, rstd, n, c, momentum, eps
+        )
     else:
-        (plane_statistics if large else plane_statistics.serial)(x, running_mean, running_var, mean, rstd, n, c, m, momentum, eps)
+        (plane_statistics if large else plane_statistics.serial)(
+            x, running_mean, running_var, mean, rstd, n, c, m, momentum, eps
+        )
 
 
-def normalise_channels(x: Tensor, mean: Tensor, spread: Tensor, w: Any, b: Any, extents: tuple, eps: float | None) -> Loop:
+def normalise_channels(
+    x: Tensor, mean: Tensor, spread: Tensor, w: Any, b: Any, extents: tuple, eps: float | None
+) -> Loop:
     """(x - mean) * rstd * w + b, where ``spread`` is rstd, or with ``eps`` the variances of which it is made."""
     numbers = (*extents, 0.0, True) if eps is None else (*extents, eps, False)
     return Loop(channels_forward, numbers, like(x), operands=(x, mean, spread, w, b), weight=CHANNEL_WEIGHT)
 
 
-def pull_channels(g: Tensor, x: Tensor, mean: Tensor, spread: Tensor, w: Any, extents: tuple, eps: float | None, needs: tuple) -> Loop:
+def pull_channels(
+    g: Tensor, x: Tensor, mean: Tensor, spread: Tensor, w: Any, extents: tuple, eps: float | None, needs: tuple
+) -> Loop:
     """Gradients of ``normalise_channels``, of a batch's own statistics without ``eps``."""
     own = eps is None
     sums = like(x, x.shape[1:2]) if own or needs[3] or needs[4] else EMPTY
-    return Loop(channels_backward, (*extents, 0.0 if own else eps, own), (like(x) if own or needs[0] else EMPTY, None, None, sums, sums),
-                operands=(g, x, mean, spread, w), weight=CHANNEL_WEIGHT)
+    return Loop(
+        channels_backward,
+        (*extents, 0.0 if own else eps, own),
+        (like(x) if own or needs[0] else EMPTY, None, None, sums, sums),
+        operands=(g, x, mean, spread, w),
+        weight=CHANNEL_WEIGHT,
+    )
 
 
 # --- rows -----------------------------------------------------------------------------------------
@@ -475,7 +513,8 @@ def moments(row, centred):
 def row_statistics(row, eps, centred):
     """(mean, rest, 1 / standard deviation) of a row; with mean and rest 0 for RMS norm.
 
-    A long row is read from memory once: moments of chunks are combined (Chan, Golub, LeVeque 1979), means seen from the first's.
+    A long row is read from memory once: moments of chunks are combined (Chan, Golub, LeVeque 1979), means seen from the
+        first's.
     """
     origin, offset, total = moments(row[:CHUNK], centred)
     if row.size > CHUNK:
@@ -564,8 +603,8 @@ def rows_forward(x, w, b, out, rows, n, eps, centred):
 
 @jit
 def block_gradient(g, x, w, gx, known, lo, hi, n, centred):
-    """gx[i] = rstd * (g[i] * w - shift - (x[i] - mean) * slope), slope = mean of g * w * xhat * rstd, shift = mean of g * w - rest * slope
-    """
+    """gx[i] = rstd * (g[i] * w - shift - (x[i] - mean) * slope), slope = mean of g * w * xhat * rstd, shift = mean of g
+    * w - rest * slope"""
     g, x, gx = g[lo * n : hi * n], x[lo * n : hi * n], gx[lo * n : hi * n]
     means, rests, rstds = known[MEAN, lo:hi], known[REST, lo:hi], known[RSTD, lo:hi]
     totals, products = known[TOTAL, lo:hi], known[PRODUCT, lo:hi]
@@ -605,13 +644,24 @@ def block_gradient(g, x, w, gx, known, lo, hi, n, centred):
 
 @jit(fastmath=ORDERED)
 def block_sums(g, x, weights, biases, known, lo, hi, n):
-    """weights += sum over rows of g * xhat, biases += sum of g, where these are not empty; four rows for each walk over them"""
+    """weights += sum over rows of g * xhat, biases += sum of g, where these are not empty; four rows for each walk over
+    them"""
     g, x = g[lo * n : hi * n], x[lo * n : hi * n]
     means, rests, rstds = known[MEAN, lo:hi], known[REST, lo:hi], known[RSTD, lo:hi]
     fours = (hi - lo) // 4 * 4
     for i in range(0, fours, 4):
-        g0, g1, g2, g3 = g[i * n : (i + 1) * n], g[(i + 1) * n : (i + 2) * n], g[(i + 2) * n : (i + 3) * n], g[(i + 3) * n : (i + 4) * n]
-        x0, x1, x2, x3 = x[i * n : (i + 1) * n], x[(i + 1) * n : (i + 2) * n], x[(i + 2) * n : (i + 3) * n], x[(i + 3) * n : (i + 4) * n]
+        g0, g1, g2, g3 = (
+            g[i * n : (i + 1) * n],
+            g[(i + 1) * n : (i + 2) * n],
+            g[(i + 2) * n : (i + 3) * n],
+            g[(i + 3) * n : (i + 4) * n],
+        )
+        x0, x1, x2, x3 = (
+            x[i * n : (i + 1) * n],
+            x[(i + 1) * n : (i + 2) * n],
+            x[(i + 2) * n : (i + 3) * n],
+            x[(i + 3) * n : (i + 4) * n],
+        )
         m0, m1, m2, m3 = means[i], means[i + 1], means[i + 2], means[i + 3]
         r0, r1, r2, r3 = rstds[i], rstds[i + 1], rstds[i + 2], rstds[i + 3]
         s0, s1, s2, s3 = -rests[i] * r0, -rests[i + 1] * r1, -rests[i + 2] * r2, -rests[i + 3] * r3
@@ -634,7 +684,8 @@ def block_sums(g, x, weights, biases, known, lo, hi, n):
 
 @jit(parallel=True)
 def rows_backward(g, x, w, gx, gw, gb, rows, n, eps, centred):
-    """gx, and the sums over rows of g * xhat (gw) and of g (gb), where these are not empty: parts of rows, added up in order.
+    """gx, and the sums over rows of g * xhat (gw) and of g (gb), where these are not empty: parts of rows, added up in
+    order.
 
     gx[i] = rstd * (gw - mean of gw - xhat * mean of gw * xhat), with gw = g[i] * w
     """
@@ -661,7 +712,9 @@ def rows_backward(g, x, w, gx, gw, gb, rows, n, eps, centred):
 
 def normalise_rows(x: Tensor, w: Any, b: Any, n: int, eps: float, centred: bool) -> Loop:
     """Rows of ``n`` elements, less their mean if ``centred``, over the root of their mean square, times w plus b."""
-    return Loop(rows_forward, (prod(x.shape) // max(n, 1), n, eps, centred), like(x), operands=(x, w, b), weight=ROW_WEIGHT)
+    return Loop(
+        rows_forward, (prod(x.shape) // max(n, 1), n, eps, centred), like(x), operands=(x, w, b), weight=ROW_WEIGHT
+    )
 
 
 def pull_rows(g: Tensor, x: Tensor, w: Any, shape: tuple, eps: float, needs: tuple, centred: bool) -> Loop:
@@ -669,7 +722,14 @@ def pull_rows(g: Tensor, x: Tensor, w: Any, shape: tuple, eps: float, needs: tup
     n = prod(shape)
     grads = (like(x), *[like(x, shape) if need else EMPTY for need in needs[1:]])
     unasked = ((0, x._k.dtype.storage),) * (3 - len(grads))
-    return Loop(rows_backward, (prod(x.shape) // n, n, eps, centred), grads, operands=(g, x, w), weight=ROW_WEIGHT, scratch=unasked)
+    return Loop(
+        rows_backward,
+        (prod(x.shape) // n, n, eps, centred),
+        grads,
+        operands=(g, x, w),
+        weight=ROW_WEIGHT,
+        scratch=unasked,
+    )
 
 
 # --- groups ---------------------------------------------------------------------------------------
@@ -696,7 +756,8 @@ def groups_forward(x, w, b, out, images, c, m, groups, eps):
 
 @jit(parallel=True)
 def groups_backward(g, x, w, gx, gw, gb, images, c, m, groups, eps):
-    """gx, and for each channel the sums of g * xhat (gw) and of g (gb), where these are not empty: parts of images, added up in order.
+    """gx, and for each channel the sums of g * xhat (gw) and of g (gb), where these are not empty: parts of images,
+    added up in order.
 
     gx = rstd * (g * w - mean of g * w - xhat * mean of g * w * xhat), means over the group
     """

@@ -1,7 +1,8 @@
-"""The normalisations on CUDA: a thread block computes the sums of a channel, row or column; its threads process elements.
+"""The normalisations on CUDA: a thread block computes the sums of a channel, row or column; its threads process
+elements.
 
-Parameters are passed in the dtype of the data, so that float32 kernels never compute in double precision. A mean is two numbers, as in
-``cpu``: rounded to one it may be wrong by more than the deviation.
+Parameters are passed in the dtype of the data, so that float32 kernels never compute in double precision. A mean is two
+numbers, as in ``cpu``: rounded to one it may be wrong by more than the deviation.
 """
 
 from __future__ import annotations
@@ -300,8 +301,18 @@ def block_size(n: int) -> int:
     return min(BLOCK, max(32, 1 << (n - 1).bit_length()))
 
 
-def channel_statistics(x: Any, running_mean: Any, running_var: Any, mean: Any, rstd: Any, n: int, c: int, m: int, momentum: float,
-                       eps: float) -> None:
+def channel_statistics(
+    x: Any,
+    running_mean: Any,
+    running_var: Any,
+    mean: Any,
+    rstd: Any,
+    n: int,
+    c: int,
+    m: int,
+    momentum: float,
+    eps: float,
+) -> None:
     """See ``cpu.channel_statistics``; device arrays."""
     number, count = x.dtype.type, n * m
     moments.launch_blocks(c, block_size(count), x, mean, rstd, n, c, m)
@@ -311,7 +322,9 @@ def channel_statistics(x: Any, running_mean: Any, running_var: Any, mean: Any, r
     reciprocal_roots.launch(c, rstd, rstd, number(eps))
 
 
-def normalise_channels(x: Tensor, mean: Tensor, spread: Tensor, w: Any, b: Any, extents: tuple, eps: float | None) -> Loop:
+def normalise_channels(
+    x: Tensor, mean: Tensor, spread: Tensor, w: Any, b: Any, extents: tuple, eps: float | None
+) -> Loop:
     """See ``cpu.normalise_channels``."""
     _, c, m = extents
     operands = (x, mean, spread, w, b)
@@ -327,13 +340,17 @@ def channels_by_variance(x: Any, mean: Any, var: Any, w: Any, b: Any, out: Any, 
     channels_forward.launch(x.size, x, mean, rstd, w, b, out, c, m, w.size > 0, b.size > 0)
 
 
-def pull_channels(g: Tensor, x: Tensor, mean: Tensor, rstd: Tensor, w: Any, extents: tuple, eps: None, needs: tuple) -> Loop:
+def pull_channels(
+    g: Tensor, x: Tensor, mean: Tensor, rstd: Tensor, w: Any, extents: tuple, eps: None, needs: tuple
+) -> Loop:
     """See ``cpu.pull_channels``; of a batch's own statistics."""
     sums = like(x, rstd.shape)
     return Loop(sum_and_pull_channels, extents, (like(x), None, None, sums, sums), operands=(g, x, mean, rstd, w))
 
 
-def sum_and_pull_channels(g: Any, x: Any, mean: Any, rstd: Any, w: Any, gx: Any, gw: Any, gb: Any, n: int, c: int, m: int) -> None:
+def sum_and_pull_channels(
+    g: Any, x: Any, mean: Any, rstd: Any, w: Any, gx: Any, gw: Any, gb: Any, n: int, c: int, m: int
+) -> None:
     """Gradients of input, weight and bias; device arrays."""
     products.launch_blocks(c, block_size(n * m), g, x, mean, rstd, gw, gb, n, c, m)
     channels_backward.launch(x.size, g, x, mean, rstd, w, gx, gw, gb, c, m, w.size > 0, x.dtype.type(n * m))
@@ -342,15 +359,25 @@ def sum_and_pull_channels(g: Any, x: Any, mean: Any, rstd: Any, w: Any, gx: Any,
 def normalise_rows(x: Tensor, w: Any, b: Any, n: int, eps: float, centred: bool) -> Loop:
     """See ``cpu.normalise_rows``."""
     rows = prod(x.shape) // max(n, 1)
-    return Loop(rows_forward, (rows, n, x._k.dtype.storage.type(eps), centred, w is not None, b is not None), like(x),
-                operands=(x, w, b), grid=(rows, block_size(n)))
+    return Loop(
+        rows_forward,
+        (rows, n, x._k.dtype.storage.type(eps), centred, w is not None, b is not None),
+        like(x),
+        operands=(x, w, b),
+        grid=(rows, block_size(n)),
+    )
 
 
 def pull_rows(g: Tensor, x: Tensor, w: Any, shape: tuple, eps: float, needs: tuple, centred: bool) -> Loop:
     """See ``cpu.pull_rows``."""
     n = prod(shape)
     grads = (like(x), *[like(x, shape) if need else EMPTY for need in needs[1:]])
-    return Loop(rows_and_columns_backward, (prod(x.shape) // n, n, x._k.dtype.storage.type(eps), centred), grads, operands=(g, x, w))
+    return Loop(
+        rows_and_columns_backward,
+        (prod(x.shape) // n, n, x._k.dtype.storage.type(eps), centred),
+        grads,
+        operands=(g, x, w),
+    )
 
 
 def rows_and_columns_backward(g: Any, x: Any, w: Any, gx: Any, gw: Any, *rest: Any) -> None:
@@ -359,4 +386,6 @@ def rows_and_columns_backward(g: Any, x: Any, w: Any, gx: Any, gw: Any, *rest: A
     means, rstds = launch.allocate(2 * rows, x.dtype), launch.allocate(rows, x.dtype)
     rows_backward.launch_blocks(rows, block_size(n), g, x, w, gx, means, rstds, rows, n, eps, centred, w.size > 0)
     if gw.size or gb.size:
-        columns_backward.launch_blocks(n, block_size(rows), g, x, means, rstds, gw, gb, rows, n, gw.size > 0, gb.size > 0)
+        columns_backward.launch_blocks(
+            n, block_size(rows), g, x, means, rstds, gw, gb, rows, n, gw.size > 0, gb.size > 0
+        )

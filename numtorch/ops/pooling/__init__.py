@@ -1,7 +1,8 @@
 """Pooling: the largest or the mean of each window, over sequences and images. The kernels are in ``cpu`` and ``cuda``.
 
-A sequence is an image of height 1, and what lies before its one or two dimensions is so many planes. Max pooling stores no positions:
-the gradient finds the maxima again in the input, which is cheaper than writing positions. Each gradient is written in ops that have
+A sequence is an image of height 1, and what lies before its one or two dimensions is so many planes. Max pooling stores
+no positions: the gradient finds the maxima again in the input, which is cheaper than writing positions. Each gradient
+    is written in ops that have
 gradients of their own.
 """
 
@@ -39,8 +40,12 @@ def _sizes(name: str, what: str, value: Any, dims: int, least: int) -> tuple[int
         wanted = "be a single int" if dims == 1 else "either be a single int, or a tuple of two ints"
         raise RuntimeError(f"{name}: {what} must {wanted}, got {value}")
     if min(sizes) < least:
-        raise RuntimeError(f"{name}: {what} should be {'greater than zero' if least else 'non-negative'}, but got {value}")
-    if max(sizes) >= (1 << 63 if name == "max_pool1d" else 1 << 31):  # as in torch, whose maxima of sequences alone count with 64 bits
+        raise RuntimeError(
+            f"{name}: {what} should be {'greater than zero' if least else 'non-negative'}, but got {value}"
+        )
+    if max(sizes) >= (
+        1 << 63 if name == "max_pool1d" else 1 << 31
+    ):  # as in torch, whose maxima of sequences alone count with 64 bits
         raise RuntimeError(f"{name}: value cannot be converted to type int without overflow: {what}={value}")
     return sizes
 
@@ -51,12 +56,17 @@ def _windows_of(name: str, dims: int, x: Tensor, kernel: Any, stride: Any, paddi
     stride = kernel if stride is None or stride == () else _sizes(name, "stride", stride, dims, 1)
     padding, dilation = _sizes(name, "padding", padding, dims, 0), _sizes(name, "dilation", dilation, dims, 1)
     if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
-        raise RuntimeError(f"pad should be at most half of effective kernel size, but got padding={padding}, kernel_size={kernel} "
-                           f"({name})")
+        raise RuntimeError(
+            f"pad should be at most half of effective kernel size, but got padding={padding}, kernel_size={kernel} "
+            f"({name})"
+        )
     _check_dimensions(name, dims, x)
     if 0 in x.shape[-dims - 1 :]:
-        raise RuntimeError(f"{name}: Expected {dims + 1}D or {dims + 2}D (batch mode) tensor with optional 0 dim batch size for input, but "
-                           f"got: {list(x.shape)}")
+        raise RuntimeError(
+            f"{name}: Expected {dims + 1}D or {dims + 2}D (batch mode) tensor with optional 0 dim batch size for "
+            "input, but "
+            f"got: {list(x.shape)}"
+        )
     d = x.dtype
     if not d.is_floating_point and not (d is int64 if name.startswith("avg") else d.category != BOOL):
         raise NotImplementedError(f'"{name}" not implemented for {d.name}; cast with .float()')
@@ -65,10 +75,14 @@ def _windows_of(name: str, dims: int, x: Tensor, kernel: Any, stride: Any, paddi
 
 def _check_dimensions(name: str, dims: int, x: Tensor) -> None:
     if x.ndim not in (dims + 1, dims + 2):
-        raise RuntimeError(f"{name}: Expected {dims + 1}D or {dims + 2}D (batch mode) tensor, but got input of size: {list(x.shape)}")
+        raise RuntimeError(
+            f"{name}: Expected {dims + 1}D or {dims + 2}D (batch mode) tensor, but got input of size: {list(x.shape)}"
+        )
 
 
-def _out_size(size: tuple, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple, ceil_mode: bool) -> tuple[int, ...]:
+def _out_size(
+    size: tuple, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple, ceil_mode: bool
+) -> tuple[int, ...]:
     """Size of the result: windows that begin inside the image or its padding on the left."""
     found = []
     for n, k, s, p, d in zip(size, kernel, stride, padding, dilation, strict=True):
@@ -78,8 +92,10 @@ def _out_size(size: tuple, kernel: tuple, stride: tuple, padding: tuple, dilatio
             out -= 1
         found.append(out)
     if min(found) < 1:
-        raise RuntimeError(f"Given input size: ({'x'.join(map(str, size))}). Calculated output size: ({'x'.join(map(str, found))}). "
-                           f"Output size is too small (pooling with kernel {kernel}, stride {stride}, padding {padding})")
+        raise RuntimeError(
+            f"Given input size: ({'x'.join(map(str, size))}). Calculated output size: ({'x'.join(map(str, found))}). "
+            f"Output size is too small (pooling with kernel {kernel}, stride {stride}, padding {padding})"
+        )
     return tuple(found)
 
 
@@ -121,14 +137,23 @@ def _windows_cost(out: Tensor, x: Tensor, kernel: tuple, stride: tuple, padding:
 # --- maxima ---------------------------------------------------------------------------------------
 
 
-def _maxima_cost(out: Tensor, x: Tensor, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple, *rest: Any) -> tuple[int, int]:
+def _maxima_cost(
+    out: Tensor, x: Tensor, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple, *rest: Any
+) -> tuple[int, int]:
     return _windows_cost(out, x, kernel, stride, padding, dilation), 0
 
 
 @exported("nn.functional")
 @op(cost=_maxima_cost)
-def max_pool2d(x, kernel_size: Dims, stride: Dims = None, padding: Dims = 0, dilation: Dims = 1, ceil_mode: bool = False,
-               return_indices: Any = False):
+def max_pool2d(
+    x,
+    kernel_size: Dims,
+    stride: Dims = None,
+    padding: Dims = 0,
+    dilation: Dims = 1,
+    ceil_mode: bool = False,
+    return_indices: Any = False,
+):
     """The largest element of each window of (N, C, H, W) or (C, H, W) images; NaN if there is one.
 
     With ``return_indices`` also where in its plane it is. Source: torch.nn.functional.max_pool2d.
@@ -144,8 +169,15 @@ def max_pool2d(x, kernel_size: Dims, stride: Dims = None, padding: Dims = 0, dil
 
 @exported("nn.functional")
 @op(cost=_maxima_cost)
-def max_pool1d(x, kernel_size: Dims, stride: Dims = None, padding: Dims = 0, dilation: Dims = 1, ceil_mode: bool = False,
-               return_indices: Any = False):
+def max_pool1d(
+    x,
+    kernel_size: Dims,
+    stride: Dims = None,
+    padding: Dims = 0,
+    dilation: Dims = 1,
+    ceil_mode: bool = False,
+    return_indices: Any = False,
+):
     """The largest element of each window of (N, C, L) or (C, L) sequences."""
     return _largest(x, kernel_size, stride, padding, dilation, ceil_mode)
 
@@ -212,7 +244,9 @@ def _(g, x_shape, at, *, kernel, stride, padding, dilation):
 
 def _with_positions(pool: Any, input: Tensor, *options: Any) -> tuple[Tensor, Tensor]:
     *window, ceil_mode, _ = options
-    return pool(input, *window, ceil_mode), max_pool_positions(input.detach(), *_windows_of(*_NAMED[pool], input, *window), ceil_mode)
+    return pool(input, *window, ceil_mode), max_pool_positions(
+        input.detach(), *_windows_of(*_NAMED[pool], input, *window), ceil_mode
+    )
 
 
 _NAMED = {max_pool1d: ("max_pool1d", 1), max_pool2d: ("max_pool2d", 2)}
@@ -265,8 +299,15 @@ def _pulled_means_cost(grads: Any, g: Tensor, x_shape: tuple, *, kernel_size: tu
 
 @exported("nn.functional")
 @op(cost=_means_cost, out=SAME)
-def avg_pool2d(x, kernel_size: Dims, stride: Dims = None, padding: Dims = 0, ceil_mode: bool = False, count_include_pad: bool = True,
-               divisor_override: int | None = None):
+def avg_pool2d(
+    x,
+    kernel_size: Dims,
+    stride: Dims = None,
+    padding: Dims = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+):
     """The mean of each window of (N, C, H, W) or (C, H, W) images; of int64 images the quotient without its fraction.
 
     Source: torch.nn.functional.avg_pool2d.
@@ -276,12 +317,21 @@ def avg_pool2d(x, kernel_size: Dims, stride: Dims = None, padding: Dims = 0, cei
 
 @exported("nn.functional")
 @op(cost=_means_cost)
-def avg_pool1d(x, kernel_size: Dims, stride: Dims = None, padding: Dims = 0, ceil_mode: bool = False, count_include_pad: bool = True):
+def avg_pool1d(
+    x,
+    kernel_size: Dims,
+    stride: Dims = None,
+    padding: Dims = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+):
     """The mean of each window of (N, C, L) or (C, L) sequences."""
     return _means(x, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
-def _means(x: Tensor, kernel: Any, stride: Any, padding: Any, ceil_mode: bool, include_pad: bool, divisor: int | None) -> Tensor:
+def _means(
+    x: Tensor, kernel: Any, stride: Any, padding: Any, ceil_mode: bool, include_pad: bool, divisor: int | None
+) -> Tensor:
     window, size, still = (kernel, stride, padding), _last(x, kernel), (1,) * len(kernel)
     out = _out_size(size, *window, still, ceil_mode)
     sums = reshape(reduction.sum(_windows(x, out, (*window, still), 0.0), (3, 4)), _planes(x, out, out))
@@ -290,8 +340,16 @@ def _means(x: Tensor, kernel: Any, stride: Any, padding: Any, ceil_mode: bool, i
 
 
 @op(public=False, cost=_means_grad_cost)
-def avg_pool_grad(x, size: tuple, kernel: tuple, stride: tuple, padding: tuple, ceil_mode: bool, include_pad: bool,
-                  divisor: int | None):
+def avg_pool_grad(
+    x,
+    size: tuple,
+    kernel: tuple,
+    stride: tuple,
+    padding: tuple,
+    ceil_mode: bool,
+    include_pad: bool,
+    divisor: int | None,
+):
     """The gradient of ``avg_pool2d`` and ``avg_pool1d`` for planes of this ``size``."""
     window, out = (kernel, stride, padding), _last(x, kernel)
     gx = _planes(x, size, size)
@@ -317,7 +375,13 @@ def _(g, *, kernel, stride, padding, ceil_mode, include_pad, divisor):
 def _(x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override):
     if divisor_override == 0:
         raise RuntimeError("divisor must be not zero (avg_pool2d: divisor_override=0)")
-    return x, *_windows_of("avg_pool2d", 2, x, kernel_size, stride, padding)[:3], ceil_mode, count_include_pad, divisor_override
+    return (
+        x,
+        *_windows_of("avg_pool2d", 2, x, kernel_size, stride, padding)[:3],
+        ceil_mode,
+        count_include_pad,
+        divisor_override,
+    )
 
 
 @avg_pool1d.arguments
@@ -327,7 +391,9 @@ def _(x, kernel_size, stride, padding, ceil_mode, count_include_pad):
 
 @avg_pool2d.vjp(cost=_pulled_means_cost)
 def _(g, x_shape, *, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override):
-    return avg_pool_grad(g, tuple(x_shape[-2:]), kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+    return avg_pool_grad(
+        g, tuple(x_shape[-2:]), kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
 
 
 @avg_pool1d.vjp(cost=_pulled_means_cost)
@@ -405,7 +471,9 @@ for _pool, _dims in ((adaptive_avg_pool1d, 1), (adaptive_avg_pool2d, 2)):
     def _(x, output_size, name=_pool.op.name, dims=_dims):
         size = output_size if output_size.__class__ is tuple else (output_size,) * dims
         if len(size) != dims or any(n is not None and n < 0 for n in size):
-            raise RuntimeError(f"{name}: output_size must be {dims} non-negative number{'s' * (dims > 1)}, got {output_size}")
+            raise RuntimeError(
+                f"{name}: output_size must be {dims} non-negative number{'s' * (dims > 1)}, got {output_size}"
+            )
         if dims == 1 and size[0] is None:
             raise TypeError(f"{name}(): argument 'output_size' must be int, not NoneType")
         _check_dimensions(name, dims, x)
@@ -413,8 +481,10 @@ for _pool, _dims in ((adaptive_avg_pool1d, 1), (adaptive_avg_pool2d, 2)):
         if out == (1,) * dims:  # one mean of everything is a reduction of rows
             return partial(_mean, tuple(range(-dims, 0)))
         if 0 in x.shape[-dims:]:
-            raise RuntimeError(f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input has sizes "
-                               f"{list(x.shape)}")
+            raise RuntimeError(
+                f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input has sizes "
+                f"{list(x.shape)}"
+            )
         if not x.dtype.is_floating_point:
             raise NotImplementedError(f'"{name}" not implemented for {x.dtype.name}; cast with .float()')
         return x, out
@@ -445,7 +515,9 @@ def _register(device: str, loops: Any) -> None:
 
         @pool.backward.loop(device, dtypes=FLOATS, name="windows")
         def _(g, x, kernel_size, stride, padding, dilation):
-            return loops.max_gradient(like(x), *_extents(x, _last(g, kernel_size), kernel_size, stride, padding, dilation))
+            return loops.max_gradient(
+                like(x), *_extents(x, _last(g, kernel_size), kernel_size, stride, padding, dilation)
+            )
 
     @max_pool_positions.loop(device, dtypes=FLOATS, name="windows")
     def _(x, kernel, stride, padding, dilation, ceil_mode):
@@ -465,7 +537,9 @@ def _register(device: str, loops: Any) -> None:
 
     def mean_gradient(g, size, kernel, stride, padding, include_pad, divisor):
         planes, ho, wo, h, w, *window = _extents(g, size, kernel, stride, padding)
-        return loops.mean_gradient(like(g, _planes(g, size, size)), planes, h, w, ho, wo, *window, int(include_pad), divisor or 0)
+        return loops.mean_gradient(
+            like(g, _planes(g, size, size)), planes, h, w, ho, wo, *window, int(include_pad), divisor or 0
+        )
 
     @avg_pool2d.loop(device, dtypes=FLOATS, name="windows")
     def _(x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override):

@@ -1,7 +1,7 @@
 """Pooling on the CPU: max, average and adaptive average over planes in flat arrays.
 
-Owns the kernels, and the functions that choose among them by shape alone. Every plane is independent, so results cannot depend on the
-number of threads.
+Owns the kernels, and the functions that choose among them by shape alone. Every plane is independent, so results cannot
+depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -341,8 +341,8 @@ def find_and_scatter(g: Any, x: Any, gx: Any, find: Jit, window: tuple, scatter:
 def means(out: Any, planes: int, h: int, w: int, ho: int, wo: int, *rest: int) -> Loop:
     """The mean of each window of x (planes, h, w).
 
-    ``rest`` is kernel, stride and padding, each of rows and of columns, ``include_pad``, and the divisor. Where this is 0, a sum is
-    divided by the window's size: with padding if ``include_pad``, else of the part inside the plane.
+    ``rest`` is kernel, stride and padding, each of rows and of columns, ``include_pad``, and the divisor. Where this is
+    0, a sum is divided by the window's size: with padding if ``include_pad``, else of the part inside the plane.
     """
     *window, _, divisor = rest
     kh, kw, sh, sw = window[:4]

@@ -1,8 +1,8 @@
 """Maxima and sums of overlapping windows: a padded plane is one vector, and a tap is a shift of it.
 
-The window of element ``r * cols + s`` of a padded plane (filled with minus infinity) is at fixed distances. So one loop computes all
-rows with full vectors, however short a row is. Windows that the stride skips are computed and dropped: this is faster up to a stride of
-3 in both directions.
+The window of element ``r * cols + s`` of a padded plane (filled with minus infinity) is at fixed distances. So one loop
+computes all rows with full vectors, however short a row is. Windows that the stride skips are computed and dropped:
+this is faster up to a stride of 3 in both directions.
 """
 
 from __future__ import annotations
@@ -149,4 +149,6 @@ def means(x, out, planes, h, w, ho, wo, kh, kw, sh, sw, ph, pw, include_pad, div
                     inside = max(0, min(r1, h) - max(r0, 0)) * max(0, min(s1, w) - max(s0, 0))
                     count = divisor if divisor else (r1 - r0) * (s1 - s0) if include_pad else inside
                     # Without a pixel inside the sum is that of the border.
-                    out[(p * ho + r) * wo + s] = final[r * sh * cols + s * sw] / x.dtype.type(count if count != 0 else 1)
+                    out[(p * ho + r) * wo + s] = final[r * sh * cols + s * sw] / x.dtype.type(
+                        count if count != 0 else 1
+                    )

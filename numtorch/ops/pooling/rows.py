@@ -1,6 +1,7 @@
 """Rows of 2x2 windows at stride 2: the plain Python version of ``rows_codegen``.
 
-Rows of small images are too short for LLVM's vectoriser. So the compiled versions use explicit vectors; the last vector is masked.
+Rows of small images are too short for LLVM's vectoriser. So the compiled versions use explicit vectors; the last vector
+is masked.
 """
 
 from __future__ import annotations

@@ -65,9 +65,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if isinstance(first, str | bytes):
         return batch
     if isinstance(first, Mapping):
-        return _rebuild_mapping(
-            first, {key: default_collate([d[key] for d in batch]) for key in first}
-        )
+        return _rebuild_mapping(first, {key: default_collate([d[key] for d in batch]) for key in first})
     if _is_namedtuple(first):
         return type(first)(*(default_collate(part) for part in zip(*batch, strict=True)))
     if isinstance(first, Sequence):
@@ -94,10 +92,7 @@ def _stack(tensors: Sequence[Any]) -> Any:
 
 
 def _message(found: Any) -> str:
-    return (
-        "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; "
-        f"found {found}"
-    )
+    return f"default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {found}"
 
 
 def _same_shape(batch: Sequence[np.ndarray]) -> None:

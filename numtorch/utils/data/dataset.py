@@ -1,8 +1,8 @@
 """Datasets: collections of samples, with an index or as a stream.
 
-A dataset may have ``gather_batch(index)``. It gets an int64 NumPy array of sample indices, and returns the batch that the default
-collation of those samples would give, or None if it cannot. The DataLoader prefers it to reading samples one by one. If a subclass
-overrides ``__getitem__`` but not ``gather_batch``, the inherited ``gather_batch`` is ignored.
+A dataset may have ``gather_batch(index)``. It gets an int64 NumPy array of sample indices, and returns the batch that
+the default collation of those samples would give, or None if it cannot. The DataLoader prefers it to reading samples
+one by one. If a subclass overrides ``__getitem__`` but not ``gather_batch``, the inherited ``gather_batch`` is ignored.
 """
 
 from __future__ import annotations
@@ -259,18 +259,14 @@ class ChainDataset(IterableDataset):
     def __iter__(self) -> Iterator[Any]:
         for dataset in self.datasets:
             if not isinstance(dataset, IterableDataset):
-                raise AssertionError(
-                    f"ChainDataset only supports IterableDataset, got {type(dataset).__name__}"
-                )
+                raise AssertionError(f"ChainDataset only supports IterableDataset, got {type(dataset).__name__}")
             yield from dataset
 
     def __len__(self) -> int:
         return sum(len(d) for d in self.datasets)  # type: ignore[arg-type]
 
 
-def random_split(
-    dataset: Any, lengths: Sequence[int | float], generator: Any = None
-) -> list[Subset]:
+def random_split(dataset: Any, lengths: Sequence[int | float], generator: Any = None) -> list[Subset]:
     """Split a dataset at random into parts of the given lengths, or fractions that sum to one.
 
     What a fraction leaves over when rounding down is dealt out one by one, from the first part on.
@@ -290,8 +286,7 @@ def random_split(
         for i, count in enumerate(counts):
             if count == 0:
                 warnings.warn(
-                    f"Length of split at index {i} is 0. This might result in an empty dataset.",
-                    stacklevel=2,
+                    f"Length of split at index {i} is 0. This might result in an empty dataset.", stacklevel=2
                 )
     else:
         counts = [] if total != len(dataset) else [integer(n, "random_split", "lengths") for n in lengths]
@@ -305,6 +300,4 @@ def random_split(
         )
     order = nt.randperm(len(dataset), generator=generator).tolist()
     ends = itertools.accumulate(counts)
-    return [
-        Subset(dataset, order[end - count : end]) for end, count in zip(ends, counts, strict=True)
-    ]
+    return [Subset(dataset, order[end - count : end]) for end, count in zip(ends, counts, strict=True)]

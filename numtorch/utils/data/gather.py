@@ -1,7 +1,7 @@
 """Kernels that make a batch: they select rows by index, or select pixels and map them through a table.
 
-They work on flat arrays and know neither datasets nor tensors. ``take_rows`` and ``take_mapped`` check the indices, choose the serial
-or the parallel kernel, and return a new array.
+They work on flat arrays and know neither datasets nor tensors. ``take_rows`` and ``take_mapped`` check the indices,
+choose the serial or the parallel kernel, and return a new array.
 """
 
 from __future__ import annotations

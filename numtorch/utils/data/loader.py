@@ -1,7 +1,7 @@
 """``DataLoader``: makes batches from a dataset and an order of samples, in this process or in worker processes.
 
-Owns the options, the order of batches and the start and end of workers. ``collate`` and ``gather`` make a batch; ``worker`` has the
-code of a worker process.
+Owns the options, the order of batches and the start and end of workers. ``collate`` and ``gather`` make a batch;
+``worker`` has the code of a worker process.
 """
 
 from __future__ import annotations
@@ -22,13 +22,7 @@ import numpy as np
 from numtorch.utils.data import worker
 from numtorch.utils.data.collate import default_collate, default_convert
 from numtorch.utils.data.dataset import IterableDataset, as_numbers, gathers
-from numtorch.utils.data.sampler import (
-    BatchSampler,
-    DistributedSampler,
-    RandomSampler,
-    SequentialSampler,
-    draw_seed,
-)
+from numtorch.utils.data.sampler import BatchSampler, DistributedSampler, RandomSampler, SequentialSampler, draw_seed
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -39,9 +33,7 @@ else:
 
     T = TypeVar("T")
 
-_FIXED = frozenset(
-    {"batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"}
-)
+_FIXED = frozenset({"batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"})
 
 
 # Samplers of which the whole order can be had as an array, drawn as their __iter__ would draw it.
@@ -116,10 +108,7 @@ class DataLoader(Generic[T]):
         in_order: bool = True,
     ):
         if num_workers < 0:
-            raise ValueError(
-                "num_workers option should be non-negative; "
-                "use num_workers=0 to disable multiprocessing."
-            )
+            raise ValueError("num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.")
         if timeout < 0:
             raise ValueError("timeout option should be non-negative")
         if num_workers == 0 and prefetch_factor is not None:
@@ -133,30 +122,21 @@ class DataLoader(Generic[T]):
             raise ValueError("persistent_workers option needs num_workers > 0")
         self._streaming = isinstance(dataset, IterableDataset)
         if self._streaming:
-            for name, value in (
-                ("shuffle", shuffle),
-                ("sampler", sampler),
-                ("batch_sampler", batch_sampler),
-            ):
+            for name, value in (("shuffle", shuffle), ("sampler", sampler), ("batch_sampler", batch_sampler)):
                 if value not in (None, False):
                     raise ValueError(
-                        f"DataLoader with IterableDataset: expected unspecified {name} option, "
-                        f"but got {name}={value}"
+                        f"DataLoader with IterableDataset: expected unspecified {name} option, but got {name}={value}"
                     )
         if sampler is not None and shuffle:
             raise ValueError("sampler option is mutually exclusive with shuffle")
         if batch_sampler is not None:
             if batch_size != 1 or shuffle or sampler is not None or drop_last:
                 raise ValueError(
-                    "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, "
-                    "and drop_last"
+                    "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last"
                 )
             batch_size = None
         elif batch_size is None and drop_last:
-            raise ValueError(
-                "batch_size=None option disables auto-batching "
-                "and is mutually exclusive with drop_last"
-            )
+            raise ValueError("batch_size=None option disables auto-batching and is mutually exclusive with drop_last")
         if sampler is None:
             if self._streaming:
                 sampler = _Endless()
@@ -179,9 +159,7 @@ class DataLoader(Generic[T]):
         self.sampler = sampler
         self.batch_sampler = batch_sampler
         self.generator = generator
-        self.collate_fn = collate_fn or (
-            default_convert if batch_sampler is None else default_collate
-        )
+        self.collate_fn = collate_fn or (default_convert if batch_sampler is None else default_collate)
         self.persistent_workers = persistent_workers
         self.multiprocessing_context = self._context(multiprocessing_context)
         self._iterator: _WorkersIterator | None = None
@@ -209,9 +187,7 @@ class DataLoader(Generic[T]):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _FIXED and getattr(self, "_ready", False):
-            raise ValueError(
-                f"{name} attribute should not be set after {type(self).__name__} is initialized"
-            )
+            raise ValueError(f"{name} attribute should not be set after {type(self).__name__} is initialized")
         super().__setattr__(name, value)
 
     def __len__(self) -> int:
@@ -251,9 +227,7 @@ def _slices(batches: BatchSampler) -> Iterator[np.ndarray]:
         yield order[i : i + size]
 
 
-def make_fetch(
-    dataset: Any, streaming: bool, batched: bool, collate: Callable, drop_last: bool
-) -> Callable:
+def make_fetch(dataset: Any, streaming: bool, batched: bool, collate: Callable, drop_last: bool) -> Callable:
     """The function that makes a batch from a task; a stream's raises StopIteration at the end."""
     if streaming:
         return _stream_fetch(iter(dataset), batched, collate, drop_last)
@@ -304,11 +278,7 @@ class _LocalIterator:
     def __init__(self, loader: DataLoader):
         self._order = (loader.sampler, loader.batch_sampler)
         self._fetch = make_fetch(
-            loader.dataset,
-            loader._streaming,
-            loader.batch_sampler is not None,
-            loader.collate_fn,
-            loader.drop_last,
+            loader.dataset, loader._streaming, loader.batch_sampler is not None, loader.collate_fn, loader.drop_last
         )
         draw_seed(loader.generator)  # so that the order does not depend on the number of workers
         self._tasks = _tasks(*self._order)
@@ -366,9 +336,7 @@ class _WorkersIterator:
             info = worker.WorkerInfo(i, loader.num_workers, seed + i, loader.dataset)
             inherited = [*self._pipes, here] if forking else []
             process = context.Process(
-                target=worker.run,
-                args=(there, inherited, _Maker(loader), info, loader.worker_init_fn),
-                daemon=True,
+                target=worker.run, args=(there, inherited, _Maker(loader), info, loader.worker_init_fn), daemon=True
             )
             with warnings.catch_warnings():
                 # Python 3.12 warns of forking with threads; kernels run serially in a forked child.
@@ -435,11 +403,7 @@ class _WorkersIterator:
             process.join(1)
             pid, code = process.pid, process.exitcode
             self._close()
-            reason = (
-                f"was killed by signal {-code}"
-                if code is not None and code < 0
-                else f"exit code {code}"
-            )
+            reason = f"was killed by signal {-code}" if code is not None and code < 0 else f"exit code {code}"
             raise RuntimeError(
                 f"DataLoader worker {i} (pid {pid}) exited unexpectedly ({reason}). "
                 "Use num_workers=0 to see the error in the main process"

@@ -1,9 +1,10 @@
 """Worker processes: each receives its own tasks, makes the batches, and sends them back in order.
 
-A worker has one pipe to the parent. In the worker one thread receives tasks and another sends results. So neither side waits for the
-other to read: the parent never blocks when it sends work, and a worker makes its next batch while the last one waits to be received. A
-worker ends when it is told to, when the parent dies, or when the parent closes the pipe. Knows nothing of samplers or of the order of
-an epoch.
+A worker has one pipe to the parent. In the worker one thread receives tasks and another sends results. So neither side
+waits for the other to read: the parent never blocks when it sends work, and a worker makes its next batch while the
+    last one waits to be received. A
+worker ends when it is told to, when the parent dies, or when the parent closes the pipe. Knows nothing of samplers or
+of the order of an epoch.
 """
 
 from __future__ import annotations
@@ -173,10 +174,7 @@ def run(
 
 
 def _prepare(
-    make_fetch: Callable[[], Fetch],
-    where: str,
-    init: Callable[[int], None] | None = None,
-    number: int = 0,
+    make_fetch: Callable[[], Fetch], where: str, init: Callable[[int], None] | None = None, number: int = 0
 ) -> tuple[Fetch | None, WorkerError | None]:
     """The function that makes batches, or the error that stands in the way of it."""
     try:

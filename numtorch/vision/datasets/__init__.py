@@ -1,10 +1,10 @@
 """Datasets of images.
 
-    images.py     the shared base: bytes in memory, transforms, batches by one kernel
-    idx.py        the file format of the MNIST family
-    download.py   files from mirrors, with checksums
-    mnist.py      MNIST, FashionMNIST
-    digits.py     Digits, which comes with the package (data/)
+images.py     the shared base: bytes in memory, transforms, batches by one kernel
+idx.py        the file format of the MNIST family
+download.py   files from mirrors, with checksums
+mnist.py      MNIST, FashionMNIST
+digits.py     Digits, which comes with the package (data/)
 """
 
 from typing import TYPE_CHECKING

@@ -17,9 +17,7 @@ def md5(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
-def fetch(
-    name: str, mirrors: Sequence[str], folder: Path, check: Callable[[bytes], str | None]
-) -> Path:
+def fetch(name: str, mirrors: Sequence[str], folder: Path, check: Callable[[bytes], str | None]) -> Path:
     """Download ``name`` into ``folder`` from the first mirror that gives a good copy.
 
     ``check`` returns what is wrong with the bytes, or None. Nothing is written unless it is

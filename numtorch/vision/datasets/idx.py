@@ -44,10 +44,7 @@ def parse(content: bytes, path: Path | str = "the data") -> np.ndarray:
     shape = struct.unpack(f">{ndim}I", content[4:start])
     wanted = math.prod(shape) * dtype.itemsize
     if len(content) - start != wanted:
-        raise CorruptFile(
-            f"{path} should hold {wanted} bytes for the shape {shape}, "
-            f"but holds {len(content) - start}"
-        )
+        raise CorruptFile(f"{path} should hold {wanted} bytes for the shape {shape}, but holds {len(content) - start}")
     array = np.frombuffer(content, dtype, offset=start).reshape(shape)
     return array.astype(dtype.newbyteorder("="))  # a copy that can be written to
 

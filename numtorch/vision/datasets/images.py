@@ -45,9 +45,7 @@ class ImageDataset(Dataset[tuple[Any, Any]]):
         self.data = nt.as_tensor(data)
         self.targets = nt.as_tensor(targets)
         if len(self.data) != len(self.targets):
-            raise ValueError(
-                f"{type(self).__name__}: {len(self.data)} images but {len(self.targets)} targets"
-            )
+            raise ValueError(f"{type(self).__name__}: {len(self.data)} images but {len(self.targets)} targets")
         self.transform = transform
         self.target_transform = target_transform
 

@@ -31,12 +31,23 @@ class BasicBlock(nn.Module):
 
     expansion = 1  # channels that come out for each of ``planes``
 
-    def __init__(self, inplanes: int, planes: int, stride: int = 1, downsample: nn.Module | None = None, groups: int = 1,
-                 base_width: int = 64, dilation: int = 1, norm_layer: Callable[..., nn.Module] | None = None):
+    def __init__(
+        self,
+        inplanes: int,
+        planes: int,
+        stride: int = 1,
+        downsample: nn.Module | None = None,
+        groups: int = 1,
+        base_width: int = 64,
+        dilation: int = 1,
+        norm_layer: Callable[..., nn.Module] | None = None,
+    ):
         super().__init__()
         norm_layer = norm_layer or nn.BatchNorm2d
         if groups != 1 or base_width != 64:
-            raise ValueError(f"BasicBlock only supports groups=1 and base_width=64, got groups={groups} and base_width={base_width}")
+            raise ValueError(
+                f"BasicBlock only supports groups=1 and base_width=64, got groups={groups} and base_width={base_width}"
+            )
         if dilation > 1:
             raise NotImplementedError(f"BasicBlock takes no dilation (got {dilation}); ResNets made of Bottleneck do")
         self.conv1 = conv3x3(inplanes, planes, stride)
@@ -62,8 +73,17 @@ class Bottleneck(nn.Module):
 
     expansion = 4
 
-    def __init__(self, inplanes: int, planes: int, stride: int = 1, downsample: nn.Module | None = None, groups: int = 1,
-                 base_width: int = 64, dilation: int = 1, norm_layer: Callable[..., nn.Module] | None = None):
+    def __init__(
+        self,
+        inplanes: int,
+        planes: int,
+        stride: int = 1,
+        downsample: nn.Module | None = None,
+        groups: int = 1,
+        base_width: int = 64,
+        dilation: int = 1,
+        norm_layer: Callable[..., nn.Module] | None = None,
+    ):
         super().__init__()
         norm_layer = norm_layer or nn.BatchNorm2d
         width = int(planes * (base_width / 64.0)) * groups
@@ -86,7 +106,8 @@ class Bottleneck(nn.Module):
 
 
 class ResNet(nn.Module):
-    """(N, 3, H, W) images to (N, num_classes): a 7x7 convolution and pooling, four stages of blocks, a mean, a linear layer.
+    """(N, 3, H, W) images to (N, num_classes): a 7x7 convolution and pooling, four stages of blocks, a mean, a linear
+    layer.
 
     Args:
         block: ``BasicBlock`` or ``Bottleneck``.
@@ -107,17 +128,26 @@ class ResNet(nn.Module):
     torch.Size([2, 10])
     """
 
-    def __init__(self, block: type[BasicBlock] | type[Bottleneck], layers: list[int], num_classes: int = 1000,
-                 zero_init_residual: bool = False, groups: int = 1, width_per_group: int = 64,
-                 replace_stride_with_dilation: list[bool] | None = None, norm_layer: Callable[..., nn.Module] | None = None):
+    def __init__(
+        self,
+        block: type[BasicBlock] | type[Bottleneck],
+        layers: list[int],
+        num_classes: int = 1000,
+        zero_init_residual: bool = False,
+        groups: int = 1,
+        width_per_group: int = 64,
+        replace_stride_with_dilation: list[bool] | None = None,
+        norm_layer: Callable[..., nn.Module] | None = None,
+    ):
         super().__init__()
         self._norm_layer = norm_layer or nn.BatchNorm2d
         self.inplanes, self.dilation = 64, 1
         self.groups, self.base_width = groups, width_per_group
         dilate = replace_stride_with_dilation or [False, False, False]
         if len(dilate) != 3:
-            raise ValueError("replace_stride_with_dilation should be None or a 3-element tuple, got "
-                             f"{replace_stride_with_dilation}")
+            raise ValueError(
+                f"replace_stride_with_dilation should be None or a 3-element tuple, got {replace_stride_with_dilation}"
+            )
         self.conv1 = nn.Conv2d(3, self.inplanes, 7, 2, 3, bias=False)
         self.bn1 = self._norm_layer(self.inplanes)
         self.relu = nn.ReLU(inplace=True)
@@ -142,8 +172,14 @@ class ResNet(nn.Module):
             if last is not None and last.weight is not None:
                 init.constant_(last.weight, 0)
 
-    def _make_layer(self, block: type[BasicBlock] | type[Bottleneck], planes: int, blocks: int, stride: int = 1,
-                    dilate: bool = False) -> nn.Sequential:
+    def _make_layer(
+        self,
+        block: type[BasicBlock] | type[Bottleneck],
+        planes: int,
+        blocks: int,
+        stride: int = 1,
+        dilate: bool = False,
+    ) -> nn.Sequential:
         """A stage: the first block strides, and takes the channels of the stage before."""
         before = self.dilation
         if dilate:
@@ -164,10 +200,14 @@ class ResNet(nn.Module):
         return self.fc(self.avgpool(x).flatten(1))
 
 
-def _network(block: type[BasicBlock] | type[Bottleneck], layers: list[int], weights: Any, options: dict[str, Any]) -> ResNet:
+def _network(
+    block: type[BasicBlock] | type[Bottleneck], layers: list[int], weights: Any, options: dict[str, Any]
+) -> ResNet:
     if weights is not None:
-        raise ValueError(f"no weights are shipped (got weights={weights!r}): pass weights=None and load a state dict, "
-                         "as in net.load_state_dict(numtorch.load(path))")
+        raise ValueError(
+            f"no weights are shipped (got weights={weights!r}): pass weights=None and load a state dict, "
+            "as in net.load_state_dict(numtorch.load(path))"
+        )
     return ResNet(block, layers, **options)
 
 

@@ -4,8 +4,8 @@
     functional.py   to_tensor, normalize: the functions
     compose.py      the classes, for use in a dataset
 
-A transform that changes each pixel independently of the others should define ``on_values`` (see ``compose.py``). Then one kernel
-transforms whole batches instead of single samples.
+A transform that changes each pixel independently of the others should define ``on_values`` (see ``compose.py``). Then
+one kernel transforms whole batches instead of single samples.
 """
 
 from typing import TYPE_CHECKING

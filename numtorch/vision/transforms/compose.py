@@ -1,9 +1,9 @@
 """Transform objects for datasets.
 
-``on_values(values)`` applies a transform of single pixels to whole batches. ``values`` is an array (channels, 256): the value that the
-earlier transforms have made of each byte value of each channel. For the first transform, it holds the byte values themselves. The
-method returns the new values, or None if they depend on more than the old value. A dataset of bytes keeps the last result as a table,
-and looks up every pixel of a batch in it.
+``on_values(values)`` applies a transform of single pixels to whole batches. ``values`` is an array (channels, 256): the
+value that the earlier transforms have made of each byte value of each channel. For the first transform, it holds the
+byte values themselves. The method returns the new values, or None if they depend on more than the old value. A dataset
+of bytes keeps the last result as a table, and looks up every pixel of a batch in it.
 """
 
 from __future__ import annotations

@@ -86,15 +86,12 @@ def _per_channel(values: tuple[float, ...], dtype: Any, what: str, c: int) -> np
         )
     if what == "std" and (array == 0).any():
         raise ValueError(
-            f"normalize: std evaluated to zero after conversion to {np.dtype(dtype).name}, "
-            "leading to division by zero"
+            f"normalize: std evaluated to zero after conversion to {np.dtype(dtype).name}, leading to division by zero"
         )
     return array
 
 
-def normalize(
-    tensor: Any, mean: Sequence[float], std: Sequence[float], inplace: bool = False
-) -> Any:
+def normalize(tensor: Any, mean: Sequence[float], std: Sequence[float], inplace: bool = False) -> Any:
     """``(tensor - mean) / std`` for each channel of an image (..., channels, height, width).
 
     Raises:
@@ -108,10 +105,7 @@ def normalize(
         tensor([[[-1.,  0.,  1.]]])
     """
     if not isinstance(tensor, nt.Tensor):
-        raise TypeError(
-            f"normalize: img should be Tensor Image. Got {type(tensor).__name__}. "
-            "Put ToTensor() first"
-        )
+        raise TypeError(f"normalize: img should be Tensor Image. Got {type(tensor).__name__}. Put ToTensor() first")
     if not tensor.is_floating_point():
         raise TypeError(
             f"normalize: Input tensor should be a float tensor. Got {tensor.dtype}. "
@@ -128,9 +122,7 @@ def normalize(
     m, s = per_channel(mean, dtype, "mean", c), per_channel(std, dtype, "std", c)
     if array is not None and not inplace and array.dtype == dtype:
         return nt.from_numpy(standardise(array, m, s, c, plane))
-    centre, scale = (
-        nt.from_numpy(v).to(tensor.device, tensor.dtype).reshape(-1, 1, 1) for v in (m, s)
-    )
+    centre, scale = (nt.from_numpy(v).to(tensor.device, tensor.dtype).reshape(-1, 1, 1) for v in (m, s))
     if inplace:
         return tensor.sub_(centre).div_(scale)
     return (tensor - centre) / scale

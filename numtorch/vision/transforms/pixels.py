@@ -1,4 +1,5 @@
-"""Kernels on pixels. They use no fast-math: a batch must be equal, bit by bit, to its single samples and to torchvision's result."""
+"""Kernels on pixels. They use no fast-math: a batch must be equal, bit by bit, to its single samples and to
+torchvision's result."""
 
 from __future__ import annotations
 

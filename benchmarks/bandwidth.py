@@ -2,8 +2,8 @@
 
 Bytes are those that the profiler's cost formulas declare; a call with several kernels counts the bytes of each. The
 roof is the longer of two times: all bytes at the best rate that ``profiler.machine()`` has measured for that many, and
-    the bytes that are read at the rate
-of reading. (Reading is slower on a core that cannot wait for enough cache lines at once.) Ops below 85 % are marked.
+the bytes that are read at the rate of reading. (Reading is slower on a core that cannot wait for enough cache lines at
+once.) Ops below 85 % are marked.
 With ``--save`` the rows go to ``results/bandwidth.json``; use a quiet machine.
 """
 

@@ -190,8 +190,7 @@ def main() -> None:
             for name, rows in results[curve].items():
                 print(
                     f"{name}: {rows[0][1] * 1e6:.0f} us a step in the first thousand, {rows[-1][1] * 1e6:.0f} in the "
-                    "last; "
-                    f"{rows[0][2]:.0f} MB after a thousand, {rows[-1][2]:.0f} after {STEPS:,}",
+                    f"last; {rows[0][2]:.0f} MB after a thousand, {rows[-1][2]:.0f} after {STEPS:,}",
                     flush=True,
                 )
         else:

@@ -111,8 +111,7 @@ def summary(groups: dict[str, dict]) -> str:
         lines += [
             "",
             f"The import takes {ours / theirs:.2f} of PyTorch's time. The time from process start to the end of the "
-            "first "
-            f"training step, with compiled kernels on disk, is {warm:.2f} of PyTorch's.",
+            f"first training step, with compiled kernels on disk, is {warm:.2f} of PyTorch's.",
         ]
     return "\n".join(lines)
 

@@ -340,35 +340,27 @@ LATE: dict[str, tuple[str, ...]] = {}  # modules that are imported when they are
 TORCHVISION = {
     "torch.vision": ("io ops tv_tensors utils", "numtorch.vision has datasets, models and transforms"),
     "torch.vision.datasets": (
-        "CIFAR10 CIFAR100 Caltech101 Caltech256 CelebA Cityscapes CocoCaptions CocoDetection DTD DatasetFolder EMNIST "
-        "EuroSAT FGVCAircraft "
-        "FakeData Flickr30k Flowers102 Food101 GTSRB ImageFolder ImageNet Imagenette KMNIST LFWPeople LSUN Omniglot "
-        "OxfordIIITPet PCAM "
-        "Places365 QMNIST SBDataset SEMEION STL10 SUN397 SVHN StanfordCars USPS VOCDetection VOCSegmentation "
-        "VisionDataset",
+        "CIFAR10 CIFAR100 Caltech101 Caltech256 CelebA Cityscapes CocoCaptions CocoDetection DTD DatasetFolder "
+        "EMNIST EuroSAT FGVCAircraft FakeData Flickr30k Flowers102 Food101 GTSRB ImageFolder ImageNet Imagenette "
+        "KMNIST LFWPeople LSUN Omniglot OxfordIIITPet PCAM Places365 QMNIST SBDataset SEMEION STL10 SUN397 SVHN "
+        "StanfordCars USPS VOCDetection VOCSegmentation VisionDataset",
         "MNIST, FashionMNIST and Digits are here, and a class with __len__ and __getitem__ is a dataset of your own",
     ),
     "torch.vision.models": (
         "AlexNet ConvNeXt DenseNet EfficientNet GoogLeNet Inception3 MNASNet MobileNetV2 MobileNetV3 RegNet "
-        "ResNet18_Weights "
-        "ResNet34_Weights ResNet50_Weights ShuffleNetV2 SqueezeNet SwinTransformer VGG VisionTransformer alexnet "
-        "convnext_base "
-        "convnext_tiny densenet121 densenet169 detection efficientnet_b0 efficientnet_b7 get_model googlenet "
-        "inception_v3 "
-        "mnasnet1_0 mobilenet_v2 mobilenet_v3_large mobilenet_v3_small regnet_y_400mf resnext50_32x4d segmentation "
-        "shufflenet_v2_x1_0 "
-        "squeezenet1_0 swin_t vgg11 vgg13 vgg16 vgg19 vit_b_16 wide_resnet50_2",
+        "ResNet18_Weights ResNet34_Weights ResNet50_Weights ShuffleNetV2 SqueezeNet SwinTransformer VGG "
+        "VisionTransformer alexnet convnext_base convnext_tiny densenet121 densenet169 detection efficientnet_b0 "
+        "efficientnet_b7 get_model googlenet inception_v3 mnasnet1_0 mobilenet_v2 mobilenet_v3_large "
+        "mobilenet_v3_small regnet_y_400mf resnext50_32x4d segmentation shufflenet_v2_x1_0 squeezenet1_0 swin_t "
+        "vgg11 vgg13 vgg16 vgg19 vit_b_16 wide_resnet50_2",
         "resnet18, 34, 50, 101 and 152 are here",
     ),
     "torch.vision.transforms": (
-        "AugMix AutoAugment CenterCrop ColorJitter ConvertImageDtype ElasticTransform FiveCrop GaussianBlur Grayscale "
-        "InterpolationMode "
-        "LinearTransformation PILToTensor Pad RandAugment RandomAdjustSharpness RandomAffine RandomApply "
-        "RandomAutocontrast RandomChoice "
-        "RandomCrop RandomEqualize RandomErasing RandomGrayscale RandomHorizontalFlip RandomInvert RandomOrder "
-        "RandomPerspective "
-        "RandomPosterize RandomResizedCrop RandomRotation RandomSolarize RandomVerticalFlip Resize TenCrop ToPILImage "
-        "v2",
+        "AugMix AutoAugment CenterCrop ColorJitter ConvertImageDtype ElasticTransform FiveCrop GaussianBlur "
+        "Grayscale InterpolationMode LinearTransformation PILToTensor Pad RandAugment RandomAdjustSharpness "
+        "RandomAffine RandomApply RandomAutocontrast RandomChoice RandomCrop RandomEqualize RandomErasing "
+        "RandomGrayscale RandomHorizontalFlip RandomInvert RandomOrder RandomPerspective RandomPosterize "
+        "RandomResizedCrop RandomRotation RandomSolarize RandomVerticalFlip Resize TenCrop ToPILImage v2",
         "transforms.Lambda(f) makes a transform of any function of yours",
     ),
 }

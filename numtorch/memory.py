@@ -2,8 +2,8 @@
 
 The system gives out memory page by page, and zeroes each page at the first access. A training step that returns its
 memory pays for this again in the next step: a quarter of the time of a small GPT, a third of LeNet's, and more than the
-    whole time of an ``exp`` of
-16 million elements. Blocks up to 32 MiB belong to glibc, which is told to keep them. For larger blocks glibc asks the
+whole time of an ``exp`` of 16 million elements. Blocks up to 32 MiB belong to glibc, which is told to keep them. For
+larger blocks glibc asks the
 system each time, so they are kept here. They never make the process larger than its live tensors alone have made it.
 Knows nothing of tensors. Huge pages are not requested: in one noisy measurement they were slower from 4 to 64 MB at
 best time, and a fifth faster at 256 MB.

@@ -1,8 +1,7 @@
 """Prints tensors: the text is the same as torch's, character for character.
 
 Works only on NumPy arrays: it knows neither Tensor nor device, and receives the names of both. The layout rules come
-    from the
-behaviour of torch 2.13; the tests compare every case with it.
+from the behaviour of torch 2.13; the tests compare every case with it.
 """
 
 from __future__ import annotations

@@ -260,8 +260,7 @@ def save(obj: Any, f: Any) -> None:
     if len(head) > MAX_HEADER:
         raise ValueError(
             f"save: the names and structure take {len(head)} bytes, more than the format's {MAX_HEADER}; save long "
-            "lists of "
-            "numbers as tensors"
+            "lists of numbers as tensors"
         )
     parts = _parts(len(head).to_bytes(8, "little") + head, tensors)
     if hasattr(f, "write"):
@@ -411,8 +410,8 @@ def _check_kind(start: bytes, name: Any) -> None:
         raise _corrupt(
             name,
             f"this is a PyTorch pickle file ({kind}), which could run any code, so it was not opened. In PyTorch, "
-            "load it "
-            "and write its state dict with safetensors.torch.save_file(state_dict, path); that file can be loaded here",
+            "load it and write its state dict with safetensors.torch.save_file(state_dict, path); that file can be "
+            "loaded here",
         )
     if len(start) < 8:
         raise _corrupt(name, f"the file has only {len(start)} bytes; a safetensors file begins with 8")

@@ -689,8 +689,7 @@ def _get_grad(self: Tensor) -> Tensor | None:
     if edge is not None and self._grad is None and "_retains" not in self.__dict__:
         notices.warn(
             f".grad of a tensor that {self.grad_fn.name()} made is None: gradients are kept for leaf tensors only. "
-            "Call "
-            ".retain_grad() on it before backward(), or read .grad of the leaf that it was computed from."
+            "Call .retain_grad() on it before backward(), or read .grad of the leaf that it was computed from."
         )
     return self._grad
 
@@ -711,8 +710,7 @@ def _set_grad(self: Tensor, g: Tensor | None) -> None:
             if ours != theirs:
                 raise RuntimeError(
                     f"attempting to assign a gradient {what} '{theirs}' to a tensor {what} '{ours}'. Please ensure "
-                    "that the "
-                    "gradient and the tensor have the same size, dtype and device"
+                    "that the gradient and the tensor have the same size, dtype and device"
                 )
     if self._edge.__class__ is graph.Leaf:
         self._edge.grad = g
@@ -782,8 +780,7 @@ def _set_data(self: Tensor, value: Tensor) -> None:
         if self._edge.__class__ is not graph.Leaf and source.shape != self.shape:
             raise RuntimeError(
                 f"data of shape {list(source.shape)} set to a computed tensor of shape {list(self.shape)}: gradients "
-                "would "
-                "not fit what it was computed from; use .detach() for a tensor of its own"
+                "would not fit what it was computed from; use .detach() for a tensor of its own"
             )
     movement.set_like(self, source.shape, source)
 

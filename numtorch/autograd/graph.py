@@ -222,8 +222,7 @@ def hooked(hook: Callable, g: Any) -> Any:
     if result._k.dtype is not g._k.dtype or result._k.device != g._k.device:
         raise RuntimeError(
             f"hook {hook!r} has changed the type of value (was {g.dtype.name} on {g.device}, got {result.dtype.name} "
-            "on "
-            f"{result.device})"
+            f"on {result.device})"
         )
     return result
 
@@ -342,8 +341,7 @@ def grad(
         elif g is None and not allow_unused:
             raise RuntimeError(
                 f"One of the differentiated Tensors (input {i}, shape {list(t.shape)}) appears to not have been used "
-                "in "
-                "the graph. Set allow_unused=True if this is the desired behavior."
+                "in the graph. Set allow_unused=True if this is the desired behavior."
             )
         result.append(g)
     return tuple(result)

@@ -156,10 +156,9 @@ def one_history(x: Tensor, name: str) -> None:
     gradient."""
     if repeated(x):
         raise RuntimeError(
-            f"{name}: unsupported operation: a write with a gradient to a tensor in which more than one element "
-            "refers to "
-            f"a single memory location (shape {list(x.shape)}, strides {x.strides}). Please clone() the tensor before "
-            "performing the operation."
+            f"{name}: unsupported operation: a write with a gradient to a tensor in which more than one element refers "
+            f"to a single memory location (shape {list(x.shape)}, strides {x.strides}). Please clone() the tensor "
+            "before performing the operation."
         )
 
 

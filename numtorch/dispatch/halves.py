@@ -2,8 +2,8 @@
 
 Generated loops convert each element to float32 as they read it (``dtype.compute``). Hand-written loops have only
 float32 and float64, and a body of several ops would round to 16 bits after each op: squares would overflow, an eps
-    would become 0, long sums
-would stop growing. So if all floating operands have one half type and no kernel is made for it, the op runs on float32
+would become 0, long sums would stop growing. So if all floating operands have one half type and no kernel is made for
+it, the op runs on float32
 copies and the result is rounded once. The conversion to float32 is exact.
 """
 

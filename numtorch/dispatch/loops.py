@@ -6,8 +6,8 @@
         return Loop(softmax_rows, (outer, n), like(x), weight=8) if inner == 1 else None
 
 What it returns becomes a ``Plan``, which the op remembers: the next call with such operands allocates the result and
-    calls the
-machine code, and nothing else. The planning function reads kinds, shapes and parameters; it never reads elements. None
+calls the machine code, and nothing else. The planning function reads kinds, shapes and parameters; it never reads
+elements. None
 says that the kernel does not take these operands: then the next one is asked, and at last the op's body.
 
 Around each loop, dispatch packs operands that are not contiguous, chooses between the serial and the parallel twin by

@@ -92,8 +92,7 @@ def refuse_gradients(name: str, outs: tuple, operands: tuple) -> None:
     if mode.grad and _wants(outs + operands):
         raise RuntimeError(
             f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the "
-            "arguments "
-            "requires grad."
+            "arguments requires grad."
         )
 
 
@@ -117,8 +116,7 @@ def _write(out: Tensor, y: Tensor, rule: Rule, name: str) -> None:
     if rule.cast and not dtypes.can_cast(made, given):
         raise rule.error(
             f"{name}(): input types can't be cast to the desired output type {given.name}: result type {made.name} "
-            "can't be "
-            f"cast to the desired output type {given.name}"
+            f"can't be cast to the desired output type {given.name}"
         )
     if not rule.cast and not rule.anything and given is not made and given not in rule.also:
         raise RuntimeError(f"{name}(): Expected out tensor to have dtype {made.name}, but got {given.name} instead")
@@ -142,12 +140,9 @@ def resized(out: Tensor, shape: tuple, silent: bool) -> None:
     if out.shape.numel() and not silent:
         notices.warn(
             f"An output with one or more elements was resized since it had shape {list(out.shape)}, which does not "
-            "match the "
-            f"required output shape {list(shape)}. This behavior is deprecated, and in a future PyTorch release "
-            "outputs will "
-            "not be resized unless they have zero elements. You can explicitly reuse an out tensor t by resizing it, "
-            "inplace, "
-            "to zero elements with t.resize_(0).",
+            f"match the required output shape {list(shape)}. This behavior is deprecated, and in a future PyTorch "
+            "release outputs will not be resized unless they have zero elements. You can explicitly reuse an out "
+            "tensor t by resizing it, inplace, to zero elements with t.resize_(0).",
             UserWarning,
         )
     engine.resize_(out, shape)

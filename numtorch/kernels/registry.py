@@ -1,8 +1,7 @@
 """The kernel registry: which kernels an op has, which one takes given inputs, and why.
 
 A kernel is found by a small signature: device, dtypes, and the parameters that matter. The choice is remembered. Knows
-    no op by name
-and no tensor.
+no op by name and no tensor.
 """
 
 from __future__ import annotations

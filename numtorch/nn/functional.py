@@ -171,8 +171,7 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     if weight.ndim != 3 or not input1.ndim:
         raise RuntimeError(
             "bilinear(): expected inputs of at least one dimension and a weight (out, in1, in2), but got inputs of "
-            "shapes "
-            f"{list(input1.shape)} and {list(input2.shape)} and a weight of shape {list(weight.shape)}"
+            f"shapes {list(input1.shape)} and {list(input2.shape)} and a weight of shape {list(weight.shape)}"
         )
     out, in1, in2 = weight.shape
     if input1.shape[-1] != in1 or input2.shape[-1:] != (in2,) or input1.shape[:-1] != input2.shape[:-1]:
@@ -276,8 +275,7 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
     if mode != "circular" and 0 in input.shape[input.ndim - padded - 1 :]:
         raise RuntimeError(
             f"pad: {mode} needs elements to repeat, but got an input of shape {list(input.shape)}: only the batch may "
-            "be "
-            "empty"
+            "be empty"
         )
     ends = [(input.ndim - 1 - i // 2, widths[i], widths[i + 1]) for i in range(0, len(widths), 2)]
     for dim, left, right in ends:
@@ -306,8 +304,7 @@ def _padded_positions(n: int, left: int, right: int, mode: str, device: Any) -> 
     if (mode == "reflect" and max(left, right) >= n) or (mode == "circular" and max(left, right) > n):
         raise RuntimeError(
             f"Padding size should be less than the corresponding input dimension, but got: padding ({left}, {right}) "
-            "at "
-            f"dimension of size {n}"
+            f"at dimension of size {n}"
             if mode == "reflect"
             else "Padding value causes wrapping around more than once."
         )

@@ -207,8 +207,7 @@ def load_own(
         if not isinstance(value, Tensor):
             error_msgs.append(
                 f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from '
-                "checkpoint "
-                f"but received {type(value)}"
+                f"checkpoint but received {type(value)}"
             )
             continue
         if not target.shape and tuple(value.shape) == (1,):
@@ -216,8 +215,7 @@ def load_own(
         if value.shape != target.shape:
             error_msgs.append(
                 f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, the shape in "
-                "current "
-                f"model is {target.shape}."
+                f"current model is {target.shape}."
             )
             continue
         writes.append(_Write(module, name, value, local_metadata.get("assign_to_params_buffers", False)))

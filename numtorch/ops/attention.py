@@ -303,20 +303,18 @@ def _misfit(query: Tensor, key: Tensor, value: Tensor) -> RuntimeError:
     if not query.dtype.is_floating_point:
         return RuntimeError(
             "scaled_dot_product_attention: expected query, key and value of a floating type, but got "
-            f"{query.dtype.name}; "
-            "cast them with .to(...)"
+            f"{query.dtype.name}; cast them with .to(...)"
         )
     if query.shape[-1] != key.shape[-1]:
         return RuntimeError(
             "scaled_dot_product_attention: Expected query and key to have the same last dimension, but got query of "
-            "shape "
-            f"{list(query.shape)} and key of shape {list(key.shape)}: {query.shape[-1]} and {key.shape[-1]} differ"
+            f"shape {list(query.shape)} and key of shape {list(key.shape)}: {query.shape[-1]} and {key.shape[-1]} "
+            "differ"
         )
     return RuntimeError(
         "scaled_dot_product_attention: Expected key and value to have the same sequence length (dimension -2), but "
-        "got key "
-        f"of shape {list(key.shape)} and value of shape {list(value.shape)}: {key.shape[-2]} and {value.shape[-2]} "
-        "differ"
+        f"got key of shape {list(key.shape)} and value of shape {list(value.shape)}: {key.shape[-2]} and "
+        f"{value.shape[-2]} differ"
     )
 
 
@@ -324,8 +322,7 @@ def _check_mask(query: Tensor, key: Tensor, mask: Tensor) -> None:
     if mask.dtype not in (BOOL, float32, query.dtype):
         raise RuntimeError(
             "scaled_dot_product_attention: Expected attn_mask dtype to be bool or float or to match query dtype, but "
-            "got "
-            f"attn_mask.dtype: {mask.dtype.name} and query.dtype: {query.dtype.name} instead."
+            f"got attn_mask.dtype: {mask.dtype.name} and query.dtype: {query.dtype.name} instead."
         )
     try:
         lead = broadcast_shapes(query.shape[:-2], key.shape[:-2])
@@ -337,8 +334,7 @@ def _check_mask(query: Tensor, key: Tensor, mask: Tensor) -> None:
     ):
         raise RuntimeError(
             f"scaled_dot_product_attention: attn_mask of shape {list(mask.shape)} does not broadcast to "
-            f"{list(scores)}, the "
-            f"shape of the scores of query {list(query.shape)} and key {list(key.shape)}"
+            f"{list(scores)}, the shape of the scores of query {list(query.shape)} and key {list(key.shape)}"
         )
 
 

@@ -221,8 +221,7 @@ def _check_condition(condition: Any) -> None:
     if d is UINT8:
         notices.warn(
             "where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future "
-            "version of "
-            "PyTorch. Use a boolean condition instead.",
+            "version of PyTorch. Use a boolean condition instead.",
             UserWarning,
         )
     elif d is not BOOL:

@@ -96,8 +96,7 @@ def _writable(array: np.ndarray) -> np.ndarray:
         if isinstance(base, mmap.mmap):
             notices.warn(
                 "The given NumPy array is a file mapped read-only: writing to the tensor ends the process. Map it "
-                "with mode "
-                "'c', or copy the array.",
+                "with mode 'c', or copy the array.",
                 UserWarning,
             )
             return array
@@ -198,8 +197,7 @@ def _array(data: Any, d: DType | None = None) -> np.ndarray:
             if isinstance(data, list | tuple) and isinstance(_innermost(data), str | bytes):
                 raise ValueError(
                     f"tensor: too many dimensions '{found.__name__.rstrip('_')}': the elements must be numbers; "
-                    "convert them, "
-                    "as by [float(v) for v in data]"
+                    "convert them, as by [float(v) for v in data]"
                 )
             raise TypeError(f"new(): invalid data type '{found.__name__}'")
         why = "; in place of a missing number put float('nan')" if found is type(None) else ""

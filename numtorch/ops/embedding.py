@@ -147,8 +147,7 @@ def _told(index: Tensor, w: Tensor) -> Iterator[None]:
         kind = IndexError if w.numel() else OutOfBounds  # torch's, for a table that is empty, is a RuntimeError
         raise kind(
             f"index out of range in self (embedding: {e}; the input has shape {list(index.shape)}, the weight "
-            f"{w.shape[0]} rows, "
-            f"0 to {w.shape[0] - 1})"
+            f"{w.shape[0]} rows, 0 to {w.shape[0] - 1})"
         ) from None
 
 

@@ -411,8 +411,7 @@ def _check_linear(x: Tensor, w: Tensor, b: Tensor | None) -> tuple[int, int, int
         if b.dtype is not x.dtype:
             raise RuntimeError(
                 f"linear: self and mat2 must have the same dtype, but got bias of type {b.dtype.name} and input of "
-                "type "
-                f"{x.dtype.name}; cast one with .to(...)"
+                f"type {x.dtype.name}; cast one with .to(...)"
             )
         raise RuntimeError(f"linear: bias has shape {list(b.shape)}, the weight {list(w.shape)} needs [{n}]")
     return x.shape.numel() // k if k else Size(x.shape[:-1]).numel(), n, k

@@ -168,8 +168,7 @@ def _of_vectors(x: Tensor, w: Tensor, b: Tensor | None, activation: str | None) 
     if w.ndim > 2 or (b is not None and b.shape):
         raise RuntimeError(
             "linear: weight must be 2D (out_features, in_features), or 1D (in_features) with a bias of no dimension, "
-            "got "
-            f"weight of shape {list(w.shape)} and bias of shape {None if b is None else list(b.shape)}"
+            f"got weight of shape {list(w.shape)} and bias of shape {None if b is None else list(b.shape)}"
         )
     if b is not None and b.dtype is not w.dtype:
         raise RuntimeError(

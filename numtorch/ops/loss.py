@@ -104,8 +104,7 @@ def _check_weight(name: str, x: Tensor, weight: Tensor, classes: int) -> None:
     if weight.shape != (classes,):
         raise RuntimeError(
             f"{name}: weight tensor should be defined either for all {classes} classes or no classes but got weight "
-            "tensor "
-            f"of shape: {list(weight.shape)}"
+            f"tensor of shape: {list(weight.shape)}"
         )
     if weight.dtype is not x.dtype:
         raise RuntimeError(
@@ -466,8 +465,7 @@ def _alike(x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
     if x.shape != t.shape:
         notices.warn(
             f"Using a target size ({t.shape}) that is different to the input size ({x.shape}). This will likely lead "
-            "to "
-            "incorrect results due to broadcasting. Please ensure they have the same size."
+            "to incorrect results due to broadcasting. Please ensure they have the same size."
         )
         try:
             x, t = broadcast_tensors(x, t)
@@ -664,8 +662,7 @@ def huber_loss(
         if not input.dtype.is_floating_point:
             raise RuntimeError(
                 f"huber_loss: result type {loss.dtype.name} can't be cast to the desired output type "
-                f"{input.dtype.name}, "
-                "that of the input"
+                f"{input.dtype.name}, that of the input"
             )
         loss = loss.to(input.dtype)
     return reduce_loss(loss, reduction)
@@ -702,8 +699,7 @@ def binary_cross_entropy(
     if target.dtype is not input.dtype:
         raise RuntimeError(
             f"binary_cross_entropy: Found dtype {target.dtype.name} but expected {input.dtype.name}: the targets must "
-            "be of "
-            "the input's type; use target.to(input.dtype)"
+            "be of the input's type; use target.to(input.dtype)"
         )
     if weight is not None and weight.shape != input.shape:
         _check_broadcast("binary_cross_entropy", "weight", weight, input)
@@ -776,8 +772,7 @@ def binary_cross_entropy_with_logits(
     if not (input._k.dtype.is_floating_point and target._k.dtype.is_floating_point):
         raise RuntimeError(
             "binary_cross_entropy_with_logits: expected input and target of floating types, but got "
-            f"{input.dtype.name} and "
-            f"{target.dtype.name}; use target.to(input.dtype)"
+            f"{input.dtype.name} and {target.dtype.name}; use target.to(input.dtype)"
         )
     if weight is not None and weight.shape != input.shape:
         _check_broadcast("binary_cross_entropy_with_logits", "weight", weight, input)

@@ -81,9 +81,8 @@ def _(x, t, p, margin, w, size_average, reduce, reduction):
     labels = x.shape[:-1] if x.ndim == 2 else t.shape if t.shape.numel() == 1 and t.ndim < 2 else None
     if x.ndim not in (1, 2) or not x.shape[-1] or t.shape != labels:
         raise RuntimeError(
-            "multi_margin_loss: expected scores (N, C) or (C) with class numbers (N) or (), got input "
-            f"{list(x.shape)} and "
-            f"target {list(t.shape)}"
+            f"multi_margin_loss: expected scores (N, C) or (C) with class numbers (N) or (), got input {list(x.shape)} "
+            f"and target {list(t.shape)}"
         )
     if w is not None and w.shape != x.shape[-1:]:
         raise RuntimeError(

@@ -373,8 +373,7 @@ def dropped_integers(name: str, x: Tensor, p: float) -> Tensor:
     if p != 1:
         raise RuntimeError(
             f"{name}: result type Float can't be cast to the desired output type {x.dtype.name}: integers cannot be "
-            "scaled "
-            "by 1 / (1 - p); cast the input with .float()"
+            "scaled by 1 / (1 - p); cast the input with .float()"
         )
     return ops.creation.zeros_like(x)
 
@@ -623,8 +622,7 @@ def randint(
     if size is None or isinstance(size, int):  # a number alone is no shape, as in torch
         raise TypeError(
             f"randint(): argument 'size' must be tuple of ints, not {type(size).__name__}; the last argument is the "
-            "shape, "
-            "as in torch.randint(0, 10, (3,))"
+            "shape, as in torch.randint(0, 10, (3,))"
         )
     if high is None:
         low, high = None, low

@@ -631,8 +631,7 @@ def _overloads(
         if not x.shape.numel():
             raise RuntimeError(
                 f"{of.__name__}(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
-                "reduction "
-                "dim with the 'dim' argument."
+                "reduction dim with the 'dim' argument."
             )
         return over_all(x)
     if not isinstance(dim, Tensor):

@@ -2,8 +2,7 @@
 these positions.
 
 Rows are divided into chunks by their length alone, and of equal elements the first one wins: results are the same for
-    any number of
-threads.
+any number of threads.
 """
 
 from __future__ import annotations

@@ -174,10 +174,8 @@ def searchsorted(
     if len(edges.shape) > 1 and (not input.shape or edges.shape[:-1] != input.shape[:-1]):
         raise RuntimeError(
             "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries "
-            "tensor "
-            f"and input value tensor must match, but we got boundaries tensor {list(edges.shape)} and input value "
-            "tensor "
-            f"{list(input.shape)}"
+            f"tensor and input value tensor must match, but we got boundaries tensor {list(edges.shape)} and input "
+            f"value tensor {list(input.shape)}"
         )
     if sorter is not None:
         edges = _put_in_order(edges, sorter)

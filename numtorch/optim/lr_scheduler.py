@@ -64,9 +64,8 @@ class LRScheduler:
                 group.setdefault("initial_lr", lr.clone() if isinstance(lr, Tensor) else lr)
             elif "initial_lr" not in group:
                 raise KeyError(
-                    f"param 'initial_lr' is not specified in param_groups[{i}] when resuming scheduler with "
-                    "last_epoch >= 0. "
-                    "Load the optimizer's state dict first; for a fresh run leave last_epoch at -1."
+                    f"param 'initial_lr' is not specified in param_groups[{i}] when resuming scheduler with last_epoch "
+                    ">= 0. Load the optimizer's state dict first; for a fresh run leave last_epoch at -1."
                 )
         self.base_lrs = _rates(optimizer, "initial_lr")
         self.last_epoch = last_epoch
@@ -90,9 +89,8 @@ class LRScheduler:
         if self._step_count == 1 and not self.optimizer._opt_called:
             notices.warn(
                 "Detected call of `lr_scheduler.step()` before `optimizer.step()`. You should call them in the "
-                "opposite order: "
-                "`optimizer.step()` before `lr_scheduler.step()`. Failure to do this will skip the first value of the "
-                "learning rate schedule.",
+                "opposite order: `optimizer.step()` before `lr_scheduler.step()`. Failure to do this will skip the "
+                "first value of the learning rate schedule.",
                 UserWarning,
             )
         self._step_count += 1
@@ -401,9 +399,8 @@ def _of_groups(name: str, groups: list, value: Any) -> list:
         return [value] * len(groups)
     if len(value) != len(groups):
         raise ValueError(
-            f"{name} must have the same length as optimizer.param_groups. {name} has {len(value)} values, "
-            "param_groups has "
-            f"{len(groups)}."
+            f"{name} must have the same length as optimizer.param_groups. {name} has {len(value)} values, param_groups "
+            f"has {len(groups)}."
         )
     return list(value)
 
@@ -485,8 +482,7 @@ class ReduceLROnPlateau(LRScheduler):
             if self.default_min_lr is None:
                 raise RuntimeError(
                     f"the optimizer has {len(groups)} param groups, but ReduceLROnPlateau was given "
-                    f"{len(self.min_lrs)} "
-                    "min_lrs; append one for each group added since to its min_lrs"
+                    f"{len(self.min_lrs)} min_lrs; append one for each group added since to its min_lrs"
                 )
             self.min_lrs = [self.default_min_lr] * len(groups)
         for group, least in zip(groups, self.min_lrs, strict=True):

@@ -113,8 +113,7 @@ class Optimizer:
         if isinstance(params, Tensor):
             raise TypeError(
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, but got a Tensor "
-                "of shape "
-                f"{list(params.shape)}; pass [tensor]"
+                f"of shape {list(params.shape)}; pass [tensor]"
             )
         if not isinstance(params, Iterable):
             raise TypeError(
@@ -123,9 +122,8 @@ class Optimizer:
             )
         if defaults.get("differentiable"):
             raise ValueError(
-                f"{type(self).__name__}: differentiable=True cannot be had, because the step overwrites its "
-                "parameters in one "
-                "kernel. To differentiate through an update, write it in ops: p = p - lr * grad, with "
+                f"{type(self).__name__}: differentiable=True cannot be had, because the step overwrites its parameters "
+                "in one kernel. To differentiate through an update, write it in ops: p = p - lr * grad, with "
                 "torch.autograd.grad(..., create_graph=True)"
             )
         if defaults.get("fused") and defaults.get("foreach"):
@@ -136,8 +134,7 @@ class Optimizer:
         if not groups:
             raise ValueError(
                 f"optimizer got an empty parameter list: {type(self).__name__} has nothing to update. Does the model "
-                "have "
-                "layers, and was model.parameters() not used up before?"
+                "have layers, and was model.parameters() not used up before?"
             )
         if not isinstance(groups[0], dict):
             groups = [{"params": groups}]
@@ -167,8 +164,7 @@ class Optimizer:
         elif isinstance(params, set):
             raise TypeError(
                 "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in "
-                "sets will "
-                "change between runs. Please use a list instead."
+                "sets will change between runs. Please use a list instead."
             )
         params = list(params)
         names = [p[0] for p in params if isinstance(p, tuple)]

@@ -137,8 +137,7 @@ def _machine(a: Row, b: Row, before: Pace, after: Pace) -> tuple[float, float]:
     """How much slower a kernel may be for no fault of its own, and by what part that may be off.
 
     A load meets a kernel not at all, or as it met the pieces that the kernel is like, or anything between: what comes
-        nearest to
-    what became of the kernel.
+    nearest to what became of the kernel.
     """
     if a.device != "cpu":
         return 1.0, 0.0

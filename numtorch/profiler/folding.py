@@ -33,8 +33,8 @@ def fold(journal, what, gaps, tax, calls, own, total, samples, ring, at, begun, 
 
     ``gaps`` holds the end of what was seen last, and the sum of long stretches since then without a kernel.
     ``begun`` and ``spent`` are the pile: start and duration of calls that are inside no finished one. ``tax`` holds, by
-        what a
-    row is, what watching a call took outside its clocks, which is nobody's own time, and as its last number the sum of
+    what a row is, what watching a call took outside its clocks, which is nobody's own time, and as its last number the
+    sum of
     that.
     """
     for i in range(journal.size // 3):

@@ -74,8 +74,7 @@ class Machine:
             return ""
         return (
             f"roof: measured while other processes kept {self.load:.1f} of {self.processors} processors busy, so that "
-            "it may be too "
-            "low; it is measured again when they are quieter"
+            "it may be too low; it is measured again when they are quieter"
         )
 
     def bandwidth(self, size: float) -> float:

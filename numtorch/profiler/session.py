@@ -156,8 +156,7 @@ class profile(Profile):
         if _current is not None or timing.active is not None:
             raise RuntimeError(
                 "a profile is open already; profiles do not nest. Close it first, or use record_function to mark a "
-                "part "
-                "of what it records"
+                "part of what it records"
             )
         _current = self
         self.step_num = 0

@@ -7,8 +7,7 @@ import numtorch as nt
 
 TEXT = (
     "Shall I compare thee to a summer's day? Thou art more lovely and more temperate: rough winds do shake the "
-    "darling buds "
-    "of May, and summer's lease hath all too short a date. "
+    "darling buds of May, and summer's lease hath all too short a date. "
 ) * 2
 LETTERS = sorted(set(TEXT))
 CONTEXT, WIDTH, HEADS = 16, 32, 4

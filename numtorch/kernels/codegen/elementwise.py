@@ -196,9 +196,8 @@ def source(spec: Spec, outputs: list[Expr], device: str = "cpu") -> str:
 def _divided_by_zero(spec: Spec) -> str:
     """What is said where integers are divided by 0; torch's class and first word."""
     return (
-        f"ZeroDivisionError: {spec.name.removesuffix('_' + spec.form)}(): a divisor of {spec.compute.name} elements "
-        "is 0; replace it, "
-        "or divide floating-point numbers"
+        f"ZeroDivisionError: {spec.name.removesuffix('_' + spec.form)}(): a divisor of {spec.compute.name} elements is "
+        "0; replace it, or divide floating-point numbers"
     )
 
 

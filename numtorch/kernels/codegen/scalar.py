@@ -25,8 +25,7 @@ class Body:
         except OSError:
             raise TypeError(
                 f"{fn.__name__}: a scalar body is read from its source, which cannot be found; define it in a file or "
-                "a "
-                "notebook cell"
+                "a notebook cell"
             ) from None
         definition = next(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.Lambda))
         self.params = [a.arg for a in (*definition.args.args, *definition.args.kwonlyargs)]

@@ -2,13 +2,12 @@
 
 The instructions multiply pairs of neighbours along k and add two products to a float32 lane. A pair counts as one
 element here: so the product is a float32 product of half the depth, down to the micro-kernel. A matrix whose rows run
-    along k already is a matrix of
-pairs. In the other case packing makes pairs of two rows at a time. Sums are rounded to bfloat16 as soon as a panel of
+along k already is a matrix of pairs. In the other case packing makes pairs of two rows at a time. Sums are rounded to
+bfloat16 as soon as a panel of
 them is complete, so that one parallel region does everything.
 
 Differs from IEEE arithmetic, as the processors do: subnormal numbers count as zero, and the order of rounding within a
-    pair depends
-on the processor.
+pair depends on the processor.
 """
 
 from __future__ import annotations

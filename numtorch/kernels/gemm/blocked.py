@@ -2,8 +2,8 @@
 
 The order of loops is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), with
 the roles of a and b exchanged: a block of b stays in the second-level cache, and each panel of a stays in the
-    first-level cache while it is
-multiplied by that block. A plan (``plan.py``) has the sizes, and says which operands are packed. Most are read in
+first-level cache while it is multiplied by that block. A plan (``plan.py``) has the sizes, and says which operands are
+packed. Most are read in
 place, with their strides.
 
 A sum runs over k in an order that depends only on k. So the number of threads does not change a bit of the result.

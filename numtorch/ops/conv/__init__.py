@@ -262,8 +262,7 @@ def conv3d(
     if reach > d:
         raise RuntimeError(
             f"Calculated padded input size per channel: ({d} x {h + 2 * padding[1]} x {w + 2 * padding[2]}). Kernel "
-            "size: "
-            f"({kd} x {kh} x {kw}). Kernel size can't be greater than actual input size (conv3d: input "
+            f"size: ({kd} x {kh} x {kw}). Kernel size can't be greater than actual input size (conv3d: input "
             f"{shape_text(input.shape)}, weight {shape_text(weight.shape)}, padding {padding})"
         )
     depth = (d - reach) // stride[0] + 1
@@ -315,8 +314,7 @@ def _transposed(
     if w.shape[0] % groups:
         raise RuntimeError(
             f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of "
-            "size "
-            f"{shape_text(w.shape)} instead"
+            f"size {shape_text(w.shape)} instead"
         )
     if b is not None and tuple(b.shape) != (w.shape[1] * groups,):
         raise RuntimeError(

@@ -2,8 +2,7 @@
 
 Owns kernels for any stride, padding, dilation and groups. Device arrays are flat NCHW arrays of fewer than 2**32
 elements: positions are divided as 32-bit numbers, which is several times faster there. One thread block computes each
-    sum over the batch, in a fixed
-order, so results repeat exactly.
+sum over the batch, in a fixed order, so results repeat exactly.
 """
 
 from __future__ import annotations

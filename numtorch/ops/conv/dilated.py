@@ -2,8 +2,8 @@
 ``dilation``-th row and column.
 
 Each phase is an image of its own: ``phases[(i, a, b), c, y, x] = image[i, c, y * dh + a, x * dw + b]``. Copying to
-    phases and back
-costs little compared with what an undilated convolution may save. Padding and sizes must be multiples of the dilation.
+phases and back costs little compared with what an undilated convolution may save. Padding and sizes must be multiples
+of the dilation.
 """
 
 from __future__ import annotations

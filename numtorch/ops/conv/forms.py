@@ -411,8 +411,7 @@ def check(x: Tensor, w: Tensor, b: Tensor | None, groups: int, dims: int = 2) ->
     if b is not None and tuple(b.shape) != (w.shape[0],):
         raise RuntimeError(
             f"Given weight of size {shape_text(w.shape)}, expected bias to be 1-dimensional with {w.shape[0]} "
-            "elements, but "
-            f"got bias of size {shape_text(b.shape)} instead"
+            f"elements, but got bias of size {shape_text(b.shape)} instead"
         )
     for name, other in (("weight", w), ("bias", b)):
         if other is not None and other.dtype is not x.dtype:

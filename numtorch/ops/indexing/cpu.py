@@ -2,8 +2,7 @@
 dimension.
 
 ``back`` is added to a negative position: it is n if negative positions count from the end, and 0 if they are not
-    allowed. The kernels
-skip positions that are not allowed and return their number; the launcher raises the error.
+allowed. The kernels skip positions that are not allowed and return their number; the launcher raises the error.
 
 Several writes to one element happen in the order of ``index``. Work is divided among threads by columns, so results do
 not depend on the number of threads.

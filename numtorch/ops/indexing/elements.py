@@ -390,8 +390,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, ou
     if index.ndim != input.ndim:
         raise RuntimeError(
             "torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
-            f"{input.ndim} "
-            f"dimensions for input, and {index.ndim} dimensions for indices"
+            f"{input.ndim} dimensions for input, and {index.ndim} dimensions for indices"
         )
     d = wrap_dim(dim, input.ndim, "take_along_dim")
     if not input.ndim:

@@ -590,8 +590,7 @@ def index_put_(self: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
     if values.dtype is not self.dtype:
         raise RuntimeError(
             f"Index put requires the source and destination dtypes match, got {self.dtype.name} for the destination "
-            "and "
-            f"{values.dtype.name} for the source."
+            f"and {values.dtype.name} for the source."
         )
     part, advanced = _basic(self, _expand_key(self, tuple(indices)))
     if advanced:

@@ -278,8 +278,7 @@ def _plan(tensors: list, dim: int) -> tuple[list[int], int, dtype]:
         if x.device != tensors[0].device:
             raise RuntimeError(
                 f"Expected all tensors to be on the same device, but found at least two devices, {tensors[0].device} "
-                "and "
-                f"{x.device}! (in cat; move one with .to(...))"
+                f"and {x.device}! (in cat; move one with .to(...))"
             )
     places = [i for i, x in enumerate(tensors) if x.shape != (0,)]
     first = tensors[places[0] if places else 0]
@@ -471,9 +470,8 @@ def _cuts(given: Any, op: str) -> Any:
             )
         if given.ndim > 1:
             raise RuntimeError(
-                f"{op} expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional tensor, but "
-                "got a "
-                f"tensor with {given.ndim} dims"
+                f"{op} expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional tensor, but got "
+                f"a tensor with {given.ndim} dims"
             )
         given = given.tolist()
     name = "indices_or_sections"
@@ -492,8 +490,7 @@ def _split_along(dim: int, least: int, name: str, text: str) -> Any:
         if cuts.__class__ is int and (cuts == 0 or input.shape[d] % cuts):
             raise RuntimeError(
                 f"torch.{name} attempted to split along dimension {d}, but the size of the dimension {input.shape[d]} "
-                "is "
-                f"not divisible by the split_size {cuts}!"
+                f"is not divisible by the split_size {cuts}!"
             )
         return tensor_split(input, cuts, d)
 
@@ -646,8 +643,7 @@ def diff(
         if any(a != b for i, (a, b) in enumerate(zip(x.shape, input.shape, strict=True)) if i != d):
             raise RuntimeError(
                 "diff expects the shape of tensor to prepend or append to match that of input except along the "
-                "differencing "
-                f"dimension {d}, but got {list(x.shape)} and {list(input.shape)}"
+                f"differencing dimension {d}, but got {list(x.shape)} and {list(input.shape)}"
             )
     if not n:
         return clone(input)

@@ -56,8 +56,7 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
     except RuntimeError:
         raise RuntimeError(
             f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {d} ({input.shape[d]}) in "
-            "the "
-            f"input tensor of shape {list(input.shape)}"
+            f"the input tensor of shape {list(input.shape)}"
         ) from None
     return view_as_shape(input, (*input.shape[:d], *filled, *input.shape[d + 1 :]))
 
@@ -91,8 +90,7 @@ def _moved(ndim: int, source: int | tuple, destination: int | tuple) -> tuple:
     if len(given[0]) != len(given[1]):
         raise RuntimeError(
             f"movedim: Invalid source or destination dims: source ({list(given[0])} dims) should contain the same "
-            "number of "
-            f"dims as destination ({list(given[1])} dims)"
+            f"number of dims as destination ({list(given[1])} dims)"
         )
     moves = []
     for name, dims in zip(("source", "destination"), given, strict=True):

@@ -2,8 +2,7 @@
 where elements of the view overlap.
 
 What depends only on shape and strides is computed once: these functions are cached. They receive None as the strides of
-    a contiguous
-tensor, and every other number as a Python int, because the caches treat 2.0 and True as 2 and 1.
+a contiguous tensor, and every other number as a Python int, because the caches treat 2.0 and True as 2 and 1.
 """
 
 from __future__ import annotations
@@ -211,10 +210,9 @@ def permuted(shape: tuple, strides: tuple | None, dims: tuple) -> tuple:
         dims = tuple(wrap_dim(d, ndim, "permute") for d in dims)
     else:
         raise RuntimeError(
-            f"permute: number of dimensions in the tensor input does not match the length of the desired ordering of "
+            "permute: number of dimensions in the tensor input does not match the length of the desired ordering of "
             f"dimensions: {len(dims)} are given, {dims}, and a tensor of shape {list(shape)} has {ndim}. Name each "
-            "once, "
-            "or exchange two with torch.transpose"
+            "once, or exchange two with torch.transpose"
         )
     if sorted(dims) != list(range(ndim)):
         raise RuntimeError(f"permute: duplicate dims are not allowed in {dims}")
@@ -291,17 +289,15 @@ def _expanded(shape: tuple, strides: tuple | None, to: tuple) -> tuple:
     fits = lead >= 0 and all(a in (1, b) for a, b in zip(shape, target[lead:], strict=True))
     if lead < 0:
         raise RuntimeError(
-            f"expand: the number of sizes provided ({len(to)}) must be greater or equal to the number of dimensions "
-            "in the "
-            f"tensor ({len(shape)}); sizes {list(to)} of a tensor of shape {list(shape)}"
+            f"expand: the number of sizes provided ({len(to)}) must be greater or equal to the number of dimensions in "
+            f"the tensor ({len(shape)}); sizes {list(to)} of a tensor of shape {list(shape)}"
         )
     if not fits:
         d = next(d for d in range(len(to) - 1, lead - 1, -1) if shape[d - lead] not in (1, target[d]))
         raise RuntimeError(
             f"expand: The expanded size of the tensor ({to[d]}) must match the existing size ({shape[d - lead]}) at "
             f"non-singleton dimension {d}. Target sizes: {list(to)}. Tensor sizes: {list(shape)}; only dimensions of "
-            "size "
-            "1 are repeated"
+            "size 1 are repeated"
         )
     return geometry(tuple(target), broadcast_strides(shape, strides or contiguous_strides(shape), tuple(target)))
 

@@ -475,8 +475,7 @@ def _(x, num_groups, w, b, eps):
     if shape[1] == num_groups and shape[0] == 1 and shape.numel() == num_groups:
         raise ValueError(
             f"Expected more than 1 value per channel when training, got input size {list(shape)}: each of the "
-            f"{num_groups} "
-            "groups would be its own mean (group_norm)"
+            f"{num_groups} groups would be its own mean (group_norm)"
         )
     return _mixed_group_norm if _mixed("group_norm", x, w, b) else (x, num_groups, w, b, float(eps))
 

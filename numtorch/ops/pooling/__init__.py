@@ -2,8 +2,7 @@
 
 A sequence is an image of height 1, and what lies before its one or two dimensions is so many planes. Max pooling stores
 no positions: the gradient finds the maxima again in the input, which is cheaper than writing positions. Each gradient
-    is written in ops that have
-gradients of their own.
+is written in ops that have gradients of their own.
 """
 
 from __future__ import annotations
@@ -64,8 +63,7 @@ def _windows_of(name: str, dims: int, x: Tensor, kernel: Any, stride: Any, paddi
     if 0 in x.shape[-dims - 1 :]:
         raise RuntimeError(
             f"{name}: Expected {dims + 1}D or {dims + 2}D (batch mode) tensor with optional 0 dim batch size for "
-            "input, but "
-            f"got: {list(x.shape)}"
+            f"input, but got: {list(x.shape)}"
         )
     d = x.dtype
     if not d.is_floating_point and not (d is int64 if name.startswith("avg") else d.category != BOOL):

@@ -1,8 +1,7 @@
 """Pooling on CUDA: the functions of ``cpu``, with one thread per result.
 
 Gradients are gathered: each pixel reads the windows that cover it. So there are no atomics, and results repeat exactly.
-    Device arrays
-are flat and have fewer than 2**32 elements.
+Device arrays are flat and have fewer than 2**32 elements.
 """
 
 from __future__ import annotations

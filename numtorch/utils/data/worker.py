@@ -2,8 +2,8 @@
 
 A worker has one pipe to the parent. In the worker one thread receives tasks and another sends results. So neither side
 waits for the other to read: the parent never blocks when it sends work, and a worker makes its next batch while the
-    last one waits to be received. A
-worker ends when it is told to, when the parent dies, or when the parent closes the pipe. Knows nothing of samplers or
+last one waits to be received. A worker ends when it is told to, when the parent dies, or when the parent closes the
+pipe. Knows nothing of samplers or
 of the order of an epoch.
 """
 

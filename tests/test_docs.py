@@ -1,4 +1,5 @@
-"""Every example runs: the docstrings of the package, and the code blocks of the README."""
+"""Every example runs: the docstrings of the package, and the code blocks of the README. In docstrings ``torch`` is
+numtorch. The examples of ops run in ``test_docstrings.py``: ``doctest`` does not find what decorators make."""
 
 from __future__ import annotations
 
@@ -25,7 +26,11 @@ MODULES = sorted(
 
 @pytest.mark.parametrize("name", MODULES)
 def test_docstring_examples(name):
-    result = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    result = doctest.testmod(
+        importlib.import_module(name),
+        extraglobs={"torch": numtorch},
+        optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE,
+    )
     assert result.failed == 0
 
 

@@ -1,7 +1,6 @@
 """Functions as users find them: under every name that they say, with a signature and an example, and as objects that
 pickle."""
 
-import doctest
 import inspect
 import subprocess
 import sys
@@ -56,16 +55,3 @@ def test_signatures_are_torchs():
     assert str(inspect.signature(numtorch.softmax)) == "(input, dim, dtype=None, *, out=None)"
     assert str(inspect.signature(numtorch.sum)) == "(input, dim=None, keepdim=False, *, dtype=None, out=None)"
     assert str(inspect.signature(numtorch.Tensor.lerp_)) == "(self, end, weight)"
-
-
-MADE = sorted(
-    {fn.op.name: fn for place in exports.PLACES.values() for fn in place.values() if hasattr(fn, "op")}.items()
-)
-
-
-@pytest.mark.parametrize("fn", [fn for _, fn in MADE if ">>>" in (fn.__doc__ or "")], ids=lambda fn: fn.op.name)
-def test_examples_of_ops(fn):
-    """Ops are made by decorators, so that ``doctest`` does not take them for functions of their modules."""
-    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
-    test = doctest.DocTestParser().get_doctest(fn.__doc__, {}, fn.op.name, None, 0)
-    assert runner.run(test).failed == 0

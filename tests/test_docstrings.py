@@ -1,0 +1,395 @@
+"""Every public function, class and method says what it computes, what it takes, returns and raises, and shows it in an
+example that runs.
+
+``PENDING`` lists the modules whose docstrings are not complete yet; a module that is complete has to leave the list.
+
+A docstring in this package:
+
+    ``log(sum(exp(x)))`` along dimensions, without overflow.
+
+    Args:
+        input: (*), floating point.
+        dim, keepdim: the dimension or dimensions that are reduced, and whether they stay with extent 1.
+
+    Returns:
+        The shape of ``input`` without ``dim``.
+
+    Raises:
+        IndexError: ``dim`` is out of range.
+
+    >>> torch.logsumexp(torch.zeros(2, 3), 1)
+    tensor([1.0986, 1.0986])
+
+Parameters have the names by which users know them, also where the body of an op calls them otherwise. ``out`` is the
+same everywhere and is not repeated. In examples ``torch`` is numtorch. A result that has the shape of the input is said
+in words ("element by element"), or not at all by elementwise ops; any other one has its own section. In-place forms
+that say ``In-place ``abs``.`` refer to the function of that name.
+"""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib
+import inspect
+import re
+import textwrap
+import types
+from enum import Enum
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import numtorch
+from numtorch import exports
+
+PACKAGE = Path(numtorch.__file__).parent
+
+# Two lists, because two families of modules are written at a time.
+PENDING_OPS = {
+    "ops/activation.py",
+    "ops/angles.py",
+    "ops/arithmetic.py",
+    "ops/attention.py",
+    "ops/closeness.py",
+    "ops/comparison.py",
+    "ops/conv/__init__.py",
+    "ops/creation.py",
+    "ops/embedding.py",
+    "ops/indexing/elements.py",
+    "ops/indexing/keys.py",
+    "ops/indexing/masks.py",
+    "ops/indexing/slices.py",
+    "ops/linear.py",
+    "ops/linear_act.py",
+    "ops/linear_halves.py",
+    "ops/loss.py",
+    "ops/margin_loss.py",
+    "ops/moments.py",
+    "ops/movement/copies.py",
+    "ops/movement/pieces.py",
+    "ops/movement/rearrange.py",
+    "ops/movement/shapes.py",
+    "ops/movement/triangles.py",
+    "ops/movement/views.py",
+    "ops/normalization/__init__.py",
+    "ops/normalize.py",
+    "ops/pooling/__init__.py",
+    "ops/random.py",
+    "ops/reduction.py",
+    "ops/scan.py",
+    "ops/searching.py",
+    "ops/sorting.py",
+    "ops/vector_norm.py",
+}
+
+PENDING_REST = {
+    "_tensor.py",
+    "autograd/anomaly.py",
+    "autograd/drawing.py",
+    "autograd/function.py",
+    "autograd/functional.py",
+    "autograd/gradcheck.py",
+    "autograd/graph.py",
+    "cpu.py",
+    "cuda.py",
+    "device.py",
+    "dispatch/op.py",
+    "dtype.py",
+    "grad_mode.py",
+    "kernels/__init__.py",
+    "kernels/registry.py",
+    "kernels/threads.py",
+    "nn/activation.py",
+    "nn/container.py",
+    "nn/conv.py",
+    "nn/dropout.py",
+    "nn/flatten.py",
+    "nn/functional.py",
+    "nn/init.py",
+    "nn/linear.py",
+    "nn/loss.py",
+    "nn/module.py",
+    "nn/normalization.py",
+    "nn/parameter.py",
+    "nn/pooling.py",
+    "nn/sparse.py",
+    "nn/utils/clip_grad.py",
+    "nn/utils/convert_parameters.py",
+    "optim/adagrad.py",
+    "optim/adam.py",
+    "optim/adamw.py",
+    "optim/lr_scheduler.py",
+    "optim/optimizer.py",
+    "optim/rmsprop.py",
+    "optim/sgd.py",
+    "printing.py",
+    "profiler/benchmark.py",
+    "profiler/explain.py",
+    "profiler/peaks.py",
+    "profiler/result.py",
+    "profiler/rows.py",
+    "profiler/session.py",
+    "profiler/summary.py",
+    "profiler/trace.py",
+    "serialization.py",
+    "storage.py",
+    "tensor.py",
+    "tensor_types.py",
+    "utils/data/collate.py",
+    "utils/data/dataset.py",
+    "utils/data/loader.py",
+    "utils/data/sampler.py",
+    "utils/data/worker.py",
+    "vision/datasets/digits.py",
+    "vision/datasets/images.py",
+    "vision/datasets/mnist.py",
+    "vision/models/resnet.py",
+    "vision/transforms/compose.py",
+    "vision/transforms/functional.py",
+}
+
+PENDING = PENDING_OPS | PENDING_REST
+
+NAMESPACES = [
+    "numtorch",
+    "numtorch.autograd",
+    "numtorch.autograd.functional",
+    "numtorch.cpu",
+    "numtorch.cuda",
+    "numtorch.kernels",
+    "numtorch.linalg",
+    "numtorch.nn",
+    "numtorch.nn.functional",
+    "numtorch.nn.init",
+    "numtorch.nn.utils",
+    "numtorch.optim",
+    "numtorch.optim.lr_scheduler",
+    "numtorch.profiler",
+    "numtorch.utils.data",
+    "numtorch.vision.datasets",
+    "numtorch.vision.models",
+    "numtorch.vision.transforms",
+    "numtorch.vision.transforms.functional",
+]
+
+
+ENTRY = re.compile(r"^(\*{0,2}\w+(?:, \*{0,2}\w+)*):[ \n]", re.M)
+
+
+def section(doc, title):
+    found = re.search(rf"^{title}:\n((?:(?:    .*)?\n)+)", doc + "\n", re.M)
+    return found and textwrap.dedent(found[1])
+
+
+def told(doc, *titles):
+    """The names that sections explain: ``dim, keepdim: what they are``."""
+    return [n for t in titles for names in ENTRY.findall(section(doc, t) or "") for n in names.split(", ")]
+
+
+class Public:
+    """A function, class, method or property, under all names by which users find it."""
+
+    def __init__(self, what, name, owner=None):
+        self.what, self.names, self.owner = what, [name], owner
+        got = what.fget if isinstance(what, property) else getattr(what, "__func__", what)
+        self.op = getattr(got, "op", None)
+        self.function = self.op.spec if self.op is not None else inspect.unwrap(got)
+        self.doc = inspect.cleandoc(what.__doc__ or "")
+
+    @property
+    def name(self):
+        return self.names[0]
+
+    @property
+    def module(self):
+        """The file where the docstring is, relative to the package."""
+        if isinstance(self.function, type):
+            file = inspect.getfile(self.function)
+        else:
+            file = self.function.__code__.co_filename
+        return file.rpartition("numtorch/")[2]
+
+    @property
+    def parameters(self):
+        """The names that users see, without ``self`` and ``out``."""
+        if isinstance(self.what, property):
+            return []
+        if isinstance(self.function, type):
+            if self.function.__init__ is object.__init__ and self.function.__new__ is object.__new__:
+                return []
+            if issubclass(self.function, BaseException | Enum):
+                return []
+            if issubclass(self.function, numtorch.nn.Module) and "__init__" not in vars(self.function):
+                return []
+        found = list(inspect.signature(getattr(self.what, "__func__", self.what)).parameters.values())
+        if self.owner is not None and not isinstance(self.what, staticmethod):
+            found = found[1:]
+        return [
+            "*" * (p.kind is p.VAR_POSITIONAL) + "**" * (p.kind is p.VAR_KEYWORD) + p.name
+            for p in found
+            if p.name not in ("self", "out") and not p.name.startswith("_")
+        ]
+
+    @property
+    def inherits(self):
+        """Whether it is the in-place form of a function, or overrides a method that says all there is to say."""
+        own = self.name.rpartition(".")[2]
+        if re.fullmatch(r"In-place ``(\w+)``\.", self.doc):
+            return own.endswith("_")
+        if isinstance(self.owner, type):
+            if own in ("forward", "extra_repr") and issubclass(self.owner, numtorch.nn.Module):
+                return True  # the class says what its layer computes
+            for base in self.owner.__mro__[1:]:
+                if base.__module__.startswith("numtorch") and own in vars(base):
+                    return not self.doc or self.what.__doc__ == vars(base)[own].__doc__
+        return False
+
+    @property
+    def elementwise(self):
+        return bool(self.op is not None and self.op.elementwise)
+
+    def section(self, title):
+        """The lines of ``Args:``, ``Attributes:``, ``Returns:`` or ``Raises:``, or None."""
+        return section(self.doc, title)
+
+
+def is_public(value):
+    return (
+        isinstance(value, types.FunctionType | type)
+        and (value.__module__ or "").startswith("numtorch")
+        or hasattr(value, "op")
+        and callable(value)
+    )
+
+
+@cache
+def public():
+    """All that is public, by identity."""
+    found = {}
+
+    def add(value, name, owner=None):
+        key = id(inspect.unwrap(value)) if isinstance(value, types.FunctionType) else id(value)
+        if key in found:
+            found[key].names.append(name)
+        else:
+            found[key] = Public(value, name, owner)
+
+    for place, functions in exports.PLACES.items():
+        if place != "Tensor":
+            for name, value in functions.items():
+                add(value, f"{place}.{name}")
+    classes = []
+    for namespace in NAMESPACES:
+        module = importlib.import_module(namespace)
+        shown = namespace.replace("numtorch", "torch", 1)
+        for name in sorted(set(dir(module)) | set(vars(module))):
+            value = getattr(module, name, None)
+            if name.startswith("_") or not is_public(value):
+                continue
+            if not value.__module__.startswith(namespace) and not hasattr(value, "op"):
+                continue
+            add(value, f"{shown}.{name}".replace("torch.nn.functional", "nn.functional"))
+            if isinstance(value, type):
+                classes.append((value, f"{shown}.{name}"))
+    for cls, shown in dict(classes).items():
+        for name, value in vars(cls).items():
+            if name.startswith("_") or isinstance(value, type):
+                continue
+            if isinstance(value, property | classmethod | staticmethod) or is_public(value):
+                if id(inspect.unwrap(value)) in found:
+                    continue  # a function, which is a method too
+                add(value, f"{'Tensor' if cls is numtorch.Tensor else shown}.{name}", cls)
+    return list(found.values())
+
+
+@cache
+def raising(function):
+    """Whether a function raises errors of its own, or calls a helper with its name, which raises for it."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError):
+        return False
+    name = getattr(function, "__name__", "")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Raise) and node.exc is not None:
+            return True
+        if isinstance(node, ast.Call) and any(isinstance(a, ast.Constant) and a.value == name for a in node.args):
+            helper = node.func.id if isinstance(node.func, ast.Name) else None
+            called = getattr(function, "__globals__", {}).get(helper)
+            if isinstance(called, types.FunctionType) and called is not function and raising(called):
+                return True
+    return False
+
+
+def raises(it):
+    if isinstance(it.function, type):
+        return "__init__" in vars(it.function) and raising(it.function.__init__)
+    parts = [it.function]
+    if it.op is not None:
+        parts += [getattr(it.op, "arguments", None), getattr(it.op, "check", None)]
+    return any(raising(f) for f in parts if isinstance(f, types.FunctionType))
+
+
+def faults(it):
+    """What the docstring lacks."""
+    doc, wrong = it.doc, []
+    if it.inherits:
+        return []
+    if isinstance(it.what, property) and it.name.rpartition(".")[2] in told(it.owner.__doc__ or "", "Attributes"):
+        return []  # the class says what it is
+    first = doc.partition("\n\n")[0]
+    if not first.rstrip().endswith((".", ":")):
+        return ["no first sentence"]
+    if isinstance(it.what, property):
+        return []
+    explained = told(doc, "Args", "Attributes")
+    wrong += [f"Args: {n} is missing" for n in it.parameters if n not in explained]
+    wrong += [f"Args: there is no {n}" for n in told(doc, "Args") if n not in it.parameters]
+    same = it.elementwise or it.name.endswith("_") or "element by element" in doc
+    nothing = getattr(it.function, "__annotations__", {}).get("return") in ("None", None, "Iterator[None]")
+    nothing = nothing and it.op is None
+    if not isinstance(it.function, type) and not same and not nothing and it.section("Returns") is None:
+        wrong.append("Returns: is missing")
+    if raises(it) and it.section("Raises") is None:
+        wrong.append("Raises: is missing")
+    for error in re.findall(r"^(\S+)", it.section("Raises") or "", re.M):
+        if not re.fullmatch(r"[A-Z]\w+(,|:)", error):
+            wrong.append(f"Raises: {error} is no error")
+    if ">>>" not in doc and it.section("Attributes") is None:
+        wrong.append("no example")
+    if "import numtorch as torch" in doc:
+        wrong.append("imports torch, which examples have")
+    return wrong
+
+
+ALL = public()
+
+
+@pytest.mark.parametrize("it", [it for it in ALL if it.module not in PENDING], ids=lambda it: it.name)
+def test_docstring(it):
+    assert faults(it) == []
+
+
+EXAMPLES = [it for it in ALL if ">>>" in it.doc and (it.module not in PENDING or it.op is not None)]
+
+
+@pytest.mark.parametrize("it", EXAMPLES, ids=lambda it: it.name)
+def test_example(it):
+    """As users type it: ``torch`` is all that is imported."""
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    test = doctest.DocTestParser().get_doctest(it.doc, {"torch": numtorch}, it.name, None, 0)
+    assert runner.run(test).failed == 0
+
+
+def test_complete_modules_leave_the_list():
+    assert {it.module for it in ALL if it.module in PENDING and faults(it)} == PENDING
+
+
+def test_what_is_public_is_found():
+    names = {n for it in ALL for n in it.names}
+    assert {"torch.exp", "torch.sum", "torch.tensor", "Tensor.backward", "torch.nn.Linear", "torch.optim.Adam"} <= names
+    assert {"torch.nn.CrossEntropyLoss", "nn.functional.relu", "torch.no_grad", "linalg.vector_norm"} <= names
+    assert {"torch.nn.Module.state_dict", "torch.utils.data.DataLoader", "torch.profiler.profile"} <= names
+    assert len(ALL) > 600

@@ -77,7 +77,7 @@ def primitive(**options: Any) -> Callable[[Callable[..., Any]], Function[Tensor]
         untracked: the in-place form says nothing to the graph: what it overwrites keeps its history.
         fit: ``fit(name, operands, dtype)`` gives the operands with numbers that may be beyond the integer type made to
             fit.
-        ref, samples, domain: for the op's tests.
+        ref, torch, samples, domain, given: for the op's tests.
     """
 
     def wrap(fn: Callable) -> Any:
@@ -106,7 +106,7 @@ def op(fn: Callable | None = None, *, shape: bool = False, **options: Any) -> An
         out: the ``Rule`` by which the result goes into ``out=``.
         wide: False where the body does nothing with half types that float32 could do better, as when it only moves
             elements.
-        ref, samples: for the op's tests.
+        ref, torch, samples, domain, given: for the op's tests.
     """
 
     def wrap(f: Callable) -> Any:

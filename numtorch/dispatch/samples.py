@@ -12,6 +12,8 @@ import zlib
 
 import numpy as np
 
+erf = np.vectorize(math.erf, otypes=[np.float64])  # NumPy has none
+
 
 def rng_of(*parts: object) -> np.random.Generator:
     """A generator that depends on what it is for, and on nothing else."""
@@ -36,6 +38,20 @@ class index:  # noqa: N801 - it reads as a word in a sample, as do those below
 
     def __repr__(self) -> str:
         return f"index{self.shape}<{self.high}"
+
+
+class exactly:  # noqa: N801
+    """These numbers."""
+
+    def __init__(self, elements: list):
+        self.elements = elements
+
+    def array(self) -> np.ndarray:
+        """The numbers."""
+        return np.array(self.elements)
+
+    def __repr__(self) -> str:
+        return f"exactly({self.elements})"
 
 
 class mask:  # noqa: N801

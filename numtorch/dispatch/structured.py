@@ -37,6 +37,10 @@ class Op:
         differentiable: False for ops whose result never requires gradients (comparisons, indices).
         samples: argument tuples for the op's tests and benchmark row.
         ref: NumPy's function of the same meaning, for tests.
+        torch: torch's function of the same meaning, for tests, where it has not the op's name: its path, or a function
+            of the module and the tensors.
+        domain: between which numbers the tests choose random elements.
+        given: tensors that the gradient takes for constants, as statistics of earlier batches.
         out: the ``Rule`` by which a result goes into ``out=``; None if the op takes none. Elementwise ops take one,
             unless it is False.
         seeds: parameters that differ from call to call and say nothing about the work. No plan depends on them: a loop
@@ -63,8 +67,10 @@ class Op:
         select: tuple = (),
         differentiable: bool = True,
         ref: Callable | None = None,
+        torch: str | Callable | None = None,
         samples: Callable | None = None,
         domain: tuple | None = None,
+        given: tuple = (),
         cost: Callable | None = None,
         seeds: tuple = (),
         public: bool = True,
@@ -91,7 +97,7 @@ class Op:
         self.select = tuple(s for s in select if not callable(s))
         self.features = tuple(s for s in select if callable(s))
         self.differentiable = differentiable
-        self.ref, self.samples, self.domain = ref, samples, domain
+        self.ref, self.torch, self.samples, self.domain, self.given = ref, torch, samples, domain, given
         self.seeds = frozenset(seeds)
         self.varying = self.seeds | frozenset(aside)
         self.public = public

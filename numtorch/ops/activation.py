@@ -10,6 +10,7 @@ import numpy as np
 from numtorch import notices, ops
 from numtorch._tensor import Tensor
 from numtorch.arguments import element
+from numtorch.dispatch import samples
 from numtorch.dispatch.cost import per_output
 from numtorch.dispatch.loops import Loop, like
 from numtorch.dispatch.op import op, primitive
@@ -89,7 +90,7 @@ def _(g, *, out):
     return g * (1 - out * out)
 
 
-@primitive(takes=REAL)
+@primitive(takes=REAL, ref=lambda x, slope: np.where(x > 0, x, x * slope), torch="nn.functional.leaky_relu")
 def leaky_relu(x, negative_slope: float = 0.01):
     """``x`` where positive, else ``negative_slope * x``."""
     return x if x > 0 else x * negative_slope
@@ -100,7 +101,9 @@ def _(g, x, *, negative_slope):
     return where(gt(x, 0), g, g * negative_slope)
 
 
-@primitive(takes=REAL)
+@primitive(
+    takes=REAL, ref=lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))), torch="nn.functional.elu"
+)
 def elu(x, alpha: float = 1.0):
     """``x`` where positive, else ``alpha * (exp(x) - 1)``."""
     return x if x > 0 else alpha * m.expm1(m.minimum(x, 0))
@@ -111,7 +114,7 @@ def _(g, x, *, alpha):
     return where(le(x, 0), g * (alpha * exp(x)), g)
 
 
-@primitive(takes=REAL)
+@primitive(takes=REAL, ref=lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha)))
 def celu(x, alpha: float = 1.0):
     """``x`` where positive, else ``alpha * (exp(x / alpha) - 1)`` (Barron 2017)."""
     return x if x > 0 else alpha * m.expm1(m.minimum(x, 0) / alpha)
@@ -122,7 +125,7 @@ def _(g, x, *, alpha):
     return where(le(x, 0), g * exp(x / alpha), g)
 
 
-@primitive(takes=REAL)
+@primitive(takes=REAL, ref=lambda x, w: np.where(x > 0, x, x * w), torch=lambda t, x, w: t.where(x > 0, x, x * w))
 def prelu(x, w):
     """``x`` where positive, else ``w * x``."""
     return x if x > 0 else w * x
@@ -133,7 +136,7 @@ def _(g, x, w, *, needs):
     return (where(gt(x, 0), g, g * w) if needs[0] else None), (where(gt(x, 0), 0.0, g * x) if needs[1] else None)
 
 
-@primitive(name="silu", takes=REAL)
+@primitive(name="silu", takes=REAL, ref=lambda x: x / (1 + np.exp(-x)), torch="nn.functional.silu")
 def silu(x):
     """``x * sigmoid(x)`` (Hendrycks and Gimpel 2016; also called swish)."""
     return x * m.sigmoid(x)
@@ -145,7 +148,13 @@ def _(g, x):
     return g * (s * (1 + x * (1 - s)))
 
 
-@primitive(name="gelu", public=False, takes=REAL)
+@primitive(
+    name="gelu",
+    public=False,
+    takes=REAL,
+    ref=lambda x: x * 0.5 * (1 + samples.erf(x / np.sqrt(2))),
+    torch="nn.functional.gelu",
+)
 def gelu_erf(x):
     """``x`` times the normal distribution's probability below it (Hendrycks and Gimpel 2016)."""
     return x * m.normal_cdf(x)
@@ -156,7 +165,12 @@ def _(g, x):
     return g * (normal_cdf(x) + x * exp(x * x * -0.5) * 0.3989422804014327)
 
 
-@primitive(public=False, floats=True)
+@primitive(
+    public=False,
+    floats=True,
+    ref=lambda x: 0.5 * (1 + samples.erf(x / np.sqrt(2))),
+    torch=lambda t, x: (0.5 * (1 + t.erf(x.double() * 0.5**0.5))).to(x.dtype if x.is_floating_point() else t.float32),
+)
 def normal_cdf(x):
     """The standard normal distribution's probability below ``x``."""
     return m.normal_cdf(x)
@@ -167,7 +181,12 @@ def _(g, x):
     return g * (exp(x * x * -0.5) * 0.3989422804014327)
 
 
-@primitive(public=False, takes=REAL)
+@primitive(
+    public=False,
+    takes=REAL,
+    ref=lambda x: x * 0.5 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
+    torch=lambda t, x: t.nn.functional.gelu(x, approximate="tanh"),
+)
 def gelu_tanh(x):
     """The tanh approximation of gelu."""
     return x * 0.5 * (1 + m.tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))
@@ -195,7 +214,11 @@ def gelu(input: Tensor, approximate: str = "none", *, out: Any = None) -> Tensor
 
 
 @exported("nn.functional")
-@primitive(takes=REAL)
+@primitive(
+    takes=REAL,
+    ref=lambda x, beta, threshold: np.where(x * beta > threshold, x, np.log1p(np.exp(x * beta)) / beta),
+    torch="nn.functional.softplus",
+)
 def softplus(x, beta: float = 1.0, threshold: float = 20.0):
     """``log(1 + exp(beta * x)) / beta``; linear above the threshold, where it is so anyway."""
     return x if x * beta > threshold else m.log1p(m.exp(m.minimum(x * beta, threshold))) / beta
@@ -207,7 +230,7 @@ def _(g, x, *, beta, threshold):
 
 
 @exported("nn.functional")
-@primitive(takes=REAL)
+@primitive(takes=REAL, ref=lambda x: -np.log1p(np.exp(-x)), torch="nn.functional.logsigmoid")
 def logsigmoid(x):
     """``log(sigmoid(x))`` without overflow."""
     return m.minimum(x, 0) - m.log1p(m.exp(-m.abs(x)))
@@ -218,7 +241,7 @@ def _(g, x):
     return g * sigmoid(-x)
 
 
-@primitive(name="hardtanh", takes=REAL, rounded=True, public=False)
+@primitive(name="hardtanh", takes=REAL, rounded=True, public=False, ref=np.clip, torch="nn.functional.hardtanh")
 def between(x, low: float = -1.0, high: float = 1.0):
     """Elements limited to ``[low, high]``."""
     above = low if x < low else x
@@ -246,7 +269,14 @@ def relu6(input: Tensor) -> Tensor:
     return hardtanh(input, 0.0, 6.0)
 
 
-@primitive(name="threshold", takes=REAL, rounded=True, public=False)
+@primitive(
+    name="threshold",
+    takes=REAL,
+    rounded=True,
+    public=False,
+    ref=lambda x, threshold, value: np.where(x <= threshold, value, x),
+    torch=lambda t, x: t.nn.functional.threshold(x, 0.0, 0.0),
+)
 def replaced_below(x, threshold: float = 0.0, value: float = 0.0):
     """``x`` where above the threshold (or NaN), else ``value``."""
     return value if x <= threshold else x
@@ -267,7 +297,7 @@ def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
     return replaced_below(input, threshold, value)
 
 
-@primitive(takes=REAL)
+@primitive(takes=REAL, ref=lambda x: np.clip(x + 3, 0, 6) / 6)
 def hardsigmoid(x):
     """``min(max(x + 3, 0), 6) / 6``."""
     return m.minimum(m.maximum(x + 3, 0), 6) / 6
@@ -278,7 +308,7 @@ def _(g, x):
     return where(logical_and(gt(x, -3), lt(x, 3)), g / 6, 0.0)
 
 
-@primitive(takes=REAL)
+@primitive(takes=REAL, ref=lambda x: x * np.clip(x + 3, 0, 6) / 6)
 def hardswish(x):
     """``x * hardsigmoid(x)`` (Howard et al. 2019)."""
     return 0 if x <= -3 else x * (m.minimum(x + 3, 6) / 6)
@@ -289,7 +319,7 @@ def _(g, x):
     return where(le(x, -3), 0.0, where(ge(x, 3), g, g * (x / 3 + 0.5)))
 
 
-@primitive(takes=REAL, rounded=True)
+@primitive(takes=REAL, rounded=True, ref=lambda x, lambd: np.where(np.abs(x) <= lambd, 0, x))
 def hardshrink(x, lambd: float = 0.5):
     """``x`` where ``|x| > lambd``, else 0."""
     return 0 if (x >= -lambd) & (x <= lambd) else x
@@ -300,7 +330,13 @@ def _(g, x, *, lambd):
     return where(logical_and(ge(x, -lambd), le(x, lambd)), 0.0, g)
 
 
-@primitive(name="softshrink", takes=REAL, rounded=True, public=False)
+@primitive(
+    name="softshrink",
+    takes=REAL,
+    rounded=True,
+    public=False,
+    ref=lambda x, lambd: np.sign(x) * np.maximum(np.abs(x) - lambd, 0),
+)
 def moved_to_zero(x, lambd: float = 0.5):
     """``x`` moved towards 0 by ``lambd``, and 0 where that would pass it."""
     return x - lambd if x > lambd else x + lambd if x < -lambd else x * 0

@@ -15,6 +15,7 @@ import numtorch.dtype as dtypes
 from numtorch import engine
 from numtorch._tensor import Tensor
 from numtorch.arguments import element, wrapped
+from numtorch.dispatch import samples
 from numtorch.dispatch.op import primitive
 from numtorch.dtype import INTEGERS
 from numtorch.dtype import bool as BOOL
@@ -107,7 +108,7 @@ def add(input: Tensor, other: Any, *, alpha: Any = ONE, out: Tensor | None = Non
     )
 
 
-@primitive(public=False, counted=("x", "y"))
+@primitive(public=False, counted=("x", "y"), ref=lambda x, y, w: x + w * y, torch=lambda t, x, y, w: x + y * w)
 def add_multiple(x, y, w):
     """``x + w * y`` for a number ``w``, without rounding in between."""
     return x + y * w
@@ -229,7 +230,14 @@ def _(g, x, y, *, needs):
     return (g / y if needs[0] else None), (-g * ((x / y) / y) if needs[1] else None)
 
 
-@primitive(name="rdiv", floats=True, ref=lambda x, y: np.true_divide(y, x), domain=(0.5, 3), public=False)
+@primitive(
+    name="rdiv",
+    floats=True,
+    ref=lambda x, y: np.true_divide(y, x),
+    domain=(0.5, 3),
+    public=False,
+    torch=lambda t, x, y: y / x,
+)
 def quotient_of(x, y):
     """``y / x`` in floating point."""
     return y / x
@@ -242,7 +250,9 @@ def _(g, x, y, *, needs):
 
 # The smallest integer over -1 is beyond the type, and the machine traps: it is negated, which wraps.
 @exported("torch", "Tensor")
-@primitive(ref=np.floor_divide, domain=(0.5, 3), takes=SIGNED, rounded=True, divisor="y", whole=True)
+@primitive(
+    ref=np.floor_divide, domain=(0.5, 3), takes=SIGNED, rounded=True, divisor="y", whole=True, torch="floor_divide"
+)
 def floor_divide(x, y):
     """Quotient rounded towards minus infinity. Integers divided by 0 are an error (on a GPU: any number)."""
     return (-x if y == -1 else x) // (1 if y == -1 else y)
@@ -253,13 +263,27 @@ def _(g, *, needs):
     return (zeros_of(g) if needs[0] else None), (zeros_of(g) if needs[1] else None)
 
 
-@primitive(public=False, differentiable=False, takes=INTEGERS, divisor="y")
+@primitive(
+    public=False,
+    differentiable=False,
+    takes=INTEGERS,
+    divisor="y",
+    ref=lambda x, y: ((x - np.fmod(x, y)) // y).astype(x.dtype),
+    torch=lambda t, x, y: t.div(x, y, rounding_mode="trunc"),
+)
 def trunc_divide(x, y):
     """Quotient of integers rounded towards zero."""
     return ((-x if y == -1 else x) - m.fmod(x, y)) // (1 if y == -1 else y)
 
 
-@primitive(floats=True, public=False, ref=lambda x, y: np.trunc(x / y), domain=(0.5, 3), rounded=True)
+@primitive(
+    floats=True,
+    public=False,
+    ref=lambda x, y: np.trunc(x / y),
+    domain=(0.5, 3),
+    rounded=True,
+    torch=lambda t, x, y: t.div(x, y, rounding_mode="trunc") if x.is_floating_point() else t.trunc(x / y),
+)
 def trunc_quotient(x, y):
     """Quotient in floating point rounded towards zero."""
     return m.trunc(x / y)
@@ -355,7 +379,7 @@ def _(g, x, y, *, out, needs):
     return gx, (g * where(flat, 0.0, out * log(x)) if needs[1] else None)
 
 
-@primitive(public=False, ref=lambda x: x * x * x)
+@primitive(public=False, ref=lambda x: x * x * x, torch=lambda t, x: x * x * x)
 def cube(x):
     """``x * x * x``."""
     return x * x * x
@@ -425,7 +449,7 @@ def _(g, x):
 
 
 @exported("torch", "Tensor")
-@primitive(ref=np.sign)
+@primitive(ref=lambda x: np.where(x > 0, 1, np.where(x < 0, -1, 0)))
 def sign(x):
     """-1, 0 or 1."""
     return m.sign(x)
@@ -550,7 +574,7 @@ def _(g, *, out):
 
 
 @exported("torch", "Tensor")
-@primitive(ref=np.square, result="counts")
+@primitive(ref=lambda x: x * x, result="counts")
 def square(x):
     """``x * x``; of truth values as int64."""
     return x * x
@@ -646,7 +670,7 @@ def _(g, x):
 
 
 @exported("torch", "Tensor")
-@primitive(floats=True)
+@primitive(floats=True, ref=samples.erf)
 def erf(x):
     """The error function."""
     return m.erf(x)
@@ -777,7 +801,13 @@ def _(g, x, end, w, *, needs):
 # does not unless the result itself is beyond the type.
 
 
-@primitive(public=False, counted=("x", "y", "b"), takes=SIGNED)
+@primitive(
+    public=False,
+    counted=("x", "y", "b"),
+    takes=SIGNED,
+    ref=lambda x, y, b, w: x + w * y * b,
+    torch=lambda t, x, y, b, w: x + w * y * b,
+)
 def plus_product(x, y, b, w):
     """``x + w * y * b`` for a number ``w``."""
     scaled = w * y * b
@@ -794,7 +824,13 @@ def _(g, y, b, w, *, needs):
     )
 
 
-@primitive(public=False, counted=("x", "y", "b"), takes=REAL)
+@primitive(
+    public=False,
+    counted=("x", "y", "b"),
+    takes=REAL,
+    ref=lambda x, y, b, w: x + w * y / b,
+    torch=lambda t, x, y, b, w: x + w * y / b,
+)
 def plus_quotient(x, y, b, w):
     """``x + w * y / b`` for a number ``w``."""
     scaled = w * y / b

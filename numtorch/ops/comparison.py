@@ -85,6 +85,7 @@ def ge(x, y):
     rounded=True,
     out=False,
     ref=lambda x, y: (x == y) | (np.isnan(x) & np.isnan(y)),
+    torch=lambda t, x, y: (x == y) | x.isnan() & y.isnan(),
 )
 def is_extreme(x, y):
     """Whether ``x`` is what has been chosen as ``y``: equal to it, or NaN as it is."""
@@ -119,25 +120,25 @@ def logical_not(x):
     return x == 0
 
 
-@primitive(differentiable=False, public=False, takes=(*INTEGERS, BOOL))
+@primitive(differentiable=False, public=False, takes=(*INTEGERS, BOOL), ref=np.bitwise_and, torch="bitwise_and")
 def bits_and(x, y):
     """Bitwise and of integers; logical and of booleans."""
     return x & y
 
 
-@primitive(differentiable=False, public=False, takes=(*INTEGERS, BOOL))
+@primitive(differentiable=False, public=False, takes=(*INTEGERS, BOOL), ref=np.bitwise_or, torch="bitwise_or")
 def bits_or(x, y):
     """Bitwise or of integers; logical or of booleans."""
     return x | y
 
 
-@primitive(differentiable=False, public=False, takes=(*INTEGERS, BOOL))
+@primitive(differentiable=False, public=False, takes=(*INTEGERS, BOOL), ref=np.bitwise_xor, torch="bitwise_xor")
 def bits_xor(x, y):
     """Bitwise exclusive or of integers; of booleans likewise."""
     return x ^ y
 
 
-@primitive(differentiable=False, public=False, takes=(*INTEGERS, BOOL))
+@primitive(differentiable=False, public=False, takes=(*INTEGERS, BOOL), ref=np.bitwise_not, torch="bitwise_not")
 def bits_not(x):
     """Bitwise not of integers."""
     return ~x
@@ -181,7 +182,7 @@ def _all_fit(name: str, operands: tuple, d: dtype) -> tuple:
     return tuple([v if isinstance(v, Tensor | bool) or v is None else element(v, d) for v in operands])
 
 
-@primitive(name="where", keep=("condition",), public=False, fit=_all_fit)
+@primitive(name="where", keep=("condition",), public=False, fit=_all_fit, ref=np.where)
 def choose(condition, x, y):
     """``x`` where the condition holds, else ``y``."""
     return x if condition else y
@@ -308,7 +309,14 @@ def _saturated(name: str, operands: tuple, d: dtype) -> tuple:
     return (x, *[b for b in (low, high) if b is not None])
 
 
-@primitive(public=False, takes=SIGNED, rounded=True, fit=_saturated)
+@primitive(
+    public=False,
+    takes=SIGNED,
+    rounded=True,
+    fit=_saturated,
+    ref=lambda x, low, high: np.minimum(np.maximum(x, low), high),
+    torch="clamp",
+)
 def clamp_both(x, low, high):
     """Elements limited to ``[low, high]``; NaN if one of the three is."""
     # Comparisons let a NaN in x pass and are one instruction each, where maximum is four; of a NaN in numbers the loop
@@ -329,7 +337,7 @@ def _(g, x, low, high, *, needs):
 
 
 @exported("torch", "Tensor")
-@primitive(rounded=True, fit=_saturated)
+@primitive(rounded=True, fit=_saturated, ref=np.maximum, torch="clamp_min")
 def clamp_min(x, y):
     """Elements not below ``y``."""
     return m.maximum(x, y)
@@ -341,7 +349,7 @@ def _(g, x, y, *, needs):
 
 
 @exported("torch", "Tensor")
-@primitive(rounded=True, fit=_saturated)
+@primitive(rounded=True, fit=_saturated, ref=np.minimum, torch="clamp_max")
 def clamp_max(x, y):
     """Elements not above ``y``."""
     return m.minimum(x, y)

@@ -15,6 +15,7 @@ from numtorch.autograd.inplace import wrote
 from numtorch.dispatch.cost import nbytes, numel, picks
 from numtorch.dispatch.loops import Loop, like
 from numtorch.dispatch.op import op
+from numtorch.dispatch.samples import index
 from numtorch.dtype import FLOATS, int32, int64
 from numtorch.errors import OutOfBounds
 from numtorch.exports import exported
@@ -86,7 +87,11 @@ def _rows_cost(out: Tensor, index: Tensor, w: Tensor, *options: Any) -> tuple[in
 
 
 @exported("nn.functional")
-@op(cost=_rows_cost, wide=False)
+@op(
+    cost=_rows_cost,
+    wide=False,
+    samples=lambda: [(index((4,), 5), (5, 3)), (index((6,), 5), (5, 2), 1), (index((2, 3), 40), (40, 3))],
+)
 def embedding(
     x,
     w,
@@ -201,7 +206,7 @@ def scatter(g, x, w_shape, padding_idx):
     return Loop(add_rows, numbers, (None, like(g, w_shape, zeroed=few)), weight=ADDED)
 
 
-@op(public=False)
+@op(public=False, samples=lambda: [((4, 3), index((4,), 5), 5), ((6, 2), index((6,), 3), 4)])
 def embedding_shared_gradient(x, index, n: int):
     """x itself; each row's gradient is divided by how often its number occurs in ``index``."""
     return movement.clone(x)

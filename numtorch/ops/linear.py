@@ -71,7 +71,21 @@ def _product_cost(out: Tensor, x: Tensor, y: Tensor) -> tuple[int, int]:
     return nbytes(out, x, y), 2 * numel(out) * x.shape[-1]
 
 
-@op(name="matmul", public=False, cost=_product_cost, wide=False)
+@op(
+    name="matmul",
+    public=False,
+    cost=_product_cost,
+    wide=False,
+    samples=lambda: [
+        ((3, 4), (4, 5)),
+        ((2, 3, 4), (2, 4, 5)),
+        ((2, 3, 4), (4, 2)),
+        ((1, 3, 4), (2, 4, 2)),
+        ((3, 0), (0, 2)),
+        ((33, 17), (17, 40)),
+    ],
+    ref=np.matmul,
+)
 def product(x, y):
     """Matrix product of the last two dimensions; leading dimensions broadcast.
 
@@ -378,7 +392,14 @@ def _affine_backward_cost(grads: tuple, g: Tensor, x: Tensor, w: Tensor, *, need
     return nbytes(grads) + read, numel(g) * (2 * w.shape[1] * (needs[0] + needs[1]) + needs[2])
 
 
-@op(name="linear", public=False, cost=_affine_cost, wide=False)
+@op(
+    name="linear",
+    public=False,
+    cost=_affine_cost,
+    wide=False,
+    samples=lambda: [((3, 4), (5, 4), (5,)), ((3, 4), (5, 4), None), ((2, 3, 4), (5, 4), (5,)), ((4,), (5, 4), (5,))],
+    ref=lambda x, w, b=None: x @ w.T + (0 if b is None else b),
+)
 def affine(x, w, b=None):
     """``x @ w.T + b``."""
     _check_linear(x, w, b)

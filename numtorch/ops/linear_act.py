@@ -10,6 +10,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from numtorch._tensor import Tensor, empty
 from numtorch.arguments import refused
 from numtorch.dispatch.cost import nbytes, numel, operations
@@ -59,7 +61,13 @@ def _run(x: Tensor, w: Tensor, b: Tensor | None, **how: Any) -> Tensor:
     return out
 
 
-@op(name="linear_relu", public=False, cost=_affine_cost)
+@op(
+    name="linear_relu",
+    public=False,
+    cost=_affine_cost,
+    samples=lambda: [((3, 4), (5, 4), (5,)), ((2, 3, 4), (5, 4), None), ((4,), (5, 4), (5,))],
+    ref=lambda *given: np.maximum(affine.op.ref(*given), 0),
+)
 def affine_relu(x, w, b=None):
     """``relu(x @ w.T + b)``; its gradient needs the result alone."""
     return relu(affine(x, w, b))
@@ -99,7 +107,20 @@ def _act_cost(out: Tensor, x: Tensor, w: Tensor, b: Tensor | None, activation: s
     return moved, flops + numel(out) * operations([_formula(activation)], x._k.dtype.name)
 
 
-@op(name="linear_act", public=False, select=("activation",), cost=_act_cost)
+@op(
+    name="linear_act",
+    public=False,
+    select=("activation",),
+    cost=_act_cost,
+    samples=lambda: [
+        ((3, 4), (5, 4), (5,), "gelu"),
+        ((3, 4), (5, 4), None, "silu"),
+        ((2, 3, 4), (1, 4), (1,), "tanh"),
+        ((4,), (5, 4), (5,), "gelu_tanh"),
+        ((9, 2), (3, 2), None, "sigmoid"),
+    ],
+    ref=lambda x, w, b, activation: ACTIVATIONS[activation].op.ref(affine.op.ref(x, w, b)),
+)
 def affine_act(x, w, b=None, activation: str = "gelu"):
     """An activation of ``x @ w.T + b``. Its gradient needs what was activated, so a graph records the two steps."""
     return ACTIVATIONS[activation](affine(x, w, b))

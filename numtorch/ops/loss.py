@@ -17,6 +17,7 @@ from numtorch.arguments import flag
 from numtorch.dispatch.cost import per_input, per_output, picks
 from numtorch.dispatch.loops import Loop, like
 from numtorch.dispatch.op import op, primitive
+from numtorch.dispatch.samples import index
 from numtorch.dtype import FLOATS, int64, uint8
 from numtorch.exports import exported
 from numtorch.kernels import math as m
@@ -156,7 +157,15 @@ def _class_numbers(s: Signature) -> bool:
 
 
 @exported("nn.functional")
-@op(cost=per_input(2, "exp_nonpositive"))
+@op(
+    cost=per_input(2, "exp_nonpositive"),
+    samples=lambda: [
+        ((4, 5), index((4,), 5)),
+        ((3, 7), index((3,), 7), None, None, 2),
+        ((200, 3), index((200,), 3), None, None, 0),
+        ((2, 3, 4), index((2, 4), 3), None, None, 1),
+    ],
+)
 def cross_entropy(
     x,
     t,
@@ -262,7 +271,11 @@ def blocks_backward(g, x, t, ignore_index):
 
 
 @exported("nn.functional")
-@op(cost=picks)
+@op(
+    cost=picks,
+    samples=lambda: [((4, 5), index((4,), 5)), ((3, 7), index((3,), 7), None, None, 2)],
+    ref=lambda x, t, w=None, size_average=None, ignored=-100: -x[np.arange(t.size), t][t != ignored].mean(),
+)
 def nll_loss(
     x,
     t,
@@ -544,7 +557,12 @@ def l1_loss(
     return _weighted(lambda x, t: abs(x - t), input, target, weight, reduction_of(size_average, reduce, reduction))
 
 
-@primitive(public=False, takes=REAL)
+@primitive(
+    public=False,
+    takes=REAL,
+    ref=lambda x, t, beta: np.where(np.abs(x - t) < beta, (x - t) ** 2 / (2 * beta), np.abs(x - t) - beta / 2),
+    torch=lambda t, x, y: t.nn.functional.smooth_l1_loss(x, y, reduction="none", beta=0.7),
+)
 def smooth_error(x, t, beta: float):
     """``d * d / (2 * beta)`` where ``d = |x - t|`` is below beta, else ``d - beta / 2``."""
     d = m.abs(x - t)
@@ -558,7 +576,14 @@ def _(g, x, t, *, beta, needs):
     return gx if needs[0] else None, -gx if needs[1] else None
 
 
-@primitive(public=False, takes=REAL)
+@primitive(
+    public=False,
+    takes=REAL,
+    ref=lambda x, t, y, beta: y * np.where(np.abs(x - t) < beta, (x - t) / beta, np.sign(x - t)),
+    torch=lambda t, x, y, z: t.autograd.grad(
+        t.nn.functional.smooth_l1_loss(x.requires_grad_(), y, reduction="none", beta=0.7), x, z
+    )[0],
+)
 def smooth_slope(x, t, y, beta: float):
     """The slope of ``smooth_error`` in x, times y."""
     d = x - t
@@ -625,7 +650,12 @@ def _smooth_l1_of_parts(
     return reduce_loss(smooth_error(x, t, float(beta)) if beta else abs(x - t), reduction)
 
 
-@primitive(public=False, takes=REAL)
+@primitive(
+    public=False,
+    takes=REAL,
+    ref=lambda x, t, delta: np.where(np.abs(x - t) <= delta, (x - t) ** 2 / 2, delta * (np.abs(x - t) - delta / 2)),
+    torch=lambda t, x, y: t.nn.functional.huber_loss(x, y, reduction="none", delta=0.7),
+)
 def huber_error(x, t, delta: float):
     """``d * d / 2`` where ``d = |x - t|`` is at most delta, else ``delta * (d - delta / 2)``."""
     d = m.abs(x - t)
@@ -668,7 +698,13 @@ def huber_loss(
     return reduce_loss(loss, reduction)
 
 
-@primitive(public=False, takes=REAL, domain=(0.1, 0.9))
+@primitive(
+    public=False,
+    takes=REAL,
+    domain=(0.1, 0.9),
+    ref=lambda x, t: -(t * np.maximum(np.log(x), -100) + (1 - t) * np.maximum(np.log1p(-x), -100)),
+    torch=lambda t, x, y: t.nn.functional.binary_cross_entropy(x, y, reduction="none"),
+)
 def bernoulli_error(x, t):
     """``-(t * log(x) + (1 - t) * log(1 - x))``, logarithms at least -100 so that 0 and 1 stay finite."""
     return -(t * m.maximum(m.log(x), -100.0) + (1 - t) * m.maximum(m.log1p(-x), -100.0))
@@ -738,7 +774,12 @@ def _check_probabilities(what: str, x: Tensor) -> None:
         )
 
 
-@primitive(public=False, takes=REAL)
+@primitive(
+    public=False,
+    takes=REAL,
+    ref=lambda x, t: np.where(x > 0, x * (1 - t), -(x * t)) + np.log1p(np.exp(-np.abs(x))),
+    torch=lambda t, x, y: t.nn.functional.binary_cross_entropy_with_logits(x, y, reduction="none"),
+)
 def logit_error(x, t):
     """``max(x, 0) - x * t + log(1 + exp(-|x|))``: the binary cross entropy of ``sigmoid(x)`` without overflow.
 
@@ -785,7 +826,13 @@ def binary_cross_entropy_with_logits(
     return reduce_loss(loss if weight is None else loss * weight.to(loss.dtype), reduction)
 
 
-@primitive(public=False, takes=REAL, domain=(0.2, 3))
+@primitive(
+    public=False,
+    takes=REAL,
+    domain=(0.2, 3),
+    ref=lambda x, t: np.where(t == 0, 0 * t, t * np.log(np.where(t == 0, 1, t))) - t * x,
+    torch=lambda t, x, y: t.nn.functional.kl_div(x, y, reduction="none"),
+)
 def divergence(x, t):
     """``t * log(t) - t * x``, where ``0 * log(0)`` is 0."""
     return (t * m.log(t) if t != 0 else 0 * t) - t * x

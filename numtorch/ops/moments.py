@@ -49,7 +49,12 @@ LONG_ROW = 64  # elements from which a row is worth moments of its own
 # --- formulas of one pass -------------------------------------------------------------------------
 
 
-@primitive(public=False, takes=REAL)
+@primitive(
+    public=False,
+    takes=REAL,
+    ref=lambda x, t: (x - t) ** 2,
+    torch=lambda t, x, y: t.nn.functional.mse_loss(x, y, reduction="none"),
+)
 def squared_error(x, t):
     """``(x - t) ** 2``"""
     return (x - t) * (x - t)
@@ -61,7 +66,7 @@ def _(g, x, t, *, needs):
     return gx if needs[0] else None, -gx if needs[1] else None
 
 
-@primitive(public=False, takes=SIGNED, ref=lambda x, t, y: (x - t) * y)
+@primitive(public=False, takes=SIGNED, ref=lambda x, t, y: (x - t) * y, torch=lambda t, x, y, z: (x - y) * z)
 def scaled_difference(x, t, y):
     """``(x - t) * y``"""
     return (x - t) * y
@@ -73,7 +78,12 @@ def _(g, x, t, y, *, needs):
     return gx if needs[0] else None, -gx if needs[1] else None, g * (x - t) if needs[2] else None
 
 
-@primitive(public=False, floats=True, ref=lambda x, t, y: np.exp(x - t) * y)
+@primitive(
+    public=False,
+    floats=True,
+    ref=lambda x, t, y: np.exp(x - t) * y,
+    torch=lambda t, x, y, z: (x * 1.0 - y * 1.0).exp() * z,
+)
 def scaled_exp(x, t, y):
     """``exp(x - t) * y``"""
     return m.exp(x - t) * y
@@ -197,7 +207,13 @@ def _planes(shape: tuple, dims: tuple) -> tuple[int, int, int] | None:
     return (prod(shape[: kept[0]]), prod([shape[d] for d in kept]), c) if c >= LONG_ROW else None
 
 
-@primitive(public=False, floats=True, domain=(0.1, 3), ref=lambda x, y: np.where(y == 0, 0, x / np.where(y == 0, 1, y)))
+@primitive(
+    public=False,
+    floats=True,
+    domain=(0.1, 3),
+    ref=lambda x, y: np.where(y == 0, 0, x / np.where(y == 0, 1, y)),
+    torch=lambda t, x, y: t.where(y == 0, 0.0, x / y),
+)
 def over_root(x, y):
     """``x / y``, 0 where ``y`` is: what a root gives back at 0, where it has no slope."""
     return 0 if y == 0 else x / y
@@ -396,26 +412,53 @@ def _(g, x_shape, *, dim, keepdim):
     return zeros_of(restore(g, x_shape, dim, keepdim))
 
 
-@primitive(public=False, floats=True, differentiable=False, domain=(0.1, 3))
+@primitive(
+    public=False,
+    floats=True,
+    differentiable=False,
+    domain=(0.1, 3),
+    ref=lambda x, y, p: (np.abs(x) / np.where((y > 0) & np.isfinite(y), y, 1)) ** p,
+    torch=lambda t, x, y: ((x * 1).abs() / t.where(y > 0, y, 1)) ** 0.7,
+)
 def power_of_share(x, y, p: float):
     """``abs(x / y) ** p``, with 1 for a ``y`` that nothing can be divided by."""
     return m.pow(m.abs(x) / (y if (y > 0) & m.isfinite(y) else 1), p)
 
 
-@primitive(public=False, floats=True, differentiable=False, domain=(0.1, 3))
+@primitive(
+    public=False,
+    floats=True,
+    differentiable=False,
+    domain=(0.1, 3),
+    ref=lambda x, y: (np.abs(x) / np.where((y > 0) & np.isfinite(y), y, 1)) ** 3,
+    torch=lambda t, x, y: ((x * 1).abs() / t.where(y > 0, y, 1)) ** 3,
+)
 def cube_of_share(x, y):
     """``power_of_share`` for the order 3."""
     share = m.abs(x) / (y if (y > 0) & m.isfinite(y) else 1)
     return share * share * share
 
 
-@primitive(public=False, floats=True, differentiable=False, domain=(0.1, 3))
+@primitive(
+    public=False,
+    floats=True,
+    differentiable=False,
+    domain=(0.1, 3),
+    ref=lambda x, y, p: x ** (1 / p) * np.where((y > 0) & np.isfinite(y), y, 1),
+    torch=lambda t, x, y: x ** (1 / 0.7) * t.where(y > 0, y, 1),
+)
 def root_of_powers(x, y, p: float):
     """``x ** (1 / p) * y``, with 1 for a ``y`` that nothing was divided by."""
     return m.pow(x, 1 / p) * (y if (y > 0) & m.isfinite(y) else 1)
 
 
-@primitive(public=False, floats=True, domain=(0.1, 3))
+@primitive(
+    public=False,
+    floats=True,
+    domain=(0.1, 3),
+    ref=lambda x, y, p: np.where((y == 0) | (x == 0) & (y == y), 0, np.sign(x) * (np.abs(x) / y) ** (p - 1)),
+    torch=lambda t, x, y: t.where((x == 0) | (y == 0), 0.0, (x * 1).sign() * ((x * 1).abs() / y) ** (-0.3)),
+)
 def power_slope(x, y, p: float):
     """The slope of a norm ``y`` of order ``p`` in an element ``x``: ``sign(x) * abs(x / y) ** (p - 1)``, 0 where either
     is 0."""
@@ -430,7 +473,13 @@ def _(g, x, y, *, p, needs):
     )
 
 
-@primitive(public=False, floats=True, domain=(0.1, 3))
+@primitive(
+    public=False,
+    floats=True,
+    domain=(0.1, 3),
+    ref=lambda x, y: np.where(y == 0, 0, x / y * np.abs(x / y)),
+    torch=lambda t, x, y: t.where(y == 0, 0.0, x / y * (x / y).abs()),
+)
 def cube_slope(x, y):
     """``power_slope`` for the order 3: ``x * abs(x) / y ** 2``, 0 where ``y`` is."""
     return 0 if y == 0 else (x / y) * m.abs(x / y)
@@ -442,7 +491,13 @@ def _(g, x, y, *, needs):
     return (bend * abs(over_root(x, y)) if needs[0] else None), (-bend * cube_slope(x, y) if needs[1] else None)
 
 
-@primitive(public=False, floats=True, domain=(0.1, 3))
+@primitive(
+    public=False,
+    floats=True,
+    domain=(0.1, 3),
+    ref=lambda x, y: np.where(y == 0, 0, np.sign(x) * np.sqrt(np.abs(x) / y)),
+    torch=lambda t, x, y: t.where(y == 0, 0.0, (x * 1).sign() * ((x * 1).abs() / y).sqrt()),
+)
 def root_slope(x, y):
     """``power_slope`` for the order 1.5: ``sign(x) * sqrt(abs(x) / y)``, 0 where ``y`` is."""
     return 0 if y == 0 else m.sign(x) * m.sqrt(m.abs(x) / y)

@@ -24,6 +24,7 @@ from numtorch.dispatch.cost import called, nbytes, numel, per_output
 from numtorch.dispatch.loops import Loop, like
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import DRAWN, FILLED, MARKS, PLACES, SAMPLES, into
+from numtorch.dispatch.samples import mask
 from numtorch.dtype import FLOATS
 from numtorch.dtype import dtype as DType
 from numtorch.exports import exported
@@ -262,7 +263,14 @@ def _drawn_from(out: Tensor, like: Tensor, distribution: str, *arguments: Any) -
     return nbytes(out), (9 + called(("log", "sqrt", "cos"), out) if distribution == "normal" else 3) * numel(out)
 
 
-@op(shape=True, public=False, differentiable=False, cost=_drawn_from, seeds=("seed", "at"))
+@op(
+    shape=True,
+    public=False,
+    differentiable=False,
+    cost=_drawn_from,
+    seeds=("seed", "at"),
+    samples=lambda: [((50, 40), "uniform", 7, 0, 0.0, 1.0)],
+)
 def random_like(
     x, distribution: str, seed: int, at: int, first: float, second: float, last: float = math.inf, digits: int = 24
 ):
@@ -297,7 +305,14 @@ def philox_cuda(x, distribution, seed, at, first, second, last, digits):
     return out
 
 
-@op(shape=True, public=False, differentiable=False, cost=_drawn, seeds=("seed", "at"))
+@op(
+    shape=True,
+    public=False,
+    differentiable=False,
+    cost=_drawn,
+    seeds=("seed", "at"),
+    samples=lambda: [((50, 40), 0.25, 7, 1)],
+)
 def dropout_mask(x, p: float, seed: int, at: int):
     """Whether the random number of the position is at least ``p``: a truth value for each element of ``x``."""
     return empty(x.shape, dtypes.bool, x.device)
@@ -316,7 +331,12 @@ def scale_kept(x, mask, out, scale):
         out[i] = x[i] * (s if mask[i] else x.dtype.type(0))
 
 
-@op(public=False, cost=per_output(1))
+@op(
+    public=False,
+    cost=per_output(1),
+    samples=lambda: [((3, 4), mask((3, 4), 5), 1.25)],
+    ref=lambda x, m, scale: np.where(m, x * scale, 0),
+)
 def kept_scaled(x, mask, scale: float):
     """``x * scale`` where the mask holds, else ``x * 0``."""
     return x * (mask.to(x.dtype) * scale)
@@ -342,7 +362,14 @@ def kept_backward(g, scale):
     return Loop(scale_kept, (float(scale),), (like(g), None), weight=2)
 
 
-@op(shape=True, name="dropout", public=False, cost=per_output(2), seeds=("seed", "at"))
+@op(
+    shape=True,
+    name="dropout",
+    public=False,
+    cost=per_output(2),
+    seeds=("seed", "at"),
+    samples=lambda: [((5, 40), 0.5, 7, 0), ((5, 40), 0.25, 7, 3)],
+)
 def masked_scale(x, p: float, seed: int, at: int):
     """``x / (1 - p)`` where the random number of the position is at least ``p``, else ``x * 0``."""
     return empty(x.shape, x.dtype, x.device)

@@ -240,6 +240,11 @@ def _samples() -> list:
     ]
 
 
+def _ref(f: Callable) -> Callable:
+    """NumPy's reduction with torch's arguments."""
+    return lambda x, dim=None, keepdim=False, dtype=None: f(x, axis=None if dim == () else dim, keepdims=keepdim)
+
+
 def _sum_type(x: Tensor, given: dtype | None, name: str) -> dtype:
     d = x._k.dtype
     if given is not None:
@@ -258,7 +263,7 @@ def with_slope(x: Tensor, target: dtype, name: str) -> None:
 
 
 @exported("torch", "Tensor")
-@op(direct=True, samples=_samples, ref=np.sum, out=GIVEN)
+@op(direct=True, samples=_samples, ref=_ref(np.sum), out=GIVEN)
 def sum(x, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None):
     """The sum of all elements, or over one or several dimensions. Integers add up as int64.
 
@@ -349,7 +354,7 @@ def sum_to(x: Tensor, shape: tuple) -> Tensor:
 
 
 @exported("torch", "Tensor")
-@op(direct=True, samples=_samples, ref=np.mean, out=CAST)
+@op(direct=True, samples=_samples, ref=_ref(np.mean), out=CAST)
 def mean(x, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None):
     """The mean of all elements, or over one or several dimensions. Floating types only.
 
@@ -373,7 +378,7 @@ def _(g, x_shape, x_kind, *, dim, keepdim):
 
 
 @exported("torch", "Tensor")
-@op(direct=True, samples=_samples, ref=np.prod, out=GIVEN)
+@op(direct=True, samples=_samples, ref=_ref(np.prod), out=GIVEN)
 def prod(x, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None):
     """The product of all elements, or over a dimension."""
     return reduce(codegen.PROD, x, dim, keepdim, _sum_type(x, dtype, "prod"))
@@ -431,7 +436,7 @@ def _extreme_vjp(g: Tensor, x: Tensor, out: Tensor, dim: Any, keepdim: bool) -> 
 
 
 @exported("torch", "Tensor")
-@op(direct=True, samples=_samples, ref=np.max, out=SAME)
+@op(direct=True, samples=_samples, ref=_ref(np.max), out=SAME)
 def amax(x, dim: Dims = (), keepdim: bool = False):
     """The largest element over dimensions; NaN if there is one. Equal elements share the gradient."""
     return _extreme(codegen.MAX, x, dim, keepdim)
@@ -443,7 +448,7 @@ def _(g, x, *, out, dim, keepdim):
 
 
 @exported("torch", "Tensor")
-@op(direct=True, samples=_samples, ref=np.min, out=SAME)
+@op(direct=True, samples=_samples, ref=_ref(np.min), out=SAME)
 def amin(x, dim: Dims = (), keepdim: bool = False):
     """The smallest element over dimensions; NaN if there is one. Equal elements share the gradient."""
     return _extreme(codegen.MIN, x, dim, keepdim)
@@ -455,7 +460,7 @@ def _(g, x, *, out, dim, keepdim):
 
 
 @exported("torch", "Tensor")
-@op(differentiable=False, wide=False, samples=_samples, ref=np.any, out=TRUTHS)
+@op(differentiable=False, wide=False, samples=_samples, ref=_ref(np.any), out=TRUTHS)
 def any(x, dim: Dims = None, keepdim: bool = False):
     """Whether any element is nonzero, of all or over dimensions (none if ``dim`` is empty); uint8 of uint8, else bool.
 
@@ -467,7 +472,7 @@ def any(x, dim: Dims = None, keepdim: bool = False):
 
 
 @exported("torch", "Tensor")
-@op(differentiable=False, wide=False, samples=_samples, ref=np.all, out=TRUTHS)
+@op(differentiable=False, wide=False, samples=_samples, ref=_ref(np.all), out=TRUTHS)
 def all(x, dim: Dims = None, keepdim: bool = False):
     """Whether every element is nonzero, of all or over dimensions (none if ``dim`` is empty); uint8 of uint8, else
     bool.
@@ -480,7 +485,12 @@ def all(x, dim: Dims = None, keepdim: bool = False):
 
 
 @exported("torch", "Tensor")
-@op(differentiable=False, wide=False)
+@op(
+    differentiable=False,
+    wide=False,
+    samples=lambda: [((3, 4),), ((3, 4), 1), ((2, 3, 4), (0, 2))],
+    ref=_ref(np.count_nonzero),
+)
 def count_nonzero(x, dim: Dims = None):
     """How many elements are nonzero."""
     return reduce(codegen.COUNT, x, dim, False, dtypes.int64)
@@ -517,27 +527,61 @@ def shaped(*results: Made) -> tuple[Tensor, ...]:
     return tuple([empty(made.shape, made.kind.dtype, made.kind.device) for made in results])
 
 
-@op(name="max", shape=True, wide=True, public=False, cost=moves, returns=MaxReturn)
+@op(
+    name="max",
+    shape=True,
+    wide=True,
+    public=False,
+    cost=moves,
+    returns=MaxReturn,
+    samples=lambda: [((3, 4), 1, False), ((3, 4), 0, True), ((2, 3, 4), 1, False), ((5,), 0, False)],
+)
 def max_along(x, dim: int, keepdim: bool):
     """The largest elements along a dimension, and where they are: (values, indices)."""
     return shaped(*one_along(x, dim, keepdim))
 
 
-@op(name="min", shape=True, wide=True, public=False, cost=moves, returns=MinReturn)
+@op(
+    name="min",
+    shape=True,
+    wide=True,
+    public=False,
+    cost=moves,
+    returns=MinReturn,
+    samples=lambda: [((3, 4), 1, False), ((3, 4), 0, True), ((2, 3, 4), 1, False), ((5,), 0, False)],
+)
 def min_along(x, dim: int, keepdim: bool):
     """The smallest elements along a dimension, and where they are: (values, indices)."""
     return shaped(*one_along(x, dim, keepdim))
 
 
 @exported("torch", "Tensor")
-@op(shape=True, wide=True, differentiable=False, cost=moves, out=POSITIONS, returns=itemgetter(1))
+@op(
+    shape=True,
+    wide=True,
+    differentiable=False,
+    cost=moves,
+    out=POSITIONS,
+    returns=itemgetter(1),
+    samples=lambda: [((3, 4), 1), ((3, 4), 0, True), ((2, 3, 4), None), ((2, 3), None, True), ((), 0)],
+    ref=lambda x, dim, keepdim=False: np.argmax(x, dim if x.ndim else None, keepdims=keepdim),
+)
 def argmax(x, dim: int | None = None, keepdim: bool = False):
     """Where the (first) largest element is: in the flattened tensor, or along a dimension."""
     return shaped(*one_along(x, dim, keepdim))
 
 
 @exported("torch", "Tensor")
-@op(shape=True, wide=True, differentiable=False, cost=moves, out=POSITIONS, returns=itemgetter(1))
+@op(
+    shape=True,
+    wide=True,
+    differentiable=False,
+    cost=moves,
+    out=POSITIONS,
+    returns=itemgetter(1),
+    samples=lambda: [((3, 4), 1), ((3, 4), 0, True), ((2, 3, 4), None), ((), 0)],
+    ref=lambda x, dim, keepdim=False: np.argmin(x, dim if x.ndim else None, keepdims=keepdim),
+)
 def argmin(x, dim: int | None = None, keepdim: bool = False):
     """Where the (first) smallest element is: in the flattened tensor, or along a dimension."""
     return shaped(*one_along(x, dim, keepdim))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 import numtorch.dtype as dtypes
 from numtorch._tensor import ReturnType, Tensor, empty
 from numtorch.dispatch.cost import moves, per_input, per_output
@@ -48,7 +50,14 @@ def _type_in_place(x: Tensor, dtype: Any, name: str) -> Any:
 
 
 @exported("torch", "Tensor")
-@op(shape=True, wide=True, cost=per_input(1), out=GIVEN)
+@op(
+    shape=True,
+    wide=True,
+    cost=per_input(1),
+    out=GIVEN,
+    samples=lambda: [((3, 4), 1), ((3, 4), 0), ((9, 5), 1), ((600,), 0), ((0, 3), 0), ((), 0)],
+    ref=lambda x, dim: np.cumsum(x, dim) if x.ndim else x,
+)
 def cumsum(x, dim: int, *, dtype: Any = None):
     """The sum of the elements up to each along ``dim``. Integers add up as int64.
 
@@ -104,7 +113,14 @@ def cumsum_(self: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
 
 
 @exported("torch", "Tensor")
-@op(shape=True, wide=True, cost=per_input(1), out=GIVEN)
+@op(
+    shape=True,
+    wide=True,
+    cost=per_input(1),
+    out=GIVEN,
+    samples=lambda: [((3, 4), 1), ((3, 4), 0), ((), 0)],
+    ref=lambda x, dim: np.cumprod(x, dim) if x.ndim else x,
+)
 def cumprod(x, dim: int, *, dtype: Any = None):
     """The product of the elements up to each along ``dim``. Integers multiply as int64.
 
@@ -164,7 +180,13 @@ def cumprod_(self: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     return overwrite(self, cumprod(self, dim, dtype=_type_in_place(self, dtype, "cumprod")), since, "cumprod_")
 
 
-@op(shape=True, wide=True, public=False, cost=per_input(2))
+@op(
+    shape=True,
+    wide=True,
+    public=False,
+    cost=per_input(2),
+    samples=lambda: [((3, 4), (3, 4), 1), ((3, 4), (3, 4), 0, True)],
+)
 def linear_recurrence(x, y, dim: int, reverse: bool = False):
     """``out[j] = x[j] * out[j - 1] + y[j]`` along a dimension, with 0 before the first; with ``reverse`` j + 1 comes
     before j."""
@@ -203,7 +225,14 @@ class CumminReturn(ReturnType):
 
 
 @exported("torch", "Tensor")
-@op(shape=True, wide=True, cost=moves, out=SAME, returns=CummaxReturn)
+@op(
+    shape=True,
+    wide=True,
+    cost=moves,
+    out=SAME,
+    returns=CummaxReturn,
+    samples=lambda: [((3, 4), 1), ((3, 4), 0), ((5,), 0)],
+)
 def cummax(x, dim: int):
     """The largest element up to each along ``dim``, and where it is: (values, indices). Of equal ones the last.
 
@@ -215,7 +244,14 @@ def cummax(x, dim: int):
 
 
 @exported("torch", "Tensor")
-@op(shape=True, wide=True, cost=moves, out=SAME, returns=CumminReturn)
+@op(
+    shape=True,
+    wide=True,
+    cost=moves,
+    out=SAME,
+    returns=CumminReturn,
+    samples=lambda: [((3, 4), 1), ((3, 4), 0), ((5,), 0)],
+)
 def cummin(x, dim: int):
     """The smallest element up to each along ``dim``, and where it is: (values, indices). Of equal ones the last.
 
@@ -247,7 +283,14 @@ for _op, _sign in ((cummax, 1), (cummin, -1)):
 
 
 @exported("torch", "Tensor")
-@op(shape=True, wide=True, cost=per_input(5, "exp", "exp", "log"), out=SAME)
+@op(
+    shape=True,
+    wide=True,
+    cost=per_input(5, "exp", "exp", "log"),
+    out=SAME,
+    samples=lambda: [((3, 4), 1), ((3, 4), 0), ((2, 300), 1), ((5,), 0), ((), 0), ((2, 0), 1)],
+    ref=lambda x, dim: np.logaddexp.accumulate(x, dim) if x.ndim else x,
+)
 def logcumsumexp(x, dim: int):
     """``log(sum(exp(x)))`` of the elements up to each along ``dim``, without overflow. Floating types only.
 

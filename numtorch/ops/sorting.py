@@ -81,7 +81,20 @@ class SortReturn(ReturnType):
 
 
 @exported("torch", "Tensor")
-@op(shape=True, cost=moves, out=SAME, returns=SortReturn)
+@op(
+    shape=True,
+    cost=moves,
+    out=SAME,
+    returns=SortReturn,
+    samples=lambda: [
+        ((3, 5), 1, False),
+        ((4, 3), 0, True),
+        ((2, 60), 1, True),
+        ((70000,), 0, False),
+        ((2, 60, 3), 1),
+        ((), 0, False),
+    ],
+)
 def sort(x, dim: int = -1, descending: bool = False, *, stable: bool | None = False):
     """The elements in order along ``dim``, and where they were: (values, indices).
 
@@ -96,7 +109,14 @@ def sort(x, dim: int = -1, descending: bool = False, *, stable: bool | None = Fa
 
 
 @exported("torch", "Tensor")
-@op(shape=True, cost=moves, differentiable=False, out=POSITIONS, returns=itemgetter(1))
+@op(
+    shape=True,
+    cost=moves,
+    differentiable=False,
+    out=POSITIONS,
+    returns=itemgetter(1),
+    samples=lambda: [((3, 5), 1), ((4, 3), 0, True), ((), 0)],
+)
 def argsort(x, dim: int = -1, descending: bool = False, *, stable: bool = False):
     """The positions that sort along ``dim``.
 
@@ -124,7 +144,7 @@ for _op in (sort, argsort):
 
 
 @exported("torch", "Tensor")
-@op(wide=False, out=SAME, samples=lambda: [((3, 4),), ((5,),), ((),)])
+@op(wide=False, out=SAME, samples=lambda: [((3, 4),), ((5,),), ((),)], ref=lambda x: np.sort(x, 0) if x.ndim else x)
 def msort(x):
     """The elements in order along the first dimension.
 
@@ -145,7 +165,19 @@ class TopkReturn(ReturnType):
 
 
 @exported("torch", "Tensor")
-@op(shape=True, cost=moves, out=SAME, returns=TopkReturn)
+@op(
+    shape=True,
+    cost=moves,
+    out=SAME,
+    returns=TopkReturn,
+    samples=lambda: [
+        ((3, 5), 2, 1, True),
+        ((4, 3), 2, 0, False),
+        ((2, 400), 7, 1, True),
+        ((2, 200, 3), 40, 1),
+        ((), 1, 0, True),
+    ],
+)
 def topk(x, k: int, dim: int = -1, largest: bool = True, sorted: bool = True):
     """The ``k`` largest (or smallest) elements along ``dim``, in order, and where they are: (values, indices).
 
@@ -201,7 +233,19 @@ class NanmedianReturn(ReturnType):
 
 
 @exported("torch", "Tensor")
-@op(shape=True, cost=moves, out=SAME, returns=KthvalueReturn)
+@op(
+    shape=True,
+    cost=moves,
+    out=SAME,
+    returns=KthvalueReturn,
+    samples=lambda: [
+        ((3, 5), 3, 1, False),
+        ((4, 3), 2, 0, True),
+        ((2, 3, 4), 1, 1, False),
+        ((300,), 41, 0, False),
+        ((), 1, 0),
+    ],
+)
 def kthvalue(x, k: int, dim: int = -1, keepdim: bool = False):
     """The ``k``-th smallest element (from 1) along ``dim``, and where it is: (values, indices).
 
@@ -243,7 +287,13 @@ def _(x, k, dim, keepdim):
 
 
 @exported("torch", "Tensor")
-@op(shape=True, cost=moves, out=SAME, returns=MedianReturn)
+@op(
+    shape=True,
+    cost=moves,
+    out=SAME,
+    returns=MedianReturn,
+    samples=lambda: [((2, 3, 4), 1, False), ((3, 5), 1, True), ((), 0)],
+)
 def median(x, dim: int | None = None, keepdim: bool = False):
     """The lower median of all elements; with a dimension, (values, indices) along it. NaN if there is one.
 
@@ -255,7 +305,7 @@ def median(x, dim: int | None = None, keepdim: bool = False):
 
 
 @exported("torch", "Tensor")
-@op(shape=True, cost=moves, out=SAME, returns=NanmedianReturn)
+@op(shape=True, cost=moves, out=SAME, returns=NanmedianReturn, samples=lambda: [((5,), 0, False), ((4, 3), 0, True)])
 def nanmedian(x, dim: int | None = None, keepdim: bool = False):
     """As ``median`` of the elements that are not NaN; NaN if all are.
 
@@ -266,7 +316,13 @@ def nanmedian(x, dim: int | None = None, keepdim: bool = False):
     return shaped(*one_along(x, dim, keepdim))
 
 
-@op(shape=True, public=False, cost=moves)
+@op(
+    shape=True,
+    public=False,
+    cost=moves,
+    samples=lambda: [((3, 5), 1), ((300,), 2), ((), 1)],
+    ref=lambda x, nan: np.sort(x.reshape(-1))[(x.size - 1) // 2],
+)
 def median_of_all(x, nan: int):
     """The lower median of all elements, in which NaN wins (1) or is ignored (2); equal ones share the gradient, as in
     torch."""

@@ -10,6 +10,8 @@ import os
 import re
 import subprocess
 import sys
+from functools import partial
+from operator import attrgetter
 
 import numpy as np
 import pytest
@@ -21,8 +23,6 @@ from references import (
     ELSEWHERE,
     FLOATING,
     FRESH,
-    GIVEN,
-    KEEPS_FIRST_TYPE,
     PROPERTIES,
     RTOL,
     TIED,
@@ -120,13 +120,9 @@ def lacking(op):
         with open(os.path.join(ROOT, ELSEWHERE[op.name])) as f:
             return None if re.search(rf"\b{op.name}\b", f.read()) else f"{ELSEWHERE[op.name]} does not name it"
     if isinstance(op, ElementwiseOp):
-        return (
-            None
-            if reference_of(op) is not None
-            else "ref= (NumPy's function) in its decorator or a line in references.ELEMENTWISE"
-        )
+        return None if reference_of(op) is not None else "ref= (NumPy's function) in its decorator"
     if not samples_of(op):
-        return "samples= in its decorator or a line in references.SAMPLES"
+        return "samples= in its decorator"
     if op.body is None and reference_of(op) is None and op.name not in PROPERTIES:
         return "ref= or a line in references.STRUCTURED: it has no body to be compared with"
     return None
@@ -531,11 +527,7 @@ def test_every_cpu_kernel_computes_what_the_op_means():
 
 def structured_smooth(op, sample):
     arrays, params = arguments(op, sample)
-    free = [
-        i
-        for i, a in enumerate(arrays)
-        if a is not None and a.dtype.kind == "f" and op.tensors[i] not in GIVEN.get(op.name, ())
-    ]
+    free = [i for i, a in enumerate(arrays) if a is not None and a.dtype.kind == "f" and op.tensors[i] not in op.given]
 
     def f(*tensors):
         given = [None if a is None else tensor(a) for a in arrays]
@@ -630,61 +622,6 @@ def test_random_ops_depend_on_seed_and_position_alone():
 
 # --- against torch, where it is installed ---------------------------------------------------------
 
-TORCH_NAMES = {
-    "normal_cdf": lambda t: (
-        lambda x: (0.5 * (1 + t.erf(x.double() * 0.5**0.5))).to(x.dtype if x.is_floating_point() else t.float32)
-    ),
-    "floor_divide": lambda t: t.floor_divide,
-    "trunc_divide": lambda t: lambda x, y: t.div(x, y, rounding_mode="trunc"),
-    "trunc_quotient": lambda t: (
-        lambda x, y: t.div(x, y, rounding_mode="trunc") if x.is_floating_point() else t.trunc(x / y)
-    ),
-    "rdiv": lambda t: lambda x, y: y / x,
-    "threshold": lambda t: lambda x: t.nn.functional.threshold(x, 0.0, 0.0),
-    "add_multiple": lambda t: lambda x, y, w: x + y * w,
-    "plus_product": lambda t: lambda x, y, b, w: x + w * y * b,
-    "plus_quotient": lambda t: lambda x, y, b, w: x + w * y / b,
-    "prelu": lambda t: lambda x, w: t.where(x > 0, x, x * w),
-    "hardtanh": lambda t: t.nn.functional.hardtanh,
-    "bits_and": lambda t: t.bitwise_and,
-    "bits_or": lambda t: t.bitwise_or,
-    "bits_xor": lambda t: t.bitwise_xor,
-    "bits_not": lambda t: t.bitwise_not,
-    "clamp_both": lambda t: t.clamp,
-    "clamp_min": lambda t: t.clamp_min,
-    "clamp_max": lambda t: t.clamp_max,
-    "leaky_relu": lambda t: t.nn.functional.leaky_relu,
-    "elu": lambda t: t.nn.functional.elu,
-    "squared_error": lambda t: lambda x, y: t.nn.functional.mse_loss(x, y, reduction="none"),
-    "smooth_error": lambda t: lambda x, y: t.nn.functional.smooth_l1_loss(x, y, reduction="none", beta=0.7),
-    "smooth_slope": lambda t: (
-        lambda x, y, z: t.autograd.grad(
-            t.nn.functional.smooth_l1_loss(x.requires_grad_(), y, reduction="none", beta=0.7), x, z
-        )[0]
-    ),
-    "huber_error": lambda t: lambda x, y: t.nn.functional.huber_loss(x, y, reduction="none", delta=0.7),
-    "bernoulli_error": lambda t: lambda x, y: t.nn.functional.binary_cross_entropy(x, y, reduction="none"),
-    "logit_error": lambda t: lambda x, y: t.nn.functional.binary_cross_entropy_with_logits(x, y, reduction="none"),
-    "divergence": lambda t: lambda x, y: t.nn.functional.kl_div(x, y, reduction="none"),
-    "cube": lambda t: lambda x: x * x * x,
-    "scaled_difference": lambda t: lambda x, y, z: (x - y) * z,
-    "over_root": lambda t: lambda x, y: t.where(y == 0, 0.0, x / y),
-    "is_extreme": lambda t: lambda x, y: (x == y) | (x.isnan() & y.isnan()),
-    "power_of_share": lambda t: lambda x, y: ((x * 1).abs() / t.where(y > 0, y, 1)) ** 0.7,
-    "cube_of_share": lambda t: lambda x, y: ((x * 1).abs() / t.where(y > 0, y, 1)) ** 3,
-    "root_slope": lambda t: lambda x, y: t.where(y == 0, 0.0, (x * 1).sign() * ((x * 1).abs() / y).sqrt()),
-    "cube_slope": lambda t: lambda x, y: t.where(y == 0, 0.0, (x / y) * (x / y).abs()),
-    "root_of_powers": lambda t: lambda x, y: x ** (1 / 0.7) * t.where(y > 0, y, 1),
-    "power_slope": lambda t: (
-        lambda x, y: t.where((x == 0) | (y == 0), 0.0, (x * 1).sign() * ((x * 1).abs() / y) ** -0.3)
-    ),
-    "scaled_exp": lambda t: lambda x, y, z: (x * 1.0 - y * 1.0).exp() * z,
-    "silu": lambda t: t.nn.functional.silu,
-    "gelu": lambda t: t.nn.functional.gelu,
-    "gelu_tanh": lambda t: lambda x: t.nn.functional.gelu(x, approximate="tanh"),
-    "softplus": lambda t: t.nn.functional.softplus,
-    "logsigmoid": lambda t: t.nn.functional.logsigmoid,
-}
 
 # Formulas behind a function that gives other types to another formula.
 NARROWER = {"trunc_divide": FLOATING} | dict.fromkeys(
@@ -693,12 +630,14 @@ NARROWER = {"trunc_divide": FLOATING} | dict.fromkeys(
 
 if importlib.util.find_spec("torch"):
 
-    @by_name("op", [op for op in ELEMENTWISE if op.name not in KEEPS_FIRST_TYPE], ids=name_of)
+    @by_name("op", ELEMENTWISE, ids=name_of)
     def test_values_and_types_are_torchs(op):
         import torch
 
-        theirs = TORCH_NAMES[op.name](torch) if op.name in TORCH_NAMES else getattr(torch, op.name, None)
-        theirs = theirs or getattr(torch.nn.functional, op.name)
+        theirs = partial(op.torch, torch) if callable(op.torch) else None
+        if theirs is None:
+            path = op.torch or (op.name if hasattr(torch, op.name) else f"nn.functional.{op.name}")
+            theirs = attrgetter(path)(torch)
         for dtype in DTYPES:
             arrays = operands(op, dtype)
             d = getattr(torch, dtype)

@@ -16,6 +16,7 @@ from numtorch import ops
 from numtorch._tensor import Tensor, empty
 from numtorch.dispatch.cost import nbytes, numel, per_input, touched
 from numtorch.dispatch.op import op
+from numtorch.dispatch.samples import fan_in
 from numtorch.dtype import FLOATS, float32
 from numtorch.ops import movement, reduction
 from numtorch.ops.conv import cpu, cuda
@@ -149,7 +150,22 @@ def _weight_grad_cost(
     return nbytes(gw, y) + read, 2 * numel(y) * prod(gw.shape[1:])
 
 
-@op(name="conv2d", public=False, select=(_forward_path,), cost=_cost)
+@op(
+    name="conv2d",
+    public=False,
+    select=(_forward_path,),
+    cost=_cost,
+    samples=lambda: [
+        ((2, 2, 5, 4), (3, 2, 3, 3), (3,)),
+        ((1, 16, 16, 16), fan_in((16, 16, 3, 3)), (16,), (1, 1), (1, 1)),  # Winograd's transforms take so many channels
+        ((13, 2, 3, 4), fan_in((3, 2, 2, 2)), (3,)),
+        ((14, 3, 3, 5), fan_in((11, 3, 2, 3)), (11,)),
+        ((1, 4, 5, 6), (6, 2, 3, 2), None, (2, 1), (1, 1), (1, 2), 2),
+        ((2, 3, 4, 4), (5, 3, 1, 1), (5,)),
+        ((1, 2, 12, 11), (4, 2, 5, 5), None, (1, 1), (2, 2)),
+        ((2, 2, 5, 6), (4, 1, 3, 2), (4,), (2, 1), (1, 0), (1, 2), 2),
+    ],
+)
 def convolve(x, w, b=None, stride: tuple = (1, 1), padding: tuple = (0, 0), dilation: tuple = (1, 1), groups: int = 1):
     """``out[i,c,r,s] = b[c] + sum over k,a,b of w[c,k,a,b] * x[i,k,r*sh+a*dh-ph,s*sw+b*dw-pw]``."""
     check(x, w, b, groups)
@@ -168,7 +184,20 @@ def _(g, x, w, *, stride, padding, dilation, groups, needs):
     return gx, gw, conv2d_bias_grad(g) if needs[2] else None
 
 
-@op(public=False, select=(_input_grad_path,), cost=_input_grad_cost)
+@op(
+    public=False,
+    select=(_input_grad_path,),
+    cost=_input_grad_cost,
+    samples=lambda: [
+        ((1, 16, 16, 16), fan_in((16, 16, 3, 3)), (16, 16), (1, 1), (1, 1), (1, 1), 1),
+        ((13, 3, 2, 3), fan_in((3, 2, 2, 2)), (3, 4), (1, 1), (0, 0), (1, 1), 1),
+        ((14, 11, 2, 3), fan_in((11, 3, 2, 3)), (3, 5), (1, 1), (0, 0), (1, 1), 1),
+        ((2, 3, 3, 2), (3, 2, 3, 3), (5, 4), (1, 1), (0, 0), (1, 1), 1),
+        ((1, 6, 3, 6), (6, 2, 3, 2), (5, 6), (2, 1), (1, 1), (1, 2), 2),
+        ((2, 4, 3, 4), (4, 1, 3, 2), (5, 6), (2, 1), (1, 0), (1, 2), 2),
+        ((2, 4, 3, 2), (4, 3, 1, 1), (3, 2), (1, 1), (0, 0), (1, 1), 1),
+    ],
+)
 def conv2d_input_grad(y, w, size: tuple, stride: tuple, padding: tuple, dilation: tuple, groups: int):
     """The gradient of ``conv2d`` for its input, of height and width ``size``: the transposed convolution."""
     n, co, ho, wo = y.shape
@@ -207,7 +236,19 @@ def _(g, y, w, *, stride, padding, dilation, groups, needs):
     return gy, conv2d_weight_grad(g, y, tuple(w.shape[2:]), stride, padding, dilation, groups) if needs[1] else None
 
 
-@op(public=False, select=(_weight_grad_path,), cost=_weight_grad_cost)
+@op(
+    public=False,
+    select=(_weight_grad_path,),
+    cost=_weight_grad_cost,
+    samples=lambda: [
+        ((2, 2, 5, 4), (2, 3, 3, 2), (3, 3), (1, 1), (0, 0), (1, 1), 1),
+        ((1, 16, 16, 16), fan_in((1, 16, 16, 16)), (3, 3), (1, 1), (1, 1), (1, 1), 1),
+        ((13, 2, 3, 4), (13, 3, 2, 3), (2, 2), (1, 1), (0, 0), (1, 1), 1),
+        ((1, 4, 5, 6), (1, 6, 3, 6), (3, 2), (2, 1), (1, 1), (1, 2), 2),
+        ((2, 2, 5, 6), (2, 4, 3, 4), (3, 2), (2, 1), (1, 0), (1, 2), 2),
+        ((2, 3, 4, 2), (2, 4, 4, 2), (1, 1), (1, 1), (0, 0), (1, 1), 1),
+    ],
+)
 def conv2d_weight_grad(x, y, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple, groups: int):
     """The gradient of ``conv2d`` for its weight, of height and width ``kernel``."""
     n, co, ho, wo = y.shape
@@ -222,7 +263,7 @@ def _(g, x, y, *, stride, padding, dilation, groups, needs):
     return gx, _cut(convolve(x, g, None, stride, padding, dilation, groups), y.shape) if needs[1] else None
 
 
-@op(public=False, cost=per_input(1))
+@op(public=False, cost=per_input(1), samples=lambda: [((2, 3, 4, 2),)])
 def conv2d_bias_grad(x):
     """The sum over images and positions, for each channel."""
     return reduction.sum(x, (0, 2, 3))

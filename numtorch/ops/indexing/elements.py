@@ -11,6 +11,7 @@ from numtorch.arguments import flag, integer
 from numtorch.dispatch.cost import nbytes, numel, picks
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import SAME, into
+from numtorch.dispatch.samples import index
 from numtorch.errors import OutOfBounds
 from numtorch.exports import exported
 from numtorch.kernels import registry
@@ -24,7 +25,13 @@ from numtorch.ops.movement.launching import remember
 from numtorch.storage import Size, wrap_dim
 
 
-@op(shape=True, name="gather", public=False, cost=picks)
+@op(
+    shape=True,
+    name="gather",
+    public=False,
+    cost=picks,
+    samples=lambda: [((3, 4), index((3, 2), 4), 1), ((3, 4), index((5, 4), 3), 0), ((3, 4), index((2, 3), 4), 1)],
+)
 def gather_along(x, index, dim: int, wrap: bool = False):
     """``out[.., k, ..] = x[.., index[.., k, ..], ..]`` along ``dim``; with ``wrap``, negative positions count from the
     end."""
@@ -93,7 +100,11 @@ def _into_zeros_cost(out: Tensor, x: Tensor, index: Tensor, shape: tuple, dim: i
     return nbytes(out, x, index), numel(x)
 
 
-@op(public=False, cost=_into_zeros_cost)
+@op(
+    public=False,
+    cost=_into_zeros_cost,
+    samples=lambda: [((3, 2), index((3, 2), 4), (3, 4), 1), ((2, 3), index((2, 3), 5), (5, 4), 0)],
+)
 def scatter_into_zeros(x, index, shape: tuple, dim: int, wrap: bool = False):
     """Zeros of ``shape`` to which ``x`` is added at the positions ``index`` of ``dim``; with ``wrap``, negative ones
     from the end."""
@@ -149,7 +160,18 @@ def _scatter_cost(
     ) else 0
 
 
-@op(shape=True, name="scatter", public=False, cost=_scatter_cost)
+@op(
+    shape=True,
+    name="scatter",
+    public=False,
+    cost=_scatter_cost,
+    samples=lambda: [
+        ((3, 4), index((3, 2), 4, 1), (3, 2), 1, 0),
+        ((3, 4), index((3, 6), 4), (3, 6), 1, 1),
+        ((5, 2), index((3, 2), 5), (3, 2), 0, 1),
+        ((3, 4), index((2, 2), 4, 1), (3, 2), 1, 0),
+    ],
+)
 def scatter_along(x, index, y, dim: int, mode: int, wrap: bool = False):
     """``x`` with ``y`` written (mode 0) or added (1) at the positions ``index`` of ``dim``; with ``wrap``, negative
     ones from the end."""
@@ -230,7 +252,18 @@ def _(g, index, y_shape, *, dim, mode, wrap, needs):
     return gx, None, (_padded(gather_along(g, index, dim, wrap), y_shape) if needs[2] else None)
 
 
-@op(shape=True, name="scatter_combine", public=False, cost=_scatter_cost)
+@op(
+    shape=True,
+    name="scatter_combine",
+    public=False,
+    cost=_scatter_cost,
+    samples=lambda: [
+        ((3, 4), index((2, 2), 4, 1), (2, 2), 1, 2),
+        ((3, 4), index((3, 6), 4), (3, 6), 1, 2),
+        ((3, 4), index((3, 6), 4), (3, 6), 1, 3),
+        ((4, 3), index((2, 2), 4), (3, 3), 0, 4),
+    ],
+)
 def combine_along(x, index, y, dim: int, mode: int, blank: bool = False):
     """``x`` with ``y`` combined into the positions ``index`` of ``dim``: multiplied (2), the largest (3) or smallest
     (4) of both; with ``blank``, what stands there is not among them but only where they start from."""

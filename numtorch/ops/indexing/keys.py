@@ -299,7 +299,16 @@ def _basic_geometry(shape: tuple, strides: tuple | None, items: tuple) -> tuple:
     return geometry(tuple(sizes), tuple(steps), 0 if 0 in sizes else start)
 
 
-@op(view=_basic_geometry, public=False)
+@op(
+    view=_basic_geometry,
+    public=False,
+    samples=lambda: [
+        ((7, 3), ((1, None, 2), 1)),
+        ((2, 3, 4), (Ellipsis, None, (-3, -1, None))),
+        ((3,), ((2, 1, None),)),
+        ((2, 3), (-1,)),
+    ],
+)
 def basic(x, items: tuple):
     """``x[key]`` for slices, as (start, stop, step), integers, None and ``...`` alone: one view."""
 
@@ -312,7 +321,11 @@ def _(g, x_shape, *, items):
 basic.op.backward_name = "SliceBackward0"
 
 
-@op(public=False, wide=False)
+@op(
+    public=False,
+    wide=False,
+    samples=lambda: [((3,), (7, 3), ((1, 6, 2), 1)), ((1, 3), (4, 3), ((2, 3, None),)), ((2,), (3, 2), (-1,))],
+)
 def basic_backward(x, shape: tuple, items: tuple):
     """Zeros of ``shape`` in which what the items name is ``x``."""
     sizes, widths, steps = _basic_extents(shape, items)

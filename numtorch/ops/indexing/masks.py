@@ -16,6 +16,7 @@ from numtorch.device import CPU
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import POSITIONS, SAME, into
+from numtorch.dispatch.samples import mask
 from numtorch.exports import exported
 from numtorch.ops import movement
 from numtorch.ops.arithmetic import choose, ne
@@ -93,7 +94,13 @@ def argwhere(input: Tensor) -> Tensor:
     return nonzero(input)
 
 
-@op(shape=True, public=False, cost=moves)
+@op(
+    shape=True,
+    public=False,
+    cost=moves,
+    samples=lambda: [((5,), mask((5,), 3), 3), ((2, 3), mask((2, 3), 4), 4), ((2, 2), mask((2, 2), 0), 0)],
+    ref=lambda x, m, n: x[m],
+)
 def compress(x, mask, n: int):
     """The ``n`` elements of ``x`` where the mask, of the same shape, is true, in one dimension."""
     return empty((n,), x.dtype, x.device)
@@ -118,7 +125,12 @@ def _(g, mask):
     return spread(g, mask), None
 
 
-@op(shape=True, public=False, cost=moves)
+@op(
+    shape=True,
+    public=False,
+    cost=moves,
+    samples=lambda: [((3,), mask((5,), 3)), ((4,), mask((2, 3), 4)), ((0,), mask((3,), 0))],
+)
 def spread(x, mask):
     """The elements of ``x`` (1-D), in order, where the mask is true; 0 elsewhere."""
     return empty(mask.shape, x.dtype, x.device)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 import numtorch.dtype as dtypes
 from numtorch import ops
 from numtorch._tensor import Tensor, empty
@@ -14,6 +16,7 @@ from numtorch.arguments import flag
 from numtorch.dispatch.cost import nbytes, numel, picks
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import SAME, into
+from numtorch.dispatch.samples import index
 from numtorch.dtype import float32
 from numtorch.errors import OutOfBounds
 from numtorch.exports import exported
@@ -39,7 +42,13 @@ from numtorch.ops.movement.launching import Plan, remember
 from numtorch.storage import Size, wrap_dim
 
 
-@op(shape=True, public=False, cost=picks)
+@op(
+    shape=True,
+    public=False,
+    cost=picks,
+    samples=lambda: [((5, 3), index((4,), 5), 0), ((2, 5, 3), index((7,), 5), 1), ((4, 2), index((0,), 4), 0)],
+    ref=lambda x, i, dim: np.take(x, i, dim),
+)
 def take_along_extents(x, index, dim: int, wrap: bool = True):
     """The slices of ``x`` at positions ``index`` (1-D) of ``dim``; with ``wrap``, negative ones count from the end."""
     return empty((*x.shape[:dim], index.shape.numel(), *x.shape[dim + 1 :]), x.dtype, x.device)
@@ -100,7 +109,11 @@ def _put_into_zeros_cost(out: Tensor, x: Tensor, index: Tensor, shape: tuple, di
     return nbytes(out, x, index), numel(x)
 
 
-@op(public=False, cost=_put_into_zeros_cost)
+@op(
+    public=False,
+    cost=_put_into_zeros_cost,
+    samples=lambda: [((3, 3), index((3,), 5), (5, 3), 0), ((2, 4), index((4,), 5), (2, 5), 1)],
+)
 def put_into_zeros(x, index, shape: tuple, dim: int):
     """Zeros of ``shape`` to whose slices at positions ``index`` of ``dim`` those of ``x`` are added."""
     return put_along_extents(ops.creation.zeros(shape, dtype=x.dtype, device=x.device), index, x, dim, True)
@@ -126,7 +139,12 @@ def _put_cost(
     return nbytes(out, x, index, y), numel(y) if accumulate else 0
 
 
-@op(shape=True, public=False, cost=_put_cost)
+@op(
+    shape=True,
+    public=False,
+    cost=_put_cost,
+    samples=lambda: [((5, 3), index((3,), 5, 0), (3, 3), 0, False), ((2, 5), index((4,), 5), (2, 4), 1, True)],
+)
 def put_along_extents(x, index, y, dim: int, accumulate: bool, wrap: bool = True):
     """``x`` with the slices at positions ``index`` replaced by those of ``y``, or ``y`` added to them."""
     return empty(x.shape, x.dtype, x.device)

@@ -80,7 +80,7 @@ def _layout(x: Tensor) -> Any:
     return clone.op.program.plan((x,), None)
 
 
-@primitive(counted=("x",), public=False)
+@primitive(counted=("x",), public=False, ref=lambda x, y: y, torch=lambda t, x, y: y)
 def copy(x, y):
     """``y`` in the type and shape of ``x``; the in-place form is ``copy_``."""
     return y
@@ -99,7 +99,7 @@ def _zero(g: Any) -> Any:
     return ops.arithmetic.where(ops.arithmetic.lt(g, g), g, 0.0)
 
 
-@primitive(counted=("x",), public=False)
+@primitive(counted=("x",), public=False, ref=lambda x, y: y, torch=lambda t, x, y: y)
 def fill(x, y):
     """``y`` everywhere; the in-place form is ``fill_``."""
     return y
@@ -119,7 +119,11 @@ def _cast_program(target: dtype) -> Program:
     return _casts[target]
 
 
-@op(public=False, direct=True)
+@op(
+    public=False,
+    direct=True,
+    samples=lambda: [((3, 4), dtypes.float32), ((3, 4), dtypes.float64), ((), dtypes.float64)],
+)
 def cast(x, dtype: dtype):
     """The elements converted to another type (floats to integers by truncation)."""
     return _cast_program(dtype)(x)[0]

@@ -26,7 +26,15 @@ def _laid_out(x: Tensor, strides: tuple, size: tuple, stride: tuple, start: int)
     return whole, view(flat, Size(size), stride, start)
 
 
-@op(public=False, direct=True)
+@op(
+    public=False,
+    direct=True,
+    samples=lambda: [
+        ((3, 4), (2, 2), (2, 2), (4, 1), 1, (4, 1)),
+        ((12,), (3,), (3,), (4,), 0, (1,)),
+        ((2, 3), (3,), (3,), (2,), 1, (1, 2)),
+    ],
+)
 def as_strided_scatter(x, y, size: tuple, stride: tuple, start: int, x_strides: tuple):
     """``x``, thought of as having ``x_strides``, with the elements that the view names replaced by ``y``.
 
@@ -50,7 +58,7 @@ def _(g, y_shape, *, size, stride, start, x_strides, needs):
     return gx, gy
 
 
-@op(public=False, direct=True)
+@op(public=False, direct=True, samples=lambda: [((3, 4), (2, 2), (4, 1), 1, (4, 1)), ((2, 3), (3,), (2,), 1, (1, 2))])
 def strided_read(x, size: tuple, stride: tuple, start: int, x_strides: tuple):
     """The elements of ``x``, thought of as having ``x_strides``, that the view names."""
     if 0 in size:

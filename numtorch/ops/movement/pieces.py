@@ -7,6 +7,8 @@ from itertools import accumulate, pairwise
 from math import prod
 from typing import Any
 
+import numpy as np
+
 import numtorch.dtype as dtypes
 from numtorch import engine, ops
 from numtorch._tensor import Tensor, empty, placed, side_by_side
@@ -31,7 +33,12 @@ from numtorch.ops.movement.views import narrow, selected, slice, slice_backward,
 from numtorch.storage import Size, wrap_dim
 
 
-@op(view=True, public=False)
+@op(
+    view=True,
+    public=False,
+    samples=lambda: [((3, 4), 0), ((2, 3, 4), 2)],
+    ref=lambda x, dim: tuple(np.take(x, i, dim) for i in range(x.shape[dim])),
+)
 def unbind_along(x, dim: int):
     """The slices along a dimension, without it: one node of the graph, whose gradient stacks theirs."""
     shape, strides, n, step = selected(x.shape, x._strides, dim)
@@ -56,7 +63,12 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     return unbind_along(input, wrap_dim(dim, len(input.shape), "unbind"))
 
 
-@op(view=True, public=False)
+@op(
+    view=True,
+    public=False,
+    samples=lambda: [((7, 3), (2, 0, 4, 1), 0), ((3, 5), (5,), 1)],
+    ref=lambda x, sizes, dim: tuple(np.split(x, np.cumsum(sizes)[:-1], dim)),
+)
 def split_along(x, sizes: tuple, dim: int):
     """Pieces of the given sizes along a dimension: one node of the graph, whose gradient joins theirs."""
     alike, pieces = _pieces(x.shape, x._strides, sizes, dim)

@@ -7,6 +7,8 @@ from math import prod
 from sys import maxsize
 from typing import Any
 
+import numpy as np
+
 from numtorch import ops
 from numtorch._tensor import Tensor, counted, empty
 from numtorch.arguments import dimensions, integer
@@ -195,7 +197,14 @@ def _each_as_often(x: Tensor, repeats: Tensor, dim: int, output_size: int | None
 # --- flip and roll --------------------------------------------------------------------------------
 
 
-@op(name="flip", public=False, cost=moves, wide=False)
+@op(
+    name="flip",
+    public=False,
+    cost=moves,
+    wide=False,
+    samples=lambda: [((3, 4), (0,)), ((3, 4), (1,)), ((2, 3, 4), (0, 2)), ((0, 2), (0,))],
+    ref=np.flip,
+)
 def flip_dims(x, dims: tuple):
     """The elements in reverse order along dimensions."""
 
@@ -310,7 +319,14 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     return transpose(flip_dims(input, (b if k == 1 else a,)), a, b)
 
 
-@op(name="roll", public=False, cost=moves, wide=False)
+@op(
+    name="roll",
+    public=False,
+    cost=moves,
+    wide=False,
+    samples=lambda: [((3, 4), 1, 0), ((3, 4), 3, 1), ((5,), 0, 0), ((2, 3, 4), 2, 1)],
+    ref=np.roll,
+)
 def roll_along(x, shift: int, dim: int):
     """The elements moved on by ``shift`` (from 0 to the size) along a dimension, around its end."""
     n = x.shape[dim]

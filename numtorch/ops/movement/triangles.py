@@ -50,7 +50,13 @@ def keep_triangle(x, out, rows, n, m, diagonal, lower):
                 out[U(at + j)] = x[U(at + j)]
 
 
-@op(public=False, cost=moves, wide=False)
+@op(
+    public=False,
+    cost=moves,
+    wide=False,
+    samples=lambda: [((3, 4), 0, True), ((2, 4, 3), 1, False), ((3, 3), -2, True)],
+    ref=lambda x, diagonal, lower: (np.tril if lower else np.triu)(x, diagonal),
+)
 def triangle(x, diagonal: int, lower: bool):
     """The lower or upper triangle of the last two dimensions; zeros elsewhere."""
 

@@ -11,6 +11,8 @@ from functools import lru_cache
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from numtorch import ops
 from numtorch._tensor import Tensor, fresh, geometry, new, placed, reshaped, shared_storage
 from numtorch.arguments import dimensions, integer
@@ -38,7 +40,15 @@ from numtorch.storage import (
 
 
 @exported("torch", "Tensor")
-@op(view=True)
+@op(
+    view=True,
+    samples=lambda: [
+        ((3, 4), (2, 2), (4, 1)),
+        ((12,), (3, 5), (2, 1)),
+        ((12,), (2, 3), (0, 1)),
+        ((3, 4), (2,), (5,), 1),
+    ],
+)
 def as_strided(x, size: tuple, stride: tuple, storage_offset: int | None = None):
     """A view with the given sizes, strides and offset into the storage."""
     start = x._offset if storage_offset is None else storage_offset
@@ -110,7 +120,12 @@ def overlapping(size: tuple, stride: tuple) -> bool:
     return False
 
 
-@op(view=True, public=False)
+@op(
+    view=True,
+    public=False,
+    samples=lambda: [((3, 4), (2, 6)), ((3, 4), (-1,)), ((), (1, 1)), ((0, 3), (3, 0))],
+    ref=np.reshape,
+)
 def view_as_shape(x, shape: tuple):
     """The same elements in another shape, without copying; RuntimeError where only a copy can."""
     if x._k.contiguous:
@@ -220,7 +235,7 @@ def permuted(shape: tuple, strides: tuple | None, dims: tuple) -> tuple:
 
 
 @exported("torch")
-@op(view=permuted)
+@op(view=permuted, samples=lambda: [((2, 3, 4), (2, 0, 1)), ((3, 4), (-1, 0)), ((), ())], ref=np.transpose)
 def permute(x, dims: tuple):
     """Dimensions in another order."""
 
@@ -250,7 +265,7 @@ def _transposed(shape: tuple, strides: tuple | None, dim0: int, dim1: int) -> tu
 
 @exported("torch", "Tensor")
 @exported("torch", name="swapdims")
-@op(view=_transposed)
+@op(view=_transposed, samples=lambda: [((2, 3, 4), 0, 2), ((3, 4), -1, -2), ((3, 3), 1, 1)], ref=np.swapaxes)
 def transpose(x, dim0: int, dim1: int):
     """Two dimensions exchanged.
 
@@ -302,7 +317,12 @@ def _expanded(shape: tuple, strides: tuple | None, to: tuple) -> tuple:
     return geometry(tuple(target), broadcast_strides(shape, strides or contiguous_strides(shape), tuple(target)))
 
 
-@op(view=_expanded, public=False)
+@op(
+    view=_expanded,
+    public=False,
+    samples=lambda: [((3, 1), (3, 4)), ((4,), (2, 3, 4)), ((), (2, 2)), ((1, 0), (3, 0))],
+    ref=np.broadcast_to,
+)
 def expand_to(x, shape: tuple):
     """Dimensions of size 1 repeated without copying."""
 
@@ -386,7 +406,12 @@ def _squeezed(shape: tuple, strides: tuple | None, dims: tuple) -> tuple:
     return geometry(tuple(shape[i] for i in keep), tuple(strides[i] for i in keep))
 
 
-@op(view=_squeezed, public=False)
+@op(
+    view=_squeezed,
+    public=False,
+    samples=lambda: [((1, 3, 1), (0, 2)), ((1, 3, 1), (2,)), ((2, 3), (0,))],
+    ref=lambda x, dims: np.squeeze(x, tuple(d for d in dims if x.shape[d] == 1)),
+)
 def squeeze_dims(x, dims: tuple):
     """Dimensions of size 1 among ``dims`` removed."""
 
@@ -431,7 +456,7 @@ def _unsqueezed(shape: tuple, strides: tuple | None, dim: int) -> tuple:
 
 
 @exported("torch", "Tensor")
-@op(view=_unsqueezed)
+@op(view=_unsqueezed, samples=lambda: [((3, 4), 0), ((3, 4), -1), ((), 0)], ref=np.expand_dims)
 def unsqueeze(x, dim: int):
     """A dimension of size 1 inserted."""
 
@@ -442,7 +467,7 @@ def _(g, x_shape):
 
 
 @exported("torch", "Tensor")
-@op(view=True)
+@op(view=True, samples=lambda: [((3, 4), 0, 1), ((2, 3, 4), -1, -2)], ref=lambda x, dim, i: np.take(x, i, dim))
 def select(x, dim: int, index: int):
     """The slice at ``index`` along ``dim``, without that dimension."""
     shape, strides, n, step = selected(x.shape, x._strides, dim)
@@ -479,7 +504,7 @@ def sliced(shape: tuple, strides: tuple | None, dim: int, start: int, end: int, 
     return geometry(tuple(sizes), tuple(steps), at)
 
 
-@op(view=sliced, public=False)
+@op(view=sliced, public=False, samples=lambda: [((7, 3), 0, 1, 6, 2), ((3, 5), 1, 0, 5, 3), ((3, 5), 1, 2, 2, 1)])
 def slice(x, dim: int, start: int, end: int, step: int = 1):
     """Every ``step``-th element from ``start`` to ``end`` (both within bounds) along ``dim``."""
 
@@ -494,7 +519,7 @@ def _(g, x_shape, *, dim, start, end, step):
     return slice_backward(g, x_shape, dim, start, end, step)
 
 
-@op(public=False, cost=moves, wide=False)
+@op(public=False, cost=moves, wide=False, samples=lambda: [((3, 3), (7, 3), 0, 1, 6, 2), ((3, 2), (3, 5), 1, 0, 5, 3)])
 def slice_backward(x, shape: tuple, dim: int, start: int, end: int, step: int):
     """Zeros in which the slice is ``x``."""
     y = ops.creation.zeros(shape, dtype=x.dtype, device=x.device)
@@ -598,7 +623,11 @@ def _diagonals(shape: tuple, strides: tuple | None, offset: int, dim1: int, dim2
 
 
 @exported("torch", "Tensor")
-@op(view=_diagonals)
+@op(
+    view=_diagonals,
+    samples=lambda: [((3, 4),), ((3, 4), 1), ((4, 3), -2), ((2, 3, 4), 0, 2, 1)],
+    ref=lambda x, offset=0, dim1=0, dim2=1: np.diagonal(x, offset, dim1, dim2),
+)
 def diagonal(x, offset: int = 0, dim1: int = 0, dim2: int = 1):
     """The diagonal of two dimensions, as the last dimension."""
 
@@ -608,7 +637,11 @@ def _(g, x_shape, *, offset, dim1, dim2):
     return diagonal_backward(g, x_shape, offset, dim1, dim2)
 
 
-@op(public=False, wide=False)
+@op(
+    public=False,
+    wide=False,
+    samples=lambda: [((3,), (3, 4), 0, 0, 1), ((3,), (3, 4), 1, 0, 1), ((2, 2), (3, 2, 3), -1, 0, 2)],
+)
 def diagonal_backward(x, shape: tuple, offset: int, dim1: int, dim2: int):
     """Zeros whose diagonal is ``x``."""
     y = ops.creation.zeros(shape, dtype=x.dtype, device=x.device)
@@ -640,7 +673,7 @@ def _windows(shape: tuple, strides: tuple | None, dimension: int, size: int, ste
 
 
 @exported("Tensor")
-@op(view=_windows)
+@op(view=_windows, samples=lambda: [((7,), 0, 3, 2), ((3, 6), 1, 2, 1), ((6, 2), 0, 4, 2)])
 def unfold(x, dimension: int, size: int, step: int):
     """Windows of ``size`` along a dimension, as a new last dimension."""
 
@@ -655,7 +688,7 @@ def _(g, x_shape, *, dimension, size, step):
     return as_strided_backward(g, x_shape, tuple(g.shape), tuple(steps))
 
 
-@op(public=False)
+@op(public=False, samples=lambda: [((3, 5), (12,), (3, 5), (2, 1)), ((2, 2), (4, 4), (2, 2), (4, 1))])
 def as_strided_backward(x, shape: tuple, size: tuple, stride: tuple):
     """The gradient of a contiguous tensor viewed with ``size`` and ``stride``: overlapping elements add up."""
 

@@ -14,6 +14,7 @@ from numtorch.autograd.inplace import wrote
 from numtorch.dispatch.cost import nbytes, numel, per_output
 from numtorch.dispatch.loops import EMPTY, Loop, like
 from numtorch.dispatch.op import op
+from numtorch.dispatch.samples import positive
 from numtorch.dtype import FLOATS, finfo, float32, promote_types
 from numtorch.exports import exported
 from numtorch.grad_mode import mode
@@ -68,7 +69,13 @@ def _channels_grad_cost(
     return nbytes(grads, g, x, mean, rstd, w), numel(x) * (4 + 4 * needs[0])
 
 
-@op(public=False, differentiable=False, cost=_statistics_cost, wide=False)
+@op(
+    public=False,
+    differentiable=False,
+    cost=_statistics_cost,
+    wide=False,
+    samples=lambda: [((4, 3, 2), None, None), ((5, 2), None, None, 0.1, 0.001)],
+)
 def batch_statistics(x, running_mean=None, running_var=None, momentum: float = 0.1, eps: float = 1e-5):
     """(mean, 1 / standard deviation) of each channel of x (N, C, ...); the running statistics follow in place.
 
@@ -104,7 +111,11 @@ def _single(t: Any) -> Any:
     return t if t is None or t._k.dtype is float32 else t.to(float32)
 
 
-@op(public=False, cost=per_output(2))
+@op(
+    public=False,
+    cost=per_output(2),
+    samples=lambda: [((4, 3, 2), (3,), positive((3,)), (3,), (3,)), ((5, 2), (2,), positive((2,)), None, None)],
+)
 def batch_norm_training(x, mean, rstd, w=None, b=None, eps: float = 1e-5):
     """``(x - mean) * rstd * w + b`` along the channels, where mean (C), or mean and its rest (2, C), and rstd are those
     of x itself."""
@@ -136,7 +147,13 @@ def _given_grad_cost(
 
 
 @exported("nn.functional")
-@op(cost=per_output(2), lacking=("running_mean", "running_var"), aside=("momentum",))
+@op(
+    cost=per_output(2),
+    lacking=("running_mean", "running_var"),
+    aside=("momentum",),
+    given=("running_mean", "running_var"),
+    samples=lambda: [((4, 3, 2), (3,), positive((3,)), (3,), (3,)), ((5, 2), (2,), positive((2,)), None, None)],
+)
 def batch_norm(
     x, running_mean, running_var, w=None, b=None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5
 ):
@@ -319,7 +336,15 @@ def _rows_grad_cost(steps: int) -> Any:
 
 
 @exported("nn.functional")
-@op(cost=_rows_cost(5))
+@op(
+    cost=_rows_cost(5),
+    samples=lambda: [
+        ((4, 6), (6,), (6,), (6,)),
+        ((2, 3, 4), (3, 4), (3, 4), (3, 4)),
+        ((3, 5), None, None, (5,)),
+        ((3, 5), None, (5,), (5,), 0.001),
+    ],
+)
 def layer_norm(x, normalized_shape: tuple, w=None, b=None, eps: float = 1e-5):
     """The last dimensions less their mean, over ``sqrt(var + eps)``, times weight plus bias. Source: Ba, Kiros, Hinton
     2016.
@@ -353,7 +378,7 @@ def _(g, x, w, *, normalized_shape, eps, needs):
 
 
 @exported("nn.functional")
-@op(cost=_rows_cost(3))
+@op(cost=_rows_cost(3), samples=lambda: [((3, 5), (5,), (5,), 0.001), ((2, 3, 4), None, (3, 4)), ((4, 6), (6,), (6,))])
 def rms_norm(x, normalized_shape: tuple, w=None, eps: float | None = None):
     """The last dimensions over the root of their mean square. Source: Zhang and Sennrich 2019."""
     y = _unit_rows(x, len(normalized_shape), eps, False)[0]
@@ -448,7 +473,10 @@ for _device, _loops in (("cpu", cpu), ("cuda", cuda)):
 
 
 @exported("nn.functional")
-@op(cost=per_output(7))
+@op(
+    cost=per_output(7),
+    samples=lambda: [((2, 4, 3), (4,), (4,), 2), ((3, 6), None, (6,), 3), ((2, 4, 2, 5), (4,), None, 1, 0.001)],
+)
 def group_norm(x, num_groups: int, w=None, b=None, eps: float = 1e-5):
     """Layer norm over each of ``num_groups`` groups of channels of (N, C, ...). Source: Wu and He 2018."""
     y = reshape(_unit_rows(_groups(x, num_groups), 1, eps, True)[0], x.shape)

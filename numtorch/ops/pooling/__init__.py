@@ -20,6 +20,7 @@ from numtorch.dispatch.cost import nbytes, numel, per_input, touched
 from numtorch.dispatch.loops import Made, like
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import SAME
+from numtorch.dispatch.samples import exactly
 from numtorch.dtype import BOOL, FLOATS, dtype, iinfo, int64
 from numtorch.exports import exported
 from numtorch.ops import movement, reduction
@@ -142,7 +143,15 @@ def _maxima_cost(
 
 
 @exported("nn.functional")
-@op(cost=_maxima_cost)
+@op(
+    cost=_maxima_cost,
+    samples=lambda: [
+        ((2, 2, 4, 6), (2, 2), (2, 2), (0, 0), (1, 1), False),
+        ((1, 2, 5, 5), (3, 2), (2, 1), (1, 1), (1, 1), True),
+        ((1, 1, 6, 6), (2, 2), (1, 2), (0, 0), (2, 1), False),
+        ((2, 4, 6), 2),
+    ],
+)
 def max_pool2d(
     x,
     kernel_size: Dims,
@@ -166,7 +175,7 @@ def max_pool2d(
 
 
 @exported("nn.functional")
-@op(cost=_maxima_cost)
+@op(cost=_maxima_cost, samples=lambda: [((2, 3, 7), 2), ((3, 6), (3,), (1,), (1,), (2,), True)])
 def max_pool1d(
     x,
     kernel_size: Dims,
@@ -191,7 +200,16 @@ def _least(d: dtype) -> float:
     return float("-inf") if d.is_floating_point else iinfo(d).min
 
 
-@op(public=False, differentiable=False, cost=_maxima_cost)
+@op(
+    public=False,
+    differentiable=False,
+    cost=_maxima_cost,
+    samples=lambda: [
+        ((2, 2, 4, 6), (2, 2), (2, 2), (0, 0), (1, 1), False),
+        ((1, 2, 5, 5), (3, 2), (2, 1), (1, 1), (1, 1), True),
+        ((2, 7), (3,), (2,), (1,), (1,), False),
+    ],
+)
 def max_pool_positions(x, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple, ceil_mode: bool):
     """Where in its plane the largest element of each window is: the first, or the last NaN if there is one.
 
@@ -208,7 +226,22 @@ def max_pool_positions(x, kernel: tuple, stride: tuple, padding: tuple, dilation
     return reshape(where(last >= 0, last, reduction.amin(first, (3, 4))), _planes(x, out, out))
 
 
-@op(public=False, cost=per_input(1))
+@op(
+    public=False,
+    cost=per_input(1),
+    samples=lambda: [
+        (
+            (1, 2, 2, 3),
+            exactly([[[[0, 3, 11], [13, 20, 23]], [[7, 8, 5], [19, 14, 17]]]]),
+            (4, 6),
+            (2, 2),
+            (2, 2),
+            (0, 0),
+            (1, 1),
+        ),
+        ((2, 3), exactly([[0, 1, 4], [2, 2, 5]]), (6,), (3,), (1,), (0,), (1,)),
+    ],
+)
 def max_pool_scatter(x, at, size: tuple, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple):
     """Each element of x added to the position ``at`` of its plane, which is of this ``size``.
 
@@ -226,7 +259,20 @@ def _(g, at, *, kernel, stride, padding, dilation):
     return max_pool_gather(g, at, kernel, stride, padding, dilation), None
 
 
-@op(public=False, wide=False)
+@op(
+    public=False,
+    wide=False,
+    samples=lambda: [
+        (
+            (1, 2, 4, 6),
+            exactly([[[[0, 3, 11], [13, 20, 23]], [[7, 8, 5], [19, 14, 17]]]]),
+            (2, 2),
+            (2, 2),
+            (0, 0),
+            (1, 1),
+        )
+    ],
+)
 def max_pool_gather(x, at, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple):
     """The elements of x at the positions ``at`` of their planes; 0 at the number of pixels."""
     pixels, planes = prod(_last(x, kernel)), prod(x.shape[: -len(kernel)])
@@ -296,7 +342,16 @@ def _pulled_means_cost(grads: Any, g: Tensor, x_shape: tuple, *, kernel_size: tu
 
 
 @exported("nn.functional")
-@op(cost=_means_cost, out=SAME)
+@op(
+    cost=_means_cost,
+    out=SAME,
+    samples=lambda: [
+        ((2, 2, 4, 6), (2, 2), (2, 2), (0, 0), False, True),
+        ((1, 2, 5, 5), (3, 2), (2, 1), (1, 1), True, False),
+        ((1, 1, 5, 4), (2, 2), (1, 2), (0, 0), False, True, 3),
+        ((2, 5, 4), 3),
+    ],
+)
 def avg_pool2d(
     x,
     kernel_size: Dims,
@@ -314,7 +369,7 @@ def avg_pool2d(
 
 
 @exported("nn.functional")
-@op(cost=_means_cost)
+@op(cost=_means_cost, samples=lambda: [((2, 3, 7), 2), ((3, 6), (3,), (1,), (1,), True, False)])
 def avg_pool1d(
     x,
     kernel_size: Dims,
@@ -337,7 +392,15 @@ def _means(
     return sums / counts if x.dtype.is_floating_point else div(sums, counts, rounding_mode="trunc")
 
 
-@op(public=False, cost=_means_grad_cost)
+@op(
+    public=False,
+    cost=_means_grad_cost,
+    samples=lambda: [
+        ((2, 2, 2, 3), (4, 6), (2, 2), (2, 2), (0, 0), False, True, None),
+        ((1, 2, 3, 6), (5, 5), (3, 2), (2, 1), (1, 1), True, False, None),
+        ((2, 3), (6,), (2,), (2,), (0,), False, True, None),
+    ],
+)
 def avg_pool_grad(
     x,
     size: tuple,
@@ -415,7 +478,7 @@ def _pulled_adaptive_cost(grads: Any, g: Tensor, x_shape: tuple, *, output_size:
 
 
 @exported("nn.functional")
-@op(cost=_adaptive_cost)
+@op(cost=_adaptive_cost, samples=lambda: [((2, 2, 5, 4), (2, 3)), ((1, 3, 4, 4), (1, 1)), ((2, 4, 4), 2)])
 def adaptive_avg_pool2d(x, output_size: Sizes):
     """Means over as many windows as the result has elements; None keeps a size.
 
@@ -425,7 +488,7 @@ def adaptive_avg_pool2d(x, output_size: Sizes):
 
 
 @exported("nn.functional")
-@op(cost=_adaptive_cost)
+@op(cost=_adaptive_cost, samples=lambda: [((2, 2, 5), 3), ((2, 6), (2,))])
 def adaptive_avg_pool1d(x, output_size: Dims):
     """``adaptive_avg_pool2d`` of (N, C, L) or (C, L) sequences."""
     return _adaptive_means(x, output_size)
@@ -441,7 +504,7 @@ def _adaptive_means(x: Tensor, out: Any) -> Tensor:
     return reshape(movement.stack(lines, 1), shape)
 
 
-@op(public=False, cost=_adaptive_cost)
+@op(public=False, cost=_adaptive_cost, samples=lambda: [((2, 2, 2, 3), (5, 4)), ((1, 3, 1, 1), (4, 4)), ((2, 3), (7,))])
 def adaptive_avg_pool_grad(x, size: tuple):
     """The gradient of ``adaptive_avg_pool2d`` and ``adaptive_avg_pool1d`` for planes of this ``size``."""
     planes, ho, wo, h, w = _extents(x, size)

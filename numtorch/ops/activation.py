@@ -90,7 +90,7 @@ def _(g, *, out):
     return g * (1 - out * out)
 
 
-@primitive(takes=REAL, ref=lambda x, slope: np.where(x > 0, x, x * slope), torch="nn.functional.leaky_relu")
+@primitive(takes=REAL, ref=lambda x, slope: np.where(x > 0, x, x * slope))
 def leaky_relu(x, negative_slope: float = 0.01):
     """``x`` where positive, else ``negative_slope * x``."""
     return x if x > 0 else x * negative_slope
@@ -136,7 +136,7 @@ def _(g, x, w, *, needs):
     return (where(gt(x, 0), g, g * w) if needs[0] else None), (where(gt(x, 0), 0.0, g * x) if needs[1] else None)
 
 
-@primitive(name="silu", takes=REAL, ref=lambda x: x / (1 + np.exp(-x)), torch="nn.functional.silu")
+@primitive(name="silu", takes=REAL, ref=lambda x: x / (1 + np.exp(-x)))
 def silu(x):
     """``x * sigmoid(x)`` (Hendrycks and Gimpel 2016; also called swish)."""
     return x * m.sigmoid(x)
@@ -148,13 +148,7 @@ def _(g, x):
     return g * (s * (1 + x * (1 - s)))
 
 
-@primitive(
-    name="gelu",
-    public=False,
-    takes=REAL,
-    ref=lambda x: x * 0.5 * (1 + samples.erf(x / np.sqrt(2))),
-    torch="nn.functional.gelu",
-)
+@primitive(name="gelu", public=False, takes=REAL, ref=lambda x: x * 0.5 * (1 + samples.erf(x / np.sqrt(2))))
 def gelu_erf(x):
     """``x`` times the normal distribution's probability below it (Hendrycks and Gimpel 2016)."""
     return x * m.normal_cdf(x)
@@ -215,9 +209,7 @@ def gelu(input: Tensor, approximate: str = "none", *, out: Any = None) -> Tensor
 
 @exported("nn.functional")
 @primitive(
-    takes=REAL,
-    ref=lambda x, beta, threshold: np.where(x * beta > threshold, x, np.log1p(np.exp(x * beta)) / beta),
-    torch="nn.functional.softplus",
+    takes=REAL, ref=lambda x, beta, threshold: np.where(x * beta > threshold, x, np.log1p(np.exp(x * beta)) / beta)
 )
 def softplus(x, beta: float = 1.0, threshold: float = 20.0):
     """``log(1 + exp(beta * x)) / beta``; linear above the threshold, where it is so anyway."""
@@ -230,7 +222,7 @@ def _(g, x, *, beta, threshold):
 
 
 @exported("nn.functional")
-@primitive(takes=REAL, ref=lambda x: -np.log1p(np.exp(-x)), torch="nn.functional.logsigmoid")
+@primitive(takes=REAL, ref=lambda x: -np.log1p(np.exp(-x)))
 def logsigmoid(x):
     """``log(sigmoid(x))`` without overflow."""
     return m.minimum(x, 0) - m.log1p(m.exp(-m.abs(x)))
@@ -241,7 +233,7 @@ def _(g, x):
     return g * sigmoid(-x)
 
 
-@primitive(name="hardtanh", takes=REAL, rounded=True, public=False, ref=np.clip, torch="nn.functional.hardtanh")
+@primitive(name="hardtanh", takes=REAL, rounded=True, public=False, ref=np.clip)
 def between(x, low: float = -1.0, high: float = 1.0):
     """Elements limited to ``[low, high]``."""
     above = low if x < low else x

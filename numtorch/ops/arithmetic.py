@@ -108,7 +108,7 @@ def add(input: Tensor, other: Any, *, alpha: Any = ONE, out: Tensor | None = Non
     )
 
 
-@primitive(public=False, counted=("x", "y"), ref=lambda x, y, w: x + w * y, torch=lambda t, x, y, w: x + y * w)
+@primitive(public=False, counted=("x", "y"), ref=lambda x, y, w: x + w * y)
 def add_multiple(x, y, w):
     """``x + w * y`` for a number ``w``, without rounding in between."""
     return x + y * w
@@ -230,14 +230,7 @@ def _(g, x, y, *, needs):
     return (g / y if needs[0] else None), (-g * ((x / y) / y) if needs[1] else None)
 
 
-@primitive(
-    name="rdiv",
-    floats=True,
-    ref=lambda x, y: np.true_divide(y, x),
-    domain=(0.5, 3),
-    public=False,
-    torch=lambda t, x, y: y / x,
-)
+@primitive(name="rdiv", floats=True, ref=lambda x, y: y / x, domain=(0.5, 3), public=False)
 def quotient_of(x, y):
     """``y / x`` in floating point."""
     return y / x
@@ -250,9 +243,7 @@ def _(g, x, y, *, needs):
 
 # The smallest integer over -1 is beyond the type, and the machine traps: it is negated, which wraps.
 @exported("torch", "Tensor")
-@primitive(
-    ref=np.floor_divide, domain=(0.5, 3), takes=SIGNED, rounded=True, divisor="y", whole=True, torch="floor_divide"
-)
+@primitive(ref=np.floor_divide, domain=(0.5, 3), takes=SIGNED, rounded=True, divisor="y", whole=True)
 def floor_divide(x, y):
     """Quotient rounded towards minus infinity. Integers divided by 0 are an error (on a GPU: any number)."""
     return (-x if y == -1 else x) // (1 if y == -1 else y)
@@ -379,7 +370,7 @@ def _(g, x, y, *, out, needs):
     return gx, (g * where(flat, 0.0, out * log(x)) if needs[1] else None)
 
 
-@primitive(public=False, ref=lambda x: x * x * x, torch=lambda t, x: x * x * x)
+@primitive(public=False, ref=lambda x: x * x * x)
 def cube(x):
     """``x * x * x``."""
     return x * x * x
@@ -801,13 +792,7 @@ def _(g, x, end, w, *, needs):
 # does not unless the result itself is beyond the type.
 
 
-@primitive(
-    public=False,
-    counted=("x", "y", "b"),
-    takes=SIGNED,
-    ref=lambda x, y, b, w: x + w * y * b,
-    torch=lambda t, x, y, b, w: x + w * y * b,
-)
+@primitive(public=False, counted=("x", "y", "b"), takes=SIGNED, ref=lambda x, y, b, w: x + w * y * b)
 def plus_product(x, y, b, w):
     """``x + w * y * b`` for a number ``w``."""
     scaled = w * y * b
@@ -824,13 +809,7 @@ def _(g, y, b, w, *, needs):
     )
 
 
-@primitive(
-    public=False,
-    counted=("x", "y", "b"),
-    takes=REAL,
-    ref=lambda x, y, b, w: x + w * y / b,
-    torch=lambda t, x, y, b, w: x + w * y / b,
-)
+@primitive(public=False, counted=("x", "y", "b"), takes=REAL, ref=lambda x, y, b, w: x + w * y / b)
 def plus_quotient(x, y, b, w):
     """``x + w * y / b`` for a number ``w``."""
     scaled = w * y / b

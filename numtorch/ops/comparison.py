@@ -337,7 +337,7 @@ def _(g, x, low, high, *, needs):
 
 
 @exported("torch", "Tensor")
-@primitive(rounded=True, fit=_saturated, ref=np.maximum, torch="clamp_min")
+@primitive(rounded=True, fit=_saturated, ref=np.maximum)
 def clamp_min(x, y):
     """Elements not below ``y``."""
     return m.maximum(x, y)
@@ -349,7 +349,7 @@ def _(g, x, y, *, needs):
 
 
 @exported("torch", "Tensor")
-@primitive(rounded=True, fit=_saturated, ref=np.minimum, torch="clamp_max")
+@primitive(rounded=True, fit=_saturated, ref=np.minimum)
 def clamp_max(x, y):
     """Elements not above ``y``."""
     return m.minimum(x, y)

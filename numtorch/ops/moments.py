@@ -66,7 +66,7 @@ def _(g, x, t, *, needs):
     return gx if needs[0] else None, -gx if needs[1] else None
 
 
-@primitive(public=False, takes=SIGNED, ref=lambda x, t, y: (x - t) * y, torch=lambda t, x, y, z: (x - y) * z)
+@primitive(public=False, takes=SIGNED, ref=lambda x, t, y: (x - t) * y)
 def scaled_difference(x, t, y):
     """``(x - t) * y``"""
     return (x - t) * y

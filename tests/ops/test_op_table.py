@@ -10,8 +10,7 @@ import os
 import re
 import subprocess
 import sys
-from functools import partial
-from operator import attrgetter
+from functools import partial, reduce
 
 import numpy as np
 import pytest
@@ -628,16 +627,23 @@ NARROWER = {"trunc_divide": FLOATING} | dict.fromkeys(
     ("hardtanh", "threshold", "plus_product", "plus_quotient", "prelu"), DTYPES
 )
 
+
+def torchs(op, torch):
+    """torch's function of an op's meaning; where it has none, the formula for NumPy, made of Python's operators."""
+    if callable(op.torch):
+        return partial(op.torch, torch)
+    paths = [op.torch] if op.torch else [op.name, f"nn.functional.{op.name}"]
+    found = [f for path in paths if (f := reduce(lambda o, n: getattr(o, n, None), path.split("."), torch))]
+    return found[0] if found else lambda *given: op.ref(*given, *numbers_of(op))
+
+
 if importlib.util.find_spec("torch"):
 
     @by_name("op", ELEMENTWISE, ids=name_of)
     def test_values_and_types_are_torchs(op):
         import torch
 
-        theirs = partial(op.torch, torch) if callable(op.torch) else None
-        if theirs is None:
-            path = op.torch or (op.name if hasattr(torch, op.name) else f"nn.functional.{op.name}")
-            theirs = attrgetter(path)(torch)
+        theirs = torchs(op, torch)
         for dtype in DTYPES:
             arrays = operands(op, dtype)
             d = getattr(torch, dtype)

@@ -101,9 +101,7 @@ def _(g, x, *, negative_slope):
     return where(gt(x, 0), g, g * negative_slope)
 
 
-@primitive(
-    takes=REAL, ref=lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))), torch="nn.functional.elu"
-)
+@primitive(takes=REAL, ref=lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))))
 def elu(x, alpha: float = 1.0):
     """``x`` where positive, else ``alpha * (exp(x) - 1)``."""
     return x if x > 0 else alpha * m.expm1(m.minimum(x, 0))

@@ -29,23 +29,22 @@ from numtorch.dtype import FLOATS
 from numtorch.dtype import dtype as DType
 from numtorch.exports import exported
 from numtorch.grad_mode import mode
-from numtorch.kernels.jit import jit, prange
-from numtorch.kernels.math import (
-    bf16_to_float,
-    bits_float,
-    float_bits,
-    float_to_bf16,
-    normal32,
-    normal64,
-    random_bits,
-    random_block,
-    uniform32,
-    uniform64,
-)
+from numtorch.kernels.math import bf16_to_float, float_to_bf16
 from numtorch.kernels.registry import Signature
 from numtorch.ops import movement, random_cuda
 from numtorch.ops.creation import size_of
 from numtorch.ops.movement import contiguous
+from numtorch.ops.random_cpu import (
+    fill_integers,
+    fill_mask,
+    fill_normal32,
+    fill_normal64,
+    fill_uniform16,
+    fill_uniform32,
+    fill_uniform64,
+    fill_words,
+    scale_kept,
+)
 from numtorch.storage import Size
 
 _DEFAULT_SEED = 67280421310721
@@ -132,106 +131,6 @@ def get_rng_state() -> Tensor:
 def set_rng_state(state: Tensor) -> None:
     """Continue the default generator from a saved state."""
     default_generator.set_state(state)
-
-
-# --- kernels --------------------------------------------------------------------------------------
-
-
-@jit(parallel=True)
-def fill_uniform32(out, seed, at, low, width, last):
-    """out[i] = low + width * u(seed, at + i), at most ``last``: sum and product may round up to the end, which is not
-    drawn"""
-    a = np.float32(low)
-    b = np.float32(width)
-    c = np.float32(last)
-    for i in prange(out.size):
-        v = a + b * uniform32(seed, at + i)
-        out[i] = v if v < c else c
-
-
-@jit(parallel=True)
-def fill_uniform64(out, seed, at, low, width, last):
-    """out[i] = low + width * u(seed, at + i), at most ``last``"""
-    for i in prange(out.size):
-        v = low + width * uniform64(seed, at + i)
-        out[i] = v if v < last else last
-
-
-@jit(parallel=True)
-def fill_uniform16(out, seed, at, low, width, last, keep):
-    """``fill_uniform32`` where u has the leading bits that a type of 16 bits holds: cut, not rounded, so u < p with
-    probability p"""
-    a = np.float32(low)
-    b = np.float32(width)
-    c = np.float32(last)
-    for i in prange(out.size):
-        v = a + b * bits_float(float_bits(uniform32(seed, at + i)) & keep)
-        out[i] = v if v < c else c
-
-
-@jit(parallel=True)
-def fill_normal32(out, seed, at, mean, std):
-    """out[i] = mean + std * z(seed, at + i)"""
-    a = np.float32(mean)
-    b = np.float32(std)
-    for i in prange(out.size):
-        out[i] = a + b * normal32(seed, at + i)
-
-
-@jit(parallel=True)
-def fill_normal64(out, seed, at, mean, std):
-    """out[i] = mean + std * z(seed, at + i)"""
-    for i in prange(out.size):
-        out[i] = mean + std * normal64(seed, at + i)
-
-
-@jit
-def fill_integers(out, seed, at, low, span):
-    """out[i] = low + 64 random bits modulo span"""
-    for i in range(out.size):
-        high = np.int64(random_bits(seed, 2 * (at + i))) & np.int64(0x7FFFFFFF)
-        bits = (high << np.int64(32)) | np.int64(random_bits(seed, 2 * (at + i) + 1))
-        out[i] = low + bits % span
-
-
-@jit
-def fill_words(out, seed, at, low, span):
-    """out[i] = low + 64 random bits modulo span, where span has all 64 bits itself; 0 stands for 2**64"""
-    for i in range(out.size):
-        bits = (np.uint64(random_bits(seed, 2 * (at + i))) << np.uint64(32)) | np.uint64(
-            random_bits(seed, 2 * (at + i) + 1)
-        )
-        out[i] = np.int64(np.uint64(low) + (bits % span if span else bits))
-
-
-@jit
-def mask_few(mask, seed, at, least):
-    """The few elements of ``fill_mask`` before and after whole blocks of random words."""
-    for i in range(mask.size):
-        mask[i] = random_bits(seed, at + i) >> np.uint32(8) >= least
-
-
-@jit(parallel=True)
-def fill_mask(mask, least, seed, at):
-    """mask[i] = the upper 24 bits of random word at + i are at least ``least``, a block of four words for four
-    elements"""
-    head = min(mask.size, (-at) & 3)
-    blocks = (mask.size - head) // 4
-    tail = head + 4 * blocks
-    mask_few(mask[:head], seed, at, least)
-    mask_few(mask[tail:], seed, at + tail, least)
-    part = mask[head:tail]
-    first = (at + head) >> 2
-    limit = np.uint64(least << 8)
-    for b in prange(blocks):
-        c0, c1, c2, c3 = random_block(seed, first + b)
-        k = np.uint64(b) * np.uint64(
-            4
-        )  # unsigned positions need no check for negative ones, which would keep the loop scalar
-        part[k] = c0 >= limit
-        part[k + np.uint64(1)] = c1 >= limit
-        part[k + np.uint64(2)] = c2 >= limit
-        part[k + np.uint64(3)] = c3 >= limit
 
 
 # --- ops ------------------------------------------------------------------------------------------
@@ -321,14 +220,6 @@ def dropout_mask(x, p: float, seed: int, at: int):
 @dropout_mask.loop("cpu")
 def philox(x, p):
     return Loop(fill_mask, (ceil(float(np.float32(p)) * (1 << 24)),), like(x, dtype=dtypes.bool), operands=(), weight=8)
-
-
-@jit(parallel=True)
-def scale_kept(x, mask, out, scale):
-    """out[i] = x[i] * (scale if mask[i] else 0): what is not finite leaves NaN"""
-    s = x.dtype.type(scale)
-    for i in prange(out.size):
-        out[i] = x[i] * (s if mask[i] else x.dtype.type(0))
 
 
 @op(

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import numtorch as nt
-from numtorch.ops.random import _below, _rounded, fill_uniform16, fill_uniform32, fill_uniform64
+from numtorch.ops.random import _below, _rounded
+from numtorch.ops.random_cpu import fill_uniform16, fill_uniform32, fill_uniform64
 
 N = 250_000
 FLOATS = [nt.float16, nt.bfloat16, nt.float32, nt.float64]

@@ -117,11 +117,11 @@ class Tensor:
     def add_(self, other: _Operand, *, alpha: builtins.float | Tensor = ...) -> Tensor:
         """In-place ``add``."""
     def addcdiv(self, tensor1: Tensor, tensor2: Tensor, *, value: Any = ..., out: Tensor | None = ...) -> Tensor:
-        """``input + value * tensor1 / tensor2``, in whichever order nothing overflows that need not."""
+        """``input + value * tensor1 / tensor2``, element by element, in whichever order nothing overflows that need not."""
     def addcdiv_(self, tensor1: Tensor, tensor2: Tensor, *, value: Any = ...) -> Tensor:
         """In-place ``addcdiv``."""
     def addcmul(self, tensor1: Tensor, tensor2: Tensor, *, value: Any = ..., out: Tensor | None = ...) -> Tensor:
-        """``input + value * tensor1 * tensor2``, in whichever order nothing overflows that need not."""
+        """``input + value * tensor1 * tensor2``, element by element, in whichever order nothing overflows that need not."""
     def addcmul_(self, tensor1: Tensor, tensor2: Tensor, *, value: Any = ...) -> Tensor:
         """In-place ``addcmul``."""
     def addmm(self, mat1: Tensor, mat2: Tensor, *, beta: builtins.float | Tensor = ..., alpha: builtins.float | Tensor = ..., out: Tensor | None = ...) -> Tensor:
@@ -149,7 +149,7 @@ class Tensor:
     def as_strided(self, size: Sequence[builtins.int], stride: Sequence[builtins.int], storage_offset: builtins.int | None = ...) -> Tensor:
         """A view with the given sizes, strides and offset into the storage."""
     def atan(self, *, out: Tensor | None = ...) -> Tensor:
-        """The angle whose tangent is ``x``."""
+        """The angle in radians, in ``[-pi / 2, pi / 2]``, whose tangent is ``input``."""
     def atan_(self) -> Tensor:
         """In-place ``atan``."""
     def backward(self, gradient: Tensor | None = ..., retain_graph: builtins.bool | None = ..., create_graph: builtins.bool = ..., inputs: Any = ...) -> None:
@@ -163,19 +163,19 @@ class Tensor:
     def bincount(self, weights: Tensor | None = ..., minlength: builtins.int = ...) -> Tensor:
         """How often each number from 0 on occurs, or the sum of the ``weights`` of its places."""
     def bitwise_and(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
-        """Bitwise and of integers; logical and of booleans."""
+        """Bitwise and of integers, logical and of booleans, element by element."""
     def bitwise_and_(self, other: _Operand) -> Tensor:
         """In-place ``bitwise_and``."""
     def bitwise_not(self, *, out: Tensor | None = ...) -> Tensor:
-        """Bitwise not of integers; logical not of booleans."""
+        """Bitwise not of integers (``-input - 1`` if signed), logical not of booleans, element by element."""
     def bitwise_not_(self) -> Tensor:
         """In-place ``bitwise_not``."""
     def bitwise_or(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
-        """Bitwise or of integers; logical or of booleans."""
+        """Bitwise or of integers, logical or of booleans, element by element."""
     def bitwise_or_(self, other: _Operand) -> Tensor:
         """In-place ``bitwise_or``."""
     def bitwise_xor(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
-        """Bitwise exclusive or of integers; of booleans likewise."""
+        """Bitwise exclusive or of integers, and of booleans whether they differ, element by element."""
     def bitwise_xor_(self, other: _Operand) -> Tensor:
         """In-place ``bitwise_xor``."""
     def bmm(self, mat2: Tensor, *, out: Tensor | None = ...) -> Tensor:
@@ -187,7 +187,7 @@ class Tensor:
     def byte(self, *, memory_format: Any = ...) -> Tensor:
         """The elements as uint8."""
     def ceil(self, *, out: Tensor | None = ...) -> Tensor:
-        """The smallest integer not below ``x``."""
+        """The smallest integer not below each element; its gradient is 0."""
     def ceil_(self) -> Tensor:
         """In-place ``ceil``."""
     def char(self, *, memory_format: Any = ...) -> Tensor:
@@ -195,19 +195,19 @@ class Tensor:
     def chunk(self, chunks: builtins.int, dim: builtins.int = ..., *, axis: builtins.int = ...) -> tuple[Tensor, ...]:
         """At most ``chunks`` pieces of equal size, but the last."""
     def clamp(self, min: _Operand | None = ..., max: _Operand | None = ..., *, out: Tensor | None = ...) -> Tensor:
-        """Elements limited to ``[min, max]``; the gradient is 1 inside and at the bounds."""
+        """``min(max(input, min), max)``: elements limited to ``[min, max]``; the gradient is 1 inside and at the bounds."""
     def clamp_(self, min: _Operand | None = ..., max: _Operand | None = ...) -> Tensor:
         """In-place ``clamp``."""
-    def clamp_max(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
-        """Elements not above ``y``."""
-    def clamp_max_(self, other: _Operand) -> Tensor:
+    def clamp_max(self, max: _Operand, *, out: Tensor | None = ...) -> Tensor:
+        """``min(input, max)``: elements not above ``max``; NaN if either is."""
+    def clamp_max_(self, max: _Operand) -> Tensor:
         """In-place ``clamp_max``."""
-    def clamp_min(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
-        """Elements not below ``y``."""
-    def clamp_min_(self, other: _Operand) -> Tensor:
+    def clamp_min(self, min: _Operand, *, out: Tensor | None = ...) -> Tensor:
+        """``max(input, min)``: elements not below ``min``; NaN if either is."""
+    def clamp_min_(self, min: _Operand) -> Tensor:
         """In-place ``clamp_min``."""
     def clip(self, min: _Operand | None = ..., max: _Operand | None = ..., *, out: Tensor | None = ...) -> Tensor:
-        """Elements limited to ``[min, max]``; the gradient is 1 inside and at the bounds."""
+        """``min(max(input, min), max)``: elements limited to ``[min, max]``; the gradient is 1 inside and at the bounds."""
     def clip_(self, min: _Operand | None = ..., max: _Operand | None = ...) -> Tensor:
         """In-place ``clamp``."""
     def clone(self, *, out: Tensor | None = ...) -> Tensor:
@@ -217,11 +217,11 @@ class Tensor:
     def copy_(self, source: Any, non_blocking: builtins.bool = ...) -> Tensor:
         """Overwrite with ``source``, broadcast and converted."""
     def cos(self, *, out: Tensor | None = ...) -> Tensor:
-        """The cosine of radians."""
+        """The cosine."""
     def cos_(self) -> Tensor:
         """In-place ``cos``."""
     def cosh(self, *, out: Tensor | None = ...) -> Tensor:
-        """The hyperbolic cosine."""
+        """The hyperbolic cosine, ``(exp(input) + exp(-input)) / 2``."""
     def cosh_(self) -> Tensor:
         """In-place ``cosh``."""
     def count_nonzero(self, dim: Dims | None = ..., *, axis: Dims | None = ...) -> Tensor:
@@ -269,7 +269,7 @@ class Tensor:
     def data_ptr(self) -> builtins.int:
         """Address of the first element."""
     def deg2rad(self, *, out: Tensor | None = ...) -> Tensor:
-        """Degrees as radians: ``x * pi / 180``. Integers are computed in the default floating type."""
+        """Degrees as radians: ``input * pi / 180``."""
     def deg2rad_(self) -> Tensor:
         """In-place ``deg2rad``."""
     def detach(self) -> Tensor:
@@ -294,11 +294,11 @@ class Tensor:
     def dim(self) -> builtins.int:
         """Number of dimensions."""
     def div(self, other: _Operand, *, rounding_mode: str | None = ..., out: Tensor | None = ...) -> Tensor:
-        """Quotient: exact, or rounded to integers (``"floor"`` or ``"trunc"``), whose gradient is 0."""
+        """Quotient: exact, or rounded to integers, whose gradient is 0."""
     def div_(self, other: _Operand, *, rounding_mode: str | None = ...) -> Tensor:
         """In-place ``div``."""
     def divide(self, other: _Operand, *, rounding_mode: str | None = ..., out: Tensor | None = ...) -> Tensor:
-        """Quotient: exact, or rounded to integers (``"floor"`` or ``"trunc"``), whose gradient is 0."""
+        """Quotient: exact, or rounded to integers, whose gradient is 0."""
     def divide_(self, other: _Operand, *, rounding_mode: str | None = ...) -> Tensor:
         """In-place ``div``."""
     def dot(self, tensor: Tensor, *, out: Tensor | None = ...) -> Tensor:
@@ -313,23 +313,23 @@ class Tensor:
     def element_size(self) -> builtins.int:
         """Bytes of one element."""
     def eq(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
-        """Whether equal, element by element."""
+        """Whether ``input == other``, element by element, as booleans; NaN equals nothing."""
     def eq_(self, other: _Operand) -> Tensor:
         """In-place ``eq``."""
     def equal(self, other: Tensor) -> builtins.bool:
         """Whether shape and all elements are the same."""
     def erf(self, *, out: Tensor | None = ...) -> Tensor:
-        """The error function."""
+        """The error function, ``2 / sqrt(pi)`` times the integral of ``exp(-t * t)`` from 0 to ``input``."""
     def erf_(self) -> Tensor:
         """In-place ``erf``."""
     def erfc(self, *, out: Tensor | None = ...) -> Tensor:
-        """``1 - erf(x)``, with all its digits also where that is small."""
+        """``1 - erf(input)``, with all its digits also where that is small."""
     def erfc_(self) -> Tensor:
         """In-place ``erfc``."""
     def exp(self, *, out: Tensor | None = ...) -> Tensor:
-        """The exponential."""
+        """The exponential, ``e ** input``."""
     def exp2(self, *, out: Tensor | None = ...) -> Tensor:
-        """2 to the power ``x``."""
+        """``2 ** input``."""
     def exp2_(self) -> Tensor:
         """In-place ``exp2``."""
     def exp_(self) -> Tensor:
@@ -339,7 +339,7 @@ class Tensor:
     def expand_as(self, other: Tensor) -> Tensor:
         """``x.expand(other.shape)``."""
     def expm1(self, *, out: Tensor | None = ...) -> Tensor:
-        """``exp(x) - 1``, accurate near 0."""
+        """``exp(input) - 1``, with all its digits also near 0."""
     def expm1_(self) -> Tensor:
         """In-place ``expm1``."""
     def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor:
@@ -359,15 +359,15 @@ class Tensor:
     def float(self, *, memory_format: Any = ...) -> Tensor:
         """The elements as float32."""
     def floor(self, *, out: Tensor | None = ...) -> Tensor:
-        """The largest integer not above ``x``."""
+        """The largest integer not above each element; its gradient is 0."""
     def floor_(self) -> Tensor:
         """In-place ``floor``."""
     def floor_divide(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
-        """Quotient rounded towards minus infinity. Integers divided by 0 are an error (on a GPU: any number)."""
+        """Quotient rounded towards minus infinity (Python's ``//``); its gradient is 0."""
     def floor_divide_(self, other: _Operand) -> Tensor:
         """In-place ``floor_divide``."""
     def fmod(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
-        """What division leaves, with the sign of the dividend (C's ``fmod``). Integers divided by 0 are an error (on a GPU: 0)."""
+        """``input - other * trunc(input / other)``: what division leaves, with the sign of the dividend (C's ``fmod``)."""
     def fmod_(self, other: _Operand) -> Tensor:
         """In-place ``fmod``."""
     @overload
@@ -377,22 +377,22 @@ class Tensor:
     def gather(self, *, index: Tensor, sparse_grad: builtins.bool = ..., out: Tensor | None = ..., axis: builtins.int) -> Tensor:
         """Elements at the given positions along ``dim``, one for each element of ``index``."""
     def ge(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
-        """Whether ``x >= y``, element by element."""
+        """Whether ``input >= other``, element by element, as booleans."""
     def ge_(self, other: _Operand) -> Tensor:
         """In-place ``ge``."""
     @property
     def grad_fn(self) -> Any:
         """The node that made this tensor; None for leaves."""
     def greater(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
-        """Whether ``x > y``, element by element."""
+        """Whether ``input > other``, element by element, as booleans."""
     def greater_(self, other: _Operand) -> Tensor:
         """In-place ``gt``."""
     def greater_equal(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
-        """Whether ``x >= y``, element by element."""
+        """Whether ``input >= other``, element by element, as booleans."""
     def greater_equal_(self, other: _Operand) -> Tensor:
         """In-place ``ge``."""
     def gt(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
-        """Whether ``x > y``, element by element."""
+        """Whether ``input > other``, element by element, as booleans."""
     def gt_(self, other: _Operand) -> Tensor:
         """In-place ``gt``."""
     def half(self, *, memory_format: Any = ...) -> Tensor:
@@ -400,7 +400,7 @@ class Tensor:
     def hsplit(self, indices_or_sections: builtins.int | Sequence[builtins.int] | Tensor, *more: builtins.int) -> tuple[Tensor, ...]:
         """``tensor_split`` along the second dimension (of vectors, the first) into equal pieces."""
     def hypot(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
-        """``sqrt(input**2 + other**2)``: the hypotenuse, without overflow. Floating types only; its gradient at 0 is NaN, as in torch."""
+        """``sqrt(input**2 + other**2)``: the hypotenuse, without overflow. Its gradient at 0 is NaN, as in torch."""
     def hypot_(self, other: _Operand) -> Tensor:
         """In-place ``hypot``."""
     @overload
@@ -481,11 +481,11 @@ class Tensor:
     def isclose(self, other: Tensor, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor:
         """Where elements are within ``atol + rtol * abs(other)``; integers and truth values are compared as float64."""
     def isfinite(self) -> Tensor:
-        """Whether neither NaN nor infinite."""
+        """Whether each element is neither NaN nor infinite, as booleans."""
     def isinf(self) -> Tensor:
-        """Whether infinite."""
+        """Whether each element is infinite, as booleans."""
     def isnan(self) -> Tensor:
-        """Whether NaN."""
+        """Whether each element is NaN, as booleans."""
     def item(self) -> Any:
         """The one element as a Python number."""
     @property
@@ -494,33 +494,33 @@ class Tensor:
     def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ..., *, out: tuple[Tensor, Tensor] | None = ..., axis: builtins.int = ..., keepdims: builtins.bool = ...) -> ReturnType:
         """The ``k``-th smallest element (from 1) along ``dim``, and where it is: (values, indices)."""
     def le(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
-        """Whether ``x <= y``, element by element."""
+        """Whether ``input <= other``, element by element, as booleans."""
     def le_(self, other: _Operand) -> Tensor:
         """In-place ``le``."""
     def lerp(self, end: _Operand, weight: _Operand, *, out: Tensor | None = ...) -> Tensor:
-        """``x + weight * (end - x)``, counted from the nearer end: exact at both."""
+        """``input + weight * (end - input)``, counted from the nearer end, so that it is exact at both."""
     def lerp_(self, end: _Operand, weight: _Operand) -> Tensor:
         """In-place ``lerp``."""
     def less(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
-        """Whether ``x < y``, element by element."""
+        """Whether ``input < other``, element by element, as booleans."""
     def less_(self, other: _Operand) -> Tensor:
         """In-place ``lt``."""
     def less_equal(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
-        """Whether ``x <= y``, element by element."""
+        """Whether ``input <= other``, element by element, as booleans."""
     def less_equal_(self, other: _Operand) -> Tensor:
         """In-place ``le``."""
     def log(self, *, out: Tensor | None = ...) -> Tensor:
-        """The natural logarithm."""
+        """The natural logarithm: -inf at 0, NaN below."""
     def log10(self, *, out: Tensor | None = ...) -> Tensor:
-        """The logarithm to base 10."""
+        """The logarithm to base 10: -inf at 0, NaN below."""
     def log10_(self) -> Tensor:
         """In-place ``log10``."""
     def log1p(self, *, out: Tensor | None = ...) -> Tensor:
-        """``log(1 + x)``, accurate near 0."""
+        """``log(1 + input)``, with all its digits also near 0."""
     def log1p_(self) -> Tensor:
         """In-place ``log1p``."""
     def log2(self, *, out: Tensor | None = ...) -> Tensor:
-        """The logarithm to base 2."""
+        """The logarithm to base 2: -inf at 0, NaN below."""
     def log2_(self) -> Tensor:
         """In-place ``log2``."""
     def log_(self) -> Tensor:
@@ -538,19 +538,19 @@ class Tensor:
     def logcumsumexp(self, *, out: Tensor | None = ..., axis: builtins.int) -> Tensor:
         """``log(sum(exp(x)))`` of the elements up to each along ``dim``, without overflow. Floating types only."""
     def logical_and(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
-        """Whether both are nonzero."""
+        """Whether both elements are nonzero, as booleans."""
     def logical_and_(self, other: _Operand) -> Tensor:
         """In-place ``logical_and``."""
     def logical_not(self, *, out: Tensor | None = ...) -> Tensor:
-        """Whether zero."""
+        """Whether each element is zero, as booleans."""
     def logical_not_(self) -> Tensor:
         """In-place ``logical_not``."""
     def logical_or(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
-        """Whether either is nonzero."""
+        """Whether at least one of both elements is nonzero, as booleans."""
     def logical_or_(self, other: _Operand) -> Tensor:
         """In-place ``logical_or``."""
     def logical_xor(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
-        """Whether exactly one is nonzero."""
+        """Whether exactly one of both elements is nonzero, as booleans."""
     def logical_xor_(self, other: _Operand) -> Tensor:
         """In-place ``logical_xor``."""
     @overload
@@ -562,7 +562,7 @@ class Tensor:
     def long(self, *, memory_format: Any = ...) -> Tensor:
         """The elements as int64."""
     def lt(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
-        """Whether ``x < y``, element by element."""
+        """Whether ``input < other``, element by element, as booleans."""
     def lt_(self, other: _Operand) -> Tensor:
         """In-place ``lt``."""
     @property
@@ -596,7 +596,7 @@ class Tensor:
     def max(self, dim: Tensor, *, out: Tensor | None = ...) -> Tensor:
         """The largest element; with a dimension, (values, indices) along it; with a tensor, ``maximum``."""
     def maximum(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
-        """The larger, element by element; NaN if either is. Differently from torch, ``other`` may be a number."""
+        """The larger, element by element; NaN if either is."""
     def maximum_(self, other: _Operand) -> Tensor:
         """In-place ``maximum``."""
     def mean(self, dim: Dims | None = ..., keepdim: builtins.bool = ..., *, dtype: _DType | None = ..., out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
@@ -623,7 +623,7 @@ class Tensor:
     def min(self, dim: Tensor, *, out: Tensor | None = ...) -> Tensor:
         """The smallest element; with a dimension, (values, indices) along it; with a tensor, ``minimum``."""
     def minimum(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
-        """The smaller, element by element; NaN if either is. Differently from torch, ``other`` may be a number."""
+        """The smaller, element by element; NaN if either is."""
     def minimum_(self, other: _Operand) -> Tensor:
         """In-place ``minimum``."""
     def mm(self, mat2: Tensor, *, out: Tensor | None = ...) -> Tensor:
@@ -672,15 +672,15 @@ class Tensor:
     def ndimension(self) -> builtins.int:
         """Number of dimensions."""
     def ne(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
-        """Whether different, element by element."""
+        """Whether ``input != other``, element by element, as booleans."""
     def ne_(self, other: _Operand) -> Tensor:
         """In-place ``ne``."""
     def neg(self, *, out: Tensor | None = ...) -> Tensor:
-        """The negative."""
+        """``-input``, element by element."""
     def neg_(self) -> Tensor:
         """In-place ``neg``."""
     def negative(self, *, out: Tensor | None = ...) -> Tensor:
-        """The negative."""
+        """``-input``, element by element."""
     def negative_(self) -> Tensor:
         """In-place ``neg``."""
     def nelement(self) -> builtins.int:
@@ -706,7 +706,7 @@ class Tensor:
     def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor:
         """Overwrite with numbers of a normal distribution."""
     def not_equal(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
-        """Whether different, element by element."""
+        """Whether ``input != other``, element by element, as booleans."""
     def not_equal_(self, other: _Operand) -> Tensor:
         """In-place ``ne``."""
     def numel(self) -> builtins.int:
@@ -733,7 +733,7 @@ class Tensor:
     def put_(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor:
         """In-place ``put``."""
     def rad2deg(self, *, out: Tensor | None = ...) -> Tensor:
-        """Radians as degrees: ``x * 180 / pi``. Integers are computed in the default floating type."""
+        """Radians as degrees: ``input * 180 / pi``."""
     def rad2deg_(self) -> Tensor:
         """In-place ``rad2deg``."""
     def random_(self, low: Any = ..., to: Any = ..., *, generator: Any = ...) -> Tensor:
@@ -741,7 +741,7 @@ class Tensor:
     def ravel(self) -> Tensor:
         """The elements in one dimension."""
     def reciprocal(self, *, out: Tensor | None = ...) -> Tensor:
-        """One over ``x``."""
+        """``1 / input``; infinite at 0."""
     def reciprocal_(self) -> Tensor:
         """In-place ``reciprocal``."""
     def register_hook(self, hook: Callable[..., Any]) -> Any:
@@ -753,7 +753,7 @@ class Tensor:
     def relu_(self) -> Tensor:
         """In-place ``relu``."""
     def remainder(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
-        """What division leaves, with the sign of the divisor (Python's ``%``). Integers divided by 0 are an error (on a GPU: 0)."""
+        """``input - other * floor(input / other)``: what division leaves, with the sign of the divisor (Python's ``%``)."""
     def remainder_(self, other: _Operand) -> Tensor:
         """In-place ``remainder``."""
     def repeat(self, *counts: Any, repeats: Any = ...) -> Tensor:
@@ -778,11 +778,11 @@ class Tensor:
     def rot90(self, k: builtins.int = ..., dims: Any = ...) -> Tensor:
         """A copy turned by ``k`` times 90 degrees in the plane of two dimensions, from the first towards the second."""
     def round(self, *, out: Tensor | None = ...) -> Tensor:
-        """The nearest integer, halves to even."""
+        """The nearest integer, halves to the even one; its gradient is 0."""
     def round_(self) -> Tensor:
         """In-place ``round``."""
     def rsqrt(self, *, out: Tensor | None = ...) -> Tensor:
-        """One over the square root."""
+        """``1 / sqrt(input)``: infinite at 0, NaN for negative numbers."""
     def rsqrt_(self) -> Tensor:
         """In-place ``rsqrt``."""
     @overload
@@ -842,15 +842,15 @@ class Tensor:
     def sigmoid_(self) -> Tensor:
         """In-place ``sigmoid``."""
     def sign(self, *, out: Tensor | None = ...) -> Tensor:
-        """-1, 0 or 1."""
+        """-1, 0 or 1, as the element is negative, zero or positive; its gradient is 0."""
     def sign_(self) -> Tensor:
         """In-place ``sign``."""
     def sin(self, *, out: Tensor | None = ...) -> Tensor:
-        """The sine of radians."""
+        """The sine."""
     def sin_(self) -> Tensor:
         """In-place ``sin``."""
     def sinh(self, *, out: Tensor | None = ...) -> Tensor:
-        """The hyperbolic sine."""
+        """The hyperbolic sine, ``(exp(input) - exp(-input)) / 2``."""
     def sinh_(self) -> Tensor:
         """In-place ``sinh``."""
     @overload
@@ -877,11 +877,11 @@ class Tensor:
     def split_with_sizes(self, split_sizes: Sequence[builtins.int], dim: builtins.int = ..., *, axis: builtins.int = ...) -> tuple[Tensor, ...]:
         """Pieces of the given sizes, as views."""
     def sqrt(self, *, out: Tensor | None = ...) -> Tensor:
-        """The square root."""
+        """The square root; NaN for negative numbers. Its gradient at 0 is infinite."""
     def sqrt_(self) -> Tensor:
         """In-place ``sqrt``."""
     def square(self, *, out: Tensor | None = ...) -> Tensor:
-        """``x * x``; of truth values as int64."""
+        """``input * input``."""
     def square_(self) -> Tensor:
         """In-place ``square``."""
     def squeeze(self, dim: Dims | None = ..., *more: builtins.int, axis: Dims | None = ...) -> Tensor:
@@ -927,7 +927,7 @@ class Tensor:
     def take_along_dim(self, indices: Tensor, dim: builtins.int | None = ..., *, out: Tensor | None = ..., axis: builtins.int | None = ...) -> Tensor:
         """Elements at ``indices`` along ``dim``, both broadcast in the other dimensions; as NumPy's ``take_along_axis``."""
     def tan(self, *, out: Tensor | None = ...) -> Tensor:
-        """The tangent of radians."""
+        """The tangent."""
     def tan_(self) -> Tensor:
         """In-place ``tan``."""
     def tanh(self, *, out: Tensor | None = ...) -> Tensor:
@@ -957,11 +957,11 @@ class Tensor:
     def triu_(self, diagonal: builtins.int = ...) -> Tensor:
         """In place, zeros below the diagonal; of elements that are in memory once but stand in several places, wherever one of these is."""
     def true_divide(self, other: _Operand, *, rounding_mode: str | None = ..., out: Tensor | None = ...) -> Tensor:
-        """Quotient: exact, or rounded to integers (``"floor"`` or ``"trunc"``), whose gradient is 0."""
+        """Quotient: exact, or rounded to integers, whose gradient is 0."""
     def true_divide_(self, other: _Operand, *, rounding_mode: str | None = ...) -> Tensor:
         """In-place ``div``."""
     def trunc(self, *, out: Tensor | None = ...) -> Tensor:
-        """The integer part."""
+        """The integer part: each element rounded towards zero; its gradient is 0."""
     def trunc_(self) -> Tensor:
         """In-place ``trunc``."""
     @overload

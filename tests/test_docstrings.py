@@ -49,11 +49,8 @@ PACKAGE = Path(numtorch.__file__).parent
 # Two lists, because two families of modules are written at a time.
 PENDING_OPS = {
     "ops/activation.py",
-    "ops/angles.py",
-    "ops/arithmetic.py",
     "ops/attention.py",
     "ops/closeness.py",
-    "ops/comparison.py",
     "ops/conv/__init__.py",
     "ops/creation.py",
     "ops/embedding.py",

@@ -11,9 +11,11 @@ from numtorch.exports import exported
 @exported("torch", "Tensor")
 @primitive(floats=True, ref=np.deg2rad)
 def deg2rad(x):
-    """Degrees as radians: ``x * pi / 180``. Integers are computed in the default floating type.
+    """Degrees as radians: ``input * pi / 180``.
 
-    >>> import numtorch as torch
+    Args:
+        input: in degrees; integers and booleans are computed in the default floating type.
+
     >>> torch.deg2rad(torch.tensor([180.0, 90.0]))
     tensor([3.1416, 1.5708])
     """
@@ -28,11 +30,13 @@ def _(g):
 @exported("torch", "Tensor")
 @primitive(floats=True, ref=np.rad2deg)
 def rad2deg(x):
-    """Radians as degrees: ``x * 180 / pi``. Integers are computed in the default floating type.
+    """Radians as degrees: ``input * 180 / pi``.
 
-    >>> import numtorch as torch
-    >>> torch.rad2deg(torch.tensor([3.14159265]))
-    tensor([180.])
+    Args:
+        input: in radians; integers and booleans are computed in the default floating type.
+
+    >>> torch.rad2deg(torch.tensor([torch.pi, 1.0]))
+    tensor([180.0000,  57.2958])
     """
     return x * 57.29577951308232
 

@@ -1,4 +1,5 @@
-"""Elementwise arithmetic and elementary functions. The operators of comparisons and choices are here too.
+"""Elementwise arithmetic: sums, products, quotients and powers. Comparisons, choices and elementary functions can be
+imported from here too.
 
 Each op is one scalar formula and its gradient. Gradients choose values with ``where``, because a comparison times an
 infinite gradient is NaN.
@@ -6,7 +7,6 @@ infinite gradient is NaN.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ import numtorch.dtype as dtypes
 from numtorch import engine
 from numtorch._tensor import Tensor
 from numtorch.arguments import element, wrapped
-from numtorch.dispatch import samples
 from numtorch.dispatch.op import primitive
 from numtorch.dtype import INTEGERS
 from numtorch.dtype import bool as BOOL
@@ -58,6 +57,37 @@ from numtorch.ops.comparison import (  # noqa: F401 - what arithmetic has always
     where,
     zeros_of,
 )
+from numtorch.ops.elementary import (  # noqa: F401 - likewise
+    abs,
+    atan,
+    ceil,
+    cos,
+    cosh,
+    erf,
+    erfc,
+    exp,
+    exp2,
+    expm1,
+    floor,
+    hypot,
+    isfinite,
+    isinf,
+    isnan,
+    log,
+    log1p,
+    log2,
+    log10,
+    reciprocal,
+    round,
+    rsqrt,
+    sign,
+    sin,
+    sinh,
+    sqrt,
+    square,
+    tan,
+    trunc,
+)
 
 
 def _one_type(name: str, values: tuple) -> None:
@@ -97,7 +127,14 @@ ONE = 1  # by identity: True and 1.0 are other requests
 def add(input: Tensor, other: Any, *, alpha: Any = ONE, out: Tensor | None = None) -> Tensor:
     """``input + alpha * other``, element by element.
 
-    >>> import numtorch as torch
+    Args:
+        input, other: tensors or numbers, at least one a tensor; they broadcast together.
+        alpha: a number; booleans and fractions only where the result has such a type.
+
+    Raises:
+        TypeError: neither operand is a tensor, or ``alpha`` is no number.
+        RuntimeError: the shapes do not broadcast, or ``alpha`` does not fit the type of the result.
+
     >>> torch.add(torch.tensor([1, 2]), torch.tensor([10, 20]), alpha=2)
     tensor([21, 42])
     """
@@ -170,7 +207,19 @@ def _(g, *, needs):
 
 @exported("torch", "Tensor", also=("subtract",))
 def sub(input: Tensor, other: Any, *, alpha: Any = ONE, out: Tensor | None = None) -> Tensor:
-    """``input - alpha * other``, element by element."""
+    """``input - alpha * other``, element by element.
+
+    Args:
+        input, other: tensors or numbers, at least one a tensor; they broadcast together.
+        alpha: a number, which fits the type of the result.
+
+    Raises:
+        TypeError: neither operand is a tensor, or ``alpha`` is no number.
+        RuntimeError: an operand is boolean, the shapes do not broadcast, or ``alpha`` does not fit.
+
+    >>> torch.sub(torch.tensor([5, 6]), torch.tensor([1, 2]), alpha=2)
+    tensor([3, 2])
+    """
     if alpha is ONE:
         return plain_sub(input, other, out=out)
     return add_multiple(input, other, negative_multiple(input, other, alpha, "sub"), out=out)
@@ -196,7 +245,19 @@ def _(g, *, needs):
 
 @exported("torch")
 def rsub(input: Tensor, other: Any, *, alpha: Any = ONE) -> Tensor:
-    """``other - alpha * x``."""
+    """``other - alpha * input``, element by element: ``sub`` with its operands exchanged.
+
+    Args:
+        input, other: tensors or numbers, at least one a tensor; they broadcast together.
+        alpha: a number, which fits the type of the result.
+
+    Raises:
+        TypeError: neither operand is a tensor, or ``alpha`` is no number.
+        RuntimeError: an operand is boolean, the shapes do not broadcast, or ``alpha`` does not fit.
+
+    >>> torch.rsub(torch.tensor([1, 2]), 10)
+    tensor([9, 8])
+    """
     if alpha is ONE:
         return difference_from(input, other)
     return add_multiple(other, input, negative_multiple(other, input, alpha, "rsub"))
@@ -207,9 +268,14 @@ def rsub(input: Tensor, other: Any, *, alpha: Any = ONE) -> Tensor:
 def mul(x, y):
     """Product, element by element.
 
-    >>> import numtorch as torch
+    Args:
+        input, other: tensors or numbers, at least one a tensor; they broadcast together.
+
     >>> torch.mul(torch.tensor([1.0, 2.0]), 3)
     tensor([3., 6.])
+    >>> torch.mul(torch.tensor([[1.0], [2.0]]), torch.tensor([3.0, 4.0]))
+    tensor([[3., 4.],
+            [6., 8.]])
     """
     return x * y
 
@@ -245,7 +311,17 @@ def _(g, x, y, *, needs):
 @exported("torch", "Tensor")
 @primitive(ref=np.floor_divide, domain=(0.5, 3), takes=SIGNED, rounded=True, divisor="y", whole=True)
 def floor_divide(x, y):
-    """Quotient rounded towards minus infinity. Integers divided by 0 are an error (on a GPU: any number)."""
+    """Quotient rounded towards minus infinity (Python's ``//``); its gradient is 0.
+
+    Args:
+        input, other: tensors or numbers, not booleans; they broadcast together.
+
+    Raises:
+        RuntimeError: an integer is divided by 0 (on a GPU that gives any number).
+
+    >>> torch.floor_divide(torch.tensor([7, -7]), 2)
+    tensor([ 3, -4])
+    """
     return (-x if y == -1 else x) // (1 if y == -1 else y)
 
 
@@ -287,9 +363,19 @@ def _(g, *, needs):
 
 @exported("torch", "Tensor", also=("divide", "true_divide"))
 def div(input: Tensor, other: Any, *, rounding_mode: str | None = None, out: Tensor | None = None) -> Tensor:
-    """Quotient: exact, or rounded to integers (``"floor"`` or ``"trunc"``), whose gradient is 0.
+    """Quotient: exact, or rounded to integers, whose gradient is 0.
 
-    >>> import numtorch as torch
+    Args:
+        input, other: tensors or numbers, at least one a tensor; they broadcast together.
+        rounding_mode: None divides in floating point, also integers. ``"trunc"`` rounds towards zero, ``"floor"``
+            towards minus infinity, both in the promoted type.
+
+    Returns:
+        The quotients, element by element.
+
+    Raises:
+        RuntimeError: another ``rounding_mode``, or an integer is divided by 0 and rounded.
+
     >>> torch.div(torch.tensor([7, -7]), 2), torch.div(torch.tensor([7, -7]), 2, rounding_mode="floor")
     (tensor([ 3.5000, -3.5000]), tensor([ 3, -4]))
     """
@@ -312,8 +398,17 @@ def divider(input: Any, other: Any, rounding_mode: str | None) -> Any:
 @exported("torch", "Tensor")
 @primitive(ref=np.remainder, domain=(0.5, 3), takes=SIGNED, rounded=True, divisor="y")
 def remainder(x, y):
-    """What division leaves, with the sign of the divisor (Python's ``%``). Integers divided by 0 are an error (on a
-    GPU: 0)."""
+    """``input - other * floor(input / other)``: what division leaves, with the sign of the divisor (Python's ``%``).
+
+    Args:
+        input, other: tensors or numbers, not booleans; they broadcast together.
+
+    Raises:
+        RuntimeError: an integer is divided by 0 (on a GPU that gives 0).
+
+    >>> torch.remainder(torch.tensor([5, -5]), 3)
+    tensor([2, 1])
+    """
     return m.remainder(x, y)
 
 
@@ -325,8 +420,17 @@ def _(g, x, y, *, needs):
 @exported("torch", "Tensor")
 @primitive(ref=np.fmod, domain=(0.5, 3), takes=SIGNED, rounded=True, divisor="y")
 def fmod(x, y):
-    """What division leaves, with the sign of the dividend (C's ``fmod``). Integers divided by 0 are an error (on a GPU:
-    0)."""
+    """``input - other * trunc(input / other)``: what division leaves, with the sign of the dividend (C's ``fmod``).
+
+    Args:
+        input, other: tensors or numbers, not booleans; they broadcast together.
+
+    Raises:
+        RuntimeError: an integer is divided by 0 (on a GPU that gives 0).
+
+    >>> torch.fmod(torch.tensor([5, -5]), 3)
+    tensor([ 2, -2])
+    """
     return m.fmod(x, y)
 
 
@@ -338,7 +442,17 @@ def _(g, x, y, *, needs):
 @exported("torch", "Tensor", also=("negative",))
 @primitive(ref=np.negative, takes=SIGNED, check=_no_truths)
 def neg(x):
-    """The negative."""
+    """``-input``, element by element.
+
+    Args:
+        input: of any type but booleans.
+
+    Raises:
+        RuntimeError: ``input`` is boolean; ``~`` inverts a mask.
+
+    >>> torch.neg(torch.tensor([1.0, -2.0]))
+    tensor([-1.,  2.])
+    """
     return -x
 
 
@@ -385,12 +499,18 @@ def _(g, x):
 def pow(input: Tensor, exponent: Any, *, out: Tensor | None = None) -> Tensor:
     """``input`` to the power ``exponent``, element by element; squares and cubes are products.
 
-    A negative number as the exponent of integers is an error; in a tensor of exponents it gives the integer part, 0 but
-    for 1 and -1.
+    Args:
+        input: a tensor, or a number if ``exponent`` is a tensor.
+        exponent: a number or a tensor, broadcast with ``input``. Negative exponents in a tensor of integers give the
+            integer part, which is 0 but for powers of 1 and -1.
 
-    >>> import numtorch as torch
+    Raises:
+        RuntimeError: integers to the power of a negative number, or of one beyond their type.
+
     >>> torch.pow(torch.tensor([1.0, 2.0, 3.0]), 2)
     tensor([1., 4., 9.])
+    >>> torch.pow(2, torch.tensor([0, 1, 10]))
+    tensor([   1,    2, 1024])
     """
     if exponent.__class__ is int and (exponent == 2 or exponent == 3) and not is_truth(input):
         product = square if exponent == 2 else cube
@@ -424,362 +544,24 @@ def fitting_exponent(x: Any, exponent: Any) -> Any:
     return exponent
 
 
-# --- elementary functions -------------------------------------------------------------------------
-
-
-@exported("torch", "Tensor", also=("absolute",))
-@primitive(ref=np.abs, takes=SIGNED)
-def abs(x):
-    """The absolute value; its gradient at 0 is 0."""
-    return m.abs(x)
-
-
-@abs.vjp
-def _(g, x):
-    return g * sign(x)
-
-
-@exported("torch", "Tensor")
-@primitive(ref=lambda x: np.where(x > 0, 1, np.where(x < 0, -1, 0)))
-def sign(x):
-    """-1, 0 or 1."""
-    return m.sign(x)
-
-
-@sign.vjp
-def _(g):
-    return zeros_of(g)
-
-
-@exported("torch", "Tensor")
-@primitive(floats=True, ref=np.exp)
-def exp(x):
-    """The exponential.
-
-    >>> import numtorch as torch
-    >>> torch.exp(torch.tensor([0.0, 1.0]))
-    tensor([1.0000, 2.7183])
-    """
-    return m.exp(x)
-
-
-@exp.vjp
-def _(g, *, out):
-    return g * out
-
-
-@exported("torch", "Tensor")
-@primitive(floats=True, ref=np.exp2)
-def exp2(x):
-    """2 to the power ``x``."""
-    return m.exp2(x)
-
-
-@exp2.vjp
-def _(g, *, out):
-    return g * (out * 0.6931471805599453)
-
-
-@exported("torch", "Tensor")
-@primitive(floats=True, ref=np.expm1)
-def expm1(x):
-    """``exp(x) - 1``, accurate near 0."""
-    return m.expm1(x)
-
-
-@expm1.vjp
-def _(g, *, out):
-    return g * (out + 1)
-
-
-@exported("torch", "Tensor")
-@primitive(floats=True, ref=np.log, domain=(0.2, 3))
-def log(x):
-    """The natural logarithm."""
-    return m.log(x)
-
-
-@log.vjp
-def _(g, x):
-    return g / x
-
-
-@exported("torch", "Tensor")
-@primitive(floats=True, ref=np.log2, domain=(0.2, 3))
-def log2(x):
-    """The logarithm to base 2."""
-    return m.log2(x)
-
-
-@log2.vjp
-def _(g, x):
-    return g / (x * 0.6931471805599453)
-
-
-@exported("torch", "Tensor")
-@primitive(floats=True, ref=np.log10, domain=(0.2, 3))
-def log10(x):
-    """The logarithm to base 10."""
-    return m.log10(x)
-
-
-@log10.vjp
-def _(g, x):
-    return g / (x * 2.302585092994046)
-
-
-@exported("torch", "Tensor")
-@primitive(floats=True, ref=np.log1p, domain=(-0.5, 3))
-def log1p(x):
-    """``log(1 + x)``, accurate near 0."""
-    return m.log1p(x)
-
-
-@log1p.vjp
-def _(g, x):
-    return g / (x + 1)
-
-
-@exported("torch", "Tensor")
-@primitive(floats=True, ref=np.sqrt, domain=(0.2, 3))
-def sqrt(x):
-    """The square root."""
-    return m.sqrt(x)
-
-
-@sqrt.vjp
-def _(g, *, out):
-    return g / (out * 2)
-
-
-@exported("torch", "Tensor")
-@primitive(floats=True, ref=lambda x: 1 / np.sqrt(x), domain=(0.2, 3))
-def rsqrt(x):
-    """One over the square root."""
-    return m.rsqrt(x)  # 1 / sqrt(x) would become an estimate that is NaN at 0
-
-
-@rsqrt.vjp
-def _(g, *, out):
-    return g * (out * out * out * -0.5)
-
-
-@exported("torch", "Tensor")
-@primitive(ref=lambda x: x * x, result="counts")
-def square(x):
-    """``x * x``; of truth values as int64."""
-    return x * x
-
-
-@square.vjp
-def _(g, x):
-    return g * (x * 2)
-
-
-@exported("torch", "Tensor")
-@primitive(floats=True, ref=np.reciprocal, domain=(0.2, 3))
-def reciprocal(x):
-    """One over ``x``."""
-    return 1 / x
-
-
-@reciprocal.vjp
-def _(g, *, out):
-    return -g * (out * out)
-
-
-@exported("torch", "Tensor")
-@primitive(floats=True, ref=np.sin)
-def sin(x):
-    """The sine of radians."""
-    return m.sin(x)
-
-
-@sin.vjp
-def _(g, x):
-    return g * cos(x)
-
-
-@exported("torch", "Tensor")
-@primitive(floats=True, ref=np.cos)
-def cos(x):
-    """The cosine of radians."""
-    return m.cos(x)
-
-
-@cos.vjp
-def _(g, x):
-    return -g * sin(x)
-
-
-@exported("torch", "Tensor")
-@primitive(floats=True, ref=np.tan, domain=(-1, 1))
-def tan(x):
-    """The tangent of radians."""
-    return m.tan(x)
-
-
-@tan.vjp
-def _(g, *, out):
-    return g * (1 + out * out)
-
-
-@exported("torch", "Tensor")
-@primitive(floats=True, ref=np.arctan)
-def atan(x):
-    """The angle whose tangent is ``x``."""
-    return m.atan(x)
-
-
-@atan.vjp
-def _(g, x):
-    return g / (x * x + 1)
-
-
-@exported("torch", "Tensor")
-@primitive(floats=True, ref=np.sinh)
-def sinh(x):
-    """The hyperbolic sine."""
-    return m.sinh(x)
-
-
-@sinh.vjp
-def _(g, x):
-    return g * cosh(x)
-
-
-@exported("torch", "Tensor")
-@primitive(floats=True, ref=np.cosh)
-def cosh(x):
-    """The hyperbolic cosine."""
-    return m.cosh(x)
-
-
-@cosh.vjp
-def _(g, x):
-    return g * sinh(x)
-
-
-@exported("torch", "Tensor")
-@primitive(floats=True, ref=samples.erf)
-def erf(x):
-    """The error function."""
-    return m.erf(x)
-
-
-@erf.vjp
-def _(g, x):
-    return g * (exp(-(x * x)) * 1.1283791670955126)  # 2 / sqrt(pi)
-
-
-@exported("torch", "Tensor")
-@primitive(floats=True, ref=np.vectorize(math.erfc, otypes=[float]))
-def erfc(x):
-    """``1 - erf(x)``, with all its digits also where that is small.
-
-    >>> import numtorch as torch
-    >>> torch.erfc(torch.tensor([0.0, 5.0]))
-    tensor([1.0000e+00, 1.5375e-12])
-    """
-    return m.erfc(x)
-
-
-@erfc.vjp
-def _(g, x):
-    return g * (exp(-(x * x)) * -1.1283791670955126)  # 2 / sqrt(pi)
-
-
-@exported("torch", "Tensor")
-@primitive(takes=REAL, ref=np.hypot)
-def hypot(x, y):
-    """``sqrt(input**2 + other**2)``: the hypotenuse, without overflow. Floating types only; its gradient at 0 is NaN,
-    as in torch.
-
-    >>> import numtorch as torch
-    >>> torch.hypot(torch.tensor([3.0, 1e30]), torch.tensor([4.0, 1e30]))
-    tensor([5.0000e+00, 1.4142e+30])
-    """
-    return m.hypot(x, y)
-
-
-@hypot.vjp
-def _(g, x, y, *, out, needs):
-    return g * (x / out) if needs[0] else None, g * (y / out) if needs[1] else None
-
-
-@exported("torch", "Tensor")
-@primitive(ref=np.floor, takes=SIGNED)
-def floor(x):
-    """The largest integer not above ``x``."""
-    return m.floor(x)
-
-
-@floor.vjp
-def _(g):
-    return zeros_of(g)
-
-
-@exported("torch", "Tensor")
-@primitive(ref=np.ceil, takes=SIGNED)
-def ceil(x):
-    """The smallest integer not below ``x``."""
-    return m.ceil(x)
-
-
-@ceil.vjp
-def _(g):
-    return zeros_of(g)
-
-
-@exported("torch", "Tensor")
-@primitive(ref=np.round, takes=SIGNED)
-def round(x):
-    """The nearest integer, halves to even."""
-    return m.round(x)
-
-
-@round.vjp
-def _(g):
-    return zeros_of(g)
-
-
-@exported("torch", "Tensor")
-@primitive(ref=np.trunc, takes=SIGNED)
-def trunc(x):
-    """The integer part."""
-    return m.trunc(x)
-
-
-@trunc.vjp
-def _(g):
-    return zeros_of(g)
-
-
-@exported("torch", "Tensor", inplace=False)
-@primitive(result="bool", differentiable=False, ref=np.isnan, out=False)
-def isnan(x):
-    """Whether NaN."""
-    return x != x
-
-
-@exported("torch", "Tensor", inplace=False)
-@primitive(result="bool", differentiable=False, ref=np.isinf, out=False)
-def isinf(x):
-    """Whether infinite."""
-    return m.isinf(x)
-
-
-@exported("torch", "Tensor", inplace=False)
-@primitive(result="bool", differentiable=False, ref=np.isfinite, out=False)
-def isfinite(x):
-    """Whether neither NaN nor infinite."""
-    return m.isfinite(x)
+# --- three operands ---------------------------------------------------------------------------------
 
 
 @exported("torch", "Tensor")
 @primitive(ref=lambda x, y, w: x + w * (y - x), takes=REAL, check=_one_type)
 def lerp(x, end, w):
-    """``x + weight * (end - x)``, counted from the nearer end: exact at both."""
+    """``input + weight * (end - input)``, counted from the nearer end, so that it is exact at both.
+
+    Args:
+        input, end: where ``weight`` is 0 and where it is 1: floating-point tensors of one type.
+        weight: a number, or a tensor of the same type; all broadcast together.
+
+    Raises:
+        RuntimeError: the types of the tensors differ.
+
+    >>> torch.lerp(torch.tensor([0.0, 10.0]), torch.tensor([1.0, 20.0]), 0.25)
+    tensor([ 0.2500, 12.5000])
+    """
     return x + w * (end - x) if m.abs(w) < 0.5 else end - (end - x) * (1 - w)
 
 
@@ -853,13 +635,36 @@ def factors(name: str, input: Tensor, tensor1: Tensor, tensor2: Tensor, value: A
 
 @exported("torch", "Tensor")
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1, out: Tensor | None = None) -> Tensor:
-    """``input + value * tensor1 * tensor2``, in whichever order nothing overflows that need not."""
+    """``input + value * tensor1 * tensor2``, element by element, in whichever order nothing overflows that need not.
+
+    Args:
+        input, tensor1, tensor2: tensors, broadcast together.
+        value: a number; for integers its fraction is cut off.
+
+    Raises:
+        TypeError: an operand is no tensor, or ``value`` is no number.
+
+    >>> torch.addcmul(torch.tensor([1.0, 1.0]), torch.tensor([2.0, 3.0]), torch.tensor([4.0, 5.0]), value=0.5)
+    tensor([5.0000, 8.5000])
+    """
     return plus_product(input, *factors("addcmul", input, tensor1, tensor2, value), out=out)
 
 
 @exported("torch", "Tensor")
 def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1, out: Tensor | None = None) -> Tensor:
-    """``input + value * tensor1 / tensor2``, in whichever order nothing overflows that need not."""
+    """``input + value * tensor1 / tensor2``, element by element, in whichever order nothing overflows that need not.
+
+    Args:
+        input, tensor1, tensor2: tensors, broadcast together; one of the last two is of a floating type.
+        value: a number.
+
+    Raises:
+        TypeError: an operand is no tensor, or ``value`` is no number.
+        RuntimeError: ``tensor1`` and ``tensor2`` are both of integers.
+
+    >>> torch.addcdiv(torch.tensor([1.0, 1.0]), torch.tensor([2.0, 3.0]), torch.tensor([4.0, 6.0]), value=2)
+    tensor([2., 2.])
+    """
     return plus_quotient(input, *factors("addcdiv", input, tensor1, tensor2, value), out=out)
 
 

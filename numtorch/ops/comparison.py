@@ -39,42 +39,84 @@ def is_floating(*values: Any) -> bool:
 @exported("torch", "Tensor")
 @primitive(result="bool", differentiable=False, ref=np.equal, rounded=True)
 def eq(x, y):
-    """Whether equal, element by element."""
+    """Whether ``input == other``, element by element, as booleans; NaN equals nothing.
+
+    Args:
+        input, other: a tensor and a tensor or number, broadcast together.
+
+    >>> torch.eq(torch.tensor([1, 2, 3]), torch.tensor([1, 5, 3]))
+    tensor([ True, False,  True])
+    """
     return x == y
 
 
 @exported("torch", "Tensor", also=("not_equal",))
 @primitive(result="bool", differentiable=False, ref=np.not_equal, rounded=True)
 def ne(x, y):
-    """Whether different, element by element."""
+    """Whether ``input != other``, element by element, as booleans.
+
+    Args:
+        input, other: a tensor and a tensor or number, broadcast together.
+
+    >>> torch.ne(torch.tensor([1, 2, 3]), 2)
+    tensor([ True, False,  True])
+    """
     return x != y
 
 
 @exported("torch", "Tensor", also=("less",))
 @primitive(result="bool", differentiable=False, ref=np.less, rounded=True)
 def lt(x, y):
-    """Whether ``x < y``, element by element."""
+    """Whether ``input < other``, element by element, as booleans.
+
+    Args:
+        input, other: a tensor and a tensor or number, broadcast together.
+
+    >>> torch.lt(torch.tensor([1, 2, 3]), 2)
+    tensor([ True, False, False])
+    """
     return x < y
 
 
 @exported("torch", "Tensor", also=("less_equal",))
 @primitive(result="bool", differentiable=False, ref=np.less_equal, rounded=True)
 def le(x, y):
-    """Whether ``x <= y``, element by element."""
+    """Whether ``input <= other``, element by element, as booleans.
+
+    Args:
+        input, other: a tensor and a tensor or number, broadcast together.
+
+    >>> torch.le(torch.tensor([1, 2, 3]), 2)
+    tensor([ True,  True, False])
+    """
     return x <= y
 
 
 @exported("torch", "Tensor", also=("greater",))
 @primitive(result="bool", differentiable=False, ref=np.greater, rounded=True)
 def gt(x, y):
-    """Whether ``x > y``, element by element."""
+    """Whether ``input > other``, element by element, as booleans.
+
+    Args:
+        input, other: a tensor and a tensor or number, broadcast together.
+
+    >>> torch.gt(torch.tensor([1, 2, 3]), 2)
+    tensor([False, False,  True])
+    """
     return x > y
 
 
 @exported("torch", "Tensor", also=("greater_equal",))
 @primitive(result="bool", differentiable=False, ref=np.greater_equal, rounded=True)
 def ge(x, y):
-    """Whether ``x >= y``, element by element."""
+    """Whether ``input >= other``, element by element, as booleans.
+
+    Args:
+        input, other: a tensor and a tensor or number, broadcast together.
+
+    >>> torch.ge(torch.tensor([1, 2, 3]), 2)
+    tensor([False,  True,  True])
+    """
     return x >= y
 
 
@@ -95,28 +137,56 @@ def is_extreme(x, y):
 @exported("torch", "Tensor")
 @primitive(result="bool", differentiable=False, ref=np.logical_and, untracked=True)
 def logical_and(x, y):
-    """Whether both are nonzero."""
+    """Whether both elements are nonzero, as booleans.
+
+    Args:
+        input, other: tensors of any type, broadcast together.
+
+    >>> torch.logical_and(torch.tensor([True, True]), torch.tensor([0, 2]))
+    tensor([False,  True])
+    """
     return (x != 0) & (y != 0)
 
 
 @exported("torch", "Tensor")
 @primitive(result="bool", differentiable=False, ref=np.logical_or, untracked=True)
 def logical_or(x, y):
-    """Whether either is nonzero."""
+    """Whether at least one of both elements is nonzero, as booleans.
+
+    Args:
+        input, other: tensors of any type, broadcast together.
+
+    >>> torch.logical_or(torch.tensor([True, False]), torch.tensor([0, 0]))
+    tensor([ True, False])
+    """
     return (x != 0) | (y != 0)
 
 
 @exported("torch", "Tensor")
 @primitive(result="bool", differentiable=False, ref=np.logical_xor, untracked=True)
 def logical_xor(x, y):
-    """Whether exactly one is nonzero."""
+    """Whether exactly one of both elements is nonzero, as booleans.
+
+    Args:
+        input, other: tensors of any type, broadcast together.
+
+    >>> torch.logical_xor(torch.tensor([True, True]), torch.tensor([0, 2]))
+    tensor([ True, False])
+    """
     return (x != 0) ^ (y != 0)
 
 
 @exported("torch", "Tensor")
 @primitive(result="bool", differentiable=False, ref=np.logical_not, untracked=True)
 def logical_not(x):
-    """Whether zero."""
+    """Whether each element is zero, as booleans.
+
+    Args:
+        input: of any type.
+
+    >>> torch.logical_not(torch.tensor([0, 1, 2]))
+    tensor([ True, False, False])
+    """
     return x == 0
 
 
@@ -155,25 +225,65 @@ def integral(name: str, bits: Any, *values: Any) -> Any:
 
 @exported("torch", "Tensor")
 def bitwise_and(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
-    """Bitwise and of integers; logical and of booleans."""
+    """Bitwise and of integers, logical and of booleans, element by element.
+
+    Args:
+        input, other: integers or booleans, broadcast together.
+
+    Raises:
+        NotImplementedError: an operand is of a floating type.
+
+    >>> torch.bitwise_and(torch.tensor([5, 6]), 3)
+    tensor([1, 2])
+    """
     return integral("bitwise_and", bits_and, input, other).call(input, other, out=out)
 
 
 @exported("torch", "Tensor")
 def bitwise_or(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
-    """Bitwise or of integers; logical or of booleans."""
+    """Bitwise or of integers, logical or of booleans, element by element.
+
+    Args:
+        input, other: integers or booleans, broadcast together.
+
+    Raises:
+        NotImplementedError: an operand is of a floating type.
+
+    >>> torch.bitwise_or(torch.tensor([5, 6]), 3)
+    tensor([7, 7])
+    """
     return integral("bitwise_or", bits_or, input, other).call(input, other, out=out)
 
 
 @exported("torch", "Tensor")
 def bitwise_xor(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
-    """Bitwise exclusive or of integers; of booleans likewise."""
+    """Bitwise exclusive or of integers, and of booleans whether they differ, element by element.
+
+    Args:
+        input, other: integers or booleans, broadcast together.
+
+    Raises:
+        NotImplementedError: an operand is of a floating type.
+
+    >>> torch.bitwise_xor(torch.tensor([5, 6]), 3)
+    tensor([6, 5])
+    """
     return integral("bitwise_xor", bits_xor, input, other).call(input, other, out=out)
 
 
 @exported("torch", "Tensor")
 def bitwise_not(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Bitwise not of integers; logical not of booleans."""
+    """Bitwise not of integers (``-input - 1`` if signed), logical not of booleans, element by element.
+
+    Args:
+        input: integers or booleans.
+
+    Raises:
+        NotImplementedError: ``input`` is of a floating type.
+
+    >>> torch.bitwise_not(torch.tensor([0, 5])), torch.bitwise_not(torch.tensor([True, False]))
+    (tensor([-1, -6]), tensor([False,  True]))
+    """
     return integral("bitwise_not", bits_not, input).call(input, out=out)
 
 
@@ -195,12 +305,25 @@ def _(g, condition, *, needs):
 
 @exported("torch")
 def where(condition: Any, input: Any = None, other: Any = None, *, out: Tensor | None = None) -> Any:
-    """``input`` where the condition holds, else ``other``; indices of true elements if only the condition is given.
+    """``input`` where the condition holds, else ``other``; of a condition alone the positions of its true elements.
 
-    >>> import numtorch as torch
+    Args:
+        condition: a boolean tensor.
+        input, other: tensors or numbers; all three broadcast together.
+
+    Returns:
+        The chosen elements, in the promoted type of ``input`` and ``other``. Without these a tuple with an int64 tensor
+        of indices for each dimension, as ``nonzero(condition, as_tuple=True)``.
+
+    Raises:
+        TypeError: ``condition`` is no tensor.
+        RuntimeError: ``condition`` is not boolean; uint8 is taken with a warning.
+
     >>> x = torch.tensor([-1.0, 2.0])
     >>> torch.where(x > 0, x, 0.0)
     tensor([0., 2.])
+    >>> torch.where(x > 0)
+    (tensor([1]),)
     """
     if input is None and other is None:
         if out is not None:
@@ -240,7 +363,16 @@ def zeros_of(g: Any) -> Any:
 @exported("torch", "Tensor")
 @primitive(ref=np.maximum, rounded=True)
 def maximum(x, y):
-    """The larger, element by element; NaN if either is. Differently from torch, ``other`` may be a number."""
+    """The larger, element by element; NaN if either is.
+
+    Where both are equal, each gets half of the gradient.
+
+    Args:
+        input, other: tensors of real numbers, broadcast together. Differently from torch, one may be a number.
+
+    >>> torch.maximum(torch.tensor([1, 5]), torch.tensor([3, 2]))
+    tensor([3, 5])
+    """
     return m.maximum(x, y)
 
 
@@ -254,7 +386,16 @@ def _(g, x, y, *, needs):
 @exported("torch", "Tensor")
 @primitive(ref=np.minimum, rounded=True)
 def minimum(x, y):
-    """The smaller, element by element; NaN if either is. Differently from torch, ``other`` may be a number."""
+    """The smaller, element by element; NaN if either is.
+
+    Where both are equal, each gets half of the gradient.
+
+    Args:
+        input, other: tensors of real numbers, broadcast together. Differently from torch, one may be a number.
+
+    >>> torch.minimum(torch.tensor([1, 5]), torch.tensor([3, 2]))
+    tensor([1, 2])
+    """
     return m.minimum(x, y)
 
 
@@ -266,13 +407,24 @@ def _(g, x, y, *, needs):
 
 @exported("torch", "Tensor", also=("clip",))
 def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None = None) -> Tensor:
-    """Elements limited to ``[min, max]``; the gradient is 1 inside and at the bounds.
+    """``min(max(input, min), max)``: elements limited to ``[min, max]``; the gradient is 1 inside and at the bounds.
 
-    A bound beyond an integer type limits nothing, or is an error where every element would have to become it.
+    Args:
+        input: of any real type.
+        min, max: numbers, or tensors that broadcast with ``input``; None limits nothing, nor does a number beyond the
+            integer type of ``input``. Where ``min > max``, elements become ``max``.
 
-    >>> import numtorch as torch
+    Returns:
+        The limited elements, element by element in the promoted type.
+
+    Raises:
+        RuntimeError: neither bound is given, or every element would have to become a number that its type cannot hold.
+        TypeError: a bound is neither a number nor a tensor.
+
     >>> torch.clamp(torch.tensor([-2.0, 0.5, 9.0]), 0, 1)
     tensor([0.0000, 0.5000, 1.0000])
+    >>> torch.clamp(torch.tensor([1, 5]), min=torch.tensor([2, 3]))
+    tensor([2, 5])
     """
     try:
         if min is not None and max is not None:
@@ -338,23 +490,37 @@ def _(g, x, low, high, *, needs):
 
 @exported("torch", "Tensor")
 @primitive(rounded=True, fit=_saturated, ref=np.maximum)
-def clamp_min(x, y):
-    """Elements not below ``y``."""
-    return m.maximum(x, y)
+def clamp_min(x, min):
+    """``max(input, min)``: elements not below ``min``; NaN if either is.
+
+    Args:
+        input, min: a tensor of real numbers and a tensor or number, broadcast together.
+
+    >>> torch.clamp_min(torch.tensor([-2.0, 0.5]), 0)
+    tensor([0.0000, 0.5000])
+    """
+    return m.maximum(x, min)
 
 
 @clamp_min.vjp
-def _(g, x, y, *, needs):
-    return where(ge(x, y), g, 0.0), (where(lt(x, y), g, 0.0) if needs[1] else None)
+def _(g, x, min, *, needs):
+    return where(ge(x, min), g, 0.0), (where(lt(x, min), g, 0.0) if needs[1] else None)
 
 
 @exported("torch", "Tensor")
 @primitive(rounded=True, fit=_saturated, ref=np.minimum)
-def clamp_max(x, y):
-    """Elements not above ``y``."""
-    return m.minimum(x, y)
+def clamp_max(x, max):
+    """``min(input, max)``: elements not above ``max``; NaN if either is.
+
+    Args:
+        input, max: a tensor of real numbers and a tensor or number, broadcast together.
+
+    >>> torch.clamp_max(torch.tensor([0.5, 9.0]), 1)
+    tensor([0.5000, 1.0000])
+    """
+    return m.minimum(x, max)
 
 
 @clamp_max.vjp
-def _(g, x, y, *, needs):
-    return where(le(x, y), g, 0.0), (where(gt(x, y), g, 0.0) if needs[1] else None)
+def _(g, x, max, *, needs):
+    return where(le(x, max), g, 0.0), (where(gt(x, max), g, 0.0) if needs[1] else None)

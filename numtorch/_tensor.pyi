@@ -131,7 +131,7 @@ class Tensor:
     def all(self, dim: Dims | None = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
         """Whether every element is nonzero, of all or over dimensions (none if ``dim`` is empty); uint8 of uint8, else bool."""
     def allclose(self, other: Tensor, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> builtins.bool:
-        """Whether all elements are within ``atol + rtol * abs(other)``."""
+        """Whether all elements are within ``atol + rtol * abs(other)`` of each other, or equal."""
     def amax(self, dim: Dims = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ..., axis: Dims = ..., keepdims: builtins.bool = ...) -> Tensor:
         """The largest element over dimensions; NaN if there is one. Equal elements share the gradient."""
     def amin(self, dim: Dims = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ..., axis: Dims = ..., keepdims: builtins.bool = ...) -> Tensor:
@@ -317,7 +317,7 @@ class Tensor:
     def eq_(self, other: _Operand) -> Tensor:
         """In-place ``eq``."""
     def equal(self, other: Tensor) -> builtins.bool:
-        """Whether shape and all elements are the same."""
+        """Whether two tensors have the same shape and the same elements; NaN equals nothing."""
     def erf(self, *, out: Tensor | None = ...) -> Tensor:
         """The error function, ``2 / sqrt(pi)`` times the integral of ``exp(-t * t)`` from 0 to ``input``."""
     def erf_(self) -> Tensor:
@@ -479,7 +479,7 @@ class Tensor:
     def is_meta(self) -> builtins.bool:
         """Whether without elements."""
     def isclose(self, other: Tensor, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor:
-        """Where elements are within ``atol + rtol * abs(other)``; integers and truth values are compared as float64."""
+        """Whether ``abs(input - other) <= atol + rtol * abs(other)`` or both are equal, element by element, as booleans."""
     def isfinite(self) -> Tensor:
         """Whether each element is neither NaN nor infinite, as booleans."""
     def isinf(self) -> Tensor:

@@ -50,9 +50,7 @@ PACKAGE = Path(numtorch.__file__).parent
 PENDING_OPS = {
     "ops/activation.py",
     "ops/attention.py",
-    "ops/closeness.py",
     "ops/conv/__init__.py",
-    "ops/creation.py",
     "ops/embedding.py",
     "ops/indexing/elements.py",
     "ops/indexing/keys.py",

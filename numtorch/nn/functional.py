@@ -299,7 +299,8 @@ def _padding(value: Any, d: DType) -> Any:
 
 def _padded_positions(n: int, left: int, right: int, mode: str, device: Any) -> Tensor:
     """Which element stands at each place of a padded dimension."""
-    from numtorch.ops.creation import counting, from_ndarray
+    from numtorch.ops.creation import from_ndarray
+    from numtorch.ops.ranges import counting
 
     if (mode == "reflect" and max(left, right) >= n) or (mode == "circular" and max(left, right) > n):
         raise RuntimeError(

@@ -27,7 +27,7 @@ from numtorch.storage import Size, Storage, broadcast_shapes, is_contiguous
 @lru_cache(maxsize=64)
 def _future(rows: int, cols: int, device: Any) -> Tensor:
     """Which keys lie after each query, (rows, cols)."""
-    return movement.unsqueeze(ops.creation.arange(rows, device=device), 1) < ops.creation.arange(cols, device=device)
+    return movement.unsqueeze(ops.ranges.arange(rows, device=device), 1) < ops.ranges.arange(cols, device=device)
 
 
 def _scores(x: Tensor, y: Tensor, causal: bool, scale: Any) -> Tensor:

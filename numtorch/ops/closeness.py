@@ -10,13 +10,42 @@ from numtorch.ops import arithmetic, reduction
 
 @exported("torch", "Tensor")
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
-    """Whether all elements are within ``atol + rtol * abs(other)``."""
+    """Whether all elements are within ``atol + rtol * abs(other)`` of each other, or equal.
+
+    Args:
+        input, other: tensors of one type, broadcast together.
+        rtol, atol: how large the relative and the absolute difference may be.
+        equal_nan: whether NaN is close to NaN.
+
+    Returns:
+        A Python bool.
+
+    Raises:
+        TypeError: an operand is no tensor.
+        RuntimeError: the types differ, or a bound is negative.
+
+    >>> torch.allclose(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.00001]))
+    True
+    """
     return bool(reduction.all(_close(input, other, rtol, atol, equal_nan, "allclose")).item())
 
 
 @exported("torch", "Tensor")
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
-    """Where elements are within ``atol + rtol * abs(other)``; integers and truth values are compared as float64."""
+    """Whether ``abs(input - other) <= atol + rtol * abs(other)`` or both are equal, element by element, as booleans.
+
+    Args:
+        input, other: tensors of one type, broadcast together; integers and booleans are compared as float64.
+        rtol, atol: how large the relative and the absolute difference may be.
+        equal_nan: whether NaN is close to NaN.
+
+    Raises:
+        TypeError: an operand is no tensor.
+        RuntimeError: the types differ, or a bound is negative.
+
+    >>> torch.isclose(torch.tensor([1.0, 2.0]), torch.tensor([1.1, 2.00001]))
+    tensor([False,  True])
+    """
     return _close(input, other, rtol, atol, equal_nan, "isclose")
 
 
@@ -49,7 +78,20 @@ def _close(input: Tensor, other: Tensor, rtol: float, atol: float, equal_nan: bo
 
 @exported("torch", "Tensor")
 def equal(input: Tensor, other: Tensor) -> bool:
-    """Whether shape and all elements are the same."""
+    """Whether two tensors have the same shape and the same elements; NaN equals nothing.
+
+    Args:
+        input, other: tensors; their types may differ.
+
+    Returns:
+        A Python bool.
+
+    Raises:
+        TypeError: an operand is no tensor.
+
+    >>> torch.equal(torch.tensor([1, 2]), torch.tensor([1.0, 2.0]))
+    True
+    """
     try:
         return input.shape == other.shape and bool(reduction.all(arithmetic.eq(input.detach(), other.detach())).item())
     except AttributeError as error:

@@ -1,8 +1,7 @@
-"""Creates tensors: from data, filled with a value, or as a sequence of numbers."""
+"""Creates tensors from data, or filled with a value. Rows of numbers are in ``ranges.py``."""
 
 from __future__ import annotations
 
-import math
 import mmap
 from typing import Any
 
@@ -14,15 +13,15 @@ from numtorch._tensor import Tensor, as_ndarray, make
 from numtorch._tensor import empty as _empty
 from numtorch.arguments import element, flag, integer
 from numtorch.device import CPU, as_device
-from numtorch.dispatch.out import COUNTED, FILLED, into
+from numtorch.dispatch.out import FILLED, into
 from numtorch.dtype import dtype as DType
 from numtorch.exports import exported
 from numtorch.ops import movement
 from numtorch.ops.movement.arguments import SEQUENCES, shape_args
-from numtorch.storage import Size, Storage, allocate_cpu, is_contiguous, kind
+from numtorch.storage import Size, Storage, is_contiguous, kind
 
 
-def _finish(t: Tensor, requires_grad: bool) -> Tensor:
+def finish(t: Tensor, requires_grad: bool) -> Tensor:
     if (
         requires_grad is not False
         and requires_grad is not None
@@ -65,27 +64,38 @@ def from_ndarray(a: np.ndarray, d: DType | None = None) -> Tensor:
 
 
 @exported("torch")
-def from_numpy(array: np.ndarray) -> Tensor:
-    """A tensor that shares the array's memory; a copy of an array that may not be written to, since a tensor may.
+def from_numpy(ndarray: np.ndarray) -> Tensor:
+    """A tensor that shares the memory of a NumPy array.
 
-    A file that is mapped to be read alone is shared all the same, with a warning: writing to such a tensor ends the
-        process.
+    An array that may not be written to is copied, since a tensor may be. A file that is mapped read-only is shared all
+    the same, with a warning: writing to such a tensor ends the process.
 
-    >>> import numpy as np, numtorch as torch
+    Args:
+        ndarray: of a type that tensors have (not uint16, uint32 or uint64), in the native byte order, with strides that
+            are not negative.
+
+    Returns:
+        A tensor of the array's shape, type and strides.
+
+    Raises:
+        TypeError: no array, or one of a type that tensors do not have.
+        ValueError: a foreign byte order, or strides that are negative or no multiple of the element's size.
+
+    >>> import numpy as np
     >>> a = np.zeros(2, np.float32)
     >>> t = torch.from_numpy(a)
     >>> a[0] = 5
     >>> t
     tensor([5., 0.])
     """
-    if not isinstance(array, np.ndarray):
-        raise TypeError(f"expected np.ndarray (got {type(array).__name__})")
-    if not array.dtype.isnative:
+    if not isinstance(ndarray, np.ndarray):
+        raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    if not ndarray.dtype.isnative:
         raise ValueError(
             "given numpy array has byte order different from the native byte order. Conversion between byte orders "
             "is currently not supported."
         )
-    return from_ndarray(array if array.flags.writeable else _writable(array))
+    return from_ndarray(ndarray if ndarray.flags.writeable else _writable(ndarray))
 
 
 def _writable(array: np.ndarray) -> np.ndarray:
@@ -109,19 +119,33 @@ def _writable(array: np.ndarray) -> np.ndarray:
 def tensor(
     data: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
 ) -> Tensor:
-    """A tensor with a copy of the data: a number, nested sequences, an array, a tensor.
+    """A tensor with a copy of the data.
 
     Args:
-        dtype: inferred if not given: bool, int64, the default floating type; arrays keep theirs. RuntimeError for a
-            number that it cannot hold; arrays and tensors are converted as ``to`` does.
+        data: a number, nested sequences of numbers or tensors, an array or a tensor.
+        dtype: bool, int64 or the default floating type unless given, as the numbers are; arrays and tensors keep
+            theirs.
+        device: the CPU, or the device of ``data``, unless given.
+        requires_grad: whether operations on the result are recorded.
+        pin_memory: accepted and ignored.
 
-    >>> import numtorch as torch
+    Returns:
+        A tensor whose shape is the lengths of the sequences at each depth.
+
+    Raises:
+        ValueError: sequences of one depth have different lengths, or an integer is beyond int64.
+        TypeError: the data is no number, such as a string.
+        RuntimeError: a number is beyond the integer ``dtype``, or the type of the elements is unknown.
+
     >>> torch.tensor([1.0, 2.0, 3.0])
     tensor([1., 2., 3.])
+    >>> torch.tensor([[1, 2], [3, 4]], dtype=torch.float64)
+    tensor([[1., 2.],
+            [3., 4.]], dtype=torch.float64)
     """
     if isinstance(data, Tensor):
         t = data.detach().clone().to(data.device if device is None else device, data.dtype if dtype is None else dtype)
-        return _finish(t, requires_grad)
+        return finish(t, requires_grad)
     d = None if dtype is None else dtypes.as_dtype(dtype)
     given = isinstance(data, _ARRAYS)
     a = data if given else _array(data, d)
@@ -142,7 +166,7 @@ def tensor(
             t._buf[:] = np.asarray(a).reshape(-1)
     if device is not None:
         t = movement.to(t, as_device(device))
-    return _finish(t, requires_grad)
+    return finish(t, requires_grad)
 
 
 _ARRAYS = np.ndarray, np.generic
@@ -220,7 +244,21 @@ def _too_long(numbers: Any, d: DType | None) -> Exception:
 
 @exported("torch")
 def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tensor:
-    """The data as a tensor, sharing memory with arrays and returning tensors unchanged where possible."""
+    """The data as a tensor without a copy where possible: arrays share their memory, tensors are returned as they are.
+
+    Args:
+        data: what ``tensor`` takes.
+        dtype, device: convert to these where given.
+
+    Returns:
+        ``data`` itself, a tensor over its memory, or a converted copy.
+
+    >>> x = torch.tensor([1, 2])
+    >>> torch.as_tensor(x) is x
+    True
+    >>> torch.as_tensor([1, 2], dtype=torch.float32)
+    tensor([1., 2.])
+    """
     if isinstance(data, Tensor):
         return movement.to(data, device, dtype)
     if isinstance(data, np.ndarray):
@@ -232,7 +270,23 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tens
 def asarray(
     obj: Any, *, dtype: DType | None = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
 ) -> Tensor:
-    """As ``as_tensor``; ``copy=True`` forces a copy, and ``copy=False`` refuses one."""
+    """The data as a tensor, copied only where necessary or asked for.
+
+    Args:
+        obj: what ``tensor`` takes.
+        dtype, device: convert to these where given.
+        copy: True always copies; False raises an error instead of copying.
+        requires_grad: whether operations on the result are recorded.
+
+    Returns:
+        ``obj`` itself, a tensor over its memory, or a copy.
+
+    Raises:
+        ValueError: ``copy=False`` where the data has to be copied.
+
+    >>> torch.asarray([1.0, 2.0])
+    tensor([1., 2.])
+    """
     t = as_tensor(obj, dtype, device)
     if (
         copy is False
@@ -248,7 +302,7 @@ def asarray(
             f"asarray: can't alias {'arbitrary sequence' if not isinstance(obj, Tensor | np.ndarray) else 'this data'} into a "  # noqa: E501
             f"tensor of {t.dtype.name} on {t.device}; copy=False refuses a copy"
         )
-    return _finish(t.clone() if copy else t, requires_grad)
+    return finish(t.clone() if copy else t, requires_grad)
 
 
 def _options(dtype: DType | None, device: Any, like: Tensor | None = None) -> tuple[DType, Any]:
@@ -289,7 +343,22 @@ def empty(
     layout: Any = None,
     out: Any = None,
 ) -> Tensor:
-    """A tensor of the given shape whose elements are whatever was in memory."""
+    """A tensor of the given shape whose elements are whatever was in memory.
+
+    Args:
+        *args, size: the shape, as integers or as one sequence.
+        dtype, device, requires_grad: of the result; the default floating type and the CPU unless given.
+        pin_memory, memory_format, layout: accepted and ignored.
+
+    Returns:
+        A tensor of the given shape.
+
+    Raises:
+        RuntimeError: a negative size.
+
+    >>> torch.empty(2, 3).shape
+    torch.Size([2, 3])
+    """
     if out is not None:
         return into(
             out,
@@ -305,7 +374,7 @@ def empty(
             layout=layout,
         )
     d, where = _options(dtype, device)
-    return _finish(_empty(size_of(args, size), d, where), requires_grad)
+    return finish(_empty(size_of(args, size), d, where), requires_grad)
 
 
 def _filled(shape: Size, value: Any, d: DType, where: Any, requires_grad: bool) -> Tensor:
@@ -314,7 +383,7 @@ def _filled(shape: Size, value: Any, d: DType, where: Any, requires_grad: bool) 
         t._buf.fill(value)
     elif t.shape.numel() and where.type != "meta":
         movement.fill.op.program(t, value, outs=(t,))
-    return _finish(t, requires_grad)
+    return finish(t, requires_grad)
 
 
 def _fill_value(value: Any, d: DType | None, name: str) -> tuple[Any, DType]:
@@ -341,7 +410,25 @@ def full(
     requires_grad: bool = False,
     out: Any = None,
 ) -> Tensor:
-    """A tensor of the given shape in which every element is ``fill_value``; RuntimeError if the type cannot hold it."""
+    """A tensor of the given shape in which every element is ``fill_value``.
+
+    Args:
+        size: the shape, a sequence of integers.
+        fill_value: a number.
+        dtype: as the number is unless given: bool, int64 or the default floating type.
+        device, requires_grad: of the result; the CPU unless given.
+
+    Returns:
+        A tensor of shape ``size``.
+
+    Raises:
+        TypeError: ``size`` is no sequence of integers, or ``fill_value`` is no number.
+        RuntimeError: a negative size, or a number that ``dtype`` cannot hold.
+
+    >>> torch.full((2, 3), 7)
+    tensor([[7, 7, 7],
+            [7, 7, 7]])
+    """
     if out is not None:
         return into(out, FILLED, full, size, fill_value, dtype=dtype, device=device, requires_grad=requires_grad)
     value, d = _fill_value(fill_value, dtype, "full")
@@ -359,9 +446,20 @@ def zeros(
     layout: Any = None,
     out: Any = None,
 ) -> Tensor:
-    """Zeros.
+    """A tensor of zeros.
 
-    >>> import numtorch as torch
+    Args:
+        *args, size: the shape, as integers or as one sequence.
+        dtype, device, requires_grad: of the result; the default floating type and the CPU unless given.
+        layout: accepted and ignored.
+
+    Returns:
+        A tensor of the given shape.
+
+    Raises:
+        TypeError: the sizes are no integers.
+        RuntimeError: a negative size.
+
     >>> torch.zeros(2, 3)
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
@@ -385,7 +483,23 @@ def ones(
     layout: Any = None,
     out: Any = None,
 ) -> Tensor:
-    """Ones."""
+    """A tensor of ones.
+
+    Args:
+        *args, size: the shape, as integers or as one sequence.
+        dtype, device, requires_grad: of the result; the default floating type and the CPU unless given.
+        layout: accepted and ignored.
+
+    Returns:
+        A tensor of the given shape.
+
+    Raises:
+        TypeError: the sizes are no integers.
+        RuntimeError: a negative size.
+
+    >>> torch.ones(3, dtype=torch.int64)
+    tensor([1, 1, 1])
+    """
     if out is not None:
         return into(
             out, FILLED, ones, *args, size=size, dtype=dtype, device=device, requires_grad=requires_grad, layout=layout
@@ -403,9 +517,22 @@ def empty_like(
     requires_grad: bool = False,
     memory_format: Any = None,
 ) -> Tensor:
-    """Uninitialised, with the shape, dtype and device of ``input`` unless given."""
+    """A tensor of the shape of ``input`` whose elements are whatever was in memory.
+
+    Args:
+        input: gives the shape.
+        dtype, device: those of ``input`` unless given.
+        requires_grad: whether operations on the result are recorded.
+        memory_format: accepted and ignored.
+
+    Returns:
+        A contiguous tensor of the same shape.
+
+    >>> torch.empty_like(torch.zeros(2, 3)).shape
+    torch.Size([2, 3])
+    """
     d, where = _options(dtype, device, input)
-    return _finish(_empty(input.shape, d, where), requires_grad)
+    return finish(_empty(input.shape, d, where), requires_grad)
 
 
 @exported("torch")
@@ -418,7 +545,25 @@ def full_like(
     requires_grad: bool = False,
     memory_format: Any = None,
 ) -> Tensor:
-    """``fill_value`` everywhere, with the shape, dtype and device of ``input`` unless given."""
+    """A tensor of the shape of ``input`` in which every element is ``fill_value``.
+
+    Args:
+        input: gives the shape.
+        fill_value: a number that the type can hold.
+        dtype, device: those of ``input`` unless given.
+        requires_grad: whether operations on the result are recorded.
+        memory_format: accepted and ignored.
+
+    Returns:
+        A contiguous tensor of the same shape.
+
+    Raises:
+        TypeError: ``fill_value`` is no number.
+        RuntimeError: the type cannot hold it.
+
+    >>> torch.full_like(torch.zeros(2), 1.5)
+    tensor([1.5000, 1.5000])
+    """
     d, where = _options(dtype, device, input)
     value, d = _fill_value(fill_value, d, "full_like")
     return _filled(input.shape, value, d, where, requires_grad)
@@ -434,7 +579,20 @@ def zeros_like(
     requires_grad: bool = False,
     memory_format: Any = None,
 ) -> Tensor:
-    """Zeros with the shape, dtype and device of ``input`` unless given."""
+    """Zeros in the shape of ``input``.
+
+    Args:
+        input: gives the shape.
+        dtype, device: those of ``input`` unless given.
+        requires_grad: whether operations on the result are recorded.
+        memory_format: accepted and ignored.
+
+    Returns:
+        A contiguous tensor of the same shape.
+
+    >>> torch.zeros_like(torch.tensor([1, 2, 3]))
+    tensor([0, 0, 0])
+    """
     return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
@@ -448,179 +606,21 @@ def ones_like(
     requires_grad: bool = False,
     memory_format: Any = None,
 ) -> Tensor:
-    """Ones with the shape, dtype and device of ``input`` unless given."""
-    return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad)
+    """Ones in the shape of ``input``.
 
+    Args:
+        input: gives the shape.
+        dtype, device: those of ``input`` unless given.
+        requires_grad: whether operations on the result are recorded.
+        memory_format: accepted and ignored.
 
-def _counted(values: np.ndarray, d: DType, device: Any, requires_grad: bool) -> Tensor:
-    """A tensor of computed numbers, converted to its type."""
-    return _finish(tensor(values, dtype=d, device=device), requires_grad)
+    Returns:
+        A contiguous tensor of the same shape.
 
-
-def _scalar(value: Any, op: str, name: str) -> Any:
-    """A number, also given as a tensor without dimensions."""
-    if isinstance(value, Tensor):
-        if value.shape:
-            raise RuntimeError(
-                f"{op} only supports 0-dimensional {name} tensors, but got {name} with {value.ndim} dimension(s)."
-            )
-        value = value.item()
-    elif isinstance(value, np.generic):
-        value = value.item()
-    if not isinstance(value, int | float):
-        raise TypeError(f"{op}(): argument '{name}' must be Number, not {type(value).__name__}")
-    return value
-
-
-@exported("torch")
-def arange(
-    start: Any = None,
-    end: Any = None,
-    step: Any = 1,
-    *,
-    dtype: DType | None = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    out: Any = None,
-) -> Tensor:
-    """Numbers from ``start`` (0) up to but not including ``end``.
-
-    >>> import numtorch as torch
-    >>> torch.arange(1, 2.5, 0.5)
-    tensor([1.0000, 1.5000, 2.0000])
+    >>> torch.ones_like(torch.tensor([1.5, 2.5]))
+    tensor([1., 1.])
     """
-    if out is not None:
-        return into(out, COUNTED, arange, start, end, step, dtype=dtype, device=device, requires_grad=requires_grad)
-    if start is None or end is None:
-        start, end = 0, start if end is None else end
-    if not (start.__class__ is end.__class__ is step.__class__ is int):
-        start, end, step = (
-            _scalar(start, "arange", "start"),
-            _scalar(end, "arange", "end"),
-            _scalar(step, "arange", "step"),
-        )
-    if dtype is None:
-        floating = isinstance(start, float) or isinstance(end, float) or isinstance(step, float)
-        d = dtypes.get_default_dtype() if floating else dtypes.int64
-    else:
-        d = dtypes.as_dtype(dtype)
-        if d is dtypes.bool:
-            raise NotImplementedError('"arange" not implemented for bool; cast the result of another type')
-    if not d.is_floating_point:
-        if not (math.isfinite(start) and math.isfinite(end)):
-            raise RuntimeError(f"unsupported range: {start} -> {end}")
-        if d is dtypes.int64:
-            start, end, step = element(start, d), element(end, d), element(step, d) if math.isfinite(step) else 0
-    n = _steps(start, end, step)
-    where = as_device(device)
-    if where.type == "meta":
-        return _empty((n,), d, where)
-    if d.is_floating_point:
-        values = start + step * counting(n).astype(np.float64)
-    else:
-        values = counting(n)
-        if step != 1:
-            values *= element(step, dtypes.int64)
-        if start:
-            values += element(start, dtypes.int64)
-        if d is dtypes.int64 and where is CPU:
-            return _finish(make(values, (n,), kind(d, CPU)), requires_grad)
-    return _counted(values, d, where, requires_grad)
-
-
-def _steps(start: Any, end: Any, step: Any) -> int:
-    """How many numbers ``arange`` gives."""
-    if step != step or not step:
-        raise RuntimeError("step must be nonzero")
-    if not (math.isfinite(start) and math.isfinite(end)):
-        raise RuntimeError(f"unsupported range: {start} -> {end}")
-    if (end < start) if step > 0 else (end > start):
-        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
-    if isinstance(start, int) and isinstance(end, int) and isinstance(step, int):
-        return -((start - end) // step)
-    n = (float(end) - float(start)) / float(step)
-    if not math.isfinite(n):
-        raise RuntimeError(f"invalid size, possible overflow? ({start} -> {end} in steps of {step})")
-    return math.ceil(n)
-
-
-def counting(n: int) -> np.ndarray:
-    """0 to n - 1 as int64, in the memory of tensors; an error that says so where that is not enough."""
-    if n < 1 << 12:
-        return np.arange(n)
-    a = allocate_cpu(n, _INT64)
-    a[:] = np.arange(n)
-    return a
-
-
-_INT64 = np.dtype(np.int64)
-
-
-def _bound(value: Any, d: DType, op: str, name: str) -> float:
-    """Where a row of numbers begins or ends."""
-    value = _scalar(value, op, name)
-    if d is dtypes.bool:
-        raise NotImplementedError(f'"{op}" not implemented for bool; cast the result of another type')
-    return float(element(value, d))
-
-
-def _evenly(start: float, end: float, steps: int, op: str) -> np.ndarray:
-    """Evenly spaced numbers, counted from both ends, so that both are met."""
-    if steps < 0:
-        raise RuntimeError(f"number of steps must be non-negative ({op}: steps={steps})")
-    if steps < 2:
-        return np.full(steps, start)
-    with np.errstate(invalid="ignore", over="ignore"):
-        step = (end - start) / (steps - 1)
-        i = counting(steps).astype(np.float64)
-        return np.where(i < steps // 2, start + step * i, end - step * i[::-1])
-
-
-@exported("torch")
-def linspace(
-    start: Any,
-    end: Any,
-    steps: int,
-    *,
-    dtype: DType | None = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    out: Any = None,
-) -> Tensor:
-    """``steps`` evenly spaced numbers from ``start`` to ``end``, both included."""
-    if out is not None:
-        return into(out, FILLED, linspace, start, end, steps, dtype=dtype, device=device, requires_grad=requires_grad)
-    d = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
-    steps = integer(steps, "linspace", "steps")
-    values = _evenly(_bound(start, d, "linspace", "start"), _bound(end, d, "linspace", "end"), steps, "linspace")
-    return _counted(values, d, device, requires_grad)
-
-
-@exported("torch")
-def logspace(
-    start: Any,
-    end: Any,
-    steps: int,
-    base: float = 10.0,
-    *,
-    dtype: DType | None = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    out: Any = None,
-) -> Tensor:
-    """``base`` to the power of evenly spaced numbers."""
-    if out is not None:
-        return into(
-            out, FILLED, logspace, start, end, steps, base, dtype=dtype, device=device, requires_grad=requires_grad
-        )
-    d = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
-    steps = integer(steps, "logspace", "steps")
-    if steps == 1:  # as it is given, also where the type has only integers
-        start, _ = float(_scalar(start, "logspace", "start")), _scalar(end, "logspace", "end")
-        return _counted(np.array([float(base) ** start]), d, device, requires_grad)
-    values = _evenly(_bound(start, d, "logspace", "start"), _bound(end, d, "logspace", "end"), steps, "logspace")
-    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        return _counted(np.power(float(base), values), d, device, requires_grad)
+    return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 @exported("torch")
@@ -633,7 +633,22 @@ def eye(
     requires_grad: bool = False,
     out: Any = None,
 ) -> Tensor:
-    """Ones on the diagonal, zeros elsewhere."""
+    """Ones on the diagonal, zeros elsewhere.
+
+    Args:
+        n, m: rows and columns; as many columns as rows unless given.
+        dtype, device, requires_grad: of the result; the default floating type and the CPU unless given.
+
+    Returns:
+        A matrix of shape (n, m).
+
+    Raises:
+        RuntimeError: a negative size.
+
+    >>> torch.eye(2, 3)
+    tensor([[1., 0., 0.],
+            [0., 1., 0.]])
+    """
     if out is not None:
         return into(out, FILLED, eye, n, m, dtype=dtype, device=device, requires_grad=requires_grad)
     n = integer(n, "eye", "n")
@@ -644,51 +659,7 @@ def eye(
     t = zeros(n, m, dtype=dtype)
     if n and m:
         t._buf[: min(n, m) * m : m + 1] = ones(1, dtype=t.dtype)._buf
-    return _finish(movement.to(t, as_device(device)) if device is not None else t, requires_grad)
-
-
-@exported("torch")
-def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
-    """Coordinate grids from vectors: the first index first (``"ij"``), or x before y (``"xy"``).
-
-    >>> import numtorch as torch
-    >>> x, y = torch.meshgrid(torch.tensor([1, 2, 3]), torch.tensor([4, 5]), indexing="xy")
-    >>> x
-    tensor([[1, 2, 3],
-            [1, 2, 3]])
-    """
-    if indexing not in ("ij", "xy", None):
-        raise RuntimeError(f'meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
-    vectors = list(tensors[0] if len(tensors) == 1 and isinstance(tensors[0], list | tuple) else tensors)
-    if not vectors:
-        raise RuntimeError("meshgrid expects a non-empty TensorList")
-    for i, v in enumerate(vectors):
-        if not isinstance(v, Tensor):
-            raise TypeError(f"meshgrid(): expected Tensor as element {i}, but got {type(v).__name__}")
-        if v.ndim > 1:
-            raise RuntimeError(
-                f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got shape {list(v.shape)} at "
-                f"position {i}"
-            )
-        if v.dtype is not vectors[0].dtype:
-            raise RuntimeError(
-                "torch.meshgrid expects all tensors to have the same dtype, but got "
-                f"{vectors[0].dtype.name} and {v.dtype.name}"
-            )
-        if v.device != vectors[0].device:
-            raise RuntimeError(
-                f"torch.meshgrid expects all tensors to have the same device, but got {vectors[0].device} and "
-                f"{v.device}"
-            )
-    shape = tuple(v.shape.numel() for v in vectors)
-    grids = []
-    for i, v in enumerate(vectors):
-        at = [1] * len(shape)
-        at[i] = shape[i]
-        grids.append(movement.expand_to(movement.reshape(v, at), shape))
-    if indexing == "xy" and len(vectors) >= 2:
-        grids = [movement.transpose(v, 0, 1) for v in grids]
-    return tuple(grids)
+    return finish(movement.to(t, as_device(device)) if device is not None else t, requires_grad)
 
 
 def to_ndarray(x: Tensor) -> np.ndarray:

@@ -12,10 +12,10 @@ from numtorch.dtype import int64
 from numtorch.exports import exported
 from numtorch.ops import reduction as reductions
 from numtorch.ops.arithmetic import clamp_min, eq, where
-from numtorch.ops.creation import arange
 from numtorch.ops.indexing import gather_along, take_along_extents
 from numtorch.ops.loss import bad_label, first_bad_label, reduce_loss, reduction_of
 from numtorch.ops.movement import reshape, unsqueeze
+from numtorch.ops.ranges import arange
 
 
 def _reference(x: Any, t: Any, w: Any = None, p: int = 1, margin: float = 1.0) -> Any:

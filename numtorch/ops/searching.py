@@ -382,7 +382,7 @@ def _lexicographic(rows: Tensor) -> Tensor:
     elements."""
 
     n, width = rows.shape
-    order = ops.creation.arange(n)
+    order = ops.ranges.arange(n)
     for j in range(width - 1, -1, -1):
         column = contiguous(movement.select(rows, 1, j))
         pick = ops.indexing.index_select

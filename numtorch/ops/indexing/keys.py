@@ -573,7 +573,7 @@ def _write_to_memory(x: Tensor, a: _Advanced, value: Tensor, accumulate: bool) -
     index."""
     n = 1 + sum([(m - 1) * s for m, s in zip(x.shape, x.strides, strict=True)]) if x.shape.numel() else 0
     memory = movement.as_strided(x.detach(), (n,), (1,), x._offset)
-    places = movement.as_strided(ops.creation.arange(n, device=x.device), tuple(x.shape), x.strides, 0)
+    places = movement.as_strided(ops.ranges.arange(n, device=x.device), tuple(x.shape), x.strides, 0)
     at = take_along_extents(a.merged(places), a.flat, 0)
     _write_at(memory, [(0, reshape(at, (-1,)))], reshape(value, (-1,)), accumulate)
     wrote(x)

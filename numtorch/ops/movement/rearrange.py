@@ -120,7 +120,7 @@ def repeat_interleave(
             raise NotImplementedError(
                 f'"repeat_interleave" not implemented for repeats of {input.dtype.name}; cast with .long()'
             )
-        input, repeats = ops.creation.arange(input.shape[0], dtype=input.dtype, device=input.device), input
+        input, repeats = ops.ranges.arange(input.shape[0], dtype=input.dtype, device=input.device), input
     if dim is not None and not input.shape:
         raise IndexError(f"repeat_interleave(): Dimension specified as {dim} but tensor has no dimensions")
     x = reshape(input, (-1,)) if dim is None else input
@@ -209,7 +209,7 @@ def flip_dims(x, dims: tuple):
     """The elements in reverse order along dimensions."""
 
     for d in dims:
-        x = ops.indexing.take_along_extents(x, x.shape[d] - 1 - ops.creation.arange(x.shape[d], device=x.device), d)
+        x = ops.indexing.take_along_extents(x, x.shape[d] - 1 - ops.ranges.arange(x.shape[d], device=x.device), d)
     return x
 
 

@@ -61,7 +61,7 @@ def triangle(x, diagonal: int, lower: bool):
     """The lower or upper triangle of the last two dimensions; zeros elsewhere."""
 
     diagonal = _within(diagonal, x.shape)
-    rows, cols = (ops.creation.arange(n, device=x.device) for n in x.shape[-2:])
+    rows, cols = (ops.ranges.arange(n, device=x.device) for n in x.shape[-2:])
     compare = ops.arithmetic.le if lower else ops.arithmetic.ge
     return ops.arithmetic.where(compare(cols - ops.movement.unsqueeze(rows, 1), diagonal), x, 0)
 
@@ -166,7 +166,7 @@ def _indices(row: int, col: int, offset: int, lower: bool, dtype: DType | None, 
     d = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
     if d not in (dtypes.int32, dtypes.int64):
         raise NotImplementedError(f'"{op}" not implemented for {d.name}; use int32 or int64')
-    rows = ops.creation.counting(row)
+    rows = ops.ranges.counting(row)
     first = np.zeros_like(rows) if lower else np.clip(rows + _within(offset, (row, col)), 0, col)
     counts = np.clip(rows + (_within(offset, (row, col)) + 1), 0, col) if lower else col - first
     made = empty((2, int(counts.sum(dtype=np.float64))), dtypes.int64, CPU)  # says so where memory does not suffice

@@ -96,7 +96,7 @@ def _(g, x_shape, x_strides, x_offset, *, size, stride, storage_offset):
         1 + sum((a - 1) * b for a, b in zip(x_shape, x_strides, strict=True)),
         1 + start + sum((a - 1) * b for a, b in zip(size, stride, strict=True)),
     )
-    places = ops.creation.arange(n, device=g.device)
+    places = ops.ranges.arange(n, device=g.device)
     flat, at = (
         ops.creation.zeros(n, dtype=g.dtype, device=g.device),
         reshape(as_strided(places, size, stride, start + before), (-1,)),
@@ -693,7 +693,7 @@ def as_strided_backward(x, shape: tuple, size: tuple, stride: tuple):
     """The gradient of a contiguous tensor viewed with ``size`` and ``stride``: overlapping elements add up."""
 
     n = Size(shape).numel()
-    at = reshape(as_strided(ops.creation.arange(n, device=x.device), size, stride, 0), (-1,))
+    at = reshape(as_strided(ops.ranges.arange(n, device=x.device), size, stride, 0), (-1,))
     return reshape(
         ops.indexing.index_add(ops.creation.zeros(n, dtype=x.dtype, device=x.device), 0, at, reshape(x, (-1,))), shape
     )

@@ -218,7 +218,7 @@ def max_pool_positions(x, kernel: tuple, stride: tuple, padding: tuple, dilation
     window, size = (kernel, stride, padding, dilation), _last(x, kernel)
     out = _out_size(size, *window, ceil_mode)
     windows = _windows(x, out, window, _least(x.dtype))
-    places = _windows(ops.creation.arange(1, prod(size) + 1, device=x.device).reshape(size), out, window, 0) - 1
+    places = _windows(ops.ranges.arange(1, prod(size) + 1, device=x.device).reshape(size), out, window, 0) - 1
     top = reduction.amax(windows, (3, 4), True)
     first = where(logical_and(eq(windows, top), places >= 0), places, prod(size))
     last = where(isnan(windows), places, -1)

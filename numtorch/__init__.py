@@ -42,8 +42,8 @@ from numtorch.dispatch import aliases
 from numtorch.dispatch.op import op as op
 from numtorch.dispatch.op import primitive as primitive
 from numtorch.storage import Size as Size
-from numtorch.ops.random import Generator as Generator
-from numtorch.ops.random import default_generator as default_generator
+from numtorch.ops.generator import Generator as Generator
+from numtorch.ops.generator import default_generator as default_generator
 from numtorch.grad_mode import (
     enable_grad as enable_grad,
     inference_mode as inference_mode,

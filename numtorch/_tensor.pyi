@@ -155,7 +155,7 @@ class Tensor:
     def backward(self, gradient: Tensor | None = ..., retain_graph: builtins.bool | None = ..., create_graph: builtins.bool = ..., inputs: Any = ...) -> None:
         """Accumulate gradients of this tensor into the leaves it was computed from; ``torch.Tensor.backward``."""
     def bernoulli(self, p: builtins.float | None = ..., *, generator: Any = ..., out: Tensor | None = ...) -> Tensor:
-        """1 with the probability that each element gives, else 0; with ``p``, with that probability everywhere."""
+        """1 with the probability that each element gives, else 0."""
     def bernoulli_(self, p: Any = ..., *, generator: Any = ...) -> Tensor:
         """Overwrite with 1 with probability ``p``, else 0."""
     def bfloat16(self, *, memory_format: Any = ...) -> Tensor:
@@ -343,7 +343,7 @@ class Tensor:
     def expm1_(self) -> Tensor:
         """In-place ``expm1``."""
     def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor:
-        """Overwrite with numbers of the exponential distribution, which are above 0."""
+        """Overwrite with random numbers above 0 of the exponential distribution, of density ``lambd * exp(-lambd * x)``."""
     def fill_(self, value: Any) -> Tensor:
         """Overwrite every element with ``value``; RuntimeError for a number that the type cannot hold."""
     def fill_diagonal_(self, fill_value: _Operand, wrap: builtins.bool = ...) -> Tensor:
@@ -704,7 +704,7 @@ class Tensor:
     def norm(self, p: Any = ..., dim: Dims | None = ..., keepdim: builtins.bool = ..., *, dtype: _DType | None = ..., out: Tensor | None = ...) -> Tensor:
         """The norm of order ``p`` (2 unless given) of the elements, or over dimensions: ``sum(abs(x) ** p) ** (1 / p)``."""
     def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor:
-        """Overwrite with numbers of a normal distribution."""
+        """Overwrite with random numbers of a normal distribution."""
     def not_equal(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
         """Whether ``input != other``, element by element, as booleans."""
     def not_equal_(self, other: _Operand) -> Tensor:
@@ -737,7 +737,7 @@ class Tensor:
     def rad2deg_(self) -> Tensor:
         """In-place ``rad2deg``."""
     def random_(self, low: Any = ..., to: Any = ..., *, generator: Any = ...) -> Tensor:
-        """Overwrite with random integers: from ``low`` up to but not including ``to``; with one number, from 0 up to it."""
+        """Overwrite with random integers from ``low`` up to but not including ``to``; with one number, from 0 up to it."""
     def ravel(self) -> Tensor:
         """The elements in one dimension."""
     def reciprocal(self, *, out: Tensor | None = ...) -> Tensor:
@@ -979,7 +979,7 @@ class Tensor:
     def unfold(self, dimension: builtins.int, size: builtins.int, step: builtins.int) -> Tensor:
         """Windows of ``size`` along a dimension, as a new last dimension."""
     def uniform_(self, low: builtins.float = ..., to: builtins.float = ..., *, generator: Any = ...) -> Tensor:
-        """Overwrite with uniform numbers in [low, to)."""
+        """Overwrite with uniform random numbers in [low, to)."""
     @overload
     def unique(self, sorted: builtins.bool = ..., return_inverse: Literal[False] = ..., return_counts: Literal[False] = ..., dim: builtins.int | None = ...) -> Tensor:
         """The values that occur, each once, in ascending order; with ``dim``, the slices along it, in lexicographic order."""

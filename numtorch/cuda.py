@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from numtorch import absent
 from numtorch import device as _devices
 from numtorch.kernels import launch
-from numtorch.ops import random
+from numtorch.ops import generator
 
 
 def is_available() -> bool:
@@ -175,12 +175,12 @@ def manual_seed(seed: int) -> None:
     Differs from torch: all devices draw from one stream (element i is the same number everywhere), so this
     seeds the CPU's numbers too.
     """
-    random.manual_seed(seed)
+    generator.manual_seed(seed)
 
 
 def manual_seed_all(seed: int) -> None:
     """Seed the random numbers of all devices, which is one stream."""
-    random.manual_seed(seed)
+    generator.manual_seed(seed)
 
 
 def is_initialized() -> bool:

@@ -166,7 +166,7 @@ _IMPORTS = {
     "RemovableHandle": "numtorch.autograd.graph",
     "Device": "numtorch.device",
     "DType": "numtorch.dtype",
-    "Generator": "numtorch.ops.random",
+    "Generator": "numtorch.ops.generator",
     "Kind": "numtorch.storage",
     "Size": "numtorch.storage",
     "Storage": "numtorch.storage",

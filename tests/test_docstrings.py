@@ -71,7 +71,6 @@ PENDING_OPS = {
     "ops/normalization/__init__.py",
     "ops/normalize.py",
     "ops/pooling/__init__.py",
-    "ops/random.py",
     "ops/reduction.py",
     "ops/scan.py",
     "ops/searching.py",

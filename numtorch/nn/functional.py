@@ -15,7 +15,8 @@ from numtorch.arguments import flag
 from numtorch.dispatch import aliases
 from numtorch.dtype import dtype as DType
 from numtorch.dtype import promote_types
-from numtorch.ops import activation, moments, movement, random
+from numtorch.ops import activation, moments, movement
+from numtorch.ops import dropout as dropouts
 from numtorch.ops import reduction as reductions
 from numtorch.ops.arithmetic import abs, clamp_min
 from numtorch.ops.creation import ones
@@ -205,9 +206,9 @@ def _feature_dropout(name: str, input: Tensor, p: float, training: bool, inplace
     if not training or p == 0:
         return input
     if not input.dtype.is_floating_point:
-        return _result(input, random.dropped_integers(name, input, p), inplace)
+        return _result(input, dropouts.dropped_integers(name, input, p), inplace)
     kept = input.shape[: 2 if batched else 1]
-    mask = random.dropout(ones((*kept, *[1] * (input.ndim - len(kept))), dtype=input.dtype, device=input.device), p)
+    mask = dropouts.dropout(ones((*kept, *[1] * (input.ndim - len(kept))), dtype=input.dtype, device=input.device), p)
     return _result(input, input * mask, inplace)
 
 

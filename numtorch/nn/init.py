@@ -14,7 +14,8 @@ from numtorch import absent, notices
 from numtorch._tensor import Tensor
 from numtorch.grad_mode import no_grad
 from numtorch.ops.creation import empty, eye, from_ndarray, to_ndarray, zeros_like
-from numtorch.ops.random import Generator, randn, randperm
+from numtorch.ops.generator import Generator
+from numtorch.ops.random import randn, randperm
 
 _LINEAR = ("linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
 

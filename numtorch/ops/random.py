@@ -7,9 +7,7 @@ drawing n numbers advances the position by n. Differs from torch: the same seed 
 from __future__ import annotations
 
 import math
-import os
 from functools import cache, lru_cache
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -20,117 +18,29 @@ from numtorch._tensor import Tensor, empty
 from numtorch.arguments import flag, integer, integers
 from numtorch.autograd.inplace import recorded, single
 from numtorch.device import as_device
-from numtorch.dispatch.cost import called, nbytes, numel, per_output
-from numtorch.dispatch.loops import Loop, like
+from numtorch.dispatch.cost import called, nbytes, numel
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import DRAWN, FILLED, MARKS, PLACES, SAMPLES, into
-from numtorch.dispatch.samples import mask
 from numtorch.dtype import FLOATS
 from numtorch.dtype import dtype as DType
 from numtorch.exports import exported
 from numtorch.grad_mode import mode
 from numtorch.kernels.math import bf16_to_float, float_to_bf16
-from numtorch.kernels.registry import Signature
 from numtorch.ops import movement, random_cuda
 from numtorch.ops.creation import size_of
-from numtorch.ops.movement import contiguous
+from numtorch.ops.generator import Generator, default_generator
 from numtorch.ops.random_cpu import (
     fill_integers,
-    fill_mask,
     fill_normal32,
     fill_normal64,
     fill_uniform16,
     fill_uniform32,
     fill_uniform64,
     fill_words,
-    scale_kept,
 )
 from numtorch.storage import Size
 
-_DEFAULT_SEED = 67280421310721
 PARALLEL_ELEMENTS = 1 << 18  # 0.3 ms of work: below, half a second of compiling the shared loop is not worth it
-
-
-class Generator:
-    """A stream of random numbers.
-
-    Example:
-        >>> import numtorch as torch
-        >>> g = torch.Generator().manual_seed(1)
-        >>> a = torch.rand(2, generator=g)
-        >>> bool((a == torch.rand(2, generator=torch.Generator().manual_seed(1))).all())
-        True
-    """
-
-    def __init__(self, device: Any = "cpu"):
-        self.device = as_device(device)
-        self._seed, self._at, self._given = _DEFAULT_SEED, 0, _DEFAULT_SEED
-
-    def manual_seed(self, seed: int) -> Generator:
-        """Start the stream of a seed."""
-        if not -(1 << 63) <= int(seed) < 1 << 64:
-            raise ValueError(f"manual_seed: Overflow when unpacking long long: {seed} does not fit in 64 bits")
-        self._seed, self._at = int(seed) & 0x7FFFFFFFFFFFFFFF, 0
-        self._given = int(seed) % (1 << 64)
-        return self
-
-    def initial_seed(self) -> int:
-        """The seed."""
-        return self._given
-
-    def seed(self) -> int:
-        """Start the stream of a seed from the operating system; return it."""
-        self.manual_seed(int.from_bytes(os.urandom(7), "little"))
-        return self._seed
-
-    def take(self, n: int) -> tuple[int, int]:
-        """(seed, position) of the next ``n`` numbers, which are used up."""
-        at = self._at
-        self._at += n
-        return self._seed, at
-
-    def get_state(self) -> Tensor:
-        """The state, as a tensor that ``set_state`` takes."""
-        return ops.creation.tensor([self._seed, self._at], dtype=dtypes.int64)
-
-    def set_state(self, state: Tensor) -> Generator:
-        """Continue from a saved state."""
-        self._seed, self._at = (int(v) for v in state.tolist())
-        self._given = self._seed
-        return self
-
-
-default_generator = Generator()
-
-
-@exported("torch")
-def manual_seed(seed: int) -> Generator:
-    """Seed the default generator."""
-    return default_generator.manual_seed(seed)
-
-
-@exported("torch")
-def seed() -> int:
-    """Seed the default generator from the operating system."""
-    return default_generator.seed()
-
-
-@exported("torch")
-def initial_seed() -> int:
-    """The default generator's seed."""
-    return default_generator.initial_seed()
-
-
-@exported("torch")
-def get_rng_state() -> Tensor:
-    """The default generator's state."""
-    return default_generator.get_state()
-
-
-@exported("torch")
-def set_rng_state(state: Tensor) -> None:
-    """Continue the default generator from a saved state."""
-    default_generator.set_state(state)
 
 
 # --- ops ------------------------------------------------------------------------------------------
@@ -151,10 +61,6 @@ def _sized(kernel: Any, out: Tensor, least: int = PARALLEL_ELEMENTS) -> Any:
 def _leading(digits: int) -> int:
     """The bits of a float32 that keep the first so many binary digits."""
     return 0xFFFFFFFF & (-1 << (24 - digits))
-
-
-def _drawn(out: Tensor, like: Tensor, *arguments: Any) -> tuple[int, int]:
-    return nbytes(out), numel(out)
 
 
 def _drawn_from(out: Tensor, like: Tensor, distribution: str, *arguments: Any) -> tuple[int, int]:
@@ -202,121 +108,6 @@ def philox_cuda(x, distribution, seed, at, first, second, last, digits):
     else:
         random_cuda.FILL[distribution, x.dtype.name].launch(out.numel(), *arguments, real(last))
     return out
-
-
-@op(
-    shape=True,
-    public=False,
-    differentiable=False,
-    cost=_drawn,
-    seeds=("seed", "at"),
-    samples=lambda: [((50, 40), 0.25, 7, 1)],
-)
-def dropout_mask(x, p: float, seed: int, at: int):
-    """Whether the random number of the position is at least ``p``: a truth value for each element of ``x``."""
-    return empty(x.shape, dtypes.bool, x.device)
-
-
-@dropout_mask.loop("cpu")
-def philox(x, p):
-    return Loop(fill_mask, (ceil(float(np.float32(p)) * (1 << 24)),), like(x, dtype=dtypes.bool), operands=(), weight=8)
-
-
-@op(
-    public=False,
-    cost=per_output(1),
-    samples=lambda: [((3, 4), mask((3, 4), 5), 1.25)],
-    ref=lambda x, m, scale: np.where(m, x * scale, 0),
-)
-def kept_scaled(x, mask, scale: float):
-    """``x * scale`` where the mask holds, else ``x * 0``."""
-    return x * (mask.to(x.dtype) * scale)
-
-
-@kept_scaled.vjp(cost=per_output(1))
-def _(g, mask, *, scale):
-    return kept_scaled(g, mask, scale), None
-
-
-def _marked(s: Signature) -> bool:
-    """float32 or float64 elements, truth values"""
-    return s.dtypes[0] in FLOATS and s.dtypes[1] is dtypes.bool
-
-
-@kept_scaled.loop("cpu", when=_marked)
-def kept(x, scale):
-    return Loop(scale_kept, (float(scale),), like(x), weight=2)
-
-
-@kept_scaled.backward.loop("cpu", when=_marked)
-def kept_backward(g, scale):
-    return Loop(scale_kept, (float(scale),), (like(g), None), weight=2)
-
-
-@op(
-    shape=True,
-    name="dropout",
-    public=False,
-    cost=per_output(2),
-    seeds=("seed", "at"),
-    samples=lambda: [((5, 40), 0.5, 7, 0), ((5, 40), 0.25, 7, 3)],
-)
-def masked_scale(x, p: float, seed: int, at: int):
-    """``x / (1 - p)`` where the random number of the position is at least ``p``, else ``x * 0``."""
-    return empty(x.shape, x.dtype, x.device)
-
-
-@masked_scale.kernel("cpu", dtypes=FLOATS, name="philox", functions=(fill_mask, scale_kept))
-def dropout_cpu(x, p, seed, at):
-    return kept_scaled(x.detach(), dropout_mask(x, p, seed, at), 1.0 / (1.0 - p) if p < 1 else 0.0)
-
-
-@masked_scale.kernel("cuda", dtypes=FLOATS, name="philox_cuda")
-def dropout_cuda(x, p, seed, at):
-    x = contiguous(x)
-    out = empty(x.shape, x.dtype, x.device)
-    real = x.dtype.compute.type
-    run = random_cuda.MASK_SCALE[x.dtype.name]
-    run.launch(out.numel(), x._buf, out._buf, seed, at, real(np.float32(p)), real(1.0 / (1.0 - p) if p < 1 else 0.0))
-    return out
-
-
-@masked_scale.vjp
-def _(g, *, p, seed, at):
-    return masked_scale(g, p, seed, at)  # the mask is drawn again rather than kept
-
-
-def dropped_integers(name: str, x: Tensor, p: float) -> Tensor:
-    """Zeros where everything is dropped; there is no scaling the rest."""
-    if p != 1:
-        raise RuntimeError(
-            f"{name}: result type Float can't be cast to the desired output type {x.dtype.name}: integers cannot be "
-            "scaled by 1 / (1 - p); cast the input with .float()"
-        )
-    return ops.creation.zeros_like(x)
-
-
-@exported("nn.functional")
-def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """Elements multiplied by 0 with probability ``p``, the others scaled by ``1 / (1 - p)``; unchanged unless
-    training."""
-    if training.__class__ is not bool:
-        training = flag(training, "dropout", "training")
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
-    if not training or p == 0:
-        return input
-    if not input._k.dtype.is_floating_point:
-        y = dropped_integers("dropout", input, p)
-        return y if not inplace else input.copy_(y)
-    draw = (float(p), *default_generator.take(input.shape.numel()))
-    if input._k.device.type == "cpu":  # the mask is kept: drawing it again takes longer than reading it
-        y = kept_scaled(input, dropout_mask(input, *draw), 1.0 / (1.0 - p) if p < 1 else 0.0)
-    else:
-        y = masked_scale(input, *draw)
-    if inplace:
-        return ops.indexing.overwrite(input, y)
-    return y
 
 
 # --- functions ------------------------------------------------------------------------------------
@@ -388,7 +179,25 @@ def rand(
     requires_grad: bool = False,
     out: Any = None,
 ) -> Tensor:
-    """Uniform numbers in [0, 1)."""
+    """Uniform random numbers in [0, 1).
+
+    Args:
+        *args, size: the shape, as integers or as one sequence.
+        generator: the stream from which they are drawn; the default generator unless given.
+        dtype, device, requires_grad: of the result; the default floating type and the CPU unless given.
+
+    Returns:
+        A tensor of the given shape.
+
+    Raises:
+        TypeError: the sizes are no integers.
+        RuntimeError: a negative size.
+        NotImplementedError: ``dtype`` is no floating type.
+
+    >>> x = torch.rand(2, 3)
+    >>> x.shape, bool(((x >= 0) & (x < 1)).all())
+    (torch.Size([2, 3]), True)
+    """
     if out is not None:
         return into(
             out,
@@ -414,7 +223,24 @@ def randn(
     requires_grad: bool = False,
     out: Any = None,
 ) -> Tensor:
-    """Numbers of the standard normal distribution."""
+    """Random numbers of the standard normal distribution, of mean 0 and variance 1.
+
+    Args:
+        *args, size: the shape, as integers or as one sequence.
+        generator: the stream from which they are drawn; the default generator unless given.
+        dtype, device, requires_grad: of the result; the default floating type and the CPU unless given.
+
+    Returns:
+        A tensor of the given shape.
+
+    Raises:
+        TypeError: the sizes are no integers.
+        RuntimeError: a negative size.
+        NotImplementedError: ``dtype`` is no floating type.
+
+    >>> torch.randn(2, 3).shape
+    torch.Size([2, 3])
+    """
     if out is not None:
         return into(
             out,
@@ -437,13 +263,37 @@ def _like(x: Tensor, dtype: Any, device: Any) -> tuple[Any, Any]:
 
 @exported("torch")
 def rand_like(input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Uniform numbers in [0, 1) in the shape, dtype and device of ``input``."""
+    """Uniform random numbers in [0, 1) in the shape of ``input``.
+
+    Args:
+        input: gives the shape.
+        dtype, device: those of ``input`` unless given.
+        requires_grad: whether operations on the result are recorded.
+
+    Returns:
+        A tensor of the same shape.
+
+    >>> torch.rand_like(torch.zeros(2, 3)).shape
+    torch.Size([2, 3])
+    """
     return _draw(input.shape, "uniform", 0.0, 1.0, *_like(input, dtype, device), None, requires_grad)
 
 
 @exported("torch")
 def randn_like(input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Normal numbers in the shape, dtype and device of ``input``."""
+    """Random numbers of the standard normal distribution in the shape of ``input``.
+
+    Args:
+        input: gives the shape.
+        dtype, device: those of ``input`` unless given.
+        requires_grad: whether operations on the result are recorded.
+
+    Returns:
+        A tensor of the same shape.
+
+    >>> torch.randn_like(torch.zeros(2, 3)).shape
+    torch.Size([2, 3])
+    """
     return _draw(input.shape, "normal", 0.0, 1.0, *_like(input, dtype, device), None, requires_grad)
 
 
@@ -516,9 +366,21 @@ def randint(
     requires_grad: bool = False,
     out: Any = None,
 ) -> Tensor:
-    """Integers from ``low`` (0) up to but not including ``high``; RuntimeError for bounds beyond the type.
+    """Random integers from ``low`` up to but not including ``high``, all equally probable.
 
-    >>> import numtorch as torch
+    Args:
+        low, high: integers; ``randint(high, size)`` begins at 0.
+        size: the shape, a sequence of integers.
+        generator: the stream from which they are drawn; the default generator unless given.
+        dtype, device, requires_grad: of the result; int64 and the CPU unless given.
+
+    Returns:
+        A tensor of shape ``size``.
+
+    Raises:
+        TypeError: ``size`` is no sequence.
+        RuntimeError: ``low >= high``, or bounds beyond the type.
+
     >>> torch.randint(3, 4, (2,)), torch.randint(5, (2, 3)).shape
     (tensor([3, 3]), torch.Size([2, 3]))
     """
@@ -570,7 +432,22 @@ def randint(
 def randint_like(
     input: Tensor, low: int, high: int | None = None, *, dtype: DType | None = None, device: Any = None
 ) -> Tensor:
-    """Integers in the shape, dtype and device of ``input``."""
+    """Random integers in the shape of ``input``, from ``low`` up to but not including ``high``.
+
+    Args:
+        input: gives the shape.
+        low, high: integers; one alone is ``high``, and the numbers begin at 0.
+        dtype, device: those of ``input`` unless given.
+
+    Returns:
+        A tensor of the same shape.
+
+    Raises:
+        RuntimeError: ``low >= high``, or bounds beyond the type.
+
+    >>> torch.randint_like(torch.zeros(2), 3, 4)
+    tensor([3., 3.])
+    """
     return randint(low, high, input.shape, dtype=dtype or input.dtype, device=device or input.device)
 
 
@@ -578,7 +455,23 @@ def randint_like(
 def randperm(
     n: int, *, generator: Generator | None = None, dtype: DType | None = None, device: Any = None, out: Any = None
 ) -> Tensor:
-    """The integers from 0 to ``n - 1`` in random order; RuntimeError if the type cannot hold them all."""
+    """The integers from 0 to ``n - 1`` in random order.
+
+    Args:
+        n: how many.
+        generator: the stream that decides; the default generator unless given.
+        dtype, device: of the result; int64 and the CPU unless given.
+
+    Returns:
+        A vector of ``n`` integers.
+
+    Raises:
+        RuntimeError: ``n`` is negative, or the type does not hold all the numbers.
+        NotImplementedError: ``dtype`` is bool.
+
+    >>> torch.randperm(4).sort().values
+    tensor([0, 1, 2, 3])
+    """
     if out is not None:
         return into(out, DRAWN, randperm, n, generator=generator, dtype=dtype, device=device)
 
@@ -634,7 +527,24 @@ def normal(
     device: Any = None,
     out: Any = None,
 ) -> Tensor:
-    """Numbers of normal distributions with the given means and standard deviations."""
+    """Random numbers of normal distributions with the given means and standard deviations.
+
+    Args:
+        mean, std: numbers or tensors, broadcast together.
+        size: the shape, where both are numbers.
+        generator: the stream from which they are drawn; the default generator unless given.
+        dtype, device: of the result, where both are numbers; the default floating type and the CPU unless given.
+
+    Returns:
+        A tensor of the common shape and of the type of the first tensor, or of shape ``size``.
+
+    Raises:
+        RuntimeError: a negative deviation, or shapes that do not broadcast.
+        TypeError: ``size``, ``dtype`` or ``device`` beside tensors.
+
+    >>> torch.normal(torch.tensor([0.0, 10.0]), torch.tensor([0.0, 0.0]))
+    tensor([ 0., 10.])
+    """
     if out is not None:
         return into(out, SAMPLES, normal, mean, std, size, generator=generator, dtype=dtype, device=device)
     _check_deviations(std)
@@ -661,14 +571,37 @@ def _refill(x: Tensor, distribution: str, first: float, second: float, generator
 
 @exported("Tensor")
 def normal_(x: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Tensor:
-    """Overwrite with numbers of a normal distribution."""
+    """Overwrite with random numbers of a normal distribution.
+
+    Args:
+        mean, std: numbers.
+        generator: the stream from which they are drawn; the default generator unless given.
+
+    Raises:
+        RuntimeError: ``std`` is negative.
+
+    >>> torch.zeros(3).normal_(5, 0)
+    tensor([5., 5., 5.])
+    """
     _check_deviations(std)
     return _refill(x, "normal", float(mean), float(std), generator)
 
 
 @exported("Tensor")
 def uniform_(x: Tensor, low: float = 0.0, to: float = 1.0, *, generator: Generator | None = None) -> Tensor:
-    """Overwrite with uniform numbers in [low, to)."""
+    """Overwrite with uniform random numbers in [low, to).
+
+    Args:
+        low, to: numbers that the type holds.
+        generator: the stream from which they are drawn; the default generator unless given.
+
+    Raises:
+        RuntimeError: ``low > to``, or bounds beyond the type.
+
+    >>> x = torch.zeros(100).uniform_(2, 3)
+    >>> bool(((x >= 2) & (x < 3)).all())
+    True
+    """
     if x.dtype.is_floating_point:
         most = dtypes.finfo(x.dtype).max
         for name, bound in (("from", low), ("to", to)):
@@ -688,13 +621,18 @@ _ABSENT: Any = object()
 
 @exported("Tensor")
 def random_(x: Tensor, low: Any = _ABSENT, to: Any = _ABSENT, *, generator: Generator | None = None) -> Tensor:
-    """Overwrite with random integers: from ``low`` up to but not including ``to``; with one number, from 0 up to it.
+    """Overwrite with random integers from ``low`` up to but not including ``to``; with one number, from 0 up to it.
 
-    Without ``to`` (or with None) up to and including the largest integer of the type; floating types up to the largest
-    below which they hold every integer.
+    Args:
+        low, to: integers. Without ``to`` (or with None) up to and including the largest integer of the type; of
+            floating types up to the largest below which they hold every integer.
+        generator: the stream from which they are drawn; the default generator unless given.
 
-    >>> import numtorch as torch
-    >>> bool((torch.zeros(100).random_(2, 4) >= 2).all())
+    Raises:
+        RuntimeError: ``low >= to``, or bounds beyond the type.
+
+    >>> x = torch.zeros(100).random_(2, 4)
+    >>> bool(((x == 2) | (x == 3)).all())
     True
     """
     d = x.dtype
@@ -711,7 +649,18 @@ def random_(x: Tensor, low: Any = _ABSENT, to: Any = _ABSENT, *, generator: Gene
 
 @exported("Tensor")
 def exponential_(x: Tensor, lambd: float = 1.0, *, generator: Generator | None = None) -> Tensor:
-    """Overwrite with numbers of the exponential distribution, which are above 0."""
+    """Overwrite with random numbers above 0 of the exponential distribution, of density ``lambd * exp(-lambd * x)``.
+
+    Args:
+        lambd: the rate, one over the mean.
+        generator: the stream from which they are drawn; the default generator unless given.
+
+    Raises:
+        RuntimeError: ``lambd`` is not positive, or the tensor is of no floating type.
+
+    >>> bool((torch.zeros(100).exponential_(2.0) > 0).all())
+    True
+    """
     if not x.dtype.is_floating_point:
         raise RuntimeError(
             f"exponential_: the distribution is continuous, but the tensor is of {x.dtype.name}; use a floating type"
@@ -740,7 +689,23 @@ def _check_probabilities(p: Any, name: str) -> None:
 
 @exported("torch", "Tensor")
 def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None, out: Any = None) -> Tensor:
-    """1 with the probability that each element gives, else 0; with ``p``, with that probability everywhere."""
+    """1 with the probability that each element gives, else 0.
+
+    Args:
+        input: probabilities, of a floating type; with ``p`` only its shape and type count.
+        p: one probability for all elements.
+        generator: the stream that decides; the default generator unless given.
+
+    Returns:
+        Zeros and ones in the shape and type of ``input``.
+
+    Raises:
+        RuntimeError: a probability is not in [0, 1].
+        NotImplementedError: the probabilities are no floating-point numbers.
+
+    >>> torch.bernoulli(torch.tensor([0.0, 1.0, 1.0]))
+    tensor([0., 1., 1.])
+    """
     if out is not None:
         return into(out, MARKS, bernoulli, input, p, generator=generator)
     _check_probabilities(input if p is None else p, "bernoulli")
@@ -753,7 +718,19 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
 
 @exported("Tensor")
 def bernoulli_(x: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -> Tensor:
-    """Overwrite with 1 with probability ``p``, else 0."""
+    """Overwrite with 1 with probability ``p``, else 0.
+
+    Args:
+        p: a probability, or a tensor of them in the same shape.
+        generator: the stream that decides; the default generator unless given.
+
+    Raises:
+        RuntimeError: a probability is not in [0, 1].
+        NotImplementedError: a tensor of probabilities is of no floating type.
+
+    >>> torch.zeros(3).bernoulli_(1.0)
+    tensor([1., 1., 1.])
+    """
     _check_probabilities(p, "bernoulli_")
     d = dtypes.float64 if x.dtype is dtypes.float64 else dtypes.float32
     u = _draw(x.shape, "uniform", 0.0, 1.0, d, x.device, generator)
@@ -766,7 +743,24 @@ def bernoulli_(x: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -
 def multinomial(
     input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None, out: Any = None
 ) -> Tensor:
-    """Positions drawn with probabilities proportional to the elements of each row."""
+    """Positions drawn with probabilities proportional to the elements of each row.
+
+    Args:
+        input: weights that are not negative, (n) or (m, n), of a floating type; they need not sum to 1.
+        num_samples: how many positions of each row.
+        replacement: whether a position may be drawn more than once.
+        generator: the stream that decides; the default generator unless given.
+
+    Returns:
+        int64 positions, (num_samples) or (m, num_samples).
+
+    Raises:
+        RuntimeError: another shape or type, a weight that is negative or not finite, a row that sums to 0, or without
+            replacement more samples than a row has positive weights.
+
+    >>> torch.multinomial(torch.tensor([0.0, 3.0, 0.0]), 2, replacement=True)
+    tensor([1, 1])
+    """
     if replacement.__class__ is not bool:
         replacement = flag(replacement, "multinomial", "replacement")
     if out is not None:

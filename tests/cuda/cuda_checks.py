@@ -15,7 +15,7 @@ import numpy as np
 import numtorch as torch
 import numtorch.optim
 from numtorch.ops import conv, pooling
-from numtorch.ops import random as random_ops
+from numtorch.ops.dropout import dropout
 from numtorch.ops.linear import affine
 
 CHECKS = {}
@@ -330,7 +330,7 @@ def random_numbers_of_intervals(device):
 def dropped(device):
     torch.manual_seed(3)
     x = values(device, 8, grad=True)
-    return differentiated(random_ops.dropout(x, 0.4), x)
+    return differentiated(dropout(x, 0.4), x)
 
 
 # --- tensors --------------------------------------------------------------------------------------

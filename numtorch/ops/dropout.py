@@ -1,0 +1,162 @@
+"""Dropout: which elements are kept is drawn from the default generator, by position in its stream."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Any
+
+import numpy as np
+
+import numtorch.dtype as dtypes
+from numtorch import ops
+from numtorch._tensor import Tensor, empty
+from numtorch.arguments import flag
+from numtorch.dispatch.cost import nbytes, numel, per_output
+from numtorch.dispatch.loops import Loop, like
+from numtorch.dispatch.op import op
+from numtorch.dispatch.samples import mask
+from numtorch.dtype import FLOATS
+from numtorch.exports import exported
+from numtorch.kernels.registry import Signature
+from numtorch.ops import random_cuda
+from numtorch.ops.generator import default_generator
+from numtorch.ops.movement import contiguous
+from numtorch.ops.random_cpu import fill_mask, scale_kept
+
+
+def _drawn(out: Tensor, like: Tensor, *arguments: Any) -> tuple[int, int]:
+    return nbytes(out), numel(out)
+
+
+@op(
+    shape=True,
+    public=False,
+    differentiable=False,
+    cost=_drawn,
+    seeds=("seed", "at"),
+    samples=lambda: [((50, 40), 0.25, 7, 1)],
+)
+def dropout_mask(x, p: float, seed: int, at: int):
+    """Whether the random number of the position is at least ``p``: a truth value for each element of ``x``."""
+    return empty(x.shape, dtypes.bool, x.device)
+
+
+@dropout_mask.loop("cpu")
+def philox(x, p):
+    return Loop(fill_mask, (ceil(float(np.float32(p)) * (1 << 24)),), like(x, dtype=dtypes.bool), operands=(), weight=8)
+
+
+@op(
+    public=False,
+    cost=per_output(1),
+    samples=lambda: [((3, 4), mask((3, 4), 5), 1.25)],
+    ref=lambda x, m, scale: np.where(m, x * scale, 0),
+)
+def kept_scaled(x, mask, scale: float):
+    """``x * scale`` where the mask holds, else ``x * 0``."""
+    return x * (mask.to(x.dtype) * scale)
+
+
+@kept_scaled.vjp(cost=per_output(1))
+def _(g, mask, *, scale):
+    return kept_scaled(g, mask, scale), None
+
+
+def _marked(s: Signature) -> bool:
+    """float32 or float64 elements, truth values"""
+    return s.dtypes[0] in FLOATS and s.dtypes[1] is dtypes.bool
+
+
+@kept_scaled.loop("cpu", when=_marked)
+def kept(x, scale):
+    return Loop(scale_kept, (float(scale),), like(x), weight=2)
+
+
+@kept_scaled.backward.loop("cpu", when=_marked)
+def kept_backward(g, scale):
+    return Loop(scale_kept, (float(scale),), (like(g), None), weight=2)
+
+
+@op(
+    shape=True,
+    name="dropout",
+    public=False,
+    cost=per_output(2),
+    seeds=("seed", "at"),
+    samples=lambda: [((5, 40), 0.5, 7, 0), ((5, 40), 0.25, 7, 3)],
+)
+def masked_scale(x, p: float, seed: int, at: int):
+    """``x / (1 - p)`` where the random number of the position is at least ``p``, else ``x * 0``."""
+    return empty(x.shape, x.dtype, x.device)
+
+
+@masked_scale.kernel("cpu", dtypes=FLOATS, name="philox", functions=(fill_mask, scale_kept))
+def dropout_cpu(x, p, seed, at):
+    return kept_scaled(x.detach(), dropout_mask(x, p, seed, at), 1.0 / (1.0 - p) if p < 1 else 0.0)
+
+
+@masked_scale.kernel("cuda", dtypes=FLOATS, name="philox_cuda")
+def dropout_cuda(x, p, seed, at):
+    x = contiguous(x)
+    out = empty(x.shape, x.dtype, x.device)
+    real = x.dtype.compute.type
+    run = random_cuda.MASK_SCALE[x.dtype.name]
+    run.launch(out.numel(), x._buf, out._buf, seed, at, real(np.float32(p)), real(1.0 / (1.0 - p) if p < 1 else 0.0))
+    return out
+
+
+@masked_scale.vjp
+def _(g, *, p, seed, at):
+    return masked_scale(g, p, seed, at)  # the mask is drawn again rather than kept
+
+
+def dropped_integers(name: str, x: Tensor, p: float) -> Tensor:
+    """Zeros where everything is dropped; there is no scaling the rest."""
+    if p != 1:
+        raise RuntimeError(
+            f"{name}: result type Float can't be cast to the desired output type {x.dtype.name}: integers cannot be "
+            "scaled by 1 / (1 - p); cast the input with .float()"
+        )
+    return ops.creation.zeros_like(x)
+
+
+@exported("nn.functional")
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """Elements multiplied by 0 with probability ``p``, the others by ``1 / (1 - p)``: the expected value stays.
+
+    Args:
+        input: of any shape, of a floating type.
+        p: the probability.
+        training: False returns ``input`` as it is.
+        inplace: whether ``input`` is overwritten.
+
+    Returns:
+        A tensor of the same shape as ``input``.
+
+    Raises:
+        ValueError: ``p`` is not in [0, 1].
+        RuntimeError: integers cannot be scaled.
+
+    Source: Srivastava et al. 2014, Dropout: A Simple Way to Prevent Neural Networks from Overfitting.
+
+    >>> y = torch.nn.functional.dropout(torch.ones(1000), 0.5)
+    >>> sorted(set(y.tolist()))
+    [0.0, 2.0]
+    """
+    if training.__class__ is not bool:
+        training = flag(training, "dropout", "training")
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+    if not training or p == 0:
+        return input
+    if not input._k.dtype.is_floating_point:
+        y = dropped_integers("dropout", input, p)
+        return y if not inplace else input.copy_(y)
+    draw = (float(p), *default_generator.take(input.shape.numel()))
+    if input._k.device.type == "cpu":  # the mask is kept: drawing it again takes longer than reading it
+        y = kept_scaled(input, dropout_mask(input, *draw), 1.0 / (1.0 - p) if p < 1 else 0.0)
+    else:
+        y = masked_scale(input, *draw)
+    if inplace:
+        return ops.indexing.overwrite(input, y)
+    return y

@@ -25,35 +25,85 @@ class _Inplace(Module):
 
 
 class ReLU(_Inplace):
-    """``max(x, 0)``."""
+    """``max(x, 0)`` of each element.
+
+    Args:
+        inplace: write the result into the input.
+
+    Shape: any, to the same.
+
+    >>> import numtorch as torch
+    >>> torch.nn.ReLU()(torch.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.relu(input, self.inplace)
 
 
 class SELU(_Inplace):
-    """``elu`` scaled so that mean 0 and variance 1 are a fixed point."""
+    """``1.0507 * elu(x, alpha=1.6733)``, by which mean 0 and variance 1 are a fixed point (Klambauer et al. 2017).
+
+    Args:
+        inplace: write the result into the input.
+
+    Shape: any, to the same.
+
+    >>> import numtorch as torch
+    >>> torch.nn.SELU()(torch.tensor([-1.0, 2.0]))
+    tensor([-1.1113,  2.1014])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.selu(input, self.inplace)
 
 
 class SiLU(_Inplace):
-    """``x * sigmoid(x)``."""
+    """``x * sigmoid(x)`` of each element; also called swish (Elfwing et al. 2017).
+
+    Args:
+        inplace: write the result into the input.
+
+    Shape: any, to the same.
+
+    >>> import numtorch as torch
+    >>> torch.nn.SiLU()(torch.tensor([-1.0, 2.0]))
+    tensor([-0.2689,  1.7616])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.silu(input, self.inplace)
 
 
 class Mish(_Inplace):
-    """``x * tanh(softplus(x))``."""
+    """``x * tanh(softplus(x))`` of each element (Misra 2019).
+
+    Args:
+        inplace: write the result into the input.
+
+    Shape: any, to the same.
+
+    >>> import numtorch as torch
+    >>> torch.nn.Mish()(torch.tensor([-1.0, 2.0]))
+    tensor([-0.3034,  1.9440])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.mish(input, self.inplace)
 
 
 class Hardsigmoid(Module):
-    """``min(max(x + 3, 0), 6) / 6``."""
+    """``min(max(x + 3, 0), 6) / 6`` of each element.
+
+    Args:
+        inplace: write the result into the input.
+
+    Shape: any, to the same.
+
+    >>> import numtorch as torch
+    >>> torch.nn.Hardsigmoid()(torch.tensor([-4.0, 0.0, 3.0]))
+    tensor([0.0000, 0.5000, 1.0000])
+    """
 
     def __init__(self, inplace: bool = False):
         super().__init__()
@@ -64,7 +114,17 @@ class Hardsigmoid(Module):
 
 
 class Hardswish(Module):
-    """``x * hardsigmoid(x)``."""
+    """``x * hardsigmoid(x)`` of each element (Howard et al. 2019).
+
+    Args:
+        inplace: write the result into the input.
+
+    Shape: any, to the same.
+
+    >>> import numtorch as torch
+    >>> torch.nn.Hardswish()(torch.tensor([-1.5, 1.5, 3.0]))
+    tensor([-0.3750,  1.1250,  3.0000])
+    """
 
     def __init__(self, inplace: bool = False):
         super().__init__()
@@ -75,7 +135,22 @@ class Hardswish(Module):
 
 
 class Hardtanh(Module):
-    """Elements limited to ``[min_val, max_val]``."""
+    """Elements limited to ``[min_val, max_val]``.
+
+    Args:
+        min_val: the lower limit.
+        max_val: the upper limit.
+        inplace: write the result into the input.
+
+    Shape: any, to the same.
+
+    Raises:
+        AssertionError: ``max_val`` is not greater than ``min_val``.
+
+    >>> import numtorch as torch
+    >>> torch.nn.Hardtanh(-2.0, 2.0)(torch.tensor([-3.0, 0.5, 3.0]))
+    tensor([-2.0000,  0.5000,  2.0000])
+    """
 
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False):
         super().__init__()
@@ -91,7 +166,17 @@ class Hardtanh(Module):
 
 
 class ReLU6(Hardtanh):
-    """``min(max(x, 0), 6)``."""
+    """``min(max(x, 0), 6)`` of each element.
+
+    Args:
+        inplace: write the result into the input.
+
+    Shape: any, to the same.
+
+    >>> import numtorch as torch
+    >>> torch.nn.ReLU6()(torch.tensor([-1.0, 2.0, 8.0]))
+    tensor([0., 2., 6.])
+    """
 
     def __init__(self, inplace: bool = False):
         super().__init__(0.0, 6.0, inplace)
@@ -101,7 +186,18 @@ class ReLU6(Hardtanh):
 
 
 class LeakyReLU(Module):
-    """``x`` where positive, else ``negative_slope * x``."""
+    """``x`` where positive, else ``negative_slope * x``.
+
+    Args:
+        negative_slope: factor of negative elements.
+        inplace: write the result into the input.
+
+    Shape: any, to the same.
+
+    >>> import numtorch as torch
+    >>> torch.nn.LeakyReLU(0.1)(torch.tensor([-1.0, 2.0]))
+    tensor([-0.1000,  2.0000])
+    """
 
     def __init__(self, negative_slope: float = 1e-2, inplace: bool = False):
         super().__init__()
@@ -115,7 +211,23 @@ class LeakyReLU(Module):
 
 
 class PReLU(Module):
-    """``x`` where positive, else a learnt slope times ``x``; one slope, or one for each channel."""
+    """``x`` where positive, else ``weight * x`` with a learnt weight (He et al. 2015).
+
+    Args:
+        num_parameters: 1, or the number of channels (dimension 1 of the input) for a slope of each.
+        init: value with which the slopes begin.
+        device: where the weight is made; the CPU by default.
+        dtype: of the weight; the default dtype if None.
+
+    Shape: any, to the same; with a slope of each channel (N, C, ...).
+
+    Attributes:
+        weight: the slopes, (num_parameters,).
+
+    >>> import numtorch as torch
+    >>> torch.nn.PReLU(init=0.5)(torch.tensor([-1.0, 2.0])).detach()
+    tensor([-0.5000,  2.0000])
+    """
 
     weight: Parameter
 
@@ -125,7 +237,16 @@ class PReLU(Module):
         self.weight = Parameter(full((num_parameters,), float(init), device=device, dtype=dtype))
 
     def reset_parameters(self) -> None:
-        """Set all slopes to their initial value."""
+        """Set all slopes to their initial value.
+
+        >>> import numtorch as torch
+        >>> layer = torch.nn.PReLU(2, init=0.5)
+        >>> layer.weight.data.zero_()
+        tensor([0., 0.])
+        >>> layer.reset_parameters()
+        >>> layer.weight.detach()
+        tensor([0.5000, 0.5000])
+        """
         from numtorch.nn.init import constant_
 
         constant_(self.weight, self.init)
@@ -138,7 +259,18 @@ class PReLU(Module):
 
 
 class ELU(Module):
-    """``x`` where positive, else ``alpha * (exp(x) - 1)``."""
+    """``x`` where positive, else ``alpha * (exp(x) - 1)`` (Clevert et al. 2015).
+
+    Args:
+        alpha: minus the limit at negative infinity.
+        inplace: write the result into the input.
+
+    Shape: any, to the same.
+
+    >>> import numtorch as torch
+    >>> torch.nn.ELU()(torch.tensor([-1.0, 2.0]))
+    tensor([-0.6321,  2.0000])
+    """
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False):
         super().__init__()
@@ -152,7 +284,18 @@ class ELU(Module):
 
 
 class CELU(Module):
-    """``x`` where positive, else ``alpha * (exp(x / alpha) - 1)``."""
+    """``x`` where positive, else ``alpha * (exp(x / alpha) - 1)`` (Barron 2017).
+
+    Args:
+        alpha: minus the limit at negative infinity; not 0.
+        inplace: write the result into the input.
+
+    Shape: any, to the same.
+
+    >>> import numtorch as torch
+    >>> torch.nn.CELU(alpha=2.0)(torch.tensor([-1.0, 2.0]))
+    tensor([-0.7869,  2.0000])
+    """
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False):
         super().__init__()
@@ -166,7 +309,19 @@ class CELU(Module):
 
 
 class Threshold(Module):
-    """``x`` where above the threshold, else ``value``."""
+    """``x`` where above the threshold, else ``value``.
+
+    Args:
+        threshold: elements greater than it are kept.
+        value: replaces the others.
+        inplace: write the result into the input.
+
+    Shape: any, to the same.
+
+    >>> import numtorch as torch
+    >>> torch.nn.Threshold(1.0, -5.0)(torch.tensor([0.5, 2.0]))
+    tensor([-5.,  2.])
+    """
 
     def __init__(self, threshold: float, value: float, inplace: bool = False):
         super().__init__()
@@ -180,7 +335,17 @@ class Threshold(Module):
 
 
 class GELU(Module):
-    """``x`` times the normal distribution's probability below it, exactly or by the ``"tanh"`` approximation."""
+    """``x`` times the standard normal distribution's probability below ``x`` (Hendrycks and Gimpel 2016).
+
+    Args:
+        approximate: ``"none"`` is exact; ``"tanh"`` is ``0.5 * x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3)))``.
+
+    Shape: any, to the same.
+
+    >>> import numtorch as torch
+    >>> torch.nn.GELU()(torch.tensor([-1.0, 2.0]))
+    tensor([-0.1587,  1.9545])
+    """
 
     def __init__(self, approximate: str = "none"):
         super().__init__()
@@ -194,7 +359,17 @@ class GELU(Module):
 
 
 class GLU(Module):
-    """The first half along ``dim`` times the sigmoid of the second."""
+    """The first half of the input times the sigmoid of its second half (Dauphin et al. 2017).
+
+    Args:
+        dim: the dimension that is halved; its size must be even.
+
+    Shape: (..., 2 * n, ...) to (..., n, ...).
+
+    >>> import numtorch as torch
+    >>> torch.nn.GLU()(torch.tensor([3.0, 4.0, 0.0, 0.0]))
+    tensor([1.5000, 2.0000])
+    """
 
     def __init__(self, dim: int = -1):
         super().__init__()
@@ -208,7 +383,18 @@ class GLU(Module):
 
 
 class Softplus(Module):
-    """``log(1 + exp(beta * x)) / beta``; linear above the threshold."""
+    """``log(1 + exp(beta * x)) / beta``, a smooth ``relu``.
+
+    Args:
+        beta: steepness; the larger, the closer to ``relu``.
+        threshold: where ``beta * x`` exceeds it, the result is ``x``.
+
+    Shape: any, to the same.
+
+    >>> import numtorch as torch
+    >>> torch.nn.Softplus()(torch.tensor([-1.0, 0.0, 30.0]))
+    tensor([ 0.3133,  0.6931, 30.0000])
+    """
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0):
         super().__init__()
@@ -231,49 +417,104 @@ class _Shrink(Module):
 
 
 class Hardshrink(_Shrink):
-    """``x`` where ``|x| > lambd``, else 0."""
+    """``x`` where ``|x| > lambd``, else 0.
+
+    Args:
+        lambd: the threshold; not negative.
+
+    Shape: any, to the same.
+
+    >>> import numtorch as torch
+    >>> torch.nn.Hardshrink(1.0)(torch.tensor([-2.0, 0.5]))
+    tensor([-2.,  0.])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.hardshrink(input, self.lambd)
 
 
 class Softshrink(_Shrink):
-    """``x`` moved towards 0 by ``lambd``, and 0 where that would pass it."""
+    """``x`` moved towards 0 by ``lambd``, and 0 where that would pass it.
+
+    Args:
+        lambd: the distance; not negative.
+
+    Shape: any, to the same.
+
+    >>> import numtorch as torch
+    >>> torch.nn.Softshrink(1.0)(torch.tensor([-3.0, 0.5, 2.0]))
+    tensor([-2.,  0.,  1.])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softshrink(input, self.lambd)
 
 
 class Sigmoid(Module):
-    """``1 / (1 + exp(-x))``."""
+    """``1 / (1 + exp(-x))`` of each element.
+
+    Shape: any, to the same.
+
+    >>> import numtorch as torch
+    >>> torch.nn.Sigmoid()(torch.tensor([0.0, 1.0]))
+    tensor([0.5000, 0.7311])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.sigmoid(input)
 
 
 class Tanh(Module):
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent of each element, ``(exp(x) - exp(-x)) / (exp(x) + exp(-x))``.
+
+    Shape: any, to the same.
+
+    >>> import numtorch as torch
+    >>> torch.nn.Tanh()(torch.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.7616])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.tanh(input)
 
 
 class LogSigmoid(Module):
-    """``log(sigmoid(x))``."""
+    """``log(sigmoid(x))`` of each element, without underflow.
+
+    Shape: any, to the same.
+
+    >>> import numtorch as torch
+    >>> torch.nn.LogSigmoid()(torch.tensor([0.0, -200.0]))
+    tensor([  -0.6931, -200.0000])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.logsigmoid(input)
 
 
 class Softsign(Module):
-    """``x / (1 + |x|)``."""
+    """``x / (1 + |x|)`` of each element.
+
+    Shape: any, to the same.
+
+    >>> import numtorch as torch
+    >>> torch.nn.Softsign()(torch.tensor([-1.0, 3.0]))
+    tensor([-0.5000,  0.7500])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softsign(input)
 
 
 class Tanhshrink(Module):
-    """``x - tanh(x)``."""
+    """``x - tanh(x)`` of each element.
+
+    Shape: any, to the same.
+
+    >>> import numtorch as torch
+    >>> torch.nn.Tanhshrink()(torch.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.2384])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.tanhshrink(input)
@@ -293,28 +534,69 @@ class _Along(Module):
 
 
 class Softmax(_Along):
-    """Exponentials along ``dim``, scaled to sum to one."""
+    """``exp(x) / sum(exp(x))`` along a dimension: positive numbers that sum to one.
+
+    Args:
+        dim: the dimension; if None, 0 for inputs of 0, 1 or 3 dimensions, else 1, with a warning.
+
+    Shape: any, to the same.
+
+    >>> import numtorch as torch
+    >>> torch.nn.Softmax(dim=1)(torch.tensor([[0.0, 0.0], [0.0, 1.0]]))
+    tensor([[0.5000, 0.5000],
+            [0.2689, 0.7311]])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softmax(input, self.dim)
 
 
 class Softmin(_Along):
-    """``softmax(-x)``."""
+    """``softmax(-x)``: the smallest element gets the largest share.
+
+    Args:
+        dim: the dimension; if None, 0 for inputs of 0, 1 or 3 dimensions, else 1, with a warning.
+
+    Shape: any, to the same.
+
+    >>> import numtorch as torch
+    >>> torch.nn.Softmin(dim=0)(torch.tensor([0.0, 1.0]))
+    tensor([0.7311, 0.2689])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softmin(input, self.dim)
 
 
 class LogSoftmax(_Along):
-    """The logarithm of softmax along ``dim``."""
+    """``log(softmax(x))`` along a dimension, without underflow.
+
+    Args:
+        dim: the dimension; if None, 0 for inputs of 0, 1 or 3 dimensions, else 1, with a warning.
+
+    Shape: any, to the same.
+
+    >>> import numtorch as torch
+    >>> torch.nn.LogSoftmax(dim=0)(torch.tensor([0.0, 200.0]))
+    tensor([-200.,    0.])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.log_softmax(input, self.dim)
 
 
 class Softmax2d(Module):
-    """Softmax over the channels of (N, C, H, W) or (C, H, W)."""
+    """``softmax`` over the channels at each place of an image.
+
+    Shape: (N, C, H, W) or (C, H, W), to the same.
+
+    Raises:
+        ValueError: the input has another number of dimensions.
+
+    >>> import numtorch as torch
+    >>> torch.nn.Softmax2d()(torch.zeros(2, 1, 1)).flatten()
+    tensor([0.5000, 0.5000])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         if input.ndim not in (3, 4):

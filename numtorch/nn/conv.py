@@ -88,7 +88,16 @@ class _ConvNd(Module):
         return widths
 
     def reset_parameters(self) -> None:
-        """Draw weight and bias anew from U(-k, k), ``k = 1 / sqrt(fan_in)``."""
+        """Draw weight and bias anew from U(-b, b), ``b = 1 / sqrt(fan_in)``.
+
+        >>> import numtorch as torch
+        >>> layer = torch.nn.Conv1d(1, 1, 4)
+        >>> layer.weight.data.fill_(9.0)
+        tensor([[[9., 9., 9., 9.]]])
+        >>> layer.reset_parameters()
+        >>> bool((layer.weight.abs() <= 0.5).all())
+        True
+        """
         if not self.weight.shape.numel():
             return
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))
@@ -118,9 +127,39 @@ class _ConvNd(Module):
 
 
 class Conv1d(_ConvNd):
-    """Cross-correlation of (N, C, L) or (C, L) with ``weight`` (out, in / groups, k).
+    """Cross-correlation with learnt weights: the sum of each window of (N, C, L) times ``weight``, plus ``bias``.
+
+    Args:
+        in_channels: channels of the input, C.
+        out_channels: channels of the result.
+        kernel_size: size of the window, one number or a tuple of one.
+        stride: step of the window, one number or a tuple of one.
+        padding: elements added at both ends of each dimension, one number or a tuple of one; ``"same"`` keeps the size
+            (stride 1), ``"valid"`` adds none.
+        dilation: distance between the window's elements, one number or a tuple of one.
+        groups: the channels are divided into so many groups, each convolved on its own.
+        bias: add a learnt number to each channel of the result.
+        padding_mode: what is added: ``"zeros"``, ``"reflect"``, ``"replicate"`` or ``"circular"``, as in
+            ``nn.functional.pad``.
+        device: where the parameters are made; the CPU by default.
+        dtype: of the parameters; the default dtype if None.
+
+    Shape: (N, C, L) or (C, L) to (N, out_channels, ...) or (out_channels, ...); each spatial size n becomes
+        ``(n + 2 * padding - dilation * (kernel_size - 1) - 1) // stride + 1``.
+
+    Attributes:
+        weight: (out_channels, in_channels / groups, k), drawn from U(-b, b) with
+            ``b = 1 / sqrt(in_channels / groups * k)``.
+        bias: (out_channels,), drawn from the same, or None.
+
+    Raises:
+        ValueError: ``groups`` does not divide both numbers of channels; an unknown ``padding`` or ``padding_mode``.
 
     See https://pytorch.org/docs/stable/generated/torch.nn.Conv1d.html
+
+    >>> import numtorch as torch
+    >>> torch.nn.Conv1d(16, 33, 3, stride=2)(torch.zeros(20, 16, 50)).shape
+    torch.Size([20, 33, 24])
     """
 
     def __init__(
@@ -159,7 +198,33 @@ class Conv1d(_ConvNd):
 
 
 class Conv2d(_ConvNd):
-    """Cross-correlation of (N, C, H, W) or (C, H, W) with ``weight`` (out, in / groups, kh, kw).
+    """Cross-correlation with learnt weights: the sum of each window of (N, C, H, W) times ``weight``, plus ``bias``.
+
+    Args:
+        in_channels: channels of the input, C.
+        out_channels: channels of the result.
+        kernel_size: size of the window, one number or (height, width).
+        stride: step of the window, one number or (height, width).
+        padding: elements added at both ends of each dimension, one number or (height, width); ``"same"`` keeps the size
+            (stride 1), ``"valid"`` adds none.
+        dilation: distance between the window's elements, one number or (height, width).
+        groups: the channels are divided into so many groups, each convolved on its own.
+        bias: add a learnt number to each channel of the result.
+        padding_mode: what is added: ``"zeros"``, ``"reflect"``, ``"replicate"`` or ``"circular"``, as in
+            ``nn.functional.pad``.
+        device: where the parameters are made; the CPU by default.
+        dtype: of the parameters; the default dtype if None.
+
+    Shape: (N, C, H, W) or (C, H, W) to (N, out_channels, ...) or (out_channels, ...); each spatial size n becomes
+        ``(n + 2 * padding - dilation * (kernel_size - 1) - 1) // stride + 1``.
+
+    Attributes:
+        weight: (out_channels, in_channels / groups, kh, kw), drawn from U(-b, b) with
+            ``b = 1 / sqrt(in_channels / groups * kh * kw)``.
+        bias: (out_channels,), drawn from the same, or None.
+
+    Raises:
+        ValueError: ``groups`` does not divide both numbers of channels; an unknown ``padding`` or ``padding_mode``.
 
     See https://pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
 
@@ -204,7 +269,33 @@ class Conv2d(_ConvNd):
 
 
 class Conv3d(_ConvNd):
-    """Cross-correlation of (N, C, D, H, W) or (C, D, H, W) with ``weight`` (out, in / groups, kd, kh, kw).
+    """Cross-correlation with learnt weights: the sum of each window of (N, C, D, H, W) times ``weight``, plus ``bias``.
+
+    Args:
+        in_channels: channels of the input, C.
+        out_channels: channels of the result.
+        kernel_size: size of the window, one number or (depth, height, width).
+        stride: step of the window, one number or (depth, height, width).
+        padding: elements added at both ends of each dimension, one number or (depth, height, width); ``"same"`` keeps
+            the size (stride 1), ``"valid"`` adds none.
+        dilation: distance between the window's elements, one number or (depth, height, width).
+        groups: the channels are divided into so many groups, each convolved on its own.
+        bias: add a learnt number to each channel of the result.
+        padding_mode: what is added: ``"zeros"``, ``"reflect"``, ``"replicate"`` or ``"circular"``, as in
+            ``nn.functional.pad``.
+        device: where the parameters are made; the CPU by default.
+        dtype: of the parameters; the default dtype if None.
+
+    Shape: (N, C, D, H, W) or (C, D, H, W) to (N, out_channels, ...) or (out_channels, ...); each spatial size n becomes
+        ``(n + 2 * padding - dilation * (kernel_size - 1) - 1) // stride + 1``.
+
+    Attributes:
+        weight: (out_channels, in_channels / groups, kd, kh, kw), drawn from U(-b, b) with
+            ``b = 1 / sqrt(in_channels / groups * kd * kh * kw)``.
+        bias: (out_channels,), drawn from the same, or None.
+
+    Raises:
+        ValueError: ``groups`` does not divide both numbers of channels; an unknown ``padding`` or ``padding_mode``.
 
     See https://pytorch.org/docs/stable/generated/torch.nn.Conv3d.html
 
@@ -307,7 +398,35 @@ class _ConvTransposeNd(_ConvNd):
 
 
 class ConvTranspose1d(_ConvTransposeNd):
-    """What takes the gradient of a ``Conv1d`` to its input: (N, C, L) with ``weight`` (in, out / groups, k).
+    """Transposed convolution: the gradient of a ``Conv1d`` to its input, as a layer; also called deconvolution.
+
+    Args:
+        in_channels: channels of the input, C.
+        out_channels: channels of the result.
+        kernel_size: size of the window, one number or a tuple of one.
+        stride: distance in the result between neighbours of the input, one number or a tuple of one.
+        padding: elements removed at both ends of each dimension of the result, one number or a tuple of one.
+        output_padding: elements added at the far end of each dimension, one number or a tuple of one; smaller than the
+            stride or the dilation.
+        groups: the channels are divided into so many groups, each convolved on its own.
+        bias: add a learnt number to each channel of the result.
+        dilation: distance between the window's elements, one number or a tuple of one.
+        padding_mode: only ``"zeros"``.
+        device: where the parameters are made; the CPU by default.
+        dtype: of the parameters; the default dtype if None.
+
+    Shape: (N, C, L) or (C, L) to (N, out_channels, ...) or (out_channels, ...); each spatial size n becomes
+        ``(n - 1) * stride - 2 * padding + dilation * (kernel_size - 1) + output_padding + 1``. A call's ``output_size``
+        chooses ``output_padding`` so that this is the result's size.
+
+    Attributes:
+        weight: (in_channels, out_channels / groups, k), drawn from U(-b, b) with
+            ``b = 1 / sqrt(out_channels / groups * k)``.
+        bias: (out_channels,), drawn from the same, or None.
+
+    Raises:
+        ValueError: ``groups`` does not divide both numbers of channels; another ``padding_mode``; ``output_size``
+            cannot be reached.
 
     See https://pytorch.org/docs/stable/generated/torch.nn.ConvTranspose1d.html
 
@@ -361,7 +480,35 @@ class ConvTranspose1d(_ConvTransposeNd):
 
 
 class ConvTranspose2d(_ConvTransposeNd):
-    """What takes the gradient of a ``Conv2d`` to its input: (N, C, H, W) with ``weight`` (in, out / groups, kh, kw).
+    """Transposed convolution: the gradient of a ``Conv2d`` to its input, as a layer; also called deconvolution.
+
+    Args:
+        in_channels: channels of the input, C.
+        out_channels: channels of the result.
+        kernel_size: size of the window, one number or (height, width).
+        stride: distance in the result between neighbours of the input, one number or (height, width).
+        padding: elements removed at both ends of each dimension of the result, one number or (height, width).
+        output_padding: elements added at the far end of each dimension, one number or (height, width); smaller than the
+            stride or the dilation.
+        groups: the channels are divided into so many groups, each convolved on its own.
+        bias: add a learnt number to each channel of the result.
+        dilation: distance between the window's elements, one number or (height, width).
+        padding_mode: only ``"zeros"``.
+        device: where the parameters are made; the CPU by default.
+        dtype: of the parameters; the default dtype if None.
+
+    Shape: (N, C, H, W) or (C, H, W) to (N, out_channels, ...) or (out_channels, ...); each spatial size n becomes
+        ``(n - 1) * stride - 2 * padding + dilation * (kernel_size - 1) + output_padding + 1``. A call's ``output_size``
+        chooses ``output_padding`` so that this is the result's size.
+
+    Attributes:
+        weight: (in_channels, out_channels / groups, kh, kw), drawn from U(-b, b) with
+            ``b = 1 / sqrt(out_channels / groups * kh * kw)``.
+        bias: (out_channels,), drawn from the same, or None.
+
+    Raises:
+        ValueError: ``groups`` does not divide both numbers of channels; another ``padding_mode``; ``output_size``
+            cannot be reached.
 
     See https://pytorch.org/docs/stable/generated/torch.nn.ConvTranspose2d.html
 
@@ -415,8 +562,35 @@ class ConvTranspose2d(_ConvTransposeNd):
 
 
 class ConvTranspose3d(_ConvTransposeNd):
-    """What takes the gradient of a ``Conv3d`` to its input: (N, C, D, H, W) with ``weight`` (in, out / groups, kd, kh,
-    kw).
+    """Transposed convolution: the gradient of a ``Conv3d`` to its input, as a layer; also called deconvolution.
+
+    Args:
+        in_channels: channels of the input, C.
+        out_channels: channels of the result.
+        kernel_size: size of the window, one number or (depth, height, width).
+        stride: distance in the result between neighbours of the input, one number or (depth, height, width).
+        padding: elements removed at both ends of each dimension of the result, one number or (depth, height, width).
+        output_padding: elements added at the far end of each dimension, one number or (depth, height, width); smaller
+            than the stride or the dilation.
+        groups: the channels are divided into so many groups, each convolved on its own.
+        bias: add a learnt number to each channel of the result.
+        dilation: distance between the window's elements, one number or (depth, height, width).
+        padding_mode: only ``"zeros"``.
+        device: where the parameters are made; the CPU by default.
+        dtype: of the parameters; the default dtype if None.
+
+    Shape: (N, C, D, H, W) or (C, D, H, W) to (N, out_channels, ...) or (out_channels, ...); each spatial size n becomes
+        ``(n - 1) * stride - 2 * padding + dilation * (kernel_size - 1) + output_padding + 1``. A call's ``output_size``
+        chooses ``output_padding`` so that this is the result's size.
+
+    Attributes:
+        weight: (in_channels, out_channels / groups, kd, kh, kw), drawn from U(-b, b) with
+            ``b = 1 / sqrt(out_channels / groups * kd * kh * kw)``.
+        bias: (out_channels,), drawn from the same, or None.
+
+    Raises:
+        ValueError: ``groups`` does not divide both numbers of channels; another ``padding_mode``; ``output_size``
+            cannot be reached.
 
     See https://pytorch.org/docs/stable/generated/torch.nn.ConvTranspose3d.html
 

@@ -22,21 +22,74 @@ class _Dropout(Module):
 
 
 class Dropout(_Dropout):
-    """Elements set to 0 with probability ``p``, the others scaled by ``1 / (1 - p)`` (Hinton et al. 2012)."""
+    """In training, elements become 0 with probability ``p``; the others are scaled by ``1 / (1 - p)`` (Hinton et al.
+    2012).
+
+    In evaluation (``eval()``) the input is returned.
+
+    Args:
+        p: probability that an element becomes 0.
+        inplace: write the result into the input.
+
+    Shape: any, to the same.
+
+    Raises:
+        ValueError: ``p`` is not between 0 and 1.
+
+    >>> import numtorch as torch
+    >>> torch.nn.Dropout(0.5).eval()(torch.ones(2))
+    tensor([1., 1.])
+    >>> set(torch.nn.Dropout(0.5)(torch.ones(100)).tolist()) == {0.0, 2.0}
+    True
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout(input, self.p, self.training, self.inplace)
 
 
 class Dropout1d(_Dropout):
-    """Whole channels of (N, C, L) set to 0 with probability ``p``, the others scaled by ``1 / (1 - p)``."""
+    """In training, whole channels become 0 with probability ``p``; the others are scaled by ``1 / (1 - p)``.
+
+    In evaluation (``eval()``) the input is returned.
+
+    Args:
+        p: probability that a channel becomes 0.
+        inplace: write the result into the input.
+
+    Shape: (N, C, L) or (C, L), to the same.
+
+    Raises:
+        ValueError: ``p`` is not between 0 and 1.
+
+    >>> import numtorch as torch
+    >>> torch.nn.Dropout1d(1.0)(torch.ones(1, 3))
+    tensor([[0., 0., 0.]])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout1d(input, self.p, self.training, self.inplace)
 
 
 class Dropout2d(_Dropout):
-    """Whole channels of (N, C, H, W) set to 0 with probability ``p``, the others scaled by ``1 / (1 - p)``."""
+    """In training, whole channels become 0 with probability ``p``; the others are scaled by ``1 / (1 - p)``.
+
+    In evaluation (``eval()``) the input is returned.
+
+    Source: Tompson et al., Efficient Object Localization Using Convolutional Networks (2015).
+
+    Args:
+        p: probability that a channel becomes 0.
+        inplace: write the result into the input.
+
+    Shape: (N, C, H, W), to the same.
+
+    Raises:
+        ValueError: ``p`` is not between 0 and 1.
+
+    >>> import numtorch as torch
+    >>> torch.nn.Dropout2d(1.0)(torch.ones(1, 1, 1, 3))
+    tensor([[[[0., 0., 0.]]]])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout2d(input, self.p, self.training, self.inplace)

@@ -9,7 +9,18 @@ from numtorch.nn.module import Module
 
 
 class Flatten(Module):
-    """Dimensions ``start_dim`` to ``end_dim`` as one."""
+    """Dimensions ``start_dim`` to ``end_dim`` as one.
+
+    Args:
+        start_dim: the first of them; 1 keeps the batch.
+        end_dim: the last of them.
+
+    Shape: (N, *) to (N, product of *), by default.
+
+    >>> import numtorch as torch
+    >>> torch.nn.Flatten()(torch.zeros(32, 1, 5, 5)).shape
+    torch.Size([32, 25])
+    """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1):
         super().__init__()
@@ -23,7 +34,21 @@ class Flatten(Module):
 
 
 class Unflatten(Module):
-    """One dimension as several."""
+    """One dimension as several.
+
+    Args:
+        dim: which dimension.
+        unflattened_size: tuple of the sizes that it becomes; -1 for one of them that follows from the others.
+
+    Shape: (..., n, ...) to (..., *unflattened_size, ...).
+
+    Raises:
+        TypeError: ``dim`` is not an int, or ``unflattened_size`` not a tuple or list of ints.
+
+    >>> import numtorch as torch
+    >>> torch.nn.Unflatten(1, (2, 3))(torch.zeros(4, 6)).shape
+    torch.Size([4, 2, 3])
+    """
 
     def __init__(self, dim: int, unflattened_size: Any):
         super().__init__()

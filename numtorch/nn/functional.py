@@ -36,7 +36,11 @@ def _source(input: Tensor, inplace: bool) -> Tensor:
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
-    """``max(x, 0)``.
+    """``max(x, 0)`` of each element.
+
+    Args:
+        input: of any shape.
+        inplace: write the result into the input.
 
     >>> import numtorch as torch
     >>> torch.nn.functional.relu(torch.tensor([-1.0, 2.0]))
@@ -46,29 +50,85 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def relu_(input: Tensor) -> Tensor:
-    """In-place ``relu``."""
+    """``relu`` written into its input.
+
+    Args:
+        input: overwritten, and returned.
+
+    >>> import numtorch as torch
+    >>> x = torch.tensor([-1.0, 2.0])
+    >>> torch.nn.functional.relu_(x) is x
+    True
+    >>> x
+    tensor([0., 2.])
+    """
     return input.relu_()
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
-    """``min(max(x, 0), 6)``."""
+    """``min(max(x, 0), 6)`` of each element.
+
+    Args:
+        input: of any shape.
+        inplace: write the result into the input.
+
+    >>> import numtorch as torch
+    >>> torch.nn.functional.relu6(torch.tensor([-1.0, 2.0, 8.0]))
+    tensor([0., 2., 6.])
+    """
     return _result(input, activation.relu6(input), inplace)
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
-    """Elements limited to ``[min_val, max_val]``."""
+    """Elements limited to ``[min_val, max_val]``.
+
+    Args:
+        input: of any shape.
+        min_val: the lower limit.
+        max_val: the upper limit.
+        inplace: write the result into the input.
+
+    Raises:
+        ValueError: ``min_val`` is greater than ``max_val``.
+
+    >>> import numtorch as torch
+    >>> torch.nn.functional.hardtanh(torch.tensor([-3.0, 0.5, 3.0]))
+    tensor([-1.0000,  0.5000,  1.0000])
+    """
     if min_val > max_val:
         raise ValueError("min_val cannot be greater than max_val")
     return _result(input, activation.hardtanh(input, min_val, max_val), inplace)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
-    """``x`` where positive, else ``negative_slope * x``."""
+    """``x`` where positive, else ``negative_slope * x``.
+
+    Args:
+        input: floating-point, of any shape.
+        negative_slope: factor of negative elements.
+        inplace: write the result into the input.
+
+    >>> import numtorch as torch
+    >>> torch.nn.functional.leaky_relu(torch.tensor([-1.0, 2.0]), 0.1)
+    tensor([-0.1000,  2.0000])
+    """
     return _result(input, activation.leaky_relu(input, negative_slope), inplace)
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
-    """``x`` where positive, else ``weight * x``; weight has one element, or one for each channel (dimension 1)."""
+    """``x`` where positive, else ``weight * x`` (He et al. 2015).
+
+    Args:
+        input: floating-point, of any shape.
+        weight: (1,), or (C,) for a slope of each channel (dimension 1 of the input); of the input's dtype.
+
+    Raises:
+        RuntimeError: ``weight`` has another shape or dtype.
+
+    >>> import numtorch as torch
+    >>> torch.nn.functional.prelu(torch.tensor([[-1.0, -1.0]]), torch.tensor([0.25, 0.5]))
+    tensor([[-0.2500, -0.5000]])
+    """
     if not isinstance(weight, Tensor):
         raise TypeError(f"prelu(): argument 'weight' (position 2) must be Tensor, not {type(weight).__name__}")
     channels = input.shape[1] if input.ndim > 1 else 1
@@ -86,81 +146,226 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    """``x`` where positive, else ``alpha * (exp(x) - 1)`` (Clevert et al. 2015)."""
+    """``x`` where positive, else ``alpha * (exp(x) - 1)`` (Clevert et al. 2015).
+
+    Args:
+        input: floating-point, of any shape.
+        alpha: minus the limit at negative infinity.
+        inplace: write the result into the input.
+
+    >>> import numtorch as torch
+    >>> torch.nn.functional.elu(torch.tensor([-1.0, 2.0]))
+    tensor([-0.6321,  2.0000])
+    """
     return _result(input, activation.elu(input, alpha), inplace)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
-    """``elu`` scaled so that mean 0 and variance 1 are a fixed point (Klambauer et al. 2017)."""
+    """``1.0507 * elu(x, alpha=1.6733)``, by which mean 0 and variance 1 are a fixed point (Klambauer et al. 2017).
+
+    Args:
+        input: floating-point, of any shape.
+        inplace: write the result into the input.
+
+    >>> import numtorch as torch
+    >>> torch.nn.functional.selu(torch.tensor([-1.0, 2.0]))
+    tensor([-1.1113,  2.1014])
+    """
     x = _source(input, inplace)
     return _result(input, activation.elu(x, 1.6732632423543772) * 1.0507009873554805, inplace)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    """``x`` where positive, else ``alpha * (exp(x / alpha) - 1)`` (Barron 2017)."""
+    """``x`` where positive, else ``alpha * (exp(x / alpha) - 1)`` (Barron 2017).
+
+    Args:
+        input: floating-point, of any shape.
+        alpha: minus the limit at negative infinity.
+        inplace: write the result into the input.
+
+    Raises:
+        RuntimeError: ``alpha`` is 0.
+
+    >>> import numtorch as torch
+    >>> torch.nn.functional.celu(torch.tensor([-1.0, 2.0]), alpha=2.0)
+    tensor([-0.7869,  2.0000])
+    """
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
     return _result(input, activation.celu(input, alpha), inplace)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
-    """``x * sigmoid(x)``."""
+    """``x * sigmoid(x)`` of each element; also called swish (Elfwing et al. 2017).
+
+    Args:
+        input: floating-point, of any shape.
+        inplace: write the result into the input.
+
+    >>> import numtorch as torch
+    >>> torch.nn.functional.silu(torch.tensor([-1.0, 2.0]))
+    tensor([-0.2689,  1.7616])
+    """
     return _result(input, activation.silu(input), inplace)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
-    """``x * activation.tanh(activation.softplus(x))`` (Misra 2019)."""
+    """``x * tanh(softplus(x))`` of each element (Misra 2019).
+
+    Args:
+        input: floating-point, of any shape.
+        inplace: write the result into the input.
+
+    >>> import numtorch as torch
+    >>> torch.nn.functional.mish(torch.tensor([-1.0, 2.0]))
+    tensor([-0.3034,  1.9440])
+    """
     x = _source(input, inplace)
     return _result(input, x * activation.tanh(activation.softplus(x)), inplace)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
-    """``min(max(x + 3, 0), 6) / 6``."""
+    """``min(max(x + 3, 0), 6) / 6`` of each element.
+
+    Args:
+        input: floating-point, of any shape.
+        inplace: write the result into the input.
+
+    >>> import numtorch as torch
+    >>> torch.nn.functional.hardsigmoid(torch.tensor([-4.0, 0.0, 3.0]))
+    tensor([0.0000, 0.5000, 1.0000])
+    """
     return _result(input, activation.hardsigmoid(input), inplace)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
-    """``x * hardsigmoid(x)`` (Howard et al. 2019)."""
+    """``x * hardsigmoid(x)`` of each element (Howard et al. 2019).
+
+    Args:
+        input: floating-point, of any shape.
+        inplace: write the result into the input.
+
+    >>> import numtorch as torch
+    >>> torch.nn.functional.hardswish(torch.tensor([-1.5, 1.5, 3.0]))
+    tensor([-0.3750,  1.1250,  3.0000])
+    """
     return _result(input, activation.hardswish(input), inplace)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
-    """``x`` where above the threshold (or NaN), else ``value``."""
+    """``x`` where above the threshold (or NaN), else ``value``.
+
+    Args:
+        input: of any shape.
+        threshold: elements greater than it are kept.
+        value: replaces the others.
+        inplace: write the result into the input.
+
+    >>> import numtorch as torch
+    >>> torch.nn.functional.threshold(torch.tensor([0.5, 2.0]), 1.0, -5.0)
+    tensor([-5.,  2.])
+    """
     return _result(input, activation.threshold(input, threshold, value), inplace)
 
 
 def hardshrink(input: Tensor, lambd: float = 0.5, *, out: Tensor | None = None) -> Tensor:
-    """``x`` where ``|x| > lambd``, else 0."""
+    """``x`` where ``|x| > lambd``, else 0.
+
+    Args:
+        input: floating-point, of any shape.
+        lambd: the threshold; not negative.
+        out: tensor that receives the result.
+
+    >>> import numtorch as torch
+    >>> torch.nn.functional.hardshrink(torch.tensor([-2.0, 0.5]), 1.0)
+    tensor([-2.,  0.])
+    """
     return activation.hardshrink(input, lambd, out=out)
 
 
 def softshrink(input: Tensor, lambd: float = 0.5, *, out: Tensor | None = None) -> Tensor:
-    """``x`` moved towards 0 by ``lambd``, and 0 where that would pass it."""
+    """``x`` moved towards 0 by ``lambd``, and 0 where that would pass it.
+
+    Args:
+        input: floating-point, of any shape.
+        lambd: the distance; not negative.
+        out: tensor that receives the result.
+
+    >>> import numtorch as torch
+    >>> torch.nn.functional.softshrink(torch.tensor([-3.0, 0.5, 2.0]), 1.0)
+    tensor([-2.,  0.,  1.])
+    """
     return activation.softshrink(input, lambd, out=out)
 
 
 def tanhshrink(input: Tensor) -> Tensor:
-    """``x - tanh(x)``."""
+    """``x - tanh(x)`` of each element.
+
+    Args:
+        input: of any shape.
+
+    >>> import numtorch as torch
+    >>> torch.nn.functional.tanhshrink(torch.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.2384])
+    """
     return input - activation.tanh(input)
 
 
 def softsign(input: Tensor) -> Tensor:
-    """``x / (1 + |x|)``."""
+    """``x / (1 + |x|)`` of each element.
+
+    Args:
+        input: of any shape.
+
+    >>> import numtorch as torch
+    >>> torch.nn.functional.softsign(torch.tensor([-1.0, 3.0]))
+    tensor([-0.5000,  0.7500])
+    """
     return input / (abs(input) + 1)
 
 
 def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
-    """Exponentials along ``dim``, scaled to sum to one."""
+    """``exp(x) / sum(exp(x))`` along a dimension: positive numbers that sum to one.
+
+    Args:
+        input: floating-point, of any shape.
+        dim: the dimension; if None, 0 for inputs of 0, 1 or 3 dimensions, else 1, with a warning.
+        dtype: to which the input is converted first; its own if None.
+
+    >>> import numtorch as torch
+    >>> torch.nn.functional.softmax(torch.tensor([0.0, 0.0]), dim=0)
+    tensor([0.5000, 0.5000])
+    """
     return activation.softmax(input, activation.implicit_dim(dim, input, "softmax"), dtype)
 
 
 def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
-    """The logarithm of softmax along ``dim``."""
+    """``log(softmax(x))`` along a dimension, without underflow.
+
+    Args:
+        input: floating-point, of any shape.
+        dim: the dimension; if None, 0 for inputs of 0, 1 or 3 dimensions, else 1, with a warning.
+        dtype: to which the input is converted first; its own if None.
+
+    >>> import numtorch as torch
+    >>> torch.nn.functional.log_softmax(torch.tensor([0.0, 200.0]), dim=0)
+    tensor([-200.,    0.])
+    """
     return activation.log_softmax(input, activation.implicit_dim(dim, input, "log_softmax"), dtype)
 
 
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
-    """``softmax(-x)``."""
+    """``softmax(-x)``: the smallest element gets the largest share.
+
+    Args:
+        input: floating-point, of any shape.
+        dim: the dimension; if None, 0 for inputs of 0, 1 or 3 dimensions, else 1, with a warning.
+        dtype: to which the input is converted first; its own if None.
+
+    >>> import numtorch as torch
+    >>> torch.nn.functional.softmin(torch.tensor([0.0, 1.0]), dim=0)
+    tensor([0.7311, 0.2689])
+    """
     return activation.softmax(-input, activation.implicit_dim(dim, input, "softmin"), dtype)
 
 
@@ -168,7 +373,24 @@ def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """``x1 @ weight[k] @ x2 + bias[k]`` for each k; weight is (out, in1, in2)."""
+    """``input1 @ weight[k] @ input2 + bias[k]`` for each output k.
+
+    Args:
+        input1: (..., in1).
+        input2: (..., in2), of the same leading dimensions.
+        weight: (out, in1, in2).
+        bias: (out,), or None for none. All are of one dtype.
+
+    Returns: (..., out).
+
+    Raises:
+        RuntimeError: the shapes do not fit each other, or the dtypes differ.
+
+    >>> import numtorch as torch
+    >>> x = torch.tensor([1.0, 2.0])
+    >>> torch.nn.functional.bilinear(x, x, torch.ones(1, 2, 2))
+    tensor([9.])
+    """
     if weight.ndim != 3 or not input1.ndim:
         raise RuntimeError(
             "bilinear(): expected inputs of at least one dimension and a weight (out, in1, in2), but got inputs of "
@@ -218,8 +440,26 @@ def _check_probability(p: float) -> None:
 
 
 def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """Whole channels of (N, C, L) or (C, L) multiplied by 0 with probability ``p``, the others scaled by
-    ``1 / (1 - p)``."""
+    """In training, whole channels become 0 with probability ``p``; the others are scaled by ``1 / (1 - p)``.
+
+    Args:
+        input: (N, C, L) or (C, L).
+        p: probability that a channel becomes 0.
+        training: if False, the input is returned.
+        inplace: write the result into the input.
+
+    Raises:
+        ValueError: ``p`` is not between 0 and 1.
+        RuntimeError: the input has another number of dimensions.
+
+    >>> import numtorch as torch
+    >>> torch.nn.functional.dropout1d(torch.ones(2, 3), training=False)
+    tensor([[1., 1., 1.],
+            [1., 1., 1.]])
+    >>> torch.nn.functional.dropout1d(torch.ones(2, 3), p=1.0)
+    tensor([[0., 0., 0.],
+            [0., 0., 0.]])
+    """
     _check_probability(p)
     if input.ndim not in (2, 3):
         raise RuntimeError(
@@ -231,7 +471,24 @@ def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
 
 
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """Whole channels of (N, C, H, W) multiplied by 0 with probability ``p``, the others scaled by ``1 / (1 - p)``."""
+    """In training, whole channels become 0 with probability ``p``; the others are scaled by ``1 / (1 - p)``.
+
+    Source: Tompson et al., Efficient Object Localization Using Convolutional Networks (2015).
+
+    Args:
+        input: (N, C, H, W); any input's first two dimensions are taken as N and C.
+        p: probability that a channel becomes 0.
+        training: if False, the input is returned.
+        inplace: write the result into the input.
+
+    Raises:
+        ValueError: ``p`` is not between 0 and 1.
+        RuntimeError: the input has fewer than two dimensions.
+
+    >>> import numtorch as torch
+    >>> torch.nn.functional.dropout2d(torch.ones(1, 1, 1, 2), p=0.0)
+    tensor([[[[1., 1.]]]])
+    """
     _check_probability(p)
     if input.ndim < 2 and training and 0 < p < 1:
         raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
@@ -244,12 +501,24 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
 def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = None) -> Tensor:
     """Elements added (or, where negative, removed) at both ends of the last dimensions.
 
-    ``pad`` is (left, right) of the last dimension, then of the one before it, and so on. ``reflect``, ``replicate``
-    and ``circular`` take the new elements from the tensor itself.
+    Args:
+        input: of any shape; for the modes other than ``"constant"`` (C, ...) or (N, C, ...), of which the 1 to 3
+            dimensions after C are padded.
+        pad: (left, right) of the last dimension, then of the one before it, and so on.
+        mode: the new elements: ``"constant"`` is ``value``; ``"reflect"`` mirrors without repeating the edge,
+            ``"replicate"`` repeats the edge, ``"circular"`` continues from the other end.
+        value: for ``"constant"``; 0 if None.
+
+    Raises:
+        RuntimeError: an odd number of widths, or more than the input has ends; a width larger than the mode allows; a
+            ``value`` with another mode.
+        NotImplementedError: an unknown mode, or a number of dimensions that it does not pad.
 
     >>> import numtorch as torch
     >>> torch.nn.functional.pad(torch.ones(2), (1, 2))
     tensor([0., 1., 1., 0., 0.])
+    >>> torch.nn.functional.pad(torch.tensor([[1, 2, 3]]), (2, 0), mode="reflect")
+    tensor([[3, 2, 1, 2, 3]])
     """
     if isinstance(pad, Tensor):
         raise TypeError("pad(): argument 'pad' (position 2) must be tuple of ints, not Tensor")
@@ -334,9 +603,20 @@ def _padded_positions(n: int, left: int, right: int, mode: str, device: Any) -> 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """``sum(x1 * x2) / (max(|x1|, eps) * max(|x2|, eps))`` along ``dim``.
 
+    Args:
+        x1: floating-point, of any shape.
+        x2: of a shape that broadcasts with it.
+        dim: the dimension of the vectors.
+        eps: least length; not negative.
+
+    Returns: the broadcast shape without ``dim``.
+
+    Raises:
+        RuntimeError: ``eps`` is negative, or neither input is floating-point.
+
     >>> import numtorch as torch
-    >>> torch.nn.functional.cosine_similarity(torch.tensor([1.0, 0.0]), torch.tensor([1.0, 0.0]), dim=0)
-    tensor(1.)
+    >>> torch.nn.functional.cosine_similarity(torch.tensor([1.0, 0.0]), torch.tensor([1.0, 1.0]), dim=0)
+    tensor(0.7071)
     """
     if not eps >= 0:
         raise RuntimeError(f"cosine_similarity: eps must be non-negative, got: {eps}")
@@ -359,7 +639,24 @@ cosine_similarity = aliases.public(cosine_similarity, __name__, "cosine_similari
 
 
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
-    """``norm(x1 - x2 + eps, p)`` along the last dimension."""
+    """``norm(x1 - x2 + eps, p)`` along the last dimension.
+
+    Args:
+        x1: (N, D) or (D,).
+        x2: of a shape that broadcasts with it.
+        p: the order of the norm.
+        eps: added to the differences, so that the gradient at equal vectors is finite.
+        keepdim: keep the last dimension, of size 1.
+
+    Returns: (N,) or 0-dim.
+
+    Raises:
+        TypeError: ``x1`` or ``x2`` is not a tensor, or ``p`` not a number.
+
+    >>> import numtorch as torch
+    >>> torch.nn.functional.pairwise_distance(torch.tensor([[3.0, 0.0]]), torch.tensor([[0.0, 4.0]]))
+    tensor([5.])
+    """
     for name, value, wanted in (("x1", x1, Tensor), ("x2", x2, Tensor), ("p", p, int | float | Tensor)):
         if not isinstance(value, wanted):
             expected = "float" if name == "p" else "Tensor"

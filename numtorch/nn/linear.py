@@ -15,7 +15,18 @@ from numtorch.ops.linear_act import linear
 
 
 class Identity(Module):
-    """Returns its input; takes any arguments and ignores them."""
+    """Returns its input; a placeholder for a layer.
+
+    Args:
+        args: ignored.
+        kwargs: ignored.
+
+    Shape: any, to the same.
+
+    >>> import numtorch as torch
+    >>> torch.nn.Identity(54, unused=0.1)(torch.tensor([1.0]))
+    tensor([1.])
+    """
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__()
@@ -25,9 +36,21 @@ class Identity(Module):
 
 
 class Linear(Module):
-    """``x @ weight.T + bias``: (..., in_features) to (..., out_features).
+    """``x @ weight.T + bias``.
 
-    Both are drawn from U(-k, k) with ``k = 1 / sqrt(in_features)``.
+    Args:
+        in_features: size of the input's last dimension.
+        out_features: size of the result's last dimension.
+        bias: add a learnt number to each output.
+        device: where the parameters are made; the CPU by default.
+        dtype: of the parameters; the default dtype if None.
+
+    Shape: (..., in_features) to (..., out_features).
+
+    Attributes:
+        weight: (out_features, in_features), drawn from U(-b, b) with ``b = 1 / sqrt(in_features)``.
+        bias: (out_features,), drawn from the same, or None.
+
     See https://pytorch.org/docs/stable/generated/torch.nn.Linear.html
 
     >>> import numtorch as torch
@@ -48,7 +71,16 @@ class Linear(Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw weight and bias anew."""
+        """Draw weight and bias anew from U(-b, b), ``b = 1 / sqrt(in_features)``.
+
+        >>> import numtorch as torch
+        >>> layer = torch.nn.Linear(4, 1)
+        >>> layer.weight.data.fill_(9.0)
+        tensor([[9., 9., 9., 9.]])
+        >>> layer.reset_parameters()
+        >>> bool((layer.weight.abs() <= 0.5).all())
+        True
+        """
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))  # with this slope the bound is 1 / sqrt(fan_in)
         if self.bias is not None:
             bound = 1 / math.sqrt(self.in_features) if self.in_features > 0 else 0
@@ -62,9 +94,28 @@ class Linear(Module):
 
 
 class Bilinear(Module):
-    """``x1 @ weight[k] @ x2 + bias[k]`` for each output k.
+    """``input1 @ weight[k] @ input2 + bias[k]`` for each output k.
 
-    Both are drawn from U(-k, k) with ``k = 1 / sqrt(in1_features)``.
+    Args:
+        in1_features: size of the first input's last dimension.
+        in2_features: size of the second input's last dimension.
+        out_features: size of the result's last dimension.
+        bias: add a learnt number to each output.
+        device: where the parameters are made; the CPU by default.
+        dtype: of the parameters; the default dtype if None.
+
+    Shape: (..., in1_features) and (..., in2_features), to (..., out_features).
+
+    Attributes:
+        weight: (out_features, in1_features, in2_features), drawn from U(-b, b) with ``b = 1 / sqrt(in1_features)``.
+        bias: (out_features,), drawn from the same, or None.
+
+    Raises:
+        ValueError: ``in1_features`` is not positive.
+
+    >>> import numtorch as torch
+    >>> torch.nn.Bilinear(2, 3, 4)(torch.zeros(5, 2), torch.zeros(5, 3)).shape
+    torch.Size([5, 4])
     """
 
     weight: Parameter
@@ -88,7 +139,16 @@ class Bilinear(Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw weight and bias anew."""
+        """Draw weight and bias anew from U(-b, b), ``b = 1 / sqrt(in1_features)``.
+
+        >>> import numtorch as torch
+        >>> layer = torch.nn.Bilinear(4, 1, 1)
+        >>> layer.weight.data.fill_(9.0).sum()
+        tensor(36.)
+        >>> layer.reset_parameters()
+        >>> bool((layer.weight.abs() <= 0.5).all())
+        True
+        """
         bound = 1 / math.sqrt(self.in1_features)
         init.uniform_(self.weight, -bound, bound)
         if self.bias is not None:

@@ -24,7 +24,16 @@ class _Affine(Module):
             self.register_parameter(name, Parameter(empty(shape, device=device, dtype=dtype)) if wanted else None)
 
     def reset_parameters(self) -> None:
-        """Set the weight to 1 and the bias to 0."""
+        """Set the weight to 1 and the bias to 0.
+
+        >>> import numtorch as torch
+        >>> layer = torch.nn.LayerNorm(2)
+        >>> layer.weight.data.zero_()
+        tensor([0., 0.])
+        >>> layer.reset_parameters()
+        >>> layer.weight.detach()
+        tensor([1., 1.])
+        """
         if self.weight is not None:
             init.ones_(self.weight)
         if self.bias is not None:
@@ -66,14 +75,31 @@ class _BatchNorm(_Affine):
         self.reset_parameters()
 
     def reset_running_stats(self) -> None:
-        """Forget the batches seen so far."""
+        """Forget the batches seen so far.
+
+        >>> import numtorch as torch
+        >>> layer = torch.nn.BatchNorm1d(1)
+        >>> y = layer(torch.tensor([[1.0], [3.0]]))
+        >>> layer.reset_running_stats()
+        >>> layer.running_mean, layer.num_batches_tracked
+        (tensor([0.]), tensor(0))
+        """
         if self.track_running_stats:
             self.running_mean.zero_()  # type: ignore[union-attr]
             self.running_var.fill_(1)  # type: ignore[union-attr]
             self.num_batches_tracked.zero_()  # type: ignore[union-attr]
 
     def reset_parameters(self) -> None:
-        """Set the weight to 1 and the bias to 0, and forget the batches seen so far."""
+        """Set the weight to 1 and the bias to 0, and forget the batches seen so far.
+
+        >>> import numtorch as torch
+        >>> layer = torch.nn.BatchNorm1d(2)
+        >>> layer.weight.data.zero_()
+        tensor([0., 0.])
+        >>> layer.reset_parameters()
+        >>> layer.weight.detach()
+        tensor([1., 1.])
+        """
         self.reset_running_stats()
         super().reset_parameters()
 
@@ -113,25 +139,110 @@ class _BatchNorm(_Affine):
 
 
 class BatchNorm1d(_BatchNorm):
-    """Batch normalisation of (N, C) or (N, C, L), by channel.
+    """``(x - mean) / sqrt(var + eps) * weight + bias`` for each channel (Ioffe and Szegedy 2015).
+
+    In training, mean and variance are the batch's (the biased variance), and the running averages move towards them
+    (with the unbiased variance). In evaluation they are the running averages.
+
+    Args:
+        num_features: number of channels, C.
+        eps: added to the variance.
+        momentum: weight of a new batch in the running averages; None averages all batches equally.
+        affine: learn ``weight`` and ``bias``.
+        track_running_stats: keep running averages; without them the batch's statistics are used in evaluation, too.
+        device: where parameters and buffers are made; the CPU by default.
+        dtype: of parameters and buffers; the default dtype if None.
+        bias: learn ``bias``, where ``affine``.
+
+    Shape: (N, C) or (N, C, L), to the same.
+
+    Attributes:
+        weight, bias: (C,), beginning as 1 and 0, or None.
+        running_mean, running_var: (C,), beginning as 0 and 1, or None.
+        num_batches_tracked: 0-dim int64, the number of batches in the running averages, or None.
+
+    Raises:
+        ValueError: the input has another number of dimensions, or, in training, one element in each channel.
 
     See https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
+
+    >>> import numtorch as torch
+    >>> torch.nn.BatchNorm1d(1, affine=False)(torch.tensor([[1.0], [3.0]]))
+    tensor([[-1.0000],
+            [ 1.0000]])
     """
 
     ranks = (2, 3)
 
 
 class BatchNorm2d(_BatchNorm):
-    """Batch normalisation of (N, C, H, W), by channel.
+    """``(x - mean) / sqrt(var + eps) * weight + bias`` for each channel (Ioffe and Szegedy 2015).
+
+    In training, mean and variance are the batch's (the biased variance), and the running averages move towards them
+    (with the unbiased variance). In evaluation they are the running averages.
+
+    Args:
+        num_features: number of channels, C.
+        eps: added to the variance.
+        momentum: weight of a new batch in the running averages; None averages all batches equally.
+        affine: learn ``weight`` and ``bias``.
+        track_running_stats: keep running averages; without them the batch's statistics are used in evaluation, too.
+        device: where parameters and buffers are made; the CPU by default.
+        dtype: of parameters and buffers; the default dtype if None.
+        bias: learn ``bias``, where ``affine``.
+
+    Shape: (N, C, H, W), to the same.
+
+    Attributes:
+        weight, bias: (C,), beginning as 1 and 0, or None.
+        running_mean, running_var: (C,), beginning as 0 and 1, or None.
+        num_batches_tracked: 0-dim int64, the number of batches in the running averages, or None.
+
+    Raises:
+        ValueError: the input has another number of dimensions, or, in training, one element in each channel.
 
     See https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html
+
+    >>> import numtorch as torch
+    >>> torch.nn.BatchNorm2d(3)(torch.zeros(2, 3, 4, 4)).shape
+    torch.Size([2, 3, 4, 4])
     """
 
     ranks = (4,)
 
 
 class BatchNorm3d(_BatchNorm):
-    """Batch normalisation of (N, C, D, H, W), by channel."""
+    """``(x - mean) / sqrt(var + eps) * weight + bias`` for each channel (Ioffe and Szegedy 2015).
+
+    In training, mean and variance are the batch's (the biased variance), and the running averages move towards them
+    (with the unbiased variance). In evaluation they are the running averages.
+
+    Args:
+        num_features: number of channels, C.
+        eps: added to the variance.
+        momentum: weight of a new batch in the running averages; None averages all batches equally.
+        affine: learn ``weight`` and ``bias``.
+        track_running_stats: keep running averages; without them the batch's statistics are used in evaluation, too.
+        device: where parameters and buffers are made; the CPU by default.
+        dtype: of parameters and buffers; the default dtype if None.
+        bias: learn ``bias``, where ``affine``.
+
+    Shape: (N, C, D, H, W), to the same.
+
+    Attributes:
+        weight, bias: (C,), beginning as 1 and 0, or None.
+        running_mean, running_var: (C,), beginning as 0 and 1, or None.
+        num_batches_tracked: 0-dim int64, the number of batches in the running averages, or None.
+
+    Raises:
+        ValueError: the input has another number of dimensions, or, in training, one element in each channel.
+
+    See https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm3d.html
+
+    >>> import numtorch as torch
+    >>> torch.nn.BatchNorm3d(3)(torch.zeros(2, 3, 4, 4, 4)).shape
+    torch.Size([2, 3, 4, 4, 4])
+    """
 
     ranks = (5,)
 
@@ -143,7 +254,25 @@ def _shape(normalized_shape: Any) -> tuple[int, ...]:
 class LayerNorm(_Affine):
     """``(x - mean) / sqrt(var + eps) * weight + bias`` over the last dimensions (Ba et al. 2016).
 
+    Args:
+        normalized_shape: sizes of the last dimensions, over which mean and (biased) variance are taken; a number for
+            one.
+        eps: added to the variance.
+        elementwise_affine: learn ``weight`` and ``bias``.
+        bias: learn ``bias``, where ``elementwise_affine``.
+        device: where the parameters are made; the CPU by default.
+        dtype: of the parameters; the default dtype if None.
+
+    Shape: (*, normalized_shape), to the same.
+
+    Attributes:
+        weight, bias: of shape ``normalized_shape``, beginning as 1 and 0, or None.
+
     See https://pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html
+
+    >>> import numtorch as torch
+    >>> torch.nn.LayerNorm(2)(torch.tensor([1.0, 3.0])).detach()
+    tensor([-1.0000,  1.0000])
     """
 
     def __init__(
@@ -168,7 +297,24 @@ class LayerNorm(_Affine):
 
 
 class RMSNorm(_Affine):
-    """``x / sqrt(mean(x**2) + eps) * weight`` over the last dimensions (Zhang and Sennrich 2019)."""
+    """``x / sqrt(mean(x**2) + eps) * weight`` over the last dimensions (Zhang and Sennrich 2019).
+
+    Args:
+        normalized_shape: sizes of the last dimensions, over which the mean is taken; a number for one.
+        eps: added to the mean; the dtype's ``finfo(...).eps`` if None.
+        elementwise_affine: learn ``weight``.
+        device: where the weight is made; the CPU by default.
+        dtype: of the weight; the default dtype if None.
+
+    Shape: (*, normalized_shape), to the same.
+
+    Attributes:
+        weight: of shape ``normalized_shape``, beginning as 1, or None.
+
+    >>> import numtorch as torch
+    >>> torch.nn.RMSNorm(2)(torch.tensor([3.0, 4.0])).detach()
+    tensor([0.8485, 1.1314])
+    """
 
     def __init__(
         self,
@@ -185,7 +331,16 @@ class RMSNorm(_Affine):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Set the weight to 1."""
+        """Set the weight to 1.
+
+        >>> import numtorch as torch
+        >>> layer = torch.nn.RMSNorm(2)
+        >>> layer.weight.data.zero_()
+        tensor([0., 0.])
+        >>> layer.reset_parameters()
+        >>> layer.weight.detach()
+        tensor([1., 1.])
+        """
         if self.weight is not None:
             init.ones_(self.weight)
 
@@ -197,7 +352,29 @@ class RMSNorm(_Affine):
 
 
 class GroupNorm(_Affine):
-    """``(x - mean) / sqrt(var + eps) * weight + bias`` over groups of channels of each sample (Wu and He 2018)."""
+    """``(x - mean) / sqrt(var + eps) * weight + bias`` over groups of channels of each sample (Wu and He 2018).
+
+    Args:
+        num_groups: into how many groups the channels are divided.
+        num_channels: number of channels, C; a multiple of ``num_groups``.
+        eps: added to the (biased) variance.
+        affine: learn ``weight`` and ``bias``.
+        device: where the parameters are made; the CPU by default.
+        dtype: of the parameters; the default dtype if None.
+        bias: learn ``bias``, where ``affine``.
+
+    Shape: (N, C, *), to the same.
+
+    Attributes:
+        weight, bias: (C,), beginning as 1 and 0, or None.
+
+    Raises:
+        ValueError: ``num_groups`` does not divide ``num_channels``.
+
+    >>> import numtorch as torch
+    >>> torch.nn.GroupNorm(1, 2, affine=False)(torch.tensor([[1.0, 3.0]]))
+    tensor([[-1.0000,  1.0000]])
+    """
 
     def __init__(
         self,

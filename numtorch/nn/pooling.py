@@ -32,7 +32,22 @@ class _MaxPool(Module):
 
 
 class MaxPool1d(_MaxPool):
-    """The largest element of each window of (N, C, L) or (C, L)."""
+    """The largest element of each window.
+
+    Args:
+        kernel_size: size of the window.
+        stride: step of the window; ``kernel_size`` if None.
+        padding: negative infinities added at both ends; at most half of ``kernel_size``.
+        dilation: distance between the window's elements.
+        return_indices: return (maxima, their positions in L) instead.
+        ceil_mode: let the last window reach beyond the end, if it begins inside.
+
+    Shape: (N, C, L) or (C, L); L becomes ``(L + 2 * padding - dilation * (kernel_size - 1) - 1) // stride + 1``.
+
+    >>> import numtorch as torch
+    >>> torch.nn.MaxPool1d(2)(torch.tensor([[1.0, 3.0, 2.0, 0.0]]))
+    tensor([[3., 2.]])
+    """
 
     def forward(self, input: Tensor) -> Any:
         return F.max_pool1d(
@@ -41,9 +56,24 @@ class MaxPool1d(_MaxPool):
 
 
 class MaxPool2d(_MaxPool):
-    """The largest element of each window of (N, C, H, W) or (C, H, W).
+    """The largest element of each window.
+
+    Args:
+        kernel_size: size of the window, one number or (height, width).
+        stride: step of the window, one number or (height, width); ``kernel_size`` if None.
+        padding: negative infinities added at both ends of each dimension; at most half of ``kernel_size``.
+        dilation: distance between the window's elements, one number or (height, width).
+        return_indices: return (maxima, their positions in the flattened H x W) instead.
+        ceil_mode: let the last window reach beyond the end, if it begins inside.
+
+    Shape: (N, C, H, W) or (C, H, W); each n of H and W becomes
+        ``(n + 2 * padding - dilation * (kernel_size - 1) - 1) // stride + 1``.
 
     See https://pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html
+
+    >>> import numtorch as torch
+    >>> torch.nn.MaxPool2d(2)(torch.tensor([[[1.0, 3.0], [2.0, 0.0]]]))
+    tensor([[[3.]]])
     """
 
     def forward(self, input: Tensor) -> Any:
@@ -66,7 +96,21 @@ def _single(value: Any) -> tuple:
 
 
 class AvgPool1d(_AvgPool):
-    """The mean of each window of (N, C, L) or (C, L)."""
+    """The mean of each window.
+
+    Args:
+        kernel_size: size of the window.
+        stride: step of the window; ``kernel_size`` if None.
+        padding: zeros added at both ends; at most half of ``kernel_size``.
+        ceil_mode: let the last window reach beyond the end, if it begins inside.
+        count_include_pad: count the added zeros in the mean.
+
+    Shape: (N, C, L) or (C, L); L becomes ``(L + 2 * padding - kernel_size) // stride + 1``.
+
+    >>> import numtorch as torch
+    >>> torch.nn.AvgPool1d(2)(torch.tensor([[1.0, 3.0, 2.0, 0.0]]))
+    tensor([[2., 1.]])
+    """
 
     def __init__(
         self,
@@ -86,7 +130,22 @@ class AvgPool1d(_AvgPool):
 
 
 class AvgPool2d(_AvgPool):
-    """The mean of each window of (N, C, H, W) or (C, H, W)."""
+    """The mean of each window.
+
+    Args:
+        kernel_size: size of the window, one number or (height, width).
+        stride: step of the window, one number or (height, width); ``kernel_size`` if None.
+        padding: zeros added at both ends of each dimension; at most half of ``kernel_size``.
+        ceil_mode: let the last window reach beyond the end, if it begins inside.
+        count_include_pad: count the added zeros in the mean.
+        divisor_override: divides the sum of each window instead of its size.
+
+    Shape: (N, C, H, W) or (C, H, W); each n of H and W becomes ``(n + 2 * padding - kernel_size) // stride + 1``.
+
+    >>> import numtorch as torch
+    >>> torch.nn.AvgPool2d(2)(torch.tensor([[[1.0, 3.0], [2.0, 0.0]]]))
+    tensor([[[1.5000]]])
+    """
 
     def __init__(
         self,
@@ -123,14 +182,38 @@ class _AdaptiveAvgPool(Module):
 
 
 class AdaptiveAvgPool1d(_AdaptiveAvgPool):
-    """Means of windows chosen so that the length becomes ``output_size``."""
+    """Means of windows chosen so that the length becomes ``output_size``.
+
+    Window i of n reaches from ``floor(i * L / n)`` to ``ceil((i + 1) * L / n)``.
+
+    Args:
+        output_size: the length of the result.
+
+    Shape: (N, C, L) or (C, L), to (N, C, output_size) or (C, output_size).
+
+    >>> import numtorch as torch
+    >>> torch.nn.AdaptiveAvgPool1d(2)(torch.tensor([[1.0, 3.0, 5.0]]))
+    tensor([[2., 4.]])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.adaptive_avg_pool1d(input, self.output_size)
 
 
 class AdaptiveAvgPool2d(_AdaptiveAvgPool):
-    """Means of windows chosen so that height and width become ``output_size``; None keeps a size."""
+    """Means of windows chosen so that height and width become ``output_size``.
+
+    Window i of n reaches from ``floor(i * H / n)`` to ``ceil((i + 1) * H / n)``, and likewise in W.
+
+    Args:
+        output_size: (height, width) of the result, or one number for both; None keeps a size.
+
+    Shape: (N, C, H, W) or (C, H, W), to the same with other H and W.
+
+    >>> import numtorch as torch
+    >>> torch.nn.AdaptiveAvgPool2d((1, None))(torch.tensor([[[1.0, 3.0], [2.0, 0.0]]]))
+    tensor([[[1.5000, 1.5000]]])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.adaptive_avg_pool2d(input, self.output_size)

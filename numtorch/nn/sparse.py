@@ -14,9 +14,27 @@ from numtorch.ops.creation import empty
 
 
 class Embedding(Module):
-    """Rows of a table: indices of any shape (*) become vectors (*, embedding_dim).
+    """Rows of a learnt table: each index becomes the table's row.
 
-    The table is drawn from N(0, 1); the row at ``padding_idx`` is 0 and gets no gradient.
+    Args:
+        num_embeddings: number of rows; indices are from 0 to below it.
+        embedding_dim: size of a row.
+        padding_idx: index of a row that begins as 0 and gets no gradient.
+        max_norm: rows that are looked up and have a larger norm are first scaled down to it, in the table.
+        norm_type: order of that norm.
+        scale_grad_by_freq: divide the gradient of a row by how often it stands in the batch.
+        sparse: accepted; the gradient is always dense.
+        device: where the table is made; the CPU by default.
+        dtype: of the table; the default dtype if None.
+
+    Shape: (*), of int64 or int32, to (*, embedding_dim).
+
+    Attributes:
+        weight: the table, (num_embeddings, embedding_dim), drawn from N(0, 1).
+
+    Raises:
+        AssertionError: ``padding_idx`` is not a row.
+
     See https://pytorch.org/docs/stable/generated/torch.nn.Embedding.html
 
     >>> import numtorch as torch
@@ -60,7 +78,14 @@ class Embedding(Module):
 
     @no_grad()
     def reset_parameters(self) -> None:
-        """Draw the table anew."""
+        """Draw the table anew from N(0, 1); the row ``padding_idx`` becomes 0.
+
+        >>> import numtorch as torch
+        >>> layer = torch.nn.Embedding(2, 3, padding_idx=0)
+        >>> layer.reset_parameters()
+        >>> layer.weight[0].detach()
+        tensor([0., 0., 0.])
+        """
         init.normal_(self.weight)
         if self.padding_idx is not None:
             self.weight[self.padding_idx].fill_(0)
@@ -93,7 +118,25 @@ class Embedding(Module):
         scale_grad_by_freq: bool = False,
         sparse: bool = False,
     ) -> Embedding:
-        """A layer around a given table (rows, dim); not learnt further if ``freeze``."""
+        """A layer around a given table.
+
+        Args:
+            embeddings: the table, (rows, dim); shared, not copied.
+            freeze: do not learn it further.
+            padding_idx: as of ``Embedding``.
+            max_norm: as of ``Embedding``.
+            norm_type: as of ``Embedding``.
+            scale_grad_by_freq: as of ``Embedding``.
+            sparse: as of ``Embedding``.
+
+        Raises:
+            AssertionError: ``embeddings`` does not have two dimensions.
+
+        >>> import numtorch as torch
+        >>> layer = torch.nn.Embedding.from_pretrained(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        >>> layer(torch.tensor([1]))
+        tensor([[3., 4.]])
+        """
         if embeddings.ndim != 2:
             raise AssertionError("Embeddings parameter is expected to be 2-dimensional")
         rows, cols = embeddings.shape

@@ -215,7 +215,7 @@ class Public:
                 return []
             if issubclass(self.function, BaseException | Enum):
                 return []
-            if issubclass(self.function, numtorch.nn.Module) and "__init__" not in vars(self.function):
+            if self.function.__init__ is numtorch.nn.Module.__init__:
                 return []
         found = list(inspect.signature(getattr(self.what, "__func__", self.what)).parameters.values())
         if self.owner is not None and not isinstance(self.what, staticmethod):

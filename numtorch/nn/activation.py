@@ -25,14 +25,13 @@ class _Inplace(Module):
 
 
 class ReLU(_Inplace):
-    """``max(x, 0)`` of each element.
+    """``max(x, 0)``, element by element.
 
     Args:
         inplace: write the result into the input.
 
     Shape: any, to the same.
 
-    >>> import numtorch as torch
     >>> torch.nn.ReLU()(torch.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
@@ -49,7 +48,6 @@ class SELU(_Inplace):
 
     Shape: any, to the same.
 
-    >>> import numtorch as torch
     >>> torch.nn.SELU()(torch.tensor([-1.0, 2.0]))
     tensor([-1.1113,  2.1014])
     """
@@ -59,14 +57,13 @@ class SELU(_Inplace):
 
 
 class SiLU(_Inplace):
-    """``x * sigmoid(x)`` of each element; also called swish (Elfwing et al. 2017).
+    """``x * sigmoid(x)``, element by element; also called swish (Elfwing et al. 2017).
 
     Args:
         inplace: write the result into the input.
 
     Shape: any, to the same.
 
-    >>> import numtorch as torch
     >>> torch.nn.SiLU()(torch.tensor([-1.0, 2.0]))
     tensor([-0.2689,  1.7616])
     """
@@ -76,14 +73,13 @@ class SiLU(_Inplace):
 
 
 class Mish(_Inplace):
-    """``x * tanh(softplus(x))`` of each element (Misra 2019).
+    """``x * tanh(softplus(x))``, element by element (Misra 2019).
 
     Args:
         inplace: write the result into the input.
 
     Shape: any, to the same.
 
-    >>> import numtorch as torch
     >>> torch.nn.Mish()(torch.tensor([-1.0, 2.0]))
     tensor([-0.3034,  1.9440])
     """
@@ -93,14 +89,13 @@ class Mish(_Inplace):
 
 
 class Hardsigmoid(Module):
-    """``min(max(x + 3, 0), 6) / 6`` of each element.
+    """``min(max(x + 3, 0), 6) / 6``, element by element.
 
     Args:
         inplace: write the result into the input.
 
     Shape: any, to the same.
 
-    >>> import numtorch as torch
     >>> torch.nn.Hardsigmoid()(torch.tensor([-4.0, 0.0, 3.0]))
     tensor([0.0000, 0.5000, 1.0000])
     """
@@ -114,14 +109,13 @@ class Hardsigmoid(Module):
 
 
 class Hardswish(Module):
-    """``x * hardsigmoid(x)`` of each element (Howard et al. 2019).
+    """``x * hardsigmoid(x)``, element by element (Howard et al. 2019).
 
     Args:
         inplace: write the result into the input.
 
     Shape: any, to the same.
 
-    >>> import numtorch as torch
     >>> torch.nn.Hardswish()(torch.tensor([-1.5, 1.5, 3.0]))
     tensor([-0.3750,  1.1250,  3.0000])
     """
@@ -147,7 +141,6 @@ class Hardtanh(Module):
     Raises:
         AssertionError: ``max_val`` is not greater than ``min_val``.
 
-    >>> import numtorch as torch
     >>> torch.nn.Hardtanh(-2.0, 2.0)(torch.tensor([-3.0, 0.5, 3.0]))
     tensor([-2.0000,  0.5000,  2.0000])
     """
@@ -166,14 +159,13 @@ class Hardtanh(Module):
 
 
 class ReLU6(Hardtanh):
-    """``min(max(x, 0), 6)`` of each element.
+    """``min(max(x, 0), 6)``, element by element.
 
     Args:
         inplace: write the result into the input.
 
     Shape: any, to the same.
 
-    >>> import numtorch as torch
     >>> torch.nn.ReLU6()(torch.tensor([-1.0, 2.0, 8.0]))
     tensor([0., 2., 6.])
     """
@@ -194,7 +186,6 @@ class LeakyReLU(Module):
 
     Shape: any, to the same.
 
-    >>> import numtorch as torch
     >>> torch.nn.LeakyReLU(0.1)(torch.tensor([-1.0, 2.0]))
     tensor([-0.1000,  2.0000])
     """
@@ -224,7 +215,6 @@ class PReLU(Module):
     Attributes:
         weight: the slopes, (num_parameters,).
 
-    >>> import numtorch as torch
     >>> torch.nn.PReLU(init=0.5)(torch.tensor([-1.0, 2.0])).detach()
     tensor([-0.5000,  2.0000])
     """
@@ -239,7 +229,6 @@ class PReLU(Module):
     def reset_parameters(self) -> None:
         """Set all slopes to their initial value.
 
-        >>> import numtorch as torch
         >>> layer = torch.nn.PReLU(2, init=0.5)
         >>> layer.weight.data.zero_()
         tensor([0., 0.])
@@ -267,7 +256,6 @@ class ELU(Module):
 
     Shape: any, to the same.
 
-    >>> import numtorch as torch
     >>> torch.nn.ELU()(torch.tensor([-1.0, 2.0]))
     tensor([-0.6321,  2.0000])
     """
@@ -292,7 +280,6 @@ class CELU(Module):
 
     Shape: any, to the same.
 
-    >>> import numtorch as torch
     >>> torch.nn.CELU(alpha=2.0)(torch.tensor([-1.0, 2.0]))
     tensor([-0.7869,  2.0000])
     """
@@ -318,7 +305,6 @@ class Threshold(Module):
 
     Shape: any, to the same.
 
-    >>> import numtorch as torch
     >>> torch.nn.Threshold(1.0, -5.0)(torch.tensor([0.5, 2.0]))
     tensor([-5.,  2.])
     """
@@ -342,7 +328,6 @@ class GELU(Module):
 
     Shape: any, to the same.
 
-    >>> import numtorch as torch
     >>> torch.nn.GELU()(torch.tensor([-1.0, 2.0]))
     tensor([-0.1587,  1.9545])
     """
@@ -366,7 +351,6 @@ class GLU(Module):
 
     Shape: (..., 2 * n, ...) to (..., n, ...).
 
-    >>> import numtorch as torch
     >>> torch.nn.GLU()(torch.tensor([3.0, 4.0, 0.0, 0.0]))
     tensor([1.5000, 2.0000])
     """
@@ -391,7 +375,6 @@ class Softplus(Module):
 
     Shape: any, to the same.
 
-    >>> import numtorch as torch
     >>> torch.nn.Softplus()(torch.tensor([-1.0, 0.0, 30.0]))
     tensor([ 0.3133,  0.6931, 30.0000])
     """
@@ -424,7 +407,6 @@ class Hardshrink(_Shrink):
 
     Shape: any, to the same.
 
-    >>> import numtorch as torch
     >>> torch.nn.Hardshrink(1.0)(torch.tensor([-2.0, 0.5]))
     tensor([-2.,  0.])
     """
@@ -441,7 +423,6 @@ class Softshrink(_Shrink):
 
     Shape: any, to the same.
 
-    >>> import numtorch as torch
     >>> torch.nn.Softshrink(1.0)(torch.tensor([-3.0, 0.5, 2.0]))
     tensor([-2.,  0.,  1.])
     """
@@ -451,11 +432,10 @@ class Softshrink(_Shrink):
 
 
 class Sigmoid(Module):
-    """``1 / (1 + exp(-x))`` of each element.
+    """``1 / (1 + exp(-x))``, element by element.
 
     Shape: any, to the same.
 
-    >>> import numtorch as torch
     >>> torch.nn.Sigmoid()(torch.tensor([0.0, 1.0]))
     tensor([0.5000, 0.7311])
     """
@@ -469,7 +449,6 @@ class Tanh(Module):
 
     Shape: any, to the same.
 
-    >>> import numtorch as torch
     >>> torch.nn.Tanh()(torch.tensor([0.0, 1.0]))
     tensor([0.0000, 0.7616])
     """
@@ -483,7 +462,6 @@ class LogSigmoid(Module):
 
     Shape: any, to the same.
 
-    >>> import numtorch as torch
     >>> torch.nn.LogSigmoid()(torch.tensor([0.0, -200.0]))
     tensor([  -0.6931, -200.0000])
     """
@@ -493,11 +471,10 @@ class LogSigmoid(Module):
 
 
 class Softsign(Module):
-    """``x / (1 + |x|)`` of each element.
+    """``x / (1 + |x|)``, element by element.
 
     Shape: any, to the same.
 
-    >>> import numtorch as torch
     >>> torch.nn.Softsign()(torch.tensor([-1.0, 3.0]))
     tensor([-0.5000,  0.7500])
     """
@@ -507,11 +484,10 @@ class Softsign(Module):
 
 
 class Tanhshrink(Module):
-    """``x - tanh(x)`` of each element.
+    """``x - tanh(x)``, element by element.
 
     Shape: any, to the same.
 
-    >>> import numtorch as torch
     >>> torch.nn.Tanhshrink()(torch.tensor([0.0, 1.0]))
     tensor([0.0000, 0.2384])
     """
@@ -541,7 +517,6 @@ class Softmax(_Along):
 
     Shape: any, to the same.
 
-    >>> import numtorch as torch
     >>> torch.nn.Softmax(dim=1)(torch.tensor([[0.0, 0.0], [0.0, 1.0]]))
     tensor([[0.5000, 0.5000],
             [0.2689, 0.7311]])
@@ -559,7 +534,6 @@ class Softmin(_Along):
 
     Shape: any, to the same.
 
-    >>> import numtorch as torch
     >>> torch.nn.Softmin(dim=0)(torch.tensor([0.0, 1.0]))
     tensor([0.7311, 0.2689])
     """
@@ -576,7 +550,6 @@ class LogSoftmax(_Along):
 
     Shape: any, to the same.
 
-    >>> import numtorch as torch
     >>> torch.nn.LogSoftmax(dim=0)(torch.tensor([0.0, 200.0]))
     tensor([-200.,    0.])
     """
@@ -593,7 +566,6 @@ class Softmax2d(Module):
     Raises:
         ValueError: the input has another number of dimensions.
 
-    >>> import numtorch as torch
     >>> torch.nn.Softmax2d()(torch.zeros(2, 1, 1)).flatten()
     tensor([0.5000, 0.5000])
     """

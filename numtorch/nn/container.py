@@ -44,7 +44,20 @@ class _Numbered(Module):
         self._modules = {str(i): m for i, m in enumerate(kept)}
 
     def append(self, module: Module) -> Any:
-        """Add a module at the end."""
+        """Add a module at the end.
+
+        Args:
+            module: which one.
+
+        Returns:
+            The container.
+
+        >>> torch.nn.Sequential(torch.nn.ReLU()).append(torch.nn.Tanh())
+        Sequential(
+          (0): ReLU()
+          (1): Tanh()
+        )
+        """
         self.add_module(str(len(self)), module)
         return self
 
@@ -54,16 +67,38 @@ class _Numbered(Module):
         self._modules = {str(i): m for i, m in enumerate(row)}
 
     def pop(self, key: int | slice) -> Any:
-        """Take out and return the module at a position."""
+        """Take out the modules at a position; those behind it move up.
+
+        Args:
+            key: an index or a slice.
+
+        Returns:
+            The module, or for a slice a container of them.
+
+        Raises:
+            IndexError: there is no such position.
+
+        >>> net = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Tanh())
+        >>> net.pop(0)
+        ReLU()
+        >>> net
+        Sequential(
+          (0): Tanh()
+        )
+        """
         module = self[key]  # type: ignore[index]
         del self[key]
         return module
 
 
 class Sequential(_Numbered):
-    """Modules applied one after the other, given in order or as an OrderedDict of names.
+    """Modules applied one after the other.
 
-    >>> import numtorch as torch
+    Args:
+        *args: the modules in order, or one OrderedDict of them by name.
+
+    Shape: what the first module takes, to what the last one gives.
+
     >>> torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Identity())
     Sequential(
       (0): Flatten(start_dim=1, end_dim=-1)
@@ -92,13 +127,44 @@ class Sequential(_Numbered):
         return self._modules[self._key(index)]
 
     def extend(self, sequential: Iterable[Module]) -> Sequential:
-        """Add modules at the end."""
+        """Add modules at the end.
+
+        Args:
+            sequential: the modules, as of another ``Sequential``.
+
+        Returns:
+            The container.
+
+        >>> torch.nn.Sequential(torch.nn.ReLU()).extend([torch.nn.Tanh()])
+        Sequential(
+          (0): ReLU()
+          (1): Tanh()
+        )
+        """
         for module in sequential:
             self.append(module)
         return self
 
     def insert(self, index: int, module: Module) -> Sequential:
-        """Add a module before a position."""
+        """Add a module before a position.
+
+        Args:
+            index: the position, from minus to plus the length.
+            module: which one.
+
+        Returns:
+            The container.
+
+        Raises:
+            AssertionError: ``module`` is not a module.
+            IndexError: there is no such position.
+
+        >>> torch.nn.Sequential(torch.nn.ReLU()).insert(0, torch.nn.Tanh())
+        Sequential(
+          (0): Tanh()
+          (1): ReLU()
+        )
+        """
         if not isinstance(module, Module):
             raise AssertionError(f"module should be of type: {Module}")
         n = len(self)
@@ -132,7 +198,15 @@ class Sequential(_Numbered):
 
 
 class ModuleList(_Numbered):
-    """A list whose modules are registered; what is done with them is up to the owner's ``forward``."""
+    """A list whose modules are registered; what is done with them is up to the owner's ``forward``.
+
+    Args:
+        modules: an iterable of modules; none if None.
+
+    >>> layers = torch.nn.ModuleList([torch.nn.Linear(2, 2), torch.nn.Tanh()])
+    >>> layers[1], len(list(layers.parameters()))
+    (Tanh(), 2)
+    """
 
     def __init__(self, modules: Iterable[Module] | None = None):
         super().__init__()
@@ -145,7 +219,23 @@ class ModuleList(_Numbered):
         return self._modules[self._key(index)]
 
     def extend(self, modules: Iterable[Module]) -> ModuleList:
-        """Add modules at the end."""
+        """Add modules at the end.
+
+        Args:
+            modules: an iterable of modules.
+
+        Returns:
+            The list.
+
+        Raises:
+            TypeError: ``modules`` is not iterable.
+
+        >>> torch.nn.ModuleList([torch.nn.ReLU()]).extend([torch.nn.Tanh()])
+        ModuleList(
+          (0): ReLU()
+          (1): Tanh()
+        )
+        """
         if not isinstance(modules, Iterable):
             raise TypeError(f"ModuleList.extend should be called with an iterable, but got {type(modules).__name__}")
         for module in modules:
@@ -153,7 +243,20 @@ class ModuleList(_Numbered):
         return self
 
     def insert(self, index: int, module: Module) -> None:
-        """Add a module before a position."""
+        """Add a module before a position, as a list does.
+
+        Args:
+            index: the position.
+            module: which one.
+
+        >>> layers = torch.nn.ModuleList([torch.nn.ReLU()])
+        >>> layers.insert(0, torch.nn.Tanh())
+        >>> layers
+        ModuleList(
+          (0): Tanh()
+          (1): ReLU()
+        )
+        """
         self._insert(index, module)
 
     def __add__(self, other: Iterable[Module]) -> ModuleList:
@@ -190,7 +293,15 @@ def _pairs(given: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 
 class ModuleDict(Module):
-    """A dict whose modules are registered."""
+    """A dict whose modules are registered; what is done with them is up to the owner's ``forward``.
+
+    Args:
+        modules: a mapping from names to modules, or pairs of both; none if None.
+
+    >>> layers = torch.nn.ModuleDict({"relu": torch.nn.ReLU(), "tanh": torch.nn.Tanh()})
+    >>> layers["tanh"]
+    Tanh()
+    """
 
     def __init__(self, modules: Any = None):
         super().__init__()
@@ -216,27 +327,82 @@ class ModuleDict(Module):
         return key in self._modules
 
     def clear(self) -> None:
-        """Remove all."""
+        """Remove all.
+
+        >>> layers = torch.nn.ModuleDict({"relu": torch.nn.ReLU()})
+        >>> layers.clear()
+        >>> len(layers)
+        0
+        """
         self._modules.clear()
 
     def pop(self, key: str) -> Any:
-        """Take out and return the module under a key."""
+        """Take out the module under a key.
+
+        Args:
+            key: its name.
+
+        Returns:
+            The module.
+
+        Raises:
+            KeyError: there is none.
+
+        >>> torch.nn.ModuleDict({"relu": torch.nn.ReLU()}).pop("relu")
+        ReLU()
+        """
         return self._modules.pop(key)
 
     def keys(self) -> Any:
-        """The keys."""
+        """The names of the modules.
+
+        Returns:
+            A view, as of a dict.
+
+        >>> list(torch.nn.ModuleDict({"relu": torch.nn.ReLU()}).keys())
+        ['relu']
+        """
         return self._modules.keys()
 
     def items(self) -> Any:
-        """(key, module) pairs."""
+        """The names and the modules.
+
+        Returns:
+            A view of pairs, as of a dict.
+
+        >>> list(torch.nn.ModuleDict({"relu": torch.nn.ReLU()}).items())
+        [('relu', ReLU())]
+        """
         return self._modules.items()
 
     def values(self) -> Any:
-        """The modules."""
+        """The modules.
+
+        Returns:
+            A view, as of a dict.
+
+        >>> list(torch.nn.ModuleDict({"relu": torch.nn.ReLU()}).values())
+        [ReLU()]
+        """
         return self._modules.values()
 
     def update(self, modules: Any) -> None:
-        """Set modules from a mapping or from pairs."""
+        """Set modules, overwriting those of the same name.
+
+        Args:
+            modules: a mapping from names to modules, or pairs of both.
+
+        Raises:
+            TypeError: ``modules`` is neither.
+            ValueError: an element is not a pair.
+
+        >>> layers = torch.nn.ModuleDict()
+        >>> layers.update({"relu": torch.nn.ReLU()})
+        >>> layers
+        ModuleDict(
+          (relu): ReLU()
+        )
+        """
         for key, module in _pairs(modules, "ModuleDict"):
             self[key] = module
 
@@ -253,7 +419,15 @@ def _as_parameter(x: Any) -> Any:
 
 
 class ParameterList(Module):
-    """A list whose tensors become registered parameters."""
+    """A list whose tensors become registered parameters.
+
+    Args:
+        values: an iterable of tensors, or of anything else, which is kept as it is; none if None.
+
+    >>> weights = torch.nn.ParameterList([torch.zeros(2), torch.ones(3)])
+    >>> len(list(weights.parameters())), weights[1].requires_grad
+    (2, True)
+    """
 
     def __init__(self, values: Iterable[Any] | None = None):
         super().__init__()
@@ -279,13 +453,36 @@ class ParameterList(Module):
         return self.extend(parameters)
 
     def append(self, value: Any) -> ParameterList:
-        """Add a value at the end."""
+        """Add a value at the end; a tensor becomes a parameter.
+
+        Args:
+            value: a tensor, or anything else.
+
+        Returns:
+            The list.
+
+        >>> len(torch.nn.ParameterList([torch.zeros(2)]).append(torch.ones(3)))
+        2
+        """
         self._size += 1
         self[-1] = value
         return self
 
     def extend(self, values: Iterable[Any]) -> ParameterList:
-        """Add values at the end."""
+        """Add values at the end; tensors become parameters.
+
+        Args:
+            values: an iterable of tensors, or of anything else; not a tensor.
+
+        Returns:
+            The list.
+
+        Raises:
+            TypeError: ``values`` is not iterable, or is a tensor.
+
+        >>> len(torch.nn.ParameterList().extend([torch.zeros(2), torch.ones(3)]))
+        2
+        """
         if not isinstance(values, Iterable) or isinstance(values, Tensor):
             raise TypeError(f"ParameterList.extend should be called with an iterable, but got {type(values).__name__}")
         for value in values:
@@ -302,7 +499,16 @@ class ParameterList(Module):
 
 
 class ParameterDict(Module):
-    """A dict whose tensors become registered parameters."""
+    """A dict whose tensors become registered parameters.
+
+    Args:
+        parameters: a mapping from names to tensors (or to anything else, which is kept as it is), or pairs of both;
+            none if None.
+
+    >>> weights = torch.nn.ParameterDict({"a": torch.zeros(2), "b": torch.ones(3)})
+    >>> len(list(weights.parameters())), weights["b"].requires_grad
+    (2, True)
+    """
 
     def __init__(self, parameters: Any = None):
         super().__init__()
@@ -341,53 +547,155 @@ class ParameterDict(Module):
         return key in self._keys
 
     def copy(self) -> ParameterDict:
-        """Another dict of the same parameters."""
+        """Another dict of the same parameters.
+
+        Returns:
+            A dict whose values are not copied.
+
+        >>> weights = torch.nn.ParameterDict({"a": torch.zeros(2)})
+        >>> weights.copy()["a"] is weights["a"]
+        True
+        """
         return ParameterDict(OrderedDict(self.items()))
 
     def setdefault(self, key: str, default: Any = None) -> Any:
-        """The value under a key, which is set if it is not there."""
+        """The value under a key, which is set first if there is none.
+
+        Args:
+            key: the name.
+            default: what is set.
+
+        Returns:
+            The value that is there afterwards.
+
+        >>> torch.nn.ParameterDict().setdefault("a", torch.zeros(1)).requires_grad
+        True
+        """
         if key not in self:
             self[key] = default
         return self[key]
 
     def clear(self) -> None:
-        """Remove all."""
+        """Remove all.
+
+        >>> weights = torch.nn.ParameterDict({"a": torch.zeros(2)})
+        >>> weights.clear()
+        >>> len(weights)
+        0
+        """
         for key in list(self._keys):
             del self[key]
 
     def pop(self, key: str) -> Any:
-        """Take out and return the value under a key."""
+        """Take out the value under a key.
+
+        Args:
+            key: the name.
+
+        Returns:
+            The value.
+
+        Raises:
+            KeyError: there is none.
+
+        >>> torch.nn.ParameterDict({"a": torch.zeros(2)}).pop("a").shape
+        torch.Size([2])
+        """
         value = self[key]
         del self[key]
         return value
 
     def popitem(self) -> tuple[str, Any]:
-        """Take out and return the last pair."""
+        """Take out the pair that was added last.
+
+        Returns:
+            (key, value).
+
+        >>> torch.nn.ParameterDict({"a": 1, "b": 2}).popitem()
+        ('b', 2)
+        """
         key = next(reversed(self._keys))
         return key, self.pop(key)
 
     def get(self, key: str, default: Any = None) -> Any:
-        """The value under a key, or the default."""
+        """The value under a key, or a default.
+
+        Args:
+            key: the name.
+            default: what is returned if there is none.
+
+        Returns:
+            The value.
+
+        >>> torch.nn.ParameterDict({"a": 1}).get("b", 0)
+        0
+        """
         return getattr(self, key) if key in self._keys else default
 
     def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
-        """A dict with the same value under all keys."""
+        """A new dict with the same value under all keys.
+
+        Args:
+            keys: the names.
+            default: the value.
+
+        Returns:
+            The new dict; the one that it is called on stays as it is.
+
+        >>> list(torch.nn.ParameterDict().fromkeys(["a", "b"], 1).items())
+        [('a', 1), ('b', 1)]
+        """
         return ParameterDict((k, default) for k in keys)
 
     def keys(self) -> Any:
-        """The keys."""
+        """The names, in the order in which they were set.
+
+        Returns:
+            A view, as of a dict.
+
+        >>> list(torch.nn.ParameterDict({"a": 1}).keys())
+        ['a']
+        """
         return self._keys.keys()
 
     def items(self) -> Iterable[tuple[str, Any]]:
-        """(key, value) pairs."""
+        """The names and the values, in the order in which they were set.
+
+        Returns:
+            An iterator of pairs.
+
+        >>> list(torch.nn.ParameterDict({"a": 1}).items())
+        [('a', 1)]
+        """
         return ((k, self[k]) for k in self._keys)
 
     def values(self) -> Iterable[Any]:
-        """The values."""
+        """The values, in the order in which they were set.
+
+        Returns:
+            An iterator.
+
+        >>> list(torch.nn.ParameterDict({"a": 1}).values())
+        [1]
+        """
         return (self[k] for k in self._keys)
 
     def update(self, parameters: Any) -> None:
-        """Set values from a mapping (a plain one in the order of its keys) or from pairs."""
+        """Set values, overwriting those of the same name; tensors become parameters.
+
+        Args:
+            parameters: a mapping from names to values (a plain one is taken in the order of its keys), or pairs of
+                both.
+
+        Raises:
+            TypeError: ``parameters`` is neither, or a name is not a string.
+            ValueError: an element is not a pair.
+
+        >>> weights = torch.nn.ParameterDict()
+        >>> weights.update({"b": 2, "a": 1})
+        >>> list(weights.keys())
+        ['a', 'b']
+        """
         pairs = _pairs(parameters, "ParameterDict")
         ordered = not isinstance(parameters, Mapping) or isinstance(parameters, OrderedDict)
         for key, value in pairs if ordered else sorted(pairs, key=lambda pair: pair[0]):

@@ -90,7 +90,6 @@ class _ConvNd(Module):
     def reset_parameters(self) -> None:
         """Draw weight and bias anew from U(-b, b), ``b = 1 / sqrt(fan_in)``.
 
-        >>> import numtorch as torch
         >>> layer = torch.nn.Conv1d(1, 1, 4)
         >>> layer.weight.data.fill_(9.0)
         tensor([[[9., 9., 9., 9.]]])
@@ -157,7 +156,6 @@ class Conv1d(_ConvNd):
 
     See https://pytorch.org/docs/stable/generated/torch.nn.Conv1d.html
 
-    >>> import numtorch as torch
     >>> torch.nn.Conv1d(16, 33, 3, stride=2)(torch.zeros(20, 16, 50)).shape
     torch.Size([20, 33, 24])
     """
@@ -228,7 +226,6 @@ class Conv2d(_ConvNd):
 
     See https://pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
 
-    >>> import numtorch as torch
     >>> torch.nn.Conv2d(1, 6, 3)(torch.zeros(2, 1, 28, 28)).shape
     torch.Size([2, 6, 26, 26])
     """
@@ -299,7 +296,6 @@ class Conv3d(_ConvNd):
 
     See https://pytorch.org/docs/stable/generated/torch.nn.Conv3d.html
 
-    >>> import numtorch as torch
     >>> torch.nn.Conv3d(1, 4, 3, padding=1)(torch.zeros(2, 1, 5, 6, 7)).shape
     torch.Size([2, 4, 5, 6, 7])
     """
@@ -430,7 +426,6 @@ class ConvTranspose1d(_ConvTransposeNd):
 
     See https://pytorch.org/docs/stable/generated/torch.nn.ConvTranspose1d.html
 
-    >>> import numtorch as torch
     >>> torch.nn.ConvTranspose1d(3, 2, 4, stride=2, padding=1)(torch.zeros(1, 3, 5)).shape
     torch.Size([1, 2, 10])
     """
@@ -512,7 +507,6 @@ class ConvTranspose2d(_ConvTransposeNd):
 
     See https://pytorch.org/docs/stable/generated/torch.nn.ConvTranspose2d.html
 
-    >>> import numtorch as torch
     >>> torch.nn.ConvTranspose2d(3, 2, 4, stride=2, padding=1)(torch.zeros(1, 3, 5, 5)).shape
     torch.Size([1, 2, 10, 10])
     """
@@ -594,7 +588,6 @@ class ConvTranspose3d(_ConvTransposeNd):
 
     See https://pytorch.org/docs/stable/generated/torch.nn.ConvTranspose3d.html
 
-    >>> import numtorch as torch
     >>> torch.nn.ConvTranspose3d(3, 2, 4, stride=2, padding=1)(torch.zeros(1, 3, 5, 5, 5)).shape
     torch.Size([1, 2, 10, 10, 10])
     """

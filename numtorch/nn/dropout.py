@@ -36,7 +36,6 @@ class Dropout(_Dropout):
     Raises:
         ValueError: ``p`` is not between 0 and 1.
 
-    >>> import numtorch as torch
     >>> torch.nn.Dropout(0.5).eval()(torch.ones(2))
     tensor([1., 1.])
     >>> set(torch.nn.Dropout(0.5)(torch.ones(100)).tolist()) == {0.0, 2.0}
@@ -61,7 +60,6 @@ class Dropout1d(_Dropout):
     Raises:
         ValueError: ``p`` is not between 0 and 1.
 
-    >>> import numtorch as torch
     >>> torch.nn.Dropout1d(1.0)(torch.ones(1, 3))
     tensor([[0., 0., 0.]])
     """
@@ -86,7 +84,6 @@ class Dropout2d(_Dropout):
     Raises:
         ValueError: ``p`` is not between 0 and 1.
 
-    >>> import numtorch as torch
     >>> torch.nn.Dropout2d(1.0)(torch.ones(1, 1, 1, 3))
     tensor([[[[0., 0., 0.]]]])
     """

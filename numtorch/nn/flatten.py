@@ -17,7 +17,6 @@ class Flatten(Module):
 
     Shape: (N, *) to (N, product of *), by default.
 
-    >>> import numtorch as torch
     >>> torch.nn.Flatten()(torch.zeros(32, 1, 5, 5)).shape
     torch.Size([32, 25])
     """
@@ -45,7 +44,6 @@ class Unflatten(Module):
     Raises:
         TypeError: ``dim`` is not an int, or ``unflattened_size`` not a tuple or list of ints.
 
-    >>> import numtorch as torch
     >>> torch.nn.Unflatten(1, (2, 3))(torch.zeros(4, 6)).shape
     torch.Size([4, 2, 3])
     """

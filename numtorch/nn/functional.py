@@ -36,13 +36,12 @@ def _source(input: Tensor, inplace: bool) -> Tensor:
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
-    """``max(x, 0)`` of each element.
+    """``max(x, 0)``, element by element.
 
     Args:
         input: of any shape.
         inplace: write the result into the input.
 
-    >>> import numtorch as torch
     >>> torch.nn.functional.relu(torch.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
@@ -55,7 +54,6 @@ def relu_(input: Tensor) -> Tensor:
     Args:
         input: overwritten, and returned.
 
-    >>> import numtorch as torch
     >>> x = torch.tensor([-1.0, 2.0])
     >>> torch.nn.functional.relu_(x) is x
     True
@@ -66,13 +64,12 @@ def relu_(input: Tensor) -> Tensor:
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
-    """``min(max(x, 0), 6)`` of each element.
+    """``min(max(x, 0), 6)``, element by element.
 
     Args:
         input: of any shape.
         inplace: write the result into the input.
 
-    >>> import numtorch as torch
     >>> torch.nn.functional.relu6(torch.tensor([-1.0, 2.0, 8.0]))
     tensor([0., 2., 6.])
     """
@@ -80,7 +77,7 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
-    """Elements limited to ``[min_val, max_val]``.
+    """Elements limited to ``[min_val, max_val]``, element by element.
 
     Args:
         input: of any shape.
@@ -91,7 +88,6 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     Raises:
         ValueError: ``min_val`` is greater than ``max_val``.
 
-    >>> import numtorch as torch
     >>> torch.nn.functional.hardtanh(torch.tensor([-3.0, 0.5, 3.0]))
     tensor([-1.0000,  0.5000,  1.0000])
     """
@@ -101,14 +97,13 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
-    """``x`` where positive, else ``negative_slope * x``.
+    """``x`` where positive, else ``negative_slope * x``, element by element.
 
     Args:
         input: floating-point, of any shape.
         negative_slope: factor of negative elements.
         inplace: write the result into the input.
 
-    >>> import numtorch as torch
     >>> torch.nn.functional.leaky_relu(torch.tensor([-1.0, 2.0]), 0.1)
     tensor([-0.1000,  2.0000])
     """
@@ -116,7 +111,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
-    """``x`` where positive, else ``weight * x`` (He et al. 2015).
+    """``x`` where positive, else ``weight * x``, element by element (He et al. 2015).
 
     Args:
         input: floating-point, of any shape.
@@ -125,7 +120,6 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     Raises:
         RuntimeError: ``weight`` has another shape or dtype.
 
-    >>> import numtorch as torch
     >>> torch.nn.functional.prelu(torch.tensor([[-1.0, -1.0]]), torch.tensor([0.25, 0.5]))
     tensor([[-0.2500, -0.5000]])
     """
@@ -146,14 +140,13 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    """``x`` where positive, else ``alpha * (exp(x) - 1)`` (Clevert et al. 2015).
+    """``x`` where positive, else ``alpha * (exp(x) - 1)``, element by element (Clevert et al. 2015).
 
     Args:
         input: floating-point, of any shape.
         alpha: minus the limit at negative infinity.
         inplace: write the result into the input.
 
-    >>> import numtorch as torch
     >>> torch.nn.functional.elu(torch.tensor([-1.0, 2.0]))
     tensor([-0.6321,  2.0000])
     """
@@ -161,13 +154,13 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
-    """``1.0507 * elu(x, alpha=1.6733)``, by which mean 0 and variance 1 are a fixed point (Klambauer et al. 2017).
+    """``1.0507 * elu(x, alpha=1.6733)``, element by element: mean 0 and variance 1 are a fixed point (Klambauer et al.
+    2017).
 
     Args:
         input: floating-point, of any shape.
         inplace: write the result into the input.
 
-    >>> import numtorch as torch
     >>> torch.nn.functional.selu(torch.tensor([-1.0, 2.0]))
     tensor([-1.1113,  2.1014])
     """
@@ -176,7 +169,7 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    """``x`` where positive, else ``alpha * (exp(x / alpha) - 1)`` (Barron 2017).
+    """``x`` where positive, else ``alpha * (exp(x / alpha) - 1)``, element by element (Barron 2017).
 
     Args:
         input: floating-point, of any shape.
@@ -186,7 +179,6 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     Raises:
         RuntimeError: ``alpha`` is 0.
 
-    >>> import numtorch as torch
     >>> torch.nn.functional.celu(torch.tensor([-1.0, 2.0]), alpha=2.0)
     tensor([-0.7869,  2.0000])
     """
@@ -196,13 +188,12 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
-    """``x * sigmoid(x)`` of each element; also called swish (Elfwing et al. 2017).
+    """``x * sigmoid(x)``, element by element; also called swish (Elfwing et al. 2017).
 
     Args:
         input: floating-point, of any shape.
         inplace: write the result into the input.
 
-    >>> import numtorch as torch
     >>> torch.nn.functional.silu(torch.tensor([-1.0, 2.0]))
     tensor([-0.2689,  1.7616])
     """
@@ -210,13 +201,12 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
-    """``x * tanh(softplus(x))`` of each element (Misra 2019).
+    """``x * tanh(softplus(x))``, element by element (Misra 2019).
 
     Args:
         input: floating-point, of any shape.
         inplace: write the result into the input.
 
-    >>> import numtorch as torch
     >>> torch.nn.functional.mish(torch.tensor([-1.0, 2.0]))
     tensor([-0.3034,  1.9440])
     """
@@ -225,13 +215,12 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
-    """``min(max(x + 3, 0), 6) / 6`` of each element.
+    """``min(max(x + 3, 0), 6) / 6``, element by element.
 
     Args:
         input: floating-point, of any shape.
         inplace: write the result into the input.
 
-    >>> import numtorch as torch
     >>> torch.nn.functional.hardsigmoid(torch.tensor([-4.0, 0.0, 3.0]))
     tensor([0.0000, 0.5000, 1.0000])
     """
@@ -239,13 +228,12 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
-    """``x * hardsigmoid(x)`` of each element (Howard et al. 2019).
+    """``x * hardsigmoid(x)``, element by element (Howard et al. 2019).
 
     Args:
         input: floating-point, of any shape.
         inplace: write the result into the input.
 
-    >>> import numtorch as torch
     >>> torch.nn.functional.hardswish(torch.tensor([-1.5, 1.5, 3.0]))
     tensor([-0.3750,  1.1250,  3.0000])
     """
@@ -253,7 +241,7 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
-    """``x`` where above the threshold (or NaN), else ``value``.
+    """``x`` where above the threshold (or NaN), else ``value``, element by element.
 
     Args:
         input: of any shape.
@@ -261,7 +249,6 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
         value: replaces the others.
         inplace: write the result into the input.
 
-    >>> import numtorch as torch
     >>> torch.nn.functional.threshold(torch.tensor([0.5, 2.0]), 1.0, -5.0)
     tensor([-5.,  2.])
     """
@@ -269,14 +256,12 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
 
 
 def hardshrink(input: Tensor, lambd: float = 0.5, *, out: Tensor | None = None) -> Tensor:
-    """``x`` where ``|x| > lambd``, else 0.
+    """``x`` where ``|x| > lambd``, else 0, element by element.
 
     Args:
         input: floating-point, of any shape.
         lambd: the threshold; not negative.
-        out: tensor that receives the result.
 
-    >>> import numtorch as torch
     >>> torch.nn.functional.hardshrink(torch.tensor([-2.0, 0.5]), 1.0)
     tensor([-2.,  0.])
     """
@@ -284,14 +269,12 @@ def hardshrink(input: Tensor, lambd: float = 0.5, *, out: Tensor | None = None) 
 
 
 def softshrink(input: Tensor, lambd: float = 0.5, *, out: Tensor | None = None) -> Tensor:
-    """``x`` moved towards 0 by ``lambd``, and 0 where that would pass it.
+    """``x`` moved towards 0 by ``lambd``, and 0 where that would pass it, element by element.
 
     Args:
         input: floating-point, of any shape.
         lambd: the distance; not negative.
-        out: tensor that receives the result.
 
-    >>> import numtorch as torch
     >>> torch.nn.functional.softshrink(torch.tensor([-3.0, 0.5, 2.0]), 1.0)
     tensor([-2.,  0.,  1.])
     """
@@ -299,12 +282,11 @@ def softshrink(input: Tensor, lambd: float = 0.5, *, out: Tensor | None = None) 
 
 
 def tanhshrink(input: Tensor) -> Tensor:
-    """``x - tanh(x)`` of each element.
+    """``x - tanh(x)``, element by element.
 
     Args:
         input: of any shape.
 
-    >>> import numtorch as torch
     >>> torch.nn.functional.tanhshrink(torch.tensor([0.0, 1.0]))
     tensor([0.0000, 0.2384])
     """
@@ -312,12 +294,11 @@ def tanhshrink(input: Tensor) -> Tensor:
 
 
 def softsign(input: Tensor) -> Tensor:
-    """``x / (1 + |x|)`` of each element.
+    """``x / (1 + |x|)``, element by element.
 
     Args:
         input: of any shape.
 
-    >>> import numtorch as torch
     >>> torch.nn.functional.softsign(torch.tensor([-1.0, 3.0]))
     tensor([-0.5000,  0.7500])
     """
@@ -332,7 +313,9 @@ def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
         dim: the dimension; if None, 0 for inputs of 0, 1 or 3 dimensions, else 1, with a warning.
         dtype: to which the input is converted first; its own if None.
 
-    >>> import numtorch as torch
+    Returns:
+        The shape of ``input``.
+
     >>> torch.nn.functional.softmax(torch.tensor([0.0, 0.0]), dim=0)
     tensor([0.5000, 0.5000])
     """
@@ -347,7 +330,9 @@ def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dty
         dim: the dimension; if None, 0 for inputs of 0, 1 or 3 dimensions, else 1, with a warning.
         dtype: to which the input is converted first; its own if None.
 
-    >>> import numtorch as torch
+    Returns:
+        The shape of ``input``.
+
     >>> torch.nn.functional.log_softmax(torch.tensor([0.0, 200.0]), dim=0)
     tensor([-200.,    0.])
     """
@@ -362,7 +347,9 @@ def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
         dim: the dimension; if None, 0 for inputs of 0, 1 or 3 dimensions, else 1, with a warning.
         dtype: to which the input is converted first; its own if None.
 
-    >>> import numtorch as torch
+    Returns:
+        The shape of ``input``.
+
     >>> torch.nn.functional.softmin(torch.tensor([0.0, 1.0]), dim=0)
     tensor([0.7311, 0.2689])
     """
@@ -381,12 +368,12 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
         weight: (out, in1, in2).
         bias: (out,), or None for none. All are of one dtype.
 
-    Returns: (..., out).
+    Returns:
+        (..., out).
 
     Raises:
         RuntimeError: the shapes do not fit each other, or the dtypes differ.
 
-    >>> import numtorch as torch
     >>> x = torch.tensor([1.0, 2.0])
     >>> torch.nn.functional.bilinear(x, x, torch.ones(1, 2, 2))
     tensor([9.])
@@ -448,11 +435,13 @@ def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
         training: if False, the input is returned.
         inplace: write the result into the input.
 
+    Returns:
+        The shape of ``input``.
+
     Raises:
         ValueError: ``p`` is not between 0 and 1.
         RuntimeError: the input has another number of dimensions.
 
-    >>> import numtorch as torch
     >>> torch.nn.functional.dropout1d(torch.ones(2, 3), training=False)
     tensor([[1., 1., 1.],
             [1., 1., 1.]])
@@ -481,11 +470,13 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
         training: if False, the input is returned.
         inplace: write the result into the input.
 
+    Returns:
+        The shape of ``input``.
+
     Raises:
         ValueError: ``p`` is not between 0 and 1.
         RuntimeError: the input has fewer than two dimensions.
 
-    >>> import numtorch as torch
     >>> torch.nn.functional.dropout2d(torch.ones(1, 1, 1, 2), p=0.0)
     tensor([[[[1., 1.]]]])
     """
@@ -509,12 +500,14 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
             ``"replicate"`` repeats the edge, ``"circular"`` continues from the other end.
         value: for ``"constant"``; 0 if None.
 
+    Returns:
+        The input with its last dimensions longer by their two widths.
+
     Raises:
         RuntimeError: an odd number of widths, or more than the input has ends; a width larger than the mode allows; a
             ``value`` with another mode.
         NotImplementedError: an unknown mode, or a number of dimensions that it does not pad.
 
-    >>> import numtorch as torch
     >>> torch.nn.functional.pad(torch.ones(2), (1, 2))
     tensor([0., 1., 1., 0., 0.])
     >>> torch.nn.functional.pad(torch.tensor([[1, 2, 3]]), (2, 0), mode="reflect")
@@ -609,12 +602,12 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
         dim: the dimension of the vectors.
         eps: least length; not negative.
 
-    Returns: the broadcast shape without ``dim``.
+    Returns:
+        The broadcast shape without ``dim``.
 
     Raises:
         RuntimeError: ``eps`` is negative, or neither input is floating-point.
 
-    >>> import numtorch as torch
     >>> torch.nn.functional.cosine_similarity(torch.tensor([1.0, 0.0]), torch.tensor([1.0, 1.0]), dim=0)
     tensor(0.7071)
     """
@@ -648,12 +641,12 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
         eps: added to the differences, so that the gradient at equal vectors is finite.
         keepdim: keep the last dimension, of size 1.
 
-    Returns: (N,) or 0-dim.
+    Returns:
+        (N,) or 0-dim; (N, 1) or (1,) with ``keepdim``.
 
     Raises:
         TypeError: ``x1`` or ``x2`` is not a tensor, or ``p`` not a number.
 
-    >>> import numtorch as torch
     >>> torch.nn.functional.pairwise_distance(torch.tensor([[3.0, 0.0]]), torch.tensor([[0.0, 4.0]]))
     tensor([5.])
     """

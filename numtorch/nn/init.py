@@ -21,9 +21,19 @@ _LINEAR = ("linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_tra
 
 
 def calculate_gain(nonlinearity: str, param: Any = None) -> float:
-    """The factor by which a nonlinearity shrinks the spread of its input, to be made up for by the weights.
+    """The factor by which weights make up for how much a nonlinearity shrinks the spread of its input.
 
-    >>> import numtorch as torch
+    Args:
+        nonlinearity: ``"linear"``, ``"conv1d"`` (2d, 3d), ``"conv_transpose1d"`` (2d, 3d) and ``"sigmoid"``: 1;
+            ``"tanh"``: 5/3; ``"relu"``: sqrt(2); ``"leaky_relu"``: ``sqrt(2 / (1 + param**2))``; ``"selu"``: 3/4.
+        param: the slope of ``"leaky_relu"``; 0.01 if None.
+
+    Returns:
+        A number.
+
+    Raises:
+        ValueError: an unknown nonlinearity, or a ``param`` that is not a number.
+
     >>> torch.nn.init.calculate_gain("leaky_relu", 1.0)
     1.0
     """
@@ -45,13 +55,40 @@ def calculate_gain(nonlinearity: str, param: Any = None) -> float:
 
 @no_grad()
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Uniform numbers in [a, b)."""
+    """Overwrite a tensor with uniform numbers in [a, b).
+
+    Args:
+        tensor: floating point, of any shape.
+        a: the lower end.
+        b: the upper end.
+        generator: source of the random numbers; the default one if None.
+
+    Returns:
+        The tensor.
+
+    >>> w = torch.nn.init.uniform_(torch.empty(3), -1.0, 1.0)
+    >>> bool((w.abs() <= 1).all())
+    True
+    """
     return tensor.uniform_(a, b, generator=generator)
 
 
 @no_grad()
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Numbers of a normal distribution."""
+    """Overwrite a tensor with numbers of a normal distribution.
+
+    Args:
+        tensor: floating point, of any shape.
+        mean: the mean.
+        std: the standard deviation; not negative.
+        generator: source of the random numbers; the default one if None.
+
+    Returns:
+        The tensor.
+
+    >>> torch.nn.init.normal_(torch.empty(2), 5.0, 0.0)
+    tensor([5., 5.])
+    """
     return tensor.normal_(mean, std, generator=generator)
 
 
@@ -64,7 +101,24 @@ def trunc_normal_(
     b: float = 2.0,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Numbers of a normal distribution restricted to [a, b], by inverting its distribution function."""
+    """Overwrite a tensor with numbers of a normal distribution restricted to [a, b], by inverting its distribution
+    function.
+
+    Args:
+        tensor: floating point, of any shape.
+        mean: the mean of the distribution before it is restricted.
+        std: its standard deviation.
+        a: the least number.
+        b: the largest number.
+        generator: source of the random numbers; the default one if None.
+
+    Returns:
+        The tensor.
+
+    >>> w = torch.nn.init.trunc_normal_(torch.empty(100), a=-1.0, b=1.0)
+    >>> bool((w.abs() <= 1).all())
+    True
+    """
     if mean < a - 2 * std or mean > b + 2 * std:
         notices.warn(
             "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect."
@@ -94,23 +148,68 @@ def _below(z: float) -> float:
 
 @no_grad()
 def constant_(tensor: Tensor, val: float) -> Tensor:
-    """The same number everywhere."""
+    """Set all elements to one number.
+
+    Args:
+        tensor: of any shape.
+        val: the number.
+
+    Returns:
+        The tensor.
+
+    >>> torch.nn.init.constant_(torch.empty(2), 0.5)
+    tensor([0.5000, 0.5000])
+    """
     return tensor.fill_(val)
 
 
 def ones_(tensor: Tensor) -> Tensor:
-    """1 everywhere."""
+    """Set all elements to 1.
+
+    Args:
+        tensor: of any shape.
+
+    Returns:
+        The tensor.
+
+    >>> torch.nn.init.ones_(torch.empty(2))
+    tensor([1., 1.])
+    """
     return constant_(tensor, 1.0)
 
 
 def zeros_(tensor: Tensor) -> Tensor:
-    """0 everywhere."""
+    """Set all elements to 0.
+
+    Args:
+        tensor: of any shape.
+
+    Returns:
+        The tensor.
+
+    >>> torch.nn.init.zeros_(torch.empty(2))
+    tensor([0., 0.])
+    """
     return constant_(tensor, 0.0)
 
 
 @no_grad()
 def eye_(tensor: Tensor) -> Tensor:
-    """The identity matrix."""
+    """Set a matrix to the identity: 1 on the diagonal, 0 elsewhere.
+
+    Args:
+        tensor: (n, m).
+
+    Returns:
+        The tensor.
+
+    Raises:
+        ValueError: the tensor does not have two dimensions.
+
+    >>> torch.nn.init.eye_(torch.empty(2, 3))
+    tensor([[1., 0., 0.],
+            [0., 1., 0.]])
+    """
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     return tensor.copy_(eye(*tensor.shape, dtype=tensor.dtype, device=tensor.device))
@@ -118,7 +217,25 @@ def eye_(tensor: Tensor) -> Tensor:
 
 @no_grad()
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
-    """Convolution weights that pass as many channels through as they can."""
+    """Set convolution weights so that each channel passes through unchanged, as far as there are channels.
+
+    Args:
+        tensor: (out, in, ...), with 1 to 3 dimensions of a window.
+        groups: into how many groups the channels of the result are divided; each passes the same inputs.
+
+    Returns:
+        The tensor.
+
+    Raises:
+        ValueError: another number of dimensions, or ``groups`` does not divide the first.
+
+    >>> torch.nn.init.dirac_(torch.empty(2, 2, 3))
+    tensor([[[0., 1., 0.],
+             [0., 0., 0.]],
+
+            [[0., 0., 0.],
+             [0., 1., 0.]]])
+    """
     if tensor.ndim not in (3, 4, 5):
         raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
     if tensor.shape[0] % groups:
@@ -145,13 +262,55 @@ def _spread(tensor: Tensor, gain: float) -> float:
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Uniform numbers with variance ``gain**2 * 2 / (fan_in + fan_out)`` (Glorot and Bengio 2010)."""
+    """Overwrite a tensor with uniform numbers of mean 0 and variance ``gain**2 * 2 / (fan_in + fan_out)``.
+
+    fan_in counts the inputs of an output element, ``shape[1] * prod(shape[2:])``; fan_out is ``shape[0] *
+    prod(shape[2:])``.
+
+    Source: Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks (2010).
+
+    Args:
+        tensor: (out, in, ...), floating point.
+        gain: the factor of ``calculate_gain``.
+        generator: source of the random numbers; the default one if None.
+
+    Returns:
+        The tensor.
+
+    Raises:
+        ValueError: the tensor has fewer than two dimensions.
+
+    >>> w = torch.nn.init.xavier_uniform_(torch.empty(2, 4))
+    >>> bool((w.abs() <= 1).all())
+    True
+    """
     a = math.sqrt(3.0) * _spread(tensor, gain)
     return uniform_(tensor, -a, a, generator)
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Normal numbers with variance ``gain**2 * 2 / (fan_in + fan_out)`` (Glorot and Bengio 2010)."""
+    """Overwrite a tensor with normal numbers of mean 0 and variance ``gain**2 * 2 / (fan_in + fan_out)``.
+
+    fan_in counts the inputs of an output element, ``shape[1] * prod(shape[2:])``; fan_out is ``shape[0] *
+    prod(shape[2:])``.
+
+    Source: Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks (2010).
+
+    Args:
+        tensor: (out, in, ...), floating point.
+        gain: the factor of ``calculate_gain``.
+        generator: source of the random numbers; the default one if None.
+
+    Returns:
+        The tensor.
+
+    Raises:
+        ValueError: the tensor has fewer than two dimensions.
+
+    >>> torch.nn.init.xavier_normal_(torch.empty(2, 4), gain=0.0)
+    tensor([[0., 0., 0., 0.],
+            [0., 0., 0., 0.]])
+    """
     return normal_(tensor, 0.0, _spread(tensor, gain), generator)
 
 
@@ -173,7 +332,30 @@ def kaiming_uniform_(
     nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
 ) -> Tensor:
-    """Uniform numbers with standard deviation ``gain / sqrt(fan)`` (He et al. 2015)."""
+    """Overwrite a tensor with uniform numbers of mean 0 and standard deviation ``gain / sqrt(fan)``.
+
+    fan_in counts the inputs of an output element, ``shape[1] * prod(shape[2:])``; fan_out is ``shape[0] *
+    prod(shape[2:])``. The gain is ``calculate_gain(nonlinearity, a)``.
+
+    Source: He et al., Delving Deep into Rectifiers (2015).
+
+    Args:
+        tensor: (out, in, ...), floating point.
+        a: slope of the ``"leaky_relu"`` that follows.
+        mode: the fan: ``"fan_in"`` keeps the variance in the forward pass, ``"fan_out"`` in the backward pass.
+        nonlinearity: what follows the layer, as in ``calculate_gain``.
+        generator: source of the random numbers; the default one if None.
+
+    Returns:
+        The tensor.
+
+    Raises:
+        ValueError: the tensor has fewer than two dimensions, or an unknown ``mode`` or ``nonlinearity``.
+
+    >>> w = torch.nn.init.kaiming_uniform_(torch.empty(2, 4), nonlinearity="relu")
+    >>> w.shape
+    torch.Size([2, 4])
+    """
     std = _deviation(tensor, a, mode, nonlinearity)
     if std is None:
         return tensor
@@ -188,14 +370,56 @@ def kaiming_normal_(
     nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
 ) -> Tensor:
-    """Normal numbers with standard deviation ``gain / sqrt(fan)`` (He et al. 2015)."""
+    """Overwrite a tensor with normal numbers of mean 0 and standard deviation ``gain / sqrt(fan)``.
+
+    fan_in counts the inputs of an output element, ``shape[1] * prod(shape[2:])``; fan_out is ``shape[0] *
+    prod(shape[2:])``. The gain is ``calculate_gain(nonlinearity, a)``.
+
+    Source: He et al., Delving Deep into Rectifiers (2015).
+
+    Args:
+        tensor: (out, in, ...), floating point.
+        a: slope of the ``"leaky_relu"`` that follows.
+        mode: the fan: ``"fan_in"`` keeps the variance in the forward pass, ``"fan_out"`` in the backward pass.
+        nonlinearity: what follows the layer, as in ``calculate_gain``.
+        generator: source of the random numbers; the default one if None.
+
+    Returns:
+        The tensor.
+
+    Raises:
+        ValueError: the tensor has fewer than two dimensions, or an unknown ``mode`` or ``nonlinearity``.
+
+    >>> w = torch.nn.init.kaiming_normal_(torch.empty(2, 4), nonlinearity="relu")
+    >>> w.shape
+    torch.Size([2, 4])
+    """
     std = _deviation(tensor, a, mode, nonlinearity)
     return tensor if std is None else normal_(tensor, 0.0, std, generator)
 
 
 @no_grad()
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
-    """A random matrix with orthonormal rows or columns (Saxe et al. 2013), times ``gain``."""
+    """Overwrite a tensor with a random matrix whose rows or columns, whichever are fewer, are orthonormal, times
+    ``gain``.
+
+    Source: Saxe et al., Exact solutions to the nonlinear dynamics of learning in deep linear neural networks (2013).
+
+    Args:
+        tensor: (n, ...), taken as a matrix of n rows; floating point.
+        gain: the factor.
+        generator: source of the random numbers; the default one if None.
+
+    Returns:
+        The tensor.
+
+    Raises:
+        ValueError: the tensor has fewer than two dimensions.
+
+    >>> w = torch.nn.init.orthogonal_(torch.empty(2, 3))
+    >>> torch.allclose(w @ w.T, torch.eye(2), atol=1e-6)
+    True
+    """
     if tensor.ndim < 2:
         raise ValueError("Only tensors with 2 or more dimensions are supported")
     if not tensor.shape.numel():
@@ -211,7 +435,25 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
 
 @no_grad()
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> Tensor:
-    """Normal numbers, a share of each column replaced by 0 (Martens 2010)."""
+    """Overwrite a matrix with normal numbers, a share of each column with 0.
+
+    Source: Martens, Deep learning via Hessian-free optimization (2010).
+
+    Args:
+        tensor: (n, m), floating point.
+        sparsity: the share of zeros in each column, rounded up to whole elements.
+        std: standard deviation of the others.
+        generator: source of the random numbers; the default one if None.
+
+    Returns:
+        The tensor.
+
+    Raises:
+        ValueError: the tensor does not have two dimensions.
+
+    >>> torch.nn.init.sparse_(torch.empty(4, 2), 0.5).eq(0).sum(0)
+    tensor([2, 2])
+    """
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     rows, cols = tensor.shape

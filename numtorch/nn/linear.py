@@ -18,12 +18,10 @@ class Identity(Module):
     """Returns its input; a placeholder for a layer.
 
     Args:
-        args: ignored.
-        kwargs: ignored.
+        *args, **kwargs: ignored.
 
     Shape: any, to the same.
 
-    >>> import numtorch as torch
     >>> torch.nn.Identity(54, unused=0.1)(torch.tensor([1.0]))
     tensor([1.])
     """
@@ -53,7 +51,6 @@ class Linear(Module):
 
     See https://pytorch.org/docs/stable/generated/torch.nn.Linear.html
 
-    >>> import numtorch as torch
     >>> torch.nn.Linear(784, 10)(torch.zeros(2, 784)).shape
     torch.Size([2, 10])
     """
@@ -73,7 +70,6 @@ class Linear(Module):
     def reset_parameters(self) -> None:
         """Draw weight and bias anew from U(-b, b), ``b = 1 / sqrt(in_features)``.
 
-        >>> import numtorch as torch
         >>> layer = torch.nn.Linear(4, 1)
         >>> layer.weight.data.fill_(9.0)
         tensor([[9., 9., 9., 9.]])
@@ -113,7 +109,6 @@ class Bilinear(Module):
     Raises:
         ValueError: ``in1_features`` is not positive.
 
-    >>> import numtorch as torch
     >>> torch.nn.Bilinear(2, 3, 4)(torch.zeros(5, 2), torch.zeros(5, 3)).shape
     torch.Size([5, 4])
     """
@@ -141,7 +136,6 @@ class Bilinear(Module):
     def reset_parameters(self) -> None:
         """Draw weight and bias anew from U(-b, b), ``b = 1 / sqrt(in1_features)``.
 
-        >>> import numtorch as torch
         >>> layer = torch.nn.Bilinear(4, 1, 1)
         >>> layer.weight.data.fill_(9.0).sum()
         tensor(36.)

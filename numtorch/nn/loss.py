@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -38,9 +40,25 @@ class _WeightedLoss(_Loss):
 
 
 class CrossEntropyLoss(_WeightedLoss):
-    """The negative log-probability of the target classes under softmax of the input.
+    """``-log(softmax(input)[target])``: the negative log-probability of the target classes, from scores.
+
+    Args:
+        weight: (C,), how much each class counts; all alike if None.
+        size_average, reduce: old forms of ``reduction``; they warn.
+        ignore_index: a class number whose targets do not count.
+        reduction: ``"mean"`` (by weight, over the targets that count), ``"sum"``, or ``"none"`` for a loss of each
+            target.
+        label_smoothing: how much of the target is spread evenly over the classes, at most 1.
+
+    Shape:
+        input: scores, (N, C), (C) or (N, C, d1, ...).
+        target: class numbers (int64) in the shape of ``input`` without C, or probabilities in its shape.
+        output: 0-dim, or the shape of ``input`` without C for ``"none"``.
 
     See https://pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
+
+    >>> torch.nn.CrossEntropyLoss()(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
+    tensor(0.6931)
     """
 
     def __init__(
@@ -67,7 +85,23 @@ class CrossEntropyLoss(_WeightedLoss):
 
 
 class NLLLoss(_WeightedLoss):
-    """The negative log-probability of the target classes; the input is log-probabilities."""
+    """``-input[target]``: the negative log-probability of the target classes, from log-probabilities.
+
+    Args:
+        weight: (C,), how much each class counts; all alike if None.
+        size_average, reduce: old forms of ``reduction``; they warn.
+        ignore_index: a class number whose targets do not count.
+        reduction: ``"mean"`` (by weight, over the targets that count), ``"sum"``, or ``"none"`` for a loss of each
+            target.
+
+    Shape:
+        input: log-probabilities, (N, C), (C) or (N, C, d1, ...).
+        target: class numbers (int64), in the shape of ``input`` without C.
+        output: 0-dim, or the shape of ``target`` for ``"none"``.
+
+    >>> torch.nn.NLLLoss()(torch.tensor([[-1.0, -0.5]]), torch.tensor([1]))
+    tensor(0.5000)
+    """
 
     def __init__(
         self,
@@ -85,21 +119,61 @@ class NLLLoss(_WeightedLoss):
 
 
 class MSELoss(_Loss):
-    """The square of the difference."""
+    """``(input - target)**2``, averaged over all elements.
+
+    Args:
+        size_average, reduce: old forms of ``reduction``; they warn.
+        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for a loss of each element.
+
+    Shape:
+        input: any.
+        target: the same.
+        output: 0-dim, or the same for ``"none"``.
+
+    >>> torch.nn.MSELoss()(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 4.0]))
+    tensor(2.)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.mse_loss(input, target, reduction=self.reduction)
 
 
 class L1Loss(_Loss):
-    """The absolute value of the difference."""
+    """``|input - target|``, averaged over all elements.
+
+    Args:
+        size_average, reduce: old forms of ``reduction``; they warn.
+        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for a loss of each element.
+
+    Shape:
+        input: any.
+        target: the same.
+        output: 0-dim, or the same for ``"none"``.
+
+    >>> torch.nn.L1Loss()(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 4.0]))
+    tensor(1.)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.l1_loss(input, target, reduction=self.reduction)
 
 
 class SmoothL1Loss(_Loss):
-    """Quadratic up to ``beta``, linear beyond (Girshick 2015)."""
+    """``d**2 / (2 * beta)`` where ``d = |input - target|`` is below ``beta``, else ``d - beta / 2`` (Girshick 2015).
+
+    Args:
+        size_average, reduce: old forms of ``reduction``; they warn.
+        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for a loss of each element.
+        beta: where the parabola becomes a line; 0 gives ``L1Loss``.
+
+    Shape:
+        input: any.
+        target: the same.
+        output: 0-dim, or the same for ``"none"``.
+
+    >>> torch.nn.SmoothL1Loss(reduction="none")(torch.tensor([1.0, 3.0]), torch.tensor([0.5, 0.0]))
+    tensor([0.1250, 2.5000])
+    """
 
     def __init__(
         self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", beta: float = 1.0
@@ -112,7 +186,20 @@ class SmoothL1Loss(_Loss):
 
 
 class HuberLoss(_Loss):
-    """Quadratic up to ``delta``, linear beyond (Huber 1964)."""
+    """``d**2 / 2`` where ``d = |input - target|`` is at most ``delta``, else ``delta * (d - delta / 2)`` (Huber 1964).
+
+    Args:
+        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for a loss of each element.
+        delta: where the parabola becomes a line; positive.
+
+    Shape:
+        input: any.
+        target: the same.
+        output: 0-dim, or the same for ``"none"``.
+
+    >>> torch.nn.HuberLoss(reduction="none")(torch.tensor([1.0, 3.0]), torch.tensor([0.5, 0.0]))
+    tensor([0.1250, 2.5000])
+    """
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0):
         super().__init__(reduction=reduction)
@@ -123,14 +210,43 @@ class HuberLoss(_Loss):
 
 
 class BCELoss(_WeightedLoss):
-    """Binary cross entropy; the input is probabilities."""
+    """``-(target * log(input) + (1 - target) * log(1 - input))``: binary cross entropy of probabilities.
+
+    Args:
+        weight: factor of each element's loss, of a shape that broadcasts to the input's.
+        size_average, reduce: old forms of ``reduction``; they warn.
+        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for a loss of each element.
+
+    Shape:
+        input: probabilities from 0 to 1, of any shape.
+        target: the same.
+        output: 0-dim, or the same for ``"none"``.
+
+    >>> torch.nn.BCELoss()(torch.tensor([0.5, 0.9]), torch.tensor([0.0, 1.0]))
+    tensor(0.3993)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.binary_cross_entropy(input, target, weight=self.weight, reduction=self.reduction)
 
 
 class BCEWithLogitsLoss(_Loss):
-    """Binary cross entropy of the sigmoid of the input, without overflow."""
+    """Binary cross entropy of ``sigmoid(input)``, without overflow.
+
+    Args:
+        weight: factor of each element's loss, of a shape that broadcasts to the input's.
+        size_average, reduce: old forms of ``reduction``; they warn.
+        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for a loss of each element.
+        pos_weight: how many times positive targets count, of a shape that broadcasts to the input's.
+
+    Shape:
+        input: scores of any shape, floating point.
+        target: the same, probabilities from 0 to 1.
+        output: 0-dim, or the same for ``"none"``.
+
+    >>> torch.nn.BCEWithLogitsLoss()(torch.tensor([0.0, 2.0]), torch.tensor([0.0, 1.0]))
+    tensor(0.4100)
+    """
 
     def __init__(
         self,
@@ -154,8 +270,22 @@ class BCEWithLogitsLoss(_Loss):
 
 
 class KLDivLoss(_Loss):
-    """The Kullback-Leibler divergence; the input is log-probabilities, the target is unless ``log_target``
-    probabilities."""
+    """``target * (log(target) - input)``: the Kullback-Leibler divergence of ``exp(input)`` from the target.
+
+    Args:
+        size_average, reduce: old forms of ``reduction``; they warn.
+        reduction: ``"batchmean"`` divides the sum by the batch size, as the divergence is defined; ``"mean"`` divides
+            by the number of elements, and warns; ``"sum"``; ``"none"`` for a loss of each element.
+        log_target: the target is log-probabilities.
+
+    Shape:
+        input: log-probabilities of any shape, floating point.
+        target: the same, probabilities (or log-probabilities).
+        output: 0-dim, or the same for ``"none"``.
+
+    >>> torch.nn.KLDivLoss(reduction="batchmean")(torch.tensor([[-1.0, -0.5]]), torch.tensor([[0.5, 0.5]]))
+    tensor(0.0569)
+    """
 
     def __init__(
         self,
@@ -169,6 +299,27 @@ class KLDivLoss(_Loss):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.kl_div(input, target, reduction=self.reduction, log_target=self.log_target)
+
+
+def _documentation(name: str, loss: Callable) -> str:
+    """The docstring of a loss for its module: the tensors become shapes, and the examples calls of the module."""
+    summary, found, rest = inspect.cleandoc(loss.__doc__ or "").partition("\n\nArgs:\n")
+    listed, _, rest = rest.partition("\n\n")
+    entries = re.split(r"\n(?=    \w)", listed)
+    tensors = [e for e in entries if re.match(r" *(input|target)\b", e)]
+    options = [e for e in entries if e not in tensors]
+    rest = re.sub(r"^Returns:\n    ", "    output: ", rest, flags=re.M)
+    sections = (["Args:", *options, ""] if found else []) + ["Shape:", *tensors]
+    text = summary + "\n\n" + "\n".join(sections) + ("\n" if "output: " in rest else "\n\n") + rest
+
+    def example(line: re.Match) -> str:
+        call = ast.parse(line[1], mode="eval").body
+        if not isinstance(call, ast.Call) or ast.unparse(call.func) != f"torch.nn.functional.{loss.__name__}":
+            return line[0]
+        layer = ast.Call(ast.parse(f"torch.nn.{name}", mode="eval").body, call.args[2:], call.keywords)
+        return ">>> " + ast.unparse(ast.Call(layer, call.args[:2], []))
+
+    return re.sub(r"^>>> (torch\.nn\.functional\..*)$", example, text, flags=re.M)
 
 
 def _module_of(name: str, loss: Callable) -> type:
@@ -199,7 +350,9 @@ def _module_of(name: str, loss: Callable) -> type:
     for method in (__init__, forward):
         method.__qualname__ = f"{name}.{method.__name__}"
     return type(
-        name, (_Loss,), {"__init__": __init__, "forward": forward, "__doc__": loss.__doc__, "__module__": __name__}
+        name,
+        (_Loss,),
+        {"__init__": __init__, "forward": forward, "__doc__": _documentation(name, loss), "__module__": __name__},
     )
 
 

@@ -26,7 +26,6 @@ class _Affine(Module):
     def reset_parameters(self) -> None:
         """Set the weight to 1 and the bias to 0.
 
-        >>> import numtorch as torch
         >>> layer = torch.nn.LayerNorm(2)
         >>> layer.weight.data.zero_()
         tensor([0., 0.])
@@ -77,7 +76,6 @@ class _BatchNorm(_Affine):
     def reset_running_stats(self) -> None:
         """Forget the batches seen so far.
 
-        >>> import numtorch as torch
         >>> layer = torch.nn.BatchNorm1d(1)
         >>> y = layer(torch.tensor([[1.0], [3.0]]))
         >>> layer.reset_running_stats()
@@ -92,7 +90,6 @@ class _BatchNorm(_Affine):
     def reset_parameters(self) -> None:
         """Set the weight to 1 and the bias to 0, and forget the batches seen so far.
 
-        >>> import numtorch as torch
         >>> layer = torch.nn.BatchNorm1d(2)
         >>> layer.weight.data.zero_()
         tensor([0., 0.])
@@ -166,7 +163,6 @@ class BatchNorm1d(_BatchNorm):
 
     See https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
 
-    >>> import numtorch as torch
     >>> torch.nn.BatchNorm1d(1, affine=False)(torch.tensor([[1.0], [3.0]]))
     tensor([[-1.0000],
             [ 1.0000]])
@@ -203,7 +199,6 @@ class BatchNorm2d(_BatchNorm):
 
     See https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html
 
-    >>> import numtorch as torch
     >>> torch.nn.BatchNorm2d(3)(torch.zeros(2, 3, 4, 4)).shape
     torch.Size([2, 3, 4, 4])
     """
@@ -239,7 +234,6 @@ class BatchNorm3d(_BatchNorm):
 
     See https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm3d.html
 
-    >>> import numtorch as torch
     >>> torch.nn.BatchNorm3d(3)(torch.zeros(2, 3, 4, 4, 4)).shape
     torch.Size([2, 3, 4, 4, 4])
     """
@@ -270,7 +264,6 @@ class LayerNorm(_Affine):
 
     See https://pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html
 
-    >>> import numtorch as torch
     >>> torch.nn.LayerNorm(2)(torch.tensor([1.0, 3.0])).detach()
     tensor([-1.0000,  1.0000])
     """
@@ -311,7 +304,6 @@ class RMSNorm(_Affine):
     Attributes:
         weight: of shape ``normalized_shape``, beginning as 1, or None.
 
-    >>> import numtorch as torch
     >>> torch.nn.RMSNorm(2)(torch.tensor([3.0, 4.0])).detach()
     tensor([0.8485, 1.1314])
     """
@@ -333,7 +325,6 @@ class RMSNorm(_Affine):
     def reset_parameters(self) -> None:
         """Set the weight to 1.
 
-        >>> import numtorch as torch
         >>> layer = torch.nn.RMSNorm(2)
         >>> layer.weight.data.zero_()
         tensor([0., 0.])
@@ -371,7 +362,6 @@ class GroupNorm(_Affine):
     Raises:
         ValueError: ``num_groups`` does not divide ``num_channels``.
 
-    >>> import numtorch as torch
     >>> torch.nn.GroupNorm(1, 2, affine=False)(torch.tensor([[1.0, 3.0]]))
     tensor([[-1.0000,  1.0000]])
     """

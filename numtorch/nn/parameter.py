@@ -22,10 +22,17 @@ def _subclass(cls: type, data: Tensor | None, requires_grad: bool) -> Any:
 class Parameter(Tensor):
     """A tensor to be learnt: assigned to a module, it is one of the module's ``parameters()``.
 
-    Results computed from it are plain tensors. See
-    https://pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
+    Results computed from it are plain tensors.
 
-    >>> import numtorch as torch
+    Args:
+        data: its elements, shared with it; no elements if None.
+        requires_grad: whether gradients are computed.
+
+    Raises:
+        TypeError: ``data`` is not a tensor.
+
+    See https://pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
+
     >>> torch.nn.Parameter(torch.tensor([1.0]))
     Parameter containing:
     tensor([1.], requires_grad=True)
@@ -45,7 +52,21 @@ class Parameter(Tensor):
 
 
 class Buffer(Tensor):
-    """A tensor that belongs to a module's state and is not learnt; kept in ``state_dict()`` if ``persistent``."""
+    """A tensor that belongs to a module's state and is not learnt: assigned to a module, it is one of its
+    ``buffers()``.
+
+    Args:
+        data: its elements, shared with it; no elements if None.
+        persistent: keep it in ``state_dict()``.
+
+    Raises:
+        TypeError: ``data`` is not a tensor.
+
+    >>> layer = torch.nn.Module()
+    >>> layer.mean = torch.nn.Buffer(torch.zeros(1))
+    >>> layer.state_dict()
+    OrderedDict([('mean', tensor([0.]))])
+    """
 
     persistent: bool
 

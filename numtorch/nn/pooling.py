@@ -44,7 +44,6 @@ class MaxPool1d(_MaxPool):
 
     Shape: (N, C, L) or (C, L); L becomes ``(L + 2 * padding - dilation * (kernel_size - 1) - 1) // stride + 1``.
 
-    >>> import numtorch as torch
     >>> torch.nn.MaxPool1d(2)(torch.tensor([[1.0, 3.0, 2.0, 0.0]]))
     tensor([[3., 2.]])
     """
@@ -71,7 +70,6 @@ class MaxPool2d(_MaxPool):
 
     See https://pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html
 
-    >>> import numtorch as torch
     >>> torch.nn.MaxPool2d(2)(torch.tensor([[[1.0, 3.0], [2.0, 0.0]]]))
     tensor([[[3.]]])
     """
@@ -107,7 +105,6 @@ class AvgPool1d(_AvgPool):
 
     Shape: (N, C, L) or (C, L); L becomes ``(L + 2 * padding - kernel_size) // stride + 1``.
 
-    >>> import numtorch as torch
     >>> torch.nn.AvgPool1d(2)(torch.tensor([[1.0, 3.0, 2.0, 0.0]]))
     tensor([[2., 1.]])
     """
@@ -142,7 +139,6 @@ class AvgPool2d(_AvgPool):
 
     Shape: (N, C, H, W) or (C, H, W); each n of H and W becomes ``(n + 2 * padding - kernel_size) // stride + 1``.
 
-    >>> import numtorch as torch
     >>> torch.nn.AvgPool2d(2)(torch.tensor([[[1.0, 3.0], [2.0, 0.0]]]))
     tensor([[[1.5000]]])
     """
@@ -191,7 +187,6 @@ class AdaptiveAvgPool1d(_AdaptiveAvgPool):
 
     Shape: (N, C, L) or (C, L), to (N, C, output_size) or (C, output_size).
 
-    >>> import numtorch as torch
     >>> torch.nn.AdaptiveAvgPool1d(2)(torch.tensor([[1.0, 3.0, 5.0]]))
     tensor([[2., 4.]])
     """
@@ -210,7 +205,6 @@ class AdaptiveAvgPool2d(_AdaptiveAvgPool):
 
     Shape: (N, C, H, W) or (C, H, W), to the same with other H and W.
 
-    >>> import numtorch as torch
     >>> torch.nn.AdaptiveAvgPool2d((1, None))(torch.tensor([[[1.0, 3.0], [2.0, 0.0]]]))
     tensor([[[1.5000, 1.5000]]])
     """

@@ -37,7 +37,6 @@ class Embedding(Module):
 
     See https://pytorch.org/docs/stable/generated/torch.nn.Embedding.html
 
-    >>> import numtorch as torch
     >>> torch.nn.Embedding(10, 3)(torch.tensor([[1, 2], [4, 5]])).shape
     torch.Size([2, 2, 3])
     """
@@ -80,7 +79,6 @@ class Embedding(Module):
     def reset_parameters(self) -> None:
         """Draw the table anew from N(0, 1); the row ``padding_idx`` becomes 0.
 
-        >>> import numtorch as torch
         >>> layer = torch.nn.Embedding(2, 3, padding_idx=0)
         >>> layer.reset_parameters()
         >>> layer.weight[0].detach()
@@ -129,10 +127,12 @@ class Embedding(Module):
             scale_grad_by_freq: as of ``Embedding``.
             sparse: as of ``Embedding``.
 
+        Returns:
+            A layer of the table's size.
+
         Raises:
             AssertionError: ``embeddings`` does not have two dimensions.
 
-        >>> import numtorch as torch
         >>> layer = torch.nn.Embedding.from_pretrained(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
         >>> layer(torch.tensor([1]))
         tensor([[3., 4.]])

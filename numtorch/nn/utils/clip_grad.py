@@ -23,7 +23,23 @@ def _gradients(parameters: Any) -> list[Tensor]:
 def get_total_norm(
     tensors: Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None
 ) -> Tensor:
-    """The norm of all elements of all tensors."""
+    """``norm([norm(t) for t in tensors])``: the norm of all elements of all tensors.
+
+    Args:
+        tensors: an iterable of tensors, or one.
+        norm_type: order of the norm; ``float("inf")`` for the largest absolute value.
+        error_if_nonfinite: raise an error if the norm is infinite or NaN.
+        foreach: accepted; makes no difference.
+
+    Returns:
+        A 0-dim tensor; 0 if there are no tensors.
+
+    Raises:
+        RuntimeError: the norm is not finite, and ``error_if_nonfinite``.
+
+    >>> torch.nn.utils.get_total_norm([torch.tensor([3.0]), torch.tensor([4.0])])
+    tensor(5.)
+    """
     tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     if not tensors:
         return tensor(0.0)
@@ -47,9 +63,24 @@ def clip_grad_norm_(
     error_if_nonfinite: bool = False,
     foreach: bool | None = None,
 ) -> Tensor:
-    """Scale all gradients so that their total norm is at most ``max_norm``; returns what it was.
+    """Multiply all gradients by ``min(1, max_norm / (total norm + 1e-6))``, so that their total norm is at most
+    ``max_norm``.
 
-    >>> import numtorch as torch
+    Args:
+        parameters: an iterable of tensors, or one; those without a gradient are passed over.
+        max_norm: the largest norm.
+        norm_type: order of the norm; ``float("inf")`` for the largest absolute value.
+        error_if_nonfinite: raise an error if the norm is infinite or NaN.
+        foreach: accepted; makes no difference.
+
+    Returns:
+        The total norm before, 0-dim.
+
+    Raises:
+        RuntimeError: the norm is not finite, and ``error_if_nonfinite``.
+
+    Source: Pascanu et al., On the difficulty of training recurrent neural networks (2013).
+
     >>> w = torch.nn.Parameter(torch.zeros(2))
     >>> w.grad = torch.tensor([3.0, 4.0])
     >>> torch.nn.utils.clip_grad_norm_(w, 1.0), w.grad
@@ -66,7 +97,19 @@ def clip_grad_norm_(
 
 @no_grad()
 def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = None) -> None:
-    """Limit each element of all gradients to ``[-clip_value, clip_value]``."""
+    """Limit each element of all gradients to ``[-clip_value, clip_value]``.
+
+    Args:
+        parameters: an iterable of tensors, or one; those without a gradient are passed over.
+        clip_value: the limit.
+        foreach: accepted; makes no difference.
+
+    >>> w = torch.nn.Parameter(torch.zeros(2))
+    >>> w.grad = torch.tensor([0.5, -4.0])
+    >>> torch.nn.utils.clip_grad_value_(w, 1.0)
+    >>> w.grad
+    tensor([ 0.5000, -1.0000])
+    """
     limit = float(clip_value)
     for g in _gradients(parameters):
         g.clamp_(min=-limit, max=limit)

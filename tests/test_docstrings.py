@@ -95,22 +95,7 @@ PENDING_REST = {
     "kernels/__init__.py",
     "kernels/registry.py",
     "kernels/threads.py",
-    "nn/activation.py",
-    "nn/container.py",
-    "nn/conv.py",
-    "nn/dropout.py",
-    "nn/flatten.py",
-    "nn/functional.py",
-    "nn/init.py",
-    "nn/linear.py",
     "nn/loss.py",
-    "nn/module.py",
-    "nn/normalization.py",
-    "nn/parameter.py",
-    "nn/pooling.py",
-    "nn/sparse.py",
-    "nn/utils/clip_grad.py",
-    "nn/utils/convert_parameters.py",
     "optim/adagrad.py",
     "optim/adam.py",
     "optim/adamw.py",
@@ -215,7 +200,7 @@ class Public:
                 return []
             if issubclass(self.function, BaseException | Enum):
                 return []
-            if self.function.__init__ is numtorch.nn.Module.__init__:
+            if self.function.__init__ is numtorch.nn.Module.__init__ and self.function is not numtorch.nn.Module:
                 return []
         found = list(inspect.signature(getattr(self.what, "__func__", self.what)).parameters.values())
         if self.owner is not None and not isinstance(self.what, staticmethod):
@@ -288,7 +273,8 @@ def public():
             if isinstance(value, type):
                 classes.append((value, f"{shown}.{name}"))
     for cls, shown in dict(classes).items():
-        for name, value in vars(cls).items():
+        parts = [c for c in cls.__mro__ if c is cls or c.__module__.startswith("numtorch") and c not in dict(classes)]
+        for name, value in [member for part in parts for member in vars(part).items()]:
             if name.startswith("_") or isinstance(value, type):
                 continue
             if isinstance(value, property | classmethod | staticmethod) or is_public(value):

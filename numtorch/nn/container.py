@@ -9,7 +9,8 @@ from itertools import chain, groupby
 from typing import Any
 
 from numtorch._tensor import Tensor
-from numtorch.nn.module import Module, indented, typename
+from numtorch.nn.conversion import typename
+from numtorch.nn.module import Module, indented
 from numtorch.nn.parameter import Parameter
 
 

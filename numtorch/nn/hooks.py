@@ -20,7 +20,12 @@ _ids = count()
 
 
 class RemovableHandle:
-    """Takes a hook off again, by ``remove()`` or at the end of a ``with`` block."""
+    """Takes a hook off again, by ``remove()`` or at the end of a ``with`` block.
+
+    Args:
+        hooks: the dict that has the hook.
+        *extra: other dicts that have entries under its number.
+    """
 
     def __init__(self, hooks: dict, *extra: dict):
         self.id = next(_ids)
@@ -98,34 +103,113 @@ class Hookable:
     def register_forward_pre_hook(
         self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
     ) -> RemovableHandle:
-        """Call ``hook(module, args)`` (``hook(module, args, kwargs)``) before forward; what it returns replaces the
-        arguments."""
+        """Call ``hook(module, args)`` before ``forward``; what it returns, if not None, replaces the arguments.
+
+        Args:
+            hook: the function.
+            prepend: call it before the hooks that are there.
+            with_kwargs: call ``hook(module, args, kwargs)``, which returns None or both.
+
+        Returns:
+            A handle, whose ``remove()`` takes the hook off.
+
+        >>> layer = torch.nn.ReLU()
+        >>> handle = layer.register_forward_pre_hook(lambda module, args: (-args[0],))
+        >>> layer(torch.tensor([-1.0, 2.0]))
+        tensor([1., 0.])
+        """
         return self._hook("_forward_pre_hooks", hook, ((self._forward_pre_hooks_with_kwargs, with_kwargs),), prepend)
 
     def register_forward_hook(
         self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
     ) -> RemovableHandle:
-        """Call ``hook(module, args, output)`` (``hook(module, args, kwargs, output)``) after forward; what it returns
-        replaces the output. With ``always_call`` also when forward raises."""
+        """Call ``hook(module, args, output)`` after ``forward``; what it returns, if not None, replaces the output.
+
+        Args:
+            hook: the function.
+            prepend: call it before the hooks that are there.
+            with_kwargs: call ``hook(module, args, kwargs, output)``.
+            always_call: call it also when ``forward`` raises.
+
+        Returns:
+            A handle, whose ``remove()`` takes the hook off.
+
+        >>> layer = torch.nn.ReLU()
+        >>> handle = layer.register_forward_hook(lambda module, args, output: print(list(output.shape)))
+        >>> y = layer(torch.zeros(2, 3))
+        [2, 3]
+        >>> handle.remove()
+        """
         flags = (self._forward_hooks_with_kwargs, with_kwargs), (self._forward_hooks_always_called, always_call)
         return self._hook("_forward_hooks", hook, flags, prepend)
 
     def register_full_backward_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
-        """Call ``hook(module, grad_output)`` when the gradients of the output are known; what it returns replaces
-        them."""
+        """Call ``hook(module, grad_output)`` when the gradients of the output are known.
+
+        Args:
+            hook: the function; what it returns, if not None, replaces the gradients, a tuple with one for each output.
+            prepend: call it before the hooks that are there.
+
+        Returns:
+            A handle, whose ``remove()`` takes the hook off.
+
+        >>> layer = torch.nn.Identity()
+        >>> handle = layer.register_full_backward_pre_hook(lambda module, grad_output: (grad_output[0] * 10,))
+        >>> x = torch.tensor([1.0], requires_grad=True)
+        >>> layer(x).backward()
+        >>> x.grad
+        tensor([10.])
+        """
         return self._hook("_backward_pre_hooks", hook, (), prepend)
 
     def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
-        """Call ``hook(module, grad_input, grad_output)`` when the gradients of the inputs are known; what it returns
-        replaces them."""
+        """Call ``hook(module, grad_input, grad_output)`` when the gradients of the inputs are known.
+
+        Args:
+            hook: the function; what it returns, if not None, replaces ``grad_input``, a tuple with one for each
+                positional argument.
+            prepend: call it before the hooks that are there.
+
+        Returns:
+            A handle, whose ``remove()`` takes the hook off.
+
+        >>> layer = torch.nn.ReLU()
+        >>> handle = layer.register_full_backward_hook(lambda module, grad_input, grad_output: print(grad_input))
+        >>> layer(torch.tensor([-1.0, 2.0], requires_grad=True)).sum().backward()
+        (tensor([0., 1.]),)
+        """
         return self._hook("_backward_hooks", hook, (), prepend)
 
     def register_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
-        """Call ``hook(module, prefix, keep_vars)`` before ``state_dict()``."""
+        """Call ``hook(module, prefix, keep_vars)`` before ``state_dict()``.
+
+        Args:
+            hook: the function.
+
+        Returns:
+            A handle, whose ``remove()`` takes the hook off.
+
+        >>> layer = torch.nn.ReLU()
+        >>> handle = layer.register_state_dict_pre_hook(lambda module, prefix, keep_vars: print("saving"))
+        >>> state = layer.state_dict()
+        saving
+        """
         return add(self._state_dict_pre_hooks, hook)
 
     def register_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
-        """Call ``hook(module, state_dict, prefix, local_metadata)`` after ``state_dict()``; it may change the dict."""
+        """Call ``hook(module, state_dict, prefix, local_metadata)`` after ``state_dict()``.
+
+        Args:
+            hook: the function; it may change the dict, and returns None.
+
+        Returns:
+            A handle, whose ``remove()`` takes the hook off.
+
+        >>> layer = torch.nn.Linear(2, 1)
+        >>> handle = layer.register_state_dict_post_hook(lambda module, state, prefix, metadata: print(list(state)))
+        >>> state = layer.state_dict()
+        ['weight', 'bias']
+        """
         hook._from_public_api = True  # type: ignore[attr-defined]
         return add(self._state_dict_hooks, hook)
 
@@ -133,15 +217,41 @@ class Hookable:
         return add(self._state_dict_hooks, hook)
 
     def register_load_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
-        """Call ``hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)``
-        before loading."""
+        """Call a function before the module's tensors are loaded, which may change the dict.
+
+        Args:
+            hook: ``hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys,
+                error_msgs)``.
+
+        Returns:
+            A handle, whose ``remove()`` takes the hook off.
+
+        >>> def rename(module, state_dict, prefix, *rest):
+        ...     state_dict[prefix + "weight"] = state_dict.pop(prefix + "w")
+        >>> layer = torch.nn.Linear(2, 1, bias=False)
+        >>> handle = layer.register_load_state_dict_pre_hook(rename)
+        >>> layer.load_state_dict({"w": torch.zeros(1, 2)})
+        <All keys matched successfully>
+        """
         return add(self._load_state_dict_pre_hooks, WithModule(hook))
 
     def _register_load_state_dict_pre_hook(self, hook: Callable, with_module: bool = False) -> RemovableHandle:
         return add(self._load_state_dict_pre_hooks, WithModule(hook) if with_module else hook)
 
     def register_load_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
-        """Call ``hook(module, incompatible_keys)`` after loading; it may change the lists in place."""
+        """Call ``hook(module, incompatible_keys)`` after loading.
+
+        Args:
+            hook: the function; it may change ``missing_keys`` and ``unexpected_keys`` in place, and returns None.
+
+        Returns:
+            A handle, whose ``remove()`` takes the hook off.
+
+        >>> layer = torch.nn.Linear(2, 1)
+        >>> handle = layer.register_load_state_dict_post_hook(lambda module, keys: keys.missing_keys.clear())
+        >>> layer.load_state_dict({})
+        <All keys matched successfully>
+        """
         return add(self._load_state_dict_post_hooks, hook)
 
 

@@ -1,6 +1,7 @@
 """``Module``: named parameters, buffers and submodules, and the call of ``forward``.
 
-``state.py`` saves and loads state dicts. ``hooks.py`` runs hooks. ``registry.py`` makes members ordinary attributes.
+``conversion.py`` casts and moves modules. ``state.py`` saves and loads state dicts. ``hooks.py`` runs hooks.
+``registry.py`` makes members ordinary attributes.
 """
 
 from __future__ import annotations
@@ -8,12 +9,11 @@ from __future__ import annotations
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from types import FunctionType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from numtorch._tensor import Tensor
-from numtorch.grad_mode import no_grad
 from numtorch.nn import failing, hooks, state
+from numtorch.nn.conversion import Convertible, described
 from numtorch.nn.parameter import Buffer, Parameter
 from numtorch.nn.registry import Registry
 
@@ -28,19 +28,6 @@ if TYPE_CHECKING:
         """What has a forward: of its own type, or of the type of what overrides it."""
 
         def forward(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
-
-
-def typename(x: Any) -> str:
-    """How torch names an object's type in errors."""
-    if isinstance(x, Tensor):
-        return x.type()
-    of = x if isinstance(x, type | FunctionType) else type(x)
-    return of.__qualname__ if of.__module__ in (None, "builtins") else f"{of.__module__}.{of.__qualname__}"
-
-
-def described(x: Any) -> str:
-    """An object in an error: its type, and of a tensor the elements' type and the shape."""
-    return f"Tensor of {x.dtype.name}, {list(x.shape)}" if isinstance(x, Tensor) else typename(x)
 
 
 def _instead(x: Any) -> str:
@@ -61,12 +48,25 @@ def indented(text: str) -> str:
     return text.replace("\n", "\n  ")
 
 
-class Module(hooks.Hookable):
+class Module(Convertible):
     """A part of a model: what it knows (parameters, buffers, submodules) and what it computes (``forward``).
+
+    Tensors and modules that are assigned to attributes are registered: a ``Parameter`` as a parameter, a ``Buffer`` as
+    a buffer, a ``Module`` as a submodule. ``super().__init__()`` comes first.
+
+    Args:
+        *args, **kwargs: for the next class of several; a class that sets ``call_super_init`` passes them on, others
+            take none.
+
+    Attributes:
+        training: whether the module is in training mode, as after ``train()``, or in evaluation mode, as after
+            ``eval()``.
+
+    Raises:
+        TypeError: arguments are given that no class takes.
 
     See https://pytorch.org/docs/stable/generated/torch.nn.Module.html
 
-    >>> import numtorch as torch
     >>> class Double(torch.nn.Module):
     ...     def __init__(self):
     ...         super().__init__()
@@ -121,7 +121,20 @@ class Module(hooks.Hookable):
                 raise
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """What the module computes; subclasses define it."""
+        """What the module computes; subclasses define it.
+
+        Args:
+            *args, **kwargs: what the module is called with.
+
+        Returns:
+            What the call returns.
+
+        Raises:
+            NotImplementedError: the class does not define it.
+
+        >>> torch.nn.ReLU().forward(torch.tensor([-1.0]))
+        tensor([0.])
+        """
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
     # --- members --------------------------------------------------------------------------------------
@@ -140,7 +153,23 @@ class Module(hooks.Hookable):
             raise KeyError(f'{what} name can\'t be empty string ""')
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Add a tensor that is state but not learnt; it is in ``state_dict()`` if ``persistent``."""
+        """Add a tensor that is state but not learnt.
+
+        Args:
+            name: the attribute under which it is found.
+            tensor: the tensor, or None to say that there is none of this name.
+            persistent: keep it in ``state_dict()``.
+
+        Raises:
+            AttributeError: ``Module.__init__`` has not been called.
+            TypeError: ``name`` is not a string, or ``tensor`` not a tensor.
+            KeyError: there is such an attribute, or the name is empty or has a dot.
+
+        >>> layer = torch.nn.Module()
+        >>> layer.register_buffer("mean", torch.zeros(2))
+        >>> layer.mean
+        tensor([0., 0.])
+        """
         self._admit("buffer", name, "_buffers")
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(
@@ -153,7 +182,23 @@ class Module(hooks.Hookable):
             self._non_persistent_buffers_set.add(name)
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """Add a parameter, or None to say that there is none of this name."""
+        """Add a parameter.
+
+        Args:
+            name: the attribute under which it is found.
+            param: the parameter, or None to say that there is none of this name.
+
+        Raises:
+            AttributeError: ``Module.__init__`` has not been called.
+            TypeError: ``name`` is not a string, or ``param`` not a parameter.
+            KeyError: there is such an attribute, or the name is empty or has a dot.
+            ValueError: ``param`` was computed from other tensors.
+
+        >>> layer = torch.nn.Module()
+        >>> layer.register_parameter("weight", torch.nn.Parameter(torch.zeros(2)))
+        >>> len(list(layer.parameters()))
+        1
+        """
         self._admit("parameter", name, "_parameters")
         if param is not None:
             if not isinstance(param, Parameter):
@@ -171,14 +216,41 @@ class Module(hooks.Hookable):
         self._parameters[name] = param
 
     def add_module(self, name: str, module: Module | None) -> None:
-        """Add a submodule."""
+        """Add a submodule.
+
+        Args:
+            name: the attribute under which it is found.
+            module: the module, or None to say that there is none of this name.
+
+        Raises:
+            AttributeError: ``Module.__init__`` has not been called.
+            TypeError: ``name`` is not a string, or ``module`` not a module.
+            KeyError: there is such an attribute, or the name is empty or has a dot.
+
+        >>> net = torch.nn.Module()
+        >>> net.add_module("act", torch.nn.ReLU())
+        >>> net
+        Module(
+          (act): ReLU()
+        )
+        """
         if not isinstance(module, Module) and module is not None:
             raise TypeError(f"{described(module)} is not a Module subclass{_instead(module)}")
         self._admit("module", name, "_modules")
         self._modules[name] = hooks.registered("module", self, name, module)
 
     def register_module(self, name: str, module: Module | None) -> None:
-        """The same as ``add_module``."""
+        """The same as ``add_module``.
+
+        Args:
+            name: the attribute under which it is found.
+            module: the module, or None.
+
+        >>> net = torch.nn.Module()
+        >>> net.register_module("act", torch.nn.ReLU())
+        >>> net.act
+        ReLU()
+        """
         self.add_module(name, module)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -259,7 +331,20 @@ class Module(hooks.Hookable):
         return module, name, found
 
     def get_submodule(self, target: str) -> Module:
-        """The submodule at a path such as ``"encoder.layers.0"``; the module itself for ``""``."""
+        """The submodule at a path.
+
+        Args:
+            target: names joined by dots, such as ``"encoder.layers.0"``; ``""`` for the module itself.
+
+        Returns:
+            The module.
+
+        Raises:
+            AttributeError: there is no module at the path.
+
+        >>> torch.nn.Sequential(torch.nn.Sequential(torch.nn.ReLU())).get_submodule("0.0")
+        ReLU()
+        """
         module: Any = self
         for name in target.split(".") if target else ():
             if not hasattr(module, name):
@@ -270,7 +355,25 @@ class Module(hooks.Hookable):
         return module
 
     def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
-        """Put a module at a path; with ``strict``, only where there is one already."""
+        """Put a module at a path.
+
+        Args:
+            target: names joined by dots; all but the last must exist.
+            module: the module.
+            strict: only replace a module that is there.
+
+        Raises:
+            ValueError: ``target`` is empty, or ``module`` not a module.
+            AttributeError: there is no module to put it into; something else has the name; ``strict``, and nothing has
+                it.
+
+        >>> net = torch.nn.Sequential(torch.nn.ReLU())
+        >>> net.set_submodule("0", torch.nn.Tanh())
+        >>> net
+        Sequential(
+          (0): Tanh()
+        )
+        """
         if target == "":
             raise ValueError("Cannot set the submodule without a target name!")
         if not isinstance(module, Module):
@@ -282,11 +385,37 @@ class Module(hooks.Hookable):
         setattr(parent, name, module)
 
     def get_parameter(self, target: str) -> Parameter:
-        """The parameter at a path such as ``"fc1.weight"``."""
+        """The parameter at a path.
+
+        Args:
+            target: names joined by dots, such as ``"fc1.weight"``.
+
+        Returns:
+            The parameter.
+
+        Raises:
+            AttributeError: there is no parameter at the path.
+
+        >>> torch.nn.Sequential(torch.nn.Linear(2, 3)).get_parameter("0.bias").shape
+        torch.Size([3])
+        """
         return self._member(target, "an nn.Parameter", Parameter)[2]
 
     def get_buffer(self, target: str) -> Tensor:
-        """The buffer at a path such as ``"bn1.running_mean"``."""
+        """The buffer at a path.
+
+        Args:
+            target: names joined by dots, such as ``"bn1.running_mean"``.
+
+        Returns:
+            The buffer.
+
+        Raises:
+            AttributeError: there is no buffer at the path.
+
+        >>> torch.nn.BatchNorm1d(2).get_buffer("running_mean")
+        tensor([0., 0.])
+        """
         module, name, found = self._member(target, "a buffer", object)
         if name not in module._buffers:
             raise AttributeError(f"`{name}` is not a buffer")
@@ -314,27 +443,78 @@ class Module(hooks.Hookable):
     def named_parameters(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
-        """(path, parameter) of this module's and its submodules' parameters, each once."""
+        """The parameters with their paths.
+
+        Args:
+            prefix: put before each path, with a dot.
+            recurse: also those of submodules.
+            remove_duplicate: each parameter once, though it is in several places.
+
+        Returns:
+            An iterator of (path, parameter).
+
+        >>> [name for name, _ in torch.nn.Sequential(torch.nn.Linear(2, 1)).named_parameters()]
+        ['0.weight', '0.bias']
+        """
         return self._named_members(lambda m: m._parameters.items(), prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """The parameters, each once; what an optimizer takes."""
+        """The parameters, each once; what an optimizer takes.
+
+        Args:
+            recurse: also those of submodules.
+
+        Returns:
+            An iterator.
+
+        >>> [tuple(p.shape) for p in torch.nn.Linear(2, 1).parameters()]
+        [(1, 2), (1,)]
+        """
         for _, param in self.named_parameters(recurse=recurse):
             yield param
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Tensor]]:
-        """(path, buffer) of this module's and its submodules' buffers, each once."""
+        """The buffers with their paths.
+
+        Args:
+            prefix: put before each path, with a dot.
+            recurse: also those of submodules.
+            remove_duplicate: each buffer once, though it is in several places.
+
+        Returns:
+            An iterator of (path, buffer).
+
+        >>> [name for name, _ in torch.nn.BatchNorm1d(2).named_buffers()]
+        ['running_mean', 'running_var', 'num_batches_tracked']
+        """
         return self._named_members(lambda m: m._buffers.items(), prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        """The buffers, each once."""
+        """The buffers, each once.
+
+        Args:
+            recurse: also those of submodules.
+
+        Returns:
+            An iterator.
+
+        >>> len(list(torch.nn.BatchNorm1d(2).buffers()))
+        3
+        """
         for _, buffer in self.named_buffers(recurse=recurse):
             yield buffer
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        """(name, module) of the immediate submodules, each once."""
+        """The immediate submodules with their names, each once.
+
+        Returns:
+            An iterator of (name, module).
+
+        >>> list(torch.nn.Sequential(torch.nn.ReLU()).named_children())
+        [('0', ReLU())]
+        """
         seen: set[Module] = set()
         for name, module in self._modules.items():
             if module is not None and module not in seen:
@@ -342,14 +522,33 @@ class Module(hooks.Hookable):
                 yield name, module
 
     def children(self) -> Iterator[Module]:
-        """The immediate submodules, each once."""
+        """The immediate submodules, each once.
+
+        Returns:
+            An iterator.
+
+        >>> list(torch.nn.Sequential(torch.nn.ReLU()).children())
+        [ReLU()]
+        """
         for _, module in self.named_children():
             yield module
 
     def named_modules(
         self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Module]]:
-        """(path, module) of this module and all below it, each once."""
+        """This module and all below it, with their paths.
+
+        Args:
+            memo: modules that have been passed already; a new set if None.
+            prefix: path of this module.
+            remove_duplicate: each module once, though it is in several places.
+
+        Returns:
+            An iterator of (path, module).
+
+        >>> [name for name, _ in torch.nn.Sequential(torch.nn.Sequential(torch.nn.ReLU())).named_modules()]
+        ['', '0', '0.0']
+        """
         memo = set() if memo is None else memo
         if self in memo:
             return
@@ -361,14 +560,38 @@ class Module(hooks.Hookable):
                 yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
 
     def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
-        """This module and all below it, each once."""
+        """This module and all below it.
+
+        Args:
+            remove_duplicate: each module once, though it is in several places.
+
+        Returns:
+            An iterator.
+
+        >>> len(list(torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Tanh()).modules()))
+        3
+        """
         for _, module in self.named_modules(remove_duplicate=remove_duplicate):
             yield module
 
     # --- changes to all of it -------------------------------------------------------------------------
 
     def train(self, mode: bool = True) -> Any:
-        """Training (dropout drops, batch statistics are used) or, with ``mode=False``, evaluation."""
+        """Set this module and all below it to training mode: dropout drops, batch normalisation uses the batch's
+        statistics.
+
+        Args:
+            mode: True for training, False for evaluation.
+
+        Returns:
+            The module.
+
+        Raises:
+            ValueError: ``mode`` is not a bool.
+
+        >>> torch.nn.Dropout().train(False).training
+        False
+        """
         if not isinstance(mode, bool):
             raise ValueError("training mode is expected to be boolean")
         self.training = mode
@@ -377,17 +600,44 @@ class Module(hooks.Hookable):
         return self
 
     def eval(self) -> Any:
-        """The same as ``train(False)``."""
+        """Set this module and all below it to evaluation mode: the same as ``train(False)``.
+
+        Returns:
+            The module.
+
+        >>> torch.nn.Dropout().eval()(torch.ones(2))
+        tensor([1., 1.])
+        """
         return self.train(False)
 
     def requires_grad_(self, requires_grad: bool = True) -> Any:
-        """Set ``requires_grad`` of all parameters."""
+        """Set ``requires_grad`` of all parameters.
+
+        Args:
+            requires_grad: whether they are learnt; False freezes them.
+
+        Returns:
+            The module.
+
+        >>> torch.nn.Linear(1, 1).requires_grad_(False).weight.requires_grad
+        False
+        """
         for p in self.parameters():
             p.requires_grad_(requires_grad)
         return self
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Drop the gradients of all parameters, or overwrite them with zeros."""
+        """Drop the gradients of all parameters.
+
+        Args:
+            set_to_none: set ``grad`` to None; otherwise the gradients are overwritten with zeros.
+
+        >>> layer = torch.nn.Linear(1, 1)
+        >>> layer(torch.ones(1)).backward()
+        >>> layer.zero_grad()
+        >>> layer.weight.grad is None
+        True
+        """
         for p in self.parameters():
             g = p.grad
             if g is None:
@@ -399,106 +649,38 @@ class Module(hooks.Hookable):
                 g.zero_()
 
     def apply(self, fn: Callable[[Module], Any]) -> Any:
-        """Call ``fn`` on every submodule, and last on the module itself."""
+        """Call a function on every submodule, and last on the module itself.
+
+        Args:
+            fn: takes a module.
+
+        Returns:
+            The module.
+
+        >>> net = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Tanh()).apply(lambda m: print(type(m).__name__))
+        ReLU
+        Tanh
+        Sequential
+        """
         for module in self.children():
             module.apply(fn)
         fn(self)
         return self
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
-        """Replace the elements of all parameters, their gradients and the buffers; Parameter objects stay the same."""
-        for module in self.children() if recurse else ():
-            module._apply(fn)
-        for p in self._parameters.values():
-            if p is None:
-                continue
-            with no_grad():
-                before, g = p.detach(), p.grad
-                after = fn(before)
-                if after is before:
-                    continue
-                p.grad = None
-                p.data = after
-                if g is not None:
-                    p.grad = fn(g.detach())
-        for name, buffer in self._buffers.items():
-            if buffer is not None:
-                self._buffers[name] = fn(buffer)
-        return self
-
-    def to(self, *args: Any, **kwargs: Any) -> Any:
-        """Move to a device, or cast floating-point members to a dtype: ``to(device)``, ``to(dtype)``,
-        ``to(tensor)``."""
-        from numtorch.device import as_device, device
-        from numtorch.dtype import dtype
-
-        kind, where = kwargs.pop("dtype", None), kwargs.pop("device", None)
-        kwargs.pop("non_blocking", None), kwargs.pop("memory_format", None)
-        if "tensor" in kwargs:
-            args = (kwargs.pop("tensor"), *args)
-        if kwargs:
-            raise TypeError(f"to() received an invalid keyword argument: {next(iter(kwargs))}")
-        for a in args:
-            if isinstance(a, Tensor):
-                kind, where = a.dtype, a.device
-            elif isinstance(a, dtype):
-                kind = a
-            elif isinstance(a, str | device) or (isinstance(a, int) and not isinstance(a, bool)):
-                where = a
-            elif a is not None and not isinstance(a, bool):
-                raise TypeError(f"to() takes a device, a dtype or a tensor, not {described(a)}")
-        if kind is not None and not kind.is_floating_point:
-            raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={kind}")
-        where = None if where is None else as_device(where)
-        return self._apply(lambda t: t.to(where, kind if t.is_floating_point() else None))
-
-    def type(self, dst_type: Any) -> Any:
-        """Cast all parameters and buffers."""
-        return self._apply(lambda t: t.type(dst_type))
-
-    def _cast(self, name: str) -> Any:
-        return self._apply(lambda t: getattr(t, name)() if t.is_floating_point() else t)
-
-    def float(self) -> Any:
-        """Cast floating-point members to float32."""
-        return self._cast("float")
-
-    def double(self) -> Any:
-        """Cast floating-point members to float64."""
-        return self._cast("double")
-
-    def half(self) -> Any:
-        """Cast floating-point members to float16."""
-        return self._cast("half")
-
-    def bfloat16(self) -> Any:
-        """Cast floating-point members to bfloat16."""
-        return self._cast("bfloat16")
-
-    def cpu(self) -> Any:
-        """Move to the CPU."""
-        return self._apply(lambda t: t.cpu())
-
-    def cuda(self, device: Any = None) -> Any:
-        """Move to a GPU."""
-        return self._apply(lambda t: t.cuda(device))
-
-    def to_empty(self, *, device: Any, recurse: bool = True) -> Any:
-        """Move to a device without copying: the elements are uninitialised."""
-        from numtorch.ops.creation import empty_like
-
-        return self._apply(lambda t: empty_like(t, device=device), recurse)
-
-    def share_memory(self) -> Any:
-        """The module itself; worker processes receive copies."""
-        return self._apply(lambda t: t.share_memory_())
 
     # --- state ----------------------------------------------------------------------------------------
 
     def state_dict(self, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
         """Parameters and persistent buffers by path; they share memory with the module's own.
 
-        >>> import numtorch as torch
+        Args:
+            *args: destination, prefix and keep_vars by position, as in old programs.
+            destination: a dict to add to; a new one if None.
+            prefix: put before each path.
+            keep_vars: keep the tensors themselves, with their graph; otherwise they are detached.
+
+        Returns:
+            An OrderedDict, what ``load_state_dict`` takes.
+
         >>> list(torch.nn.Linear(2, 1).state_dict())
         ['weight', 'bias']
         """
@@ -506,10 +688,26 @@ class Module(hooks.Hookable):
         return state.save(self, **({"destination": destination, "prefix": prefix, "keep_vars": keep_vars} | given))
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """Copy (or, with ``assign``, take over) tensors by path; returns the missing and the unexpected keys.
+        """Copy tensors into parameters and buffers, by path.
 
-        Differs from torch: everything is checked before anything is written, so a dict that does not fit
-        leaves the module as it was.
+        Differs from torch: everything is checked before anything is written, so a dict that does not fit leaves the
+        module as it was.
+
+        Args:
+            state_dict: what ``state_dict`` returned.
+            strict: raise an error if keys are missing or unexpected.
+            assign: take over the tensors instead of copying their elements.
+
+        Returns:
+            A named tuple of ``missing_keys`` and ``unexpected_keys``.
+
+        Raises:
+            TypeError: ``state_dict`` is not a mapping.
+            RuntimeError: shapes differ, or ``strict`` and the keys do.
+
+        >>> a, b = torch.nn.Linear(2, 1), torch.nn.Linear(2, 1)
+        >>> b.load_state_dict(a.state_dict())
+        <All keys matched successfully>
         """
         return state.load(self, state_dict, strict, assign)
 
@@ -529,11 +727,45 @@ class Module(hooks.Hookable):
         state.load_own(self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
 
     def get_extra_state(self) -> Any:
-        """More for the state dict than tensors; subclasses define it together with ``set_extra_state``."""
+        """More for the state dict than tensors; subclasses define it together with ``set_extra_state``.
+
+        Returns:
+            What can be pickled.
+
+        Raises:
+            RuntimeError: the class does not define it.
+
+        >>> class Counted(torch.nn.Module):
+        ...     calls = 3
+        ...     def get_extra_state(self):
+        ...         return self.calls
+        ...     def set_extra_state(self, state):
+        ...         self.calls = state
+        >>> Counted().state_dict()["_extra_state"]
+        3
+        """
         raise RuntimeError(f"{type(self).__name__} defines no get_extra_state()")
 
     def set_extra_state(self, state: Any) -> None:
-        """Take what ``get_extra_state`` returned."""
+        """Take what ``get_extra_state`` returned; ``load_state_dict`` calls it.
+
+        Args:
+            state: what was returned.
+
+        Raises:
+            RuntimeError: the class does not define it.
+
+        >>> class Counted(torch.nn.Module):
+        ...     def get_extra_state(self):
+        ...         return self.calls
+        ...     def set_extra_state(self, state):
+        ...         self.calls = state
+        >>> net = Counted()
+        >>> net.load_state_dict({"_extra_state": 3})
+        <All keys matched successfully>
+        >>> net.calls
+        3
+        """
         raise RuntimeError(f"{type(self).__name__} defines no set_extra_state()")
 
     def __getstate__(self) -> dict:
@@ -555,7 +787,14 @@ class Module(hooks.Hookable):
         return type(self).__name__
 
     def extra_repr(self) -> str:
-        """What stands between the parentheses when the module is printed."""
+        """What stands between the parentheses when the module is printed; subclasses define it.
+
+        Returns:
+            One line, or several.
+
+        >>> torch.nn.Linear(2, 1).extra_repr()
+        'in_features=2, out_features=1, bias=True'
+        """
         return ""
 
     def __repr__(self) -> str:

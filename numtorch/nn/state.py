@@ -109,13 +109,16 @@ class _WriteExtra:
 
     def __init__(self, module: Any, value: Any):
         self.module, self.value = module, value
-        self.before = module.get_extra_state() if _defines(module, "get_extra_state") else None
+        self.before: list[Any] = []
 
     def apply(self, undoable: bool) -> None:
+        if undoable and _defines(self.module, "get_extra_state"):
+            self.before.append(self.module.get_extra_state())
         self.module.set_extra_state(self.value)
 
     def undo(self) -> None:
-        self.module.set_extra_state(self.before)
+        for state in self.before:
+            self.module.set_extra_state(state)
 
 
 def load(module: Any, state_dict: Mapping[str, Any], strict: bool, assign: bool) -> _IncompatibleKeys:

@@ -127,6 +127,19 @@ def test_extra_state():
     assert other[0].value == 5
 
 
+def test_extra_state_is_not_asked_for_before_it_is_set():
+    class Late(nt.nn.Module):
+        def get_extra_state(self):
+            return self.value
+
+        def set_extra_state(self, state):
+            self.value = state
+
+    m = Late()
+    m.load_state_dict({"_extra_state": 3})
+    assert m.value == 3
+
+
 def test_hooks():
     m = nt.nn.Sequential(nt.nn.Linear(2, 2))
     seen = []

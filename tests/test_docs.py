@@ -28,7 +28,7 @@ MODULES = sorted(
 def test_docstring_examples(name):
     result = doctest.testmod(
         importlib.import_module(name),
-        extraglobs={"torch": numtorch},
+        extraglobs={"torch": numtorch, "__name__": "__main__"},
         optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE,
     )
     assert result.failed == 0

@@ -229,12 +229,9 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     Raises:
         ValueError: another number of dimensions, or ``groups`` does not divide the first.
 
-    >>> torch.nn.init.dirac_(torch.empty(2, 2, 3))
+    >>> torch.nn.init.dirac_(torch.empty(1, 2, 3))
     tensor([[[0., 1., 0.],
-             [0., 0., 0.]],
-
-            [[0., 0., 0.],
-             [0., 1., 0.]]])
+             [0., 0., 0.]]])
     """
     if tensor.ndim not in (3, 4, 5):
         raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")

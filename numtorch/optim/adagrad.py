@@ -32,14 +32,25 @@ def adagrad_step(
 
 
 class Adagrad(Optimizer):
-    """``v += g*g; p -= lr / (1 + (t - 1)*lr_decay) * g / (sqrt(v) + eps)``; ``torch.optim.Adagrad``.
+    """``v += g*g; p -= lr / (1 + (t - 1)*lr_decay) * g / (sqrt(v) + eps)`` at step t.
 
-    ``v`` begins as ``initial_accumulator_value``; ``weight_decay * p`` is added to g first. ``foreach`` and ``fused``
-    are accepted; the step is always fused.
+    Args:
+        params: tensors, (name, tensor) pairs, or dicts with ``params`` and options of their own.
+        lr: the step size; a number or a tensor of one element, not negative.
+        lr_decay: how fast the step size falls with t; not negative.
+        weight_decay: times the parameter is added to the gradient; not negative.
+        initial_accumulator_value: with what v begins; not negative.
+        eps: added to the root; not negative.
+        foreach, fused: accepted; the step is always one fused kernel.
+        maximize: go along the gradient, not against it.
+        differentiable: only False.
+
+    Raises:
+        ValueError: a number is outside its range, ``params`` is empty, or ``differentiable`` is set.
+        TypeError: ``params`` is a tensor, or has something else than tensors.
 
     Source: Duchi, Hazan, Singer, Adaptive Subgradient Methods for Online Learning and Stochastic Optimization (2011).
 
-    >>> import numtorch as torch
     >>> w = torch.tensor([4.0], requires_grad=True)
     >>> opt = torch.optim.Adagrad([w], lr=0.5)
     >>> (w * w).sum().backward()
@@ -92,7 +103,6 @@ class Adagrad(Optimizer):
                 self.state[p] = {"step": counter(), "sum": creation.full_like(p, initial_accumulator_value).detach()}
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update every parameter that has a gradient."""
         loss = evaluate(closure)
         for group in self.param_groups:
             lr, slower, eps, decay = (number(group[n]) for n in ("lr", "lr_decay", "eps", "weight_decay"))
@@ -113,4 +123,7 @@ class Adagrad(Optimizer):
         return loss
 
     def share_memory(self) -> None:
-        """Nothing: worker processes receive copies."""
+        """Does nothing: worker processes receive copies.
+
+        >>> torch.optim.Adagrad([torch.zeros(1, requires_grad=True)]).share_memory()
+        """

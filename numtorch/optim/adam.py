@@ -13,17 +13,29 @@ from numtorch.optim.optimizer import Optimizer, check, check_rate, counter, eval
 
 
 class Adam(Optimizer):
-    """``p -= lr * m / (sqrt(v) + eps)`` with unbiased running means m of g and v of g**2; ``torch.optim.Adam``.
+    """``p -= lr * m / (sqrt(v) + eps)`` with unbiased running means m of g and v of g**2.
 
     ``m = beta1*m + (1-beta1)*g``, ``v = beta2*v + (1-beta2)*g*g``, each divided by ``1 - beta**t`` at step t.
-    ``weight_decay * p`` is added to g first, or p is shrunk by ``lr * weight_decay`` instead
-    (``decoupled_weight_decay``). ``amsgrad`` divides by the largest v so far. ``foreach``, ``fused`` and ``capturable``
-    are accepted; the step is always fused.
+
+    Args:
+        params: tensors, (name, tensor) pairs, or dicts with ``params`` and options of their own.
+        lr: the step size; a number or a tensor of one element, not negative.
+        betas: beta1 and beta2, how much of the running means is kept in each step; in [0, 1).
+        eps: added to the root; not negative.
+        weight_decay: times the parameter is added to the gradient; not negative.
+        amsgrad: divide by the largest v so far.
+        foreach, fused, capturable: accepted; the step is always one fused kernel.
+        maximize: go along the gradient, not against it.
+        differentiable: only False.
+        decoupled_weight_decay: shrink the parameter by ``lr * weight_decay`` instead, as ``AdamW`` does.
+
+    Raises:
+        ValueError: a number is outside its range, ``params`` is empty, or ``differentiable`` is set.
+        TypeError: ``params`` is a tensor, or has something else than tensors.
 
     Source: Kingma and Ba, Adam: A Method for Stochastic Optimization (2015); Reddi et al., On the Convergence of Adam
     and Beyond (2018).
 
-    >>> import numtorch as torch
     >>> w = torch.tensor([4.0], requires_grad=True)
     >>> opt = torch.optim.Adam([w], lr=0.5)
     >>> (w * w).sum().backward()
@@ -80,7 +92,6 @@ class Adam(Optimizer):
         )
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update every parameter that has a gradient."""
         loss = evaluate(closure)
         states = self.state
         for group in self.param_groups:

@@ -9,11 +9,25 @@ from numtorch.optim.adam import Adam
 
 
 class AdamW(Adam):
-    """Adam with ``p *= 1 - lr * weight_decay`` in every step; ``torch.optim.AdamW``.
+    """``Adam`` with ``p *= 1 - lr * weight_decay`` in every step, apart from the moments.
+
+    Args:
+        params: tensors, (name, tensor) pairs, or dicts with ``params`` and options of their own.
+        lr: the step size; a number or a tensor of one element, not negative.
+        betas: beta1 and beta2, how much of the running means is kept in each step; in [0, 1).
+        eps: added to the root; not negative.
+        weight_decay: times ``lr`` is the share by which a parameter shrinks; not negative.
+        amsgrad: divide by the largest v so far.
+        maximize: go along the gradient, not against it.
+        foreach, fused, capturable: accepted; the step is always one fused kernel.
+        differentiable: only False.
+
+    Raises:
+        ValueError: a number is outside its range, ``params`` is empty, or ``differentiable`` is set.
+        TypeError: ``params`` is a tensor, or has something else than tensors.
 
     Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization (2019).
 
-    >>> import numtorch as torch
     >>> w = torch.tensor([4.0], requires_grad=True)
     >>> opt = torch.optim.AdamW([w], lr=0.5, weight_decay=0.25)
     >>> (w * w).sum().backward()

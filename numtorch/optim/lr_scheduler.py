@@ -34,15 +34,20 @@ def _set_rate(group: dict, value: Any) -> None:
 
 
 class LRScheduler:
-    """Base of the schedules; ``torch.optim.lr_scheduler.LRScheduler``.
+    """Base of the schedules; one of your own defines ``get_lr``.
+
+    Args:
+        optimizer: whose ``lr`` is set.
+        last_epoch: the epoch to go on from; -1 to begin.
 
     Attributes:
         last_epoch: how many times ``step`` was called.
         base_lrs: the rates that the optimizer began with.
 
-    One of your own defines ``get_lr``:
+    Raises:
+        TypeError: ``optimizer`` is no optimizer.
+        KeyError: ``last_epoch`` is not -1, and a group has no ``initial_lr``.
 
-    >>> import numtorch as torch
     >>> class Halving(torch.optim.lr_scheduler.LRScheduler):
     ...     def get_lr(self):
     ...         return [lr * 0.5**self.last_epoch for lr in self.base_lrs]
@@ -77,15 +82,49 @@ class LRScheduler:
             del self._initial
 
     def get_lr(self) -> list:
-        """The rates of epoch ``last_epoch``, one for each group."""
+        """The rates of epoch ``last_epoch``; subclasses define it, and ``step`` calls it.
+
+        Returns:
+            One rate for each group.
+
+        Raises:
+            NotImplementedError: the class does not define it.
+
+        >>> class Halving(torch.optim.lr_scheduler.LRScheduler):
+        ...     def get_lr(self):
+        ...         return [lr * 0.5**self.last_epoch for lr in self.base_lrs]
+        >>> opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> Halving(opt).get_lr()
+        [1.0]
+        """
         raise NotImplementedError(f"{type(self).__name__} must define get_lr(self)")
 
     def get_last_lr(self) -> list:
-        """The rates that the last step set."""
+        """The rates that the last step set.
+
+        Returns:
+            One rate for each group.
+
+        >>> opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> torch.optim.lr_scheduler.ExponentialLR(opt, gamma=0.5).get_last_lr()
+        [1.0]
+        """
         return self._last_lr
 
     def step(self, epoch: int | None = None) -> None:
-        """Set the next epoch's rates. Call it after the optimizer's step."""
+        """Set the next epoch's rates; called after the optimizer's step.
+
+        Args:
+            epoch: set the rates of this epoch instead; deprecated, and warns.
+
+        >>> opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = torch.optim.lr_scheduler.ExponentialLR(opt, gamma=0.5)
+        >>> for _ in range(1):
+        ...     opt.step()
+        ...     schedule.step()
+        ...     print(schedule.get_last_lr())
+        [0.5]
+        """
         if self._step_count == 1 and not self.optimizer._opt_called:
             notices.warn(
                 "Detected call of `lr_scheduler.step()` before `optimizer.step()`. You should call them in the "
@@ -106,11 +145,29 @@ class LRScheduler:
         self._last_lr = _rates(self.optimizer)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything but the optimizer."""
+        """Everything but the optimizer.
+
+        Returns:
+            A dict, what ``load_state_dict`` takes.
+
+        >>> opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> torch.optim.lr_scheduler.ExponentialLR(opt, gamma=0.5).state_dict()["last_epoch"]
+        0
+        """
         return {k: v for k, v in self.__dict__.items() if k != "optimizer"}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continue from what ``state_dict`` returned."""
+        """Continue from what ``state_dict`` returned.
+
+        Args:
+            state_dict: what was returned; the optimizer's own state is loaded apart from it.
+
+        >>> opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = torch.optim.lr_scheduler.ExponentialLR(opt, gamma=0.5)
+        >>> schedule.load_state_dict({"last_epoch": 7})
+        >>> schedule.last_epoch
+        7
+        """
         self.__dict__.update(state_dict)
 
     def _unchanged(self) -> list:
@@ -126,7 +183,25 @@ def _check_optimizer(optimizer: Any) -> None:
 
 
 class LambdaLR(LRScheduler):
-    """The initial rate times ``lr_lambda(epoch)``: one function, or one for each group."""
+    """The initial rate times ``lr_lambda(epoch)``.
+
+    Args:
+        optimizer: whose ``lr`` is set.
+        lr_lambda: a function of the epoch, or a list of one for each group.
+        last_epoch: the epoch to go on from; -1 to begin.
+
+    Raises:
+        ValueError: the number of functions is not that of the groups.
+
+    >>> opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = torch.optim.lr_scheduler.LambdaLR(opt, lambda epoch: 1 / (epoch + 1))
+    >>> for _ in range(2):
+    ...     opt.step()
+    ...     schedule.step()
+    ...     print(schedule.get_last_lr())
+    [0.5]
+    [0.3333333333333333]
+    """
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Any, last_epoch: int = -1):
         _check_optimizer(optimizer)
@@ -142,13 +217,31 @@ class LambdaLR(LRScheduler):
         return [lr * f(self.last_epoch) for f, lr in zip(self.lr_lambdas, self.base_lrs, strict=True)]
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything but the optimizer; of callable objects their fields, of functions nothing (None)."""
+        """Everything but the optimizer; of callable objects their fields, of functions nothing (None).
+
+        Returns:
+            A dict, what ``load_state_dict`` takes.
+
+        >>> opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> torch.optim.lr_scheduler.LambdaLR(opt, lambda epoch: 1.0).state_dict()["lr_lambdas"]
+        [None]
+        """
         state = super().state_dict()
         state["lr_lambdas"] = [None if isinstance(f, FunctionType) else dict(f.__dict__) for f in self.lr_lambdas]
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continue from what ``state_dict`` returned; functions stay those given to the constructor."""
+        """Continue from what ``state_dict`` returned; functions stay those given to the constructor.
+
+        Args:
+            state_dict: what was returned.
+
+        >>> opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = torch.optim.lr_scheduler.LambdaLR(opt, lambda epoch: 1.0)
+        >>> schedule.load_state_dict({**schedule.state_dict(), "last_epoch": 7})
+        >>> schedule.last_epoch
+        7
+        """
         super().load_state_dict({k: v for k, v in state_dict.items() if k != "lr_lambdas"})
         for f, fields in zip(self.lr_lambdas, state_dict["lr_lambdas"], strict=True):
             if fields is not None:
@@ -156,15 +249,23 @@ class LambdaLR(LRScheduler):
 
 
 class StepLR(LRScheduler):
-    """Times ``gamma`` every ``step_size`` epochs.
+    """The rate times ``gamma`` every ``step_size`` epochs.
 
-    >>> import numtorch as torch
+    Args:
+        optimizer: whose ``lr`` is set.
+        step_size: number of epochs with one rate.
+        gamma: the factor.
+        last_epoch: the epoch to go on from; -1 to begin.
+
     >>> opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
     >>> schedule = torch.optim.lr_scheduler.StepLR(opt, step_size=2, gamma=0.5)
     >>> for _ in range(4):
     ...     opt.step()
     ...     schedule.step()
-    >>> schedule.get_last_lr()
+    ...     print(schedule.get_last_lr())
+    [1.0]
+    [0.5]
+    [0.5]
     [0.25]
     """
 
@@ -182,7 +283,24 @@ class StepLR(LRScheduler):
 
 
 class MultiStepLR(LRScheduler):
-    """Times ``gamma`` at each of the milestones (twice where one is given twice)."""
+    """The rate times ``gamma`` at each of the milestones.
+
+    Args:
+        optimizer: whose ``lr`` is set.
+        milestones: epochs; one that is given twice counts twice.
+        gamma: the factor.
+        last_epoch: the epoch to go on from; -1 to begin.
+
+    >>> opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = torch.optim.lr_scheduler.MultiStepLR(opt, milestones=[1, 3], gamma=0.5)
+    >>> for _ in range(3):
+    ...     opt.step()
+    ...     schedule.step()
+    ...     print(schedule.get_last_lr())
+    [0.5]
+    [0.5]
+    [0.25]
+    """
 
     def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1):
         self.milestones: dict[int, int] = {}
@@ -202,7 +320,26 @@ class MultiStepLR(LRScheduler):
 
 
 class ConstantLR(LRScheduler):
-    """Times ``factor`` during the first ``total_iters`` epochs."""
+    """The initial rate times ``factor`` during the first ``total_iters`` epochs, then the initial rate.
+
+    Args:
+        optimizer: whose ``lr`` is set.
+        factor: from 0 to 1.
+        total_iters: the epoch at which the initial rate returns.
+        last_epoch: the epoch to go on from; -1 to begin.
+
+    Raises:
+        ValueError: ``factor`` is outside its range.
+
+    >>> opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = torch.optim.lr_scheduler.ConstantLR(opt, factor=0.5, total_iters=2)
+    >>> for _ in range(2):
+    ...     opt.step()
+    ...     schedule.step()
+    ...     print(schedule.get_last_lr())
+    [0.5]
+    [1.0]
+    """
 
     def __init__(self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1):
         if not 0 <= factor <= 1.0:
@@ -220,7 +357,28 @@ class ConstantLR(LRScheduler):
 
 
 class LinearLR(LRScheduler):
-    """Times a factor that goes from ``start_factor`` to ``end_factor`` in ``total_iters`` epochs."""
+    """The initial rate times a factor that goes from ``start_factor`` to ``end_factor`` in ``total_iters`` epochs.
+
+    Args:
+        optimizer: whose ``lr`` is set.
+        start_factor: in (0, 1].
+        end_factor: in [0, 1].
+        total_iters: the epoch at which ``end_factor`` is reached.
+        last_epoch: the epoch to go on from; -1 to begin.
+
+    Raises:
+        ValueError: a factor is outside its range.
+
+    >>> opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = torch.optim.lr_scheduler.LinearLR(opt, start_factor=0.5, total_iters=2)
+    >>> for _ in range(3):
+    ...     opt.step()
+    ...     schedule.step()
+    ...     print(schedule.get_last_lr())
+    [0.75]
+    [1.0]
+    [1.0]
+    """
 
     def __init__(
         self,
@@ -251,7 +409,22 @@ class LinearLR(LRScheduler):
 
 
 class ExponentialLR(LRScheduler):
-    """Times ``gamma`` every epoch."""
+    """The rate times ``gamma`` every epoch.
+
+    Args:
+        optimizer: whose ``lr`` is set.
+        gamma: the factor.
+        last_epoch: the epoch to go on from; -1 to begin.
+
+    >>> opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = torch.optim.lr_scheduler.ExponentialLR(opt, gamma=0.5)
+    >>> for _ in range(2):
+    ...     opt.step()
+    ...     schedule.step()
+    ...     print(schedule.get_last_lr())
+    [0.5]
+    [0.25]
+    """
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1):
         self.gamma = gamma
@@ -265,8 +438,24 @@ class ExponentialLR(LRScheduler):
 
 
 class CosineAnnealingLR(LRScheduler):
-    """Half a cosine from the initial rate down to ``eta_min`` in ``T_max`` epochs, and back up (Loshchilov and Hutter
-    2017)."""
+    """``eta_min + (lr - eta_min) * (1 + cos(pi * epoch / T_max)) / 2``: half a cosine down, and back up.
+
+    Args:
+        optimizer: whose ``lr`` is set.
+        T_max: the epoch of the lowest rate.
+        eta_min: the lowest rate.
+        last_epoch: the epoch to go on from; -1 to begin.
+
+    Source: Loshchilov and Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts (2017).
+
+    >>> opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = torch.optim.lr_scheduler.CosineAnnealingLR(opt, T_max=2)
+    >>> for _ in range(1):
+    ...     opt.step()
+    ...     schedule.step()
+    ...     print(schedule.get_last_lr())
+    [0.5]
+    """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1):
         self.T_max, self.eta_min = T_max, eta_min
@@ -292,12 +481,40 @@ class CosineAnnealingLR(LRScheduler):
 
 
 class OneCycleLR(LRScheduler):
-    """Up to ``max_lr``, down to the initial rate and far below, once; momentum goes the other way (Smith and Topin
-    2018).
+    """Up to ``max_lr``, down to the initial rate and far below, once; momentum goes the other way.
 
-    Call ``step`` after every batch. The cycle has ``total_steps``, or ``epochs * steps_per_epoch``, of which
-    ``pct_start`` go up. It begins at ``max_lr / div_factor`` and ends at that divided by ``final_div_factor``.
-    ``three_phase`` comes down symmetrically before the last descent.
+    ``step`` is called after every batch. The rate begins at ``max_lr / div_factor`` and ends at that divided by
+    ``final_div_factor``.
+
+    Args:
+        optimizer: whose ``lr`` is set.
+        max_lr: the highest rate, or a list of one for each group.
+        total_steps: number of batches; ``epochs * steps_per_epoch`` if None.
+        epochs: number of epochs.
+        steps_per_epoch: number of batches in an epoch.
+        pct_start: share of the steps that go up, a float from 0 to 1.
+        anneal_strategy: ``"cos"`` or ``"linear"``, how a phase goes from its start to its end.
+        cycle_momentum: move the momentum (of Adam beta1), too.
+        base_momentum: the lowest momentum, or a list of one for each group.
+        max_momentum: the highest momentum, or a list of one for each group.
+        div_factor: ``max_lr`` divided by the first rate.
+        final_div_factor: the first rate divided by the last.
+        three_phase: come down in as many steps as went up, before the last descent.
+        last_epoch: the epoch to go on from; -1 to begin.
+
+    Raises:
+        ValueError: the number of steps is not given, an option is outside its range or not given for each group, or the
+            optimizer has no momentum to cycle; from ``step``: all steps have been done.
+
+    Source: Smith and Topin, Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates (2018).
+
+    >>> opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = torch.optim.lr_scheduler.OneCycleLR(opt, 1.0, total_steps=5, cycle_momentum=False)
+    >>> for _ in range(1):
+    ...     opt.step()
+    ...     schedule.step()
+    ...     print(schedule.get_last_lr())
+    [0.9504846320134737]
     """
 
     def __init__(
@@ -406,11 +623,36 @@ def _of_groups(name: str, groups: list, value: Any) -> list:
 
 
 class ReduceLROnPlateau(LRScheduler):
-    """Times ``factor`` when a metric has not improved for more than ``patience`` epochs.
+    """The rate times ``factor`` when a metric has not improved for more than ``patience`` epochs.
 
-    ``step(metric)``. In ``mode`` "min" the metric improves when below ``best * (1 - threshold)``, or below
-    ``best - threshold`` with ``threshold_mode`` "abs"; "max" is the opposite. After a reduction ``cooldown`` epochs do
-    not count.
+    Args:
+        optimizer: whose ``lr`` is set.
+        mode: ``"min"`` if the metric is to fall, ``"max"`` if it is to rise.
+        factor: below 1.
+        patience: how many epochs may pass without improvement.
+        threshold: how much better is an improvement.
+        threshold_mode: ``"rel"``: below ``best * (1 - threshold)``; ``"abs"``: below ``best - threshold``; above, with
+            plus, for ``"max"``.
+        cooldown: number of epochs after a reduction that do not count.
+        min_lr: the lowest rate, or a list of one for each group.
+        eps: smaller changes of the rate are not made.
+
+    Attributes:
+        best: the best metric so far.
+        num_bad_epochs: epochs since then that count.
+
+    Raises:
+        ValueError: ``factor`` is 1 or above, or an unknown mode, or ``min_lr`` not given for each group.
+        TypeError: ``optimizer`` is no optimizer.
+
+    >>> opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(opt, factor=0.5, patience=0)
+    >>> for loss in (3.0, 2.0, 2.0):
+    ...     schedule.step(loss)
+    ...     print(schedule.get_last_lr())
+    [1.0]
+    [1.0]
+    [0.5]
     """
 
     def __init__(
@@ -450,7 +692,18 @@ class ReduceLROnPlateau(LRScheduler):
         return self.cooldown_counter > 0
 
     def step(self, metrics: Any, epoch: int | None = None) -> None:  # type: ignore[override]
-        """Note an epoch's metric, and reduce the rates if it is time."""
+        """Note an epoch's metric, and reduce the rates if it is time.
+
+        Args:
+            metrics: the metric, a number or a tensor of one element.
+            epoch: the number of this epoch; deprecated, and warns.
+
+        >>> opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(opt)
+        >>> schedule.step(3.0)
+        >>> schedule.best
+        3.0
+        """
         current = float(metrics)
         if epoch is not None:
             notices.warn(EPOCH_WARNING, UserWarning)

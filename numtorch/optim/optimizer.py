@@ -69,7 +69,7 @@ def _hooked(fn: Callable) -> Callable:
 
 
 class Optimizer:
-    """Base of the optimizers; ``torch.optim.Optimizer``.
+    """Base of the optimizers; one of your own sets ``defaults`` and defines ``step``.
 
     Args:
         params: tensors, (name, tensor) pairs, or dicts with ``params`` and options of their own.
@@ -80,9 +80,12 @@ class Optimizer:
         state: for each parameter what the algorithm remembers.
         samples: options with which the tests compare a class with torch's.
 
-    An optimizer of your own sets ``defaults`` and defines ``step``:
+    Raises:
+        TypeError: ``params`` is a tensor, cannot be iterated, or has something else than tensors.
+        ValueError: ``params`` is empty, has a tensor that was computed or one twice in different groups, or lacks an
+            option without default; ``differentiable`` is set.
+        RuntimeError: ``fused`` and ``foreach`` are both set.
 
-    >>> import numtorch as torch
     >>> class SignDescent(torch.optim.Optimizer):
     ...     def __init__(self, params, lr=0.1):
     ...         super().__init__(params, {"lr": lr})
@@ -155,7 +158,21 @@ class Optimizer:
     # --- options and parameters --------------------------------------------------------------------
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Optimize more parameters, with options of their own."""
+        """Optimize more parameters, with options of their own.
+
+        Args:
+            param_group: a dict of ``params``, a tensor or several, and options; missing ones get their defaults.
+
+        Raises:
+            TypeError: it is not a dict, ``params`` is a set, or has something else than tensors.
+            ValueError: a tensor that was computed, or that is in another group; some have names and others not; an
+                option without default is missing.
+
+        >>> opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+        >>> opt.add_param_group({"params": torch.zeros(2, requires_grad=True), "lr": 0.01})
+        >>> [group["lr"] for group in opt.param_groups]
+        [0.1, 0.01]
+        """
         if not isinstance(param_group, dict):
             raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
         params = param_group["params"]
@@ -215,11 +232,37 @@ class Optimizer:
     # --- stepping ------------------------------------------------------------------------------------
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update every parameter that has a gradient; returns the loss that ``closure`` computed, if given."""
+        """Update every parameter that has a gradient.
+
+        Args:
+            closure: a function that computes the loss again and returns it; called first, with gradients enabled.
+
+        Returns:
+            What ``closure`` returned; None without one.
+
+        Raises:
+            NotImplementedError: the class does not define it.
+
+        >>> w = torch.tensor([4.0], requires_grad=True)
+        >>> w.grad = torch.tensor([2.0])
+        >>> torch.optim.SGD([w], lr=0.5).step()
+        >>> w.detach()
+        tensor([3.])
+        """
         raise NotImplementedError(f"{type(self).__name__} must define step(self, closure=None)")
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget all gradients, or with ``set_to_none=False`` fill them with zeros."""
+        """Drop the gradients of all parameters.
+
+        Args:
+            set_to_none: set ``grad`` to None; otherwise the gradients are overwritten with zeros.
+
+        >>> w = torch.tensor([4.0], requires_grad=True)
+        >>> w.grad = torch.tensor([2.0])
+        >>> torch.optim.SGD([w]).zero_grad()
+        >>> w.grad is None
+        True
+        """
         for group in self.param_groups:
             for p in group["params"]:
                 if set_to_none:
@@ -230,11 +273,35 @@ class Optimizer:
                     p.grad.zero_()
 
     def register_step_pre_hook(self, hook: Callable) -> RemovableHandle:
-        """Call ``hook(optimizer, args, kwargs)`` before each step; it may return (args, kwargs) to use instead."""
+        """Call ``hook(optimizer, args, kwargs)`` before each step.
+
+        Args:
+            hook: the function; it returns None, or the arguments (args, kwargs) for the step.
+
+        Returns:
+            A handle, whose ``remove()`` takes the hook off.
+
+        >>> opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)])
+        >>> handle = opt.register_step_pre_hook(lambda optimizer, args, kwargs: print("stepping"))
+        >>> opt.step()
+        stepping
+        """
         return RemovableHandle(self._step_pre_hooks, hook)
 
     def register_step_post_hook(self, hook: Callable) -> RemovableHandle:
-        """Call ``hook(optimizer, args, kwargs)`` after each step."""
+        """Call ``hook(optimizer, args, kwargs)`` after each step.
+
+        Args:
+            hook: the function.
+
+        Returns:
+            A handle, whose ``remove()`` takes the hook off.
+
+        >>> opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)])
+        >>> handle = opt.register_step_post_hook(lambda optimizer, args, kwargs: print("stepped"))
+        >>> opt.step()
+        stepped
+        """
         return RemovableHandle(self._step_post_hooks, hook)
 
     # --- state ------------------------------------------------------------------------------------------
@@ -253,7 +320,12 @@ class Optimizer:
     def state_dict(self) -> dict[str, Any]:
         """State and options, with parameters as their numbers in order; tensors are not copied.
 
-        ``{"state": {0: {...}, ...}, "param_groups": [{"lr": ..., "params": [0, ...]}, ...]}``
+        Returns:
+            ``{"state": {0: {...}, ...}, "param_groups": [{"lr": ..., "params": [0, ...]}, ...]}``.
+
+        >>> opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+        >>> opt.state_dict()["param_groups"][0]["lr"]
+        0.1
         """
         for hook in self._state_hooks["save_pre"]:
             hook(self)
@@ -280,8 +352,17 @@ class Optimizer:
         Tensors take the dtype and device of their parameters, except ``step``, and are copied. Differs from torch,
         where two optimizers that loaded one state dict share its tensors.
 
+        Args:
+            state_dict: what was returned.
+
         Raises:
             ValueError: the number of groups, or of parameters in a group, differs.
+
+        >>> a = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+        >>> b = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.9)
+        >>> b.load_state_dict(a.state_dict())
+        >>> b.param_groups[0]["lr"]
+        0.1
         """
         state_dict = state_dict.copy()
         for hook in self._state_hooks["load_pre"]:
@@ -318,19 +399,71 @@ class Optimizer:
             hook(self)
 
     def register_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
-        """Call ``hook(optimizer)`` before ``state_dict``."""
+        """Call ``hook(optimizer)`` before ``state_dict`` works.
+
+        Args:
+            hook: the function.
+            prepend: call it before the hooks that are there.
+
+        Returns:
+            A handle, whose ``remove()`` takes the hook off.
+
+        >>> opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)])
+        >>> handle = opt.register_state_dict_pre_hook(lambda optimizer: print("saving"))
+        >>> state = opt.state_dict()
+        saving
+        """
         return self._state_hook("save_pre", hook, prepend)
 
     def register_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
-        """Call ``hook(optimizer, state_dict)`` after ``state_dict``; it may return another."""
+        """Call ``hook(optimizer, state_dict)`` after ``state_dict`` has worked.
+
+        Args:
+            hook: the function; it may return another dict.
+            prepend: call it before the hooks that are there.
+
+        Returns:
+            A handle, whose ``remove()`` takes the hook off.
+
+        >>> opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)])
+        >>> handle = opt.register_state_dict_post_hook(lambda optimizer, state: print(list(state)))
+        >>> state = opt.state_dict()
+        ['state', 'param_groups']
+        """
         return self._state_hook("save_post", hook, prepend)
 
     def register_load_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
-        """Call ``hook(optimizer, state_dict)`` before loading; it may return another."""
+        """Call ``hook(optimizer, state_dict)`` before ``load_state_dict`` works.
+
+        Args:
+            hook: the function; it may return another dict.
+            prepend: call it before the hooks that are there.
+
+        Returns:
+            A handle, whose ``remove()`` takes the hook off.
+
+        >>> opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)])
+        >>> handle = opt.register_load_state_dict_pre_hook(lambda optimizer, state: print(list(state)))
+        >>> opt.load_state_dict(opt.state_dict())
+        ['state', 'param_groups']
+        """
         return self._state_hook("load_pre", hook, prepend)
 
     def register_load_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
-        """Call ``hook(optimizer)`` after loading."""
+        """Call ``hook(optimizer)`` after ``load_state_dict`` has worked.
+
+        Args:
+            hook: the function.
+            prepend: call it before the hooks that are there.
+
+        Returns:
+            A handle, whose ``remove()`` takes the hook off.
+
+        >>> opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)])
+        >>> handle = opt.register_load_state_dict_post_hook(lambda optimizer: print("loaded"))
+        >>> opt.load_state_dict(opt.state_dict())
+        loaded
+        """
         return self._state_hook("load_post", hook, prepend)
 
     def _state_hook(self, when: str, hook: Callable, prepend: bool) -> RemovableHandle:

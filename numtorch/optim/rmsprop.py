@@ -11,16 +11,27 @@ from numtorch.optim.optimizer import Optimizer, check, check_rate, counter, eval
 
 
 class RMSprop(Optimizer):
-    """``v = alpha*v + (1-alpha)*g*g; p -= lr * g / (sqrt(v) + eps)``; ``torch.optim.RMSprop``.
+    """``v = alpha*v + (1-alpha)*g*g; p -= lr * g / (sqrt(v) + eps)``.
 
-    ``centered`` subtracts the squared running mean of g from v before the root; ``momentum`` moves along
-    ``b = momentum*b + g / (sqrt(v) + eps)``. ``weight_decay * p`` is added to g first. ``foreach`` and ``capturable``
-    are accepted; the step is always fused.
+    Args:
+        params: tensors, (name, tensor) pairs, or dicts with ``params`` and options of their own.
+        lr: the step size; a number or a tensor of one element, not negative.
+        alpha: how much of v is kept in each step; not negative.
+        eps: added to the root; not negative.
+        weight_decay: times the parameter is added to the gradient; not negative.
+        momentum: move along ``b = momentum*b + g / (sqrt(v) + eps)`` instead; not negative.
+        centered: subtract the squared running mean of g from v before the root.
+        capturable, foreach: accepted; the step is always one fused kernel.
+        maximize: go along the gradient, not against it.
+        differentiable: only False.
+
+    Raises:
+        ValueError: a number is outside its range, ``params`` is empty, or ``differentiable`` is set.
+        TypeError: ``params`` is a tensor, or has something else than tensors.
 
     Source: Hinton, Neural Networks for Machine Learning, lecture 6e (2012); centered: Graves, Generating Sequences With
     Recurrent Neural Networks (2013).
 
-    >>> import numtorch as torch
     >>> w = torch.tensor([4.0], requires_grad=True)
     >>> opt = torch.optim.RMSprop([w], lr=0.5, alpha=0.75)
     >>> (w * w).sum().backward()
@@ -72,7 +83,6 @@ class RMSprop(Optimizer):
         )
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update every parameter that has a gradient."""
         loss = evaluate(closure)
         states = self.state
         for group in self.param_groups:

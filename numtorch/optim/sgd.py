@@ -11,15 +11,28 @@ from numtorch.optim.optimizer import Optimizer, check, check_rate, evaluate, num
 
 
 class SGD(Optimizer):
-    """``p -= lr * g``, or along a running sum of gradients; ``torch.optim.SGD``.
+    """``p -= lr * g``, or along a running sum of gradients (stochastic gradient descent).
 
     With momentum ``m = momentum * m + (1 - dampening) * g`` (m begins as g) and ``p -= lr * m``; with ``nesterov``
-    ``p -= lr * (g + momentum * m)``. ``weight_decay * p`` is added to g first. ``foreach`` and ``fused`` are accepted;
-    the step is always fused.
+    ``p -= lr * (g + momentum * m)``.
+
+    Args:
+        params: tensors, (name, tensor) pairs, or dicts with ``params`` and options of their own.
+        lr: the step size; a number or a tensor of one element, not negative.
+        momentum: how much of the running sum is kept in each step; not negative.
+        dampening: how much less than the whole gradient is added to it.
+        weight_decay: times the parameter is added to the gradient; not negative.
+        nesterov: look ahead along the running sum; needs momentum and no dampening.
+        maximize: go along the gradient, not against it.
+        foreach, fused: accepted; the step is always one fused kernel.
+        differentiable: only False.
+
+    Raises:
+        ValueError: a number is outside its range, ``params`` is empty, or ``differentiable`` is set.
+        TypeError: ``params`` is a tensor, or has something else than tensors.
 
     Source: Sutskever et al., On the importance of initialization and momentum in deep learning (2013).
 
-    >>> import numtorch as torch
     >>> w = torch.tensor([4.0], requires_grad=True)
     >>> opt = torch.optim.SGD([w], lr=0.125, momentum=0.5)
     >>> for _ in range(2):
@@ -73,7 +86,6 @@ class SGD(Optimizer):
         )
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update every parameter that has a gradient."""
         loss = evaluate(closure)
         states = self.state
         for group in self.param_groups:

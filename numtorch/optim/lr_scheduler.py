@@ -119,10 +119,9 @@ class LRScheduler:
 
         >>> opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
         >>> schedule = torch.optim.lr_scheduler.ExponentialLR(opt, gamma=0.5)
-        >>> for _ in range(1):
-        ...     opt.step()
-        ...     schedule.step()
-        ...     print(schedule.get_last_lr())
+        >>> opt.step()
+        >>> schedule.step()
+        >>> schedule.get_last_lr()
         [0.5]
         """
         if self._step_count == 1 and not self.optimizer._opt_called:
@@ -450,10 +449,9 @@ class CosineAnnealingLR(LRScheduler):
 
     >>> opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
     >>> schedule = torch.optim.lr_scheduler.CosineAnnealingLR(opt, T_max=2)
-    >>> for _ in range(1):
-    ...     opt.step()
-    ...     schedule.step()
-    ...     print(schedule.get_last_lr())
+    >>> opt.step()
+    >>> schedule.step()
+    >>> schedule.get_last_lr()
     [0.5]
     """
 
@@ -510,10 +508,9 @@ class OneCycleLR(LRScheduler):
 
     >>> opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
     >>> schedule = torch.optim.lr_scheduler.OneCycleLR(opt, 1.0, total_steps=5, cycle_momentum=False)
-    >>> for _ in range(1):
-    ...     opt.step()
-    ...     schedule.step()
-    ...     print(schedule.get_last_lr())
+    >>> opt.step()
+    >>> schedule.step()
+    >>> schedule.get_last_lr()
     [0.9504846320134737]
     """
 

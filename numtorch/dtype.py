@@ -20,14 +20,15 @@ class dtype:
     """An element type, printed as PyTorch prints it.
 
     Attributes:
+        name: ``"float32"``.
+        itemsize: bytes of one element.
         storage: the NumPy type of the buffer (``uint16`` for the half types).
         compute: the NumPy type in which kernels calculate (``float32`` for the half types).
         category: 0 bool, 1 integral, 2 floating.
+        rank: place in the order of promotion.
 
-    Example:
-        >>> import numtorch as torch
-        >>> torch.float32, torch.float32.itemsize, torch.int64.is_floating_point
-        (torch.float32, 4, False)
+    >>> torch.float32, torch.float32.itemsize, torch.int64.is_floating_point
+    (torch.float32, 4, False)
     """
 
     __slots__ = ("category", "compute", "name", "rank", "storage")
@@ -46,18 +47,22 @@ class dtype:
 
     @property
     def is_floating_point(self) -> builtins.bool:
+        """Whether it has fractions: float16, bfloat16, float32 and float64."""
         return self.category == FLOATING
 
     @property
     def is_complex(self) -> builtins.bool:
+        """Whether it has an imaginary part."""
         return False
 
     @property
     def is_signed(self) -> builtins.bool:
+        """Whether it has negative numbers: all but bool and uint8."""
         return self.name not in ("bool", "uint8")
 
     @property
     def is_half(self) -> builtins.bool:
+        """Whether it has 16 bits and fractions: float16 and bfloat16."""
         return self.name in ("float16", "bfloat16")
 
     def __repr__(self) -> str:
@@ -110,12 +115,31 @@ def from_numpy_dtype(d: Any) -> dtype:
 
 
 def get_default_dtype() -> dtype:
-    """The dtype of tensors made from Python floats (float32 unless set)."""
+    """The dtype of tensors made from Python floats.
+
+    Returns:
+        float32, unless ``set_default_dtype`` chose another.
+
+    >>> torch.get_default_dtype()
+    torch.float32
+    """
     return _default
 
 
 def set_default_dtype(d: dtype) -> None:
-    """Set the dtype of tensors made from Python floats; must be a floating type."""
+    """Set the dtype of tensors made from Python floats.
+
+    Args:
+        d: a floating-point dtype.
+
+    Raises:
+        TypeError: ``d`` is not one.
+
+    >>> torch.set_default_dtype(torch.float64)
+    >>> torch.tensor(1.5).dtype
+    torch.float64
+    >>> torch.set_default_dtype(torch.float32)
+    """
     if not isinstance(d, dtype) or not d.is_floating_point:
         raise TypeError(f"only floating-point types are supported as the default type, got {d!r}")
     interrupts.held(lambda: _set_default(d))
@@ -157,8 +181,20 @@ def _given(d: Any, op: str) -> dtype:
 def promote_types(a: dtype, b: dtype) -> dtype:
     """The smallest dtype to which both convert, by torch's table.
 
-    >>> promote_types(uint8, int8), promote_types(int64, float16), promote_types(float16, bfloat16)
-    (torch.int16, torch.float16, torch.float32)
+    Args:
+        a: a dtype.
+        b: a dtype.
+
+    Returns:
+        The dtype of a result whose operands have these.
+
+    Raises:
+        TypeError: an argument is not a dtype.
+
+    >>> torch.promote_types(torch.uint8, torch.int8), torch.promote_types(torch.int64, torch.float16)
+    (torch.int16, torch.float16)
+    >>> torch.promote_types(torch.float16, torch.bfloat16)
+    torch.float32
     """
     if a is b:
         return _given(a, "promote_types")
@@ -173,7 +209,21 @@ def promote_types(a: dtype, b: dtype) -> dtype:
 
 
 def can_cast(source: dtype, target: dtype) -> builtins.bool:
-    """Whether an in-place result of type ``source`` may be stored as ``target`` (never down a category)."""
+    """Whether an in-place result of one dtype may be stored as another: not floating as integral, nor integral as bool.
+
+    Args:
+        source: dtype of the result.
+        target: dtype of the tensor that receives it.
+
+    Returns:
+        A bool.
+
+    Raises:
+        TypeError: an argument is not a dtype.
+
+    >>> torch.can_cast(torch.float64, torch.float16), torch.can_cast(torch.float32, torch.int64)
+    (True, False)
+    """
     return _given(source, "can_cast").category <= _given(target, "can_cast").category
 
 
@@ -235,11 +285,26 @@ class _Limits:
 
 
 class finfo(_Limits):
-    """Limits of a floating dtype (``eps``, ``max``, ``min``, ``tiny``, ``smallest_normal``, ``resolution``, ``bits``).
+    """Limits of a floating-point dtype.
 
-    >>> finfo(float16)
-    finfo(resolution=0.001, min=-65504, max=65504, eps=0.000976562, smallest_normal=6.10352e-05, tiny=6.10352e-05,
-    dtype=float16)
+    Args:
+        type: the dtype; the default dtype if it is left out.
+
+    Attributes:
+        bits: size of an element.
+        eps: distance from 1 to the next number.
+        max, min: the largest number, and minus it.
+        tiny, smallest_normal: the smallest positive number that has full precision.
+        resolution: decimal digits that an element keeps, as a power of ten.
+        dtype: its name.
+
+    Raises:
+        TypeError: ``type`` is not a floating-point dtype.
+
+    >>> torch.finfo(torch.float32).eps
+    1.1920928955078125e-07
+    >>> torch.finfo(torch.float16).max
+    65504.0
     """
 
     _shown = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
@@ -260,9 +325,20 @@ class finfo(_Limits):
 
 
 class iinfo(_Limits):
-    """Limits of an integer dtype (``min``, ``max``, ``bits``).
+    """Limits of an integer dtype.
 
-    >>> iinfo(int8)
+    Args:
+        type: the dtype.
+
+    Attributes:
+        bits: size of an element.
+        max, min: the largest and the smallest number.
+        dtype: its name.
+
+    Raises:
+        TypeError: ``type`` is not an integer dtype.
+
+    >>> torch.iinfo(torch.int8)
     iinfo(min=-128, max=127, dtype=int8)
     """
 

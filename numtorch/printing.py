@@ -45,6 +45,8 @@ def set_printoptions(
 ) -> None:
     """Choose how tensors are printed from now on.
 
+    As in torch, a call without ``sci_mode`` sets it back to None.
+
     Args:
         precision: digits after the decimal point of floating-point elements.
         threshold: number of elements above which only the edges are printed.
@@ -53,14 +55,13 @@ def set_printoptions(
         profile: ``"default"``, ``"short"`` or ``"full"``; the other arguments refine it.
         sci_mode: always (True) or never (False) scientific notation; None chooses by the values.
 
-    As in torch, a call without ``sci_mode`` sets it back to None.
+    Raises:
+        ValueError: an unknown ``profile``.
 
-    Example:
-        >>> from numtorch.printing import format_tensor, printoptions
-        >>> import numpy as np
-        >>> with printoptions(precision=2):
-        ...     print(format_tensor(np.array([1.12345], np.float32)))
-        tensor([1.12])
+    >>> torch.set_printoptions(precision=2)
+    >>> torch.tensor(1.12345)
+    tensor(1.12)
+    >>> torch.set_printoptions(profile="default")
     """
     if profile is not None:
         if profile not in _PROFILES:

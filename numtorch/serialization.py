@@ -218,13 +218,12 @@ def _refusal(value: Any, path: str) -> str:
 
 
 def save(obj: Any, f: Any) -> None:
-    """Write tensors, numbers, strings, None, and nested dicts, lists and tuples of them to a file; ``torch.save``.
+    """Write tensors, numbers, strings, None, and nested dicts, lists and tuples of them to a file.
 
     Tensors over the same memory are stored once and are one tensor after loading; views that overlap share their memory
     again; a view alone is stored as its elements. Tensors keep ``requires_grad``, and parameters are parameters. The
     file is replaced as a whole: it never is half written. Differs from torch: the file is in the safetensors format,
-        whatever its name ends with, and
-    holds no code.
+    whatever its name ends with, and holds no code.
 
     Args:
         obj: usually ``net.state_dict()``, or a dict with that and all else that training needs.
@@ -233,8 +232,9 @@ def save(obj: Any, f: Any) -> None:
     Raises:
         TypeError: something in the object is code or an object of some class; the message says where, and what to save
             instead.
+        ValueError: names and structure are larger than the format allows.
 
-    >>> import numtorch as torch, io
+    >>> import io
     >>> f = io.BytesIO()
     >>> torch.save({"epoch": 3, "weights": [torch.ones(2)]}, f)
     >>> _ = f.seek(0)
@@ -297,21 +297,26 @@ def _parts(head: bytes, tensors: list[tuple[str, Tensor]]) -> Iterator[Any]:
 def load(
     f: Any, map_location: Any = None, pickle_module: Any = None, *, weights_only: bool = True, mmap: bool | None = None
 ) -> Any:
-    """What ``save`` wrote, or a dict of the tensors in any safetensors file; ``torch.load``. Nothing in the file is
-    executed.
+    """What ``save`` wrote, or a dict of the tensors in any safetensors file. Nothing in the file is executed.
 
     Args:
         f: a path, or an object with ``read``.
         map_location: where tensors go: a device; a dict from device names to devices; or a function of a tensor and the
             name of its device, which returns the tensor where it should be, or None for where it was. By default
             tensors go to the devices they were on.
+        pickle_module: only None.
+        weights_only: accepted; files hold no code in either case.
         mmap: leave tensors in the file until they are used; writing to them does not change the file.
-        pickle_module, weights_only: accepted; files hold no code in either case.
+
+    Returns:
+        The object, as it was saved.
 
     Raises:
         CorruptFile: the file is truncated, damaged, or of another format.
+        ValueError: ``pickle_module`` is given, or ``mmap`` and not a path.
+        RuntimeError: a tensor was on a GPU, and there is none.
 
-    >>> import numtorch as torch, io
+    >>> import io
     >>> f = io.BytesIO()
     >>> torch.save(torch.arange(3), f)
     >>> _ = f.seek(0)

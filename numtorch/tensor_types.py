@@ -53,7 +53,19 @@ def legacy(args: tuple, d: dtypes.dtype, device: Any = None) -> Tensor:
 
 
 class TensorType:
-    """``torch.LongTensor`` and the like: makes tensors of a dtype, and names it for ``type``."""
+    """``torch.LongTensor`` and the like: makes tensors of a dtype, and names it for ``type``.
+
+    ``torch.LongTensor(2, 3)`` has elements of any value, ``torch.LongTensor([2, 3])`` has these. Newer programs call
+    ``torch.empty`` and ``torch.tensor``.
+
+    Args:
+        d: the dtype.
+
+    >>> torch.LongTensor([2, 3])
+    tensor([2, 3])
+    >>> isinstance(torch.tensor([2, 3]), torch.LongTensor)
+    True
+    """
 
     def __init__(self, d: dtypes.dtype):
         self.dtype = d
@@ -92,5 +104,15 @@ def dtype_of(t: Any) -> dtypes.dtype:
 
 
 def is_tensor(obj: Any) -> bool:
-    """Whether ``obj`` is a Tensor."""
+    """Whether something is a tensor.
+
+    Args:
+        obj: anything.
+
+    Returns:
+        A bool.
+
+    >>> torch.is_tensor(torch.zeros(1)), torch.is_tensor([0.0])
+    (True, False)
+    """
     return isinstance(obj, Tensor)

@@ -143,6 +143,15 @@ def per_input(flops: float, *functions: str) -> Any:
     return cost
 
 
+def per_reduced(each: int, finish: int = 0) -> Any:
+    """The cost of a reduction: ``each`` operations for an element that it reads, ``finish`` for one that it writes."""
+
+    def cost(result: Any, x: Any, *arguments: Any, **options: Any) -> tuple[int, int]:
+        return nbytes(result, x), each * numel(x) + finish * numel(result)
+
+    return cost
+
+
 def called(functions: tuple[str, ...], x: Tensor) -> int:
     """Operations of one call of each of these functions in the type of ``x``; half types compute in float32."""
     return sum(function_operations(name, x._k.dtype.name) for name in functions)
@@ -226,18 +235,3 @@ def elementwise_work(
 def update_work(values: list[Expr], arrays: int, written: int, d: Any) -> Work:
     """The work of an update loop: ``arrays`` operands read, ``written`` of them overwritten."""
     return Work("", d.name, 0, 0, 0, ((arrays + written) * d.itemsize, operations(values, d.name), 0), 0)
-
-
-def reduction_work(r: Any, x: Any, extents: tuple, target: Any) -> Work:
-    """The work of a reduction loop: each element read, treated and combined; each result finished and written."""
-    outer, n, inner = extents
-    treated, finished = (_arithmetic(ast.parse(text, mode="eval"), x._k.dtype.name) for text in (r.each, r.finish))
-    results = outer * inner
-    arithmetic = 0 if r.each == "v != 0" else treated + 1
-    return Work(
-        str(list(x.shape)),
-        x._k.dtype.name,
-        results * n * x._k.dtype.itemsize + results * target.itemsize,
-        results * n * arithmetic + results * finished,
-        results * target.itemsize,
-    )

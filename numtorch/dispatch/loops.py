@@ -7,8 +7,8 @@
 
 What it returns becomes a ``Plan``, which the op remembers: the next call with such operands allocates the result and
 calls the machine code, and nothing else. The planning function reads kinds, shapes and parameters; it never reads
-elements. None
-says that the kernel does not take these operands: then the next one is asked, and at last the op's body.
+elements. None says that the kernel does not take these operands: then the next one is asked, and at last the op's body.
+Where there is nothing to launch, as for a view, it returns a function that takes the arguments and gives the result.
 
 Around each loop, dispatch packs operands that are not contiguous, chooses between the serial and the parallel twin by
 the amount of work, allocates results and scratch memory, calls nothing where there is nothing to compute, and turns the
@@ -72,12 +72,15 @@ class Loop:
         scratch: (elements, NumPy dtype) of each working array.
         failed: ``failed(code, *arguments of the op)`` raises what a code above 0 means, which the function returns.
         grid: on CUDA, how many threads there are to be at least; or (blocks, threads of each).
-        moves: the loop only moves elements, so that its twins agree to the bit: on one thread the serial one runs.
+        moves: the twins agree to the bit, as where the loop only moves elements: on one thread the serial one runs.
+        before: loops of one operand and one result that run first: each reads what the one before it wrote, the first
+            of them the operand, and the loop itself what the last of them wrote.
         carrier: the NumPy dtype under which buffers of the first operand's type are passed, for loops that read only
             their bits.
     """
 
     __slots__ = (
+        "before",
         "carrier",
         "elements",
         "failed",
@@ -107,10 +110,11 @@ class Loop:
         grid: Any = None,
         carrier: np.dtype | None = None,
         moves: bool = False,
+        before: tuple[Loop, ...] = (),
     ):
         self.order, self.function, self.numbers, self.out, self.operands = order, function, numbers, out, operands
         self.weight, self.elements, self.scratch, self.failed = weight, elements, scratch, failed
-        self.grid, self.carrier, self.moves = grid, carrier, moves
+        self.grid, self.carrier, self.moves, self.before = grid, carrier, moves, before
 
 
 class Plan:
@@ -199,6 +203,19 @@ def _completed(entry: Callable, absent: list[int], nothing: Any) -> Callable:
     return call
 
 
+def _after(stages: list, entry: Callable) -> Callable:
+    """The entry as called after the loops ``before`` it, on the operand of the first."""
+
+    def call(x: Any, *rest: Any) -> Any:
+        for run, make, scratch, numbers in stages:
+            made = make()
+            run(x, made, *[np.empty(n, d) for n, d in scratch], *numbers)
+            x = made
+        return entry(x, *rest)
+
+    return call
+
+
 def plan(
     loop: Loop, values: tuple, params: tuple, op: str, required: list[int], every: list[int], late: list[int]
 ) -> Plan:
@@ -239,7 +256,14 @@ def plan(
             ]
         else:
             examples = []
+        stages = []
+        for stage in loop.before:
+            written = np.empty(1, stage.out.kind.dtype.storage)
+            run = _compiled(stage, [examples[0], written, *[np.empty(1, d) for _, d in stage.scratch]], op, ())
+            stages.append((run, _maker(stage.out), stage.scratch, stage.numbers))
+            examples[0] = written
         entry = _compiled(loop, examples, op, tuple([values[i] for i in late]))
+        entry = _after(stages, entry) if stages else entry
         if None in given:
             entry = _completed(
                 entry, [i for i, k in enumerate(given) if k is None], allocate(1, given[0].dtype, where)[:0]
@@ -394,13 +418,16 @@ class Planner:
         made = self.fn(*[given[n] for n in self.asked])
         if made is None:
             return None
+        if callable(made):
+            return Plan(made, params)
         if not isinstance(made, Loop):
             raise TypeError(
                 f"{self.op}: the planning function {self.__name__} returned {type(made).__name__}; it returns a Loop, "
-                "or None"
+                "a function of the arguments, or None"
             )
-        if made.function not in self.planned:
-            self.planned.append(made.function)
+        for loop in (*made.before, made):
+            if loop.function not in self.planned:
+                self.planned.append(loop.function)
         return plan(made, (*values, *named.values()), params, self.op, self.required, self.every, self.late)
 
     def __call__(self, *values: Any, **named: Any) -> Any:

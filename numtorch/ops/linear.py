@@ -475,7 +475,7 @@ def fused_backward(g, x, w, *, needs):
         gw = empty(w.shape, d, where)
         gemm.gemm(g._buf, contiguous(x)._buf, gw._buf, n, k, m, True, False)
     if needs[2]:
-        gb = reduction.reduce(reduction.codegen.SUM, reshape(g, (m, n)), 0, False, d)
+        gb = reduction.sum(reshape(g, (m, n)), 0)
     return gx, gw, gb
 
 

@@ -13,7 +13,7 @@ import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor
 from numtorch.arguments import Dims, flag
 from numtorch.dispatch.aliases import own_names
-from numtorch.dispatch.cost import per_input, per_output
+from numtorch.dispatch.cost import per_input, per_output, per_reduced
 from numtorch.dispatch.loops import Loop, like
 from numtorch.dispatch.op import op, primitive
 from numtorch.dispatch.out import CAST, SAME, into
@@ -39,7 +39,20 @@ from numtorch.ops.arithmetic import (
     zeros_of,
 )
 from numtorch.ops.movement import reshape
-from numtorch.ops.reduction import amax, extents, mean, memory_order, reduce, reduced_shape, restore, sum, wrap_dims
+from numtorch.ops.reduction import (
+    amax,
+    blocks,
+    extents,
+    generated,
+    kept,
+    mean,
+    memory_order,
+    reduced_shape,
+    restore,
+    shaped,
+    sum,
+    wrap_dims,
+)
 from numtorch.storage import Size
 
 SHARED_ROWS = 8  # rows from which threads share a large tensor's; fewer are shared piece by piece
@@ -351,29 +364,28 @@ def log_sums(x, dim, keepdim):
 
 @op(
     name="norm",
-    direct=True,
+    shape=True,
+    strided=True,
+    cost=per_reduced(2, 1),
     public=False,
     samples=lambda: [((), None, False), ((5,), 0, True), ((3, 4), None, False), ((2, 3, 4), (0, 2), False)],
     ref=lambda x, dim, keepdim: np.sqrt(np.sum(x * x, dim, keepdims=keepdim)),
 )
 def euclidean(x, dim: Dims, keepdim: bool):
     """The square root of the sum of squares over dimensions."""
-    return reduce(codegen.ROOT_SQUARES, x, dim, keepdim, x._k.dtype)
+    return shaped(like(x, reduced_shape(x.shape, dim, keepdim)))
 
 
 @euclidean.vjp(wide=True)
 def _(g, x, *, out, dim, keepdim):
-    slope = over_root(g, out)
-    return x * (
-        slope
-        if keepdim or not slope.shape
-        else reshape(slope, reduced_shape(x.shape, wrap_dims(dim, x.ndim, "norm"), True))
-    )
+    return x * kept(over_root(g, out), x.shape, dim, keepdim)
 
 
 @op(
     name="extreme_norm",
-    direct=True,
+    shape=True,
+    strided=True,
+    cost=per_reduced(2),
     public=False,
     samples=lambda: [
         ((), None, False, True),
@@ -385,26 +397,49 @@ def _(g, x, *, out, dim, keepdim):
 )
 def extreme_norm(x, dim: Dims, keepdim: bool, most: bool):
     """The largest magnitude over dimensions (the norm of order inf), or the smallest (-inf)."""
-    return reduce(codegen.LARGEST if most else codegen.NEAREST, x, dim, keepdim, x._k.dtype)
+    return shaped(like(x, reduced_shape(x.shape, dim, keepdim)))
+
+
+@extreme_norm.arguments
+def _(x, dim, keepdim, most):
+    return x, wrap_dims(dim, x.ndim, "norm"), keepdim, most
+
+
+@generated(extreme_norm)
+def _(x, dim, keepdim, most):
+    return blocks(codegen.LARGEST if most else codegen.NEAREST, x, dim, like(x, reduced_shape(x.shape, dim, keepdim)))
 
 
 @extreme_norm.vjp
 def _(g, x, *, out, dim, keepdim):
     # Ties share the gradient evenly.
-    hit = is_extreme(abs(x), restore(out, x.shape, dim, keepdim))
-    return where(hit, sign(x) * (restore(g, x.shape, dim, keepdim) / sum(hit, dim, True)), 0.0)
+    hit = is_extreme(abs(x), kept(out, x.shape, dim, keepdim))
+    return where(hit, sign(x) * (kept(g, x.shape, dim, keepdim) / sum(hit, dim, True)), 0.0)
 
 
 @op(
     name="zero_norm",
-    direct=True,
+    shape=True,
+    strided=True,
+    cost=per_reduced(1),
     public=False,
     samples=lambda: [((), None, False), ((3, 4), 1, True)],
     ref=lambda x, dim, keepdim: np.sum(x != 0, dim, keepdims=keepdim),
 )
 def zero_norm(x, dim: Dims, keepdim: bool):
     """How many elements are not 0, in their type: the norm of order 0."""
-    return reduce(codegen.COUNT, x, dim, keepdim, x._k.dtype)
+    return shaped(like(x, reduced_shape(x.shape, dim, keepdim)))
+
+
+for _op, _reduction in ((euclidean, codegen.ROOT_SQUARES), (zero_norm, codegen.COUNT)):
+
+    @_op.arguments
+    def _(x, dim, keepdim):
+        return x, wrap_dims(dim, x.ndim, "norm"), keepdim
+
+    @generated(_op)
+    def _(x, dim, keepdim, r=_reduction):
+        return blocks(r, x, dim, like(x, reduced_shape(x.shape, dim, keepdim)))
 
 
 @zero_norm.vjp
@@ -524,16 +559,16 @@ def _(g, x, y, *, needs):
 def p_norm(x, p: float, dim: Dims, keepdim: bool):
     """``sum(abs(x) ** p) ** (1 / p)`` over dimensions, of elements in proportion to the one that counts most: no power
     overflows."""
-    top = reduce(codegen.LARGEST if p > 0 else codegen.NEAREST, x, dim, True, x._k.dtype)
+    top = extreme_norm(x, dim, True, p > 0)
     y = root_of_powers(sum(cube_of_share(x, top) if p == 3 else power_of_share(x, top, p), dim, True), top, p)
     return y if keepdim else reshape(y, reduced_shape(x.shape, wrap_dims(dim, x.ndim, "norm"), False))
 
 
 @p_norm.vjp(cost=per_output(4))
 def _(g, x, *, out, p, dim, keepdim):
-    y = restore(out, x.shape, dim, keepdim)
+    y = kept(out, x.shape, dim, keepdim)
     slope = cube_slope(x, y) if p == 3 else root_slope(x, y) if p == 1.5 else power_slope(x, y, p)
-    return slope * restore(g, x.shape, dim, keepdim)
+    return slope * kept(g, x.shape, dim, keepdim)
 
 
 @p_norm.loop("cpu", dtypes=FLOATS, name="rows")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections.abc import Callable
+from dataclasses import replace
 from math import prod as prod_of
 from operator import itemgetter
 from typing import Any
@@ -14,27 +13,25 @@ import numpy as np
 
 import numtorch.dtype as dtypes
 from numtorch import engine
-from numtorch._tensor import ReturnType, Tensor, empty, new, view
+from numtorch._tensor import ReturnType, Tensor, empty, view
 from numtorch.arguments import Dims, integer, nothing_kept
-from numtorch.device import CPU, META
-from numtorch.dispatch.cost import moves, nbytes, reduction_work
+from numtorch.device import CPU
+from numtorch.dispatch.cost import moves, nbytes, per_output, per_reduced
 from numtorch.dispatch.loops import Loop, Made, like
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import CAST, GIVEN, POSITIONS, SAME, TRUTHS, into
-from numtorch.dispatch.program import compiled_entry, shared_from
 from numtorch.dtype import FLOATS, PLAIN, dtype, from_numpy_dtype
 from numtorch.exports import exported
 from numtorch.grad_mode import mode
-from numtorch.kernels import registry, threads, timing
 from numtorch.kernels.codegen import reduction as codegen
+from numtorch.kernels.registry import Priority
 from numtorch.ops import reduction_cpu, reduction_cuda
 from numtorch.ops.arithmetic import is_extreme, maximum, minimum, true_div, where
 from numtorch.ops.creation import ones
 from numtorch.ops.indexing import scatter_into_zeros
-from numtorch.ops.movement import cat, clone, expand_to, narrow, permute, reshape, unsqueeze
-from numtorch.storage import Kind, Size, allocate, around, is_contiguous, kind, wrap_dim
+from numtorch.ops.movement import cat, expand_to, narrow, permute, reshape, to, unsqueeze
+from numtorch.storage import Size, around, is_contiguous, kind, wrap_dim
 
-PARALLEL_ELEMENTS = shared_from(2)
 SMALL = 1 << 12  # elements up to which a result needs no aligned buffer
 
 
@@ -48,7 +45,7 @@ def wrap_dims(dim: Any, ndim: int, op_name: str) -> tuple[int, ...]:
     return tuple(sorted(d for d in dims if d < ndim))
 
 
-def reduced_shape(shape: tuple, dims: Sequence[int], keepdim: bool) -> Size:
+def reduced_shape(shape: tuple, dims: Any, keepdim: bool) -> Size:
     """The shape after reducing ``dims``."""
     if keepdim:
         return Size(1 if i in dims else n for i, n in enumerate(shape))
@@ -66,123 +63,60 @@ def extents(shape: tuple, dims: tuple) -> tuple[int, int, int] | None:
     return Size(shape[:first]).numel(), Size(shape[first : last + 1]).numel(), Size(shape[last + 1 :]).numel()
 
 
-_plans: dict = registry.memo()
-
-
-def reduce(
-    r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool, target: dtype, acc: np.dtype | None = None
-) -> Tensor:
-    """Run a reduction kernel."""
-    k = x._k
-    try:
-        plan = _plans[r, k, x.shape, dim, keepdim, target, acc]
-    except (KeyError, TypeError):  # a list of dimensions cannot be looked up
-        plan = None
-    if plan is None:
-        plan = _remembered(r, x, tuple(dim) if isinstance(dim, list) else dim, keepdim, target, acc)
-    y = new(Tensor)
-    y.shape = plan.shape
-    y._k = plan.kind
-    if plan.direct:
-        y._buf = buf = np.empty(plan.numel, plan.kind.dtype.storage)
-        plan.entry(x._buf, buf, *plan.extents)
-        return y
-    y._buf = allocate(plan.numel, plan.kind.dtype, k.device)
-    if plan.entry is None:
-        return y
-    if plan.order is not None:
-        x = view(x, tuple([x.shape[d] for d in plan.order]), tuple([x.strides[d] for d in plan.order]))
-    if not x._k.contiguous:
-        (x,) = clone.op.program(x)
-    if plan.steps is not None:
-        buffer = x._buf
-        for step in plan.steps:
-            partial = np.empty(step.numel, step.kind.dtype.storage)
-            _launch(step, buffer, partial)
-            buffer = partial
-        _launch(plan, buffer, y._buf)
-    else:
-        _launch(plan, x._buf, y._buf)
-    return y
-
-
-def _remembered(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool, target: dtype, acc: np.dtype | None) -> Plan:
-    if len(_plans) > 4096:
-        _plans.clear()
-    plan = _plans[r, x._k, x.shape, dim, keepdim, target, acc] = _plan(r, x, dim, keepdim, target, acc)
-    return plan
-
-
-def _launch(plan: Plan, x: Any, out: Any) -> None:
-    if plan.scratch is None:
-        plan.entry(x, out, *plan.extents)
-    else:
-        plan.entry(x, out, np.empty(*plan.scratch), *plan.extents)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What remains to be done to reduce tensors of one kind and shape.
-
-    Attributes:
-        shape: of the result.
-        entry: the kernel; None if there is nothing to compute.
-        order: the permutation in which the kernel walks the dimensions; None for theirs.
-        scratch: size and type of the accumulators, where the kernel wants them from outside.
-        extents: the kernel's integers.
-        direct: the operand goes to the kernel as it is, and the result is small.
-        steps: what reduces the last dimensions first, where the reduced ones are no neighbours.
-    """
-
-    shape: Size
-    numel: int
-    kind: Kind
-    entry: Any
-    order: tuple | None = None
-    scratch: tuple | None = None
-    extents: tuple = ()
-    direct: bool = False
-    steps: tuple[Plan, ...] | None = None
-
-
-def _plan(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool, target: dtype, acc: np.dtype | None) -> Plan:
-    dims = wrap_dims(dim, len(x.shape), r.name)
-    if r in (codegen.ANY, codegen.ALL):
-        dims = () if dim == () else dims  # as in torch, none: each element by itself
-        acc, target = np.dtype(np.bool_), dtypes.uint8 if x._k.dtype is dtypes.uint8 else target
-    shape = reduced_shape(x.shape, dims, keepdim)
-    where_, made = x._k.device.type, kind(target, x._k.device)
-    if where_ == "meta" or not shape.numel():
-        return Plan(shape, shape.numel(), made, None)
-    acc = acc or target.compute
-    if where_ == "cuda":
+def blocks(r: codegen.Reduction, x: Tensor, dims: tuple[int, ...], out: Made) -> Loop:
+    """The generated loop that reduces ``dims``: of blocks, whose results are combined in their order."""
+    target = out.kind.dtype
+    acc = np.dtype(np.bool_) if r in (codegen.ANY, codegen.ALL) else target.compute
+    if x._k.device is not CPU:
         found: Any = extents(x.shape, dims)
         order: tuple | None = None
         if found is None:
             rest = [d for d in range(len(x.shape)) if d not in dims]
             order = (*rest, *dims)
             found = extents(Size(x.shape[d] for d in order), tuple(range(len(rest), len(order))))
-        run = codegen.cuda_launcher(r, x._k.dtype, acc, target, *found)
-        entry = timing.loop(lambda: run, r.name, "cuda", None, 2, lambda: reduction_work(r, x, found, target))
-        return Plan(shape, shape.numel(), made, entry, order)
+        return Loop(codegen.cuda_launcher(r, x._k.dtype, acc, target, *found), (), out, order=order)
     order = None if x._k.contiguous else memory_order(x, dims)
-    given, given_dims = x.shape, dims
+    shape, element, count = x.shape, x._k.dtype, prod_of([x.shape[d] for d in dims])
     if order is not None:
-        given = Size(x.shape[d] for d in order)
-        given_dims = tuple(i for i, d in enumerate(order) if d in dims)
-    count = Size(x.shape[d] for d in dims).numel()
-    operand = empty(given, x._k.dtype, META)
-    steps: list[Plan] = []
-    while (found := extents(operand.shape, given_dims)) is None:
-        last = _last_run(operand.shape, given_dims)
-        between = from_numpy_dtype(acc)
-        steps.append(_cpu_step(replace(r, finish="a"), operand, acc, between, extents(operand.shape, last), count))
-        operand = empty(reduced_shape(operand.shape, last, True), between, META)
-        given_dims = tuple(d for d in given_dims if d not in last)
-        r = replace(r, each="v")
-    step = _cpu_step(r, operand, acc, target, found, count)
-    direct = x._k.contiguous and step.scratch is None and not steps and step.numel <= SMALL
-    return replace(step, shape=shape, kind=made, order=order, direct=direct, steps=tuple(steps) or None)
+        shape = Size(x.shape[d] for d in order)
+        dims = tuple(i for i, d in enumerate(order) if d in dims)
+    before: list[Loop] = []
+    while (found := extents(shape, dims)) is None:  # the last dimensions first, where they are no neighbours
+        last, between = _last_run(shape, dims), from_numpy_dtype(acc)
+        made = Made(reduced_shape(shape, last, True), kind(between, CPU))
+        before.append(_stage(replace(r, finish="a"), element, acc, made, extents(shape, last), count))
+        shape, element, r = made.shape, between, replace(r, each="v")
+        dims = tuple(d for d in dims if d not in last)
+    return _stage(r, element, acc, out, found, count, order=order, before=tuple(before))
+
+
+def _stage(
+    r: codegen.Reduction, element: dtype, acc: np.dtype, out: Made, found: Any, count: int, **options: Any
+) -> Loop:
+    """The loop that reduces (outer, n, inner) contiguous elements; ``count`` is what a mean divides by."""
+    outer, n, inner = found
+    form, numbers = "rows", (*found, count)
+    scratch: tuple = ()
+    if inner > 1:
+        group, chunk, parts = codegen.columns_geometry(outer, n, inner)
+        form, scratch = "columns", ((outer * parts * group * inner, acc),)
+        numbers = (outer, n, inner, group, chunk, parts, count)
+    elif outer == 1 and n > codegen.BLOCK:
+        form, scratch, numbers = "whole", ((-(-n // codegen.BLOCK), acc),), (n, count)
+    function = codegen.build(r, form, element, acc, out.kind.dtype)
+    size = outer * n * inner
+    return Loop(function, numbers, out, weight=2, elements=size, scratch=scratch, moves=True, **options)
+
+
+def generated(of: Any) -> Callable[[Callable], Callable]:
+    """Register a planning function whose loops are generated for CPUs and for CUDA."""
+
+    def wrap(planning: Callable) -> Callable:
+        for device in ("cpu", "cuda"):
+            of.loop(device, name="blocks", priority=Priority.GENERATED)(planning)
+        return planning
+
+    return wrap
 
 
 def _last_run(shape: tuple, dims: tuple) -> tuple[int, ...]:
@@ -206,27 +140,6 @@ def memory_order(x: Tensor, dims: tuple[int, ...]) -> tuple[int, ...] | None:
     return None
 
 
-def _cpu_step(r: codegen.Reduction, operand: Tensor, acc: np.dtype, target: dtype, found: Any, count: int) -> Plan:
-    """The kernel that reduces (outer, n, inner) contiguous elements; ``count`` is what a mean divides by."""
-    outer, n, inner = found
-    element = operand._k.dtype
-    scratch: tuple | None = None
-    numbers: tuple = (*found, count)
-    if inner > 1:
-        group, chunk, parts = codegen.columns_geometry(outer, n, inner)
-        form, scratch = "columns", (outer * parts * group * inner, acc)
-        numbers = (outer, n, inner, group, chunk, parts, count)
-    elif outer == 1 and n > codegen.BLOCK:
-        form, scratch, numbers = "whole", (-(-n // codegen.BLOCK), acc), (n, count)
-    else:
-        form = "rows"
-    parallel = outer * n * inner >= PARALLEL_ELEMENTS and threads.get_num_threads() > 1
-    buffers = [np.empty(1, element.storage), np.empty(1, target.storage)] + ([np.empty(1, acc)] if scratch else [])
-    jit_ = codegen.build(r, form, element, acc, target, parallel)
-    entry = compiled_entry(jit_, (*buffers, *numbers), r.name, lambda: reduction_work(r, operand, found, target))
-    return Plan(Size(()), outer * inner, kind(target, CPU), entry, None, scratch, numbers)
-
-
 def _samples() -> list:
     return [
         ((), None),
@@ -245,14 +158,6 @@ def _ref(f: Callable) -> Callable:
     return lambda x, dim=None, keepdim=False, dtype=None: f(x, axis=None if dim == () else dim, keepdims=keepdim)
 
 
-def _sum_type(x: Tensor, given: dtype | None, name: str) -> dtype:
-    d = x._k.dtype
-    if given is not None:
-        with_slope(x, given, name)
-        return given
-    return d if d.category == dtypes.FLOATING else dtypes.int64
-
-
 def with_slope(x: Tensor, target: dtype, name: str) -> None:
     """RuntimeError, as in torch, if what wants a gradient would be added up or multiplied as integers, which have
     none."""
@@ -262,8 +167,21 @@ def with_slope(x: Tensor, target: dtype, name: str) -> None:
         )
 
 
+def _result(x: Tensor, dims: Any, keepdim: bool, dtype: Any = None) -> Made:
+    return like(x, reduced_shape(x.shape, dims, keepdim), dtype)
+
+
+def shaped(*results: Made) -> Any:
+    """Tensors without elements for a rule of shapes and types."""
+    made = tuple([empty(r.shape, r.kind.dtype, r.kind.device) for r in results])
+    return made if len(made) > 1 else made[0]
+
+
+# --- sums and products ----------------------------------------------------------------------------
+
+
 @exported("torch", "Tensor")
-@op(direct=True, samples=_samples, ref=_ref(np.sum), out=GIVEN)
+@op(shape=True, strided=True, cost=per_reduced(1), samples=_samples, ref=_ref(np.sum), out=GIVEN)
 def sum(x, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None):
     """The sum of all elements, or over one or several dimensions. Integers add up as int64.
 
@@ -271,75 +189,110 @@ def sum(x, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None):
     >>> torch.sum(torch.tensor([[1, 2], [3, 4]]), 0)
     tensor([4, 6])
     """
-    if dim is None and dtype is None and not keepdim:  # most sums are of everything: two lookups less
-        plan = _totals.get((x._k, x.shape))
-        if plan is not None:
-            y = new(Tensor)
-            y.shape = plan.shape
-            y._k = plan.kind
-            y._buf = buf = np.empty(1, plan.kind.dtype.storage)
-            plan.entry(x._buf, buf, *plan.extents)
-            return y
-    y = reduce(codegen.SUM, x, dim, keepdim, _sum_type(x, dtype, "sum"))
-    if dim is None and dtype is None and not keepdim:
-        plan = _plans.get((codegen.SUM, x._k, x.shape, None, False, y._k.dtype, None))
-        if plan is not None and plan.direct:
-            if len(_totals) > 4096:
-                _totals.clear()
-            _totals[x._k, x.shape] = plan
-    return y
+    return shaped(_result(x, dim, keepdim, dtype))
 
 
-_totals: dict = registry.memo()
-
-
-@sum.vjp
+@sum.vjp(cost=per_output(0))
 def _(g, x_shape, x_kind, *, dim, keepdim):
     g = restore(g, x_shape, dim, keepdim)
     return g if g.dtype is x_kind.dtype else g.to(x_kind.dtype)
 
 
-@lru_cache(maxsize=4096)
-def _count(shape: Size, dim: Dims) -> int:
+@exported("torch", "Tensor")
+@op(shape=True, strided=True, cost=per_reduced(1, 1), samples=_samples, ref=_ref(np.mean), out=CAST)
+def mean(x, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None):
+    """The mean of all elements, or over one or several dimensions. Floating types only.
+
+    >>> import numtorch as torch
+    >>> torch.mean(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+    tensor([1.5000, 3.5000])
+    """
+    return shaped(_result(x, dim, keepdim, dtype))
+
+
+@mean.arguments
+def _(x, dim, keepdim, dtype):
+    d = x.dtype if dtype is None else dtypes.as_dtype(dtype)
+    if not d.is_floating_point:
+        raise RuntimeError(
+            f"mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
+            f"Got: {x.dtype.name}; cast with .float() or pass dtype="
+        )
+    return x, wrap_dims(dim, x.ndim, "mean"), keepdim, d
+
+
+@mean.vjp(cost=per_output(1))
+def _(g, x_shape, x_kind, *, dim, keepdim):
+    n = _count(x_shape, dim)
+    g = restore(true_div(g, n) if n else g, x_shape, dim, keepdim)
+    return g if g.dtype is x_kind.dtype else g.to(x_kind.dtype)
+
+
+@exported("torch", "Tensor")
+@op(shape=True, strided=True, cost=per_reduced(1), samples=_samples, ref=_ref(np.prod), out=GIVEN)
+def prod(x, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None):
+    """The product of all elements, or over a dimension."""
+    return shaped(_result(x, dim, keepdim, dtype))
+
+
+@prod.vjp(wide=True)
+def _(g, x, *, dim, keepdim):
+    # The product of all others at each element, by products from both sides: right also where x is 0.
+    if x.dtype is not g.dtype:  # computed in the type in which the product was
+        return prod_slope(g, x.to(g.dtype), dim, keepdim).to(x.dtype)
+    return prod_slope(g, x, dim, keepdim)
+
+
+for _op in (sum, prod):
+
+    @_op.arguments
+    def _(x, dim, keepdim, dtype, name=_op.op.name):
+        d = x.dtype if dtype is None else dtypes.as_dtype(dtype)
+        if dtype is None and not d.is_floating_point:
+            d = dtypes.int64
+        with_slope(x, d, name)
+        if x.dtype.is_floating_point and not d.is_floating_point:
+            x = to(x, d)  # looked at in each call: the next one may want a gradient
+        return x, wrap_dims(dim, x.ndim, name), keepdim, d
+
+
+for _op, _reduction in ((sum, codegen.SUM), (mean, codegen.MEAN), (prod, codegen.PROD)):
+
+    @generated(_op)
+    def _(x, dim, keepdim, dtype, r=_reduction):
+        return blocks(r, x, dim, _result(x, dim, keepdim, dtype))
+
+
+for _op in (sum, mean):
+
+    @_op.backward.loop("cpu", dtypes=FLOATS, name="repeat")
+    def _(g, x_shape, x_kind, dim, keepdim, divided=_op is mean):
+        if g._k.dtype is not x_kind.dtype or not g._k.contiguous or 0 in x_shape:
+            return None
+        found, n = extents(x_shape, dim), _count(x_shape, dim)
+        if found is not None and x_shape.numel() <= SMALL:  # contiguous, as the kernels that come next like it
+            return Loop(reduction_cpu.repeat, (*found, n if divided else 1), like(g, x_shape))
+        steps = iter(g.strides)
+        given = [next(steps) if keepdim or d not in dim else 0 for d in range(len(x_shape))]
+        strides = tuple([0 if d in dim else s for d, s in enumerate(given)])
+        if divided:
+            return lambda g, *rest, **named: view(true_div(g, n), x_shape, strides)
+        return lambda g, *rest, **named: view(g, x_shape, strides)
+
+
+def _count(shape: Size, dims: tuple) -> int:
     """How many elements each result is made of."""
-    return prod_of([shape[d] for d in wrap_dims(dim, len(shape), "mean")])
+    return prod_of([shape[d] for d in dims])
 
 
-@lru_cache(maxsize=4096)
-def _spread(shape: Size, strides: tuple[int, ...], dim: Dims, keepdim: bool) -> tuple[int, ...]:
-    """The strides with which a result of these strides has the operand's shape."""
-    dims = wrap_dims(dim, len(shape), "sum")
-    given = iter(strides)
-    steps = [next(given) if keepdim or d not in dims else 0 for d in range(len(shape))]
-    return tuple(0 if d in dims else s for d, s in enumerate(steps))
+def kept(g: Tensor, shape: tuple, dim: Any, keepdim: bool) -> Tensor:
+    """What was reduced from a shape, such that it broadcasts to it."""
+    return g if keepdim or not g.shape else reshape(g, reduced_shape(shape, wrap_dims(dim, len(shape), "sum"), True))
 
 
 def restore(g: Tensor, shape: tuple, dim: Any, keepdim: bool) -> Tensor:
-    """A gradient spread back over the dimensions that were reduced."""
-    if not mode.grad:  # nothing is recorded
-        if (
-            g._k.contiguous
-            and g._buf is not None
-            and g._buf.size == 1
-            and g._k.device is CPU
-            and (n := prod_of(shape)) <= SMALL
-        ):
-            y = new(Tensor)  # contiguous, as the kernels that come next like it
-            y.shape, y._k = shape, g._k
-            y._buf = buf = np.empty(n, g._k.dtype.storage)
-            buf.fill(g._buf[0])
-            return y
-        # one view of the same elements
-        strides = (
-            (0,) * len(shape)
-            if not g.shape
-            else _spread(shape, g.strides, tuple(dim) if isinstance(dim, list) else dim, keepdim)
-        )
-        return view(g, shape, strides)
-    dims = wrap_dims(dim, len(shape), "sum")
-    if not keepdim:
-        g = reshape(g, reduced_shape(shape, dims, True))
-    return expand_to(g, tuple(shape))
+    """A gradient spread back over the dimensions that were reduced: a view."""
+    return expand_to(kept(g, shape, dim, keepdim), tuple(shape))
 
 
 @engine.fill
@@ -351,45 +304,6 @@ def sum_to(x: Tensor, shape: tuple) -> Tensor:
     dims = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and x.shape[i + lead] != 1)
     y = sum(x, dims, True) if dims else x
     return reshape(y, shape) if y.shape != shape else y
-
-
-@exported("torch", "Tensor")
-@op(direct=True, samples=_samples, ref=_ref(np.mean), out=CAST)
-def mean(x, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None):
-    """The mean of all elements, or over one or several dimensions. Floating types only.
-
-    >>> import numtorch as torch
-    >>> torch.mean(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
-    tensor([1.5000, 3.5000])
-    """
-    if not (dtype or x.dtype).is_floating_point:
-        raise RuntimeError(
-            f"mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
-            f"Got: {x.dtype.name}; cast with .float() or pass dtype="
-        )
-    return reduce(codegen.MEAN, x, dim, keepdim, dtype or x.dtype)
-
-
-@mean.vjp
-def _(g, x_shape, x_kind, *, dim, keepdim):
-    n = _count(x_shape, tuple(dim) if isinstance(dim, list) else dim)
-    g = restore(true_div(g, n) if n else g, x_shape, dim, keepdim)
-    return g if g.dtype is x_kind.dtype else g.to(x_kind.dtype)
-
-
-@exported("torch", "Tensor")
-@op(direct=True, samples=_samples, ref=_ref(np.prod), out=GIVEN)
-def prod(x, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None):
-    """The product of all elements, or over a dimension."""
-    return reduce(codegen.PROD, x, dim, keepdim, _sum_type(x, dtype, "prod"))
-
-
-@prod.vjp(wide=True)
-def _(g, x, *, dim, keepdim):
-    # The product of all others at each element, by products from both sides: right also where x is 0.
-    if x.dtype is not g.dtype:  # computed in the type in which the product was
-        return prod_slope(g, x.to(g.dtype), dim, keepdim).to(x.dtype)
-    return prod_slope(g, x, dim, keepdim)
 
 
 def prod_slope(g: Tensor, x: Tensor, dim: Any, keepdim: bool) -> Tensor:
@@ -419,27 +333,20 @@ def products_of_others(x: Tensor, n: int) -> Tensor:
     return cat(left, -1) * cat(right[::-1], -1)
 
 
-def _extreme(r: codegen.Reduction, x: Tensor, dim: Any, keepdim: bool) -> Tensor:
-    dims = wrap_dims(dim, x.ndim, r.name) if 0 in x.shape else ()
-    if builtins.any(x.shape[d] == 0 for d in dims) and reduced_shape(x.shape, dims, False).numel():
-        raise IndexError(
-            f"{r.name}(): Expected reduction dim {dims[0]} to have non-zero size: an empty set has no extreme"
-        )
-    return reduce(r, x, dim, keepdim, x.dtype)
+# --- extremes and truths --------------------------------------------------------------------------
 
 
 def _extreme_vjp(g: Tensor, x: Tensor, out: Tensor, dim: Any, keepdim: bool) -> Tensor:
     # Ties share the gradient evenly, and so do NaN where one is the extreme, as in torch.
-    hit = is_extreme(x, restore(out, x.shape, dim, keepdim))
-    count = sum(hit, dim, True)
-    return where(hit, restore(g, x.shape, dim, keepdim) / count, 0.0)
+    hit = is_extreme(x, kept(out, x.shape, dim, keepdim))
+    return where(hit, kept(g, x.shape, dim, keepdim) / sum(hit, dim, True), 0.0)
 
 
 @exported("torch", "Tensor")
-@op(direct=True, samples=_samples, ref=_ref(np.max), out=SAME)
+@op(shape=True, strided=True, cost=per_reduced(1), samples=_samples, ref=_ref(np.max), out=SAME)
 def amax(x, dim: Dims = (), keepdim: bool = False):
     """The largest element over dimensions; NaN if there is one. Equal elements share the gradient."""
-    return _extreme(codegen.MAX, x, dim, keepdim)
+    return shaped(_result(x, dim, keepdim))
 
 
 @amax.vjp
@@ -448,10 +355,10 @@ def _(g, x, *, out, dim, keepdim):
 
 
 @exported("torch", "Tensor")
-@op(direct=True, samples=_samples, ref=_ref(np.min), out=SAME)
+@op(shape=True, strided=True, cost=per_reduced(1), samples=_samples, ref=_ref(np.min), out=SAME)
 def amin(x, dim: Dims = (), keepdim: bool = False):
     """The smallest element over dimensions; NaN if there is one. Equal elements share the gradient."""
-    return _extreme(codegen.MIN, x, dim, keepdim)
+    return shaped(_result(x, dim, keepdim))
 
 
 @amin.vjp
@@ -459,8 +366,29 @@ def _(g, x, *, out, dim, keepdim):
     return _extreme_vjp(g, x, out, dim, keepdim)
 
 
+for _op, _reduction in ((amax, codegen.MAX), (amin, codegen.MIN)):
+
+    @_op.arguments
+    def _(x, dim, keepdim, name=_op.op.name):
+        dims = wrap_dims(dim, x.ndim, name)
+        none = [d for d in dims if x.shape[d] == 0]
+        if none and reduced_shape(x.shape, dims, False).numel():
+            raise IndexError(
+                f"{name}(): Expected reduction dim {dims[0]} to have non-zero size: an empty set has no extreme"
+            )
+        return x, dims, keepdim
+
+    @generated(_op)
+    def _(x, dim, keepdim, r=_reduction):
+        return blocks(r, x, dim, _result(x, dim, keepdim))
+
+
+def _truth(x: Tensor) -> dtype:
+    return dtypes.uint8 if x._k.dtype is dtypes.uint8 else dtypes.bool
+
+
 @exported("torch", "Tensor")
-@op(differentiable=False, wide=False, samples=_samples, ref=_ref(np.any), out=TRUTHS)
+@op(shape=True, strided=True, differentiable=False, cost=per_reduced(0), samples=_samples, ref=_ref(np.any), out=TRUTHS)
 def any(x, dim: Dims = None, keepdim: bool = False):
     """Whether any element is nonzero, of all or over dimensions (none if ``dim`` is empty); uint8 of uint8, else bool.
 
@@ -468,11 +396,11 @@ def any(x, dim: Dims = None, keepdim: bool = False):
     >>> torch.any(torch.tensor([[0, 1], [0, 0]]), 1)
     tensor([ True, False])
     """
-    return reduce(codegen.ANY, x, dim, keepdim, dtypes.bool)
+    return shaped(_result(x, dim, keepdim, _truth(x)))
 
 
 @exported("torch", "Tensor")
-@op(differentiable=False, wide=False, samples=_samples, ref=_ref(np.all), out=TRUTHS)
+@op(shape=True, strided=True, differentiable=False, cost=per_reduced(0), samples=_samples, ref=_ref(np.all), out=TRUTHS)
 def all(x, dim: Dims = None, keepdim: bool = False):
     """Whether every element is nonzero, of all or over dimensions (none if ``dim`` is empty); uint8 of uint8, else
     bool.
@@ -481,19 +409,42 @@ def all(x, dim: Dims = None, keepdim: bool = False):
     >>> torch.all(torch.tensor([[0, 1], [1, 1]]), 1)
     tensor([False,  True])
     """
-    return reduce(codegen.ALL, x, dim, keepdim, dtypes.bool)
+    return shaped(_result(x, dim, keepdim, _truth(x)))
+
+
+for _op, _reduction in ((any, codegen.ANY), (all, codegen.ALL)):
+
+    @_op.arguments
+    def _(x, dim, keepdim, name=_op.op.name):
+        return x, () if dim == () else wrap_dims(dim, x.ndim, name), keepdim
+
+    @generated(_op)
+    def _(x, dim, keepdim, r=_reduction):
+        return blocks(r, x, dim, _result(x, dim, keepdim, _truth(x)))
 
 
 @exported("torch", "Tensor")
 @op(
+    shape=True,
+    strided=True,
     differentiable=False,
-    wide=False,
+    cost=per_reduced(1),
     samples=lambda: [((3, 4),), ((3, 4), 1), ((2, 3, 4), (0, 2))],
     ref=_ref(np.count_nonzero),
 )
 def count_nonzero(x, dim: Dims = None):
     """How many elements are nonzero."""
-    return reduce(codegen.COUNT, x, dim, False, dtypes.int64)
+    return shaped(_result(x, dim, False, dtypes.int64))
+
+
+@count_nonzero.arguments
+def _(x, dim):
+    return x, wrap_dims(dim, x.ndim, "count_nonzero")
+
+
+@generated(count_nonzero)
+def _(x, dim):
+    return blocks(codegen.COUNT, x, dim, _result(x, dim, False, dtypes.int64))
 
 
 # --- extremes with their positions ----------------------------------------------------------------
@@ -520,11 +471,6 @@ def one_along(x: Tensor, dim: int | None, keepdim: bool) -> tuple[Made, Made]:
     """Values along a dimension, or of all, and their positions."""
     shape = reduced_shape(x.shape, range(x.ndim) if dim is None else (dim,), keepdim)
     return like(x, shape), like(x, shape, dtypes.int64)
-
-
-def shaped(*results: Made) -> tuple[Tensor, ...]:
-    """Tensors without elements for a rule of shapes and types."""
-    return tuple([empty(made.shape, made.kind.dtype, made.kind.device) for made in results])
 
 
 @op(

@@ -115,6 +115,20 @@ def extreme_columns(x, values, indices, outer, n, inner, sign):
 
 
 @jit(parallel=True)
+def repeat(g, gx, outer, n, inner, count):
+    """gx[i, :, k] = g[i, k] / count"""
+    divisor = g.dtype.type(count)
+    for i in prange(outer):
+        if inner == 1:
+            gx[i * n : (i + 1) * n] = g[i] / divisor
+        else:
+            for j in range(i * n, (i + 1) * n):
+                to = gx[j * inner : (j + 1) * inner]
+                for k in range(inner):
+                    to[k] = g[i * inner + k] / divisor
+
+
+@jit(parallel=True)
 def spread(g, indices, gx, outer, n, m, inner):
     """gx[i, indices[i, j, k], k] += g[i, j, k] for j below m, in zeros, a strip of columns at a time"""
     strips = (inner + STRIP - 1) // STRIP

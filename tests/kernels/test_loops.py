@@ -204,3 +204,58 @@ def test_a_planning_function_asks_for_what_there_is():
 
     with pytest.raises(TypeError, match="the planning function wrong returned int"):
         alone(torch.ones(1))
+
+
+@jit
+def double(x, out, extra):
+    for i in range(x.size):
+        extra[0] = x[i]
+        out[i] = extra[0] * 2
+
+
+@jit
+def increase(x, out, by):
+    for i in range(x.size):
+        out[i] = x[i] + by
+
+
+def test_loops_that_run_before():
+    @op(shape=True)
+    def prepared_(x):
+        return torch.empty(x.shape, dtype=x.dtype, device=x.device)
+
+    @prepared_.loop("cpu", dtypes=FLOATS)
+    def in_turn(x):
+        made = like(x)
+        first = Loop(increase, (1.0,), made)
+        second = Loop(double, (), made, scratch=((1, np.dtype(np.float64)),))
+        return Loop(increase, (0.5,), made, before=(first, second))
+
+    x = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    for _ in range(2):
+        assert prepared_(x).tolist() == [[4.5, 6.5], [8.5, 10.5]]
+        assert prepared_(x.t()).tolist() == [[4.5, 8.5], [6.5, 10.5]]
+    assert x.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+
+
+def test_a_planning_function_may_give_a_function_of_the_arguments():
+    @op(shape=True)
+    def turned_(x, by: int):
+        return torch.empty(x.shape, dtype=x.dtype, device=x.device)
+
+    @turned_.loop("cpu", dtypes=FLOATS)
+    def as_it_is(x, by):
+        return lambda x, by: x.t() if by % 2 else x.clone()
+
+    x = torch.arange(4.0).reshape(2, 2)
+    for _ in range(2):
+        assert turned_(x, 1).tolist() == x.t().tolist() and turned_(x, 2).tolist() == x.tolist()
+
+
+def test_gradients_of_sums_are_contiguous_where_small_and_views_where_large():
+    for size, stride in (((4, 8), (8, 1)), ((300, 200), (0, 0))):
+        x = torch.ones(size, requires_grad=True)
+        for total in (x.sum(), x.mean(), x.sum((0, 1)), x.sum(1, keepdim=True).sum()):
+            (g,) = torch.autograd.grad(total, x)
+            assert g.shape == x.shape and len(set(g.flatten().tolist())) == 1
+        assert torch.autograd.grad(x.sum(), x)[0].stride() == stride

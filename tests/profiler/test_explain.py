@@ -48,10 +48,13 @@ def test_the_code(found):
     assert found.assembly.startswith("# relu_flat\n")
 
 
-def test_a_body(found):
-    sums = explain(torch.sum, torch.ones(3, 2), dim=1)
-    assert sums.chosen == "sum/any/body" and str(sums.candidates[-1]).strip().startswith("-> body (composite): chosen")
-    assert [f.kernel.__name__ for f in sums.functions] and sums.rows
+def test_a_body():
+    windows = explain(torch.Tensor.unfold, torch.ones(8), 0, 2, 2)
+    assert windows.chosen == "unfold/any/body"
+    assert str(windows.candidates[-1]).strip().startswith("-> body (composite): chosen")
+    loss = explain(torch.nn.functional.mse_loss, torch.ones(3, 2), torch.ones(3, 2))
+    assert "mse_loss/any/body" in loss.chosen and loss.rows
+    assert {f.kernel.__name__ for f in loss.functions} == {"squared_error_flat", "mean_rows"}
 
 
 def test_what_is_no_op():

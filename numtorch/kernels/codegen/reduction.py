@@ -271,19 +271,19 @@ _CPU = {"fold": _FOLD, "rows": _ROWS, "whole": _WHOLE, "columns": _COLUMNS}
 _built: dict[Any, Any] = {}
 
 
-def build(r: Reduction, form: str, element: dtype, acc: np.dtype, target: dtype, parallel: bool) -> Jit:
-    """The CPU kernel; the same text always gives the same object."""
+def build(r: Reduction, form: str, element: dtype, acc: np.dtype, target: dtype) -> Jit:
+    """The CPU kernel, and its serial twin; the same text always gives the same object."""
     text = source(r, form, element, acc, target)
     env = ENV
     if form == "fold":
         env = ENV | {"max_number": max_number, "min_number": min_number}
     elif "fold(" in text:
-        env = ENV | {"fold": build(r, "fold", element, acc, target, False)}
-    key = (text, env.get("fold"), parallel)
+        env = ENV | {"fold": build(r, "fold", element, acc, target).serial}
+    key = (text, env.get("fold"))
     if key not in _built:
         label = f"{r.name}: {element.name} -> {target.name} [{form}]"
-        options = {"parallel": True} if parallel else {"_nrt": False}  # see elementwise.build
-        _built[key] = compile_source(text, f"{r.name}_{form}", env, label, **options)
+        _built[key] = compile_source(text, f"{r.name}_{form}", env, label, parallel=True)
+        _built[key]._serial = compile_source(text, f"{r.name}_{form}", env, label, _nrt=False)  # see elementwise.build
     return _built[key]
 
 

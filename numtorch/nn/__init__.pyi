@@ -79,6 +79,6 @@ from numtorch.nn.flatten import Unflatten as Unflatten
 
 
 class MultiMarginLoss(Module):
-    """``sum over j != t of weight[t] * max(0, margin - x[t] + x[j]) ** p / C`` for scores x (N, C) or (C) and class numbers t."""
+    """``sum over j != t of weight[t] * max(0, margin - x[t] + x[j]) ** p / C`` for scores ``x`` and class ``t``."""
     def __init__(self, p: builtins.int = ..., margin: builtins.float = ..., weight: Tensor | None = ..., size_average: builtins.bool | None = ..., reduce: builtins.bool | None = ..., reduction: str = ...) -> None: ...
     def forward(self, input: Tensor, target: Tensor) -> Tensor: ...

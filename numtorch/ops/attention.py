@@ -184,23 +184,30 @@ def scaled_dot_product_attention(
     scale: float | None = None,
     enable_gqa: bool = False,
 ):
-    """``softmax(query @ key.T * scale + mask) @ value``.
+    """``softmax(query @ key.T * scale + mask) @ value``: for each query a weighted mean of the values.
 
     Args:
-        query: (..., L, E); ``key``: (..., S, E); ``value``: (..., S, Ev). Leading dimensions broadcast.
-        attn_mask: broadcastable to (..., L, S); bool (True takes part) or numbers to be added. A query that
-            may look at nothing gets zeros.
-        is_causal: query i sees keys 0 to i.
+        query: (..., L, E). All three are of one floating type, and their leading dimensions broadcast.
+        key: (..., S, E).
+        value: (..., S, Ev).
+        attn_mask: broadcastable to (..., L, S): bool, where True takes part, or numbers to be added. A query that may
+            look at nothing gets zeros.
+        dropout_p: the probability with which each weight is set to 0.
+        is_causal: whether query i sees keys 0 to i only; without ``attn_mask``.
         scale: ``1 / sqrt(E)`` unless given.
-        enable_gqa: fewer heads in key and value (dimension -3), each shared by several of the query's.
+        enable_gqa: whether heads of key and value (dimension -3) are each shared by several heads of the query.
 
-    Source: Vaswani et al. 2017; torch.nn.functional.scaled_dot_product_attention.
+    Returns:
+        A tensor of shape (..., L, Ev).
 
-    >>> import numtorch as torch
-    >>> from numtorch.ops.attention import scaled_dot_product_attention
-    >>> q = torch.ones(1, 2, 4)
-    >>> scaled_dot_product_attention(q, q, q).shape
-    torch.Size([1, 2, 4])
+    Raises:
+        RuntimeError: the shapes or types do not fit, or a mask is given with ``is_causal``.
+
+    Source: Vaswani et al. 2017, Attention Is All You Need.
+
+    >>> q, k = torch.zeros(1, 4), torch.zeros(2, 4)
+    >>> torch.nn.functional.scaled_dot_product_attention(q, k, torch.tensor([[1.0, 2.0], [3.0, 6.0]]))
+    tensor([[2., 4.]])
     """
     scores = _scores(query, key, is_causal, scale)
     blind = None

@@ -101,18 +101,26 @@ def embedding(
     scale_grad_by_freq: bool = False,
     sparse: bool = False,
 ):
-    """The rows of ``weight`` (n, d) with the numbers in ``input``, of any shape (*): (*, d).
+    """The rows of a table with the given numbers, ``weight[input]``.
 
     Args:
+        input: row numbers, int64 or int32, of any shape (*).
+        weight: the table, (n, d).
         padding_idx: a row that gets no gradient.
         max_norm: rows that are read are first scaled down, in place, to at most this norm.
-        scale_grad_by_freq: divide each row's gradient by how often its number occurs in ``input``.
+        norm_type: the order of that norm.
+        scale_grad_by_freq: whether each row's gradient is divided by how often its number occurs in ``input``.
+        sparse: differs from torch: True gives the same dense gradients.
 
-    Differs from torch: ``sparse=True`` gives the same dense gradients.
+    Returns:
+        A tensor of shape (*, d).
 
-    >>> import numtorch as torch
-    >>> from numtorch.ops.embedding import embedding
-    >>> embedding(torch.tensor([1, 0]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    Raises:
+        IndexError: a number is no row.
+        RuntimeError: ``input`` is of another type, ``weight`` is no matrix, or rows of integers are to be scaled.
+        AssertionError: ``padding_idx`` is no row.
+
+    >>> torch.nn.functional.embedding(torch.tensor([1, 0]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
     tensor([[3., 4.],
             [1., 2.]])
     """

@@ -40,8 +40,7 @@ def multi_margin_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ):
-    """``sum over j != t of weight[t] * max(0, margin - x[t] + x[j]) ** p / C`` for scores x (N, C) or (C) and class
-    numbers t.
+    """``sum over j != t of weight[t] * max(0, margin - x[t] + x[j]) ** p / C`` for scores ``x`` and class ``t``.
 
     Args:
         input: scores, (N, C) or (C), of a floating type.
@@ -49,10 +48,20 @@ def multi_margin_loss(
         p: 1 or 2.
         margin: by how much the score of the target is to lead.
         weight: (C), how much each class counts.
+        size_average, reduce: old names of ``reduction``, deprecated.
+        reduction: ``"mean"`` over the examples, ``"sum"`` or ``"none"``.
 
-    Source: torch.nn.functional.multi_margin_loss.
+    Returns:
+        A 0-dimensional tensor; of ``"none"`` the shape of ``target``.
 
-    >>> import numtorch as torch
+    Raises:
+        IndexError: a target is no class.
+        RuntimeError: the shapes or types do not fit, or ``p`` is another number.
+        NotImplementedError: the scores are no floating-point numbers.
+        ValueError: ``reduction`` is none of these.
+
+    Source: Crammer and Singer 2001, On the Algorithmic Implementation of Multiclass Kernel-based Vector Machines.
+
     >>> torch.nn.functional.multi_margin_loss(torch.tensor([[0.1, 0.2, 0.4, 0.8]]), torch.tensor([3]))
     tensor(0.3250)
     """

@@ -14,22 +14,26 @@ from numtorch.ops import moments
 def vector_norm(
     x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None
 ) -> Tensor:
-    """``sum(abs(x) ** ord) ** (1 / ord)`` of all elements, or over dimensions.
+    """``sum(abs(x) ** ord) ** (1 / ord)`` of all elements, or along dimensions.
 
     Args:
         x: of a floating type.
         ord: any number; inf is the largest magnitude, -inf the smallest, 0 the number of elements that are not 0.
-        dim: an integer or several; all if None.
+        dim: the dimension or dimensions that are reduced; all if None.
+        keepdim: whether reduced dimensions stay, with extent 1.
         dtype: the type in which it is computed.
 
+    Returns:
+        The shape of ``x`` without ``dim``.
+
     Raises:
-        RuntimeError: for elements that are no floating-point numbers, and for the norm of nothing where there is none.
+        TypeError: ``ord`` is no number.
+        RuntimeError: the elements are no floating-point numbers, or the norm of nothing is asked for and not 0.
 
-    Source: torch.linalg.vector_norm.
-
-    >>> import numtorch as torch
     >>> torch.linalg.vector_norm(torch.tensor([[3.0, 4.0], [6.0, 8.0]]), dim=1)
     tensor([ 5., 10.])
+    >>> torch.linalg.vector_norm(torch.tensor([3.0, -4.0]), ord=torch.inf)
+    tensor(4.)
     """
     if out is not None:
         return into(out, SAME, vector_norm, x, ord, dim, keepdim, dtype=dtype)

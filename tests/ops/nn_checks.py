@@ -15,17 +15,17 @@ import numtorch as torch
 from numtorch.ops.attention import scaled_dot_product_attention
 from numtorch.ops.conv import conv2d
 from numtorch.ops.embedding import embedding
-from numtorch.ops.loss import (
+from numtorch.ops.loss import cross_entropy
+from numtorch.ops.normalization import batch_norm, group_norm, layer_norm, rms_norm
+from numtorch.ops.paired_loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
-    cross_entropy,
     huber_loss,
     kl_div,
     l1_loss,
     mse_loss,
     smooth_l1_loss,
 )
-from numtorch.ops.normalization import batch_norm, group_norm, layer_norm, rms_norm
 from numtorch.ops.pooling import adaptive_avg_pool2d, avg_pool2d, max_pool2d
 
 CHECKS = {}

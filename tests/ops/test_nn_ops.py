@@ -19,7 +19,7 @@ import torch.nn.functional as F  # noqa: E402
 
 import numtorch as nt  # noqa: E402
 from numtorch.kernels import launch, registry  # noqa: E402
-from numtorch.ops import activation, attention, conv, embedding, loss, normalization, pooling  # noqa: E402
+from numtorch.ops import activation, attention, conv, embedding, loss, normalization, paired_loss, pooling  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).parent))
 import nn_checks  # noqa: E402
@@ -27,7 +27,7 @@ import nn_checks  # noqa: E402
 HERE = Path(__file__).parent
 OURS = {
     name: getattr(module, name)
-    for module in (activation, attention, conv, embedding, loss, normalization, pooling)
+    for module in (activation, attention, conv, embedding, loss, normalization, paired_loss, pooling)
     for name in dir(module)
     if hasattr(F, name)
 }

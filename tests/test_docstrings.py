@@ -89,7 +89,6 @@ PENDING_REST = {
     "kernels/__init__.py",
     "kernels/registry.py",
     "kernels/threads.py",
-    "nn/loss.py",
     "profiler/benchmark.py",
     "profiler/explain.py",
     "profiler/peaks.py",

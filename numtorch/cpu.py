@@ -8,31 +8,59 @@ from numtorch import memory
 
 
 def is_available() -> bool:
-    """True: there is always a processor."""
+    """True: there is always a processor.
+
+    Returns:
+        True.
+
+    >>> torch.cpu.is_available()
+    True
+    """
     return True
 
 
 def device_count() -> int:
-    """1: however many cores there are, they are one device."""
+    """1: however many cores there are, they are one device.
+
+    Returns:
+        1.
+
+    >>> torch.cpu.device_count()
+    1
+    """
     return 1
 
 
 def current_device() -> str:
-    """``"cpu"``."""
+    """The one device.
+
+    Returns:
+        ``"cpu"``.
+
+    >>> torch.cpu.current_device()
+    'cpu'
+    """
     return "cpu"
 
 
 def synchronize(device: Any = None) -> None:
-    """Nothing: an op on the processor is done when it returns."""
+    """Does nothing: an op on the processor is done when it returns.
+
+    Args:
+        device: accepted.
+
+    >>> torch.cpu.synchronize()
+    """
 
 
 def memory_stats() -> dict[str, int]:
-    """Large blocks (from 32 MiB on Linux): bytes ``used``, ``kept`` and at the ``peak``; how many ``made`` and
-    ``reused``.
+    """Counts of large blocks of memory (from 32 MiB on Linux), which are kept for later tensors.
 
     Smaller ones are the C library's. ``NUMTORCH_KEEP_MB`` limits what is kept (4096; 0 keeps none).
 
-    >>> import numtorch as torch
+    Returns:
+        A dict: bytes ``used``, ``kept`` and at the ``peak``; how many blocks were ``made`` and ``reused``.
+
     >>> before = torch.cpu.memory_stats()["used"]
     >>> x = torch.empty(20_000_000)
     >>> torch.cpu.memory_stats()["used"] - before >= x.nbytes
@@ -44,7 +72,6 @@ def memory_stats() -> dict[str, int]:
 def empty_cache() -> None:
     """Give memory that is kept for later tensors back to the system.
 
-    >>> import numtorch as torch
     >>> torch.cpu.empty_cache()
     >>> torch.cpu.memory_stats()["kept"]
     0

@@ -17,14 +17,23 @@ from numtorch.ops import generator
 def is_available() -> bool:
     """Whether there is an NVIDIA GPU that can be used (or Numba's simulator of one).
 
-    >>> import numtorch as torch
+    Returns:
+        A bool.
+
     >>> device = "cuda" if torch.cuda.is_available() else "cpu"
     """
     return launch.is_available()
 
 
 def device_count() -> int:
-    """How many GPUs there are; 0 without a driver."""
+    """How many GPUs there are.
+
+    Returns:
+        An int; 0 without a driver.
+
+    >>> (torch.cuda.device_count() > 0) == torch.cuda.is_available()
+    True
+    """
     return len(launch.cuda.gpus) if is_available() else 0
 
 
@@ -43,13 +52,31 @@ def _index(device: Any) -> int:
 
 
 def current_device() -> int:
-    """The number of the device that ``"cuda"`` stands for."""
+    """The number of the device that ``"cuda"`` stands for.
+
+    Returns:
+        An int.
+
+    >>> if torch.cuda.is_available():
+    ...     print(torch.cuda.current_device() < torch.cuda.device_count())
+    """
     launch.require()
     return _devices.current_cuda()
 
 
 def set_device(device: Any) -> None:
-    """Make a device the current one: kernels run there, and ``"cuda"`` stands for it."""
+    """Make a device the current one: kernels run there, and ``"cuda"`` stands for it.
+
+    Args:
+        device: a number, ``"cuda:1"`` or a device; None changes nothing.
+
+    Raises:
+        ValueError: the device is not a GPU.
+        RuntimeError: there is no such GPU.
+
+    >>> if torch.cuda.is_available():
+    ...     torch.cuda.set_device(0)
+    """
     i = _index(device)
     launch.select(i)
 
@@ -57,11 +84,16 @@ def set_device(device: Any) -> None:
 class device:
     """A context manager that makes another device the current one.
 
-    Example:
-        >>> import numtorch as torch
-        >>> if torch.cuda.device_count() > 1:
-        ...     with torch.cuda.device(1):
-        ...         x = torch.ones(3, device="cuda")
+    Args:
+        device: a number, ``"cuda:1"`` or a device; None for the current one.
+
+    Raises:
+        ValueError: the device is not a GPU.
+        RuntimeError: there is no such GPU.
+
+    >>> if torch.cuda.device_count() > 1:
+    ...     with torch.cuda.device(1):
+    ...         x = torch.ones(3, device="cuda")
     """
 
     def __init__(self, device: Any):
@@ -77,7 +109,14 @@ class device:
 
 
 def synchronize(device: Any = None) -> None:
-    """Wait until all kernels launched on the (current) device have finished; errors of theirs appear here."""
+    """Wait until all kernels launched on a device have finished; errors of theirs appear here.
+
+    Args:
+        device: a number, ``"cuda:1"`` or a device; the current one if None.
+
+    >>> if torch.cuda.is_available():
+    ...     torch.cuda.synchronize()
+    """
     launch.require()
     with _On(_index(device)):
         launch.cuda.synchronize()
@@ -119,18 +158,48 @@ class DeviceProperties:
 
 
 def get_device_name(device: Any = None) -> str:
-    """The (current) GPU's name."""
+    """The name of a GPU.
+
+    Args:
+        device: a number, ``"cuda:1"`` or a device; the current one if None.
+
+    Returns:
+        A string, as the driver calls it.
+
+    >>> if torch.cuda.is_available():
+    ...     name = torch.cuda.get_device_name()
+    """
     return get_device_properties(device).name
 
 
 def get_device_capability(device: Any = None) -> tuple[int, int]:
-    """The (current) GPU's compute capability: (major, minor)."""
+    """The compute capability of a GPU.
+
+    Args:
+        device: a number, ``"cuda:1"`` or a device; the current one if None.
+
+    Returns:
+        (major, minor).
+
+    >>> if torch.cuda.is_available():
+    ...     major, minor = torch.cuda.get_device_capability()
+    """
     p = get_device_properties(device)
     return p.major, p.minor
 
 
 def get_device_properties(device: Any = None) -> DeviceProperties:
-    """The (current) GPU's name, compute capability, memory and number of multiprocessors."""
+    """Name, compute capability, memory and number of multiprocessors of a GPU.
+
+    Args:
+        device: a number, ``"cuda:1"`` or a device; the current one if None.
+
+    Returns:
+        ``DeviceProperties``: ``name``, ``major``, ``minor``, ``total_memory`` in bytes, ``multi_processor_count``.
+
+    >>> if torch.cuda.is_available():
+    ...     properties = torch.cuda.get_device_properties()
+    """
     launch.require()
     i = _index(device)
     if launch.simulated():
@@ -144,7 +213,17 @@ def get_device_properties(device: Any = None) -> DeviceProperties:
 
 
 def mem_get_info(device: Any = None) -> tuple[int, int]:
-    """Free and total bytes of the (current) device's memory; 0 and 0 in the simulator."""
+    """Free and total memory of a GPU.
+
+    Args:
+        device: a number, ``"cuda:1"`` or a device; the current one if None.
+
+    Returns:
+        (free, total) in bytes; (0, 0) in the simulator.
+
+    >>> if torch.cuda.is_available():
+    ...     free, total = torch.cuda.mem_get_info()
+    """
     launch.require()
     if launch.simulated():
         return 0, 0
@@ -154,8 +233,17 @@ def mem_get_info(device: Any = None) -> tuple[int, int]:
 
 
 def memory_allocated(device: Any = None) -> int:
-    """Bytes held by tensors on the (current) device; 0 without a GPU, and in the simulator, whose arrays live
-    in host memory."""
+    """Memory that tensors on a GPU hold.
+
+    Args:
+        device: a number, ``"cuda:1"`` or a device; the current one if None.
+
+    Returns:
+        Bytes; 0 without a GPU, and in the simulator, whose arrays live in host memory.
+
+    >>> torch.cuda.memory_allocated() >= 0
+    True
+    """
     if not is_available() or launch.simulated():
         return 0
     with _On(_index(device)):
@@ -164,7 +252,10 @@ def memory_allocated(device: Any = None) -> int:
 
 
 def empty_cache() -> None:
-    """Give memory that is waiting to be freed back to the driver."""
+    """Give memory that is waiting to be freed back to the driver.
+
+    >>> torch.cuda.empty_cache()
+    """
     if is_available() and not launch.simulated():
         launch.cuda.current_context().memory_manager.deallocations.clear()
 
@@ -174,17 +265,35 @@ def manual_seed(seed: int) -> None:
 
     Differs from torch: all devices draw from one stream (element i is the same number everywhere), so this
     seeds the CPU's numbers too.
+
+    Args:
+        seed: an integer.
+
+    >>> torch.cuda.manual_seed(0)
     """
     generator.manual_seed(seed)
 
 
 def manual_seed_all(seed: int) -> None:
-    """Seed the random numbers of all devices, which is one stream."""
+    """Seed the random numbers of all devices, which is one stream.
+
+    Args:
+        seed: an integer.
+
+    >>> torch.cuda.manual_seed_all(0)
+    """
     generator.manual_seed(seed)
 
 
 def is_initialized() -> bool:
-    """Whether Numba's CUDA target has been loaded."""
+    """Whether Numba's CUDA target has been loaded.
+
+    Returns:
+        A bool.
+
+    >>> isinstance(torch.cuda.is_initialized(), bool)
+    True
+    """
     return launch.module.cache_info().currsize > 0
 
 

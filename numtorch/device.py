@@ -25,12 +25,22 @@ _DTYPES = (
 
 
 class device:
-    """A device, from ``"cpu"``, ``"cuda"``, ``"cuda:0"``, ``"meta"``, or a type and an index.
+    """A place of tensors: the CPU, a GPU, or ``"meta"`` for tensors that have a shape but no elements.
 
-    Example:
-        >>> import numtorch as torch
-        >>> torch.device("cuda", 0)
-        device(type='cuda', index=0)
+    Args:
+        type: ``"cpu"``, ``"cuda"``, ``"cuda:0"`` or ``"meta"``; a number for a GPU; or a device.
+        index: which GPU; None for the current one.
+
+    Attributes:
+        type: ``"cpu"``, ``"cuda"`` or ``"meta"``.
+        index: the number, or None.
+
+    Raises:
+        RuntimeError: an unknown type, or a negative number.
+        TypeError: ``type`` is none of these.
+
+    >>> torch.device("cuda", 0)
+    device(type='cuda', index=0)
     """
 
     __slots__ = ("index", "type")

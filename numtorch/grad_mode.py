@@ -102,28 +102,54 @@ class _BareDecorator(_Setting):
 
 
 class no_grad(_BareDecorator):
-    """Ops inside record nothing; results do not require gradients.
+    """Ops inside record nothing; their results do not require gradients.
 
-    Example:
-        >>> import numtorch as torch
-        >>> x = torch.ones(2, requires_grad=True)
-        >>> with torch.no_grad():
-        ...     y = x * 2
-        >>> y.requires_grad
-        False
+    Works as a context manager and as a decorator, with and without parentheses; for the current thread.
+
+    Args:
+        fn: the function that is decorated.
+
+    >>> x = torch.ones(2, requires_grad=True)
+    >>> with torch.no_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
     """
 
     values = {"grad": False}
 
 
 class enable_grad(_BareDecorator):
-    """Ops inside record a graph, also within ``no_grad``."""
+    """Ops inside record a graph, also within ``no_grad``.
+
+    Works as a context manager and as a decorator, with and without parentheses; for the current thread.
+
+    Args:
+        fn: the function that is decorated.
+
+    >>> x = torch.ones(2, requires_grad=True)
+    >>> with torch.no_grad():
+    ...     with torch.enable_grad():
+    ...         y = x * 2
+    >>> y.requires_grad
+    True
+    """
 
     values = {"grad": True}
 
 
 class set_grad_enabled(_Setting):
-    """Recording on or off: takes effect at once, and is undone when used as a context manager."""
+    """Recording on or off: takes effect at once, and is undone at the end when used as a context manager.
+
+    Args:
+        mode: whether ops record a graph.
+
+    >>> with torch.set_grad_enabled(False):
+    ...     print(torch.is_grad_enabled())
+    False
+    >>> torch.is_grad_enabled()
+    True
+    """
 
     def __init__(self, mode: bool):
         super().__init__(grad=bool(mode))
@@ -143,6 +169,13 @@ class inference_mode(_Setting):
     """As ``no_grad``; for code that will never need gradients of what it makes.
 
     Differs from torch: the results are ordinary tensors and may be used in later graphs.
+
+    Args:
+        mode: False changes nothing; or the function that is decorated.
+
+    >>> with torch.inference_mode():
+    ...     print(torch.is_grad_enabled())
+    False
     """
 
     if TYPE_CHECKING:
@@ -166,10 +199,24 @@ class inference_mode(_Setting):
 
 
 def is_grad_enabled() -> bool:
-    """Whether ops record a graph now."""
+    """Whether ops record a graph now.
+
+    Returns:
+        A bool.
+
+    >>> torch.is_grad_enabled()
+    True
+    """
     return mode.grad
 
 
 def is_inference_mode_enabled() -> bool:
-    """Whether inside ``inference_mode``."""
+    """Whether the code is inside ``inference_mode``.
+
+    Returns:
+        A bool.
+
+    >>> torch.is_inference_mode_enabled()
+    False
+    """
     return mode.inference

@@ -31,12 +31,26 @@ tick = clock.__next__
 
 
 class Size(tuple[int, ...]):
-    """A shape: a tuple that prints as ``torch.Size([2, 3])``."""
+    """A shape: a tuple that prints as ``torch.Size([2, 3])``.
+
+    Args:
+        iterable: the sizes.
+
+    >>> torch.Size([2, 3])
+    torch.Size([2, 3])
+    """
 
     __slots__ = ()
 
     def numel(self) -> int:
-        """Number of elements."""
+        """The product of the sizes: the number of elements.
+
+        Returns:
+            An int.
+
+        >>> torch.Size([2, 3]).numel()
+        6
+        """
         return math.prod(self)
 
     def __repr__(self) -> str:

@@ -61,9 +61,12 @@ OPS: dict[str, Op] = {}
 
 
 def primitive(**options: Any) -> Callable[[Callable[..., Any]], Function[Tensor]]:
-    """An op given by a scalar body; see ``ElementwiseOp``.
+    """An op given by a scalar body, which says what becomes of one element; loops are generated from it.
 
     Args:
+        **options: see below.
+
+    Options:
         result: ``same`` (the promoted type), ``bool``, or ``counts`` (``same`` but for truth values, of which it is
             int64).
         floats: integers are computed in the default floating type.
@@ -78,6 +81,15 @@ def primitive(**options: Any) -> Callable[[Callable[..., Any]], Function[Tensor]
         fit: ``fit(name, operands, dtype)`` gives the operands with numbers that may be beyond the integer type made to
             fit.
         ref, torch, samples, domain, given: for the op's tests.
+
+    Returns:
+        A decorator, which makes the op's function of its body.
+
+    >>> @torch.primitive()
+    ... def affine(x, a: float, b: float):
+    ...     return a * x + b
+    >>> affine(torch.tensor([1.0, 2.0]), 3.0, 0.5)
+    tensor([3.5000, 6.5000])
     """
 
     def wrap(fn: Callable) -> Any:
@@ -91,10 +103,14 @@ def op(fn: Callable[..., R], *, shape: bool = False, **options: Any) -> Function
 @overload
 def op(fn: None = None, *, shape: bool = False, **options: Any) -> Callable[[Callable[..., R]], Function[R]]: ...
 def op(fn: Callable | None = None, *, shape: bool = False, **options: Any) -> Any:
-    """An op given by a body written in ops.
+    """An op given by a body written in ops: it runs where no kernel takes the operands, and says what the result is.
 
     Args:
+        fn: the body.
         shape: the body is only the rule for shapes and types, run on ``meta`` tensors; kernels compute.
+        **options: see below.
+
+    Options:
         view: the body only makes views. A function of the shape, the strides (None if contiguous) and the parameters
             may stand for it, which gives the geometry that ``placed`` takes; it is cached, and the op then has no body
             of its own.
@@ -107,6 +123,15 @@ def op(fn: Callable | None = None, *, shape: bool = False, **options: Any) -> An
         wide: False where the body does nothing with half types that float32 could do better, as when it only moves
             elements.
         ref, torch, samples, domain, given: for the op's tests.
+
+    Returns:
+        The op's function; without ``fn`` a decorator, which makes it.
+
+    >>> @torch.op
+    ... def norm_of_legs(x, y):
+    ...     return torch.sqrt(x * x + y * y)
+    >>> norm_of_legs(torch.tensor(3.0), torch.tensor(4.0))
+    tensor(5.)
     """
 
     def wrap(f: Callable) -> Any:

@@ -99,9 +99,13 @@ def _cores() -> int:
 
 
 def get_num_threads() -> int:
-    """Threads that a parallel kernel uses: ``NUMTORCH_NUM_THREADS``, else the cores this process may use.
+    """How many threads a parallel kernel uses: ``NUMTORCH_NUM_THREADS``, else the cores this process may use.
 
-    A forked child, such as a worker of a DataLoader, uses one.
+    Returns:
+        An int; 1 in a forked child, such as a worker of a DataLoader.
+
+    >>> torch.get_num_threads() >= 1
+    True
     """
     global _count
     if _count is None:
@@ -120,7 +124,12 @@ def forked() -> bool:
 def set_num_threads(n: int) -> None:
     """Set the number of threads; results do not depend on it.
 
-    >>> import numtorch as torch
+    Args:
+        n: a positive integer.
+
+    Raises:
+        ValueError: ``n`` is not one.
+
     >>> before = torch.get_num_threads()
     >>> torch.set_num_threads(1)
     >>> torch.get_num_threads()
@@ -141,7 +150,14 @@ def _set_num_threads(n: int) -> None:
 
 
 def get_num_interop_threads() -> int:
-    """What ``set_num_interop_threads`` was given, else the number of cores."""
+    """What ``set_num_interop_threads`` was given, else the number of cores.
+
+    Returns:
+        An int.
+
+    >>> torch.get_num_interop_threads() >= 1
+    True
+    """
     return _interop or _cores()
 
 
@@ -149,6 +165,14 @@ def set_num_interop_threads(n: int) -> None:
     """Accepted for programs written for torch, and remembered. Ops run one after the other: it changes nothing.
 
     Differs from torch: it may be called at any time.
+
+    Args:
+        n: a positive integer.
+
+    Raises:
+        ValueError: ``n`` is not one.
+
+    >>> torch.set_num_interop_threads(torch.get_num_interop_threads())
     """
     global _interop
     _interop = _positive("set_num_interop_threads", n)

@@ -147,7 +147,7 @@ class Tensor:
     def argwhere(self) -> Tensor:
         """Indices of nonzero elements, one row each."""
     def as_strided(self, size: Sequence[builtins.int], stride: Sequence[builtins.int], storage_offset: builtins.int | None = ...) -> Tensor:
-        """A view with the given sizes, strides and offset into the storage."""
+        """A view with the given sizes, strides and offset into the memory of ``input``."""
     def atan(self, *, out: Tensor | None = ...) -> Tensor:
         """The angle in radians, in ``[-pi / 2, pi / 2]``, whose tangent is ``input``."""
     def atan_(self) -> Tensor:
@@ -183,7 +183,7 @@ class Tensor:
     def bool(self, *, memory_format: Any = ...) -> Tensor:
         """The elements as bool."""
     def broadcast_to(self, *sizes: _Size, size: builtins.int | Sequence[builtins.int] | None = ...) -> Tensor:
-        """``x`` seen in a shape to which it broadcasts."""
+        """Seen in a shape to which it broadcasts, without copying."""
     def byte(self, *, memory_format: Any = ...) -> Tensor:
         """The elements as uint8."""
     def ceil(self, *, out: Tensor | None = ...) -> Tensor:
@@ -193,7 +193,7 @@ class Tensor:
     def char(self, *, memory_format: Any = ...) -> Tensor:
         """The elements as int8."""
     def chunk(self, chunks: builtins.int, dim: builtins.int = ..., *, axis: builtins.int = ...) -> tuple[Tensor, ...]:
-        """At most ``chunks`` pieces of equal size, but the last."""
+        """At most ``chunks`` pieces along a dimension, as views: all as long as the first, but for the last."""
     def clamp(self, min: _Operand | None = ..., max: _Operand | None = ..., *, out: Tensor | None = ...) -> Tensor:
         """``min(max(input, min), max)``: elements limited to ``[min, max]``; the gradient is 1 inside and at the bounds."""
     def clamp_(self, min: _Operand | None = ..., max: _Operand | None = ...) -> Tensor:
@@ -211,11 +211,11 @@ class Tensor:
     def clip_(self, min: _Operand | None = ..., max: _Operand | None = ...) -> Tensor:
         """In-place ``clamp``."""
     def clone(self, *, out: Tensor | None = ...) -> Tensor:
-        """A copy of the elements."""
+        """A copy of the elements, in row-major order; the gradient passes through."""
     def contiguous(self) -> Tensor:
-        """The tensor itself if its elements are in row-major order, else a copy that is."""
-    def copy_(self, source: Any, non_blocking: builtins.bool = ...) -> Tensor:
-        """Overwrite with ``source``, broadcast and converted."""
+        """The tensor itself if its elements are in row-major order in memory, else a copy that is."""
+    def copy_(self, other: _Operand, non_blocking: builtins.bool = ...) -> Tensor:
+        """Overwrite with the elements of another tensor, converted to this type."""
     def cos(self, *, out: Tensor | None = ...) -> Tensor:
         """The cosine."""
     def cos_(self) -> Tensor:
@@ -280,17 +280,17 @@ class Tensor:
     def device(self) -> Device:
         """Where the elements live."""
     def diag(self, diagonal: builtins.int = ..., *, out: Tensor | None = ...) -> Tensor:
-        """The matrix with this diagonal; of a matrix, the diagonal."""
+        """The matrix with this diagonal; of a matrix, a copy of the diagonal."""
     def diag_embed(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor:
-        """Matrices in two new dimensions whose diagonals are the last dimension of ``input``; zeros elsewhere."""
+        """Matrices in two new dimensions, whose diagonals are the last dimension of ``input``; zeros elsewhere."""
     def diagflat(self, offset: builtins.int = ...) -> Tensor:
-        """The matrix whose diagonal has all elements of ``input``."""
+        """The matrix whose diagonal has all elements of ``input``; zeros elsewhere."""
     def diagonal(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor:
-        """The diagonal of two dimensions, as the last dimension."""
+        """The diagonal of two dimensions, as a view in which it is the last dimension."""
     def diagonal_scatter(self, src: Tensor, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor:
         """A copy whose diagonal is ``src``."""
     def diff(self, n: builtins.int = ..., dim: builtins.int = ..., prepend: Tensor | None = ..., append: Tensor | None = ..., *, out: Tensor | None = ..., axis: builtins.int = ...) -> Tensor:
-        """Differences of neighbours along ``dim``, taken ``n`` times."""
+        """``x[i + 1] - x[i]`` along a dimension, taken ``n`` times; of booleans whether neighbours differ."""
     def dim(self) -> builtins.int:
         """Number of dimensions."""
     def div(self, other: _Operand, *, rounding_mode: str | None = ..., out: Tensor | None = ...) -> Tensor:
@@ -306,7 +306,7 @@ class Tensor:
     def double(self, *, memory_format: Any = ...) -> Tensor:
         """The elements as float64."""
     def dsplit(self, indices_or_sections: builtins.int | Sequence[builtins.int] | Tensor, *more: builtins.int) -> tuple[Tensor, ...]:
-        """``tensor_split`` along the third dimension into equal pieces."""
+        """Pieces along the third dimension, as views."""
     @property
     def dtype(self) -> DType:
         """Element type."""
@@ -335,9 +335,9 @@ class Tensor:
     def exp_(self) -> Tensor:
         """In-place ``exp``."""
     def expand(self, *sizes: _Size, size: builtins.int | Sequence[builtins.int] | None = ...) -> Tensor:
-        """Dimensions of size 1 repeated without copying; -1 keeps a size."""
+        """Dimensions of size 1 repeated as a view, without copying."""
     def expand_as(self, other: Tensor) -> Tensor:
-        """``x.expand(other.shape)``."""
+        """Dimensions of size 1 repeated as a view, to the shape of another tensor."""
     def expm1(self, *, out: Tensor | None = ...) -> Tensor:
         """``exp(input) - 1``, with all its digits also near 0."""
     def expm1_(self) -> Tensor:
@@ -345,11 +345,11 @@ class Tensor:
     def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor:
         """Overwrite with random numbers above 0 of the exponential distribution, of density ``lambd * exp(-lambd * x)``."""
     def fill_(self, value: Any) -> Tensor:
-        """Overwrite every element with ``value``; RuntimeError for a number that the type cannot hold."""
+        """Overwrite every element with ``value``."""
     def fill_diagonal_(self, fill_value: _Operand, wrap: builtins.bool = ...) -> Tensor:
-        """Overwrite the main diagonal with a number; with ``wrap``, tall matrices begin anew below the square."""
+        """Overwrite the main diagonal with a number."""
     def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor:
-        """Dimensions from ``start_dim`` to ``end_dim`` merged into one."""
+        """The dimensions from ``start_dim`` to ``end_dim`` merged into one, as a view where possible."""
     def flip(self, *given: Any, dims: Any = ...) -> Tensor:
         """A copy in reverse order along the given dimensions."""
     def fliplr(self) -> Tensor:
@@ -398,7 +398,7 @@ class Tensor:
     def half(self, *, memory_format: Any = ...) -> Tensor:
         """The elements as float16."""
     def hsplit(self, indices_or_sections: builtins.int | Sequence[builtins.int] | Tensor, *more: builtins.int) -> tuple[Tensor, ...]:
-        """``tensor_split`` along the second dimension (of vectors, the first) into equal pieces."""
+        """Pieces along the second dimension, of vectors along the first, as views."""
     def hypot(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
         """``sqrt(input**2 + other**2)``: the hypotenuse, without overflow. Its gradient at 0 is NaN, as in torch."""
     def hypot_(self, other: _Operand) -> Tensor:
@@ -631,9 +631,9 @@ class Tensor:
     def mode(self, dim: builtins.int = ..., keepdim: builtins.bool = ..., *, out: tuple[Tensor, Tensor] | None = ..., axis: builtins.int = ..., keepdims: builtins.bool = ...) -> ReturnType:
         """The value that occurs most often along ``dim`` (the smallest of several), and the last place where it is: (values, indices)."""
     def moveaxis(self, source: Any, destination: Any) -> Tensor:
-        """Dimensions moved to other positions; the rest keep their order."""
+        """Dimensions moved to other positions, as a view; the rest keep their order."""
     def movedim(self, source: Any, destination: Any) -> Tensor:
-        """Dimensions moved to other positions; the rest keep their order."""
+        """Dimensions moved to other positions, as a view; the rest keep their order."""
     def msort(self, *, out: Tensor | None = ...) -> Tensor:
         """The elements in order along the first dimension."""
     def mul(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
@@ -659,10 +659,10 @@ class Tensor:
         """As ``median`` of the elements that are not NaN; NaN if all are."""
     @overload
     def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor:
-        """``length`` elements from ``start`` along ``dim``."""
+        """``length`` elements from ``start`` along ``dim``, as a view."""
     @overload
     def narrow(self, *, start: Any, length: builtins.int, axis: builtins.int) -> Tensor:
-        """``length`` elements from ``start`` along ``dim``."""
+        """``length`` elements from ``start`` along ``dim``, as a view."""
     @property
     def nbytes(self) -> builtins.int:
         """Bytes of all elements."""
@@ -739,7 +739,7 @@ class Tensor:
     def random_(self, low: Any = ..., to: Any = ..., *, generator: Any = ...) -> Tensor:
         """Overwrite with random integers from ``low`` up to but not including ``to``; with one number, from 0 up to it."""
     def ravel(self) -> Tensor:
-        """The elements in one dimension."""
+        """The elements in one dimension, as a view where possible."""
     def reciprocal(self, *, out: Tensor | None = ...) -> Tensor:
         """``1 / input``; infinite at 0."""
     def reciprocal_(self) -> Tensor:
@@ -757,24 +757,24 @@ class Tensor:
     def remainder_(self, other: _Operand) -> Tensor:
         """In-place ``remainder``."""
     def repeat(self, *counts: Any, repeats: Any = ...) -> Tensor:
-        """The tensor repeated along each dimension, as copies."""
+        """The tensor repeated along each dimension, as a copy."""
     def repeat_interleave(self, repeats: Any = ..., dim: builtins.int | None = ..., *, output_size: builtins.int | None = ..., axis: builtins.int | None = ...) -> Tensor:
-        """Each element (or slice along ``dim``) repeated in place: all as often, or each as often as ``repeats`` says."""
+        """Each element, or slice along ``dim``, repeated in place."""
     def requires_grad_(self, requires_grad: builtins.bool = ...) -> Tensor:
         """Set ``requires_grad`` and return the tensor."""
     def reshape(self, *sizes: _Size, shape: Any = ...) -> Tensor:
-        """The elements in another shape: a view if possible, else a copy. One size may be -1."""
+        """The elements in another shape, as a view where possible, else as a copy."""
     def reshape_as(self, other: Tensor) -> Tensor:
         """``reshape(other.shape)``."""
-    def resize_(self, *shape: _Size) -> Tensor:
-        """Another shape, in row-major order from where ``x`` begins in its memory, whatever lies there."""
+    def resize_(self, *shape: _Size, size: builtins.int | Sequence[builtins.int] | None = ...) -> Tensor:
+        """Another shape, in row-major order from where the tensor begins in its memory, whatever lies there."""
     def retain_grad(self) -> None:
         """Keep the gradient of a tensor that is not a leaf in ``grad`` too."""
     @property
     def retains_grad(self) -> builtins.bool:
         """Whether ``retain_grad`` was asked for."""
     def roll(self, shifts: Any, dims: Any = ...) -> Tensor:
-        """Elements moved on along dimensions; what passes the end comes in at the beginning. Without ``dims``, of the flattened tensor."""
+        """A copy whose elements have moved on along dimensions; what passes the end comes in at the beginning."""
     def rot90(self, k: builtins.int = ..., dims: Any = ...) -> Tensor:
         """A copy turned by ``k`` times 90 degrees in the plane of two dimensions, from the first towards the second."""
     def round(self, *, out: Tensor | None = ...) -> Tensor:
@@ -823,10 +823,10 @@ class Tensor:
         """In-place ``scatter_reduce``."""
     @overload
     def select(self, dim: builtins.int, index: builtins.int) -> Tensor:
-        """The slice at ``index`` along ``dim``, without that dimension."""
+        """The slice at ``index`` along ``dim``, without that dimension, as a view."""
     @overload
     def select(self, *, index: builtins.int, axis: builtins.int) -> Tensor:
-        """The slice at ``index`` along ``dim``, without that dimension."""
+        """The slice at ``index`` along ``dim``, without that dimension, as a view."""
     @overload
     def select_scatter(self, src: Tensor, dim: builtins.int, index: builtins.int) -> Tensor:
         """A copy whose slice at ``index`` along ``dim`` is ``src``."""
@@ -873,7 +873,7 @@ class Tensor:
     def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., *, stable: builtins.bool | None = ..., out: tuple[Tensor, Tensor] | None = ..., axis: builtins.int = ...) -> ReturnType:
         """The elements in order along ``dim``, and where they were: (values, indices)."""
     def split(self, split_size_or_sections: builtins.int | Sequence[builtins.int], dim: builtins.int = ...) -> tuple[Tensor, ...]:
-        """Pieces of a size (the last may be smaller), or of the given sizes, as views."""
+        """Pieces along a dimension, as views."""
     def split_with_sizes(self, split_sizes: Sequence[builtins.int], dim: builtins.int = ..., *, axis: builtins.int = ...) -> tuple[Tensor, ...]:
         """Pieces of the given sizes, as views."""
     def sqrt(self, *, out: Tensor | None = ...) -> Tensor:
@@ -885,9 +885,9 @@ class Tensor:
     def square_(self) -> Tensor:
         """In-place ``square``."""
     def squeeze(self, dim: Dims | None = ..., *more: builtins.int, axis: Dims | None = ...) -> Tensor:
-        """Dimensions of size 1 removed: all of them, one, several, or a tuple of them."""
+        """Dimensions of size 1 removed, as a view."""
     def squeeze_(self, dim: Dims | None = ..., *more: builtins.int, axis: Dims | None = ...) -> Tensor:
-        """Dimensions of size 1 removed in place: all of them, one, several, or a tuple of them."""
+        """In-place ``squeeze``."""
     def std(self, dim: Dims | None = ..., unbiased: builtins.bool | None = ..., keepdim: builtins.bool = ..., *, correction: builtins.float | None = ..., out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
         """The standard deviation: the square root of ``var``. Its gradient at 0 is 0."""
     def storage_offset(self) -> builtins.int:
@@ -915,13 +915,13 @@ class Tensor:
     def sum(self, dim: Dims | None = ..., keepdim: builtins.bool = ..., *, dtype: _DType | None = ..., out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
         """The sum of all elements, or over one or several dimensions. Integers add up as int64."""
     def swapaxes(self, axis0: builtins.int, axis1: builtins.int) -> Tensor:
-        """``transpose`` under NumPy's name."""
+        """Two dimensions exchanged, as a view: ``transpose`` under NumPy's name."""
     def swapdims(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
-        """Two dimensions exchanged."""
+        """Two dimensions exchanged, as a view."""
     def t(self) -> Tensor:
-        """The transpose of a matrix; vectors and scalars as they are."""
+        """The transpose of a matrix, as a view; vectors and numbers as they are."""
     def t_(self) -> Tensor:
-        """The transpose of a matrix, in place."""
+        """In-place ``t``."""
     def take(self, index: Tensor, *, out: Tensor | None = ...) -> Tensor:
         """The elements at positions of the flattened tensor, in the shape of ``index``."""
     def take_along_dim(self, indices: Tensor, dim: builtins.int | None = ..., *, out: Tensor | None = ..., axis: builtins.int | None = ...) -> Tensor:
@@ -935,27 +935,27 @@ class Tensor:
     def tanh_(self) -> Tensor:
         """In-place ``tanh``."""
     def tensor_split(self, indices_or_sections: builtins.int | Sequence[builtins.int] | Tensor, dim: builtins.int = ..., *, axis: builtins.int = ...) -> tuple[Tensor, ...]:
-        """Pieces cut at the given places, or a number of pieces of which the first are one longer."""
+        """Pieces along a dimension, as views, of almost equal size or cut at given places."""
     def tile(self, *given: Any, dims: Any = ...) -> Tensor:
-        """As NumPy's tile: ``repeat`` with missing leading counts taken as 1."""
+        """The tensor repeated along each dimension, as a copy; missing leading counts are 1."""
     def to(self, *args: Any, dtype: _DType | None = ..., device: _Device | None = ..., non_blocking: builtins.bool = ..., copy: builtins.bool = ..., memory_format: Any = ...) -> Tensor:
-        """The tensor in another dtype, on another device, or like another tensor; itself if nothing changes."""
+        """The tensor in another type, on another device, or like another tensor; itself if nothing changes."""
     def tolist(self) -> list[Any]:
         """Nested lists of Python numbers."""
     def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ..., *, out: tuple[Tensor, Tensor] | None = ..., axis: builtins.int = ...) -> ReturnType:
         """The ``k`` largest (or smallest) elements along ``dim``, in order, and where they are: (values, indices)."""
     def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
-        """Two dimensions exchanged."""
+        """Two dimensions exchanged, as a view."""
     def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
-        """Two dimensions exchanged, in place: the elements stay where they are."""
+        """In-place ``transpose``."""
     def tril(self, diagonal: builtins.int = ..., *, out: Tensor | None = ...) -> Tensor:
-        """The lower triangle; zeros above the diagonal."""
+        """The lower triangle of matrices; zeros above a diagonal."""
     def tril_(self, diagonal: builtins.int = ...) -> Tensor:
-        """In place, zeros above the diagonal; of elements that are in memory once but stand in several places, wherever one of these is."""
+        """In-place ``tril``."""
     def triu(self, diagonal: builtins.int = ..., *, out: Tensor | None = ...) -> Tensor:
-        """The upper triangle; zeros below the diagonal."""
+        """The upper triangle of matrices; zeros below a diagonal."""
     def triu_(self, diagonal: builtins.int = ...) -> Tensor:
-        """In place, zeros below the diagonal; of elements that are in memory once but stand in several places, wherever one of these is."""
+        """In-place ``triu``."""
     def true_divide(self, other: _Operand, *, rounding_mode: str | None = ..., out: Tensor | None = ...) -> Tensor:
         """Quotient: exact, or rounded to integers, whose gradient is 0."""
     def true_divide_(self, other: _Operand, *, rounding_mode: str | None = ...) -> Tensor:
@@ -973,11 +973,11 @@ class Tensor:
     def type_as(self, other: Tensor) -> Tensor:
         """Cast and moved to be like another tensor."""
     def unbind(self, dim: builtins.int = ..., *, axis: builtins.int = ...) -> tuple[Tensor, ...]:
-        """The slices along a dimension."""
+        """The slices along a dimension, without it, as views."""
     def unflatten(self, dim: builtins.int, sizes: Any) -> Tensor:
-        """One dimension split into several; one size may be -1."""
+        """One dimension split into several, as a view."""
     def unfold(self, dimension: builtins.int, size: builtins.int, step: builtins.int) -> Tensor:
-        """Windows of ``size`` along a dimension, as a new last dimension."""
+        """Windows along a dimension, as a view in which their elements are a new last dimension."""
     def uniform_(self, low: builtins.float = ..., to: builtins.float = ..., *, generator: Any = ...) -> Tensor:
         """Overwrite with uniform random numbers in [low, to)."""
     @overload
@@ -994,16 +994,16 @@ class Tensor:
         """The values that occur, each once, in ascending order; with ``dim``, the slices along it, in lexicographic order."""
     @overload
     def unsqueeze(self, dim: builtins.int) -> Tensor:
-        """A dimension of size 1 inserted."""
+        """A dimension of size 1 inserted, as a view."""
     @overload
     def unsqueeze(self, *, axis: builtins.int) -> Tensor:
-        """A dimension of size 1 inserted."""
+        """A dimension of size 1 inserted, as a view."""
     @overload
     def unsqueeze_(self, dim: builtins.int) -> Tensor:
-        """A dimension of size 1 inserted in place."""
+        """In-place ``unsqueeze``."""
     @overload
     def unsqueeze_(self, *, axis: builtins.int) -> Tensor:
-        """A dimension of size 1 inserted in place."""
+        """In-place ``unsqueeze``."""
     def var(self, dim: Dims | None = ..., unbiased: builtins.bool | None = ..., keepdim: builtins.bool = ..., *, correction: builtins.float | None = ..., out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
         """The variance: mean squared distance from the mean, with ``correction`` (1) subtracted from the count."""
     def view(self, *shape: Any, size: builtins.int | Sequence[builtins.int] | None = ..., dtype: _DType | None = ...) -> Tensor:
@@ -1011,7 +1011,7 @@ class Tensor:
     def view_as(self, other: Tensor) -> Tensor:
         """``view(other.shape)``."""
     def vsplit(self, indices_or_sections: builtins.int | Sequence[builtins.int] | Tensor, *more: builtins.int) -> tuple[Tensor, ...]:
-        """``tensor_split`` along the first dimension into equal pieces."""
+        """Pieces along the first dimension, as views."""
     def where(self, condition: Tensor, other: _Operand) -> Tensor:
         """This tensor's elements where the condition holds, else ``other``'s."""
     def zero_(self) -> Tensor:

@@ -48,7 +48,21 @@ from numtorch.ops.movement.pieces import (
     vstack,
 )
 from numtorch.ops.movement.rearrange import flip, fliplr, flipud, repeat, repeat_interleave, roll, rot90, tile
-from numtorch.ops.movement.shapes import adjoint, atleast_1d, atleast_2d, atleast_3d, flatten, movedim, ravel, unflatten
+from numtorch.ops.movement.shapes import (
+    adjoint,
+    atleast_1d,
+    atleast_2d,
+    atleast_3d,
+    flatten,
+    movedim,
+    ravel,
+    squeeze_,
+    swapaxes,
+    t_,
+    transpose_,
+    unflatten,
+    unsqueeze_,
+)
 from numtorch.ops.movement.triangles import (
     block_diag,
     diag,
@@ -81,15 +95,10 @@ from numtorch.ops.movement.views import (
     select,
     slice,
     squeeze,
-    squeeze_,
-    swapaxes,
     t,
-    t_,
     transpose,
-    transpose_,
     unfold,
     unsqueeze,
-    unsqueeze_,
     view_as_shape,
     view_bits,
 )

@@ -19,7 +19,7 @@ from numtorch.exports import exported
 from numtorch.grad_mode import mode
 from numtorch.kernels import registry
 from numtorch.kernels.codegen import expr
-from numtorch.ops.movement.arguments import shape_args
+from numtorch.ops.movement.arguments import by_name, shape_args
 from numtorch.ops.movement.copies_cpu import Relayout
 from numtorch.ops.movement.launching import MOST_PLANS
 from numtorch.storage import FRESH, Size, Storage, allocate, kind
@@ -28,10 +28,15 @@ from numtorch.storage import FRESH, Size, Storage, allocate, kind
 @exported("torch", "Tensor", inplace=False)
 @primitive(ref=lambda x: x)
 def clone(x):
-    """A copy of the elements.
+    """A copy of the elements, in row-major order; the gradient passes through.
 
-    >>> import numtorch as torch
-    >>> torch.clone(torch.tensor([1, 2]))
+    Args:
+        input: of any type.
+
+    >>> x = torch.tensor([1, 2])
+    >>> y = torch.clone(x)
+    >>> y[0] = 5
+    >>> x
     tensor([1, 2])
     """
     return x
@@ -48,7 +53,15 @@ def _(g):
 @exported("Tensor")
 @engine.fill
 def contiguous(x: Tensor) -> Tensor:
-    """The tensor itself if its elements are in row-major order, else a copy that is."""
+    """The tensor itself if its elements are in row-major order in memory, else a copy that is.
+
+    Returns:
+        A tensor of the same shape, type and elements.
+
+    >>> x = torch.zeros(2, 3)
+    >>> x.contiguous() is x, x.t().is_contiguous(), x.t().contiguous().is_contiguous()
+    (True, False, True)
+    """
     if x._k.contiguous:
         return x
     key = (x._k, x.shape, x._strides)
@@ -174,7 +187,26 @@ def to(
     copy: bool = False,
     memory_format: Any = None,
 ) -> Tensor:
-    """The tensor in another dtype, on another device, or like another tensor; itself if nothing changes."""
+    """The tensor in another type, on another device, or like another tensor; itself if nothing changes.
+
+    Args:
+        *args: a dtype, a device or a tensor whose dtype and device are meant, then ``non_blocking`` and ``copy``.
+        dtype, device: the same by name. Fractions are cut off for integers.
+        non_blocking: accepted; copies are complete when the call returns.
+        copy: True copies even if nothing changes.
+        memory_format: accepted and ignored.
+
+    Returns:
+        A tensor of the same shape; its gradient comes back in the type of this one.
+
+    Raises:
+        TypeError: a flag is no bool.
+        RuntimeError: there is no such device.
+        NotImplementedError: a tensor of the device ``meta`` has no elements to move.
+
+    >>> torch.tensor([1.7, -1.7]).to(torch.int64)
+    tensor([ 1, -1])
+    """
     flags = 0
     for a in args:
         if isinstance(a, Tensor):
@@ -203,21 +235,44 @@ def to(
 
 @exported("Tensor")
 @engine.fill
-def copy_(x: Tensor, source: Any, non_blocking: bool = False) -> Tensor:
-    """Overwrite with ``source``, broadcast and converted."""
+def copy_(x: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
+    """Overwrite with the elements of another tensor, converted to this type.
+
+    Args:
+        other: a tensor that broadcasts to this shape, or a number.
+        non_blocking: accepted; the copy is complete when the call returns.
+
+    Raises:
+        RuntimeError: ``other`` does not broadcast to this shape, or elements of this tensor share memory.
+
+    >>> torch.zeros(2, 3).copy_(torch.tensor([1, 2, 3]))
+    tensor([[1., 2., 3.],
+            [1., 2., 3.]])
+    """
     if not x._k.contiguous:
-        single(x, "copy_", in_turn=not isinstance(source, Tensor) or source.shape.numel() == 1)
-    if isinstance(source, Tensor):
-        if source.device != x.device:
-            source = to(source, x.device)
-        if x._k.dtype.category < source._k.dtype.category:
-            source = as_type(source, x._k.dtype)
-    return copy.op.inplace(x, (source,), ())
+        single(x, "copy_", in_turn=not isinstance(other, Tensor) or other.shape.numel() == 1)
+    if isinstance(other, Tensor):
+        if other.device != x.device:
+            other = to(other, x.device)
+        if x._k.dtype.category < other._k.dtype.category:
+            other = as_type(other, x._k.dtype)
+    return copy.op.inplace(x, (other,), ())
 
 
 @exported("Tensor")
 def fill_(x: Tensor, value: Any) -> Tensor:
-    """Overwrite every element with ``value``; RuntimeError for a number that the type cannot hold."""
+    """Overwrite every element with ``value``.
+
+    Args:
+        value: a number, or a tensor without dimensions.
+
+    Raises:
+        TypeError: ``value`` is no number.
+        RuntimeError: the type cannot hold it, or a tensor has dimensions.
+
+    >>> torch.zeros(2).fill_(3)
+    tensor([3., 3.])
+    """
     given, category = value.__class__, x._k.dtype.category
     if not (
         given is float
@@ -256,7 +311,11 @@ def _once(x: Tensor) -> Tensor:
 
 @exported("Tensor")
 def zero_(x: Tensor) -> Tensor:
-    """Overwrite every element with 0."""
+    """Overwrite every element with 0.
+
+    >>> torch.ones(2).zero_()
+    tensor([0., 0.])
+    """
     return fill_(x, 0.0 if x._k.dtype.category == dtypes.FLOATING else 0)
 
 
@@ -269,12 +328,22 @@ def set_like(x: Tensor, shape: tuple, source: Tensor | None = None) -> None:
 
 @exported("Tensor")
 @engine.fill
-def resize_(x: Tensor, *shape: Any) -> Tensor:
-    """Another shape, in row-major order from where ``x`` begins in its memory, whatever lies there.
+def resize_(x: Tensor, *shape: Any, size: Any = None) -> Tensor:
+    """Another shape, in row-major order from where the tensor begins in its memory, whatever lies there.
 
-    Where the memory does not suffice ``x`` gets its own, with what there was; new elements are uninitialised.
+    Where the memory does not suffice, it gets its own, with what there was; new elements are uninitialised.
+
+    Args:
+        *shape, size: the sizes, as integers or as one sequence.
+
+    Raises:
+        RuntimeError: a negative size, or a tensor that requires a gradient.
+
+    >>> torch.tensor([1, 2, 3, 4, 5]).resize_(2, 2)
+    tensor([[1, 2],
+            [3, 4]])
     """
-    size = Size(shape_args(shape, "resize_"))
+    size = Size(shape_args(shape if size is None else by_name(shape, size, "resize_", "size"), "resize_"))
     if min(size, default=0) < 0:
         raise RuntimeError(f"resize_: Trying to create tensor with negative dimension: {list(size)}")
     if x._edge is not None:

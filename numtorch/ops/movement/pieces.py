@@ -57,7 +57,22 @@ unbind_along.op.backward_name = "UnbindBackward0"
 
 @exported("torch", "Tensor")
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
-    """The slices along a dimension."""
+    """The slices along a dimension, without it, as views.
+
+    Args:
+        input: of at least one dimension.
+        dim: the dimension that is taken apart.
+
+    Returns:
+        A tuple of ``input.shape[dim]`` tensors.
+
+    Raises:
+        RuntimeError: ``input`` has no dimensions.
+        IndexError: ``dim`` is out of range.
+
+    >>> torch.unbind(torch.tensor([[1, 2], [3, 4]]))
+    (tensor([1, 2]), tensor([3, 4]))
+    """
     if not input.shape:
         raise RuntimeError("Dimension specified as 0 but tensor has no dimensions")
     return unbind_along(input, wrap_dim(dim, len(input.shape), "unbind"))
@@ -119,7 +134,25 @@ def _joined(parts: Any, sizes: tuple, dim: int, shape: Size) -> Tensor:
 @exported("torch", "Tensor")
 @own_names
 def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
-    """Pieces of a size (the last may be smaller), or of the given sizes, as views."""
+    """Pieces along a dimension, as views.
+
+    Args:
+        tensor: of at least one dimension.
+        split_size_or_sections: the size of every piece, of which the last may be smaller, or a list of all sizes.
+        dim: the dimension that is cut.
+
+    Returns:
+        A tuple of tensors.
+
+    Raises:
+        RuntimeError: negative sizes, sizes that do not add up to that of the dimension, or no dimension.
+        IndexError: ``dim`` is out of range.
+
+    >>> torch.split(torch.arange(5), 2)
+    (tensor([0, 1]), tensor([2, 3]), tensor([4]))
+    >>> torch.split(torch.arange(5), [1, 4])
+    (tensor([0]), tensor([1, 2, 3, 4]))
+    """
     sizes = split_size_or_sections
     if sizes.__class__ is not int or dim.__class__ is not int:
         several = isinstance(sizes, tuple | list)
@@ -156,7 +189,25 @@ def _sections(shape: tuple, sizes: Any, dim: int) -> tuple[tuple, int]:
 
 @exported("torch", "Tensor")
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """At most ``chunks`` pieces of equal size, but the last."""
+    """At most ``chunks`` pieces along a dimension, as views: all as long as the first, but for the last.
+
+    Args:
+        input: of at least one dimension.
+        chunks: how many; there are fewer where pieces of equal size, rounded up, cover the dimension sooner.
+        dim: the dimension that is cut.
+
+    Returns:
+        A tuple of tensors.
+
+    Raises:
+        RuntimeError: ``chunks`` is not positive, or ``input`` has no dimensions.
+        IndexError: ``dim`` is out of range.
+
+    >>> torch.chunk(torch.arange(5), 2)
+    (tensor([0, 1, 2]), tensor([3, 4]))
+    >>> len(torch.chunk(torch.arange(6), 4))
+    3
+    """
     if chunks.__class__ is not int or dim.__class__ is not int:
         chunks, dim = integer(chunks, "chunk", "chunks"), integer(dim, "chunk", "dim")
     return split_along(input, *_chunks(input.shape, chunks, dim))
@@ -187,11 +238,25 @@ def _countable(pieces: int, op: str) -> None:
 
 @exported("torch", also=("concat", "concatenate"))
 def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
-    """Tensors joined along an existing dimension.
+    """Tensors joined along an existing dimension, as a copy.
 
-    >>> import numtorch as torch
-    >>> torch.cat([torch.tensor([1, 2]), torch.tensor([3])])
-    tensor([1, 2, 3])
+    Args:
+        tensors: a sequence of tensors whose shapes are equal but for ``dim``; vectors without elements fit everywhere.
+        dim: the dimension that grows.
+
+    Returns:
+        A tensor of the promoted type, whose size along ``dim`` is the sum of the sizes.
+
+    Raises:
+        TypeError: the argument is no sequence, or an element of it is no tensor.
+        ValueError: there are no tensors.
+        RuntimeError: the shapes or devices do not match, or a tensor has no dimensions.
+        IndexError: ``dim`` is out of range.
+
+    >>> torch.cat([torch.tensor([[1, 2]]), torch.tensor([[3, 4], [5, 6]])])
+    tensor([[1, 2],
+            [3, 4],
+            [5, 6]])
     """
     if out is not None:
         return into(out, JOINED, cat, tensors, dim)
@@ -411,7 +476,24 @@ _cat = VariadicOp("cat", _cat_body, _cat_vjp)
 @exported("torch")
 @engine.fill
 def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
-    """Tensors of one shape joined along a new dimension."""
+    """Tensors of one shape joined along a new dimension, as a copy.
+
+    Args:
+        tensors: a sequence of tensors.
+        dim: where the new dimension stands.
+
+    Returns:
+        A tensor of the promoted type, with as many elements along ``dim`` as there are tensors.
+
+    Raises:
+        TypeError: the argument is no sequence, or an element of it is no tensor.
+        RuntimeError: there are no tensors, or their shapes differ.
+        IndexError: ``dim`` is out of range.
+
+    >>> torch.stack([torch.tensor([1, 2]), torch.tensor([3, 4])], dim=1)
+    tensor([[1, 3],
+            [2, 4]])
+    """
     if out is not None:
         return into(out, JOINED, stack, tensors, dim)
     if tensors.__class__ is not list:
@@ -450,11 +532,25 @@ def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
 
 @exported("torch", "Tensor")
 def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
-    """Pieces cut at the given places, or a number of pieces of which the first are one longer.
+    """Pieces along a dimension, as views, of almost equal size or cut at given places.
 
-    >>> import numtorch as torch
+    Args:
+        input: of at least one dimension.
+        indices_or_sections: how many pieces, of which the first are one longer where the size is no multiple; or a list
+            or int64 vector of the places where the second and further pieces begin.
+        dim: the dimension that is cut.
+
+    Returns:
+        A tuple of tensors.
+
+    Raises:
+        RuntimeError: no dimension, a number of pieces that is not positive, or places of another type.
+        IndexError: ``dim`` is out of range.
+
     >>> torch.tensor_split(torch.arange(5), 2)
     (tensor([0, 1, 2]), tensor([3, 4]))
+    >>> torch.tensor_split(torch.arange(5), (1, 3))
+    (tensor([0]), tensor([1, 2]), tensor([3, 4]))
     """
     if input.ndim == 0:
         raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
@@ -490,66 +586,83 @@ def _cuts(given: Any, op: str) -> Any:
     return integers(given, op, name) if isinstance(given, tuple | list) else integer(given, op, name)
 
 
-def _split_along(dim: int, least: int, name: str, text: str) -> Any:
-    def split_along(input: Tensor, indices_or_sections: Any, *more: int) -> tuple[Tensor, ...]:
-        if input.ndim < least:
-            raise RuntimeError(
-                f"torch.{name} requires a tensor with at least {least} dimension{'s' * (least > 1)}, but got a tensor "
-                f"with {input.ndim} dimensions!"
-            )
-        d = 0 if name == "hsplit" and input.ndim == 1 else dim
-        cuts = _cuts((indices_or_sections, *more) if more else indices_or_sections, name)
-        if cuts.__class__ is int and (cuts == 0 or input.shape[d] % cuts):
-            raise RuntimeError(
-                f"torch.{name} attempted to split along dimension {d}, but the size of the dimension {input.shape[d]} "
-                f"is not divisible by the split_size {cuts}!"
-            )
-        return tensor_split(input, cuts, d)
-
-    split_along.__name__ = split_along.__qualname__ = name
-    split_along.__doc__ = text
-    return split_along
+def _equal_pieces(x: Tensor, cuts: Any, more: tuple, d: int, least: int, name: str) -> tuple[Tensor, ...]:
+    """``tensor_split`` of a tensor of at least so many dimensions; a number of pieces has to divide the size."""
+    if x.ndim < least:
+        raise RuntimeError(
+            f"torch.{name} requires a tensor with at least {least} dimension{'s' * (least > 1)}, but got a tensor "
+            f"with {x.ndim} dimensions!"
+        )
+    cuts = _cuts((cuts, *more) if more else cuts, name)
+    if cuts.__class__ is int and (cuts == 0 or x.shape[d] % cuts):
+        raise RuntimeError(
+            f"torch.{name} attempted to split along dimension {d}, but the size of the dimension {x.shape[d]} "
+            f"is not divisible by the split_size {cuts}!"
+        )
+    return tensor_split(x, cuts, d)
 
 
-hsplit = exported("torch", "Tensor")(
-    _split_along(
-        1,
-        1,
-        "hsplit",
-        """``tensor_split`` along the second dimension (of vectors, the first) into equal pieces.
+@exported("torch", "Tensor")
+def hsplit(input: Tensor, indices_or_sections: Any, *more: int) -> tuple[Tensor, ...]:
+    """Pieces along the second dimension, of vectors along the first, as views.
 
-    >>> import numtorch as torch
+    Args:
+        input: of at least one dimension.
+        indices_or_sections, *more: how many equal pieces; or, also as separate numbers, the places where the second and
+            further ones begin.
+
+    Returns:
+        A tuple of tensors.
+
+    Raises:
+        RuntimeError: no dimension, or a size that is no multiple of the number of pieces.
+
     >>> torch.hsplit(torch.arange(4), 2)
     (tensor([0, 1]), tensor([2, 3]))
-    """,
-    )
-)
-vsplit = exported("torch", "Tensor")(
-    _split_along(
-        0,
-        2,
-        "vsplit",
-        """``tensor_split`` along the first dimension into equal pieces.
+    """
+    return _equal_pieces(input, indices_or_sections, more, 0 if input.ndim == 1 else 1, 1, "hsplit")
 
-    >>> import numtorch as torch
+
+@exported("torch", "Tensor")
+def vsplit(input: Tensor, indices_or_sections: Any, *more: int) -> tuple[Tensor, ...]:
+    """Pieces along the first dimension, as views.
+
+    Args:
+        input: of at least two dimensions.
+        indices_or_sections, *more: how many equal pieces; or, also as separate numbers, the places where the second and
+            further ones begin.
+
+    Returns:
+        A tuple of tensors.
+
+    Raises:
+        RuntimeError: fewer dimensions, or a size that is no multiple of the number of pieces.
+
     >>> torch.vsplit(torch.tensor([[1, 2], [3, 4]]), 2)
     (tensor([[1, 2]]), tensor([[3, 4]]))
-    """,
-    )
-)
-dsplit = exported("torch", "Tensor")(
-    _split_along(
-        2,
-        3,
-        "dsplit",
-        """``tensor_split`` along the third dimension into equal pieces.
+    """
+    return _equal_pieces(input, indices_or_sections, more, 0, 2, "vsplit")
 
-    >>> import numtorch as torch
+
+@exported("torch", "Tensor")
+def dsplit(input: Tensor, indices_or_sections: Any, *more: int) -> tuple[Tensor, ...]:
+    """Pieces along the third dimension, as views.
+
+    Args:
+        input: of at least three dimensions.
+        indices_or_sections, *more: how many equal pieces; or, also as separate numbers, the places where the second and
+            further ones begin.
+
+    Returns:
+        A tuple of tensors.
+
+    Raises:
+        RuntimeError: fewer dimensions, or a size that is no multiple of the number of pieces.
+
     >>> [tuple(x.shape) for x in torch.dsplit(torch.zeros(1, 2, 4), 2)]
     [(1, 2, 2), (1, 2, 2)]
-    """,
-    )
-)
+    """
+    return _equal_pieces(input, indices_or_sections, more, 2, 3, "dsplit")
 
 
 def _listed(tensors: Any, op: str) -> list[Tensor]:
@@ -571,7 +684,16 @@ def _listed(tensors: Any, op: str) -> list[Tensor]:
 def hstack(tensors: Any, *, out: Any = None) -> Tensor:
     """Tensors joined side by side: along the second dimension, vectors along the first.
 
-    >>> import numtorch as torch
+    Args:
+        tensors: a sequence of tensors whose other sizes are equal; numbers count as vectors.
+
+    Returns:
+        A tensor of the promoted type.
+
+    Raises:
+        TypeError: the argument is no sequence, or an element of it is no tensor.
+        RuntimeError: there are no tensors, or their shapes do not match.
+
     >>> torch.hstack((torch.tensor([1]), torch.tensor([2, 3])))
     tensor([1, 2, 3])
     """
@@ -583,9 +705,18 @@ def hstack(tensors: Any, *, out: Any = None) -> Tensor:
 
 @exported("torch", also=("row_stack",))
 def vstack(tensors: Any, *, out: Any = None) -> Tensor:
-    """Tensors joined on top of each other; vectors are rows.
+    """Tensors joined on top of each other, along the first dimension; vectors are rows.
 
-    >>> import numtorch as torch
+    Args:
+        tensors: a sequence of tensors whose other sizes are equal.
+
+    Returns:
+        A tensor of the promoted type, of at least two dimensions.
+
+    Raises:
+        TypeError: the argument is no sequence, or an element of it is no tensor.
+        RuntimeError: there are no tensors, or their shapes do not match.
+
     >>> torch.vstack((torch.tensor([1, 2]), torch.tensor([3, 4])))
     tensor([[1, 2],
             [3, 4]])
@@ -597,9 +728,18 @@ def vstack(tensors: Any, *, out: Any = None) -> Tensor:
 
 @exported("torch")
 def dstack(tensors: Any, *, out: Any = None) -> Tensor:
-    """Tensors joined along a third dimension.
+    """Tensors joined along the third dimension; vectors (n) count as (1, n, 1), matrices (n, m) as (n, m, 1).
 
-    >>> import numtorch as torch
+    Args:
+        tensors: a sequence of tensors whose other sizes are equal.
+
+    Returns:
+        A tensor of the promoted type, of at least three dimensions.
+
+    Raises:
+        TypeError: the argument is no sequence, or an element of it is no tensor.
+        RuntimeError: there are no tensors, or their shapes do not match.
+
     >>> torch.dstack((torch.tensor([1, 2]), torch.tensor([3, 4])))
     tensor([[[1, 3],
              [2, 4]]])
@@ -611,9 +751,18 @@ def dstack(tensors: Any, *, out: Any = None) -> Tensor:
 
 @exported("torch")
 def column_stack(tensors: Any, *, out: Any = None) -> Tensor:
-    """Tensors joined side by side; vectors are columns.
+    """Tensors joined side by side, along the second dimension; vectors are columns.
 
-    >>> import numtorch as torch
+    Args:
+        tensors: a sequence of tensors whose other sizes are equal.
+
+    Returns:
+        A tensor of the promoted type, of at least two dimensions.
+
+    Raises:
+        TypeError: the argument is no sequence, or an element of it is no tensor.
+        RuntimeError: there are no tensors, or their shapes do not match.
+
     >>> torch.column_stack((torch.tensor([1, 2]), torch.tensor([3, 4])))
     tensor([[1, 3],
             [2, 4]])
@@ -633,11 +782,25 @@ def diff(
     *,
     out: Any = None,
 ) -> Tensor:
-    """Differences of neighbours along ``dim``, taken ``n`` times.
+    """``x[i + 1] - x[i]`` along a dimension, taken ``n`` times; of booleans whether neighbours differ.
 
-    >>> import numtorch as torch
+    Args:
+        input: of at least one dimension.
+        n: how often; 0 gives a copy.
+        dim: the dimension.
+        prepend, append: tensors that are joined before and behind first.
+
+    Returns:
+        A tensor that is shorter by ``n`` along ``dim``.
+
+    Raises:
+        RuntimeError: no dimension, a negative ``n``, or shapes that do not match.
+        IndexError: ``dim`` is out of range.
+
     >>> torch.diff(torch.tensor([1, 3, 2]))
     tensor([ 2, -1])
+    >>> torch.diff(torch.tensor([1, 3, 2]), prepend=torch.tensor([0]))
+    tensor([ 1,  2, -1])
     """
     if out is not None:
         return into(out, CAST, diff, input, n, dim, prepend, append)

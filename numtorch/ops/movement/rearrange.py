@@ -31,7 +31,22 @@ from numtorch.storage import collapse, contiguous_strides, kind, wrap_dim
 
 @exported("Tensor")
 def repeat(x: Tensor, *counts: Any, repeats: Any = None) -> Tensor:
-    """The tensor repeated along each dimension, as copies."""
+    """The tensor repeated along each dimension, as a copy.
+
+    Args:
+        *counts, repeats: how often along each dimension, as integers or as one sequence; more than there are dimensions
+            put new ones in front.
+
+    Returns:
+        A tensor whose sizes are the products of sizes and counts.
+
+    Raises:
+        RuntimeError: fewer counts than dimensions, or a negative one.
+
+    >>> torch.tensor([1, 2]).repeat(2, 2)
+    tensor([[1, 2, 1, 2],
+            [1, 2, 1, 2]])
+    """
     if repeats is not None:
         counts = by_name(counts, repeats, "repeat", "repeats")
     counts = shape_args(counts, "repeat", "repeats")
@@ -84,11 +99,22 @@ def _held(x: Tensor, sizes: tuple, strides: tuple, shape: tuple) -> Plan:
 
 @exported("torch", "Tensor")
 def tile(input: Tensor, *given: Any, dims: Any = None) -> Tensor:
-    """As NumPy's tile: ``repeat`` with missing leading counts taken as 1.
+    """The tensor repeated along each dimension, as a copy; missing leading counts are 1.
 
-    >>> import numtorch as torch
-    >>> torch.tile(torch.tensor([1, 2]), (2,))
-    tensor([1, 2, 1, 2])
+    Args:
+        input: of any shape.
+        *given, dims: how often along the last dimensions, as integers or as one sequence.
+
+    Returns:
+        A tensor whose sizes are the products of sizes and counts.
+
+    Raises:
+        TypeError: no counts are given.
+        RuntimeError: a negative count.
+
+    >>> torch.tile(torch.tensor([[1, 2], [3, 4]]), (2,))
+    tensor([[1, 2, 1, 2],
+            [3, 4, 3, 4]])
     """
     if dims is not None:
         given = by_name(given, dims, "tile", "dims")
@@ -102,15 +128,28 @@ def tile(input: Tensor, *given: Any, dims: Any = None) -> Tensor:
 def repeat_interleave(
     input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
 ) -> Tensor:
-    """Each element (or slice along ``dim``) repeated in place: all as often, or each as often as ``repeats`` says.
+    """Each element, or slice along ``dim``, repeated in place.
 
-    With one argument, each position as often as its element says: ``[2, 0, 1]`` gives ``[0, 0, 2]``.
+    Args:
+        input: of any shape; alone, a vector of integers that says how often its positions are repeated.
+        repeats: how often, for all or each, an integer or a vector of integers.
+        dim: the dimension; without it the tensor is flattened.
+        output_size: the size that the result has along the dimension, if known.
 
-    >>> import numtorch as torch
+    Returns:
+        A tensor that is longer along ``dim``, or a vector.
+
+    Raises:
+        RuntimeError: a negative number, one for another number of slices, or another ``output_size``.
+        NotImplementedError: repeats that are no int64 or int32.
+        IndexError: ``dim`` is out of range.
+
     >>> torch.repeat_interleave(torch.tensor([1, 2]), 2)
     tensor([1, 1, 2, 2])
     >>> torch.repeat_interleave(torch.tensor([1, 2]), torch.tensor([1, 3]))
     tensor([1, 2, 2, 2])
+    >>> torch.repeat_interleave(torch.tensor([2, 0, 1]))
+    tensor([0, 0, 2])
     """
     if repeats is None:
         if input.ndim != 1:
@@ -247,7 +286,18 @@ def _(g, *, dims):
 def flip(input: Tensor, *given: Any, dims: Any = None) -> Tensor:
     """A copy in reverse order along the given dimensions.
 
-    >>> import numtorch as torch
+    Args:
+        input: of any shape.
+        *given, dims: the dimensions, as integers or as one sequence.
+
+    Returns:
+        A tensor of the same shape.
+
+    Raises:
+        TypeError: no dimensions are given.
+        RuntimeError: a dimension is given twice.
+        IndexError: a dimension is out of range.
+
     >>> torch.flip(torch.tensor([[1, 2], [3, 4]]), (0,))
     tensor([[3, 4],
             [1, 2]])
@@ -271,7 +321,15 @@ def _flipped(dims: tuple, ndim: int) -> tuple:
 def fliplr(input: Tensor) -> Tensor:
     """A copy in reverse order along the second dimension.
 
-    >>> import numtorch as torch
+    Args:
+        input: of at least two dimensions.
+
+    Returns:
+        A tensor of the same shape.
+
+    Raises:
+        RuntimeError: fewer dimensions.
+
     >>> torch.fliplr(torch.tensor([[1, 2], [3, 4]]))
     tensor([[2, 1],
             [4, 3]])
@@ -285,7 +343,15 @@ def fliplr(input: Tensor) -> Tensor:
 def flipud(input: Tensor) -> Tensor:
     """A copy in reverse order along the first dimension.
 
-    >>> import numtorch as torch
+    Args:
+        input: of at least one dimension.
+
+    Returns:
+        A tensor of the same shape.
+
+    Raises:
+        RuntimeError: no dimension.
+
     >>> torch.flipud(torch.tensor([1, 2, 3]))
     tensor([3, 2, 1])
     """
@@ -298,7 +364,18 @@ def flipud(input: Tensor) -> Tensor:
 def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     """A copy turned by ``k`` times 90 degrees in the plane of two dimensions, from the first towards the second.
 
-    >>> import numtorch as torch
+    Args:
+        input: of at least two dimensions.
+        k: how often; negative numbers turn the other way.
+        dims: the two dimensions.
+
+    Returns:
+        A tensor in which, for odd ``k``, the two sizes are exchanged.
+
+    Raises:
+        RuntimeError: fewer dimensions, or ``dims`` are not two different ones.
+        IndexError: a dimension is out of range.
+
     >>> torch.rot90(torch.tensor([[1, 2], [3, 4]]))
     tensor([[2, 4],
             [1, 3]])
@@ -360,10 +437,21 @@ def _(g, *, shift, dim):
 
 @exported("torch", "Tensor")
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
-    """Elements moved on along dimensions; what passes the end comes in at the beginning. Without ``dims``, of the
-    flattened tensor.
+    """A copy whose elements have moved on along dimensions; what passes the end comes in at the beginning.
 
-    >>> import numtorch as torch
+    Args:
+        input: of any shape.
+        shifts: by how much, a number or one for each of ``dims``.
+        dims: the dimensions; without them the elements move as in one row.
+
+    Returns:
+        A tensor of the same shape.
+
+    Raises:
+        TypeError: ``shifts`` is None.
+        RuntimeError: there are not as many ``shifts`` as ``dims``.
+        IndexError: a dimension is out of range.
+
     >>> torch.roll(torch.tensor([1, 2, 3, 4]), 1)
     tensor([4, 1, 2, 3])
     """

@@ -1,4 +1,4 @@
-"""Whole dimensions merged, split and moved: compositions of views."""
+"""Whole dimensions merged, split and moved: compositions of views, and views in place."""
 
 from __future__ import annotations
 
@@ -8,16 +8,29 @@ from typing import Any
 
 from numtorch._tensor import Tensor
 from numtorch.arguments import dimensions, integer, integers
+from numtorch.autograd.inplace import rebase, recorded, regraft, wrote
+from numtorch.autograd.node import Leaf
 from numtorch.exports import exported
-from numtorch.ops.movement.views import permute, reshape, transpose, unsqueeze, view_as_shape
+from numtorch.grad_mode import _Setting
+from numtorch.ops.movement.views import permute, reshape, squeeze, t, transpose, unsqueeze, view_as_shape
 from numtorch.storage import fill_shape, wrap_dim
 
 
 @exported("torch", "Tensor")
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """Dimensions from ``start_dim`` to ``end_dim`` merged into one.
+    """The dimensions from ``start_dim`` to ``end_dim`` merged into one, as a view where possible.
 
-    >>> import numtorch as torch
+    Args:
+        input: of any shape; without dimensions it becomes a vector of one element.
+        start_dim, end_dim: the first and the last of them.
+
+    Returns:
+        The tensor itself, a view, or a copy.
+
+    Raises:
+        RuntimeError: ``start_dim`` comes after ``end_dim``.
+        IndexError: a dimension is out of range.
+
     >>> torch.flatten(torch.zeros(2, 3, 4), 1).shape
     torch.Size([2, 12])
     """
@@ -40,9 +53,20 @@ def _flat(shape: tuple, start: int, end: int) -> tuple | None:
 
 @exported("torch", "Tensor")
 def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
-    """One dimension split into several; one size may be -1.
+    """One dimension split into several, as a view.
 
-    >>> import numtorch as torch
+    Args:
+        input: of at least one dimension.
+        dim: the dimension that is split.
+        sizes: the new sizes, one of which may be -1.
+
+    Returns:
+        A tensor of ``len(sizes) - 1`` more dimensions.
+
+    Raises:
+        RuntimeError: the product of the sizes is another than that of the dimension, or there are none.
+        IndexError: ``dim`` is out of range.
+
     >>> torch.unflatten(torch.zeros(2, 6), 1, (2, -1)).shape
     torch.Size([2, 2, 3])
     """
@@ -63,16 +87,36 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
 
 @exported("torch", "Tensor")
 def ravel(input: Tensor) -> Tensor:
-    """The elements in one dimension."""
+    """The elements in one dimension, as a view where possible.
+
+    Args:
+        input: of any shape.
+
+    Returns:
+        A vector.
+
+    >>> torch.ravel(torch.tensor([[1, 2], [3, 4]]))
+    tensor([1, 2, 3, 4])
+    """
     return reshape(input, (-1,))
 
 
 @exported("torch", "Tensor")
 @exported("torch", name="moveaxis")
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
-    """Dimensions moved to other positions; the rest keep their order.
+    """Dimensions moved to other positions, as a view; the rest keep their order.
 
-    >>> import numtorch as torch
+    Args:
+        input: of any shape.
+        source, destination: where the dimensions are and where they go, numbers or sequences of equal length.
+
+    Returns:
+        A tensor of as many dimensions.
+
+    Raises:
+        RuntimeError: lists of different lengths, or a dimension that is named twice.
+        IndexError: a dimension is out of range.
+
     >>> torch.movedim(torch.zeros(2, 3, 4), 0, -1).shape
     torch.Size([3, 4, 2])
     """
@@ -110,7 +154,15 @@ def _moved(ndim: int, source: int | tuple, destination: int | tuple) -> tuple:
 def adjoint(input: Tensor) -> Tensor:
     """The last two dimensions exchanged (and, of complex numbers, conjugated).
 
-    >>> import numtorch as torch
+    Args:
+        input: a matrix or several.
+
+    Returns:
+        A tensor of shape (..., m, n) for one of shape (..., n, m).
+
+    Raises:
+        RuntimeError: ``input`` is a vector.
+
     >>> torch.adjoint(torch.tensor([[1, 2], [3, 4]]))
     tensor([[1, 3],
             [2, 4]])
@@ -128,9 +180,14 @@ def _at_least(one: Any, tensors: tuple) -> Any:
 
 @exported("torch")
 def atleast_1d(*tensors: Any) -> Any:
-    """The tensor (or each of several) with at least one dimension.
+    """The tensor, or each of several, with at least one dimension.
 
-    >>> import numtorch as torch
+    Args:
+        *tensors: tensors, or one sequence of them.
+
+    Returns:
+        A view of one tensor, or a tuple of views.
+
     >>> torch.atleast_1d(torch.tensor(2))
     tensor([2])
     """
@@ -139,9 +196,14 @@ def atleast_1d(*tensors: Any) -> Any:
 
 @exported("torch")
 def atleast_2d(*tensors: Any) -> Any:
-    """The tensor (or each of several) with at least two dimensions; vectors are rows.
+    """The tensor, or each of several, with at least two dimensions; vectors (n) become rows (1, n).
 
-    >>> import numtorch as torch
+    Args:
+        *tensors: tensors, or one sequence of them.
+
+    Returns:
+        A view of one tensor, or a tuple of views.
+
     >>> torch.atleast_2d(torch.tensor([1, 2]))
     tensor([[1, 2]])
     """
@@ -150,12 +212,79 @@ def atleast_2d(*tensors: Any) -> Any:
 
 @exported("torch")
 def atleast_3d(*tensors: Any) -> Any:
-    """The tensor (or each of several) with at least three dimensions; of matrices, the new one is last.
+    """The tensor, or each of several, with at least three dimensions; (n) becomes (1, n, 1), (n, m) becomes (n, m, 1).
 
-    >>> import numtorch as torch
+    Args:
+        *tensors: tensors, or one sequence of them.
+
+    Returns:
+        A view of one tensor, or a tuple of views.
+
     >>> torch.atleast_3d(torch.tensor([1, 2])).shape
     torch.Size([1, 2, 1])
     """
     return _at_least(
         lambda x: x if x.ndim >= 3 else unsqueeze(x, 2) if x.ndim == 2 else reshape(x, (1, -1, 1)), tensors
     )
+
+
+# --- in place -------------------------------------------------------------------------------------
+
+
+def _become(x: Tensor, name: str, seen: Any) -> Tensor:
+    """Give ``x`` in place the geometry that ``seen`` makes of it. What a gradient has saved of ``x`` is stale from then
+    on."""
+    recorded(x, name)
+    computed = x._edge is not None and type(x._edge) is not Leaf
+    with _Setting(
+        grad=computed
+    ):  # under no_grad, too: gradients come in the new shape, and go on to what x was computed from
+        y = seen(x)
+    x.shape, x._buf, x._k, x._strides, x._storage, x._offset = y.shape, y._buf, y._k, y._strides, y._storage, y._offset
+    wrote(x)
+    if computed and x._base is None:
+        rebase(x, y._edge)
+    elif computed:
+        regraft(x, y._edge)
+    return x
+
+
+@exported("torch")
+def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
+    """Two dimensions exchanged, as a view: ``transpose`` under NumPy's name.
+
+    Args:
+        input: of any shape.
+        axis0, axis1: the two dimensions.
+
+    Returns:
+        A tensor whose sizes are exchanged likewise.
+
+    >>> torch.swapaxes(torch.zeros(2, 3), 0, 1).shape
+    torch.Size([3, 2])
+    """
+    return transpose(input, axis0, axis1)
+
+
+@exported("Tensor")
+def transpose_(x: Tensor, dim0: int, dim1: int) -> Tensor:
+    """In-place ``transpose``."""
+    return _become(x, "transpose", lambda x: transpose(x, dim0, dim1))
+
+
+@exported("Tensor")
+def t_(x: Tensor) -> Tensor:
+    """In-place ``t``."""
+    return _become(x, "t", t)
+
+
+@exported("Tensor")
+def squeeze_(x: Tensor, dim: Any = None, *more: int) -> Tensor:
+    """In-place ``squeeze``."""
+    return _become(x, "squeeze", lambda x: squeeze(x, dim, *more))
+
+
+@exported("Tensor")
+def unsqueeze_(x: Tensor, dim: int) -> Tensor:
+    """In-place ``unsqueeze``."""
+    return _become(x, "unsqueeze", lambda x: unsqueeze(x, dim))

@@ -97,9 +97,18 @@ def _(g, *, diagonal, lower):
 
 @exported("torch", "Tensor")
 def tril(input: Tensor, diagonal: int = 0, *, out: Any = None) -> Tensor:
-    """The lower triangle; zeros above the diagonal.
+    """The lower triangle of matrices; zeros above a diagonal.
 
-    >>> import numtorch as torch
+    Args:
+        input: of at least two dimensions; the last two are the matrices.
+        diagonal: which diagonal is the last that stays: 0 the main one, 1 the next above, -1 the next below.
+
+    Returns:
+        A tensor of the same shape.
+
+    Raises:
+        RuntimeError: fewer dimensions.
+
     >>> torch.tril(torch.ones(2, 2))
     tensor([[1., 0.],
             [1., 1.]])
@@ -111,9 +120,18 @@ def tril(input: Tensor, diagonal: int = 0, *, out: Any = None) -> Tensor:
 
 @exported("torch", "Tensor")
 def triu(input: Tensor, diagonal: int = 0, *, out: Any = None) -> Tensor:
-    """The upper triangle; zeros below the diagonal.
+    """The upper triangle of matrices; zeros below a diagonal.
 
-    >>> import numtorch as torch
+    Args:
+        input: of at least two dimensions; the last two are the matrices.
+        diagonal: which diagonal is the first that stays: 0 the main one, 1 the next above, -1 the next below.
+
+    Returns:
+        A tensor of the same shape.
+
+    Raises:
+        RuntimeError: fewer dimensions.
+
     >>> torch.triu(torch.ones(2, 2), 1)
     tensor([[0., 1.],
             [0., 0.]])
@@ -131,15 +149,13 @@ def _triangle(x: Tensor, diagonal: int, lower: bool, name: str) -> Tensor:
 
 @exported("Tensor")
 def tril_(x: Tensor, diagonal: int = 0) -> Tensor:
-    """In place, zeros above the diagonal; of elements that are in memory once but stand in several places, wherever one
-    of these is."""
+    """In-place ``tril``."""
     return _cleared(x, diagonal, True, "tril")
 
 
 @exported("Tensor")
 def triu_(x: Tensor, diagonal: int = 0) -> Tensor:
-    """In place, zeros below the diagonal; of elements that are in memory once but stand in several places, wherever one
-    of these is."""
+    """In-place ``triu``."""
     return _cleared(x, diagonal, False, "triu")
 
 
@@ -178,9 +194,20 @@ def _indices(row: int, col: int, offset: int, lower: bool, dtype: DType | None, 
 
 @exported("torch")
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype: DType | None = None, device: Any = None) -> Tensor:
-    """Row and column numbers of the lower triangle of a (row, col) matrix, as two rows.
+    """Row and column numbers of the lower triangle of a (row, col) matrix, row by row.
 
-    >>> import numtorch as torch
+    Args:
+        row, col: the size of the matrix.
+        offset: which diagonal is the last: 0 the main one, 1 the next above, -1 the next below.
+        dtype, device: of the result, int64 or int32; int64 and the CPU unless given.
+
+    Returns:
+        A tensor of shape (2, n): row numbers, then column numbers.
+
+    Raises:
+        RuntimeError: a negative size.
+        NotImplementedError: another ``dtype``.
+
     >>> torch.tril_indices(2, 2)
     tensor([[0, 1, 1],
             [0, 0, 1]])
@@ -190,9 +217,20 @@ def tril_indices(row: int, col: int, offset: int = 0, *, dtype: DType | None = N
 
 @exported("torch")
 def triu_indices(row: int, col: int, offset: int = 0, *, dtype: DType | None = None, device: Any = None) -> Tensor:
-    """Row and column numbers of the upper triangle of a (row, col) matrix, as two rows.
+    """Row and column numbers of the upper triangle of a (row, col) matrix, row by row.
 
-    >>> import numtorch as torch
+    Args:
+        row, col: the size of the matrix.
+        offset: which diagonal is the first: 0 the main one, 1 the next above, -1 the next below.
+        dtype, device: of the result, int64 or int32; int64 and the CPU unless given.
+
+    Returns:
+        A tensor of shape (2, n): row numbers, then column numbers.
+
+    Raises:
+        RuntimeError: a negative size.
+        NotImplementedError: another ``dtype``.
+
     >>> torch.triu_indices(2, 2)
     tensor([[0, 0, 1],
             [0, 1, 1]])
@@ -205,9 +243,20 @@ def triu_indices(row: int, col: int, offset: int = 0, *, dtype: DType | None = N
 
 @exported("torch", "Tensor")
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
-    """Matrices in two new dimensions whose diagonals are the last dimension of ``input``; zeros elsewhere.
+    """Matrices in two new dimensions, whose diagonals are the last dimension of ``input``; zeros elsewhere.
 
-    >>> import numtorch as torch
+    Args:
+        input: of at least one dimension, (..., n).
+        offset: which diagonal: 0 the main one, 1 the next above, -1 the next below.
+        dim1, dim2: where the rows and the columns of the matrices stand in the result.
+
+    Returns:
+        A tensor of one dimension more; the matrices have ``n + abs(offset)`` rows and columns.
+
+    Raises:
+        RuntimeError: ``dim1`` and ``dim2`` are the same.
+        IndexError: a dimension is out of range.
+
     >>> torch.diag_embed(torch.tensor([1, 2]))
     tensor([[1, 0],
             [0, 2]])
@@ -227,11 +276,23 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
 
 @exported("torch", "Tensor")
 def diag(input: Tensor, diagonal: int = 0, *, out: Any = None) -> Tensor:
-    """The matrix with this diagonal; of a matrix, the diagonal.
+    """The matrix with this diagonal; of a matrix, a copy of the diagonal.
 
-    >>> import numtorch as torch
+    Args:
+        input: a vector or a matrix.
+        diagonal: which diagonal: 0 the main one, 1 the next above, -1 the next below.
+
+    Returns:
+        A matrix for a vector, a vector for a matrix.
+
+    Raises:
+        RuntimeError: another number of dimensions.
+
     >>> torch.diag(torch.tensor([[1, 2], [3, 4]]))
     tensor([1, 4])
+    >>> torch.diag(torch.tensor([1, 2]))
+    tensor([[1, 0],
+            [0, 2]])
     """
     if out is not None:
         return into(out, SAME, diag, input, diagonal)
@@ -247,9 +308,15 @@ _diagonal = diagonal
 
 @exported("torch", "Tensor")
 def diagflat(input: Tensor, offset: int = 0) -> Tensor:
-    """The matrix whose diagonal has all elements of ``input``.
+    """The matrix whose diagonal has all elements of ``input``; zeros elsewhere.
 
-    >>> import numtorch as torch
+    Args:
+        input: of any shape.
+        offset: which diagonal: 0 the main one, 1 the next above, -1 the next below.
+
+    Returns:
+        A square matrix.
+
     >>> torch.diagflat(torch.tensor([[1, 2]]))
     tensor([[1, 0],
             [0, 2]])
@@ -259,10 +326,18 @@ def diagflat(input: Tensor, offset: int = 0) -> Tensor:
 
 @exported("torch")
 def block_diag(*tensors: Tensor) -> Tensor:
-    """The matrices along the diagonal of a larger one, zeros elsewhere; vectors are rows, numbers matrices of one
-    element.
+    """The matrices along the diagonal of a larger one; zeros elsewhere.
 
-    >>> import numtorch as torch
+    Args:
+        *tensors: of at most two dimensions; vectors are rows, numbers matrices of one element.
+
+    Returns:
+        A matrix of the promoted type, with all their rows and all their columns.
+
+    Raises:
+        TypeError: an argument is no tensor.
+        RuntimeError: a tensor has more dimensions.
+
     >>> torch.block_diag(torch.tensor([[1, 2]]), torch.tensor([3]))
     tensor([[1, 2, 0],
             [0, 0, 3]])
@@ -303,7 +378,18 @@ def _scattered(x: Tensor, src: Tensor, name: str, part: Any) -> Tensor:
 def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """A copy whose diagonal is ``src``.
 
-    >>> import numtorch as torch
+    Args:
+        input: of at least two dimensions.
+        src: of the shape of ``diagonal(input, offset, dim1, dim2)``.
+        offset: which diagonal: 0 the main one, 1 the next above, -1 the next below.
+        dim1, dim2: the rows and the columns.
+
+    Returns:
+        A tensor of the same shape and type as ``input``.
+
+    Raises:
+        RuntimeError: ``src`` has another shape.
+
     >>> torch.diagonal_scatter(torch.zeros(2, 2), torch.ones(2))
     tensor([[1., 0.],
             [0., 1.]])
@@ -315,7 +401,18 @@ def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0,
 def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     """A copy whose slice at ``index`` along ``dim`` is ``src``.
 
-    >>> import numtorch as torch
+    Args:
+        input: of at least one dimension.
+        src: of the shape of ``select(input, dim, index)``.
+        dim, index: which slice.
+
+    Returns:
+        A tensor of the same shape and type as ``input``.
+
+    Raises:
+        RuntimeError: ``src`` has another shape.
+        IndexError: ``dim`` or ``index`` is out of range.
+
     >>> torch.select_scatter(torch.zeros(2, 2), torch.ones(2), 0, 1)
     tensor([[0., 0.],
             [1., 1.]])
@@ -329,7 +426,19 @@ def slice_scatter(
 ) -> Tensor:
     """A copy whose slice ``start:end:step`` along ``dim`` is ``src``.
 
-    >>> import numtorch as torch
+    Args:
+        input: of at least one dimension.
+        src: of the shape of this slice.
+        dim: the dimension.
+        start, end, step: as in Python's slices; ``step`` is positive.
+
+    Returns:
+        A tensor of the same shape and type as ``input``.
+
+    Raises:
+        RuntimeError: ``src`` has another shape, or ``step`` is not positive.
+        IndexError: ``dim`` is out of range, or ``input`` has no dimensions.
+
     >>> torch.slice_scatter(torch.zeros(4), torch.ones(2), 0, 2)
     tensor([0., 0., 1., 1.])
     """
@@ -356,7 +465,20 @@ def _number_of(value: Any) -> Any:
 
 @exported("Tensor")
 def fill_diagonal_(x: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
-    """Overwrite the main diagonal with a number; with ``wrap``, tall matrices begin anew below the square."""
+    """Overwrite the main diagonal with a number.
+
+    Args:
+        fill_value: a number, or a tensor without dimensions.
+        wrap: whether in a tall matrix the diagonal begins anew below the square, after one row.
+
+    Raises:
+        RuntimeError: fewer than two dimensions, or more with different sizes.
+        TypeError: ``fill_value`` is no number.
+
+    >>> torch.zeros(2, 3).fill_diagonal_(5)
+    tensor([[5., 0., 0.],
+            [0., 5., 0.]])
+    """
     if wrap.__class__ is not bool:
         wrap = flag(wrap, "fill_diagonal_", "wrap")
 

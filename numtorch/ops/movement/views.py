@@ -16,13 +16,11 @@ import numpy as np
 from numtorch import ops
 from numtorch._tensor import Tensor, fresh, geometry, new, placed, reshaped, shared_storage
 from numtorch.arguments import dimensions, integer
-from numtorch.autograd.inplace import rebase, recorded, regraft, wrote
-from numtorch.autograd.node import Leaf
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.op import op
 from numtorch.dtype import dtype
 from numtorch.exports import exported
-from numtorch.grad_mode import _Setting, mode
+from numtorch.grad_mode import mode
 from numtorch.ops.movement.arguments import by_name, shape_args
 from numtorch.ops.movement.copies import clone, contiguous
 from numtorch.storage import (
@@ -50,7 +48,23 @@ from numtorch.storage import (
     ],
 )
 def as_strided(x, size: tuple, stride: tuple, storage_offset: int | None = None):
-    """A view with the given sizes, strides and offset into the storage."""
+    """A view with the given sizes, strides and offset into the memory of ``input``.
+
+    Args:
+        input: of any shape.
+        size, stride: as many numbers; strides count elements.
+        storage_offset: where the first element is in memory; where that of ``input`` is unless given.
+
+    Returns:
+        A tensor of shape ``size``. Where its elements overlap, their gradients add up.
+
+    Raises:
+        RuntimeError: negative numbers, different lengths, or a view that leaves the memory.
+
+    >>> torch.as_strided(torch.arange(6), (2, 3), (1, 2))
+    tensor([[0, 2, 4],
+            [1, 3, 5]])
+    """
     start = x._offset if storage_offset is None else storage_offset
     shape, strides, n, reach = _strided(size, stride)
     if start < 0:
@@ -195,9 +209,19 @@ def view_bits(x: Tensor, d: dtype) -> Tensor:
 
 @exported("torch", "Tensor")
 def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
-    """The elements in another shape: a view if possible, else a copy. One size may be -1.
+    """The elements in another shape, as a view where possible, else as a copy.
 
-    >>> import numtorch as torch
+    Args:
+        input: of any shape.
+        *sizes, shape: the new sizes, as integers or as one sequence; one may be -1, and is computed.
+
+    Returns:
+        A tensor with the same elements in row-major order.
+
+    Raises:
+        RuntimeError: another number of elements, or more than one -1.
+        TypeError: no sizes are given.
+
     >>> torch.reshape(torch.arange(6), (2, -1))
     tensor([[0, 1, 2],
             [3, 4, 5]])
@@ -237,7 +261,22 @@ def permuted(shape: tuple, strides: tuple | None, dims: tuple) -> tuple:
 @exported("torch")
 @op(view=permuted, samples=lambda: [((2, 3, 4), (2, 0, 1)), ((3, 4), (-1, 0)), ((), ())], ref=np.transpose)
 def permute(x, dims: tuple):
-    """Dimensions in another order."""
+    """The dimensions in another order, as a view.
+
+    Args:
+        input: of any shape.
+        dims: every dimension once.
+
+    Returns:
+        A tensor whose dimension i is dimension ``dims[i]`` of ``input``.
+
+    Raises:
+        RuntimeError: a dimension is missing or named twice.
+        IndexError: a dimension is out of range.
+
+    >>> torch.permute(torch.zeros(2, 3, 4), (2, 0, 1)).shape
+    torch.Size([4, 2, 3])
+    """
 
 
 @permute.vjp
@@ -267,9 +306,18 @@ def _transposed(shape: tuple, strides: tuple | None, dim0: int, dim1: int) -> tu
 @exported("torch", name="swapdims")
 @op(view=_transposed, samples=lambda: [((2, 3, 4), 0, 2), ((3, 4), -1, -2), ((3, 3), 1, 1)], ref=np.swapaxes)
 def transpose(x, dim0: int, dim1: int):
-    """Two dimensions exchanged.
+    """Two dimensions exchanged, as a view.
 
-    >>> import numtorch as torch
+    Args:
+        input: of any shape.
+        dim0, dim1: the two dimensions.
+
+    Returns:
+        A tensor whose sizes are exchanged likewise.
+
+    Raises:
+        IndexError: a dimension is out of range.
+
     >>> torch.transpose(torch.tensor([[1, 2], [3, 4]]), 0, 1)
     tensor([[1, 3],
             [2, 4]])
@@ -283,7 +331,21 @@ def _(g, *, dim0, dim1):
 
 @exported("torch", "Tensor")
 def t(input: Tensor) -> Tensor:
-    """The transpose of a matrix; vectors and scalars as they are."""
+    """The transpose of a matrix, as a view; vectors and numbers as they are.
+
+    Args:
+        input: of at most two dimensions.
+
+    Returns:
+        A tensor of shape (m, n) for one of shape (n, m).
+
+    Raises:
+        RuntimeError: more dimensions.
+
+    >>> torch.t(torch.tensor([[1, 2], [3, 4]]))
+    tensor([[1, 3],
+            [2, 4]])
+    """
     n = len(input.shape)
     if n > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {n}D")
@@ -337,7 +399,21 @@ expand_to.op.backward_name = "ExpandBackward0"
 
 @exported("Tensor")
 def expand(x: Tensor, *sizes: Any, size: Any = None) -> Tensor:
-    """Dimensions of size 1 repeated without copying; -1 keeps a size."""
+    """Dimensions of size 1 repeated as a view, without copying.
+
+    Args:
+        *sizes, size: the new sizes, as integers or as one sequence; -1 keeps a size, and new dimensions stand in front.
+
+    Returns:
+        A tensor of these sizes, whose elements share memory.
+
+    Raises:
+        RuntimeError: a size other than 1 would have to change, or there are fewer sizes than dimensions.
+
+    >>> torch.tensor([[1], [2]]).expand(2, 3)
+    tensor([[1, 1, 1],
+            [2, 2, 2]])
+    """
     if size is not None:
         sizes = by_name(sizes, size, "expand", "size")
     for n in sizes:
@@ -349,15 +425,35 @@ def expand(x: Tensor, *sizes: Any, size: Any = None) -> Tensor:
 
 @exported("Tensor")
 def expand_as(x: Tensor, other: Tensor) -> Tensor:
-    """``x.expand(other.shape)``."""
+    """Dimensions of size 1 repeated as a view, to the shape of another tensor.
+
+    Args:
+        other: gives the shape.
+
+    Returns:
+        ``x.expand(other.shape)``.
+
+    >>> torch.tensor([[1], [2]]).expand_as(torch.zeros(2, 3))
+    tensor([[1, 1, 1],
+            [2, 2, 2]])
+    """
     return expand_to(x, other.shape)
 
 
 @exported("torch", "Tensor")
 def broadcast_to(input: Tensor, *sizes: Any, size: Any = None) -> Tensor:
-    """``x`` seen in a shape to which it broadcasts.
+    """Seen in a shape to which it broadcasts, without copying.
 
-    >>> import numtorch as torch
+    Args:
+        input: of any shape.
+        *sizes, size: the shape, as integers or as one sequence.
+
+    Returns:
+        A view of this shape, whose elements share memory.
+
+    Raises:
+        RuntimeError: ``input`` does not broadcast to the shape.
+
     >>> torch.broadcast_to(torch.tensor([1, 2]), (2, 2))
     tensor([[1, 2],
             [1, 2]])
@@ -389,7 +485,22 @@ def common_shape(op: str, tensors: Any) -> Size:
 
 @exported("torch")
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
-    """All tensors in their common shape."""
+    """All tensors seen in their common shape, without copying.
+
+    Args:
+        *tensors: tensors, or one sequence of them.
+
+    Returns:
+        A tuple of views of one shape.
+
+    Raises:
+        TypeError: an argument is no tensor.
+        RuntimeError: the shapes do not broadcast together.
+
+    >>> a, b = torch.broadcast_tensors(torch.zeros(3, 1), torch.zeros(2))
+    >>> a.shape, b.shape
+    (torch.Size([3, 2]), torch.Size([3, 2]))
+    """
     if len(tensors) == 1 and isinstance(tensors[0], tuple | list):
         tensors = tuple(tensors[0])
     for i, x in enumerate(tensors):
@@ -426,7 +537,22 @@ squeeze_dims.op.backward_name = "SqueezeBackward0"
 
 @exported("torch", "Tensor")
 def squeeze(input: Tensor, dim: Any = None, *more: int) -> Tensor:
-    """Dimensions of size 1 removed: all of them, one, several, or a tuple of them."""
+    """Dimensions of size 1 removed, as a view.
+
+    Args:
+        input: of any shape.
+        dim, *more: which, one or several, also as a tuple; others than those of size 1 stay. All if None.
+
+    Returns:
+        A tensor with the same elements.
+
+    Raises:
+        RuntimeError: a dimension is named twice.
+        IndexError: a dimension is out of range.
+
+    >>> torch.squeeze(torch.zeros(1, 3, 1)).shape, torch.squeeze(torch.zeros(1, 3, 1), 0).shape
+    (torch.Size([3]), torch.Size([3, 1]))
+    """
     if more:
         dim = (dim, *more)
     if dim is not None and dim.__class__ is not int:
@@ -458,7 +584,22 @@ def _unsqueezed(shape: tuple, strides: tuple | None, dim: int) -> tuple:
 @exported("torch", "Tensor")
 @op(view=_unsqueezed, samples=lambda: [((3, 4), 0), ((3, 4), -1), ((), 0)], ref=np.expand_dims)
 def unsqueeze(x, dim: int):
-    """A dimension of size 1 inserted."""
+    """A dimension of size 1 inserted, as a view.
+
+    Args:
+        input: of any shape.
+        dim: where it stands in the result.
+
+    Returns:
+        A tensor of one dimension more.
+
+    Raises:
+        IndexError: ``dim`` is out of range.
+
+    >>> torch.unsqueeze(torch.tensor([1, 2]), 1)
+    tensor([[1],
+            [2]])
+    """
 
 
 @unsqueeze.vjp
@@ -469,7 +610,22 @@ def _(g, x_shape):
 @exported("torch", "Tensor")
 @op(view=True, samples=lambda: [((3, 4), 0, 1), ((2, 3, 4), -1, -2)], ref=lambda x, dim, i: np.take(x, i, dim))
 def select(x, dim: int, index: int):
-    """The slice at ``index`` along ``dim``, without that dimension."""
+    """The slice at ``index`` along ``dim``, without that dimension, as a view.
+
+    Args:
+        input: of at least one dimension.
+        dim: the dimension.
+        index: the position; negative numbers count from the end.
+
+    Returns:
+        A tensor of one dimension less.
+
+    Raises:
+        IndexError: ``dim`` or ``index`` is out of range, or ``input`` has no dimensions.
+
+    >>> torch.select(torch.tensor([[1, 2], [3, 4]]), 1, 0)
+    tensor([1, 3])
+    """
     shape, strides, n, step = selected(x.shape, x._strides, dim)
     size = x.shape[dim]
     if not -size <= index < size:
@@ -532,68 +688,26 @@ def _(g, *, dim, start, end, step):
     return slice(g, dim, start, end, step)
 
 
-def _become(x: Tensor, name: str, seen: Any) -> Tensor:
-    """Give ``x`` in place the geometry that ``seen`` makes of it. What a gradient has saved of ``x`` is stale from then
-    on."""
-    recorded(x, name)
-    computed = x._edge is not None and type(x._edge) is not Leaf
-    with _Setting(
-        grad=computed
-    ):  # under no_grad, too: gradients come in the new shape, and go on to what x was computed from
-        y = seen(x)
-    x.shape, x._buf, x._k, x._strides, x._storage, x._offset = y.shape, y._buf, y._k, y._strides, y._storage, y._offset
-    wrote(x)
-    if computed and x._base is None:
-        rebase(x, y._edge)
-    elif computed:
-        regraft(x, y._edge)
-    return x
-
-
-@exported("torch")
-def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
-    """``transpose`` under NumPy's name.
-
-    >>> import numtorch as torch
-    >>> torch.swapaxes(torch.zeros(2, 3), 0, 1).shape
-    torch.Size([3, 2])
-    """
-    return transpose(input, axis0, axis1)
-
-
-@exported("Tensor")
-def transpose_(x: Tensor, dim0: int, dim1: int) -> Tensor:
-    """Two dimensions exchanged, in place: the elements stay where they are.
-
-    >>> import numtorch as torch
-    >>> x = torch.zeros(2, 3)
-    >>> x.transpose_(0, 1).shape, x.shape
-    (torch.Size([3, 2]), torch.Size([3, 2]))
-    """
-    return _become(x, "transpose", lambda x: transpose(x, dim0, dim1))
-
-
-@exported("Tensor")
-def t_(x: Tensor) -> Tensor:
-    """The transpose of a matrix, in place."""
-    return _become(x, "t", t)
-
-
-@exported("Tensor")
-def squeeze_(x: Tensor, dim: Any = None, *more: int) -> Tensor:
-    """Dimensions of size 1 removed in place: all of them, one, several, or a tuple of them."""
-    return _become(x, "squeeze", lambda x: squeeze(x, dim, *more))
-
-
-@exported("Tensor")
-def unsqueeze_(x: Tensor, dim: int) -> Tensor:
-    """A dimension of size 1 inserted in place."""
-    return _become(x, "unsqueeze", lambda x: unsqueeze(x, dim))
-
-
 @exported("torch", "Tensor")
 def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
-    """``length`` elements from ``start`` along ``dim``."""
+    """``length`` elements from ``start`` along ``dim``, as a view.
+
+    Args:
+        input: of at least one dimension.
+        dim: the dimension.
+        start: the first position; negative numbers count from the end.
+        length: how many.
+
+    Returns:
+        A tensor whose size along ``dim`` is ``length``.
+
+    Raises:
+        RuntimeError: ``length`` is negative or reaches beyond the end, or ``input`` has no dimensions.
+        IndexError: ``dim`` or ``start`` is out of range.
+
+    >>> torch.narrow(torch.arange(5), 0, 1, 3)
+    tensor([1, 2, 3])
+    """
     dim = wrap_dim(dim, input.ndim, "narrow")
     if start.__class__ is not int or length.__class__ is not int:
         start, length = integer(start, "narrow", "start"), integer(length, "narrow", "length")
@@ -629,7 +743,23 @@ def _diagonals(shape: tuple, strides: tuple | None, offset: int, dim1: int, dim2
     ref=lambda x, offset=0, dim1=0, dim2=1: np.diagonal(x, offset, dim1, dim2),
 )
 def diagonal(x, offset: int = 0, dim1: int = 0, dim2: int = 1):
-    """The diagonal of two dimensions, as the last dimension."""
+    """The diagonal of two dimensions, as a view in which it is the last dimension.
+
+    Args:
+        input: of at least two dimensions.
+        offset: which diagonal: 0 the main one, 1 the next above, -1 the next below.
+        dim1, dim2: the rows and the columns.
+
+    Returns:
+        A tensor of one dimension less.
+
+    Raises:
+        RuntimeError: ``dim1`` and ``dim2`` are the same.
+        IndexError: a dimension is out of range.
+
+    >>> torch.diagonal(torch.tensor([[1, 2], [3, 4]]))
+    tensor([1, 4])
+    """
 
 
 @diagonal.vjp
@@ -675,7 +805,25 @@ def _windows(shape: tuple, strides: tuple | None, dimension: int, size: int, ste
 @exported("Tensor")
 @op(view=_windows, samples=lambda: [((7,), 0, 3, 2), ((3, 6), 1, 2, 1), ((6, 2), 0, 4, 2)])
 def unfold(x, dimension: int, size: int, step: int):
-    """Windows of ``size`` along a dimension, as a new last dimension."""
+    """Windows along a dimension, as a view in which their elements are a new last dimension.
+
+    Args:
+        dimension: the dimension.
+        size: the number of elements of a window.
+        step: how far the next one begins behind; windows may overlap.
+
+    Returns:
+        A tensor whose size along ``dimension`` is the number of windows, ``(n - size) // step + 1``.
+
+    Raises:
+        RuntimeError: ``size`` is negative or exceeds the dimension, or ``step`` is not positive.
+        IndexError: ``dimension`` is out of range.
+
+    >>> torch.arange(5).unfold(0, 3, 1)
+    tensor([[0, 1, 2],
+            [1, 2, 3],
+            [2, 3, 4]])
+    """
 
 
 @unfold.vjp

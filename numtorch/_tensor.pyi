@@ -143,7 +143,7 @@ class Tensor:
     def argmin(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ..., axis: builtins.int | None = ..., keepdims: builtins.bool = ...) -> Tensor:
         """Where the (first) smallest element is: in the flattened tensor, or along a dimension."""
     def argsort(self, dim: builtins.int = ..., descending: builtins.bool = ..., *, stable: builtins.bool = ..., out: Tensor | None = ..., axis: builtins.int = ...) -> Tensor:
-        """The positions that sort along ``dim``."""
+        """The positions that sort along ``dim``: the indices of ``sort``."""
     def argwhere(self) -> Tensor:
         """Indices of nonzero elements, one row each."""
     def as_strided(self, size: Sequence[builtins.int], stride: Sequence[builtins.int], storage_offset: builtins.int | None = ...) -> Tensor:
@@ -232,22 +232,22 @@ class Tensor:
         """On a GPU."""
     @overload
     def cummax(self, dim: builtins.int, *, out: tuple[Tensor, Tensor] | None = ...) -> ReturnType:
-        """The largest element up to each along ``dim``, and where it is: (values, indices). Of equal ones the last."""
+        """The largest element up to each along ``dim``, and where it is; NaN counts as the largest."""
     @overload
     def cummax(self, *, out: tuple[Tensor, Tensor] | None = ..., axis: builtins.int) -> ReturnType:
-        """The largest element up to each along ``dim``, and where it is: (values, indices). Of equal ones the last."""
+        """The largest element up to each along ``dim``, and where it is; NaN counts as the largest."""
     @overload
     def cummin(self, dim: builtins.int, *, out: tuple[Tensor, Tensor] | None = ...) -> ReturnType:
-        """The smallest element up to each along ``dim``, and where it is: (values, indices). Of equal ones the last."""
+        """The smallest element up to each along ``dim``, and where it is; NaN counts as the smallest."""
     @overload
     def cummin(self, *, out: tuple[Tensor, Tensor] | None = ..., axis: builtins.int) -> ReturnType:
-        """The smallest element up to each along ``dim``, and where it is: (values, indices). Of equal ones the last."""
+        """The smallest element up to each along ``dim``, and where it is; NaN counts as the smallest."""
     @overload
     def cumprod(self, dim: builtins.int, *, dtype: _DType | None = ..., out: Tensor | None = ...) -> Tensor:
-        """The product of the elements up to each along ``dim``. Integers multiply as int64."""
+        """The product of the elements up to each along ``dim``."""
     @overload
     def cumprod(self, *, dtype: _DType | None = ..., out: Tensor | None = ..., axis: builtins.int) -> Tensor:
-        """The product of the elements up to each along ``dim``. Integers multiply as int64."""
+        """The product of the elements up to each along ``dim``."""
     @overload
     def cumprod_(self, dim: builtins.int, *, dtype: _DType | None = ...) -> Tensor:
         """In-place ``cumprod``."""
@@ -256,10 +256,10 @@ class Tensor:
         """In-place ``cumprod``."""
     @overload
     def cumsum(self, dim: builtins.int, *, dtype: _DType | None = ..., out: Tensor | None = ...) -> Tensor:
-        """The sum of the elements up to each along ``dim``. Integers add up as int64."""
+        """The sum of the elements up to each along ``dim``."""
     @overload
     def cumsum(self, *, dtype: _DType | None = ..., out: Tensor | None = ..., axis: builtins.int) -> Tensor:
-        """The sum of the elements up to each along ``dim``. Integers add up as int64."""
+        """The sum of the elements up to each along ``dim``."""
     @overload
     def cumsum_(self, dim: builtins.int, *, dtype: _DType | None = ...) -> Tensor:
         """In-place ``cumsum``."""
@@ -492,7 +492,7 @@ class Tensor:
     def itemsize(self) -> builtins.int:
         """Bytes of one element."""
     def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ..., *, out: tuple[Tensor, Tensor] | None = ..., axis: builtins.int = ..., keepdims: builtins.bool = ...) -> ReturnType:
-        """The ``k``-th smallest element (from 1) along ``dim``, and where it is: (values, indices)."""
+        """The ``k``-th smallest element along ``dim``, and where it is; NaN counts as the largest."""
     def le(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
         """Whether ``input <= other``, element by element, as booleans."""
     def le_(self, other: _Operand) -> Tensor:
@@ -533,10 +533,10 @@ class Tensor:
         """The logarithm of softmax along ``dim``, without forming it."""
     @overload
     def logcumsumexp(self, dim: builtins.int, *, out: Tensor | None = ...) -> Tensor:
-        """``log(sum(exp(x)))`` of the elements up to each along ``dim``, without overflow. Floating types only."""
+        """``log(sum(exp(x)))`` of the elements up to each along ``dim``, without overflow."""
     @overload
     def logcumsumexp(self, *, out: Tensor | None = ..., axis: builtins.int) -> Tensor:
-        """``log(sum(exp(x)))`` of the elements up to each along ``dim``, without overflow. Floating types only."""
+        """``log(sum(exp(x)))`` of the elements up to each along ``dim``, without overflow."""
     def logical_and(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
         """Whether both elements are nonzero, as booleans."""
     def logical_and_(self, other: _Operand) -> Tensor:
@@ -603,13 +603,13 @@ class Tensor:
         """The mean of all elements, or over one or several dimensions. Floating types only."""
     @overload
     def median(self, *, out: Tensor | None = ...) -> Tensor:
-        """The lower median of all elements; with a dimension, (values, indices) along it. NaN if there is one."""
+        """The median of all elements, or along ``dim``: of an even number the lower one; NaN if there is one."""
     @overload
     def median(self, dim: builtins.int, keepdim: builtins.bool = ..., *, out: tuple[Tensor, Tensor] | None = ..., keepdims: builtins.bool = ...) -> ReturnType:
-        """The lower median of all elements; with a dimension, (values, indices) along it. NaN if there is one."""
+        """The median of all elements, or along ``dim``: of an even number the lower one; NaN if there is one."""
     @overload
     def median(self, *, keepdim: builtins.bool = ..., out: tuple[Tensor, Tensor] | None = ..., axis: builtins.int, keepdims: builtins.bool = ...) -> ReturnType:
-        """The lower median of all elements; with a dimension, (values, indices) along it. NaN if there is one."""
+        """The median of all elements, or along ``dim``: of an even number the lower one; NaN if there is one."""
     @overload
     def min(self, *, out: Tensor | None = ...) -> Tensor:
         """The smallest element; with a dimension, (values, indices) along it; with a tensor, ``minimum``."""
@@ -635,7 +635,7 @@ class Tensor:
     def movedim(self, source: Any, destination: Any) -> Tensor:
         """Dimensions moved to other positions, as a view; the rest keep their order."""
     def msort(self, *, out: Tensor | None = ...) -> Tensor:
-        """The elements in order along the first dimension."""
+        """The elements in order along the first dimension: the values of ``sort(input, 0)``."""
     def mul(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
         """Product, element by element."""
     def mul_(self, other: _Operand) -> Tensor:
@@ -650,13 +650,13 @@ class Tensor:
         """The product of a matrix and a vector."""
     @overload
     def nanmedian(self, *, out: Tensor | None = ...) -> Tensor:
-        """As ``median`` of the elements that are not NaN; NaN if all are."""
+        """``median`` of the elements that are not NaN; NaN if all are."""
     @overload
     def nanmedian(self, dim: builtins.int, keepdim: builtins.bool = ..., *, out: tuple[Tensor, Tensor] | None = ..., keepdims: builtins.bool = ...) -> ReturnType:
-        """As ``median`` of the elements that are not NaN; NaN if all are."""
+        """``median`` of the elements that are not NaN; NaN if all are."""
     @overload
     def nanmedian(self, *, keepdim: builtins.bool = ..., out: tuple[Tensor, Tensor] | None = ..., axis: builtins.int, keepdims: builtins.bool = ...) -> ReturnType:
-        """As ``median`` of the elements that are not NaN; NaN if all are."""
+        """``median`` of the elements that are not NaN; NaN if all are."""
     @overload
     def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor:
         """``length`` elements from ``start`` along ``dim``, as a view."""
@@ -749,7 +749,7 @@ class Tensor:
     def register_post_accumulate_grad_hook(self, hook: Callable[..., Any]) -> Any:
         """Call ``hook(tensor)`` after the gradient of this leaf has been accumulated."""
     def relu(self, *, out: Tensor | None = ...) -> Tensor:
-        """``max(x, 0)``; its gradient at 0 is 0, and NaN stays NaN."""
+        """``max(input, 0)``; its gradient at 0 is 0, and NaN stays NaN."""
     def relu_(self) -> Tensor:
         """In-place ``relu``."""
     def remainder(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
@@ -838,7 +838,7 @@ class Tensor:
     def short(self, *, memory_format: Any = ...) -> Tensor:
         """The elements as int16."""
     def sigmoid(self, *, out: Tensor | None = ...) -> Tensor:
-        """``1 / (1 + exp(-x))``."""
+        """``1 / (1 + exp(-input))``."""
     def sigmoid_(self) -> Tensor:
         """In-place ``sigmoid``."""
     def sign(self, *, out: Tensor | None = ...) -> Tensor:
@@ -871,7 +871,7 @@ class Tensor:
     def softmax(self, *, dtype: _DType | None = ..., out: Tensor | None = ..., axis: builtins.int) -> Tensor:
         """Exponentials along ``dim``, scaled to sum to one."""
     def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., *, stable: builtins.bool | None = ..., out: tuple[Tensor, Tensor] | None = ..., axis: builtins.int = ...) -> ReturnType:
-        """The elements in order along ``dim``, and where they were: (values, indices)."""
+        """The elements in order along ``dim``, and where they were; NaN counts as the largest."""
     def split(self, split_size_or_sections: builtins.int | Sequence[builtins.int], dim: builtins.int = ...) -> tuple[Tensor, ...]:
         """Pieces along a dimension, as views."""
     def split_with_sizes(self, split_sizes: Sequence[builtins.int], dim: builtins.int = ..., *, axis: builtins.int = ...) -> tuple[Tensor, ...]:
@@ -931,7 +931,7 @@ class Tensor:
     def tan_(self) -> Tensor:
         """In-place ``tan``."""
     def tanh(self, *, out: Tensor | None = ...) -> Tensor:
-        """The hyperbolic tangent."""
+        """The hyperbolic tangent, ``(exp(input) - exp(-input)) / (exp(input) + exp(-input))``."""
     def tanh_(self) -> Tensor:
         """In-place ``tanh``."""
     def tensor_split(self, indices_or_sections: builtins.int | Sequence[builtins.int] | Tensor, dim: builtins.int = ..., *, axis: builtins.int = ...) -> tuple[Tensor, ...]:
@@ -943,7 +943,7 @@ class Tensor:
     def tolist(self) -> list[Any]:
         """Nested lists of Python numbers."""
     def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ..., *, out: tuple[Tensor, Tensor] | None = ..., axis: builtins.int = ...) -> ReturnType:
-        """The ``k`` largest (or smallest) elements along ``dim``, in order, and where they are: (values, indices)."""
+        """The ``k`` largest or smallest elements along ``dim``, and where they are."""
     def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
         """Two dimensions exchanged, as a view."""
     def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:

@@ -52,9 +52,14 @@ def _no_truths(name: str, values: tuple) -> None:
 @exported("torch", "Tensor")
 @primitive(ref=lambda x: np.maximum(x, 0), takes=SIGNED, check=_no_truths)
 def relu(x):
-    """``max(x, 0)``; its gradient at 0 is 0, and NaN stays NaN.
+    """``max(input, 0)``; its gradient at 0 is 0, and NaN stays NaN.
 
-    >>> import numtorch as torch
+    Args:
+        input: of real numbers but booleans.
+
+    Raises:
+        RuntimeError: ``input`` is boolean.
+
     >>> torch.relu(torch.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
@@ -69,7 +74,14 @@ def _(g, *, out):
 @exported("torch", "Tensor", "nn.functional")
 @primitive(floats=True, ref=lambda x: 1 / (1 + np.exp(-x)))
 def sigmoid(x):
-    """``1 / (1 + exp(-x))``."""
+    """``1 / (1 + exp(-input))``.
+
+    Args:
+        input: of any shape; integers and booleans are computed in the default floating type.
+
+    >>> torch.sigmoid(torch.tensor([0.0, 2.0]))
+    tensor([0.5000, 0.8808])
+    """
     return m.sigmoid(x)
 
 
@@ -81,7 +93,14 @@ def _(g, *, out):
 @exported("torch", "Tensor", "nn.functional")
 @primitive(floats=True, ref=np.tanh)
 def tanh(x):
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent, ``(exp(input) - exp(-input)) / (exp(input) + exp(-input))``.
+
+    Args:
+        input: of any shape; integers and booleans are computed in the default floating type.
+
+    >>> torch.tanh(torch.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.7616])
+    """
     return m.tanh(x)
 
 
@@ -195,7 +214,20 @@ def _(g, x):
 
 @exported("nn.functional")
 def gelu(input: Tensor, approximate: str = "none", *, out: Any = None) -> Tensor:
-    """``x * Phi(x)``, exactly or by the ``"tanh"`` approximation."""
+    """``input * Phi(input)``, element by element, where ``Phi`` is the normal distribution's probability of less.
+
+    Args:
+        input: of a floating type.
+        approximate: ``"none"``, or ``"tanh"`` for ``x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x ** 3)))``.
+
+    Raises:
+        RuntimeError: another ``approximate``.
+
+    Source: Hendrycks and Gimpel 2016, Gaussian Error Linear Units.
+
+    >>> torch.nn.functional.gelu(torch.tensor([-1.0, 0.0, 1.0]))
+    tensor([-0.1587,  0.0000,  0.8413])
+    """
     if out is not None:
         return into(out, SAME, gelu, input, approximate)
     if approximate == "none":
@@ -210,7 +242,16 @@ def gelu(input: Tensor, approximate: str = "none", *, out: Any = None) -> Tensor
     takes=REAL, ref=lambda x, beta, threshold: np.where(x * beta > threshold, x, np.log1p(np.exp(x * beta)) / beta)
 )
 def softplus(x, beta: float = 1.0, threshold: float = 20.0):
-    """``log(1 + exp(beta * x)) / beta``; linear above the threshold, where it is so anyway."""
+    """``log(1 + exp(beta * input)) / beta``; the input itself above the threshold, where both are equal anyway.
+
+    Args:
+        input: of a floating type.
+        beta: how sharp the bend is.
+        threshold: of ``beta * input``.
+
+    >>> torch.nn.functional.softplus(torch.tensor([-1.0, 0.0, 30.0]))
+    tensor([ 0.3133,  0.6931, 30.0000])
+    """
     return x if x * beta > threshold else m.log1p(m.exp(m.minimum(x * beta, threshold))) / beta
 
 
@@ -222,7 +263,14 @@ def _(g, x, *, beta, threshold):
 @exported("nn.functional")
 @primitive(takes=REAL, ref=lambda x: -np.log1p(np.exp(-x)))
 def logsigmoid(x):
-    """``log(sigmoid(x))`` without overflow."""
+    """``log(sigmoid(input))`` without overflow.
+
+    Args:
+        input: of a floating type.
+
+    >>> torch.nn.functional.logsigmoid(torch.tensor([0.0, -1000.0]))
+    tensor([-6.9315e-01, -1.0000e+03])
+    """
     return m.minimum(x, 0) - m.log1p(m.exp(-m.abs(x)))
 
 
@@ -447,7 +495,24 @@ def implicit_dim(dim: int | None, x: Tensor, name: str) -> int:
 
 @exported("nn.functional")
 def glu(input: Tensor, dim: int = -1) -> Tensor:
-    """The first half along ``dim`` times the sigmoid of the second."""
+    """``a * sigmoid(b)`` for the first half ``a`` and the second half ``b`` of the input along ``dim``.
+
+    Args:
+        input: of at least one dimension.
+        dim: the dimension that is halved.
+
+    Returns:
+        The shape of ``input``, with half the size along ``dim``.
+
+    Raises:
+        RuntimeError: ``input`` has no dimensions, or the size is odd.
+        IndexError: ``dim`` is out of range.
+
+    Source: Dauphin et al. 2016, Language Modeling with Gated Convolutional Networks.
+
+    >>> torch.nn.functional.glu(torch.tensor([4.0, 0.0]))
+    tensor([2.])
+    """
     if not input.ndim:
         raise RuntimeError("glu does not support scalars because halving size must be even")
     dim = wrap_dim(dim, input.ndim, "glu")

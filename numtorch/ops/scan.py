@@ -59,9 +59,20 @@ def _type_in_place(x: Tensor, dtype: Any, name: str) -> Any:
     ref=lambda x, dim: np.cumsum(x, dim) if x.ndim else x,
 )
 def cumsum(x, dim: int, *, dtype: Any = None):
-    """The sum of the elements up to each along ``dim``. Integers add up as int64.
+    """The sum of the elements up to each along ``dim``.
 
-    >>> import numtorch as torch
+    Args:
+        input: of any shape; integers and booleans add up as int64.
+        dim: the dimension.
+        dtype: the type in which elements are added.
+
+    Returns:
+        A tensor of the same shape.
+
+    Raises:
+        IndexError: ``dim`` is out of range.
+        NotImplementedError: ``dtype`` is bool.
+
     >>> torch.cumsum(torch.tensor([1, 2, 3]), 0)
     tensor([1, 3, 6])
     """
@@ -122,9 +133,20 @@ def cumsum_(self: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     ref=lambda x, dim: np.cumprod(x, dim) if x.ndim else x,
 )
 def cumprod(x, dim: int, *, dtype: Any = None):
-    """The product of the elements up to each along ``dim``. Integers multiply as int64.
+    """The product of the elements up to each along ``dim``.
 
-    >>> import numtorch as torch
+    Args:
+        input: of any shape; integers and booleans multiply as int64.
+        dim: the dimension.
+        dtype: the type in which elements are multiplied.
+
+    Returns:
+        A tensor of the same shape.
+
+    Raises:
+        IndexError: ``dim`` is out of range.
+        NotImplementedError: ``dtype`` is bool.
+
     >>> torch.cumprod(torch.tensor([1.0, 2.0, 3.0]), 0)
     tensor([1., 2., 6.])
     """
@@ -234,11 +256,22 @@ class CumminReturn(ReturnType):
     samples=lambda: [((3, 4), 1), ((3, 4), 0), ((5,), 0)],
 )
 def cummax(x, dim: int):
-    """The largest element up to each along ``dim``, and where it is: (values, indices). Of equal ones the last.
+    """The largest element up to each along ``dim``, and where it is; NaN counts as the largest.
 
-    >>> import numtorch as torch
-    >>> torch.cummax(torch.tensor([1.0, 3.0, 2.0]), 0).values
-    tensor([1., 3., 3.])
+    Args:
+        input: of real numbers, of any shape.
+        dim: the dimension.
+
+    Returns:
+        (values, indices), both of the same shape; of equal elements the last.
+
+    Raises:
+        IndexError: ``dim`` is out of range.
+
+    >>> torch.cummax(torch.tensor([1.0, 3.0, 2.0]), 0)
+    torch.return_types.cummax(
+    values=tensor([1., 3., 3.]),
+    indices=tensor([0, 1, 1]))
     """
     return empty(x.shape, x.dtype, x.device), empty(x.shape, dtypes.int64, x.device)
 
@@ -253,11 +286,22 @@ def cummax(x, dim: int):
     samples=lambda: [((3, 4), 1), ((3, 4), 0), ((5,), 0)],
 )
 def cummin(x, dim: int):
-    """The smallest element up to each along ``dim``, and where it is: (values, indices). Of equal ones the last.
+    """The smallest element up to each along ``dim``, and where it is; NaN counts as the smallest.
 
-    >>> import numtorch as torch
-    >>> torch.cummin(torch.tensor([2.0, 3.0, 1.0]), 0).values
-    tensor([2., 2., 1.])
+    Args:
+        input: of real numbers, of any shape.
+        dim: the dimension.
+
+    Returns:
+        (values, indices), both of the same shape; of equal elements the last.
+
+    Raises:
+        IndexError: ``dim`` is out of range.
+
+    >>> torch.cummin(torch.tensor([2.0, 3.0, 1.0]), 0)
+    torch.return_types.cummin(
+    values=tensor([2., 2., 1.]),
+    indices=tensor([0, 0, 2]))
     """
     return empty(x.shape, x.dtype, x.device), empty(x.shape, dtypes.int64, x.device)
 
@@ -292,11 +336,21 @@ for _op, _sign in ((cummax, 1), (cummin, -1)):
     ref=lambda x, dim: np.logaddexp.accumulate(x, dim) if x.ndim else x,
 )
 def logcumsumexp(x, dim: int):
-    """``log(sum(exp(x)))`` of the elements up to each along ``dim``, without overflow. Floating types only.
+    """``log(sum(exp(x)))`` of the elements up to each along ``dim``, without overflow.
 
-    >>> import numtorch as torch
-    >>> torch.logcumsumexp(torch.tensor([0.0, 0.0]), 0)
-    tensor([0.0000, 0.6931])
+    Args:
+        input: of a floating type, of any shape.
+        dim: the dimension.
+
+    Returns:
+        A tensor of the same shape.
+
+    Raises:
+        IndexError: ``dim`` is out of range.
+        NotImplementedError: ``input`` is of integers.
+
+    >>> torch.logcumsumexp(torch.tensor([0.0, 0.0, 1000.0]), 0)
+    tensor([0.0000e+00, 6.9315e-01, 1.0000e+03])
     """
     return empty(x.shape, x.dtype, x.device)
 

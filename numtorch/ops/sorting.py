@@ -96,11 +96,20 @@ class SortReturn(ReturnType):
     ],
 )
 def sort(x, dim: int = -1, descending: bool = False, *, stable: bool | None = False):
-    """The elements in order along ``dim``, and where they were: (values, indices).
+    """The elements in order along ``dim``, and where they were; NaN counts as the largest.
 
-    Always stable: equal elements keep their order whether or not ``stable`` is set.
+    Args:
+        input: of real numbers, of any shape.
+        dim: the dimension.
+        descending: whether the largest comes first.
+        stable: equal elements keep their order, whether or not this is set.
 
-    >>> import numtorch as torch
+    Returns:
+        (values, indices), both of the same shape.
+
+    Raises:
+        IndexError: ``dim`` is out of range.
+
     >>> values, indices = torch.sort(torch.tensor([3.0, 1.0, 2.0]), descending=True)
     >>> values, indices
     (tensor([3., 2., 1.]), tensor([0, 2, 1]))
@@ -118,9 +127,20 @@ def sort(x, dim: int = -1, descending: bool = False, *, stable: bool | None = Fa
     samples=lambda: [((3, 5), 1), ((4, 3), 0, True), ((), 0)],
 )
 def argsort(x, dim: int = -1, descending: bool = False, *, stable: bool = False):
-    """The positions that sort along ``dim``.
+    """The positions that sort along ``dim``: the indices of ``sort``.
 
-    >>> import numtorch as torch
+    Args:
+        input: of real numbers, of any shape.
+        dim: the dimension.
+        descending: whether the largest comes first.
+        stable: equal elements keep their order, whether or not this is set.
+
+    Returns:
+        An int64 tensor of the same shape.
+
+    Raises:
+        IndexError: ``dim`` is out of range.
+
     >>> torch.argsort(torch.tensor([3.0, 1.0, 2.0]))
     tensor([1, 2, 0])
     """
@@ -146,9 +166,14 @@ for _op in (sort, argsort):
 @exported("torch", "Tensor")
 @op(wide=False, out=SAME, samples=lambda: [((3, 4),), ((5,),), ((),)], ref=lambda x: np.sort(x, 0) if x.ndim else x)
 def msort(x):
-    """The elements in order along the first dimension.
+    """The elements in order along the first dimension: the values of ``sort(input, 0)``.
 
-    >>> import numtorch as torch
+    Args:
+        input: of real numbers, of any shape.
+
+    Returns:
+        A tensor of the same shape.
+
     >>> torch.msort(torch.tensor([[3, 1], [2, 4]]))
     tensor([[2, 1],
             [3, 4]])
@@ -179,11 +204,22 @@ class TopkReturn(ReturnType):
     ],
 )
 def topk(x, k: int, dim: int = -1, largest: bool = True, sorted: bool = True):
-    """The ``k`` largest (or smallest) elements along ``dim``, in order, and where they are: (values, indices).
+    """The ``k`` largest or smallest elements along ``dim``, and where they are.
 
-    Differs from torch: of equal elements the first are taken, and the result is in order whatever ``sorted`` says.
+    Args:
+        input: of real numbers, of any shape.
+        k: how many.
+        dim: the dimension.
+        largest: False gives the smallest.
+        sorted: the result is in order, whether or not this is set.
 
-    >>> import numtorch as torch
+    Returns:
+        (values, indices), of size ``k`` along ``dim``. Differs from torch: of equal elements the first are taken.
+
+    Raises:
+        IndexError: ``dim`` is out of range.
+        RuntimeError: ``k`` is negative or exceeds the dimension, or ``input`` is boolean.
+
     >>> torch.topk(torch.tensor([1.0, 4.0, 2.0, 3.0]), 2)
     torch.return_types.topk(
     values=tensor([4., 3.]),
@@ -247,11 +283,26 @@ class NanmedianReturn(ReturnType):
     ],
 )
 def kthvalue(x, k: int, dim: int = -1, keepdim: bool = False):
-    """The ``k``-th smallest element (from 1) along ``dim``, and where it is: (values, indices).
+    """The ``k``-th smallest element along ``dim``, and where it is; NaN counts as the largest.
 
-    >>> import numtorch as torch
-    >>> torch.kthvalue(torch.tensor([5.0, 1.0, 3.0]), 2).values
-    tensor(3.)
+    Args:
+        input: of real numbers, of any shape.
+        k: counted from 1.
+        dim: the dimension that is reduced.
+        keepdim: whether it stays, with extent 1.
+
+    Returns:
+        (values, indices), of the shape of ``input`` without ``dim``.
+
+    Raises:
+        IndexError: ``dim`` is out of range or empty.
+        RuntimeError: ``k`` is out of range.
+        NotImplementedError: ``input`` is boolean.
+
+    >>> torch.kthvalue(torch.tensor([5.0, 1.0, 3.0]), 2)
+    torch.return_types.kthvalue(
+    values=tensor(3.),
+    indices=tensor(2))
     """
     return shaped(*one_along(x, dim, keepdim))
 
@@ -295,11 +346,26 @@ def _(x, k, dim, keepdim):
     samples=lambda: [((2, 3, 4), 1, False), ((3, 5), 1, True), ((), 0)],
 )
 def median(x, dim: int | None = None, keepdim: bool = False):
-    """The lower median of all elements; with a dimension, (values, indices) along it. NaN if there is one.
+    """The median of all elements, or along ``dim``: of an even number the lower one; NaN if there is one.
 
-    >>> import numtorch as torch
+    Args:
+        input: of real numbers, of any shape.
+        dim: the dimension that is reduced; all if None.
+        keepdim: whether it stays, with extent 1.
+
+    Returns:
+        A 0-dimensional tensor; with ``dim`` (values, indices), of the shape of ``input`` without it. The median of no
+        elements is NaN.
+
+    Raises:
+        IndexError: ``dim`` is out of range or empty.
+        RuntimeError: there are no elements, and their type has no NaN.
+        NotImplementedError: ``input`` is boolean.
+
     >>> torch.median(torch.tensor([1.0, 4.0, 2.0, 3.0]))
     tensor(2.)
+    >>> torch.median(torch.tensor([[1, 5, 3], [6, 4, 2]]), dim=1).values
+    tensor([3, 4])
     """
     return shaped(*one_along(x, dim, keepdim))
 
@@ -307,10 +373,22 @@ def median(x, dim: int | None = None, keepdim: bool = False):
 @exported("torch", "Tensor")
 @op(shape=True, cost=moves, out=SAME, returns=NanmedianReturn, samples=lambda: [((5,), 0, False), ((4, 3), 0, True)])
 def nanmedian(x, dim: int | None = None, keepdim: bool = False):
-    """As ``median`` of the elements that are not NaN; NaN if all are.
+    """``median`` of the elements that are not NaN; NaN if all are.
 
-    >>> import numtorch as torch
-    >>> torch.nanmedian(torch.tensor([1.0, float("nan"), 2.0]))
+    Args:
+        input: of real numbers, of any shape.
+        dim: the dimension that is reduced; all if None.
+        keepdim: whether it stays, with extent 1.
+
+    Returns:
+        A 0-dimensional tensor; with ``dim`` (values, indices), of the shape of ``input`` without it.
+
+    Raises:
+        IndexError: ``dim`` is out of range or empty.
+        RuntimeError: there are no elements, and their type has no NaN.
+        NotImplementedError: ``input`` is boolean.
+
+    >>> torch.nanmedian(torch.tensor([1.0, torch.nan, 2.0]))
     tensor(1.)
     """
     return shaped(*one_along(x, dim, keepdim))

@@ -157,11 +157,31 @@ def _given_grad_cost(
 def batch_norm(
     x, running_mean, running_var, w=None, b=None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5
 ):
-    """``(x - mean) / sqrt(var + eps) * weight + bias`` for each channel of (N, C), (N, C, L) or (N, C, H, W) inputs.
+    """``(input - mean) / sqrt(var + eps) * weight + bias`` for each channel.
 
-    In training the statistics are the batch's, and the running ones move towards them by ``momentum`` (the
-    variance towards the unbiased one); otherwise they are the running ones. An empty batch moves nothing. Half types
-    are computed in float32; their parameters may be of their own type or float32. Source: Ioffe and Szegedy 2015.
+    Args:
+        input: (N, C, ...), of a floating type; half types are computed in float32.
+        running_mean, running_var: (C), used as mean and variance unless training, else moved towards those of the
+            batch; both may be None in training.
+        weight, bias: (C), of the type of ``input``, or float32 beside a half type; 1 and 0 if None.
+        training: whether mean and variance are those of the batch, over all dimensions but the second.
+        momentum: how far the running ones are moved, the variance towards the unbiased one. An empty batch moves
+            nothing.
+        eps: is added to the variance, above 0 in training.
+
+    Returns:
+        A tensor of the same shape.
+
+    Raises:
+        RuntimeError: fewer than two dimensions, statistics that are missing, or shapes that do not fit.
+        ValueError: a batch of one value for each channel in training, or ``eps`` is negative.
+
+    Source: Ioffe and Szegedy 2015, Batch Normalization.
+
+    >>> x = torch.tensor([[1.0, 10.0], [3.0, 30.0]])
+    >>> torch.nn.functional.batch_norm(x, None, None, training=True)
+    tensor([[-1.0000, -1.0000],
+            [ 1.0000,  1.0000]])
     """
     return batch_norm_training.op.body(x, running_mean, rsqrt(running_var + eps), w, b, eps)
 
@@ -478,7 +498,26 @@ for _device, _loops in (("cpu", cpu), ("cuda", cuda)):
     samples=lambda: [((2, 4, 3), (4,), (4,), 2), ((3, 6), None, (6,), 3), ((2, 4, 2, 5), (4,), None, 1, 0.001)],
 )
 def group_norm(x, num_groups: int, w=None, b=None, eps: float = 1e-5):
-    """Layer norm over each of ``num_groups`` groups of channels of (N, C, ...). Source: Wu and He 2018."""
+    """``(input - mean) / sqrt(var + eps) * weight + bias`` for each group of channels of each example.
+
+    Args:
+        input: (N, C, ...), of a floating type; half types are computed in float32.
+        num_groups: into how many groups of neighbours the channels are divided.
+        weight, bias: (C), of the type of ``input``, or float32 beside a half type; 1 and 0 if None.
+        eps: is added to the variance.
+
+    Returns:
+        A tensor of the same shape.
+
+    Raises:
+        RuntimeError: fewer than two dimensions, channels that cannot be divided so, or shapes that do not fit.
+        ValueError: one example whose groups have one value each.
+
+    Source: Wu and He 2018, Group Normalization.
+
+    >>> torch.nn.functional.group_norm(torch.tensor([[1.0, 3.0, 10.0, 30.0]]), 2)
+    tensor([[-1.0000,  1.0000, -1.0000,  1.0000]])
+    """
     y = reshape(_unit_rows(_groups(x, num_groups), 1, eps, True)[0], x.shape)
     y = y if w is None else y * _by_channel(w, x)
     return y if b is None else y + _by_channel(b, x)

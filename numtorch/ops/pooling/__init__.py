@@ -161,13 +161,27 @@ def max_pool2d(
     ceil_mode: bool = False,
     return_indices: Any = False,
 ):
-    """The largest element of each window of (N, C, H, W) or (C, H, W) images; NaN if there is one.
+    """The largest element of each window of an image; NaN if there is one.
 
-    With ``return_indices`` also where in its plane it is. Source: torch.nn.functional.max_pool2d.
+    Args:
+        input: (N, C, H, W) or (C, H, W), of real numbers but booleans.
+        kernel_size: height and width of the windows, a number or two.
+        stride: how far a window begins behind the one before; the kernel's size unless given.
+        padding: rows and columns of the least number around the image, at most half of the kernel.
+        dilation: the distance of neighbouring elements of a window.
+        ceil_mode: whether windows that reach beyond the end count, if they begin within the image or its left padding.
+        return_indices: whether the positions of the largest elements are returned too.
 
-    >>> import numtorch as torch
-    >>> from numtorch.ops.pooling import max_pool2d
-    >>> max_pool2d(torch.arange(16.0).reshape(1, 1, 4, 4), 2)
+    Returns:
+        (N, C, H', W') or (C, H', W'), where ``H' = (H + 2 * padding - dilation * (kernel_size - 1) - 1) // stride +
+        1``. With ``return_indices`` a pair: these, and int64 positions within each flattened (H, W).
+
+    Raises:
+        RuntimeError: another number of dimensions, or sizes that give no window.
+        NotImplementedError: ``input`` is boolean.
+
+    >>> x = torch.arange(16.0).reshape(1, 1, 4, 4)
+    >>> torch.nn.functional.max_pool2d(x, 2)
     tensor([[[[ 5.,  7.],
               [13., 15.]]]])
     """
@@ -185,7 +199,29 @@ def max_pool1d(
     ceil_mode: bool = False,
     return_indices: Any = False,
 ):
-    """The largest element of each window of (N, C, L) or (C, L) sequences."""
+    """The largest element of each window of a sequence; NaN if there is one.
+
+    Args:
+        input: (N, C, L) or (C, L), of real numbers but booleans.
+        kernel_size: the length of the windows.
+        stride: how far a window begins behind the one before; the kernel's size unless given.
+        padding: elements of the least number at both ends, at most half of the kernel.
+        dilation: the distance of neighbouring elements of a window.
+        ceil_mode: whether windows that reach beyond the end count, if they begin within the sequence or its left
+            padding.
+        return_indices: whether the positions of the largest elements are returned too.
+
+    Returns:
+        (N, C, L') or (C, L'), where ``L' = (L + 2 * padding - dilation * (kernel_size - 1) - 1) // stride + 1``. With
+        ``return_indices`` a pair: these, and int64 positions.
+
+    Raises:
+        RuntimeError: another number of dimensions, or sizes that give no window.
+        NotImplementedError: ``input`` is boolean.
+
+    >>> torch.nn.functional.max_pool1d(torch.tensor([[1.0, 3.0, 2.0, 5.0]]), 2)
+    tensor([[3., 5.]])
+    """
     return _largest(x, kernel_size, stride, padding, dilation, ceil_mode)
 
 
@@ -361,9 +397,28 @@ def avg_pool2d(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ):
-    """The mean of each window of (N, C, H, W) or (C, H, W) images; of int64 images the quotient without its fraction.
+    """The mean of each window of an image.
 
-    Source: torch.nn.functional.avg_pool2d.
+    Args:
+        input: (N, C, H, W) or (C, H, W), of a floating type, or int64, whose quotients lose their fractions.
+        kernel_size: height and width of the windows, a number or two.
+        stride: how far a window begins behind the one before; the kernel's size unless given.
+        padding: rows and columns of zeros around the image, at most half of the kernel.
+        ceil_mode: whether windows that reach beyond the end count, if they begin within the image or its left padding.
+        count_include_pad: whether the zeros of the padding count.
+        divisor_override: what sums are divided by instead of the number of elements.
+
+    Returns:
+        (N, C, H', W') or (C, H', W'), where ``H' = (H + 2 * padding - kernel_size) // stride + 1``.
+
+    Raises:
+        RuntimeError: another number of dimensions, sizes that give no window, or a divisor of 0.
+        NotImplementedError: ``input`` is of other integers.
+
+    >>> x = torch.arange(16.0).reshape(1, 1, 4, 4)
+    >>> torch.nn.functional.avg_pool2d(x, 2)
+    tensor([[[[ 2.5000,  4.5000],
+              [10.5000, 12.5000]]]])
     """
     return _means(x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
@@ -378,7 +433,27 @@ def avg_pool1d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ):
-    """The mean of each window of (N, C, L) or (C, L) sequences."""
+    """The mean of each window of a sequence.
+
+    Args:
+        input: (N, C, L) or (C, L), of a floating type, or int64, whose quotients lose their fractions.
+        kernel_size: the length of the windows.
+        stride: how far a window begins behind the one before; the kernel's size unless given.
+        padding: zeros at both ends, at most half of the kernel.
+        ceil_mode: whether windows that reach beyond the end count, if they begin within the sequence or its left
+            padding.
+        count_include_pad: whether the zeros of the padding count.
+
+    Returns:
+        (N, C, L') or (C, L'), where ``L' = (L + 2 * padding - kernel_size) // stride + 1``.
+
+    Raises:
+        RuntimeError: another number of dimensions, or sizes that give no window.
+        NotImplementedError: ``input`` is of other integers.
+
+    >>> torch.nn.functional.avg_pool1d(torch.tensor([[1.0, 3.0, 2.0, 6.0]]), 2)
+    tensor([[2., 4.]])
+    """
     return _means(x, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
@@ -480,9 +555,23 @@ def _pulled_adaptive_cost(grads: Any, g: Tensor, x_shape: tuple, *, output_size:
 @exported("nn.functional")
 @op(cost=_adaptive_cost, samples=lambda: [((2, 2, 5, 4), (2, 3)), ((1, 3, 4, 4), (1, 1)), ((2, 4, 4), 2)])
 def adaptive_avg_pool2d(x, output_size: Sizes):
-    """Means over as many windows as the result has elements; None keeps a size.
+    """Means over as many windows as the result has elements.
 
-    They are rows ``floor(i * h / ho)`` to ``ceil((i + 1) * h / ho)``. Source: torch.nn.functional.adaptive_avg_pool2d.
+    Row i of m is the mean of rows ``floor(i * H / m)`` to ``ceil((i + 1) * H / m) - 1``; columns likewise.
+
+    Args:
+        input: (N, C, H, W) or (C, H, W), of a floating type.
+        output_size: height and width of the result, a number or two; None keeps a size.
+
+    Returns:
+        (N, C, *output_size) or (C, *output_size).
+
+    Raises:
+        RuntimeError: another number of dimensions, or negative sizes.
+        NotImplementedError: ``input`` is of integers.
+
+    >>> torch.nn.functional.adaptive_avg_pool2d(torch.arange(16.0).reshape(1, 4, 4), (1, 2))
+    tensor([[[6.5000, 8.5000]]])
     """
     return _adaptive_means(x, output_size)
 
@@ -490,7 +579,25 @@ def adaptive_avg_pool2d(x, output_size: Sizes):
 @exported("nn.functional")
 @op(cost=_adaptive_cost, samples=lambda: [((2, 2, 5), 3), ((2, 6), (2,))])
 def adaptive_avg_pool1d(x, output_size: Dims):
-    """``adaptive_avg_pool2d`` of (N, C, L) or (C, L) sequences."""
+    """Means over as many windows as the result has elements.
+
+    Element i of m is the mean of elements ``floor(i * L / m)`` to ``ceil((i + 1) * L / m) - 1``.
+
+    Args:
+        input: (N, C, L) or (C, L), of a floating type.
+        output_size: the length of the result.
+
+    Returns:
+        (N, C, output_size) or (C, output_size).
+
+    Raises:
+        RuntimeError: another number of dimensions, or a negative size.
+        NotImplementedError: ``input`` is of integers.
+        TypeError: ``output_size`` is None.
+
+    >>> torch.nn.functional.adaptive_avg_pool1d(torch.tensor([[1.0, 2.0, 3.0, 4.0]]), 2)
+    tensor([[1.5000, 3.5000]])
+    """
     return _adaptive_means(x, output_size)
 
 

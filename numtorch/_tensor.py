@@ -24,8 +24,19 @@ LARGEST = (1 << 63) - 1  # elements of a tensor
 class Tensor:
     """A multi-dimensional array that records how it was computed.
 
-    Fields (underscored ones are the framework's own):
+    ``torch.tensor(data)`` and the functions beside it make tensors. The class itself is an older way:
+    ``torch.Tensor([1, 2])`` has these elements, ``torch.Tensor(2, 3)`` has this shape and elements of any value.
+
+    Args:
+        *args: sizes, or one sequence, array or tensor.
+        device: where it is made; the CPU if None.
+        **unknown: raises an error that says what to call instead.
+
+    Attributes:
         shape: sizes of the dimensions.
+        dtype: type of the elements.
+        device: where the elements are.
+        strides: distance in memory between neighbours along each dimension, in elements.
         _buf: 1-D buffer beginning at the first element; exactly the elements if contiguous.
         _k: dtype, device and contiguity in one interned object; what kernels are chosen by.
         _strides: in elements; None if contiguous.
@@ -34,6 +45,9 @@ class Tensor:
         _base: the tensor of which this one is a view.
         _guard: of a base that stands between a tensor and its view by a custom function: why such a view may not be
             written to.
+
+    >>> torch.Tensor([1, 2])
+    tensor([1., 2.])
     """
 
     shape: Size

@@ -42,7 +42,7 @@ class Tensor:
         """A matrix transposed (and, of complex numbers, conjugated)."""
     @property
     def T(self) -> Tensor:
-        """Dimensions reversed."""
+        """The dimensions reversed; of a matrix the transpose."""
     def __abs__(self) -> Tensor: ...
     def __add__(self, other: _Operand) -> Tensor: ...
     def __and__(self, other: _Operand) -> Tensor: ...
@@ -153,7 +153,7 @@ class Tensor:
     def atan_(self) -> Tensor:
         """In-place ``atan``."""
     def backward(self, gradient: Tensor | None = ..., retain_graph: builtins.bool | None = ..., create_graph: builtins.bool = ..., inputs: Any = ...) -> None:
-        """Accumulate gradients of this tensor into the leaves it was computed from; ``torch.Tensor.backward``."""
+        """Add the gradients of this tensor to the ``grad`` of the leaves it was computed from."""
     def bernoulli(self, p: builtins.float | None = ..., *, generator: Any = ..., out: Tensor | None = ...) -> Tensor:
         """1 with the probability that each element gives, else 0."""
     def bernoulli_(self, p: Any = ..., *, generator: Any = ...) -> Tensor:
@@ -227,9 +227,9 @@ class Tensor:
     def count_nonzero(self, dim: Dims | None = ..., *, axis: Dims | None = ...) -> Tensor:
         """How many elements are nonzero."""
     def cpu(self) -> Tensor:
-        """On the CPU; itself if it is there."""
+        """The tensor on the CPU."""
     def cuda(self, device: _Device | None = ..., non_blocking: builtins.bool = ...) -> Tensor:
-        """On a GPU."""
+        """The tensor on a GPU."""
     @overload
     def cummax(self, dim: builtins.int, *, out: tuple[Tensor, Tensor] | None = ...) -> ReturnType:
         """The largest element up to each along ``dim``, and where it is; NaN counts as the largest."""
@@ -273,9 +273,9 @@ class Tensor:
     def deg2rad_(self) -> Tensor:
         """In-place ``deg2rad``."""
     def detach(self) -> Tensor:
-        """The same elements, outside the graph."""
+        """The same elements, in the same memory, outside the graph."""
     def detach_(self) -> Tensor:
-        """Take this tensor out of its graph."""
+        """Take this tensor out of its graph; it requires no gradient afterwards."""
     @property
     def device(self) -> Device:
         """Where the elements live."""
@@ -292,7 +292,7 @@ class Tensor:
     def diff(self, n: builtins.int = ..., dim: builtins.int = ..., prepend: Tensor | None = ..., append: Tensor | None = ..., *, out: Tensor | None = ..., axis: builtins.int = ...) -> Tensor:
         """``x[i + 1] - x[i]`` along a dimension, taken ``n`` times; of booleans whether neighbours differ."""
     def dim(self) -> builtins.int:
-        """Number of dimensions."""
+        """The number of dimensions."""
     def div(self, other: _Operand, *, rounding_mode: str | None = ..., out: Tensor | None = ...) -> Tensor:
         """Quotient: exact, or rounded to integers, whose gradient is 0."""
     def div_(self, other: _Operand, *, rounding_mode: str | None = ...) -> Tensor:
@@ -382,7 +382,7 @@ class Tensor:
         """In-place ``ge``."""
     @property
     def grad_fn(self) -> Any:
-        """The node that made this tensor; None for leaves."""
+        """The node of the graph that made this tensor; None for leaves."""
     def greater(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
         """Whether ``input > other``, element by element, as booleans."""
     def greater_(self, other: _Operand) -> Tensor:
@@ -466,18 +466,18 @@ class Tensor:
     def is_complex(self) -> builtins.bool:
         """Whether the dtype is complex."""
     def is_contiguous(self, memory_format: Any = ...) -> builtins.bool:
-        """Whether elements are in row-major order."""
+        """Whether the elements are in row-major order, without gaps."""
     @property
     def is_cuda(self) -> builtins.bool:
         """Whether on a GPU."""
     def is_floating_point(self) -> builtins.bool:
-        """Whether the dtype is floating."""
+        """Whether the dtype is floating-point."""
     @property
     def is_leaf(self) -> builtins.bool:
         """Whether made by the user (or needing no gradient) rather than by a recorded op."""
     @property
     def is_meta(self) -> builtins.bool:
-        """Whether without elements."""
+        """Whether without elements, on the device ``"meta"``."""
     def isclose(self, other: Tensor, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor:
         """Whether ``abs(input - other) <= atol + rtol * abs(other)`` or both are equal, element by element, as booleans."""
     def isfinite(self) -> Tensor:
@@ -570,7 +570,7 @@ class Tensor:
         """The last two dimensions exchanged (and, of complex numbers, conjugated)."""
     @property
     def mT(self) -> Tensor:
-        """The last two dimensions exchanged."""
+        """The last two dimensions exchanged: each matrix of a batch transposed."""
     def masked_fill(self, mask: Tensor, value: Any) -> Tensor:
         """``input`` with ``value`` where the mask is true."""
     def masked_fill_(self, mask: Tensor, value: Any) -> Tensor:
@@ -668,9 +668,9 @@ class Tensor:
         """Bytes of all elements."""
     @property
     def ndim(self) -> builtins.int:
-        """Number of dimensions."""
+        """The number of dimensions."""
     def ndimension(self) -> builtins.int:
-        """Number of dimensions."""
+        """The number of dimensions."""
     def ne(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
         """Whether ``input != other``, element by element, as booleans."""
     def ne_(self, other: _Operand) -> Tensor:
@@ -684,17 +684,17 @@ class Tensor:
     def negative_(self) -> Tensor:
         """In-place ``neg``."""
     def nelement(self) -> builtins.int:
-        """Number of elements."""
+        """The number of elements."""
     def new_empty(self, *args: _Size, dtype: _DType | None = ..., device: _Device | None = ..., requires_grad: builtins.bool = ...) -> Tensor:
-        """As ``empty``, with this tensor's dtype and device unless given."""
+        """A tensor with elements of any value, with this tensor's dtype and device: ``empty``."""
     def new_full(self, *args: Any, dtype: _DType | None = ..., device: _Device | None = ..., requires_grad: builtins.bool = ...) -> Tensor:
-        """As ``full``, with this tensor's dtype and device unless given."""
+        """A tensor of one number, with this tensor's dtype and device: ``full``."""
     def new_ones(self, *args: _Size, dtype: _DType | None = ..., device: _Device | None = ..., requires_grad: builtins.bool = ...) -> Tensor:
-        """As ``ones``, with this tensor's dtype and device unless given."""
+        """A tensor of ones, with this tensor's dtype and device: ``ones``."""
     def new_tensor(self, data: Any, *, dtype: _DType | None = ..., device: _Device | None = ..., requires_grad: builtins.bool = ...) -> Tensor:
-        """A tensor of the data with this tensor's dtype and device unless given."""
+        """A tensor of the data with this tensor's dtype and device."""
     def new_zeros(self, *args: _Size, dtype: _DType | None = ..., device: _Device | None = ..., requires_grad: builtins.bool = ...) -> Tensor:
-        """As ``zeros``, with this tensor's dtype and device unless given."""
+        """A tensor of zeros, with this tensor's dtype and device: ``zeros``."""
     @overload
     def nonzero(self, *, as_tuple: Literal[False] = ..., out: Tensor | None = ...) -> Tensor:
         """Indices of nonzero elements: one row each, or (``as_tuple``) one vector for each dimension."""
@@ -710,18 +710,18 @@ class Tensor:
     def not_equal_(self, other: _Operand) -> Tensor:
         """In-place ``ne``."""
     def numel(self) -> builtins.int:
-        """Number of elements."""
+        """The number of elements."""
     def numpy(self, *, force: builtins.bool = ...) -> np.ndarray:
-        """A NumPy array that shares the memory (bfloat16, which NumPy lacks, raises: cast with .float())."""
+        """A NumPy array that shares the memory."""
     def outer(self, vec2: Tensor, *, out: Tensor | None = ...) -> Tensor:
         """Every product of an element of one vector and an element of the other."""
     @property
     def output_nr(self) -> builtins.int:
-        """Which output of its node this tensor is."""
+        """Which output of its node this tensor is; 0 for leaves."""
     def permute(self, *given: Any, dims: Any = ...) -> Tensor:
-        """Dimensions in another order."""
+        """The dimensions in another order, as a view."""
     def pin_memory(self, device: _Device | None = ...) -> Tensor:
-        """The tensor itself: host memory is not pinned."""
+        """Does nothing: host memory is not pinned."""
     def pow(self, exponent: _Operand, *, out: Tensor | None = ...) -> Tensor:
         """``input`` to the power ``exponent``, element by element; squares and cubes are products."""
     def pow_(self, exponent: _Operand) -> Tensor:
@@ -745,9 +745,9 @@ class Tensor:
     def reciprocal_(self) -> Tensor:
         """In-place ``reciprocal``."""
     def register_hook(self, hook: Callable[..., Any]) -> Any:
-        """Call ``hook(grad)`` when the gradient of this tensor is known; what it returns replaces the gradient."""
+        """Call a function when the gradient of this tensor is known."""
     def register_post_accumulate_grad_hook(self, hook: Callable[..., Any]) -> Any:
-        """Call ``hook(tensor)`` after the gradient of this leaf has been accumulated."""
+        """Call a function after a gradient has been added to the ``grad`` of this leaf."""
     def relu(self, *, out: Tensor | None = ...) -> Tensor:
         """``max(input, 0)``; its gradient at 0 is 0, and NaN stays NaN."""
     def relu_(self) -> Tensor:
@@ -761,7 +761,7 @@ class Tensor:
     def repeat_interleave(self, repeats: Any = ..., dim: builtins.int | None = ..., *, output_size: builtins.int | None = ..., axis: builtins.int | None = ...) -> Tensor:
         """Each element, or slice along ``dim``, repeated in place."""
     def requires_grad_(self, requires_grad: builtins.bool = ...) -> Tensor:
-        """Set ``requires_grad`` and return the tensor."""
+        """Set ``requires_grad``."""
     def reshape(self, *sizes: _Size, shape: Any = ...) -> Tensor:
         """The elements in another shape, as a view where possible, else as a copy."""
     def reshape_as(self, other: Tensor) -> Tensor:
@@ -769,7 +769,7 @@ class Tensor:
     def resize_(self, *shape: _Size, size: builtins.int | Sequence[builtins.int] | None = ...) -> Tensor:
         """Another shape, in row-major order from where the tensor begins in its memory, whatever lies there."""
     def retain_grad(self) -> None:
-        """Keep the gradient of a tensor that is not a leaf in ``grad`` too."""
+        """Keep the gradient of a tensor that is not a leaf in its ``grad``, too."""
     @property
     def retains_grad(self) -> builtins.bool:
         """Whether ``retain_grad`` was asked for."""
@@ -834,7 +834,7 @@ class Tensor:
     def select_scatter(self, src: Tensor, *, index: builtins.int, axis: builtins.int) -> Tensor:
         """A copy whose slice at ``index`` along ``dim`` is ``src``."""
     def share_memory_(self) -> Tensor:
-        """The tensor itself; worker processes receive copies."""
+        """Does nothing: worker processes receive copies."""
     def short(self, *, memory_format: Any = ...) -> Tensor:
         """The elements as int16."""
     def sigmoid(self, *, out: Tensor | None = ...) -> Tensor:
@@ -894,13 +894,13 @@ class Tensor:
         """Where the tensor begins in its storage, in elements."""
     @overload
     def stride(self) -> tuple[builtins.int, ...]:
-        """Steps between neighbours along each dimension, in elements."""
+        """Distance in memory between neighbours along each dimension, in elements."""
     @overload
     def stride(self, dim: builtins.int) -> builtins.int:
-        """Steps between neighbours along each dimension, in elements."""
+        """Distance in memory between neighbours along each dimension, in elements."""
     @overload
     def stride(self, *, axis: builtins.int) -> builtins.int:
-        """Steps between neighbours along each dimension, in elements."""
+        """Distance in memory between neighbours along each dimension, in elements."""
     @property
     def strides(self) -> tuple[builtins.int, ...]:
         """Steps between neighbours along each dimension, in elements."""
@@ -941,7 +941,7 @@ class Tensor:
     def to(self, *args: Any, dtype: _DType | None = ..., device: _Device | None = ..., non_blocking: builtins.bool = ..., copy: builtins.bool = ..., memory_format: Any = ...) -> Tensor:
         """The tensor in another type, on another device, or like another tensor; itself if nothing changes."""
     def tolist(self) -> list[Any]:
-        """Nested lists of Python numbers."""
+        """The elements as nested lists of Python numbers."""
     def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ..., *, out: tuple[Tensor, Tensor] | None = ..., axis: builtins.int = ...) -> ReturnType:
         """The ``k`` largest or smallest elements along ``dim``, and where they are."""
     def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
@@ -966,12 +966,12 @@ class Tensor:
         """In-place ``trunc``."""
     @overload
     def type(self, dtype: None = ...) -> str:
-        """The type's name; or the tensor cast to a dtype, a tensor type, or the name of one."""
+        """The name of the tensor's type, or the tensor in another one."""
     @overload
     def type(self, dtype: Any, non_blocking: builtins.bool = ...) -> Tensor:
-        """The type's name; or the tensor cast to a dtype, a tensor type, or the name of one."""
+        """The name of the tensor's type, or the tensor in another one."""
     def type_as(self, other: Tensor) -> Tensor:
-        """Cast and moved to be like another tensor."""
+        """The tensor in the dtype and on the device of another one."""
     def unbind(self, dim: builtins.int = ..., *, axis: builtins.int = ...) -> tuple[Tensor, ...]:
         """The slices along a dimension, without it, as views."""
     def unflatten(self, dim: builtins.int, sizes: Any) -> Tensor:
@@ -1007,13 +1007,13 @@ class Tensor:
     def var(self, dim: Dims | None = ..., unbiased: builtins.bool | None = ..., keepdim: builtins.bool = ..., *, correction: builtins.float | None = ..., out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
         """The variance: mean squared distance from the mean, with ``correction`` (1) subtracted from the count."""
     def view(self, *shape: Any, size: builtins.int | Sequence[builtins.int] | None = ..., dtype: _DType | None = ...) -> Tensor:
-        """The same elements in another shape, without copying (see ``reshape``); or their memory as elements of another dtype."""
+        """The same elements in another shape, without copying; or their memory as elements of another dtype."""
     def view_as(self, other: Tensor) -> Tensor:
         """``view(other.shape)``."""
     def vsplit(self, indices_or_sections: builtins.int | Sequence[builtins.int] | Tensor, *more: builtins.int) -> tuple[Tensor, ...]:
         """Pieces along the first dimension, as views."""
     def where(self, condition: Tensor, other: _Operand) -> Tensor:
-        """This tensor's elements where the condition holds, else ``other``'s."""
+        """This tensor's elements where the condition holds, else ``other``'s, element by element."""
     def zero_(self) -> Tensor:
         """Overwrite every element with 0."""
 class ReturnType(tuple[Tensor, Tensor]):

@@ -1,4 +1,4 @@
-"""The methods of a tensor that concern its gradient; ``tensor.py`` binds them."""
+"""The methods of a tensor that concern its gradient"""
 
 from __future__ import annotations
 
@@ -10,34 +10,62 @@ from numtorch._tensor import Tensor, alias
 from numtorch.autograd import graph
 from numtorch.autograd.inplace import in_graph
 from numtorch.grad_mode import mode
+from numtorch.methods import attribute, method
 from numtorch.ops import movement
 from numtorch.storage import Storage
 
 
+@attribute
 def grad_fn(self: Tensor) -> Any:
-    """The node that made this tensor; None for leaves."""
+    """The node of the graph that made this tensor; None for leaves.
+
+    >>> x = torch.ones(2, requires_grad=True)
+    >>> (x * 2).grad_fn.name(), x.grad_fn
+    ('MulBackward0', None)
+    """
     edge = self._edge
     if edge is None or isinstance(edge, graph.Leaf):
         return None
     return edge.node if isinstance(edge, graph.Output) else edge
 
 
+@attribute
 def is_leaf(self: Tensor) -> bool:
-    """Whether made by the user (or needing no gradient) rather than by a recorded op."""
+    """Whether made by the user (or needing no gradient) rather than by a recorded op.
+
+    >>> x = torch.ones(2, requires_grad=True)
+    >>> x.is_leaf, (x * 2).is_leaf
+    (True, False)
+    """
     return self._edge is None or isinstance(self._edge, graph.Leaf)
 
 
+@attribute
 def output_nr(self: Tensor) -> int:
-    """Which output of its node this tensor is."""
+    """Which output of its node this tensor is; 0 for leaves.
+
+    >>> x = torch.ones(2, requires_grad=True)
+    >>> [y.output_nr for y in x.unbind()]
+    [0, 1]
+    """
     return self._edge.slot if isinstance(self._edge, graph.Output) else 0
 
 
-def get_requires_grad(self: Tensor) -> bool:
-    """Whether ops on this tensor are recorded."""
+def _get_requires_grad(self: Tensor) -> bool:
+    """Whether ops on this tensor are recorded.
+
+    Raises:
+        RuntimeError: set to something else than a bool, or on a tensor that was computed.
+
+    >>> x = torch.ones(2)
+    >>> x.requires_grad = True
+    >>> (x * 2).requires_grad
+    True
+    """
     return self._edge is not None
 
 
-def set_requires_grad(self: Tensor, value: bool) -> None:
+def _set_requires_grad(self: Tensor, value: bool) -> None:
     if value.__class__ is not bool:
         raise RuntimeError(f"requires_grad must be a bool, not {value.__class__.__name__}")
     edge = self._edge
@@ -58,14 +86,37 @@ def set_requires_grad(self: Tensor, value: bool) -> None:
         self._edge = None
 
 
+Tensor.requires_grad = property(_get_requires_grad, _set_requires_grad)
+
+
+@method
 def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
-    """Set ``requires_grad`` and return the tensor."""
+    """Set ``requires_grad``.
+
+    Args:
+        requires_grad: whether ops on the tensor are recorded.
+
+    Returns:
+        The tensor.
+
+    Raises:
+        RuntimeError: the tensor was computed, or is not floating-point.
+
+    >>> torch.ones(2).requires_grad_()
+    tensor([1., 1.], requires_grad=True)
+    """
     self.requires_grad = requires_grad
     return self
 
 
-def get_grad(self: Tensor) -> Tensor | None:
-    """The accumulated gradient of a leaf (or of a tensor with ``retain_grad``); None before backward."""
+def _get_grad(self: Tensor) -> Tensor | None:
+    """The accumulated gradient of a leaf (or of a tensor with ``retain_grad``); None before ``backward``.
+
+    >>> x = torch.tensor(3.0, requires_grad=True)
+    >>> (x * x).backward()
+    >>> x.grad
+    tensor(6.)
+    """
     edge = self._edge
     if edge.__class__ is graph.Leaf:
         return edge.grad
@@ -77,7 +128,7 @@ def get_grad(self: Tensor) -> Tensor | None:
     return self._grad
 
 
-def set_grad(self: Tensor, g: Tensor | None) -> None:
+def _set_grad(self: Tensor, g: Tensor | None) -> None:
     if g is not None:
         if not isinstance(g, Tensor):
             raise TypeError(
@@ -101,10 +152,14 @@ def set_grad(self: Tensor, g: Tensor | None) -> None:
         self._grad = g
 
 
-def delete_grad(self: Tensor) -> None:
-    set_grad(self, None)
+def _delete_grad(self: Tensor) -> None:
+    _set_grad(self, None)
 
 
+Tensor.grad = property(_get_grad, _set_grad, _delete_grad)
+
+
+@method
 def backward(
     self: Tensor,
     gradient: Tensor | None = None,
@@ -112,9 +167,18 @@ def backward(
     create_graph: bool = False,
     inputs: Any = None,
 ) -> None:
-    """Accumulate gradients of this tensor into the leaves it was computed from; ``torch.Tensor.backward``.
+    """Add the gradients of this tensor to the ``grad`` of the leaves it was computed from.
 
-    >>> import numtorch as torch
+    Args:
+        gradient: the gradient of this tensor, of its shape; 1 if None, for a tensor of one element.
+        retain_graph: keep what the graph has saved, for another ``backward``; as ``create_graph`` if None.
+        create_graph: record the computation of the gradients, so that they can be differentiated.
+        inputs: the leaves or other tensors whose ``grad`` is added to; all leaves if None.
+
+    Raises:
+        RuntimeError: the tensor requires no gradient; it has several elements, and ``gradient`` is None; the graph has
+            been used already.
+
     >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
     >>> (x * x).sum().backward()
     >>> x.grad
@@ -123,13 +187,34 @@ def backward(
     graph.backward((self,), (gradient,), retain_graph, create_graph, inputs)
 
 
+@method
 def detach(self: Tensor) -> Tensor:
-    """The same elements, outside the graph."""
+    """The same elements, in the same memory, outside the graph.
+
+    Returns:
+        A tensor that requires no gradient.
+
+    >>> x = torch.ones(2, requires_grad=True)
+    >>> (x * 2).detach()
+    tensor([2., 2.])
+    """
     return alias(self)
 
 
+@method
 def detach_(self: Tensor) -> Tensor:
-    """Take this tensor out of its graph."""
+    """Take this tensor out of its graph; it requires no gradient afterwards.
+
+    Returns:
+        The tensor.
+
+    Raises:
+        RuntimeError: it is a view of a tensor in a graph.
+
+    >>> y = torch.ones(2, requires_grad=True) * 2
+    >>> y.detach_()
+    tensor([2., 2.])
+    """
     if self._base is not None and in_graph(self):
         raise RuntimeError("Can't detach views in-place. Use detach() instead.")
     if self._edge.__class__ is graph.Leaf:
@@ -138,14 +223,25 @@ def detach_(self: Tensor) -> Tensor:
     return self
 
 
-def get_data(self: Tensor) -> Tensor:
-    """The same elements, outside the graph and its version checks."""
+def _get_data(self: Tensor) -> Tensor:
+    """The same elements, outside the graph and its version checks; setting it replaces the elements, not the tensor.
+
+    Raises:
+        TypeError: set to something else than a tensor.
+        RuntimeError: the tensor requires a gradient, and the new elements cannot.
+
+    >>> x = torch.ones(2, requires_grad=True)
+    >>> x.data.mul_(3.0)
+    tensor([3., 3.])
+    >>> x
+    tensor([3., 3.], requires_grad=True)
+    """
     t = alias(self)
     t._storage = t._storage.related("data", lambda: Storage(t._storage.data))
     return t
 
 
-def set_data(self: Tensor, value: Tensor) -> None:
+def _set_data(self: Tensor, value: Tensor) -> None:
     if not isinstance(value, Tensor):
         raise TypeError(f"Variable data has to be a tensor, but got {value.__class__.__name__}")
     source = alias(value)
@@ -162,8 +258,23 @@ def set_data(self: Tensor, value: Tensor) -> None:
     movement.set_like(self, source.shape, source)
 
 
+Tensor.data = property(_get_data, _set_data)
+
+
+@method
 def retain_grad(self: Tensor) -> None:
-    """Keep the gradient of a tensor that is not a leaf in ``grad`` too."""
+    """Keep the gradient of a tensor that is not a leaf in its ``grad``, too.
+
+    Raises:
+        RuntimeError: the tensor requires no gradient.
+
+    >>> x = torch.tensor(3.0, requires_grad=True)
+    >>> y = x * x
+    >>> y.retain_grad()
+    >>> (y * 2).backward()
+    >>> y.grad
+    tensor(2.)
+    """
     if self._edge is None:
         raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
     if isinstance(self._edge, graph.Leaf) or "_retains" in self.__dict__:
@@ -182,13 +293,35 @@ def retain_grad(self: Tensor) -> None:
     self._retains = register_hook(self, keep)
 
 
+@attribute
 def retains_grad(self: Tensor) -> bool:
-    """Whether ``retain_grad`` was asked for."""
+    """Whether ``retain_grad`` was asked for.
+
+    >>> torch.ones(1, requires_grad=True).retains_grad
+    False
+    """
     return "_retains" in self.__dict__
 
 
+@method
 def register_hook(self: Tensor, hook: Callable) -> Any:
-    """Call ``hook(grad)`` when the gradient of this tensor is known; what it returns replaces the gradient."""
+    """Call a function when the gradient of this tensor is known.
+
+    Args:
+        hook: ``hook(grad)``; what it returns, if not None, replaces the gradient.
+
+    Returns:
+        A handle, whose ``remove()`` takes the hook off.
+
+    Raises:
+        RuntimeError: the tensor requires no gradient.
+
+    >>> x = torch.tensor(3.0, requires_grad=True)
+    >>> handle = x.register_hook(lambda grad: grad * 10)
+    >>> (x * x).backward()
+    >>> x.grad
+    tensor(60.)
+    """
     edge = self._edge
     if edge is None:
         raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
@@ -214,8 +347,24 @@ def _is_last(hook: Callable) -> bool:
     return getattr(hook, "last", False)
 
 
+@method
 def register_post_accumulate_grad_hook(self: Tensor, hook: Callable) -> Any:
-    """Call ``hook(tensor)`` after the gradient of this leaf has been accumulated."""
+    """Call a function after a gradient has been added to the ``grad`` of this leaf.
+
+    Args:
+        hook: ``hook(tensor)``.
+
+    Returns:
+        A handle, whose ``remove()`` takes the hook off.
+
+    Raises:
+        RuntimeError: the tensor is not a leaf that requires a gradient.
+
+    >>> x = torch.tensor(3.0, requires_grad=True)
+    >>> handle = x.register_post_accumulate_grad_hook(lambda x: print(x.grad))
+    >>> (x * x).backward()
+    tensor(6.)
+    """
     from weakref import ref
 
     if not isinstance(self._edge, graph.Leaf):

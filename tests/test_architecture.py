@@ -59,6 +59,8 @@ FLOORS = {
     "numtorch.ops": 5,
     "numtorch.tracebacks": 0,
     "numtorch.tensor": 6,
+    "numtorch.methods": 6,
+    "numtorch.values": 6,
     "numtorch.gradients": 6,
     "numtorch.operators": 6,
     "numtorch.tensor_types": 6,

@@ -65,7 +65,6 @@ PENDING_OPS = {
 }
 
 PENDING_REST = {
-    "_tensor.py",
     "autograd/anomaly.py",
     "autograd/drawing.py",
     "autograd/function.py",
@@ -82,7 +81,6 @@ PENDING_REST = {
     "profiler/session.py",
     "profiler/summary.py",
     "profiler/trace.py",
-    "tensor.py",
     "utils/data/collate.py",
     "utils/data/dataset.py",
     "utils/data/loader.py",

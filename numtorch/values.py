@@ -1,0 +1,185 @@
+"""The methods of a tensor that give its elements to Python, to NumPy and to readers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import numtorch.dtype as dtypes
+from numtorch import printing
+from numtorch._tensor import Tensor, as_ndarray
+from numtorch.arguments import flag
+from numtorch.grad_mode import mode
+from numtorch.methods import method
+from numtorch.ops import creation, movement
+
+
+@method
+def item(self: Tensor) -> Any:
+    """The one element as a Python number.
+
+    Returns:
+        A float, int or bool.
+
+    Raises:
+        RuntimeError: the tensor has not one element, or is on the device ``"meta"``.
+
+    >>> torch.tensor([2.5]).item()
+    2.5
+    """
+    if self.shape.numel() != 1:
+        raise RuntimeError(f"a Tensor with {self.shape.numel()} elements cannot be converted to Scalar")
+    if self._k.device.type == "meta":
+        raise RuntimeError("Tensor.item() cannot be called on meta tensors")
+    if self._k.device.type == "cpu" and not self._k.dtype.is_half:
+        return self._buf.item(0)
+    return creation.to_ndarray(movement.to(self.detach(), "cpu")).item()
+
+
+@method
+def tolist(self: Tensor) -> Any:
+    """The elements as nested lists of Python numbers.
+
+    Returns:
+        A list; of a 0-dim tensor a number.
+
+    >>> torch.tensor([[1, 2], [3, 4]]).tolist()
+    [[1, 2], [3, 4]]
+    """
+    return creation.to_ndarray(movement.to(self.detach(), "cpu")).tolist()
+
+
+@method
+def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
+    """A NumPy array that shares the memory.
+
+    Args:
+        force: of a tensor in a graph or on a GPU, give the elements outside it.
+
+    Returns:
+        An array of the shape and dtype.
+
+    Raises:
+        RuntimeError: the tensor requires a gradient, outside ``no_grad``: what is written to the array would go
+            unrecorded.
+        TypeError: the tensor is not on the CPU, or is bfloat16, which NumPy lacks.
+
+    >>> torch.tensor([1.0, 2.0]).numpy()
+    array([1., 2.], dtype=float32)
+    """
+    x = self
+    if force is not False and flag(force, "numpy", "force"):
+        x = movement.to(x.detach(), "cpu")
+    elif x._edge is not None and mode.grad:
+        raise RuntimeError(
+            "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead (for plots and "
+            "functions of NumPy, which ask for an array: tensor.detach())."
+        )
+    if x.device.type != "cpu":
+        raise TypeError(
+            f"can't convert {x.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host "
+            "memory first."
+        )
+    if x.dtype is dtypes.bfloat16:
+        raise TypeError("Got unsupported ScalarType BFloat16; cast with .float() first")
+    a = as_ndarray(x)
+    return a.view(np.float16) if x.dtype is dtypes.float16 else a
+
+
+@method
+def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    a = numpy(self)
+    a = a if dtype is None else a.astype(dtype, copy=False)
+    return a.copy() if copy else a
+
+
+Tensor.__array_priority__ = 1000  # so that ndarray + tensor asks the tensor
+
+
+@method
+def __array_wrap__(self: Tensor, array: np.ndarray, context: Any = None, return_scalar: bool = False) -> Tensor:
+    return creation.from_numpy(np.asarray(array))
+
+
+@method
+def __bool__(self: Tensor) -> bool:
+    n = self.shape.numel()
+    if n != 1:
+        raise RuntimeError(
+            "Boolean value of Tensor with no values is ambiguous"
+            if n == 0
+            else "Boolean value of Tensor with more than one value is ambiguous"
+        )
+    return bool(self.item())
+
+
+def _number(x: Tensor) -> Any:
+    if x.shape.numel() != 1:
+        raise ValueError("only one element tensors can be converted to Python scalars")
+    return x.item()
+
+
+@method
+def __int__(self: Tensor) -> int:
+    return int(_number(self))
+
+
+@method
+def __float__(self: Tensor) -> float:
+    return float(_number(self))
+
+
+@method
+def __index__(self: Tensor) -> int:
+    if self.dtype.is_floating_point or self.shape.numel() != 1:
+        raise TypeError("only integer tensors of a single element can be converted to an index")
+    return int(self.item())
+
+
+@method
+def __format__(self: Tensor, spec: str) -> str:
+    return format(self.item(), spec) if not self.shape else object.__format__(self, spec)
+
+
+@method
+def _repr_html_(self: Tensor) -> str:
+    from numtorch import display
+
+    title = f"{self.dtype.name} [{' × '.join(map(str, self.shape)) or 'scalar'}] on {self.device}"
+    title += f", {self.grad_fn.name()}" if self.grad_fn is not None else ", requires_grad" if self.requires_grad else ""
+    if self.device.type == "meta":
+        return display.table([title], [])
+    if self.numel() > 1 << 22:  # what is shown is a sample: a corner's worth of rows is enough to read
+        self, rows = self.detach(), 1024
+        for d in range(self.ndim - 2, -1, -1):
+            self = movement.narrow(self, d, 0, min(self.shape[d], max(rows, 1)))
+            rows //= self.shape[d]
+        self = self.reshape(-1, self.shape[-1])[:, : 1 << 12] if self.ndim > 1 else self[: 1 << 16]
+    values = creation.to_ndarray(movement.to(self.detach(), "cpu"))
+    return display.tensor(values.astype(np.float32) if self.dtype.is_half else values, title)
+
+
+@method
+def __repr__(self: Tensor, *, tensor_contents: Any = None) -> str:
+    name = None if self.dtype in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool) else repr(self.dtype)
+    device_name = None if self.device.type == "cpu" else str(self.device)
+    grad_fn = self.grad_fn.name() if self.grad_fn is not None else None
+    if self.device.type == "meta":
+        extra = "" if name is None else f", dtype={name}"
+        return f"tensor(..., device='meta', size={tuple(self.shape)}{extra})"
+    return printing.format_tensor(
+        as_ndarray(movement.to(self.detach(), "cpu")),
+        prefix="tensor(",
+        dtype_name=name,
+        device=device_name,
+        requires_grad=self.requires_grad and grad_fn is None,
+        grad_fn=grad_fn,
+        decode=_DECODED.get(self.dtype),
+    )
+
+
+_DECODED = {
+    dtypes.float16: lambda bits: bits.view(np.float16).astype(np.float32),
+    dtypes.bfloat16: lambda bits: (bits.astype(np.uint32) << 16).view(np.float32),
+}

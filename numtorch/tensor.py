@@ -667,7 +667,7 @@ def _new(name: str, fn: Callable, example: str, elements: str) -> None:
 _new("new_zeros", creation.zeros, "2", "of zeros")
 _new("new_ones", creation.ones, "2", "of ones")
 _new("new_empty", creation.empty, "2", "with elements of any value")
-_new("new_full", creation.full, "2, 3.0", "of one number")
+_new("new_full", creation.full, "(2,), 3.0", "of one number")
 
 # --- copies and pickles ---------------------------------------------------------------------------------------
 

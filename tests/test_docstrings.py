@@ -65,14 +65,6 @@ PENDING_OPS = {
 }
 
 PENDING_REST = {
-    "autograd/anomaly.py",
-    "autograd/drawing.py",
-    "autograd/function.py",
-    "autograd/functional.py",
-    "autograd/gradcheck.py",
-    "autograd/graph.py",
-    "kernels/__init__.py",
-    "kernels/registry.py",
     "profiler/benchmark.py",
     "profiler/explain.py",
     "profiler/peaks.py",

@@ -10,9 +10,15 @@ RESULT, NODE, LEAF = "#cfe8ff", "#eeeeee", "#d5f0d0"
 
 
 class Drawing:
-    """A picture that a notebook shows; ``svg`` is the picture, and ``str`` the same graph in lines of text.
+    """A picture that a notebook shows; ``str`` gives the same graph in lines of text.
 
-    >>> import numtorch as torch
+    Args:
+        boxes: (text, colour) of each.
+        arrows: (from, to), numbers of boxes.
+
+    Attributes:
+        svg: the picture.
+
     >>> x = torch.ones(2, requires_grad=True)
     >>> picture = torch.autograd.draw((x * x).sum(), {"x": x})
     >>> "MulBackward0" in picture.svg
@@ -31,14 +37,26 @@ class Drawing:
 
 
 def draw(tensor: Any, names: dict[str, Any] | None = None, most: int = 80) -> Drawing:
-    """Draw the graph of ``tensor``: the result above, leaves (green) below, one box for each recorded op.
+    """Draw the graph of a tensor: the result above, leaves (green) below, one box for each recorded op.
 
     Args:
+        tensor: the result.
         names: what to call leaves, as in ``{"w": w}`` or ``dict(net.named_parameters())``; others show their shapes.
         most: number of boxes after which the rest is left out, with a box that says so.
 
+    Returns:
+        A ``Drawing``, which a notebook shows.
+
     Raises:
         RuntimeError: the tensor has no graph.
+
+    >>> x = torch.ones(2, requires_grad=True)
+    >>> print(torch.autograd.draw((x * x).sum(), {"x": x}))
+    result scalar
+    SumBackward0
+    MulBackward0
+    ├─ x 2
+    └─ x 2
     """
     from numtorch.autograd.node import AccumulateGrad
 

@@ -19,7 +19,25 @@ from numtorch.grad_mode import _Setting, mode
 
 
 class FunctionCtx:
-    """What forward leaves for backward; any attribute may be set on it."""
+    """What ``forward`` leaves for ``backward``; any attribute may be set on it.
+
+    Attributes:
+        needs_input_grad: for each argument, whether its gradient is wanted.
+        saved_tensors: what ``save_for_backward`` kept.
+
+    >>> class Times(torch.autograd.Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x, factor):
+    ...         ctx.factor = factor
+    ...         return x * factor
+    ...     @staticmethod
+    ...     def backward(ctx, g):
+    ...         return g * ctx.factor, None
+    >>> x = torch.tensor(3.0, requires_grad=True)
+    >>> Times.apply(x, 5.0).backward()
+    >>> x.grad
+    tensor(5.)
+    """
 
     needs_input_grad: tuple[bool, ...] = ()
     _to_save: tuple = ()
@@ -29,7 +47,14 @@ class FunctionCtx:
     _node: Any = None
 
     def save_for_backward(self, *tensors: Any) -> None:
-        """Keep inputs, outputs or intermediate tensors; read them in backward as ``ctx.saved_tensors``."""
+        """Keep inputs, outputs or intermediate tensors, which ``backward`` reads as ``ctx.saved_tensors``.
+
+        Args:
+            *tensors: what is kept; None is kept as None.
+
+        Raises:
+            TypeError: something is not a tensor.
+        """
         for i, t in enumerate(tensors):
             if t is not None and not isinstance(t, _tensor.Tensor):
                 raise TypeError(
@@ -38,18 +63,34 @@ class FunctionCtx:
         self._to_save = tensors
 
     def save_for_forward(self, *tensors: Any) -> None:
-        """Accepted for code written for torch; forward-mode differentiation does not read it."""
+        """Accepted for code written for torch; forward-mode differentiation does not read it.
+
+        Args:
+            *tensors: ignored.
+        """
 
     def mark_dirty(self, *tensors: Any) -> None:
-        """Declare inputs that forward overwrote; each must be returned as an output."""
+        """Declare inputs that ``forward`` overwrote; each must be returned as an output.
+
+        Args:
+            *tensors: the inputs.
+        """
         self._dirty = tensors
 
     def mark_non_differentiable(self, *tensors: Any) -> None:
-        """Declare outputs that have no gradient."""
+        """Declare outputs that have no gradient.
+
+        Args:
+            *tensors: the outputs.
+        """
         self._constant = tensors
 
     def set_materialize_grads(self, value: bool) -> None:
-        """Whether outputs that were not used arrive in backward as zeros (the default) or as None."""
+        """Choose how outputs that were not used arrive in ``backward``.
+
+        Args:
+            value: True for zeros, as without this call; False for None.
+        """
         self._materialize = value
 
     @property
@@ -140,25 +181,30 @@ class _Applied:
 
 
 class Function:
-    """Base of ops with a hand-written gradient; ``torch.autograd.Function``.
-
-    Example:
-        >>> import numtorch as torch
-        >>> class Cube(torch.autograd.Function):
-        ...     @staticmethod
-        ...     def forward(ctx, x):
-        ...         ctx.save_for_backward(x)
-        ...         return x**3
-        ...     @staticmethod
-        ...     def backward(ctx, g):
-        ...         (x,) = ctx.saved_tensors
-        ...         return g * 3 * x**2
-        >>> x = torch.tensor(2.0, requires_grad=True)
-        >>> Cube.apply(x).backward()
-        >>> x.grad
-        tensor(12.)
+    """Base of ops with a hand-written gradient; a subclass defines ``forward`` and ``backward`` and is called by
+    ``apply``.
 
     ``forward`` may also be written without ctx, together with ``setup_context(ctx, inputs, output)``.
+
+    Args:
+        *args, **kwargs: none: a function is not made into an object.
+
+    Raises:
+        RuntimeError: it was called as a class; ``apply`` calls it.
+
+    >>> class Cube(torch.autograd.Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         ctx.save_for_backward(x)
+    ...         return x**3
+    ...     @staticmethod
+    ...     def backward(ctx, g):
+    ...         (x,) = ctx.saved_tensors
+    ...         return g * 3 * x**2
+    >>> x = torch.tensor(2.0, requires_grad=True)
+    >>> Cube.apply(x).backward()
+    >>> x.grad
+    tensor(12.)
     """
 
     _op: _Applied
@@ -175,19 +221,88 @@ class Function:
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
-        """The result: ``forward(ctx, *args)``, or ``forward(*args)`` with ``setup_context``."""
+        """What the function computes, outside the graph; a subclass defines it as a static method.
+
+        Args:
+            *args: ctx and the arguments of ``apply``; without ctx in a class that has ``setup_context``.
+            **kwargs: the keyword arguments of ``apply``.
+
+        Returns:
+            A tensor, or a tuple of tensors and other values.
+
+        Raises:
+            NotImplementedError: the class does not define it.
+
+        >>> class Twice(torch.autograd.Function):
+        ...     @staticmethod
+        ...     def forward(ctx, x):
+        ...         return x * 2
+        >>> Twice.apply(torch.tensor(3.0))
+        tensor(6.)
+        """
         raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: Any) -> Any:
-        """Leave on ``ctx`` what backward needs."""
+        """Leave on ``ctx`` what ``backward`` needs; a subclass whose ``forward`` takes no ctx defines it.
+
+        Args:
+            ctx: the object that ``backward`` gets.
+            inputs: the arguments of ``forward``, as a tuple.
+            output: what it returned.
+
+        Returns:
+            None.
+
+        Raises:
+            NotImplementedError: the class does not define it.
+
+        >>> class Square(torch.autograd.Function):
+        ...     @staticmethod
+        ...     def forward(x):
+        ...         return x * x
+        ...     @staticmethod
+        ...     def setup_context(ctx, inputs, output):
+        ...         ctx.save_for_backward(*inputs)
+        ...     @staticmethod
+        ...     def backward(ctx, g):
+        ...         return g * 2 * ctx.saved_tensors[0]
+        >>> x = torch.tensor(3.0, requires_grad=True)
+        >>> Square.apply(x).backward()
+        >>> x.grad
+        tensor(6.)
+        """
         raise NotImplementedError("setup_context is not implemented.")
 
     @staticmethod
     def backward(
         ctx: Any, *grad_outputs: Any, **no_keywords: Any
     ) -> Any:  # to checkers: a subclass takes as many as it has outputs
-        """Gradients of the inputs, None for those without one, from the gradients of the outputs."""
+        """The gradients of the inputs, from the gradients of the outputs; a subclass defines it as a static method.
+
+        Args:
+            ctx: what ``forward`` left there; ``ctx.needs_input_grad`` says which gradients are wanted.
+            *grad_outputs: a gradient of each output.
+            **no_keywords: none.
+
+        Returns:
+            A gradient of each argument of ``forward``, None for those without one; a tuple where there are several.
+
+        Raises:
+            NotImplementedError: the class does not define it.
+
+        >>> class Reverse(torch.autograd.Function):
+        ...     @staticmethod
+        ...     def forward(ctx, x):
+        ...         return x.clone()
+        ...     @staticmethod
+        ...     def backward(ctx, g):
+        ...         return -g
+        >>> x = torch.tensor(3.0, requires_grad=True)
+        >>> Reverse.apply(x).backward()
+        >>> x.grad
+        tensor(-1.)
+        """
         raise NotImplementedError(
             "You must implement either the backward or vjp method for your custom autograd.Function to use "
             "it with backward mode AD."
@@ -197,7 +312,24 @@ class Function:
 
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
-        """Run forward and record it."""
+        """Run ``forward`` and record it.
+
+        Args:
+            *args, **kwargs: for ``forward``; only tensors given by position get gradients.
+
+        Returns:
+            What ``forward`` returned, its tensors with a place in the graph.
+
+        >>> class Twice(torch.autograd.Function):
+        ...     @staticmethod
+        ...     def forward(ctx, x):
+        ...         return x * 2
+        ...     @staticmethod
+        ...     def backward(ctx, g):
+        ...         return g * 2
+        >>> Twice.apply(torch.tensor(3.0, requires_grad=True)).requires_grad
+        True
+        """
         ctx = FunctionCtx()
         separate = cls.setup_context is not Function.setup_context
         if separate:
@@ -319,7 +451,28 @@ class _Twice:
 
 
 def once_differentiable(fn: Callable) -> Callable:
-    """Decorator for ``backward``: it runs outside the graph, and differentiating its result raises."""
+    """Decorator for ``backward``: it runs outside the graph, and differentiating its result raises an error.
+
+    Args:
+        fn: the ``backward`` of a ``Function``.
+
+    Returns:
+        The decorated function.
+
+    >>> from numtorch.autograd.function import once_differentiable
+    >>> class Twice(torch.autograd.Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         return x * 2
+    ...     @staticmethod
+    ...     @once_differentiable
+    ...     def backward(ctx, g):
+    ...         return g * 2
+    >>> x = torch.tensor(3.0, requires_grad=True)
+    >>> Twice.apply(x).backward()
+    >>> x.grad
+    tensor(2.)
+    """
 
     @functools.wraps(fn)
     def wrapper(ctx: Any, *grads: Any) -> Any:

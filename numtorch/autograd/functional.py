@@ -83,13 +83,25 @@ def _results(values: tuple, several: bool, create_graph: bool) -> Any:
 
 
 def vjp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple:
-    """(``func(inputs)``, the vector-Jacobian product ``v @ J``).
+    """The vector-Jacobian product ``v @ J`` of a function.
 
-    Example:
-        >>> import numtorch as torch
-        >>> x = torch.tensor([1.0, 2.0])
-        >>> torch.autograd.functional.vjp(lambda x: x * x, x, torch.tensor([1.0, 10.0]))[1]
-        tensor([ 2., 40.])
+    Args:
+        func: takes the inputs, returns a tensor or a tuple of tensors.
+        inputs: a tensor or a tuple of tensors.
+        v: of the shape of the outputs; None for 1, where there is one output of one element.
+        create_graph: record the computation of the result, so that it can be differentiated.
+        strict: raise an error where an output does not depend on an input; otherwise the product is 0 there.
+
+    Returns:
+        (outputs, product); the product has the form of the inputs.
+
+    Raises:
+        RuntimeError: ``v`` is missing or of another shape; ``strict``, and an output depends on no input.
+        TypeError: inputs or outputs are not tensors.
+
+    >>> x = torch.tensor([1.0, 2.0])
+    >>> torch.autograd.functional.vjp(lambda x: x * x, x, torch.tensor([1.0, 10.0]))
+    (tensor([1., 4.]), tensor([ 2., 40.]))
     """
     with _Setting(grad=True):
         given, several = _tensors(inputs, "inputs given to vjp")
@@ -101,13 +113,25 @@ def vjp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, 
 
 
 def jvp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple:
-    """(``func(inputs)``, the Jacobian-vector product ``J @ v``).
+    """The Jacobian-vector product ``J @ v`` of a function.
 
-    Example:
-        >>> import numtorch as torch
-        >>> x = torch.tensor([1.0, 2.0])
-        >>> torch.autograd.functional.jvp(lambda x: x.prod(), x, torch.tensor([1.0, 0.0]))[1]
-        tensor(2.)
+    Args:
+        func: takes the inputs, returns a tensor or a tuple of tensors.
+        inputs: a tensor or a tuple of tensors.
+        v: of the shape of the inputs; None for 1, where there is one input of one element.
+        create_graph: record the computation of the result, so that it can be differentiated.
+        strict: raise an error where an output does not depend on an input; otherwise the product is 0 there.
+
+    Returns:
+        (outputs, product); the product has the form of the outputs.
+
+    Raises:
+        RuntimeError: ``v`` is missing or of another shape; ``strict``, and an output depends on no input.
+        TypeError: inputs or outputs are not tensors.
+
+    >>> x = torch.tensor([1.0, 2.0])
+    >>> torch.autograd.functional.jvp(lambda x: x.prod(), x, torch.tensor([1.0, 0.0]))
+    (tensor(2.), tensor(2.))
     """
     with _Setting(grad=True):
         given, _ = _tensors(inputs, "inputs given to jvp")
@@ -128,17 +152,28 @@ def jacobian(
     vectorize: bool = False,
     strategy: str = "reverse-mode",
 ) -> Any:
-    """Derivatives of every element of the outputs by every element of the inputs.
+    """The derivatives of every element of the outputs by every element of the inputs.
+
+    Args:
+        func: takes the inputs, returns a tensor or a tuple of tensors.
+        inputs: a tensor or a tuple of tensors.
+        create_graph: record the computation of the result, so that it can be differentiated.
+        strict: raise an error where an output does not depend on an input; otherwise the derivative is 0 there.
+        vectorize: accepted; makes no difference.
+        strategy: accepted; the mode is always reverse.
 
     Returns:
         A tensor of shape ``(*output.shape, *input.shape)``; a tuple over the inputs if these are a tuple; a tuple of
         those over the outputs if func returns a tuple.
 
-    Example:
-        >>> import numtorch as torch
-        >>> torch.autograd.functional.jacobian(lambda x: x * x, torch.tensor([1.0, 2.0]))
-        tensor([[2., 0.],
-                [0., 4.]])
+    Raises:
+        AssertionError: an unknown ``strategy``.
+        TypeError: inputs or outputs are not tensors.
+        RuntimeError: ``strict``, and an output depends on no input.
+
+    >>> torch.autograd.functional.jacobian(lambda x: x * x, torch.tensor([1.0, 2.0]))
+    tensor([[2., 0.],
+            [0., 4.]])
     """
     if strategy not in ("reverse-mode", "forward-mode"):
         raise AssertionError("Expected strategy to be either 'forward-mode' or 'reverse-mode'")
@@ -173,13 +208,26 @@ def hessian(
     vectorize: bool = False,
     outer_jacobian_strategy: str = "reverse-mode",
 ) -> Any:
-    """Second derivatives of a function with one scalar output; a tuple of tuples if the inputs are a tuple.
+    """The second derivatives of a function with one scalar output.
 
-    Example:
-        >>> import numtorch as torch
-        >>> torch.autograd.functional.hessian(lambda x: (x**3).sum(), torch.tensor([1.0, 2.0]))
-        tensor([[ 6.,  0.],
-                [ 0., 12.]])
+    Args:
+        func: takes the inputs, returns a tensor of one element.
+        inputs: a tensor or a tuple of tensors.
+        create_graph: record the computation of the result, so that it can be differentiated.
+        strict: raise an error where the output does not depend on an input; otherwise the derivative is 0 there.
+        vectorize: accepted; makes no difference.
+        outer_jacobian_strategy: accepted; the mode is always reverse.
+
+    Returns:
+        A tensor of shape ``(*input.shape, *input.shape)``; a tuple of tuples if the inputs are a tuple.
+
+    Raises:
+        TypeError: inputs are not tensors.
+        RuntimeError: the output is not one element; ``strict``, and it depends on no input.
+
+    >>> torch.autograd.functional.hessian(lambda x: (x**3).sum(), torch.tensor([1.0, 2.0]))
+    tensor([[ 6.,  0.],
+            [ 0., 12.]])
     """
     _, several = _tensors(inputs, "inputs given to hessian")
 
@@ -199,7 +247,27 @@ def _scalar(y: Any, name: str) -> Any:
 
 
 def vhp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple:
-    """(``func(inputs)``, ``v @ H``) for a function with one scalar output."""
+    """The product ``v @ H`` of a vector and the Hessian of a function.
+
+    Args:
+        func: takes the inputs, returns a tensor of one element.
+        inputs: a tensor or a tuple of tensors.
+        v: of the shape of the inputs; None for 1, where there is one input of one element.
+        create_graph: record the computation of the result, so that it can be differentiated.
+        strict: raise an error where an output does not depend on an input; otherwise the product is 0 there.
+
+    Returns:
+        (output, product); the product has the form of the inputs.
+
+    Raises:
+        RuntimeError: ``v`` is missing or of another shape; the output has several elements; ``strict``, and an output
+            depends on no input.
+        TypeError: inputs are not tensors.
+
+    >>> x = torch.tensor([1.0, 2.0])
+    >>> torch.autograd.functional.vhp(lambda x: (x**3).sum(), x, torch.tensor([1.0, 0.0]))
+    (tensor(9.), tensor([6., 0.]))
+    """
     with _Setting(grad=True):
         given, several = _tensors(inputs, "inputs given to vhp")
         xs = _inputs(given, create_graph)
@@ -211,5 +279,25 @@ def vhp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, 
 
 
 def hvp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple:
-    """(``func(inputs)``, ``H @ v``) for a function with one scalar output; H is symmetric, so this is ``vhp``."""
+    """The product ``H @ v`` of a vector and the Hessian of a function; H is symmetric, so this is ``vhp``.
+
+    Args:
+        func: takes the inputs, returns a tensor of one element.
+        inputs: a tensor or a tuple of tensors.
+        v: of the shape of the inputs; None for 1, where there is one input of one element.
+        create_graph: record the computation of the result, so that it can be differentiated.
+        strict: raise an error where an output does not depend on an input; otherwise the product is 0 there.
+
+    Returns:
+        (output, product); the product has the form of the inputs.
+
+    Raises:
+        RuntimeError: ``v`` is missing or of another shape; the output has several elements; ``strict``, and an output
+            depends on no input.
+        TypeError: inputs are not tensors.
+
+    >>> x = torch.tensor([1.0, 2.0])
+    >>> torch.autograd.functional.hvp(lambda x: (x**3).sum(), x, torch.tensor([1.0, 0.0]))
+    (tensor(9.), tensor([6., 0.]))
+    """
     return vhp(func, inputs, v, create_graph, strict)

@@ -14,7 +14,11 @@ from numtorch.grad_mode import _Setting
 
 
 class GradcheckError(RuntimeError):
-    """A gradient is wrong; the message holds both Jacobians."""
+    """A gradient is wrong; the message holds both Jacobians.
+
+    >>> issubclass(torch.autograd.GradcheckError, RuntimeError)
+    True
+    """
 
 
 def gradcheck(
@@ -35,25 +39,31 @@ def gradcheck(
     fast_mode: bool = False,
     masked: bool | None = None,
 ) -> bool:
-    """Compare the gradients of ``func`` with central differences, for every input that requires them.
+    """Compare the gradients of a function with central differences, for every input that requires them.
 
     ``(f(x + eps) - f(x - eps)) / (2 eps)`` for each element of each input against backward from each
-    element of each output; ``fast_mode`` compares one random projection of the two Jacobians instead.
+    element of each output.
 
     Args:
         func: takes tensors, returns a tensor or a tuple of tensors.
         inputs: a tensor or a tuple; those that require gradients must be float64 without overlapping elements.
         eps, atol, rtol: the step, and how far the Jacobians may be apart.
-        raise_exception: raise GradcheckError rather than return False.
+        raise_exception: raise an error rather than return False.
         nondet_tol: how far two backward passes may be apart.
+        check_undefined_grad, check_grad_dtypes, check_batched_grad, check_batched_forward_grad: accepted; not checked.
+        check_forward_ad, check_backward_ad, masked: accepted; gradients are always checked, in reverse mode.
+        fast_mode: compare one random projection of the two Jacobians instead.
 
-    The other arguments are torch's; forward-mode and batched checks are not made.
+    Returns:
+        True; False if they differ and ``raise_exception`` is.
 
-    Example:
-        >>> import numtorch as torch
-        >>> x = torch.tensor([0.5, 2.0], dtype=torch.float64, requires_grad=True)
-        >>> torch.autograd.gradcheck(lambda x: x.exp() * x, (x,))
-        True
+    Raises:
+        GradcheckError: the Jacobians differ; the message holds both.
+        ValueError: no input requires a gradient, or one that does is not float64 or has overlapping elements.
+
+    >>> x = torch.tensor([0.5, 2.0], dtype=torch.float64, requires_grad=True)
+    >>> torch.autograd.gradcheck(lambda x: x.exp() * x, (x,))
+    True
     """
     inputs = _tuple(inputs)
     wanted = _checked_inputs(inputs)
@@ -85,13 +95,30 @@ def gradgradcheck(
     fast_mode: bool = False,
     masked: bool = False,
 ) -> bool:
-    """``gradcheck`` of the gradient of ``func``, as a function of the inputs and of the incoming gradients.
+    """``gradcheck`` of the gradient of a function, as a function of the inputs and of the incoming gradients.
 
     Args:
+        func: takes tensors, returns a tensor or a tuple of tensors.
+        inputs: a tensor or a tuple; those that require gradients must be float64 without overlapping elements.
         grad_outputs: incoming gradients, one for each differentiable output; random if None.
+        eps, atol, rtol: the step, and how far the Jacobians may be apart.
         gen_non_contig_grad_outputs: make the random ones non-contiguous.
+        raise_exception: raise an error rather than return False.
+        nondet_tol: how far two backward passes may be apart.
+        check_undefined_grad, check_grad_dtypes, check_batched_grad, check_fwd_over_rev: accepted; not checked.
+        check_rev_over_rev, masked: accepted; gradients are always checked, in reverse mode.
+        fast_mode: compare one random projection of the two Jacobians instead.
 
-    The other arguments are those of ``gradcheck``.
+    Returns:
+        True; False if they differ and ``raise_exception`` is.
+
+    Raises:
+        GradcheckError: the Jacobians differ; the message holds both.
+        ValueError: an input that requires a gradient is not float64 or has overlapping elements.
+
+    >>> x = torch.tensor([0.5, 2.0], dtype=torch.float64, requires_grad=True)
+    >>> torch.autograd.gradgradcheck(lambda x: x.exp() * x, (x,))
+    True
     """
     inputs = _tuple(inputs)
     if grad_outputs is None:

@@ -282,7 +282,24 @@ _SOLE = _measure_sole()
 def backward(
     tensors: Any, grads: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
 ) -> None:
-    """Accumulate into leaves' ``grad`` the gradients of ``tensors``; ``torch.autograd.backward``."""
+    """Add to the ``grad`` of leaves the gradients of tensors that were computed from them.
+
+    Args:
+        tensors: a tensor or several.
+        grads: the gradient of each, of its shape; 1 if None, for tensors of one element.
+        retain_graph: keep what the graph has saved, for another ``backward``; as ``create_graph`` if None.
+        create_graph: record the computation of the gradients, so that they can be differentiated.
+        inputs: the leaves or other tensors whose ``grad`` is added to; all leaves if None.
+
+    Raises:
+        RuntimeError: a tensor requires no gradient, or has several elements and no gradient; ``inputs`` is empty; the
+            graph has been used already.
+
+    >>> x = torch.tensor(3.0, requires_grad=True)
+    >>> torch.autograd.backward([x * x, x * 2])
+    >>> x.grad
+    tensor(8.)
+    """
     tensors = _sequence(tensors)
     grads = [None] * len(tensors) if grads is None else _sequence(grads)
     roots = _roots(tensors, grads)
@@ -310,14 +327,30 @@ def grad(
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
 ) -> tuple:
-    """Gradients of ``outputs`` with respect to ``inputs``, without touching ``grad``; ``torch.autograd.grad``.
+    """The gradients of tensors with respect to others, without touching ``grad``.
 
-    Example:
-        >>> import numtorch as torch
-        >>> x = torch.tensor(3.0, requires_grad=True)
-        >>> (g,) = torch.autograd.grad(x**3, x, create_graph=True)
-        >>> torch.autograd.grad(g, x)
-        (tensor(18.),)
+    Args:
+        outputs: a tensor or several, of which the gradients are added up.
+        inputs: the tensor or tensors by which they are differentiated.
+        grad_outputs: the gradient of each output, of its shape; 1 if None, for tensors of one element.
+        retain_graph: keep what the graph has saved, for another pass; as ``create_graph`` if None.
+        create_graph: record the computation of the gradients, so that they can be differentiated.
+        allow_unused: give None for inputs that no output depends on; otherwise they raise an error.
+        is_grads_batched: ``grad_outputs`` have one more dimension in front; one pass is made for each.
+        materialize_grads: give zeros for inputs that no output depends on.
+
+    Returns:
+        A tuple with a gradient of each input.
+
+    Raises:
+        RuntimeError: an input requires no gradient or is not used, an output has several elements and no gradient, or
+            the graph has been used already.
+        ValueError: ``materialize_grads``, and ``allow_unused`` is False.
+
+    >>> x = torch.tensor(3.0, requires_grad=True)
+    >>> (g,) = torch.autograd.grad(x**3, x, create_graph=True)
+    >>> torch.autograd.grad(g, x)
+    (tensor(18.),)
     """
     outputs, inputs = _sequence(outputs), _sequence(inputs)
     if materialize_grads and allow_unused is False:
@@ -424,7 +457,18 @@ def increment_version(tensor: Any) -> None:
 
 
 def Variable(data: Any, requires_grad: bool = False) -> Any:
-    """The tensor itself, outside any graph; tensors and variables have been one since torch 0.4."""
+    """The tensor itself, outside any graph; tensors and variables have been one since torch 0.4.
+
+    Args:
+        data: a tensor, whose elements are shared.
+        requires_grad: whether ops on the result are recorded.
+
+    Returns:
+        A tensor.
+
+    >>> torch.autograd.Variable(torch.ones(1), requires_grad=True)
+    tensor([1.], requires_grad=True)
+    """
     t = _tensor.alias(data)
     if requires_grad:
         t.requires_grad = True

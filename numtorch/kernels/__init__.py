@@ -69,7 +69,13 @@ def explain(op: Any, *args: Any, **kwargs: Any) -> str:
         op: a function of numtorch, a module, any function that calls them, or the name of an op.
         *args, **kwargs: of the call.
 
-    >>> import numtorch as torch
+    Returns:
+        A text, which a notebook shows.
+
+    Raises:
+        TypeError: ``op`` cannot be called, or runs no op.
+        KeyError: there is no op of the name.
+
     >>> print(torch.kernels.explain(lambda x: (-x).exp(), torch.ones(3)))
     neg on cpu (float32)
       -> generated (any, generated): chosen: the first of its priority (generated) that takes these inputs
@@ -80,7 +86,24 @@ def explain(op: Any, *args: Any, **kwargs: Any) -> str:
 
 
 def decisions(op: Any, call: Callable, args: tuple, kwargs: dict) -> tuple[registry.Decision, ...]:
-    """What was decided in a call, each choice once; TypeError if nothing of numtorch ran."""
+    """What was decided in a call, each choice once.
+
+    Args:
+        op: what an error calls the function.
+        call: the function.
+        args, kwargs: of the call.
+
+    Returns:
+        A tuple of ``Decision``: an op, its signature, and the verdict on each kernel.
+
+    Raises:
+        TypeError: nothing of numtorch ran.
+
+    >>> found = torch.kernels.decisions("exp", torch.exp, (torch.ones(3),), {})
+    >>> print(found[0])
+    exp on cpu (float32)
+      -> generated (any, generated): chosen: the first of its priority (generated) that takes these inputs
+    """
     with registry.watched() as made, contextlib.suppress(KernelNotFound):
         call(*args, **kwargs)
     if not made:
@@ -92,7 +115,21 @@ NO_OP = "Pass a function of numtorch, a module, a function that calls them, or t
 
 
 def called(op: Any) -> Callable:
-    """What is called: the function given; of a name the function that users know by it, else the op."""
+    """The function that is called where an op is named: the function given; of a name the one that users know by it.
+
+    Args:
+        op: a function or a name.
+
+    Returns:
+        A function.
+
+    Raises:
+        TypeError: it cannot be called.
+        KeyError: there is no op of the name.
+
+    >>> torch.kernels.called("relu") is torch.relu
+    True
+    """
     if not isinstance(op, str):
         if not callable(op):
             raise TypeError(f"{op!r} is not an op and cannot be called. " + NO_OP)
@@ -110,7 +147,21 @@ def called(op: Any) -> Callable:
 
 
 def list(op: Any = None) -> str:
-    """A table of the kernels of one op, or of all."""
+    """A table of kernels: name, dtypes, priority.
+
+    Args:
+        op: an op's function, its ``backward``, or its name; None for all.
+
+    Returns:
+        A text, which a notebook shows.
+
+    Raises:
+        TypeError: ``op`` is no op.
+        KeyError: there is no op of the name.
+
+    >>> print(torch.kernels.list("add.backward"))
+    add.backward/any/body  any  composite
+    """
     registry.load_plugins()
     entries = [_entry(op)] if op is not None else [registry.ENTRIES[n] for n in sorted(registry.ENTRIES)]
     rows = []
@@ -129,7 +180,17 @@ def list(op: Any = None) -> str:
 def source(op: Any, *args: Any, **kwargs: Any) -> str:
     """The source of what computes an op: for example arguments the very kernel, else the op's definition.
 
-    >>> import numtorch as torch
+    Args:
+        op: an op's function, its ``backward``, or its name.
+        *args, **kwargs: of a call; none for the definition.
+
+    Returns:
+        A text, which a notebook shows.
+
+    Raises:
+        TypeError: ``op`` is no op.
+        KeyError: there is no op of the name.
+
     >>> print(torch.kernels.source(torch.exp, torch.ones(3)))
     def exp_flat(x_, out0):
         for i in prange(out0.size):
@@ -179,9 +240,20 @@ def _source_of(fn: Callable) -> str:
 
 @contextlib.contextmanager
 def use(op: Any, kernel: Any, device: str | None = None) -> Iterator[Kernel]:
-    """Inside the block an op runs the given kernel: a registered one (object or name), or a function.
+    """Inside the block an op runs the given kernel.
 
-    >>> import numtorch as torch
+    Args:
+        op: an op's function, its ``backward``, or its name.
+        kernel: a registered kernel or its name, or a function of the op's tensors and parameters.
+        device: for which device; of a function None for all.
+
+    Returns:
+        A context manager, which gives the kernel.
+
+    Raises:
+        KeyError: the op has no kernel of the name.
+        TypeError: ``op`` is no op.
+
     >>> with torch.kernels.use(torch.relu, lambda x: x.clamp(min=0)):
     ...     torch.relu(torch.tensor([-1.0, 1.0]))
     tensor([0., 1.])
@@ -216,14 +288,15 @@ def warmup(
 
     Args:
         model: a module, or any function.
+        *inputs: what it is called with.
         backward: also run backward from the sum of the outputs that require gradients.
         processes: how many compile; one a core if None.
+        progress: show the bar.
         run: False only compiles what is missing (where that takes several processes: on Linux) and runs nothing here.
 
     Returns:
         ``kernels`` compiled, ``loaded`` from the cache, ``seconds`` spent.
 
-    >>> import numtorch as torch
     >>> done = torch.kernels.warmup(torch.nn.Linear(3, 2), torch.ones(4, 3))
     >>> sorted(done)
     ['kernels', 'loaded', 'seconds']

@@ -22,7 +22,11 @@ from numtorch.kernels import toolchain
 
 
 class Priority(IntEnum):
-    """Which kernel wins where several take the same inputs."""
+    """Which kernel wins where several take the same inputs: the one with the largest.
+
+    >>> max(torch.kernels.Priority)
+    <Priority.OVERRIDE: 3>
+    """
 
     COMPOSITE = 0  # the op's own body, run op by op
     GENERATED = 1  # from the scalar body or the traced formula
@@ -59,12 +63,21 @@ class Kernel:
     """One way of computing an op.
 
     Attributes:
+        op: name of the op.
+        name: of the kernel.
+        device: ``"cpu"``, ``"cuda"`` or ``"any"``.
         run: called with the op's tensors and parameters; returns the result without a graph.
         dtypes: of the floating (or first) inputs it takes; None for any.
+        priority: which kernel wins where several take the same inputs.
         when: a predicate on the signature, or None.
+        layout: ``"launcher"`` if ``run`` takes tensors, else the calling convention of a loop.
         functions: the ``@jit`` or CUDA functions it launches, for ``source`` and the profiler.
         cost: what this kernel moves and computes, where that is not what the op's ``cost`` says: an algorithm with
             fewer products.
+
+    >>> kernel = torch.kernels.Kernel("relu", "mine", "cpu", lambda x: x.clamp(min=0))
+    >>> kernel.id
+    'relu/cpu/mine'
     """
 
     op: str
@@ -84,7 +97,19 @@ class Kernel:
         return f"{self.op}/{self.device}/{self.name}"
 
     def refusal(self, s: Signature) -> str | None:
-        """Why this kernel does not take the signature; None if it does."""
+        """Why this kernel does not take a call.
+
+        Args:
+            s: device, dtypes and selected parameters of the call.
+
+        Returns:
+            A sentence; None if it takes the call.
+
+        >>> from numtorch.kernels.registry import Signature
+        >>> kernel = torch.kernels.Kernel("relu", "mine", "cuda", lambda x: x.clamp(min=0))
+        >>> kernel.refusal(Signature("cpu", (torch.float32,)))
+        'is for cuda'
+        """
         if self.device not in (s.device, "any"):
             return f"is for {self.device}"
         if self.dtypes is not None:
@@ -305,7 +330,15 @@ def use(entry: Entry, kernel: Kernel) -> Iterator[Kernel]:
 
 @contextlib.contextmanager
 def bodies_only() -> Iterator[None]:
-    """Inside the block every op that has a body runs it: kernels only accelerate, so results must agree."""
+    """Inside the block every op that has a body runs it: kernels only accelerate, so results must agree.
+
+    Returns:
+        A context manager.
+
+    >>> with torch.kernels.bodies_only():
+    ...     torch.softmax(torch.zeros(2), 0)
+    tensor([0.5000, 0.5000])
+    """
     before = _bodies_only
 
     def choose(only: bool) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
+from numtorch import demo as program
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command; the exit status."""
@@ -31,8 +33,6 @@ def main(argv: list[str] | None = None) -> int:
     demo.add_argument("--device", default="cpu", help="cpu or cuda (cpu)")
     demo.add_argument("--seed", type=int, default=0, help="seed of the random numbers (0)")
     args = parser.parse_args(argv)
-
-    from numtorch import demo as program
 
     return program.run(args.data, args.root, args.epochs, args.device, args.seed)
 

@@ -14,6 +14,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numtorch as torch
+from numtorch._version import __version__
+from numtorch.kernels import cache, jit, remarks, threads
+
 PACKAGES = (
     "numpy",
     "numba",
@@ -67,8 +71,6 @@ def _system() -> dict[str, Any]:
 
 
 def _packages() -> dict[str, Any]:
-    from numtorch._version import __version__
-
     found: dict[str, Any] = {"numtorch": __version__}
     for name in PACKAGES:
         try:
@@ -79,8 +81,6 @@ def _packages() -> dict[str, Any]:
 
 
 def _processor() -> dict[str, Any]:
-    from numtorch.kernels import remarks
-
     info = Path("/proc/cpuinfo")
     names = (
         [s.partition(":")[2].strip() for s in info.read_text().splitlines() if s.startswith("model name")]
@@ -110,8 +110,6 @@ def _memory() -> float | None:
 
 
 def _threads() -> dict[str, Any]:
-    from numtorch.kernels import jit, threads
-
     layer = None
     if not jit.disabled():
         jit.numba()
@@ -137,8 +135,6 @@ def _blas() -> str | None:
 
 
 def _cuda() -> dict[str, Any]:
-    import numtorch as torch
-
     found: dict[str, Any] = {"available": torch.cuda.is_available()}
     if found["available"]:
         found["devices"] = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
@@ -146,8 +142,6 @@ def _cuda() -> dict[str, Any]:
 
 
 def _cache() -> dict[str, Any]:
-    from numtorch.kernels import cache
-
     most = cache.limit()
     return {
         "folder": _home(str(cache.folder())),

@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 
+from numtorch import cuda
 from numtorch._tensor import Tensor, as_ndarray
 from numtorch.device import CPU, as_device, device
 from numtorch.dtype import ALL, dtype, named
@@ -356,7 +357,6 @@ def _placing(map_location: Any) -> Callable[[Tensor, str], Tensor]:
 def _restore(t: Tensor, where: str) -> Tensor:
     if where == "cpu":
         return t
-    from numtorch import cuda
 
     if not cuda.is_available():
         raise RuntimeError(

@@ -20,6 +20,7 @@ from numtorch.arguments import integer
 from numtorch.device import CPU, device
 from numtorch.dtype import dtype
 from numtorch.errors import OutOfMemoryError
+from numtorch.kernels import launch
 
 # Bytes from which the C library would ask the system for every block.
 _HUGE = memory.LARGEST if memory.keep_freed() else 1 << 20
@@ -176,7 +177,6 @@ def allocate(n: int, d: dtype, where: device) -> Any:
         return np.empty(n, storage) if n * storage.itemsize < _LARGE else allocate_cpu(n, storage)
     if where.type == "meta":
         return None
-    from numtorch.kernels import launch
 
     return launch.allocate(n, d.storage, where.index)
 

@@ -26,7 +26,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numtorch
+from numtorch._tensor import Tensor
+from numtorch.dispatch import aliases, front
 from numtorch.dispatch.aliases import OTHER
+from numtorch.dispatch.elementwise import ElementwiseOp
+from numtorch.dispatch.front import PUBLIC
+from numtorch.dispatch.structured import Op
 from numtorch.exports import LOSSES, PLACES, classes
 
 HERE = Path(__file__).parent
@@ -236,8 +242,6 @@ def folder(name: str) -> str:
 
 def tensor() -> str:
     """The stub of the class, with the methods that are bound to it."""
-    from numtorch._tensor import Tensor
-
     lines = [
         "new: Callable[..., Any]",
         "LARGEST: int",
@@ -287,23 +291,17 @@ def tensor() -> str:
 
 def package() -> str:
     """The stub of the package: its ops written out, all else re-exported."""
-    import numtorch
-
     return _module(HERE / "__init__.py", numtorch, "torch")
 
 
 def functional() -> str:
     """The stub of ``nn.functional``."""
-    from numtorch.nn import functional
-
-    return _module(HERE / "nn" / "functional.py", functional, "nn.functional")
+    return _module(HERE / "nn" / "functional.py", numtorch.nn.functional, "nn.functional")
 
 
 def linalg() -> str:
     """The stub of ``linalg``."""
-    from numtorch import linalg
-
-    return _module(HERE / "linalg.py", linalg, "linalg")
+    return _module(HERE / "linalg.py", numtorch.linalg, "linalg")
 
 
 def _module(path: Path, module: Any, place: str) -> str:
@@ -373,8 +371,6 @@ def _member(name: str, value: Any) -> list[str]:
 
 def _functions(name: str, value: Any, method: bool = False) -> list[str]:
     """A function of the stub, once for each of its forms."""
-    from numtorch._tensor import Tensor
-
     inplace = getattr(value, "overwrites", None)
     source = value if inplace is None else inplace
     parameters = _parameters(name, source, method, inplace is not None)
@@ -438,11 +434,6 @@ Listed = list[tuple[str, Any, str, bool]]  # name, kind, annotation, whether the
 
 
 def _parameters(name: str, value: Any, method: bool, inplace: bool) -> Listed:
-    from numtorch.dispatch import aliases, front
-    from numtorch.dispatch.elementwise import ElementwiseOp
-    from numtorch.dispatch.front import PUBLIC
-    from numtorch.dispatch.structured import Op
-
     o = value if isinstance(value, Op) else getattr(value, "op", None)
     if not isinstance(o, Op):
         o = None

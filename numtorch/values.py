@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import numtorch.dtype as dtypes
-from numtorch import printing
+from numtorch import display, printing
 from numtorch._tensor import Tensor, as_ndarray
 from numtorch.arguments import flag
 from numtorch.grad_mode import mode
@@ -144,8 +144,6 @@ def __format__(self: Tensor, spec: str) -> str:
 
 @method
 def _repr_html_(self: Tensor) -> str:
-    from numtorch import display
-
     title = f"{self.dtype.name} [{' × '.join(map(str, self.shape)) or 'scalar'}] on {self.device}"
     title += f", {self.grad_fn.name()}" if self.grad_fn is not None else ", requires_grad" if self.requires_grad else ""
     if self.device.type == "meta":

@@ -1,5 +1,5 @@
 """Who may import whom. The floors are those of ``numtorch/README.md``; a module imports only from its own floor or from
-below, also inside functions, and no modules import each other in a circle but those that are listed here with a reason.
+below, and imports none of them inside a function; no modules import each other in a circle.
 """
 
 import ast
@@ -93,17 +93,6 @@ FLOORS = {
 
 OUTSIDE = 8  # from here on code is written as users write it: ``import numtorch as torch``
 
-# Imports inside functions that look upwards, and why they must.
-# Modules that import each other, and why they must.
-CIRCLES = {
-    frozenset(
-        {"numtorch.kernels.jit", "numtorch.kernels.threads", "numtorch.kernels.pool"}
-    ): "the pool compiles its own entry point, and kernels start the pool with the first of them that is parallel",
-    frozenset(
-        {"numtorch.profiler.peaks", "numtorch.profiler.peaks_cuda"}
-    ): "the peaks of a GPU are measured only where there is one",
-}
-
 
 def floor(module):
     while module not in FLOORS:
@@ -164,7 +153,13 @@ def _for_types(module, target):
 
 
 def test_no_modules_import_each_other_in_a_circle():
-    assert {frozenset(group) for group in circles(modules_of(PACKAGE.parent))} == set(CIRCLES)
+    assert circles(modules_of(PACKAGE.parent)) == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_function_imports_from_the_package(module):
+    lazy = [t for t, now in imports(module) if t.startswith("numtorch") and not now and not _for_types(module, t)]
+    assert lazy == []
 
 
 @pytest.mark.parametrize("module", [m for m in MODULES if m.startswith(("numtorch.nn", "numtorch.optim"))])

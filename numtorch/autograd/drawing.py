@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from numtorch import display
+from numtorch.autograd.node import AccumulateGrad
 
 RESULT, NODE, LEAF = "#cfe8ff", "#eeeeee", "#d5f0d0"
 
@@ -58,8 +59,6 @@ def draw(tensor: Any, names: dict[str, Any] | None = None, most: int = 80) -> Dr
     ├─ x 2
     └─ x 2
     """
-    from numtorch.autograd.node import AccumulateGrad
-
     if tensor.grad_fn is None:
         raise RuntimeError("draw: the tensor has no graph: nothing it was computed from has requires_grad=True")
     called = {id(t): name for name, t in (names or {}).items()}

@@ -83,6 +83,11 @@ class ElementwiseOp(Op):
         """The cost of a kernel that takes the place of the generated loop."""
         return nbytes(out, *values), operations(self.program.outputs) * numel(out)
 
+    def generated(self, args: tuple, named: dict[str, Any]) -> str:
+        tensors, params = self.bound(args, named)
+        jit = self.program.plan((*tensors, *params), None).jit
+        return jit.source if jit is not None else "(nothing to compute)"
+
     def _generated(self, *values: Any) -> Tensor:
         return self.program(*values)[0]
 

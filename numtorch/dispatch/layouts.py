@@ -12,6 +12,7 @@ from typing import Any
 
 from numtorch._tensor import Tensor, empty
 from numtorch.errors import RegistrationError
+from numtorch.kernels import launch
 from numtorch.kernels.jit import Jit, jit
 from numtorch.storage import wrap_dim
 
@@ -39,8 +40,6 @@ def adapt(entry: Any, names: list[str], fn: Callable, layout: str, device: str) 
         def call(rows: int, *args: Any) -> None:
             kernel(*args)
     else:
-        from numtorch.kernels import launch
-
         kernel = launch.cuda_kernel(fn)
 
         def call(rows: int, *args: Any) -> None:

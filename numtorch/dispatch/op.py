@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from numtorch._tensor import Tensor
-from numtorch.dispatch import aliases, front
+from numtorch.dispatch import aliases, front, layouts
 from numtorch.dispatch.elementwise import ElementwiseOp
 from numtorch.dispatch.gradient import ElementwiseGradient, Gradient
 from numtorch.dispatch.loops import Planner
@@ -244,8 +244,6 @@ class Attach:
         """
 
         def wrap(f: Callable) -> Callable:
-            from numtorch.dispatch import layouts
-
             run, used = (
                 layouts.adapt(self.entry, self.owner.taken()[0], f, layout, device)
                 if layout != "launcher"

@@ -21,7 +21,7 @@ from numtorch.dispatch.out import another_device
 from numtorch.dtype import dtype
 from numtorch.errors import KernelError
 from numtorch.interrupts import cached_property
-from numtorch.kernels import registry, streams, threads, timing, toolchain
+from numtorch.kernels import launch, registry, streams, threads, timing, toolchain
 from numtorch.kernels.codegen import elementwise
 from numtorch.kernels.codegen.elementwise import COLUMN, FREE, FULL, HELD, ONE, ROW, SCALAR, UNIT, Operand, Spec
 from numtorch.kernels.codegen.expr import Expr
@@ -294,8 +294,6 @@ class Program:
         walks: tuple,
         work: Callable[[], timing.Work],
     ) -> Plan:
-        from numtorch.kernels import launch
-
         kernel = elementwise.build_cuda(spec, self.outputs, numel)
         geometry = tuple(launch.to_device(g) if isinstance(g, np.ndarray) else g for g in geometry)
         # Numbers travel in the type in which the kernel computes: a Python float would be a double.

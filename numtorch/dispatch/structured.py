@@ -51,12 +51,9 @@ class Op:
             on them either.
         lacking: tensors without a default that may nevertheless be None.
         strided: plans depend on the strides of the operands, too.
-        generates: the text of its kernel is made for a signature, by ``generated_source``.
     """
 
-    generates = False
     elementwise = False
-    generated_source: Callable[[Signature], str]
 
     def __init__(
         self,
@@ -110,6 +107,7 @@ class Op:
                 site=f"{code.co_filename}:{code.co_firstlineno}",
                 doc=spec.__doc__ or "",
                 cost=nothing if view else cost,
+                op=self,
             )
         )
         self.wide = body is not None and not self.direct if wide is None else wide
@@ -146,6 +144,18 @@ class Op:
         names = [*self.tensors, *[n for n, _ in self.params]]
         late = [i for i, n in enumerate(names) if n in self.seeds]
         return names, [i for i in every if self.tensors[i] not in optional], every, late
+
+    def bound(self, args: tuple, named: dict[str, Any]) -> tuple[tuple, tuple]:
+        """The tensors and the parameters of a call."""
+        own = {other: name for name, other in aliases.OTHER.items()}
+        bound = inspect.signature(front.write(self)).bind(*args, **{own.get(n, n): v for n, v in named.items()})
+        bound.apply_defaults()
+        values = bound.arguments
+        return tuple([values[PUBLIC.get(n, n)] for n in self.tensors]), tuple([values[n] for n, _ in self.params])
+
+    def generated(self, args: tuple, named: dict[str, Any]) -> str | None:
+        """The text of the kernel that is generated for such a call; None where none is."""
+        return None
 
     # --- forward -----------------------------------------------------------------------------------
 

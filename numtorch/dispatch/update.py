@@ -42,8 +42,6 @@ def overwrite(targets: tuple, values: tuple) -> Any:
 class UpdateOp(Op):
     """An op made by ``@update``. Returns its first tensor."""
 
-    generates = True
-
     def __init__(self, fn: Callable):
         import inspect
 
@@ -122,8 +120,9 @@ class UpdateOp(Op):
     def _formula(self, s: Signature) -> tuple[list[str], list[str], list]:
         return self.formula(tuple(d is not None for d in s.dtypes), s.params)
 
-    def generated_source(self, s: Signature) -> str:
-        """The text of the loop for contiguous CPU tensors of a signature."""
+    def generated(self, args: tuple, named: dict[str, Any]) -> str:
+        """The text of the loop for contiguous CPU tensors like these."""
+        s = self.signature(*self.bound(args, named))
         names, written, new = self._formula(s)
         return codegen.source(self.name, names, self.numbers, written, new, s.dtypes[0])
 

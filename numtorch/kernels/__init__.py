@@ -9,13 +9,18 @@ relu on cpu (float32)
 from __future__ import annotations
 
 import contextlib
+import difflib
+import inspect
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from numtorch import display
 from numtorch.errors import KernelNotFound as KernelNotFound
+from numtorch.exports import PLACES
+from numtorch.kernels import cache as cache
 from numtorch.kernels import registry as registry
+from numtorch.kernels import warm
 from numtorch.kernels.registry import Kernel as Kernel
 from numtorch.kernels.registry import Priority as Priority
 from numtorch.kernels.registry import bodies_only as bodies_only
@@ -26,8 +31,6 @@ def _entry(op: Any) -> registry.Entry:
     registry.load_plugins()
     if isinstance(op, str):
         if op not in registry.ENTRIES:
-            import difflib
-
             near = difflib.get_close_matches(op, registry.ENTRIES, 3)
             raise KeyError(f"no op named {op!r}" + (f"; did you mean {', '.join(near)}?" if near else ""))
         return registry.ENTRIES[op]
@@ -41,25 +44,6 @@ def _entry(op: Any) -> registry.Entry:
     raise TypeError(
         f"{op!r} is not an op: pass an op's function (numtorch.relu), its backward, or its name ('softmax.backward')"
     )
-
-
-def _bound(entry: registry.Entry, args: tuple, kwargs: dict) -> tuple[Any, tuple, tuple]:
-    """The op, its tensors and its parameters for a call."""
-    import inspect
-
-    from numtorch.dispatch import front
-    from numtorch.dispatch.aliases import OTHER
-    from numtorch.dispatch.front import PUBLIC
-    from numtorch.dispatch.op import OPS
-
-    op = OPS[entry.name]
-    own = {other: name for name, other in OTHER.items()}
-    kwargs = {own.get(n, n): v for n, v in kwargs.items()}
-    bound = inspect.signature(front.write(op)).bind(*args, **kwargs)
-    bound.apply_defaults()
-    values = bound.arguments
-    tensors = tuple(values[PUBLIC.get(n, n)] for n in op.tensors)
-    return op, tensors, tuple(values[n] for n, _ in op.params)
 
 
 def explain(op: Any, *args: Any, **kwargs: Any) -> str:
@@ -134,16 +118,13 @@ def called(op: Any) -> Callable:
         if not callable(op):
             raise TypeError(f"{op!r} is not an op and cannot be called. " + NO_OP)
         return op
-    from numtorch.dispatch.op import OPS
-    from numtorch.exports import PLACES
-
     entry = _entry(op)
     public = PLACES["torch"].get(op) or PLACES["nn.functional"].get(op)
     if public is not None:
         return public
-    if entry.name not in OPS:
+    if entry.op is None:
         raise TypeError(f"explain: {entry.name} is no function that can be called; pass the op itself")
-    return OPS[entry.name].call
+    return entry.op.call
 
 
 def list(op: Any = None) -> str:
@@ -203,24 +184,10 @@ def source(op: Any, *args: Any, **kwargs: Any) -> str:
 
 
 def _source(entry: registry.Entry, args: tuple, kwargs: dict) -> str:
-    import inspect
-
-    from numtorch.dispatch.elementwise import ElementwiseOp
-    from numtorch.dispatch.op import OPS
-
-    found = OPS.get(entry.name)
-    if args and isinstance(found, ElementwiseOp):
-        _, tensors, params = _bound(entry, args, kwargs)
-        jit = found.program.plan((*tensors, *params), None).jit
-        return jit.source if jit is not None else "(nothing to compute)"
-    if args and found is not None and found.generates:
-        _, tensors, params = _bound(entry, args, kwargs)
-        return found.generated_source(found.signature(tensors, params))
-    parts = []
-    if isinstance(found, ElementwiseOp):
-        parts.append(inspect.getsource(found.scalar))
-    elif entry.body is not None:
-        parts.append(inspect.getsource(entry.body))
+    if args and entry.op is not None and (text := entry.op.generated(args, kwargs)) is not None:
+        return text
+    body = getattr(entry.op, "scalar", None) or entry.body
+    parts = [] if body is None else [inspect.getsource(body)]
     for k in entry.kernels:
         if k.layout != "elementwise":
             functions = [f.fn if hasattr(f, "fn") else f for f in k.functions]
@@ -230,8 +197,6 @@ def _source(entry: registry.Entry, args: tuple, kwargs: dict) -> str:
 
 
 def _source_of(fn: Callable) -> str:
-    import inspect
-
     try:
         return inspect.getsource(fn)
     except (OSError, TypeError):
@@ -301,7 +266,6 @@ def warmup(
     >>> sorted(done)
     ['kernels', 'loaded', 'seconds']
     """
-    from numtorch.kernels import cache, warm
 
     def once() -> None:
         y = model(*inputs)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numtorch as torch
 from numtorch import kernels, notices
-from numtorch.kernels import cache, registry, warm
+from numtorch.kernels import cache, registry, steps, warm
 
 MODELS = ("mlp", "lenet", "resnet18", "gpt", "demo")
 _SHAPE = re.compile(r"(\d+(?:x\d+)*)(?::(\w+))?")
@@ -130,8 +130,6 @@ def explain(op: str, texts: list[str]) -> int:
 
 def warmup(model: str, processes: int | None) -> int:
     """Compile what a step of a model needs."""
-    from numtorch.kernels import steps
-
     done = kernels.warmup(steps.step, model, backward=False, processes=processes)
     how = "" if warm.possible() else " in one process: several need Linux"
     print(

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from numtorch.kernels import threads, toolchain
+from numtorch.kernels import toolchain
 from numtorch.kernels.cache import DiskCache, compiling
 
 # Reassociation lets sums vectorise; NaN and infinity keep their meaning (no nnan, no ninf).
@@ -32,6 +32,21 @@ FAST = frozenset({"reassoc", "contract", "arcp", "nsz", "afn"})
 ORDERED = FAST - {"reassoc"}
 
 prange = range  # the serial meaning; a kernel compiled with parallel=True gets Numba's
+
+
+class Runner:
+    """Who runs parallel regions: what ``threads`` says of itself, which knows the pool, and the pool's own entry point
+    is compiled here.
+
+    Attributes:
+        forked: whether this process is a child without threads.
+        configure: start the threads, before the first parallel kernel compiles.
+        tell_numba: hand their number to Numba's own pool.
+    """
+
+    forked: Callable[[], bool]
+    configure: Callable[[], None]
+    tell_numba: Callable[[], None]
 
 
 def disabled() -> bool:
@@ -75,7 +90,7 @@ class Jit:
 
     def _by_threads(self, *args):
         # On one thread, too: LLVM may round another way in the serial loops, and results would depend on the threads.
-        return self.serial.dispatcher(*args) if threads.forked() else self.dispatcher(*args)
+        return self.serial.dispatcher(*args) if Runner.forked() else self.dispatcher(*args)
 
     @property
     def serial(self) -> Jit:
@@ -144,7 +159,7 @@ class Jit:
             else:
                 toolchain.run(self._have_dispatcher)
                 if self.parallel:
-                    threads.tell_numba()
+                    Runner.tell_numba()
         return self._dispatcher
 
     def _have_dispatcher(self) -> None:
@@ -156,7 +171,7 @@ class Jit:
         if self.needs:
             importlib.import_module(self.needs)
         if self.parallel:
-            threads.configure()
+            Runner.configure()
         fn = self.fn
         env = dict(fn.__globals__)
         for name in _global_names(fn.__code__):

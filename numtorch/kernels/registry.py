@@ -141,6 +141,7 @@ class Entry:
         site: file and line of the definition.
         cost: ``cost(result, *arguments of a kernel) -> (bytes, flops)``; None where kernels are generated or ops run
             one by one.
+        op: what was declared; None for gradients.
     """
 
     name: str
@@ -150,6 +151,7 @@ class Entry:
     site: str = ""
     doc: str = ""
     cost: Callable | None = None
+    op: Any = None
 
     def add(self, kernel: Kernel) -> None:
         """Register a kernel; an equal claim with equal priority is an error."""

@@ -6,12 +6,14 @@ Numba's OpenMP pool would kill the process, so with that pool the child runs the
 
 from __future__ import annotations
 
+import importlib
 import os
 import threading
 from dataclasses import dataclass
 from typing import Any
 
 from numtorch.kernels import registry, toolchain
+from numtorch.kernels.jit import Runner
 
 _forked = False
 _count: int | None = None
@@ -70,8 +72,7 @@ def _start() -> None:
             config.THREADING_LAYER = "workqueue"
     chosen = config.THREADING_LAYER
     if layer == "numtorch":
-        from numtorch.kernels import pool
-
+        pool = importlib.import_module("numtorch.kernels.pool")  # which imports Numba
         if pool.supported():
             pool.install(get_num_threads())
             _pool, chosen = pool, "numtorch"
@@ -208,3 +209,6 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+Runner.forked, Runner.configure, Runner.tell_numba = forked, configure, tell_numba  # type: ignore[method-assign]

@@ -6,6 +6,7 @@ from typing import Any
 
 from numtorch._tensor import Tensor
 from numtorch.nn import functional as F
+from numtorch.nn.init import constant_
 from numtorch.nn.module import Module
 from numtorch.nn.parameter import Parameter
 from numtorch.ops.creation import full
@@ -236,8 +237,6 @@ class PReLU(Module):
         >>> layer.weight.detach()
         tensor([0.5000, 0.5000])
         """
-        from numtorch.nn.init import constant_
-
         constant_(self.weight, self.init)
 
     def forward(self, input: Tensor) -> Tensor:

@@ -7,9 +7,12 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from numtorch._tensor import Tensor
+from numtorch.device import as_device, device
+from numtorch.dtype import dtype
 from numtorch.grad_mode import no_grad
 from numtorch.nn.hooks import Hookable
 from numtorch.nn.parameter import Parameter
+from numtorch.ops.creation import empty_like
 
 
 def typename(x: Any) -> str:
@@ -74,9 +77,6 @@ class Convertible(Hookable):
         >>> torch.nn.Linear(1, 1).to(torch.float64).weight.dtype
         torch.float64
         """
-        from numtorch.device import as_device, device
-        from numtorch.dtype import dtype
-
         kind, where = kwargs.pop("dtype", None), kwargs.pop("device", None)
         kwargs.pop("non_blocking", None), kwargs.pop("memory_format", None)
         if "tensor" in kwargs:
@@ -196,8 +196,6 @@ class Convertible(Hookable):
         >>> torch.nn.Linear(1, 1, device="meta").to_empty(device="cpu").bias.device
         device(type='cpu')
         """
-        from numtorch.ops.creation import empty_like
-
         return self._apply(lambda t: empty_like(t, device=device), recurse)
 
     def share_memory(self) -> Any:

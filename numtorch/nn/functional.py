@@ -15,7 +15,7 @@ from numtorch.arguments import flag
 from numtorch.dispatch import aliases
 from numtorch.dtype import dtype as DType
 from numtorch.dtype import promote_types
-from numtorch.ops import activation, moments, movement
+from numtorch.ops import activation, creation, moments, movement, ranges
 from numtorch.ops import dropout as dropouts
 from numtorch.ops import reduction as reductions
 from numtorch.ops.arithmetic import abs, clamp_min
@@ -562,9 +562,6 @@ def _padding(value: Any, d: DType) -> Any:
 
 def _padded_positions(n: int, left: int, right: int, mode: str, device: Any) -> Tensor:
     """Which element stands at each place of a padded dimension."""
-    from numtorch.ops.creation import from_ndarray
-    from numtorch.ops.ranges import counting
-
     if (mode == "reflect" and max(left, right) >= n) or (mode == "circular" and max(left, right) > n):
         raise RuntimeError(
             f"Padding size should be less than the corresponding input dimension, but got: padding ({left}, {right}) "
@@ -576,18 +573,18 @@ def _padded_positions(n: int, left: int, right: int, mode: str, device: Any) -> 
         raise RuntimeError(f"pad: input of size {n} is too small for padding ({left}, {right}): nothing would be left")
     if mode == "circular":  # around what negative widths leave
         first, n = max(-left, 0), n - max(-left, 0) - max(-right, 0)
-        at = counting(max(left, 0) + n + max(right, 0))
+        at = ranges.counting(max(left, 0) + n + max(right, 0))
         at -= max(left, 0)
         at %= max(n, 1)
         at += first
-        return from_ndarray(at).to(device)
-    at = counting(left + n + right)
+        return creation.from_ndarray(at).to(device)
+    at = ranges.counting(left + n + right)
     at -= left
     if mode == "replicate":
         np.clip(at, 0, n - 1, out=at)
     else:
         at = n - 1 - np.abs(n - 1 - np.abs(at))
-    return from_ndarray(at).to(device)
+    return creation.from_ndarray(at).to(device)
 
 
 # --- distances ------------------------------------------------------------------------------------------

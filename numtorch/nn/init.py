@@ -12,6 +12,7 @@ import numpy as np
 
 from numtorch import absent, notices
 from numtorch._tensor import Tensor
+from numtorch.dtype import float64
 from numtorch.grad_mode import no_grad
 from numtorch.ops.creation import empty, eye, from_ndarray, to_ndarray, zeros_like
 from numtorch.ops.generator import Generator
@@ -136,8 +137,6 @@ def trunc_normal_(
 
 
 def _float64() -> Any:
-    from numtorch.dtype import float64
-
     return float64
 
 

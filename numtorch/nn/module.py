@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
+from numtorch import display
 from numtorch._tensor import Tensor
 from numtorch.nn import failing, hooks, state
 from numtorch.nn.conversion import Convertible, described
@@ -806,8 +807,6 @@ class Module(Convertible):
         return f"{self._get_name()}(" + ("\n  " + "\n  ".join(lines) + "\n" if lines else "") + ")"
 
     def _repr_html_(self) -> str:
-        from numtorch import display
-
         rows = []
         for name, module in self.named_modules():
             own = sum(p.numel() for p in module._parameters.values() if p is not None)

@@ -19,7 +19,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numtorch as torch
 from numtorch import notices
+from numtorch.dispatch.elementwise import ElementwiseOp
+from numtorch.dispatch.op import OPS
+from numtorch.profiler.benchmark import NOT_INSTALLED, benchmark
+from numtorch.profiler.rows import legend
+from numtorch.profiler.session import check_path, profile
+from numtorch.profiler.table import GROUPS
 
 EPILOG = "ops against NumPy and torch: python -m numtorch.profiler ops --help"
 
@@ -29,7 +36,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     if argv[:1] == ["ops"]:
         return ops(argv[1:])
-    from numtorch.profiler.table import GROUPS
 
     parser = argparse.ArgumentParser(
         prog="python -m numtorch.profiler", description="Profile a script without a change to it.", epilog=EPILOG
@@ -59,9 +65,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def profiled(given: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """Run the script under a profile, show what was gathered, and end as the script ended."""
-    from numtorch.profiler.rows import legend
-    from numtorch.profiler.session import check_path, profile
-
     if given.sort is not None and given.sort not in legend():
         parser.error(f"no column is called {given.sort!r}; there are {', '.join(legend())}")
     path, text, package = _find(given, parser)
@@ -194,10 +197,6 @@ def ops(argv: Sequence[str]) -> int:
     parser.add_argument("--plot", help="write a plot of each op into this folder")
     given = parser.parse_args(argv)
 
-    import numtorch as torch
-    from numtorch.dispatch.op import OPS
-    from numtorch.profiler.benchmark import NOT_INSTALLED, benchmark
-
     if given.plot and find_spec("matplotlib") is None:
         parser.error(NOT_INSTALLED)
     if given.threads:
@@ -240,8 +239,6 @@ def ops(argv: Sequence[str]) -> int:
 
 def cases(op: Any) -> list[tuple[list, dict]]:
     """(shapes, parameters) on which an op is timed: sizes of its kind, else the samples that stand beside it."""
-    from numtorch.dispatch.elementwise import ElementwiseOp
-
     if isinstance(op, ElementwiseOp):
         return [(ELEMENTWISE, {n: 0.7 for n, default in op.params if default is inspect.Parameter.empty})]
     if any(n == "dim" for n, _ in op.params) and len(op.tensors) == 1:

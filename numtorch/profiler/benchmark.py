@@ -24,6 +24,7 @@ import numpy as np
 import numtorch as torch
 from numtorch import display, kernels
 from numtorch.dispatch.op import OPS
+from numtorch.profiler.session import profile
 from numtorch.profiler.stopwatch import Away, Contestant, Quiet, measure
 
 TOLERANCE = {2: 1e-2, 4: 1e-4, 8: 1e-9}  # by bytes of an element, relative to the largest value
@@ -264,8 +265,6 @@ def _rows(
 
 def _work(call: Callable) -> tuple[int, int]:
     """Bytes and operations that the kernels of a call declare."""
-    from numtorch.profiler.session import profile
-
     try:
         with profile() as prof:
             call()

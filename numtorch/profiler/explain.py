@@ -13,11 +13,13 @@ from typing import Any
 import numtorch as torch
 from numtorch import display, kernels
 from numtorch.interrupts import cached_property
-from numtorch.kernels import recording, registry
+from numtorch.kernels import launch, recording, registry, remarks
+from numtorch.kernels.gemm.variants import registers
 from numtorch.kernels.recording import Launch
 from numtorch.kernels.registry import Candidate
 from numtorch.profiler import peaks, vectorization
 from numtorch.profiler.rows import Row
+from numtorch.profiler.session import profile
 from numtorch.profiler.vectorization import Vectorization
 
 CALLS = 31  # how often the call is timed; the median counts
@@ -62,8 +64,6 @@ class Explanation:
         return self._code("assembly", "#")
 
     def _code(self, what: str, comment: str) -> str:
-        from numtorch.kernels import remarks
-
         self._need_functions(what)
         return "\n".join(f"{comment} {f.kernel.__name__}\n{getattr(remarks, what)(*f)}" for f in self.functions)
 
@@ -73,8 +73,6 @@ class Explanation:
         Raises:
             ImportError, RuntimeError: the compiler is not there; it comes with the package numba-cuda.
         """
-        from numtorch.kernels import launch
-
         call, args, kwargs = self._call
         with launch.compiling_for(cc) as offline, torch.no_grad():
             call(*map(_on_cuda, args), **{k: _on_cuda(v) for k, v in kwargs.items()})
@@ -121,8 +119,6 @@ class Explanation:
     def _loops(self) -> list[str]:
         lines = [line for v in self.vectorization for line in str(v).splitlines()]
         if any(f.kernel.fn.__module__.startswith("numtorch.kernels.gemm") for f in self.functions):
-            from numtorch.kernels.gemm.variants import registers
-
             tile = registers(any(r.dtype == "float64" for r in self.rows))
             lines.append(
                 f"micro-kernels, called by address: tiles of {tile.height} x {tile.strip} written in vectors of "
@@ -258,8 +254,6 @@ def _on_cuda(value: Any) -> Any:
 
 
 def _timed(call: Any, args: tuple, kwargs: dict) -> list[Row]:
-    from numtorch.profiler.session import profile
-
     machine = peaks.machine()
     with profile() as prof:
         for _ in range(CALLS):

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from numtorch import display, storage
+from numtorch.profiler.figures import axes
 from numtorch.profiler.recorder import Recorder
 
 POINTS = 1 << 17  # moments kept; past that every second one goes, but for the peak
@@ -139,8 +140,6 @@ def following(recorder: Recorder) -> Iterator[Tracker]:
 
 def plot(timeline: Timeline, ax: Any = None) -> Any:
     """The curve, its peak marked, and the largest holders beside it; returns the matplotlib axes."""
-    from numtorch.profiler.figures import axes
-
     ax = axes(ax, "the memory timeline", (8, 3))
     ax.fill_between(
         np.array(timeline.times) / 1e6, np.array(timeline.held) / 1e6, step="post", color="#88ccee", alpha=0.8

@@ -29,7 +29,7 @@ from numtorch.files import write_atomically
 from numtorch.kernels import cache as kernel_cache
 from numtorch.kernels import threads
 from numtorch.kernels.jit import jit, prange
-from numtorch.profiler import load
+from numtorch.profiler import load, peaks_cuda
 
 REPEATS = 5
 PROBE_SECONDS = 0.004  # one timing of one probe
@@ -355,9 +355,7 @@ def _fastest(run: Callable, passes: int = 1) -> float:
 
 
 def _measure_cuda(count: int) -> Machine:
-    from numtorch.profiler import peaks_cuda
-
-    return peaks_cuda.measure(count)
+    return Machine("cuda", *peaks_cuda.measure(count), time.strftime("%Y-%m-%d"))
 
 
 def _measure(count: int) -> Machine:

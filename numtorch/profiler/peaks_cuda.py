@@ -9,7 +9,6 @@ import numpy as np
 
 from numtorch.kernels import launch
 from numtorch.kernels.launch import cuda, cuda_kernel
-from numtorch.profiler.peaks import Machine
 
 REPEATS = 7
 CHAINS = 64  # multiply-adds in each of four chains, for an element
@@ -62,8 +61,9 @@ def _fastest(kernel: Any, *arrays: Any) -> float:
     return best
 
 
-def measure(threads: int) -> Machine:
-    """Bandwidth for each size of data, operations a second, and what a launch costs."""
+def measure(threads: int) -> tuple[str, int, list, list, dict, float, float]:
+    """What ``peaks.Machine`` holds, from the name on: bandwidth for each size of data, operations a second, and what a
+    launch costs."""
     launch.require()
     sizes = [512] if launch.simulated() else [1 << k for k in range(16, 30)]  # the simulator is there to be tested
     bandwidths = []
@@ -81,17 +81,8 @@ def measure(threads: int) -> Machine:
     for _ in range(REPEATS):
         copy_probe.launch(1, x, y)
     launched = (time.perf_counter_ns() - started) / REPEATS
-    return Machine(
-        "cuda",
-        _name(),
-        threads,
-        bandwidths,
-        [],
-        {**rates, "float16": rates["float32"], "bfloat16": rates["float32"]},
-        launched,
-        launched,
-        time.strftime("%Y-%m-%d"),
-    )
+    rates |= {"float16": rates["float32"], "bfloat16": rates["float32"]}
+    return _name(), threads, bandwidths, [], rates, launched, launched
 
 
 def _name() -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from numtorch.files import write_atomically
-from numtorch.profiler import figures, flame, page, peaks, table, trace
+from numtorch.profiler import figures, flame, memory, page, peaks, table, trace
 from numtorch.profiler.difference import Comparison
 from numtorch.profiler.folding import LONG
 from numtorch.profiler.load import asleep_ns, delay_ns
@@ -203,8 +203,6 @@ class Profile:
 
     def plot_memory(self, ax: Any = None) -> Any:
         """Draw memory over time. Needs matplotlib, and ``profile_memory=True``."""
-        from numtorch.profiler import memory
-
         return memory.plot(self.memory, ax)
 
     def to_json(self, path: Any = None) -> str:

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from numtorch.profiler.peaks import Machine
+from numtorch.profiler.vectorization import widest
 
 
 @dataclass
@@ -202,8 +203,6 @@ def _plain(value: Any) -> Any:
 def vectorized(jits: tuple) -> bool | None:
     """Whether compiled functions hold vector instructions; None where one is not compiled. Why not:
     ``vectorization.of``."""
-    from numtorch.profiler.vectorization import widest
-
     widths = [widest(j) for j in jits]
     return None if not widths or None in widths else all(w > 1 for w in widths if w is not None)
 

@@ -13,6 +13,7 @@ from numtorch.dispatch.elementwise import ElementwiseOp
 from numtorch.dispatch.front import PUBLIC
 from numtorch.dispatch.op import OPS
 from numtorch.dispatch.samples import exactly, fan_in, index, mask, positive, rng_of
+from numtorch.dispatch.update import UpdateOp
 
 FLOATING = ("float32", "float64", "bfloat16", "float16")
 INTEGRAL = ("int32", "int64", "uint8")
@@ -333,9 +334,7 @@ def elementwise_ops():
 
 
 def structured_ops():
-    return [
-        op for op in OPS.values() if not isinstance(op, ElementwiseOp) and not op.generates and op.name not in ELSEWHERE
-    ]
+    return [op for op in OPS.values() if not isinstance(op, ElementwiseOp | UpdateOp) and op.name not in ELSEWHERE]
 
 
 # --- gradients ------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import pytest
 import numtorch
 from numtorch.dispatch.binding import optional
 from numtorch.dispatch.op import OPS
+from numtorch.dispatch.update import UpdateOp
 from numtorch.kernels import launch, registry
 from numtorch.ops import optimizer as ops
 
@@ -31,7 +32,7 @@ FORMS = [
 FORMS += [
     (op.call, count, {})
     for op in OPS.values()
-    if op.generates and op.call not in {f[0] for f in FORMS}
+    if isinstance(op, UpdateOp) and op.call not in {f[0] for f in FORMS}
     for count in {len(op.tensors), len(op.tensors) - len(optional(op))}
 ]
 

@@ -30,8 +30,8 @@ from typing import Any
 import numpy as np
 
 from numtorch.dtype import dtype
+from numtorch.kernels import launch, streams
 from numtorch.kernels import math as kernel_math
-from numtorch.kernels import streams
 from numtorch.kernels.codegen.expr import Expr
 from numtorch.kernels.codegen.scalar import emit
 from numtorch.kernels.jit import FAST, Jit, compile_source, prange
@@ -370,8 +370,6 @@ def build(spec: Spec, outputs: list[Expr], parallel: bool = False) -> Jit:
 def build_cuda(spec: Spec, outputs: list[Expr], numel: int = 0) -> Any:
     """The CUDA kernel for a spec. Positions are divided as 32-bit numbers, several times faster there, where
     ``numel`` elements (and a step more) can be counted with them."""
-    from numtorch.kernels import launch
-
     text = source(spec, outputs, "cuda")
     wide = numel >= 1 << 31
     if (text, wide) not in _built:

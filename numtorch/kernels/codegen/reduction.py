@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from numtorch.dtype import dtype, from_numpy_dtype
+from numtorch.kernels import launch
 from numtorch.kernels.codegen.elementwise import ENV, type_name
 from numtorch.kernels.jit import Jit, compile_source
 from numtorch.kernels.math import max_number, min_number
@@ -300,8 +301,6 @@ def columns_geometry(outer: int, n: int, inner: int) -> tuple[int, int, int]:
 def build_cuda(r: Reduction, form: str, element: dtype, acc: np.dtype, target: dtype, stage: str, wide: bool) -> Any:
     """The CUDA kernel: of a whole reduction, or of the first or the second stage of one in two; ``wide``
     where positions need more than 32 bits."""
-    from numtorch.kernels import launch
-
     if stage == "first":
         r = replace(r, finish="a")
     elif stage == "second":
@@ -319,8 +318,6 @@ def cuda_launcher(r: Reduction, element: dtype, acc: np.dtype, target: dtype, ou
 
     Few long sums are cut in parts, so that the whole device works; how depends on the extents alone.
     """
-    from numtorch.kernels import launch
-
     rows = inner == 1 and n > SHORT_ROW
     results = outer * (1 if rows else inner)
     splits = 1

@@ -17,7 +17,7 @@ from numtorch.dispatch.program import Program
 from numtorch.dtype import dtype
 from numtorch.exports import exported
 from numtorch.grad_mode import mode
-from numtorch.kernels import registry
+from numtorch.kernels import launch, registry
 from numtorch.kernels.codegen import expr
 from numtorch.ops.movement.arguments import by_name, shape_args
 from numtorch.ops.movement.copies_cpu import Relayout
@@ -158,7 +158,6 @@ def move(x, device: Any):
         if x.device.type == "meta" and device.type != "meta":
             raise NotImplementedError("Cannot copy out of meta tensor; no data!")
         return y
-    from numtorch.kernels import launch
 
     launch.transfer(x._buf, x.device, y._buf, y.device)
     return y

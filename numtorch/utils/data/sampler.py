@@ -215,12 +215,9 @@ class DistributedSampler(Sampler[int]):
         drop_last: bool = False,
     ):
         if num_replicas is None or rank is None:
-            try:
-                from numtorch import distributed  # type: ignore[attr-defined]
-            except ImportError:
-                raise RuntimeError(
-                    "DistributedSampler: no process group is running; give num_replicas= and rank="
-                ) from None
+            distributed = getattr(nt, "distributed", None)
+            if distributed is None:
+                raise RuntimeError("DistributedSampler: no process group is running; give num_replicas= and rank=")
             num_replicas = distributed.get_world_size() if num_replicas is None else num_replicas
             rank = distributed.get_rank() if rank is None else rank
         if not 0 <= rank < num_replicas:

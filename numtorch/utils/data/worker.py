@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 import numtorch as nt
+from numtorch.utils.data.dataset import IterableDataset
 
 Fetch = Callable[[Any], Any]
 
@@ -190,8 +191,6 @@ class _Never(Exception):
 
 
 def _streams(dataset: Any) -> bool:
-    from numtorch.utils.data.dataset import IterableDataset
-
     return isinstance(dataset, IterableDataset)
 
 

@@ -158,7 +158,6 @@ def element(value: Any, d: dtype) -> Any:
     Infinity and NaN are elements of the floating types only. A fraction is cut off for an integer type, and a negative
     integer becomes an element of ``uint8`` as C converts it, as in torch.
 
-    >>> import numtorch as torch
     >>> element(3.7, torch.int8), element(2, torch.bool), element(1, torch.float16)
     (3, True, 1.0)
     >>> element(300, torch.uint8)

@@ -174,8 +174,9 @@ class Public:
         own = self.name.rpartition(".")[2]
         if isinstance(self.what, type) and own in exports.LOSSES:
             return True  # a class that is made of a function
-        if re.fullmatch(r"In-place ``(\w+)``\.", self.doc):
-            return own.endswith("_")
+        of = re.fullmatch(r"In-place ``(\w+)``\.", self.doc)
+        if of:
+            return f"{of[1]}_" in [n.rpartition(".")[2] for n in self.names]
         if isinstance(self.owner, type):
             if own in ("forward", "extra_repr") and issubclass(self.owner, numtorch.nn.Module):
                 return True  # the class says what its layer computes

@@ -29,7 +29,6 @@ from numtorch.kernels.timing import Work
 def nbytes(*values: Any) -> int:
     """Bytes of the distinct elements of tensors; of those in tuples; None and numbers have none.
 
-    >>> import numtorch as torch
     >>> from numtorch.dispatch.cost import nbytes
     >>> nbytes(torch.ones(3), None, torch.ones(2, 1).expand(2, 5))
     20

@@ -73,17 +73,6 @@ PENDING_REST = {
     "profiler/session.py",
     "profiler/summary.py",
     "profiler/trace.py",
-    "utils/data/collate.py",
-    "utils/data/dataset.py",
-    "utils/data/loader.py",
-    "utils/data/sampler.py",
-    "utils/data/worker.py",
-    "vision/datasets/digits.py",
-    "vision/datasets/images.py",
-    "vision/datasets/mnist.py",
-    "vision/models/resnet.py",
-    "vision/transforms/compose.py",
-    "vision/transforms/functional.py",
 }
 
 PENDING = PENDING_OPS | PENDING_REST

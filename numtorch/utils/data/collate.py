@@ -13,12 +13,17 @@ from numtorch.utils.data.dataset import plain_array
 
 
 def default_convert(data: Any) -> Any:
-    """NumPy arrays inside ``data`` as tensors, everything else as it is.
+    """NumPy arrays inside a sample as tensors, everything else as it is.
 
-    Example:
-        >>> import numpy as np
-        >>> default_convert({"x": np.array([1, 2]), "name": "a"})
-        {'x': tensor([1, 2]), 'name': 'a'}
+    Args:
+        data: a sample: mappings and sequences are gone through.
+
+    Returns:
+        The sample, of new containers.
+
+    >>> import numpy
+    >>> torch.utils.data.default_convert({"x": numpy.array([1, 2]), "name": "a"})
+    {'x': tensor([1, 2]), 'name': 'a'}
     """
     if isinstance(data, nt.Tensor):
         return data
@@ -42,11 +47,20 @@ def default_collate(batch: Sequence[Any]) -> Any:
     and bytes stay as they are; mappings, named tuples and sequences are collated element by
     element (a tuple gives a list).
 
-    Example:
-        >>> default_collate([(1, "a"), (2, "b")])
-        [tensor([1, 2]), ('a', 'b')]
-        >>> default_collate([{"x": 1.5}, {"x": 2.5}])
-        {'x': tensor([1.5000, 2.5000], dtype=torch.float64)}
+    Args:
+        batch: the samples, all of one form.
+
+    Returns:
+        The batch, of the samples' form.
+
+    Raises:
+        TypeError: samples of another type.
+        RuntimeError: the samples' lengths or shapes differ.
+
+    >>> torch.utils.data.default_collate([(1, "a"), (2, "b")])
+    [tensor([1, 2]), ('a', 'b')]
+    >>> torch.utils.data.default_collate([{"x": 1.5}, {"x": 2.5}])
+    {'x': tensor([1.5000, 2.5000], dtype=torch.float64)}
     """
     first = batch[0]
     if isinstance(first, nt.Tensor):

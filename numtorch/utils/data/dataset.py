@@ -24,15 +24,15 @@ T = TypeVar("T")
 
 
 class Dataset(Generic[T]):
-    """Base class of datasets with ``__getitem__`` and, for most uses, ``__len__``.
+    """Base class of datasets: a subclass defines ``__getitem__`` and, for most uses, ``__len__``.
 
-    Example:
-        >>> from numtorch.utils.data import Dataset
-        >>> class Squares(Dataset):
-        ...     def __len__(self): return 4
-        ...     def __getitem__(self, i): return i * i
-        >>> [Squares()[i] for i in range(4)]
-        [0, 1, 4, 9]
+    >>> class Squares(torch.utils.data.Dataset):
+    ...     def __len__(self):
+    ...         return 4
+    ...     def __getitem__(self, i):
+    ...         return i * i
+    >>> [Squares()[i] for i in range(4)]
+    [0, 1, 4, 9]
     """
 
     def __getitem__(self, index: Any) -> Any:
@@ -43,14 +43,13 @@ class Dataset(Generic[T]):
 
 
 class IterableDataset(Dataset[T]):
-    """Base class of streams: define ``__iter__``. Each worker iterates over its own copy.
+    """Base class of streams: a subclass defines ``__iter__``. Each worker iterates over its own copy.
 
-    Example:
-        >>> from numtorch.utils.data import DataLoader, IterableDataset
-        >>> class Count(IterableDataset):
-        ...     def __iter__(self): return iter(range(5))
-        >>> [len(batch) for batch in DataLoader(Count(), batch_size=2)]
-        [2, 2, 1]
+    >>> class Count(torch.utils.data.IterableDataset):
+    ...     def __iter__(self):
+    ...         return iter(range(5))
+    >>> [len(batch) for batch in torch.utils.data.DataLoader(Count(), batch_size=2)]
+    [2, 2, 1]
     """
 
     def __iter__(self) -> Iterator[Any]:
@@ -113,12 +112,15 @@ def plain_array(x: Any) -> np.ndarray | None:
 class TensorDataset(Dataset):
     """Tensors of equal first extent; a sample is the tuple of their rows.
 
-    Example:
-        >>> import numtorch as nt
-        >>> from numtorch.utils.data import TensorDataset
-        >>> data = TensorDataset(nt.tensor([[1.0, 2.0], [3.0, 4.0]]), nt.tensor([0, 1]))
-        >>> data[1]
-        (tensor([3., 4.]), tensor(1))
+    Args:
+        *tensors: (n, ...) each.
+
+    Raises:
+        ValueError: the first extents differ.
+
+    >>> data = torch.utils.data.TensorDataset(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([0, 1]))
+    >>> data[1]
+    (tensor([3., 4.]), tensor(1))
     """
 
     tensors: tuple[Any, ...]
@@ -136,6 +138,18 @@ class TensorDataset(Dataset):
         return self.tensors[0].size(0)
 
     def gather_batch(self, index: np.ndarray) -> list[Any] | None:
+        """A whole batch, as the default collation of its samples would make it.
+
+        Args:
+            index: int64 array, the numbers of the samples.
+
+        Returns:
+            A list of tensors; None if a tensor is not contiguous, requires a gradient, or is on a GPU.
+
+        >>> import numpy
+        >>> torch.utils.data.TensorDataset(torch.arange(5) * 10).gather_batch(numpy.array([3, 1]))
+        [tensor([30, 10])]
+        """
         arrays = [plain_array(t) for t in self.tensors]
         if any(a is None for a in arrays):
             return None
@@ -145,11 +159,17 @@ class TensorDataset(Dataset):
 class StackDataset(Dataset):
     """Datasets of equal length side by side: a sample is a tuple (or a dict) of their samples.
 
-    Example:
-        >>> StackDataset("ab", [1, 2])[1]
-        ('b', 2)
-        >>> StackDataset(letter="ab", number=[1, 2])[0]
-        {'letter': 'a', 'number': 1}
+    Args:
+        *args: the datasets, for tuples.
+        **kwargs: the datasets by name, for dicts.
+
+    Raises:
+        ValueError: both or none are given, or the lengths differ.
+
+    >>> torch.utils.data.StackDataset("ab", [1, 2])[1]
+    ('b', 2)
+    >>> torch.utils.data.StackDataset(letter="ab", number=[1, 2])[0]
+    {'letter': 'a', 'number': 1}
     """
 
     def __init__(self, *args: Any, **kwargs: Any):
@@ -176,12 +196,15 @@ class StackDataset(Dataset):
 
 
 class Subset(Dataset):
-    """Part of a dataset: the samples at ``indices``.
+    """Part of a dataset.
 
-    Example:
-        >>> part = Subset("abcdef", [1, 3, 5])
-        >>> len(part), part[2]
-        (3, 'f')
+    Args:
+        dataset: the whole.
+        indices: numbers of the samples that belong to the part.
+
+    >>> part = torch.utils.data.Subset("abcdef", [1, 3, 5])
+    >>> len(part), part[2]
+    (3, 'f')
     """
 
     def __init__(self, dataset: Any, indices: Sequence[int]):
@@ -202,6 +225,19 @@ class Subset(Dataset):
         return len(self.indices)
 
     def gather_batch(self, index: np.ndarray) -> Any:
+        """A whole batch, as the default collation of its samples would make it.
+
+        Args:
+            index: int64 array, the numbers of the samples in the part.
+
+        Returns:
+            What the whole dataset's ``gather_batch`` returns; None if it has none.
+
+        >>> import numpy
+        >>> data = torch.utils.data.TensorDataset(torch.arange(5) * 10)
+        >>> torch.utils.data.Subset(data, [4, 2]).gather_batch(numpy.array([1, 0]))
+        [tensor([20, 40])]
+        """
         if not gathers(self.dataset):
             return None
         # Looked up afresh for each batch: the list may have been changed in place since the last
@@ -213,10 +249,16 @@ class Subset(Dataset):
 class ConcatDataset(Dataset):
     """Datasets one after the other.
 
-    Example:
-        >>> both = ConcatDataset(["ab", "cde"])
-        >>> len(both), both[2], both[-1]
-        (5, 'c', 'e')
+    Args:
+        datasets: an iterable of datasets that have a length.
+
+    Raises:
+        ValueError: there are none.
+        AssertionError: one is a stream.
+
+    >>> both = torch.utils.data.ConcatDataset(["ab", "cde"])
+    >>> len(both), both[2], both[-1]
+    (5, 'c', 'e')
     """
 
     def __init__(self, datasets: Iterable[Any]):
@@ -244,13 +286,19 @@ class ConcatDataset(Dataset):
 class ChainDataset(IterableDataset):
     """Streams one after the other.
 
-    Example:
-        >>> from numtorch.utils.data import IterableDataset
-        >>> class Count(IterableDataset):
-        ...     def __init__(self, n): self.n = n
-        ...     def __iter__(self): return iter(range(self.n))
-        >>> list(ChainDataset([Count(2), Count(3)]))
-        [0, 1, 0, 1, 2]
+    Args:
+        datasets: an iterable of streams.
+
+    Raises:
+        AssertionError: one is not a stream; when it is its turn.
+
+    >>> class Count(torch.utils.data.IterableDataset):
+    ...     def __init__(self, n):
+    ...         self.n = n
+    ...     def __iter__(self):
+    ...         return iter(range(self.n))
+    >>> list(torch.utils.data.ChainDataset([Count(2), Count(3)]))
+    [0, 1, 0, 1, 2]
     """
 
     def __init__(self, datasets: Iterable[Any]):
@@ -267,13 +315,23 @@ class ChainDataset(IterableDataset):
 
 
 def random_split(dataset: Any, lengths: Sequence[int | float], generator: Any = None) -> list[Subset]:
-    """Split a dataset at random into parts of the given lengths, or fractions that sum to one.
+    """Split a dataset at random into parts.
 
-    What a fraction leaves over when rounding down is dealt out one by one, from the first part on.
+    What fractions leave over when they are rounded down is dealt out one by one, from the first part on.
 
-    Example:
-        >>> [len(part) for part in random_split(range(10), [0.8, 0.2])]
-        [8, 2]
+    Args:
+        dataset: the whole.
+        lengths: the length of each part; or fractions that sum to one.
+        generator: source of the random order; the default one if None.
+
+    Returns:
+        A list of ``Subset``.
+
+    Raises:
+        ValueError: the lengths do not sum to the dataset's, or a fraction is not between 0 and 1.
+
+    >>> [len(part) for part in torch.utils.data.random_split(range(10), [0.8, 0.2])]
+    [8, 2]
     """
     total = sum(lengths)
     if math.isclose(total, 1):

@@ -51,6 +51,10 @@ class _Endless:
 class DataLoader(Generic[T]):
     """Iterates over a dataset in batches.
 
+    A dataset that implements ``gather_batch`` (``TensorDataset``, ``Subset``, the vision datasets
+    with pixelwise transforms) makes each batch in one kernel call, with the values of the
+    sample-by-sample path. Differs from torch: ``pin_memory`` and ``in_order=False`` change nothing.
+
     Args:
         dataset: maps an index to a sample, or an ``IterableDataset``.
         batch_size: samples in a batch; None hands out single samples.
@@ -59,7 +63,7 @@ class DataLoader(Generic[T]):
         batch_sampler: the batches, as an iterable of lists of indices.
         num_workers: processes that make batches; 0 makes them here.
         collate_fn: makes a batch from a list of samples.
-        pin_memory: accepted; CPU memory is used as it is.
+        pin_memory, pin_memory_device: accepted; CPU memory is used as it is.
         drop_last: leave out a last batch that is not full.
         timeout: seconds to wait for a worker's batch; 0 waits forever.
         worker_init_fn: called with the worker's number when it starts.
@@ -69,21 +73,15 @@ class DataLoader(Generic[T]):
         persistent_workers: keep the workers from one epoch to the next.
         in_order: accepted; batches always come in the order of the sampler.
 
-    A dataset that implements ``gather_batch`` (``TensorDataset``, ``Subset``, the vision datasets
-    with pixelwise transforms) makes each batch in one kernel call, with the values of the
-    sample-by-sample path.
+    Raises:
+        ValueError: a number is out of its range, or options exclude each other, as ``shuffle`` and ``sampler``.
 
-    Differs from torch: ``pin_memory`` and ``in_order=False`` change nothing.
-
-    Example:
-        >>> import numtorch as nt
-        >>> from numtorch.utils.data import DataLoader, TensorDataset
-        >>> data = TensorDataset(nt.arange(5), nt.arange(5) * 10)
-        >>> for x, y in DataLoader(data, batch_size=2):
-        ...     print(x.tolist(), y.tolist())
-        [0, 1] [0, 10]
-        [2, 3] [20, 30]
-        [4] [40]
+    >>> data = torch.utils.data.TensorDataset(torch.arange(5), torch.arange(5) * 10)
+    >>> for x, y in torch.utils.data.DataLoader(data, batch_size=2):
+    ...     print(x.tolist(), y.tolist())
+    [0, 1] [0, 10]
+    [2, 3] [20, 30]
+    [4] [40]
     """
 
     def __init__(

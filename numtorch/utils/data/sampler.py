@@ -25,14 +25,13 @@ def draw_seed(generator: Any = None) -> int:
 class Sampler(Generic[T]):
     """Base class: an iterable over indices (or lists of indices), with a length where it is known.
 
-    Example:
-        >>> from numtorch.utils.data import Sampler
-        >>> class Backwards(Sampler):
-        ...     def __init__(self, data): self.data = data
-        ...     def __iter__(self): return iter(range(len(self.data) - 1, -1, -1))
-        ...     def __len__(self): return len(self.data)
-        >>> list(Backwards("abc"))
-        [2, 1, 0]
+    >>> class Backwards(torch.utils.data.Sampler):
+    ...     def __init__(self, data):
+    ...         self.data = data
+    ...     def __iter__(self):
+    ...         return iter(range(len(self.data) - 1, -1, -1))
+    >>> list(Backwards("abc"))
+    [2, 1, 0]
     """
 
     def __iter__(self) -> Iterator[Any]:
@@ -42,9 +41,11 @@ class Sampler(Generic[T]):
 class SequentialSampler(Sampler[int]):
     """0, 1, 2, ... in order.
 
-    Example:
-        >>> list(SequentialSampler("abc"))
-        [0, 1, 2]
+    Args:
+        data_source: what is sampled; only its length matters.
+
+    >>> list(torch.utils.data.SequentialSampler("abc"))
+    [0, 1, 2]
     """
 
     def __init__(self, data_source: Sized):
@@ -57,6 +58,14 @@ class SequentialSampler(Sampler[int]):
         return len(self.data_source)
 
     def index_array(self) -> np.ndarray:
+        """The whole order at once.
+
+        Returns:
+            int64 array.
+
+        >>> torch.utils.data.SequentialSampler("abc").index_array().tolist()
+        [0, 1, 2]
+        """
         return np.arange(len(self.data_source), dtype=np.int64)
 
 
@@ -66,12 +75,15 @@ class RandomSampler(Sampler[int]):
     Args:
         data_source: what is sampled; only its length matters.
         replacement: draw with replacement.
-        num_samples: how many to draw; default: the length.
-        generator: source of randomness; default: a fresh one, seeded from the global generator.
+        num_samples: how many to draw; the length if None.
+        generator: source of randomness; a fresh one if None, seeded from the global generator.
 
-    Example:
-        >>> sorted(RandomSampler("abcd"))
-        [0, 1, 2, 3]
+    Raises:
+        TypeError: ``replacement`` is not a bool.
+        ValueError: ``num_samples`` is not a positive integer.
+
+    >>> sorted(torch.utils.data.RandomSampler("abcd"))
+    [0, 1, 2, 3]
     """
 
     def __init__(
@@ -88,9 +100,18 @@ class RandomSampler(Sampler[int]):
 
     @property
     def num_samples(self) -> int:
+        """How many are drawn."""
         return len(self.data_source) if self._num_samples is None else self._num_samples
 
     def index_array(self) -> np.ndarray:
+        """The whole order at once, drawn as the iteration would draw it.
+
+        Returns:
+            int64 array.
+
+        >>> sorted(torch.utils.data.RandomSampler("abcd").index_array().tolist())
+        [0, 1, 2, 3]
+        """
         n = len(self.data_source)
         generator = self.generator
         if generator is None:
@@ -113,9 +134,12 @@ class RandomSampler(Sampler[int]):
 class SubsetRandomSampler(Sampler[int]):
     """The given indices in random order.
 
-    Example:
-        >>> sorted(SubsetRandomSampler([3, 5, 8]))
-        [3, 5, 8]
+    Args:
+        indices: the indices.
+        generator: source of randomness; the default one if None.
+
+    >>> sorted(torch.utils.data.SubsetRandomSampler([3, 5, 8]))
+    [3, 5, 8]
     """
 
     def __init__(self, indices: Sequence[int], generator: Any = None):
@@ -131,11 +155,20 @@ class SubsetRandomSampler(Sampler[int]):
 
 
 class WeightedRandomSampler(Sampler[int]):
-    """Indices drawn with the given probabilities (weights need not sum to one).
+    """Indices drawn with given probabilities.
 
-    Example:
-        >>> list(WeightedRandomSampler([0.0, 1.0, 0.0], num_samples=3))
-        [1, 1, 1]
+    Args:
+        weights: one for each sample; they need not sum to one.
+        num_samples: how many to draw.
+        replacement: draw with replacement.
+        generator: source of randomness; the default one if None.
+
+    Raises:
+        ValueError: ``num_samples`` is not a positive integer, ``replacement`` not a bool, or ``weights`` not
+            one-dimensional.
+
+    >>> list(torch.utils.data.WeightedRandomSampler([0.0, 1.0, 0.0], num_samples=3))
+    [1, 1, 1]
     """
 
     def __init__(self, weights: Sequence[float], num_samples: int, replacement: bool = True, generator: Any = None):
@@ -163,11 +196,18 @@ class WeightedRandomSampler(Sampler[int]):
 class BatchSampler(Sampler[list[int]]):
     """Lists of ``batch_size`` indices taken from another sampler.
 
-    Example:
-        >>> list(BatchSampler(SequentialSampler("abcde"), batch_size=2, drop_last=False))
-        [[0, 1], [2, 3], [4]]
-        >>> list(BatchSampler(SequentialSampler("abcde"), batch_size=2, drop_last=True))
-        [[0, 1], [2, 3]]
+    Args:
+        sampler: an iterable of indices.
+        batch_size: length of a list.
+        drop_last: leave out a last list that is not full.
+
+    Raises:
+        ValueError: ``batch_size`` is not a positive integer, or ``drop_last`` not a bool.
+
+    >>> list(torch.utils.data.BatchSampler(range(5), batch_size=2, drop_last=False))
+    [[0, 1], [2, 3], [4]]
+    >>> list(torch.utils.data.BatchSampler(range(5), batch_size=2, drop_last=True))
+    [[0, 1], [2, 3]]
     """
 
     def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool):
@@ -197,12 +237,22 @@ class BatchSampler(Sampler[list[int]]):
 class DistributedSampler(Sampler[int]):
     """One process's share of the samples: from ``rank`` on, every ``num_replicas``-th of an order.
 
-    The order is shuffled from ``seed + epoch``; call ``set_epoch`` before each epoch. The samples
-    are repeated (or cut, with ``drop_last``) so that every process gets equally many.
+    The samples are repeated (or cut, with ``drop_last``) so that every process gets equally many.
 
-    Example:
-        >>> list(DistributedSampler(range(5), num_replicas=2, rank=1, shuffle=False))
-        [1, 3, 0]
+    Args:
+        dataset: what is sampled; only its length matters.
+        num_replicas: number of processes.
+        rank: number of this process, from 0.
+        shuffle: take a random order, from ``seed + epoch``; ``set_epoch`` is called before each epoch.
+        seed: the same in all processes.
+        drop_last: leave out what is too much for equal shares.
+
+    Raises:
+        RuntimeError: ``num_replicas`` or ``rank`` is None.
+        ValueError: ``rank`` is not below ``num_replicas``.
+
+    >>> list(torch.utils.data.DistributedSampler(range(5), num_replicas=2, rank=1, shuffle=False))
+    [1, 3, 0]
     """
 
     def __init__(
@@ -237,6 +287,14 @@ class DistributedSampler(Sampler[int]):
         self.seed = seed
 
     def index_array(self) -> np.ndarray:
+        """The whole share at once.
+
+        Returns:
+            int64 array.
+
+        >>> torch.utils.data.DistributedSampler(range(4), 2, 1, shuffle=False).index_array().tolist()
+        [1, 3]
+        """
         n = len(self.dataset)
         if self.shuffle:
             generator = nt.Generator()
@@ -253,5 +311,14 @@ class DistributedSampler(Sampler[int]):
         return self.num_samples
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the shuffle of the coming epoch."""
+        """Choose the order of the coming epoch.
+
+        Args:
+            epoch: its number, the same in all processes.
+
+        >>> sampler = torch.utils.data.DistributedSampler(range(4), num_replicas=2, rank=0)
+        >>> sampler.set_epoch(3)
+        >>> len(list(sampler))
+        2
+        """
         self.epoch = epoch

@@ -37,7 +37,17 @@ ERROR = "error"
 
 @dataclass(frozen=True)
 class WorkerInfo:
-    """Which worker this is: ``id`` of ``num_workers``, its ``seed``, its copy of ``dataset``."""
+    """What ``get_worker_info`` tells a worker about itself.
+
+    Args:
+        id: its number, from 0.
+        num_workers: how many there are.
+        seed: of its random numbers.
+        dataset: its copy of the dataset.
+
+    >>> torch.utils.data.WorkerInfo(id=0, num_workers=2, seed=7, dataset="abc")
+    WorkerInfo(id=0, num_workers=2, seed=7, dataset='abc')
+    """
 
     id: int
     num_workers: int
@@ -49,11 +59,13 @@ _info: WorkerInfo | None = None
 
 
 def get_worker_info() -> WorkerInfo | None:
-    """The worker that this code runs in; None in the main process.
+    """The worker that this code runs in.
 
-    Example:
-        >>> get_worker_info() is None
-        True
+    Returns:
+        A ``WorkerInfo``: ``id``, ``num_workers``, ``seed``, ``dataset``; None in the main process.
+
+    >>> torch.utils.data.get_worker_info() is None
+    True
     """
     return _info
 

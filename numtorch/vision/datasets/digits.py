@@ -21,16 +21,20 @@ class Digits(ImageDataset):
     In the original order the first 1,437 are for training and the last 360 for testing. The
     original values 0 to 16 are scaled to bytes 0 to 255, so that ``ToTensor`` makes [0, 1] of them.
 
-    Example:
-        >>> from numtorch.vision import datasets
-        >>> len(datasets.Digits(train=True)), len(datasets.Digits(train=False))
-        (1437, 360)
-        >>> image, label = datasets.Digits()[0]
-        >>> image.shape, label
-        ((8, 8), 0)
+    Args:
+        train: the training set, or the test set.
+        transform: called with each image, a uint8 array (8, 8).
+        target_transform: called with each label, an int.
 
     Source: E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine
     Learning Repository, 1998, https://doi.org/10.24432/C50P49, CC BY 4.0; its test set.
+
+    >>> from numtorch.vision import datasets
+    >>> len(datasets.Digits(train=True)), len(datasets.Digits(train=False))
+    (1437, 360)
+    >>> image, label = datasets.Digits()[0]
+    >>> image.shape, label
+    ((8, 8), 0)
     """
 
     classes = [str(digit) for digit in range(10)]

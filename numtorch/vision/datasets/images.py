@@ -15,21 +15,26 @@ from numtorch.vision.transforms.compose import byte_table
 
 
 class ImageDataset(Dataset[tuple[Any, Any]]):
-    """Grey images with labels: ``data``, uint8 (n, height, width), and ``targets``, int64 (n,).
-
-    A sample is the pair of an image and an int, after ``transform`` and ``target_transform``. The
-    image that ``transform`` gets is a uint8 array (height, width).
+    """Grey images with labels; a sample is the pair of an image and an int.
 
     Differs from torch: torchvision hands out PIL images. ``PIL.Image.fromarray(image)`` makes one.
 
-    Example:
-        >>> import numpy as np
-        >>> from numtorch.vision import datasets, transforms
-        >>> pictures = np.zeros((2, 2, 2), np.uint8)
-        >>> data = datasets.ImageDataset(pictures, [0, 1], transform=transforms.ToTensor())
-        >>> image, label = data[1]
-        >>> image.shape, label
-        (torch.Size([1, 2, 2]), 1)
+    Args:
+        data: uint8 (n, height, width), a tensor or an array.
+        targets: int64 (n,), a tensor, an array or a list.
+        transform: called with each image, a uint8 array (height, width).
+        target_transform: called with each label, an int.
+
+    Raises:
+        ValueError: the numbers of images and labels differ.
+
+    >>> import numpy as np
+    >>> from numtorch.vision import datasets, transforms
+    >>> pictures = np.zeros((2, 2, 2), np.uint8)
+    >>> data = datasets.ImageDataset(pictures, [0, 1], transform=transforms.ToTensor())
+    >>> image, label = data[1]
+    >>> image.shape, label
+    (torch.Size([1, 2, 2]), 1)
     """
 
     classes: list[str] = []
@@ -51,6 +56,12 @@ class ImageDataset(Dataset[tuple[Any, Any]]):
 
     @property
     def class_to_idx(self) -> dict[str, int]:
+        """The number of each class, by its name.
+
+        >>> from numtorch.vision import datasets
+        >>> datasets.Digits().class_to_idx["7"]
+        7
+        """
         return {name: i for i, name in enumerate(self.classes)}
 
     def __len__(self) -> int:
@@ -65,9 +76,21 @@ class ImageDataset(Dataset[tuple[Any, Any]]):
         return image, target
 
     def gather_batch(self, index: np.ndarray) -> list[Any] | None:
-        """The images and labels at ``index`` as the collated batch, if the transform is pixelwise.
+        """A whole batch, as the default collation of its samples would make it.
 
         The images are ``table[pixel]``: one kernel, with the bits of the sample-by-sample path.
+
+        Args:
+            index: int64 array, the numbers of the samples.
+
+        Returns:
+            [images, labels]; None if the transform looks at more than single pixels.
+
+        >>> import numpy as np
+        >>> from numtorch.vision import datasets, transforms
+        >>> images, labels = datasets.Digits(transform=transforms.ToTensor()).gather_batch(np.array([0, 1]))
+        >>> images.shape, labels
+        (torch.Size([2, 1, 8, 8]), tensor([0, 1]))
         """
         data, targets = plain_array(self.data), plain_array(self.targets)
         if data is None or targets is None or data.dtype != np.uint8 or data.ndim != 3:
@@ -89,6 +112,15 @@ class ImageDataset(Dataset[tuple[Any, Any]]):
         return [nt.from_numpy(images), collated]
 
     def extra_repr(self) -> str:
+        """More lines for the text of the dataset; subclasses define it.
+
+        Returns:
+            A text.
+
+        >>> from numtorch.vision import datasets
+        >>> datasets.Digits().extra_repr()
+        'Split: Train'
+        """
         return ""
 
     def __repr__(self) -> str:

@@ -38,24 +38,22 @@ class MNIST(ImageDataset):
     ``root/MNIST/raw``, in ``root``, and in the folder that the environment variable
     ``NUMTORCH_DATA`` names: there in ``MNIST/raw``, in ``mnist``, and in itself.
 
+    Differs from torch: images are arrays, not PIL images. Files of the published size must have the
+    published content; smaller or larger ones are read as they are.
+
     Args:
         root: the folder for the data.
         train: the training set, or the test set.
         transform: called with each image, a uint8 array (28, 28).
         target_transform: called with each label, an int.
-        download: fetch files that are missing into ``root/MNIST/raw``; their checksums are
-            verified.
+        download: fetch files that are missing into ``root/MNIST/raw``; their checksums are verified.
 
     Raises:
-        RuntimeError: for missing or corrupt files.
+        RuntimeError: files are missing or corrupt.
 
-    Differs from torch: images are arrays, not PIL images. Files of the published size must have the
-    published content; smaller or larger ones are read as they are.
-
-    Example:
-        >>> from numtorch.vision import datasets
-        >>> datasets.MNIST.classes[:3]
-        ['0 - zero', '1 - one', '2 - two']
+    >>> from numtorch.vision import datasets
+    >>> datasets.MNIST.classes[:3]
+    ['0 - zero', '1 - one', '2 - two']
 
     With the files at hand::
 
@@ -112,14 +110,41 @@ class MNIST(ImageDataset):
         return Path(self.root) / self.places[0]
 
     def folders(self) -> list[Path]:
-        """Where files are looked for, in this order."""
+        """Where files are looked for, in this order.
+
+        Returns:
+            A list of paths: in ``root``, then in ``NUMTORCH_DATA``.
+
+        >>> import pathlib, tempfile
+        >>> import numpy as np
+        >>> from numtorch.vision.datasets import MNIST, idx
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     _ = pathlib.Path(root, "train-images-idx3-ubyte").write_bytes(idx.encode(np.zeros((1, 28, 28), np.uint8)))
+        ...     _ = pathlib.Path(root, "train-labels-idx1-ubyte").write_bytes(idx.encode(np.zeros(1, np.uint8)))
+        ...     data = MNIST(root)
+        >>> [folder.relative_to(root).as_posix() for folder in data.folders()[:2]]
+        ['MNIST/raw', '.']
+        """
         found = [Path(self.root) / place for place in self.places]
         if shared := os.environ.get("NUMTORCH_DATA"):
             found += [Path(shared).expanduser() / place for place in self.shared_places]
         return found
 
     def download(self) -> None:
-        """Fetch the files that are missing."""
+        """Fetch the files that are missing into ``raw_folder``.
+
+        Raises:
+            RuntimeError: no mirror has a file with the right checksum.
+
+        >>> import pathlib, tempfile
+        >>> import numpy as np
+        >>> from numtorch.vision.datasets import MNIST, idx
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     for file in MNIST.files:
+        ...         shape = (1, *file.shape[1:])
+        ...         _ = pathlib.Path(root, file.name).write_bytes(idx.encode(np.zeros(shape, np.uint8)))
+        ...     MNIST(root).download()  # nothing is missing
+        """
         for file in self.files:
             if self._find(file) is None:
                 check = functools.partial(_wrong_archive, file)
@@ -180,16 +205,24 @@ class FashionMNIST(MNIST):
     """Pictures of clothes in the format of MNIST: 60,000 for training, 10,000 for testing.
 
     Files are looked for in ``root/FashionMNIST/raw`` and ``root``, then in ``FashionMNIST/raw`` and
-    ``fashion-mnist`` in the folder that ``NUMTORCH_DATA`` names. Arguments and errors are those of
-    ``MNIST``.
+    ``fashion-mnist`` in the folder that ``NUMTORCH_DATA`` names.
 
-    Example:
-        >>> from numtorch.vision import datasets
-        >>> datasets.FashionMNIST.classes[:3]
-        ['T-shirt/top', 'Trouser', 'Pullover']
+    Args:
+        root: the folder for the data.
+        train: the training set, or the test set.
+        transform: called with each image, a uint8 array (28, 28).
+        target_transform: called with each label, an int.
+        download: fetch files that are missing into ``root/FashionMNIST/raw``; their checksums are verified.
+
+    Raises:
+        RuntimeError: files are missing or corrupt.
 
     Source: H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking
     Machine Learning Algorithms", 2017, https://arxiv.org/abs/1708.07747.
+
+    >>> from numtorch.vision import datasets
+    >>> datasets.FashionMNIST.classes[:3]
+    ['T-shirt/top', 'Trouser', 'Pullover']
     """
 
     mirrors = (

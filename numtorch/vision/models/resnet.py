@@ -21,9 +21,22 @@ def conv1x1(in_planes: int, out_planes: int, stride: int = 1) -> nn.Conv2d:
 
 
 class BasicBlock(nn.Module):
-    """``relu(bn(conv(relu(bn(conv(x))))) + x)``, with 3x3 convolutions; ``downsample`` fits x where the shape changes.
+    """``relu(bn(conv(relu(bn(conv(x))))) + x)``, with 3x3 convolutions.
 
-    >>> import numtorch as torch
+    Args:
+        inplanes: channels of the input.
+        planes: channels of the result.
+        stride: of the first convolution.
+        downsample: a module that fits x where the shape changes.
+        groups: only 1.
+        base_width: only 64.
+        dilation: only 1.
+        norm_layer: makes a norm for a number of channels; ``BatchNorm2d`` if None.
+
+    Raises:
+        ValueError: ``groups`` or ``base_width`` is another number.
+        NotImplementedError: ``dilation`` is above 1.
+
     >>> from numtorch.vision.models.resnet import BasicBlock
     >>> BasicBlock(4, 4)(torch.ones(1, 4, 8, 8)).shape
     torch.Size([1, 4, 8, 8])
@@ -69,6 +82,20 @@ class Bottleneck(nn.Module):
     """Like ``BasicBlock``, with a 3x3 convolution between two 1x1 ones of four times as many channels.
 
     The stride is the 3x3 convolution's, as in torchvision ("ResNet v1.5"), not the first 1x1's as in the paper.
+
+    Args:
+        inplanes: channels of the input.
+        planes: a quarter of the result's channels.
+        stride: of the 3x3 convolution.
+        downsample: a module that fits x where the shape changes.
+        groups: of the 3x3 convolution.
+        base_width: channels of the 3x3 convolution for 64 planes, in each group.
+        dilation: of the 3x3 convolution.
+        norm_layer: makes a norm for a number of channels; ``BatchNorm2d`` if None.
+
+    >>> from numtorch.vision.models.resnet import Bottleneck
+    >>> Bottleneck(8, 2)(torch.ones(1, 8, 4, 4)).shape
+    torch.Size([1, 8, 4, 4])
     """
 
     expansion = 4
@@ -109,21 +136,25 @@ class ResNet(nn.Module):
     """(N, 3, H, W) images to (N, num_classes): a 7x7 convolution and pooling, four stages of blocks, a mean, a linear
     layer.
 
+    For small images the first layers are usually replaced, as in the example.
+
     Args:
         block: ``BasicBlock`` or ``Bottleneck``.
         layers: how many blocks each of the four stages has.
+        num_classes: number of classes.
         zero_init_residual: the last norm of each block starts at 0, so that the block starts as the identity.
         groups, width_per_group: of the 3x3 convolutions (ResNeXt, wide ResNet).
         replace_stride_with_dilation: for the last three stages, whether to dilate instead of striding.
-        norm_layer: makes a norm for a number of channels.
+        norm_layer: makes a norm for a number of channels; ``BatchNorm2d`` if None.
 
-    For small images the first layers are usually replaced:
+    Raises:
+        ValueError: ``replace_stride_with_dilation`` has not three elements.
 
-    >>> import numtorch as torch
-    >>> from numtorch import nn
+    Source: He, Zhang, Ren and Sun, Deep Residual Learning for Image Recognition (2015).
+
     >>> from numtorch.vision.models.resnet import BasicBlock, ResNet
     >>> net = ResNet(BasicBlock, [1, 1, 1, 1], num_classes=10)
-    >>> net.conv1, net.maxpool = nn.Conv2d(3, 64, 3, padding=1, bias=False), nn.Identity()
+    >>> net.conv1, net.maxpool = torch.nn.Conv2d(3, 64, 3, padding=1, bias=False), torch.nn.Identity()
     >>> net(torch.zeros(2, 3, 8, 8)).shape
     torch.Size([2, 10])
     """
@@ -212,7 +243,17 @@ def _network(
 
 
 def resnet18(*, weights: Any = None, **options: Any) -> ResNet:
-    """ResNet-18: 11.7 million parameters. ``options`` are those of ``ResNet``.
+    """ResNet-18: 11.7 million parameters.
+
+    Args:
+        weights: only None; trained weights are not shipped.
+        **options: of ``ResNet``.
+
+    Returns:
+        The network, with new weights.
+
+    Raises:
+        ValueError: ``weights`` is given.
 
     >>> from numtorch.vision import models
     >>> sum(p.numel() for p in models.resnet18().parameters())
@@ -222,20 +263,80 @@ def resnet18(*, weights: Any = None, **options: Any) -> ResNet:
 
 
 def resnet34(*, weights: Any = None, **options: Any) -> ResNet:
-    """ResNet-34: 21.8 million parameters. ``options`` are those of ``ResNet``."""
+    """ResNet-34: 21.8 million parameters.
+
+    Args:
+        weights: only None; trained weights are not shipped.
+        **options: of ``ResNet``.
+
+    Returns:
+        The network, with new weights.
+
+    Raises:
+        ValueError: ``weights`` is given.
+
+    >>> from numtorch.vision import models
+    >>> len(models.resnet34().layer3)
+    6
+    """
     return _network(BasicBlock, [3, 4, 6, 3], weights, options)
 
 
 def resnet50(*, weights: Any = None, **options: Any) -> ResNet:
-    """ResNet-50: 25.6 million parameters. ``options`` are those of ``ResNet``."""
+    """ResNet-50: 25.6 million parameters.
+
+    Args:
+        weights: only None; trained weights are not shipped.
+        **options: of ``ResNet``.
+
+    Returns:
+        The network, with new weights.
+
+    Raises:
+        ValueError: ``weights`` is given.
+
+    >>> from numtorch.vision import models
+    >>> len(models.resnet50(width_per_group=8).layer3)
+    6
+    """
     return _network(Bottleneck, [3, 4, 6, 3], weights, options)
 
 
 def resnet101(*, weights: Any = None, **options: Any) -> ResNet:
-    """ResNet-101: 44.5 million parameters. ``options`` are those of ``ResNet``."""
+    """ResNet-101: 44.5 million parameters.
+
+    Args:
+        weights: only None; trained weights are not shipped.
+        **options: of ``ResNet``.
+
+    Returns:
+        The network, with new weights.
+
+    Raises:
+        ValueError: ``weights`` is given.
+
+    >>> from numtorch.vision import models
+    >>> len(models.resnet101(width_per_group=8).layer3)
+    23
+    """
     return _network(Bottleneck, [3, 4, 23, 3], weights, options)
 
 
 def resnet152(*, weights: Any = None, **options: Any) -> ResNet:
-    """ResNet-152: 60.2 million parameters. ``options`` are those of ``ResNet``."""
+    """ResNet-152: 60.2 million parameters.
+
+    Args:
+        weights: only None; trained weights are not shipped.
+        **options: of ``ResNet``.
+
+    Returns:
+        The network, with new weights.
+
+    Raises:
+        ValueError: ``weights`` is given.
+
+    >>> from numtorch.vision import models
+    >>> len(models.resnet152(width_per_group=8).layer3)
+    36
+    """
     return _network(Bottleneck, [3, 8, 36, 3], weights, options)

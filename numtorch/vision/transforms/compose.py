@@ -78,18 +78,22 @@ def _byte_table(transform: Any, channels: int) -> np.ndarray | None:
 class Compose:
     """One transform after the other.
 
-    Example:
-        >>> import numpy as np
-        >>> from numtorch.vision import transforms
-        >>> steps = [transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))]
-        >>> prepare = transforms.Compose(steps)
-        >>> prepare
-        Compose(
-            ToTensor()
-            Normalize(mean=(0.5,), std=(0.5,))
-        )
-        >>> prepare(np.array([[0, 255]], np.uint8))
-        tensor([[[-1.,  1.]]])
+    Args:
+        transforms: an iterable of them.
+
+    Raises:
+        TypeError: one cannot be called.
+
+    >>> import numpy as np
+    >>> from numtorch.vision import transforms
+    >>> prepare = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))])
+    >>> prepare
+    Compose(
+        ToTensor()
+        Normalize(mean=(0.5,), std=(0.5,))
+    )
+    >>> prepare(np.array([[0, 255]], np.uint8))
+    tensor([[[-1.,  1.]]])
     """
 
     def __init__(self, transforms: Iterable[Any]):
@@ -107,6 +111,19 @@ class Compose:
         return image
 
     def on_values(self, values: np.ndarray) -> np.ndarray | None:
+        """What the transforms make of pixel values, one after the other.
+
+        Args:
+            values: (channels, 256).
+
+        Returns:
+            The new values; None if they depend on more than the old one.
+
+        >>> import numpy as np
+        >>> from numtorch.vision import transforms
+        >>> transforms.Compose([transforms.ToTensor()]).on_values(np.arange(256, dtype=np.uint8)[None])[0, 255].item()
+        1.0
+        """
         current: np.ndarray | None = values
         for transform in self.transforms:
             if current is None:
@@ -124,16 +141,29 @@ class ToTensor:
 
     Bytes become float32 in [0, 1], exactly ``x / 255``; other dtypes keep their values.
 
-    Example:
-        >>> import numpy as np
-        >>> ToTensor()(np.array([[0, 255]], np.uint8))
-        tensor([[[0., 1.]]])
+    >>> import numpy as np
+    >>> from numtorch.vision import transforms
+    >>> transforms.ToTensor()(np.array([[0, 255]], np.uint8))
+    tensor([[[0., 1.]]])
     """
 
     def __call__(self, pic: Any) -> Any:
         return functional.to_tensor(pic)
 
     def on_values(self, values: np.ndarray) -> np.ndarray | None:
+        """What the transform makes of pixel values.
+
+        Args:
+            values: uint8 (channels, 256).
+
+        Returns:
+            float32 (channels, 256); None if the values are not bytes.
+
+        >>> import numpy as np
+        >>> from numtorch.vision import transforms
+        >>> transforms.ToTensor().on_values(np.arange(256, dtype=np.uint8)[None])[0, 255].item()
+        1.0
+        """
         if values.dtype != np.uint8:  # already a tensor: let the sample path say so
             return None
         c = values.shape[0]
@@ -150,10 +180,9 @@ class Normalize:
         mean, std: one number for each channel, or one for all.
         inplace: change the given tensor instead of making a new one.
 
-    Example:
-        >>> import numtorch as nt
-        >>> Normalize((0.5,), (0.5,))(nt.tensor([[[0.0, 0.5, 1.0]]]))
-        tensor([[[-1.,  0.,  1.]]])
+    >>> from numtorch.vision import transforms
+    >>> transforms.Normalize((0.5,), (0.5,))(torch.tensor([[[0.0, 0.5, 1.0]]]))
+    tensor([[[-1.,  0.,  1.]]])
     """
 
     def __init__(self, mean: Sequence[float], std: Sequence[float], inplace: bool = False):
@@ -165,6 +194,19 @@ class Normalize:
         return functional.normalize(tensor, self.mean, self.std, self.inplace)
 
     def on_values(self, values: np.ndarray) -> np.ndarray | None:
+        """What the transform makes of pixel values.
+
+        Args:
+            values: floating point, (channels, 256).
+
+        Returns:
+            The new values; None if they are integers, or ``mean`` and ``std`` do not fit.
+
+        >>> import numpy as np
+        >>> from numtorch.vision import transforms
+        >>> transforms.Normalize((0.5,), (0.5,)).on_values(np.zeros((1, 256), np.float32))[0, 0].item()
+        -1.0
+        """
         if values.dtype.kind != "f":
             return None
         c = values.shape[0]
@@ -182,9 +224,15 @@ class Normalize:
 class Lambda:
     """Any function as a transform; samples go through it one by one.
 
-    Example:
-        >>> Lambda(lambda x: x + 1)(1)
-        2
+    Args:
+        lambd: the function, of one argument.
+
+    Raises:
+        TypeError: it cannot be called.
+
+    >>> from numtorch.vision import transforms
+    >>> transforms.Lambda(lambda x: x + 1)(1)
+    2
     """
 
     def __init__(self, lambd: Callable[[Any], Any]):

@@ -24,14 +24,18 @@ def to_tensor(pic: Any) -> Any:
     Args:
         pic: array (height, width) or (height, width, channels), or a PIL image.
 
-    Raises:
-        TypeError: for anything else. ValueError: for an array that is not 2- or 3-dimensional.
+    Returns:
+        A tensor, float32 for bytes; of the array's dtype for others.
 
-    Example:
-        >>> import numpy as np
-        >>> to_tensor(np.array([[0, 51], [102, 255]], np.uint8))
-        tensor([[[0.0000, 0.2000],
-                 [0.4000, 1.0000]]])
+    Raises:
+        TypeError: anything else.
+        ValueError: an array that is not 2- or 3-dimensional.
+
+    >>> import numpy as np
+    >>> from numtorch.vision.transforms import functional
+    >>> functional.to_tensor(np.array([[0, 51], [102, 255]], np.uint8))
+    tensor([[[0.0000, 0.2000],
+             [0.4000, 1.0000]]])
     """
     if _is_pil(pic):
         scale = 255 if pic.mode == "1" else 1
@@ -59,7 +63,22 @@ def to_tensor(pic: Any) -> Any:
 
 
 def standardise(x: np.ndarray, mean: np.ndarray, std: np.ndarray, c: int, plane: int) -> np.ndarray:
-    """``(x - mean) / std`` for contiguous floats of c channels with ``plane`` elements each."""
+    """``(x - mean) / std`` for contiguous floats.
+
+    Args:
+        x: array of images, each of c channels with ``plane`` elements.
+        mean, std: arrays of one value, or one for each channel.
+        c: number of channels.
+        plane: elements of a channel.
+
+    Returns:
+        An array of the same shape.
+
+    >>> import numpy as np
+    >>> from numtorch.vision.transforms import functional
+    >>> functional.standardise(np.ones((1, 2), np.float32), np.zeros(1, np.float32), np.full(1, 2, np.float32), 1, 2)
+    array([[0.5, 0.5]], dtype=float32)
+    """
     out = np.empty_like(x)
     if x.size:
         n = x.size // (c * plane)
@@ -68,7 +87,25 @@ def standardise(x: np.ndarray, mean: np.ndarray, std: np.ndarray, c: int, plane:
 
 
 def per_channel(values: Any, dtype: Any, what: str, c: int) -> np.ndarray:
-    """``mean`` or ``std`` as an array of one value, or one for each of ``c`` channels."""
+    """``mean`` or ``std`` as an array.
+
+    Args:
+        values: a number, or one for each channel.
+        dtype: of the array.
+        what: ``"mean"`` or ``"std"``, which must not be 0.
+        c: number of channels.
+
+    Returns:
+        An array of one value, or of ``c``.
+
+    Raises:
+        ValueError: another number of values, or a zero ``std``.
+
+    >>> import numpy as np
+    >>> from numtorch.vision.transforms import functional
+    >>> functional.per_channel(0.5, np.float32, "mean", 3)
+    array([0.5], dtype=float32)
+    """
     if not isinstance(values, Iterable):
         values = (values,)
     numbers = tuple(map(float, values))
@@ -92,17 +129,23 @@ def _per_channel(values: tuple[float, ...], dtype: Any, what: str, c: int) -> np
 
 
 def normalize(tensor: Any, mean: Sequence[float], std: Sequence[float], inplace: bool = False) -> Any:
-    """``(tensor - mean) / std`` for each channel of an image (..., channels, height, width).
+    """``(tensor - mean) / std`` for each channel of an image.
+
+    Args:
+        tensor: floating point, (..., channels, height, width).
+        mean, std: one number for each channel, or one for all.
+        inplace: change the given tensor instead of making a new one.
+
+    Returns:
+        A tensor of the same shape.
 
     Raises:
-        TypeError: if ``tensor`` is not a floating-point tensor.
-        ValueError: for fewer than 3 dimensions, a zero ``std``, or a number of values that does not
-            fit.
+        TypeError: ``tensor`` is not a floating-point tensor.
+        ValueError: fewer than 3 dimensions, a zero ``std``, or a number of values that does not fit.
 
-    Example:
-        >>> import numtorch as nt
-        >>> normalize(nt.tensor([[[0.0, 0.5, 1.0]]]), [0.5], [0.5])
-        tensor([[[-1.,  0.,  1.]]])
+    >>> from numtorch.vision.transforms import functional
+    >>> functional.normalize(torch.tensor([[[0.0, 0.5, 1.0]]]), [0.5], [0.5])
+    tensor([[[-1.,  0.,  1.]]])
     """
     if not isinstance(tensor, nt.Tensor):
         raise TypeError(f"normalize: img should be Tensor Image. Got {type(tensor).__name__}. Put ToTensor() first")

@@ -119,8 +119,9 @@ class MNIST(ImageDataset):
         >>> import numpy as np
         >>> from numtorch.vision.datasets import MNIST, idx
         >>> with tempfile.TemporaryDirectory() as root:
-        ...     _ = pathlib.Path(root, "train-images-idx3-ubyte").write_bytes(idx.encode(np.zeros((1, 28, 28), np.uint8)))
-        ...     _ = pathlib.Path(root, "train-labels-idx1-ubyte").write_bytes(idx.encode(np.zeros(1, np.uint8)))
+        ...     for file in MNIST.files[:2]:
+        ...         shape = (1, *file.shape[1:])
+        ...         _ = pathlib.Path(root, file.name).write_bytes(idx.encode(np.zeros(shape, np.uint8)))
         ...     data = MNIST(root)
         >>> [folder.relative_to(root).as_posix() for folder in data.folders()[:2]]
         ['MNIST/raw', '.']

@@ -291,7 +291,9 @@ def huber_loss(
         A 0-dimensional tensor of the type of ``input``; of ``"none"`` its shape too.
 
     Raises:
-        RuntimeError: ``delta`` is not positive, the shapes do not broadcast, or ``input`` is of integers.
+        RuntimeError: ``delta`` is not positive, the shapes do not broadcast, or the type of ``input`` cannot hold the
+            loss.
+        NotImplementedError: both are of integers.
         ValueError: ``weight`` has another shape, or ``reduction`` is none of these.
 
     Source: Huber 1964, Robust Estimation of a Location Parameter.

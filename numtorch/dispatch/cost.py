@@ -22,6 +22,7 @@ from typing import Any
 from numtorch._tensor import Tensor
 from numtorch.kernels.codegen.elementwise import FULL, ONE
 from numtorch.kernels.codegen.expr import Expr, leaves
+from numtorch.kernels.codegen.reduction import Reduction
 from numtorch.kernels.codegen.scalar import body_of
 from numtorch.kernels.timing import Work
 
@@ -61,6 +62,7 @@ _INSTRUCTIONS = {
     "sin": (27, 0),
     "cos": (26, 0),
 }
+COSTLY = 8  # operations from which a value is rather kept than computed again
 LIBRARY = 24  # what a function counts that is a call into the C library: about what ``exp`` takes
 _LIBRARY = {
     "sin",
@@ -177,11 +179,24 @@ def operations(outputs: list[Expr], dtype: str = "float32") -> int:
         if id(e) in seen or e.op is None:
             continue
         seen.add(id(e))
-        body = body_of(e.op.scalar)
-        for part in (*[a.value for a in body.assignments], body.result):
-            count += _arithmetic(part, dtype)
+        count += own_operations(e, dtype)
         todo.extend(e.args)
     return count
+
+
+def own_operations(e: Expr, dtype: str = "float32") -> int:
+    """``operations`` of the outermost op of an expression; of a reduction, for each element."""
+    if e.op is None:
+        return 0
+    if isinstance(e.op, Reduction):
+        return 1 + _arithmetic(ast.parse(e.op.each, mode="eval"), dtype)
+    body = body_of(e.op.scalar)
+    return sum(_arithmetic(part, dtype) for part in (*[a.value for a in body.assignments], body.result))
+
+
+def costly(e: Expr) -> bool:
+    """Whether the outermost op of an expression takes so many instructions that its value is worth keeping."""
+    return own_operations(e) >= COSTLY
 
 
 def _arithmetic(tree: ast.AST, dtype: str) -> int:
@@ -196,6 +211,15 @@ def _arithmetic(tree: ast.AST, dtype: str) -> int:
                 isinstance(n, ast.UnaryOp) and isinstance(n.op, ast.USub) and not isinstance(n.operand, ast.Constant)
             )
     return count
+
+
+def row_operations(formula: Any, dtype: str, rows: int, n: int) -> int:
+    """Operations of a row formula (``codegen.rows.Formula``) for rows of ``n`` elements: each reduction combines the
+    elements one by one."""
+    each = {True: 0, False: 0}  # for each element, for each row
+    for e in formula.order:
+        each[formula.full[id(e)] or isinstance(e.op, Reduction)] += own_operations(e, dtype)
+    return rows * (n * each[True] + each[False])
 
 
 def elementwise_work(

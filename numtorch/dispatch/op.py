@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from numtorch._tensor import Tensor
-from numtorch.dispatch import aliases, front, layouts
+from numtorch.dispatch import aliases, front, layouts, rows
 from numtorch.dispatch.elementwise import ElementwiseOp
 from numtorch.dispatch.gradient import ElementwiseGradient, Gradient
 from numtorch.dispatch.loops import Planner
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         def vjp(self, f: F) -> F: ...
         @overload
         def vjp(
-            self, *, static: tuple = (), cost: Callable | None = None, wide: bool | None = None
+            self, *, static: tuple = (), cost: Callable | None = None, wide: bool | None = None, generated: bool = True
         ) -> Callable[[F], F]: ...
         def arguments(self, f: F) -> F: ...
         def kernel(
@@ -118,6 +118,9 @@ def op(fn: Callable | None = None, *, shape: bool = False, **options: Any) -> An
         select: what the choice of a kernel depends on beside device and types: names of parameters, and functions of
             all tensors and parameters that return something small and hashable, say a class of shapes. A function is
             called on every call: it looks its answer up. The signature holds it under the function's name.
+        rows: the body and the vjp are formulas over a row, along the dimensions that this parameter names (or that a
+            function of all arguments by name, and of how many dimensions there are, gives); see ``rows``.
+        fold: the ``Reduction`` that the op is in such a formula.
         differentiable: False if no result ever requires a gradient.
         out: the ``Rule`` by which the result goes into ``out=``.
         wide: False where the body does nothing with half types that float32 could do better, as when it only moves
@@ -154,16 +157,23 @@ def publish(o: Op, fn: Callable) -> Any:
     o.call = call
 
     def vjp(
-        f: Callable | None = None, *, static: tuple = (), cost: Callable | None = None, wide: bool | None = None
+        f: Callable | None = None,
+        *,
+        static: tuple = (),
+        cost: Callable | None = None,
+        wide: bool | None = None,
+        generated: bool = True,
     ) -> Callable:
         if f is None:
-            return lambda g: vjp(g, static=static, cost=cost, wide=wide)
+            return lambda g: vjp(g, static=static, cost=cost, wide=wide, generated=generated)
         o.gradient = (ElementwiseGradient if isinstance(o, ElementwiseOp) else Gradient)(o, f)
         o.gradient.entry.cost = cost
         if o.wide if wide is None else wide:
             o.gradient.widen()
         o.gradient.static = frozenset(o.tensors.index(n) for n in static)
         call.backward = Attach(o.gradient.entry, o.gradient)
+        if o.rows is not None and generated:
+            rows.attach_vjp(o, call.backward, o.gradient)
         registry.clear_memos()
         return f
 
@@ -180,6 +190,8 @@ def publish(o: Op, fn: Callable) -> Any:
     call.arguments = arguments
     call.kernel, call.loop = (attached := Attach(o.entry, o)).kernel, attached.loop
     OPS[o.name] = o
+    if o.rows is not None:
+        rows.attach_body(o, call)
     return call
 
 

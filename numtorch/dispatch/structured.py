@@ -51,6 +51,8 @@ class Op:
             on them either.
         lacking: tensors without a default that may nevertheless be None.
         strided: plans depend on the strides of the operands, too.
+        fold: the ``Reduction`` that the op is in a row formula; see ``rows``.
+        rows: the op is a row formula: the parameter that names the dimensions of a row; see ``rows``.
     """
 
     elementwise = False
@@ -79,8 +81,11 @@ class Op:
         lacking: tuple = (),
         aside: tuple = (),
         strided: bool = False,
+        fold: Any = None,
+        rows: Any = None,
     ):
         self.name = name
+        self.fold, self.rows = fold, rows
         self.lacking = frozenset(lacking)
         self.strided = strided
         self.returns = returns
@@ -171,6 +176,8 @@ class Op:
     def first(self, tensors: tuple, params: tuple) -> Any:
         """The slow path of a call: check, choose, remember, run."""
         if expr.has_expr(tensors):
+            if self.fold is not None:
+                return expr.folded(self.fold, *tensors, *params)
             if self.body is None:
                 raise Untraceable(f"{self.name} is not elementwise")
             return self.body(*tensors, *params)

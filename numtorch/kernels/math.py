@@ -53,7 +53,7 @@ def exp(x):
 def exp_nonpositive(x):
     """e to the power of a number that rounding alone may bring above 0; results below the smallest normal number are 0.
 
-    Half the work of ``exp``. CPU only: for softmax, whose exponents lie below the largest.
+    Half the work of ``exp`` on a CPU, the same on CUDA: for softmax, whose exponents lie below the largest.
     """
     y = exp(x)
     return type(y)(0) if y < np.finfo(y).smallest_normal else y
@@ -499,7 +499,7 @@ def normal64(seed, i):
 __all__ = [
     "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "bf16_to_float",
     "bits_float",
-    "ceil", "copysign", "cos", "cosh", "erf", "erfc", "exp", "exp2", "expm1", "float_bits",
+    "ceil", "copysign", "cos", "cosh", "erf", "erfc", "exp", "exp2", "exp_nonpositive", "expm1", "float_bits",
     "float_to_bf16", "float_to_half", "floor", "fmax", "fmin", "fmod", "half_to_float", "hypot",
     "isfinite", "isinf", "isnan", "lgamma", "log", "log10", "log1p", "log2", "maximum", "minimum",
     "normal32", "normal64", "normal_cdf", "philox", "pow", "random_bits", "random_block", "remainder", "round",

@@ -96,6 +96,7 @@ _DEVICE = (
 # fmt: on
 for _name in _DEVICE:
     real(getattr(math, _name), 1, _unary(getattr(libdevice, f"{_name}f")), _unary(getattr(libdevice, _name)))
+real(math.exp_nonpositive, 1, _unary(libdevice.expf), _unary(libdevice.exp))
 real(math.normal_cdf, 1, _unary(libdevice.normcdff), _unary(libdevice.normcdf))
 for _name in ("atan2", "hypot", "copysign"):
     real(getattr(math, _name), 2, _binary(getattr(libdevice, f"{_name}f")), _binary(getattr(libdevice, _name)))

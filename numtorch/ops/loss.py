@@ -23,7 +23,6 @@ from numtorch.kernels.registry import Signature
 from numtorch.ops import loss_cpu, loss_cuda
 from numtorch.ops import reduction as reductions
 from numtorch.ops.activation import log_softmax, softmax
-from numtorch.ops.activation_cpu import EXPONENTIAL
 from numtorch.ops.arithmetic import ne, where
 from numtorch.ops.indexing import gather_along, one_hot, take_along_extents
 from numtorch.ops.movement import contiguous, movedim, reshape, unsqueeze
@@ -256,11 +255,13 @@ def rows_backward(g, x, t, ignore_index):
             loss_cpu.cross_entropy_blocks_backward,
             (outer, n, ignore_index),
             grads,
-            weight=EXPONENTIAL,
+            weight=loss_cpu.EXPONENTIAL,
             elements=outer * n,
         )
     numbers = (outer, n, prod(rest), ignore_index)
-    return Loop(loss_cpu.cross_entropy_columns_backward, numbers, grads, weight=EXPONENTIAL, elements=prod(x.shape))
+    return Loop(
+        loss_cpu.cross_entropy_columns_backward, numbers, grads, weight=loss_cpu.EXPONENTIAL, elements=prod(x.shape)
+    )
 
 
 @cross_entropy.loop("cuda", when=_class_numbers)

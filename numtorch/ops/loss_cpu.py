@@ -9,9 +9,60 @@ from __future__ import annotations
 
 import numpy as np
 
+from numtorch.dispatch.program import shared_from
+from numtorch.kernels.codegen.rows import BLOCK, LONG, strip_width
 from numtorch.kernels.jit import ORDERED, jit, prange
 from numtorch.kernels.math import exp_nonpositive, log
-from numtorch.ops.activation_cpu import BLOCK, PARALLEL_ELEMENTS, exponentials, start_columns, tile_width
+from numtorch.ops.reduction_cpu import largest
+
+EXPONENTIAL = 8  # what an element costs, in additions
+PARALLEL_ELEMENTS = shared_from(EXPONENTIAL)
+
+
+@jit
+def exponentials(x, e, tops, totals, rows, n):
+    """tops[i] = max x[i]; e[i, j] = exp(x[i, j] - tops[i]); totals[i] = sum over j of e[i, j]"""
+    if n >= LONG:
+        for i in range(rows):
+            row = x[i * n : (i + 1) * n]
+            target = e[i * n : (i + 1) * n]
+            top = largest(row)
+            total = x.dtype.type(0)
+            for j in range(n):
+                v = exp_nonpositive(row[j] - top)
+                target[j] = v
+                total += v
+            tops[i] = top
+            totals[i] = total
+        return
+    for i in range(rows):
+        row = x[i * n : (i + 1) * n]
+        shifted = e[i * n : (i + 1) * n]
+        top = largest(row)
+        tops[i] = top
+        for j in range(n):
+            shifted[j] = row[j] - top
+    for j in range(rows * n):
+        e[j] = exp_nonpositive(e[j])
+    for i in range(rows):
+        row = e[i * n : (i + 1) * n]
+        total = x.dtype.type(0)
+        for j in range(n):
+            total += row[j]
+        totals[i] = total
+
+
+@jit(inline=True)
+def start_columns(x, top, total, base, n, inner):
+    """top[k] = max x[:, k], total[k] = 0: a tile of columns that begins at ``base``"""
+    first = x[base : base + top.size]
+    for k in range(top.size):
+        top[k] = first[k]
+        total[k] = x.dtype.type(0)
+    for j in range(1, n):
+        row = x[base + j * inner : base + j * inner + top.size]
+        for k in range(top.size):
+            top[k] = row[k] if row[k] > top[k] else top[k]  # one instruction; NaN reaches the total instead
 
 
 @jit
@@ -140,7 +191,7 @@ def column_sums(x, top, total, base, n, inner):
 @jit(parallel=True)
 def cross_entropy_columns(x, t, sums, outer, n, inner, ignore):
     """sums[b] = over the columns of tile b: log(sum over j of exp(x[j, k])) - x[t[k], k]"""
-    width = tile_width(n)
+    width = strip_width(n)
     tiles = (inner + width - 1) // width
     tops, totals = np.empty(outer * inner, x.dtype), np.empty(outer * inner, x.dtype)
     for b in prange(outer * tiles):
@@ -165,7 +216,7 @@ def cross_entropy_columns(x, t, sums, outer, n, inner, ignore):
 @jit(parallel=True)
 def cross_entropy_columns_backward(g, x, t, gx, outer, n, inner, ignore):
     """The gradient of the mean over kept columns, times g[0]; 0 in ignored ones."""
-    width = tile_width(n)
+    width = strip_width(n)
     tiles = (inner + width - 1) // width
     tops, totals = np.empty(outer * inner, x.dtype), np.empty(outer * inner, x.dtype)
     each = g[0] / g.dtype.type(count_kept(t, ignore))
@@ -249,7 +300,7 @@ def forward(x, t, out, outer, n, inner, ignore):
             sums = np.empty(-(-outer // max(1, BLOCK // n)), x.dtype)
             BLOCKS(x, t, sums, outer, n, ignore)
         else:
-            sums = np.empty(outer * -(-inner // tile_width(n)), x.dtype)
+            sums = np.empty(outer * -(-inner // strip_width(n)), x.dtype)
             sized(cross_entropy_columns, x.size)(x, t, sums, outer, n, inner, ignore)
         mean_of(sums, t, out, ignore)
     return bad + 1

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from numtorch.kernels import launch
+from numtorch.kernels.codegen.reduction import THREADS, block_size
 from numtorch.kernels.launch import cuda, cuda_kernel
 from numtorch.kernels.math import exp, log, maximum
-from numtorch.ops.activation_cuda import BLOCK, block_size
 
 
 @cuda_kernel
@@ -153,13 +153,13 @@ def forward(x: Any, t: Any, out: Any, rows: int, n: int, ignore: int) -> None:
     """See ``loss_cpu.forward``; device arrays, labels unchecked."""
     losses = launch.allocate(max(rows, 1), x.dtype)
     count = launch.allocate(1, x.dtype)
-    count_kept.launch_blocks(1, BLOCK, t, count, rows, ignore)
+    count_kept.launch_blocks(1, THREADS, t, count, rows, ignore)
     cross_entropy_rows.launch_blocks(rows, block_size(n), x, t, losses, rows, n, ignore)
-    mean_of.launch_blocks(1, BLOCK, losses, count, out, rows)
+    mean_of.launch_blocks(1, THREADS, losses, count, out, rows)
 
 
 def backward(g: Any, x: Any, t: Any, gx: Any, rows: int, n: int, ignore: int) -> None:
     """See ``loss_cpu.backward``; device arrays."""
     count = launch.allocate(1, x.dtype)
-    count_kept.launch_blocks(1, BLOCK, t, count, rows, ignore)
+    count_kept.launch_blocks(1, THREADS, t, count, rows, ignore)
     cross_entropy_rows_backward.launch_blocks(rows, block_size(n), g, x, t, count, gx, rows, n, ignore)

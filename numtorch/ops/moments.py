@@ -22,7 +22,8 @@ from numtorch.dtype import FLOATS
 from numtorch.exports import exported
 from numtorch.kernels import math as m
 from numtorch.kernels.codegen import reduction as codegen
-from numtorch.ops import activation_cpu, moments_cpu
+from numtorch.ops import moments_cpu
+from numtorch.ops.activation import exp_nonpositive
 from numtorch.ops.arithmetic import (
     REAL,
     SIGNED,
@@ -42,6 +43,7 @@ from numtorch.ops.movement import reshape
 from numtorch.ops.reduction import (
     amax,
     blocks,
+    dropped,
     extents,
     generated,
     kept,
@@ -312,7 +314,7 @@ def std(
 
 @exported("torch", "Tensor")
 @op(
-    cost=per_input(2, "exp_nonpositive"),
+    rows="dim",
     out=CAST,
     samples=lambda: [((5,), 0), ((3, 4), 1, True), ((2, 3, 4), 1), ((2, 3, 4), (0, 2)), ((), 0)],
     ref=lambda x, dim, keepdim=False: np.log(np.sum(np.exp(x), dim if x.ndim else None, keepdims=keepdim)),
@@ -324,18 +326,20 @@ def logsumexp(x, dim: Dims, keepdim: bool = False):
     >>> torch.logsumexp(torch.tensor([1000.0, 1000.0]), 0)
     tensor(1000.6932)
     """
-    if 0 in x.shape:
-        return log(sum(exp(x), dim, keepdim))
-    top = amax(x, dim, True).detach()
-    top = where(isfinite(top), top, 0.0)
-    y = log(sum(exp(x - top), dim, True)) + top
-    return y if keepdim else reshape(y, reduced_shape(x.shape, wrap_dims(dim, x.ndim, "logsumexp"), False))
+    top = amax(x, dim, True)
+    y = log(sum(exp_nonpositive(x - top), dim, True)) + top
+    return dropped(where(isfinite(top), y, top), dim, keepdim)
 
 
 @logsumexp.arguments
 def _(x, dim, keepdim):
     x = x if x.dtype.is_floating_point else x.to(dtypes.get_default_dtype())
-    return x, wrap_dims(dim, x.ndim, "logsumexp"), keepdim
+    return (x, wrap_dims(dim, x.ndim, "logsumexp"), keepdim) if x.shape.numel() else _log_of_sums
+
+
+def _log_of_sums(x: Tensor, dim: Any, keepdim: bool) -> Tensor:
+    """``logsumexp`` of no elements."""
+    return log(sum(exp(x), dim, keepdim))
 
 
 @logsumexp.vjp(cost=per_output(2, "exp"))
@@ -344,19 +348,6 @@ def _(g, x, *, out, dim, keepdim):
         shape = reduced_shape(x.shape, dim, True)
         g, out = reshape(g, shape), reshape(out, shape)
     return scaled_exp(x, out, g)
-
-
-@logsumexp.loop("cpu", dtypes=FLOATS, name="rows")
-def log_sums(x, dim, keepdim):
-    found = None if 0 in x.shape else extents(x.shape, dim)
-    if found is None or found[2] != 1:
-        return None
-    return Loop(
-        activation_cpu.log_sums_rows,
-        found[:2],
-        like(x, reduced_shape(x.shape, dim, keepdim)),
-        weight=activation_cpu.EXPONENTIAL,
-    )
 
 
 # --- norms ----------------------------------------------------------------------------------------

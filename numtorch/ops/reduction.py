@@ -24,6 +24,7 @@ from numtorch.dtype import FLOATS, PLAIN, dtype, from_numpy_dtype
 from numtorch.exports import exported
 from numtorch.grad_mode import mode
 from numtorch.kernels.codegen import reduction as codegen
+from numtorch.kernels.codegen.expr import DROPPED, Expr
 from numtorch.kernels.registry import Priority
 from numtorch.ops import reduction_cpu, reduction_cuda
 from numtorch.ops.arithmetic import is_extreme, maximum, minimum, true_div, where
@@ -181,7 +182,7 @@ def shaped(*results: Made) -> Any:
 
 
 @exported("torch", "Tensor")
-@op(shape=True, strided=True, cost=per_reduced(1), samples=_samples, ref=_ref(np.sum), out=GIVEN)
+@op(shape=True, fold=codegen.SUM, strided=True, cost=per_reduced(1), samples=_samples, ref=_ref(np.sum), out=GIVEN)
 def sum(x, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None):
     """The sum of all elements, or over one or several dimensions. Integers add up as int64.
 
@@ -199,7 +200,7 @@ def _(g, x_shape, x_kind, *, dim, keepdim):
 
 
 @exported("torch", "Tensor")
-@op(shape=True, strided=True, cost=per_reduced(1, 1), samples=_samples, ref=_ref(np.mean), out=CAST)
+@op(shape=True, fold=codegen.MEAN, strided=True, cost=per_reduced(1, 1), samples=_samples, ref=_ref(np.mean), out=CAST)
 def mean(x, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None):
     """The mean of all elements, or over one or several dimensions. Floating types only.
 
@@ -295,6 +296,13 @@ def restore(g: Tensor, shape: tuple, dim: Any, keepdim: bool) -> Tensor:
     return expand_to(kept(g, shape, dim, keepdim), tuple(shape))
 
 
+def dropped(y: Tensor, dims: Sequence[int], keepdim: bool) -> Tensor:
+    """What was reduced with ``keepdim=True``, without these dimensions unless they are kept; also in a row formula."""
+    if keepdim:
+        return y
+    return Expr(DROPPED, (y,)) if y.__class__ is Expr else reshape(y, reduced_shape(y.shape, dims, False))
+
+
 @engine.fill
 def sum_to(x: Tensor, shape: tuple) -> Tensor:
     """Sum over the dimensions along which ``shape`` was broadcast to ``x.shape``."""
@@ -343,7 +351,7 @@ def _extreme_vjp(g: Tensor, x: Tensor, out: Tensor, dim: Any, keepdim: bool) -> 
 
 
 @exported("torch", "Tensor")
-@op(shape=True, strided=True, cost=per_reduced(1), samples=_samples, ref=_ref(np.max), out=SAME)
+@op(shape=True, fold=codegen.MAX, strided=True, cost=per_reduced(1), samples=_samples, ref=_ref(np.max), out=SAME)
 def amax(x, dim: Dims = (), keepdim: bool = False):
     """The largest element over dimensions; NaN if there is one. Equal elements share the gradient."""
     return shaped(_result(x, dim, keepdim))
@@ -355,7 +363,7 @@ def _(g, x, *, out, dim, keepdim):
 
 
 @exported("torch", "Tensor")
-@op(shape=True, strided=True, cost=per_reduced(1), samples=_samples, ref=_ref(np.min), out=SAME)
+@op(shape=True, fold=codegen.MIN, strided=True, cost=per_reduced(1), samples=_samples, ref=_ref(np.min), out=SAME)
 def amin(x, dim: Dims = (), keepdim: bool = False):
     """The smallest element over dimensions; NaN if there is one. Equal elements share the gradient."""
     return shaped(_result(x, dim, keepdim))

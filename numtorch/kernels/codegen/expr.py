@@ -70,12 +70,40 @@ def apply(op: Any, operands: Iterable[Any]) -> Expr:
     return Expr(op, tuple(map(as_expr, operands)))
 
 
-def trace(formula: Callable, operands: list[str]) -> tuple[Expr | None, ...]:
-    """The expressions that ``formula`` returns for symbolic operands (None where it returns None)."""
+KEPT, DROPPED = "kept", "dropped"  # ops of a row formula: a row's number with, and without, the reduced dimensions
+_row: tuple[tuple[int, ...], int] | None = None  # (dimensions of the row, how many there are) while one is traced
+
+
+def row_dims(dim: Any) -> None:
+    """Untraceable unless ``dim`` is what the formula that is traced calls its row."""
+    if _row is None:
+        raise Untraceable("a reduction is not elementwise")
+    dims, ndim = _row
+    given = range(ndim) if dim is None or dim == () else dim if isinstance(dim, tuple | list) else (dim,)
+    if {d % max(ndim, 1) for d in given} != set(dims) and ndim:
+        raise Untraceable(f"the formula reduces {dim}, which is not its row")
+
+
+def folded(reduction: Any, x: Expr, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Expr:
+    """``x`` reduced along the row."""
+    row_dims(dim)
+    if dtype is not None:
+        raise Untraceable("the formula reduces in another type")
+    e = Expr(reduction, (x,))
+    return e if keepdim else Expr(DROPPED, (e,))
+
+
+def trace(formula: Callable, operands: list[str], row: Any = None) -> tuple[Expr | None, ...]:
+    """The expressions that ``formula`` returns for symbolic operands (None where it returns None). With ``row``,
+    (dimensions, how many there are), reductions along them are expressions too."""
+    global _row
+    before, _row = _row, row
     try:
         result = formula(*map(symbol, operands))
     except (TypeError, AttributeError, ValueError, IndexError) as e:
         raise Untraceable(str(e)) from e
+    finally:
+        _row = before
     outputs = result if isinstance(result, tuple) else (result,)
     return tuple(None if y is None else as_expr(y) for y in outputs)
 

@@ -27,6 +27,7 @@ from numtorch.kernels.math import max_number, min_number
 # On CUDA: rows no longer than this are left to one thread each; sums longer than SPLIT_FROM are cut in parts
 # while there are fewer blocks or threads than keep a large device busy.
 SHORT_ROW = 32
+THREADS = 256  # of a block at most
 SPLIT_FROM = 1024
 BUSY_BLOCKS = 512
 BUSY_THREADS = 1 << 16
@@ -74,7 +75,7 @@ ROOT_SQUARES = Reduction("root_squares", "{T}(0)", "a + v", each="v * v", finish
 SQUARES = Reduction("sum_squares", "{T}(0)", "a + v", each="v * v")
 
 
-def _limits(d: np.dtype) -> tuple[str, str]:
+def limits(d: np.dtype) -> tuple[str, str]:
     if d.kind == "f":
         return f"{d.name}(-inf)", f"{d.name}(inf)"
     if d == np.bool_:
@@ -85,7 +86,7 @@ def _limits(d: np.dtype) -> tuple[str, str]:
 
 def _texts(r: Reduction, source: dtype, acc: np.dtype) -> dict[str, str]:
     t = type_name(acc)
-    low, high = _limits(acc)
+    low, high = limits(acc)
     fill = {"T": t, "lowest": low, "highest": high}
     load = {"float16": "half_to_float({})", "bfloat16": "bf16_to_float({})"}.get(source.name, "{}")
     # An element is compared with 0 before it is converted: 0.5 is not 0, but int64(0.5) is.
@@ -330,7 +331,7 @@ def cuda_launcher(r: Reduction, element: dtype, acc: np.dtype, target: dtype, ou
 
     def call(kernel: Any, x: Any, out: Any, n: int, splits: int, size: int, count: Any) -> None:
         if rows:
-            kernel.launch_blocks(outer * splits, _block(size), x, out, outer, n, inner, splits, size, count)
+            kernel.launch_blocks(outer * splits, block_size(size), x, out, outer, n, inner, splits, size, count)
         else:
             kernel.launch(outer * splits * inner, x, out, outer, n, inner, splits, size, count)
 
@@ -350,6 +351,6 @@ def cuda_launcher(r: Reduction, element: dtype, acc: np.dtype, target: dtype, ou
     return run
 
 
-def _block(n: int) -> int:
+def block_size(n: int) -> int:
     """Threads for a row of ``n`` elements: a power of two, at least a warp."""
-    return min(256, max(32, 1 << (n - 1).bit_length()))
+    return min(THREADS, max(32, 1 << (n - 1).bit_length()))

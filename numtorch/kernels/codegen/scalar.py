@@ -88,17 +88,24 @@ def literal(value: Any, compute: str) -> str:
     return f"{compute}({value!r})"
 
 
-def emit(outputs: list[Expr], compute: str, variable: Callable[[str], str] = str) -> tuple[list[str], list[str]]:
+def emit(
+    outputs: list[Expr],
+    compute: str,
+    variable: Callable[[str], str] = str,
+    done: dict[int, str] | None = None,
+    at: int = 0,
+) -> tuple[list[str], list[str]]:
     """Lines that evaluate the expressions, and the text of each result; ``variable`` names the operands' variables.
 
-    Shared subexpressions are evaluated once; a single op reads as its own formula.
+    Shared subexpressions are evaluated once; a single op reads as its own formula. ``done`` has the texts of what is
+    known already, by identity; names are numbered from ``at``.
     """
-    lines: list[str] = []
-    done: dict[int, str] = {}
+    lines: list[str] = [""] * at
+    done = {} if done is None else dict(done)
     results = []
     for e in outputs:
         results.append(_emit(e, compute, lines, done, variable))
-    return lines, results
+    return lines[at:], results
 
 
 def _emit(root: Expr, compute: str, lines: list[str], done: dict[int, str], variable: Callable[[str], str]) -> str:

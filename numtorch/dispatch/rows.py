@@ -1,0 +1,244 @@
+"""Row formulas: ops whose body reduces along one row and computes elementwise beside; kernels are generated from it.
+
+    @op(rows="dim")
+    def softmax(x, dim: int):
+        e = exp(x - amax(x, dim, keepdim=True))
+        return e / sum(e, dim, keepdim=True)
+
+The body is what it is without ``rows=``: it runs on tensors, op by op, where no kernel takes the operands. Called on
+symbols it gives expressions in which ``sum``, ``mean``, ``amax`` and ``amin`` along the row appear, and
+``codegen/rows.py`` makes one kernel of them. So does the vjp, which names the parameter ``dim`` among its arguments.
+
+An operand has all elements, or varies only along the row, as a weight does, or has one number for each row. A result
+has all elements, or one number for each row. What is neither, and what the formula does beside, runs op by op.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+from numtorch._tensor import Tensor
+from numtorch.dispatch.cost import costly, nbytes, row_operations
+from numtorch.dispatch.loops import Loop, like
+from numtorch.dispatch.text import compiled
+from numtorch.dtype import FLOATS, bool
+from numtorch.kernels.codegen import expr
+from numtorch.kernels.codegen import rows as codegen
+from numtorch.kernels.codegen.elementwise import COLUMN, FULL, ROW, SCALAR, Operand
+from numtorch.kernels.codegen.expr import Expr, Untraceable
+from numtorch.kernels.codegen.reduction import block_size
+from numtorch.kernels.registry import Priority
+
+
+class RowFormula:
+    """A body or a vjp whose kernels are generated.
+
+    Attributes:
+        name: of the op; kernels are named after it.
+        fn: the body or the vjp.
+        names: what it takes, in order.
+        positional: how many of these are given by position.
+        row: the parameter that names the dimensions of a row, or ``row(arguments by name, ndim)`` that gives them.
+    """
+
+    def __init__(self, name: str, fn: Callable, names: list[str], positional: int, row: Any):
+        self.name, self.fn, self.names, self.positional, self.row = name, fn, names, positional, row
+        self.writers: dict = {}  # by all that the text depends on
+
+    def planner(self, plan: str) -> Callable:
+        """The planning function ``plan``, ``rows`` for the CPU or ``blocks`` for CUDA, as ``loops`` calls it."""
+        names = [f"a{i}" if n in ("plan", "rows", "blocks") else n for i, n in enumerate(self.names)]
+        text = f"def {plan}({', '.join(names)}):\n    return plan([{', '.join(names)}])\n"
+        return compiled(plan, text, {"plan": getattr(self, plan)})
+
+    def rows(self, values: list) -> Loop | None:
+        """The loop on the CPU; None for operands that the formula does not take."""
+        traced = self.traced(values)
+        if traced is None:
+            return None
+        outer, n, inner = traced.extents
+        form = "rows" if inner == 1 else "columns"
+        kernel = codegen.build(traced.writer, form, self._label(traced, form))
+        extents = (outer, n) if inner == 1 else traced.extents
+        return Loop(kernel, (*extents, *traced.numbers), traced.out, operands=traced.tensors, weight=traced.weight)
+
+    def blocks(self, values: list) -> Loop | None:
+        """The loop on CUDA; None for operands that the formula does not take."""
+        traced = self.traced(values)
+        if traced is None:
+            return None
+        outer, n, inner = traced.extents
+        kernel = codegen.build_cuda(traced.writer, self._label(traced, "blocks"))
+        numbers = [traced.compute.type(v) for v in traced.numbers]
+        grid = (outer * inner, block_size(n))
+        return Loop(kernel, (*traced.extents, *numbers), traced.out, operands=traced.tensors, grid=grid)
+
+    def cost(self, result: Any, *values: Any, **named: Any) -> tuple[int, int]:
+        """Bytes and operations of a call, from the formula."""
+        given = [*values, *named.values()]
+        traced = self.traced(given)
+        moved = nbytes(result, *[v for v in given if isinstance(v, Tensor)])
+        if traced is None:
+            return moved, 0
+        outer, n, inner = traced.extents
+        return moved, row_operations(traced.writer.formula, traced.compute.name, outer * inner, n)
+
+    def _label(self, traced: Traced, form: str) -> str:
+        operands = ", ".join(f"{o.dtype.name if o.dtype else 'number'} {o.walk}" for o in traced.writer.operands)
+        return f"{self.name}: {operands} [{form}]"
+
+    def traced(self, values: list) -> Traced | None:
+        """The formula for these arguments; None where it is none of their rows."""
+        try:
+            return Traced(self, values)
+        except Untraceable:
+            return None
+
+
+class Traced:
+    """A row formula for arguments of known shapes: its expressions, extents, operands and results."""
+
+    def __init__(self, of: RowFormula, values: list):
+        given = dict(zip(of.names, values, strict=True))
+        tensors = [v for v in values if isinstance(v, Tensor)]
+        shape = max([t.shape for t in tensors] + [s for n, s in given.items() if n.endswith("_shape")], key=_size)
+        first = next(t for t in tensors if t._k.dtype is not bool)
+        if any(t._k.dtype not in (first._k.dtype, bool) for t in tensors) or 0 in shape:
+            raise Untraceable("elements of several types, or none")
+        dims = of.row(given, len(shape)) if callable(of.row) else _dims(given, of.row, len(shape))
+        self.extents = _extents(shape, dims)
+        symbols = {n: v for n, v in given.items() if isinstance(v, Tensor) or v.__class__ is float}
+
+        def formula(*made: Any) -> Any:
+            every = list((given | dict(zip(symbols, made, strict=True))).values())
+            keywords = dict(zip(of.names[of.positional :], every[of.positional :], strict=True))
+            return of.fn(*every[: of.positional], **keywords)
+
+        outputs = expr.trace(formula, list(symbols), (dims, len(shape)))
+        walks = {n: SCALAR if v.__class__ is float else _walk(v.shape, shape, dims) for n, v in symbols.items()}
+        kept = _restored([y for y in outputs if y is not None])
+        walks |= dict.fromkeys(kept, COLUMN)
+        self.compute = first._k.dtype.compute
+        plain = [None if y is None else _plain(y) for y in outputs]
+        operands = tuple(
+            Operand(n, None if walks[n] is SCALAR else given[n]._k.dtype, walks[n])
+            for n in sorted(symbols, key=lambda n: walks[n] is SCALAR)
+        )
+        made = codegen.Formula([y for y in plain if y is not None], walks)
+        key = (made.key(), operands, first._k.dtype)
+        self.writer = of.writers.get(key) or of.writers.setdefault(
+            key, codegen.Writer(of.name, made, operands, first._k.dtype, costly)
+        )
+        whole = iter(self.writer.results)
+        single = {id(y) for y in outputs if y is not None and y.op is expr.DROPPED}
+        results: list[Any] = []
+        for y in outputs:
+            if y is None:
+                results.append(None)
+            elif next(whole):
+                results.append(like(first, shape))
+            else:
+                dropped = id(y) in single
+                results.append(
+                    like(
+                        first,
+                        tuple([1 if d in dims else n for d, n in enumerate(shape) if not dropped or d not in dims]),
+                    )
+                )
+        self.out = results[0] if len(results) == 1 else tuple(results)
+        self.tensors = tuple([given[o.name] for o in operands if o.walk is not SCALAR])
+        self.numbers = tuple([given[o.name] for o in operands if o.walk is SCALAR])
+        self.weight = self.writer.weight
+
+
+def _size(shape: tuple) -> tuple[int, int]:
+    return prod(shape), len(shape)
+
+
+def _dims(given: dict[str, Any], name: str, ndim: int) -> tuple[int, ...]:
+    if name not in given:
+        raise Untraceable(f"the formula does not take {name!r}")
+    dim = given[name]
+    every = range(ndim) if dim is None or dim == () else dim if isinstance(dim, tuple) else (dim,)
+    return tuple(sorted({d % ndim for d in every})) if ndim else ()
+
+
+def _extents(shape: tuple, dims: tuple[int, ...]) -> tuple[int, int, int]:
+    """(outer, n, inner), where the dimensions of a row are neighbours."""
+    big = [d for d in dims if shape[d] != 1]
+    if not big:
+        return prod(shape), 1, 1
+    between = range(big[0], big[-1] + 1)
+    if any(shape[d] != 1 and d not in dims for d in between):
+        raise Untraceable("the dimensions of a row are no neighbours")
+    return prod(shape[: big[0]]), prod([shape[d] for d in between]), prod(shape[big[-1] + 1 :])
+
+
+def _walk(shape: tuple, whole: tuple, dims: tuple[int, ...]) -> str:
+    """How an operand of this shape is read beside one of the ``whole`` shape: as broadcasting does."""
+    padded = (*(1,) * (len(whole) - len(shape)), *shape)
+    if padded == tuple(whole):
+        return FULL
+    if all(padded[d] == (n if d in dims else 1) for d, n in enumerate(whole)):
+        return ROW
+    if all(padded[d] == (1 if d in dims else n) for d, n in enumerate(whole)):
+        return COLUMN
+    return ""
+
+
+def _restored(outputs: list[Expr]) -> set[str]:
+    """Operands that are numbers of rows without the reduced dimensions, which the formula restores."""
+    found, seen, todo = set(), set(), list(outputs)
+    while todo:
+        e = todo.pop()
+        if id(e) in seen or (e.op is None and not e.name):
+            continue
+        seen.add(id(e))
+        if e.op is expr.KEPT and e.args[0].op is None:
+            found.add(e.args[0].name)
+        todo.extend(e.args if e.op is not None else ())
+    return found
+
+
+def _plain(root: Expr) -> Expr:
+    """A result without what says which dimensions it has; Untraceable if something is computed without the reduced
+    ones, beside what has them."""
+    made: dict[int, Expr] = {}
+    stack = [(root, False)]
+    while stack:
+        e, ready = stack.pop()
+        if id(e) in made:
+            continue
+        if e.op is None:
+            made[id(e)] = e
+        elif not ready:
+            stack.append((e, True))
+            stack.extend((a, False) for a in e.args)
+        elif e.op is expr.KEPT or (e.op is expr.DROPPED and e is root):
+            made[id(e)] = made[id(e.args[0])]
+        elif e.op is expr.DROPPED:
+            raise Untraceable("the formula goes on with rows reduced without keepdim=True")
+        else:
+            made[id(e)] = Expr(e.op, tuple([made[id(a)] for a in e.args]), e.name)
+    return made[id(root)]
+
+
+def attach_body(op: Any, call: Any) -> None:
+    """Register the kernels of an op whose body is a row formula."""
+    names = [*op.tensors, *[n for n, _ in op.params]]
+    _attach(RowFormula(op.name, op.body, names, len(names), op.rows), call, op.entry)
+
+
+def attach_vjp(op: Any, backward: Any, gradient: Any) -> None:
+    """Register the kernels of its vjp."""
+    code = gradient.vjp.__code__
+    formula = RowFormula(f"{op.name}.backward", gradient.vjp, ["g", *gradient.names], code.co_argcount, op.rows)
+    _attach(formula, backward, gradient.entry)
+
+
+def _attach(formula: RowFormula, to: Any, entry: Any) -> None:
+    entry.cost = entry.cost or formula.cost
+    for device, plan in (("cpu", "rows"), ("cuda", "blocks")):
+        to.loop(device, dtypes=FLOATS, name=plan, priority=Priority.GENERATED)(formula.planner(plan))

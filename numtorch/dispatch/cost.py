@@ -189,7 +189,7 @@ def own_operations(e: Expr, dtype: str = "float32") -> int:
     if e.op is None:
         return 0
     if isinstance(e.op, Reduction):
-        return 1 + _arithmetic(ast.parse(e.op.each, mode="eval"), dtype)
+        return ("+" in e.op.combine) + _arithmetic(ast.parse(e.op.each, mode="eval"), dtype)
     body = body_of(e.op.scalar)
     return sum(_arithmetic(part, dtype) for part in (*[a.value for a in body.assignments], body.result))
 
@@ -213,13 +213,11 @@ def _arithmetic(tree: ast.AST, dtype: str) -> int:
     return count
 
 
-def row_operations(formula: Any, dtype: str, rows: int, n: int) -> int:
-    """Operations of a row formula (``codegen.rows.Formula``) for rows of ``n`` elements: each reduction combines the
-    elements one by one."""
-    each = {True: 0, False: 0}  # for each element, for each row
-    for e in formula.order:
-        each[formula.full[id(e)] or isinstance(e.op, Reduction)] += own_operations(e, dtype)
-    return rows * (n * each[True] + each[False])
+def row_operations(formula: Any, dtype: str) -> int:
+    """Operations of a row formula (``codegen.rows.Formula``) for each element; what each row has one of does not
+    count."""
+    counted = [e for e in formula.order if formula.full[id(e)] or isinstance(e.op, Reduction)]
+    return sum(own_operations(e, dtype) for e in counted)
 
 
 def elementwise_work(

@@ -82,8 +82,7 @@ class RowFormula:
         moved = nbytes(result, *[v for v in given if isinstance(v, Tensor)])
         if traced is None:
             return moved, 0
-        outer, n, inner = traced.extents
-        return moved, row_operations(traced.writer.formula, traced.compute.name, outer * inner, n)
+        return moved, prod(traced.extents) * row_operations(traced.writer.formula, traced.compute.name)
 
     def _label(self, traced: Traced, form: str) -> str:
         operands = ", ".join(f"{o.dtype.name if o.dtype else 'number'} {o.walk}" for o in traced.writer.operands)

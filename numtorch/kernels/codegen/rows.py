@@ -250,21 +250,15 @@ class Writer:
             return f"{array}[j]"
         return f"{array.rstrip('_')}_row[{index}]"
 
-    def combined(self, e: Expr, a: str, v: str, blind: bool) -> list[str]:
-        """Lines that combine an element with the accumulator of a reduction."""
+    def combined(self, e: Expr, a: str, v: str, vectors: bool) -> list[str]:
+        """Lines that combine an element with the accumulator of a reduction, of which LLVM is to make ``vectors``."""
         r: Reduction = e.op
-        lines = [] if r.each == "v" else [f"{v}_e = {_with(r.each, v=v)}"]
-        v = v if r.each == "v" else f"{v}_e"
-        if r.combine == "a + v":
-            return [*lines, f"{a} = plus({a}, {v})"]
-        if blind and r.blind:
-            bad = f"bad_{a}"
-            return [
-                *lines,
-                f"{bad} = plus({bad}, {self.T}(1) if {v} != {v} else {self.T}(0))",
-                f"{a} = {_with(r.blind, a=a, v=v)}",
-            ]
-        return [*lines, f"{a} = {_with(r.combine, a=a, v=v)}"]
+        if not vectors or not (r.blind or r.combine == "a + v"):
+            return [f"{a} = {_with(r.combine, a=a, v=v)}"]
+        if not r.blind:
+            return [f"{a} = plus({a}, {v})"]
+        bad = f"bad_{a} = plus(bad_{a}, {self.T}(1) if {v} != {v} else {self.T}(0))"
+        return [bad, f"{a} = {_with(r.blind, a=a, v=v)}"]
 
     def finished(self, e: Expr, a: str) -> str:
         """The text of a reduction's result."""

@@ -69,7 +69,7 @@ class Loop:
 
     @property
     def place(self) -> str:
-        """``activation_cpu.py:57``; for generated kernels, and for those of a notebook's cell, ``line 2``."""
+        """``loss_cpu.py:57``; for generated kernels, and for those of a notebook's cell, ``line 2``."""
         folder, name = os.path.split(self.file)
         named = not name.startswith("<") and not os.path.basename(folder).startswith("ipykernel_")
         return f"{name}:{self.line}" if named else f"line {self.line}"

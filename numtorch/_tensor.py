@@ -153,21 +153,23 @@ def counted(shape: tuple) -> int:
 
 def placed(x: Tensor, where: tuple) -> Tensor:
     """``view`` of elements that are x's own, by a geometry that is known: most views are made again and again."""
-    storage = x._storage if x._storage is not FRESH else shared_storage(x)
+    storage = x._storage
+    if storage is FRESH:
+        storage = shared_storage(x)
     t = new(Tensor)
     t.shape, strides, n, step = where
     t._storage = storage
-    t._base = x if x._base is None else x._base
-    buf, k = x._buf, x._k
+    base, k = x._base, x._k
+    t._base = x if base is None else base
     if step:
-        start = x._offset + step
+        t._offset = start = x._offset + step
         buf = storage.data
         if buf is not None:
             buf = buf[start:] if strides is not None else buf[start : start + n]
-        t._offset = start
     else:
         if x._offset:
             t._offset = x._offset
+        buf = x._buf
         if strides is None and buf is not None and buf.size != n:
             buf = buf[:n]
     t._buf = buf
@@ -227,13 +229,18 @@ def _remember(storage: Storage, t: Tensor) -> None:
 
 def reshaped(x: Tensor, shape: Size) -> Tensor:
     """A contiguous tensor's elements in another shape of as many elements. No graph is recorded."""
+    storage = x._storage
+    if storage is FRESH:
+        storage = shared_storage(x)
     t = new(Tensor)
     t.shape = shape
     t._buf = x._buf
     t._k = x._k
-    t._storage = storage = x._storage if x._storage is not FRESH else shared_storage(x)
-    t._offset = x._offset
-    t._base = x if x._base is None else x._base
+    t._storage = storage
+    if x._offset:
+        t._offset = x._offset
+    base = x._base
+    t._base = x if base is None else base
     if mode.grad:  # as in ``_remember``, without a call
         views = storage.views
         if views is None:

@@ -342,16 +342,26 @@ def _(g, *, items):
     return basic(g, items)
 
 
+ALL = (None, None, None)  # ``:``
+
+
 def _plain(key: Any) -> tuple | None:
     """The key as ``basic`` takes it; None if it is not plain."""
     items: list = []
-    for k in key if type(key) is tuple else (key,):
-        if type(k) is slice:
-            part = (k.start, k.stop, k.step)
-            if not all(n is None or type(n) is int for n in part):
+    for k in key if key.__class__ is tuple else (key,):
+        if k.__class__ is slice:
+            a, b, step = k.start, k.stop, k.step
+            if a is None and b is None and step is None:
+                items.append(ALL)
+            elif (
+                (a is None or a.__class__ is int)
+                and (b is None or b.__class__ is int)
+                and (step is None or step.__class__ is int)
+            ):
+                items.append((a, b, step))
+            else:
                 return None
-            items.append(part)
-        elif k is None or k is Ellipsis or type(k) is int:
+        elif k.__class__ is int or k is None or k is Ellipsis:
             items.append(k)
         else:
             return None
@@ -394,35 +404,43 @@ def _basic_extents(shape: tuple, items: tuple) -> tuple[tuple, tuple, int]:
     return tuple(sizes), tuple(widths), steps
 
 
+@lru_cache(maxsize=4096)
+def _rows(shape: tuple, strides: tuple | None) -> tuple:
+    """The geometry of ``x[1]``, and how many of them there are."""
+    if not shape:
+        raise IndexError("invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to a number")
+    return (*selected(shape, strides, 0), shape[0])
+
+
+@lru_cache(maxsize=4096)
+def _some_rows(shape: tuple, strides: tuple | None, start: int | None, stop: int | None, step: int | None) -> tuple:
+    return _basic_geometry(shape, strides, ((start, stop, step),))
+
+
 def getitem(x: Tensor, key: Any) -> Tensor:
     """``x[key]``: a view for integers, slices, None and ``...``; a copy for tensors and masks."""
-    if key.__class__ is slice:  # the commonest keys, where nothing is recorded
+    if key.__class__ is int:
+        if x._edge is None or not mode.grad:  # nothing is recorded
+            shape, strides, n, step, size = _rows(x.shape, x._strides)
+            if -size <= key < size:
+                return placed(x, (shape, strides, n, (key + size if key < 0 else key) * step))
+        elif not x.shape:
+            _rows(x.shape, None)
+        return movement.select(x, 0, key)
+    if key.__class__ is slice and (x._edge is None or not mode.grad):
         a, b, step = key.start, key.stop, key.step
         if (
             (a is None or a.__class__ is int)
             and (b is None or b.__class__ is int)
             and (step is None or step.__class__ is int)
         ):
-            part = ((a, b, step),)
-            return (
-                placed(x, _basic_geometry(x.shape, x._strides, part))
-                if x._edge is None or not mode.grad
-                else basic(x, part)
-            )
-    elif key.__class__ is int:
-        if not x.shape:
-            raise IndexError(
-                "invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to a number"
-            )
+            return placed(x, _some_rows(x.shape, x._strides, a, b, step))
+    if (key.__class__ is slice or key.__class__ is tuple or key is None or key is Ellipsis) and (
+        items := _plain(key)
+    ) is not None:
         if x._edge is None or not mode.grad:
-            shape, strides, n, step = selected(x.shape, x._strides, 0)
-            size = x.shape[0]
-            if -size <= key < size:
-                return placed(x, (shape, strides, n, (key + size if key < 0 else key) * step))
-        return movement.select(x, 0, key)
-    if type(key) is slice or type(key) is tuple:
-        items = _plain(key)
-        if items is not None:
+            return placed(x, _basic_geometry(x.shape, x._strides, items))
+        if key is not None and key is not Ellipsis:
             return basic(x, items)
     if (
         isinstance(key, Tensor)

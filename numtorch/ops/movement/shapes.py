@@ -6,14 +6,14 @@ from functools import lru_cache
 from math import prod
 from typing import Any
 
-from numtorch._tensor import Tensor
+from numtorch._tensor import Tensor, reshaped
 from numtorch.arguments import dimensions, integer, integers
 from numtorch.autograd.inplace import rebase, recorded, regraft, wrote
 from numtorch.autograd.node import Leaf
 from numtorch.exports import exported
-from numtorch.grad_mode import _Setting
+from numtorch.grad_mode import _Setting, mode
 from numtorch.ops.movement.views import permute, reshape, squeeze, t, transpose, unsqueeze, view_as_shape
-from numtorch.storage import fill_shape, wrap_dim
+from numtorch.storage import Size, fill_shape, wrap_dim
 
 
 @exported("torch", "Tensor")
@@ -37,18 +37,22 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     if start_dim.__class__ is not int or end_dim.__class__ is not int:
         start_dim, end_dim = integer(start_dim, "flatten", "start_dim"), integer(end_dim, "flatten", "end_dim")
     target = _flat(input.shape, start_dim, end_dim)
-    return input if target is None else reshape(input, target)
+    if target is None:
+        return input
+    if input._k.contiguous and (input._edge is None or not mode.grad):  # nothing is recorded
+        return reshaped(input, target)
+    return reshape(input, target)
 
 
 @lru_cache(maxsize=1024)
-def _flat(shape: tuple, start: int, end: int) -> tuple | None:
+def _flat(shape: tuple, start: int, end: int) -> Size | None:
     """The shape with dimensions merged; None where there is nothing to merge."""
     a, b = wrap_dim(start, len(shape), "flatten"), wrap_dim(end, len(shape), "flatten")
     if a > b:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
     if not shape:
-        return (1,)
-    return None if a == b else (*shape[:a], prod(shape[a : b + 1]), *shape[b + 1 :])
+        return Size((1,))
+    return None if a == b else Size((*shape[:a], prod(shape[a : b + 1]), *shape[b + 1 :]))
 
 
 @exported("torch", "Tensor")

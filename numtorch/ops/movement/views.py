@@ -511,7 +511,14 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _squeezed(shape: tuple, strides: tuple | None, dims: tuple) -> tuple:
+def _squeezed(shape: tuple, strides: tuple | None, dim: Any) -> tuple:
+    dims = (
+        range(len(shape))
+        if dim is None
+        else [wrap_dim(d, len(shape), "squeeze") for d in (dim if dim.__class__ is tuple else (dim,))]
+    )
+    if len(set(dims)) != len(dims):
+        raise RuntimeError(f"squeeze: dim appears multiple times in the list of dims {list(dim)}")
     keep = [i for i, n in enumerate(shape) if n != 1 or i not in dims]
     strides = strides or contiguous_strides(shape)
     return geometry(tuple(shape[i] for i in keep), tuple(strides[i] for i in keep))
@@ -523,8 +530,8 @@ def _squeezed(shape: tuple, strides: tuple | None, dims: tuple) -> tuple:
     samples=lambda: [((1, 3, 1), (0, 2)), ((1, 3, 1), (2,)), ((2, 3), (0,))],
     ref=lambda x, dims: np.squeeze(x, tuple(d for d in dims if x.shape[d] == 1)),
 )
-def squeeze_dims(x, dims: tuple):
-    """Dimensions of size 1 among ``dims`` removed."""
+def squeeze_dims(x, dim: Any):
+    """Dimensions of size 1 among ``dim`` removed."""
 
 
 @squeeze_dims.vjp
@@ -557,20 +564,9 @@ def squeeze(input: Tensor, dim: Any = None, *more: int) -> Tensor:
         dim = (dim, *more)
     if dim is not None and dim.__class__ is not int:
         dim = dimensions(dim, "squeeze")
-    dims = _squeezable(len(input.shape), dim)
     if input._edge is None or not mode.grad:  # nothing is recorded
-        return placed(input, _squeezed(input.shape, input._strides, dims))
-    return squeeze_dims(input, dims)
-
-
-@lru_cache(maxsize=1024)
-def _squeezable(ndim: int, dim: Any) -> tuple:
-    if dim is None:
-        return tuple(range(ndim))
-    dims = tuple(wrap_dim(d, ndim, "squeeze") for d in (dim if isinstance(dim, tuple) else (dim,)))
-    if len(set(dims)) != len(dims):
-        raise RuntimeError(f"squeeze: dim appears multiple times in the list of dims {list(dim)}")
-    return dims
+        return placed(input, _squeezed(input.shape, input._strides, dim))
+    return squeeze_dims(input, dim)
 
 
 @lru_cache(maxsize=4096)

@@ -65,14 +65,6 @@ PENDING_OPS = {
 }
 
 PENDING_REST = {
-    "profiler/benchmark.py",
-    "profiler/explain.py",
-    "profiler/peaks.py",
-    "profiler/result.py",
-    "profiler/rows.py",
-    "profiler/session.py",
-    "profiler/summary.py",
-    "profiler/trace.py",
 }
 
 PENDING = PENDING_OPS | PENDING_REST

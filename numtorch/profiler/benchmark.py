@@ -66,9 +66,15 @@ class Comparison:
 
     Attributes:
         name: of the measured function.
-        rows: a ``Row`` for each size and label.
         labels: whose times there are; the measured function first.
+        rows: a ``Row`` for each size and label.
         warnings: what speaks against the figures: noise, rivals left out.
+        cache: ``hot``, or ``cold``.
+        threads: how many the functions could use.
+
+    >>> found = torch.profiler.benchmark(torch.exp, [(1000,)], against=["numpy"], rounds=3, seconds=1e-3)
+    >>> found.labels
+    ['numtorch', 'numpy']
     """
 
     name: str
@@ -79,7 +85,15 @@ class Comparison:
     threads: int = 1
 
     def table(self) -> str:
-        """A line for each size: medians in microseconds with their spread, rates, and the ratio to each rival."""
+        """A line for each size: medians in microseconds with their spread, rates, and the ratio to each rival.
+
+        Returns:
+            A text.
+
+        >>> found = torch.profiler.benchmark(torch.exp, [(1000,)], against=["numpy"], rounds=3, seconds=1e-3)
+        >>> found.table().splitlines()[1].split()[0]
+        'shape'
+        """
         head = [
             "shape",
             *[f"{label} (us)" for label in self.labels],
@@ -111,7 +125,18 @@ class Comparison:
         return display.text(self.table(), [f"warning: {w}" for w in self.warnings])
 
     def to_csv(self, path: Any = None) -> str:
-        """The rows as CSV; written to ``path`` if given."""
+        """The rows as CSV.
+
+        Args:
+            path: a file to which they are written, too.
+
+        Returns:
+            The text.
+
+        >>> found = torch.profiler.benchmark(torch.exp, [(1000,)], against=["numpy"], rounds=3, seconds=1e-3)
+        >>> found.to_csv().splitlines()[0].split(",")[:4]
+        ['shape', 'size', 'label', 'median_us']
+        """
         out = io.StringIO()
         writer = csv.DictWriter(out, list(Row.__dataclass_fields__), lineterminator="\n")
         writer.writeheader()
@@ -122,10 +147,21 @@ class Comparison:
         return out.getvalue()
 
     def plot(self, path: Any = None) -> Any:
-        """Time and rate against size, both axes logarithmic; matplotlib's figure, saved to ``path`` if given.
+        """Draw time and rate against size, both axes logarithmic. Needs matplotlib.
+
+        Args:
+            path: a file to which the picture is saved, too.
+
+        Returns:
+            Matplotlib's figure.
 
         Raises:
             ImportError: matplotlib is not installed.
+
+        >>> import importlib.util
+        >>> found = torch.profiler.benchmark(torch.exp, [(1000,)], against=["numpy"], rounds=3, seconds=1e-3)
+        >>> if importlib.util.find_spec("matplotlib"):
+        ...     figure = found.plot()
         """
         if importlib.util.find_spec("matplotlib") is None:
             raise ImportError(NOT_INSTALLED)
@@ -181,15 +217,18 @@ def benchmark(
             same arguments. Functions whose label begins with ``numpy`` or ``scipy`` get arrays instead of tensors.
         dtype: of the tensors; the default type if None.
         cache: ``hot``, or ``cold``: the processor's caches are swept before every call.
+        rounds: how often everybody takes a turn.
+        seconds: how long a turn takes.
         inputs: a function from an element of ``shapes`` to the tensors, where random numbers will not do.
         **params: further arguments, by name.
+
+    Returns:
+        A ``Comparison``, of which ``str`` and notebooks show a table.
 
     Raises:
         ValueError: values differ; ``cache`` is neither.
 
-    >>> import numtorch as torch
-    >>> from numtorch.profiler import benchmark
-    >>> found = benchmark(torch.exp, [(1000,)], against=["numpy"], rounds=3, seconds=1e-3)
+    >>> found = torch.profiler.benchmark(torch.exp, [(1000,)], against=["numpy"], rounds=3, seconds=1e-3)
     >>> [(r.shape, r.label) for r in found.rows]
     [('1000', 'numtorch'), ('1000', 'numpy')]
     """

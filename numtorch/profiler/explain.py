@@ -68,10 +68,20 @@ class Explanation:
         return "\n".join(f"{comment} {f.kernel.__name__}\n{getattr(remarks, what)(*f)}" for f in self.functions)
 
     def ptx(self, cc: tuple[int, int] = (8, 0)) -> str:
-        """The PTX of the kernels that the same call launches on a GPU of compute capability ``cc``; takes no GPU.
+        """The PTX of the kernels that the same call launches on a GPU; takes no GPU.
+
+        Args:
+            cc: compute capability, (major, minor).
+
+        Returns:
+            A text.
 
         Raises:
             ImportError, RuntimeError: the compiler is not there; it comes with the package numba-cuda.
+
+        >>> import importlib.util
+        >>> if importlib.util.find_spec("numba_cuda"):
+        ...     ptx = torch.profiler.explain(torch.exp, torch.ones(1000)).ptx()
         """
         call, args, kwargs = self._call
         with launch.compiling_for(cc) as offline, torch.no_grad():
@@ -183,9 +193,13 @@ def explain(op: Any, *args: Any, **kwargs: Any) -> Explanation:
         op: a function of numtorch, a module, any function that calls them, or the name of an op.
         *args, **kwargs: of the call.
 
-    >>> import numtorch as torch
-    >>> from numtorch.profiler import explain
-    >>> found = explain(torch.exp, torch.ones(1000))
+    Returns:
+        An ``Explanation``, of which ``str`` and notebooks show a text.
+
+    Raises:
+        TypeError: ``op`` cannot be called, or runs no op.
+
+    >>> found = torch.profiler.explain(torch.exp, torch.ones(1000))
     >>> found.chosen
     'exp/any/generated'
     >>> print(found.source)

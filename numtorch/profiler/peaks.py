@@ -37,18 +37,28 @@ PROBE_SECONDS = 0.004  # one timing of one probe
 
 @dataclass
 class Machine:
-    """Measured peaks.
+    """Measured peaks of this machine, or of its GPU.
 
     Attributes:
-        device: ``cpu`` or ``cuda``; ``name`` and ``threads`` say of what.
+        device: ``cpu`` or ``cuda``.
+        name: of the processor.
+        threads: how many walked over memory and computed.
         bandwidths: (bytes walked over, GB/s), ascending: each the best of copying, reading, filling and adding
             to, over and over, as much data as that.
         caches: (name, bytes) as the system reports them, for all threads together.
         rates: GFLOP/s by dtype: the best of multiply-adds in registers and of matrix products. Half types, which most
             kernels compute in float32, have its rate unless their products are faster.
-        launch_ns: calling a compiled kernel that has nothing to do; ``parallel_ns`` one that wakes all threads.
-        load: how many of the ``processors`` other processes kept busy, on average, while this was measured: the least,
+        launch_ns: calling a compiled kernel that has nothing to do.
+        parallel_ns: calling one that wakes all threads.
+        measured: when.
+        load: how many of the processors other processes kept busy, on average, while this was measured: the least,
             where it was measured more than once.
+        processors: how many there are.
+
+    >>> bandwidths, caches, rates = [(4096, 100.0), (2**30, 10.0)], [("L1", 32768)], {"float32": 50.0}
+    >>> peaks = torch.profiler.Machine("cpu", "a processor", 1, bandwidths, caches, rates, launch_ns=200.0)
+    >>> peaks.rate("float32")
+    50.0
     """
 
     device: str
@@ -69,7 +79,16 @@ class Machine:
         return self.load > load.QUIET * self.processors
 
     def doubt(self) -> str:
-        """What speaks against the peaks, in a sentence; nothing where the machine was quiet."""
+        """What speaks against the peaks.
+
+        Returns:
+            A sentence; empty where the machine was quiet.
+
+        >>> bandwidths, caches, rates = [(4096, 100.0), (2**30, 10.0)], [("L1", 32768)], {"float32": 50.0}
+        >>> peaks = torch.profiler.Machine("cpu", "a processor", 1, bandwidths, caches, rates, launch_ns=200.0)
+        >>> peaks.doubt()
+        ''
+        """
         if not self.busy:
             return ""
         return (
@@ -78,32 +97,83 @@ class Machine:
         )
 
     def bandwidth(self, size: float) -> float:
-        """GB/s (bytes a nanosecond) that can be had walking over ``size`` bytes: the best measured for that many or
-        more.
+        """The bandwidth that can be had walking over so much memory: the best measured for that much or more.
 
         Between two measured sizes the smaller one, which is the faster, counts.
+
+        Args:
+            size: bytes.
+
+        Returns:
+            GB/s, which are bytes a nanosecond.
+
+        >>> bandwidths, caches, rates = [(4096, 100.0), (2**30, 10.0)], [("L1", 32768)], {"float32": 50.0}
+        >>> peaks = torch.profiler.Machine("cpu", "a processor", 1, bandwidths, caches, rates, launch_ns=200.0)
+        >>> peaks.bandwidth(2**20), peaks.bandwidth(2**30)
+        (100.0, 10.0)
         """
         below = max((n for n, _ in self.bandwidths if n <= size), default=0)
         return max(rate for n, rate in self.bandwidths if n >= below)
 
     def rate(self, dtype: str) -> float:
-        """GFLOP/s (operations a nanosecond) in a dtype; integers count as float32."""
+        """The arithmetic rate in a dtype.
+
+        Args:
+            dtype: its name; integers count as float32.
+
+        Returns:
+            GFLOP/s, which are operations a nanosecond.
+
+        >>> bandwidths, caches, rates = [(4096, 100.0), (2**30, 10.0)], [("L1", 32768)], {"float32": 50.0}
+        >>> peaks = torch.profiler.Machine("cpu", "a processor", 1, bandwidths, caches, rates, launch_ns=200.0)
+        >>> peaks.rate("int64")
+        50.0
+        """
         return self.rates.get(dtype, self.rates["float32"])
 
     def level(self, size: float) -> str:
-        """The memory that so many bytes fit in: ``L1`` ... ``memory``."""
+        """The memory that so many bytes fit in.
+
+        Args:
+            size: bytes.
+
+        Returns:
+            ``L1``, ``L2``, ... or ``memory``.
+
+        >>> bandwidths, caches, rates = [(4096, 100.0), (2**30, 10.0)], [("L1", 32768)], {"float32": 50.0}
+        >>> peaks = torch.profiler.Machine("cpu", "a processor", 1, bandwidths, caches, rates, launch_ns=200.0)
+        >>> peaks.level(1000), peaks.level(10**6)
+        ('L1', 'memory')
+        """
         return next((name for name, n in self.caches if size <= n), "memory")
 
     def levels(self) -> list[tuple[str, float]]:
-        """(name, GB/s) of each cache and of memory."""
+        """The bandwidth of each cache and of memory.
+
+        Returns:
+            A list of (name, GB/s).
+
+        >>> bandwidths, caches, rates = [(4096, 100.0), (2**30, 10.0)], [("L1", 32768)], {"float32": 50.0}
+        >>> peaks = torch.profiler.Machine("cpu", "a processor", 1, bandwidths, caches, rates, launch_ns=200.0)
+        >>> peaks.levels()
+        [('L1', 100.0), ('memory', 10.0)]
+        """
         sizes = [n for _, n in self.caches]
         inside = [max([n for n, _ in self.bandwidths if n <= s], default=self.bandwidths[0][0]) for s in sizes]
         named = [(name, self.bandwidth(n)) for (name, _), n in zip(self.caches, inside, strict=True)]
         return [*named, ("memory", self.bandwidths[-1][1])]
 
     def slants(self) -> list[tuple[str, float]]:
-        """(name, GB/s) of the slanted lines of a roofline: a level within 5 % of the one before it is on the same
-        line."""
+        """The slanted lines of a roofline: a level within 5 % of the one before it is on the same line.
+
+        Returns:
+            A list of (name, GB/s).
+
+        >>> bandwidths, caches, rates = [(4096, 100.0), (2**30, 10.0)], [("L1", 32768)], {"float32": 50.0}
+        >>> peaks = torch.profiler.Machine("cpu", "a processor", 1, bandwidths, caches, rates, launch_ns=200.0)
+        >>> peaks.slants()
+        [('L1', 100.0), ('memory', 10.0)]
+        """
         lines: list[tuple[str, float]] = []
         for name, rate in self.levels():
             if lines and rate > 0.95 * lines[-1][1]:
@@ -113,7 +183,16 @@ class Machine:
         return lines
 
     def to_dict(self) -> dict[str, Any]:
-        """What JSON can hold."""
+        """The fields by name, as JSON can hold them.
+
+        Returns:
+            A dict.
+
+        >>> bandwidths, caches, rates = [(4096, 100.0), (2**30, 10.0)], [("L1", 32768)], {"float32": 50.0}
+        >>> peaks = torch.profiler.Machine("cpu", "a processor", 1, bandwidths, caches, rates, launch_ns=200.0)
+        >>> peaks.to_dict()["threads"]
+        1
+        """
         return asdict(self)
 
     def _lines(self) -> list[str]:
@@ -138,10 +217,16 @@ def machine(device: str = "cpu", *, refresh: bool = False) -> Machine:
     measured again.
 
     Args:
+        device: ``"cpu"`` or ``"cuda"``.
         refresh: measure again in any case; the better of old and new counts.
 
-    >>> from numtorch.profiler import machine
-    >>> peaks = machine()
+    Returns:
+        A ``Machine``.
+
+    Raises:
+        ValueError: another ``device``.
+
+    >>> peaks = torch.profiler.machine()
     >>> peaks.rate("float32") > 0 and peaks.bandwidth(1 << 12) >= peaks.bandwidth(1 << 26)
     True
     """

@@ -60,6 +60,11 @@ class Profile:
         events: the newest calls on the time line, oldest first.
         wall_ns: how long was recorded.
         machine: the measured peaks, None where they have not been measured and rows have no roof; see ``measure``.
+
+    >>> with torch.profiler.profile() as prof:
+    ...     y = torch.exp(torch.ones(1000))
+    >>> sum(row.share for row in prof.rows) > 0.99
+    True
     """
 
     def __init__(self) -> None:
@@ -79,18 +84,22 @@ class Profile:
 
     @property
     def rows(self) -> list[Row]:
+        """Where the wall time went, the costliest first; they add up to ``wall_ns``."""
         return self._read()[0]
 
     @property
     def spans(self) -> list[Span]:
+        """Modules, backward passes, steps, batches, ``record_function`` blocks."""
         return self._read()[1]
 
     @property
     def events(self) -> list[Event]:
+        """The newest calls on the time line, oldest first."""
         return self._read()[2]
 
     @property
     def wall_ns(self) -> int:
+        """How long was recorded, in nanoseconds."""
         return self._read()[3]
 
     @property
@@ -116,10 +125,20 @@ class Profile:
 
     @property
     def machine(self) -> peaks.Machine | None:
+        """The measured peaks; None where they have not been measured."""
         return self._machine or peaks.known()
 
     def measure(self) -> peaks.Machine:
-        """Measure the machine's peaks if that has not been done, so that rows have a roof."""
+        """Measure the machine's peaks if that has not been done, so that rows have a roof.
+
+        Returns:
+            The ``Machine``.
+
+        >>> with torch.profiler.profile() as prof:
+        ...     y = torch.exp(torch.ones(1000))
+        >>> prof.measure().device
+        'cpu'
+        """
         self._machine = peaks.machine()
         for r in self.rows:
             if r.device == "cpu":
@@ -159,10 +178,23 @@ class Profile:
         """The rows as text, the costliest first.
 
         Args:
-            columns, sort_by: names from ``legend()``.
+            sort_by: a name from ``legend()``; own time if None.
+            row_limit: how many rows are shown.
+            columns: names from ``legend()``; a choice of them if None.
             group_by: sum rows up: ``"kernel"`` (apart where ``columns`` asks for a phase, a module or shapes),
                 ``"op"``, ``"module"``, ``"phase"``, ``"shapes"`` (of a kernel), or other columns of text; ``"rows"``
                 sums up nothing.
+
+        Returns:
+            A text.
+
+        Raises:
+            ValueError: an unknown column.
+
+        >>> with torch.profiler.profile() as prof:
+        ...     y = torch.exp(torch.ones(1000))
+        >>> "exp/cpu/generated" in prof.table(columns=("name", "calls"))
+        True
         """
         by = table.GROUPS.get(group_by, (group_by,)) if isinstance(group_by, str) else tuple(group_by)
         if group_by == "kernel":
@@ -177,12 +209,34 @@ class Profile:
         return table.text(shown, self.wall_ns, sort_by, row_limit, columns)
 
     def key_averages(self, group_by_input_shape: bool = False, by: str | tuple[str, ...] | None = None) -> Averages:
-        """Rows of one op summed up, of one op and shapes, or of equal columns ``by``; torch's name."""
+        """Rows of one op summed up, of one op and shapes, or of equal columns ``by``; torch's name.
+
+        Args:
+            group_by_input_shape: keep different shapes apart.
+            by: the columns, of which equal ones are summed up.
+
+        Returns:
+            A list of rows, with a ``table`` of its own.
+
+        >>> with torch.profiler.profile() as prof:
+        ...     y = torch.exp(torch.ones(1000))
+        >>> [row.calls for row in prof.key_averages() if row.op == "exp"]
+        [1]
+        """
         by = (by,) if isinstance(by, str) else by
         return Averages(self.rows, self.wall_ns, by or (("op", "shapes") if group_by_input_shape else ("op",)))
 
     def total_average(self) -> Row:
-        """All rows summed up."""
+        """All rows summed up.
+
+        Returns:
+            A ``Row``.
+
+        >>> with torch.profiler.profile() as prof:
+        ...     y = torch.exp(torch.ones(1000))
+        >>> prof.total_average().time_ns > 0
+        True
+        """
         return table.merged(self.rows)
 
     @property
@@ -193,20 +247,84 @@ class Profile:
         return self._tracker.timeline(self._clocks.started)
 
     def compare(self, after: Profile) -> Comparison:
-        """This profile as "before" beside another as "after": what became faster or slower, and whether that is more
-        than noise and more than what became of fixed pieces of work that were timed beside both."""
+        """This profile as "before" beside another as "after": what became faster or slower.
+
+        It says whether a difference is more than noise and more than what became of fixed pieces of work that were
+        timed beside both.
+
+        Args:
+            after: the other profile.
+
+        Returns:
+            A comparison, of which ``str`` and notebooks show a table.
+
+        >>> with torch.profiler.profile() as prof:
+        ...     y = torch.exp(torch.ones(1000))
+        >>> "exp" in str(prof.compare(prof))
+        True
+        """
         return Comparison(self, after)
 
     def roofline(self, ax: Any = None, most: int = 12) -> Any:
-        """Draw the costliest kernels under the machine's roofs; see ``figures.roofline``. Needs matplotlib."""
+        """Draw the costliest kernels under the machine's roofs. Needs matplotlib.
+
+        Args:
+            ax: matplotlib's axes; new ones if None.
+            most: how many kernels.
+
+        Returns:
+            The axes.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+
+        >>> import importlib.util
+        >>> with torch.profiler.profile() as prof:
+        ...     y = torch.exp(torch.ones(1000))
+        >>> if importlib.util.find_spec("matplotlib"):
+        ...     axes = prof.roofline()
+        """
         return figures.roofline(self, ax, most)
 
     def plot_memory(self, ax: Any = None) -> Any:
-        """Draw memory over time. Needs matplotlib, and ``profile_memory=True``."""
+        """Draw memory over time. Needs matplotlib, and ``profile_memory=True``.
+
+        Args:
+            ax: matplotlib's axes; new ones if None.
+
+        Returns:
+            The axes.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+            RuntimeError: the profile did not follow memory.
+
+        >>> import importlib.util
+        >>> with torch.profiler.profile(profile_memory=True) as prof:
+        ...     y = torch.exp(torch.ones(100000))
+        >>> if importlib.util.find_spec("matplotlib"):
+        ...     axes = prof.plot_memory()
+        """
         return memory.plot(self.memory, ax)
 
     def to_json(self, path: Any = None) -> str:
-        """``to_dict`` as text, also written to ``path`` if given."""
+        """``to_dict`` as text.
+
+        Args:
+            path: a file to which it is written, too.
+
+        Returns:
+            The text.
+
+        Raises:
+            OSError: ``path`` cannot be written.
+
+        >>> import json
+        >>> with torch.profiler.profile() as prof:
+        ...     y = torch.exp(torch.ones(1000))
+        >>> sorted(json.loads(prof.to_json()))
+        ['machine', 'rows', 'spans', 'wall_ns']
+        """
         text = json.dumps(self.to_dict(), indent=1)
         if path is not None:
             trace.check(path)
@@ -219,6 +337,19 @@ class Profile:
         Args:
             writer: anything with torch's ``add_scalar(tag, value, step)``, or the folder of a new one, which
                 tensorboardX writes.
+            step: to which the scalars belong.
+
+        Raises:
+            ImportError: tensorboardX is not installed.
+
+        >>> class Writer:
+        ...     def add_scalar(self, tag, value, step):
+        ...         if "exp/" in tag:
+        ...             print(tag, value > 0, step)
+        >>> with torch.profiler.profile() as prof:
+        ...     y = torch.exp(torch.ones(1000))
+        >>> prof.to_tensorboard(Writer(), step=3)
+        profile/forward/exp/cpu/generated/self_ms True 3
         """
         close = None
         if not hasattr(writer, "add_scalar"):
@@ -239,19 +370,58 @@ class Profile:
 
     def export_html(self, path: Any) -> None:
         """Write a page of its own: summary, machine, roofline, flame graph, memory, and the table summed up as one
-        chooses."""
+        chooses.
+
+        Args:
+            path: the file.
+
+        Raises:
+            OSError: it cannot be written.
+
+        >>> import os, tempfile
+        >>> with torch.profiler.profile() as prof:
+        ...     y = torch.exp(torch.ones(1000))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     prof.export_html(os.path.join(folder, "profile.html"))
+        ...     print(os.listdir(folder))
+        ['profile.html']
+        """
         trace.check(path)
         write_atomically(Path(path), page.document(self, "kernel profile").encode())
 
     def export_speedscope(self, path: Any) -> None:
-        """Write the flame graph as a file for https://www.speedscope.app."""
+        """Write the flame graph as a file for https://www.speedscope.app.
+
+        Args:
+            path: the file.
+
+        Raises:
+            OSError: it cannot be written.
+
+        >>> import os, tempfile
+        >>> with torch.profiler.profile() as prof:
+        ...     y = torch.exp(torch.ones(1000))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     prof.export_speedscope(os.path.join(folder, "profile.json"))
+        ...     print(os.listdir(folder))
+        ['profile.json']
+        """
         flame.write(self, path)
 
     def _repr_html_(self) -> str:
         return page.render(self, "kernel profile")
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the events, as JSON can hold it; ``pandas.DataFrame(prof.to_dict()["rows"])`` is a table."""
+        """Everything but the events, as JSON can hold it; ``pandas.DataFrame(prof.to_dict()["rows"])`` is a table.
+
+        Returns:
+            A dict of ``wall_ns``, ``rows``, ``spans`` and ``machine``.
+
+        >>> with torch.profiler.profile() as prof:
+        ...     y = torch.exp(torch.ones(1000))
+        >>> [row["calls"] for row in prof.to_dict()["rows"] if row["op"] == "exp"]
+        [1]
+        """
         machine = self.machine
         return {
             "wall_ns": self.wall_ns,
@@ -264,7 +434,22 @@ class Profile:
         }
 
     def export_chrome_trace(self, path: Any) -> None:
-        """Write the time line as a file for chrome://tracing or Perfetto."""
+        """Write the time line as a file for chrome://tracing or Perfetto.
+
+        Args:
+            path: the file; packed if it ends in ``.gz``.
+
+        Raises:
+            OSError: it cannot be written.
+
+        >>> import os, tempfile
+        >>> with torch.profiler.profile() as prof:
+        ...     y = torch.exp(torch.ones(1000))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     prof.export_chrome_trace(os.path.join(folder, "trace.json"))
+        ...     print(os.listdir(folder))
+        ['trace.json']
+        """
         trace.write(self, path)
 
     def __str__(self) -> str:

@@ -22,6 +22,14 @@ class Row:
 
     Times are in nanoseconds; ``bytes``, ``flops`` and ``allocated`` are those of all calls together.
 
+    Args:
+        wall_ns: the wall time of the profile.
+        id: which events are its own.
+        jits: the compiled functions themselves.
+        sample: own times of single calls, for quantiles.
+        machine: the measured peaks.
+        parts: the rows that this one sums up.
+
     Attributes:
         kind: ``kernel``; ``python`` (*Python dispatch* is numtorch's own, *your Python* the program's), ``data``
             (making batches), ``idle`` (sleeping or waiting) or ``profiler`` (the profiler's own bookkeeping and
@@ -129,19 +137,23 @@ class Row:
 
     @property
     def time_ns(self) -> int:
+        """All of its time: ``self_ns``, ``load_ns`` and ``compile_ns``."""
         return self.self_ns + self.load_ns + self.compile_ns
 
     @property
     def mean_ns(self) -> float:
+        """The time of a call that neither compiled nor loaded."""
         timed = self.calls - self.cold_calls
         return self.total_ns / timed if timed > 0 else 0.0
 
     @property
     def gbps(self) -> float | None:
+        """Gigabytes a second."""
         return self._in_timed("bytes") / self.total_ns if self.total_ns and self.bytes else None
 
     @property
     def gflops(self) -> float | None:
+        """1e9 operations a second."""
         return self._in_timed("flops") / self.total_ns if self.total_ns and self.flops else None
 
     @property
@@ -152,6 +164,7 @@ class Row:
 
     @property
     def intensity(self) -> float | None:
+        """Operations for each byte."""
         return self.flops / self.bytes if self.bytes else None
 
     def _limits(self) -> tuple[float, float] | None:
@@ -163,6 +176,7 @@ class Row:
 
     @property
     def roof_ns(self) -> float | None:
+        """The least time that the timed calls could take on this machine; None where it is not known."""
         if self.parts:
             roofs = [p.roof_ns for p in self.parts]
             return None if None in roofs else sum(r for r in roofs if r is not None)
@@ -171,11 +185,13 @@ class Row:
 
     @property
     def percent_of_roof(self) -> float | None:
+        """The roof in percent of the measured time; None where it is not known."""
         roof = self.roof_ns
         return 100 * roof / self.total_ns if roof and self.total_ns else None
 
     @property
     def bound(self) -> str:
+        """What the roof is made of: ``memory``, ``compute`` or ``dispatch``; empty where it is not known."""
         if self.parts:
             return max(self.parts, key=lambda p: p.total_ns).bound
         limits = self._limits()
@@ -185,14 +201,25 @@ class Row:
 
     @property
     def vectorized(self) -> Any:
+        """Whether its loops became vector instructions; None where nobody can tell."""
         return vectorized(self.jits) if self.jits else None
 
     @property
     def share(self) -> float:
+        """``time_ns`` as a part of the wall time."""
         return self.time_ns / self.wall_ns if self.wall_ns else 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """Every column by name, numbers and strings only: what JSON can hold."""
+        """Every column by name, numbers and strings only: what JSON can hold.
+
+        Returns:
+            A dict, whose keys are those of ``legend``.
+
+        >>> with torch.profiler.profile() as prof:
+        ...     y = torch.exp(torch.ones(1000))
+        >>> prof.rows[0].to_dict().keys() == torch.profiler.legend().keys()
+        True
+        """
         return {name: _plain(getattr(self, name)) for name in legend()}
 
 
@@ -209,10 +236,12 @@ def vectorized(jits: tuple) -> bool | None:
 
 @cache
 def legend() -> dict[str, str]:
-    """Each column and its definition.
+    """Each column of a profile and its definition.
 
-    >>> from numtorch.profiler.rows import legend
-    >>> legend()["intensity"]
+    Returns:
+        A dict by the names of the columns.
+
+    >>> torch.profiler.legend()["intensity"]
     'operations for each byte: ``flops / bytes``.'
     """
     text = (Row.__doc__ or "").partition("Attributes:")[2]
@@ -229,7 +258,15 @@ class Span:
         kind: ``module``, ``backward``, ``optimizer``, ``data``, ``function`` or ``step``.
         name: the module's path, the optimizer's class, the label.
         module: path of the module in which it lies.
-        calls: how often; ``total_ns``: from begin to end; ``self_ns``: less kernels and spans inside.
+        calls: how often.
+        self_ns: nanoseconds, less kernels and spans inside.
+        total_ns: nanoseconds from begin to end.
+        id: which events are its own.
+
+    >>> with torch.profiler.profile() as prof:
+    ...     y = torch.nn.ReLU()(torch.ones(3))
+    >>> [(span.kind, span.name) for span in prof.spans]
+    [('module', 'ReLU')]
     """
 
     kind: str
@@ -247,9 +284,16 @@ class Event:
 
     Attributes:
         of: the ``Row`` or ``Span``.
-        start_ns: since the profile began; ``duration_ns`` and ``self_ns`` as in a row.
+        start_ns: since the profile began.
+        duration_ns: from begin to end.
+        self_ns: less kernels and spans inside.
         thread: 0 for the thread that opened the profile.
         step: how many times ``prof.step()`` had been called.
+
+    >>> with torch.profiler.profile() as prof:
+    ...     y = torch.exp(torch.ones(1000))
+    >>> [event.of.op for event in prof.events if event.name.startswith("exp")]
+    ['exp']
     """
 
     of: Row | Span
@@ -261,6 +305,7 @@ class Event:
 
     @property
     def name(self) -> str:
+        """The kernel, or what else it is."""
         return self.of.name
 
 

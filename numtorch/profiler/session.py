@@ -23,14 +23,32 @@ from numtorch.profiler.result import Clocks, Profile
 
 
 class ProfilerActivity(Enum):
-    """What is observed; torch's names."""
+    """What is observed; torch's names.
+
+    Attributes:
+        CPU: kernels on the processor.
+        CUDA: kernels on a GPU.
+
+    >>> torch.profiler.ProfilerActivity.CPU.name
+    'CPU'
+    """
 
     CPU = "cpu"
     CUDA = "cuda"
 
 
 class ProfilerAction(Enum):
-    """What a schedule asks for at a step."""
+    """What a schedule asks for at a step.
+
+    Attributes:
+        NONE: observe nothing.
+        WARMUP: observe and forget.
+        RECORD: record.
+        RECORD_AND_SAVE: record, and then call ``on_trace_ready``.
+
+    >>> torch.profiler.schedule(wait=1, warmup=1, active=2)(0).name
+    'NONE'
+    """
 
     NONE = 0
     WARMUP = 1
@@ -44,11 +62,20 @@ def schedule(
     """Steps in cycles: ``wait`` unobserved, ``warmup`` observed and forgotten, ``active`` recorded.
 
     Args:
+        wait: number of steps; not negative.
+        warmup: number of steps; not negative.
+        active: number of steps; positive.
         repeat: how many cycles; 0 for as many as there are steps.
         skip_first: unobserved steps before the first cycle.
 
-    >>> from numtorch.profiler import schedule
-    >>> [schedule(wait=1, warmup=1, active=2)(step).name for step in range(5)]
+    Returns:
+        A function from the number of a step to a ``ProfilerAction``, for ``profile(schedule=...)``.
+
+    Raises:
+        ValueError: a number is not an integer, or too small.
+
+    >>> action = torch.profiler.schedule(wait=1, warmup=1, active=2)
+    >>> [action(step).name for step in range(5)]
     ['NONE', 'WARMUP', 'RECORD', 'RECORD_AND_SAVE', 'NONE']
     """
     for name, value, least in (
@@ -99,7 +126,6 @@ class profile(Profile):
 
     Source: torch.profiler.profile.
 
-    >>> import numtorch as torch
     >>> with torch.profiler.profile() as prof:
     ...     y = torch.exp(torch.ones(1000))
     >>> (row,) = [r for r in prof.rows if r.op == "exp"]
@@ -151,7 +177,18 @@ class profile(Profile):
         return wrapper
 
     def start(self) -> None:
-        """Begin, as entering the block does."""
+        """Begin, as entering the block does.
+
+        Raises:
+            RuntimeError: a profile is open already.
+
+        >>> prof = torch.profiler.profile()
+        >>> prof.start()
+        >>> y = torch.exp(torch.ones(1000))
+        >>> prof.stop()
+        >>> "exp" in [row.op for row in prof.rows]
+        True
+        """
         global _current
         if _current is not None or timing.active is not None:
             raise RuntimeError(
@@ -167,7 +204,14 @@ class profile(Profile):
             raise
 
     def stop(self) -> None:
-        """End, as leaving the block does; what was gathered can be read from here on."""
+        """End, as leaving the block does; what was gathered can be read from here on.
+
+        >>> prof = torch.profiler.profile()
+        >>> prof.start()
+        >>> prof.stop()
+        >>> prof.wall_ns > 0
+        True
+        """
         if _current is not self:
             return
         try:
@@ -186,7 +230,18 @@ class profile(Profile):
             _current = None
 
     def step(self) -> None:
-        """Say that a step has ended; the schedule decides about the next."""
+        """Say that a step has ended; the schedule decides about the next.
+
+        Raises:
+            RuntimeError: the profile is not open.
+
+        >>> with torch.profiler.profile(schedule=torch.profiler.schedule(wait=1, active=1, repeat=1)) as prof:
+        ...     for step in range(3):
+        ...         y = torch.exp(torch.ones(1000))
+        ...         prof.step()
+        >>> [row.calls for row in prof.rows if row.op == "exp"]
+        [1]
+        """
         if _current is not self:
             raise RuntimeError("profile.step: the profile is not open; call it inside `with profile(...) as prof:`")
         if self._recorder is not None:
@@ -250,7 +305,10 @@ def check_path(path: Any) -> None:
 class record_function:
     """Give a part of the program a name: a context manager and decorator, of no effect unless a profile is open.
 
-    >>> import numtorch as torch
+    Args:
+        name: the name, by which ``prof.spans`` has it.
+        args: accepted.
+
     >>> with torch.profiler.profile() as prof:
     ...     with torch.profiler.record_function("my part"):
     ...         y = torch.ones(3) + 1

@@ -37,7 +37,14 @@ class Layer:
 
 
 class Summary:
-    """``summary(model, x)``: a list of ``Layer`` in ``layers``; ``str`` and notebooks show a table."""
+    """What ``summary`` found; ``str`` and notebooks show a table.
+
+    Args:
+        layers: a ``Layer`` for each module.
+
+    >>> torch.profiler.summary(torch.nn.Linear(4, 3), torch.ones(2, 4)).layers[0].parameters
+    15
+    """
 
     HEAD = ["module", "class", "in", "out", "parameters", "MFLOP", "activations KB", "forward us", "backward us"]
 
@@ -77,7 +84,14 @@ class Summary:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """What JSON can hold."""
+        """The layers, as JSON can hold them.
+
+        Returns:
+            A dict of a list of dicts.
+
+        >>> torch.profiler.summary(torch.nn.Linear(4, 3), torch.ones(2, 4)).to_dict()["layers"][0]["kind"]
+        'Linear'
+        """
         return {"layers": [vars(r) for r in self.layers]}
 
 
@@ -92,15 +106,18 @@ def summary(model: Any, *inputs: Any, repeats: int = 5) -> Summary:
     restored.
 
     Args:
-        inputs: what the model is called with.
+        model: a module.
+        *inputs: what it is called with.
         repeats: measured passes; times are means over them. Kernels are compiled before.
+
+    Returns:
+        A ``Summary``: in ``layers`` shapes, parameters, operations, bytes and times of each module.
 
     Raises:
         TypeError: ``model`` is not a module.
 
-    >>> import numtorch as torch
-    >>> from numtorch import nn
-    >>> report = torch.profiler.summary(nn.Sequential(nn.Linear(4, 3), nn.ReLU()), torch.ones(2, 4))
+    >>> net = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU())
+    >>> report = torch.profiler.summary(net, torch.ones(2, 4))
     >>> [(layer.kind, layer.outputs, layer.parameters) for layer in report.layers]
     [('Sequential', [(2, 3)], 15), ('Linear', [(2, 3)], 15), ('ReLU', [(2, 3)], 0)]
     """

@@ -141,7 +141,24 @@ def write(prof: Any, path: Any) -> None:
 def tensorboard_trace_handler(dir_name: str, worker_name: str | None = None) -> Callable[[Any], None]:
     """For ``on_trace_ready``: a trace file for each cycle in a folder, which is made and tried at once.
 
+    Args:
+        dir_name: the folder.
+        worker_name: with what the names of the files begin; host and process if None.
+
+    Returns:
+        A function of a profile.
+
+    Raises:
+        OSError: the folder cannot be written to.
+
     Source: torch.profiler.tensorboard_trace_handler.
+
+    >>> import os, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with torch.profiler.profile(on_trace_ready=torch.profiler.tensorboard_trace_handler(folder, "me")):
+    ...         y = torch.exp(torch.ones(1000))
+    ...     print([name.partition(".")[0] for name in os.listdir(folder)])
+    ['me']
     """
     folder = Path(dir_name)
     try:

@@ -46,8 +46,7 @@ from numtorch import exports
 
 PACKAGE = Path(numtorch.__file__).parent
 
-# Two lists, because two families of modules are written at a time.
-PENDING_OPS = {
+PENDING = {
     "ops/activation.py",
     "ops/conv/__init__.py",
     "ops/indexing/elements.py",
@@ -64,10 +63,6 @@ PENDING_OPS = {
     "ops/searching.py",
 }
 
-PENDING_REST = {
-}
-
-PENDING = PENDING_OPS | PENDING_REST
 
 NAMESPACES = [
     "numtorch",

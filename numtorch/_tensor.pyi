@@ -129,23 +129,23 @@ class Tensor:
     def adjoint(self) -> Tensor:
         """The last two dimensions exchanged (and, of complex numbers, conjugated)."""
     def all(self, dim: Dims | None = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
-        """Whether every element is nonzero, of all or over dimensions (none if ``dim`` is empty); uint8 of uint8, else bool."""
+        """Whether every element is nonzero, of all or along dimensions."""
     def allclose(self, other: Tensor, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> builtins.bool:
         """Whether all elements are within ``atol + rtol * abs(other)`` of each other, or equal."""
     def amax(self, dim: Dims = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ..., axis: Dims = ..., keepdims: builtins.bool = ...) -> Tensor:
-        """The largest element over dimensions; NaN if there is one. Equal elements share the gradient."""
+        """The largest element along dimensions; NaN if there is one. Equal elements share the gradient."""
     def amin(self, dim: Dims = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ..., axis: Dims = ..., keepdims: builtins.bool = ...) -> Tensor:
-        """The smallest element over dimensions; NaN if there is one. Equal elements share the gradient."""
+        """The smallest element along dimensions; NaN if there is one. Equal elements share the gradient."""
     def any(self, dim: Dims | None = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
-        """Whether any element is nonzero, of all or over dimensions (none if ``dim`` is empty); uint8 of uint8, else bool."""
+        """Whether any element is nonzero, of all or along dimensions."""
     def argmax(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ..., axis: builtins.int | None = ..., keepdims: builtins.bool = ...) -> Tensor:
-        """Where the (first) largest element is: in the flattened tensor, or along a dimension."""
+        """Where the largest element is, the first of several: in the flattened tensor, or along a dimension."""
     def argmin(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ..., axis: builtins.int | None = ..., keepdims: builtins.bool = ...) -> Tensor:
-        """Where the (first) smallest element is: in the flattened tensor, or along a dimension."""
+        """Where the smallest element is, the first of several: in the flattened tensor, or along a dimension."""
     def argsort(self, dim: builtins.int = ..., descending: builtins.bool = ..., *, stable: builtins.bool = ..., out: Tensor | None = ..., axis: builtins.int = ...) -> Tensor:
         """The positions that sort along ``dim``: the indices of ``sort``."""
     def argwhere(self) -> Tensor:
-        """Indices of nonzero elements, one row each."""
+        """The positions of nonzero elements, one row each: ``nonzero(input)``."""
     def as_strided(self, size: Sequence[builtins.int], stride: Sequence[builtins.int], storage_offset: builtins.int | None = ...) -> Tensor:
         """A view with the given sizes, strides and offset into the memory of ``input``."""
     def atan(self, *, out: Tensor | None = ...) -> Tensor:
@@ -225,7 +225,7 @@ class Tensor:
     def cosh_(self) -> Tensor:
         """In-place ``cosh``."""
     def count_nonzero(self, dim: Dims | None = ..., *, axis: Dims | None = ...) -> Tensor:
-        """How many elements are nonzero."""
+        """How many elements are nonzero, of all or along dimensions."""
     def cpu(self) -> Tensor:
         """The tensor on the CPU."""
     def cuda(self, device: _Device | None = ..., non_blocking: builtins.bool = ...) -> Tensor:
@@ -302,7 +302,7 @@ class Tensor:
     def divide_(self, other: _Operand, *, rounding_mode: str | None = ...) -> Tensor:
         """In-place ``div``."""
     def dot(self, tensor: Tensor, *, out: Tensor | None = ...) -> Tensor:
-        """The sum of products of two vectors."""
+        """``sum(input * tensor)`` of two vectors."""
     def double(self, *, memory_format: Any = ...) -> Tensor:
         """The elements as float64."""
     def dsplit(self, indices_or_sections: builtins.int | Sequence[builtins.int] | Tensor, *more: builtins.int) -> tuple[Tensor, ...]:
@@ -405,10 +405,10 @@ class Tensor:
         """In-place ``hypot``."""
     @overload
     def index_add(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: builtins.float | Tensor = ..., out: Tensor | None = ...) -> Tensor:
-        """``input`` with the slices of ``source`` added at the given positions; repeated positions add up."""
+        """A copy of ``input`` with ``alpha`` times the slices of ``source`` added at positions; equal positions add up."""
     @overload
     def index_add(self, *, index: Tensor, source: Tensor, alpha: builtins.float | Tensor = ..., out: Tensor | None = ..., axis: builtins.int) -> Tensor:
-        """``input`` with the slices of ``source`` added at the given positions; repeated positions add up."""
+        """A copy of ``input`` with ``alpha`` times the slices of ``source`` added at positions; equal positions add up."""
     @overload
     def index_add_(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: builtins.float | Tensor = ...) -> Tensor:
         """In-place ``index_add``."""
@@ -417,10 +417,10 @@ class Tensor:
         """In-place ``index_add``."""
     @overload
     def index_copy(self, dim: builtins.int, index: Tensor, source: Tensor, *, out: Tensor | None = ...) -> Tensor:
-        """``input`` with the slices at the given positions replaced by those of ``source``."""
+        """A copy of ``input`` with the slices at given positions replaced by those of ``source``."""
     @overload
     def index_copy(self, *, index: Tensor, source: Tensor, out: Tensor | None = ..., axis: builtins.int) -> Tensor:
-        """``input`` with the slices at the given positions replaced by those of ``source``."""
+        """A copy of ``input`` with the slices at given positions replaced by those of ``source``."""
     @overload
     def index_copy_(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor:
         """In-place ``index_copy``."""
@@ -429,26 +429,26 @@ class Tensor:
         """In-place ``index_copy``."""
     @overload
     def index_fill(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor:
-        """``input`` with the slices at the given positions set to ``value``; negative positions count from the end."""
+        """A copy of ``input`` with the slices at given positions set to ``value``."""
     @overload
     def index_fill(self, *, index: Tensor, value: Any, axis: builtins.int) -> Tensor:
-        """``input`` with the slices at the given positions set to ``value``; negative positions count from the end."""
+        """A copy of ``input`` with the slices at given positions set to ``value``."""
     @overload
     def index_fill_(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor:
-        """In-place ``index_fill``. Of an expanded tensor, elements that are one place in memory are filled if the index names one."""
+        """In-place ``index_fill``."""
     @overload
     def index_fill_(self, *, index: Tensor, value: Any, axis: builtins.int) -> Tensor:
-        """In-place ``index_fill``. Of an expanded tensor, elements that are one place in memory are filled if the index names one."""
+        """In-place ``index_fill``."""
     def index_put(self, indices: Any, values: Tensor, accumulate: builtins.bool = ...) -> Tensor:
-        """A copy of ``input`` with ``values`` written (or added) at the positions: one index tensor for each of the first dimensions."""
+        """A copy of ``input`` with ``values`` written or added at positions: of ``input[indices] = values``."""
     def index_put_(self, indices: Any, values: Tensor, accumulate: builtins.bool = ...) -> Tensor:
-        """Write ``values``, or add them with ``accumulate``, in place at the positions: one index tensor for each of the first dimensions."""
+        """In-place ``index_put``."""
     @overload
     def index_reduce(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: str, *, include_self: builtins.bool = ..., out: Tensor | None = ...) -> Tensor:
-        """``input`` with the slices of ``source`` combined into those at the positions, by ``prod``, ``mean``, ``amax`` or ``amin``."""
+        """A copy of ``input`` with the slices of ``source`` combined into those at given positions."""
     @overload
     def index_reduce(self, *, index: Tensor, source: Tensor, reduce: str, include_self: builtins.bool = ..., out: Tensor | None = ..., axis: builtins.int) -> Tensor:
-        """``input`` with the slices of ``source`` combined into those at the positions, by ``prod``, ``mean``, ``amax`` or ``amin``."""
+        """A copy of ``input`` with the slices of ``source`` combined into those at given positions."""
     @overload
     def index_reduce_(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: str, *, include_self: builtins.bool = ...) -> Tensor:
         """In-place ``index_reduce``."""
@@ -457,10 +457,10 @@ class Tensor:
         """In-place ``index_reduce``."""
     @overload
     def index_select(self, dim: builtins.int, index: Tensor, *, out: Tensor | None = ...) -> Tensor:
-        """The slices at the given positions along ``dim``."""
+        """The slices at given positions along ``dim``."""
     @overload
     def index_select(self, *, index: Tensor, out: Tensor | None = ..., axis: builtins.int) -> Tensor:
-        """The slices at the given positions along ``dim``."""
+        """The slices at given positions along ``dim``."""
     def int(self, *, memory_format: Any = ...) -> Tensor:
         """The elements as int32."""
     def is_complex(self) -> builtins.bool:
@@ -527,10 +527,10 @@ class Tensor:
         """In-place ``log``."""
     @overload
     def log_softmax(self, dim: builtins.int, dtype: _DType | None = ..., *, out: Tensor | None = ...) -> Tensor:
-        """The logarithm of softmax along ``dim``, without forming it."""
+        """``log(softmax(input, dim))`` in one step, which keeps the digits of small probabilities."""
     @overload
     def log_softmax(self, *, dtype: _DType | None = ..., out: Tensor | None = ..., axis: builtins.int) -> Tensor:
-        """The logarithm of softmax along ``dim``, without forming it."""
+        """``log(softmax(input, dim))`` in one step, which keeps the digits of small probabilities."""
     @overload
     def logcumsumexp(self, dim: builtins.int, *, out: Tensor | None = ...) -> Tensor:
         """``log(sum(exp(x)))`` of the elements up to each along ``dim``, without overflow."""
@@ -555,10 +555,10 @@ class Tensor:
         """In-place ``logical_xor``."""
     @overload
     def logsumexp(self, dim: Dims, keepdim: builtins.bool = ..., *, out: Tensor | None = ..., keepdims: builtins.bool = ...) -> Tensor:
-        """``log(sum(exp(x)))`` without overflow; -inf of nothing. Integers are computed in the default floating type."""
+        """``log(sum(exp(input)))`` along dimensions, without overflow; -inf of nothing."""
     @overload
     def logsumexp(self, *, keepdim: builtins.bool = ..., out: Tensor | None = ..., axis: Dims, keepdims: builtins.bool = ...) -> Tensor:
-        """``log(sum(exp(x)))`` without overflow; -inf of nothing. Integers are computed in the default floating type."""
+        """``log(sum(exp(input)))`` along dimensions, without overflow; -inf of nothing."""
     def long(self, *, memory_format: Any = ...) -> Tensor:
         """The elements as int64."""
     def lt(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
@@ -572,35 +572,35 @@ class Tensor:
     def mT(self) -> Tensor:
         """The last two dimensions exchanged: each matrix of a batch transposed."""
     def masked_fill(self, mask: Tensor, value: Any) -> Tensor:
-        """``input`` with ``value`` where the mask is true."""
+        """A copy of ``input`` with ``value`` where the mask is true."""
     def masked_fill_(self, mask: Tensor, value: Any) -> Tensor:
-        """In-place ``masked_fill``. Of an expanded tensor, elements that are one place in memory are filled if the mask is true for one."""
+        """In-place ``masked_fill``."""
     def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor:
-        """``input`` with the elements of ``source``, in order, where the mask is true."""
+        """A copy of ``input`` with the elements of ``source``, in order, where the mask is true."""
     def masked_scatter_(self, mask: Tensor, source: Tensor) -> Tensor:
         """In-place ``masked_scatter``."""
     def masked_select(self, mask: Tensor, *, out: Tensor | None = ...) -> Tensor:
-        """The elements where the mask is true, in one dimension."""
+        """The elements where the mask is true, in row-major order."""
     def matmul(self, other: Tensor, *, out: Tensor | None = ...) -> Tensor:
-        """The matrix product: of vectors, matrices, and batches of matrices that broadcast."""
+        """The matrix product ``input @ other``."""
     @overload
     def max(self, *, out: Tensor | None = ...) -> Tensor:
-        """The largest element; with a dimension, (values, indices) along it; with a tensor, ``maximum``."""
+        """The largest element, and along a dimension where it is; of two tensors their ``maximum``. NaN is the largest."""
     @overload
     def max(self, dim: builtins.int, keepdim: builtins.bool = ..., *, out: tuple[Tensor, Tensor] | None = ..., keepdims: builtins.bool = ...) -> ReturnType:
-        """The largest element; with a dimension, (values, indices) along it; with a tensor, ``maximum``."""
+        """The largest element, and along a dimension where it is; of two tensors their ``maximum``. NaN is the largest."""
     @overload
     def max(self, *, keepdim: builtins.bool = ..., out: tuple[Tensor, Tensor] | None = ..., axis: builtins.int, keepdims: builtins.bool = ...) -> ReturnType:
-        """The largest element; with a dimension, (values, indices) along it; with a tensor, ``maximum``."""
+        """The largest element, and along a dimension where it is; of two tensors their ``maximum``. NaN is the largest."""
     @overload
     def max(self, dim: Tensor, *, out: Tensor | None = ...) -> Tensor:
-        """The largest element; with a dimension, (values, indices) along it; with a tensor, ``maximum``."""
+        """The largest element, and along a dimension where it is; of two tensors their ``maximum``. NaN is the largest."""
     def maximum(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
         """The larger, element by element; NaN if either is."""
     def maximum_(self, other: _Operand) -> Tensor:
         """In-place ``maximum``."""
     def mean(self, dim: Dims | None = ..., keepdim: builtins.bool = ..., *, dtype: _DType | None = ..., out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
-        """The mean of all elements, or over one or several dimensions. Floating types only."""
+        """The mean of all elements, or along dimensions."""
     @overload
     def median(self, *, out: Tensor | None = ...) -> Tensor:
         """The median of all elements, or along ``dim``: of an even number the lower one; NaN if there is one."""
@@ -612,16 +612,16 @@ class Tensor:
         """The median of all elements, or along ``dim``: of an even number the lower one; NaN if there is one."""
     @overload
     def min(self, *, out: Tensor | None = ...) -> Tensor:
-        """The smallest element; with a dimension, (values, indices) along it; with a tensor, ``minimum``."""
+        """The smallest element, and along a dimension where it is; of two tensors their ``minimum``. NaN is the smallest."""
     @overload
     def min(self, dim: builtins.int, keepdim: builtins.bool = ..., *, out: tuple[Tensor, Tensor] | None = ..., keepdims: builtins.bool = ...) -> ReturnType:
-        """The smallest element; with a dimension, (values, indices) along it; with a tensor, ``minimum``."""
+        """The smallest element, and along a dimension where it is; of two tensors their ``minimum``. NaN is the smallest."""
     @overload
     def min(self, *, keepdim: builtins.bool = ..., out: tuple[Tensor, Tensor] | None = ..., axis: builtins.int, keepdims: builtins.bool = ...) -> ReturnType:
-        """The smallest element; with a dimension, (values, indices) along it; with a tensor, ``minimum``."""
+        """The smallest element, and along a dimension where it is; of two tensors their ``minimum``. NaN is the smallest."""
     @overload
     def min(self, dim: Tensor, *, out: Tensor | None = ...) -> Tensor:
-        """The smallest element; with a dimension, (values, indices) along it; with a tensor, ``minimum``."""
+        """The smallest element, and along a dimension where it is; of two tensors their ``minimum``. NaN is the smallest."""
     def minimum(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
         """The smaller, element by element; NaN if either is."""
     def minimum_(self, other: _Operand) -> Tensor:
@@ -629,7 +629,7 @@ class Tensor:
     def mm(self, mat2: Tensor, *, out: Tensor | None = ...) -> Tensor:
         """The product of two matrices."""
     def mode(self, dim: builtins.int = ..., keepdim: builtins.bool = ..., *, out: tuple[Tensor, Tensor] | None = ..., axis: builtins.int = ..., keepdims: builtins.bool = ...) -> ReturnType:
-        """The value that occurs most often along ``dim`` (the smallest of several), and the last place where it is: (values, indices)."""
+        """The value that occurs most often along ``dim``, the smallest of several, and the last place where it is."""
     def moveaxis(self, source: Any, destination: Any) -> Tensor:
         """Dimensions moved to other positions, as a view; the rest keep their order."""
     def movedim(self, source: Any, destination: Any) -> Tensor:
@@ -697,12 +697,12 @@ class Tensor:
         """A tensor of zeros, with this tensor's dtype and device: ``zeros``."""
     @overload
     def nonzero(self, *, as_tuple: Literal[False] = ..., out: Tensor | None = ...) -> Tensor:
-        """Indices of nonzero elements: one row each, or (``as_tuple``) one vector for each dimension."""
+        """The positions of nonzero elements, in row-major order."""
     @overload
     def nonzero(self, *, as_tuple: Literal[True]) -> tuple[Tensor, ...]:
-        """Indices of nonzero elements: one row each, or (``as_tuple``) one vector for each dimension."""
+        """The positions of nonzero elements, in row-major order."""
     def norm(self, p: Any = ..., dim: Dims | None = ..., keepdim: builtins.bool = ..., *, dtype: _DType | None = ..., out: Tensor | None = ...) -> Tensor:
-        """The norm of order ``p`` (2 unless given) of the elements, or over dimensions: ``sum(abs(x) ** p) ** (1 / p)``."""
+        """``sum(abs(input) ** p) ** (1 / p)`` of all elements, or along dimensions."""
     def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor:
         """Overwrite with random numbers of a normal distribution."""
     def not_equal(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
@@ -727,9 +727,9 @@ class Tensor:
     def pow_(self, exponent: _Operand) -> Tensor:
         """In-place ``pow``."""
     def prod(self, dim: Dims | None = ..., keepdim: builtins.bool = ..., *, dtype: _DType | None = ..., out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
-        """The product of all elements, or over a dimension."""
+        """The product of all elements, or along dimensions."""
     def put(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor:
-        """``input`` with the elements of ``source`` written (or added) at positions of the flattened tensor."""
+        """A copy of ``input`` with the elements of ``source`` written or added at positions of the flattened tensor."""
     def put_(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor:
         """In-place ``put``."""
     def rad2deg(self, *, out: Tensor | None = ...) -> Tensor:
@@ -866,10 +866,10 @@ class Tensor:
         """A copy whose slice ``start:end:step`` along ``dim`` is ``src``."""
     @overload
     def softmax(self, dim: builtins.int, dtype: _DType | None = ..., *, out: Tensor | None = ...) -> Tensor:
-        """Exponentials along ``dim``, scaled to sum to one."""
+        """``exp(x) / sum(exp(x))`` along ``dim``, without overflow: positive numbers whose sum is 1."""
     @overload
     def softmax(self, *, dtype: _DType | None = ..., out: Tensor | None = ..., axis: builtins.int) -> Tensor:
-        """Exponentials along ``dim``, scaled to sum to one."""
+        """``exp(x) / sum(exp(x))`` along ``dim``, without overflow: positive numbers whose sum is 1."""
     def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., *, stable: builtins.bool | None = ..., out: tuple[Tensor, Tensor] | None = ..., axis: builtins.int = ...) -> ReturnType:
         """The elements in order along ``dim``, and where they were; NaN counts as the largest."""
     def split(self, split_size_or_sections: builtins.int | Sequence[builtins.int], dim: builtins.int = ...) -> tuple[Tensor, ...]:
@@ -889,7 +889,7 @@ class Tensor:
     def squeeze_(self, dim: Dims | None = ..., *more: builtins.int, axis: Dims | None = ...) -> Tensor:
         """In-place ``squeeze``."""
     def std(self, dim: Dims | None = ..., unbiased: builtins.bool | None = ..., keepdim: builtins.bool = ..., *, correction: builtins.float | None = ..., out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
-        """The standard deviation: the square root of ``var``. Its gradient at 0 is 0."""
+        """The standard deviation of all elements, or along dimensions: the square root of ``var``. Its gradient at 0 is 0."""
     def storage_offset(self) -> builtins.int:
         """Where the tensor begins in its storage, in elements."""
     @overload
@@ -913,7 +913,7 @@ class Tensor:
     def subtract_(self, other: _Operand, *, alpha: builtins.float | Tensor = ...) -> Tensor:
         """In-place ``sub``."""
     def sum(self, dim: Dims | None = ..., keepdim: builtins.bool = ..., *, dtype: _DType | None = ..., out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
-        """The sum of all elements, or over one or several dimensions. Integers add up as int64."""
+        """The sum of all elements, or along dimensions."""
     def swapaxes(self, axis0: builtins.int, axis1: builtins.int) -> Tensor:
         """Two dimensions exchanged, as a view: ``transpose`` under NumPy's name."""
     def swapdims(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
@@ -923,7 +923,7 @@ class Tensor:
     def t_(self) -> Tensor:
         """In-place ``t``."""
     def take(self, index: Tensor, *, out: Tensor | None = ...) -> Tensor:
-        """The elements at positions of the flattened tensor, in the shape of ``index``."""
+        """The elements at positions of the flattened tensor."""
     def take_along_dim(self, indices: Tensor, dim: builtins.int | None = ..., *, out: Tensor | None = ..., axis: builtins.int | None = ...) -> Tensor:
         """Elements at ``indices`` along ``dim``, both broadcast in the other dimensions; as NumPy's ``take_along_axis``."""
     def tan(self, *, out: Tensor | None = ...) -> Tensor:
@@ -982,16 +982,16 @@ class Tensor:
         """Overwrite with uniform random numbers in [low, to)."""
     @overload
     def unique(self, sorted: builtins.bool = ..., return_inverse: Literal[False] = ..., return_counts: Literal[False] = ..., dim: builtins.int | None = ...) -> Tensor:
-        """The values that occur, each once, in ascending order; with ``dim``, the slices along it, in lexicographic order."""
+        """The values that occur, each once, in ascending order; with ``dim`` the slices along it, in lexicographic order."""
     @overload
     def unique(self, sorted: builtins.bool = ..., *, return_inverse: Literal[True], return_counts: Literal[True], dim: builtins.int | None = ...) -> tuple[Tensor, Tensor, Tensor]:
-        """The values that occur, each once, in ascending order; with ``dim``, the slices along it, in lexicographic order."""
+        """The values that occur, each once, in ascending order; with ``dim`` the slices along it, in lexicographic order."""
     @overload
     def unique(self, sorted: builtins.bool = ..., *, return_inverse: Literal[True], return_counts: Literal[False] = ..., dim: builtins.int | None = ...) -> tuple[Tensor, Tensor]:
-        """The values that occur, each once, in ascending order; with ``dim``, the slices along it, in lexicographic order."""
+        """The values that occur, each once, in ascending order; with ``dim`` the slices along it, in lexicographic order."""
     @overload
     def unique(self, sorted: builtins.bool = ..., return_inverse: Literal[False] = ..., *, return_counts: Literal[True], dim: builtins.int | None = ...) -> tuple[Tensor, Tensor]:
-        """The values that occur, each once, in ascending order; with ``dim``, the slices along it, in lexicographic order."""
+        """The values that occur, each once, in ascending order; with ``dim`` the slices along it, in lexicographic order."""
     @overload
     def unsqueeze(self, dim: builtins.int) -> Tensor:
         """A dimension of size 1 inserted, as a view."""
@@ -1005,7 +1005,7 @@ class Tensor:
     def unsqueeze_(self, *, axis: builtins.int) -> Tensor:
         """In-place ``unsqueeze``."""
     def var(self, dim: Dims | None = ..., unbiased: builtins.bool | None = ..., keepdim: builtins.bool = ..., *, correction: builtins.float | None = ..., out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
-        """The variance: mean squared distance from the mean, with ``correction`` (1) subtracted from the count."""
+        """The variance of all elements, or along dimensions: ``sum((x - mean(x)) ** 2) / (n - correction)``."""
     def view(self, *shape: Any, size: builtins.int | Sequence[builtins.int] | None = ..., dtype: _DType | None = ...) -> Tensor:
         """The same elements in another shape, without copying; or their memory as elements of another dtype."""
     def view_as(self, other: Tensor) -> Tensor:

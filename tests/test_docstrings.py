@@ -46,22 +46,7 @@ from numtorch import exports
 
 PACKAGE = Path(numtorch.__file__).parent
 
-PENDING = {
-    "ops/activation.py",
-    "ops/conv/__init__.py",
-    "ops/indexing/elements.py",
-    "ops/indexing/keys.py",
-    "ops/indexing/masks.py",
-    "ops/indexing/slices.py",
-    "ops/linear.py",
-    "ops/linear_act.py",
-    "ops/linear_halves.py",
-    "ops/moments.py",
-    "ops/normalization/__init__.py",
-    "ops/normalize.py",
-    "ops/reduction.py",
-    "ops/searching.py",
-}
+PENDING = {"ops/indexing/elements.py"}
 
 
 NAMESPACES = [

@@ -413,11 +413,23 @@ def exp_nonpositive(x: Any) -> Any:
 @exported("torch", "Tensor")
 @op(rows="dim", samples=_dim_samples, out=SAME)
 def softmax(x, dim: int, dtype: Any = None):
-    """Exponentials along ``dim``, scaled to sum to one.
+    """``exp(x) / sum(exp(x))`` along ``dim``, without overflow: positive numbers whose sum is 1.
 
-    >>> import numtorch as torch
-    >>> torch.softmax(torch.tensor([0.0, 0.0]), 0)
-    tensor([0.5000, 0.5000])
+    Args:
+        input: of a floating type, of any shape.
+        dim: the dimension.
+        dtype: the type in which it is computed; integers need one.
+
+    Returns:
+        A tensor of the same shape.
+
+    Raises:
+        IndexError: ``dim`` is out of range.
+        NotImplementedError: ``input`` is of integers, and no ``dtype`` is given.
+
+    >>> torch.softmax(torch.tensor([[0.0, 0.0], [0.0, 1000.0]]), 1)
+    tensor([[0.5000, 0.5000],
+            [0.0000, 1.0000]])
     """
     e = exp_nonpositive(x - ops.reduction.amax(x, dim, keepdim=True))  # the largest becomes exp(0): no overflow
     return e / ops.reduction.sum(e, dim, keepdim=True)
@@ -431,7 +443,24 @@ def _(g, *, out, dim):
 @exported("torch", "Tensor")
 @op(rows="dim", samples=_dim_samples, out=SAME)
 def log_softmax(x, dim: int, dtype: Any = None):
-    """The logarithm of softmax along ``dim``, without forming it."""
+    """``log(softmax(input, dim))`` in one step, which keeps the digits of small probabilities.
+
+    Args:
+        input: of a floating type, of any shape.
+        dim: the dimension.
+        dtype: the type in which it is computed; integers need one.
+
+    Returns:
+        A tensor of the same shape.
+
+    Raises:
+        IndexError: ``dim`` is out of range.
+        NotImplementedError: ``input`` is of integers, and no ``dtype`` is given.
+
+    >>> torch.log_softmax(torch.tensor([[0.0, 0.0], [0.0, 1000.0]]), 1)
+    tensor([[-6.9315e-01, -6.9315e-01],
+            [-1.0000e+03,  0.0000e+00]])
+    """
     shifted = x - ops.reduction.amax(x, dim, keepdim=True)
     return shifted - log(ops.reduction.sum(exp_nonpositive(shifted), dim, keepdim=True))
 

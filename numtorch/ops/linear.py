@@ -242,11 +242,24 @@ def _no_tensors(x: Any, y: Any) -> Tensor:
 
 @exported("torch", "Tensor")
 def matmul(input: Tensor, other: Tensor, *, out: Any = None) -> Tensor:
-    """The matrix product: of vectors, matrices, and batches of matrices that broadcast.
+    """The matrix product ``input @ other``.
 
-    >>> import numtorch as torch
+    Args:
+        input, other: (..., n, k) and (..., k, m), of one type, whose leading dimensions broadcast. A vector on the left
+            counts as a row, on the right as a column, and its dimension is missing in the result.
+
+    Returns:
+        (..., n, m).
+
+    Raises:
+        RuntimeError: the sizes or types do not fit, or an operand has no dimensions.
+        TypeError: an operand is no tensor.
+        NotImplementedError: the elements are booleans.
+
     >>> torch.matmul(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0], [4.0]]))
     tensor([[11.]])
+    >>> torch.matmul(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]))
+    tensor(11.)
     """
     if out is not None:
         return into(out, SAME, matmul, input, other)
@@ -277,7 +290,20 @@ def _of_rank(x: Tensor, rank: int, name: str, argument: str) -> None:
 
 @exported("torch", "Tensor")
 def mm(input: Tensor, mat2: Tensor, *, out: Any = None) -> Tensor:
-    """The product of two matrices."""
+    """The product of two matrices.
+
+    Args:
+        input, mat2: (n, k) and (k, m), of one type.
+
+    Returns:
+        (n, m).
+
+    Raises:
+        RuntimeError: the sizes or types do not fit, or an operand is no matrix.
+
+    >>> torch.mm(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0], [4.0]]))
+    tensor([[11.]])
+    """
     if out is not None:
         return into(out, SAME, mm, input, mat2)
     _of_rank(input, 2, "mm", "self")
@@ -287,7 +313,20 @@ def mm(input: Tensor, mat2: Tensor, *, out: Any = None) -> Tensor:
 
 @exported("torch", "Tensor")
 def bmm(input: Tensor, mat2: Tensor, *, out: Any = None) -> Tensor:
-    """The products of two batches of matrices."""
+    """The products of two batches of matrices.
+
+    Args:
+        input, mat2: (b, n, k) and (b, k, m), of one type.
+
+    Returns:
+        (b, n, m).
+
+    Raises:
+        RuntimeError: the sizes or types do not fit, or an operand has another number of dimensions.
+
+    >>> torch.bmm(torch.tensor([[[1.0, 2.0]]]), torch.tensor([[[3.0], [4.0]]]))
+    tensor([[[11.]]])
+    """
     if out is not None:
         return into(out, SAME, bmm, input, mat2)
     _of_rank(input, 3, "bmm", "batch1")
@@ -299,7 +338,21 @@ def bmm(input: Tensor, mat2: Tensor, *, out: Any = None) -> Tensor:
 
 @exported("torch", "Tensor")
 def mv(input: Tensor, vec: Tensor, *, out: Any = None) -> Tensor:
-    """The product of a matrix and a vector."""
+    """The product of a matrix and a vector.
+
+    Args:
+        input: (n, k).
+        vec: (k), of the same type.
+
+    Returns:
+        (n).
+
+    Raises:
+        RuntimeError: the sizes or types do not fit.
+
+    >>> torch.mv(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([1.0, 10.0]))
+    tensor([21., 43.])
+    """
     if out is not None:
         return into(out, SAME, mv, input, vec)
     _of_rank(input, 2, "mv", "input")
@@ -309,7 +362,21 @@ def mv(input: Tensor, vec: Tensor, *, out: Any = None) -> Tensor:
 
 @exported("torch", "Tensor")
 def dot(input: Tensor, tensor: Tensor, *, out: Any = None) -> Tensor:
-    """The sum of products of two vectors."""
+    """``sum(input * tensor)`` of two vectors.
+
+    Args:
+        input, tensor: (n), of one type.
+
+    Returns:
+        A 0-dimensional tensor.
+
+    Raises:
+        RuntimeError: the sizes or types do not fit, or an operand is no vector.
+        NotImplementedError: the elements are booleans.
+
+    >>> torch.dot(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]))
+    tensor(11.)
+    """
     if out is not None:
         return into(out, SAME, dot, input, tensor)
     _of_rank(input, 1, "dot", "input")
@@ -327,7 +394,21 @@ def dot(input: Tensor, tensor: Tensor, *, out: Any = None) -> Tensor:
 
 @exported("torch", "Tensor")
 def outer(input: Tensor, vec2: Tensor, *, out: Any = None) -> Tensor:
-    """Every product of an element of one vector and an element of the other."""
+    """Every product of an element of one vector and an element of the other.
+
+    Args:
+        input, vec2: (n) and (m).
+
+    Returns:
+        (n, m), of the promoted type.
+
+    Raises:
+        RuntimeError: an operand is no vector.
+
+    >>> torch.outer(torch.tensor([1, 2]), torch.tensor([10, 20, 30]))
+    tensor([[10, 20, 30],
+            [20, 40, 60]])
+    """
     if out is not None:
         return into(out, CAST, outer, input, vec2)
     _of_rank(input, 1, "outer", "self")
@@ -339,7 +420,20 @@ def outer(input: Tensor, vec2: Tensor, *, out: Any = None) -> Tensor:
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Tensor:
     """``beta * input + alpha * (mat1 @ mat2)``; what is multiplied by 0 is ignored, NaN and infinity too.
 
-    ``input`` is expanded to the shape of the product. Of integers, beta and alpha are integers.
+    Args:
+        input: broadcast to (n, m).
+        mat1, mat2: (n, k) and (k, m); all are of one type.
+        beta, alpha: numbers, whose fractions are cut off for integers.
+
+    Returns:
+        (n, m).
+
+    Raises:
+        RuntimeError: the shapes or types do not fit.
+        TypeError: ``beta`` or ``alpha`` is no number.
+
+    >>> torch.addmm(torch.tensor([1.0, 2.0]), torch.ones(1, 2), torch.ones(2, 2), beta=10)
+    tensor([[12., 22.]])
     """
     if out is not None:
         return into(out, SAME, addmm, input, mat1, mat2, beta=beta, alpha=alpha)

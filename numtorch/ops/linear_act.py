@@ -136,18 +136,29 @@ def fused_act(x, w, b=None, activation="gelu"):
 def linear(
     input: Tensor, weight: Tensor, bias: Tensor | None = None, *, activation: str | None = None, out: Any = None
 ) -> Tensor:
-    """``input @ weight.T + bias``; weight is (out_features, in_features), or (in_features) for a single feature without
-    a dimension.
+    """``input @ weight.T + bias``.
 
-    Differs from torch: ``activation``, one of ``"relu"``, ``"gelu"``, ``"gelu_tanh"``, ``"silu"``, ``"sigmoid"`` and
-    ``"tanh"``, is applied to the result while it is in the cache, instead of in a pass of its own.
+    Args:
+        input: (*, in_features).
+        weight: (out_features, in_features); or (in_features) for a single feature without a dimension.
+        bias: (out_features), or what broadcasts to the result; all are of one type.
+        activation: differs from torch: one of ``"relu"``, ``"gelu"``, ``"gelu_tanh"``, ``"silu"``, ``"sigmoid"`` and
+            ``"tanh"``, applied to the result while it is in the cache.
 
-    >>> import numtorch as torch
-    >>> torch.nn.functional.linear(torch.ones(1, 2), torch.tensor([[1.0, 2.0]]), torch.tensor([10.0]))
+    Returns:
+        (*, out_features).
+
+    Raises:
+        RuntimeError: the shapes or types do not fit.
+        TypeError: an operand is no tensor.
+        ValueError: another ``activation``.
+
+    >>> x, w = torch.ones(1, 2), torch.tensor([[1.0, 2.0]])
+    >>> torch.nn.functional.linear(x, w, torch.tensor([10.0]))
     tensor([[13.]])
-    >>> torch.nn.functional.linear(torch.ones(1, 2), torch.tensor([[1.0, 2.0]]), torch.tensor([-9.0]), activation="relu")
+    >>> torch.nn.functional.linear(x, w, torch.tensor([-9.0]), activation="relu")
     tensor([[0.]])
-    """  # noqa: E501
+    """
     if out is not None:
         return into(out, SAME, linear, input, weight, bias, activation=activation)
     if activation is not None and activation not in ACTIVATIONS:

@@ -114,7 +114,9 @@ def affine_backward_rounded(g, x, w, *, needs):
 def get_float32_matmul_precision() -> str:
     """What ``set_float32_matmul_precision`` was last given.
 
-    >>> import numtorch as torch
+    Returns:
+        ``"highest"``, ``"high"`` or ``"medium"``.
+
     >>> torch.get_float32_matmul_precision()
     'highest'
     """
@@ -123,13 +125,17 @@ def get_float32_matmul_precision() -> str:
 
 @exported("torch")
 def set_float32_matmul_precision(precision: str) -> None:
-    """How precisely float32 matrices are multiplied: ``"highest"`` and ``"high"`` in float32, ``"medium"`` with
-    operands rounded to bfloat16 (8 bits) and sums in float32, where the CPU has instructions for it.
+    """How precisely float32 matrices are multiplied on the CPU, by ``matmul`` and ``linear``, forward and backward.
 
-    Concerns ``matmul`` and ``linear`` on the CPU, forward and backward; small products stay in float32.
-    Differs from torch: on the CPU ``"high"`` never means TF32, which its oneDNN uses on some processors.
+    Differs from torch: ``"high"`` never means TF32, which its oneDNN uses on some processors.
 
-    >>> import numtorch as torch
+    Args:
+        precision: ``"highest"`` and ``"high"`` compute in float32. ``"medium"`` rounds operands to bfloat16 (8 bits)
+            and sums in float32, where the processor has instructions for it and the product is not small.
+
+    Raises:
+        ValueError: another word.
+
     >>> torch.set_float32_matmul_precision("medium")
     >>> torch.get_float32_matmul_precision()
     'medium'

@@ -281,11 +281,25 @@ def var(
     correction: float | None = None,
     out: Any = None,
 ) -> Tensor:
-    """The variance: mean squared distance from the mean, with ``correction`` (1) subtracted from the count.
+    """The variance of all elements, or along dimensions: ``sum((x - mean(x)) ** 2) / (n - correction)``.
 
-    >>> import numtorch as torch
-    >>> torch.var(torch.tensor([1.0, 2.0, 3.0]))
-    tensor(1.)
+    Args:
+        input: of a floating type, of any shape.
+        dim: the dimension or dimensions that are reduced, all if None; as second argument a bool is ``unbiased``.
+        unbiased: True for a ``correction`` of 1, False for 0.
+        keepdim: whether reduced dimensions stay, with extent 1.
+        correction: 1 unless given (Bessel's correction).
+
+    Returns:
+        The shape of ``input`` without ``dim``; NaN where no degree of freedom is left.
+
+    Raises:
+        IndexError: ``dim`` is out of range.
+        RuntimeError: ``input`` is of integers.
+        TypeError: both ``unbiased`` and ``correction`` are given.
+
+    >>> torch.var(torch.tensor([1.0, 2.0, 3.0])), torch.var(torch.tensor([1.0, 2.0, 3.0]), correction=0)
+    (tensor(1.), tensor(0.6667))
     """
     return _overload(variance, input, dim, unbiased, keepdim, correction, out)
 
@@ -300,9 +314,23 @@ def std(
     correction: float | None = None,
     out: Any = None,
 ) -> Tensor:
-    """The standard deviation: the square root of ``var``. Its gradient at 0 is 0.
+    """The standard deviation of all elements, or along dimensions: the square root of ``var``. Its gradient at 0 is 0.
 
-    >>> import numtorch as torch
+    Args:
+        input: of a floating type, of any shape.
+        dim: the dimension or dimensions that are reduced, all if None; as second argument a bool is ``unbiased``.
+        unbiased: True for a ``correction`` of 1, False for 0.
+        keepdim: whether reduced dimensions stay, with extent 1.
+        correction: 1 unless given (Bessel's correction).
+
+    Returns:
+        The shape of ``input`` without ``dim``; NaN where no degree of freedom is left.
+
+    Raises:
+        IndexError: ``dim`` is out of range.
+        RuntimeError: ``input`` is of integers.
+        TypeError: both ``unbiased`` and ``correction`` are given.
+
     >>> torch.std(torch.tensor([1.0, 3.0, 5.0]))
     tensor(2.)
     """
@@ -320,11 +348,21 @@ def std(
     ref=lambda x, dim, keepdim=False: np.log(np.sum(np.exp(x), dim if x.ndim else None, keepdims=keepdim)),
 )
 def logsumexp(x, dim: Dims, keepdim: bool = False):
-    """``log(sum(exp(x)))`` without overflow; -inf of nothing. Integers are computed in the default floating type.
+    """``log(sum(exp(input)))`` along dimensions, without overflow; -inf of nothing.
 
-    >>> import numtorch as torch
-    >>> torch.logsumexp(torch.tensor([1000.0, 1000.0]), 0)
-    tensor(1000.6932)
+    Args:
+        input: of any shape; integers are computed in the default floating type.
+        dim: the dimension or dimensions that are reduced.
+        keepdim: whether reduced dimensions stay, with extent 1.
+
+    Returns:
+        The shape of ``input`` without ``dim``.
+
+    Raises:
+        IndexError: ``dim`` is out of range.
+
+    >>> torch.logsumexp(torch.tensor([[0.0, 0.0], [1000.0, 1000.0]]), 1)
+    tensor([6.9315e-01, 1.0007e+03])
     """
     top = amax(x, dim, True)
     y = log(sum(exp_nonpositive(x - top), dim, True)) + top
@@ -578,13 +616,26 @@ def power_norms(x, p, dim, keepdim):
 def norm(
     input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None
 ) -> Tensor:
-    """The norm of order ``p`` (2 unless given) of the elements, or over dimensions: ``sum(abs(x) ** p) ** (1 / p)``.
+    """``sum(abs(input) ** p) ** (1 / p)`` of all elements, or along dimensions.
 
-    inf is the largest magnitude, -inf the smallest, 0 the number of elements that are not 0. Where a norm has no slope,
-    as at 0, its gradient is 0. Floating types only; with ``dtype`` it is computed in that type.
+    Where a norm has no slope, as at 0, its gradient is 0.
 
-    >>> import numtorch as torch
-    >>> torch.norm(torch.tensor([3.0, 4.0])), torch.norm(torch.tensor([3.0, -4.0]), float("inf"))
+    Args:
+        input: of a floating type, of any shape.
+        p: a number, or ``"fro"``, which is 2. inf is the largest magnitude, -inf the smallest, 0 the number of elements
+            that are not 0.
+        dim: the dimension or dimensions that are reduced; all if None.
+        keepdim: whether reduced dimensions stay, with extent 1.
+        dtype: the type in which it is computed.
+
+    Returns:
+        The shape of ``input`` without ``dim``.
+
+    Raises:
+        IndexError: ``dim`` is out of range.
+        RuntimeError: ``input`` is of integers, ``p`` is another word, or the norm of nothing is asked for and not 0.
+
+    >>> torch.norm(torch.tensor([3.0, 4.0])), torch.norm(torch.tensor([3.0, -4.0]), torch.inf)
     (tensor(5.), tensor(4.))
     """
     if p == "fro" and out is dtype is None and input._k.dtype.category == dtypes.FLOATING:  # what nearly every call is

@@ -26,11 +26,24 @@ from numtorch.storage import wrap_dim
     ref=lambda x, p, dim, eps=1e-12: x / np.maximum(np.sqrt(np.sum(x * x, dim, keepdims=True)), eps),
 )
 def normalize(x, p: float = 2.0, dim: Dims = 1, eps: float = 1e-12):
-    """``input / max(norm(input, p), eps)`` along ``dim``: vectors of length 1, but for those shorter than ``eps``.
+    """``input / max(norm(input, p, dim), eps)``: vectors of length 1, but for those shorter than ``eps``.
 
-    >>> import numtorch as torch
-    >>> torch.nn.functional.normalize(torch.tensor([[3.0, 4.0]]))
-    tensor([[0.6000, 0.8000]])
+    Args:
+        input: of a floating type.
+        p: the order of the norm, a number.
+        dim: the dimension or dimensions along which the vectors lie.
+        eps: by what shorter vectors are divided.
+
+    Returns:
+        A tensor of the same shape.
+
+    Raises:
+        IndexError: ``dim`` is out of range.
+        RuntimeError: ``input`` is of integers.
+
+    >>> torch.nn.functional.normalize(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
+    tensor([[0.6000, 0.8000],
+            [0.0000, 0.0000]])
     """
     length = sqrt(reduction.sum(x * x, dim, True))
     return x / where(lt(length, eps), eps, length)

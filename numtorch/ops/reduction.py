@@ -184,9 +184,23 @@ def shaped(*results: Made) -> Any:
 @exported("torch", "Tensor")
 @op(shape=True, fold=codegen.SUM, strided=True, cost=per_reduced(1), samples=_samples, ref=_ref(np.sum), out=GIVEN)
 def sum(x, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None):
-    """The sum of all elements, or over one or several dimensions. Integers add up as int64.
+    """The sum of all elements, or along dimensions.
 
-    >>> import numtorch as torch
+    Args:
+        input: of any shape; integers and booleans add up as int64.
+        dim: the dimension or dimensions that are reduced; all if None or empty.
+        keepdim: whether reduced dimensions stay, with extent 1.
+        dtype: the type in which elements are added.
+
+    Returns:
+        The shape of ``input`` without ``dim``.
+
+    Raises:
+        IndexError: ``dim`` is out of range.
+        RuntimeError: a dimension is named twice, or a sum of integers is asked for where a gradient is wanted.
+
+    >>> torch.sum(torch.tensor([[1, 2], [3, 4]]))
+    tensor(10)
     >>> torch.sum(torch.tensor([[1, 2], [3, 4]]), 0)
     tensor([4, 6])
     """
@@ -202,9 +216,21 @@ def _(g, x_shape, x_kind, *, dim, keepdim):
 @exported("torch", "Tensor")
 @op(shape=True, fold=codegen.MEAN, strided=True, cost=per_reduced(1, 1), samples=_samples, ref=_ref(np.mean), out=CAST)
 def mean(x, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None):
-    """The mean of all elements, or over one or several dimensions. Floating types only.
+    """The mean of all elements, or along dimensions.
 
-    >>> import numtorch as torch
+    Args:
+        input: of a floating type, of any shape.
+        dim: the dimension or dimensions that are reduced; all if None or empty.
+        keepdim: whether reduced dimensions stay, with extent 1.
+        dtype: the type in which it is computed, for integers one that is floating.
+
+    Returns:
+        The shape of ``input`` without ``dim``.
+
+    Raises:
+        IndexError: ``dim`` is out of range.
+        RuntimeError: the type is not floating, or a dimension is named twice.
+
     >>> torch.mean(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
     tensor([1.5000, 3.5000])
     """
@@ -232,7 +258,24 @@ def _(g, x_shape, x_kind, *, dim, keepdim):
 @exported("torch", "Tensor")
 @op(shape=True, strided=True, cost=per_reduced(1), samples=_samples, ref=_ref(np.prod), out=GIVEN)
 def prod(x, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None):
-    """The product of all elements, or over a dimension."""
+    """The product of all elements, or along dimensions.
+
+    Args:
+        input: of any shape; integers and booleans multiply as int64.
+        dim: the dimension or dimensions that are reduced; all if None or empty.
+        keepdim: whether reduced dimensions stay, with extent 1.
+        dtype: the type in which elements are multiplied.
+
+    Returns:
+        The shape of ``input`` without ``dim``.
+
+    Raises:
+        IndexError: ``dim`` is out of range.
+        RuntimeError: a dimension is named twice, or a product of integers is asked for where a gradient is wanted.
+
+    >>> torch.prod(torch.tensor([[1, 2], [3, 4]]), 1)
+    tensor([ 2, 12])
+    """
     return shaped(_result(x, dim, keepdim, dtype))
 
 
@@ -353,7 +396,23 @@ def _extreme_vjp(g: Tensor, x: Tensor, out: Tensor, dim: Any, keepdim: bool) -> 
 @exported("torch", "Tensor")
 @op(shape=True, fold=codegen.MAX, strided=True, cost=per_reduced(1), samples=_samples, ref=_ref(np.max), out=SAME)
 def amax(x, dim: Dims = (), keepdim: bool = False):
-    """The largest element over dimensions; NaN if there is one. Equal elements share the gradient."""
+    """The largest element along dimensions; NaN if there is one. Equal elements share the gradient.
+
+    Args:
+        input: of real numbers, of any shape.
+        dim: the dimension or dimensions that are reduced; all if empty.
+        keepdim: whether reduced dimensions stay, with extent 1.
+
+    Returns:
+        The shape of ``input`` without ``dim``.
+
+    Raises:
+        IndexError: ``dim`` is out of range or empty.
+        RuntimeError: a dimension is named twice.
+
+    >>> torch.amax(torch.tensor([[1, 5], [7, 3]]), 1)
+    tensor([5, 7])
+    """
     return shaped(_result(x, dim, keepdim))
 
 
@@ -365,7 +424,23 @@ def _(g, x, *, out, dim, keepdim):
 @exported("torch", "Tensor")
 @op(shape=True, fold=codegen.MIN, strided=True, cost=per_reduced(1), samples=_samples, ref=_ref(np.min), out=SAME)
 def amin(x, dim: Dims = (), keepdim: bool = False):
-    """The smallest element over dimensions; NaN if there is one. Equal elements share the gradient."""
+    """The smallest element along dimensions; NaN if there is one. Equal elements share the gradient.
+
+    Args:
+        input: of real numbers, of any shape.
+        dim: the dimension or dimensions that are reduced; all if empty.
+        keepdim: whether reduced dimensions stay, with extent 1.
+
+    Returns:
+        The shape of ``input`` without ``dim``.
+
+    Raises:
+        IndexError: ``dim`` is out of range or empty.
+        RuntimeError: a dimension is named twice.
+
+    >>> torch.amin(torch.tensor([[1, 5], [7, 3]]), 1)
+    tensor([1, 3])
+    """
     return shaped(_result(x, dim, keepdim))
 
 
@@ -398,9 +473,20 @@ def _truth(x: Tensor) -> dtype:
 @exported("torch", "Tensor")
 @op(shape=True, strided=True, differentiable=False, cost=per_reduced(0), samples=_samples, ref=_ref(np.any), out=TRUTHS)
 def any(x, dim: Dims = None, keepdim: bool = False):
-    """Whether any element is nonzero, of all or over dimensions (none if ``dim`` is empty); uint8 of uint8, else bool.
+    """Whether any element is nonzero, of all or along dimensions.
 
-    >>> import numtorch as torch
+    Args:
+        input: of any type and shape; NaN counts as nonzero.
+        dim: the dimension or dimensions that are reduced; all if None, none if empty.
+        keepdim: whether reduced dimensions stay, with extent 1.
+
+    Returns:
+        Booleans, or uint8 for uint8, in the shape of ``input`` without ``dim``; False of no elements.
+
+    Raises:
+        IndexError: ``dim`` is out of range.
+        RuntimeError: a dimension is named twice.
+
     >>> torch.any(torch.tensor([[0, 1], [0, 0]]), 1)
     tensor([ True, False])
     """
@@ -410,10 +496,20 @@ def any(x, dim: Dims = None, keepdim: bool = False):
 @exported("torch", "Tensor")
 @op(shape=True, strided=True, differentiable=False, cost=per_reduced(0), samples=_samples, ref=_ref(np.all), out=TRUTHS)
 def all(x, dim: Dims = None, keepdim: bool = False):
-    """Whether every element is nonzero, of all or over dimensions (none if ``dim`` is empty); uint8 of uint8, else
-    bool.
+    """Whether every element is nonzero, of all or along dimensions.
 
-    >>> import numtorch as torch
+    Args:
+        input: of any type and shape; NaN counts as nonzero.
+        dim: the dimension or dimensions that are reduced; all if None, none if empty.
+        keepdim: whether reduced dimensions stay, with extent 1.
+
+    Returns:
+        Booleans, or uint8 for uint8, in the shape of ``input`` without ``dim``; True of no elements.
+
+    Raises:
+        IndexError: ``dim`` is out of range.
+        RuntimeError: a dimension is named twice.
+
     >>> torch.all(torch.tensor([[0, 1], [1, 1]]), 1)
     tensor([False,  True])
     """
@@ -441,7 +537,22 @@ for _op, _reduction in ((any, codegen.ANY), (all, codegen.ALL)):
     ref=_ref(np.count_nonzero),
 )
 def count_nonzero(x, dim: Dims = None):
-    """How many elements are nonzero."""
+    """How many elements are nonzero, of all or along dimensions.
+
+    Args:
+        input: of any type and shape; NaN counts as nonzero.
+        dim: the dimension or dimensions that are reduced; all if None.
+
+    Returns:
+        int64 counts in the shape of ``input`` without ``dim``.
+
+    Raises:
+        IndexError: ``dim`` is out of range.
+        RuntimeError: a dimension is named twice.
+
+    >>> torch.count_nonzero(torch.tensor([[0, 1], [2, 3]]), 1)
+    tensor([1, 2])
+    """
     return shaped(_result(x, dim, False, dtypes.int64))
 
 
@@ -521,7 +632,23 @@ def min_along(x, dim: int, keepdim: bool):
     ref=lambda x, dim, keepdim=False: np.argmax(x, dim if x.ndim else None, keepdims=keepdim),
 )
 def argmax(x, dim: int | None = None, keepdim: bool = False):
-    """Where the (first) largest element is: in the flattened tensor, or along a dimension."""
+    """Where the largest element is, the first of several: in the flattened tensor, or along a dimension.
+
+    Args:
+        input: of real numbers but booleans; NaN counts as the largest.
+        dim: the dimension that is reduced; all if None.
+        keepdim: whether reduced dimensions stay, with extent 1.
+
+    Returns:
+        int64 positions in the shape of ``input`` without ``dim``.
+
+    Raises:
+        IndexError: ``dim`` is out of range or empty, or there are no elements.
+        RuntimeError: ``input`` is boolean.
+
+    >>> torch.argmax(torch.tensor([[1, 5], [7, 3]])), torch.argmax(torch.tensor([[1, 5], [7, 3]]), 1)
+    (tensor(2), tensor([1, 0]))
+    """
     return shaped(*one_along(x, dim, keepdim))
 
 
@@ -537,7 +664,23 @@ def argmax(x, dim: int | None = None, keepdim: bool = False):
     ref=lambda x, dim, keepdim=False: np.argmin(x, dim if x.ndim else None, keepdims=keepdim),
 )
 def argmin(x, dim: int | None = None, keepdim: bool = False):
-    """Where the (first) smallest element is: in the flattened tensor, or along a dimension."""
+    """Where the smallest element is, the first of several: in the flattened tensor, or along a dimension.
+
+    Args:
+        input: of real numbers but booleans; NaN counts as the smallest.
+        dim: the dimension that is reduced; all if None.
+        keepdim: whether reduced dimensions stay, with extent 1.
+
+    Returns:
+        int64 positions in the shape of ``input`` without ``dim``.
+
+    Raises:
+        IndexError: ``dim`` is out of range or empty, or there are no elements.
+        RuntimeError: ``input`` is boolean.
+
+    >>> torch.argmin(torch.tensor([[1, 5], [7, 3]])), torch.argmin(torch.tensor([[1, 5], [7, 3]]), 1)
+    (tensor(0), tensor([0, 1]))
+    """
     return shaped(*one_along(x, dim, keepdim))
 
 
@@ -598,12 +741,27 @@ goes_back(min_along)
 
 @exported("torch", "Tensor")
 def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = None) -> Any:
-    """The largest element; with a dimension, (values, indices) along it; with a tensor, ``maximum``.
+    """The largest element, and along a dimension where it is; of two tensors their ``maximum``. NaN is the largest.
 
-    >>> import numtorch as torch
-    >>> _, predicted = torch.max(torch.tensor([[0.1, 0.9], [0.8, 0.2]]), 1)
-    >>> predicted
-    tensor([1, 0])
+    Args:
+        input: of real numbers, of any shape.
+        dim: the dimension that is reduced, all if None; or a tensor, with which ``input`` is compared.
+        keepdim: whether the dimension stays, with extent 1.
+
+    Returns:
+        A 0-dimensional tensor; with a dimension (values, indices), of the shape of ``input`` without it, of equal
+        elements the first; with a tensor the larger of both, element by element.
+
+    Raises:
+        IndexError: ``dim`` is out of range or empty.
+        RuntimeError: there are no elements.
+        TypeError: ``keepdim`` without a dimension.
+
+    >>> torch.max(torch.tensor([[1, 5], [7, 3]]))
+    tensor(7)
+    >>> values, indices = torch.max(torch.tensor([[1, 5], [7, 3]]), 1)
+    >>> values, indices
+    (tensor([5, 7]), tensor([1, 0]))
     """
     if out is None and dim.__class__ is int:
         return max_along(input, dim, keepdim)
@@ -612,7 +770,28 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = Non
 
 @exported("torch", "Tensor")
 def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = None) -> Any:
-    """The smallest element; with a dimension, (values, indices) along it; with a tensor, ``minimum``."""
+    """The smallest element, and along a dimension where it is; of two tensors their ``minimum``. NaN is the smallest.
+
+    Args:
+        input: of real numbers, of any shape.
+        dim: the dimension that is reduced, all if None; or a tensor, with which ``input`` is compared.
+        keepdim: whether the dimension stays, with extent 1.
+
+    Returns:
+        A 0-dimensional tensor; with a dimension (values, indices), of the shape of ``input`` without it, of equal
+        elements the first; with a tensor the smaller of both, element by element.
+
+    Raises:
+        IndexError: ``dim`` is out of range or empty.
+        RuntimeError: there are no elements.
+        TypeError: ``keepdim`` without a dimension.
+
+    >>> torch.min(torch.tensor([[1, 5], [7, 3]]))
+    tensor(1)
+    >>> values, indices = torch.min(torch.tensor([[1, 5], [7, 3]]), 1)
+    >>> values, indices
+    (tensor([1, 3]), tensor([0, 1]))
+    """
     if out is None and dim.__class__ is int:
         return min_along(input, dim, keepdim)
     return _overloads(min, input, dim, keepdim, out, amin, min_along, minimum)

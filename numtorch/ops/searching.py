@@ -131,18 +131,26 @@ def searchsorted(
     sorter: Tensor | None = None,
     out: Any = None,
 ) -> Tensor:
-    """How many elements of each sorted row are below each value (with ``right``, not above it): where it would be
-    inserted.
+    """Where each value would be inserted into its sorted row: how many elements are below it (``right``: not above it).
 
     Args:
-        sorted_sequence: (*, n), ascending along the last dimension, or (n,) for all rows of ``input``.
+        sorted_sequence: (*, n), ascending along the last dimension, or (n) for all rows of ``input``.
         input: (*, m), or a number.
+        out_int32: whether the result is of int32 instead of int64.
+        right: whether equal elements lie before the place.
         side: ``"left"`` or ``"right"``, the same as ``right``.
-        sorter: the positions that sort ``sorted_sequence``, if it is not in order itself.
+        sorter: int64 positions that sort ``sorted_sequence``, if it is not in order itself.
 
-    >>> import numtorch as torch
+    Returns:
+        Positions from 0 to n, in the shape of ``input``.
+
+    Raises:
+        RuntimeError: the shapes or types do not fit, or ``side`` contradicts ``right``.
+
     >>> torch.searchsorted(torch.tensor([1, 3, 5, 7]), torch.tensor([3, 6]))
     tensor([1, 3])
+    >>> torch.searchsorted(torch.tensor([1, 3, 5, 7]), torch.tensor([3, 6]), right=True)
+    tensor([2, 3])
     """
     if out is not None:
         return into(
@@ -265,7 +273,18 @@ def bucketize(
 ) -> Tensor:
     """The bucket of each value: how many boundaries are below it, or with ``right`` not above it.
 
-    >>> import numtorch as torch
+    Args:
+        input: a tensor of any shape, or a number.
+        boundaries: (n), ascending.
+        out_int32: whether the result is of int32 instead of int64.
+        right: whether a value that equals a boundary lies behind it.
+
+    Returns:
+        Numbers from 0 to n, in the shape of ``input``.
+
+    Raises:
+        RuntimeError: ``boundaries`` is no vector.
+
     >>> torch.bucketize(torch.tensor([3, 6, 9]), torch.tensor([1, 3, 5, 7, 9]))
     tensor([1, 3, 4])
     """
@@ -284,12 +303,24 @@ def bucketize(
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
     """How often each number from 0 on occurs, or the sum of the ``weights`` of its places.
 
-    Counts are int64, and so is the result of an empty ``input``; sums are float32 for float32 weights and float64 for
-    all others.
+    Args:
+        input: (n), integers that are not negative.
+        weights: (n), of any type.
+        minlength: the least length of the result.
 
-    >>> import numtorch as torch
+    Returns:
+        A vector of ``max(input) + 1`` elements: int64 counts, or sums in float32 for float32 weights and in float64 for
+        all others.
+
+    Raises:
+        RuntimeError: ``input`` is no vector or has negative numbers, or a length does not fit.
+        NotImplementedError: ``input`` is not of integers.
+        TypeError: ``weights`` is no tensor.
+
     >>> torch.bincount(torch.tensor([0, 2, 2]))
     tensor([1, 0, 2])
+    >>> torch.bincount(torch.tensor([0, 2, 2]), weights=torch.tensor([0.5, 1.0, 2.0]))
+    tensor([0.5000, 0.0000, 3.0000])
     """
     minlength = integer(minlength, "bincount", "minlength")
     if weights is not None and not isinstance(weights, Tensor):
@@ -330,13 +361,23 @@ def unique(
     return_counts: bool = False,
     dim: int | None = None,
 ) -> Any:
-    """The values that occur, each once, in ascending order; with ``dim``, the slices along it, in lexicographic order.
+    """The values that occur, each once, in ascending order; with ``dim`` the slices along it, in lexicographic order.
 
-    Returns the values alone, or a tuple with, as asked for, the place of each element in them (in the shape of
-    ``input``, or 1-D with ``dim``) and how often each occurs. Differs from torch: the result is in order whatever
-    ``sorted`` says.
+    Args:
+        input: of any shape.
+        sorted: the result is in order, whether or not this is set.
+        return_inverse: whether the place of each element among the values is returned too.
+        return_counts: whether it is returned how often each value occurs.
+        dim: the dimension whose slices are compared; the elements if None.
 
-    >>> import numtorch as torch
+    Returns:
+        The values alone, or a tuple: values, places (in the shape of ``input``, with ``dim`` a vector), counts.
+
+    Raises:
+        TypeError: ``input`` is no tensor.
+        IndexError: ``dim`` is out of range.
+        RuntimeError: the slices have no elements.
+
     >>> torch.unique(torch.tensor([3, 1, 3]), return_counts=True)
     (tensor([1, 3]), tensor([1, 2]))
     """
@@ -397,10 +438,19 @@ class ModeReturn(ReturnType):
 
 @exported("torch", "Tensor")
 def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: Any = None) -> Any:
-    """The value that occurs most often along ``dim`` (the smallest of several), and the last place where it is:
-    (values, indices).
+    """The value that occurs most often along ``dim``, the smallest of several, and the last place where it is.
 
-    >>> import numtorch as torch
+    Args:
+        input: of real numbers, of any shape.
+        dim: the dimension that is reduced.
+        keepdim: whether it stays, with extent 1.
+
+    Returns:
+        (values, indices), of the shape of ``input`` without ``dim``.
+
+    Raises:
+        IndexError: ``dim`` is out of range or empty.
+
     >>> torch.mode(torch.tensor([6, 5, 1, 5]))
     torch.return_types.mode(
     values=tensor(5),

@@ -157,23 +157,35 @@ def conv2d(
 ) -> Tensor:
     """Convolution (cross-correlation) of images with a bank of filters.
 
+    ``out[n, o, i, j]`` is ``bias[o]`` plus the sum over c, k, l of
+    ``weight[o, c, k, l] * input[n, c, i * stride + k * dilation - padding, j * stride + l * dilation - padding]``.
+
     Args:
         input: (N, C, H, W) or (C, H, W).
-        weight: (O, C / groups, kH, kW); ``bias``: (O).
-        padding: zeros on each side, one number or two, ``"valid"`` for none, ``"same"`` for as many as keep
-            H and W (stride 1 only).
+        weight: (O, C / groups, kH, kW), of the same type.
+        bias: (O).
+        stride: how far a window begins behind the one before, a number or two.
+        padding: zeros on each side, a number or two; ``"valid"`` for none; ``"same"`` for as many as keep H and W, with
+            a stride of 1.
+        dilation: the distance of neighbouring elements of a window.
+        groups: into how many groups of neighbours the channels are divided, each with its own O / groups filters.
+
+    Returns:
+        (N, O, H', W') or (O, H', W'), where ``H' = (H + 2 * padding - dilation * (kH - 1) - 1) // stride + 1``.
+
+    Raises:
+        RuntimeError: the shapes or types do not fit, filters are larger than the padded image, or an option makes no
+            sense.
+        TypeError: ``input`` is no tensor.
 
     Differs from torch: on the CPU, with 3x3 filters (or 3 or 5 wide, in batches of small images) at stride 1, a NaN or
-        infinity
-    makes NaN of the results around it in blocks of 4x4, not only of those whose window holds it (``winograd``,
-    ``points``; CUDA libraries do the same).
+    infinity makes NaN of the results around it in blocks of 4x4, not only of those whose window holds it (``winograd``,
+    ``points``; CUDA libraries do the same). Source: Lavin and Gray 2015, Fast Algorithms for Convolutional Neural
+    Networks.
 
-    Source: torch.nn.functional.conv2d.
-
-    >>> import numtorch as torch
-    >>> from numtorch.ops.conv import conv2d
-    >>> conv2d(torch.ones(1, 1, 3, 3), torch.ones(1, 1, 2, 2)).shape
-    torch.Size([1, 1, 2, 2])
+    >>> torch.nn.functional.conv2d(torch.ones(1, 1, 3, 3), torch.ones(1, 1, 2, 2))
+    tensor([[[[4., 4.],
+              [4., 4.]]]])
     """
     try:
         single = len(input.shape) != 4
@@ -203,13 +215,26 @@ def conv1d(
     dilation: Any = 1,
     groups: int = 1,
 ) -> Tensor:
-    """Convolution of sequences (N, C, L) or (C, L) with filters (O, C / groups, k): images of height 1.
+    """Convolution (cross-correlation) of sequences with a bank of filters; see ``conv2d``.
 
-    The other arguments are those of ``conv2d``. Source: torch.nn.functional.conv1d.
+    Args:
+        input: (N, C, L) or (C, L).
+        weight: (O, C / groups, k), of the same type.
+        bias: (O).
+        stride: how far a window begins behind the one before.
+        padding: zeros at both ends; ``"valid"`` for none; ``"same"`` for as many as keep L, with a stride of 1.
+        dilation: the distance of neighbouring elements of a window.
+        groups: into how many groups of neighbours the channels are divided.
 
-    >>> import numtorch as torch
-    >>> from numtorch.ops.conv import conv1d
-    >>> conv1d(torch.tensor([[[1.0, 2, 4]]]), torch.tensor([[[-1.0, 1]]]))
+    Returns:
+        (N, O, L') or (O, L'), where ``L' = (L + 2 * padding - dilation * (k - 1) - 1) // stride + 1``.
+
+    Raises:
+        RuntimeError: the shapes or types do not fit, filters are longer than the padded sequence, or an option makes no
+            sense.
+        TypeError: ``input`` is no tensor.
+
+    >>> torch.nn.functional.conv1d(torch.tensor([[[1.0, 2.0, 4.0]]]), torch.tensor([[[-1.0, 1.0]]]))
     tensor([[[1., 2.]]])
     """
     _dims_of("conv1d", input, 1)
@@ -236,14 +261,27 @@ def conv3d(
     dilation: Any = 1,
     groups: int = 1,
 ) -> Tensor:
-    """Convolution of volumes (N, C, D, H, W) or (C, D, H, W) with filters (O, C / groups, kD, kH, kW).
+    """Convolution (cross-correlation) of volumes with a bank of filters; see ``conv2d``.
 
-    Every position along D becomes an image whose channels are those of the slices that a filter reaches. The other
-    arguments are those of ``conv2d``. Source: torch.nn.functional.conv3d.
+    Args:
+        input: (N, C, D, H, W) or (C, D, H, W).
+        weight: (O, C / groups, kD, kH, kW), of the same type.
+        bias: (O).
+        stride: how far a window begins behind the one before, a number or three.
+        padding: zeros on each side, a number or three; ``"valid"`` for none; ``"same"`` for as many as keep the sizes,
+            with a stride of 1.
+        dilation: the distance of neighbouring elements of a window.
+        groups: into how many groups of neighbours the channels are divided.
 
-    >>> import numtorch as torch
-    >>> from numtorch.ops.conv import conv3d
-    >>> conv3d(torch.ones(1, 2, 4, 5, 6), torch.ones(3, 2, 2, 3, 3), padding=1).shape
+    Returns:
+        (N, O, D', H', W') or (O, D', H', W'), where ``D' = (D + 2 * padding - dilation * (kD - 1) - 1) // stride + 1``.
+
+    Raises:
+        RuntimeError: the shapes or types do not fit, filters are larger than the padded volume, or an option makes no
+            sense.
+        TypeError: ``input`` is no tensor.
+
+    >>> torch.nn.functional.conv3d(torch.ones(1, 2, 4, 5, 6), torch.ones(3, 2, 2, 3, 3), padding=1).shape
     torch.Size([1, 3, 5, 5, 6])
     """
     _dims_of("conv3d", input, 3)
@@ -363,20 +401,34 @@ def conv_transpose2d(
     groups: int = 1,
     dilation: Any = 1,
 ) -> Tensor:
-    """The transposed convolution: the gradient of ``conv2d`` for its input, as a layer.
+    """The transposed convolution of images: the gradient of ``conv2d`` for its input, as a layer.
+
+    Every element of ``input`` adds its multiple of the filters to a window of the result.
 
     Args:
         input: (N, C, H, W) or (C, H, W).
-        weight: (C, O / groups, kH, kW); ``bias``: (O).
+        weight: (C, O / groups, kH, kW), of the same type.
+        bias: (O).
+        stride: how far the window of an element begins behind that of the one before, a number or two.
         padding: rows and columns taken off each side of the result.
         output_padding: rows and columns added below and on the right, fewer than stride or dilation.
+        groups: into how many groups of neighbours the channels are divided.
+        dilation: the distance of neighbouring elements of a window.
 
-    Source: torch.nn.functional.conv_transpose2d.
+    Returns:
+        (N, O, H', W') or (O, H', W'), where
+        ``H' = (H - 1) * stride - 2 * padding + dilation * (kH - 1) + output_padding + 1``.
 
-    >>> import numtorch as torch
-    >>> from numtorch.ops.conv import conv_transpose2d
-    >>> conv_transpose2d(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 2, 2), stride=2).shape
-    torch.Size([1, 1, 4, 4])
+    Raises:
+        RuntimeError: the shapes or types do not fit, nothing of the result is left, or an option makes no sense.
+        TypeError: ``input`` is no tensor.
+
+    Source: Zeiler et al. 2010, Deconvolutional Networks.
+
+    >>> torch.nn.functional.conv_transpose2d(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 2, 2))
+    tensor([[[[1., 2., 1.],
+              [2., 4., 2.],
+              [1., 2., 1.]]]])
     """
     _dims_of("conv_transpose2d", input, 2)
     if input.ndim == 3:
@@ -399,11 +451,26 @@ def conv_transpose1d(
     groups: int = 1,
     dilation: Any = 1,
 ) -> Tensor:
-    """The transposed convolution of sequences (N, C, L) or (C, L), weight (C, O / groups, k); see ``conv_transpose2d``.
+    """The transposed convolution of sequences; see ``conv_transpose2d``.
 
-    >>> import numtorch as torch
-    >>> from numtorch.ops.conv import conv_transpose1d
-    >>> conv_transpose1d(torch.tensor([[[1.0, 2]]]), torch.tensor([[[1.0, 10]]]))
+    Args:
+        input: (N, C, L) or (C, L).
+        weight: (C, O / groups, k), of the same type.
+        bias: (O).
+        stride: how far the window of an element begins behind that of the one before.
+        padding: elements taken off both ends of the result.
+        output_padding: elements added at the end, fewer than stride or dilation.
+        groups: into how many groups of neighbours the channels are divided.
+        dilation: the distance of neighbouring elements of a window.
+
+    Returns:
+        (N, O, L') or (O, L'), where ``L' = (L - 1) * stride - 2 * padding + dilation * (k - 1) + output_padding + 1``.
+
+    Raises:
+        RuntimeError: the shapes or types do not fit, nothing of the result is left, or an option makes no sense.
+        TypeError: ``input`` is no tensor.
+
+    >>> torch.nn.functional.conv_transpose1d(torch.tensor([[[1.0, 2.0]]]), torch.tensor([[[1.0, 10.0]]]))
     tensor([[[ 1., 12., 20.]]])
     """
     _dims_of("conv_transpose1d", input, 1)
@@ -428,15 +495,28 @@ def conv_transpose3d(
     groups: int = 1,
     dilation: Any = 1,
 ) -> Tensor:
-    """The transposed convolution of volumes (N, C, D, H, W) or (C, D, H, W), weight (C, O / groups, kD, kH, kW); see
-    ``conv_transpose2d``.
+    """The transposed convolution of volumes; see ``conv_transpose2d``.
 
-    Each slice gives kD slices; those that fall on one another are added.
+    Args:
+        input: (N, C, D, H, W) or (C, D, H, W).
+        weight: (C, O / groups, kD, kH, kW), of the same type.
+        bias: (O).
+        stride: how far the window of an element begins behind that of the one before, a number or three.
+        padding: slices, rows and columns taken off each side of the result.
+        output_padding: slices, rows and columns added at the end, fewer than stride or dilation.
+        groups: into how many groups of neighbours the channels are divided.
+        dilation: the distance of neighbouring elements of a window.
 
-    >>> import numtorch as torch
-    >>> from numtorch.ops.conv import conv_transpose3d
-    >>> conv_transpose3d(torch.ones(1, 2, 2, 2, 2), torch.ones(2, 1, 3, 3, 3), stride=2, padding=1).shape
-    torch.Size([1, 1, 3, 3, 3])
+    Returns:
+        (N, O, D', H', W') or (O, D', H', W'), where
+        ``D' = (D - 1) * stride - 2 * padding + dilation * (kD - 1) + output_padding + 1``.
+
+    Raises:
+        RuntimeError: the shapes or types do not fit, nothing of the result is left, or an option makes no sense.
+        TypeError: ``input`` is no tensor.
+
+    >>> torch.nn.functional.conv_transpose3d(torch.ones(1, 2, 2, 2, 2), torch.ones(2, 1, 3, 3, 3), stride=2).shape
+    torch.Size([1, 1, 5, 5, 5])
     """
     _dims_of("conv_transpose3d", input, 3)
     if input.ndim == 4:

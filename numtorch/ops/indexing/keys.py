@@ -533,12 +533,12 @@ def overwrite(x: Tensor, result: Tensor, since: int = 0, name: str = "index_put_
 
 @exported("Tensor")
 def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
-    """In-place ``masked_fill``. Of an expanded tensor, elements that are one place in memory are filled if the mask is
-    true for one."""
+    """In-place ``masked_fill``."""
     since = tick()
     result = masked_fill(self, mask, value)
     if not repeated(self) or result.shape != self.shape:
         return overwrite(self, result, since, "masked_fill_")
+    # Elements that are one place in memory are filled if the mask is true for one of them.
     mask = expand_to(mask, self.shape)
     value = value if isinstance(value, Tensor) else fitting(value, self.dtype, "masked_fill_")
     _write_at(self, _of_mask(self, mask), value)
@@ -547,8 +547,7 @@ def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
 
 @exported("Tensor")
 def index_fill_(self: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
-    """In-place ``index_fill``. Of an expanded tensor, elements that are one place in memory are filled if the index
-    names one."""
+    """In-place ``index_fill``."""
     since = tick()
     result = index_fill(self, dim, index, value)
     if not repeated(self):
@@ -599,8 +598,7 @@ def _write_to_memory(x: Tensor, a: _Advanced, value: Tensor, accumulate: bool) -
 
 @exported("Tensor")
 def index_put_(self: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
-    """Write ``values``, or add them with ``accumulate``, in place at the positions: one index tensor for each of the
-    first dimensions."""
+    """In-place ``index_put``."""
     if accumulate.__class__ is not bool:
         accumulate = flag(accumulate, "index_put_", "accumulate")
     if not isinstance(indices, tuple | list):
@@ -635,8 +633,27 @@ def index_put_(self: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
 
 @exported("torch", "Tensor")
 def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
-    """A copy of ``input`` with ``values`` written (or added) at the positions: one index tensor for each of the first
-    dimensions."""
+    """A copy of ``input`` with ``values`` written or added at positions: of ``input[indices] = values``.
+
+    Args:
+        input: of any shape.
+        indices: a tuple or list of index tensors, one for each of the first dimensions, which broadcast together;
+            booleans stand for the positions of their true elements.
+        values: a tensor of the type of ``input`` that broadcasts to ``input[indices]``.
+        accumulate: whether elements are added to what is there; equal positions then add up.
+
+    Returns:
+        A tensor of the shape of ``input``.
+
+    Raises:
+        IndexError: a position is out of range, or an index is of another type.
+        RuntimeError: the shapes or types do not fit.
+        TypeError: ``indices`` is no tuple of tensors, or ``values`` is no tensor.
+
+    >>> torch.index_put(torch.zeros(2, 2), (torch.tensor([0, 1]), torch.tensor([1, 0])), torch.tensor([5.0, 6.0]))
+    tensor([[0., 5.],
+            [6., 0.]])
+    """
     if accumulate.__class__ is not bool:
         accumulate = flag(accumulate, "index_put", "accumulate")
     return index_put_(movement.clone(input), indices, values, accumulate)

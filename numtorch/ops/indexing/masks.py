@@ -41,12 +41,24 @@ def count(mask: Tensor) -> int:
 
 @exported("torch", "Tensor")
 def nonzero(input: Tensor, *, as_tuple: bool = False, out: Any = None) -> Any:
-    """Indices of nonzero elements: one row each, or (``as_tuple``) one vector for each dimension.
+    """The positions of nonzero elements, in row-major order.
 
-    >>> import numtorch as torch
+    Args:
+        input: of any shape.
+        as_tuple: whether the result is a tuple of vectors, which can be used as an index.
+
+    Returns:
+        int64, a row of ``input.ndim`` positions for each element; or one vector for each dimension.
+
+    Raises:
+        TypeError: ``input`` is no tensor.
+        NotImplementedError: a tensor of the device ``meta`` has no elements.
+
     >>> torch.nonzero(torch.tensor([[0, 3], [4, 0]]))
     tensor([[0, 1],
             [1, 0]])
+    >>> torch.nonzero(torch.tensor([[0, 3], [4, 0]]), as_tuple=True)
+    (tensor([0, 1]), tensor([1, 0]))
     """
     if as_tuple.__class__ is not bool:
         as_tuple = flag(as_tuple, "nonzero", "as_tuple")
@@ -84,9 +96,14 @@ def _sizes(shape: tuple) -> np.ndarray:
 
 @exported("torch", "Tensor")
 def argwhere(input: Tensor) -> Tensor:
-    """Indices of nonzero elements, one row each.
+    """The positions of nonzero elements, one row each: ``nonzero(input)``.
 
-    >>> import numtorch as torch
+    Args:
+        input: of any shape.
+
+    Returns:
+        int64, a row of ``input.ndim`` positions for each element.
+
     >>> torch.argwhere(torch.tensor([1, 0, 1]))
     tensor([[0],
             [2]])
@@ -175,9 +192,17 @@ def _boolean(mask: Any, name: str) -> None:
 
 @exported("torch", "Tensor")
 def masked_select(input: Tensor, mask: Tensor, *, out: Any = None) -> Tensor:
-    """The elements where the mask is true, in one dimension.
+    """The elements where the mask is true, in row-major order.
 
-    >>> import numtorch as torch
+    Args:
+        input, mask: any elements and booleans, broadcast together.
+
+    Returns:
+        A vector.
+
+    Raises:
+        RuntimeError: ``mask`` is not boolean, or the shapes do not broadcast.
+
     >>> x = torch.tensor([1, 2, 3])
     >>> torch.masked_select(x, x > 1)
     tensor([2, 3])
@@ -192,9 +217,19 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Any = None) -> Tensor:
 
 @exported("torch", "Tensor")
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
-    """``input`` with ``value`` where the mask is true.
+    """A copy of ``input`` with ``value`` where the mask is true.
 
-    >>> import numtorch as torch
+    Args:
+        input, mask: any elements and booleans, broadcast together.
+        value: a number, or a tensor without dimensions.
+
+    Returns:
+        A tensor of the common shape and the type of ``input``.
+
+    Raises:
+        RuntimeError: ``mask`` is not boolean, or the type cannot hold ``value``.
+        TypeError: ``value`` is no number.
+
     >>> torch.masked_fill(torch.tensor([1, 2]), torch.tensor([True, False]), 0)
     tensor([0, 2])
     """
@@ -236,9 +271,19 @@ def converted(value: Tensor, d: dtypes.dtype) -> Tensor:
 
 @exported("torch", "Tensor")
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
-    """``input`` with the elements of ``source``, in order, where the mask is true.
+    """A copy of ``input`` with the elements of ``source``, in order, where the mask is true.
 
-    >>> import numtorch as torch
+    Args:
+        input, mask: any elements and booleans, broadcast together.
+        source: of the type of ``input``, with at least as many elements as the mask has true ones.
+
+    Returns:
+        A tensor of the common shape.
+
+    Raises:
+        RuntimeError: too few elements, ``mask`` is not boolean, or the types differ.
+        TypeError: ``source`` is no tensor.
+
     >>> torch.masked_scatter(torch.zeros(3), torch.tensor([True, False, True]), torch.tensor([1.0, 2.0, 3.0]))
     tensor([1., 0., 2.])
     """

@@ -201,9 +201,20 @@ put_along_extents.op.backward_name = "IndexPutBackward0"
 
 @exported("torch", "Tensor")
 def index_select(input: Tensor, dim: int, index: Tensor, *, out: Any = None) -> Tensor:
-    """The slices at the given positions along ``dim``.
+    """The slices at given positions along ``dim``.
 
-    >>> import numtorch as torch
+    Args:
+        input: of any shape.
+        dim: the dimension.
+        index: a vector of int64 or int32 positions from 0 on.
+
+    Returns:
+        A copy of the shape of ``input``, with ``len(index)`` slices along ``dim``.
+
+    Raises:
+        IndexError: a position or ``dim`` is out of range, or ``index`` is no vector.
+        RuntimeError: ``index`` is of another type.
+
     >>> torch.index_select(torch.tensor([10, 20, 30]), 0, torch.tensor([2, 0]))
     tensor([30, 10])
     """
@@ -302,9 +313,22 @@ def _written(
 
 @exported("torch", "Tensor")
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1, out: Any = None) -> Tensor:
-    """``input`` with the slices of ``source`` added at the given positions; repeated positions add up.
+    """A copy of ``input`` with ``alpha`` times the slices of ``source`` added at positions; equal positions add up.
 
-    >>> import numtorch as torch
+    Args:
+        input: of any shape.
+        dim: the dimension.
+        index: a vector of int64 or int32 positions from 0 on.
+        source: of the type of ``input`` and its shape, with ``len(index)`` slices along ``dim``.
+        alpha: a number.
+
+    Returns:
+        A tensor of the same shape.
+
+    Raises:
+        IndexError: a position or ``dim`` is out of range, or ``index`` is no vector.
+        RuntimeError: the shapes or types do not fit.
+
     >>> torch.index_add(torch.zeros(3), 0, torch.tensor([2, 0, 2]), torch.tensor([1.0, 2.0, 3.0]))
     tensor([2., 0., 4.])
     """
@@ -327,9 +351,21 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
 
 @exported("torch", "Tensor")
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Any = None) -> Tensor:
-    """``input`` with the slices at the given positions replaced by those of ``source``.
+    """A copy of ``input`` with the slices at given positions replaced by those of ``source``.
 
-    >>> import numtorch as torch
+    Args:
+        input: of any shape.
+        dim: the dimension.
+        index: a vector of int64 positions from 0 on; of equal ones the last counts.
+        source: of the type of ``input`` and its shape, with ``len(index)`` slices along ``dim``.
+
+    Returns:
+        A tensor of the same shape.
+
+    Raises:
+        IndexError: a position or ``dim`` is out of range, or there are not as many slices.
+        RuntimeError: the shapes or types do not fit.
+
     >>> torch.index_copy(torch.zeros(3), 0, torch.tensor([2, 0]), torch.tensor([1.0, 2.0]))
     tensor([2., 0., 1.])
     """
@@ -363,9 +399,21 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: A
 
 @exported("torch", "Tensor")
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
-    """``input`` with the slices at the given positions set to ``value``; negative positions count from the end.
+    """A copy of ``input`` with the slices at given positions set to ``value``.
 
-    >>> import numtorch as torch
+    Args:
+        input: of any shape.
+        dim: the dimension.
+        index: a vector of int64 positions; negative ones count from the end.
+        value: a number, or a tensor without dimensions.
+
+    Returns:
+        A tensor of the same shape.
+
+    Raises:
+        IndexError: a position or ``dim`` is out of range, or ``index`` is of another type.
+        RuntimeError: the type cannot hold ``value``.
+
     >>> torch.index_fill(torch.zeros(3), 0, torch.tensor([1]), 5.0)
     tensor([0., 5., 0.])
     """
@@ -416,10 +464,23 @@ def index_mask(x: Tensor, d: int, index: Tensor) -> Tensor:
 def index_reduce(
     input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True, out: Any = None
 ) -> Tensor:
-    """``input`` with the slices of ``source`` combined into those at the positions, by ``prod``, ``mean``, ``amax`` or
-    ``amin``.
+    """A copy of ``input`` with the slices of ``source`` combined into those at given positions.
 
-    >>> import numtorch as torch
+    Args:
+        input: of any shape.
+        dim: the dimension.
+        index: a vector of int64 or int32 positions from 0 on.
+        source: of the type of ``input`` and its shape, with ``len(index)`` slices along ``dim``.
+        reduce: ``"prod"``, ``"mean"``, ``"amax"`` or ``"amin"``.
+        include_self: whether what stands at these positions takes part.
+
+    Returns:
+        A tensor of the same shape.
+
+    Raises:
+        IndexError: a position or ``dim`` is out of range, or ``index`` is no vector.
+        RuntimeError: the shapes or types do not fit, or another ``reduce``.
+
     >>> torch.index_reduce(torch.ones(2), 0, torch.tensor([0, 0]), torch.tensor([3.0, 4.0]), "prod")
     tensor([12.,  1.])
     """
@@ -445,9 +506,19 @@ def index_reduce(
 
 @exported("torch", "Tensor")
 def take(input: Tensor, index: Tensor, *, out: Any = None) -> Tensor:
-    """The elements at positions of the flattened tensor, in the shape of ``index``.
+    """The elements at positions of the flattened tensor.
 
-    >>> import numtorch as torch
+    Args:
+        input: of any shape.
+        index: int64 positions; negative ones count from the end.
+
+    Returns:
+        A tensor of the shape of ``index``.
+
+    Raises:
+        IndexError: a position is out of range.
+        RuntimeError: ``index`` is of another type.
+
     >>> torch.take(torch.tensor([[4, 3], [5, 6]]), torch.tensor([0, 3]))
     tensor([4, 6])
     """
@@ -464,9 +535,21 @@ def take(input: Tensor, index: Tensor, *, out: Any = None) -> Tensor:
 
 @exported("torch", "Tensor", name="put")
 def put_flat(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
-    """``input`` with the elements of ``source`` written (or added) at positions of the flattened tensor.
+    """A copy of ``input`` with the elements of ``source`` written or added at positions of the flattened tensor.
 
-    >>> import numtorch as torch
+    Args:
+        input: of any shape.
+        index: int64 positions; negative ones count from the end.
+        source: of the type of ``input``, with as many elements as ``index``.
+        accumulate: whether elements are added to what is there; equal positions then add up.
+
+    Returns:
+        A tensor of the shape of ``input``.
+
+    Raises:
+        IndexError: a position is out of range, or the numbers of elements differ.
+        RuntimeError: the types do not fit.
+
     >>> torch.put(torch.zeros(2, 2), torch.tensor([3, 0]), torch.tensor([1.0, 2.0]))
     tensor([[2., 0.],
             [0., 1.]])

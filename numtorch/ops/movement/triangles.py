@@ -160,6 +160,8 @@ def triu_(x: Tensor, diagonal: int = 0) -> Tensor:
 
 
 def _cleared(x: Tensor, diagonal: int, lower: bool, name: str) -> Tensor:
+    """``x`` with zeros on one side of a diagonal, in place: elements that are in memory once but stand in several
+    places become 0 if one of these is on that side."""
     since = tick()
     y = _triangle(x, diagonal, lower, name)
     if x._k.device is not CPU or not repeated(x) or recorded(x, name):

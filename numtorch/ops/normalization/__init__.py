@@ -366,13 +366,26 @@ def _rows_grad_cost(steps: int) -> Any:
     ],
 )
 def layer_norm(x, normalized_shape: tuple, w=None, b=None, eps: float = 1e-5):
-    """The last dimensions less their mean, over ``sqrt(var + eps)``, times weight plus bias. Source: Ba, Kiros, Hinton
-    2016.
+    """``(input - mean) / sqrt(var + eps) * weight + bias``, with mean and variance of the last dimensions.
 
-    >>> import numtorch as torch
-    >>> from numtorch.ops.normalization import layer_norm
-    >>> layer_norm(torch.tensor([[1.0, 3.0]]), (2,))
-    tensor([[-1.0000,  1.0000]])
+    Args:
+        input: (*, *normalized_shape), of a floating type; half types are computed in float32.
+        normalized_shape: the last dimensions' sizes, a sequence.
+        weight, bias: of shape ``normalized_shape``, of the type of ``input``, or float32 beside a half type; 1 and 0 if
+            None.
+        eps: is added to the variance.
+
+    Returns:
+        A tensor of the same shape.
+
+    Raises:
+        RuntimeError: the shapes or types do not fit.
+
+    Source: Ba, Kiros and Hinton 2016, Layer Normalization.
+
+    >>> torch.nn.functional.layer_norm(torch.tensor([[1.0, 3.0], [10.0, 30.0]]), (2,))
+    tensor([[-1.0000,  1.0000],
+            [-1.0000,  1.0000]])
     """
     y = _unit_rows(x, len(normalized_shape), eps, True)[0]
     y = y if w is None else y * w
@@ -400,7 +413,25 @@ def _(g, x, w, *, normalized_shape, eps, needs):
 @exported("nn.functional")
 @op(cost=_rows_cost(3), samples=lambda: [((3, 5), (5,), (5,), 0.001), ((2, 3, 4), None, (3, 4)), ((4, 6), (6,), (6,))])
 def rms_norm(x, normalized_shape: tuple, w=None, eps: float | None = None):
-    """The last dimensions over the root of their mean square. Source: Zhang and Sennrich 2019."""
+    """``input / sqrt(mean(input ** 2) + eps) * weight``, with the mean over the last dimensions.
+
+    Args:
+        input: (*, *normalized_shape), of a floating type.
+        normalized_shape: the last dimensions' sizes, a sequence.
+        weight: of shape ``normalized_shape``; 1 if None.
+        eps: is added to the mean; the machine epsilon of the type if None.
+
+    Returns:
+        A tensor of the same shape.
+
+    Raises:
+        RuntimeError: the shapes do not fit.
+
+    Source: Zhang and Sennrich 2019, Root Mean Square Layer Normalization.
+
+    >>> torch.nn.functional.rms_norm(torch.tensor([[3.0, 4.0]]), (2,))
+    tensor([[0.8485, 1.1314]])
+    """
     y = _unit_rows(x, len(normalized_shape), eps, False)[0]
     return y if w is None else y * w
 

@@ -118,7 +118,7 @@ def allocate(n: int, storage: np.dtype, index: int | None = None) -> Any:
         )
     if _offline is not None:
         return np.zeros(n, storage)
-    return cuda.device_array(n or 1, storage)
+    return cuda.device_array(n, storage) if n else cuda.device_array(1, storage)[:0]  # kernels ask for the size
 
 
 def to_device(a: np.ndarray) -> Any:

@@ -46,6 +46,11 @@ def philox(x, p):
     return Loop(fill_mask, (ceil(float(np.float32(p)) * (1 << 24)),), like(x, dtype=dtypes.bool), operands=(), weight=8)
 
 
+@dropout_mask.kernel("cuda", name="philox_cuda")
+def dropout_mask_cuda(x, p, seed, at):
+    return masked_scale(ops.creation.ones_like(x, dtype=dtypes.float32), p, seed, at) > 0
+
+
 @op(
     public=False,
     cost=per_output(1),

@@ -16,7 +16,6 @@ import numtorch as torch
 import numtorch.optim
 from numtorch.ops import conv, pooling
 from numtorch.ops.dropout import dropout
-from numtorch.ops.linear import affine
 
 CHECKS = {}
 
@@ -64,15 +63,10 @@ def strided(device):
 
 
 @check
-def functions(device):
-    x = values(device, 5, grad=True)
-    return differentiated(x.exp() + x.sigmoid() + x.relu() + (x * x + 1).log() + x.sin() + x.clamp(-1, 1), x)
-
-
-@check
 def not_a_number(device):
     x = torch.tensor([float("nan"), 1.0, float("inf")], device=device)
-    return torch.maximum(x, torch.zeros(3, device=device)), x.isnan(), x.amax(), x.argmax(), x.relu()
+    y = torch.nn.functional.max_pool2d(torch.stack([x, x.flip(0)]).reshape(1, 2, 3), 2, 1)
+    return torch.maximum(x, torch.zeros(3, device=device)), x.isnan(), x.amax(), x.argmax(), x.relu(), y
 
 
 @check
@@ -92,7 +86,8 @@ def numbers_on_the_cpu(device):
 @check
 def types(device):
     x = values(device, 4)
-    return x.half() * 2, x.bfloat16() + x.bfloat16(), x.to(torch.int32) // 2, x > 0, x.double() * 0.1, (x > 0) & (x < 1)
+    halves = x.half().cumsum(0) * 2, x.bfloat16() + x.bfloat16()
+    return *halves, x.to(torch.int32) // 2, x > 0, x.double() * 0.1, (x > 0) & (x < 1)
 
 
 @check
@@ -109,12 +104,6 @@ def in_place(device):
 
 
 # --- reductions -----------------------------------------------------------------------------------
-
-
-@check
-def sums(device):
-    x = values(device, 2, 3, 2, grad=True)
-    return differentiated(x.sum(1) + x.mean((0, 2)).unsqueeze(1)[:2] + x.sum(), x)
 
 
 @check
@@ -144,39 +133,6 @@ def long_columns(device):
     return x.sum(0), x.max(0).values, x.max(0).indices
 
 
-@check
-def scans(device):
-    x = values(device, 3, 4, grad=True)
-    y = x.cumsum(0) + x.cumprod(1) + x.logcumsumexp(1) + x.cummax(1).values + x.cummin(0).values
-    return (*differentiated(y, x), x.cummax(0).indices, x.detach().half().cumsum(1).float())
-
-
-@check
-def orders(device):
-    x = values(device, 3, 4, grad=True)
-    y = (
-        x.sort(0).values
-        + x.sort(1, descending=True).values
-        + x.kthvalue(2, 0).values
-        + x.median(1, True).values
-        + x.median()
-    )
-    return (*differentiated(y, x), x.argsort(1), x.topk(2, 0).indices, x.nanmedian(0).indices, torch.msort(x.detach()))
-
-
-@check
-def softmaxes(device):
-    x = values(device, 2, 3, grad=True)
-    y = values(device, 2, 3, seed=1, grad=True)
-    return (*differentiated(torch.softmax(x, 1), x), *differentiated(torch.log_softmax(y, 0), y))
-
-
-@check
-def statistics(device):
-    x = values(device, 3, 4, grad=True)
-    return differentiated(x.var(1) + x.std(1) + torch.logsumexp(x, 1) + x.norm(dim=1), x)
-
-
 # --- products -------------------------------------------------------------------------------------
 
 
@@ -190,23 +146,6 @@ def products(device):
 def transposed_products(device):
     x, y = values(device, 5, 3, grad=True), values(device, 4, 5, seed=1, grad=True)
     return differentiated(x.t() @ y.t(), x, y)
-
-
-@check
-def batched_products(device):
-    x, y = values(device, 2, 3, 2, grad=True), values(device, 2, 3, seed=1, grad=True)
-    return differentiated(x @ y @ values(device, 2, 3, 2, seed=2), x, y)
-
-
-@check
-def linear_layers(device):
-    x, w, b = (
-        values(device, 2, 2, 3, grad=True),
-        values(device, 4, 3, seed=1, grad=True),
-        values(device, 4, seed=2, grad=True),
-    )
-    v = values(device, 4, 3, seed=1, grad=True)
-    return (*differentiated(affine(x, w, b), x, w, b), *differentiated(affine(x.detach(), v), v))
 
 
 @check
@@ -242,33 +181,6 @@ def selected(device):
     x = values(device, 4, 3, grad=True)
     index = torch.tensor([3, 0, 3, -1], device=device)
     return differentiated(x[index] + x[index, torch.tensor([0, 1, 2, 0], device=device)].unsqueeze(1), x)
-
-
-@check
-def gathered(device):
-    x = values(device, 3, 4, grad=True)
-    index = torch.tensor([[0, 3], [1, 1], [2, 0]], device=device)
-    return differentiated(torch.gather(x, 1, index), x)
-
-
-@check
-def scattered(device):
-    x = values(device, 2, 3)
-    index = torch.tensor([[0, 0, 1]], device=device)
-    y = values(device, 1, 3, seed=1)
-    return (
-        x.scatter(0, index, y),
-        x.scatter_add(0, index, y),
-        x.scatter(0, index, y, reduce="multiply"),
-        x.scatter(1, index, 4.0),
-    )
-
-
-@check
-def added_at(device):
-    x = values(device, 3, 2, grad=True)
-    y = values(device, 4, 2, seed=1, grad=True)
-    return differentiated(torch.index_add(x, 0, torch.tensor([1, 1, 0, 1], device=device), y), x, y)
 
 
 @check
@@ -456,6 +368,17 @@ def trained_with_adam(device):
 @check
 def trained_with_adamw(device):
     return steps(device, lambda p: torch.optim.AdamW(p, lr=0.1), 1)
+
+
+@check
+def classified(device):
+    """Losses with weights, and statistics of batches that are kept."""
+    x, w = values(device, 2, 3, 2, grad=True), values(device, 3, seed=1).abs()
+    labels = torch.tensor([[1, 0], [-100, 1]], device=device)
+    loss = torch.nn.functional.cross_entropy(x, labels, w, label_smoothing=0.1)
+    mean, var = torch.zeros(3, device=device), torch.ones(3, device=device)
+    y = torch.nn.functional.batch_norm(x, mean, var, w, training=True)
+    return (*differentiated(y + loss, x), mean, var)
 
 
 @check

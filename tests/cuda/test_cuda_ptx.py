@@ -1,9 +1,7 @@
 """Every kernel compiles for real GPUs, on a machine without one, and float32 kernels compute in float32."""
 
-import re
-
-import cuda_checks as checks
 import pytest
+from places import doubles
 
 import numtorch as torch
 from numtorch.kernels import launch
@@ -12,7 +10,6 @@ from numtorch.ops import linear_cuda
 CAPABILITIES = [(8, 0), (9, 0)]
 
 # libdevice reduces the angles of huge arguments in double precision, off the usual path.
-ANGLES = ("sin", "cos", "tan", "normal32", "functions")
 
 
 @pytest.fixture(params=CAPABILITIES, ids=["sm_80", "sm_90"])
@@ -21,60 +18,8 @@ def compiled(request):
         yield offline
 
 
-def doubles(offline):
-    """Kernels without a 64-bit float in their name or signature whose code has one all the same."""
-    found = []
-    for (name, signature), text in offline.ptx.items():
-        meant = "float64" in name + signature
-        angles = any(a in name for a in ANGLES) and len(re.findall(r"^\s+\S+\.f64", text, re.M)) <= 4
-        if ".f64" in text and not meant and not angles:
-            found.append(name)
-    return found
-
-
 def names(offline):
     return {name.split()[0] for name, _ in offline.ptx}
-
-
-def test_every_check_compiles(compiled):
-    for name in (
-        "flat",
-        "rows_and_columns",
-        "strided",
-        "functions",
-        "in_place",
-        "sums",
-        "logic",
-        "long_columns",
-        "softmaxes",
-        "statistics",
-        "products",
-        "batched_products",
-        "gathered",
-        "scattered",
-        "added_at",
-        "dropped",
-        "types",
-    ):
-        checks.CHECKS[name]("cuda")
-    checks.differentiated(checks.values("cuda", 4, 3, grad=True)[torch.tensor([0, 1], device="cuda")])
-    assert not doubles(compiled)
-    assert all(".entry" in text for text in compiled.ptx.values())
-    assert {
-        "take_slices",
-        "put_slices",
-        "gather_elements",
-        "scatter_elements",
-        "mask_scale32",
-        "matmul_16x16",
-        "sum_columns",
-        "amax_columns",
-        "mean_columns",
-        "mul_rows",
-        "mul_strided",
-        "extreme_columns",
-    } <= names(compiled)
-    assert len(compiled.ptx) >= 60, sorted(names(compiled))
 
 
 def test_numbers_travel_in_the_type_that_computes(compiled):

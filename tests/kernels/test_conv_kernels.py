@@ -79,20 +79,15 @@ def ways(case, dtype):
     return [cpu.path(part, n, ci, co, (h, w), (kh, kw), *geometry, dtype == "float32") for part in cpu.WAYS]
 
 
-def run(case, dtype, cuda=None, way=None):
-    """Output and gradients (out, gx, gw, gb) from the kernels: the CPU's of the rule's ways or one for all, or
-    CUDA's."""
+def run(case, dtype, way=None):
+    """Output and gradients (out, gx, gw, gb) from the kernels of the rule's ways, or of one for all."""
     x, w, b, g = operands(case, dtype)
     ints = geometry(case)
     out, gx, gw, gb = (np.full(a.shape, np.nan, dtype) for a in (g, x, w, b))
     flat = [a.reshape(-1) for a in (x, w, b, g, out, gx, gw, gb)]
     x, w, b, g, *results = flat
-    if cuda is None:
-        functions = [
-            of.get(way, of[chosen]) for of, chosen in zip(cpu.WAYS.values(), ways(case, dtype), strict=True)
-        ] + [cpu.bias_grad]
-    else:
-        functions = [cuda.conv2d_forward, cuda.conv2d_input_grad, cuda.conv2d_weight_grad, cuda.conv2d_bias_grad]
+    chosen = zip(cpu.WAYS.values(), ways(case, dtype), strict=True)
+    functions = [*[of.get(way, of[usual]) for of, usual in chosen], cpu.bias_grad]
     functions[0](x, w, b, results[0], *ints)
     functions[1](g, w, results[1], *ints)
     functions[2](x, g, results[2], *ints)
@@ -307,64 +302,3 @@ def test_kernels_run_as_plain_python():
     here = os.path.dirname(os.path.abspath(__file__))
     env = dict(os.environ, NUMBA_DISABLE_JIT="1")
     subprocess.run([sys.executable, "-c", PLAIN.format(here=here)], env=env, check=True)
-
-
-def cuda_kernels(module):
-    """The module's CUDA kernels, their functions bound to ``numba.cuda`` itself."""
-    import types
-
-    from numba import cuda
-
-    from numtorch.kernels.launch import CudaKernel
-
-    kernels = {k: v for k, v in vars(module).items() if isinstance(v, CudaKernel)}
-    for kernel in kernels.values():
-        fn = kernel.fn
-        kernel.fn = types.FunctionType(fn.__code__, fn.__globals__ | {"cuda": cuda}, fn.__name__)
-    return kernels
-
-
-SIMULATED = """
-import sys; sys.path.insert(0, {here!r})
-import test_conv_kernels as t
-from numtorch.ops.conv import cuda
-t.cuda_kernels(cuda)
-t.CASES = {{
-    "plain": (2, 2, 3, 4, 2, 3, 3, (1, 1), (1, 1), (1, 1), 1),
-    "uneven": (1, 2, 4, 5, 2, 2, 3, (2, 1), (1, 0), (1, 2), 2),
-}}
-for case in t.CASES:
-    for got, want in zip(t.run(case, "float64", cuda), t.expected(case, "float64"), strict=True):
-        t.assert_close(got, want, "float64")
-"""
-
-
-def test_cuda_kernels_in_the_simulator():
-    pytest.importorskip("numba_cuda")
-    here = os.path.dirname(os.path.abspath(__file__))
-    env = dict(os.environ, NUMBA_ENABLE_CUDASIM="1")
-    subprocess.run([sys.executable, "-c", SIMULATED.format(here=here)], env=env, check=True)
-
-
-COMPILED = """
-import sys; sys.path.insert(0, {here!r})
-import test_conv_kernels as t
-from numba import cuda as target
-from numtorch.ops.conv import cuda
-for name, kernel in t.cuda_kernels(cuda).items():
-    count = kernel.fn.__code__.co_argcount
-    arrays = {{"forward": 4, "bias_grad": 2}}.get(name, 3)
-    for dtype in ("f4", "f8"):
-        signature = "void(" + ",".join([dtype + "[::1]"] * arrays + ["i8"] * (count - arrays)) + ")"
-        for cc in ((8, 0), (9, 0)):
-            ptx, _ = target.compile_ptx(kernel.fn, signature, cc=cc)
-            assert ".entry" in ptx
-            assert dtype == "f8" or ".f64" not in ptx, name
-"""
-
-
-def test_cuda_kernels_compile_to_ptx_without_double_precision():
-    pytest.importorskip("numba_cuda")
-    here = os.path.dirname(os.path.abspath(__file__))
-    env = {k: v for k, v in os.environ.items() if k != "NUMBA_ENABLE_CUDASIM"}
-    subprocess.run([sys.executable, "-c", COMPILED.format(here=here)], env=env, check=True)

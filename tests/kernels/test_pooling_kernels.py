@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from functools import partial
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ import pytest
 from numtorch.dispatch.program import shared_from
 from numtorch.kernels import threads
 from numtorch.kernels.jit import Jit
-from numtorch.kernels.launch import CudaKernel
 from numtorch.ops.pooling import cpu
 
 # n, c, h, w, kernel, stride, padding, dilation, ceil_mode
@@ -71,8 +69,6 @@ def launch(loop, *arrays):
     function = loop.function
     if isinstance(function, Jit) and loop.elements < shared_from(loop.weight):
         function = function.serial
-    elif isinstance(function, CudaKernel):
-        function = partial(function.launch, loop.elements)
     function(*[a.reshape(-1) for a in arrays], *loop.numbers)
 
 
@@ -234,69 +230,3 @@ def test_kernels_run_as_plain_python():
     here = os.path.dirname(os.path.abspath(__file__))
     env = dict(os.environ, NUMBA_DISABLE_JIT="1")
     subprocess.run([sys.executable, "-c", PLAIN.format(here=here)], env=env, check=True)
-
-
-def cuda_kernels(module):
-    """The module's CUDA kernels, their functions bound to ``numba.cuda`` itself."""
-    import types
-
-    from numba import cuda
-
-    from numtorch.kernels.launch import CudaKernel
-
-    kernels = {k: v for k, v in vars(module).items() if isinstance(v, CudaKernel)}
-    for kernel in kernels.values():
-        fn = kernel.fn
-        kernel.fn = types.FunctionType(fn.__code__, fn.__globals__ | {"cuda": cuda}, fn.__name__)
-    return kernels
-
-
-SIMULATED = """
-import sys; sys.path.insert(0, {here!r})
-import test_pooling_kernels as t
-from numtorch.ops.pooling import cuda
-t.cuda_kernels(cuda)
-t.cpu = cuda
-tiny = lambda cases: {{k: (1, 2, min(c[2], 7), min(c[3], 5), *c[4:]) for k, c in cases.items()}}
-t.MAX_CASES = {{k: c for k, c in tiny(t.MAX_CASES).items() if k not in ("whole plane", "dilated")}}
-t.MAX_CASES["dilated"] = (1, 1, 7, 8, (3, 2), (1, 2), (1, 1), (2, 3), False)
-t.AVERAGE_CASES = tiny(t.AVERAGE_CASES)
-t.ADAPTIVE_CASES = tiny(t.ADAPTIVE_CASES)
-for name in t.MAX_CASES:
-    t.test_max_pool_matches_torch(name, "float32", "nan")
-for name in t.AVERAGE_CASES:
-    t.test_avg_pool_matches_torch(name, "float32")
-for name in t.ADAPTIVE_CASES:
-    t.test_adaptive_avg_pool_matches_torch(name, "float32")
-"""
-
-
-def test_cuda_kernels_in_the_simulator():
-    pytest.importorskip("numba_cuda")
-    here = os.path.dirname(os.path.abspath(__file__))
-    env = dict(os.environ, NUMBA_ENABLE_CUDASIM="1")
-    subprocess.run([sys.executable, "-c", SIMULATED.format(here=here)], env=env, check=True)
-
-
-COMPILED = """
-import sys; sys.path.insert(0, {here!r})
-import test_pooling_kernels as t
-from numba import cuda as target
-from numtorch.ops.pooling import cuda
-for name, kernel in t.cuda_kernels(cuda).items():
-    arguments = kernel.fn.__code__.co_varnames[: kernel.fn.__code__.co_argcount]
-    for dtype in ("f4", "f8"):
-        kinds = {{"indices": "i8[::1]"}} | dict.fromkeys(("x", "out", "g", "gx"), dtype + "[::1]")
-        signature = "void(" + ",".join(kinds.get(a, "i8") for a in arguments) + ")"
-        for cc in ((8, 0), (9, 0)):
-            ptx, _ = target.compile_ptx(kernel.fn, signature, cc=cc)
-            assert ".entry" in ptx
-            assert dtype == "f8" or ".f64" not in ptx, name
-"""
-
-
-def test_cuda_kernels_compile_to_ptx_without_double_precision():
-    pytest.importorskip("numba_cuda")
-    here = os.path.dirname(os.path.abspath(__file__))
-    env = {k: v for k, v in os.environ.items() if k != "NUMBA_ENABLE_CUDASIM"}
-    subprocess.run([sys.executable, "-c", COMPILED.format(here=here)], env=env, check=True)

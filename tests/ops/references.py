@@ -4,6 +4,7 @@ meanings of ops in NumPy that take more than a line.
 
 from __future__ import annotations
 
+import inspect
 import math
 
 import numpy as np
@@ -320,7 +321,20 @@ def arguments(op, sample, dtype="float64"):
 
 def tensors_of(arrays, dtype="float64", **options):
     """Tensors of the arrays: floating ones in the given type."""
-    return [None if a is None else tensor(a, dtype, **options) if a.dtype.kind == "f" else tensor(a) for a in arrays]
+    return [None if a is None else tensor(a, dtype if a.dtype.kind == "f" else None, **options) for a in arrays]
+
+
+def operands(op, dtype="float64", shape=(4, 6)):
+    """An array for each tensor of an elementwise op."""
+    arrays = [array(shape, "bool" if n in op.keep else dtype, op.domain, (op.name, n)) for n in op.tensors]
+    if op.program.divisor and dtype not in FLOATING:  # integers divided by 0 are an error
+        at = op.tensors.index(op.program.divisor)
+        arrays[at] = np.where(arrays[at] == 0, np.ones_like(arrays[at]), arrays[at])
+    return arrays
+
+
+def numbers_of(op):
+    return [0.7 if default is inspect.Parameter.empty else default for _, default in op.params]
 
 
 def call(op, tensors, params):

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import re
-import subprocess
-import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,13 +13,9 @@ torch = pytest.importorskip("torch")
 import torch.nn.functional as F  # noqa: E402
 
 import numtorch as nt  # noqa: E402
-from numtorch.kernels import launch, registry  # noqa: E402
+from numtorch.kernels import registry  # noqa: E402
 from numtorch.ops import activation, attention, conv, embedding, loss, normalization, paired_loss, pooling  # noqa: E402
 
-sys.path.insert(0, str(Path(__file__).parent))
-import nn_checks  # noqa: E402
-
-HERE = Path(__file__).parent
 OURS = {
     name: getattr(module, name)
     for module in (activation, attention, conv, embedding, loss, normalization, paired_loss, pooling)
@@ -677,14 +668,6 @@ def test_attention_with_dropout():
 # --- everywhere -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", nn_checks.CHECKS)
-def test_shapes_on_meta(name):
-    want = [t.shape for t in nn_checks.CHECKS[name](nn_checks.Values("cpu", nt.float32))]
-    got = nn_checks.CHECKS[name](nn_checks.Values("meta", nt.float32))
-    assert [t.shape for t in got] == want
-    assert all(t.device.type == "meta" for t in got)
-
-
 @pytest.mark.parametrize(
     "call",
     [
@@ -709,55 +692,3 @@ def test_results_do_not_depend_on_the_threads(call):
     nt.set_num_threads(before)
     for one, two in zip(*results, strict=True):
         np.testing.assert_array_equal(one, two)
-
-
-@pytest.fixture(scope="module")
-def in_simulator():
-    """What is wrong with each check in the simulator, which a process must choose before importing Numba."""
-    env = os.environ | {"NUMBA_ENABLE_CUDASIM": "1", "PYTHONPATH": str(HERE.parents[1])}
-    env.pop("NUMBA_DISABLE_JIT", None)
-    done = subprocess.run(
-        [sys.executable, str(HERE / "nn_checks.py")], env=env, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-@pytest.mark.parametrize("name", nn_checks.CHECKS)
-def test_as_on_the_cpu_in_the_simulator(name, in_simulator):
-    pytest.importorskip("numba_cuda")
-    assert not in_simulator[name], in_simulator[name]
-
-
-@pytest.mark.parametrize("capability", [(8, 0), (9, 0)], ids=["sm_80", "sm_90"])
-def test_compiles_to_ptx(capability):
-    pytest.importorskip("numba_cuda")
-    with launch.compiling_for(capability) as offline:
-        for dtype in (nt.float32, nt.float64):
-            for f in nn_checks.CHECKS.values():
-                f(nn_checks.Values("cuda", dtype))
-    assert not [key for key, text in offline.ptx.items() if ".f64" in text and "float64" not in "".join(key)]
-    names = {name.split()[0] for name, _ in offline.ptx}
-    assert {
-        "softmax_blocks",
-        "softmax_blocks_backward",
-        "cross_entropy_rows",
-        "cross_entropy_rows_backward",
-        "moments",
-        "follow_moments",
-        "channels_forward",
-        "channels_backward",
-        "products",
-        "rows_forward",
-        "rows_backward",
-        "columns_backward",
-        "maxima",
-        "gathered",
-        "averages",
-        "averages_backward",
-        "cells",
-        "cells_backward",
-        "forward",
-        "input_grad",
-        "weight_grad",
-    } <= names

@@ -4,8 +4,8 @@ shapes on ``meta``, and kernels that compute what the body says.
 
 import contextlib
 import importlib.util
-import inspect
 import itertools
+import json
 import os
 import re
 import subprocess
@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
+import places
+from places import DEVICES, entries
 from references import (
     ATOL,
     DTYPES,
@@ -33,6 +35,8 @@ from references import (
     gradgradcheck,
     gradients,
     is_derivative,
+    numbers_of,
+    operands,
     quantised,
     reference_of,
     rng_of,
@@ -50,7 +54,7 @@ from numtorch.device import as_device
 from numtorch.dispatch.elementwise import ElementwiseOp
 from numtorch.dispatch.op import OPS
 from numtorch.dispatch.update import UpdateOp
-from numtorch.kernels import registry
+from numtorch.kernels import launch, registry
 from numtorch.kernels.jit import Jit, disabled
 from numtorch.ops.linear_halves import has_pairs, may_round, multiplies_pairs
 from numtorch.ops.linear_numpy import narrow_vectors
@@ -67,19 +71,6 @@ def name_of(x):
 ELEMENTWISE = elementwise_ops()
 SMOOTH = [op for op in ELEMENTWISE if op.gradient is not None]
 CASES = [(op, s) for op in structured_ops() for s in samples_of(op)]
-
-
-def operands(op, dtype="float64", shape=SHAPE):
-    """An array for each tensor of an elementwise op."""
-    arrays = [array(shape, "bool" if n in op.keep else dtype, op.domain, (op.name, n)) for n in op.tensors]
-    if op.program.divisor and dtype not in FLOATING:  # integers divided by 0 are an error
-        at = op.tensors.index(op.program.divisor)
-        arrays[at] = np.where(arrays[at] == 0, np.ones_like(arrays[at]), arrays[at])
-    return arrays
-
-
-def numbers_of(op):
-    return [0.7 if default is inspect.Parameter.empty else default for _, default in op.params]
 
 
 def result_dtype(op, dtype):
@@ -513,16 +504,21 @@ def test_every_cpu_kernel_computes_what_the_op_means():
                                 "bfloat16" if rounds else dtype,
                                 "float32" if kernel.layout == "widened" else None,
                             )
-    registered = {k.id for op in structured_ops() for k in op.entry.kernels if k.device in ("cpu", "any")}
+    wrong, reached = places.survey("cpu", dtypes=("float32", "float64"))
+    assert wrong == {}
+    with matmul_precision("medium"):  # tests/ops/test_linear.py says what rounded operands give
+        rounding = [op for op in structured_ops() for e in entries(op) for k in e.kernels if k.when is may_round]
+        reached |= places.survey("cpu", rounding)[1]
+    registered = {k.id for op in structured_ops() for k in op.entry.kernels if k.device == "any"}
+    registered |= set(places.registered("cpu"))
     # Those of processors with other vectors; "blas" is what "numpy" is, in another place.
     absent = (may_round,) if not multiplies_pairs() else ()
     foreign = {
         k.id
-        for op in structured_ops()
-        for k in op.entry.kernels
+        for k in places.registered("cpu").values()
         if k.when in absent or k.when in (narrow_vectors, has_pairs) and not k.when(None)
     }
-    assert registered - seen - foreign == set(), "no sample reaches these kernels"
+    assert registered - seen - reached - foreign == set(), "no sample reaches these kernels"
 
 
 def structured_smooth(op, sample):
@@ -733,37 +729,56 @@ def test_float32_kernels_compute_in_float32():
     assert wrong == {}
 
 
-# --- plain Python ---------------------------------------------------------------------------------
+# --- at every place -------------------------------------------------------------------------------
 
-STEP = """
-import json
-import numtorch as torch
-
-torch.manual_seed(0)
-x = torch.tensor([[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]], requires_grad=True)
-w = torch.tensor([[0.1, -0.2, 0.3], [0.4, 0.5, -0.6]], requires_grad=True)
-h = torch.tanh(x @ w.t()) * torch.exp(-x.sum(1, keepdim=True))
-loss = torch.softmax(h, 1).amax(0).sum() + torch.relu(x).mean() + (x[:, ::2] ** 2).prod(1).sum()
-loss.backward()
-print(json.dumps([loss.item(), x.grad.tolist(), w.grad.tolist(), x.to(torch.bfloat16).sum(0).tolist(), torch.rand(3).tolist()]))
-"""  # noqa: E501
+# Where the choice is made when Numba is imported, a process of its own looks at all ops.
+SETTINGS = {"python": {"NUMBA_DISABLE_JIT": "1"}, "simulator": {"NUMBA_ENABLE_CUDASIM": "1"}, "ptx": {}}
 
 
-def test_plain_python_computes_the_same():
-    """NUMBA_DISABLE_JIT=1: every kernel is the function that a person wrote, to be stepped through."""
-    import json
+@by_name("place", SETTINGS)
+def test_every_op_and_kernel_at(place):
+    """In plain Python, for a debugger; CUDA's kernels in Numba's simulator, and compiled by NVIDIA's compiler."""
+    if DEVICES[place] == "cuda":
+        pytest.importorskip("numba_cuda")
+    env = {k: v for k, v in os.environ.items() if k not in ("NUMBA_DISABLE_JIT", "NUMBA_ENABLE_CUDASIM")}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", places.__file__, place],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=env | SETTINGS[place] | {"PYTHONPATH": ROOT},
+    )
+    assert done.returncode == 0, done.stderr
+    wrong, missed = json.loads(done.stdout)
+    assert wrong == {}
+    assert DEVICES[place] == "cpu" or missed == [], "no sample reaches these kernels"
 
-    results = []
-    for flag in ("0", "1"):
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", STEP],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=ROOT,
-            env=os.environ | {"NUMBA_DISABLE_JIT": flag},
-        )
-        assert done.returncode == 0, done.stderr
-        results.append(json.loads(done.stdout))
-    for compiled, python in zip(*results, strict=True):
-        np.testing.assert_allclose(compiled, python, rtol=1e-6, atol=1e-6)
+
+if numtorch.cuda.is_available() and not launch.simulated():
+
+    @by_name("op", OPS.values(), ids=name_of)
+    def test_every_op_on_the_card(op):
+        assert places.survey("card", [op], ["float32", "float64"])[0] == {}
+
+
+def test_a_kernel_that_no_sample_reaches_or_that_is_wrong_is_noticed(scratch_registry):
+    from numtorch.dispatch import op as dispatch
+
+    @dispatch.op(samples=lambda: [((3,), 1.0)])
+    def planted(x, scale: float):
+        return x * scale
+
+    @planted.vjp
+    def _(g, *, scale):
+        return g * scale
+
+    planted.kernel("cpu", name="wrong")(lambda x, scale: x * (scale + 1))
+    planted.kernel("cpu", name="unreached", when=lambda s: s.dtypes[0] is numtorch.int8)(lambda x, scale: x)
+    planted.backward.kernel("cpu", name="wrong")(lambda g, *, scale: g * (scale + 1))
+    planted.backward.kernel("cpu", name="unreached", when=lambda s: s.dtypes[0] is numtorch.int8)(lambda g, *, scale: g)
+    wrong, reached = places.survey("cpu", [planted.op])
+    (said,) = wrong.values()
+    assert "result 0 is" in said
+    of_it = {k for k in places.registered("cpu") if k.startswith("planted")}
+    assert of_it & reached == {"planted/cpu/wrong", "planted.backward/cpu/wrong"}
+    assert of_it - reached == {"planted/cpu/unreached", "planted.backward/cpu/unreached"}

@@ -275,7 +275,7 @@ def max_pool_positions(x, kernel: tuple, stride: tuple, padding: tuple, dilation
             (0, 0),
             (1, 1),
         ),
-        ((2, 3), exactly([[0, 1, 4], [2, 2, 5]]), (6,), (3,), (1,), (0,), (1,)),
+        ((2, 4), exactly([[0, 1, 4, 5], [2, 2, 3, 5]]), (6,), (3,), (1,), (0,), (1,)),
     ],
 )
 def max_pool_scatter(x, at, size: tuple, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple):

@@ -1,8 +1,7 @@
 """``save`` and ``load``: tensors, and the dicts and lists that contain them, in one file without code.
 
 The file has the safetensors format: 8 bytes of length, a JSON header, and the bytes of the tensors. Tensors have flat
-    names
-(``model.fc.weight``). Dicts, lists and numbers are JSON in the header's ``__metadata__``:
+names (``model.fc.weight``). Dicts, lists and numbers are JSON in the header's ``__metadata__``:
 
     null true 1 1.5 "text"     themselves              {"dict": [[key, value], ...]}   in order, keys of any kind below
     {"tensor": name, ...}      a tensor                {"tuple": [...]}                 a list is a JSON list

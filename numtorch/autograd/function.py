@@ -385,7 +385,7 @@ def _is_view_of(y: _tensor.Tensor, x: _tensor.Tensor) -> bool:
 def _guarded(y: _tensor.Tensor, args: tuple, edge: Any, node: FunctionNode) -> _tensor.Tensor:
     """A result with its edge: another tensor, if y is an input or has a place in another graph. Of a view of an input,
     writes are refused, to it and to views of it: they would have to change the input's history past the function's own
-        gradient.
+    gradient.
     """
     source = next((a for a in args if isinstance(a, _tensor.Tensor) and (y is a or _is_view_of(y, a))), None)
     if source is None and y._base is None and y._edge is None:

@@ -451,7 +451,16 @@ def _roots(tensors: list, grads: list) -> list[tuple[Any, Any]]:
 
 
 def increment_version(tensor: Any) -> None:
-    """Tell the graph that the elements of a tensor (or of several) have been written to by other means."""
+    """Tell the graph that the elements of a tensor have been written to by other means.
+
+    Args:
+        tensor: a tensor or several.
+
+    >>> x = torch.zeros(2)
+    >>> torch.autograd.graph.increment_version(x)
+    >>> x._version
+    1
+    """
     for t in _sequence(tensor):
         wrote(t)
 

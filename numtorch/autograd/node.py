@@ -86,12 +86,24 @@ class Node:
         return {}
 
     def name(self) -> str:
-        """``MulBackward0``, as torch names it."""
+        """The name of the node's op, as torch gives it.
+
+        Returns:
+            A string.
+
+        >>> (torch.ones(1, requires_grad=True) * 2).grad_fn.name()
+        'MulBackward0'
+        """
         return self.op.backward_name
 
     @property
     def next_functions(self) -> tuple:
-        """(node, output number) of each tensor input; (None, 0) where no gradient is wanted."""
+        """(node, output number) of each tensor input; (None, 0) where no gradient is wanted.
+
+        >>> y = torch.ones(1, requires_grad=True) * 2
+        >>> [(node.name(), number) for node, number in y.sum().grad_fn.next_functions]
+        [('MulBackward0', 0)]
+        """
         found: list[tuple] = []
         for e in self.edges:
             if type(e) is Output:
@@ -108,14 +120,42 @@ class Node:
                 return
 
     def register_hook(self, hook: Callable) -> RemovableHandle:
-        """Call ``hook(grad_inputs, grad_outputs)`` after this node has run."""
+        """Call a function after this node has run.
+
+        Args:
+            hook: ``hook(grad_inputs, grad_outputs)``; what it returns, if not None, replaces the gradients of the
+                inputs.
+
+        Returns:
+            A handle, whose ``remove()`` takes the hook off.
+
+        >>> x = torch.tensor(3.0, requires_grad=True)
+        >>> y = x * x
+        >>> handle = y.grad_fn.register_hook(lambda grad_inputs, grad_outputs: print(grad_outputs))
+        >>> y.backward()
+        (tensor(1.),)
+        """
         if self.hooks is None:
             self.hooks = []
         self.plain = False
         return RemovableHandle(self.hooks, hook)
 
     def register_prehook(self, hook: Callable) -> RemovableHandle:
-        """Call ``hook(grad_outputs)`` before this node runs."""
+        """Call a function before this node runs.
+
+        Args:
+            hook: ``hook(grad_outputs)``; what it returns, if not None, replaces the gradients of the outputs.
+
+        Returns:
+            A handle, whose ``remove()`` takes the hook off.
+
+        >>> x = torch.tensor(3.0, requires_grad=True)
+        >>> y = x * x
+        >>> handle = y.grad_fn.register_prehook(lambda grad_outputs: (grad_outputs[0] * 10,))
+        >>> y.backward()
+        >>> x.grad
+        tensor(60.)
+        """
         if self.pre_hooks is None:
             self.pre_hooks = []
         self.plain = False
@@ -182,7 +222,18 @@ def refusal(message: str) -> Node:
 
 
 class RemovableHandle:
-    """Removes a hook; also usable as a context manager."""
+    """Takes a hook off again, by ``remove()`` or at the end of a ``with`` block.
+
+    Args:
+        hooks: the list that has the hook.
+        hook: the hook.
+
+    >>> x = torch.tensor(3.0, requires_grad=True)
+    >>> with x.register_hook(lambda g: g * 10):
+    ...     (x * 2).backward()
+    >>> x.grad
+    tensor(20.)
+    """
 
     def __init__(self, hooks: Any, hook: Any):
         self._hooks, self._hook = hooks, hook

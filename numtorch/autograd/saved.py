@@ -61,16 +61,19 @@ class Packed:
 
 
 class saved_tensors_hooks:
-    """Tensors saved for backward go through ``pack_hook`` when saved and ``unpack_hook`` when needed.
+    """Tensors that are saved for ``backward`` go through one function when they are saved and another when they are
+    needed.
 
-    Example:
-        >>> import numtorch as torch
-        >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
-        >>> with torch.autograd.graph.saved_tensors_hooks(lambda t: t.numpy().copy(), torch.from_numpy):
-        ...     y = (x * x).sum()
-        >>> y.backward()
-        >>> x.grad
-        tensor([2., 4.])
+    Args:
+        pack_hook: takes a tensor, outside the graph; returns anything, which is kept.
+        unpack_hook: takes what was kept; returns a tensor of the same elements.
+
+    >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
+    >>> with torch.autograd.graph.saved_tensors_hooks(lambda t: t.numpy().copy(), torch.from_numpy):
+    ...     y = (x * x).sum()
+    >>> y.backward()
+    >>> x.grad
+    tensor([2., 4.])
     """
 
     def __init__(self, pack_hook: Callable[[Any], Any], unpack_hook: Callable[[Any], Any]):
@@ -89,14 +92,38 @@ class saved_tensors_hooks:
 
 
 class save_on_cpu(saved_tensors_hooks):
-    """Saved tensors wait for backward in host memory, which frees the GPU's."""
+    """Inside, tensors that are saved for ``backward`` wait for it in host memory, which frees the GPU's.
+
+    Args:
+        pin_memory: accepted; host memory is not pinned.
+        device_type: accepted.
+
+    >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
+    >>> with torch.autograd.graph.save_on_cpu():
+    ...     y = (x * x).sum()
+    >>> y.backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
 
     def __init__(self, pin_memory: bool = False, device_type: str = "cuda"):
         super().__init__(lambda t: (t.device, t.to("cpu", copy=True)), lambda kept: kept[1].to(kept[0]))
 
 
 class disable_saved_tensors_hooks:
-    """Entering ``saved_tensors_hooks`` inside raises RuntimeError with this message."""
+    """Inside, ``saved_tensors_hooks`` raises an error.
+
+    Args:
+        error_message: what it says.
+
+    >>> with torch.autograd.graph.disable_saved_tensors_hooks("not here"):
+    ...     try:
+    ...         with torch.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t):
+    ...             pass
+    ...     except RuntimeError as e:
+    ...         print(e)
+    not here
+    """
 
     def __init__(self, error_message: str):
         self._message = error_message

@@ -1,9 +1,8 @@
 """``@jit``: a plain Python function that becomes a compiled kernel on its first call.
 
 Owns how a function is passed to Numba: the compile options, the content key of the cached result, and the plain-Python
-    mode
-(``NUMBA_DISABLE_JIT=1``). In this mode every kernel is the original Python function, and a debugger can step through
-it.
+mode (``NUMBA_DISABLE_JIT=1``). In this mode every kernel is the original Python function, and a debugger can step
+through it.
 
 Nothing here imports Numba before the first call of a kernel. So importing numtorch takes as long as importing NumPy.
 """

@@ -1,9 +1,8 @@
 """Compiled CPU versions of the functions in ``math``. Importing this module registers them with Numba.
 
 Owns the formulas that LLVM turns into vector code: no branches, one table, no calls into libm, and correct NaN,
-    infinities, signed
-zeros and denormals. Rarely used functions call libm for each element. Each version is compiled without fast-math,
-because the formulas depend on the order of their additions. The loop around it keeps its own flags.
+infinities, signed zeros and denormals. Rarely used functions call libm for each element. Each version is compiled
+without fast-math, because the formulas depend on the order of their additions. The loop around it keeps its own flags.
 
 To add one, write a function in ``math``, and here a builder under ``@real(math.name)``. The builder returns the
 compiled version for a float type, whose constants are in ``k``.

@@ -16,7 +16,7 @@ Loads and exchanges are sequentially consistent, because the sleeping side (SLEE
 write one word and then read the other's.
 
 Imports Numba, and needs futexes: only ``threads`` imports it, on Linux. On other systems Numba's own pool runs the
-    chunks.
+chunks.
 """
 
 from __future__ import annotations

@@ -33,7 +33,6 @@ class Launch(NamedTuple):
 def launches() -> Iterator[list[Launch]]:
     """The kernel functions that calls inside the block reach, each once, in their order.
 
-    >>> import numtorch as torch
     >>> from numtorch.kernels import recording
     >>> with recording.launches() as seen:
     ...     y = torch.exp(torch.ones(3))

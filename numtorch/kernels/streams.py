@@ -2,9 +2,8 @@
 
 When a plain store writes to a cache line that is in no cache, the processor fetches the line first, although all of it
 will be overwritten: a sum of two arrays moves four bytes for three. Here a block of results is computed into ``room``,
-    which stays in the
-first-level cache, and ``stream`` writes it to memory with non-temporal stores. Kernels that call these functions are
-compiled with ``needs=CODEGEN``. This file has the plain Python versions.
+which stays in the first-level cache, and ``stream`` writes it to memory with non-temporal stores. Kernels that call
+these functions are compiled with ``needs=CODEGEN``. This file has the plain Python versions.
 """
 
 from __future__ import annotations

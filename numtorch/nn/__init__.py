@@ -2,7 +2,7 @@
 
 Each family of layers has one file. ``module.py`` has what all layers share; ``functional.py`` has what they compute. A
 new layer is a short class whose ``forward`` calls ops, in any file of this folder: no list names it. Add a row for it
-    in ``tests/nn``.
+in ``tests/nn``.
 """
 
 from typing import TYPE_CHECKING

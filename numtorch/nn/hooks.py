@@ -24,7 +24,13 @@ class RemovableHandle:
 
     Args:
         hooks: the dict that has the hook.
-        *extra: other dicts that have entries under its number.
+        *extra: other dicts that have an entry under its number.
+
+    >>> layer = torch.nn.ReLU()
+    >>> with layer.register_forward_hook(lambda module, args, output: print("called")):
+    ...     y = layer(torch.zeros(1))
+    called
+    >>> y = layer(torch.zeros(1))
     """
 
     def __init__(self, hooks: dict, *extra: dict):
@@ -272,39 +278,131 @@ def _everywhere(handle: RemovableHandle) -> RemovableHandle:
 
 
 def register_module_forward_pre_hook(hook: Callable) -> RemovableHandle:
-    """Call ``hook(module, args)`` before every module's forward."""
+    """Call ``hook(module, args)`` before every module's ``forward``; what it returns, if not None, replaces the
+    arguments.
+
+    Args:
+        hook: the function.
+
+    Returns:
+        A handle, whose ``remove()`` takes the hook off.
+
+    >>> from numtorch.nn import hooks
+    >>> with hooks.register_module_forward_pre_hook(lambda module, args: (-args[0],)):
+    ...     torch.nn.ReLU()(torch.tensor([-1.0, 2.0]))
+    tensor([1., 0.])
+    """
     return _everywhere(add(_forward_pre, hook))
 
 
 def register_module_forward_hook(
     hook: Callable, *, with_kwargs: bool = False, always_call: bool = False
 ) -> RemovableHandle:
-    """Call ``hook(module, args, output)`` after every module's forward."""
+    """Call ``hook(module, args, output)`` after every module's ``forward``; what it returns, if not None, replaces the
+    output.
+
+    Args:
+        hook: the function.
+        with_kwargs: call ``hook(module, args, kwargs, output)``.
+        always_call: call it also when ``forward`` raises.
+
+    Returns:
+        A handle, whose ``remove()`` takes the hook off.
+
+    >>> from numtorch.nn import hooks
+    >>> with hooks.register_module_forward_hook(lambda module, args, output: print(module)):
+    ...     y = torch.nn.ReLU()(torch.zeros(1))
+    ReLU()
+    """
     return _everywhere(add(_forward, hook, ((_forward_kwargs, with_kwargs), (_forward_always, always_call))))
 
 
 def register_module_full_backward_pre_hook(hook: Callable) -> RemovableHandle:
-    """Call ``hook(module, grad_output)`` before every module's backward."""
+    """Call ``hook(module, grad_output)`` before every module's backward; what it returns, if not None, replaces the
+    gradients.
+
+    Args:
+        hook: the function.
+
+    Returns:
+        A handle, whose ``remove()`` takes the hook off.
+
+    >>> from numtorch.nn import hooks
+    >>> with hooks.register_module_full_backward_pre_hook(lambda module, grad_output: print(grad_output)):
+    ...     torch.nn.ReLU()(torch.tensor(2.0, requires_grad=True)).backward()
+    (tensor(1.),)
+    """
     return _everywhere(add(_backward_pre, hook))
 
 
 def register_module_full_backward_hook(hook: Callable) -> RemovableHandle:
-    """Call ``hook(module, grad_input, grad_output)`` after every module's backward."""
+    """Call ``hook(module, grad_input, grad_output)`` after every module's backward.
+
+    Args:
+        hook: the function; what it returns, if not None, replaces ``grad_input``.
+
+    Returns:
+        A handle, whose ``remove()`` takes the hook off.
+
+    >>> from numtorch.nn import hooks
+    >>> with hooks.register_module_full_backward_hook(lambda module, grad_input, grad_output: print(grad_input)):
+    ...     torch.nn.ReLU()(torch.tensor(2.0, requires_grad=True)).backward()
+    (tensor(1.),)
+    """
     return _everywhere(add(_backward, hook))
 
 
 def register_module_buffer_registration_hook(hook: Callable) -> RemovableHandle:
-    """Call ``hook(module, name, buffer)`` when a buffer is registered; what it returns takes its place."""
+    """Call ``hook(module, name, buffer)`` when a buffer is registered; what it returns, if not None, takes its place.
+
+    Args:
+        hook: the function.
+
+    Returns:
+        A handle, whose ``remove()`` takes the hook off.
+
+    >>> from numtorch.nn import hooks
+    >>> with hooks.register_module_buffer_registration_hook(lambda module, name, buffer: print(name)):
+    ...     torch.nn.Module().register_buffer("mean", torch.zeros(1))
+    mean
+    """
     return add(on_register["buffer"], hook)
 
 
 def register_module_parameter_registration_hook(hook: Callable) -> RemovableHandle:
-    """Call ``hook(module, name, parameter)`` when a parameter is registered; what it returns takes its place."""
+    """Call ``hook(module, name, parameter)`` when a parameter is registered; what it returns, if not None, takes its
+    place.
+
+    Args:
+        hook: the function.
+
+    Returns:
+        A handle, whose ``remove()`` takes the hook off.
+
+    >>> from numtorch.nn import hooks
+    >>> with hooks.register_module_parameter_registration_hook(lambda module, name, parameter: print(name)):
+    ...     layer = torch.nn.Linear(2, 1)
+    weight
+    bias
+    """
     return add(on_register["parameter"], hook)
 
 
 def register_module_module_registration_hook(hook: Callable) -> RemovableHandle:
-    """Call ``hook(module, name, submodule)`` when a module is registered; what it returns takes its place."""
+    """Call ``hook(module, name, submodule)`` when a module is registered; what it returns, if not None, takes its
+    place.
+
+    Args:
+        hook: the function.
+
+    Returns:
+        A handle, whose ``remove()`` takes the hook off.
+
+    >>> from numtorch.nn import hooks
+    >>> with hooks.register_module_module_registration_hook(lambda module, name, submodule: print(name, submodule)):
+    ...     net = torch.nn.Sequential(torch.nn.ReLU())
+    0 ReLU()
+    """
     return add(on_register["module"], hook)
 
 

@@ -2,7 +2,7 @@
 segmentation.
 
 Rows are divided into blocks by the shape alone, and block sums are added in order: results are the same for any number
-    of threads.
+of threads.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Cross entropy on CUDA: one thread block for each row, then one for the mean.
 
 A label that is no class gives NaN, in the loss and in its row of the gradient: raising an error would have to wait for
-    the device.
+the device.
 """
 
 from __future__ import annotations

@@ -32,12 +32,36 @@ _global_post_hooks: list[Callable] = []
 
 
 def register_optimizer_step_pre_hook(hook: Callable) -> RemovableHandle:
-    """Call ``hook(optimizer, args, kwargs)`` before any optimizer's step."""
+    """Call ``hook(optimizer, args, kwargs)`` before any optimizer's step.
+
+    Args:
+        hook: the function; it returns None, or the arguments (args, kwargs) for the step.
+
+    Returns:
+        A handle, whose ``remove()`` takes the hook off.
+
+    >>> from numtorch.optim.optimizer import register_optimizer_step_pre_hook
+    >>> with register_optimizer_step_pre_hook(lambda optimizer, args, kwargs: print("stepping")):
+    ...     torch.optim.SGD([torch.zeros(1, requires_grad=True)]).step()
+    stepping
+    """
     return RemovableHandle(_global_pre_hooks, hook)
 
 
 def register_optimizer_step_post_hook(hook: Callable) -> RemovableHandle:
-    """Call ``hook(optimizer, args, kwargs)`` after any optimizer's step."""
+    """Call ``hook(optimizer, args, kwargs)`` after any optimizer's step.
+
+    Args:
+        hook: the function.
+
+    Returns:
+        A handle, whose ``remove()`` takes the hook off.
+
+    >>> from numtorch.optim.optimizer import register_optimizer_step_post_hook
+    >>> with register_optimizer_step_post_hook(lambda optimizer, args, kwargs: print("stepped")):
+    ...     torch.optim.SGD([torch.zeros(1, requires_grad=True)]).step()
+    stepped
+    """
     return RemovableHandle(_global_post_hooks, hook)
 
 

@@ -30,11 +30,10 @@ def roofline(prof: Any, ax: Any = None, most: int = 12) -> Any:
     """Each kernel as a point under the machine's roofs; returns the matplotlib axes.
 
     Across: operations for each byte. Up: GFLOP/s reached. The slanted lines are the measured bandwidths of the caches
-        and of
-    memory, the level ones the measured arithmetic rates: a point cannot lie above the roof of the memory that its data
-        fits
-    in. The area of a point is its share of the time, its colour what bounds it. Kernels without arithmetic stand at the
-    left edge, at the height that their bandwidth would give one operation for every eight bytes.
+    and of memory, the level ones the measured arithmetic rates: a point cannot lie above the roof of the memory that
+    its data fits in. The area of a point is its share of the time, its colour what bounds it. Kernels without
+    arithmetic stand at the left edge, at the height that their bandwidth would give one operation for every eight
+    bytes.
 
     Args:
         most: kernels that are drawn: the costliest.

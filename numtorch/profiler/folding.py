@@ -1,10 +1,10 @@
 """The journal of calls, and folding it into sums: memory stays bounded for any number of calls.
 
 A kernel call appends three integers to a list: row, start, end. When the list is full, and at the end of the profile,
-    ``fold`` adds the
-calls to the sums of their rows, keeps a sample of own times for the quantiles, and copies the newest calls into a ring
-buffer for the time line. The order shows which calls are nested: a call is recorded when it ends, so nested calls are
-recorded before it and began after it. Sampling is deterministic: the same calls give the same quantiles.
+``fold`` adds the calls to the sums of their rows, keeps a sample of own times for the quantiles, and copies the newest
+calls into a ring buffer for the time line. The order shows which calls are nested: a call is recorded when it ends, so
+nested calls are recorded before it and began after it. Sampling is deterministic: the same calls give the same
+quantiles.
 """
 
 from __future__ import annotations

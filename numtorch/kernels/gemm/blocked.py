@@ -275,7 +275,7 @@ def multiply_parallel(plan, a, b, c, bias, scratch, chunk):
 
     Calls by address, because Numba takes seconds to compile the blocked loops into a parallel one. The pool decides by
     what a range of this length cost before: products of another magnitude have another one, most of whose steps are
-        empty.
+    empty.
     """
     for step in prange(plan[CHUNKS] * plan[COST]):
         if step % plan[COST] == 0:

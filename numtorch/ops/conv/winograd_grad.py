@@ -1,8 +1,7 @@
 """The gradient of 3x3 weights at stride 1 by Winograd's minimal filtering: 36 products where the definition has 144.
 
 A weight gradient is also a filtering: the incoming gradient filters the image, with 3x3 results. The matrices are those
-    of
-``winograd``, transposed (the transposition principle), so tiles, points and rounding are the same:
+of ``winograd``, transposed (the transposition principle), so tiles, points and rounding are the same:
 
     v[p] = (IMAGE @ x @ IMAGE.T)[p]           (tiles, channels of the source)
     u[p] = (RESULT.T @ g @ RESULT)[p]         (tiles, channels of the result)

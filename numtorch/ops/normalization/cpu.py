@@ -514,7 +514,7 @@ def row_statistics(row, eps, centred):
     """(mean, rest, 1 / standard deviation) of a row; with mean and rest 0 for RMS norm.
 
     A long row is read from memory once: moments of chunks are combined (Chan, Golub, LeVeque 1979), means seen from the
-        first's.
+    first's.
     """
     origin, offset, total = moments(row[:CHUNK], centred)
     if row.size > CHUNK:

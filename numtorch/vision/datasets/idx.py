@@ -18,7 +18,25 @@ class CorruptFile(RuntimeError):
 
 
 def decompressed(path: Path) -> bytes:
-    """The content of a raw or gzip-compressed file (told by its first bytes, not by its name)."""
+    """The content of a raw or gzip-compressed file (told by its first bytes, not by its name).
+
+    Args:
+        path: the file.
+
+    Returns:
+        Bytes.
+
+    Raises:
+        CorruptFile: the compressed file is not whole.
+
+    >>> import gzip, pathlib, tempfile
+    >>> from numtorch.vision.datasets import idx
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "file.gz")
+    ...     _ = path.write_bytes(gzip.compress(b"abc"))
+    ...     idx.decompressed(path)
+    b'abc'
+    """
     data = path.read_bytes()
     if data[:2] != b"\x1f\x8b":
         return data
@@ -29,11 +47,21 @@ def decompressed(path: Path) -> bytes:
 
 
 def parse(content: bytes, path: Path | str = "the data") -> np.ndarray:
-    """The array in the content of an idx file; ``path`` is what errors call it.
+    """The array in the content of an idx file.
 
-    Example:
-        >>> parse(bytes([0, 0, 8, 2, 0, 0, 0, 1, 0, 0, 0, 3, 7, 8, 9])).tolist()
-        [[7, 8, 9]]
+    Args:
+        content: the bytes of the file, not compressed.
+        path: what errors call it.
+
+    Returns:
+        An array.
+
+    Raises:
+        CorruptFile: the content is of another format, or not whole.
+
+    >>> from numtorch.vision.datasets import idx
+    >>> idx.parse(bytes([0, 0, 8, 2, 0, 0, 0, 1, 0, 0, 0, 3, 7, 8, 9])).tolist()
+    [[7, 8, 9]]
     """
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in DTYPES:
         raise CorruptFile(f"{path} is not an idx file: it starts with {content[:4].hex(' ')!r}")
@@ -50,7 +78,26 @@ def parse(content: bytes, path: Path | str = "the data") -> np.ndarray:
 
 
 def read(path: str | Path) -> np.ndarray:
-    """The array in an idx file, raw or gzip-compressed."""
+    """The array in an idx file, raw or gzip-compressed.
+
+    Args:
+        path: the file.
+
+    Returns:
+        An array.
+
+    Raises:
+        CorruptFile: the file is of another format, or not whole.
+
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> from numtorch.vision.datasets import idx
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "file")
+    ...     _ = path.write_bytes(idx.encode(np.arange(3, dtype=np.int32)))
+    ...     idx.read(path).tolist()
+    [0, 1, 2]
+    """
     path = Path(path)
     return parse(decompressed(path), path)
 
@@ -58,10 +105,19 @@ def read(path: str | Path) -> np.ndarray:
 def encode(array: np.ndarray) -> bytes:
     """An array as the content of an idx file.
 
-    Example:
-        >>> import numpy as np
-        >>> parse(encode(np.arange(3, dtype=np.int32))).tolist()
-        [0, 1, 2]
+    Args:
+        array: of uint8, int8, int16, int32, float32 or float64.
+
+    Returns:
+        Bytes.
+
+    Raises:
+        TypeError: another dtype.
+
+    >>> import numpy as np
+    >>> from numtorch.vision.datasets import idx
+    >>> idx.parse(idx.encode(np.arange(3, dtype=np.int32))).tolist()
+    [0, 1, 2]
     """
     for code, text in DTYPES.items():
         if np.dtype(text) == array.dtype.newbyteorder(">"):

@@ -106,7 +106,7 @@ class MNIST(ImageDataset):
 
     @property
     def raw_folder(self) -> Path:
-        """Where downloads go."""
+        """Where downloads go: ``root/MNIST/raw``."""
         return Path(self.root) / self.places[0]
 
     def folders(self) -> list[Path]:

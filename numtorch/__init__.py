@@ -62,7 +62,11 @@ from numtorch.printing import set_printoptions as set_printoptions
 from numtorch.dtype import (
     bfloat16 as bfloat16,
     bool as bool,
+    cdouble as cdouble,
+    cfloat as cfloat,
     can_cast as can_cast,
+    complex64 as complex64,
+    complex128 as complex128,
     double as double,
     dtype as dtype,
     finfo as finfo,
@@ -82,6 +86,9 @@ from numtorch.dtype import (
     promote_types as promote_types,
     set_default_dtype as set_default_dtype,
     short as short,
+    uint16 as uint16,
+    uint32 as uint32,
+    uint64 as uint64,
     uint8 as uint8,
 )
 from math import e as e, inf as inf, nan as nan, pi as pi

@@ -49,6 +49,7 @@ class Tensor:
     def __array__(self, dtype: _DType | None = ..., copy: builtins.bool | None = ...) -> np.ndarray: ...
     def __array_wrap__(self, array: np.ndarray, context: Any = ..., return_scalar: builtins.bool = ...) -> Tensor: ...
     def __bool__(self) -> builtins.bool: ...
+    def __complex__(self) -> Tensor: ...
     def __contains__(self, value: Any) -> builtins.bool: ...
     def __copy__(self) -> Tensor: ...
     def __deepcopy__(self, memo: Any) -> Tensor: ...
@@ -136,6 +137,10 @@ class Tensor:
         """The largest element along dimensions; NaN if there is one. Equal elements share the gradient."""
     def amin(self, dim: Dims = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ..., axis: Dims = ..., keepdims: builtins.bool = ...) -> Tensor:
         """The smallest element along dimensions; NaN if there is one. Equal elements share the gradient."""
+    def angle(self, *, out: Tensor | None = ...) -> Tensor:
+        """The angle in the complex plane, in radians from -pi to pi; of a real number 0 or pi."""
+    def angle_(self) -> Tensor:
+        """In-place ``angle``."""
     def any(self, dim: Dims | None = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
         """Whether any element is nonzero, of all or along dimensions."""
     def argmax(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ..., axis: builtins.int | None = ..., keepdims: builtins.bool = ...) -> Tensor:
@@ -186,10 +191,14 @@ class Tensor:
         """Seen in a shape to which it broadcasts, without copying."""
     def byte(self, *, memory_format: Any = ...) -> Tensor:
         """The elements as uint8."""
+    def cdouble(self, *, memory_format: Any = ...) -> Tensor:
+        """The elements as complex128."""
     def ceil(self, *, out: Tensor | None = ...) -> Tensor:
         """The smallest integer not below each element; its gradient is 0."""
     def ceil_(self) -> Tensor:
         """In-place ``ceil``."""
+    def cfloat(self, *, memory_format: Any = ...) -> Tensor:
+        """The elements as complex64."""
     def char(self, *, memory_format: Any = ...) -> Tensor:
         """The elements as int8."""
     def chunk(self, chunks: builtins.int, dim: builtins.int = ..., *, axis: builtins.int = ...) -> tuple[Tensor, ...]:
@@ -212,6 +221,12 @@ class Tensor:
         """In-place ``clamp``."""
     def clone(self, *, out: Tensor | None = ...) -> Tensor:
         """A copy of the elements, in row-major order; the gradient passes through."""
+    def conj(self, *, out: Tensor | None = ...) -> Tensor:
+        """The complex conjugate; of real numbers a copy. Differently from torch, ``conj`` computes it at once, as ``conj_physical`` does."""
+    def conj_physical(self, *, out: Tensor | None = ...) -> Tensor:
+        """The complex conjugate; of real numbers a copy. Differently from torch, ``conj`` computes it at once, as ``conj_physical`` does."""
+    def conj_physical_(self) -> Tensor:
+        """In-place ``conj_physical``."""
     def contiguous(self) -> Tensor:
         """The tensor itself if its elements are in row-major order in memory, else a copy that is."""
     def copy_(self, other: _Operand, non_blocking: builtins.bool = ...) -> Tensor:
@@ -403,6 +418,9 @@ class Tensor:
         """``sqrt(input**2 + other**2)``: the hypotenuse, without overflow. Its gradient at 0 is NaN, as in torch."""
     def hypot_(self, other: _Operand) -> Tensor:
         """In-place ``hypot``."""
+    @property
+    def imag(self) -> Tensor:
+        """The imaginary parts."""
     @overload
     def index_add(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: builtins.float | Tensor = ..., out: Tensor | None = ...) -> Tensor:
         """A copy of ``input`` with ``alpha`` times the slices of ``source`` added at positions; equal positions add up."""
@@ -465,6 +483,8 @@ class Tensor:
         """The elements as int32."""
     def is_complex(self) -> builtins.bool:
         """Whether the dtype is complex."""
+    def is_conj(self) -> builtins.bool:
+        """False: conjugates are computed when they are asked for, not when they are read."""
     def is_contiguous(self, memory_format: Any = ...) -> builtins.bool:
         """Whether the elements are in row-major order, without gaps."""
     @property
@@ -478,6 +498,8 @@ class Tensor:
     @property
     def is_meta(self) -> builtins.bool:
         """Whether without elements, on the device ``"meta"``."""
+    def is_neg(self) -> builtins.bool:
+        """False: negatives are computed when they are asked for, not when they are read."""
     def isclose(self, other: Tensor, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor:
         """Whether ``abs(input - other) <= atol + rtol * abs(other)`` or both are equal, element by element, as booleans."""
     def isfinite(self) -> Tensor:
@@ -740,6 +762,9 @@ class Tensor:
         """Overwrite with random integers from ``low`` up to but not including ``to``; with one number, from 0 up to it."""
     def ravel(self) -> Tensor:
         """The elements in one dimension, as a view where possible."""
+    @property
+    def real(self) -> Tensor:
+        """The real parts; a real tensor itself."""
     def reciprocal(self, *, out: Tensor | None = ...) -> Tensor:
         """``1 / input``; infinite at 0."""
     def reciprocal_(self) -> Tensor:
@@ -768,6 +793,10 @@ class Tensor:
         """``reshape(other.shape)``."""
     def resize_(self, *shape: _Size, size: builtins.int | Sequence[builtins.int] | None = ...) -> Tensor:
         """Another shape, in row-major order from where the tensor begins in its memory, whatever lies there."""
+    def resolve_conj(self) -> Tensor:
+        """The tensor itself: conjugates are computed when they are asked for, not when they are read."""
+    def resolve_neg(self) -> Tensor:
+        """The tensor itself: negatives are computed when they are asked for, not when they are read."""
     def retain_grad(self) -> None:
         """Keep the gradient of a tensor that is not a leaf in its ``grad``, too."""
     @property
@@ -833,6 +862,10 @@ class Tensor:
     @overload
     def select_scatter(self, src: Tensor, *, index: builtins.int, axis: builtins.int) -> Tensor:
         """A copy whose slice at ``index`` along ``dim`` is ``src``."""
+    def sgn(self, *, out: Tensor | None = ...) -> Tensor:
+        """``input / abs(input)``, and 0 at 0: the sign of a real number, the direction of a complex one."""
+    def sgn_(self) -> Tensor:
+        """In-place ``sgn``."""
     def share_memory_(self) -> Tensor:
         """Does nothing: worker processes receive copies."""
     def short(self, *, memory_format: Any = ...) -> Tensor:

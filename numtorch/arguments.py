@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from numtorch.dtype import ALL, BOOL, INTEGERS, dtype, finfo, iinfo
+from numtorch.dtype import ALL, BOOL, INTEGERS, UNSIGNED, dtype, finfo, iinfo
 
 Dims = int | tuple[int, ...] | list[int] | None  # what reductions go over; None stands for all dimensions
 Sizes = int | tuple[int | None, ...] | list[int | None] | None  # of a result; None keeps one
@@ -25,15 +25,20 @@ _C_NAMES = {
     "int16": "int16_t",
     "int32": "int",
     "int64": "int64_t",
+    "uint16": "uint16_t",
+    "uint32": "uint32_t",
+    "uint64": "uint64_t",
     "bool": "bool",
     "float16": "at::Half",
     "bfloat16": "at::BFloat16",
     "float32": "float",
     "float64": "double",
+    "complex64": "c10::complex<float>",
+    "complex128": "c10::complex<double>",
 }
 _WORD = 1 << 63
 _LARGEST = {d: finfo(d).max for d in ALL if d.is_floating_point}
-_RANGES = {d: (iinfo(d).min, iinfo(d).max) for d in INTEGERS}
+_RANGES = {d: (iinfo(d).min, iinfo(d).max) for d in (*INTEGERS, *UNSIGNED)}
 
 
 def integer(value: Any, op: str, name: str) -> int:
@@ -164,8 +169,15 @@ def element(value: Any, d: dtype) -> Any:
     Traceback (most recent call last):
     RuntimeError: value cannot be converted to type uint8_t without overflow: 300 is not in [0, 255]
     """
-    if not isinstance(value, int | float | np.number | np.bool_) or isinstance(value, np.complexfloating):
+    if not isinstance(value, int | float | complex | np.number | np.bool_):
         raise TypeError(f"expected a number, got {_kind(value)}")
+    if d.is_complex:
+        part = d.to_real()
+        return complex(element(value.real, part), element(value.imag, part))
+    if isinstance(value, complex | np.complexfloating):
+        if value.imag:
+            raise _overflow(value, d)
+        value = value.real
     if d.is_floating_point:
         try:
             value = float(value)
@@ -189,13 +201,15 @@ def element(value: Any, d: dtype) -> Any:
 def wrapped(value: Any, d: dtype) -> Any:
     """A number as an element of type ``d``; for an unsigned type a negative integer counts from above, as in C and
     torch."""
-    if value < 0 and not d.is_signed and d is not BOOL and not isinstance(value, float):
+    if not isinstance(value, float | complex) and value < 0 and not d.is_signed and d is not BOOL:
         return -element(-value, d)
     return element(value, d)
 
 
 def _overflow(value: Any, d: dtype) -> RuntimeError:
-    if d.is_floating_point:
+    if isinstance(value, complex | np.complexfloating):
+        why = f"{value} has an imaginary part"
+    elif d.is_floating_point:
         why = f"it lies beyond {_LARGEST[d]:g}, the largest finite {d.name}"
     else:
         low, high = _RANGES[d]

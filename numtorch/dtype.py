@@ -1,7 +1,8 @@
 """Element types and torch's promotion rules. Knows nothing of tensors or kernels.
 
 Half types are stored as 16 bits (``uint16``) and computed in float32. Numba has no CPU arithmetic for them, and most
-processors also convert them at load and store.
+processors also convert them at load and store. ``uint16``, ``uint32`` and ``uint64`` are for storage: they convert and
+compare, and little else.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 
 from numtorch import interrupts
 
-BOOL, INTEGRAL, FLOATING = 0, 1, 2  # torch's categories: a higher one wins whatever the widths
+BOOL, INTEGRAL, FLOATING, COMPLEX = 0, 1, 2, 3  # torch's categories: a higher one wins whatever the widths
 
 
 class dtype:
@@ -24,21 +25,40 @@ class dtype:
         itemsize: bytes of one element.
         storage: the NumPy type of the buffer (``uint16`` for the half types).
         compute: the NumPy type in which kernels calculate (``float32`` for the half types).
-        category: 0 bool, 1 integral, 2 floating.
+        category: 0 bool, 1 integral, 2 floating, 3 complex.
         rank: place in the order of promotion.
+        scalar: the name by which torch's messages call the type (``Float``, ``ComplexDouble``).
+        is_floating_point, is_complex: whether elements are real floating numbers, or complex ones.
+        differentiable: whether tensors of the type can require gradients: floating and complex ones.
 
     >>> torch.float32, torch.float32.itemsize, torch.int64.is_floating_point
     (torch.float32, 4, False)
+    >>> torch.complex64.to_real(), torch.float64.to_complex()
+    (torch.float32, torch.complex128)
     """
 
-    __slots__ = ("category", "compute", "name", "rank", "storage")
+    __slots__ = (
+        "category",
+        "compute",
+        "differentiable",
+        "is_complex",
+        "is_floating_point",
+        "name",
+        "rank",
+        "scalar",
+        "storage",
+    )
 
-    def __init__(self, name: str, storage: Any, compute: Any, category: builtins.int, rank: builtins.int):
+    def __init__(self, name: str, storage: Any, compute: Any, category: builtins.int, rank: builtins.int, scalar: str):
         self.name = name
         self.storage = np.dtype(storage)
         self.compute = np.dtype(compute)
         self.category = category
         self.rank = rank
+        self.scalar = scalar
+        self.is_floating_point = category == FLOATING
+        self.is_complex = category == COMPLEX
+        self.differentiable = category >= FLOATING
 
     @property
     def itemsize(self) -> builtins.int:
@@ -46,24 +66,36 @@ class dtype:
         return self.storage.itemsize
 
     @property
-    def is_floating_point(self) -> builtins.bool:
-        """Whether it has fractions: float16, bfloat16, float32 and float64."""
-        return self.category == FLOATING
-
-    @property
-    def is_complex(self) -> builtins.bool:
-        """Whether it has an imaginary part."""
-        return False
-
-    @property
     def is_signed(self) -> builtins.bool:
-        """Whether it has negative numbers: all but bool and uint8."""
-        return self.name not in ("bool", "uint8")
+        """Whether it has negative numbers: all but bool and the unsigned integers."""
+        return self.name != "bool" and self.storage.kind != "u" or self.is_half
 
     @property
     def is_half(self) -> builtins.bool:
         """Whether it has 16 bits and fractions: float16 and bfloat16."""
         return self.name in ("float16", "bfloat16")
+
+    def to_real(self) -> dtype:
+        """The type of the parts of complex numbers.
+
+        Returns:
+            float32 for complex64, float64 for complex128, any other type itself.
+
+        >>> torch.complex64.to_real()
+        torch.float32
+        """
+        return {complex64: float32, complex128: float64}.get(self, self)
+
+    def to_complex(self) -> dtype:
+        """The complex type whose parts hold the elements.
+
+        Returns:
+            complex128 for float64 and complex128, complex64 for any other type.
+
+        >>> torch.float64.to_complex()
+        torch.complex128
+        """
+        return self if self.is_complex else complex128 if self is float64 else complex64
 
     def __repr__(self) -> str:
         return f"torch.{self.name}"
@@ -72,26 +104,35 @@ class dtype:
         return self.name
 
 
-bool = dtype("bool", np.bool_, np.bool_, BOOL, 0)
-uint8 = dtype("uint8", np.uint8, np.uint8, INTEGRAL, 1)
-int8 = dtype("int8", np.int8, np.int8, INTEGRAL, 2)
-int16 = dtype("int16", np.int16, np.int16, INTEGRAL, 3)
-int32 = dtype("int32", np.int32, np.int32, INTEGRAL, 4)
-int64 = dtype("int64", np.int64, np.int64, INTEGRAL, 5)
-float16 = dtype("float16", np.uint16, np.float32, FLOATING, 6)
-bfloat16 = dtype("bfloat16", np.uint16, np.float32, FLOATING, 7)
-float32 = dtype("float32", np.float32, np.float32, FLOATING, 8)
-float64 = dtype("float64", np.float64, np.float64, FLOATING, 9)
+bool = dtype("bool", np.bool_, np.bool_, BOOL, 0, "Bool")
+uint8 = dtype("uint8", np.uint8, np.uint8, INTEGRAL, 1, "Byte")
+int8 = dtype("int8", np.int8, np.int8, INTEGRAL, 2, "Char")
+int16 = dtype("int16", np.int16, np.int16, INTEGRAL, 3, "Short")
+int32 = dtype("int32", np.int32, np.int32, INTEGRAL, 4, "Int")
+int64 = dtype("int64", np.int64, np.int64, INTEGRAL, 5, "Long")
+uint16 = dtype("uint16", np.uint16, np.uint16, INTEGRAL, 3, "UInt16")
+uint32 = dtype("uint32", np.uint32, np.uint32, INTEGRAL, 4, "UInt32")
+uint64 = dtype("uint64", np.uint64, np.uint64, INTEGRAL, 5, "UInt64")
+float16 = dtype("float16", np.uint16, np.float32, FLOATING, 6, "Half")
+bfloat16 = dtype("bfloat16", np.uint16, np.float32, FLOATING, 7, "BFloat16")
+float32 = dtype("float32", np.float32, np.float32, FLOATING, 8, "Float")
+float64 = dtype("float64", np.float64, np.float64, FLOATING, 9, "Double")
+complex64 = dtype("complex64", np.complex64, np.complex64, COMPLEX, 10, "ComplexFloat")
+complex128 = dtype("complex128", np.complex128, np.complex128, COMPLEX, 11, "ComplexDouble")
 
-half, float, double = float16, float32, float64
+half, float, double, cfloat, cdouble = float16, float32, float64, complex64, complex128
 short, int, long = int16, int32, int64
 
-ALL = (bool, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64)
 FLOATS = (float32, float64)
 HALVES = (float16, bfloat16)
+COMPLEXES = (complex64, complex128)
 INTEGERS = (uint8, int8, int16, int32, int64)
+UNSIGNED = (uint16, uint32, uint64)  # for storage: torch computes with none of them
 NUMBERS = (*INTEGERS, *FLOATS)
-PLAIN = (bool, *NUMBERS)  # all but the half types, which are stored as bits and computed as float32
+PLAIN = (bool, *NUMBERS)  # all real types but the half types, which are stored as bits and computed as float32
+REAL = (bool, *INTEGERS, *HALVES, *FLOATS)  # what most formulas take
+COMPUTED = (*REAL, *COMPLEXES)  # what formulas take that mean the same for complex numbers
+ALL = (*COMPUTED, *UNSIGNED)
 
 _BY_NAME = {d.name: d for d in ALL}
 _FROM_NUMPY = {np.dtype(d.name): d for d in ALL if d is not bfloat16}
@@ -156,7 +197,8 @@ when_default_changes: list = []  # what has been decided for the default type, a
 
 
 def as_dtype(d: Any) -> dtype:
-    """A dtype, or the one that Python's ``float`` (float64), ``int`` (int64) or ``bool`` stands for."""
+    """A dtype, or the one that Python's ``float`` (float64), ``int`` (int64), ``bool`` or ``complex`` (complex128)
+    stands for."""
     if isinstance(d, dtype):
         return d
     if d is builtins.float:
@@ -165,6 +207,8 @@ def as_dtype(d: Any) -> dtype:
         return int64
     if d is builtins.bool:
         return bool
+    if d is builtins.complex:
+        return complex128
     raise TypeError(f"dtype must be a torch dtype, not {d!r}")
 
 
@@ -199,8 +243,17 @@ def promote_types(a: dtype, b: dtype) -> dtype:
     if a is b:
         return _given(a, "promote_types")
     a, b = _given(a, "promote_types"), _given(b, "promote_types")
+    if a in UNSIGNED or b in UNSIGNED:
+        if a.is_floating_point or b.is_floating_point:
+            return a if a.is_floating_point else b
+        raise RuntimeError(
+            f"Promotion for uint16, uint32, uint64 types is not supported, attempted to promote {a.scalar} and "
+            f"{b.scalar}; "
+            "convert one, as with .to(torch.int64)"
+        )
     if a.category != b.category:
-        return a if a.category > b.category else b
+        higher, lower = (a, b) if a.category > b.category else (b, a)
+        return complex128 if lower is float64 else higher
     if {a, b} == {float16, bfloat16}:
         return float32
     if uint8 in (a, b) and int8 in (a, b):
@@ -235,6 +288,8 @@ def scalar_dtype(value: Any) -> dtype:
         return int64
     if isinstance(value, builtins.float | np.floating):
         return _default
+    if isinstance(value, builtins.complex | np.complexfloating):
+        return _default.to_complex()
     raise TypeError(f"expected a number, got {type(value).__name__}")
 
 
@@ -255,16 +310,18 @@ def result_of(tensors: Any, scalars: Any) -> dtype:
             zero = d if zero is None else promote_types(zero, d)
     for d in scalars:
         wrapped = d if wrapped is None else promote_types(wrapped, d)
-    result = dims
-    for other in (zero, wrapped):
-        if other is None:
-            continue
-        if result is None or other.category > result.category:
-            result = other if result is None else promote_types(result, other)
-        elif dims is None and other is zero:
-            result = promote_types(result, other)
+    result = _over(dims, _over(zero, wrapped))
     assert result is not None
     return result
+
+
+def _over(first: dtype | None, second: dtype | None) -> dtype | None:
+    """The type of operands of the first rank beside those of the second, which only raise the category."""
+    if first is None or second is None:
+        return first or second
+    if second.category <= first.category:
+        return first
+    return first.to_complex() if first.is_floating_point else promote_types(first, second)
 
 
 class _Limits:
@@ -310,7 +367,7 @@ class finfo(_Limits):
     _shown = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
 
     def __init__(self, type: Any = ...):
-        d = _default if type is ... else _info_type("finfo", type)
+        d = _default if type is ... else _info_type("finfo", type).to_real()
         if not d.is_floating_point:
             raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle {d}")
         self.dtype = d.name

@@ -246,9 +246,10 @@ def _set_data(self: Tensor, value: Tensor) -> None:
         raise TypeError(f"Variable data has to be a tensor, but got {value.__class__.__name__}")
     source = alias(value)
     if self._edge is not None:
-        if not source.dtype.is_floating_point:
+        if not source.dtype.differentiable:
             raise RuntimeError(
-                f"data set to a tensor that requires gradients must be floating point, not {source.dtype.name}"
+                "data set to a tensor that requires gradients must be floating point or complex, not "
+                f"{source.dtype.name}"
             )
         if self._edge.__class__ is not graph.Leaf and source.shape != self.shape:
             raise RuntimeError(

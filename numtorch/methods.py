@@ -29,6 +29,8 @@ Tensor.unflatten = movement.unflatten  # which knows no axis, in torch either
 Tensor.swapaxes, Tensor.swapdims = movement.swapaxes, movement.transpose
 Tensor.moveaxis = movement.movedim
 Tensor.mH = property(movement.adjoint)
+Tensor.real = property(movement.real, movement.set_real)
+Tensor.imag = property(movement.imag, movement.set_imag)
 
 
 def method(fn: F) -> F:

@@ -36,7 +36,14 @@ from numtorch.nn.parameter import Parameter
 from numtorch.ops import creation, movement
 from numtorch.storage import FRESH, Size, allocate_cpu
 
-_PREFIX = {"bool": "BOOL", "uint": "U", "int": "I", "float": "F", "bfloat": "BF"}  # and the number of bits
+_PREFIX = {
+    "bool": "BOOL",
+    "uint": "U",
+    "int": "I",
+    "float": "F",
+    "bfloat": "BF",
+    "complex": "C",
+}  # and the number of bits
 NAMES = {d: _PREFIX[d.name.rstrip("0123456789")] + d.name.lstrip("abcdefghijklmnopqrstuvwxyz") for d in ALL}
 DTYPES = {name: d for d, name in NAMES.items()}
 KEY = "numtorch"  # where the structure stands in the metadata
@@ -590,7 +597,7 @@ class _Reader:
         if found is None:
             if view is not None:
                 x = movement.as_strided(x, *_geometry(view, x))
-            if grad and not x.is_floating_point():
+            if grad and not x.dtype.differentiable:
                 raise ValueError(f"tensor {s['tensor']!r} of type {x.dtype.name} cannot require a gradient")
             found = self.made[at] = Parameter(x, bool(grad)) if parameter else x.detach().requires_grad_(bool(grad))
         return found

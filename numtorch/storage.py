@@ -117,12 +117,18 @@ class Retyped(Storage):
             self.data = of.data[: of.data.size // whole * whole].view(d.storage)
 
     version = property(lambda self: self.of.version, lambda self, n: setattr(self.of, "version", n))  # type: ignore[assignment]
+    views = property(lambda self: self.of.views, lambda self, v: setattr(self.of, "views", v))  # type: ignore[assignment]
     written = property(lambda self: self.of.written, lambda self, n: setattr(self.of, "written", n))  # type: ignore[assignment]
+
+
+def whole(storage: Storage) -> Storage:
+    """The storage that owns the memory."""
+    return storage.of if isinstance(storage, Retyped) else storage
 
 
 def retyped(storage: Storage, d: dtype) -> Storage:
     """The storage of the same memory for elements of type ``d``."""
-    root = storage.of if isinstance(storage, Retyped) else storage
+    root = whole(storage)
     if root.data is not None and root.data.dtype == d.storage:
         return root
     return root.related(d.storage.str, lambda: Retyped(root, d))

@@ -213,19 +213,6 @@ def is_floating_point(self: Tensor) -> bool:
     return self.dtype.is_floating_point
 
 
-@method
-def is_complex(self: Tensor) -> bool:
-    """Whether the dtype is complex.
-
-    Returns:
-        A bool.
-
-    >>> torch.zeros(1).is_complex()
-    False
-    """
-    return False
-
-
 @attribute
 def ndim(self: Tensor) -> int:
     """The number of dimensions.
@@ -503,10 +490,12 @@ for _d, _names, _shown in (
     (dtypes.int8, "char", "tensor([1, 0], dtype=torch.int8)"),
     (dtypes.uint8, "byte", "tensor([1, 0], dtype=torch.uint8)"),
     (dtypes.bool, "bool", "tensor([ True, False])"),
+    (dtypes.complex64, "cfloat", "tensor([1.5000+0.j, 0.0000+0.j])"),
+    (dtypes.complex128, "cdouble", "tensor([1.5000+0.j, 0.0000+0.j], dtype=torch.complex128)"),
 ):
 
     def _cast_method(self: Tensor, *, memory_format: Any = None, _d: Any = _d) -> Tensor:
-        return self if self._k.dtype is _d else movement.as_type(self, _d)
+        return self if self._k.dtype is _d else movement.converted(self, _d)
 
     _cast_method.__name__, _cast_method.__qualname__ = _names, f"Tensor.{_names}"
     _cast_method.__module__ = "numtorch"

@@ -23,6 +23,11 @@ TYPE_NAMES = {
     dtypes.int8: "torch.CharTensor",
     dtypes.uint8: "torch.ByteTensor",
     dtypes.bool: "torch.BoolTensor",
+    dtypes.complex64: "torch.ComplexFloatTensor",
+    dtypes.complex128: "torch.ComplexDoubleTensor",
+    dtypes.uint16: "torch.UInt16Tensor",
+    dtypes.uint32: "torch.UInt32Tensor",
+    dtypes.uint64: "torch.UInt64Tensor",
 }
 
 
@@ -95,7 +100,7 @@ def dtype_of(t: Any) -> dtypes.dtype:
         return t.dtype
     if isinstance(t, str) and t.startswith("torch.") and t.split(".")[-1] in TENSOR_TYPES:
         return TENSOR_TYPES[t.split(".")[-1]].dtype
-    if t in (float, int, bool):
+    if t in (float, int, bool, complex):
         return dtypes.as_dtype(t)
     if isinstance(t, str):
         near = f"; torch.{t} is" if isinstance(getattr(dtypes, t, None), dtypes.dtype) else ""

@@ -120,19 +120,31 @@ def _number(x: Tensor) -> Any:
     return x.item()
 
 
+def _real_number(x: Tensor, kind: str) -> Any:
+    value = _number(x)
+    if value.__class__ is complex and value.imag:
+        raise RuntimeError(f"value cannot be converted to type {kind} without overflow: {value} has an imaginary part")
+    return value.real
+
+
 @method
 def __int__(self: Tensor) -> int:
-    return int(_number(self))
+    return int(_real_number(self, "int64_t"))
 
 
 @method
 def __float__(self: Tensor) -> float:
-    return float(_number(self))
+    return float(_real_number(self, "double"))
+
+
+@method
+def __complex__(self: Tensor) -> complex:
+    return complex(_number(self))
 
 
 @method
 def __index__(self: Tensor) -> int:
-    if self.dtype.is_floating_point or self.shape.numel() != 1:
+    if self.dtype.differentiable or self.shape.numel() != 1:
         raise TypeError("only integer tensors of a single element can be converted to an index")
     return int(self.item())
 

@@ -32,7 +32,7 @@ torch.baddbmm | torch.baddbmm is a function | torch.bmm(a, b)
 torch.einsum | torch.einsum is a function | torch.matmul
 torch.conv2d | torch.conv2d is a function | torch.nn.functional.conv2d is here
 torch.clamp_ | torch.clamp_ is a function | x.clamp_ is here
-torch.complex64 | torch.complex64 is a dtype | real
+torch.complex32 | torch.complex32 is a dtype | torch.complex64
 torch.LSTM | torch.nn.LSTM is a class | nn.Linear
 nn.LSTM | torch.nn.LSTM is a class | nn.Linear
 nn.InstanceNorm2d | torch.nn.InstanceNorm2d is a class | nn.GroupNorm

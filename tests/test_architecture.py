@@ -48,6 +48,7 @@ FLOORS = {
     "numtorch.kernels.streams": 2,
     "numtorch.kernels.streams_codegen": 2,
     "numtorch.kernels.overloads": 2,
+    "numtorch.kernels.overloads_complex": 2,
     "numtorch.kernels.overloads_cuda": 2,
     "numtorch.kernels.launch": 2,
     "numtorch.kernels.gemm": 2,
@@ -184,6 +185,7 @@ def test_who_imports_numba(module):
 # Loaded by ``jit.numba()``, by ``threads.configure()`` or by the CUDA shim, when Numba is there already.
 LOADED_WITH_NUMBA = {
     "numtorch.kernels.overloads",
+    "numtorch.kernels.overloads_complex",
     "numtorch.kernels.overloads_cuda",
     "numtorch.kernels.pool",
     "numtorch.kernels.gemm.microkernel",

@@ -397,7 +397,7 @@ BROKEN = {
     "truncated": (file_of(one(), EIGHT[:5]), "3 bytes are missing|ends within"),
     "entry": (file_of({"x": 3}, b""), "dtype, shape and data_offsets"),
     "extra field": (file_of(one(code="x"), EIGHT), "dtype, shape and data_offsets"),
-    "dtype": (file_of(one(dtype="U64"), EIGHT), "type 'U64'"),
+    "dtype": (file_of(one(dtype="F8_E5M2"), EIGHT), "type 'F8_E5M2'"),
     "dtype list": (file_of(one(dtype=[]), EIGHT), "has the type"),
     "size": (file_of(one(shape=[3]), EIGHT), "needs 12 bytes"),
     "negative": (file_of(one(shape=[-2]), EIGHT), "not lists of sizes"),

@@ -430,7 +430,7 @@ def _record(cls: type[Function], ctx: FunctionCtx, args: tuple, edges: tuple, ra
     for i, y in enumerate(raw):
         if isinstance(y, _tensor.Tensor):
             edge: Any = Output(node, i) if several else node
-            if not y._k.dtype.is_floating_point or id(y) in constant:
+            if not y._k.dtype.differentiable or id(y) in constant:
                 edge = None
             if id(y) in dirty:
                 rebase(y, edge)

@@ -1,4 +1,9 @@
-"""``gradcheck`` and ``gradgradcheck`` compare gradients with finite differences in float64."""
+"""``gradcheck`` and ``gradgradcheck`` compare gradients with finite differences in float64.
+
+A complex tensor counts as its real and imaginary parts: so a function of complex tensors is one of real numbers, and
+    torch's
+gradients of complex tensors are its gradients.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +51,8 @@ def gradcheck(
 
     Args:
         func: takes tensors, returns a tensor or a tuple of tensors.
-        inputs: a tensor or a tuple; those that require gradients must be float64 without overlapping elements.
+        inputs: a tensor or a tuple; those that require gradients must be float64 or complex128, without overlapping
+            elements.
         eps, atol, rtol: the step, and how far the Jacobians may be apart.
         raise_exception: raise an error rather than return False.
         nondet_tol: how far two backward passes may be apart.
@@ -160,10 +166,10 @@ def _checked_inputs(inputs: tuple) -> list[int]:
     for i, x in enumerate(inputs):
         if not isinstance(x, _tensor.Tensor) or not x.requires_grad:
             continue
-        if x.dtype is not dtypes.float64:
+        if x.dtype.to_real() is not dtypes.float64:
             raise ValueError(
                 f"gradcheck: input {i} requires gradient and is {x.dtype.name}; finite differences need double "
-                "precision: make it with dtype=torch.float64"
+                "precision: make it with dtype=torch.float64 or torch.complex128"
             )
         if any(n > 1 and s == 0 for n, s in zip(x.shape, x.strides, strict=True)):
             raise RuntimeError(
@@ -182,15 +188,27 @@ def _checked_inputs(inputs: tuple) -> list[int]:
 
 
 def _random_like(y: Any, rng: np.random.Generator, strided: bool) -> Any:
-    g = engine.from_ndarray(np.asarray(rng.standard_normal(y.shape))).to(y.device, y.dtype)
+    g = _of_parts(rng.standard_normal(_parts(y)), y.dtype).to(y.device, y.dtype)
     if strided and y.ndim:
         g = g.unsqueeze(-1).repeat(*[1] * y.ndim, 2)[..., 0]
     return g.detach().requires_grad_()
 
 
 def _elements(x: Any) -> np.ndarray:
-    """The elements of a CPU tensor as a writable NumPy view."""
-    return _tensor.as_ndarray(_tensor.alias(x))
+    """The elements of a CPU tensor as a writable NumPy view: of a complex one (..., 2), the parts."""
+    a = _tensor.as_ndarray(_tensor.alias(x))
+    return a[..., None].view(a.real.dtype) if x.dtype.is_complex else a
+
+
+def _parts(x: Any) -> tuple:
+    """The shape of ``_elements(x)``."""
+    return (*x.shape, 2) if x.dtype.is_complex else tuple(x.shape)
+
+
+def _of_parts(a: np.ndarray, d: dtypes.dtype) -> Any:
+    """A tensor of new memory whose ``_elements`` are ``a``."""
+    a = np.array(a, np.float64)
+    return engine.from_ndarray(a.view(np.complex128)[..., 0] if d.is_complex else a)
 
 
 def _compare(
@@ -206,13 +224,13 @@ def _compare(
     outputs = _tuple(func(*inputs))
     sources = [inputs[i] for i in wanted]
     places = [j for j, y in enumerate(outputs) if isinstance(y, _tensor.Tensor) and y.requires_grad]
-    numbers = [j for j, y in enumerate(outputs) if isinstance(y, _tensor.Tensor) and y.dtype.is_floating_point]
+    numbers = [j for j, y in enumerate(outputs) if isinstance(y, _tensor.Tensor) and y.dtype.differentiable]
     for j, y in enumerate(outputs):
-        if isinstance(y, _tensor.Tensor) and y.requires_grad and y.dtype is not dtypes.float64:
+        if isinstance(y, _tensor.Tensor) and y.requires_grad and y.dtype.to_real() is not dtypes.float64:
             raise ValueError(f"gradcheck: output {j} is {y.dtype.name}; finite differences need double precision")
     rng = np.random.default_rng(0)
     for i, x in zip(wanted, sources, strict=True):
-        direction = rng.standard_normal(x.shape) if fast else None
+        direction = rng.standard_normal(_parts(x)) if fast else None
         numerical = _numerical(func, inputs, x, numbers, eps, direction)
         for j in numbers:
             if j not in places:
@@ -222,7 +240,7 @@ def _compare(
                         f"grad, but depends on input {i}:\n{numerical[j]}"
                     )
                 continue
-            weights = rng.standard_normal(outputs[j].shape) if fast else None
+            weights = rng.standard_normal(_parts(outputs[j])) if fast else None
             analytical = _analytical(outputs[j], x, direction, weights)
             found = (
                 numerical[j]
@@ -252,7 +270,7 @@ def _numerical(
     def run() -> list[np.ndarray]:
         given = [
             t.detach().requires_grad_(t.requires_grad)
-            if isinstance(t, _tensor.Tensor) and t.dtype.is_floating_point
+            if isinstance(t, _tensor.Tensor) and t.dtype.differentiable
             else t
             for t in inputs
         ]
@@ -286,12 +304,12 @@ def _numerical(
 
 def _analytical(y: Any, x: Any, direction: np.ndarray | None, weights: np.ndarray | None) -> np.ndarray:
     columns = []
-    unit = np.zeros(y.shape)
+    unit = np.zeros(_parts(y))
     for k in range(unit.size if weights is None else 1):
         if weights is None:
             unit.reshape(-1)[k] = 1
         with _Setting(grad=True):
-            g = engine.from_ndarray((unit if weights is None else weights).copy())
+            g = _of_parts(unit if weights is None else weights, y.dtype)
             (gx,) = graph.grad([y], [x], [g], retain_graph=True, allow_unused=True)
         unit.reshape(-1)[k] = 0
         if gx is not None and (gx.shape != x.shape or gx.dtype is not x.dtype):
@@ -299,8 +317,8 @@ def _analytical(y: Any, x: Any, direction: np.ndarray | None, weights: np.ndarra
                 f"Analytical gradient has incorrect size or type: {list(gx.shape)} {gx.dtype.name} for an input of "
                 f"{list(x.shape)} {x.dtype.name}"
             )
-        columns.append(np.zeros(x.shape) if gx is None else _elements(gx).copy())
-    found = np.array(columns).reshape(len(columns), -1).T if columns else np.zeros((x.numel(), 0))
+        columns.append(np.zeros(_parts(x)) if gx is None else _elements(gx).copy())
+    found = np.array(columns).reshape(len(columns), -1).T if columns else np.zeros((int(np.prod(_parts(x))), 0))
     if direction is not None:
         found = (found * direction.reshape(-1, 1)).sum(axis=0, keepdims=True)
     return found

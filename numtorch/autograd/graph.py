@@ -147,7 +147,7 @@ def _apply(node: Node, g: Any, create: bool) -> Any:
         raise
     if node.trace is not None and mode.check_nan:
         for i, gx in enumerate(grads):
-            if gx is not None and gx.dtype.is_floating_point and bool(gx.isnan().any()):
+            if gx is not None and gx.dtype.differentiable and bool(gx.isnan().any()):
                 raise RuntimeError(
                     f"Function '{node.name()}' returned nan values in its {i}th output.\n" + _forward_trace(node)
                 )
@@ -436,6 +436,12 @@ def _roots(tensors: list, grads: list) -> list[tuple[Any, Any]]:
                     f"{list(t.shape)}. Reduce it first, as in loss.sum().backward(), or pass the "
                     "gradient: y.backward(torch.ones_like(y))"
                 )
+            if t._k.dtype.is_complex:
+                raise RuntimeError(
+                    f"grad can be implicitly created only for real scalar outputs but got {t._k.dtype}; pass the "
+                    "gradient, "
+                    "or take .real or .abs() first"
+                )
             g = _one(t)
         elif not isinstance(g, _tensor.Tensor):
             raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
@@ -443,6 +449,12 @@ def _roots(tensors: list, grads: list) -> list[tuple[Any, Any]]:
             raise RuntimeError(
                 f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of "
                 f"{t.shape}."
+            )
+        elif g._k.dtype is not t._k.dtype and (g._k.dtype.is_complex or t._k.dtype.is_complex):
+            raise RuntimeError(
+                "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in "
+                "dtype: "
+                f"grad_output[{i}] has a dtype of {g._k.dtype} and output[{i}] has a dtype of {t._k.dtype}."
             )
         elif g._k.dtype is not t._k.dtype:
             g = g.to(t._k.dtype)

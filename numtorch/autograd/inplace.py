@@ -13,7 +13,7 @@ from numtorch import engine
 from numtorch._tensor import Tensor, alias, shared_storage
 from numtorch.autograd.node import Leaf, Output
 from numtorch.grad_mode import mode
-from numtorch.storage import FRESH, tick
+from numtorch.storage import FRESH, tick, whole
 
 
 def wrote(x: Tensor) -> None:
@@ -60,7 +60,7 @@ def recorded(x: Tensor, name: str, *values: Any) -> bool:
 
     Tensors of integers are in no graph, whatever is written to them.
     """
-    if not mode.grad or not x._k.dtype.is_floating_point:
+    if not mode.grad or not x._k.dtype.differentiable:
         return False
     if not in_graph(x) and not any(isinstance(t, Tensor) and t._edge is not None for t in values):
         return False
@@ -105,7 +105,7 @@ def copied(x: Tensor) -> Tensor:
 
 def same_memory(a: Tensor, b: Tensor) -> bool:
     """Whether two tensors share a storage."""
-    return a is b or (a._storage is b._storage and a._storage is not FRESH)
+    return a is b or (a._storage is not FRESH and whole(a._storage) is whole(b._storage))
 
 
 def apart(x: Tensor, tensors: tuple, name: str = "") -> tuple:

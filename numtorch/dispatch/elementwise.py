@@ -57,6 +57,8 @@ class ElementwiseOp(Op):
             "same": None,
             "bool": lambda d: (dtypes.bool,),
             "counts": lambda d: (dtypes.int64 if d is dtypes.bool else d,),
+            "real": lambda d: (d.to_real(),),
+            "complex": lambda d: (d.to_complex(),),
         }[result]
         self.program = Program(
             name,
@@ -66,7 +68,7 @@ class ElementwiseOp(Op):
             result=rule,
             floats=floats,
             counted=frozenset(self.tensors if counted is None else counted) - self.keep,
-            takes=takes,
+            takes=dtypes.REAL if takes is None else takes,
             rounded=rounded,
             divisor=divisor,
             check=check,
@@ -141,7 +143,7 @@ class ElementwiseOp(Op):
         return self.fit(self.name, tensors, d) if d in front.NARROW else tensors
 
     def _operand(self, value: Any, position: int, tensors: tuple) -> Any:
-        if isinstance(value, bool | int | float):
+        if isinstance(value, bool | int | float | complex):
             if not any(isinstance(t, Tensor) for t in tensors):
                 raise TypeError(
                     f"{self.name}(): argument 'input' (position 1) must be Tensor, not {type(value).__name__}"
@@ -290,7 +292,7 @@ def array_operand(value: np.ndarray, beside: Any) -> Tensor:
     """An array as an operand beside a tensor, in the type that NumPy gives both: it is what computes them where torch
     is given an array."""
     d = value.dtype
-    if isinstance(beside, Tensor) and beside.dtype is not dtypes.bfloat16 and d.kind in "biuf":
+    if isinstance(beside, Tensor) and beside.dtype is not dtypes.bfloat16 and d.kind in "biufc":
         d = np.result_type(np.dtype(beside.dtype.name), d)
     dtypes.from_numpy_dtype(d)  # TypeError for one that tensors do not have
     made = engine.from_ndarray(np.ascontiguousarray(value, d))

@@ -499,9 +499,9 @@ def remember(op: Any, tensors: tuple, params: tuple, result: Tensor) -> None:
     # 0-dim tensors promote differently, and where a gradient must be cast back only the general path's nodes know it.
     same = all(t.shape == result.shape for t in tensors if isinstance(t, Tensor)) and len(result.shape) > 0
     cast = op.gradient is not None and any(
-        isinstance(k, Kind) and k.dtype.is_floating_point and k.dtype is not result._k.dtype for k in kinds
+        isinstance(k, Kind) and k.dtype.differentiable and k.dtype is not result._k.dtype for k in kinds
     )
-    if op.whole and result._k.dtype.is_floating_point:
+    if op.whole and result._k.dtype.differentiable:
         return
     if same and not cast and result._buf.size <= SMALL and not plan.jit.parallel and not plan.geometry:
         op.entry.memo[kinds[0] if len(kinds) == 1 else tuple(kinds)] = (
@@ -745,7 +745,7 @@ def specialise_structured_record(op: Any) -> Callable:
         f"        return general(({', '.join(names)},), params, out)",
     ]
     if any(n == "dtype" for n, _ in op.params):  # which may be one of integers, and these are in no graph
-        lines += ["    if not out._k.dtype.is_floating_point:", "        return"]
+        lines += ["    if not out._k.dtype.differentiable:", "        return"]
     if gradient.by_shape:
         described["recipe"] = "recipe"
     lines += [f"    {line}" for line in _node_lines(op, edges, saved, **described)]

@@ -2,6 +2,12 @@
 
 A vjp is written in ops, so it can be differentiated again. Without ``create_graph`` a faster kernel runs instead: one
 that is registered for the vjp or, for elementwise ops, one that is made by tracing the vjp.
+
+The gradient of a complex tensor is torch's: twice the derivative of the loss by the conjugate, so that it points
+uphill. A vjp is written as for real numbers, ``g * f'(x)``. Where the result of the op is complex,
+``conj(vjp(conj(g)))`` is the gradient of every function that has a complex derivative; of a real input it is the real
+part. Other functions (``conj``, ``sgn``) say ``vjp(conjugated=False)``, and their vjp is used as it stands; so is that
+of views.
 """
 
 from __future__ import annotations
@@ -30,6 +36,13 @@ if TYPE_CHECKING:
 def described(t: Any) -> tuple | None:
     """What a gradient may ask of an input without keeping its elements; the order of ``binding.META``."""
     return (t.shape, t._k, t.strides, t._offset) if isinstance(t, Tensor) else None
+
+
+NUMBER = int | float | complex
+
+
+def _conjugates(*values: Any) -> tuple:
+    return tuple([None if v is None else engine.conj(v) for v in values])
 
 
 class Gradient:
@@ -78,6 +91,7 @@ class Gradient:
         return binding.binder(self.names, self.op.tensors, params, self.saves, self.vjp.__code__.co_argcount - 1)
 
     wide = False  # what is of a half type is widened to float32, and the gradients are rounded once; see ``halves``
+    conjugated = True  # where the result is complex: its gradient, and what the vjp makes of it
     static: frozenset = frozenset()  # inputs on whose value the vjp branches when they are Python numbers
 
     def differentiable_outputs(self, slot: int) -> bool:
@@ -127,9 +141,19 @@ class Gradient:
         )
         return halves.narrowed(grads if type(grads) in (tuple, list) else (grads,), half)
 
+    def rule(self, g: Any) -> Callable:
+        """The vjp for a gradient of this type, or for a tuple of gradients."""
+        given = g if isinstance(g, Tensor) else next(x for x in g if x is not None)
+        return self._conjugated if self.conjugated and given._k.dtype.is_complex else self.vjp
+
+    def _conjugated(self, g: Any, *args: Any, **named: Any) -> tuple:
+        """The vjp for a complex gradient."""
+        grads = self.vjp(_conjugates(*g) if isinstance(g, tuple | list) else engine.conj(g), *args, **named)
+        return _conjugates(*(grads if type(grads) in (tuple, list) else (grads,)))
+
     def formula(self, g: Any, saved: list, node: Node, needs: tuple) -> Any:
         """The vjp, op by op."""
-        run = self.vjp
+        run = self.rule(g)
         if self.wide and halves.half_of((g, *saved)):
             run = partial(self._in_float32, run)
         return self.bound(run, g, saved, node.params, node.inputs, needs)
@@ -145,7 +169,7 @@ class Gradient:
             if run is None:
                 run = self._choose(key)
             return self.bound(run, g, saved, node.params, node.inputs, needs)
-        return self.bound(self.vjp, g, saved, node.params, node.inputs, needs)
+        return self.bound(self.rule(g), g, saved, node.params, node.inputs, needs)
 
     def _choose(self, key: tuple) -> Callable:
         """What computes the gradient for a gradient and saved values of these kinds."""
@@ -154,7 +178,9 @@ class Gradient:
         return run
 
     def _runner(self, kernel: Any, s: Signature) -> Callable:
-        return self.vjp if kernel is None else kernel.run if kernel.layout == "widened" else self._observed(kernel, s)
+        if kernel is None:
+            return self._conjugated if self.conjugated and s.dtypes[0].is_complex else self.vjp
+        return kernel.run if kernel.layout == "widened" else self._observed(kernel, s)
 
     def compute(self, *args: Any, **named: Any) -> Any:
         """The vjp by a plan for its arguments."""
@@ -248,7 +274,7 @@ class ElementwiseGradient(Gradient):
         return found
 
     def formula(self, g: Any, saved: list, node: Node, needs: tuple) -> tuple:
-        grads = self.bound(self.vjp, g, saved, node.params, node.inputs, needs)
+        grads = self.bound(self.rule(g), g, saved, node.params, node.inputs, needs)
         return self._fit(grads if isinstance(grads, tuple) else (grads,), node)
 
     def fast(self, g: Any, saved: list, node: Node, needs: tuple) -> tuple | list:
@@ -257,7 +283,7 @@ class ElementwiseGradient(Gradient):
             return self._fit(whole if isinstance(whole, tuple) else (whole,), node)
         params = node.params
         if not params and not self.static:  # the common case: only which operands are numbers matters
-            key: Any = (needs, *[s.__class__ for s in saved])
+            key: Any = (needs, g._k.dtype.is_complex, *[s.__class__ for s in saved])
         else:
             numbers = tuple(
                 [
@@ -265,12 +291,13 @@ class ElementwiseGradient(Gradient):
                     for i, s in zip(self.saves, saved, strict=False)
                 ]
             )
-            key = (needs, numbers, tuple([p for p in params if not isinstance(p, int | float)]))
+            others = tuple([p for p in params if not isinstance(p, NUMBER)])
+            key = (needs, g._k.dtype.is_complex, numbers, others)
         traced = self.programs.get(key)
         if traced is None:
             if len(self.programs) > 4096:  # exponents that never come again, say
                 self.programs.clear()
-            traced = self.programs[key] = self._trace(needs, saved, params)
+            traced = self.programs[key] = self._trace(needs, g, saved, params)
         if traced is False:
             return self.formula(g, saved, node, needs)
         program, positions, places = traced
@@ -298,12 +325,12 @@ class ElementwiseGradient(Gradient):
         if (
             self.entry.kernels
             or self.static
-            or any(s is not None and not isinstance(s, Tensor | int | float) for s in saved)
+            or any(s is not None and not isinstance(s, Tensor | NUMBER) for s in saved)
         ):
             return None
-        if not all(isinstance(p, int | float) for p in params):
+        if not all(isinstance(p, NUMBER) for p in params):
             return None
-        traced = self._trace(needs, saved, params)
+        traced = self._trace(needs, values[0], saved, params)
         if traced is False:
             return None
         program, positions, places = traced
@@ -338,7 +365,7 @@ class ElementwiseGradient(Gradient):
             return None
         return front.written_pull(self.op, ready, len(small), [out._k, *small], params)
 
-    def _trace(self, needs: tuple, saved: list, params: tuple) -> Any:
+    def _trace(self, needs: tuple, g: Any, saved: list, params: tuple) -> Any:
         """(program, which of g, saved and params it takes, where each result goes), or False."""
         names = ["g"] + [f"s{i}" for i in range(len(saved))] + [f"p{i}" for i in range(len(params))]
         values = [None, *saved, *params]
@@ -348,12 +375,14 @@ class ElementwiseGradient(Gradient):
             for i, v in enumerate(values)
             if i
             and not isinstance(v, Tensor)
-            and (not isinstance(v, int | float) or (i <= len(self.saves) and self.saves[i - 1] in self.static))
+            and (not isinstance(v, NUMBER) or (i <= len(self.saves) and self.saves[i - 1] in self.static))
         }
+
+        rule = self.rule(g)
 
         def formula(*symbols: Any) -> Any:
             given = [values[i] if i in fixed else s for i, s in enumerate(symbols)]
-            return self.bound(self.vjp, given[0], given[1 : 1 + len(saved)], given[1 + len(saved) :], None, needs)
+            return self.bound(rule, given[0], given[1 : 1 + len(saved)], given[1 + len(saved) :], None, needs)
 
         try:
             outputs = expr.trace(formula, names)
@@ -397,6 +426,6 @@ class ElementwiseGradient(Gradient):
                 if gx.shape != shape:
                     gx = engine.sum_to(gx, shape)
                 if gx._k.dtype is not k.dtype:
-                    gx = gx.to(k.dtype)
+                    gx = engine.as_type(gx, k.dtype)
             fitted.append(gx)
         return tuple(fitted)

@@ -40,7 +40,13 @@ if TYPE_CHECKING:
         def vjp(self, f: F) -> F: ...
         @overload
         def vjp(
-            self, *, static: tuple = (), cost: Callable | None = None, wide: bool | None = None, generated: bool = True
+            self,
+            *,
+            static: tuple = (),
+            cost: Callable | None = None,
+            wide: bool | None = None,
+            conjugated: bool | None = None,
+            generated: bool = True,
         ) -> Callable[[F], F]: ...
         def arguments(self, f: F) -> F: ...
         def kernel(
@@ -162,14 +168,26 @@ def publish(o: Op, fn: Callable) -> Any:
         static: tuple = (),
         cost: Callable | None = None,
         wide: bool | None = None,
+        conjugated: bool | None = None,
         generated: bool = True,
     ) -> Callable:
+        """Make ``f`` the op's gradient; see ``Gradient``.
+
+        Args:
+            static: inputs on whose value ``f`` branches when they are Python numbers.
+            cost: of the kernels of the gradient.
+            wide: whether half types are computed in float32; as the op if not given.
+            conjugated: whether gradients of complex results are conjugated before and after; not for views, nor for
+                functions without a complex derivative.
+            generated: whether kernels of a row formula's gradient are generated.
+        """
         if f is None:
-            return lambda g: vjp(g, static=static, cost=cost, wide=wide, generated=generated)
+            return lambda g: vjp(g, static=static, cost=cost, wide=wide, conjugated=conjugated, generated=generated)
         o.gradient = (ElementwiseGradient if isinstance(o, ElementwiseOp) else Gradient)(o, f)
         o.gradient.entry.cost = cost
         if o.wide if wide is None else wide:
             o.gradient.widen()
+        o.gradient.conjugated = not o.view if conjugated is None else conjugated
         o.gradient.static = frozenset(o.tensors.index(n) for n in static)
         call.backward = Attach(o.gradient.entry, o.gradient)
         if o.rows is not None and generated:

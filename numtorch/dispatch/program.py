@@ -202,21 +202,16 @@ class Program:
                 else:
                     numbers.append(dtypes.scalar_dtype(v))
         result = dtypes.result_of(tensors, numbers)
-        if self.floats and not result.is_floating_point:
+        if self.floats and not result.differentiable:
             result = dtypes.get_default_dtype()
         if self.takes is not None and result not in self.takes:
-            remedy = (
-                "use logical or bitwise functions, or cast with .int()"
-                if result is dtypes.bool
-                else "cast with .float()"
-            )
-            raise NotImplementedError(f'"{self.name}" not implemented for {result.name}; {remedy}')
+            raise NotImplementedError(f"\"{self.name}\" not implemented for '{result.scalar}'; {_remedy(result)}")
         return result
 
     def plan(self, values: tuple, outs: tuple | None) -> Plan:
         """Decide everything that does not depend on the elements."""
         for n, v in zip(self.operands, values, strict=True):
-            if not isinstance(v, Tensor | int | float | np.number | np.bool_):
+            if not isinstance(v, Tensor | int | float | complex | np.number | np.bool_):
                 raise TypeError(f"{self.name}(): argument '{n}' must be Number, not {type(v).__name__}")
         tensors = [v for v in values if isinstance(v, Tensor)]
         where = _device(self.name, tensors)
@@ -236,7 +231,7 @@ class Program:
             Operand(n, v._k.dtype if isinstance(v, Tensor) else None, w, n in self.keep)
             for n, v, w in zip(self.operands, values, walks, strict=True)
         )
-        if not compute.is_floating_point:
+        if not compute.differentiable:
             _countable(self.name, values)
         inplace = outs is not None and len(outs) == 1 and outs[0] is values[0] and walks[0] is FULL
         inner = inner_walks(geometry) if form == "strided" and where is CPU else ()
@@ -297,7 +292,7 @@ class Program:
         kernel = elementwise.build_cuda(spec, self.outputs, numel)
         geometry = tuple(launch.to_device(g) if isinstance(g, np.ndarray) else g for g in geometry)
         # Numbers travel in the type in which the kernel computes: a Python float would be a double.
-        number = spec.compute.compute.type if spec.compute.is_floating_point else _number(spec.compute)
+        number = spec.compute.compute.type if spec.compute.differentiable else _number(spec.compute)
         numbers = tuple(i for i, o in enumerate(spec.operands) if o.dtype is None)
 
         def launched(*args: Any) -> None:
@@ -312,6 +307,15 @@ class Program:
         arity = len(walks) + len(kinds) - spec.inplace + len(geometry)
         entry = timing.loop(lambda: launched, self.name, "cuda", kernel, arity, work)
         return Plan(entry, geometry, shape, kinds, numel, kernel, walks, spec.inplace)
+
+
+def _remedy(d: dtype) -> str:
+    """What to do where an op does not take a type."""
+    if d is dtypes.bool:
+        return "use logical or bitwise functions, or cast with .int()"
+    if d.is_complex:
+        return "take the absolute values, .real or .imag"
+    return "cast with .long()" if d in dtypes.UNSIGNED else "cast with .float()"
 
 
 def _countable(op: str, values: tuple) -> None:
@@ -367,7 +371,7 @@ def complaint(e: Exception) -> str:
 
 
 def _number(compute: dtype) -> Callable:
-    return (bool, int, float)[compute.category]
+    return (bool, int, float, complex)[compute.category]
 
 
 def _weight(outputs: list[Expr]) -> int:
@@ -433,7 +437,7 @@ def _check_outs(op: str, outs: tuple, result: tuple, shape: Size, where: Any, in
 
 def _streamed(form: str, geometry: tuple, numel: int, result: tuple) -> bool:
     """Whether results pass the caches: each is larger than they are, and comes in long enough pieces."""
-    if numel * min(d.itemsize for d in result) < streams.LARGE:
+    if numel * min(d.itemsize for d in result) < streams.LARGE or any(d.is_complex for d in result):
         return False
     return form == "flat" or (form == "rows" and geometry[1] >= streams.BLOCK // 2)
 

@@ -90,7 +90,8 @@ class Op:
         self.strided = strided
         self.returns = returns
         self.spec = spec
-        self.direct = bool(view) or direct
+        self.view = bool(view)
+        self.direct = self.view or direct
         self.where = view if callable(view) else None
         if self.where is not None:
             body = _view(view)
@@ -374,7 +375,7 @@ class Op:
         """Attach a node to the result."""
         gradient = self.gradient
         several = isinstance(result, tuple)
-        if not several and not result._k.dtype.is_floating_point:
+        if not several and not result._k.dtype.differentiable:
             return  # numbers without a fractional part are in no graph
         edges = tuple([None if t is None or not isinstance(t, Tensor) else t._edge for t in tensors])
         saved = [tensors[i] for i in gradient.saves]
@@ -386,7 +387,7 @@ class Op:
             return
         node = Node(self, edges, saved, params, inputs, [(y.shape, y._k) for y in result])
         for slot, y in enumerate(result):
-            if y._k.dtype.is_floating_point and gradient.differentiable_outputs(slot):
+            if y._k.dtype.differentiable and gradient.differentiable_outputs(slot):
                 y._edge = Output(node, slot)
 
     def pull(self, node: Node, g: Any, create: bool) -> tuple | list:
@@ -416,7 +417,7 @@ def _reattach(saved: Any, node: Node) -> Any:
     result = []
     for slot, s in enumerate(saved):
         y = alias(s)
-        if y._k.dtype.is_floating_point:
+        if y._k.dtype.differentiable:
             y._edge = Output(node, slot)
         result.append(y)
     return tuple(result)
@@ -474,7 +475,7 @@ class VariadicOp:
     def __call__(self, tensors: list, *params: Any) -> Tensor:
         with _Setting(grad=False):
             y = self.body(tensors, *params)
-        if mode.grad and any(t._edge is not None for t in tensors) and y._k.dtype.is_floating_point:
+        if mode.grad and any(t._edge is not None for t in tensors) and y._k.dtype.differentiable:
             y._edge = Node(self, tuple([t._edge for t in tensors]), [], params, [described(t) for t in tensors])
         return y
 

@@ -8,6 +8,7 @@ integers count as float64 where the result is real. The compiled versions are in
 from __future__ import annotations
 
 import builtins
+import cmath
 import math as _math
 from typing import Any
 
@@ -18,7 +19,11 @@ import numpy as np
 
 def _real(f: Any, x: Any) -> Any:
     # Evaluating float32 in double and rounding once makes the plain version the reference of the
-    # others.
+    # others. Of a complex number f is the complex function.
+    if isinstance(x, complex | np.complexfloating):
+        kind = type(x) if isinstance(x, np.complexfloating) else complex
+        with np.errstate(all="ignore"):
+            return kind(f(complex(x)))
     kind = type(x) if isinstance(x, np.floating) else float
     with np.errstate(all="ignore"):
         return kind(f(float(x)))
@@ -27,7 +32,7 @@ def _real(f: Any, x: Any) -> Any:
 def _common(x: Any, y: Any) -> Any:
     # Compiled code sees a Python float as float64 and a Python int as int64.
     if not isinstance(x, np.generic) and not isinstance(y, np.generic):
-        return float if isinstance(x, float) or isinstance(y, float) else int
+        return next((kind for kind in (complex, float) if isinstance(x, kind) or isinstance(y, kind)), int)
     return np.result_type(*(v.dtype if isinstance(v, np.generic) else np.dtype(type(v)) for v in (x, y))).type
 
 
@@ -94,7 +99,9 @@ def sigmoid(x):
     return _real(_sigmoid, x)
 
 
-def _sigmoid(x: float) -> Any:
+def _sigmoid(x: Any) -> Any:
+    if isinstance(x, complex):
+        return 1.0 / (1.0 + np.exp(-x))
     small = np.exp(-builtins.abs(x))
     return (1.0 if x >= 0 else small) / (1.0 + small)
 
@@ -102,6 +109,9 @@ def _sigmoid(x: float) -> Any:
 def pow(x, y):
     """x to the power of y; between integers an integer, wrapping, and 0 for a fraction."""
     kind = _common(x, y)
+    if issubclass(kind, complex | np.complexfloating):
+        with np.errstate(all="ignore"):
+            return kind(np.power(complex(x), complex(y)))
     if issubclass(kind, float | np.floating):
         return _real2(np.power, x, y)
     x, y = int(x), int(y)
@@ -256,12 +266,12 @@ def isnan(x):
 
 def isinf(x):
     """Whether x is infinite."""
-    return not _integral(x) and _math.isinf(x)
+    return not _integral(x) and cmath.isinf(x)
 
 
 def isfinite(x):
     """Whether x is neither infinite nor NaN."""
-    return _integral(x) or _math.isfinite(x)
+    return _integral(x) or cmath.isfinite(x)
 
 
 def abs(x):
@@ -273,6 +283,40 @@ def abs(x):
 def sign(x):
     """-1, 0 or 1; 0 for NaN, as torch."""
     return type(x)(int(x > 0) - int(x < 0))
+
+
+def conj(x):
+    """The complex conjugate; a real number itself."""
+    return x.conjugate()
+
+
+def angle(x):
+    """The angle of a complex number in the plane, in [-pi, pi]; of a real one 0 or pi, and NaN of NaN."""
+    if isinstance(x, complex | np.complexfloating):
+        return atan2(x.imag, x.real)
+    return x if x != x else type(x)(0 if x >= 0 else _math.pi)
+
+
+def sgn(x):
+    """x / abs(x), and 0 at 0: the sign of a real number, the direction of a complex one."""
+    return type(x)(x / abs(x) if x != 0 else 0) if isinstance(x, complex | np.complexfloating) else sign(x)
+
+
+def quarter_turned(x):
+    """1j / conj(x), the gradient of the angle of x; 0 for real numbers and at 0."""
+    if isinstance(x, complex | np.complexfloating) and x != 0:
+        return type(x)(1j / x.conjugate())
+    return type(x)(0)
+
+
+def exceeds(x, y):
+    """x > y; False for complex numbers, which have no order."""
+    return not isinstance(x, complex | np.complexfloating) and x > y
+
+
+def with_parts(x, y):
+    """The complex number of a real and an imaginary part."""
+    return np.complex64(builtins.complex(x, y)) if isinstance(x, np.float32) else np.complex128(builtins.complex(x, y))
 
 
 def copysign(x, y):
@@ -327,6 +371,13 @@ def _smaller(x: Any, y: Any) -> Any:
     if x == y == 0 and not _integral(x) and not _integral(y):
         return x if _math.copysign(1.0, x) < 0 else y
     return x if x < y else y
+
+
+def quotient(x, y):
+    """x / y of complex numbers; infinite or NaN parts where y is 0."""
+    kind = _common(x, y)
+    with np.errstate(all="ignore"):
+        return kind(np.complex128(x) / np.complex128(y))
 
 
 def fmod(x, y):
@@ -497,12 +548,14 @@ def normal64(seed, i):
 
 # fmt: off
 __all__ = [
-    "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "bf16_to_float",
+    "abs", "acos", "acosh", "angle", "asin", "asinh", "atan", "atan2", "atanh", "bf16_to_float",
     "bits_float",
-    "ceil", "copysign", "cos", "cosh", "erf", "erfc", "exp", "exp2", "exp_nonpositive", "expm1", "float_bits",
+    "ceil", "conj", "copysign", "cos", "cosh", "erf", "erfc", "exceeds", "exp", "exp2", "exp_nonpositive", "expm1",
+    "float_bits",
     "float_to_bf16", "float_to_half", "floor", "fmax", "fmin", "fmod", "half_to_float", "hypot",
     "isfinite", "isinf", "isnan", "lgamma", "log", "log10", "log1p", "log2", "maximum", "minimum",
-    "normal32", "normal64", "normal_cdf", "philox", "pow", "random_bits", "random_block", "remainder", "round",
-    "rsqrt",
-    "sigmoid", "sign", "sin", "sinh", "sqrt", "tan", "tanh", "trunc", "uniform32", "uniform64",
+    "normal32", "normal64", "normal_cdf", "philox", "pow", "quarter_turned", "quotient", "random_bits",
+    "random_block", "remainder", "round", "rsqrt",
+    "sgn", "sigmoid", "sign", "sin", "sinh", "sqrt", "tan", "tanh", "trunc", "uniform32", "uniform64",
+    "with_parts",
 ]

@@ -187,7 +187,8 @@ class Entry:
 
     def not_found(self, s: Signature) -> str:
         """The message of KernelNotFound."""
-        lines = [f"{self.name} has no kernel for {s}"]
+        scalar = next((d.scalar for d in s.dtypes if d is not None), "")
+        lines = [f"\"{self.name}\" not implemented for '{scalar}': there is no kernel for {s}"]
         for k in self.kernels:
             types = "any dtype" if k.dtypes is None else "takes " + ", ".join(d.name for d in k.dtypes)
             lines.append(f"  {k.name} ({k.device})  {types}")

@@ -138,6 +138,7 @@ def import_numba() -> Any:
     if "numba.np.arraymath" not in sys.modules:
         _leave_scipy_out()
     importlib.import_module("numtorch.kernels.overloads")
+    importlib.import_module("numtorch.kernels.overloads_complex")
     return module
 
 

@@ -92,7 +92,7 @@ class Convertible(Hookable):
                 where = a
             elif a is not None and not isinstance(a, bool):
                 raise TypeError(f"to() takes a device, a dtype or a tensor, not {described(a)}")
-        if kind is not None and not kind.is_floating_point:
+        if kind is not None and not kind.differentiable:
             raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={kind}")
         where = None if where is None else as_device(where)
         return self._apply(lambda t: t.to(where, kind if t.is_floating_point() else None))

@@ -13,7 +13,7 @@ from numtorch.arguments import element
 from numtorch.dispatch import samples
 from numtorch.dispatch.op import op, primitive
 from numtorch.dispatch.out import SAME, into
-from numtorch.dtype import INTEGERS
+from numtorch.dtype import COMPLEXES, COMPUTED, INTEGERS
 from numtorch.dtype import bool as BOOL
 from numtorch.exports import exported
 from numtorch.kernels import math as m
@@ -69,7 +69,7 @@ def _(g, *, out):
 
 
 @exported("torch", "Tensor", "nn.functional")
-@primitive(floats=True, ref=lambda x: 1 / (1 + np.exp(-x)))
+@primitive(floats=True, ref=lambda x: 1 / (1 + np.exp(-x)), takes=COMPUTED)
 def sigmoid(x):
     """``1 / (1 + exp(-input))``.
 
@@ -88,7 +88,7 @@ def _(g, *, out):
 
 
 @exported("torch", "Tensor", "nn.functional")
-@primitive(floats=True, ref=np.tanh)
+@primitive(floats=True, ref=np.tanh, takes=COMPUTED)
 def tanh(x):
     """The hyperbolic tangent, ``(exp(input) - exp(-input)) / (exp(input) + exp(-input))``.
 
@@ -150,7 +150,7 @@ def _(g, x, w, *, needs):
     return (where(gt(x, 0), g, g * w) if needs[0] else None), (where(gt(x, 0), 0.0, g * x) if needs[1] else None)
 
 
-@primitive(name="silu", takes=REAL, ref=lambda x: x / (1 + np.exp(-x)))
+@primitive(name="silu", takes=(*REAL, *COMPLEXES), ref=lambda x: x / (1 + np.exp(-x)))
 def silu(x):
     """``x * sigmoid(x)`` (Hendrycks and Gimpel 2016; also called swish)."""
     return x * m.sigmoid(x)

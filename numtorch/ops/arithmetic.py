@@ -16,7 +16,7 @@ from numtorch import engine
 from numtorch._tensor import Tensor
 from numtorch.arguments import element, wrapped
 from numtorch.dispatch.op import primitive
-from numtorch.dtype import INTEGERS
+from numtorch.dtype import COMPLEXES, COMPUTED, INTEGERS
 from numtorch.dtype import bool as BOOL
 from numtorch.exports import exported
 from numtorch.kernels import math as m
@@ -24,6 +24,7 @@ from numtorch.kernels.codegen.expr import Expr, constant
 from numtorch.ops.comparison import (  # noqa: F401 - what arithmetic has always been asked for
     REAL,
     SIGNED,
+    WITH_COMPLEX,
     bits_and,
     bits_not,
     bits_or,
@@ -103,7 +104,7 @@ def _one_type(name: str, values: tuple) -> None:
 # --- four operations ------------------------------------------------------------------------------
 
 
-@primitive(name="add", ref=np.add, public=False)
+@primitive(name="add", ref=np.add, public=False, takes=COMPUTED)
 def plain_add(x, y):
     """Sum of two tensors, element by element."""
     return x + y
@@ -145,7 +146,7 @@ def add(input: Tensor, other: Any, *, alpha: Any = ONE, out: Tensor | None = Non
     )
 
 
-@primitive(public=False, counted=("x", "y"), ref=lambda x, y, w: x + w * y)
+@primitive(public=False, takes=COMPUTED, counted=("x", "y"), ref=lambda x, y, w: x + w * y)
 def add_multiple(x, y, w):
     """``x + w * y`` for a number ``w``, without rounding in between."""
     return x + y * w
@@ -164,14 +165,14 @@ def multiple(x: Any, y: Any, alpha: Any, name: str) -> Any:
     be."""
     if isinstance(alpha, Tensor):
         alpha = alpha.item()
-    if not isinstance(alpha, bool | int | float):
+    if not isinstance(alpha, bool | int | float | complex):
         raise TypeError(f"{name}(): argument 'alpha' must be Number, not {type(alpha).__name__}")
     if not isinstance(x, Tensor) and not isinstance(y, Tensor):
         raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(x).__name__}")
     d = plain_add.op.program.compute_type((x, y))
     if isinstance(alpha, bool) and d is not BOOL:
         raise RuntimeError(f"Boolean alpha only supported for Boolean results; {name}() gives {d.name}")
-    if isinstance(alpha, float) and not d.is_floating_point:
+    if isinstance(alpha, float) and not d.differentiable:
         raise RuntimeError(
             f"For integral input tensors, argument alpha must not be a floating point number; {name}() gives {d.name}"
         )
@@ -194,7 +195,7 @@ def _no_truths(name: str, values: tuple) -> None:
         )
 
 
-@primitive(name="sub", ref=np.subtract, public=False, takes=SIGNED, check=_no_truths)
+@primitive(name="sub", ref=np.subtract, public=False, takes=WITH_COMPLEX, check=_no_truths)
 def plain_sub(x, y):
     """Difference of two tensors, element by element."""
     return x - y
@@ -232,7 +233,7 @@ def negative_multiple(x: Any, y: Any, alpha: Any, name: str) -> Any:
     return value if value != 1 << 63 else -value  # the smallest integer is its own negative
 
 
-@primitive(name="rsub", ref=lambda x, y: np.subtract(y, x), public=False, takes=SIGNED, check=_no_truths)
+@primitive(name="rsub", ref=lambda x, y: np.subtract(y, x), public=False, takes=WITH_COMPLEX, check=_no_truths)
 def difference_from(x, y):
     """``y - x``."""
     return y - x
@@ -264,7 +265,7 @@ def rsub(input: Tensor, other: Any, *, alpha: Any = ONE) -> Tensor:
 
 
 @exported("torch", "Tensor", also=("multiply",))
-@primitive(ref=np.multiply)
+@primitive(ref=np.multiply, takes=COMPUTED)
 def mul(x, y):
     """Product, element by element.
 
@@ -285,7 +286,7 @@ def _(g, x, y, *, needs):
     return (g * y if needs[0] else None), (g * x if needs[1] else None)
 
 
-@primitive(name="div", floats=True, ref=np.true_divide, domain=(0.5, 3), public=False)
+@primitive(name="div", floats=True, takes=COMPUTED, ref=np.true_divide, domain=(0.5, 3), public=False)
 def true_div(x, y):
     """Quotient in floating point."""
     return x / y
@@ -296,7 +297,7 @@ def _(g, x, y, *, needs):
     return (g / y if needs[0] else None), (-g * ((x / y) / y) if needs[1] else None)
 
 
-@primitive(name="rdiv", floats=True, ref=lambda x, y: y / x, domain=(0.5, 3), public=False)
+@primitive(name="rdiv", floats=True, takes=COMPUTED, ref=lambda x, y: y / x, domain=(0.5, 3), public=False)
 def quotient_of(x, y):
     """``y / x`` in floating point."""
     return y / x
@@ -440,7 +441,7 @@ def _(g, x, y, *, needs):
 
 
 @exported("torch", "Tensor", also=("negative",))
-@primitive(ref=np.negative, takes=SIGNED, check=_no_truths)
+@primitive(ref=np.negative, takes=WITH_COMPLEX, check=_no_truths)
 def neg(x):
     """``-input``, element by element.
 
@@ -461,7 +462,7 @@ def _(g):
     return -g
 
 
-@primitive(name="pow", ref=np.power, domain=(0.3, 2), takes=SIGNED, public=False)
+@primitive(name="pow", ref=np.power, domain=(0.3, 2), takes=WITH_COMPLEX, public=False)
 def power(x, y):
     """``x`` to the power ``y``."""
     return m.pow(x, y)
@@ -472,19 +473,21 @@ LONGEST = 1 << 62
 
 @power.vjp(static=("y",))
 def _(g, x, y, *, out, needs):
-    if isinstance(y, int | float) and not needs[1]:
+    if isinstance(y, int | float | complex) and not needs[1]:
         # A constant exponent: exact at 0, where the general formula would divide by it.
         if y == 0:
             return zeros_of(g), None
-        y = y if -LONGEST < y < LONGEST else float(y)  # an integer that has a neighbour in int64
+        y = (
+            y if not isinstance(y, int) or -LONGEST < y < LONGEST else float(y)
+        )  # an integer that has a neighbour in int64
         return g * (y * (x if y == 2 else pow(x, y - 1))), None
     gx = g * where(eq(y, 0), 0.0, y * power(x, y - 1)) if needs[0] else None
     # 0 ** y has no slope in y for y >= 0, where the logarithm alone would give NaN.
-    flat = logical_and(eq(x, 0), ge(y, 0)) if needs[1] else None
+    flat = logical_and(eq(x, 0), isfinite(out)) if needs[1] else None
     return gx, (g * where(flat, 0.0, out * log(x)) if needs[1] else None)
 
 
-@primitive(public=False, ref=lambda x: x * x * x)
+@primitive(public=False, takes=COMPUTED, ref=lambda x: x * x * x)
 def cube(x):
     """``x * x * x``."""
     return x * x * x
@@ -532,7 +535,7 @@ def fitting_exponent(x: Any, exponent: Any) -> Any:
         exponent.__class__ is int
         and not 0 <= exponent <= 127
         and isinstance(x, Tensor)
-        and not x._k.dtype.is_floating_point
+        and not x._k.dtype.differentiable
     ):
         if exponent < 0:
             raise RuntimeError(
@@ -548,7 +551,7 @@ def fitting_exponent(x: Any, exponent: Any) -> Any:
 
 
 @exported("torch", "Tensor")
-@primitive(ref=lambda x, y, w: x + w * (y - x), takes=REAL, check=_one_type)
+@primitive(ref=lambda x, y, w: x + w * (y - x), takes=(*REAL, *COMPLEXES), check=_one_type)
 def lerp(x, end, w):
     """``input + weight * (end - input)``, counted from the nearer end, so that it is exact at both.
 
@@ -574,7 +577,7 @@ def _(g, x, end, w, *, needs):
 # does not unless the result itself is beyond the type.
 
 
-@primitive(public=False, counted=("x", "y", "b"), takes=SIGNED, ref=lambda x, y, b, w: x + w * y * b)
+@primitive(public=False, counted=("x", "y", "b"), takes=WITH_COMPLEX, ref=lambda x, y, b, w: x + w * y * b)
 def plus_product(x, y, b, w):
     """``x + w * y * b`` for a number ``w``."""
     scaled = w * y * b
@@ -591,7 +594,7 @@ def _(g, y, b, w, *, needs):
     )
 
 
-@primitive(public=False, counted=("x", "y", "b"), takes=REAL, ref=lambda x, y, b, w: x + w * y / b)
+@primitive(public=False, counted=("x", "y", "b"), takes=(*REAL, *COMPLEXES), ref=lambda x, y, b, w: x + w * y / b)
 def plus_quotient(x, y, b, w):
     """``x + w * y / b`` for a number ``w``."""
     scaled = w * y / b
@@ -627,7 +630,7 @@ def factors(name: str, input: Tensor, tensor1: Tensor, tensor2: Tensor, value: A
         )
     if isinstance(value, Tensor):
         value = value.item()
-    if not isinstance(value, bool | int | float):
+    if not isinstance(value, bool | int | float | complex):
         raise TypeError(f"{name}(): argument 'value' must be Number, not {type(value).__name__}")
     d = dtypes.result_of([(t._k.dtype, len(t.shape)) for t in (input, tensor1, tensor2)], ())
     return tensor1, tensor2, wrapped(value, dtypes.float32 if d.is_half else d)  # halves are combined in float32

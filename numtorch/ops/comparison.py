@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
+import numtorch.dtype as dtypes
 from numtorch import notices, ops
 from numtorch._tensor import Tensor
 from numtorch.arguments import element, wrapped
 from numtorch.dispatch.front import OPERANDS
 from numtorch.dispatch.op import primitive
-from numtorch.dtype import FLOATS, HALVES, INTEGERS, dtype, iinfo
+from numtorch.dtype import COMPLEXES, COMPUTED, FLOATS, HALVES, INTEGERS, dtype, iinfo
 from numtorch.dtype import bool as BOOL
 from numtorch.dtype import uint8 as UINT8
 from numtorch.exports import exported
@@ -26,6 +27,8 @@ from numtorch.kernels.codegen.expr import Expr
 
 REAL = (*FLOATS, *HALVES)
 SIGNED = (*INTEGERS, *REAL)  # everything but truth values, of which there is no difference
+ORDERED = (*dtypes.REAL, *dtypes.UNSIGNED)
+WITH_COMPLEX = (*SIGNED, *COMPLEXES)
 
 
 def is_truth(x: Any) -> bool:
@@ -33,11 +36,12 @@ def is_truth(x: Any) -> bool:
 
 
 def is_floating(*values: Any) -> bool:
-    return any(isinstance(v, float) or (isinstance(v, Tensor) and v.dtype.is_floating_point) for v in values)
+    """Whether any of these numbers and tensors is floating or complex."""
+    return any(isinstance(v, float | complex) or (isinstance(v, Tensor) and v.dtype.differentiable) for v in values)
 
 
 @exported("torch", "Tensor")
-@primitive(result="bool", differentiable=False, ref=np.equal, rounded=True)
+@primitive(result="bool", differentiable=False, ref=np.equal, rounded=True, takes=dtypes.ALL)
 def eq(x, y):
     """Whether ``input == other``, element by element, as booleans; NaN equals nothing.
 
@@ -51,7 +55,7 @@ def eq(x, y):
 
 
 @exported("torch", "Tensor", also=("not_equal",))
-@primitive(result="bool", differentiable=False, ref=np.not_equal, rounded=True)
+@primitive(result="bool", differentiable=False, ref=np.not_equal, rounded=True, takes=dtypes.ALL)
 def ne(x, y):
     """Whether ``input != other``, element by element, as booleans.
 
@@ -65,7 +69,7 @@ def ne(x, y):
 
 
 @exported("torch", "Tensor", also=("less",))
-@primitive(result="bool", differentiable=False, ref=np.less, rounded=True)
+@primitive(result="bool", differentiable=False, ref=np.less, rounded=True, takes=ORDERED)
 def lt(x, y):
     """Whether ``input < other``, element by element, as booleans.
 
@@ -79,7 +83,7 @@ def lt(x, y):
 
 
 @exported("torch", "Tensor", also=("less_equal",))
-@primitive(result="bool", differentiable=False, ref=np.less_equal, rounded=True)
+@primitive(result="bool", differentiable=False, ref=np.less_equal, rounded=True, takes=ORDERED)
 def le(x, y):
     """Whether ``input <= other``, element by element, as booleans.
 
@@ -93,7 +97,7 @@ def le(x, y):
 
 
 @exported("torch", "Tensor", also=("greater",))
-@primitive(result="bool", differentiable=False, ref=np.greater, rounded=True)
+@primitive(result="bool", differentiable=False, ref=np.greater, rounded=True, takes=ORDERED)
 def gt(x, y):
     """Whether ``input > other``, element by element, as booleans.
 
@@ -107,7 +111,7 @@ def gt(x, y):
 
 
 @exported("torch", "Tensor", also=("greater_equal",))
-@primitive(result="bool", differentiable=False, ref=np.greater_equal, rounded=True)
+@primitive(result="bool", differentiable=False, ref=np.greater_equal, rounded=True, takes=ORDERED)
 def ge(x, y):
     """Whether ``input >= other``, element by element, as booleans.
 
@@ -135,7 +139,7 @@ def is_extreme(x, y):
 
 
 @exported("torch", "Tensor")
-@primitive(result="bool", differentiable=False, ref=np.logical_and, untracked=True)
+@primitive(result="bool", differentiable=False, ref=np.logical_and, untracked=True, takes=COMPUTED)
 def logical_and(x, y):
     """Whether both elements are nonzero, as booleans.
 
@@ -149,7 +153,7 @@ def logical_and(x, y):
 
 
 @exported("torch", "Tensor")
-@primitive(result="bool", differentiable=False, ref=np.logical_or, untracked=True)
+@primitive(result="bool", differentiable=False, ref=np.logical_or, untracked=True, takes=COMPUTED)
 def logical_or(x, y):
     """Whether at least one of both elements is nonzero, as booleans.
 
@@ -163,7 +167,7 @@ def logical_or(x, y):
 
 
 @exported("torch", "Tensor")
-@primitive(result="bool", differentiable=False, ref=np.logical_xor, untracked=True)
+@primitive(result="bool", differentiable=False, ref=np.logical_xor, untracked=True, takes=COMPUTED)
 def logical_xor(x, y):
     """Whether exactly one of both elements is nonzero, as booleans.
 
@@ -177,7 +181,7 @@ def logical_xor(x, y):
 
 
 @exported("torch", "Tensor")
-@primitive(result="bool", differentiable=False, ref=np.logical_not, untracked=True)
+@primitive(result="bool", differentiable=False, ref=np.logical_not, untracked=True, takes=COMPUTED)
 def logical_not(x):
     """Whether each element is zero, as booleans.
 
@@ -217,8 +221,8 @@ def bits_not(x):
 def integral(name: str, bits: Any, *values: Any) -> Any:
     """The op that combines the bits of integers and booleans; NotImplementedError for other operands."""
     for v in values:
-        if isinstance(v, float) or (isinstance(v, Tensor) and v._k.dtype.is_floating_point):
-            kind = v.dtype.name if isinstance(v, Tensor) else "float"
+        if isinstance(v, float | complex) or (isinstance(v, Tensor) and v._k.dtype.differentiable):
+            kind = v.dtype.name if isinstance(v, Tensor) else type(v).__name__
             raise NotImplementedError(f'"{name}" is not defined for {kind}; it takes integers and booleans')
     return logical_not.op if bits is bits_not and values[0]._k.dtype is BOOL else bits.op
 
@@ -292,7 +296,7 @@ def _all_fit(name: str, operands: tuple, d: dtype) -> tuple:
     return tuple([v if isinstance(v, Tensor | bool) or v is None else element(v, d) for v in operands])
 
 
-@primitive(name="where", keep=("condition",), public=False, fit=_all_fit, ref=np.where)
+@primitive(name="where", keep=("condition",), public=False, fit=_all_fit, takes=dtypes.ALL, ref=np.where)
 def choose(condition, x, y):
     """``x`` where the condition holds, else ``y``."""
     return x if condition else y
@@ -354,7 +358,7 @@ def _check_condition(condition: Any) -> None:
 
 def zeros_of(g: Any) -> Any:
     """Zeros like ``g``, whatever is in it, in a form that can be traced."""
-    return where(lt(g, g), g, 0.0)
+    return where(logical_and(eq(g, g), ne(g, g)), g, 0.0)
 
 
 # --- choosing one of two --------------------------------------------------------------------------

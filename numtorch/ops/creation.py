@@ -149,15 +149,19 @@ def tensor(
     d = None if dtype is None else dtypes.as_dtype(dtype)
     given = isinstance(data, _ARRAYS)
     a = data if given else _array(data, d)
-    if a.dtype.kind not in "biuf":
+    if a.dtype.kind not in "biufc":
         raise TypeError(f"can't convert np.ndarray of type {a.dtype} to a tensor")
     if d is None:
-        if a.dtype.kind == "f" and not given and not isinstance(_innermost(data), _ARRAYS):
-            d = dtypes.get_default_dtype()
+        if a.dtype.kind in "fc" and not given and not isinstance(_innermost(data), _ARRAYS):
+            d = dtypes.get_default_dtype() if a.dtype.kind == "f" else dtypes.get_default_dtype().to_complex()
         else:
             d = dtypes.from_numpy_dtype(a.dtype)
+    elif a.dtype.kind == "c" and not d.is_complex and not given:
+        raise TypeError(f"must be real number, not complex: complex numbers cannot be elements of type {d.name}")
     elif d.category == dtypes.INTEGRAL and not isinstance(data, np.ndarray):
         _check_range(a, d)
+    if a.dtype.kind == "c" and not d.is_complex:
+        a = a.real
     with np.errstate(invalid="ignore", over="ignore"):
         if d.is_half:
             t = movement.cast(from_ndarray(np.array(a, np.float32, order="C", ndmin=0)), d)
@@ -202,8 +206,8 @@ def _array(data: Any, d: DType | None = None) -> np.ndarray:
     kind = a.dtype.kind
     if a.size == 0 and not isinstance(data, np.ndarray):
         return a.astype(dtypes.get_default_dtype().compute)
-    if kind == "O" and all(isinstance(v, int | float | np.number | np.bool_) for v in a.flat):
-        if d is None or not d.is_floating_point:
+    if kind == "O" and all(isinstance(v, int | float | complex | np.number | np.bool_) for v in a.flat):
+        if d is None or not d.differentiable:
             raise _too_long(a.flat, d)
         try:
             return a.astype(np.float64)
@@ -215,7 +219,8 @@ def _array(data: Any, d: DType | None = None) -> np.ndarray:
             raise _too_long(whole.flat, d)
     if kind in "OSUV":
         found = next(
-            (type(v) for v in a.flat if not isinstance(v, int | float | np.number | np.bool_)), type(a.flat[0])
+            (type(v) for v in a.flat if not isinstance(v, int | float | complex | np.number | np.bool_)),
+            type(a.flat[0]),
         )
         if issubclass(found, str | bytes):
             if isinstance(data, list | tuple) and isinstance(_innermost(data), str | bytes):
@@ -226,7 +231,7 @@ def _array(data: Any, d: DType | None = None) -> np.ndarray:
             raise TypeError(f"new(): invalid data type '{found.__name__}'")
         why = "; in place of a missing number put float('nan')" if found is type(None) else ""
         raise RuntimeError(f"Could not infer dtype of {found.__name__}: a tensor's elements are numbers{why}")
-    if kind == "u" and a.dtype.itemsize == 8 and (d is None or not d.is_floating_point):
+    if kind == "u" and a.dtype.itemsize == 8 and (d is None or not d.differentiable and d is not dtypes.uint64):
         raise _too_long(a.flat, d)
     return a
 
@@ -392,7 +397,7 @@ def _fill_value(value: Any, d: DType | None, name: str) -> tuple[Any, DType]:
         return value, dtypes.get_default_dtype()
     if isinstance(value, Tensor) and not value.shape:
         value = value.item()
-    if not isinstance(value, bool | int | float | np.number | np.bool_):
+    if not isinstance(value, bool | int | float | complex | np.number | np.bool_):
         raise TypeError(f"{name}(): argument 'fill_value' must be Number, not {type(value).__name__}")
     d = dtypes.scalar_dtype(value) if d is None else dtypes.as_dtype(d)
     if d.is_half:  # as in torch, what the half types cannot hold becomes infinity

@@ -13,13 +13,15 @@ import numpy as np
 
 from numtorch.dispatch import samples
 from numtorch.dispatch.op import primitive
+from numtorch.dtype import COMPUTED
 from numtorch.exports import exported
 from numtorch.kernels import math as m
-from numtorch.ops.comparison import REAL, SIGNED, zeros_of
+from numtorch.ops.comparison import REAL, SIGNED, WITH_COMPLEX, zeros_of
+from numtorch.ops.complex_numbers import sgn
 
 
 @exported("torch", "Tensor", also=("absolute",))
-@primitive(ref=np.abs, takes=SIGNED)
+@primitive(ref=np.abs, takes=WITH_COMPLEX, result="real")
 def abs(x):
     """The absolute value; its gradient at 0 is 0.
 
@@ -34,7 +36,7 @@ def abs(x):
 
 @abs.vjp
 def _(g, x):
-    return g * sign(x)
+    return g * sgn(x)
 
 
 @exported("torch", "Tensor")
@@ -57,7 +59,7 @@ def _(g):
 
 
 @exported("torch", "Tensor")
-@primitive(floats=True, ref=np.exp)
+@primitive(floats=True, takes=COMPUTED, ref=np.exp)
 def exp(x):
     """The exponential, ``e ** input``.
 
@@ -76,7 +78,7 @@ def _(g, *, out):
 
 
 @exported("torch", "Tensor")
-@primitive(floats=True, ref=np.exp2)
+@primitive(floats=True, takes=COMPUTED, ref=np.exp2)
 def exp2(x):
     """``2 ** input``.
 
@@ -95,7 +97,7 @@ def _(g, *, out):
 
 
 @exported("torch", "Tensor")
-@primitive(floats=True, ref=np.expm1)
+@primitive(floats=True, takes=COMPUTED, ref=np.expm1)
 def expm1(x):
     """``exp(input) - 1``, with all its digits also near 0.
 
@@ -114,7 +116,7 @@ def _(g, *, out):
 
 
 @exported("torch", "Tensor")
-@primitive(floats=True, ref=np.log, domain=(0.2, 3))
+@primitive(floats=True, takes=COMPUTED, ref=np.log, domain=(0.2, 3))
 def log(x):
     """The natural logarithm: -inf at 0, NaN below.
 
@@ -133,7 +135,7 @@ def _(g, x):
 
 
 @exported("torch", "Tensor")
-@primitive(floats=True, ref=np.log2, domain=(0.2, 3))
+@primitive(floats=True, takes=COMPUTED, ref=np.log2, domain=(0.2, 3))
 def log2(x):
     """The logarithm to base 2: -inf at 0, NaN below.
 
@@ -152,7 +154,7 @@ def _(g, x):
 
 
 @exported("torch", "Tensor")
-@primitive(floats=True, ref=np.log10, domain=(0.2, 3))
+@primitive(floats=True, takes=COMPUTED, ref=np.log10, domain=(0.2, 3))
 def log10(x):
     """The logarithm to base 10: -inf at 0, NaN below.
 
@@ -171,7 +173,7 @@ def _(g, x):
 
 
 @exported("torch", "Tensor")
-@primitive(floats=True, ref=np.log1p, domain=(-0.5, 3))
+@primitive(floats=True, takes=COMPUTED, ref=np.log1p, domain=(-0.5, 3))
 def log1p(x):
     """``log(1 + input)``, with all its digits also near 0.
 
@@ -190,7 +192,7 @@ def _(g, x):
 
 
 @exported("torch", "Tensor")
-@primitive(floats=True, ref=np.sqrt, domain=(0.2, 3))
+@primitive(floats=True, takes=COMPUTED, ref=np.sqrt, domain=(0.2, 3))
 def sqrt(x):
     """The square root; NaN for negative numbers. Its gradient at 0 is infinite.
 
@@ -209,7 +211,7 @@ def _(g, *, out):
 
 
 @exported("torch", "Tensor")
-@primitive(floats=True, ref=lambda x: 1 / np.sqrt(x), domain=(0.2, 3))
+@primitive(floats=True, takes=COMPUTED, ref=lambda x: 1 / np.sqrt(x), domain=(0.2, 3))
 def rsqrt(x):
     """``1 / sqrt(input)``: infinite at 0, NaN for negative numbers.
 
@@ -228,7 +230,7 @@ def _(g, *, out):
 
 
 @exported("torch", "Tensor")
-@primitive(ref=lambda x: x * x, result="counts")
+@primitive(ref=lambda x: x * x, result="counts", takes=COMPUTED)
 def square(x):
     """``input * input``.
 
@@ -247,7 +249,7 @@ def _(g, x):
 
 
 @exported("torch", "Tensor")
-@primitive(floats=True, ref=np.reciprocal, domain=(0.2, 3))
+@primitive(floats=True, takes=COMPUTED, ref=np.reciprocal, domain=(0.2, 3))
 def reciprocal(x):
     """``1 / input``; infinite at 0.
 
@@ -266,7 +268,7 @@ def _(g, *, out):
 
 
 @exported("torch", "Tensor")
-@primitive(floats=True, ref=np.sin)
+@primitive(floats=True, takes=COMPUTED, ref=np.sin)
 def sin(x):
     """The sine.
 
@@ -285,7 +287,7 @@ def _(g, x):
 
 
 @exported("torch", "Tensor")
-@primitive(floats=True, ref=np.cos)
+@primitive(floats=True, takes=COMPUTED, ref=np.cos)
 def cos(x):
     """The cosine.
 
@@ -304,7 +306,7 @@ def _(g, x):
 
 
 @exported("torch", "Tensor")
-@primitive(floats=True, ref=np.tan, domain=(-1, 1))
+@primitive(floats=True, takes=COMPUTED, ref=np.tan, domain=(-1, 1))
 def tan(x):
     """The tangent.
 
@@ -323,7 +325,7 @@ def _(g, *, out):
 
 
 @exported("torch", "Tensor")
-@primitive(floats=True, ref=np.arctan)
+@primitive(floats=True, takes=COMPUTED, ref=np.arctan)
 def atan(x):
     """The angle in radians, in ``[-pi / 2, pi / 2]``, whose tangent is ``input``.
 
@@ -342,7 +344,7 @@ def _(g, x):
 
 
 @exported("torch", "Tensor")
-@primitive(floats=True, ref=np.sinh)
+@primitive(floats=True, takes=COMPUTED, ref=np.sinh)
 def sinh(x):
     """The hyperbolic sine, ``(exp(input) - exp(-input)) / 2``.
 
@@ -361,7 +363,7 @@ def _(g, x):
 
 
 @exported("torch", "Tensor")
-@primitive(floats=True, ref=np.cosh)
+@primitive(floats=True, takes=COMPUTED, ref=np.cosh)
 def cosh(x):
     """The hyperbolic cosine, ``(exp(input) + exp(-input)) / 2``.
 
@@ -513,7 +515,7 @@ def _(g):
 
 
 @exported("torch", "Tensor", inplace=False)
-@primitive(result="bool", differentiable=False, ref=np.isnan, out=False)
+@primitive(result="bool", takes=COMPUTED, differentiable=False, ref=np.isnan, out=False)
 def isnan(x):
     """Whether each element is NaN, as booleans.
 
@@ -527,7 +529,7 @@ def isnan(x):
 
 
 @exported("torch", "Tensor", inplace=False)
-@primitive(result="bool", differentiable=False, ref=np.isinf, out=False)
+@primitive(result="bool", takes=COMPUTED, differentiable=False, ref=np.isinf, out=False)
 def isinf(x):
     """Whether each element is infinite, as booleans.
 
@@ -541,7 +543,7 @@ def isinf(x):
 
 
 @exported("torch", "Tensor", inplace=False)
-@primitive(result="bool", differentiable=False, ref=np.isfinite, out=False)
+@primitive(result="bool", takes=COMPUTED, differentiable=False, ref=np.isfinite, out=False)
 def isfinite(x):
     """Whether each element is neither NaN nor infinite, as booleans.
 

@@ -18,7 +18,7 @@ from numtorch.dispatch.loops import Loop, like
 from numtorch.dispatch.op import op, primitive
 from numtorch.dispatch.out import CAST, SAME, into
 from numtorch.dispatch.program import shared_from
-from numtorch.dtype import FLOATS
+from numtorch.dtype import COMPUTED, FLOATS
 from numtorch.exports import exported
 from numtorch.kernels import math as m
 from numtorch.kernels.codegen import reduction as codegen
@@ -39,7 +39,7 @@ from numtorch.ops.arithmetic import (
     where,
     zeros_of,
 )
-from numtorch.ops.movement import reshape
+from numtorch.ops.movement import imag, real, reshape
 from numtorch.ops.reduction import (
     amax,
     blocks,
@@ -95,6 +95,7 @@ def _(g, x, t, y, *, needs):
 
 @primitive(
     public=False,
+    takes=COMPUTED,
     floats=True,
     ref=lambda x, t, y: np.exp(x - t) * y,
     torch=lambda t, x, y, z: (x * 1.0 - y * 1.0).exp() * z,
@@ -177,10 +178,17 @@ def _squares(x: Tensor, dims: Any, keepdim: bool) -> Tensor:
     return clamp_min(sum(squared_error(x, center), dims, keepdim) - rest * (rest / n), 0.0)
 
 
+def _of_parts(x: Tensor, dim: Any, minus: float, keepdim: bool) -> Tensor:
+    """The variance of complex numbers: of their real and of their imaginary parts."""
+    return variance(real(x), dim, minus, keepdim) + variance(imag(x), dim, minus, keepdim)
+
+
 for _op in (variance, deviation):
 
     @_op.arguments
     def _(x, dim, minus, keepdim, name=_op.op.name):
+        if x._k.dtype.is_complex:
+            return _of_parts if name == variance.op.name else lambda *given: sqrt(_of_parts(*given))
         return x, None if dim is None else wrap_dims(dim, x.ndim, name), minus, keepdim
 
     @_op.loop("cpu", dtypes=FLOATS, name="pieces")
@@ -371,8 +379,19 @@ def logsumexp(x, dim: Dims, keepdim: bool = False):
 
 @logsumexp.arguments
 def _(x, dim, keepdim):
-    x = x if x.dtype.is_floating_point else x.to(dtypes.get_default_dtype())
+    x = x if x.dtype.differentiable else x.to(dtypes.get_default_dtype())
+    if x._k.dtype.is_complex:
+        return _complex_log_of_sums
     return (x, wrap_dims(dim, x.ndim, "logsumexp"), keepdim) if x.shape.numel() else _log_of_sums
+
+
+def _complex_log_of_sums(x: Tensor, dim: Any, keepdim: bool) -> Tensor:
+    """``logsumexp`` of complex numbers, whose exponentials are as large as their real parts say."""
+    if not x.shape.numel():
+        return _log_of_sums(x, dim, keepdim)
+    top = amax(real(x), dim, True).detach()
+    top = where(isfinite(top), top, 0.0)
+    return dropped(log(sum(exp(x - top), dim, True)) + top, wrap_dims(dim, x.ndim, "logsumexp"), keepdim)
 
 
 def _log_of_sums(x: Tensor, dim: Any, keepdim: bool) -> Tensor:
@@ -649,6 +668,8 @@ def norm(
         raise (RuntimeError if isinstance(p, str) else TypeError)(
             f"norm: order {p!r} is not supported; give a number, or 'fro'"
         )
+    if input._k.dtype.is_complex:
+        input = abs(input)
     if input._k.dtype.category != dtypes.FLOATING:
         raise RuntimeError(
             f"norm(): Expected a floating point or complex tensor as input. Got {input.dtype.name}; cast with .float()"

@@ -162,7 +162,7 @@ def _ref(f: Callable) -> Callable:
 def with_slope(x: Tensor, target: dtype, name: str) -> None:
     """RuntimeError, as in torch, if what wants a gradient would be added up or multiplied as integers, which have
     none."""
-    if x._edge is not None and mode.grad and not target.is_floating_point:
+    if x._edge is not None and mode.grad and not target.differentiable:
         raise RuntimeError(
             f"{name}(): Autograd not support dtype: {target.name}; input requires grad, use .detach() first"
         )
@@ -210,7 +210,7 @@ def sum(x, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None):
 @sum.vjp(cost=per_output(0))
 def _(g, x_shape, x_kind, *, dim, keepdim):
     g = restore(g, x_shape, dim, keepdim)
-    return g if g.dtype is x_kind.dtype else g.to(x_kind.dtype)
+    return engine.as_type(g, x_kind.dtype)
 
 
 @exported("torch", "Tensor")
@@ -240,7 +240,7 @@ def mean(x, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None):
 @mean.arguments
 def _(x, dim, keepdim, dtype):
     d = x.dtype if dtype is None else dtypes.as_dtype(dtype)
-    if not d.is_floating_point:
+    if not d.differentiable:
         raise RuntimeError(
             f"mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
             f"Got: {x.dtype.name}; cast with .float() or pass dtype="
@@ -252,7 +252,7 @@ def _(x, dim, keepdim, dtype):
 def _(g, x_shape, x_kind, *, dim, keepdim):
     n = _count(x_shape, dim)
     g = restore(true_div(g, n) if n else g, x_shape, dim, keepdim)
-    return g if g.dtype is x_kind.dtype else g.to(x_kind.dtype)
+    return engine.as_type(g, x_kind.dtype)
 
 
 @exported("torch", "Tensor")
@@ -283,7 +283,7 @@ def prod(x, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None):
 def _(g, x, *, dim, keepdim):
     # The product of all others at each element, by products from both sides: right also where x is 0.
     if x.dtype is not g.dtype:  # computed in the type in which the product was
-        return prod_slope(g, x.to(g.dtype), dim, keepdim).to(x.dtype)
+        return engine.as_type(prod_slope(g, engine.as_type(x, g.dtype), dim, keepdim), x.dtype)
     return prod_slope(g, x, dim, keepdim)
 
 
@@ -292,10 +292,10 @@ for _op in (sum, prod):
     @_op.arguments
     def _(x, dim, keepdim, dtype, name=_op.op.name):
         d = x.dtype if dtype is None else dtypes.as_dtype(dtype)
-        if dtype is None and not d.is_floating_point:
+        if dtype is None and not d.differentiable:
             d = dtypes.int64
         with_slope(x, d, name)
-        if x.dtype.is_floating_point and not d.is_floating_point:
+        if x.dtype.differentiable and d is not x.dtype and (x.dtype.is_complex or not d.differentiable):
             x = to(x, d)  # looked at in each call: the next one may want a gradient
         return x, wrap_dims(dim, x.ndim, name), keepdim, d
 
@@ -453,6 +453,10 @@ for _op, _reduction in ((amax, codegen.MAX), (amin, codegen.MIN)):
 
     @_op.arguments
     def _(x, dim, keepdim, name=_op.op.name):
+        if x._k.dtype.is_complex:
+            raise NotImplementedError(
+                f"\"{name}\" not implemented for '{x._k.dtype.scalar}'; complex numbers have no order"
+            )
         dims = wrap_dims(dim, x.ndim, name)
         none = [d for d in dims if x.shape[d] == 0]
         if none and reduced_shape(x.shape, dims, False).numel():

@@ -12,12 +12,12 @@ from numtorch.dispatch.cost import moves, per_input, per_output
 from numtorch.dispatch.loops import Loop, like
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import GIVEN, SAME
-from numtorch.dtype import FLOATS, PLAIN
+from numtorch.dtype import COMPLEXES, FLOATS, PLAIN
 from numtorch.exports import exported
 from numtorch.ops import movement
 from numtorch.ops import scan_cpu as cpu
 from numtorch.ops import scan_cuda as cuda
-from numtorch.ops.arithmetic import exp, gt, isfinite, logical_or, where
+from numtorch.ops.arithmetic import exp, gt, isfinite, logical_or, where, zeros_of
 from numtorch.ops.indexing import overwrite
 from numtorch.ops.reduction import goes_back, with_slope
 from numtorch.storage import around, tick, wrap_dim
@@ -28,9 +28,9 @@ SCAN, LOGARITHMS = 2, 32  # what an element costs, in additions
 def _target(x: Tensor, dim: int, dtype: Any, name: str) -> tuple:
     """The arguments of a scan: ``x`` in the type in which it is scanned (integers as int64, as torch does), and that
     type."""
-    d = dtypes.as_dtype(dtype) if dtype is not None else x.dtype if x.dtype.is_floating_point else dtypes.int64
+    d = dtypes.as_dtype(dtype) if dtype is not None else x.dtype if x.dtype.differentiable else dtypes.int64
     if d is dtypes.bool and x.shape and x.shape.numel():
-        raise NotImplementedError(f'"{name}" not implemented for bool; leave out dtype, or cast with .int()')
+        raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'; leave out dtype, or cast with .int()")
     if dtype is not None:
         with_slope(x, d, name)
     return movement.to(x, d), wrap_dim(dim, x.ndim, name), d
@@ -89,7 +89,7 @@ def _(g, *, dim):
     return movement.flip(cumsum(movement.flip(g, dim), dim), dim) if g.ndim else g
 
 
-@cumsum.loop("cpu", dtypes=PLAIN)
+@cumsum.loop("cpu", dtypes=(*PLAIN, *COMPLEXES))
 def segments(x, dim, reverse=False):
     outer, n, inner = around(x.shape, dim)
     if inner == 1:
@@ -102,7 +102,7 @@ def _(g, dim):
     return segments(g, dim, True)
 
 
-@cumsum.loop("cuda", dtypes=PLAIN)
+@cumsum.loop("cuda", dtypes=(*PLAIN, *COMPLEXES))
 def lines(x, dim, reverse=False):
     outer, n, inner = around(x.shape, dim)
     return Loop(cuda.sums, (outer, n, inner, reverse), like(x), grid=outer * inner)
@@ -177,7 +177,12 @@ def _(g, x, out, dim):
     return Loop(cpu.product_gradient, around(x.shape, dim), like(g), weight=SCAN)
 
 
-@cumprod.loop("cuda", dtypes=PLAIN, name="lines")
+@cumprod.loop("cpu", dtypes=COMPLEXES)
+def complex_in_order(x, dim):
+    return Loop(cpu.complex_product, around(x.shape, dim), like(x), weight=SCAN)
+
+
+@cumprod.loop("cuda", dtypes=(*PLAIN, *COMPLEXES), name="lines")
 def _(x, dim):
     outer, n, inner = around(x.shape, dim)
     return Loop(cuda.products, (outer, n, inner), like(x), grid=outer * inner)
@@ -188,8 +193,7 @@ def _shifted(x: Tensor, dim: int, by: int, value: float) -> Tensor:
     n = x.shape[dim]
     if n == 0:
         return x
-    blank = movement.narrow(x, dim, 0, 1).detach() * 0 + value
-    blank = where(gt(blank, blank), blank, value)  # also where x is not finite
+    blank = zeros_of(movement.narrow(x, dim, 0, 1).detach()) + value
     if by > 0:
         return movement.cat([blank, movement.narrow(x, dim, 0, n - 1)], dim)
     return movement.cat([movement.narrow(x, dim, 1, n - 1), blank], dim)
@@ -222,7 +226,7 @@ def _(g, x, *, out, dim, reverse):
     return gy * _shifted(out, dim, ahead, 0.0), gy
 
 
-@linear_recurrence.loop("cpu", dtypes=FLOATS, name="in_order")
+@linear_recurrence.loop("cpu", dtypes=(*FLOATS, *COMPLEXES), name="in_order")
 def _(x, y, dim, reverse):
     return Loop(cpu.recurrence, (*around(x.shape, dim), reverse), like(x), weight=SCAN)
 

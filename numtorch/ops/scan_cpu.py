@@ -219,6 +219,20 @@ def product(x, out, outer, n, inner):
         multiply_columns(x, out, i * n * inner + c, min(COLUMNS, inner - c), n, inner)
 
 
+@jit(parallel=True)
+def complex_product(x, out, outer, n, inner):
+    """Products of complex numbers along the middle extent, in order"""
+    for line in prange(outer * inner):
+        i = line // inner
+        at = i * n * inner + line - i * inner
+        carry = x[U(at)]
+        out[U(at)] = carry
+        for _ in range(n - 1):
+            at += inner
+            carry = carry * x[U(at)]
+            out[U(at)] = carry
+
+
 @jit
 def multiply_rows(x, out, first, last, n):
     """Products along the rows from ``first`` to ``last``"""

@@ -44,12 +44,16 @@ def _reading(d: dtype) -> tuple[int, int, int]:
     """(bits, category, bits of infinity) by which elements become keys."""
     if d.is_floating_point:
         return 8 * d.itemsize, cpu.FLOAT, _INFINITY[d]
-    return 8 * d.itemsize, cpu.UNSIGNED if d in (dtypes.bool, dtypes.uint8) else cpu.SIGNED, 0
+    return 8 * d.itemsize, cpu.SIGNED if d.is_signed else cpu.UNSIGNED, 0
 
 
 def _loop(function: Any, x: Tensor, extents: tuple, numbers: tuple, out: Any, last: int, scratch: tuple = ()) -> Loop:
     """A loop over the lines of ``x``, read as bits; of ``out`` the numbers of its results, ``last`` says in which
     order."""
+    if x._k.dtype.is_complex:
+        raise NotImplementedError(
+            f"sorting is not implemented for '{x._k.dtype.scalar}': complex numbers have no order"
+        )
     if extents[1] > MOST:
         raise RuntimeError(f"sorting is limited to {MOST} elements along a dimension, got {extents[1]}")
     return Loop(

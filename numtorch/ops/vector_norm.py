@@ -39,7 +39,7 @@ def vector_norm(
         return into(out, SAME, vector_norm, x, ord, dim, keepdim, dtype=dtype)
     if isinstance(ord, str) or ord is None:
         raise TypeError(f"linalg_vector_norm(): argument 'ord' must be a number, not {type(ord).__name__}")
-    if not (x.dtype if dtype is None else dtype).is_floating_point:
+    if not (x.dtype if dtype is None else dtype).differentiable:
         raise RuntimeError(
             f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {x.dtype.name}; cast with "
             ".float()"

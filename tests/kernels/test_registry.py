@@ -195,7 +195,8 @@ def test_no_kernel_says_what_there_is():
     with pytest.raises(KernelNotFound) as caught:
         floats_only(torch.ones(2, dtype=torch.float16))
     assert str(caught.value) == (
-        "floats_only has no kernel for cpu (float16)\n  copied (cpu)  takes float32, float64\n"
+        "\"floats_only\" not implemented for 'Half': there is no kernel for cpu (float16)\n  copied (cpu)  takes "
+        "float32, float64\n"
         'Cast with .float(), or register one: @floats_only.kernel("cpu", ...)'
     )
 

@@ -86,9 +86,8 @@ class Spec:
 
 
 ENV: dict[str, Any] = {name: getattr(kernel_math, name) for name in getattr(kernel_math, "__all__", ())}
-ENV |= {
-    t: getattr(np, t) for t in ("float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "bool_")
-}
+TYPES = "float32 float64 complex64 complex128 int8 int16 int32 int64 uint8 uint16 uint32 uint64 bool_"
+ENV |= {t: getattr(np, t) for t in TYPES.split()}
 ENV |= {"prange": prange, "nan": float("nan"), "inf": float("inf"), "room": streams.room, "stream": streams.stream}
 
 
@@ -132,7 +131,9 @@ def _load(spec: Spec, o: Operand, index: str, base: str = "") -> str:
 
 
 def _store(target: str, index: str, value: str, d: dtype, compute: dtype) -> str:
-    if compute.is_floating_point and d.name in ("uint8", "int8", "int16"):
+    if compute.is_complex and not d.is_complex:
+        value = f"({value} != 0)" if d.name == "bool" else f"({value}).real"
+    if compute.differentiable and d.name in ("uint8", "int8", "int16", "uint16"):
         value = f"int32({value})"  # a float that a narrow type cannot hold has no value there in LLVM; an integer wraps
     if d.name == "float16":
         value = f"float_to_half(float32({value}))"
@@ -148,7 +149,7 @@ def source(spec: Spec, outputs: list[Expr], device: str = "cpu") -> str:
     moving = [(n, o) for n, o in enumerate(spec.operands) if o.walk not in (ONE, SCALAR)]
     lines, results = emit(outputs, compute, variable)
     outs = [f"{variable(spec.operands[0].name)}_"] if spec.inplace else [f"out{n}" for n in range(len(outputs))]
-    counting = bool(spec.divisor) and device == "cpu" and not spec.compute.is_floating_point
+    counting = bool(spec.divisor) and device == "cpu" and not spec.compute.differentiable
     if counting:
         zero = f"int64({variable(spec.divisor)} == 0)"
         moves = any(o.name == spec.divisor for _, o in moving)

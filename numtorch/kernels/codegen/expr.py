@@ -50,7 +50,7 @@ def symbol(name: str) -> Expr:
 
 def constant(value: Any) -> Expr:
     """A literal number."""
-    if not isinstance(value, bool | int | float):
+    if not isinstance(value, bool | int | float | complex):
         raise Untraceable(f"{type(value).__name__} is neither a number nor an operand")
     return Expr(None, (value,))
 

@@ -80,6 +80,8 @@ def limits(d: np.dtype) -> tuple[str, str]:
         return f"{d.name}(-inf)", f"{d.name}(inf)"
     if d == np.bool_:
         return "False", "True"
+    if d.kind == "c":
+        return "", ""  # complex numbers have no order
     info = np.iinfo(d)
     return f"{d.name}({info.min})", f"{d.name}({info.max})"
 
@@ -96,7 +98,7 @@ def _texts(r: Reduction, source: dtype, acc: np.dtype) -> dict[str, str]:
         "start": r.start.format(**fill),
         "combine": r.combine.format(**fill),
         "each": r.each.format(**fill),
-        "finish": r.finish.format(**fill),
+        "finish": "quotient(a, n)" if acc.kind == "c" and r.finish == "a / n" else r.finish.format(**fill),
         "load": load,
         "T": t,
     }
@@ -335,7 +337,7 @@ def cuda_launcher(r: Reduction, element: dtype, acc: np.dtype, target: dtype, ou
         else:
             kernel.launch(outer * splits * inner, x, out, outer, n, inner, splits, size, count)
 
-    number = acc.type(n) if acc.kind == "f" else n
+    number = acc.type(n) if acc.kind in "fc" else n
     if splits == 1:
         kernel = build_cuda(r, form, element, acc, target, "whole", wide)
         return lambda x, out: call(kernel, x, out, n, 1, size, number)

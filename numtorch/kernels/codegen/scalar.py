@@ -15,6 +15,8 @@ from typing import Any
 
 from numtorch.kernels.codegen.expr import Expr
 
+_REAL = {"complex64": "float32", "complex128": "float64"}  # the type of the parts
+
 
 class Body:
     """The parsed body of a scalar function: parameter names, assignments, and the returned expression."""
@@ -56,7 +58,8 @@ def _is_docstring(s: ast.stmt) -> bool:
 
 
 class _Rename(ast.NodeTransformer):
-    """Rename variables, wrap literals in the compute type, and drop the module from ``m.tanh``."""
+    """Rename variables, wrap literals in the compute type, and drop the module from ``m.tanh``. A quotient of complex
+    numbers becomes a call: Numba's own raises an error where the divisor is 0."""
 
     def __init__(self, names: dict[str, str], compute: str):
         self.names, self.compute = names, compute
@@ -70,6 +73,19 @@ class _Rename(ast.NodeTransformer):
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         return ast.Name(literal(node.value, self.compute), ast.Load())
 
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        if isinstance(node.op, ast.Div) and self.compute in _REAL:
+            return ast.Call(ast.Name("quotient", ast.Load()), [self.visit(node.left), self.visit(node.right)], [])
+        return self.generic_visit(node)
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        ordered = any(isinstance(o, ast.Lt | ast.LtE | ast.Gt | ast.GtE) for o in node.ops)
+        if not ordered or self.compute not in _REAL:
+            return self.generic_visit(node)
+        # What is compared is real, as an absolute value is, and so are the numbers that it is compared with.
+        real = _Rename(self.names, _REAL[self.compute])
+        return real.generic_visit(node)
+
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
         if isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
             value: Any = node.operand.value
@@ -79,7 +95,11 @@ class _Rename(ast.NodeTransformer):
 
 def literal(value: Any, compute: str) -> str:
     """A number as kernel text: typed where the kernel computes in floats, so that float32 stays float32."""
-    if isinstance(value, bool) or compute == "bool_" or (isinstance(value, int) and not compute.startswith("float")):
+    if (
+        isinstance(value, bool)
+        or compute == "bool_"
+        or (isinstance(value, int) and not compute.startswith("float") and compute not in _REAL)
+    ):
         return repr(value)
     if isinstance(value, float) and value != value:
         return f"{compute}(nan)"

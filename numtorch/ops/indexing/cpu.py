@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from numtorch.kernels.jit import jit, prange
+from numtorch.kernels.math import exceeds
 from numtorch.ops.movement.copies_cpu import RUNS
 from numtorch.ops.movement.runs import copy_run
 
@@ -200,10 +201,10 @@ def scatter_elements(out, index, y, outer, n, m, inner, mode, back, cols):
                         out[target] *= v
                     elif mode == LARGEST:  # chosen, not branched on: nobody could predict it. NaN stays, as in torch
                         old = out[target]
-                        out[target] = v if v > old or v != v else old
+                        out[target] = v if exceeds(v, old) or v != v else old
                     else:
                         old = out[target]
-                        out[target] = v if v < old or v != v else old
+                        out[target] = v if exceeds(old, v) or v != v else old
     return bad
 
 

@@ -254,10 +254,10 @@ def fitting(value: Any, d: dtypes.dtype, name: str) -> Any:
     """A number as an element of type ``d``; RuntimeError if it does not fit, TypeError if it is none."""
     if value.__class__ is float and d is dtypes.float32 and -1e38 < value < 1e38:
         return value
-    if not isinstance(value, bool | int | float):
+    if not isinstance(value, bool | int | float | complex):
         item = getattr(value, "item", None)  # a NumPy scalar or 0-dim array
         value = item() if item is not None and getattr(value, "ndim", None) == 0 else value
-        if not isinstance(value, bool | int | float):
+        if not isinstance(value, bool | int | float | complex):
             raise TypeError(f"{name}(): argument 'value' must be a number or a Tensor, not {type(value).__name__}")
     return element(value, d)
 

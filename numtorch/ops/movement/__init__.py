@@ -5,6 +5,7 @@
     copies.py       clone, casts, devices, and in-place writes; ``copies_cpu.py`` has the loops between layouts
     pieces.py       split and cat, and similar ops
     rearrange.py    repeat, flip, roll: the same elements, repeated or in another order
+    parts.py        real and imaginary parts of complex tensors
     padding.py      a constant around the elements
     runs.py         copies several adjacent elements at once; ``runs_codegen.py`` has the vector code
     triangles.py    triangles and diagonals of matrices
@@ -19,6 +20,7 @@ from numtorch.ops.movement.copies import (
     cast,
     clone,
     contiguous,
+    converted,
     copy,
     copy_,
     fill,
@@ -31,6 +33,16 @@ from numtorch.ops.movement.copies import (
 )
 from numtorch.ops.movement.history import as_strided_scatter, refresh_views, requires_grad_edge, write_history
 from numtorch.ops.movement.padding import pad_ends
+from numtorch.ops.movement.parts import (
+    imag,
+    real,
+    resolve_conj,
+    resolve_neg,
+    set_imag,
+    set_real,
+    view_as_complex,
+    view_as_real,
+)
 from numtorch.ops.movement.pieces import (
     cat,
     chunk,
@@ -121,6 +133,7 @@ __all__ = [
     "column_stack",
     "common_shape",
     "contiguous",
+    "converted",
     "copy",
     "copy_",
     "diag",
@@ -143,6 +156,7 @@ __all__ = [
     "flipud",
     "hsplit",
     "hstack",
+    "imag",
     "move",
     "movedim",
     "narrow",
@@ -150,12 +164,17 @@ __all__ = [
     "permute",
     "ravel",
     "reaching",
+    "real",
     "refresh_views",
     "repeat",
     "repeat_interleave",
     "requires_grad_edge",
     "reshape",
     "resize_",
+    "resolve_conj",
+    "resolve_neg",
+    "set_imag",
+    "set_real",
     "roll",
     "rot90",
     "select",
@@ -187,6 +206,8 @@ __all__ = [
     "unfold",
     "unsqueeze",
     "unsqueeze_",
+    "view_as_complex",
+    "view_as_real",
     "view_as_shape",
     "view_bits",
     "vsplit",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import numtorch.dtype as dtypes
-from numtorch import engine, ops
+from numtorch import engine, notices, ops
 from numtorch._tensor import Tensor, alias, empty, new, shared_storage
 from numtorch.arguments import element, flag
 from numtorch.autograd.inplace import single, wrote
@@ -26,7 +26,7 @@ from numtorch.storage import FRESH, Size, Storage, allocate, kind
 
 
 @exported("torch", "Tensor", inplace=False)
-@primitive(ref=lambda x: x)
+@primitive(ref=lambda x: x, takes=dtypes.ALL)
 def clone(x):
     """A copy of the elements, in row-major order; the gradient passes through.
 
@@ -45,7 +45,7 @@ def clone(x):
 clone.op.program = Relayout.like(clone.op.program)
 
 
-@clone.vjp
+@clone.vjp(conjugated=False)
 def _(g):
     return g
 
@@ -93,7 +93,7 @@ def _layout(x: Tensor) -> Any:
     return clone.op.program.plan((x,), None)
 
 
-@primitive(counted=("x",), public=False, ref=lambda x, y: y, torch=lambda t, x, y: y)
+@primitive(counted=("x",), public=False, takes=dtypes.ALL, ref=lambda x, y: y, torch=lambda t, x, y: y)
 def copy(x, y):
     """``y`` in the type and shape of ``x``; the in-place form is ``copy_``."""
     return y
@@ -102,23 +102,23 @@ def copy(x, y):
 copy.op.program = Relayout.like(copy.op.program)
 
 
-@copy.vjp
+@copy.vjp(conjugated=False)
 def _(g, *, needs):
     return (_zero(g) if needs[0] else None), g
 
 
 def _zero(g: Any) -> Any:
     """Zeros like ``g``, whatever is in it, in a form that can be traced."""
-    return ops.arithmetic.where(ops.arithmetic.lt(g, g), g, 0.0)
+    return ops.comparison.zeros_of(g)
 
 
-@primitive(counted=("x",), public=False, ref=lambda x, y: y, torch=lambda t, x, y: y)
+@primitive(counted=("x",), public=False, takes=dtypes.ALL, ref=lambda x, y: y, torch=lambda t, x, y: y)
 def fill(x, y):
     """``y`` everywhere; the in-place form is ``fill_``."""
     return y
 
 
-@fill.vjp
+@fill.vjp(conjugated=False)
 def _(g, *, needs):
     return (_zero(g) if needs[0] else None), g
 
@@ -142,7 +142,7 @@ def cast(x, dtype: dtype):
     return _cast_program(dtype)(x)[0]
 
 
-@cast.vjp
+@cast.vjp(conjugated=False)
 def _(g, x_kind):
     return cast(g, x_kind.dtype)
 
@@ -163,7 +163,7 @@ def move(x, device: Any):
     return y
 
 
-@move.vjp
+@move.vjp(conjugated=False)
 def _(g, x_kind):
     return move(g, x_kind.device)
 
@@ -173,7 +173,14 @@ def as_type(x: Tensor, d: dtype) -> Tensor:
     """The elements in another type; what has no slope, in integers, has no history."""
     if x._k.dtype is d:
         return x
-    return cast(x if d.category == dtypes.FLOATING or x._edge is None else alias(x), d)
+    return cast(x if d.differentiable or x._edge is None else alias(x), d)
+
+
+def converted(x: Tensor, d: dtype) -> Tensor:
+    """``as_type`` on the user's behalf, with torch's warning where imaginary parts are lost."""
+    if x._k.dtype.is_complex and not d.is_complex and d is not dtypes.bool:
+        notices.warn("Casting complex values to real discards the imaginary part", UserWarning)
+    return as_type(x, d)
 
 
 @exported("Tensor")
@@ -225,7 +232,7 @@ def to(
     if device is not None and as_device(device) != x.device:
         y = move(y, as_device(device))
     if dtype is not None and dtype is not x.dtype:
-        y = as_type(y, dtypes.as_dtype(dtype))
+        y = converted(y, dtypes.as_dtype(dtype))
     return clone(x) if copy and y is x else y
 
 
@@ -254,7 +261,7 @@ def copy_(x: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
         if other.device != x.device:
             other = to(other, x.device)
         if x._k.dtype.category < other._k.dtype.category:
-            other = as_type(other, x._k.dtype)
+            other = converted(other, x._k.dtype)
     return copy.op.inplace(x, (other,), ())
 
 
@@ -286,7 +293,7 @@ def fill_(x: Tensor, value: Any) -> Tensor:
                 raise RuntimeError(
                     f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."
                 )
-        elif isinstance(value, int | float | np.generic):
+        elif isinstance(value, int | float | complex | np.generic):
             value = element(value, x._k.dtype)
         else:
             raise TypeError(f"fill_(): argument 'value' must be Number or Tensor, not {given.__name__}")

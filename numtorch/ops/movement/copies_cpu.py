@@ -183,6 +183,7 @@ CARRIERS: dict[int, Any] = {
     2: np.dtype(np.uint16),
     4: np.dtype(np.float32),
     8: np.dtype(np.float64),
+    16: np.dtype(np.complex128),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from typing import Any
 from weakref import ref
 
 from numtorch import engine, ops
@@ -11,6 +12,7 @@ from numtorch.autograd.inplace import regraft
 from numtorch.autograd.node import Leaf, refusal
 from numtorch.dispatch.op import op
 from numtorch.ops.movement.copies import clone, copy
+from numtorch.ops.movement.parts import view_as_complex, view_as_real
 from numtorch.ops.movement.views import as_strided
 from numtorch.storage import FRESH, Size
 
@@ -73,6 +75,20 @@ def _(g, x_shape, *, size, stride, start, x_strides):
     )
 
 
+def _record_write(before: Tensor, part: Tensor, target: Tensor, after: Tensor) -> None:
+    """``after`` is ``before`` with ``part`` at the place of the view ``target``."""
+    where = tuple(target.shape), target.strides, target._offset - before._offset, before.strides
+    as_strided_scatter.op.record((before, part), where, after)
+
+
+def _seen(view_as: Any, x: Tensor) -> Tensor:
+    """``x`` as real or as complex numbers; recorded where x has a history."""
+    t = alias(view_as.op.body(x))
+    if x._edge is not None:
+        view_as.op.record((x,), (), t)
+    return t
+
+
 @engine.fill
 def write_history(base: Tensor, part: Tensor, target: Tensor) -> None:
     """After an in-place write to the view ``target`` of ``base``: ``part`` holds the edge of what was written."""
@@ -82,9 +98,15 @@ def write_history(base: Tensor, part: Tensor, target: Tensor) -> None:
     before = alias(base)
     before._edge = base._edge
     after = alias(base)
-    as_strided_scatter.op.record(
-        (before, part), (tuple(target.shape), target.strides, target._offset - base._offset, base.strides), after
-    )
+    if base._k.dtype.is_complex and not part._k.dtype.is_complex:  # the write went to real or imaginary parts
+        before = _seen(view_as_real, before)
+        parts = alias(before)
+        _record_write(before, part, target, parts)
+        view_as_complex.op.record((parts,), (), after)
+    elif part._k.dtype.is_complex and not base._k.dtype.is_complex:
+        _record_write(before, _seen(view_as_real, part), _seen(view_as_real, target), after)
+    else:
+        _record_write(before, part, target, after)
     regraft(base, after._edge)
     views = base._storage.views
     if views is None or not builtins.any(r() is target for r in views):  # made under no_grad
@@ -109,15 +131,23 @@ def refresh_views(base: Tensor) -> None:
             regraft(v, None)
             continue
         fresh = alias(v)
-        as_strided.op.record((base,), (tuple(v.shape), v.strides, v._offset), fresh)
+        if base._k.dtype.is_complex and not v._k.dtype.is_complex:
+            as_strided.op.record((_seen(view_as_real, base),), (tuple(v.shape), v.strides, v._offset), fresh)
+        elif v._k.dtype.is_complex and not base._k.dtype.is_complex:
+            parts = alias(view_as_real.op.body(v))
+            as_strided.op.record((base,), (tuple(parts.shape), parts.strides, parts._offset), parts)
+            view_as_complex.op.record((parts,), (), fresh)
+        else:
+            as_strided.op.record((base,), (tuple(v.shape), v.strides, v._offset), fresh)
         regraft(v, fresh._edge)
 
 
 def requires_grad_edge(x: Tensor) -> Leaf:
     """A new leaf for a tensor made by the user."""
-    if not x.dtype.is_floating_point:
+    if not x.dtype.differentiable:
         raise RuntimeError(
-            f"only Tensors of floating point dtype can require gradients, not {x.dtype.name}; cast with .float()"
+            f"only Tensors of floating point and complex dtype can require gradients, not {x.dtype.name}; cast with "
+            ".float()"
         )
     leaf = Leaf()
     leaf.owner = ref(x)

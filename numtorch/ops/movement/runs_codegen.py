@@ -28,6 +28,12 @@ def _address(context: Any, builder: ir.IRBuilder, array: types.Array, value: Any
     return builder.gep(data, [at], source_etype=context.get_data_type(array.dtype))
 
 
+def vector_item(context: Any, dtype: Any) -> Any:
+    """What vectors of such elements are made of: the elements, or their bits, where they are complex."""
+    item = context.get_data_type(dtype)
+    return ir.IntType(8 * context.get_abi_sizeof(item)) if isinstance(dtype, types.Complex) else item
+
+
 def _move(builder: ir.IRBuilder, item: Any, vector: Any, source: Any, target: Any, at: Any, size: int) -> None:
     """One vector from ``at`` elements behind a source to as many behind a target."""
     read, write = (
@@ -66,10 +72,12 @@ def _shorter(builder: ir.IRBuilder, item: Any, size: int, width: int, source: An
 def _copy_run(typingctx, src, s, dst, d, n):
     def generate(context, builder, signature, args):
         given, n = signature.args, args[4]
-        item = context.get_data_type(given[0].dtype)
+        item = vector_item(context, given[0].dtype)
         size = context.get_abi_sizeof(item)
-        source = _address(context, builder, given[0], args[0], args[1])
-        target = _address(context, builder, given[2], args[2], args[3])
+        source, target = (
+            builder.bitcast(_address(context, builder, given[i], args[i], args[i + 1]), item.as_pointer())
+            for i in (0, 2)
+        )
 
         with builder.if_else(builder.icmp_signed(">=", n, ir.Constant(n.type, LONG // size))) as (long, short):
             with long:
@@ -85,7 +93,7 @@ def _copy_run(typingctx, src, s, dst, d, n):
 def _reverse_block(typingctx, src, s, dst, d):
     def generate(context, builder, signature, args):
         given = signature.args
-        item = context.get_data_type(given[0].dtype)
+        item = vector_item(context, given[0].dtype)
         vector, size = ir.VectorType(item, runs.BLOCK), context.get_abi_sizeof(item)
         lowest = builder.sub(args[1], ir.Constant(args[1].type, runs.BLOCK - 1))
         source = builder.bitcast(_address(context, builder, given[0], args[0], lowest), vector.as_pointer())

@@ -6,6 +6,7 @@ from functools import lru_cache
 from math import prod
 from typing import Any
 
+from numtorch import engine
 from numtorch._tensor import Tensor, reshaped
 from numtorch.arguments import dimensions, integer, integers
 from numtorch.autograd.inplace import rebase, recorded, regraft, wrote
@@ -173,7 +174,8 @@ def adjoint(input: Tensor) -> Tensor:
     """
     if input.ndim == 1:
         raise RuntimeError("tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D tensor.")
-    return transpose(input, -2, -1) if input.ndim else input
+    turned = transpose(input, -2, -1) if input.ndim else input
+    return engine.conj(turned) if input._k.dtype.is_complex else turned
 
 
 def _at_least(one: Any, tensors: tuple) -> Any:

@@ -13,6 +13,7 @@ from numba import types
 from numba.extending import intrinsic, overload
 
 from numtorch.ops.movement import transposed_tile as tile
+from numtorch.ops.movement.runs_codegen import vector_item
 
 INT32 = ir.IntType(32)
 
@@ -44,7 +45,7 @@ def _tile(n: int) -> Any:
             ]
             item = context.get_data_type(signature.args[0].dtype)
             size = context.get_abi_sizeof(item)
-            vector = ir.VectorType(item, n)
+            vector = ir.VectorType(vector_item(context, signature.args[0].dtype), n)
             read, step, write, out_step = (args[k] for k in (1, 2, 4, 5))
             rows = []
             for j in range(n):

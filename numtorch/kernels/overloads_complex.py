@@ -37,6 +37,7 @@ from numtorch.kernels.math import (
     sqrt,
     tan,
 )
+from numtorch.kernels.overloads import helper
 
 _JIT = {"fastmath": False, "error_model": "numpy", "forceinline": True}
 _PARTS: dict[Any, Any] = {types.complex64: np.float32, types.complex128: np.float64}
@@ -261,16 +262,12 @@ def _tanh(part: Any) -> Callable:
 
 @complex_version(math.tanh)
 def _(part):
-    from numtorch.kernels.overloads import helper
-
     formula = helper(_tanh(part))
     return lambda z: formula(z.real, z.imag)
 
 
 @complex_version(math.tan)
 def _(part):
-    from numtorch.kernels.overloads import helper
-
     formula = helper(_tanh(part))
 
     def turned(z):

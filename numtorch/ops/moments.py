@@ -399,7 +399,7 @@ def _log_of_sums(x: Tensor, dim: Any, keepdim: bool) -> Tensor:
     return log(sum(exp(x), dim, keepdim))
 
 
-@logsumexp.vjp(cost=per_output(2, "exp"))
+@logsumexp.vjp(cost=per_output(2, "exp"), generated=False)  # one elementwise op
 def _(g, x, *, out, dim, keepdim):
     if not keepdim:
         shape = reduced_shape(x.shape, dim, True)

@@ -49,9 +49,9 @@ class RowFormula:
 
     def planner(self, plan: str) -> Callable:
         """The planning function ``plan``, ``rows`` for the CPU or ``blocks`` for CUDA, as ``loops`` calls it."""
-        names = [f"a{i}" if n in ("plan", "rows", "blocks") else n for i, n in enumerate(self.names)]
-        text = f"def {plan}({', '.join(names)}):\n    return plan([{', '.join(names)}])\n"
-        return compiled(plan, text, {"plan": getattr(self, plan)})
+        names = ", ".join(self.names)
+        text = f"def {plan}({names}):\n    return planned_([{names}])\n"
+        return compiled(plan, text, {"planned_": getattr(self, plan)})
 
     def rows(self, values: list) -> Loop | None:
         """The loop on the CPU; None for operands that the formula does not take."""
@@ -161,6 +161,8 @@ def _dims(given: dict[str, Any], name: str, ndim: int) -> tuple[int, ...]:
         raise Untraceable(f"the formula does not take {name!r}")
     dim = given[name]
     every = range(ndim) if dim is None or dim == () else dim if isinstance(dim, tuple) else (dim,)
+    if not all(-ndim <= d < ndim for d in every) and ndim:
+        raise Untraceable("the body says what is wrong with the dimensions")
     return tuple(sorted({d % ndim for d in every})) if ndim else ()
 
 

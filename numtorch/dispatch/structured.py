@@ -161,7 +161,17 @@ class Op:
 
     def generated(self, args: tuple, named: dict[str, Any]) -> str | None:
         """The text of the kernel that is generated for such a call; None where none is."""
-        return None
+        if self.rows is None:
+            return None
+        tensors, params = self.bound(args, named)
+        values = (*tensors, *params)
+        if self.arguments is not None:
+            made = self.arguments(*[values[i] for i in self.as_written])
+            if callable(made):
+                return None
+            values = tuple([made[i] for i in self.from_written])
+        loop = self.planned(values[: len(tensors)], values[len(tensors) :]).loop
+        return None if loop is None else getattr(loop.function, "source", None)
 
     # --- forward -----------------------------------------------------------------------------------
 

@@ -604,7 +604,10 @@ _built: dict[Any, Any] = {}
 
 def build(writer: Writer, form: str, label: str) -> Jit:
     """The CPU kernel of a form, ``rows`` or ``columns``; the same text always gives the same object."""
-    return writer.built.get(form) or writer.built.setdefault(form, _compiled(*getattr(writer, form)(), label))
+    if form not in writer.built:
+        writer.count = 0
+        writer.built[form] = _compiled(*getattr(writer, form)(), label)
+    return writer.built[form]
 
 
 def _compiled(name: str, text: str, label: str) -> Jit:
@@ -615,6 +618,7 @@ def _compiled(name: str, text: str, label: str) -> Jit:
 
 def build_cuda(writer: Writer, label: str) -> Any:
     """The CUDA kernel; the same text always gives the same object."""
+    writer.count = 0
     name, text = writer.blocks()
     if text not in _built:
         _built[text] = launch.compile_source(text, name, ENV, label)

@@ -1,0 +1,204 @@
+"""Row formulas: their passes, what they compute on any geometry, what they refuse, and a user's own op."""
+
+import numpy as np
+import pytest
+
+import numtorch as torch
+from numtorch.autograd import gradcheck, gradgradcheck
+from numtorch.dispatch.op import op
+from numtorch.dispatch.rows import RowFormula
+from numtorch.kernels import bodies_only, explain, launch, source
+from numtorch.ops.reduction import dropped
+
+SHAPES = [((4, 9), 1), ((3, 300), -1), ((2, 7, 5), 1), ((130, 3), 0), ((2, 3, 4), (1, 2)), ((70, 2, 33), 1), ((), 0)]
+
+
+@op(rows="dim", public=False, samples=lambda: [((3, 4), 1)])
+def spread_of_rows(x, dim: int, eps: float = 0.5):
+    """Exponentials of what lies above the mean, over the largest; three reductions, two of which need no other."""
+    e = torch.exp(x - torch.mean(x, dim, keepdim=True)) * torch.amin(x, dim, keepdim=True)
+    return e / (torch.sum(torch.abs(e), dim, keepdim=True) + eps)
+
+
+@op(rows="dim", public=False, samples=lambda: [((3, 4), (4,), 1)])
+def weighted_rows(x, w, dim: int):
+    """Each row over its length, times a weight."""
+    return x * torch.rsqrt(torch.mean(x * x, dim, keepdim=True)) * w
+
+
+@op(rows="dim", public=False, samples=lambda: [((3, 4), 1)])
+def root_of_squares(x, dim: int, keepdim: bool = False):
+    """One number for each row."""
+    return dropped(torch.sqrt(torch.sum(x * x, dim, keepdim=True)), (dim,), keepdim)
+
+
+@op(rows="dim", public=False, samples=lambda: [((3, 4), 1)])
+def masked_softmax(x, mask, dim: int):
+    """Softmax of the elements that a mask chooses."""
+    s = torch.where(mask, x, float("-inf"))
+    e = torch.exp(s - torch.amax(s, dim, keepdim=True))
+    return e / torch.sum(e, dim, keepdim=True)
+
+
+@masked_softmax.vjp
+def _(g, mask, *, out, dim):
+    return out * (g - torch.sum(g * out, dim, keepdim=True)), None
+
+
+def filled(shape, dtype=torch.float32, seed=0):
+    return torch.from_numpy(np.asarray(np.random.default_rng(seed).standard_normal(shape))).to(dtype)
+
+
+def chosen(f, *args):
+    return explain(f, *args).split("-> ")[1].split(" ")[0]
+
+
+def same(f, *args, rtol=2e-6):
+    with bodies_only():
+        expected = f(*args)
+    made = f(*args)
+    assert made.shape == expected.shape and made.dtype is expected.dtype
+    np.testing.assert_allclose(made.numpy(), expected.numpy(), rtol, 1e-7)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize(("shape", "dim"), SHAPES, ids=str)
+def test_kernels_compute_the_body(shape, dim, dtype):
+    x = filled(shape, dtype)
+    assert chosen(spread_of_rows, x, dim) == "rows"
+    same(spread_of_rows, x, dim)
+    same(spread_of_rows, x, dim, 2.0)
+    if len(shape) == 3:
+        same(spread_of_rows, x.transpose(0, 2), 1)
+
+
+def test_one_kernel_serves_all_numbers_and_shapes():
+    texts = {source(spread_of_rows, filled((n, 9)), 1, eps) for n in (2, 3) for eps in (0.5, 0.25)}
+    assert len(texts) == 1
+
+
+@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16], ids=str)
+def test_half_types_are_computed_in_float32(half):
+    x = filled((5, 40), half)
+    expected = spread_of_rows(x.float(), 1).to(half)
+    np.testing.assert_array_equal(spread_of_rows(x, 1).float().numpy(), expected.float().numpy())
+
+
+def test_a_weight_varies_along_the_row():
+    x, w = filled((6, 10)), filled((10,), seed=1)
+    assert chosen(weighted_rows, x, w, 1) == "rows" and "w_[j]" in source(weighted_rows, x, w, 1)
+    same(weighted_rows, x, w, 1)
+    same(weighted_rows, x, filled((6, 1), seed=1), 1)  # one number for each row
+    same(weighted_rows, x, filled((6, 1), seed=1), 0)  # now that of a column's row
+    same(weighted_rows, filled((1, 10)), w, 1)
+    square = filled((5, 5))
+    same(weighted_rows, square, filled((5,), seed=2), 1)
+    same(weighted_rows, square, filled((5,), seed=2), 0)
+
+
+def test_a_mask_keeps_its_type():
+    x = filled((6, 10), torch.float64).requires_grad_()
+    mask = filled((6, 10), seed=3) > -0.5
+    same(masked_softmax, x.detach(), mask, 1)
+    y = masked_softmax(x, mask, 1)
+    assert gradcheck(lambda x: masked_softmax(x, mask, 1), (x,)) and not y[~mask].any()
+    assert gradgradcheck(lambda x: masked_softmax(x, mask, 1), (x,))
+
+
+@pytest.mark.parametrize("keepdim", [False, True])
+@pytest.mark.parametrize("dim", [0, 1, 2])
+def test_results_with_one_number_for_each_row(dim, keepdim):
+    x = filled((3, 5, 4))
+    same(root_of_squares, x, dim, keepdim)
+    assert root_of_squares(torch.empty(3, 5, 4, device="meta"), dim, keepdim).shape == x.sum(dim, keepdim).shape
+
+
+def test_nan_is_the_largest_of_its_row_alone():
+    x = filled((4, 200))
+    x[1, 77] = float("nan")
+    for dim in (0, 1):
+        y = torch.softmax(x, dim).isnan().any(dim)
+        assert y.sum().item() == 1 and y[77 if dim == 0 else 1].item()
+
+
+def test_what_no_row_formula_is_runs_op_by_op():
+    @op(rows="dim", public=False, name="sorted_rows", samples=lambda: [((3, 4), 1)])
+    def sorted_rows(x, dim: int):
+        return torch.sort(x, dim)[0] - torch.amax(x, dim, keepdim=True)
+
+    @op(rows="dim", public=False, name="other_dimension", samples=lambda: [((3, 4), 1)])
+    def other_dimension(x, dim: int):
+        return x - torch.amax(x, 0, keepdim=True)
+
+    @op(rows="dim", public=False, name="lost_dimension", samples=lambda: [((3, 3), 1)])
+    def lost_dimension(x, dim: int):
+        return x - torch.amax(x, dim)  # of a square this broadcasts along the rows
+
+    x = filled((4, 4))
+    for f, expected in [
+        (sorted_rows, x.sort(1)[0] - x.amax(1, True)),
+        (other_dimension, x - x.amax(0, True)),
+        (lost_dimension, x - x.amax(1)),
+    ]:
+        assert chosen(f, x, 1) == "body"
+        np.testing.assert_array_equal(f(x, 1).numpy(), expected.numpy())
+    with pytest.raises(IndexError):
+        spread_of_rows(x, 2)
+
+
+def test_operands_may_be_called_as_the_loops_call_theirs():
+    @op(rows="dim", public=False, name="awkward_names", samples=lambda: [((3, 4), (4,), (4,), 1)])
+    def awkward_names(a1, m, rows, dim: int, plan: float = 2.0):
+        return (a1 - torch.mean(a1, dim, keepdim=True)) * m + rows * plan
+
+    for shape, dim in (((3, 4), 1), ((3, 4, 2), 1)):
+        x = filled(shape)
+        same(awkward_names, x, x + 1, x + 2, dim)
+
+
+def test_passes_are_as_few_as_the_reductions_allow():
+    def passes(f, *args):
+        names = [*f.op.tensors, *[n for n, _ in f.op.params]]
+        return RowFormula(f.op.name, f.op.body, names, len(names), "dim").traced(list(args)).writer.formula.passes
+
+    x = filled((3, 4))
+    assert passes(torch.softmax, x, 1, None) == 3
+    assert passes(root_of_squares, x, 1, True) == 1
+    assert passes(weighted_rows, x, filled((4,)), 1) == 2
+    assert passes(spread_of_rows, x, 1, 0.5) == 3  # the mean and the minimum share one
+
+
+def test_the_text_of_the_kernel():
+    text = source(root_of_squares, filled((3, 4)), 1)
+    assert (
+        text
+        == """\
+def root_of_squares_rows(x_, out0, rows, n):
+    count = float32(n)
+    for i in prange(rows):
+        x_row = x_[i * n : (i + 1) * n]
+        a1 = float32(0)
+        for j in range(n):
+            x = x_row[j]
+            t1 = x * x
+            a1 = plus(a1, t1)
+        s1 = a1
+        t2 = sqrt(s1)
+        s2 = t2
+        out0[i] = s2
+"""
+    )
+
+
+@pytest.mark.parametrize("capability", [(8, 0), (9, 0)], ids=["sm_80", "sm_90"])
+def test_cuda_kernels_compile(capability):
+    pytest.importorskip("numba_cuda")
+    with launch.compiling_for(capability) as offline:
+        for dtype in (torch.float32, torch.float64):
+            x = torch.empty(3, 5, 4, dtype=dtype, device="cuda")
+            spread_of_rows(x, 1)
+            root_of_squares(x, 2)
+            weighted_rows(x, torch.empty(4, dtype=dtype, device="cuda"), 2)
+    names = {name.split()[0] for name, _ in offline.ptx}
+    assert {"spread_of_rows_blocks", "root_of_squares_blocks", "weighted_rows_blocks"} <= names
+    assert not [key for key, text in offline.ptx.items() if ".f64" in text and "float64" not in "".join(key)]

@@ -340,11 +340,13 @@ def _half_batch_norm(
 # --- rows -----------------------------------------------------------------------------------------
 
 
-def _rows_cost(steps: int) -> Any:
-    def cost(out: Tensor, x: Tensor, *rest: Any) -> tuple[int, int]:
-        return nbytes(out, x, *rest), numel(x) * (steps + sum(isinstance(t, Tensor) for t in rest))
+def _row_of(given: dict[str, Any], ndim: int) -> tuple[int, ...]:
+    """The dimensions of a row of RMS norm, whose forward is a row formula."""
+    return tuple(range(ndim - len(given["normalized_shape"]), ndim))
 
-    return cost
+
+def _rows_cost(out: Tensor, x: Tensor, *rest: Any) -> tuple[int, int]:
+    return nbytes(out, x, *rest), numel(x) * (5 + sum(isinstance(t, Tensor) for t in rest))
 
 
 def _rows_grad_cost(steps: int) -> Any:
@@ -357,7 +359,7 @@ def _rows_grad_cost(steps: int) -> Any:
 
 @exported("nn.functional")
 @op(
-    cost=_rows_cost(5),
+    cost=_rows_cost,
     samples=lambda: [
         ((4, 6), (6,), (6,), (6,)),
         ((2, 3, 4), (3, 4), (3, 4), (3, 4)),
@@ -411,7 +413,7 @@ def _(g, x, w, *, normalized_shape, eps, needs):
 
 
 @exported("nn.functional")
-@op(cost=_rows_cost(3), samples=lambda: [((3, 5), (5,), (5,), 0.001), ((2, 3, 4), None, (3, 4)), ((4, 6), (6,), (6,))])
+@op(rows=_row_of, samples=lambda: [((3, 5), (5,), (5,), 0.001), ((2, 3, 4), None, (3, 4)), ((4, 6), (6,), (6,))])
 def rms_norm(x, normalized_shape: tuple, w=None, eps: float | None = None):
     """``input / sqrt(mean(input ** 2) + eps) * weight``, with the mean over the last dimensions.
 
@@ -449,7 +451,7 @@ def _mixed_rms_norm(x: Tensor, normalized_shape: tuple, w: Tensor, eps: float | 
     return rms_norm(x.to(wide), normalized_shape, w.to(wide), finfo(x.dtype).eps if eps is None else eps).to(x.dtype)
 
 
-@rms_norm.vjp(cost=_rows_grad_cost(3))
+@rms_norm.vjp(cost=_rows_grad_cost(3), generated=False)
 def _(g, x, w, *, normalized_shape, eps, needs):
     return _pull_rows(g, x, w, normalized_shape, eps, needs, False)
 
@@ -475,14 +477,10 @@ def _check_row(name: str, x: Tensor, shape: tuple, *parameters: Tensor | None) -
         )
 
 
-def _last(x: Tensor, dims: int) -> tuple[int, ...]:
-    return tuple(range(x.ndim - dims, x.ndim))
-
-
 def _unit_rows(x: Tensor, dims: int, eps: Any, centred: bool) -> tuple[Tensor, Tensor]:
     """x with its last ``dims`` dimensions scaled to a mean square of 1, and by what; before, if ``centred``, their mean
     is subtracted."""
-    last = _last(x, dims)
+    last = tuple(range(-dims, 0))
     if centred:
         x = x - reduction.mean(x, last, True)
         x = x - reduction.mean(x, last, True)  # what the first mean lacks, rounded to the type
@@ -495,7 +493,7 @@ def _pull_rows(g: Tensor, x: Tensor, w: Tensor | None, shape: tuple, eps: float,
     xhat, rstd = _unit_rows(x, len(shape), eps, centred)
     gx = None
     if needs[0]:
-        last, gw = _last(x, len(shape)), g if w is None else g * w
+        last, gw = tuple(range(-len(shape), 0)), g if w is None else g * w
         gx = gw - xhat * reduction.mean(gw * xhat, last, True)
         gx = (gx - reduction.mean(gw, last, True) if centred else gx) * rstd
     return gx, reduction.sum_to(g * xhat, shape) if needs[1] else None
@@ -505,15 +503,11 @@ for _device, _loops in (("cpu", cpu), ("cuda", cuda)):
 
     @layer_norm.loop(_device, dtypes=FLOATS, name="rows")
     def _(x, w, b, normalized_shape, eps, loops=_loops):
-        return loops.normalise_rows(x, w, b, prod(normalized_shape), eps, True)
+        return loops.normalise_rows(x, w, b, prod(normalized_shape), eps)
 
     @layer_norm.backward.loop(_device, dtypes=FLOATS, name="rows")
     def _(g, x, w, normalized_shape, eps, needs, loops=_loops):
         return loops.pull_rows(g, x, w, normalized_shape, eps, needs, True) if numel(x) else None
-
-    @rms_norm.loop(_device, dtypes=FLOATS, name="rows")
-    def _(x, w, normalized_shape, eps, loops=_loops):
-        return loops.normalise_rows(x, w, None, prod(normalized_shape), eps, False)
 
     @rms_norm.backward.loop(_device, dtypes=FLOATS, name="rows")
     def _(g, x, w, normalized_shape, eps, needs, loops=_loops):

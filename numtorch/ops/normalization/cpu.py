@@ -573,14 +573,14 @@ def block_statistics(x, known, lo, hi, n, eps, centred):
 
 
 @jit(fastmath=ORDERED, parallel=True)
-def rows_forward(x, w, b, out, rows, n, eps, centred):
+def rows_forward(x, w, b, out, rows, n, eps):
     """out[i] = (x[i] - mean) / standard deviation * w + b; w and b may be empty"""
     known = np.empty((3, rows), x.dtype)
     per = max(1, BLOCK // n)
     for t in prange((rows + per - 1) // per):
         lo = t * per
         hi = min(rows, lo + per)
-        block_statistics(x, known, lo, hi, n, eps, centred)
+        block_statistics(x, known, lo, hi, n, eps, True)
         for i in range(lo, hi):
             row = x[i * n : (i + 1) * n]
             target = out[i * n : (i + 1) * n]
@@ -710,15 +710,13 @@ def rows_backward(g, x, w, gx, gw, gb, rows, n, eps, centred):
     add_parts(gbs, gb, parts)
 
 
-def normalise_rows(x: Tensor, w: Any, b: Any, n: int, eps: float, centred: bool) -> Loop:
-    """Rows of ``n`` elements, less their mean if ``centred``, over the root of their mean square, times w plus b."""
-    return Loop(
-        rows_forward, (prod(x.shape) // max(n, 1), n, eps, centred), like(x), operands=(x, w, b), weight=ROW_WEIGHT
-    )
+def normalise_rows(x: Tensor, w: Any, b: Any, n: int, eps: float) -> Loop:
+    """Rows of ``n`` elements, less their mean, over the root of their mean square, times w plus b."""
+    return Loop(rows_forward, (prod(x.shape) // max(n, 1), n, eps), like(x), operands=(x, w, b), weight=ROW_WEIGHT)
 
 
 def pull_rows(g: Tensor, x: Tensor, w: Any, shape: tuple, eps: float, needs: tuple, centred: bool) -> Loop:
-    """Gradients of ``normalise_rows``, of rows of this shape; without a bias among the inputs two."""
+    """Gradients of ``normalise_rows``, and of RMS norm if not ``centred``; without a bias among the inputs two."""
     n = prod(shape)
     grads = (like(x), *[like(x, shape) if need else EMPTY for need in needs[1:]])
     unasked = ((0, x._k.dtype.storage),) * (3 - len(grads))

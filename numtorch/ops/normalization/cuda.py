@@ -143,7 +143,7 @@ def channels_backward(g, x, mean, rstd, w, gx, gw, gb, c, m, weighted, count):
 
 
 @cuda_kernel
-def rows_forward(x, w, b, out, rows, n, eps, centred, weighted, biased):
+def rows_forward(x, w, b, out, rows, n, eps, weighted, biased):
     """out = (x - mean) / standard deviation * w + b of each row: a block for each."""
     share = cuda.shared.array(256, x.dtype)
     other = cuda.shared.array(256, x.dtype)
@@ -153,19 +153,18 @@ def rows_forward(x, w, b, out, rows, n, eps, centred, weighted, biased):
     for i in range(cuda.blockIdx.x, rows, cuda.gridDim.x):
         base = i * n
         mean = x.dtype.type(0)
-        if centred:
-            for j in range(me, n, width):
-                mean += x[base + j]
-            share[me] = mean
+        for j in range(me, n, width):
+            mean += x[base + j]
+        share[me] = mean
+        cuda.syncthreads()
+        half = width // 2
+        while half > 0:
+            if me < half:
+                share[me] += share[me + half]
             cuda.syncthreads()
-            half = width // 2
-            while half > 0:
-                if me < half:
-                    share[me] += share[me + half]
-                cuda.syncthreads()
-                half //= 2
-            mean = share[0] / count
-            cuda.syncthreads()
+            half //= 2
+        mean = share[0] / count
+        cuda.syncthreads()
         total = x.dtype.type(0)
         square = x.dtype.type(0)
         for j in range(me, n, width):
@@ -182,7 +181,7 @@ def rows_forward(x, w, b, out, rows, n, eps, centred, weighted, biased):
                 other[me] += other[me + half]
             cuda.syncthreads()
             half //= 2
-        rest = share[0] / count if centred else x.dtype.type(0)
+        rest = share[0] / count
         rstd = x.dtype.type(1) / sqrt(maximum(other[0] - share[0] * rest, x.dtype.type(0)) / count + eps)
         cuda.syncthreads()
         for j in range(me, n, width):
@@ -356,12 +355,12 @@ def sum_and_pull_channels(
     channels_backward.launch(x.size, g, x, mean, rstd, w, gx, gw, gb, c, m, w.size > 0, x.dtype.type(n * m))
 
 
-def normalise_rows(x: Tensor, w: Any, b: Any, n: int, eps: float, centred: bool) -> Loop:
+def normalise_rows(x: Tensor, w: Any, b: Any, n: int, eps: float) -> Loop:
     """See ``cpu.normalise_rows``."""
     rows = prod(x.shape) // max(n, 1)
     return Loop(
         rows_forward,
-        (rows, n, x._k.dtype.storage.type(eps), centred, w is not None, b is not None),
+        (rows, n, x._k.dtype.storage.type(eps), w is not None, b is not None),
         like(x),
         operands=(x, w, b),
         grid=(rows, block_size(n)),

@@ -21,15 +21,16 @@ from typing import Any
 
 from numtorch._tensor import Tensor
 from numtorch.dispatch.cost import costly, nbytes, row_operations
-from numtorch.dispatch.loops import Loop, like
+from numtorch.dispatch.loops import Loop, like, remember
 from numtorch.dispatch.text import compiled
-from numtorch.dtype import FLOATS, bool
+from numtorch.dtype import FLOATS, bool, dtype
 from numtorch.kernels.codegen import expr
 from numtorch.kernels.codegen import rows as codegen
 from numtorch.kernels.codegen.elementwise import COLUMN, FULL, ROW, SCALAR, Operand
 from numtorch.kernels.codegen.expr import Expr, Untraceable
-from numtorch.kernels.codegen.reduction import block_size
+from numtorch.kernels.codegen.reduction import Reduction, block_size
 from numtorch.kernels.registry import Priority
+from numtorch.storage import Size
 
 
 class RowFormula:
@@ -102,9 +103,9 @@ class Traced:
     def __init__(self, of: RowFormula, values: list):
         given = dict(zip(of.names, values, strict=True))
         tensors = [v for v in values if isinstance(v, Tensor)]
-        shape = max([t.shape for t in tensors] + [s for n, s in given.items() if n.endswith("_shape")], key=_size)
-        first = next(t for t in tensors if t._k.dtype is not bool)
-        if any(t._k.dtype not in (first._k.dtype, bool) for t in tensors) or 0 in shape:
+        shape = max([*[t.shape for t in tensors], *[s for s in values if isinstance(s, Size)]], key=_size)
+        first = next((t for t in tensors if t._k.dtype is not bool), None)
+        if first is None or any(t._k.dtype not in (first._k.dtype, bool) for t in tensors) or 0 in shape:
             raise Untraceable("elements of several types, or none")
         dims = of.row(given, len(shape)) if callable(of.row) else _dims(given, of.row, len(shape))
         self.extents = _extents(shape, dims)
@@ -117,8 +118,8 @@ class Traced:
 
         outputs = expr.trace(formula, list(symbols), (dims, len(shape)))
         walks = {n: SCALAR if v.__class__ is float else _walk(v.shape, shape, dims) for n, v in symbols.items()}
-        kept = _restored([y for y in outputs if y is not None])
-        walks |= dict.fromkeys(kept, COLUMN)
+        if "" in walks.values():
+            raise Untraceable("an operand is neither that of a row nor one for each row")
         self.compute = first._k.dtype.compute
         plain = [None if y is None else _plain(y) for y in outputs]
         operands = tuple(
@@ -126,9 +127,10 @@ class Traced:
             for n in sorted(symbols, key=lambda n: walks[n] is SCALAR)
         )
         made = codegen.Formula([y for y in plain if y is not None], walks)
+        _check_types(made, given, first._k.dtype)
         key = (made.key(), operands, first._k.dtype)
-        self.writer = of.writers.get(key) or of.writers.setdefault(
-            key, codegen.Writer(of.name, made, operands, first._k.dtype, costly)
+        self.writer = of.writers.get(key) or remember(
+            of.writers, key, codegen.Writer(of.name, made, operands, first._k.dtype, costly)
         )
         whole = iter(self.writer.results)
         single = {id(y) for y in outputs if y is not None and y.op is expr.DROPPED}
@@ -189,18 +191,21 @@ def _walk(shape: tuple, whole: tuple, dims: tuple[int, ...]) -> str:
     return ""
 
 
-def _restored(outputs: list[Expr]) -> set[str]:
-    """Operands that are numbers of rows without the reduced dimensions, which the formula restores."""
-    found, seen, todo = set(), set(), list(outputs)
-    while todo:
-        e = todo.pop()
-        if id(e) in seen or (e.op is None and not e.name):
-            continue
-        seen.add(id(e))
-        if e.op is expr.KEPT and e.args[0].op is None:
-            found.add(e.args[0].name)
-        todo.extend(e.args if e.op is not None else ())
-    return found
+def _check_types(formula: codegen.Formula, given: dict[str, Any], d: dtype) -> None:
+    """Untraceable if truth values are reduced, or are a result: these are of other types than the elements."""
+    real: dict[int, Any] = {}
+    for e in formula.order:
+        if e.op is None:
+            real[id(e)] = not (e.name and isinstance(given[e.name], Tensor) and given[e.name]._k.dtype is bool)
+        elif isinstance(e.op, Reduction):
+            real[id(e)] = real[id(e.args[0])]
+        else:
+            program = getattr(e.op, "program", None)
+            same = program is None or program.result(d) == (d,)
+            real[id(e)] = same and any(real[id(a)] for a in e.args)
+    reduced = [e.args[0] for e in formula.order if isinstance(e.op, Reduction)]
+    if not all(real[id(e)] for e in (*reduced, *formula.outputs)):
+        raise Untraceable("truth values are reduced, or are a result")
 
 
 def _plain(root: Expr) -> Expr:
@@ -217,7 +222,7 @@ def _plain(root: Expr) -> Expr:
         elif not ready:
             stack.append((e, True))
             stack.extend((a, False) for a in e.args)
-        elif e.op is expr.KEPT or (e.op is expr.DROPPED and e is root):
+        elif e.op is expr.DROPPED and e is root:
             made[id(e)] = made[id(e.args[0])]
         elif e.op is expr.DROPPED:
             raise Untraceable("the formula goes on with rows reduced without keepdim=True")

@@ -94,6 +94,8 @@ def test_a_weight_varies_along_the_row():
     square = filled((5, 5))
     same(weighted_rows, square, filled((5,), seed=2), 1)
     same(weighted_rows, square, filled((5,), seed=2), 0)
+    assert chosen(weighted_rows, filled((2, 3, 4)), filled((3, 4)), 2) == "body"  # neither a row's nor a number of one
+    same(weighted_rows, filled((2, 3, 4)), filled((3, 4)), 2)
 
 
 def test_a_mask_keeps_its_type():
@@ -144,6 +146,31 @@ def test_what_no_row_formula_is_runs_op_by_op():
         np.testing.assert_array_equal(f(x, 1).numpy(), expected.numpy())
     with pytest.raises(IndexError):
         spread_of_rows(x, 2)
+
+
+def test_truth_values_keep_their_types():
+    @op(rows="dim", public=False, name="above_the_mean", differentiable=False, samples=lambda: [((3, 4), 1)])
+    def above_the_mean(x, dim: int):
+        return x > torch.mean(x, dim, keepdim=True)
+
+    @op(rows="dim", public=False, name="count_positive", differentiable=False, samples=lambda: [((3, 4), 1)])
+    def count_positive(x, dim: int):
+        return torch.sum(x > 0, dim, keepdim=True)
+
+    x = filled((4, 5))
+    assert above_the_mean(x, 1).dtype is torch.bool and count_positive(x, 1).dtype is torch.int64
+
+
+def test_numbers_of_rows_may_need_each_other_and_costly_functions():
+    @op(rows="dim", public=False, name="chained_numbers", samples=lambda: [((3, 4), 1)])
+    def chained_numbers(x, dim: int):
+        top = torch.amax(torch.abs(x), dim, keepdim=True) + 1
+        double = top * 2
+        height = torch.log(double) + 3  # costly, of a number that the elements need too
+        return torch.pow(torch.abs(x) + 1, height) / double + height * torch.exp(x - top)
+
+    for shape, dim in (((5, 9), 1), ((3, 300), 1), ((2, 7, 5), 1)):
+        same(chained_numbers, filled(shape), dim, rtol=2e-5)
 
 
 def test_operands_may_be_called_as_the_loops_call_theirs():

@@ -70,7 +70,7 @@ def apply(op: Any, operands: Iterable[Any]) -> Expr:
     return Expr(op, tuple(map(as_expr, operands)))
 
 
-KEPT, DROPPED = "kept", "dropped"  # ops of a row formula: a row's number with, and without, the reduced dimensions
+DROPPED = "dropped"  # the op of a row's number without the reduced dimensions
 _row: tuple[tuple[int, ...], int] | None = None  # (dimensions of the row, how many there are) while one is traced
 
 

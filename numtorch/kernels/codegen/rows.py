@@ -33,6 +33,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -213,11 +214,14 @@ class Writer:
         for p in range(self.formula.passes):
             for e in self.formula.within(self.formula.roots(p)):
                 uses.setdefault(id(e), []).append(p)
-        full = self.formula.full
-        heavy = [
-            e for e in self.formula.order if full[id(e)] and self.costly(e) and sum(full[id(a)] for a in e.args) == 1
-        ]
+        heavy = [e for e in self.formula.order if self.formula.full[id(e)] and self.costly(e) and self._of_one(e)]
         return {id(e): (out, uses[id(e)]) for e, out in zip(heavy, free, strict=False)}
+
+    def _of_one(self, e: Expr) -> bool:
+        """Whether a value is made of one with all elements, and of numbers that are the same for all rows."""
+        rest = [a for a in e.args if not self.formula.full[id(a)]]
+        same = all(a.op is None and self.formula.walks.get(a.name) != COLUMN for a in rest)
+        return same and len(rest) == len(e.args) - 1
 
     # --- lines that all forms share -------------------------------------------------------------------
 
@@ -248,7 +252,7 @@ class Writer:
             return f"{array}[base + j * inner]" if walk == FULL else f"{array}[j]"
         if walk == ROW:
             return f"{array}[j]"
-        return f"{array.rstrip('_')}_row[{index}]"
+        return f"{array.removesuffix('_')}_row[{index}]"
 
     def combined(self, e: Expr, a: str, v: str, vectors: bool) -> list[str]:
         """Lines that combine an element with the accumulator of a reduction, of which LLVM is to make ``vectors``."""
@@ -340,12 +344,8 @@ class Writer:
                     yield from self.stage(e)
                     staged.add(id(e))
             yield self.row_pass(p, staged)
-            later = self.numbers_after(p)
-            if later:
-                light = [(s, e) for s, e in later if not self._heavy(e)]
-                for kind, group in (("numbers", [x for x in later if x not in light]), ("row", light)):
-                    if group:
-                        yield self._numbers(kind, group)
+            for heavy, group in groupby(self.numbers_after(p), lambda named: self._heavy(named[1])):
+                yield self._numbers("numbers" if heavy else "row", list(group))
         singles = [e for e, full in zip(f.outputs, self.results, strict=True) if not full]
         if singles:
             yield Step("row", self.single_results("i"), {self.named[id(e)] for e in singles})
@@ -408,10 +408,8 @@ class Writer:
     def rows(self) -> tuple[str, str]:
         """The name and the text of the CPU kernel for rows."""
         forms = [list(self.steps(False))]
-        if any(
-            id(e) in self.kept for p in range(self.formula.passes) for e in self.formula.within(self.formula.roots(p))
-        ):
-            forms = [forms[0], list(self.steps(True))]
+        if self.kept:
+            forms.append(list(self.steps(True)))
         grouped = [_grouped(steps) for steps in forms]
         across = sorted({s for groups in grouped for s in _across(groups)}, key=lambda s: int(s[1:]))
         texts = [self._blocks(groups, set(across)) for groups in grouped]
@@ -449,8 +447,8 @@ class Writer:
             stores = [f"{s}_[i] = {s}" for s in sorted(sets & across)]
             lines = [s for step in group for s in step.lines]
             cut = "\n".join(lines)
-            rows = [a for a in self.arrays((FULL,)) if f"{a.rstrip('_')}_row[" in cut]
-            cuts = [f"{a.rstrip('_')}_row = {a}[i * n : (i + 1) * n]" for a in rows]
+            rows = [a for a in self.arrays((FULL,)) if f"{a.removesuffix('_')}_row[" in cut]
+            cuts = [f"{a.removesuffix('_')}_row = {a}[i * n : (i + 1) * n]" for a in rows]
             text += ["for i in range(rows):", *_indent([*cuts, *loads, *lines, *stores])]
         return text
 
@@ -470,8 +468,8 @@ class Writer:
 
             inner = self.loop(p, "c", set(), accumulate)
             inner = self._loaded(inner, {self.named[id(e)] for e in f.folds[p]})
-            rows = [a for a in self.arrays((FULL,)) if f"{a.rstrip('_')}_row[" in "\n".join(inner)]
-            cuts = [f"{a.rstrip('_')}_row = {a}[base + j * inner : base + j * inner + m]" for a in rows]
+            rows = [a for a in self.arrays((FULL,)) if f"{a.removesuffix('_')}_row[" in "\n".join(inner)]
+            cuts = [f"{a.removesuffix('_')}_row = {a}[base + j * inner : base + j * inner + m]" for a in rows]
             body += ["for j in range(n):", *_indent([*cuts, "for c in range(m):", *_indent(inner)])]
             after = [
                 f"{self.named[id(e)]} = {self.finished(e, self.named[id(e)])}" for e in f.folds[p] if e.op.finish != "a"

@@ -284,6 +284,42 @@ def test_example(it):
     assert runner.run(test).failed == 0
 
 
+# Of torch's classes and functions, those that only numtorch has, or of which it says more.
+OWN = {
+    "Tensor.pin_memory",
+    "nn.functional.linear",
+    "torch.Generator.take",
+    "torch.autograd.GradcheckError",
+    "torch.autograd.draw",
+    "torch.autograd.is_anomaly_check_nan_enabled",
+    "torch.autograd.is_anomaly_enabled",
+    "torch.autograd.set_detect_anomaly",
+    "torch.cpu.empty_cache",
+    "torch.cpu.memory_stats",
+    "torch.op",
+    "torch.primitive",
+    "torch.utils.data.DistributedSampler.index_array",
+    "torch.utils.data.RandomSampler.index_array",
+    "torch.utils.data.SequentialSampler.index_array",
+    "torch.utils.data.Subset.gather_batch",
+    "torch.utils.data.TensorDataset.gather_batch",
+    "torch.utils.data.WorkerInfo",
+}
+
+
+ALONE = re.compile(r"from numtorch|torch\.(profiler|kernels)\.|set_num_interop_threads")  # torch sets that once
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("it", [it for it in EXAMPLES if not ALONE.search(it.doc)], ids=lambda it: it.name)
+def test_example_in_torch(it):
+    """What is printed is what torch prints; where torch has no such thing, that is said above."""
+    torch = pytest.importorskip("torch")
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    test = doctest.DocTestParser().get_doctest(it.doc, {"torch": torch}, it.name, None, 0)
+    assert (runner.run(test, out=lambda text: None).failed > 0) == (it.name in OWN)
+
+
 def test_complete_modules_leave_the_list():
     assert {it.module for it in ALL if it.module in PENDING and faults(it)} == PENDING
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from functools import cache
+from inspect import cleandoc
 from typing import Any
 
 from numtorch.profiler.peaks import Machine
@@ -244,8 +245,8 @@ def legend() -> dict[str, str]:
     >>> torch.profiler.legend()["intensity"]
     'operations for each byte: ``flops / bytes``.'
     """
-    text = (Row.__doc__ or "").partition("Attributes:")[2]
-    found = re.findall(r"^ {8}(\w+): (.*(?:\n {12}.*)*)", text, re.MULTILINE)
+    text = cleandoc(Row.__doc__ or "").partition("Attributes:")[2]  # Python 3.13 takes the indentation away itself
+    found = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", text, re.MULTILINE)
     return {name: " ".join(definition.split()) for name, definition in found}
 
 

@@ -1,5 +1,6 @@
 """What a profile says: every nanosecond once, the same each time, and nothing of what was not to be recorded."""
 
+import inspect
 import threading
 import time
 
@@ -135,6 +136,12 @@ def test_every_column_has_one_definition():
     assert set(Row("kernel", "x").to_dict()) == set(columns)
     private = {"wall_ns", "id", "jits", "sample", "machine", "parts"}
     assert set(Row.__dataclass_fields__) - private <= set(columns)
+
+
+def test_the_legend_is_read_with_and_without_indentation(monkeypatch):
+    """Python 3.13 takes the indentation of docstrings away when it compiles them."""
+    monkeypatch.setattr(Row, "__doc__", inspect.cleandoc(Row.__doc__))
+    assert legend.__wrapped__() == legend() and "roof_ns" in legend()
 
 
 # --- what must not be in it -----------------------------------------------------------------------

@@ -106,11 +106,11 @@ class Tensor:
     def _version(self) -> builtins.int:
         """How many in-place ops have written to the storage."""
     def abs(self, *, out: Tensor | None = ...) -> Tensor:
-        """The absolute value; its gradient at 0 is 0."""
+        """The absolute value, of complex numbers ``sqrt(real ** 2 + imag ** 2)``; its gradient at 0 is 0."""
     def abs_(self) -> Tensor:
         """In-place ``abs``."""
     def absolute(self, *, out: Tensor | None = ...) -> Tensor:
-        """The absolute value; its gradient at 0 is 0."""
+        """The absolute value, of complex numbers ``sqrt(real ** 2 + imag ** 2)``; its gradient at 0 is 0."""
     def absolute_(self) -> Tensor:
         """In-place ``abs``."""
     def add(self, other: _Operand, *, alpha: builtins.float | Tensor = ..., out: Tensor | None = ...) -> Tensor:

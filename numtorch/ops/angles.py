@@ -14,7 +14,7 @@ def deg2rad(x):
     """Degrees as radians: ``input * pi / 180``.
 
     Args:
-        input: in degrees; integers and booleans are computed in the default floating type.
+        input: real, in degrees; integers and booleans are computed in the default floating type.
 
     >>> torch.deg2rad(torch.tensor([180.0, 90.0]))
     tensor([3.1416, 1.5708])
@@ -33,7 +33,7 @@ def rad2deg(x):
     """Radians as degrees: ``input * 180 / pi``.
 
     Args:
-        input: in radians; integers and booleans are computed in the default floating type.
+        input: real, in radians; integers and booleans are computed in the default floating type.
 
     >>> torch.rad2deg(torch.tensor([torch.pi, 1.0]))
     tensor([180.0000,  57.2958])

@@ -315,7 +315,7 @@ def floor_divide(x, y):
     """Quotient rounded towards minus infinity (Python's ``//``); its gradient is 0.
 
     Args:
-        input, other: tensors or numbers, not booleans; they broadcast together.
+        input, other: real tensors or numbers, not booleans; they broadcast together.
 
     Raises:
         RuntimeError: an integer is divided by 0 (on a GPU that gives any number).
@@ -402,7 +402,7 @@ def remainder(x, y):
     """``input - other * floor(input / other)``: what division leaves, with the sign of the divisor (Python's ``%``).
 
     Args:
-        input, other: tensors or numbers, not booleans; they broadcast together.
+        input, other: real tensors or numbers, not booleans; they broadcast together.
 
     Raises:
         RuntimeError: an integer is divided by 0 (on a GPU that gives 0).
@@ -424,7 +424,7 @@ def fmod(x, y):
     """``input - other * trunc(input / other)``: what division leaves, with the sign of the dividend (C's ``fmod``).
 
     Args:
-        input, other: tensors or numbers, not booleans; they broadcast together.
+        input, other: real tensors or numbers, not booleans; they broadcast together.
 
     Raises:
         RuntimeError: an integer is divided by 0 (on a GPU that gives 0).
@@ -556,7 +556,7 @@ def lerp(x, end, w):
     """``input + weight * (end - input)``, counted from the nearer end, so that it is exact at both.
 
     Args:
-        input, end: where ``weight`` is 0 and where it is 1: floating-point tensors of one type.
+        input, end: where ``weight`` is 0 and where it is 1: tensors of one floating or complex type.
         weight: a number, or a tensor of the same type; all broadcast together.
 
     Raises:

@@ -74,7 +74,7 @@ def lt(x, y):
     """Whether ``input < other``, element by element, as booleans.
 
     Args:
-        input, other: a tensor and a tensor or number, broadcast together.
+        input, other: a real tensor and a real tensor or number, broadcast together.
 
     >>> torch.lt(torch.tensor([1, 2, 3]), 2)
     tensor([ True, False, False])
@@ -88,7 +88,7 @@ def le(x, y):
     """Whether ``input <= other``, element by element, as booleans.
 
     Args:
-        input, other: a tensor and a tensor or number, broadcast together.
+        input, other: a real tensor and a real tensor or number, broadcast together.
 
     >>> torch.le(torch.tensor([1, 2, 3]), 2)
     tensor([ True,  True, False])
@@ -102,7 +102,7 @@ def gt(x, y):
     """Whether ``input > other``, element by element, as booleans.
 
     Args:
-        input, other: a tensor and a tensor or number, broadcast together.
+        input, other: a real tensor and a real tensor or number, broadcast together.
 
     >>> torch.gt(torch.tensor([1, 2, 3]), 2)
     tensor([False, False,  True])
@@ -116,7 +116,7 @@ def ge(x, y):
     """Whether ``input >= other``, element by element, as booleans.
 
     Args:
-        input, other: a tensor and a tensor or number, broadcast together.
+        input, other: a real tensor and a real tensor or number, broadcast together.
 
     >>> torch.ge(torch.tensor([1, 2, 3]), 2)
     tensor([False,  True,  True])

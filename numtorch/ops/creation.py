@@ -71,8 +71,7 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
     the same, with a warning: writing to such a tensor ends the process.
 
     Args:
-        ndarray: of a type that tensors have (not uint16, uint32 or uint64), in the native byte order, with strides that
-            are not negative.
+        ndarray: of a type that tensors have, in the native byte order, with strides that are not negative.
 
     Returns:
         A tensor of the array's shape, type and strides.

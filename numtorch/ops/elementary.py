@@ -23,10 +23,10 @@ from numtorch.ops.complex_numbers import sgn
 @exported("torch", "Tensor", also=("absolute",))
 @primitive(ref=np.abs, takes=WITH_COMPLEX, result="real")
 def abs(x):
-    """The absolute value; its gradient at 0 is 0.
+    """The absolute value, of complex numbers ``sqrt(real ** 2 + imag ** 2)``; its gradient at 0 is 0.
 
     Args:
-        input: of any type but booleans.
+        input: of any type but booleans; the result of complex numbers is real.
 
     >>> torch.abs(torch.tensor([-1.5, 2.0]))
     tensor([1.5000, 2.0000])
@@ -387,7 +387,7 @@ def erf(x):
     """The error function, ``2 / sqrt(pi)`` times the integral of ``exp(-t * t)`` from 0 to ``input``.
 
     Args:
-        input: of any shape; integers and booleans are computed in the default floating type.
+        input: of real numbers; integers and booleans are computed in the default floating type.
 
     >>> torch.erf(torch.tensor([0.0, 1.0, torch.inf]))
     tensor([0.0000, 0.8427, 1.0000])
@@ -406,7 +406,7 @@ def erfc(x):
     """``1 - erf(input)``, with all its digits also where that is small.
 
     Args:
-        input: of any shape; integers and booleans are computed in the default floating type.
+        input: of real numbers; integers and booleans are computed in the default floating type.
 
     >>> torch.erfc(torch.tensor([0.0, 5.0]))
     tensor([1.0000e+00, 1.5375e-12])

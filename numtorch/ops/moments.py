@@ -292,7 +292,7 @@ def var(
     """The variance of all elements, or along dimensions: ``sum((x - mean(x)) ** 2) / (n - correction)``.
 
     Args:
-        input: of a floating type, of any shape.
+        input: of a floating or complex type, of any shape.
         dim: the dimension or dimensions that are reduced, all if None; as second argument a bool is ``unbiased``.
         unbiased: True for a ``correction`` of 1, False for 0.
         keepdim: whether reduced dimensions stay, with extent 1.
@@ -325,7 +325,7 @@ def std(
     """The standard deviation of all elements, or along dimensions: the square root of ``var``. Its gradient at 0 is 0.
 
     Args:
-        input: of a floating type, of any shape.
+        input: of a floating or complex type, of any shape.
         dim: the dimension or dimensions that are reduced, all if None; as second argument a bool is ``unbiased``.
         unbiased: True for a ``correction`` of 1, False for 0.
         keepdim: whether reduced dimensions stay, with extent 1.
@@ -640,7 +640,7 @@ def norm(
     Where a norm has no slope, as at 0, its gradient is 0.
 
     Args:
-        input: of a floating type, of any shape.
+        input: of a floating or complex type, of any shape.
         p: a number, or ``"fro"``, which is 2. inf is the largest magnitude, -inf the smallest, 0 the number of elements
             that are not 0.
         dim: the dimension or dimensions that are reduced; all if None.

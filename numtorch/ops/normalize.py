@@ -29,7 +29,7 @@ def normalize(x, p: float = 2.0, dim: Dims = 1, eps: float = 1e-12):
     """``input / max(norm(input, p, dim), eps)``: vectors of length 1, but for those shorter than ``eps``.
 
     Args:
-        input: of a floating type.
+        input: of a floating or complex type.
         p: the order of the norm, a number.
         dim: the dimension or dimensions along which the vectors lie.
         eps: by what shorter vectors are divided.

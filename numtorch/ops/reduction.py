@@ -219,17 +219,17 @@ def mean(x, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None):
     """The mean of all elements, or along dimensions.
 
     Args:
-        input: of a floating type, of any shape.
+        input: of a floating or complex type, of any shape.
         dim: the dimension or dimensions that are reduced; all if None or empty.
         keepdim: whether reduced dimensions stay, with extent 1.
-        dtype: the type in which it is computed, for integers one that is floating.
+        dtype: the type in which it is computed, for integers one that is floating or complex.
 
     Returns:
         The shape of ``input`` without ``dim``.
 
     Raises:
         IndexError: ``dim`` is out of range.
-        RuntimeError: the type is not floating, or a dimension is named twice.
+        RuntimeError: the type is of integers, or a dimension is named twice.
 
     >>> torch.mean(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
     tensor([1.5000, 3.5000])

@@ -364,7 +364,7 @@ def unique(
     """The values that occur, each once, in ascending order; with ``dim`` the slices along it, in lexicographic order.
 
     Args:
-        input: of any shape.
+        input: of real numbers, of any shape.
         sorted: the result is in order, whether or not this is set.
         return_inverse: whether the place of each element among the values is returned too.
         return_counts: whether it is returned how often each value occurs.

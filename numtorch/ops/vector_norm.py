@@ -17,7 +17,7 @@ def vector_norm(
     """``sum(abs(x) ** ord) ** (1 / ord)`` of all elements, or along dimensions.
 
     Args:
-        x: of a floating type.
+        x: of a floating or complex type.
         ord: any number; inf is the largest magnitude, -inf the smallest, 0 the number of elements that are not 0.
         dim: the dimension or dimensions that are reduced; all if None.
         keepdim: whether reduced dimensions stay, with extent 1.
@@ -28,7 +28,7 @@ def vector_norm(
 
     Raises:
         TypeError: ``ord`` is no number.
-        RuntimeError: the elements are no floating-point numbers, or the norm of nothing is asked for and not 0.
+        RuntimeError: the elements are integers or booleans, or the norm of nothing is asked for and not 0.
 
     >>> torch.linalg.vector_norm(torch.tensor([[3.0, 4.0], [6.0, 8.0]]), dim=1)
     tensor([ 5., 10.])

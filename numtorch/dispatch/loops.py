@@ -75,6 +75,10 @@ class Loop:
         moves: the twins agree to the bit, as where the loop only moves elements: on one thread the serial one runs.
         before: loops of one operand and one result that run first: each reads what the one before it wrote, the first
             of them the operand, and the loop itself what the last of them wrote.
+        first: the result stands before the operands. ``copied``: it does, and begins as a copy of the first of them,
+            which is not given otherwise.
+        lying: the loop goes over its operands as they lie in memory, by numbers that follow from their strides; the op
+            is ``strided``.
         carrier: the NumPy dtype under which buffers of the first operand's type are passed, for loops that read only
             their bits.
     """
@@ -82,10 +86,13 @@ class Loop:
     __slots__ = (
         "before",
         "carrier",
+        "copied",
         "elements",
         "failed",
+        "first",
         "function",
         "grid",
+        "lying",
         "moves",
         "numbers",
         "operands",
@@ -111,10 +118,14 @@ class Loop:
         carrier: np.dtype | None = None,
         moves: bool = False,
         before: tuple[Loop, ...] = (),
+        first: bool = False,
+        copied: bool = False,
+        lying: bool = False,
     ):
         self.order, self.function, self.numbers, self.out, self.operands = order, function, numbers, out, operands
         self.weight, self.elements, self.scratch, self.failed = weight, elements, scratch, failed
         self.grid, self.carrier, self.moves, self.before = grid, carrier, moves, before
+        self.first, self.copied, self.lying = first or copied, copied, lying
 
 
 class Plan:
@@ -238,16 +249,16 @@ def plan(
         loop.elements = prod(operands[0].shape) if operands else prod(loop.out.shape)
     outs = loop.out if loop.out.__class__ is tuple else (loop.out,)
     several = loop.out.__class__ is not Made
-    given: list[Any] = [None if t is None else t._k for t in read] + [
-        None if o is EMPTY else o.kind for o in outs if o is not None
-    ]
+    given: list[Any] = [None if t is None else t._k for t in read]
+    results = [None if o is EMPTY else o.kind for o in outs if o is not None]
+    given = [*results, *given[loop.copied :]] if loop.first else [*given, *results]
     outs = tuple([None if o is EMPTY else o for o in outs])
     wanted = [o for o in outs if o is not None]
     own: Any = operands[0]._k.dtype.storage if operands else None
     carried = None if loop.carrier is None else partial(_carried, own, loop.carrier)
     where = wanted[0].kind.device
     entry: Callable = _nothing
-    if where.type != "meta" and any(prod(o.shape) for o in wanted):
+    if where.type != "meta" and (loop.elements if loop.first else any(prod(o.shape) for o in wanted)):
         if where is CPU:
             examples = [np.empty(1, (k or given[0]).dtype.storage) for k in given]
             examples = [
@@ -273,11 +284,11 @@ def plan(
     made = Plan(_general(loop, entry, places, makers, several, carried, late, nested), params, loop)
     alone = len(wanted) == 1 and (not several or None in outs)
     plain = (
-        not (loop.scratch or loop.order or nested or loop.carrier)
+        not (loop.scratch or loop.order or nested or loop.carrier or loop.first)
         and where.type != "meta"
         and places in (required, every)
     )
-    if alone and plain and all(t._k.contiguous and t._k.device is where for t in operands):
+    if alone and plain and all((loop.lying or t._k.contiguous) and t._k.device is where for t in operands):
         at = outs.index(wanted[0])
         maker: Any = makers[at]
         made.make, made.shape, made.kind = maker
@@ -307,6 +318,25 @@ def _general(
 ) -> Callable:
     """The whole call: operands packed, results and scratch memory allocated, the loop called and heard."""
     numbers, scratch, failed, order = loop.numbers, loop.scratch, loop.failed, loop.order
+    lying = loop.lying
+    if loop.first:
+        copied, (make, shape, k) = loop.copied, makers[0]
+
+        def written(*values: Any, **named: Any) -> Any:
+            if named:
+                values = (*values, *named.values())
+            read = list(map(values.__getitem__, places))
+            if copied:
+                y = engine.copied(read.pop(0))
+            else:
+                y = new(Tensor)
+                y.shape, y._k, y._buf = shape, k, make()
+            code = entry(y._buf, *[(t if t._k.contiguous else _packed(t))._buf for t in read], *numbers)
+            if code and code > 0 and failed is not None:
+                failed(code, *values)
+            return y
+
+        return written
     if not several and not scratch and order is None and not nested and carried is None and failed is None and not late:
         make, shape, k = makers[0]
 
@@ -317,7 +347,7 @@ def _general(
             y.shape, y._k = shape, k
             y._buf = buffer = make()
             entry(
-                *[t._buf if t._k.contiguous else _packed(t)._buf for t in map(values.__getitem__, places)],
+                *[t._buf if lying or t._k.contiguous else _packed(t)._buf for t in map(values.__getitem__, places)],
                 buffer,
                 *numbers,
             )
@@ -333,7 +363,7 @@ def _general(
         given = _each(values) if nested else values
         for i in places:
             t = given[i] if order is None else _permuted(given[i], order)
-            buffers.append((t if t._k.contiguous else _packed(t))._buf)
+            buffers.append((t if lying or t._k.contiguous else _packed(t))._buf)
         for m in makers:
             if m is None:
                 made.append(None)

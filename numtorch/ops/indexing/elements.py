@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numtorch.dtype as dtypes
-from numtorch import ops
+from numtorch import engine, ops
 from numtorch._tensor import Tensor, as_ndarray, empty
 from numtorch.arguments import flag, integer
+from numtorch.device import CPU
 from numtorch.dispatch.cost import nbytes, numel, picks
+from numtorch.dispatch.loops import Loop, Made, like
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import SAME, into
 from numtorch.dispatch.samples import index
+from numtorch.dtype import PLAIN
 from numtorch.errors import OutOfBounds
 from numtorch.exports import exported
-from numtorch.kernels import registry
 from numtorch.ops import movement
 from numtorch.ops.arithmetic import eq, mul, where
 from numtorch.ops.indexing import cpu, cuda
 from numtorch.ops.indexing.masks import fitting
-from numtorch.ops.indexing.positions import LONG, as_index, broadcast, check, columns, extents, launch, named, planned
+from numtorch.ops.indexing.positions import LONG, PICKED, as_index, broadcast, check, columns, extents, named
 from numtorch.ops.movement import contiguous, expand_to, reshape
-from numtorch.ops.movement.launching import remember
 from numtorch.storage import Size, wrap_dim
 
 
@@ -38,49 +40,47 @@ def gather_along(x, index, dim: int, wrap: bool = False):
     return empty(index.shape, x.dtype, x.device)
 
 
-@gather_along.kernel("cpu", functions=(cpu.gather_elements,))
-def gather_cpu(x, index, dim, wrap):
-    if x.shape != index.shape or not x._k.contiguous:
-        x = _cut(x, index.shape, dim)
-    index = contiguous(index)
-    key = (x._k, x.shape, index._k, index.shape, dim, wrap)
-    plan = _gathers.get(key)
-    if plan is None:
-        outer, n, inner = _matching(x, index, dim)
-        numbers = (outer, n, index.shape[dim] if index.shape else 1, inner, n if wrap else 0)
-        buffers = (x._buf, index._buf, x._buf)
-        plan = remember(
-            _gathers, key, planned(cpu.gather_elements, index._buf.size, buffers, numbers, index.shape, x._k)
-        )
-    y = plan.result()
-    if plan.entry is not None:
-        bad = plan.entry(x._buf, index._buf, y._buf, *plan.numbers)
-        if bad:
-            check(bad, index, dim, plan.numbers[1], wrap)
-    return y
+@gather_along.loop("cpu", name="elements")
+def _(x, index, dim, wrap):
+    if _spans(x.shape, index, dim):
+        return _gathered_from_part
+    outer, n, inner = _matching(x, index, dim)
+    numbers = (outer, n, index.shape[dim] if index.shape else 1, inner, n if wrap else 0)
+    made = like(x, index.shape)
+    return Loop(cpu.gather_elements, numbers, made, elements=numel(index), weight=PICKED, moves=True, failed=_outside)
+
+
+@gather_along.loop("cuda", name="elements")
+def _(x, index, dim, wrap):
+    if _spans(x.shape, index, dim):
+        return _gathered_from_part
+    numbers = (extents(x.shape, dim)[1], index.shape[dim] if index.shape else 1, extents(x.shape, dim)[2])
+    return Loop(cuda.gather_elements, numbers, like(x, index.shape), grid=numel(index))
+
+
+def _gathered_from_part(x: Tensor, index: Tensor, dim: int, wrap: bool) -> Tensor:
+    x = _cut(x, index.shape, dim)
+    return gather_along.op.planned((x, index), (dim, wrap)).run(x, index, dim, wrap)
+
+
+def _outside(bad: int, x: Tensor, index: Tensor, *rest: Any) -> None:
+    """The error for an index outside; of the arguments of an op that end in ``dim``, some others, ``wrap``."""
+    dim = next(v for v in rest if v.__class__ is int)
+    check(bad, contiguous(index), dim, x.shape[dim] if x.shape else 1, rest[-1] is True)
+
+
+def _spans(shape: tuple, index: Tensor, dim: int) -> bool:
+    """Whether the index spans only a part of a shape, in another dimension than its own."""
+    return any(d != dim and shape[d] != n for d, n in enumerate(index.shape))
 
 
 def _matching(x: Tensor, index: Tensor, dim: int) -> tuple[int, int, int]:
     """The extents around ``dim`` of a tensor that has been cut to those of the index; RuntimeError if it was
     smaller."""
     around = extents(x.shape, dim)
-    if index._buf.size and (around[0], around[2]) != extents(index.shape, dim)[::2]:
+    if numel(index) and (around[0], around[2]) != extents(index.shape, dim)[::2]:
         raise RuntimeError(f"the index {list(index.shape)} is larger than {list(x.shape)} apart from dimension {dim}")
     return around
-
-
-_gathers: dict = registry.memo()
-
-
-@gather_along.kernel("cuda", name="gather_cuda")
-def gather_cuda(x, index, dim, wrap):
-    x = _cut(x, index.shape, dim)
-    out = gather_along.op.rule(x, index, dim)
-    outer, n, inner = extents(x.shape, dim)
-    cuda.gather_elements.launch(
-        out.shape.numel(), x._buf, index._buf, out._buf, n, index.shape[dim] if index.ndim else 1, inner
-    )
-    return out
 
 
 def _cut(x: Tensor, shape: tuple, dim: int) -> Tensor:
@@ -111,39 +111,11 @@ def scatter_into_zeros(x, index, shape: tuple, dim: int, wrap: bool = False):
     return scatter_along(_like(x, shape), index, x, dim, cpu.ADD, wrap)
 
 
-@scatter_into_zeros.kernel("cpu", functions=(cpu.scatter_elements,))
-def scatter_into_zeros_cpu(x, index, shape, dim, wrap):
-    if (
-        x.dtype.is_half
-        or len(shape) != len(index.shape)
-        or any(n != m for d, (n, m) in enumerate(zip(shape, index.shape, strict=True)) if d != dim)
-    ):
-        return scatter_cpu(_like(x, shape), index, x, dim, cpu.ADD, wrap)
-    out = _like(x, shape)
-    x, index = contiguous(x), contiguous(index)
-    key = (x._k, x.shape, index._k, shape, dim, wrap)
-    plan = _into_zeros.get(key)
-    if plan is None:
-        outer, n, inner = extents(shape, dim)
-        numbers = (
-            outer,
-            n,
-            index.shape[dim] if index.shape else 1,
-            inner,
-            cpu.ADD,
-            n if wrap else 0,
-            columns(outer, inner),
-        )
-        made = planned(cpu.scatter_elements, index._buf.size, (out._buf, index._buf, x._buf), numbers, out.shape, x._k)
-        plan = remember(_into_zeros, key, made)
-    if plan.entry is not None:
-        bad = plan.entry(out._buf, index._buf, x._buf, *plan.numbers)
-        if bad:
-            check(bad, index, dim, plan.numbers[1], wrap)
-    return out
-
-
-_into_zeros: dict = registry.memo()
+@scatter_into_zeros.loop("cpu", dtypes=PLAIN, name="elements")
+def _(x, index, shape, dim, wrap):
+    if len(shape) != len(index.shape) or _spans(shape, index, dim):
+        return None
+    return _onto(index, shape, dim, cpu.ADD, wrap, like(x, shape, zeroed=True), operands=(index, x))
 
 
 @scatter_into_zeros.vjp
@@ -162,6 +134,7 @@ def _scatter_cost(
 
 @op(
     shape=True,
+    wide=True,
     name="scatter",
     public=False,
     cost=_scatter_cost,
@@ -178,73 +151,57 @@ def scatter_along(x, index, y, dim: int, mode: int, wrap: bool = False):
     return empty(x.shape, x.dtype, x.device)
 
 
-def _scatter(x: Tensor, index: Tensor, y: Tensor, dim: int, run: Any) -> Tensor:
-    """Scatter into the part of a copy of ``x`` that the index spans."""
-    out = movement.clone(x)
-    part = out
-    for d, n in enumerate(index.shape):
-        if d != dim and out.shape[d] != n:
-            part = movement.slice(part, d, 0, n)
+def _onto(index: Tensor, shape: tuple, dim: int, mode: int, wrap: bool, out: Made, **options: Any) -> Loop:
+    """The loop that writes at positions of a result of ``shape`` that is there."""
+    outer, n, inner = extents(shape, dim)
+    m, elements = index.shape[dim] if index.shape else 1, numel(index)
+    if index._k.device is not CPU:
+        numbers: tuple = (outer, n, m, inner, mode)
+        return Loop(cuda.scatter_elements, numbers, out, elements=elements, grid=outer * inner, first=True, **options)
+    numbers = (outer, n, m, inner, mode, n if wrap else 0, columns(outer, inner))
+
+    def outside(bad: int, x: Tensor, index: Tensor, *rest: Any) -> None:
+        check(bad, contiguous(index), dim, n, wrap)
+
+    options |= {"weight": PICKED, "moves": True, "first": True, "failed": outside}
+    return Loop(cpu.scatter_elements, numbers, out, elements=elements, **options)
+
+
+def _written_at(of: Any, x: Tensor, index: Tensor, y: Tensor, dim: int, mode: int, wrap: bool) -> Any:
+    """How ``y`` is written at positions of a copy of ``x``."""
+    if x._k.dtype.is_half and mode != cpu.SET:
+        return None  # half types are stored as bits: they are computed as float32
+    if y.shape != index.shape or _spans(x.shape, index, dim):
+        return partial(_written_in_part, of)
+    _matching(x, index, dim)
+    return _onto(index, x.shape, dim, mode, wrap, like(x), copied=True)
+
+
+def _written_in_part(of: Any, x: Tensor, index: Tensor, y: Tensor, dim: int, *rest: Any) -> Tensor:
+    """The same for an index that spans a part of ``x`` or of ``y``."""
     y = _cut(y, index.shape, -1)
-    target = contiguous(part)
-    outer, n, inner = _matching(target, index, dim)
-    if y._k.device.type == "cpu" and y._buf.size < index._buf.size:
+    if y.shape != index.shape:
         raise RuntimeError(f"the index {list(index.shape)} is larger than what is scattered, {list(y.shape)}")
-    run(target._buf, index._buf, y._buf, outer, n, index.shape[dim] if index.ndim else 1, inner)
-    if target is not part:
-        movement.copy_(part, target)
-    return out
+    part = whole = engine.copied(x)
+    for d, n in enumerate(index.shape):
+        if d != dim and whole.shape[d] != n:
+            part = movement.slice(part, d, 0, n)
+    given = contiguous(part)
+    made = of.op.planned((given, index, y), (dim, *rest)).run(given, index, y, dim, *rest)
+    if part is whole:
+        return made
+    engine.write_into(part, made)
+    return whole
 
 
-_scatters: dict = registry.memo()
+for _device in ("cpu", "cuda"):
+
+    @scatter_along.loop(_device, name="elements")
+    def _(x, index, y, dim, mode, wrap):
+        return _written_at(scatter_along, x, index, y, dim, mode, wrap)
 
 
-@scatter_along.kernel("cpu", functions=(cpu.scatter_elements,))
-def scatter_cpu(x, index, y, dim, mode, wrap=False):
-    if x.dtype.is_half and mode != cpu.SET:  # half types are stored as bits: they are computed as float32
-        wide = scatter_cpu(movement.cast(x, dtypes.float32), index, movement.cast(y, dtypes.float32), dim, mode, wrap)
-        return movement.cast(wide, x.dtype)
-    index = contiguous(index)
-    if x.shape == index.shape == y.shape and y._k.contiguous:
-        key = (x._k, x.shape, index._k, dim, mode, wrap)
-        plan = _scatters.get(key)
-        if plan is None:
-            outer, n, inner = extents(x.shape, dim)
-            numbers = (outer, n, n, inner, mode, n if wrap else 0, columns(outer, inner))
-            made = planned(cpu.scatter_elements, index._buf.size, (y._buf, index._buf, y._buf), numbers, x.shape, x._k)
-            plan = remember(_scatters, key, made)
-        out = movement.clone(x)
-        if plan.entry is not None:
-            bad = plan.entry(out._buf, index._buf, y._buf, *plan.numbers)
-            if bad:
-                check(bad, index, dim, plan.numbers[1], wrap)
-        return out
-
-    def run(out: Any, at: Any, values: Any, outer: int, n: int, m: int, inner: int) -> None:
-        if at.size:
-            back = n if wrap else 0
-            bad = launch(
-                cpu.scatter_elements, at.size, out, at, values, outer, n, m, inner, mode, back, columns(outer, inner)
-            )
-            check(bad, index, dim, n, wrap)
-
-    return _scatter(x, index, y, dim, run)
-
-
-@scatter_along.kernel("cuda", name="scatter_cuda")
-def scatter_cuda(x, index, y, dim, mode, wrap=False):
-    return _scatter(
-        x,
-        index,
-        y,
-        dim,
-        lambda o, i, v, outer, n, k, inner: cuda.scatter_elements.launch(
-            outer * inner, o, i, v, outer, n, k, inner, mode
-        ),
-    )
-
-
-@scatter_along.vjp
+@scatter_along.vjp(wide=False)
 def _(g, index, y_shape, *, dim, mode, wrap, needs):
     gx = g
     if needs[0] and mode == cpu.SET:
@@ -254,6 +211,7 @@ def _(g, index, y_shape, *, dim, mode, wrap, needs):
 
 @op(
     shape=True,
+    wide=True,
     name="scatter_combine",
     public=False,
     cost=_scatter_cost,
@@ -270,17 +228,14 @@ def combine_along(x, index, y, dim: int, mode: int, blank: bool = False):
     return empty(x.shape, x.dtype, x.device)
 
 
-@combine_along.kernel("cpu", functions=(cpu.scatter_elements,))
-def combine_cpu(x, index, y, dim, mode, blank):
-    return scatter_cpu(x, index, y, dim, mode)
+for _device in ("cpu", "cuda"):
+
+    @combine_along.loop(_device, name="elements")
+    def _(x, index, y, dim, mode):
+        return _written_at(combine_along, x, index, y, dim, mode, False)
 
 
-@combine_along.kernel("cuda", name="combine_cuda")
-def combine_cuda(x, index, y, dim, mode, blank):
-    return scatter_cuda(x, index, y, dim, mode)
-
-
-@combine_along.vjp
+@combine_along.vjp(wide=False)
 def _(g, x, index, y, *, out, dim, mode, blank):
     if mode == cpu.MULTIPLY:
         gx, gy = _product_gradient(g, x, index, y, out, dim)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor
 from numtorch.dispatch.program import shared_from
@@ -70,12 +68,6 @@ def planned(kernel: Jit, elements: int, buffers: tuple, numbers: tuple, shape: t
     ``elements``."""
     parallel = elements >= shared_from(PICKED) and threads.get_num_threads() > 1
     return Plan(shape, k, ready(kernel, parallel, (*buffers, *numbers)) if elements else None, numbers)
-
-
-def looked_at(x: Any, index: Any, out: Any, outer: int, n: int, inner: int, back: int) -> int:
-    """In place of a kernel that would move nothing, since slices have no elements: how many positions are not
-    allowed."""
-    return int(np.count_nonzero((index < -back) | (index >= n)))
 
 
 def columns(outer: int, inner: int) -> int:

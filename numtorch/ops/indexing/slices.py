@@ -5,6 +5,7 @@ Two ops, each the gradient of the other: ``take`` reads slices; ``put`` writes o
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,13 @@ import numtorch.dtype as dtypes
 from numtorch import ops
 from numtorch._tensor import Tensor, empty
 from numtorch.arguments import flag
+from numtorch.device import CPU
 from numtorch.dispatch.cost import nbytes, numel, picks
+from numtorch.dispatch.loops import Loop, Made, like
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import SAME, into
 from numtorch.dispatch.samples import index
-from numtorch.dtype import float32
+from numtorch.dtype import PLAIN
 from numtorch.errors import OutOfBounds
 from numtorch.exports import exported
 from numtorch.grad_mode import mode
@@ -26,19 +29,9 @@ from numtorch.ops import movement
 from numtorch.ops.arithmetic import choose
 from numtorch.ops.indexing import cpu, cuda
 from numtorch.ops.indexing.masks import converted, fitting
-from numtorch.ops.indexing.positions import (
-    LONG,
-    LONG_OR_INT,
-    as_index,
-    check,
-    columns,
-    extents,
-    looked_at,
-    named,
-    planned,
-)
+from numtorch.ops.indexing.positions import LONG, LONG_OR_INT, PICKED, as_index, check, columns, extents, named, planned
 from numtorch.ops.movement import contiguous, expand_to, reshape
-from numtorch.ops.movement.launching import Plan, remember
+from numtorch.ops.movement.launching import remember
 from numtorch.storage import Size, wrap_dim
 
 
@@ -54,47 +47,33 @@ def take_along_extents(x, index, dim: int, wrap: bool = True):
     return empty((*x.shape[:dim], index.shape.numel(), *x.shape[dim + 1 :]), x.dtype, x.device)
 
 
-@take_along_extents.kernel("cpu", functions=(cpu.take_slices,))
-def take_cpu(x, index, dim, wrap):
-    if not (x._k.contiguous and index._k.contiguous):
-        x, index = contiguous(x), contiguous(index)
-    key = (x._k, x.shape, index._k, index.shape, dim, wrap)
-    plan = _takes.get(key)
-    if plan is None:
-        plan = remember(_takes, key, _take_plan(x, index, dim, wrap))
-    y = plan.result()
-    if plan.entry is not None:
-        bad = plan.entry(x._buf, index._buf, y._buf, *plan.numbers)
-        if bad:
-            check(bad, index, dim, x.shape[dim], wrap)
-    return y
+def _taken(x: Tensor, index: Tensor, dim: int) -> Made:
+    return like(x, (*x.shape[:dim], numel(index), *x.shape[dim + 1 :]))
 
 
-_takes: dict = registry.memo()
+@take_along_extents.loop("cpu", name="slices")
+def _(x, index, dim, wrap):
+    made, (outer, n, inner) = _taken(x, index, dim), extents(x.shape, dim)
+
+    def outside(bad: int, x: Tensor, index: Tensor, *rest: Any) -> None:
+        check(bad, contiguous(index), dim, n, wrap)
+
+    def looked_at(x: Tensor, index: Tensor, *rest: Any) -> Tensor:
+        flat = contiguous(index)
+        check(int(np.count_nonzero((flat._buf < 0) | (flat._buf >= n))), flat, dim, n, wrap)
+        return empty(made.shape, made.kind.dtype, made.kind.device)
+
+    if 0 in made.shape and numel(index) and not wrap:
+        return looked_at  # the slices have no elements: only the positions say what is not allowed
+    numbers = (outer, n, inner, n if wrap else 0)
+    size = prod(made.shape)
+    return Loop(cpu.take_slices, numbers, made, elements=size, weight=PICKED, moves=True, failed=outside)
 
 
-def _take_plan(x: Tensor, index: Tensor, dim: int, wrap: bool) -> Plan:
-    shape = (*x.shape[:dim], index.shape.numel(), *x.shape[dim + 1 :])
-    outer, n, inner = extents(x.shape, dim)
-    plan = planned(
-        cpu.take_slices,
-        Size(shape).numel(),
-        (x._buf, index._buf, x._buf),
-        (outer, n, inner, n if wrap else 0),
-        shape,
-        x._k,
-    )
-    if plan.entry is None and index._buf.size and not wrap:
-        plan.entry = looked_at
-    return plan
-
-
-@take_along_extents.kernel("cuda", name="take_cuda")
-def take_cuda(x, index, dim, wrap):
-    x = contiguous(x)
-    out = take_along_extents.op.rule(x, index, dim)
-    cuda.take_slices.launch(out.shape.numel(), x._buf, index._buf, out._buf, *extents(x.shape, dim))
-    return out
+@take_along_extents.loop("cuda", name="slices")
+def _(x, index, dim):
+    made = _taken(x, index, dim)
+    return Loop(cuda.take_slices, extents(x.shape, dim), made, grid=prod(made.shape))
 
 
 @take_along_extents.vjp
@@ -119,13 +98,9 @@ def put_into_zeros(x, index, shape: tuple, dim: int):
     return put_along_extents(ops.creation.zeros(shape, dtype=x.dtype, device=x.device), index, x, dim, True)
 
 
-@put_into_zeros.kernel("cpu", functions=(cpu.put_slices,))
-def put_into_zeros_cpu(x, index, shape, dim):
-    if x.dtype.is_half:
-        return movement.cast(put_into_zeros_cpu(movement.cast(x, float32), index, shape, dim), x.dtype)
-    out = ops.creation.zeros(shape, dtype=x.dtype, device=x.device)
-    put(out, contiguous(index), x, dim, True, True)
-    return out
+@put_into_zeros.loop("cpu", dtypes=PLAIN, name="slices")
+def _(x, index, shape, dim):
+    return _onto(x, index, shape, dim, True, True, like(x, shape, zeroed=True), operands=(index, x))
 
 
 @put_into_zeros.vjp
@@ -141,6 +116,7 @@ def _put_cost(
 
 @op(
     shape=True,
+    wide=True,
     public=False,
     cost=_put_cost,
     samples=lambda: [((5, 3), index((3,), 5, 0), (3, 3), 0, False), ((2, 5), index((4,), 5), (2, 4), 1, True)],
@@ -148,6 +124,23 @@ def _put_cost(
 def put_along_extents(x, index, y, dim: int, accumulate: bool, wrap: bool = True):
     """``x`` with the slices at positions ``index`` replaced by those of ``y``, or ``y`` added to them."""
     return empty(x.shape, x.dtype, x.device)
+
+
+def _onto(
+    y: Tensor, index: Tensor, shape: tuple, dim: int, accumulate: bool, wrap: bool, out: Made, **options: Any
+) -> Loop:
+    """The loop that writes slices of a result of ``shape`` that is there."""
+    outer, n, inner = extents(shape, dim)
+    if index._k.device is not CPU:
+        numbers: tuple = (outer, n, inner, accumulate)
+        return Loop(cuda.put_slices, numbers, out, elements=numel(y), grid=outer * inner, first=True, **options)
+
+    def outside(bad: int, x: Tensor, index: Tensor, *rest: Any) -> None:
+        check(bad, contiguous(index), dim, n, wrap)
+
+    numbers = (outer, n, inner, bool(accumulate), n if wrap else 0, columns(outer, inner))
+    options |= {"weight": PICKED, "moves": True, "first": True, "failed": outside}
+    return Loop(cpu.put_slices, numbers, out, elements=numel(y), **options)
 
 
 def put(out: Tensor, index: Tensor, y: Tensor, dim: int, accumulate: bool, wrap: bool) -> None:
@@ -169,26 +162,16 @@ def put(out: Tensor, index: Tensor, y: Tensor, dim: int, accumulate: bool, wrap:
 _puts: dict = registry.memo()
 
 
-@put_along_extents.kernel("cpu", functions=(cpu.put_slices,))
-def put_cpu(x, index, y, dim, accumulate, wrap):
-    if accumulate and x.dtype.is_half:  # half types are stored as bits: they add up as float32
-        return movement.cast(
-            put_cpu(movement.cast(x, float32), index, movement.cast(y, float32), dim, True, wrap), x.dtype
-        )
-    out = movement.clone(x)
-    put(out, contiguous(index), y, dim, bool(accumulate), wrap)
-    return out
+for _device in ("cpu", "cuda"):
+
+    @put_along_extents.loop(_device, name="slices")
+    def _(x, index, y, dim, accumulate, wrap):
+        if accumulate and x._k.dtype.is_half:
+            return None  # half types are stored as bits: they add up as float32
+        return _onto(y, index, x.shape, dim, accumulate, wrap, like(x), copied=True)
 
 
-@put_along_extents.kernel("cuda", name="put_cuda")
-def put_cuda(x, index, y, dim, accumulate, wrap):
-    out = movement.clone(x)
-    outer, n, inner = extents(x.shape, dim)
-    cuda.put_slices.launch(outer * inner, out._buf, index._buf, contiguous(y)._buf, outer, n, inner, accumulate)
-    return out
-
-
-@put_along_extents.vjp
+@put_along_extents.vjp(wide=False)
 def _(g, index, y_shape, *, dim, accumulate, wrap, needs):
     gx = g
     if needs[0] and not accumulate:

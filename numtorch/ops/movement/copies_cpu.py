@@ -249,6 +249,11 @@ def _outer(inner: tuple, *values: list) -> list:
     return [np.array([v[k] for k in rest], np.int64) for v in values]
 
 
+def moving(x: Tensor) -> dict[str, Any]:
+    """Options of a ``Loop`` that only moves elements of ``x``."""
+    return {"carrier": CARRIERS[x._k.dtype.itemsize], "weight": MOVED, "moves": True}
+
+
 def planes(sizes: list, start: int, s: list, d: list) -> tuple:
     """``copy_planes`` and what it takes (after the buffers) to walk the last two dimensions as rows and columns."""
     sizes, s, d = ([1] * (2 - len(sizes)) + sizes, [0] * (2 - len(s)) + s, [0] * (2 - len(d)) + d)

@@ -14,6 +14,7 @@ from numtorch._tensor import Tensor, counted, empty
 from numtorch.arguments import dimensions, integer
 from numtorch.device import CPU
 from numtorch.dispatch.cost import moves
+from numtorch.dispatch.loops import Loop, like
 from numtorch.dispatch.op import op
 from numtorch.dispatch.program import shared_from
 from numtorch.dtype import int32, int64
@@ -26,7 +27,7 @@ from numtorch.ops.movement.copies import clone, contiguous
 from numtorch.ops.movement.launching import Plan, moving, remember
 from numtorch.ops.movement.pieces import cat
 from numtorch.ops.movement.views import expand_to, narrow, reshape, transpose, view_as_shape
-from numtorch.storage import collapse, contiguous_strides, kind, wrap_dim
+from numtorch.storage import collapse, contiguous_strides, wrap_dim
 
 
 @exported("Tensor")
@@ -239,6 +240,7 @@ def _each_as_often(x: Tensor, repeats: Tensor, dim: int, output_size: int | None
 @op(
     name="flip",
     public=False,
+    strided=True,
     cost=moves,
     wide=False,
     samples=lambda: [((3, 4), (0,)), ((3, 4), (1,)), ((2, 3, 4), (0, 2)), ((0, 2), (0,))],
@@ -252,29 +254,17 @@ def flip_dims(x, dims: tuple):
     return x
 
 
-_flips: dict = registry.memo()
-
-
-@flip_dims.kernel("cpu", name="backwards", functions=(cpu.copy_planes,))
-def flip_cpu(x, dims):
-    k = x._k
-    key = (k, x.shape, dims) if k.contiguous else (k, x.shape, dims, x._strides)
-    plan = _flips.get(key)
-    return (remember(_flips, key, _flip_plan(x, dims)) if plan is None else plan)(x)
-
-
-def _flip_plan(x: Tensor, dims: tuple) -> Plan:
-    made = kind(x._k.dtype, CPU)
-    if not x.shape.numel():
-        return Plan(x.shape, made, None)
-    strides = list(x.strides)
-    start = 0
+@flip_dims.loop("cpu", name="backwards")
+def _(x, dims):
+    if 0 in x.shape:
+        return Loop(cpu.copy_planes, (), like(x))
+    strides, start = list(x.strides), 0
     for d in dims:
         start += (x.shape[d] - 1) * strides[d]
         strides[d] = -strides[d]
     sizes, steps = collapse(x.shape, [tuple(strides), contiguous_strides(x.shape)])
     kernel, geometry = cpu.planes(sizes, start, *steps)
-    return moving(kernel, made, x.shape, geometry, cpu.CARRIERS[made.dtype.itemsize], shared_from(cpu.MOVED))
+    return Loop(kernel, geometry, like(x), lying=True, **cpu.moving(x))
 
 
 @flip_dims.vjp
@@ -410,24 +400,11 @@ def roll_along(x, shift: int, dim: int):
     return cat([narrow(x, dim, n - shift, shift), narrow(x, dim, 0, n - shift)], dim)
 
 
-_rolls: dict = registry.memo()
-
-
-@roll_along.kernel("cpu", name="halves", functions=(cpu.roll_rows,))
-def roll_cpu(x, shift, dim):
-    x = contiguous(x)
-    key = (x._k, x.shape, shift, dim)
-    plan = _rolls.get(key)
-    return (remember(_rolls, key, _roll_plan(x, shift, dim)) if plan is None else plan)(x)
-
-
-def _roll_plan(x: Tensor, shift: int, dim: int) -> Plan:
-    rows, size = prod(x.shape[:dim]), x.shape.numel()
-    if not size:
-        return Plan(x.shape, x._k, None)
-    width = size // rows
-    numbers = (rows, width, shift * (width // x.shape[dim]))
-    return moving(cpu.roll_rows, x._k, x.shape, numbers, cpu.CARRIERS[x._k.dtype.itemsize], shared_from(cpu.MOVED))
+@roll_along.loop("cpu", name="halves")
+def _(x, shift, dim):
+    rows, width = prod(x.shape[:dim]), prod(x.shape[dim:])
+    numbers = (rows, width, shift * prod(x.shape[dim + 1 :]))
+    return Loop(cpu.roll_rows, numbers, like(x), **cpu.moving(x))
 
 
 @roll_along.vjp

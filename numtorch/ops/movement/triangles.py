@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,16 +14,14 @@ from numtorch.arguments import flag, integer
 from numtorch.autograd.inplace import recorded, repeated, wrote
 from numtorch.device import CPU, as_device
 from numtorch.dispatch.cost import moves
+from numtorch.dispatch.loops import Loop, like
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import SAME, into
-from numtorch.dispatch.program import shared_from
 from numtorch.dtype import dtype as DType
 from numtorch.exports import exported
-from numtorch.kernels import registry
 from numtorch.kernels.jit import jit, prange
-from numtorch.ops.movement.copies import clone, contiguous, copy_, to
-from numtorch.ops.movement.copies_cpu import CARRIERS, MOVED
-from numtorch.ops.movement.launching import Plan, moving, remember
+from numtorch.ops.movement.copies import clone, copy_, to
+from numtorch.ops.movement.copies_cpu import moving
 from numtorch.ops.movement.views import diagonal, select, slice
 from numtorch.storage import Size, tick, wrap_dim
 
@@ -66,23 +65,11 @@ def triangle(x, diagonal: int, lower: bool):
     return ops.arithmetic.where(compare(cols - ops.movement.unsqueeze(rows, 1), diagonal), x, 0)
 
 
-@triangle.kernel("cpu", name="edges", functions=(keep_triangle,))
-def triangle_cpu(x, diagonal, lower):
-    x = contiguous(x)
-    key = (x._k, x.shape, diagonal, lower)
-    plan = _plans.get(key)
-    return (remember(_plans, key, _plan(x, diagonal, lower)) if plan is None else plan)(x)
-
-
-_plans: dict = registry.memo()
-
-
-def _plan(x: Tensor, diagonal: int, lower: bool) -> Plan:
-    if not x._buf.size:
-        return Plan(x.shape, x._k, None)
+@triangle.loop("cpu", name="edges")
+def _(x, diagonal, lower):
     n, m = x.shape[-2:]
-    numbers = (x._buf.size // m, n, m, _within(diagonal, x.shape), lower)
-    return moving(keep_triangle, x._k, x.shape, numbers, CARRIERS[x._k.dtype.itemsize], shared_from(MOVED))
+    numbers = (prod(x.shape[:-1]), n, m, _within(diagonal, x.shape), lower)
+    return Loop(keep_triangle, numbers, like(x), **moving(x))
 
 
 def _within(diagonal: int, shape: tuple) -> int:

@@ -31,7 +31,7 @@ from numtorch.dispatch.program import entry_for, shared_from
 from numtorch.dtype import dtype
 from numtorch.errors import RegistrationError
 from numtorch.kernels import registry, threads
-from numtorch.kernels.jit import Jit
+from numtorch.kernels.jit import Jit, disabled
 from numtorch.kernels.launch import CudaKernel
 from numtorch.storage import Kind, Size, allocate, kind
 
@@ -79,8 +79,8 @@ class Loop:
             which is not given otherwise.
         lying: the loop goes over its operands as they lie in memory, by numbers that follow from their strides; the op
             is ``strided``.
-        carrier: the NumPy dtype under which buffers of the first operand's type are passed, for loops that read only
-            their bits.
+        carrier: the NumPy dtype of the same size for which the loop is compiled in place of the first operand's, where
+            it reads only bits.
     """
 
     __slots__ = (
@@ -281,10 +281,12 @@ def plan(
             )
     loop.operands = None  # what is remembered keeps no tensor alive
     makers = tuple(None if o is None else (_maker(o), o.shape, o.kind) for o in outs)
+    if not disabled():
+        carried = None  # machine code takes any elements of that size
     made = Plan(_general(loop, entry, places, makers, several, carried, late, nested), params, loop)
     alone = len(wanted) == 1 and (not several or None in outs)
     plain = (
-        not (loop.scratch or loop.order or nested or loop.carrier or loop.first)
+        not (loop.scratch or loop.order or nested or carried or loop.first)
         and where.type != "meta"
         and places in (required, every)
     )
@@ -337,7 +339,8 @@ def _general(
             return y
 
         return written
-    if not several and not scratch and order is None and not nested and carried is None and failed is None and not late:
+    plain = not (several or scratch or nested or late) and order is None and failed is None
+    if plain and carried is None:
         make, shape, k = makers[0]
 
         def simple(*values: Any, **named: Any) -> Any:

@@ -387,10 +387,10 @@ class Tensor:
         """In-place ``fmod``."""
     @overload
     def gather(self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = ..., out: Tensor | None = ...) -> Tensor:
-        """Elements at the given positions along ``dim``, one for each element of ``index``."""
+        """``out[i, j] = input[index[i, j], j]`` for ``dim=0``: elements at given positions along ``dim``."""
     @overload
     def gather(self, *, index: Tensor, sparse_grad: builtins.bool = ..., out: Tensor | None = ..., axis: builtins.int) -> Tensor:
-        """Elements at the given positions along ``dim``, one for each element of ``index``."""
+        """``out[i, j] = input[index[i, j], j]`` for ``dim=0``: elements at given positions along ``dim``."""
     def ge(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
         """Whether ``input >= other``, element by element, as booleans."""
     def ge_(self, other: _Operand) -> Tensor:
@@ -816,10 +816,10 @@ class Tensor:
         """In-place ``rsqrt``."""
     @overload
     def scatter(self, dim: builtins.int, index: Tensor, src: Any = ..., *, value: Any = ..., reduce: str | None = ..., out: Tensor | None = ...) -> Tensor:
-        """``input`` with ``src`` written at the positions ``index`` of ``dim`` (the last write wins)."""
+        """A copy of ``input`` with elements written at positions along ``dim``: ``out[index[i, j], j] = src[i, j]`` for 0."""
     @overload
     def scatter(self, *, index: Tensor, src: Any = ..., value: Any = ..., reduce: str | None = ..., out: Tensor | None = ..., axis: builtins.int) -> Tensor:
-        """``input`` with ``src`` written at the positions ``index`` of ``dim`` (the last write wins)."""
+        """A copy of ``input`` with elements written at positions along ``dim``: ``out[index[i, j], j] = src[i, j]`` for 0."""
     @overload
     def scatter_(self, dim: builtins.int, index: Tensor, src: Any = ..., *, value: Any = ..., reduce: str | None = ...) -> Tensor:
         """In-place ``scatter``."""
@@ -828,10 +828,10 @@ class Tensor:
         """In-place ``scatter``."""
     @overload
     def scatter_add(self, dim: builtins.int, index: Tensor, src: Tensor, *, out: Tensor | None = ...) -> Tensor:
-        """``input`` with ``src`` added at the positions ``index`` of ``dim``."""
+        """A copy of ``input`` with ``out[index[i, j], j] += src[i, j]`` for ``dim=0``; equal positions add up."""
     @overload
     def scatter_add(self, *, index: Tensor, src: Tensor, out: Tensor | None = ..., axis: builtins.int) -> Tensor:
-        """``input`` with ``src`` added at the positions ``index`` of ``dim``."""
+        """A copy of ``input`` with ``out[index[i, j], j] += src[i, j]`` for ``dim=0``; equal positions add up."""
     @overload
     def scatter_add_(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor:
         """In-place ``scatter_add``."""
@@ -840,10 +840,10 @@ class Tensor:
         """In-place ``scatter_add``."""
     @overload
     def scatter_reduce(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: str, *, include_self: builtins.bool = ..., out: Tensor | None = ...) -> Tensor:
-        """``input`` with ``src`` combined into the positions ``index`` of ``dim`` by ``sum``, ``prod``, ``mean``, ``amax`` or ``amin``."""
+        """A copy of ``input`` with the elements of ``src`` combined into those at the positions ``index`` along ``dim``."""
     @overload
     def scatter_reduce(self, *, index: Tensor, src: Tensor, reduce: str, include_self: builtins.bool = ..., out: Tensor | None = ..., axis: builtins.int) -> Tensor:
-        """``input`` with ``src`` combined into the positions ``index`` of ``dim`` by ``sum``, ``prod``, ``mean``, ``amax`` or ``amin``."""
+        """A copy of ``input`` with the elements of ``src`` combined into those at the positions ``index`` along ``dim``."""
     @overload
     def scatter_reduce_(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: str, *, include_self: builtins.bool = ...) -> Tensor:
         """In-place ``scatter_reduce``."""
@@ -958,7 +958,7 @@ class Tensor:
     def take(self, index: Tensor, *, out: Tensor | None = ...) -> Tensor:
         """The elements at positions of the flattened tensor."""
     def take_along_dim(self, indices: Tensor, dim: builtins.int | None = ..., *, out: Tensor | None = ..., axis: builtins.int | None = ...) -> Tensor:
-        """Elements at ``indices`` along ``dim``, both broadcast in the other dimensions; as NumPy's ``take_along_axis``."""
+        """Elements at given positions along ``dim``, as NumPy's ``take_along_axis``."""
     def tan(self, *, out: Tensor | None = ...) -> Tensor:
         """The tangent."""
     def tan_(self) -> Tensor:

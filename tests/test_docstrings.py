@@ -46,7 +46,7 @@ from numtorch import exports
 
 PACKAGE = Path(numtorch.__file__).parent
 
-PENDING = {"ops/indexing/elements.py"}
+PENDING: set = set()
 
 
 NAMESPACES = [

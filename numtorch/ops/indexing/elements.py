@@ -337,9 +337,21 @@ def _checked(x: Tensor, index: Any, dim: int, name: str, src: Any = None) -> tup
 
 @exported("torch", "Tensor")
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Any = None) -> Tensor:
-    """Elements at the given positions along ``dim``, one for each element of ``index``.
+    """``out[i, j] = input[index[i, j], j]`` for ``dim=0``: elements at given positions along ``dim``.
 
-    >>> import numtorch as torch
+    Args:
+        input: of any shape.
+        dim: the dimension.
+        index: int64 or int32 positions from 0 on, with as many dimensions, of which the others may be smaller.
+        sparse_grad: accepted; gradients are dense.
+
+    Returns:
+        A tensor of the shape of ``index``.
+
+    Raises:
+        IndexError: a position or ``dim`` is out of range.
+        RuntimeError: the shapes do not fit, or ``index`` is of another type.
+
     >>> torch.gather(torch.tensor([[1, 2], [3, 4]]), 1, torch.tensor([[0, 0], [1, 0]]))
     tensor([[1, 1],
             [4, 3]])
@@ -356,12 +368,20 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
 
 @exported("torch", "Tensor")
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, out: Any = None) -> Tensor:
-    """Elements at ``indices`` along ``dim``, both broadcast in the other dimensions; as NumPy's ``take_along_axis``.
+    """Elements at given positions along ``dim``, as NumPy's ``take_along_axis``.
 
-    Along a ``dim``, negative indices count from the end. Differs from torch, which takes those beyond it modulo its
-    size: they are refused.
+    Args:
+        input: of any shape.
+        indices: int64 positions, broadcast with ``input`` in the other dimensions; negative ones count from the end.
+        dim: the dimension; if None both are flattened, and positions begin at 0.
 
-    >>> import numtorch as torch
+    Returns:
+        A tensor of the common shape, whose size along ``dim`` is that of ``indices``.
+
+    Raises:
+        IndexError: a position or ``dim`` is out of range. (Differs from torch, which takes positions modulo the size.)
+        RuntimeError: the shapes do not fit, or ``indices`` is of another type.
+
     >>> x = torch.tensor([[3, 1, 2]])
     >>> torch.take_along_dim(x, torch.argsort(x, 1), 1)
     tensor([[1, 2, 3]])
@@ -423,9 +443,24 @@ def scatter(
     reduce: str | None = None,
     out: Any = None,
 ) -> Tensor:
-    """``input`` with ``src`` written at the positions ``index`` of ``dim`` (the last write wins).
+    """A copy of ``input`` with elements written at positions along ``dim``: ``out[index[i, j], j] = src[i, j]`` for 0.
 
-    >>> import numtorch as torch
+    Args:
+        input: of any shape.
+        dim: the dimension.
+        index: int64 or int32 positions from 0 on, with as many dimensions; of equal ones the last is written.
+        src: a tensor of the same type, at least as large as ``index``, or a number.
+        value: a number, instead of ``src``.
+        reduce: ``"add"`` or ``"multiply"`` combines with what is there instead of replacing it.
+
+    Returns:
+        A tensor of the shape of ``input``.
+
+    Raises:
+        IndexError: a position or ``dim`` is out of range.
+        RuntimeError: the shapes or types do not fit, or another ``reduce``.
+        TypeError: not one of ``src`` and ``value`` is given.
+
     >>> torch.scatter(torch.zeros(2, 3), 1, torch.tensor([[2], [0]]), 1.0)
     tensor([[0., 0., 1.],
             [1., 0., 0.]])
@@ -452,9 +487,21 @@ _MODES = {None: cpu.SET, "add": cpu.ADD, "multiply": cpu.MULTIPLY}
 
 @exported("torch", "Tensor")
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Any = None) -> Tensor:
-    """``input`` with ``src`` added at the positions ``index`` of ``dim``.
+    """A copy of ``input`` with ``out[index[i, j], j] += src[i, j]`` for ``dim=0``; equal positions add up.
 
-    >>> import numtorch as torch
+    Args:
+        input: of any shape.
+        dim: the dimension.
+        index: int64 or int32 positions from 0 on, with as many dimensions.
+        src: a tensor of the same type as ``input``, at least as large as ``index``.
+
+    Returns:
+        A tensor of the shape of ``input``.
+
+    Raises:
+        IndexError: a position or ``dim`` is out of range.
+        RuntimeError: the shapes or types do not fit.
+
     >>> torch.scatter_add(torch.zeros(3), 0, torch.tensor([0, 0, 2]), torch.tensor([1.0, 2.0, 3.0]))
     tensor([3., 0., 3.])
     """
@@ -471,12 +518,24 @@ _REDUCTIONS = {"sum": cpu.ADD, "mean": cpu.ADD, "prod": cpu.MULTIPLY, "amax": cp
 def scatter_reduce(
     input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True, out: Any = None
 ) -> Tensor:
-    """``input`` with ``src`` combined into the positions ``index`` of ``dim`` by ``sum``, ``prod``, ``mean``, ``amax``
-    or ``amin``.
+    """A copy of ``input`` with the elements of ``src`` combined into those at the positions ``index`` along ``dim``.
 
-    With ``include_self=False`` what stands at these positions takes no part. Equal extremes share the gradient.
+    Args:
+        input: of any shape.
+        dim: the dimension.
+        index: int64 or int32 positions from 0 on, with as many dimensions.
+        src: a tensor of the same type as ``input``, at least as large as ``index``.
+        reduce: ``"sum"``, ``"prod"``, ``"mean"``, ``"amax"`` or ``"amin"``, whose equal elements share the gradient.
+        include_self: whether what stands at these positions takes part.
 
-    >>> import numtorch as torch
+    Returns:
+        A tensor of the shape of ``input``.
+
+    Raises:
+        IndexError: a position or ``dim`` is out of range.
+        RuntimeError: the shapes or types do not fit, or another ``reduce``.
+        NotImplementedError: the mean of booleans.
+
     >>> x, index = torch.tensor([1.0, 2.0]), torch.tensor([0, 0, 1])
     >>> torch.scatter_reduce(x, 0, index, torch.tensor([5.0, 7.0, 4.0]), "mean", include_self=False)
     tensor([6., 4.])
@@ -520,7 +579,17 @@ def _identity(reduce: str, d: dtypes.dtype) -> Any:
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """A 1 at each class's place and 0 elsewhere, along a new last dimension.
 
-    >>> import numtorch as torch
+    Args:
+        tensor: class numbers, int64, of any shape (*).
+        num_classes: how many there are; -1 for one more than the largest.
+
+    Returns:
+        int64, (*, num_classes).
+
+    Raises:
+        RuntimeError: a number is no class, or the type is another.
+        TypeError: ``tensor`` is no tensor.
+
     >>> torch.nn.functional.one_hot(torch.tensor([1, 0]), 3)
     tensor([[0, 1, 0],
             [1, 0, 0]])

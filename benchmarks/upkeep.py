@@ -3,6 +3,7 @@
 Counts, for each checkout given (this one if none is), so that two can be compared:
 
     lines                    of ``numtorch/``, without the stubs that are generated
+    statements               the same without docstrings, however it is formatted
     launchers                lines of functions registered with ``.kernel(...)``: what stands between tensors and loops
     planning functions       lines of functions registered with ``.loop(...)``
     memo tables              ``registry.memo()`` and ``lru_cache`` in ``ops/``: choices that an op remembers by itself
@@ -29,6 +30,12 @@ def modules_of(root: Path) -> dict[str, ast.Module]:
         parts = path.relative_to(root).with_suffix("").parts
         found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = ast.parse(path.read_text())
     return found
+
+
+def _statements(tree: ast.AST) -> int:
+    """Statements of a module, those inside others included, without docstrings."""
+    nodes = [n for n in ast.walk(tree) if isinstance(n, ast.stmt)]
+    return len(nodes) - sum(isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant) for n in nodes)
 
 
 def _registered(tree: ast.Module, how: str) -> int:
@@ -126,6 +133,7 @@ def count(root: Path) -> dict[str, str]:
     wrappers = sum(len(re.findall(r"^def (?!_)\w+\(input: ", t, re.M)) for t in ops.values())
     return {
         "lines": str(sum(t.count("\n") for t in texts.values())),
+        "statements": str(sum(map(_statements, modules.values()))),
         "launchers": str(sum(_registered(tree, "kernel") for tree in modules.values())),
         "planning functions": str(sum(_registered(tree, "loop") for tree in modules.values())),
         "memo tables": str(sum(len(re.findall(r"registry\.memo\(\)|lru_cache", t)) for t in ops.values())),

@@ -259,3 +259,61 @@ def test_gradients_of_sums_are_contiguous_where_small_and_views_where_large():
             (g,) = torch.autograd.grad(total, x)
             assert g.shape == x.shape and len(set(g.flatten().tolist())) == 1
         assert torch.autograd.grad(x.sum(), x)[0].stride() == stride
+
+
+@jit
+def add_at(out, at, y, n):
+    bad = 0
+    for i in range(at.size):
+        if at[i] < n:
+            out[at[i]] += y[i]
+        else:
+            bad += 1
+    return bad
+
+
+def refuse(bad, *arguments):
+    raise IndexError(f"{bad} outside")
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_results_that_stand_first(copied):
+    @op(shape=True)
+    def added_(x, at, y):
+        return torch.empty(x.shape, dtype=x.dtype, device=x.device)
+
+    @added_.loop("cpu")
+    def onto(x, at, y):
+        rest = {"copied": True} if copied else {"first": True, "operands": (at, y)}
+        made = like(x, zeroed=not copied)
+        return Loop(add_at, (x.numel(),), made, elements=at.numel(), failed=refuse, **rest)
+
+    x, at, y = torch.ones(4, 2)[:, 0], torch.tensor([1, 3, 1]), torch.tensor([1.0, 2.0, 4.0])
+    for _ in range(2):
+        assert added_(x, at, y).tolist() == ([1.0, 6.0, 1.0, 3.0] if copied else [0.0, 5.0, 0.0, 2.0])
+        with pytest.raises(IndexError, match="1 outside"):
+            added_(x, at + 1, y)
+        assert added_(x, at[:0], y[:0]).tolist() == [float(copied)] * 4
+        with pytest.raises(IndexError, match="3 outside"):
+            added_(x[:0], at, y)
+    assert x.tolist() == [1.0] * 4
+
+
+@jit
+def every(x, out, step):
+    for i in range(out.size):
+        out[i] = x[i * step]
+
+
+def test_loops_over_operands_as_they_lie():
+    @op(shape=True, strided=True)
+    def laid_(x):
+        return torch.empty(x.shape, dtype=x.dtype, device=x.device)
+
+    @laid_.loop("cpu", dtypes=FLOATS)
+    def steps(x):
+        return Loop(every, (x.stride(0),), like(x), lying=True)
+
+    x = torch.arange(12.0)
+    for view in (x, x[::3], x[1::2], x):
+        assert laid_(view).tolist() == view.tolist()

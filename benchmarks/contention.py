@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from benchmarks.compare import Worker, machine
 
 STEPS = "step/MLP SGD", "step/MLP Adam", "step/LeNet SGD", "step/LeNet Adam"
-BUSY = "import os, sys\nif sys.argv[1] != 'any': os.sched_setaffinity(0, {int(sys.argv[1])})\nprint(flush=True)\nwhile True: pass"  # noqa: E501
+BUSY = "import os, sys\nif sys.argv[1] != 'any': os.sched_setaffinity(0, {int(sys.argv[1])})\n"
+BUSY += "print(flush=True)\nwhile True: pass"
 
 
 @contextmanager

@@ -33,11 +33,17 @@ NEAREST = {
     "torch.nn.parallel": "everything runs in one process here",
     "torch.utils.data.distributed": "torch.utils.data.DistributedSampler is here",
     "torch.utils.benchmark": "torch.profiler.benchmark measures calls",
-    "torch.cuda.Event": "time.perf_counter after torch.cuda.synchronize() takes times; torch.profiler.profile() takes those of kernels",  # noqa: E501
+    "torch.cuda.Event": (
+        "time.perf_counter after torch.cuda.synchronize() takes times; torch.profiler.profile() takes those of kernels"
+    ),
     "torch.cuda.Stream": "kernels run one after another here",
     "torch.ao": "there are no quantized types; x.bfloat16() and x.half() are the smallest floating ones",
-    "torch.special": "torch.erf, torch.expm1, torch.log1p, torch.softmax and torch.logsumexp are here under these names",  # noqa: E501
-    "torch.distributions": "torch.normal, torch.bernoulli, torch.multinomial, x.exponential_() and x.uniform_() draw random numbers",  # noqa: E501
+    "torch.special": (
+        "torch.erf, torch.expm1, torch.log1p, torch.softmax and torch.logsumexp are here under these names"
+    ),
+    "torch.distributions": (
+        "torch.normal, torch.bernoulli, torch.multinomial, x.exponential_() and x.uniform_() draw random numbers"
+    ),
     "torch.amp": "net.bfloat16() and x.bfloat16() compute in a half type",
     "torch.autocast": "net.bfloat16() and x.bfloat16() compute in a half type",
     "torch.compile": "kernels are compiled as they are called: leave it out",
@@ -91,7 +97,9 @@ NEAREST = {
     "torch.nan_to_num": "torch.where(torch.isnan(x), 0.0, x) replaces NaN",
     "torch.fmax": "torch.maximum is the same but for NaN",
     "torch.fmin": "torch.minimum is the same but for NaN",
-    "torch.quantile": "torch.sort and torch.median are here; np.quantile(x.detach().numpy(), q) computes it outside the graph",  # noqa: E501
+    "torch.quantile": (
+        "torch.sort and torch.median are here; np.quantile(x.detach().numpy(), q) computes it outside the graph"
+    ),
     "torch.nanquantile": "np.nanquantile(x.detach().numpy(), q) computes it outside the graph",
     "torch.histc": "torch.bincount counts integers; np.histogram(x.numpy()) is the same",
     "torch.histogram": "torch.bincount counts integers; np.histogram(x.numpy()) is the same",
@@ -172,9 +180,15 @@ NEAREST = {
     "torch.nn.functional.unfold": "x.unfold(dim, size, step) takes windows as views",
     "torch.nn.LazyLinear": "nn.Linear is here; tell it how many features come in",
     "torch.nn.LazyConv2d": "nn.Conv2d is here; tell it how many channels come in",
-    "torch.nn.functional.gumbel_softmax": "F.softmax((logits - torch.empty_like(logits).exponential_().log()) / tau, -1) is the same",  # noqa: E501
-    "torch.nn.TripletMarginLoss": "F.relu(F.pairwise_distance(a, p) - F.pairwise_distance(a, n) + margin).mean() is the same",  # noqa: E501
-    "torch.nn.functional.triplet_margin_loss": "F.relu(F.pairwise_distance(a, p) - F.pairwise_distance(a, n) + margin).mean() is the same",  # noqa: E501
+    "torch.nn.functional.gumbel_softmax": (
+        "F.softmax((logits - torch.empty_like(logits).exponential_().log()) / tau, -1) is the same"
+    ),
+    "torch.nn.TripletMarginLoss": (
+        "F.relu(F.pairwise_distance(a, p) - F.pairwise_distance(a, n) + margin).mean() is the same"
+    ),
+    "torch.nn.functional.triplet_margin_loss": (
+        "F.relu(F.pairwise_distance(a, p) - F.pairwise_distance(a, n) + margin).mean() is the same"
+    ),
     "torch.nn.CosineEmbeddingLoss": "F.cosine_similarity is what it is made of",
     "torch.nn.MarginRankingLoss": "F.relu(-y * (a - b) + margin).mean() is the same",
     "torch.nn.HingeEmbeddingLoss": "torch.where(y == 1, x, F.relu(margin - x)).mean() is the same",

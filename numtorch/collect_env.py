@@ -64,7 +64,8 @@ def collect() -> dict[str, Any]:
 
 def _system() -> dict[str, Any]:
     return {
-        "python": f"{platform.python_version()} ({platform.python_implementation()}, {sys.maxsize.bit_length() + 1} bits)",  # noqa: E501
+        "python": f"{platform.python_version()} ({platform.python_implementation()}, "
+        f"{sys.maxsize.bit_length() + 1} bits)",
         "platform": platform.platform(),
         "libc": " ".join(platform.libc_ver()).strip() or None,
     }

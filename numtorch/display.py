@@ -69,7 +69,8 @@ def text(content: str, notes: Sequence[str] = ()) -> str:
     >>> "&lt;" in text("a < b")
     True
     """
-    return f'<pre style="{FONT};line-height:1.3;white-space:pre;{SCROLLS};margin:4px 0">{html.escape(content)}</pre>{_sentences(notes)}'  # noqa: E501
+    style = f"{FONT};line-height:1.3;white-space:pre;{SCROLLS};margin:4px 0"
+    return f'<pre style="{style}">{html.escape(content)}</pre>{_sentences(notes)}'
 
 
 def _sentences(told: Sequence[str]) -> str:
@@ -134,7 +135,8 @@ def tensor(values: np.ndarray, title: str) -> str:
         index = ", ".join(str(int(j)) for j in np.unravel_index(i, lead)) if lead else ""
         label = f'<div style="font-family:monospace;font-size:11px;{PALE}">[{index}]</div>' if lead else ""
         shown.append(
-            f'<div style="display:inline-block;vertical-align:top;margin-right:12px">{label}{_matrix(matrices[i])}</div>'  # noqa: E501
+            '<div style="display:inline-block;vertical-align:top;margin-right:12px">'
+            f"{label}{_matrix(matrices[i])}</div>"
         )
     if len(matrices) > 4:
         shown.append(f'<span style="font-family:monospace">… {len(matrices) - 4} more</span>')
@@ -161,7 +163,8 @@ def _matrix(x: np.ndarray) -> str:
     if numbers:
         return f'<table style="{STYLE}">{"".join(lines)}</table>'
     side = max(3, min(10, 160 // max(picked.shape)))
-    style = f"<style>.nt-heat{side} td{{width:{side}px;height:{side}px;min-width:{side}px;padding:0!important;border:0}}</style>"  # noqa: E501
+    extents = f"width:{side}px;height:{side}px;min-width:{side}px"
+    style = f"<style>.nt-heat{side} td{{{extents};padding:0!important;border:0}}</style>"
     return f'{style}<table class="nt-heat{side}" style="border-collapse:collapse">{"".join(lines)}</table>'
 
 

@@ -300,7 +300,7 @@ def test_the_list_is_up_to_date():
     if torch.__version__.split("+")[0] != "2.13.0":
         pytest.skip("the list is that of another version")
     # In a process of its own: what other tests have imported of torch would be listed too.
-    code = "import torch_names; assert torch_names.FILE.read_text() == torch_names.text(), 'run python tests/torch_names.py'"  # noqa: E501
+    code = "import torch_names as t; assert t.FILE.read_text() == t.text(), 'run python tests/torch_names.py'"
     subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, check=True)
 
 

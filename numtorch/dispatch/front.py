@@ -168,7 +168,8 @@ def _elementwise(op: Any, env: dict[str, Any]) -> Callable:
     inner = _own_path(op, env, [f"{n}_" for n in names], [f"{n}_" for n in params], [f"{n}_" for n in params])
     env["inner_"] = inner
     rest = (["*", "out=None"], ", out=out") if op.out is None else ([], "")
-    text = f"def {op.name}({', '.join([*names, *texts, *rest[0]])}):\n    return inner_({', '.join([*names, *params])}{rest[1]})\n"  # noqa: E501
+    text = f"def {op.name}({', '.join([*names, *texts, *rest[0]])}):\n"
+    text += f"    return inner_({', '.join([*names, *params])}{rest[1]})\n"
     return compiled(op.name, text, env)
 
 

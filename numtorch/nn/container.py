@@ -412,7 +412,8 @@ def _described(x: Any, kind: str) -> str:
     if not isinstance(x, Tensor):
         return f"Object of type: {type(x).__name__}"
     where = f" ({x.device})" if x.is_cuda else ""
-    return f"{'Parameter' if isinstance(x, Parameter) else 'Tensor'} containing: [{kind} of size {'x'.join(map(str, x.shape))}{where}]"  # noqa: E501
+    name = "Parameter" if isinstance(x, Parameter) else "Tensor"
+    return f"{name} containing: [{kind} of size {'x'.join(map(str, x.shape))}{where}]"
 
 
 def _as_parameter(x: Any) -> Any:

@@ -33,7 +33,8 @@ def _svg(height: float, parts: Iterable[str], more: str = "", wide: int = WIDE, 
 
 
 def _text(x: float, y: float, content: str, anchor: str = "start", size: int = 12, fill: str = "currentColor") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" fill="{fill}">{escape(content)}</text>'  # noqa: E501
+    where = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
+    return f'<text {where} font-size="{size}" fill="{fill}">{escape(content)}</text>'
 
 
 # --- where the time went --------------------------------------------------------------------------

@@ -151,7 +151,8 @@ def worst(ours: Leaf, theirs: Leaf, scale: float = 1.0, coarsest: float = 0.0) -
         return None
     at = tuple(int(i) for i in np.argwhere(bad)[0])
     apart = a.dtype.kind == "f" and not np.any(np.isfinite(a[bad]) & np.isfinite(b[bad]))
-    return f"{int(bad.sum())}/{a.size} at {list(at)}: torch {b[at]!r} ours {a[at]!r}{'; nowhere both finite' if apart else ''}"  # noqa: E501
+    finite = "; nowhere both finite" if apart else ""
+    return f"{int(bad.sum())}/{a.size} at {list(at)}: torch {b[at]!r} ours {a[at]!r}{finite}"
 
 
 def difference(ours: Any, theirs: Any, scale: float, loose: bool = False, coarsest: float = 0.0) -> str | None:

@@ -752,7 +752,7 @@ def _unique(g: Gen) -> tuple:
     return (x,), _maybe(g, 0.4, return_inverse=True, return_counts=True, dim=lambda: g.dim(len(x.final)))
 
 
-# --- networks ----------------------------------------------------------------------------------------------------------  # noqa: E501
+# --- networks -----------------------------------------------------------------------------------------------------
 
 
 def _number_or_tuple(g: Gen, n: int, low: int, high: int) -> Any:

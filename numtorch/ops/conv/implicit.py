@@ -181,7 +181,8 @@ def multiply_strips(
         for s in range(first, last):
             e, position = s // per_image, s % per_image * strip
             at = planes + e * image_step + group * plan[GROUP_CHANNELS] * plan[CHANNEL]
-            gather_strip(plan, source, at, width, starts, jobs[job + JOB_STARTS] + k0, kn, position, min(strip, positions - position),  # noqa: E501
+            gather_strip(plan, source, at, width, starts, jobs[job + JOB_STARTS] + k0, kn, position,
+                         min(strip, positions - position),
                          scratch, b0 + (s - first) * depth * strip)  # fmt: skip
         i = 0
         for panel in range(panels):
@@ -356,7 +357,8 @@ def weight_grad_chunk(plan, starts, phases, jobs, x, g, bias, out, scratch, chun
                         h = height + (1 if panel < higher else 0)
                         row = group * m + i
                         for e in range(images):
-                            pack_transposed(table, lanes, g, ((image + e) * groups * m + row) * positions + position, positions,  # noqa: E501
+                            pack_transposed(table, lanes, g, ((image + e) * groups * m + row) * positions + position,
+                                            positions,
                                             scratch, a0 + e * count * h, h, h, count)  # fmt: skip
                         for t in range(k0, k1, strip):
                             tile(table, h, 0, scratch, a0, h, scratch, b0 + (t - k0) * plan[DEPTH], strip,

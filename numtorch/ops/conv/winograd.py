@@ -188,7 +188,8 @@ def stage_rows(plan, x, image, c, h, w, y, rows, staged, s0, row_step, left):
     for k in range(0, c, plan[LANES_AT]):
         for i in range(max(0, -y), min(rows, h - y)):
             pack_transposed(plan[TABLE], plan[LANES_AT], x, ((image * c + k) * h + y + i) * w, h * w,
-                            staged, s0 + i * row_step + left * channels + k, channels, min(plan[LANES_AT], c - k), w)  # fmt: skip  # noqa: E501
+                            staged, s0 + i * row_step + left * channels + k, channels, min(plan[LANES_AT], c - k),
+                            w)  # fmt: skip
 
 
 @jit(**TRANSFORM)
@@ -245,8 +246,10 @@ def multiply_points(plan, v, v_step, packed, m, m_step, tiles):
             for panel in range(panels):
                 h = height + (1 if panel < higher else 0)
                 for s in range(strips):
-                    tile(table, h, 1, v, p * v_step + i * a_step + k, a_step, packed, weights + (s * ci + k) * strip, strip,  # noqa: E501
-                         m, p * m_step + i * c_step + s * strip, c_step, m, 0, min(DEPTH, ci - k), min(strip, c_step - s * strip),  # noqa: E501
+                    tile(table, h, 1, v, p * v_step + i * a_step + k, a_step, packed, weights + (s * ci + k) * strip,
+                         strip,
+                         m, p * m_step + i * c_step + s * strip, c_step, m, 0, min(DEPTH, ci - k),
+                         min(strip, c_step - s * strip),
                          flags)  # fmt: skip
                 i += h
 
@@ -284,7 +287,8 @@ def tiles_chunk(plan, x, packed, bias, out, staged, v, m, chunk):
             )
         multiply_points(plan, mine_v, v_step, packed, mine_m, m_step, (last - first) * across)
         for r in range(first, last):
-            finish_row(plan, mine_m, (r - first) * across * c_step, m_step, 0, plan[RESULT_AT], bias, out, r // down, r % down * TILE,  # noqa: E501
+            finish_row(plan, mine_m, (r - first) * across * c_step, m_step, 0, plan[RESULT_AT], bias, out, r // down,
+                       r % down * TILE,
                        staged, s0)  # fmt: skip
 
 

@@ -100,7 +100,8 @@ def transform_weights(plan, w, c, count, k, depth, staged, s0, u, u0):
         )
     else:
         for j in range(depth):
-            pack_transposed(plan[TABLE], plan[LANES_AT], w, c * c_step + (k + j) * k_step, c_step, staged, s0 + j * taps * wide, wide,  # noqa: E501
+            pack_transposed(plan[TABLE], plan[LANES_AT], w, c * c_step + (k + j) * k_step, c_step, staged,
+                            s0 + j * taps * wide, wide,
                             count, taps)  # fmt: skip
     row, col, start = TAPS * wide, wide, s0
     if plan[TURNED]:
@@ -141,12 +142,15 @@ def products_chunk(plan, x, w, bias, out, scratch, first, last, chunk):
                 for panel in range(panels):
                     h = height + (1 if panel < higher else 0)
                     for j in range(0, width, strip):
-                        tile(table, h, 1, scratch, p * plan[V_STEP] + i * a_step + k, a_step, scratch, u0 + p * plan[U_STEP] + j, wide,  # noqa: E501
-                             scratch, m0 + p * plan[M_STEP] + i * width + j, width, scratch, 0, depth, min(strip, width - j),  # noqa: E501
+                        tile(table, h, 1, scratch, p * plan[V_STEP] + i * a_step + k, a_step, scratch,
+                             u0 + p * plan[U_STEP] + j, wide,
+                             scratch, m0 + p * plan[M_STEP] + i * width + j, width, scratch, 0, depth,
+                             min(strip, width - j),
                              flags)  # fmt: skip
                     i += h
         for r in range(first, last):
-            finish_row(plan, scratch, m0 + (r - first) * across * width, plan[M_STEP], c, count, bias, out, r // down, r % down * TILE,  # noqa: E501
+            finish_row(plan, scratch, m0 + (r - first) * across * width, plan[M_STEP], c, count, bias, out, r // down,
+                       r % down * TILE,
                        scratch, s0)  # fmt: skip
 
 

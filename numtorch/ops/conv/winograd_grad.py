@@ -88,7 +88,8 @@ def source_row(plan, x, image, y, staged, s0, v, v0):
     stage_rows(plan, x, image, ci, plan[H], plan[W], y, SIDE, staged, s0, row_step, plan[LEFT])
     for s in range(plan[STRIPS]):
         for t in range(across):
-            image_tile(staged, s0 + t * TILE * channels + s * wide, row_step, channels, v, v0 + (s * plan[CAPACITY] + t) * wide,  # noqa: E501
+            image_tile(staged, s0 + t * TILE * channels + s * wide, row_step, channels, v,
+                       v0 + (s * plan[CAPACITY] + t) * wide,
                        plan[V_STEP], min(wide, channels - s * wide))  # fmt: skip
 
 
@@ -172,7 +173,8 @@ def products_chunk(plan, x, g, bias, gw, scratch, first, last, chunk):
                         h = height + (1 if panel < higher else 0)
                         for j in range(0, width, strip):
                             tile(table, h, 0, scratch, a + i, LANES, scratch, b + j, wide,
-                                 scratch, m0 + p * m_step + (i - row0) * wide + j, wide, scratch, 0, min(DEPTH, tiles - k),  # noqa: E501
+                                 scratch, m0 + p * m_step + (i - row0) * wide + j, wide, scratch, 0,
+                                 min(DEPTH, tiles - k),
                                  min(strip, width - j), flags)  # fmt: skip
                         i += h
         if last == plan[ROWS]:

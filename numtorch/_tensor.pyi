@@ -139,8 +139,6 @@ class Tensor:
         """The smallest element along dimensions; NaN if there is one. Equal elements share the gradient."""
     def angle(self, *, out: Tensor | None = ...) -> Tensor:
         """The angle in the complex plane, in radians from -pi to pi; of a real number 0 or pi."""
-    def angle_(self) -> Tensor:
-        """In-place ``angle``."""
     def any(self, dim: Dims | None = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
         """Whether any element is nonzero, of all or along dimensions."""
     def argmax(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ..., axis: builtins.int | None = ..., keepdims: builtins.bool = ...) -> Tensor:
@@ -619,8 +617,6 @@ class Tensor:
         """The largest element, and along a dimension where it is; of two tensors their ``maximum``. NaN is the largest."""
     def maximum(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
         """The larger, element by element; NaN if either is."""
-    def maximum_(self, other: _Operand) -> Tensor:
-        """In-place ``maximum``."""
     def mean(self, dim: Dims | None = ..., keepdim: builtins.bool = ..., *, dtype: _DType | None = ..., out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
         """The mean of all elements, or along dimensions."""
     @overload
@@ -646,8 +642,6 @@ class Tensor:
         """The smallest element, and along a dimension where it is; of two tensors their ``minimum``. NaN is the smallest."""
     def minimum(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
         """The smaller, element by element; NaN if either is."""
-    def minimum_(self, other: _Operand) -> Tensor:
-        """In-place ``minimum``."""
     def mm(self, mat2: Tensor, *, out: Tensor | None = ...) -> Tensor:
         """The product of two matrices."""
     def mode(self, dim: builtins.int = ..., keepdim: builtins.bool = ..., *, out: tuple[Tensor, Tensor] | None = ..., axis: builtins.int = ..., keepdims: builtins.bool = ...) -> ReturnType:

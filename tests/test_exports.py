@@ -55,3 +55,9 @@ def test_signatures_are_torchs():
     assert str(inspect.signature(numtorch.softmax)) == "(input, dim, dtype=None, *, out=None)"
     assert str(inspect.signature(numtorch.sum)) == "(input, dim=None, keepdim=False, *, dtype=None, out=None)"
     assert str(inspect.signature(numtorch.Tensor.lerp_)) == "(self, end, weight)"
+
+
+def test_tensors_have_no_method_that_torchs_have_not():
+    torch = pytest.importorskip("torch")
+    public = {n for n in vars(numtorch.Tensor) if not n.startswith("_") and hasattr(numtorch.Tensor, n)}
+    assert public - set(dir(torch.Tensor)) <= {"strides"}  # a field, of which torch's ``stride()`` is made

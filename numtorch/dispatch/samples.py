@@ -45,6 +45,7 @@ class exactly:  # noqa: N801
 
     def __init__(self, elements: list):
         self.elements = elements
+        self.shape, self.high = self.array().shape, int(self.array().max()) + 1
 
     def array(self) -> np.ndarray:
         """The numbers."""

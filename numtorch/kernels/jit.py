@@ -193,8 +193,8 @@ class Jit:
         dispatcher = nb.njit(fastmath=set(self.fastmath), error_model="numpy", **options)(clone)
         dispatcher._cache = DiskCache(fn.__name__, self.key)
         # The two ways in which a dispatcher comes to compile: it is told to, or called with types that it has not seen.
-        dispatcher.compile = toolchain.apart(compiling.counted(dispatcher.compile))
-        dispatcher._compile_for_args = toolchain.apart(dispatcher._compile_for_args)
+        dispatcher.compile = toolchain.on_compiler_thread(compiling.counted(dispatcher.compile))
+        dispatcher._compile_for_args = toolchain.on_compiler_thread(dispatcher._compile_for_args)
         return dispatcher
 
     def entry(self, *args) -> Callable:

@@ -70,7 +70,7 @@ def run(work: Callable[..., T], *args: Any) -> T:
         del failure  # which holds this frame by its traceback
 
 
-def apart(fn: Callable[..., T]) -> Callable[..., T]:
+def on_compiler_thread(fn: Callable[..., T]) -> Callable[..., T]:
     """A decorator: calls of the function are work for ``run``."""
 
     @functools.wraps(fn)

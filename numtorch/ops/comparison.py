@@ -364,7 +364,7 @@ def zeros_of(g: Any) -> Any:
 # --- choosing one of two --------------------------------------------------------------------------
 
 
-@exported("torch", "Tensor")
+@exported("torch", "Tensor", inplace=False)
 @primitive(ref=np.maximum, rounded=True)
 def maximum(x, y):
     """The larger, element by element; NaN if either is.
@@ -387,7 +387,7 @@ def _(g, x, y, *, needs):
     return (where(lt(x, y), 0.0, shared) if needs[0] else None), (where(gt(x, y), 0.0, shared) if needs[1] else None)
 
 
-@exported("torch", "Tensor")
+@exported("torch", "Tensor", inplace=False)
 @primitive(ref=np.minimum, rounded=True)
 def minimum(x, y):
     """The smaller, element by element; NaN if either is.

@@ -61,7 +61,7 @@ conj = engine.conj = conj_physical
 conj.op.backward_name = "ConjBackward0"
 
 
-@exported("torch", "Tensor")
+@exported("torch", "Tensor", inplace=False)
 @primitive(floats=True, takes=COMPUTED, result="real", ref=np.angle)
 def angle(x):
     """The angle in the complex plane, in radians from -pi to pi; of a real number 0 or pi.

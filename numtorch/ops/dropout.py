@@ -57,14 +57,14 @@ def dropout_mask_cuda(x, p, seed, at):
     samples=lambda: [((3, 4), mask((3, 4), 5), 1.25)],
     ref=lambda x, m, scale: np.where(m, x * scale, 0),
 )
-def kept_scaled(x, mask, scale: float):
+def scaled_where(x, mask, scale: float):
     """``x * scale`` where the mask holds, else ``x * 0``."""
     return x * (mask.to(x.dtype) * scale)
 
 
-@kept_scaled.vjp(cost=per_output(1))
+@scaled_where.vjp(cost=per_output(1))
 def _(g, mask, *, scale):
-    return kept_scaled(g, mask, scale), None
+    return scaled_where(g, mask, scale), None
 
 
 def _marked(s: Signature) -> bool:
@@ -72,12 +72,12 @@ def _marked(s: Signature) -> bool:
     return s.dtypes[0] in FLOATS and s.dtypes[1] is dtypes.bool
 
 
-@kept_scaled.loop("cpu", when=_marked)
+@scaled_where.loop("cpu", when=_marked)
 def kept(x, scale):
     return Loop(scale_kept, (float(scale),), like(x), weight=2)
 
 
-@kept_scaled.backward.loop("cpu", when=_marked)
+@scaled_where.backward.loop("cpu", when=_marked)
 def kept_backward(g, scale):
     return Loop(scale_kept, (float(scale),), (like(g), None), weight=2)
 
@@ -97,7 +97,7 @@ def masked_scale(x, p: float, seed: int, at: int):
 
 @masked_scale.kernel("cpu", dtypes=FLOATS, name="philox", functions=(fill_mask, scale_kept))
 def dropout_cpu(x, p, seed, at):
-    return kept_scaled(x.detach(), dropout_mask(x, p, seed, at), 1.0 / (1.0 - p) if p < 1 else 0.0)
+    return scaled_where(x.detach(), dropout_mask(x, p, seed, at), 1.0 / (1.0 - p) if p < 1 else 0.0)
 
 
 @masked_scale.kernel("cuda", dtypes=FLOATS, name="philox_cuda")
@@ -159,7 +159,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
         return y if not inplace else input.copy_(y)
     draw = (float(p), *default_generator.take(input.shape.numel()))
     if input._k.device.type == "cpu":  # the mask is kept: drawing it again takes longer than reading it
-        y = kept_scaled(input, dropout_mask(input, *draw), 1.0 / (1.0 - p) if p < 1 else 0.0)
+        y = scaled_where(input, dropout_mask(input, *draw), 1.0 / (1.0 - p) if p < 1 else 0.0)
     else:
         y = masked_scale(input, *draw)
     if inplace:

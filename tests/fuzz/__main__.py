@@ -54,6 +54,7 @@ def main() -> int:
     p.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     p.add_argument("--no-torch", action="store_true", help="safety and consistency only")
     p.add_argument("--narrow", action="store_true", help="few types, so that little is compiled")
+    p.add_argument("--once", action="store_true", help="of the calls only the first of each function")
     p.add_argument("--each", type=int, default=1, help="how many findings of a function and category are printed")
     p.add_argument("--log", help="a file to which each finding is appended as it is found, as a line of JSON")
     p.add_argument("--only", help="categories to print, separated by commas")
@@ -76,12 +77,17 @@ def main() -> int:
             print(f"{f.category}: {f.what}\n    {f.call}", flush=True)
 
     started = time.monotonic()
-    if given.recheck:
-        listed = logged(given.recheck, given.ops)
+    calls = Calls(given.seed, given.ops, given.narrow)
+    if given.recheck or given.once:
+        listed = (
+            logged(given.recheck, given.ops)
+            if given.recheck
+            else Listed([[c] for c in firsts(calls, given.start, given.calls)])
+        )
         r = runner.Runner(listed, torch, given.jobs, report)
         r.run(0, len(listed))
     else:
-        r = runner.Runner(Calls(given.seed, given.ops, given.narrow), torch, given.jobs, report)
+        r = runner.Runner(calls, torch, given.jobs, report)
         r.run(given.start, given.start + given.calls)
     took = time.monotonic() - started
     wanted = given.only.split(",") if given.only else WORST
@@ -97,6 +103,15 @@ def main() -> int:
         f"{len(r.torch_deaths)} deaths of torch"
     )
     return int(bool(seen))
+
+
+def firsts(calls: Calls, start: int, count: int) -> list[Call]:
+    """The first call of each function among so many."""
+    found: dict[str, Call] = {}
+    for i in range(start, start + count):
+        call = calls[i]
+        found.setdefault(call.name, call)
+    return list(found.values())
 
 
 def logged(path: str, only: str | None) -> Listed:

@@ -9,7 +9,8 @@ names (``model.fc.weight``). Dicts, lists and numbers are JSON in the header's `
     {"device": "cpu"}
 
 Beside its name a tensor has ``device`` if it is not on the CPU, ``grad`` if it requires a gradient, ``parameter`` if it
-is a ``Parameter``, and ``view`` (shape, strides and offset) if it shares the memory of the tensor with that name.
+is a ``Parameter``, ``complex`` if its pairs of float64 are complex numbers, and ``view`` (shape, strides and offset) if
+it shares the memory of the tensor with that name.
 
 Any safetensors reader can open the file. A safetensors file of another program loads as a dict of tensors.
 """
@@ -29,7 +30,7 @@ import numpy as np
 from numtorch import cuda
 from numtorch._tensor import Tensor, as_ndarray
 from numtorch.device import CPU, as_device, device
-from numtorch.dtype import ALL, dtype, named
+from numtorch.dtype import ALL, complex128, dtype, float64, named
 from numtorch.errors import CorruptFile
 from numtorch.files import write_atomically
 from numtorch.nn.parameter import Parameter
@@ -44,7 +45,11 @@ _PREFIX = {
     "bfloat": "BF",
     "complex": "C",
 }  # and the number of bits
-NAMES = {d: _PREFIX[d.name.rstrip("0123456789")] + d.name.lstrip("abcdefghijklmnopqrstuvwxyz") for d in ALL}
+NAMES = {
+    d: _PREFIX[d.name.rstrip("0123456789")] + d.name.lstrip("abcdefghijklmnopqrstuvwxyz")
+    for d in ALL
+    if d is not complex128
+}
 DTYPES = {name: d for d, name in NAMES.items()}
 KEY = "numtorch"  # where the structure stands in the metadata
 ALIGNMENT = 64  # of the tensors' bytes in the file, so that a mapped file can be used in place
@@ -82,6 +87,8 @@ class _Writer:
                 found["grad"] = True
             if isinstance(value, Parameter):
                 found["parameter"] = True
+            if value.dtype is complex128:
+                found["complex"] = True
             return found
         if type(value) is dtype:
             return {"dtype": value.name}
@@ -165,7 +172,7 @@ class _Writer:
     @property
     def version(self) -> int:
         """Of the format: 2 if a tensor has what readers of version 1 do not know."""
-        return 2 if any(found.keys() & {"grad", "parameter", "view"} for found, _ in self.places) else 1
+        return 2 if any(found.keys() & {"complex", "grad", "parameter", "view"} for found, _ in self.places) else 1
 
 
 def _span(t: Tensor) -> tuple[int, int]:
@@ -261,7 +268,9 @@ def save(obj: Any, f: Any) -> None:
     )
     header: dict[str, Any] = {"__metadata__": {"format": "pt", KEY: text}}
     for name, t in writer.tensors.items():  # in the order of the object, which readers of other programs then see
-        header[name] = {"dtype": NAMES[t.dtype], "shape": list(t.shape), "data_offsets": spans[name]}
+        # The format has no complex128: its elements are pairs of float64, and the structure says so.
+        d, shape = (float64, [*t.shape, 2]) if t.dtype is complex128 else (t.dtype, list(t.shape))
+        header[name] = {"dtype": NAMES[d], "shape": shape, "data_offsets": spans[name]}
     head = _encoded(json.dumps(header, separators=(",", ":"), ensure_ascii=False))
     head += b" " * (-(8 + len(head)) % ALIGNMENT)
     if len(head) > MAX_HEADER:
@@ -543,6 +552,7 @@ class _Reader:
     def __init__(self, tensors: dict[str, Tensor], place: Callable, name: Any):
         self.tensors, self.place, self.file = tensors, place, name
         self.placed: dict[tuple, Tensor] = {}
+        self.complex: dict[int, Tensor] = {}  # complex tensors by the pairs that they are made of
         self.made: dict[str, Tensor] = {}  # parameters, views, and what requires a gradient
 
     def all(self, structure: Any) -> Any:
@@ -566,7 +576,7 @@ class _Reader:
         if not isinstance(s, dict):
             return s
         if "tensor" in s:
-            if s.keys() - {"tensor", "device", "grad", "parameter", "view"}:
+            if s.keys() - {"tensor", "complex", "device", "grad", "parameter", "view"}:
                 raise ValueError(f"unknown fields of a tensor: {', '.join(s)}")
             return self.whole_or_view(s)
         ((kind, value),) = s.items()
@@ -590,11 +600,15 @@ class _Reader:
         """The tensor that a line of the structure describes; the same object for equal lines."""
         x = self.tensor(s["tensor"], s.get("device", "cpu"))
         grad, parameter, view = s.get("grad", False), s.get("parameter", False), s.get("view")
-        if not (grad or parameter or view):
+        if not (grad or parameter or view or s.get("complex")):
             return x
         at = repr((s["tensor"], s.get("device"), grad, parameter, view))
         found = self.made.get(at)
         if found is None:
+            if s.get("complex"):
+                if x.dtype is not float64 or x.shape[-1:] != (2,):
+                    raise ValueError(f"tensor {s['tensor']!r} is not made of pairs of float64")
+                x = self.complex.setdefault(id(x), movement.view_as_complex(x))
             if view is not None:
                 x = movement.as_strided(x, *_geometry(view, x))
             if grad and not x.dtype.differentiable:

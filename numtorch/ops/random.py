@@ -14,7 +14,7 @@ import numpy as np
 
 import numtorch.dtype as dtypes
 from numtorch import ops
-from numtorch._tensor import Tensor, empty
+from numtorch._tensor import Tensor, empty, fresh
 from numtorch.arguments import flag, integer, integers
 from numtorch.autograd.inplace import recorded, single
 from numtorch.device import as_device
@@ -153,6 +153,11 @@ def _draw(
     requires_grad: bool = False,
 ) -> Tensor:
     d = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
+    if d.is_complex:  # both parts; of normal numbers each has half the variance
+        ends = (0.0, second * math.sqrt(0.5)) if distribution == "normal" else (first, second)
+        parts = _draw((*shape, 2), distribution, *ends, d.to_real(), device, generator)
+        y = fresh(movement.view_as_complex(parts))
+        return (y + first if distribution == "normal" and first else y).requires_grad_(requires_grad)
     if not d.is_floating_point:
         raise NotImplementedError(f'"{distribution}" is not implemented for {d.name}; it draws floating-point numbers')
     like = empty(Size(shape), dtypes.float32 if d.is_half else d, as_device(device))
@@ -602,6 +607,8 @@ def uniform_(x: Tensor, low: float = 0.0, to: float = 1.0, *, generator: Generat
     >>> bool(((x >= 2) & (x < 3)).all())
     True
     """
+    if x.dtype.is_complex:
+        raise NotImplementedError(f"\"uniform_\" not implemented for '{x.dtype.scalar}'; fill .real and .imag")
     if x.dtype.is_floating_point:
         most = dtypes.finfo(x.dtype).max
         for name, bound in (("from", low), ("to", to)):

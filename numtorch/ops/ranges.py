@@ -157,6 +157,12 @@ def _evenly(start: float, end: float, steps: int, op: str) -> np.ndarray:
         return np.where(i < steps // 2, start + step * i, end - step * i[::-1])
 
 
+def _of(number: Any) -> tuple[Any, Any]:
+    """The real and the imaginary part."""
+    number = complex(number)
+    return number.real, number.imag
+
+
 @exported("torch")
 def linspace(
     start: Any,
@@ -189,6 +195,9 @@ def linspace(
         return into(out, FILLED, linspace, start, end, steps, dtype=dtype, device=device, requires_grad=requires_grad)
     d = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     steps = integer(steps, "linspace", "steps")
+    if d.is_complex or isinstance(start, complex) or isinstance(end, complex):
+        parts = [_evenly(float(a), float(b), steps, "linspace") for a, b in zip(_of(start), _of(end), strict=True)]
+        return _counted(parts[0] + 1j * parts[1], d.to_complex(), device, requires_grad)
     values = _evenly(_bound(start, d, "linspace", "start"), _bound(end, d, "linspace", "end"), steps, "linspace")
     return _counted(values, d, device, requires_grad)
 

@@ -25,7 +25,7 @@ from numtorch.exports import exported
 from numtorch.grad_mode import mode
 from numtorch.kernels import registry, threads, timing
 from numtorch.ops.movement.arguments import SEQUENCES
-from numtorch.ops.movement.copies import clone, copy_, to
+from numtorch.ops.movement.copies import clone, copy_
 from numtorch.ops.movement.copies_cpu import MOVED, join, place, planes
 from numtorch.ops.movement.launching import Plan, ready, remember
 from numtorch.ops.movement.shapes import atleast_1d, atleast_2d, atleast_3d
@@ -464,7 +464,9 @@ def _cat_vjp(g: Tensor, inputs: list, dim: int, d_type: dtype, places: list) -> 
     parts = iter(split(g, [inputs[i][0][dim] for i in places], dim))
     return tuple(
         [
-            to(next(parts), k.dtype) if i in places else ops.creation.zeros(shape, dtype=k.dtype, device=k.device)
+            engine.as_type(next(parts), k.dtype)
+            if i in places
+            else ops.creation.zeros(shape, dtype=k.dtype, device=k.device)
             for i, (shape, k, *_) in enumerate(inputs)
         ]
     )

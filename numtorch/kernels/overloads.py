@@ -106,6 +106,7 @@ def as_float(typingctx, b, like):
 # --- constants of the two float types -------------------------------------------------------------
 
 _LN2 = Fraction("0.69314718055994530941723212145817656807550013436025525412068")
+PI = "3.14159265358979323846264338327950288419716939937510582097494"
 _LOG10E = Fraction("0.434294481903251827651128918916605082294397005803666566114454")
 _TWO_OVER_PI = Fraction(  # 1 / (pi / 2) to 80 digits: a float32 above 2**100 still needs 53 bits behind them
     "0.63661977236758134307553505349005744813783858296182579499066937623558719053690614"
@@ -145,8 +146,8 @@ def _k(kind: Any, **more: Any) -> SimpleNamespace:
 
 
 # exp_p: (exp(r) - 1 - r) / r**2; exp2_p: (2**r - 1) / r; log_p: what is left of log(1 + f), see
-# _log_parts; erf_small: erf(x) / x - 1 in x**2 below 1; erf_large: log(erfc(x)) in x up to erf_top,
-# where erf is 1; cdf_p / cdf_q: (normal_cdf(x) - 1/2) / x in x**2 up to cdf_top.
+# _log_parts; atan_p: (atan(r) / r - 1) / z in z = r**2; erf_small: erf(x) / x - 1 in x**2 below 1; erf_large:
+# log(erfc(x)) in x up to erf_top, where erf is 1; cdf_p / cdf_q: (normal_cdf(x) - 1/2) / x in x**2 up to cdf_top.
 # fmt: off
 K32 = _k(
     np.float32, exp_low=-104.5, exp_normal=-87.33654, exp_high=89.0, expm1_low=-18.0, exp2_low=-151.0, exp2_high=129.0,
@@ -159,6 +160,8 @@ K32 = _k(
     erf_small=[7.8891265e-05, -0.000802084282, 0.00518953543, -0.0268544446, 0.112836002,
     -0.376126271,
                0.128379166],
+    atan_p=[-0.06451718869358958, 0.10743668324830098, -0.14263949753605723, 0.1999954031495797,
+            -0.33333331760434554],
     erf_large=[0.000186773087, -0.0029518393, 0.0218561654, -0.10314767, -0.638093901, -1.1271223,
                -0.000332736869],
     sin_p=[-0.000195169493, 0.00833217625, -0.166666549],
@@ -187,6 +190,9 @@ K64 = _k(
                -0.00085483259896429117, 0.005223977607421995, -0.026866170643275986,
                0.11283791670945251,
                -0.37612638903183548, 0.12837916709551256],
+    atan_p=[0.016284375050043393, -0.03456931506332609, 0.045515447340221615, -0.05230443640686948,
+            0.05878927554473807, -0.0666642476020052, 0.07692296368042296, -0.09090908753259112, 0.11111111105150588,
+            -0.14285714285659779, 0.19999999999999804, -0.3333333333333333],
     erf_large=[-4.9468522011907993e-12, 2.0520652249170074e-10, -3.9470961856327841e-09,
                4.6565804900745701e-08, -3.7440064578857955e-07, 2.1418502105837198e-06,
                -8.6934758711775187e-06, 2.2909349370601697e-05, -2.0491397873121884e-05,
@@ -702,9 +708,35 @@ number(math.remainder, 2, _remainder, lambda x, y: 0 if y == 0 or y == -1 else x
 for _name in ("tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "erfc", "lgamma"):
     _body = getattr(libm, _name)
     real(getattr(math, _name))(lambda k, f=_body: lambda x: f(x))
-for _name in ("atan2", "hypot"):
-    _body = getattr(libm, _name)
-    real(getattr(math, _name), 2)(lambda k, f=_body: lambda x, y: f(x, y))
+real(math.hypot, 2)(lambda k: lambda x, y: libm.hypot(x, y))
+
+
+@real(math.atan2, 2)
+def _(k):
+    # The angle to the nearer axis is atan(q) with 0 <= q <= 1, which beyond tan(pi / 8) is pi / 4 + atan((q - 1) / (q +
+    # 1)).
+    zero, one, inf, top, p = k.zero, k.one, k.inf, k.kind(0.41421356237309503), k.atan_p
+    quarter, half, whole = k.kind(np.pi / 4), k.kind(np.pi / 2), k.kind(np.pi)
+    # what rounding these takes away
+    quarter_low, half_low, whole_low = (
+        k.kind(Fraction(PI) / n - Fraction(float(k.kind(np.pi / n)))) for n in (4, 2, 1)
+    )
+
+    def atan2(y, x):
+        ax, ay = _fabs(x), _fabs(y)
+        steep = ay > ax
+        large, small = select(steep, ay, ax), select(steep, ax, ay)
+        q = select(large == zero, zero, select(small == inf, one, small / large))
+        far = q > top
+        r = select(far, (q - one) / (q + one), q)
+        z = r * r
+        angle = fma(poly(z, p) * z, r, r)
+        angle = select(far, quarter + (angle + quarter_low), angle)
+        angle = select(steep, half - (angle - half_low), angle)
+        angle = select(_copysign(one, x) < zero, whole - (angle - whole_low), angle)
+        return select((x != x) | (y != y), x + y, _copysign(angle, y))
+
+    return atan2
 
 
 # --- 16-bit floats and random numbers: compiled from their text in math ---------------------------

@@ -186,6 +186,34 @@ def test_products():
     beside_torch(lambda lib, x, w, b: lib.nn.functional.linear(x, w, b), draw(4, 5), draw(3, 5), draw(3))
 
 
+@by_name("kernel", ["direct", "real_product"])
+def test_products_by_each_kernel(kernel):
+    with numtorch.kernels.use(numtorch.matmul, kernel):
+        for shapes in (((3, 4), (4, 5)), ((2, 3, 4), (2, 4, 5)), ((2, 3, 4), (4, 5))):
+            x, y = (draw(*s) for s in shapes)
+            found = (numtorch.tensor(x) @ numtorch.tensor(y)).numpy()
+            np.testing.assert_allclose(found, x @ y, rtol=1e-5, atol=1e-5)
+    assert (numtorch.ones(0, 3, dtype=numtorch.complex64) @ numtorch.ones(3, 2, dtype=numtorch.complex64)).shape == (
+        0,
+        2,
+    )
+    assert (
+        numtorch.ones(2, 0, dtype=numtorch.complex64).matmul(numtorch.ones(0, 2, dtype=numtorch.complex64)).tolist()
+        == [[0j, 0j]] * 2
+    )
+
+
+def test_the_blocks_of_a_real_product():
+    from numtorch.ops.linear_complex import blocks
+
+    x = numtorch.tensor(draw(2, 3))
+    with numtorch.kernels.bodies_only():
+        by_body = blocks(x)
+    assert (blocks(x) == by_body).all()
+    a, b = x[1, 2].real, x[1, 2].imag
+    assert by_body[2:4, 4:6].tolist() == [[a.item(), b.item()], [-b.item(), a.item()]]
+
+
 def test_scattering():
     beside_torch(lambda lib, x, y: x.scatter(0, lib.tensor([[0, 1]]), y), draw(3, 2), draw(1, 2))
     beside_torch(lambda lib, x, y: x.scatter_add(0, lib.tensor([[0, 1]]), y), draw(3, 2), draw(1, 2))

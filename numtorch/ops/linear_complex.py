@@ -60,7 +60,7 @@ def fill_blocks(y, out, n):
             lower[2 * j], lower[2 * j + 1] = -z.imag, z.real
 
 
-@op(public=False, differentiable=False, samples=lambda: [((3, 4),), ((2, 3, 2),)])
+@op(public=False, differentiable=False)
 def blocks(x):
     """(..., k, n) complex as (..., 2k, 2n) real: each element a + ib as ``[[a, b], [-b, a]]``."""
     upper, lower = (movement.view_as_real(engine.contiguous(z)) for z in (x, x * 1j))

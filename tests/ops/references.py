@@ -291,7 +291,9 @@ def is_derivative(op, sample):
 FRESH = {"batch_norm_training": ("mean", "rstd")}
 
 # Ops that overwrite several of their operands have tests of their own, which name them.
-ELSEWHERE = {"move": "tests/ops/test_op_table.py"}
+ELSEWHERE = {"move": "tests/ops/test_op_table.py"} | dict.fromkeys(
+    ("view_as_real", "view_as_complex", "real", "imag", "blocks"), "tests/test_complex.py"
+)
 
 
 def samples_of(op):

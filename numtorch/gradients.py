@@ -100,7 +100,7 @@ def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
         The tensor.
 
     Raises:
-        RuntimeError: the tensor was computed, or is not floating-point.
+        RuntimeError: the tensor was computed, or is neither floating-point nor complex.
 
     >>> torch.ones(2).requires_grad_()
     tensor([1., 1.], requires_grad=True)

@@ -20,7 +20,7 @@ def item(self: Tensor) -> Any:
     """The one element as a Python number.
 
     Returns:
-        A float, int or bool.
+        A float, complex, int or bool.
 
     Raises:
         RuntimeError: the tensor has not one element, or is on the device ``"meta"``.

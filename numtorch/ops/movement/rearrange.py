@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from math import prod
 from sys import maxsize
 from typing import Any
@@ -254,6 +253,14 @@ def flip_dims(x, dims: tuple):
     return x
 
 
+@flip_dims.arguments
+def _(x, dims):
+    wrapped = tuple(wrap_dim(d, x.ndim, "flip") for d in dims)
+    if len(set(wrapped)) != len(wrapped):
+        raise RuntimeError(f"flip: dim appears multiple times in the list of dims {list(wrapped)}")
+    return x, wrapped if x.ndim else ()
+
+
 @flip_dims.loop("cpu", name="backwards")
 def _(x, dims):
     if 0 in x.shape:
@@ -296,15 +303,7 @@ def flip(input: Tensor, *given: Any, dims: Any = None) -> Tensor:
         given = by_name(given, dims, "flip", "dims")
     if not given:
         raise TypeError("flip() missing 1 required positional argument: 'dims'")
-    return flip_dims(input, _flipped(shape_args(given, "flip", "dims"), len(input.shape)))
-
-
-@lru_cache(maxsize=1024)
-def _flipped(dims: tuple, ndim: int) -> tuple:
-    wrapped = tuple(wrap_dim(d, ndim, "flip") for d in dims)
-    if len(set(wrapped)) != len(wrapped):
-        raise RuntimeError(f"flip: dim appears multiple times in the list of dims {list(wrapped)}")
-    return tuple(d for d in wrapped if d < ndim)
+    return flip_dims(input, shape_args(given, "flip", "dims"))
 
 
 @exported("torch", "Tensor")

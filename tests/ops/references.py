@@ -232,7 +232,7 @@ STRUCTURED = {
     "as_strided_backward": _strided_sum,
     "as_strided_scatter": _strided_scatter,
     "strided_read": lambda x, size, stride, start, steps: _memory(x, steps)[_places(size, stride, start)],
-    "put_along_extents": _put,
+    "index_put": _put,
     "cummax": lambda x, dim: _extremes_so_far(x, dim, 1),
     "cummin": lambda x, dim: _extremes_so_far(x, dim, -1),
     "linear_recurrence": lambda x, y, dim, reverse=False: _recurrence(x, y, dim, reverse),

@@ -36,6 +36,7 @@ from numtorch.storage import Size, wrap_dim
 
 
 @op(
+    name="index_select",
     shape=True,
     public=False,
     cost=picks,
@@ -81,9 +82,6 @@ def _(g, x_shape, index, *, dim, wrap):
     return put_into_zeros(g, index, tuple(x_shape), dim), None
 
 
-take_along_extents.op.backward_name = "IndexSelectBackward0"
-
-
 def _put_into_zeros_cost(out: Tensor, x: Tensor, index: Tensor, shape: tuple, dim: int) -> tuple[int, int]:
     return nbytes(out, x, index), numel(x)
 
@@ -115,6 +113,7 @@ def _put_cost(
 
 
 @op(
+    name="index_put",
     shape=True,
     wide=True,
     public=False,
@@ -177,9 +176,6 @@ def _(g, index, y_shape, *, dim, accumulate, wrap, needs):
     if needs[0] and not accumulate:
         gx = put_along_extents(g, index, ops.creation.zeros(y_shape, dtype=g.dtype, device=g.device), dim, False)
     return gx, None, (take_along_extents(g, index, dim) if needs[2] else None)
-
-
-put_along_extents.op.backward_name = "IndexPutBackward0"
 
 
 @exported("torch", "Tensor")

@@ -135,6 +135,7 @@ def overlapping(size: tuple, stride: tuple) -> bool:
 
 
 @op(
+    name="view",
     view=True,
     public=False,
     samples=lambda: [((3, 4), (2, 6)), ((3, 4), (-1,)), ((), (1, 1)), ((0, 3), (3, 0))],
@@ -168,9 +169,6 @@ def _seen_as(shape: tuple, strides: tuple, target: tuple) -> tuple:
 @view_as_shape.vjp
 def _(g, x_shape):
     return reshape(g, x_shape)
-
-
-view_as_shape.op.backward_name = "ViewBackward0"
 
 
 def view_bits(x: Tensor, d: dtype) -> Tensor:
@@ -380,6 +378,7 @@ def _expanded(shape: tuple, strides: tuple | None, to: tuple) -> tuple:
 
 
 @op(
+    name="expand",
     view=_expanded,
     public=False,
     samples=lambda: [((3, 1), (3, 4)), ((4,), (2, 3, 4)), ((), (2, 2)), ((1, 0), (3, 0))],
@@ -392,9 +391,6 @@ def expand_to(x, shape: tuple):
 @expand_to.vjp
 def _(g, x_shape):
     return ops.reduction.sum_to(g, x_shape)
-
-
-expand_to.op.backward_name = "ExpandBackward0"
 
 
 @exported("Tensor")
@@ -525,6 +521,7 @@ def _squeezed(shape: tuple, strides: tuple | None, dim: Any) -> tuple:
 
 
 @op(
+    name="squeeze",
     view=_squeezed,
     public=False,
     samples=lambda: [((1, 3, 1), (0, 2)), ((1, 3, 1), (2,)), ((2, 3), (0,))],
@@ -537,9 +534,6 @@ def squeeze_dims(x, dim: Any):
 @squeeze_dims.vjp
 def _(g, x_shape):
     return reshape(g, x_shape)
-
-
-squeeze_dims.op.backward_name = "SqueezeBackward0"
 
 
 @exported("torch", "Tensor")

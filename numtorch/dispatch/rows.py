@@ -16,6 +16,7 @@ has all elements, or one number for each row. What is neither, and what the form
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from math import prod
 from typing import Any
 
@@ -23,7 +24,8 @@ from numtorch._tensor import Tensor
 from numtorch.dispatch.cost import costly, nbytes, row_operations
 from numtorch.dispatch.loops import Loop, like, remember
 from numtorch.dispatch.text import compiled
-from numtorch.dtype import FLOATS, bool, dtype
+from numtorch.dtype import FLOATS, dtype
+from numtorch.dtype import bool as BOOL
 from numtorch.kernels.codegen import expr
 from numtorch.kernels.codegen import rows as codegen
 from numtorch.kernels.codegen.elementwise import COLUMN, FULL, ROW, SCALAR, Operand
@@ -90,26 +92,29 @@ class RowFormula:
         return f"{self.name}: {operands} [{form}]"
 
     def traced(self, values: list) -> Traced | None:
-        """The formula for these arguments; None where it is none of their rows."""
-        try:
-            return Traced(self, values)
-        except Untraceable:
-            return None
+        """The formula for these arguments; None where it is none of their rows. One kernel serves all numbers, unless
+        the formula branches on them."""
+        for fixed in (False, True):
+            with suppress(Untraceable):
+                return Traced(self, values, fixed)
+        return None
 
 
 class Traced:
     """A row formula for arguments of known shapes: its expressions, extents, operands and results."""
 
-    def __init__(self, of: RowFormula, values: list):
+    def __init__(self, of: RowFormula, values: list, fixed: bool):
         given = dict(zip(of.names, values, strict=True))
         tensors = [v for v in values if isinstance(v, Tensor)]
         shape = max([*[t.shape for t in tensors], *[s for s in values if isinstance(s, Size)]], key=_size)
-        first = next((t for t in tensors if t._k.dtype is not bool), None)
-        if first is None or any(t._k.dtype not in (first._k.dtype, bool) for t in tensors) or 0 in shape:
+        first = next((t for t in tensors if t._k.dtype is not BOOL), None)
+        if first is None or any(t._k.dtype not in (first._k.dtype, BOOL) for t in tensors) or 0 in shape:
             raise Untraceable("elements of several types, or none")
         dims = of.row(given, len(shape)) if callable(of.row) else _dims(given, of.row, len(shape))
         self.extents = _extents(shape, dims)
-        symbols = {n: v for n, v in given.items() if isinstance(v, Tensor) or v.__class__ is float}
+        symbols: dict[str, Any] = {
+            n: v for n, v in given.items() if isinstance(v, Tensor) or (v.__class__ is float and not fixed)
+        }
 
         def formula(*made: Any) -> Any:
             every = list((given | dict(zip(symbols, made, strict=True))).values())
@@ -196,7 +201,7 @@ def _check_types(formula: codegen.Formula, given: dict[str, Any], d: dtype) -> N
     real: dict[int, Any] = {}
     for e in formula.order:
         if e.op is None:
-            real[id(e)] = not (e.name and isinstance(given[e.name], Tensor) and given[e.name]._k.dtype is bool)
+            real[id(e)] = not (e.name and isinstance(given[e.name], Tensor) and given[e.name]._k.dtype is BOOL)
         elif isinstance(e.op, Reduction):
             real[id(e)] = real[id(e.args[0])]
         else:

@@ -339,7 +339,7 @@ def restore(g: Tensor, shape: tuple, dim: Any, keepdim: bool) -> Tensor:
     return expand_to(kept(g, shape, dim, keepdim), tuple(shape))
 
 
-def dropped(y: Tensor, dims: tuple[int, ...], keepdim: bool) -> Tensor:
+def dropped(y: Tensor, dims: Any, keepdim: bool) -> Tensor:
     """What was reduced with ``keepdim=True``, without these dimensions unless they are kept; also in a row formula."""
     if keepdim:
         return y

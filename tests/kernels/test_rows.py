@@ -161,6 +161,19 @@ def test_truth_values_keep_their_types():
     assert above_the_mean(x, 1).dtype is torch.bool and count_positive(x, 1).dtype is torch.int64
 
 
+def test_a_formula_may_branch_on_its_numbers():
+    @op(rows="dim", public=False, name="branching", samples=lambda: [((3, 4), 1)])
+    def branching(x, dim: int, p: float = 2.0):
+        shares = x * x if p == 2 else torch.abs(x) if p == 1 else torch.abs(x) * p
+        return shares / torch.sum(shares, dim, keepdim=True)
+
+    x = filled((4, 5))
+    for p in (2.0, 1.0, 3.0):
+        assert chosen(branching, x, 1, p) == "rows"
+        same(branching, x, 1, p)
+    assert "abs" in source(branching, x, 1, 1.0) and "abs" not in source(branching, x, 1, 2.0)
+
+
 def test_numbers_of_rows_may_need_each_other_and_costly_functions():
     @op(rows="dim", public=False, name="chained_numbers", samples=lambda: [((3, 4), 1)])
     def chained_numbers(x, dim: int):

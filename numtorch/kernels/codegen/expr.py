@@ -32,6 +32,13 @@ class Expr:
     def __bool__(self) -> bool:
         raise Untraceable("the formula branches on a value")
 
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        if _row is not None and isinstance(other, int | float):  # a row formula's numbers are symbols too
+            raise Untraceable("the formula compares a value with a number")
+        return self is other
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)

@@ -604,14 +604,11 @@ def build(writer: Writer, form: str, label: str) -> Jit:
     """The CPU kernel of a form, ``rows`` or ``columns``; the same text always gives the same object."""
     if form not in writer.built:
         writer.count = 0
-        writer.built[form] = _compiled(*getattr(writer, form)(), label)
+        name, text = getattr(writer, form)()
+        if text not in _built:
+            _built[text] = compile_source(text, name, _ENV, label, parallel=True, fastmath=ORDERED)
+        writer.built[form] = _built[text]
     return writer.built[form]
-
-
-def _compiled(name: str, text: str, label: str) -> Jit:
-    if text not in _built:
-        _built[text] = compile_source(text, name, _ENV, label, parallel=True, fastmath=ORDERED)
-    return _built[text]
 
 
 def build_cuda(writer: Writer, label: str) -> Any:

@@ -82,6 +82,8 @@ class Case:
 def cases(op, dtypes) -> Iterator[Case]:
     """Those of an op: its samples; of an elementwise op or an update, operands of one shape."""
     samples = [None] if isinstance(op, ElementwiseOp | UpdateOp) else table.samples_of(op)
+    if any(k.dtypes and all(d.is_complex for d in k.dtypes) for e in entries(op) for k in e.kernels):
+        dtypes = (*dtypes, "complex128")
     for sample in samples:
         for dtype in dtypes:
             if isinstance(op, ElementwiseOp) and not table.takes(op, dtype):
@@ -111,12 +113,9 @@ def differences(case, got, want):
             if y is None:
                 continue
             a, b = values(y.cpu()), values(w)
-            loose = (
-                {"rtol": 30 * table.RTOL[case.dtype], "atol": 30 * table.ATOL[case.dtype]}
-                if a.dtype.kind == "f"
-                else {}
-            )
-            if y.dtype is not w.dtype or a.shape != b.shape or not np.allclose(a, b, **loose, equal_nan=True):
+            loose = 30 if a.dtype.kind in "fc" else 0
+            rtol, atol = (loose * t.get(case.dtype, 0) for t in (table.RTOL, table.ATOL))
+            if y.dtype is not w.dtype or a.shape != b.shape or not np.allclose(a, b, rtol, atol, equal_nan=True):
                 return f"{what} {i} is {y.dtype.name} {a.tolist()}, and {w.dtype.name} {b.tolist()} by the op's body"
     return ""
 

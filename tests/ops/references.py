@@ -21,8 +21,8 @@ INTEGRAL = ("int32", "int64", "uint8")
 DTYPES = (*FLOATING, *INTEGRAL, "bool")
 
 # Half a unit in the last place of the stored type, and the few that a formula in float32 or float64 loses.
-RTOL = {"float64": 1e-13, "float32": 3e-6, "bfloat16": 2.0**-8 + 3e-6, "float16": 2.0**-11 + 3e-6}
-ATOL = {"float64": 1e-14, "float32": 1e-6, "bfloat16": 1e-6, "float16": 1e-6}
+RTOL = {"float64": 1e-13, "complex128": 1e-13, "float32": 3e-6, "bfloat16": 2.0**-8 + 3e-6, "float16": 2.0**-11 + 3e-6}
+ATOL = {"float64": 1e-14, "complex128": 1e-14, "float32": 1e-6, "bfloat16": 1e-6, "float16": 1e-6}
 
 
 # --- elementwise ----------------------------------------------------------------------------------
@@ -55,6 +55,8 @@ def quantised(a, dtype):
 
 def array(shape, dtype="float64", domain=None, seed=0):
     """Random elements that the type can hold; ``domain`` bounds them and keeps them off the edges of meaning."""
+    if dtype.startswith("complex"):
+        return array(shape, seed=(seed, "real")) + 1j * array(shape, seed=(seed, "imag"))
     rng = rng_of(shape, dtype, seed)
     if dtype == "bool":
         return rng.integers(0, 2, shape).astype(bool)
@@ -77,11 +79,13 @@ def tensor(a, dtype=None, **options):
 
 def values(t):
     """A tensor's elements as a NumPy array, through Python numbers: no conversion kernel is trusted."""
-    return np.array(t.tolist(), {"b": np.bool_, "i": np.int64, "f": np.float64}[_letter(t)]).reshape(tuple(t.shape))
+    return np.array(
+        t.tolist(), {"b": np.bool_, "i": np.int64, "f": np.float64, "c": np.complex128}[_letter(t)]
+    ).reshape(tuple(t.shape))
 
 
 def _letter(t):
-    return "f" if t.dtype.is_floating_point else "b" if t.dtype is numtorch.bool else "i"
+    return "c" if t.dtype.is_complex else "f" if t.dtype.is_floating_point else "b" if t.dtype is numtorch.bool else "i"
 
 
 # --- other ops ------------------------------------------------------------------------------------
@@ -323,7 +327,7 @@ def arguments(op, sample, dtype="float64"):
 
 def tensors_of(arrays, dtype="float64", **options):
     """Tensors of the arrays: floating ones in the given type."""
-    return [None if a is None else tensor(a, dtype if a.dtype.kind == "f" else None, **options) for a in arrays]
+    return [None if a is None else tensor(a, dtype if a.dtype.kind in "fc" else None, **options) for a in arrays]
 
 
 def operands(op, dtype="float64", shape=(4, 6)):

@@ -50,6 +50,7 @@ stack: Callable[..., Any] = _missing
 sum_to: Callable[..., Any] = _missing
 conj: Callable[..., Any] = _missing
 real: Callable[..., Any] = _missing
+as_pairs: Callable[..., Any] = _missing
 add_into: Callable[..., Any] = _missing
 refresh_views: Callable[..., Any] = _missing
 write_history: Callable[..., Any] = _missing

@@ -555,3 +555,24 @@ def test_random_numbers_and_rows_of_numbers():
     assert numtorch.arange(2, dtype=numtorch.complex64).tolist() == [0j, 1 + 0j]
     with pytest.raises(NotImplementedError, match="'ComplexFloat'"):
         numtorch.zeros(2, dtype=numtorch.complex64).uniform_()
+
+
+@by_name("name", ["SGD", "Adam", "RMSprop", "Adagrad"])
+def test_optimizers_see_complex_parameters_as_pairs(name):
+    torch = pytest.importorskip("torch")
+    found = []
+    for lib in (numtorch, torch):
+        p = lib.nn.Parameter(lib.tensor(draw(3)))
+        optimizer = getattr(lib.optim, name)([p], lr=0.1)
+        for _ in range(3):
+            optimizer.zero_grad()
+            (p * lib.tensor(draw(3, seed=1)) - 1).abs().square().sum().backward()
+            optimizer.step()
+        found.append(p.detach().numpy())
+    close(*found)
+
+
+def test_modules_become_complex():
+    layer = numtorch.nn.Linear(2, 2).to(numtorch.complex64).to(numtorch.complex128)
+    assert layer.weight.dtype is numtorch.complex128
+    assert layer(numtorch.ones(1, 2, dtype=numtorch.complex128)).dtype is numtorch.complex128

@@ -73,11 +73,12 @@ def primitive(**options: Any) -> Callable[[Callable[..., Any]], Function[Tensor]
         **options: see below.
 
     Options:
-        result: ``same`` (the promoted type), ``bool``, or ``counts`` (``same`` but for truth values, of which it is
-            int64).
+        result: ``same`` (the promoted type), ``bool``, ``counts`` (``same`` but for truth values, of which it is
+            int64), ``real`` (the type of the parts of complex numbers) or ``complex``.
         floats: integers are computed in the default floating type.
         keep: operands that take no part in type promotion (conditions).
-        takes: the types in which the formula means something; None for all.
+        takes: the types in which the formula means something; all real ones (``dtype.REAL``) unless given. For a
+            formula that means the same for complex numbers: ``dtype.COMPUTED``.
         rounded: operands of other types become elements of the half type in which the formula computes, as where it
             compares.
         divisor: the operand by which integers are divided, of which none may be 0.

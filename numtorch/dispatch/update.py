@@ -112,10 +112,25 @@ class UpdateOp(Op):
             return super().first(tensors, params)
         tensors = tuple(None if t is None else self._tensor(t, i) for i, t in enumerate(tensors))
         self._same_device(tensors)
-        contiguous = all(t is None or t._k.contiguous for t in tensors)
-        launch = self.launcher(self.signature(tensors, params), contiguous)
+        return self._chosen(tensors, params)(*tensors, *params)
+
+    def _chosen(self, tensors: tuple, params: tuple) -> Callable:
+        """What overwrites tensors of these kinds, remembered. Complex parameters are pairs of real ones, as in
+        torch."""
+        if any(t is not None and t._k.dtype.is_complex for t in tensors):
+            launch: Callable = self._on_pairs
+        else:
+            contiguous = all(t is None or t._k.contiguous for t in tensors)
+            launch = self.launcher(self.signature(tensors, params), contiguous)
         self.entry.memo[front.key(self, tensors, params)] = launch
-        return launch(*tensors, *params)
+        return launch
+
+    def _on_pairs(self, *values: Any) -> Tensor:
+        tensors, params = values[: len(self.tensors)], values[len(self.tensors) :]
+        pairs = tuple(None if t is None else engine.as_pairs(t) for t in tensors)
+        launch = self.entry.memo.get(front.key(self, pairs, params)) or self._chosen(pairs, params)
+        launch(*pairs, *params)
+        return tensors[0]
 
     def _formula(self, s: Signature) -> tuple[list[str], list[str], list]:
         return self.formula(tuple(d is not None for d in s.dtypes), s.params)

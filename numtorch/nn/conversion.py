@@ -95,7 +95,7 @@ class Convertible(Hookable):
         if kind is not None and not kind.differentiable:
             raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={kind}")
         where = None if where is None else as_device(where)
-        return self._apply(lambda t: t.to(where, kind if t.is_floating_point() else None))
+        return self._apply(lambda t: t.to(where, kind if t.dtype.differentiable else None))
 
     def type(self, dst_type: Any) -> Any:
         """Cast all parameters and buffers, whatever their dtype.

@@ -184,6 +184,12 @@ def set_imag(x: Tensor, value: Any) -> None:
     copy_(imag(x), value if isinstance(value, Tensor) else ops.creation.as_tensor(value))
 
 
+@engine.fill
+def as_pairs(x: Tensor) -> Tensor:
+    """``view_as_real`` outside the graph."""
+    return view_as_real.op.body(x)
+
+
 @exported("torch", "Tensor")
 def is_complex(input: Tensor) -> bool:
     """Whether the dtype is complex.

@@ -62,7 +62,7 @@ conj.op.backward_name = "ConjBackward0"
 
 
 @exported("torch", "Tensor", inplace=False)
-@primitive(floats=True, takes=COMPUTED, result="real", ref=np.angle)
+@primitive(floats=True, takes=COMPUTED, result="real", ref=lambda x: np.angle(x + 0))  # of -0.0 it is 0, as in torch
 def angle(x):
     """The angle in the complex plane, in radians from -pi to pi; of a real number 0 or pi.
 

@@ -21,7 +21,7 @@ def _real(f: Any, x: Any) -> Any:
     # Evaluating float32 in double and rounding once makes the plain version the reference of the
     # others. Of a complex number f is the complex function.
     if isinstance(x, complex | np.complexfloating):
-        kind = type(x) if isinstance(x, np.complexfloating) else complex
+        kind: Any = type(x) if isinstance(x, np.complexfloating) else complex
         with np.errstate(all="ignore"):
             return kind(f(complex(x)))
     kind = type(x) if isinstance(x, np.floating) else float

@@ -399,7 +399,7 @@ def _fill_value(value: Any, d: DType | None, name: str) -> tuple[Any, DType]:
     if not isinstance(value, bool | int | float | complex | np.number | np.bool_):
         raise TypeError(f"{name}(): argument 'fill_value' must be Number, not {type(value).__name__}")
     d = dtypes.scalar_dtype(value) if d is None else dtypes.as_dtype(d)
-    if d.is_half:  # as in torch, what the half types cannot hold becomes infinity
+    if d.is_half and not isinstance(value, complex):  # as in torch, what the half types cannot hold becomes infinity
         return float(value), d
     return element(value, d), d
 

@@ -88,9 +88,9 @@ class ImageDataset(Dataset[tuple[Any, Any]]):
 
         >>> import numpy as np
         >>> from numtorch.vision import datasets, transforms
-        >>> batch = datasets.Digits(transform=transforms.ToTensor()).gather_batch(np.array([0, 1]))
-        >>> [tuple(part.shape) for part in batch or ()]
-        [(2, 1, 8, 8), (2,)]
+        >>> images, labels = datasets.Digits(transform=transforms.ToTensor()).gather_batch(np.array([0, 1]))
+        >>> images.shape, labels
+        (torch.Size([2, 1, 8, 8]), tensor([0, 1]))
         """
         data, targets = plain_array(self.data), plain_array(self.targets)
         if data is None or targets is None or data.dtype != np.uint8 or data.ndim != 3:

@@ -138,6 +138,12 @@ def flag(value: Any, op: str, name: str) -> bool:
     raise TypeError(f"{op}(): argument '{name}' must be bool, not {_kind(value)}")
 
 
+def only_real(d: dtype, op: str) -> None:
+    """NotImplementedError for an op that means nothing for complex numbers."""
+    if d.is_complex:
+        raise NotImplementedError(f"\"{op}\" not implemented for '{d.scalar}'; take .abs(), .real or .imag")
+
+
 def _kind(value: Any) -> str:
     """What messages call the type of a value."""
     kind = type(value)

@@ -16,7 +16,8 @@ def plain(value):
         values = value.detach()
         if str(value.dtype) in ("torch.bfloat16", "torch.float16"):
             values = values.float()
-        return str(value.dtype), tuple(value.shape), np.asarray(values.tolist(), dtype=np.float64)
+        kind = np.complex128 if values.is_complex() else np.float64
+        return str(value.dtype), tuple(value.shape), np.asarray(values.tolist(), dtype=kind)
     if isinstance(value, tuple | list):
         return tuple(map(plain, value))
     if isinstance(value, numtorch.dtype | torch.dtype):
@@ -82,6 +83,7 @@ def evaluated(expression):
             "t": t,
             "l": lambda v, d=None: t.tensor(v, dtype=d or t.int64),
             "x": t.arange(12, dtype=t.float32).reshape(3, 4),
+            "z": t.complex(t.arange(12, dtype=t.float32), t.arange(3, -9, -1, dtype=t.float32)).reshape(3, 4) / 4,
             "F": t.nn.functional,
             "inf": float("inf"),
             "nan": float("nan"),

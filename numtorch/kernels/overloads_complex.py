@@ -3,6 +3,8 @@
 Each is a formula on the real and the imaginary part that keeps their type, so that a loop over it becomes vector code
 where the real functions do. The inverse functions are Numba's own (those of ``cmath``), computed in double precision.
 
+CUDA compiles the same formulas: ``overloads_cuda`` registers those of the tables below.
+
 To add one, write the formula under ``@complex_version(math.name)``.
 """
 
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 from numba.core import types
 from numba.extending import overload
+from numba.np.numpy_support import as_dtype
 
 from numtorch.kernels import math
 from numtorch.kernels.math import (
@@ -36,12 +39,15 @@ from numtorch.kernels.math import (
     sinh,
     sqrt,
     tan,
+    tanh,
 )
-from numtorch.kernels.overloads import helper
 
 _JIT = {"fastmath": False, "error_model": "numpy", "forceinline": True}
 _PARTS: dict[Any, Any] = {types.complex64: np.float32, types.complex128: np.float64}
-FORMULAS: dict[Any, Callable] = {}  # what is compiled for each function: from the type of the parts to the formula
+# What is compiled for each function:
+FORMULAS: dict[Any, Callable] = {}  # of one complex number: from the NumPy type of the parts to the formula
+OF_TWO: dict[Any, Callable] = {}  # of two numbers of which one is complex: from the NumPy type of both together
+OF_REAL: dict[Any, Callable] = {}  # of a real number: from its NumPy type
 
 
 def complex_version(fn: Any) -> Callable:
@@ -244,11 +250,13 @@ def _(z):
     return complex(cosh(z.real) * cos(z.imag), sinh(z.real) * sin(z.imag))
 
 
-def _tanh(part: Any) -> Callable:
+@complex_version(math.tanh)
+def _(part):
     one, four, minus_two, far = part(1), part(4), part(-2), part(20)
 
-    def formula(x, y):
+    def formula(z):
         # Kahan: Branch cuts for complex elementary functions (1987).
+        x, y = z.real, z.imag
         t = tan(y)
         beta = one + t * t
         s = sinh(x)
@@ -260,21 +268,11 @@ def _tanh(part: Any) -> Callable:
     return formula
 
 
-@complex_version(math.tanh)
-def _(part):
-    formula = helper(_tanh(part))
-    return lambda z: formula(z.real, z.imag)
-
-
 @complex_version(math.tan)
-def _(part):
-    formula = helper(_tanh(part))
-
-    def turned(z):
-        w = formula(-z.imag, z.real)  # tan(z) = -i tanh(i z)
-        return complex(w.imag, -w.real)
-
-    return turned
+@_same
+def _(z):
+    w = tanh(complex(-z.imag, z.real))  # tan(z) = -i tanh(i z)
+    return complex(w.imag, -w.real)
 
 
 def _inverse(fn: Any, double: Any) -> None:
@@ -324,6 +322,7 @@ def _quotient(kind: Any) -> Callable:
 
 def _of_two(fn: Any, build: Callable) -> None:
     """Register the formula of a function of two numbers, of which at least one is complex."""
+    OF_TWO[fn] = build
     built = {kind: build(kind) for kind in (np.complex64, np.complex128)}
     narrow = types.complex64, types.float32
 
@@ -340,25 +339,27 @@ _of_two(math.pow, _power)
 _of_two(math.quotient, _quotient)
 
 
-def _of_real(fn: Any, build: Callable, kinds: Any = types.Number | types.Boolean) -> None:
+def _of_real(fn: Any, build: Callable) -> None:
     """Register what a function that is meant for complex numbers makes of real ones."""
+    OF_REAL[fn] = build
 
     def version(x):
-        return build(x) if isinstance(x, kinds) and not isinstance(x, types.Complex) else None
+        real = isinstance(x, types.Number | types.Boolean) and not isinstance(x, types.Complex)
+        return build(as_dtype(x).type) if real else None
 
     overload(fn, jit_options=_JIT, target="cpu", strict=False)(version)
 
 
-def _angle_of_real(x: Any) -> Callable:
-    kind = np.float32 if x == types.float32 else np.float64
-    zero, pi = kind(0), kind(np.pi)
+def _angle_of_real(kind: Any) -> Callable:
+    part = np.float32 if kind is np.float32 else np.float64
+    zero, pi = part(0), part(np.pi)
     return lambda x: x if x != x else zero if x >= zero else pi
 
 
-_of_real(math.conj, lambda x: lambda x: x)
-_of_real(math.sgn, lambda x: lambda x: sign(x))
-_of_real(math.quarter_turned, lambda x: lambda x: x - x)
-_of_real(math.angle, _angle_of_real, types.Float)
+_of_real(math.conj, _same(lambda x: x))
+_of_real(math.sgn, _same(lambda x: sign(x)))
+_of_real(math.quarter_turned, _same(lambda x: x - x))
+_of_real(math.angle, _angle_of_real)
 
 
 @overload(math.exceeds, jit_options=_JIT, target="cpu", strict=False)

@@ -12,10 +12,11 @@ import numpy as np
 from numba.cuda import libdevice, types
 from numba.cuda.cudadecl import registry
 from numba.cuda.extending import lower_builtin
+from numba.cuda.np.numpy_support import from_dtype
 from numba.cuda.typing import signature
 from numba.cuda.typing.templates import AbstractTemplate
 
-from numtorch.kernels import math
+from numtorch.kernels import math, overloads_complex
 
 # Each version is typed by a rule and compiled inside its caller. Numba's @overload would make it a
 # device function of its own, which cannot be compiled without a GPU in the machine.
@@ -29,18 +30,34 @@ def _kind(*args: Any) -> Any:
     return np.result_type(*(np.dtype(n) for n in names)).type
 
 
+def _complex_kind(*args: Any) -> Any:
+    """The NumPy complex type of numbers of these Numba types, None if none is complex."""
+    names = [str(types.unliteral(a)) for a in args]
+    if not any(n.startswith("complex") for n in names):
+        return None
+    return np.complex128 if "complex128" in names or "float64" in names else np.complex64
+
+
+_RULES: dict[Any, list] = {}  # of each function: pairs of ``sign`` and ``version``, of which the first that fits counts
+
+
 def _define(fn: Any, sign: Any, version: Any) -> None:
-    """Type calls of fn by ``sign(argument types)``,
-    compile them from ``version(type of the first one)``.
+    """Type calls of fn by ``sign(argument types)``, None for types that it does not take; compile them from
+    ``version(type of the first one)``.
     """
+    rules = _RULES.setdefault(fn, [])
+    rules.append((sign, version))
+    if len(rules) > 1:
+        return
 
     class Typing(AbstractTemplate):
         key = fn
 
         def generic(self, args, kws):
-            return sign(args)
+            return next((found for sign, _ in rules if (found := sign(args))), None)
 
     def generate(context, builder, sig, args):
+        version = next(version for sign, version in rules if sign(sig.args))
         return context.compile_internal(builder, version(sig.args[0]), sig, args)
 
     registry.register_global(fn)(Typing)
@@ -236,3 +253,54 @@ _text(math.uniform32, types.float32, types.int64, types.int64)
 _text(math.normal32, types.float32, types.int64, types.int64)
 _text(math.uniform64, types.float64, types.int64, types.int64)
 _text(math.normal64, types.float64, types.int64, types.int64)
+
+
+# --- complex numbers: the formulas of the CPU's versions ------------------------------------------
+
+_PARTS = {"complex64": np.float32, "complex128": np.float64}
+_RESULTS = {math.isinf: np.bool_, math.isfinite: np.bool_}  # of other functions: complex, but for lengths and angles
+
+
+def _complex(fn: Any, build: Any) -> None:
+    def sign(args):
+        kind = _complex_kind(*args)
+        if kind is None:
+            return None
+        part = _PARTS[kind.__name__]
+        result = _RESULTS.get(fn) or (part if fn in (math.abs, math.angle) else kind)
+        return _like(kind, len(args), from_dtype(np.dtype(result)))
+
+    _define(fn, sign, lambda t: build(_PARTS[str(t)]))
+
+
+for _fn, _build in overloads_complex.FORMULAS.items():
+    _complex(_fn, _build)
+for _fn, _build in overloads_complex.OF_TWO.items():
+    _complex(_fn, lambda part, build=_build: build(np.complex64 if part is np.float32 else np.complex128))
+
+
+def _of_real(fn: Any, build: Any) -> None:
+    def sign(args):
+        kind = _kind(*args)
+        if kind is None or fn is not math.angle:
+            return kind and _like(kind, 1)
+        return _like(np.float32 if kind is np.float32 else np.float64, 1)
+
+    _define(fn, sign, lambda t: build(np.dtype(str(t)).type))
+
+
+for _fn, _build in overloads_complex.OF_REAL.items():
+    _of_real(_fn, _build)
+_define(
+    math.with_parts,
+    lambda args: signature(types.complex64 if args[0] == types.float32 else types.complex128, *args),
+    lambda t: lambda x, y: complex(x, y),
+)
+
+
+def _compared(args: Any) -> Any:
+    kind = _complex_kind(*args) or _kind(*args)
+    return kind and _like(np.int64 if kind is np.bool_ else kind, 2, types.boolean)
+
+
+_define(math.exceeds, _compared, lambda t: (lambda x, y: False) if str(t).startswith("complex") else lambda x, y: x > y)

@@ -9,7 +9,7 @@ import numpy as np
 
 from numtorch import notices, ops
 from numtorch._tensor import Tensor
-from numtorch.arguments import element
+from numtorch.arguments import element, only_real
 from numtorch.dispatch import samples
 from numtorch.dispatch.op import op, primitive
 from numtorch.dispatch.out import SAME, into
@@ -527,5 +527,6 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     dim = wrap_dim(dim, input.ndim, "glu")
     if input.shape[dim] % 2:
         raise RuntimeError(f"Halving dimension must be even, but dimension {dim} is size {input.shape[dim]}")
+    only_real(input.dtype, "glu")
     a, b = ops.movement.chunk(input, 2, dim)
     return a * sigmoid(b)

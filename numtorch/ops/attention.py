@@ -308,7 +308,7 @@ def _by_heads(
 
 def _misfit(query: Tensor, key: Tensor, value: Tensor) -> RuntimeError:
     if not query.dtype.is_floating_point:
-        return RuntimeError(
+        return NotImplementedError(
             "scaled_dot_product_attention: expected query, key and value of a floating type, but got "
             f"{query.dtype.name}; cast them with .to(...)"
         )

@@ -11,7 +11,7 @@ import numpy as np
 
 import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor
-from numtorch.arguments import Dims, flag
+from numtorch.arguments import Dims, flag, only_real
 from numtorch.dispatch.aliases import own_names
 from numtorch.dispatch.cost import per_input, per_output, per_reduced
 from numtorch.dispatch.loops import Loop, like
@@ -450,6 +450,7 @@ def extreme_norm(x, dim: Dims, keepdim: bool, most: bool):
 
 @extreme_norm.arguments
 def _(x, dim, keepdim, most):
+    only_real(x._k.dtype, "norm")
     return x, wrap_dims(dim, x.ndim, "norm"), keepdim, most
 
 
@@ -483,6 +484,7 @@ for _op, _reduction in ((euclidean, codegen.ROOT_SQUARES), (zero_norm, codegen.C
 
     @_op.arguments
     def _(x, dim, keepdim):
+        only_real(x._k.dtype, "norm")
         return x, wrap_dims(dim, x.ndim, "norm"), keepdim
 
     @generated(_op)

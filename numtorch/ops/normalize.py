@@ -23,7 +23,7 @@ from numtorch.storage import wrap_dim
     rows="dim",
     out=CAST,
     samples=lambda: [((3, 5), 2.0, 1), ((2, 3, 4), 2.0, 1), ((7,), 2.0, 0), ((3, 5), 2.0, 1, 10.0)],
-    ref=lambda x, p, dim, eps=1e-12: x / np.maximum(np.sqrt(np.sum(x * x, dim, keepdims=True)), eps),
+    ref=lambda x, p, dim, eps=1e-12: x / np.maximum(np.sqrt(np.sum(np.abs(x) ** 2, dim, keepdims=True)), eps),
 )
 def normalize(x, p: float = 2.0, dim: Dims = 1, eps: float = 1e-12):
     """``input / max(norm(input, p, dim), eps)``: vectors of length 1, but for those shorter than ``eps``.

@@ -475,7 +475,7 @@ def binary_cross_entropy_with_logits(
             "reshape one of them, as by target.view_as(input) (binary_cross_entropy_with_logits)"
         )
     if not (input._k.dtype.is_floating_point and target._k.dtype.is_floating_point):
-        raise RuntimeError(
+        raise NotImplementedError(
             "binary_cross_entropy_with_logits: expected input and target of floating types, but got "
             f"{input.dtype.name} and {target.dtype.name}; use target.to(input.dtype)"
         )

@@ -15,7 +15,7 @@ import numpy as np
 import numtorch.dtype as dtypes
 from numtorch import ops
 from numtorch._tensor import Tensor, empty, fresh
-from numtorch.arguments import flag, integer, integers
+from numtorch.arguments import flag, integer, integers, only_real
 from numtorch.autograd.inplace import recorded, single
 from numtorch.device import as_device
 from numtorch.dispatch.cost import called, nbytes, numel
@@ -328,6 +328,7 @@ def _limits(d: DType) -> tuple[int, int]:
     if d.is_floating_point:
         largest = min(int(dtypes.finfo(d).max), (1 << 63) - 1)
         return -largest, largest
+    only_real(d, "random_")
     info = dtypes.iinfo(d)
     return info.min, info.max
 
@@ -739,6 +740,7 @@ def bernoulli_(x: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -
     tensor([1., 1., 1.])
     """
     _check_probabilities(p, "bernoulli_")
+    only_real(x.dtype, "bernoulli_")
     d = dtypes.float64 if x.dtype is dtypes.float64 else dtypes.float32
     u = _draw(x.shape, "uniform", 0.0, 1.0, d, x.device, generator)
     if isinstance(p, Tensor):

@@ -14,7 +14,7 @@ import numpy as np
 import numtorch.dtype as dtypes
 from numtorch import engine
 from numtorch._tensor import ReturnType, Tensor, empty, view
-from numtorch.arguments import Dims, integer, nothing_kept
+from numtorch.arguments import Dims, integer, nothing_kept, only_real
 from numtorch.device import CPU
 from numtorch.dispatch.cost import moves, nbytes, per_output, per_reduced
 from numtorch.dispatch.loops import Loop, Made, like
@@ -453,10 +453,7 @@ for _op, _reduction in ((amax, codegen.MAX), (amin, codegen.MIN)):
 
     @_op.arguments
     def _(x, dim, keepdim, name=_op.op.name):
-        if x._k.dtype.is_complex:
-            raise NotImplementedError(
-                f"\"{name}\" not implemented for '{x._k.dtype.scalar}'; complex numbers have no order"
-            )
+        only_real(x._k.dtype, name)
         dims = wrap_dims(dim, x.ndim, name)
         none = [d for d in dims if x.shape[d] == 0]
         if none and reduced_shape(x.shape, dims, False).numel():

@@ -231,7 +231,7 @@ def _(x, y, dim, reverse):
     return Loop(cpu.recurrence, (*around(x.shape, dim), reverse), like(x), weight=SCAN)
 
 
-@linear_recurrence.loop("cuda", dtypes=FLOATS, name="lines")
+@linear_recurrence.loop("cuda", dtypes=(*FLOATS, *COMPLEXES), name="lines")
 def _(x, y, dim, reverse):
     outer, n, inner = around(x.shape, dim)
     return Loop(cuda.recurrences, (outer, n, inner, reverse), like(x), grid=outer * inner)

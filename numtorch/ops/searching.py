@@ -13,7 +13,7 @@ import numpy as np
 import numtorch.dtype as dtypes
 from numtorch import ops
 from numtorch._tensor import ReturnType, Tensor, empty
-from numtorch.arguments import flag, integer
+from numtorch.arguments import flag, integer, only_real
 from numtorch.device import CPU
 from numtorch.dispatch.aliases import own_names
 from numtorch.dispatch.out import POSITIONS, SAME, into
@@ -187,6 +187,8 @@ def searchsorted(
         )
     if sorter is not None:
         edges = _put_in_order(edges, sorter)
+    for t in (edges, input):
+        only_real(t.dtype, "searchsorted")
     if edges.dtype is not input.dtype:
         common = _comparable(edges.dtype, input.dtype)
         edges, input = movement.to(edges, common), movement.to(input, common)

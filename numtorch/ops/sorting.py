@@ -11,7 +11,7 @@ import numpy as np
 
 import numtorch.dtype as dtypes
 from numtorch._tensor import ReturnType, Tensor, empty
-from numtorch.arguments import nothing_kept
+from numtorch.arguments import nothing_kept, only_real
 from numtorch.device import CPU
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.loops import Loop, Made, like
@@ -50,10 +50,7 @@ def _reading(d: dtype) -> tuple[int, int, int]:
 def _loop(function: Any, x: Tensor, extents: tuple, numbers: tuple, out: Any, last: int, scratch: tuple = ()) -> Loop:
     """A loop over the lines of ``x``, read as bits; of ``out`` the numbers of its results, ``last`` says in which
     order."""
-    if x._k.dtype.is_complex:
-        raise NotImplementedError(
-            f"sorting is not implemented for '{x._k.dtype.scalar}': complex numbers have no order"
-        )
+    only_real(x._k.dtype, "sort")
     if extents[1] > MOST:
         raise RuntimeError(f"sorting is limited to {MOST} elements along a dimension, got {extents[1]}")
     return Loop(

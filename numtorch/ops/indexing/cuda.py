@@ -8,6 +8,7 @@ add up in the same order every time.
 from __future__ import annotations
 
 from numtorch.kernels.launch import cuda, cuda_kernel
+from numtorch.kernels.math import exceeds
 
 
 @cuda_kernel
@@ -79,7 +80,7 @@ def scatter_elements(out, index, y, outer, n, m, inner, mode):
             elif mode == 2:
                 out[target] *= y[at]
             elif mode == 3:
-                if y[at] > out[target] or y[at] != y[at]:
+                if exceeds(y[at], out[target]) or y[at] != y[at]:
                     out[target] = y[at]
-            elif y[at] < out[target] or y[at] != y[at]:
+            elif exceeds(out[target], y[at]) or y[at] != y[at]:
                 out[target] = y[at]

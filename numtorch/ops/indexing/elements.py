@@ -8,7 +8,7 @@ from typing import Any
 import numtorch.dtype as dtypes
 from numtorch import engine, ops
 from numtorch._tensor import Tensor, as_ndarray, empty
-from numtorch.arguments import flag, integer
+from numtorch.arguments import flag, integer, only_real
 from numtorch.device import CPU
 from numtorch.dispatch.cost import nbytes, numel, picks
 from numtorch.dispatch.loops import Loop, Made, like
@@ -546,6 +546,8 @@ def scatter_reduce(
         return into(out, SAME, scatter_reduce, input, dim, index, src, reduce, include_self=include_self)
     if reduce not in _REDUCTIONS:
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}.")
+    if reduce in ("amax", "amin"):
+        only_real(input.dtype, reduce)
     index, d, src = _checked(input, index, dim, "scatter_reduce", src)
     if reduce == "mean" and input.dtype is dtypes.bool:
         raise NotImplementedError('"scatter_reduce" with "mean" not implemented for bool; cast with .int()')
@@ -557,9 +559,11 @@ def scatter_reduce(
     if reduce != "mean":
         return y
 
-    start = ops.creation.ones_like(input) if include_self else ops.creation.zeros_like(input)
-    count = ops.arithmetic.clamp_min(scatter_along(start, index, ops.creation.ones_like(src), d, cpu.ADD), 1)
-    return ops.arithmetic.true_div(y, count) if input.dtype.is_floating_point else ops.arithmetic.floor_divide(y, count)
+    counted = input.dtype.to_real()
+    start = ops.creation.full(input.shape, int(include_self), dtype=counted, device=input.device)
+    ones = ops.creation.ones_like(src, dtype=counted)
+    count = ops.arithmetic.clamp_min(scatter_along(start, index, ones, d, cpu.ADD), 1)
+    return ops.arithmetic.true_div(y, count) if input.dtype.differentiable else ops.arithmetic.floor_divide(y, count)
 
 
 def _identity(reduce: str, d: dtypes.dtype) -> Any:

@@ -10,6 +10,7 @@ from math import prod
 from typing import Any
 
 from numtorch._tensor import Tensor, alias, empty
+from numtorch.arguments import only_real
 from numtorch.autograd.inplace import wrote
 from numtorch.dispatch.cost import nbytes, numel, per_output
 from numtorch.dispatch.loops import EMPTY, Loop, like
@@ -188,6 +189,7 @@ def batch_norm(
 
 @batch_norm.arguments
 def _(x, running_mean, running_var, w, b, training, momentum, eps):
+    only_real(x._k.dtype, "batch_norm")
     shape = x.shape
     if len(shape) < 2:
         raise RuntimeError(
@@ -397,6 +399,7 @@ def layer_norm(x, normalized_shape: tuple, w=None, b=None, eps: float = 1e-5):
 @layer_norm.arguments
 def _(x, normalized_shape, w, b, eps):
     _check_row("layer_norm", x, normalized_shape, w, b)
+    only_real(x._k.dtype, "layer_norm")
     if _mixed("layer_norm", x, w, b):
         return _mixed_layer_norm
     return x, normalized_shape, w, b, float(eps)
@@ -550,6 +553,7 @@ def group_norm(x, num_groups: int, w=None, b=None, eps: float = 1e-5):
 
 @group_norm.arguments
 def _(x, num_groups, w, b, eps):
+    only_real(x._k.dtype, "group_norm")
     shape = x.shape
     if len(shape) < 2:
         raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {len(shape)} (group_norm)")

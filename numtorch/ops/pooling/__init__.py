@@ -15,7 +15,7 @@ import numpy as np
 
 from numtorch import ops
 from numtorch._tensor import Tensor
-from numtorch.arguments import Dims, Sizes, integer
+from numtorch.arguments import Dims, Sizes, integer, only_real
 from numtorch.dispatch.cost import nbytes, numel, per_input, touched
 from numtorch.dispatch.loops import Made, like
 from numtorch.dispatch.op import op
@@ -233,6 +233,7 @@ def _largest(x: Tensor, kernel: Any, stride: Any, padding: Any, dilation: Any, c
 
 def _least(d: dtype) -> float:
     """What no element of a type is less than."""
+    only_real(d, "max_pool")
     return float("-inf") if d.is_floating_point else iinfo(d).min
 
 

@@ -135,7 +135,7 @@ def doubles(offline):
         meant = "float64" in name + signature
         wide = re.findall(r"^\s+(\S+\.f64)", text, re.M)
         angles = any(a in name for a in ANGLES) and len(wide) <= 4
-        if "complex64" in name:
+        if "complex64" in name + signature:
             angles = name.startswith("atan_") or len(wide) <= 9 and all(map(ANGLES_OF_COMPLEX.fullmatch, wide))
         if ".f64" in text and not meant and not angles:
             found.append(name)

@@ -316,8 +316,8 @@ def is_derivative(op, sample):
 FRESH = {"batch_norm_training": ("mean", "rstd")}
 
 # Ops that overwrite several of their operands have tests of their own, which name them.
-ELSEWHERE = dict.fromkeys(
-    ("move", "view_as_real", "view_as_complex", "real", "imag", "complex"), "tests/ops/test_op_table.py"
+ELSEWHERE = {"move": "tests/ops/test_op_table.py"} | dict.fromkeys(
+    ("view_as_real", "view_as_complex", "real", "imag", "complex", "blocks"), "tests/test_complex.py"
 )
 
 

@@ -46,13 +46,13 @@ def takes(op, dtype):
 # Ops without a scalar body that take complex numbers; the others refuse them.
 # fmt: off
 OF_COMPLEX = {
-    "cast", "as_strided", "view_as_shape", "permute", "transpose", "expand_to", "squeeze_dims", "unsqueeze",
-    "select", "slice", "slice_backward", "diagonal", "diagonal_backward", "unfold", "as_strided_backward",
-    "as_strided_scatter", "strided_read", "pad_ends", "unbind_along", "split_along", "flip", "roll", "triangle",
-    "compress", "spread", "gather", "scatter_into_zeros", "scatter", "take_along_extents",
-    "put_into_zeros", "put_along_extents", "basic", "basic_backward", "sum", "mean", "prod", "any", "all",
-    "count_nonzero", "matmul", "linear", "var", "std", "conv2d", "conv2d_input_grad", "conv2d_weight_grad",
-    "conv2d_bias_grad", "embedding", "rms_norm", "cumsum", "cumprod", "linear_recurrence", "logsumexp", "normalize",
+    "cast", "as_strided", "permute", "transpose", "unsqueeze", "select", "slice", "slice_backward", "diagonal",
+    "diagonal_backward", "unfold", "as_strided_backward", "as_strided_scatter", "strided_read", "pad_ends",
+    "unbind_along", "split_along", "flip", "roll", "triangle", "compress", "spread", "gather", "scatter_into_zeros",
+    "scatter", "put_into_zeros", "basic", "basic_backward", "sum", "mean", "prod", "any", "all", "count_nonzero",
+    "matmul", "linear", "var", "std", "conv2d", "conv2d_input_grad", "conv2d_weight_grad", "conv2d_bias_grad",
+    "embedding", "rms_norm", "cumsum", "cumprod", "linear_recurrence", "logsumexp", "normalize", "view", "expand",
+    "squeeze", "index_select", "index_put", "scaled_where",
 }
 # fmt: on
 

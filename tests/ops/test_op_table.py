@@ -17,6 +17,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 import places
+import references
 from places import DEVICES, entries
 from references import (
     ATOL,
@@ -476,6 +477,10 @@ def check_all(op, result, arrays, params, dtype, body_dtype=None):
 def test_structured_values(op, sample, dtype):
     arrays, params = arguments(op, sample, dtype)
     check_all(op, call(op, tensors_of(arrays, dtype), params), arrays, params, dtype)
+
+
+def test_ops_of_complex_numbers_exist():
+    assert {op.name for op in structured_ops()} >= references.OF_COMPLEX
 
 
 @by_name(("op", "sample"), CASES, ids=case_id)

@@ -132,7 +132,7 @@ def doubles(offline):
     """Kernels without a 64-bit float in their name or signature whose code has one all the same."""
     found = []
     for (name, signature), text in offline.ptx.items():
-        meant = "float64" in name + signature
+        meant = "float64" in name + signature or "complex128" in name + signature
         wide = re.findall(r"^\s+(\S+\.f64)", text, re.M)
         angles = any(a in name for a in ANGLES) and len(wide) <= 4
         if "complex64" in name + signature:

@@ -109,7 +109,6 @@ NEAREST = {
     "torch.logit": "torch.log(x / (1 - x)) is the same",
     "torch.frac": "x - torch.trunc(x) is the same",
     "torch.fix": "torch.trunc is the same",
-    "torch.positive": "x itself is the same",
     "torch.signbit": "x < 0 is the same but for -0.0",
     "torch.copysign": "torch.abs(a) * torch.sign(b) is the same but for zeros",
     "torch.heaviside": "torch.where(x > 0, 1.0, 0.0) is the same but at 0",

@@ -16,7 +16,7 @@ import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor
 from numtorch.dispatch.elementwise import ElementwiseOp, array_operand
 from numtorch.dispatch.front import OPERANDS, operator
-from numtorch.ops import arithmetic, creation, indexing, linear
+from numtorch.ops import arithmetic, creation, elementary, indexing, linear
 
 
 def _gives_way(fn: Callable) -> Callable:
@@ -166,6 +166,7 @@ def bind() -> None:
     """Give the Tensor its operators; its other methods are bound already."""
     made: dict[str, Callable] = {
         "neg": arithmetic.neg,
+        "pos": elementary.positive,
         "abs": arithmetic.abs,
         "invert": _invert,
         "pow": _pow,

@@ -135,6 +135,7 @@ MORE = {
         lib.where(x.abs() > 1, x, 1j),
         x.masked_fill(x.abs() > 1, 2 - 1j),
     ),
+    "signs": lambda lib, x: (+x, lib.positive(x), -x),
     "in place": lambda lib, x: x.clone().mul_(2j).add_(1).div_(1 - 1j).exp_(),
     "close": lambda lib, x: lib.isclose(x, x * (1 + 1e-7)),
     # reductions
@@ -182,7 +183,7 @@ def test_products():
     beside_torch(at, draw(2, 4, 5), draw(5, 3))
     beside_torch(at, draw(5), draw(5, seed=1))
     beside_torch(lambda lib, x, y: lib.outer(x, y), draw(4), draw(5))
-    beside_torch(lambda lib, z, x, y: lib.addmm(z, x, y, beta=0.5, alpha=2), draw(4, 3), draw(4, 5), draw(5, 3))
+    beside_torch(lambda lib, z, x, y: lib.addmm(z, x, y, beta=0.5, alpha=2j), draw(4, 3), draw(4, 5), draw(5, 3))
     beside_torch(lambda lib, x, w, b: lib.nn.functional.linear(x, w, b), draw(4, 5), draw(3, 5), draw(3))
 
 

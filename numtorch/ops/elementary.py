@@ -11,9 +11,11 @@ import math
 
 import numpy as np
 
+from numtorch._tensor import Tensor
 from numtorch.dispatch import samples
 from numtorch.dispatch.op import primitive
 from numtorch.dtype import COMPUTED
+from numtorch.dtype import bool as BOOL
 from numtorch.exports import exported
 from numtorch.kernels import math as m
 from numtorch.ops.comparison import REAL, SIGNED, WITH_COMPLEX, zeros_of
@@ -37,6 +39,29 @@ def abs(x):
 @abs.vjp
 def _(g, x):
     return g * sgn(x)
+
+
+@exported("torch", "Tensor")
+def positive(input: Tensor) -> Tensor:
+    """``+input``: the tensor itself.
+
+    Args:
+        input: of any type but bool.
+
+    Returns:
+        ``input``.
+
+    Raises:
+        RuntimeError: ``input`` is boolean.
+
+    >>> torch.positive(torch.tensor([1, -2]))
+    tensor([ 1, -2])
+    """
+    if input._k.dtype is BOOL:
+        raise RuntimeError(
+            "The `+` operator, on a bool tensor is not supported. Use logical functions, or cast with .int()"
+        )
+    return input
 
 
 @exported("torch", "Tensor")

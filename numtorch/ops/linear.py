@@ -467,7 +467,7 @@ def _check_addend(x: Tensor, y: Tensor) -> None:
 
 def _factor(value: Any, d: dtype) -> Any:
     """beta or alpha as a number for elements of a type."""
-    if not isinstance(value, int | float | np.number | Tensor):
+    if not isinstance(value, int | float | complex | np.number | Tensor):
         raise TypeError(f"addmm(): arguments 'beta' and 'alpha' must be Number, not {type(value).__name__}")
     if d.is_floating_point:
         return value if isinstance(value, int | float) else float(value)

@@ -469,7 +469,7 @@ def _factor(value: Any, d: dtype) -> Any:
     """beta or alpha as a number for elements of a type."""
     if not isinstance(value, int | float | complex | np.number | Tensor):
         raise TypeError(f"addmm(): arguments 'beta' and 'alpha' must be Number, not {type(value).__name__}")
-    if d.is_floating_point:
+    if d.is_floating_point and not isinstance(value, complex):
         return value if isinstance(value, int | float) else float(value)
     return element(value, d)
 

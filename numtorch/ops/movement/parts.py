@@ -6,7 +6,7 @@ strides, counted in real numbers.
 
 from __future__ import annotations
 
-from math import prod
+from functools import lru_cache
 from typing import Any
 
 from numtorch import engine, ops
@@ -16,7 +16,7 @@ from numtorch.dtype import dtype
 from numtorch.exports import exported
 from numtorch.grad_mode import mode
 from numtorch.ops.movement.copies import cast, copy_
-from numtorch.storage import kind, retyped
+from numtorch.storage import contiguous_strides, kind, retyped
 
 
 def _placed(x: Tensor, d: dtype, shape: tuple, strides: tuple, offset: int) -> Tensor:
@@ -113,11 +113,35 @@ def _(g):
     return view_as_real(g)
 
 
+@lru_cache(maxsize=4096)
+def _spread(shape: tuple, strides: tuple | None) -> tuple:
+    """The geometry of one part of a complex tensor, counted in real numbers."""
+    return geometry(shape, tuple([2 * s for s in strides or contiguous_strides(shape)]))
+
+
+def _part(x: Tensor, second: int) -> Tensor:
+    """The real (0) or the imaginary (1) parts, over the same memory."""
+    d = x._k.dtype.to_real()
+    t = new(Tensor)
+    t.shape, steps, n, _ = _spread(x.shape, x._strides)
+    t._storage = storage = retyped(shared_storage(x), d)
+    t._base = x if x._base is None else x._base
+    t._offset = offset = 2 * x._offset + second * (n > 0)
+    t._k = kind(d, x._k.device, steps is None)
+    t._strides = steps
+    if storage.data is None:
+        t._buf = None
+    else:
+        t._buf = storage.data[offset : offset + n] if steps is None else storage.data[offset:]
+    if mode.grad:
+        _remember(storage, t)
+    return t
+
+
 @op(view=True, name="real", public=False)
 def real_part(x):
     """The real parts, over the same memory."""
-    shape, strides, offset = _pairs(x)
-    return _placed(x, x._k.dtype.to_real(), shape[:-1], strides[:-1], offset)
+    return _part(x, 0)
 
 
 @real_part.vjp
@@ -128,8 +152,7 @@ def _(g):
 @op(view=True, name="imag", public=False)
 def imaginary_part(x):
     """The imaginary parts, over the same memory."""
-    shape, strides, offset = _pairs(x)
-    return _placed(x, x._k.dtype.to_real(), shape[:-1], strides[:-1], offset + 1 if prod(shape) else offset)
+    return _part(x, 1)
 
 
 @imaginary_part.vjp
@@ -151,7 +174,9 @@ def real(input: Tensor) -> Tensor:
     >>> torch.real(torch.tensor([1.0 + 2.0j]))
     tensor([1.])
     """
-    return real_part(input) if input._k.dtype.is_complex else input
+    if not input._k.dtype.is_complex:
+        return input
+    return real_part(input) if input._edge is not None and mode.grad else _part(input, 0)
 
 
 @exported("torch")
@@ -171,7 +196,7 @@ def imag(input: Tensor) -> Tensor:
     tensor([2.])
     """
     _complex_only(input, "imag", "not implemented for tensors with non-complex dtypes")
-    return imaginary_part(input)
+    return imaginary_part(input) if input._edge is not None and mode.grad else _part(input, 1)
 
 
 def set_real(x: Tensor, value: Any) -> None:

@@ -10,9 +10,9 @@ from numtorch.dtype import dtype as DType
 from numtorch.storage import Kind, Size, Storage
 from numtorch.storage import kind as kind
 
-_Operand: TypeAlias = Tensor | builtins.float | np.ndarray[Any, Any] | np.generic
+_Operand: TypeAlias = Tensor | builtins.complex | np.ndarray[Any, Any] | np.generic
 _Size: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
-_DType: TypeAlias = DType | type[builtins.float] | type[builtins.int] | type[builtins.bool]
+_DType: TypeAlias = DType | type[builtins.complex] | type[builtins.float] | type[builtins.int] | type[builtins.bool]
 _Device: TypeAlias = Device | str | builtins.int
 
 new: Callable[..., Any]
@@ -114,9 +114,9 @@ class Tensor:
         """The absolute value, of complex numbers ``sqrt(real ** 2 + imag ** 2)``; its gradient at 0 is 0."""
     def absolute_(self) -> Tensor:
         """In-place ``abs``."""
-    def add(self, other: _Operand, *, alpha: builtins.float | Tensor = ..., out: Tensor | None = ...) -> Tensor:
+    def add(self, other: _Operand, *, alpha: builtins.complex | Tensor = ..., out: Tensor | None = ...) -> Tensor:
         """``input + alpha * other``, element by element."""
-    def add_(self, other: _Operand, *, alpha: builtins.float | Tensor = ...) -> Tensor:
+    def add_(self, other: _Operand, *, alpha: builtins.complex | Tensor = ...) -> Tensor:
         """In-place ``add``."""
     def addcdiv(self, tensor1: Tensor, tensor2: Tensor, *, value: Any = ..., out: Tensor | None = ...) -> Tensor:
         """``input + value * tensor1 / tensor2``, element by element, in whichever order nothing overflows that need not."""
@@ -126,7 +126,7 @@ class Tensor:
         """``input + value * tensor1 * tensor2``, element by element, in whichever order nothing overflows that need not."""
     def addcmul_(self, tensor1: Tensor, tensor2: Tensor, *, value: Any = ...) -> Tensor:
         """In-place ``addcmul``."""
-    def addmm(self, mat1: Tensor, mat2: Tensor, *, beta: builtins.float | Tensor = ..., alpha: builtins.float | Tensor = ..., out: Tensor | None = ...) -> Tensor:
+    def addmm(self, mat1: Tensor, mat2: Tensor, *, beta: builtins.complex | Tensor = ..., alpha: builtins.complex | Tensor = ..., out: Tensor | None = ...) -> Tensor:
         """``beta * input + alpha * (mat1 @ mat2)``; what is multiplied by 0 is ignored, NaN and infinity too."""
     def adjoint(self) -> Tensor:
         """The last two dimensions exchanged (and, of complex numbers, conjugated)."""
@@ -420,17 +420,19 @@ class Tensor:
     @property
     def imag(self) -> Tensor:
         """The imaginary parts."""
+    @imag.setter
+    def imag(self, value: _Operand) -> None: ...
     @overload
-    def index_add(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: builtins.float | Tensor = ..., out: Tensor | None = ...) -> Tensor:
+    def index_add(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: builtins.complex | Tensor = ..., out: Tensor | None = ...) -> Tensor:
         """A copy of ``input`` with ``alpha`` times the slices of ``source`` added at positions; equal positions add up."""
     @overload
-    def index_add(self, *, index: Tensor, source: Tensor, alpha: builtins.float | Tensor = ..., out: Tensor | None = ..., axis: builtins.int) -> Tensor:
+    def index_add(self, *, index: Tensor, source: Tensor, alpha: builtins.complex | Tensor = ..., out: Tensor | None = ..., axis: builtins.int) -> Tensor:
         """A copy of ``input`` with ``alpha`` times the slices of ``source`` added at positions; equal positions add up."""
     @overload
-    def index_add_(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: builtins.float | Tensor = ...) -> Tensor:
+    def index_add_(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: builtins.complex | Tensor = ...) -> Tensor:
         """In-place ``index_add``."""
     @overload
-    def index_add_(self, *, index: Tensor, source: Tensor, alpha: builtins.float | Tensor = ..., axis: builtins.int) -> Tensor:
+    def index_add_(self, *, index: Tensor, source: Tensor, alpha: builtins.complex | Tensor = ..., axis: builtins.int) -> Tensor:
         """In-place ``index_add``."""
     @overload
     def index_copy(self, dim: builtins.int, index: Tensor, source: Tensor, *, out: Tensor | None = ...) -> Tensor:
@@ -762,6 +764,8 @@ class Tensor:
     @property
     def real(self) -> Tensor:
         """The real parts; a real tensor itself."""
+    @real.setter
+    def real(self, value: _Operand) -> None: ...
     def reciprocal(self, *, out: Tensor | None = ...) -> Tensor:
         """``1 / input``; infinite at 0."""
     def reciprocal_(self) -> Tensor:
@@ -934,13 +938,13 @@ class Tensor:
     @property
     def strides(self) -> tuple[builtins.int, ...]:
         """Steps between neighbours along each dimension, in elements."""
-    def sub(self, other: _Operand, *, alpha: builtins.float | Tensor = ..., out: Tensor | None = ...) -> Tensor:
+    def sub(self, other: _Operand, *, alpha: builtins.complex | Tensor = ..., out: Tensor | None = ...) -> Tensor:
         """``input - alpha * other``, element by element."""
-    def sub_(self, other: _Operand, *, alpha: builtins.float | Tensor = ...) -> Tensor:
+    def sub_(self, other: _Operand, *, alpha: builtins.complex | Tensor = ...) -> Tensor:
         """In-place ``sub``."""
-    def subtract(self, other: _Operand, *, alpha: builtins.float | Tensor = ..., out: Tensor | None = ...) -> Tensor:
+    def subtract(self, other: _Operand, *, alpha: builtins.complex | Tensor = ..., out: Tensor | None = ...) -> Tensor:
         """``input - alpha * other``, element by element."""
-    def subtract_(self, other: _Operand, *, alpha: builtins.float | Tensor = ...) -> Tensor:
+    def subtract_(self, other: _Operand, *, alpha: builtins.complex | Tensor = ...) -> Tensor:
         """In-place ``sub``."""
     def sum(self, dim: Dims | None = ..., keepdim: builtins.bool = ..., *, dtype: _DType | None = ..., out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
         """The sum of all elements, or along dimensions."""

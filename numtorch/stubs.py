@@ -126,8 +126,8 @@ _TYPES = {
     "out": "Tensor | None",
     "generator": "Generator | None",
     "keepdim": "bool",
-    "alpha": "float | Tensor",
-    "beta": "float | Tensor",
+    "alpha": "complex | Tensor",
+    "beta": "complex | Tensor",
     "dim": "Dims",
     "tensors": "Sequence[Tensor]",
     "indices_or_sections": "int | Sequence[int] | Tensor",
@@ -152,7 +152,7 @@ _SPELLED = {
     "Callable": "Callable[..., Any]",
 }
 _SHADOWED = re.compile(
-    r"(?<![\w.])(int|bool|float|type|slice)\b"
+    r"(?<![\w.])(int|bool|float|complex|type|slice)\b"
 )  # methods of the class, or functions of the package, too
 
 # Where the words of annotations come from.
@@ -179,9 +179,10 @@ _IMPORTS = {
 }
 _ELSEWHERE = {"Device": "device as Device", "DType": "dtype as DType"}
 _ALIASES = {
-    "_Operand": "_Operand: TypeAlias = Tensor | builtins.float | np.ndarray[Any, Any] | np.generic",
+    "_Operand": "_Operand: TypeAlias = Tensor | builtins.complex | np.ndarray[Any, Any] | np.generic",
     "_Size": "_Size: TypeAlias = SupportsIndex | Sequence[SupportsIndex]",
-    "_DType": "_DType: TypeAlias = DType | type[builtins.float] | type[builtins.int] | type[builtins.bool]",
+    "_DType": "_DType: TypeAlias = DType | type[builtins.complex] | type[builtins.float] | type[builtins.int] | "
+    "type[builtins.bool]",
     "_Device": "_Device: TypeAlias = Device | str | builtins.int",
 }
 _KNOWN = {
@@ -361,7 +362,10 @@ def _member(name: str, value: Any) -> list[str]:
         kind = _PROPERTIES.get(name) or _qualified(
             _RESULTS.get(name) or _annotation(inspect.signature(getter).return_annotation)
         )
-        return ["@property", *_written(name, "self", kind, getter.__doc__)]
+        lines = ["@property", *_written(name, "self", kind, getter.__doc__)]
+        if value.fset is not None and kind == "Tensor":
+            lines += [f"@{name}.setter", f"def {name}(self, value: _Operand) -> None: ..."]
+        return lines
     if value is None or not callable(value) or isinstance(value, types.WrapperDescriptorType):  # object's own __hash__
         return []
     if name in ("__eq__", "__ne__"):

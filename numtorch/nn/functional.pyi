@@ -7,7 +7,7 @@ from numtorch._tensor import Tensor
 from numtorch.arguments import Dims, Sizes
 from numtorch.dtype import dtype as DType
 
-_DType: TypeAlias = DType | type[builtins.float] | type[builtins.int] | type[builtins.bool]
+_DType: TypeAlias = DType | type[builtins.complex] | type[builtins.float] | type[builtins.int] | type[builtins.bool]
 
 def adaptive_avg_pool1d(input: Tensor, output_size: Dims) -> Tensor: ...
 def adaptive_avg_pool2d(input: Tensor, output_size: Sizes) -> Tensor: ...

@@ -72,7 +72,6 @@ ANY = Reduction("any", "False", "a | v", each="v != 0")
 ALL = Reduction("all", "True", "a & v", each="v != 0")
 COUNT = Reduction("count_nonzero", "{T}(0)", "a + v", each="{T}(1) if v != 0 else {T}(0)")
 ROOT_SQUARES = Reduction("root_squares", "{T}(0)", "a + v", each="v * v", finish="sqrt(a)")
-SQUARES = Reduction("sum_squares", "{T}(0)", "a + v", each="v * v")
 
 
 def limits(d: np.dtype) -> tuple[str, str]:

@@ -199,12 +199,7 @@ def _interleave_plan(x: Tensor, repeats: int, dim: int) -> Plan:
     )
 
 
-def _check_output(given: int | None, size: int) -> None:
-    if given is not None and given != size:
-        raise RuntimeError(f"repeat_interleave: Invalid output_size, expected {size} but got {given}")
-
-
-def _each_as_often(x: Tensor, repeats: Tensor, dim: int, output_size: int | None = None) -> Tensor:
+def _each_as_often(x: Tensor, repeats: Tensor, dim: int) -> Tensor:
     import numpy as np
 
     n = x.shape[dim]

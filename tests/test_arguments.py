@@ -41,10 +41,18 @@ def test_negative_integers_become_bytes_as_in_c():
     assert arguments.element(-1, numtorch.uint8) == 255 and arguments.element(-255, numtorch.uint8) == 1
 
 
-@pytest.mark.parametrize("value", ["3", None, [1], 1j, Decimal(3), Fraction(1, 2)])
+@pytest.mark.parametrize("value", ["3", None, [1], Decimal(3), Fraction(1, 2)])
 def test_only_numbers_are_elements(value):
     with pytest.raises(TypeError, match="expected a number"):
         arguments.element(value, numtorch.int32)
+
+
+def test_complex_elements():
+    assert arguments.element(1 + 2j, numtorch.complex64) == 1 + 2j and arguments.element(3, numtorch.complex128) == 3
+    assert arguments.element(2 + 0j, numtorch.int32) == 2 and arguments.element(2 + 0j, numtorch.float32) == 2.0
+    for value, d in ((1j, numtorch.int32), (1j, numtorch.float64), (complex(1e39), numtorch.complex64)):
+        with pytest.raises(RuntimeError, match="without overflow"):
+            arguments.element(value, d)
 
 
 @pytest.mark.parametrize("d", [d for d in ALL if d.is_floating_point])

@@ -13,6 +13,7 @@ import numpy as np
 
 from numtorch import engine
 from numtorch._tensor import Tensor, make
+from numtorch.dispatch.cost import moves
 from numtorch.dispatch.loops import Loop, like
 from numtorch.dispatch.op import op
 from numtorch.dtype import COMPLEXES
@@ -60,7 +61,7 @@ def fill_blocks(y, out, n):
             lower[2 * j], lower[2 * j + 1] = -z.imag, z.real
 
 
-@op(public=False, differentiable=False)
+@op(public=False, differentiable=False, cost=moves)
 def blocks(x):
     """(..., k, n) complex as (..., 2k, 2n) real: each element a + ib as ``[[a, b], [-b, a]]``."""
     upper, lower = (movement.view_as_real(engine.contiguous(z)) for z in (x, x * 1j))

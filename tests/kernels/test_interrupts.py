@@ -50,6 +50,9 @@ STORM = """
             pass
     except KeyboardInterrupt:
         pass
+    except RuntimeError as e:  # Python's own, where the interrupt came while it made a class of a module that it brings
+        if not isinstance(e.__cause__, KeyboardInterrupt):
+            raise
     import numtorch as t
     x = t.arange(6.0).reshape(2, 3).requires_grad_()
     y = (t.exp(x) * 2).sum()

@@ -72,7 +72,7 @@ def test_a_cold_cache_is_slower(monkeypatch):
 def test_rivals_that_are_missing_are_named(monkeypatch):
     there = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else there(name))
-    found = benchmark(torch.nn.functional.silu, [(5,)], against=["numpy", "torch"], **QUICK)
+    found = benchmark(torch.cummax, [(5,)], dim=0, against=["numpy", "torch"], **QUICK)
     assert found.labels == ["numtorch"]
     assert any(w.startswith("without numpy: no function of NumPy") for w in found.warnings)
     assert "warning: without torch: it is not installed" in str(found)

@@ -107,7 +107,7 @@ def test_kernels(tmp_path, capsys):
     assert kernels_line.main(["list", "softmax"]) == 0
     assert "softmax.backward  rows" in capsys.readouterr().out
     assert kernels_line.main(["explain", "softmax", "4x3", "dim=-1"]) == 0
-    assert "-> rows (cpu, tuned): chosen" in capsys.readouterr().out
+    assert "-> rows (cpu, generated): chosen" in capsys.readouterr().out
     for argv, said in (
         (["explain", "softmaz", "4x3"], "did you mean softmax"),
         (["explain", "relu", "3:nothing"], "no dtype is called 'nothing'"),

@@ -454,7 +454,7 @@ _NUMPY_NAMES = {"dim": "axis", "keepdim": "keepdims", "correction": "ddof"}
 
 def _in_numpy(name: str, op: Any, params: dict) -> Callable:
     """NumPy's way of computing an op; LookupError if there is none."""
-    known = _IN_NUMPY.get(name) or getattr(op, "ref", None) or getattr(np, name, None)
+    known: Any = _IN_NUMPY.get(name) or getattr(op, "ref", None) or getattr(np, name, None)
     if known is None:
         raise LookupError(f"no function of NumPy is known to compute {name}; pass against={{'numpy': your_function}}")
     if known is getattr(op, "ref", None) and op.elementwise:  # it takes all parameters, in their order

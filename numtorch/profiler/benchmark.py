@@ -457,7 +457,7 @@ def _in_numpy(name: str, op: Any, params: dict) -> Callable:
     known: Any = _IN_NUMPY.get(name) or getattr(op, "ref", None) or getattr(np, name, None)
     if known is None:
         raise LookupError(f"no function of NumPy is known to compute {name}; pass against={{'numpy': your_function}}")
-    if known is getattr(op, "ref", None) and op.elementwise:  # it takes all parameters, in their order
+    if name not in _IN_NUMPY and getattr(op, "ref", None) and op.elementwise:  # it takes all parameters, in their order
         numbers = [params.get(n, default) for n, default in op.params]
         return lambda *arrays: known(*arrays, *numbers)
     given = {_NUMPY_NAMES.get(k, k): v for k, v in params.items()}

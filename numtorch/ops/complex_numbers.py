@@ -16,8 +16,15 @@ from numtorch.kernels import math as m
 from numtorch.ops.comparison import eq, where
 
 
+def _sgn(x: np.ndarray) -> np.ndarray:
+    """NumPy's sign, but 0 of NaN, and the direction of complex numbers."""
+    if np.isrealobj(x):
+        return np.where(x > 0, 1, np.where(x < 0, -1, 0))
+    return x / np.where(x == 0, 1, np.abs(x))
+
+
 @exported("torch", "Tensor")
-@primitive(ref=lambda x: x / np.where(x == 0, 1, np.abs(x)), takes=COMPUTED)
+@primitive(ref=_sgn, takes=COMPUTED)
 def sgn(x):
     """``input / abs(input)``, and 0 at 0: the sign of a real number, the direction of a complex one.
 

@@ -11,6 +11,7 @@ from numtorch.kernels import bodies_only, explain, launch, source
 from numtorch.kernels.registry import ENTRIES
 from numtorch.ops.reduction import dropped
 
+pytestmark = pytest.mark.usefixtures("scratch_registry")
 SHAPES = [((4, 9), 1), ((3, 300), -1), ((2, 7, 5), 1), ((130, 3), 0), ((2, 3, 4), (1, 2)), ((70, 2, 33), 1), ((), 0)]
 
 

@@ -187,13 +187,15 @@ def test_products():
     beside_torch(lambda lib, x, w, b: lib.nn.functional.linear(x, w, b), draw(4, 5), draw(3, 5), draw(3))
 
 
-@by_name("kernel", ["direct", "real_product"])
-def test_products_by_each_kernel(kernel):
-    with numtorch.kernels.use(numtorch.matmul, kernel):
-        for shapes in (((3, 4), (4, 5)), ((2, 3, 4), (2, 4, 5)), ((2, 3, 4), (4, 5))):
-            x, y = (draw(*s) for s in shapes)
-            found = (numtorch.tensor(x) @ numtorch.tensor(y)).numpy()
-            np.testing.assert_allclose(found, x @ y, rtol=1e-5, atol=1e-5)
+@by_name("large", [False, True])
+def test_products_of_small_and_of_large_matrices(large, monkeypatch):
+    from numtorch.ops import linear_complex
+
+    monkeypatch.setattr(linear_complex, "LITTLE", 0 if large else 1 << 12)
+    for shapes in (((3, 4), (4, 5)), ((2, 3, 4), (2, 4, 5)), ((2, 3, 4), (4, 5)), ((1, 3, 4), (2, 4, 5))):
+        x, y = (draw(*s) for s in shapes)
+        found = (numtorch.tensor(x) @ numtorch.tensor(y)).numpy()
+        np.testing.assert_allclose(found, x @ y, rtol=1e-5, atol=1e-5)
     assert (numtorch.ones(0, 3, dtype=numtorch.complex64) @ numtorch.ones(3, 2, dtype=numtorch.complex64)).shape == (
         0,
         2,
@@ -204,13 +206,17 @@ def test_products_by_each_kernel(kernel):
     )
 
 
-def test_the_blocks_of_a_real_product():
-    from numtorch.ops.linear_complex import blocks
+def test_blocks_and_product_of_rows_mean_what_their_bodies_do():
+    from numtorch.ops.linear_complex import blocks, product_of_rows
 
     x = numtorch.tensor(draw(2, 3))
     with numtorch.kernels.bodies_only():
         by_body = blocks(x)
     assert (blocks(x) == by_body).all()
+    y = numtorch.tensor(draw(3, 2))
+    with numtorch.kernels.bodies_only():
+        by_body_too = product_of_rows(x, y)
+    np.testing.assert_allclose(product_of_rows(x, y).numpy(), by_body_too.numpy(), rtol=1e-6)
     a, b = x[1, 2].real, x[1, 2].imag
     assert by_body[2:4, 4:6].tolist() == [[a.item(), b.item()], [-b.item(), a.item()]]
 

@@ -317,7 +317,7 @@ FRESH = {"batch_norm_training": ("mean", "rstd")}
 
 # Ops that overwrite several of their operands have tests of their own, which name them.
 ELSEWHERE = {"move": "tests/ops/test_op_table.py"} | dict.fromkeys(
-    ("view_as_real", "view_as_complex", "real", "imag", "complex", "blocks"), "tests/test_complex.py"
+    ("view_as_real", "view_as_complex", "real", "imag", "complex", "blocks", "product_of_rows"), "tests/test_complex.py"
 )
 
 

@@ -232,6 +232,10 @@ def test_making_them_of_their_parts():
     real = draw(3).real.copy()
     beside_torch(lambda lib, x, y: lib.complex(x, y), real, real[::-1].copy())
     beside_torch(lambda lib, x, y: lib.polar(x, y), np.abs(real), real)
+    beside_torch(lambda lib, x, y: (lib.complex(imag=y, real=x), lib.polar(angle=y, abs=x)), np.abs(real), real)
+    for call, name in ((numtorch.complex, "imag"), (numtorch.polar, "angle")):
+        with pytest.raises(TypeError, match=f"argument '{name}' \\(position 2\\) must be Tensor, not float"):
+            call(numtorch.ones(2), 1.0)
 
 
 def _assign(lib, x, y):

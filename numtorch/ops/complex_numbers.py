@@ -101,15 +101,13 @@ def _(g, x, *, out):
     return where(eq(x, 0), 0.0, -conj(g) * out / conj(x))
 
 
-def _alike(name: str, values: tuple) -> None:
+def _alike(name: str, values: tuple, called: tuple = ("real", "imag")) -> None:
     """RuntimeError unless the operands are real floating tensors of one type; torch's words."""
     types = []
     for position, v in enumerate(values):
         if not isinstance(v, Tensor):
-            which = ("input", "other")[position]
-            raise TypeError(
-                f"{name}(): argument '{which}' (position {position + 1}) must be Tensor, not {type(v).__name__}"
-            )
+            what = f"argument '{called[position]}' (position {position + 1})"
+            raise TypeError(f"{name}(): {what} must be Tensor, not {type(v).__name__}")
         types.append(v._k.dtype)
     if any(d not in FLOATS for d in types):
         raise RuntimeError(
@@ -124,11 +122,11 @@ def _alike(name: str, values: tuple) -> None:
 
 @exported("torch", name="complex")
 @primitive(name="complex", takes=FLOATS, result="complex", check=_alike, ref=lambda x, y: x + 1j * y)
-def from_parts(x, y):
-    """``input + 1j * other``: complex64 of two float32 tensors, complex128 of two of float64.
+def from_parts(real, imag):
+    """``real + 1j * imag``: complex64 of two float32 tensors, complex128 of two of float64.
 
     Args:
-        input, other: the real and the imaginary parts, float32 or float64, broadcast together.
+        real, imag: the parts, float32 or float64, broadcast together.
 
     Raises:
         RuntimeError: the operands are of other types, or of two.
@@ -136,7 +134,7 @@ def from_parts(x, y):
     >>> torch.complex(torch.tensor([1.0, 2.0]), torch.tensor([0.0, -3.0]))
     tensor([1.+0.j, 2.-3.j])
     """
-    return m.with_parts(x, y)
+    return m.with_parts(real, imag)
 
 
 @from_parts.vjp(conjugated=False)
@@ -161,5 +159,5 @@ def polar(abs: Tensor, angle: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> torch.polar(torch.tensor([2.0]), torch.tensor([0.0]))
     tensor([2.+0.j])
     """
-    _alike("polar", (abs, angle))
+    _alike("polar", (abs, angle), ("abs", "angle"))
     return from_parts(abs * ops.elementary.cos(angle), abs * ops.elementary.sin(angle), out=out)

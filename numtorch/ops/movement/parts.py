@@ -19,10 +19,10 @@ from numtorch.ops.movement.copies import cast, copy_
 from numtorch.storage import contiguous_strides, kind, retyped
 
 
-def _placed(x: Tensor, d: dtype, shape: tuple, strides: tuple, offset: int) -> Tensor:
-    """A view of the memory of ``x`` as elements of another type."""
+def _placed(x: Tensor, d: dtype, seen: tuple, offset: int) -> Tensor:
+    """A view of the memory of ``x`` as elements of another type, by what ``geometry`` gives."""
     t = new(Tensor)
-    t.shape, steps, n, _ = geometry(shape, strides)
+    t.shape, steps, n, _ = seen
     t._storage = storage = retyped(shared_storage(x), d)
     t._base = x if x._base is None else x._base
     t._offset, t._k = offset, kind(d, x._k.device, steps is None)
@@ -33,11 +33,6 @@ def _placed(x: Tensor, d: dtype, shape: tuple, strides: tuple, offset: int) -> T
     if mode.grad:
         _remember(storage, t)
     return t
-
-
-def _pairs(x: Tensor) -> tuple[tuple, tuple, int]:
-    """Shape, strides and offset of a complex tensor as pairs of real numbers."""
-    return (*x.shape, 2), (*[2 * s for s in x.strides], 1), 2 * x._offset
 
 
 def _complex_only(x: Tensor, name: str, what: str) -> None:
@@ -63,7 +58,8 @@ def view_as_real(x):
     tensor([[1., 2.]])
     """
     _complex_only(x, "view_as_real", "only supported for complex tensors")
-    return _placed(x, x._k.dtype.to_real(), *_pairs(x))
+    shape, strides = (*x.shape, 2), (*[2 * s for s in x.strides], 1)
+    return _placed(x, x._k.dtype.to_real(), geometry(shape, strides), 2 * x._offset)
 
 
 @view_as_real.vjp
@@ -105,7 +101,8 @@ def view_as_complex(x):
         raise RuntimeError(f"Tensor must have a stride divisible by 2 for all but last dimension; got {strides}")
     if x._offset % 2:
         raise RuntimeError("Tensor must have a storage_offset divisible by 2")
-    return _placed(x, d.to_complex(), tuple(shape[:-1]), tuple([s // 2 for s in strides[:-1]]), x._offset // 2)
+    seen = geometry(tuple(shape[:-1]), tuple([s // 2 for s in strides[:-1]]))
+    return _placed(x, d.to_complex(), seen, x._offset // 2)
 
 
 @view_as_complex.vjp
@@ -121,21 +118,8 @@ def _spread(shape: tuple, strides: tuple | None) -> tuple:
 
 def _part(x: Tensor, second: int) -> Tensor:
     """The real (0) or the imaginary (1) parts, over the same memory."""
-    d = x._k.dtype.to_real()
-    t = new(Tensor)
-    t.shape, steps, n, _ = _spread(x.shape, x._strides)
-    t._storage = storage = retyped(shared_storage(x), d)
-    t._base = x if x._base is None else x._base
-    t._offset = offset = 2 * x._offset + second * (n > 0)
-    t._k = kind(d, x._k.device, steps is None)
-    t._strides = steps
-    if storage.data is None:
-        t._buf = None
-    else:
-        t._buf = storage.data[offset : offset + n] if steps is None else storage.data[offset:]
-    if mode.grad:
-        _remember(storage, t)
-    return t
+    seen = _spread(x.shape, x._strides)
+    return _placed(x, x._k.dtype.to_real(), seen, 2 * x._offset + second * (seen[2] > 0))
 
 
 @op(view=True, name="real", public=False)

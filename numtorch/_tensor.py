@@ -265,9 +265,8 @@ def alias(x: Tensor) -> Tensor:
     t._buf = x._buf
     t._k = x._k
     if x._storage is FRESH:
-        x._storage = t._storage = storage = new(
-            Storage
-        )  # most saved results come here: a constructor would cost as much
+        # Most saved results come here: a constructor would cost as much.
+        x._storage = t._storage = storage = new(Storage)
         storage.data = x._buf
     else:
         t._storage, t._strides, t._offset = x._storage, x._strides, x._offset

@@ -90,10 +90,8 @@ def _over_a_copy(x: Tensor, memo: dict) -> Tensor:
     t._strides, t._offset = x._strides, x._offset
     key = "storage", id(x._storage)
     if key not in memo:
-        memo[key] = (
-            x._storage,
-            Storage(_copied(x._storage.data, x)),
-        )  # the first is kept alive, so that its number is its own
+        # the first is kept alive, so that its number is its own
+        memo[key] = (x._storage, Storage(_copied(x._storage.data, x)))
     t._storage = memo[key][1]
     if (data := t._storage.data) is not None:
         t._buf = data[t._offset : t._offset + t.shape.numel()] if t._k.contiguous else data[t._offset :]

@@ -146,9 +146,8 @@ class _Writer:
         for name, t in self.tensors.items():
             if t._storage is not FRESH and t.numel():
                 storages.setdefault((id(t._storage), t.dtype), []).append(name)
-        held: dict[
-            str, tuple[str, int]
-        ] = {}  # by the name of a view: what holds it, and from which element of the storage on
+        # by the name of a view: what holds it, and from which element of the storage on
+        held: dict[str, tuple[str, int]] = {}
         for names in storages.values():
             for low, high, group in _overlapping(names, self.tensors):
                 if len(group) > 1:
@@ -557,9 +556,8 @@ class _Reader:
 
     def all(self, structure: Any) -> Any:
         """The object; CorruptFile unless the structure is sound and mentions every tensor."""
-        trial = _Reader(
-            self.tensors, lambda t, where: t, self.file
-        )  # errors of the user's map_location are not the file's
+        # errors of the user's map_location are not the file's
+        trial = _Reader(self.tensors, lambda t, where: t, self.file)
         try:
             trial.decode(structure["object"])
         except (KeyError, TypeError, ValueError, RecursionError) as e:

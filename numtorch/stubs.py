@@ -107,9 +107,8 @@ FORMS: dict[str, tuple] = {
     "type": (("str", {"dtype": "=None", "non_blocking": None}), ("Tensor", {"dtype": "Any"})),
 }
 FORMS["atleast_2d"] = FORMS["atleast_3d"] = FORMS["atleast_1d"]
-_METHOD_FORMS: dict[str, tuple] = {
-    "where": (("Tensor", {}),)
-}  # the tensor is the first choice there, not the condition
+# the tensor is the first choice there, not the condition
+_METHOD_FORMS: dict[str, tuple] = {"where": (("Tensor", {}),)}
 
 # What parameters take that are only called Any in the source, by their names.
 _OPERAND, _SIZE = "_Operand", "_Size"
@@ -151,9 +150,8 @@ _SPELLED = {
     "device | None": "_Device | None",
     "Callable": "Callable[..., Any]",
 }
-_SHADOWED = re.compile(
-    r"(?<![\w.])(int|bool|float|complex|type|slice)\b"
-)  # methods of the class, or functions of the package, too
+# methods of the class, or functions of the package, too
+_SHADOWED = re.compile(r"(?<![\w.])(int|bool|float|complex|type|slice)\b")
 
 # Where the words of annotations come from.
 _IMPORTS = {

@@ -7,10 +7,8 @@ from html.parser import HTMLParser
 from itertools import combinations
 from xml.etree import ElementTree
 
-PAGES = {
-    "light": ((255, 255, 255), (17, 17, 17)),
-    "dark": ((17, 17, 17), (238, 238, 238)),
-}  # paper and ink of JupyterLab's themes
+# paper and ink of JupyterLab's themes
+PAGES = {"light": ((255, 255, 255), (17, 17, 17)), "dark": ((17, 17, 17), (238, 238, 238))}
 READABLE, VISIBLE = 4.5, 3.0  # WCAG's contrasts of text, and of lines and areas
 VOID = {"meta", "br", "img", "input", "hr"}
 

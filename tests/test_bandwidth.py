@@ -19,11 +19,8 @@ def roof(monkeypatch):
 
 def test_bytes_are_those_of_the_outermost_kernels(roof):
     x, y = torch.randn(64, 32), torch.randn(64, 32)
-    assert bandwidth.declared(lambda: x + y) == {
-        "bytes": 3 * 4 * 64 * 32,
-        "kernels": 1,
-        "roof_gbps": 150.0,
-    }  # two of three are read
+    # two of three are read
+    assert bandwidth.declared(lambda: x + y) == {"bytes": 3 * 4 * 64 * 32, "kernels": 1, "roof_gbps": 150.0}
     assert bandwidth.declared(lambda: torch.relu(x + y))["bytes"] == (3 + 2) * 4 * 64 * 32
     assert bandwidth.declared(lambda: x.mul_(2.0))["roof_gbps"] == 200.0
     assert bandwidth.declared(lambda: x.argmax(1))["bytes"] == bandwidth.declared(lambda: x.max(1))["bytes"]

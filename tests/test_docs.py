@@ -54,10 +54,8 @@ def test_the_environment_is_told():
         lines = [line for line in path.read_text().splitlines() if "environ" in line or "getenv" in line]
         read |= {name for line in lines for name in re.findall(r"""["']([A-Z][A-Z0-9_]{3,})["']""", line)}
     unsaid = {name for name in read if f"`{name}`" not in text}
-    assert {"NUMTORCH_CACHE", "XDG_CACHE_HOME"} <= read and unsaid == {
-        "OMP_NUM_THREADS",
-        "PYTHONWARNINGS",
-    }  # for processes of our own
+    # for processes of our own
+    assert {"NUMTORCH_CACHE", "XDG_CACHE_HOME"} <= read and unsaid == {"OMP_NUM_THREADS", "PYTHONWARNINGS"}
 
 
 def test_nothing_is_promised_of_a_registry():

@@ -75,9 +75,8 @@ class Gradient:
         )
         self.by_shape = False  # there are kernels that are planned
         self.plans: dict = registry.memo()  # by kinds, shapes and parameters of all that the vjp takes
-        self.pulls: dict = (
-            registry.memo()
-        )  # those of them that one call of machine code carries out, as ``front.planned_pull`` asks
+        # those of them that one call of machine code carries out, as ``front.planned_pull`` asks
+        self.pulls: dict = registry.memo()
 
     def taken(self) -> tuple[list[str], list[int], list[int], list[int]]:
         """What kernels are given: the names in order, and the positions of the tensors, twice; see ``Op.taken``."""

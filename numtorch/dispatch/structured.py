@@ -127,9 +127,8 @@ class Op:
         self.tensors, self.params, self.keyword_only = _parameters(spec)
         names = list(inspect.signature(spec).parameters)
         own = [*self.tensors, *[n for n, _ in self.params]]
-        self.as_written = [
-            own.index(n) for n in names
-        ]  # from the order in which kernels get arguments, tensors first, to the signature's
+        # from the order in which kernels get arguments, tensors first, to the signature's
+        self.as_written = [own.index(n) for n in names]
         self.from_written = [names.index(n) for n in own]
         if names != own and body is not None and self.body is body:
             self.body = self.entry.body = _in_order(body, self.as_written)

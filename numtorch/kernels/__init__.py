@@ -284,9 +284,8 @@ def warmup(
                 p.grad = g
 
     before, started = dict(cache.stats), time.perf_counter()
-    on_cpu = all(
-        getattr(getattr(v, "device", None), "type", "cpu") == "cpu" for v in inputs
-    )  # a GPU does not survive a fork
+    # a GPU does not survive a fork
+    on_cpu = all(getattr(getattr(v, "device", None), "type", "cpu") == "cpu" for v in inputs)
     ahead = warm.compile_ahead(once, processes, progress) if on_cpu else 0
     if run:
         once()

@@ -477,9 +477,8 @@ def _(g, x, y, *, out, needs):
         # A constant exponent: exact at 0, where the general formula would divide by it.
         if y == 0:
             return zeros_of(g), None
-        y = (
-            y if not isinstance(y, int) or -LONGEST < y < LONGEST else float(y)
-        )  # an integer that has a neighbour in int64
+        if isinstance(y, int) and not -LONGEST < y < LONGEST:
+            y = float(y)  # an integer without a neighbour in int64
         return g * (y * (x if y == 2 else pow(x, y - 1))), None
     gx = g * where(eq(y, 0), 0.0, y * power(x, y - 1)) if needs[0] else None
     # 0 ** y has no slope in y for y >= 0, where the logarithm alone would give NaN.

@@ -25,9 +25,8 @@ from numtorch.kernels.jit import jit, prange
 from numtorch.kernels.math import exp_nonpositive, log, maximum
 from numtorch.kernels.threads import get_num_threads
 
-PARALLEL_WORK = 4 * shared_from(
-    1
-)  # multiply-adds: in registers, four cost what an addition of two operands in memory does
+# Multiply-adds: in registers, four cost what an addition of two operands in memory does.
+PARALLEL_WORK = 4 * shared_from(1)
 BLOCK = 4  # panels whose part of the gradients of k and v is one product
 
 # What stands where in a plan, an int64 array.

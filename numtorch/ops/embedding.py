@@ -231,8 +231,7 @@ def _limit_rows(w: Tensor, index: Tensor, max_norm: float, norm_type: float) -> 
     """Scale the rows that are read down to ``max_norm``, in place, without a graph."""
     rows = take_along_extents(w, index, 0, False)
     norms = moments.norm(rows, norm_type, 1, True)
-    limited = where(
-        gt(norms, max_norm), rows * (max_norm / (norms + 1e-7)), rows
-    )  # a row whose norm is NaN stays as it is
+    # a row whose norm is NaN stays as it is
+    limited = where(gt(norms, max_norm), rows * (max_norm / (norms + 1e-7)), rows)
     movement.copy_(w, put_along_extents(w, index, limited, 0, False))
     wrote(w)

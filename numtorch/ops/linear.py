@@ -108,9 +108,8 @@ def _(g, x, y, *, needs):
     return gx, gy
 
 
-_known: dict = (
-    registry.memo()
-)  # products of operands as they lie: what small ones would spend most of their time to find
+# Products of operands as they lie: what small ones would spend most of their time to find.
+_known: dict = registry.memo()
 
 
 @product.kernel("cpu", dtypes=FLOATS)

@@ -115,9 +115,8 @@ def rmsprop_step(
     if mean is not None:
         mean_new = mean + (d - mean) * gain
         square = mean_new * mean_new
-        spread = (
-            maximum(v_new, square) - square
-        )  # rounding may leave v below what it cannot be below, and a root of that is NaN
+        # rounding may leave v below what it cannot be below, and a root of that is NaN
+        spread = maximum(v_new, square) - square
         targets, values = (*targets, mean), (*values, mean_new)
     along = d / (sqrt(spread) + eps)
     if m is not None:

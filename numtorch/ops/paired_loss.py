@@ -308,9 +308,8 @@ def huber_loss(
             raise ValueError(
                 f"Invalid reduction mode: {reduction}. Expected one of 'none', 'mean', 'sum'. (huber_loss)"
             )
-        return reduce_loss(
-            huber_loss(input, target, "none", delta) * weight, reduction
-        )  # unlike the others, over the number of elements
+        # unlike the others, over the number of elements
+        return reduce_loss(huber_loss(input, target, "none", delta) * weight, reduction)
     if not delta > 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     input, target = _alike(input, target)

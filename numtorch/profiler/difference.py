@@ -166,7 +166,6 @@ def _significant(a: Any, b: Any, machine: float = 1.0, doubt: float = 0.0) -> bo
     if min(len(s) for s in samples) < FEWEST:
         return None
     before, after = (max(float(np.median(s)), 1.0) for s in samples)
-    errors = [
-        max(error(s), 1.0) / m for s, m in zip(samples, (before, after), strict=True)
-    ]  # a clock does not tell less than 1 ns
+    # a clock does not tell less than 1 ns
+    errors = [max(error(s), 1.0) / m for s, m in zip(samples, (before, after), strict=True)]
     return abs(math.log(after / before / machine)) > max(SURE * math.hypot(*errors, doubt), LEAST)

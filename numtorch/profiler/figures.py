@@ -96,10 +96,8 @@ def _roofs(
     (low, high), top = ends, max(machine.rate(d) for d in dtypes)
     pixel = ax.figure.dpi / 72
     size, to, back = SIZE * pixel, ax.transData.transform, ax.transData.inverted().transform
-    (x0, y0), (x1, y1) = (
-        to((low, 1.0)),
-        to((2 * low, 2.0)),
-    )  # a line of so many GB/s rises by a factor where it goes on by one
+    # a line of so many GB/s rises by a factor where it goes on by one
+    (x0, y0), (x1, y1) = (to((low, 1.0)), to((2 * low, 2.0)))
     slope, apart = math.atan2(y1 - y0, x1 - x0), 2 ** (1.4 * size / (y1 - y0))
 
     def flip(x: float, y: float) -> tuple[float, float]:
@@ -143,9 +141,8 @@ def _roofs(
         room = end[0] - begin[0] - labels.NARROW * size * len(name) * math.cos(slope)
         starts = [begin[0] + 0.3 * size + max(room, 0.0) * part / 12 for part in range(13)]
         spots = [(x, begin[1] - (x - begin[0]) * math.tan(slope) - 0.3 * size) for x in starts]
-        spots = [
-            spot for spot in spots if labels.slanted(*spot, name, size, slope)[-1][1] > -north
-        ]  # the title stands above
+        # the title stands above
+        spots = [spot for spot in spots if labels.slanted(*spot, name, size, slope)[-1][1] > -north]
         spot = places.free([labels.slanted(*spot, name, size, slope) for spot in spots])
         if spot is None:
             below["slanted"].append(name)

@@ -101,10 +101,8 @@ def roofline(rows: Iterable[Row], machine: Any, most: int = 12) -> str:
     floor = min([*reached, top / 100]) / 3
     left, upper, right, bottom = 44.0, 18.0, NARROW - 10.0, height - 32
     first = left + 18  # where points at the left edge stand clear of the axis
-    wide, high_up = (
-        (right - first) / math.log(high / low),
-        (bottom - upper) / math.log(top / floor),
-    )  # units for a factor of e
+    # units for a factor of e
+    wide, high_up = ((right - first) / math.log(high / low), (bottom - upper) / math.log(top / floor))
     slope, apart = math.atan2(high_up, wide), math.exp(15 / high_up)  # the factor between lines that are 15 units apart
 
     def across(v: float) -> float:

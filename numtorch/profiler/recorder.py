@@ -105,9 +105,8 @@ class Recorder:
         self.spans: dict[tuple, int] = {}
         self.span_phases: dict[int, str] = {}
         self.framework: set[int] = set()  # spans and calls of which the Python is numtorch's own
-        self.inside = [
-            0
-        ]  # since when a function that the program called is at work: what that calls is no call of the program's
+        # since when a function that the program called is at work: what that calls is no call of the program's
+        self.inside = [0]
         self.calls: dict[int, int] = {}  # place -> id of calls of numtorch's functions there
         self.waited = (
             0  # time in which the thread slept for data, code, or other threads' shares of a kernel: no idle time
@@ -118,9 +117,8 @@ class Recorder:
         self.others: dict[int, list] = {}  # thread -> [number, time inside]
         self.names = {0: threading.current_thread().name}  # of threads, by number
         self.nodes: dict[int, int] = {}  # id of a node of the graph -> when it was made
-        self.gradients: deque[tuple[str, int, int]] = deque(
-            maxlen=events
-        )  # op, when its node was made, when backward came to it
+        # op, when its node was made, when backward came to it
+        self.gradients: deque[tuple[str, int, int]] = deque(maxlen=events)
         self.lock = threading.Lock()
         self.kernel_rows = 0
         self.device = DeviceTimes()
@@ -641,9 +639,8 @@ class Recorder:
             result = run(*args, **kwargs)
         finally:
             ended = perf_counter_ns()
-            self.journal.extend(
-                (number, started + mine[1], ended)
-            )  # its own time only: the fold sees one thread's nesting
+            # its own time only: the fold sees one thread's nesting
+            self.journal.extend((number, started + mine[1], ended))
             mine[1] = inside + ended - started
         e = self.table[number]
         if new and own:

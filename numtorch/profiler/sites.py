@@ -45,9 +45,8 @@ class Site:
         self.prepared = Preparation(number)
 
 
-Cost = tuple[
-    float, float, float, float
-]  # bytes, operations of the definition, bytes of results, operations that are done
+# bytes, operations of the definition, bytes of results, operations that are done
+Cost = tuple[float, float, float, float]
 
 
 class Entry:

@@ -216,9 +216,8 @@ def _summary(rows: list[Row], wall: int, column: str) -> str:
     if column == "time_ns":
         return _FORMATS[column](total_ns(rows))
     if column in ("self_ns", "compile_ns", "load_ns"):
-        total = sum(
-            getattr(r, column) for r in rows if column != "self_ns" or r.thread == 0
-        )  # what others did ran beside the clock
+        # what others did ran beside the clock
+        total = sum(getattr(r, column) for r in rows if column != "self_ns" or r.thread == 0)
         return _FORMATS[column](total) if total or column == "self_ns" else ""
     if column == "share":
         return f"{total_ns(rows) / wall:.1%}" if wall else ""

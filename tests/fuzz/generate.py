@@ -26,12 +26,8 @@ HUGE = (2**31 - 1, 2**31, -(2**31), 2**40, 2**62, 2**63 - 1, -(2**63), 2**63, -(
 SMALL = (0, 1, -1, 2, -2, 3, -3, 5, 7, 100, -100)
 NUMBERS = (0.0, -0.0, 0.5, 1.0, -1.0, 2.0, -2.5, 1e-8, 1e30, inf, -inf, nan, 3, True, 255, 300, -129, 2**40)
 WRONG = (None, "mean", "", [], [1], (), (1, 2), 1.0, 2.5, True, 3 + 0j, {}, b"x", nan)
-NARROW = ("float64",) * 9 + (
-    "float32",
-    "int64",
-    "int64",
-    "bool",
-)  # most kernels in float64 are compiled by the tests of ops anyway
+# most kernels in float64 are compiled by the tests of ops anyway
+NARROW = ("float64",) * 9 + ("float32", "int64", "int64", "bool")
 SIZES = (1, 2, 3, 4, 5, 5, 7, 8, 9, 16, 17)
 LARGE = (31, 33, 64, 65, 100, 129)
 COMBINE = ("sum", "prod", "mean", "amax", "amin")

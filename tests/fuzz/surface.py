@@ -118,9 +118,8 @@ def functions() -> list[Function]:
     spaces += [(n, getattr(numtorch, n)) for n in NAMESPACES if hasattr(numtorch, n)]
     for where, space in spaces:
         for name in sorted(vars(space) if where != "Tensor" else dir(space)):
-            value = getattr(
-                space, name, None
-            )  # dir(Tensor) has PyTorch's names too, which answer that they are not here
+            # dir(Tensor) has PyTorch's names too, which answer that they are not here
+            value = getattr(space, name, None)
             if not callable(value) or isinstance(value, type) or name in LEFT_OUT:
                 continue
             if name.startswith("__") if where != "Tensor" else False:

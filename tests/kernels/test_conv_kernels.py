@@ -151,9 +151,8 @@ def test_the_cases_reach_every_way_of_every_part():
 def test_dilated_filters_see_phases():
     assert ways("winograd, dilated", "float32") == ["winograd"] * 3
     n, ci, h, w, co, kh, kw, *geometry = CASES["winograd, dilated"]
-    assert (
-        cpu.path("forward", n, ci, co, (h + 1, w), (kh, kw), *geometry, True) == "implicit_gemm"
-    )  # phases of unequal height
+    # phases of unequal height
+    assert cpu.path("forward", n, ci, co, (h + 1, w), (kh, kw), *geometry, True) == "implicit_gemm"
 
 
 def test_fewer_products_cost_a_digit_at_most():

@@ -132,9 +132,8 @@ CONVOLUTIONS = [
 @pytest.mark.parametrize("x, w, options", CONVOLUTIONS, ids=str)
 def test_convolutions(x, w, options):
     same(with_gradients(lambda F, x, w: getattr(F, f"conv{len(x.shape) - 2}d")(x, w, **options), x, w))
-    same(
-        with_gradients(lambda F, x, w: getattr(F, f"conv{len(x.shape) - 2}d")(x, w), (2, 4, 5, 5), (2, 4, 1, 1))
-    )  # and nothing stays
+    # and nothing stays
+    same(with_gradients(lambda F, x, w: getattr(F, f"conv{len(x.shape) - 2}d")(x, w), (2, 4, 5, 5), (2, 4, 1, 1)))
 
 
 @pytest.mark.parametrize(
@@ -241,9 +240,8 @@ def test_pooling(name, shape, args):
     ],
 )
 def test_adaptive_pooling_of_and_to_nothing(name, shape, out):
-    same(
-        lambda lib: getattr(lib.nn.functional, name)(leaf(lib, *shape), out).detach()
-    )  # torch has no gradients of these
+    # torch has no gradients of these
+    same(lambda lib: getattr(lib.nn.functional, name)(leaf(lib, *shape), out).detach())
 
 
 INTEGERS = [

@@ -217,9 +217,8 @@ INEXACT = {
     "cube_slope": lambda x, y: np.abs(x) > LARGE,
     "root_slope": lambda x, y: np.abs(x) > LARGE,
     "root_of_powers": lambda x, y: (np.abs(x) > 1) & (np.abs(y) > 1),
-    "scaled_exp": lambda x, t, y: (
-        np.isfinite(x - t) & (np.abs(x - t) > 80)
-    ),  # a factor over- or underflows, not the product
+    # a factor over- or underflows, not the product
+    "scaled_exp": lambda x, t, y: np.isfinite(x - t) & (np.abs(x - t) > 80),
     "bernoulli_error": lambda x, t: ~np.isfinite(t) | (np.abs(t) > LARGE) | (x < 0) | (x > 1),
 }
 

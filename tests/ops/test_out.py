@@ -116,13 +116,8 @@ def table(t):
 
 
 DRAWN = ("rand", "randn", "randperm", "bernoulli", "multinomial")
-NO_SLOPE_IN_TORCH = {
-    "softmax",
-    "log_softmax",
-    "diag",
-    "where",
-    "floor_divide",
-}  # torch gives these without gradient, and says nothing
+# torch gives these without gradient, and says nothing
+NO_SLOPE_IN_TORCH = {"softmax", "log_softmax", "diag", "where", "floor_divide"}
 
 
 def outcome(lib, name, make):

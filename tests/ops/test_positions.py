@@ -293,10 +293,8 @@ def test_where_torch_computes_and_an_error_serves_better():
 
 def test_where_torch_refuses_and_computing_hides_nothing():
     x = numtorch.arange(6.0).reshape(2, 3)
-    assert numtorch.take_along_dim(x.T, numtorch.tensor([0, 1])).tolist() == [
-        0,
-        3,
-    ]  # torch cannot view a transposed tensor
+    # torch cannot view a transposed tensor
+    assert numtorch.take_along_dim(x.T, numtorch.tensor([0, 1])).tolist() == [0, 3]
     x[numtorch.tensor([0])] = numtorch.tensor([7])  # converted, as x[0] = and x[:1] = do
     assert x[0].tolist() == [7, 7, 7]
     assert x.index_reduce(0, numtorch.tensor([1]), numtorch.full((1, 3), 9.0), "amax")[1].tolist() == [9, 9, 9]

@@ -122,9 +122,8 @@ def test_variances_by_the_body_far_from_zero():
     with nt.kernels.bodies_only():
         for dim in (0, 1, None):
             for got, want in zip(moments_of(nt.tensor(a), dim), wanted_moments(a, dim), strict=True):
-                np.testing.assert_allclose(
-                    got, want, rtol=1e-2 if disabled() else 1e-4
-                )  # plain Python adds up one by one
+                # plain Python adds up one by one
+                np.testing.assert_allclose(got, want, rtol=1e-2 if disabled() else 1e-4)
 
 
 @pytest.mark.parametrize("threads", [1, 2])

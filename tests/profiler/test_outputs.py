@@ -85,9 +85,8 @@ def test_memory_peak_and_who_held_it(net):
         step(net, 4096)
     line = prof.memory
     hidden = 4096 * 256 * 4  # bytes of one hidden activation
-    assert (
-        line.peak >= 3 * hidden and max(line.held) == line.peak
-    )  # relu's result, which its gradient reads, and two gradients
+    # relu's result, which its gradient reads, and two gradients
+    assert line.peak >= 3 * hidden and max(line.held) == line.peak
     assert sum(n for n, _, _ in line.holders) == line.peak
     assert any(module == "Sequential.1" and phase == "forward" and n >= hidden for n, phase, module in line.holders)
     assert line.held[-1] < hidden  # the step is over: only gradients of weights live

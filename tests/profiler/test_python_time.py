@@ -283,9 +283,8 @@ def test_own_times_of_kernels_of_many_threads_inside_each_other():
     assert r.sums.own[inner] == r.sums.total[inner]
     assert 0 <= r.sums.own[outer] <= r.sums.total[outer] - r.sums.total[inner]
     parts = r.sums.own[[outer, inner, r.watching]].sum()
-    outside = r.sums.total[r.watching] - (
-        parts - r.sums.total[outer]
-    )  # what was looked at before and after the outer one
+    # what was looked at before and after the outer one
+    outside = r.sums.total[r.watching] - (parts - r.sums.total[outer])
     assert 0 < outside <= r.sums.total[r.watching]
 
 

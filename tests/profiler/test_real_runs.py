@@ -131,6 +131,5 @@ def test_the_largest_costs_and_what_bounds_them(model):
     largest = max((r for r in prof.rows if r.kind == "kernel"), key=lambda r: r.self_ns)
     assert largest.bound == "compute"  # a convolution or a product: hundreds of operations for each byte
     assert bounds["linear"] <= {"compute", "dispatch"} and "compute" in bounds["linear"]
-    assert (
-        bounds["adam_step"] <= {"memory", "dispatch"} and "memory" in bounds["adam_step"]
-    )  # reads four arrays for a few operations
+    # reads four arrays for a few operations
+    assert bounds["adam_step"] <= {"memory", "dispatch"} and "memory" in bounds["adam_step"]

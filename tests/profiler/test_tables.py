@@ -57,9 +57,8 @@ def test_time_and_rates_of_a_row_are_of_the_same_calls(training):
                 continue
             assert r.mean_ns * timed == pytest.approx(r.total_ns)
             moved = sum((p.bytes / p.calls) * (p.calls - p.cold_calls) for p in r.parts or (r,))
-            assert moved == 0 or r.gbps == pytest.approx(
-                moved / timed / r.mean_ns
-            )  # bytes of a call over the time of a call
+            # bytes of a call over the time of a call
+            assert moved == 0 or r.gbps == pytest.approx(moved / timed / r.mean_ns)
             if r.percent_of_roof:
                 assert r.percent_of_roof == pytest.approx(100 * r.roof_ns / timed / r.mean_ns)
 

@@ -14,12 +14,8 @@ from numtorch.profiler import machine, peaks, profile, table, tensorboard_trace_
 from numtorch.profiler.peaks import Machine
 from numtorch.profiler.rows import Row
 
-OWN = {
-    "asleep_ns",
-    "delay_ns",
-    "keep_pace",
-    "fold",
-}  # the profiler's own work, which is not the kernel's in whose wrapper it is done
+# the profiler's own work, which is not the kernel's in whose wrapper it is done
+OWN = {"asleep_ns", "delay_ns", "keep_pace", "fold"}
 
 
 class Sampler:

@@ -82,9 +82,8 @@ def check(bad: int, index: Tensor, dim: int, n: int, wrap: bool) -> None:
     if bad:
         flat = index._buf
         outside = flat[(flat < (-n if wrap else 0)) | (flat >= n)]
-        first = (
-            f"index {int(outside[0])}" if outside.size else "an index"
-        )  # none is left if another thread has written to them
+        # none is left if another thread has written to them
+        first = f"index {int(outside[0])}" if outside.size else "an index"
         raise OutOfBounds(f"{first} is out of bounds for dimension {dim} with size {n}")
 
 

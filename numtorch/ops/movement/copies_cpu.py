@@ -208,9 +208,8 @@ class Relayout(Program):
         ):
             return super().plan(values, outs)
         if target is not None and x._k.contiguous and target._k.contiguous and not x._k.dtype.is_half:
-            return super().plan(
-                values, outs
-            )  # the flat loop compiles in a tenth of the time, and each first model needs it
+            # the flat loop compiles in a tenth of the time, and each first model needs it
+            return super().plan(values, outs)
         numel = x.shape.numel()
         if numel == 0:
             return super().plan(values, outs)

@@ -107,13 +107,8 @@ def pad_cpu(x, widths, value):
         x = _cropped(x, widths)
         widths = tuple([max(n, 0) for n in widths])
     x = contiguous(x)
-    key = (
-        x._k,
-        x.shape,
-        widths,
-        value.__class__,
-        value if value and value == value else str(value),
-    )  # -0.0 is not 0.0, NaN not itself
+    # -0.0 is not 0.0, NaN not itself
+    key = (x._k, x.shape, widths, value.__class__, value if value and value == value else str(value))
     plan = _plans.get(key)
     return (remember(_plans, key, _plan(x, widths, value)) if plan is None else plan)(x)
 

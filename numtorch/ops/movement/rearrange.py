@@ -60,9 +60,8 @@ def repeat(x: Tensor, *counts: Any, repeats: Any = None) -> Tensor:
     y = view_as_shape(contiguous(x), [v for n in shape for v in (1, n)])
     y = expand_to(y, tuple(v for r, n in zip(counts, shape, strict=True) for v in (r, n)))
     y = reshape(y, tuple(r * n for r, n in zip(counts, shape, strict=True)))
-    return (
-        y if y._k.contiguous and y._storage is not x._storage else clone(y)
-    )  # single elements are repeated by a step of 0
+    # single elements are repeated by a step of 0
+    return y if y._k.contiguous and y._storage is not x._storage else clone(y)
 
 
 _repeats: dict = registry.memo()

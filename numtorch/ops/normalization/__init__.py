@@ -59,9 +59,8 @@ def _statistics(x: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _statistics_cost(moments: tuple, x: Tensor, running_mean: Any, running_var: Any, *rest: Any) -> tuple[int, int]:
-    return nbytes(moments, x) + 2 * nbytes(running_mean, running_var), 4 * numel(
-        x
-    )  # the running statistics are read and written
+    # the running statistics are read and written
+    return nbytes(moments, x) + 2 * nbytes(running_mean, running_var), 4 * numel(x)
 
 
 def _channels_grad_cost(

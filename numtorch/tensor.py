@@ -270,14 +270,9 @@ def T(self: Tensor) -> Tensor:
     >>> torch.zeros(2, 3).T.shape
     torch.Size([3, 2])
     """
-    n = len(self.shape)
-    dims = _REVERSED[n] if n < 9 else tuple(range(n - 1, -1, -1))
     if self._edge is None or not mode.grad:  # nothing is recorded
-        return placed(self, views.permuted(self.shape, self._strides, dims))
-    return movement.permute(self, dims)
-
-
-_REVERSED = [tuple(range(n - 1, -1, -1)) for n in range(9)]
+        return placed(self, views.reversed_dims(self.shape, self._strides))
+    return movement.permute(self, tuple(range(len(self.shape) - 1, -1, -1)))
 
 
 @attribute
@@ -330,10 +325,11 @@ def mT(self: Tensor) -> Tensor:
     >>> torch.zeros(5, 2, 3).mT.shape
     torch.Size([5, 3, 2])
     """
-    if not self.shape:
-        return self
-    if self.ndim < 2:
-        raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {self.ndim}-D tensor.")
+    n = len(self.shape)
+    if n < 2:
+        if not n:
+            return self
+        raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {n}-D tensor.")
     return movement.transpose(self, -2, -1)
 
 

@@ -269,7 +269,8 @@ def _larger(op: Any, names: list[str], params: list[str], edge: list[str]) -> st
         def larger(input, other, out):
             t = type(other)
             try:
-                plan = plans[input._k, input.shape, t if t is float or t is int else (other._k, other.shape)]
+                plan = plans[input._k, input.shape, t if t is float or t is int else other._k,
+                    None if t is float or t is int else other.shape]
                 x0 = input._buf
             except (KeyError, AttributeError, TypeError):
                 plan = None
@@ -277,11 +278,9 @@ def _larger(op: Any, names: list[str], params: list[str], edge: list[str]) -> st
                 return run((input, other,), (), out)
             ...
     """
-    lookup = [
-        f"{names[0]}._k",
-        f"{names[0]}.shape",
-        *[f"{t} if {_is_number(t)} else ({n}._k, {n}.shape)" for n, t in _types(names)],
-    ]
+    lookup = [f"{names[0]}._k", f"{names[0]}.shape"]
+    for n, t in _types(names):
+        lookup += [f"{t} if {_is_number(t)} else {n}._k", f"None if {_is_number(t)} else {n}.shape"]
     general = f"run(({', '.join(names)},), ({''.join(f'{p}, ' for p in params)}), out)"
     operands = _operands(names)
     wanted = f"({' or '.join(edge)})"
@@ -482,13 +481,13 @@ def remember(op: Any, tensors: tuple, params: tuple, result: Tensor) -> None:
             if not t._k.contiguous:
                 return
             kinds.append(t._k)
-            shapes.append((t._k, t.shape))
+            shapes.append(t.shape)
         elif i and type(t) in (int, float):
             kinds.append(type(t))
-            shapes.append(type(t))
+            shapes.append(None)
         else:
             return
-    key = (*shapes[0], *shapes[1:])
+    key = tuple([part for pair in zip(kinds, shapes, strict=True) for part in pair])
     if key in op.plans:
         return
     plan = op.program.plan((*tensors, *params), None)

@@ -216,6 +216,19 @@ def _when_called(ready: Callable[[], Callable]) -> Callable:
     return call
 
 
+def _with_scratch(entry: Callable, at: int, scratch: tuple) -> Callable:
+    """The entry as called without its working arrays, which stand behind ``at`` buffers: they are allocated here."""
+    makers = [partial(np.empty, n, d) for n, d in scratch]
+    if len(makers) == 1 and at == 2:  # the commonest, written out
+        make = makers[0]
+        return lambda x, y, *numbers: entry(x, y, make(), *numbers)
+
+    def call(*given: Any) -> Any:
+        return entry(*given[:at], *[make() for make in makers], *given[at:])
+
+    return call
+
+
 def _completed(entry: Callable, absent: list[int], nothing: Any) -> Callable:
     """The entry as called without the buffers of what is absent: it gets empty ones."""
 
@@ -289,6 +302,7 @@ def plan(
             examples[0] = written
         entry = _compiled(loop, examples, op, tuple([values[i] for i in late]))
         entry = _after(stages, entry) if stages else entry
+        entry = _with_scratch(entry, len(given), loop.scratch) if loop.scratch else entry
         if None in given:
             entry = _completed(
                 entry, [i for i, k in enumerate(given) if k is None], allocate(1, given[0].dtype, where)[:0]
@@ -299,11 +313,7 @@ def plan(
         carried = None  # machine code takes any elements of that size
     made = Plan(_general(loop, entry, places, makers, several, carried, late, nested), params, loop)
     alone = len(wanted) == 1 and (not several or None in outs)
-    plain = (
-        not (loop.scratch or loop.order or nested or carried or loop.first)
-        and where.type != "meta"
-        and places in (required, every)
-    )
+    plain = not (loop.order or nested or carried or loop.first) and where.type != "meta" and places in (required, every)
     if alone and plain and all((loop.lying or t._k.contiguous) and t._k.device is where for t in operands):
         at = outs.index(wanted[0])
         maker: Any = makers[at]
@@ -333,7 +343,7 @@ def _general(
     nested: bool,
 ) -> Callable:
     """The whole call: operands packed, results and scratch memory allocated, the loop called and heard."""
-    numbers, scratch, failed, order = loop.numbers, loop.scratch, loop.failed, loop.order
+    numbers, failed, order = loop.numbers, loop.failed, loop.order
     lying = loop.lying
     if loop.first:
         copied, (make, shape, k) = loop.copied, makers[0]
@@ -353,7 +363,7 @@ def _general(
             return y
 
         return written
-    plain = not (several or scratch or nested or late) and order is None and failed is None
+    plain = not (several or nested or late) and order is None and failed is None
     if plain and carried is None:
         make, shape, k = makers[0]
 
@@ -392,8 +402,6 @@ def _general(
             made.append(y)
         if carried is not None:
             buffers = list(map(carried, buffers))
-        for n, d in scratch:
-            buffers.append(np.empty(n, d))
         code = entry(*buffers, *numbers, *[values[i] for i in late])
         if code and code > 0 and failed is not None:
             failed(code, *values)

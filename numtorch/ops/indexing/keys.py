@@ -427,6 +427,8 @@ def getitem(x: Tensor, key: Any) -> Tensor:
         elif not x.shape:
             _rows(x.shape, None)
         return movement.select(x, 0, key)
+    if key is None:
+        return movement.unsqueeze(x, 0)
     if key.__class__ is slice and (x._edge is None or not mode.grad):
         a, b, step = key.start, key.stop, key.step
         if (
@@ -435,12 +437,10 @@ def getitem(x: Tensor, key: Any) -> Tensor:
             and (step is None or step.__class__ is int)
         ):
             return placed(x, _some_rows(x.shape, x._strides, a, b, step))
-    if (key.__class__ is slice or key.__class__ is tuple or key is None or key is Ellipsis) and (
-        items := _plain(key)
-    ) is not None:
+    if (key.__class__ is slice or key.__class__ is tuple or key is Ellipsis) and (items := _plain(key)) is not None:
         if x._edge is None or not mode.grad:
             return placed(x, _basic_geometry(x.shape, x._strides, items))
-        if key is not None and key is not Ellipsis:
+        if key is not Ellipsis:
             return basic(x, items)
     if (
         isinstance(key, Tensor)

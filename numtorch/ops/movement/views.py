@@ -256,6 +256,12 @@ def permuted(shape: tuple, strides: tuple | None, dims: tuple) -> tuple:
     return geometry(tuple(shape[d] for d in dims), tuple(strides[d] for d in dims))
 
 
+@lru_cache(maxsize=4096)
+def reversed_dims(shape: tuple, strides: tuple | None) -> tuple:
+    """The geometry with the order of the dimensions reversed."""
+    return geometry(shape[::-1], (strides or contiguous_strides(shape))[::-1])
+
+
 @exported("torch")
 @op(view=permuted, samples=lambda: [((2, 3, 4), (2, 0, 1)), ((3, 4), (-1, 0)), ((), ())], ref=np.transpose)
 def permute(x, dims: tuple):

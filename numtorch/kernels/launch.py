@@ -21,7 +21,9 @@ from typing import Any
 import numpy as np
 
 from numtorch import device as devices
+from numtorch.interrupts import cached_property
 from numtorch.kernels import registry
+from numtorch.kernels.math import maximum
 
 THREADS = 256
 MAX_BLOCKS = 1 << 16
@@ -142,6 +144,43 @@ def transfer(source: Any, source_device: Any, target: Any, target_device: Any) -
 # --- kernels --------------------------------------------------------------------------------------
 
 
+class DeviceFunction:
+    """A function that kernels call, compiled into each of them."""
+
+    def __init__(self, fn: Callable):
+        self.fn = fn
+        self.__name__ = fn.__name__
+        self.__doc__ = fn.__doc__
+
+    @cached_property
+    def ready(self) -> Callable:
+        """What Numba's compiler and its simulator know as a function on the device, made on first use."""
+        fn = _bound(self.fn)
+        if simulated():
+            return module().jit(device=True)(fn)
+        importlib.import_module("numtorch.kernels.overloads_cuda").on_device(fn)
+        return fn
+
+
+def device_function(fn: Callable) -> DeviceFunction:
+    """Mark a function that CUDA kernels call."""
+    return DeviceFunction(fn)
+
+
+def _bound(fn: Callable) -> Callable:
+    """The function with ``cuda`` and device functions among its globals replaced by what stands for them, as Numba's
+    compiler and simulator expect."""
+
+    scope = dict(fn.__globals__)
+    for name in fn.__code__.co_names:
+        value = scope.get(name)
+        if value is cuda:
+            scope[name] = module()
+        elif isinstance(value, DeviceFunction):
+            scope[name] = value.ready
+    return FunctionType(fn.__code__, scope, fn.__name__, fn.__defaults__)
+
+
 class CudaKernel:
     """A CUDA kernel, compiled on its first launch for the types of its arguments.
 
@@ -160,12 +199,8 @@ class CudaKernel:
 
     @property
     def bound(self) -> Callable:
-        """The function with ``cuda`` in its globals replaced by ``numba.cuda`` itself, as Numba's compiler
-        and simulator expect."""
-        if not any(value is cuda for value in self.fn.__globals__.values()):
-            return self.fn
-        scope = {k: module() if v is cuda else v for k, v in self.fn.__globals__.items()}
-        return FunctionType(self.fn.__code__, scope, self.fn.__name__, self.fn.__defaults__)
+        """See ``_bound``."""
+        return _bound(self.fn)
 
     @property
     def dispatcher(self) -> Any:
@@ -209,6 +244,46 @@ def compile_source(source: str, name: str, env: dict[str, Any], label: str) -> C
     kernel = CudaKernel(scope[name])
     kernel.source = source
     return kernel
+
+
+# --- what the threads of a block compute together -----------------------------------------------------
+
+
+@device_function
+def block_sum(share, value):
+    """The sum of what each thread of the block gives, by a tree in a fixed order.
+
+    ``share`` is an array in shared memory, of an element for each thread. All threads call it and all get the sum.
+    """
+    me = cuda.threadIdx.x
+    share[me] = value
+    cuda.syncthreads()
+    half = cuda.blockDim.x // 2
+    while half > 0:
+        if me < half:
+            share[me] += share[me + half]
+        cuda.syncthreads()
+        half //= 2
+    total = share[0]
+    cuda.syncthreads()
+    return total
+
+
+@device_function
+def block_max(share, value):
+    """The largest of what each thread of the block gives; NaN if one is. Otherwise as ``block_sum``."""
+    me = cuda.threadIdx.x
+    share[me] = value
+    cuda.syncthreads()
+    half = cuda.blockDim.x // 2
+    while half > 0:
+        if me < half:
+            share[me] = maximum(share[me], share[me + half])
+        cuda.syncthreads()
+        half //= 2
+    top = share[0]
+    cuda.syncthreads()
+    return top
 
 
 # --- compiling without a GPU ----------------------------------------------------------------------

@@ -60,8 +60,13 @@ def _define(fn: Any, sign: Any, version: Any) -> None:
         version = next(version for sign, version in rules if sign(sig.args))
         return context.compile_internal(builder, version(sig.args[0]), sig, args)
 
-    registry.register_global(fn)(Typing)
+    registry.register_global(fn, types.Function(Typing))
     lower_builtin(fn, types.VarArg(types.Any))(generate)
+
+
+def on_device(fn: Any) -> None:
+    """Let kernels call a function whose result has the type of its last argument."""
+    _define(fn, lambda args: signature(args[-1], *args), lambda t: fn)
 
 
 def _like(target: Any, arity: int, result: Any = None) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 
 from numtorch.kernels import launch
 from numtorch.kernels.codegen.reduction import THREADS, block_size
-from numtorch.kernels.launch import cuda, cuda_kernel
+from numtorch.kernels.launch import block_max, block_sum, cuda, cuda_kernel
 from numtorch.kernels.math import exp, log, maximum
 
 
@@ -27,36 +27,19 @@ def cross_entropy_rows(x, t, losses, rows, n, ignore):
         top = x[base]
         for j in range(me, n, width):
             top = maximum(top, x[base + j])
-        share[me] = top
-        cuda.syncthreads()
-        half = width // 2
-        while half > 0:
-            if me < half:
-                share[me] = maximum(share[me], share[me + half])
-            cuda.syncthreads()
-            half //= 2
-        top = share[0]
-        cuda.syncthreads()
+        top = block_max(share, top)
         total = x.dtype.type(0)
         for j in range(me, n, width):
             total += exp(x[base + j] - top)
-        share[me] = total
-        cuda.syncthreads()
-        half = width // 2
-        while half > 0:
-            if me < half:
-                share[me] += share[me + half]
-            cuda.syncthreads()
-            half //= 2
+        total = block_sum(share, total)
         if me == 0:
             label = t[i]
             if label == ignore:
                 losses[i] = x.dtype.type(0)
             elif label < 0 or label >= n:
-                losses[i] = share[0] * x.dtype.type(np.nan)
+                losses[i] = total * x.dtype.type(np.nan)
             else:
-                losses[i] = log(share[0]) - (x[base + label] - top)
-        cuda.syncthreads()
+                losses[i] = log(total) - (x[base + label] - top)
 
 
 @cuda_kernel
@@ -67,16 +50,9 @@ def count_kept(t, count, rows, ignore):
     kept = 0
     for i in range(me, rows, cuda.blockDim.x):
         kept += 1 if t[i] != ignore else 0
-    share[me] = count.dtype.type(kept)
-    cuda.syncthreads()
-    half = cuda.blockDim.x // 2
-    while half > 0:
-        if me < half:
-            share[me] += share[me + half]
-        cuda.syncthreads()
-        half //= 2
+    total = block_sum(share, count.dtype.type(kept))
     if me == 0:
-        count[0] = share[0]
+        count[0] = total
 
 
 @cuda_kernel
@@ -87,16 +63,9 @@ def mean_of(losses, count, out, rows):
     total = losses.dtype.type(0)
     for i in range(me, rows, cuda.blockDim.x):
         total += losses[i]
-    share[me] = total
-    cuda.syncthreads()
-    half = cuda.blockDim.x // 2
-    while half > 0:
-        if me < half:
-            share[me] += share[me + half]
-        cuda.syncthreads()
-        half //= 2
+    total = block_sum(share, total)
     if me == 0:
-        out[0] = share[0] / count[0]
+        out[0] = total / count[0]
 
 
 @cuda_kernel
@@ -111,29 +80,11 @@ def cross_entropy_rows_backward(g, x, t, kept, gx, rows, n, ignore):
         top = x[base]
         for j in range(me, n, width):
             top = maximum(top, x[base + j])
-        share[me] = top
-        cuda.syncthreads()
-        half = width // 2
-        while half > 0:
-            if me < half:
-                share[me] = maximum(share[me], share[me + half])
-            cuda.syncthreads()
-            half //= 2
-        top = share[0]
-        cuda.syncthreads()
+        top = block_max(share, top)
         total = x.dtype.type(0)
         for j in range(me, n, width):
             total += exp(x[base + j] - top)
-        share[me] = total
-        cuda.syncthreads()
-        half = width // 2
-        while half > 0:
-            if me < half:
-                share[me] += share[me + half]
-            cuda.syncthreads()
-            half //= 2
-        total = share[0]
-        cuda.syncthreads()
+        total = block_sum(share, total)
         label = t[i]
         scale = each / total
         if label == ignore:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from numtorch.kernels.launch import cuda, cuda_kernel, simulated
+from numtorch.kernels.launch import block_sum, cuda, cuda_kernel, simulated
 
 BLOCK = 256  # threads that share one sum over the batch; a power of two
 SIMULATED_BLOCK = 8  # the simulator starts a Python thread for each
@@ -104,17 +104,9 @@ def weight_grad(x, g, gw, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, 
             if y >= 0 and y < h and z >= 0 and z < wd:
                 v = x[((i * ci + k) * h + y) * wd + z]
                 total += v * g[(i * co + c) * ho * wo + at]
-        share[me] = total
-        cuda.syncthreads()
-        half = cuda.blockDim.x // 2
-        while half > 0:
-            if me < half:
-                share[me] += share[me + half]
-            cuda.syncthreads()
-            half //= 2
+        total = block_sum(share, total)
         if me == 0:
-            gw[t] = share[0]
-        cuda.syncthreads()
+            gw[t] = total
 
 
 @cuda_kernel
@@ -127,17 +119,9 @@ def bias_grad(g, gb, n, co, m):
         for p in range(me, n * m, cuda.blockDim.x):
             i = np.int64(np.uint32(p) // np.uint32(m))
             total += g[(i * co + c) * m + p - i * m]
-        share[me] = total
-        cuda.syncthreads()
-        half = cuda.blockDim.x // 2
-        while half > 0:
-            if me < half:
-                share[me] += share[me + half]
-            cuda.syncthreads()
-            half //= 2
+        total = block_sum(share, total)
         if me == 0:
-            gb[c] = share[0]
-        cuda.syncthreads()
+            gb[c] = total
 
 
 def conv2d_forward(x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups):

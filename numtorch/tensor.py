@@ -272,7 +272,11 @@ def T(self: Tensor) -> Tensor:
     """
     if self._edge is None or not mode.grad:  # nothing is recorded
         return placed(self, views.reversed_dims(self.shape, self._strides))
-    return movement.permute(self, tuple(range(len(self.shape) - 1, -1, -1)))
+    n = len(self.shape)
+    return movement.permute(self, _REVERSED[n] if n < 9 else tuple(range(n - 1, -1, -1)))
+
+
+_REVERSED = [tuple(range(n - 1, -1, -1)) for n in range(9)]
 
 
 @attribute

@@ -369,7 +369,8 @@ def specialise_record(op: Any) -> Callable:
         ]
         saved.append("kept")
     lines += [
-        f"    {line}" for line in _node_lines(op, [f"edge_{n}" for n in names], saved, needs="needs", recipe="recipe")
+        f"    {line}"
+        for line in _node_lines(op, [f"edge_{n}" for n in names], saved, "params", needs="needs", recipe="recipe")
     ]
     env = _node_env(op) | {"find": gradient.recipe, "ALONE": (True,)}
     return compiled("record", "\n".join(lines) + "\n", env)
@@ -386,13 +387,15 @@ ALIAS = [
 ]
 
 
-def _node_lines(op: Any, edges: list[str], saved: list[str], **fields: str) -> list[str]:
-    """``out._edge = Node(...)`` written out: without a call, and without fields that keep their defaults."""
-    lines = ["out._edge = node = new(Node)", "node.op = op", f"node.edges = ({', '.join(edges)},)"]
-    lines += [f"node.saved = [{', '.join(saved)}]"] if saved else []
-    lines += ["node.params = params"] if op.params else []
-    lines += [*[f"node.{name} = {value}" for name, value in fields.items()], "node.seq = tick()"]
-    return [*lines, "if mode.watched:", "    watch(node)"]
+def _node_lines(op: Any, edges: list[str], saved: list[str], params: str, p: str = "", **fields: str) -> list[str]:
+    """``out._edge = Node(...)`` written out: without a call, and without fields that keep their defaults. Names of the
+    text's own begin with ``p``."""
+    lines = [f"{p}out._edge = {p}node = {p}new({p}Node)", f"{p}node.op = {p}op"]
+    lines += [f"{p}node.edges = ({', '.join(edges)},)"]
+    lines += [f"{p}node.saved = [{', '.join(saved)}]"] if saved else []
+    lines += [f"{p}node.params = {params}"] if op.params else []
+    lines += [f"{p}node.{name} = {value}" for name, value in fields.items()]
+    return [*lines, f"{p}node.seq = {p}tick()", f"if {p}mode.watched:", f"    {p}watch({p}node)"]
 
 
 def _node_env(op: Any) -> dict[str, Any]:
@@ -568,12 +571,11 @@ def _structured(op: Any, env: dict[str, Any]) -> Callable:
     if _launch is None:
         return _first(({values}), ({extra}))
 """
-    ran, recorded, returned = f"    _y = _launch({given})\n", f"({extra})", "_y"
+    ran, recorded, returned = f"    _out = _launch({given})\n", f"({extra})", "_out"
     if op.where is not None:
         x, rest = names[0], "".join(f", {n}" for n in params)
-        ran = (
-            f"    _y = _placed({x}, _where({x}.shape, {x}._strides{rest})) if _launch is _body else _launch({given})\n"
-        )
+        made = f"_placed({x}, _where({x}.shape, {x}._strides{rest}))"
+        ran = f"    _out = {made} if _launch is _body else _launch({given})\n"
         env |= {"_placed": placed, "_where": op.where}
     if op.by_shape:
         chosen = chosen.replace("_launch", "_plan")
@@ -591,21 +593,19 @@ def _structured(op: Any, env: dict[str, Any]) -> Callable:
         )
         env |= {"_memo": op.plans, "_new": object.__new__, "_Tensor": Tensor}
         if op.returns is not None:
-            returned, env["_returns"] = "_returns(_y)", op.returns
+            returned, env["_returns"] = "_returns(_out)", op.returns
     elif op.direct and len(names) == 1:  # its body is all there is to choose
         chosen = f"    if {names[0]}.__class__ is _Plain:\n        _launch = _body\n    else:\n{indent(chosen, '    ')}"
         env |= {"_body": op.body, "_shortcut": Shortcut(env)}
     tail = chosen + ran
     if op.differentiable:
-        tail += f"""    if ({edge}) and _mode.grad and _op.gradient is not None:
-        _record({", ".join(names)}, {recorded}, _y)
-"""
+        tail += f"    if ({edge}) and _mode.grad{' and _op.gradient is not None' * (op.gradient is None)}:\n"
+        tail += "".join(f"        {line}\n" for line in _recorded(op, names, recorded, env))
     tail += f"    return {returned}\n"
     name = op.name.replace(".", "_")
     text = f"def {name}({order}):\n{head}{written}{_checks(op, set(params) - set(required) if second else set())}{tail}"
     if op.arguments is not None:
         op.canonical = compiled(name, f"def {name}({given}):\n{tail}", env)
-    env["_record"] = lambda *given: _first_record(op, env, "_record", specialise_structured_record, given)
     return compiled(name, text, env)
 
 
@@ -626,7 +626,7 @@ class Shortcut:
 def _ran(
     plan: str, names: list[str], required: list[str], params: str, late: list[str], asked: str, indent: str = "    "
 ) -> str:
-    """The lines that run a plan, into ``_y``: one call of machine code where it is of one result, else all that the
+    """The lines that run a plan, into ``_out``: one call of machine code where it is of one result, else all that the
     plan does."""
     run = ", ".join([*names, params] if params else names)
     numbers = ", ".join([f"*{plan}.numbers", *late])
@@ -639,12 +639,12 @@ def _ran(
         f"if {plan}.entry is None:",
         f"    if {plan}.again is not None:",
         f"        return {plan}.again({asked})",
-        f"    _y = {plan}.run({run})",
+        f"    _out = {plan}.run({run})",
         "else:",
-        "    _y = _new(_Tensor)",
-        f"    _y.shape = {plan}.shape",
-        f"    _y._k = {plan}.kind",
-        f"    _y._buf = _buf = {plan}.make()",
+        "    _out = _new(_Tensor)",
+        f"    _out.shape = {plan}.shape",
+        f"    _out._k = {plan}.kind",
+        f"    _out._buf = _buf = {plan}.make()",
         f"    _code = {called}",
         "    if _code and _code > 0:",
         f"        {plan}.failed(_code, {run})",
@@ -712,47 +712,45 @@ def _all_integers(name: str, asked: str, indent: str) -> list[str]:
     ]
 
 
-def specialise_structured_record(op: Any) -> Callable:
-    """Write out ``record`` for an op's own inputs; results that are tuples take the general way.
+def _recorded(op: Any, names: list[str], params: str, env: dict[str, Any]) -> list[str]:
+    """The lines that add a node for a result, which is ``_out``; for results that are tuples, and where the gradient
+    came later than the front, ``Op.record`` does it.
 
     For ``sum``, whose gradient asks for ``x_shape`` and ``x_kind``:
 
-        def record(x, params, out):
-            if out.__class__ is tuple:
-                return general((x,), params, out)
-            out._edge = node = new(Node)
-            node.op = op
-            node.edges = (x._edge,)
-            node.params = params
-            node.inputs = ((x.shape, x._k),)
-            node.seq = tick()
-            if mode.watched:
-                watch(node)
+        if _out.__class__ is tuple:
+            _op.record((input,), _plan.params, _out)
+        elif _out._k.dtype.differentiable:
+            _out._edge = _node = _new(_Node)
+            _node.op = _op
+            _node.edges = (input._edge,)
+            _node.params = _plan.params
+            _node.inputs = ((input.shape, input._k),)
+            _node.recipe = _recipe
+            _node.seq = _tick()
+            if _mode.watched:
+                _watch(_node)
     """
-    gradient, names = op.gradient, op.tensors
-    may_lack = optional(op)
-    edges = [f"None if {n} is None else {n}._edge" if n in may_lack else f"{n}._edge" for n in names]
-    saved = [names[i] for i in gradient.saves] + (["alias(out)"] if gradient.saves_out else [])
-    described = {}
+    gradient = op.gradient
+    general = f"_op.record(({', '.join(names)},), {params}, _out)"
+    if gradient is None:
+        return [general]
+    lacks = {n for n, t in zip(names, op.tensors, strict=True) if t in optional(op)}
+    edges = [f"None if {n} is None else {n}._edge" if n in lacks else f"{n}._edge" for n in names]
+    saved = [names[i] for i in gradient.saves] + (["_alias(_out)"] if gradient.saves_out else [])
+    fields = {}
     if gradient.wants_inputs:
         deep = any(n.rpartition("_")[2] in META[2:] for n in gradient.names)
-        fields = "({0}.shape, {0}._k, {0}.strides, {0}._offset)" if deep else "({0}.shape, {0}._k)"
-        parts = [(f"None if {n} is None else " if n in may_lack else "") + fields.format(n) for n in names]
-        described["inputs"] = "(" + ", ".join(parts) + ",)"
-    lines = [
-        f"def record({', '.join(names)}, params, out):",
-        "    if out.__class__ is tuple:",
-        f"        return general(({', '.join(names)},), params, out)",
-    ]
-    if any(n == "dtype" for n, _ in op.params):  # which may be one of integers, and these are in no graph
-        lines += ["    if not out._k.dtype.differentiable:", "        return"]
+        described = "({0}.shape, {0}._k, {0}.strides, {0}._offset)" if deep else "({0}.shape, {0}._k)"
+        parts = [f"None if {n} is None else " * (n in lacks) + described.format(n) for n in names]
+        fields["inputs"] = f"({', '.join(parts)},)"
     if gradient.by_shape:
-        described["recipe"] = "recipe"
-    lines += [f"    {line}" for line in _node_lines(op, edges, saved, **described)]
-    env = _node_env(op) | {"general": op.record}
-    if gradient.by_shape:
-        env["recipe"] = gradient.whole()
-    return compiled("record", "\n".join(lines) + "\n", env)
+        fields["recipe"], env["_recipe"] = "_recipe", gradient.whole()
+    env |= {f"_{name}": value for name, value in _node_env(op).items()}
+    # A result whose type can be asked for may be one of integers, and these are in no graph.
+    otherwise = "elif _out._k.dtype.differentiable:" if any(n == "dtype" for n, _ in op.params) else "else:"
+    lines = [f"    {line}" for line in _node_lines(op, edges, saved, params, "_", **fields)]
+    return ["if _out.__class__ is tuple:", f"    {general}", otherwise, *lines]
 
 
 def planned_pull(gradient: Any) -> Callable:

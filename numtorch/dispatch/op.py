@@ -193,6 +193,7 @@ def publish(o: Op, fn: Callable) -> Any:
         call.backward = Attach(o.gradient.entry, o.gradient)
         if o.rows is not None and generated:
             rows.attach_vjp(o, call.backward, o.gradient)
+        front.rewrite(o)
         registry.clear_memos()
         return f
 
@@ -236,7 +237,7 @@ class Attach:
         def wrap(f: Callable) -> Callable:
             planner = Planner(f, self.entry.name, *self.owner.taken())
             self.owner.by_shape = True
-            front.rewrite(self.owner)
+            front.rewrite(getattr(self.owner, "op", self.owner))
             self.entry.add(
                 Kernel(
                     self.entry.name,

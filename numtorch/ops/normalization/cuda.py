@@ -15,7 +15,7 @@ import numpy as np
 from numtorch._tensor import Tensor
 from numtorch.dispatch.loops import EMPTY, Loop, like
 from numtorch.kernels import launch
-from numtorch.kernels.launch import cuda, cuda_kernel
+from numtorch.kernels.launch import block_sum, cuda, cuda_kernel
 from numtorch.kernels.math import maximum, sqrt
 
 BLOCK = 256
@@ -25,7 +25,6 @@ BLOCK = 256
 def moments(x, mean, var, n, c, m):
     """Mean (c means and c rests of them) and biased variance of each channel: a block for each, in two passes."""
     share = cuda.shared.array(256, x.dtype)
-    other = cuda.shared.array(256, x.dtype)
     me = cuda.threadIdx.x
     width = cuda.blockDim.x
     count = x.dtype.type(n * m)
@@ -34,16 +33,7 @@ def moments(x, mean, var, n, c, m):
         for p in range(me, n * m, width):
             i = p // m
             total += x[(i * c + k) * m + p - i * m]
-        share[me] = total
-        cuda.syncthreads()
-        half = width // 2
-        while half > 0:
-            if me < half:
-                share[me] += share[me + half]
-            cuda.syncthreads()
-            half //= 2
-        centre = share[0] / count
-        cuda.syncthreads()
+        centre = block_sum(share, total) / count
         total = x.dtype.type(0)
         square = x.dtype.type(0)
         for p in range(me, n * m, width):
@@ -51,22 +41,13 @@ def moments(x, mean, var, n, c, m):
             d = x[(i * c + k) * m + p - i * m] - centre
             total += d
             square += d * d
-        share[me] = total
-        other[me] = square
-        cuda.syncthreads()
-        half = width // 2
-        while half > 0:
-            if me < half:
-                share[me] += share[me + half]
-                other[me] += other[me + half]
-            cuda.syncthreads()
-            half //= 2
+        total = block_sum(share, total)
+        square = block_sum(share, square)
         if me == 0:
-            rest = share[0] / count
+            rest = total / count
             mean[k] = centre
             mean[c + k] = rest
-            var[k] = maximum(other[0] - share[0] * rest, x.dtype.type(0)) / count
-        cuda.syncthreads()
+            var[k] = maximum(square - total * rest, x.dtype.type(0)) / count
 
 
 @cuda_kernel
@@ -101,7 +82,6 @@ def channels_forward(x, mean, rstd, w, b, out, c, m, weighted, biased):
 def products(g, x, mean, rstd, gw, gb, n, c, m):
     """gw = sum of g * (x - mean) * rstd and gb = sum of g for each channel: a block for each."""
     share = cuda.shared.array(256, g.dtype)
-    other = cuda.shared.array(256, g.dtype)
     me = cuda.threadIdx.x
     width = cuda.blockDim.x
     for k in range(cuda.blockIdx.x, c, cuda.gridDim.x):
@@ -114,20 +94,11 @@ def products(g, x, mean, rstd, gw, gb, n, c, m):
             product += g[at] * (x[at] - mean[k])
         if mean.size > c:
             product -= total * mean[c + k]
-        share[me] = total
-        other[me] = product
-        cuda.syncthreads()
-        half = width // 2
-        while half > 0:
-            if me < half:
-                share[me] += share[me + half]
-                other[me] += other[me + half]
-            cuda.syncthreads()
-            half //= 2
+        total = block_sum(share, total)
+        product = block_sum(share, product)
         if me == 0:
-            gb[k] = share[0]
-            gw[k] = other[0] * rstd[k]
-        cuda.syncthreads()
+            gb[k] = total
+            gw[k] = product * rstd[k]
 
 
 @cuda_kernel
@@ -146,7 +117,6 @@ def channels_backward(g, x, mean, rstd, w, gx, gw, gb, c, m, weighted, count):
 def rows_forward(x, w, b, out, rows, n, eps, weighted, biased):
     """out = (x - mean) / standard deviation * w + b of each row: a block for each."""
     share = cuda.shared.array(256, x.dtype)
-    other = cuda.shared.array(256, x.dtype)
     me = cuda.threadIdx.x
     width = cuda.blockDim.x
     count = x.dtype.type(n)
@@ -155,35 +125,17 @@ def rows_forward(x, w, b, out, rows, n, eps, weighted, biased):
         mean = x.dtype.type(0)
         for j in range(me, n, width):
             mean += x[base + j]
-        share[me] = mean
-        cuda.syncthreads()
-        half = width // 2
-        while half > 0:
-            if me < half:
-                share[me] += share[me + half]
-            cuda.syncthreads()
-            half //= 2
-        mean = share[0] / count
-        cuda.syncthreads()
+        mean = block_sum(share, mean) / count
         total = x.dtype.type(0)
         square = x.dtype.type(0)
         for j in range(me, n, width):
             d = x[base + j] - mean
             total += d
             square += d * d
-        share[me] = total
-        other[me] = square
-        cuda.syncthreads()
-        half = width // 2
-        while half > 0:
-            if me < half:
-                share[me] += share[me + half]
-                other[me] += other[me + half]
-            cuda.syncthreads()
-            half //= 2
-        rest = share[0] / count
-        rstd = x.dtype.type(1) / sqrt(maximum(other[0] - share[0] * rest, x.dtype.type(0)) / count + eps)
-        cuda.syncthreads()
+        total = block_sum(share, total)
+        square = block_sum(share, square)
+        rest = total / count
+        rstd = x.dtype.type(1) / sqrt(maximum(square - total * rest, x.dtype.type(0)) / count + eps)
         for j in range(me, n, width):
             y = ((x[base + j] - mean) - rest) * rstd
             if weighted:
@@ -197,7 +149,6 @@ def rows_forward(x, w, b, out, rows, n, eps, weighted, biased):
 def rows_backward(g, x, w, gx, means, rstds, rows, n, eps, centred, weighted):
     """gx of each row, and its mean and 1 / standard deviation for ``columns_backward``: a block for each."""
     share = cuda.shared.array(256, x.dtype)
-    other = cuda.shared.array(256, x.dtype)
     me = cuda.threadIdx.x
     width = cuda.blockDim.x
     count = x.dtype.type(n)
@@ -207,54 +158,27 @@ def rows_backward(g, x, w, gx, means, rstds, rows, n, eps, centred, weighted):
         if centred:
             for j in range(me, n, width):
                 mean += x[base + j]
-            share[me] = mean
-            cuda.syncthreads()
-            half = width // 2
-            while half > 0:
-                if me < half:
-                    share[me] += share[me + half]
-                cuda.syncthreads()
-                half //= 2
-            mean = share[0] / count
-            cuda.syncthreads()
+            mean = block_sum(share, mean) / count
         total = x.dtype.type(0)
         square = x.dtype.type(0)
         for j in range(me, n, width):
             d = x[base + j] - mean
             total += d
             square += d * d
-        share[me] = total
-        other[me] = square
-        cuda.syncthreads()
-        half = width // 2
-        while half > 0:
-            if me < half:
-                share[me] += share[me + half]
-                other[me] += other[me + half]
-            cuda.syncthreads()
-            half //= 2
-        rest = share[0] / count if centred else x.dtype.type(0)
-        rstd = x.dtype.type(1) / sqrt(maximum(other[0] - share[0] * rest, x.dtype.type(0)) / count + eps)
-        cuda.syncthreads()
+        total = block_sum(share, total)
+        square = block_sum(share, square)
+        rest = total / count if centred else x.dtype.type(0)
+        rstd = x.dtype.type(1) / sqrt(maximum(square - total * rest, x.dtype.type(0)) / count + eps)
         total = x.dtype.type(0)
         product = x.dtype.type(0)
         for j in range(me, n, width):
             v = g[base + j] * w[j] if weighted else g[base + j]
             total += v
             product += v * ((x[base + j] - mean) - rest)
-        share[me] = total
-        other[me] = product
-        cuda.syncthreads()
-        half = width // 2
-        while half > 0:
-            if me < half:
-                share[me] += share[me + half]
-                other[me] += other[me + half]
-            cuda.syncthreads()
-            half //= 2
-        shift = share[0] / count if centred else x.dtype.type(0)
-        slope = other[0] * rstd * rstd / count
-        cuda.syncthreads()
+        total = block_sum(share, total)
+        product = block_sum(share, product)
+        shift = total / count if centred else x.dtype.type(0)
+        slope = product * rstd * rstd / count
         for j in range(me, n, width):
             v = g[base + j] * w[j] if weighted else g[base + j]
             gx[base + j] = rstd * (v - shift - ((x[base + j] - mean) - rest) * slope)
@@ -268,7 +192,6 @@ def rows_backward(g, x, w, gx, means, rstds, rows, n, eps, centred, weighted):
 def columns_backward(g, x, means, rstds, gw, gb, rows, n, weighted, biased):
     """gw = sum of g * xhat and gb = sum of g over the rows, where wanted: a block for each column."""
     share = cuda.shared.array(256, x.dtype)
-    other = cuda.shared.array(256, x.dtype)
     me = cuda.threadIdx.x
     width = cuda.blockDim.x
     for j in range(cuda.blockIdx.x, n, cuda.gridDim.x):
@@ -277,22 +200,13 @@ def columns_backward(g, x, means, rstds, gw, gb, rows, n, weighted, biased):
         for i in range(me, rows, width):
             total += g[i * n + j]
             product += g[i * n + j] * (((x[i * n + j] - means[i]) - means[rows + i]) * rstds[i])
-        share[me] = total
-        other[me] = product
-        cuda.syncthreads()
-        half = width // 2
-        while half > 0:
-            if me < half:
-                share[me] += share[me + half]
-                other[me] += other[me + half]
-            cuda.syncthreads()
-            half //= 2
+        total = block_sum(share, total)
+        product = block_sum(share, product)
         if me == 0:
             if weighted:
-                gw[j] = other[0]
+                gw[j] = product
             if biased:
-                gb[j] = share[0]
-        cuda.syncthreads()
+                gb[j] = total
 
 
 def block_size(n: int) -> int:

@@ -18,10 +18,8 @@ from numtorch.dispatch.samples import mask
 from numtorch.dtype import FLOATS
 from numtorch.exports import exported
 from numtorch.kernels.registry import Signature
-from numtorch.ops import random_cuda
+from numtorch.ops import random_cpu, random_cuda
 from numtorch.ops.generator import default_generator
-from numtorch.ops.movement import contiguous
-from numtorch.ops.random_cpu import fill_mask, scale_kept
 
 
 def _drawn(out: Tensor, like: Tensor, *arguments: Any) -> tuple[int, int]:
@@ -41,14 +39,21 @@ def dropout_mask(x, p: float, seed: int, at: int):
     return empty(x.shape, dtypes.bool, x.device)
 
 
-@dropout_mask.loop("cpu")
-def philox(x, p):
-    return Loop(fill_mask, (ceil(float(np.float32(p)) * (1 << 24)),), like(x, dtype=dtypes.bool), operands=(), weight=8)
+for _device, _fill in (("cpu", random_cpu.fill_mask), ("cuda", random_cuda.fill_mask)):
+
+    @dropout_mask.loop(_device, name="philox")
+    def _(x, p, fill=_fill):
+        return Loop(fill, (_least(p),), like(x, dtype=dtypes.bool), operands=(), weight=8)
 
 
-@dropout_mask.kernel("cuda", name="philox_cuda")
-def dropout_mask_cuda(x, p, seed, at):
-    return masked_scale(ops.creation.ones_like(x, dtype=dtypes.float32), p, seed, at) > 0
+def _least(p: float) -> int:
+    """The first of the 24-bit numbers that are at least ``p``."""
+    return ceil(float(np.float32(p)) * (1 << 24))
+
+
+def _scale(p: float) -> float:
+    """What is kept is divided by the probability that it is."""
+    return 1.0 / (1.0 - p) if p < 1 else 0.0
 
 
 @op(
@@ -74,17 +79,15 @@ def _marked(s: Signature) -> bool:
 
 @scaled_where.loop("cpu", when=_marked)
 def kept(x, scale):
-    return Loop(scale_kept, (float(scale),), like(x), weight=2)
+    return Loop(random_cpu.scale_kept, (float(scale),), like(x), weight=2)
 
 
 @scaled_where.backward.loop("cpu", when=_marked)
 def kept_backward(g, scale):
-    return Loop(scale_kept, (float(scale),), (like(g), None), weight=2)
+    return Loop(random_cpu.scale_kept, (float(scale),), (like(g), None), weight=2)
 
 
 @op(
-    shape=True,
-    name="dropout",
     public=False,
     cost=per_output(2),
     seeds=("seed", "at"),
@@ -92,22 +95,12 @@ def kept_backward(g, scale):
 )
 def masked_scale(x, p: float, seed: int, at: int):
     """``x / (1 - p)`` where the random number of the position is at least ``p``, else ``x * 0``."""
-    return empty(x.shape, x.dtype, x.device)
+    return scaled_where(x, dropout_mask(x, p, seed, at), _scale(p))
 
 
-@masked_scale.kernel("cpu", dtypes=FLOATS, name="philox", functions=(fill_mask, scale_kept))
-def dropout_cpu(x, p, seed, at):
-    return scaled_where(x.detach(), dropout_mask(x, p, seed, at), 1.0 / (1.0 - p) if p < 1 else 0.0)
-
-
-@masked_scale.kernel("cuda", dtypes=FLOATS, name="philox_cuda")
-def dropout_cuda(x, p, seed, at):
-    x = contiguous(x)
-    out = empty(x.shape, x.dtype, x.device)
-    real = x.dtype.compute.type
-    run = random_cuda.MASK_SCALE[x.dtype.name]
-    run.launch(out.numel(), x._buf, out._buf, seed, at, real(np.float32(p)), real(1.0 / (1.0 - p) if p < 1 else 0.0))
-    return out
+@masked_scale.loop("cuda", dtypes=FLOATS, name="philox")
+def _(x, p):
+    return Loop(random_cuda.mask_scale, (_least(p), _scale(p)), like(x))
 
 
 @masked_scale.vjp
@@ -159,7 +152,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
         return y if not inplace else input.copy_(y)
     draw = (float(p), *default_generator.take(input.shape.numel()))
     if input._k.device.type == "cpu":  # the mask is kept: drawing it again takes longer than reading it
-        y = scaled_where(input, dropout_mask(input, *draw), 1.0 / (1.0 - p) if p < 1 else 0.0)
+        y = scaled_where(input, dropout_mask(input, *draw), _scale(p))
     else:
         y = masked_scale(input, *draw)
     if inplace:

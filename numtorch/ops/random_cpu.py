@@ -18,7 +18,7 @@ from numtorch.kernels.math import (
 
 
 @jit(parallel=True)
-def fill_uniform32(out, seed, at, low, width, last):
+def fill_uniform32(out, low, width, last, seed, at):
     """out[i] = low + width * u(seed, at + i), at most ``last``: sum and product may round up to the end, which is not
     drawn"""
     a = np.float32(low)
@@ -30,7 +30,7 @@ def fill_uniform32(out, seed, at, low, width, last):
 
 
 @jit(parallel=True)
-def fill_uniform64(out, seed, at, low, width, last):
+def fill_uniform64(out, low, width, last, seed, at):
     """out[i] = low + width * u(seed, at + i), at most ``last``"""
     for i in prange(out.size):
         v = low + width * uniform64(seed, at + i)
@@ -38,9 +38,9 @@ def fill_uniform64(out, seed, at, low, width, last):
 
 
 @jit(parallel=True)
-def fill_uniform16(out, seed, at, low, width, last, keep):
-    """``fill_uniform32`` where u has the leading bits that a type of 16 bits holds: cut, not rounded, so u < p with
-    probability p"""
+def fill_uniform16(out, low, width, last, keep, seed, at):
+    """``fill_uniform32`` where u has the leading bits that a type of 16 bits holds, those of ``keep``: cut, not rounded, so
+    u < p with probability p"""
     a = np.float32(low)
     b = np.float32(width)
     c = np.float32(last)

@@ -281,9 +281,18 @@ STRUCTURED = {
 }
 
 
-def _is_uniform(y, x, distribution, seed, at, low, high):
-    assert y.min() >= low and y.max() < high
-    assert abs(y.mean() - (low + high) / 2) < 4 * (high - low) / math.sqrt(12 * y.size)
+def _is_uniform(y, x, seed, at, low, to, dtype=None):
+    assert y.min() >= low and y.max() < to
+    assert abs(y.mean() - (low + to) / 2) < 4 * (to - low) / math.sqrt(12 * y.size)
+    if dtype is None:
+        assert len(np.unique(y)) > 0.99 * y.size
+    else:
+        np.testing.assert_array_equal(y, y.astype(dtype.name))
+
+
+def _is_normal(y, x, seed, at, mean, std):
+    assert abs(y.mean() - mean) < 4 * std / math.sqrt(y.size)
+    assert abs(y.std() / std - 1) < 4 / math.sqrt(2 * y.size)
     assert len(np.unique(y)) > 0.99 * y.size
 
 
@@ -299,7 +308,12 @@ def _is_mask(y, x, p, seed, at):
 
 
 # Ops whose values are random: what must hold of them instead.
-PROPERTIES = {"dropout_mask": _is_mask, "random_like": _is_uniform, "dropout": _is_masked}
+PROPERTIES = {
+    "dropout_mask": _is_mask,
+    "uniform_like": _is_uniform,
+    "normal_like": _is_normal,
+    "masked_scale": _is_masked,
+}
 
 # Operands that are statistics of another, or of earlier batches: the gradient does not treat them as free.
 # The gradient counts on mean and rstd being those of x, which differences cannot vary one by one.

@@ -664,7 +664,7 @@ def test_move_between_devices():
 
 def test_random_ops_depend_on_seed_and_position_alone():
     x = numtorch.zeros(100)
-    draw = lambda seed, at: values(OPS["random_like"].call(x, "uniform", seed, at, 0.0, 1.0))
+    draw = lambda seed, at: values(OPS["uniform_like"].call(x, seed, at, 0.0, 1.0))
     np.testing.assert_array_equal(draw(1, 5), draw(1, 5))
     assert not np.array_equal(draw(1, 5), draw(2, 5))
     assert not np.array_equal(draw(1, 5), draw(1, 6))

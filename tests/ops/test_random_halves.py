@@ -70,10 +70,10 @@ def test_kernels_stop_at_the_last_number():
         (fill_uniform16, np.float32, (0xFFFFE000,)),
     ):
         out = np.empty(1000, type_)
-        fill.serial(out, 5, 0, 0.0, 1.0, 0.625, *more)
+        fill.serial(out, 0.0, 1.0, 0.625, *more, 5, 0)
         assert out.max() == 0.625 and (out == 0.625).sum() > 300 and (out < 0.625).sum() > 500
     bits = np.empty(1000, np.float32)
-    fill_uniform16.serial(bits, 5, 0, 0.0, 1.0, 1.0, 0xFFFFE000)
+    fill_uniform16.serial(bits, 0.0, 1.0, 1.0, 0xFFFFE000, 5, 0)
     assert (bits == bits.astype(np.float16)).all()  # 11 digits
 
 

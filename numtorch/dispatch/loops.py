@@ -26,6 +26,7 @@ import numpy as np
 
 from numtorch import engine
 from numtorch._tensor import Tensor, alias, new, view
+from numtorch.autograd.inplace import wrote
 from numtorch.device import CPU
 from numtorch.dispatch.program import entry_for, shared_from
 from numtorch.dtype import dtype
@@ -77,6 +78,8 @@ class Loop:
             of them the operand, and the loop itself what the last of them wrote.
         first: the result stands before the operands. ``copied``: it does, and begins as a copy of the first of them,
             which is not given otherwise.
+        overwritten: operands that the loop writes to, among all that the kernel is given; where one is not contiguous
+            the kernel does not take them.
         lying: the loop goes over its operands as they lie in memory, by numbers that follow from their strides; the op
             is ``strided``.
         carrier: the NumPy dtype of the same size for which the loop is compiled in place of the first operand's, where
@@ -98,6 +101,7 @@ class Loop:
         "operands",
         "order",
         "out",
+        "overwritten",
         "scratch",
         "weight",
     )
@@ -121,11 +125,12 @@ class Loop:
         first: bool = False,
         copied: bool = False,
         lying: bool = False,
+        overwritten: tuple = (),
     ):
         self.order, self.function, self.numbers, self.out, self.operands = order, function, numbers, out, operands
         self.weight, self.elements, self.scratch, self.failed = weight, elements, scratch, failed
         self.grid, self.carrier, self.moves, self.before = grid, carrier, moves, before
-        self.first, self.copied, self.lying = first or copied, copied, lying
+        self.first, self.copied, self.lying, self.overwritten = first or copied, copied, lying, overwritten
 
 
 class Plan:
@@ -307,13 +312,15 @@ def plan(
             entry = _completed(
                 entry, [i for i, k in enumerate(given) if k is None], allocate(1, given[0].dtype, where)[:0]
             )
-    loop.operands = None  # what is remembered keeps no tensor alive
+    changed = [i for i in tensors if any(values[i] is t for t in loop.overwritten)]
+    loop.operands, loop.overwritten = None, ()  # what is remembered keeps no tensor alive
     makers = tuple(None if o is None else (_maker(o), o.shape, o.kind) for o in outs)
     if not disabled():
         carried = None  # machine code takes any elements of that size
-    made = Plan(_general(loop, entry, places, makers, several, carried, late, nested), params, loop)
+    made = Plan(_general(loop, entry, places, makers, several, carried, late, nested, changed), params, loop)
     alone = len(wanted) == 1 and (not several or None in outs)
-    plain = not (loop.order or nested or carried or loop.first) and where.type != "meta" and places in (required, every)
+    plain = not (loop.order or nested or carried or loop.first or changed) and where.type != "meta"
+    plain = plain and places in (required, every)
     if alone and plain and all((loop.lying or t._k.contiguous) and t._k.device is where for t in operands):
         at = outs.index(wanted[0])
         maker: Any = makers[at]
@@ -341,6 +348,7 @@ def _general(
     carried: Callable | None,
     late: list,
     nested: bool,
+    changed: list,
 ) -> Callable:
     """The whole call: operands packed, results and scratch memory allocated, the loop called and heard."""
     numbers, failed, order = loop.numbers, loop.failed, loop.order
@@ -363,7 +371,7 @@ def _general(
             return y
 
         return written
-    plain = not (several or nested or late) and order is None and failed is None
+    plain = not (several or nested or late or changed) and order is None and failed is None
     if plain and carried is None:
         make, shape, k = makers[0]
 
@@ -403,6 +411,8 @@ def _general(
         if carried is not None:
             buffers = list(map(carried, buffers))
         code = entry(*buffers, *numbers, *[values[i] for i in late])
+        for i in changed:
+            wrote(given[i])
         if code and code > 0 and failed is not None:
             failed(code, *values)
         return tuple(made) if several else made[0]
@@ -480,6 +490,8 @@ class Planner:
                 f"{self.op}: the planning function {self.__name__} returned {type(made).__name__}; it returns a Loop, "
                 "a function of the arguments, or None"
             )
+        if any(t is not None and not t._k.contiguous for t in made.overwritten):
+            return None
         for loop in (*made.before, made):
             if loop.function not in self.planned:
                 self.planned.append(loop.function)

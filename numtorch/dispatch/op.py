@@ -49,6 +49,7 @@ if TYPE_CHECKING:
             generated: bool = True,
         ) -> Callable[[F], F]: ...
         def arguments(self, f: F) -> F: ...
+        def on_cpu(self) -> None: ...
         def kernel(
             self,
             device: str,
@@ -208,6 +209,7 @@ def publish(o: Op, fn: Callable) -> Any:
     call.op = o
     call.vjp = vjp
     call.arguments = arguments
+    call.on_cpu = o.on_cpu
     call.kernel, call.loop = (attached := Attach(o.entry, o)).kernel, attached.loop
     OPS[o.name] = o
     if o.rows is not None:

@@ -10,6 +10,7 @@ from typing import Any
 from numtorch import engine
 from numtorch._tensor import Tensor, alias, placed
 from numtorch.autograd.node import Node, Output, stale
+from numtorch.device import CPU
 from numtorch.dispatch import aliases, binding, front, halves
 from numtorch.dispatch.cost import nothing
 from numtorch.dispatch.front import PUBLIC
@@ -350,6 +351,19 @@ class Op:
                 mode.grad = before
 
         return run
+
+    def on_cpu(self) -> None:
+        """Have operands on CUDA computed by the kernels of the CPU: a kernel that moves them there, and the results
+        back."""
+
+        def run(*values: Any) -> Any:
+            where = next(v._k.device for v in values if isinstance(v, Tensor))
+            here = [engine.move(alias(v), CPU) if isinstance(v, Tensor) else v for v in values]
+            with _Setting(grad=False):
+                y = self.planned(tuple(here[: len(self.tensors)]), tuple(here[len(self.tensors) :])).run(*here)
+            return tuple([engine.move(t, where) for t in y]) if isinstance(y, tuple) else engine.move(y, where)
+
+        self.entry.add(Kernel(self.name, "on_cpu", "cuda", run, None, Priority.GENERATED))
 
     def observed(self, kernel: Kernel, s: Signature) -> Callable:
         """What runs a kernel; a profile that is open stands in between."""

@@ -83,12 +83,6 @@ def _(x, t, size_average, reduce, reduction, weight):
 
 @mse_loss.vjp(cost=per_output(2))
 def _(g, x, t, *, needs):
-    gx = (x - t) * (g * (2 / max(x.shape.numel(), 1)))
-    return gx if needs[0] else None, -gx if needs[1] else None, None
-
-
-@mse_loss.backward.kernel("cpu", name="fused")
-def fused_squares_backward(g, x, t, *, needs):
     scale = g * (2 / max(x.shape.numel(), 1))  # one number: the rest is one loop
     gx = scaled_difference(x, t, scale) if needs[0] else None
     return gx, scaled_difference(t, x, scale) if needs[1] else None, None
@@ -236,13 +230,6 @@ def _(x, t, size_average, reduce, reduction, beta):
 
 @smooth_l1_loss.vjp(cost=per_output(4))
 def _(g, x, t, *, beta, needs):
-    d = x - t
-    gx = where(ge(abs(d), beta), sign(d), d / beta) * (g * (1 / max(x.shape.numel(), 1)))
-    return gx if needs[0] else None, -gx if needs[1] else None
-
-
-@smooth_l1_loss.backward.kernel("cpu", name="fused")
-def fused_slopes_backward(g, x, t, *, beta, needs):
     scale = g * (1 / max(x.shape.numel(), 1))  # one number: the rest is one loop
     gx = smooth_slope(x, t, scale, beta) if needs[0] else None
     return gx, smooth_slope(t, x, scale, beta) if needs[1] else None

@@ -39,8 +39,8 @@ def fill_uniform64(out, low, width, last, seed, at):
 
 @jit(parallel=True)
 def fill_uniform16(out, low, width, last, keep, seed, at):
-    """``fill_uniform32`` where u has the leading bits that a type of 16 bits holds, those of ``keep``: cut, not rounded, so
-    u < p with probability p"""
+    """``fill_uniform32`` where u has the leading bits that a type of 16 bits holds, those of ``keep``: cut, not
+    rounded, so u < p with probability p"""
     a = np.float32(low)
     b = np.float32(width)
     c = np.float32(last)

@@ -12,7 +12,6 @@ import numpy as np
 import numtorch.dtype as dtypes
 from numtorch._tensor import ReturnType, Tensor, empty
 from numtorch.arguments import nothing_kept, only_real
-from numtorch.device import CPU
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.loops import Loop, Made, like
 from numtorch.dispatch.op import op
@@ -20,7 +19,6 @@ from numtorch.dispatch.out import POSITIONS, SAME
 from numtorch.dtype import dtype
 from numtorch.exports import exported
 from numtorch.kernels import threads
-from numtorch.ops import movement
 from numtorch.ops import sorting_cpu as cpu
 from numtorch.ops.arithmetic import eq, isnan, where
 from numtorch.ops.creation import full
@@ -61,16 +59,6 @@ def _loop(function: Any, x: Tensor, extents: tuple, numbers: tuple, out: Any, la
         scratch=scratch,
         carrier=np.dtype(f"u{x._k.dtype.itemsize}"),
     )
-
-
-def _on_cpu(of: Any) -> None:
-    """On CUDA tensors the op is computed by the CPU."""
-
-    @of.kernel("cuda", name="on_cpu")
-    def _(x, *params):
-        here = movement.move(x.detach(), CPU)
-        y = of.op.planned((here,), params).run(here, *params)
-        return tuple([movement.move(v, x.device) for v in y]) if isinstance(y, tuple) else movement.move(y, x.device)
 
 
 # --- sort -----------------------------------------------------------------------------------------
@@ -442,4 +430,4 @@ for _op, _nan in ((median, cpu.NAN_WINS), (nanmedian, cpu.NAN_IGNORED)):
 for _op in (sort, topk, kthvalue, median, nanmedian):
     goes_back(_op)
 for _op in (sort, argsort, topk, kthvalue, median, nanmedian, median_of_all):
-    _on_cpu(_op)
+    _op.on_cpu()

@@ -317,3 +317,33 @@ def test_loops_over_operands_as_they_lie():
     x = torch.arange(12.0)
     for view in (x, x[::3], x[1::2], x):
         assert laid_(view).tolist() == view.tolist()
+
+
+@jit
+def follow(x, mean, out, pace):
+    for i in range(x.size):
+        mean[i] += pace * (x[i] - mean[i])
+        out[i] = x[i] - mean[i]
+
+
+def test_operands_that_a_loop_overwrites():
+    @op(seeds=("pace",), differentiable=False)
+    def followed(x, mean, pace: float):
+        """x less a mean that follows it."""
+        mean += pace * (x - mean)
+        return x - mean
+
+    @followed.loop("cpu", dtypes=FLOATS)
+    def rows(x, mean):
+        return Loop(follow, (), like(x), overwritten=(mean,))
+
+    x, mean, w = torch.ones(3), torch.zeros(3), torch.ones(3, requires_grad=True)
+    y = w * mean
+    assert followed(x, mean, 0.5).tolist() == [0.5] * 3
+    assert (mean.tolist(), mean._version) == ([0.5] * 3, 1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()
+    strided = torch.zeros(3, 2)[:, 0]
+    assert followed(x, strided, 0.25).tolist() == [0.75] * 3
+    assert strided.tolist() == [0.25] * 3
+    assert [p.loop is None for p in followed.op.plans.values()] == [False, True]

@@ -9,9 +9,8 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from numtorch._tensor import Tensor, alias, empty
+from numtorch._tensor import Tensor, alias
 from numtorch.arguments import only_real
-from numtorch.autograd.inplace import wrote
 from numtorch.dispatch.cost import nbytes, numel, per_output
 from numtorch.dispatch.loops import EMPTY, Loop, like
 from numtorch.dispatch.op import op
@@ -21,9 +20,8 @@ from numtorch.exports import exported
 from numtorch.grad_mode import mode
 from numtorch.ops import movement, reduction
 from numtorch.ops.arithmetic import rsqrt
-from numtorch.ops.movement import contiguous, reshape
+from numtorch.ops.movement import reshape
 from numtorch.ops.normalization import cpu, cuda
-from numtorch.storage import Size
 
 # --- batch norm -----------------------------------------------------------------------------------
 
@@ -74,6 +72,7 @@ def _channels_grad_cost(
     differentiable=False,
     cost=_statistics_cost,
     wide=False,
+    seeds=("momentum",),
     samples=lambda: [((4, 3, 2), None, None), ((5, 2), None, None, 0.1, 0.001)],
 )
 def batch_statistics(x, running_mean=None, running_var=None, momentum: float = 0.1, eps: float = 1e-5):
@@ -257,25 +256,11 @@ def _(g, x, running_mean, running_var, w, *, eps, needs):
 
 for _device, _loops in (("cpu", cpu), ("cuda", cuda)):
 
-    @batch_statistics.kernel(_device, dtypes=FLOATS, name="moments")
-    def _(x, running_mean, running_var, momentum, eps, loops=_loops):
-        x, k = x if x._k.contiguous else contiguous(x), x._k
-        apart = (running_mean is None) != (running_var is None)
-        if (
-            not x.shape.numel()
-            or apart
-            or running_mean is not None
-            and not (running_mean._k.contiguous and running_var._k.contiguous)
-        ):
-            return batch_statistics.op.body(x, running_mean, running_var, momentum, eps)
-        n, c, m = _extents(x)
-        mean, rstd = empty(Size((2, c)), k.dtype, k.device), empty(Size((c,)), k.dtype, k.device)
-        running = [rstd._buf[:0] if t is None else t._buf for t in (running_mean, running_var)]
-        loops.channel_statistics(x._buf, *running, mean._buf, rstd._buf, n, c, m, momentum, eps)
-        if running_mean is not None:
-            wrote(running_mean)
-            wrote(running_var)
-        return mean, rstd
+    @batch_statistics.loop(_device, dtypes=FLOATS, name="moments")
+    def _(x, running_mean, running_var, eps, loops=_loops):
+        if not numel(x) or (running_mean is None) != (running_var is None):
+            return None
+        return loops.channel_statistics(x, running_mean, running_var, _extents(x), eps)
 
     @batch_norm_training.loop(_device, dtypes=FLOATS, name="channels")
     def _(x, mean, rstd, w, b, loops=_loops):

@@ -21,8 +21,7 @@ from typing import Any
 import numpy as np
 
 from numtorch._tensor import Tensor
-from numtorch.dispatch.loops import EMPTY, Loop, like
-from numtorch.dispatch.program import shared_from
+from numtorch.dispatch.loops import EMPTY, Loop, Made, like
 from numtorch.kernels.jit import ORDERED, jit, prange
 from numtorch.kernels.math import rsqrt
 from numtorch.ops.moments_cpu import distances
@@ -93,7 +92,7 @@ def rounded(mean, rest):
 
 
 @jit(parallel=True)
-def plane_statistics(x, running_mean, running_var, mean, rstd, n, c, m, momentum, eps):
+def plane_statistics(x, running_mean, running_var, mean, rstd, n, c, m, eps, momentum):
     """Mean and 1 / standard deviation of each channel; the running statistics, which may be empty, follow.
 
     for each (channel, group of images): mean, squared distances from it;    for each channel: combine
@@ -145,7 +144,7 @@ def correct_planes(x, means, rests, squares, at, k, lo, hi, c, m):
 
 
 @jit(parallel=True)
-def column_statistics(x, running_mean, running_var, mean, rstd, n, c, momentum, eps):
+def column_statistics(x, running_mean, running_var, mean, rstd, n, c, m, eps, momentum):
     """``plane_statistics`` for m = 1: neighbours in memory are channels."""
     chunks = (n + ROWS - 1) // ROWS
     means, rests, squares = np.empty(c * chunks, x.dtype), np.empty(c * chunks, x.dtype), np.empty(c * chunks, x.dtype)
@@ -451,18 +450,19 @@ def channels_backward(g, x, mean, spread, w, gx, gw, gb, n, c, m, eps, own):
                     target[j] = s * gradient[j]
 
 
-def channel_statistics(x, running_mean, running_var, mean, rstd, n, c, m, momentum, eps):
-    """Mean and 1 / standard deviation of each channel of flat x (n, c, m); the running statistics follow, unless they
-    are empty."""
-    large = x.size >= shared_from(CHANNEL_WEIGHT)
-    if m == 1:
-        (column_statistics if large else column_statistics.serial)(
-            x, running_mean, running_var, mean, rstd, n, c, momentum, eps
-        )
-    else:
-        (plane_statistics if large else plane_statistics.serial)(
-            x, running_mean, running_var, mean, rstd, n, c, m, momentum, eps
-        )
+def channel_statistics(x: Tensor, running_mean: Any, running_var: Any, extents: tuple, eps: float) -> Loop:
+    """Mean and 1 / standard deviation of each channel of x; the running statistics follow, unless they are absent."""
+    kernel = column_statistics if extents[2] == 1 else plane_statistics
+    running = running_mean, running_var
+    return Loop(
+        kernel, (*extents, eps), moments_of(x), operands=(x, *running), overwritten=running, weight=CHANNEL_WEIGHT
+    )
+
+
+def moments_of(x: Tensor) -> tuple[Made, Made]:
+    """The mean of each channel, in two numbers, and 1 / standard deviation."""
+    c = x.shape[1]
+    return like(x, (2, c)), like(x, (c,))
 
 
 def normalise_channels(

@@ -17,6 +17,7 @@ from numtorch.dispatch.loops import EMPTY, Loop, like
 from numtorch.kernels import launch
 from numtorch.kernels.launch import block_sum, cuda, cuda_kernel
 from numtorch.kernels.math import maximum, sqrt
+from numtorch.ops.normalization.cpu import moments_of
 
 BLOCK = 256
 
@@ -214,7 +215,7 @@ def block_size(n: int) -> int:
     return min(BLOCK, max(32, 1 << (n - 1).bit_length()))
 
 
-def channel_statistics(
+def statistics_and_follow(
     x: Any,
     running_mean: Any,
     running_var: Any,
@@ -223,16 +224,22 @@ def channel_statistics(
     n: int,
     c: int,
     m: int,
-    momentum: float,
     eps: float,
+    momentum: float,
 ) -> None:
-    """See ``cpu.channel_statistics``; device arrays."""
+    """See ``cpu.plane_statistics``; device arrays."""
     number, count = x.dtype.type, n * m
     moments.launch_blocks(c, block_size(count), x, mean, rstd, n, c, m)
     if running_mean.size:
         unbias = number(count / (count - 1) if count != 1 else np.inf)
         follow_moments.launch(c, running_mean, running_var, mean, rstd, number(momentum), unbias)
     reciprocal_roots.launch(c, rstd, rstd, number(eps))
+
+
+def channel_statistics(x: Tensor, running_mean: Any, running_var: Any, extents: tuple, eps: float) -> Loop:
+    """See ``cpu.channel_statistics``."""
+    running = running_mean, running_var
+    return Loop(statistics_and_follow, (*extents, eps), moments_of(x), operands=(x, *running), overwritten=running)
 
 
 def normalise_channels(

@@ -524,7 +524,10 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
             f"{len(widths)} and input of dimension {input.ndim}"
         )
     if mode == "constant":
-        return movement.pad_ends(input, widths, _padding(value, input.dtype))
+        value = _padding(value, input.dtype)
+        if value.__class__ is float and not value and str(value)[0] == "-":  # -0.0, which to a plan is 0.0
+            return -movement.pad_ends(-input, widths, 0.0)
+        return movement.pad_ends(input, widths, value)
     if mode not in ("reflect", "replicate", "circular"):
         raise NotImplementedError(f"Unrecognised padding mode {mode}; use constant, reflect, replicate or circular")
     if value is not None and value != 0:

@@ -131,3 +131,11 @@ def test_layer_signatures_are_torchs():
             parameters = inspect.signature(cls.__init__).parameters.values()
             sides.append([(p.name, p.default, p.kind) for p in parameters if p.name not in ("min_value", "max_value")])
         assert sides[0] == sides[1], name
+
+
+def test_plans_of_pads_tell_apart_the_zeros():
+    x = nt.ones(2, requires_grad=True)
+    for value in (0.0, -0.0, 0.0, float("nan"), -0.0):
+        y = nt.nn.functional.pad(x, (1, 0), value=value)
+        np.testing.assert_array_equal(np.signbit(y.detach().numpy()), [np.signbit(value), False, False])
+        assert nt.autograd.grad(y.sum(), x)[0].tolist() == [1.0, 1.0]

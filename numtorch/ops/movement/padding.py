@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from numtorch import ops
-from numtorch._tensor import Tensor, counted
+from numtorch._tensor import Tensor
 from numtorch.dispatch.cost import moves
+from numtorch.dispatch.loops import Loop, like
 from numtorch.dispatch.op import op
-from numtorch.dispatch.program import shared_from
-from numtorch.kernels import registry
 from numtorch.kernels.jit import jit, prange
-from numtorch.ops.movement.copies import contiguous, copy_
+from numtorch.ops.movement.copies import clone, copy_
 from numtorch.ops.movement.copies_cpu import GRAIN, MOVED, RUNS
-from numtorch.ops.movement.launching import Plan, moving, remember
 from numtorch.ops.movement.runs import copy_run
 from numtorch.ops.movement.views import narrow, slice_backward
 
@@ -55,7 +54,7 @@ def pad_planes(src, dst, value, h, above, rows, w, left, cols, sizes, before, in
                     dst[U(q + j)] = v
 
 
-def _padded_shape(shape: tuple, widths: tuple) -> list[int]:
+def _padded_shape(shape: tuple, widths: tuple) -> tuple:
     result = list(shape)
     for i in range(0, len(widths), 2):
         d, left, right = len(shape) - 1 - i // 2, widths[i], widths[i + 1]
@@ -65,7 +64,7 @@ def _padded_shape(shape: tuple, widths: tuple) -> list[int]:
                 "size"
             )
         result[d] += left + right
-    return result
+    return tuple(result)
 
 
 def _cropped(x: Tensor, widths: tuple) -> Tensor:
@@ -86,37 +85,28 @@ def _cropped(x: Tensor, widths: tuple) -> Tensor:
 )
 def pad_ends(x, widths: tuple, value: Any):
     """``value`` before and after the elements: (left, right) of the last dimension, then of the one before it, and so
-    on."""
-    shape = tuple(_padded_shape(x.shape, widths))
-    y = ops.creation.full(shape, value, dtype=x.dtype, device=x.device)
-    part, x = y, _cropped(x, widths)
+    on. To a plan -0.0 is 0.0."""
+    part = y = ops.creation.full(_padded_shape(x.shape, widths), value, dtype=x.dtype, device=x.device)
     for i in range(0, len(widths), 2):
         d = len(x.shape) - 1 - i // 2
-        part = narrow(part, d, max(widths[i], 0), x.shape[d])
+        part = narrow(part, d, widths[i], x.shape[d])
     copy_(part, x)
     return y
 
 
-_plans: dict = registry.memo()
+@pad_ends.arguments
+def _(x, widths, value):
+    if min(widths, default=0) >= 0:
+        return x, widths, value
+    _padded_shape(x.shape, widths)  # says where too much is cut off
+    if max(widths) <= 0:
+        return lambda x, widths, value: clone(_cropped(x, widths))
+    return _cropped(x, widths), tuple([max(n, 0) for n in widths]), value
 
 
-@pad_ends.kernel("cpu", name="planes", functions=(pad_planes,))
-def pad_cpu(x, widths, value):
-    if min(widths, default=0) < 0:
-        _padded_shape(x.shape, widths)
-        x = _cropped(x, widths)
-        widths = tuple([max(n, 0) for n in widths])
-    x = contiguous(x)
-    # -0.0 is not 0.0, NaN not itself
-    key = (x._k, x.shape, widths, value.__class__, value if value and value == value else str(value))
-    plan = _plans.get(key)
-    return (remember(_plans, key, _plan(x, widths, value)) if plan is None else plan)(x)
-
-
-def _plan(x: Tensor, widths: tuple, value: Any) -> Plan:
+@pad_ends.loop("cpu")
+def planes(x, widths, value):
     shape = _padded_shape(x.shape, widths)
-    if not counted(tuple(shape)):
-        return Plan(tuple(shape), x._k, None)
     # (size in the result, elements before, size in x) of each dimension; one that stays as it is belongs to the one
     # before it.
     dims: list[tuple[int, int, int]] = []
@@ -131,11 +121,9 @@ def _plan(x: Tensor, widths: tuple, value: Any) -> Plan:
     dims = [(1, 0, 1)] * (2 - len(dims)) + dims
     (h, above, rows), (w, left, cols) = dims[-2:]
     outer = [np.array([v[k] for v in dims[:-2]], np.int64) for k in range(3)]
-    storage = x._k.dtype.storage
     bits = ops.creation.full((1,), value, dtype=x._k.dtype)._buf[0].item()  # half types are stored as bits
-    return moving(
-        pad_planes, x._k, tuple(shape), (bits, h, above, rows, w, left, cols, *outer), storage, shared_from(MOVED)
-    )
+    numbers = (bits, h, above, rows, w, left, cols, *outer)
+    return Loop(pad_planes, numbers, like(x, shape), elements=prod(shape), weight=MOVED, moves=True)
 
 
 @pad_ends.vjp
@@ -143,8 +131,8 @@ def _(g, *, widths):
     return pad_ends(g, tuple([-n for n in widths]), 0.0)
 
 
-@slice_backward.kernel("cpu", name="padded", functions=(pad_planes,))
-def slice_backward_cpu(x, shape, dim, start, end, step):
+@slice_backward.loop("cpu")
+def padded(x, shape, dim, start, end, step):
     if step != 1 or start >= end:
-        return slice_backward.op.body(x, shape, dim, start, end, step)
-    return pad_cpu(x, (*(0, 0) * (len(shape) - 1 - dim), start, shape[dim] - end), 0.0)
+        return None
+    return planes(x, (*(0, 0) * (len(shape) - 1 - dim), start, shape[dim] - end), 0.0)

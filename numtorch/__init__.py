@@ -95,6 +95,7 @@ from math import e as e, inf as inf, nan as nan, pi as pi
 from numpy import newaxis as newaxis
 from numtorch import nn as nn
 from numtorch import optim as optim
+from numtorch import torch_shim as torch_shim
 from numtorch import tracebacks
 from numtorch.serialization import load as load, save as save
 from numtorch.tensor_types import BFloat16Tensor as BFloat16Tensor
@@ -110,15 +111,21 @@ from numtorch.tensor_types import ShortTensor as ShortTensor
 from numtorch.tensor import is_floating_point as is_floating_point
 from numtorch.tensor_types import is_tensor as is_tensor
 from numtorch.tensor import numel as numel
+from numtorch.torch_shim import load_ipython_extension as load_ipython_extension
+from numtorch.torch_shim import unload_ipython_extension as unload_ipython_extension
 
 if TYPE_CHECKING:
     from numtorch import linalg as linalg
     from numtorch import profiler as profiler
+    from numtorch import torch_version as torch_version
     from numtorch import utils as utils
+    from numtorch import version as version
     from numtorch import vision as vision
 else:
     globals().update(exports.PLACES["torch"])
     aliases.publish(globals())  # sum(x, axis=0)
     tracebacks.install()
     # Modules that few programs need are imported when they are named.
-    __getattr__, __dir__ = absent.answers(__name__, ("collect_env", "linalg", "profiler", "utils", "vision"))
+    __getattr__, __dir__ = absent.answers(
+        __name__, ("collect_env", "linalg", "profiler", "torch_version", "utils", "version", "vision")
+    )

@@ -69,6 +69,7 @@ from math import pi as pi
 from numpy import newaxis as newaxis
 from numtorch import nn as nn
 from numtorch import optim as optim
+from numtorch import torch_shim as torch_shim
 from numtorch.serialization import load as load
 from numtorch.serialization import save as save
 from numtorch.tensor_types import BFloat16Tensor as BFloat16Tensor
@@ -84,9 +85,13 @@ from numtorch.tensor_types import ShortTensor as ShortTensor
 from numtorch.tensor import is_floating_point as is_floating_point
 from numtorch.tensor_types import is_tensor as is_tensor
 from numtorch.tensor import numel as numel
+from numtorch.torch_shim import load_ipython_extension as load_ipython_extension
+from numtorch.torch_shim import unload_ipython_extension as unload_ipython_extension
 from numtorch import linalg as linalg
 from numtorch import profiler as profiler
+from numtorch import torch_version as torch_version
 from numtorch import utils as utils
+from numtorch import version as version
 from numtorch import vision as vision
 
 _Operand: TypeAlias = Tensor | builtins.complex | np.ndarray[Any, Any] | np.generic

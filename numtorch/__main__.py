@@ -6,10 +6,14 @@ import argparse
 import sys
 
 from numtorch import demo as program
+from numtorch import run
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command; the exit status."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["run"]:
+        return run.main(argv[1:], prog="numtorch run")
     parser = argparse.ArgumentParser(
         prog="python -m numtorch",
         description="numtorch: a deep-learning framework with PyTorch's API and Numba kernels.",
@@ -32,6 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     demo.add_argument("--device", default="cpu", help="cpu or cuda (cpu)")
     demo.add_argument("--seed", type=int, default=0, help="seed of the random numbers (0)")
+    commands.add_parser("run", help="run a program that is written for PyTorch; see numtorch run --help")
     args = parser.parse_args(argv)
 
     return program.run(args.data, args.root, args.epochs, args.device, args.seed)

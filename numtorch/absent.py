@@ -7,6 +7,7 @@ message is computed only when it is read, so ``hasattr`` costs one exception.
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -61,7 +62,6 @@ NEAREST = {
     "torch.hub": "torch.load reads files of weights that you have",
     "torch.export": "torch.save(net.state_dict(), file) writes what PyTorch loads",
     "torch.onnx": "torch.save(net.state_dict(), file) writes what PyTorch loads",
-    "torch.version": "torch.__version__ is here",
     "torch.mps": "devices are cpu, cuda and meta",
     "torch.xpu": "devices are cpu, cuda and meta",
     "torch.einsum": "transpose or unsqueeze the operands and call torch.matmul, or multiply and sum",
@@ -423,7 +423,10 @@ def ours(space: str) -> Any:
     here = sys.modules["numtorch"]
     if rest == "Tensor":
         return here.Tensor
-    return importlib.import_module(f"numtorch.{rest}") if rest else here
+    try:
+        return importlib.import_module(f"numtorch.{rest}") if rest else here
+    except ModuleNotFoundError:
+        return _Nothing
 
 
 def has(space: str, name: str) -> bool:
@@ -492,6 +495,22 @@ def told(space: str, name: str) -> str:
     said = f". Did you mean {_either(_shown(where, meant, space) for where, meant in found)}?"
     missing = [f for f in found if not has(*f)]
     return said + f" {_not_yet(*missing[0])}" if missing else said
+
+
+def nearest(full: str) -> str:
+    """What comes nearest to a name that is not here, by its whole path; empty if nothing does.
+
+    >>> nearest("torch.nn.Conv2D"), nearest("torch.nn.ZeroPad2d"), nearest("torchvision.transforms.Totensor")
+    ("'Conv2d'", 'F.pad is here', "'ToTensor'")
+    """
+    space, _, name = full.replace("torchvision", "torch.vision", 1).rpartition(".")
+    if name in names().get(space, ()):
+        return _near(space, name)
+    said = told(space, name)
+    meant = re.match(r"\. Did you mean (.*?)\?|\. PyTorch has none either; (.*) is what does it", said)
+    if meant:
+        return meant[1] or meant[2]
+    return "" if "nothing that is here" in said else said.partition("; ")[2]
 
 
 def _same(name: str, space: str) -> list[str]:

@@ -30,6 +30,9 @@ FLOORS = {
     "numtorch.files": 0,  # atomic writes
     "numtorch.notices": 0,  # lines on standard error
     "numtorch.interrupts": 0,
+    "numtorch.programs": 0,  # runs one as Python would
+    "numtorch.torch_version": 0,
+    "numtorch.version": 0,
     "numtorch.memory": 0,
     "numtorch.display": 0,  # HTML of arrays and text
     "numtorch.engine": 0,  # slots, filled by ops
@@ -89,6 +92,8 @@ FLOORS = {
     "numtorch.kernels.steps": 9,
     "numtorch.collect_env": 9,
     "numtorch.demo": 9,
+    "numtorch.run": 9,
+    "numtorch.torch_shim": 8,
     "numtorch.__main__": 9,
 }
 

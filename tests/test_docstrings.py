@@ -56,6 +56,7 @@ NAMESPACES = [
     "numtorch.optim",
     "numtorch.optim.lr_scheduler",
     "numtorch.profiler",
+    "numtorch.torch_shim",
     "numtorch.utils.data",
     "numtorch.vision.datasets",
     "numtorch.vision.models",
@@ -292,7 +293,9 @@ OWN = {
 }
 
 
-ALONE = re.compile(r"from numtorch|torch\.(profiler|kernels)\.|set_num_interop_threads")  # torch sets that once
+ALONE = re.compile(
+    r"from numtorch|torch\.(profiler|kernels|torch_shim)\.|_ipython_extension|set_num_interop_threads"
+)  # torch sets that once
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -11,16 +11,14 @@ import argparse
 import inspect
 import io
 import os
-import signal
 import sys
-import types
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numtorch as torch
-from numtorch import notices
+from numtorch import notices, programs
 from numtorch.dispatch.elementwise import ElementwiseOp
 from numtorch.dispatch.op import OPS
 from numtorch.profiler.benchmark import NOT_INSTALLED, benchmark
@@ -67,61 +65,26 @@ def profiled(given: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """Run the script under a profile, show what was gathered, and end as the script ended."""
     if given.sort is not None and given.sort not in legend():
         parser.error(f"no column is called {given.sort!r}; there are {', '.join(legend())}")
-    path, text, package = _find(given, parser)
-    trace = None if given.no_trace else given.trace or f"{Path(path).stem}.trace.json.gz"
+    try:
+        program = (programs.module if given.module else programs.script)(given.script)
+    except programs.NotFound as e:
+        parser.error(str(e))
+    trace = None if given.no_trace else given.trace or f"{Path(program.name).stem}.trace.json.gz"
     if trace is not None:
         try:
             check_path(trace)
         except OSError as e:
             parser.error(f"{e}; -o names another file, --no-trace writes none")
-    path = os.path.abspath(path)
-    try:
-        code = compile(text, path, "exec", dont_inherit=True)
-    except SyntaxError as e:
-        return _end(e)
-    scope = _become_main(path, package, given)
-    failure: BaseException | None = None
     prof = profile()
     prof.start()
     try:
-        exec(code, scope)  # noqa: S102 - that is what was asked for
-    except BaseException as e:
-        failure = e
+        failure = programs.run(program, given.args)
     finally:
         prof.stop()
     notices.flush()
-    _show(prof, given, trace)
-    return _end(failure)
-
-
-def _find(given: argparse.Namespace, parser: argparse.ArgumentParser) -> tuple[str, bytes, str]:
-    """Path, text and package of what is to be run."""
-    if not given.module:
-        try:
-            return given.script, Path(given.script).read_bytes(), ""
-        except OSError as e:
-            parser.error(f"{given.script} cannot be read: {e.strerror}")
-    sys.path[0] = os.getcwd()
-    spec: Any = None
-    for name in (given.script, f"{given.script}.__main__"):
-        try:
-            spec = find_spec(name)
-        except ModuleNotFoundError:
-            spec = None
-        if spec is not None and not spec.submodule_search_locations:
-            return spec.origin, Path(spec.origin).read_bytes(), spec.parent
-    parser.error(f"no module is called {given.script}")
-
-
-def _become_main(path: str, package: str, given: argparse.Namespace) -> dict[str, Any]:
-    """The script's globals, where it finds all as if Python had started it."""
-    module = types.ModuleType("__main__")
-    module.__dict__.update(__file__=path, __package__=package or None, __builtins__=__builtins__)
-    sys.modules["__main__"] = module
-    sys.argv = [path if given.module else given.script, *given.args]
-    if not given.module:
-        sys.path[0] = os.path.dirname(path)
-    return module.__dict__
+    if not isinstance(failure, SyntaxError) or prof.rows:
+        _show(prof, given, trace)
+    return programs.end(failure, os.path.dirname(__file__) + os.sep, "<numtorch profiler>")
 
 
 def _show(prof: Any, given: argparse.Namespace, trace: str | None) -> None:
@@ -134,44 +97,6 @@ def _show(prof: Any, given: argparse.Namespace, trace: str | None) -> None:
             print(f"time line: {trace}", flush=True)
         except OSError as e:  # what the script did to the folder meanwhile
             notices.tell(f"numtorch.profiler: {e}")
-
-
-def _end(failure: BaseException | None) -> int:
-    """End as the script did: its exit status, and its traceback without our frames."""
-    if failure is None:
-        return 0
-    if isinstance(failure, SystemExit):
-        raise failure
-    sys.excepthook(type(failure), _as_alone(failure), failure.__traceback__)
-    if isinstance(failure, KeyboardInterrupt):
-        _interrupted()
-    return 1
-
-
-def _as_alone(failure: BaseException) -> BaseException:
-    """An error, and those that led to it, without the frames of what watched the program."""
-    folder, todo, done = os.path.dirname(__file__) + os.sep, [failure], set()
-    while todo:
-        error = todo.pop()
-        done.add(id(error))
-        kept, trace = [], error.__traceback__
-        while trace is not None:
-            if not trace.tb_frame.f_code.co_filename.startswith((folder, "<numtorch profiler>")):
-                kept.append(trace)
-            trace = trace.tb_next
-        for t in reversed(kept):
-            trace = types.TracebackType(trace, t.tb_frame, t.tb_lasti, t.tb_lineno)
-        error.__traceback__ = trace
-        todo += [e for e in (error.__cause__, error.__context__) if e is not None and id(e) not in done]
-    return failure
-
-
-def _interrupted() -> NoReturn:
-    # Python itself ends by the signal, so that a shell's loop ends too.
-    notices.flush()
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    os.kill(os.getpid(), signal.SIGINT)
-    sys.exit(130)
 
 
 # --- ops ------------------------------------------------------------------------------------------

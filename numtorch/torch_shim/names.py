@@ -1,0 +1,129 @@
+"""What PyTorch's modules are called, and under which names of numtorch they are found.
+
+``PLACES`` is the table of modules that have another name here. ``torch_modules.txt`` lists PyTorch's modules and their
+names, with the module where users find each of them: a deep module whose names are all elsewhere needs no entry.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from functools import cache
+from pathlib import Path
+
+from numtorch import absent
+
+ROOTS = {"torch": "numtorch", "torchvision": "numtorch.vision"}
+PLACES = {
+    "torch._tensor": "numtorch._tensor",
+    "torch.autograd.anomaly_mode": "numtorch.autograd.anomaly",
+    "torch.autograd.variable": "numtorch.autograd.graph",
+    "torch.nn.modules.activation": "numtorch.nn.activation",
+    "torch.nn.modules.batchnorm": "numtorch.nn.normalization",
+    "torch.nn.modules.container": "numtorch.nn.container",
+    "torch.nn.modules.conv": "numtorch.nn.conv",
+    "torch.nn.modules.dropout": "numtorch.nn.dropout",
+    "torch.nn.modules.flatten": "numtorch.nn.flatten",
+    "torch.nn.modules.linear": "numtorch.nn.linear",
+    "torch.nn.modules.loss": "numtorch.nn.loss",
+    "torch.nn.modules.module": "numtorch.nn.module",
+    "torch.nn.modules.normalization": "numtorch.nn.normalization",
+    "torch.nn.modules.pooling": "numtorch.nn.pooling",
+    "torch.nn.modules.sparse": "numtorch.nn.sparse",
+    "torch.profiler.profiler": "numtorch.profiler",
+    "torch.utils.data.dataloader": "numtorch.utils.data.loader",
+    "torch.utils.data.distributed": "numtorch.utils.data.sampler",
+    "torch.utils.data._utils.collate": "numtorch.utils.data.collate",
+    "torch.utils.data._utils.worker": "numtorch.utils.data.worker",
+    "torch.utils.hooks": "numtorch.nn.hooks",
+    "torchvision.datasets.mnist": "numtorch.vision.datasets.mnist",
+    "torchvision.models.resnet": "numtorch.vision.models.resnet",
+    "torchvision.transforms.transforms": "numtorch.vision.transforms",
+}
+# Modules of numtorch's own that have the name of something else in PyTorch.
+OTHERS = ("torch.ops", "torch.engine")
+# Modules of torchvision, of which no name is listed.
+VISION = (
+    "_C _internally_replaced_utils datapoints datasets extension io models ops prototype transforms tv_tensors utils"
+)
+
+
+@cache
+def modules() -> dict[str, dict[str, str] | None]:
+    """PyTorch's modules: for each its names, and the module where users find the name. None is known of the names in
+    some modules, and in those below them."""
+    found: dict[str, dict[str, str] | None] = {"torch": dict.fromkeys(absent.names()["torch"], "torch")}
+    for line in (Path(__file__).parent / "torch_modules.txt").read_text().splitlines()[1:]:
+        head, _, listed = line.partition(":")
+        module, _, place = head.partition(" ")
+        if place:
+            own = found.setdefault(module, {})
+            assert own is not None
+            own.update(dict.fromkeys(listed.split(), place))
+        else:
+            found[module.rstrip("/")] = None
+    return found | dict.fromkeys([f"torchvision.{name}" for name in VISION.split()])
+
+
+def is_module(path: str) -> bool:
+    """Whether PyTorch or torchvision has a module of this path.
+
+    >>> from numtorch.torch_shim import names
+    >>> names.is_module("torch.nn.modules.rnn"), names.is_module("torch.nn.rnn")
+    (True, False)
+    """
+    known = modules()
+    if path in known:
+        return True
+    while "." in path:
+        path = path.rpartition(".")[0]
+        if path in known:
+            return known[path] is None
+    return False
+
+
+def is_alias(path: str) -> bool:
+    """Whether a module of PyTorch's has names that users find elsewhere.
+
+    >>> from numtorch.torch_shim import names
+    >>> names.is_alias("torch.nn.modules"), names.is_alias("torch.fx")
+    (True, False)
+    """
+    return any(place != path for place in (modules().get(path) or {}).values())
+
+
+def is_name(module: str, name: str) -> bool:
+    """Whether PyTorch has this name in a module, as far as is known."""
+    listed = modules().get(module)
+    if listed is None:
+        return is_module(module)
+    return name in listed or name in absent.names().get(module, ()) or f"{module}.{name}" in modules()
+
+
+def public_place(module: str, name: str) -> str:
+    """The module where users find what PyTorch has in a deep one.
+
+    >>> from numtorch.torch_shim import names
+    >>> names.public_place("torch.nn.modules.linear", "Linear")
+    'torch.nn'
+    """
+    return (modules().get(module) or {}).get(name, module)
+
+
+@cache
+def here(path: str) -> str | None:
+    """The module of numtorch that a module of PyTorch's is; None if there is none.
+
+    >>> from numtorch.torch_shim import names
+    >>> names.here("torch.nn.modules.batchnorm"), names.here("torch.optim.lr_scheduler"), names.here("torch.nope")
+    ('numtorch.nn.normalization', 'numtorch.optim.lr_scheduler', None)
+    """
+    if path in PLACES:
+        return PLACES[path]
+    root, _, rest = path.partition(".")
+    own = f"{ROOTS[root]}.{rest}".rstrip(".")
+    if path.startswith(OTHERS):
+        return None
+    try:
+        return own if importlib.util.find_spec(own) else None
+    except ModuleNotFoundError:  # of the package that it would be in
+        return None

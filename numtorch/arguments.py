@@ -221,3 +221,18 @@ def _overflow(value: Any, d: dtype) -> RuntimeError:
         low, high = _RANGES[d]
         why = f"{value} is not in [{low}, {high}]"
     return RuntimeError(f"value cannot be converted to type {_C_NAMES[d.name]} without overflow: {why}")
+
+
+def sequence(tensors: Any, op: str, name: str) -> list:
+    """Several tensors as a list; TypeError for one, whose rows these would be."""
+    if hasattr(tensors, "_edge") or not hasattr(tensors, "__iter__"):
+        raise TypeError(
+            f"{op}(): argument '{name}' (position 1) must be tuple of Tensors, not {type(tensors).__name__}; "
+            f"put them into a list: torch.{op}([a, b])"
+        )
+    return list(tensors)
+
+
+def no_tensor(op: str, at: int, value: Any) -> TypeError:
+    """The error for what is no tensor, in a list of them."""
+    return TypeError(f"{op}(): expected Tensor as element {at} in argument 0, but got {type(value).__name__}")

@@ -448,6 +448,8 @@ def _parameters(name: str, value: Any, method: bool, inplace: bool) -> Listed:
             given = (
                 _annotation(p.annotation)
                 if p.annotation is not p.empty
+                else "Sequence[Tensor]"
+                if o.listed
                 else ("Tensor" if first or not isinstance(o, ElementwiseOp) else _OPERAND)
             )
             declared[PUBLIC.get(p.name, p.name)] = declared[p.name] = given

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from numtorch._tensor import Tensor, alias, placed
-from numtorch.arguments import dimensions, flag, integer, integers, sizes
+from numtorch.arguments import dimensions, flag, integer, integers, sequence, sizes
 from numtorch.autograd.inplace import wrote
 from numtorch.autograd.node import Node, watch
 from numtorch.dispatch.aliases import OTHER, asked, literal, others, pairs, renamed, shown
@@ -583,7 +583,7 @@ def _structured(op: Any, env: dict[str, Any]) -> Callable:
         planned = [n if n in op.varying else f"_plan.params[{i}]" for i, n in enumerate(params)]
         late = [n for n in params if n in op.seeds]
         recorded = f"({', '.join(planned)},)" if op.varying else "_plan.params"
-        ran = _ran(
+        ran = run_lines(
             "_plan",
             names,
             needed,
@@ -602,6 +602,10 @@ def _structured(op: Any, env: dict[str, Any]) -> Callable:
         tail += f"    if ({edge}) and _mode.grad{' and _op.gradient is not None' * (op.gradient is None)}:\n"
         tail += "".join(f"        {line}\n" for line in _recorded(op, names, recorded, env))
     tail += f"    return {returned}\n"
+    if op.listed:
+        tail, env["_sequence"] = op.tail(names[0], params), sequence
+        written += f"    if {names[0]}.__class__ is not list:\n"
+        written += f"        {names[0]} = _sequence({names[0]}, {op.name!r}, {names[0]!r})\n"
     name = op.name.replace(".", "_")
     text = f"def {name}({order}):\n{head}{written}{_checks(op, set(params) - set(required) if second else set())}{tail}"
     if op.arguments is not None:
@@ -623,7 +627,7 @@ class Shortcut:
         self.env["_Plain"] = Tensor if registry.decisions is None else None
 
 
-def _ran(
+def run_lines(
     plan: str, names: list[str], required: list[str], params: str, late: list[str], asked: str, indent: str = "    "
 ) -> str:
     """The lines that run a plan, into ``_out``: one call of machine code where it is of one result, else all that the
@@ -864,6 +868,10 @@ def _described(op: Any) -> tuple[str, ...]:
 
 def key(op: Any, tensors: tuple, params: tuple) -> Any:
     """The key under which the front looks a launcher or a plan up."""
+    if op.listed:
+        described = [(t._k, t.shape) for t in tensors[0]]
+        alike = bool(described) and described.count(described[0]) == len(described)
+        return (len(described), *described[0], *params) if alike else (*described, *params)
     if op.by_shape:
         named = [v for (n, _), v in zip(op.params, params, strict=True) if n not in op.varying]
         return (*[None if t is None else getattr(t, what) for t in tensors for what in _described(op)], *named)

@@ -80,6 +80,7 @@ class Loop:
             which is not given otherwise.
         overwritten: operands that the loop writes to, among all that the kernel is given; where one is not contiguous
             the kernel does not take them.
+        together: the function gets the operands' buffers as one tuple.
         lying: the loop goes over its operands as they lie in memory, by numbers that follow from their strides; the op
             is ``strided``.
         carrier: the NumPy dtype of the same size for which the loop is compiled in place of the first operand's, where
@@ -103,6 +104,7 @@ class Loop:
         "out",
         "overwritten",
         "scratch",
+        "together",
         "weight",
     )
 
@@ -126,7 +128,9 @@ class Loop:
         copied: bool = False,
         lying: bool = False,
         overwritten: tuple = (),
+        together: bool = False,
     ):
+        self.together = together
         self.order, self.function, self.numbers, self.out, self.operands = order, function, numbers, out, operands
         self.weight, self.elements, self.scratch, self.failed = weight, elements, scratch, failed
         self.grid, self.carrier, self.moves, self.before = grid, carrier, moves, before
@@ -292,11 +296,13 @@ def plan(
     entry: Callable = _nothing
     if where.type != "meta" and (loop.elements if loop.first else any(prod(o.shape) for o in wanted)):
         if where is CPU:
-            examples = [np.empty(1, (k or given[0]).dtype.storage) for k in given]
+            examples: list[Any] = [np.empty(1, (k or given[0]).dtype.storage) for k in given]
             examples = [
                 *(examples if carried is None else map(carried, examples)),
                 *[np.empty(1, d) for _, d in loop.scratch],
             ]
+            if loop.together:
+                examples = [tuple(examples[: len(operands)]), *examples[len(operands) :]]
         else:
             examples = []
         stages = []
@@ -319,8 +325,8 @@ def plan(
         carried = None  # machine code takes any elements of that size
     made = Plan(_general(loop, entry, places, makers, several, carried, late, nested, changed), params, loop)
     alone = len(wanted) == 1 and (not several or None in outs)
-    plain = not (loop.order or nested or carried or loop.first or changed) and where.type != "meta"
-    plain = plain and places in (required, every)
+    plain = not (loop.order or carried or loop.first or changed) and where.type != "meta"
+    plain = plain and (loop.together if nested else places in (required, every))
     if alone and plain and all((loop.lying or t._k.contiguous) and t._k.device is where for t in operands):
         at = outs.index(wanted[0])
         maker: Any = makers[at]
@@ -352,7 +358,7 @@ def _general(
 ) -> Callable:
     """The whole call: operands packed, results and scratch memory allocated, the loop called and heard."""
     numbers, failed, order = loop.numbers, loop.failed, loop.order
-    lying = loop.lying
+    lying, together = loop.lying, loop.together
     if loop.first:
         copied, (make, shape, k) = loop.copied, makers[0]
 
@@ -410,6 +416,8 @@ def _general(
             made.append(y)
         if carried is not None:
             buffers = list(map(carried, buffers))
+        if together:
+            buffers = [tuple(buffers[: len(places)]), *buffers[len(places) :]]
         code = entry(*buffers, *numbers, *[values[i] for i in late])
         for i in changed:
             wrote(given[i])
@@ -442,7 +450,7 @@ def _distinct(values: tuple, named: dict[str, Any]) -> tuple[tuple, dict[str, An
 
     def own(v: Any) -> Any:
         if not isinstance(v, Tensor):
-            return v
+            return v.__class__(map(own, v)) if v.__class__ in (tuple, list) else v
         v = alias(v) if id(v) in seen else v
         seen.add(id(v))
         return v

@@ -18,6 +18,7 @@ from numtorch._tensor import Tensor
 from numtorch.dispatch import aliases, front, layouts, rows
 from numtorch.dispatch.elementwise import ElementwiseOp
 from numtorch.dispatch.gradient import ElementwiseGradient, Gradient
+from numtorch.dispatch.lists import ListOp
 from numtorch.dispatch.loops import Planner
 from numtorch.dispatch.structured import Op, ShapedOp
 from numtorch.kernels import registry
@@ -122,6 +123,7 @@ def op(fn: Callable | None = None, *, shape: bool = False, **options: Any) -> An
         view: the body only makes views. A function of the shape, the strides (None if contiguous) and the parameters
             may stand for it, which gives the geometry that ``placed`` takes; it is cached, and the op then has no body
             of its own.
+        listed: the operand is a list of tensors; see ``lists``.
         direct: the body launches kernels itself, without calling ops that would be recorded.
         select: what the choice of a kernel depends on beside device and types: names of parameters, and functions of
             all tensors and parameters that return something small and hashable, say a class of shapes. A function is
@@ -146,12 +148,10 @@ def op(fn: Callable | None = None, *, shape: bool = False, **options: Any) -> An
     """
 
     def wrap(f: Callable) -> Any:
-        made = (
-            ShapedOp(options.pop("name", f.__name__), f, **options)
-            if shape
-            else Op(options.pop("name", f.__name__), aliases.positional(f), f, **options)
-        )
-        return publish(made, f)
+        name = options.pop("name", f.__name__)
+        if shape:
+            return publish(ShapedOp(name, f, **options), f)
+        return publish((ListOp if options.pop("listed", False) else Op)(name, aliases.positional(f), f, **options), f)
 
     return wrap if fn is None else wrap(fn)
 

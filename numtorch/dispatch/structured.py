@@ -57,6 +57,7 @@ class Op:
     """
 
     elementwise = False
+    listed = False  # see ``lists``
 
     def __init__(
         self,
@@ -202,7 +203,7 @@ class Op:
         except TypeError:
             pass  # an unhashable parameter: chosen anew each time
         result = launch(*tensors, *params)
-        if mode.grad and self.gradient is not None and any(t is not None and t._edge is not None for t in tensors):
+        if mode.grad and self.gradient is not None and self.tracked(tensors):
             self.record(tensors, params, result)
         return result
 
@@ -247,7 +248,7 @@ class Op:
 
     def _run(self, plan: Plan, tensors: tuple) -> Any:
         result = plan.run(*tensors, *plan.params)
-        if mode.grad and self.gradient is not None and any(t is not None and t._edge is not None for t in tensors):
+        if mode.grad and self.gradient is not None and self.tracked(tensors):
             self.record(tensors, plan.params, result)
         return result if self.returns is None else self.returns(result)
 
@@ -394,6 +395,10 @@ class Op:
 
     # --- backward ----------------------------------------------------------------------------------
 
+    def tracked(self, tensors: tuple) -> bool:
+        """Whether any of the tensors has a history."""
+        return any(t is not None and t._edge is not None for t in tensors)
+
     def record(self, tensors: tuple, params: tuple, result: Any) -> None:
         """Attach a node to the result."""
         gradient = self.gradient
@@ -475,35 +480,6 @@ class ShapedOp(Op):
     def plan(self, tensors: tuple, params: tuple) -> Plan:
         on_meta = any(t is not None and t._k.device.type == "meta" for t in tensors)
         return Plan(self.rule, params) if on_meta else super().plan(tensors, params)
-
-
-class VariadicOp:
-    """An op on any number of tensors, computed by ``body(tensors, *params)`` without a graph.
-
-    ``vjp(g, inputs, *params)`` gets (shape, kind, strides, offset) of each input and gives each its gradient.
-    """
-
-    def __init__(self, name: str, body: Callable, vjp: Callable):
-        self.name, self.body, self.vjp = name, body, vjp
-        self.backward_name = name.capitalize() + "Backward0"
-        code = body.__code__
-        self.entry = registry.register(
-            Entry(name, body, site=f"{code.co_filename}:{code.co_firstlineno}", doc=body.__doc__ or "")
-        )
-
-    def chosen_for(self, tensors: list) -> None:
-        """Tell who watches choices that the body computes the op for these tensors."""
-        registry.decided(self.entry, Signature(tensors[0]._k.device.type, tuple([t._k.dtype for t in tensors])), None)
-
-    def __call__(self, tensors: list, *params: Any) -> Tensor:
-        with _Setting(grad=False):
-            y = self.body(tensors, *params)
-        if mode.grad and any(t._edge is not None for t in tensors) and y._k.dtype.differentiable:
-            y._edge = Node(self, tuple([t._edge for t in tensors]), [], params, [described(t) for t in tensors])
-        return y
-
-    def pull(self, node: Node, g: Any, create: bool) -> tuple:
-        return self.vjp(g, node.inputs, *node.params)
 
 
 def _parameters(fn: Callable) -> tuple[list[str], list[tuple[str, Any]], int]:

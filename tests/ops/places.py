@@ -63,7 +63,7 @@ class Case:
         tensors = table.tensors_of(self.arrays, self.dtype, device=device)
         leaves = [
             t.requires_grad_()
-            for t, n in zip(tensors, op.tensors, strict=True)
+            for t, n in zip(tensors, table.names_of(op, tensors), strict=True)
             if smooth and t is not None and t.dtype.differentiable and n not in op.given
         ]
         y = op.call(*tensors, *self.params) if self.sample is None else table.call(op, tensors, self.params)

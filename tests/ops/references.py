@@ -53,6 +53,7 @@ OF_COMPLEX = {
     "matmul", "linear", "var", "std", "conv2d", "conv2d_input_grad", "conv2d_weight_grad", "conv2d_bias_grad",
     "embedding", "rms_norm", "cumsum", "cumprod", "linear_recurrence", "logsumexp", "normalize", "view", "expand",
     "squeeze", "index_select", "index_put", "scaled_where",
+    "cat", "stack", "repeat", "repeat_slices",
 }
 # fmt: on
 
@@ -343,6 +344,8 @@ def samples_of(op):
 def arguments(op, sample, dtype="float64"):
     """(arrays, params) for a sample: an array or None for each tensor of the op."""
     arrays = []
+    if op.listed:  # the first of the sample are the shapes of a list
+        return [array(s, dtype, op.domain, (op.name, i)) for i, s in enumerate(sample[0])], tuple(sample[1:])
     for i, s in enumerate(sample[: len(op.tensors)]):
         if s is None:
             arrays.append(None)
@@ -358,6 +361,11 @@ def arguments(op, sample, dtype="float64"):
             arrays.append(array(tuple(s), dtype, op.domain, (op.name, i)))
     arrays += [None] * (len(op.tensors) - len(arrays))  # tensors that the sample leaves out
     return arrays, tuple(sample[len(op.tensors) :])
+
+
+def names_of(op, arrays):
+    """What the op calls each of its tensors."""
+    return op.tensors * len(arrays) if op.listed else op.tensors
 
 
 def tensors_of(arrays, dtype="float64", **options):
@@ -380,6 +388,8 @@ def numbers_of(op):
 
 def call(op, tensors, params):
     """The op by its public argument names."""
+    if op.listed:
+        return op.call(list(tensors), *params)
     named = {PUBLIC.get(n, n): t for n, t in zip(op.tensors, tensors, strict=True)}
     return op.call(**named, **{n: v for (n, _), v in zip(op.params, params, strict=False)})
 

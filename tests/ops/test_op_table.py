@@ -37,6 +37,7 @@ from references import (
     gradgradcheck,
     gradients,
     is_derivative,
+    names_of,
     numbers_of,
     operands,
     quantised,
@@ -504,7 +505,7 @@ def test_structured_inputs_need_not_be_contiguous(op, sample):
     if op.name == "as_strided":  # it speaks of the memory itself
         return check_all(op, call(op, tensors_of(arrays), params), arrays, params, "float64")
     spread = []
-    for name, a in zip(op.tensors, arrays, strict=True):
+    for name, a in zip(names_of(op, arrays), arrays, strict=True):
         if a is None or a.dtype.kind != "f" or a.ndim == 0 or name in FRESH.get(op.name, ()):
             spread.append(None if a is None else tensor(a))
             continue
@@ -544,7 +545,7 @@ def test_every_cpu_kernel_computes_what_the_op_means():
                 arrays, params = arguments(op, sample, dtype)
                 tensors = tensors_of(arrays, dtype)
                 chosen = (*params, *[default for _, default in op.params[len(params) :]])
-                s = op.signature(tuple(tensors), chosen)
+                s = op.signature((tensors,) if op.listed else tuple(tensors), chosen)
                 rounds = kernel.refusal(s) is not None  # a kernel that rounds float32 to bfloat16 must be asked for
                 with matmul_precision("medium" if rounds else "highest"):
                     if kernel.refusal(s) is None:
@@ -577,7 +578,8 @@ def test_every_cpu_kernel_computes_what_the_op_means():
 
 def structured_smooth(op, sample):
     arrays, params = arguments(op, sample)
-    free = [i for i, a in enumerate(arrays) if a is not None and a.dtype.kind == "f" and op.tensors[i] not in op.given]
+    names = names_of(op, arrays)
+    free = [i for i, a in enumerate(arrays) if a is not None and a.dtype.kind == "f" and names[i] not in op.given]
 
     def f(*tensors):
         given = [None if a is None else tensor(a) for a in arrays]

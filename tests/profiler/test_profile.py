@@ -442,3 +442,25 @@ def test_own_times_survive_more_calls_than_the_pile_holds():
     sums.add(journal, [])
     assert sums.own.tolist()[:3] == [60_000, t - inner - 2 * 23_000, t + 10 - outer - (t - inner) - 2 * 7000]
     assert sums.total[2] == t + 10 - outer
+
+
+@pytest.mark.parametrize(
+    ("call", "op", "kernel"),
+    [
+        (lambda x, y: torch.cat([x, y]), "cat", "side_by_side"),
+        (lambda x, y: torch.stack([x, y], 1), "stack", "side_by_side"),
+        (lambda x, y: x.repeat(2, 3), "repeat", "planes"),
+        (lambda x, y: torch.repeat_interleave(x, 2, 1), "repeat_slices", "planes"),
+    ],
+    ids=["cat", "stack", "repeat", "repeat_interleave"],
+)
+def test_copies_that_join_and_repeat_have_rows(call, op, kernel):
+    x, y = torch.rand(4, 8), torch.rand(4, 8)
+    with profile() as prof:
+        result = call(x, y)
+    (row,) = kernels(prof, op)
+    assert row.kernel == f"{op}/cpu/{kernel}" and row.calls == 1
+    assert row.bytes == 4 * result.numel() + 4 * (x.numel() + y.numel() * (op in ("cat", "stack")))
+    assert f"-> {kernel} (cpu, tuned): chosen" in torch.kernels.explain(call, x, y)
+    with torch.kernels.bodies_only():
+        assert torch.equal(call(x, y), result)

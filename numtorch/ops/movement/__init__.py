@@ -3,7 +3,7 @@
     views.py        other shape and strides over the same elements, and their gradients
     shapes.py       dimensions merged, split and moved: compositions of views
     copies.py       clone, casts, devices, and in-place writes; ``copies_cpu.py`` has the loops between layouts
-    pieces.py       split and cat, and similar ops
+    joining.py      split and cat, and similar ops
     rearrange.py    repeat, flip, roll: the same elements, repeated or in another order
     parts.py        real and imaginary parts of complex tensors
     padding.py      a constant around the elements
@@ -32,18 +32,7 @@ from numtorch.ops.movement.copies import (
     zero_,
 )
 from numtorch.ops.movement.history import as_strided_scatter, refresh_views, requires_grad_edge, write_history
-from numtorch.ops.movement.padding import pad_ends
-from numtorch.ops.movement.parts import (
-    imag,
-    real,
-    resolve_conj,
-    resolve_neg,
-    set_imag,
-    set_real,
-    view_as_complex,
-    view_as_real,
-)
-from numtorch.ops.movement.pieces import (
+from numtorch.ops.movement.joining import (
     cat,
     chunk,
     column_stack,
@@ -58,6 +47,17 @@ from numtorch.ops.movement.pieces import (
     unbind,
     vsplit,
     vstack,
+)
+from numtorch.ops.movement.padding import pad_ends
+from numtorch.ops.movement.parts import (
+    imag,
+    real,
+    resolve_conj,
+    resolve_neg,
+    set_imag,
+    set_real,
+    view_as_complex,
+    view_as_real,
 )
 from numtorch.ops.movement.rearrange import flip, fliplr, flipud, repeat, repeat_interleave, roll, rot90, tile
 from numtorch.ops.movement.shapes import (

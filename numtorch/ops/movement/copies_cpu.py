@@ -5,6 +5,7 @@ Elements are copied as bits, so one kernel per element size serves all types.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from numtorch._tensor import Tensor
 from numtorch.autograd.inplace import same_memory
 from numtorch.device import CPU
+from numtorch.dispatch.loops import Loop, Made
 from numtorch.dispatch.program import Plan, Program, compiled_entry, shared_from
 from numtorch.kernels import threads
 from numtorch.kernels.jit import jit, prange
@@ -163,6 +165,12 @@ def join(parts, dst, rows, pitch, start):
         start += width
 
 
+def join_each(parts: tuple, dst: Any, steps: list) -> None:
+    """Many or large buffers side by side, in steps as ``joined`` plans them."""
+    for entry, which, start, numbers in steps:
+        entry(parts[which], dst[start:], *numbers)
+
+
 @jit(parallel=True, needs=RUNS)
 def roll_rows(src, dst, rows, width, first):
     """dst[i*width + (first + j) % width] = src[i*width + j]"""
@@ -260,3 +268,36 @@ def planes(sizes: list, start: int, s: list, d: list) -> tuple:
     if sizes[j] < 16 <= sizes[i]:  # a loop this short costs more than it does
         i, j = j, i
     return copy_planes, (start, sizes[i], sizes[j], s[i], s[j], d[i], d[j], *_outer((i, j), sizes, s, d))
+
+
+TOGETHER = 8  # buffers that one kernel joins: each count is compiled for itself
+SHORT = 16  # elements of a row below which columns are the longer loops
+
+
+def joined(tensors: list, rows: int, out: Made) -> Loop | None:
+    """The loop that writes tensors of ``rows`` rows side by side; None unless all are of one contiguous kind."""
+    k, n = tensors[0]._k, prod(out.shape)
+    if not k.contiguous or any(x._k is not k for x in tensors):
+        return None
+    if n < shared_from(MOVED) and len(tensors) <= TOGETHER or not n:
+        return Loop(join, (rows, n // max(rows, 1), 0), out, together=True, elements=n)
+    steps: list[tuple] = []
+    one, at = np.empty(1, k.dtype.storage), 0
+    widths = [prod(x.shape) // rows for x in tensors]
+    if n < shared_from(MOVED):
+        for i in range(0, len(widths), TOGETHER):
+            width = widths[i : i + TOGETHER]
+            entry = join.entry((one,) * len(width), one, 1, 1, 1)
+            steps.append((entry, slice(i, i + TOGETHER), 0, (rows, n // rows, at)))
+            at += sum(width)
+        return Loop(join_each, (steps,), out, together=True)
+    several = threads.get_num_threads() > 1
+    for i, width in enumerate(widths):
+        kernel, numbers, start = place, (rows, width, n // rows, at), 0
+        if width < SHORT:
+            (kernel, numbers), start = planes([rows, width], 0, [width, 1], [n // rows, 1]), at
+        large = several and rows * width >= shared_from(MOVED)
+        if width:
+            steps.append(((kernel if large else kernel.serial).entry(one, one, *numbers), i, start, numbers))
+        at += width
+    return Loop(join_each, (steps,), out, together=True)

@@ -15,22 +15,77 @@ from numtorch.device import CPU
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.loops import Loop, like
 from numtorch.dispatch.op import op
-from numtorch.dispatch.program import shared_from
 from numtorch.dtype import int32, int64
 from numtorch.exports import exported
-from numtorch.grad_mode import mode
-from numtorch.kernels import registry
 from numtorch.ops.movement import copies_cpu as cpu
 from numtorch.ops.movement.arguments import by_name, shape_args
 from numtorch.ops.movement.copies import clone, contiguous
-from numtorch.ops.movement.launching import Plan, moving, remember
-from numtorch.ops.movement.pieces import cat
+from numtorch.ops.movement.joining import cat
 from numtorch.ops.movement.views import expand_to, narrow, reshape, transpose, view_as_shape
 from numtorch.storage import collapse, contiguous_strides, wrap_dim
 
 
-@exported("Tensor")
-def repeat(x: Tensor, *counts: Any, repeats: Any = None) -> Tensor:
+@op(
+    public=False,
+    cost=moves,
+    wide=False,
+    samples=lambda: [((2, 3), (2, 1)), ((3,), (2, 2)), ((2, 3), (1, 0)), ((), (3,)), ((2, 1, 3), (1, 3, 1, 2))],
+    ref=np.tile,
+)
+def repeat(x, repeats: tuple):
+    """The tensor repeated along each dimension; more numbers than it has dimensions put new ones in front."""
+    shape = (1,) * (len(repeats) - x.ndim) + x.shape
+    y = view_as_shape(contiguous(x), tuple([v for n in shape for v in (1, n)]))
+    y = reshape(expand_to(y, _paired(repeats, shape)), _multiplied(repeats, shape))
+    # single elements are repeated by a step of 0
+    return y if y._k.contiguous and y._storage is not x._storage else clone(y)
+
+
+def _paired(repeats: tuple, shape: tuple) -> tuple:
+    """Sizes in which each dimension stands behind one of its repetitions."""
+    return tuple([v for pair in zip(repeats, shape, strict=True) for v in pair])
+
+
+def _multiplied(repeats: tuple, shape: tuple) -> tuple:
+    return tuple([r * n for r, n in zip(repeats, shape, strict=True)])
+
+
+@repeat.arguments
+def _(x, repeats):
+    if len(repeats) < x.ndim:
+        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
+    if min(repeats, default=0) < 0:
+        raise RuntimeError(f"Trying to create tensor with negative dimension: repeat got {list(repeats)}")
+    counted(_multiplied(repeats, (1,) * (len(repeats) - x.ndim) + x.shape))
+    return x, repeats
+
+
+@repeat.vjp
+def _(g, x_shape, *, repeats):
+    pairs = view_as_shape(contiguous(g), _paired(repeats, (1,) * (len(repeats) - len(x_shape)) + x_shape))
+    dims = tuple([2 * i for i, r in enumerate(repeats) if r != 1])
+    return reshape(ops.reduction.sum(pairs, dims) if dims else pairs, x_shape)
+
+
+@repeat.loop("cpu")
+def planes(x, repeats):
+    lead = (1,) * (len(repeats) - x.ndim)
+    shape, strides = lead + x.shape, (0,) * len(lead) + contiguous_strides(x.shape)
+    steps = tuple([v for s in strides for v in (0, s)])
+    return _seen_as(x, _paired(repeats, shape), steps, _multiplied(repeats, shape))
+
+
+def _seen_as(x: Tensor, sizes: tuple, strides: tuple, shape: tuple) -> Loop:
+    """The loop that copies ``x`` as strides see it, some of which are 0."""
+    if 0 in sizes:
+        return Loop(cpu.copy_planes, (), like(x, shape))
+    merged, steps = collapse(sizes, [strides, contiguous_strides(sizes)])
+    kernel, geometry = cpu.planes(merged, 0, *steps)
+    return Loop(kernel, geometry, like(x, shape), elements=prod(shape), **cpu.moving(x))
+
+
+@exported("Tensor", name="repeat")
+def repeat_by(x: Tensor, *counts: Any, repeats: Any = None) -> Tensor:
     """The tensor repeated along each dimension, as a copy.
 
     Args:
@@ -49,51 +104,7 @@ def repeat(x: Tensor, *counts: Any, repeats: Any = None) -> Tensor:
     """
     if repeats is not None:
         counts = by_name(counts, repeats, "repeat", "repeats")
-    counts = shape_args(counts, "repeat", "repeats")
-    if (x._edge is None or not mode.grad) and x._k.device is CPU:
-        x = contiguous(x)
-        key = (x._k, x.shape, counts)
-        plan = _repeats.get(key)
-        return (remember(_repeats, key, _repeat_plan(x, counts)) if plan is None else plan)(x)
-    lead = _missing(x.shape, counts)
-    shape = (1,) * lead + tuple(x.shape)
-    y = view_as_shape(contiguous(x), [v for n in shape for v in (1, n)])
-    y = expand_to(y, tuple(v for r, n in zip(counts, shape, strict=True) for v in (r, n)))
-    y = reshape(y, tuple(r * n for r, n in zip(counts, shape, strict=True)))
-    # single elements are repeated by a step of 0
-    return y if y._k.contiguous and y._storage is not x._storage else clone(y)
-
-
-_repeats: dict = registry.memo()
-
-
-def _missing(shape: tuple, sizes: tuple) -> int:
-    if len(sizes) < len(shape):
-        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
-    if min(sizes, default=0) < 0:
-        raise RuntimeError(f"Trying to create tensor with negative dimension: repeat got {list(sizes)}")
-    return len(sizes) - len(shape)
-
-
-def _repeat_plan(x: Tensor, sizes: tuple) -> Plan:
-    lead = _missing(x.shape, sizes)
-    shape, strides = (1,) * lead + tuple(x.shape), (0,) * lead + contiguous_strides(x.shape)
-    result = tuple(r * n for r, n in zip(sizes, shape, strict=True))
-    return _held(
-        x,
-        tuple(v for pair in zip(sizes, shape, strict=True) for v in pair),
-        tuple(v for s in strides for v in (0, s)),
-        result,
-    )
-
-
-def _held(x: Tensor, sizes: tuple, strides: tuple, shape: tuple) -> Plan:
-    """The plan of a copy of ``x`` as ``strides`` see it, some of which are 0."""
-    if not counted(shape):
-        return Plan(shape, x._k, None)
-    merged, steps = collapse(sizes, [strides, contiguous_strides(sizes)])
-    kernel, geometry = cpu.planes(merged, 0, *steps)
-    return moving(kernel, x._k, shape, geometry, cpu.CARRIERS[x._k.dtype.itemsize], shared_from(cpu.MOVED))
+    return repeat(x, shape_args(counts, "repeat", "repeats"))
 
 
 @exported("torch", "Tensor")
@@ -120,7 +131,7 @@ def tile(input: Tensor, *given: Any, dims: Any = None) -> Tensor:
     if not given:
         raise TypeError("tile() missing 1 required positional argument: 'dims'")
     counts = shape_args(given, "tile", "dims")
-    return repeat(input, (1,) * (input.ndim - len(counts)) + tuple(counts))
+    return repeat(input, (1,) * (input.ndim - len(counts)) + counts)
 
 
 @exported("torch", "Tensor")
@@ -166,7 +177,7 @@ def repeat_interleave(
     if isinstance(repeats, Tensor):
         y = _each_as_often(x, repeats, d)
     else:
-        y = _all_as_often(
+        y = repeat_slices(
             x, repeats if repeats.__class__ is int else integer(repeats, "repeat_interleave", "repeats"), d
         )
     if output_size is not None and y.shape[d] != output_size:
@@ -174,33 +185,36 @@ def repeat_interleave(
     return y
 
 
-def _all_as_often(x: Tensor, repeats: int, d: int) -> Tensor:
-    n = x.shape[d]
+@op(public=False, cost=moves, wide=False, samples=lambda: [((2, 3), 2, 1), ((2, 3), 3, 0), ((4,), 0, 0)], ref=np.repeat)
+def repeat_slices(x, repeats: int, dim: int):
+    """Each slice along ``dim`` repeated in place."""
+    before, after = x.shape[: dim + 1], x.shape[dim + 1 :]
+    y = expand_to(view_as_shape(contiguous(x), (*before, 1, *after)), (*before, repeats, *after))
+    return reshape(y, (*x.shape[:dim], x.shape[dim] * repeats, *after))
+
+
+@repeat_slices.arguments
+def _(x, repeats, dim):
     if repeats < 0:
         raise RuntimeError(f"Repeats must be non-negative (repeat_interleave: got {repeats})")
-    if (x._edge is None or not mode.grad) and x._k.device is CPU:
-        x = contiguous(x)
-        key = (x._k, x.shape, repeats, d)
-        plan = _repeats.get(key)
-        return (remember(_repeats, key, _interleave_plan(x, repeats, d)) if plan is None else plan)(x)
-    y = expand_to(
-        view_as_shape(contiguous(x), (*x.shape[: d + 1], 1, *x.shape[d + 1 :])),
-        (*x.shape[: d + 1], repeats, *x.shape[d + 1 :]),
-    )
-    return reshape(y, (*x.shape[:d], n * repeats, *x.shape[d + 1 :]))
+    counted((*x.shape, repeats))
+    return x, repeats, dim
 
 
-def _interleave_plan(x: Tensor, repeats: int, dim: int) -> Plan:
-    before, n, after = x.shape[:dim], x.shape[dim], x.shape[dim + 1 :]
-    strides = contiguous_strides(x.shape)
-    return _held(
-        x, (*before, n, repeats, *after), (*strides[: dim + 1], 0, *strides[dim + 1 :]), (*before, n * repeats, *after)
-    )
+@repeat_slices.vjp
+def _(g, x_shape, *, repeats, dim):
+    split = (*x_shape[: dim + 1], repeats, *x_shape[dim + 1 :])
+    return ops.reduction.sum(view_as_shape(contiguous(g), split), dim + 1)
+
+
+@repeat_slices.loop("cpu", name="planes")
+def _(x, repeats, dim):
+    before, after, strides = x.shape[: dim + 1], x.shape[dim + 1 :], contiguous_strides(x.shape)
+    shape = (*x.shape[:dim], x.shape[dim] * repeats, *after)
+    return _seen_as(x, (*before, repeats, *after), (*strides[: dim + 1], 0, *strides[dim + 1 :]), shape)
 
 
 def _each_as_often(x: Tensor, repeats: Tensor, dim: int) -> Tensor:
-    import numpy as np
-
     n = x.shape[dim]
     if repeats.dtype not in (int64, int32):
         raise NotImplementedError(
@@ -214,7 +228,7 @@ def _each_as_often(x: Tensor, repeats: Tensor, dim: int) -> Tensor:
             f"input.size({dim}) = {n}"
         )
     if repeats.shape.numel() == 1 and n != 1:
-        return _all_as_often(x, int(repeats.item()), dim)
+        return repeat_slices(x, int(repeats.item()), dim)
     counts = ops.creation.to_ndarray(contiguous(repeats.detach().to("cpu"))).reshape(-1)
     if counts.size and counts.min() < 0:
         raise RuntimeError("repeats can not be negative")

@@ -348,7 +348,7 @@ def block_diag(*tensors: Tensor) -> Tensor:
     for x in blocks:
         rows.append(ops.movement.padding.pad_ends(x, (before, total - before - x.shape[1]), 0))
         before += x.shape[1]
-    return ops.movement.pieces.cat(rows, 0)
+    return ops.movement.joining.cat(rows, 0)
 
 
 def _scattered(x: Tensor, src: Tensor, name: str, part: Any) -> Tensor:

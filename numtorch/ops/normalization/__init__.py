@@ -613,7 +613,7 @@ def instance_norm(
     if running_mean is not None and running_var is not None and input.shape.numel():
         half = input._k.dtype.is_half
         plain = reshape(alias(input), (1, n * c, *input.shape[2:]))
-        repeated = [movement.repeat(t.to(float32) if half else t, n) for t in (running_mean, running_var)]
+        repeated = [movement.repeat(t.to(float32) if half else t, (n,)) for t in (running_mean, running_var)]
         batch_statistics(plain.to(float32) if half else plain, *repeated, float(momentum), float(eps))
         for running, several in zip((running_mean, running_var), repeated, strict=True):
             movement.copy_(running, reduction.mean(reshape(several, (n, c)), 0))

@@ -1,4 +1,4 @@
-"""split, chunk and unbind: one node with several outputs, whatever becomes of them."""
+"""split, chunk and unbind: one node with several outputs, whatever becomes of them. cat and stack: ops on a list."""
 
 import numpy as np
 import pytest
@@ -75,3 +75,30 @@ def test_a_piece_may_be_written_to():
     a.mul_(b)
     y.sum().backward()
     assert torch.allclose(x.grad, torch.cat([x[:, 3:], 1 + x[:, :3]], 1).detach())
+
+
+def test_a_tensor_joined_to_itself_is_no_plan_for_two():
+    x, y = torch.ones(2, 3), torch.zeros(2, 3)
+    for joined in (torch.cat, torch.stack):
+        assert joined([x, x]).sum() == 12
+        assert joined([x, y]).sum() == 6
+        assert joined(t for t in (x, y)).sum() == 6
+
+
+def test_a_kernel_of_ones_own_joins():
+    def last(tensors, dim):
+        return tensors[-1]
+
+    x, y = torch.ones(2), torch.zeros(2)
+    with torch.kernels.use(torch.cat, last):
+        assert torch.cat([x, y]) is y
+    assert torch.cat([x, y]).tolist() == [1.0, 1.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("count", [1, 2, 8, 9, 30])
+@pytest.mark.parametrize("size", [1, 700, 9000])
+def test_any_number_of_tensors_is_joined(count, size):
+    parts = [torch.arange(2 * size).reshape(2, size) + i for i in range(count)]
+    arrays = [p.numpy() for p in parts]
+    np.testing.assert_array_equal(torch.cat(parts, 1).numpy(), np.concatenate(arrays, 1))
+    np.testing.assert_array_equal(torch.stack(parts).numpy(), np.stack(arrays))

@@ -12,24 +12,19 @@ import numpy as np
 import numtorch.dtype as dtypes
 from numtorch import engine, ops
 from numtorch._tensor import Tensor, empty, placed, side_by_side
-from numtorch.arguments import integer, integers
-from numtorch.device import CPU
+from numtorch.arguments import integer, integers, no_tensor
 from numtorch.dispatch.aliases import own_names
+from numtorch.dispatch.cost import moves
+from numtorch.dispatch.loops import like
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import CAST, JOINED, into
-from numtorch.dispatch.program import shared_from
-from numtorch.dispatch.structured import VariadicOp
-from numtorch.dtype import dtype
 from numtorch.errors import OutOfMemoryError
 from numtorch.exports import exported
-from numtorch.grad_mode import mode
-from numtorch.kernels import registry, threads, timing
 from numtorch.ops.movement.arguments import SEQUENCES
 from numtorch.ops.movement.copies import clone, copy_
-from numtorch.ops.movement.copies_cpu import MOVED, join, place, planes
-from numtorch.ops.movement.launching import Plan, ready, remember
+from numtorch.ops.movement.copies_cpu import joined
 from numtorch.ops.movement.shapes import atleast_1d, atleast_2d, atleast_3d
-from numtorch.ops.movement.views import narrow, selected, slice, slice_backward, sliced, unsqueeze
+from numtorch.ops.movement.views import narrow, selected, slice, slice_backward, sliced, unsqueeze, view_as_shape
 from numtorch.storage import Size, wrap_dim
 
 
@@ -237,7 +232,20 @@ def _countable(pieces: int, op: str) -> None:
 
 
 @exported("torch", also=("concat", "concatenate"))
-def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
+@op(
+    listed=True,
+    cost=moves,
+    out=JOINED,
+    samples=lambda: [
+        (((2, 3), (4, 3)), 0),
+        (((2, 3), (2, 20), (2, 1)), 1),
+        (((2, 3, 4),) * 10, 1),
+        (((100, 2, 180), (100, 7, 180)), -2),
+        (((3,), (0,), (2,)), 0),
+    ],
+    ref=lambda *given: np.concatenate(given[:-1], given[-1]),
+)
+def cat(tensors, dim: int = 0):
     """Tensors joined along an existing dimension, as a copy.
 
     Args:
@@ -258,92 +266,15 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
             [3, 4],
             [5, 6]])
     """
-    if out is not None:
-        return into(out, JOINED, cat, tensors, dim)
-    if tensors.__class__ is not list:
-        tensors = _sequence(tensors, "cat")
-    if dim.__class__ is not int:
-        dim = integer(dim, "cat", "dim")
-    if _alike(tensors):
-        first = tensors[0]
-        plan = _joins.get((dim, len(tensors), first._k, first.shape))
-        if plan is not None:
-            return _joined_by(plan, tensors)
-    try:
-        key = (dim, *[(x._k, x.shape) for x in tensors])
-    except AttributeError:
-        raise _no_tensor("cat", tensors) from None
-    plan = _plans.get(key)
-    if plan is None:
-        plan = _plans[key] = _plan(tensors, dim)
-        _cat.chosen_for(tensors)
-    places, d, d_type = plan
-    if mode.grad:
-        for x in tensors:
-            if x._edge is not None:
-                return _cat(tensors, d, d_type, places)
-    y = _cat_body(tensors, d, d_type, places)
-    if _alike(tensors) and len(places) == len(tensors) and y._buf.size:
-        _remember_join(dim, tensors, d, y.shape)
+    y, at = empty(_joined_shape(tensors, dim), tensors[0].dtype, tensors[0].device), 0
+    for x in tensors:
+        copy_(slice(y, dim, at, at + x.shape[dim]), x)
+        at += x.shape[dim]
     return y
 
 
-def _sequence(tensors: Any, op: str) -> list:
-    """Several tensors as a list; TypeError for one, whose rows these would be."""
-    if isinstance(tensors, Tensor) or not hasattr(tensors, "__iter__"):
-        raise TypeError(
-            f"{op}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}; "
-            f"put them into a list: torch.{op}([a, b])"
-        )
-    return list(tensors)
-
-
-def _no_tensor(op: str, tensors: list) -> TypeError:
-    at = next(i for i, x in enumerate(tensors) if not isinstance(x, Tensor))
-    return TypeError(f"{op}(): expected Tensor as element {at} in argument 0, but got {type(tensors[at]).__name__}")
-
-
-_plans: dict = registry.memo()
-_joins: dict = registry.memo()  # of tensors of one kind and shape: the result, and how many rows they are joined by
-
-
-def _alike(tensors: list) -> bool:
-    """Whether all are of one kind and shape, contiguous, on the CPU, and outside the graph."""
-    try:
-        k, shape = tensors[0]._k, tensors[0].shape
-        for x in tensors:
-            if x._k is not k or x.shape != shape or (x._edge is not None and mode.grad):
-                return False
-    except (AttributeError, IndexError):
-        return False
-    return k.contiguous and k.device is CPU
-
-
-def _remember_join(dim: Any, tensors: list, d: int, shape: tuple, stacked: bool = False) -> Plan:
-    first = tensors[0]
-    key = (
-        (dim, len(tensors), first._k, first.shape, "stacked") if stacked else (dim, len(tensors), first._k, first.shape)
-    )
-    rows, size = prod(first.shape[:d]), prod(shape)
-    few = size < shared_from(MOVED) and len(tensors) <= TOGETHER and timing.active is None
-    entry = _join_entry(tuple([x._buf for x in tensors]), first._buf) if few else None
-    return remember(_joins, key, Plan(shape, first._k, entry, (rows, size // rows, 0)))
-
-
-def _joined_by(plan: Plan, tensors: list) -> Tensor:
-    y, buffers = plan.result(), tuple([x._buf for x in tensors])
-    if plan.entry is not None:
-        plan.entry(buffers, y._buf, *plan.numbers)
-    else:
-        _place_all(buffers, y._buf, plan.numbers[0])
-    return y
-
-
-def _plan(tensors: list, dim: int) -> tuple[list[int], int, dtype]:
-    """Which tensors have something to give, along which dimension, and the result's type.
-
-    Vectors of no elements fit everywhere and give their type alone: once all empty tensors were such.
-    """
+@cat.arguments
+def _(tensors, dim):
     if not tensors:
         raise ValueError("torch.cat(): expected a non-empty list of Tensors")
     for i, x in enumerate(tensors):
@@ -352,16 +283,13 @@ def _plan(tensors: list, dim: int) -> tuple[list[int], int, dtype]:
                 f"cat: zero-dimensional tensor (at position {i}) cannot be concatenated; give it a dimension with "
                 ".reshape(1), or use stack"
             )
-        if x.device != tensors[0].device:
-            raise RuntimeError(
-                f"Expected all tensors to be on the same device, but found at least two devices, {tensors[0].device} "
-                f"and {x.device}! (in cat; move one with .to(...))"
-            )
-    places = [i for i, x in enumerate(tensors) if x.shape != (0,)]
-    first = tensors[places[0] if places else 0]
-    d = wrap_dim(dim, first.ndim, "cat") if places else 0
-    for i in places:
-        x = tensors[i]
+    first = next((x for x in tensors if x.shape != (0,)), tensors[0])
+    d = wrap_dim(dim, first.ndim, "cat") if first.shape != (0,) else 0
+    nothing = (*first.shape[:d], 0, *first.shape[d + 1 :])
+    fit = []
+    for i, x in enumerate(tensors):
+        if x.shape == (0,) and first.ndim > 1:  # once all empty tensors were such
+            x = view_as_shape(x, nothing)
         if x.ndim != first.ndim or any(
             a != b for j, (a, b) in enumerate(zip(x.shape, first.shape, strict=True)) if j != d
         ):
@@ -369,115 +297,42 @@ def _plan(tensors: list, dim: int) -> tuple[list[int], int, dtype]:
                 f"cat: Sizes of tensors must match except in dimension {d}. Expected {list(first.shape)} but got "
                 f"{list(x.shape)} for tensor number {i} in the list."
             )
-    if len(_plans) > 4096:
-        _plans.clear()
-    return places or [0], d, dtypes.result_of([(x.dtype, x.ndim) for x in tensors], [])
+        fit.append(x)
+    return _of_one_type(tensors, fit), d
 
 
-def _cat_body(tensors: list, dim: int, d_type: dtype, places: list) -> Tensor:
-    """Tensors joined along an existing dimension."""
-    if len(places) != len(tensors):
-        tensors = [tensors[i] for i in places]
-    shape = list(tensors[0].shape)
-    shape[dim] = sum([x.shape[dim] for x in tensors])
-    y = empty(shape, d_type, tensors[0].device)
-    if y.device.type == "cpu" and y._buf.size:
-        _join(tensors, dim, y)
-        return y
-    at = 0
-    for x in tensors:
-        copy_(slice(y, dim, at, at + x.shape[dim]), x)
-        at += x.shape[dim]
-    return y
+def _of_one_type(tensors: list, fit: list) -> list:
+    """Tensors in their promoted type; the list itself where nothing has changed."""
+    d_type = dtypes.result_of([(x.dtype, x.ndim) for x in fit], [])
+    fit = [engine.as_type(x, d_type) for x in fit]
+    return tensors if all(a is b for a, b in zip(tensors, fit, strict=True)) else fit
 
 
-def _join(tensors: list, dim: int, y: Tensor) -> None:
-    """Each tensor into its columns of ``y``, seen as rows of all dimensions before ``dim``."""
-    d_type = y._k.dtype
-    if all(x._k.dtype is d_type and x._k.contiguous for x in tensors):
-        _place_all(tuple([x._buf for x in tensors]), y._buf, prod(y.shape[:dim]))
-        return
-    at = 0
-    for x in tensors:
-        copy_(slice(y, dim, at, at + x.shape[dim]), x)
-        at += x.shape[dim]
+def _joined_shape(tensors: list, dim: int) -> tuple:
+    shape = tensors[0].shape
+    return (*shape[:dim], sum([x.shape[dim] for x in tensors]), *shape[dim + 1 :])
 
 
-TOGETHER = 8  # buffers that one kernel joins: each count is compiled for itself
-SHORT = 16  # elements of a row below which columns are the longer loops
+@cat.vjp
+def _(g, tensors_shape, *, dim):
+    return split_along(g, tuple([shape[dim] for shape in tensors_shape]), dim)
 
 
-def _place_all(sources: tuple, out: Any, rows: int) -> None:
-    """Buffers of ``rows`` rows side by side."""
-    if timing.active is None:
-        _place_each(sources, out, rows)
-        return
-    observed = _observed.get(out.dtype)
-    if observed is None:
-        item = out.itemsize
-        work = timing.Work("", out.dtype.name, 0, 0, 0, (2 * item, 0, item), 1)
-        observed = _observed[out.dtype] = timing.loop(lambda: _place_each, "cat", "cpu", None, 3, lambda: work)
-    observed(sources, out, rows)
-
-
-_observed: dict = registry.memo()
-
-
-def _place_each(sources: tuple, out: Any, rows: int) -> None:
-    pitch = out.size // rows
-    several = threads.get_num_threads() > 1
-    at = 0
-    if out.size < shared_from(MOVED):
-        for i in range(0, len(sources), TOGETHER):
-            parts = sources[i : i + TOGETHER]
-            _join_entry(parts, out)(parts, out, rows, pitch, at)
-            at += sum([part.size for part in parts]) // rows
-        return
-    for source in sources:
-        width = source.size // rows
-        parallel = several and source.size >= shared_from(MOVED)
-        if rows == 1 and not parallel:
-            out[at : at + width] = source
-        elif width >= SHORT:
-            args = (source, out, rows, width, pitch, at)
-            ready(place, parallel, args)(*args)
-        elif width:
-            kernel, geometry = planes([rows, width], 0, [width, 1], [pitch, 1])
-            args = (source, out[at:], *geometry)
-            ready(kernel, parallel, args)(*args)
-        at += width
-
-
-def _join_entry(parts: tuple, out: Any) -> Any:
-    """``join`` compiled for so many buffers of this type."""
-    key = (len(parts), out.dtype)
-    entry = _entries.get(key)
-    if entry is None:
-        entry = _entries[key] = join.entry(parts, out, 1, 1, 1)
-    return entry
-
-
-_entries: dict = registry.memo()
-
-
-def _cat_vjp(g: Tensor, inputs: list, dim: int, d_type: dtype, places: list) -> tuple:
-    parts = iter(split(g, [inputs[i][0][dim] for i in places], dim))
-    return tuple(
-        [
-            engine.as_type(next(parts), k.dtype)
-            if i in places
-            else ops.creation.zeros(shape, dtype=k.dtype, device=k.device)
-            for i, (shape, k, *_) in enumerate(inputs)
-        ]
-    )
-
-
-_cat = VariadicOp("cat", _cat_body, _cat_vjp)
+@cat.loop("cpu", name="side_by_side")
+def _(tensors, dim):
+    return joined(tensors, prod(tensors[0].shape[:dim]), like(tensors[0], _joined_shape(tensors, dim)))
 
 
 @exported("torch")
 @engine.fill
-def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
+@op(
+    listed=True,
+    cost=moves,
+    out=JOINED,
+    samples=lambda: [(((2, 3), (2, 3)), 0), (((2, 3),) * 3, 2), (((200, 90),) * 2, 1), (((), ()), 0)],
+    ref=lambda *given: np.stack(given[:-1], given[-1]),
+)
+def stack(tensors, dim: int = 0):
     """Tensors of one shape joined along a new dimension, as a copy.
 
     Args:
@@ -496,37 +351,32 @@ def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     tensor([[1, 3],
             [2, 4]])
     """
-    if out is not None:
-        return into(out, JOINED, stack, tensors, dim)
-    if tensors.__class__ is not list:
-        tensors = _sequence(tensors, "stack")
-    if dim.__class__ is not int:
-        dim = integer(dim, "stack", "dim")
-    alike = _alike(tensors)
-    if alike:
-        plan = _joins.get((dim, len(tensors), tensors[0]._k, tensors[0].shape, "stacked"))
-        if plan is not None:
-            return _joined_by(plan, tensors)
+    return cat([unsqueeze(x, dim) for x in tensors], dim)
+
+
+@stack.arguments
+def _(tensors, dim):
     if not tensors:
         raise RuntimeError("stack expects a non-empty TensorList")
-    first = tensors[0]
+    shape = tensors[0].shape
     for i, x in enumerate(tensors):
-        if not isinstance(x, Tensor):
-            raise _no_tensor("stack", tensors)
-        if x.shape != first.shape:
+        if x.shape != shape:
             raise RuntimeError(
-                f"stack expects each tensor to be equal size, but got {list(tensors[0].shape)} at entry 0 and "
-                f"{list(x.shape)} at entry {i}"
+                f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(x.shape)} at "
+                f"entry {i}"
             )
-    d = wrap_dim(dim, len(first.shape) + 1, "stack")
-    if alike:
-        y = empty((*first.shape[:d], len(tensors), *first.shape[d:]), first._k.dtype, CPU)
-        _cat.chosen_for(tensors)
-        if y._buf.size:
-            rows = _remember_join(dim, tensors, d, y.shape, True).numbers[0]
-            _place_all(tuple([x._buf for x in tensors]), y._buf, rows)
-        return y
-    return cat([unsqueeze(x, d) for x in tensors], d)
+    return _of_one_type(tensors, tensors), wrap_dim(dim, len(shape) + 1, "stack")
+
+
+@stack.vjp
+def _(g, *, dim):
+    return unbind_along(g, dim)
+
+
+@stack.loop("cpu", name="side_by_side")
+def _(tensors, dim):
+    shape = tensors[0].shape
+    return joined(tensors, prod(shape[:dim]), like(tensors[0], (*shape[:dim], len(tensors), *shape[dim:])))
 
 
 # --- split and join by position, as NumPy does -----------------------------------------------------
@@ -676,9 +526,9 @@ def _listed(tensors: Any, op: str) -> list[Tensor]:
         )
     if not tensors:
         raise RuntimeError(f"{op} expects a non-empty TensorList")
-    for x in tensors:
+    for i, x in enumerate(tensors):
         if not isinstance(x, Tensor):
-            raise _no_tensor(op, list(tensors))
+            raise no_tensor(op, i, x)
     return tensors if tensors.__class__ is list else list(tensors)
 
 

@@ -45,6 +45,11 @@ FLOORS = {
     "numtorch.kernels.threads": 1,
     "numtorch.kernels.pool": 1,
     "numtorch.kernels.cache": 1,
+    "numtorch.kernels.images": 1,
+    "numtorch.kernels.linker": 1,
+    "numtorch.kernels.packs": 1,
+    "numtorch.kernels.signature": 1,
+    "numtorch.kernels.target": 1,
     "numtorch.kernels.jit": 1,
     "numtorch.kernels.timing": 1,
     "numtorch.kernels.math": 2,
@@ -187,12 +192,12 @@ def test_who_imports_numba(module):
         assert module in LOADED_WITH_NUMBA, "imports numba at import time: move it into a function"
 
 
-# Loaded by ``jit.numba()``, by ``threads.configure()`` or by the CUDA shim, when Numba is there already.
+# Loaded by ``jit.numba()``, by ``pool`` or by the CUDA shim, when Numba is there already.
 LOADED_WITH_NUMBA = {
     "numtorch.kernels.overloads",
     "numtorch.kernels.overloads_complex",
     "numtorch.kernels.overloads_cuda",
-    "numtorch.kernels.pool",
+    "numtorch.kernels.pool_codegen",
     "numtorch.kernels.gemm.microkernel",
     "numtorch.kernels.gemm.calls",
     "numtorch.ops.conv.pointer_codegen",

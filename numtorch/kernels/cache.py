@@ -12,19 +12,25 @@ import functools
 import hashlib
 import os
 import pickle
+import re
+import struct
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from numtorch import notices
 from numtorch.files import remove_abandoned, write_atomically
+from numtorch.kernels import images, linker, packs, signature, target
 
-_MAGIC = b"numtorch kernel 1\n"
+_MAGIC = b"numtorch kernel 2\n"
+_HEAD = struct.Struct("<18sQ32sQ32s")  # magic, then bytes and digest of the image and of what Numba loads
 _folder: Path | None = None
 DEFAULT_MB = 1024
+_WIDE = re.compile(r"= (?:tail )?(?:fadd|fsub|fmul|fdiv|fcmp|add|sub|mul|call|load)\b[^<]*<(\d+) x (\w+)>")
 _TOUCH = 3600  # seconds after which a use of a file is noted again
 
 stats = {"hits": 0, "misses": 0, "load_seconds": 0.0, "compile_seconds": 0.0}
@@ -160,36 +166,34 @@ _growth = _Growth()
 
 
 class DiskCache:
-    """What a Numba dispatcher asks for and hands over compiled code: one file for each kernel and signature."""
+    """What a Numba dispatcher asks for and hands over compiled code: one file for each kernel and signature.
 
-    def __init__(self, name: str, key: str):
+    A file holds an image, which ``load`` makes a function of, or what Numba loads, or both: functions that others call
+    need the latter, because Numba inlines them.
+    """
+
+    def __init__(self, name: str, key: str, helper: bool):
         self.name = name
         self.key = key
+        self.helper = helper
         self.cache_path = None  # Numba's dispatcher reports it
 
-    def path(self, signature: Any, codegen: Any, base: Path | None = None) -> Path:
-        text = f"{self.key} {signature} {codegen.magic_tuple()}"
-        return (base or folder()) / f"{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:40]}.nbc"
-
-    def load_overload(self, signature: Any, target: Any) -> Any:
-        """The compile result for ``signature``, or None on a miss."""
+    def load_overload(self, types: Any, target: Any) -> Any:
+        """The compile result for Numba types, or None on a miss."""
         from numba.core.compiler import CompileResult
 
         target.refresh()
         started = time.perf_counter()
-        wanted = default_folder()
-        bases = [folder()] if folder() == wanted else [folder(), wanted]
-        for base in bases:
-            path = self.path(signature, target.codegen(), base)
+        for path in paths(self.name, self.key, text_of(types)):
             try:
-                data = _read(path)
+                pickled = _unpack(_read(path))[1]
+                if not pickled:
+                    continue
+                result = CompileResult._rebuild(target, *pickle.loads(pickled))
             except OSError:
                 continue
-            try:
-                result = CompileResult._rebuild(target, *_unpack(data))
             except Exception:  # truncated, damaged, from another build: compile again
-                with contextlib.suppress(OSError):
-                    path.unlink()
+                _remove(path)
                 continue
             stats["hits"] += 1
             stats["load_seconds"] += time.perf_counter() - started
@@ -198,15 +202,17 @@ class DiskCache:
         compiling.begin(self.name)
         return None
 
-    def save_overload(self, signature: Any, result: Any) -> None:
+    def save_overload(self, types: Any, result: Any) -> None:
         """Write the compiled code so that a reader sees the whole file or none."""
         if result.library.has_dynamic_globals or result.lifted:
             return
         from numba.core.serialize import dumps
 
-        path, data = self.path(signature, result.codegen), _pack(dumps(result._reduce()))
+        image = _image_of(self.name, result) if signature.of_types(types) is not None else b""
+        pickled = dumps(result._reduce()) if self.helper or not image else b""
+        data = _pack(image, pickled)
         with contextlib.suppress(OSError):  # a full disk costs a recompilation next time, nothing else
-            write_atomically(path, data, mode=0o600)
+            write_atomically(paths(self.name, self.key, text_of(types))[0], data, mode=0o600)
             _growth.wrote(len(data))
 
     def enable(self) -> None: ...
@@ -216,6 +222,93 @@ class DiskCache:
     def flush(self) -> None: ...
 
 
+def text_of(types: Any) -> str:
+    """The text of Numba types, by which code is found."""
+    text = signature.of_types(types)
+    return str(types) if text is None else text
+
+
+def digest(key: str, text: str) -> bytes:
+    """By what packs find an image."""
+    return hashlib.sha256(f"{key} {text}".encode()).digest()
+
+
+def paths(name: str, key: str, text: str) -> list[Path]:
+    """Where code for this machine may be in the folders that are read; it is written to the first."""
+    told = hashlib.sha256(digest(key, text) + target.identity().encode()).hexdigest()[:40]
+    return [base / f"{name}-{told}.nbc" for base in dict.fromkeys((folder(), default_folder()))]
+
+
+def load(name: str, key: str, text: str, symbol: str) -> images.Placed | None:
+    """The code of a kernel for types, with this entry point, from a pack or from the folder; None where it must be
+    compiled."""
+    if not images.possible():
+        return None
+    started = time.perf_counter()
+    found = _placed(packs.find(digest(key, text)), symbol) or _placed_from(paths(name, key, text), symbol)
+    if found is not None:
+        stats["hits"] += 1
+        stats["load_seconds"] += time.perf_counter() - started
+    return found
+
+
+def holds(name: str, key: str, text: str) -> bool:
+    """Whether code of a kernel for these types need not be compiled."""
+    kept = packs.find(digest(key, text)) if images.possible() else None
+    return kept is not None or any(path.exists() for path in paths(name, key, text))
+
+
+def _placed_from(files: list[Path], symbol: str) -> images.Placed | None:
+    for path in files:
+        try:
+            if (found := _placed(_unpack(_read(path))[0], symbol)) is not None:
+                return found
+        except OSError:
+            continue
+        except ValueError:  # truncated, damaged
+            _remove(path)
+    return None
+
+
+def _placed(data: bytes | memoryview | None, symbol: str) -> images.Placed | None:
+    if not data:
+        return None
+    image = images.parse(data)
+    try:
+        return images.Placed(image) if symbol in image.exports else None
+    except images.Unresolved:  # of a machine with other libraries
+        return None
+
+
+def _image_of(name: str, result: Any) -> bytes:
+    """The image of what Numba has just compiled; nothing where there can be none."""
+    if not images.possible() or any(e.consts for e in (result.environment, *result._find_referenced_environments())):
+        return b""
+    library = result.library
+    try:
+        image = linker.link(name, library._get_compiled_object(), symbols_of(result))
+        for symbol in image.external:
+            images.address_of(symbol)
+    except (linker.Unlinkable, images.Unresolved):
+        return b""
+    return images.dump(image._replace(vectors=vectors(str(library._final_module))))
+
+
+def symbols_of(result: Any) -> dict[str, str]:
+    """The entry points of a compile result: for Python, for other kernels, and those that the kernel names itself."""
+    about = result.fndesc
+    defined = [f.name for f in result.library._final_module.functions if not f.is_declaration]
+    wrapper = about.llvm_cfunc_wrapper_name
+    named = {name: name for name in defined if name.startswith("numtorch_")}
+    native = wrapper if wrapper in defined else about.llvm_func_name
+    return named | {"python": about.llvm_cpython_wrapper_name, "native": native}
+
+
+def vectors(ir: str) -> Counter:
+    """How often each type of vector is computed with in LLVM's text: ``{"16 x float": 40}``."""
+    return Counter(f"{m[1]} x {m[2]}" for m in _WIDE.finditer(ir))
+
+
 def _read(path: Path) -> bytes:
     """The file's bytes; notes that it was used."""
     with path.open("rb") as f:
@@ -223,19 +316,29 @@ def _read(path: Path) -> bytes:
         if time.time() - os.fstat(f.fileno()).st_mtime > _TOUCH:
             with contextlib.suppress(OSError):  # another user's, or a read-only folder
                 os.utime(path)
-        return data
+    return data
 
 
-def _pack(payload: bytes) -> bytes:
-    return _MAGIC + hashlib.sha256(payload).digest() + payload
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
-def _unpack(data: bytes) -> Any:
-    head = len(_MAGIC)
-    digest, payload = data[head : head + 32], data[head + 32 :]
-    if data[:head] != _MAGIC or hashlib.sha256(payload).digest() != digest:
+def _pack(image: bytes, pickled: bytes) -> bytes:
+    head = [part for data in (image, pickled) for part in (len(data), hashlib.sha256(data).digest())]
+    return _HEAD.pack(_MAGIC, *head) + image + pickled
+
+
+def _unpack(data: bytes) -> tuple[bytes, bytes]:
+    """The image in a file, and what Numba loads."""
+    if len(data) < _HEAD.size:
+        raise ValueError("not a kernel file")
+    magic, first, mine, second, numbas = _HEAD.unpack_from(data)
+    image, pickled = data[_HEAD.size : _HEAD.size + first], data[_HEAD.size + first :]
+    digests = [hashlib.sha256(part).digest() for part in (image, pickled)]
+    if magic != _MAGIC or digests != [mine, numbas] or len(pickled) != second:
         raise ValueError("not a whole kernel file")
-    return pickle.loads(payload)
+    return image, pickled
 
 
 class _Compiling:

@@ -13,15 +13,15 @@ import hashlib
 import importlib
 import os
 import re
-import sys
 import types
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from numtorch.kernels import toolchain
+from numtorch.kernels import cache as store
+from numtorch.kernels import signature, target, toolchain
 from numtorch.kernels.cache import DiskCache, compiling
 
 # Reassociation lets sums vectorise; NaN and infinity keep their meaning (no nnan, no ninf).
@@ -30,6 +30,7 @@ FAST = frozenset({"reassoc", "contract", "arcp", "nsz", "afn"})
 # lost.
 ORDERED = FAST - {"reassoc"}
 
+_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # the folder of the package
 prange = range  # the serial meaning; a kernel compiled with parallel=True gets Numba's
 
 
@@ -39,12 +40,14 @@ class Runner:
 
     Attributes:
         forked: whether this process is a child without threads.
-        configure: start the threads, before the first parallel kernel compiles.
+        configure: start the threads, before the first parallel kernel is loaded or compiled.
+        tell_llvm: where its functions are, before Numba compiles or loads a parallel kernel.
         tell_numba: hand their number to Numba's own pool.
     """
 
     forked: Callable[[], bool]
     configure: Callable[[], None]
+    tell_llvm: Callable[[], None]
     tell_numba: Callable[[], None]
 
 
@@ -79,17 +82,26 @@ class Jit:
         self.__doc__ = fn.__doc__
         self.__wrapped__ = fn
         self._call: Callable = self._first_call
+        self._entries: dict[tuple, Callable] = {}
+        self.codes: dict[str | None, Any] = {}  # by the text of its arguments' types; the latest without a text
 
     def __call__(self, *args):
         return self._call(*args)
 
     def _first_call(self, *args):
-        self._call = self._by_threads if self.parallel else self.dispatcher
+        self._call = self.fn if disabled() else self._by_threads if self.parallel else self._by_types
         return self._call(*args)
 
     def _by_threads(self, *args):
         # On one thread, too: LLVM may round another way in the serial loops, and results would depend on the threads.
-        return self.serial.dispatcher(*args) if Runner.forked() else self.dispatcher(*args)
+        return self.serial(*args) if Runner.forked() else self._by_types(*args)
+
+    def _by_types(self, *args):
+        key = tuple([_kind(a) for a in args])
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = self._entries[key] = self.entry(*args)
+        return entry(*args)
 
     @property
     def serial(self) -> Jit:
@@ -152,13 +164,9 @@ class Jit:
 
     @property
     def dispatcher(self) -> Any:
+        """Numba's, which compiles."""
         if not hasattr(self, "_dispatcher"):
-            if disabled():
-                self._dispatcher = self.fn
-            else:
-                toolchain.run(self._have_dispatcher)
-                if self.parallel:
-                    Runner.tell_numba()
+            toolchain.run(self._have_dispatcher)
         return self._dispatcher
 
     def _have_dispatcher(self) -> None:
@@ -167,14 +175,16 @@ class Jit:
 
     def _make_dispatcher(self) -> Any:
         nb = numba()
-        if self.needs:
-            importlib.import_module(self.needs)
+        needed = importlib.import_module(self.needs) if self.needs else None
         if self.parallel:
             Runner.configure()
+            Runner.tell_llvm()
         fn = self.fn
         env = dict(fn.__globals__)
         for name in _global_names(fn.__code__):
             value = env.get(name)
+            if needed is not None and name not in env and hasattr(needed, name):
+                env[name] = getattr(needed, name)
             if isinstance(value, Jit):
                 env[name] = value.helper.dispatcher
             elif value is prange and self.parallel:
@@ -191,7 +201,9 @@ class Jit:
         if self.parallel:
             options["parallel"] = True
         dispatcher = nb.njit(fastmath=set(self.fastmath), error_model="numpy", **options)(clone)
-        dispatcher._cache = DiskCache(fn.__name__, self.key)
+        dispatcher._cache = DiskCache(
+            fn.__name__, self.key, bool(options.get("no_cpython_wrapper")) or "inline" in options
+        )
         # The two ways in which a dispatcher comes to compile: it is told to, or called with types that it has not seen.
         dispatcher.compile = toolchain.on_compiler_thread(compiling.counted(dispatcher.compile))
         dispatcher._compile_for_args = toolchain.on_compiler_thread(dispatcher._compile_for_args)
@@ -199,36 +211,61 @@ class Jit:
 
     def entry(self, *args) -> Callable:
         """Compile for the types of ``args``; return the entry point for exactly those types."""
-        dispatcher = self.dispatcher
-        if dispatcher is self.fn:
+        if disabled():
             return self.fn
-        typeof = numba().typeof
+        if self.parallel:
+            Runner.tell_numba()
+        return self.code(args, "python").function
+
+    def address(self, *args, symbol: str = "native") -> int:
+        """Where the machine code for the types of ``args`` stands: the kernel's own entry point, or what it defines as
+        ``symbol``."""
+        return self.code(args, symbol).exports[symbol]
+
+    def code(self, args: tuple, symbol: str) -> Any:
+        """The machine code for the types of ``args`` that has this entry point: it is loaded, or else compiled."""
+        text = signature.of(args)
+        found = self.codes.get(text)
+        if found is None or text is None or symbol not in found.exports:
+            if self.parallel:
+                Runner.configure()
+            found = store.load(self.__name__, self.key, text, symbol) if text is not None else None
+            if found is None:
+                found = toolchain.run(self._compiled, args, symbol)
+            self.codes[text] = found
+        return found
+
+    def _compiled(self, args: tuple, symbol: str) -> Compiled:
         try:
-            signature = tuple([typeof(a) for a in args])
+            kinds = tuple([numba().typeof(a) for a in args])
         except Exception as e:
             toolchain.marked(e)
             raise
-        overload = dispatcher.overloads.get(signature)
-        if overload is None:
-            dispatcher.compile(signature)
-            overload = dispatcher.overloads[signature]
-        return overload.entry_point
-
-    def address(self, signature: tuple, symbol: str | None = None) -> int:
-        """Where the code for Numba types stands: the kernel's own entry point, or what it defines as ``symbol``."""
-        return toolchain.run(self._address, signature, symbol)
-
-    def _address(self, signature: tuple, symbol: str | None) -> int:
         dispatcher = self.dispatcher
-        dispatcher.compile(signature)
-        found = dispatcher.overloads[signature]
-        if symbol is None:
-            symbol = (
-                found.fndesc.llvm_func_name
-                if self.options["no_cfunc_wrapper"]
-                else found.fndesc.llvm_cfunc_wrapper_name
-            )
-        return found.library.get_pointer_to_function(symbol)
+        if kinds not in dispatcher.overloads:
+            dispatcher.compile(kinds)
+        result = dispatcher.overloads[kinds]
+        if symbol == "python":
+            return Compiled(result.entry_point, {symbol: 0})
+        name = store.symbols_of(result)["native"] if symbol == "native" else symbol
+        return Compiled(result.entry_point, {symbol: result.library.get_pointer_to_function(name)})
+
+
+class Compiled(NamedTuple):
+    """Machine code that Numba has loaded; what ``images.Placed`` is for the other."""
+
+    function: Callable
+    exports: dict[str, int]
+
+
+def _kind(a: Any) -> Any:
+    """What two values share exactly if code for the one takes the other."""
+    kind = a.__class__
+    if kind is np.ndarray:
+        return a.dtype, a.ndim, a.flags.num
+    if kind is int:
+        return kind if -(1 << 63) <= a < 1 << 63 else "uint64"
+    return tuple([_kind(x) for x in a]) if kind is tuple else kind
 
 
 def _restored(fn: Callable, parallel: bool, fastmath: Any, needs: str | None, inline: bool, options: dict) -> Jit:
@@ -285,20 +322,7 @@ def _code_parts(code: types.CodeType) -> tuple:
 
 
 @cache
-def _versions() -> str:
-    """Everything outside a kernel's own text that its machine code depends on."""
-    from importlib.metadata import version
-
-    here = os.path.dirname(__file__)
-    digest = hashlib.sha256()
-    for name in ("jit.py", "math.py", "overloads.py"):
-        with open(os.path.join(here, name), "rb") as f:
-            digest.update(f.read())
-    return f"{sys.version_info[:3]} {version('numba')} {version('llvmlite')} {np.__version__} {digest.hexdigest()}"
-
-
-@cache
-def _module_digest(name: str) -> str:
+def module_digest(name: str) -> str:
     """Of the text of a module that writes LLVM code, and of those like it from which it imports."""
     spec: Any = importlib.util.find_spec(name)
     with open(spec.origin, "rb") as f:
@@ -307,26 +331,23 @@ def _module_digest(name: str) -> str:
     for module, listed, line in re.findall(r"^from (numtorch[\w.]*) import (?:\(([^)]*)\)|(.*))", text.decode(), re.M):
         for other in sorted({module, *[f"{module}.{n}" for n in re.findall(r"\w+", listed or line)]}):
             if _writes_llvm(other):
-                digest.update(_module_digest(other).encode())
+                digest.update(module_digest(other).encode())
     return digest.hexdigest()
 
 
 @cache
 def _writes_llvm(name: str) -> bool:
-    try:
-        spec = importlib.util.find_spec(name)
-    except ModuleNotFoundError:  # a name in a module, not a module
+    try:  # by its path: to ask Python for a name in a module would import that module, and with it Numba
+        with open(f"{os.path.join(_ROOT, *name.split('.'))}.py", "rb") as f:
+            return b"llvmlite" in f.read()
+    except OSError:  # a package, or a name in a module
         return False
-    if spec is None or spec.origin is None:
-        return False
-    with open(spec.origin, "rb") as f:
-        return b"llvmlite" in f.read()
 
 
 def _content_key(kernel: Jit) -> str:
     fn = kernel.fn
     parts = [
-        _versions(),
+        target.versions(),
         repr(_code_parts(fn.__code__)),
         repr(fn.__defaults__),
         str(kernel.parallel),
@@ -334,7 +355,7 @@ def _content_key(kernel: Jit) -> str:
         repr(sorted(kernel.options.items())),
     ]
     if kernel.needs:
-        parts.append(_module_digest(kernel.needs))
+        parts.append(module_digest(kernel.needs))
     for name in sorted(_global_names(fn.__code__)):
         value = fn.__globals__.get(name)
         if isinstance(value, Jit):

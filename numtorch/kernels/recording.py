@@ -9,12 +9,13 @@ belongs in a process whose results are discarded.
 from __future__ import annotations
 
 import contextlib
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from numtorch.kernels import registry, threads
+from numtorch.kernels import registry, signature, threads
 from numtorch.kernels.jit import Jit, disabled, numba
 
 # elements up to which a rehearsed kernel runs as plain Python: programs act on small results, such as random sizes
@@ -66,44 +67,14 @@ def launches() -> Iterator[list[Launch]]:
 
 
 class _Rehearsed:
-    """Stands for a dispatcher, its compile results and their libraries: writes down, computes nothing."""
+    """Stands for machine code: computes nothing."""
 
-    def __init__(self, kernel: Jit, note: Callable[[Jit, tuple], None]):
-        self.kernel, self.note = kernel, note
-        self.overloads = self
-
-    def __call__(self, *args: Any) -> Any:
-        typeof = numba().typeof
-        self.note(self.kernel, tuple(typeof(a) for a in args))
-        return _slowly(self.kernel, args)
-
-    def compile(self, signature: tuple) -> None:
-        self.note(self.kernel, tuple(signature))
-
-    def get(self, signature: tuple, default: Any = None) -> _Result:
-        self.note(self.kernel, tuple(signature))
-        return _Result(self.kernel)
-
-    __getitem__ = get
-
-    def values(self) -> list[_Result]:
-        return [_Result(self.kernel)]
-
-
-class _Result:
-    """A compile result whose code stands nowhere."""
-
-    def __init__(self, kernel: Jit) -> None:
+    def __init__(self, kernel: Jit):
         self.kernel = kernel
-        self.library = self.fndesc = self
-        self.llvm_func_name = self.llvm_cfunc_wrapper_name = ""
+        self.exports: dict[str, int] = defaultdict(lambda: 1)  # addresses that are never called: who would call them is rehearsed too
 
-    def entry_point(self, *args: Any) -> Any:
+    def function(self, *args: Any) -> Any:
         return _slowly(self.kernel, args)
-
-    @staticmethod
-    def get_pointer_to_function(name: str) -> int:
-        return 1  # an address that is never called: those who would call it are rehearsed too
 
 
 _plain = False  # whether a rehearsed kernel is running as plain Python, and with it the functions that it calls
@@ -124,24 +95,28 @@ def _slowly(kernel: Jit, args: tuple) -> Any:
         _plain = False
 
 
-def rehearse(fn: Callable, note: Callable[[Jit, tuple], None]) -> None:
-    """Run ``fn`` without computing; ``note(kernel, signature)`` for each kernel function that it would launch.
+def rehearse(fn: Callable, note: Callable[[Jit, str | tuple], None]) -> None:
+    """Run ``fn`` without computing; ``note(kernel, types)`` for each kernel function that it would launch, with the
+    text of its arguments' types (``signature.of``), or Numba's types where they have none.
 
     Arrays hold whatever memory held, so ``fn`` may fail half way; what was noted until then counts. To be
     called in a process of its own: launchers keep what they were given here.
     """
     registry.clear_memos()
-    call, dispatcher = Jit.__call__, Jit.dispatcher
+    call, code = Jit.__call__, Jit.code
+
+    def noted(self: Jit, args: tuple, symbol: str = "python") -> _Rehearsed:
+        note(self, signature.of(args) or tuple(map(numba().typeof, args)))
+        return _Rehearsed(self)
 
     def quiet_call(self: Jit, *args: Any) -> Any:
         if _plain:
             return self.fn(*args)
         kernel = self if threads.get_num_threads() > 1 else self.serial
-        return kernel.dispatcher(*args)
+        return noted(kernel, args).function(*args)
 
-    Jit.__call__ = quiet_call  # type: ignore[method-assign]
-    Jit.dispatcher = property(lambda self: _Rehearsed(self, note))  # type: ignore[method-assign, assignment]
+    Jit.__call__, Jit.code = quiet_call, noted  # type: ignore[method-assign]
     try:
         fn()
     finally:
-        Jit.__call__, Jit.dispatcher = call, dispatcher  # type: ignore[method-assign]
+        Jit.__call__, Jit.code = call, code  # type: ignore[method-assign]

@@ -25,12 +25,13 @@ from typing import Any
 
 from numtorch.files import write_atomically
 from numtorch.kernels import cache
+from numtorch.kernels.images import Placed
 from numtorch.kernels.jit import Jit, numba
 from numtorch.kernels.recording import Launch
+from numtorch.kernels.signature import types
 
 PASS = "loop-vectorize"
 _LINE = re.compile(r"remark: (.*):(\d+):\d+: (.*)")
-_WIDE = re.compile(r"= (?:tail )?(?:fadd|fsub|fmul|fdiv|fcmp|add|sub|mul|call|load)\b[^<]*<(\d+) x (\w+)>")
 
 
 def of(launches: Sequence[Launch]) -> list[dict]:
@@ -69,9 +70,11 @@ def _keep(path: Path, answer: dict) -> None:
         write_atomically(path, json.dumps(answer).encode(), mode=0o600)
 
 
-def types_of(signature: Sequence) -> tuple:
-    """Numba types: those given, and those of example arguments."""
+def types_of(signature: Sequence | str) -> tuple:
+    """Numba types: those given, those of example arguments, or those of a text (``signature.of``)."""
     nb = numba()
+    if isinstance(signature, str):
+        return types(signature)
     return tuple(a if isinstance(a, nb.types.Type) else nb.typeof(a) for a in signature)
 
 
@@ -211,21 +214,16 @@ def in_memory(kernel: Jit) -> dict[str, int] | None:
     Immediate, and all that is known without ``of``: which loop they belong to cannot be told.
     """
     compiled = list(getattr(getattr(kernel, "_dispatcher", None), "overloads", {}).values())
-    if not compiled:
+    noted = [code.vectors for code in kernel.codes.values() if isinstance(code, Placed)]
+    if not compiled and not noted:
         return None
-    found: Counter = Counter()
-    for result in compiled:
-        found.update(_vectors(str(result.library._get_module_for_linking())))
-    return dict(found)
-
-
-def _vectors(ir: str) -> Counter:
-    return Counter(f"{m[1]} x {m[2]}" for m in _WIDE.finditer(ir))
+    texts = [str(result.library._get_module_for_linking()) for result in compiled]
+    return dict(sum(map(Counter, [*noted, *map(cache.vectors, texts)]), Counter()))
 
 
 def _examine(kernel: Jit, signature: tuple) -> dict:
     library = _compiled(kernel, signature)
-    vectors = _vectors(library.get_llvm_str())
+    vectors = cache.vectors(library.get_llvm_str())
     registers = Counter(re.findall(r"%([xyz]mm)\d", library.get_asm_str()))
     return {"vectors": dict(vectors.most_common(8)), "registers": dict(registers)}
 

@@ -12,7 +12,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from numtorch.kernels import registry, toolchain
+from numtorch.kernels import images, pool, registry, toolchain
 from numtorch.kernels.jit import Runner
 
 _forked = False
@@ -54,13 +54,22 @@ def _start() -> None:
     global _layer, _pool
     if _layer is not None:
         return
-    from numba import config
-
     layer = os.environ.get("NUMTORCH_THREADS", "numtorch" if "NUMBA_THREADING_LAYER" not in os.environ else "numba")
     if layer not in ("numtorch", "numba"):
         raise ValueError(
             f"NUMTORCH_THREADS: expected 'numtorch' (our pool) or 'numba' (its threading layer), got {layer!r}"
         )
+    if layer == "numtorch" and pool.supported():
+        pool.install(get_num_threads())
+        _pool, _layer = pool, "numtorch"
+    else:
+        _layer = _layer_of_numba()
+
+
+def _layer_of_numba() -> str:
+    toolchain.import_numba()
+    from numba import config
+
     if "NUMBA_THREADING_LAYER" not in os.environ:
         # omp where the wheel ships it; Numba would otherwise silently fall to workqueue, which aborts
         # when two Python threads launch kernels at once (numba#8563).
@@ -70,13 +79,15 @@ def _start() -> None:
             config.THREADING_LAYER = "omp"
         except ImportError:
             config.THREADING_LAYER = "workqueue"
-    chosen = config.THREADING_LAYER
-    if layer == "numtorch":
-        pool = importlib.import_module("numtorch.kernels.pool")  # which imports Numba
-        if pool.supported():
-            pool.install(get_num_threads())
-            _pool, chosen = pool, "numtorch"
-    _layer = chosen
+    importlib.import_module("numba.np.ufunc.parallel")._launch_threads()
+    images.take_from_llvm(*pool.SYMBOLS)
+    return config.THREADING_LAYER
+
+
+def tell_llvm() -> None:
+    """Where our pool's functions are, before Numba compiles or loads a parallel kernel."""
+    if _pool is not None:
+        _pool.tell_llvm()
 
 
 def tell_numba() -> None:
@@ -212,3 +223,4 @@ if hasattr(os, "register_at_fork"):
 
 
 Runner.forked, Runner.configure, Runner.tell_numba = forked, configure, tell_numba  # type: ignore[method-assign]
+Runner.tell_llvm = tell_llvm  # type: ignore[method-assign]

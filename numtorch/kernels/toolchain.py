@@ -174,6 +174,9 @@ def _prefer_wide_vectors() -> None:
     import llvmlite.binding as llvm
     from numba.core import config
 
+    if str(config.CPU_NAME).startswith("x86-64-v"):  # for a level Numba would take the features of this machine
+        config.CPU_FEATURES = "-prefer-256-bit" if config.CPU_NAME == "x86-64-v4" else ""
+        return
     features = llvm.get_host_cpu_features()
     if features.get("avx512f"):
         config.CPU_NAME = llvm.get_host_cpu_name()

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from numtorch import notices
-from numtorch.kernels import cache, recording, threads
+from numtorch.kernels import cache, recording, signature, threads
 from numtorch.kernels.jit import Jit, disabled, numba
 
 _INDEX = struct.Struct("<i")
@@ -41,7 +41,6 @@ def compile_ahead(fn: Callable[[], Any], processes: int | None = None, progress:
     processes = processes or len(os.sched_getaffinity(0))
     if processes < 2:
         return 0
-    numba()  # here, once, and not in every child
     cache.folder()
     reader, writer = os.pipe()
     notices.flush()
@@ -89,10 +88,10 @@ def _die(work: Callable[[], None]) -> None:
 
 def _direct(fn: Callable[[], Any], processes: int, report: int) -> None:
     """Rehearse, share the tasks out, wait for the workers."""
-    tasks: dict[tuple, tuple[Jit, tuple]] = {}
+    tasks: dict[tuple, tuple[Jit, str | tuple]] = {}
 
-    def note(kernel: Jit, signature: tuple) -> None:
-        tasks.setdefault((kernel.key, signature), (kernel, signature))
+    def note(kernel: Jit, types: str | tuple) -> None:
+        tasks.setdefault((kernel.key, types), (kernel, types))
 
     try:
         recording.rehearse(fn, note)
@@ -106,6 +105,7 @@ def _direct(fn: Callable[[], Any], processes: int, report: int) -> None:
     os.write(report, f"{len(missing)}\n".encode())
     if not missing:
         return
+    numba()  # here, once, and not in every child
     queue, fill = os.pipe()
     order = [_POOL] * any(k.parallel for k, _ in missing) + [*range(len(missing))]
     os.write(fill, b"".join(map(_INDEX.pack, order[:16_000])))  # a pipe holds 64 KiB
@@ -133,21 +133,19 @@ def _length(kernel: Jit) -> int:
     return sum(found.values()) * (3 if kernel.parallel else 1)
 
 
-def _compile(tasks: list[tuple[Jit, tuple]], queue: int, report: int) -> None:
+def _compile(tasks: list[tuple[Jit, str | tuple]], queue: int, report: int) -> None:
     while index := os.read(queue, _INDEX.size):
         (at,) = _INDEX.unpack(index)
         if at == _POOL:
             threads.configure()
             continue
-        kernel, signature = tasks[at]
+        kernel, types = tasks[at]
         try:
-            kernel.dispatcher.compile(signature)
+            kernel.dispatcher.compile(signature.types(types) if isinstance(types, str) else types)
         except Exception:  # the caller will meet it, and say which op it belongs to
             continue
         os.write(report, f"{kernel.__name__}\n".encode())
 
 
-def _cached(kernel: Jit, signature: tuple) -> bool:
-    from numba.core.registry import cpu_target
-
-    return cache.DiskCache(kernel.fn.__name__, kernel.key).path(signature, cpu_target.target_context.codegen()).exists()
+def _cached(kernel: Jit, types: str | tuple) -> bool:
+    return cache.holds(kernel.__name__, kernel.key, types if isinstance(types, str) else cache.text_of(types))

@@ -195,7 +195,7 @@ def of_all(kernels: Sequence[tuple[Any, Sequence | None]]) -> list[Vectorization
         if not isinstance(kernel, Jit):
             raise TypeError(f"vectorization.of: expected a function with @jit, got {type(kernel).__name__}")
         if signature is None:
-            signature = next(reversed(kernel.dispatcher.overloads), None)
+            signature = next((text for text in reversed(kernel.codes) if text is not None), None)
             if signature is None:
                 raise ValueError(f"vectorization.of: {kernel.__name__} has not been called yet; pass example arguments")
         launches.append(Launch(kernel, remarks.types_of(signature)))

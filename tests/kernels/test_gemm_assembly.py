@@ -81,7 +81,7 @@ def check(target, double, by_rows, pairs=False):
     from numtorch.kernels.gemm.variants import tile_for
 
     triple, cpu, features, bits, product, stack = target
-    tile = tile_for(triple, bits, double)
+    tile = tile_for(triple.startswith(("aarch64", "arm64")), bits, double)
     text = assembly(triple, cpu, features, double, tile.lanes, tile.height, tile.vectors, by_rows, pairs)
     body = inner_loop(text, product)
     assert count(body, product) == UNROLL * tile.height * tile.vectors

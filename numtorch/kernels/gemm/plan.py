@@ -16,7 +16,7 @@ from numtorch.kernels.gemm import blocked as layout
 from numtorch.kernels.gemm import vector
 from numtorch.kernels.gemm.tile import ACCUMULATE, STACK, epilogues
 from numtorch.kernels.gemm.variants import Variants, variants
-from numtorch.kernels.jit import Jit, disabled, numba
+from numtorch.kernels.jit import Jit, disabled
 
 BLOCK_DEPTH = 1024  # bytes of k in a block: 14 rows of it fill half of a first-level cache
 BLOCK_BYTES = 512 * 1024  # of b in a block: half of a small second-level cache
@@ -268,7 +268,7 @@ def epilogue_address(epilogue: Jit, dtype: np.dtype) -> int:
     if disabled():
         epilogues[id(epilogue)] = epilogue.fn
         return id(epilogue)
-    return epilogue.address(tuple(numba().typeof(x) for x in (array, 0, 0)))
+    return epilogue.address(array, 0, 0)
 
 
 def make_vector_plan(
@@ -330,8 +330,7 @@ def _address(kernel: Jit, numbers: np.ndarray, dtypes: list[np.dtype], *rest: in
     """Where the code is that ``_entry`` has compiled for these types; plain Python needs none."""
     if disabled():
         return 0
-    arguments = (numbers, *[np.empty(1, dtype) for dtype in dtypes], *rest)
-    return kernel.address(tuple(numba().typeof(x) for x in arguments))
+    return kernel.address(numbers, *[np.empty(1, dtype) for dtype in dtypes], *rest)
 
 
 def _compile_variants(micro: Variants, plan: np.ndarray) -> None:

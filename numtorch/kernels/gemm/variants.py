@@ -9,18 +9,14 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 
 import numpy as np
 
-from numtorch.kernels import toolchain
-from numtorch.kernels.jit import compile_source, disabled, numba
+from numtorch.kernels import target
+from numtorch.kernels.gemm.table import SHIFT, TABLE_SIZE, slot_of
+from numtorch.kernels.jit import compile_source, disabled
 
-# These import Numba, so not at the top.
-CALLS = "numtorch.kernels.gemm.calls"
-MICROKERNEL = "numtorch.kernels.gemm.microkernel"
-
-ARM = ("aarch64", "arm64")
+MICROKERNEL = "numtorch.kernels.gemm.microkernel"  # imports Numba: only when a micro-kernel is compiled
 
 
 @dataclass(frozen=True)
@@ -38,30 +34,21 @@ class Registers:
         return self.lanes * self.vectors
 
 
-def vector_bits(features: str) -> int:
+def vector_bits(features: frozenset[str]) -> int:
     """``NUMTORCH_VECTOR_BITS``, else the longest vectors that the processor computes with."""
     if override := os.environ.get("NUMTORCH_VECTOR_BITS"):
         if override not in ("128", "256", "512"):
             raise ValueError(f"NUMTORCH_VECTOR_BITS: expected 128, 256 or 512, got {override!r}")
         return int(override)
-    if "+avx512f" in features:
+    if "avx512f" in features:
         return 512
-    return 256 if "+avx2" in features else 128
+    return 256 if "avx2" in features else 128
 
 
-def target() -> tuple[str, str]:
-    """The triple and the features of the processor that kernels are compiled for."""
-    numba()
-    from numba.core.registry import cpu_target
-
-    triple, _, features = cpu_target.target_context.codegen().magic_tuple()
-    return triple, features
-
-
-def tile_for(triple: str, bits: int, double: bool) -> Registers:
+def tile_for(arm: bool, bits: int, double: bool) -> Registers:
     """The tile for a processor: all sums, one row of b and one broadcast of a must fit."""
     height, vectors = {512: (14, 2), 256: (6, 2), 128: (4, 2)}[bits]
-    if triple.startswith(ARM):
+    if arm:
         height, vectors = 8, 3  # 32 registers of 128 bits
     return Registers(bits, bits // (64 if double else 32), height, vectors)
 
@@ -71,8 +58,7 @@ def registers(double: bool) -> Registers:
     """The tile for this machine."""
     if disabled():
         return Registers(0, 4, 6, 2)
-    triple, features = target()
-    return tile_for(triple, vector_bits(features), double)
+    return tile_for(target.is_arm(), vector_bits(target.features()), double)
 
 
 class Variants:
@@ -88,10 +74,8 @@ class Variants:
         self.registers = registers(double)
         self.address = 0
         if not disabled():
-            numba()
-            self.calls = toolchain.run(import_module, CALLS)
-            self.table = np.zeros(self.calls.TABLE_SIZE, np.int64)
-            self.table[self.calls.SHIFT] = self.registers.lanes.bit_length() - 1
+            self.table = np.zeros(TABLE_SIZE, np.int64)
+            self.table[SHIFT] = self.registers.lanes.bit_length() - 1
             self.address = self.table.ctypes.data
 
     def need_tile(self, height: int, width: int, by_rows: bool) -> None:
@@ -125,7 +109,7 @@ class Variants:
     def _need(self, kind: str, height: int, vectors: int, by_rows: int) -> None:
         if disabled():
             return
-        slot = self.calls.slot_of(kind, height, vectors, by_rows)
+        slot = slot_of(kind, height, vectors, by_rows)
         if self.table[slot]:
             return
         lanes = self.registers.lanes
@@ -136,7 +120,7 @@ class Variants:
         kernel = compile_source(
             source,
             kind,
-            {"define": toolchain.run(import_module, MICROKERNEL).define},
+            {},
             f"gemm {symbol}",
             needs=MICROKERNEL,
             fastmath=frozenset(),
@@ -144,7 +128,7 @@ class Variants:
             no_cfunc_wrapper=True,
         )
         self.kernels.append(kernel)
-        self.table[slot] = kernel.address((), symbol)
+        self.table[slot] = kernel.address(symbol=symbol)
 
 
 @cache
@@ -157,10 +141,10 @@ def multiplies_pairs() -> bool:
     """Whether the processor has an instruction for products of bfloat16 pairs (AVX512-BF16, or Arm's BF16)."""
     if disabled():
         return False
-    triple, features = target()
-    if triple.startswith(ARM):
-        return "+bf16" in features.split(",")
-    return "+avx512bf16" in features.split(",") and vector_bits(features) >= 256
+    features = target.features()
+    if target.is_arm():
+        return "bf16" in features
+    return "avx512_bf16" in features and vector_bits(features) >= 256
 
 
 @cache
@@ -168,5 +152,4 @@ def outruns_blas() -> bool:
     """Whether the micro-kernels are faster than a BLAS here: they need vectors of 256 bits, or Arm's many registers."""
     if disabled():
         return True
-    triple, features = target()
-    return triple.startswith(ARM) or vector_bits(features) >= 256
+    return target.is_arm() or vector_bits(target.features()) >= 256

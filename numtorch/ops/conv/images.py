@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 
-from numtorch.kernels import toolchain
 from numtorch.kernels.gemm.blocked import INNER, OUTER
 from numtorch.kernels.gemm.plan import scratch_key
 from numtorch.kernels.gemm.tile import transpose
@@ -312,22 +311,19 @@ def kernel_of(kind: str, double: bool, lanes: int, height: int, width: int) -> A
     """The compiled tile (or transform) and its address."""
     if disabled():
         return None, 0
-    from importlib import import_module
-
     symbol = f"numtorch_{kind}_{'f64' if double else 'f32'}x{lanes}_{height}x{width}"
     literals = ", ".join(map(repr, (symbol, kind, int(double), lanes, height, width)))
-    define = toolchain.run(import_module, CODEGEN).define
     kernel = compile_source(
         f"def {kind}():\n    define({literals})\n",
         kind,
-        {"define": define},
+        {},
         f"conv {symbol}",
         needs=CODEGEN,
         fastmath=frozenset(),
         no_cpython_wrapper=True,
         no_cfunc_wrapper=True,
     )
-    return kernel, kernel.address((), symbol)
+    return kernel, kernel.address(symbol=symbol)
 
 
 def most_channels(micro: Variants, width: int) -> int:

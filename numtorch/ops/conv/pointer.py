@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numtorch.kernels.jit import Jit, disabled, numba
+from numtorch.kernels.jit import Jit, disabled
 
 
 def call(target, *args):
@@ -20,4 +20,4 @@ def address(kernel: Jit, *args: Any) -> Any:
     """What ``call`` takes to run ``kernel`` on arguments of these types."""
     if disabled():
         return kernel.fn
-    return kernel.addressable.address(tuple(numba().typeof(a) for a in args))
+    return kernel.addressable.address(*args)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numtorch as torch
 from numtorch import kernels, notices
-from numtorch.kernels import cache, registry, steps, warm
+from numtorch.kernels import bake, cache, packs, registry, steps, warm
 
 MODELS = ("mlp", "lenet", "resnet18", "gpt", "demo")
 _SHAPE = re.compile(r"(\d+(?:x\d+)*)(?::(\w+))?")
@@ -42,6 +42,21 @@ def main(argv: list[str] | None = None) -> int:
     ahead = commands.add_parser("warmup", help="compile the kernels of a model's training step in advance")
     ahead.add_argument("--model", choices=MODELS, default="mlp", help="which model (mlp)")
     ahead.add_argument("--processes", type=int, default=None, help="number of processes that compile (one per core)")
+    baking = commands.add_parser(
+        "bake",
+        help="compile kernels for all machines of a level into one file, a kernel pack",
+        epilog="A pack in the package's folder is used without more; one elsewhere where NUMTORCH_PACKS names it.",
+    )
+    baking.add_argument("--cpu", choices=bake.CPUS, default="native", help="the level, or this machine (native)")
+    baking.add_argument("--models", action="store_true", help="the models of warmup, and README's programs")
+    baking.add_argument(
+        "--ops", nargs="?", const="", metavar="TEXT", help="common forms of ops, those with TEXT in the name"
+    )
+    baking.add_argument(
+        "--workload", action="append", default=[], metavar="SCRIPT", help="a Python script, which is run"
+    )
+    baking.add_argument("--out", metavar="FILE", help="the pack (in the package's folder)")
+    baking.add_argument("--processes", type=int, default=None, help="number of processes that compile (one per core)")
     commands.add_parser("cache", help="print the cache folder, the number and size of its kernels, and its size limit")
     commands.add_parser("clear", help="delete the compiled kernels in the cache folder")
     args = parser.parse_args(argv)
@@ -50,6 +65,14 @@ def main(argv: list[str] | None = None) -> int:
             "list": lambda: table(args.op),
             "explain": lambda: explain(args.op, args.args),
             "warmup": lambda: warmup(args.model, args.processes),
+            "bake": lambda: bake.bake(
+                args.cpu,
+                args.out,
+                models=args.models or not (args.workload or args.ops is not None),
+                ops=args.ops,
+                workloads=args.workload,
+                processes=args.processes,
+            ),
             "cache": where,
             "clear": clear,
         }[args.command]()
@@ -150,6 +173,7 @@ def where() -> int:
     print(
         f"{cache.folder()}\n{len(cache.entries())} kernels, {cache.size() / 1e6:.1f} MB; {allowed} (NUMTORCH_CACHE_MB)"
     )
+    print("\n".join(packs.described()) or "no kernel packs")
     return 0
 
 

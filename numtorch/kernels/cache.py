@@ -27,7 +27,7 @@ from numtorch.files import remove_abandoned, write_atomically
 from numtorch.kernels import images, linker, packs, signature, target
 
 _MAGIC = b"numtorch kernel 2\n"
-_HEAD = struct.Struct("<18sQ32sQ32s")  # magic, then bytes and digest of the image and of what Numba loads
+_HEAD = struct.Struct("<18s32sQ32sQ32s")  # magic, key, then bytes and digest of the image and of what Numba loads
 _folder: Path | None = None
 DEFAULT_MB = 1024
 _WIDE = re.compile(r"= (?:tail )?(?:fadd|fsub|fmul|fdiv|fcmp|add|sub|mul|call|load)\b[^<]*<(\d+) x (\w+)>")
@@ -186,7 +186,7 @@ class DiskCache:
         started = time.perf_counter()
         for path in paths(self.name, self.key, text_of(types)):
             try:
-                pickled = _unpack(_read(path))[1]
+                pickled = unpack(_read(path))[2]
                 if not pickled:
                     continue
                 result = CompileResult._rebuild(target, *pickle.loads(pickled))
@@ -208,11 +208,12 @@ class DiskCache:
             return
         from numba.core.serialize import dumps
 
+        text = text_of(types)
         image = _image_of(self.name, result) if signature.of_types(types) is not None else b""
         pickled = dumps(result._reduce()) if self.helper or not image else b""
-        data = _pack(image, pickled)
+        data = _pack(digest(self.key, text), image, pickled)
         with contextlib.suppress(OSError):  # a full disk costs a recompilation next time, nothing else
-            write_atomically(paths(self.name, self.key, text_of(types))[0], data, mode=0o600)
+            write_atomically(paths(self.name, self.key, text)[0], data, mode=0o600)
             _growth.wrote(len(data))
 
     def enable(self) -> None: ...
@@ -261,7 +262,7 @@ def holds(name: str, key: str, text: str) -> bool:
 def _placed_from(files: list[Path], symbol: str) -> images.Placed | None:
     for path in files:
         try:
-            if (found := _placed(_unpack(_read(path))[0], symbol)) is not None:
+            if (found := _placed(unpack(_read(path))[1], symbol)) is not None:
                 return found
         except OSError:
             continue
@@ -324,21 +325,21 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-def _pack(image: bytes, pickled: bytes) -> bytes:
+def _pack(key: bytes, image: bytes, pickled: bytes) -> bytes:
     head = [part for data in (image, pickled) for part in (len(data), hashlib.sha256(data).digest())]
-    return _HEAD.pack(_MAGIC, *head) + image + pickled
+    return _HEAD.pack(_MAGIC, key, *head) + image + pickled
 
 
-def _unpack(data: bytes) -> tuple[bytes, bytes]:
-    """The image in a file, and what Numba loads."""
+def unpack(data: bytes) -> tuple[bytes, bytes, bytes]:
+    """The key (``digest``) in a file, the image, and what Numba loads; ValueError if they are not whole."""
     if len(data) < _HEAD.size:
         raise ValueError("not a kernel file")
-    magic, first, mine, second, numbas = _HEAD.unpack_from(data)
+    magic, key, first, mine, second, numbas = _HEAD.unpack_from(data)
     image, pickled = data[_HEAD.size : _HEAD.size + first], data[_HEAD.size + first :]
     digests = [hashlib.sha256(part).digest() for part in (image, pickled)]
     if magic != _MAGIC or digests != [mine, numbas] or len(pickled) != second:
         raise ValueError("not a whole kernel file")
-    return image, pickled
+    return key, image, pickled
 
 
 class _Compiling:

@@ -141,7 +141,11 @@ def paths() -> list[Path]:
     """All packs that are looked at, in their order."""
     if os.environ.get("NUMTORCH_PACKS") == OFF:
         return []
-    return [*named(), *sorted(FOLDER.glob(f"*{SUFFIX}"), reverse=True)]
+    return [*named(), *sorted(FOLDER.glob(f"*{SUFFIX}"), key=_rank, reverse=True)]
+
+
+def _rank(path: Path) -> tuple[bool, str]:
+    return path.name.startswith(target.NATIVE), path.name
 
 
 @cache

@@ -71,7 +71,9 @@ class _Rehearsed:
 
     def __init__(self, kernel: Jit):
         self.kernel = kernel
-        self.exports: dict[str, int] = defaultdict(lambda: 1)  # addresses that are never called: who would call them is rehearsed too
+        self.exports: dict[str, int] = defaultdict(
+            lambda: 1
+        )  # addresses that are never called: who would call them is rehearsed too
 
     def function(self, *args: Any) -> Any:
         return _slowly(self.kernel, args)

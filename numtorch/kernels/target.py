@@ -25,7 +25,7 @@ _V4 = "avx512f avx512bw avx512cd avx512dq avx512vl"
 LEVELS = {"x86-64-v4": frozenset(f"{_V3} {_V4}".split()), "x86-64-v3": frozenset(_V3.split())}
 NATIVE = "native"
 # What changes the machine code, beside the processor.
-_OPTIONS = (
+OPTIONS = (
     "NUMBA_CPU_NAME",
     "NUMBA_CPU_FEATURES",
     "NUMBA_OPT",
@@ -100,7 +100,7 @@ def is_arm() -> bool:
 @cache
 def identity() -> str:
     """A text that differs where the machine code of a kernel may differ."""
-    options = [f"{name}={os.environ[name]}" for name in _OPTIONS if name in os.environ]
+    options = [f"{name}={os.environ[name]}" for name in OPTIONS if name in os.environ]
     if not known():
         return f"{_of_llvm()} {options}"
     cpu = [_described().get(k, "") for k in ("vendor_id", "cpu family", "model", "stepping")]
@@ -109,11 +109,11 @@ def identity() -> str:
 
 def plain() -> bool:
     """Whether code is compiled for this machine as usual, so that code of a level may take its place."""
-    return known() and not any(name in os.environ for name in _OPTIONS)
+    return known() and not any(name in os.environ for name in OPTIONS)
 
 
 def runs(level: str) -> bool:
-    """Whether this processor has all that a level or, with ``native:`` before it, an identity asks for."""
+    """Whether this processor has all that a level asks for, or is the one that ``native:`` and a digest tell."""
     if level in LEVELS:
         return LEVELS[level] <= flags()
     return level == f"{NATIVE}:{identity_digest()}"

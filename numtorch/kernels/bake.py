@@ -1,0 +1,198 @@
+"""Bakes kernel packs: ``python -m numtorch.kernels bake``.
+
+The kernels are compiled in a process of its own, whose environment names the level, into a cache folder of its own;
+what is there in the end becomes the pack. Programs are rehearsed first, so that all cores compile, and then run, where
+this processor can run code of the level: that compiles what a rehearsal has missed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import runpy
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numtorch as torch
+from numtorch import demo, notices
+from numtorch.dispatch.elementwise import ElementwiseOp
+from numtorch.dispatch.op import OPS
+from numtorch.dispatch.samples import exactly, fan_in, index, mask, positive
+from numtorch.kernels import cache, images, packs, steps, target, warm
+from numtorch.kernels.gemm.variants import variants
+
+Program = tuple[str, Callable[[], Any]]
+CPUS = (*sorted(target.LEVELS), target.NATIVE)
+
+
+def bake(
+    cpu: str, out: str | None, *, models: bool, ops: str | None, workloads: list[str], processes: int | None
+) -> int:
+    """Write a pack; the exit status.
+
+    Args:
+        cpu: the level, or ``native``: this machine.
+        out: the file; beside the package if None.
+        models: the models of ``steps`` and README's programs.
+        ops: common forms of the ops whose names contain this text; None for no op.
+        workloads: command lines of Python scripts, each of which is run.
+        processes: how many compile; one a core if None.
+    """
+    if not images.possible():
+        raise RuntimeError("kernel packs need Linux on x86-64, and Numba")
+    path = Path(out) if out else packs.FOLDER / f"{cpu}{packs.SUFFIX}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    words = [
+        cpu,
+        str(path.absolute()),
+        str(processes or 0),
+        str(int(models)),
+        ops if ops is not None else "-",
+        *workloads,
+    ]
+    with tempfile.TemporaryDirectory(prefix="numtorch-bake-") as folder:
+        env = {k: v for k, v in os.environ.items() if k not in target.OPTIONS}
+        env |= {"NUMTORCH_CACHE": folder, "NUMTORCH_CACHE_MB": "0", "NUMTORCH_PACKS": packs.OFF}
+        if cpu != target.NATIVE:
+            env["NUMBA_CPU_NAME"] = cpu
+        return subprocess.run([sys.executable, "-m", __name__, *words], env=env).returncode
+
+
+def main(words: list[str]) -> int:
+    """What the process that compiles does."""
+    cpu, out, processes, models, ops, *workloads = words
+    level = f"{target.NATIVE}:{target.identity_digest()}" if cpu == target.NATIVE else cpu
+    programs: list[Program] = [("micro-kernels", micro_kernels)]
+    if models == "1":
+        programs += [(name, lambda name=name: steps.step(name)) for name in steps.MODELS]  # type: ignore[misc]
+        programs += [("demo", lambda: demo.run(data="digits", epochs=1))]
+    if ops != "-":
+        programs += [("ops", lambda: call_ops(ops))]
+    programs += [(text, lambda text=text: run_script(text)) for text in workloads]  # type: ignore[misc]
+    for name, program in programs:
+        compile_for(name, program, int(processes) or None, target.runs(level))
+    found = collected()
+    packs.write(out, level, found)
+    print(f"{out}: {len(found)} kernels for {cpu}, {os.path.getsize(out) / 1e6:.1f} MB")
+    return 0
+
+
+def compile_for(name: str, program: Callable[[], Any], processes: int | None, run: bool) -> None:
+    """Compile the kernels of a program, for one thread and for several."""
+    notices.tell(f"{name} ...")
+    threads = torch.get_num_threads()
+    for count in (1, max(2, threads)):
+        torch.set_num_threads(count)
+        warm.compile_ahead(program, processes)
+        if run:
+            with open(os.devnull, "w") as null, contextlib.redirect_stdout(null):
+                program()
+    torch.set_num_threads(threads)
+
+
+def collected() -> dict[bytes, bytes]:
+    """The images in the cache folder, by the keys that packs have; without those that only other kernels call."""
+    found = {}
+    for path in cache.entries():
+        key, image, _ = cache.unpack(path.read_bytes())
+        if image and set(images.parse(image).exports) != {"native"}:
+            found[key] = image
+    return found
+
+
+# --- programs ---------------------------------------------------------------------------------------------
+
+
+def micro_kernels() -> None:
+    """All tiles of matrix products: which of them a program needs depends on shapes and on the number of threads."""
+    for double in (False, True):
+        micro = variants(double)
+        for width in (micro.registers.lanes, micro.registers.strip):
+            for height in range(1, micro.registers.height + 1):
+                for by_rows in (False, True):
+                    micro.need_tile(height, width, by_rows)
+            micro.need_copy(width)
+            micro.need_gather(width)
+        micro.need_transpose()
+        micro.need_gather_transpose()
+        micro.need_every_second()
+        micro.need_dot()
+
+
+def run_script(text: str) -> None:
+    """Run a script with its arguments, as ``python`` does."""
+    words = shlex.split(text)
+    before, sys.argv = sys.argv, words
+    try:
+        runpy.run_path(words[0], run_name="__main__")
+    except SystemExit as e:
+        if e.code not in (None, 0):
+            raise RuntimeError(f"bake: {text} ended with {e.code}") from None
+    finally:
+        sys.argv = before
+
+
+def call_ops(part: str) -> None:
+    """Forward and backward of each op whose name contains ``part``, on operands of common forms."""
+    for op in list(OPS.values()):
+        if part in op.name:
+            for tensors, params in calls(op):
+                with contextlib.suppress(Exception):  # what an op does not take
+                    _forward_and_backward(op, tensors, params)
+
+
+def _forward_and_backward(op: Any, tensors: list, params: tuple) -> None:
+    y = op.call(*tensors, **{name: value for (name, _), value in zip(op.params, params, strict=False)})
+    results = [t for t in (y if isinstance(y, tuple | list) else [y]) if getattr(t, "requires_grad", False)]
+    for t in results:
+        t.backward(torch.ones_like(t), retain_graph=True)
+
+
+def calls(op: Any) -> Iterator[tuple[list, tuple]]:
+    """Operands and parameters: float32 and int64; contiguous, transposed and broadcast; few elements and many."""
+    if isinstance(op, ElementwiseOp):
+        numbers = tuple(
+            0.7 if default is not None and not isinstance(default, int | float) else default for _, default in op.params
+        )
+        shapes: list[tuple[list, tuple]] = [
+            ([(4, 6)] * len(op.tensors), numbers),
+            ([(2048, 2048)] * len(op.tensors), numbers),
+        ]
+    else:
+        shapes = [
+            (list(s[: len(op.tensors)]), tuple(s[len(op.tensors) :])) for s in (op.samples() if op.samples else [])
+        ]
+    for dtype in (torch.float32, torch.int64):
+        for operands, params in shapes:
+            operands = operands + [None] * (len(op.tensors) - len(operands))
+            yield [_operand(s, dtype) for s in operands], params
+            yield [_transposed(_operand(s, dtype)) for s in operands], params
+            if isinstance(op, ElementwiseOp) and len(operands) > 1:
+                yield [_operand(operands[0], dtype), *[_operand(s[1:], dtype) for s in operands[1:]]], params
+
+
+def _operand(sample: Any, dtype: Any) -> Any:
+    if sample is None:
+        return None
+    if isinstance(sample, index | exactly | mask):
+        return torch.from_numpy(sample.array())
+    shape = sample.shape if isinstance(sample, positive | fan_in) else tuple(sample)
+    if dtype.is_floating_point:
+        return torch.rand(shape, dtype=dtype, requires_grad=True)
+    return torch.ones(shape, dtype=dtype)
+
+
+def _transposed(x: Any) -> Any:
+    """The same shape, and other strides."""
+    if x is None or x.ndim < 2 or not x.is_floating_point():
+        return x
+    return x.detach().transpose(0, 1).contiguous().transpose(0, 1).requires_grad_(x.requires_grad)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -297,8 +297,9 @@ def _image_of(name: str, result: Any) -> bytes:
 
 def symbols_of(result: Any) -> dict[str, str]:
     """The entry points of a compile result: for Python, for other kernels, and those that the kernel names itself."""
-    about = result.fndesc
-    defined = [f.name for f in result.library._final_module.functions if not f.is_declaration]
+    about, library = result.fndesc, result.library
+    module = library._shared_module or library._final_module  # of loaded code the latter is empty
+    defined = [f.name for f in module.functions if not f.is_declaration]
     wrapper = about.llvm_cfunc_wrapper_name
     named = {name: name for name in defined if name.startswith("numtorch_")}
     native = wrapper if wrapper in defined else about.llvm_func_name

@@ -2,13 +2,13 @@
 
 import os
 import stat
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fresh import answer, counts, python, run
 
 import numtorch
 from numtorch.kernels import cache, registry, toolchain
@@ -17,7 +17,6 @@ from numtorch.kernels.jit import compile_source, disabled, jit
 
 pytestmark = pytest.mark.skipif(disabled(), reason="plain Python compiles nothing")
 
-ROOT = Path(numtorch.__file__).parent.parent
 WORK = """
 import numtorch as torch
 from numtorch.kernels import cache
@@ -26,35 +25,6 @@ y = (torch.exp(x) * 2).sum()
 y.backward()
 print(y.item(), x.grad.tolist(), cache.stats["hits"], cache.stats["misses"])
 """
-
-
-def python(code, folder, **env):
-    variables = {k: v for k, v in os.environ.items() if k not in ("NUMTORCH_QUIET", "NUMTORCH_CACHE")}
-    return subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", code],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env=variables | {"NUMTORCH_CACHE": str(folder)} | env,
-    )
-
-
-def run(code, folder, **env):
-    """(printed, written to stderr) by a process of its own."""
-    done = python(code, folder, **env)
-    out, err = done.communicate(timeout=120)
-    assert done.returncode == 0, err
-    return out, err
-
-
-def answer(out):
-    return out.rsplit("]", 1)[0]
-
-
-def counts(out):
-    hits, misses = out.split()[-2:]
-    return int(hits), int(misses)
 
 
 @pytest.fixture(scope="module")

@@ -95,6 +95,7 @@ FLOORS = {
     "numtorch.hub": 8,
     "numtorch.kernels.__main__": 9,  # the command line, and the models it knows by name
     "numtorch.kernels.steps": 9,
+    "numtorch.kernels.bake": 9,
     "numtorch.collect_env": 9,
     "numtorch.demo": 9,
     "numtorch.run": 9,

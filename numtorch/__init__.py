@@ -20,7 +20,7 @@ if "Tensor" not in globals():  # not when it is reloaded
         "numtorch",
         (
             "numpy",
-            "numtorch.ops.linear_numpy",
+            "numtorch.ops.matmul_numpy",
             "numtorch.tensor",
             "numtorch.cuda",
             "numtorch.nn",
@@ -29,7 +29,7 @@ if "Tensor" not in globals():  # not when it is reloaded
         ),
     )
 
-import numtorch.ops.linear_numpy  # noqa: F401 - registers a kernel
+import numtorch.ops.matmul_numpy  # noqa: F401 - registers a kernel
 import numtorch.tensor  # noqa: F401 - binds the Tensor's methods; before the function of that name
 from numtorch import autograd as autograd
 from numtorch import cpu as cpu

@@ -16,7 +16,8 @@ import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor
 from numtorch.dispatch.elementwise import ElementwiseOp, array_operand
 from numtorch.dispatch.front import OPERANDS, operator
-from numtorch.ops import arithmetic, creation, elementary, indexing, linear
+from numtorch.ops import arithmetic, creation, elementary, indexing
+from numtorch.ops.matmul import matmul
 
 
 def _gives_way(fn: Callable) -> Callable:
@@ -96,18 +97,15 @@ def _pow(self: Tensor, other: Any) -> Any:
     return _power(self, other)
 
 
-_FACTORS: Any = (Tensor, np.ndarray)
+def _first_product(tensors: tuple, params: tuple) -> Any:
+    x, y = tensors
+    if isinstance(y, np.ndarray):
+        y = array_operand(y, x)
+        return matmul(x.to(y.dtype), y)
+    return matmul.op.first(tensors, params) if isinstance(y, Tensor) else NotImplemented
 
 
-def _matmul(self: Tensor, other: Any) -> Any:
-    try:
-        if len(self.shape) >= 2 and len(other.shape) >= 2:
-            return linear.product(self, other)
-        return linear.matmul(self, other)
-    except (AttributeError, TypeError):
-        if isinstance(other, _FACTORS):
-            return linear.matmul(self, other)  # says what is wrong; takes an array
-        return NotImplemented
+_matmul = operator(matmul.op, _first_product)
 
 
 def _beside(other: Any, x: Tensor) -> Any:
@@ -117,9 +115,9 @@ def _beside(other: Any, x: Tensor) -> Any:
 
 def _product_of(x: Tensor, other: Any) -> Tensor:
     if not isinstance(other, np.ndarray):
-        return linear.matmul(other, x) if isinstance(other, Tensor) else NotImplemented
+        return matmul(other, x) if isinstance(other, Tensor) else NotImplemented
     y = creation.as_tensor(_beside(other, x))
-    return linear.matmul(y, x.to(y.dtype))
+    return matmul(y, x.to(y.dtype))
 
 
 _FRONTS = {

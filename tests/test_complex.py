@@ -189,9 +189,9 @@ def test_products():
 
 @by_name("large", [False, True])
 def test_products_of_small_and_of_large_matrices(large, monkeypatch):
-    from numtorch.ops import linear_complex
+    from numtorch.ops import matmul_complex
 
-    monkeypatch.setattr(linear_complex, "LITTLE", 0 if large else 1 << 12)
+    monkeypatch.setattr(matmul_complex, "LITTLE", 0 if large else 1 << 12)
     for shapes in (((3, 4), (4, 5)), ((2, 3, 4), (2, 4, 5)), ((2, 3, 4), (4, 5)), ((1, 3, 4), (2, 4, 5))):
         x, y = (draw(*s) for s in shapes)
         found = (numtorch.tensor(x) @ numtorch.tensor(y)).numpy()
@@ -206,17 +206,13 @@ def test_products_of_small_and_of_large_matrices(large, monkeypatch):
     )
 
 
-def test_blocks_and_product_of_rows_mean_what_their_bodies_do():
-    from numtorch.ops.linear_complex import blocks, product_of_rows
+def test_blocks_mean_what_their_body_does():
+    from numtorch.ops.matmul_complex import blocks
 
     x = numtorch.tensor(draw(2, 3))
     with numtorch.kernels.bodies_only():
         by_body = blocks(x)
     assert (blocks(x) == by_body).all()
-    y = numtorch.tensor(draw(3, 2))
-    with numtorch.kernels.bodies_only():
-        by_body_too = product_of_rows(x, y)
-    np.testing.assert_allclose(product_of_rows(x, y).numpy(), by_body_too.numpy(), rtol=1e-6)
     a, b = x[1, 2].real, x[1, 2].imag
     assert by_body[2:4, 4:6].tolist() == [[a.item(), b.item()], [-b.item(), a.item()]]
 

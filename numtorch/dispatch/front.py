@@ -71,9 +71,10 @@ def build(op: Any) -> Callable:
     return call
 
 
-def operator(op: Any) -> Callable:
+def operator(op: Any, first: Callable | None = None) -> Callable:
     """The front once more, for Python's operator: beside an operand of a foreign class it answers ``NotImplemented``,
-    so that this class has its turn. Only the general path looks for one."""
+    so that this class has its turn. Only the general path looks for one: of an op that is not elementwise
+    ``first(tensors, params)``."""
 
     def run(tensors: tuple, params: tuple, out: Tensor | None) -> Any:
         try:
@@ -84,7 +85,7 @@ def operator(op: Any) -> Callable:
             return NotImplemented
 
     call, env = _blank(op)
-    env["run"] = run
+    env |= {"run": run} if first is None else {"_first": first}
     call.op = op
     return call
 
@@ -517,7 +518,8 @@ def remember(op: Any, tensors: tuple, params: tuple, result: Tensor) -> None:
 
 def _structured(op: Any, env: dict[str, Any]) -> Callable:
     names = _public(op.tensors)
-    env |= {"_memo": op.entry.memo, "_first": op.first, "_mode": mode, "_op": op}
+    env.setdefault("_first", op.first)
+    env |= {"_memo": op.entry.memo, "_mode": mode, "_op": op}
     texts = _defaults(op.params, env)
     params = [n for n, _ in op.params]
     positional = len(params) - op.keyword_only
@@ -678,10 +680,16 @@ def _checks(op: Any, absent: set[str]) -> str:
                 f"    if {n}.__class__ is not tuple:",
                 f"        {n} = _dimensions{asked}",
                 "    else:",
-                *_all_integers(n, asked, "        "),
+                *_all_integers(n, f"_integers{asked}", "        "),
             ]
-        elif kind == "Sizes":
-            lines += [f"if {n}.__class__ is not int:", f"    {n} = _sizes{asked}"]
+        elif kind in ("Sizes", "Sizes | str"):
+            lines += [
+                f"if {n}.__class__ is not int{f' and {n}.__class__ is not str' if 'str' in kind else ''}:",
+                f"    if {n}.__class__ is not tuple:",
+                f"        {n} = _sizes{asked}",
+                "    else:",
+                *_all_integers(n, f"_sizes{asked}", "        "),
+            ]
         elif kind == "bool":
             lines += [f"if {n} is not False and {n} is not True:", f"    {n} = _flag{asked}"]
         elif not op.public:
@@ -695,7 +703,7 @@ def _checks(op: Any, absent: set[str]) -> str:
                 f"if {n}.__class__ is not tuple:",
                 f"    {n} = _integers{asked}",
                 "else:",
-                *_all_integers(n, asked, "    "),
+                *_all_integers(n, f"_integers{asked}", "    "),
             ]
         if n in absent and n in OTHER:
             given = lines[start:]
@@ -704,13 +712,13 @@ def _checks(op: Any, absent: set[str]) -> str:
     return "".join(f"    {line}\n" for line in lines)
 
 
-def _all_integers(name: str, asked: str, indent: str) -> list[str]:
+def _all_integers(name: str, converted: str, indent: str) -> list[str]:
     return [
         f"{indent}{line}"
         for line in (
             f"for _n in {name}:",
             "    if _n.__class__ is not int:",
-            f"        {name} = _integers{asked}",
+            f"        {name} = {converted}",
             "        break",
         )
     ]
@@ -787,10 +795,9 @@ def planned_pull(gradient: Any) -> Callable:
         place["out"] = f"s{len(gradient.saves)}"
     order = [place[n] for n in names if n in place]
     lacking = {place[n] for n in optional(op) if n in place}  # tensors that may be absent
-    parts = [(s, what) for s in place.values() for what in ("_k", "shape")]
+    parts = [(s, what) for s in place.values() for what in _described(op)]
     key = [
-        "g._k",
-        "g.shape",
+        *[f"g.{what}" for what in _described(op)],
         *[f"None if {s} is None else {s}.{what}" if s in lacking else f"{s}.{what}" for s, what in parts],
     ]
     key += ["node.params"] * bool(op.params) + ["node.inputs"] * gradient.wants_inputs

@@ -9,6 +9,7 @@ What it returns becomes a ``Plan``, which the op remembers: the next call with s
 calls the machine code, and nothing else. The planning function reads kinds, shapes and parameters; it never reads
 elements. None says that the kernel does not take these operands: then the next one is asked, and at last the op's body.
 Where there is nothing to launch, as for a view, it returns a function that takes the arguments and gives the result.
+Where the results of an op, or the gradients of its inputs, come from different loops, it returns a tuple of them.
 
 Around each loop, dispatch packs operands that are not contiguous, chooses between the serial and the parallel twin by
 the amount of work, allocates results and scratch memory, calls nothing where there is nothing to compute, and turns the
@@ -72,7 +73,7 @@ class Loop:
             from strides, the op is ``strided``.
         scratch: (elements, NumPy dtype) of each working array.
         failed: ``failed(code, *arguments of the op)`` raises what a code above 0 means, which the function returns.
-        grid: on CUDA, how many threads there are to be at least; or (blocks, threads of each).
+        grid: on CUDA, how many threads there are to be at least; or (blocks, threads of each), or both as triples.
         moves: the twins agree to the bit, as where the loop only moves elements: on one thread the serial one runs.
         before: loops of one operand and one result that run first: each reads what the one before it wrote, the first
             of them the operand, and the loop itself what the last of them wrote.
@@ -82,7 +83,8 @@ class Loop:
             the kernel does not take them.
         together: the function gets the operands' buffers as one tuple.
         lying: the loop goes over its operands as they lie in memory, by numbers that follow from their strides; the op
-            is ``strided``.
+            is ``strided``. A tuple says of which operands.
+        made_of: the function of the buffers is what ``function(*made_of)`` gives; it is made where a loop is compiled.
         carrier: the NumPy dtype of the same size for which the loop is compiled in place of the first operand's, where
             it reads only bits.
     """
@@ -97,6 +99,7 @@ class Loop:
         "function",
         "grid",
         "lying",
+        "made_of",
         "moves",
         "numbers",
         "operands",
@@ -126,7 +129,8 @@ class Loop:
         before: tuple[Loop, ...] = (),
         first: bool = False,
         copied: bool = False,
-        lying: bool = False,
+        lying: bool | tuple[bool, ...] = False,
+        made_of: tuple | None = None,
         overwritten: tuple = (),
         together: bool = False,
     ):
@@ -135,6 +139,7 @@ class Loop:
         self.weight, self.elements, self.scratch, self.failed = weight, elements, scratch, failed
         self.grid, self.carrier, self.moves, self.before = grid, carrier, moves, before
         self.first, self.copied, self.lying, self.overwritten = first or copied, copied, lying, overwritten
+        self.made_of = made_of
 
 
 class Plan:
@@ -151,6 +156,7 @@ class Plan:
         params: the parameters as the op's rule left them.
         again: the call begun anew, ``again(*arguments)``, for arguments whose tensors the op's rule changes.
         loop: what was planned; None for launchers and bodies.
+        sources: where each operand of the loop stands among the arguments, and whether it is read as it lies.
     """
 
     __slots__ = (
@@ -167,6 +173,7 @@ class Plan:
         "params",
         "run",
         "shape",
+        "sources",
     )
 
     def __init__(self, run: Any, params: tuple = (), loop: Loop | None = None):
@@ -181,6 +188,7 @@ class Plan:
         self.before: tuple = ()
         self.after: tuple = ()
         self.failed: Callable | None = None
+        self.sources: tuple = ()
 
 
 def _nothing(*args: Any) -> None:
@@ -198,6 +206,10 @@ def _maker(made: Made) -> Callable:
 def _compiled(loop: Loop, buffers: list, op: str, late: tuple) -> Callable:
     """The function to call for such buffers."""
     function = loop.function
+    ready: Any
+    if loop.made_of is not None:
+        ready = partial(function, *loop.made_of)
+        return ready() if timing.active is None else _when_called(ready)
     if isinstance(function, Jit):
         large = (loop.elements or 0) >= shared_from(loop.weight) and not threads.forked()
         large = large and not (loop.moves and threads.get_num_threads() == 1)
@@ -208,7 +220,7 @@ def _compiled(loop: Loop, buffers: list, op: str, late: tuple) -> Callable:
         return function
     grid = loop.grid
     if isinstance(grid, tuple):
-        return partial(function.launch_blocks, *grid)
+        return partial(function.launch_grid if isinstance(grid[0], tuple) else function.launch_blocks, *grid)
     return partial(function.launch, (loop.elements or 1) if grid is None else grid)
 
 
@@ -240,6 +252,9 @@ def _with_scratch(entry: Callable, at: int, scratch: tuple) -> Callable:
 
 def _completed(entry: Callable, absent: list[int], nothing: Any) -> Callable:
     """The entry as called without the buffers of what is absent: it gets empty ones."""
+    if len(absent) == 1:
+        (at,) = absent
+        return lambda *given: entry(*given[:at], nothing, *given[at:])
 
     def call(*given: Any) -> Any:
         buffers = list(given)
@@ -281,6 +296,7 @@ def plan(
     read = [values[i] for i in tensors] if loop.operands is None else loop.operands
     places = [next(i for i in tensors if values[i] is t) for t in read if t is not None]
     operands = [values[i] for i in places]
+    lying = loop.lying if isinstance(loop.lying, tuple) else (loop.lying,) * len(places)
     if loop.elements is None:
         loop.elements = prod(operands[0].shape) if operands else prod(loop.out.shape)
     outs = loop.out if loop.out.__class__ is tuple else (loop.out,)
@@ -323,17 +339,40 @@ def plan(
     makers = tuple(None if o is None else (_maker(o), o.shape, o.kind) for o in outs)
     if not disabled():
         carried = None  # machine code takes any elements of that size
-    made = Plan(_general(loop, entry, places, makers, several, carried, late, nested, changed), params, loop)
+    sources = tuple(zip(places, lying, strict=True))
+    made = Plan(_general(loop, entry, sources, makers, several, carried, late, nested, changed), params, loop)
+    made.sources = sources
     alone = len(wanted) == 1 and (not several or None in outs)
     plain = not (loop.order or carried or loop.first or changed) and where.type != "meta"
     plain = plain and (loop.together if nested else places in (required, every))
-    if alone and plain and all((loop.lying or t._k.contiguous) and t._k.device is where for t in operands):
+    in_place = all(lies or t._k.contiguous for t, lies in zip(operands, lying, strict=True))
+    if alone and plain and in_place and all(t._k.device is where for t in operands):
         at = outs.index(wanted[0])
         maker: Any = makers[at]
         made.make, made.shape, made.kind = maker
         made.entry, made.before, made.after = entry, (None,) * at, (None,) * (len(outs) - at - 1)
         made.numbers, made.failed, made.every = loop.numbers, loop.failed, places != required
     return made
+
+
+def plan_each(loops: tuple, values: tuple, *rest: Any) -> Plan:
+    """Make loops ready, each of which gives one of several results; None where a result is not wanted."""
+    wanted = [loop for loop in loops if loop is not None]
+    if len(wanted) == 1:
+        wanted[0].out = tuple([None if loop is None else loop.out for loop in loops])
+        return plan(wanted[0], values, *rest)
+    plans = [None if loop is None else plan(loop, values, *rest) for loop in loops]
+    runs = [None if p is None else p.run for p in plans]
+    read = {source for p in plans if p is not None for source in p.sources}
+    packed = [i for i, lies in read if not lies and (i, True) not in read and not values[i]._k.contiguous]
+
+    def run(*given: Any, **named: Any) -> tuple:
+        args = [*given, *named.values()]
+        for i in packed:
+            args[i] = _packed(args[i])
+        return tuple([None if r is None else r(*args) for r in runs])
+
+    return Plan(run, rest[0])
 
 
 def _each(values: tuple) -> tuple:
@@ -348,7 +387,7 @@ def _carried(own: np.dtype, carrier: np.dtype, buffer: np.ndarray) -> np.ndarray
 def _general(
     loop: Loop,
     entry: Callable,
-    places: list,
+    sources: tuple,
     makers: tuple,
     several: bool,
     carried: Callable | None,
@@ -356,16 +395,19 @@ def _general(
     nested: bool,
     changed: list,
 ) -> Callable:
-    """The whole call: operands packed, results and scratch memory allocated, the loop called and heard."""
+    """The whole call: operands packed, results and scratch memory allocated, the loop called and heard.
+
+    ``sources``: where each operand stands, and whether it is read as it lies.
+    """
     numbers, failed, order = loop.numbers, loop.failed, loop.order
-    lying, together = loop.lying, loop.together
+    together = loop.together
     if loop.first:
         copied, (make, shape, k) = loop.copied, makers[0]
 
         def written(*values: Any, **named: Any) -> Any:
             if named:
                 values = (*values, *named.values())
-            read = list(map(values.__getitem__, places))
+            read = [values[i] for i, _ in sources]
             if copied:
                 y = engine.copied(read.pop(0))
             else:
@@ -388,7 +430,7 @@ def _general(
             y.shape, y._k = shape, k
             y._buf = buffer = make()
             entry(
-                *[t._buf if lying or t._k.contiguous else _packed(t)._buf for t in map(values.__getitem__, places)],
+                *[t._buf if (t := values[i])._k.contiguous or lies else _packed(t)._buf for i, lies in sources],
                 buffer,
                 *numbers,
             )
@@ -402,9 +444,9 @@ def _general(
         buffers: list[Any] = []
         made: list[Any] = []
         given = _each(values) if nested else values
-        for i in places:
+        for i, lies in sources:
             t = given[i] if order is None else _permuted(given[i], order)
-            buffers.append((t if lying or t._k.contiguous else _packed(t))._buf)
+            buffers.append((t if lies or t._k.contiguous else _packed(t))._buf)
         for m in makers:
             if m is None:
                 made.append(None)
@@ -417,7 +459,7 @@ def _general(
         if carried is not None:
             buffers = list(map(carried, buffers))
         if together:
-            buffers = [tuple(buffers[: len(places)]), *buffers[len(places) :]]
+            buffers = [tuple(buffers[: len(sources)]), *buffers[len(sources) :]]
         code = entry(*buffers, *numbers, *[values[i] for i in late])
         for i in changed:
             wrote(given[i])
@@ -493,17 +535,20 @@ class Planner:
             return None
         if callable(made):
             return Plan(made, params)
-        if not isinstance(made, Loop):
-            raise TypeError(
-                f"{self.op}: the planning function {self.__name__} returned {type(made).__name__}; it returns a Loop, "
-                "a function of the arguments, or None"
-            )
-        if any(t is not None and not t._k.contiguous for t in made.overwritten):
-            return None
-        for loop in (*made.before, made):
-            if loop.function not in self.planned:
-                self.planned.append(loop.function)
-        return plan(made, (*values, *named.values()), params, self.op, self.required, self.every, self.late)
+        loops = made if isinstance(made, tuple) else (made,)
+        for loop in loops:
+            if loop is not None and not isinstance(loop, Loop):
+                raise TypeError(
+                    f"{self.op}: the planning function {self.__name__} returned {type(loop).__name__}; it returns a "
+                    "Loop or a tuple of them, a function of the arguments, or None"
+                )
+            if loop is not None and any(t is not None and not t._k.contiguous for t in loop.overwritten):
+                return None
+        for function in [part.function for loop in loops if loop is not None for part in (*loop.before, loop)]:
+            if isinstance(function, Jit | CudaKernel) and function not in self.planned:
+                self.planned.append(function)
+        ready: Any = plan_each if isinstance(made, tuple) else plan
+        return ready(made, (*values, *named.values()), params, self.op, self.required, self.every, self.late)
 
     def __call__(self, *values: Any, **named: Any) -> Any:
         key: Any = tuple([key_of(v) for i, v in enumerate((*values, *named.values())) if i not in self.late])

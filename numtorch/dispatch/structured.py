@@ -222,7 +222,7 @@ class Op:
             canonical = tuple([made[i] for i in self.from_written])
             changed, params = canonical[: len(tensors)], canonical[len(tensors) :]
         if all(a is b for a, b in zip(changed, tensors, strict=True)):
-            plan = self.plan(tensors, params)
+            plan = self.planned(tensors, params)
             result = self._run(plan, tensors)
         else:
             plan = Plan(None)
@@ -268,8 +268,10 @@ class Op:
             if made is not None:
                 break
         registry.decided(self.entry, s, kernel)
-        if timing.active is not None or (self.gradient is None and self.differentiable and self.body is not None):
+        if timing.active is not None:
             return Plan(self.runner(kernel, s), params, made.loop)
+        if self.gradient is None and self.differentiable and self.body is not None:
+            return Plan(self._unless_recorded(made.run), params, made.loop)
         return made
 
     def launcher(self, s: Signature) -> Callable:
@@ -287,17 +289,10 @@ class Op:
             return body
         if kernel is not None and kernel.layout == "widened":
             return kernel.run
-        if kernel is not None and self.gradient is None and self.differentiable and body is not None:
-            # Without a gradient of its own the op is differentiated through its body.
-            run = self.observed(kernel, s)
-
-            def choose(*args: Any) -> Any:
-                recording = mode.grad and any(isinstance(a, Tensor) and a._edge is not None for a in args)
-                return body(*args) if recording else run(*args)
-
-            return choose
         if kernel is not None:
-            return self.observed(kernel, s)
+            run = self.observed(kernel, s)
+            through_body = self.gradient is None and self.differentiable and body is not None
+            return self._unless_recorded(run) if through_body else run
         if self.gradient is None:
             return body
 
@@ -310,6 +305,17 @@ class Op:
                 mode.grad = before
 
         return quiet
+
+    def _unless_recorded(self, run: Callable) -> Callable:
+        """``run``, or the body where a graph is recorded: without a gradient of its own, the op is differentiated
+        through it."""
+        body: Any = self.body
+
+        def choose(*args: Any) -> Any:
+            recording = mode.grad and any(isinstance(a, Tensor) and a._edge is not None for a in args)
+            return body(*args) if recording else run(*args)
+
+        return choose
 
     def _widened(self, *values: Any) -> Any:
         """The op on operands of a half type: in float32, rounded once."""

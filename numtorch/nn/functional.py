@@ -21,7 +21,7 @@ from numtorch.ops import reduction as reductions
 from numtorch.ops.arithmetic import abs, clamp_min
 from numtorch.ops.creation import ones
 from numtorch.ops.indexing import index_select, overwrite
-from numtorch.ops.linear import matmul
+from numtorch.ops.matmul import matmul
 
 # --- activations ----------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from numtorch.nn.functional import bilinear
 from numtorch.nn.module import Module
 from numtorch.nn.parameter import Parameter
 from numtorch.ops.creation import empty
-from numtorch.ops.linear_act import linear
+from numtorch.ops.linear import linear
 
 
 class Identity(Module):

@@ -18,7 +18,7 @@ from numtorch.ops import attention_cpu, movement, reduction
 from numtorch.ops.activation import softmax
 from numtorch.ops.arithmetic import eq, logical_not, logical_or, where
 from numtorch.ops.dropout import dropout
-from numtorch.ops.linear import matmul
+from numtorch.ops.matmul import matmul
 from numtorch.ops.moments import logsumexp
 from numtorch.ops.movement import contiguous, expand_to, reshape, transpose, unsqueeze
 from numtorch.storage import Size, Storage, broadcast_shapes, is_contiguous

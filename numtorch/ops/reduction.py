@@ -109,6 +109,13 @@ def _stage(
     return Loop(function, numbers, out, weight=2, elements=size, scratch=scratch, moves=True, **options)
 
 
+def sum_of_rows(x: Tensor) -> Loop:
+    """The sum over all dimensions but the last, as part of what another op plans."""
+    m, n = prod_of(x.shape[:-1]), x.shape[-1]
+    d = x._k.dtype
+    return _stage(codegen.SUM, d, d.compute, like(x, (n,)), (1, m, n), m, operands=(x,))
+
+
 def generated(of: Any) -> Callable[[Callable], Callable]:
     """Register a planning function whose loops are generated for CPUs and for CUDA."""
 

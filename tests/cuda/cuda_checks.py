@@ -151,19 +151,20 @@ def transposed_products(device):
 @check
 def tiles(device):
     """Every tile size, also where the matrix does not fill it."""
-    from numtorch.ops import linear_cuda
+    from numtorch.kernels import registry
+    from numtorch.ops import matmul_cuda
 
-    results = []
-    for registers in linear_cuda.REGISTERS:
-        for ta, tb in ((False, False), (True, True)):
-            x, y = values(device, 5, 3), values(device, 3, 3, seed=1)
-            want = x @ y
-            if x.is_cuda:
-                a, b = (x.t().contiguous() if ta else x), (y.t().contiguous() if tb else y)
-                got = torch.empty(5, 3, device=device)
-                linear_cuda.bmm(a._buf, b._buf, got._buf, 1, 5, 3, 3, ta, tb, 0, 0, registers=registers)
-                want = got
-            results.append(want)
+    chosen, results = matmul_cuda.registers_for, []
+    try:
+        for registers in matmul_cuda.REGISTERS:
+            matmul_cuda.registers_for = lambda *sizes, registers=registers: registers
+            registry.clear_memos()
+            for ta, tb in ((False, False), (True, True)):
+                x, y = values(device, 5, 3), values(device, 3, 3, seed=1)
+                results.append((x.t().contiguous().t() if ta else x) @ (y.t().contiguous().t() if tb else y))
+    finally:
+        matmul_cuda.registers_for = chosen
+        registry.clear_memos()
     return results
 
 

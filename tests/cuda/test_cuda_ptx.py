@@ -5,7 +5,7 @@ from places import doubles
 
 import numtorch as torch
 from numtorch.kernels import launch
-from numtorch.ops import linear_cuda
+from numtorch.ops import matmul_cuda
 
 CAPABILITIES = [(8, 0), (9, 0)]
 
@@ -56,7 +56,7 @@ def test_products_keep_their_results_in_registers(compiled, dtype):
     for n in (16, 500, 2000):
         x = torch.empty(n, n, dtype=getattr(torch, dtype), device="cuda")
         x @ x
-    assert names(compiled) >= {f"matmul_{16 * r}x{16 * r}" for r in linear_cuda.REGISTERS}
+    assert names(compiled) >= {f"matmul_{16 * r}x{16 * r}" for r in matmul_cuda.REGISTERS}
     for (name, _), text in compiled.ptx.items():
         if name.startswith("matmul"):
             assert f"fma.rn.f{dtype[-2:]}" in text

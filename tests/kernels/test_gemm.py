@@ -36,7 +36,7 @@ def check(m, n, k, ta=False, tb=False, accumulate=False, dtype=np.float32, seed=
     b, b64 = operand(rng, k, n, tb, dtype)
     c = rng.standard_normal((m, n)).astype(dtype) if accumulate else np.full((m, n), np.nan, dtype)
     start = c.astype(np.float64) if accumulate else np.zeros((m, n))
-    gemm(a.reshape(-1), b.reshape(-1), c.reshape(-1), m, n, k, ta, tb, accumulate)
+    gemm(dtype, m, n, k, ta, tb, accumulate)(a.reshape(-1), b.reshape(-1), c.reshape(-1))
     assert_close(c, start + a64 @ b64, np.abs(start) + np.abs(a64) @ np.abs(b64))
 
 
@@ -113,18 +113,18 @@ def test_empty_sum_is_zero(m, n):
     empty = np.empty(0, np.float32)
     for ta, tb in LAYOUTS:
         c = np.full(m * n, np.nan, np.float32)
-        gemm(empty, empty, c, m, n, 0, ta, tb, False)
+        gemm(c.dtype, m, n, 0, ta, tb, False)(empty, empty, c)
         assert (c == 0).all()
         c[:] = 3
-        gemm(empty, empty, c, m, n, 0, ta, tb, True)
+        gemm(c.dtype, m, n, 0, ta, tb, True)(empty, empty, c)
         assert (c == 3).all()
 
 
 def test_empty_result_is_left_alone():
     some, empty = np.ones(12, np.float32), np.empty(0, np.float32)
-    gemm(empty, some, empty, 0, 3, 4, False, False, False)
-    gemm(some, empty, empty, 3, 0, 4, False, False, False)
-    bmm(empty, empty, empty, 0, 3, 4, 5)
+    gemm(np.float32, 0, 3, 4)(empty, some, empty)
+    gemm(np.float32, 3, 0, 4)(some, empty, empty)
+    bmm(np.float32, 0, 3, 4, 5)(empty, empty, empty)
 
 
 def test_nan_and_infinity_propagate():
@@ -132,7 +132,8 @@ def test_nan_and_infinity_propagate():
     b[3, 5], b[4, 39] = np.nan, np.inf
     for ta, tb in LAYOUTS:
         c = np.empty(800, np.float32)
-        gemm((a.T if ta else a).copy().reshape(-1), (b.T if tb else b).copy().reshape(-1), c, 20, 40, 24, ta, tb, False)
+        flat = (a.T if ta else a).copy().reshape(-1), (b.T if tb else b).copy().reshape(-1)
+        gemm(np.float32, 20, 40, 24, ta, tb)(*flat, c)
         c = c.reshape(20, 40)
         assert np.isnan(c[:, [5, 39]]).all()
         assert (np.delete(c, [5, 39], axis=1) == 0).all()
@@ -142,7 +143,7 @@ def test_unaligned_arrays():
     rng = np.random.default_rng(3)
     a, b = (rng.standard_normal(70 * 70 + 3).astype(np.float32) for _ in "ab")
     c = np.full(70 * 70 + 6, -7, np.float32)
-    gemm(a[3:], b[1:-2], c[5:-1], 70, 70, 70, False, True, False)
+    gemm(np.float32, 70, 70, 70, False, True)(a[3:], b[1:-2], c[5:-1])
     want = a[3:].reshape(70, 70).astype(np.float64) @ b[1:-2].reshape(70, 70).T
     assert np.abs(c[5:-1].reshape(70, 70) - want).max() < 1e-4
     assert (c[:5] == -7).all()
@@ -170,20 +171,8 @@ def test_batches_and_shared_operands(batch, m, n, k, ta, tb, dtype):
         b, b64 = operand(rng, k, n, tb, dtype, () if share_b else (batch,))
         c = rng.standard_normal((batch, m, n)).astype(dtype)
         start = c.astype(np.float64) if accumulate else np.zeros(c.shape)
-        bmm(
-            a.reshape(-1),
-            b.reshape(-1),
-            c.reshape(-1),
-            batch,
-            m,
-            n,
-            k,
-            ta,
-            tb,
-            0 if share_a else m * k,
-            0 if share_b else k * n,
-            accumulate,
-        )
+        steps = 0 if share_a else m * k, 0 if share_b else k * n
+        bmm(dtype, batch, m, n, k, ta, tb, *steps, accumulate)(a.reshape(-1), b.reshape(-1), c.reshape(-1))
         assert_close(c, start + a64 @ b64, np.abs(start) + np.abs(a64) @ np.abs(b64))
 
 
@@ -191,7 +180,7 @@ def test_batch_strides_default_to_dense():
     rng = np.random.default_rng(6)
     a, b = rng.standard_normal((4, 3, 5)), rng.standard_normal((4, 5, 2))
     c = np.empty((4, 3, 2))
-    bmm(a.reshape(-1), b.reshape(-1), c.reshape(-1), 4, 3, 2, 5)
+    bmm(np.float64, 4, 3, 2, 5)(a.reshape(-1), b.reshape(-1), c.reshape(-1))
     np.testing.assert_allclose(c, a @ b, rtol=1e-13)
 
 
@@ -215,10 +204,10 @@ def test_linear(m, n, k, dtype):
     x, x64 = operand(rng, m, k, False, dtype)
     w, w64 = operand(rng, k, n, True, dtype)
     for has_bias, relu in LAYOUTS:
-        bias = rng.standard_normal(n if has_bias else 0).astype(dtype)
+        bias = [rng.standard_normal(n).astype(dtype)] if has_bias else []
         out = np.full((m, n), np.nan, dtype)
-        linear(x.reshape(-1), w.reshape(-1), bias, out.reshape(-1), m, n, k, relu)
-        shift = bias.astype(np.float64) if has_bias else np.zeros(n)
+        linear(dtype, m, n, k, has_bias, relu)(x.reshape(-1), w.reshape(-1), *bias, out.reshape(-1))
+        shift = bias[0].astype(np.float64) if has_bias else np.zeros(n)
         want = x64 @ w64 + shift
         assert_close(out, np.maximum(want, 0) if relu else want, np.abs(x64) @ np.abs(w64) + np.abs(shift))
 
@@ -227,7 +216,7 @@ def test_relu_keeps_nan():
     for m, n, k in [(4, 5, 3), (1, 5, 3)]:
         x, w = np.full(m * k, np.nan, np.float32), np.ones(n * k, np.float32)
         out = np.zeros(m * n, np.float32)
-        linear(x, w, np.ones(n, np.float32), out, m, n, k, True)
+        linear(np.float32, m, n, k, biased=True, relu=True)(x, w, np.ones(n, np.float32), out)
         assert np.isnan(out).all()
 
 
@@ -256,7 +245,7 @@ def test_threads_do_not_change_a_bit(batch, m, n, k, dtype, thread_count):
         for count in (1, 2, 3, 4):
             thread_count(count)
             c = np.full(batch * m * n, np.nan, dtype)
-            bmm(a, b, c, batch, m, n, k, ta, tb)
+            bmm(dtype, batch, m, n, k, ta, tb)(a, b, c)
             results.append(c)
         for other in results[1:]:
             assert results[0].tobytes() == other.tobytes()
@@ -266,13 +255,14 @@ def test_python_threads_do_not_share_scratch():
     rng = np.random.default_rng(10)
     a, b = (rng.standard_normal(200 * 200).astype(np.float32) for _ in "ab")
     first = np.empty(200 * 200, np.float32)
-    gemm(a, b, first, 200, 200, 200, False, True, False)
+    multiply = gemm(np.float32, 200, 200, 200, False, True)
+    multiply(a, b, first)
     wrong = []
 
     def work():
         for _ in range(30):
             c = np.empty(200 * 200, np.float32)
-            gemm(a, b, c, 200, 200, 200, False, True, False)
+            multiply(a, b, c)
             if c.tobytes() != first.tobytes():
                 wrong.append(c)
 
@@ -291,23 +281,22 @@ import os, numpy as np
 from numtorch.kernels.gemm import gemm
 a = np.random.default_rng(0).standard_normal(40000).astype(np.float32)
 c, d = np.empty_like(a), np.empty_like(a)
-gemm(a, a, c, 200, 200, 200, False, True, False)
+multiply = gemm(np.float32, 200, 200, 200, False, True)
+multiply(a, a, c)
 child = os.fork()
 if not child:
-    gemm(a, a, d, 200, 200, 200, False, True, False)
+    multiply(a, a, d)
     os._exit(0 if c.tobytes() == d.tobytes() else 1)
 raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_mixed_types_are_refused():
-    x = np.ones(4, np.float32)
-    with pytest.raises(TypeError, match="float32 and float64|float32, float64"):
-        gemm(x, x.astype(np.float64), x.copy(), 2, 2, 2, False, False, False)
-    with pytest.raises(TypeError, match="float32 or float64"):
-        i = np.ones(4, np.int32)
-        gemm(i, i, i.copy(), 2, 2, 2, False, False, False)
+def test_other_types_are_refused():
+    for make in (gemm, lambda dtype, *sizes: bmm(dtype, 3, *sizes), lambda *how: linear(*how, biased=True)):
+        for dtype in (np.int32, np.float16, np.complex64):
+            with pytest.raises(TypeError, match=f"float32 or float64, got {np.dtype(dtype)}"):
+                make(dtype, 2, 2, 2)
 
 
 SMALL_SHAPES = """
@@ -324,14 +313,14 @@ for dtype, tolerance in ((np.float32, 2e-6), (np.float64, 4e-15)):
         want = a64 @ b64 + accumulate * c.astype(np.float64)
         scale = np.abs(a64) @ np.abs(b64) + np.abs(c)
         flat = a.reshape(-1), b.reshape(-1), c.reshape(-1)
-        gemm(*flat, m, n, k, bool(ta), bool(tb), bool(accumulate))
+        gemm(dtype, m, n, k, bool(ta), bool(tb), bool(accumulate))(*flat)
         assert (np.abs(c - want) <= tolerance * scale).all(), (dtype, m, n, k, ta, tb)
     x, w, bias, out = (rng.standard_normal(s).astype(dtype) for s in (6 * 9, 5 * 9, 5, 30))
-    linear(x, w, bias, out, 6, 5, 9, True)
+    linear(dtype, 6, 5, 9, True, True)(x, w, bias, out)
     want = np.maximum(x.reshape(6, 9).astype(np.float64) @ w.reshape(5, 9).T + bias, 0)
     assert np.abs(out.reshape(6, 5) - want).max() < 1e-5
     out = np.empty(2 * 6 * 5, dtype)
-    bmm(np.concatenate([x, -x]), w, out, 2, 6, 5, 9, False, True, b_stride=0)
+    bmm(dtype, 2, 6, 5, 9, False, True, b_stride=0)(np.concatenate([x, -x]), w, out)
     assert np.array_equal(out[:30], -out[30:])
 """
 
@@ -372,8 +361,8 @@ import numpy as np
 from numtorch.kernels import cache
 from numtorch.kernels.gemm import gemm, linear
 x = np.ones(64 * 784, np.float32)
-linear(x, x[: 784 * 40], x[:40], np.empty(64 * 40, np.float32), 64, 40, 784, True)
-gemm(x[: 64 * 10], x[: 64 * 40], np.empty(400, np.float32), 10, 40, 64, True, False, False)
+linear(x.dtype, 64, 40, 784, True, True)(x, x[: 784 * 40], x[:40], np.empty(64 * 40, np.float32))
+gemm(x.dtype, 10, 40, 64, True)(x[: 64 * 10], x[: 64 * 40], np.empty(400, np.float32))
 print(cache.stats["misses"])
 """
     environment = os.environ | {"NUMTORCH_CACHE": str(tmp_path)}

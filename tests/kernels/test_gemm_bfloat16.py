@@ -32,13 +32,15 @@ def product(batch, m, n, k, ta, tb, a_shared=False, b_shared=False, bias=False, 
     rng = np.random.default_rng(seed)
     a = halves(rng.standard_normal(((1 if a_shared else batch), *((k, m) if ta else (m, k)))))
     b = halves(rng.standard_normal(((1 if b_shared else batch), *((n, k) if tb else (k, n)))))
-    shift = rng.standard_normal(n).astype(np.float32) if bias else None
+    shift = [rng.standard_normal(n).astype(np.float32)] if bias else []
     c = np.full(batch * m * n, 0x7FC0 if not wide else np.nan, np.float32 if wide else np.uint16)
-    bfloat16.bmm(a.reshape(-1), b.reshape(-1), c, batch, m, n, k, ta, tb, a_shared, b_shared, shift)
+    steps = [0 if shared else None for shared in (a_shared, b_shared)]
+    multiply = bfloat16.bmm(batch, m, n, k, ta, tb, *steps, biased=bias, narrow=not wide)
+    multiply(a.reshape(-1), b.reshape(-1), *shift, c)
     x, y = widened(a), widened(b)
     x, y = x.swapaxes(1, 2) if ta else x, y.swapaxes(1, 2) if tb else y
     got = (c.astype(np.float64) if wide else widened(c)).reshape(batch, m, n)
-    return got, x @ y + (0 if shift is None else shift), np.abs(x) @ np.abs(y) + 1
+    return got, x @ y + (shift[0] if bias else 0), np.abs(x) @ np.abs(y) + 1
 
 
 @pytest.mark.parametrize(("ta", "tb"), LAYOUTS)

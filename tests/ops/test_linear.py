@@ -7,8 +7,7 @@ import pytest
 
 import numtorch as torch
 from numtorch.kernels.gemm.variants import multiplies_pairs
-from numtorch.ops import linear_act, linear_numpy
-from numtorch.ops.linear import affine, product
+from numtorch.ops import linear, matmul_numpy
 
 F = torch.nn.functional
 HALVES = {torch.bfloat16: 2.0**-8, torch.float16: 2.0**-11}  # half a unit in the last place, relative
@@ -56,7 +55,7 @@ def test_half_linear_and_its_gradients(kernel, dtype):
     for t in (x, w, b):
         t.requires_grad_()
     if kernel:
-        with torch.kernels.use(affine, kernel), torch.kernels.use(product, kernel):
+        with torch.kernels.use(F.linear, kernel), torch.kernels.use(torch.matmul, kernel):
             F.linear(x, w, b).backward(torch.ones(2, 9, 21, dtype=dtype))
             out = F.linear(x, w, b)
     else:
@@ -85,7 +84,7 @@ def test_pairs_are_the_same_for_any_number_of_threads():
     finally:
         torch.set_num_threads(before)
     assert all(np.array_equal(results[0], r) for r in results[1:])
-    assert torch.kernels.explain(product, a, b).count("-> bfloat16_pairs") == 1
+    assert torch.kernels.explain(torch.matmul, a, b).count("-> bfloat16_pairs") == 1
 
 
 @pytest.fixture
@@ -130,7 +129,7 @@ ACTIVATIONS = {
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_activation_is_that_of_the_op(activation):
     """Panels, several blocks of k, parts of columns, one row, one column, nothing to sum."""
-    assert set(ACTIVATIONS) == set(linear_act.ACTIVATIONS)
+    assert set(ACTIVATIONS) == set(linear.ACTIVATIONS)
     for dtype, tolerance in ((torch.float32, 2e-5), (torch.float64, 1e-12)):
         for m, k, n in ((1, 5, 3), (5, 3, 1), (2, 40, 30), (64, 130, 50), (100, 300, 600), (3, 0, 4)):
             x, w, b = (random(*s, seed=i, dtype=dtype) * 0.3 for i, s in enumerate(((m, k), (n, k), (n,))))
@@ -164,12 +163,12 @@ def test_unknown_activation_is_refused():
 def test_numpy_multiplies_on_one_thread(dtype):
     for sx, sy in SHAPES:
         x, y = random(*sx, dtype=dtype), columns_first(random(*sy, seed=1, dtype=dtype))
-        with torch.kernels.use(product, "numpy"):
+        with torch.kernels.use(torch.matmul, "numpy"):
             got = x @ y
         np.testing.assert_allclose(got.numpy(), exact(x) @ exact(y), rtol=1e-4, atol=1e-4)
-    with torch.kernels.use(product, "numpy"), pytest.raises(RuntimeError, match="do not broadcast"):
+    with torch.kernels.use(torch.matmul, "numpy"), pytest.raises(RuntimeError, match="do not broadcast"):
         torch.ones(2, 3, 4) @ torch.ones(3, 4, 5)
-    assert isinstance(linear_numpy.limit_blas(), bool)
+    assert isinstance(matmul_numpy.limit_blas(), bool)
 
 
 def test_transposed_and_sliced_operands():

@@ -60,8 +60,8 @@ from numtorch.dispatch.update import UpdateOp
 from numtorch.errors import KernelError
 from numtorch.kernels import launch, registry
 from numtorch.kernels.jit import Jit, disabled
-from numtorch.ops.linear_halves import has_pairs, may_round, multiplies_pairs
-from numtorch.ops.linear_numpy import narrow_vectors
+from numtorch.ops.matmul_halves import has_pairs, may_round, multiplies_pairs
+from numtorch.ops.matmul_numpy import narrow_vectors
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SHAPE = (4, 6)

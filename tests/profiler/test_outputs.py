@@ -54,7 +54,7 @@ def test_html_holds_every_row_and_the_legend(prof):
     assert every.count("<tr>") == len(prof.rows) + 1 and "what the columns mean" in text
     kernels = re.search(r'<div data-group="kernel".*?</table>', text)[0]
     assert kernels.count("<tr>") == len(prof.key_averages(by=("kernel",))) + 1
-    assert "linear.backward/cpu/fused_backward" in text and len(text) < 200_000
+    assert "linear.backward/cpu/fused" in text and len(text) < 200_000
     first, second = (re.search(r'id="([\w-]+)"', t).group(1) for t in (text, prof._repr_html_()))
     assert first != second  # each table of a page sorts by itself
 

@@ -12,10 +12,13 @@ pair depends on the processor.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import numpy as np
 
-from numtorch.kernels import registry
-from numtorch.kernels.gemm.plan import Plan, Scratch, make_pairs_plan, scratch_key
+from numtorch.kernels.gemm.plan import Scratch, make_pairs_plan, scratch_key
 from numtorch.kernels.gemm.tile import BIAS
 from numtorch.kernels.jit import Jit, jit, prange
 from numtorch.kernels.math import float_to_bf16
@@ -24,10 +27,8 @@ from numtorch.kernels.threads import get_num_threads
 BLOCK = 8192  # elements that a thread converts at a time
 SERIAL = 1 << 14  # elements below which one thread converts as soon
 KEPT = 1 << 22  # elements (16 MiB) up to which space is kept for the next product
-NO_BIAS = np.empty(1, np.float32)
 
 _spaces = {name: Scratch() for name in ("a", "a rounded", "b", "b rounded", "packing")}
-_plans: dict[tuple, Plan] = registry.memo()
 
 
 @jit(parallel=True)
@@ -84,55 +85,54 @@ def _operand(x, name: str, rows: int, cols: int, along_rows: bool):
 
 
 def bmm(
-    a,
-    b,
-    c,
     batch: int,
     m: int,
     n: int,
     k: int,
     ta: bool = False,
     tb: bool = False,
-    a_shared: bool = False,
-    b_shared: bool = False,
-    bias=None,
-) -> None:
-    """``c[i] = op(a[i]) @ op(b[i]) + bias`` for each of ``batch`` matrices, where ``variants.multiplies_pairs()``.
+    a_step: int | None = None,
+    b_step: int | None = None,
+    biased: bool = False,
+    narrow: bool = True,
+) -> Callable:
+    """The function ``f(a, b, c)``, or ``f(a, b, bias, c)`` with a bias, that computes ``c[i] = op(a[i]) @ op(b[i]) +
+    bias`` for each of ``batch`` matrices, where ``variants.multiplies_pairs()``.
+
+    It takes flat arrays: a and b of uint16 that hold bfloat16, or of float32, which are rounded to bfloat16 first; a
+    bias of n float32.
 
     Args:
-        a, b: flat arrays of uint16 that hold bfloat16, or of float32, which are rounded to bfloat16 first.
-        c: uint16 (rounded once, from float32 sums) or float32.
-        a_shared, b_shared: all products use one matrix.
-        bias: float32 of n elements, or None.
+        a_step, b_step: 0 where all products use one matrix.
+        narrow: c is uint16, rounded once from float32 sums; else it is float32.
     """
     if batch * m * n == 0:
-        return
-    narrow = c.dtype != np.float32
-    a_rows, a_cols = (k, m) if ta else (m, k)
-    b_rows, b_cols = (n, k) if tb else (k, n)
-    left = _operand(a, "a", a_rows if a_shared else batch * a_rows, a_cols, not ta)
-    right = _operand(b, "b", b_rows if b_shared else batch * b_rows, b_cols, tb)
-    key = (batch, m, n, k, ta, tb, a_shared, b_shared, bias is None, narrow, get_num_threads())
-    plan = _plans.get(key)
-    if plan is None:
-        if len(_plans) > 4096:  # a program whose shapes keep changing starts over
-            _plans.clear()
-        even, items, rows = k + k % 2, batch, m
-        a_step = 0 if a_shared else m * (k if ta else even)
-        b_step = 0 if b_shared else n * (even if tb else k)
-        if b_shared and not a_shared and not ta:  # one tall product
-            items, rows, a_step = 1, batch * m, 0
-        plan = _plans[key] = make_pairs_plan(
-            items, rows, n, k, ta, tb, a_step, b_step, 0 if bias is None else BIAS, get_num_threads(), narrow
-        )
-    run, numbers, scratch, _ = plan
-    assert scratch is not None  # b is always packed
-    run(
-        numbers,
-        left,
-        right,
-        c if narrow else c.view(np.uint16),
-        NO_BIAS if bias is None else bias,
-        _halves("packing", scratch),
-        0,
+        return lambda *_: None
+    a_shared, b_shared = a_step == 0, b_step == 0
+    left = partial(_operand, name="a", rows=(1 if a_shared else batch) * (k if ta else m), cols=m if ta else k)
+    right = partial(_operand, name="b", rows=(1 if b_shared else batch) * (n if tb else k), cols=k if tb else n)
+    even, items, rows = k + k % 2, batch, m
+    a_step = 0 if a_shared else m * (k if ta else even)
+    b_step = 0 if b_shared else n * (even if tb else k)
+    if b_shared and not a_shared and not ta:  # one tall product
+        items, rows, a_step = 1, batch * m, 0
+    multiply = make_pairs_plan(
+        items,
+        rows,
+        n,
+        k,
+        ta,
+        tb,
+        a_step,
+        b_step,
+        BIAS if biased else 0,
+        get_num_threads(),
+        narrow,
+        partial(_halves, "packing"),
     )
+
+    def run(a: Any, b: Any, *rest: Any) -> None:
+        *bias, c = rest
+        multiply(left(a, along_rows=not ta), right(b, along_rows=tb), *bias, c if narrow else c.view(np.uint16))
+
+    return run

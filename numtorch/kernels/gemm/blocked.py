@@ -227,7 +227,7 @@ def multiply_small(plan, a, b, c):
 
 
 @jit(**OUTER)
-def multiply_small_biased(plan, a, b, c, bias):
+def multiply_small_biased(plan, a, b, bias, c):
     """``multiply_small`` with a bias."""
     multiply_items(plan, a, b, c, bias, 0, plan[BATCH])
 

@@ -1,20 +1,21 @@
 """Plans: the block sizes, the packing and the number of threads for one shape.
 
-The rules use only shapes, never timings. A plan is made once per shape and kept. The thresholds were measured on Zen 4
-(32 KiB and 1 MiB of cache per core); a comment explains each one.
+The rules use only shapes, never timings. A plan is the function that multiplies; callers keep it for their shape. The
+thresholds were measured on Zen 4 (32 KiB and 1 MiB of cache per core); a comment explains each one.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from numtorch.kernels.gemm import blocked as layout
 from numtorch.kernels.gemm import vector
-from numtorch.kernels.gemm.tile import ACCUMULATE, STACK, epilogues
+from numtorch.kernels.gemm.tile import BIAS, STACK, epilogues
 from numtorch.kernels.gemm.variants import Variants, variants
 from numtorch.kernels.jit import Jit, disabled
 
@@ -39,6 +40,11 @@ class Scratch(threading.local):
     def __init__(self) -> None:
         self.arrays: dict[int, np.ndarray] = {}
 
+    def take(self, key: int) -> np.ndarray:
+        """The array of a key; what it held is lost."""
+        found = self.arrays.get(key)
+        return self.add(key) if found is None else found
+
     def add(self, key: int) -> np.ndarray:
         dtype = np.dtype(np.float64 if key % 2 else np.float32)
         size, line = 1 << key // 2, 64 // dtype.itemsize
@@ -53,17 +59,7 @@ def scratch_key(dtype: np.dtype, size: int) -> int:
     return 2 * max(10, (size - 1).bit_length()) + (dtype == np.float64)
 
 
-class Plan(NamedTuple):
-    """What to call for one shape: ``run(numbers, a, b, c, bias, scratch, 0)``.
-
-    ``scratch`` is the key of the array for packing; None: the call is ``run(numbers, a, b, c)``, with the bias
-    behind it where ``biased``.
-    """
-
-    run: Callable
-    numbers: np.ndarray
-    scratch: int | None
-    biased: bool = False
+space = Scratch()
 
 
 def grid(m: int, n: int, lanes: int, parts: int) -> tuple[int, int]:
@@ -95,13 +91,16 @@ def make_plan(
     flags: int,
     threads: int,
     epilogue: Jit | None = None,
-) -> Plan:
-    """The plan for ``batch`` products; the strides are those between matrices of the batch.
+) -> Callable:
+    """``f(a, b, c)``, or ``f(a, b, bias, c)`` with a bias, for ``batch`` products; the strides are those between
+    matrices of the batch.
 
     ``epilogue(c, start, count)`` is applied to all of c, a panel at a time.
     """
+    if dtype not in (np.float32, np.float64):
+        raise TypeError(f"matrix product: expected float32 or float64, got {dtype}")
     if m == 0 or n == 0 or batch == 0:
-        return Plan(lambda *_: None, np.zeros(0, np.int64), None)
+        return lambda *_: None
     if epilogue is not None and (m == 1 or n == 1 or (batch == 1 and m <= DOT_ROWS)):
         return finished(
             make_plan(dtype, batch, m, n, k, ta, tb, a_stride, b_stride, flags, threads), epilogue, dtype, batch * m * n
@@ -128,8 +127,9 @@ def make_pairs_plan(
     flags: int,
     threads: int,
     narrow: bool,
-) -> Plan:
-    """The plan for products of bfloat16, whose arrays are all of uint16, but for the bias.
+    take: Callable[[int], np.ndarray],
+) -> Callable:
+    """The plan for products of bfloat16, whose arrays are all of uint16, but for the bias; ``take`` gives scratch.
 
     Rows that run along k have an even length. ``narrow``: c is bfloat16, too, else it holds the halves of float32.
     """
@@ -137,7 +137,7 @@ def make_pairs_plan(
         np.dtype(np.float32), batch, m, n, -(-k // 2), ta, tb, a_stride, b_stride, flags, threads, k, narrow
     )
     half = np.dtype(np.uint16)
-    return _blocked(numbers, False, [half, half, half, np.dtype(np.float32), half])
+    return _blocked(numbers, False, [half, half, half, np.dtype(np.float32), half], take)
 
 
 def _numbers(
@@ -231,34 +231,40 @@ def _numbers(
     return numbers, not pack_a and (not pack_b or on_stack) and down * across == 1 and blocks == 1
 
 
-def _blocked(numbers: np.ndarray, small: bool, dtypes: list[np.dtype]) -> Plan:
+def _blocked(
+    numbers: np.ndarray, small: bool, dtypes: list[np.dtype], take: Callable[[int], np.ndarray] = space.take
+) -> Callable:
     """The plan with its driver, from numbers that lack only the address of the chunks' kernel.
 
     ``dtypes``: of a, b, c, the bias and scratch.
     """
-    chunks = int(numbers[layout.CHUNKS])
+    chunks, biased = int(numbers[layout.CHUNKS]), numbers[layout.FLAGS] & BIAS
     if small and chunks == 1:
-        if numbers[layout.FLAGS] & ~ACCUMULATE:
-            return Plan(_entry(layout.multiply_small_biased, numbers, dtypes[:4]), numbers, None, True)
-        return Plan(_entry(layout.multiply_small, numbers, dtypes[:3]), numbers, None)
+        if biased:
+            a, b, c, bias, _ = dtypes
+            return partial(_entry(layout.multiply_small_biased, numbers, [a, b, bias, c]), numbers)
+        return partial(_entry(layout.multiply_small, numbers, dtypes[:3]), numbers)
     kernel = layout.multiply_small_chunk if small else layout.multiply_chunk
     run = _entry(kernel, numbers, dtypes, 0)
     if chunks > 1:
         numbers[layout.CHUNK] = _address(kernel, numbers, dtypes, 0)
         run = _entry(layout.multiply_parallel, numbers, dtypes, 0)
-    size = -(-chunks * int(numbers[layout.SCRATCH]) // int(numbers[layout.UNIT]))
-    return Plan(run, numbers, scratch_key(dtypes[3], size))
+    key = scratch_key(dtypes[3], -(-chunks * int(numbers[layout.SCRATCH]) // int(numbers[layout.UNIT])))
+    if biased:
+        return lambda a, b, bias, c: run(numbers, a, b, c, bias, take(key), 0)
+    none = np.empty(1, dtypes[3])
+    return lambda a, b, c: run(numbers, a, b, c, none, take(key), 0)
 
 
-def finished(plan: Plan, epilogue: Jit, dtype: np.dtype, size: int) -> Plan:
+def finished(multiply: Callable, epilogue: Jit, dtype: np.dtype, size: int) -> Callable:
     """A plan whose epilogue comes after all of the product, which is small."""
     finish = epilogue.entry(np.empty(1, dtype), 0, 0)
 
-    def run(numbers: np.ndarray, a: Any, b: Any, c: Any, *rest: Any) -> None:
-        plan.run(numbers, a, b, c, *rest)
-        finish(c, 0, size)
+    def run(*buffers: Any) -> None:
+        multiply(*buffers)
+        finish(buffers[-1], 0, size)
 
-    return plan._replace(run=run)
+    return run
 
 
 def epilogue_address(epilogue: Jit, dtype: np.dtype) -> int:
@@ -283,7 +289,7 @@ def make_vector_plan(
     b_stride: int,
     flags: int,
     threads: int,
-) -> Plan:
+) -> Callable:
     """The plan for products with one row (m = 1) or one column (n = 1)."""
     micro = variants(dtype == np.float64)
     matrix_is_a = n == 1
@@ -312,13 +318,13 @@ def make_vector_plan(
         kernel = vector.along_columns_parallel if chunks > 1 else vector.along_columns
 
     entry = _entry(kernel, numbers, [dtype] * 4)
-    if flags & ~ACCUMULATE:
+    if flags & BIAS:
         if matrix_is_a:
-            return Plan(entry, numbers, None, True)
-        return Plan(lambda numbers, a, b, c, bias: entry(numbers, b, a, c, bias), numbers, None, True)
+            return partial(entry, numbers)
+        return lambda a, b, bias, c: entry(numbers, b, a, bias, c)
     if matrix_is_a:
-        return Plan(lambda numbers, a, b, c: entry(numbers, a, b, c, c), numbers, None)
-    return Plan(lambda numbers, a, b, c: entry(numbers, b, a, c, c), numbers, None)
+        return lambda a, b, c: entry(numbers, a, b, c, c)
+    return lambda a, b, c: entry(numbers, b, a, c, c)
 
 
 def _entry(kernel: Jit, numbers: np.ndarray, dtypes: list[np.dtype], *rest: int) -> Callable:

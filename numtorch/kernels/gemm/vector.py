@@ -28,7 +28,7 @@ EXACT = frozenset({"contract"})
 
 
 @jit(needs=NEEDS, fastmath=EXACT, _nrt=False)
-def along_rows_chunk(plan, x, v, out, bias, chunk):
+def along_rows_chunk(plan, x, v, bias, out, chunk):
     """``out[b, i] = sum_j x[b, i, j] * v[b, j]`` for one share of the rows of all matrices."""
     rows, cols, flags = plan[ROWS], plan[COLS], plan[FLAGS]
     total = rows * plan[BATCH]
@@ -45,14 +45,14 @@ def along_rows_chunk(plan, x, v, out, bias, chunk):
 
 
 @jit(needs=NEEDS, fastmath=EXACT, _nrt=False)
-def along_rows(plan, x, v, out, bias):
-    along_rows_chunk(plan, x, v, out, bias, 0)
+def along_rows(plan, x, v, bias, out):
+    along_rows_chunk(plan, x, v, bias, out, 0)
 
 
 @jit(parallel=True, needs=NEEDS, fastmath=EXACT)
-def along_rows_parallel(plan, x, v, out, bias):
+def along_rows_parallel(plan, x, v, bias, out):
     for chunk in prange(plan[CHUNKS]):
-        along_rows_chunk(plan, x, v, out, bias, chunk)
+        along_rows_chunk(plan, x, v, bias, out, chunk)
 
 
 @jit(fastmath=EXACT, _nrt=False)
@@ -88,11 +88,11 @@ def along_columns_chunk(plan, x, v, out, chunk):
 
 
 @jit(fastmath=EXACT, _nrt=False)
-def along_columns(plan, x, v, out, bias):
+def along_columns(plan, x, v, bias, out):
     along_columns_chunk(plan, x, v, out, 0)
 
 
 @jit(parallel=True, fastmath=EXACT)
-def along_columns_parallel(plan, x, v, out, bias):
+def along_columns_parallel(plan, x, v, bias, out):
     for chunk in prange(plan[CHUNKS]):
         along_columns_chunk(plan, x, v, out, chunk)

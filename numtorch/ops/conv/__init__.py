@@ -1,6 +1,6 @@
 """Convolution: the functions that users call, in one, two and three dimensions, forward and transposed.
 
-All of them use views and the three two-dimensional ops of ``forms``. A sequence is an image of height 1. The depth of a
+All of them use views and the three ops of ``conv2d``. A sequence is an image of height 1. The depth of a
 volume is merged into the images (positions) and into the channels (taps). Gradients follow from those of the ops.
 """
 
@@ -9,18 +9,23 @@ from __future__ import annotations
 from typing import Any
 
 from numtorch._tensor import Tensor
-from numtorch.arguments import integer, integers, refused
 from numtorch.exports import exported
 from numtorch.ops import movement
-from numtorch.ops.conv.forms import (
+from numtorch.ops.conv.arguments import (
+    Numbers,
     check,
+    check_dims,
     check_extents,
-    conv2d_bias_grad,
-    conv2d_input_grad,
-    conv2d_weight_grad,
-    convolve,
+    check_weight,
+    group_count,
+    longer,
+    numbers_of,
+    padded,
     shape_text,
+    steps,
+    zeros_around,
 )
+from numtorch.ops.conv.conv2d import conv2d, conv2d_bias_grad, conv2d_input_grad, conv2d_weight_grad
 from numtorch.ops.movement import reshape, squeeze, unsqueeze
 from numtorch.ops.movement.views import slice_backward
 
@@ -35,174 +40,6 @@ __all__ = [
     "conv_transpose2d",
     "conv_transpose3d",
 ]
-
-Numbers = tuple[int, ...]
-
-
-_FARTHEST = 1 << 40  # elements: no tensor is longer, so that a longer step leads out of any
-
-
-def _numbers(op: str, value: Any, dims: int, name: str, least: int, complaint: str) -> Numbers:
-    """``dims`` integers of at least ``least``, from one or from as many."""
-    if value.__class__ is int and least <= value < _FARTHEST:
-        return (value,) * dims
-    if isinstance(value, tuple | list):
-        given = integers(value, op, name)
-        numbers = given * dims if len(given) == 1 else given
-    else:
-        numbers = (integer(value, op, name),) * dims
-    if len(numbers) != dims:
-        raise RuntimeError(
-            f"expected {name} to be a single integer value or a list of {dims} values to match the convolution "
-            f"dimensions, but got {name}={list(numbers)} (in {op})"
-        )
-    if min(numbers) < least:
-        raise RuntimeError(f"{complaint} is not supported ({op}: {name}={value})")
-    if max(numbers) >= 1 << 63:
-        raise ValueError(f"{op}: {name}={value}: Overflow when unpacking long long: an integer does not fit in int64")
-    return numbers
-
-
-def _dims_of(op: str, x: Tensor, dims: int) -> None:
-    if not isinstance(x, Tensor):
-        raise refused(AttributeError(), op, input=x)
-    if x.ndim not in (dims + 1, dims + 2):
-        raise RuntimeError(
-            f"Expected {dims + 1}D (unbatched) or {dims + 2}D (batched) input to {op}, but got input of size: "
-            f"{shape_text(x.shape)}"
-        )
-
-
-def _groups(op: str, groups: Any) -> int:
-    groups = integer(groups, op, "groups")
-    if groups < 1:
-        raise RuntimeError(f"non-positive groups is not supported ({op}: groups={groups})")
-    return groups
-
-
-def _steps(op: str, stride: Any, dilation: Any, dims: int) -> tuple[Numbers, Numbers]:
-    stride = _numbers(op, stride, dims, "stride", 1, "non-positive stride")
-    dilation = _numbers(op, dilation, dims, "dilation", 1, "dilation of zero or less")
-    if (
-        max(stride + dilation) > _FARTHEST
-    ):  # loops count with 64 bits; what leads out of every image does so by any number
-        return tuple([min(s, _FARTHEST) for s in stride]), tuple([min(d, _FARTHEST) for d in dilation])
-    return stride, dilation
-
-
-def _zeros_around(op: str, padding: Any, dims: int) -> Numbers:
-    padding = _numbers(op, padding, dims, "padding", 0, "negative padding")
-    if max(padding) >= _FARTHEST:
-        raise RuntimeError(f"{op}: Given padding={list(padding)}, expected padding to be less than {_FARTHEST}")
-    return padding
-
-
-def _padded(
-    op: str, x: Tensor, kernel: Numbers, stride: Numbers, padding: Any, dilation: Numbers
-) -> tuple[Tensor, Numbers]:
-    """The input (longer by one where ``"same"`` needs an odd number of zeros) and the zeros on each side."""
-    dims = len(stride)
-    if not isinstance(padding, str):
-        return x, _zeros_around(op, padding, dims)
-    if padding == "valid":
-        return x, (0,) * dims
-    if padding != "same":
-        raise RuntimeError(f"{op}: Invalid padding string: {padding!r}, should be one of {{'valid', 'same'}}")
-    if any(s != 1 for s in stride):
-        raise RuntimeError("padding='same' is not supported for strided convolutions")
-    total = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
-    for dim, t in enumerate(total, 2):
-        if t % 2:  # the odd one goes to the right and below
-            x = _longer(x, dim, 0, 1)
-    return x, tuple(t // 2 for t in total)
-
-
-def _longer(x: Tensor, dim: int, before: int, after: int) -> Tensor:
-    """``x`` with zeros before and after it along a dimension."""
-    if not before and not after:
-        return x
-    n = x.shape[dim]
-    shape = (*x.shape[:dim], before + n + after, *x.shape[dim + 1 :])
-    return slice_backward(x, shape, dim, before, before + n, 1)
-
-
-def _plain(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any) -> bool:
-    """Whether strides, paddings, dilations and groups are what the ops take, as nearly always."""
-    return (
-        a.__class__ is b.__class__ is c.__class__ is d.__class__ is e.__class__ is f.__class__ is g.__class__ is int
-        and 0 < a < _FARTHEST
-        and 0 < b < _FARTHEST
-        and 0 <= c < _FARTHEST
-        and 0 <= d < _FARTHEST
-        and 0 < e < _FARTHEST
-        and 0 < f < _FARTHEST
-        and g > 0
-    )
-
-
-def _weight_of(op: str, w: Tensor, dims: int) -> None:
-    if w.ndim != dims + 2:
-        raise RuntimeError(f"{op}: expected a {dims + 2}D weight, but got weight of size {shape_text(w.shape)}")
-
-
-@exported("nn.functional")
-def conv2d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-) -> Tensor:
-    """Convolution (cross-correlation) of images with a bank of filters.
-
-    ``out[n, o, i, j]`` is ``bias[o]`` plus the sum over c, k, l of
-    ``weight[o, c, k, l] * input[n, c, i * stride + k * dilation - padding, j * stride + l * dilation - padding]``.
-
-    Args:
-        input: (N, C, H, W) or (C, H, W).
-        weight: (O, C / groups, kH, kW), of the same type.
-        bias: (O).
-        stride: how far a window begins behind the one before, a number or two.
-        padding: zeros on each side, a number or two; ``"valid"`` for none; ``"same"`` for as many as keep H and W, with
-            a stride of 1.
-        dilation: the distance of neighbouring elements of a window.
-        groups: into how many groups of neighbours the channels are divided, each with its own O / groups filters.
-
-    Returns:
-        (N, O, H', W') or (O, H', W'), where ``H' = (H + 2 * padding - dilation * (kH - 1) - 1) // stride + 1``.
-
-    Raises:
-        RuntimeError: the shapes or types do not fit, filters are larger than the padded image, or an option makes no
-            sense.
-        TypeError: ``input`` is no tensor.
-
-    Differs from torch: on the CPU, with 3x3 filters (or 3 or 5 wide, in batches of small images) at stride 1, a NaN or
-    infinity makes NaN of the results around it in blocks of 4x4, not only of those whose window holds it (``winograd``,
-    ``points``; CUDA libraries do the same). Source: Lavin and Gray 2015, Fast Algorithms for Convolutional Neural
-    Networks.
-
-    >>> torch.nn.functional.conv2d(torch.ones(1, 1, 3, 3), torch.ones(1, 1, 2, 2))
-    tensor([[[[4., 4.],
-              [4., 4.]]]])
-    """
-    try:
-        single = len(input.shape) != 4
-    except AttributeError as e:
-        raise refused(e, "conv2d", input=input) from None
-    if single:
-        _dims_of("conv2d", input, 2)
-        return squeeze(conv2d(unsqueeze(input, 0), weight, bias, stride, padding, dilation, groups), 0)
-    if not (
-        stride.__class__ is padding.__class__ is dilation.__class__ is tuple
-        and len(stride) == len(padding) == len(dilation) == 2
-    ) or not _plain(*stride, *padding, *dilation, groups):
-        _weight_of("conv2d", weight, 2)
-        stride, dilation = _steps("conv2d", stride, dilation, 2)
-        input, padding = _padded("conv2d", input, weight.shape[2:], stride, padding, dilation)
-        groups = _groups("conv2d", groups)
-    return convolve(input, weight, bias, stride, padding, dilation, groups)
 
 
 @exported("nn.functional")
@@ -237,15 +74,15 @@ def conv1d(
     >>> torch.nn.functional.conv1d(torch.tensor([[[1.0, 2.0, 4.0]]]), torch.tensor([[[-1.0, 1.0]]]))
     tensor([[[1., 2.]]])
     """
-    _dims_of("conv1d", input, 1)
-    _weight_of("conv1d", weight, 1)
-    groups = _groups("conv1d", groups)
-    (s,), (d,) = _steps("conv1d", stride, dilation, 1)
+    check_dims("conv1d", input, 1)
+    check_weight("conv1d", weight, 1)
+    groups = group_count("conv1d", groups)
+    (s,), (d,) = steps("conv1d", stride, dilation, 1)
     if input.ndim == 2:
         return squeeze(conv1d(unsqueeze(input, 0), weight, bias, s, padding, d, groups), 0)
-    x, (p,) = _padded("conv1d", input, weight.shape[2:], (s,), padding, (d,))
+    x, (p,) = padded("conv1d", input, weight.shape[2:], (s,), padding, (d,))
     try:
-        return squeeze(convolve(unsqueeze(x, -2), unsqueeze(weight, -2), bias, (1, s), (0, p), (1, d), groups), -2)
+        return squeeze(conv2d(unsqueeze(x, -2), unsqueeze(weight, -2), bias, (1, s), (0, p), (1, d), groups), -2)
     except RuntimeError:
         check(input, weight, bias, groups, 1)  # the same complaint about the shapes that the user knows
         raise
@@ -284,16 +121,16 @@ def conv3d(
     >>> torch.nn.functional.conv3d(torch.ones(1, 2, 4, 5, 6), torch.ones(3, 2, 2, 3, 3), padding=1).shape
     torch.Size([1, 3, 5, 5, 6])
     """
-    _dims_of("conv3d", input, 3)
-    _weight_of("conv3d", weight, 3)
-    groups = _groups("conv3d", groups)
-    stride, dilation = _steps("conv3d", stride, dilation, 3)
+    check_dims("conv3d", input, 3)
+    check_weight("conv3d", weight, 3)
+    groups = group_count("conv3d", groups)
+    stride, dilation = steps("conv3d", stride, dilation, 3)
     if input.ndim == 4:
         return squeeze(conv3d(unsqueeze(input, 0), weight, bias, stride, padding, dilation, groups), 0)
     check(input, weight, bias, groups, 3)
     check_extents("conv3d", input.shape)
-    x, padding = _padded("conv3d", input, weight.shape[2:], stride, padding, dilation)
-    x = _longer(x, 2, padding[0], padding[0])
+    x, padding = padded("conv3d", input, weight.shape[2:], stride, padding, dilation)
+    x = longer(x, 2, padding[0], padding[0])
     n, c, d, h, w = x.shape
     o, _, kd, kh, kw = weight.shape
     reach = dilation[0] * (kd - 1) + 1
@@ -310,7 +147,7 @@ def conv3d(
     ]
     images = reshape(movement.stack([movement.transpose(s, 1, 2) for s in slices], 3), (n * depth, c * kd, h, w))
     taps = reshape(weight, (o, weight.shape[1] * kd, kh, kw))
-    y = convolve(images, taps, bias, stride[1:], padding[1:], dilation[1:], groups)
+    y = conv2d(images, taps, bias, stride[1:], padding[1:], dilation[1:], groups)
     return movement.contiguous(movement.transpose(reshape(y, (n, depth, *y.shape[1:])), 1, 2))
 
 
@@ -330,11 +167,11 @@ def _transposed(
     dims: int,
 ) -> tuple[Numbers, Numbers, Numbers, Numbers, int]:
     """torch's complaints; then stride, padding, dilation, the extents of the result and the groups."""
-    _weight_of(op, w, dims)
-    groups = _groups(op, groups)
-    stride, dilation = _steps(op, stride, dilation, dims)
-    padding = _zeros_around(op, padding, dims)
-    extra = _numbers(op, output_padding, dims, "output_padding", 0, "negative output_padding")
+    check_weight(op, w, dims)
+    groups = group_count(op, groups)
+    stride, dilation = steps(op, stride, dilation, dims)
+    padding = zeros_around(op, padding, dims)
+    extra = numbers_of(op, output_padding, dims, "output_padding", 0, "negative output_padding")
     if x.shape[1] != w.shape[0]:
         raise RuntimeError(
             f"Given transposed=1, weight of size {shape_text(w.shape)}, expected input{shape_text(x.shape)} to have "
@@ -430,13 +267,15 @@ def conv_transpose2d(
               [2., 4., 2.],
               [1., 2., 1.]]]])
     """
-    _dims_of("conv_transpose2d", input, 2)
+    check_dims("conv_transpose2d", input, 2)
     if input.ndim == 3:
         return squeeze(
             conv_transpose2d(unsqueeze(input, 0), weight, bias, stride, padding, output_padding, groups, dilation), 0
         )
-    steps = _transposed("conv_transpose2d", input, weight, bias, stride, padding, output_padding, groups, dilation, 2)
-    stride, padding, dilation, size, groups = steps
+    geometry = _transposed(
+        "conv_transpose2d", input, weight, bias, stride, padding, output_padding, groups, dilation, 2
+    )
+    stride, padding, dilation, size, groups = geometry
     return _biased(conv2d_input_grad(input, weight, size, stride, padding, dilation, groups), bias)
 
 
@@ -473,13 +312,15 @@ def conv_transpose1d(
     >>> torch.nn.functional.conv_transpose1d(torch.tensor([[[1.0, 2.0]]]), torch.tensor([[[1.0, 10.0]]]))
     tensor([[[ 1., 12., 20.]]])
     """
-    _dims_of("conv_transpose1d", input, 1)
+    check_dims("conv_transpose1d", input, 1)
     if input.ndim == 2:
         return squeeze(
             conv_transpose1d(unsqueeze(input, 0), weight, bias, stride, padding, output_padding, groups, dilation), 0
         )
-    steps = _transposed("conv_transpose1d", input, weight, bias, stride, padding, output_padding, groups, dilation, 1)
-    (s,), (p,), (d,), (size,), groups = steps
+    geometry = _transposed(
+        "conv_transpose1d", input, weight, bias, stride, padding, output_padding, groups, dilation, 1
+    )
+    (s,), (p,), (d,), (size,), groups = geometry
     y = conv2d_input_grad(unsqueeze(input, -2), unsqueeze(weight, -2), (1, size), (1, s), (0, p), (1, d), groups)
     return _biased(squeeze(y, -2), bias)
 
@@ -518,13 +359,15 @@ def conv_transpose3d(
     >>> torch.nn.functional.conv_transpose3d(torch.ones(1, 2, 2, 2, 2), torch.ones(2, 1, 3, 3, 3), stride=2).shape
     torch.Size([1, 1, 5, 5, 5])
     """
-    _dims_of("conv_transpose3d", input, 3)
+    check_dims("conv_transpose3d", input, 3)
     if input.ndim == 4:
         return squeeze(
             conv_transpose3d(unsqueeze(input, 0), weight, bias, stride, padding, output_padding, groups, dilation), 0
         )
-    steps = _transposed("conv_transpose3d", input, weight, bias, stride, padding, output_padding, groups, dilation, 3)
-    stride, padding, dilation, size, groups = steps
+    geometry = _transposed(
+        "conv_transpose3d", input, weight, bias, stride, padding, output_padding, groups, dilation, 3
+    )
+    stride, padding, dilation, size, groups = geometry
     (n, c, d, h, w), (_, o, kd, kh, kw) = input.shape, weight.shape
     images = reshape(movement.transpose(input, 1, 2), (n * d, c, h, w))
     taps = reshape(weight, (c, o * kd, kh, kw))

@@ -1,6 +1,7 @@
 """Convolution on the CPU: seven algorithms, and the rule that chooses one by the shapes.
 
-Owns the functions that the ops' kernels call with flat NCHW arrays and integers. The loops are in ``images`` and
+Owns the functions that plan a part of a layer of one shape: from the type of the numbers and integers they make what
+computes it on flat NCHW arrays. The loops are in ``images`` and
 ``points`` (batches of small images), ``direct`` (few channels), ``implicit`` (matrix products), three ``winograd``
 modules (3x3 with fewer products), ``depthwise`` and, for 1x1 filters, ``kernels.gemm``. Every algorithm computes every
 shape that its rule admits; ``implicit_gemm`` computes any shape.
@@ -8,7 +9,7 @@ shape that its rule admits; ``implicit_gemm`` computes any shape.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -49,10 +50,7 @@ FEW_GROUPED = 8  # the same with groups
 SHORT = 64  # positions in an image below which adding up products image by image costs half of their time
 SHALLOW = 18  # products in a sum up to which the same holds
 
-NO_BIAS = {4: np.empty(0, np.float32), 8: np.empty(0, np.float64)}
 
-
-@lru_cache(maxsize=4096)
 def path(
     part: str,
     batch: int,
@@ -102,189 +100,207 @@ def path(
 # --- pointwise ------------------------------------------------------------------------------------
 
 
-def pointwise_forward(x, w, bias, out, n, ci, h, wd, co, *_):
+def pointwise_forward(d, n, ci, h, wd, co, *_):
     """1x1: the image is its own operand, ``out[i] = w @ x[i] + bias``."""
-    if bias.size:
-        of_bias.fill_bias(bias, out, n, co, h * wd)
-    bmm(w, x, out, n, co, h * wd, ci, a_stride=0, accumulate=bias.size > 0)
+    multiply, add_products = (bmm(d, n, co, h * wd, ci, a_stride=0, accumulate=onto) for onto in (False, True))
+
+    def compute(x, w, bias, out):
+        if bias.size:
+            of_bias.fill_bias(bias, out, n, co, h * wd)
+        (add_products if bias.size else multiply)(w, x, out)
+
+    return compute
 
 
-def pointwise_input_grad(g, w, gx, n, ci, h, wd, co, *_):
+def pointwise_input_grad(d, n, ci, h, wd, co, *_):
     """1x1: ``gx[i] = w.T @ g[i]``."""
-    bmm(w, g, gx, n, ci, h * wd, co, ta=True, a_stride=0)
+    multiply = bmm(d, n, ci, h * wd, co, ta=True, a_stride=0)
+    return lambda g, w, gx: multiply(w, g, gx)
 
 
-def pointwise_weight_grad(x, g, gw, n, ci, h, wd, co, *rest):
+def pointwise_weight_grad(d, n, ci, h, wd, co, *rest):
     """1x1: ``gw = sum over i of g[i] @ x[i].T``, image after image; several small ones make one sum."""
     m = h * wd
     if n > 1 and m < SHORT:
-        return implicit_weight_grad(x, g, gw, n, ci, h, wd, co, *rest)
-    for i in range(n):
-        gemm(
-            g[i * co * m : (i + 1) * co * m], x[i * ci * m : (i + 1) * ci * m], gw, co, ci, m, tb=True, accumulate=i > 0
-        )
+        return implicit_weight_grad(d, n, ci, h, wd, co, *rest)
+    multiply, add_products = (gemm(d, co, ci, m, tb=True, accumulate=onto) for onto in (False, True))
+
+    def compute(x, g, gw):
+        for i in range(n):
+            (add_products if i else multiply)(g[i * co * m : (i + 1) * co * m], x[i * ci * m : (i + 1) * ci * m], gw)
+
+    return compute
 
 
 # --- implicit_gemm --------------------------------------------------------------------------------
 
 
-def implicit_forward(x, w, bias, out, *ints):
+def implicit_forward(d, *ints):
     """Any shape: weights times the input's shifted positions."""
-    plan = _forward_plan(False, x.dtype, get_num_threads(), *ints)
-    run(implicit.product_chunk, plan, x, pack(implicit.pack_weights, plan, w), bias, out)
+    plan = _forward_plan(False, d, get_num_threads(), *ints)
+    return lambda x, w, bias, out: run(implicit.product_chunk, plan, x, pack(implicit.pack_weights, plan, w), bias, out)
 
 
-def implicit_input_grad(g, w, gx, *ints):
+def implicit_input_grad(d, *ints):
     """Any shape: turned weights times the incoming gradient's shifted positions, for each phase of the input."""
-    plan = _input_grad_plan(False, g.dtype, get_num_threads(), *ints)
-    run(implicit.product_chunk, plan, g, pack(implicit.pack_turned, plan, w), NO_BIAS[g.itemsize], gx)
+    plan, none = _input_grad_plan(False, d, get_num_threads(), *ints), np.empty(0, d)
+    return lambda g, w, gx: run(implicit.product_chunk, plan, g, pack(implicit.pack_turned, plan, w), none, gx)
 
 
-def implicit_weight_grad(x, g, gw, *ints):
+def implicit_weight_grad(d, *ints):
     """Any shape: the incoming gradient times the input's shifted positions, turned."""
-    plan = _weight_grad_plan(False, x.dtype, get_num_threads(), *ints)
-    parts = gw if plan.parts == 1 else pack_space(gw.dtype, plan.parts * gw.size)
-    run(implicit.weight_grad_chunk, plan, x, g, g, parts)
-    if plan.parts > 1:
-        direct.combine(parts, gw, plan.parts)
+    return _by_parts(implicit.weight_grad_chunk, _weight_grad_plan(False, d, get_num_threads(), *ints))
+
+
+def _by_parts(kernel: Any, plan: Plan):
+    """A weight gradient by a plan, as the sum of its parts of the images."""
+
+    def compute(x, g, gw):
+        parts = gw if plan.parts == 1 else pack_space(gw.dtype, plan.parts * gw.size)
+        run(kernel, plan, x, g, g, parts)
+        if plan.parts > 1:
+            direct.combine(parts, gw, plan.parts)
+
+    return compute
 
 
 # --- winograd -------------------------------------------------------------------------------------
 
 
-def winograd_forward(x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, *_):
+def winograd_forward(d, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, *_):
     """3x3 at stride 1: tiles of the result from 36 products in place of 144."""
-    _filter(x, w, bias, out, n, ci, h, wd, co, ho, wo, ph, pw, dh, dw, False)
+    return _filter(n, ci, h, wd, co, ho, wo, ph, pw, dh, dw, False)
 
 
-def winograd_input_grad(g, w, gx, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, *_):
+def winograd_input_grad(d, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, *_):
     """The convolution of g with turned weights."""
-    _filter(g, w, NO_BIAS[4], gx, n, co, ho, wo, ci, h, wd, 2 * dh - ph, 2 * dw - pw, dh, dw, True)
+    filtered, none = _filter(n, co, ho, wo, ci, h, wd, 2 * dh - ph, 2 * dw - pw, dh, dw, True), np.empty(0, d)
+    return lambda g, w, gx: filtered(g, w, none, gx)
 
 
-def _filter(x, w, bias, out, n, ci, h, wd, co, ho, wo, ph, pw, dh, dw, turned) -> None:
+def _filter(n, ci, h, wd, co, ho, wo, ph, pw, dh, dw, turned):
     """Weights are (co, ci, 3, 3), or (ci, co, 3, 3) with their taps turned round."""
     threads = get_num_threads()
     if dh * dw > 1:
-        space = pack_space(x.dtype, x.size + out.size)
-        xs, ys = space[: x.size], space[x.size :]
-        dilated.split(threads, x, xs, n, ci, h, wd, dh, dw)
-        _filter(
-            xs,
-            w,
-            bias,
-            ys,
-            n * dh * dw,
-            ci,
-            h // dh,
-            wd // dw,
-            co,
-            ho // dh,
-            wo // dw,
-            ph // dh,
-            pw // dw,
-            1,
-            1,
-            turned,
-        )
-        dilated.join(threads, ys, out, n, co, ho, wo, dh, dw)
-    elif winograd_deep.suits(n, ci, co, ho, wo):
-        plan = winograd_deep.make_plan(threads, n, ci, h, wd, co, ho, wo, ph, pw, turned)
-        winograd.run_blocks(plan, x, w, winograd.whole_bias(bias, co), out)
-    else:
-        k_step, c_step = (9 * co, 9) if turned else (9, 9 * ci)
-        winograd.run(
-            winograd.make_plan(threads, n, ci, h, wd, co, ho, wo, ph, pw), x, w, bias, out, k_step, c_step, turned
-        )
+        split, join = dilated.split(threads, n, ci, h, wd, dh, dw), dilated.join(threads, n, co, ho, wo, dh, dw)
+        phases = n * dh * dw, ci, h // dh, wd // dw, co, ho // dh, wo // dw, ph // dh, pw // dw
+        filtered = _filter(*phases, 1, 1, turned)
+
+        def by_phases(x, w, bias, out):
+            space = pack_space(x.dtype, x.size + out.size)
+            split(x, space[: x.size])
+            filtered(space[: x.size], w, bias, space[x.size :])
+            join(space[x.size :], out)
+
+        return by_phases
+    if winograd_deep.suits(n, ci, co, ho, wo):
+        blocks = winograd_deep.make_plan(threads, n, ci, h, wd, co, ho, wo, ph, pw, turned)
+        return lambda x, w, bias, out: winograd.run_blocks(blocks, x, w, winograd.whole_bias(bias, co), out)
+    steps = (9 * co, 9) if turned else (9, 9 * ci)
+    plan = winograd.make_plan(threads, n, ci, h, wd, co, ho, wo, ph, pw)
+    return lambda x, w, bias, out: winograd.run(plan, x, w, bias, out, *steps, turned)
 
 
-def winograd_weight_grad(x, g, gw, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, *_):
+def winograd_weight_grad(d, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, *_):
     """3x3 at stride 1: the filtering of x by tiles of g."""
-    threads = get_num_threads()
-    if dh * dw > 1:
-        space = pack_space(x.dtype, x.size + g.size)
-        xs, gs = space[: x.size], space[x.size :]
-        dilated.split(threads, x, xs, n, ci, h, wd, dh, dw)
-        dilated.split(threads, g, gs, n, co, ho, wo, dh, dw)
-        x, g, n, h, wd, ho, wo, ph, pw = xs, gs, n * dh * dw, h // dh, wd // dw, ho // dh, wo // dw, ph // dh, pw // dw
-    plan = winograd_grad.make_plan(threads, n, ci, h, wd, co, ho, wo, ph, pw)
-    winograd.run_blocks(plan, x, g, NO_BIAS[4], gw)
+    threads, none = get_num_threads(), np.empty(0, d)
+    phases = n * dh * dw, ci, h // dh, wd // dw, co, ho // dh, wo // dw, ph // dh, pw // dw
+    plan = winograd_grad.make_plan(threads, *phases)
+    images_of = ((n, ci, h, wd, dh, dw), (n, co, ho, wo, dh, dw)) if dh * dw > 1 else ()
+    splits = [dilated.split(threads, *shape) for shape in images_of]
+
+    def compute(x, g, gw):
+        if splits:
+            space = pack_space(x.dtype, x.size + g.size)
+            splits[0](x, space[: x.size])
+            splits[1](g, space[x.size :])
+            x, g = space[: x.size], space[x.size :]
+        winograd.run_blocks(plan, x, g, none, gw)
+
+    return compute
 
 
 # --- images ---------------------------------------------------------------------------------------
 
 
-def images_forward(x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, *_):
+def images_forward(d, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, *_):
     """Stride 1: as many images as a vector has lanes pass at a time."""
-    plan = images.sums_plan(get_num_threads(), x.dtype, n, ci, h, wd, co, ho, wo, kh, kw, ph, pw)
-    _sums(plan, x, w, ci * kh * kw, kh * kw, False, bias if bias.size else np.zeros(co, x.dtype), out)
+    plan = images.sums_plan(get_num_threads(), d, n, ci, h, wd, co, ho, wo, kh, kw, ph, pw)
+    sums, none = _sums(plan, ci * kh * kw, kh * kw, False), np.zeros(co, d)
+    return lambda x, w, bias, out: sums(x, w, bias if bias.size else none, out)
 
 
-def images_input_grad(g, w, gx, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, *_):
+def images_input_grad(d, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, *_):
     """The convolution of g, padded to kernel - 1 - padding, with turned weights."""
-    plan = images.sums_plan(get_num_threads(), g.dtype, n, co, ho, wo, ci, h, wd, kh, kw, kh - 1 - ph, kw - 1 - pw)
-    _sums(plan, g, w, kh * kw, ci * kh * kw, True, np.zeros(ci, g.dtype), gx)
+    plan = images.sums_plan(get_num_threads(), d, n, co, ho, wo, ci, h, wd, kh, kw, kh - 1 - ph, kw - 1 - pw)
+    sums, none = _sums(plan, kh * kw, ci * kh * kw, True), np.zeros(ci, d)
+    return lambda g, w, gx: sums(g, w, none, gx)
 
 
-def _sums(plan: Plan, x, w, c_step, k_step, turned, bias, out) -> None:
-    packed = np.empty(plan.weights, w.dtype)
-    images.pack(plan.numbers, w, c_step, k_step, turned, packed)
-    run(images.sums_chunk, plan, x, packed, bias, out)
+def _sums(plan: Plan, c_step: int, k_step: int, turned: bool):
+    def compute(x, w, bias, out):
+        packed = np.empty(plan.weights, w.dtype)
+        images.pack(plan.numbers, w, c_step, k_step, turned, packed)
+        run(images.sums_chunk, plan, x, packed, bias, out)
+
+    return compute
 
 
-def images_weight_grad(x, g, gw, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, *_):
+def images_weight_grad(d, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, *_):
     """Dot products over positions and images, by parts of the images."""
-    plan = images.dots_plan(get_num_threads(), x.dtype, n, ci, h, wd, co, ho, wo, kh, kw, ph, pw)
-    parts = gw if plan.parts == 1 else np.empty(plan.parts * gw.size, gw.dtype)
-    run(images.dots_chunk, plan, x, g, g, parts)
-    if plan.parts > 1:
-        direct.combine(parts, gw, plan.parts)
+    plan = images.dots_plan(get_num_threads(), d, n, ci, h, wd, co, ho, wo, kh, kw, ph, pw)
+    return _by_parts(images.dots_chunk, plan)
 
 
 # --- points ---------------------------------------------------------------------------------------
 
 
-def points_forward(x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, *_):
+def points_forward(d, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, *_):
     """``images`` where filters are 3 or 5 wide: sets of results from six products."""
     plan = points.make_plan(get_num_threads(), n, ci, h, wd, co, ho, wo, kh, kw, ph, pw)
-    _points(plan, x, w, ci * kh * kw, kh * kw, kw, False, bias, co, out)
+    return _points(plan, ci * kh * kw, kh * kw, kw, False, co)
 
 
-def points_input_grad(g, w, gx, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, *_):
+def points_input_grad(d, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, *_):
     """The convolution of g, padded to kernel - 1 - padding, with turned weights."""
     plan = points.make_plan(get_num_threads(), n, co, ho, wo, ci, h, wd, kh, kw, kh - 1 - ph, kw - 1 - pw)
-    _points(plan, g, w, kh * kw, ci * kh * kw, kw, True, NO_BIAS[4], ci, gx)
+    filtered, none = _points(plan, kh * kw, ci * kh * kw, kw, True, ci), np.empty(0, d)
+    return lambda g, w, gx: filtered(g, w, none, gx)
 
 
-def _points(plan: Plan, x, w, c_step, k_step, kw, turned, bias, channels, out) -> None:
-    packed = np.empty(plan.weights, w.dtype)
-    points.pack_points(plan.numbers, w, points.weight_matrix(kw), c_step, k_step, turned, packed)
-    padded = np.zeros(2 * channels, w.dtype)  # behind the bias, as many zeros as a tile may have channels
-    padded[: bias.size] = bias
-    run(points.points_chunk, plan, x, packed, padded, out)
+def _points(plan: Plan, c_step: int, k_step: int, kw: int, turned: bool, channels: int):
+    matrix = points.WEIGHT[kw].astype(np.float32).reshape(-1)
+
+    def compute(x, w, bias, out):
+        packed = np.empty(plan.weights, w.dtype)
+        points.pack_points(plan.numbers, w, matrix, c_step, k_step, turned, packed)
+        padded = np.zeros(2 * channels, w.dtype)  # behind the bias, as many zeros as a tile may have channels
+        padded[: bias.size] = bias
+        run(points.points_chunk, plan, x, packed, padded, out)
+
+    return compute
 
 
 # --- depthwise ------------------------------------------------------------------------------------
 
 
-def depthwise_forward(x, w, bias, out, *ints):
+def depthwise_forward(d, *ints):
     """Each plane of the input with its own few taps."""
-    run(depthwise.planes_chunk, _forward_plan(True, x.dtype, get_num_threads(), *ints), x, w, bias, out)
+    return partial(run, depthwise.planes_chunk, _forward_plan(True, d, get_num_threads(), *ints))
 
 
-def depthwise_input_grad(g, w, gx, *ints):
+def depthwise_input_grad(d, *ints):
     """Each plane of the gradient, phase by phase."""
-    run(
-        depthwise.planes_chunk, _input_grad_plan(True, g.dtype, get_num_threads(), *ints), g, w, NO_BIAS[g.itemsize], gx
-    )
+    plan, none = _input_grad_plan(True, d, get_num_threads(), *ints), np.empty(0, d)
+    return lambda g, w, gx: run(depthwise.planes_chunk, plan, g, w, none, gx)
 
 
-def depthwise_weight_grad(x, g, gw, *ints):
+def depthwise_weight_grad(d, *ints):
     """A dot product of two planes for each tap."""
-    run(depthwise.planes_weight_grad_chunk, _weight_grad_plan(True, x.dtype, get_num_threads(), *ints), x, g, g, gw)
+    plan = _weight_grad_plan(True, d, get_num_threads(), *ints)
+    return lambda x, g, gw: run(depthwise.planes_weight_grad_chunk, plan, x, g, g, gw)
 
 
-@lru_cache(maxsize=1024)
 def _forward_plan(planes, dtype, threads, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups) -> Plan:
     job = forward_job(kh, kw, ho, wo, sh, sw, ph, pw, dh, dw)
     source = Source(n, groups, ci // groups, h, wd, sh, sw)
@@ -292,7 +308,6 @@ def _forward_plan(planes, dtype, threads, n, ci, h, wd, co, kh, kw, ho, wo, sh, 
     return make(source, co // groups, kh * kw, (ho, wo), (1, 1), (job,), dtype, threads)
 
 
-@lru_cache(maxsize=1024)
 def _input_grad_plan(planes, dtype, threads, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups) -> Plan:
     jobs = tuple(input_grad_jobs(h, wd, kh, kw, sh, sw, ph, pw, dh, dw))
     source = Source(n, groups, co // groups, ho, wo, 1, 1)
@@ -301,7 +316,6 @@ def _input_grad_plan(planes, dtype, threads, n, ci, h, wd, co, kh, kw, ho, wo, s
     return product_plan(source, ci // groups, kh * kw, (h, wd), (sh, sw), jobs, dtype, threads, implicit.pack_turned)
 
 
-@lru_cache(maxsize=1024)
 def _weight_grad_plan(planes, dtype, threads, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups) -> Plan:
     job = forward_job(kh, kw, ho, wo, sh, sw, ph, pw, dh, dw)
     source = Source(n, groups, ci // groups, h, wd, sh, sw)
@@ -318,48 +332,52 @@ def is_large(work):
     return work > PARALLEL_WORK and get_num_threads() > 1
 
 
-def direct_forward(x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups):
+def direct_forward(d, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups):
     """Stride 1 by shifted planes; images are independent, so any cut will do."""
     ints = (n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups)
     if is_large(n * co * ho * wo * (ci // groups) * kh * kw):
-        kernel = direct.entry(direct.forward, kh, kw, co > groups, x.dtype)
-        direct.forward_chunks(kernel, x, w, bias, out, *ints, min(n, get_num_threads()))
-    else:
-        kernel = direct.specialise(direct.forward, kh, kw, co > groups)
-        kernel(0, x, w, bias, out, *ints, 1)
+        kernel, chunks = direct.entry(direct.forward, kh, kw, co > groups, d), min(n, get_num_threads())
+        return lambda x, w, bias, out: direct.forward_chunks(kernel, x, w, bias, out, *ints, chunks)
+    kernel = direct.specialise(direct.forward, kh, kw, co > groups).entry(0, *[np.empty(1, d)] * 4, *ints, 1)
+    return lambda x, w, bias, out: kernel(0, x, w, bias, out, *ints, 1)
 
 
-def direct_input_grad(g, w, gx, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups):
+def direct_input_grad(d, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups):
     """The convolution of g, padded to kernel - 1 - padding, with the flipped weights."""
-    wf = np.empty_like(w)
-    direct.flip(w, wf, co, ci // groups, co // groups, kh, kw)
     ints = (n, co, ho, wo, ci, kh, kw, h, wd, sh, sw, kh - 1 - ph, kw - 1 - pw, dh, dw, groups)
-    direct_forward(g, wf, NO_BIAS[w.itemsize], gx, *ints)
+    convolve, none = direct_forward(d, *ints), np.empty(0, d)
+
+    def compute(g, w, gx):
+        flipped = np.empty_like(w)
+        direct.flip(w, flipped, co, ci // groups, co // groups, kh, kw)
+        convolve(g, flipped, none, gx)
+
+    return compute
 
 
-def direct_weight_grad(x, g, gw, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups):
+def direct_weight_grad(d, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups):
     """Dot products of shifted planes, by parts of the images."""
-    pair = co // groups % 2 == 0
-    chunks = min(n, PARTS)
-    parts = np.empty(chunks * gw.size, gw.dtype)
+    pair, chunks = co // groups % 2 == 0, min(n, PARTS)
     ints = (n, ci, h, wd, co, kh, kw, ho, wo, ph, pw, groups, chunks)
-    if is_large(n * co * ho * wo * (ci // groups) * kh * kw):
-        kernel = direct.entry(direct.weight_grad, kh, kw, pair, x.dtype)
-        direct.weight_grad_chunks(kernel, x, g, parts, *ints)
+    shared = is_large(n * co * ho * wo * (ci // groups) * kh * kw)
+    if shared:
+        kernel = direct.entry(direct.weight_grad, kh, kw, pair, d)
     else:
-        kernel = direct.specialise(direct.weight_grad, kh, kw, pair)
-        for t in range(chunks):
-            kernel(t, x, g, parts, *ints)
-    direct.combine(parts, gw, chunks)
+        kernel = direct.specialise(direct.weight_grad, kh, kw, pair).entry(0, *[np.empty(1, d)] * 3, *ints)
+
+    def compute(x, g, gw):
+        parts = np.empty(chunks * gw.size, gw.dtype)
+        if shared:
+            direct.weight_grad_chunks(kernel, x, g, parts, *ints)
+        else:
+            for t in range(chunks):
+                kernel(t, x, g, parts, *ints)
+        direct.combine(parts, gw, chunks)
+
+    return compute
 
 
-def bias_grad(g, gb, n, co, ho, wo):
-    """Gradient of the bias: g (n, co, ho, wo) summed over images and positions."""
-    kernel = of_bias.bias_grad if is_large(n * co * ho * wo) else of_bias.bias_grad.serial
-    kernel(g, gb, n, co, ho * wo)
-
-
-# part: way: function of (operand, operand or weights, [bias,] result, integers)
+# part: way: function of (dtype, integers) that gives one of (operand, operand or weights, [bias,] result)
 WAYS: dict[str, dict[str, Any]] = {
     "forward": {
         "winograd": winograd_forward,

@@ -124,29 +124,6 @@ def bias_grad(g, gb, n, co, m):
             gb[c] = total
 
 
-def conv2d_forward(x, w, bias, out, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups):
-    """See ``cpu.conv2d_forward``; device arrays."""
-    ints = (n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups)
-    forward.launch(n * co * ho * wo, x, w, bias, out, *ints)
-
-
-def conv2d_input_grad(g, w, gx, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups):
-    """See ``cpu.conv2d_input_grad``; device arrays."""
-    ints = (n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups)
-    input_grad.launch(n * ci * h * wd, g, w, gx, *ints)
-
-
-def conv2d_weight_grad(x, g, gw, n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups):
-    """See ``cpu.conv2d_weight_grad``; device arrays."""
-    ints = (n, ci, h, wd, co, kh, kw, ho, wo, sh, sw, ph, pw, dh, dw, groups)
-    weight_grad.launch_blocks(co * (ci // groups) * kh * kw, block_size(), x, g, gw, *ints)
-
-
-def conv2d_bias_grad(g, gb, n, co, ho, wo):
-    """See ``cpu.conv2d_bias_grad``; device arrays."""
-    bias_grad.launch_blocks(co, block_size(), g, gb, n, co, ho * wo)
-
-
 def block_size():
     """Threads of a block that shares a sum."""
     return SIMULATED_BLOCK if simulated() else BLOCK

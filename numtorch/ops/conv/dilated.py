@@ -8,8 +8,7 @@ of the dilation.
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
@@ -58,29 +57,23 @@ def phases_chunk(plan, x, w, bias, out, scratch, first, last, chunk):
                                 out[near + j] = x[far + j * dw]
 
 
-@lru_cache(maxsize=1024)
-def _plan(threads: int, n: int, c: int, h: int, w: int, dh: int, dw: int, join: bool) -> tuple[np.ndarray, int, Any]:
+def _copy(threads: int, n: int, c: int, h: int, w: int, dh: int, dw: int, join: bool) -> Callable:
     micro = variants(False)
     micro.need_every_second()
     chunks = min(threads, n * c) if n * c * h * w >= SHARED else 1
     numbers = np.array([micro.address, c, h, w, dh, dw, n * c, chunks, join], np.int64)
+    if chunks == 1:
+        return lambda x, out: phases_chunk(numbers, x, x, x, out, x, 0, 0, 0)
     one = np.empty(1, np.float32)
-    return numbers, chunks, address(phases_chunk, numbers, *[one] * 5, 0, 0, 0) if chunks > 1 else 0
+    kernel = address(phases_chunk, numbers, *[one] * 5, 0, 0, 0)
+    return lambda x, out: block_parallel(kernel, numbers, x, x, x, out, x, 0, 0, chunks)
 
 
-def _copy(threads: int, x: np.ndarray, out: np.ndarray, *shape: Any) -> None:
-    numbers, chunks, kernel = _plan(threads, *shape)
-    if chunks > 1:
-        block_parallel(kernel, numbers, x, x, x, out, x, 0, 0, chunks)
-    else:
-        phases_chunk(numbers, x, x, x, out, x, 0, 0, 0)
+def split(threads: int, n: int, c: int, h: int, w: int, dh: int, dw: int) -> Callable:
+    """What copies images (n, c, h, w) to phases (n * dh * dw, c, h / dh, w / dw)."""
+    return _copy(threads, n, c, h, w, dh, dw, False)
 
 
-def split(threads: int, x: np.ndarray, phases: np.ndarray, n: int, c: int, h: int, w: int, dh: int, dw: int) -> None:
-    """Images (n, c, h, w) to phases (n * dh * dw, c, h / dh, w / dw)."""
-    _copy(threads, x, phases, n, c, h, w, dh, dw, False)
-
-
-def join(threads: int, phases: np.ndarray, x: np.ndarray, n: int, c: int, h: int, w: int, dh: int, dw: int) -> None:
-    """Phases to images."""
-    _copy(threads, phases, x, n, c, h, w, dh, dw, True)
+def join(threads: int, n: int, c: int, h: int, w: int, dh: int, dw: int) -> Callable:
+    """What copies phases to images."""
+    return _copy(threads, n, c, h, w, dh, dw, True)

@@ -394,7 +394,6 @@ def _finish(
     )
 
 
-@lru_cache(maxsize=1024)
 def sums_plan(
     threads: int,
     dtype: np.dtype,
@@ -423,7 +422,6 @@ def sums_plan(
     return _finish(sums_chunk, numbers, starts, kernels, -(-result // tiles), dtype, result * source * kh * kw)
 
 
-@lru_cache(maxsize=1024)
 def dots_plan(
     threads: int,
     dtype: np.dtype,

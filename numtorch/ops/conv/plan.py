@@ -1,6 +1,6 @@
 """The plan of an implicit product: where each tap reads, block sizes, and the work of each thread.
 
-The rules use only shapes, never timings. A plan is made once per shape and kept.
+The rules use only shapes, never timings. A plan is made once per shape, with what an op remembers.
 """
 
 from __future__ import annotations
@@ -406,20 +406,15 @@ def planes_plan(
     )
 
 
-def _space(arrays: Scratch, key: int) -> np.ndarray:
-    found = arrays.arrays.get(key)
-    return arrays.add(key) if found is None else found
-
-
 def pack_space(dtype: np.dtype, size: int) -> np.ndarray:
     """``size`` elements for packed weights or partial sums, until the next call."""
-    return _space(packs, scratch_key(dtype, size))[:size]
+    return packs.take(scratch_key(dtype, size))[:size]
 
 
 def pack(kernel: Any, plan: Plan, w: np.ndarray) -> np.ndarray:
     """The weights as ``kernel``, that of the plan, packs them."""
     packed = pack_space(w.dtype, plan.weights)
-    arrays = plan.numbers, plan.starts, plan.chosen, plan.jobs, w, packed, w, w, _space(scratch, plan.scratch)
+    arrays = plan.numbers, plan.starts, plan.chosen, plan.jobs, w, packed, w, w, scratch.take(plan.scratch)
     if plan.chunks > 1 and w.size >= SHARED_WEIGHTS:
         at.run_chunks(plan.packing, *arrays, plan.chunks)
     else:
@@ -432,7 +427,7 @@ def run(kernel: Any, plan: Plan, x: np.ndarray, w: np.ndarray, bias: np.ndarray,
     """All chunks of a plan."""
     if plan.gaps:
         out.fill(0)
-    arrays = plan.numbers, plan.starts, plan.phases, plan.jobs, x, w, bias, out, _space(scratch, plan.scratch)
+    arrays = plan.numbers, plan.starts, plan.phases, plan.jobs, x, w, bias, out, scratch.take(plan.scratch)
     if plan.chunks > 1:
         at.run_chunks(plan.kernel, *arrays, plan.chunks)
     else:

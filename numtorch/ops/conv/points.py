@@ -15,7 +15,6 @@ and 6 products replace 12 (or 10) of the definition. A non-finite pixel reaches 
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -233,7 +232,6 @@ def saves(ci: int, co: int, kernel: tuple, single: bool) -> bool:
     return single and kernel[1] in WEIGHT and kernel[0] > 1 and min(ci, co) >= FEW_CHANNELS and ci * co >= FEW_PAIRS
 
 
-@lru_cache(maxsize=1024)
 def make_plan(
     threads: int, n: int, source: int, h: int, w: int, result: int, ho: int, wo: int, kh: int, kw: int, ph: int, pw: int
 ) -> Plan:
@@ -287,8 +285,3 @@ def make_plan(
         chunks,
         kernel,
     )
-
-
-@lru_cache(maxsize=8)
-def weight_matrix(kw: int) -> np.ndarray:
-    return WEIGHT[kw].astype(np.float32).reshape(-1)

@@ -18,7 +18,6 @@ Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -359,9 +358,7 @@ def plan_blocks(numbers: np.ndarray, size: int, kernels: tuple[Any, Any]) -> Blo
 
 def run_blocks(plan: Blocks, x: np.ndarray, w: np.ndarray, bias: np.ndarray, out: np.ndarray) -> None:
     """Block after block of tiles: all chunks of the first kernel, then all of the second."""
-    space = scratch.arrays.get(plan.scratch)
-    if space is None:
-        space = scratch.add(plan.scratch)
+    space = scratch.take(plan.scratch)
     for first in range(0, plan.rows, plan.block):
         args = plan.numbers, x, w, bias, out, space, first, min(plan.rows, first + plan.block)
         for kernel, place in zip(plan.kernels, plan.addresses, strict=True):
@@ -371,7 +368,6 @@ def run_blocks(plan: Blocks, x: np.ndarray, w: np.ndarray, bias: np.ndarray, out
                 kernel(*args, 0)
 
 
-@lru_cache(maxsize=1024)
 def make_plan(threads: int, n: int, ci: int, h: int, w: int, co: int, ho: int, wo: int, ph: int, pw: int) -> Plan:
     """The plan for images (n, ci, h, w) and results (n, co, ho, wo)."""
     micro = variants(False)
@@ -435,9 +431,7 @@ def run(
     plan: Plan, x: np.ndarray, w: np.ndarray, bias: np.ndarray, out: np.ndarray, k_step: int, c_step: int, flip: bool
 ) -> None:
     """The convolution; the weights are read as ``weights_chunk`` says."""
-    space = scratch.arrays.get(plan.scratch)
-    if space is None:
-        space = scratch.add(plan.scratch)
+    space = scratch.take(plan.scratch)
     a, b, c, d, e = plan.ends
     packed, turned, staged, v, m = space[:a], space[a:b], space[b:c], space[c:d], space[d:e]
     padded = whole_bias(bias, int(plan.numbers[RESULT_AT]))

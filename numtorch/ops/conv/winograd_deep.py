@@ -8,7 +8,6 @@ multiplies and adds. The weights and sums of a unit fit a second-level cache.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from math import lcm
 
 import numpy as np
@@ -159,7 +158,6 @@ def suits(n: int, ci: int, co: int, ho: int, wo: int) -> bool:
     return ci * co >= WEIGHTS and n * -(-ho // TILE) * -(-wo // TILE) <= MOST_TILES
 
 
-@lru_cache(maxsize=1024)
 def make_plan(
     threads: int, n: int, ci: int, h: int, w: int, co: int, ho: int, wo: int, ph: int, pw: int, turned: bool
 ) -> Blocks:

@@ -14,7 +14,6 @@ shape.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from math import lcm
 
 import numpy as np
@@ -196,7 +195,6 @@ def _heights(co: int, bands: int, most: int) -> set[int]:
     return found
 
 
-@lru_cache(maxsize=1024)
 def make_plan(threads: int, n: int, ci: int, h: int, w: int, co: int, ho: int, wo: int, ph: int, pw: int) -> Blocks:
     """The plan for images (n, ci, h, w) and gradients (n, co, ho, wo)."""
     micro = variants(False)

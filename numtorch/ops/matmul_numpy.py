@@ -10,15 +10,17 @@ from __future__ import annotations
 import ctypes
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
-from numtorch._tensor import Tensor, as_ndarray, empty
+from numtorch._tensor import Tensor
+from numtorch.dispatch.loops import Loop, like
 from numtorch.dtype import FLOATS
 from numtorch.kernels.gemm.variants import outruns_blas
 from numtorch.kernels.registry import Priority, Signature
-from numtorch.ops.linear import _check, product
-from numtorch.storage import Size, broadcast_shapes
+from numtorch.ops.matmul import Product, matmul
 
 SETTERS = (
     "scipy_openblas_set_num_threads64_",
@@ -46,27 +48,24 @@ def limit_blas() -> bool:
     return False
 
 
-def _multiply(x: Tensor, y: Tensor) -> Tensor:
-    _check(x, y, y.shape[-2], "matmul")
+def _loop(x: Tensor, y: Tensor) -> Loop:
     limit_blas()
-    try:
-        lead = broadcast_shapes(Size(x.shape[:-2]), Size(y.shape[:-2]))
-    except ValueError:
-        raise RuntimeError(
-            f"matmul: batch dimensions {list(x.shape[:-2])} and {list(y.shape[:-2])} do not broadcast"
-        ) from None
-    out = empty((*lead, x.shape[-2], y.shape[-1]), x.dtype, x.device)
-    np.matmul(as_ndarray(x), as_ndarray(y), out=as_ndarray(out))
-    return out
+    of = Product(x, y)
+    given = [(t.shape, tuple([s * t.dtype.itemsize for s in t.strides])) for t in (x, y)]
+
+    def multiply(a: Any, b: Any, c: Any) -> None:
+        np.matmul(as_strided(a, *given[0]), as_strided(b, *given[1]), out=c.reshape(of.shape))
+
+    return Loop(multiply, (), like(x, of.shape), lying=True)
 
 
-@product.kernel("cpu", dtypes=FLOATS, when=narrow_vectors, priority=Priority.OVERRIDE)
+@matmul.loop("cpu", dtypes=FLOATS, when=narrow_vectors, priority=Priority.OVERRIDE)
 def blas(x, y):
     """NumPy's BLAS, on one thread."""
-    return _multiply(x, y)
+    return _loop(x, y)
 
 
-@product.kernel("cpu", dtypes=FLOATS, name="numpy", priority=Priority.GENERATED)
+@matmul.loop("cpu", dtypes=FLOATS, name="numpy", priority=Priority.GENERATED)
 def by_numpy(x, y):
     """NumPy's BLAS, on one thread: behind the micro-kernels, to compare them with (``kernels.use``)."""
-    return _multiply(x, y)
+    return _loop(x, y)

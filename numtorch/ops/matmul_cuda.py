@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from numtorch.dispatch.loops import Loop, Made
 from numtorch.kernels import launch
 from numtorch.kernels.launch import CudaKernel
 
@@ -142,40 +143,18 @@ def registers_for(batch: int, m: int, n: int, edge: int = EDGE) -> int:
     return 1
 
 
-def bmm(
-    a: Any,
-    b: Any,
-    c: Any,
-    batch: int,
-    m: int,
-    n: int,
-    k: int,
-    ta: bool,
-    tb: bool,
-    step_a: int,
-    step_b: int,
-    bias: Any = None,
-    registers: int | None = None,
-) -> None:
-    """c[i] = a[i] @ b[i] (+ bias) for flat device buffers; ``ta``, ``tb``: the buffer holds the transpose."""
+def loop(out: Made, operands: tuple, sizes: tuple, biased: bool = False, **options: Any) -> Loop:
+    """out[i] = x[i] @ y[i] (+ bias).
+
+    Args:
+        operands: x, y and the bias; any tensor in its place where there is none.
+        sizes: batch, m, n, k, whether the buffers of x and y hold transposes, and the steps from matrix to matrix.
+    """
+    batch, m, n, *_ = sizes
     edge = SIMULATED_EDGE if launch.simulated() else EDGE
-    registers = registers or registers_for(batch, m, n, edge)
+    registers = registers_for(batch, m, n, edge)
     side = edge * registers
     grid = (-(-m // side), -(-n // side), min(batch, 1 if launch.simulated() else 65535))
-    kernel(c.dtype.name, registers, edge).launch_grid(
-        grid,
-        (edge, edge, 1),
-        a,
-        b,
-        c if bias is None else bias,
-        c,
-        batch,
-        m,
-        n,
-        k,
-        int(ta),
-        int(tb),
-        step_a,
-        step_b,
-        int(bias is not None),
-    )
+    function = kernel(out.kind.dtype.name, registers, edge)
+    numbers = (*map(int, sizes), int(biased))
+    return Loop(function, numbers, out, operands=operands, grid=(grid, (edge, edge, 1)), **options)

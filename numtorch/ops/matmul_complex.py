@@ -18,8 +18,9 @@ from numtorch.dispatch.loops import Loop, like
 from numtorch.dispatch.op import op
 from numtorch.dtype import COMPLEXES
 from numtorch.kernels.jit import jit, prange
-from numtorch.ops import movement, reduction
-from numtorch.ops.linear import product
+from numtorch.kernels.registry import Priority
+from numtorch.ops import movement
+from numtorch.ops.matmul import matmul
 from numtorch.storage import Size, kind
 
 LITTLE = 1 << 12  # multiplications up to which rows are multiplied directly
@@ -37,15 +38,11 @@ def multiply(x, y, out, m, k, n, shared):
             out[np.uint64(row * n + j)] = total
 
 
-@op(public=False, differentiable=False, cost=product.op.entry.cost)
-def product_of_rows(x, y):
-    """``x @ y`` row by row, of y without batches or with those of x: for matrices so small that preparing a real
-    product would take longer."""
-    return reduction.sum(movement.unsqueeze(x, -1) * movement.unsqueeze(y, -3), -2)
-
-
-@product_of_rows.loop("cpu", dtypes=COMPLEXES)
-def direct(x, y):
+@matmul.loop("cpu", dtypes=COMPLEXES)
+def rows(x, y):
+    """Row by row, where the matrices are so small that preparing a real product would take longer."""
+    if not 0 < x.shape.numel() * y.shape[-1] <= LITTLE or (y.ndim > 2 and x.ndim != y.ndim):
+        return None
     k, n = y.shape[-2:]
     out = like(x, Size((*x.shape[:-1], n)))
     return Loop(multiply, (x.shape[-2], k, n, y.ndim == 2), out, weight=8 * k, elements=out.shape.numel())
@@ -84,13 +81,11 @@ def _seen(t: Tensor, shape: tuple, d: Any) -> Tensor:
     return make(None if t._buf is None else t._buf.view(d.storage), shape, kind(d, t._k.device))
 
 
-@product.kernel("any", dtypes=COMPLEXES)
+@matmul.kernel("any", dtypes=COMPLEXES, priority=Priority.GENERATED)
 def real_product(x, y):
-    """The real product of matrices of twice the extents; of small ones row by row."""
-    if 0 < x.shape.numel() * y.shape[-1] <= LITTLE and (y.ndim == 2 or x.shape[:-2] == y.shape[:-2]):
-        return product_of_rows(x, y)
+    """The real product of matrices of twice the extents."""
     d = x._k.dtype
     x = x if x._k.contiguous else engine.contiguous(x)
     rows = _seen(x, (*x.shape[:-1], 2 * x.shape[-1]), d.to_real())
-    z = engine.contiguous(product(rows, blocks(y)))
+    z = engine.contiguous(matmul(rows, blocks(y)))
     return _seen(z, (*z.shape[:-1], y.shape[-1]), d)

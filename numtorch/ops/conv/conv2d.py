@@ -8,37 +8,37 @@ The algorithm depends only on the shapes (``cpu.path``) and is part of the signa
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from math import prod
 from typing import Any
 
 from numtorch import ops
-from numtorch._tensor import Tensor, empty
+from numtorch._tensor import Tensor
+from numtorch.arguments import Sizes
 from numtorch.dispatch.cost import nbytes, numel, per_input, touched
+from numtorch.dispatch.loops import Loop, like
 from numtorch.dispatch.op import op
 from numtorch.dispatch.samples import fan_in
 from numtorch.dtype import FLOATS, float32
+from numtorch.exports import exported
 from numtorch.ops import movement, reduction
 from numtorch.ops.conv import cpu, cuda
-from numtorch.ops.movement import contiguous, reshape, unsqueeze
+from numtorch.ops.conv.arguments import (
+    check,
+    check_dims,
+    check_extents,
+    check_weight,
+    group_count,
+    padded,
+    shape_text,
+    steps,
+)
+from numtorch.ops.conv.bias import bias_grad
+from numtorch.ops.movement import reshape, squeeze, unsqueeze
 from numtorch.storage import Size
 
 Pair = tuple[int, ...]  # of height and width
 
 
-def shape_text(x: Any) -> str:
-    return str(list(x))
-
-
-def check_extents(name: str, x: tuple) -> None:
-    """An error unless all that is empty is the batch or the channels."""
-    if 0 in x[2:] and x[1]:
-        raise RuntimeError(
-            f"{name}: Only zero batch or zero channel inputs are supported, but got input shape: {shape_text(x)}"
-        )
-
-
-@lru_cache(maxsize=4096)
 def _out_size(x: Size, w: Size, stride: Pair, padding: Pair, dilation: Pair) -> Pair:
     """Height and width of the result; an error where the kernel does not fit or is none."""
     if not w[0]:
@@ -58,31 +58,17 @@ def _out_size(x: Size, w: Size, stride: Pair, padding: Pair, dilation: Pair) -> 
     return tuple((n - r) // s + 1 for n, r, s in zip(padded, reach, stride, strict=True))
 
 
-@lru_cache(maxsize=4096)
-def _geometry(x: Size, w: Size, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> tuple[Size, tuple]:
-    """The result's shape, and the integers that kernels take."""
-    out = _out_size(x, w, stride, padding, dilation)
-    if not x[0]:
-        return Size((x[0], w[0], *out)), ()
-    check_extents("conv2d", x)
-    return Size((x[0], w[0], *out)), (*x, w[0], *w[2:], *out, *stride, *padding, *dilation, groups)
-
-
-@lru_cache(maxsize=4096)
 def _path(
     part: str,
-    x: Size,
-    w: Size,
-    out: Size | None,
+    x: tuple,
+    w: tuple,
+    out: tuple | None,
     stride: Pair,
     padding: Pair,
     dilation: Pair,
     groups: int,
     single: bool,
 ) -> str:
-    # Shapes that do not fit together get here before anybody complains about them.
-    if len(w) != 4 or len(x) != 4 or groups < 1:
-        return "implicit_gemm"
     # The other ways count on it that the results are all that the windows give. A transposed convolution with output
     # padding of a stride or more says otherwise: its image has room for more windows than there are.
     if out is not None and any(
@@ -150,9 +136,8 @@ def _weight_grad_cost(
     return nbytes(gw, y) + read, 2 * numel(y) * prod(gw.shape[1:])
 
 
+@exported("nn.functional")
 @op(
-    name="conv2d",
-    public=False,
     select=(_forward_path,),
     cost=_cost,
     samples=lambda: [
@@ -164,20 +149,73 @@ def _weight_grad_cost(
         ((2, 3, 4, 4), (5, 3, 1, 1), (5,)),
         ((1, 2, 12, 11), (4, 2, 5, 5), None, (1, 1), (2, 2)),
         ((2, 2, 5, 6), (4, 1, 3, 2), (4,), (2, 1), (1, 0), (1, 2), 2),
+        ((2, 5, 4), (3, 2, 3, 3), (3,), 1, 1),
+        ((2, 2, 5, 4), (3, 2, 2, 3), None, 1, "same"),
     ],
 )
-def convolve(x, w, b=None, stride: tuple = (1, 1), padding: tuple = (0, 0), dilation: tuple = (1, 1), groups: int = 1):
-    """``out[i,c,r,s] = b[c] + sum over k,a,b of w[c,k,a,b] * x[i,k,r*sh+a*dh-ph,s*sw+b*dw-pw]``."""
-    check(x, w, b, groups)
-    ho, wo = _out_size(x.shape, w.shape, stride, padding, dilation)
+def conv2d(x, w, b=None, stride: Sizes = 1, padding: Sizes | str = 0, dilation: Sizes = 1, groups: int = 1):
+    """Convolution (cross-correlation) of images with a bank of filters.
+
+    ``out[n, o, i, j]`` is ``bias[o]`` plus the sum over c, k, l of
+    ``weight[o, c, k, l] * input[n, c, i * stride + k * dilation - padding, j * stride + l * dilation - padding]``.
+
+    Args:
+        input: (N, C, H, W) or (C, H, W).
+        weight: (O, C / groups, kH, kW), of the same type.
+        bias: (O).
+        stride: how far a window begins behind the one before, a number or two.
+        padding: zeros on each side, a number or two; ``"valid"`` for none; ``"same"`` for as many as keep H and W, with
+            a stride of 1.
+        dilation: the distance of neighbouring elements of a window.
+        groups: into how many groups of neighbours the channels are divided, each with its own O / groups filters.
+
+    Returns:
+        (N, O, H', W') or (O, H', W'), where ``H' = (H + 2 * padding - dilation * (kH - 1) - 1) // stride + 1``.
+
+    Raises:
+        RuntimeError: the shapes or types do not fit, filters are larger than the padded image, or an option makes no
+            sense.
+        TypeError: ``input`` is no tensor.
+
+    Differs from torch: on the CPU, with 3x3 filters (or 3 or 5 wide, in batches of small images) at stride 1, a NaN or
+    infinity makes NaN of the results around it in blocks of 4x4, not only of those whose window holds it (``winograd``,
+    ``points``; CUDA libraries do the same). Source: Lavin and Gray 2015, Fast Algorithms for Convolutional Neural
+    Networks.
+
+    >>> torch.nn.functional.conv2d(torch.ones(1, 1, 3, 3), torch.ones(1, 1, 2, 2))
+    tensor([[[[4., 4.],
+              [4., 4.]]]])
+    """
+    geometry: Any = (stride, padding, dilation, groups)
+    ho, wo = _out_size(x.shape, w.shape, *geometry[:3])
     co, cig, kh, kw = w.shape
-    windows = unsqueeze(_windows(x, (kh, kw), (ho, wo), stride, padding, dilation, groups), 2)
+    windows = unsqueeze(_windows(x, (kh, kw), (ho, wo), *geometry), 2)
     taps = reshape(w, (1, groups, co // groups, cig, 1, 1, kh, kw))
     out = reshape(reduction.sum(windows * taps, (3, 6, 7)), (x.shape[0], co, ho, wo))
     return out if b is None else out + reshape(b, (1, co, 1, 1))
 
 
-@convolve.vjp
+@conv2d.arguments
+def _(x, w, b, stride, padding, dilation, groups):
+    check_dims("conv2d", x, 2)
+    if x.ndim == 3:
+        return _of_one_image
+    check_weight("conv2d", w, 2)
+    stride, dilation = steps("conv2d", stride, dilation, 2)
+    x, padding = padded("conv2d", x, w.shape[2:], stride, padding, dilation)
+    groups = group_count("conv2d", groups)
+    check(x, w, b, groups)
+    _out_size(x.shape, w.shape, stride, padding, dilation)
+    if x.shape[0]:
+        check_extents("conv2d", x.shape)
+    return x, w, b, stride, padding, dilation, groups
+
+
+def _of_one_image(x: Tensor, *rest: Any) -> Tensor:
+    return squeeze(conv2d(unsqueeze(x, 0), *rest), 0)
+
+
+@conv2d.vjp
 def _(g, x, w, *, stride, padding, dilation, groups, needs):
     gx = conv2d_input_grad(g, w, tuple(x.shape[2:]), stride, padding, dilation, groups) if needs[0] else None
     gw = conv2d_weight_grad(x, g, tuple(w.shape[2:]), stride, padding, dilation, groups) if needs[1] else None
@@ -229,9 +267,7 @@ def _(g, y, w, *, stride, padding, dilation, groups, needs):
     ]:  # padding may have cut away all that the transposed convolution makes, or there was nothing to be convolved
         some = y.shape.numel() and 0 not in g.shape[2:]
         gy = (
-            _cut(convolve(g, w, None, stride, padding, dilation, groups), y.shape)
-            if some
-            else ops.creation.zeros_like(y)
+            _cut(conv2d(g, w, None, stride, padding, dilation, groups), y.shape) if some else ops.creation.zeros_like(y)
         )
     return gy, conv2d_weight_grad(g, y, tuple(w.shape[2:]), stride, padding, dilation, groups) if needs[1] else None
 
@@ -260,7 +296,7 @@ def conv2d_weight_grad(x, y, kernel: tuple, stride: tuple, padding: tuple, dilat
 @conv2d_weight_grad.vjp
 def _(g, x, y, *, stride, padding, dilation, groups, needs):
     gx = conv2d_input_grad(y, g, tuple(x.shape[2:]), stride, padding, dilation, groups) if needs[0] else None
-    return gx, _cut(convolve(x, g, None, stride, padding, dilation, groups), y.shape) if needs[1] else None
+    return gx, _cut(conv2d(x, g, None, stride, padding, dilation, groups), y.shape) if needs[1] else None
 
 
 @op(public=False, cost=per_input(1), samples=lambda: [((2, 3, 4, 2),)])
@@ -277,65 +313,53 @@ def _(g, x_shape):
 # --- kernels --------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=64)
-def _no_bias(k: Any) -> Any:
-    return empty((1,), k.dtype, k.device)._buf[:0]  # of size 0 on every device
+def _forward(make: Callable) -> Callable:
+    def plan(x, w, b, stride, padding, dilation, groups):
+        if not x.shape.numel():
+            return None
+        ho, wo = out = _out_size(x.shape, w.shape, stride, padding, dilation)
+        ints = (*x.shape, w.shape[0], *w.shape[2:], *out, *stride, *padding, *dilation, groups)
+        return make(x, (x, w, b), (x.shape[0], w.shape[0], ho, wo), ints)
+
+    return plan
 
 
-def _forward(compute: Callable) -> Callable:
-    def launch(x, w, b, stride, padding, dilation, groups):
-        if (
-            x._k.dtype is not w._k.dtype
-            or len(x.shape) != 4
-            or x.shape[1] != w.shape[1] * groups
-            or w.shape[0] % groups
-            or (b is not None and (b.shape != w.shape[:1] or b._k.dtype is not x._k.dtype))
-        ):
-            check(x, w, b, groups)
-        shape, ints = _geometry(x.shape, w.shape, stride, padding, dilation, groups)
-        x = x if x._k.contiguous else contiguous(x)
-        out = empty(shape, x._k.dtype, x._k.device)
-        if shape.numel():
-            bias = _no_bias(x._k) if b is None else contiguous(b)._buf
-            compute(x._buf, (w if w._k.contiguous else contiguous(w))._buf, bias, out._buf, *ints)
-        return out
+def _input_grad(make: Callable) -> Callable:
+    def plan(y, w, size, stride, padding, dilation, groups):
+        shape = (y.shape[0], w.shape[1] * groups, *size)
+        if not y.shape.numel() or not prod(shape):
+            return None
+        return make(
+            y, (y, w), shape, (*shape, w.shape[0], *w.shape[2:], *y.shape[2:], *stride, *padding, *dilation, groups)
+        )
 
-    return launch
+    return plan
 
 
-def _input_grad(compute: Callable) -> Callable:
-    def launch(y, w, size, stride, padding, dilation, groups):
-        gx = empty(Size((y.shape[0], w.shape[1] * groups, *size)), y._k.dtype, y._k.device)
-        if gx.shape.numel():
-            ints = (*gx.shape, w.shape[0], *w.shape[2:], *y.shape[2:], *stride, *padding, *dilation, groups)
-            compute(contiguous(y)._buf, contiguous(w)._buf, gx._buf, *ints)
-        return gx
+def _weight_grad(make: Callable) -> Callable:
+    def plan(x, y, kernel, stride, padding, dilation, groups):
+        if not x.shape.numel() or not y.shape.numel():
+            return None
+        ints = (*x.shape, y.shape[1], *kernel, *y.shape[2:], *stride, *padding, *dilation, groups)
+        return make(x, (x, y), (y.shape[1], x.shape[1] // groups, *kernel), ints)
 
-    return launch
-
-
-def _weight_grad(compute: Callable) -> Callable:
-    def launch(x, y, kernel, stride, padding, dilation, groups):
-        shape = Size((y.shape[1], x.shape[1] // groups, *kernel))
-        if not x.shape[0]:
-            return ops.creation.zeros(shape, dtype=x._k.dtype, device=x._k.device)
-        gw = empty(shape, x._k.dtype, x._k.device)
-        if shape.numel():
-            ints = (*x.shape, y.shape[1], *kernel, *y.shape[2:], *stride, *padding, *dilation, groups)
-            compute(contiguous(x)._buf, contiguous(y)._buf, gw._buf, *ints)
-        return gw
-
-    return launch
+    return plan
 
 
-def _bias_grad(compute: Callable) -> Callable:
-    def launch(x):
-        gb = empty(Size((x.shape[1],)), x._k.dtype, x._k.device)
-        if x.shape[1]:
-            compute(contiguous(x)._buf, gb._buf, *x.shape)
-        return gb
+def _on_cpu(part: str, way: str) -> Callable:
+    def make(x: Tensor, operands: tuple, shape: tuple, ints: tuple) -> Loop:
+        made_of = (x._k.dtype.storage, *ints)
+        return Loop(cpu.WAYS[part][way], (), like(x, shape), operands=operands, made_of=made_of)
 
-    return launch
+    return make
+
+
+def _on_cuda(function: Any, blocks: bool) -> Callable:
+    def make(x: Tensor, operands: tuple, shape: tuple, ints: tuple) -> Loop:
+        grid = (prod(shape), cuda.block_size()) if blocks else prod(shape)
+        return Loop(function, ints, like(x, shape), operands=operands, grid=grid)
+
+    return make
 
 
 def _takes(way: str, says: str) -> Callable:
@@ -371,7 +395,7 @@ WHEN: dict[str, Callable | None] = {
 }
 
 _OPS: dict[str, tuple[Any, Callable]] = {
-    "forward": (convolve, _forward),
+    "forward": (conv2d, _forward),
     "input_grad": (conv2d_input_grad, _input_grad),
     "weight_grad": (conv2d_weight_grad, _weight_grad),
 }
@@ -415,48 +439,22 @@ def _points_cost(part: str, nominal: Callable) -> Callable:
 
 _FEWER = {"winograd": _winograd_cost, "points": _points_cost}
 
-for _part, (_op, _launcher) in _OPS.items():
+for _part, (_op, _planning) in _OPS.items():
     for _way, _when in WHEN.items():
         if _way in cpu.WAYS[_part]:
             _less = _FEWER[_way](_part, _op.op.entry.cost) if _way in _FEWER else None
-            _op.kernel("cpu", dtypes=FLOATS, name=_way, when=_when, cost=_less)(_launcher(cpu.WAYS[_part][_way]))
-
-conv2d_bias_grad.kernel("cpu", dtypes=FLOATS, name="planes")(_bias_grad(cpu.bias_grad))
-
-
-for _part, (_op, _launcher) in _OPS.items():
-    _op.kernel("cuda", dtypes=FLOATS, name="direct")(_launcher(getattr(cuda, f"conv2d_{_part}")))
-
-conv2d_bias_grad.kernel("cuda", dtypes=FLOATS, name="blocks")(_bias_grad(cuda.conv2d_bias_grad))
+            _op.loop("cpu", dtypes=FLOATS, name=_way, when=_when, cost=_less)(_planning(_on_cpu(_part, _way)))
+    _direct = _on_cuda(getattr(cuda, _part), _part == "weight_grad")
+    _op.loop("cuda", dtypes=FLOATS, name="direct")(_planning(_direct))
 
 
-def check(x: Tensor, w: Tensor, b: Tensor | None, groups: int, dims: int = 2) -> None:
-    """torch's complaints about shapes and types."""
-    if w.ndim != dims + 2:
-        raise RuntimeError(f"conv{dims}d: expected a {dims + 2}D weight, but got weight of size {shape_text(w.shape)}")
-    if w.shape[0] < groups:
-        raise RuntimeError(
-            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size "
-            f"{shape_text(w.shape)} instead"
-        )
-    if w.shape[0] % groups:
-        raise RuntimeError(
-            f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of "
-            f"size {shape_text(w.shape)} instead"
-        )
-    if x.shape[1] != w.shape[1] * groups:
-        raise RuntimeError(
-            f"Given groups={groups}, weight of size {shape_text(w.shape)}, expected input{shape_text(x.shape)} to have "
-            f"{w.shape[1] * groups} channels, but got {x.shape[1]} channels instead"
-        )
-    if b is not None and tuple(b.shape) != (w.shape[0],):
-        raise RuntimeError(
-            f"Given weight of size {shape_text(w.shape)}, expected bias to be 1-dimensional with {w.shape[0]} "
-            f"elements, but got bias of size {shape_text(b.shape)} instead"
-        )
-    for name, other in (("weight", w), ("bias", b)):
-        if other is not None and other.dtype is not x.dtype:
-            raise RuntimeError(
-                f"conv{dims}d: Input type ({x.dtype.name}) and {name} type ({other.dtype.name}) should be the same; "
-                "cast one with .to(...)"
-            )
+@conv2d_bias_grad.loop("cpu", dtypes=FLOATS)
+def planes(x):
+    n, co, *plane = x.shape
+    return Loop(bias_grad, (n, co, prod(plane)), like(x, (co,)))
+
+
+@conv2d_bias_grad.loop("cuda", dtypes=FLOATS)
+def blocks(x):
+    n, co, *plane = x.shape
+    return Loop(cuda.bias_grad, (n, co, prod(plane)), like(x, (co,)), grid=(co, cuda.block_size()))

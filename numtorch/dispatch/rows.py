@@ -26,6 +26,7 @@ from numtorch.dispatch.loops import Loop, like, remember
 from numtorch.dispatch.text import compiled
 from numtorch.dtype import FLOATS, dtype
 from numtorch.dtype import bool as BOOL
+from numtorch.kernels import launch
 from numtorch.kernels.codegen import expr
 from numtorch.kernels.codegen import rows as codegen
 from numtorch.kernels.codegen.elementwise import COLUMN, FULL, ROW, SCALAR, Operand
@@ -74,9 +75,19 @@ class RowFormula:
             return None
         outer, n, inner = traced.extents
         kernel = codegen.build_cuda(traced.writer, self._label(traced, "blocks"))
-        numbers = [traced.compute.type(v) for v in traced.numbers]
+        numbers = (*traced.extents, *[traced.compute.type(v) for v in traced.numbers])
         grid = (outer * inner, block_size(n))
-        return Loop(kernel, (*traced.extents, *numbers), traced.out, operands=traced.tensors, grid=grid)
+        if ROW not in traced.writer.formula.results:
+            return Loop(kernel, numbers, traced.out, operands=traced.tensors, grid=grid)
+        sums = codegen.build_cuda(traced.writer, self._label(traced, "sums"), sums=True)
+        left = len(traced.writer.left()) * outer * inner
+
+        def rows_and_sums(*given: Any) -> None:
+            buffers = (*given[: -len(numbers)], launch.allocate(max(left, 1), traced.compute))
+            kernel.launch_blocks(*grid, *buffers, *numbers)
+            sums.launch_blocks(n, block_size(outer * inner), *buffers, *numbers)
+
+        return Loop(rows_and_sums, numbers, traced.out, operands=traced.tensors)
 
     def cost(self, result: Any, *values: Any, **named: Any) -> tuple[int, int]:
         """Bytes and operations of a call, from the formula."""
@@ -121,42 +132,40 @@ class Traced:
             keywords = dict(zip(of.names[of.positional :], every[of.positional :], strict=True))
             return of.fn(*every[: of.positional], **keywords)
 
-        outputs = expr.trace(formula, list(symbols), (dims, len(shape)))
+        outputs = expr.trace(formula, list(symbols), (dims, shape))
         walks = {n: SCALAR if v.__class__ is float else _walk(v.shape, shape, dims) for n, v in symbols.items()}
         if "" in walks.values():
             raise Untraceable("an operand is neither that of a row nor one for each row")
         self.compute = first._k.dtype.compute
-        plain = [None if y is None else _plain(y) for y in outputs]
         operands = tuple(
             Operand(n, None if walks[n] is SCALAR else given[n]._k.dtype, walks[n])
             for n in sorted(symbols, key=lambda n: walks[n] is SCALAR)
         )
-        made = codegen.Formula([y for y in plain if y is not None], walks)
+        results = [y for y in outputs if y is not None]
+        made = codegen.Formula([_plain(y) for y in results], walks, [y.op is expr.SUMMED for y in results])
         _check_types(made, given, first._k.dtype)
         key = (made.key(), operands, first._k.dtype)
         self.writer = of.writers.get(key) or remember(
             of.writers, key, codegen.Writer(of.name, made, operands, first._k.dtype, costly)
         )
-        whole = iter(self.writer.results)
-        single = {id(y) for y in outputs if y is not None and y.op is expr.DROPPED}
-        results: list[Any] = []
-        for y in outputs:
-            if y is None:
-                results.append(None)
-            elif next(whole):
-                results.append(like(first, shape))
-            else:
-                dropped = id(y) in single
-                results.append(
-                    like(
-                        first,
-                        tuple([1 if d in dims else n for d, n in enumerate(shape) if not dropped or d not in dims]),
-                    )
-                )
-        self.out = results[0] if len(results) == 1 else tuple(results)
+        found = iter(made.results)
+        self.out: Any = tuple(
+            [None if y is None else like(first, _result_shape(y, next(found), shape, dims)) for y in outputs]
+        )
+        self.out = self.out[0] if len(outputs) == 1 else self.out
         self.tensors = tuple([given[o.name] for o in operands if o.walk is not SCALAR])
         self.numbers = tuple([given[o.name] for o in operands if o.walk is SCALAR])
         self.weight = self.writer.weight
+
+
+def _result_shape(y: Expr, walk: str, shape: tuple, dims: tuple[int, ...]) -> tuple:
+    """The shape of a result: of all elements, of one row, or of one number for each row."""
+    if walk == FULL:
+        return shape
+    if walk == ROW:
+        return y.name
+    kept = enumerate(shape)
+    return tuple([1 if d in dims else n for d, n in kept if y.op is not expr.DROPPED or d not in dims])
 
 
 def _size(shape: tuple) -> tuple[int, int]:
@@ -227,10 +236,10 @@ def _plain(root: Expr) -> Expr:
         elif not ready:
             stack.append((e, True))
             stack.extend((a, False) for a in e.args)
-        elif e.op is expr.DROPPED and e is root:
+        elif e.op in (expr.DROPPED, expr.SUMMED) and e is root:
             made[id(e)] = made[id(e.args[0])]
-        elif e.op is expr.DROPPED:
-            raise Untraceable("the formula goes on with rows reduced without keepdim=True")
+        elif e.op in (expr.DROPPED, expr.SUMMED):
+            raise Untraceable("the formula goes on with rows reduced without keepdim=True, or with a sum over rows")
         else:
             made[id(e)] = Expr(e.op, tuple([made[id(a)] for a in e.args]), e.name)
     return made[id(root)]

@@ -23,6 +23,7 @@ from numtorch.dispatch.out import CAST, GIVEN, POSITIONS, SAME, TRUTHS, into
 from numtorch.dtype import FLOATS, PLAIN, dtype, from_numpy_dtype
 from numtorch.exports import exported
 from numtorch.grad_mode import mode
+from numtorch.kernels.codegen import expr
 from numtorch.kernels.codegen import reduction as codegen
 from numtorch.kernels.codegen.expr import DROPPED, Expr
 from numtorch.kernels.registry import Priority
@@ -355,7 +356,9 @@ def dropped(y: Tensor, dims: Any, keepdim: bool) -> Tensor:
 
 @engine.fill
 def sum_to(x: Tensor, shape: tuple) -> Tensor:
-    """Sum over the dimensions along which ``shape`` was broadcast to ``x.shape``."""
+    """Sum over the dimensions along which ``shape`` was broadcast to ``x.shape``; in a row formula over the rows."""
+    if x.__class__ is Expr:
+        return expr.summed(x, shape)
     if x.shape == shape:
         return x
     lead = len(x.shape) - len(shape)

@@ -8,8 +8,9 @@ from numtorch.autograd import gradcheck, gradgradcheck
 from numtorch.dispatch.op import OPS, op
 from numtorch.dispatch.rows import RowFormula
 from numtorch.kernels import bodies_only, explain, launch, source
-from numtorch.kernels.registry import ENTRIES
-from numtorch.ops.reduction import dropped
+from numtorch.kernels.codegen.expr import Untraceable, symbol
+from numtorch.kernels.registry import ENTRIES, watched
+from numtorch.ops.reduction import dropped, sum_to
 
 pytestmark = pytest.mark.usefixtures("scratch_registry")
 SHAPES = [((4, 9), 1), ((3, 300), -1), ((2, 7, 5), 1), ((130, 3), 0), ((2, 3, 4), (1, 2)), ((70, 2, 33), 1), ((), 0)]
@@ -47,7 +48,30 @@ def _(g, mask, *, out, dim):
     return out * (g - torch.sum(g * out, dim, keepdim=True)), None
 
 
-for _op in (spread_of_rows, weighted_rows, root_of_squares, masked_softmax):
+@op(rows="dim", public=False, samples=lambda: [((3, 4), (4,), 1)])
+def scaled_rows(x, w, dim: int):
+    """Each row over the root of its mean square and 1, times a weight."""
+    return x * torch.rsqrt(torch.mean(x * x, dim, keepdim=True) + 1) * w
+
+
+@scaled_rows.vjp
+def _(g, x, w, w_shape, *, dim, needs):
+    scale = torch.rsqrt(torch.mean(x * x, dim, keepdim=True) + 1)
+    slope = torch.mean(g * w * x, dim, keepdim=True) * scale * scale
+    return (g * w - x * slope) * scale if needs[0] else None, sum_to(g * x * scale, w_shape) if needs[1] else None
+
+
+@op(rows="dim", public=False, samples=lambda: [((3, 4), 1)])
+def careful_length(x, dim: int):
+    """Each row over its length, whose squares are of shares of the largest where they leave the numbers."""
+    square = torch.sum(x * x, dim, keepdim=True)
+    beyond = torch.logical_not(torch.isfinite(square))
+    top = torch.where(beyond, torch.amax(torch.abs(x), dim, keepdim=True), 1.0)
+    share = x / top
+    return share * torch.rsqrt(torch.where(beyond, torch.sum(share * share, dim, keepdim=True), square))
+
+
+for _op in (spread_of_rows, weighted_rows, root_of_squares, masked_softmax, scaled_rows, careful_length):
     for _table in (OPS, ENTRIES):  # those of the package have tests of their own
         for _name in [n for n in _table if n.partition(".")[0] == _op.op.name]:
             del _table[_name]
@@ -104,6 +128,62 @@ def test_a_weight_varies_along_the_row():
     same(weighted_rows, square, filled((5,), seed=2), 0)
     assert chosen(weighted_rows, filled((2, 3, 4)), filled((3, 4)), 2) == "body"  # neither a row's nor a number of one
     same(weighted_rows, filled((2, 3, 4)), filled((3, 4)), 2)
+
+
+def gradients(shape, w_shape, dim, dtype=torch.float32):
+    x, w = filled(shape, dtype).requires_grad_(), filled(w_shape, dtype, 1).requires_grad_()
+    scaled_rows(x, w, dim).backward(filled(shape, dtype, 2))
+    return x.grad.numpy(), w.grad.numpy()
+
+
+WEIGHTED = [((6, 10), (10,), 1), ((70, 300), (300,), 1), ((4, 7, 5), (7, 1), 1), ((3, 4, 700), (1, 4, 1), 1)]
+WEIGHTED += [((300, 40), (300, 1), 0), ((1, 20), (1, 20), 1), ((2, 3, 40), (3, 40), (1, 2)), ((9, 5000), (5000,), 1)]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize(("shape", "w_shape", "dim"), WEIGHTED, ids=str)
+def test_gradients_of_weights_are_added_up_over_the_rows(shape, w_shape, dim, dtype):
+    with bodies_only():
+        wanted = gradients(shape, w_shape, dim, dtype)
+    with watched() as seen:
+        made = gradients(shape, w_shape, dim, dtype)
+    assert {d.kernel.name for d in seen if d.entry is scaled_rows.op.gradient.entry} == {"rows"}
+    for got, want in zip(made, wanted, strict=True):
+        np.testing.assert_allclose(got, want, 3e-5, 3e-5)
+
+
+@pytest.mark.parametrize(("shape", "w_shape", "dim"), [((3000, 40), (40,), 1), ((20, 30, 64), (30, 1), 1)], ids=str)
+def test_sums_over_rows_do_not_depend_on_threads(shape, w_shape, dim):
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            found.append(gradients(shape, w_shape, dim))
+    finally:
+        torch.set_num_threads(before)
+    for one, two in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_a_sum_over_rows_has_the_shape_of_a_row():
+    with bodies_only():
+        wanted = gradients((4, 3, 5), (4, 3, 1), 2)
+    np.testing.assert_allclose(gradients((4, 3, 5), (4, 3, 1), 2)[1], wanted[1], 1e-5)
+    with pytest.raises(Untraceable, match="not elementwise"):
+        sum_to(symbol("x"), (3,))
+
+
+@pytest.mark.parametrize("layout", [((50, 7), 1), ((9, 3000), 1), ((30, 200), 0), ((3, 20, 6), 1)], ids=str)
+@pytest.mark.parametrize("huge", [False, True])
+def test_a_guarded_pass_runs_for_the_rows_that_need_it(layout, huge):
+    shape, dim = layout
+    x = filled(shape)
+    if huge:
+        x.select(1 - dim if len(shape) == 2 else 0, 2).mul_(1e37)
+    y = careful_length(x, dim).numpy()
+    wide = x.double().numpy()
+    np.testing.assert_allclose(y, wide / np.sqrt((wide * wide).sum(dim, keepdims=True)), 3e-6)
+    assert "wrong > 0" in source(careful_length, x, dim)
 
 
 def test_a_mask_keeps_its_type():
@@ -207,7 +287,8 @@ def test_operands_may_be_called_as_the_loops_call_theirs():
 def test_passes_are_as_few_as_the_reductions_allow():
     def passes(f, *args):
         names = [*f.op.tensors, *[n for n, _ in f.op.params]]
-        return RowFormula(f.op.name, f.op.body, names, len(names), "dim").traced(list(args)).writer.formula.passes
+        made = RowFormula(f.op.name, f.op.body, names, len(names), "dim").traced(list(args))
+        return len(made.writer.formula.passes)
 
     x = filled((3, 4))
     assert passes(torch.softmax, x, 1, None) == 3
@@ -247,6 +328,10 @@ def test_cuda_kernels_compile(capability):
             spread_of_rows(x, 1)
             root_of_squares(x, 2)
             weighted_rows(x, torch.empty(4, dtype=dtype, device="cuda"), 2)
+            careful_length(x, 1)
+            w = torch.empty(4, dtype=dtype, device="cuda", requires_grad=True)
+            scaled_rows(x, w, 2).sum().backward()
     names = {name.split()[0] for name, _ in offline.ptx}
     assert {"spread_of_rows_blocks", "root_of_squares_blocks", "weighted_rows_blocks"} <= names
+    assert {"careful_length_blocks", "scaled_rows_blocks_backward", "scaled_rows_sums_backward"} <= names
     assert not [key for key, text in offline.ptx.items() if ".f64" in text and "float64" not in "".join(key)]

@@ -21,12 +21,12 @@ class Expr:
     Attributes:
         op: the elementwise op, or None for a leaf.
         args: operands of ``op``; for a constant, the number; for an operand, nothing.
-        name: the operand's variable name.
+        name: the operand's variable name; of a sum over rows, the shape of the result.
     """
 
     __slots__ = ("args", "name", "op")
 
-    def __init__(self, op: Any, args: tuple = (), name: str = ""):
+    def __init__(self, op: Any, args: tuple = (), name: Any = ""):
         self.op, self.args, self.name = op, args, name
 
     def __bool__(self) -> bool:
@@ -78,14 +78,15 @@ def apply(op: Any, operands: Iterable[Any]) -> Expr:
 
 
 DROPPED = "dropped"  # the op of a row's number without the reduced dimensions
-_row: tuple[tuple[int, ...], int] | None = None  # (dimensions of the row, how many there are) while one is traced
+SUMMED = "summed"  # the op of what is added up over all rows
+_row: tuple[tuple[int, ...], tuple] | None = None  # (dimensions of the row, shape of the elements) while one is traced
 
 
 def row_dims(dim: Any) -> None:
     """Untraceable unless ``dim`` is what the formula that is traced calls its row."""
     if _row is None:
         raise Untraceable("a reduction is not elementwise")
-    dims, ndim = _row
+    dims, ndim = _row[0], len(_row[1])
     given = range(ndim) if dim is None or dim == () else dim if isinstance(dim, tuple | list) else (dim,)
     if {d % max(ndim, 1) for d in given} != set(dims) and ndim:
         raise Untraceable(f"the formula reduces {dim}, which is not its row")
@@ -100,9 +101,19 @@ def folded(reduction: Any, x: Expr, dim: Any = None, keepdim: bool = False, dtyp
     return e if keepdim else Expr(DROPPED, (e,))
 
 
+def summed(x: Expr, shape: tuple) -> Expr:
+    """``x`` added up over the rows to ``shape``, that of an operand which varies along the row."""
+    if _row is None:
+        raise Untraceable("a sum is not elementwise")
+    dims, whole = _row
+    if (*(1,) * (len(whole) - len(shape)), *shape) != tuple([n if d in dims else 1 for d, n in enumerate(whole)]):
+        raise Untraceable(f"the formula adds up to {tuple(shape)}, which is not the shape of its row")
+    return Expr(SUMMED, (x,), shape)
+
+
 def trace(formula: Callable, operands: list[str], row: Any = None) -> tuple[Expr | None, ...]:
     """The expressions that ``formula`` returns for symbolic operands (None where it returns None). With ``row``,
-    (dimensions, how many there are), reductions along them are expressions too."""
+    (dimensions, shape of the elements), reductions along them are expressions too."""
     global _row
     before, _row = _row, row
     try:

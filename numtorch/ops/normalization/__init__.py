@@ -19,7 +19,7 @@ from numtorch.dtype import FLOATS, finfo, float32, promote_types
 from numtorch.exports import exported
 from numtorch.grad_mode import mode
 from numtorch.ops import movement, reduction
-from numtorch.ops.arithmetic import rsqrt
+from numtorch.ops.arithmetic import gt, rsqrt, where
 from numtorch.ops.movement import reshape
 from numtorch.ops.normalization import cpu, cuda
 
@@ -323,29 +323,20 @@ def _half_batch_norm(
     return y.to(x.dtype)
 
 
+# A mean more than 16 standard deviations from 0 is seen as rounded.
+FAR = 256.0
+
 # --- rows -----------------------------------------------------------------------------------------
 
 
 def _row_of(given: dict[str, Any], ndim: int) -> tuple[int, ...]:
-    """The dimensions of a row of RMS norm, whose forward is a row formula."""
+    """The dimensions of a row."""
     return tuple(range(ndim - len(given["normalized_shape"]), ndim))
-
-
-def _rows_cost(out: Tensor, x: Tensor, *rest: Any) -> tuple[int, int]:
-    return nbytes(out, x, *rest), numel(x) * (5 + sum(isinstance(t, Tensor) for t in rest))
-
-
-def _rows_grad_cost(steps: int) -> Any:
-    def cost(grads: tuple, g: Tensor, x: Tensor, w: Any, *, needs: tuple, **rest: Any) -> tuple[int, int]:
-        pulled = (w is not None) + 2 + steps  # and the statistics are computed again rather than kept
-        return nbytes(grads, g, x, w), numel(x) * (steps + pulled * needs[0] + 2 * needs[1] + sum(needs[2:]))
-
-    return cost
 
 
 @exported("nn.functional")
 @op(
-    cost=_rows_cost,
+    rows=_row_of,
     samples=lambda: [
         ((4, 6), (6,), (6,), (6,)),
         ((2, 3, 4), (3, 4), (3, 4), (3, 4)),
@@ -375,7 +366,7 @@ def layer_norm(x, normalized_shape: tuple, w=None, b=None, eps: float = 1e-5):
     tensor([[-1.0000,  1.0000],
             [-1.0000,  1.0000]])
     """
-    y = _unit_rows(x, len(normalized_shape), eps, True)[0]
+    y = _centred_rows(x, _last(normalized_shape), eps)
     y = y if w is None else y * w
     return y if b is None else y + b
 
@@ -393,9 +384,17 @@ def _mixed_layer_norm(x: Tensor, normalized_shape: tuple, w: Tensor | None, b: T
     return layer_norm(_single(x), normalized_shape, _single(w), _single(b), eps).to(x.dtype)
 
 
-@layer_norm.vjp(cost=_rows_grad_cost(5))
+@layer_norm.vjp
 def _(g, x, w, *, normalized_shape, eps, needs):
-    gx, gw = _pull_rows(g, x, w, normalized_shape, eps, needs, True)
+    last = _last(normalized_shape)
+    d, rest, rstd = _moments(x, last, eps)
+    gx = None
+    if needs[0]:
+        gy = g if w is None else g * w
+        total = reduction.mean(gy, last, True)
+        slope = (reduction.mean(gy * d, last, True) - rest * total) * rstd * rstd
+        gx = (gy - (total - slope * rest) - d * slope) * rstd
+    gw = reduction.sum_to(g * (d * rstd - rest * rstd), normalized_shape) if needs[1] else None
     return gx, gw, reduction.sum_to(g, normalized_shape) if needs[2] else None
 
 
@@ -421,8 +420,13 @@ def rms_norm(x, normalized_shape: tuple, w=None, eps: float | None = None):
     >>> torch.nn.functional.rms_norm(torch.tensor([[3.0, 4.0]]), (2,))
     tensor([[0.8485, 1.1314]])
     """
-    y = _unit_rows(x, len(normalized_shape), eps, False)[0]
+    y = x * _scale(x, _last(normalized_shape), eps)
     return y if w is None else y * w
+
+
+def _scale(x: Tensor, last: tuple, eps: Any) -> Tensor:
+    """1 / the root of the mean square over dimensions."""
+    return rsqrt(reduction.mean(x * x, last, True) + eps)
 
 
 @rms_norm.arguments
@@ -438,9 +442,15 @@ def _mixed_rms_norm(x: Tensor, normalized_shape: tuple, w: Tensor, eps: float | 
     return rms_norm(x.to(wide), normalized_shape, w.to(wide), finfo(x.dtype).eps if eps is None else eps).to(x.dtype)
 
 
-@rms_norm.vjp(cost=_rows_grad_cost(3), generated=False)
+@rms_norm.vjp
 def _(g, x, w, *, normalized_shape, eps, needs):
-    return _pull_rows(g, x, w, normalized_shape, eps, needs, False)
+    last = _last(normalized_shape)
+    rstd = _scale(x, last, eps)
+    gx = None
+    if needs[0]:
+        gy = g if w is None else g * w
+        gx = (gy - x * (reduction.mean(gy * x, last, True) * rstd * rstd)) * rstd
+    return gx, reduction.sum_to(g * (x * rstd), normalized_shape) if needs[1] else None
 
 
 def _check_row(name: str, x: Tensor, shape: tuple, *parameters: Tensor | None) -> None:
@@ -464,41 +474,25 @@ def _check_row(name: str, x: Tensor, shape: tuple, *parameters: Tensor | None) -
         )
 
 
-def _unit_rows(x: Tensor, dims: int, eps: Any, centred: bool) -> tuple[Tensor, Tensor]:
-    """x with its last ``dims`` dimensions scaled to a mean square of 1, and by what; before, if ``centred``, their mean
-    is subtracted."""
-    last = tuple(range(-dims, 0))
-    if centred:
-        x = x - reduction.mean(x, last, True)
-        x = x - reduction.mean(x, last, True)  # what the first mean lacks, rounded to the type
-    rstd = rsqrt(reduction.mean(x * x, last, True) + eps)
-    return x * rstd, rstd
+def _moments(x: Tensor, last: tuple, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+    """x less its mean rounded to the type, what that mean lacks, and 1 / standard deviation; over dimensions."""
+    mean = reduction.mean(x, last, True)
+    d = x - mean
+    square = reduction.mean(d * d, last, True)
+    distant = gt(mean * mean, square * FAR)
+    rest = where(distant, reduction.mean(d, last, True), 0.0)
+    e = d - rest
+    return d, rest, rsqrt(where(distant, reduction.mean(e * e, last, True), square) + eps)
 
 
-def _pull_rows(g: Tensor, x: Tensor, w: Tensor | None, shape: tuple, eps: float, needs: tuple, centred: bool) -> tuple:
-    """Gradients of input and weight."""
-    xhat, rstd = _unit_rows(x, len(shape), eps, centred)
-    gx = None
-    if needs[0]:
-        last, gw = tuple(range(-len(shape), 0)), g if w is None else g * w
-        gx = gw - xhat * reduction.mean(gw * xhat, last, True)
-        gx = (gx - reduction.mean(gw, last, True) if centred else gx) * rstd
-    return gx, reduction.sum_to(g * xhat, shape) if needs[1] else None
+def _centred_rows(x: Tensor, last: tuple, eps: float) -> Tensor:
+    """x less its mean, over its standard deviation; over dimensions."""
+    d, rest, rstd = _moments(x, last, eps)
+    return d * rstd - rest * rstd
 
 
-for _device, _loops in (("cpu", cpu), ("cuda", cuda)):
-
-    @layer_norm.loop(_device, dtypes=FLOATS, name="rows")
-    def _(x, w, b, normalized_shape, eps, loops=_loops):
-        return loops.normalise_rows(x, w, b, prod(normalized_shape), eps)
-
-    @layer_norm.backward.loop(_device, dtypes=FLOATS, name="rows")
-    def _(g, x, w, normalized_shape, eps, needs, loops=_loops):
-        return loops.pull_rows(g, x, w, normalized_shape, eps, needs, True) if numel(x) else None
-
-    @rms_norm.backward.loop(_device, dtypes=FLOATS, name="rows")
-    def _(g, x, w, normalized_shape, eps, needs, loops=_loops):
-        return loops.pull_rows(g, x, w, normalized_shape, eps, needs, False) if numel(x) else None
+def _last(shape: tuple) -> tuple:
+    return tuple(range(-len(shape), 0))
 
 
 # --- groups ---------------------------------------------------------------------------------------
@@ -530,7 +524,7 @@ def group_norm(x, num_groups: int, w=None, b=None, eps: float = 1e-5):
     >>> torch.nn.functional.group_norm(torch.tensor([[1.0, 3.0, 10.0, 30.0]]), 2)
     tensor([[-1.0000,  1.0000, -1.0000,  1.0000]])
     """
-    y = reshape(_unit_rows(_groups(x, num_groups), 1, eps, True)[0], x.shape)
+    y = reshape(_centred_rows(_groups(x, num_groups), (1,), eps), x.shape)
     y = y if w is None else y * _by_channel(w, x)
     return y if b is None else y + _by_channel(b, x)
 
@@ -571,7 +565,8 @@ def _groups(x: Tensor, num_groups: int) -> Tensor:
 
 @group_norm.vjp(cost=per_output(14))
 def _(g, x, w, *, num_groups, eps, needs):
-    xhat, rstd = _unit_rows(_groups(x, num_groups), 1, eps, True)
+    d, rest, rstd = _moments(_groups(x, num_groups), (1,), eps)
+    xhat = d * rstd - rest * rstd
     gx = None
     if needs[0]:
         gh = _groups(g if w is None else g * _by_channel(w, x), num_groups)

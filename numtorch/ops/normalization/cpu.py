@@ -2,7 +2,6 @@
 
     channels    batch norm: x (n, c, m), statistics over n and m; m is 1 for (N, C) inputs; ``mean`` holds c means, then
         their c rests
-    rows        layer and RMS norm: x (rows, n), statistics over n
     groups      group norm: x (images, c, m), statistics over a group of channels of one image
 
 Parts depend only on shapes and are combined in order: results are the same for any number of threads.
@@ -15,24 +14,21 @@ computed from it is corrected by a number per row or channel, which is added any
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import numpy as np
 
 from numtorch._tensor import Tensor
 from numtorch.dispatch.loops import EMPTY, Loop, Made, like
+from numtorch.kernels.codegen.rows import add_parts
 from numtorch.kernels.jit import ORDERED, jit, prange
 from numtorch.kernels.math import rsqrt
 from numtorch.ops.moments_cpu import distances
 
 IMAGES = 8  # images whose part of a channel is summed at a time
-ROWS = 32  # rows of an (N, C) input, or of a weight's gradient, summed at a time
-MAX_PARTS = 64
+ROWS = 32  # rows of an (N, C) input summed at a time
 ROW_WEIGHT = 8  # three passes over rows that stay in the cache
 CHANNEL_WEIGHT = 4
-BLOCK = 2048  # elements of short rows that are taken together
-LONG = 1 << 14  # elements of a row up to which four rows and their gradients stay in the second cache
 CHUNK = 1 << 12  # elements of a row whose squares are added while they are in the first cache
 
 
@@ -373,18 +369,6 @@ def gather_products(sums, products, mean, rstd, w, gw, gb, slope, centre, shift,
         shift[k] -= centre[k] * rest[k]
 
 
-@jit
-def add_parts(parts, out, chunks):
-    """out = the parts added up in order"""
-    n = out.size
-    for j in range(n):
-        out[j] = out.dtype.type(0)
-    for t in range(chunks):
-        part = parts[t * n : (t + 1) * n]
-        for j in range(n):
-            out[j] += part[j]
-
-
 @jit(fastmath=ORDERED, parallel=True)
 def channels_backward(g, x, mean, spread, w, gx, gw, gb, n, c, m, eps, own):
     """Gradients of ``channels_forward``: gx = slope * g + centre * (x - mean) + shift, with numbers of the channel.
@@ -488,249 +472,44 @@ def pull_channels(
     )
 
 
-# --- rows -----------------------------------------------------------------------------------------
+# --- groups ---------------------------------------------------------------------------------------
 
 
 @jit(inline=True)
-def moments(row, centred):
-    """(mean, rest, sum of squared distances) of a row; with mean and rest 0 if it is not to be ``centred``."""
+def moments(row):
+    """(mean, rest, sum of squared distances) of a row."""
     mean = row.dtype.type(0)
     count = row.dtype.type(row.size)
-    if centred:
-        for j in range(row.size):
-            mean += row[j]
-        mean = mean / count
+    for j in range(row.size):
+        mean += row[j]
+    mean = mean / count
     square = row.dtype.type(0)
     for j in range(row.size):
         d = row[j] - mean
         square += d * d
-    if centred and far(mean, square, count):
+    if far(mean, square, count):
         return corrected(row, mean)
     return mean, row.dtype.type(0), square
 
 
 @jit
-def row_statistics(row, eps, centred):
-    """(mean, rest, 1 / standard deviation) of a row; with mean and rest 0 for RMS norm.
+def row_statistics(row, eps):
+    """(mean, rest, 1 / standard deviation) of a row.
 
     A long row is read from memory once: moments of chunks are combined (Chan, Golub, LeVeque 1979), means seen from the
     first's.
     """
-    origin, offset, total = moments(row[:CHUNK], centred)
+    origin, offset, total = moments(row[:CHUNK])
     if row.size > CHUNK:
         for lo in range(CHUNK, row.size, CHUNK):
             part = row[lo : lo + CHUNK]
-            mean, rest, square = moments(part, centred)
+            mean, rest, square = moments(part)
             d = distance(origin, offset, mean, rest)
             share = row.dtype.type(part.size) / row.dtype.type(lo + part.size)
             total += square + d * d * share * row.dtype.type(lo)
             offset += d * share
         origin, offset = rounded(origin, offset)
     return origin, offset, rsqrt(total / row.dtype.type(row.size) + row.dtype.type(eps))
-
-
-# What is known of each row lies in one array, a line for each kind: arrays are what a call of a function costs.
-MEAN, REST, RSTD, TOTAL, PRODUCT = range(5)
-
-
-@jit
-def block_statistics(x, known, lo, hi, n, eps, centred):
-    """``row_statistics`` of rows lo to hi, step by step: the sums of short rows then do not wait for each other."""
-    x = x[lo * n : hi * n]
-    means, rests, rstds = known[MEAN, lo:hi], known[REST, lo:hi], known[RSTD, lo:hi]
-    if n >= BLOCK:
-        for i in range(hi - lo):
-            means[i], rests[i], rstds[i] = row_statistics(x[i * n : (i + 1) * n], eps, centred)
-        return
-    count = x.dtype.type(n)
-    one = x.dtype.type(1) / count
-    for i in range(hi - lo):
-        row = x[i * n : (i + 1) * n]
-        total = x.dtype.type(0)
-        if centred:
-            for j in range(n):
-                total += row[j]
-        means[i] = total * one
-    for i in range(hi - lo):
-        row = x[i * n : (i + 1) * n]
-        mean = means[i]
-        square = x.dtype.type(0)
-        for j in range(n):
-            d = row[j] - mean
-            square += d * d
-        rstds[i] = square
-    distant = 0
-    for i in range(hi - lo):
-        distant += far(means[i], rstds[i], count)
-        rests[i] = x.dtype.type(0)
-        rstds[i] = rsqrt(rstds[i] * one + x.dtype.type(eps))
-    if distant:
-        for i in range(hi - lo):
-            row = x[i * n : (i + 1) * n]
-            if far(means[i], distances(row, means[i])[1], count):
-                means[i], rests[i], square = corrected(row, means[i])
-                rstds[i] = rsqrt(square * one + x.dtype.type(eps))
-
-
-@jit(fastmath=ORDERED, parallel=True)
-def rows_forward(x, w, b, out, rows, n, eps):
-    """out[i] = (x[i] - mean) / standard deviation * w + b; w and b may be empty"""
-    known = np.empty((3, rows), x.dtype)
-    per = max(1, BLOCK // n)
-    for t in prange((rows + per - 1) // per):
-        lo = t * per
-        hi = min(rows, lo + per)
-        block_statistics(x, known, lo, hi, n, eps, True)
-        for i in range(lo, hi):
-            row = x[i * n : (i + 1) * n]
-            target = out[i * n : (i + 1) * n]
-            mean = known[MEAN, i]
-            rstd = known[RSTD, i]
-            shift = -known[REST, i] * rstd
-            if w.size and b.size:
-                for j in range(n):
-                    target[j] = ((row[j] - mean) * rstd + shift) * w[j] + b[j]
-            elif w.size:
-                for j in range(n):
-                    target[j] = ((row[j] - mean) * rstd + shift) * w[j]
-            elif b.size:
-                for j in range(n):
-                    target[j] = ((row[j] - mean) * rstd + shift) + b[j]
-            else:
-                for j in range(n):
-                    target[j] = (row[j] - mean) * rstd + shift
-
-
-@jit
-def block_gradient(g, x, w, gx, known, lo, hi, n, centred):
-    """gx[i] = rstd * (g[i] * w - shift - (x[i] - mean) * slope), slope = mean of g * w * xhat * rstd, shift = mean of g
-    * w - rest * slope"""
-    g, x, gx = g[lo * n : hi * n], x[lo * n : hi * n], gx[lo * n : hi * n]
-    means, rests, rstds = known[MEAN, lo:hi], known[REST, lo:hi], known[RSTD, lo:hi]
-    totals, products = known[TOTAL, lo:hi], known[PRODUCT, lo:hi]
-    one = g.dtype.type(1) / g.dtype.type(n)
-    for i in range(hi - lo):
-        row = x[i * n : (i + 1) * n]
-        gradient = g[i * n : (i + 1) * n]
-        mean = means[i]
-        total = g.dtype.type(0)
-        product = g.dtype.type(0)
-        if w.size:
-            for j in range(n):
-                v = gradient[j] * w[j]
-                total += v
-                product += v * (row[j] - mean)
-        else:
-            for j in range(n):
-                total += gradient[j]
-                product += gradient[j] * (row[j] - mean)
-        totals[i] = total
-        products[i] = product
-    for i in range(hi - lo):
-        row = x[i * n : (i + 1) * n]
-        gradient = g[i * n : (i + 1) * n]
-        target = gx[i * n : (i + 1) * n]
-        mean = means[i]
-        rstd = rstds[i]
-        slope = (products[i] - rests[i] * totals[i]) * rstd * rstd * one
-        shift = less(totals[i] * one, slope, rests[i]) if centred else g.dtype.type(0)
-        if w.size:
-            for j in range(n):
-                target[j] = rstd * (gradient[j] * w[j] - shift - (row[j] - mean) * slope)
-        else:
-            for j in range(n):
-                target[j] = rstd * (gradient[j] - shift - (row[j] - mean) * slope)
-
-
-@jit(fastmath=ORDERED)
-def block_sums(g, x, weights, biases, known, lo, hi, n):
-    """weights += sum over rows of g * xhat, biases += sum of g, where these are not empty; four rows for each walk over
-    them"""
-    g, x = g[lo * n : hi * n], x[lo * n : hi * n]
-    means, rests, rstds = known[MEAN, lo:hi], known[REST, lo:hi], known[RSTD, lo:hi]
-    fours = (hi - lo) // 4 * 4
-    for i in range(0, fours, 4):
-        g0, g1, g2, g3 = (
-            g[i * n : (i + 1) * n],
-            g[(i + 1) * n : (i + 2) * n],
-            g[(i + 2) * n : (i + 3) * n],
-            g[(i + 3) * n : (i + 4) * n],
-        )
-        x0, x1, x2, x3 = (
-            x[i * n : (i + 1) * n],
-            x[(i + 1) * n : (i + 2) * n],
-            x[(i + 2) * n : (i + 3) * n],
-            x[(i + 3) * n : (i + 4) * n],
-        )
-        m0, m1, m2, m3 = means[i], means[i + 1], means[i + 2], means[i + 3]
-        r0, r1, r2, r3 = rstds[i], rstds[i + 1], rstds[i + 2], rstds[i + 3]
-        s0, s1, s2, s3 = -rests[i] * r0, -rests[i + 1] * r1, -rests[i + 2] * r2, -rests[i + 3] * r3
-        for j in range(weights.size):
-            v = weights[j] + g0[j] * ((x0[j] - m0) * r0 + s0) + g1[j] * ((x1[j] - m1) * r1 + s1)
-            weights[j] = v + g2[j] * ((x2[j] - m2) * r2 + s2) + g3[j] * ((x3[j] - m3) * r3 + s3)
-        for j in range(biases.size):
-            biases[j] += (g0[j] + g1[j]) + (g2[j] + g3[j])
-    for i in range(fours, hi - lo):
-        row = x[i * n : (i + 1) * n]
-        gradient = g[i * n : (i + 1) * n]
-        mean = means[i]
-        rstd = rstds[i]
-        shift = -rests[i] * rstd
-        for j in range(weights.size):
-            weights[j] += gradient[j] * ((row[j] - mean) * rstd + shift)
-        for j in range(biases.size):
-            biases[j] += gradient[j]
-
-
-@jit(parallel=True)
-def rows_backward(g, x, w, gx, gw, gb, rows, n, eps, centred):
-    """gx, and the sums over rows of g * xhat (gw) and of g (gb), where these are not empty: parts of rows, added up in
-    order.
-
-    gx[i] = rstd * (gw - mean of gw - xhat * mean of gw * xhat), with gw = g[i] * w
-    """
-    size = max(ROWS, (rows + MAX_PARTS - 1) // MAX_PARTS)
-    parts = (rows + size - 1) // size
-    few = max(1, BLOCK // n)
-    per = max(few, 4 if n <= LONG else 1)
-    gws, gbs = np.zeros(parts * gw.size, x.dtype), np.zeros(parts * gb.size, x.dtype)
-    known = np.empty((5, rows), x.dtype)
-    for t in prange(parts):
-        weights = gws[t * gw.size : (t + 1) * gw.size]
-        biases = gbs[t * gb.size : (t + 1) * gb.size]
-        end = min(rows, (t + 1) * size)
-        for first in range(t * size, end, per):
-            last = min(end, first + per)
-            for lo in range(first, last, few):
-                hi = min(last, lo + few)
-                block_statistics(x, known, lo, hi, n, eps, centred)
-                block_gradient(g, x, w, gx, known, lo, hi, n, centred)
-            block_sums(g, x, weights, biases, known, first, last, n)
-    add_parts(gws, gw, parts)
-    add_parts(gbs, gb, parts)
-
-
-def normalise_rows(x: Tensor, w: Any, b: Any, n: int, eps: float) -> Loop:
-    """Rows of ``n`` elements, less their mean, over the root of their mean square, times w plus b."""
-    return Loop(rows_forward, (prod(x.shape) // max(n, 1), n, eps), like(x), operands=(x, w, b), weight=ROW_WEIGHT)
-
-
-def pull_rows(g: Tensor, x: Tensor, w: Any, shape: tuple, eps: float, needs: tuple, centred: bool) -> Loop:
-    """Gradients of ``normalise_rows``, and of RMS norm if not ``centred``; without a bias among the inputs two."""
-    n = prod(shape)
-    grads = (like(x), *[like(x, shape) if need else EMPTY for need in needs[1:]])
-    unasked = ((0, x._k.dtype.storage),) * (3 - len(grads))
-    return Loop(
-        rows_backward,
-        (prod(x.shape) // n, n, eps, centred),
-        grads,
-        operands=(g, x, w),
-        weight=ROW_WEIGHT,
-        scratch=unasked,
-    )
-
-
-# --- groups ---------------------------------------------------------------------------------------
 
 
 @jit(fastmath=ORDERED, parallel=True)
@@ -741,7 +520,7 @@ def groups_forward(x, w, b, out, images, c, m, groups, eps):
     for t in prange(images * groups):
         row = x[t * n : (t + 1) * n]
         target = out[t * n : (t + 1) * n]
-        mean, rest, rstd = row_statistics(row, eps, True)
+        mean, rest, rstd = row_statistics(row, eps)
         first = (t % groups) * per
         for k in range(per):
             scale = rstd * w[first + k] if w.size else rstd
@@ -766,7 +545,7 @@ def groups_backward(g, x, w, gx, gw, gb, images, c, m, groups, eps):
         row = x[t * n : (t + 1) * n]
         gradient = g[t * n : (t + 1) * n]
         target = gx[t * n : (t + 1) * n]
-        mean, rest, rstd = row_statistics(row, eps, True)
+        mean, rest, rstd = row_statistics(row, eps)
         first = (t % groups) * per
         total = g.dtype.type(0)
         product = g.dtype.type(0)

@@ -7,13 +7,12 @@ numbers, as in ``cpu``: rounded to one it may be wrong by more than the deviatio
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import numpy as np
 
 from numtorch._tensor import Tensor
-from numtorch.dispatch.loops import EMPTY, Loop, like
+from numtorch.dispatch.loops import Loop, like
 from numtorch.kernels import launch
 from numtorch.kernels.launch import block_sum, cuda, cuda_kernel
 from numtorch.kernels.math import maximum, sqrt
@@ -114,102 +113,6 @@ def channels_backward(g, x, mean, rstd, w, gx, gw, gb, c, m, weighted, count):
         gx[t] = scale * (g[t] - (gb[k] + d * rstd[k] * gw[k]) / count)
 
 
-@cuda_kernel
-def rows_forward(x, w, b, out, rows, n, eps, weighted, biased):
-    """out = (x - mean) / standard deviation * w + b of each row: a block for each."""
-    share = cuda.shared.array(256, x.dtype)
-    me = cuda.threadIdx.x
-    width = cuda.blockDim.x
-    count = x.dtype.type(n)
-    for i in range(cuda.blockIdx.x, rows, cuda.gridDim.x):
-        base = i * n
-        mean = x.dtype.type(0)
-        for j in range(me, n, width):
-            mean += x[base + j]
-        mean = block_sum(share, mean) / count
-        total = x.dtype.type(0)
-        square = x.dtype.type(0)
-        for j in range(me, n, width):
-            d = x[base + j] - mean
-            total += d
-            square += d * d
-        total = block_sum(share, total)
-        square = block_sum(share, square)
-        rest = total / count
-        rstd = x.dtype.type(1) / sqrt(maximum(square - total * rest, x.dtype.type(0)) / count + eps)
-        for j in range(me, n, width):
-            y = ((x[base + j] - mean) - rest) * rstd
-            if weighted:
-                y = y * w[j]
-            if biased:
-                y = y + b[j]
-            out[base + j] = y
-
-
-@cuda_kernel
-def rows_backward(g, x, w, gx, means, rstds, rows, n, eps, centred, weighted):
-    """gx of each row, and its mean and 1 / standard deviation for ``columns_backward``: a block for each."""
-    share = cuda.shared.array(256, x.dtype)
-    me = cuda.threadIdx.x
-    width = cuda.blockDim.x
-    count = x.dtype.type(n)
-    for i in range(cuda.blockIdx.x, rows, cuda.gridDim.x):
-        base = i * n
-        mean = x.dtype.type(0)
-        if centred:
-            for j in range(me, n, width):
-                mean += x[base + j]
-            mean = block_sum(share, mean) / count
-        total = x.dtype.type(0)
-        square = x.dtype.type(0)
-        for j in range(me, n, width):
-            d = x[base + j] - mean
-            total += d
-            square += d * d
-        total = block_sum(share, total)
-        square = block_sum(share, square)
-        rest = total / count if centred else x.dtype.type(0)
-        rstd = x.dtype.type(1) / sqrt(maximum(square - total * rest, x.dtype.type(0)) / count + eps)
-        total = x.dtype.type(0)
-        product = x.dtype.type(0)
-        for j in range(me, n, width):
-            v = g[base + j] * w[j] if weighted else g[base + j]
-            total += v
-            product += v * ((x[base + j] - mean) - rest)
-        total = block_sum(share, total)
-        product = block_sum(share, product)
-        shift = total / count if centred else x.dtype.type(0)
-        slope = product * rstd * rstd / count
-        for j in range(me, n, width):
-            v = g[base + j] * w[j] if weighted else g[base + j]
-            gx[base + j] = rstd * (v - shift - ((x[base + j] - mean) - rest) * slope)
-        if me == 0:
-            means[i] = mean
-            means[rows + i] = rest
-            rstds[i] = rstd
-
-
-@cuda_kernel
-def columns_backward(g, x, means, rstds, gw, gb, rows, n, weighted, biased):
-    """gw = sum of g * xhat and gb = sum of g over the rows, where wanted: a block for each column."""
-    share = cuda.shared.array(256, x.dtype)
-    me = cuda.threadIdx.x
-    width = cuda.blockDim.x
-    for j in range(cuda.blockIdx.x, n, cuda.gridDim.x):
-        total = x.dtype.type(0)
-        product = x.dtype.type(0)
-        for i in range(me, rows, width):
-            total += g[i * n + j]
-            product += g[i * n + j] * (((x[i * n + j] - means[i]) - means[rows + i]) * rstds[i])
-        total = block_sum(share, total)
-        product = block_sum(share, product)
-        if me == 0:
-            if weighted:
-                gw[j] = product
-            if biased:
-                gb[j] = total
-
-
 def block_size(n: int) -> int:
     """Threads for n elements: a power of two from a warp up."""
     return min(BLOCK, max(32, 1 << (n - 1).bit_length()))
@@ -274,38 +177,3 @@ def sum_and_pull_channels(
     """Gradients of input, weight and bias; device arrays."""
     products.launch_blocks(c, block_size(n * m), g, x, mean, rstd, gw, gb, n, c, m)
     channels_backward.launch(x.size, g, x, mean, rstd, w, gx, gw, gb, c, m, w.size > 0, x.dtype.type(n * m))
-
-
-def normalise_rows(x: Tensor, w: Any, b: Any, n: int, eps: float) -> Loop:
-    """See ``cpu.normalise_rows``."""
-    rows = prod(x.shape) // max(n, 1)
-    return Loop(
-        rows_forward,
-        (rows, n, x._k.dtype.storage.type(eps), w is not None, b is not None),
-        like(x),
-        operands=(x, w, b),
-        grid=(rows, block_size(n)),
-    )
-
-
-def pull_rows(g: Tensor, x: Tensor, w: Any, shape: tuple, eps: float, needs: tuple, centred: bool) -> Loop:
-    """See ``cpu.pull_rows``."""
-    n = prod(shape)
-    grads = (like(x), *[like(x, shape) if need else EMPTY for need in needs[1:]])
-    return Loop(
-        rows_and_columns_backward,
-        (prod(x.shape) // n, n, x._k.dtype.storage.type(eps), centred),
-        grads,
-        operands=(g, x, w),
-    )
-
-
-def rows_and_columns_backward(g: Any, x: Any, w: Any, gx: Any, gw: Any, *rest: Any) -> None:
-    """Gradients of input, weight and, if there is one among the inputs, bias; device arrays."""
-    gb, (rows, n, eps, centred) = rest[0] if len(rest) > 4 else gw[:0], rest[-4:]
-    means, rstds = launch.allocate(2 * rows, x.dtype), launch.allocate(rows, x.dtype)
-    rows_backward.launch_blocks(rows, block_size(n), g, x, w, gx, means, rstds, rows, n, eps, centred, w.size > 0)
-    if gw.size or gb.size:
-        columns_backward.launch_blocks(
-            n, block_size(rows), g, x, means, rstds, gw, gb, rows, n, gw.size > 0, gb.size > 0
-        )

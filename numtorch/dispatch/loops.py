@@ -38,6 +38,7 @@ from numtorch.kernels.launch import CudaKernel
 from numtorch.storage import Kind, Size, allocate, kind
 
 EMPTY = object()  # see ``Loop``
+COUNTED = -1  # the first size of a result that is as long as a loop counts
 MOST_PLANS = 4096  # that an op remembers; then it begins anew
 SMALL = 1 << 12  # elements up to which a result needs no aligned buffer
 
@@ -81,6 +82,9 @@ class Loop:
             which is not given otherwise.
         overwritten: operands that the loop writes to, among all that the kernel is given; where one is not contiguous
             the kernel does not take them.
+        counts: a loop that runs first and returns how long the results are whose first size is COUNTED. It gets its
+            operands, the results of known size, which stand before the others, and the same working arrays. The loop
+            itself gets the results that are counted.
         together: the function gets the operands' buffers as one tuple.
         lying: the loop goes over its operands as they lie in memory, by numbers that follow from their strides; the op
             is ``strided``. A tuple says of which operands.
@@ -93,6 +97,7 @@ class Loop:
         "before",
         "carrier",
         "copied",
+        "counts",
         "elements",
         "failed",
         "first",
@@ -133,8 +138,9 @@ class Loop:
         made_of: tuple | None = None,
         overwritten: tuple = (),
         together: bool = False,
+        counts: Loop | None = None,
     ):
-        self.together = together
+        self.together, self.counts = together, counts
         self.order, self.function, self.numbers, self.out, self.operands = order, function, numbers, out, operands
         self.weight, self.elements, self.scratch, self.failed = weight, elements, scratch, failed
         self.grid, self.carrier, self.moves, self.before = grid, carrier, moves, before
@@ -290,6 +296,8 @@ def plan(
             out pass on.
         late: where the numbers stand that differ from call to call, which follow the loop's own.
     """
+    if loop.counts is not None:
+        return Plan(_counted(loop, loop.counts, values, op), params, loop)
     nested = any(isinstance(t, Tensor) for v in values if isinstance(v, tuple | list) for t in v)
     values = _each(values) if nested else values
     tensors = [i for i, v in enumerate(values) if isinstance(v, Tensor)]
@@ -373,6 +381,47 @@ def plan_each(loops: tuple, values: tuple, *rest: Any) -> Plan:
         return tuple([None if r is None else r(*args) for r in runs])
 
     return Plan(run, rest[0])
+
+
+def _counted(loop: Loop, count: Loop, values: tuple, op: str) -> Callable:
+    """The call of a loop whose results are as long as another one counts."""
+    outs = loop.out if loop.out.__class__ is tuple else (loop.out,)
+    known = [o for o in outs if o.shape[:1] != (COUNTED,)]
+    counted = outs[len(known) :]
+    scratch, numbers, also, several = loop.scratch, loop.numbers, count.numbers, outs is loop.out
+    tensors = [i for i, v in enumerate(values) if isinstance(v, Tensor)]
+
+    def compiled(of: Loop, written: Any) -> tuple[list, Callable]:
+        read = tensors if of.operands is None else [next(i for i in tensors if values[i] is t) for t in of.operands]
+        of.elements, of.operands = of.elements or prod(values[read[0]].shape), None  # no tensor is kept alive
+        kinds = [*[values[i]._k for i in read], *[o.kind for o in written]]
+        examples = [np.empty(1, d) for d in (*[k.dtype.storage for k in kinds], *[d for _, d in scratch])]
+        return read, _compiled(of, examples, op, ())
+
+    (asked, counting), (places, entry) = compiled(count, known), compiled(loop, counted)
+    asked = [tensors.index(i) for i in asked]
+    picked = None if places == tensors else [tensors.index(i) for i in places]
+    arrays = [partial(np.empty, n, d) for n, d in scratch]
+
+    def fresh(o: Made, shape: Size) -> Tensor:
+        y = new(Tensor)
+        y.shape, y._k, y._buf = shape, o.kind, allocate(prod(shape), o.kind.dtype, CPU)
+        return y
+
+    def run(*values: Any) -> Any:
+        read = [(t if t._k.contiguous else _packed(t))._buf for t in map(values.__getitem__, tensors)]
+        working = [make() for make in arrays]
+        made = [fresh(o, o.shape) for o in known]
+        n = int(counting(*[read[i] for i in asked], *[y._buf for y in made], *working, *also))
+        for o in counted:
+            made.append(fresh(o, Size((n, *o.shape[1:]))))
+        if n:
+            if picked is not None:
+                read = [read[i] for i in picked]
+            entry(*read, *[y._buf for y in made[len(known) :]], *working, *numbers)
+        return tuple(made) if several else made[0]
+
+    return run
 
 
 def _each(values: tuple) -> tuple:
@@ -544,7 +593,8 @@ class Planner:
                 )
             if loop is not None and any(t is not None and not t._k.contiguous for t in loop.overwritten):
                 return None
-        for function in [part.function for loop in loops if loop is not None for part in (*loop.before, loop)]:
+        parts = [part for loop in loops if loop is not None for part in (*loop.before, loop.counts, loop)]
+        for function in [part.function for part in parts if part is not None]:
             if isinstance(function, Jit | CudaKernel) and function not in self.planned:
                 self.planned.append(function)
         ready: Any = plan_each if isinstance(made, tuple) else plan

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import numtorch as torch
-from numtorch.dispatch.loops import EMPTY, Loop, like
+from numtorch.dispatch.loops import COUNTED, EMPTY, Loop, like
 from numtorch.dispatch.op import op
 from numtorch.dtype import FLOATS
 from numtorch.errors import RegistrationError
@@ -347,3 +347,40 @@ def test_operands_that_a_loop_overwrites():
     assert followed(x, strided, 0.25).tolist() == [0.75] * 3
     assert strided.tolist() == [0.25] * 3
     assert [p.loop is None for p in followed.op.plans.values()] == [False, True]
+
+
+@jit
+def count_large(x, at_least, order, limit):
+    n = 0
+    for i in range(x.size):
+        order[i] = n
+        at_least[i] = x[i] >= limit
+        n += x[i] >= limit
+    return n
+
+
+@jit
+def pick_large(x, out, order, limit):
+    for i in range(x.size):
+        if x[i] >= limit:
+            out[order[i]] = x[i]
+
+
+def test_results_as_long_as_another_loop_counts():
+    @op(shape=True, differentiable=False)
+    def large(x, limit: float):
+        """Whether elements are at least the limit, and those that are."""
+        raise NotImplementedError
+
+    @large.loop("cpu", dtypes=FLOATS)
+    def rows(x, limit):
+        count = Loop(count_large, (limit,), None)
+        out = like(x, dtype=torch.bool), like(x, (COUNTED,))
+        return Loop(pick_large, (limit,), out, counts=count, scratch=((x.numel(), np.dtype(np.int64)),))
+
+    for numbers in ([1.0, 5.0, 3.0], [4.0, 7.0, 9.0], [0.0, 1.0, 2.0]):
+        x = torch.tensor([numbers, numbers]).t()[:, 0]
+        which, found = large(x, 3.0)
+        assert which.tolist() == [n >= 3 for n in numbers]
+        assert found.tolist() == [n for n in numbers if n >= 3]
+    assert len(large.op.plans) == 1

@@ -53,7 +53,7 @@ OF_COMPLEX = {
     "matmul", "linear", "var", "std", "conv2d", "conv2d_input_grad", "conv2d_weight_grad", "conv2d_bias_grad",
     "embedding", "rms_norm", "cumsum", "cumprod", "linear_recurrence", "logsumexp", "normalize", "view", "expand",
     "squeeze", "index_select", "index_put", "scaled_where",
-    "cat", "stack", "repeat", "repeat_slices",
+    "cat", "stack", "repeat", "repeat_slices", "nonzero",
 }
 # fmt: on
 
@@ -211,7 +211,7 @@ def _kth(x, k, dim, keepdim):
 
 def _spread(x, m):
     z = np.zeros(m.shape, x.dtype)
-    z[m] = x
+    z[m] = x[: m.sum()]
     return z
 
 
@@ -326,6 +326,9 @@ def is_derivative(op, sample):
     alone."""
     return op.name != "embedding_shared_gradient" and not (op.name == "embedding" and len(sample) > 2)
 
+
+# Ops whose results are as long as elements say: the shape of a mask, on ``meta``, tells nothing.
+UNCOUNTED = {"nonzero", "compress", "spread"}
 
 # Operands that only ever come fresh from another op, and are contiguous therefore.
 FRESH = {"batch_norm_training": ("mean", "rstd")}

@@ -259,11 +259,11 @@ def count_true(mask, starts):
 
 
 @jit(parallel=True)
-def coordinates(mask, starts, total, out, sizes):
+def coordinates(mask, out, starts, sizes):
     """Row k of out: where the k-th element that is not 0 is, in each dimension"""
     d = sizes.size
     for c in prange(starts.size):
-        k, end = starts[c], starts[c + 1] if c + 1 < starts.size else total
+        k, end = starts[c], starts[c + 1] if c + 1 < starts.size else out.size // d
         flat = np.empty(end - k + 1, np.int64)  # one more than there are: without a branch, each position is written
         m = 0
         for i in range(c * CHUNK, min(c * CHUNK + CHUNK, mask.size)):
@@ -283,15 +283,8 @@ def coordinates(mask, starts, total, out, sizes):
 
 
 @jit(parallel=True)
-def compress(x, mask, out):
-    """The elements of x where the mask is true, in order; if they are not as many as ``out`` has, nothing but how many
-    are missing"""
-    starts = np.empty((mask.size + CHUNK - 1) // CHUNK, np.int64)
-    for c in prange(starts.size):
-        starts[c] = count_chunk(mask, c)
-    missing = out.size - add_up(starts)
-    if missing != 0:
-        return missing
+def compress(x, mask, out, starts):
+    """The elements of x where the mask is true, in order, as many before each chunk as ``count_true`` says"""
     for c in prange(starts.size):
         k, end = starts[c], starts[c + 1] if c + 1 < starts.size else out.size
         i = c * CHUNK
@@ -299,7 +292,6 @@ def compress(x, mask, out):
             out[U(k)] = x[U(i)]
             k += mask[U(i)] != 0
             i += 1
-    return 0
 
 
 @jit(parallel=True)

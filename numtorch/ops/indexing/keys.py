@@ -19,7 +19,7 @@ from numtorch.grad_mode import _Setting, mode
 from numtorch.ops import movement
 from numtorch.ops.arithmetic import choose
 from numtorch.ops.indexing import cpu
-from numtorch.ops.indexing.masks import compress, count, fitting, masked_fill, nonzero
+from numtorch.ops.indexing.masks import compress, fitting, masked_fill, nonzero
 from numtorch.ops.indexing.positions import LONG_OR_INT, check, launch
 from numtorch.ops.indexing.slices import index_fill, index_mask, put, put_along_extents, take_along_extents
 from numtorch.ops.movement import contiguous, expand_to, permute, reshape
@@ -460,8 +460,7 @@ def getitem(x: Tensor, key: Any) -> Tensor:
         and key.shape
         and key._k.device == x._k.device
     ):
-        mask = contiguous(key.detach())
-        return compress(x, mask, count(mask))
+        return compress(x, key)
     y, advanced = _basic(x, _expand_key(x, key))
     if not advanced:
         return movement.view_as_shape(y, y.shape) if y is x else y

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from math import inf
 from typing import Any
 
@@ -10,10 +9,11 @@ import numpy as np
 
 import numtorch.dtype as dtypes
 from numtorch import ops
-from numtorch._tensor import Tensor, empty
-from numtorch.arguments import element, flag, refused
+from numtorch._tensor import Tensor
+from numtorch.arguments import element
 from numtorch.device import CPU
-from numtorch.dispatch.cost import moves
+from numtorch.dispatch.cost import moves, numel
+from numtorch.dispatch.loops import COUNTED, Loop, like
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import POSITIONS, SAME, into
 from numtorch.dispatch.samples import mask
@@ -21,26 +21,20 @@ from numtorch.exports import exported
 from numtorch.ops import movement
 from numtorch.ops.arithmetic import choose, ne
 from numtorch.ops.indexing import cpu
-from numtorch.ops.indexing.positions import broadcast, launch
+from numtorch.ops.indexing.positions import PICKED, broadcast
 from numtorch.ops.movement import contiguous, expand_to, reshape
 
 
-def _counted(mask: Tensor) -> tuple[np.ndarray, int]:
-    """How many elements before each chunk of a contiguous CPU tensor are not 0, and how many in all."""
-    starts = np.empty(-(-mask._buf.size // cpu.CHUNK), np.int64)
-    return starts, int(launch(cpu.count_true, mask._buf.size, mask._buf, starts))
-
-
-def count(mask: Tensor) -> int:
-    """How many elements of a contiguous tensor are nonzero."""
-    if mask._k.device is CPU:
-        return _counted(mask)[1]
-
-    return int(ops.reduction.count_nonzero(mask.detach()).item())
-
-
 @exported("torch", "Tensor")
-def nonzero(input: Tensor, *, as_tuple: bool = False, out: Any = None) -> Any:
+@op(
+    shape=True,
+    differentiable=False,
+    cost=moves,
+    out=POSITIONS,
+    samples=lambda: [(mask((5,), 3),), (mask((2, 3), 4),), ((3, 4),), ((0, 3),)],
+    ref=lambda x, as_tuple=False: np.argwhere(x),
+)
+def nonzero(x, *, as_tuple: bool = False):
     """The positions of nonzero elements, in row-major order.
 
     Args:
@@ -60,38 +54,38 @@ def nonzero(input: Tensor, *, as_tuple: bool = False, out: Any = None) -> Any:
     >>> torch.nonzero(torch.tensor([[0, 3], [4, 0]]), as_tuple=True)
     (tensor([0, 1]), tensor([1, 0]))
     """
-    if as_tuple.__class__ is not bool:
-        as_tuple = flag(as_tuple, "nonzero", "as_tuple")
-    if out is not None:
-        return into(out, POSITIONS, nonzero, input, as_tuple=as_tuple)
-    try:
-        flat = contiguous(input)
-    except AttributeError as error:
-        raise refused(error, "nonzero", input=input) from None
-    if flat._k.device is not CPU:
-        if flat.device.type == "meta":
-            raise NotImplementedError("nonzero: the number of nonzero elements of a meta tensor is not known")
-        found = nonzero(flat.to("cpu"), as_tuple=as_tuple)
-        return tuple(f.to(input.device) for f in found) if as_tuple else found.to(input.device)
-    if flat._k.dtype.is_half:  # stored as bits, of which those of -0.0 are not all 0
-        flat = ne(flat, 0)
-    starts, total = _counted(flat)
-    d = len(input.shape)
-    rows = empty((total, d), dtypes.int64, CPU)
-    if total and d:
-        launch(cpu.coordinates, flat._buf.size, flat._buf, starts, total, rows._buf, _sizes(input.shape))
-    if not as_tuple:
-        return rows
-    return (
-        tuple([contiguous(movement.select(rows, 1, a)) for a in range(d)])
-        if d
-        else (empty((total,), dtypes.int64, CPU).zero_(),)
-    )
+    raise NotImplementedError("nonzero: the number of nonzero elements of a meta tensor is not known")
 
 
-@lru_cache(maxsize=1024)
-def _sizes(shape: tuple) -> np.ndarray:
-    return np.array(shape, np.int64)
+@nonzero.arguments
+def _(x, as_tuple):
+    if as_tuple:
+        return _vectors
+    if not x.shape:
+        return lambda x, as_tuple: movement.narrow(nonzero(reshape(x, (1,))), 1, 0, 0).clone()
+    # half types are stored as bits, of which those of -0.0 are not all 0
+    return ne(x, 0) if x._k.dtype.is_half else x, False
+
+
+def _vectors(x: Tensor, as_tuple: bool) -> tuple[Tensor, ...]:
+    rows = nonzero(x if x.shape else reshape(x, (1,)))
+    return tuple(map(contiguous, movement.unbind(rows, 1)))
+
+
+def _counting(mask: Tensor) -> dict[str, Any]:
+    """Options of a loop whose result has a row for each element of the mask that is not 0. It gets how many there are
+    before each chunk."""
+    count = Loop(cpu.count_true, (), None, operands=(mask,), weight=PICKED)
+    return {"counts": count, "scratch": ((-(-numel(mask) // cpu.CHUNK), np.dtype(np.int64)),), "weight": PICKED}
+
+
+@nonzero.loop("cpu")
+def chunks(x):
+    out = like(x, (COUNTED, x.ndim), dtypes.int64)
+    return Loop(cpu.coordinates, (np.array(x.shape, np.int64),), out, **_counting(x))
+
+
+nonzero.on_cpu()
 
 
 @exported("torch", "Tensor")
@@ -112,29 +106,24 @@ def argwhere(input: Tensor) -> Tensor:
 
 
 @op(
-    shape=True,
     public=False,
     cost=moves,
-    samples=lambda: [((5,), mask((5,), 3), 3), ((2, 3), mask((2, 3), 4), 4), ((2, 2), mask((2, 2), 0), 0)],
-    ref=lambda x, m, n: x[m],
+    wide=False,
+    samples=lambda: [((5,), mask((5,), 3)), ((2, 3), mask((2, 3), 4)), ((2, 2), mask((2, 2), 0))],
+    ref=lambda x, m: x[m],
 )
-def compress(x, mask, n: int):
-    """The ``n`` elements of ``x`` where the mask, of the same shape, is true, in one dimension."""
-    return empty((n,), x.dtype, x.device)
+def compress(x, mask):
+    """The elements of ``x`` where the mask, of the same shape, is true, in one dimension."""
+    return ops.indexing.slices.take_along_extents(reshape(x, (-1,)), _positions(mask), 0)
 
 
-@compress.kernel("cpu", functions=(cpu.compress,))
-def compress_cpu(x, mask, n):
-    x, mask = contiguous(x), contiguous(mask)
-    out = empty((n,), x.dtype, x.device)
-    if n and launch(cpu.compress, mask._buf.size, x._buf, mask._buf, out._buf):
-        raise _changed()
-    return out
+def _positions(mask: Tensor) -> Tensor:
+    return reshape(nonzero(reshape(mask, (-1,))), (-1,))
 
 
-@compress.kernel("cuda", name="compress_cuda")
-def compress_cuda(x, mask, n):
-    return ops.indexing.slices.take_along_extents(reshape(x, (-1,)), reshape(nonzero(reshape(mask, (-1,))), (-1,)), 0)
+@compress.loop("cpu", name="chunks")
+def _(x, mask):
+    return Loop(cpu.compress, (), like(x, (COUNTED,)), **_counting(mask))
 
 
 @compress.vjp
@@ -143,42 +132,38 @@ def _(g, mask):
 
 
 @op(
-    shape=True,
     public=False,
     cost=moves,
-    samples=lambda: [((3,), mask((5,), 3)), ((4,), mask((2, 3), 4)), ((0,), mask((3,), 0))],
+    wide=False,
+    samples=lambda: [((3,), mask((5,), 3)), ((4,), mask((2, 3), 4)), ((0,), mask((3,), 0)), ((5,), mask((3,), 2))],
 )
 def spread(x, mask):
     """The elements of ``x`` (1-D), in order, where the mask is true; 0 elsewhere."""
-    return empty(mask.shape, x.dtype, x.device)
+    at = _positions(mask)
+    if at.shape[0] > x.shape[0]:
+        _too_few(at.shape[0] - x.shape[0], x, mask)
+    x = movement.narrow(x, 0, 0, at.shape[0])
+    return reshape(ops.indexing.slices.put_into_zeros(x, at, (numel(mask),), 0), mask.shape)
 
 
-@spread.kernel("cpu", functions=(cpu.spread,))
-def spread_cpu(x, mask):
-    out = empty(mask.shape, x.dtype, x.device)
-    if launch(cpu.spread, mask._buf.size, contiguous(x)._buf, contiguous(mask)._buf, out._buf):
-        raise _changed()
-    return out
+@spread.loop("cpu", name="chunks")
+def _(x, mask):
+    return Loop(cpu.spread, (), like(x, mask.shape), elements=numel(mask), weight=PICKED, failed=_too_few)
 
 
-def _changed() -> RuntimeError:
-    return RuntimeError(
-        "a mask has been written to, through an array over its memory, since its true elements were counted"
-    )
-
-
-@spread.kernel("cuda", name="spread_cuda")
-def spread_cuda(x, mask):
-    at = reshape(nonzero(reshape(mask, (-1,))), (-1,))
-    return reshape(
-        ops.indexing.slices.put_into_zeros(movement.narrow(x, 0, 0, at.shape[0]), at, (mask.shape.numel(),), 0),
-        mask.shape,
+def _too_few(missing: int, x: Tensor, mask: Tensor) -> None:
+    """The error for a mask with more true elements than there are numbers for."""
+    n = x.shape[0]
+    raise RuntimeError(
+        f"masked_scatter: Number of elements of source ({n}) < number of ones in mask ({n + missing}). In a gradient: "
+        "the mask has been written to, through an array over its memory, since its true elements were counted"
     )
 
 
 @spread.vjp
 def _(g, x_shape, mask):
-    return compress(g, mask, x_shape[0]), None
+    gx = compress(g, mask)
+    return movement.pad_ends(gx, (0, x_shape[0] - gx.shape[0]), 0.0) if gx.shape != x_shape else gx, None
 
 
 def _boolean(mask: Any, name: str) -> None:
@@ -211,8 +196,7 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Any = None) -> Tensor:
         return into(out, SAME, masked_select, input, mask)
     _boolean(mask, "masked_select")
     shape = broadcast("masked_select", input.shape, mask.shape)
-    mask = contiguous(expand_to(mask, shape))
-    return compress(expand_to(input, shape), mask, count(mask))
+    return compress(expand_to(input, shape), expand_to(mask, shape))
 
 
 @exported("torch", "Tensor")
@@ -297,9 +281,4 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
         )
     shape = broadcast("masked_scatter", input.shape, mask.shape)
     mask = contiguous(expand_to(mask, shape))
-    n = count(mask)
-    if n > source.shape.numel():
-        raise RuntimeError(
-            f"masked_scatter: Number of elements of source ({source.shape.numel()}) < number of ones in mask ({n})"
-        )
-    return choose(mask, spread(movement.narrow(reshape(source, (-1,)), 0, 0, n), mask), input)
+    return choose(mask, spread(reshape(source, (-1,)), mask), input)

@@ -41,7 +41,25 @@ from numtorch.device import device as device
 from numtorch.dispatch import aliases
 from numtorch.dispatch.op import op as op
 from numtorch.dispatch.op import primitive as primitive
+from numtorch.layouts import (
+    channels_last as channels_last,
+    channels_last_3d as channels_last_3d,
+    contiguous_format as contiguous_format,
+    jagged as jagged,
+    layout as layout,
+    memory_format as memory_format,
+    preserve_format as preserve_format,
+    sparse_bsc as sparse_bsc,
+    sparse_bsr as sparse_bsr,
+    sparse_coo as sparse_coo,
+    sparse_csc as sparse_csc,
+    sparse_csr as sparse_csr,
+    strided as strided,
+)
+from numtorch import settings as settings
 from numtorch.storage import Size as Size
+from numtorch.untyped_storage import TypedStorage as TypedStorage
+from numtorch.untyped_storage import UntypedStorage as UntypedStorage
 from numtorch.ops.generator import Generator as Generator
 from numtorch.ops.generator import default_generator as default_generator
 from numtorch.grad_mode import (

@@ -394,6 +394,8 @@ class Tensor:
         """Whether ``input >= other``, element by element, as booleans."""
     def ge_(self, other: _Operand) -> Tensor:
         """In-place ``ge``."""
+    def get_device(self) -> builtins.int:
+        """The number of the GPU that holds the elements."""
     @property
     def grad_fn(self) -> Any:
         """The node of the graph that made this tensor; None for leaves."""
@@ -501,6 +503,10 @@ class Tensor:
         """Whether without elements, on the device ``"meta"``."""
     def is_neg(self) -> builtins.bool:
         """False: negatives are computed when they are asked for, not when they are read."""
+    def is_pinned(self) -> builtins.bool:
+        """Whether the memory is pinned; it never is."""
+    def is_shared(self) -> builtins.bool:
+        """Whether the memory is shared with other processes."""
     def isclose(self, other: Tensor, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor:
         """Whether ``abs(input - other) <= atol + rtol * abs(other)`` or both are equal, element by element, as booleans."""
     def isfinite(self) -> Tensor:
@@ -516,6 +522,9 @@ class Tensor:
         """Bytes of one element."""
     def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ..., *, out: tuple[Tensor, Tensor] | None = ..., axis: builtins.int = ..., keepdims: builtins.bool = ...) -> ReturnType:
         """The ``k``-th smallest element along ``dim``, and where it is; NaN counts as the largest."""
+    @property
+    def layout(self) -> Any:
+        """How the elements lie in memory: ``torch.strided``."""
     def le(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
         """Whether ``input <= other``, element by element, as booleans."""
     def le_(self, other: _Operand) -> Tensor:
@@ -704,6 +713,8 @@ class Tensor:
         """In-place ``neg``."""
     def nelement(self) -> builtins.int:
         """The number of elements."""
+    def new(self, *args: Any, device: _Device | None = ...) -> Tensor:
+        """A tensor of this one's dtype and device, of sizes or of one sequence: an older form of ``new_empty`` and ``new_tensor``."""
     def new_empty(self, *args: _Size, dtype: _DType | None = ..., device: _Device | None = ..., requires_grad: builtins.bool = ...) -> Tensor:
         """A tensor with elements of any value, with this tensor's dtype and device: ``empty``."""
     def new_full(self, *args: Any, dtype: _DType | None = ..., device: _Device | None = ..., requires_grad: builtins.bool = ...) -> Tensor:
@@ -924,6 +935,8 @@ class Tensor:
         """In-place ``squeeze``."""
     def std(self, dim: Dims | None = ..., unbiased: builtins.bool | None = ..., keepdim: builtins.bool = ..., *, correction: builtins.float | None = ..., out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
         """The standard deviation of all elements, or along dimensions: the square root of ``var``. Its gradient at 0 is 0."""
+    def storage(self) -> Any:
+        """The elements of the memory that the tensor is a view of."""
     def storage_offset(self) -> builtins.int:
         """Where the tensor begins in its storage, in elements."""
     @overload
@@ -974,6 +987,8 @@ class Tensor:
         """The tensor repeated along each dimension, as a copy; missing leading counts are 1."""
     def to(self, *args: Any, dtype: _DType | None = ..., device: _Device | None = ..., non_blocking: builtins.bool = ..., copy: builtins.bool = ..., memory_format: Any = ...) -> Tensor:
         """The tensor in another type, on another device, or like another tensor; itself if nothing changes."""
+    def to_dense(self, dtype: _DType | None = ...) -> Tensor:
+        """The tensor, which is dense."""
     def tolist(self) -> list[Any]:
         """The elements as nested lists of Python numbers."""
     def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ..., *, out: tuple[Tensor, Tensor] | None = ..., axis: builtins.int = ...) -> ReturnType:
@@ -1038,6 +1053,8 @@ class Tensor:
     @overload
     def unsqueeze_(self, *, axis: builtins.int) -> Tensor:
         """In-place ``unsqueeze``."""
+    def untyped_storage(self) -> Any:
+        """The bytes of the memory that the tensor is a view of."""
     def var(self, dim: Dims | None = ..., unbiased: builtins.bool | None = ..., keepdim: builtins.bool = ..., *, correction: builtins.float | None = ..., out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
         """The variance of all elements, or along dimensions: ``sum((x - mean(x)) ** 2) / (n - correction)``."""
     def view(self, *shape: Any, size: builtins.int | Sequence[builtins.int] | None = ..., dtype: _DType | None = ...) -> Tensor:

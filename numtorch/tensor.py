@@ -12,7 +12,7 @@ from typing import Any
 import numtorch.dtype as dtypes
 import numtorch.gradients
 import numtorch.values  # noqa: F401 - binds methods, as gradients does
-from numtorch import absent, copying
+from numtorch import absent, copying, layouts
 from numtorch._tensor import Tensor, placed, reshaped
 from numtorch.device import as_device
 from numtorch.dispatch import aliases
@@ -188,7 +188,7 @@ def is_contiguous(self: Tensor, memory_format: Any = None) -> bool:
     """Whether the elements are in row-major order, without gaps.
 
     Args:
-        memory_format: accepted; only row-major order is known.
+        memory_format: ``torch.channels_last`` and ``channels_last_3d`` ask for the order in which channels come last.
 
     Returns:
         A bool.
@@ -197,7 +197,10 @@ def is_contiguous(self: Tensor, memory_format: Any = None) -> bool:
     >>> x.is_contiguous(), x.T.is_contiguous()
     (True, False)
     """
-    return self._k.contiguous
+    last = {layouts.channels_last: 4, layouts.channels_last_3d: 5}.get(memory_format)
+    if last is None:
+        return self._k.contiguous
+    return len(self.shape) == last and movement.movedim(self.detach(), 1, -1).is_contiguous()
 
 
 @method
@@ -261,6 +264,89 @@ def is_meta(self: Tensor) -> bool:
     True
     """
     return self.device.type == "meta"
+
+
+@attribute
+def layout(self: Tensor) -> layouts.layout:
+    """How the elements lie in memory: ``torch.strided``.
+
+    >>> torch.zeros(1).layout
+    torch.strided
+    """
+    return layouts.strided
+
+
+# What no tensor here is.
+for _name in (
+    "sparse",
+    "sparse_csr",
+    "quantized",
+    "nested",
+    "mkldnn",
+    "mps",
+    "xpu",
+    "ipu",
+    "maia",
+    "mtia",
+    "vulkan",
+    "xla",
+):
+    setattr(Tensor, f"is_{_name}", False)
+
+
+@method
+def get_device(self: Tensor) -> int:
+    """The number of the GPU that holds the elements.
+
+    Returns:
+        An int; -1 on the CPU.
+
+    >>> torch.zeros(1).get_device()
+    -1
+    """
+    return -1 if self.device.type == "cpu" else self.device.index or 0
+
+
+@method
+def is_pinned(self: Tensor) -> bool:
+    """Whether the memory is pinned; it never is.
+
+    Returns:
+        A bool.
+
+    >>> torch.zeros(1).is_pinned()
+    False
+    """
+    return False
+
+
+@method
+def is_shared(self: Tensor) -> bool:
+    """Whether the memory is shared with other processes.
+
+    Returns:
+        A bool: True on a GPU, whose memory can be, else False.
+
+    >>> torch.zeros(1).is_shared()
+    False
+    """
+    return self.is_cuda
+
+
+@method
+def to_dense(self: Tensor, dtype: Any = None) -> Tensor:
+    """The tensor, which is dense.
+
+    Args:
+        dtype: another dtype.
+
+    Returns:
+        A tensor; itself if it has the dtype.
+
+    >>> torch.zeros(1).to_dense()
+    tensor([0.])
+    """
+    return self if dtype is None else movement.to(self, dtype)
 
 
 @attribute
@@ -626,6 +712,24 @@ def new_tensor(
     tensor([1., 2.], dtype=torch.float64)
     """
     return creation.tensor(data, **_as_here(self, dtype, device), requires_grad=requires_grad)
+
+
+@method
+def new(self: Tensor, *args: Any, device: Any = None) -> Tensor:
+    """A tensor of this one's dtype and device, of sizes or of one sequence: an older form of ``new_empty`` and
+    ``new_tensor``.
+
+    Args:
+        *args: sizes, or one sequence, array or tensor.
+        device: another device.
+
+    Returns:
+        A new tensor.
+
+    >>> torch.zeros(1, dtype=torch.int64).new([1, 2])
+    tensor([1, 2])
+    """
+    return legacy(args, self.dtype, self.device if device is None else device)
 
 
 _NEW = """A tensor {elements}, with this tensor's dtype and device: ``{function}``.

@@ -57,35 +57,40 @@ def legacy(args: tuple, d: dtypes.dtype, device: Any = None) -> Tensor:
     return creation.empty(*args or (0,), dtype=d, device=device)
 
 
-class TensorType:
-    """``torch.LongTensor`` and the like: makes tensors of a dtype, and names it for ``type``.
+_DOC = """Tensors of {dtype}: an older name of the dtype, which makes tensors when called.
 
-    ``torch.LongTensor(2, 3)`` has elements of any value, ``torch.LongTensor([2, 3])`` has these. Newer programs call
-    ``torch.empty`` and ``torch.tensor``.
+Newer programs call ``torch.empty`` and ``torch.tensor``.
 
-    Args:
-        d: the dtype.
+Args:
+    *args: sizes of a tensor with elements of any value, or one sequence of elements.
 
-    >>> torch.LongTensor([2, 3])
-    tensor([2, 3])
-    >>> isinstance(torch.tensor([2, 3]), torch.LongTensor)
-    True
-    """
-
-    def __init__(self, d: dtypes.dtype):
-        self.dtype = d
-
-    def __call__(self, *args: Any) -> Tensor:
-        return legacy(args, self.dtype)
-
-    def __repr__(self) -> str:
-        return f"<class '{TYPE_NAMES[self.dtype]}'>"
-
-    def __instancecheck__(self, x: Any) -> bool:
-        return isinstance(x, Tensor) and x.dtype is self.dtype
+>>> isinstance(torch.{name}(2, 3), torch.{name}), torch.{name}([1, 0]).dtype
+(True, torch.{dtype})
+"""
 
 
-TENSOR_TYPES = {name.split(".")[1]: TensorType(d) for d, name in TYPE_NAMES.items()}
+class TensorType(type):
+    """The class of ``torch.LongTensor`` and the like."""
+
+    dtype: dtypes.dtype
+
+    def __repr__(cls) -> str:
+        return f"<class '{TYPE_NAMES[cls.dtype]}'>"
+
+    def __instancecheck__(cls, x: Any) -> bool:
+        return isinstance(x, Tensor) and x.dtype is cls.dtype
+
+
+def _new(cls: TensorType, *args: Any) -> Tensor:
+    return legacy(args, cls.dtype)
+
+
+def _type(name: str, d: dtypes.dtype) -> TensorType:
+    doc = _DOC.format(name=name, dtype=d.name)
+    return TensorType(name, (), {"dtype": d, "__new__": _new, "__module__": __name__, "__doc__": doc})
+
+
+TENSOR_TYPES = {name.split(".")[1]: _type(name.split(".")[1], d) for d, name in TYPE_NAMES.items()}
 FloatTensor, DoubleTensor = TENSOR_TYPES["FloatTensor"], TENSOR_TYPES["DoubleTensor"]
 HalfTensor, BFloat16Tensor = TENSOR_TYPES["HalfTensor"], TENSOR_TYPES["BFloat16Tensor"]
 LongTensor, IntTensor, ShortTensor = TENSOR_TYPES["LongTensor"], TENSOR_TYPES["IntTensor"], TENSOR_TYPES["ShortTensor"]

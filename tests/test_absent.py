@@ -42,7 +42,6 @@ F.ctc_loss | torch.nn.functional.ctc_loss is a function | nothing that is here d
 nn.init.xavier_uniform | torch.nn.init.xavier_uniform is a function | xavier_uniform_ is here
 torch.Tensor.addmv | torch.Tensor.addmv is a method | torch.mv
 x.addmv(x, x) | torch.Tensor.addmv is a method | torch.mv
-x.layout | torch.Tensor.layout is an attribute | strided
 torch.optim.LBFGS | torch.optim.LBFGS is a class | SGD
 torch.optim.lr_scheduler.CyclicLR | torch.optim.lr_scheduler.CyclicLR is a class | OneCycleLR
 torch.cuda.amp | torch.cuda.amp is a module | half
@@ -54,11 +53,9 @@ torch.utils.tensorboard | torch.utils.tensorboard is a module | tensorboardX
 torch.utils.benchmark | torch.utils.benchmark is a module | torch.profiler.benchmark
 torch.utils.data.dataloader | torch.utils.data.dataloader is a module | torch.utils.data.DataLoader is here
 torch.cuda.Event | torch.cuda.Event is a class | torch.cuda.synchronize()
-torch.memory_format | torch.memory_format is a class | leave it out
 nn.utils.prune | torch.nn.utils.prune is a module | not here yet
 nn.modules | torch.nn.modules is a module | numtorch.nn
 torch.optim.lbfgs | torch.optim.lbfgs is a module | not here yet
-x.is_sparse | torch.Tensor.is_sparse is an attribute | False
 torch.bitwise_left_shift | torch.bitwise_left_shift is a function | x * 2 ** n
 """),
 )

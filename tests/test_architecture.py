@@ -31,6 +31,9 @@ FLOORS = {
     "numtorch.notices": 0,  # lines on standard error
     "numtorch.interrupts": 0,
     "numtorch.programs": 0,  # runs one as Python would
+    "numtorch.layouts": 0,
+    "numtorch.settings": 6,
+    "numtorch.untyped_storage": 6,
     "numtorch.torch_version": 0,
     "numtorch.version": 0,
     "numtorch.memory": 0,

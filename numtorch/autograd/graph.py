@@ -477,20 +477,28 @@ def increment_version(tensor: Any) -> None:
         wrote(t)
 
 
-def Variable(data: Any, requires_grad: bool = False) -> Any:
-    """The tensor itself, outside any graph; tensors and variables have been one since torch 0.4.
+class _VariableType(type):
+    """``isinstance(x, Variable)`` holds for every tensor: tensors and variables have been one since torch 0.4."""
+
+    def __instancecheck__(cls, x: Any) -> bool:
+        return isinstance(x, _tensor.Tensor)
+
+
+class Variable(metaclass=_VariableType):
+    """Another name of tensors; called, it gives the tensor itself, outside any graph.
 
     Args:
         data: a tensor, whose elements are shared.
         requires_grad: whether ops on the result are recorded.
 
-    Returns:
-        A tensor.
-
     >>> torch.autograd.Variable(torch.ones(1), requires_grad=True)
     tensor([1.], requires_grad=True)
+    >>> isinstance(torch.ones(1), torch.autograd.Variable)
+    True
     """
-    t = _tensor.alias(data)
-    if requires_grad:
-        t.requires_grad = True
-    return t
+
+    def __new__(cls, data: Any, requires_grad: bool = False) -> Any:
+        t = _tensor.alias(data)
+        if requires_grad:
+            t.requires_grad = True
+        return t

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from numtorch import display
@@ -49,6 +50,25 @@ def indented(text: str) -> str:
     return text.replace("\n", "\n  ")
 
 
+def _mentions(code: Any, name: str) -> bool:
+    """Whether a function reads an attribute of this name."""
+    return name in code.co_names or any(_mentions(c, name) for c in code.co_consts if isinstance(c, CodeType))
+
+
+class _Lookup:
+    """``__getattr__`` as a method. With it on ``Module`` itself, every read of an attribute would be slower; so only
+    classes that call or override it have it."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        for registry in _REGISTRIES:
+            members = self.__dict__.get(registry, {})
+            if name in members:
+                return members[name]
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'", name=name, obj=self)
+
+
 class Module(Convertible):
     """A part of a model: what it knows (parameters, buffers, submodules) and what it computes (``forward``).
 
@@ -85,6 +105,12 @@ class Module(Convertible):
     _buffers: dict[str, Tensor | None]
     _modules: dict[str, Module | None]
     _non_persistent_buffers_set: set[str]
+
+    def __init_subclass__(cls, **rest: Any) -> None:
+        super().__init_subclass__(**rest)
+        asks = any(_mentions(f.__code__, "__getattr__") for f in vars(cls).values() if isinstance(f, FunctionType))
+        if (asks or "__getattr__" in vars(cls)) and not issubclass(cls, _Lookup):
+            cls.__bases__ = (*cls.__bases__, _Lookup)
 
     def __init__(self, *args: Any, **kwargs: Any):
         name = type(self).__name__

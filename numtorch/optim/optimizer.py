@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from itertools import chain
 from typing import Any
@@ -128,6 +128,11 @@ class Optimizer:
     """
 
     samples: tuple[dict[str, Any], ...] = ()
+    # On the class, for subclasses that do not call ``super().__init__()``.
+    _step_pre_hooks: Sequence[Callable] = ()
+    _step_post_hooks: Sequence[Callable] = ()
+    _state_hooks: dict[str, list[Callable]] = {}  # one that has hooks has a dict of its own
+    _opt_called = False  # asked by schedulers, which should step after the optimizer
 
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)
@@ -136,7 +141,6 @@ class Optimizer:
 
     def __init__(self, params: Iterable, defaults: dict[str, Any]):
         self.defaults = defaults
-        self._set_hooks()
         if isinstance(params, Tensor):
             raise TypeError(
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, but got a Tensor "
@@ -167,17 +171,6 @@ class Optimizer:
             groups = [{"params": groups}]
         for group in groups:
             self.add_param_group(group)
-
-    def _set_hooks(self) -> None:
-        self._step_pre_hooks: list[Callable] = []
-        self._step_post_hooks: list[Callable] = []
-        self._state_hooks: dict[str, list[Callable]] = {
-            "save_pre": [],
-            "save_post": [],
-            "load_pre": [],
-            "load_post": [],
-        }
-        self._opt_called = False  # asked by schedulers, which should step after the optimizer
 
     # --- options and parameters --------------------------------------------------------------------
 
@@ -310,7 +303,7 @@ class Optimizer:
         >>> opt.step()
         stepping
         """
-        return RemovableHandle(self._step_pre_hooks, hook)
+        return RemovableHandle(self.__dict__.setdefault("_step_pre_hooks", []), hook)
 
     def register_step_post_hook(self, hook: Callable) -> RemovableHandle:
         """Call ``hook(optimizer, args, kwargs)`` after each step.
@@ -326,7 +319,7 @@ class Optimizer:
         >>> opt.step()
         stepped
         """
-        return RemovableHandle(self._step_post_hooks, hook)
+        return RemovableHandle(self.__dict__.setdefault("_step_post_hooks", []), hook)
 
     # --- state ------------------------------------------------------------------------------------------
 
@@ -335,8 +328,6 @@ class Optimizer:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        if "_state_hooks" not in self.__dict__:
-            self._set_hooks()
         for group in self.param_groups:
             for name, default in self.defaults.items():  # options that a state saved earlier does not know
                 group.setdefault(name, default)
@@ -351,7 +342,7 @@ class Optimizer:
         >>> opt.state_dict()["param_groups"][0]["lr"]
         0.1
         """
-        for hook in self._state_hooks["save_pre"]:
+        for hook in self._state_hooks.get("save_pre", ()):
             hook(self)
         numbers: dict[int, int] = {}
         groups = []
@@ -365,7 +356,7 @@ class Optimizer:
             groups.append(packed)
         state = {numbers[id(k)] if isinstance(k, Tensor) else k: v for k, v in self.state.items()}
         result: dict[str, Any] = {"state": state, "param_groups": groups}
-        for hook in self._state_hooks["save_post"]:
+        for hook in self._state_hooks.get("save_post", ()):
             changed = hook(self, result)
             result = result if changed is None else changed
         return result
@@ -389,7 +380,7 @@ class Optimizer:
         0.1
         """
         state_dict = state_dict.copy()
-        for hook in self._state_hooks["load_pre"]:
+        for hook in self._state_hooks.get("load_pre", ()):
             changed = hook(self, state_dict)
             state_dict = state_dict if changed is None else changed
         saved = deepcopy(state_dict["param_groups"])
@@ -419,7 +410,7 @@ class Optimizer:
             if "param_names" in group:
                 other.setdefault("param_names", group["param_names"])
         self.__setstate__({"state": state, "param_groups": saved})
-        for hook in self._state_hooks["load_post"]:
+        for hook in self._state_hooks.get("load_post", ()):
             hook(self)
 
     def register_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
@@ -491,7 +482,7 @@ class Optimizer:
         return self._state_hook("load_post", hook, prepend)
 
     def _state_hook(self, when: str, hook: Callable, prepend: bool) -> RemovableHandle:
-        hooks = self._state_hooks[when]
+        hooks = self.__dict__.setdefault("_state_hooks", {}).setdefault(when, [])
         handle = RemovableHandle(hooks, hook)
         if prepend:
             hooks.insert(0, hooks.pop())

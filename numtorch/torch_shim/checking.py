@@ -63,8 +63,10 @@ def _below(found: Any, path: str, part: str) -> Any:
 
 
 def _serves(module: str) -> bool:
-    """Whether a module that is not here has any name that is."""
-    return any(not missing(f"{module}.{name}") for name in names.modules().get(module) or ())
+    """Whether a module that is not here has any name that is, elsewhere."""
+    listed = (names.modules().get(module) or {}).items()
+    found = [f"{place}.{name}" for name, place in listed if place != module]
+    return any(not names.is_module(name) and not missing(name) for name in found)
 
 
 class Reader(ast.NodeVisitor):

@@ -30,6 +30,7 @@ PLACES = {
     "torch.nn.modules.pooling": "numtorch.nn.pooling",
     "torch.nn.modules.sparse": "numtorch.nn.sparse",
     "torch.profiler.profiler": "numtorch.profiler",
+    "torch.storage": "numtorch.untyped_storage",
     "torch.utils.data.dataloader": "numtorch.utils.data.loader",
     "torch.utils.data.distributed": "numtorch.utils.data.sampler",
     "torch.utils.data._utils.collate": "numtorch.utils.data.collate",

@@ -1,0 +1,298 @@
+"""``UntypedStorage`` and ``TypedStorage``: the memory of a tensor and its views, as bytes and as elements."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+import numtorch.dtype as dtypes
+from numtorch._tensor import Tensor, shared_storage
+from numtorch.device import CPU, device
+from numtorch.exports import exported
+from numtorch.methods import method
+from numtorch.ops import creation, movement
+from numtorch.storage import whole
+
+
+class UntypedStorage:
+    """The bytes of a tensor's memory, which its views share.
+
+    Args:
+        size: bytes of a new one, with zeros, or the bytes as integers.
+
+    >>> x = torch.zeros(2, 3)
+    >>> x.untyped_storage().nbytes(), x[1].untyped_storage().data_ptr() == x.data_ptr()
+    (24, True)
+    """
+
+    device: device
+
+    def __init__(self, size: Any = 0):
+        self._hold(np.zeros(size, np.uint8) if isinstance(size, int) else np.array(size, np.uint8))
+
+    def _hold(self, data: np.ndarray | None, size: int | None = None, where: Any = CPU) -> UntypedStorage:
+        self._bytes, self._size, self.device = data, len(data) if size is None else size, where  # type: ignore[arg-type]
+        return self
+
+    @classmethod
+    def from_file(cls, filename: str | os.PathLike, shared: bool = False, nbytes: int = 0) -> UntypedStorage:
+        """The bytes of a file, which are read when they are needed.
+
+        Args:
+            filename: the file.
+            shared: whether what is written to the storage is written to the file.
+            nbytes: how many bytes of it.
+
+        Returns:
+            A storage.
+
+        >>> import tempfile
+        >>> with tempfile.NamedTemporaryFile() as file:
+        ...     done = file.write(b"abc"), file.flush()
+        ...     torch.UntypedStorage.from_file(file.name, nbytes=3).tolist()
+        [97, 98, 99]
+        """
+        data = (
+            np.memmap(filename, np.uint8, "r+" if shared else "c", shape=(nbytes,)) if nbytes else np.zeros(0, np.uint8)
+        )
+        return cls.__new__(cls)._hold(data)
+
+    def nbytes(self) -> int:
+        """The number of bytes.
+
+        Returns:
+            An int.
+
+        >>> torch.UntypedStorage(4).nbytes()
+        4
+        """
+        return self._size
+
+    size = __len__ = nbytes
+
+    def element_size(self) -> int:
+        """Bytes of an element: 1.
+
+        Returns:
+            An int.
+
+        >>> torch.UntypedStorage(4).element_size()
+        1
+        """
+        return 1
+
+    def data_ptr(self) -> int:
+        """Address of the first byte; 0 of a storage without elements.
+
+        Returns:
+            An int.
+
+        >>> torch.UntypedStorage(0).data_ptr()
+        0
+        """
+        return self._bytes.__array_interface__["data"][0] if self._size and self._bytes is not None else 0
+
+    def tolist(self) -> list[int]:
+        """The bytes.
+
+        Returns:
+            A list of integers.
+
+        >>> torch.UntypedStorage([1, 2]).tolist()
+        [1, 2]
+        """
+        return self._array().tolist()
+
+    def _array(self) -> np.ndarray:
+        if self._bytes is None:
+            raise NotImplementedError(f"the bytes of a storage on {self.device} are not in the memory of the CPU")
+        return self._bytes
+
+    def __getitem__(self, index: Any) -> Any:
+        found = self._array()[index]
+        return UntypedStorage.__new__(UntypedStorage)._hold(found) if isinstance(index, slice) else int(found)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._array()[index] = value
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self._array() if dtype is None else self._array().astype(dtype)
+
+    def __repr__(self) -> str:
+        listed = "".join(f" {n}\n" for n in self._bytes) if self._bytes is not None and self._size < 1000 else " ...\n"
+        return f"{listed}[torch.storage.UntypedStorage(device={self.device}) of size {self._size}]"
+
+
+class TypedStorage:
+    """The elements of a tensor's memory, which its views share: an older form of ``UntypedStorage``.
+
+    Args:
+        wrap_storage: the bytes.
+        dtype: what they are read as.
+
+    >>> torch.tensor([1.0, 2.0])[1:].storage().tolist()
+    [1.0, 2.0]
+    """
+
+    def __init__(self, *, wrap_storage: UntypedStorage, dtype: dtypes.dtype):
+        self._untyped, self.dtype, self.device = wrap_storage, dtype, wrap_storage.device
+
+    def untyped(self) -> UntypedStorage:
+        """The bytes.
+
+        Returns:
+            An ``UntypedStorage``.
+
+        >>> torch.zeros(2).storage().untyped().nbytes()
+        8
+        """
+        return self._untyped
+
+    def size(self) -> int:
+        """The number of elements.
+
+        Returns:
+            An int.
+
+        >>> torch.zeros(2).storage().size()
+        2
+        """
+        return self._untyped.nbytes() // self.dtype.itemsize
+
+    __len__ = size
+
+    def nbytes(self) -> int:
+        """The number of bytes.
+
+        Returns:
+            An int.
+
+        >>> torch.zeros(2).storage().nbytes()
+        8
+        """
+        return self._untyped.nbytes()
+
+    def element_size(self) -> int:
+        """Bytes of an element.
+
+        Returns:
+            An int.
+
+        >>> torch.zeros(2).storage().element_size()
+        4
+        """
+        return self.dtype.itemsize
+
+    def data_ptr(self) -> int:
+        """Address of the first element.
+
+        Returns:
+            An int.
+
+        >>> x = torch.zeros(2)
+        >>> x.storage().data_ptr() == x.data_ptr()
+        True
+        """
+        return self._untyped.data_ptr()
+
+    def _tensor(self) -> Tensor:
+        return movement.view_bits(creation.from_numpy(self._untyped._array()), self.dtype)
+
+    def tolist(self) -> list:
+        """The elements.
+
+        Returns:
+            A list of numbers.
+
+        >>> torch.arange(3).storage().tolist()
+        [0, 1, 2]
+        """
+        return self._tensor().tolist()
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            raise RuntimeError("slices are only supported in UntypedStorage.__getitem__; x.storage().untyped() is one")
+        return self._tensor()[index].item()
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._tensor()[index] = value
+
+    def __repr__(self) -> str:
+        listed = "".join(f" {n}\n" for n in self.tolist()) if self.size() < 1000 else " ...\n"
+        return f"{listed}[torch.storage.TypedStorage(dtype={self.dtype}, device={self.device}) of size {self.size()}]"
+
+
+@method
+def untyped_storage(self: Tensor) -> UntypedStorage:
+    """The bytes of the memory that the tensor is a view of.
+
+    Returns:
+        An ``UntypedStorage``.
+
+    >>> torch.zeros(2, 3)[1].untyped_storage().nbytes()
+    24
+    """
+    kept = whole(shared_storage(self))
+    made = UntypedStorage.__new__(UntypedStorage)
+    if self.device.type == "cpu":
+        return made._hold(kept.data.view(np.uint8))
+    size = self.nbytes if kept.data is None else kept.data.size * self.dtype.itemsize
+    return made._hold(None, size, self.device)
+
+
+@method
+def storage(self: Tensor) -> TypedStorage:
+    """The elements of the memory that the tensor is a view of.
+
+    Returns:
+        A ``TypedStorage``.
+
+    >>> torch.zeros(2, 3)[1].storage().size()
+    6
+    """
+    return TypedStorage(wrap_storage=self.untyped_storage(), dtype=self.dtype)
+
+
+@exported("torch")
+def frombuffer(
+    buffer: Any, *, dtype: dtypes.dtype, count: int = -1, offset: int = 0, requires_grad: bool = False
+) -> Tensor:
+    """A tensor over the memory of a buffer, without a copy.
+
+    Args:
+        buffer: bytes, an array, or something else that exposes its memory.
+        dtype: what it is read as.
+        count: how many elements; all if negative.
+        offset: how many bytes are skipped at its beginning.
+        requires_grad: whether ops on the result are recorded.
+
+    Returns:
+        A tensor of one dimension.
+
+    Raises:
+        ValueError: the buffer is empty, or shorter than is asked for, or does not hold a whole number of elements.
+
+    >>> torch.frombuffer(bytearray(b"abcd"), dtype=torch.uint8, offset=1)
+    tensor([ 98,  99, 100], dtype=torch.uint8)
+    """
+    data = np.frombuffer(buffer, np.uint8)
+    size, n = dtype.itemsize, data.size
+    if not n or not count:
+        raise ValueError(f"both buffer length ({n}) and count ({count}) must not be 0")
+    if not 0 <= offset < n:
+        raise ValueError(
+            f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({n} bytes) minus 1"
+        )
+    if count < 0 and (n - offset) % size:
+        raise ValueError(
+            f"buffer length ({n} bytes) after offset ({offset} bytes) must be a multiple of element size ({size})"
+        )
+    if count > 0 and offset + count * size > n:
+        raise ValueError(
+            f"requested buffer length ({count} * {size} bytes) after offset ({offset} bytes) must not be greater than "
+            f"actual buffer length ({n} bytes)"
+        )
+    part = data[offset:] if count < 0 else data[offset : offset + count * size]
+    return creation.finish(movement.view_bits(creation.from_numpy(part), dtype), requires_grad)

@@ -98,6 +98,7 @@ def test_attributes_are_plain_and_stay(shim):
     import torch.nn.functional as F
 
     assert "relu" in vars(F) and "Linear" in vars(torch.nn)
+    assert importlib.import_module("numtorch.utils.data") and torch.utils.data.dataloader.DataLoader
     torch.backends_of_mine = 3
     assert vars(numtorch)["backends_of_mine"] == 3
     del torch.backends_of_mine

@@ -25,27 +25,15 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
-from numtorch import notices
+from numtorch import absent, notices
+from numtorch import version as version
 from numtorch.torch_shim import blocking, finder, placeholders
 
 FOLDER = str(Path(__file__).parent / "path")
 VARIABLE = "NUMTORCH_SHIM"  # tells child processes the options
 BLOCKED = ("array_api_compat",)  # they tell arrays apart by the libraries that are imported
-# What numtorch has imported, and a program may look up in ``sys.modules``.
-LOADED = (
-    "torch",
-    "torch.nn",
-    "torch.nn.functional",
-    "torch.nn.init",
-    "torch.nn.utils",
-    "torch.optim",
-    "torch.optim.lr_scheduler",
-    "torch.autograd",
-    "torch.autograd.functional",
-    "torch.cuda",
-    "torch.cpu",
-    "torch.serialization",
-)
+# What is imported already, beside the modules that answer for absent names.
+LOADED = ("torch.autograd.functional", "torch.cpu", "torch.nn.functional", "torch.serialization", "torch.version")
 
 
 class Shim:
@@ -78,8 +66,9 @@ class Shim:
         os.environ["PYTHONPATH"] = os.pathsep.join([FOLDER, *below])
         sys.path[1:] = [FOLDER, *(p for p in sys.path[1:] if p != FOLDER)]
         sys.meta_path.insert(0, self._finder)
-        for path in LOADED:
-            self._finder.adopt(path, sys.modules[path.replace("torch", "numtorch", 1)])
+        for path in (*LOADED, *absent.LATE):
+            theirs = path.replace("torch.vision", "torchvision", 1)
+            self._finder.adopt(theirs, sys.modules[path.replace("torch", "numtorch", 1)])
         if self.blocked:
             builtins.__import__ = self._blocker
 

@@ -25,7 +25,8 @@ def one_half(s: Signature) -> bool:
 
 def half_of(values: Any) -> dtype | None:
     """The half type of all floating tensors among values and tuples of them; None if they are of others."""
-    return _half_type([t._k.dtype for v in values for t in (v if type(v) is tuple else (v,)) if isinstance(t, Tensor)])
+    each = [t for v in values for t in (v if type(v) in (tuple, list) else (v,))]
+    return _half_type([t._k.dtype for t in each if isinstance(t, Tensor)])
 
 
 def _half_type(types: list[dtype]) -> dtype | None:
@@ -40,7 +41,7 @@ def _half_type(types: list[dtype]) -> dtype | None:
 
 def widened(value: Any) -> Any:
     """A tensor of a half type in float32, also in a tuple; all else as it is."""
-    if type(value) is tuple:
+    if type(value) in (tuple, list):
         return tuple(widened(v) for v in value)
     return engine.as_type(value, float32) if isinstance(value, Tensor) and value._k.dtype.is_half else value
 

@@ -35,7 +35,7 @@ from numtorch.errors import RegistrationError
 from numtorch.kernels import registry, threads, timing
 from numtorch.kernels.jit import Jit, disabled
 from numtorch.kernels.launch import CudaKernel
-from numtorch.storage import Kind, Size, allocate, kind
+from numtorch.storage import Kind, Size, Storage, allocate, contiguous_strides, is_contiguous, kind
 
 EMPTY = object()  # see ``Loop``
 COUNTED = -1  # the first size of a result that is as long as a loop counts
@@ -44,17 +44,31 @@ SMALL = 1 << 12  # elements up to which a result needs no aligned buffer
 
 
 class Made(NamedTuple):
-    """A result to be allocated: always contiguous."""
+    """A result to be allocated: contiguous, unless it has strides."""
 
     shape: Size
     kind: Kind
     zeroed: bool = False  # on the CPU: filled with zeros, by the system where nobody writes
+    strides: tuple | None = None
 
 
-def like(x: Tensor, shape: tuple | None = None, dtype: dtype | None = None, zeroed: bool = False) -> Made:
-    """A result with the shape, dtype and device of ``x``, but for what is given."""
+def like(
+    x: Tensor,
+    shape: tuple | None = None,
+    dtype: dtype | None = None,
+    zeroed: bool = False,
+    order: tuple[int, ...] | None = None,
+) -> Made:
+    """A result with the shape, dtype and device of ``x``, but for what is given; ``order`` is that of its dimensions in
+    memory."""
     k = x._k if x._k.contiguous and dtype is None else kind(dtype or x._k.dtype, x._k.device)
-    return Made(x.shape if shape is None else shape if shape.__class__ is Size else Size(shape), k, zeroed)
+    shape = x.shape if shape is None else shape if shape.__class__ is Size else Size(shape)
+    if order is not None:
+        steps = contiguous_strides(tuple([shape[d] for d in order]))
+        strides = tuple([steps[order.index(d)] for d in range(len(shape))])
+        if not is_contiguous(shape, strides):
+            return Made(shape, k.strided, zeroed, strides)
+    return Made(shape, k, zeroed)
 
 
 class Loop:
@@ -344,20 +358,20 @@ def plan(
             )
     changed = [i for i in tensors if any(values[i] is t for t in loop.overwritten)]
     loop.operands, loop.overwritten = None, ()  # what is remembered keeps no tensor alive
-    makers = tuple(None if o is None else (_maker(o), o.shape, o.kind) for o in outs)
+    makers = tuple(None if o is None else (_maker(o), o.shape, o.kind, o.strides) for o in outs)
     if not disabled():
         carried = None  # machine code takes any elements of that size
     sources = tuple(zip(places, lying, strict=True))
     made = Plan(_general(loop, entry, sources, makers, several, carried, late, nested, changed), params, loop)
     made.sources = sources
-    alone = len(wanted) == 1 and (not several or None in outs)
+    alone = len(wanted) == 1 and (not several or None in outs) and wanted[0].strides is None
     plain = not (loop.order or carried or loop.first or changed) and where.type != "meta"
     plain = plain and (loop.together if nested else places in (required, every))
     in_place = all(lies or t._k.contiguous for t, lies in zip(operands, lying, strict=True))
     if alone and plain and in_place and all(t._k.device is where for t in operands):
         at = outs.index(wanted[0])
         maker: Any = makers[at]
-        made.make, made.shape, made.kind = maker
+        made.make, made.shape, made.kind, _ = maker
         made.entry, made.before, made.after = entry, (None,) * at, (None,) * (len(outs) - at - 1)
         made.numbers, made.failed, made.every = loop.numbers, loop.failed, places != required
     return made
@@ -451,7 +465,7 @@ def _general(
     numbers, failed, order = loop.numbers, loop.failed, loop.order
     together = loop.together
     if loop.first:
-        copied, (make, shape, k) = loop.copied, makers[0]
+        copied, (make, shape, k, _) = loop.copied, makers[0]
 
         def written(*values: Any, **named: Any) -> Any:
             if named:
@@ -468,9 +482,9 @@ def _general(
             return y
 
         return written
-    plain = not (several or nested or late or changed) and order is None and failed is None
+    plain = not (several or nested or late or changed or makers[0][3]) and order is None and failed is None
     if plain and carried is None:
-        make, shape, k = makers[0]
+        make, shape, k, _ = makers[0]
 
         def simple(*values: Any, **named: Any) -> Any:
             if named:
@@ -501,8 +515,10 @@ def _general(
                 made.append(None)
                 continue
             y = new(Tensor)
-            make, y.shape, y._k = m
+            make, y.shape, y._k, strides = m
             y._buf = buffer = make()
+            if strides is not None:
+                y._strides, y._storage = strides, Storage(buffer)
             buffers.append(buffer)
             made.append(y)
         if carried is not None:

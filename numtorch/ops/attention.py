@@ -8,8 +8,9 @@ from math import sqrt
 from typing import Any
 
 from numtorch import ops
-from numtorch._tensor import Tensor, empty
+from numtorch._tensor import Tensor
 from numtorch.dispatch.cost import called, nbytes
+from numtorch.dispatch.loops import Loop, like
 from numtorch.dispatch.op import op
 from numtorch.dtype import FLOATS, float32
 from numtorch.dtype import bool as BOOL
@@ -20,8 +21,8 @@ from numtorch.ops.arithmetic import eq, logical_not, logical_or, where
 from numtorch.ops.dropout import dropout
 from numtorch.ops.matmul import matmul
 from numtorch.ops.moments import logsumexp
-from numtorch.ops.movement import contiguous, expand_to, reshape, transpose, unsqueeze
-from numtorch.storage import Size, Storage, broadcast_shapes, is_contiguous
+from numtorch.ops.movement import expand_to, reshape, transpose, unsqueeze
+from numtorch.storage import Size, broadcast_shapes, contiguous_strides
 
 
 @lru_cache(maxsize=64)
@@ -59,6 +60,7 @@ def _grad_cost(
 
 @op(
     public=False,
+    strided=True,
     cost=_cost,
     samples=lambda: [
         ((2, 3, 5, 4), (2, 3, 6, 4), (2, 3, 6, 7), False, 0.5),
@@ -84,85 +86,39 @@ def _(g, x, y, w, out, *, causal, scale, needs):
     )
 
 
-@attention.kernel("cpu", dtypes=FLOATS, functions=(attention_cpu.forward_heads,))
+# The heads of results lie within their rows: they come from one projection, go into the next, and need not be moved.
+HEADS_WITHIN = (0, 2, 1, 3)
+
+
+def _loop(backward: bool, read: tuple, outs: tuple, causal: bool, scale: float) -> Loop:
+    """``attention_cpu.ready`` for these operands and results, of which queries, keys and values are the first. Operands
+    whose rows are contiguous are read as they lie."""
+    lying = tuple([t._k.contiguous or (t.ndim == 4 and t.strides[3] == 1) for t in read])
+    strides = [t.strides if lies else contiguous_strides(t.shape) for t, lies in zip(read, lying, strict=True)]
+    strides += [made.strides or contiguous_strides(made.shape) for made in outs]
+    steps = tuple([n for of in strides if len(of) == 4 for n in of[:3]])
+    (batch, heads, rows, width), (_, _, cols, values) = read[0].shape, read[2].shape
+    sizes = (batch, heads, rows, cols, width, values, causal)
+    made_of = (backward, read[0]._k.dtype.storage, *sizes, steps, scale)
+    return Loop(attention_cpu.ready, (), outs, operands=read, lying=lying, made_of=made_of)
+
+
+@attention.loop("cpu", dtypes=FLOATS)
 def panels(x, y, w, causal, scale):
     """Scores in panels that stay in the cache; see ``attention_cpu``."""
     if not x.shape.numel() or not w.shape.numel():
-        return attention.op.body(x, y, w, causal, scale)
-    x, y, w = _rows_apart(x), _rows_apart(y), _rows_apart(w)
-    batch, heads, rows, width = x.shape
-    out = _heads_within(batch, heads, rows, w.shape[3], x)
-    logs = empty((batch, heads, rows), x._k.dtype, x._k.device)
-    strides = (*x.strides[:3], *y.strides[:3], *w.strides[:3], *out.strides[:3])
-    attention_cpu.forward(
-        x._buf,
-        y._buf,
-        w._buf,
-        out._buf,
-        logs._buf,
-        batch,
-        heads,
-        rows,
-        y.shape[2],
-        width,
-        w.shape[3],
-        causal,
-        scale,
-        strides,
-    )
-    return out, logs
+        return None
+    outs = like(x, (*x.shape[:3], w.shape[3]), order=HEADS_WITHIN), like(x, x.shape[:3])
+    return _loop(False, (x, y, w), outs, causal, scale)
 
 
-@attention.backward.kernel("cpu", dtypes=FLOATS, functions=(attention_cpu.backward_heads,))
-def panels_backward(g, x, y, w, out, *, causal, scale, needs):
+@attention.backward.loop("cpu", dtypes=FLOATS, name="panels")
+def _(g, x, y, w, out, causal, scale):
     """The same panels again; nothing of the size of the scores is kept."""
     if not x.shape.numel() or not w.shape.numel():
-        return attention.op.gradient.vjp(g, x, y, w, out, causal=causal, scale=scale, needs=needs)
-    g, gl = _rows_apart(g[0]), contiguous(g[1])
-    x, y, w = _rows_apart(x), _rows_apart(y), _rows_apart(w)
-    (out, logs), (batch, heads, rows, width), values = out, x.shape, w.shape[3]
-    gx, gy, gw = (_heads_within(batch, heads, t.shape[2], t.shape[3], x) for t in (x, y, w))
-    strides = tuple(s for t in (x, y, w, g, gx, gy, gw) for s in t.strides[:3])
-    attention_cpu.backward(
-        g._buf,
-        gl._buf,
-        x._buf,
-        y._buf,
-        w._buf,
-        out._buf,
-        logs._buf,
-        gx._buf,
-        gy._buf,
-        gw._buf,
-        batch,
-        heads,
-        rows,
-        y.shape[2],
-        width,
-        values,
-        causal,
-        scale,
-        strides,
-    )
-    return gx, gy, gw
-
-
-def _rows_apart(x: Tensor) -> Tensor:
-    """A tensor whose rows are contiguous: the same, or a copy."""
-    return x if x._k.contiguous or x.strides[-1] == 1 else contiguous(x)
-
-
-def _heads_within(batch: int, heads: int, rows: int, cols: int, like: Tensor) -> Tensor:
-    """Uninitialised (batch, heads, rows, cols) whose memory is (batch, rows, heads, cols).
-
-    So the heads come from one projection and go into the next, and need not be moved.
-    """
-    t = empty((batch, rows, heads, cols), like._k.dtype, like._k.device)
-    t.shape = Size((batch, heads, rows, cols))
-    strides = (rows * heads * cols, cols, heads * cols, 1)
-    if not is_contiguous(t.shape, strides):
-        t._storage, t._strides, t._k = Storage(t._buf), strides, t._k.strided
-    return t
+        return None
+    outs = tuple([like(t, order=HEADS_WITHIN) for t in (x, y, w)])
+    return _loop(True, (x, y, w, g[0], out[0], g[1], out[1]), outs, causal, scale)
 
 
 @exported("nn.functional")

@@ -13,7 +13,8 @@ is summed in a fixed order: results are the same for any number of threads.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -37,10 +38,11 @@ CAUSAL = 9
 PANELS, KEY_PANELS = 10, 11  # how many panels the queries, and the keys, are cut into
 STEP = 12  # from one row of scores to the next: whole strips
 CHUNKS, SCRATCH = 13, 14  # shares of the heads, and elements of scratch for each
-STRIDES = 15  # of q, k, v and the gradients or results like q, k, v: between batches, heads and rows
-PLAN_SIZE = STRIDES + 7 * 3
-Q, K, V, OUT, GQ, GK, GV = range(STRIDES, PLAN_SIZE, 3)
-G = OUT  # the gradient of the result has strides of its own
+STRIDES = 15  # of q, k, v, then of the result; or of its gradient, the result and the gradients of q, k, v: between
+# batches, heads and rows
+PLAN_SIZE = STRIDES + 8 * 3
+Q, K, V, G, OUT, GQ, GK, GV = range(STRIDES, PLAN_SIZE, 3)
+RESULT = G  # of the forward pass
 
 
 @jit(**INNER)
@@ -111,7 +113,7 @@ def seen_by(plan, i):
 def forward_head(plan, item, q, k, v, out, logs, scratch, at, scale):
     """One head of ``forward_heads``, with scratch from ``at``: k turned, then a panel of scores."""
     rows, width, values, step = plan[ROWS], plan[WIDTH], plan[VALUES], plan[STEP]
-    q0, k0, v0, o0 = start(plan, item, Q), start(plan, item, K), start(plan, item, V), start(plan, item, OUT)
+    q0, k0, v0, o0 = start(plan, item, Q), start(plan, item, K), start(plan, item, V), start(plan, item, RESULT)
     turned(plan, k, k0, plan[K + 2], width, scale, scratch, at)
     totals = at + width * step
     p0 = totals + rows
@@ -166,8 +168,8 @@ def forward_head(plan, item, q, k, v, out, logs, scratch, at, scale):
             v0,
             plan[V + 2],
             out,
-            o0 + first * plan[OUT + 2],
-            plan[OUT + 2],
+            o0 + first * plan[RESULT + 2],
+            plan[RESULT + 2],
             seen,
             values,
             0,
@@ -218,7 +220,7 @@ def backward_head(plan, item, g, gl, q, k, v, out, logs, gq, gk, gv, scratch, at
     rows, cols, width, values, step, strip = plan[ROWS], plan[COLS], plan[WIDTH], plan[VALUES], plan[STEP], plan[STRIP]
     q0, k0, v0, g0 = start(plan, item, Q), start(plan, item, K), start(plan, item, V), start(plan, item, G)
     gq0, gk0, gv0 = start(plan, item, GQ), start(plan, item, GK), start(plan, item, GV)
-    o0, o_step = item // plan[GROUP] * rows * plan[GROUP] * values + item % plan[GROUP] * values, plan[GROUP] * values
+    o0, o_step = start(plan, item, OUT), plan[OUT + 2]
     turned(plan, k, k0, plan[K + 2], width, scale, scratch, at)
     v_at = at + width * step
     turned(plan, v, v0, plan[V + 2], values, 1.0, scratch, v_at)
@@ -334,14 +336,13 @@ def backward_head(plan, item, g, gl, q, k, v, out, logs, gq, gk, gv, scratch, at
 
 
 @jit(parallel=True, needs=NEEDS)
-def backward_heads(plan, g, gl, q, k, v, out, logs, gq, gk, gv, scratch, scale):
+def backward_heads(plan, q, k, v, g, out, gl, logs, gq, gk, gv, scratch, scale):
     """The gradients of q, k and v of ``forward_heads``, from those of out and logs."""
     for chunk in prange(plan[CHUNKS]):
         for item in range(plan[HEADS] * chunk // plan[CHUNKS], plan[HEADS] * (chunk + 1) // plan[CHUNKS]):
             backward_head(plan, item, g, gl, q, k, v, out, logs, gq, gk, gv, scratch, chunk * plan[SCRATCH], scale)
 
 
-@lru_cache(maxsize=1024)
 def plan_of(
     double: bool,
     backward: bool,
@@ -353,19 +354,18 @@ def plan_of(
     values: int,
     causal: bool,
     strides: tuple[int, ...],
-    threads: int,
 ) -> tuple[np.ndarray, bool]:
     """The plan for shapes and strides, and whether it is worth several threads; see the constants above.
 
     Args:
-        strides: of q, k, v, then of the result, or of its gradient and the gradients of q, k and v.
+        strides: see ``STRIDES``.
     """
     micro = variants(double)
     regs = micro.registers
     panels, key_panels = -(-rows // regs.height), -(-cols // regs.height)
     step = -(-cols // regs.strip) * regs.strip
     large = batch * group > 1 and batch * group * rows * cols * (width + values) > PARALLEL_WORK  # whatever the threads
-    chunks = min(batch * group, 4 * threads) if large else 1
+    chunks = min(batch * group, 4 * get_num_threads()) if large else 1
     panel = rows // panels + 1
     lines = width + values + 2 * BLOCK * panel if backward else width + panel + -(-rows // step)
     plan = np.zeros(PLAN_SIZE, np.int64)
@@ -400,20 +400,14 @@ def plan_of(
     return plan, large
 
 
-def forward(q, k, v, out, logs, batch, group, rows, cols, width, values, causal, scale, strides):
-    """Flat buffers of (batch, group) heads: out and logs are written; see ``forward_heads`` and ``plan_of``."""
-    plan, large = plan_of(
-        q.dtype == np.float64, False, batch, group, rows, cols, width, values, causal, strides, get_num_threads()
-    )
-    (forward_heads if large else forward_heads.serial)(
-        plan, q, k, v, out, logs, np.empty(plan[CHUNKS] * plan[SCRATCH], q.dtype), scale
-    )
+def ready(backward: bool, dtype: np.dtype, *how: Any) -> Callable:
+    """``forward_heads``, or ``backward_heads``, as functions of the buffers between plan and scratch.
 
-
-def backward(g, gl, q, k, v, out, logs, gq, gk, gv, batch, group, rows, cols, width, values, causal, scale, strides):
-    """Flat buffers of (batch, group) heads: gq, gk and gv are written; out lies as (batch, rows, group, values)."""
-    plan, large = plan_of(
-        q.dtype == np.float64, True, batch, group, rows, cols, width, values, causal, strides, get_num_threads()
-    )
-    scratch = np.empty(plan[CHUNKS] * plan[SCRATCH], q.dtype)
-    (backward_heads if large else backward_heads.serial)(plan, g, gl, q, k, v, out, logs, gq, gk, gv, scratch, scale)
+    ``how``: the arguments of ``plan_of`` from ``batch`` to ``strides``, then the scale; gl and logs are contiguous.
+    """
+    *shape, scale = how
+    plan, large = plan_of(dtype == np.float64, backward, *shape)
+    heads, arrays = (backward_heads, 10) if backward else (forward_heads, 5)
+    run = (heads if large else heads.serial).entry(plan, *[np.empty(1, dtype)] * (arrays + 1), scale)
+    size = int(plan[CHUNKS] * plan[SCRATCH])
+    return lambda *buffers: run(plan, *buffers, np.empty(size, dtype), scale)

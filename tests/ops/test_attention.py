@@ -6,6 +6,7 @@ import pytest
 import numtorch as nt
 from numtorch import kernels
 from numtorch.ops import attention_cpu
+from numtorch.profiler import profile
 
 torch = pytest.importorskip("torch")
 
@@ -60,9 +61,7 @@ def test_the_same_for_any_number_of_threads():
             results.append(attended(nt, ((2, 3, 70, 8),) * 3, True, "float32"))
     finally:
         nt.set_num_threads(threads)
-    assert attention_cpu.plan_of(False, False, 2, 3, 70, 70, 8, 8, True, (0,) * 12, 3)[1], (
-        "too small for several threads"
-    )
+    assert attention_cpu.plan_of(False, False, 2, 3, 70, 70, 8, 8, True, (0,) * 12)[1], "too small for several threads"
     for one, three in zip(*results, strict=True):
         np.testing.assert_array_equal(one, three)
 
@@ -105,3 +104,21 @@ def test_gradients_of_both_results():
     assert nt.autograd.gradgradcheck(f, (q, k, v))
     with kernels.bodies_only():
         assert nt.autograd.gradcheck(f, (q, k, v))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_gradients_of_halves_come_from_the_widened_kernel(dtype):
+    """Also where the results have other strides than those of the kernel."""
+    rng = np.random.default_rng(2)
+    given = [nt.tensor(rng.standard_normal((2, 3, 5, 4))).to(getattr(nt, dtype)) for _ in "qkv"]
+    found = []
+    for d in (dtype, "float32"):
+        q, k, v = (t.detach().to(getattr(nt, d)).clone().requires_grad_() for t in given)
+        y, logs = nt.ops.attention.attention(q, k, v, True, 0.5)
+        with profile() as prof:
+            (y * y).sum().backward(retain_graph=True)
+            (logs * logs).sum().backward()
+        assert "attention.backward/cpu/panels" in {r.kernel for r in prof.rows}
+        found.append([t.detach().float().numpy() for t in (y, logs, q.grad, k.grad, v.grad)])
+    for half, single in zip(*found, strict=True):
+        np.testing.assert_allclose(half, single, rtol=5e-2, atol=5e-2)

@@ -94,13 +94,16 @@ class Jit:
 
     def _by_threads(self, *args):
         # On one thread, too: LLVM may round another way in the serial loops, and results would depend on the threads.
-        return self.serial(*args) if Runner.forked() else self._by_types(*args)
+        if Runner.forked():
+            return self.serial(*args)
+        Runner.tell_numba()
+        return self._by_types(*args)
 
     def _by_types(self, *args):
         key = tuple([_kind(a) for a in args])
         entry = self._entries.get(key)
         if entry is None:
-            entry = self._entries[key] = self.entry(*args)
+            entry = self._entries[key] = self.code(args, "python").function
         return entry(*args)
 
     @property

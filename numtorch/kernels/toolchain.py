@@ -130,6 +130,15 @@ def _importing_here() -> bool:
 
 def import_numba() -> Any:
     """Import and configure Numba, and teach it our functions."""
+    try:
+        return _import_numba()
+    except ImportError as e:
+        raise ImportError(
+            f"numtorch: a kernel is in no pack and not in the cache, and Numba, which compiles it, cannot be imported: {e}"
+        ) from e
+
+
+def _import_numba() -> Any:
     _drop_remnants()
     _guard_forks_first()
     if "NUMBA_CPU_FEATURES" not in os.environ:

@@ -134,7 +134,7 @@ def import_numba() -> Any:
         return _import_numba()
     except ImportError as e:
         raise ImportError(
-            f"numtorch: a kernel is in no pack and not in the cache, and Numba, which compiles it, cannot be imported: {e}"
+            f"numtorch: a kernel is in no pack and not in the cache; Numba, which compiles it, cannot be imported: {e}"
         ) from e
 
 

@@ -21,6 +21,7 @@ from typing import Any
 import numtorch as torch
 from numtorch import demo, notices
 from numtorch.dispatch.elementwise import ElementwiseOp
+from numtorch.dispatch.front import PUBLIC
 from numtorch.dispatch.op import OPS
 from numtorch.dispatch.samples import exactly, fan_in, index, mask, positive
 from numtorch.kernels import cache, images, packs, steps, target, warm
@@ -147,7 +148,11 @@ def call_ops(part: str) -> None:
 
 
 def _forward_and_backward(op: Any, tensors: list, params: tuple) -> None:
-    y = op.call(*tensors, **{name: value for (name, _), value in zip(op.params, params, strict=False)})
+    if op.listed:
+        y = op.call(*tensors, *params)
+    else:
+        named = {PUBLIC.get(name, name): t for name, t in zip(op.tensors, tensors, strict=True)}
+        y = op.call(**named, **{name: value for (name, _), value in zip(op.params, params, strict=False)})
     results = [t for t in (y if isinstance(y, tuple | list) else [y]) if getattr(t, "requires_grad", False)]
     for t in results:
         t.backward(torch.ones_like(t), retain_graph=True)
@@ -179,6 +184,8 @@ def calls(op: Any) -> Iterator[tuple[list, tuple]]:
 def _operand(sample: Any, dtype: Any) -> Any:
     if sample is None:
         return None
+    if isinstance(sample, list | tuple) and sample and isinstance(sample[0], tuple):
+        return [_operand(s, dtype) for s in sample]
     if isinstance(sample, index | exactly | mask):
         return torch.from_numpy(sample.array())
     shape = sample.shape if isinstance(sample, positive | fan_in) else tuple(sample)
@@ -189,6 +196,8 @@ def _operand(sample: Any, dtype: Any) -> Any:
 
 def _transposed(x: Any) -> Any:
     """The same shape, and other strides."""
+    if isinstance(x, list):
+        return [_transposed(v) for v in x]
     if x is None or x.ndim < 2 or not x.is_floating_point():
         return x
     return x.detach().transpose(0, 1).contiguous().transpose(0, 1).requires_grad_(x.requires_grad)

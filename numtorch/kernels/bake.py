@@ -1,8 +1,8 @@
 """Bakes kernel packs: ``python -m numtorch.kernels bake``.
 
 The kernels are compiled in a process of its own, whose environment names the level, into a cache folder of its own;
-what is there in the end becomes the pack. Programs are rehearsed first, so that all cores compile, and then run, where
-this processor can run code of the level: that compiles what a rehearsal has missed.
+what is there in the end becomes the pack. Programs are rehearsed first, so that all cores compile, and then run: that
+compiles what a rehearsal has missed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from numtorch.kernels.gemm.variants import variants
 
 Program = tuple[str, Callable[[], Any]]
 CPUS = (*sorted(target.LEVELS), target.NATIVE)
+POOL_OPTIONS = ("NUMTORCH_THREADS", "NUMTORCH_NUM_THREADS", "NUMBA_THREADING_LAYER", "NUMBA_DISABLE_JIT")
 
 
 def bake(
@@ -46,18 +48,19 @@ def bake(
     """
     if not images.possible():
         raise RuntimeError("kernel packs need Linux on x86-64, and Numba")
-    path = Path(out) if out else packs.FOLDER / f"{cpu}{packs.SUFFIX}"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    words = [
-        cpu,
-        str(path.absolute()),
-        str(processes or 0),
-        str(int(models)),
-        ops if ops is not None else "-",
-        *workloads,
-    ]
+    if cpu != target.NATIVE and not target.runs(cpu):
+        raise RuntimeError(f"this processor lacks {', '.join(sorted(target.LEVELS[cpu] - target.flags()))} of {cpu}")
+    for text in workloads:
+        if not Path(shlex.split(text)[0]).is_file():
+            raise RuntimeError(f"there is no script {shlex.split(text)[0]}")
+    path = Path(out).absolute() if out else packs.FOLDER / f"{cpu}{packs.SUFFIX}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise RuntimeError(f"{path} cannot be written: {e}") from None
+    words = [cpu, str(path), str(processes or 0), str(int(models)), "-" if ops is None else ops, *workloads]
     with tempfile.TemporaryDirectory(prefix="numtorch-bake-") as folder:
-        env = {k: v for k, v in os.environ.items() if k not in target.OPTIONS}
+        env = {k: v for k, v in os.environ.items() if k not in (*target.OPTIONS, *POOL_OPTIONS)}
         env |= {"NUMTORCH_CACHE": folder, "NUMTORCH_CACHE_MB": "0", "NUMTORCH_PACKS": packs.OFF}
         if cpu != target.NATIVE:
             env["NUMBA_CPU_NAME"] = cpu
@@ -67,32 +70,30 @@ def bake(
 def main(words: list[str]) -> int:
     """What the process that compiles does."""
     cpu, out, processes, models, ops, *workloads = words
-    level = f"{target.NATIVE}:{target.identity_digest()}" if cpu == target.NATIVE else cpu
-    programs: list[Program] = [("micro-kernels", micro_kernels)]
+    programs: list[Program] = []
     if models == "1":
-        programs += [(name, lambda name=name: steps.step(name)) for name in steps.MODELS]  # type: ignore[misc]
-        programs += [("demo", lambda: demo.run(data="digits", epochs=1))]
+        programs += [("micro-kernels", micro_kernels), *[(name, partial(steps.step, name)) for name in steps.MODELS]]
+        programs += [("demo", partial(demo.run, data="digits", epochs=1))]
     if ops != "-":
-        programs += [("ops", lambda: call_ops(ops))]
-    programs += [(text, lambda text=text: run_script(text)) for text in workloads]  # type: ignore[misc]
+        programs += [("ops", partial(call_ops, ops))]
+    programs += [(text, partial(run_script, text)) for text in workloads]
     for name, program in programs:
-        compile_for(name, program, int(processes) or None, target.runs(level))
+        notices.tell(f"{name} ...")
+        compile_for(program, int(processes) or None)
     found = collected()
-    packs.write(out, level, found)
+    packs.write(out, f"{target.NATIVE}:{target.identity_digest()}" if cpu == target.NATIVE else cpu, found)
     print(f"{out}: {len(found)} kernels for {cpu}, {os.path.getsize(out) / 1e6:.1f} MB")
     return 0
 
 
-def compile_for(name: str, program: Callable[[], Any], processes: int | None, run: bool) -> None:
+def compile_for(program: Callable[[], Any], processes: int | None) -> None:
     """Compile the kernels of a program, for one thread and for several."""
-    notices.tell(f"{name} ...")
     threads = torch.get_num_threads()
     for count in (1, max(2, threads)):
         torch.set_num_threads(count)
         warm.compile_ahead(program, processes)
-        if run:
-            with open(os.devnull, "w") as null, contextlib.redirect_stdout(null):
-                program()
+        with open(os.devnull, "w") as null, contextlib.redirect_stdout(null):
+            program()
     torch.set_num_threads(threads)
 
 

@@ -270,6 +270,52 @@ def test_numba_can_be_imported_after_its_helpers():
     assert run(code, cache.folder())[0] == "3.0\n"
 
 
+# --- bake -------------------------------------------------------------------------------------------------
+
+
+def bake(*words, **env):
+    code = f"import sys\nfrom numtorch.kernels.__main__ import main\nsys.exit(main({['bake', *map(str, words)]!r}))"
+    done = python(code, cache.folder(), **env)
+    out, err = done.communicate(timeout=300)
+    return done.returncode, out, err
+
+
+@pytest.mark.parametrize("cpu", ["native", "x86-64-v3"])
+def test_a_pack_is_baked_of_a_script(tmp_path, cpu):
+    if cpu != "native" and not target.runs(cpu):
+        pytest.skip(f"this processor is not {cpu}")
+    script, path = tmp_path / "work.py", tmp_path / "new folder" / "work.ntk"
+    script.write_text(WORK)
+    status, out, err = bake("--cpu", cpu, "--workload", f"{script} --epochs 2", "--out", path)
+    assert status == 0, err
+    assert f"kernels for {cpu}" in out and packs.Pack(path).count > 5
+    out, err = run(WORK, tmp_path / "empty", NUMTORCH_PACKS=str(path))
+    assert counts(out)[1] == 0 and not loaded_numba(out) and err == ""
+    out, _ = run(WORK, tmp_path / "empty", NUMTORCH_PACKS=str(path), NUMTORCH_NUM_THREADS="1")
+    assert counts(out)[1] == 0
+
+
+def test_what_bake_cannot_do_it_says(tmp_path):
+    assert bake("--workload", tmp_path / "none.py")[::2] == (2, f"bake: there is no script {tmp_path / 'none.py'}\n")
+    (tmp_path / "file").write_text("")
+    status, _, err = bake("--models", "--out", tmp_path / "file" / "x.ntk")
+    assert status == 2 and err.startswith("bake: ") and "cannot be written" in err
+    failing = tmp_path / "failing.py"
+    failing.write_text("import numtorch\nraise SystemExit(3)")
+    status, _, err = bake("--workload", failing, "--out", tmp_path / "x.ntk")
+    assert status == 1 and "failing.py ended with 3" in err and not (tmp_path / "x.ntk").exists()
+
+
+def test_ops_are_called_in_their_common_forms(tmp_path):
+    code = (
+        "from numtorch.kernels import bake, recording\n"
+        "recording.rehearse(lambda: bake.call_ops('silu'), lambda k, t: print(k.__name__, k.parallel))"
+    )
+    seen = set(run(code, tmp_path, NUMTORCH_NUM_THREADS="2")[0].splitlines())
+    forms = {f"silu_{form} {few}" for form in ("flat", "strided") for few in (True, False)}
+    assert forms | {f.replace("silu", "silu_backward") for f in forms} <= seen
+
+
 # --- the parts --------------------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ import torch.nn.functional as F  # noqa: E402
 
 import numtorch as nt  # noqa: E402
 from numtorch.kernels import registry  # noqa: E402
+from numtorch.kernels.jit import disabled  # noqa: E402
 from numtorch.ops import activation, attention, conv, embedding, loss, normalization, paired_loss, pooling  # noqa: E402
 
 OURS = {
@@ -578,8 +579,10 @@ def test_row_norm_of_long_and_of_many_rows(shape):
 
 
 @pytest.mark.parametrize("shift", [1e3, 1e6, 1e7])
-@pytest.mark.parametrize("shape", [(50, 10), (9, 1000), (3, 20_000)])
+@pytest.mark.parametrize("shape", [(50, 10), (9, 1000), (2, 200_000)])
 def test_row_norm_far_from_zero(shape, shift):
+    if disabled() and shape[1] > 1000:
+        pytest.skip("minutes of plain Python")
     rng = np.random.default_rng(0)
     x = rng.integers(1, 8, shape) + shift  # exact in float32
     g = rng.standard_normal(shape)
@@ -587,12 +590,12 @@ def test_row_norm_far_from_zero(shape, shift):
     rstd = 1 / np.sqrt((centred * centred).mean(1, keepdims=True) + 1e-5)
     x, w = nt.tensor(x.astype("float32"), requires_grad=True), nt.ones(shape[1], requires_grad=True)
     y = OURS["layer_norm"](x, shape[1:], w)
-    np.testing.assert_allclose(y.detach().numpy(), centred * rstd, atol=2e-5)
+    np.testing.assert_allclose(y.detach().numpy(), centred * rstd, atol=2e-6)
     y.backward(nt.tensor(g.astype("float32")))
     unit = centred * rstd
     want = (g - g.mean(1, keepdims=True) - unit * (g * unit).mean(1, keepdims=True)) * rstd
-    np.testing.assert_allclose(x.grad.numpy(), want, atol=2e-5)
-    np.testing.assert_allclose(w.grad.numpy(), (g * unit).sum(0), atol=5e-5)
+    np.testing.assert_allclose(x.grad.numpy(), want, atol=4e-6)
+    np.testing.assert_allclose(w.grad.numpy(), (g * unit).sum(0), atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(5, 4, 7), (3, 4, 4, 5)])

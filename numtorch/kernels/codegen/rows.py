@@ -56,6 +56,7 @@ from numtorch.kernels.jit import ORDERED, Jit, compile_source, jit, prange
 
 BLOCK = 4096  # elements of the rows that are taken together at most
 CACHE = 1 << 15  # bytes of the arrays of such a block at most: they stay in the first cache
+CHUNK = 4096  # elements of a long row that are added up before they join the sum
 LONG = 128  # elements from which a row is worth a vector loop of its own for what is costly
 TILE = 1024  # columns walked together, so that a loop is worth its start
 SPAN = 1 << 16  # elements of a tile of columns at most: it is read in each pass, and stays in the second cache
@@ -441,7 +442,7 @@ class Writer:
                     if id(e) not in staged and (first is one or self._alone(e)):
                         yield from self.stage(e)
                         staged.add(id(e))
-                yield self.row_pass(one, staged)
+                yield self.row_pass(one, staged, not short and (bool(self.kept) or self.apart))
             for heavy, group in groupby(self.numbers_after(level), lambda named: self._heavy(named[1])):
                 yield self._numbers("numbers" if heavy or short and self.apart else "row", list(group))
             guards = {id(e): e for e in f.guards.values() if short and f.level[id(e)] == level + 1}
@@ -492,8 +493,8 @@ class Writer:
             a.op is not None or self.formula.walks.get(a.name) == COLUMN for a in single
         )
 
-    def row_pass(self, one: Pass, staged: set[int]) -> Step:
-        """One loop over the elements of a row."""
+    def row_pass(self, one: Pass, staged: set[int], long: bool) -> Step:
+        """One loop over the elements of a row; a ``long`` one is added up in parts, of which rounding takes less."""
         folds = one.folds
         names = {id(e): f"a{self.named[id(e)][1:]}" for e in folds}
         start = [f"{names[id(e)]} = {e.op.start.format(**self.limits)}" for e in folds]
@@ -503,6 +504,15 @@ class Writer:
         end = [f"{a} = {self.T}(nan) if bad_{a} > 0 else {a}" for a in blind]
         end += [f"{self.named[id(e)]} = {self.finished(e, names[id(e)])}" for e in folds]
         lines = [*start, "for j in range(n):", *_indent(body), *end]
+        if long and folds and all(e.op.combine == "a + v" for e in folds):
+            arrays = sorted({a for line in body for a in re.findall(r"\w+(?=\[j\])", line)})
+            cuts = [f"{a}_part = {a}[first : first + {CHUNK}]" for a in arrays]
+            within = [re.sub(r"(\w+)\[j\]", r"\1_part[j]", line) for line in body]
+            sums = [f"{a}_sum = {a}_sum + {a}" for a in names.values()]
+            part = [*cuts, *start, f"for j in range(min({CHUNK}, n - first)):", *_indent(within), *sums]
+            lines = [f"{a}_sum = {self.T}(0)" for a in names.values()]
+            lines += [f"for first in range(0, n, {CHUNK}):", *_indent(part)]
+            lines += [_renamed(line, {a: f"{a}_sum" for a in names.values()}) for line in end]
         sets = {self.named[id(e)] for e in folds}
         if one.guard is not None:
             check, text = self.guarded(one.guard)

@@ -98,7 +98,7 @@ class Loop:
             the kernel does not take them.
         counts: a loop that runs first and returns how long the results are whose first size is COUNTED. It gets its
             operands, the results of known size, which stand before the others, and the same working arrays. The loop
-            itself gets the results that are counted.
+            itself gets the results that are counted. A number below 0 is a code for ``failed``.
         together: the function gets the operands' buffers as one tuple.
         lying: the loop goes over its operands as they lie in memory, by numbers that follow from their strides; the op
             is ``strided``. A tuple says of which operands.
@@ -403,6 +403,7 @@ def _counted(loop: Loop, count: Loop, values: tuple, op: str) -> Callable:
     known = [o for o in outs if o.shape[:1] != (COUNTED,)]
     counted = outs[len(known) :]
     scratch, numbers, also, several = loop.scratch, loop.numbers, count.numbers, outs is loop.out
+    failed: Any = loop.failed
     tensors = [i for i, v in enumerate(values) if isinstance(v, Tensor)]
 
     def compiled(of: Loop, written: Any) -> tuple[list, Callable]:
@@ -427,6 +428,8 @@ def _counted(loop: Loop, count: Loop, values: tuple, op: str) -> Callable:
         working = [make() for make in arrays]
         made = [fresh(o, o.shape) for o in known]
         n = int(counting(*[read[i] for i in asked], *[y._buf for y in made], *working, *also))
+        if n < 0:
+            failed(n, *values)
         for o in counted:
             made.append(fresh(o, Size((n, *o.shape[1:]))))
         if n:

@@ -12,25 +12,25 @@ import numpy as np
 
 import numtorch.dtype as dtypes
 from numtorch import ops
-from numtorch._tensor import ReturnType, Tensor, empty
-from numtorch.arguments import flag, integer, only_real
-from numtorch.device import CPU
+from numtorch._tensor import ReturnType, Tensor, counted, empty
+from numtorch.arguments import flag, only_real
 from numtorch.dispatch.aliases import own_names
+from numtorch.dispatch.cost import numel
+from numtorch.dispatch.loops import COUNTED, Loop, like
+from numtorch.dispatch.op import op
 from numtorch.dispatch.out import POSITIONS, SAME, into
-from numtorch.dispatch.program import shared_from
+from numtorch.dispatch.samples import exactly, index
 from numtorch.errors import OutOfBounds
 from numtorch.exports import exported
-from numtorch.grad_mode import mode as mode_of_grad
-from numtorch.kernels import threads
-from numtorch.kernels.jit import Jit, jit, prange
+from numtorch.kernels.jit import jit, prange
 from numtorch.ops import movement
 from numtorch.ops.movement import contiguous, reshape
-from numtorch.ops.movement.launching import ready
 from numtorch.ops.sorting import argsort, sort
 from numtorch.storage import wrap_dim
 
 U = np.uint64  # an index that cannot be negative: Numba else asks whether it is
-SEARCHED, COUNTED = 16, 2  # what an element costs, in additions
+SEARCHED, COMPARED = 16, 2  # what an element costs, in additions
+MOST = (1 << 63) - 1
 GRAIN = 1 << 10  # elements that a thread looks up at a time
 
 
@@ -59,20 +59,35 @@ def find_places(edges, values, out, rows, n, m, right):
 
 @jit
 def count_numbers(x, out):
-    """out[x[k]] += 1"""
+    """out[x[k]] += 1, from 0 on"""
+    out[:] = 0
     for k in range(x.size):
         out[U(x[k])] += 1
 
 
 @jit
 def add_weights(x, w, out):
-    """out[x[k]] += w[k], in order"""
+    """out[x[k]] += w[k], from 0 on, in order"""
+    out[:] = 0
     for k in range(x.size):
         out[U(x[k])] += w[U(k)]
 
 
 @jit
-def mark_runs(values, order, width, starts, inverse):
+def numbers_below(x, least):
+    """The least number above all, ``least`` at least; -1 if one is negative, -2 if there is none above"""
+    low, high = np.int64(0), np.int64(-1)
+    for k in range(x.size):  # without a way out this is vector code
+        v = np.int64(x[U(k)])
+        low = v if v < low else low
+        high = v if v > high else high
+    if low < 0:
+        return np.int64(-1)
+    return max(np.int64(least), high + 1) if high < MOST else np.int64(-2)
+
+
+@jit
+def mark_runs(values, order, inverse, starts, width):
     """Rows of ``width`` in sorted order: where each run of equal ones begins, the run of each row before sorting; how
     many runs"""
     n = order.size
@@ -88,6 +103,15 @@ def mark_runs(values, order, width, starts, inverse):
             runs += 1
         inverse[U(order[k])] = runs - 1
     return runs
+
+
+@jit
+def describe_runs(order, first, lengths, starts):
+    """The place before sorting of the first of each run, and how long the run is"""
+    for r in range(first.size):
+        end = starts[U(r + 1)] if r + 1 < first.size else order.size
+        first[U(r)] = order[U(starts[U(r)])]
+        lengths[U(r)] = end - starts[U(r)]
 
 
 @jit(parallel=True)
@@ -107,17 +131,48 @@ def longest_runs(values, order, out, rows, n):
         out[r] = order[U(base + best)]
 
 
-def _launch(kernel: Jit, least: int, elements: int, *args: Any) -> Any:
-    return ready(kernel, elements >= least and threads.get_num_threads() > 1, args)(*args)
-
-
-def _plain(x: Tensor) -> Tensor:
-    """Contiguous, on the CPU, in a type that NumPy has."""
-    x = movement.to(x.detach(), CPU)
-    return contiguous(movement.cast(x, dtypes.float32) if x.dtype.is_half else x)
+def _compared(x: Tensor) -> Tensor:
+    """Numbers that kernels compare: half types are stored as bits."""
+    return movement.cast(x, dtypes.float32) if x.dtype.is_half else x
 
 
 # --- sorted sequences -----------------------------------------------------------------------------
+
+
+@op(
+    shape=True,
+    public=False,
+    differentiable=False,
+    samples=lambda: [((5,), (2, 3), False), ((5,), (2, 3), True, True)],
+    ref=lambda e, x, right, out_int32=False: np.searchsorted(e, x, "right" if right else "left"),
+)
+def insertion_places(edges, x, right: bool, out_int32: bool = False):
+    """How many elements of each row of ``edges``, which are in order, are below those of ``x``; ``right``: not above
+    them."""
+    return empty(x.shape, dtypes.int32 if out_int32 else dtypes.int64, x.device)
+
+
+@insertion_places.arguments
+def _(edges, x, right, out_int32):
+    for t in (edges, x):
+        only_real(t.dtype, "searchsorted")
+    if edges.dtype is not x.dtype:
+        common = _comparable(edges.dtype, x.dtype)
+        return movement.to(edges, common), movement.to(x, common), right, out_int32
+    if edges.dtype is dtypes.bool and numel(x):
+        raise NotImplementedError('"searchsorted" not implemented for bool; cast with .int()')
+    return _compared(edges), _compared(x), right, out_int32
+
+
+@insertion_places.loop("cpu", name="halving")
+def _(edges, x, right, out_int32):
+    rows = 1 if edges.ndim == 1 else numel(x) // max(x.shape[-1], 1)
+    out = like(x, dtype=dtypes.int32 if out_int32 else dtypes.int64)
+    numbers = (rows, edges.shape[-1], numel(x) // max(rows, 1), right)
+    return Loop(find_places, numbers, out, elements=numel(x), weight=SEARCHED)
+
+
+insertion_places.on_cpu()
 
 
 @exported("torch")
@@ -187,33 +242,9 @@ def searchsorted(
         )
     if sorter is not None:
         edges = _put_in_order(edges, sorter)
-    for t in (edges, input):
-        only_real(t.dtype, "searchsorted")
-    if edges.dtype is not input.dtype:
-        common = _comparable(edges.dtype, input.dtype)
-        edges, input = movement.to(edges, common), movement.to(input, common)
-    elif edges.dtype is dtypes.bool and input.shape.numel():
-        raise NotImplementedError('"searchsorted" not implemented for bool; cast with .int()')
-    out = empty(
-        input.shape, dtypes.int32 if out_int32 else dtypes.int64, edges.device if edges.device.type == "meta" else CPU
-    )
-    if out.device.type != "meta" and out._buf.size:
-        a, v = _plain(edges), _plain(input)
-        rows = 1 if len(a.shape) == 1 else v._buf.size // v.shape[-1]
-        n, m = a.shape[-1], v._buf.size // rows
-        _launch(
-            find_places,
-            shared_from(SEARCHED),
-            v._buf.size,
-            a._buf,
-            v._buf,
-            out._buf,
-            rows,
-            n,
-            m,
-            right or side == "right",
-        )
-    return movement.to(out, input.device)
+    if edges._k.device is not input._k.device:
+        edges = movement.to(edges, input.device)
+    return insertion_places(edges, input, right or side == "right", out_int32)
 
 
 def _check_flags(right: Any, out_int32: Any) -> None:
@@ -302,7 +333,12 @@ def bucketize(
 
 
 @exported("torch", "Tensor")
-def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
+@op(
+    shape=True,
+    samples=lambda: [(index((9,), 5),), (index((9,), 5), (9,)), (index((9,), 5), None, 8)],
+    ref=lambda x, weights=None, minlength=0: np.bincount(x, weights, minlength),
+)
+def bincount(x, weights=None, minlength: int = 0):
     """How often each number from 0 on occurs, or the sum of the ``weights`` of its places.
 
     Args:
@@ -324,34 +360,78 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     >>> torch.bincount(torch.tensor([0, 2, 2]), weights=torch.tensor([0.5, 1.0, 2.0]))
     tensor([0.5000, 0.0000, 3.0000])
     """
-    minlength = integer(minlength, "bincount", "minlength")
-    if weights is not None and not isinstance(weights, Tensor):
-        raise TypeError(f"bincount(): argument 'weights' must be Tensor, not {type(weights).__name__}")
-    if input.dtype not in dtypes.INTEGERS:
-        raise NotImplementedError(f'"bincount" not implemented for {input.dtype.name}; cast with .long()')
+    raise NotImplementedError("bincount: the largest number of a meta tensor is not known")
+
+
+@bincount.arguments
+def _(x, weights, minlength):
+    if x.dtype not in dtypes.INTEGERS:
+        raise NotImplementedError(f'"bincount" not implemented for {x.dtype.name}; cast with .long()')
     if minlength < 0:
         raise RuntimeError(f"minlength should be >= 0, got {minlength}")
-    x = _plain(input)
-    if input.ndim != 1 or (x._buf.size and x._buf.min() < 0):
-        raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
-    if weights is not None and weights.shape != input.shape:
+    if x.ndim != 1:
+        raise _no_counts()
+    if weights is not None and weights.shape != x.shape:
         raise RuntimeError(
             f"weights should be 1-d and have the same length as input, but got {list(weights.shape)} and "
-            f"{list(input.shape)}"
+            f"{list(x.shape)}"
         )
-    n = max(minlength, int(x._buf.max()) + 1 if x._buf.size else 0)
-    if weights is None or not x._buf.size:
-        out = ops.creation.zeros(n, dtype=dtypes.int64)
-        ready(count_numbers, False, (x._buf, out._buf))(x._buf, out._buf)
-        return movement.to(out, input.device)
-    d = dtypes.float32 if weights.dtype is dtypes.float32 else dtypes.float64
-    if weights._edge is not None and mode_of_grad.grad:
-        blank = ops.creation.zeros(n, dtype=d, device=input.device)
-        return ops.indexing.index_add(blank, 0, movement.to(input, dtypes.int64), movement.to(weights, d))
-    out = ops.creation.zeros(n, dtype=d)
-    w = _plain(movement.to(weights, d))
-    ready(add_weights, False, (x._buf, w._buf, out._buf))(x._buf, w._buf, out._buf)
-    return movement.to(out, input.device)
+    if weights is None or not numel(x):
+        return x, None, minlength
+    if weights.dtype is dtypes.float32 or weights.dtype is dtypes.float64:
+        return x, weights, minlength
+    return x, movement.to(weights, dtypes.float64), minlength
+
+
+def _no_counts(code: int = -1, *_: Any) -> RuntimeError:
+    if code == -2:
+        counted((MOST + 1,))
+    raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
+
+
+@bincount.vjp
+def _(g, x):
+    return None, ops.indexing.index_select(g, 0, movement.to(x, dtypes.int64))
+
+
+@bincount.loop("cpu", name="in_order")
+def _(x, weights, minlength):
+    count = Loop(numbers_below, (minlength,), None, operands=(x,))
+    if weights is None:
+        return Loop(count_numbers, (), like(x, (COUNTED,), dtypes.int64), counts=count, failed=_no_counts)
+    return Loop(add_weights, (), like(weights, (COUNTED,)), counts=count, failed=_no_counts)
+
+
+bincount.on_cpu()
+
+
+@op(
+    shape=True,
+    public=False,
+    differentiable=False,
+    samples=lambda: [((4, 2), exactly([2, 0, 1, 3]))],
+    ref=lambda rows, order: (np.argsort(order), order, np.ones(4, np.int64)),
+)
+def runs(rows, order):
+    """Of the rows of a matrix, which ``order`` sorts: in which run of equal ones each is, and of each run the place of
+    the first and how many there are."""
+    raise NotImplementedError("unique: the number of different elements of a meta tensor is not known")
+
+
+@runs.arguments
+def _(rows, order):
+    return _compared(rows), order
+
+
+@runs.loop("cpu", name="in_order")
+def _(rows, order):
+    found = like(order, (COUNTED,))
+    count = Loop(mark_runs, (rows.shape[1],), None, elements=1)
+    scratch = ((order.shape[0], np.dtype(np.int64)),)
+    return Loop(describe_runs, (), (like(order), found, found), operands=(order,), counts=count, scratch=scratch)
+
+
+runs.on_cpu()
 
 
 @exported("torch", "Tensor")
@@ -403,20 +483,13 @@ def unique(
         )
     slices = reshape(x, (-1,)) if dim is None else movement.movedim(x, d, 0)
     n = slices.shape[0]
-    rows = _plain(reshape(slices, (n, -1)) if n and slices.shape.numel() else empty((n, 0), x.dtype, CPU))
-    order = _lexicographic(rows)
-    starts, inverse = np.empty(n, np.int64), empty((n,), dtypes.int64, CPU)
-    args = (rows._buf, order._buf, rows.shape[1], starts, inverse._buf)
-    runs = ready(mark_runs, False, args)(*args) if n else 0
-
-    first = movement.to(ops.creation.from_numpy(order._buf[starts[:runs]]), x.device)
-    values = ops.indexing.index_select(reshape(input, (-1,)) if dim is None else input, d, first)
-    counts = ops.creation.from_numpy(np.diff(np.append(starts[:runs], n)))
-    found = [values]
+    rows = reshape(slices, (n, -1)) if n and slices.shape.numel() else empty((n, 0), x.dtype, x.device)
+    inverse, first, counts = runs(rows, _lexicographic(rows))
+    found = [ops.indexing.index_select(reshape(input, (-1,)) if dim is None else input, d, first)]
     if return_inverse:
-        found.append(movement.to(reshape(inverse, x.shape) if dim is None else inverse, x.device))
+        found.append(reshape(inverse, x.shape) if dim is None else inverse)
     if return_counts:
-        found.append(movement.to(counts, x.device))
+        found.append(counts)
     return found[0] if len(found) == 1 else tuple(found)
 
 
@@ -425,7 +498,7 @@ def _lexicographic(rows: Tensor) -> Tensor:
     elements."""
 
     n, width = rows.shape
-    order = ops.ranges.arange(n)
+    order = ops.ranges.arange(n, device=rows.device)
     for j in range(width - 1, -1, -1):
         column = contiguous(movement.select(rows, 1, j))
         pick = ops.indexing.index_select
@@ -438,8 +511,37 @@ class ModeReturn(ReturnType):
     _name = "mode"
 
 
+@op(
+    shape=True,
+    public=False,
+    differentiable=False,
+    samples=lambda: [(exactly([[1.0, 2, 2], [1, 1, 2]]), exactly([[2, 0, 1], [0, 1, 2]]))],
+    ref=lambda values, order: np.array([[1], [1]]),
+)
+def longest_run(values, order):
+    """Of rows in order: the place before sorting of the last of the longest run of equal elements; of runs as long,
+    the first."""
+    return empty((*values.shape[:-1], 1), dtypes.int64, values.device)
+
+
+@longest_run.arguments
+def _(values, order):
+    return _compared(values), order
+
+
+@longest_run.loop("cpu", name="in_order")
+def _(values, order):
+    n = values.shape[-1]
+    out = like(order, (*values.shape[:-1], 1))
+    return Loop(longest_runs, (numel(values) // n, n), out, weight=COMPARED)
+
+
+longest_run.on_cpu()
+
+
 @exported("torch", "Tensor")
-def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: Any = None) -> Any:
+@op(out=SAME, returns=ModeReturn, wide=False, samples=lambda: [((3, 5),), ((4, 3), 0, True)])
+def mode(x, dim: int = -1, keepdim: bool = False):
     """The value that occurs most often along ``dim``, the smallest of several, and the last place where it is.
 
     Args:
@@ -458,23 +560,17 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: Any = None
     values=tensor(5),
     indices=tensor(3))
     """
-    if keepdim.__class__ is not bool:
-        keepdim = flag(keepdim, "mode", "keepdim")
-    if out is not None:
-        return into(out, SAME, mode, input, dim, keepdim)
+    if not x.shape:
+        return movement.clone(x), empty((), dtypes.int64, x.device).zero_()
+    values, order = sort(movement.transpose(x.detach(), dim, -1))
+    at = movement.transpose(longest_run(values, order), dim, -1)
+    values = ops.indexing.gather(x, dim, at)
+    return (values, at) if keepdim else (movement.squeeze(values, dim), movement.squeeze(at, dim))
 
-    d = wrap_dim(dim, input.ndim, "mode")
-    if input.shape and not input.shape[d]:
+
+@mode.arguments
+def _(x, dim, keepdim):
+    d = wrap_dim(dim, x.ndim, "mode")
+    if x.shape and not x.shape[d]:
         raise IndexError(f"mode(): Expected reduction dim {d} to have non-zero size.")
-    if not input.shape:
-        return ModeReturn((movement.clone(input), empty((), dtypes.int64, input.device).zero_()))
-    last = movement.transpose(input.detach(), d, -1)
-    values, order = sort(_plain(last))
-    n = last.shape[-1]
-    indices = empty((*last.shape[:-1], 1), dtypes.int64, CPU)
-    if indices._buf.size:
-        rows = values._buf.size // n
-        _launch(longest_runs, shared_from(COUNTED), values._buf.size, values._buf, order._buf, indices._buf, rows, n)
-    indices = movement.to(contiguous(movement.transpose(indices, d, -1)), input.device)
-    values = ops.indexing.gather(input, d, indices)
-    return ModeReturn((values, indices) if keepdim else (movement.squeeze(values, d), movement.squeeze(indices, d)))
+    return x, d, keepdim

@@ -328,7 +328,7 @@ def is_derivative(op, sample):
 
 
 # Ops whose results are as long as elements say: the shape of a mask, on ``meta``, tells nothing.
-UNCOUNTED = {"nonzero", "compress", "spread"}
+UNCOUNTED = {"nonzero", "compress", "spread", "bincount", "runs"}
 
 # Operands that only ever come fresh from another op, and are contiguous therefore.
 FRESH = {"batch_norm_training": ("mean", "rstd")}

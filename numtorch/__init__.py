@@ -32,6 +32,7 @@ if "Tensor" not in globals():  # not when it is reloaded
 import numtorch.ops.matmul_numpy  # noqa: F401 - registers a kernel
 import numtorch.tensor  # noqa: F401 - binds the Tensor's methods; before the function of that name
 from numtorch import autograd as autograd
+from numtorch import compiler as compiler
 from numtorch import cpu as cpu
 from numtorch import cuda as cuda
 from numtorch import kernels as kernels
@@ -133,8 +134,12 @@ from numtorch.torch_shim import load_ipython_extension as load_ipython_extension
 from numtorch.torch_shim import unload_ipython_extension as unload_ipython_extension
 
 if TYPE_CHECKING:
+    from numtorch import accelerator as accelerator
+    from numtorch import backends as backends
+    from numtorch import jit as jit
     from numtorch import linalg as linalg
     from numtorch import profiler as profiler
+    from numtorch import random as random
     from numtorch import torch_version as torch_version
     from numtorch import utils as utils
     from numtorch import version as version
@@ -145,5 +150,18 @@ else:
     tracebacks.install()
     # Modules that few programs need are imported when they are named.
     __getattr__, __dir__ = absent.answers(
-        __name__, ("collect_env", "linalg", "profiler", "torch_version", "utils", "version", "vision")
+        __name__,
+        (
+            "accelerator",
+            "backends",
+            "collect_env",
+            "jit",
+            "linalg",
+            "profiler",
+            "random",
+            "torch_version",
+            "utils",
+            "version",
+            "vision",
+        ),
     )

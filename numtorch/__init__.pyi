@@ -2,7 +2,7 @@
 
 import builtins
 import numpy as np
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, SupportsIndex, TypeAlias, overload
 from numtorch._tensor import ReturnType
 from numtorch.arguments import Dims
@@ -10,6 +10,7 @@ from numtorch.device import device as Device
 from numtorch.dtype import dtype as DType
 from numtorch import interrupts as interrupts
 from numtorch import autograd as autograd
+from numtorch import compiler as compiler
 from numtorch import cpu as cpu
 from numtorch import cuda as cuda
 from numtorch import kernels as kernels
@@ -103,8 +104,12 @@ from numtorch.tensor_types import is_tensor as is_tensor
 from numtorch.tensor import numel as numel
 from numtorch.torch_shim import load_ipython_extension as load_ipython_extension
 from numtorch.torch_shim import unload_ipython_extension as unload_ipython_extension
+from numtorch import accelerator as accelerator
+from numtorch import backends as backends
+from numtorch import jit as jit
 from numtorch import linalg as linalg
 from numtorch import profiler as profiler
+from numtorch import random as random
 from numtorch import torch_version as torch_version
 from numtorch import utils as utils
 from numtorch import version as version
@@ -170,6 +175,7 @@ def clamp_min(input: Tensor, min: _Operand, *, out: Tensor | None = ...) -> Tens
 def clip(input: Tensor, min: _Operand | None = ..., max: _Operand | None = ..., *, out: Tensor | None = ...) -> Tensor: ...
 def clone(input: Tensor, *, out: Tensor | None = ...) -> Tensor: ...
 def column_stack(tensors: Sequence[Tensor], *, out: Tensor | None = ...) -> Tensor: ...
+def compile(model: Callable | None = ..., *, fullgraph: builtins.bool = ..., dynamic: builtins.bool | None = ..., backend: Any = ..., mode: str | None = ..., options: Any = ..., disable: builtins.bool = ..., recompile_limit: builtins.int | None = ...) -> Any: ...
 def complex(real: Tensor, imag: _Operand, *, out: Tensor | None = ...) -> Tensor: ...
 def concat(tensors: Sequence[Tensor], dim: builtins.int = ..., *, out: Tensor | None = ..., axis: builtins.int = ...) -> Tensor: ...
 def concatenate(tensors: Sequence[Tensor], dim: builtins.int = ..., *, out: Tensor | None = ..., axis: builtins.int = ...) -> Tensor: ...

@@ -41,15 +41,10 @@ NEAREST = {
     ),
     "torch.amp": "net.bfloat16() and x.bfloat16() compute in a half type",
     "torch.autocast": "net.bfloat16() and x.bfloat16() compute in a half type",
-    "torch.compile": "kernels are compiled as they are called: leave it out",
-    "torch.compiler": "kernels are compiled as they are called: leave it out",
-    "torch.jit": "kernels are compiled as they are called: leave it out",
-    "torch.backends": "leave it out: torch.set_num_threads and torch.kernels.use are what can be set",
     "torch.distributed": "everything runs in one process here",
     "torch.multiprocessing": "Python's multiprocessing takes tensors, as copies",
     "torch.sparse": "tensors are dense here",
     "torch.quantization": "there are no quantized types; x.bfloat16() and x.half() are the smallest floating ones",
-    "torch.random": "torch.manual_seed, torch.get_rng_state and torch.set_rng_state are here",
     "torch.testing": "np.testing.assert_allclose and torch.allclose compare tensors",
     "torch.func": "torch.autograd.functional has jacobian, hessian, vjp and jvp",
     "torch.vmap": "add a dimension for the batch and let ops broadcast over it",
@@ -587,7 +582,7 @@ def _closest(name: str, space: str) -> list[tuple[str, str]]:
             if key <= best:
                 found = [*found, (where, n)] if key == best else [(where, n)]
                 best = key
-    return sorted(found)
+    return sorted([f for f in found if names().get(f[0], {}).get(f[1]) != "module"] or found)
 
 
 def distance(a: str, b: str, limit: int) -> int:

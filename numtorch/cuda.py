@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from numtorch import absent
 from numtorch import device as _devices
+from numtorch._tensor import Tensor
+from numtorch.errors import OutOfMemoryError as OutOfMemoryError
 from numtorch.kernels import launch
 from numtorch.ops import generator
 
@@ -249,6 +251,126 @@ def memory_allocated(device: Any = None) -> int:
     with _On(_index(device)):
         held = launch.cuda.current_context().memory_manager.allocations
         return sum(memory.size for memory in list(held.values()))
+
+
+_most: dict[int, int] = {}  # bytes, by GPU
+
+
+def max_memory_allocated(device: Any = None) -> int:
+    """The most memory that tensors on a GPU have been seen to hold.
+
+    Differs from torch: memory is looked at when it is asked for, and not at every allocation.
+
+    Args:
+        device: a number, ``"cuda:1"`` or a device; the current one if None.
+
+    Returns:
+        Bytes; 0 without a GPU.
+
+    >>> torch.cuda.max_memory_allocated() >= 0
+    True
+    """
+    if not is_available():
+        return 0
+    i = _index(device)
+    _most[i] = max(_most.get(i, 0), memory_allocated(device))
+    return _most[i]
+
+
+def reset_peak_memory_stats(device: Any = None) -> None:
+    """Forget what ``max_memory_allocated`` has seen.
+
+    Args:
+        device: a number, ``"cuda:1"`` or a device; the current one if None.
+
+    >>> if torch.cuda.is_available():
+    ...     torch.cuda.reset_peak_memory_stats()
+    """
+    launch.require()
+    _most.pop(_index(device), None)
+
+
+reset_max_memory_allocated = reset_peak_memory_stats
+# Nothing is kept beyond what tensors hold.
+memory_reserved = memory_cached = memory_allocated
+max_memory_reserved = max_memory_allocated
+
+
+def is_bf16_supported(including_emulation: bool = True) -> bool:
+    """Whether kernels take bfloat16: on any GPU; they compute in float32.
+
+    Args:
+        including_emulation: accepted.
+
+    Returns:
+        A bool.
+
+    >>> torch.cuda.is_bf16_supported() == torch.cuda.is_available()
+    True
+    """
+    return is_available()
+
+
+def get_rng_state(device: Any = "cuda") -> Tensor:
+    """The state of the random numbers, which are one stream for all devices.
+
+    Args:
+        device: accepted.
+
+    Returns:
+        A tensor of bytes.
+
+    >>> if torch.cuda.is_available():
+    ...     state = torch.cuda.get_rng_state()
+    """
+    launch.require()
+    return generator.get_rng_state()
+
+
+def set_rng_state(new_state: Tensor, device: Any = "cuda") -> None:
+    """Go on with random numbers from a state.
+
+    Args:
+        new_state: what ``get_rng_state`` gave.
+        device: accepted.
+
+    >>> if torch.cuda.is_available():
+    ...     torch.cuda.set_rng_state(torch.cuda.get_rng_state())
+    """
+    launch.require()
+    generator.set_rng_state(new_state)
+
+
+def get_rng_state_all() -> list[Tensor]:
+    """The state of the random numbers, once for each GPU.
+
+    Returns:
+        A list of tensors; empty without a GPU.
+
+    >>> len(torch.cuda.get_rng_state_all()) == torch.cuda.device_count()
+    True
+    """
+    return [generator.get_rng_state() for _ in range(device_count())]
+
+
+def ipc_collect() -> None:
+    """Does nothing: processes share no memory of a GPU.
+
+    >>> if torch.cuda.is_available():
+    ...     torch.cuda.ipc_collect()
+    """
+
+
+def get_arch_list() -> list[str]:
+    """The architectures that there are compiled kernels for: none; Numba compiles for the GPU that is there.
+
+    Returns:
+        An empty list.
+
+    >>> torch.cuda.get_arch_list()
+    []
+    """
+    return []
 
 
 def empty_cache() -> None:

@@ -164,6 +164,15 @@ class Module(Convertible):
         """
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Does nothing: kernels are compiled as they are called.
+
+        Args:
+            *args, **kwargs: those of ``torch.compile``.
+
+        >>> torch.nn.ReLU().compile()
+        """
+
     # --- members --------------------------------------------------------------------------------------
 
     def _admit(self, what: str, name: Any, registry: str) -> None:

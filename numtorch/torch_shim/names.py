@@ -15,6 +15,7 @@ from numtorch import absent
 ROOTS = {"torch": "numtorch", "torchvision": "numtorch.vision"}
 PLACES = {
     "torch._tensor": "numtorch._tensor",
+    "torch._dynamo": "numtorch.compiler",
     "torch.autograd.anomaly_mode": "numtorch.autograd.anomaly",
     "torch.autograd.variable": "numtorch.autograd.graph",
     "torch.nn.modules.activation": "numtorch.nn.activation",

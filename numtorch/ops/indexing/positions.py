@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor
 from numtorch.dispatch.program import shared_from
 from numtorch.errors import OutOfBounds
-from numtorch.kernels import threads
+from numtorch.kernels import registry, threads
 from numtorch.kernels.jit import Jit
 from numtorch.ops.movement import contiguous
-from numtorch.ops.movement.launching import Plan, ready
-from numtorch.storage import Kind, Size, broadcast_shapes
+from numtorch.storage import Size, broadcast_shapes
 
 PICKED = 2  # what an element at a position costs, in additions
 COLUMNS = 64  # of a shared row that a thread writes at least: neighbours in a cache line stay together
@@ -58,16 +60,22 @@ def extents(shape: tuple, dim: int) -> tuple[int, int, int]:
     return Size(shape[:dim]).numel(), shape[dim], Size(shape[dim + 1 :]).numel()
 
 
-def launch(kernel: Jit, elements: int, *args: Any) -> Any:
-    """Run a kernel, on many threads where there is work for them."""
-    return ready(kernel, elements >= shared_from(PICKED) and threads.get_num_threads() > 1, args)(*args)
+_entries: dict = registry.memo()
 
 
-def planned(kernel: Jit, elements: int, buffers: tuple, numbers: tuple, shape: tuple, k: Kind) -> Plan:
-    """The plan of a kernel ``(*buffers, *numbers)`` for a result of ``shape``; without an entry where there are no
-    ``elements``."""
+def ready(kernel: Jit, elements: int, *args: Any) -> Callable:
+    """The compiled function for arguments of these types; for many threads where there is work for them."""
     parallel = elements >= shared_from(PICKED) and threads.get_num_threads() > 1
-    return Plan(shape, k, ready(kernel, parallel, (*buffers, *numbers)) if elements else None, numbers)
+    key = (kernel, parallel, *[a.dtype if a.__class__ is np.ndarray else a.__class__ for a in args])
+    entry = _entries.get(key)
+    if entry is None:
+        entry = _entries[key] = (kernel if parallel else kernel.serial).entry(*args)
+    return entry
+
+
+def launch(kernel: Jit, elements: int, *args: Any) -> Any:
+    """Run a kernel."""
+    return ready(kernel, elements, *args)(*args)
 
 
 def columns(outer: int, inner: int) -> int:

@@ -16,7 +16,7 @@ from numtorch._tensor import Tensor, empty
 from numtorch.arguments import flag
 from numtorch.device import CPU
 from numtorch.dispatch.cost import nbytes, numel, picks
-from numtorch.dispatch.loops import Loop, Made, like
+from numtorch.dispatch.loops import Loop, Made, like, remember
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import SAME, into
 from numtorch.dispatch.samples import index
@@ -29,9 +29,8 @@ from numtorch.ops import movement
 from numtorch.ops.arithmetic import choose
 from numtorch.ops.indexing import cpu, cuda
 from numtorch.ops.indexing.masks import converted, fitting
-from numtorch.ops.indexing.positions import LONG, LONG_OR_INT, PICKED, as_index, check, columns, extents, named, planned
+from numtorch.ops.indexing.positions import LONG, LONG_OR_INT, PICKED, as_index, check, columns, extents, named, ready
 from numtorch.ops.movement import contiguous, expand_to, reshape
-from numtorch.ops.movement.launching import remember
 from numtorch.storage import Size, wrap_dim
 
 
@@ -145,17 +144,18 @@ def _onto(
 def put(out: Tensor, index: Tensor, y: Tensor, dim: int, accumulate: bool, wrap: bool) -> None:
     """Write or add slices in place; all contiguous, of one type."""
     y = contiguous(y)
+    if not y._buf.size:
+        return
     key = (out._k, out.shape, index._k, index.shape, dim, accumulate, wrap)
-    plan = _puts.get(key)
-    if plan is None:
-        outer, n, inner = extents(out.shape, dim)
-        numbers = (outer, n, inner, bool(accumulate), n if wrap else 0, columns(outer, inner))
-        buffers = (out._buf, index._buf, y._buf)
-        plan = remember(_puts, key, planned(cpu.put_slices, y._buf.size, buffers, numbers, out.shape, out._k))
-    if plan.entry is not None:
-        bad = plan.entry(out._buf, index._buf, y._buf, *plan.numbers)
-        if bad:
-            check(bad, index, dim, out.shape[dim], wrap)
+    entry, numbers = _puts.get(key) or remember(_puts, key, _put_entry(out, index, y, dim, accumulate, wrap))
+    if bad := entry(out._buf, index._buf, y._buf, *numbers):
+        check(bad, index, dim, out.shape[dim], wrap)
+
+
+def _put_entry(out: Tensor, index: Tensor, y: Tensor, dim: int, accumulate: bool, wrap: bool) -> tuple:
+    outer, n, inner = extents(out.shape, dim)
+    numbers = (outer, n, inner, bool(accumulate), n if wrap else 0, columns(outer, inner))
+    return ready(cpu.put_slices, y._buf.size, out._buf, index._buf, y._buf, *numbers), numbers
 
 
 _puts: dict = registry.memo()

@@ -12,6 +12,7 @@ from numtorch._tensor import Tensor, alias, empty, new, shared_storage
 from numtorch.arguments import element, flag
 from numtorch.autograd.inplace import single, wrote
 from numtorch.device import CPU, as_device
+from numtorch.dispatch.loops import MOST_PLANS
 from numtorch.dispatch.op import op, primitive
 from numtorch.dispatch.program import Program
 from numtorch.dtype import dtype
@@ -21,7 +22,6 @@ from numtorch.kernels import launch, registry
 from numtorch.kernels.codegen import expr
 from numtorch.ops.movement.arguments import by_name, shape_args
 from numtorch.ops.movement.copies_cpu import Relayout
-from numtorch.ops.movement.launching import MOST_PLANS
 from numtorch.storage import FRESH, Size, Storage, allocate, kind
 
 

@@ -814,7 +814,7 @@ class Tensor:
     @property
     def retains_grad(self) -> builtins.bool:
         """Whether ``retain_grad`` was asked for."""
-    def roll(self, shifts: Any, dims: Any = ...) -> Tensor:
+    def roll(self, shifts: Dims, dims: Dims | None = ...) -> Tensor:
         """A copy whose elements have moved on along dimensions; what passes the end comes in at the beginning."""
     def rot90(self, k: builtins.int = ..., dims: Any = ...) -> Tensor:
         """A copy turned by ``k`` times 90 degrees in the plane of two dimensions, from the first towards the second."""

@@ -86,7 +86,7 @@ def _(x, dim, dtype):
 
 @cumsum.vjp(cost=per_output(1))
 def _(g, *, dim):
-    return movement.flip(cumsum(movement.flip(g, dim), dim), dim) if g.ndim else g
+    return movement.flip(cumsum(movement.flip(g, (dim,)), dim), (dim,)) if g.ndim else g
 
 
 @cumsum.loop("cpu", dtypes=(*PLAIN, *COMPLEXES))

@@ -10,7 +10,7 @@ import numpy as np
 
 from numtorch import ops
 from numtorch._tensor import Tensor, counted, empty
-from numtorch.arguments import dimensions, integer
+from numtorch.arguments import Dims, integer
 from numtorch.device import CPU
 from numtorch.dispatch.cost import moves
 from numtorch.dispatch.loops import Loop, like
@@ -245,7 +245,6 @@ def _each_as_often(x: Tensor, repeats: Tensor, dim: int) -> Tensor:
 
 
 @op(
-    name="flip",
     public=False,
     strided=True,
     cost=moves,
@@ -253,7 +252,7 @@ def _each_as_often(x: Tensor, repeats: Tensor, dim: int) -> Tensor:
     samples=lambda: [((3, 4), (0,)), ((3, 4), (1,)), ((2, 3, 4), (0, 2)), ((0, 2), (0,))],
     ref=np.flip,
 )
-def flip_dims(x, dims: tuple):
+def flip(x, dims: tuple):
     """The elements in reverse order along dimensions."""
 
     for d in dims:
@@ -261,7 +260,7 @@ def flip_dims(x, dims: tuple):
     return x
 
 
-@flip_dims.arguments
+@flip.arguments
 def _(x, dims):
     wrapped = tuple(wrap_dim(d, x.ndim, "flip") for d in dims)
     if len(set(wrapped)) != len(wrapped):
@@ -269,7 +268,7 @@ def _(x, dims):
     return x, wrapped if x.ndim else ()
 
 
-@flip_dims.loop("cpu", name="backwards")
+@flip.loop("cpu", name="backwards")
 def _(x, dims):
     if 0 in x.shape:
         return Loop(cpu.copy_planes, (), like(x))
@@ -282,13 +281,13 @@ def _(x, dims):
     return Loop(kernel, geometry, like(x), lying=True, **cpu.moving(x))
 
 
-@flip_dims.vjp
+@flip.vjp
 def _(g, *, dims):
-    return flip_dims(g, dims)
+    return flip(g, dims)
 
 
-@exported("torch", "Tensor")
-def flip(input: Tensor, *given: Any, dims: Any = None) -> Tensor:
+@exported("torch", "Tensor", name="flip")
+def flip_by(input: Tensor, *given: Any, dims: Any = None) -> Tensor:
     """A copy in reverse order along the given dimensions.
 
     Args:
@@ -311,7 +310,7 @@ def flip(input: Tensor, *given: Any, dims: Any = None) -> Tensor:
         given = by_name(given, dims, "flip", "dims")
     if not given:
         raise TypeError("flip() missing 1 required positional argument: 'dims'")
-    return flip_dims(input, shape_args(given, "flip", "dims"))
+    return flip(input, shape_args(given, "flip", "dims"))
 
 
 @exported("torch", "Tensor")
@@ -333,7 +332,7 @@ def fliplr(input: Tensor) -> Tensor:
     """
     if input.ndim < 2:
         raise RuntimeError("Input must be >= 2-d.")
-    return flip_dims(input, (1,))
+    return flip(input, (1,))
 
 
 @exported("torch", "Tensor")
@@ -354,7 +353,7 @@ def flipud(input: Tensor) -> Tensor:
     """
     if input.ndim < 1:
         raise RuntimeError("Input must be >= 1-d.")
-    return flip_dims(input, (0,))
+    return flip(input, (0,))
 
 
 @exported("torch", "Tensor")
@@ -389,38 +388,18 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     if k == 0:
         return clone(input)
     if k == 2:
-        return flip_dims(input, (a, b))
-    return transpose(flip_dims(input, (b if k == 1 else a,)), a, b)
-
-
-@op(
-    name="roll",
-    public=False,
-    cost=moves,
-    wide=False,
-    samples=lambda: [((3, 4), 1, 0), ((3, 4), 3, 1), ((5,), 0, 0), ((2, 3, 4), 2, 1)],
-    ref=np.roll,
-)
-def roll_along(x, shift: int, dim: int):
-    """The elements moved on by ``shift`` (from 0 to the size) along a dimension, around its end."""
-    n = x.shape[dim]
-    return cat([narrow(x, dim, n - shift, shift), narrow(x, dim, 0, n - shift)], dim)
-
-
-@roll_along.loop("cpu", name="halves")
-def _(x, shift, dim):
-    rows, width = prod(x.shape[:dim]), prod(x.shape[dim:])
-    numbers = (rows, width, shift * prod(x.shape[dim + 1 :]))
-    return Loop(cpu.roll_rows, numbers, like(x), **cpu.moving(x))
-
-
-@roll_along.vjp
-def _(g, *, shift, dim):
-    return roll_along(g, g.shape[dim] - shift, dim)
+        return flip(input, (a, b))
+    return transpose(flip(input, (b if k == 1 else a,)), a, b)
 
 
 @exported("torch", "Tensor")
-def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
+@op(
+    cost=moves,
+    wide=False,
+    samples=lambda: [((3, 4), 1, 0), ((3, 4), -1, 1), ((5,), 0, 0), ((2, 3, 4), 2, 1), ((2, 3), (1, 2), (0, 1))],
+    ref=np.roll,
+)
+def roll(x, shifts: Dims, dims: Dims = None):
     """A copy whose elements have moved on along dimensions; what passes the end comes in at the beginning.
 
     Args:
@@ -439,29 +418,52 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     >>> torch.roll(torch.tensor([1, 2, 3, 4]), 1)
     tensor([4, 1, 2, 3])
     """
-    if shifts.__class__ is int and dims.__class__ is int and 0 <= dims < len(input.shape):
-        n = input.shape[dims]
-        if n and shifts % n:
-            return roll_along(input, shifts % n, dims)
-    shifts, dims = dimensions(shifts, "roll", "shifts"), dimensions(dims, "roll", "dims")
+    (by,), (d,) = _listed(shifts), _listed(dims)
+    n = x.shape[d]
+    return cat([narrow(x, d, n - by, by), narrow(x, d, 0, n - by)], d)
+
+
+@roll.arguments
+def _(x, shifts, dims):
     if shifts is None:
         raise TypeError("roll(): argument 'shifts' must be tuple of ints, not NoneType")
-    by = shifts if shifts.__class__ is tuple else (shifts,)
-    along = () if dims is None else dims if dims.__class__ is tuple else (dims,)
+    by, along = _listed(shifts), () if dims is None else _listed(dims)
     if not by:
         raise RuntimeError("roll: `shifts` required")
     if len(by) != (len(along) or 1):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(by)}, dims:{len(along)}")
-    if 0 in input.shape:
-        return clone(input)
+    if 0 in x.shape:
+        return lambda x, shifts, dims: clone(x)
     if not along:
-        return reshape(roll(reshape(input, (-1,)), by, (0,)), input.shape)
-    y = input
-    for shift, dim in zip(by, along, strict=True):
-        d = wrap_dim(dim, input.ndim, "roll")
-        if not y.shape:
-            raise IndexError(f"roll: Dimension specified as {dim} but tensor has no dimensions")
-        n = y.shape[d]
-        if shift % n:
-            y = roll_along(y, shift % n, d)
-    return clone(input) if y is input else y
+        return lambda x, shifts, dims: reshape(roll(reshape(x, (-1,)), shifts, 0), x.shape)
+    around = [wrap_dim(dim, x.ndim, "roll") for dim in along]
+    if not x.shape:
+        raise IndexError(f"roll: Dimension specified as {along[0]} but tensor has no dimensions")
+    if len(by) == 1 and by[0] % x.shape[around[0]]:
+        return x, by[0] % x.shape[around[0]], around[0]
+    return _rolled
+
+
+def _listed(given: Any) -> tuple:
+    return given if given.__class__ is tuple else (given,)
+
+
+def _rolled(x: Tensor, shifts: Any, dims: Any) -> Tensor:
+    """``roll`` along several dimensions, one by one; a copy where nothing moves."""
+    y = x
+    for shift, dim in zip(_listed(shifts), _listed(dims), strict=True):
+        if shift % x.shape[dim]:
+            y = roll(y, shift, dim)
+    return clone(x) if y is x else y
+
+
+@roll.vjp
+def _(g, *, shifts, dims):
+    return roll(g, g.shape[dims] - shifts, dims)
+
+
+@roll.loop("cpu", name="halves")
+def _(x, shifts, dims):
+    rows, width = prod(x.shape[:dims]), prod(x.shape[dims:])
+    numbers = (rows, width, shifts * prod(x.shape[dims + 1 :]))
+    return Loop(cpu.roll_rows, numbers, like(x), **cpu.moving(x))

@@ -31,6 +31,7 @@ if "Tensor" not in globals():  # not when it is reloaded
 
 import numtorch.ops.matmul_numpy  # noqa: F401 - registers a kernel
 import numtorch.tensor  # noqa: F401 - binds the Tensor's methods; before the function of that name
+from numtorch import amp as amp
 from numtorch import autograd as autograd
 from numtorch import compiler as compiler
 from numtorch import cpu as cpu
@@ -58,6 +59,7 @@ from numtorch.layouts import (
     strided as strided,
 )
 from numtorch import settings as settings
+from numtorch.amp import autocast as autocast
 from numtorch.storage import Size as Size
 from numtorch.untyped_storage import TypedStorage as TypedStorage
 from numtorch.untyped_storage import UntypedStorage as UntypedStorage

@@ -9,6 +9,7 @@ from numtorch.arguments import Dims
 from numtorch.device import device as Device
 from numtorch.dtype import dtype as DType
 from numtorch import interrupts as interrupts
+from numtorch import amp as amp
 from numtorch import autograd as autograd
 from numtorch import compiler as compiler
 from numtorch import cpu as cpu
@@ -33,6 +34,7 @@ from numtorch.layouts import sparse_csc as sparse_csc
 from numtorch.layouts import sparse_csr as sparse_csr
 from numtorch.layouts import strided as strided
 from numtorch import settings as settings
+from numtorch.amp import autocast as autocast
 from numtorch.storage import Size as Size
 from numtorch.untyped_storage import TypedStorage as TypedStorage
 from numtorch.untyped_storage import UntypedStorage as UntypedStorage

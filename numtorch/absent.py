@@ -39,8 +39,6 @@ NEAREST = {
     "torch.distributions": (
         "torch.normal, torch.bernoulli, torch.multinomial, x.exponential_() and x.uniform_() draw random numbers"
     ),
-    "torch.amp": "net.bfloat16() and x.bfloat16() compute in a half type",
-    "torch.autocast": "net.bfloat16() and x.bfloat16() compute in a half type",
     "torch.distributed": "everything runs in one process here",
     "torch.multiprocessing": "Python's multiprocessing takes tensors, as copies",
     "torch.sparse": "tensors are dense here",

@@ -44,6 +44,7 @@ from numtorch import exports
 NAMESPACES = [
     "numtorch",
     "numtorch.accelerator",
+    "numtorch.amp",
     "numtorch.autograd",
     "numtorch.autograd.functional",
     "numtorch.backends.cuda",

@@ -49,7 +49,7 @@ def _below(found: Any, path: str, part: str) -> Any:
     """What a name is in a module, a class, or a value."""
     if isinstance(found, type) and found.__module__.startswith("numtorch"):
         return getattr(found, part, _MISSING)
-    if part == "__version__" or (found is not _ELSEWHERE and not isinstance(found, ModuleType)):
+    if part.startswith("__") or (found is not _ELSEWHERE and not isinstance(found, ModuleType)):
         return _VALUE
     if isinstance(found, ModuleType):
         value = vars(found).get(part, _MISSING)

@@ -18,6 +18,7 @@ PLACES = {
     "torch._dynamo": "numtorch.compiler",
     "torch.autograd.anomaly_mode": "numtorch.autograd.anomaly",
     "torch.autograd.variable": "numtorch.autograd.graph",
+    "torch.cuda.amp": "numtorch.amp.cuda",
     "torch.nn.modules.activation": "numtorch.nn.activation",
     "torch.nn.modules.batchnorm": "numtorch.nn.normalization",
     "torch.nn.modules.container": "numtorch.nn.container",

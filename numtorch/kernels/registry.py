@@ -7,7 +7,11 @@ no op by name and no tensor.
 from __future__ import annotations
 
 import contextlib
+import glob
+import importlib
 import inspect
+import os
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +23,8 @@ from numtorch import interrupts
 from numtorch.dtype import when_default_changes
 from numtorch.errors import KernelNotFound, RegistrationError
 from numtorch.kernels import toolchain
+
+PLUGINS = "numtorch.kernels"  # the entry-point group
 
 
 class Priority(IntEnum):
@@ -245,13 +251,28 @@ def load_plugins() -> None:
             warnings.warn(f"numtorch: the kernels of {name} could not be loaded: {type(e).__name__}: {e}", stacklevel=2)
 
 
+def _plugins_installed() -> bool:
+    """Whether an installed package names the group. The import that can tell which takes longer than all kernels of a
+    program; so the files are asked first."""
+    for folder in sys.path:
+        if not os.path.isdir(folder or "."):
+            if os.path.exists(folder):  # a zip file
+                return True
+            continue
+        for path in glob.iglob(os.path.join(glob.escape(folder or "."), "*-[iI][nN][fF][oO]", "entry_points.txt")):
+            with open(path, "rb") as f:
+                if PLUGINS.encode() in f.read():
+                    return True
+    return False
+
+
 def _load_plugins() -> list[tuple[str, Exception]]:
     global plugins_loaded
     failures: list[tuple[str, Exception]] = []
     if not plugins_loaded:
-        from importlib.metadata import entry_points
-
-        points = entry_points(group="numtorch.kernels")
+        points: Any = ()
+        if _plugins_installed():
+            points = importlib.import_module("importlib.metadata").entry_points(group=PLUGINS)
         plugins_loaded = True  # before they are: their own calls must not come here again
         for point in points:
             try:

@@ -235,6 +235,7 @@ def test_everything_can_be_listed():
 
 def points(monkeypatch, *found):
     monkeypatch.setattr(registry, "plugins_loaded", False)
+    monkeypatch.setattr(registry, "_plugins_installed", lambda: True)
     monkeypatch.setattr(
         importlib.metadata, "entry_points", lambda *, group: found if group == "numtorch.kernels" else ()
     )
@@ -253,6 +254,17 @@ def test_installed_packages_bring_kernels(monkeypatch):
     points(monkeypatch, Point("mine", module.__name__, "numtorch.kernels"))
     assert f(torch.tensor([3.0, 4.0]), 0).tolist() == [0.0, 0.0]
     assert "row_norm/cpu/theirs" in kernels.list(f)
+
+
+@pytest.mark.parametrize("folder", ["theirs-1.0.dist-info", "theirs.egg-info", "EGG-INFO"])
+def test_the_files_of_installed_packages_are_asked(monkeypatch, tmp_path, folder):
+    names = tmp_path / "[site]" / folder / "entry_points.txt"
+    names.parent.mkdir(parents=True)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "none"), str(tmp_path / "[site]")])
+    names.write_text("[console_scripts]\nprogram = theirs:main\n")
+    before = registry._plugins_installed()
+    names.write_text("[numtorch.kernels]\ntheirs = theirs.kernels\n")
+    assert (before, registry._plugins_installed()) == (False, True)
 
 
 def test_a_package_that_fails_is_left_out(monkeypatch):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import linecache
 import textwrap
 from collections.abc import Callable
 from functools import cache
@@ -23,7 +24,7 @@ class Body:
 
     def __init__(self, fn: Callable):
         try:
-            tree = ast.parse(textwrap.dedent(inspect.getsource(fn)))
+            tree = _parsed(fn)
         except OSError:
             raise TypeError(
                 f"{fn.__name__}: a scalar body is read from its source, which cannot be found; define it in a file or "
@@ -45,6 +46,19 @@ class Body:
                 "choose with `a if c else b`"
             )
         self.assignments, self.result = before, last.value
+
+
+def _parsed(fn: Callable) -> ast.Module:
+    code = inspect.unwrap(fn).__code__
+    linecache.checkcache(code.co_filename)
+    lines = linecache.getlines(code.co_filename)
+    last = max((end or 0 for _, end, *_ in code.co_positions()), default=0)
+    try:  # to find the end by Python's own rules (``inspect``) takes as long as to load all kernels of a model
+        if code.co_name != "<lambda>" and code.co_firstlineno <= last <= len(lines):
+            return ast.parse(textwrap.dedent("".join(lines[code.co_firstlineno - 1 : last])))
+    except SyntaxError:
+        pass
+    return ast.parse(textwrap.dedent(inspect.getsource(fn)))
 
 
 @cache

@@ -31,7 +31,7 @@ print(json.dumps(dict(imported=i, kernels=kernels)))
 def measure() -> dict:
     """Seconds from process start; medians of five, but for the one cold start."""
     with tempfile.TemporaryDirectory() as cache:
-        env = os.environ | {"NUMTORCH_CACHE": cache, "NUMTORCH_QUIET": "1"}
+        env = os.environ | {"NUMTORCH_CACHE": cache, "NUMTORCH_PACKS": "0", "NUMTORCH_QUIET": "1"}
 
         def once(name: str) -> tuple[float, dict]:
             started = time.perf_counter()

@@ -18,7 +18,7 @@ def python(code, folder, **env):
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        env=variables | {"NUMTORCH_CACHE": str(folder)} | env,
+        env=variables | {"NUMTORCH_CACHE": str(folder), "NUMTORCH_PACKS": "0"} | env,
     )
 
 

@@ -57,7 +57,7 @@ def packed(folder, path, level=None):
 def pack(tmp_path_factory):
     """A pack of the kernels of ``WORK``, and what the process said that compiled them."""
     folder = tmp_path_factory.mktemp("baked")
-    out, _ = run(WORK, folder, NUMTORCH_PACKS="0")
+    out, _ = run(WORK, folder)
     return packed(folder, folder / "work.ntk"), out
 
 
@@ -76,7 +76,7 @@ def test_a_pack_makes_compiling_and_numba_needless(pack, tmp_path):
 
 
 def test_the_cache_makes_numba_needless_too(pack):
-    out, _ = run(WORK, pack[0].parent, NUMTORCH_PACKS="0")
+    out, _ = run(WORK, pack[0].parent)
     assert answer(out) == answer(pack[1]) and counts(out)[1] == 0 and not loaded_numba(out)
 
 
@@ -96,7 +96,7 @@ def test_a_read_only_pack_serves_several_processes_at_once(pack, tmp_path):
 
 
 def test_losses_from_a_pack_have_the_bits_of_losses_from_numba(tmp_path):
-    out, _ = run(LOSSES, tmp_path, NUMTORCH_PACKS="0")
+    out, _ = run(LOSSES, tmp_path)
     path = packed(tmp_path, tmp_path / "models.ntk")
     again, err = run(LOSSES, tmp_path / "empty", NUMTORCH_PACKS=str(path))
     assert answer(again) == answer(out) and counts(again)[1] == 0 and err == ""
@@ -213,7 +213,7 @@ sys.meta_path.insert(0, Broken())
 def test_without_a_compiler_a_pack_is_enough(pack, tmp_path):
     out, _ = run(BLOCKED + WORK, tmp_path, NUMTORCH_PACKS=str(pack[0]))
     assert answer(out) == answer(pack[1])
-    failed = python(BLOCKED + WORK, tmp_path, NUMTORCH_PACKS="0")
+    failed = python(BLOCKED + WORK, tmp_path)
     _, err = failed.communicate(timeout=120)
     assert failed.returncode == 1 and "which compiles it, cannot be imported: no compiler here" in err
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from numtorch.kernels import threads
-from numtorch.ops.conv import bias, cpu, winograd_deep, winograd_grad
+from numtorch.ops.conv import bias, cpu, images, implicit, winograd_deep, winograd_grad
 
 # n, ci, h, w, co, kh, kw, stride, padding, dilation, groups
 CASES = {
@@ -201,6 +201,16 @@ def test_a_weight_gradient_adds_up_block_after_block_of_tiles(case, monkeypatch)
         assert plan.block < plan.rows
     assert_close(results[0], expected(case, "float32")[2], "float32")
     assert results[0].tobytes() == results[1].tobytes()
+
+
+def test_equal_names_say_the_same_place_in_a_plan():
+    """Plans of both modules are of one class: a place of the other's would be read without notice."""
+    places = [{n: v for n, v in vars(m).items() if type(v) is int and n.isupper()} for m in (images, implicit)]
+    shared = set(places[0]) & set(places[1])
+    assert shared >= {"TABLE", "CHUNKS", "SCRATCH", "PLAN_SIZE"}
+    assert {n: places[0][n] for n in shared} == {n: places[1][n] for n in shared}
+    own = [v for n, v in places[0].items() if v < implicit.PLAN_SIZE and n not in ("FIXED_PARTS", "LANES", "TABLE")]
+    assert len(own) == len(set(own))
 
 
 def test_no_bias_is_an_empty_array():

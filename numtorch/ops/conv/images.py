@@ -24,39 +24,33 @@ from numtorch.kernels.gemm.plan import scratch_key
 from numtorch.kernels.gemm.tile import transpose
 from numtorch.kernels.gemm.variants import Variants, variants
 from numtorch.kernels.jit import Jit, compile_source, disabled, jit
+from numtorch.ops.conv.implicit import CHUNKS, IMAGES, LANES, PARTS, PLAN_SIZE, SCRATCH, SCRATCH_B, TABLE
 from numtorch.ops.conv.plan import PARALLEL_WORK, Plan
 from numtorch.ops.conv.pointer import address
 
-# What stands where in a plan, an int64 array. SOURCE is what is shifted: x, or g for the input gradient.
-TABLE = 0  # address of the micro-kernels of ``gemm``
-LANES = 1
-IMAGES = 2
-SOURCE = 3  # channels
-H = 4
-W = 5
-RESULT = 6  # channels
-HO = 7
-WO = 8
-KH = 9
-KW = 10
-PH = 11
-PW = 12
-TILES = 13  # that the channels of the result are cut into, the sizes differing by one at most
-PIECES = 14  # that a row of the result is cut into, the same way
-PARTS = 15  # of the images in a weight gradient: partial sums
-SPLITS = 16  # shares of the channels of one block of images
-CHUNKS = 17  # shares of the work, one for each thread
-SCRATCH_B = 18  # where in a chunk's scratch the tiles begin
-SCRATCH = 19  # elements of scratch of one chunk
-WIDE = 20  # pixels of a row of the source with the zeros beside it
+# What stands where in a plan, an int64 array, beside what all plans have. SOURCE is what is shifted: x, or g for the
+# input gradient.
+SOURCE = 5  # channels
+H = 6
+W = 7
+RESULT = 8  # channels
+HO = 9
+WO = 10
+KH = 11
+KW = 12
+PH = 13
+PW = 14
+TILES = 15  # that the channels of the result are cut into, the sizes differing by one at most
+PIECES = 16  # that a row of the result is cut into, the same way
+SPLITS = 17  # shares of the channels of one block of images
+WIDE = 18  # pixels of a row of the source with the zeros beside it
 # For ``points`` alone:
-STEP = 21  # results of a row that come from one set of points
-SETS = 22  # of them in a row
-SCRATCH_M = 23  # where in a chunk's scratch the products begin, of the points and of the results
-SCRATCH_T = 24
-OF_PIXELS = 25  # addresses of the transforms
-OF_PRODUCTS = 26
-PLAN_SIZE = 27
+STEP = 19  # results of a row that come from one set of points
+SETS = 20  # of them in a row
+SCRATCH_M = 21  # where in a chunk's scratch the products begin, of the points and of the results
+SCRATCH_T = 22
+OF_PIXELS = 23  # addresses of the transforms
+OF_PRODUCTS = 24
 
 BLOCK_BYTES = 1 << 19  # of a block of images: half of a second-level cache
 MOST_WEIGHTS = 1 << 14  # beyond, matrix products and Winograd's tiles are faster
@@ -373,7 +367,8 @@ def begin(
     pw: int,
 ) -> np.ndarray:
     numbers = np.zeros(PLAN_SIZE, np.int64)
-    numbers[: PW + 1] = micro.address, micro.registers.lanes, n, source, h, w, result, ho, wo, kh, kw, ph, pw
+    numbers[[TABLE, LANES, IMAGES]] = micro.address, micro.registers.lanes, n
+    numbers[SOURCE : PW + 1] = source, h, w, result, ho, wo, kh, kw, ph, pw
     numbers[WIDE] = w + 2 * pw
     micro.need_transpose()
     return numbers

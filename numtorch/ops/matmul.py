@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from numtorch import ops
-from numtorch._tensor import Tensor, fresh
+from numtorch._tensor import Tensor, fresh, make
 from numtorch.arguments import element, refused
 from numtorch.dispatch.cost import nbytes, numel
 from numtorch.dispatch.loops import Loop, like
@@ -131,6 +131,9 @@ def _of_vectors(x: Tensor, y: Tensor) -> Tensor:
     """The product where an operand is a vector, whose dimension the result lacks."""
     a, b = len(x.shape), len(y.shape)
     z = matmul(movement.unsqueeze(x, 0) if a == 1 else x, movement.unsqueeze(y, 1) if b == 1 else y)
+    if z._edge is None and z._k.contiguous:  # nobody else holds its elements
+        *lead, n, m = z.shape
+        return make(z._buf, (*lead, *[n] * (a > 1), *[m] * (b > 1)), z._k)
     if b == 1:
         z = movement.squeeze(z, -1)
     return fresh(movement.squeeze(z, -1 if b == 1 else -2) if a == 1 else z)

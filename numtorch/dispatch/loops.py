@@ -40,7 +40,7 @@ from numtorch.storage import Kind, Size, Storage, allocate, contiguous_strides, 
 EMPTY = object()  # see ``Loop``
 COUNTED = -1  # the first size of a result that is as long as a loop counts
 MOST_PLANS = 4096  # that an op remembers; then it begins anew
-SMALL = 1 << 12  # elements up to which a result needs no aligned buffer
+SMALL = 1 << 14  # elements up to which a result needs no aligned buffer
 
 
 class Made(NamedTuple):

@@ -29,7 +29,7 @@ from numtorch.kernels import images, linker, packs, signature, target
 _MAGIC = b"numtorch kernel 2\n"
 _HEAD = struct.Struct("<18s32sQ32sQ32s")  # magic, key, then bytes and digest of the image and of what Numba loads
 _folder: Path | None = None
-DEFAULT_MB = 1024
+DEFAULT_MB = 512
 _WIDE = re.compile(r"= (?:tail )?(?:fadd|fsub|fmul|fdiv|fcmp|add|sub|mul|call|load)\b[^<]*<(\d+) x (\w+)>")
 _TOUCH = 3600  # seconds after which a use of a file is noted again
 
@@ -97,7 +97,7 @@ def entries() -> list[Path]:
 
 
 def limit() -> int | None:
-    """The most bytes that the folder may hold: ``NUMTORCH_CACHE_MB`` megabytes, 1024 if it is not set; None (0) for no
+    """The most bytes that the folder may hold: ``NUMTORCH_CACHE_MB`` megabytes, 512 if it is not set; None (0) for no
     limit."""
     try:
         megabytes = float(os.environ.get("NUMTORCH_CACHE_MB") or DEFAULT_MB)
@@ -176,6 +176,7 @@ class DiskCache:
         self.name = name
         self.key = key
         self.helper = helper
+        self.emit = False  # whether somebody calls it by its address, too, so that its machine code is needed
         self.cache_path = None  # Numba's dispatcher reports it
 
     def load_overload(self, types: Any, target: Any) -> Any:
@@ -209,6 +210,8 @@ class DiskCache:
         from numba.core.serialize import dumps
 
         text = text_of(types)
+        if self.emit:
+            result.library.finish()
         image = _image_of(self.name, result) if signature.of_types(types) is not None else b""
         pickled = dumps(result._reduce()) if self.helper or not image else b""
         data = _pack(digest(self.key, text), image, pickled)
@@ -286,6 +289,8 @@ def _image_of(name: str, result: Any) -> bytes:
     if not images.possible() or any(e.consts for e in (result.environment, *result._find_referenced_environments())):
         return b""
     library = result.library
+    if not library._finalized:  # a helper, which its callers take in
+        return b""
     try:
         image = linker.link(name, library._get_compiled_object(), symbols_of(result))
         for symbol in image.external:

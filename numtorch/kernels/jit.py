@@ -109,29 +109,12 @@ class Jit:
     @property
     def serial(self) -> Jit:
         """The same function compiled for one thread, without what a parallel region costs."""
-        if not self.parallel:
-            return self
-        if not hasattr(self, "_serial"):
-            self._serial = Jit(
-                self.fn, parallel=False, fastmath=self.fastmath, needs=self.needs, inline=False, options=self.options
-            )
-        return self._serial
+        return self._variant("_serial", parallel=False) if self.parallel else self
 
     @property
     def addressable(self) -> Jit:
-        """The same function compiled with an entry point of C's calling convention, ``llvm_cfunc_wrapper_name``."""
-        if not self.options["no_cfunc_wrapper"]:
-            return self
-        if not hasattr(self, "_addressable"):
-            self._addressable = Jit(
-                self.fn,
-                parallel=self.parallel,
-                fastmath=self.fastmath,
-                needs=self.needs,
-                inline=False,
-                options=self.options | {"no_cfunc_wrapper": False},
-            )
-        return self._addressable
+        """The same function compiled with an entry point of C's calling convention, whose address ``address`` gives."""
+        return self._variant("_addressable", no_cfunc_wrapper=False) if self.options["no_cfunc_wrapper"] else self
 
     @property
     def helper(self) -> Jit:
@@ -139,16 +122,14 @@ class Jit:
         compile."""
         if "inline" in self.options or self.options.get("no_cpython_wrapper"):
             return self
-        if not hasattr(self, "_helper"):
-            self._helper = Jit(
-                self.fn,
-                parallel=self.parallel,
-                fastmath=self.fastmath,
-                needs=self.needs,
-                inline=False,
-                options=self.options | {"no_cpython_wrapper": True},
-            )
-        return self._helper
+        return self._variant("_helper", no_cpython_wrapper=True)
+
+    def _variant(self, name: str, parallel: bool | None = None, **options: bool) -> Jit:
+        """The same function with other options, made once."""
+        if name not in self.__dict__:
+            parallel = self.parallel if parallel is None else parallel
+            self.__dict__[name] = _restored(self.fn, parallel, self.fastmath, self.needs, False, self.options | options)
+        return self.__dict__[name]
 
     def __repr__(self) -> str:
         return f"<kernel function {self.fn.__module__}.{self.__name__}>"
@@ -207,8 +188,9 @@ class Jit:
         dispatcher._cache = DiskCache(
             fn.__name__, self.key, bool(options.get("no_cpython_wrapper")) or "inline" in options
         )
+        linking: Any = importlib.import_module("numtorch.kernels.linking")  # which imports Numba
         # The two ways in which a dispatcher comes to compile: it is told to, or called with types that it has not seen.
-        dispatcher.compile = toolchain.on_compiler_thread(compiling.counted(dispatcher.compile))
+        dispatcher.compile = toolchain.on_compiler_thread(compiling.counted(linking.together(dispatcher.compile)))
         dispatcher._compile_for_args = toolchain.on_compiler_thread(dispatcher._compile_for_args)
         return dispatcher
 
@@ -245,6 +227,7 @@ class Jit:
             toolchain.marked(e)
             raise
         dispatcher = self.dispatcher
+        dispatcher._cache.emit = True
         if kinds not in dispatcher.overloads:
             dispatcher.compile(kinds)
         result = dispatcher.overloads[kinds]

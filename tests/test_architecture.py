@@ -201,6 +201,8 @@ def test_who_imports_numba(module):
 
 # Loaded by ``jit.numba()``, by ``pool`` or by the CUDA shim, when Numba is there already.
 LOADED_WITH_NUMBA = {
+    "numtorch.kernels.linking",
+    "numtorch.kernels.shortcuts",
     "numtorch.kernels.overloads",
     "numtorch.kernels.overloads_complex",
     "numtorch.kernels.overloads_cuda",

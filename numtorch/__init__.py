@@ -140,6 +140,7 @@ if TYPE_CHECKING:
     from numtorch import backends as backends
     from numtorch import jit as jit
     from numtorch import linalg as linalg
+    from numtorch import multiprocessing as multiprocessing
     from numtorch import profiler as profiler
     from numtorch import random as random
     from numtorch import torch_version as torch_version
@@ -159,6 +160,7 @@ else:
             "collect_env",
             "jit",
             "linalg",
+            "multiprocessing",
             "profiler",
             "random",
             "torch_version",

@@ -110,6 +110,7 @@ from numtorch import accelerator as accelerator
 from numtorch import backends as backends
 from numtorch import jit as jit
 from numtorch import linalg as linalg
+from numtorch import multiprocessing as multiprocessing
 from numtorch import profiler as profiler
 from numtorch import random as random
 from numtorch import torch_version as torch_version

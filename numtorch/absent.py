@@ -40,7 +40,6 @@ NEAREST = {
         "torch.normal, torch.bernoulli, torch.multinomial, x.exponential_() and x.uniform_() draw random numbers"
     ),
     "torch.distributed": "everything runs in one process here",
-    "torch.multiprocessing": "Python's multiprocessing takes tensors, as copies",
     "torch.sparse": "tensors are dense here",
     "torch.quantization": "there are no quantized types; x.bfloat16() and x.half() are the smallest floating ones",
     "torch.testing": "np.testing.assert_allclose and torch.allclose compare tensors",

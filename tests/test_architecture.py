@@ -32,6 +32,7 @@ FLOORS = {
     "numtorch.interrupts": 0,
     "numtorch.programs": 0,  # runs one as Python would
     "numtorch.layouts": 0,
+    "numtorch.multiprocessing": 0,  # Python's
     "numtorch.settings": 6,
     "numtorch.untyped_storage": 6,
     "numtorch.torch_version": 0,

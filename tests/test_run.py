@@ -17,7 +17,7 @@ PLAIN = ("-m", "numtorch.run")
 
 
 def python(folder, *words, **environment):
-    env = {k: v for k, v in os.environ.items() if k != "NUMTORCH_SHIM"} | {"PYTHONPATH": ROOT, "OMP_NUM_THREADS": "1"}
+    env = {k: v for k, v in os.environ.items() if k != "NUMTORCH_SHIM"} | {"PYTHONPATH": ROOT, "NUMTORCH_QUIET": "1"}
     return subprocess.run(
         [sys.executable, *words], cwd=folder, env=env | environment, capture_output=True, text=True, timeout=300
     )
@@ -132,6 +132,42 @@ def test_child_processes_of_every_kind(tmp_path):
     assert (spawned, forked) == tuple(f"{m} tensor([0, 1, 4, 9]) {{'2.13.0+numtorch'}}" for m in ("spawn", "fork"))
 
 
+SPAWNED = """
+    import os, sys, time
+    import torch.multiprocessing as mp
+    import torch
+
+    def work(rank, queue, how):
+        if rank == 0:
+            queue.put(torch.ones(2) * 3)
+            time.sleep(0 if how == "well" else 100)
+        elif how == "raises":
+            raise ValueError("wrong")
+        elif how == "exits":
+            os._exit(7)
+
+    if __name__ == "__main__":
+        for how in ("well", "raises", "exits"):
+            queue = mp.get_context("spawn").SimpleQueue()
+            try:
+                mp.spawn(work, args=(queue, how), nprocs=2)
+            except mp.ProcessException as e:
+                print(type(e).__name__, e.error_index, str(e).strip().splitlines()[0], str(e).strip().splitlines()[-1])
+            else:
+                print(queue.get())
+"""
+
+
+def test_processes_that_are_spawned(tmp_path):
+    done = python(tmp_path, *PLAIN, write(tmp_path, "spawned.py", SPAWNED))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "tensor([3., 3.])",
+        "ProcessRaisedException 1 -- Process 1 terminated with the following error: ValueError: wrong",
+        "ProcessExitedException 1 process 1 terminated with exit code 7 process 1 terminated with exit code 7",
+    ]
+
+
 def test_missing_names_fail_where_they_are_used(tmp_path):
     write(
         tmp_path,
@@ -239,4 +275,4 @@ def test_names_that_programs_use_are_found_more_and_more():
     assert sum(not checking.missing(name) for name in names) >= FOUND
 
 
-FOUND = 74  # of 342
+FOUND = 79  # of 342

@@ -90,6 +90,7 @@ def kept_backward(g, scale):
 @op(
     public=False,
     cost=per_output(2),
+    wide=False,
     seeds=("seed", "at"),
     samples=lambda: [((5, 40), 0.5, 7, 0), ((5, 40), 0.25, 7, 3)],
 )

@@ -15,7 +15,7 @@ import numpy as np
 from numtorch.device import CPU, device
 from numtorch.dtype import dtype
 from numtorch.grad_mode import mode
-from numtorch.storage import FRESH, Kind, Size, Storage, allocate, contiguous_strides, is_contiguous, kind, on_cpu
+from numtorch.storage import UNSHARED, Kind, Size, Storage, allocate, contiguous_strides, is_contiguous, kind, on_cpu
 
 new = object.__new__
 LARGEST = (1 << 63) - 1  # elements of a tensor
@@ -54,7 +54,7 @@ class Tensor:
     _buf: Any
     _k: Kind
     _strides: tuple[int, ...] | None = None
-    _storage: Storage = FRESH
+    _storage: Storage = UNSHARED
     _offset: int = 0
     _edge: Any = None
     _grad: Tensor | None = None
@@ -120,7 +120,7 @@ def empty(shape: tuple | list, d: dtype, where: device) -> Tensor:
 
 def shared_storage(t: Tensor) -> Storage:
     """The tensor's storage, made on first need."""
-    if t._storage is FRESH:
+    if t._storage is UNSHARED:
         t._storage = Storage(t._buf)
     return t._storage
 
@@ -154,7 +154,7 @@ def counted(shape: tuple) -> int:
 def placed(x: Tensor, where: tuple) -> Tensor:
     """``view`` of elements that are x's own, by a geometry that is known: most views are made again and again."""
     storage = x._storage
-    if storage is FRESH:
+    if storage is UNSHARED:
         storage = shared_storage(x)
     t = new(Tensor)
     t.shape, strides, n, step = where
@@ -192,7 +192,7 @@ def placed(x: Tensor, where: tuple) -> Tensor:
 def side_by_side(x: Tensor, shape: Size, strides: tuple | None, n: int, starts: Any) -> tuple:
     """Views of one geometry that begin ``starts`` elements further on: ``placed`` for each, with what they share looked
     up once."""
-    storage = x._storage if x._storage is not FRESH else shared_storage(x)
+    storage = x._storage if x._storage is not UNSHARED else shared_storage(x)
     base = x if x._base is None else x._base
     data, first = storage.data, x._offset
     k = x._k.strided if strides is not None else x._k if x._k.contiguous else kind(x._k.dtype, x._k.device)
@@ -230,7 +230,7 @@ def _remember(storage: Storage, t: Tensor) -> None:
 def reshaped(x: Tensor, shape: Size) -> Tensor:
     """A contiguous tensor's elements in another shape of as many elements. No graph is recorded."""
     storage = x._storage
-    if storage is FRESH:
+    if storage is UNSHARED:
         storage = shared_storage(x)
     t = new(Tensor)
     t.shape = shape
@@ -264,7 +264,7 @@ def alias(x: Tensor) -> Tensor:
     t.shape = x.shape
     t._buf = x._buf
     t._k = x._k
-    if x._storage is FRESH:
+    if x._storage is UNSHARED:
         # Most saved results come here: a constructor would cost as much.
         x._storage = t._storage = storage = new(Storage)
         storage.data = x._buf

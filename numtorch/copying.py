@@ -15,7 +15,7 @@ from numtorch._tensor import Tensor, alias, as_ndarray, fresh, make, new, view
 from numtorch.device import CPU
 from numtorch.dtype import dtype
 from numtorch.ops import creation, movement
-from numtorch.storage import FRESH, Size, Storage, allocate_cpu, contiguous_strides, kind
+from numtorch.storage import UNSHARED, Size, Storage, allocate_cpu, contiguous_strides, kind
 
 
 def packed(x: Tensor) -> tuple[Tensor, tuple | None]:
@@ -84,7 +84,7 @@ def deep(self: Tensor, memo: dict) -> Tensor:
 def _over_a_copy(x: Tensor, memo: dict) -> Tensor:
     t = new(Tensor)
     t.shape, t._k, t._buf = x.shape, x._k, None
-    if x._storage is FRESH:
+    if x._storage is UNSHARED:
         t._buf = _copied(x._buf, x)
         return t
     t._strides, t._offset = x._strides, x._offset

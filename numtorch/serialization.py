@@ -35,7 +35,7 @@ from numtorch.errors import CorruptFile
 from numtorch.files import write_atomically
 from numtorch.nn.parameter import Parameter
 from numtorch.ops import creation, movement
-from numtorch.storage import FRESH, Size, allocate_cpu
+from numtorch.storage import UNSHARED, Size, allocate_cpu
 
 _PREFIX = {
     "bool": "BOOL",
@@ -144,7 +144,7 @@ class _Writer:
         them."""
         storages: dict[tuple, list[str]] = {}
         for name, t in self.tensors.items():
-            if t._storage is not FRESH and t.numel():
+            if t._storage is not UNSHARED and t.numel():
                 storages.setdefault((id(t._storage), t.dtype), []).append(name)
         # by the name of a view: what holds it, and from which element of the storage on
         held: dict[str, tuple[str, int]] = {}
@@ -197,7 +197,7 @@ def _memory(t: Tensor) -> tuple:
         return (id(t),)
     if t.device is CPU:
         return t.data_ptr(), t.shape, t.strides, t.dtype
-    owner = id(t) if t._storage is FRESH else id(t._storage)
+    owner = id(t) if t._storage is UNSHARED else id(t._storage)
     return owner, t._offset, t.shape, t.strides, t.dtype
 
 

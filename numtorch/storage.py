@@ -136,7 +136,7 @@ def retyped(storage: Storage, d: dtype) -> Storage:
 
 # What a tensor that owns its buffer alone points to until a view or a write needs the real thing: most
 # results never do, and one object less for each op is a tenth of a small op's time.
-FRESH = Storage(None)
+UNSHARED = Storage(None)
 
 
 class Kind:

@@ -26,7 +26,7 @@ from numtorch.autograd.saved import save_on_cpu as save_on_cpu
 from numtorch.autograd.saved import saved_tensors_hooks as saved_tensors_hooks
 from numtorch.device import CPU
 from numtorch.grad_mode import mode
-from numtorch.storage import FRESH
+from numtorch.storage import UNSHARED
 
 
 class _Walk:
@@ -233,7 +233,7 @@ def _accumulate(leaf: Leaf, g: Any, create: bool, owned: bool) -> None:
         if (
             not create
             and not owned
-            and (g._storage is not FRESH or not g._k.contiguous or g._edge is not None or _shared(g))
+            and (g._storage is not UNSHARED or not g._k.contiguous or g._edge is not None or _shared(g))
         ):
             g = g.detach().clone()
         leaf.grad = g

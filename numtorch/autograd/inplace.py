@@ -13,12 +13,12 @@ from numtorch import engine
 from numtorch._tensor import Tensor, alias, shared_storage
 from numtorch.autograd.node import Leaf, Output
 from numtorch.grad_mode import mode
-from numtorch.storage import FRESH, tick, whole
+from numtorch.storage import UNSHARED, tick, whole
 
 
 def wrote(x: Tensor) -> None:
     """Note that the storage of ``x`` has been written to."""
-    storage = x._storage if x._storage is not FRESH else shared_storage(x)
+    storage = x._storage if x._storage is not UNSHARED else shared_storage(x)
     storage.version += 1
     storage.written = tick()
 
@@ -105,10 +105,10 @@ def copied(x: Tensor) -> Tensor:
 
 def same_memory(a: Tensor, b: Tensor) -> bool:
     """Whether two tensors share a storage."""
-    return a is b or (a._storage is not FRESH and whole(a._storage) is whole(b._storage))
+    return a is b or (a._storage is not UNSHARED and whole(a._storage) is whole(b._storage))
 
 
-def apart(x: Tensor, tensors: tuple, name: str = "") -> tuple:
+def without_overlaps(x: Tensor, tensors: tuple, name: str = "") -> tuple:
     """The operands of a write to ``x``, which may not hold one element twice: copies of those that overlap x other than
     element for element.
 

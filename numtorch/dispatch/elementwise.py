@@ -10,7 +10,16 @@ import numpy as np
 import numtorch.dtype as dtypes
 from numtorch import engine
 from numtorch._tensor import Tensor, alias, new
-from numtorch.autograd.inplace import apart, copied, one_history, rebase, recorded, same_memory, snapshot, wrote
+from numtorch.autograd.inplace import (
+    copied,
+    one_history,
+    rebase,
+    recorded,
+    same_memory,
+    snapshot,
+    without_overlaps,
+    wrote,
+)
 from numtorch.autograd.node import Node, stale
 from numtorch.dispatch import front
 from numtorch.dispatch.cost import nbytes, numel, operations
@@ -22,7 +31,7 @@ from numtorch.grad_mode import mode
 from numtorch.kernels import registry
 from numtorch.kernels.codegen import expr
 from numtorch.kernels.registry import Kernel, Priority
-from numtorch.storage import FRESH, allocate
+from numtorch.storage import UNSHARED, allocate
 
 
 class ElementwiseOp(Op):
@@ -230,7 +239,7 @@ class ElementwiseOp(Op):
         for t in rest:
             if t.__class__ is float or t.__class__ is int:
                 key.append(t.__class__)
-            elif t.__class__ is Tensor and t._k.contiguous and (t._storage is FRESH or t._storage is not x._storage):
+            elif t.__class__ is Tensor and t._k.contiguous and (t._storage is UNSHARED or t._storage is not x._storage):
                 key.append((t._k, t.shape))
                 plain = plain and (not mode.grad or t._edge is None)
             else:
@@ -247,8 +256,8 @@ class ElementwiseOp(Op):
         tensors = _together([x, *[t if isinstance(t, Tensor) else self._operand(t, 1, (x,)) for t in rest]])
         if self.fit is not None:
             tensors = self._fitted(tensors)
-        if x._storage is not FRESH:
-            tensors = apart(x, tensors, self.name)
+        if x._storage is not UNSHARED:
+            tensors = without_overlaps(x, tensors, self.name)
         if self.untracked or not recorded(x, self.name, *tensors):
             self.program(*tensors, *params, outs=(x,))
             wrote(x)

@@ -10,11 +10,11 @@ The front of ``mul`` begins:
         except (KeyError, AttributeError, TypeError):
             n = LARGE  # errors of the general path then do not show this exception as their cause
         if n > SMALL:
-            return larger(input, other, out)
+            return by_shapes(input, other, out)
         ...
 
-``larger`` is a second generated function, for large or broadcast operands and for ``out``. It uses the plan for their
-shapes; if there is none, it calls the general path, ``Op.run``.
+``by_shapes`` is a second generated function, for large or broadcast operands and for ``out``. It uses the plan for
+their shapes; if there is none, it calls the general path, ``Op.run``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from numtorch.dispatch.text import compiled
 from numtorch.dtype import int8, int16, int32, uint8
 from numtorch.grad_mode import mode
 from numtorch.kernels import registry
-from numtorch.storage import FRESH, Kind, Storage, allocate, tick
+from numtorch.storage import UNSHARED, Kind, Storage, allocate, tick
 
 # Inside formulas x, y, w, b are inputs; the public names of these arguments are torch's.
 PUBLIC = {"x": "input", "y": "other", "w": "weight", "b": "bias", "t": "target"}
@@ -145,8 +145,8 @@ def write(op: Any, call: Any = None) -> Callable:
 
 # What the text of an elementwise front is made of, beside the names of operands and parameters.
 _WORDS = (
-    "AttributeError FRESH KeyError OverflowError Tensor TypeError allocate buf empty entry fast float int kind "
-    "larger mode n new op out plan plans recipes record run storage type unfit wrote y"
+    "AttributeError KeyError OverflowError Tensor TypeError UNSHARED allocate buf by_shapes empty entry fast float int "
+    "kind mode n new op out plan plans recipes record run storage type unfit wrote y"
 )
 INNER = set(_WORDS.split())
 
@@ -182,8 +182,8 @@ def _own_path(op: Any, env: dict[str, Any], names: list[str], params: list[str],
     first = names[0]
     lookup = ", ".join([f"{first}._k", *[f"{t} if {_is_number(t)} else {n}._k" for n, t in _types(names)]])
     other = [f"({t} is not float and {t} is not int and {n}.shape != {first}.shape)" for n, t in _types(names)]
-    larger = f"larger({', '.join(names + params)}, out)"
-    same = f"        if {' or '.join(other)}:\n            return {larger}\n" if other else ""
+    by_shapes = f"by_shapes({', '.join(names + params)}, out)"
+    same = f"        if {' or '.join(other)}:\n            return {by_shapes}\n" if other else ""
     operands = _operands(names)
     edge = [
         f"{first}._edge is not None",
@@ -199,7 +199,7 @@ def _own_path(op: Any, env: dict[str, Any], names: list[str], params: list[str],
     except (KeyError, AttributeError, TypeError):
         n = {1 << 62}
     if n > {min(SMALL, op.program.limit - 1)} or out is not None:
-        return {larger}
+        return {by_shapes}
     buf = empty(n, storage)
 {_launch(op, "entry", [*operands, *params, "buf"], params)}
     y = new(Tensor)
@@ -212,8 +212,8 @@ def _own_path(op: Any, env: dict[str, Any], names: list[str], params: list[str],
         text += f"        record({', '.join(names)}, ({extra}), y, recipes)\n"
     text += "    return y\n"
     env["record"] = lambda *given: _first_record(op, env, "record", specialise_record, given)
-    env |= {"plans": op.plans, "allocate": allocate, "wrote": wrote, "unfit": unfit, "FRESH": FRESH}
-    env["larger"] = compiled("larger", _larger(op, names, params, edge), env)
+    env |= {"plans": op.plans, "allocate": allocate, "wrote": wrote, "unfit": unfit, "UNSHARED": UNSHARED}
+    env["by_shapes"] = compiled("by_shapes", _by_shapes(op, names, params, edge), env)
     return compiled(op.name, text, env)
 
 
@@ -261,13 +261,13 @@ def unfit(op: str, values: tuple) -> None:
     raise error from None
 
 
-def _larger(op: Any, names: list[str], params: list[str], edge: list[str]) -> str:
+def _by_shapes(op: Any, names: list[str], params: list[str], edge: list[str]) -> str:
     """The function that takes what the front's own path does not, large and broadcast operands and ``out``, by the plan
     for their shapes.
 
     For ``mul`` it reads:
 
-        def larger(input, other, out):
+        def by_shapes(input, other, out):
             t = type(other)
             try:
                 plan = plans[input._k, input.shape, t if t is float or t is int else other._k,
@@ -287,12 +287,12 @@ def _larger(op: Any, names: list[str], params: list[str], edge: list[str]) -> st
     wanted = f"({' or '.join(edge)})"
     tensors = [names[0], *[f"({_is_number(t)}) is False and {n}" for n, t in _types(names)]]
     shared = (
-        f"out is {names[0]} or out._storage is not FRESH and ("
+        f"out is {names[0]} or out._storage is not UNSHARED and ("
         + " or ".join(f"{t}._storage is out._storage" for t in tensors)
         + ")"
     )
     tracked = f" \\\n                or mode.grad and (out._edge is not None or {wanted})" if op.differentiable else ""
-    text = f"def larger({', '.join(names + params)}, out):\n{_type_lines(names)}"
+    text = f"def by_shapes({', '.join(names + params)}, out):\n{_type_lines(names)}"
     text += f"""    try:
         plan = plans[{", ".join(lookup)}]
         x0 = {names[0]}._buf

@@ -13,7 +13,7 @@ from typing import Any
 import numtorch.dtype as dtypes
 from numtorch import engine, notices
 from numtorch._tensor import Tensor
-from numtorch.autograd.inplace import apart, wrote
+from numtorch.autograd.inplace import without_overlaps, wrote
 from numtorch.grad_mode import _Setting, mode
 
 
@@ -121,7 +121,7 @@ def _write(out: Tensor, y: Tensor, rule: Rule, name: str) -> None:
     if not rule.cast and not rule.anything and given is not made and given not in rule.also:
         raise RuntimeError(f"{name}(): Expected out tensor to have dtype {made.name}, but got {given.name} instead")
     resized(out, y.shape, rule.silent)
-    engine.write_into(out, *apart(out, (y,)))
+    engine.write_into(out, *without_overlaps(out, (y,)))
     wrote(out)
 
 
@@ -157,4 +157,4 @@ def prepared(out: Any, name: str, shape: tuple, operands: tuple, slope: bool) ->
         refuse_gradients(name, (out,), operands)
     if out.shape != shape and not any(t is out for t in operands):
         resized(out, shape, False)
-    return apart(out, operands)
+    return without_overlaps(out, operands)

@@ -27,7 +27,7 @@ from numtorch.kernels import registry, threads
 from numtorch.kernels.codegen import expr
 from numtorch.kernels.codegen import update as codegen
 from numtorch.kernels.registry import Kernel, Signature
-from numtorch.storage import FRESH, tick
+from numtorch.storage import UNSHARED, tick
 
 
 def overwrite(targets: tuple, values: tuple) -> Any:
@@ -187,7 +187,7 @@ class UpdateOp(Op):
         for n in written:
             lines += [
                 f"    s = {n}._storage",
-                "    if s is FRESH:",
+                "    if s is UNSHARED:",
                 f"        wrote({n})",
                 "    else:",
                 "        s.version += 1",
@@ -199,7 +199,7 @@ class UpdateOp(Op):
             "large": large,
             "limit": PARALLEL_WORK // 4,
             "tick": tick,
-            "FRESH": FRESH,
+            "UNSHARED": UNSHARED,
             "wrote": wrote,
             "check": same_shape,
             "name": self.name,

@@ -13,7 +13,7 @@ from numtorch.autograd.inplace import wrote
 from numtorch.device import CPU
 from numtorch.dispatch.update import overwrite, update
 from numtorch.ops.arithmetic import maximum, sqrt
-from numtorch.storage import FRESH, tick
+from numtorch.storage import UNSHARED, tick
 
 
 @update
@@ -131,7 +131,7 @@ def advance(step: Tensor) -> float:
         count = step._buf.item(0) + 1.0
         step._buf[0] = count
         storage = step._storage
-        if storage is FRESH:
+        if storage is UNSHARED:
             wrote(step)
         else:
             storage.version += 1

@@ -22,7 +22,7 @@ from numtorch.kernels import launch, registry
 from numtorch.kernels.codegen import expr
 from numtorch.ops.movement.arguments import by_name, shape_args
 from numtorch.ops.movement.copies_cpu import Relayout
-from numtorch.storage import FRESH, Size, Storage, allocate, kind
+from numtorch.storage import UNSHARED, Size, Storage, allocate, kind
 
 
 @exported("torch", "Tensor", inplace=False)
@@ -329,7 +329,7 @@ def set_like(x: Tensor, shape: tuple, source: Tensor | None = None) -> None:
     """Give ``x`` a new buffer: of another tensor, or an uninitialised one of ``shape``."""
     y = source if source is not None else empty(shape, x.dtype, x.device)
     x.shape, x._buf, x._k, x._strides = y.shape, y._buf, y._k, y._strides
-    x._storage, x._offset = (shared_storage(y), y._offset) if source is not None else (FRESH, 0)
+    x._storage, x._offset = (shared_storage(y), y._offset) if source is not None else (UNSHARED, 0)
 
 
 @exported("Tensor")

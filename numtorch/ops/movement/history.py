@@ -14,7 +14,7 @@ from numtorch.dispatch.op import op
 from numtorch.ops.movement.copies import clone, copy
 from numtorch.ops.movement.parts import view_as_complex, view_as_real
 from numtorch.ops.movement.views import as_strided
-from numtorch.storage import FRESH, Size
+from numtorch.storage import UNSHARED, Size
 
 
 def _laid_out(x: Tensor, strides: tuple, size: tuple, stride: tuple, start: int) -> tuple[Tensor, Tensor]:
@@ -117,7 +117,7 @@ def write_history(base: Tensor, part: Tensor, target: Tensor) -> None:
 @engine.fill
 def refresh_views(base: Tensor) -> None:
     """Views of a tensor that an in-place op has given a new history get theirs from it."""
-    if base._storage is FRESH:
+    if base._storage is UNSHARED:
         return
     for r in base._storage.views or ():
         v = r()

@@ -24,7 +24,7 @@ from numtorch.grad_mode import mode
 from numtorch.ops.movement.arguments import by_name, shape_args
 from numtorch.ops.movement.copies import clone, contiguous
 from numtorch.storage import (
-    FRESH,
+    UNSHARED,
     Size,
     broadcast_shapes,
     broadcast_strides,
@@ -71,7 +71,7 @@ def as_strided(x, size: tuple, stride: tuple, storage_offset: int | None = None)
         raise RuntimeError(f"as_strided: storage offset {start} may not be negative")
     if reach < 0:
         start = min(start, x._offset)  # nothing is read, wherever it begins
-    data = x._buf if x._storage is FRESH else x._storage.data
+    data = x._buf if x._storage is UNSHARED else x._storage.data
     if data is not None and start + reach >= data.size and reach >= 0:
         raise RuntimeError(
             f"as_strided: sizes {list(size)}, strides {list(stride)}, storage offset {start} are out of bounds "

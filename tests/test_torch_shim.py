@@ -64,6 +64,7 @@ def test_one_module_under_two_names(shim):
         ("torch.optim.adamw", "AdamW"),
         ("torch.optim.optimizer", "Optimizer"),
         ("torch.optim.lr_scheduler", "StepLR"),
+        ("torch.optim.lr_scheduler", "_LRScheduler"),
         ("torch.utils.data.dataset", "TensorDataset"),
         ("torch.utils.data.sampler", "RandomSampler"),
         ("torch.utils.data.distributed", "DistributedSampler"),

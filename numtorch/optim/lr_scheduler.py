@@ -181,6 +181,9 @@ def _check_optimizer(optimizer: Any) -> None:
         raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
 
 
+_LRScheduler = LRScheduler  # its older name, which programs subclass
+
+
 class LambdaLR(LRScheduler):
     """The initial rate times ``lr_lambda(epoch)``.
 

@@ -113,7 +113,7 @@ def _terminal() -> Iterator[Any]:
     """Where the user sees what is written: pip keeps what a build prints to itself."""
     with contextlib.ExitStack() as stack:
         try:
-            out = stack.enter_context(open("/dev/tty", "w"))
+            out: Any = stack.enter_context(open("/dev/tty", "w"))
         except OSError:
             out = sys.stderr
         yield out

@@ -164,14 +164,10 @@ class Op:
         """The text of the kernel that is generated for such a call; None where none is."""
         if self.rows is None:
             return None
-        tensors, params = self.bound(args, named)
-        values = (*tensors, *params)
-        if self.arguments is not None:
-            made = self.arguments(*[values[i] for i in self.as_written])
-            if callable(made):
-                return None
-            values = tuple([made[i] for i in self.from_written])
-        loop = self.planned(values[: len(tensors)], values[len(tensors) :]).loop
+        made = self.ruled(*self.bound(args, named))
+        if callable(made):
+            return None
+        loop = self.planned(*made).loop
         return None if loop is None else getattr(loop.function, "source", None)
 
     # --- forward -----------------------------------------------------------------------------------
@@ -208,19 +204,15 @@ class Op:
         return result
 
     def _first_by_shape(self, tensors: tuple, params: tuple) -> Any:
-        given, changed = params, tensors
-        if self.arguments is not None:
+        given, made = params, self.ruled(tensors, params)
+        if callable(made):
+            plan = Plan(None)
+            plan.again = made
+            with contextlib.suppress(TypeError):
+                remember(self.plans, front.key(self, tensors, given), plan)
             values = (*tensors, *params)
-            asked = [values[i] for i in self.as_written]
-            made = self.arguments(*asked)
-            if callable(made):
-                plan = Plan(None)
-                plan.again = made
-                with contextlib.suppress(TypeError):
-                    remember(self.plans, front.key(self, tensors, given), plan)
-                return made(*asked)
-            canonical = tuple([made[i] for i in self.from_written])
-            changed, params = canonical[: len(tensors)], canonical[len(tensors) :]
+            return made(*[values[i] for i in self.as_written])
+        changed, params = made
         if all(a is b for a, b in zip(changed, tensors, strict=True)):
             plan = self.planned(tensors, params)
             result = self._run(plan, tensors)
@@ -231,6 +223,17 @@ class Op:
         with contextlib.suppress(TypeError):  # an unhashable parameter: planned anew each time
             remember(self.plans, front.key(self, tensors, given), plan)
         return result
+
+    def ruled(self, tensors: tuple, params: tuple) -> Any:
+        """The tensors and the parameters as the op's rule leaves them; or the function that it gives instead."""
+        if self.arguments is None:
+            return tensors, params
+        values = (*tensors, *params)
+        made = self.arguments(*[values[i] for i in self.as_written])
+        if callable(made):
+            return made
+        canonical = tuple([made[i] for i in self.from_written])
+        return canonical[: len(tensors)], canonical[len(tensors) :]
 
     def _again(self, *values: Any) -> Any:
         """The op on arguments whose tensors the rule changes."""

@@ -177,6 +177,7 @@ class DiskCache:
         self.key = key
         self.helper = helper
         self.emit = False  # whether somebody calls it by its address, too, so that its machine code is needed
+        self.made: dict[str, bytes] = {}  # images of what this process has compiled, by types
         self.cache_path = None  # Numba's dispatcher reports it
 
     def load_overload(self, types: Any, target: Any) -> Any:
@@ -213,6 +214,7 @@ class DiskCache:
         if self.emit:
             result.library.finish()
         image = _image_of(self.name, result) if signature.of_types(types) is not None else b""
+        self.made[text] = image
         pickled = dumps(result._reduce()) if self.helper or not image else b""
         data = _pack(digest(self.key, text), image, pickled)
         with contextlib.suppress(OSError):  # a full disk costs a recompilation next time, nothing else
@@ -249,7 +251,7 @@ def load(name: str, key: str, text: str, symbol: str) -> images.Placed | None:
     if not images.possible():
         return None
     started = time.perf_counter()
-    found = _placed(packs.find(digest(key, text)), symbol) or _placed_from(paths(name, key, text), symbol)
+    found = placed(packs.find(digest(key, text)), symbol) or _placed_from(paths(name, key, text), symbol)
     if found is not None:
         stats["hits"] += 1
         stats["load_seconds"] += time.perf_counter() - started
@@ -265,7 +267,7 @@ def holds(name: str, key: str, text: str) -> bool:
 def _placed_from(files: list[Path], symbol: str) -> images.Placed | None:
     for path in files:
         try:
-            if (found := _placed(unpack(_read(path))[1], symbol)) is not None:
+            if (found := placed(unpack(_read(path))[1], symbol)) is not None:
                 return found
         except OSError:
             continue
@@ -274,7 +276,7 @@ def _placed_from(files: list[Path], symbol: str) -> images.Placed | None:
     return None
 
 
-def _placed(data: bytes | memoryview | None, symbol: str) -> images.Placed | None:
+def placed(data: bytes | memoryview | None, symbol: str) -> images.Placed | None:
     if not data:
         return None
     image = images.parse(data)

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from numtorch.kernels import cache as store
-from numtorch.kernels import signature, target, toolchain
+from numtorch.kernels import images, signature, target, toolchain
 from numtorch.kernels.cache import DiskCache, compiling
 
 # Reassociation lets sums vectorise; NaN and infinity keep their meaning (no nnan, no ninf).
@@ -220,7 +220,7 @@ class Jit:
             self.codes[text] = found
         return found
 
-    def _compiled(self, args: tuple, symbol: str) -> Compiled:
+    def _compiled(self, args: tuple, symbol: str) -> Compiled | images.Placed:
         try:
             kinds = tuple([numba().typeof(a) for a in args])
         except Exception as e:
@@ -230,6 +230,10 @@ class Jit:
         dispatcher._cache.emit = True
         if kinds not in dispatcher.overloads:
             dispatcher.compile(kinds)
+        # In Numba's own process-wide table of symbols a helper may be another kernel's copy, which LLVM rounded another
+        # way. In the image it is the kernel's own, here and in every later process.
+        if (own := store.placed(dispatcher._cache.made.get(store.text_of(kinds)), symbol)) is not None:
+            return own
         result = dispatcher.overloads[kinds]
         if symbol == "python":
             return Compiled(result.entry_point, {symbol: 0})

@@ -217,8 +217,8 @@ def in_memory(kernel: Jit) -> dict[str, int] | None:
     noted = [code.vectors for code in kernel.codes.values() if isinstance(code, Placed)]
     if not compiled and not noted:
         return None
-    texts = [str(result.library._get_module_for_linking()) for result in compiled]
-    return dict(sum(map(Counter, [*noted, *map(cache.vectors, texts)]), Counter()))
+    found = noted or [cache.vectors(str(result.library._get_module_for_linking())) for result in compiled]
+    return dict(sum(map(Counter, found), Counter()))
 
 
 def _examine(kernel: Jit, signature: tuple) -> dict:

@@ -95,7 +95,7 @@ def test_a_read_only_pack_serves_several_processes_at_once(pack, tmp_path):
     assert {(answer(out), counts(out)[1], err) for out, err in done} == {(answer(pack[1]), 0, "")}
 
 
-def test_losses_from_a_pack_have_the_bits_of_losses_from_numba(tmp_path):
+def test_losses_from_a_pack_have_the_bits_of_those_where_its_kernels_were_compiled(tmp_path):
     out, _ = run(LOSSES, tmp_path)
     path = packed(tmp_path, tmp_path / "models.ntk")
     again, err = run(LOSSES, tmp_path / "empty", NUMTORCH_PACKS=str(path))

@@ -141,6 +141,7 @@ def _compile(tasks: list[tuple[Jit, str | tuple]], queue: int, report: int) -> N
             continue
         kernel, types = tasks[at]
         try:
+            kernel.dispatcher._cache.emit = True
             kernel.dispatcher.compile(signature.types(types) if isinstance(types, str) else types)
         except Exception:  # the caller will meet it, and say which op it belongs to
             continue

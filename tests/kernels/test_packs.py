@@ -306,6 +306,13 @@ def test_what_bake_cannot_do_it_says(tmp_path):
     assert status == 1 and "failing.py ended with 3" in err and not (tmp_path / "x.ntk").exists()
 
 
+def test_kernels_compiled_ahead_need_no_numba_later(tmp_path):
+    work = "import sys\nimport numtorch as torch\nfrom numtorch import kernels\nx = torch.ones(20, 30)\n"
+    run(work + "kernels.warmup(lambda: x @ x.T, processes=2, backward=False, run=False)", tmp_path)
+    out, _ = run(work + "x @ x.T\nprint([], 'numba' in sys.modules, kernels.cache.stats['misses'])", tmp_path)
+    assert out == "[] False 0\n"
+
+
 def test_ops_are_called_in_their_common_forms(tmp_path):
     code = (
         "from numtorch.kernels import bake, recording\n"

@@ -53,7 +53,7 @@ def build_editable(wheel_directory: str, config_settings: Any = None, metadata_d
 def build_wheel(wheel_directory: str, config_settings: Any = None, metadata_directory: str | None = None) -> str:
     """A wheel with a pack for each level."""
     for level in LEVELS:
-        bake(level)
+        bake(level, "--ops")
     return build_meta.build_wheel(wheel_directory, config_settings, metadata_directory)
 
 
@@ -63,15 +63,15 @@ def possible() -> bool:
     return wanted and sys.platform == "linux" and platform.machine() == "x86_64"
 
 
-def bake(level: str) -> None:
+def bake(level: str, *more: str) -> None:
     """Write the pack of a level, unless it is there already and made of the same source."""
     if not possible():
         return
-    stamp, source = PACKS / f"{level}.stamp", _digest()
+    stamp, source = PACKS / f"{level}.stamp", " ".join((_digest(), *more))
     with contextlib.suppress(OSError):
         if stamp.read_text() == source and (PACKS / f"{level}.ntk").exists():
             return
-    command = [sys.executable, "-m", "numtorch.kernels", "bake", "--models", "--cpu", level]
+    command = [sys.executable, "-m", "numtorch.kernels", "bake", "--models", *more, "--cpu", level]
     with _terminal() as out:
         print(f"numtorch: compiling kernels for {level}, once (NUMTORCH_BAKE=0 leaves it out)", file=out, flush=True)
         try:

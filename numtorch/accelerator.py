@@ -42,7 +42,7 @@ def current_accelerator(check_available: bool = False) -> device | None:
         ``torch.device("cuda")``; None without a GPU.
 
     >>> if torch.accelerator.is_available():
-    ...     print(torch.accelerator.current_accelerator().type == "cuda")
+    ...     print(torch.accelerator.current_accelerator() == torch.device("cuda"))
     """
     return device("cuda") if cuda.is_available() else None
 

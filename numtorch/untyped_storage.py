@@ -50,7 +50,8 @@ class UntypedStorage:
 
         >>> import tempfile
         >>> with tempfile.NamedTemporaryFile() as file:
-        ...     done = file.write(b"abc"), file.flush()
+        ...     written = file.write(b"abc")
+        ...     file.flush()
         ...     torch.UntypedStorage.from_file(file.name, nbytes=3).tolist()
         [97, 98, 99]
         """

@@ -27,14 +27,17 @@ def scratch_registry():
     """Ops and kernels registered by the test are taken out again."""
     kernels = {name: list(entry.kernels) for name, entry in registry.ENTRIES.items()}
     yield
+    changed = [name for name, before in kernels.items() if registry.ENTRIES[name].kernels != before]
+    for name in changed:
+        registry.ENTRIES[name].kernels[:] = kernels[name]
     for table in (OPS, registry.ENTRIES):
         for name in set(table) - set(kernels):
             site = table[name].entry.site if table is OPS else table[name].site
             if not site.startswith(PACKAGE):  # an op of the package, imported late, stays
+                changed.append(name)
                 del table[name]
-    for name, before in kernels.items():
-        registry.ENTRIES[name].kernels[:] = before
-    registry.clear_memos()
+    if changed:
+        registry.clear_memos()
 
 
 class SkippedTests:

@@ -25,7 +25,7 @@ MODULES = sorted(
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_docstring_examples(name):
+def test_docstring_examples(name, scratch_registry):
     result = doctest.testmod(
         importlib.import_module(name),
         extraglobs={"torch": numtorch, "__name__": "__main__"},

@@ -270,7 +270,7 @@ EXAMPLES = [it for it in ALL if ">>>" in it.doc]
 
 
 @pytest.mark.parametrize("it", EXAMPLES, ids=lambda it: it.name)
-def test_example(it):
+def test_example(it, scratch_registry):
     """As users type it: ``torch`` is all that is imported."""
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     test = doctest.DocTestParser().get_doctest(it.doc, {"torch": numtorch}, it.name, None, 0)

@@ -15,7 +15,7 @@ from numtorch import ops
 from numtorch._tensor import ReturnType, Tensor, counted, empty
 from numtorch.arguments import flag, only_real
 from numtorch.dispatch.aliases import own_names
-from numtorch.dispatch.cost import numel
+from numtorch.dispatch.cost import moves, numel, per_input
 from numtorch.dispatch.loops import COUNTED, Loop, like
 from numtorch.dispatch.op import op
 from numtorch.dispatch.out import POSITIONS, SAME, into
@@ -143,6 +143,7 @@ def _compared(x: Tensor) -> Tensor:
     shape=True,
     public=False,
     differentiable=False,
+    cost=moves,
     samples=lambda: [((5,), (2, 3), False), ((5,), (2, 3), True, True)],
     ref=lambda e, x, right, out_int32=False: np.searchsorted(e, x, "right" if right else "left"),
 )
@@ -335,6 +336,7 @@ def bucketize(
 @exported("torch", "Tensor")
 @op(
     shape=True,
+    cost=per_input(1),
     samples=lambda: [(index((9,), 5),), (index((9,), 5), (9,)), (index((9,), 5), None, 8)],
     ref=lambda x, weights=None, minlength=0: np.bincount(x, weights, minlength),
 )
@@ -409,6 +411,7 @@ bincount.on_cpu()
     shape=True,
     public=False,
     differentiable=False,
+    cost=moves,
     samples=lambda: [((4, 2), exactly([2, 0, 1, 3]))],
     ref=lambda rows, order: (np.argsort(order), order, np.ones(4, np.int64)),
 )
@@ -515,6 +518,7 @@ class ModeReturn(ReturnType):
     shape=True,
     public=False,
     differentiable=False,
+    cost=moves,
     samples=lambda: [(exactly([[1.0, 2, 2], [1, 1, 2]]), exactly([[2, 0, 1], [0, 1, 2]]))],
     ref=lambda values, order: np.array([[1], [1]]),
 )

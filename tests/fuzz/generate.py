@@ -402,7 +402,8 @@ def _sampled(s: Any) -> Any:
     if s is None:
         return None
     if isinstance(s, tuple):
-        return T("float32", s)
+        lists = bool(s) and isinstance(s[0], tuple)
+        return [T("float32", shape) for shape in s] if lists else T("float32", s)
     shape = getattr(s, "shape", None)
     if shape is None:
         return s
@@ -417,16 +418,20 @@ def by_sample(g: Gen, f: Function) -> Call | None:
     samples = _samples(f)
     if not samples:
         return None
-    args = []
     dtype = g.dtype(FLOATING)
-    for a in g.r.choice(samples):
+
+    def varied(a: Any) -> Any:
+        if isinstance(a, list):
+            return [varied(t) for t in a]
         if isinstance(a, T):
             a = replace(a, seed=g.r.randrange(10**6))
             if a.dtype == "float32":
                 a = replace(a, dtype=dtype, grad=g.chance(0.4))
             if g.chance(0.35):
                 a = g.strided(a)
-        args.append(a)
+        return a
+
+    args = list(map(varied, g.r.choice(samples)))
     n = len(f.op.tensors)
     names = [p[0] for p in f.params]
     keyword = f.op.keyword_only

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import numtorch as torch
-from numtorch.kernels import cache, recording, warm
+from numtorch.kernels import cache, packs, recording, warm
 from numtorch.kernels.jit import compile_source
 
 pytestmark = pytest.mark.skipif(not warm.possible(), reason="needs fork on Linux, and a compiler")
@@ -15,9 +15,13 @@ def kernel(number):
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, monkeypatch):
+    """An empty cache, and no packs."""
+    monkeypatch.setenv("NUMTORCH_PACKS", packs.OFF)
+    packs.usable.cache_clear()
     with cache.use_folder(tmp_path):
         yield tmp_path
+    packs.usable.cache_clear()
 
 
 def test_kernels_are_compiled_and_not_run(folder):

@@ -365,7 +365,7 @@ linear(x.dtype, 64, 40, 784, True, True)(x, x[: 784 * 40], x[:40], np.empty(64 *
 gemm(x.dtype, 10, 40, 64, True)(x[: 64 * 10], x[: 64 * 40], np.empty(400, np.float32))
 print(cache.stats["misses"])
 """
-    environment = os.environ | {"NUMTORCH_CACHE": str(tmp_path)}
+    environment = os.environ | {"NUMTORCH_CACHE": str(tmp_path), "NUMTORCH_PACKS": "0"}
     misses = [
         int(
             subprocess.run(

@@ -27,7 +27,7 @@ def run(code, folder, *args, timeout=120):
         text=True,
         timeout=timeout,
         cwd=ROOT,
-        env=os.environ | {"NUMTORCH_CACHE": str(folder), "NUMTORCH_QUIET": "1"},
+        env=os.environ | {"NUMTORCH_CACHE": str(folder), "NUMTORCH_PACKS": "0", "NUMTORCH_QUIET": "1"},
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

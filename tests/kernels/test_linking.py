@@ -132,7 +132,7 @@ def test_a_cached_kernel_gives_the_same_bits(tmp_path):
     """Compiled, then loaded; then with what the cache holds of helpers, after the kernels are gone."""
 
     def run():
-        env = os.environ | {"NUMTORCH_CACHE": str(tmp_path), "NUMTORCH_QUIET": "1"}
+        env = os.environ | {"NUMTORCH_CACHE": str(tmp_path), "NUMTORCH_PACKS": "0", "NUMTORCH_QUIET": "1"}
         return subprocess.run([sys.executable, "-c", STEP], env=env, check=True, capture_output=True, text=True).stdout
 
     compiled = run()

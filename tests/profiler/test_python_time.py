@@ -206,6 +206,7 @@ def test_sleeping_is_idle_where_kernels_are_loaded_or_compiled_too(cache, tmp_pa
     env = os.environ | {"PYTHONPATH": str(ROOT), "NUMTORCH_QUIET": "1"}
     if cache == "compiled here":
         env["NUMTORCH_CACHE"] = str(tmp_path)
+        env["NUMTORCH_PACKS"] = "0"
     rivals = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(load.processors())]
     try:
         done = subprocess.run(

@@ -39,6 +39,7 @@ from numtorch.storage import Kind, Size, Storage, allocate, contiguous_strides, 
 
 EMPTY = object()  # see ``Loop``
 COUNTED = -1  # the first size of a result that is as long as a loop counts
+LARGE = 1 << 26  # elements from which a result may be more than memory holds
 MOST_PLANS = 4096  # that an op remembers; then it begins anew
 SMALL = 1 << 14  # elements up to which a result needs no aligned buffer
 
@@ -334,6 +335,9 @@ def plan(
     entry: Callable = _nothing
     if where.type != "meta" and (loop.elements if loop.first else any(prod(o.shape) for o in wanted)):
         if where is CPU:
+            for o in wanted:
+                if prod(o.shape) > LARGE:  # refused before anything is made for its size, if memory cannot hold it
+                    _maker(o)()
             examples: list[Any] = [np.empty(1, (k or given[0]).dtype.storage) for k in given]
             examples = [
                 *(examples if carried is None else map(carried, examples)),

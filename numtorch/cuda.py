@@ -408,7 +408,7 @@ def manual_seed_all(seed: int) -> None:
 
 
 def is_initialized() -> bool:
-    """Whether Numba's CUDA target has been loaded.
+    """Whether there is a GPU, and Numba's CUDA target has been loaded.
 
     Returns:
         A bool.
@@ -416,7 +416,7 @@ def is_initialized() -> bool:
     >>> isinstance(torch.cuda.is_initialized(), bool)
     True
     """
-    return launch.module.cache_info().currsize > 0
+    return launch.module.cache_info().currsize > 0 and launch.is_available()
 
 
 if not TYPE_CHECKING:

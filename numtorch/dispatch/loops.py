@@ -347,6 +347,8 @@ def plan(
                 examples = [tuple(examples[: len(operands)]), *examples[len(operands) :]]
         else:
             examples = []
+            if where.type == "cuda":
+                loop.numbers = tuple(_for_device(n, wanted[0].kind.dtype) for n in loop.numbers)
         stages = []
         for stage in loop.before:
             written = np.empty(1, stage.out.kind.dtype.storage)
@@ -443,6 +445,12 @@ def _counted(loop: Loop, count: Loop, values: tuple, op: str) -> Callable:
         return tuple(made) if several else made[0]
 
     return run
+
+
+def _for_device(number: Any, of: dtype) -> Any:
+    """A number as kernels on CUDA take it: Python's floats in single precision, unless the result is double."""
+    single = number.__class__ is float and of.compute.itemsize // (1 + of.is_complex) < 8
+    return np.float32(number) if single else number
 
 
 def _each(values: tuple) -> tuple:

@@ -90,7 +90,12 @@ def _(g, x):
     return g * quarter_turned(x)
 
 
-@primitive(public=False, takes=COMPUTED, ref=lambda x: x * 0 if np.isrealobj(x) else 1j / np.conj(x))
+@primitive(
+    public=False,
+    takes=COMPUTED,
+    ref=lambda x: x * 0 if np.isrealobj(x) else 1j / np.conj(x),
+    torch=lambda torch, x: 1j / x.conj() if x.is_complex() else torch.zeros_like(x),
+)
 def quarter_turned(x):
     """``1j / conj(x)``, the gradient of the angle; 0 for real numbers and at 0."""
     return m.quarter_turned(x)

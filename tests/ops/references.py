@@ -331,7 +331,7 @@ def is_derivative(op, sample):
 UNCOUNTED = {"nonzero", "compress", "spread", "bincount", "runs"}
 
 # Operands that only ever come fresh from another op, and are contiguous therefore.
-UNSHARED = {"batch_norm_training": ("mean", "rstd")}
+FRESH = {"batch_norm_training": ("mean", "rstd")}
 
 # Ops that overwrite several of their operands have tests of their own, which name them.
 ELSEWHERE = {"move": "tests/ops/test_op_table.py"} | dict.fromkeys(

@@ -25,11 +25,11 @@ from references import (
     DTYPES,
     ELSEWHERE,
     FLOATING,
+    FRESH,
     PROPERTIES,
     RTOL,
     TIED,
     UNCOUNTED,
-    UNSHARED,
     arguments,
     array,
     call,
@@ -508,7 +508,7 @@ def test_structured_inputs_need_not_be_contiguous(op, sample):
         return check_all(op, call(op, tensors_of(arrays), params), arrays, params, "float64")
     spread = []
     for name, a in zip(names_of(op, arrays), arrays, strict=True):
-        if a is None or a.dtype.kind != "f" or a.ndim == 0 or name in UNSHARED.get(op.name, ()):
+        if a is None or a.dtype.kind != "f" or a.ndim == 0 or name in FRESH.get(op.name, ()):
             spread.append(None if a is None else tensor(a))
             continue
         wide = np.zeros((*a.shape[:-1], 2 * a.shape[-1]))

@@ -52,6 +52,7 @@ class Library(JITCodeLibrary):
         module = llvm.parse_assembly(cgutils.normalize_ir_text(str(ir_module)))
         module.name = ir_module.name
         module.data_layout = self._codegen._data_layout
+        self._optimize_functions(module)  # without it sums of columns and searches for extremes take 1.2 to 1.4 times
         self._final_module.link_in(module)
 
     def add_linking_library(self, library: codegen.CodeLibrary) -> None:

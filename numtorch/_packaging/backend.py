@@ -3,7 +3,8 @@
 pip asks this module for a wheel. Before that it bakes kernel packs (``python -m numtorch.kernels bake``): one for this
 machine where the source folder itself is installed (``pip install -e .``), and one for each level of processors where a
 wheel is made that goes to other machines. An installation without packs works, and compiles kernels as they are called;
-so what fails here is said in a line and ends nothing. ``NUMTORCH_BAKE=0`` leaves the packs out.
+so what fails here is said in a line and ends nothing. ``NUMTORCH_BAKE=0`` leaves the packs out. With
+``NUMTORCH_BAKE=all`` they also hold the common forms of all ops, which takes minutes: for wheels that are published.
 
 Imports nothing of numtorch: pip calls it where only setuptools and what ``get_requires_for_...`` names is installed.
 """
@@ -53,7 +54,7 @@ def build_editable(wheel_directory: str, config_settings: Any = None, metadata_d
 def build_wheel(wheel_directory: str, config_settings: Any = None, metadata_directory: str | None = None) -> str:
     """A wheel with a pack for each level."""
     for level in LEVELS:
-        bake(level, "--ops")
+        bake(level)
     return build_meta.build_wheel(wheel_directory, config_settings, metadata_directory)
 
 
@@ -63,11 +64,12 @@ def possible() -> bool:
     return wanted and sys.platform == "linux" and platform.machine() == "x86_64"
 
 
-def bake(level: str, *more: str) -> None:
+def bake(level: str) -> None:
     """Write the pack of a level, unless it is there already and made of the same source."""
     if not possible():
         return
-    stamp, source = PACKS / f"{level}.stamp", " ".join((_digest(), *more))
+    more = ["--ops"] if os.environ.get("NUMTORCH_BAKE", "").lower() == "all" else []
+    stamp, source = PACKS / f"{level}.stamp", " ".join([_digest(), *more])
     with contextlib.suppress(OSError):
         if stamp.read_text() == source and (PACKS / f"{level}.ntk").exists():
             return

@@ -38,12 +38,24 @@ OPTIONS = (
 )
 
 
+_MAKERS = (
+    "jit.py",
+    "linker.py",
+    "linking.py",
+    "shortcuts.py",
+    "toolchain.py",
+    "math.py",
+    "overloads.py",
+    "overloads_complex.py",
+)  # files by which machine code and its images are made
+
+
 @cache
 def versions() -> str:
     """Everything outside a kernel's own text, and beside the processor, that its machine code depends on."""
     here = os.path.dirname(__file__)
     digest = hashlib.sha256()
-    for name in ("jit.py", "linking.py", "toolchain.py", "math.py", "overloads.py", "overloads_complex.py"):
+    for name in _MAKERS:
         with open(os.path.join(here, name), "rb") as f:
             digest.update(f.read())
     python = ".".join(map(str, sys.version_info[:2]))

@@ -384,3 +384,9 @@ def test_results_as_long_as_another_loop_counts():
         assert which.tolist() == [n >= 3 for n in numbers]
         assert found.tolist() == [n for n in numbers if n >= 3]
     assert len(large.op.plans) == 1
+
+
+@pytest.mark.parametrize("options", [{"stride": 1 << 44}, {"dilation": 1 << 44}], ids=str)
+def test_a_result_that_memory_cannot_hold_is_refused_before_a_plan_is_made_for_its_size(options):
+    with pytest.raises(RuntimeError, match="allocate|overflow"):
+        F.conv_transpose1d(torch.ones(2, 3, 4), torch.ones(3, 2, 2), **options)

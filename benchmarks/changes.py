@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,23 +20,28 @@ from benchmarks.compare import ROOT, Worker, WorkloadError, difference, machine
 from benchmarks.workloads import Workload, load
 
 
-def ratios(w: Workload, after: Worker, before: Worker, rounds: int, seconds: float) -> list[float]:
-    """Our time over the other checkout's in each round, sorted."""
-    workers = (after, before)
-    ours, theirs = (np.array(x.ask(prepare=w.name)["check"]) for x in workers)
-    if not (apart := difference(ours, theirs)) <= w.tolerance:
-        raise WorkloadError(f"values differ by {apart:.2e}; nothing was timed")
-    calls = [1, 1]
+def times(w: Workload, workers: Sequence[Worker], rounds: int, seconds: float) -> list[list[float]]:
+    """Seconds for a call of each worker, in each round; the values of the first are those of all."""
+    first, *others = (np.array(x.ask(prepare=w.name)["check"]) for x in workers)
+    for values in others:
+        if not (apart := difference(values, first)) <= w.tolerance:
+            raise WorkloadError(f"values differ by {apart:.2e}; nothing was timed")
+    calls = [1] * len(workers)
     for _ in range(2):
         calls = [
             max(1, int(seconds / max(x.ask(time=n)["seconds"], 1e-7))) for x, n in zip(workers, calls, strict=True)
         ]
     found = []
     for i in range(rounds):
-        turn = (0, 1) if i % 2 else (1, 0)  # who begins alternates
+        turn = [(i + k) % len(workers) for k in range(len(workers))]  # who begins alternates
         took = {k: workers[k].ask(time=calls[k])["seconds"] for k in turn}
-        found.append(took[0] / took[1])
-    return sorted(found)
+        found.append([took[k] for k in range(len(workers))])
+    return found
+
+
+def ratios(w: Workload, after: Worker, before: Worker, rounds: int, seconds: float) -> list[float]:
+    """Our time over the other checkout's in each round, sorted."""
+    return sorted(ours / theirs for theirs, ours in times(w, (before, after), rounds, seconds))
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ import signal
 import statistics
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,12 @@ class WorkloadError(RuntimeError):
 
 
 class Worker:
-    """One framework in its own process; numtorch and the workloads are those of the checkout ``root``."""
+    """One framework in its own process; numtorch and the workloads are those of the checkout ``root``. ``variables``
+    are of its environment alone."""
 
-    def __init__(self, framework: str, threads: int, root: Path = ROOT):
+    def __init__(self, framework: str, threads: int, root: Path = ROOT, variables: Mapping[str, str] | None = None):
         self.framework = framework
-        env = os.environ | {"NUMTORCH_QUIET": "1", "OMP_NUM_THREADS": str(threads)}
+        env = os.environ | {"NUMTORCH_QUIET": "1", "OMP_NUM_THREADS": str(threads)} | dict(variables or {})
         if framework == "jax":
             env |= {
                 "XLA_FLAGS": f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'}",

@@ -10,6 +10,7 @@ This file only re-exports names, and imports some submodules on first use. READM
 package.
 """
 
+import sys
 from typing import TYPE_CHECKING
 
 from numtorch import absent, exports
@@ -59,7 +60,24 @@ from numtorch.layouts import (
     strided as strided,
 )
 from numtorch import settings as settings
-from numtorch.amp import autocast as autocast
+from numtorch.amp.autocast_mode import (
+    autocast as autocast,
+    autocast_decrement_nesting as autocast_decrement_nesting,
+    autocast_increment_nesting as autocast_increment_nesting,
+    clear_autocast_cache as clear_autocast_cache,
+    get_autocast_cpu_dtype as get_autocast_cpu_dtype,
+    get_autocast_dtype as get_autocast_dtype,
+    get_autocast_gpu_dtype as get_autocast_gpu_dtype,
+    is_autocast_cache_enabled as is_autocast_cache_enabled,
+    is_autocast_cpu_enabled as is_autocast_cpu_enabled,
+    is_autocast_enabled as is_autocast_enabled,
+    set_autocast_cache_enabled as set_autocast_cache_enabled,
+    set_autocast_cpu_dtype as set_autocast_cpu_dtype,
+    set_autocast_cpu_enabled as set_autocast_cpu_enabled,
+    set_autocast_dtype as set_autocast_dtype,
+    set_autocast_enabled as set_autocast_enabled,
+    set_autocast_gpu_dtype as set_autocast_gpu_dtype,
+)
 from numtorch.storage import Size as Size
 from numtorch.untyped_storage import TypedStorage as TypedStorage
 from numtorch.untyped_storage import UntypedStorage as UntypedStorage
@@ -95,6 +113,10 @@ from numtorch.dtype import (
     float16 as float16,
     float32 as float32,
     float64 as float64,
+    float8_e4m3fn as float8_e4m3fn,
+    float8_e4m3fnuz as float8_e4m3fnuz,
+    float8_e5m2 as float8_e5m2,
+    float8_e5m2fnuz as float8_e5m2fnuz,
     get_default_dtype as get_default_dtype,
     half as half,
     iinfo as iinfo,
@@ -137,35 +159,76 @@ from numtorch.torch_shim import unload_ipython_extension as unload_ipython_exten
 
 if TYPE_CHECKING:
     from numtorch import accelerator as accelerator
+    from numtorch import array_api as array_api
     from numtorch import backends as backends
+    from numtorch import func as func
+    from numtorch.func import vmap as vmap
+    from numtorch import fft as fft
+    from numtorch import distributed as distributed
+    from numtorch import distributions as distributions
+    from numtorch import fx as fx
+    from numtorch import hub as hub
     from numtorch import jit as jit
+    from numtorch import library as library
     from numtorch import linalg as linalg
+    from numtorch import masked as masked
     from numtorch import multiprocessing as multiprocessing
+    from numtorch import ops as ops
+    from numtorch import overrides as overrides
     from numtorch import profiler as profiler
     from numtorch import random as random
+    from numtorch import serialization as serialization
+    from numtorch import signal as signal
+    from numtorch import sparse as sparse
+    from numtorch import special as special
+    from numtorch import testing as testing
     from numtorch import torch_version as torch_version
+    from numtorch import types as types
     from numtorch import utils as utils
     from numtorch import version as version
     from numtorch import vision as vision
 else:
+    from numtorch import interop
+    from numtorch import functions  # noqa: F401 - it says what torch calls it
+
     globals().update(exports.PLACES["torch"])
     aliases.publish(globals())  # sum(x, axis=0)
     tracebacks.install()
+    interop.watch()  # einops and opt_einsum
+    for _module in (amp.cpu, amp.cuda):  # torch.cuda.amp, also after import
+        _device = _module.__name__.rpartition(".")[2]
+        globals()[_device].amp = sys.modules[f"{__name__}.{_device}.amp"] = _module
     # Modules that few programs need are imported when they are named.
     __getattr__, __dir__ = absent.answers(
         __name__,
         (
             "accelerator",
+            "array_api",
             "backends",
             "collect_env",
+            "func",
+            "fft",
+            "distributed",
+            "distributions",
+            "fx",
+            "hub",
             "jit",
+            "library",
             "linalg",
+            "masked",
             "multiprocessing",
+            "overrides",
             "profiler",
             "random",
+            "signal",
+            "sparse",
+            "special",
+            "testing",
             "torch_version",
+            "types",
             "utils",
             "version",
             "vision",
         ),
+        {"func": ("vmap",)},
     )

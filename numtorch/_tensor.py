@@ -197,6 +197,15 @@ def side_by_side(x: Tensor, shape: Size, strides: tuple | None, n: int, starts: 
     data, first = storage.data, x._offset
     k = x._k.strided if strides is not None else x._k if x._k.contiguous else kind(x._k.dtype, x._k.device)
     made = []
+    if strides is None and data is not None and starts.__class__ is range and starts.step == n and n:
+        # The rows of one block: cut by NumPy in one go.
+        at = first + starts.start
+        for buf in data[at : at + n * len(starts)].reshape(-1, n):
+            t = new(Tensor)
+            t.shape, t._storage, t._base, t._k, t._offset, t._buf = shape, storage, base, k, at, buf
+            at += n
+            made.append(t)
+        starts = ()
     for start in starts:
         t = new(Tensor)
         t.shape, t._storage, t._base, t._k = shape, storage, base, k
@@ -207,10 +216,24 @@ def side_by_side(x: Tensor, shape: Size, strides: tuple | None, n: int, starts: 
             t._buf = None if data is None else data[at:]
             t._strides = strides
         made.append(t)
-    if mode.grad:
-        for t in made:
-            _remember(storage, t)
+    if mode.grad and made:
+        views = storage.views
+        if views is None:
+            storage.views = [*map(ref, made)]
+        else:
+            before = len(views)
+            if before > 63 and (before + len(made)).bit_length() > before.bit_length():  # as in ``_remember``
+                views[:] = [r for r in views if r() is not None]
+            views.extend(map(ref, made))
     return tuple(made)
+
+
+def flat_array(x: Any) -> np.ndarray | None:
+    """The memory of a contiguous CPU tensor outside any graph as a flat array, if NumPy has its type; else None."""
+    if not isinstance(x, Tensor) or x._edge is not None:
+        return None
+    k = x._k
+    return x._buf if k.contiguous and k.device is CPU and not k.dtype.is_half else None
 
 
 def _remember(storage: Storage, t: Tensor) -> None:

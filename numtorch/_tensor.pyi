@@ -47,13 +47,16 @@ class Tensor:
     def __add__(self, other: _Operand) -> Tensor: ...
     def __and__(self, other: _Operand) -> Tensor: ...
     def __array__(self, dtype: _DType | None = ..., copy: builtins.bool | None = ...) -> np.ndarray: ...
+    def __array_namespace__(self, *, api_version: str | None = ...) -> Any: ...
     def __array_wrap__(self, array: np.ndarray, context: Any = ..., return_scalar: builtins.bool = ...) -> Tensor: ...
     def __bool__(self) -> builtins.bool: ...
-    def __complex__(self) -> Tensor: ...
+    def __complex__(self) -> builtins.complex: ...
     def __contains__(self, value: Any) -> builtins.bool: ...
     def __copy__(self) -> Tensor: ...
     def __deepcopy__(self, memo: Any) -> Tensor: ...
     def __dir__(self) -> list[str]: ...
+    def __dlpack__(self, *, stream: builtins.int | None = ..., max_version: tuple[builtins.int, builtins.int] | None = ..., dl_device: Any = ..., copy: builtins.bool | None = ...) -> Any: ...
+    def __dlpack_device__(self) -> tuple[builtins.int, builtins.int]: ...
     def __eq__(self, other: object) -> Tensor: ...  # type: ignore[override]
     def __float__(self) -> builtins.float: ...
     def __floordiv__(self, other: _Operand) -> Tensor: ...
@@ -64,6 +67,7 @@ class Tensor:
     def __iadd__(self, other: _Operand) -> Tensor: ...
     def __iand__(self, other: _Operand) -> Tensor: ...
     def __ifloordiv__(self, other: _Operand) -> Tensor: ...
+    def __ilshift__(self, other: _Operand) -> Tensor: ...
     def __imod__(self, other: _Operand) -> Tensor: ...
     def __imul__(self, other: _Operand) -> Tensor: ...
     def __index__(self) -> builtins.int: ...
@@ -71,12 +75,14 @@ class Tensor:
     def __invert__(self) -> Tensor: ...
     def __ior__(self, other: _Operand) -> Tensor: ...
     def __ipow__(self, other: _Operand) -> Tensor: ...
+    def __irshift__(self, other: _Operand) -> Tensor: ...
     def __isub__(self, other: _Operand) -> Tensor: ...
     def __iter__(self) -> Iterator[Tensor]: ...
     def __itruediv__(self, other: _Operand) -> Tensor: ...
     def __ixor__(self, other: _Operand) -> Tensor: ...
     def __le__(self, other: _Operand) -> Tensor: ...
     def __len__(self) -> builtins.int: ...
+    def __lshift__(self, other: _Operand) -> Tensor: ...
     def __lt__(self, other: _Operand) -> Tensor: ...
     def __matmul__(self, other: Tensor) -> Tensor: ...
     def __mod__(self, other: _Operand) -> Tensor: ...
@@ -88,14 +94,18 @@ class Tensor:
     def __pow__(self, other: _Operand) -> Tensor: ...
     def __radd__(self, other: _Operand) -> Tensor: ...
     def __rand__(self, other: _Operand) -> Tensor: ...
+    def __rdiv__(self, other: _Operand) -> Tensor: ...
     def __reduce_ex__(self, protocol: Any) -> tuple: ...
     def __repr__(self) -> str: ...
     def __rfloordiv__(self, other: _Operand) -> Tensor: ...
+    def __rlshift__(self, other: _Operand) -> Tensor: ...
     def __rmatmul__(self, other: _Operand) -> Tensor: ...
     def __rmod__(self, other: _Operand) -> Tensor: ...
     def __rmul__(self, other: _Operand) -> Tensor: ...
     def __ror__(self, other: _Operand) -> Tensor: ...
     def __rpow__(self, other: _Operand) -> Tensor: ...
+    def __rrshift__(self, other: _Operand) -> Tensor: ...
+    def __rshift__(self, other: _Operand) -> Tensor: ...
     def __rsub__(self, other: _Operand) -> Tensor: ...
     def __rtruediv__(self, other: _Operand) -> Tensor: ...
     def __rxor__(self, other: _Operand) -> Tensor: ...
@@ -114,10 +124,22 @@ class Tensor:
         """The absolute value, of complex numbers ``sqrt(real ** 2 + imag ** 2)``; its gradient at 0 is 0."""
     def absolute_(self) -> Tensor:
         """In-place ``abs``."""
+    def acos(self, *, out: Tensor | None = ...) -> Tensor:
+        """The angle in radians, in ``[0, pi]``, whose cosine is ``input``; NaN beyond -1 and 1."""
+    def acos_(self) -> Tensor:
+        """In-place ``acos``."""
+    def acosh(self, *, out: Tensor | None = ...) -> Tensor:
+        """The number from 0 on whose hyperbolic cosine is ``input``; NaN below 1."""
+    def acosh_(self) -> Tensor:
+        """In-place ``acosh``."""
     def add(self, other: _Operand, *, alpha: builtins.complex | Tensor = ..., out: Tensor | None = ...) -> Tensor:
         """``input + alpha * other``, element by element."""
     def add_(self, other: _Operand, *, alpha: builtins.complex | Tensor = ...) -> Tensor:
         """In-place ``add``."""
+    def addbmm(self, batch1: Tensor, batch2: Tensor, *, beta: builtins.complex | Tensor = ..., alpha: builtins.complex | Tensor = ..., out: Tensor | None = ...) -> Tensor:
+        """``beta * input + alpha * sum_i (batch1[i] @ batch2[i])``."""
+    def addbmm_(self, batch1: Tensor, batch2: Tensor, *, beta: builtins.complex | Tensor = ..., alpha: builtins.complex | Tensor = ...) -> Tensor:
+        """In-place ``addbmm``."""
     def addcdiv(self, tensor1: Tensor, tensor2: Tensor, *, value: Any = ..., out: Tensor | None = ...) -> Tensor:
         """``input + value * tensor1 / tensor2``, element by element, in whichever order nothing overflows that need not."""
     def addcdiv_(self, tensor1: Tensor, tensor2: Tensor, *, value: Any = ...) -> Tensor:
@@ -128,6 +150,16 @@ class Tensor:
         """In-place ``addcmul``."""
     def addmm(self, mat1: Tensor, mat2: Tensor, *, beta: builtins.complex | Tensor = ..., alpha: builtins.complex | Tensor = ..., out: Tensor | None = ...) -> Tensor:
         """``beta * input + alpha * (mat1 @ mat2)``; what is multiplied by 0 is ignored, NaN and infinity too."""
+    def addmm_(self, mat1: Tensor, mat2: Tensor, *, beta: builtins.complex | Tensor = ..., alpha: builtins.complex | Tensor = ...) -> Tensor:
+        """In-place ``addmm``."""
+    def addmv(self, mat: Tensor, vec: Tensor, *, beta: builtins.complex | Tensor = ..., alpha: builtins.complex | Tensor = ..., out: Tensor | None = ...) -> Tensor:
+        """``beta * input + alpha * (mat @ vec)``."""
+    def addmv_(self, mat: Tensor, vec: Tensor, *, beta: builtins.complex | Tensor = ..., alpha: builtins.complex | Tensor = ...) -> Tensor:
+        """In-place ``addmv``."""
+    def addr(self, vec1: Tensor, vec2: Tensor, *, beta: builtins.complex | Tensor = ..., alpha: builtins.complex | Tensor = ..., out: Tensor | None = ...) -> Tensor:
+        """``beta * input + alpha * outer(vec1, vec2)``."""
+    def addr_(self, vec1: Tensor, vec2: Tensor, *, beta: builtins.complex | Tensor = ..., alpha: builtins.complex | Tensor = ...) -> Tensor:
+        """In-place ``addr``."""
     def adjoint(self) -> Tensor:
         """The last two dimensions exchanged (and, of complex numbers, conjugated)."""
     def all(self, dim: Dims | None = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
@@ -138,10 +170,40 @@ class Tensor:
         """The largest element along dimensions; NaN if there is one. Equal elements share the gradient."""
     def amin(self, dim: Dims = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ..., axis: Dims = ..., keepdims: builtins.bool = ...) -> Tensor:
         """The smallest element along dimensions; NaN if there is one. Equal elements share the gradient."""
+    def aminmax(self, *, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., out: Tensor | None = ..., axis: builtins.int | None = ..., keepdims: builtins.bool = ...) -> Any:
+        """The smallest and the largest element, of all or along a dimension."""
     def angle(self, *, out: Tensor | None = ...) -> Tensor:
         """The angle in the complex plane, in radians from -pi to pi; of a real number 0 or pi."""
     def any(self, dim: Dims | None = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
         """Whether any element is nonzero, of all or along dimensions."""
+    def arccos(self, *, out: Tensor | None = ...) -> Tensor:
+        """The angle in radians, in ``[0, pi]``, whose cosine is ``input``; NaN beyond -1 and 1."""
+    def arccos_(self) -> Tensor:
+        """In-place ``acos``."""
+    def arccosh(self, *, out: Tensor | None = ...) -> Tensor:
+        """The number from 0 on whose hyperbolic cosine is ``input``; NaN below 1."""
+    def arccosh_(self) -> Tensor:
+        """In-place ``acosh``."""
+    def arcsin(self, *, out: Tensor | None = ...) -> Tensor:
+        """The angle in radians, in ``[-pi / 2, pi / 2]``, whose sine is ``input``; NaN beyond -1 and 1."""
+    def arcsin_(self) -> Tensor:
+        """In-place ``asin``."""
+    def arcsinh(self, *, out: Tensor | None = ...) -> Tensor:
+        """The number whose hyperbolic sine is ``input``: ``log(input + sqrt(input ** 2 + 1))``."""
+    def arcsinh_(self) -> Tensor:
+        """In-place ``asinh``."""
+    def arctan(self, *, out: Tensor | None = ...) -> Tensor:
+        """The angle in radians, in ``[-pi / 2, pi / 2]``, whose tangent is ``input``."""
+    def arctan2(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
+        """The angle in radians, in ``[-pi, pi]``, of the point ``(other, input)`` in the plane."""
+    def arctan2_(self, other: _Operand) -> Tensor:
+        """In-place ``atan2``."""
+    def arctan_(self) -> Tensor:
+        """In-place ``atan``."""
+    def arctanh(self, *, out: Tensor | None = ...) -> Tensor:
+        """The number whose hyperbolic tangent is ``input``: ``log((1 + input) / (1 - input)) / 2``; NaN beyond -1 and 1."""
+    def arctanh_(self) -> Tensor:
+        """In-place ``atanh``."""
     def argmax(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ..., axis: builtins.int | None = ..., keepdims: builtins.bool = ...) -> Tensor:
         """Where the largest element is, the first of several: in the flattened tensor, or along a dimension."""
     def argmin(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ..., axis: builtins.int | None = ..., keepdims: builtins.bool = ...) -> Tensor:
@@ -152,12 +214,36 @@ class Tensor:
         """The positions of nonzero elements, one row each: ``nonzero(input)``."""
     def as_strided(self, size: Sequence[builtins.int], stride: Sequence[builtins.int], storage_offset: builtins.int | None = ...) -> Tensor:
         """A view with the given sizes, strides and offset into the memory of ``input``."""
+    def as_strided_(self, size: builtins.int | Sequence[builtins.int], stride: builtins.int | Sequence[builtins.int], storage_offset: builtins.int | None = ...) -> Tensor:
+        """In-place ``as_strided``."""
+    def as_strided_scatter(self, src: Tensor, size: builtins.int | Sequence[builtins.int], stride: builtins.int | Sequence[builtins.int], storage_offset: builtins.int | None = ..., *, out: Tensor | None = ...) -> Tensor:
+        """A copy of ``input`` in which the elements that ``as_strided`` would show are those of ``src``."""
+    def asin(self, *, out: Tensor | None = ...) -> Tensor:
+        """The angle in radians, in ``[-pi / 2, pi / 2]``, whose sine is ``input``; NaN beyond -1 and 1."""
+    def asin_(self) -> Tensor:
+        """In-place ``asin``."""
+    def asinh(self, *, out: Tensor | None = ...) -> Tensor:
+        """The number whose hyperbolic sine is ``input``: ``log(input + sqrt(input ** 2 + 1))``."""
+    def asinh_(self) -> Tensor:
+        """In-place ``asinh``."""
     def atan(self, *, out: Tensor | None = ...) -> Tensor:
         """The angle in radians, in ``[-pi / 2, pi / 2]``, whose tangent is ``input``."""
+    def atan2(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
+        """The angle in radians, in ``[-pi, pi]``, of the point ``(other, input)`` in the plane."""
+    def atan2_(self, other: _Operand) -> Tensor:
+        """In-place ``atan2``."""
     def atan_(self) -> Tensor:
         """In-place ``atan``."""
+    def atanh(self, *, out: Tensor | None = ...) -> Tensor:
+        """The number whose hyperbolic tangent is ``input``: ``log((1 + input) / (1 - input)) / 2``; NaN beyond -1 and 1."""
+    def atanh_(self) -> Tensor:
+        """In-place ``atanh``."""
     def backward(self, gradient: Tensor | None = ..., retain_graph: builtins.bool | None = ..., create_graph: builtins.bool = ..., inputs: Any = ...) -> None:
         """Add the gradients of this tensor to the ``grad`` of the leaves it was computed from."""
+    def baddbmm(self, batch1: Tensor, batch2: Tensor, *, beta: builtins.complex | Tensor = ..., alpha: builtins.complex | Tensor = ..., out: Tensor | None = ...) -> Tensor:
+        """``beta * input + alpha * (batch1 @ batch2)`` for each matrix of a batch."""
+    def baddbmm_(self, batch1: Tensor, batch2: Tensor, *, beta: builtins.complex | Tensor = ..., alpha: builtins.complex | Tensor = ...) -> Tensor:
+        """In-place ``baddbmm``."""
     def bernoulli(self, p: builtins.float | None = ..., *, generator: Any = ..., out: Tensor | None = ...) -> Tensor:
         """1 with the probability that each element gives, else 0."""
     def bernoulli_(self, p: Any = ..., *, generator: Any = ...) -> Tensor:
@@ -170,6 +256,10 @@ class Tensor:
         """Bitwise and of integers, logical and of booleans, element by element."""
     def bitwise_and_(self, other: _Operand) -> Tensor:
         """In-place ``bitwise_and``."""
+    def bitwise_left_shift(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
+        """``input << other``: bits moved to the left, those beyond the type lost."""
+    def bitwise_left_shift_(self, other: _Operand) -> Tensor:
+        """In-place ``bitwise_left_shift``."""
     def bitwise_not(self, *, out: Tensor | None = ...) -> Tensor:
         """Bitwise not of integers (``-input - 1`` if signed), logical not of booleans, element by element."""
     def bitwise_not_(self) -> Tensor:
@@ -178,6 +268,10 @@ class Tensor:
         """Bitwise or of integers, logical or of booleans, element by element."""
     def bitwise_or_(self, other: _Operand) -> Tensor:
         """In-place ``bitwise_or``."""
+    def bitwise_right_shift(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
+        """``input >> other``: bits moved to the right, the sign kept."""
+    def bitwise_right_shift_(self, other: _Operand) -> Tensor:
+        """In-place ``bitwise_right_shift``."""
     def bitwise_xor(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
         """Bitwise exclusive or of integers, and of booleans whether they differ, element by element."""
     def bitwise_xor_(self, other: _Operand) -> Tensor:
@@ -190,6 +284,10 @@ class Tensor:
         """Seen in a shape to which it broadcasts, without copying."""
     def byte(self, *, memory_format: Any = ...) -> Tensor:
         """The elements as uint8."""
+    def cauchy_(self, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: Any = ...) -> Tensor:
+        """Overwrite with random numbers of the Cauchy distribution, of density ``sigma / pi / ((x - median) ** 2 + sigma ** 2)``."""
+    def ccol_indices(self) -> Tensor:
+        """Where each column of a sparse matrix begins, and the last one ends."""
     def cdouble(self, *, memory_format: Any = ...) -> Tensor:
         """The elements as complex128."""
     def ceil(self, *, out: Tensor | None = ...) -> Tensor:
@@ -200,6 +298,12 @@ class Tensor:
         """The elements as complex64."""
     def char(self, *, memory_format: Any = ...) -> Tensor:
         """The elements as int8."""
+    def cholesky(self, upper: builtins.bool = ..., *, out: Tensor | None = ...) -> Tensor:
+        """The Cholesky factor of positive-definite matrices: the lower triangle L of which ``A = L @ L^H``."""
+    def cholesky_inverse(self, upper: builtins.bool = ..., *, out: Tensor | None = ...) -> Tensor:
+        """The inverse of a matrix from its Cholesky factor."""
+    def cholesky_solve(self, L: Tensor, upper: builtins.bool = ..., *, out: Tensor | None = ...) -> Tensor:
+        """The solution of ``A X = B`` from the Cholesky factor of ``A``."""
     def chunk(self, chunks: builtins.int, dim: builtins.int = ..., *, axis: builtins.int = ...) -> tuple[Tensor, ...]:
         """At most ``chunks`` pieces along a dimension, as views: all as long as the first, but for the last."""
     def clamp(self, min: _Operand | None = ..., max: _Operand | None = ..., *, out: Tensor | None = ...) -> Tensor:
@@ -218,18 +322,28 @@ class Tensor:
         """``min(max(input, min), max)``: elements limited to ``[min, max]``; the gradient is 1 inside and at the bounds."""
     def clip_(self, min: _Operand | None = ..., max: _Operand | None = ...) -> Tensor:
         """In-place ``clamp``."""
-    def clone(self, *, out: Tensor | None = ...) -> Tensor:
-        """A copy of the elements, in row-major order; the gradient passes through."""
+    def clone(self, *, memory_format: Any = ...) -> Tensor:
+        """A copy of the elements; the gradient passes through."""
+    def coalesce(self) -> Tensor:
+        """The sparse tensor with its positions in order, and elements at the same position added."""
+    def col_indices(self) -> Tensor:
+        """The column of each element of a sparse matrix."""
     def conj(self, *, out: Tensor | None = ...) -> Tensor:
         """The complex conjugate; of real numbers a copy. Differently from torch, ``conj`` computes it at once, as ``conj_physical`` does."""
     def conj_physical(self, *, out: Tensor | None = ...) -> Tensor:
         """The complex conjugate; of real numbers a copy. Differently from torch, ``conj`` computes it at once, as ``conj_physical`` does."""
     def conj_physical_(self) -> Tensor:
         """In-place ``conj_physical``."""
-    def contiguous(self) -> Tensor:
+    def contiguous(self, memory_format: Any = ...) -> Tensor:
         """The tensor itself if its elements are in row-major order in memory, else a copy that is."""
     def copy_(self, other: _Operand, non_blocking: builtins.bool = ...) -> Tensor:
         """Overwrite with the elements of another tensor, converted to this type."""
+    def copysign(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
+        """The magnitude of ``input`` with the sign of ``other``; that of -0.0 counts."""
+    def copysign_(self, other: _Operand) -> Tensor:
+        """In-place ``copysign``."""
+    def corrcoef(self) -> Tensor:
+        """The correlations of variables: their covariances over the product of their deviations."""
     def cos(self, *, out: Tensor | None = ...) -> Tensor:
         """The cosine."""
     def cos_(self) -> Tensor:
@@ -240,8 +354,14 @@ class Tensor:
         """In-place ``cosh``."""
     def count_nonzero(self, dim: Dims | None = ..., *, axis: Dims | None = ...) -> Tensor:
         """How many elements are nonzero, of all or along dimensions."""
+    def cov(self, *, correction: builtins.int = ..., fweights: Tensor | None = ..., aweights: Tensor | None = ...) -> Tensor:
+        """The covariances of variables, which are the rows of a matrix; its columns are observations."""
     def cpu(self) -> Tensor:
         """The tensor on the CPU."""
+    def cross(self, other: Tensor, dim: builtins.int | None = ..., *, out: Tensor | None = ..., axis: builtins.int | None = ...) -> Tensor:
+        """The cross product of vectors of three elements."""
+    def crow_indices(self) -> Tensor:
+        """Where each row of a sparse matrix begins, and where the last one ends."""
     def cuda(self, device: _Device | None = ..., non_blocking: builtins.bool = ...) -> Tensor:
         """The tensor on a GPU."""
     @overload
@@ -286,6 +406,10 @@ class Tensor:
         """Degrees as radians: ``input * pi / 180``."""
     def deg2rad_(self) -> Tensor:
         """In-place ``deg2rad``."""
+    def dense_dim(self) -> builtins.int:
+        """How many dimensions have none."""
+    def det(self, *, out: Tensor | None = ...) -> Tensor:
+        """The determinant of square matrices."""
     def detach(self) -> Tensor:
         """The same elements, in the same memory, outside the graph."""
     def detach_(self) -> Tensor:
@@ -305,8 +429,14 @@ class Tensor:
         """A copy whose diagonal is ``src``."""
     def diff(self, n: builtins.int = ..., dim: builtins.int = ..., prepend: Tensor | None = ..., append: Tensor | None = ..., *, out: Tensor | None = ..., axis: builtins.int = ...) -> Tensor:
         """``x[i + 1] - x[i]`` along a dimension, taken ``n`` times; of booleans whether neighbours differ."""
+    def digamma(self, *, out: Tensor | None = ...) -> Tensor:
+        """The derivative of ``lgamma``; NaN at negative integers."""
+    def digamma_(self) -> Tensor:
+        """In-place ``digamma``."""
     def dim(self) -> builtins.int:
         """The number of dimensions."""
+    def dist(self, other: Tensor, p: builtins.float = ...) -> Tensor:
+        """The p-norm of ``input - other``."""
     def div(self, other: _Operand, *, rounding_mode: str | None = ..., out: Tensor | None = ...) -> Tensor:
         """Quotient: exact, or rounded to integers, whose gradient is 0."""
     def div_(self, other: _Operand, *, rounding_mode: str | None = ...) -> Tensor:
@@ -340,6 +470,10 @@ class Tensor:
         """``1 - erf(input)``, with all its digits also where that is small."""
     def erfc_(self) -> Tensor:
         """In-place ``erfc``."""
+    def erfinv(self, *, out: Tensor | None = ...) -> Tensor:
+        """The inverse of the error function: infinite at -1 and 1, NaN beyond."""
+    def erfinv_(self) -> Tensor:
+        """In-place ``erfinv``."""
     def exp(self, *, out: Tensor | None = ...) -> Tensor:
         """The exponential, ``e ** input``."""
     def exp2(self, *, out: Tensor | None = ...) -> Tensor:
@@ -362,6 +496,10 @@ class Tensor:
         """Overwrite every element with ``value``."""
     def fill_diagonal_(self, fill_value: _Operand, wrap: builtins.bool = ...) -> Tensor:
         """Overwrite the main diagonal with a number."""
+    def fix(self, *, out: Tensor | None = ...) -> Tensor:
+        """The integer part: each element rounded towards zero; its gradient is 0."""
+    def fix_(self) -> Tensor:
+        """In-place ``trunc``."""
     def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor:
         """The dimensions from ``start_dim`` to ``end_dim`` merged into one, as a view where possible."""
     def flip(self, *given: Any, dims: Any = ...) -> Tensor:
@@ -372,6 +510,10 @@ class Tensor:
         """A copy in reverse order along the first dimension."""
     def float(self, *, memory_format: Any = ...) -> Tensor:
         """The elements as float32."""
+    def float_power(self, exponent: _Operand, *, out: Tensor | None = ...) -> Tensor:
+        """``input ** exponent``, computed in float64, or in complex128 where either is complex."""
+    def float_power_(self, exponent: _Operand) -> Tensor:
+        """In-place ``float_power``."""
     def floor(self, *, out: Tensor | None = ...) -> Tensor:
         """The largest integer not above each element; its gradient is 0."""
     def floor_(self) -> Tensor:
@@ -380,20 +522,40 @@ class Tensor:
         """Quotient rounded towards minus infinity (Python's ``//``); its gradient is 0."""
     def floor_divide_(self, other: _Operand) -> Tensor:
         """In-place ``floor_divide``."""
+    def fmax(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
+        """The larger, element by element; where one is NaN, the other."""
+    def fmin(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
+        """The smaller, element by element; where one is NaN, the other."""
     def fmod(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
         """``input - other * trunc(input / other)``: what division leaves, with the sign of the dividend (C's ``fmod``)."""
     def fmod_(self, other: _Operand) -> Tensor:
         """In-place ``fmod``."""
+    def frac(self, *, out: Tensor | None = ...) -> Tensor:
+        """The part behind the point, with the sign of ``input``."""
+    def frac_(self) -> Tensor:
+        """In-place ``frac``."""
+    def frexp(self, *, out: Tensor | None = ...) -> Any:
+        """The mantissa, in size from 0.5 to 1, and the power of two: ``input = mantissa * 2 ** exponent``."""
     @overload
     def gather(self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = ..., out: Tensor | None = ...) -> Tensor:
         """``out[i, j] = input[index[i, j], j]`` for ``dim=0``: elements at given positions along ``dim``."""
     @overload
     def gather(self, *, index: Tensor, sparse_grad: builtins.bool = ..., out: Tensor | None = ..., axis: builtins.int) -> Tensor:
         """``out[i, j] = input[index[i, j], j]`` for ``dim=0``: elements at given positions along ``dim``."""
+    def gcd(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
+        """The greatest common divisor, element by element; of 0 and 0 it is 0."""
+    def gcd_(self, other: _Operand) -> Tensor:
+        """In-place ``gcd``."""
     def ge(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
         """Whether ``input >= other``, element by element, as booleans."""
     def ge_(self, other: _Operand) -> Tensor:
         """In-place ``ge``."""
+    def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor:
+        """Overwrite with random integers from 1 on: how many trials are made up to the first success."""
+    def geqrf(self, *, out: Tensor | None = ...) -> Any:
+        """The QR factorisation in LAPACK's compact form; ``linalg.qr`` gives the factors."""
+    def ger(self, vec2: Tensor, *, out: Tensor | None = ...) -> Tensor:
+        """Every product of an element of one vector and an element of the other."""
     def get_device(self) -> builtins.int:
         """The number of the GPU that holds the elements."""
     @property
@@ -413,12 +575,34 @@ class Tensor:
         """In-place ``gt``."""
     def half(self, *, memory_format: Any = ...) -> Tensor:
         """The elements as float16."""
+    def hash_tensor(self, dim: Dims = ..., *, keepdim: builtins.bool = ..., mode: builtins.int = ..., out: Tensor | None = ..., axis: Dims = ..., keepdims: builtins.bool = ...) -> Tensor:
+        """A number of 64 bits that depends on all elements, whatever their order: their bits added without carry. Floating numbers are taken as float64, integers as int64."""
+    def heaviside(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
+        """The step function: 0 where ``input`` is negative, 1 where it is positive, ``values`` where it is 0."""
+    def heaviside_(self, other: _Operand) -> Tensor:
+        """In-place ``heaviside``."""
+    def histc(self, bins: builtins.int = ..., min: builtins.float = ..., max: builtins.float = ..., *, out: Tensor | None = ...) -> Tensor:
+        """How many elements lie in each of several intervals of one width."""
+    def histogram(self, bins: Any, *, range: Any = ..., weight: Tensor | None = ..., density: builtins.bool = ..., out: Tensor | None = ...) -> Any:
+        """How many elements lie in each of several intervals, or how much they weigh."""
     def hsplit(self, indices_or_sections: builtins.int | Sequence[builtins.int] | Tensor, *more: builtins.int) -> tuple[Tensor, ...]:
         """Pieces along the second dimension, of vectors along the first, as views."""
     def hypot(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
         """``sqrt(input**2 + other**2)``: the hypotenuse, without overflow. Its gradient at 0 is NaN, as in torch."""
     def hypot_(self, other: _Operand) -> Tensor:
         """In-place ``hypot``."""
+    def i0(self, *, out: Tensor | None = ...) -> Tensor:
+        """The modified Bessel function of the first kind of order 0."""
+    def i0_(self) -> Tensor:
+        """In-place ``i0``."""
+    def igamma(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
+        """The regularised lower incomplete gamma function: the integral of ``t ** (input - 1) * exp(-t)`` from 0 to ``other``, over ``gamma(input)``."""
+    def igamma_(self, other: _Operand) -> Tensor:
+        """In-place ``igamma``."""
+    def igammac(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
+        """The regularised upper incomplete gamma function: 1 less the lower one."""
+    def igammac_(self, other: _Operand) -> Tensor:
+        """In-place ``igammac``."""
     @property
     def imag(self) -> Tensor:
         """The imaginary parts."""
@@ -482,8 +666,16 @@ class Tensor:
     @overload
     def index_select(self, *, index: Tensor, out: Tensor | None = ..., axis: builtins.int) -> Tensor:
         """The slices at given positions along ``dim``."""
+    def indices(self) -> Tensor:
+        """The positions of the elements of a sparse tensor."""
+    def inner(self, other: Tensor, *, out: Tensor | None = ...) -> Tensor:
+        """Sums of products over the last dimension of both: ``input[i, :] . other[j, :]``."""
     def int(self, *, memory_format: Any = ...) -> Tensor:
         """The elements as int32."""
+    def inverse(self, *, out: Tensor | None = ...) -> Tensor:
+        """The inverse of square matrices."""
+    def is_coalesced(self) -> builtins.bool:
+        """Whether the positions are in order, and none occurs twice."""
     def is_complex(self) -> builtins.bool:
         """Whether the dtype is complex."""
     def is_conj(self) -> builtins.bool:
@@ -503,10 +695,16 @@ class Tensor:
         """Whether without elements, on the device ``"meta"``."""
     def is_neg(self) -> builtins.bool:
         """False: negatives are computed when they are asked for, not when they are read."""
+    def is_nonzero(self) -> Any:
+        """Whether the only element is not 0."""
     def is_pinned(self) -> builtins.bool:
         """Whether the memory is pinned; it never is."""
+    def is_same_size(self, other: Tensor) -> Any:
+        """Whether two tensors have the same shape."""
     def is_shared(self) -> builtins.bool:
         """Whether the memory is shared with other processes."""
+    def is_signed(self) -> Any:
+        """Whether the dtype has negative numbers."""
     def isclose(self, other: Tensor, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor:
         """Whether ``abs(input - other) <= atol + rtol * abs(other)`` or both are equal, element by element, as booleans."""
     def isfinite(self) -> Tensor:
@@ -515,16 +713,34 @@ class Tensor:
         """Whether each element is infinite, as booleans."""
     def isnan(self) -> Tensor:
         """Whether each element is NaN, as booleans."""
+    def isneginf(self, *, out: Tensor | None = ...) -> Tensor:
+        """Whether an element is -inf."""
+    def isposinf(self, *, out: Tensor | None = ...) -> Tensor:
+        """Whether an element is inf."""
+    def isreal(self) -> Tensor:
+        """Whether the imaginary part is 0, as of all real numbers."""
+    def istft(self, n_fft: builtins.int, hop_length: builtins.int | None = ..., win_length: builtins.int | None = ..., window: Tensor | None = ..., center: builtins.bool = ..., normalized: builtins.bool = ..., onesided: builtins.bool | None = ..., length: builtins.int | None = ..., return_complex: builtins.bool = ...) -> Tensor:
+        """The inverse of ``stft``: the signal whose windows come nearest to those given."""
     def item(self) -> Any:
         """The one element as a Python number."""
     @property
     def itemsize(self) -> builtins.int:
         """Bytes of one element."""
+    def kron(self, other: Tensor, *, out: Tensor | None = ...) -> Tensor:
+        """The Kronecker product: every element of ``input`` times the whole of ``other``."""
     def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ..., *, out: tuple[Tensor, Tensor] | None = ..., axis: builtins.int = ..., keepdims: builtins.bool = ...) -> ReturnType:
         """The ``k``-th smallest element along ``dim``, and where it is; NaN counts as the largest."""
     @property
     def layout(self) -> Any:
         """How the elements lie in memory: ``torch.strided``."""
+    def lcm(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
+        """The least common multiple, element by element; 0 where either is 0."""
+    def lcm_(self, other: _Operand) -> Tensor:
+        """In-place ``lcm``."""
+    def ldexp(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
+        """``input * 2 ** other``."""
+    def ldexp_(self, other: _Operand) -> Tensor:
+        """In-place ``ldexp``."""
     def le(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
         """Whether ``input <= other``, element by element, as booleans."""
     def le_(self, other: _Operand) -> Tensor:
@@ -541,6 +757,10 @@ class Tensor:
         """Whether ``input <= other``, element by element, as booleans."""
     def less_equal_(self, other: _Operand) -> Tensor:
         """In-place ``le``."""
+    def lgamma(self, *, out: Tensor | None = ...) -> Tensor:
+        """The logarithm of the absolute value of the gamma function; inf at its poles, 0 and the negative integers."""
+    def lgamma_(self) -> Tensor:
+        """In-place ``lgamma``."""
     def log(self, *, out: Tensor | None = ...) -> Tensor:
         """The natural logarithm: -inf at 0, NaN below."""
     def log10(self, *, out: Tensor | None = ...) -> Tensor:
@@ -557,18 +777,26 @@ class Tensor:
         """In-place ``log2``."""
     def log_(self) -> Tensor:
         """In-place ``log``."""
+    def log_normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor:
+        """Overwrite with random numbers whose logarithms are of a normal distribution."""
     @overload
     def log_softmax(self, dim: builtins.int, dtype: _DType | None = ..., *, out: Tensor | None = ...) -> Tensor:
         """``log(softmax(input, dim))`` in one step, which keeps the digits of small probabilities."""
     @overload
     def log_softmax(self, *, dtype: _DType | None = ..., out: Tensor | None = ..., axis: builtins.int) -> Tensor:
         """``log(softmax(input, dim))`` in one step, which keeps the digits of small probabilities."""
+    def logaddexp(self, other: Tensor, *, out: Tensor | None = ...) -> Tensor:
+        """``log(exp(input) + exp(other))``, without overflow."""
+    def logaddexp2(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
+        """``log2(2 ** input + 2 ** other)``, without overflow."""
     @overload
     def logcumsumexp(self, dim: builtins.int, *, out: Tensor | None = ...) -> Tensor:
         """``log(sum(exp(x)))`` of the elements up to each along ``dim``, without overflow."""
     @overload
     def logcumsumexp(self, *, out: Tensor | None = ..., axis: builtins.int) -> Tensor:
         """``log(sum(exp(x)))`` of the elements up to each along ``dim``, without overflow."""
+    def logdet(self) -> Tensor:
+        """The logarithm of the determinant: NaN where that is negative, -inf where it is 0."""
     def logical_and(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
         """Whether both elements are nonzero, as booleans."""
     def logical_and_(self, other: _Operand) -> Tensor:
@@ -585,6 +813,10 @@ class Tensor:
         """Whether exactly one of both elements is nonzero, as booleans."""
     def logical_xor_(self, other: _Operand) -> Tensor:
         """In-place ``logical_xor``."""
+    def logit(self, eps: builtins.float | None = ..., *, out: Tensor | None = ...) -> Tensor:
+        """The logarithm of the odds, ``log(input / (1 - input))``: the inverse of ``sigmoid``."""
+    def logit_(self, eps: builtins.float | None = ...) -> Tensor:
+        """``logit`` in place; see ``torch.logit``."""
     @overload
     def logsumexp(self, dim: Dims, keepdim: builtins.bool = ..., *, out: Tensor | None = ..., keepdims: builtins.bool = ...) -> Tensor:
         """``log(sum(exp(input)))`` along dimensions, without overflow; -inf of nothing."""
@@ -597,6 +829,10 @@ class Tensor:
         """Whether ``input < other``, element by element, as booleans."""
     def lt_(self, other: _Operand) -> Tensor:
         """In-place ``lt``."""
+    def lu(self, pivot: builtins.bool = ..., get_infos: builtins.bool = ..., out: Tensor | None = ...) -> Any:
+        """The older name of ``linalg.lu_factor``."""
+    def lu_solve(self, LU_data: Tensor, LU_pivots: Tensor, *, out: Tensor | None = ...) -> Tensor:
+        """``linalg.lu_solve`` by its older name, the right-hand side first."""
     @property
     def mH(self) -> Tensor:
         """The last two dimensions exchanged (and, of complex numbers, conjugated)."""
@@ -615,6 +851,10 @@ class Tensor:
         """The elements where the mask is true, in row-major order."""
     def matmul(self, other: Tensor, *, out: Tensor | None = ...) -> Tensor:
         """The matrix product ``input @ other``."""
+    def matrix_exp(self) -> Tensor:
+        """The exponential of square matrices: the sum of ``input ** k / k!``, by Pade's approximation and squaring."""
+    def matrix_power(self, n: builtins.int, *, out: Tensor | None = ...) -> Tensor:
+        """Square matrices to a whole power, by repeated squaring; power 0 is the identity."""
     @overload
     def max(self, *, out: Tensor | None = ...) -> Tensor:
         """The largest element, and along a dimension where it is; of two tensors their ``maximum``. NaN is the largest."""
@@ -676,6 +916,16 @@ class Tensor:
         """In-place ``mul``."""
     def mv(self, vec: Tensor, *, out: Tensor | None = ...) -> Tensor:
         """The product of a matrix and a vector."""
+    def mvlgamma(self, p: builtins.int, *, out: Tensor | None = ...) -> Tensor:
+        """The logarithm of the multivariate gamma function: ``p (p - 1) / 4 log(pi) + sum_i lgamma(input - i / 2)``, i from 0 to p - 1."""
+    def mvlgamma_(self, p: builtins.int) -> Tensor:
+        """In-place ``mvlgamma``."""
+    def nan_to_num(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ..., *, out: Tensor | None = ...) -> Tensor:
+        """``input`` with numbers in place of NaN and infinities."""
+    def nan_to_num_(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor:
+        """``nan_to_num`` in place; see ``torch.nan_to_num``."""
+    def nanmean(self, dim: Dims | None = ..., keepdim: builtins.bool = ..., *, dtype: _DType | None = ..., out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
+        """The mean of the elements that are not NaN."""
     @overload
     def nanmedian(self, *, out: Tensor | None = ...) -> Tensor:
         """``median`` of the elements that are not NaN; NaN if all are."""
@@ -685,12 +935,22 @@ class Tensor:
     @overload
     def nanmedian(self, *, keepdim: builtins.bool = ..., out: tuple[Tensor, Tensor] | None = ..., axis: builtins.int, keepdims: builtins.bool = ...) -> ReturnType:
         """``median`` of the elements that are not NaN; NaN if all are."""
+    def nanquantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: str = ..., out: Tensor | None = ..., axis: builtins.int | None = ..., keepdims: builtins.bool = ...) -> Tensor:
+        """``torch.quantile`` of the elements that are not NaN."""
+    def nansum(self, dim: Dims | None = ..., keepdim: builtins.bool = ..., *, dtype: _DType | None = ..., out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
+        """The sum in which NaN counts as 0."""
     @overload
     def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor:
         """``length`` elements from ``start`` along ``dim``, as a view."""
     @overload
     def narrow(self, *, start: Any, length: builtins.int, axis: builtins.int) -> Tensor:
         """``length`` elements from ``start`` along ``dim``, as a view."""
+    @overload
+    def narrow_copy(self, dim: builtins.int, start: Any, length: builtins.int, *, out: Tensor | None = ...) -> Tensor:
+        """What ``narrow`` shows, in memory of its own."""
+    @overload
+    def narrow_copy(self, *, start: Any, length: builtins.int, out: Tensor | None = ..., axis: builtins.int) -> Tensor:
+        """What ``narrow`` shows, in memory of its own."""
     @property
     def nbytes(self) -> builtins.int:
         """Bytes of all elements."""
@@ -717,6 +977,8 @@ class Tensor:
         """A tensor of this one's dtype and device, of sizes or of one sequence: an older form of ``new_empty`` and ``new_tensor``."""
     def new_empty(self, *args: _Size, dtype: _DType | None = ..., device: _Device | None = ..., requires_grad: builtins.bool = ...) -> Tensor:
         """A tensor with elements of any value, with this tensor's dtype and device: ``empty``."""
+    def new_empty_strided(self, size: builtins.int | Sequence[builtins.int], stride: builtins.int | Sequence[builtins.int], *, dtype: _DType | None = ..., device: _Device | None = ..., requires_grad: builtins.bool = ..., layout: Any = ..., pin_memory: builtins.bool = ...) -> Tensor:
+        """A tensor of this one's type and device and of the given shape and strides, with any elements."""
     def new_full(self, *args: Any, dtype: _DType | None = ..., device: _Device | None = ..., requires_grad: builtins.bool = ...) -> Tensor:
         """A tensor of one number, with this tensor's dtype and device: ``full``."""
     def new_ones(self, *args: _Size, dtype: _DType | None = ..., device: _Device | None = ..., requires_grad: builtins.bool = ...) -> Tensor:
@@ -725,12 +987,18 @@ class Tensor:
         """A tensor of the data with this tensor's dtype and device."""
     def new_zeros(self, *args: _Size, dtype: _DType | None = ..., device: _Device | None = ..., requires_grad: builtins.bool = ...) -> Tensor:
         """A tensor of zeros, with this tensor's dtype and device: ``zeros``."""
+    def nextafter(self, other: Tensor, *, out: Tensor | None = ...) -> Tensor:
+        """The floating number next to each element, on the way to another one; that one itself where both are equal."""
+    def nextafter_(self, other: Tensor) -> Tensor:
+        """In-place ``nextafter``."""
     @overload
     def nonzero(self, *, as_tuple: Literal[False] = ..., out: Tensor | None = ...) -> Tensor:
         """The positions of nonzero elements, in row-major order."""
     @overload
     def nonzero(self, *, as_tuple: Literal[True]) -> tuple[Tensor, ...]:
         """The positions of nonzero elements, in row-major order."""
+    def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ..., out: Tensor | None = ...) -> Tensor:
+        """The positions of elements that are not 0, as many as there are asked for."""
     def norm(self, p: Any = ..., dim: Dims | None = ..., keepdim: builtins.bool = ..., *, dtype: _DType | None = ..., out: Tensor | None = ...) -> Tensor:
         """``sum(abs(input) ** p) ** (1 / p)`` of all elements, or along dimensions."""
     def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor:
@@ -743,6 +1011,10 @@ class Tensor:
         """The number of elements."""
     def numpy(self, *, force: builtins.bool = ...) -> np.ndarray:
         """A NumPy array that shares the memory."""
+    def orgqr(self, tau: Tensor, *, out: Tensor | None = ...) -> Tensor:
+        """The first columns of a product of Householder's reflections, as ``geqrf`` gives them."""
+    def ormqr(self, tau: Tensor, other: Tensor, left: builtins.bool = ..., transpose: builtins.bool = ..., *, out: Tensor | None = ...) -> Tensor:
+        """The product of the orthogonal factor that ``geqrf`` describes with a matrix."""
     def outer(self, vec2: Tensor, *, out: Tensor | None = ...) -> Tensor:
         """Every product of an element of one vector and an element of the other."""
     @property
@@ -752,6 +1024,12 @@ class Tensor:
         """The dimensions in another order, as a view."""
     def pin_memory(self, device: _Device | None = ...) -> Tensor:
         """Does nothing: host memory is not pinned."""
+    def pinverse(self, rcond: builtins.float = ...) -> Tensor:
+        """``linalg.pinv`` by its older name."""
+    def polygamma(self, n: builtins.int) -> Tensor:
+        """The n-th derivative of ``digamma``; see ``torch.polygamma``."""
+    def polygamma_(self, n: builtins.int) -> Tensor:
+        """In-place ``polygamma``."""
     def positive(self) -> Tensor:
         """``+input``: the tensor itself."""
     def pow(self, exponent: _Operand, *, out: Tensor | None = ...) -> Tensor:
@@ -764,6 +1042,10 @@ class Tensor:
         """A copy of ``input`` with the elements of ``source`` written or added at positions of the flattened tensor."""
     def put_(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor:
         """In-place ``put``."""
+    def qr(self, some: builtins.bool = ..., *, out: Tensor | None = ...) -> Any:
+        """``linalg.qr`` by its older name."""
+    def quantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: str = ..., out: Tensor | None = ..., axis: builtins.int | None = ..., keepdims: builtins.bool = ...) -> Tensor:
+        """The q-th quantiles: of the sorted elements that at ``q * (n - 1)``, between two by interpolation. NaN where any element is NaN."""
     def rad2deg(self, *, out: Tensor | None = ...) -> Tensor:
         """Radians as degrees: ``input * 180 / pi``."""
     def rad2deg_(self) -> Tensor:
@@ -793,6 +1075,18 @@ class Tensor:
         """``input - other * floor(input / other)``: what division leaves, with the sign of the divisor (Python's ``%``)."""
     def remainder_(self, other: _Operand) -> Tensor:
         """In-place ``remainder``."""
+    @overload
+    def renorm(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float, *, out: Tensor | None = ...) -> Tensor:
+        """``input`` with each slice along a dimension scaled down to a length, if it is longer."""
+    @overload
+    def renorm(self, p: builtins.float, *, maxnorm: builtins.float, out: Tensor | None = ..., axis: builtins.int) -> Tensor:
+        """``input`` with each slice along a dimension scaled down to a length, if it is longer."""
+    @overload
+    def renorm_(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor:
+        """In-place ``renorm``."""
+    @overload
+    def renorm_(self, p: builtins.float, *, maxnorm: builtins.float, axis: builtins.int) -> Tensor:
+        """In-place ``renorm``."""
     def repeat(self, *counts: Any, repeats: Any = ...) -> Tensor:
         """The tensor repeated along each dimension, as a copy."""
     def repeat_interleave(self, repeats: Any = ..., dim: builtins.int | None = ..., *, output_size: builtins.int | None = ..., axis: builtins.int | None = ...) -> Tensor:
@@ -805,6 +1099,8 @@ class Tensor:
         """``reshape(other.shape)``."""
     def resize_(self, *shape: _Size, size: builtins.int | Sequence[builtins.int] | None = ...) -> Tensor:
         """Another shape, in row-major order from where the tensor begins in its memory, whatever lies there."""
+    def resize_as_(self, other: Tensor, *, memory_format: Any = ...) -> Tensor:
+        """In place the shape of another tensor, as ``resize_``."""
     def resolve_conj(self) -> Tensor:
         """The tensor itself: conjugates are computed when they are asked for, not when they are read."""
     def resolve_neg(self) -> Tensor:
@@ -818,10 +1114,12 @@ class Tensor:
         """A copy whose elements have moved on along dimensions; what passes the end comes in at the beginning."""
     def rot90(self, k: builtins.int = ..., dims: Any = ...) -> Tensor:
         """A copy turned by ``k`` times 90 degrees in the plane of two dimensions, from the first towards the second."""
-    def round(self, *, out: Tensor | None = ...) -> Tensor:
-        """The nearest integer, halves to the even one; its gradient is 0."""
-    def round_(self) -> Tensor:
+    def round(self, *, decimals: builtins.int = ..., out: Tensor | None = ...) -> Tensor:
+        """The nearest number of so many decimals, halves to the even one; its gradient is 0."""
+    def round_(self, *, decimals: builtins.int = ...) -> Tensor:
         """In-place ``round``."""
+    def row_indices(self) -> Tensor:
+        """The row of each element of a sparse matrix."""
     def rsqrt(self, *, out: Tensor | None = ...) -> Tensor:
         """``1 / sqrt(input)``: infinite at 0, NaN for negative numbers."""
     def rsqrt_(self) -> Tensor:
@@ -890,10 +1188,16 @@ class Tensor:
         """-1, 0 or 1, as the element is negative, zero or positive; its gradient is 0."""
     def sign_(self) -> Tensor:
         """In-place ``sign``."""
+    def signbit(self, *, out: Tensor | None = ...) -> Tensor:
+        """Whether the sign bit is set, as of negative numbers and of -0.0."""
     def sin(self, *, out: Tensor | None = ...) -> Tensor:
         """The sine."""
     def sin_(self) -> Tensor:
         """In-place ``sin``."""
+    def sinc(self, *, out: Tensor | None = ...) -> Tensor:
+        """``sin(pi * input) / (pi * input)``, which is 1 at 0."""
+    def sinc_(self) -> Tensor:
+        """In-place ``sinc``."""
     def sinh(self, *, out: Tensor | None = ...) -> Tensor:
         """The hyperbolic sine, ``(exp(input) - exp(-input)) / 2``."""
     def sinh_(self) -> Tensor:
@@ -907,8 +1211,12 @@ class Tensor:
     @overload
     def size(self, *, axis: builtins.int) -> builtins.int:
         """The shape, or the size of one dimension."""
-    def slice_scatter(self, src: Tensor, dim: builtins.int = ..., start: builtins.int | None = ..., end: builtins.int | None = ..., step: builtins.int = ..., *, axis: builtins.int = ...) -> Tensor:
+    def slice_inverse(self, src: Tensor, dim: builtins.int = ..., start: Any = ..., end: Any = ..., step: builtins.int = ..., *, axis: builtins.int = ...) -> Tensor:
+        """A tensor of the shape of ``src`` of which ``input`` is the slice, in the memory of ``input``."""
+    def slice_scatter(self, src: Tensor, dim: builtins.int = ..., start: builtins.int | None = ..., end: builtins.int | None = ..., step: builtins.int = ..., *, out: Tensor | None = ..., axis: builtins.int = ...) -> Tensor:
         """A copy whose slice ``start:end:step`` along ``dim`` is ``src``."""
+    def slogdet(self, *, out: Tensor | None = ...) -> Any:
+        """The sign of the determinant, and the logarithm of its absolute value."""
     @overload
     def softmax(self, dim: builtins.int, dtype: _DType | None = ..., *, out: Tensor | None = ...) -> Tensor:
         """``exp(x) / sum(exp(x))`` along ``dim``, without overflow: positive numbers whose sum is 1."""
@@ -917,6 +1225,10 @@ class Tensor:
         """``exp(x) / sum(exp(x))`` along ``dim``, without overflow: positive numbers whose sum is 1."""
     def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., *, stable: builtins.bool | None = ..., out: tuple[Tensor, Tensor] | None = ..., axis: builtins.int = ...) -> ReturnType:
         """The elements in order along ``dim``, and where they were; NaN counts as the largest."""
+    def sparse_dim(self) -> builtins.int:
+        """How many dimensions have positions."""
+    def sparse_mask(self, mask: Tensor) -> Tensor:
+        """The elements at the positions of a sparse tensor, whose values do not matter."""
     def split(self, split_size_or_sections: builtins.int | Sequence[builtins.int], dim: builtins.int = ...) -> tuple[Tensor, ...]:
         """Pieces along a dimension, as views."""
     def split_with_sizes(self, split_sizes: Sequence[builtins.int], dim: builtins.int = ..., *, axis: builtins.int = ...) -> tuple[Tensor, ...]:
@@ -935,6 +1247,8 @@ class Tensor:
         """In-place ``squeeze``."""
     def std(self, dim: Dims | None = ..., unbiased: builtins.bool | None = ..., keepdim: builtins.bool = ..., *, correction: builtins.float | None = ..., out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
         """The standard deviation of all elements, or along dimensions: the square root of ``var``. Its gradient at 0 is 0."""
+    def stft(self, n_fft: builtins.int, hop_length: builtins.int | None = ..., win_length: builtins.int | None = ..., window: Tensor | None = ..., center: builtins.bool = ..., pad_mode: str = ..., normalized: builtins.bool = ..., onesided: builtins.bool | None = ..., return_complex: builtins.bool | None = ..., align_to_window: builtins.bool | None = ...) -> Tensor:
+        """The Fourier transforms of windows along a signal: which frequencies it has when."""
     def storage(self) -> Any:
         """The elements of the memory that the tensor is a view of."""
     def storage_offset(self) -> builtins.int:
@@ -961,10 +1275,18 @@ class Tensor:
         """In-place ``sub``."""
     def sum(self, dim: Dims | None = ..., keepdim: builtins.bool = ..., *, dtype: _DType | None = ..., out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
         """The sum of all elements, or along dimensions."""
+    def sum_to_size(self, *size: _Size) -> Tensor:
+        """The sum over the dimensions along which a shape is expanded to this one."""
+    def svd(self, some: builtins.bool = ..., compute_uv: builtins.bool = ..., *, out: Tensor | None = ...) -> Any:
+        """The singular value decomposition by its older name: V in place of its adjoint."""
     def swapaxes(self, axis0: builtins.int, axis1: builtins.int) -> Tensor:
         """Two dimensions exchanged, as a view: ``transpose`` under NumPy's name."""
+    def swapaxes_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
+        """In-place ``transpose``."""
     def swapdims(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
         """Two dimensions exchanged, as a view."""
+    def swapdims_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
+        """In-place ``transpose``."""
     def t(self) -> Tensor:
         """The transpose of a matrix, as a view; vectors and numbers as they are."""
     def t_(self) -> Tensor:
@@ -989,14 +1311,28 @@ class Tensor:
         """The tensor in another type, on another device, or like another tensor; itself if nothing changes."""
     def to_dense(self, dtype: _DType | None = ...) -> Tensor:
         """The tensor, which is dense."""
+    def to_device(self, device: _Device | None, /, *, stream: Any = ...) -> Tensor:
+        """The elements on another device, as the array API standard calls it."""
+    def to_sparse(self, sparse_dim: builtins.int | None = ..., *, layout: Any = ..., dense_dim: builtins.int | None = ...) -> Tensor:
+        """The elements that are not zero, as a sparse tensor."""
+    def to_sparse_coo(self) -> Tensor:
+        """The elements that are not zero, with the layout ``torch.sparse_coo``."""
+    def to_sparse_csc(self, dense_dim: builtins.int | None = ...) -> Tensor:
+        """The elements of a matrix that are not zero, with the layout ``torch.sparse_csc``."""
+    def to_sparse_csr(self, dense_dim: builtins.int | None = ...) -> Tensor:
+        """The elements of a matrix that are not zero, with the layout ``torch.sparse_csr``."""
     def tolist(self) -> list[Any]:
         """The elements as nested lists of Python numbers."""
     def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ..., *, out: tuple[Tensor, Tensor] | None = ..., axis: builtins.int = ...) -> ReturnType:
         """The ``k`` largest or smallest elements along ``dim``, and where they are."""
+    def trace(self) -> Tensor:
+        """The sum of a matrix's diagonal."""
     def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
         """Two dimensions exchanged, as a view."""
     def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
         """In-place ``transpose``."""
+    def triangular_solve(self, A: Tensor, upper: builtins.bool = ..., transpose: builtins.bool = ..., unitriangular: builtins.bool = ..., *, out: Tensor | None = ...) -> Any:
+        """The solution of ``A X = input`` for triangular matrices; ``linalg.solve_triangular`` is its successor."""
     def tril(self, diagonal: builtins.int = ..., *, out: Tensor | None = ...) -> Tensor:
         """The lower triangle of matrices; zeros above a diagonal."""
     def tril_(self, diagonal: builtins.int = ...) -> Tensor:
@@ -1028,7 +1364,7 @@ class Tensor:
     def unfold(self, dimension: builtins.int, size: builtins.int, step: builtins.int) -> Tensor:
         """Windows along a dimension, as a view in which their elements are a new last dimension."""
     def uniform_(self, low: builtins.float = ..., to: builtins.float = ..., *, generator: Any = ...) -> Tensor:
-        """Overwrite with uniform random numbers in [low, to)."""
+        """Overwrite with uniform random numbers in [low, to), also both parts of complex numbers."""
     @overload
     def unique(self, sorted: builtins.bool = ..., return_inverse: Literal[False] = ..., return_counts: Literal[False] = ..., dim: builtins.int | None = ...) -> Tensor:
         """The values that occur, each once, in ascending order; with ``dim`` the slices along it, in lexicographic order."""
@@ -1041,6 +1377,14 @@ class Tensor:
     @overload
     def unique(self, sorted: builtins.bool = ..., return_inverse: Literal[False] = ..., *, return_counts: Literal[True], dim: builtins.int | None = ...) -> tuple[Tensor, Tensor]:
         """The values that occur, each once, in ascending order; with ``dim`` the slices along it, in lexicographic order."""
+    def unique_consecutive(self, return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any:
+        """The first element of every run of equal ones."""
+    def unsafe_chunk(self, chunks: builtins.int, dim: builtins.int = ..., *, axis: builtins.int = ...) -> tuple[Tensor, ...]:
+        """As many pieces as there are chunks, which the graph takes for results and not for views."""
+    def unsafe_split(self, split_size: builtins.int, dim: builtins.int = ..., *, axis: builtins.int = ...) -> tuple[Tensor, ...]:
+        """Pieces as of ``split``, which the graph takes for results and not for views: writing to one of them leaves the history of the others alone."""
+    def unsafe_split_with_sizes(self, split_sizes: Sequence[builtins.int], dim: builtins.int = ..., *, axis: builtins.int = ...) -> tuple[Tensor, ...]:
+        """Pieces of given sizes, which the graph takes for results and not for views."""
     @overload
     def unsqueeze(self, dim: builtins.int) -> Tensor:
         """A dimension of size 1 inserted, as a view."""
@@ -1055,8 +1399,12 @@ class Tensor:
         """In-place ``unsqueeze``."""
     def untyped_storage(self) -> Any:
         """The bytes of the memory that the tensor is a view of."""
+    def values(self) -> Tensor:
+        """The elements of a sparse tensor."""
     def var(self, dim: Dims | None = ..., unbiased: builtins.bool | None = ..., keepdim: builtins.bool = ..., *, correction: builtins.float | None = ..., out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
         """The variance of all elements, or along dimensions: ``sum((x - mean(x)) ** 2) / (n - correction)``."""
+    def vdot(self, other: Tensor, *, out: Tensor | None = ...) -> Tensor:
+        """The dot product of two vectors, the first conjugated: ``sum(conj(input) * other)``."""
     def view(self, *shape: Any, size: builtins.int | Sequence[builtins.int] | None = ..., dtype: _DType | None = ...) -> Tensor:
         """The same elements in another shape, without copying; or their memory as elements of another dtype."""
     def view_as(self, other: Tensor) -> Tensor:
@@ -1065,6 +1413,10 @@ class Tensor:
         """Pieces along the first dimension, as views."""
     def where(self, condition: Tensor, other: _Operand) -> Tensor:
         """This tensor's elements where the condition holds, else ``other``'s, element by element."""
+    def xlogy(self, other: _Operand, *, out: Tensor | None = ...) -> Tensor:
+        """``input * log(other)``, which is 0 where ``input`` is 0 and ``other`` is not NaN."""
+    def xlogy_(self, other: _Operand) -> Tensor:
+        """In-place ``xlogy``."""
     def zero_(self) -> Tensor:
         """Overwrite every element with 0."""
 class ReturnType(tuple[Tensor, Tensor]):
@@ -1081,6 +1433,7 @@ def geometry(shape: tuple, strides: tuple[int, ...], step: int=0) -> tuple: ...
 def counted(shape: tuple) -> int: ...
 def placed(x: Tensor, where: tuple) -> Tensor: ...
 def side_by_side(x: Tensor, shape: Size, strides: tuple | None, n: int, starts: Any) -> tuple: ...
+def flat_array(x: Any) -> np.ndarray | None: ...
 def _remember(storage: Storage, t: Tensor) -> None: ...
 def reshaped(x: Tensor, shape: Size) -> Tensor: ...
 def fresh(x: Tensor) -> Tensor: ...

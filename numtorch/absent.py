@@ -9,184 +9,31 @@ from __future__ import annotations
 import importlib
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 # What does the work of names that are not here, or of names that other libraries have for it.
 NEAREST = {
-    "torch.fft": "np.fft on x.detach().numpy() computes the same outside the graph",
-    "torch.linalg.norm": "torch.norm and torch.linalg.vector_norm are here",
-    "torch.bitwise_left_shift": "x * 2 ** n is the same for integers",
-    "torch.bitwise_right_shift": "x // 2 ** n is the same for integers",
-    "torch.sparse_coo_tensor": "tensors are dense here",
-    "torch.Tensor.to_sparse": "tensors are dense here",
-    "torch.vander": "x.unsqueeze(-1) ** torch.arange(n - 1, -1, -1) is the same",
     "torch.nn.modules": "the layers are in numtorch.nn",
     "torch.nn.quantized": "there are no quantized types; x.bfloat16() and x.half() are the smallest floating ones",
-    "torch.nn.parallel": "everything runs in one process here",
     "torch.utils.data.distributed": "torch.utils.data.DistributedSampler is here",
-    "torch.utils.benchmark": "torch.profiler.benchmark measures calls",
     "torch.cuda.Event": (
         "time.perf_counter after torch.cuda.synchronize() takes times; torch.profiler.profile() takes those of kernels"
     ),
     "torch.cuda.Stream": "kernels run one after another here",
     "torch.ao": "there are no quantized types; x.bfloat16() and x.half() are the smallest floating ones",
-    "torch.special": (
-        "torch.erf, torch.expm1, torch.log1p, torch.softmax and torch.logsumexp are here under these names"
-    ),
-    "torch.distributions": (
-        "torch.normal, torch.bernoulli, torch.multinomial, x.exponential_() and x.uniform_() draw random numbers"
-    ),
-    "torch.distributed": "everything runs in one process here",
-    "torch.sparse": "tensors are dense here",
     "torch.quantization": "there are no quantized types; x.bfloat16() and x.half() are the smallest floating ones",
-    "torch.testing": "np.testing.assert_allclose and torch.allclose compare tensors",
-    "torch.func": "torch.autograd.functional has jacobian, hessian, vjp and jvp",
-    "torch.vmap": "add a dimension for the batch and let ops broadcast over it",
-    "torch.hub": "torch.load reads files of weights that you have",
     "torch.export": "torch.save(net.state_dict(), file) writes what PyTorch loads",
     "torch.onnx": "torch.save(net.state_dict(), file) writes what PyTorch loads",
     "torch.mps": "devices are cpu, cuda and meta",
     "torch.xpu": "devices are cpu, cuda and meta",
-    "torch.einsum": "transpose or unsqueeze the operands and call torch.matmul, or multiply and sum",
-    "torch.tensordot": "reshape the operands to matrices and call torch.matmul",
-    "torch.kron": "(a[:, None, :, None] * b[None, :, None, :]).reshape(...) is the same",
-    "torch.baddbmm": "beta * input + alpha * torch.bmm(a, b) is the same",
-    "torch.addbmm": "beta * input + alpha * torch.bmm(a, b).sum(0) is the same",
-    "torch.addmv": "beta * input + alpha * torch.mv(a, v) is the same",
-    "torch.addr": "beta * input + alpha * torch.outer(a, b) is the same",
-    "torch.ger": "torch.outer is the same",
-    "torch.inner": "torch.matmul(a, b.mT), or (a * b).sum(-1), is the same",
-    "torch.vdot": "torch.dot is the same for real numbers",
-    "torch.chain_matmul": "a @ b @ c is the same",
-    "torch.matrix_power": "multiply with @",
-    "torch.trace": "torch.diagonal(x).sum() is the same",
-    "torch.cholesky": "np.linalg.cholesky(x.detach().numpy()) computes it outside the graph",
-    "torch.inverse": "np.linalg.inv(x.detach().numpy()) computes it outside the graph",
-    "torch.det": "np.linalg.det(x.detach().numpy()) computes it outside the graph",
-    "torch.svd": "np.linalg.svd(x.detach().numpy()) computes it outside the graph",
-    "torch.qr": "np.linalg.qr(x.detach().numpy()) computes it outside the graph",
-    "torch.solve": "np.linalg.solve on arrays computes it outside the graph",
-    "torch.lstsq": "np.linalg.lstsq on arrays computes it outside the graph",
-    "torch.pinverse": "np.linalg.pinv(x.detach().numpy()) computes it outside the graph",
-    "torch.cdist": "(a.unsqueeze(-2) - b.unsqueeze(-3)).norm(dim=-1) is the same",
-    "torch.pdist": "(x.unsqueeze(-2) - x.unsqueeze(-3)).norm(dim=-1) has all the distances",
-    "torch.dist": "torch.norm(a - b, p) is the same",
-    "torch.cross": "write it from the components of both, x[..., i]",
-    "torch.var_mean": "torch.var and torch.mean give the two",
-    "torch.std_mean": "torch.std and torch.mean give the two",
-    "torch.aminmax": "torch.amin and torch.amax give the two",
-    "torch.nansum": "torch.where(torch.isnan(x), 0.0, x).sum() is the same",
-    "torch.nanmean": "torch.where(torch.isnan(x), 0.0, x).sum() / (~torch.isnan(x)).sum() is the same",
-    "torch.nan_to_num": "torch.where(torch.isnan(x), 0.0, x) replaces NaN",
-    "torch.fmax": "torch.maximum is the same but for NaN",
-    "torch.fmin": "torch.minimum is the same but for NaN",
-    "torch.quantile": (
-        "torch.sort and torch.median are here; np.quantile(x.detach().numpy(), q) computes it outside the graph"
-    ),
-    "torch.nanquantile": "np.nanquantile(x.detach().numpy(), q) computes it outside the graph",
-    "torch.histc": "torch.bincount counts integers; np.histogram(x.numpy()) is the same",
-    "torch.histogram": "torch.bincount counts integers; np.histogram(x.numpy()) is the same",
-    "torch.unique_consecutive": "torch.unique is here",
-    "torch.isin": "(x.unsqueeze(-1) == values).any(-1) is the same",
-    "torch.logaddexp": "torch.logsumexp(torch.stack([a, b]), 0) is the same",
-    "torch.logit": "torch.log(x / (1 - x)) is the same",
-    "torch.frac": "x - torch.trunc(x) is the same",
-    "torch.fix": "torch.trunc is the same",
-    "torch.signbit": "x < 0 is the same but for -0.0",
-    "torch.copysign": "torch.abs(a) * torch.sign(b) is the same but for zeros",
-    "torch.heaviside": "torch.where(x > 0, 1.0, 0.0) is the same but at 0",
-    "torch.xlogy": "torch.where(x == 0, 0.0, x * torch.log(y)) is the same",
-    "torch.arctan": "torch.atan is the same",
-    "torch.float_power": "torch.pow(x.double(), exponent) is the same",
     "torch.range": "torch.arange is here; its end is not included",
-    "torch.scalar_tensor": "torch.tensor is the same",
-    "torch.empty_strided": "torch.empty and torch.as_strided make one",
-    "torch.broadcast_shapes": "np.broadcast_shapes is the same",
-    "torch.result_type": "torch.promote_types gives the type of two types",
-    "torch.cartesian_prod": "torch.meshgrid and torch.stack make it",
-    "torch.combinations": "torch.tensor(list(itertools.combinations(values, r))) makes them",
-    "torch.cov": "np.cov(x.detach().numpy()) computes it outside the graph",
-    "torch.corrcoef": "np.corrcoef(x.detach().numpy()) computes it outside the graph",
-    "torch.trapz": "((y[1:] + y[:-1]) / 2 * dx).sum() is the same",
-    "torch.trapezoid": "((y[1:] + y[:-1]) / 2 * dx).sum() is the same",
-    "torch.set_default_device": "pass device=, or call .to(device)",
     "torch.complex32": "torch.complex64 holds the numbers",
     "torch.Tensor.map_": "torch.tensor([f(v) for v in x.tolist()]) is the same",
     "torch.Tensor.apply_": "torch.tensor([f(v) for v in x.tolist()]) is the same",
     "torch.Tensor.set_": "x.data = y lets one tensor take another's elements",
-    "torch.nn.LSTM": "write the cell with nn.Linear, torch.sigmoid and torch.tanh, and loop over the steps",
-    "torch.nn.GRU": "write the cell with nn.Linear, torch.sigmoid and torch.tanh, and loop over the steps",
-    "torch.nn.RNN": "write the cell with nn.Linear and torch.tanh, and loop over the steps",
-    "torch.nn.LSTMCell": "nn.Linear, torch.sigmoid and torch.tanh make one",
-    "torch.nn.GRUCell": "nn.Linear, torch.sigmoid and torch.tanh make one",
-    "torch.nn.RNNCell": "nn.Linear and torch.tanh make one",
-    "torch.nn.MultiheadAttention": "nn.Linear and F.scaled_dot_product_attention make it",
-    "torch.nn.Transformer": "nn.Linear, nn.LayerNorm and F.scaled_dot_product_attention make it",
-    "torch.nn.TransformerEncoder": "nn.Linear, nn.LayerNorm and F.scaled_dot_product_attention make it",
-    "torch.nn.TransformerEncoderLayer": "nn.Linear, nn.LayerNorm and F.scaled_dot_product_attention make it",
-    "torch.nn.TransformerDecoder": "nn.Linear, nn.LayerNorm and F.scaled_dot_product_attention make it",
-    "torch.nn.TransformerDecoderLayer": "nn.Linear, nn.LayerNorm and F.scaled_dot_product_attention make it",
-    "torch.nn.InstanceNorm1d": "nn.GroupNorm with as many groups as channels is the same",
-    "torch.nn.InstanceNorm2d": "nn.GroupNorm with as many groups as channels is the same",
-    "torch.nn.InstanceNorm3d": "nn.GroupNorm with as many groups as channels is the same",
-    "torch.nn.functional.instance_norm": "F.group_norm with as many groups as channels is the same",
-    "torch.nn.SyncBatchNorm": "nn.BatchNorm2d is the same in one process",
-    "torch.nn.DataParallel": "the module itself: everything runs in one process here",
-    "torch.nn.EmbeddingBag": "nn.Embedding(...)(index).sum(1), or mean(1), is the same",
-    "torch.nn.functional.embedding_bag": "F.embedding(index, weight).sum(1), or mean(1), is the same",
-    "torch.nn.CosineSimilarity": "F.cosine_similarity is here",
-    "torch.nn.PairwiseDistance": "F.pairwise_distance is here",
-    "torch.nn.ZeroPad2d": "F.pad is here",
-    "torch.nn.ConstantPad2d": "F.pad is here",
-    "torch.nn.ReflectionPad2d": "F.pad is here",
-    "torch.nn.ReplicationPad2d": "F.pad is here",
-    "torch.nn.PixelShuffle": "view, permute and reshape make it",
-    "torch.nn.functional.pixel_shuffle": "view, permute and reshape make it",
-    "torch.nn.ChannelShuffle": "view, transpose and reshape make it",
-    "torch.nn.Upsample": "x.repeat_interleave(2, -1).repeat_interleave(2, -2) doubles an image",
-    "torch.nn.functional.interpolate": "x.repeat_interleave(2, -1).repeat_interleave(2, -2) doubles an image",
-    "torch.nn.functional.upsample": "x.repeat_interleave(2, -1).repeat_interleave(2, -2) doubles an image",
-    "torch.nn.Unfold": "x.unfold(dim, size, step) takes windows as views",
-    "torch.nn.functional.unfold": "x.unfold(dim, size, step) takes windows as views",
-    "torch.nn.LazyLinear": "nn.Linear is here; tell it how many features come in",
-    "torch.nn.LazyConv2d": "nn.Conv2d is here; tell it how many channels come in",
-    "torch.nn.functional.gumbel_softmax": (
-        "F.softmax((logits - torch.empty_like(logits).exponential_().log()) / tau, -1) is the same"
-    ),
-    "torch.nn.TripletMarginLoss": (
-        "F.relu(F.pairwise_distance(a, p) - F.pairwise_distance(a, n) + margin).mean() is the same"
-    ),
-    "torch.nn.functional.triplet_margin_loss": (
-        "F.relu(F.pairwise_distance(a, p) - F.pairwise_distance(a, n) + margin).mean() is the same"
-    ),
-    "torch.nn.CosineEmbeddingLoss": "F.cosine_similarity is what it is made of",
-    "torch.nn.MarginRankingLoss": "F.relu(-y * (a - b) + margin).mean() is the same",
-    "torch.nn.HingeEmbeddingLoss": "torch.where(y == 1, x, F.relu(margin - x)).mean() is the same",
-    "torch.nn.SoftMarginLoss": "F.softplus(-y * x).mean() is the same",
-    "torch.nn.PoissonNLLLoss": "(torch.exp(x) - y * x).mean() is the same",
-    "torch.nn.GaussianNLLLoss": "(0.5 * (torch.log(v) + (x - y) ** 2 / v)).mean() is the same",
-    "torch.nn.attention": "F.scaled_dot_product_attention is here",
-    "torch.nn.utils.weight_norm": "compute the weight in forward: g * v / v.norm()",
-    "torch.optim.LBFGS": "optim.SGD, Adam, AdamW and RMSprop are here",
-    "torch.optim.Adadelta": "optim.RMSprop and Adam are the nearest here",
-    "torch.optim.Adamax": "optim.Adam is the nearest here",
-    "torch.optim.NAdam": "optim.Adam is the nearest here",
-    "torch.optim.RAdam": "optim.Adam is the nearest here",
-    "torch.optim.Adafactor": "optim.AdamW is the nearest here",
-    "torch.optim.Rprop": "optim.RMSprop is the nearest here",
-    "torch.optim.SparseAdam": "optim.Adam is the nearest here",
-    "torch.optim.Muon": "optim.AdamW and SGD with momentum are the nearest here",
-    "torch.optim.lr_scheduler.CosineAnnealingWarmRestarts": "CosineAnnealingLR is the nearest here",
-    "torch.optim.lr_scheduler.CyclicLR": "OneCycleLR and LambdaLR are the nearest here",
-    "torch.optim.lr_scheduler.MultiplicativeLR": "LambdaLR is the nearest here",
-    "torch.optim.lr_scheduler.PolynomialLR": "LambdaLR is the nearest here",
-    "torch.optim.lr_scheduler.SequentialLR": "LambdaLR can follow one rule after another",
-    "torch.utils.checkpoint": "the graph is kept whole here",
-    "torch.utils.tensorboard": "prof.to_tensorboard and the tensorboardX package write such files",
-    "torch.cuda.amp": "net.half() and net.bfloat16() compute in a half type",
 }
 # Names of NumPy and Keras, and other habits: what is meant, from where ``torch`` is.
 FOREIGN = {
@@ -279,8 +126,7 @@ OWN = (
 )
 PARTS = {
     "torch.vision": ("datasets", "models", "transforms"),
-    "torch.vision.transforms": ("functional",),
-    "torch.kernels": ("math",),
+    "torch.vision.transforms": ("", "transforms.Lambda(f) makes a transform of any function of yours"),
 }
 # What np.linalg has.
 NUMPYS = {
@@ -310,25 +156,27 @@ NUMPYS = {
     "tensorsolve",
     "vecdot",
 }
-LATE: dict[str, tuple[str, ...]] = {}  # modules that are imported when they are named
+LATE: dict[str, tuple[str, ...]] = {}  # what is imported when it is named
+MEMBERS: dict[str, dict[str, str]] = {}  # of it, what is taken from a submodule, and from which
 # What torchvision has, and what comes nearest.
 TORCHVISION = {
-    "torch.vision": ("io ops tv_tensors utils", "numtorch.vision has datasets, models and transforms"),
+    "torch.vision": ("", "numtorch.vision has datasets, io, models, ops, transforms, tv_tensors and utils"),
+    "torch.vision.io": ("VideoReader read_video write_video decode_avif decode_heic", "read_image reads images"),
+    "torch.vision.ops": (
+        "DeformConv2d FeaturePyramidNetwork MultiScaleRoIAlign PSRoIAlign PSRoIPool deform_conv2d ps_roi_align "
+        "ps_roi_pool",
+        "roi_align and roi_pool are here",
+    ),
     "torch.vision.datasets": (
-        "CIFAR10 CIFAR100 Caltech101 Caltech256 CelebA Cityscapes CocoCaptions CocoDetection DTD DatasetFolder "
-        "EMNIST EuroSAT FGVCAircraft FakeData Flickr30k Flowers102 Food101 GTSRB ImageFolder ImageNet Imagenette "
-        "KMNIST LFWPeople LSUN Omniglot OxfordIIITPet PCAM Places365 QMNIST SBDataset SEMEION STL10 SUN397 SVHN "
-        "StanfordCars USPS VOCDetection VOCSegmentation VisionDataset",
-        "MNIST, FashionMNIST and Digits are here, and a class with __len__ and __getitem__ is a dataset of your own",
+        "Caltech101 Caltech256 Cityscapes Flickr30k Flickr8k HMDB51 INaturalist Kinetics Kitti LFWPairs LFWPeople LSUN "
+        "MovingMNIST Omniglot PCAM PhotoTour Places365 QMNIST SBDataset SBU SUN397 StanfordCars UCF101 WIDERFace",
+        "ImageFolder reads a folder with one folder for each class, "
+        "and a class with __len__ and __getitem__ is a dataset of your own",
     ),
     "torch.vision.models": (
-        "AlexNet ConvNeXt DenseNet EfficientNet GoogLeNet Inception3 MNASNet MobileNetV2 MobileNetV3 RegNet "
-        "ResNet18_Weights ResNet34_Weights ResNet50_Weights ShuffleNetV2 SqueezeNet SwinTransformer VGG "
-        "VisionTransformer alexnet convnext_base convnext_tiny densenet121 densenet169 detection efficientnet_b0 "
-        "efficientnet_b7 get_model googlenet inception_v3 mnasnet1_0 mobilenet_v2 mobilenet_v3_large "
-        "mobilenet_v3_small regnet_y_400mf resnext50_32x4d segmentation shufflenet_v2_x1_0 squeezenet1_0 swin_t "
-        "vgg11 vgg13 vgg16 vgg19 vit_b_16 wide_resnet50_2",
-        "resnet18, 34, 50, 101 and 152 are here",
+        "GoogLeNet Inception3 MaxVit RegNet ShuffleNetV2 SwinTransformer detection googlenet inception_v3 maxvit_t "
+        "optical_flow quantization regnet_y_400mf segmentation shufflenet_v2_x1_0 swin_b swin_s swin_t video",
+        "models.list_models() says which are here",
     ),
     "torch.vision.transforms": (
         "AugMix AutoAugment CenterCrop ColorJitter ConvertImageDtype ElasticTransform FiveCrop GaussianBlur "
@@ -399,7 +247,7 @@ def ours(space: str) -> Any:
         return here.Tensor
     try:
         return importlib.import_module(f"numtorch.{rest}") if rest else here
-    except ModuleNotFoundError:
+    except (ModuleNotFoundError, RuntimeError):  # RuntimeError: Python ends, and starts no threads any more
         return _Nothing
 
 
@@ -436,8 +284,8 @@ def told(space: str, name: str) -> str:
 
     >>> told("torch.nn", "Conv2D")
     ". Did you mean 'Conv2d'?"
-    >>> told("torch", "baddbmm")
-    ': torch.baddbmm is a function of PyTorch that is not here yet; beta * input + alpha * torch.bmm(a, b) is the same'
+    >>> told("torch", "range")
+    ': torch.range is a function of PyTorch that is not here yet; torch.arange is here; its end is not included'
     """
     if name in names().get(space, ()):
         return f": {_not_yet(space, name)}"
@@ -474,8 +322,8 @@ def told(space: str, name: str) -> str:
 def nearest(full: str) -> str:
     """What comes nearest to a name that is not here, by its whole path; empty if nothing does.
 
-    >>> nearest("torch.nn.Conv2D"), nearest("torch.nn.ZeroPad2d"), nearest("torchvision.transforms.Totensor")
-    ("'Conv2d'", 'F.pad is here', "'ToTensor'")
+    >>> nearest("torch.nn.Conv2D"), nearest("torch.range"), nearest("torchvision.transforms.Totensor")
+    ("'Conv2d'", 'torch.arange is here; its end is not included', "'ToTensor'")
     """
     space, _, name = full.replace("torchvision", "torch.vision", 1).rpartition(".")
     if name in names().get(space, ()):
@@ -611,16 +459,23 @@ def _importing(depth: int) -> bool:
     return frame.f_lasti >= 0 and frame.f_code.co_code[frame.f_lasti] == opmap["IMPORT_FROM"]
 
 
-def answers(module: str, late: Iterable[str] = ()) -> tuple[Callable, Callable]:
-    """``__getattr__`` and ``__dir__`` of a module: submodules that are imported when they are named, and answers for
-    names that it does not have."""
+def answers(
+    module: str, late: Iterable[str] = (), members: Mapping[str, Iterable[str]] | None = None
+) -> tuple[Callable, Callable]:
+    """``__getattr__`` and ``__dir__`` of a module: submodules that are imported when they are named, names that are
+    taken from a submodule then, and answers for names that it does not have."""
     space = module.replace("numtorch", "torch", 1)
-    late = LATE[space] = tuple(late)
+    homes = MEMBERS[space] = {name: home for home, names in (members or {}).items() for name in names}
+    late = tuple(late)
+    LATE[space] = (*late, *homes)
     scope = vars(sys.modules[module])
 
     def __getattr__(name: str) -> Any:
         if name in late:
             return importlib.import_module(f"{module}.{name}")
+        if name in homes:
+            value = scope[name] = getattr(importlib.import_module(f"{module}.{homes[name]}"), name)
+            return value
         plain = f"module {module!r} has no attribute {name!r}"
         if name.startswith("_"):  # what Python and notebooks ask everything for
             raise AttributeError(plain)
@@ -632,7 +487,7 @@ def answers(module: str, late: Iterable[str] = ()) -> tuple[Callable, Callable]:
         raise Absent(plain, space, name)
 
     def __dir__() -> list[str]:
-        return sorted({*scope, *late})
+        return sorted({*scope, *LATE[space]})
 
     return __getattr__, __dir__
 

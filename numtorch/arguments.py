@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from numtorch import layouts
 from numtorch.dtype import ALL, BOOL, INTEGERS, UNSIGNED, dtype, finfo, iinfo
 
 Dims = int | tuple[int, ...] | list[int] | None  # what reductions go over; None stands for all dimensions
@@ -236,3 +237,29 @@ def sequence(tensors: Any, op: str, name: str) -> list:
 def no_tensor(op: str, at: int, value: Any) -> TypeError:
     """The error for what is no tensor, in a list of them."""
     return TypeError(f"{op}(): expected Tensor as element {at} in argument 0, but got {type(value).__name__}")
+
+
+def strided(layout: Any, op: str) -> None:
+    """Check the ``layout`` of a function that makes dense tensors.
+
+    >>> strided(layouts.strided, "zeros")
+    >>> strided(layouts.sparse_coo, "zeros")
+    Traceback (most recent call last):
+    NotImplementedError: zeros(): layout=torch.sparse_coo is not here; make a dense tensor, and call .to_sparse()
+    """
+    if not isinstance(layout, layouts.layout) or isinstance(layout, layouts.memory_format):
+        raise TypeError(f"{op}(): argument 'layout' must be torch.layout, not {_kind(layout)}")
+    if layout is not layouts.strided:
+        raise NotImplementedError(f"{op}(): layout={layout} is not here; make a dense tensor, and call .to_sparse()")
+
+
+def order(memory_format: Any, op: str) -> None:
+    """Check a ``memory_format``.
+
+    >>> order(layouts.channels_last, "clone")
+    >>> order("channels_last", "clone")
+    Traceback (most recent call last):
+    TypeError: clone(): argument 'memory_format' must be torch.memory_format, not str
+    """
+    if not isinstance(memory_format, layouts.memory_format):
+        raise TypeError(f"{op}(): argument 'memory_format' must be torch.memory_format, not {_kind(memory_format)}")

@@ -5,6 +5,7 @@ Importing it imports neither Numba nor Numba's CUDA target. Ops run on the curre
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -351,6 +352,18 @@ def get_rng_state_all() -> list[Tensor]:
     True
     """
     return [generator.get_rng_state() for _ in range(device_count())]
+
+
+def set_rng_state_all(new_states: Iterable[Tensor]) -> None:
+    """Go on with random numbers from a state for each GPU.
+
+    Args:
+        new_states: what ``get_rng_state_all`` gave.
+
+    >>> torch.cuda.set_rng_state_all(torch.cuda.get_rng_state_all())
+    """
+    for state in new_states:
+        generator.set_rng_state(state)
 
 
 def ipc_collect() -> None:

@@ -12,10 +12,9 @@ from typing import Any
 import numtorch as torch
 import numtorch.nn as nn
 import numtorch.nn.functional as F
-from numtorch import notices, optim
+from numtorch import downloads, notices, optim
 from numtorch.utils.data import DataLoader
 from numtorch.vision import datasets, transforms
-from numtorch.vision.datasets import download
 
 
 class LeNet(nn.Module):
@@ -49,7 +48,7 @@ def load(data: str, root: str) -> tuple[Any, Any, str]:
     """(training set, test set, name): MNIST where it is found or can be downloaded, else the bundled digits."""
     if data in ("auto", "mnist"):
         if data == "auto":
-            download.TIMEOUT = 5  # nobody asked for MNIST: do not wait long for a network that is not there
+            downloads.TIMEOUT = 5  # nobody asked for MNIST: do not wait long for a network that is not there
         normalise = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))])
         try:
             return (

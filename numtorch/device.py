@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 # Names that are given in place of a device's.
@@ -27,6 +30,8 @@ _DTYPES = (
 class device:
     """A place of tensors: the CPU, a GPU, or ``"meta"`` for tensors that have a shape but no elements.
 
+    Within a ``with`` block of a device, and in a function that it decorates, new tensors are made there.
+
     Args:
         type: ``"cpu"``, ``"cuda"``, ``"cuda:0"`` or ``"meta"``; a number for a GPU; or a device.
         index: which GPU; None for the current one.
@@ -41,6 +46,9 @@ class device:
 
     >>> torch.device("cuda", 0)
     device(type='cuda', index=0)
+    >>> with torch.device("meta"):
+    ...     torch.nn.Linear(2, 1).weight.device
+    device(type='meta')
     """
 
     __slots__ = ("index", "type")
@@ -71,6 +79,22 @@ class device:
         self.type = type
         self.index = index
 
+    def __enter__(self) -> device:
+        DEFAULT.before.append(DEFAULT.device)
+        DEFAULT.device = as_device(self)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        DEFAULT.device = DEFAULT.before.pop()
+
+    def __call__(self, fn: Callable) -> Callable:
+        @wraps(fn)
+        def there(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return fn(*args, **kwargs)
+
+        return there
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, device) and (self.type, self.index) == (other.type, other.index)
 
@@ -92,9 +116,23 @@ CPU = device("cpu")
 META = device("meta")
 
 
+class _Default(threading.local):
+    """Where new tensors are made in a thread, and where they were outside the blocks that it is in."""
+
+    device = CPU
+
+    def __init__(self) -> None:
+        self.before: list[device] = []
+
+
+DEFAULT = _Default()
+
+
 def as_device(d: Any) -> device:
-    """``None``, a string, an index or a device, as one of the canonical devices."""
-    if d is None or d is CPU:
+    """A string, an index or a device, as one of the canonical devices; the default one for ``None``."""
+    if d is None:
+        return DEFAULT.device
+    if d is CPU:
         return CPU
     d = d if isinstance(d, device) else device(d)
     if d.type == "cpu":

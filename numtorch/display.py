@@ -7,7 +7,6 @@ background; lines are mid-grey. A test computes the contrasts.
 
 from __future__ import annotations
 
-import html
 import textwrap
 from collections.abc import Sequence
 from typing import Any
@@ -27,6 +26,12 @@ SCROLLS = "overflow-x:auto;max-width:100%"
 COLD, WARM = np.array([59, 76, 192]), np.array([180, 4, 38])  # the ends of a diverging map; white in the middle
 
 
+def _escaped(text: str) -> str:
+    import html  # its table of letters is large, and few programs show HTML
+
+    return html.escape(text)
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> str:
     """An HTML table; numbers stand right, text left.
 
@@ -34,7 +39,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "")
     True
     """
     style = f"{FONT};text-align:left;padding:2px 8px;border-bottom:1px solid {GREY}"
-    head = "".join(f'<th style="{style}">{html.escape(h)}</th>' for h in header)
+    head = "".join(f'<th style="{style}">{_escaped(h)}</th>' for h in header)
     body = []
     for row in rows:
         cells = []
@@ -45,14 +50,14 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "")
                 if isinstance(value, int)
                 else f"{value:.4g}"
                 if isinstance(value, float)
-                else html.escape(str(value))
+                else _escaped(str(value))
             )
             cells.append(
                 f'<td style="{FONT};text-align:{"right" if number else "left"};padding:2px '
                 f'8px;white-space:pre">{text}</td>'
             )
         body.append(f"<tr>{''.join(cells)}</tr>")
-    caption = f'<div style="{FONT};white-space:pre-wrap;margin:4px 0">{html.escape(title)}</div>' if title else ""
+    caption = f'<div style="{FONT};white-space:pre-wrap;margin:4px 0">{_escaped(title)}</div>' if title else ""
     return (
         f'{caption}<div style="{SCROLLS}"><table '
         f'style="{STYLE}"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'
@@ -70,11 +75,11 @@ def text(content: str, notes: Sequence[str] = ()) -> str:
     True
     """
     style = f"{FONT};line-height:1.3;white-space:pre;{SCROLLS};margin:4px 0"
-    return f'<pre style="{style}">{html.escape(content)}</pre>{_sentences(notes)}'
+    return f'<pre style="{style}">{_escaped(content)}</pre>{_sentences(notes)}'
 
 
 def _sentences(told: Sequence[str]) -> str:
-    return "".join(f'<div style="{FONT};margin:4px 0">{html.escape(sentence)}</div>' for sentence in told)
+    return "".join(f'<div style="{FONT};margin:4px 0">{_escaped(sentence)}</div>' for sentence in told)
 
 
 def prose(content: str, indent: str = "") -> str:
@@ -123,9 +128,9 @@ def tensor(values: np.ndarray, title: str) -> str:
 
     Of more than two dimensions the first few matrices are shown side by side.
     """
-    head = f'<div style="{FONT};margin:4px 0">{html.escape(title)}</div>'
+    head = f'<div style="{FONT};margin:4px 0">{_escaped(title)}</div>'
     if values.ndim == 0:
-        return f'{head}<b style="font-family:monospace">{html.escape(_text(values.item()))}</b>'
+        return f'{head}<b style="font-family:monospace">{_escaped(_text(values.item()))}</b>'
     if not values.size:
         return f"{head}<i>no elements</i>"
     lead = values.shape[:-2]
@@ -155,7 +160,7 @@ def _matrix(x: np.ndarray) -> str:
     for row, tints in zip(picked, colours, strict=True):
         if numbers:
             style = f"{FONT};color:{INK};padding:1px 6px;text-align:right"
-            shown = [html.escape(_text(v.item())) for v in row]
+            shown = [_escaped(_text(v.item())) for v in row]
             cells = "".join(f'<td style="{style};background:{c}">{v}</td>' for v, c in zip(shown, tints, strict=True))
         else:
             cells = "".join(f'<td bgcolor="{c}">' for c in tints)
@@ -236,7 +241,7 @@ def graph(nodes: Sequence[tuple[str, str]], arrows: Sequence[tuple[int, int]]) -
         parts.append(
             f'<rect x="{x[i] - wide / 2:.1f}" y="{y[i] - 13}" width="{wide}" height="26" rx="5" fill="{fill}" '
             f'stroke="{GREY}"/>'
-            f'<text x="{x[i]:.1f}" y="{y[i] + 4}" text-anchor="middle" fill="{INK}">{html.escape(label)}</text>'
+            f'<text x="{x[i]:.1f}" y="{y[i] + 4}" text-anchor="middle" fill="{INK}">{_escaped(label)}</text>'
         )
     return "".join(parts) + "</svg>"
 

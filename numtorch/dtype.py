@@ -1,8 +1,8 @@
 """Element types and torch's promotion rules. Knows nothing of tensors or kernels.
 
 Half types are stored as 16 bits (``uint16``) and computed in float32. Numba has no CPU arithmetic for them, and most
-processors also convert them at load and store. ``uint16``, ``uint32`` and ``uint64`` are for storage: they convert and
-compare, and little else.
+processors also convert them at load and store. ``uint16``, ``uint32`` and ``uint64`` are mostly for storage:
+elementwise ops compute with them, and little else does.
 """
 
 from __future__ import annotations
@@ -120,6 +120,39 @@ float64 = dtype("float64", np.float64, np.float64, FLOATING, 9, "Double")
 complex64 = dtype("complex64", np.complex64, np.complex64, COMPLEX, 10, "ComplexFloat")
 complex128 = dtype("complex128", np.complex128, np.complex128, COMPLEX, 11, "ComplexDouble")
 
+
+class NamedOnly(dtype):
+    """An 8-bit type that programs name and compare, and ask ``finfo`` about. No tensor here has it.
+
+    >>> torch.float8_e5m2.itemsize, torch.finfo(torch.float8_e5m2).max
+    (1, 57344.0)
+    """
+
+    __slots__ = ("limits",)
+
+    def __init__(self, name: str, eps: builtins.float, most: builtins.float, tiny: builtins.float):
+        self.name, self.scalar = name, name.capitalize()
+        self.category, self.rank = FLOATING, 5
+        self.is_floating_point, self.is_complex, self.differentiable = True, False, True
+        self.limits = eps, most, tiny
+
+    @property
+    def storage(self) -> np.dtype:  # type: ignore[override]
+        """Asked for wherever a tensor is made."""
+        raise NotImplementedError(
+            f"{self!r}: there are no tensors of this type; half types are the smallest with fractions"
+        )
+
+    compute = storage  # type: ignore[assignment]
+    itemsize = 1  # type: ignore[assignment]
+    is_signed = True  # type: ignore[assignment]
+
+
+float8_e4m3fn = NamedOnly("float8_e4m3fn", 2.0**-3, 448.0, 2.0**-6)
+float8_e4m3fnuz = NamedOnly("float8_e4m3fnuz", 2.0**-3, 240.0, 2.0**-7)
+float8_e5m2 = NamedOnly("float8_e5m2", 2.0**-2, 57344.0, 2.0**-14)
+float8_e5m2fnuz = NamedOnly("float8_e5m2fnuz", 2.0**-3, 57344.0, 2.0**-15)
+
 half, float, double, cfloat, cdouble = float16, float32, float64, complex64, complex128
 short, int, long = int16, int32, int64
 
@@ -127,7 +160,7 @@ FLOATS = (float32, float64)
 HALVES = (float16, bfloat16)
 COMPLEXES = (complex64, complex128)
 INTEGERS = (uint8, int8, int16, int32, int64)
-UNSIGNED = (uint16, uint32, uint64)  # for storage: torch computes with none of them
+UNSIGNED = (uint16, uint32, uint64)  # mostly for storage: torch computes little with them
 NUMBERS = (*INTEGERS, *FLOATS)
 PLAIN = (bool, *NUMBERS)  # all real types but the half types, which are stored as bits and computed as float32
 REAL = (bool, *INTEGERS, *HALVES, *FLOATS)  # what most formulas take
@@ -244,13 +277,7 @@ def promote_types(a: dtype, b: dtype) -> dtype:
         return _given(a, "promote_types")
     a, b = _given(a, "promote_types"), _given(b, "promote_types")
     if a in UNSIGNED or b in UNSIGNED:
-        if a.is_floating_point or b.is_floating_point:
-            return a if a.is_floating_point else b
-        raise RuntimeError(
-            f"Promotion for uint16, uint32, uint64 types is not supported, attempted to promote {a.scalar} and "
-            f"{b.scalar}; "
-            "convert one, as with .to(torch.int64)"
-        )
+        return _with_unsigned(a, b)
     if a.category != b.category:
         higher, lower = (a, b) if a.category > b.category else (b, a)
         return complex128 if lower is float64 else higher
@@ -259,6 +286,26 @@ def promote_types(a: dtype, b: dtype) -> dtype:
     if uint8 in (a, b) and int8 in (a, b):
         return int16
     return a if a.rank > b.rank else b
+
+
+def _with_unsigned(a: dtype, b: dtype) -> dtype:
+    """The smallest type for uint16, uint32 or uint64 and another one, which need not hold both in floating types."""
+    if a.is_complex or b.is_complex:
+        raise RuntimeError(
+            f"Promotion for uint16, uint32, uint64 types is not supported, attempted to promote {a.scalar} and "
+            f"{b.scalar}; convert one, as with .to(torch.int64)"
+        )
+    if a.category != b.category:
+        return a if a.category > b.category else b
+    if a.is_signed == b.is_signed:
+        return a if a.itemsize > b.itemsize else b
+    signed, unsigned = (a, b) if a.is_signed else (b, a)
+    if unsigned is uint64:
+        raise RuntimeError(
+            f"Promotion for uint64 and signed types is not supported, attempted to promote {a.scalar} and {b.scalar}: "
+            "no integer type holds both; convert one, as with .to(torch.int64)"
+        )
+    return signed if signed.itemsize > unsigned.itemsize else {uint16: int32, uint32: int64}[unsigned]
 
 
 def can_cast(source: dtype, target: dtype) -> builtins.bool:
@@ -372,7 +419,9 @@ class finfo(_Limits):
             raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle {d}")
         self.dtype = d.name
         self.bits = d.itemsize * 8
-        if d is bfloat16:
+        if isinstance(d, NamedOnly):
+            (self.eps, self.max, self.tiny), self.resolution = d.limits, 1.0
+        elif d is bfloat16:
             self.eps, self.max, self.tiny, self.resolution = 2.0**-7, (2 - 2.0**-7) * 2.0**127, 2.0**-126, 0.01
         else:
             info = np.finfo(d.name)

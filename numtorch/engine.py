@@ -16,6 +16,8 @@ looked up here, so that no module imports what stands above it.
     ones_like(...)                  as users call it
     from_ndarray(a)                 a tensor over an array's memory
     stack(tensors)                  joined along a new dimension
+    cat(tensors)                    joined along the first dimension
+    eye(n, ...)                     as users call it
     sum_to(x, shape)                summed over what was broadcast
     add_into(x, y)                  x += y, outside the graph
     refresh_views(x)                views of x have a new history
@@ -47,6 +49,8 @@ zeros_like: Callable[..., Any] = _missing
 ones_like: Callable[..., Any] = _missing
 from_ndarray: Callable[..., Any] = _missing
 stack: Callable[..., Any] = _missing
+cat: Callable[..., Any] = _missing
+eye: Callable[..., Any] = _missing
 sum_to: Callable[..., Any] = _missing
 conj: Callable[..., Any] = _missing
 real: Callable[..., Any] = _missing

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pickle import UnpicklingError
+
 
 class KernelNotFound(NotImplementedError):
     """No registered kernel takes these devices and dtypes; the message lists those that exist."""
@@ -17,6 +19,14 @@ class RegistrationError(ValueError):
 
 class CorruptFile(RuntimeError):
     """A file is truncated, foreign or fails its checksum; nothing in it was executed."""
+
+
+class UnknownGlobal(CorruptFile, UnpicklingError):
+    """A file names a class or a function that ``load`` does not make or call."""
+
+
+class LinAlgError(RuntimeError):
+    """A factorisation or an inverse that does not exist: ``torch.linalg.LinAlgError``."""
 
 
 class OutOfBounds(IndexError, RuntimeError):

@@ -17,13 +17,17 @@ from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-PLACES: dict[str, dict[str, Any]] = {"torch": {}, "Tensor": {}, "nn.functional": {}, "linalg": {}}
 MODULES = {
     "torch": "numtorch",
     "Tensor": "numtorch",
     "nn.functional": "numtorch.nn.functional",
     "linalg": "numtorch.linalg",
+    "special": "numtorch.special",
+    "fft": "numtorch.fft",
+    "signal.windows": "numtorch.signal.windows",
+    "sparse": "numtorch.sparse",
 }
+PLACES: dict[str, dict[str, Any]] = {place: {} for place in MODULES}
 OVERWRITING: dict[str, Any] = {}  # in-place forms of elementwise ops, by their names
 
 
@@ -36,7 +40,8 @@ def exported(
     """Make a function known to users.
 
     Args:
-        places: ``torch`` (functions of the package), ``Tensor`` (methods), ``nn.functional``, ``linalg``.
+        places: ``torch`` (functions of the package), ``Tensor`` (methods), ``nn.functional``, ``linalg``, ``special``,
+            ``fft``, ``signal.windows``, ``sparse``.
         also: other names, of the same function.
         name: the name, if it is not the function's own.
         module: of a loss, the class of ``torch.nn`` that applies it; its options are the function's parameters after

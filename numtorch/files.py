@@ -20,7 +20,9 @@ _TEMPORARY = re.compile(r"\.(.{1,40})-[0-9a-f]{12}")
 _ABANDONED = 24 * 3600  # seconds after which a temporary file is nobody's where locks cannot tell
 
 
-def write_atomically(path: str | os.PathLike, data: bytes | Iterable[Any], mode: int = 0o666) -> None:
+def write_atomically(
+    path: str | os.PathLike, data: bytes | Iterable[Any], mode: int = 0o666, lasting: bool = True
+) -> None:
     """Write bytes, or parts one after the other, beside ``path`` and rename over it.
 
     A process that is killed, or a disk that is full, never leaves a broken file, and the one that was there stays. What
@@ -29,6 +31,8 @@ def write_atomically(path: str | os.PathLike, data: bytes | Iterable[Any], mode:
 
     Args:
         mode: permissions of a new file, less the umask; a file that exists keeps its own.
+        lasting: wait until the disk has it. Without, a power failure may leave a file that is not whole: for what is
+            checked when it is read, and can be made again.
     """
     parts: Iterable[Any] = (data,) if isinstance(data, bytes | bytearray | memoryview) else data
     path = Path(os.path.realpath(path))  # through a symbolic link to the file, rather than over the link
@@ -37,6 +41,35 @@ def write_atomically(path: str | os.PathLike, data: bytes | Iterable[Any], mode:
             for part in parts:
                 f.write(part)
         return
+    temporary = _complete(path, parts, mode, lasting)
+    try:
+        os.replace(temporary, path)
+    except BaseException:
+        _remove(temporary)
+        raise
+    if lasting:
+        _sync_folder(path.parent)
+
+
+def write_all_atomically(files: Iterable[tuple[str, Iterable[Any]]], mode: int = 0o666) -> None:
+    """``write_atomically`` for several files: all are complete before the first one is renamed."""
+    done: list[tuple[Path, Path]] = []
+    try:
+        for name, parts in files:
+            path = Path(os.path.realpath(name))
+            done.append((_complete(path, parts, mode), path))
+        for temporary, path in done:
+            os.replace(temporary, path)
+    except BaseException:
+        for temporary, _ in done:
+            _remove(temporary)
+        raise
+    for folder in {path.parent for _, path in done}:
+        _sync_folder(folder)
+
+
+def _complete(path: Path, parts: Iterable[Any], mode: int, lasting: bool = True) -> Path:
+    """A complete file beside ``path``, with the permissions of the one that is there."""
     remove_abandoned(path.parent, path.name)
     temporary, handle = _temporary(path, mode)
     try:
@@ -44,16 +77,20 @@ def write_atomically(path: str | os.PathLike, data: bytes | Iterable[Any], mode:
             for part in parts:
                 f.write(part)
             f.flush()
-            os.fsync(f.fileno())
+            if lasting:
+                os.fsync(f.fileno())
         if path.exists():
             with contextlib.suppress(OSError):
                 os.chmod(temporary, path.stat().st_mode & 0o7777)
-        os.replace(temporary, path)
     except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
+        _remove(temporary)
         raise
-    _sync_folder(path.parent)
+    return temporary
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)
 
 
 def _temporary(path: Path, mode: int) -> tuple[Path, int]:

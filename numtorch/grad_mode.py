@@ -21,6 +21,8 @@ class _Mode(threading.local):
     check_nan = True  # under anomaly detection: gradients are searched for NaN
     packing: tuple = ()  # (pack, unpack) hooks for saved tensors, the innermost last
     made: Any = None  # called with each new node, while a profile is open
+    levels: tuple = ()  # the vmaps that run, the innermost last
+    forward = False  # a backward pass that becomes a forward one
     watched = False  # anomaly, packing or made: the one thing a new node has to ask
 
 

@@ -4,6 +4,7 @@ lock, so that a forked child cannot inherit a locked one.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import signal
 import sys
@@ -11,6 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+importing = False  # whether the package is being imported
 _SIGNALS = tuple(map(int, signal.valid_signals()))
 
 
@@ -63,7 +65,16 @@ def import_whole(package: str, modules: tuple[str, ...]) -> None:
     """
     for name in [n for n in sys.modules if n.startswith(f"{package}.") and n != __name__]:
         del sys.modules[name]
-    held(lambda: [importlib.import_module(name) for name in modules])
+    global importing
+    collecting = gc.isenabled()
+    importing = True
+    gc.disable()  # what is imported stays
+    try:
+        held(lambda: [importlib.import_module(name) for name in modules])
+    finally:
+        importing = False
+        if collecting:
+            gc.enable()
 
 
 def _restore(handlers: list[tuple[int, Any]], due: list[int], deliver: Callable[[int], None]) -> None:

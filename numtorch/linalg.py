@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from numtorch import absent, exports
 from numtorch.dispatch import aliases
+from numtorch.errors import LinAlgError as LinAlgError
 
 if not TYPE_CHECKING:
     globals().update(exports.PLACES["linalg"])

@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from numtorch import exports, operators, ops
+from numtorch import exports, operators, ops, queries  # noqa: F401 - queries are methods, too
 from numtorch._tensor import Tensor
 from numtorch.autograd.inplace import single
 from numtorch.dispatch import aliases
@@ -25,6 +25,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 ops.import_all()
 for _name, _fn in exports.PLACES["Tensor"].items():
     setattr(Tensor, _name, aliases.public(_fn, "numtorch", f"Tensor.{_name}"))
+Tensor.swapaxes_ = Tensor.swapdims_ = Tensor.transpose_
 Tensor.unflatten = movement.unflatten  # which knows no axis, in torch either
 Tensor.swapaxes, Tensor.swapdims = movement.swapaxes, movement.transpose
 Tensor.moveaxis = movement.movedim
@@ -117,6 +118,17 @@ for _name in (
     "masked_scatter",
     "index_add",
     "index_copy",
+    "addbmm",
+    "addmm",
+    "addmv",
+    "addr",
+    "baddbmm",
+    "float_power",
+    "ldexp",
+    "mvlgamma",
+    "nextafter",
+    "polygamma",
+    "renorm",
 ):
     _overwriting(_name + "_", getattr(Tensor, _name))
 

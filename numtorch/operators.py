@@ -16,7 +16,7 @@ import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor
 from numtorch.dispatch.elementwise import ElementwiseOp, array_operand
 from numtorch.dispatch.front import OPERANDS, operator
-from numtorch.ops import arithmetic, creation, elementary, indexing
+from numtorch.ops import arithmetic, creation, elementary, indexing, pairs
 from numtorch.ops.matmul import matmul
 
 
@@ -116,7 +116,7 @@ def _beside(other: Any, x: Tensor) -> Any:
 def _product_of(x: Tensor, other: Any) -> Tensor:
     if not isinstance(other, np.ndarray):
         return matmul(other, x) if isinstance(other, Tensor) else NotImplemented
-    y = creation.as_tensor(_beside(other, x))
+    y = creation.as_tensor(_beside(other, x), device=x.device)
     return matmul(y, x.to(y.dtype))
 
 
@@ -127,6 +127,8 @@ _FRONTS = {
     "truediv": arithmetic.true_div,
     "floordiv": arithmetic.floor_divide,
     "mod": arithmetic.remainder,
+    "lshift": pairs.bitwise_left_shift,
+    "rshift": pairs.bitwise_right_shift,
     "lt": arithmetic.lt,
     "le": arithmetic.le,
     "gt": arithmetic.gt,
@@ -143,6 +145,8 @@ _REFLECTED = {
     "pow": lambda x, other: arithmetic.pow(_beside(other, x), x),
     "floordiv": lambda x, other: arithmetic.floor_divide(_beside(other, x), x),
     "mod": lambda x, other: arithmetic.remainder(_beside(other, x), x),
+    "lshift": lambda x, other: pairs.bitwise_left_shift(_beside(other, x), x),
+    "rshift": lambda x, other: pairs.bitwise_right_shift(_beside(other, x), x),
     "matmul": _product_of,
 }
 # The method that overwrites, and the op whose in-place form it is; None where it decides that itself.
@@ -153,6 +157,8 @@ _INPLACE = {
     "truediv": ("div_", arithmetic.true_div),
     "floordiv": ("floor_divide_", arithmetic.floor_divide),
     "mod": ("remainder_", arithmetic.remainder),
+    "lshift": ("bitwise_left_shift_", pairs.bitwise_left_shift),
+    "rshift": ("bitwise_right_shift_", pairs.bitwise_right_shift),
     "pow": ("pow_", None),
     "and": ("bitwise_and_", None),
     "or": ("bitwise_or_", None),
@@ -177,6 +183,7 @@ def bind() -> None:
     }
     made |= {name: operator(front.op) for name, front in _FRONTS.items()}
     made |= {"radd": made["add"], "rmul": made["mul"]}
+    made["rdiv"] = made["rtruediv"]  # Python 2's name, which torch has kept
     for name, pair in _BITS.items():
         made[name] = made["r" + name] = _combining(*pair)
     made |= {"r" + name: _gives_way(fn) for name, fn in _REFLECTED.items()}

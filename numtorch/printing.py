@@ -159,8 +159,12 @@ def format_sparse(
     default_dtype: str = "float32",
     requires_grad: bool = False,
     grad_fn: Any = None,
+    layout: str = "sparse_coo",
+    places: np.ndarray | None = None,
+    decode: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> str:
-    """The text of a sparse COO tensor: its indices, values, size and number of entries.
+    """The text of a sparse tensor: its indices, values, size and number of entries. Of a compressed one ``indices`` say
+    where its rows or columns begin, and ``places`` are the others.
 
     Example:
         >>> import numpy as np
@@ -174,19 +178,25 @@ def format_sparse(
     prefix = "tensor("
     indent = len(prefix)
 
-    def part(label: str, array: np.ndarray) -> str:
+    def part(label: str, array: np.ndarray, decode: Callable[[np.ndarray], np.ndarray] = _same) -> str:
         opening = f"{label}=tensor("
-        body = _body(array, indent + len(opening)) if array.size else "[]"
+        body = _body(array, indent + len(opening), decode) if array.size else "[]"
         return opening + body + (f", size={tuple(array.shape)}" if array.size == 0 else "") + ")"
 
     name = _bare(dtype_name or values.dtype.name)
     suffixes = [f"size={tuple(shape)}", f"nnz={values.shape[0]}"]
     if name not in (_bare(default_dtype), "int64", "bool"):
         suffixes.append(f"dtype=torch.{name}")
-    suffixes.append("layout=torch.sparse_coo")
+    suffixes.append(f"layout=torch.{layout}")
     suffixes += _gradient_suffix(requires_grad, grad_fn)
-    body = part("indices", indices) + ",\n" + " " * indent + part("values", values)
-    return _join(prefix + body, suffixes, indent, newline=True)
+    if places is None:
+        parts = [part("indices", indices)]
+    else:
+        first, second = ("crow", "col") if layout == "sparse_csr" else ("ccol", "row")
+        parts = [part(f"{first}_indices", indices), part(f"{second}_indices", places)]
+    parts.append(part("values", values, decode or _same))
+    body = (",\n" + " " * indent).join(parts)
+    return _join(prefix + body, suffixes, indent, newline=places is None)
 
 
 def _bare(dtype_name: str) -> str:

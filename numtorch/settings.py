@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numtorch.device import CPU, device
+from numtorch.device import CPU, DEFAULT, as_device, device
 from numtorch.dtype import set_default_dtype
 from numtorch.exports import exported
 from numtorch.tensor_types import dtype_of
@@ -51,9 +51,46 @@ def is_deterministic_algorithms_warn_only_enabled() -> bool:
     return _deterministic["warn_only"]
 
 
+_MODES = ("default", "warn", "error")
+
+
+@exported("torch")
+def set_deterministic_debug_mode(debug_mode: int | str) -> None:
+    """``use_deterministic_algorithms`` by a number or a name.
+
+    Args:
+        debug_mode: 0 or ``"default"`` for off, 1 or ``"warn"`` for warnings alone, 2 or ``"error"`` for on.
+
+    Raises:
+        TypeError: it is neither a number nor a name.
+        RuntimeError: there is no such mode.
+
+    >>> torch.set_deterministic_debug_mode("default")
+    """
+    if not isinstance(debug_mode, int | str):
+        raise TypeError(f"debug_mode must be str or int, but got {type(debug_mode).__name__}")
+    if debug_mode not in (*_MODES, 0, 1, 2):
+        raise RuntimeError(f"debug_mode must be one of 0, 1, 2, {', '.join(_MODES)}, not {debug_mode!r}")
+    number = _MODES.index(debug_mode) if isinstance(debug_mode, str) else int(debug_mode)
+    use_deterministic_algorithms(number > 0, warn_only=number == 1)
+
+
+@exported("torch")
+def get_deterministic_debug_mode() -> int:
+    """What ``set_deterministic_debug_mode`` takes, as a number.
+
+    Returns:
+        0, 1 or 2.
+
+    >>> torch.get_deterministic_debug_mode()
+    0
+    """
+    return 0 if not _deterministic["on"] else 1 if _deterministic["warn_only"] else 2
+
+
 @exported("torch")
 def get_default_device() -> device:
-    """Where new tensors are made: on the CPU.
+    """Where new tensors are made: on the CPU, unless ``set_default_device`` or a ``with`` block of a device says else.
 
     Returns:
         A device.
@@ -61,7 +98,27 @@ def get_default_device() -> device:
     >>> torch.get_default_device()
     device(type='cpu')
     """
-    return CPU
+    return DEFAULT.device
+
+
+@exported("torch")
+def set_default_device(device: Any) -> None:
+    """Say where tensors are made that are made without ``device=``, in this thread.
+
+    Tensors of arrays that share their memory (``from_numpy``) stay on the CPU, and those like others with the others.
+
+    Args:
+        device: a device, its name or the number of a GPU; the CPU if None.
+
+    Raises:
+        RuntimeError: there is no such device.
+
+    >>> torch.set_default_device("meta")
+    >>> torch.ones(2).device
+    device(type='meta')
+    >>> torch.set_default_device(None)
+    """
+    DEFAULT.device = CPU if device is None else as_device(device)
 
 
 @exported("torch")

@@ -9,7 +9,7 @@ import ctypes
 import itertools
 import math
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any, SupportsIndex, overload
 from weakref import ref
 
@@ -185,6 +185,13 @@ def allocate(n: int, d: dtype, where: device) -> Any:
         return None
 
     return launch.allocate(n, d.storage, where.index)
+
+
+def allocator(n: int, k: Kind) -> Callable[[], Any]:
+    """``allocate`` of ``n`` elements of a kind, without what is the same each time."""
+    d, where = k.dtype, k.device
+    plain = where is CPU and n * d.storage.itemsize < _LARGE
+    return partial(np.empty, n, d.storage) if plain else partial(allocate, n, d, where)
 
 
 def allocate_cpu(n: int, storage: np.dtype) -> np.ndarray:

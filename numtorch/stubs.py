@@ -9,8 +9,11 @@ without an annotation are the op's tensors); nobody edits them. If the type of a
     __init__.pyi         the functions of the package: ``torch.sum``, ``torch.zeros`` ...
     nn/functional.pyi    the functions of ``torch.nn.functional``
     linalg.pyi           the functions of ``torch.linalg``
+    special.pyi          the functions of ``torch.special``
+    fft.pyi, sparse.pyi, signal/windows.pyi
     nn/__init__.pyi      the layers, from where they are defined; losses that are made from functions written out
     optim/__init__.pyi   the optimizers
+    vision/models/published.pyi    the enumerations of weights, which are made from a table
 
 Everything else is annotated in the source.
 """
@@ -61,6 +64,10 @@ _RESULTS = {
     "__float__": "float",
     "__index__": "int",
     "__contains__": "bool",
+    "__complex__": "complex",
+    "__array_namespace__": "Any",
+    "__dlpack__": "Any",
+    "__dlpack_device__": "tuple[int, int]",
     "__repr__": "str",
     "__format__": "str",
     "__hash__": "int",
@@ -69,6 +76,7 @@ _RESULTS = {
     "tolist": "list[Any]",
 }
 _RESULTS.update(dict.fromkeys(("mode", "sort", "topk", "kthvalue", "cummax", "cummin"), "ReturnType"))
+_PROTOCOLS = ("__array_namespace__", "__dlpack__")  # libraries call these, by keywords
 _PROPERTIES = {"dtype": "DType", "device": "Device"}
 
 # Functions whose result depends on the form of the call: for each form the result, and what is given in it. A parameter
@@ -209,8 +217,15 @@ def texts() -> dict[Path, str]:
         HERE / "__init__.pyi": package(),
         HERE / "nn" / "functional.pyi": functional(),
         HERE / "linalg.pyi": linalg(),
+        HERE / "special.pyi": special(),
+        HERE / "fft.pyi": _module(HERE / "fft.py", numtorch.fft, "fft"),
+        HERE / "sparse.pyi": _module(HERE / "sparse.py", numtorch.sparse, "sparse"),
+        HERE / "signal" / "windows.pyi": _module(
+            HERE / "signal" / "windows.py", numtorch.signal.windows, "signal.windows"
+        ),
         HERE / "nn" / "__init__.pyi": folder("nn"),
         HERE / "optim" / "__init__.pyi": folder("optim"),
+        HERE / "vision" / "models" / "published.pyi": published(),
     }
 
 
@@ -221,7 +236,7 @@ def folder(name: str) -> str:
     package = importlib.import_module(f"numtorch.{name}")
     path = HERE / name / "__init__.py"
     exported = [line for _, line in _bound(path)]
-    bases = {"nn": ("Module",), "optim": ("Optimizer",)}[name]
+    bases = {"nn": ("Module", "Parameter", "Buffer"), "optim": ("Optimizer",)}[name]
     made: list[str] = []
     for own, value in classes(package.__name__, package.__path__, tuple(getattr(package, b) for b in bases)).items():
         line = f"from {value.__module__} import {own} as {own}"
@@ -237,6 +252,16 @@ def folder(name: str) -> str:
         elif line not in exported:
             exported.append(line)
     return _complete(made, exported)
+
+
+def published() -> str:
+    """The stub of the enumerations of weights."""
+    import importlib
+
+    lines = [HEADER, "", "from numtorch.vision.models.weights import WeightsEnum"]
+    for name, members in importlib.import_module("numtorch.vision.models.weights").ENUMERATIONS.items():
+        lines += ["", f"class {name}(WeightsEnum):", *(f"    {m} = ..." for m in members.__members__)]
+    return "\n".join(lines) + "\n"
 
 
 def tensor() -> str:
@@ -303,10 +328,19 @@ def linalg() -> str:
     return _module(HERE / "linalg.py", numtorch.linalg, "linalg")
 
 
+def special() -> str:
+    """The stub of ``special``."""
+    return _module(HERE / "special.py", numtorch.special, "special")
+
+
 def _module(path: Path, module: Any, place: str) -> str:
     exported, functions = [], []
     for name in sorted(PLACES[place]):
-        functions += _functions(name, getattr(module, name))
+        value = getattr(module, name)
+        if isinstance(value, type) and name not in {n for n, _ in _bound(path)}:
+            exported.append(f"from {value.__module__} import {value.__name__} as {name}")
+        else:
+            functions += _functions(name, value)
     for name, line in _bound(path):
         if line:
             exported.append(line)
@@ -460,7 +494,7 @@ def _parameters(name: str, value: Any, method: bool, inplace: bool) -> Listed:
             continue
         if (
             (p.name.startswith("_") and not name.startswith("_"))
-            or (p.kind is p.KEYWORD_ONLY and name.startswith("__"))
+            or (p.kind is p.KEYWORD_ONLY and name.startswith("__") and name not in _PROTOCOLS)
             or (inplace and p.name == "out")
         ):
             continue  # no operator is given keywords

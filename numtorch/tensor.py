@@ -9,17 +9,18 @@ import builtins
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numtorch.dlpack
 import numtorch.dtype as dtypes
 import numtorch.gradients
 import numtorch.values  # noqa: F401 - binds methods, as gradients does
 from numtorch import absent, copying, layouts
 from numtorch._tensor import Tensor, placed, reshaped
 from numtorch.device import as_device
-from numtorch.dispatch import aliases
 from numtorch.grad_mode import mode
 from numtorch.methods import attribute, method
 from numtorch.ops import arithmetic, comparison, creation, movement, reduction
 from numtorch.ops.movement import views
+from numtorch.ops.sparse import methods as sparse_methods
 from numtorch.storage import wrap_dim
 from numtorch.tensor_types import TYPE_NAMES, dtype_of, legacy
 
@@ -356,7 +357,7 @@ def T(self: Tensor) -> Tensor:
     >>> torch.zeros(2, 3).T.shape
     torch.Size([3, 2])
     """
-    if self._edge is None or not mode.grad:  # nothing is recorded
+    if (self._edge is None or not mode.grad) and not mode.levels:  # nothing is recorded
         return placed(self, views.reversed_dims(self.shape, self._strides))
     n = len(self.shape)
     return movement.permute(self, _REVERSED[n] if n < 9 else tuple(range(n - 1, -1, -1)))
@@ -378,34 +379,6 @@ def H(self: Tensor) -> Tensor:
             + (" For batches of matrices, consider using tensor.mH" if self.ndim > 2 else "")
         )
     return movement.adjoint(self)
-
-
-@method
-def split_with_sizes(self: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
-    """Pieces of the given sizes, as views.
-
-    Args:
-        split_sizes: a tuple or list of sizes that add up to the dimension's.
-        dim: along which dimension.
-
-    Returns:
-        A tuple of tensors.
-
-    Raises:
-        TypeError: ``split_sizes`` is neither.
-        RuntimeError: the sizes do not add up.
-
-    >>> torch.arange(5).split_with_sizes([2, 3])
-    (tensor([0, 1]), tensor([2, 3, 4]))
-    """
-    if not isinstance(split_sizes, tuple | list):
-        raise TypeError(
-            f"split_with_sizes(): argument 'split_sizes' must be tuple of ints, not {split_sizes.__class__.__name__}"
-        )
-    return movement.split(self, split_sizes, dim)
-
-
-Tensor.split_with_sizes = aliases.public(split_with_sizes, "numtorch", "Tensor.split_with_sizes")
 
 
 @attribute
@@ -803,3 +776,4 @@ def _made(cls: builtins.type, *args: Any, device: Any = None, **unknown: Any) ->
 
 Tensor.__new__ = _made  # type: ignore[assignment]
 absent.withhold(Tensor)
+sparse_methods.close()

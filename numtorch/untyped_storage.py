@@ -73,6 +73,64 @@ class UntypedStorage:
 
     size = __len__ = nbytes
 
+    def untyped(self) -> UntypedStorage:
+        """The storage itself.
+
+        Returns:
+            An ``UntypedStorage``.
+
+        >>> torch.UntypedStorage(4).untyped().nbytes()
+        4
+        """
+        return self
+
+    def clone(self) -> UntypedStorage:
+        """A copy.
+
+        Returns:
+            An ``UntypedStorage``.
+
+        >>> torch.UntypedStorage([1, 2]).clone().tolist()
+        [1, 2]
+        """
+        return UntypedStorage.__new__(UntypedStorage)._hold(self._array().copy())
+
+    def copy_(self, source: UntypedStorage, non_blocking: bool = False) -> UntypedStorage:
+        """Take the bytes of another storage of the same size.
+
+        Args:
+            source: the other one.
+            non_blocking: accepted.
+
+        Returns:
+            The storage.
+
+        Raises:
+            RuntimeError: the sizes differ.
+
+        >>> torch.UntypedStorage(2).copy_(torch.UntypedStorage([1, 2])).tolist()
+        [1, 2]
+        """
+        if source.nbytes() != self.nbytes():
+            raise RuntimeError(f"copy_: the storages have {self.nbytes()} and {source.nbytes()} bytes")
+        self._array()[:] = source._array()
+        return self
+
+    def fill_(self, value: int) -> UntypedStorage:
+        """Set all bytes.
+
+        Args:
+            value: of each byte.
+
+        Returns:
+            The storage.
+
+        >>> torch.UntypedStorage(2).fill_(7).tolist()
+        [7, 7]
+        """
+        self._array()[:] = value
+        return self
+
     def element_size(self) -> int:
         """Bytes of an element: 1.
 

@@ -8,11 +8,18 @@ import numpy as np
 
 import numtorch.dtype as dtypes
 from numtorch import display, printing
+from numtorch._sparse import SparseTensor
 from numtorch._tensor import Tensor, as_ndarray
 from numtorch.arguments import flag
+from numtorch.device import CPU
 from numtorch.grad_mode import mode
+from numtorch.layouts import sparse_coo
 from numtorch.methods import method
 from numtorch.ops import creation, movement
+
+_DIRECT = {*dtypes.ALL} - {*dtypes.HALVES}  # the types whose elements NumPy gives to Python
+
+_REAL = _DIRECT - {*dtypes.COMPLEXES}
 
 
 @method
@@ -28,6 +35,9 @@ def item(self: Tensor) -> Any:
     >>> torch.tensor([2.5]).item()
     2.5
     """
+    k = self._k
+    if k.contiguous and k.dtype in _DIRECT and k.device is CPU and self._buf.size == 1:
+        return self._buf.item()
     if self.shape.numel() != 1:
         raise RuntimeError(f"a Tensor with {self.shape.numel()} elements cannot be converted to Scalar")
     if self._k.device.type == "meta":
@@ -47,6 +57,8 @@ def tolist(self: Tensor) -> Any:
     >>> torch.tensor([[1, 2], [3, 4]]).tolist()
     [[1, 2], [3, 4]]
     """
+    if self._k.device is CPU and self._k.dtype in _DIRECT:
+        return self._buf.tolist() if self._k.contiguous and len(self.shape) == 1 else as_ndarray(self).tolist()
     return creation.to_ndarray(movement.to(self.detach(), "cpu")).tolist()
 
 
@@ -90,8 +102,13 @@ def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
 @method
 def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
     a = numpy(self)
-    a = a if dtype is None else a.astype(dtype, copy=False)
-    return a.copy() if copy else a
+    given = a if dtype is None else a.astype(dtype, copy=False)
+    if copy is False and given is not a:
+        raise ValueError(
+            f"Unable to avoid copy while creating an array as requested: the tensor is {self.dtype.name}, and "
+            f"{np.dtype(dtype)} is asked for; pass copy=None"
+        )
+    return given.copy() if copy and given is a else given
 
 
 Tensor.__array_priority__ = 1000  # so that ndarray + tensor asks the tensor
@@ -134,6 +151,9 @@ def __int__(self: Tensor) -> int:
 
 @method
 def __float__(self: Tensor) -> float:
+    k = self._k
+    if k.dtype in _REAL and k.contiguous and k.device is CPU and self._buf.size == 1:
+        return float(self._buf.item())
     return float(_real_number(self, "double"))
 
 
@@ -188,6 +208,29 @@ def __repr__(self: Tensor, *, tensor_contents: Any = None) -> str:
         decode=_DECODED.get(self.dtype),
     )
 
+
+def _sparse_repr(self: SparseTensor, *, tensor_contents: Any = None) -> str:
+    name = None if self.dtype in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool) else repr(self.dtype)
+    grad_fn = self.grad_fn.name() if self.grad_fn is not None else None
+    coo = self.layout is sparse_coo
+    first, second, elements = (
+        None if t is None else as_ndarray(movement.to(t.detach(), "cpu"))
+        for t in (self.rows if coo else self.bounds, None if coo else self.places, self.elements)
+    )
+    return printing.format_sparse(
+        first,  # type: ignore[arg-type]
+        elements,  # type: ignore[arg-type]
+        self.shape,
+        dtype_name=name or "float32",
+        requires_grad=self.requires_grad and grad_fn is None,
+        grad_fn=grad_fn,
+        layout=self.layout.name,
+        places=second,
+        decode=_DECODED.get(self.dtype),
+    )
+
+
+SparseTensor.__repr__ = SparseTensor._repr_html_ = _sparse_repr  # type: ignore[assignment, attr-defined]
 
 _DECODED = {
     dtypes.float16: lambda bits: bits.view(np.float16).astype(np.float32),

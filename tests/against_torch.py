@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
+import warnings
+
 import numpy as np
 import pytest
 
 import numtorch
 
 torch = pytest.importorskip("torch")
+with warnings.catch_warnings():  # torch imports these with its first tangent, and warns of itself
+    warnings.simplefilter("ignore")
+    importlib.import_module("torch._decomp.decompositions_for_jvp")
 
 
 def plain(value):

@@ -9,6 +9,7 @@ from numtorch.dispatch.op import OPS
 from numtorch.grad_mode import mode
 from numtorch.kernels import registry, threads
 
+os.environ.setdefault("NUMTORCH_HELPERS", "0")  # tests run beside each other, on all cores
 PACKAGE = os.path.dirname(numtorch.__file__)
 
 
@@ -38,6 +39,13 @@ def scratch_registry():
                 del table[name]
     if changed:
         registry.clear_memos()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Each process of ``-n`` begins with a part of the files of its own, and takes over tests of another one at the
+    end. Processes that run tests of one file at the same time would wait for each other's kernels."""
+    return pytest.importorskip("xdist.scheduler").WorkStealingScheduling(config, log)
 
 
 class SkippedTests:

@@ -54,7 +54,9 @@ def test_settings_within_a_block():
     cuda.enable_flash_sdp(True)
 
 
-@pytest.mark.parametrize("name", ["accelerator", "backends", "compiler", "jit", "random", "version", "linalg", "utils"])
+@pytest.mark.parametrize(
+    "name", ["accelerator", "backends", "compiler", "jit", "random", "version", "linalg", "fft", "signal", "utils"]
+)
 def test_modules_are_reached_as_attributes(name):
     assert getattr(numtorch, name) is importlib.import_module(f"numtorch.{name}") and name in dir(numtorch)
 

@@ -6,11 +6,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from numtorch.__main__ import main
+from numtorch.kernels import images, packs, target
 from numtorch.vision.datasets import MNIST
+
+ROOT = Path(__file__).parent.parent
 
 
 def test_a_short_demo_prints_lines_and_no_bars(capfd):
@@ -28,6 +32,23 @@ def test_missing_data_are_a_message(capsys, monkeypatch, tmp_path):
     assert main(["demo", "--data", "mnist", "--root", str(tmp_path)]) == 1
     out, err = capsys.readouterr()
     assert err == "demo: could not download the images; put the file into the folder yourself\n" and not out
+
+
+@pytest.mark.parametrize("threads", ["1", "3"])
+def test_no_kernel_of_the_demo_compiles_where_packs_were_baked(tmp_path, monkeypatch, threads):
+    pytest.importorskip("setuptools", minversion="77")
+    monkeypatch.syspath_prepend(str(ROOT / "numtorch" / "_packaging"))
+    import backend
+
+    stamp = packs.FOLDER / "native.stamp"
+    if not stamp.exists() or stamp.read_text().split()[0] != backend._digest() or not images.possible():
+        pytest.skip("pip install -e . has made no kernel pack of this source")
+    env = {k: v for k, v in os.environ.items() if k not in ("NUMTORCH_PACKS", *target.OPTIONS)}
+    env |= {"NUMTORCH_CACHE": str(tmp_path), "NUMTORCH_NUM_THREADS": threads}
+    command = [sys.executable, "-m", "numtorch", "demo", "--data", "digits", "--epochs", "1"]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0 and "compiling" not in done.stderr, done.stderr
+    assert not list(tmp_path.glob("*.nbc"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")

@@ -46,32 +46,70 @@ NAMESPACES = [
     "numtorch.accelerator",
     "numtorch.amp",
     "numtorch.autograd",
+    "numtorch.autograd.forward_ad",
     "numtorch.autograd.functional",
+    "numtorch.backends.cpu",
     "numtorch.backends.cuda",
     "numtorch.backends.cudnn",
+    "numtorch.backends.mha",
     "numtorch.backends.mkldnn",
     "numtorch.backends.mps",
+    "numtorch.backends.opt_einsum",
     "numtorch.compiler",
     "numtorch.cpu",
     "numtorch.cuda",
+    "numtorch.func",
+    "numtorch.fft",
+    "numtorch.distributions",
+    "numtorch.distributions.constraints",
+    "numtorch.distributions.utils",
+    "numtorch.hub",
     "numtorch.jit",
     "numtorch.kernels",
     "numtorch.linalg",
+    "numtorch.masked",
     "numtorch.nn",
+    "numtorch.nn.attention",
+    "numtorch.nn.attention.bias",
     "numtorch.nn.functional",
     "numtorch.nn.init",
     "numtorch.nn.utils",
+    "numtorch.nn.utils.parametrizations",
+    "numtorch.nn.utils.parametrize",
+    "numtorch.nn.utils.prune",
+    "numtorch.nn.utils.rnn",
+    "numtorch.nn.utils.stateless",
     "numtorch.optim",
     "numtorch.optim.lr_scheduler",
+    "numtorch.optim.swa_utils",
     "numtorch.profiler",
+    "numtorch.serialization",
+    "numtorch.signal.windows",
+    "numtorch.special",
     "numtorch.random",
     "numtorch.torch_shim",
+    "numtorch.utils.checkpoint",
     "numtorch.utils.data",
     "numtorch.vision.datasets",
+    "numtorch.vision.io",
     "numtorch.vision.models",
+    "numtorch.vision.ops",
     "numtorch.vision.transforms",
     "numtorch.vision.transforms.functional",
+    "numtorch.vision.transforms.v2",
+    "numtorch.vision.transforms.v2.functional",
+    "numtorch.vision.tv_tensors",
+    "numtorch.vision.utils",
 ]
+# Where the parts of a namespace are defined, if it is not a folder.
+HOMES = dict.fromkeys(
+    (
+        "numtorch.vision.transforms.functional",
+        "numtorch.vision.transforms.v2",
+        "numtorch.vision.transforms.v2.functional",
+    ),
+    "numtorch.vision.transforms",
+) | {"numtorch.vision.utils": "numtorch.vision.drawing"}
 
 
 ENTRY = re.compile(r"^(\*{0,2}\w+(?:, \*{0,2}\w+)*):[ \n]", re.M)
@@ -181,7 +219,7 @@ def public():
             value = getattr(module, name, None)
             if name.startswith("_") or not is_public(value):
                 continue
-            if not value.__module__.startswith(namespace) and not hasattr(value, "op"):
+            if not value.__module__.startswith(HOMES.get(namespace, namespace)) and not hasattr(value, "op"):
                 continue
             add(value, f"{shown}.{name}".replace("torch.nn.functional", "nn.functional"))
             if isinstance(value, type):
@@ -280,6 +318,7 @@ def test_example(it, scratch_registry):
 # What is not in torch, or does otherwise there.
 OWN = {
     "Tensor.pin_memory",
+    "Tensor.to_device",
     "nn.functional.linear",
     "torch.Generator.take",
     "torch.autograd.GradcheckError",
@@ -288,9 +327,15 @@ OWN = {
     "torch.autograd.is_anomaly_enabled",
     "torch.autograd.set_detect_anomaly",
     "torch.backends.mkldnn.is_available",
+    "torch.backends.mps.is_macos13_or_newer",
+    "torch.backends.mps.is_macos_or_newer",
     "torch.cpu.empty_cache",
     "torch.cpu.memory_stats",
     "torch.is_conj",
+    "torch.serialization.save_sharded",
+    "torch.utils.data.ConcatDataset.gather_batch",
+    "torch.utils.data.DataLoader.load_state_dict",
+    "torch.utils.data.DataLoader.state_dict",
     "torch.is_neg",
     "torch.op",
     "torch.primitive",
@@ -313,6 +358,7 @@ ALONE = re.compile(
 def test_example_in_torch(it):
     """What is printed is what torch prints, but for what is said above."""
     torch = pytest.importorskip("torch")
+    importlib.import_module("torch.nn.utils.prune")  # it does not do so itself
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     test = doctest.DocTestParser().get_doctest(it.doc, {"torch": torch}, it.name, None, 0)
     assert (runner.run(test, out=lambda text: None).failed > 0) == (it.name in OWN)

@@ -8,10 +8,18 @@ import sys
 import pytest
 
 import numtorch
-from numtorch import exports, linalg
+from numtorch import exports, fft, linalg, signal, special
 from numtorch.nn import functional
 
-WHERE = {"torch": numtorch, "Tensor": numtorch.Tensor, "nn.functional": functional, "linalg": linalg}
+WHERE = {
+    "torch": numtorch,
+    "Tensor": numtorch.Tensor,
+    "nn.functional": functional,
+    "linalg": linalg,
+    "special": special,
+    "fft": fft,
+    "signal.windows": signal.windows,
+}
 NAMES = [(place, name) for place in exports.PLACES for name in sorted(exports.PLACES[place])]
 
 
@@ -60,4 +68,5 @@ def test_signatures_are_torchs():
 def test_tensors_have_no_method_that_torchs_have_not():
     torch = pytest.importorskip("torch")
     public = {n for n in vars(numtorch.Tensor) if not n.startswith("_") and hasattr(numtorch.Tensor, n)}
-    assert public - set(dir(torch.Tensor)) <= {"strides"}  # a field, of which torch's ``stride()`` is made
+    # A field, of which torch's ``stride()`` is made, and what the array API standard wants arrays to have.
+    assert public - set(dir(torch.Tensor)) <= {"strides", "to_device"}

@@ -311,3 +311,58 @@ def test_zero_dimensions_and_empty():
     same(run)
     same(lambda lib: lib.tensor(3.0)[0])
     same(lambda lib: lib.zeros(0)[0])
+
+
+def test_single_elements_and_rows_are_written_as_by_the_general_way():
+    """Programs write them in loops: they have a short way of their own."""
+    x = torch.zeros(3, 4)
+    x[1, -1], x[-1], x[0] = 5, torch.ones(4), 2.5
+    x[1][0] = True
+    assert x.tolist() == [[2.5] * 4, [1.0, 0.0, 0.0, 5.0], [1.0] * 4]
+    assert x._version == 4
+    x[2] = x[2]  # over itself
+    flags, whole = torch.zeros(2, dtype=torch.bool), torch.zeros(2, dtype=torch.int64)
+    flags[1], whole[0], whole[1] = True, 7, 2**40
+    assert flags.tolist() == [False, True] and whole.tolist() == [7, 2**40]
+    whole[0] = 2.9  # cut off
+    assert whole[0].item() == 2
+    half = torch.zeros(2, dtype=torch.float16)
+    half[0] = 1.5
+    assert half.tolist() == [1.5, 0.0]
+    with pytest.raises(IndexError):
+        x[3] = 1.0
+    with pytest.raises(IndexError):
+        x[0, 4] = 1.0
+    with pytest.raises(RuntimeError, match="overflow"):
+        torch.zeros(2, dtype=torch.uint8)[0] = 300
+    w = torch.ones(2, requires_grad=True)
+    with pytest.raises(RuntimeError, match="leaf"):
+        w[0] = 2.0
+    with pytest.raises(RuntimeError, match="leaf"):
+        w.view(2, 1)[0] = torch.ones(1)
+    y = w * 1
+    y[0] = 3.0
+    y.sum().backward()
+    assert w.grad.tolist() == [0.0, 1.0]
+    z = torch.zeros(2)
+    z[0] = (w * 2).sum()
+    assert z.requires_grad
+
+
+def test_a_write_of_one_element_makes_saved_values_stale():
+    w, x = torch.ones(2, requires_grad=True), torch.ones(2)
+    loss = (w * x).sum()
+    x[0] = 5.0
+    with pytest.raises(RuntimeError, match="modified by an in"):
+        loss.backward()
+
+
+def test_rows_of_a_view_are_views():
+    x = torch.arange(24.0).reshape(4, 6)
+    for base in (x, x[1:], x[:, 2:], x[::2], x.t()):
+        rows = list(base)
+        assert [r.tolist() for r in rows] == base.tolist()
+        assert all(r.untyped_storage().data_ptr() == x.data_ptr() for r in rows)
+    next(iter(x[1:]))[0] = -1.0
+    assert x[1, 0].item() == -1.0
+    assert list(torch.zeros(0, 3)) == [] and [r.shape for r in torch.zeros(2, 0)] == [(0,)] * 2

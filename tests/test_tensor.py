@@ -116,6 +116,13 @@ def test_factories():
         ]
     )
     same(lambda lib: lib.arange(0, 1, 0))
+    same(lambda lib: [lib.arange(*row) for row in ((0,), (3, 3), (-7, 5, 4), (2**40, 2**40 + 3), (0, 5000, 999))])
+    same(lambda lib: lib.arange(3, 1))
+    same(lambda lib: lib.arange(True))
+    same(lambda lib: (1 / lib.full((2,), -0.0), lib.full((2,), 0), lib.full((2,), False)))
+    same(lambda lib: (lib.zeros((2, 0)), lib.zeros([2]), lib.zeros(lib.Size([2])), lib.zeros(2, dtype=lib.complex64)))
+    same(lambda lib: lib.zeros(2.0))
+    same(lambda lib: lib.zeros((True, 2)))
     same(lambda lib: lib.zeros(-1))
     same(lambda lib: lib.zeros(2, requires_grad=True).requires_grad)
 

@@ -136,21 +136,22 @@ def test_everything_is_as_it_was_afterwards():
             builtins.__import__,
         ]
 
+    importlib.import_module("numtorch.distributed")  # what is imported stays
     before = state()
     with torch_shim.install():
         import torch.distributed.fsdp
         import torch.nn.modules.linear
         import torch.utils.data.dataloader
         import torchvision.transforms.transforms  # noqa: F401
-        from torch.fx import Graph  # noqa: F401
+        from torch.export import Dim  # noqa: F401
 
         with torch_shim.install(lenient=False), pytest.raises(ImportError):
-            import torch.fx  # noqa: F401
-        import torch.fx  # noqa: F401, F811
+            import torch.export  # noqa: F401
+        import torch.export  # noqa: F401, F811
     for now, earlier in zip(state(), before, strict=True):
         assert now == earlier
     assert not torch_shim.installed()
-    assert not hasattr(numtorch, "distributed") and numtorch.__version__ != "2.13.0+numtorch"
+    assert not hasattr(numtorch, "export") and numtorch.__version__ != "2.13.0+numtorch"
 
 
 # --- names that are not here -----------------------------------------------------------------------------------------
@@ -167,8 +168,8 @@ def test_placeholders_may_be_named(shim):
     def unchanged(x: FSDP | None, y: list[FSDP]) -> FSDP:
         return x
 
-    assert torch.fx.wrap and not isinstance(3, FSDP) and not isinstance(3, FSDP | None) and isinstance(FSDP, type)
-    assert torch.float8_e4m3fn != torch.float32 and torch.fx.Node is torch.fx.Node
+    assert torch.export.draft_export and not isinstance(3, FSDP) and not isinstance(3, FSDP | None)
+    assert torch.quint8 != torch.float32 and torch.export.Constraint is torch.export.Constraint
     assert issubclass(Mine, FSDP) and unchanged(3, []) == 3
     assert torch.distributed.is_initialized() is False and torch.compiler.is_exporting() is False
     assert torch.xpu.is_available() is False and torch.xpu.device_count() == 0
@@ -182,28 +183,23 @@ def test_placeholders_decorate(shim):
 
     plain = f
 
-    @torch.fx.wrap
+    @torch.export.draft_export
     def g():
         return 1
 
-    @torch.library.register_fake("a::b")
+    @torch.export.draft_export("a::b")
     def h():
         return 2
 
-    @torch.fx.wrap
+    @torch.export.draft_export
     class C:
         pass
 
     assert (g(), h(), plain) == (1, 2, f) and isinstance(C, type) and not isinstance(C, placeholders.Unknown)
     with pytest.raises(
-        NotImplementedError, match=r"torch.fx.wrap is not in numtorch \(needed at .*test_torch_shim.py:"
+        NotImplementedError, match=r"torch.export.draft_export is not in numtorch \(needed at .*test_torch_shim.py:"
     ):
-        torch.fx.wrap(f)
-    with pytest.raises(NotImplementedError, match="torch.vmap"):
-
-        @torch.func.vmap  # it would compute something else
-        def k():
-            pass
+        torch.export.draft_export(f)
 
 
 USES = {
@@ -226,9 +222,11 @@ USES = {
 def test_uses_of_placeholders_are_refused(shim, use):
     import torch
 
-    with pytest.raises(NotImplementedError, match=r"^torch\.fx\.Graph(\.some\.thing)? is not in numtorch \(needed at "):
-        USES[use](torch.fx.Graph)
-    assert "torch.fx.Graph" in torch_shim.report() and "used first at" in torch_shim.report()
+    with pytest.raises(
+        NotImplementedError, match=r"^torch\.export\.Dim(\.some\.thing)? is not in numtorch \(needed at "
+    ):
+        USES[use](torch.export.Dim)
+    assert "torch.export.Dim" in torch_shim.report() and "used first at" in torch_shim.report()
 
 
 def test_the_nearest_name_is_told(shim):
@@ -243,7 +241,7 @@ def test_programs_that_ask_are_told_the_truth(shim):
     import torch
 
     assert not hasattr(torch, "npu") and getattr(torch.nn, "FooBar", None) is None and not hasattr(torch, "__wrapped__")
-    assert hasattr(torch, "fx") and hasattr(torch, "float8_e4m3fn")
+    assert hasattr(torch, "export") and hasattr(torch, "quint8")
     try:
         from torch import npu
     except ImportError:
@@ -258,10 +256,10 @@ def test_strict(monkeypatch):
         import torch
 
         with pytest.raises(AttributeError, match="is a dtype of PyTorch that is not here yet"):
-            torch.float8_e4m3fn  # noqa: B018
+            torch.quint8  # noqa: B018
         with pytest.raises(ImportError):
-            from torch.fx import Graph  # noqa: F401
-        assert not hasattr(torch, "fx") and torch.nn.modules.Linear is torch.nn.Linear
+            from torch.export import Dim  # noqa: F401
+        assert not hasattr(torch, "export") and torch.nn.modules.Linear is torch.nn.Linear
 
 
 # --- packages that see PyTorch itself ---------------------------------------------------------------------------------
@@ -321,3 +319,21 @@ def test_the_extension_of_notebooks():
     assert torch is numtorch and torch_shim.installed()
     numtorch.unload_ipython_extension(None)
     assert not torch_shim.installed()
+
+
+def test_a_module_does_not_hide_the_function_that_is_called_as_it(shim):
+    import torch.nn.utils.spectral_norm
+    import torch.nn.utils.weight_norm
+
+    assert not isinstance(torch.nn.utils.weight_norm, type(torch))
+    module = sys.modules["torch.nn.utils.weight_norm"]
+    assert module.weight_norm is torch.nn.utils.weight_norm
+    assert torch.nn.utils.spectral_norm(torch.nn.Linear(2, 2)).weight.shape == (2, 2)
+
+
+def test_what_libraries_ask_the_modules_in_c(shim):
+    import torch
+
+    assert torch._C._log_api_usage_once("a library") is None and torch._C._get_tracing_state() is None
+    with pytest.raises(NotImplementedError, match="torch._C._something is not in numtorch"):
+        torch._C._something()

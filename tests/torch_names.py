@@ -47,6 +47,7 @@ PRIVATE = """
     _prims_common _refs _subclasses _subclasses.fake_tensor _tensor _tensor_str _utils _utils_internal _vmap_internals
     _weights_only_unpickler utils._pytree utils._python_dispatch utils._foreach_utils utils.data._utils
     utils.data._utils.collate utils.data._utils.worker nn.utils._per_sample_grad nn.modules._functions
+    distributed.tensor._utils
     distributed._tensor distributed._composable distributed._functional_collectives cuda._utils optim._functional
     optim._multi_tensor autograd._functions
 """

@@ -111,4 +111,4 @@ def numbers(result: Any) -> np.ndarray:
     if hasattr(result, "detach"):
         result = result.detach()
         result = (result.float() if "float16" in str(result.dtype) else result).numpy()
-    return np.asarray(result, np.float64).reshape(-1)
+    return np.asarray(result, np.complex128 if np.iscomplexobj(result) else np.float64).reshape(-1).view(np.float64)

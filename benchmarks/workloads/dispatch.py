@@ -10,18 +10,19 @@ import numpy as np
 from benchmarks.workloads import values, workload
 
 
-def _dispatch(name: str, op: Callable, *shapes: tuple[int, ...]) -> None:
+def _dispatch(name: str, op: Callable, *shapes: tuple[int, ...], budgets: tuple[float, float] = (0.8, 0.7)) -> None:
     for grad in (False, True):
 
         def make(fw: SimpleNamespace, op: Callable = op, grad: bool = grad) -> tuple[Callable, Callable]:
             args = [fw.T.tensor(values(*s, seed=i), requires_grad=grad) for i, s in enumerate(shapes)]
             return (lambda: op(*args)), (lambda: op(*args).detach().numpy())
 
-        workload(f"dispatch/{name}{' with grad' if grad else ''}", budget=0.7 if grad else 0.8)(make)
+        workload(f"dispatch/{name}{' with grad' if grad else ''}", budget=budgets[grad])(make)
 
 
 _dispatch("add", lambda a, b: a + b, (64,), (64,))
 _dispatch("mul", lambda a, b: a * b, (64,), (64,))
+_dispatch("broadcast add", lambda a, b: a + b, (4, 64), (64,), budgets=(1.0, 1.0))
 _dispatch("relu", lambda a: a.relu(), (64,))
 _dispatch("sum", lambda a: a.sum(), (64,))
 _dispatch("matmul", lambda a, b: a @ b, (8, 8), (8, 8))

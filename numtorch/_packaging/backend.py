@@ -11,6 +11,7 @@ Imports nothing of numtorch: pip calls it where only setuptools and what ``get_r
 
 from __future__ import annotations
 
+import compileall
 import contextlib
 import hashlib
 import os
@@ -46,7 +47,8 @@ def get_requires_for_build_wheel(config_settings: Any = None) -> list[str]:
 
 
 def build_editable(wheel_directory: str, config_settings: Any = None, metadata_directory: str | None = None) -> str:
-    """An installation of this folder, with a pack for this machine."""
+    """An installation of this folder, with a pack for this machine, and its bytecode."""
+    byte_compile()
     bake("native")
     return build_meta.build_editable(wheel_directory, config_settings, metadata_directory)
 
@@ -56,6 +58,12 @@ def build_wheel(wheel_directory: str, config_settings: Any = None, metadata_dire
     for level in LEVELS:
         bake(level)
     return build_meta.build_wheel(wheel_directory, config_settings, metadata_directory)
+
+
+def byte_compile() -> None:
+    """Write the bytecode of all modules, as pip does for a wheel. Where Python may write none later
+    (``PYTHONDONTWRITEBYTECODE``, a folder of somebody else's), each import would compile the package again."""
+    compileall.compile_dir(ROOT / "numtorch", quiet=2, workers=0)
 
 
 def possible() -> bool:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from numtorch import amp
+from functools import partial
+
+from numtorch.amp import autocast_mode, grad_scaler
 from numtorch.dtype import dtype as DType
 from numtorch.dtype import float16
 
+custom_fwd = partial(autocast_mode.custom_fwd, device_type="cuda")
+custom_bwd = partial(autocast_mode.custom_bwd, device_type="cuda")
 
-class autocast(amp.autocast):
+
+class autocast(autocast_mode.autocast):
     """``torch.amp.autocast("cuda")``.
 
     Args:
         enabled: whether it does anything.
         dtype: the half type.
-        cache_enabled: accepted.
+        cache_enabled: whether casts of parameters are kept.
 
     >>> from numtorch.amp.cuda import autocast
     >>> with autocast(enabled=False):
@@ -25,7 +30,7 @@ class autocast(amp.autocast):
         super().__init__("cuda", dtype, enabled, cache_enabled)
 
 
-class GradScaler(amp.GradScaler):
+class GradScaler(grad_scaler.GradScaler):
     """``torch.amp.GradScaler("cuda")``.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Any
 from numtorch import cuda, notices
 from numtorch._tensor import Tensor
 from numtorch.grad_mode import no_grad
-from numtorch.ops import elementary
+from numtorch.ops import gradients
 
 
 class GradScaler:
@@ -111,9 +111,8 @@ class GradScaler:
         if id(optimizer) in self._infinite:
             raise RuntimeError("unscale_() has already been called on this optimizer since the last update().")
         grads = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-        for g in grads:
-            g.mul_(1.0 / self._scale)
-        self._infinite[id(optimizer)] = not all(elementary.isfinite(g).all().item() for g in grads)
+        gradients.scale(grads, 1.0 / self._scale)
+        self._infinite[id(optimizer)] = not gradients.finite(grads)
 
     def step(self, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
         """Unscale the gradients if that has not been done, and step unless one is infinite or NaN.

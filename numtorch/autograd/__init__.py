@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from numtorch import absent
+from numtorch.autograd import forward_ad as forward_ad
 from numtorch.autograd import functional as functional
 from numtorch.autograd import graph as graph
 from numtorch.autograd.anomaly import detect_anomaly as detect_anomaly

@@ -13,6 +13,7 @@ from typing import Any
 from weakref import ref
 
 from numtorch import _tensor, engine
+from numtorch.autograd import batched, graph
 from numtorch.autograd.inplace import check_inplace, rebase, wrote
 from numtorch.autograd.node import FREED, Node, Output, stale
 from numtorch.grad_mode import _Setting, mode
@@ -43,6 +44,8 @@ class FunctionCtx:
     _to_save: tuple = ()
     _dirty: tuple = ()
     _constant: tuple = ()
+    _for_forward: tuple = ()
+    _pushing = False  # in ``jvp``
     _materialize = True
     _node: Any = None
 
@@ -63,11 +66,20 @@ class FunctionCtx:
         self._to_save = tensors
 
     def save_for_forward(self, *tensors: Any) -> None:
-        """Accepted for code written for torch; forward-mode differentiation does not read it.
+        """Keep tensors which ``jvp`` reads as ``ctx.saved_tensors``.
 
         Args:
-            *tensors: ignored.
+            *tensors: what is kept; None is kept as None.
+
+        Raises:
+            TypeError: something is not a tensor.
         """
+        for i, t in enumerate(tensors):
+            if t is not None and not isinstance(t, _tensor.Tensor):
+                raise TypeError(
+                    f"save_for_forward can only save variables, but argument {i} is of type {type(t).__name__}"
+                )
+        self._for_forward = tensors
 
     def mark_dirty(self, *tensors: Any) -> None:
         """Declare inputs that ``forward`` overwrote; each must be returned as an output.
@@ -96,6 +108,8 @@ class FunctionCtx:
     @property
     def saved_tensors(self) -> tuple:
         """What ``save_for_backward`` kept; RuntimeError once freed, or if overwritten in place since."""
+        if self._pushing and self._for_forward:
+            return self._for_forward
         if self._node is None:
             return ()
         node = self._node()
@@ -136,6 +150,8 @@ class _Applied:
     def pull(self, node: FunctionNode, g: Any, create: bool) -> list:
         function = self.function
         run = function.backward if function.backward is not Function.backward else function.vjp
+        if function.jvp is not Function.jvp and (mode.forward or run is Function.backward):
+            return self._turned(node, g)
         grads = run(node.ctx, *((g,) if node.outputs is None else g))
         grads = list(grads) if isinstance(grads, tuple | list) else [grads]
         n = len(node.edges)
@@ -147,6 +163,26 @@ class _Applied:
                 f"(expected {n}, got {len(grads)})"
             )
         return [self._checked(i, gx, node.inputs[i], node.edges[i] is not None) for i, gx in enumerate(grads)]
+
+    def _turned(self, node: FunctionNode, g: Any) -> list:
+        """The gradients by the function's ``jvp``, which is linear in the tangents: of its result with respect to
+        them."""
+        recording = mode.grad
+        with _Setting(grad=True):
+            tangents = [
+                engine.zeros(m[0], dtype=m[1].dtype, device=m[1].device).requires_grad_() if e is not None else None
+                for e, m in zip(node.edges, node.inputs, strict=True)
+            ]
+            node.ctx._pushing = True
+            try:
+                made = self.function.jvp(node.ctx, *tangents)
+            finally:
+                node.ctx._pushing = False
+        made, given = (made, g) if node.outputs is not None else ((made,), (g,))
+        roots = [(y._edge, v) for y, v in zip(made, given, strict=True) if y is not None and y._edge is not None]
+        leaves = {t._edge: None for t in tangents if t is not None}
+        found = graph.run(roots, keep=True, create=recording, capture=leaves, accumulate=False)
+        return [None if t is None else found.get(t._edge) for t in tangents]
 
     def _checked(self, i: int, gx: Any, described: tuple | None, wanted: bool) -> Any:
         if gx is None:
@@ -309,6 +345,76 @@ class Function:
         )
 
     vjp = backward
+    generate_vmap_rule = False
+
+    @staticmethod
+    def jvp(ctx: Any, *grad_inputs: Any, **no_keywords: Any) -> Any:
+        """The tangents of the outputs, from the tangents of the inputs; a subclass defines it as a static method.
+
+        Forward-mode differentiation uses ``backward`` where a class has no ``jvp``; and a class that has only ``jvp``
+        has gradients, too.
+
+        Args:
+            ctx: what ``forward`` left there.
+            *grad_inputs: a tangent of each argument of ``forward``, None for those without one.
+            **no_keywords: none.
+
+        Returns:
+            A tangent of each output.
+
+        Raises:
+            NotImplementedError: the class does not define it.
+
+        >>> class Cube(torch.autograd.Function):
+        ...     @staticmethod
+        ...     def forward(x):
+        ...         return x**3
+        ...     @staticmethod
+        ...     def setup_context(ctx, inputs, output):
+        ...         ctx.save_for_forward(*inputs)
+        ...     @staticmethod
+        ...     def jvp(ctx, t):
+        ...         (x,) = ctx.saved_tensors
+        ...         return 3 * x**2 * t
+        >>> torch.func.jvp(Cube.apply, (torch.tensor(2.0),), (torch.tensor(1.0),))
+        (tensor(8.), tensor(12.))
+        """
+        raise NotImplementedError(
+            "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
+        )
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple, *args: Any, **no_keywords: Any) -> Any:
+        """What ``torch.vmap`` makes of ``apply``; a subclass defines it as a static method, or sets
+        ``generate_vmap_rule = True``, where ``forward``, ``backward`` and ``jvp`` are written in operations that vmap
+        takes.
+
+        Args:
+            info: has the attributes ``batch_size`` and ``randomness``.
+            in_dims: for each argument, the dimension along which its samples lie; None for those without samples.
+            *args: the arguments, with all samples.
+            **no_keywords: none.
+
+        Returns:
+            (outputs, dimension along which the samples of each lie, or None).
+
+        Raises:
+            NotImplementedError: the class does not define it.
+
+        >>> class Twice(torch.autograd.Function):
+        ...     @staticmethod
+        ...     def forward(x):
+        ...         return x * 2
+        ...     @staticmethod
+        ...     def setup_context(ctx, inputs, output):
+        ...         pass
+        ...     @staticmethod
+        ...     def vmap(info, in_dims, x):
+        ...         return Twice.apply(x), in_dims[0]
+        >>> torch.vmap(Twice.apply)(torch.tensor([1.0, 2.0]))
+        tensor([2., 4.])
+        """
+        raise NotImplementedError("To use autograd.Function with vmap, it must define the vmap static method.")
 
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
@@ -330,6 +436,8 @@ class Function:
         >>> Twice.apply(torch.tensor(3.0, requires_grad=True)).requires_grad
         True
         """
+        if mode.levels and batched.innermost(*args) is not None:
+            return batched.function(cls, args, kwargs)
         ctx = FunctionCtx()
         separate = cls.setup_context is not Function.setup_context
         if separate:

@@ -1,7 +1,6 @@
 """Derivatives of functions: ``vjp``, ``jvp``, ``jacobian``, ``hessian``, ``vhp``, ``hvp``.
 
-All use reverse mode. ``jvp`` is the gradient of ``vjp`` with respect to the vector in which it is linear
-(J. Townsend, "A new trick for calculating Jacobian vector products", 2017).
+``jvp`` is the gradient of ``vjp`` with respect to the vector in which it is linear; see ``passes``.
 """
 
 from __future__ import annotations
@@ -10,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from numtorch import _tensor, engine
-from numtorch.autograd import graph
+from numtorch.autograd import graph, passes
+from numtorch.autograd.batched import mapped
 from numtorch.grad_mode import _Setting
 
 
@@ -159,8 +159,8 @@ def jacobian(
         inputs: a tensor or a tuple of tensors.
         create_graph: record the computation of the result, so that it can be differentiated.
         strict: raise an error where an output does not depend on an input; otherwise the derivative is 0 there.
-        vectorize: accepted; makes no difference.
-        strategy: accepted; the mode is always reverse.
+        vectorize: compute all rows together, rather than one after the other.
+        strategy: ``"reverse-mode"``, by gradients, or ``"forward-mode"``, by tangents, which needs ``vectorize``.
 
     Returns:
         A tensor of shape ``(*output.shape, *input.shape)``; a tuple over the inputs if these are a tuple; a tuple of
@@ -168,8 +168,9 @@ def jacobian(
 
     Raises:
         AssertionError: an unknown ``strategy``.
+        NotImplementedError: ``"forward-mode"`` without ``vectorize``.
         TypeError: inputs or outputs are not tensors.
-        RuntimeError: ``strict``, and an output depends on no input.
+        RuntimeError: ``strict``, and an output depends on no input, or together with ``vectorize``.
 
     >>> torch.autograd.functional.jacobian(lambda x: x * x, torch.tensor([1.0, 2.0]))
     tensor([[2., 0.],
@@ -177,10 +178,25 @@ def jacobian(
     """
     if strategy not in ("reverse-mode", "forward-mode"):
         raise AssertionError("Expected strategy to be either 'forward-mode' or 'reverse-mode'")
+    if strict and (vectorize or strategy == "forward-mode"):
+        option = "vectorize=True" if strategy == "reverse-mode" else 'strategy="forward-mode"'
+        raise RuntimeError(
+            f"torch.autograd.functional.jacobian: `strict=True` and `{option}` are not supported "
+            "together: whether a single output depends on an input is seen where rows are computed one by one"
+        )
+    if strategy == "forward-mode" and not vectorize:
+        raise NotImplementedError(
+            "Computing Jacobian using forward-AD or forward-over-reverse Hessian is only implemented for "
+            "`vectorize=True`."
+        )
     with _Setting(grad=True):
         given, several = _tensors(inputs, "inputs given to jacobian")
         xs = _inputs(given, create_graph)
         ys, many = _tensors(func(*xs), "outputs of the user-provided function given to jacobian")
+        if vectorize:
+            rows_of = _by_tangents if strategy == "forward-mode" else _by_gradients
+            found = [_results(row, several, create_graph) for row in rows_of(xs, ys, create_graph)]
+            return tuple(found) if many else found[0]
         table = []
         for y in ys:
             flat = y.reshape(-1)
@@ -200,6 +216,40 @@ def jacobian(
     return tuple(found) if many else found[0]
 
 
+def _by_gradients(xs: tuple, ys: tuple, create: bool) -> list[tuple]:
+    """For each output a block of the Jacobian for each input, by gradients of all elements together."""
+
+    def block(y: Any) -> tuple:
+        found: list = [None] * len(xs)
+        if y.requires_grad and y.numel():
+            roots = [passes.basis(y)]
+            found = mapped(lambda g: passes.run([(y._edge, g[0])], [x._edge for x in xs], True, create), roots)
+        return tuple([_block(g, y, x) for g, x in zip(found, xs, strict=True)])
+
+    return [block(y) for y in ys]
+
+
+def _block(g: Any, y: Any, x: Any) -> Any:
+    shape = (*y.shape, *x.shape)
+    return engine.zeros(shape, dtype=x.dtype, device=x.device) if g is None else g.reshape(shape)
+
+
+def _by_tangents(xs: tuple, ys: tuple, create: bool) -> list[tuple]:
+    """The same, by tangents of all elements of an input together."""
+    push = passes.Pushforward(list(ys), [x._edge for x in xs], create)
+    columns: list[list[Any]] = []
+    for i, x in enumerate(xs):
+
+        def linear(tangents: list, i: int = i) -> list:
+            return push([tangents[0] if k == i else None for k in range(len(xs))], create)
+
+        columns.append(mapped(linear, [passes.basis(x)]) if x.numel() else [None] * len(ys))
+    return [
+        tuple([_block(None if c[j] is None else c[j].movedim(0, -1), y, x) for c, x in zip(columns, xs, strict=True)])
+        for j, y in enumerate(ys)
+    ]
+
+
 def hessian(
     func: Callable,
     inputs: Any,
@@ -215,27 +265,33 @@ def hessian(
         inputs: a tensor or a tuple of tensors.
         create_graph: record the computation of the result, so that it can be differentiated.
         strict: raise an error where the output does not depend on an input; otherwise the derivative is 0 there.
-        vectorize: accepted; makes no difference.
-        outer_jacobian_strategy: accepted; the mode is always reverse.
+        vectorize: compute all rows together, rather than one after the other.
+        outer_jacobian_strategy: how the gradient is differentiated: ``"reverse-mode"``, or ``"forward-mode"``, which
+            needs ``vectorize``.
 
     Returns:
         A tensor of shape ``(*input.shape, *input.shape)``; a tuple of tuples if the inputs are a tuple.
 
     Raises:
+        AssertionError: an unknown ``outer_jacobian_strategy``.
+        NotImplementedError: ``"forward-mode"`` without ``vectorize``.
         TypeError: inputs are not tensors.
-        RuntimeError: the output is not one element; ``strict``, and it depends on no input.
+        RuntimeError: the output is not one element; ``strict``, and it depends on no input, or together with
+            ``vectorize``.
 
     >>> torch.autograd.functional.hessian(lambda x: (x**3).sum(), torch.tensor([1.0, 2.0]))
     tensor([[ 6.,  0.],
             [ 0., 12.]])
     """
     _, several = _tensors(inputs, "inputs given to hessian")
+    if outer_jacobian_strategy not in ("reverse-mode", "forward-mode"):
+        raise AssertionError('Expected strategy to be either "reverse-mode" or "forward-mode".')
 
     def first(*xs: Any) -> Any:
         value = _scalar(func(*xs), "hessian")
         return _results(_grad((value,), xs, None, create=True, strict=strict, what="hessian"), several, True)
 
-    return jacobian(first, inputs, create_graph=create_graph, strict=strict)
+    return jacobian(first, inputs, create_graph, strict, vectorize, outer_jacobian_strategy)
 
 
 def _scalar(y: Any, name: str) -> Any:

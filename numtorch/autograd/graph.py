@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from numtorch import _tensor, engine
+from numtorch._sparse import is_sparse
+from numtorch.autograd import batched
 from numtorch.autograd.inplace import wrote
 from numtorch.autograd.node import FREED as FREED
 from numtorch.autograd.node import AccumulateGrad as AccumulateGrad
@@ -45,16 +47,16 @@ class _Walk:
             if slots is None:
                 heappush(self.heap, (-node.seq, node))
                 slots = self.pending[node] = [None] * len(node.outputs)
-            slots[slot] = g if slots[slot] is None else slots[slot] + g
+            slots[slot] = g if slots[slot] is None else _added(slots[slot], g)
             return
         before = self.pending.get(edge)
         if before is None:
             heappush(self.heap, (-edge.seq, edge))
             self.pending[edge] = g
-        elif edge in self.sums and not self.create:
+        elif edge in self.sums and not self.create and not is_sparse(before) and not is_sparse(g):
             _add_into(before, g)
         else:
-            self.pending[edge] = before + g
+            self.pending[edge] = _added(before, g)
             self.sums.add(edge)
 
 
@@ -73,7 +75,9 @@ def run(
     Returns:
         The captured gradients by edge.
     """
-    walk = _Walk(create)
+    # Gradients of several samples go through the formulas of the vjps: kernels take none.
+    formulas = create or any(g.__class__ is batched.Batched for _, g in roots)
+    walk = _Walk(formulas)
     wanted = None if capture is None else _ancestors([e for e, _ in roots], capture)
     captured: dict[Any, Any] = {}
     asked: dict[Any, list] = {}
@@ -107,12 +111,12 @@ def run(
                 if not any(e is not None and _target(e) in wanted for e in node.edges):
                     continue
             if node.plain and node.saved is not None:
-                if create or node.recipe is None or (pull := node.recipe.pull) is None:
-                    grads = node.op.pull(node, g, create)
+                if formulas or node.recipe is None or (pull := node.recipe.pull) is None:
+                    grads = node.op.pull(node, g, formulas)
                 else:
                     grads = pull(node, g)
             else:
-                grads = _apply(node, g, create)
+                grads = _apply(node, g, formulas)
             if not keep and node.saved:
                 node.release()
             edges = node.edges
@@ -237,14 +241,21 @@ def _accumulate(leaf: Leaf, g: Any, create: bool, owned: bool) -> None:
         ):
             g = g.detach().clone()
         leaf.grad = g
-    elif create:
-        leaf.grad = leaf.grad + g
+    elif create or is_sparse(leaf.grad):
+        leaf.grad = _added(leaf.grad, g)
+    elif is_sparse(g):
+        leaf.grad.add_(g)
     else:
         _add_into(leaf.grad, g)
     for reference, hook in tuple(leaf.after or ()):
         tensor = reference()
         if tensor is not None:
             hook(tensor)
+
+
+def _added(total: Any, g: Any) -> Any:
+    """The sum of two gradients, of which either may be sparse: a dense one stands first."""
+    return g + total if is_sparse(total) else total + g
 
 
 def _add_into(total: Any, g: Any) -> None:
@@ -314,7 +325,7 @@ def backward(
     for edge, g in captured.items():
         if type(edge) is not Leaf:
             t = capture[edge]
-            t._grad = g if t._grad is None else t._grad + g
+            t._grad = g if t._grad is None else _added(t._grad, g)
 
 
 def grad(
@@ -336,7 +347,8 @@ def grad(
         retain_graph: keep what the graph has saved, for another pass; as ``create_graph`` if None.
         create_graph: record the computation of the gradients, so that they can be differentiated.
         allow_unused: give None for inputs that no output depends on; otherwise they raise an error.
-        is_grads_batched: ``grad_outputs`` have one more dimension in front; one pass is made for each.
+        is_grads_batched: ``grad_outputs`` have one more dimension in front; they go through the graph
+            together.
         materialize_grads: give zeros for inputs that no output depends on.
 
     Returns:
@@ -361,6 +373,8 @@ def grad(
     keep = create_graph if retain_graph is None else retain_graph
     if is_grads_batched:
         return _batched(outputs, inputs, grads, keep, create_graph, allow_unused, materialize_grads)
+    if mode.levels and batched.innermost(*outputs, *inputs) is not None:
+        return _of_samples(outputs, inputs, grads, keep, create_graph, allow_unused, False, materialize_grads)
     edges = [_edge_of(t) for t in inputs]
     # Outputs of one node are distinct objects each time; compare what they stand for.
     captured = run(
@@ -382,21 +396,30 @@ def grad(
 
 def _batched(outputs: list, inputs: list, grads: list, keep: bool, create: bool, *rest: Any) -> tuple:
     """One row of gradients for each row of ``grads``."""
-    n = grads[0].shape[0]
-    rows = [
-        grad(
-            outputs,
-            inputs,
-            [None if g is None else g[i] for g in grads],
-            keep or i + 1 < n,
-            create,
-            rest[0],
-            False,
-            rest[1],
-        )
-        for i in range(n)
-    ]
-    return tuple(None if column[0] is None else engine.stack(column) for column in zip(*rows, strict=True))
+    given = [i for i, g in enumerate(grads) if g is not None]
+
+    def linear(some: list) -> list:
+        each: list = [None] * len(outputs)
+        for i, g in zip(given, some, strict=True):
+            each[i] = g
+        return list(grad(outputs, inputs, each, keep, create, rest[0], False, rest[1]))
+
+    return tuple(batched.mapped(linear, [grads[i] for i in given]))
+
+
+def _of_samples(outputs: list, inputs: list, grads: list, *rest: Any) -> tuple:
+    """``grad`` where ``vmap`` hides dimensions of outputs and inputs: of all samples at once."""
+    levels = batched.levels_of(*outputs, *inputs)
+    given = [engine.ones_like(y) if g is None else g for y, g in zip(outputs, grads, strict=True)]
+    found = grad(
+        [batched.physical(y, levels) for y in outputs],
+        [batched.whole(x) for x in inputs],
+        [batched.physical(g, levels) for g in given],
+        *rest,
+    )
+    return tuple(
+        [None if g is None else batched.hidden(g, batched.levels_of(x)) for g, x in zip(found, inputs, strict=True)]
+    )
 
 
 def _one(t: Any) -> Any:

@@ -11,6 +11,8 @@ benchmark = False
 benchmark_limit = 10
 deterministic = False
 allow_tf32 = True
+fp32_precision = "none"
+depthwise_kernel = "auto"
 conv, rnn = Options(fp32_precision="tf32"), Options(fp32_precision="tf32")
 
 
@@ -52,13 +54,49 @@ def is_acceptable(tensor: object) -> bool:
     return False
 
 
+def set_flags(
+    _enabled: bool | None = None,
+    _benchmark: bool | None = None,
+    _benchmark_limit: int | None = None,
+    _deterministic: bool | None = None,
+    _allow_tf32: bool | None = None,
+    _fp32_precision: str | None = None,
+    _depthwise_kernel: str | None = None,
+) -> tuple:
+    """Set several settings, by their names after a ``_``; None leaves one as it is.
+
+    Returns:
+        The settings before.
+
+    >>> before = torch.backends.cudnn.set_flags()
+    """
+    given = {
+        "enabled": _enabled,
+        "benchmark": _benchmark,
+        "benchmark_limit": _benchmark_limit,
+        "deterministic": _deterministic,
+        "allow_tf32": _allow_tf32,
+        "fp32_precision": _fp32_precision,
+        "depthwise_kernel": _depthwise_kernel,
+    }
+    before = tuple([globals()[name] for name in given])
+    globals().update({name: value for name, value in given.items() if value is not None})
+    return before
+
+
 def flags(
-    enabled: bool = False, benchmark: bool = False, deterministic: bool = False, allow_tf32: bool = True
+    enabled: bool = False,
+    benchmark: bool = False,
+    benchmark_limit: int = 10,
+    deterministic: bool = False,
+    allow_tf32: bool = True,
+    fp32_precision: str = "none",
+    depthwise_kernel: str = "auto",
 ) -> AbstractContextManager:
     """Other settings within a ``with`` block.
 
     Args:
-        enabled, benchmark, deterministic, allow_tf32: the settings.
+        enabled, benchmark, benchmark_limit, deterministic, allow_tf32, fp32_precision, depthwise_kernel: the settings.
 
     Returns:
         A context manager.
@@ -67,4 +105,13 @@ def flags(
     ...     torch.backends.cudnn.deterministic
     True
     """
-    return changed(globals(), enabled=enabled, benchmark=benchmark, deterministic=deterministic, allow_tf32=allow_tf32)
+    return changed(
+        globals(),
+        enabled=enabled,
+        benchmark=benchmark,
+        benchmark_limit=benchmark_limit,
+        deterministic=deterministic,
+        allow_tf32=allow_tf32,
+        fp32_precision=fp32_precision,
+        depthwise_kernel=depthwise_kernel,
+    )

@@ -23,3 +23,33 @@ def is_built() -> bool:
     False
     """
     return False
+
+
+def is_macos_or_newer(major: int, minor: int) -> bool:
+    """Whether a GPU of Apple's is used under a macOS of a version, or a newer one: never.
+
+    Args:
+        major, minor: the version.
+
+    Returns:
+        False.
+
+    >>> torch.backends.mps.is_macos_or_newer(13, 0)
+    False
+    """
+    return False
+
+
+def is_macos13_or_newer(minor: int = 0) -> bool:
+    """Whether a GPU of Apple's is used under macOS 13, or a newer one: never.
+
+    Args:
+        minor: of the version.
+
+    Returns:
+        False.
+
+    >>> torch.backends.mps.is_macos13_or_newer()
+    False
+    """
+    return False

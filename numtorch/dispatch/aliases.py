@@ -43,14 +43,7 @@ def renamed(body: Callable, required: tuple, given: tuple) -> Any:
     """Call ``body`` with (name, value) pairs under its own names; TypeError if an argument is given under both of its
     names, or if one of the required ones is not given at all."""
     arguments = {n: v for n, v in given if v is not ABSENT}
-    for name, other in OTHER.items():
-        if other in arguments:
-            if name in arguments:
-                raise TypeError(
-                    f"{body.__name__}() got two values for '{name}', of which '{other}' is another name, or too many "
-                    "arguments by position"
-                )
-            arguments[name] = arguments.pop(other)
+    to_own(body.__name__, arguments)
     missing = [f"'{n}'" for n in required if n not in arguments]
     if missing:
         raise TypeError(
@@ -58,6 +51,18 @@ def renamed(body: Callable, required: tuple, given: tuple) -> Any:
             + " and ".join(missing)
         )
     return body(**arguments)
+
+
+def to_own(function: str, arguments: dict[str, Any]) -> None:
+    """Give arguments that came under their other names the parameters' own."""
+    for name, other in OTHER.items():
+        if other in arguments:
+            if name in arguments:
+                raise TypeError(
+                    f"{function}() got two values for '{name}', of which '{other}' is another name, or too many "
+                    "arguments by position"
+                )
+            arguments[name] = arguments.pop(other)
 
 
 def others(names: list[str]) -> list[str]:
@@ -125,7 +130,7 @@ def public(fn: Callable, module: str, name: str) -> Callable:
         code is None
         or hasattr(fn, "op")
         or hasattr(fn, "own_names")
-        or not others([*code.co_varnames[: code.co_argcount]])
+        or not others([*code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]])
     ):
         return fn
     made = _public.get(fn)

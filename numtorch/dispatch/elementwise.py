@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 import numtorch.dtype as dtypes
-from numtorch import engine
+from numtorch import _sparse, engine
 from numtorch._tensor import Tensor, alias, new
+from numtorch.autograd import batched
 from numtorch.autograd.inplace import (
     copied,
     one_history,
@@ -84,6 +85,7 @@ class ElementwiseOp(Op):
         )
         self.fit: Any = fit
         self.untracked, self.whole = untracked, whole
+        self.unsigned: Callable | None = None
         self.written: dict = registry.memo()  # those that overwrite the first
         self.entry.cost = self.entry.cost or self._cost
         self.entry.add(
@@ -99,6 +101,31 @@ class ElementwiseOp(Op):
         jit = self.program.plan((*tensors, *params), None).jit
         return jit.source if jit is not None else "(nothing to compute)"
 
+    def for_unsigned(self, fn: Callable) -> Callable:
+        """Decorates what computes uint16, uint32 and uint64 where no kernel does: from the same bits as int64, to
+        int64, of which as many bits as the type has are kept."""
+        self.unsigned = fn
+        return fn
+
+    def _of_unsigned(self, tensors: tuple, params: tuple) -> Tensor:
+        """The result of ``for_unsigned``, in the type of the op."""
+        d = self.program.compute_type((*tensors, *params))
+        where = next(t._k.device for t in tensors if isinstance(t, Tensor))
+        bits = [
+            t.to(dtypes.int64)
+            if isinstance(t, Tensor)
+            else engine.from_ndarray(np.array(int(t) % (1 << 64), np.uint64).view(np.int64)).to(where)
+            for t in tensors
+        ]
+        assert self.unsigned is not None
+        return self.unsigned(*bits).to(d)
+
+    def _is_unsigned(self, tensors: tuple, params: tuple) -> bool:
+        """Whether ``for_unsigned`` is what computes these operands."""
+        return any(isinstance(t, Tensor) and t._k.dtype in dtypes.UNSIGNED for t in tensors) and (
+            self.program.compute_type((*tensors, *params)) in dtypes.UNSIGNED
+        )
+
     def _generated(self, *values: Any) -> Tensor:
         return self.program(*values)[0]
 
@@ -108,11 +135,18 @@ class ElementwiseOp(Op):
             registry.load_plugins()
         if expr.has_expr(tensors):
             return expr.apply(self, (*tensors, *params))
+        if mode.levels and batched.innermost(*tensors, out) is not None:
+            return batched.apply(self, tensors, params, out)
+        if _sparse.state.used and _sparse.any_of((*tensors, out)):
+            return _sparse.answer(self, tensors, params, out)
         tensors = _together(
             [t if isinstance(t, Tensor) else self._operand(t, i, tensors) for i, t in enumerate(tensors)]
         )
         if self.fit is not None:
             tensors = self._fitted(tensors)
+        if self.unsigned is not None and self._is_unsigned(tensors, params):
+            result = self._of_unsigned(tensors, params)
+            return result if out is None else out.copy_(result)
         kernel = None
         if len(self.entry.kernels) > 1 or registry.decisions is not None:
             s = self.signature(tuple(t if isinstance(t, Tensor) else None for t in tensors), params)
@@ -253,9 +287,15 @@ class ElementwiseOp(Op):
             finally:
                 wrote(x)
             return x
+        if mode.levels and batched.innermost(x, *rest) is not None:
+            return batched.overwrite(self, x, rest, params)
+        if _sparse.state.used and _sparse.any_of((x, *rest)):
+            return _sparse.answer(self, (x, *rest), params, x)
         tensors = _together([x, *[t if isinstance(t, Tensor) else self._operand(t, 1, (x,)) for t in rest]])
         if self.fit is not None:
             tensors = self._fitted(tensors)
+        if self.unsigned is not None and self._is_unsigned(tensors, params):
+            return x.copy_(self._of_unsigned(tensors, params))
         if x._storage is not UNSHARED:
             tensors = without_overlaps(x, tensors, self.name)
         if self.untracked or not recorded(x, self.name, *tensors):

@@ -34,13 +34,14 @@ from numtorch.autograd.inplace import wrote
 from numtorch.autograd.node import Node, watch
 from numtorch.dispatch.aliases import OTHER, asked, literal, others, pairs, renamed, shown
 from numtorch.dispatch.binding import META, bound_arguments, optional
+from numtorch.dispatch.interception import STANDING_BY
 from numtorch.dispatch.out import into
 from numtorch.dispatch.program import beyond
 from numtorch.dispatch.text import compiled
 from numtorch.dtype import int8, int16, int32, uint8
 from numtorch.grad_mode import mode
 from numtorch.kernels import registry
-from numtorch.storage import UNSHARED, Kind, Storage, allocate, tick
+from numtorch.storage import UNSHARED, Kind, Storage, tick
 
 # Inside formulas x, y, w, b are inputs; the public names of these arguments are torch's.
 PUBLIC = {"x": "input", "y": "other", "w": "weight", "b": "bias", "t": "target"}
@@ -117,10 +118,14 @@ class Signature(inspect.Signature):
     def _return_annotation(self) -> Any:
         return inspect.Signature.empty
 
+    def replace(self, **changed: Any) -> inspect.Signature:  # type: ignore[override]
+        """The signature with some of it changed, as Python makes that of a bound method."""
+        return self.find().replace(**changed)
+
 
 def _signature(op: Any, call: Any) -> inspect.Signature:
     """The signature of a front, for which it is written."""
-    write(op, call)
+    call = write(op, call)
     plain = types.FunctionType(call.__code__, {}, call.__name__, call.__defaults__)
     plain.__kwdefaults__ = call.__kwdefaults__
     return shown(plain, op.params) if "_renamed" in op.front_env else inspect.signature(plain)
@@ -134,6 +139,7 @@ def _unwritten(*args, **kwargs):
 def write(op: Any, call: Any = None) -> Callable:
     """Give an op's front its code; the function stays the same object."""
     call = call or op.call
+    call = STANDING_BY.get(call, call)
     if call.__code__ is _unwritten.__code__:
         env = call.__globals__
         made: Any = _elementwise(op, env) if op.elementwise else _structured(op, env)
@@ -145,7 +151,7 @@ def write(op: Any, call: Any = None) -> Callable:
 
 # What the text of an elementwise front is made of, beside the names of operands and parameters.
 _WORDS = (
-    "AttributeError KeyError OverflowError Tensor TypeError UNSHARED allocate buf by_shapes empty entry fast float int "
+    "AttributeError KeyError OverflowError Tensor TypeError UNSHARED buf by_shapes empty entry fast float int "
     "kind mode n new op out plan plans recipes record run storage type unfit wrote y"
 )
 INNER = set(_WORDS.split())
@@ -154,6 +160,7 @@ INNER = set(_WORDS.split())
 def rewrite(owner: Any) -> None:
     """Have the front of an op written anew at its next call: what it is made of has changed."""
     call: Any = getattr(owner, "call", None)
+    call = STANDING_BY.get(call, call)
     if hasattr(call, "source"):
         call.__code__, call.__defaults__, call.__kwdefaults__ = _unwritten.__code__, None, None
         del call.source
@@ -212,7 +219,8 @@ def _own_path(op: Any, env: dict[str, Any], names: list[str], params: list[str],
         text += f"        record({', '.join(names)}, ({extra}), y, recipes)\n"
     text += "    return y\n"
     env["record"] = lambda *given: _first_record(op, env, "record", specialise_record, given)
-    env |= {"plans": op.plans, "allocate": allocate, "wrote": wrote, "unfit": unfit, "UNSHARED": UNSHARED}
+    env["record_shapes"] = lambda *given: _first_record(op, env, "record_shapes", _record_shapes, given)
+    env |= {"plans": op.plans, "wrote": wrote, "unfit": unfit, "UNSHARED": UNSHARED}
     env["by_shapes"] = compiled("by_shapes", _by_shapes(op, names, params, edge), env)
     return compiled(op.name, text, env)
 
@@ -309,12 +317,12 @@ def _by_shapes(op: Any, names: list[str], params: list[str], edge: list[str]) ->
     y = new(Tensor)
     y.shape = plan.shape
     y._k = kind
-    y._buf = buf = allocate(plan.numel, kind.dtype, kind.device)
+    y._buf = buf = plan.make()
 {_launch(op, "plan.entry", [*operands, *params, "buf", "*plan.geometry"], params)}
 """
     if op.differentiable:
         text += f"    if {wanted} and mode.grad and op.gradient is not None:\n"
-        text += f"        op.record(({', '.join(names)},), ({''.join(f'{p}, ' for p in params)}), y)\n"
+        text += f"        record_shapes({', '.join(names)}, ({''.join(f'{p}, ' for p in params)}), y, plan.recipes)\n"
     return text + "    return y\n"
 
 
@@ -323,8 +331,14 @@ def _first_record(op: Any, env: dict[str, Any], name: str, specialise: Callable,
     env[name](*given)
 
 
-def specialise_record(op: Any) -> Callable:
-    """Write out ``record`` for operands of one shape, the only ones that the front's own path sees.
+def _record_shapes(op: Any) -> Callable:
+    """``record`` for operands that are large or broadcast: their node knows their shapes, too, where these differ."""
+    return specialise_record(op, op.gradient.recipe_by_shapes, inputs="recipe.inputs")
+
+
+def specialise_record(op: Any, find: Callable | None = None, **fields: str) -> Callable:
+    """Write out ``record`` for operands of one shape, the only ones that the front's own path sees. ``fields`` are
+    texts for other fields of the node; ``find`` makes its recipe.
 
     For ``mul`` it reads:
 
@@ -371,9 +385,11 @@ def specialise_record(op: Any) -> Callable:
         saved.append("kept")
     lines += [
         f"    {line}"
-        for line in _node_lines(op, [f"edge_{n}" for n in names], saved, "params", needs="needs", recipe="recipe")
+        for line in _node_lines(
+            op, [f"edge_{n}" for n in names], saved, "params", needs="needs", recipe="recipe", **fields
+        )
     ]
-    env = _node_env(op) | {"find": gradient.recipe, "ALONE": (True,)}
+    env = _node_env(op) | {"find": find or gradient.recipe, "ALONE": (True,)}
     return compiled("record", "\n".join(lines) + "\n", env)
 
 
@@ -411,62 +427,6 @@ def _node_env(op: Any) -> dict[str, Any]:
         "mode": mode,
         "watch": watch,
     }
-
-
-def written_pull(op: Any, ready: tuple, slots: int, saved: list, params: tuple) -> Callable | None:
-    """``pull`` of nodes that the front's own path made: operands, gradient and results contiguous, of one shape.
-
-    For ``mul``, where only the first factor wants a gradient, it reads:
-
-        def pull(node, g):
-            saved, seq, n = node.saved, node.seq, g._buf.size
-            s1 = saved[1]
-            if g._k is not kind or s1._k is not kind1 or s1._buf.size != n or s1._storage.written > seq:
-                return slow(node, g, False)
-            y0 = new(Tensor)
-            y0._buf = empty(n, storage0)
-            y0.shape = g.shape
-            y0._k = kind0
-            entry(g._buf, s1._buf, y0._buf)
-            return y0, None
-    """
-    entry, positions, _, _, kinds, _, places = ready
-    env: dict[str, Any] = {
-        "entry": entry,
-        "Tensor": Tensor,
-        "new": object.__new__,
-        "empty": np.empty,
-        "slow": op.pull,
-        "kind": saved[0],
-    }
-    lines, checks, operands = ["saved, seq, n = node.saved, node.seq, g._buf.size"], ["g._k is not kind"], []
-    for i, s in enumerate(saved[1:]):
-        if isinstance(s, Tensor):
-            lines.append(f"s{i} = saved[{i}]")
-            checks += [f"s{i}._k is not kind_s{i}", f"s{i}._buf.size != n", f"s{i}._storage.written > seq"]
-            env[f"kind_s{i}"] = s._k
-    for p in positions:
-        if p == 0:
-            operands.append("g._buf")
-        elif p <= slots:
-            operands.append(f"s{p - 1}._buf" if isinstance(saved[p], Tensor) else f"saved[{p - 1}]")
-        else:
-            operands.append(f"node.params[{p - 1 - slots}]")
-    lines += [f"if {' or '.join(checks)}:", "    return slow(node, g, False)"]
-    for i, k in enumerate(kinds):
-        env[f"storage{i}"], env[f"kind{i}"] = k.dtype.storage, k
-        lines += [
-            f"y{i} = new(Tensor)",
-            f"y{i}._buf = empty(n, storage{i})",
-            f"y{i}.shape = g.shape",
-            f"y{i}._k = kind{i}",
-        ]
-        operands.append(f"y{i}._buf")
-    if entry is not None:
-        lines.append(f"entry({', '.join(operands)})")
-    results = {i: "g" if place < 0 else f"y{place}" for i, place in places}
-    lines.append("return " + "".join(f"{results.get(i)}, " for i in range(len(op.tensors))).rstrip())
-    return compiled("pull", "def pull(node, g):\n" + "".join(f"    {line}\n" for line in lines), env)
 
 
 def remember(op: Any, tensors: tuple, params: tuple, result: Tensor) -> None:

@@ -20,7 +20,7 @@ import numtorch.dtype as dtypes
 from numtorch import engine
 from numtorch._tensor import Tensor, empty
 from numtorch.autograd.node import Node
-from numtorch.dispatch import binding, front, halves
+from numtorch.dispatch import binding, front, halves, pulls
 from numtorch.dispatch.loops import Plan, key_of, remember
 from numtorch.dispatch.program import Program
 from numtorch.interrupts import cached_property
@@ -91,6 +91,7 @@ class Gradient:
 
     wide = False  # what is of a half type is widened to float32, and the gradients are rounded once; see ``halves``
     conjugated = True  # where the result is complex: its gradient, and what the vjp makes of it
+    partial = False  # the gradient of a result that nothing uses is None in ``g``, not zeros
     static: frozenset = frozenset()  # inputs on whose value the vjp branches when they are Python numbers
 
     def differentiable_outputs(self, slot: int) -> bool:
@@ -229,14 +230,15 @@ class Recipe:
 
     Attributes:
         used: which saved values the gradient reads.
+        inputs: ``Node.inputs``.
         pull: the gradient of such a node, written out; None where only the general path computes it, or once
             a registration could have changed the choice of the kernel.
     """
 
-    __slots__ = ("__weakref__", "pull", "used")
+    __slots__ = ("__weakref__", "inputs", "pull", "used")
 
-    def __init__(self, used: tuple, pull: Callable | None):
-        self.used, self.pull = used, pull
+    def __init__(self, used: tuple, pull: Callable | None, inputs: Any = None):
+        self.used, self.pull, self.inputs = used, pull, inputs
 
     def clear(self) -> None:
         """Forget the kernel."""
@@ -348,6 +350,23 @@ class ElementwiseGradient(Gradient):
         registry.watch(found)
         return found
 
+    def recipe_by_shapes(self, recipes: dict, needs: tuple, tensors: tuple, params: tuple, out: Tensor) -> Recipe:
+        """The same for operands that are large or broadcast. ``pull`` is written when their shapes come again."""
+        used, inputs = self.used(needs), [described(t) for t in tensors]
+        differ = any(i is not None and (i[0] != out.shape or i[1].dtype is not out._k.dtype) for i in inputs)
+        found = Recipe(used, None, inputs if differ else None)
+        if needs not in recipes:
+            recipes[needs] = None
+            return found
+        given = [*[tensors[i] for i in self.saves], *([out] if self.saves_out else [])]
+        saved = [t if u or not isinstance(t, Tensor) else None for t, u in zip(given, used, strict=True)]
+        ready = self.find(needs, [out, *saved], params)
+        if ready is not None:
+            found.pull = pulls.written_pull(self.op, ready, len(saved), [out._k, *saved], params, (out.shape, inputs))
+            registry.watch(found)
+        recipes[needs] = found
+        return found
+
     def _written(self, needs: tuple, used: tuple, tensors: tuple, params: tuple, out: Tensor) -> Callable | None:
         given = [*[tensors[i] for i in self.saves], *([out] if self.saves_out else [])]
         # Small stand-ins: the front's tensors differ in nothing but the number of elements.
@@ -362,7 +381,7 @@ class ElementwiseGradient(Gradient):
         ready = self.find(needs, [empty((1,), out._k.dtype, out._k.device), *small], params)
         if ready is None:
             return None
-        return front.written_pull(self.op, ready, len(small), [out._k, *small], params)
+        return pulls.written_pull(self.op, ready, len(small), [out._k, *small], params)
 
     def _trace(self, needs: tuple, g: Any, saved: list, params: tuple) -> Any:
         """(program, which of g, saved and params it takes, where each result goes), or False."""

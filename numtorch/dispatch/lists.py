@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from numtorch import _sparse
 from numtorch._tensor import Tensor
 from numtorch.arguments import no_tensor
+from numtorch.autograd import batched
 from numtorch.autograd.node import Node
 from numtorch.dispatch import front
 from numtorch.dispatch.gradient import described
 from numtorch.dispatch.structured import Op
+from numtorch.grad_mode import mode
 from numtorch.kernels.registry import Signature
 
 
@@ -78,6 +81,10 @@ class ListOp(Op):
         for i, t in enumerate(listed):
             if not isinstance(t, Tensor):
                 raise no_tensor(self.name, i, t)
+        if mode.levels and batched.innermost(*listed) is not None:
+            return batched.apply(self, tensors, params)
+        if _sparse.state.used and _sparse.any_of(listed):
+            return _sparse.answer(self, tensors, params, None)
         self._same_device(tuple(listed))
         return self._first_by_shape(tensors, params)
 

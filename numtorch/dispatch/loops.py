@@ -35,13 +35,12 @@ from numtorch.errors import RegistrationError
 from numtorch.kernels import registry, threads, timing
 from numtorch.kernels.jit import Jit, disabled
 from numtorch.kernels.launch import CudaKernel
-from numtorch.storage import Kind, Size, Storage, allocate, contiguous_strides, is_contiguous, kind
+from numtorch.storage import Kind, Size, Storage, allocate, allocator, contiguous_strides, is_contiguous, kind
 
 EMPTY = object()  # see ``Loop``
 COUNTED = -1  # the first size of a result that is as long as a loop counts
 LARGE = 1 << 26  # elements from which a result may be more than memory holds
 MOST_PLANS = 4096  # that an op remembers; then it begins anew
-SMALL = 1 << 14  # elements up to which a result needs no aligned buffer
 
 
 class Made(NamedTuple):
@@ -218,10 +217,8 @@ def _nothing(*args: Any) -> None:
 
 def _maker(made: Made) -> Callable:
     """A function that allocates a buffer, without what is the same each time."""
-    n, d, where = prod(made.shape), made.kind.dtype, made.kind.device
-    if made.zeroed:
-        return partial(np.zeros, n, d.storage)
-    return partial(np.empty, n, d.storage) if where is CPU and n <= SMALL else partial(allocate, n, d, where)
+    n = prod(made.shape)
+    return partial(np.zeros, n, made.kind.dtype.storage) if made.zeroed else allocator(n, made.kind)
 
 
 def _compiled(loop: Loop, buffers: list, op: str, late: tuple) -> Callable:
@@ -590,8 +587,18 @@ class Planner:
         planned: the functions that its loops launched so far.
     """
 
-    def __init__(self, fn: Callable, op: str, names: list[str], required: list[int], every: list[int], late: list[int]):
-        self.fn, self.op, self.names, self.required, self.every, self.late = fn, op, names, required, every, late
+    def __init__(
+        self,
+        fn: Callable,
+        op: str,
+        kernel: str,
+        names: list[str],
+        required: list[int],
+        every: list[int],
+        late: list[int],
+    ):
+        self.fn, self.op, self.kernel = fn, op, kernel
+        self.names, self.required, self.every, self.late = names, required, every, late
         self.__name__, self.__doc__ = fn.__name__, fn.__doc__
         self.__wrapped__ = fn
         code = fn.__code__
@@ -610,7 +617,7 @@ class Planner:
         """The plan for these arguments; None if the function does not take them."""
         values, named = _distinct(values, named)
         given = dict(zip(self.names, values, strict=False)) | named
-        made = self.fn(*[given[n] for n in self.asked])
+        made = timing.planned(partial(self.fn, *[given[n] for n in self.asked]), self.op, self.kernel)
         if made is None:
             return None
         if callable(made):

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
             wide: bool | None = None,
             conjugated: bool | None = None,
             generated: bool = True,
+            partial: bool = False,
         ) -> Callable[[F], F]: ...
         def arguments(self, f: F) -> F: ...
         def on_cpu(self) -> None: ...
@@ -133,6 +134,7 @@ def op(fn: Callable | None = None, *, shape: bool = False, **options: Any) -> An
         fold: the ``Reduction`` that the op is in such a formula.
         differentiable: False if no result ever requires a gradient.
         out: the ``Rule`` by which the result goes into ``out=``.
+        kept: how many of the results, the last ones, are made for the gradient alone: no graph goes through them.
         wide: False where the body does nothing with half types that float32 could do better, as when it only moves
             elements.
         ref, torch, samples, domain, given: for the op's tests.
@@ -172,6 +174,7 @@ def publish(o: Op, fn: Callable) -> Any:
         wide: bool | None = None,
         conjugated: bool | None = None,
         generated: bool = True,
+        partial: bool = False,
     ) -> Callable:
         """Make ``f`` the op's gradient; see ``Gradient``.
 
@@ -182,14 +185,19 @@ def publish(o: Op, fn: Callable) -> Any:
             conjugated: whether gradients of complex results are conjugated before and after; not for views, nor for
                 functions without a complex derivative.
             generated: whether kernels of a row formula's gradient are generated.
+            partial: of several results: whether ``f`` is given None, not zeros, for the gradient of one that nothing
+                uses.
         """
         if f is None:
-            return lambda g: vjp(g, static=static, cost=cost, wide=wide, conjugated=conjugated, generated=generated)
+            return lambda g: vjp(
+                g, static=static, cost=cost, wide=wide, conjugated=conjugated, generated=generated, partial=partial
+            )
         o.gradient = (ElementwiseGradient if isinstance(o, ElementwiseOp) else Gradient)(o, f)
         o.gradient.entry.cost = cost
         if o.wide if wide is None else wide:
             o.gradient.widen()
         o.gradient.conjugated = not o.view if conjugated is None else conjugated
+        o.gradient.partial = partial
         o.gradient.static = frozenset(o.tensors.index(n) for n in static)
         call.backward = Attach(o.gradient.entry, o.gradient)
         if o.rows is not None and generated:
@@ -237,7 +245,8 @@ class Attach:
         None for what it does not take; see ``loops``. For a backward kernel it is a function of what the vjp takes."""
 
         def wrap(f: Callable) -> Callable:
-            planner = Planner(f, self.entry.name, *self.owner.taken())
+            kernel = f"{self.entry.name}/{device}/{name or f.__name__}"
+            planner = Planner(f, self.entry.name, kernel, *self.owner.taken())
             self.owner.by_shape = True
             front.rewrite(getattr(self.owner, "op", self.owner))
             self.entry.add(

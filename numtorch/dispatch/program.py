@@ -27,7 +27,16 @@ from numtorch.kernels.codegen.elementwise import COLUMN, FREE, FULL, HELD, ONE, 
 from numtorch.kernels.codegen.expr import Expr
 from numtorch.kernels.codegen.scalar import body_of
 from numtorch.kernels.jit import Jit
-from numtorch.storage import Size, allocate, broadcast_shapes, broadcast_strides, collapse, contiguous_strides, kind
+from numtorch.storage import (
+    Size,
+    allocate,
+    allocator,
+    broadcast_shapes,
+    broadcast_strides,
+    collapse,
+    contiguous_strides,
+    kind,
+)
 
 # Work (elements x weight) from which sharing pays. Measured: a region costs 1 us while the workers look for the next
 # one, as they do within a step, and 7 us once they sleep; 32k additions take 4 us on one thread and 3 on two, 100k take
@@ -74,7 +83,7 @@ _HEAVY = {
 class Plan:
     """What remains to be done for operands of known kinds, shapes and strides."""
 
-    __slots__ = ("entry", "geometry", "inplace", "jit", "kinds", "numel", "shape", "walks")
+    __slots__ = ("entry", "geometry", "inplace", "jit", "kinds", "make", "numel", "recipes", "shape", "walks")
 
     def __init__(
         self,
@@ -89,6 +98,8 @@ class Plan:
     ):
         self.entry, self.geometry, self.shape, self.kinds, self.numel = entry, geometry, shape, kinds, numel
         self.jit, self.walks, self.inplace = jit, walks, inplace
+        self.make = allocator(numel, kinds[0])
+        self.recipes: dict = {}  # of the nodes of results, by which operands want gradients; see ``Gradient.recipe``
 
 
 class Program:
@@ -204,9 +215,13 @@ class Program:
         result = dtypes.result_of(tensors, numbers)
         if self.floats and not result.differentiable:
             result = dtypes.get_default_dtype()
-        if self.takes is not None and result not in self.takes:
+        if self.takes is not None and result not in self.takes and not self._counts(result):
             raise NotImplementedError(f"\"{self.name}\" not implemented for '{result.scalar}'; {_remedy(result)}")
         return result
+
+    def _counts(self, d: dtype) -> bool:
+        """Whether the formula takes integers of every width: then it takes those that are mostly for storage, too."""
+        return d in dtypes.UNSIGNED and self.takes is not None and {dtypes.uint8, dtypes.int64} <= {*self.takes}
 
     def plan(self, values: tuple, outs: tuple | None) -> Plan:
         """Decide everything that does not depend on the elements."""

@@ -52,7 +52,7 @@ class exactly:  # noqa: N801
         return np.array(self.elements)
 
     def __repr__(self) -> str:
-        return f"exactly({self.elements})"
+        return f"exactly({self.elements if self.array().size < 64 else self.shape})"
 
 
 class mask:  # noqa: N801

@@ -7,8 +7,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from numtorch import engine
+from numtorch import _sparse, engine
 from numtorch._tensor import Tensor, alias, placed
+from numtorch.autograd import batched
 from numtorch.autograd.node import Node, Output, stale
 from numtorch.device import CPU
 from numtorch.dispatch import aliases, binding, front, halves
@@ -54,6 +55,7 @@ class Op:
         strided: plans depend on the strides of the operands, too.
         fold: the ``Reduction`` that the op is in a row formula; see ``rows``.
         rows: the op is a row formula: the parameter that names the dimensions of a row; see ``rows``.
+        kept: how many of the results, the last ones, are made for the gradient alone: no graph goes through them.
     """
 
     elementwise = False
@@ -85,9 +87,10 @@ class Op:
         strided: bool = False,
         fold: Any = None,
         rows: Any = None,
+        kept: int = 0,
     ):
         self.name = name
-        self.fold, self.rows = fold, rows
+        self.fold, self.rows, self.kept = fold, rows, kept
         self.lacking = frozenset(lacking)
         self.strided = strided
         self.returns = returns
@@ -126,8 +129,7 @@ class Op:
                 )
             )
         self.gradient: Any = None  # a Gradient
-        self.tensors, self.params, self.keyword_only = _parameters(spec)
-        names = list(inspect.signature(spec).parameters)
+        names, self.tensors, self.params, self.keyword_only = _parameters(spec)
         own = [*self.tensors, *[n for n, _ in self.params]]
         # from the order in which kernels get arguments, tensors first, to the signature's
         self.as_written = [own.index(n) for n in names]
@@ -189,6 +191,10 @@ class Op:
             if self.body is None:
                 raise Untraceable(f"{self.name} is not elementwise")
             return self.body(*tensors, *params)
+        if mode.levels and batched.innermost(*tensors) is not None:
+            return batched.apply(self, tensors, params)
+        if _sparse.state.used and _sparse.any_of(tensors):
+            return _sparse.answer(self, tensors, params, None)
         tensors = tuple(None if t is None else self._tensor(t, i) for i, t in enumerate(tensors))
         self._same_device(tensors)
         if self.by_shape:
@@ -422,8 +428,11 @@ class Op:
         if not several:
             result._edge = Node(self, edges, saved, params, inputs)
             return
-        node = Node(self, edges, saved, params, inputs, [(y.shape, y._k) for y in result])
-        for slot, y in enumerate(result):
+        free = len(result) - self.kept
+        filled = 0 if gradient.partial else free
+        outputs = [(y.shape, y._k) if slot < filled else None for slot, y in enumerate(result)]
+        node = Node(self, edges, saved, params, inputs, outputs)
+        for slot, y in enumerate(result[:free]):
             if y._k.dtype.differentiable and gradient.differentiable_outputs(slot):
                 y._edge = Output(node, slot)
 
@@ -454,7 +463,7 @@ def _reattach(saved: Any, node: Node) -> Any:
     result = []
     for slot, s in enumerate(saved):
         y = alias(s)
-        if y._k.dtype.differentiable:
+        if y._k.dtype.differentiable and slot < len(saved) - node.op.kept:
             y._edge = Output(node, slot)
         result.append(y)
     return tuple(result)
@@ -491,13 +500,14 @@ class ShapedOp(Op):
         return Plan(self.rule, params) if on_meta else super().plan(tensors, params)
 
 
-def _parameters(fn: Callable) -> tuple[list[str], list[tuple[str, Any]], int]:
-    """Names of the tensor inputs (unannotated), (name, default) of the parameters, count of keyword-only ones."""
-    tensors, params, keyword = [], [], 0
-    for p in inspect.signature(fn).parameters.values():
-        if p.annotation is _MISSING:
-            tensors.append(p.name)
-        else:
-            params.append((p.name, p.default))
-            keyword += p.kind is p.KEYWORD_ONLY
-    return tensors, params, keyword
+def _parameters(fn: Callable) -> tuple[list[str], list[str], list[tuple[str, Any]], int]:
+    """All names in their order, those of the tensor inputs (unannotated), (name, default) of the parameters, count of
+    keyword-only ones. ``inspect`` would take longer for all ops than anything else in the import."""
+    code: Any = fn.__code__
+    names = list(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+    given = fn.__defaults__ or ()  # type: ignore[attr-defined]
+    defaults = dict(zip(names[code.co_argcount - len(given) : code.co_argcount], given, strict=True))
+    defaults |= fn.__kwdefaults__ or {}  # type: ignore[attr-defined]
+    tensors = [n for n in names if n not in fn.__annotations__]
+    params = [(n, defaults.get(n, _MISSING)) for n in names if n in fn.__annotations__]
+    return names, tensors, params, sum(n in fn.__annotations__ for n in names[code.co_argcount :])

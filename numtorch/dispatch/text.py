@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import linecache
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 
@@ -13,7 +14,12 @@ def compiled(name: str, text: str, env: dict) -> Callable:
     filename = f"<numtorch front of {name}>"
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     scope: dict[str, Any] = {}
-    exec(compile(text, filename, "exec"), env, scope)  # noqa: S102 - the text is ours
+    exec(_code(text, filename), env, scope)  # noqa: S102 - the text is ours
     fn = scope[name]
     fn.source = text
     return fn
+
+
+@lru_cache(maxsize=1024)
+def _code(text: str, filename: str) -> Any:
+    return compile(text, filename, "exec")

@@ -15,15 +15,16 @@ import numpy as np
 from numtorch import engine
 from numtorch._tensor import Tensor
 from numtorch.autograd.inplace import wrote
+from numtorch.device import CPU
 from numtorch.dispatch import front
 from numtorch.dispatch.cost import update_work
 from numtorch.dispatch.op import publish
 from numtorch.dispatch.program import PARALLEL_WORK, Program, compiled_entry
 from numtorch.dispatch.structured import Op
 from numtorch.dispatch.text import compiled
-from numtorch.dtype import FLOATS, HALVES
-from numtorch.grad_mode import _Setting
-from numtorch.kernels import registry, threads
+from numtorch.dtype import FLOATS, HALVES, dtype
+from numtorch.grad_mode import _Setting, mode
+from numtorch.kernels import launch, registry, tables, threads, timing
 from numtorch.kernels.codegen import expr
 from numtorch.kernels.codegen import update as codegen
 from numtorch.kernels.registry import Kernel, Signature
@@ -31,8 +32,8 @@ from numtorch.storage import UNSHARED, tick
 
 
 def overwrite(targets: tuple, values: tuple) -> Any:
-    """Write each value over its target; on symbols, the pairs."""
-    if expr.has_expr(values):
+    """Write each value over its target; on symbols, and where autograd is to follow, the pairs."""
+    if expr.has_expr(values) or mode.grad:
         return tuple(v for pair in zip(targets, values, strict=True) for v in pair)
     for t, v in zip(targets, values, strict=True):
         engine.copy_(t, v)
@@ -50,7 +51,9 @@ class UpdateOp(Op):
         super().__init__(fn.__name__, fn, fn, select=flags, differentiable=False, public=False, wide=False)
         self.numbers = [n for n, _ in self.params if n not in flags]
         self.flags = flags
+        self._places_of_flags = [i for i, (n, _) in enumerate(self.params) if n in flags]
         self.programs = registry.memo()
+        self.tables = registry.memo()
         for device in ("cpu", "cuda"):
             self.entry.add(
                 Kernel(
@@ -125,6 +128,154 @@ class UpdateOp(Op):
         self.entry.memo[front.key(self, tensors, params)] = launch
         return launch
 
+    def together(self, columns: list[list[Tensor] | None], numbers: dict[str, Any]) -> None:
+        """The step for many tensors, with the same numbers for all: one launch for those of one kind.
+
+        Args:
+            columns: for each tensor that the formula takes the list of them, with a row for each parameter; None for
+                those that are absent.
+            numbers: the formula's parameters.
+        """
+        there = [c for c in columns if c is not None]
+        rows = len(there[0])
+        if rows == 0:
+            return
+        params = self._params(numbers)
+        kinds = {t._k for c in there for t in c}
+        if len(kinds) > 1:
+            self._by_kinds(columns, numbers)
+            return
+        shapes = [t.shape for t in there[0]]
+        for c in there[1:]:
+            if [t.shape for t in c] != shapes:
+                for tensors in zip(*there, strict=True):
+                    same_shape(self.name, tensors)
+        (k,) = kinds
+        key = (k, tuple([c is not None for c in columns]), tuple([params[i] for i in self._places_of_flags]))
+        launch = self.tables.get(key)
+        if launch is None:
+            first = tuple([None if c is None else c[0] for c in columns])
+            launch = self.tables[key] = self._table(first, params)
+        if launch is False:
+            for tensors in zip(*[c if c is not None else [None] * rows for c in columns], strict=True):
+                self.call(*tensors, *params)
+        else:
+            launch(there, params)
+
+    def _by_kinds(self, columns: list[list[Tensor] | None], numbers: dict[str, Any]) -> None:
+        """``together`` for the rows of each combination of kinds."""
+        found: dict[tuple, list[int]] = {}
+        rows = list(zip(*[c for c in columns if c is not None], strict=True))
+        for i, tensors in enumerate(rows):
+            found.setdefault(tuple([t._k for t in tensors]), []).append(i)
+        params = self._params(numbers)
+        for kinds, places in found.items():
+            part = [None if c is None else [c[i] for i in places] for c in columns]
+            if len(set(kinds)) == 1:
+                self.together(part, numbers)
+            else:
+                for tensors in zip(*[c if c is not None else [None] * len(places) for c in part], strict=True):
+                    self.call(*tensors, *params)
+
+    def _table(self, tensors: tuple, params: tuple) -> Any:
+        """The launcher of the loop over a table of tensors like these; False where each is overwritten alone: what lies
+        apart in memory, complex numbers, and where another kernel is chosen."""
+        k = next(t for t in tensors if t is not None)._k
+        if k.device.type not in ("cpu", "cuda") or not k.contiguous or k.dtype.is_complex:
+            return False
+        s = self.signature(tensors, params)
+        kernel = self.entry.find(s)
+        if kernel is None or kernel.layout != "update":
+            return False
+        names, written, new = self._formula(s)
+        text = codegen.table_source(self.name, names, self.numbers, written, new, k.dtype, k.device.type)
+        places = [names.index(n) for n in written]
+        given = [i for i, (n, _) in enumerate(self.params) if n not in self.flags]
+        d = k.dtype.storage
+        run = (self._over_table if k.device is CPU else self._over_table_cuda)(
+            text, k.dtype, places, lambda: update_work(new, len(names), len(written), k.dtype)
+        )
+
+        def step(columns: list[list[Tensor]], params: tuple) -> None:
+            buffers = [t._buf for c in columns for t in c]
+            sizes = tuple([b.size for b in buffers[: len(columns[0])]])
+            chunks, like = tables.chunks(sizes, d)
+            if like.size == 0 or run(like, buffers, sizes, chunks, [params[i] for i in given]):
+                now = tick()
+                for i in places:
+                    for t in columns[i]:
+                        s = t._storage
+                        if s is UNSHARED:
+                            wrote(t)
+                        else:
+                            s.version += 1
+                            s.written = now
+                return
+            for row in range(len(sizes)):  # they share memory: one after the other, as they stand
+                step([c[row : row + 1] for c in columns], params)
+
+        return step
+
+    def _over_table(self, text: str, d: dtype, written: list[int], work: Callable) -> Callable:
+        """The loop over a table of CPU tensors; its call is False where the rows may not be computed together."""
+        one, like = tables.chunks((2,), d.storage)
+        sample = (like, np.zeros(1, np.int64), 0, one, *[0.5] * len(self.numbers))
+        compiled: dict[bool, Callable] = {}
+
+        def entry(parallel: bool) -> Callable:
+            if parallel not in compiled:
+                compiled[parallel] = compiled_entry(
+                    codegen.build_table(text, self.name, d, parallel), sample, self.name, work
+                )
+            return compiled[parallel]
+
+        def run(like: np.ndarray, buffers: list, sizes: tuple, chunks: np.ndarray, numbers: list) -> bool:
+            entries = tables.table(buffers)
+            large = like.size >= PARALLEL_WORK // 4 and threads.get_num_threads() > 1
+            if large and len(sizes) > 1 and not tables.apart(tables.addresses(entries), sizes, written, d.itemsize):
+                large = False  # the serial loop takes the rows in turn
+            entry(large)(like, entries, tables.WITHIN, chunks, *numbers)
+            return True
+
+        return run
+
+    def _over_table_cuda(self, text: str, d: dtype, written: list[int], work: Callable) -> Callable:
+        """The same on CUDA."""
+        kernel = codegen.build_table_cuda(text, self.name, d)
+        number = d.compute.type  # a Python float would be a double there
+        last: list[Any] = [None, None]  # the chunks that are on the device already
+
+        def launched(like: np.ndarray, first: Any, entries: np.ndarray, chunks: np.ndarray, *numbers: float) -> None:
+            if last[0] is not chunks:
+                last[:] = chunks, launch.to_device(chunks)
+            kernel.launch_blocks(
+                chunks.size // 3, launch.THREADS, first, launch.to_device(entries), last[1], *map(number, numbers)
+            )
+
+        timed = timing.loop(lambda: launched, self.name, "cuda", kernel, 4 + len(self.numbers), work)
+
+        def run(like: np.ndarray, buffers: list, sizes: tuple, chunks: np.ndarray, numbers: list) -> bool:
+            entries = np.fromiter(map(launch.address_of, buffers), np.int64, len(buffers))
+            if len(sizes) > 1 and not tables.apart(entries, sizes, written, d.itemsize):
+                return False
+            timed(like, next(b for b in buffers if b.size), entries, chunks, *numbers)
+            return True
+
+        return run
+
+    def recorded(self, tensors: tuple, numbers: dict[str, Any]) -> None:
+        """The step op by op, so that autograd can follow it from the new values to the old ones."""
+        if any(t is not None and t.is_complex() for t in tensors):
+            tensors = tuple(None if t is None else engine.as_pairs(t) for t in tensors)
+        before = tuple(None if t is None else t.clone() for t in tensors)  # the graph keeps these
+        pairs = self.formula_of(*before, *self._params(numbers))
+        places = {id(old): t for old, t in zip(before, tensors, strict=True)}
+        for old, value in zip(pairs[::2], pairs[1::2], strict=True):
+            engine.copy_(places[id(old)], value)
+
+    def _params(self, numbers: dict[str, Any]) -> tuple:
+        return tuple(numbers.get(n, default) for n, default in self.params)
+
     def _on_pairs(self, *values: Any) -> Tensor:
         tensors, params = values[: len(self.tensors)], values[len(self.tensors) :]
         pairs = tuple(None if t is None else engine.as_pairs(t) for t in tensors)
@@ -179,8 +330,7 @@ class UpdateOp(Op):
             f"def launch({', '.join([*self.tensors, *[n for n, _ in self.params]])}):",
             f"    {', '.join(buffers)} = {', '.join(f'{n}._buf' for n in names)}",
             f"    shape = {names[0]}.shape",
-            f"    if {wrong}:",
-            f"        check(name, ({', '.join(names)}))",
+            *([f"    if {wrong}:", f"        check(name, ({', '.join(names)}))"] if wrong else []),
             f"    (serial if a0.size < limit else large())({', '.join([*buffers, *self.numbers])})",
             "    now = tick()",
         ]

@@ -7,6 +7,7 @@ deleted and the kernel is compiled again.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import hashlib
@@ -24,7 +25,7 @@ from typing import Any
 
 from numtorch import notices
 from numtorch.files import remove_abandoned, write_atomically
-from numtorch.kernels import images, linker, packs, signature, target
+from numtorch.kernels import claims, images, linker, packs, signature, target
 
 _MAGIC = b"numtorch kernel 2\n"
 _HEAD = struct.Struct("<18s32sQ32sQ32s")  # magic, key, then bytes and digest of the image and of what Numba loads
@@ -178,6 +179,7 @@ class DiskCache:
         self.helper = helper
         self.emit = False  # whether somebody calls it by its address, too, so that its machine code is needed
         self.made: dict[str, bytes] = {}  # images of what this process has compiled, by types
+        self.read: set[str] = set()  # the types of what Numba has loaded
         self.cache_path = None  # Numba's dispatcher reports it
 
     def load_overload(self, types: Any, target: Any) -> Any:
@@ -199,8 +201,10 @@ class DiskCache:
                 continue
             stats["hits"] += 1
             stats["load_seconds"] += time.perf_counter() - started
+            self.read.add(text_of(types))
             return result
         stats["misses"] += 1
+        packs.tell_unused()
         compiling.begin(self.name)
         return None
 
@@ -218,7 +222,7 @@ class DiskCache:
         pickled = dumps(result._reduce()) if self.helper or not image else b""
         data = _pack(digest(self.key, text), image, pickled)
         with contextlib.suppress(OSError):  # a full disk costs a recompilation next time, nothing else
-            write_atomically(paths(self.name, self.key, text)[0], data, mode=0o600)
+            write_atomically(paths(self.name, self.key, text)[0], data, mode=0o600, lasting=False)
             _growth.wrote(len(data))
 
     def enable(self) -> None: ...
@@ -245,13 +249,18 @@ def paths(name: str, key: str, text: str) -> list[Path]:
     return [base / f"{name}-{told}.nbc" for base in dict.fromkeys((folder(), default_folder()))]
 
 
+def place(name: str, key: str, text: str) -> int:
+    """By which other processes know that code is being compiled for this folder."""
+    return claims.place(hashlib.sha256(str(paths(name, key, text)[0]).encode()).digest())
+
+
 def load(name: str, key: str, text: str, symbol: str) -> images.Placed | None:
     """The code of a kernel for types, with this entry point, from a pack or from the folder; None where it must be
     compiled."""
     if not images.possible():
         return None
     started = time.perf_counter()
-    found = placed(packs.find(digest(key, text)), symbol) or _placed_from(paths(name, key, text), symbol)
+    found = placed(packs.find(digest(key, text)), symbol, "pack") or _placed_from(paths(name, key, text), symbol)
     if found is not None:
         stats["hits"] += 1
         stats["load_seconds"] += time.perf_counter() - started
@@ -267,7 +276,7 @@ def holds(name: str, key: str, text: str) -> bool:
 def _placed_from(files: list[Path], symbol: str) -> images.Placed | None:
     for path in files:
         try:
-            if (found := placed(unpack(_read(path))[1], symbol)) is not None:
+            if (found := placed(unpack(_read(path))[1], symbol, "cache")) is not None:
                 return found
         except OSError:
             continue
@@ -276,12 +285,12 @@ def _placed_from(files: list[Path], symbol: str) -> images.Placed | None:
     return None
 
 
-def placed(data: bytes | memoryview | None, symbol: str) -> images.Placed | None:
+def placed(data: bytes | memoryview | None, symbol: str, origin: str) -> images.Placed | None:
     if not data:
         return None
     image = images.parse(data)
     try:
-        return images.Placed(image) if symbol in image.exports else None
+        return images.Placed(image, origin) if symbol in image.exports else None
     except images.Unresolved:  # of a machine with other libraries
         return None
 
@@ -351,21 +360,28 @@ def unpack(data: bytes) -> tuple[bytes, bytes, bytes]:
 
 
 class _Compiling:
-    """One quiet line on stderr once compilation has cost more than a second; silent otherwise."""
+    """One quiet line on a terminal once compilation has cost more than a second, with what is left; elsewhere one at
+    the end; silent otherwise.
+
+    Attributes:
+        helped: gives how many kernels other processes have compiled for this one, and how many are left.
+    """
+
+    helped: Callable[[], tuple[int, int]] = staticmethod(lambda: (0, 0))
 
     def __init__(self) -> None:
         self.depth = 0
         self.count = 0
         self.said = False
         self.started = 0.0
+        self.looked = 0.0
 
     def begin(self, name: str) -> None:
         if self.depth == 0:
             self.started = time.perf_counter()
         self.depth += 1
         self.count += 1
-        if stats["compile_seconds"] > 1 and not os.environ.get("NUMTORCH_QUIET"):
-            self._say(name)
+        self._say(name)
 
     def end(self) -> None:
         self.depth = max(0, self.depth - 1)
@@ -387,18 +403,47 @@ class _Compiling:
 
         return call
 
+    @contextlib.contextmanager
+    def awaited(self, at: int, name: str) -> Iterator[bool]:
+        """Claim a kernel inside the block; gives whether another process has worked on it meanwhile."""
+        started = time.perf_counter()
+
+        def waiting() -> None:
+            if time.perf_counter() - self.looked > 0.1:
+                self.looked = time.perf_counter()
+                self._say(name)
+
+        with claims.held(at, waiting) as waited:
+            if waited:
+                stats["compile_seconds"] += time.perf_counter() - started
+                self.clear_line()
+            yield waited
+
     def _say(self, name: str) -> None:
-        if notices.on_terminal():
-            line = f"numtorch: compiling kernels for this machine, once: {self.count} {name}"
-            notices.tell(f"\r{line[:78]:<78}", end="")
-        elif not self.said:
-            notices.tell("numtorch: compiling kernels for this machine; they are cached for the next run")
+        if stats["compile_seconds"] <= 1 or os.environ.get("NUMTORCH_QUIET"):
+            return
+        if not self.said:
+            atexit.register(self._conclude, os.getpid())
         self.said = True
+        if notices.on_terminal():
+            done, left = self.helped()
+            line = f"numtorch: compiling kernels for this machine, once: {done + self.count} {name}"
+            if left:
+                line = f"numtorch: compiling kernels for this machine, once: {left} left, {name}"
+            notices.tell(f"\r{line[:78]:<78}", end="")
 
     def clear_line(self) -> None:
         """Erase the progress line, where there is one."""
         if self.said and notices.on_terminal():
             notices.tell(f"\r{'':<78}\r", end="")
+
+    def _conclude(self, process: int) -> None:
+        if process == os.getpid() and not notices.on_terminal():
+            count = self.count + self.helped()[0]
+            notices.tell(
+                f"numtorch: compiled {count} kernels for this machine in {stats['compile_seconds']:.0f} s; "
+                "they are cached for the next run"
+            )
 
 
 compiling = _Compiling()

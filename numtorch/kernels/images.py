@@ -48,9 +48,10 @@ class Placed:
         exports: the addresses of its entry points.
         function: the one for Python, where there is one.
         vectors: as in ``Image``.
+        origin: whence the image came: ``pack``, ``cache`` or ``compiled``.
     """
 
-    def __init__(self, image: Image):
+    def __init__(self, image: Image, origin: str = "compiled"):
         size = -(-len(image.code) // _PAGE) * _PAGE
         memory = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, mmap.PROT_READ | mmap.PROT_WRITE)
         code = np.frombuffer(memory, np.uint8)
@@ -65,6 +66,7 @@ class Placed:
         self.name = image.name
         self.exports = {name: start + at for name, at in image.exports.items()}
         self.vectors = image.vectors
+        self.origin = origin
         self._memory = code  # is released with this object and its function
         if "python" in self.exports:
             self.function = _function(self.name, self.exports["python"], code)

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from numtorch import interrupts
 from numtorch.kernels import cache as store
 from numtorch.kernels import images, signature, target, toolchain
 from numtorch.kernels.cache import DiskCache, compiling
@@ -31,7 +32,15 @@ FAST = frozenset({"reassoc", "contract", "arcp", "nsz", "afn"})
 ORDERED = FAST - {"reassoc"}
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # the folder of the package
+_PROCESS = os.getpid()
 prange = range  # the serial meaning; a kernel compiled with parallel=True gets Numba's
+
+
+def _first_look(at: int) -> bool:
+    if os.getpid() != _PROCESS:  # a forked child, as a worker of a DataLoader
+        return False
+    interrupts.held(lambda: importlib.import_module("numtorch.kernels.beside"))  # which takes the place of this
+    return Runner.look_ahead(at)
 
 
 class Runner:
@@ -43,12 +52,17 @@ class Runner:
         configure: start the threads, before the first parallel kernel is loaded or compiled.
         tell_llvm: where its functions are, before Numba compiles or loads a parallel kernel.
         tell_numba: hand their number to Numba's own pool.
+        started: whether ``configure`` has nothing left to do.
+        look_ahead: called where a kernel must be compiled, with its place in ``claims``: may let other processes
+            compile what comes next. True in a process that only finds that out.
     """
 
     forked: Callable[[], bool]
     configure: Callable[[], None]
     tell_llvm: Callable[[], None]
     tell_numba: Callable[[], None]
+    started: Callable[[], bool]
+    look_ahead: Callable[[int], bool] = staticmethod(_first_look)
 
 
 def disabled() -> bool:
@@ -84,6 +98,7 @@ class Jit:
         self._call: Callable = self._first_call
         self._entries: dict[tuple, Callable] = {}
         self.codes: dict[str | None, Any] = {}  # by the text of its arguments' types; the latest without a text
+        self.other: Callable[[], Jit] | None = None  # gives ``twin``, where it is not ``serial``
 
     def __call__(self, *args):
         return self._call(*args)
@@ -109,7 +124,17 @@ class Jit:
     @property
     def serial(self) -> Jit:
         """The same function compiled for one thread, without what a parallel region costs."""
-        return self._variant("_serial", parallel=False) if self.parallel else self
+        if not self.parallel:
+            return self
+        serial = self._variant("_serial", parallel=False)
+        serial.other = lambda: self
+        return serial
+
+    @property
+    def twin(self) -> Jit | None:
+        """The same loops for several threads where this kernel is for one, and the other way round; None where there
+        are none."""
+        return self.other() if self.other is not None else self.serial if self.parallel else None
 
     @property
     def addressable(self) -> Jit:
@@ -212,13 +237,24 @@ class Jit:
         text = signature.of(args)
         found = self.codes.get(text)
         if found is None or text is None or symbol not in found.exports:
-            if self.parallel:
-                Runner.configure()
-            found = store.load(self.__name__, self.key, text, symbol) if text is not None else None
-            if found is None:
-                found = toolchain.run(self._compiled, args, symbol)
+            found = toolchain.run(self._compiled, args, symbol) if text is None else self._kept(args, text, symbol)
             self.codes[text] = found
         return found
+
+    def _kept(self, args: tuple, text: str, symbol: str) -> Any:
+        kernel = (self.__name__, self.key, text)
+        if self.parallel and not Runner.started():
+            if not store.holds(*kernel) and Runner.look_ahead(store.place(*kernel)):
+                return self.code(args, symbol)
+            Runner.configure()
+        if (found := store.load(*kernel, symbol)) is not None:
+            return found
+        at = store.place(*kernel)
+        if Runner.look_ahead(at):
+            return self.code(args, symbol)
+        with compiling.awaited(at, self.__name__) as waited:
+            found = store.load(*kernel, symbol) if waited else None
+            return toolchain.run(self._compiled, args, symbol) if found is None else found
 
     def _compiled(self, args: tuple, symbol: str) -> Compiled | images.Placed:
         try:
@@ -232,13 +268,15 @@ class Jit:
             dispatcher.compile(kinds)
         # In Numba's own process-wide table of symbols a helper may be another kernel's copy, which LLVM rounded another
         # way. In the image it is the kernel's own, here and in every later process.
-        if (own := store.placed(dispatcher._cache.made.get(store.text_of(kinds)), symbol)) is not None:
+        text = store.text_of(kinds)
+        if (own := store.placed(dispatcher._cache.made.get(text), symbol, "compiled")) is not None:
             return own
         result = dispatcher.overloads[kinds]
+        origin = "cache" if text in dispatcher._cache.read else "compiled"
         if symbol == "python":
-            return Compiled(result.entry_point, {symbol: 0})
+            return Compiled(result.entry_point, {symbol: 0}, origin)
         name = store.symbols_of(result)["native"] if symbol == "native" else symbol
-        return Compiled(result.entry_point, {symbol: result.library.get_pointer_to_function(name)})
+        return Compiled(result.entry_point, {symbol: result.library.get_pointer_to_function(name)}, origin)
 
 
 class Compiled(NamedTuple):
@@ -246,6 +284,7 @@ class Compiled(NamedTuple):
 
     function: Callable
     exports: dict[str, int]
+    origin: str
 
 
 def _kind(a: Any) -> Any:
@@ -335,6 +374,11 @@ def _writes_llvm(name: str) -> bool:
 
 
 def _content_key(kernel: Jit) -> str:
+    return hashlib.sha256(content(kernel).encode()).hexdigest()
+
+
+def content(kernel: Jit) -> str:
+    """What the code of a kernel depends on, as a text: the same in all processes, wherever packages are installed."""
     fn = kernel.fn
     parts = [
         target.versions(),
@@ -354,9 +398,11 @@ def _content_key(kernel: Jit) -> str:
             parts.append(f"{name}={value.dtype}{value.shape}{hashlib.sha256(value.tobytes()).hexdigest()}")
         elif isinstance(value, int | float | str | tuple | np.generic):
             parts.append(f"{name}={value!r}")
+        elif isinstance(value, types.ModuleType):  # its repr tells where it is installed
+            parts.append(f"{name}={value.__name__}")
         elif value is not None:
             parts.append(f"{name}={getattr(value, '__module__', '')}.{getattr(value, '__qualname__', value)}")
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return "\n".join(parts)
 
 
 def compile_source(source: str, name: str, env: dict[str, Any], label: str, **options: Any) -> Jit:

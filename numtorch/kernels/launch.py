@@ -129,6 +129,14 @@ def to_device(a: np.ndarray) -> Any:
     return a if _offline is not None else cuda.to_device(a)
 
 
+def address_of(buffer: Any) -> int:
+    """Where the elements of a buffer are."""
+    if _offline is not None or simulated():
+        host = buffer if isinstance(buffer, np.ndarray) else buffer._ary
+        return host.__array_interface__["data"][0]
+    return int(buffer.device_ctypes_pointer.value or 0)
+
+
 def transfer(source: Any, source_device: Any, target: Any, target_device: Any) -> None:
     """Copy a whole buffer between host and device, or between devices."""
     if _offline is not None:

@@ -1,4 +1,5 @@
-"""The scalar functions that kernels call: one name for plain Python, compiled CPU code and CUDA.
+"""The scalar functions that kernels call: one name for plain Python, compiled CPU code and CUDA. Those that need loops
+are in ``special`` and ``bessel``, and known here too.
 
 Defines each function as plain Python on one or two scalars. It keeps the NumPy scalar type: float32 gives float32;
 integers count as float64 where the result is real. The compiled versions are in ``overloads`` for CPUs and
@@ -13,6 +14,31 @@ import math as _math
 from typing import Any
 
 import numpy as np
+
+from numtorch.kernels import special
+from numtorch.kernels.bessel import bessel as bessel
+from numtorch.kernels.bessel import polynomial as polynomial
+from numtorch.kernels.special import digamma as digamma
+from numtorch.kernels.special import erfcx as erfcx
+from numtorch.kernels.special import erfinv as erfinv
+from numtorch.kernels.special import exponent as exponent
+from numtorch.kernels.special import gammainc as gammainc
+from numtorch.kernels.special import gammaincc as gammaincc
+from numtorch.kernels.special import gcd as gcd
+from numtorch.kernels.special import i0 as i0
+from numtorch.kernels.special import i0e as i0e
+from numtorch.kernels.special import i1 as i1
+from numtorch.kernels.special import i1e as i1e
+from numtorch.kernels.special import lcm as lcm
+from numtorch.kernels.special import log_gamma_slope as log_gamma_slope
+from numtorch.kernels.special import log_ndtr as log_ndtr
+from numtorch.kernels.special import mantissa as mantissa
+from numtorch.kernels.special import ndtr as ndtr
+from numtorch.kernels.special import ndtri as ndtri
+from numtorch.kernels.special import polygamma as polygamma
+from numtorch.kernels.special import shift_left as shift_left
+from numtorch.kernels.special import shift_right as shift_right
+from numtorch.kernels.special import zeta as zeta
 
 # --- what the plain versions stand on -------------------------------------------------------------
 
@@ -559,3 +585,5 @@ __all__ = [
     "sgn", "sigmoid", "sign", "sin", "sinh", "sqrt", "tan", "tanh", "trunc", "uniform32", "uniform64",
     "with_parts",
 ]
+# fmt: on
+__all__ = sorted([*__all__, *special.NAMED])  # noqa: PLE0605

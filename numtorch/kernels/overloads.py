@@ -24,7 +24,7 @@ from numba.core.registry import cpu_target
 from numba.extending import intrinsic, overload
 from numba.np.numpy_support import as_dtype
 
-from numtorch.kernels import math
+from numtorch.kernels import math, sampling, special
 
 # Inlined by force: a vectorised loop cannot hold a call, and the longer formulas pass LLVM's size
 # limit.
@@ -228,7 +228,7 @@ def _register(fn: Any, arity: int, choose: Any) -> None:
         if target not in built:
             built[target] = builder(target)
         exact = all(as_dtype(types.unliteral(a)).type is target for a in args)
-        return built[target] if exact else (_converted(fn, target) if arity == 1 else _converted2(fn, target))
+        return built[target] if exact else (_converted, _converted2, _converted3)[arity - 1](fn, target)
 
     overload(fn, jit_options=_JIT, target="cpu", strict=False)(build)
 
@@ -239,6 +239,10 @@ def _converted(fn: Any, kind: Any) -> Any:
 
 def _converted2(fn: Any, kind: Any) -> Any:
     return lambda x, y: fn(kind(x), kind(y))
+
+
+def _converted3(fn: Any, kind: Any) -> Any:
+    return lambda x, y, z: fn(kind(x), kind(y), kind(z))
 
 
 def real(fn: Any, arity: int = 1) -> Any:
@@ -821,5 +825,38 @@ for _function in (
     math.uniform64,
     math.normal32,
     math.normal64,
+    sampling.stream,
+    sampling._rarer_count,
+    *sampling.VARIATES,
 ):
     overload(_function, jit_options=_JIT, target="cpu", strict=False)(lambda *args, f=_function: f)
+
+
+# --- special functions: compiled from their text, in float64 --------------------------------------
+
+
+def _in_double(text: Any, arity: int) -> Any:
+    def build(k):
+        kind = k.kind
+        if arity == 1:
+            return (lambda x: kind(text(np.float64(x)))) if k is K32 else lambda x: text(x)
+        if arity == 3:
+            single = lambda x, y, z: kind(text(np.float64(x), np.float64(y), np.float64(z)))  # noqa: E731
+            return single if k is K32 else lambda x, y, z: text(x, y, z)
+        return (lambda x, y: kind(text(np.float64(x), np.float64(y)))) if k is K32 else lambda x, y: text(x, y)
+
+    return build
+
+
+def _as_written(text: Any) -> None:
+    overload(text, jit_options={"fastmath": False, "error_model": "numpy"}, target="cpu", strict=False)(
+        [lambda x: text, lambda x, y: text, lambda x, y, z: text][text.__code__.co_argcount - 1]
+    )
+
+
+for _text in (*special.HELPERS, *[text for text, _ in special.TEXTS.values()], *special.INTEGERS.values()):
+    _as_written(_text)
+for _special, (_text, _arity) in special.TEXTS.items():
+    real(_special, _arity)(_in_double(_text, _arity))
+for _special, _text in special.INTEGERS.items():
+    number(_special, 2, None, _text)

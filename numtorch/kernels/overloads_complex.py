@@ -288,10 +288,21 @@ for _fn, _double in {
     math.acos: cmath.acos,
     math.atan: cmath.atan,
     math.asinh: cmath.asinh,
-    math.acosh: cmath.acosh,
     math.atanh: cmath.atanh,
 }.items():
     _inverse(_fn, _double)
+
+
+@complex_version(math.acosh)
+def _(part):
+    kind = np.complex64 if part is np.float32 else np.complex128
+    wide = np.complex128
+
+    def formula(z):
+        w = cmath.acos(wide(z))  # turned by a right angle, into the right half plane
+        return kind(complex(abs(w.imag), copysign(w.real, wide(z).imag)))
+
+    return formula
 
 
 def _power(kind: Any) -> Callable:

@@ -16,7 +16,7 @@ from numba.cuda.np.numpy_support import from_dtype
 from numba.cuda.typing import signature
 from numba.cuda.typing.templates import AbstractTemplate
 
-from numtorch.kernels import math, overloads_complex
+from numtorch.kernels import math, overloads_complex, sampling, special
 
 # Each version is typed by a rule and compiled inside its caller. Numba's @overload would make it a
 # device function of its own, which cannot be compiled without a GPU in the machine.
@@ -258,6 +258,30 @@ _text(math.uniform32, types.float32, types.int64, types.int64)
 _text(math.normal32, types.float32, types.int64, types.int64)
 _text(math.uniform64, types.float64, types.int64, types.int64)
 _text(math.normal64, types.float64, types.int64, types.int64)
+_text(sampling.stream, types.int64, types.int64, types.int64)
+_text(sampling._rarer_count, types.float64, types.int64, types.float64, types.float64)
+for _fn, _count in sampling.VARIATES.items():
+    _text(_fn, types.float64, types.int64, types.int64, *[types.float64] * _count)
+
+
+for _fn in (*special.HELPERS, *[text for text, _ in special.TEXTS.values()]):
+    _text(_fn, types.float64, *[types.float64] * _fn.__code__.co_argcount)
+for _fn in special.INTEGERS.values():
+    on_device(_fn)
+
+
+def _in_double(text: Any, arity: int) -> Any:
+    if arity == 1:
+        return lambda x: np.float32(text(np.float64(x)))
+    if arity == 3:
+        return lambda x, y, z: np.float32(text(np.float64(x), np.float64(y), np.float64(z)))
+    return lambda x, y: np.float32(text(np.float64(x), np.float64(y)))
+
+
+for _fn, (_of, _arity) in special.TEXTS.items():
+    real(_fn, _arity, _in_double(_of, _arity), _of)
+for _fn, _of in special.INTEGERS.items():
+    number(_fn, 2, None, None, _of)
 
 
 # --- complex numbers: the formulas of the CPU's versions ------------------------------------------

@@ -180,6 +180,23 @@ def _tell_once(text: str) -> None:
     notices.tell(text)
 
 
+@cache
+def tell_unused() -> None:
+    """Say why kernels are compiled although packs came with the package, where none of these can be used here."""
+    if os.environ.get("NUMTORCH_PACKS") == OFF or os.environ.get("NUMTORCH_QUIET") or not target.plain():
+        return
+    refusals = {}
+    for path in sorted(FOLDER.glob(f"*{SUFFIX}"), key=_rank):
+        try:
+            Pack(path).check()
+            return
+        except Unusable as e:
+            refusals[path] = e
+    if refusals:
+        path, why = next(iter(refusals.items()))
+        notices.tell(f"numtorch: kernels are compiled, because the kernel pack {path} is not used: {why}")
+
+
 def described() -> list[str]:
     """A line on each pack: how many kernels, for which machines, and why it is not used, if so."""
     lines = []

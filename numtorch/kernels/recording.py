@@ -48,7 +48,7 @@ def launches() -> Iterator[list[Launch]]:
         seen.setdefault(Launch(kernel, tuple(typeof(a) for a in args)))
 
     def noted_call(self: Jit, *args: Any) -> Any:
-        note(self if threads.get_num_threads() > 1 else self.serial, args)
+        note(self.serial if threads.forked() else self, args)
         return call(self, *args)
 
     def noted_entry(self: Jit, *args: Any) -> Callable:
@@ -97,28 +97,56 @@ def _slowly(kernel: Jit, args: tuple) -> Any:
         _plain = False
 
 
-def rehearse(fn: Callable, note: Callable[[Jit, str | tuple], None]) -> None:
-    """Run ``fn`` without computing; ``note(kernel, types)`` for each kernel function that it would launch, with the
-    text of its arguments' types (``signature.of``), or Numba's types where they have none.
+Note = Callable[[Jit, str | tuple], Any]  # takes a kernel, and the text of its arguments' types or Numba's types
+
+
+def _types(args: tuple) -> str | tuple:
+    return signature.of(args) or tuple(map(numba().typeof, args))
+
+
+@contextlib.contextmanager
+def asked_for(note: Note) -> Iterator[None]:
+    """Inside the block ``note`` is told of each kernel whose machine code is asked for."""
+    code = Jit.code
+
+    def noted(self: Jit, args: tuple, symbol: str) -> Any:
+        note(self, _types(args))
+        return code(self, args, symbol)
+
+    def replace(value: Callable) -> None:
+        Jit.code = value  # type: ignore[method-assign]
+
+    with registry.changed(lambda: replace(noted), lambda: replace(code)):
+        yield
+
+
+def rehearse(fn: Callable, note: Note) -> None:
+    """Run ``fn`` without computing; ``note`` is told of each kernel function that it would launch.
 
     Arrays hold whatever memory held, so ``fn`` may fail half way; what was noted until then counts. To be
     called in a process of its own: launchers keep what they were given here.
     """
+    with rehearsing(note):
+        fn()
+
+
+@contextlib.contextmanager
+def rehearsing(note: Callable[[Jit, str | tuple], None]) -> Iterator[None]:
+    """Inside the block kernels are noted, as by ``rehearse``, and compute nothing."""
     registry.clear_memos()
     call, code = Jit.__call__, Jit.code
 
     def noted(self: Jit, args: tuple, symbol: str = "python") -> _Rehearsed:
-        note(self, signature.of(args) or tuple(map(numba().typeof, args)))
+        note(self, _types(args))
         return _Rehearsed(self)
 
     def quiet_call(self: Jit, *args: Any) -> Any:
         if _plain:
             return self.fn(*args)
-        kernel = self if threads.get_num_threads() > 1 else self.serial
-        return noted(kernel, args).function(*args)
+        return noted(self.serial if threads.forked() else self, args).function(*args)
 
     Jit.__call__, Jit.code = quiet_call, noted  # type: ignore[method-assign]
     try:
-        fn()
+        yield
     finally:
         Jit.__call__, Jit.code = call, code  # type: ignore[method-assign]

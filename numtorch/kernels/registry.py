@@ -311,7 +311,7 @@ def memo() -> dict:
 
 def clear_memos() -> None:
     """Forget every choice; not only some of them, whatever signal comes."""
-    if any(_memos) or _choices:  # while the package is imported there are none
+    if not interrupts.importing and (any(_memos) or _choices):
         interrupts.held(_clear)
 
 

@@ -45,6 +45,8 @@ _MAKERS = (
     "shortcuts.py",
     "toolchain.py",
     "math.py",
+    "special.py",
+    "bessel.py",
     "overloads.py",
     "overloads_complex.py",
 )  # files by which machine code and its images are made

@@ -50,6 +50,11 @@ def configure() -> None:
         toolchain.run(_start)  # a second Python thread's kernel must not meet Numba's pool meanwhile
 
 
+def started() -> bool:
+    """Whether ``configure`` has nothing left to do."""
+    return _layer is not None
+
+
 def _start() -> None:
     global _layer, _pool
     if _layer is not None:
@@ -223,4 +228,4 @@ if hasattr(os, "register_at_fork"):
 
 
 Runner.forked, Runner.configure, Runner.tell_numba = forked, configure, tell_numba  # type: ignore[method-assign]
-Runner.tell_llvm = tell_llvm  # type: ignore[method-assign]
+Runner.tell_llvm, Runner.started = tell_llvm, started  # type: ignore[method-assign]

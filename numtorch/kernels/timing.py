@@ -68,6 +68,9 @@ class Observer(Protocol):
     def loop(self, build: Callable[[], Callable], op: str, device: str, jit: Any, arity: int, work: Work) -> Callable:
         """The entry point that ``build`` compiles or loads, observed."""
 
+    def planned(self, make: Callable[[], Any], op: str, kernel: str) -> Any:
+        """What ``make`` plans for a kernel, observed: it may compile or load parts of it."""
+
 
 active: Observer | None = None
 
@@ -82,6 +85,11 @@ def loop(
 ) -> Callable:
     """The entry point of a generated loop of ``arity`` arguments, as it is or observed."""
     return build() if active is None else active.loop(build, op, device, jit, arity, work())
+
+
+def planned(make: Callable[[], Any], op: str, kernel: str) -> Any:
+    """What ``make`` plans for a kernel; compiling that this takes is the kernel's."""
+    return make() if active is None else active.planned(make, op, kernel)
 
 
 def _after_fork() -> None:

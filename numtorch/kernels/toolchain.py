@@ -117,6 +117,11 @@ def _others() -> list[Any]:
     return [lock for lock in found if hasattr(lock, "_is_owned")]
 
 
+def busy_here() -> bool:
+    """Whether this thread is at such work, or imports a module."""
+    return _holder == _thread.get_ident() or _compiling_here() or _importing_here()
+
+
 def _compiling_here() -> bool:
     return any(lock._is_owned() for lock in _others())
 

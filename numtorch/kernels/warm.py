@@ -10,24 +10,98 @@ advance.
 
 from __future__ import annotations
 
+import contextlib
 import os
-import struct
+import select
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from numtorch import notices
-from numtorch.kernels import cache, recording, signature, threads
+from numtorch.kernels import cache, claims, packs, recording, signature, threads
 from numtorch.kernels.jit import Jit, disabled, numba
 
-_INDEX = struct.Struct("<i")
-_POOL = -1  # the task of compiling the thread pool's own functions
+Task = tuple[Jit, str | tuple]  # a kernel function and the types of its arguments
+_ENOUGH = 3  # kernels for which it pays to start one more process: it begins with what Numba compiles for itself
 
 
 def possible() -> bool:
     """Whether this platform can compile ahead in several processes."""
     return sys.platform == "linux" and hasattr(os, "fork") and not disabled()
+
+
+def processors() -> int:
+    """How many processes can work at once: the cores that this process may use, fewer where a container limits it."""
+    cores = len(os.sched_getaffinity(0))
+    with contextlib.suppress(OSError, ValueError), open("/sys/fs/cgroup/cpu.max", encoding="ascii") as f:
+        quota, period = map(int, f.read().split())  # a ValueError where the quota is "max"
+        cores = min(cores, max(1, quota // period))
+    return cores
+
+
+class Needs:
+    """The tasks that a rehearsal notes, each once, in their order."""
+
+    def __init__(self) -> None:
+        self.found: dict[tuple, Task] = {}
+
+    def note(self, kernel: Jit, types: str | tuple) -> None:
+        self.found.setdefault((kernel.key, types), (kernel, types))
+
+    def missing(self) -> list[Task]:
+        """Those that must be compiled."""
+        return [t for t in self.found.values() if not _cached(*t)]
+
+
+class Reports:
+    """What the processes that compile say: lines about kernels that they need, and about those that they have compiled.
+
+    Attributes:
+        needed: the places (``claims``) of kernels that are not compiled yet.
+        compiled: how many are.
+        latest: the name of the last one.
+        rehearsing: whether more needs may come.
+    """
+
+    def __init__(self, reader: int):
+        self.needed: set[int] = set()
+        self.compiled = 0
+        self.latest = ""
+        self.rehearsing = True
+        self._reader: int | None = reader
+        self._rest = b""
+
+    def read(self, wait: bool = False) -> bool:
+        """Take in what has been said; False once there is nobody who would say more."""
+        while self._reader is not None and (wait or select.select([self._reader], [], [], 0)[0]):
+            data = os.read(self._reader, 1 << 16)
+            if not data:
+                self.close()
+            *lines, self._rest = (self._rest + data).split(b"\n")
+            for line in lines:
+                self._take(*line.decode().split(" "))
+            if wait:
+                break
+        return self._reader is not None
+
+    def _take(self, what: str, at: str = "", name: str = "") -> None:
+        if what == "need":
+            self.needed.add(int(at))
+        elif what == "done":
+            self.needed.discard(int(at))
+            self.compiled += 1
+            self.latest = name
+        else:
+            self.rehearsing = False
+
+    def close(self) -> None:
+        """Nobody says more; what is missing is for the caller."""
+        if self._reader is not None:
+            os.close(self._reader)
+        self._reader = None
+        self.rehearsing = False
+        self.needed.clear()
 
 
 def compile_ahead(fn: Callable[[], Any], processes: int | None = None, progress: bool = True) -> int:
@@ -36,33 +110,44 @@ def compile_ahead(fn: Callable[[], Any], processes: int | None = None, progress:
     ``fn`` is not run here, and nothing that it would change is changed. With ``progress`` a bar is drawn where
     stderr is a terminal.
     """
+    if not possible() or (processes or processors()) < 2:
+        return 0
+    return compile_found(lambda note: recording.rehearse(fn, note), processes, progress)
+
+
+def compile_found(find: Callable[[recording.Note], Any], processes: int | None = None, progress: bool = True) -> int:
+    """Compile, as ``compile_ahead`` does, the kernels that ``find``, in another process, tells the function that it is
+    given of; how many were compiled."""
     if not possible():
         return 0
-    processes = processes or len(os.sched_getaffinity(0))
-    if processes < 2:
-        return 0
+    processes = processes or processors()
     cache.folder()
     reader, writer = os.pipe()
     notices.flush()
-    child = _fork()
+    child = fork()
     if not child:
         os.close(reader)
-        _die(lambda: _direct(fn, processes, writer))
+        die(lambda: _direct(find, processes, writer))
     os.close(writer)
-    done = 0
-    with open(reader, encoding="utf-8") as lines:
-        total = int(lines.readline() or 0)
-        silent = not progress or bool(os.environ.get("NUMTORCH_QUIET")) or not total
-        with notices.progress(total, f"compiling kernels in {processes} processes", "kernel", silent=silent) as bar:
-            for name in lines:
-                done += 1
-                bar.set_postfix_str(name.strip()[:30], refresh=False)
-                bar.update(1)
+    reports = Reports(reader)
+    while reports.rehearsing and reports.read(wait=True):
+        pass
+    total = len(reports.needed) + reports.compiled
+    if total:
+        packs.tell_unused()
+    silent = not progress or bool(os.environ.get("NUMTORCH_QUIET")) or not total
+    with notices.progress(total, f"compiling kernels in {processes} processes", "kernel", silent=silent) as bar:
+        done = 0
+        while reports.read(wait=True) or reports.compiled > done:
+            bar.set_postfix_str(reports.latest[:30], refresh=False)
+            bar.update(reports.compiled - done)
+            done = reports.compiled
     os.waitpid(child, 0)
-    return done
+    return reports.compiled
 
 
-def _fork() -> int:
+def fork() -> int:
+    """``os.fork``; the child is quiet, and chooses kernels as its parent does."""
     with warnings.catch_warnings():
         # Python warns of threads that hold locks: those of our pools wait, and BLAS is not called in the child.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -73,7 +158,7 @@ def _fork() -> int:
     return child
 
 
-def _die(work: Callable[[], None]) -> None:
+def die(work: Callable[[], None]) -> None:
     """Do the work and end the process, without the parent's exit handlers and buffers."""
     status = 1
     try:
@@ -86,36 +171,37 @@ def _die(work: Callable[[], None]) -> None:
         os._exit(status)
 
 
-def _direct(fn: Callable[[], Any], processes: int, report: int) -> None:
-    """Rehearse, share the tasks out, wait for the workers."""
-    tasks: dict[tuple, tuple[Jit, str | tuple]] = {}
-
-    def note(kernel: Jit, types: str | tuple) -> None:
-        tasks.setdefault((kernel.key, types), (kernel, types))
-
-    try:
-        recording.rehearse(fn, note)
-    except Exception:  # garbage led it astray; what it noted until then is worth having
-        pass
-    missing = [t for t in tasks.values() if not _cached(*t)]
+def _direct(find: Callable[[recording.Note], Any], processes: int, report: int) -> None:
+    """Find the tasks, share them out, wait for the workers."""
+    needs = Needs()
+    with contextlib.suppress(Exception):  # garbage led a rehearsal astray; what it noted until then is worth having
+        find(needs.note)
+    missing = needs.missing()
     # The longest first; but what is parallel waits for the pool's functions, which one process compiles meanwhile.
     missing.sort(key=lambda t: -_length(t[0]))
     meanwhile = [t for t in missing if not t[0].parallel][: max(1, processes - 1)]
-    missing = [*meanwhile, *[t for t in missing if t not in meanwhile]]
-    os.write(report, f"{len(missing)}\n".encode())
-    if not missing:
+    share_out([*meanwhile, *[t for t in missing if t not in meanwhile]], processes, report)
+
+
+def share_out(
+    tasks: list[Task], processes: int, report: int, begin: Callable[[], Any] = contextlib.nullcontext
+) -> None:
+    """Compile in several processes, of which this is one; ``begin()`` is a context for each kernel."""
+    for task in tasks:
+        _say(report, "need", task)
+    os.write(report, b"rehearsed\n")
+    if not tasks:
         return
     numba()  # here, once, and not in every child
-    queue, fill = os.pipe()
-    order = [_POOL] * any(k.parallel for k, _ in missing) + [*range(len(missing))]
-    os.write(fill, b"".join(map(_INDEX.pack, order[:16_000])))  # a pipe holds 64 KiB
-    os.close(fill)
     workers = []
-    for _ in range(min(processes, len(missing))):
-        worker = _fork()
+    for _ in range(min(processes, 1 + (len(tasks) - 1) // _ENOUGH) - 1):
+        worker = fork()
         if not worker:
-            _die(lambda: _compile(missing, queue, report))
+            die(lambda: _compile(tasks, report, begin))
         workers.append(worker)
+    if any(kernel.parallel for kernel, _ in tasks):
+        threads.configure()
+    _compile(tasks, report, begin)
     for worker in workers:
         os.waitpid(worker, 0)
 
@@ -133,20 +219,38 @@ def _length(kernel: Jit) -> int:
     return sum(found.values()) * (3 if kernel.parallel else 1)
 
 
-def _compile(tasks: list[tuple[Jit, str | tuple]], queue: int, report: int) -> None:
-    while index := os.read(queue, _INDEX.size):
-        (at,) = _INDEX.unpack(index)
-        if at == _POOL:
-            threads.configure()
-            continue
-        kernel, types = tasks[at]
-        try:
-            kernel.dispatcher._cache.emit = True
-            kernel.dispatcher.compile(signature.types(types) if isinstance(types, str) else types)
-        except Exception:  # the caller will meet it, and say which op it belongs to
-            continue
-        os.write(report, f"{kernel.__name__}\n".encode())
+def _compile(tasks: Iterable[Task], report: int, begin: Callable[[], Any]) -> None:
+    """Compile those that nobody has compiled or begun."""
+    for kernel, types in tasks:
+        with begin():
+            at = place(kernel, types)
+            if not claims.take(at):
+                continue
+            try:
+                if _cached(kernel, types):
+                    continue
+                kernel.dispatcher._cache.emit = True
+                kernel.dispatcher.compile(signature.types(types) if isinstance(types, str) else types)
+            except Exception:  # the caller will meet it, and say which op it belongs to
+                continue
+            finally:
+                claims.release(at)
+            _say(report, "done", (kernel, types))
+
+
+def place(kernel: Jit, types: str | tuple) -> int:
+    """Where a kernel for types is claimed."""
+    return cache.place(kernel.__name__, kernel.key, _text(types))
+
+
+def _say(report: int, what: str, task: Task) -> None:
+    with contextlib.suppress(OSError):  # nobody reads for long: the line is lost, which is only for show
+        os.write(report, f"{what} {place(*task)} {task[0].__name__}\n".encode())
+
+
+def _text(types: str | tuple) -> str:
+    return types if isinstance(types, str) else cache.text_of(types)
 
 
 def _cached(kernel: Jit, types: str | tuple) -> bool:
-    return cache.holds(kernel.__name__, kernel.key, types if isinstance(types, str) else cache.text_of(types))
+    return cache.holds(kernel.__name__, kernel.key, _text(types))

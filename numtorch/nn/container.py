@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, groupby
 from typing import Any
 
+from numtorch import notices
 from numtorch._tensor import Tensor
 from numtorch.nn.conversion import typename
 from numtorch.nn.module import Module, indented
@@ -722,3 +723,25 @@ class ParameterDict(Module):
     def __ior__(self, other: Any) -> ParameterDict:
         self.update(other)
         return self
+
+
+class Container(Module):
+    """Modules by name. Deprecated: a ``Module`` of its own class, ``Sequential`` and ``ModuleDict`` hold them.
+
+    Args:
+        **kwargs: the modules.
+
+    >>> import warnings
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")
+    ...     torch.nn.Container(act=torch.nn.ReLU())
+    Container(
+      (act): ReLU()
+    )
+    """
+
+    def __init__(self, **kwargs: Any):
+        super().__init__()
+        notices.warn("nn.Container is deprecated: nn.ModuleDict and classes of your own hold modules", FutureWarning)
+        for name, module in kwargs.items():
+            self.add_module(name, module)

@@ -183,6 +183,66 @@ class Convertible(Hookable):
         """
         return self._apply(lambda t: t.cuda(device))
 
+    def xpu(self, device: Any = None) -> Any:
+        """Would move parameters and buffers to a GPU of Intel's, which is no device here.
+
+        Args:
+            device: which one.
+
+        Returns:
+            Nothing.
+
+        Raises:
+            RuntimeError: always.
+
+        >>> try:
+        ...     torch.nn.Linear(1, 1).xpu()
+        ... except Exception:
+        ...     print("no")
+        no
+        """
+        return self.to("xpu")
+
+    def ipu(self, device: Any = None) -> Any:
+        """Would move parameters and buffers to an IPU, which is no device here.
+
+        Args:
+            device: which one.
+
+        Returns:
+            Nothing.
+
+        Raises:
+            RuntimeError: always.
+
+        >>> try:
+        ...     torch.nn.Linear(1, 1).ipu()
+        ... except Exception:
+        ...     print("no")
+        no
+        """
+        return self.to("ipu")
+
+    def mtia(self, device: Any = None) -> Any:
+        """Would move parameters and buffers to an MTIA accelerator, which is no device here.
+
+        Args:
+            device: which one.
+
+        Returns:
+            Nothing.
+
+        Raises:
+            RuntimeError: always.
+
+        >>> try:
+        ...     torch.nn.Linear(1, 1).mtia()
+        ... except Exception:
+        ...     print("no")
+        no
+        """
+        return self.to("mtia")
+
     def to_empty(self, *, device: Any, recurse: bool = True) -> Any:
         """Move to a device without copying: the elements are uninitialised.
 

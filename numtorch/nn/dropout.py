@@ -90,3 +90,71 @@ class Dropout2d(_Dropout):
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout2d(input, self.p, self.training, self.inplace)
+
+
+class Dropout3d(_Dropout):
+    """In training, whole channels become 0 with probability ``p``; the others are scaled by ``1 / (1 - p)``.
+
+    In evaluation (``eval()``) the input is returned.
+
+    Args:
+        p: probability that a channel becomes 0.
+        inplace: write the result into the input.
+
+    Shape: (N, C, D, H, W), to the same.
+
+    Raises:
+        ValueError: ``p`` is not between 0 and 1.
+
+    >>> torch.nn.Dropout3d(1.0)(torch.ones(1, 1, 1, 1, 1))
+    tensor([[[[[0.]]]]])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.dropout3d(input, self.p, self.training, self.inplace)
+
+
+class AlphaDropout(_Dropout):
+    """In training, elements become SELU's lowest value with probability ``p``; mean and variance stay.
+
+    In evaluation (``eval()``) the input is returned.
+
+    Source: Klambauer et al. 2017, Self-Normalizing Neural Networks.
+
+    Args:
+        p: probability that an element is dropped.
+        inplace: write the result into the input.
+
+    Shape: any, to the same.
+
+    Raises:
+        ValueError: ``p`` is not between 0 and 1.
+
+    >>> torch.nn.AlphaDropout().eval()(torch.ones(2))
+    tensor([1., 1.])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.alpha_dropout(input, self.p, self.training, self.inplace)
+
+
+class FeatureAlphaDropout(_Dropout):
+    """In training, whole channels become SELU's lowest value with probability ``p``; mean and variance stay.
+
+    In evaluation (``eval()``) the input is returned.
+
+    Args:
+        p: probability that a channel is dropped.
+        inplace: write the result into the input.
+
+    Shape: (N, C, *), to the same.
+
+    Raises:
+        ValueError: ``p`` is not between 0 and 1.
+
+    >>> torch.nn.FeatureAlphaDropout().eval()(torch.ones(1, 2))
+    tensor([[1., 1.]])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.feature_alpha_dropout(input, self.p, self.training, self.inplace)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from numtorch.arguments import flag
 from numtorch.dispatch import aliases
 from numtorch.dtype import dtype as DType
 from numtorch.dtype import promote_types
-from numtorch.ops import activation, creation, moments, movement, ranges
+from numtorch.ops import activation, arithmetic, creation, moments, movement, pooling, ranges
 from numtorch.ops import dropout as dropouts
+from numtorch.ops import random as randoms
 from numtorch.ops import reduction as reductions
 from numtorch.ops.arithmetic import abs, clamp_min
 from numtorch.ops.creation import ones
@@ -486,6 +488,187 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     return _feature_dropout("dropout2d", input, p, training, inplace, True)
 
 
+def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """In training, whole channels become 0 with probability ``p``; the others are scaled by ``1 / (1 - p)``.
+
+    Args:
+        input: (N, C, D, H, W), or (C, D, H, W) as a batch of C.
+        p: probability that a channel becomes 0.
+        training: if False, the input is returned.
+        inplace: write the result into the input.
+
+    Returns:
+        The shape of ``input``.
+
+    Raises:
+        ValueError: ``p`` is not between 0 and 1.
+        RuntimeError: the input has fewer than two dimensions.
+
+    >>> torch.nn.functional.dropout3d(torch.ones(1, 1, 1, 1, 1), p=0.0)
+    tensor([[[[[1.]]]]])
+    """
+    _check_probability(p)
+    if input.ndim < 2 and training and 0 < p < 1:
+        raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
+    return _feature_dropout("dropout3d", input, p, training, inplace, True)
+
+
+_LOWEST = -1.7580993408473766  # what SELU tends to: -scale * alpha
+
+
+def _alpha(name: str, input: Tensor, p: float, training: bool, inplace: bool, shape: tuple) -> Tensor:
+    """Elements, or channels, become SELU's lowest value; then mean and variance are what they were."""
+    _check_probability(p)
+    if not training or p == 0:
+        return input
+    if p == 1:
+        return _result(input, input * 0.0, inplace)
+    scale = 1 / ((_LOWEST * _LOWEST * p + 1) * (1 - p)) ** 0.5
+    kept = dropouts.dropout(ones(shape, dtype=input.dtype, device=input.device), p) * (1 - p)  # 1 or 0
+    y = input * (kept * scale) + ((1 - kept) * (_LOWEST * scale) - _LOWEST * scale * p)
+    return _result(input, y, inplace)
+
+
+def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
+    """In training, elements become SELU's lowest value with probability ``p``; mean and variance stay.
+
+    Source: Klambauer et al. 2017, Self-Normalizing Neural Networks.
+
+    Args:
+        input: of any shape.
+        p: probability that an element is dropped.
+        training: if False, the input is returned.
+        inplace: write the result into the input.
+
+    Returns:
+        The shape of ``input``.
+
+    Raises:
+        ValueError: ``p`` is not between 0 and 1.
+
+    >>> torch.nn.functional.alpha_dropout(torch.ones(2), 0.5, training=False)
+    tensor([1., 1.])
+    """
+    return _alpha("alpha_dropout", input, p, training, inplace, tuple(input.shape))
+
+
+def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
+    """``alpha_dropout`` of whole channels.
+
+    Args:
+        input: (N, C, *).
+        p: probability that a channel is dropped.
+        training: if False, the input is returned.
+        inplace: write the result into the input.
+
+    Returns:
+        The shape of ``input``.
+
+    Raises:
+        ValueError: ``p`` is not between 0 and 1.
+        RuntimeError: the input has fewer than two dimensions.
+
+    >>> torch.nn.functional.feature_alpha_dropout(torch.ones(1, 2), 0.5, training=False)
+    tensor([[1., 1.]])
+    """
+    if input.ndim < 2 and training and 0 < p < 1:
+        raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
+    shape = (*input.shape[:2], *[1] * (input.ndim - 2))
+    return _alpha("feature_alpha_dropout", input, p, training, inplace, shape)
+
+
+def rrelu(
+    input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False
+) -> Tensor:
+    """``x`` where positive, else ``a * x``, where a is drawn from U(lower, upper) in training, and else their mean.
+
+    Source: Xu et al. 2015, Empirical Evaluation of Rectified Activations in Convolutional Network.
+
+    Args:
+        input: of any shape.
+        lower: the least slope.
+        upper: the largest slope.
+        training: whether slopes are drawn.
+        inplace: write the result into the input.
+
+    Returns:
+        The shape of ``input``.
+
+    Raises:
+        RuntimeError: ``lower`` is above ``upper``.
+
+    >>> torch.nn.functional.rrelu(torch.tensor([-1.0, 2.0]), 0.5, 0.5)
+    tensor([-0.5000,  2.0000])
+    """
+    if lower > upper:
+        raise RuntimeError(f"rrelu: lower bound should be less than or equal to the upper bound, got {lower} > {upper}")
+    if not training:
+        return leaky_relu(input, (lower + upper) / 2, inplace)
+    slopes = randoms.rand(input.shape, dtype=input.dtype, device=input.device) * (upper - lower) + lower
+    x = _source(input, inplace)
+    return _result(input, arithmetic.where(x <= 0, x * slopes, x), inplace)
+
+
+@aliases.own_names
+def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
+    """A sample of the Gumbel-softmax distribution: ``softmax((logits + noise) / tau)``.
+
+    Source: Jang et al. 2017, Categorical Reparameterization with Gumbel-Softmax.
+
+    Args:
+        logits: unnormalized log-probabilities, (*).
+        tau: the temperature.
+        hard: give one-hot vectors, whose gradient is that of the soft sample.
+        eps: accepted, without effect, as in torch.
+        dim: along which the sample adds up to 1.
+
+    Returns:
+        The shape of ``logits``.
+
+    >>> torch.nn.functional.gumbel_softmax(torch.zeros(2, 3), hard=True).sum(-1)
+    tensor([1., 1.])
+    """
+    noise = -arithmetic.log(
+        randoms.exponential_(creation.empty(logits.shape, dtype=logits.dtype, device=logits.device))
+    )
+    soft = activation.softmax((logits + noise) / tau, dim)
+    if not hard:
+        return soft
+    at = soft.detach().argmax(dim, keepdim=True)
+    one_hot = creation.zeros(logits.shape, dtype=logits.dtype, device=logits.device).scatter(dim, at, 1.0)
+    return one_hot - soft.detach() + soft
+
+
+def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
+    """``x / (k + alpha * mean of squares of neighbouring channels) ** beta`` (Krizhevsky et al. 2012).
+
+    Args:
+        input: (N, C, *).
+        size: how many channels count as neighbours.
+        alpha, beta, k: of the formula.
+
+    Returns:
+        The shape of ``input``.
+
+    Raises:
+        ValueError: the input has fewer than three dimensions.
+
+    >>> torch.nn.functional.local_response_norm(torch.ones(1, 1, 1), 1, alpha=3.0, beta=0.5)
+    tensor([[[0.5000]]])
+    """
+    if input.ndim < 3:
+        raise ValueError(
+            f"Expected 3D or higher dimensionality                          input (got {input.ndim} dimensions)"
+        )
+    if not input.shape.numel():
+        return input
+    n, c = input.shape[:2]
+    squares = (input * input).reshape(n, 1, c, -1)
+    squares = movement.pad_ends(squares, (0, 0, size // 2, (size - 1) // 2), 0.0)
+    means = pooling.avg_pool2d(squares, (size, 1), (1, 1))
+    return input / (means.reshape(input.shape) * alpha + k) ** beta
+
+
 # --- shapes ---------------------------------------------------------------------------------------------
 
 
@@ -661,3 +844,24 @@ pairwise_distance = aliases.public(pairwise_distance, __name__, "pairwise_distan
 
 
 globals().update(exports.PLACES["nn.functional"])
+
+
+# --- in-place forms ---------------------------------------------------------------------------------------
+
+
+def _overwriting(f: Any) -> Any:
+    def form(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return f(input, *args, **kwargs, inplace=True)
+
+    given = inspect.signature(f)
+    kept = [p for p in given.parameters.values() if p.name != "inplace"]
+    made: Any = form
+    made.__signature__ = given.replace(parameters=kept)
+    made.__name__ = made.__qualname__ = f"{f.__name__}_"
+    made.__doc__ = f"In-place ``{f.__name__}``."
+    return made
+
+
+for _f in (hardtanh, leaky_relu, elu, selu, celu, threshold, rrelu):
+    _form = _overwriting(_f)
+    globals()[_form.__name__] = exports.PLACES["nn.functional"][_form.__name__] = _form

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -90,10 +91,22 @@ class WithModule:
         return self.hook(*args)
 
 
+def _one_kind(before: bool | None, full: bool) -> bool:
+    if before is not None and before is not full:
+        raise RuntimeError(
+            "there are backward hooks of the other kind: use register_full_backward_hook (or "
+            "register_module_full_backward_hook) for all"
+        )
+    return full
+
+
 class Hookable:
     """The part of ``Module`` that registers hooks."""
 
     _hooked = False  # whether the call must look for hooks
+    _is_full_backward_hook: bool | None = None  # of which kind its backward hooks are, if it has any
+    _backward_hooks: dict
+    _forward_pre_hooks: dict
     _forward_pre_hooks_with_kwargs: dict
     _forward_hooks_with_kwargs: dict
     _forward_hooks_always_called: dict
@@ -168,6 +181,27 @@ class Hookable:
         """
         return self._hook("_backward_pre_hooks", hook, (), prepend)
 
+    def register_backward_hook(self, hook: Callable) -> RemovableHandle:
+        """Call ``hook(module, grad_input, grad_output)`` after the last op of ``forward`` in backward. Deprecated, as
+        it sees the gradients of this one op; ``register_full_backward_hook`` sees those of the module.
+
+        Args:
+            hook: the function; what it returns, if not None, replaces ``grad_input``.
+
+        Returns:
+            A handle, whose ``remove()`` takes the hook off.
+
+        Raises:
+            RuntimeError: the module has full backward hooks.
+
+        >>> layer = torch.nn.ReLU()
+        >>> handle = layer.register_backward_hook(lambda module, grad_input, grad_output: print(grad_input))
+        >>> layer(torch.tensor([-1.0, 2.0], requires_grad=True) * 1).sum().backward()
+        (tensor([0., 1.]),)
+        """
+        self._is_full_backward_hook = _one_kind(self._is_full_backward_hook if self._backward_hooks else None, False)
+        return self._hook("_backward_hooks", hook)
+
     def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """Call ``hook(module, grad_input, grad_output)`` when the gradients of the inputs are known.
 
@@ -179,11 +213,15 @@ class Hookable:
         Returns:
             A handle, whose ``remove()`` takes the hook off.
 
+        Raises:
+            RuntimeError: the module has backward hooks of the older kind.
+
         >>> layer = torch.nn.ReLU()
         >>> handle = layer.register_full_backward_hook(lambda module, grad_input, grad_output: print(grad_input))
         >>> layer(torch.tensor([-1.0, 2.0], requires_grad=True)).sum().backward()
         (tensor([0., 1.]),)
         """
+        self._is_full_backward_hook = _one_kind(self._is_full_backward_hook if self._backward_hooks else None, True)
         return self._hook("_backward_hooks", hook, (), prepend)
 
     def register_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
@@ -269,6 +307,7 @@ _forward_always: OrderedDict = OrderedDict()
 _forward_pre: OrderedDict = OrderedDict()
 _backward: OrderedDict = OrderedDict()
 _backward_pre: OrderedDict = OrderedDict()
+_full_everywhere: list[bool | None] = [None]  # of which kind the backward hooks of all modules are
 on_register: dict[str, OrderedDict] = {"buffer": OrderedDict(), "parameter": OrderedDict(), "module": OrderedDict()}
 
 
@@ -344,11 +383,35 @@ def register_module_full_backward_hook(hook: Callable) -> RemovableHandle:
     Returns:
         A handle, whose ``remove()`` takes the hook off.
 
+    Raises:
+        RuntimeError: there are backward hooks of all modules of the older kind.
+
     >>> from numtorch.nn import hooks
     >>> with hooks.register_module_full_backward_hook(lambda module, grad_input, grad_output: print(grad_input)):
     ...     torch.nn.ReLU()(torch.tensor(2.0, requires_grad=True)).backward()
     (tensor(1.),)
     """
+    _full_everywhere[:] = [_one_kind(_full_everywhere[0] if _backward else None, True)]
+    return _everywhere(add(_backward, hook))
+
+
+def register_module_backward_hook(hook: Callable) -> RemovableHandle:
+    """Call ``hook(module, grad_input, grad_output)`` after the last op of every module's ``forward`` in backward.
+    Deprecated, for ``register_module_full_backward_hook``.
+
+    Args:
+        hook: the function; what it returns, if not None, replaces ``grad_input``.
+
+    Returns:
+        A handle, whose ``remove()`` takes the hook off.
+
+    Raises:
+        RuntimeError: there are full backward hooks of all modules.
+
+    >>> from numtorch.nn import hooks
+    >>> hooks.register_module_backward_hook(print).remove()
+    """
+    _full_everywhere[:] = [_one_kind(_full_everywhere[0] if _backward else None, False)]
     return _everywhere(add(_backward, hook))
 
 
@@ -432,10 +495,8 @@ def call(module: Any, args: tuple, kwargs: dict) -> Any:
     result = None
     try:
         args, kwargs = _before(module, args, kwargs)
-        pre, post = (
-            [*_backward_pre.values(), *module._backward_pre_hooks.values()],
-            [*_backward.values(), *module._backward_hooks.values()],
-        )
+        pre = [*_backward_pre.values(), *module._backward_pre_hooks.values()]
+        post, last = _backward_hooks_of(module)
         watch = _Backward(module, pre, post) if (pre or post) and mode.grad else None
         if watch is not None:
             args = watch.inputs(args)
@@ -444,6 +505,8 @@ def call(module: Any, args: tuple, kwargs: dict) -> Any:
             called.add(key)
             changed = hook(module, args, kwargs, result) if with_kwargs else hook(module, args, result)
             result = result if changed is None else changed
+        if last and mode.grad:
+            _watch_last(module, last, args, result)
         return result if watch is None else watch.outputs(result)
     except Exception:
         _after_failure(module, args, kwargs, result, called)
@@ -494,6 +557,30 @@ def _after_failure(module: Any, args: tuple, kwargs: dict, result: Any, called: 
 
 
 # --- backward -------------------------------------------------------------------------------------------
+
+
+def _backward_hooks_of(module: Any) -> tuple[list[Callable], list[Callable]]:
+    """Those that see the gradients of the module, and those of its last op."""
+    kinds = (_full_everywhere[0], _backward), (module._is_full_backward_hook, module._backward_hooks)
+    full, last = ([h for is_full, hooks in kinds if is_full is kind for h in hooks.values()] for kind in (True, False))
+    return full, last
+
+
+def _watch_last(module: Any, hooks: list[Callable], args: tuple, result: Any) -> None:
+    while not isinstance(result, Tensor):
+        result = next(v for v in result.values() if isinstance(v, Tensor)) if isinstance(result, dict) else result[0]
+    node = result.grad_fn
+    if node is None:
+        return
+    given = {a.grad_fn for a in args if isinstance(a, Tensor)} - {None}
+    if given != {before for before, _ in node.next_functions}:
+        notices.warn(
+            f"the backward hook of {type(module).__name__} sees only the last op of forward; "
+            "register_full_backward_hook sees the gradients of the module's inputs",
+            FutureWarning,
+        )
+    for hook in hooks:
+        node.register_hook(partial(hook, module))
 
 
 class _Through:

@@ -6,6 +6,8 @@ Differs from torch: the same seed gives other numbers of the same distribution.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +16,8 @@ from numtorch import absent, notices
 from numtorch._tensor import Tensor
 from numtorch.dtype import float64
 from numtorch.grad_mode import no_grad
-from numtorch.ops.creation import empty, eye, from_ndarray, to_ndarray, zeros_like
+from numtorch.ops.creation import empty, from_ndarray, to_ndarray, zeros_like
+from numtorch.ops.creation import eye as identity
 from numtorch.ops.generator import Generator
 from numtorch.ops.random import randn, randperm
 
@@ -128,7 +131,9 @@ def trunc_normal_(
 
     low, high = (_below((edge - mean) / std) for edge in (a, b))
     # Probabilities between those of the edges; in float64, where the tails keep their resolution.
-    u = to_ndarray(empty(tensor.shape, dtype=_float64()).uniform_(0.0, 1.0, generator=generator)).reshape(-1)
+    u = to_ndarray(empty(tensor.shape, dtype=_float64(), device="cpu").uniform_(0.0, 1.0, generator=generator)).reshape(
+        -1
+    )
     standard = NormalDist()
     tiny = 5e-324
     z = [standard.inv_cdf(min(max(low + (high - low) * v, tiny), 1 - 2**-53)) for v in u.tolist()]
@@ -211,7 +216,7 @@ def eye_(tensor: Tensor) -> Tensor:
     """
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
-    return tensor.copy_(eye(*tensor.shape, dtype=tensor.dtype, device=tensor.device))
+    return tensor.copy_(identity(*tensor.shape, dtype=tensor.dtype, device=tensor.device))
 
 
 @no_grad()
@@ -422,7 +427,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
         return tensor
     rows = tensor.shape[0]
     cols = tensor.shape.numel() // rows
-    a = to_ndarray(randn(max(rows, cols), min(rows, cols), generator=generator, dtype=_float64()))
+    a = to_ndarray(randn(max(rows, cols), min(rows, cols), generator=generator, dtype=_float64(), device="cpu"))
     q, r = np.linalg.qr(a)
     q = q * np.sign(np.diag(r))  # without this the signs, and so q, are not uniformly distributed
     q = gain * (q.T if rows < cols else q)
@@ -455,10 +460,28 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     rows, cols = tensor.shape
     keep = to_ndarray(zeros_like(tensor, device="cpu")).astype(np.float32) + 1
     for j in range(cols):
-        keep[to_ndarray(randperm(rows, generator=generator))[: math.ceil(sparsity * rows)], j] = 0
+        keep[to_ndarray(randperm(rows, generator=generator, device="cpu"))[: math.ceil(sparsity * rows)], j] = 0
     tensor.normal_(0, std, generator=generator)
     return tensor.mul_(from_ndarray(keep).to(tensor.device, tensor.dtype))
 
+
+def _older(f: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A function under the name that it had before names of functions that overwrite ended in ``_``."""
+    old = f.__name__.removesuffix("_")
+
+    @wraps(f)
+    def call(*args: Any, **kwargs: Any) -> Tensor:
+        notices.warn(f"nn.init.{old} is deprecated: {f.__name__} is its name now", FutureWarning)
+        return f(*args, **kwargs)
+
+    call.__name__ = call.__qualname__ = old
+    return call
+
+
+uniform, normal, constant = _older(uniform_), _older(normal_), _older(constant_)
+eye, dirac, sparse, orthogonal = _older(eye_), _older(dirac_), _older(sparse_), _older(orthogonal_)
+xavier_uniform, xavier_normal = _older(xavier_uniform_), _older(xavier_normal_)
+kaiming_uniform, kaiming_normal = _older(kaiming_uniform_), _older(kaiming_normal_)
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = absent.answers(__name__)

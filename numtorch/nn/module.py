@@ -16,6 +16,14 @@ from numtorch import display
 from numtorch._tensor import Tensor
 from numtorch.nn import failing, hooks, state
 from numtorch.nn.conversion import Convertible, described
+from numtorch.nn.hooks import register_module_backward_hook as register_module_backward_hook
+from numtorch.nn.hooks import register_module_buffer_registration_hook as register_module_buffer_registration_hook
+from numtorch.nn.hooks import register_module_forward_hook as register_module_forward_hook
+from numtorch.nn.hooks import register_module_forward_pre_hook as register_module_forward_pre_hook
+from numtorch.nn.hooks import register_module_full_backward_hook as register_module_full_backward_hook
+from numtorch.nn.hooks import register_module_full_backward_pre_hook as register_module_full_backward_pre_hook
+from numtorch.nn.hooks import register_module_module_registration_hook as register_module_module_registration_hook
+from numtorch.nn.hooks import register_module_parameter_registration_hook as register_module_parameter_registration_hook
 from numtorch.nn.parameter import Buffer, Parameter
 from numtorch.nn.registry import Registry
 
@@ -99,7 +107,7 @@ class Module(Convertible):
     """
 
     _version = 1
-    call_super_init = False
+    call_super_init = dump_patches = False
     training: bool
     _parameters: dict[str, Parameter | None]
     _buffers: dict[str, Tensor | None]
@@ -172,6 +180,8 @@ class Module(Convertible):
 
         >>> torch.nn.ReLU().compile()
         """
+
+    _call_impl = _wrapped_call_impl = __call__  # the names that some programs call it by
 
     # --- members --------------------------------------------------------------------------------------
 

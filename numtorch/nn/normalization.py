@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from numtorch import notices
 from numtorch._tensor import Tensor
 from numtorch.dtype import int64
 from numtorch.nn import functional as F
@@ -11,6 +12,7 @@ from numtorch.nn import init
 from numtorch.nn.module import Module
 from numtorch.nn.parameter import Parameter
 from numtorch.ops.creation import empty, ones, tensor, zeros
+from numtorch.ops.movement import squeeze, unsqueeze
 
 
 class _Affine(Module):
@@ -39,11 +41,8 @@ class _Affine(Module):
             init.zeros_(self.bias)
 
 
-class _BatchNorm(_Affine):
-    """``(x - mean) / sqrt(var + eps) * weight + bias`` for each channel (Ioffe and Szegedy 2015).
-
-    Mean and variance are the batch's in training, and running averages of them in evaluation.
-    """
+class _NormBase(_Affine):
+    """A weight, a bias and running averages of mean and variance for each channel, each of which may be absent."""
 
     _version = 2
     running_mean: Tensor | None
@@ -100,6 +99,27 @@ class _BatchNorm(_Affine):
         self.reset_running_stats()
         super().reset_parameters()
 
+    def extra_repr(self) -> str:
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"bias={self.bias is not None}, "
+            f"track_running_stats={self.track_running_stats}"
+        )
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, local_metadata: dict, *lists: Any) -> None:
+        key = prefix + "num_batches_tracked"
+        if (local_metadata.get("version") or 1) < 2 and self.track_running_stats and key not in state_dict:
+            # Version 1 did not count batches.
+            state_dict[key] = tensor(0, dtype=int64) if self.num_batches_tracked is None else self.num_batches_tracked
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *lists)
+
+
+class _BatchNorm(_NormBase):
+    """``(x - mean) / sqrt(var + eps) * weight + bias`` for each channel (Ioffe and Szegedy 2015).
+
+    Mean and variance are the batch's in training, and running averages of them in evaluation.
+    """
+
     def _check_input_dim(self, input: Tensor) -> None:
         if input.ndim not in self.ranks:
             expected = " or ".join(f"{n}D" for n in self.ranks)
@@ -119,20 +139,6 @@ class _BatchNorm(_Affine):
         return F.batch_norm(
             input, mean, var, self.weight, self.bias, batch, 0.0 if momentum is None else momentum, self.eps
         )
-
-    def extra_repr(self) -> str:
-        return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"bias={self.bias is not None}, "
-            f"track_running_stats={self.track_running_stats}"
-        )
-
-    def _load_from_state_dict(self, state_dict: Any, prefix: str, local_metadata: dict, *lists: Any) -> None:
-        key = prefix + "num_batches_tracked"
-        if (local_metadata.get("version") or 1) < 2 and self.track_running_stats and key not in state_dict:
-            # Version 1 did not count batches.
-            state_dict[key] = tensor(0, dtype=int64) if self.num_batches_tracked is None else self.num_batches_tracked
-        super()._load_from_state_dict(state_dict, prefix, local_metadata, *lists)
 
 
 class BatchNorm1d(_BatchNorm):
@@ -239,6 +245,221 @@ class BatchNorm3d(_BatchNorm):
     """
 
     ranks = (5,)
+
+
+class SyncBatchNorm(_BatchNorm):
+    """Batch norm over the batches of several processes; in one process, that of ``BatchNorm1d`` to ``BatchNorm3d``.
+
+    Args:
+        num_features: number of channels, C.
+        eps: added to the variance.
+        momentum: weight of a new batch in the running averages; None averages all batches equally.
+        affine: learn ``weight`` and ``bias``.
+        track_running_stats: keep running averages; without them the batch's statistics are used in evaluation, too.
+        process_group: accepted; there is one process.
+        device: where parameters and buffers are made; the CPU by default.
+        dtype: of parameters and buffers; the default dtype if None.
+        bias: learn ``bias``, where ``affine``.
+
+    Shape: (N, C, *), to the same.
+
+    Raises:
+        ValueError: the input has fewer than two dimensions.
+
+    See https://pytorch.org/docs/stable/generated/torch.nn.SyncBatchNorm.html
+
+    >>> torch.nn.SyncBatchNorm(3)(torch.zeros(2, 3, 4)).shape
+    torch.Size([2, 3, 4])
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        process_group: Any = None,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ):
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+        self.process_group = process_group
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.ndim < 2:
+            raise ValueError(f"expected at least 2D input (got {input.ndim}D input)")
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
+        """A module with its batch norms replaced by ``SyncBatchNorm``, which takes over parameters and buffers.
+
+        Args:
+            module: the module; its children are replaced in place.
+            process_group: of the new layers.
+
+        Returns:
+            The module, or what replaces it.
+
+        >>> torch.nn.SyncBatchNorm.convert_sync_batchnorm(torch.nn.BatchNorm1d(2))
+        SyncBatchNorm(2, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)
+        """
+        made = module
+        if isinstance(module, _BatchNorm):
+            new = cls(
+                module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats,
+                process_group,
+            )  # fmt: skip
+            for name in ("weight", "bias"):
+                setattr(new, name, getattr(module, name))
+            for name in ("running_mean", "running_var", "num_batches_tracked"):
+                setattr(new, name, getattr(module, name))
+            new.training = module.training
+            made = new
+        for name, child in module.named_children():
+            made.add_module(name, cls.convert_sync_batchnorm(child, process_group))
+        return made
+
+
+class _InstanceNorm(_NormBase):
+    """Batch norm of each image alone (Ulyanov et al. 2016)."""
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        affine: bool = False,
+        track_running_stats: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ):
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        alone, batched = self.ranks
+        if input.ndim not in self.ranks:
+            raise ValueError(f"expected {alone}D or {batched}D input (got {input.ndim}D input)")
+        dim = 0 if input.ndim == alone else 1
+        if input.shape[dim] != self.num_features:
+            if self.affine:
+                raise ValueError(
+                    f"expected input's size at dim={dim} to match num_features ({self.num_features}), but got: "
+                    f"{input.shape[dim]}."
+                )
+            notices.warn(
+                f"input's size at dim={dim} does not match num_features. You can silence this warning by not passing "
+                "in num_features, which is not used because affine=False"
+            )
+        x = unsqueeze(input, 0) if input.ndim == alone else input
+        statistics = self.training or not self.track_running_stats
+        y = F.instance_norm(
+            x, self.running_mean, self.running_var, self.weight, self.bias, statistics, self.momentum or 0.0, self.eps
+        )
+        return squeeze(y, 0) if input.ndim == alone else y
+
+
+class InstanceNorm1d(_InstanceNorm):
+    """``(x - mean) / sqrt(var + eps) * weight + bias`` for each channel of each image (Ulyanov et al. 2016).
+
+    Mean and (biased) variance are those of the image, in evaluation too, unless ``track_running_stats``.
+
+    Args:
+        num_features: number of channels, C.
+        eps: added to the variance.
+        momentum: weight of new images in the running averages.
+        affine: learn ``weight`` and ``bias``.
+        track_running_stats: keep running averages, and use them in evaluation.
+        device: where parameters and buffers are made; the CPU by default.
+        dtype: of parameters and buffers; the default dtype if None.
+        bias: learn ``bias``, where ``affine``.
+
+    Shape: (N, C, L) or (C, L), to the same.
+
+    Attributes:
+        weight, bias: (C,), beginning as 1 and 0, or None.
+        running_mean, running_var: (C,), beginning as 0 and 1, or None.
+
+    Raises:
+        ValueError: the input has another number of dimensions, or other channels where ``affine``.
+
+    See https://pytorch.org/docs/stable/generated/torch.nn.InstanceNorm1d.html
+
+    >>> torch.nn.InstanceNorm1d(3)(torch.zeros(2, 3, 2)).shape
+    torch.Size([2, 3, 2])
+    """
+
+    ranks = (2, 3)
+
+
+class InstanceNorm2d(_InstanceNorm):
+    """``(x - mean) / sqrt(var + eps) * weight + bias`` for each channel of each image (Ulyanov et al. 2016).
+
+    Mean and (biased) variance are those of the image, in evaluation too, unless ``track_running_stats``.
+
+    Args:
+        num_features: number of channels, C.
+        eps: added to the variance.
+        momentum: weight of new images in the running averages.
+        affine: learn ``weight`` and ``bias``.
+        track_running_stats: keep running averages, and use them in evaluation.
+        device: where parameters and buffers are made; the CPU by default.
+        dtype: of parameters and buffers; the default dtype if None.
+        bias: learn ``bias``, where ``affine``.
+
+    Shape: (N, C, H, W) or (C, H, W), to the same.
+
+    Attributes:
+        weight, bias: (C,), beginning as 1 and 0, or None.
+        running_mean, running_var: (C,), beginning as 0 and 1, or None.
+
+    Raises:
+        ValueError: the input has another number of dimensions, or other channels where ``affine``.
+
+    See https://pytorch.org/docs/stable/generated/torch.nn.InstanceNorm2d.html
+
+    >>> torch.nn.InstanceNorm2d(3)(torch.zeros(2, 3, 2, 2)).shape
+    torch.Size([2, 3, 2, 2])
+    """
+
+    ranks = (3, 4)
+
+
+class InstanceNorm3d(_InstanceNorm):
+    """``(x - mean) / sqrt(var + eps) * weight + bias`` for each channel of each image (Ulyanov et al. 2016).
+
+    Mean and (biased) variance are those of the image, in evaluation too, unless ``track_running_stats``.
+
+    Args:
+        num_features: number of channels, C.
+        eps: added to the variance.
+        momentum: weight of new images in the running averages.
+        affine: learn ``weight`` and ``bias``.
+        track_running_stats: keep running averages, and use them in evaluation.
+        device: where parameters and buffers are made; the CPU by default.
+        dtype: of parameters and buffers; the default dtype if None.
+        bias: learn ``bias``, where ``affine``.
+
+    Shape: (N, C, D, H, W) or (C, D, H, W), to the same.
+
+    Attributes:
+        weight, bias: (C,), beginning as 1 and 0, or None.
+        running_mean, running_var: (C,), beginning as 0 and 1, or None.
+
+    Raises:
+        ValueError: the input has another number of dimensions, or other channels where ``affine``.
+
+    See https://pytorch.org/docs/stable/generated/torch.nn.InstanceNorm3d.html
+
+    >>> torch.nn.InstanceNorm3d(3)(torch.zeros(2, 3, 2, 2, 2)).shape
+    torch.Size([2, 3, 2, 2, 2])
+    """
+
+    ranks = (4, 5)
 
 
 def _shape(normalized_shape: Any) -> tuple[int, ...]:
@@ -391,3 +612,53 @@ class GroupNorm(_Affine):
     def extra_repr(self) -> str:
         said = f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
         return f"{said}, bias={self.bias is not None}"
+
+
+class LocalResponseNorm(Module):
+    """``x / (k + alpha * mean of squares of neighbouring channels) ** beta`` (Krizhevsky et al. 2012).
+
+    Args:
+        size: how many channels count as neighbours.
+        alpha, beta, k: of the formula.
+
+    Shape: (N, C, *), to the same.
+
+    >>> torch.nn.LocalResponseNorm(1, alpha=3.0, beta=0.5)(torch.ones(1, 1, 1))
+    tensor([[[0.5000]]])
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0):
+        super().__init__()
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
+
+class CrossMapLRN2d(Module):
+    """``LocalResponseNorm`` of images, under its older name.
+
+    Differs from torch: there the first channel counts as a neighbour of all that follow, and the gradient is another.
+
+    Args:
+        size: how many channels count as neighbours.
+        alpha, beta, k: of the formula.
+
+    Shape: (N, C, H, W), to the same.
+
+    >>> torch.nn.CrossMapLRN2d(1, alpha=3.0, beta=0.5)(torch.ones(1, 1, 1, 1))
+    tensor([[[[0.5000]]]])
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1):
+        super().__init__()
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"

@@ -1,4 +1,5 @@
-"""``Parameter`` and ``Buffer``: tensors that a module registers when they are assigned to it."""
+"""``Parameter`` and ``Buffer``: tensors that a module registers when they are assigned to it, and those of lazy layers,
+which have no shape yet."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from typing import Any
 
 from numtorch._tensor import Tensor, alias
 from numtorch.copying import relaid
+from numtorch.grad_mode import no_grad
 from numtorch.ops.creation import empty
 
 
@@ -74,3 +76,84 @@ class Buffer(Tensor):
         t = _subclass(cls, data, False if data is None else data.requires_grad)
         t.persistent = persistent
         return t
+
+
+# --- before they have a shape -------------------------------------------------------------------------
+
+
+class _Uninitialized:
+    """What has no shape yet."""
+
+    becomes: type
+
+    def materialize(self: Any, shape: Any, device: Any = None, dtype: Any = None) -> None:
+        """Get a shape, and elements that are not set.
+
+        Args:
+            shape: the shape.
+            device: where it is; as before if None.
+            dtype: its type; as before if None.
+
+        >>> p = torch.nn.UninitializedParameter()
+        >>> p.materialize((2, 3))
+        >>> type(p).__name__, p.shape
+        ('Parameter', torch.Size([2, 3]))
+        """
+        with no_grad():
+            self.data = empty(tuple(shape), dtype=dtype or self.dtype, device=device or self.device)
+        self.__class__ = self.becomes
+
+    def __repr__(self: Any) -> str:
+        return f"<{type(self).__name__}>"
+
+    def __deepcopy__(self: Any, memo: dict) -> Any:
+        if id(self) not in memo:
+            memo[id(self)] = type(self)(self.requires_grad, device=self.device, dtype=self.dtype)
+        return memo[id(self)]
+
+    def __reduce_ex__(self: Any, protocol: Any) -> tuple:
+        return type(self), (self.requires_grad, None, self.dtype)
+
+
+class UninitializedParameter(_Uninitialized, Parameter):
+    """A parameter whose shape is not known yet; ``materialize`` gives it one.
+
+    Args:
+        requires_grad: whether gradients are computed.
+        device: where it is made; the CPU by default.
+        dtype: its type; the default dtype if None.
+
+    >>> torch.nn.UninitializedParameter()
+    <UninitializedParameter>
+    """
+
+    becomes = Parameter
+
+    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> Any:
+        return Parameter.__new__(cls, empty(0, device=device, dtype=dtype), requires_grad)
+
+
+class UninitializedBuffer(_Uninitialized, Buffer):
+    """A buffer whose shape is not known yet; ``materialize`` gives it one.
+
+    Args:
+        requires_grad: accepted.
+        device: where it is made; the CPU by default.
+        dtype: its type; the default dtype if None.
+        persistent: keep it in ``state_dict()``.
+
+    >>> torch.nn.UninitializedBuffer()
+    <UninitializedBuffer>
+    """
+
+    becomes = Buffer
+
+    def __new__(
+        cls, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True
+    ) -> Any:
+        return Buffer.__new__(cls, empty(0, device=device, dtype=dtype), persistent=persistent)
+
+
+def is_lazy(x: Any) -> bool:
+    """Whether a tensor has no shape yet."""
+    return isinstance(x, _Uninitialized)

@@ -69,6 +69,7 @@ def _(g, *, out):
 
 
 @exported("torch", "Tensor", "nn.functional")
+@exported("special", name="expit")
 @primitive(floats=True, ref=lambda x: 1 / (1 + np.exp(-x)), takes=COMPUTED)
 def sigmoid(x):
     """``1 / (1 + exp(-input))``.
@@ -411,6 +412,7 @@ def exp_nonpositive(x: Any) -> Any:
 
 
 @exported("torch", "Tensor")
+@exported("special")
 @op(rows="dim", samples=_dim_samples, out=SAME)
 def softmax(x, dim: int, dtype: Any = None):
     """``exp(x) / sum(exp(x))`` along ``dim``, without overflow: positive numbers whose sum is 1.
@@ -441,6 +443,7 @@ def _(g, *, out, dim):
 
 
 @exported("torch", "Tensor")
+@exported("special")
 @op(rows="dim", samples=_dim_samples, out=SAME)
 def log_softmax(x, dim: int, dtype: Any = None):
     """``log(softmax(input, dim))`` in one step, which keeps the digits of small probabilities.

@@ -323,7 +323,7 @@ def floor_divide(x, y):
     >>> torch.floor_divide(torch.tensor([7, -7]), 2)
     tensor([ 3, -4])
     """
-    return (-x if y == -1 else x) // (1 if y == -1 else y)
+    return (x * y if y == -1 else x) // (y * y if y == -1 else y)
 
 
 @floor_divide.vjp
@@ -341,7 +341,7 @@ def _(g, *, needs):
 )
 def trunc_divide(x, y):
     """Quotient of integers rounded towards zero."""
-    return ((-x if y == -1 else x) - m.fmod(x, y)) // (1 if y == -1 else y)
+    return ((x * y if y == -1 else x) - m.fmod(x, y)) // (y * y if y == -1 else y)
 
 
 @primitive(
@@ -469,6 +469,13 @@ def power(x, y):
 
 
 LONGEST = 1 << 62
+
+
+@power.op.for_unsigned
+def _(x: Tensor, y: Tensor) -> Tensor:
+    # Powers wrap, and beyond 2 ** 62 those of odd numbers begin anew, while those of even ones are 0 long before.
+    far = logical_or(lt(y, 0), ge(y, LONGEST))
+    return power(x, where(far, plain_add(bitwise_and(y, LONGEST - 1), LONGEST), y))
 
 
 @power.vjp(static=("y",))

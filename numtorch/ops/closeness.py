@@ -65,11 +65,11 @@ def _close(input: Tensor, other: Tensor, rtol: float, atol: float, equal_nan: bo
             raise RuntimeError(f"{name} must be greater than or equal to zero, but got {bound}")
     x, y = input.detach(), other.detach()
     close = arithmetic.eq(x, y)
-    if equal_nan and x.dtype.is_floating_point:
+    if equal_nan and x.dtype.differentiable:
         close = arithmetic.logical_or(close, arithmetic.logical_and(arithmetic.isnan(x), arithmetic.isnan(y)))
     if rtol == 0 and atol == 0:
         return close
-    if not x.dtype.is_floating_point:
+    if not x.dtype.differentiable:
         x, y = x.double(), y.double()
     off = arithmetic.abs(x - y)
     near = arithmetic.le(off, arithmetic.abs(y * rtol) + atol)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import builtins
 import mmap
+from math import prod
 from typing import Any
 
 import numpy as np
 
 import numtorch.dtype as dtypes
 from numtorch import engine, notices
+from numtorch._sparse import SparseTensor
 from numtorch._tensor import Tensor, as_ndarray, make
 from numtorch._tensor import empty as _empty
-from numtorch.arguments import element, flag, integer
-from numtorch.device import CPU, as_device
+from numtorch.arguments import element, flag, integer, strided
+from numtorch.autograd.batched import Batched, batched
+from numtorch.device import CPU, DEFAULT, as_device
 from numtorch.dispatch.out import FILLED, into
 from numtorch.dtype import dtype as DType
 from numtorch.exports import exported
@@ -89,12 +93,21 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
     """
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    k, flags = _PLAIN_KINDS.get(ndarray.dtype), ndarray.flags
+    if k is not None and flags.c_contiguous and flags.writeable:  # nearly every array
+        t = make(ndarray.reshape(-1), ndarray.shape, k)
+        t._storage = Storage(t._buf)
+        return t
     if not ndarray.dtype.isnative:
         raise ValueError(
             "given numpy array has byte order different from the native byte order. Conversion between byte orders "
             "is currently not supported."
         )
     return from_ndarray(ndarray if ndarray.flags.writeable else _writable(ndarray))
+
+
+_PLAIN_KINDS = {d.storage: kind(d, CPU) for d in dtypes.ALL if not d.is_half}
+_FEW = 1 << 12  # elements that NumPy allocates and clears at once; more of them start on a cache line
 
 
 def _writable(array: np.ndarray) -> np.ndarray:
@@ -124,7 +137,7 @@ def tensor(
         data: a number, nested sequences of numbers or tensors, an array or a tensor.
         dtype: bool, int64 or the default floating type unless given, as the numbers are; arrays and tensors keep
             theirs.
-        device: the CPU, or the device of ``data``, unless given.
+        device: the default one, or the device of ``data``, unless given.
         requires_grad: whether operations on the result are recorded.
         pin_memory: accepted and ignored.
 
@@ -142,6 +155,12 @@ def tensor(
     tensor([[1., 2.],
             [3., 4.]], dtype=torch.float64)
     """
+    if device is None and DEFAULT.device is not CPU:
+        device = DEFAULT.device
+    if dtype is None and device is None and requires_grad is False:
+        t = _of_numbers(data)
+        if t is not None:
+            return t
     if isinstance(data, Tensor):
         t = data.detach().clone().to(data.device if device is None else device, data.dtype if dtype is None else dtype)
         return finish(t, requires_grad)
@@ -172,6 +191,46 @@ def tensor(
     return finish(t, requires_grad)
 
 
+def _of_numbers(data: Any) -> Tensor | None:
+    """A tensor of a number or of a list of a few numbers of one type, or of single elements; None of anything else."""
+    cls = data.__class__
+    shape: tuple[int, ...] = ()
+    if cls is list and 0 < len(data) <= _FEW:
+        kinds = set(map(type, data))
+        if len(kinds) != 1:
+            return None
+        (cls,) = kinds
+        if cls is Tensor:
+            first = data[0]._k
+            if first.device is not CPU or first.dtype.is_half or not all(t._k is first and not t.shape for t in data):
+                return None
+            d = first.dtype if first.dtype.category < dtypes.FLOATING else dtypes.get_default_dtype()
+            if d is not first.dtype:
+                return None
+            return make(np.concatenate([t._buf for t in data]), (len(data),), first)
+        shape = (len(data),)
+    if cls is not float and cls is not int and cls is not builtins.bool:
+        return None
+    low, high = (min(data), max(data)) if shape else (data, data)
+    if cls is float:
+        d = dtypes.get_default_dtype()
+        if d.is_half or not (low > -3e38 and high < 3e38):
+            return None
+    elif cls is int:
+        d = dtypes.int64
+        if not (low >= -_WIDEST and high < _WIDEST):
+            return None
+    else:
+        d = dtypes.bool
+    if shape:
+        return make(np.array(data, d.storage), shape, _PLAIN_KINDS[d.storage])
+    buf = np.empty(1, d.storage)
+    buf[0] = data
+    return make(buf, (), _PLAIN_KINDS[d.storage])
+
+
+_FEW = 256  # numbers that are looked at one by one in less time than an array takes to be checked
+_WIDEST = 1 << 62
 _ARRAYS = np.ndarray, np.generic
 
 
@@ -266,7 +325,7 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tens
     if isinstance(data, Tensor):
         return movement.to(data, device, dtype)
     if isinstance(data, np.ndarray):
-        return movement.to(from_numpy(data), device, dtype)
+        return movement.to(from_numpy(data), as_device(device), dtype)
     return tensor(data, dtype=dtype, device=device)
 
 
@@ -324,6 +383,13 @@ def _options(dtype: DType | None, device: Any, like: Tensor | None = None) -> tu
 
 def size_of(args: tuple, size: Any = None, name: str = "empty") -> Size:
     """The size that the arguments of a function give: numbers, or one sequence of them."""
+    if size is None:
+        given = args[0] if len(args) == 1 and args[0].__class__ in SEQUENCES else args
+        for n in given:
+            if n.__class__ is not int or n < 0:
+                break
+        else:  # nearly every size
+            return Size(given)
     if args and size is not None:
         raise TypeError(f"{name}() got multiple values for argument 'size'")
     if size is not None and not isinstance(size, SEQUENCES):
@@ -352,17 +418,21 @@ def empty(
     Args:
         *args, size: the shape, as integers or as one sequence.
         dtype, device, requires_grad: of the result; the default floating type and the CPU unless given.
-        pin_memory, memory_format, layout: accepted and ignored.
+        pin_memory, memory_format: accepted and ignored.
+        layout: ``torch.strided``, which is the only one here.
 
     Returns:
         A tensor of the given shape.
 
     Raises:
         RuntimeError: a negative size.
+        NotImplementedError: another ``layout``.
 
     >>> torch.empty(2, 3).shape
     torch.Size([2, 3])
     """
+    if layout is not None:
+        strided(layout, "empty")
     if out is not None:
         return into(
             out,
@@ -381,7 +451,13 @@ def empty(
     return finish(_empty(size_of(args, size), d, where), requires_grad)
 
 
-def _filled(shape: Size, value: Any, d: DType, where: Any, requires_grad: bool) -> Tensor:
+def _filled(shape: Size, value: Any, dtype: DType | None, device: Any, requires_grad: bool) -> Tensor:
+    d, where = _options(dtype, device)
+    if value.__class__ is int and not value and where is CPU and not d.is_half:
+        n = prod(shape)
+        if n <= _FEW:
+            t = make(np.zeros(n, d.storage), shape, _PLAIN_KINDS[d.storage])
+            return t if requires_grad is False else finish(t, requires_grad)
     t = _empty(shape, d, where)
     if where.type == "cpu" and not d.is_half:
         t._buf.fill(value)
@@ -413,6 +489,8 @@ def full(
     device: Any = None,
     requires_grad: bool = False,
     out: Any = None,
+    layout: Any = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """A tensor of the given shape in which every element is ``fill_value``.
 
@@ -421,6 +499,8 @@ def full(
         fill_value: a number.
         dtype: as the number is unless given: bool, int64 or the default floating type.
         device, requires_grad: of the result; the CPU unless given.
+        pin_memory: accepted and ignored.
+        layout: ``torch.strided``, which is the only one here.
 
     Returns:
         A tensor of shape ``size``.
@@ -428,11 +508,14 @@ def full(
     Raises:
         TypeError: ``size`` is no sequence of integers, or ``fill_value`` is no number.
         RuntimeError: a negative size, or a number that ``dtype`` cannot hold.
+        NotImplementedError: another ``layout``.
 
     >>> torch.full((2, 3), 7)
     tensor([[7, 7, 7],
             [7, 7, 7]])
     """
+    if layout is not None:
+        strided(layout, "full")
     if out is not None:
         return into(out, FILLED, full, size, fill_value, dtype=dtype, device=device, requires_grad=requires_grad)
     value, d = _fill_value(fill_value, dtype, "full")
@@ -449,13 +532,15 @@ def zeros(
     requires_grad: bool = False,
     layout: Any = None,
     out: Any = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """A tensor of zeros.
 
     Args:
         *args, size: the shape, as integers or as one sequence.
         dtype, device, requires_grad: of the result; the default floating type and the CPU unless given.
-        layout: accepted and ignored.
+        pin_memory: accepted and ignored.
+        layout: ``torch.strided``, which is the only one here.
 
     Returns:
         A tensor of the given shape.
@@ -463,17 +548,19 @@ def zeros(
     Raises:
         TypeError: the sizes are no integers.
         RuntimeError: a negative size.
+        NotImplementedError: another ``layout``.
 
     >>> torch.zeros(2, 3)
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
+    if layout is not None:
+        strided(layout, "zeros")
     if out is not None:
         return into(
             out, FILLED, zeros, *args, size=size, dtype=dtype, device=device, requires_grad=requires_grad, layout=layout
         )
-    d, where = _options(dtype, device)
-    return _filled(size_of(args, size, "zeros"), 0, d, where, requires_grad)
+    return _filled(size_of(args, size, "zeros"), 0, dtype, device, requires_grad)
 
 
 @exported("torch")
@@ -486,13 +573,15 @@ def ones(
     requires_grad: bool = False,
     layout: Any = None,
     out: Any = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """A tensor of ones.
 
     Args:
         *args, size: the shape, as integers or as one sequence.
         dtype, device, requires_grad: of the result; the default floating type and the CPU unless given.
-        layout: accepted and ignored.
+        pin_memory: accepted and ignored.
+        layout: ``torch.strided``, which is the only one here.
 
     Returns:
         A tensor of the given shape.
@@ -500,16 +589,18 @@ def ones(
     Raises:
         TypeError: the sizes are no integers.
         RuntimeError: a negative size.
+        NotImplementedError: another ``layout``.
 
     >>> torch.ones(3, dtype=torch.int64)
     tensor([1, 1, 1])
     """
+    if layout is not None:
+        strided(layout, "ones")
     if out is not None:
         return into(
             out, FILLED, ones, *args, size=size, dtype=dtype, device=device, requires_grad=requires_grad, layout=layout
         )
-    d, where = _options(dtype, device)
-    return _filled(size_of(args, size, "ones"), 1, d, where, requires_grad)
+    return _filled(size_of(args, size, "ones"), 1, dtype, device, requires_grad)
 
 
 @exported("torch")
@@ -520,6 +611,8 @@ def empty_like(
     device: Any = None,
     requires_grad: bool = False,
     memory_format: Any = None,
+    layout: Any = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """A tensor of the shape of ``input`` whose elements are whatever was in memory.
 
@@ -527,15 +620,24 @@ def empty_like(
         input: gives the shape.
         dtype, device: those of ``input`` unless given.
         requires_grad: whether operations on the result are recorded.
-        memory_format: accepted and ignored.
+        pin_memory, memory_format: accepted and ignored.
+        layout: ``torch.strided``, which is the only one here.
 
     Returns:
         A contiguous tensor of the same shape.
 
+    Raises:
+        NotImplementedError: another ``layout``.
+
     >>> torch.empty_like(torch.zeros(2, 3)).shape
     torch.Size([2, 3])
     """
+    if layout is not None:
+        strided(layout, "empty_like")
     d, where = _options(dtype, device, input)
+    if input.__class__ is Batched:  # of each sample, so that it can be written to
+        whole = empty_like(input.value, dtype=d, device=where, requires_grad=requires_grad)
+        return batched(whole, input.level)
     return finish(_empty(input.shape, d, where), requires_grad)
 
 
@@ -548,6 +650,8 @@ def full_like(
     device: Any = None,
     requires_grad: bool = False,
     memory_format: Any = None,
+    layout: Any = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """A tensor of the shape of ``input`` in which every element is ``fill_value``.
 
@@ -556,7 +660,8 @@ def full_like(
         fill_value: a number that the type can hold.
         dtype, device: those of ``input`` unless given.
         requires_grad: whether operations on the result are recorded.
-        memory_format: accepted and ignored.
+        pin_memory, memory_format: accepted and ignored.
+        layout: ``torch.strided``, which is the only one here.
 
     Returns:
         A contiguous tensor of the same shape.
@@ -564,12 +669,18 @@ def full_like(
     Raises:
         TypeError: ``fill_value`` is no number.
         RuntimeError: the type cannot hold it.
+        NotImplementedError: another ``layout``.
 
     >>> torch.full_like(torch.zeros(2), 1.5)
     tensor([1.5000, 1.5000])
     """
+    if layout is not None:
+        strided(layout, "full_like")
     d, where = _options(dtype, device, input)
     value, d = _fill_value(fill_value, d, "full_like")
+    if input.__class__ is Batched:  # of each sample, so that it can be written to
+        whole = full_like(input.value, value, dtype=d, device=where, requires_grad=requires_grad)
+        return batched(whole, input.level)
     return _filled(input.shape, value, d, where, requires_grad)
 
 
@@ -582,6 +693,8 @@ def zeros_like(
     device: Any = None,
     requires_grad: bool = False,
     memory_format: Any = None,
+    layout: Any = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """Zeros in the shape of ``input``.
 
@@ -589,14 +702,23 @@ def zeros_like(
         input: gives the shape.
         dtype, device: those of ``input`` unless given.
         requires_grad: whether operations on the result are recorded.
-        memory_format: accepted and ignored.
+        pin_memory, memory_format: accepted and ignored.
+        layout: ``torch.strided``, which is the only one here.
 
     Returns:
-        A contiguous tensor of the same shape.
+        A contiguous tensor of the same shape; of a sparse one a sparse tensor without elements.
+
+    Raises:
+        NotImplementedError: another ``layout``.
 
     >>> torch.zeros_like(torch.tensor([1, 2, 3]))
     tensor([0, 0, 0])
     """
+    if layout is not None:
+        strided(layout, "zeros_like")
+    if input.__class__ is SparseTensor:
+        made = input.detach().to(dtype=dtype, device=device, copy=True).zero_()
+        return made.requires_grad_(requires_grad)
     return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
@@ -609,6 +731,8 @@ def ones_like(
     device: Any = None,
     requires_grad: bool = False,
     memory_format: Any = None,
+    layout: Any = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """Ones in the shape of ``input``.
 
@@ -616,18 +740,25 @@ def ones_like(
         input: gives the shape.
         dtype, device: those of ``input`` unless given.
         requires_grad: whether operations on the result are recorded.
-        memory_format: accepted and ignored.
+        pin_memory, memory_format: accepted and ignored.
+        layout: ``torch.strided``, which is the only one here.
 
     Returns:
         A contiguous tensor of the same shape.
 
+    Raises:
+        NotImplementedError: another ``layout``.
+
     >>> torch.ones_like(torch.tensor([1.5, 2.5]))
     tensor([1., 1.])
     """
+    if layout is not None:
+        strided(layout, "ones_like")
     return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 @exported("torch")
+@engine.fill
 def eye(
     n: int,
     m: int | None = None,
@@ -636,23 +767,30 @@ def eye(
     device: Any = None,
     requires_grad: bool = False,
     out: Any = None,
+    layout: Any = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """Ones on the diagonal, zeros elsewhere.
 
     Args:
         n, m: rows and columns; as many columns as rows unless given.
         dtype, device, requires_grad: of the result; the default floating type and the CPU unless given.
+        pin_memory: accepted and ignored.
+        layout: ``torch.strided``, which is the only one here.
 
     Returns:
         A matrix of shape (n, m).
 
     Raises:
         RuntimeError: a negative size.
+        NotImplementedError: another ``layout``.
 
     >>> torch.eye(2, 3)
     tensor([[1., 0., 0.],
             [0., 1., 0.]])
     """
+    if layout is not None:
+        strided(layout, "eye")
     if out is not None:
         return into(out, FILLED, eye, n, m, dtype=dtype, device=device, requires_grad=requires_grad)
     n = integer(n, "eye", "n")
@@ -660,10 +798,10 @@ def eye(
     for name, size in (("n", n), ("m", m)):
         if size < 0:
             raise RuntimeError(f"{name} must be greater or equal to 0, got {size}")
-    t = zeros(n, m, dtype=dtype)
+    t = zeros(n, m, dtype=dtype, device=CPU)
     if n and m:
-        t._buf[: min(n, m) * m : m + 1] = ones(1, dtype=t.dtype)._buf
-    return finish(movement.to(t, as_device(device)) if device is not None else t, requires_grad)
+        t._buf[: min(n, m) * m : m + 1] = ones(1, dtype=t.dtype, device=CPU)._buf
+    return finish(movement.to(t, as_device(device)), requires_grad)
 
 
 def to_ndarray(x: Tensor) -> np.ndarray:

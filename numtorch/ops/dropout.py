@@ -17,6 +17,7 @@ from numtorch.dispatch.op import op
 from numtorch.dispatch.samples import mask
 from numtorch.dtype import FLOATS
 from numtorch.exports import exported
+from numtorch.grad_mode import mode
 from numtorch.kernels.registry import Signature
 from numtorch.ops import random_cpu, random_cuda
 from numtorch.ops.generator import default_generator
@@ -43,15 +44,15 @@ for _device, _fill in (("cpu", random_cpu.fill_mask), ("cuda", random_cuda.fill_
 
     @dropout_mask.loop(_device, name="philox")
     def _(x, p, fill=_fill):
-        return Loop(fill, (_least(p),), like(x, dtype=dtypes.bool), operands=(), weight=8)
+        return Loop(fill, (least_kept(p),), like(x, dtype=dtypes.bool), operands=(), weight=8)
 
 
-def _least(p: float) -> int:
+def least_kept(p: float) -> int:
     """The first of the 24-bit numbers that are at least ``p``."""
     return ceil(float(np.float32(p)) * (1 << 24))
 
 
-def _scale(p: float) -> float:
+def kept_scale(p: float) -> float:
     """What is kept is divided by the probability that it is."""
     return 1.0 / (1.0 - p) if p < 1 else 0.0
 
@@ -96,12 +97,12 @@ def kept_backward(g, scale):
 )
 def masked_scale(x, p: float, seed: int, at: int):
     """``x / (1 - p)`` where the random number of the position is at least ``p``, else ``x * 0``."""
-    return scaled_where(x, dropout_mask(x, p, seed, at), _scale(p))
+    return scaled_where(x, dropout_mask(x, p, seed, at), kept_scale(p))
 
 
 @masked_scale.loop("cuda", dtypes=FLOATS, name="philox")
 def _(x, p):
-    return Loop(random_cuda.mask_scale, (_least(p), _scale(p)), like(x))
+    return Loop(random_cuda.mask_scale, (least_kept(p), kept_scale(p)), like(x))
 
 
 @masked_scale.vjp
@@ -151,9 +152,12 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     if not input._k.dtype.is_floating_point:
         y = dropped_integers("dropout", input, p)
         return y if not inplace else input.copy_(y)
+    if mode.levels:  # vmap: each sample has a mask of its own, or all have one
+        y = scaled_where(input, ops.random.rand(input.shape) >= p, kept_scale(p))
+        return ops.indexing.overwrite(input, y) if inplace else y
     draw = (float(p), *default_generator.take(input.shape.numel()))
     if input._k.device.type == "cpu":  # the mask is kept: drawing it again takes longer than reading it
-        y = scaled_where(input, dropout_mask(input, *draw), _scale(p))
+        y = scaled_where(input, dropout_mask(input, *draw), kept_scale(p))
     else:
         y = masked_scale(input, *draw)
     if inplace:

@@ -7,13 +7,16 @@ infinite gradient is NaN.
 
 from __future__ import annotations
 
+import builtins
 import math
 
 import numpy as np
 
 from numtorch._tensor import Tensor
+from numtorch.arguments import integer
 from numtorch.dispatch import samples
 from numtorch.dispatch.op import primitive
+from numtorch.dispatch.out import SAME, into
 from numtorch.dtype import COMPUTED
 from numtorch.dtype import bool as BOOL
 from numtorch.exports import exported
@@ -103,6 +106,7 @@ def _(g, *, out):
 
 
 @exported("torch", "Tensor")
+@exported("special")
 @primitive(floats=True, takes=COMPUTED, ref=np.exp2)
 def exp2(x):
     """``2 ** input``.
@@ -122,6 +126,7 @@ def _(g, *, out):
 
 
 @exported("torch", "Tensor")
+@exported("special")
 @primitive(floats=True, takes=COMPUTED, ref=np.expm1)
 def expm1(x):
     """``exp(input) - 1``, with all its digits also near 0.
@@ -198,6 +203,7 @@ def _(g, x):
 
 
 @exported("torch", "Tensor")
+@exported("special")
 @primitive(floats=True, takes=COMPUTED, ref=np.log1p, domain=(-0.5, 3))
 def log1p(x):
     """``log(1 + input)``, with all its digits also near 0.
@@ -349,7 +355,7 @@ def _(g, *, out):
     return g * (1 + out * out)
 
 
-@exported("torch", "Tensor")
+@exported("torch", "Tensor", also=("arctan",))
 @primitive(floats=True, takes=COMPUTED, ref=np.arctan)
 def atan(x):
     """The angle in radians, in ``[-pi / 2, pi / 2]``, whose tangent is ``input``.
@@ -407,6 +413,7 @@ def _(g, x):
 
 
 @exported("torch", "Tensor")
+@exported("special")
 @primitive(floats=True, ref=samples.erf)
 def erf(x):
     """The error function, ``2 / sqrt(pi)`` times the integral of ``exp(-t * t)`` from 0 to ``input``.
@@ -426,6 +433,7 @@ def _(g, x):
 
 
 @exported("torch", "Tensor")
+@exported("special")
 @primitive(floats=True, ref=np.vectorize(math.erfc, otypes=[float]))
 def erfc(x):
     """``1 - erf(input)``, with all its digits also where that is small.
@@ -501,26 +509,51 @@ def _(g):
     return zeros_of(g)
 
 
-@exported("torch", "Tensor")
-@primitive(ref=np.round, takes=SIGNED)
-def round(x):
-    """The nearest integer, halves to the even one; its gradient is 0.
-
-    Args:
-        input: of any real type but booleans; the result has this type.
-
-    >>> torch.round(torch.tensor([0.5, 1.5, -2.6]))
-    tensor([ 0.,  2., -3.])
-    """
+@primitive(name="round", public=False, ref=np.round, takes=SIGNED)
+def nearest(x):
+    """The nearest integer, halves to the even one."""
     return m.round(x)
 
 
-@round.vjp
+@nearest.vjp
 def _(g):
     return zeros_of(g)
 
 
 @exported("torch", "Tensor")
+@exported("special")
+def round(input: Tensor, *, decimals: int = 0, out: Tensor | None = None) -> Tensor:
+    """The nearest number of so many decimals, halves to the even one; its gradient is 0.
+
+    Args:
+        input: of any real type but booleans; the result has this type.
+        decimals: how many digits stay behind the point. A negative number rounds to tens, hundreds and so on.
+
+    Returns:
+        A tensor of the same shape and type.
+
+    Raises:
+        NotImplementedError: ``decimals`` is not 0 for integers.
+
+    >>> torch.round(torch.tensor([0.5, 1.5, -2.6]))
+    tensor([ 0.,  2., -3.])
+    >>> torch.round(torch.tensor([0.126, 12.5]), decimals=2)
+    tensor([ 0.1300, 12.5000])
+    """
+    decimals = integer(decimals, "round", "decimals")
+    if not decimals:
+        return nearest(input, out=out)
+    if out is not None:
+        return into(out, SAME, round, input, decimals=decimals)
+    if not input.dtype.is_floating_point or input.dtype.is_complex:
+        raise NotImplementedError(
+            f"\"round\" with decimals={decimals} not implemented for '{input.dtype.scalar}'; cast with .float()"
+        )
+    ten = 10.0 ** builtins.abs(decimals)
+    return nearest(input / ten) * ten if decimals < 0 else nearest(input * ten) / ten
+
+
+@exported("torch", "Tensor", also=("fix",))
 @primitive(ref=np.trunc, takes=SIGNED)
 def trunc(x):
     """The integer part: each element rounded towards zero; its gradient is 0.

@@ -19,6 +19,7 @@ from numtorch.dispatch.samples import index
 from numtorch.dtype import FLOATS, int32, int64
 from numtorch.errors import OutOfBounds
 from numtorch.exports import exported
+from numtorch.grad_mode import mode
 from numtorch.kernels import threads
 from numtorch.kernels.jit import jit, prange
 from numtorch.ops import moments, movement
@@ -110,7 +111,7 @@ def embedding(
         max_norm: rows that are read are first scaled down, in place, to at most this norm.
         norm_type: the order of that norm.
         scale_grad_by_freq: whether each row's gradient is divided by how often its number occurs in ``input``.
-        sparse: differs from torch: True gives the same dense gradients.
+        sparse: whether the gradient of ``weight`` is a sparse tensor, with the rows that were read.
 
     Returns:
         A tensor of shape (*, d).
@@ -146,6 +147,8 @@ def _(x, w, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse):
                 f"embedding(): max_norm scales rows, which those of {w.dtype.name} cannot be; use weight.float()"
             )
         return _of_limited_rows
+    if sparse:
+        return _with_sparse_gradient
     if scale_grad_by_freq:
         return _with_shared_gradients
     return x, w, None if padding_idx is None else padding_idx % n, None, 2.0, False, False
@@ -170,6 +173,22 @@ def _of_limited_rows(
     with _told(input, weight):
         _limit_rows(alias(weight), reshape(input, (-1,)), float(max_norm), float(norm_type))
     return embedding(input, weight, padding_idx, None, 2.0, *rest)
+
+
+def _with_sparse_gradient(
+    input: Tensor,
+    weight: Tensor,
+    padding_idx: int | None,
+    max_norm: Any,
+    norm_type: float,
+    scale_grad_by_freq: bool,
+    sparse: bool,
+) -> Tensor:
+    y = embedding(input, weight.detach(), padding_idx)
+    if not mode.grad or weight._edge is None:
+        return y
+    skip = None if padding_idx is None else padding_idx % weight.shape[0]
+    return ops.sparse.gradients.SparseRead.apply(weight, y, input, skip, scale_grad_by_freq)
 
 
 def _with_shared_gradients(input: Tensor, weight: Tensor, padding_idx: int | None, *rest: Any) -> Tensor:

@@ -108,7 +108,7 @@ class Generator:
         >>> torch.equal(a, torch.rand(2, generator=g.set_state(state)))
         True
         """
-        return ops.creation.tensor([self._seed, self._at], dtype=dtypes.int64)
+        return ops.creation.tensor([self._seed, self._at], dtype=dtypes.int64, device="cpu")
 
     def set_state(self, state: Tensor) -> Generator:
         """Continue from a saved state.

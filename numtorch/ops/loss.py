@@ -13,6 +13,7 @@ import numpy as np
 
 from numtorch import notices
 from numtorch._tensor import Tensor
+from numtorch.autograd.batched import whole
 from numtorch.dispatch.cost import per_input, per_output, picks
 from numtorch.dispatch.loops import Loop, like
 from numtorch.dispatch.op import op
@@ -133,7 +134,7 @@ def first_bad_label(t: Tensor, classes: int, ignore_index: int | None = None) ->
     """The first label that is no class, if there is one. On a GPU a check would wait for the device."""
     if t.device.type != "cpu":
         return None
-    flat = contiguous(t)._buf
+    flat = contiguous(whole(t))._buf
     bad = loss_cpu.first_bad_label(flat, classes, 0 if ignore_index is None else ignore_index)  # 0 is a class anyway
     return int(flat[bad]) if bad >= 0 else None
 

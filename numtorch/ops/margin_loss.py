@@ -43,7 +43,7 @@ def multi_margin_loss(
     """``sum over j != t of weight[t] * max(0, margin - x[t] + x[j]) ** p / C`` for scores ``x`` and class ``t``.
 
     Args:
-        input: scores, (N, C) or (C), of a floating type.
+        input: scores, (N, C) or (C), of a floating type; a number counts as one class.
         target: class numbers, (N) or (), int64.
         p: 1 or 2.
         margin: by how much the score of the target is to lead.
@@ -88,13 +88,14 @@ def _(x, t, p, margin, w, size_average, reduce, reduction):
     if t.dtype is not int64:
         raise RuntimeError(f"multi_margin_loss: expected scalar type Long but found {t.dtype.name}; use target.long()")
     labels = x.shape[:-1] if x.ndim == 2 else t.shape if t.shape.numel() == 1 and t.ndim < 2 else None
-    if x.ndim not in (1, 2) or not x.shape[-1] or t.shape != labels:
+    if x.ndim > 2 or x.ndim and not x.shape[-1] or t.shape != labels:
         raise RuntimeError(
             f"multi_margin_loss: expected scores (N, C) or (C) with class numbers (N) or (), got input {list(x.shape)} "
             f"and target {list(t.shape)}"
         )
-    if w is not None and w.shape != x.shape[-1:]:
+    if w is not None and w.shape != (x.shape[-1:] or (1,)):
         raise RuntimeError(
-            f"multi_margin_loss: inconsistent weight size, expected {x.shape[-1]} but got {list(w.shape)}"
+            f"multi_margin_loss: inconsistent weight size, expected {list(x.shape[-1:] or (1,))} but got "
+            f"{list(w.shape)}"
         )
     return x, t, p, float(margin), w, None, None, reduction_of(size_average, reduce, reduction)

@@ -61,7 +61,7 @@ def _backward_cost(grads: tuple, g: Tensor, x: Tensor, y: Tensor, *, needs: tupl
     return nbytes(grads) + read, 2 * numel(g) * x.shape[-1] * (needs[0] + needs[1])
 
 
-@exported("torch", "Tensor")
+@exported("torch", "Tensor", "linalg")
 @op(
     cost=_cost,
     out=SAME,
@@ -327,7 +327,7 @@ def dot(input: Tensor, tensor: Tensor, *, out: Any = None) -> Tensor:
     return reduction.sum(input * tensor, dtype=input.dtype)
 
 
-@exported("torch", "Tensor")
+@exported("torch", "Tensor", also=("ger",))
 def outer(input: Tensor, vec2: Tensor, *, out: Any = None) -> Tensor:
     """Every product of an element of one vector and an element of the other.
 
@@ -376,7 +376,7 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: An
     if input._k.dtype is not y._k.dtype or input.shape != y.shape:
         _check_addend(input, y)
     if beta.__class__ is not int or alpha.__class__ is not int or not y._k.dtype.is_floating_point:
-        beta, alpha = _factor(beta, y.dtype), _factor(alpha, y.dtype)
+        beta, alpha = factor(beta, y.dtype), factor(alpha, y.dtype)
     if beta and alpha:
         return (y if alpha == 1 else y * alpha) + (input if beta == 1 else input * beta)
     y = y if alpha == 1 else y * alpha if alpha else _ignored(y)
@@ -400,10 +400,10 @@ def _check_addend(x: Tensor, y: Tensor) -> None:
         )
 
 
-def _factor(value: Any, d: dtype) -> Any:
+def factor(value: Any, d: dtype, name: str = "addmm") -> Any:
     """beta or alpha as a number for elements of a type."""
     if not isinstance(value, int | float | complex | np.number | Tensor):
-        raise TypeError(f"addmm(): arguments 'beta' and 'alpha' must be Number, not {type(value).__name__}")
+        raise TypeError(f"{name}(): arguments 'beta' and 'alpha' must be Number, not {type(value).__name__}")
     if d.is_floating_point and not isinstance(value, complex):
         return value if isinstance(value, int | float) else float(value)
     return element(value, d)

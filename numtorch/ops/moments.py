@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import numtorch.dtype as dtypes
+from numtorch import ops
 from numtorch._tensor import Tensor
 from numtorch.arguments import Dims, flag, only_real
 from numtorch.dispatch.aliases import own_names
@@ -349,6 +350,7 @@ def std(
 
 
 @exported("torch", "Tensor")
+@exported("special")
 @op(
     rows="dim",
     out=CAST,
@@ -644,7 +646,7 @@ def norm(
     Args:
         input: of a floating or complex type, of any shape.
         p: a number, or ``"fro"``, which is 2. inf is the largest magnitude, -inf the smallest, 0 the number of elements
-            that are not 0.
+            that are not 0. ``"nuc"`` is the sum of the singular values of a matrix.
         dim: the dimension or dimensions that are reduced; all if None.
         keepdim: whether reduced dimensions stay, with extent 1.
         dtype: the type in which it is computed.
@@ -666,9 +668,13 @@ def norm(
     if dtype is not None:
         input = input.to(dtypes.as_dtype(dtype))
     p = 2 if p in ("fro", None) else p
+    if p == "nuc":
+        if dim is None and input.ndim != 2:
+            raise RuntimeError(f"norm: order 'nuc' is of a matrix; name two dimensions of shape {list(input.shape)}")
+        return ops.linear_algebra.functions.matrix_norm(input, "nuc", (0, 1) if dim is None else dim, keepdim)
     if not isinstance(p, int | float | np.number):
         raise (RuntimeError if isinstance(p, str) else TypeError)(
-            f"norm: order {p!r} is not supported; give a number, or 'fro'"
+            f"norm: order {p!r} is not supported; give a number, 'fro' or 'nuc'"
         )
     if input._k.dtype.is_complex:
         input = abs(input)

@@ -7,7 +7,7 @@ from typing import Any
 
 from numtorch._tensor import Tensor
 from numtorch.exports import exported
-from numtorch.ops import arithmetic
+from numtorch.ops import arithmetic, elementary, movement
 from numtorch.ops.arithmetic import ONE
 
 _ADD, _SUB = arithmetic.plain_add.op, arithmetic.plain_sub.op
@@ -39,6 +39,14 @@ def pow_(x: Tensor, exponent: Any) -> Tensor:
 def div_(x: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """In-place ``div``."""
     return arithmetic.divider(x, other, rounding_mode).inplace(x, (other,), ())
+
+
+@exported("Tensor")
+def round_(x: Tensor, *, decimals: int = 0) -> Tensor:
+    """In-place ``round``."""
+    if not decimals:
+        return elementary.nearest.op.inplace(x, (), ())
+    return movement.copy.op.inplace(x, (elementary.round(x, decimals=decimals),), ())
 
 
 @exported("Tensor")

@@ -11,6 +11,7 @@ import numpy as np
 from numtorch import notices
 from numtorch._tensor import Tensor
 from numtorch.arguments import flag
+from numtorch.autograd.batched import whole
 from numtorch.dispatch.cost import per_input, per_output
 from numtorch.dispatch.op import op, primitive
 from numtorch.dtype import FLOATS
@@ -392,6 +393,7 @@ def _check_probabilities(what: str, x: Tensor) -> None:
     device."""
     if x._k.device.type != "cpu":
         return
+    x = whole(x)
     if x._k.dtype in FLOATS:
         at = loss_cpu.first_improbable(contiguous(x)._buf)
     else:

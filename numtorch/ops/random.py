@@ -16,13 +16,14 @@ import numpy as np
 import numtorch.dtype as dtypes
 from numtorch import ops
 from numtorch._tensor import Tensor, empty, fresh
-from numtorch.arguments import flag, integer, integers, only_real
+from numtorch.arguments import flag, integer, integers, only_real, strided
+from numtorch.autograd import batched
 from numtorch.autograd.inplace import recorded, single
 from numtorch.device import as_device
 from numtorch.dispatch.cost import called, nbytes, numel
 from numtorch.dispatch.loops import Loop, like
 from numtorch.dispatch.op import op
-from numtorch.dispatch.out import DRAWN, FILLED, MARKS, PLACES, SAMPLES, into
+from numtorch.dispatch.out import DRAWN, FILLED, MARKS, SAMPLES, into
 from numtorch.dtype import FLOATS
 from numtorch.dtype import dtype as DType
 from numtorch.exports import exported
@@ -131,6 +132,10 @@ def _draw(
     generator: Generator | None,
     requires_grad: bool = False,
 ) -> Tensor:
+    if mode.levels:
+        return batched.drawn(
+            lambda s: _draw(s, distribution, first, second, dtype, device, generator, requires_grad), shape
+        )
     d = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     if d.is_complex:  # both parts; of normal numbers each has half the variance
         ends = (0.0, second * math.sqrt(0.5)) if distribution == "normal" else (first, second)
@@ -146,7 +151,8 @@ def _draw(
             y = uniform_like(y, *draw, first, second, d if d.is_half else None)
         else:
             y = normal_like(y, *draw, first, second)
-    y = y.to(d)
+    if y._k.dtype is not d:
+        y = y.to(d)
     if (
         requires_grad is not False
         and requires_grad is not None
@@ -165,6 +171,8 @@ def rand(
     device: Any = None,
     requires_grad: bool = False,
     out: Any = None,
+    layout: Any = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """Uniform random numbers in [0, 1).
 
@@ -172,6 +180,8 @@ def rand(
         *args, size: the shape, as integers or as one sequence.
         generator: the stream from which they are drawn; the default generator unless given.
         dtype, device, requires_grad: of the result; the default floating type and the CPU unless given.
+        pin_memory: accepted and ignored.
+        layout: ``torch.strided``, which is the only one here.
 
     Returns:
         A tensor of the given shape.
@@ -180,11 +190,14 @@ def rand(
         TypeError: the sizes are no integers.
         RuntimeError: a negative size.
         NotImplementedError: ``dtype`` is no floating type.
+        NotImplementedError: another ``layout``.
 
     >>> x = torch.rand(2, 3)
     >>> x.shape, bool(((x >= 0) & (x < 1)).all())
     (torch.Size([2, 3]), True)
     """
+    if layout is not None:
+        strided(layout, "rand")
     if out is not None:
         return into(
             out,
@@ -209,6 +222,8 @@ def randn(
     device: Any = None,
     requires_grad: bool = False,
     out: Any = None,
+    layout: Any = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """Random numbers of the standard normal distribution, of mean 0 and variance 1.
 
@@ -216,6 +231,8 @@ def randn(
         *args, size: the shape, as integers or as one sequence.
         generator: the stream from which they are drawn; the default generator unless given.
         dtype, device, requires_grad: of the result; the default floating type and the CPU unless given.
+        pin_memory: accepted and ignored.
+        layout: ``torch.strided``, which is the only one here.
 
     Returns:
         A tensor of the given shape.
@@ -224,10 +241,13 @@ def randn(
         TypeError: the sizes are no integers.
         RuntimeError: a negative size.
         NotImplementedError: ``dtype`` is no floating type.
+        NotImplementedError: another ``layout``.
 
     >>> torch.randn(2, 3).shape
     torch.Size([2, 3])
     """
+    if layout is not None:
+        strided(layout, "randn")
     if out is not None:
         return into(
             out,
@@ -249,43 +269,77 @@ def _like(x: Tensor, dtype: Any, device: Any) -> tuple[Any, Any]:
 
 
 @exported("torch")
-def rand_like(input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def rand_like(
+    input: Tensor,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    layout: Any = None,
+    pin_memory: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
     """Uniform random numbers in [0, 1) in the shape of ``input``.
 
     Args:
         input: gives the shape.
         dtype, device: those of ``input`` unless given.
         requires_grad: whether operations on the result are recorded.
+        pin_memory, memory_format: accepted and ignored.
+        layout: ``torch.strided``, which is the only one here.
 
     Returns:
         A tensor of the same shape.
 
+    Raises:
+        NotImplementedError: another ``layout``.
+
     >>> torch.rand_like(torch.zeros(2, 3)).shape
     torch.Size([2, 3])
     """
+    if layout is not None:
+        strided(layout, "rand_like")
     return _draw(input.shape, "uniform", 0.0, 1.0, *_like(input, dtype, device), None, requires_grad)
 
 
 @exported("torch")
-def randn_like(input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def randn_like(
+    input: Tensor,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    layout: Any = None,
+    pin_memory: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
     """Random numbers of the standard normal distribution in the shape of ``input``.
 
     Args:
         input: gives the shape.
         dtype, device: those of ``input`` unless given.
         requires_grad: whether operations on the result are recorded.
+        pin_memory, memory_format: accepted and ignored.
+        layout: ``torch.strided``, which is the only one here.
 
     Returns:
         A tensor of the same shape.
 
+    Raises:
+        NotImplementedError: another ``layout``.
+
     >>> torch.randn_like(torch.zeros(2, 3)).shape
     torch.Size([2, 3])
     """
+    if layout is not None:
+        strided(layout, "randn_like")
     return _draw(input.shape, "normal", 0.0, 1.0, *_like(input, dtype, device), None, requires_grad)
 
 
 def _integers(low: int, high: int, shape: Size, generator: Generator | None) -> Tensor:
     """int64 numbers from ``low`` up to but not including ``high``, which may be 2**63, on the CPU."""
+    if mode.levels:
+        return batched.drawn(lambda s: _integers(low, high, Size(s), generator), shape)
     y = empty(shape, dtypes.int64, as_device("cpu"))
     seed, at = (generator or default_generator).take(2 * y.shape.numel())
     span = high - low
@@ -353,6 +407,8 @@ def randint(
     device: Any = None,
     requires_grad: bool = False,
     out: Any = None,
+    layout: Any = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """Random integers from ``low`` up to but not including ``high``, all equally probable.
 
@@ -361,6 +417,8 @@ def randint(
         size: the shape, a sequence of integers.
         generator: the stream from which they are drawn; the default generator unless given.
         dtype, device, requires_grad: of the result; int64 and the CPU unless given.
+        pin_memory: accepted and ignored.
+        layout: ``torch.strided``, which is the only one here.
 
     Returns:
         A tensor of shape ``size``.
@@ -368,10 +426,13 @@ def randint(
     Raises:
         TypeError: ``size`` is no sequence.
         RuntimeError: ``low >= high``, or bounds beyond the type.
+        NotImplementedError: another ``layout``.
 
     >>> torch.randint(3, 4, (2,)), torch.randint(5, (2, 3)).shape
     (tensor([3, 3]), torch.Size([2, 3]))
     """
+    if layout is not None:
+        strided(layout, "randint")
     if out is not None:
         return into(
             out,
@@ -405,7 +466,7 @@ def randint(
         size_of((), size if isinstance(size, tuple) else integers(size, "randint", "size"), "randint"),
         generator,
     )
-    if d is not dtypes.int64 or device is not None:
+    if d is not dtypes.int64 or as_device(device) is not y.device:
         y = y.to(as_device(device), d)
     if (
         requires_grad is not False
@@ -418,7 +479,15 @@ def randint(
 
 @exported("torch")
 def randint_like(
-    input: Tensor, low: int, high: int | None = None, *, dtype: DType | None = None, device: Any = None
+    input: Tensor,
+    low: int,
+    high: int | None = None,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    layout: Any = None,
+    pin_memory: bool = False,
+    memory_format: Any = None,
 ) -> Tensor:
     """Random integers in the shape of ``input``, from ``low`` up to but not including ``high``.
 
@@ -426,22 +495,34 @@ def randint_like(
         input: gives the shape.
         low, high: integers; one alone is ``high``, and the numbers begin at 0.
         dtype, device: those of ``input`` unless given.
+        pin_memory, memory_format: accepted and ignored.
+        layout: ``torch.strided``, which is the only one here.
 
     Returns:
         A tensor of the same shape.
 
     Raises:
         RuntimeError: ``low >= high``, or bounds beyond the type.
+        NotImplementedError: another ``layout``.
 
     >>> torch.randint_like(torch.zeros(2), 3, 4)
     tensor([3., 3.])
     """
+    if layout is not None:
+        strided(layout, "randint_like")
     return randint(low, high, input.shape, dtype=dtype or input.dtype, device=device or input.device)
 
 
 @exported("torch")
 def randperm(
-    n: int, *, generator: Generator | None = None, dtype: DType | None = None, device: Any = None, out: Any = None
+    n: int,
+    *,
+    generator: Generator | None = None,
+    dtype: DType | None = None,
+    device: Any = None,
+    out: Any = None,
+    layout: Any = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """The integers from 0 to ``n - 1`` in random order.
 
@@ -449,6 +530,8 @@ def randperm(
         n: how many.
         generator: the stream that decides; the default generator unless given.
         dtype, device: of the result; int64 and the CPU unless given.
+        pin_memory: accepted and ignored.
+        layout: ``torch.strided``, which is the only one here.
 
     Returns:
         A vector of ``n`` integers.
@@ -456,13 +539,18 @@ def randperm(
     Raises:
         RuntimeError: ``n`` is negative, or the type does not hold all the numbers.
         NotImplementedError: ``dtype`` is bool.
+        NotImplementedError: another ``layout``.
 
     >>> torch.randperm(4).sort().values
     tensor([0, 1, 2, 3])
     """
+    if layout is not None:
+        strided(layout, "randperm")
     if out is not None:
         return into(out, DRAWN, randperm, n, generator=generator, dtype=dtype, device=device)
 
+    if mode.levels:
+        return _permutations(n, generator, dtype, device)
     n, d = integer(n, "randperm", "n"), dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
     if n < 0:
         raise RuntimeError(f"randperm: n must be non-negative, got {n}")
@@ -480,6 +568,16 @@ def randperm(
     return ops.creation.from_ndarray(order).to(as_device(device), d)
 
 
+def _permutations(n: int, generator: Generator | None, dtype: Any, device: Any) -> Tensor:
+    """``randperm`` for each sample of a ``vmap``."""
+
+    def draw(shape: tuple) -> Tensor:
+        made = [randperm(n, generator=generator, dtype=dtype, device=device) for _ in range(math.prod(shape[:-1]))]
+        return movement.reshape(movement.stack(made), shape)
+
+    return batched.drawn(draw, (n,))
+
+
 def _check_deviations(std: Any) -> None:
     """RuntimeError for a standard deviation below 0, or NaN."""
     if not isinstance(std, Tensor):
@@ -491,7 +589,7 @@ def _check_deviations(std: Any) -> None:
 
 def _lie(x: Tensor, low: float, high: float) -> bool:
     """Whether all elements lie in [low, high]; NaN does not."""
-    values = ops.creation.to_ndarray(x.detach().cpu())
+    values = ops.creation.to_ndarray(batched.whole(x).detach().cpu())
     return not values.size or bool(values.min() >= low and values.max() <= high)
 
 
@@ -513,6 +611,9 @@ def normal(
     generator: Generator | None = None,
     dtype: DType | None = None,
     device: Any = None,
+    layout: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
     out: Any = None,
 ) -> Tensor:
     """Random numbers of normal distributions with the given means and standard deviations.
@@ -521,7 +622,9 @@ def normal(
         mean, std: numbers or tensors, broadcast together.
         size: the shape, where both are numbers.
         generator: the stream from which they are drawn; the default generator unless given.
-        dtype, device: of the result, where both are numbers; the default floating type and the CPU unless given.
+        dtype, device, requires_grad: of the result, where both are numbers; the default floating type and the CPU
+            unless given.
+        layout, pin_memory: accepted and ignored.
 
     Returns:
         A tensor of the common shape and of the type of the first tensor, or of shape ``size``.
@@ -548,7 +651,7 @@ def normal(
         plain_mean, plain_std = (v.detach() if isinstance(v, Tensor) else v for v in (mean, std))
         return _flat((y * plain_std + plain_mean).to(given[0].dtype), *given)
     shape = size_of((), integers(size, "normal", "size"), "normal")
-    return _draw(shape, "normal", float(mean), float(std), dtype, device, generator)
+    return _draw(shape, "normal", float(mean), float(std), dtype, device, generator, requires_grad)
 
 
 def _refill(x: Tensor, distribution: str, first: float, second: float, generator: Generator | None) -> Tensor:
@@ -577,7 +680,7 @@ def normal_(x: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Genera
 
 @exported("Tensor")
 def uniform_(x: Tensor, low: float = 0.0, to: float = 1.0, *, generator: Generator | None = None) -> Tensor:
-    """Overwrite with uniform random numbers in [low, to).
+    """Overwrite with uniform random numbers in [low, to), also both parts of complex numbers.
 
     Args:
         low, to: numbers that the type holds.
@@ -591,7 +694,8 @@ def uniform_(x: Tensor, low: float = 0.0, to: float = 1.0, *, generator: Generat
     True
     """
     if x.dtype.is_complex:
-        raise NotImplementedError(f"\"uniform_\" not implemented for '{x.dtype.scalar}'; fill .real and .imag")
+        uniform_(movement.view_as_real(x), low, to, generator=generator)
+        return x
     if x.dtype.is_floating_point:
         most = dtypes.finfo(x.dtype).max
         for name, bound in (("from", low), ("to", to)):
@@ -728,70 +832,3 @@ def bernoulli_(x: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -
     if isinstance(p, Tensor):
         return movement.copy_(x, _flat((u < p.detach()).to(x.dtype), p))
     return movement.copy_(x, (u < p).to(x.dtype))
-
-
-@exported("torch", "Tensor")
-def multinomial(
-    input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None, out: Any = None
-) -> Tensor:
-    """Positions drawn with probabilities proportional to the elements of each row.
-
-    Args:
-        input: weights that are not negative, (n) or (m, n), of a floating type; they need not sum to 1.
-        num_samples: how many positions of each row.
-        replacement: whether a position may be drawn more than once.
-        generator: the stream that decides; the default generator unless given.
-
-    Returns:
-        int64 positions, (num_samples) or (m, num_samples).
-
-    Raises:
-        RuntimeError: another shape or type, a weight that is negative or not finite, a row that sums to 0, or without
-            replacement more samples than a row has positive weights.
-
-    >>> torch.multinomial(torch.tensor([0.0, 3.0, 0.0]), 2, replacement=True)
-    tensor([1, 1])
-    """
-    if replacement.__class__ is not bool:
-        replacement = flag(replacement, "multinomial", "replacement")
-    if out is not None:
-        return into(out, PLACES, multinomial, input, num_samples, replacement, generator=generator)
-
-    if input.ndim not in (1, 2):
-        raise RuntimeError("prob_dist must be 1 or 2 dim")
-    num_samples = integer(num_samples, "multinomial", "num_samples")
-    if not input.dtype.is_floating_point:
-        raise RuntimeError(f"multinomial only supports floating-point dtypes for input, got: {input.dtype.name}")
-    if num_samples <= 0:
-        raise RuntimeError(f"cannot sample n_sample <= 0 samples (multinomial: num_samples={num_samples})")
-    if not replacement and num_samples > input.shape[-1]:
-        raise RuntimeError(
-            f"cannot sample n_sample > prob_dist.size(-1) samples without replacement (multinomial: {num_samples} of "
-            f"{input.shape[-1]})"
-        )
-    if not input.shape[-1]:
-        raise RuntimeError(f"multinomial: cannot sample from no categories, of {list(input.shape)}")
-    weights = ops.creation.to_ndarray(input.detach().cpu().to(dtypes.float64)).reshape(-1, input.shape[-1])
-    if not np.isfinite(weights).all() or (weights < 0).any():
-        raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
-    if (weights.sum(1) <= 0).any():
-        raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
-    if not replacement and ((weights > 0).sum(1) < num_samples).any():
-        raise RuntimeError(
-            "invalid multinomial distribution (with replacement=False, not enough non-negative category to sample)"
-        )
-    if replacement:
-        u = ops.creation.to_ndarray(
-            _draw((weights.shape[0], num_samples), "uniform", 0.0, 1.0, dtypes.float64, None, generator)
-        )
-        totals = weights.cumsum(1)
-        rows = [np.searchsorted(t, r * t[-1], side="right") for t, r in zip(totals, u, strict=True)]
-        drawn = np.minimum(np.array(rows, np.int64).reshape(u.shape), weights.shape[1] - 1)
-    else:
-        u = ops.creation.to_ndarray(_draw(weights.shape, "uniform", 0.0, 1.0, dtypes.float64, None, generator))
-        # The first arrivals of exponential clocks with these rates are a sample without replacement.
-        with np.errstate(divide="ignore"):
-            arrivals = -np.log1p(-u) / weights
-        drawn = np.argsort(arrivals, axis=1, kind="stable")[:, :num_samples]
-    y = ops.creation.from_ndarray(np.ascontiguousarray(drawn, dtype=np.int64))
-    return y.reshape((num_samples,) if input.ndim == 1 else y.shape).to(input.device)

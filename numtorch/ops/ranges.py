@@ -10,7 +10,7 @@ import numpy as np
 import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor, make
 from numtorch._tensor import empty as _empty
-from numtorch.arguments import element, integer
+from numtorch.arguments import element, integer, strided
 from numtorch.device import CPU, as_device
 from numtorch.dispatch.out import COUNTED, FILLED, into
 from numtorch.dtype import dtype as DType
@@ -50,6 +50,8 @@ def arange(
     device: Any = None,
     requires_grad: bool = False,
     out: Any = None,
+    layout: Any = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """``start``, ``start + step``, ... up to but not including ``end``.
 
@@ -57,6 +59,8 @@ def arange(
         start, end, step: numbers; one number alone is ``end``, counted from 0. A negative ``step`` counts down.
         dtype: int64 if all three are integers, else the default floating type, unless given.
         device, requires_grad: of the result; the CPU unless given.
+        pin_memory: accepted and ignored.
+        layout: ``torch.strided``, which is the only one here.
 
     Returns:
         A vector of ``ceil((end - start) / step)`` numbers.
@@ -64,16 +68,29 @@ def arange(
     Raises:
         RuntimeError: ``step`` is 0 or leads away from ``end``, or a number is not finite.
         NotImplementedError: ``dtype`` is bool.
+        NotImplementedError: another ``layout``.
 
     >>> torch.arange(4)
     tensor([0, 1, 2, 3])
     >>> torch.arange(1, 2.5, 0.5)
     tensor([1.0000, 1.5000, 2.0000])
     """
+    if layout is not None:
+        strided(layout, "arange")
     if out is not None:
         return into(out, COUNTED, arange, start, end, step, dtype=dtype, device=device, requires_grad=requires_grad)
     if start is None or end is None:
         start, end = 0, start if end is None else end
+    if (
+        start.__class__ is end.__class__ is step.__class__ is int
+        and step > 0
+        and -_SHORT <= start <= end <= _SHORT
+        and (dtype is None or dtype is dtypes.int64)
+        and requires_grad is False
+        and as_device(device) is CPU
+    ):
+        values = np.arange(start, end, step, dtype=_INT64)  # nothing to check: what programs write in their loops
+        return make(values, values.shape, _INT64_KIND)
     if not (start.__class__ is end.__class__ is step.__class__ is int):
         start, end, step = (
             _scalar(start, "arange", "start"),
@@ -135,6 +152,8 @@ def counting(n: int) -> np.ndarray:
 
 
 _INT64 = np.dtype(np.int64)
+_INT64_KIND = kind(dtypes.int64, CPU)
+_SHORT = 1 << 11  # ends between which a row lies that needs no memory of its own kind
 
 
 def _bound(value: Any, d: DType, op: str, name: str) -> float:
@@ -157,6 +176,10 @@ def _evenly(start: float, end: float, steps: int, op: str) -> np.ndarray:
         return np.where(i < steps // 2, start + step * i, end - step * i[::-1])
 
 
+def _some_complex(*numbers: Any) -> bool:
+    return any(n.dtype.is_complex if isinstance(n, Tensor) else isinstance(n, complex) for n in numbers)
+
+
 def _of(number: Any) -> tuple[Any, Any]:
     """The real and the imaginary part."""
     number = complex(number)
@@ -173,6 +196,8 @@ def linspace(
     device: Any = None,
     requires_grad: bool = False,
     out: Any = None,
+    layout: Any = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """``steps`` evenly spaced numbers from ``start`` to ``end``, both included.
 
@@ -180,6 +205,8 @@ def linspace(
         start, end: numbers.
         steps: how many; of one it is ``start``.
         dtype, device, requires_grad: of the result; the default floating type and the CPU unless given.
+        pin_memory: accepted and ignored.
+        layout: ``torch.strided``, which is the only one here.
 
     Returns:
         A vector of ``steps`` numbers.
@@ -187,15 +214,18 @@ def linspace(
     Raises:
         RuntimeError: ``steps`` is negative.
         NotImplementedError: ``dtype`` is bool.
+        NotImplementedError: another ``layout``.
 
     >>> torch.linspace(0, 1, 5)
     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
     """
+    if layout is not None:
+        strided(layout, "linspace")
     if out is not None:
         return into(out, FILLED, linspace, start, end, steps, dtype=dtype, device=device, requires_grad=requires_grad)
     d = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     steps = integer(steps, "linspace", "steps")
-    if d.is_complex or isinstance(start, complex) or isinstance(end, complex):
+    if d.is_complex or _some_complex(start, end):
         parts = [_evenly(float(a), float(b), steps, "linspace") for a, b in zip(_of(start), _of(end), strict=True)]
         return _counted(parts[0] + 1j * parts[1], d.to_complex(), device, requires_grad)
     values = _evenly(_bound(start, d, "linspace", "start"), _bound(end, d, "linspace", "end"), steps, "linspace")
@@ -213,14 +243,18 @@ def logspace(
     device: Any = None,
     requires_grad: bool = False,
     out: Any = None,
+    layout: Any = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """``base`` to the power of ``steps`` evenly spaced numbers from ``start`` to ``end``, both included.
 
     Args:
         start, end: the first and the last exponent.
         steps: how many; of one it is ``start``.
-        base: a number.
+        base: a number; it or the exponents may be complex, and the result is then.
         dtype, device, requires_grad: of the result; the default floating type and the CPU unless given.
+        pin_memory: accepted and ignored.
+        layout: ``torch.strided``, which is the only one here.
 
     Returns:
         A vector of ``steps`` numbers.
@@ -228,19 +262,26 @@ def logspace(
     Raises:
         RuntimeError: ``steps`` is negative.
         NotImplementedError: ``dtype`` is bool.
+        NotImplementedError: another ``layout``.
 
     >>> torch.logspace(0, 3, 4)
     tensor([   1.,   10.,  100., 1000.])
     """
+    if layout is not None:
+        strided(layout, "logspace")
     if out is not None:
         return into(
             out, FILLED, logspace, start, end, steps, base, dtype=dtype, device=device, requires_grad=requires_grad
         )
     d = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     steps = integer(steps, "logspace", "steps")
+    if d.is_complex or _some_complex(start, end, base):
+        parts = [_evenly(float(a), float(b), steps, "logspace") for a, b in zip(_of(start), _of(end), strict=True)]
+        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+            return _counted(np.power(complex(base), parts[0] + 1j * parts[1]), d.to_complex(), device, requires_grad)
     if steps == 1:  # as it is given, also where the type has only integers
-        start, _ = float(_scalar(start, "logspace", "start")), _scalar(end, "logspace", "end")
-        return _counted(np.array([float(base) ** start]), d, device, requires_grad)
+        start, _ = _scalar(start, "logspace", "start"), _scalar(end, "logspace", "end")
+        return _counted(np.array([float(base) ** float(start)]), d, device, requires_grad)
     values = _evenly(_bound(start, d, "logspace", "start"), _bound(end, d, "logspace", "end"), steps, "logspace")
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         return _counted(np.power(float(base), values), d, device, requires_grad)

@@ -17,7 +17,7 @@ from numtorch.exports import exported
 from numtorch.ops import movement
 from numtorch.ops import scan_cpu as cpu
 from numtorch.ops import scan_cuda as cuda
-from numtorch.ops.arithmetic import exp, gt, isfinite, logical_or, where, zeros_of
+from numtorch.ops.arithmetic import exp, gt, isfinite, log, logical_or, where, zeros_of
 from numtorch.ops.indexing import overwrite
 from numtorch.ops.reduction import goes_back, with_slope
 from numtorch.storage import around, tick, wrap_dim
@@ -343,7 +343,7 @@ def logcumsumexp(x, dim: int):
     """``log(sum(exp(x)))`` of the elements up to each along ``dim``, without overflow.
 
     Args:
-        input: of a floating type, of any shape.
+        input: floating or complex, of any shape.
         dim: the dimension.
 
     Returns:
@@ -361,9 +361,23 @@ def logcumsumexp(x, dim: int):
 
 @logcumsumexp.arguments
 def _(x, dim):
+    if x.dtype.is_complex:
+        return _complex_logs_of_sums
     if not x.dtype.is_floating_point:
         raise NotImplementedError(f'"logcumsumexp" not implemented for {x.dtype.name}; cast with .float()')
     return x, wrap_dim(dim, x.ndim, "logcumsumexp")
+
+
+def _complex_logs_of_sums(x: Tensor, dim: int) -> Tensor:
+    """``logcumsumexp`` of complex numbers: sums over the exponential of the largest real part so far."""
+    dim = wrap_dim(dim, x.ndim, "logcumsumexp")
+    if not x.numel() or not x.ndim:
+        return x * 1
+    top = cummax(movement.real(x.detach()), dim)[0]
+    top = where(isfinite(top), top, 0.0)
+    before = movement.narrow(top, dim, 0, 1)
+    down = exp(movement.cat([before, movement.narrow(top, dim, 0, top.shape[dim] - 1)], dim) - top)
+    return log(linear_recurrence(down.to(x.dtype), exp(x - top), dim)) + top
 
 
 @logcumsumexp.vjp(cost=per_input(4, "exp", "exp"))

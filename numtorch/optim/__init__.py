@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from numtorch import absent, exports
 from numtorch.optim import lr_scheduler as lr_scheduler
+from numtorch.optim import swa_utils as swa_utils
 from numtorch.optim.optimizer import Optimizer as Optimizer
 
 if not TYPE_CHECKING:

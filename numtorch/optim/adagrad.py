@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
-from numtorch.dispatch.update import overwrite, update
+from numtorch._tensor import Tensor
 from numtorch.ops import creation
-from numtorch.ops.arithmetic import sqrt
-from numtorch.ops.optimizer import advance
-from numtorch.optim.optimizer import Optimizer, check, check_rate, counter, evaluate, number
+from numtorch.ops.optimizer import adagrad_step
+from numtorch.ops.sparse import gradients
+from numtorch.optim.elementwise import _Elementwise, decaying
+from numtorch.optim.optimizer import check, check_rate, counter, number
 
 
-@update
-def adagrad_step(
-    x,
-    g,
-    v,
-    rate: float = 1e-2,
-    eps: float = 1e-10,
-    weight_decay: float = 0.0,
-    decay: bool = False,
-    maximize: bool = False,
-):
-    """``v += g*g; x -= rate * g / (sqrt(v) + eps)`` (Duchi, Hazan, Singer 2011)."""
-    d = -g if maximize else g
-    if decay:
-        d = d + x * weight_decay
-    v_new = v + d * d
-    return overwrite((x, v), (x - d / (sqrt(v_new) + eps) * rate, v_new))
-
-
-class Adagrad(Optimizer):
+class Adagrad(_Elementwise):
     """``v += g*g; p -= lr / (1 + (t - 1)*lr_decay) * g / (sqrt(v) + eps)`` at step t.
 
     Args:
@@ -43,10 +25,10 @@ class Adagrad(Optimizer):
         eps: added to the root; not negative.
         foreach, fused: accepted; the step is always one fused kernel.
         maximize: go along the gradient, not against it.
-        differentiable: only False.
+        differentiable: let autograd follow the step; the parameters may then be computed tensors.
 
     Raises:
-        ValueError: a number is outside its range, ``params`` is empty, or ``differentiable`` is set.
+        ValueError: a number is outside its range, or ``params`` is empty.
         TypeError: ``params`` is a tensor, or has something else than tensors.
 
     Source: Duchi, Hazan, Singer, Adaptive Subgradient Methods for Online Learning and Stochastic Optimization (2011).
@@ -64,6 +46,9 @@ class Adagrad(Optimizer):
         {"lr": 0.1, "lr_decay": 0.01, "weight_decay": 0.1, "maximize": True},
         {"lr": 0.1, "initial_accumulator_value": 0.5, "eps": 0.001},
     )
+
+    _formula = adagrad_step
+    kept = {"sum": None}
 
     def __init__(
         self,
@@ -100,27 +85,29 @@ class Adagrad(Optimizer):
         )
         for group in self.param_groups:
             for p in group["params"]:
-                self.state[p] = {"step": counter(), "sum": creation.full_like(p, initial_accumulator_value).detach()}
+                self.state[p] = self._begin(group, p)
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        loss = evaluate(closure)
-        for group in self.param_groups:
-            lr, slower, eps, decay = (number(group[n]) for n in ("lr", "lr_decay", "eps", "weight_decay"))
-            for p in group["params"]:
-                if p.grad is not None:
-                    state = self.state[p]
-                    t = advance(state["step"])
-                    adagrad_step(
-                        p,
-                        p.grad,
-                        state["sum"],
-                        lr / (1.0 + (t - 1.0) * slower),
-                        eps,
-                        decay,
-                        decay != 0.0,
-                        group["maximize"],
-                    )
-        return loss
+    def _begin(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
+        start = group["initial_accumulator_value"]
+        start = complex(start, start) if p.is_complex() else start  # its parts are numbers of their own
+        return {"step": counter(), "sum": creation.full_like(p, start).detach()}
+
+    def _numbers(self, group: dict[str, Any], count: float) -> dict[str, Any]:
+        rate = number(group["lr"]) / (1.0 + (count - 1.0) * number(group["lr_decay"]))
+        return {"rate": rate, "eps": number(group["eps"]), **decaying(group)}
+
+    def _sparse_step(self, group: dict[str, Any], p: Tensor, g: Any) -> None:
+        if group["weight_decay"]:
+            raise RuntimeError("weight_decay option is not compatible with sparse gradients")
+        if p.is_complex():
+            raise RuntimeError("Adagrad does not support complex parameters with sparse gradients")
+        state = self.state[p]
+        numbers = self._numbers(group, self._advance(group, p, state))
+        g = gradients.gradient_of(g, group["maximize"])
+        if g._nnz():
+            gradients.add_to(state["sum"], g, g.elements * g.elements)
+            root = gradients.read(state["sum"], g).sqrt() + numbers["eps"]
+            gradients.add_to(p, g, g.elements / root * -numbers["rate"])
 
     def share_memory(self) -> None:
         """Does nothing: worker processes receive copies.

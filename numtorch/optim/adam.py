@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from math import sqrt
 from typing import Any
 
 from numtorch._tensor import Tensor
-from numtorch.ops import creation
-from numtorch.ops.optimizer import adam_step, advance
-from numtorch.optim.optimizer import Optimizer, check, check_rate, counter, evaluate, number
+from numtorch.ops.optimizer import adam_step
+from numtorch.optim.elementwise import _Elementwise, decaying, moments
+from numtorch.optim.optimizer import check, check_betas, check_rate, number
 
 
-class Adam(Optimizer):
+class Adam(_Elementwise):
     """``p -= lr * m / (sqrt(v) + eps)`` with unbiased running means m of g and v of g**2.
 
     ``m = beta1*m + (1-beta1)*g``, ``v = beta2*v + (1-beta2)*g*g``, each divided by ``1 - beta**t`` at step t.
@@ -26,11 +26,11 @@ class Adam(Optimizer):
         amsgrad: divide by the largest v so far.
         foreach, fused, capturable: accepted; the step is always one fused kernel.
         maximize: go along the gradient, not against it.
-        differentiable: only False.
+        differentiable: let autograd follow the step; the parameters may then be computed tensors.
         decoupled_weight_decay: shrink the parameter by ``lr * weight_decay`` instead, as ``AdamW`` does.
 
     Raises:
-        ValueError: a number is outside its range, ``params`` is empty, or ``differentiable`` is set.
+        ValueError: a number is outside its range, or ``params`` is empty.
         TypeError: ``params`` is a tensor, or has something else than tensors.
 
     Source: Kingma and Ba, Adam: A Method for Stochastic Optimization (2015); Reddi et al., On the Convergence of Adam
@@ -50,6 +50,9 @@ class Adam(Optimizer):
         {"lr": 0.01, "weight_decay": 0.1, "amsgrad": True},
         {"lr": 0.01, "maximize": True, "decoupled_weight_decay": True, "weight_decay": 0.1},
     )
+
+    _formula = adam_step
+    kept = {"exp_avg": None, "exp_avg_sq": None, "max_exp_avg_sq": "amsgrad"}
 
     def __init__(
         self,
@@ -71,8 +74,7 @@ class Adam(Optimizer):
             raise ValueError("lr as a Tensor is not supported for capturable=False and foreach=True")
         check_rate(lr)
         check("epsilon value", eps, eps >= 0.0)
-        for i in (0, 1):
-            check(f"beta parameter at index {i}", betas[i], bool(0.0 <= betas[i] < 1.0))
+        check_betas(betas)
         check("weight_decay value", weight_decay, weight_decay >= 0.0)
         super().__init__(
             params,
@@ -91,50 +93,10 @@ class Adam(Optimizer):
             },
         )
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        loss = evaluate(closure)
-        states = self.state
-        for group in self.param_groups:
-            lr, decay, eps = number(group["lr"]), number(group["weight_decay"]), number(group["eps"])
-            beta1, beta2 = group["betas"]
-            beta1, beta2 = number(beta1), number(beta2)
-            gain1, gain2 = 1.0 - beta1, 1.0 - beta2
-            amsgrad, maximize = group["amsgrad"], group["maximize"]
-            decoupled = decay != 0.0 and group["decoupled_weight_decay"]
-            decays = decay != 0.0 and not decoupled
-            shrink = 1.0 - lr * decay
-            last = rate = root = 0.0
-            for p in group["params"]:
-                g = p.grad
-                if g is None:
-                    continue
-                state = states[p]
-                if not state:
-                    state["step"] = counter()
-                    state["exp_avg"] = creation.zeros_like(p)
-                    state["exp_avg_sq"] = creation.zeros_like(p)
-                    if amsgrad:
-                        state["max_exp_avg_sq"] = creation.zeros_like(p)
-                t = advance(state["step"])
-                if t != last:  # the same for most parameters of a group
-                    last, rate, root = t, lr / (1.0 - beta1**t), sqrt(1.0 - beta2**t)
-                adam_step(
-                    p,
-                    g,
-                    state["exp_avg"],
-                    state["exp_avg_sq"],
-                    state["max_exp_avg_sq"] if amsgrad else None,
-                    beta1,
-                    gain1,
-                    beta2,
-                    gain2,
-                    rate,
-                    root,
-                    eps,
-                    decay,
-                    shrink,
-                    decays,
-                    decoupled,
-                    maximize,
-                )
-        return loss
+    def _numbers(self, group: dict[str, Any], count: float) -> dict[str, Any]:
+        numbers = moments(group) | decaying(group, group["decoupled_weight_decay"])
+        return numbers | {
+            "rate": number(group["lr"]) / (1.0 - numbers["beta1"] ** count),
+            "root": sqrt(1.0 - numbers["beta2"] ** count),
+            "eps": number(group["eps"]),
+        }

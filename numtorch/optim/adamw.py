@@ -20,10 +20,10 @@ class AdamW(Adam):
         amsgrad: divide by the largest v so far.
         maximize: go along the gradient, not against it.
         foreach, fused, capturable: accepted; the step is always one fused kernel.
-        differentiable: only False.
+        differentiable: let autograd follow the step; the parameters may then be computed tensors.
 
     Raises:
-        ValueError: a number is outside its range, ``params`` is empty, or ``differentiable`` is set.
+        ValueError: a number is outside its range, or ``params`` is empty.
         TypeError: ``params`` is a tensor, or has something else than tensors.
 
     Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization (2019).

@@ -14,8 +14,8 @@ from numtorch import notices
 from numtorch._tensor import Tensor
 from numtorch.autograd.node import RemovableHandle
 from numtorch.dtype import float32, float64, get_default_dtype
-from numtorch.grad_mode import enable_grad
-from numtorch.ops import creation, movement
+from numtorch.grad_mode import enable_grad, no_grad
+from numtorch.ops import creation, gradients, movement
 
 
 class _Required:
@@ -107,8 +107,8 @@ class Optimizer:
     Raises:
         TypeError: ``params`` is a tensor, cannot be iterated, or has something else than tensors.
         ValueError: ``params`` is empty, has a tensor that was computed or one twice in different groups, or lacks an
-            option without default; ``differentiable`` is set.
-        RuntimeError: ``fused`` and ``foreach`` are both set.
+            option without default.
+        RuntimeError: ``fused`` is set and ``foreach`` or ``differentiable`` is, too.
 
     >>> class SignDescent(torch.optim.Optimizer):
     ...     def __init__(self, params, lr=0.1):
@@ -151,12 +151,8 @@ class Optimizer:
                 f"{type(self).__name__}: '{type(params).__name__}' object is not iterable over Tensors or dicts; pass "
                 "model.parameters()"
             )
-        if defaults.get("differentiable"):
-            raise ValueError(
-                f"{type(self).__name__}: differentiable=True cannot be had, because the step overwrites its parameters "
-                "in one kernel. To differentiate through an update, write it in ops: p = p - lr * grad, with "
-                "torch.autograd.grad(..., create_graph=True)"
-            )
+        if defaults.get("fused") and defaults.get("differentiable"):
+            raise RuntimeError("`fused` does not support `differentiable`")
         if defaults.get("fused") and defaults.get("foreach"):
             raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
         self.state: defaultdict[Tensor, Any] = defaultdict(dict)
@@ -211,7 +207,7 @@ class Optimizer:
         for p in params:
             if not isinstance(p, Tensor):
                 raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(p).__name__}")
-            if not p.is_leaf and not p.retains_grad:
+            if not (p.is_leaf or p.retains_grad or self.defaults.get("differentiable")):
                 raise ValueError("can't optimize a non-leaf Tensor")
         for name, default in self.defaults.items():
             if default is required and name not in param_group:
@@ -280,14 +276,18 @@ class Optimizer:
         >>> w.grad is None
         True
         """
+        kept = []
         for group in self.param_groups:
             for p in group["params"]:
                 if set_to_none:
                     p.grad = None
-                elif p.grad is not None:
-                    if p.grad.requires_grad:
-                        p.grad = p.grad.detach()
-                    p.grad.zero_()
+                elif (g := p.grad) is not None:
+                    if g.requires_grad:
+                        p.grad = g = g.detach()
+                    kept.append(g)
+        if kept:
+            with no_grad():
+                gradients.zero(kept)
 
     def register_step_pre_hook(self, hook: Callable) -> RemovableHandle:
         """Call ``hook(optimizer, args, kwargs)`` before each step.
@@ -521,9 +521,9 @@ def number(value: Any) -> float:
     return value if type(value) is float else float(value)
 
 
-def counter() -> Tensor:
+def counter(value: float = 0.0) -> Tensor:
     """A fresh ``step``: 0-dim, on the CPU, float32 unless the default type is float64."""
-    return creation.zeros((), dtype=float64 if get_default_dtype() is float64 else float32)
+    return creation.full((), value, dtype=float64 if get_default_dtype() is float64 else float32, device="cpu")
 
 
 def check(option: str, value: Any, ok: bool) -> None:
@@ -534,6 +534,23 @@ def check(option: str, value: Any, ok: bool) -> None:
 
 def check_rate(lr: Any) -> None:
     """ValueError unless ``lr`` is a number or one-element tensor that is not negative."""
-    if isinstance(lr, Tensor) and lr.numel() != 1:
-        raise ValueError("Tensor lr must be 1-element")
+    check_one(lr)
     check("learning rate", lr, bool(lr >= 0.0))
+
+
+def check_one(lr: Any) -> None:
+    """ValueError if ``lr`` is a tensor of more or fewer elements than one."""
+    if isinstance(lr, Tensor) and lr.numel() != 1:
+        raise ValueError(f"Tensor lr must be 1-element, but has shape {list(lr.shape)}")
+
+
+def check_betas(betas: Any) -> None:
+    """ValueError unless both are in [0, 1)."""
+    for i in (0, 1):
+        check(f"beta parameter at index {i}", betas[i], bool(0.0 <= betas[i] < 1.0))
+
+
+def above(what: str, value: Any, least: float = 0.0) -> None:
+    """ValueError, as the newer optimizers word it, if an option is below what it may be."""
+    if not value >= least:
+        raise ValueError(f"{what} should be >= {least:g} but is: {value}")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
-from numtorch.ops import creation
-from numtorch.ops.optimizer import advance, rmsprop_step
-from numtorch.optim.optimizer import Optimizer, check, check_rate, counter, evaluate, number
+from numtorch.ops.optimizer import rmsprop_step
+from numtorch.optim.elementwise import _Elementwise, decaying
+from numtorch.optim.optimizer import check, check_rate, number
 
 
-class RMSprop(Optimizer):
+class RMSprop(_Elementwise):
     """``v = alpha*v + (1-alpha)*g*g; p -= lr * g / (sqrt(v) + eps)``.
 
     Args:
@@ -23,10 +23,10 @@ class RMSprop(Optimizer):
         centered: subtract the squared running mean of g from v before the root.
         capturable, foreach: accepted; the step is always one fused kernel.
         maximize: go along the gradient, not against it.
-        differentiable: only False.
+        differentiable: let autograd follow the step; the parameters may then be computed tensors.
 
     Raises:
-        ValueError: a number is outside its range, ``params`` is empty, or ``differentiable`` is set.
+        ValueError: a number is outside its range, or ``params`` is empty.
         TypeError: ``params`` is a tensor, or has something else than tensors.
 
     Source: Hinton, Neural Networks for Machine Learning, lecture 6e (2012); centered: Graves, Generating Sequences With
@@ -46,6 +46,9 @@ class RMSprop(Optimizer):
         {"lr": 0.01, "centered": True, "maximize": True},
         {"lr": 0.01, "centered": True, "momentum": 0.5},
     )
+
+    _formula = rmsprop_step
+    kept = {"square_avg": None, "momentum_buffer": "momentum", "grad_avg": "centered"}
 
     def __init__(
         self,
@@ -82,40 +85,6 @@ class RMSprop(Optimizer):
             },
         )
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        loss = evaluate(closure)
-        states = self.state
-        for group in self.param_groups:
-            lr, alpha, eps = number(group["lr"]), number(group["alpha"]), number(group["eps"])
-            momentum, decay = number(group["momentum"]), number(group["weight_decay"])
-            gain = 1.0 - alpha
-            centered, maximize, decays = group["centered"], group["maximize"], decay != 0.0
-            for p in group["params"]:
-                g = p.grad
-                if g is None:
-                    continue
-                state = states[p]
-                if not state:
-                    state["step"] = counter()
-                    state["square_avg"] = creation.zeros_like(p)
-                    if momentum > 0.0:
-                        state["momentum_buffer"] = creation.zeros_like(p)
-                    if centered:
-                        state["grad_avg"] = creation.zeros_like(p)
-                advance(state["step"])
-                rmsprop_step(
-                    p,
-                    g,
-                    state["square_avg"],
-                    state["momentum_buffer"] if momentum > 0.0 else None,
-                    state["grad_avg"] if centered else None,
-                    lr,
-                    alpha,
-                    gain,
-                    eps,
-                    momentum,
-                    decay,
-                    decays,
-                    maximize,
-                )
-        return loss
+    def _numbers(self, group: dict[str, Any], count: float) -> dict[str, Any]:
+        numbers = {name: number(group[name]) for name in ("lr", "alpha", "eps", "momentum")}
+        return numbers | decaying(group) | {"gain": 1.0 - numbers["alpha"]}

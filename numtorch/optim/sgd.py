@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
+from numtorch._sparse import is_sparse
+from numtorch._tensor import Tensor
 from numtorch.ops import creation
 from numtorch.ops.optimizer import sgd_step
-from numtorch.optim.optimizer import Optimizer, check, check_rate, evaluate, number
+from numtorch.ops.sparse import gradients
+from numtorch.optim.elementwise import _Elementwise, decaying
+from numtorch.optim.optimizer import check, check_rate, number
 
 
-class SGD(Optimizer):
+class SGD(_Elementwise):
     """``p -= lr * g``, or along a running sum of gradients (stochastic gradient descent).
 
     With momentum ``m = momentum * m + (1 - dampening) * g`` (m begins as g) and ``p -= lr * m``; with ``nesterov``
@@ -25,10 +29,10 @@ class SGD(Optimizer):
         nesterov: look ahead along the running sum; needs momentum and no dampening.
         maximize: go along the gradient, not against it.
         foreach, fused: accepted; the step is always one fused kernel.
-        differentiable: only False.
+        differentiable: let autograd follow the step; the parameters may then be computed tensors.
 
     Raises:
-        ValueError: a number is outside its range, ``params`` is empty, or ``differentiable`` is set.
+        ValueError: a number is outside its range, or ``params`` is empty.
         TypeError: ``params`` is a tensor, or has something else than tensors.
 
     Source: Sutskever et al., On the importance of initialization and momentum in deep learning (2013).
@@ -50,6 +54,9 @@ class SGD(Optimizer):
         {"lr": 0.05, "momentum": 0.9, "dampening": 0.3, "weight_decay": 0.01},
         {"lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
     )
+
+    _formula = sgd_step
+    kept = {"momentum_buffer": "momentum"}
 
     def __init__(
         self,
@@ -85,25 +92,43 @@ class SGD(Optimizer):
             },
         )
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        loss = evaluate(closure)
-        states = self.state
-        for group in self.param_groups:
-            lr, momentum, decay = number(group["lr"]), number(group["momentum"]), number(group["weight_decay"])
-            gain = 1.0 - number(group["dampening"])
-            nesterov, maximize, decays = group["nesterov"], group["maximize"], decay != 0.0
-            for p in group["params"]:
-                g = p.grad
-                if g is None:
-                    continue
-                if momentum == 0.0:
-                    sgd_step(p, g, None, lr, 0.0, 1.0, decay, decays, False, maximize)
-                    continue
-                state = states[p]
-                m = state.get("momentum_buffer")
-                if m is None:
-                    m = state["momentum_buffer"] = creation.zeros_like(p)
-                    sgd_step(p, g, m, lr, momentum, 1.0, decay, decays, nesterov, maximize)
-                else:
-                    sgd_step(p, g, m, lr, momentum, gain, decay, decays, nesterov, maximize)
-        return loss
+    def _advance_all(self, group: dict[str, Any], params: list[Tensor], states: list[dict]) -> list:
+        """Whether there is a running sum already; the gradient that begins it is not dampened."""
+        if group["momentum"] == 0.0:
+            return [True] * len(params)
+        begun = [state.get("momentum_buffer") is not None for state in states]
+        if not all(begun):
+            for p, state, there in zip(params, states, begun, strict=True):
+                if not there:
+                    state["momentum_buffer"] = creation.zeros_like(p).detach()
+        return begun
+
+    def _sparse_step(self, group: dict[str, Any], p: Tensor, g: Any) -> None:
+        if group["weight_decay"]:
+            raise RuntimeError(
+                "SGD: weight_decay is not compatible with sparse gradients: the decay of all elements is dense"
+            )
+        g = gradients.gradient_of(g, group["maximize"])
+        if group["momentum"]:
+            state = self.state[p]
+            sum_before = state.get("momentum_buffer")
+            if sum_before is None:
+                m = g.clone()
+            else:
+                m = (sum_before * number(group["momentum"])) + g * (1.0 - number(group["dampening"]))
+            state["momentum_buffer"] = m
+            if not is_sparse(m):
+                p.detach().add_(m, alpha=-number(group["lr"]))
+                return
+            g = g + m * number(group["momentum"]) if group["nesterov"] else m
+            g = gradients.gradient_of(g, False)
+        gradients.add_to(p, g, g.elements * -number(group["lr"]))
+
+    def _numbers(self, group: dict[str, Any], count: bool) -> dict[str, Any]:
+        return {
+            "lr": number(group["lr"]),
+            "momentum": number(group["momentum"]),
+            "gain": 1.0 - number(group["dampening"]) if count else 1.0,
+            "nesterov": group["nesterov"] and group["momentum"] != 0.0,
+            **decaying(group),
+        }

@@ -32,6 +32,7 @@ COLUMNS = (
     "percent_of_roof",
     "bound",
     "dtype",
+    "source",
     "shapes",
     "why",
 )
@@ -178,6 +179,7 @@ def _summary(prof: Any) -> str:
     lines = [
         f"wall time       {prof.wall_ns / 1e6:.2f} ms",
         f"kernels         {len({r.kernel for r in kernels})}, called {sum(r.calls for r in kernels):,} times",
+        f"their code      {table.sources(kernels) or 'not compiled here'}",
         f"of their roof   {_reached(kernels)}",
         f"waited for a processor that others had  {prof.delayed_ns / 1e6:.2f} ms",
     ]

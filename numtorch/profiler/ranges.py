@@ -53,7 +53,7 @@ def watching(r: Recorder) -> Iterator[None]:
         _watch_modules(r, stack)
         _watch_backward(r, stack)
         _watch_optimizers(r, stack)
-        for iterator in (loader._LocalIterator, loader._WorkersIterator):
+        for iterator in (loader._LocalIterator, loader._ThreadsIterator, loader._WorkersIterator):
             _replace(
                 stack,
                 iterator,
@@ -108,6 +108,8 @@ NAMESPACES = (
     "numtorch.nn.utils",
     "numtorch.linalg",
     "numtorch.special",
+    "numtorch.fft",
+    "numtorch.signal.windows",
 )
 # Of these an operator costs as much as the look at the clock, or the profiler itself works with them.
 UNWATCHED = {

@@ -324,6 +324,24 @@ class Recorder:
             if len(self.journal) > 3 * JOURNAL:
                 self.fold()
 
+    def _preparing(self, site: Callable[[], Site], build: Callable[[], Any]) -> Any:
+        """What ``build`` makes; if that compiles or loads code, it is booked with the site."""
+        before, slept, waited, started = self._unclaimed(), asleep_ns(), self.waited, perf_counter_ns()
+        made = build()
+        ended = perf_counter_ns()
+        if self._unclaimed()[:2] != before[:2] and threading.get_ident() == self.owner:
+            self._prepare(site().prepared, started, ended, before)
+            self.waited = waited + max(0, asleep_ns() - slept)
+        return made
+
+    def planned(self, make: Callable[[], Any], op: str, kernel: str) -> Any:
+        """What is planned for a kernel; compiling or loading parts of it is booked on the way."""
+
+        def made(number: int) -> Site:
+            return Site(number, op, kernel, kernel.split("/")[1], "", lambda: "its parts, made when it was planned")
+
+        return self._preparing(lambda: self._site(("planned", kernel), made), make)
+
     # --- generated loops ----------------------------------------------------------------------------
 
     def loop(self, build: Callable[[], Callable], op: str, device: str, jit: Any, arity: int, work: Work) -> Callable:
@@ -347,9 +365,7 @@ class Recorder:
             return site
 
         site = self._site(("loop", op, device, jit, work), made)
-        before, slept, waited, started = self._unclaimed(), asleep_ns(), self.waited, perf_counter_ns()
-        run = build()
-        ended = perf_counter_ns()
+        run = self._preparing(lambda: site, build)
         if device == "cuda":
 
             def on_device(*args: Any) -> None:
@@ -359,9 +375,6 @@ class Recorder:
                 )
 
             return on_device
-        if self._unclaimed()[:2] != before[:2] and threading.get_ident() == self.owner:
-            self._prepare(site.prepared, started, ended, before)
-            self.waited = waited + max(0, asleep_ns() - slept)
         known: dict[int, int] = {}
 
         def first(args: tuple) -> None:

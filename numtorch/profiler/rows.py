@@ -56,8 +56,10 @@ class Row:
         p95_ns: the own time that 95 of 100 calls stay below or reach.
         compile_ns: time of first calls in which a kernel was compiled; no part of ``self_ns``.
         load_ns: time of first calls in which compiled code came from the cache on disk; no part of ``self_ns``.
-        cache: ``miss`` if code was compiled for it during the profile, ``hit`` if it came from the disk, else
+        cache: ``miss`` if code was compiled for it during the profile, ``hit`` if it came from a pack or the disk, else
             ``ready``: it was in memory before.
+        source: where the machine code of its functions came from, in this process: ``pack`` (a kernel pack), ``cache``
+            (the cache on disk) or ``compiled``; each of them, where they differ.
         cold_calls: calls whose time is in ``compile_ns`` or ``load_ns``.
         bytes: compulsory traffic: each element that must be read and each result, once. See ``dispatch/cost.py``.
         flops: arithmetic operations of the op's definition, those of functions included. See ``dispatch/cost.py``.
@@ -204,6 +206,13 @@ class Row:
     def vectorized(self) -> Any:
         """Whether its loops became vector instructions; None where nobody can tell."""
         return vectorized(self.jits) if self.jits else None
+
+    @property
+    def source(self) -> str:
+        """Where the machine code of its functions came from: ``pack``, ``cache`` or ``compiled``, or several of
+        them."""
+        found = {code.origin for j in self.jits for code in j.codes.values()}
+        return ", ".join(sorted(found))
 
     @property
     def share(self) -> float:

@@ -93,7 +93,8 @@ _TORCH = {
     "count": "calls",
 }
 
-_TEXT = {"name", "phase", "bound", "module", "shapes", "why", "device", "dtype", "cache", "kind", "op", "kernel"}
+_TEXT = {"name", "phase", "bound", "module", "shapes", "why", "device", "dtype", "cache", "source"}
+_TEXT |= {"kind", "op", "kernel"}
 _WIDEST = 48
 
 
@@ -147,8 +148,8 @@ def grouped(shown: list[Row], by: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def notes(shown: Iterable[Row], columns: Iterable[str]) -> list[str]:
-    """What must be known to read some of the columns: whose GFLOP/s are effective, and how far the roof can be
-    trusted."""
+    """What must be known to read some of the columns: whose GFLOP/s are effective, where the code came from, and how
+    far the roof can be trusted."""
     found, rows, columns = [], list(shown), set(columns)
     fewer: dict[str, list[int]] = {}
     for part in (p for r in rows for p in r.parts or (r,)):
@@ -158,6 +159,8 @@ def notes(shown: Iterable[Row], columns: Iterable[str]) -> list[str]:
     if fewer and "gflops" in columns:
         told = ", ".join(f"{name} executes {done / meant:.0%}" for name, (done, meant) in fewer.items())
         found.append(f"e: effective GFLOP/s, those of the definition's operations: {told} of them")
+    if columns & {"load_ns", "compile_ns"} and (told := sources(rows)):
+        found.append(f"code: {told}")
     if columns & {"percent_of_roof", "roof_ns"}:
         machines = {id(r.machine): r.machine for r in rows if r.machine is not None and r.percent_of_roof}
         found += [doubt for m in machines.values() if m is not None and (doubt := m.doubt())]
@@ -169,6 +172,16 @@ def notes(shown: Iterable[Row], columns: Iterable[str]) -> list[str]:
                 "measures again"
             )
     return found
+
+
+def sources(rows: Iterable[Row]) -> str:
+    """How many kernels' machine code came from packs, how many from the cache, and how many were compiled."""
+    told: dict[str, set[str]] = {}
+    for r in rows:
+        if r.source:
+            told.setdefault(r.source, set()).add(r.name)
+    names = {"pack": "from packs", "cache": "from the cache", "compiled": "compiled"}
+    return ", ".join(f"{len(told[s])} {names.get(s, f'of several sources ({s})')}" for s in sorted(told, reverse=True))
 
 
 def text(

@@ -14,9 +14,10 @@ from collections.abc import Callable
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import FrameType, ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
-from numtorch.torch_shim import names
+from numtorch import absent
+from numtorch.torch_shim import names, private
 from numtorch.torch_shim.placeholders import placeholder
 from numtorch.torch_version import TorchVersion
 
@@ -25,8 +26,21 @@ VERSIONS = dict.fromkeys(("torch", "torch.version"), TorchVersion("2.13.0+numtor
     "torchvision": "0.28.0+numtorch"
 }
 # What a machine without the hardware or service answers, whatever the module.
-ANSWERS = dict.fromkeys(("is_available", "is_built", "is_initialized"), lambda: False) | {"device_count": lambda: 0}
+ANSWERS: dict[str, Callable[..., Any]] = {"device_count": lambda: 0}
+ANSWERS |= dict.fromkeys(("is_available", "is_built", "is_initialized"), lambda: False)
+ANSWERS |= private.ANSWERS
 _ABSENT = object()
+
+
+class _Keeping(ModuleType):
+    """A module with functions that are called as modules below it: importing such a module does not hide the function,
+    as in PyTorch, which has imported the module before the function."""
+
+    names: ClassVar[set[tuple[str, str]]] = set()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (isinstance(value, ModuleType) and (self.__name__, name) in self.names):
+            super().__setattr__(name, value)
 
 
 class Finder(MetaPathFinder, Loader):
@@ -67,7 +81,14 @@ class Finder(MetaPathFinder, Loader):
             self.adopt(name, module)
         parent, _, last = name.rpartition(".")
         if parent:  # the import system sets it next
-            self._note(sys.modules[parent], last)
+            above = sys.modules[parent]
+            self._note(above, last)
+            held = vars(above).get(last)
+            if last in absent.MEMBERS.get(parent, ()) or (callable(held) and not isinstance(held, ModuleType)):
+                if type(above) is ModuleType:
+                    self._before.append((above, "__class__", ModuleType))
+                    above.__class__ = _Keeping
+                _Keeping.names.add((above.__name__, last))
 
     def adopt(self, path: str, module: ModuleType) -> None:
         """Let a module of numtorch's answer by the name that PyTorch has for it."""
@@ -106,7 +127,9 @@ class Finder(MetaPathFinder, Loader):
                 raise error
             if name in ANSWERS:
                 return ANSWERS[name]
-            if self.finds(f"{path}.{name}"):
+            if before is not None and name in absent.MEMBERS.get(path, ()):
+                return before(name)  # also where a module has the same name
+            if self.finds(f"{path}.{name}") and _is_sure(path, name):
                 return importlib.import_module(f"{path}.{name}")
             asker = sys._getframe(1)
             if asker.f_code.co_filename.startswith("<frozen importlib"):  # it asks once more
@@ -124,6 +147,11 @@ class Finder(MetaPathFinder, Loader):
             raise error
 
         return __getattr__
+
+
+def _is_sure(path: str, name: str) -> bool:
+    """Whether a name below a module is a module, and not only may be one because nothing is known of that module."""
+    return names.here(f"{path}.{name}") is not None or names.here(path) is not None or names.is_listed(f"{path}.{name}")
 
 
 _READS = [dis.opmap[name] for name in ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM") if name in dis.opmap]

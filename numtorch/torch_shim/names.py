@@ -18,7 +18,14 @@ PLACES = {
     "torch._dynamo": "numtorch.compiler",
     "torch.autograd.anomaly_mode": "numtorch.autograd.anomaly",
     "torch.autograd.variable": "numtorch.autograd.graph",
+    "torch.cpu.amp": "numtorch.amp.cpu",
     "torch.cuda.amp": "numtorch.amp.cuda",
+    "torch.distributed.distributed_c10d": "numtorch.distributed",
+    "torch.fx.graph": "numtorch.fx.graph",
+    "torch.fx.graph_module": "numtorch.fx.graph_module",
+    "torch.fx.interpreter": "numtorch.fx.interpreter",
+    "torch.fx.node": "numtorch.fx.node",
+    "torch.fx.proxy": "numtorch.fx.proxy",
     "torch.nn.modules.activation": "numtorch.nn.activation",
     "torch.nn.modules.batchnorm": "numtorch.nn.normalization",
     "torch.nn.modules.container": "numtorch.nn.container",
@@ -31,15 +38,36 @@ PLACES = {
     "torch.nn.modules.normalization": "numtorch.nn.normalization",
     "torch.nn.modules.pooling": "numtorch.nn.pooling",
     "torch.nn.modules.sparse": "numtorch.nn.sparse",
+    "torch.nn.utils.spectral_norm": "numtorch.nn.utils.hooked_norms",
+    "torch.nn.utils.weight_norm": "numtorch.nn.utils.hooked_norms",
     "torch.profiler.profiler": "numtorch.profiler",
     "torch.storage": "numtorch.untyped_storage",
     "torch.utils.data.dataloader": "numtorch.utils.data.loader",
     "torch.utils.data.distributed": "numtorch.utils.data.sampler",
     "torch.utils.data._utils.collate": "numtorch.utils.data.collate",
     "torch.utils.data._utils.worker": "numtorch.utils.data.worker",
+    "torch.utils.tensorboard.writer": "numtorch.utils.tensorboard",
     "torch.utils.hooks": "numtorch.nn.hooks",
+    "torchvision.datasets.cifar": "numtorch.vision.datasets.arrays",
+    "torchvision.datasets.utils": "numtorch.vision.datasets.archives",
     "torchvision.datasets.mnist": "numtorch.vision.datasets.mnist",
+    "torchvision.io.image": "numtorch.vision.io",
+    "torchvision.models.convnext": "numtorch.vision.models.transformers",
+    "torchvision.models.efficientnet": "numtorch.vision.models.mobile",
+    "torchvision.models.mnasnet": "numtorch.vision.models.mobile",
+    "torchvision.models.mobilenet": "numtorch.vision.models.mobile",
+    "torchvision.models.mobilenetv2": "numtorch.vision.models.mobile",
+    "torchvision.models.mobilenetv3": "numtorch.vision.models.mobile",
+    "torchvision.models.squeezenet": "numtorch.vision.models.classic",
+    "torchvision.models.vgg": "numtorch.vision.models.classic",
+    "torchvision.models.vision_transformer": "numtorch.vision.models.transformers",
     "torchvision.models.resnet": "numtorch.vision.models.resnet",
+    "torchvision.ops.misc": "numtorch.vision.ops.layers",
+    "torchvision.ops.focal_loss": "numtorch.vision.ops.losses",
+    "torchvision.ops.roi_align": "numtorch.vision.ops.regions",
+    "torchvision.ops.roi_pool": "numtorch.vision.ops.regions",
+    "torchvision.ops.stochastic_depth": "numtorch.vision.ops.layers",
+    "torchvision.transforms.autoaugment": "numtorch.vision.transforms.automatic",
     "torchvision.transforms.transforms": "numtorch.vision.transforms",
 }
 # Modules of numtorch's own that have the name of something else in PyTorch.
@@ -77,6 +105,8 @@ def is_module(path: str) -> bool:
     known = modules()
     if path in known:
         return True
+    if path.rpartition(".")[2].lstrip("_")[:1].isupper():  # a class: few modules have capital letters, all are listed
+        return False
     while "." in path:
         path = path.rpartition(".")[0]
         if path in known:
@@ -84,11 +114,21 @@ def is_module(path: str) -> bool:
     return False
 
 
+def is_listed(path: str) -> bool:
+    """Whether PyTorch has a module of this path for sure: not only because nothing is known of the names around it.
+
+    >>> from numtorch.torch_shim import names
+    >>> names.is_listed("torch._C._nn"), names.is_listed("torch._C._log_api_usage_once")
+    (True, False)
+    """
+    return path in modules()
+
+
 def is_alias(path: str) -> bool:
     """Whether a module of PyTorch's has names that users find elsewhere.
 
     >>> from numtorch.torch_shim import names
-    >>> names.is_alias("torch.nn.modules"), names.is_alias("torch.fx")
+    >>> names.is_alias("torch.nn.modules"), names.is_alias("torch.export")
     (True, False)
     """
     return any(place != path for place in (modules().get(path) or {}).values())

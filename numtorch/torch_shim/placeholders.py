@@ -16,9 +16,6 @@ from typing import Any, NoReturn
 
 from numtorch import absent, notices
 
-# Of these, a decorated function computes something else.
-TRANSFORMS = ("torch.func.", "torch.vmap", "torch.autograd.forward_ad.")
-
 
 @dataclass
 class Asked:
@@ -61,8 +58,8 @@ def message(name: str, where: str) -> str:
     """What is said of a missing name that is used.
 
     >>> from numtorch.torch_shim import placeholders
-    >>> placeholders.message("torch.nn.ZeroPad2d", "net.py:3")
-    'torch.nn.ZeroPad2d is not in numtorch (needed at net.py:3); nearest: F.pad is here'
+    >>> placeholders.message("torch.nn.init.xavier_uniform", "a.py:3")
+    'torch.nn.init.xavier_uniform is not in numtorch (needed at a.py:3); nearest: torch.nn.init.xavier_uniform_ is here'
     """
     near = absent.nearest(name)
     return f"{name} is not in numtorch (needed at {where})" + (f"; nearest: {near}" if near else "")
@@ -88,7 +85,7 @@ class Unknown(ABCMeta):
         name = cls._torch_name
         if not args and not kwargs and name.rpartition(".")[2].startswith("is_"):
             return False
-        if "_torch_name" in vars(cls) and not name.startswith(TRANSFORMS) and _decorates(user_frame()):
+        if "_torch_name" in vars(cls) and _decorates(user_frame()):
             bare = len(args) == 1 and not kwargs and callable(args[0])
             return args[0] if bare else lambda decorated: decorated
         _refuse(name)
@@ -124,9 +121,9 @@ def placeholder(name: str) -> Any:
     """A class that stands for a name of PyTorch's.
 
     >>> from numtorch.torch_shim import placeholders
-    >>> Tracer = placeholders.placeholder("torch.fx.Tracer")
-    >>> Tracer, isinstance(3, Tracer), Tracer | None
-    (<torch.fx.Tracer, which is not in numtorch>, False, torch.fx.Tracer | None)
+    >>> Dim = placeholders.placeholder("torch.export.Dim")
+    >>> Dim, isinstance(3, Dim), Dim | None
+    (<torch.export.Dim, which is not in numtorch>, False, torch.export.Dim | None)
     """
     ask(name)
     return _made(name)

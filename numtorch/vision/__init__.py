@@ -6,9 +6,9 @@ from numtorch.vision import datasets, models, transforms
 from typing import TYPE_CHECKING
 
 from numtorch import absent
-from numtorch.vision import datasets, models, transforms
+from numtorch.vision import datasets, io, models, ops, transforms, tv_tensors, utils
 
-__all__ = ["datasets", "models", "transforms"]
+__all__ = ["datasets", "io", "models", "ops", "transforms", "tv_tensors", "utils"]
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = absent.answers(__name__)

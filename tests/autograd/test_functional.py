@@ -105,3 +105,40 @@ def test_errors():
         lambda lib: lib.autograd.functional.jacobian(lambda x, y: x * 2, (values(lib, 3), values(lib, 3)), strict=True),
         "independent of",
     )
+
+
+@pytest.mark.parametrize("strategy", ["reverse-mode", "forward-mode"])
+def test_rows_together(strategy):
+    def run(lib):
+        F = lib.autograd.functional
+        x, y = values(lib, 3), values(lib, 3) + 1
+        both = lambda x, y: (x.sin() * y.sum(), (x * y).prod())
+        return (
+            F.jacobian(both, (x, y), vectorize=True, strategy=strategy),
+            F.jacobian(lambda x: x.sum(), x, vectorize=True, strategy=strategy),
+            F.jacobian(lambda x: (x * 2, y), x, vectorize=True, strategy=strategy),
+            F.hessian(lambda x: (x.sin() * x.sum()).sum(), x, vectorize=True, outer_jacobian_strategy=strategy),
+        )
+
+    same(run)
+
+
+def test_rows_together_can_be_differentiated():
+    def run(lib):
+        x = values(lib, 3).requires_grad_()
+        j = lib.autograd.functional.jacobian(lambda x: x**3, x, create_graph=True, vectorize=True)
+        return lib.autograd.grad(j.sum(), x)
+
+    same(run)
+
+
+def test_errors_of_strategies():
+    identity = lambda x: x
+    jacobian = lambda **how: lambda lib: lib.autograd.functional.jacobian(identity, values(lib, 2), **how)
+    raises(jacobian(strategy="forward-mode"), "implemented for `vectorize=True`")
+    raises(jacobian(strict=True, vectorize=True), "are not supported together")
+    raises(jacobian(strict=True, strategy="forward-mode"), '`strict=True` and `strategy="forward-mode"`')
+    raises(
+        lambda lib: lib.autograd.functional.hessian(identity, values(lib, 2), outer_jacobian_strategy="x"),
+        "Expected strategy to be either",
+    )

@@ -116,3 +116,89 @@ def test_bad_inputs():
 
 def test_function_that_writes_in_place():
     assert gradcheck(lambda x: (x * 1).mul_(x), leaf(3))
+
+
+class WrongTangent(nt.autograd.Function):
+    @staticmethod
+    def forward(x):
+        return x * x
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * 2 * ctx.saved_tensors[0]
+
+    @staticmethod
+    def jvp(ctx, t):
+        return t * 3 * ctx.saved_tensors[0]
+
+
+ALL = {"check_forward_ad": True, "check_batched_grad": True, "check_batched_forward_grad": True}
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_tangents_and_batches_pass(fast):
+    x, y = leaf(2, 3), leaf(3, seed=1)
+    assert gradcheck(lambda x, y: (x * y, (x / y).sum(0)), (x, y), fast_mode=fast, **ALL)
+    assert gradgradcheck(
+        lambda x, y: x.exp() * y, (x, y), fast_mode=fast, check_fwd_over_rev=True, check_batched_grad=True
+    )
+    z = nt.complex(leaf(3).detach(), leaf(3, seed=1).detach()).requires_grad_()
+    assert gradcheck(lambda z: z * z.conj() + z.exp(), z, fast_mode=fast, **ALL)
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_wrong_tangents_are_named(fast):
+    x = leaf(2)
+    assert gradcheck(WrongTangent.apply, x, fast_mode=fast)
+    with pytest.raises(GradcheckError, match="Jacobian computed with forward mode mismatch for output 0"):
+        gradcheck(WrongTangent.apply, x, fast_mode=fast, check_forward_ad=True)
+    assert (
+        gradcheck(WrongFactor.apply, x, check_backward_ad=False, check_forward_ad=True, raise_exception=False) is False
+    )
+
+
+def test_gradients_that_differ_together_are_named():
+    class OfTheFirst(nt.autograd.Function):
+        @staticmethod
+        def forward(x):
+            return x * 2
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            pass
+
+        @staticmethod
+        def backward(ctx, g):
+            return Doubled.apply(g)
+
+    class Doubled(nt.autograd.Function):
+        @staticmethod
+        def forward(g):
+            return g * 2
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            pass
+
+        @staticmethod
+        def vmap(info, in_dims, g):
+            return g * 5, in_dims[0]
+
+    x = leaf(2)
+    assert gradcheck(OfTheFirst.apply, x)
+    with pytest.raises(GradcheckError, match="While computing batched gradients"):
+        gradcheck(OfTheFirst.apply, x, check_batched_grad=True)
+
+
+def test_checks_that_need_others_say_so():
+    with pytest.raises(AssertionError, match="at least one of check_forward_ad or check_backward_ad"):
+        gradcheck(nt.exp, leaf(2), check_backward_ad=False)
+    with pytest.raises(AssertionError, match="requires check_forward_ad"):
+        gradcheck(nt.exp, leaf(2), check_batched_forward_grad=True)
+    with pytest.raises(AssertionError, match="requires check_backward_ad"):
+        gradcheck(nt.exp, leaf(2), check_backward_ad=False, check_forward_ad=True, check_batched_grad=True)

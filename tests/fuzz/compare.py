@@ -16,7 +16,10 @@ from tests.fuzz.surface import of
 
 MOST = 3_000_000  # elements of a result that are looked at
 EPS = {"float64": 2.3e-16, "float32": 1.2e-7, "float16": 9.8e-4, "bfloat16": 7.9e-3}
-RANDOM = re.compile(r"rand|normal|bernoulli|multinomial|uniform|exponential|random|dropout|empty|resize|Tensor$")
+RANDOM = re.compile(
+    r"rand|normal|bernoulli|multinomial|uniform|exponential|random|dropout|empty|resize|rrelu|poisson|binomial|cauchy|"
+    r"geometric|Tensor$|Tensor\.new$"
+)
 KINDS = (TypeError, ValueError, IndexError, RuntimeError)  # what a user's mistake may raise
 INNER_WORDS = re.compile(
     r"_unwritten|does not compile|numba|typingerror|bad argument type|list index out of range|tuple index out of range"
@@ -52,7 +55,7 @@ class Outcome:
 def elements(x: Any, lib: Any) -> np.ndarray:
     """A tensor's elements as float64, int64 or bool, read from its memory."""
     if lib.__name__ == "torch":
-        x = x.detach()
+        x = x.detach().resolve_conj().resolve_neg()
         return np.array(x.float().numpy() if x.dtype in (lib.bfloat16, lib.float16) else x.numpy())
     from numtorch._tensor import as_ndarray
 

@@ -128,6 +128,12 @@ DECIDED: list[tuple[str, str, Callable[[Any, str], Any] | None, str]] = [
         "torch",
     ),
     (
+        r"F\.multi_head_attention_forward",
+        "error_kind",
+        lambda c, s: "ours AssertionError" in s,
+        "torch's function asserts what it is given, too",
+    ),
+    (
         r".*",
         "error_kind",
         lambda c, s: re.search(r"ours AttributeError: '\w+' object has no attribute", s),
@@ -371,7 +377,7 @@ DECIDED: list[tuple[str, str, Callable[[Any, str], Any] | None, str]] = [
     ),
     (
         r".*",
-        "wrong(_state|_grad)?",
+        "wrong(_state|_grad)?|consistency",
         overlaps,
         "torch writes to elements that it has yet to read, or twice to one, in no fixed order",
     ),

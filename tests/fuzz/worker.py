@@ -209,7 +209,7 @@ def _identical(a: Any, b: Any) -> bool:
         return (
             a.dtype == b.dtype
             and a.shape == b.shape
-            and np.array_equal(a.values, b.values, equal_nan=a.values.dtype.kind == "f")
+            and np.array_equal(a.values, b.values, equal_nan=a.values.dtype.kind in "fc")
         )
     if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):
         return len(a) == len(b) and all(_identical(x, y) for x, y in zip(a, b, strict=True))

@@ -257,6 +257,8 @@ def test_the_same_text_is_the_same_kernel():
     e = [expr.symbol("x") * 2]
     assert elementwise.build(spec, e) is elementwise.build(spec, [expr.symbol("x") * 2])
     assert elementwise.build(spec, e, True) is not elementwise.build(spec, e)
+    assert elementwise.build(spec, e, True).twin is elementwise.build(spec, e)
+    assert elementwise.build(spec, e).twin is elementwise.build(spec, e, True)
 
 
 def test_source_shows_the_kernel_of_a_call():

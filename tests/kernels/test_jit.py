@@ -1,13 +1,16 @@
 """``@jit``: lazy, keyed by content, the same in plain Python, serial where there is one thread."""
 
+import importlib.machinery
+import re
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
 
 from numtorch.kernels import threads
-from numtorch.kernels.jit import compile_source, disabled, jit, prange
+from numtorch.kernels.jit import Jit, compile_source, content, disabled, jit, prange
 
 SCALE = 3.0
 
@@ -88,6 +91,33 @@ def test_defining_a_kernel_imports_nothing():
         "assert 'numba' not in sys.modules\nassert len(f.key) == 64\nassert 'numba' not in sys.modules"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_the_key_of_a_kernel_is_the_same_wherever_packages_are_installed():
+    """Kernels that are compiled where pip builds the package run where it is installed."""
+    keys = []
+    for folder in ("/here", "/there"):
+        package = types.ModuleType("numpy")
+        package.__spec__ = importlib.machinery.ModuleSpec("numpy", None, origin=f"{folder}/numpy/__init__.py")
+        assert folder in repr(package)
+        kernel = compile_source("def f(x):\n    return np.int64(x)\n", "f", {"np": package}, "f")
+        assert "np=numpy" in content(kernel).splitlines()
+        keys.append(kernel.key)
+    assert keys[0] == keys[1]
+
+
+def test_keys_hold_neither_paths_nor_addresses():
+    ours = [m for name, m in list(sys.modules.items()) if name.split(".")[0] == "numtorch"]
+    kernels = {v for m in ours for v in list(vars(m).values()) if isinstance(v, Jit)}
+    assert len(kernels) > 100
+    for kernel in kernels:
+        for line in content(kernel).splitlines():
+            assert not re.search(r" at 0x|['\"]/|from '", line), (kernel, line)
+
+
+def test_twins_lead_to_each_other():
+    assert squares.twin is squares.serial and squares.serial.twin is squares
+    assert scaled.twin is None and axpy.twin is None
 
 
 @pytest.mark.parametrize("n", [0, -1, 1.5, "2"])

@@ -28,9 +28,10 @@ import sys
 import numtorch as torch
 import numtorch.nn.functional as F
 from numtorch.kernels import cache, steps
-for name in ("mlp", "lenet"):
+for name in ("mlp", "lenet", "gpt", "resnet18"):
     torch.manual_seed(0)
     net, x, t = steps.MODELS[name]()
+    x, t = x[:4], t[:4]
     optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3)
     for _ in range(20):
         optimizer.zero_grad()
@@ -96,11 +97,57 @@ def test_a_read_only_pack_serves_several_processes_at_once(pack, tmp_path):
 
 
 def test_losses_from_a_pack_have_the_bits_of_those_where_its_kernels_were_compiled(tmp_path):
-    out, _ = run(LOSSES, tmp_path)
-    path = packed(tmp_path, tmp_path / "models.ntk")
+    level = next((name for name in sorted(target.LEVELS, reverse=True) if target.runs(name)), None)
+    out, _ = run(LOSSES, tmp_path, **({"NUMBA_CPU_NAME": level} if level else {}))  # compiled here for the level
+    path = packed(tmp_path, tmp_path / "models.ntk", level)
     again, err = run(LOSSES, tmp_path / "empty", NUMTORCH_PACKS=str(path))
+    assert len(answer(out).split()) == 4 * 20 + 1
     assert answer(again) == answer(out) and counts(again)[1] == 0 and err == ""
     assert loaded_numba(out) and not loaded_numba(again)
+
+
+PROFILED = """
+import numtorch as torch
+from numtorch.profiler import profile
+x = torch.arange(6, dtype=torch.float32).reshape(2, 3)
+with profile() as prof:
+    torch.exp(x)
+(row,) = [row for row in prof.rows if row.op == "exp"]
+prof.export_html(PAGE)
+print(row.source, row.cache, row.compile_ns > 0, row.load_ns > 0, str(prof).splitlines()[-1], end=" ")
+print(open(PAGE).read().count(SAID))
+"""
+FROM = {
+    "pack": ("pack hit False True code: 1 from packs", "1 from packs"),
+    "cache": ("cache hit False True code: 1 from the cache", "1 from the cache"),
+    "compiled": ("compiled miss True False code: 1 compiled", "1 compiled"),
+}
+
+
+@pytest.mark.parametrize("origin", FROM)
+def test_a_profile_says_where_code_came_from(pack, tmp_path, origin):
+    line, said = FROM[origin]
+    code = PROFILED.replace("PAGE", repr(str(tmp_path / "page.html"))).replace("SAID", repr(said))
+    folder = pack[0].parent if origin == "cache" else tmp_path
+    out, _ = run(code, folder, NUMTORCH_QUIET="1", NUMTORCH_PACKS=str(pack[0]) if origin == "pack" else "0")
+    assert out.startswith(line + " ") and int(out.split()[-1]) >= 2  # in the summary, and below the tables
+
+
+EXPLAINED = """
+import numtorch as torch
+from numtorch.profiler import peaks
+peaks.machine = lambda *a, **k: peaks.Machine("cpu", "a machine", 1, [(1 << 30, 10.0)], [], {"float32": 9.0}, 9.0)
+x = torch.arange(6, dtype=torch.float32).reshape(2, 3)
+found = torch.profiler.explain(torch.exp, x)
+print([f.kernel.__name__ for f in found.functions], found.rows[0].source)
+print(found.source == torch.kernels.source(torch.exp, x), "for i in prange(out0.size):" in found.source)
+print("; exp_flat" in found.llvm, "# exp_flat" in found.assembly, repr(found.vectorization[0].error))
+"""
+
+
+def test_explain_and_source_know_kernels_from_a_pack(pack, tmp_path):
+    out, _ = run(EXPLAINED, tmp_path, NUMTORCH_PACKS=str(pack[0]))
+    assert out.splitlines() == ["['exp_flat'] pack", "True True", "True True ''"]
 
 
 # --- bad packs --------------------------------------------------------------------------------------------
@@ -186,6 +233,40 @@ def test_only_packs_that_nobody_else_may_write_are_used(pack, tmp_path):
     status = os.stat_result((stat.S_IFREG | 0o644, 0, 0, 1, 12345, 12345, 0, 0, 0, 0))
     with pytest.raises(packs.Unusable, match="another user"):
         packs._trust(status)
+
+
+def installed(folder, code=WORK):
+    """A program whose package comes with the packs of a folder."""
+    return f"from pathlib import Path\nfrom numtorch.kernels import packs\npacks.FOLDER = Path({str(folder)!r})\n{code}"
+
+
+@pytest.mark.parametrize("kind", ["another processor", "other versions", "a damaged one"])
+def test_packs_of_the_package_that_cannot_be_used_are_one_line(pack, tmp_path, monkeypatch, kind):
+    (tmp_path / "packs").mkdir()
+    with monkeypatch.context() as m:
+        if kind == "other versions":
+            m.setattr(target, "versions", lambda: "Python 2.7 Numba 0.1")
+        for level in ("x86-64-v8", "x86-64-v9"):
+            file = packed(pack[0].parent, tmp_path / "packs" / f"{level}.ntk", level)
+            if kind != "another processor":
+                packs.write(file, f"{target.NATIVE}:{target.identity_digest()}", {})
+            if kind == "a damaged one":
+                file.write_bytes(file.read_bytes()[:-1])
+    words = {"another processor": "is for x86-64-v8", "other versions": "by other versions", "a damaged one": "damaged"}
+    out, err = run(installed(tmp_path / "packs"), tmp_path / "cache", NUMTORCH_PACKS="")
+    first, *others = err.splitlines()
+    file = tmp_path / "packs" / "x86-64-v8.ntk"
+    assert first.startswith(f"numtorch: kernels are compiled, because the kernel pack {file} is not used: ")
+    assert words[kind] in first and not any("not used" in line for line in others)
+    assert answer(out) == answer(pack[1]) and counts(out)[1] > 0
+
+
+def test_a_pack_of_the_package_for_another_level_is_no_line_where_one_is_used(pack, tmp_path):
+    (tmp_path / "packs").mkdir()
+    packed(pack[0].parent, tmp_path / "packs" / "x86-64-v9.ntk", "x86-64-v9")
+    packed(pack[0].parent, tmp_path / "packs" / "x86-64-v1.ntk")  # the level in the file counts, not its name
+    out, err = run(installed(tmp_path / "packs"), tmp_path / "cache", NUMTORCH_PACKS="")
+    assert counts(out)[1] == 0 and err == "" and answer(out) == answer(pack[1])
 
 
 def test_other_options_of_the_compiler_ask_for_other_code(pack, tmp_path):
@@ -295,6 +376,36 @@ def test_a_pack_is_baked_of_a_script(tmp_path, cpu):
     assert counts(out)[1] == 0
 
 
+REHEARSED = """
+import sys
+from numtorch.kernels import bake, target
+target.flags = lambda: target.LEVELS["x86-64-v3"]  # as on a processor that has no more
+sys.exit(bake.main(["x86-64-v4", PATH, "1", "0", "silu"]))
+"""
+
+
+def test_a_level_that_the_processor_lacks_is_baked_without_running_anything(tmp_path):
+    path = tmp_path / "v4.ntk"
+    code = REHEARSED.replace("PATH", repr(str(path)))
+    _, err = run(code, tmp_path, NUMBA_CPU_NAME="x86-64-v4", NUMTORCH_QUIET="1")
+    assert "rehearsed and not run: this processor lacks avx512bw" in err
+    baked = packs.Pack(path)
+    found = [images.parse(baked.get(baked.key(i))) for i in range(baked.count)]
+    assert baked.level == "x86-64-v4" and [f.name for f in found].count("silu_flat") == 2  # for one thread, for several
+    assert any("16 x float" in f.vectors for f in found if f.name == "silu_flat")
+
+
+def test_programs_that_are_baked_may_define_ops(tmp_path):
+    script = tmp_path / "mine.py"
+    script.write_text(
+        "import numtorch as torch\nfrom numtorch import primitive\n"
+        "@primitive()\ndef baked_once(x):\n    return x * x + 1\n"
+        "y = baked_once(torch.ones(3)).sum()\nassert y.item() == 6\n"
+    )
+    status, out, err = bake("--workload", script, "--out", tmp_path / "mine.ntk", "--processes", "1")
+    assert status == 0 and "Traceback" not in err, err
+
+
 def test_what_bake_cannot_do_it_says(tmp_path):
     assert bake("--workload", tmp_path / "none.py")[::2] == (2, f"bake: there is no script {tmp_path / 'none.py'}\n")
     (tmp_path / "file").write_text("")
@@ -316,7 +427,7 @@ def test_kernels_compiled_ahead_need_no_numba_later(tmp_path):
 def test_ops_are_called_in_their_common_forms(tmp_path):
     code = (
         "from numtorch.kernels import bake, recording\n"
-        "recording.rehearse(lambda: bake.call_ops('silu'), lambda k, t: print(k.__name__, k.parallel))"
+        "recording.rehearse(lambda: bake.call_ops(*bake.parts_of('silu')), lambda k, t: print(k.__name__, k.parallel))"
     )
     seen = set(run(code, tmp_path, NUMTORCH_NUM_THREADS="2")[0].splitlines())
     forms = {f"silu_{form} {few}" for form in ("flat", "strided") for few in (True, False)}

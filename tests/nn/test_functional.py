@@ -126,10 +126,22 @@ def test_layer_signatures_are_torchs():
         theirs = getattr(torch.nn, name, None)
         if not inspect.isclass(ours) or not issubclass(ours, nt.nn.Module) or name in ("Module", "Sequential"):
             continue
+        if name in (
+            "RNN",
+            "LSTM",
+            "GRU",
+        ):  # torch takes anything and looks later; tests/nn/test_recurrent.py calls them
+            continue
         sides = []
         for cls in (ours, theirs):
             parameters = inspect.signature(cls.__init__).parameters.values()
-            sides.append([(p.name, p.default, p.kind) for p in parameters if p.name not in ("min_value", "max_value")])
+            sides.append(
+                [
+                    (p.name, getattr(p.default, "__name__", p.default), p.kind)
+                    for p in parameters
+                    if p.name not in ("min_value", "max_value")
+                ]
+            )
         assert sides[0] == sides[1], name
 
 

@@ -208,3 +208,28 @@ def test_gradients_of_gradients_pass_hooks():
     g.backward()
     t = np.tanh(0.3)
     assert x.grad.item() == pytest.approx(-2 * t * (1 - t * t), rel=1e-5)
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_older_backward_hooks_see_the_last_op(everywhere):
+    seen = {}
+    for f in (nt, torch):
+        x = f.tensor([-1.0, 2.0], requires_grad=True)
+        relu = f.nn.ReLU()
+        hook = lambda module, grad_input, grad_output: (grad_input[0] * 10,)  # noqa: E731
+        module = hooks if f is nt else torch.nn.modules.module
+        handle = module.register_module_backward_hook(hook) if everywhere else relu.register_backward_hook(hook)
+        with handle:
+            relu(x * 1).sum().backward()
+        seen[f] = x.grad.tolist()
+    torch.nn.modules.module._global_is_full_backward_hook = None
+    assert seen[nt] == seen[torch] == [0.0, 10.0]
+
+
+def test_backward_hooks_are_of_one_kind():
+    m = nt.nn.Sequential(nt.nn.ReLU(), nt.nn.Tanh())
+    m.register_backward_hook(lambda *a: None)
+    with pytest.raises(RuntimeError, match="of the other kind"):
+        m.register_full_backward_hook(lambda *a: None)
+    with pytest.warns(FutureWarning, match="sees only the last op"):
+        m(nt.ones(2, requires_grad=True))

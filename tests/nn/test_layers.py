@@ -3,6 +3,7 @@
 import copy
 import pickle
 
+import more_layers
 import numpy as np
 import pytest
 from same_as_torch import assert_same, assert_same_run, both, copy_state, normal, pair, torch
@@ -114,7 +115,7 @@ LAYERS = {
         lambda nn: nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.ReLU(inplace=True), nn.Linear(4, 2))),
         [ROW],
     ),
-}
+} | more_layers.ROWS
 
 
 def build(name):
@@ -308,3 +309,84 @@ def test_embedding_limits_norms_of_the_rows_it_uses():
     at = indices(2, 3, n=4)
     assert_same(ours(nt.from_numpy(at)), theirs(torch.from_numpy(at)))
     assert_same(ours.weight, theirs.weight)
+
+
+@pytest.mark.parametrize(("d", "shape"), [(1, LINE), (2, IMAGE), (3, (2, 3, 5, 4, 6))])
+def test_maxima_put_back_and_fractional_windows(d, shape):
+    x = normal(*shape)
+    samples = np.random.default_rng(2).random((*shape[:2], d)).astype(np.float32)
+
+    def results(library):
+        given = library.tensor(x, requires_grad=True)
+        y, at = getattr(library.nn, f"MaxPool{d}d")(2, return_indices=True)(given)
+        z, places = getattr(library.nn, f"AdaptiveMaxPool{d}d")(3, return_indices=True)(given)
+        found = [y, at, getattr(library.nn, f"MaxUnpool{d}d")(2)(y, at, output_size=shape), z, places]
+        if d > 1:
+            pool = getattr(library.nn, f"FractionalMaxPool{d}d")
+            pool = pool(2, output_ratio=0.6, return_indices=True, _random_samples=library.tensor(samples))
+            found += pool(given)
+        sum((t * t).sum() for t in found if t.requires_grad).backward()
+        return [*found, given.grad]
+
+    for a, b in zip(results(nt), results(torch), strict=True):
+        assert_same(a, b)
+
+
+def test_adaptive_softmax():
+    ours, theirs = pair(lambda f: f.nn.AdaptiveLogSoftmaxWithLoss(8, 20, [5, 10], div_value=2.0, head_bias=True))
+    assert repr(ours) == repr(theirs)
+    data, target = normal(6, 8), np.array([0, 7, 19, 3, 12, 9])
+
+    def results(library, layer):
+        x = library.tensor(data, requires_grad=True)
+        output, loss = layer(x, library.tensor(target))
+        (loss + (output * output).sum()).backward()
+        return [output, loss, x.grad, layer.log_prob(x), layer.predict(x), *[p.grad for p in layer.parameters()]]
+
+    for a, b in zip(results(nt, ours), results(torch, theirs), strict=True):
+        assert_same(a, b)
+
+
+LAZY = {
+    "LazyLinear": ((4,), ROW),
+    "LazyConv1d": ((4, 3), LINE),
+    "LazyConv2d": ((4, 3), IMAGE[1:]),
+    "LazyConv3d": ((4, 2), (1, 2, 3, 3, 3)),
+    "LazyConvTranspose1d": ((4, 3), LINE),
+    "LazyConvTranspose2d": ((4, 3), IMAGE),
+    "LazyConvTranspose3d": ((4, 2), (1, 2, 3, 3, 3)),
+    "LazyBatchNorm1d": ((), LINE),
+    "LazyBatchNorm2d": ((), IMAGE),
+    "LazyBatchNorm3d": ((), (2, 3, 2, 2, 2)),
+    "LazyInstanceNorm1d": ((), LINE),
+    "LazyInstanceNorm2d": ((), IMAGE),
+    "LazyInstanceNorm3d": ((), (2, 3, 2, 2, 2)),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Lazy modules are a new feature")  # torch's
+@pytest.mark.parametrize("name", LAZY)
+def test_lazy_layers_learn_their_shapes(name):
+    args, shape = LAZY[name]
+    ours, theirs = getattr(nt.nn, name)(*args), getattr(torch.nn, name)(*args)
+    assert repr(ours) == repr(theirs)
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    copied = copy.deepcopy(ours)
+    x = normal(*shape)
+    ours(nt.tensor(x)), theirs(torch.tensor(x))
+    assert type(ours).__name__ == type(theirs).__name__ == name[4:]
+    assert repr(ours) == repr(theirs)
+    copy_state(ours, theirs)
+    assert_same_run(ours, theirs, x)
+    copied.load_state_dict(ours.state_dict())
+    assert {k: v.shape for k, v in copied.state_dict().items()} == {k: v.shape for k, v in ours.state_dict().items()}
+    assert copied.has_uninitialized_params() is False
+
+
+def test_response_norm_across_maps():
+    # Torch's gradient, written by hand, is not that of its values.
+    x = normal(2, 3, 4, 5)
+    ours, theirs = (library.nn.CrossMapLRN2d(5, 0.1) for library in (nt, torch))
+    assert_same(ours(nt.tensor(x)), theirs(torch.tensor(x)))
+    given = nt.tensor(x[:1, :, :2, :2].astype(np.float64), requires_grad=True)
+    assert nt.autograd.gradcheck(ours, [given])

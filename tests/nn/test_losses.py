@@ -100,7 +100,7 @@ def test_weights_of_elements(name, reduction):
         getattr(nt.nn.functional, name)(nt.ones(2), nt.ones(2), weight=nt.ones(1))
 
 
-@pytest.mark.parametrize("name", sorted(exports.LOSSES))
+@pytest.mark.parametrize("name", sorted(n for n, f in exports.LOSSES.items() if hasattr(f, "op")))
 def test_modules_made_of_their_functions(name):
     op = exports.LOSSES[name].op
     x, t = references.arguments(op, op.samples()[0], "float32")[0][:2]

@@ -309,7 +309,27 @@ def _is_mask(y, x, p, seed, at):
 
 
 # Ops whose values are random: what must hold of them instead.
+def _is_log_gamma(y, x, seed, at):
+    assert abs((np.exp(y) - x).mean()) < 4 * math.sqrt(x.mean() / x.size)
+
+
+def _is_poisson(y, x, seed, at):
+    assert abs((y - x).mean()) < 4 * math.sqrt(x.mean() / x.size) and (y % 1 == 0).all()
+
+
+def _is_binomial(y, x, p, seed, at):
+    assert abs((y - x * p).mean()) < 4 * math.sqrt((x * p * (1 - p)).mean() / x.size) and (y % 1 == 0).all()
+
+
+def _is_von_mises(y, x, seed, at):
+    assert abs(y.mean()) < 4 * math.pi / math.sqrt(3 * y.size) and (np.abs(y) <= math.pi + 1e-6).all()
+
+
 PROPERTIES = {
+    "log_gamma_variates": _is_log_gamma,
+    "poisson_variates": _is_poisson,
+    "binomial_variates": _is_binomial,
+    "von_mises_variates": _is_von_mises,
     "dropout_mask": _is_mask,
     "uniform_like": _is_uniform,
     "normal_like": _is_normal,
@@ -323,9 +343,15 @@ TIED = {"batch_norm_training"}
 
 def is_derivative(op, sample):
     """Whether the op's gradient is the slope of its values: a padding row and shared gradients are so by definition
-    alone."""
-    return op.name != "embedding_shared_gradient" and not (op.name == "embedding" and len(sample) > 2)
+    alone, that of ``ctc_losses`` only together with ``log_softmax``, and that of ``log_gamma_variates`` where the
+    probability stays, not the random words."""
+    return op.name not in ("embedding_shared_gradient", "ctc_losses", "log_gamma_variates") and not (
+        op.name == "embedding" and len(sample) > 2
+    )
 
+
+# Whose gradient has no gradient, and says so.
+ONCE_DIFFERENTIABLE = {"log_gamma_variates"}
 
 # Ops whose results are as long as elements say: the shape of a mask, on ``meta``, tells nothing.
 UNCOUNTED = {"nonzero", "compress", "spread", "bincount", "runs"}
@@ -334,9 +360,21 @@ UNCOUNTED = {"nonzero", "compress", "spread", "bincount", "runs"}
 FRESH = {"batch_norm_training": ("mean", "rstd")}
 
 # Ops that overwrite several of their operands have tests of their own, which name them.
-ELSEWHERE = {"move": "tests/ops/test_op_table.py"} | dict.fromkeys(
+ELSEWHERE = {
+    "move": "tests/ops/test_op_table.py",
+    "ctc_grad": "tests/nn/test_ctc.py",
+    "solved_by_root": "tests/ops/test_forms.py",  # its gradient is no slope: PyTorch counts both triangles
+} | dict.fromkeys(
     ("view_as_real", "view_as_complex", "real", "imag", "complex", "blocks", "product_of_rows"), "tests/test_complex.py"
 )
+_LAPACK = "inv det sign_and_logarithm solved triangular lower_root orthogonal_and_upper hermitian_eigen general_eigen"
+_LAPACK += " singular lower_and_upper pseudo_inverse reflections"
+LINEAR_ALGEBRA = "tests/ops/test_linear_algebra.py"
+FOURIER = "tests/ops/test_fourier.py"
+ELSEWHERE |= dict.fromkeys(_LAPACK.split(), LINEAR_ALGEBRA) | dict.fromkeys(
+    ("transformed", "to_half", "to_real"), FOURIER
+)
+OWN_OPERANDS = (LINEAR_ALGEBRA, FOURIER)  # whose kernels take operands of their own kind, and are reached there
 
 
 def samples_of(op):

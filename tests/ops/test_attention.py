@@ -1,5 +1,7 @@
 """Attention by panels: any strides and shapes as torch, causal or not, the same for any number of threads."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -61,7 +63,8 @@ def test_the_same_for_any_number_of_threads():
             results.append(attended(nt, ((2, 3, 70, 8),) * 3, True, "float32"))
     finally:
         nt.set_num_threads(threads)
-    assert attention_cpu.plan_of(False, False, 2, 3, 70, 70, 8, 8, True, (0,) * 12)[1], "too small for several threads"
+    _, large = attention_cpu.plan_of(False, False, 2, 3, 1, 70, 70, 8, 8, True, (0,) * 12)
+    assert large, "too small for several threads"
     for one, three in zip(*results, strict=True):
         np.testing.assert_array_equal(one, three)
 
@@ -97,7 +100,7 @@ def test_gradients_of_both_results():
     q, k, v = (nt.tensor(rng.standard_normal((1, 2, 5, 3)), requires_grad=True) for _ in range(3))
 
     def f(q, k, v):
-        y, logs = nt.ops.attention.attention(q, k, v, True, 0.5)
+        y, logs = nt.ops.attention.attention(q, k, v, None, None, True, 0.5)
         return y, logs * logs
 
     assert nt.autograd.gradcheck(f, (q, k, v))
@@ -114,7 +117,7 @@ def test_gradients_of_halves_come_from_the_widened_kernel(dtype):
     found = []
     for d in (dtype, "float32"):
         q, k, v = (t.detach().to(getattr(nt, d)).clone().requires_grad_() for t in given)
-        y, logs = nt.ops.attention.attention(q, k, v, True, 0.5)
+        y, logs = nt.ops.attention.attention(q, k, v, None, None, True, 0.5)
         with profile() as prof:
             (y * y).sum().backward(retain_graph=True)
             (logs * logs).sum().backward()
@@ -122,3 +125,94 @@ def test_gradients_of_halves_come_from_the_widened_kernel(dtype):
         found.append([t.detach().float().numpy() for t in (y, logs, q.grad, k.grad, v.grad)])
     for half, single in zip(*found, strict=True):
         np.testing.assert_allclose(half, single, rtol=5e-2, atol=5e-2)
+
+
+MASKS = {
+    "keys that are hidden": ("bool", (2, 1, 1, 40)),
+    "pairs that are hidden, shared heads": ("bool", (1, 1, 30, 40), 2),
+    "numbers for each head": ("numbers", (4, 30, 40)),
+    "numbers for each query": ("numbers", (30, 1)),
+    "shared heads, causal": (None, (), 2),
+}
+
+
+@pytest.mark.parametrize("name", MASKS)
+def test_masks_and_shared_heads_as_torch(name):
+    kind, shape, *shared = MASKS[name]
+    results = []
+    for lib in (nt, torch):
+        rng = np.random.default_rng(3)
+        heads = (2, *(shared or [4]))
+        given = [lib.tensor(rng.standard_normal(s), requires_grad=True) for s in ((2, 4, 30, 8), (*heads, 40, 8))]
+        given.append(lib.tensor(rng.standard_normal((*heads, 40, 5)), requires_grad=True))
+        mask = None
+        if kind == "bool":
+            shown = rng.random(shape) < 0.6
+            shown[..., -1, :] &= shape[-2] == 1  # a query that sees nothing gets zeros
+            mask = lib.tensor(shown)
+        elif kind:
+            mask = lib.tensor(rng.standard_normal(shape), requires_grad=True)
+        y = lib.nn.functional.scaled_dot_product_attention(
+            *given, mask, is_causal=mask is None, enable_gqa=bool(shared)
+        )
+        y.backward(lib.tensor(rng.standard_normal(tuple(y.shape))))
+        grads = [t.grad for t in (*given, *([mask] if kind == "numbers" else []))]
+        results.append([t.detach().numpy() for t in (y, *grads)])
+    for ours, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_dropout_is_drawn_again_for_gradients(causal):
+    """The kernels' weights are those of the op's body, to the bit of what is dropped."""
+    rng = np.random.default_rng(4)
+    shapes = (1, 2, 7, 3), (1, 1, 9, 3), (1, 1, 9, 4)
+    q, k, v = (nt.tensor(rng.standard_normal(s), requires_grad=True) for s in shapes)
+    draw = nt.tensor([11, 6])
+
+    def f(q, k, v):
+        return nt.ops.attention.attention(q, k, v, None, draw, causal, 0.5, 0.4)
+
+    assert nt.autograd.gradcheck(f, (q, k, v)) and nt.autograd.gradgradcheck(f, (q, k, v))
+    found = f(q, k, v)
+    with kernels.bodies_only():
+        for ours, defined in zip(found, f(q, k, v), strict=True):
+            np.testing.assert_allclose(ours.detach().numpy(), defined.detach().numpy(), rtol=1e-10, atol=1e-12)
+
+
+def test_dropout_follows_the_seed_and_keeps_the_mean():
+    q, v = nt.zeros(1, 1, 50, 4), nt.ones(1, 1, 400, 1)
+    attend = nt.nn.functional.scaled_dot_product_attention
+    results = []
+    for seed in (1, 1, 2):
+        nt.manual_seed(seed)
+        results.append(attend(q, nt.zeros(1, 1, 400, 4), v, dropout_p=0.25).numpy())
+    np.testing.assert_array_equal(results[0], results[1])
+    assert (results[0] != results[2]).any() and len(np.unique(results[0])) > 5
+    assert abs(results[0].mean() - 1) < 0.02
+    assert not attend(q, nt.zeros(1, 1, 400, 4), v, dropout_p=1.0).any()
+
+
+@pytest.mark.parametrize("how", ["causal", "hidden keys", "numbers", "dropout", "half", "shared heads"])
+def test_memory_grows_with_the_number_of_keys_and_not_with_its_square(how):
+    """Not even the scores of one head are ever stored, forward or backward."""
+    n = 1024
+    kind = nt.bfloat16 if how == "half" else nt.float32
+    q = nt.randn(1, 2, n, 8, dtype=kind, requires_grad=True)
+    k = nt.randn(1, 1 if how == "shared heads" else 2, n, 8, dtype=kind, requires_grad=True)
+    given = {
+        "hidden keys": {"attn_mask": nt.arange(n) < 900},
+        "numbers": {"attn_mask": nt.arange(n) * -0.01},
+        "dropout": {"dropout_p": 0.1},
+        "shared heads": {"enable_gqa": True, "is_causal": True},
+    }.get(how, {"is_causal": True})
+
+    def step():
+        nt.nn.functional.scaled_dot_product_attention(q, k, k, **given).sum().backward()
+
+    step()  # compiled
+    tracemalloc.start()
+    step()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < n * n * 4 / 2, f"{peak} bytes; the scores of a head are {n * n * 4}"

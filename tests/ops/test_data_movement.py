@@ -218,3 +218,39 @@ def test_pairs_of_positions_wrap_and_are_checked():
         t[numtorch.tensor([0, 0]), numtorch.tensor([1, 4])]
     with pytest.raises(IndexError, match="index -4 is out of bounds for dimension 0 with size 3"):
         t[numtorch.tensor([0, -4]), numtorch.tensor([1, 1])]
+
+
+@pytest.mark.parametrize("shape, form", [((2, 3, 4, 5), "channels_last"), ((2, 3, 2, 2, 2), "channels_last_3d")])
+def test_copies_with_channels_last(shape, form):
+    form = getattr(numtorch, form)
+    x = numtorch.arange(float(np.prod(shape))).reshape(shape).requires_grad_()
+    for y in (x.clone(memory_format=form), x.contiguous(memory_format=form)):
+        assert y.is_contiguous(memory_format=form) and not y.is_contiguous()
+        assert numtorch.equal(y, x)
+        (g,) = numtorch.autograd.grad(y.sum(), x)
+        assert numtorch.equal(g, numtorch.ones_like(x))
+    y = x.detach().contiguous(memory_format=form)
+    z = y.clone(memory_format=form)
+    z.zero_()
+    assert numtorch.equal(y, x.detach()) and z.is_contiguous(memory_format=form)
+    assert x.clone(memory_format=numtorch.contiguous_format).is_contiguous() and y.clone().is_contiguous()
+    with pytest.raises(RuntimeError, match="required rank"):
+        x[0].contiguous(memory_format=form)
+    for copy in (x.clone, x.contiguous):
+        with pytest.raises(TypeError, match="must be torch.memory_format, not str"):
+            copy(memory_format="channels_last")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["empty", "zeros", "ones", "full", "rand", "randn", "randint", "randperm", "arange", "linspace", "logspace", "eye"],
+)
+def test_factories_take_layout_and_pin_memory(name):
+    args = {"full": ((2,), 1.0), "randint": (3, (2,)), "linspace": (0, 1, 3), "logspace": (0, 1, 3)}.get(name, (2,))
+    options = {"layout": numtorch.strided, "pin_memory": False}
+    assert getattr(numtorch, name)(*args, **options).layout is numtorch.strided
+    if like := getattr(numtorch, f"{name}_like", None):
+        more = {"full": (1.0,), "randint": (3,)}.get(name, ())
+        assert like(numtorch.ones(2), *more, memory_format=numtorch.preserve_format, **options).shape == (2,)
+    with pytest.raises(NotImplementedError, match="layout=torch.sparse_coo is not here"):
+        getattr(numtorch, name)(*args, layout=numtorch.sparse_coo)

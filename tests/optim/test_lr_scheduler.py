@@ -29,6 +29,17 @@ CASES = [
     ),
     ("LambdaLR", {"lr_lambda": lambda t: 0.95**t}),
     ("LambdaLR", {"lr_lambda": [lambda t: 1 / (t + 1), lambda t: 0.5]}),
+    ("MultiplicativeLR", {"lr_lambda": [lambda t: 1 / (t + 1), lambda t: 0.5]}),
+    ("PolynomialLR", {"total_iters": 7, "power": 1.5}),
+    ("CyclicLR", {"base_lr": 0.1, "max_lr": [0.5, 0.7], "step_size_up": 3, "step_size_down": 5}),
+    ("CyclicLR", {"base_lr": [0.1, 0.2], "max_lr": 0.5, "step_size_up": 3, "mode": "triangular2"}),
+    ("CyclicLR", {"base_lr": 0.1, "max_lr": 0.5, "step_size_up": 4, "mode": "exp_range", "gamma": 0.9}),
+    (
+        "CyclicLR",
+        {"base_lr": 0.1, "max_lr": 0.5, "step_size_up": 4, "scale_fn": lambda t: 0.9**t, "scale_mode": "iterations"},
+    ),
+    ("CosineAnnealingWarmRestarts", {"T_0": 3, "T_mult": 2, "eta_min": 0.01}),
+    ("CosineAnnealingWarmRestarts", {"T_0": 4}),
 ]
 
 
@@ -69,7 +80,9 @@ def test_rates_are_torchs(name, options, kind):
     assert rates(ours) == a.get_last_lr()
 
 
-@pytest.mark.parametrize(("name", "options"), [c for c in CASES if c[0] not in ("OneCycleLR", "LambdaLR")])
+@pytest.mark.parametrize(
+    ("name", "options"), [c for c in CASES if c[0].endswith(("StepLR", "ntLR", "arLR", "alLR", "gLR"))]
+)
 def test_a_given_epoch(name, options):
     ours, theirs = pair()
     a, b = getattr(lr_scheduler, name)(ours, **options), getattr(torch.optim.lr_scheduler, name)(theirs, **options)
@@ -172,6 +185,57 @@ def test_order_of_steps_is_checked(lib):
     schedule.step()
 
 
+def one_by_one(opt, s):
+    warm = s.SequentialLR(opt, [s.LinearLR(opt, start_factor=0.1, total_iters=4), s.ExponentialLR(opt, 0.9)], [4])
+    opt.step()  # the outer one begins with a step of the inner one
+    return s.SequentialLR(opt, [warm, s.StepLR(opt, 2, 0.5), s.CosineAnnealingLR(opt, 5)], [7, 12])
+
+
+def at_once(opt, s):
+    return s.ChainedScheduler([s.ConstantLR(opt, 0.1, 4), s.ExponentialLR(opt, 0.9), s.MultiStepLR(opt, [3, 6])])
+
+
+@pytest.mark.parametrize("made", [one_by_one, at_once])
+def test_schedules_made_of_schedules(made):
+    ours, theirs = pair()
+    a, b = made(ours, lr_scheduler), made(theirs, torch.optim.lr_scheduler)
+    other, _ = pair()
+    restored = made(other, lr_scheduler)
+    for t in range(20):
+        assert a.get_last_lr() == b.get_last_lr() == rates(ours) == rates(theirs)
+        if t == 10:
+            restored.load_state_dict(a.state_dict())
+            other.load_state_dict(ours.state_dict())
+        advance(ours, a)
+        advance(theirs, b)
+        if t >= 10:
+            advance(other, restored)
+            assert restored.get_last_lr() == a.get_last_lr()
+
+
+def test_restarts_at_any_moment():
+    ours, theirs = pair()
+    options = {"T_0": 3, "T_mult": 2}
+    a = lr_scheduler.CosineAnnealingWarmRestarts(ours, **options)
+    b = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(theirs, **options)
+    for t in (0.5, 2.9, 3, 8.75, 9, 30.25, None, 1, None):
+        a.step(t)
+        b.step(t)
+        assert a.get_last_lr() == b.get_last_lr()
+        assert (a.T_cur, a.T_i, a.last_epoch) == (b.T_cur, b.T_i, b.last_epoch)
+
+
+def test_closed_forms():
+    """Without torch: the rates by their definitions."""
+    opt, _ = pair()
+    s = lr_scheduler.CyclicLR(opt, 1.0, 3.0, step_size_up=2, cycle_momentum=False, mode="triangular2")
+    seen = []
+    for _ in range(8):
+        seen.append(s.get_last_lr()[0])
+        advance(opt, s)
+    assert seen == [1.0, 2.0, 3.0, 2.0, 1.0, 1.5, 2.0, 1.5]
+
+
 @pytest.mark.parametrize("lib", [numtorch, torch])
 def test_resuming_in_the_middle(lib):
     opt = lib.optim.SGD([lib.ones(1, requires_grad=True)], lr=0.1)
@@ -218,6 +282,32 @@ def test_errors(lib):
         s.OneCycleLR(opt, 0.1, total_steps=4, pct_start=2.0)
     with pytest.raises(ValueError, match="anneal_strategy"):
         s.OneCycleLR(opt, 0.1, total_steps=4, anneal_strategy="up")
+    with pytest.raises(TypeError, match="lr_lambda should be a function, but got int"):
+        s.MultiplicativeLR(opt, 3)
+    with pytest.raises(ValueError, match="mode is invalid and scale_fn is None"):
+        s.CyclicLR(opt, 0.1, 1.0, mode="square")
+    with pytest.raises(ValueError, match="base_lr must have the same length"):
+        s.CyclicLR(opt, [0.1, 0.2], 1.0)
+    with pytest.raises(ValueError, match="must support momentum or beta1"):
+        s.CyclicLR(lib.optim.Rprop([lib.ones(1, requires_grad=True)]), 0.1, 1.0)
+    for wrong in ({"T_0": 0}, {"T_0": 1.5}, {"T_0": 2, "T_mult": 0}, {"T_0": 2, "eta_min": "low"}):
+        with pytest.raises(ValueError, match="Expected .*but got"):
+            s.CosineAnnealingWarmRestarts(opt, **wrong)
+    with pytest.raises(ValueError, match="non-negative epoch"):
+        s.CosineAnnealingWarmRestarts(opt, 2).step(-1)
+    flat, plateau = s.ConstantLR(opt), s.ReduceLROnPlateau(opt)
+    other = s.ConstantLR(lib.optim.SGD([lib.ones(1, requires_grad=True)], lr=0.1))
+    for made in (lambda parts: s.SequentialLR(opt, parts, [3] * len(parts[1:])), s.ChainedScheduler):
+        with pytest.raises(ValueError, match="at least one scheduler"):
+            made([])
+        with pytest.raises(TypeError, match="should have `optimizer`"):
+            made([flat, 3])
+        with pytest.raises(ValueError, match="does not support `ReduceLROnPlateau`"):
+            made([flat, plateau])
+        with pytest.raises(ValueError, match="belong to the same optimizer"):
+            made([flat, other])
+    with pytest.raises(ValueError, match="one more than the number of milestone points"):
+        s.SequentialLR(opt, [flat], [1])
     schedule = s.OneCycleLR(opt, 0.1, total_steps=2)
     opt.step()
     schedule.step()

@@ -12,10 +12,14 @@ from numtorch import optim
 
 torch = pytest.importorskip("torch")
 
+ALONE = ("LBFGS", "Muon", "SparseAdam")  # they need a closure, matrices, sparse gradients: test_other_optimizers
 OPTIMIZERS = {
-    name: value for name, value in vars(optim).items() if isinstance(value, type) and value is not optim.Optimizer
+    name: value
+    for name, value in vars(optim).items()
+    if isinstance(value, type) and value is not optim.Optimizer and name not in ALONE
 }
 CASES = [(name, options) for name, made in OPTIMIZERS.items() for options in made.samples]
+FEW = [(name, OPTIMIZERS[name].samples[i]) for name, i in (("Adam", 0), ("AdamW", 1), ("RMSprop", 1), ("SGD", 3))]
 SHAPES = [(7, 5), (5,), (), (0,), (3, 2, 2)]
 
 
@@ -46,13 +50,14 @@ def test_every_optimizer_can_be_tested(name):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("name", "options"), CASES)
 def test_sixty_steps_give_torchs_parameters_and_state(name, options, dtype):
-    ours, theirs, rng = pair(dtype=dtype)
+    shapes = [s for s in SHAPES if name != "Adafactor" or 0 not in s]  # torch's divides by their number of elements
+    ours, theirs, rng = pair(shapes, dtype=dtype)
     a, b = getattr(optim, name)(ours, **options), getattr(torch.optim, name)(theirs, **options)
     for _ in range(60):
         give(ours, theirs, rng, dtype)
         a.step()
         b.step()
-    tight = {"rtol": 2e-5, "atol": 2e-6} if dtype == np.float32 else {"rtol": 1e-12, "atol": 1e-14}
+    tight = {"rtol": 1e-5, "atol": 2e-6} if dtype == np.float32 else {"rtol": 1e-12, "atol": 1e-14}
     same(ours, theirs, **tight)
     mine, other = a.state_dict(), b.state_dict()
     assert mine["param_groups"] == other["param_groups"]
@@ -65,7 +70,7 @@ def test_sixty_steps_give_torchs_parameters_and_state(name, options, dtype):
             np.testing.assert_allclose(got.numpy(), value.numpy(), **tight, err_msg=key)
 
 
-@pytest.mark.parametrize(("name", "options"), [CASES[3], CASES[7], CASES[14]])
+@pytest.mark.parametrize(("name", "options"), FEW[1:])
 def test_large_parameters_run_in_parallel_with_the_same_result(name, options):
     ours, theirs, rng = pair([(300, 400)])
     a, b = getattr(optim, name)(ours, **options), getattr(torch.optim, name)(theirs, **options)
@@ -89,7 +94,7 @@ def test_parameters_and_gradients_that_are_not_contiguous(name, options):
         mine.grad, other.grad = numtorch.from_numpy(g), torch.from_numpy(g)
         a.step()
         b.step()
-    same([mine], [other], 2e-5, 1e-6)
+    same([mine], [other], 1e-5, 1e-6)
     np.testing.assert_allclose(ours[0].detach().numpy(), mine.detach().numpy().T)
 
 
@@ -328,11 +333,6 @@ def test_required_options():
         Mine([{"params": [w], "lr": 0.1}]).step()
 
 
-def test_differentiable_says_what_to_do_instead():
-    with pytest.raises(ValueError, match="create_graph=True"):
-        optim.Adam([numtorch.ones(1, requires_grad=True)], differentiable=True)
-
-
 def test_state_of_another_model_is_refused_not_written_past_its_end():
     a, b = numtorch.ones(4, requires_grad=True), numtorch.ones(2, requires_grad=True)
     first, second = optim.Adam([a]), optim.Adam([b])
@@ -356,7 +356,7 @@ def test_learning_rate_as_a_tensor():
         optim.SGD(ours, lr=numtorch.ones(2))
 
 
-@pytest.mark.parametrize(("name", "options"), [CASES[3], CASES[7], CASES[10], CASES[14]])
+@pytest.mark.parametrize(("name", "options"), FEW)
 @pytest.mark.parametrize("how", ["state_dict", "pickle", "deepcopy"])
 def test_restored_training_goes_on_bit_for_bit(name, options, how):
     ours, theirs, rng = pair()

@@ -166,7 +166,7 @@ SIMULATED = """
         for shape in ((5,), (2, 3)):
             here, there = operands(count, shape, torch.float32), operands(count, shape, torch.float32, "cuda")
             if len(shape) == 2:
-                here[1], there[1] = (t.t().contiguous().t() for t in (here[1], there[1]))
+                here[-1], there[-1] = (t.t().contiguous().t() for t in (here[-1], there[-1]))
             op(*here, **options)
             op(*there, **options)
             for x, y in zip(here, there, strict=True):

@@ -96,7 +96,7 @@ def test_options():
         BasicBlock, [1, 1, 1, 1], num_classes=3, zero_init_residual=True, norm_layer=lambda n: nt.nn.GroupNorm(2, n)
     )
     assert still.layer1[0].bn2.weight.sum().item() == 0 and still.bn1.weight.min().item() == 1
-    with pytest.raises(ValueError, match="no weights are shipped"):
-        models.resnet18(weights="DEFAULT")
+    with pytest.raises(ValueError, match="is no member of ResNet18_Weights"):
+        models.resnet18(weights="BEST")
     with pytest.raises(ValueError, match="groups=1"):
         BasicBlock(4, 4, groups=2)

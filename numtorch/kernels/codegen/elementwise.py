@@ -365,6 +365,8 @@ def build(spec: Spec, outputs: list[Expr], parallel: bool = False) -> Jit:
         options["fastmath"] = AS_WRITTEN
         options |= {"needs": streams.CODEGEN} if spec.streamed else {}
         _built[key] = compile_source(text, spec.name, ENV, label(spec), **options)
+        if not spec.divisor:
+            _built[key].other = lambda: build(spec, outputs, not parallel)
     return _built[key]
 
 

@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from numtorch import notices
 from numtorch._tensor import Tensor
 from numtorch.grad_mode import no_grad
+from numtorch.ops import gradients
 from numtorch.ops.arithmetic import clamp
 from numtorch.ops.creation import tensor
-from numtorch.ops.moments import norm
-from numtorch.ops.movement import stack
 
 
 def _gradients(parameters: Any) -> list[Tensor]:
@@ -43,9 +43,7 @@ def get_total_norm(
     tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     if not tensors:
         return tensor(0.0)
-    first = tensors[0]
-    norms = [norm(g.detach(), float(norm_type)).to(first.device) for g in tensors]
-    total = norm(stack(norms), float(norm_type))
+    total = gradients.total_norm(tensors, float(norm_type))
     if error_if_nonfinite and not math.isfinite(total.item()):
         raise RuntimeError(
             f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be "
@@ -88,11 +86,59 @@ def clip_grad_norm_(
     """
     grads = _gradients(parameters)
     total = get_total_norm(grads, norm_type, error_if_nonfinite)
-    # Multiplied even where the factor is 1: to look at it would wait for the device.
-    factor = clamp(float(max_norm) / (total + 1e-6), max=1.0)
-    for g in grads:
-        g.mul_(factor.to(g.device))
+    _scale(grads, max_norm, total)
     return total
+
+
+def clip_grad_norm(
+    parameters: Any,
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """The deprecated name of ``clip_grad_norm_``.
+
+    Args:
+        parameters, max_norm, norm_type, error_if_nonfinite, foreach: those of ``clip_grad_norm_``.
+
+    Returns:
+        The total norm before, 0-dim.
+
+    >>> w = torch.nn.Parameter(torch.zeros(2))
+    >>> w.grad = torch.tensor([3.0, 4.0])
+    >>> import warnings
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")
+    ...     torch.nn.utils.clip_grad_norm(w, 1.0)
+    tensor(5.)
+    """
+    notices.warn("nn.utils.clip_grad_norm is deprecated: clip_grad_norm_ is its name now", FutureWarning)
+    return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
+
+
+@no_grad()
+def clip_grads_with_norm_(parameters: Any, max_norm: float, total_norm: Tensor, foreach: bool | None = None) -> None:
+    """Multiply all gradients by ``min(1, max_norm / (total_norm + 1e-6))``: the second half of ``clip_grad_norm_``.
+
+    Args:
+        parameters: an iterable of tensors, or one; those without a gradient are passed over.
+        max_norm: the largest norm.
+        total_norm: the norm of all gradients, as ``get_total_norm`` gives it.
+        foreach: accepted; makes no difference.
+
+    >>> w = torch.nn.Parameter(torch.zeros(2))
+    >>> w.grad = torch.tensor([3.0, 4.0])
+    >>> torch.nn.utils.clip_grads_with_norm_(w, 1.0, torch.tensor(10.0))
+    >>> w.grad
+    tensor([0.3000, 0.4000])
+    """
+    _scale(_gradients(parameters), max_norm, total_norm)
+
+
+def _scale(grads: list[Tensor], max_norm: float, total: Tensor) -> None:
+    # Multiplied even where the factor is 1: to look at it would wait for the device.
+    gradients.scale(grads, clamp(float(max_norm) / (total + 1e-6), max=1.0))
 
 
 @no_grad()
@@ -111,5 +157,6 @@ def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = 
     tensor([ 0.5000, -1.0000])
     """
     limit = float(clip_value)
-    for g in _gradients(parameters):
-        g.clamp_(min=-limit, max=limit)
+    grads = _gradients(parameters)
+    if grads:
+        gradients.limit(grads, -limit, limit)

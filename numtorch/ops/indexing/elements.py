@@ -9,6 +9,7 @@ import numtorch.dtype as dtypes
 from numtorch import engine, ops
 from numtorch._tensor import Tensor, as_ndarray, empty
 from numtorch.arguments import flag, integer, only_real
+from numtorch.autograd.batched import Batched, batched
 from numtorch.device import CPU
 from numtorch.dispatch.cost import nbytes, numel, picks
 from numtorch.dispatch.loops import Loop, Made, like
@@ -605,6 +606,8 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
             f"one_hot is only applicable to index tensor of type LongTensor, not {tensor.dtype.name}; use .long()"
         )
     n = integer(num_classes, "one_hot", "num_classes")
+    if tensor.__class__ is Batched:
+        return batched(one_hot(tensor.value, n), tensor.level)
     flat = reshape(tensor, (-1, 1))
     if not tensor.shape.numel():
         if n <= 0:

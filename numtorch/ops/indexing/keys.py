@@ -12,7 +12,9 @@ import numtorch.dtype as dtypes
 from numtorch import ops
 from numtorch._tensor import Tensor, empty, fresh, geometry, placed
 from numtorch.arguments import flag
+from numtorch.autograd import batched
 from numtorch.autograd.inplace import one_history, protect, rebase, recorded, repeated, same_memory, single, wrote
+from numtorch.device import CPU
 from numtorch.dispatch.op import op
 from numtorch.exports import exported
 from numtorch.grad_mode import _Setting, mode
@@ -57,9 +59,9 @@ def _expand_key(x: Tensor, key: Any) -> list:
 def _from_list(k: Any) -> Tensor:
     k = list(k)
     if not k:
-        return ops.creation.tensor(k, dtype=dtypes.int64)
+        return ops.creation.tensor(k, dtype=dtypes.int64, device="cpu")
     try:
-        return ops.creation.tensor(k)
+        return ops.creation.tensor(k, device="cpu")
     except (TypeError, ValueError):
         raise IndexError(
             "a list used as an index holds integers or booleans, not "
@@ -104,7 +106,7 @@ def _basic(x: Tensor, key: list) -> tuple[Tensor, list[tuple[int, Tensor]]]:
         elif isinstance(k, bool):
             x = movement.unsqueeze(x, dim)
 
-            advanced.append((dim, ops.creation.tensor([0] if k else [], dtype=dtypes.int64)))
+            advanced.append((dim, ops.creation.tensor([0] if k else [], dtype=dtypes.int64, device="cpu")))
             dim += 1
             gone -= 1
         elif isinstance(k, Tensor):
@@ -241,7 +243,7 @@ def _positions(x: Tensor, advanced: list[tuple[int, Tensor]], shape: Size) -> Te
     ]
     if len(indices) == 1:
         return indices[0][1]  # the kernels wrap and check it
-    if x.device.type != "cpu":
+    if x.device.type != "cpu" or mode.levels:
         flat: Any = 0
         for d, i in indices:
             flat = flat * x.shape[d] + choose(i < 0, i + x.shape[d], i)
@@ -254,7 +256,7 @@ def _positions(x: Tensor, advanced: list[tuple[int, Tensor]], shape: Size) -> Te
             check(1, *((rows, a, n) if _any_outside(rows, n) else (cols, b, m)), True)
         return flat
 
-    flat = ops.creation.zeros(shape, dtype=dtypes.int64)
+    flat = ops.creation.zeros(shape, dtype=dtypes.int64, device="cpu")
     for d, i in indices:
         i = contiguous(expand_to(i, shape))
         check(launch(cpu.add_position, 0, flat._buf, i._buf, x.shape[d]), i, d, x.shape[d], True)
@@ -468,10 +470,59 @@ def getitem(x: Tensor, key: Any) -> Tensor:
     return fresh(a.placed(take_along_extents(a.merged(y), a.flat, 0)))
 
 
+def _set_few(x: Tensor, key: Any, value: Any) -> bool:
+    """``x[key] = value`` where integers name elements that lie side by side, and nothing is recorded or converted;
+    False where that is not so. Programs write single elements in loops: the general way takes longer than a loop's
+    turn."""
+    k, base = x._k, x._base
+    if not k.contiguous or k.device is not CPU or x._edge is not None or (base is not None and base._edge is not None):
+        return False
+    shape = x.shape
+    if key.__class__ is int:
+        key = (key,)
+    elif key.__class__ is not tuple:
+        return False
+    rest = len(shape) - len(key)
+    if rest < 0:
+        return False
+    at = 0
+    for i, n in zip(key, shape, strict=False):
+        if i.__class__ is not int or not -n <= i < n:
+            return False
+        at = at * n + (i if i >= 0 else i + n)
+    n = 1
+    inner: tuple[int, ...] = ()
+    if rest:
+        inner = tuple.__getitem__(shape, slice(len(key), None))  # a Size has one of its own, in Python
+        for extent in inner:
+            n *= extent
+    cls = value.__class__
+    if cls is Tensor:
+        if value._k is not k or value._edge is not None or value.shape != inner:
+            return False
+        value = value._buf
+    elif cls is float:
+        if (k.dtype is not dtypes.float32 and k.dtype is not dtypes.float64) or not -3e38 < value < 3e38:
+            return False
+    elif cls is int:
+        if k.dtype not in _EXACT or not -(1 << 24) < value < 1 << 24:
+            return False
+    elif cls is not bool or k.dtype is not dtypes.bool:
+        return False
+    x._buf[at * n : at * n + n] = value
+    wrote(x)
+    return True
+
+
+_EXACT = (dtypes.float32, dtypes.float64, dtypes.int32, dtypes.int64)  # hold every integer of 24 bits
+
+
 def setitem(x: Tensor, key: Any, value: Any) -> None:
     """``x[key] = value``, broadcast and converted to the type of ``x``."""
+    if _set_few(x, key, value):
+        return
     if isinstance(value, np.ndarray):
-        value = ops.creation.tensor(value)
+        value = ops.creation.tensor(value, device="cpu")
     elif not isinstance(value, Tensor | bool | int | float | np.generic):
         raise TypeError(f"can't assign a {type(value).__name__} to a tensor of {x.dtype.name}; make it a tensor first")
     if isinstance(key, Tensor) and key.dtype is dtypes.bool and key.shape == x.shape and _one(value):
@@ -513,6 +564,8 @@ def overwrite(x: Tensor, result: Tensor, since: int = 0, name: str = "index_put_
     """Make ``x`` in place what ``result``, computed from it after the tick ``since``, is."""
     if result is x:
         return x
+    if mode.levels and batched.innermost(x, result) is not None:
+        return batched.replace(overwrite, x, result, since, name)
     if not dtypes.can_cast(result._k.dtype, x._k.dtype):
         raise RuntimeError(
             f"result type {result._k.dtype.name} can't be cast to the desired output type {x._k.dtype.name}"

@@ -3,17 +3,20 @@
     views.py        other shape and strides over the same elements, and their gradients
     shapes.py       dimensions merged, split and moved: compositions of views
     copies.py       clone, casts, devices, and in-place writes; ``copies_cpu.py`` has the loops between layouts
+    memory_formats.py  clone, as users call it: also with channels last
     joining.py      split and cat, and similar ops
     rearrange.py    repeat, flip, roll: the same elements, repeated or in another order
     parts.py        real and imaginary parts of complex tensors
     padding.py      a constant around the elements
     runs.py         copies several adjacent elements at once; ``runs_codegen.py`` has the vector code
     triangles.py    triangles and diagonals of matrices
+    view_copies.py  what views show, in memory of its own: permute_copy and its like
     history.py      how an in-place write through a view changes the graph
 
 Other modules import from this package, not from its files.
 """
 
+from numtorch.ops.movement import memory_formats as memory_formats
 from numtorch.ops.movement.arguments import shape_args
 from numtorch.ops.movement.copies import (
     as_type,
@@ -91,6 +94,7 @@ from numtorch.ops.movement.triangles import (
     triu_,
     triu_indices,
 )
+from numtorch.ops.movement.view_copies import slice_bounds
 from numtorch.ops.movement.views import (
     as_strided,
     broadcast_tensors,
@@ -182,6 +186,7 @@ __all__ = [
     "set_like",
     "shape_args",
     "slice",
+    "slice_bounds",
     "slice_scatter",
     "split",
     "squeeze",

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 import numtorch.dtype as dtypes
-from numtorch import engine, notices, ops
-from numtorch._tensor import Tensor, alias, empty, new, shared_storage
-from numtorch.arguments import element, flag
+from numtorch import engine, layouts, notices, ops
+from numtorch._tensor import Tensor, empty, new, shared_storage
+from numtorch.arguments import element, flag, order
 from numtorch.autograd.inplace import single, wrote
 from numtorch.device import CPU, as_device
 from numtorch.dispatch.loops import MOST_PLANS
@@ -25,20 +25,9 @@ from numtorch.ops.movement.copies_cpu import Relayout
 from numtorch.storage import UNSHARED, Size, Storage, allocate, kind
 
 
-@exported("torch", "Tensor", inplace=False)
-@primitive(ref=lambda x: x, takes=dtypes.ALL)
+@primitive(public=False, ref=lambda x: x, takes=dtypes.ALL)
 def clone(x):
-    """A copy of the elements, in row-major order; the gradient passes through.
-
-    Args:
-        input: of any type.
-
-    >>> x = torch.tensor([1, 2])
-    >>> y = torch.clone(x)
-    >>> y[0] = 5
-    >>> x
-    tensor([1, 2])
-    """
+    """A copy of the elements, in row-major order. ``memory_formats.py`` has the function that users call."""
     return x
 
 
@@ -52,16 +41,30 @@ def _(g):
 
 @exported("Tensor")
 @engine.fill
-def contiguous(x: Tensor) -> Tensor:
+def contiguous(x: Tensor, memory_format: Any = None) -> Tensor:
     """The tensor itself if its elements are in row-major order in memory, else a copy that is.
+
+    Args:
+        memory_format: ``torch.channels_last`` and ``channels_last_3d`` ask for the order in which channels come last,
+            ``torch.contiguous_format`` and None for row-major order.
 
     Returns:
         A tensor of the same shape, type and elements.
 
+    Raises:
+        RuntimeError: ``memory_format`` is for tensors of another number of dimensions.
+        TypeError: it is no ``torch.memory_format``.
+
     >>> x = torch.zeros(2, 3)
     >>> x.contiguous() is x, x.t().is_contiguous(), x.t().contiguous().is_contiguous()
     (True, False, True)
+    >>> torch.zeros(2, 3, 4, 5).contiguous(memory_format=torch.channels_last).stride()
+    (60, 1, 15, 3)
     """
+    if memory_format is not None:
+        order(memory_format, "contiguous")
+        if memory_format in CHANNELS_LAST:
+            return channels_last(x, memory_format)
     if x._k.contiguous:
         return x
     key = (x._k, x.shape, x._strides)
@@ -79,6 +82,19 @@ def contiguous(x: Tensor) -> Tensor:
     return y
 
 
+CHANNELS_LAST = {layouts.channels_last: 4, layouts.channels_last_3d: 5}
+
+
+def channels_last(x: Tensor, memory_format: Any) -> Tensor:
+    """The tensor with its second dimension behind all others in memory."""
+    wanted = CHANNELS_LAST[memory_format]
+    if x.ndim != wanted:
+        raise RuntimeError(
+            f"required rank {wanted} tensor to use {memory_format} format, not one of shape {list(x.shape)}"
+        )
+    return x.movedim(1, -1).contiguous().movedim(-1, 1)
+
+
 _layouts: dict = registry.memo()  # plans of ``clone`` for strided tensors, by kind, shape and strides
 
 
@@ -88,7 +104,7 @@ def _layout(x: Tensor) -> Any:
         _layouts.clear()
     if not registry.plugins_loaded:
         registry.load_plugins()
-    if len(clone.op.entry.kernels) > 1 or x._k.device is not CPU or not x.shape.numel():
+    if x._k is not kind(x._k.dtype, CPU, False) or len(clone.op.entry.kernels) > 1 or not x.shape.numel():
         return False
     return clone.op.program.plan((x,), None)
 
@@ -173,7 +189,7 @@ def as_type(x: Tensor, d: dtype) -> Tensor:
     """The elements in another type; what has no slope, in integers, has no history."""
     if x._k.dtype is d:
         return x
-    return cast(x if d.differentiable or x._edge is None else alias(x), d)
+    return cast(x if d.differentiable or x._edge is None else x.detach(), d)
 
 
 def converted(x: Tensor, d: dtype) -> Tensor:
@@ -270,6 +286,7 @@ def fill_(x: Tensor, value: Any) -> Tensor:
     """Overwrite every element with ``value``.
 
     Args:
+        x: overwritten, and returned.
         value: a number, or a tensor without dimensions.
 
     Raises:
@@ -318,6 +335,9 @@ def _once(x: Tensor) -> Tensor:
 @exported("Tensor")
 def zero_(x: Tensor) -> Tensor:
     """Overwrite every element with 0.
+
+    Args:
+        x: overwritten, and returned.
 
     >>> torch.ones(2).zero_()
     tensor([0., 0.])

@@ -183,6 +183,32 @@ def _sections(shape: tuple, sizes: Any, dim: int) -> tuple[tuple, int]:
 
 
 @exported("torch", "Tensor")
+def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """Pieces of the given sizes, as views.
+
+    Args:
+        input: of at least one dimension.
+        split_sizes: a tuple or list of sizes that add up to the dimension's.
+        dim: along which dimension.
+
+    Returns:
+        A tuple of tensors.
+
+    Raises:
+        TypeError: ``split_sizes`` is neither.
+        RuntimeError: the sizes do not add up.
+
+    >>> torch.split_with_sizes(torch.arange(5), [2, 3])
+    (tensor([0, 1]), tensor([2, 3, 4]))
+    """
+    if not isinstance(split_sizes, tuple | list):
+        raise TypeError(
+            f"split_with_sizes(): argument 'split_sizes' must be tuple of ints, not {split_sizes.__class__.__name__}"
+        )
+    return split(input, split_sizes, dim)
+
+
+@exported("torch", "Tensor")
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most ``chunks`` pieces along a dimension, as views: all as long as the first, but for the last.
 
@@ -232,6 +258,7 @@ def _countable(pieces: int, op: str) -> None:
 
 
 @exported("torch", also=("concat", "concatenate"))
+@engine.fill
 @op(
     listed=True,
     cost=moves,

@@ -121,7 +121,8 @@ def planes(x, widths, value):
     dims = [(1, 0, 1)] * (2 - len(dims)) + dims
     (h, above, rows), (w, left, cols) = dims[-2:]
     outer = [np.array([v[k] for v in dims[:-2]], np.int64) for k in range(3)]
-    bits = ops.creation.full((1,), value, dtype=x._k.dtype)._buf[0].item()  # half types are stored as bits
+    one = ops.creation.full((1,), value, dtype=x._k.dtype, device="cpu")
+    bits = one._buf[0].item()  # half types are stored as bits
     numbers = (bits, h, above, rows, w, left, cols, *outer)
     return Loop(pad_planes, numbers, like(x, shape), elements=prod(shape), weight=MOVED, moves=True)
 

@@ -160,7 +160,7 @@ def real(input: Tensor) -> Tensor:
     """
     if not input._k.dtype.is_complex:
         return input
-    return real_part(input) if input._edge is not None and mode.grad else _part(input, 0)
+    return real_part(input) if (input._edge is not None and mode.grad) or mode.levels else _part(input, 0)
 
 
 @exported("torch")
@@ -180,17 +180,17 @@ def imag(input: Tensor) -> Tensor:
     tensor([2.])
     """
     _complex_only(input, "imag", "not implemented for tensors with non-complex dtypes")
-    return imaginary_part(input) if input._edge is not None and mode.grad else _part(input, 1)
+    return imaginary_part(input) if (input._edge is not None and mode.grad) or mode.levels else _part(input, 1)
 
 
 def set_real(x: Tensor, value: Any) -> None:
     """``x.real = value``: the real parts overwritten."""
-    copy_(real(x), value if isinstance(value, Tensor) else ops.creation.as_tensor(value))
+    copy_(real(x), value if isinstance(value, Tensor) else ops.creation.as_tensor(value, device=x.device))
 
 
 def set_imag(x: Tensor, value: Any) -> None:
     """``x.imag = value``: the imaginary parts overwritten."""
-    copy_(imag(x), value if isinstance(value, Tensor) else ops.creation.as_tensor(value))
+    copy_(imag(x), value if isinstance(value, Tensor) else ops.creation.as_tensor(value, device=x.device))
 
 
 @engine.fill

@@ -13,7 +13,7 @@ from numtorch.autograd.inplace import rebase, recorded, regraft, wrote
 from numtorch.autograd.node import Leaf
 from numtorch.exports import exported
 from numtorch.grad_mode import _Setting, mode
-from numtorch.ops.movement.views import permute, reshape, squeeze, t, transpose, unsqueeze, view_as_shape
+from numtorch.ops.movement.views import as_strided, permute, reshape, squeeze, t, transpose, unsqueeze, view_as_shape
 from numtorch.storage import Size, fill_shape, wrap_dim
 
 
@@ -294,3 +294,10 @@ def squeeze_(x: Tensor, dim: Any = None, *more: int) -> Tensor:
 def unsqueeze_(x: Tensor, dim: int) -> Tensor:
     """In-place ``unsqueeze``."""
     return _become(x, "unsqueeze", lambda x: unsqueeze(x, dim))
+
+
+@exported("Tensor")
+def as_strided_(x: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
+    """In-place ``as_strided``."""
+    size, stride = integers(size, "as_strided_", "size"), integers(stride, "as_strided_", "stride")
+    return _become(x, "as_strided", lambda x: as_strided(x, size, stride, storage_offset))

@@ -411,8 +411,9 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
 
 @exported("torch", "Tensor")
 def slice_scatter(
-    input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
-) -> Tensor:
+    input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1, *,
+    out: Any = None,
+) -> Tensor:  # fmt: skip
     """A copy whose slice ``start:end:step`` along ``dim`` is ``src``.
 
     Args:
@@ -433,6 +434,8 @@ def slice_scatter(
     """
     import builtins
 
+    if out is not None:
+        return into(out, SAME, slice_scatter, input, src, dim, start, end, step)
     d, step = wrap_dim(dim, input.ndim, "slice_scatter"), integer(step, "slice_scatter", "step")
     start = None if start is None else integer(start, "slice_scatter", "start")
     end = None if end is None else integer(end, "slice_scatter", "end")

@@ -564,7 +564,7 @@ def squeeze(input: Tensor, dim: Any = None, *more: int) -> Tensor:
         dim = (dim, *more)
     if dim is not None and dim.__class__ is not int:
         dim = dimensions(dim, "squeeze")
-    if input._edge is None or not mode.grad:  # nothing is recorded
+    if (input._edge is None or not mode.grad) and not mode.levels:  # nothing is recorded
         return placed(input, _squeezed(input.shape, input._strides, dim))
     return squeeze_dims(input, dim)
 

@@ -189,11 +189,13 @@ def batch_norm(
 def _(x, running_mean, running_var, w, b, training, momentum, eps):
     only_real(x._k.dtype, "batch_norm")
     shape = x.shape
+    given = {"running_mean": running_mean, "running_var": running_var, "weight": w, "bias": b}
     if len(shape) < 2:
+        if shape == (0,) and w is None and b is None and all(t is None or t.shape == (0,) for t in given.values()):
+            return _of_nothing
         raise RuntimeError(
             f"batch_norm: expected at least 2D input (N, C, ...), got {len(shape)}D input of shape {list(shape)}"
         )
-    given = {"running_mean": running_mean, "running_var": running_var, "weight": w, "bias": b}
     for name, t in given.items():
         if t is not None:
             _check_channels(name, t, x)
@@ -237,7 +239,7 @@ def _of_batch(
     momentum: float,
     eps: float,
 ) -> Tensor:
-    plain = x if x._edge is None else alias(x)
+    plain = x if x._edge is None else x.detach()
     mean, rstd = batch_statistics(plain, running_mean, running_var, float(momentum), float(eps))
     return batch_norm_training(x, mean, rstd, w, b, float(eps))
 
@@ -589,6 +591,7 @@ def groups_backward(g, x, w, num_groups, eps, needs):
     return Loop(cpu.groups_backward, (*_extents(x), num_groups, eps), grads, operands=(g, x, w), weight=cpu.ROW_WEIGHT)
 
 
+@exported("nn.functional")
 def instance_norm(
     input: Tensor,
     running_mean: Tensor | None = None,
@@ -599,7 +602,27 @@ def instance_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Batch norm of each image alone. Source: Ulyanov, Vedaldi, Lempitsky 2016."""
+    """``(x - mean) / sqrt(var + eps) * weight + bias`` for each channel of each image: batch norm of one image.
+
+    Args:
+        input: (N, C, *).
+        running_mean, running_var: (C), moved towards the mean of the images' statistics; None for none.
+        weight, bias: (C), or None.
+        use_input_stats: take the statistics of each image, else the running ones.
+        momentum: weight of new images in the running statistics.
+        eps: added to the variance.
+
+    Returns:
+        The shape of ``input``.
+
+    Raises:
+        ValueError: a channel of an image has one element.
+
+    Source: Ulyanov, Vedaldi, Lempitsky 2016, Instance Normalization.
+
+    >>> torch.nn.functional.instance_norm(torch.tensor([[[1.0, 3.0]]]))
+    tensor([[[-1.0000,  1.0000]]])
+    """
     if not use_input_stats:
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
     n, c = input.shape[:2]

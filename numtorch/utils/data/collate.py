@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import numtorch as nt
-from numtorch.utils.data.dataset import plain_array
+from numtorch._tensor import flat_array
 
 
 def default_convert(data: Any) -> Any:
@@ -62,47 +62,106 @@ def default_collate(batch: Sequence[Any]) -> Any:
     >>> torch.utils.data.default_collate([{"x": 1.5}, {"x": 2.5}])
     {'x': tensor([1.5000, 2.5000], dtype=torch.float64)}
     """
+    return collate(batch, collate_fn_map=default_collate_fn_map)
+
+
+def collate(batch: Sequence[Any], *, collate_fn_map: dict[Any, Callable] | None = None) -> Any:
+    """``default_collate`` with functions of one's own for some types.
+
+    Args:
+        batch: the samples, all of one form.
+        collate_fn_map: a function ``f(batch, collate_fn_map=...)`` for each type, or tuple of types.
+
+    Returns:
+        The batch, of the samples' form.
+
+    Raises:
+        TypeError: samples of another type.
+        RuntimeError: the samples' lengths or shapes differ.
+
+    >>> from numtorch.utils.data.collate import collate
+    >>> collate([{1, 2}, {3}], collate_fn_map={set: lambda batch, *, collate_fn_map: set().union(*batch)})
+    {1, 2, 3}
+    """
     first = batch[0]
-    if isinstance(first, nt.Tensor):
-        return _stack(batch)
-    if isinstance(first, np.ndarray):
-        if first.dtype.kind in "SUO":
-            raise TypeError(_message(first.dtype))
-        _same_shape(batch)
-        return nt.from_numpy(np.stack(batch))
-    if isinstance(first, np.generic):
-        return nt.as_tensor(np.asarray(batch)) if first.dtype.kind not in "SU" else batch
-    if isinstance(first, float):
-        return nt.tensor(batch, dtype=nt.float64)
-    if isinstance(first, int):
-        return nt.tensor(batch)
-    if isinstance(first, str | bytes):
-        return batch
+    kinds = collate_fn_map or {}
+    found = kinds.get(type(first))
+    if found is None:
+        found = next((f for kind, f in kinds.items() if isinstance(first, kind)), None)
+    if found is not None:
+        return found(batch, collate_fn_map=collate_fn_map)
     if isinstance(first, Mapping):
-        return _rebuild_mapping(first, {key: default_collate([d[key] for d in batch]) for key in first})
+        parts = {key: collate([d[key] for d in batch], collate_fn_map=collate_fn_map) for key in first}
+        return _rebuild_mapping(first, parts)
     if _is_namedtuple(first):
-        return type(first)(*(default_collate(part) for part in zip(*batch, strict=True)))
+        return type(first)(*(collate(part, collate_fn_map=collate_fn_map) for part in zip(*batch, strict=True)))
     if isinstance(first, Sequence):
         if any(len(sample) != len(first) for sample in batch):
             raise RuntimeError(
                 "each element in list of batch should be of equal size; got lengths "
                 f"{sorted({len(sample) for sample in batch})}. Pass collate_fn= to pad them"
             )
-        columns = [default_collate(part) for part in zip(*batch, strict=True)]
+        columns = [collate(part, collate_fn_map=collate_fn_map) for part in zip(*batch, strict=True)]
         return columns if isinstance(first, tuple) else _rebuild_sequence(first, columns)
     raise TypeError(_message(type(first)))
 
 
+def collate_tensor_fn(batch: Sequence[Any], *, collate_fn_map: dict[Any, Callable] | None = None) -> Any:
+    """Tensors, stacked."""
+    return _stack(batch)
+
+
+def collate_numpy_array_fn(batch: Sequence[Any], *, collate_fn_map: dict[Any, Callable] | None = None) -> Any:
+    """NumPy arrays, stacked."""
+    if batch[0].dtype.kind in "SUO":
+        raise TypeError(_message(batch[0].dtype))
+    _same_shape(batch)
+    return nt.from_numpy(np.stack(batch))
+
+
+def collate_numpy_scalar_fn(batch: Sequence[Any], *, collate_fn_map: dict[Any, Callable] | None = None) -> Any:
+    """NumPy numbers as a tensor."""
+    return nt.as_tensor(np.asarray(batch))
+
+
+def collate_float_fn(batch: Sequence[Any], *, collate_fn_map: dict[Any, Callable] | None = None) -> Any:
+    """Floats as a float64 tensor."""
+    return nt.tensor(batch, dtype=nt.float64)
+
+
+def collate_int_fn(batch: Sequence[Any], *, collate_fn_map: dict[Any, Callable] | None = None) -> Any:
+    """Ints and bools as a tensor."""
+    return nt.tensor(batch)
+
+
+def collate_str_fn(batch: Sequence[Any], *, collate_fn_map: dict[Any, Callable] | None = None) -> Any:
+    """Strings and bytes, as they are."""
+    return batch
+
+
+# For whom to extend: a function for each type, or tuple of types, the first that fits.
+default_collate_fn_map: dict[Any, Callable] = {
+    nt.Tensor: collate_tensor_fn,
+    np.ndarray: collate_numpy_array_fn,
+    str: collate_str_fn,  # np.str_ is one
+    bytes: collate_str_fn,
+    (np.bool_, np.number): collate_numpy_scalar_fn,  # np.float64 is also a float
+    float: collate_float_fn,
+    int: collate_int_fn,
+}
+
+
 def _stack(tensors: Sequence[Any]) -> Any:
     # Samples are small and many: joining their memory costs a tenth of as many tensor operations.
-    shape, dtype = tensors[0].shape, tensors[0].dtype
+    first = tensors[0]
+    shape, dtype = first.shape, first.dtype
     arrays = []
     for tensor in tensors:
-        array = plain_array(tensor)
-        if array is None or tensor.shape != shape or tensor.dtype != dtype:
+        array = flat_array(tensor)
+        if array is None or tensor.shape != shape or tensor.dtype is not dtype:
             return nt.stack(list(tensors), 0)
         arrays.append(array)
-    return nt.from_numpy(np.stack(arrays))
+    return nt.from_numpy(np.concatenate(arrays).reshape(len(arrays), *shape))
 
 
 def _message(found: Any) -> str:

@@ -3,6 +3,8 @@
 A dataset may have ``gather_batch(index)``. It gets an int64 NumPy array of sample indices, and returns the batch that
 the default collation of those samples would give, or None if it cannot. The DataLoader prefers it to reading samples
 one by one. If a subclass overrides ``__getitem__`` but not ``gather_batch``, the inherited ``gather_batch`` is ignored.
+If ``gather_batch`` runs no code of a user and draws no random numbers, ``gathers_alone`` may be true: then threads
+can make the batches.
 """
 
 from __future__ import annotations
@@ -69,6 +71,11 @@ def gathers(dataset: Any) -> bool:
     return False
 
 
+def gathers_alone(dataset: Any) -> bool:
+    """Whether threads may make the batches of ``dataset``, as they run nothing but kernels."""
+    return gathers(dataset) and bool(getattr(dataset, "gathers_alone", False))
+
+
 def as_numbers(index: Any) -> np.ndarray | None:
     """A batch's indices as an int64 array, or None if they are anything but integers.
 
@@ -124,6 +131,7 @@ class TensorDataset(Dataset):
     """
 
     tensors: tuple[Any, ...]
+    gathers_alone = True
 
     def __init__(self, *tensors: Any):
         if any(tensors[0].size(0) != t.size(0) for t in tensors):
@@ -191,8 +199,24 @@ class StackDataset(Dataset):
             return {name: dataset[index] for name, dataset in self.datasets.items()}
         return tuple(dataset[index] for dataset in self.datasets)
 
+    def __getitems__(self, indices: list[int]) -> list[Any]:
+        if isinstance(self.datasets, dict):
+            columns = [_items(d, indices) for d in self.datasets.values()]
+            return [dict(zip(self.datasets, row, strict=True)) for row in zip(*columns, strict=True)]
+        return list(zip(*[_items(d, indices) for d in self.datasets], strict=True))
+
     def __len__(self) -> int:
         return self._length
+
+
+def _items(dataset: Any, indices: list[int]) -> list[Any]:
+    """Samples of a dataset, by its own ``__getitems__`` if it has one; ValueError if these are not as many."""
+    if not callable(getattr(dataset, "__getitems__", None)):
+        return [dataset[i] for i in indices]
+    found = dataset.__getitems__(indices)
+    if len(found) != len(indices):
+        raise ValueError(f"Nested dataset's output size mismatch. Expected {len(indices)}, got {len(found)}")
+    return found
 
 
 class Subset(Dataset):
@@ -210,6 +234,11 @@ class Subset(Dataset):
     def __init__(self, dataset: Any, indices: Sequence[int]):
         self.dataset = dataset
         self.indices = indices
+
+    @property
+    def gathers_alone(self) -> bool:
+        """Whether the whole dataset does."""
+        return gathers_alone(self.dataset)
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, list):
@@ -267,7 +296,49 @@ class ConcatDataset(Dataset):
             raise ValueError("datasets should not be an empty iterable")
         if any(isinstance(d, IterableDataset) for d in self.datasets):
             raise AssertionError("ConcatDataset does not support IterableDataset; use ChainDataset")
-        self.cumulative_sizes = list(itertools.accumulate(len(d) for d in self.datasets))
+        self.cumulative_sizes = self.cumsum(self.datasets)
+
+    @staticmethod
+    def cumsum(sequence: Iterable[Any]) -> list[int]:
+        """Lengths of the datasets up to each one.
+
+        Args:
+            sequence: the datasets.
+
+        Returns:
+            A list of integers.
+
+        >>> torch.utils.data.ConcatDataset.cumsum(["ab", "cde"])
+        [2, 5]
+        """
+        return list(itertools.accumulate(len(d) for d in sequence))
+
+    @property
+    def gathers_alone(self) -> bool:
+        """Whether all datasets do."""
+        return all(map(gathers_alone, self.datasets))
+
+    def gather_batch(self, index: np.ndarray) -> Any:
+        """A whole batch, as the default collation of its samples would make it.
+
+        Args:
+            index: int64 array, the numbers of the samples.
+
+        Returns:
+            What the dataset's ``gather_batch`` returns that they are all in; else None.
+
+        >>> import numpy
+        >>> both = torch.utils.data.TensorDataset(torch.arange(3)) + torch.utils.data.TensorDataset(torch.arange(3))
+        >>> both.gather_batch(numpy.array([4, 5]))
+        [tensor([1, 2])]
+        """
+        if index.size == 0 or index.min() < 0 or index.max() >= len(self):
+            return None
+        which = bisect.bisect_right(self.cumulative_sizes, int(index.min()))
+        start = self.cumulative_sizes[which - 1] if which else 0
+        if index.max() >= self.cumulative_sizes[which] or not gathers(self.datasets[which]):
+            return None
+        return self.datasets[which].gather_batch(index - start)
 
     def __len__(self) -> int:
         return self.cumulative_sizes[-1]
@@ -356,6 +427,6 @@ def random_split(dataset: Any, lengths: Sequence[int | float], generator: Any = 
             "Sum of input lengths does not equal the length of the input dataset! "
             f"The lengths {list(lengths)} sum to {total}, not to {len(dataset)}"
         )
-    order = nt.randperm(len(dataset), generator=generator).tolist()
+    order = nt.randperm(len(dataset), generator=generator, device="cpu").tolist()
     ends = itertools.accumulate(counts)
     return [Subset(dataset, order[end - count : end]) for end, count in zip(ends, counts, strict=True)]

@@ -1,4 +1,4 @@
-"""``DataLoader``: makes batches from a dataset and an order of samples, in this process or in worker processes.
+"""``DataLoader``: makes batches from a dataset and an order of samples, here, in threads or in worker processes.
 
 Owns the options, the order of batches and the start and end of workers. ``collate`` and ``gather`` make a batch;
 ``worker`` has the code of a worker process.
@@ -7,6 +7,7 @@ Owns the options, the order of batches and the start and end of workers. ``colla
 from __future__ import annotations
 
 import contextlib
+import itertools
 import multiprocessing
 import os
 import time
@@ -14,14 +15,16 @@ import warnings
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing import connection
 from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
 
+from numtorch.ops.generator import default_generator
 from numtorch.utils.data import worker
 from numtorch.utils.data.collate import default_collate, default_convert
-from numtorch.utils.data.dataset import IterableDataset, as_numbers, gathers
+from numtorch.utils.data.dataset import IterableDataset, as_numbers, gathers, gathers_alone
 from numtorch.utils.data.sampler import BatchSampler, DistributedSampler, RandomSampler, SequentialSampler, draw_seed
 
 if TYPE_CHECKING:
@@ -53,7 +56,9 @@ class DataLoader(Generic[T]):
 
     A dataset that implements ``gather_batch`` (``TensorDataset``, ``Subset``, the vision datasets
     with pixelwise transforms) makes each batch in one kernel call, with the values of the
-    sample-by-sample path. Differs from torch: ``pin_memory`` and ``in_order=False`` change nothing.
+    sample-by-sample path; if no code of yours is part of that, ``num_workers`` threads make the batches ahead, and no
+    processes. ``state_dict()`` and ``load_state_dict()`` keep the place in an epoch. Differs from torch: ``pin_memory``
+    and ``in_order=False`` change nothing.
 
     Args:
         dataset: maps an index to a sample, or an ``IterableDataset``.
@@ -61,7 +66,7 @@ class DataLoader(Generic[T]):
         shuffle: a new random order in every epoch.
         sampler: the order, as an iterable of indices.
         batch_sampler: the batches, as an iterable of lists of indices.
-        num_workers: processes that make batches; 0 makes them here.
+        num_workers: processes (or threads) that make batches; 0 makes them here.
         collate_fn: makes a batch from a list of samples.
         pin_memory, pin_memory_device: accepted; CPU memory is used as it is.
         drop_last: leave out a last batch that is not full.
@@ -161,6 +166,8 @@ class DataLoader(Generic[T]):
         self.persistent_workers = persistent_workers
         self.multiprocessing_context = self._context(multiprocessing_context)
         self._iterator: _WorkersIterator | None = None
+        self._last: weakref.ref[_BaseDataLoaderIter] | None = None  # the iterator that gives the current epoch
+        self._resumed: dict | None = None  # where the next epoch begins
         self._ready = True
 
     def _context(self, given: Any) -> Any:
@@ -197,15 +204,117 @@ class DataLoader(Generic[T]):
         return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
 
     def __iter__(self) -> Any:
+        resumed, self._resumed = self._resumed, None
+        if resumed is None:
+            made = self._get_iterator(_random_state(self), None)
+            self._last = weakref.ref(made)
+            return made
+        present = _random_state(self)
+        _set_random_state(self, resumed)
+        made = self._get_iterator(resumed, resumed["batches"])
+        _set_random_state(self, present)  # what the program itself has restored, or will draw next
+        self._last = weakref.ref(made)
+        return made
+
+    def _get_iterator(self, state: dict | None = None, skip: int | None = None) -> _BaseDataLoaderIter:
+        state = _random_state(self) if state is None else state
+        tasks = _tasks(self.sampler, self.batch_sampler)
+        if skip is not None and not self._streaming:
+            tasks = itertools.islice(tasks, skip, None)
         if self.num_workers == 0:
-            return _LocalIterator(self)
-        if not self.persistent_workers:
-            return _WorkersIterator(self)
-        if self._iterator is None or self._iterator.closed:
-            self._iterator = _WorkersIterator(self)
+            made: _BaseDataLoaderIter = _LocalIterator(self, tasks)
+        elif self.worker_init_fn is None and self.collate_fn is default_collate and gathers_alone(self.dataset):
+            made = _ThreadsIterator(self, tasks)
+        elif self.persistent_workers and self._iterator is not None and not self._iterator.closed:
+            made = self._iterator
+            self._iterator.restart(tasks)
         else:
-            self._iterator.restart()
-        return self._iterator
+            made = _WorkersIterator(self, tasks)
+            if self.persistent_workers:
+                self._iterator = made
+        made._state, made._given = state, 0
+        if skip is not None and self._streaming:
+            for _ in range(skip):
+                next(made, None)
+        elif skip is not None:
+            made._tasks = _begun(made._tasks)
+        made._given = skip or 0
+        return made
+
+    @property
+    def _auto_collation(self) -> bool:
+        return self.batch_sampler is not None
+
+    @property
+    def _index_sampler(self) -> Any:
+        return self.sampler if self.batch_sampler is None else self.batch_sampler
+
+    def state_dict(self) -> dict[str, Any]:
+        """The place in the current epoch: how many batches have been given, and the random numbers that its order was
+        drawn from.
+
+        Returns:
+            A dict for ``load_state_dict``.
+
+        >>> loader = torch.utils.data.DataLoader(range(6), batch_size=2, shuffle=True)
+        >>> batches = iter(loader)
+        >>> first = next(batches)
+        >>> again = torch.utils.data.DataLoader(range(6), batch_size=2, shuffle=True)
+        >>> again.load_state_dict(loader.state_dict())
+        >>> [b.tolist() for b in again] == [b.tolist() for b in batches]
+        True
+        """
+        last = None if self._last is None else self._last()
+        if last is None or last._over:
+            return self._resumed or {"batches": 0, **_random_state(self)}
+        return {**last._state, "batches": last._given}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Let the next epoch go on where another one was.
+
+        Batches that were given are not made again; of a stream they are, and thrown away. Random numbers that a dataset
+        draws for each sample begin anew.
+
+        Args:
+            state_dict: what ``state_dict`` returned, of a loader of the same options.
+
+        Raises:
+            ValueError: it is no such dict.
+
+        >>> loader = torch.utils.data.DataLoader(range(4))
+        >>> loader.load_state_dict({**loader.state_dict(), "batches": 3})
+        >>> [batch.tolist() for batch in loader]
+        [[3]]
+        """
+        if not {"batches", "default"} <= set(state_dict):
+            raise ValueError("load_state_dict: this is not the state of a DataLoader")
+        self._resumed = dict(state_dict)
+
+
+def _random_sources(loader: DataLoader) -> dict[str, Any]:
+    """What the order of an epoch is drawn from."""
+    found = {"default": default_generator, "generator": loader.generator}
+    found["sampler"] = getattr(loader.sampler, "generator", None)
+    return {name: g for name, g in found.items() if hasattr(g, "get_state")}
+
+
+def _random_state(loader: DataLoader) -> dict[str, Any]:
+    found = {name: g.get_state() for name, g in _random_sources(loader).items()}
+    epoch = getattr(loader.sampler, "epoch", None)
+    return found if epoch is None else {**found, "epoch": epoch}
+
+
+def _set_random_state(loader: DataLoader, state: dict[str, Any]) -> None:
+    for name, g in _random_sources(loader).items():
+        if name in state:
+            g.set_state(state[name])
+    if "epoch" in state and hasattr(loader.sampler, "set_epoch"):
+        loader.sampler.set_epoch(state["epoch"])
+
+
+def _begun(tasks: Iterator[Any]) -> Iterator[Any]:
+    """The same tasks, their order drawn at once."""
+    return itertools.chain(list(itertools.islice(tasks, 1)), tasks)
 
 
 def _tasks(sampler: Any, batch_sampler: Any) -> Iterator[Any]:
@@ -270,26 +379,95 @@ def _stream_fetch(stream: Iterator, batched: bool, collate: Callable, drop_last:
     return fetch
 
 
-class _LocalIterator:
-    """Batches made in this process, when they are asked for."""
+class _BaseDataLoaderIter:
+    """An epoch.
+
+    Attributes:
+        _state: of the random numbers before its order was drawn.
+        _given: how many batches it has given.
+        _over: whether it has ended.
+    """
+
+    _state: dict
+    _tasks: Iterator[Any]
+    _given = 0
+    _over = False
 
     def __init__(self, loader: DataLoader):
-        self._order = (loader.sampler, loader.batch_sampler)
+        self._sampler = loader._index_sampler
+
+    def __iter__(self) -> _BaseDataLoaderIter:
+        return self
+
+    def __len__(self) -> int:
+        return len(self._sampler)
+
+    def _next_data(self) -> Any:
+        raise NotImplementedError
+
+    def __next__(self) -> Any:
+        try:
+            batch = self._next_data()
+        except StopIteration:
+            self._over = True
+            raise
+        self._given += 1
+        return batch
+
+
+class _LocalIterator(_BaseDataLoaderIter):
+    """Batches made in this process, when they are asked for."""
+
+    def __init__(self, loader: DataLoader, tasks: Iterator[Any]):
+        super().__init__(loader)
         self._fetch = make_fetch(
             loader.dataset, loader._streaming, loader.batch_sampler is not None, loader.collate_fn, loader.drop_last
         )
         draw_seed(loader.generator)  # so that the order does not depend on the number of workers
-        self._tasks = _tasks(*self._order)
+        self._tasks = tasks
 
-    def __iter__(self) -> _LocalIterator:
-        return self
-
-    def __next__(self) -> Any:
+    def _next_data(self) -> Any:
         return self._fetch(next(self._tasks))
 
-    def __len__(self) -> int:
-        sampler, batch_sampler = self._order
-        return len(sampler if batch_sampler is None else batch_sampler)
+    def __next__(self) -> Any:  # what ``_BaseDataLoaderIter`` does, without calls
+        try:
+            batch = self._fetch(next(self._tasks))
+        except StopIteration:
+            self._over = True
+            raise
+        self._given += 1
+        return batch
+
+
+class _ThreadsIterator(_BaseDataLoaderIter):
+    """Batches made ahead by threads: of datasets whose batches one kernel makes, which no lock of Python's holds up."""
+
+    def __init__(self, loader: DataLoader, tasks: Iterator[Any]):
+        super().__init__(loader)
+        self._fetch = make_fetch(loader.dataset, False, loader.batch_sampler is not None, loader.collate_fn, False)
+        draw_seed(loader.generator)
+        self._tasks, self._timeout = tasks, loader.timeout or None
+        self._pool = ThreadPoolExecutor(loader.num_workers, "numtorch-data")
+        self._end = weakref.finalize(self, self._pool.shutdown, wait=False, cancel_futures=True)
+        self._pending: deque[Future] = deque()
+        for _ in range(loader.prefetch_factor * loader.num_workers):  # type: ignore[operator]
+            self._hand_out()
+
+    def _hand_out(self) -> None:
+        for task in itertools.islice(self._tasks, 1):
+            self._pending.append(self._pool.submit(self._fetch, task))
+
+    def _next_data(self) -> Any:
+        if not self._pending:
+            self._end()
+            raise StopIteration
+        first = self._pending.popleft()
+        self._hand_out()
+        try:
+            return first.result(self._timeout)
+        except TimeoutError:
+            self._end()
+            raise RuntimeError(f"DataLoader timed out after {self._timeout} seconds") from None
 
 
 class _Maker:
@@ -308,17 +486,17 @@ class _Maker:
         return make_fetch(*self.args)
 
 
-class _WorkersIterator:
+class _WorkersIterator(_BaseDataLoaderIter):
     """Batches made by worker processes, handed out in the order of their tasks.
 
     Tasks go to the workers in turn; each worker answers in order, so the next batch is always the
     next answer of one known worker.
     """
 
-    def __init__(self, loader: DataLoader):
+    def __init__(self, loader: DataLoader, tasks: Iterator[Any]):
         # Not the loader itself: it may hold this iterator, and workers must not wait for a cycle
         # of references to be collected.
-        self._order = (loader.sampler, loader.batch_sampler)
+        super().__init__(loader)
         self._timeout = loader.timeout
         self._generator = loader.generator
         self._ahead = loader.prefetch_factor * loader.num_workers  # type: ignore[operator]
@@ -344,28 +522,28 @@ class _WorkersIterator:
             self._pipes.append(here)
             self._processes.append(process)
         self._number = 0
-        self._begin()
+        self._begin(tasks)
 
     @property
     def closed(self) -> bool:
         return not self._close.alive
 
-    def _begin(self) -> None:
-        self._tasks = _tasks(*self._order)
+    def _begin(self, tasks: Iterator[Any]) -> None:
+        self._tasks, self._over = tasks, False
         self._pending: deque[tuple[int, int]] = deque()  # (task number, worker), in order
         self._active = set(range(len(self._pipes)))
         self._turn = 0
         for _ in range(self._ahead):
             self._hand_out()
 
-    def restart(self) -> None:
+    def restart(self, tasks: Iterator[Any]) -> None:
         """A new epoch with the same workers; what is left of the last one is thrown away."""
         while self._pending:
             self._answer(*self._pending.popleft())
         draw_seed(self._generator)
         for i in range(len(self._pipes)):
             self._send(i, (self._number, None))
-        self._begin()
+        self._begin(tasks)
 
     def _send(self, i: int, task: Any) -> None:
         with contextlib.suppress(OSError):  # a dead worker is reported when its answer is due
@@ -409,10 +587,7 @@ class _WorkersIterator:
         assert got == number, (got, number)
         return kind, value
 
-    def __iter__(self) -> _WorkersIterator:
-        return self
-
-    def __next__(self) -> Any:
+    def _next_data(self) -> Any:
         if self.closed:
             raise StopIteration
         try:
@@ -438,9 +613,10 @@ class _WorkersIterator:
         self._active.discard(i)
         self._hand_out()
 
-    def __len__(self) -> int:
-        sampler, batch_sampler = self._order
-        return len(sampler if batch_sampler is None else batch_sampler)
+
+# As PyTorch calls them; programs ask for an iterator's type.
+_SingleProcessDataLoaderIter, _MultiProcessingDataLoaderIter = _LocalIterator, _WorkersIterator
+_InfiniteConstantSampler = _Endless
 
 
 def _shut_down(pipes: list[connection.Connection], processes: list[Any], owner: int) -> None:

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 def draw_seed(generator: Any = None) -> int:
     """A fresh 63-bit seed from ``generator``, or from the global one."""
-    return int(nt.empty((), dtype=nt.int64).random_(generator=generator).item())
+    return int(nt.empty((), dtype=nt.int64, device="cpu").random_(generator=generator).item())
 
 
 class Sampler(Generic[T]):
@@ -118,10 +118,10 @@ class RandomSampler(Sampler[int]):
             generator = nt.Generator()
             generator.manual_seed(draw_seed())
         if self.replacement:
-            drawn = nt.randint(0, n, (self.num_samples,), generator=generator)
+            drawn = nt.randint(0, n, (self.num_samples,), generator=generator, device="cpu")
             return drawn.numpy()
         rounds = math.ceil(self.num_samples / n)
-        orders = [nt.randperm(n, generator=generator).numpy() for _ in range(rounds)]
+        orders = [nt.randperm(n, generator=generator, device="cpu").numpy() for _ in range(rounds)]
         return np.concatenate(orders)[: self.num_samples]
 
     def __iter__(self) -> Iterator[int]:
@@ -147,7 +147,7 @@ class SubsetRandomSampler(Sampler[int]):
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
-        for i in nt.randperm(len(self.indices), generator=self.generator).tolist():
+        for i in nt.randperm(len(self.indices), generator=self.generator, device="cpu").tolist():
             yield self.indices[i]
 
     def __len__(self) -> int:
@@ -176,7 +176,7 @@ class WeightedRandomSampler(Sampler[int]):
             raise ValueError(f"num_samples should be a positive integer value, but got num_samples={num_samples}")
         if not isinstance(replacement, bool):
             raise ValueError(f"replacement should be a boolean value, but got replacement={replacement}")
-        self.weights = nt.as_tensor(weights, dtype=nt.float64)
+        self.weights = nt.as_tensor(weights, dtype=nt.float64, device="cpu")
         if self.weights.dim() != 1:
             raise ValueError(
                 f"weights should be a 1d sequence but given weights have shape {tuple(self.weights.shape)}"
@@ -299,7 +299,7 @@ class DistributedSampler(Sampler[int]):
         if self.shuffle:
             generator = nt.Generator()
             generator.manual_seed(self.seed + self.epoch)
-            order = nt.randperm(n, generator=generator).numpy()
+            order = nt.randperm(n, generator=generator, device="cpu").numpy()
         else:
             order = np.arange(n, dtype=np.int64)
         return np.resize(order, self.total_size)[self.rank :: self.num_replicas]

@@ -158,7 +158,7 @@ def run(
     _info = info
     nt.set_num_threads(1)  # the parent's kernels, or the other workers, have the other cores
     random.seed(info.seed)
-    np.random.seed(info.seed % (1 << 32))  # noqa: NPY002 - data sets that draw from the global state
+    np.random.seed(_generate_state(info.seed - info.id, info.id))  # noqa: NPY002 - datasets draw from the global state
     nt.manual_seed(info.seed)
     tasks: queue.SimpleQueue = queue.SimpleQueue()
     results: queue.SimpleQueue = queue.SimpleQueue()
@@ -184,6 +184,12 @@ def run(
         except Exception:
             result = encode((number, ERROR, WorkerError(where)))
         results.put(result)
+
+
+def _generate_state(base_seed: int, worker_id: int) -> list[int]:
+    """The seed of NumPy's global random numbers in a worker: PyTorch's."""
+    entropy = [worker_id, base_seed & 0xFFFFFFFF, base_seed >> 32, 0]
+    return np.random.SeedSequence(entropy).generate_state(4).tolist()
 
 
 def _prepare(

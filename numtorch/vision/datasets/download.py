@@ -6,10 +6,8 @@ import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from numtorch import notices
+from numtorch import downloads
 from numtorch.files import write_atomically
-
-TIMEOUT = 30  # seconds without a byte before a mirror is given up
 
 
 def md5(data: bytes) -> str:
@@ -30,7 +28,7 @@ def fetch(name: str, mirrors: Sequence[str], folder: Path, check: Callable[[byte
     for mirror in mirrors:
         url = mirror.rstrip("/") + "/" + name
         try:
-            data = _read(url, name)
+            data = b"".join(downloads.chunks(url, name))
         except OSError as error:  # refused, unknown host, HTTP error, timeout
             answers.append(f"  {url}: {error}")
             continue
@@ -44,20 +42,3 @@ def fetch(name: str, mirrors: Sequence[str], folder: Path, check: Callable[[byte
         f"could not download {name}; tried\n" + "\n".join(answers) + "\n"
         f"Check the network, or put the file into {folder} yourself"
     )
-
-
-def _read(url: str, name: str) -> bytes:
-    import urllib.request  # slow to import, and few programs download
-
-    request = urllib.request.Request(url, headers={"User-Agent": "numtorch"})
-    chunks, done = [], 0
-    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
-        total = int(answer.headers.get("Content-Length") or 0)
-        with notices.progress(total or None, name, "B", unit_scale=True) as bar:
-            while chunk := answer.read(1 << 16):
-                chunks.append(chunk)
-                done += len(chunk)
-                bar.update(len(chunk))
-    if total and done != total:
-        raise OSError(f"the connection ended after {done} of {total} bytes")
-    return b"".join(chunks)

@@ -75,6 +75,11 @@ class ImageDataset(Dataset[tuple[Any, Any]]):
             target = self.target_transform(target)
         return image, target
 
+    @property
+    def gathers_alone(self) -> bool:
+        """Whether the transform is one of single pixels, which the whole batch goes through at once."""
+        return self.target_transform is None and (self.transform is None or byte_table(self.transform) is not None)
+
     def gather_batch(self, index: np.ndarray) -> list[Any] | None:
         """A whole batch, as the default collation of its samples would make it.
 

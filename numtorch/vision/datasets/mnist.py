@@ -1,9 +1,10 @@
-"""MNIST and FashionMNIST: where their files are looked for, and how their content is checked."""
+"""The MNIST family: where their files are looked for, and how their content is checked."""
 
 from __future__ import annotations
 
 import functools
 import os
+import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from numtorch.vision.datasets import idx
+from numtorch.vision.datasets.archives import download_and_extract_archive
 from numtorch.vision.datasets.download import fetch, md5
 from numtorch.vision.datasets.images import ImageDataset
 
@@ -244,3 +246,106 @@ class FashionMNIST(MNIST):
         "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
         "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
     ]  # fmt: skip
+
+
+class KMNIST(MNIST):
+    """Cursive Japanese characters in the format of MNIST: 60,000 for training, 10,000 for testing.
+
+    Files are looked for in ``root/KMNIST/raw`` and ``root``, then in ``KMNIST/raw`` and ``kmnist`` in the folder that
+    ``NUMTORCH_DATA`` names.
+
+    Args:
+        root: the folder for the data.
+        train: the training set, or the test set.
+        transform: called with each image, a uint8 array (28, 28).
+        target_transform: called with each label, an int.
+        download: fetch files that are missing into ``root/KMNIST/raw``; their checksums are verified.
+
+    Raises:
+        RuntimeError: files are missing or corrupt.
+
+    Source: Clanuwat and others, Deep Learning for Classical Japanese Literature, 2018.
+
+    >>> from numtorch.vision import datasets
+    >>> datasets.KMNIST.classes[:3]
+    ['o', 'ki', 'su']
+    """
+
+    mirrors = ("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",)
+    places = ("KMNIST/raw", "")
+    shared_places = ("KMNIST/raw", "kmnist")
+    files = (
+        File("train-images-idx3-ubyte", (60000, 28, 28), "bdb82020997e1d708af4cf47b453dcf7"),
+        File("train-labels-idx1-ubyte", (60000,), "e144d726b3acfaa3e44228e80efcd344"),
+        File("t10k-images-idx3-ubyte", (10000, 28, 28), "5c965bf0a639b31b8f53240b1b52f4d7"),
+        File("t10k-labels-idx1-ubyte", (10000,), "7320c461ea6c1c855c0b718fb2a4b134"),
+    )
+    classes = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"]
+
+
+LETTERS, DIGITS = string.ascii_letters, string.digits
+MERGED = sorted(set(DIGITS + LETTERS) - set("cijklmopsuvwxyz"))  # small letters that look like capitals
+
+
+class EMNIST(MNIST):
+    """Handwritten digits and letters in the format of MNIST; images are stored with rows and columns exchanged.
+
+    Files are looked for in ``root/EMNIST/raw`` and ``root``, then in ``EMNIST/raw`` and ``emnist`` in the folder that
+    ``NUMTORCH_DATA`` names.
+
+    Args:
+        root: the folder for the data.
+        split: ``"byclass"``, ``"bymerge"``, ``"balanced"``, ``"letters"``, ``"digits"`` or ``"mnist"``.
+        train: the training set, or the test set.
+        transform: called with each image, a uint8 array (28, 28).
+        target_transform: called with each label, an int.
+        download: fetch and unpack the archive if files are missing; its checksum is verified.
+
+    Raises:
+        RuntimeError: files are missing or corrupt.
+
+    Source: Cohen, Afshar, Tapson and van Schaik, EMNIST: an extension of MNIST to handwritten letters, 2017.
+
+    >>> from numtorch.vision import datasets
+    >>> datasets.EMNIST.classes_split_dict["letters"][:3]
+    ['N/A', 'a', 'b']
+    """
+
+    url = "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip"
+    md5 = "58c8d27c78d21e728a6bc7b3cc06412e"
+    places = ("EMNIST/raw", "")
+    shared_places = ("EMNIST/raw", "emnist")
+    classes_split_dict = {
+        "byclass": sorted(DIGITS + LETTERS),
+        "bymerge": MERGED,
+        "balanced": MERGED,
+        "letters": ["N/A", *string.ascii_lowercase],
+        "digits": list(DIGITS),
+        "mnist": list(DIGITS),
+    }
+
+    def __init__(
+        self,
+        root: str | Path,
+        split: str,
+        train: bool = True,
+        transform: Callable[[Any], Any] | None = None,
+        target_transform: Callable[[int], Any] | None = None,
+        download: bool = False,
+    ):
+        if split not in self.classes_split_dict:
+            valid = ", ".join(self.classes_split_dict)
+            raise ValueError(f"Unknown value '{split}' for argument split. Valid values are {valid}.")
+        self.split, self.classes = split, self.classes_split_dict[split]
+        self.files = tuple(
+            File(f"emnist-{split}-{part}-{what}", (-1,), "unknown")
+            for part in ("train", "test")
+            for what in ("images-idx3-ubyte", "labels-idx1-ubyte")
+        )
+        super().__init__(root, train, transform, target_transform, download)
+
+    def download(self) -> None:
+        if any(self._find(file) is None for file in self.files):
+            download_and_extract_archive(self.url, self.raw_folder, md5=self.md5)
+            for path in (self.raw_folder / "gzip").glob("*.gz"):
+                path.replace(self.raw_folder / path.name)

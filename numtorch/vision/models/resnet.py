@@ -8,6 +8,7 @@ from typing import Any
 from numtorch import nn
 from numtorch._tensor import Tensor
 from numtorch.nn import init
+from numtorch.vision.models.builders import builder
 
 
 def conv3x3(in_planes: int, out_planes: int, stride: int = 1, groups: int = 1, dilation: int = 1) -> nn.Conv2d:
@@ -231,112 +232,32 @@ class ResNet(nn.Module):
         return self.fc(self.avgpool(x).flatten(1))
 
 
-def _network(
-    block: type[BasicBlock] | type[Bottleneck], layers: list[int], weights: Any, options: dict[str, Any]
-) -> ResNet:
-    if weights is not None:
-        raise ValueError(
-            f"no weights are shipped (got weights={weights!r}): pass weights=None and load a state dict, "
-            "as in net.load_state_dict(numtorch.load(path))"
-        )
-    return ResNet(block, layers, **options)
+HE = "He, Zhang, Ren and Sun, Deep Residual Learning for Image Recognition (2015)"
+XIE = "Xie, Girshick, Dollár, Tu and He, Aggregated Residual Transformations for Deep Neural Networks (2016)"
+ZAGORUYKO = "Zagoruyko and Komodakis, Wide Residual Networks (2016)"
 
 
-def resnet18(*, weights: Any = None, **options: Any) -> ResNet:
-    """ResNet-18: 11.7 million parameters.
-
-    Args:
-        weights: only None; trained weights are not shipped.
-        **options: of ``ResNet``.
-
-    Returns:
-        The network, with new weights.
-
-    Raises:
-        ValueError: ``weights`` is given.
-
-    >>> from numtorch.vision import models
-    >>> sum(p.numel() for p in models.resnet18().parameters())
-    11689512
-    """
-    return _network(BasicBlock, [2, 2, 2, 2], weights, options)
+def _resnet(name: str, title: str, source: str, block: type[nn.Module], layers: list[int], **own: Any) -> Any:
+    return builder(name, title, source, ResNet, __name__, block=block, layers=layers, **own)
 
 
-def resnet34(*, weights: Any = None, **options: Any) -> ResNet:
-    """ResNet-34: 21.8 million parameters.
-
-    Args:
-        weights: only None; trained weights are not shipped.
-        **options: of ``ResNet``.
-
-    Returns:
-        The network, with new weights.
-
-    Raises:
-        ValueError: ``weights`` is given.
-
-    >>> from numtorch.vision import models
-    >>> len(models.resnet34().layer3)
-    6
-    """
-    return _network(BasicBlock, [3, 4, 6, 3], weights, options)
-
-
-def resnet50(*, weights: Any = None, **options: Any) -> ResNet:
-    """ResNet-50: 25.6 million parameters.
-
-    Args:
-        weights: only None; trained weights are not shipped.
-        **options: of ``ResNet``.
-
-    Returns:
-        The network, with new weights.
-
-    Raises:
-        ValueError: ``weights`` is given.
-
-    >>> from numtorch.vision import models
-    >>> len(models.resnet50(width_per_group=8).layer3)
-    6
-    """
-    return _network(Bottleneck, [3, 4, 6, 3], weights, options)
-
-
-def resnet101(*, weights: Any = None, **options: Any) -> ResNet:
-    """ResNet-101: 44.5 million parameters.
-
-    Args:
-        weights: only None; trained weights are not shipped.
-        **options: of ``ResNet``.
-
-    Returns:
-        The network, with new weights.
-
-    Raises:
-        ValueError: ``weights`` is given.
-
-    >>> from numtorch.vision import models
-    >>> len(models.resnet101(width_per_group=8).layer3)
-    23
-    """
-    return _network(Bottleneck, [3, 4, 23, 3], weights, options)
-
-
-def resnet152(*, weights: Any = None, **options: Any) -> ResNet:
-    """ResNet-152: 60.2 million parameters.
-
-    Args:
-        weights: only None; trained weights are not shipped.
-        **options: of ``ResNet``.
-
-    Returns:
-        The network, with new weights.
-
-    Raises:
-        ValueError: ``weights`` is given.
-
-    >>> from numtorch.vision import models
-    >>> len(models.resnet152(width_per_group=8).layer3)
-    36
-    """
-    return _network(Bottleneck, [3, 8, 36, 3], weights, options)
+resnet18 = _resnet("resnet18", "ResNet-18", HE, BasicBlock, [2, 2, 2, 2])
+resnet34 = _resnet("resnet34", "ResNet-34", HE, BasicBlock, [3, 4, 6, 3])
+resnet50 = _resnet("resnet50", "ResNet-50", HE, Bottleneck, [3, 4, 6, 3])
+resnet101 = _resnet("resnet101", "ResNet-101", HE, Bottleneck, [3, 4, 23, 3])
+resnet152 = _resnet("resnet152", "ResNet-152", HE, Bottleneck, [3, 8, 36, 3])
+resnext50_32x4d = _resnet(
+    "resnext50_32x4d", "ResNeXt-50 32x4d", XIE, Bottleneck, [3, 4, 6, 3], groups=32, width_per_group=4
+)
+resnext101_32x8d = _resnet(
+    "resnext101_32x8d", "ResNeXt-101 32x8d", XIE, Bottleneck, [3, 4, 23, 3], groups=32, width_per_group=8
+)
+resnext101_64x4d = _resnet(
+    "resnext101_64x4d", "ResNeXt-101 64x4d", XIE, Bottleneck, [3, 4, 23, 3], groups=64, width_per_group=4
+)
+wide_resnet50_2 = _resnet(
+    "wide_resnet50_2", "Wide ResNet-50-2", ZAGORUYKO, Bottleneck, [3, 4, 6, 3], width_per_group=128
+)
+wide_resnet101_2 = _resnet(
+    "wide_resnet101_2", "Wide ResNet-101-2", ZAGORUYKO, Bottleneck, [3, 4, 23, 3], width_per_group=128
+)

@@ -8,12 +8,15 @@ of bytes keeps the last result as a table, and looks up every pixel of a batch i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+import numtorch as nt
 from numtorch.vision.transforms import functional
+from numtorch.vision.transforms.combinations import Lambda as Lambda
+from numtorch.vision.transforms.transform import Transform
 
 
 def apply_to_values(transform: Any, values: np.ndarray) -> np.ndarray | None:
@@ -75,7 +78,7 @@ def _byte_table(transform: Any, channels: int) -> np.ndarray | None:
     return np.ascontiguousarray(values)
 
 
-class Compose:
+class Compose(Transform):
     """One transform after the other.
 
     Args:
@@ -97,6 +100,7 @@ class Compose:
     """
 
     def __init__(self, transforms: Iterable[Any]):
+        super().__init__()
         self.transforms = list(transforms)
         for i, transform in enumerate(self.transforms):
             if not callable(transform):
@@ -105,10 +109,11 @@ class Compose:
                     "Give an object such as ToTensor()"
                 )
 
-    def __call__(self, image: Any) -> Any:
+    def forward(self, *inputs: Any) -> Any:
+        sample: Any = inputs if len(inputs) > 1 else inputs[0]
         for transform in self.transforms:
-            image = transform(image)
-        return image
+            sample = transform(*sample) if len(inputs) > 1 else transform(sample)
+        return sample
 
     def on_values(self, values: np.ndarray) -> np.ndarray | None:
         """What the transforms make of pixel values, one after the other.
@@ -136,7 +141,7 @@ class Compose:
         return "\n".join([f"{type(self).__name__}(", *lines, ")"])
 
 
-class ToTensor:
+class ToTensor(Transform):
     """An image, (height, width[, channels]), as a tensor (channels, height, width).
 
     Bytes become float32 in [0, 1], exactly ``x / 255``; other dtypes keep their values.
@@ -147,8 +152,15 @@ class ToTensor:
     tensor([[[0., 1.]]])
     """
 
-    def __call__(self, pic: Any) -> Any:
-        return functional.to_tensor(pic)
+    _colour = True
+
+    def forward(self, *inputs: Any) -> Any:
+        if len(inputs) == 1 and not isinstance(inputs[0], tuple | dict):
+            return functional.to_tensor(inputs[0])
+        return super().forward(*inputs)
+
+    def transform(self, inpt: Any, params: dict) -> Any:
+        return inpt if isinstance(inpt, nt.Tensor) else functional.to_tensor(inpt)
 
     def on_values(self, values: np.ndarray) -> np.ndarray | None:
         """What the transform makes of pixel values.
@@ -173,7 +185,7 @@ class ToTensor:
         return f"{type(self).__name__}()"
 
 
-class Normalize:
+class Normalize(Transform):
     """``(x - mean) / std`` for each channel of an image, or of a batch of images (..., C, H, W).
 
     Args:
@@ -186,12 +198,18 @@ class Normalize:
     """
 
     def __init__(self, mean: Sequence[float], std: Sequence[float], inplace: bool = False):
+        super().__init__()
         self.mean = mean
         self.std = std
         self.inplace = inplace
 
-    def __call__(self, tensor: Any) -> Any:
-        return functional.normalize(tensor, self.mean, self.std, self.inplace)
+    def forward(self, *inputs: Any) -> Any:
+        if len(inputs) == 1 and not isinstance(inputs[0], list | tuple | dict):
+            return functional.normalize(inputs[0], self.mean, self.std, self.inplace)
+        return super().forward(*inputs)
+
+    def transform(self, inpt: Any, params: dict) -> Any:
+        return functional.normalize(inpt, self.mean, self.std, self.inplace)
 
     def on_values(self, values: np.ndarray) -> np.ndarray | None:
         """What the transform makes of pixel values.
@@ -219,29 +237,3 @@ class Normalize:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(mean={self.mean}, std={self.std})"
-
-
-class Lambda:
-    """Any function as a transform; samples go through it one by one.
-
-    Args:
-        lambd: the function, of one argument.
-
-    Raises:
-        TypeError: it cannot be called.
-
-    >>> from numtorch.vision import transforms
-    >>> transforms.Lambda(lambda x: x + 1)(1)
-    2
-    """
-
-    def __init__(self, lambd: Callable[[Any], Any]):
-        if not callable(lambd):
-            raise TypeError(f"Argument lambd should be callable, got {type(lambd).__name__!r}")
-        self.lambd = lambd
-
-    def __call__(self, image: Any) -> Any:
-        return self.lambd(image)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"

@@ -1,4 +1,4 @@
-"""The transforms as functions."""
+"""The transforms as functions; those that change an image are in ``geometry.py`` and ``colour.py``."""
 
 from __future__ import annotations
 
@@ -11,11 +11,44 @@ import numpy as np
 import numtorch as nt
 from numtorch.utils.data.dataset import plain_array
 from numtorch.vision.transforms import pixels
+from numtorch.vision.transforms.colour import adjust_brightness as adjust_brightness
+from numtorch.vision.transforms.colour import adjust_contrast as adjust_contrast
+from numtorch.vision.transforms.colour import adjust_gamma as adjust_gamma
+from numtorch.vision.transforms.colour import adjust_hue as adjust_hue
+from numtorch.vision.transforms.colour import adjust_saturation as adjust_saturation
+from numtorch.vision.transforms.colour import adjust_sharpness as adjust_sharpness
+from numtorch.vision.transforms.colour import autocontrast as autocontrast
+from numtorch.vision.transforms.colour import convert_image_dtype as convert_image_dtype
+from numtorch.vision.transforms.colour import equalize as equalize
+from numtorch.vision.transforms.colour import erase as erase
+from numtorch.vision.transforms.colour import gaussian_blur as gaussian_blur
+from numtorch.vision.transforms.colour import invert as invert
+from numtorch.vision.transforms.colour import posterize as posterize
+from numtorch.vision.transforms.colour import rgb_to_grayscale as rgb_to_grayscale
+from numtorch.vision.transforms.colour import solarize as solarize
+from numtorch.vision.transforms.geometry import affine as affine
+from numtorch.vision.transforms.geometry import center_crop as center_crop
+from numtorch.vision.transforms.geometry import crop as crop
+from numtorch.vision.transforms.geometry import elastic_transform as elastic_transform
+from numtorch.vision.transforms.geometry import five_crop as five_crop
+from numtorch.vision.transforms.geometry import hflip as hflip
+from numtorch.vision.transforms.geometry import pad as pad
+from numtorch.vision.transforms.geometry import perspective as perspective
+from numtorch.vision.transforms.geometry import resize as resize
+from numtorch.vision.transforms.geometry import resized_crop as resized_crop
+from numtorch.vision.transforms.geometry import rotate as rotate
+from numtorch.vision.transforms.geometry import ten_crop as ten_crop
+from numtorch.vision.transforms.geometry import vflip as vflip
+from numtorch.vision.transforms.pictures import InterpolationMode as InterpolationMode
+from numtorch.vision.transforms.pictures import as_tensor as _as_tensor
+from numtorch.vision.transforms.pictures import get_dimensions as get_dimensions
+from numtorch.vision.transforms.pictures import get_image_num_channels as get_image_num_channels
+from numtorch.vision.transforms.pictures import get_image_size as get_image_size
+from numtorch.vision.transforms.pictures import is_pil as _is_pil
+from numtorch.vision.transforms.pictures import pil_of as _pil_of
+from numtorch.vision.tv_tensors import Image, TVTensor, wrap
 
-
-def _is_pil(image: Any) -> bool:
-    # Recognised by what it offers, so that Pillow need not be installed, or imported.
-    return hasattr(image, "getbands") and hasattr(image, "tobytes")
+to_grayscale = rgb_to_grayscale
 
 
 def to_tensor(pic: Any) -> Any:
@@ -168,4 +201,124 @@ def normalize(tensor: Any, mean: Sequence[float], std: Sequence[float], inplace:
     centre, scale = (nt.from_numpy(v).to(tensor.device, tensor.dtype).reshape(-1, 1, 1) for v in (m, s))
     if inplace:
         return tensor.sub_(centre).div_(scale)
-    return (tensor - centre) / scale
+    out = (tensor - centre) / scale
+    return wrap(out, like=tensor) if isinstance(tensor, TVTensor) else out
+
+
+def pil_to_tensor(pic: Any) -> Any:
+    """A PIL image as a tensor of its own values, (channels, height, width).
+
+    Args:
+        pic: a PIL image.
+
+    Returns:
+        A tensor, uint8 for most modes.
+
+    Raises:
+        TypeError: anything else.
+
+    >>> from PIL import Image
+    >>> from numtorch.vision.transforms import functional
+    >>> functional.pil_to_tensor(Image.new("RGB", (2, 1), (1, 2, 3))).flatten()
+    tensor([1, 1, 2, 2, 3, 3], dtype=torch.uint8)
+    """
+    if not _is_pil(pic):
+        raise TypeError(f"pil_to_tensor: pic should be PIL Image. Got {type(pic)}")
+    array = np.array(pic)
+    return nt.from_numpy(np.ascontiguousarray(np.atleast_3d(array).transpose(2, 0, 1)))
+
+
+def to_image(inpt: Any) -> Any:
+    """A PIL image, an array or a tensor as a ``tv_tensors.Image`` of the same values.
+
+    Args:
+        inpt: a PIL image, a tensor (..., channels, height, width) or an array (height, width[, channels]).
+
+    Returns:
+        A ``tv_tensors.Image``.
+
+    Raises:
+        TypeError: anything else.
+
+    >>> import numpy as np
+    >>> from numtorch.vision.transforms.v2 import functional
+    >>> functional.to_image(np.zeros((4, 5, 3), np.uint8)).shape
+    torch.Size([3, 4, 5])
+    """
+    if _is_pil(inpt):
+        return Image(pil_to_tensor(inpt))
+    if isinstance(inpt, np.ndarray | nt.Tensor):
+        return Image(_as_tensor(inpt))
+    raise TypeError(f"Input can either be a pure Tensor, a numpy array, or a PIL image, but got {type(inpt)} instead.")
+
+
+def to_dtype(inpt: Any, dtype: Any = nt.float32, scale: bool = False) -> Any:
+    """A tensor in another dtype.
+
+    Args:
+        inpt: a tensor.
+        dtype: of the result.
+        scale: multiply so that white stays white.
+
+    Returns:
+        A tensor of the same shape and kind.
+
+    >>> from numtorch.vision.transforms.v2 import functional
+    >>> functional.to_dtype(torch.tensor([255], dtype=torch.uint8), scale=True)
+    tensor([1.])
+    """
+    if not scale:
+        return inpt.to(dtype)
+    out = convert_image_dtype(inpt, dtype)
+    return wrap(out, like=inpt) if isinstance(inpt, TVTensor) else out
+
+
+def to_pil_image(pic: Any, mode: str | None = None) -> Any:
+    """A tensor or an array as a PIL image; floating values are those of white 1.
+
+    Args:
+        pic: a tensor (channels, height, width) or (height, width), or an array (height, width[, channels]).
+        mode: Pillow's mode; by the number of channels and the dtype if None.
+
+    Returns:
+        A PIL image.
+
+    Raises:
+        TypeError: anything else, or a dtype that Pillow has not.
+        ValueError: another number of dimensions or channels, or a mode that does not fit.
+
+    >>> from numtorch.vision.transforms import functional
+    >>> functional.to_pil_image(torch.ones(3, 4, 5)).size
+    (5, 4)
+    """
+    if not isinstance(pic, nt.Tensor | np.ndarray):
+        raise TypeError(f"to_pil_image: pic should be Tensor or ndarray. Got {type(pic)}.")
+    if pic.ndim not in (2, 3):
+        raise ValueError(f"to_pil_image: pic should be 2/3 dimensional. Got {pic.ndim} dimensions.")
+    if isinstance(pic, nt.Tensor):
+        if pic.is_floating_point() and mode != "F":
+            pic = (pic.detach() * 255).to(nt.uint8)
+        array = pic.detach().cpu().contiguous().numpy()
+        array = array.transpose(1, 2, 0) if array.ndim == 3 else array[:, :, None]
+    else:
+        array = pic if pic.ndim == 3 else pic[:, :, None]
+    channels = array.shape[2]
+    if channels > 4:
+        raise ValueError(f"to_pil_image: pic should not have > 4 channels. Got {channels} channels.")
+    natural = {np.uint8: "L", np.int16: "I;16", np.int32: "I", np.float32: "F", np.uint16: "I;16"}
+    allowed: tuple[str | None, ...]
+    if channels == 1:
+        array = np.ascontiguousarray(array[:, :, 0])
+        expected = natural.get(array.dtype.type)
+        allowed = (expected,) if array.dtype != np.uint8 else ("L", "1", "P")
+    else:
+        allowed = {2: ("LA",), 3: ("RGB", "YCbCr", "HSV"), 4: ("RGBA", "CMYK", "RGBX")}[channels]
+        expected = allowed[0] if array.dtype == np.uint8 else None
+    if expected is None:
+        raise TypeError(f"to_pil_image: Input type {array.dtype} is not supported")
+    if mode is not None and mode not in allowed:
+        raise ValueError(
+            f"to_pil_image: Incorrect mode ({mode}) supplied for input type {array.dtype}. Should be "
+            f"{' or '.join(map(str, allowed))}"
+        )
+    return _pil_of(np.ascontiguousarray(array), mode or expected)

@@ -1,4 +1,4 @@
-"""``save`` and ``load``: tensors, and the dicts and lists that contain them, in one file without code.
+"""Reads and writes tensors, and the dicts and lists that contain them, in one file without code.
 
 The file has the safetensors format: 8 bytes of length, a JSON header, and the bytes of the tensors. Tensors have flat
 names (``model.fc.weight``). Dicts, lists and numbers are JSON in the header's ``__metadata__``:
@@ -20,19 +20,16 @@ from __future__ import annotations
 import io
 import json
 import math
-import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from numtorch import cuda
 from numtorch._tensor import Tensor, as_ndarray
-from numtorch.device import CPU, as_device, device
+from numtorch.device import CPU, device
 from numtorch.dtype import ALL, complex128, dtype, float64, named
 from numtorch.errors import CorruptFile
-from numtorch.files import write_atomically
 from numtorch.nn.parameter import Parameter
 from numtorch.ops import creation, movement
 from numtorch.storage import UNSHARED, Size, allocate_cpu
@@ -230,43 +227,35 @@ def _refusal(value: Any, path: str) -> str:
     )
 
 
-def save(obj: Any, f: Any) -> None:
-    """Write tensors, numbers, strings, None, and nested dicts, lists and tuples of them to a file.
-
-    Tensors over the same memory are stored once and are one tensor after loading; views that overlap share their memory
-    again; a view alone is stored as its elements. Tensors keep ``requires_grad``, and parameters are parameters. The
-    file is replaced as a whole: it never is half written. Differs from torch: the file is in the safetensors format,
-    whatever its name ends with, and holds no code.
-
-    Args:
-        obj: usually ``net.state_dict()``, or a dict with that and all else that training needs.
-        f: a path, or an object with ``write``.
+def written(obj: Any) -> Iterator[Any]:
+    """The parts of the file that holds an object.
 
     Raises:
-        TypeError: something in the object is code or an object of some class; the message says where, and what to save
-            instead.
+        TypeError: something in the object is code or an object of some class.
         ValueError: names and structure are larger than the format allows.
-
-    >>> import io
-    >>> f = io.BytesIO()
-    >>> torch.save({"epoch": 3, "weights": [torch.ones(2)]}, f)
-    >>> _ = f.seek(0)
-    >>> torch.load(f)
-    {'epoch': 3, 'weights': [tensor([1., 1.])]}
     """
     writer = _Writer()
     structure = writer.encode(obj, "")
     writer.share()
-    tensors = sorted(writer.tensors.items(), key=lambda item: -item[1].dtype.itemsize)  # so that all are aligned
+    text = json.dumps(
+        {"object": structure, "version": writer.version}, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+    return _file(writer.tensors, {"format": "pt", KEY: text})
+
+
+def written_plainly(tensors: dict[str, Tensor]) -> Iterator[Any]:
+    """The parts of a file of tensors alone, as other programs write it: each with its own elements."""
+    return _file(tensors, {"format": "pt"})
+
+
+def _file(named: dict[str, Tensor], metadata: dict[str, str]) -> Iterator[Any]:
+    tensors = sorted(named.items(), key=lambda item: -item[1].dtype.itemsize)  # so that all are aligned
     spans, at = {}, 0
     for name, t in tensors:
         spans[name] = [at, at + t.nbytes]
         at += t.nbytes
-    text = json.dumps(
-        {"object": structure, "version": writer.version}, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
-    header: dict[str, Any] = {"__metadata__": {"format": "pt", KEY: text}}
-    for name, t in writer.tensors.items():  # in the order of the object, which readers of other programs then see
+    header: dict[str, Any] = {"__metadata__": metadata}
+    for name, t in named.items():  # in the order of the object, which readers of other programs then see
         # The format has no complex128: its elements are pairs of float64, and the structure says so.
         d, shape = (float64, [*t.shape, 2]) if t.dtype is complex128 else (t.dtype, list(t.shape))
         header[name] = {"dtype": NAMES[d], "shape": shape, "data_offsets": spans[name]}
@@ -277,16 +266,7 @@ def save(obj: Any, f: Any) -> None:
             f"save: the names and structure take {len(head)} bytes, more than the format's {MAX_HEADER}; save long "
             "lists of numbers as tensors"
         )
-    parts = _parts(len(head).to_bytes(8, "little") + head, tensors)
-    if hasattr(f, "write"):
-        for part in parts:
-            f.write(part)
-        return
-    path = os.fspath(f)
-    folder = os.path.dirname(os.path.abspath(path))
-    if not os.path.isdir(folder):
-        raise RuntimeError(f"Parent directory {folder} does not exist.")
-    write_atomically(path, parts)
+    return _parts(len(head).to_bytes(8, "little") + head, tensors)
 
 
 def _encoded(text: str) -> bytes:
@@ -309,90 +289,28 @@ def _parts(head: bytes, tensors: list[tuple[str, Tensor]]) -> Iterator[Any]:
 # --- loading ----------------------------------------------------------------------------------------------
 
 
-def load(
-    f: Any, map_location: Any = None, pickle_module: Any = None, *, weights_only: bool = True, mmap: bool | None = None
-) -> Any:
-    """What ``save`` wrote, or a dict of the tensors in any safetensors file. Nothing in the file is executed.
-
-    Args:
-        f: a path, or an object with ``read``.
-        map_location: where tensors go: a device; a dict from device names to devices; or a function of a tensor and the
-            name of its device, which returns the tensor where it should be, or None for where it was. By default
-            tensors go to the devices they were on.
-        pickle_module: only None.
-        weights_only: accepted; files hold no code in either case.
-        mmap: leave tensors in the file until they are used; writing to them does not change the file.
-
-    Returns:
-        The object, as it was saved.
-
-    Raises:
-        CorruptFile: the file is truncated, damaged, or of another format.
-        ValueError: ``pickle_module`` is given, or ``mmap`` and not a path.
-        RuntimeError: a tensor was on a GPU, and there is none.
-
-    >>> import io
-    >>> f = io.BytesIO()
-    >>> torch.save(torch.arange(3), f)
-    >>> _ = f.seek(0)
-    >>> torch.load(f)
-    tensor([0, 1, 2])
-    """
-    if pickle_module is not None:
-        raise ValueError("load: files hold no pickles, so pickle_module has no use; leave it out")
-    place = _placing(map_location)
-    if hasattr(f, "read"):
-        if mmap:
-            raise ValueError("f must be a file path in order to use the mmap argument")
-        return _read(f, getattr(f, "name", "the stream"), None, place, None)
-    path = os.fspath(f)
-    with open(path, "rb") as file:
-        return _read(file, path, os.fstat(file.fileno()).st_size, place, path if mmap else None)
-
-
-def _placing(map_location: Any) -> Callable[[Tensor, str], Tensor]:
-    """The function of a tensor and its device's name that a ``map_location`` stands for."""
-    if callable(map_location):
-
-        def place(t: Tensor, where: str) -> Tensor:
-            moved = map_location(t, where)
-            return _restore(t, where) if moved is None else moved
-
-        return place
-    if isinstance(map_location, dict):
-        by_name = {str(as_device(k)): v for k, v in map_location.items()}
-        return lambda t, where: movement.to(t, by_name[where]) if where in by_name else _restore(t, where)
-    if map_location is None:
-        return _restore
-    target = as_device(map_location)
-    return lambda t, where: movement.to(t, target)
-
-
-def _restore(t: Tensor, where: str) -> Tensor:
-    if where == "cpu":
-        return t
-
-    if not cuda.is_available():
-        raise RuntimeError(
-            f"Attempting to load a tensor that was on {where}, but there is no GPU that CUDA can use. "
-            "To put it on the CPU: load(..., map_location='cpu')"
-        )
-    return movement.to(t, where)
-
-
 def _corrupt(name: Any, what: str) -> CorruptFile:
     return CorruptFile(f"{name}: {what}. Nothing in the file was executed.")
 
 
-def _read(f: Any, name: Any, size: int | None, place: Callable, mapped: str | None) -> Any:
-    start = _take(f, 8)
-    _check_kind(start, name)
+def read(f: Any, name: Any, size: int | None, place: Callable, mapped: str | None) -> Any:
+    """The object in a file.
+
+    Args:
+        f: with ``read``, at the beginning.
+        name: for errors.
+        size: of the file, where it is known.
+        place: moves a tensor to where it belongs.
+        mapped: the path, if tensors are to be left in the file.
+    """
+    start = take(f, 8)
+    _check_length(start, name)
     length = int.from_bytes(start, "little")
     if length > MAX_HEADER or (size is not None and 8 + length > size):
         raise _corrupt(
             name, "this is not a safetensors file, or a truncated one: its first bytes are not the length of a header"
         )
-    text = _take(f, length)
+    text = take(f, length)
     if len(text) < length:
         raise _corrupt(name, f"the file ends within its header, {length - len(text)} bytes early")
     entries, structure = _header(text, name)
@@ -420,23 +338,14 @@ def _read(f: Any, name: Any, size: int | None, place: Callable, mapped: str | No
     return _Reader(tensors, place, name).all(structure)
 
 
-def _check_kind(start: bytes, name: Any) -> None:
-    """CorruptFile that names the format of files often mistaken for ours."""
+def _check_length(start: bytes, name: Any) -> None:
     if not start:
         raise _corrupt(name, "the file is empty")
-    if start[:4] == b"PK\x03\x04" or (start[0] == 0x80 and start[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")):
-        kind = "zip archive" if start[0] == 0x50 else "pickle"
-        raise _corrupt(
-            name,
-            f"this is a PyTorch pickle file ({kind}), which could run any code, so it was not opened. In PyTorch, "
-            "load it and write its state dict with safetensors.torch.save_file(state_dict, path); that file can be "
-            "loaded here",
-        )
     if len(start) < 8:
         raise _corrupt(name, f"the file has only {len(start)} bytes; a safetensors file begins with 8")
 
 
-def _take(f: Any, n: int) -> bytes:
+def take(f: Any, n: int) -> bytes:
     """``n`` bytes, or all that there are."""
     parts = []
     while n > 0:
@@ -461,7 +370,8 @@ def _no_constant(text: str) -> Any:
     raise ValueError(f"{text} is not JSON")
 
 
-def _parse(text: Any) -> Any:
+def parse(text: Any) -> Any:
+    """JSON, in which no key may stand twice."""
     return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
 
 
@@ -470,11 +380,11 @@ def _header(text: bytes, name: Any) -> tuple[dict, Any]:
     try:
         if text[:1] != b"{":
             raise ValueError("it does not begin with {")
-        header = _parse(text.decode("utf-8"))
+        header = parse(text.decode("utf-8"))
         metadata = header.pop("__metadata__", {})
         if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
             raise ValueError("__metadata__ must hold strings")
-        structure = _parse(metadata[KEY]) if KEY in metadata else None
+        structure = parse(metadata[KEY]) if KEY in metadata else None
     except (ValueError, RecursionError) as e:
         raise _corrupt(name, f"this is not a safetensors file: the header cannot be read ({e})") from None
     if structure is not None and (not isinstance(structure, dict) or structure.keys() != {"object", "version"}):

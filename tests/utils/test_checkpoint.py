@@ -1,0 +1,120 @@
+"""Checkpointing: the same gradients and random numbers, with the function run once more."""
+
+import contextlib
+
+import numpy as np
+import pytest
+
+import numtorch as nt
+from numtorch.utils import checkpoint as c
+
+X = np.random.default_rng(0).standard_normal((5, 6)).astype(np.float32)
+
+
+@pytest.fixture
+def net():
+    nt.manual_seed(0)
+    return nt.nn.Sequential(nt.nn.Linear(6, 4), nt.nn.GELU(), nt.nn.Dropout(0.5), nt.nn.Linear(4, 6))
+
+
+def gradients(net, run):
+    nt.manual_seed(3)
+    net.zero_grad()
+    x = nt.from_numpy(X).requires_grad_(True)
+    run(x).square().sum().backward()
+    return [t.numpy() for t in (x.grad, *(p.grad for p in net.parameters()), nt.rand(2))]
+
+
+@pytest.mark.parametrize(
+    "options", [{"use_reentrant": False}, {"use_reentrant": True}, {"use_reentrant": False, "early_stop": False}]
+)
+def test_nothing_differs_but_the_calls(net, options):
+    calls = []
+
+    def counted(x):
+        calls.append(1)
+        return net(x)
+
+    plain = gradients(net, net)
+    again = gradients(net, lambda x: c.checkpoint(counted, x, **options))
+    nested = gradients(net, lambda x: c.checkpoint(lambda x: c.checkpoint(net, x, **options), x, **options))
+    parts = gradients(net, lambda x: c.checkpoint_sequential(net, 2, x, use_reentrant=options["use_reentrant"]))
+    for found in (again, nested, parts):
+        for a, b in zip(plain, found, strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert len(calls) == 2
+
+
+def test_it_stops_early_and_may_be_used_twice():
+    seen = []
+
+    def f(x, scale=1.0):
+        y = (x * scale).exp()
+        seen.append(1)
+        return y + 1
+
+    x = nt.ones(2, requires_grad=True)
+    y = c.checkpoint(f, x, use_reentrant=False, scale=2.0).sum()
+    y.backward(retain_graph=True)
+    y.backward()
+    np.testing.assert_allclose(x.grad.numpy(), [4 * np.exp(2)] * 2, rtol=1e-6)
+    assert len(seen) == 1  # the last that is saved comes before
+    with c.set_checkpoint_early_stop(False):
+        y = c.checkpoint(f, x, use_reentrant=False).sum()
+    y.backward()
+    assert len(seen) == 3
+
+
+def test_gradients_of_gradients():
+    x = nt.tensor([0.5, 2.0], requires_grad=True)
+    (g,) = nt.autograd.grad(c.checkpoint(lambda x: x.sin() * x, x, use_reentrant=False).sum(), x, create_graph=True)
+    g.sum().backward()
+    v = np.array([0.5, 2.0], np.float32)
+    np.testing.assert_allclose(x.grad.numpy(), 2 * np.cos(v) - v * np.sin(v), rtol=1e-5)
+
+
+def test_contexts():
+    order = []
+
+    @contextlib.contextmanager
+    def told(name):
+        order.append(name)
+        yield
+
+    x = nt.ones(2, requires_grad=True)
+    contexts = lambda: (told("called"), told("again"))  # noqa: E731
+    c.checkpoint(nt.exp, x, use_reentrant=False, context_fn=contexts).sum().backward()
+    assert order == ["called", "again"]
+
+
+def test_what_changes_is_told():
+    sizes = [1, 2, 1, 2]
+    x = nt.ones(2, requires_grad=True)
+    run = lambda x: (x[: sizes.pop()] * x[:1]).exp()  # noqa: E731
+    y = c.checkpoint(run, x, use_reentrant=False, debug=True)
+    with pytest.raises(c.CheckpointError, match=r"(?s)\[2\] .* \[1\] .*again: "):
+        y.sum().backward()
+    sin = [lambda y: y, nt.sin]
+    y = c.checkpoint(lambda x: sin.pop()(x.exp()), x, use_reentrant=False)
+    with pytest.raises(c.CheckpointError, match="tensors for backward"):
+        y.sum().backward()
+
+
+@pytest.mark.parametrize(
+    "words, options",
+    [
+        ("need use_reentrant=False", {"use_reentrant": True, "scale": 2}),
+        ("need use_reentrant=False", {"use_reentrant": True, "debug": True}),
+        ("determinism_check must be", {"use_reentrant": False, "determinism_check": "never"}),
+    ],
+)
+def test_refusals(words, options):
+    with pytest.raises(ValueError, match=words):
+        c.checkpoint(nt.exp, nt.ones(1, requires_grad=True), **options)
+
+
+def test_warnings():
+    with pytest.warns(UserWarning, match="pass use_reentrant=False"):
+        c.checkpoint(nt.exp, nt.ones(1, requires_grad=True))
+    with pytest.warns(UserWarning, match="no argument requires gradients"):
+        c.checkpoint(nt.exp, nt.ones(1), use_reentrant=True)

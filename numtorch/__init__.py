@@ -173,6 +173,7 @@ if TYPE_CHECKING:
     from numtorch import linalg as linalg
     from numtorch import masked as masked
     from numtorch import multiprocessing as multiprocessing
+    from numtorch import onnx as onnx
     from numtorch import ops as ops
     from numtorch import overrides as overrides
     from numtorch import profiler as profiler
@@ -216,6 +217,7 @@ else:
             "library",
             "linalg",
             "masked",
+            "onnx",
             "multiprocessing",
             "overrides",
             "profiler",

@@ -26,7 +26,6 @@ NEAREST = {
     "torch.ao": "there are no quantized types; x.bfloat16() and x.half() are the smallest floating ones",
     "torch.quantization": "there are no quantized types; x.bfloat16() and x.half() are the smallest floating ones",
     "torch.export": "torch.save(net.state_dict(), file) writes what PyTorch loads",
-    "torch.onnx": "torch.save(net.state_dict(), file) writes what PyTorch loads",
     "torch.mps": "devices are cpu, cuda and meta",
     "torch.xpu": "devices are cpu, cuda and meta",
     "torch.range": "torch.arange is here; its end is not included",

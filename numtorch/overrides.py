@@ -39,6 +39,8 @@ _INNER = {
     "__deepcopy__",
     "__torch_function__",
 }
+# Attributes of tensors that are tensors.
+_ATTRIBUTES = ("T", "H", "mT", "mH", "data", "real", "imag")
 # Functions that make tensors of numbers, or set and tell the state of the library.
 _IGNORED_NAMES = """
     arange as_tensor asarray empty empty_strided eye frombuffer from_numpy full full_like get_default_dtype
@@ -94,6 +96,8 @@ def _functions() -> dict[Any, str]:
                 if _STATE.fullmatch(name) and holder is not Tensor:
                     continue
                 found.setdefault(value, f"{space}.{name}")
+    for name in _ATTRIBUTES:
+        found.setdefault(vars(Tensor)[name].fget, f"torch.Tensor.{name}.__get__")
     return found
 
 
@@ -122,14 +126,26 @@ def _intercept(more: int) -> None:
         before, _users = _users, _users + more
         if _users and not before:
             for fn in _functions():
-                intercept(fn, _answers.setdefault(fn, partial(_answer, fn)))
+                intercept(fn, _answers.setdefault(fn, partial(answer, fn)))
         elif before and not _users:
             for fn in _functions():
                 release(fn, _answers[fn])
 
 
-def _answer(fn: Any, original: Callable, *args: Any, **kwargs: Any) -> Any:
-    """What a function does that is called while the interception is on."""
+def answer(fn: Any, original: Callable, *args: Any, **kwargs: Any) -> Any:
+    """What a function does that is called while it is intercepted: modes are asked, and the arguments.
+
+    Args:
+        fn: the function, as it is named to them.
+        original: what it does itself.
+        *args, **kwargs: what it is called with.
+
+    Returns:
+        What they answer, or what the function gives itself.
+
+    >>> torch.overrides.answer(torch.neg, torch.neg, torch.ones(1))
+    tensor([-1.])
+    """
     if _state.disabled:
         return original(*args, **kwargs)
     found = _overloaded((*args, *kwargs.values()))
@@ -181,7 +197,7 @@ class TorchFunctionMode:
 
     Subclasses define ``__torch_function__(self, func, types, args=(), kwargs=None)``; within it the mode is not active,
     so that ``func(*args, **(kwargs or {}))`` calls the function itself. Operators come as methods of Tensor;
-    attributes, as ``x.shape``, do not come.
+    of attributes those come that are tensors, as ``x.T``.
 
     >>> class Names(torch.overrides.TorchFunctionMode):
     ...     def __torch_function__(self, func, types, args=(), kwargs=None):

@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 
 from numtorch._tensor import Tensor
 from numtorch.arguments import refused
+from numtorch.dispatch.interception import STANDING_BY
 from numtorch.dispatch.text import compiled
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -158,6 +159,7 @@ def publish(scope: dict[str, Any]) -> None:
 
 def write(call: Any) -> Callable:
     """Give a public function its code; it is written when it is first called."""
+    call = STANDING_BY.get(call, call)
     if call.__code__ is not _unwritten.__code__:
         return call
     fn = call.__wrapped__

@@ -140,6 +140,7 @@ from numtorch import library as library
 from numtorch import linalg as linalg
 from numtorch import masked as masked
 from numtorch import multiprocessing as multiprocessing
+from numtorch import onnx as onnx
 from numtorch import ops as ops
 from numtorch import overrides as overrides
 from numtorch import profiler as profiler

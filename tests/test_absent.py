@@ -31,7 +31,7 @@ torch.complex32 | torch.complex32 is a dtype | torch.complex64
 torch.Tensor.map_ | torch.Tensor.map_ is a method | torch.tensor([f(v)
 x.map_(x) | torch.Tensor.map_ is a method | torch.tensor([f(v)
 torch.cuda.Stream | torch.cuda.Stream is a class | not here yet
-torch.onnx | torch.onnx is a module | torch.save
+torch.monitor | torch.monitor is a module | not here yet
 torch.utils.data.dataloader | torch.utils.data.dataloader is a module | torch.utils.data.DataLoader is here
 torch.cuda.Event | torch.cuda.Event is a class | torch.cuda.synchronize()
 nn.modules | torch.nn.modules is a module | numtorch.nn

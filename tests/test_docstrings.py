@@ -79,6 +79,7 @@ NAMESPACES = [
     "numtorch.nn.utils.prune",
     "numtorch.nn.utils.rnn",
     "numtorch.nn.utils.stateless",
+    "numtorch.onnx",
     "numtorch.optim",
     "numtorch.optim.lr_scheduler",
     "numtorch.optim.swa_utils",

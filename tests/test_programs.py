@@ -146,6 +146,23 @@ def test_a_mode_sees_calls_and_leaves_nothing_behind():
     assert y.shape == (2,) and z is x
 
 
+def test_a_mode_sees_attributes_and_functions_that_were_never_called():
+    code = """
+import numtorch as torch
+from numtorch import overrides
+class Logged(overrides.TorchFunctionMode):
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        print(overrides.resolve_name(func), end=" ")
+        return func(*args, **(kwargs or {}))
+x = torch.ones(2, 2)
+with Logged():
+    x.T, x.mH, x.real, x.data, x.unbind(), x.chunk(2), x.max(dim=1), torch.tensor_split(x, 2)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    names = "T.__get__ mH.__get__ real.__get__ data.__get__ unbind chunk max tensor_split"
+    assert [name.removeprefix("torch.").removeprefix("Tensor.") for name in done.stdout.split()] == names.split()
+
+
 def test_objects_answer_for_functions():
     class Answers:
         @classmethod

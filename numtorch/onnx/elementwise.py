@@ -146,7 +146,7 @@ def logsigmoid(g: Graph, input: Value) -> Value:
     return g.op("Neg", g.op("Softplus", g.op("Neg", input)))
 
 
-@exporter("nn.functional.gelu", "gelu")
+@exporter("nn.functional.gelu", "op.gelu")
 def gelu(g: Graph, input: Value, approximate: str = "none") -> Value:
     """x * Phi(x)."""
     if g.opset >= 20:
@@ -164,7 +164,7 @@ def gelu(g: Graph, input: Value, approximate: str = "none") -> Value:
     return g.op("Mul", g.op("Mul", input, c(0.5)), g.op("Add", bent, c(1.0)))
 
 
-@exporter("gelu_tanh")
+@exporter("op.gelu_tanh")
 def gelu_tanh(g: Graph, input: Value) -> Value:
     """x * Phi(x), with the tangent in place of Phi."""
     return gelu(g, input, "tanh")
@@ -176,25 +176,25 @@ def relu6(g: Graph, input: Value, inplace: bool = False) -> Value:
     return g.op("Clip", input, g.constant(0, input.dtype), g.constant(6, input.dtype))
 
 
-@exporter("nn.functional.hardtanh", "hardtanh")
+@exporter("nn.functional.hardtanh", "op.hardtanh")
 def hardtanh(g: Graph, input: Value, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Value:
     """Between two bounds."""
     return g.op("Clip", input, g.constant(min_val, input.dtype), g.constant(max_val, input.dtype))
 
 
-@exporter("nn.functional.hardsigmoid", "hardsigmoid")
+@exporter("nn.functional.hardsigmoid", "op.hardsigmoid")
 def hardsigmoid(g: Graph, input: Value, inplace: bool = False) -> Value:
     """clip(x / 6 + 1/2, 0, 1)."""
     return g.op("HardSigmoid", input, alpha=1 / 6, beta=0.5)
 
 
-@exporter("nn.functional.leaky_relu", "leaky_relu")
+@exporter("nn.functional.leaky_relu", "op.leaky_relu")
 def leaky_relu(g: Graph, input: Value, negative_slope: float = 0.01, inplace: bool = False) -> Value:
     """max(x, 0) + slope * min(x, 0)."""
     return g.op("LeakyRelu", input, alpha=float(negative_slope))
 
 
-@exporter("nn.functional.elu", "elu")
+@exporter("nn.functional.elu", "op.elu")
 def elu(g: Graph, input: Value, alpha: float = 1.0, inplace: bool = False) -> Value:
     """max(x, 0) + min(0, alpha * (exp(x) - 1))."""
     return g.op("Elu", input, alpha=float(alpha))
@@ -344,6 +344,13 @@ def minimum(g: Graph, input: Value, other: Value) -> Value:
     return g.op("Min", *alike(g, input, other))
 
 
+@exporter("hypot")
+def hypot(g: Graph, input: Value, other: Value) -> Value:
+    """sqrt(x^2 + y^2)."""
+    x, y = alike(g, input, other)
+    return g.op("Sqrt", g.op("Add", g.op("Mul", x, x), g.op("Mul", y, y)))
+
+
 @exporter("atan2", "arctan2")
 def atan2(g: Graph, input: Value, other: Value) -> Value:
     """The angle of (other, input)."""
@@ -394,7 +401,7 @@ def _bits(truths: str, integers: str) -> Any:
 
 for _word, _kind in (("and", "And"), ("or", "Or"), ("xor", "Xor")):
     exporter(f"logical_{_word}")(_truth(_kind))
-    exporter(f"bitwise_{_word}", f"__{_word}__", f"bits_{_word}")(_bits(_kind, f"Bitwise{_kind}"))
+    exporter(f"bitwise_{_word}", f"__{_word}__", f"op.bits_{_word}")(_bits(_kind, f"Bitwise{_kind}"))
 
 
 @exporter("logical_not")
@@ -403,7 +410,7 @@ def logical_not(g: Graph, input: Value) -> Value:
     return g.op("Not", g.cast(input, torch.bool))
 
 
-@exporter("bitwise_not", "__invert__", "bits_not")
+@exporter("bitwise_not", "__invert__", "op.bits_not")
 def bitwise_not(g: Graph, input: Value) -> Value:
     """Its bits, turned."""
     return g.op("Not" if input.dtype is torch.bool else "BitwiseNot", input)
@@ -421,7 +428,7 @@ def isinf(g: Graph, input: Value) -> Value:
     return g.op("IsInf", floating(g, input), dtype=torch.bool)
 
 
-@exporter("clamp", "clip", "clamp_both")
+@exporter("clamp", "clip", "op.clamp_both")
 def clamp(g: Graph, input: Value, min: Any = None, max: Any = None) -> Value:
     """Between two bounds."""
     bounds = [b for b in (min, max) if b is not None]
@@ -492,7 +499,7 @@ for _name, _dtype in (
     exporter(_name)(_to(_dtype))
 
 
-@exporter("to", "type_as", "type", "cast")
+@exporter("to", "type_as", "type", "op.cast")
 def to(g: Graph, input: Value, *args: Any, **kwargs: Any) -> Value:
     """In the type of the result."""
     return g.cast(input, g.result.dtype)

@@ -126,11 +126,11 @@ def export(
     if opset not in OPSETS:
         raise ValueError(f"opset_version must be from {OPSETS[0]} to {OPSETS[-1]}, not {opset_version!r}")
     given, by_name = _arguments(args, kwargs)
-    names = _input_names(model, given, by_name, input_names)
+    named = _arguments_by_name(model, given, by_name)
     inputs = list(tensors((given, by_name)))
     if len(set(map(id, inputs))) != len(inputs):
         raise OnnxExporterError("an input is given twice; give a copy: x.clone()")
-    names = _for_tensors(names, given, by_name, input_names)
+    names = _for_tensors(named, given, by_name, input_names)
     dynamic = _dynamic(model, inputs, names, dynamic_axes, dynamic_shapes)
     was = [(m, m.training) for m in model.modules()] if isinstance(model, torch.nn.Module) else []
     for m, _ in was:
@@ -162,7 +162,7 @@ def _arguments(args: Any, kwargs: dict[str, Any] | None) -> tuple[tuple, dict[st
     return given, by_name
 
 
-def _input_names(model: Any, given: tuple, by_name: dict[str, Any], wanted: Any) -> list[tuple[str, Any]]:
+def _arguments_by_name(model: Any, given: tuple, by_name: dict[str, Any]) -> list[tuple[str, Any]]:
     """The parameters of ``forward`` that are given, with their arguments."""
     try:
         bound = inspect.signature(getattr(model, "forward", model)).bind(*given, **by_name)
@@ -307,16 +307,16 @@ def _runs(
             raise OnnxExporterError(
                 f"the program does not run with other sizes of {symbol!r} than {n}: {failed}"
             ) from failed
-    for other, s in zip(runs[1:], sizes[1:], strict=True):
-        for a, b in zip(calls, other, strict=False):
+    for again, s in zip(runs[1:], sizes[1:], strict=True):
+        for a, b in zip(calls, again, strict=False):
             if (a.name, a.where) != (b.name, b.where):
                 raise OnnxExporterError(
                     f"{a.where}: with the sizes {s} the program calls {b.name} ({b.where}), where it called {a.name} "
                     f"with {base}. A dimension whose size decides what is done cannot be dynamic."
                 )
-        if len(other) != len(calls):
+        if len(again) != len(calls):
             raise OnnxExporterError(
-                f"with the sizes {s} the program makes {len(other)} calls, with {base} {len(calls)}"
+                f"with the sizes {s} the program makes {len(again)} calls, with {base} {len(calls)}"
             )
     if len(base) > 1:  # the products of sizes are found where two change at once
         changed = dict(base)
@@ -528,11 +528,11 @@ def _write(
         value = writer.value(x)
         name = graph.name(wanted)
         graph.nodes.append(helper.make_node("Identity", [value.name], [name], name=graph.name("node_output")))
-        shape: list[Any] = []
+        sizes_of: list[Any] = []
         for d, s in enumerate(x.shape):
             seen = [o[i].shape[d] for o in others]
-            shape.append(s if len(set(seen)) == 1 else _symbol(seen, sizes, name, d))
-        finished.append(helper.make_tensor_value_info(name, NUMBERS[x.dtype], shape))
+            sizes_of.append(s if len(set(seen)) == 1 else _symbol(seen, sizes, name, d))
+        finished.append(helper.make_tensor_value_info(name, NUMBERS[x.dtype], sizes_of))
     return declared, finished
 
 

@@ -108,7 +108,8 @@ class Graph:
         """
         several = isinstance(like, list | tuple)
         results = []
-        for one in like if several else [like if like is not None else inputs[0]]:
+        first: Any = inputs[0] if inputs else None
+        for one in like if several else [first if like is None else like]:
             results.append(
                 Value(
                     self.name(f"{kind.lower()}"),
@@ -175,8 +176,9 @@ class Graph:
 
     def sizes(self, values: Sequence[int | Size]) -> Value:
         """Integers as a vector."""
-        if not any(isinstance(v, Size) for v in values):
-            return self.ints([int(v) for v in values])
+        plain = [int(v) for v in values if not isinstance(v, Size)]
+        if len(plain) == len(values):
+            return self.ints(plain)
         return self.op("Concat", *[self.size(v) for v in values], shape=(len(values),), dtype=torch.int64, axis=0)
 
     def number(self, value: int | Size) -> Value:

@@ -206,6 +206,7 @@ def _plain(fn: Callable) -> Callable:
     return lambda a, *inputs: fn(*inputs)
 
 
+_fn: Any
 for _name, _fn in _FUNCTIONS.items():
     operator(_name)(_plain(_fn))
 
@@ -460,7 +461,7 @@ def _split(a: Attributes, x: torch.Tensor, sizes: torch.Tensor | None = None) ->
     d = a.get("axis", 0)
     given = _ints(sizes) if sizes is not None else a.get("split")
     if given is None:
-        count = a.get("num_outputs", a["outputs"])
+        count: int = a.get("num_outputs") or a["outputs"]
         return tuple(torch.split(x, -(-x.shape[d] // count), d))
     return tuple(torch.split(x, list(given), d))
 
@@ -608,7 +609,7 @@ def _constant(a: Attributes) -> torch.Tensor:
 @operator("ConstantOfShape")
 def _constant_of_shape(a: Attributes, shape: torch.Tensor) -> torch.Tensor:
     value = from_proto(a["value"]).reshape(()) if "value" in a else torch.tensor(0.0)
-    return value.expand(_ints(shape)).clone()
+    return value.expand(_ints(shape) or []).clone()
 
 
 @operator("Range")
@@ -757,7 +758,8 @@ def _resize(a: Attributes, x: torch.Tensor, roi: Any = None, scales: Any = None,
 
 @operator("GridSample")
 def _grid_sample(a: Attributes, x: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
-    mode = {"linear": "bilinear", "cubic": "bicubic"}.get(a.get("mode", "linear"), a.get("mode", "linear"))
+    said: str = a.get("mode", "linear")
+    mode = {"linear": "bilinear", "cubic": "bicubic"}.get(said, said)
     return F.grid_sample(x, grid, mode, a.get("padding_mode", "zeros"), bool(a.get("align_corners", 0)))
 
 

@@ -332,7 +332,7 @@ def embedding(g: Graph, input: Value, weight: Value, *args: Any, **kwargs: Any) 
     return g.op("Gather", weight, input, shape=(*input.shape, weight.shape[1]), axis=0)
 
 
-@exporter("nn.functional.glu", "glu")
+@exporter("nn.functional.glu", "op.glu")
 def glu(g: Graph, input: Value, dim: int = -1) -> Value:
     """a * sigmoid(b) of two halves."""
     d = dim % input.ndim

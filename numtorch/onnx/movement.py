@@ -242,13 +242,13 @@ def _cut(g: Graph, input: Value, dim: int) -> Any:
     return tuple(g.op("Split", input, g.ints(sizes), like=list(g.result), axis=d))
 
 
-@exporter("split", "chunk", "split_with_sizes", "tensor_split", "split_along")
+@exporter("split", "chunk", "split_with_sizes", "tensor_split", "op.split_along")
 def split(g: Graph, tensor: Value, *args: Any, dim: Any = None, **kwargs: Any) -> Any:
     """Pieces along a dimension."""
     return _cut(g, tensor, dim if dim is not None else args[1] if len(args) > 1 else 0)
 
 
-@exporter("unbind", "__iter__", "unbind_along")
+@exporter("unbind", "op.unbind_along")
 def unbind(g: Graph, input: Value, dim: int = 0) -> Any:
     """Without a dimension: one piece for each position."""
     (d,) = dims_of(dim, input.ndim)
@@ -277,7 +277,7 @@ def narrow(g: Graph, input: Value, dim: int, start: Any, length: Any) -> Value:
     return g.slice(input, d, start, _END if stop == 0 else stop, 1, length)
 
 
-@exporter("slice")
+@exporter("op.slice")
 def slice_along(g: Graph, x: Value, dim: int, start: Any, end: Any, step: int = 1) -> Value:
     """A part along a dimension, in steps."""
     return g.slice(x, dim, start, end, step, g.result.shape[dim])
@@ -289,10 +289,22 @@ def index_select(g: Graph, input: Value, dim: int, index: Value) -> Value:
     return g.op("Gather", input, index, like=g.result, dtype=input.dtype, axis=dims_of(dim, input.ndim)[0])
 
 
+@exporter("op.index_select")
+def index_select_inner(g: Graph, x: Value, index: Value, dim: int, *rest: Any) -> Value:
+    """Positions along a dimension."""
+    return index_select(g, x, dim, index)
+
+
 @exporter("gather")
 def gather(g: Graph, input: Value, dim: int, index: Value, *, sparse_grad: bool = False) -> Value:
     """An element for each position."""
     return g.op("GatherElements", input, index, shape=index.shape, axis=dims_of(dim, input.ndim)[0])
+
+
+@exporter("op.gather")
+def gather_inner(g: Graph, x: Value, index: Value, dim: int, *rest: Any) -> Value:
+    """An element for each position."""
+    return gather(g, x, dim, index)
 
 
 @exporter("take_along_dim")
@@ -309,6 +321,9 @@ def scatter(
     given = src if src is not None else value
     if not isinstance(given, Value):
         given = g.op("Expand", operand(g, given, input.dtype), g.ints(index.shape), shape=index.shape)
+    for d, (has, needs) in enumerate(zip(given.shape, index.shape, strict=True)):
+        if has != needs:
+            given = g.slice(given, d, 0, needs)
     kind = "add" if g.called == "scatter_add" else {None: None, "add": "add", "multiply": "mul"}[reduce]
     axis = dims_of(dim, input.ndim)[0]
     return g.op("ScatterElements", input, index, given, like=input, axis=axis, reduction=kind)

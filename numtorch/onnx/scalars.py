@@ -29,7 +29,7 @@ _OPERATORS: dict[type, tuple[str, Callable]] = {
 def body_exporter(name: str) -> Exporter | None:
     """The exporter that the scalar body of an op makes; None for other functions, and for bodies that hold something
     without a form in ONNX."""
-    op = OPS.get(name)
+    op = OPS.get(name.removeprefix("op."))
     scalar = getattr(op, "scalar", None)
     return None if scalar is None else _exporter(scalar)
 

@@ -39,7 +39,8 @@ _READS = (
 )
 _QUERIES = ("size", "dim", "numel", "nelement", "ndimension", "element_size", "stride", "get_device", "is_complex") + (
     "is_contiguous", "is_floating_point", "storage_offset", "data_ptr", "__len__", "type", "broadcast_shapes",
-    "result_type", "requires_grad_", "register_hook", "retain_grad", "is_tensor", "is_same_size", "dense_dim", "sparse_dim",
+    "result_type", "requires_grad_", "register_hook", "retain_grad", "is_tensor", "is_same_size", "dense_dim",
+    "sparse_dim",
 )  # fmt: skip
 
 
@@ -90,7 +91,7 @@ class Recorder(overrides.TorchFunctionMode):
 
     def __torch_function__(self, func: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = kwargs or {}
-        name = short(overrides.resolve_name(func) or getattr(func, "__name__", repr(func)))
+        name = short(overrides.resolve_name(func) or f"op.{func.__name__}")
         if self.known(name):
             result = func(*args, **kwargs)
             self.record(name, args, kwargs, result)
@@ -127,7 +128,7 @@ def is_running() -> bool:
 
 
 def short(name: str) -> str:
-    """The name of a function without ``torch.`` and ``Tensor.``."""
+    """The name of a function without ``torch.`` and ``Tensor.``; ``op.`` stands before ops that have no public name."""
     for prefix in ("torch.", "Tensor.", "special."):
         name = name.removeprefix(prefix)
     return name.removesuffix(".__get__")
@@ -252,7 +253,8 @@ def merged(runs: Sequence[Any], sizes: Sequence[dict[str, int]], where: str) -> 
 def follow(values: Sequence[int], sizes: Sequence[dict[str, int]], where: str) -> Size:
     """How an integer follows the sizes of dynamic dimensions."""
     names = list(sizes[0])
-    groups = [(name,) for name in names] + [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
+    groups: list[tuple[str, ...]] = [(name,) for name in names]
+    groups += [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
     if len(names) > 2:
         groups.append(tuple(names))
     for dims in groups:

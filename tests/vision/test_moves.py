@@ -35,9 +35,23 @@ def normalize(channels):
 
 
 CHAINS = {
-    "usual": lambda c: [transforms.RandomCrop(8, padding=2), transforms.RandomHorizontalFlip(), transforms.ToTensor(), normalize(c)],
-    "after": lambda c: [transforms.ToTensor(), normalize(c), transforms.RandomCrop((9, 8), padding=(1, 0, 2, 3), fill=0.5)],
-    "between": lambda c: [transforms.ToTensor(), transforms.RandomCrop(9, padding=1), transforms.RandomVerticalFlip(0.3), normalize(c)],
+    "usual": lambda c: [
+        transforms.RandomCrop(8, padding=2),
+        transforms.RandomHorizontalFlip(),
+        transforms.ToTensor(),
+        normalize(c),
+    ],
+    "after": lambda c: [
+        transforms.ToTensor(),
+        normalize(c),
+        transforms.RandomCrop((9, 8), padding=(1, 0, 2, 3), fill=0.5),
+    ],
+    "between": lambda c: [
+        transforms.ToTensor(),
+        transforms.RandomCrop(9, padding=1),
+        transforms.RandomVerticalFlip(0.3),
+        normalize(c),
+    ],
     "several": lambda c: [
         transforms.Pad(2, padding_mode="reflect"),
         transforms.Compose([transforms.RandomHorizontalFlip(), transforms.CenterCrop(7)]),
@@ -54,7 +68,7 @@ CHAINS = {
     "grown": lambda c: [transforms.RandomCrop(12, pad_if_needed=True, fill=3), transforms.ToTensor()],
     "whole": lambda c: [transforms.RandomCrop((9, 10)), transforms.ToTensor(), transforms.RandomHorizontalFlip()],
     "pixels": lambda c: [transforms.ToTensor(), normalize(c)],
-}  # fmt: skip
+}
 
 
 def same_epochs(fast, slow, batch=7):

@@ -151,7 +151,13 @@ def _draw(
         like: Any = uniform_like if distribution == "uniform" else normal_like
         params = (first, second, d if d.is_half else None) if distribution == "uniform" else (first, second)
         x, y = y, like(y, *draw, *params)
-        if (first, second) == (0.0, 1.0) and d is y._k.dtype and y._k.device is CPU and n < MANY and not known(distribution, x.shape):
+        if (
+            (first, second) == (0.0, 1.0)
+            and d is y._k.dtype
+            and y._k.device is CPU
+            and n < MANY
+            and not known(distribution, x.shape)
+        ):
             remember(distribution, like.op.planned((x,), (*draw, *params)), n, () if like is uniform_like else params)
     if y._k.dtype is not d:
         y = y.to(d)

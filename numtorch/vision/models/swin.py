@@ -285,11 +285,8 @@ class SwinTransformer(nn.Module):
     ):
         super().__init__()
         self.num_classes = num_classes
-        norm, make, merge = (
-            norm_layer or partial(nn.LayerNorm, eps=1e-5),
-            block or SwinTransformerBlock,
-            downsample_layer,
-        )
+        norm, make = norm_layer or partial(nn.LayerNorm, eps=1e-5), block or SwinTransformerBlock
+        merge = downsample_layer or PatchMerging
         size = (patch_size[0], patch_size[1])
         layers: list[nn.Module] = [
             nn.Sequential(nn.Conv2d(3, embed_dim, size, size), Permute([0, 2, 3, 1]), norm(embed_dim))

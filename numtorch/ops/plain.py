@@ -39,7 +39,7 @@ def plain(args: tuple, value: Any = None) -> Tensor | None:
     t = new(Tensor)
     t.shape = shape
     t._k = PLAIN_KINDS[storage]
-    if value == 0:
+    if value.__class__ is int and not value:  # -0.0 is another number
         t._buf = np.zeros(n, storage)
     else:
         t._buf = buf = np.empty(n, storage)
@@ -71,7 +71,7 @@ def plain_like(x: Any, value: Any = None) -> Tensor | None:
     t = new(Tensor)
     t.shape = x.shape
     t._k = k
-    if value == 0:
+    if value.__class__ is int and not value:  # -0.0 is another number
         t._buf = np.zeros(n, k.dtype.storage)
     else:
         t._buf = buf = np.empty(n, k.dtype.storage)

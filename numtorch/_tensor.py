@@ -292,7 +292,11 @@ def alias(x: Tensor) -> Tensor:
         x._storage = t._storage = storage = new(Storage)
         storage.data = x._buf
     else:
-        t._storage, t._strides, t._offset = x._storage, x._strides, x._offset
+        t._storage = x._storage
+        if x._strides is not None:
+            t._strides = x._strides
+        if x._offset:
+            t._offset = x._offset
     return t
 
 

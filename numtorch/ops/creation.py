@@ -97,7 +97,13 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
     k, flags = PLAIN_KINDS.get(ndarray.dtype), ndarray.flags
     if k is not None and flags.c_contiguous and flags.writeable:  # nearly every array
         t = new(Tensor)
-        t.shape = Size(ndarray.shape)
+        given = ndarray.shape
+        shape = _known_sizes.get(given)
+        if shape is None:
+            shape = Size(given)
+            if len(_known_sizes) < 4096:
+                _known_sizes[given] = shape
+        t.shape = shape
         t._k = k
         t._buf = buf = ndarray.reshape(-1)
         t._storage = storage = new(Storage)  # a constructor would cost as much as the rest
@@ -109,6 +115,9 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
             "is currently not supported."
         )
     return from_ndarray(ndarray if ndarray.flags.writeable else _writable(ndarray))
+
+
+_known_sizes: dict[tuple, Size] = {}  # of arrays: to make one costs more than to find it
 
 
 def _writable(array: np.ndarray) -> np.ndarray:
@@ -326,7 +335,10 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tens
     if isinstance(data, Tensor):
         return movement.to(data, device, dtype)
     if isinstance(data, np.ndarray):
-        return movement.to(from_numpy(data), as_device(device), dtype)
+        t = from_numpy(data)
+        if dtype is None and device is None and DEFAULT.device is CPU:
+            return t
+        return movement.to(t, as_device(device), dtype)
     return tensor(data, dtype=dtype, device=device)
 
 

@@ -1,4 +1,5 @@
-"""The short way of ``rand``, ``randn`` and ``randint``: what programs call in their loops, with plain arguments.
+"""The short way of ``rand``, ``randn``, ``randint`` and ``randperm``: as programs call them in their loops, without
+options.
 
 Knows nothing of distributions: ``random.py`` has drawn such a shape before, and left here what is to be called again.
 """
@@ -24,7 +25,7 @@ _WIDE = 1 << 62
 _INT64 = np.dtype(np.int64)
 _INT64_KIND = kind(dtypes.int64, CPU)
 _plans = {"uniform": registry.memo(), "normal": registry.memo()}  # of ``rand`` and ``randn``, by shape
-_entries = registry.memo()  # the machine code of ``randint``
+_entries = registry.memo()  # the machine code of ``randint`` and ``randperm``
 
 
 def known(distribution: str, shape: tuple) -> bool:
@@ -88,3 +89,18 @@ def few_integers(low: Any, high: Any, size: Any, generator: Generator | None) ->
         entry = _entries["randint"] = random_cpu.fill_integers.entry(buf, seed, at, low, high - low)
     entry(buf, seed, at, low, high - low)
     return make(buf, size, _INT64_KIND)
+
+
+def few_in_order(n: int, generator: Generator | None) -> Tensor | None:
+    """What ``randperm`` gives for a few numbers; None for many."""
+    if n.__class__ is not int or not 0 <= n <= MANY or DEFAULT.device is not CPU or mode.levels:
+        return None
+    buf = np.empty(n, _INT64)
+    source = default_generator if generator is None else generator
+    seed, at = source._seed, source._at
+    source._at = at + n
+    entry = _entries.get("randperm")
+    if entry is None:
+        entry = _entries["randperm"] = random_cpu.fill_permutation.entry(buf, seed, at)
+    entry(buf, seed, at)
+    return make(buf, (n,), _INT64_KIND)

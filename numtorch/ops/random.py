@@ -31,7 +31,7 @@ from numtorch.grad_mode import mode
 from numtorch.kernels.math import bf16_to_float, float_to_bf16
 from numtorch.ops import movement, random_cpu, random_cuda
 from numtorch.ops.creation import size_of
-from numtorch.ops.drawing import MANY, again, few_integers, known, remember
+from numtorch.ops.drawing import MANY, again, few_in_order, few_integers, known, remember
 from numtorch.ops.generator import Generator, default_generator
 from numtorch.storage import Size
 
@@ -577,6 +577,10 @@ def randperm(
     >>> torch.randperm(4).sort().values
     tensor([0, 1, 2, 3])
     """
+    if layout is out is dtype is device is None:
+        y = few_in_order(n, generator)
+        if y is not None:
+            return y
     if layout is not None:
         strided(layout, "randperm")
     if out is not None:

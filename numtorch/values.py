@@ -81,8 +81,9 @@ def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
     array([1., 2.], dtype=float32)
     """
     x, k = self, self._k
-    if k.contiguous and k.device is CPU and k.dtype in _DIRECT and force is False and (x._edge is None or not mode.grad):
-        return x._buf.reshape(x.shape)  # nearly every tensor
+    plain = k.contiguous and k.device is CPU and k.dtype in _DIRECT
+    if plain and force is False and (x._edge is None or not mode.grad):  # nearly every call
+        return x._buf.reshape(x.shape)
     if force is not False and flag(force, "numpy", "force"):
         x = movement.to(x.detach(), "cpu")
     elif x._edge is not None and mode.grad:

@@ -88,7 +88,7 @@ def few_integers(low: Any, high: Any, size: Any, generator: Generator | None) ->
     if entry is None:
         entry = _entries["randint"] = random_cpu.fill_integers.entry(buf, seed, at, low, high - low)
     entry(buf, seed, at, low, high - low)
-    return make(buf, size, _INT64_KIND)
+    return make(buf, tuple(size), _INT64_KIND)
 
 
 def few_in_order(n: int, generator: Generator | None) -> Tensor | None:

@@ -43,16 +43,16 @@ def builder(
     source: str,
     network: Callable[..., Net],
     module: str,
-    loaded: dict[str, Any] | None = None,
-    auxiliary: tuple[str, ...] = (),
+    loaded: Any = None,
+    auxiliary: Any = (),
     **own: Any,
 ) -> Callable[..., Net]:
     """A function that makes a network, under the name by which users ask for it.
 
     Args:
-        loaded: options of a network that gets published weights.
-        auxiliary: classifiers of inner layers, of which there are published weights; ``aux_logits=False`` then leaves
-            them out afterwards.
+        loaded: a dict, options of a network that gets published weights.
+        auxiliary: names of classifiers of inner layers, of which there are published weights; ``aux_logits=False`` then
+            leaves them out afterwards.
         own: options of the network.
     """
 

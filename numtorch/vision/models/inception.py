@@ -111,6 +111,18 @@ class GoogLeNet(nn.Module):
     5
     """
 
+    inception3a: nn.Module
+    inception3b: nn.Module
+    inception4a: nn.Module
+    inception4b: nn.Module
+    inception4c: nn.Module
+    inception4d: nn.Module
+    inception4e: nn.Module
+    inception5a: nn.Module
+    inception5b: nn.Module
+    maxpool3: nn.Module
+    maxpool4: nn.Module
+
     def __init__(
         self,
         num_classes: int = 1000,
@@ -176,7 +188,7 @@ class _Mixed(nn.Module):
                 for each, size in pairs:
                     h, w = size if isinstance(size, tuple) else (size, size)
                     padding = (h // 2, w // 2) if not stride else 0
-                    setattr(self, each, _Conv(width, channels, (h, w), *(stride or (1,)), padding=padding))
+                    setattr(self, each, _Conv(width, channels, (h, w), stride[0] if stride else 1, padding))
                     made.append(each)
                 names.append(tuple(made))
                 width = channels

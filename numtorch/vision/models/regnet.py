@@ -225,6 +225,10 @@ class ShuffleNetV2(nn.Module):
     Linear(in_features=128, out_features=5, bias=True)
     """
 
+    stage2: nn.Module
+    stage3: nn.Module
+    stage4: nn.Module
+
     def __init__(
         self,
         stages_repeats: Sequence[int],
@@ -257,7 +261,8 @@ class ShuffleNetV2(nn.Module):
 
 def _regnet(name: str, squeeze: float | None, numbers: tuple) -> Callable[..., RegNet]:
     source = "Radosavovic, Kosaraju, Girshick, He and Dollár, Designing Network Design Spaces (2020)"
-    params = BlockParams.from_init_params(*numbers, se_ratio=squeeze)
+    depth, w_0, w_a, w_m, group = numbers
+    params = BlockParams.from_init_params(depth, w_0, w_a, w_m, group, se_ratio=squeeze)
     kind, _, size = name.removeprefix("regnet_").partition("_")
     title = f"RegNet {kind.upper()} of {size.replace('_', '.').removesuffix('mf').removesuffix('gf')} "
     title += "million products" if size.endswith("mf") else "billion products"

@@ -55,6 +55,8 @@ class ShiftedWindowAttention(nn.Module):
         attention_dropout, dropout: the probabilities.
     """
 
+    relative_position_index: nt.Tensor
+
     def __init__(
         self,
         dim: int,
@@ -127,6 +129,8 @@ class ShiftedWindowAttentionV2(ShiftedWindowAttention):
         dim, window_size, shift_size, num_heads, qkv_bias, proj_bias, attention_dropout, dropout: as above.
     """
 
+    relative_coords_table: nt.Tensor
+
     def __init__(self, dim: int, window_size: Sequence[int], shift_size: Sequence[int], num_heads: int,
                  **options: Any):  # fmt: skip
         super().__init__(dim, window_size, shift_size, num_heads, **options)
@@ -190,7 +194,8 @@ class SwinTransformerBlock(nn.Module):
         for m in self.mlp.modules():
             if isinstance(m, nn.Linear):
                 init.xavier_uniform_(m.weight)
-                init.normal_(m.bias, std=1e-6)
+                if m.bias is not None:
+                    init.normal_(m.bias, std=1e-6)
 
     def forward(self, x: nt.Tensor) -> nt.Tensor:
         x = x + self.stochastic_depth(self.attn(self.norm1(x)))

@@ -89,7 +89,7 @@ class RandomVerticalFlip(Transform):
         return moves.Move((h, w), lambda drawn: (_mirrored(drawn, self.p, h), None), (0,))
 
 
-def _mirrored(drawn: np.ndarray, p: float, n: int) -> np.ndarray:
+def _mirrored(drawn: np.ndarray, p: Any, n: int) -> np.ndarray:
     """Positions of a dimension of n, backwards in samples whose number is below p."""
     forwards = np.arange(n)
     return np.where(drawn < p, forwards[::-1], forwards)

@@ -85,9 +85,9 @@ class CenterCrop(Transform):
         """
         if h < self.size[0] or w < self.size[1]:
             return None
-        top, left, *size = F.centred((h, w), self.size)
-        place = moves.crop((h, w), (0, 0, 0, 0), "constant", [top], [left], size)
-        return moves.Move((size[0], size[1]), lambda drawn: place)
+        top, left, *_ = F.centred((h, w), self.size)
+        place = moves.crop((h, w), (0, 0, 0, 0), "constant", [top], [left], self.size)
+        return moves.Move(self.size, lambda drawn: place)
 
 
 class Pad(Transform):
